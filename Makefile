@@ -1,0 +1,56 @@
+# Everything runs in .venv, made with the first python3 on PATH; `make PYTHON=python3.12 demo` takes another.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+WORKERS ?= auto
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+
+.PHONY: demo test test-quick test-slow check format bench clean
+
+demo: $(VENV)/.installed
+	$(BIN)/kxcli wordcount --top 10 data/samples/news.txt data/samples/tech.txt data/samples/essays.txt.gz
+	@echo
+	$(BIN)/kxcli wordcount --by label --top 5 --min-length 2 data/samples/reviews.jsonl
+	@echo
+	$(BIN)/kxcli wordcount -r --encoding auto -q --ngram 2 --df --header --top 5 data/samples --glob '*.txt'
+
+test: $(VENV)/.test
+	$(BIN)/pytest -n $(WORKERS) -m "not slow"
+
+test-quick: $(VENV)/.test
+	$(BIN)/pytest -n $(WORKERS) -m "not slow and not full"
+
+test-slow: $(VENV)/.test
+	$(BIN)/pytest -n $(WORKERS)
+
+check: $(VENV)/.dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(VENV)/.dev
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# Files to measure on: make bench FILES="a.txt b.txt"
+bench: $(VENV)/.installed
+	$(BIN)/python benchmarks/wordcount.py $(FILES)
+
+clean:
+	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit("kxcli needs Python 3.11 or later, this is " + sys.version.split()[0] + "; name another: make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(VENV)/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.test: $(VENV)/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable '.[test]'
+	@touch $@ $(VENV)/.installed
+
+$(VENV)/.dev: $(VENV)/bin/python pyproject.toml
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	@touch $@ $(VENV)/.test $(VENV)/.installed

@@ -1,0 +1,121 @@
+"""The command `kxcli`: finds the subcommand, and turns every way a run can end into an exit code.
+
+Imports nothing heavier than click; a subcommand's module is imported when it is asked for.
+"""
+
+import errno
+import os
+import signal
+import sys
+from contextlib import suppress
+from importlib import import_module
+from types import FrameType
+
+import click
+
+from kxcli import __version__
+from kxcli.errors import InterruptedBySignal, KxcliError, reason
+from kxcli.report import Report
+
+COMMANDS = {
+    # name: (module, line in the overview)
+    "wordcount": ("kxcli.commands.wordcount", "Count the words of a corpus, exactly as jieba segments it."),
+}
+
+
+class _Commands(click.Group):
+    """The subcommands, each imported when it is run or asked for help."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = import_module(COMMANDS[cmd_name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="kxcli")
+def cli() -> None:
+    """Mine Chinese (and any other) text from the shell.
+
+    Input is files, folders (-r) or stdin; output is stdout as TSV, or a file with -o.
+    `kxcli COMMAND --help` shows a command's options.
+    """
+
+
+def main(args: list[str] | None = None) -> int:
+    """Run the command line and return its exit code: 0 done, 1 input or output, 2 usage, 128 + a signal's number."""
+    arguments = sys.argv[1:] if args is None else args
+    _raise_on_signals()
+    report = Report()
+    try:
+        cli.main(arguments, prog_name="kxcli", standalone_mode=False)
+        _flush_stdout()
+    except KxcliError as error:
+        report.error(str(error))
+        _print_traceback(arguments)
+        return error.exit_code
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.ClickException as error:
+        command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "kxcli"
+        report.error(f"{error.format_message()} See `{command} --help`.")
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        return _fall_silent(128 + signal.SIGINT)
+    except InterruptedBySignal as end:
+        return _fall_silent(end.exit_code)
+    except OSError as error:
+        if error.errno in (errno.EPIPE, errno.ESHUTDOWN):  # the reader of our output has had enough
+            return _fall_silent(0)
+        where = os.fspath(error.filename) if isinstance(error.filename, (str, os.PathLike)) else "<stdout>"
+        report.error(f"{where}: {reason(error)}")
+        _print_traceback(arguments)
+        return _fall_silent(1)
+    except MemoryError:
+        report.error("memory ran out; use fewer workers (-j) or smaller shards (--shard-size)")
+        return 1
+    except Exception as error:  # noqa: BLE001 -- a bug of ours, but still no traceback unasked
+        report.error(f"internal error: {type(error).__name__}: {error}; please report it, with what -v adds")
+        _print_traceback(arguments)
+        return _fall_silent(1)
+    return 0
+
+
+def _raise_on_signals() -> None:
+    """Let SIGTERM and SIGHUP unwind the stack, unless the caller (nohup) had them ignored."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        for other in (signal.SIGTERM, signal.SIGHUP):  # a second signal does not disturb the cleaning up
+            signal.signal(other, signal.SIG_IGN)
+        raise InterruptedBySignal(number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, stop)
+
+
+def _flush_stdout() -> None:
+    if sys.stdout is not None:
+        sys.stdout.flush()
+
+
+def _fall_silent(exit_code: int) -> int:
+    """Point stdout at nothing, so that the interpreter's last flush has nothing to complain of."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return exit_code
+
+
+def _print_traceback(arguments: list[str]) -> None:
+    if any(argument in ("-v", "--verbose") for argument in arguments):
+        import traceback
+
+        traceback.print_exc()

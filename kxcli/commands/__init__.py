@@ -1,0 +1,1 @@
+"""One thin file a command: options -> frozen parameters -> tasks and job -> rows."""

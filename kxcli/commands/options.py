@@ -1,0 +1,173 @@
+"""The options that commands share, with the same names everywhere, and what they parse to."""
+
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import click
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+_SIZES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+
+
+class Size(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic in newer versions alone
+    """A number of bytes: 300K, 300M, 2G are powers of 1,024."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Return the number of bytes."""
+        if isinstance(value, int):
+            return value
+        match = re.fullmatch(r"(\d+)([KMGT]?)(?:i?B)?", value.strip(), re.IGNORECASE | re.ASCII)
+        size = int(match[1]) * _SIZES[match[2].upper()] if match else 0
+        if not size:
+            self.fail(f"{value!r} is no size; write it as 300K, 300M or 2G.", param, ctx)
+        return size
+
+
+@dataclass(frozen=True)
+class Input:
+    """What is read, and how."""
+
+    inputs: tuple[str, ...]
+    recursive: bool
+    glob: str | None
+    files_from: str | None
+    null: bool
+    encoding: str
+    input_format: str | None
+    field: str | None
+    on_error: str
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where rows go, and in which form."""
+
+    output: str | None
+    format: Any
+    header: bool | None
+
+
+@dataclass(frozen=True)
+class Run:
+    """How the work is done and told."""
+
+    jobs: int
+    shard_size: int
+    quiet: bool
+    verbose: bool
+
+
+def input_options(command: Function) -> Function:
+    """Add the arguments and options of reading."""
+    for option in reversed(
+        (
+            click.argument("inputs", nargs=-1, metavar="[INPUT]...", type=click.Path()),
+            click.option("-r", "--recursive", is_flag=True, help="Read the files in folders, too."),
+            click.option("--glob", metavar="PATTERN", help="Of folders, only files with such names: '*.txt'."),
+            click.option("--files-from", metavar="FILE", help="Read the names of more inputs from FILE ('-': stdin)."),
+            click.option("-0", "--null", is_flag=True, help="Names in --files-from end in NUL, as of find -print0."),
+            click.option(
+                "--encoding",
+                metavar="NAME",
+                default="utf-8",
+                show_default=True,
+                help="utf-8, gb18030, any codec of Python, or auto: the mark, else UTF-8 or GB18030 by the first MiB.",
+            ),
+            click.option(
+                "--input-format",
+                type=click.Choice(["text", "jsonl", "csv", "tsv"]),
+                help="How records are written.  [default: text; with --field or --by, what the file's name tells]",
+            ),
+            click.option("--field", metavar="NAME", help="The field or column that holds the text.  [default: text]"),
+            click.option(
+                "--on-error",
+                type=click.Choice(["stop", "skip", "replace"]),
+                default="stop",
+                show_default=True,
+                help="At bad bytes or records: stop; skip the line, and count it; replace (bytes alone) by U+FFFD.",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def output_options(*formats: str) -> Callable[[Function], Function]:
+    """Add the options of writing in one of the formats, the first of which is the default."""
+
+    def add(command: Function) -> Function:
+        for option in reversed(
+            (
+                click.option(
+                    "-o",
+                    "--output",
+                    metavar="FILE",
+                    help="Write to FILE, which appears only when it is whole.",
+                ),
+                click.option(
+                    "-f",
+                    "--format",
+                    type=click.Choice(formats),
+                    default=formats[0],
+                    show_default=True,
+                    help="How rows are written.",
+                ),
+                click.option(
+                    "--header/--no-header",
+                    default=None,
+                    help="Begin TSV or CSV with the columns' names.  [default: CSV with, TSV without]",
+                ),
+            )
+        ):
+            command = option(command)
+        return command
+
+    return add
+
+
+def run_options(command: Function) -> Function:
+    """Add the options of running."""
+    from kxcli.corpus import SHARD_SIZE
+
+    for option in reversed(
+        (
+            click.option(
+                "-j",
+                "--jobs",
+                metavar="N",
+                type=click.IntRange(min=0),
+                default=0,
+                envvar="KXCLI_JOBS",
+                help="Worker processes; 0, the default: as many as CPUs may be used.",
+            ),
+            click.option(
+                "--shard-size",
+                metavar="SIZE",
+                type=Size(),
+                default=SHARD_SIZE,
+                help="Input that a worker takes at a time; changes memory and speed, never the output.  [default: 1M]",
+            ),
+            click.option("-q", "--quiet", is_flag=True, help="Nothing but errors on stderr."),
+            click.option("-v", "--verbose", is_flag=True, help="Tell what is done, and show tracebacks."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def taken(kind: type[Any], options: dict[str, Any]) -> Any:
+    """Take the options that are the fields of a dataclass out of the others, as one value."""
+    return kind(**{name: options.pop(name) for name in kind.__dataclass_fields__})
+
+
+def show_help_at_terminal(ctx: click.Context, given: Input) -> None:
+    """Show the help where nothing was named and nobody pipes anything in."""
+    if not given.inputs and given.files_from is None and sys.stdin is not None and sys.stdin.isatty():
+        click.echo(ctx.get_help())
+        ctx.exit()

@@ -1,0 +1,132 @@
+"""Bytes -> text lines, with `--on-error` for bytes that are no text.
+
+Where line ends are LF bytes, a run of lines is decoded in one step, and line by line only where a byte is bad.
+Everything here yields lines without their LF or CRLF, and keeps `ledger.line` at the line that was yielded.
+"""
+
+import codecs
+import re
+from collections.abc import Iterator
+
+from kxcli.corpus import encodings
+from kxcli.corpus.ledger import Ledger
+from kxcli.corpus.lines import CHUNK, Readable
+
+_BAD = "\udfff"  # stands for bad bytes while lines are parted; strict decoding never gives it
+codecs.register_error("kxcli.mark", lambda error: (_BAD, error.end))  # type: ignore[attr-defined, unused-ignore]
+
+
+class Decoder:
+    """Decodes the bytes of one source, in order."""
+
+    def __init__(self, encoding: str, ledger: Ledger, *, is_guessed: bool = False) -> None:
+        self.encoding = encoding
+        self._ledger = ledger
+        self._is_guessed = is_guessed
+        self._is_at_start = ledger.is_at_start
+
+    def text(self, data: bytes) -> str | None:
+        """Return the text of whole lines as it is, or None where a byte is bad."""
+        try:
+            text = data.decode(self.encoding)
+        except UnicodeDecodeError:
+            return None
+        return self.without_mark(text)
+
+    def lines(self, data: bytes) -> Iterator[str]:
+        """Yield the lines of some whole lines of bytes."""
+        text = self.text(data)
+        if text is not None:
+            for line in text.removesuffix("\n").split("\n") if text else ():
+                yield line.removesuffix("\r")
+                self._ledger.line += 1
+            return
+        for raw in data.removesuffix(b"\n").split(b"\n"):
+            yield from self._kept(self._marked(raw))
+
+    def lines_in_order(self, stream: Readable) -> Iterator[str]:
+        """Yield the lines of a text in which LF bytes may be parts of characters."""
+        errors = "strict" if self._ledger.on_error == "stop" else "kxcli.mark"
+        decoder = codecs.getincrementaldecoder(self.encoding)(errors)
+        rest = ""
+        data = b"?"
+        while data:
+            data = stream.read(CHUNK)
+            text = rest + self.step(decoder, data, final=not data)
+            lines = text.split("\n")
+            rest = lines.pop()
+            for line in lines:
+                yield from self._kept(line)
+        if rest:
+            yield from self._kept(rest)
+
+    def step(self, decoder: codecs.IncrementalDecoder, data: bytes, *, final: bool) -> str:
+        """Decode the next bytes; a bad one stops the run, at a line that may be too low by those not yet yielded."""
+        try:
+            text = decoder.decode(data, final=final)
+        except UnicodeDecodeError as error:
+            self._fail(error)
+        return self.without_mark(text)
+
+    def without_mark(self, text: str) -> str:
+        """Drop the byte order mark at the start of the source; inside, it is a character."""
+        if self._is_at_start and text:
+            self._is_at_start = False
+            return text.removeprefix("\ufeff")
+        return text
+
+    def _marked(self, raw: bytes) -> str:
+        try:
+            text = raw.decode(self.encoding)
+        except UnicodeDecodeError as error:
+            if self._ledger.on_error == "stop":
+                self._fail(error)
+            text = raw.decode(self.encoding, "kxcli.mark")
+        return self.without_mark(text)
+
+    def _kept(self, line: str) -> Iterator[str]:
+        """Yield the line, mended or not at all where it has bad bytes, and count it."""
+        if _BAD in line and self._ledger.on_error == "skip":
+            self._ledger.lose(f"lines left out for bytes that are not {self.encoding}")
+        else:
+            if _BAD in line:
+                self._ledger.lose(f"lines in which bytes that are not {self.encoding} were replaced")
+                line = line.replace(_BAD, "\ufffd")
+            yield line.removesuffix("\r")
+        self._ledger.line += 1
+
+    def _fail(self, error: UnicodeDecodeError) -> None:
+        hint = "name the right --encoding, or use --on-error skip or replace"
+        marked = encodings.by_mark(error.object[: encodings.BOM_LENGTH]) if self._is_at_start else None
+        if self._is_guessed:
+            hint = f"--encoding auto took it for {self.encoding} by its start: {hint}"
+        elif marked is not None:
+            hint = f"its first bytes are the mark of {marked}: use --encoding {marked}"
+        byte = error.object[error.start]
+        self._ledger.fail(f"byte 0x{byte:02x} is not valid {self.encoding}", hint)
+
+
+class LongLine:
+    """A line too long to hold: decoded as it comes, parted at the last place where `cut` matches."""
+
+    def __init__(self, decoder: Decoder, cut: re.Pattern[str]) -> None:
+        self._decoder = decoder
+        self._incremental = codecs.getincrementaldecoder(decoder.encoding)()
+        self._cut = cut
+        self._rest = ""
+
+    def feed(self, data: bytes) -> str:
+        """Return the text up to the last place where it may be parted, "" where there is none; the rest waits."""
+        known = len(self._rest)
+        text = self._rest + self._decoder.step(self._incremental, data, final=False)
+        for place in range(len(text) - 1, known, -1):  # what was there before holds no such place
+            if self._cut.match(text, place):
+                self._rest = text[place:]
+                return text[:place]
+        self._rest = text
+        return ""
+
+    def finish(self, data: bytes) -> str:
+        """Return what is left of the line, without its end."""
+        text = self._rest + self._decoder.step(self._incremental, data, final=True)
+        return text.removesuffix("\n").removesuffix("\r")

@@ -1,0 +1,78 @@
+"""Where a reader stands in its input, and what it had to leave out."""
+
+from dataclasses import dataclass
+from typing import Literal, NoReturn
+
+from kxcli.errors import InputError
+
+OnError = Literal["stop", "skip", "replace"]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A line of an input, counted from 1 at the byte `offset` (0: at its start)."""
+
+    path: str
+    line: int
+    offset: int = 0
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Documents that were left out or mended, how many, and where the first few stand."""
+
+    kind: str
+    count: int
+    places: tuple[Place, ...]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Something that was decided by looking at the input."""
+
+    path: str
+    message: str
+
+
+Told = Loss | Choice
+
+
+class Ledger:
+    """The line a reader is at, and its losses; raises `InputError` where reading is to stop.
+
+    line: the number of the next line, counted from 1 at the byte `offset` of the source.
+    """
+
+    EXAMPLES = 3  # places kept of each kind of loss
+
+    def __init__(self, path: str, on_error: OnError, *, line: int = 1, offset: int = 0) -> None:
+        self.path, self.on_error, self.line, self.offset = path, on_error, line, offset
+        self._counts: dict[str, int] = {}
+        self._places: dict[str, list[Place]] = {}
+
+    @property
+    def is_at_start(self) -> bool:
+        """Whether nothing of the source has been read yet."""
+        return self.line == 1 and self.offset == 0
+
+    @property
+    def losses(self) -> list[Loss]:
+        """What was left out or mended so far."""
+        return [Loss(kind, self._counts[kind], tuple(places)) for kind, places in self._places.items()]
+
+    def fail(self, what: str, hint: str) -> NoReturn:
+        """Stop at the current line."""
+        raise InputError(self.path, what, hint, line=self.line, offset=self.offset)
+
+    def lose(self, kind: str) -> None:
+        """Count the current line as left out or mended."""
+        self._counts[kind] = self._counts.get(kind, 0) + 1
+        places = self._places.setdefault(kind, [])
+        if len(places) < self.EXAMPLES:
+            places.append(Place(self.path, self.line, self.offset))
+
+    def reject(self, kind: str, what: str, hint: str = "mend the record, or use --on-error skip") -> None:
+        """Leave out the current record, or stop at it, as `on_error` says."""
+        if self.on_error == "stop":
+            self.fail(what, hint)
+        self.lose(f"records left out that could not be read as {kind.upper()}")

@@ -1,0 +1,90 @@
+"""Bytes -> runs of whole lines, from a stream or from a byte range of a file.
+
+Only LF ends a line.  A line belongs to the range in which its first byte lies, so ranges that cover a file
+cover each of its lines once, whatever their borders.
+"""
+
+from collections.abc import Iterator
+from typing import BinaryIO, NamedTuple, Protocol
+
+CHUNK = 1 << 18  # bytes read, decoded and split at a time: small enough to stay in a core's cache
+LONG_LINE = 1 << 22  # bytes of one line from which it is handed on in parts, where it may be
+
+
+class Readable(Protocol):
+    """What bytes are read from, in order; fewer than asked for only at the end."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return `size` bytes, or what is left."""
+        ...
+
+
+class Run(NamedTuple):
+    """Some lines, or a part of a long one."""
+
+    data: bytes
+    is_open: bool  # its last line goes on in the next run; then it holds no line end at all
+
+
+def runs(stream: Readable, *, keep_lines_whole: bool) -> Iterator[Run]:
+    """Yield runs of whole lines; without `keep_lines_whole`, a line over `LONG_LINE` bytes comes in open parts."""
+    rest: list[bytes] = []
+    size = 0
+    while data := stream.read(CHUNK):
+        cut = data.rfind(b"\n") + 1
+        if cut:
+            rest.append(data[:cut])
+            yield Run(b"".join(rest), is_open=False)
+            rest, size = [data[cut:]], len(data) - cut
+        else:
+            rest.append(data)
+            size += len(data)
+            if size >= LONG_LINE and not keep_lines_whole:
+                yield Run(b"".join(rest), is_open=True)
+                rest, size = [], 0
+    yield Run(b"".join(rest), is_open=False)  # may be empty: it closes an open line
+
+
+class RangeStream:
+    """The lines of a file that begin in `start <= position < stop`, as a stream; `begin` is where the first does."""
+
+    def __init__(self, file: BinaryIO, start: int, stop: int) -> None:
+        self._file, self._stop = file, stop
+        self._done = False
+        self.begin = self._position = self._first_line_start(start)
+
+    def read(self, size: int) -> bytes:
+        """Return up to `size` bytes; nothing after the last line that begins before `stop`."""
+        if self._done:
+            return b""
+        data = self._file.read(size)
+        last = self._stop - 1  # a line end here or later ends the last line that is ours
+        if self._position + len(data) > last:
+            end = data.find(b"\n", max(0, last - self._position)) + 1
+            if end:
+                data, self._done = data[:end], True
+        self._position += len(data)
+        return data
+
+    def _first_line_start(self, start: int) -> int:
+        if start == 0:
+            return 0
+        position = start - 1  # a line end just before the range means that a line begins with it
+        self._file.seek(position)
+        while position < self._stop - 1 and (data := self._file.read(min(CHUNK, self._stop - 1 - position))):
+            end = data.find(b"\n") + 1
+            if end:
+                self._file.seek(position + end)
+                return position + end
+            position += len(data)
+        self._done = True  # all of the range lies within a line that began before it
+        return position
+
+
+def count_lines(file: BinaryIO, stop: int) -> int:
+    """Return how many line ends lie before the byte `stop`; reads the file up to there."""
+    count = position = 0
+    while position < stop and (data := file.read(min(CHUNK, stop - position))):
+        count += data.count(b"\n")
+        position += len(data)
+    return count

@@ -1,0 +1,212 @@
+"""Streams of bytes -> documents: a line, a field of JSONL, a column of CSV or TSV."""
+
+import csv
+import json
+import re
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+from kxcli.corpus import encodings
+from kxcli.corpus.decoding import Decoder, LongLine
+from kxcli.corpus.ledger import Ledger, OnError
+from kxcli.corpus.lines import Readable, runs
+from kxcli.errors import InputError
+
+Kind = Literal["text", "jsonl", "csv", "tsv"]
+
+DEFAULT_FIELD = "text"
+_NEVER = re.compile(r"(?!)")
+
+
+class Document(NamedTuple):
+    """A text, and the group it is counted in ("" without one).
+
+    is_open: the document goes on in the next record; only very long lines come in such parts.
+    """
+
+    text: str
+    group: str = ""
+    is_open: bool = False
+
+
+@dataclass(frozen=True)
+class Format:
+    """How a source's bytes become documents; `encoding` is a codec's name, found by looking where `is_guessed`."""
+
+    kind: Kind
+    encoding: str
+    is_guessed: bool = False
+
+    @property
+    def is_cuttable(self) -> bool:
+        """Whether its bytes may be cut after any LF; CSV has line ends within quotes, UTF-16 has other ones."""
+        return self.kind in ("text", "jsonl") and encodings.is_line_safe(self.encoding)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a job wants of every source.
+
+    field, by: the field or column that holds the text, and the one that holds the group.
+    unit: "document" gives a record a document; "lines" may give several lines of text as one record, for jobs to
+    which a line end is a border like any other.
+    cut: a pattern that matches at the places where a long line may be parted; None: documents stay whole.
+    """
+
+    field: str = DEFAULT_FIELD
+    by: str | None = None
+    on_error: OnError = "stop"
+    unit: Literal["document", "lines"] = "document"
+    cut: str | None = None
+
+    @property
+    def keeps_lines_whole(self) -> bool:
+        """Whether long lines are read as one; a bad line can only be left out or mended as a whole."""
+        return self.cut is None or self.on_error != "stop"
+
+
+class _BadRecord(Exception):  # noqa: N818 -- not yet an error: the ledger decides
+    """What is wrong with a record, and what to do."""
+
+
+def documents(stream: Readable, form: Format, wanted: Wanted, ledger: Ledger) -> Iterator[Document]:
+    """Yield the documents of a stream, in order; memory is bounded by a chunk and the longest line.
+
+    Raises `InputError`, at the line in question, where `wanted.on_error` is "stop"; else the ledger counts.
+    """
+    decoder = Decoder(form.encoding, ledger, is_guessed=form.is_guessed)
+    if form.kind == "text" and form.is_cuttable:
+        yield from _texts(stream, decoder, wanted, ledger)
+    elif form.kind == "text":
+        yield from map(Document, decoder.lines_in_order(stream))
+    elif form.kind == "jsonl":
+        for line in _lines(stream, form, decoder):
+            if line and not line.isspace():
+                try:
+                    yield _from_json(line, wanted)
+                except _BadRecord as bad:
+                    ledger.reject("jsonl", *bad.args)
+    else:
+        yield from _from_rows(decoder.lines_in_order(stream), form.kind, wanted, ledger)
+
+
+def _lines(stream: Readable, form: Format, decoder: Decoder) -> Iterator[str]:
+    if not form.is_cuttable:
+        yield from decoder.lines_in_order(stream)
+        return
+    for run in runs(stream, keep_lines_whole=True):
+        yield from decoder.lines(run.data)
+
+
+def _texts(stream: Readable, decoder: Decoder, wanted: Wanted, ledger: Ledger) -> Iterator[Document]:
+    cut = re.compile(wanted.cut) if wanted.cut is not None else _NEVER
+    long: LongLine | None = None
+    for data, is_open in runs(stream, keep_lines_whole=wanted.keeps_lines_whole):
+        if is_open:
+            long = long or LongLine(decoder, cut)
+            yield Document(long.feed(data), is_open=True)
+            continue
+        rest = data
+        if long is not None:
+            end = data.find(b"\n") + 1 or len(data)
+            yield Document(long.finish(data[:end]))
+            ledger.line += 1
+            long, rest = None, data[end:]
+        text = decoder.text(rest) if wanted.unit == "lines" else None
+        if text is None:
+            yield from map(Document, decoder.lines(rest))
+        elif text:
+            yield Document(text)
+            ledger.line += rest.count(b"\n")
+
+
+def _from_json(line: str, wanted: Wanted) -> Document:
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        what = f"{error.msg} at column {error.colno}" if isinstance(error, json.JSONDecodeError) else str(error)
+        raise _BadRecord(f"is not JSON ({what})") from None
+    if not isinstance(value, dict):
+        raise _BadRecord(f"is {_json_type(value)}, not a JSON object")
+    for name in (wanted.field, wanted.by):
+        if name is not None and name not in value:
+            hint = f"it has {_shown(value)}; name one with {'--field' if name == wanted.field else '--by'}"
+            raise _BadRecord(f"has no field {name!r}", hint)
+    text, group = value[wanted.field], value[wanted.by] if wanted.by is not None else ""
+    if not isinstance(text, str):
+        raise _BadRecord(f"has {_json_type(text)} in the field {wanted.field!r}, not a string")
+    if isinstance(group, (list, dict)) or group is None:
+        raise _BadRecord("jsonl", f"has {_json_type(group)} in the field {wanted.by!r}, nothing to group by")
+    if not isinstance(group, str):
+        group = json.dumps(group)
+    if "\\u" in line and not (_is_unicode(text) and _is_unicode(group)):
+        raise _BadRecord("has half a surrogate pair in a string, which is no character")
+    return Document(text, group)
+
+
+def _from_rows(lines: Iterable[str], kind: str, wanted: Wanted, ledger: Ledger) -> Iterator[Document]:
+    csv.field_size_limit(sys.maxsize)
+    last = ledger.line
+
+    def ended() -> Iterator[str]:
+        nonlocal last
+        for line in lines:
+            last = ledger.line
+            yield line + "\n"
+
+    if kind == "csv":
+        rows = csv.reader(ended(), strict=True)
+    else:
+        rows = csv.reader(ended(), delimiter="\t", quoting=csv.QUOTE_NONE)
+    header = next(rows, None)
+    if header is None:
+        return
+    text_at = _column(header, wanted.field, "--field", ledger)
+    group_at = None if wanted.by is None else _column(header, wanted.by, "--by", ledger)
+    while True:
+        first = last + 1  # a record is told by its first line
+        try:
+            row = next(rows)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            row, what = [], f"is not {kind.upper()} ({error})"
+        else:
+            what = f"has {len(row)} cells where the header has {len(header)}" if len(row) != len(header) else ""
+            if not row:
+                continue
+        if what:
+            at, ledger.line = ledger.line, first
+            ledger.reject(kind, what)
+            ledger.line = at
+            continue
+        yield Document(row[text_at], "" if group_at is None else row[group_at])
+
+
+def _column(header: list[str], name: str, option: str, ledger: Ledger) -> int:
+    if name not in header:
+        hint = f"it has {_shown(header)}; name one with {option}"
+        raise InputError(ledger.path, f"has no column {name!r}", hint, line=1)
+    return header.index(name)
+
+
+def _json_type(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true or false"
+    names = {dict: "an object", list: "a list", str: "a string", int: "a number", float: "a number"}
+    return names.get(type(value), "null")
+
+
+def _shown(names: Iterable[str]) -> str:
+    first, *others = [*map(repr, names)] or ["none"]
+    return ", ".join([first, *others[:7]]) + (", ..." if len(others) > 7 else "")
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True

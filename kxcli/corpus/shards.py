@@ -1,0 +1,296 @@
+"""Sources -> tasks: parts of the input that are read where they are needed, or carried along.
+
+Tasks depend on the input and the shard size alone, never on the number of workers or on memory.
+"""
+
+import os
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass
+from io import BytesIO
+from typing import BinaryIO
+
+from kxcli.corpus import encodings
+from kxcli.corpus.compression import MAGIC_LENGTH, Stream, kind_of
+from kxcli.corpus.ledger import Choice, Ledger, Place, Told
+from kxcli.corpus.lines import RangeStream, Readable, count_lines, runs
+from kxcli.corpus.records import Document, Format, Kind, Wanted, documents
+from kxcli.corpus.sources import Source
+from kxcli.corpus.spool import SpooledLine
+from kxcli.errors import InputError, UsageError, reason
+
+_SUFFIXES: dict[str, Kind] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv"}
+_COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
+
+
+@dataclass(frozen=True)
+class Whole:
+    """A small file, or what a file holds compressed: everything about it is found out where it is read."""
+
+    path: str
+    kind: Kind
+
+
+@dataclass(frozen=True)
+class Range:
+    """The lines of a file that begin in `start <= position < stop`; `shown` is the input they came from."""
+
+    path: str
+    start: int
+    stop: int
+    form: Format
+    shown: str
+    line: int = 1  # the number of the file's first line; more than 1 where the file is a spooled line
+
+
+@dataclass(frozen=True)
+class Bytes:
+    """Whole lines of a stream, plain, with the number of the first."""
+
+    path: str
+    data: bytes
+    form: Format
+    line: int
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """Documents that could only be read in order."""
+
+    documents: tuple[Document, ...]
+
+
+Shard = Whole | Range | Bytes | Parsed
+
+
+@dataclass(frozen=True)
+class Task:
+    """Some shards that are read together; `size` in bytes of the input as it is stored."""
+
+    shards: tuple[Shard, ...]
+    size: int
+    name: str
+
+
+def kind_by_name(path: str) -> Kind | None:
+    """Return the record format that a file's suffix tells, looking through a compression's suffix."""
+    stem, suffix = os.path.splitext(path.lower())
+    if suffix in _COMPRESSED:
+        suffix = os.path.splitext(stem)[1]
+    return _SUFFIXES.get(suffix)
+
+
+@dataclass(frozen=True)
+class Planner:
+    """Cuts sources into tasks.
+
+    kind: the record format of every source; None: each by its name, an error where that tells none.
+    encoding: a codec's name or `auto`.  folder: makes the private folder where an endless line of a stream is kept.
+    tell: is told at once what reading in order leaves out.
+    """
+
+    wanted: Wanted
+    kind: Kind | None
+    encoding: str
+    shard_size: int
+    folder: Callable[[], str]
+    tell: Callable[[Told], None]
+
+    def tasks(self, sources: Iterable[Source]) -> Generator[Task]:
+        """Yield the tasks in input order; small files share one."""
+        small: list[Shard] = []
+        size = 0
+        first = ""
+        for source in sources:
+            kind = self._kind(source)
+            if source.size is not None and source.size <= self.shard_size:
+                if small and size + source.size > self.shard_size:
+                    yield Task(tuple(small), size, first)
+                    small, size = [], 0
+                first = first if small else source.path
+                small.append(Whole(source.path, kind))
+                size += source.size
+                continue
+            if small:
+                yield Task(tuple(small), size, first)
+                small, size = [], 0
+            yield from self._large(source, kind)
+        if small:
+            yield Task(tuple(small), size, first)
+
+    def _kind(self, source: Source) -> Kind:
+        kind = self.kind or (None if source.is_stdin else kind_by_name(source.path))
+        if kind is None:
+            raise UsageError(
+                f"{source.path}: the name does not tell how records are written; add --input-format jsonl, csv or tsv."
+            )
+        return kind
+
+    def _large(self, source: Source, kind: Kind) -> Iterator[Task]:
+        with source.open() as file:
+            if source.size is not None:
+                head = file.read(MAGIC_LENGTH)
+                if kind_of(head) is None:
+                    file.seek(0)
+                    form = found_format(kind, self.encoding, source.path, file.read, self.tell)
+                    if form.is_cuttable:
+                        yield from self._ranges(source.path, source.size, form)
+                        return
+                file.seek(0)
+            yield from self._in_order(source.path, file, kind)
+
+    def _ranges(self, path: str, size: int, form: Format) -> Iterator[Task]:
+        for start in range(0, size, self.shard_size):
+            stop = min(start + self.shard_size, size)
+            yield Task((Range(path, start, stop, form, path),), stop - start, path)
+
+    def _in_order(self, path: str, file: BinaryIO, kind: Kind) -> Iterator[Task]:
+        stream = Stream(file, path)
+        form = found_format(kind, self.encoding, path, stream.peek, self.tell)
+        position = _Position(file)
+        for shard in self._lines(path, stream, form) if form.is_cuttable else self._parsed(path, stream, form):
+            yield Task((shard,), position.step() or _length(shard), path)
+
+    def _lines(self, path: str, stream: Stream, form: Format) -> Iterator[Shard]:
+        """Yield whole lines as they come; a line without end goes to disk and is read from there."""
+        line, held, size = 1, list[bytes](), 0
+        spooled: SpooledLine | None = None
+        whole = form.kind != "text" or self.wanted.keeps_lines_whole
+        for data, is_open in runs(stream, keep_lines_whole=whole):
+            rest = data
+            if is_open or spooled is not None:
+                if held:
+                    yield Bytes(path, b"".join(held), form, line)
+                    line += sum(part.count(b"\n") for part in held)
+                    held, size = [], 0
+                spooled = spooled or SpooledLine(self.folder())
+                end = len(data) if is_open else data.find(b"\n") + 1 or len(data)
+                spooled.write(data[:end])
+                if is_open:
+                    continue
+                yield Range(spooled.close(), 0, spooled.size, form, path, line)
+                line += 1
+                spooled, rest = None, data[end:]
+            held.append(rest)
+            size += len(rest)
+            if size >= self.shard_size:
+                yield Bytes(path, b"".join(held), form, line)
+                line += sum(part.count(b"\n") for part in held)
+                held, size = [], 0
+        if size:
+            yield Bytes(path, b"".join(held), form, line)
+
+    def _parsed(self, path: str, stream: Stream, form: Format) -> Iterator[Shard]:
+        ledger = Ledger(path, self.wanted.on_error)
+        held, size = list[Document](), 0
+        for document in documents(stream, form, self.wanted, ledger):
+            held.append(document)
+            size += len(document.text)
+            if size >= self.shard_size // 2:  # characters, of two or three bytes each where they are Chinese
+                yield Parsed(tuple(held))
+                held, size = [], 0
+        if held:
+            yield Parsed(tuple(held))
+        for loss in ledger.losses:
+            self.tell(loss)
+
+
+@dataclass(frozen=True)
+class TaskReader:
+    """Reads a task where it is needed: `reader(task)` is an iterable of documents that has things to tell."""
+
+    wanted: Wanted
+    encoding: str
+
+    def __call__(self, task: Task) -> "Records":
+        """Return the task's documents, not yet read."""
+        return Records(self, task)
+
+
+class Records:
+    """The documents of a task; `told`, complete when they have been read, is what was decided and left out."""
+
+    def __init__(self, reader: TaskReader, task: Task) -> None:
+        self._reader, self._task = reader, task
+        self.told: list[Told] = []
+
+    def __iter__(self) -> Iterator[Document]:
+        for shard in self._task.shards:
+            if isinstance(shard, Parsed):
+                yield from shard.documents
+            elif isinstance(shard, Bytes):
+                yield from self._read(BytesIO(shard.data), shard.form, shard.path, line=shard.line)
+            else:
+                with Source(shard.path, None).open() as file:
+                    yield from (self._whole(file, shard) if isinstance(shard, Whole) else self._range(file, shard))
+
+    def _whole(self, file: BinaryIO, shard: Whole) -> Iterator[Document]:
+        stream = Stream(file, shard.path)
+        form = found_format(shard.kind, self._reader.encoding, shard.path, stream.peek, self.told.append)
+        yield from self._read(stream, form, shard.path)
+
+    def _range(self, file: BinaryIO, shard: Range) -> Iterator[Document]:
+        stream = RangeStream(file, shard.start, shard.stop)
+        yield from self._read(stream, shard.form, shard.shown, line=shard.line, offset=stream.begin)
+
+    def _read(self, stream: Readable, form: Format, path: str, *, line: int = 1, offset: int = 0) -> Iterator[Document]:
+        ledger = Ledger(path, self._reader.wanted.on_error, line=line, offset=offset)
+        yield from documents(stream, form, self._reader.wanted, ledger)
+        self.told.extend(ledger.losses)
+
+
+def found_format(
+    kind: Kind, encoding: str, path: str, peek: Callable[[int], bytes], tell: Callable[[Told], None]
+) -> Format:
+    """Return the format of a source, its encoding found by its first bytes where it is `auto`; the choice is told."""
+    if encoding != encodings.AUTO:
+        return Format(kind, encoding)
+    head = peek(encodings.AUTO_SAMPLE)
+    found = encodings.guess(head, complete=len(head) < encodings.AUTO_SAMPLE)
+    if head:
+        tell(Choice(path, f"read as {found}"))
+    return Format(kind, found, is_guessed=True)
+
+
+def located(place: Place) -> str:
+    """Return `path:line` of a place; where it was given from a byte range, the file's lines before are counted."""
+    return f"{place.path}:{_absolute(place.path, place.line, place.offset)}"
+
+
+def with_line(error: InputError) -> InputError:
+    """Return the error with its line counted from the start of the file."""
+    if error.line is None or not error.offset:
+        return error
+    line = _absolute(error.path, error.line, error.offset)
+    found = InputError(error.path, error.what, error.hint, line=line)
+    for note in getattr(error, "__notes__", ()):
+        found.add_note(note)
+    return found
+
+
+def _absolute(path: str, line: int, offset: int) -> int:
+    if not offset:
+        return line
+    try:
+        with open(path, "rb", buffering=0) as file:
+            return line + count_lines(file, offset)
+    except OSError as error:
+        raise InputError(path, reason(error), "it changed while it was read") from None
+
+
+class _Position:
+    """How far a file has been read since the last time, 0 where it has no position."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._last = file, 0
+
+    def step(self) -> int:
+        try:
+            at = self._file.tell()
+        except OSError:
+            return 0
+        step, self._last = at - self._last, at
+        return step
+
+
+def _length(shard: Shard) -> int:
+    return len(shard.data) if isinstance(shard, Bytes) else 0

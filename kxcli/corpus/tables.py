@@ -1,0 +1,88 @@
+"""Earlier outputs, read back as rows of named cells."""
+
+import csv
+import json
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from kxcli.corpus.compression import Stream
+from kxcli.corpus.decoding import Decoder
+from kxcli.corpus.ledger import Ledger
+from kxcli.corpus.records import Kind
+from kxcli.corpus.shards import kind_by_name
+from kxcli.corpus.sources import Source
+
+
+class Line(NamedTuple):
+    """A row: its cells by column, and where it stands."""
+
+    cells: dict[str, str | int | float]
+    ledger: Ledger
+
+
+def rows(source: Source, kind: Kind | None, encoding: str, *, bare: tuple[str, ...], known: str) -> Iterator[Line]:
+    """Yield the rows of a TSV, CSV or JSONL file, whose format is found by its name and its first line.
+
+    bare: the columns of a TSV or CSV without header.  known: a column that every header has.
+    Raises `InputError` for what is no table.
+    """
+    with source.open() as file:
+        ledger = Ledger(source.path, "stop")
+        lines = Decoder(encoding, ledger).lines_in_order(Stream(file, source.path))
+        first = next(lines, None)
+        if first is None:
+            return
+        kind = kind or kind_by_name(source.path) or _looks_like(first)
+        if kind == "jsonl":
+            yield from _objects(first, lines, ledger)
+        else:
+            yield from _cells(first, lines, ledger, kind, bare, known)
+
+
+def _looks_like(line: str) -> Kind:
+    if line.lstrip().startswith("{"):
+        return "jsonl"
+    return "csv" if "," in line and "\t" not in line else "tsv"
+
+
+def _objects(first: str, lines: Iterable[str], ledger: Ledger) -> Iterator[Line]:
+    for line in _chained(first, lines):
+        try:
+            cells = json.loads(line)
+        except (ValueError, RecursionError):
+            cells = None
+        if not isinstance(cells, dict):
+            ledger.fail("is not a JSON object", "give an output of -f jsonl as it was written")
+        yield Line(cells, ledger)
+
+
+def _cells(
+    first: str, lines: Iterable[str], ledger: Ledger, kind: Kind, bare: tuple[str, ...], known: str
+) -> Iterator[Line]:
+    def ended() -> Iterator[str]:
+        for line in _chained(first, lines):
+            yield line + "\n"
+
+    if kind == "csv":
+        parsed: Iterator[list[str]] = csv.reader(ended(), strict=True)
+    else:
+        parsed = (line.removesuffix("\n").split("\t") for line in ended())
+    columns: list[str] | None = None
+    try:
+        for row in parsed:
+            if columns is None:
+                if known in row and not row[-1].isdigit():
+                    columns = row
+                    continue
+                columns = list(bare)
+            if len(row) != len(columns):
+                what = f"has {len(row)} cells, not {len(columns)} ({', '.join(columns)})"
+                ledger.fail(what, "more columns than a word and its count need --header when they are written")
+            yield Line(dict(zip(columns, row, strict=True)), ledger)
+    except csv.Error as error:
+        ledger.fail(f"is not CSV ({error})", "give an output of -f csv as it was written")
+
+
+def _chained(first: str, lines: Iterable[str]) -> Iterator[str]:
+    yield first
+    yield from lines

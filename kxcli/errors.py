@@ -1,0 +1,85 @@
+"""What can go wrong for a user, each with its exit code.
+
+Every error carries one clear sentence: where, what is wrong, what to do.  They travel from workers to the
+parent by pickling, so each keeps its arguments in `args`.
+"""
+
+
+class KxcliError(Exception):
+    """An error to be told in one line; `str()` is that line without the program's name."""
+
+    exit_code = 1
+
+
+class UsageError(KxcliError):
+    """Options that do not fit together, or values that no run could use."""
+
+    exit_code = 2
+
+
+class InputError(KxcliError):
+    """Input that cannot be read as asked.
+
+    `line` counts from 1.  A worker that was handed a byte range does not know its first line: it gives `offset`,
+    the byte where the trouble starts, and `corpus.shards.locate` turns that into a line.
+    """
+
+    def __init__(
+        self, path: str, what: str, hint: str = "", line: int | None = None, offset: int | None = None
+    ) -> None:
+        super().__init__(path, what, hint, line, offset)
+        self.path, self.what, self.hint, self.line, self.offset = path, what, hint, line, offset
+
+    def __str__(self) -> str:
+        where = self.path if self.line is None else f"{self.path}:{self.line}"
+        return f"{where}: {self.what}; {self.hint}" if self.hint else f"{where}: {self.what}"
+
+
+class OutputError(KxcliError):
+    """Output that cannot be written."""
+
+    def __init__(self, path: str, what: str, hint: str = "") -> None:
+        super().__init__(path, what, hint)
+
+    def __str__(self) -> str:
+        path, what, hint = self.args
+        return f"{path}: {what}; {hint}" if hint else f"{path}: {what}"
+
+
+class MissingExtraError(KxcliError):
+    """A library that an optional feature needs is not installed."""
+
+    def __init__(self, what: str, extra: str) -> None:
+        super().__init__(what, extra)
+
+    def __str__(self) -> str:
+        what, extra = self.args
+        return f"{what} needs an extra library; install it with: pip install 'kxcli[{extra}]'"
+
+
+class WorkerDiedError(KxcliError):
+    """A worker process was killed, or ended itself, while it had a task."""
+
+    def __init__(self, task: str, exit_code: int | None) -> None:
+        super().__init__(task, exit_code)
+
+    def __str__(self) -> str:
+        task, code = self.args
+        how = f"was killed by signal {-code}" if code is not None and code < 0 else f"ended with status {code}"
+        return (
+            f"{task}: the worker process that had this part of the input {how}; "
+            "where memory ran out, use fewer workers (-j) or smaller shards (--shard-size)"
+        )
+
+
+class InterruptedBySignal(BaseException):
+    """SIGTERM or SIGHUP arrived; raised in the main thread so that everything is cleaned up on the way out."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.exit_code = 128 + number
+
+
+def reason(error: OSError) -> str:
+    """Return the operating system's words for an error, as in "No such file or directory"."""
+    return error.strerror or str(error)

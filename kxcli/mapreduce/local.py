@@ -1,0 +1,223 @@
+"""Runs a job on this machine: in this process, or in a pool of worker processes.
+
+The pool is our own because of what it has to know: which task a worker had when it died (the out-of-memory
+killer), so that the run can say so and never waits for an answer that cannot come.  A worker holds one task at a
+time and merges what it computes; its partial crosses to the parent once, at the end.
+"""
+
+import multiprocessing
+import os
+import signal
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, islice
+from multiprocessing.connection import Connection, wait
+from typing import Any, Generic, TypeVar, cast
+
+from kxcli.errors import KxcliError, WorkerDiedError
+from kxcli.mapreduce.job import Job, Read, Task
+
+TaskT = TypeVar("TaskT", bound=Task)
+RecordT = TypeVar("RecordT")
+PartialT = TypeVar("PartialT")
+
+OnDone = Callable[[Task, list[Any]], None]  # a finished task, and what the reading of it told
+
+
+def available_cpus() -> int:
+    """Return the number of CPUs that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def reduce(
+    read: Read[TaskT, RecordT],
+    tasks: Iterable[TaskT],
+    job: Job[RecordT, PartialT],
+    *,
+    shared: object,
+    workers: int,
+    on_done: OnDone,
+    preload: Iterable[str] = (),
+) -> PartialT | None:
+    """Map every task and merge the partials; None where there was no task.
+
+    A single task, or `workers` 1, runs in this process.  `on_done` is called in the order in which tasks end.
+    preload: modules that workers find imported already, where the platform can do that.
+    Where tasks fail, the error of the first in input order is raised; `WorkerDiedError` where a worker was killed.
+    """
+    ahead = iter(tasks)
+    first = list(islice(ahead, 2))
+    if workers == 1 or len(first) < 2:
+        return _serial(read, chain(first, ahead), job, shared, on_done)
+    pool = _Pool(read, job, shared, workers, preload)
+    try:
+        return pool.run(chain(first, ahead), on_done)
+    finally:
+        pool.close()
+
+
+def _serial(
+    read: Read[TaskT, RecordT],
+    tasks: Iterable[TaskT],
+    job: Job[RecordT, PartialT],
+    shared: object,
+    on_done: OnDone,
+) -> PartialT | None:
+    merged: PartialT | None = None
+    for number, task in enumerate(tasks):
+        if not number:
+            job.setup(shared)
+        records = read(task)
+        partial = job.map(records)
+        merged = partial if merged is None else job.merge(merged, partial)
+        on_done(task, list(records.told))
+    return merged
+
+
+class _Worker(Generic[TaskT]):
+    """A worker process seen from the parent, with the task that it has."""
+
+    def __init__(self, context: Any, *arguments: object) -> None:
+        self.connection, theirs = context.Pipe()
+        self.process = context.Process(target=_work, args=(theirs, *arguments), daemon=True)
+        self.process.start()
+        theirs.close()  # so that the end of the process ends the pipe
+        self.number, self.task = -1, None  # type: tuple[int, TaskT | None]
+
+    def give(self, number: int, task: TaskT) -> None:
+        self.number, self.task = number, task
+        try:
+            self.connection.send(task)
+        except OSError:
+            raise self.died() from None
+
+    def died(self) -> WorkerDiedError:
+        self.process.join()
+        name = "a worker" if self.task is None else self.task.name
+        return WorkerDiedError(name, self.process.exitcode)
+
+
+class _Pool(Generic[TaskT, RecordT, PartialT]):
+    """Worker processes that each hold at most one task."""
+
+    def __init__(
+        self,
+        read: Read[TaskT, RecordT],
+        job: Job[RecordT, PartialT],
+        shared: object,
+        workers: int,
+        preload: Iterable[str],
+    ) -> None:
+        self._job, self._shared = job, shared
+        context = multiprocessing.get_context(_start_method())
+        if context.get_start_method() == "forkserver":
+            context.set_forkserver_preload([__name__, *preload])
+        self._workers: list[_Worker[TaskT]] = []
+        try:
+            for _ in range(workers):
+                self._workers.append(_Worker(context, read, job, shared))
+        except BaseException:
+            self.close()
+            raise
+
+    def run(self, tasks: Iterator[TaskT], on_done: OnDone) -> PartialT | None:
+        """Give every worker a task whenever it has none, and merge what they have in the end."""
+        failures: dict[int, BaseException] = {}
+        idle, busy = list(self._workers), dict[Connection, _Worker[TaskT]]()
+        numbered = enumerate(tasks)
+        upcoming = self._next(numbered, failures)
+        is_ready = False
+        while upcoming is not None or busy:
+            while idle and upcoming is not None:
+                worker = idle.pop()
+                worker.give(*upcoming)
+                busy[worker.connection] = worker
+                upcoming = None if failures else self._next(numbered, failures)
+            if not is_ready:  # the parent makes ready for `finish` while the workers are at their first tasks
+                self._job.setup(self._shared)
+                is_ready = True
+            for connection in wait(list(busy)):
+                worker = busy.pop(cast("Connection", connection))
+                answer = self._receive(worker)
+                if isinstance(answer, BaseException):
+                    failures[worker.number] = answer
+                else:
+                    assert worker.task is not None
+                    on_done(worker.task, answer)
+                idle.append(worker)
+            if failures:
+                upcoming = None  # what was given out comes before it, and may still fail earlier in the input
+        if failures:
+            raise failures[min(failures)]
+        return self._collect()
+
+    @staticmethod
+    def _next(numbered: Iterator[tuple[int, TaskT]], failures: dict[int, BaseException]) -> tuple[int, TaskT] | None:
+        try:
+            return next(numbered, None)
+        except KxcliError as error:
+            failures[sys.maxsize] = error  # every task given out comes before it
+            return None
+
+    def _receive(self, worker: _Worker[TaskT]) -> Any:
+        try:
+            return worker.connection.recv()
+        except (EOFError, OSError):
+            raise worker.died() from None
+
+    def _collect(self) -> PartialT | None:
+        merged: PartialT | None = None
+        for worker in self._workers:
+            worker.task = None
+            worker.connection.send(None)
+        for worker in self._workers:
+            try:
+                data = worker.connection.recv_bytes()
+            except (EOFError, OSError):
+                raise worker.died() from None
+            if data:
+                partial = self._job.load(data)
+                merged = partial if merged is None else self._job.merge(merged, partial)
+        return merged
+
+    def close(self) -> None:
+        """End every worker, whatever it is at, and wait until it is gone."""
+        for worker in self._workers:
+            worker.connection.close()
+            worker.process.kill()  # a worker has nothing of its own to clean up
+        for worker in self._workers:
+            worker.process.join()
+            worker.process.close()
+
+
+def _start_method() -> str:
+    """Return the way to start workers: from a small server, whose imports they share, where the platform has it.
+
+    Plain fork would copy whatever threads and locks a library left in the parent.
+    """
+    methods = multiprocessing.get_all_start_methods()
+    return "forkserver" if "forkserver" in methods else methods[0]
+
+
+def _work(connection: Connection, read: Read[Any, Any], job: Job[Any, Any], shared: object) -> None:
+    """Map the tasks that come, answering each with what was told or the error; at None, send the merged partial."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent has it too, and ends us
+    merged = None
+    try:
+        job.setup(shared)
+        while (task := connection.recv()) is not None:
+            records = read(task)
+            try:
+                partial = job.map(records)
+                merged = partial if merged is None else job.merge(merged, partial)
+            except Exception as error:  # noqa: BLE001 -- carried to the parent, which raises it
+                error.add_note("in a worker:\n" + "".join(traceback.format_exception(error)))
+                connection.send(error)
+            else:
+                connection.send(list(records.told))
+        connection.send_bytes(b"" if merged is None else job.dump(merged))
+    except (EOFError, OSError):
+        return  # the parent is gone, and so is all need for an answer

@@ -1,0 +1,42 @@
+"""What is computed, for Python: pure functions and jobs, without input or output of their own.
+
+>>> from kxcli.mining import count_words
+>>> count_words(["今天天气很好", "今天下雨"]).most_common(1)
+[('今天', 2)]
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from kxcli.mining.ranking import Ranking, Row, ranked
+from kxcli.mining.segment import Segmentation, prepare
+from kxcli.mining.segment.dictionary import Dictionary
+from kxcli.mining.wordcount import Counting, Counts, Text, WordCount
+
+__all__ = [
+    "Counting",
+    "Counts",
+    "Dictionary",
+    "Ranking",
+    "Row",
+    "Segmentation",
+    "Text",
+    "WordCount",
+    "count_words",
+    "ranked",
+]
+
+
+def count_words(texts: Iterable[str], counting: Counting | None = None) -> Counter[str]:
+    """Return the words of some texts with their counts; a text is a document.
+
+    counting: what is counted, by default the words that jieba's default mode finds and that hold a letter or a
+    digit.  With several n-gram orders, the counter holds them all.  Texts are read once, one after the other.
+    Raises `segment.fast.NotEqualError` for a user dictionary that takes `Segmentation(engine="jieba")`.
+    """
+    job = WordCount(counting or Counting())
+    job.setup(prepare(job.counting.segmentation))
+    words: Counter[str] = Counter()
+    for counts in job.finish(job.map(map(Text, texts))):
+        words.update(counts.words)
+    return words

@@ -1,0 +1,128 @@
+"""Texts -> tokens: jieba's three modes, characters, white space, a pattern."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from kxcli.mining.segment import blocks
+from kxcli.mining.segment.dictionary import Dictionary
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from kxcli.mining.segment.fast import Words
+
+Mode = Literal["jieba", "search", "full", "char", "space", "regex"]
+Engine = Literal["fast", "jieba"]
+
+_CUTS: dict[Mode, str | None] = {
+    "jieba": blocks.AFTER_ANY_SEPARATOR,
+    "search": blocks.AFTER_ANY_SEPARATOR,
+    "full": blocks.BEFORE_BLOCK,
+    "char": blocks.ANYWHERE,
+    "space": blocks.AFTER_SPACE,
+    "regex": None,
+}
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """How texts are cut into tokens.
+
+    mode: jieba's default, search or full mode; single characters; white space; the matches of `pattern`.
+    hmm: whether jieba's model may find words that are not in the dictionary.
+    engine: "fast" is the Rust port made equal to jieba; full mode takes jieba whatever is asked for.
+    """
+
+    mode: Mode = "jieba"
+    hmm: bool = True
+    dictionary: Dictionary = field(default_factory=Dictionary)
+    engine: Engine = "fast"
+    pattern: str | None = None
+
+    @property
+    def cut(self) -> str | None:
+        """A pattern for the places where a text may be parted without changing its tokens; None: nowhere."""
+        return _CUTS[self.mode]
+
+    @property
+    def is_by_port(self) -> bool:
+        """Whether the Rust port does the work."""
+        return self.engine == "fast" and self.mode in ("jieba", "search")
+
+
+class Tokenizer(Protocol):
+    """Cuts texts into raw tokens, each of which stands for one token or some, whatever is around it."""
+
+    settles_words: bool  # whether a raw token of letters and digits alone may stand for others
+
+    def lines(self, pieces: Sequence[str]) -> "str | npt.NDArray[np.uint16]":
+        """Return the raw tokens of pieces of text a line each, as text or as UTF-16 units; empty lines are none."""
+        ...
+
+    def cut(self, texts: Sequence[str]) -> list[list[str]]:
+        """Return the raw tokens of each text, in order."""
+        ...
+
+    def settle(self, token: str) -> list[str]:
+        """Return the tokens that a raw token stands for."""
+        ...
+
+
+class PlainTokenizer:
+    """A tokenizer by a function; its tokens stand for themselves."""
+
+    settles_words = False
+
+    def __init__(self, cut: Callable[[str], list[str]]) -> None:
+        self._cut = cut
+
+    def lines(self, pieces: Sequence[str]) -> str:
+        """Return the tokens a line each; no token may hold an LF beside other characters."""
+        return "\n".join(["\n".join(self._cut(piece)) for piece in pieces])
+
+    def cut(self, texts: Sequence[str]) -> list[list[str]]:
+        """Return the tokens of each text."""
+        return [self._cut(text) for text in texts]
+
+    def settle(self, token: str) -> list[str]:
+        """Return the token."""
+        return [token]
+
+
+def prepare(segmentation: Segmentation) -> "Words | None":
+    """Do once what every process would have to do; a value for `tokenizer`.
+
+    Raises `NotEqualError` where the fast engine would differ from jieba with the user's dictionary.
+    """
+    if not segmentation.is_by_port:
+        return None
+    from kxcli.mining.segment.fast import resolve
+
+    return resolve(segmentation.dictionary)
+
+
+def tokenizer(segmentation: Segmentation, words: "Words | None") -> Tokenizer:
+    """Return the tokenizer; `words` is what `prepare` returned.  Loading a dictionary takes 0.1 to 1 s."""
+    mode, hmm = segmentation.mode, segmentation.hmm
+    if words is not None:
+        from kxcli.mining.segment.fast import FastTokenizer
+
+        return FastTokenizer(words, hmm=hmm, search=mode == "search")
+    if mode == "char":
+        return PlainTokenizer(list)
+    if mode == "space":
+        return PlainTokenizer(str.split)
+    if mode == "regex":
+        pattern = re.compile(segmentation.pattern or r"\w+")
+        return PlainTokenizer(lambda text: [m.group() for m in pattern.finditer(text) if m.group()])
+    from kxcli.mining.segment.reference import JiebaTokenizer
+
+    jieba = JiebaTokenizer(segmentation.dictionary)
+    if mode == "full":
+        return PlainTokenizer(jieba.cut_all)
+    cut = jieba.cut_for_search if mode == "search" else jieba.cut
+    return PlainTokenizer(partial(cut, hmm=hmm))

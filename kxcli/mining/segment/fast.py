@@ -1,0 +1,179 @@
+"""rjieba, the Rust port of jieba, made equal to it.
+
+The port gives the dictionary's best route, without the model for unknown words.  That is jieba's own but for one
+thing, which is mended: its blocks hold more Han characters than jieba's, so the text is parted at those first.  The
+model's stage is done here: word by word for a short text, over arrays (`model`) for a long one.  Frequencies that
+jieba suggests for user words, and its total, are computed by jieba and added as they are.
+"""
+
+import math
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kxcli.mining.segment.blocks import FOREIGN_HAN, GLUE, HAN, is_in_block
+from kxcli.mining.segment.dictionary import Dictionary
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+_ONLY_HAN = re.compile(f"[{HAN}]{{2,}}")
+_NEVER_FOUND = "\n"  # a word outside any block: its frequency counts in the total alone
+_MARGIN = 1e-9  # of log probabilities, above the rounding of their sums
+_BY_ARRAYS_FROM = 1 << 16  # characters: below, numpy's import would take longer than it saves
+_GLUE = chr(GLUE)
+
+
+class NotEqualError(Exception):
+    """The port cannot be made equal for this dictionary; says why."""
+
+
+@dataclass(frozen=True)
+class Words:
+    """A dictionary for the port: words to add, on top of its own dictionary or of none.
+
+    excess: what jieba's total has beyond the sum of the frequencies.  splits: words that the model may not join.
+    """
+
+    added: tuple[tuple[str, int], ...] = ()
+    is_added_to_own: bool = True
+    excess: int = 0
+    splits: frozenset[str] = frozenset()
+
+
+def resolve(dictionary: Dictionary) -> Words:
+    """Return what the port needs to have the dictionary; takes about a second where it is not jieba's own.
+
+    Raises `NotEqualError` where the port could differ from jieba.
+    """
+    if dictionary.is_default:
+        return Words()
+    from kxcli.mining.segment.reference import JiebaTokenizer
+
+    jieba = JiebaTokenizer(dictionary)
+    frequencies = jieba.frequencies
+    base = jieba.base_frequencies
+    own = dictionary.main is None and all(frequencies[word] for word in base)
+    if own:
+        added = {word: frequencies[word] for word in base}
+        excess = jieba.total - jieba.base_total - sum(added[word] - base[word] for word in added)
+    else:
+        added = {word: frequency for word, frequency in frequencies.items() if frequency}
+        excess = jieba.total - sum(added.values())
+    _check(added, frequencies, jieba.total, jieba.splits)
+    return Words(tuple(added.items()), own, excess, jieba.splits)
+
+
+def _check(added: dict[str, int], frequencies: dict[str, int], total: int, splits: frozenset[str]) -> None:
+    """Refuse dictionaries with which a token would not tell whether the route or a later stage made it.
+
+    The route leaves a word's characters single only where they score as well as the word itself.  Single letters and
+    digits come out put together, and may then spell that word, or be a part of it.
+    """
+    for word in splits:
+        if frequencies[word]:
+            raise NotEqualError(f"{word!r} is given both with frequency 0 and with another")
+    for word, frequency in added.items():
+        if len(word) > 1 and not _ONLY_HAN.fullmatch(word):
+            single = sum(math.log(frequencies.get(ch) or 1) - math.log(total) for ch in word)
+            if math.log(frequency) - math.log(total) <= single + _MARGIN:
+                raise NotEqualError(f"{word!r} is less frequent than its characters")
+
+
+class FastTokenizer:
+    """Cuts as jieba does, in default and search mode.
+
+    What it gives are raw tokens; `settle` tells what each of them is in jieba.
+    """
+
+    def __init__(self, words: Words, *, hmm: bool, search: bool) -> None:
+        import rjieba
+
+        source = rjieba
+        if words.added:
+            source = rjieba.Jieba() if words.is_added_to_own else rjieba.Jieba.empty()
+            for word, frequency in words.added:
+                source.add_word(word, frequency, None)
+            if words.excess:
+                source.add_word(_NEVER_FOUND, words.excess, None)
+        self._cut, self._is_word = source.cut, source.has_word
+        self._hmm, self._search = hmm, search
+        self._splits = set(words.splits)
+        self.settles_words = search or bool(words.splits)
+
+    def lines(self, pieces: Sequence[str]) -> "str | npt.NDArray[np.uint16]":
+        """Return the raw tokens of some pieces of text, a token a line and an empty line between pieces."""
+        if not self._hmm:
+            return "\n\n".join(["\n".join(self._route(piece)) for piece in pieces])
+        if sum(map(len, pieces)) < _BY_ARRAYS_FROM:
+            return "\n\n".join(["\n".join(self._with_model(self._route(piece))) for piece in pieces])
+        from kxcli.mining.segment.model import joined_words
+
+        return joined_words("\n\n".join(["\n".join(self._route(piece)) for piece in pieces]), self._is_word)
+
+    def cut(self, texts: Sequence[str]) -> list[list[str]]:
+        """Return the raw tokens of each text."""
+        if not self._hmm:
+            return [self._route(text) for text in texts]
+        if sum(map(len, texts)) < _BY_ARRAYS_FROM:
+            return [list(self._with_model(self._route(text))) for text in texts]
+        lines = self.lines([text.replace("\n", " ") for text in texts])  # as good: both are white space
+        assert not isinstance(lines, str)
+        parts = lines.tobytes().decode("utf-16-le").split("\n\n")
+        return [part.split("\n") if part else [] for part in parts]
+
+    def settle(self, token: str) -> list[str]:
+        """Return what jieba gives for a raw token."""
+        if _GLUE in token and len(token) > 1:
+            words = list(self._with_model(token.split(_GLUE)))
+        elif token in self._splits and _ONLY_HAN.fullmatch(token):
+            words = list(token)
+        else:
+            words = [token]
+        return [part for word in words for part in self._expanded(word)] if self._search else words
+
+    def _route(self, text: str) -> list[str]:
+        """Return the tokens of the dictionary's best route."""
+        if FOREIGN_HAN.search(text) is None:
+            return self._cut(text, False)
+        tokens: list[str] = []
+        for number, part in enumerate(FOREIGN_HAN.split(text)):
+            if number % 2:
+                tokens.append(part)
+            elif part:
+                tokens.extend(self._cut(part, False))
+        return tokens
+
+    def _with_model(self, route: Iterable[str]) -> Iterator[str]:
+        """Yield jieba's tokens from the route's: what that left single goes through the model, block by block."""
+        run = ""
+        for token in route:
+            if is_in_block(token) and (
+                len(token) == 1 or (token.isascii() and token.isalnum() and not self._is_word(token))
+            ):
+                run += token
+                continue
+            if run:
+                yield from self._modelled(run)
+                run = ""
+            yield token
+        if run:
+            yield from self._modelled(run)
+
+    def _modelled(self, run: str) -> Iterable[str]:
+        if len(run) == 1 or self._is_word(run):
+            return run
+        from kxcli.mining.segment.reference import model_cut
+
+        return model_cut(run, self._splits)
+
+    def _expanded(self, word: str) -> Iterator[str]:
+        """Yield what jieba's search mode gives for a word of its default mode."""
+        for length in (2, 3):
+            if len(word) > length:
+                for start in range(len(word) - length + 1):
+                    if self._is_word(part := word[start : start + length]):
+                        yield part
+        yield word

@@ -1,0 +1,101 @@
+"""jieba itself: the reference that every other engine has to equal.  The only module that imports it.
+
+jieba logs to stderr, imports pkg_resources where it can, and keeps its dictionary as marshal data in the shared
+temporary folder, where anybody can plant one; all three are kept from happening here.
+"""
+
+import io
+import logging
+import sys
+import warnings
+from collections.abc import Iterator
+from functools import cache
+from types import ModuleType
+from typing import Any
+
+from kxcli.mining.segment.dictionary import Dictionary, user_words
+
+
+@cache
+def _jieba() -> ModuleType:
+    absent = "pkg_resources" not in sys.modules
+    if absent:
+        sys.modules["pkg_resources"] = None  # type: ignore[assignment]  # an import of it then fails at once
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # jieba's source has escapes that newer Pythons warn of
+            import jieba
+    finally:
+        if absent:
+            del sys.modules["pkg_resources"]
+    jieba.setLogLevel(logging.CRITICAL)
+    return jieba  # type: ignore[no-any-return]
+
+
+def model_tables() -> tuple[Any, Any, Any]:
+    """Return the log probabilities of jieba's model: by state, by state and state, by state and character."""
+    finalseg = _jieba().finalseg
+    return finalseg.start_P, finalseg.trans_P, finalseg.emit_P
+
+
+def model_cut(run: str, splits: set[str]) -> list[str]:
+    """Cut with jieba's model alone; words in `splits` are parted into characters."""
+    finalseg = _jieba().finalseg
+    finalseg.Force_Split_Words = splits
+    return list(finalseg.cut(run))
+
+
+class JiebaTokenizer:
+    """A `jieba.Tokenizer` with a dictionary of its own, none of it shared or cached.
+
+    `base_frequencies` and `base_total` are those before the user dictionary was added.
+    """
+
+    def __init__(self, dictionary: Dictionary) -> None:
+        jieba = _jieba()
+        self._finalseg = jieba.finalseg
+        self._tokenizer: Any = jieba.Tokenizer()
+        main = self._tokenizer.get_dict_file() if dictionary.main is None else _file(dictionary.main)
+        self._tokenizer.FREQ, self._tokenizer.total = self._tokenizer.gen_pfdict(main)
+        self._tokenizer.initialized = True
+        self.base_total: int = self._tokenizer.total
+        self._splits: set[str] = set()  # jieba's set is global to the process; each tokenizer brings its own
+        self.base_frequencies: dict[str, int] = {}
+        if dictionary.user is not None:
+            for _, word, _ in user_words(dictionary.user):
+                self.base_frequencies.setdefault(word, self._tokenizer.FREQ.get(word, 0))
+            self._finalseg.Force_Split_Words = self._splits
+            self._tokenizer.load_userdict(_file(dictionary.user))
+
+    @property
+    def frequencies(self) -> dict[str, int]:
+        """Each word's frequency; 0 for the beginnings of words, and for words that are never to be joined."""
+        return self._tokenizer.FREQ  # type: ignore[no-any-return]
+
+    @property
+    def total(self) -> int:
+        """The sum of frequencies that jieba computes with: replaced words count twice."""
+        return self._tokenizer.total  # type: ignore[no-any-return]
+
+    @property
+    def splits(self) -> frozenset[str]:
+        """The words of frequency 0, which jieba parts into characters where its model joins them."""
+        return frozenset(self._splits)
+
+    def cut(self, text: str, *, hmm: bool) -> list[str]:
+        """Cut in jieba's default mode."""
+        self._finalseg.Force_Split_Words = self._splits
+        return self._tokenizer.lcut(text, HMM=hmm)  # type: ignore[no-any-return]
+
+    def cut_for_search(self, text: str, *, hmm: bool) -> list[str]:
+        """Cut in jieba's search mode."""
+        self._finalseg.Force_Split_Words = self._splits
+        return self._tokenizer.lcut_for_search(text, HMM=hmm)  # type: ignore[no-any-return]
+
+    def cut_all(self, text: str) -> list[str]:
+        """Cut in jieba's full mode; the empty tokens that it gives between separators are left out."""
+        return [token for token in self._tokenizer.cut(text, cut_all=True) if token]
+
+
+def _file(text: str) -> Iterator[bytes] | Any:
+    return io.BytesIO(text.encode("utf-8"))

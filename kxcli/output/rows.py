@@ -1,0 +1,65 @@
+"""Rows -> lines of bytes."""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
+from typing import Literal
+
+Format = Literal["tsv", "csv", "jsonl", "userdict"]
+Cell = str | int | float
+
+_LINES = 10_000  # rows made into one block of bytes
+
+
+def encoded(rows: Iterable[Sequence[Cell]], columns: Sequence[str], form: Format, *, header: bool) -> Iterator[bytes]:
+    r"""Yield blocks of UTF-8 lines; `columns` are the header, and JSONL's keys.
+
+    A user dictionary has the cells parted by a space, and no header.
+    In TSV a tab, LF or CR within a cell becomes `\t`, `\n` or `\r`; a backslash stays as it is.
+    """
+    write = _WRITERS[form]
+    lines = iter(rows)
+    if header:
+        yield write([columns], columns)
+    while block := list(islice(lines, _LINES)):
+        yield write(block, columns)
+
+
+def _tsv(rows: Sequence[Sequence[Cell]], columns: Sequence[str]) -> bytes:
+    template = "\t".join(["%s"] * len(columns)) + "\n"
+    text = "".join([template % tuple(row) for row in rows])
+    if text.count("\t") != len(rows) * (len(columns) - 1) or text.count("\n") != len(rows) or "\r" in text:
+        text = "".join(["\t".join(map(_plain, row)) + "\n" for row in rows])
+    return text.encode("utf-8")
+
+
+def _plain(cell: Cell) -> str:
+    text = str(cell)
+    if "\t" in text or "\n" in text or "\r" in text:
+        return text.replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
+    return text
+
+
+def _csv(rows: Sequence[Sequence[Cell]], columns: Sequence[str]) -> bytes:
+    buffer = io.StringIO()
+    csv.writer(buffer, lineterminator="\n").writerows(rows)
+    return buffer.getvalue().encode("utf-8")
+
+
+def _jsonl(rows: Sequence[Sequence[Cell]], columns: Sequence[str]) -> bytes:
+    lines = [json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False) for row in rows]
+    return ("\n".join(lines) + "\n").encode("utf-8")
+
+
+def _userdict(rows: Sequence[Sequence[Cell]], columns: Sequence[str]) -> bytes:
+    return ("\n".join([" ".join(map(str, row)) for row in rows]) + "\n").encode("utf-8")
+
+
+_WRITERS: dict[Format, Callable[[Sequence[Sequence[Cell]], Sequence[str]], bytes]] = {
+    "tsv": _tsv,
+    "csv": _csv,
+    "jsonl": _jsonl,
+    "userdict": _userdict,
+}

@@ -1,0 +1,109 @@
+"""What a run tells its user on stderr: messages, counts of what was left out, and a progress bar.
+
+Made once in `commands/` and handed down.  stdout is data alone; nothing here writes to it.
+"""
+
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+
+class Told(Protocol):
+    """What the reading of one task has to say: a message, or a kind of loss with how often it happened."""
+
+    message: str
+    losses: int
+
+
+class Report:
+    """Messages on stderr, in the form `kxcli: level: message`.
+
+    quiet: errors alone.  verbose: what is done and how long it took, too.
+    """
+
+    EXAMPLES = 3  # losses told one by one; the rest are in the total
+
+    def __init__(self, *, quiet: bool = False, verbose: bool = False) -> None:
+        self.quiet, self.verbose = quiet, verbose
+        self._losses: Counter[str] = Counter()
+        self._examples: dict[str, list[str]] = {}
+        self._start = time.monotonic()
+
+    def error(self, message: str) -> None:
+        """Tell what ended the run."""
+        self._write(f"kxcli: error: {message}")
+
+    def warning(self, message: str) -> None:
+        """Tell what may make the result other than the user thinks."""
+        if not self.quiet:
+            self._write(f"kxcli: warning: {message}")
+
+    def note(self, message: str) -> None:
+        """Tell a choice that was made for the user."""
+        if not self.quiet:
+            self._write(f"kxcli: {message}")
+
+    def detail(self, message: str) -> None:
+        """Tell, with -v alone, what is done."""
+        if self.verbose and not self.quiet:
+            self._write(f"kxcli: [{time.monotonic() - self._start:.2f} s] {message}")
+
+    def lost(self, kind: str, count: int, examples: Iterable[str]) -> None:
+        """Count what was left out; told by `close`."""
+        self._losses[kind] += count
+        kept = self._examples.setdefault(kind, [])
+        kept.extend(list(examples)[: self.EXAMPLES - len(kept)])
+
+    def close(self) -> None:
+        """Tell what was left out, in the order in which each kind came up first."""
+        for kind, count in self._losses.items():
+            examples = self._examples[kind]
+            more = "" if count <= len(examples) else f" and {count - len(examples)} more"
+            self.warning(f"{count} {kind}: {', '.join(examples)}{more}")
+        self._losses.clear()
+
+    @contextmanager
+    def progress(self, total: int | None) -> "Iterator[Progress]":
+        """Show a bar in bytes while the block runs, where stderr is a terminal; `total` None: not known."""
+        if self.quiet or not _is_terminal():
+            yield Progress(None)
+            return
+        from tqdm import tqdm
+
+        tqdm.monitor_interval = 0  # no monitor thread: a process that starts others stays single-threaded
+        with tqdm(
+            total=total, unit="B", unit_scale=True, unit_divisor=1024, file=sys.stderr, leave=False, delay=0.5
+        ) as bar:
+            yield Progress(bar)
+
+    @staticmethod
+    def _write(line: str) -> None:
+        # A message is one line, whatever a file name or a cell holds; a closed stderr is no reason to fail.
+        try:
+            sys.stderr.write("".join(ch if ch.isprintable() else ascii(ch)[1:-1] for ch in line) + "\n")
+            sys.stderr.flush()
+        except (OSError, ValueError, AttributeError):
+            pass
+
+
+class _Bar(Protocol):
+    def update(self, n: int) -> object: ...
+
+
+class Progress:
+    """A bar that may be none."""
+
+    def __init__(self, bar: _Bar | None) -> None:
+        self._bar = bar
+
+    def advance(self, size: int) -> None:
+        """Move the bar on by `size` bytes."""
+        if self._bar is not None:
+            self._bar.update(size)
+
+
+def _is_terminal() -> bool:
+    return sys.stderr is not None and sys.stderr.isatty()
