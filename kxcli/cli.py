@@ -16,6 +16,7 @@ import click
 from kxcli import __version__
 from kxcli.errors import InterruptedBySignal, KxcliError, reason
 from kxcli.report import Report
+from kxcli.tuning import no_cycles_to_look_for
 
 COMMANDS = {
     # name: (module, line in the overview)
@@ -53,6 +54,7 @@ def cli() -> None:
 def main(args: list[str] | None = None) -> int:
     """Run the command line and return its exit code: 0 done, 1 input or output, 2 usage, 128 + a signal's number."""
     arguments = sys.argv[1:] if args is None else args
+    no_cycles_to_look_for()
     _raise_on_signals()
     report = Report()
     try:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from kxcli.packing import Counts, Keys
 
 _PACK_FROM = 1 << 16  # characters: below, numpy's import would take longer than it saves
+_COUNT_FROM = 1 << 17  # words held uncounted
 _MERGE_FROM = 1 << 20  # packed keys held unmerged: 16 MB
 _LENGTHS = struct.Struct("<QQ")
 
@@ -27,12 +28,23 @@ class Tally:
 
     def __init__(self, counts: dict[str, int] | None = None) -> None:
         self._counts: Counter[str] = Counter(counts)
+        self._loose: list[str] = []
         self._packed: list[tuple[Keys, Counts]] = []
         self._merged_size = 0  # keys in the first packed part, once it is the merge of others
 
     def add(self, words: Iterable[str]) -> None:
         """Count each word once more."""
         self._counts.update(words)
+
+    def _add_loose(self, words: list[str]) -> None:
+        """Hold words that are not counted yet: counting many at a time is faster than merging counts."""
+        self._loose += words
+        if len(self._loose) > _COUNT_FROM:
+            self._count_loose()
+
+    def _count_loose(self) -> None:
+        self._counts.update(self._loose)
+        self._loose = []
 
     def add_lines(self, lines: "str | npt.NDArray[np.uint16]") -> None:
         """Count the words in lines of one word each, given as text or as UTF-16 units; empty lines are none."""
@@ -44,19 +56,22 @@ class Tally:
         from kxcli.packing import key_counter, pack
 
         keys, long_words = pack(lines)
-        self._counts.update(long_words)
+        self._add_loose(long_words)
         self._packed.append(key_counter().count(keys))
         self._merge_packed(_MERGE_FROM)
 
     def merge(self, other: "Tally") -> "Tally":
         """Add the other's counts to this one's, and return this one."""
-        self._counts.update(other._counts)
+        self._add_loose(other._loose)
+        for word, count in other._counts.items():
+            self._counts[word] += count
         self._packed.extend(other._packed)
         self._merge_packed(_MERGE_FROM)
         return self
 
     def counts(self) -> Counter[str]:
         """Return each word's count."""
+        self._count_loose()
         if self._packed:
             from kxcli.packing import unpack
 
@@ -71,6 +86,7 @@ class Tally:
 
     def dump(self) -> bytes:
         """Return the tally as bytes: two lengths, the strings' counts as JSON, the packed keys and their counts."""
+        self._count_loose()
         strings = json.dumps(self._counts, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
         if not self._packed:
             return _LENGTHS.pack(len(strings), 0) + strings

@@ -189,18 +189,19 @@ def _findable(rows: "Iterable[Row]", report: Report) -> "Iterator[Row]":
     examples: list[str] = []
     left = 0
     for row in rows:
-        if is_in_block(row.word):
+        if is_in_block(row[1]):
             yield row
         else:
             left += 1
-            examples += [row.word][: report.EXAMPLES - len(examples)]
+            examples += [row[1]][: report.EXAMPLES - len(examples)]
     if left:
         report.lost("words left out that no user dictionary can make jieba find", left, examples)
 
 
 def _cells(rows: "Iterable[Row]", columns: Sequence[str]) -> "Iterator[tuple[str | int | float, ...]]":
     """Return the rows' cells in the order of the columns."""
-    from operator import attrgetter
+    from operator import itemgetter
 
-    fields = {"count": "frequency", "df": "documents"}
-    return map(attrgetter(*(fields.get(column, column) for column in columns)), rows)
+    from kxcli.mining.ranking import COLUMNS
+
+    return map(itemgetter(*map(COLUMNS.index, columns)), rows)

@@ -5,14 +5,14 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, NamedTuple, Protocol
 
 from kxcli.mining.segment import Segmentation, Tokenizer, tokenizer
 from kxcli.tally import Tally
 
-_PIECE = 2000  # characters cut at a time: their tokens' objects are used again before they leave a core's cache
-_BATCH = 1 << 18  # characters cut and counted in one go
+_PIECE = 1000  # characters cut at a time: their tokens' objects are used again before they leave a core's cache
+_BATCH = 1 << 19  # characters cut and counted in one go
 _GRAMS = 1 << 17  # n-grams held before they are counted
 
 
@@ -207,13 +207,12 @@ class WordCount:
         if self._keeps_plain:  # nearly all distinct tokens, in one step
             least, stopwords = self.counting.min_length, self.counting.stopwords
             words.update({token: count for token, count in raw.items() if token.isalnum() and len(token) >= least})
-            for word in stopwords & words.keys():
-                del words[word]
+            for stopword in stopwords & words.keys():
+                del words[stopword]
             others = Counter({token: count for token, count in raw.items() if not token.isalnum()})
         for token, count in others.items():
-            for word in self._kept[token]:
-                if word:
-                    words[word] += count
+            for word in filter(None, self._kept[token]):
+                words[word] += count
         return words
 
     def _words(self, records: Iterable[Record]) -> Iterator[list[str | None]]:
@@ -224,7 +223,7 @@ class WordCount:
         if self.counting.nfkc:
             texts = [unicodedata.normalize("NFKC", text) for text in texts]
         for tokens in self._tokenizer.cut(texts):
-            yield [word for token in tokens for word in kept[token]]
+            yield list(chain.from_iterable(map(kept.__getitem__, tokens)))
 
 
 class _Kept(dict[str, tuple[str | None, ...]]):

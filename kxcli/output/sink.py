@@ -71,8 +71,6 @@ def _replace(target: str, blocks: Iterable[bytes], mode: int | None) -> None:
         with os.fdopen(handle, "wb") as file:
             os.fchmod(file.fileno(), stat.S_IMODE(mode) if mode is not None else 0o666 & ~_umask())
             file.writelines(blocks)
-            file.flush()
-            os.fsync(file.fileno())
         os.replace(beside, target)
     except BaseException:
         os.unlink(beside)

@@ -2,7 +2,7 @@
 
 The port gives the dictionary's best route, without the model for unknown words.  That is jieba's own but for one
 thing, which is mended: its blocks hold more Han characters than jieba's, so the text is parted at those first.  The
-model's stage is done here: word by word for a short text, over arrays (`model`) for a long one.  Frequencies that
+model's stage is done here: run by run for a short text, over arrays (`stage`) for a long one.  Frequencies that
 jieba suggests for user words, and its total, are computed by jieba and added as they are.
 """
 
@@ -10,7 +10,7 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kxcli.mining.segment.blocks import FOREIGN_HAN, GLUE, HAN, is_in_block
 from kxcli.mining.segment.dictionary import Dictionary
@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from kxcli.mining.segment.stage import ModelStage
+
 _ONLY_HAN = re.compile(f"[{HAN}]{{2,}}")
+_PART = re.compile(r"([a-zA-Z0-9]+(?:\.[0-9]+)?%?)")  # what jieba's model stage keeps whole outside Han
 _NEVER_FOUND = "\n"  # a word outside any block: its frequency counts in the total alone
 _MARGIN = 1e-9  # of log probabilities, above the rounding of their sums
 _BY_ARRAYS_FROM = 1 << 16  # characters: below, numpy's import would take longer than it saves
@@ -91,7 +94,7 @@ class FastTokenizer:
     def __init__(self, words: Words, *, hmm: bool, search: bool) -> None:
         import rjieba
 
-        source = rjieba
+        source: Any = rjieba
         if words.added:
             source = rjieba.Jieba() if words.is_added_to_own else rjieba.Jieba.empty()
             for word, frequency in words.added:
@@ -101,6 +104,7 @@ class FastTokenizer:
         self._cut, self._is_word = source.cut, source.has_word
         self._hmm, self._search = hmm, search
         self._splits = set(words.splits)
+        self._stage: ModelStage | None = None
         self.settles_words = search or bool(words.splits)
 
     def lines(self, pieces: Sequence[str]) -> "str | npt.NDArray[np.uint16]":
@@ -109,9 +113,14 @@ class FastTokenizer:
             return "\n\n".join(["\n".join(self._route(piece)) for piece in pieces])
         if sum(map(len, pieces)) < _BY_ARRAYS_FROM:
             return "\n\n".join(["\n".join(self._with_model(self._route(piece))) for piece in pieces])
-        from kxcli.mining.segment.model import joined_words
+        from kxcli.mining.segment.stage import ModelStage, may_hold_foreign_han, to_units
 
-        return joined_words("\n\n".join(["\n".join(self._route(piece)) for piece in pieces]), self._is_word)
+        units = to_units("\n\n".join(["\n".join(self._cut(piece, False)) for piece in pieces]))
+        if may_hold_foreign_han(units):
+            units = to_units("\n\n".join(["\n".join(self._route(piece)) for piece in pieces]))
+        if self._stage is None:
+            self._stage = ModelStage(self._is_word)
+        return self._stage.joined(units)
 
     def cut(self, texts: Sequence[str]) -> list[list[str]]:
         """Return the raw tokens of each text."""
@@ -127,7 +136,9 @@ class FastTokenizer:
     def settle(self, token: str) -> list[str]:
         """Return what jieba gives for a raw token."""
         if _GLUE in token and len(token) > 1:
-            words = list(self._with_model(token.split(_GLUE)))
+            parts = token.split(_GLUE)
+            is_of_singles = token.isascii() and not any(len(part) > 1 and self._is_word(part) for part in parts)
+            words = list(self._modelled("".join(parts)) if is_of_singles else self._with_model(parts))
         elif token in self._splits and _ONLY_HAN.fullmatch(token):
             words = list(token)
         else:
@@ -137,7 +148,8 @@ class FastTokenizer:
     def _route(self, text: str) -> list[str]:
         """Return the tokens of the dictionary's best route."""
         if FOREIGN_HAN.search(text) is None:
-            return self._cut(text, False)
+            whole: list[str] = self._cut(text, False)
+            return whole
         tokens: list[str] = []
         for number, part in enumerate(FOREIGN_HAN.split(text)):
             if number % 2:
@@ -165,6 +177,8 @@ class FastTokenizer:
     def _modelled(self, run: str) -> Iterable[str]:
         if len(run) == 1 or self._is_word(run):
             return run
+        if run.isascii():
+            return filter(None, _PART.split(run))
         from kxcli.mining.segment.reference import model_cut
 
         return model_cut(run, self._splits)

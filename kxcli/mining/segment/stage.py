@@ -1,0 +1,132 @@
+"""The model's stage over arrays: what the dictionary's route left single, put together in a whole batch at once.
+
+A batch is UTF-16 units, a token a line.  Joining two tokens is dropping the LF between them.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import numpy.typing as npt
+
+from kxcli.mining.segment.blocks import FOREIGN_HAN, GLUE, HAN_FIRST, HAN_LAST
+from kxcli.mining.segment.model import B, M, best_states
+
+Units = npt.NDArray[np.uint16]
+
+_LF = 10
+_QUAD = 4  # units in 64 bits
+_FIBONACCI = np.uint64(0x9E37_79B9_7F4A_7C15)  # 2^64 / golden ratio: spreads keys that differ in few bits
+
+_IS_SIGN = np.zeros(1 << 16, dtype=np.bool_)
+_IS_SIGN[[ord(ch) for ch in "+#&._%-"]] = True
+_IS_ASCII = _IS_SIGN.copy()
+_IS_ASCII[[ord(ch) for ch in "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"]] = True
+_MAY_BE_FOREIGN = np.fromiter((FOREIGN_HAN.match(chr(unit)) is not None for unit in range(1 << 16)), dtype=np.bool_)
+_MAY_BE_FOREIGN[0xD840:0xD900] = True  # the first units of planes 2 and 3
+
+
+def to_units(lines: str) -> Units:
+    """Return lines as UTF-16 units that may be changed, with two LFs before and after."""
+    return np.frombuffer(bytearray(("\n\n" + lines + "\n\n").encode("utf-16-le")), dtype=np.uint16)
+
+
+def may_hold_foreign_han(units: Units) -> bool:
+    """Whether a character is among `FOREIGN_HAN`, or in a plane that has some."""
+    return bool(_MAY_BE_FOREIGN.take(units).any())
+
+
+def _glue_signs(units: Units, is_end: npt.NDArray[np.bool_]) -> None:
+    """Put `GLUE` between a sign that is a token and the ASCII tokens on either side of it."""
+    signs = np.flatnonzero(_IS_SIGN.take(units))
+    signs = signs[is_end[signs - 1] & is_end[signs + 1]]
+    units[signs[_IS_ASCII.take(units[signs - 2])] - 1] = GLUE
+    units[signs[_IS_ASCII.take(units[signs + 2])] + 1] = GLUE
+
+
+class ModelStage:
+    """Puts words together as jieba's model does, given what is a word of the dictionary."""
+
+    def __init__(self, is_word: Callable[[str], bool]) -> None:
+        self._is_word = is_word
+        self._memory = _Memory(is_word)
+
+    def joined(self, units: Units) -> Units:
+        """Return the units of `to_units` with the model's words put together, without the LFs around.
+
+        A run of singles that is itself a word stays single, as in jieba.  Tokens of letters, digits and signs that
+        stood side by side come as one line with `GLUE` between them, to be settled one distinct line at a time.
+        """
+        is_end = units == _LF
+        _glue_signs(units, is_end)
+        is_han = (units - np.uint16(HAN_FIRST)) <= HAN_LAST - HAN_FIRST  # wraps round below the first
+        singles = np.flatnonzero(is_han[1:-1] & is_end[:-2] & is_end[2:]) + 1
+        if not len(singles):
+            return units[2:-2]
+        kept = np.ones(len(units), dtype=np.bool_)
+        firsts = np.flatnonzero(np.concatenate(([True], np.diff(singles) != 2)))
+        lengths = np.diff(firsts, append=len(singles))
+        for length in np.unique(lengths[lengths > 1]).tolist():
+            starts = singles[firsts[lengths == length]]
+            kept[self._dropped(units, starts, length)] = False
+        return units[2:-2][kept[2:-2]]
+
+    def _dropped(self, units: Units, starts: npt.NDArray[np.int64], length: int) -> npt.NDArray[np.int64]:
+        """Return the places of the LFs within the words that the model finds in runs of one length."""
+        places = starts[:, None] + 2 * np.arange(length)
+        chars = units[places]
+        states = best_states(chars.astype(np.int64) - HAN_FIRST)
+        is_open = (states == B) | (states == M)
+        some = np.flatnonzero(is_open.any(axis=1))
+        words = some[self._memory.ask(chars[some])]
+        is_bordered = _IS_ASCII[units[places[words, 0] - 2]] | _IS_ASCII[units[places[words, -1] + 2]]
+        is_open[words[~is_bordered]] = False
+        for row in words[is_bordered].tolist():
+            if not (self._is_single(units, places[row, 0] - 2, -1) or self._is_single(units, places[row, -1] + 2, 1)):
+                is_open[row] = False
+        dropped: npt.NDArray[np.int64] = places[is_open] + 1
+        return dropped
+
+    def _is_single(self, units: Units, at: int, step: int) -> bool:
+        """Whether the token that begins (step 1) or ends (-1) at `at` is of letters, digits or signs left single."""
+        end = at
+        while units[end] != _LF and units[end] != GLUE:
+            end += step
+        token = units[min(at, end + 1) : max(at + 1, end)].tobytes().decode("utf-16-le", "replace")
+        if len(token) == 1:
+            return bool(_IS_ASCII[units[at]])
+        return token.isascii() and token.isalnum() and not self._is_word(token)
+
+
+class _Memory:
+    """Whether runs of characters are words; of up to four, remembered: the first that falls into a slot stays."""
+
+    BITS = 16
+
+    def __init__(self, is_word: Callable[[str], bool]) -> None:
+        self._is_word = is_word
+        self._runs = np.zeros(1 << self.BITS, dtype=np.uint64)
+        self._answers = np.zeros(1 << self.BITS, dtype=np.bool_)
+
+    def ask(self, chars: Units) -> npt.NDArray[np.bool_]:
+        """Return for each row of characters whether it is a word."""
+        n, length = chars.shape
+        if length > _QUAD:
+            return self._looked_up(chars)
+        padded = np.zeros((n, _QUAD), dtype=np.uint16)
+        padded[:, :length] = chars
+        runs = padded.view(np.uint64).reshape(-1)
+        slots = ((runs * _FIBONACCI) >> np.uint64(64 - self.BITS)).view(np.int64)
+        answers = self._answers.take(slots)
+        unknown = np.flatnonzero(self._runs.take(slots) != runs)
+        if len(unknown):
+            answers[unknown] = self._looked_up(chars[unknown])
+            free, first = np.unique(slots[unknown], return_index=True)
+            is_free = self._runs[free] == 0
+            self._runs[free[is_free]] = runs[unknown[first[is_free]]]
+            self._answers[free[is_free]] = answers[unknown[first[is_free]]]
+        return answers
+
+    def _looked_up(self, chars: Units) -> npt.NDArray[np.bool_]:
+        n, length = chars.shape
+        text = chars.tobytes().decode("utf-16-le")
+        return np.array([self._is_word(text[i : i + length]) for i in range(0, n * length, length)], dtype=np.bool_)
