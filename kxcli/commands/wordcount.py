@@ -63,7 +63,7 @@ if TYPE_CHECKING:
 @options.run_options
 @click.pass_context
 def command(ctx: click.Context, /, **given: Any) -> None:
-    r"""Count the words of a corpus, exactly as jieba segments it.
+    """Count the words of a corpus, exactly as jieba segments it.
 
     Each line of an INPUT is a document; no INPUT is stdin.  Rows are word, TAB, count, the most frequent first.
     A word is a token with a letter or a digit.  What --ngram joins by spaces stood side by side in a document:
@@ -74,7 +74,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     kxcli wordcount -r corpus --glob '*.txt' --encoding auto -o counts.tsv
     kxcli wordcount --by label --df --header reviews.jsonl
     kxcli wordcount --merge monday.tsv tuesday.tsv > week.tsv
-    """
+    """  # noqa: D301 -- click's mark for text that is not to be wrapped
     source: options.Input = options.taken(options.Input, given)
     sink: options.Output = options.taken(options.Output, given)
     run: options.Run = options.taken(options.Run, given)

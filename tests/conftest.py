@@ -1,0 +1,122 @@
+"""What the tests share: the real program in a real process, the samples, the corpora where they stand."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SAMPLES = ROOT / "data" / "samples"
+SHARED = ROOT.parent / "shared"
+
+
+@dataclass
+class Ended:
+    """How a run of the program ended."""
+
+    code: int
+    out: bytes
+    err: str
+
+    @property
+    def text(self):
+        return self.out.decode("utf-8")
+
+    @property
+    def rows(self):
+        return [line.split("\t") for line in self.text.splitlines()]
+
+
+class Program:
+    """`kxcli` as a user has it: another process, an environment of its own, a temporary folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.tmp = folder / "tmp"
+        self.tmp.mkdir()
+        self.environment = {
+            "PATH": os.environ.get("PATH", ""),
+            "HOME": str(folder),
+            "TMPDIR": str(self.tmp),
+            "LC_ALL": "C",
+        }
+
+    def command(self, *arguments):
+        return [sys.executable, "-m", "kxcli", *map(str, arguments)]
+
+    def start(self, *arguments, **options):
+        """Start without waiting, in a process group of its own."""
+        settings = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        return subprocess.Popen(
+            self.command(*arguments),
+            cwd=self.folder,
+            env=self.environment,
+            start_new_session=True,
+            **{**settings, **options},
+        )
+
+    def __call__(self, *arguments, stdin=b"", code=0, **options):
+        """Run to the end; the exit code has to be `code`."""
+        process = self.start(*arguments, stdin=subprocess.PIPE, **options)
+        try:
+            out, err = process.communicate(stdin if isinstance(stdin, bytes) else stdin.encode(), timeout=120)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
+        ended = Ended(process.returncode, out or b"", (err or b"").decode("utf-8", "replace"))
+        assert ended.code == code, f"exit code {ended.code}, not {code}: {ended.err}"
+        assert "Traceback" not in ended.err or "-v" in arguments
+        return ended
+
+    def left_behind(self):
+        """Return what stands in the temporary folder."""
+        return sorted(path.name for path in self.tmp.iterdir())
+
+
+@pytest.fixture
+def kxcli():
+    with tempfile.TemporaryDirectory(prefix="kxcli-test-") as folder:  # short, for the sake of socket names
+        yield Program(Path(folder))
+
+
+@pytest.fixture(params=[1, 2], ids=["-j1", "-j2"])
+def workers(request):
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def corpora():
+    """The folder of real corpora; a test that wants it is skipped where it is not there."""
+    folder = SHARED / "data" / "corpus"
+    if not folder.is_dir():
+        pytest.skip("the real corpora are not here")
+    return folder
+
+
+def members(group):
+    """Return the live processes of a process group, by reading /proc."""
+    found = []
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                stat = Path("/proc", entry, "stat").read_text()
+            except OSError:
+                continue
+            fields = stat.rpartition(")")[2].split()
+            if int(fields[2]) == group and fields[0] != "Z":
+                found.append(int(entry))
+    return found
+
+
+def wait_until(condition, seconds=20):
+    """Wait until a condition holds; fails where it does not in time."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.02)
