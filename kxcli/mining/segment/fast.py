@@ -113,14 +113,16 @@ class FastTokenizer:
             return "\n\n".join(["\n".join(self._route(piece)) for piece in pieces])
         if sum(map(len, pieces)) < _BY_ARRAYS_FROM:
             return "\n\n".join(["\n".join(self._with_model(self._route(piece))) for piece in pieces])
-        from kxcli.mining.segment.stage import ModelStage, may_hold_foreign_han, to_units
+        from kxcli.mining.segment.stage import ModelStage, kinds_of, may_hold_foreign_han, to_units
 
         units = to_units("\n\n".join(["\n".join(self._cut(piece, False)) for piece in pieces]))
-        if may_hold_foreign_han(units):
+        kinds = kinds_of(units)
+        if may_hold_foreign_han(kinds):
             units = to_units("\n\n".join(["\n".join(self._route(piece)) for piece in pieces]))
+            kinds = kinds_of(units)
         if self._stage is None:
             self._stage = ModelStage(self._is_word)
-        return self._stage.joined(units)
+        return self._stage.joined(units, kinds)
 
     def cut(self, texts: Sequence[str]) -> list[list[str]]:
         """Return the raw tokens of each text."""

@@ -12,17 +12,21 @@ from kxcli.mining.segment.blocks import FOREIGN_HAN, GLUE, HAN_FIRST, HAN_LAST
 from kxcli.mining.segment.model import B, M, best_states
 
 Units = npt.NDArray[np.uint16]
+Kinds = npt.NDArray[np.uint8]
 
 _LF = 10
 _QUAD = 4  # units in 64 bits
 _FIBONACCI = np.uint64(0x9E37_79B9_7F4A_7C15)  # 2^64 / golden ratio: spreads keys that differ in few bits
 
-_IS_SIGN = np.zeros(1 << 16, dtype=np.bool_)
-_IS_SIGN[[ord(ch) for ch in "+#&._%-"]] = True
-_IS_ASCII = _IS_SIGN.copy()
-_IS_ASCII[[ord(ch) for ch in "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"]] = True
-_MAY_BE_FOREIGN = np.fromiter((FOREIGN_HAN.match(chr(unit)) is not None for unit in range(1 << 16)), dtype=np.bool_)
-_MAY_BE_FOREIGN[0xD840:0xD900] = True  # the first units of planes 2 and 3
+# The kinds of UTF-16 units, looked up once for a batch.
+_SIGN, _ALNUM, _HAN, _FOREIGN, _END = 1, 2, 4, 8, 16
+_KINDS = np.zeros(1 << 16, dtype=np.uint8)
+_KINDS[[ord(ch) for ch in "+#&._%-"]] = _SIGN
+_KINDS[[ord(ch) for ch in "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"]] = _ALNUM
+_KINDS[HAN_FIRST : HAN_LAST + 1] = _HAN
+_KINDS[[unit for unit in range(1 << 16) if FOREIGN_HAN.match(chr(unit))]] = _FOREIGN
+_KINDS[0xD840:0xD900] = _FOREIGN  # the first units of planes 2 and 3
+_KINDS[_LF] = _END
 
 
 def to_units(lines: str) -> Units:
@@ -30,17 +34,22 @@ def to_units(lines: str) -> Units:
     return np.frombuffer(bytearray(("\n\n" + lines + "\n\n").encode("utf-16-le")), dtype=np.uint16)
 
 
-def may_hold_foreign_han(units: Units) -> bool:
+def kinds_of(units: Units) -> Kinds:
+    """Return what each unit is, as far as jieba's rules care."""
+    return _KINDS.take(units)
+
+
+def may_hold_foreign_han(kinds: Kinds) -> bool:
     """Whether a character is among `FOREIGN_HAN`, or in a plane that has some."""
-    return bool(_MAY_BE_FOREIGN.take(units).any())
+    return bool((kinds & _FOREIGN).any())
 
 
-def _glue_signs(units: Units, is_end: npt.NDArray[np.bool_]) -> None:
+def _glue_signs(units: Units, kinds: Kinds, is_end: npt.NDArray[np.bool_]) -> None:
     """Put `GLUE` between a sign that is a token and the ASCII tokens on either side of it."""
-    signs = np.flatnonzero(_IS_SIGN.take(units))
+    signs = np.flatnonzero(kinds == _SIGN)
     signs = signs[is_end[signs - 1] & is_end[signs + 1]]
-    units[signs[_IS_ASCII.take(units[signs - 2])] - 1] = GLUE
-    units[signs[_IS_ASCII.take(units[signs + 2])] + 1] = GLUE
+    units[signs[(kinds[signs - 2] & (_SIGN | _ALNUM)) > 0] - 1] = GLUE
+    units[signs[(kinds[signs + 2] & (_SIGN | _ALNUM)) > 0] + 1] = GLUE
 
 
 class ModelStage:
@@ -50,16 +59,15 @@ class ModelStage:
         self._is_word = is_word
         self._memory = _Memory(is_word)
 
-    def joined(self, units: Units) -> Units:
+    def joined(self, units: Units, kinds: Kinds) -> Units:
         """Return the units of `to_units` with the model's words put together, without the LFs around.
 
         A run of singles that is itself a word stays single, as in jieba.  Tokens of letters, digits and signs that
         stood side by side come as one line with `GLUE` between them, to be settled one distinct line at a time.
         """
-        is_end = units == _LF
-        _glue_signs(units, is_end)
-        is_han = (units - np.uint16(HAN_FIRST)) <= HAN_LAST - HAN_FIRST  # wraps round below the first
-        singles = np.flatnonzero(is_han[1:-1] & is_end[:-2] & is_end[2:]) + 1
+        is_end = kinds == _END
+        _glue_signs(units, kinds, is_end)
+        singles = np.flatnonzero((kinds == _HAN)[1:-1] & is_end[:-2] & is_end[2:]) + 1
         if not len(singles):
             return units[2:-2]
         kept = np.ones(len(units), dtype=np.bool_)
@@ -67,10 +75,10 @@ class ModelStage:
         lengths = np.diff(firsts, append=len(singles))
         for length in np.unique(lengths[lengths > 1]).tolist():
             starts = singles[firsts[lengths == length]]
-            kept[self._dropped(units, starts, length)] = False
+            kept[self._dropped(units, kinds, starts, length)] = False
         return units[2:-2][kept[2:-2]]
 
-    def _dropped(self, units: Units, starts: npt.NDArray[np.int64], length: int) -> npt.NDArray[np.int64]:
+    def _dropped(self, units: Units, kinds: Kinds, starts: npt.NDArray[np.int64], length: int) -> npt.NDArray[np.int64]:
         """Return the places of the LFs within the words that the model finds in runs of one length."""
         places = starts[:, None] + 2 * np.arange(length)
         chars = units[places]
@@ -78,7 +86,7 @@ class ModelStage:
         is_open = (states == B) | (states == M)
         some = np.flatnonzero(is_open.any(axis=1))
         words = some[self._memory.ask(chars[some])]
-        is_bordered = _IS_ASCII[units[places[words, 0] - 2]] | _IS_ASCII[units[places[words, -1] + 2]]
+        is_bordered = ((kinds[places[words, 0] - 2] | kinds[places[words, -1] + 2]) & (_SIGN | _ALNUM)) > 0
         is_open[words[~is_bordered]] = False
         for row in words[is_bordered].tolist():
             if not (self._is_single(units, places[row, 0] - 2, -1) or self._is_single(units, places[row, -1] + 2, 1)):
@@ -93,7 +101,7 @@ class ModelStage:
             end += step
         token = units[min(at, end + 1) : max(at + 1, end)].tobytes().decode("utf-16-le", "replace")
         if len(token) == 1:
-            return bool(_IS_ASCII[units[at]])
+            return bool(_KINDS[units[at]] & (_SIGN | _ALNUM))
         return token.isascii() and token.isalnum() and not self._is_word(token)
 
 

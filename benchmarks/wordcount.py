@@ -1,0 +1,196 @@
+"""Word counts side by side, in one run and on the same text, as ratios.
+
+    python benchmarks/wordcount.py FILE... [--part 10M] [--runs 3]
+
+Measures, each as a process of its own and as the median of the runs:
+
+  plain      the article's plain loop: jieba.lcut line by line into one Counter; on a part of the text, start-up taken
+             off, scaled to the whole
+  batches    the article's second form: 1,000 lines a batch, multiprocessing.Pool(2), batch counts merged; likewise
+  rjieba     rjieba.cut alone, line by line, its tokens thrown away, start-up included: the floor
+  kxcli      `kxcli wordcount -j 1` and `-j 2`, on the whole, start-up and output included
+
+Memory is the peak over the whole process tree, shared pages counted once (proportional set size), sampled every 50 ms.
+At the end the counts of the part by plain, batches and kxcli are compared, and the whole output of -j 1 and -j 2.
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from multiprocessing import Pool
+from pathlib import Path
+
+
+def lines_of(paths: Iterable[str]) -> Iterator[str]:
+    """Yield the lines of UTF-8 files."""
+    for path in paths:
+        with open(path, encoding="utf-8-sig", newline="\n") as lines:
+            for line in lines:
+                yield line.rstrip("\r\n")
+
+
+def plain(paths: list[str]) -> Counter[str]:
+    """Count as the article's plain loop does."""
+    import jieba
+
+    counts: Counter[str] = Counter()
+    for line in lines_of(paths):
+        for word in jieba.cut(line):
+            counts[word] += 1
+    return counts
+
+
+def count_batch(lines: list[str]) -> Counter[str]:
+    """Count one of the article's batches."""
+    import jieba
+
+    return Counter(word for line in lines for word in jieba.cut(line))
+
+
+def batches(paths: list[str]) -> Counter[str]:
+    """Count as the article's pool does."""
+    counts: Counter[str] = Counter()
+    lines = lines_of(paths)
+    with Pool(2) as pool:
+        for part in pool.imap(count_batch, iter(lambda: list(islice(lines, 1000)), [])):
+            counts.update(part)
+    return counts
+
+
+def floor(paths: list[str]) -> Counter[str]:
+    """Cut with the Rust port and throw the tokens away."""
+    import rjieba
+
+    for line in lines_of(paths):
+        rjieba.cut(line)
+    return Counter()
+
+
+ROLES: dict[str, Callable[[list[str]], Counter[str]]] = {"plain": plain, "batches": batches, "rjieba": floor}
+
+
+def play(role: str, paths: list[str], output: str) -> None:
+    """Run one of the loops in this process; write seconds without start-up, then the words in kxcli's form."""
+    if role != "rjieba":
+        import jieba
+
+        jieba.setLogLevel("ERROR")
+        jieba.initialize()
+    start = time.perf_counter()
+    counts = ROLES[role](paths)
+    seconds = time.perf_counter() - start
+    rows = sorted((item for item in counts.items() if any(map(str.isalnum, item[0]))), key=lambda r: (-r[1], r[0]))
+    with open(output, "w", encoding="utf-8") as file:
+        file.write(f"{seconds}\n")
+        file.writelines(f"{word}\t{count}\n" for word, count in rows)
+
+
+def tree_memory(session: int) -> int:
+    """Return the proportional set size, in bytes, of all processes of a session."""
+    total = 0
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                if os.getsid(int(entry)) == session:
+                    for line in Path("/proc", entry, "smaps_rollup").read_text().splitlines():
+                        if line.startswith("Pss:"):
+                            total += int(line.split()[1]) * 1024
+            except (OSError, ProcessLookupError):
+                continue
+    return total
+
+
+def measured(command: list[str]) -> tuple[float, int]:
+    """Return wall seconds and peak memory of a command and all that it starts."""
+    peak = 0
+    start = time.perf_counter()
+    process = subprocess.Popen(command, start_new_session=True)
+    ended = threading.Event()
+
+    def watch() -> None:
+        nonlocal peak
+        while not ended.wait(0.05):
+            peak = max(peak, tree_memory(process.pid))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    code = process.wait()
+    seconds = time.perf_counter() - start
+    ended.set()
+    watcher.join()
+    if code:
+        raise SystemExit(f"{command} ended with {code}")
+    return seconds, peak
+
+
+def write_part(paths: list[str], size: int, output: str) -> int:
+    """Write about `size` bytes of whole lines, in equal shares of the files; return how many."""
+    with open(output, "wb") as part:
+        for path in paths:
+            with open(path, "rb") as file:
+                data = file.read(size // len(paths)) + file.readline()
+            part.write(data if data.endswith(b"\n") else data + b"\n")
+        return part.tell()
+
+
+def main() -> None:
+    """Measure and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("files", nargs="+")
+    parser.add_argument("--part", type=int, default=9 << 20, help="bytes for the slow loops")
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--role", choices=ROLES, help=argparse.SUPPRESS)
+    parser.add_argument("--output", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.role:
+        play(given.role, given.files, given.output)
+        return
+    size = sum(map(os.path.getsize, given.files))
+    with tempfile.TemporaryDirectory() as folder:
+        part, out = os.path.join(folder, "part.txt"), os.path.join(folder, "out.tsv")
+        share = size / write_part(given.files, given.part, part)
+        kxcli = [sys.executable, "-m", "kxcli", "wordcount", "-q", "-o", out]
+        me = [sys.executable, __file__, "--output", out, "--role"]
+        seconds: dict[str, list[float]] = {}
+        memory: dict[str, int] = {}
+        found: dict[str, bytes] = {}
+        for run in range(given.runs):
+            for role in ("plain", "batches"):
+                if run == 0:  # minutes each on the whole: one run of a part is enough for a ratio of tens
+                    _, memory[role] = measured([*me, role, part])
+                    first, _, found[role] = Path(out).read_bytes().partition(b"\n")
+                    seconds[role] = [float(first) * share]
+            time_, peak = measured([*me, "rjieba", *given.files])
+            seconds.setdefault("rjieba", []).append(time_)
+            memory["rjieba"] = max(memory.get("rjieba", 0), peak)
+            for jobs in ("1", "2"):
+                name = f"kxcli -j {jobs}"
+                time_, peak = measured([*kxcli, "-j", jobs, *given.files])
+                seconds.setdefault(name, []).append(time_)
+                memory[name] = max(memory.get(name, 0), peak)
+                found[name] = Path(out).read_bytes()
+        subprocess.run([*kxcli, part], check=True)
+        found["kxcli, part"] = Path(out).read_bytes()
+
+    median = {name: statistics.median(values) for name, values in seconds.items()}
+    print(f"{size / 1e6:.0f} MB in {len(given.files)} files; plain and batches on 1/{share:.1f} of it\n")
+    print("| | seconds | plain loop is slower by | of `rjieba.cut` alone | peak memory, MB |\n|---|---|---|---|---|")
+    for name, value in median.items():
+        ratio = f"{median['plain'] / value:.1f}"
+        print(f"| {name} | {value:.1f} | {ratio} | {median['rjieba'] / value:.2f} | {memory[name] / 1e6:.0f} |")
+    print(f"\n-j 2 is {median['kxcli -j 1'] / median['kxcli -j 2']:.2f} times as fast as -j 1")
+    same = found["plain"] == found["batches"] == found["kxcli, part"] and found["kxcli -j 1"] == found["kxcli -j 2"]
+    print("all counts agree" if same else "COUNTS DIFFER")
+    sys.exit(not same)
+
+
+if __name__ == "__main__":
+    main()
