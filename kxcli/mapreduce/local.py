@@ -11,6 +11,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import chain, islice
 from multiprocessing.connection import Connection, wait
 from typing import Any, Generic, TypeVar, cast
@@ -118,8 +119,9 @@ class _Pool(Generic[TaskT, RecordT, PartialT]):
             context.set_forkserver_preload([__name__, *preload])
         self._workers: list[_Worker[TaskT]] = []
         try:
-            for _ in range(workers):
-                self._workers.append(_Worker(context, read, job, shared))
+            with _main_kept_from_workers():
+                for _ in range(workers):
+                    self._workers.append(_Worker(context, read, job, shared))
         except BaseException:
             self.close()
             raise
@@ -192,6 +194,18 @@ class _Pool(Generic[TaskT, RecordT, PartialT]):
         for worker in self._workers:
             worker.process.join()
             worker.process.close()
+
+
+@contextmanager
+def _main_kept_from_workers() -> Iterator[None]:
+    """Keep multiprocessing from importing the parent's main script in every worker: a task needs none of it."""
+    main = sys.modules["__main__"].__dict__
+    hidden: dict[str, Any] = {name: main.pop(name) for name in ("__file__", "__spec__") if name in main}
+    main["__spec__"] = None
+    try:
+        yield
+    finally:
+        main.update(hidden)
 
 
 def _start_method() -> str:
