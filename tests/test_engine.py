@@ -1,0 +1,132 @@
+"""The engine by itself: a toy job in real processes."""
+
+import os
+import signal
+from dataclasses import dataclass
+
+import pytest
+
+from kxcli.errors import InputError, WorkerDiedError
+from kxcli.mapreduce import local
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """A task: some numbers; a negative one fails, zero kills the process that has it."""
+
+    numbers: tuple[int, ...]
+    size: int = 1
+
+    @property
+    def name(self):
+        return f"numbers {self.numbers}"
+
+
+class Read:
+    def __init__(self, task):
+        self.task, self.told = task, []
+
+    def __iter__(self):
+        for number in self.task.numbers:
+            if number < 0:
+                raise InputError("numbers", f"{number} is negative", line=-number)
+            if number == 0:
+                os.kill(os.getpid(), signal.SIGKILL)
+            self.told.append(number)
+            yield number
+
+
+class Sum:
+    def setup(self, shared):
+        self.factor = shared
+
+    def map(self, records):
+        return self.factor * sum(records)
+
+    def merge(self, left, right):
+        return left + right
+
+    def dump(self, partial):
+        return str(partial).encode()
+
+    def load(self, data):
+        return int(data)
+
+
+def run(tasks, workers, told=None):
+    return local.reduce(
+        Read,
+        tasks,
+        Sum(),
+        shared=2,
+        workers=workers,
+        on_done=lambda task, news: told is not None and told.append((task.numbers, news)),
+    )
+
+
+def test_partials_of_all_tasks_are_merged(workers):
+    told = []
+    tasks = [Numbers((n, n + 1)) for n in range(1, 200)]
+    assert run(tasks, workers, told) == 2 * sum(2 * n + 1 for n in range(1, 200))
+    assert sorted(told) == [((n, n + 1), [n, n + 1]) for n in range(1, 200)]
+
+
+def test_no_task_is_no_partial(workers):
+    assert run([], workers) is None
+
+
+def test_a_single_task_runs_in_this_process():
+    class Here(Sum):
+        def map(self, records):
+            list(records)
+            return os.getpid()
+
+    job = Here()  # a local class: it could not travel to a worker
+    got = local.reduce(Read, [Numbers((1,))], job, shared=1, workers=8, on_done=lambda task, news: None)
+    assert got == os.getpid()
+
+
+def test_tasks_are_taken_as_they_are_needed(workers):
+    taken, done = [], []
+
+    def tasks():
+        for n in range(1, 100):
+            taken.append(n)
+            yield Numbers((n,))
+
+    local.reduce(
+        Read, tasks(), Sum(), shared=1, workers=workers, on_done=lambda t, n: done.append(len(taken) - len(done))
+    )
+    assert max(done) <= workers + 2
+
+
+@pytest.mark.parametrize("bad", [(5, 30), (30, 5), (1, 2), (98, 99)])
+def test_the_first_failure_in_input_order_is_raised(bad, workers):
+    tasks = [Numbers((-n if n in bad else n,)) for n in range(1, 100)]
+    with pytest.raises(InputError) as caught:
+        run(tasks, workers)
+    assert caught.value.line == min(bad)
+
+
+def test_an_error_of_the_tasks_themselves_comes_after_those_given_out(workers):
+    def tasks():
+        yield from (Numbers((n,)) for n in (1, 2, -3, 4))
+        raise InputError("planner", "broke")
+
+    with pytest.raises(InputError) as caught:
+        run(tasks(), workers)
+    assert caught.value.line == 3
+
+
+def test_a_worker_error_brings_its_traceback_home():
+    with pytest.raises(InputError) as caught:
+        run([Numbers((n,)) for n in (1, -2, 3)], 2)
+    assert "in __iter__" in "".join(caught.value.__notes__)
+
+
+def test_a_killed_worker_is_told_with_the_task_it_had():
+    tasks = [Numbers((n,)) for n in (1, 2, 3, 0, 5, 6)]
+    with pytest.raises(WorkerDiedError) as caught:
+        run(tasks, 2)
+    assert "numbers (0,)" in str(caught.value)
+    assert "signal 9" in str(caught.value)
