@@ -41,14 +41,17 @@ class _Commands(click.Group):
             formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
 
 
-@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="kxcli")
-def cli() -> None:
+@click.pass_context
+def cli(ctx: click.Context) -> None:
     """Mine Chinese (and any other) text from the shell.
 
     Input is files, folders (-r) or stdin; output is stdout as TSV, or a file with -o.
     `kxcli COMMAND --help` shows a command's options.
     """
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help())
 
 
 def main(args: list[str] | None = None) -> int:

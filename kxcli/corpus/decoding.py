@@ -96,10 +96,12 @@ class Decoder:
         self._ledger.line += 1
 
     def _fail(self, error: UnicodeDecodeError) -> None:
-        hint = "name the right --encoding, or use --on-error skip or replace"
+        hint = "name the right --encoding (auto tells UTF-8 and GB18030 apart), or use --on-error skip or replace"
         marked = encodings.by_mark(error.object[: encodings.BOM_LENGTH]) if self._is_at_start else None
         if self._is_guessed:
-            hint = f"--encoding auto took it for {self.encoding} by its start: {hint}"
+            hint = (
+                f"its start looked like {self.encoding}: name the right --encoding, or use --on-error skip or replace"
+            )
         elif marked is not None:
             hint = f"its first bytes are the mark of {marked}: use --encoding {marked}"
         byte = error.object[error.start]

@@ -5,6 +5,7 @@ import os
 import stat
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -25,14 +26,17 @@ class Source:
         """Whether this is standard input."""
         return self.path == STDIN
 
-    def open(self) -> BinaryIO:
-        """Open for reading bytes; `InputError` where that cannot be."""
-        if self.is_stdin:
-            return sys.stdin.buffer
+    @contextmanager
+    def open(self) -> Iterator[BinaryIO]:
+        """Open for reading bytes; `InputError` where that, or reading in the block, cannot be."""
         try:
-            return open(self.path, "rb", buffering=0)
+            if self.is_stdin:
+                yield sys.stdin.buffer
+            else:
+                with open(self.path, "rb", buffering=0) as file:
+                    yield file
         except OSError as error:
-            raise InputError(self.path, reason(error), "check the name and the rights") from None
+            raise InputError(self.path, reason(error), "check the name, the rights and the disk") from None
 
 
 def find(

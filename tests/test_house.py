@@ -1,0 +1,50 @@
+"""The walls of the house: which folder may import which."""
+
+import ast
+
+import pytest
+from conftest import ROOT
+
+PACKAGE = ROOT / "kxcli"
+ROOMS = {
+    # folder: what of the house it may import, beside itself
+    "mining": {"tally"},
+    "corpus": {"errors"},
+    "mapreduce": {"errors", "tuning"},
+    "output": {"errors"},
+}
+
+
+def imported(path):
+    """Return the modules that a file imports anywhere, within functions too."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("folder", ROOMS)
+def test_a_folder_imports_no_more_of_the_house_than_it_may(folder):
+    for path in (PACKAGE / folder).rglob("*.py"):
+        rooms = {name.split(".")[1] for name in imported(path) if name.startswith("kxcli.")}
+        assert rooms <= ROOMS[folder] | {folder}, path
+
+
+def test_only_the_commands_know_click():
+    for path in PACKAGE.rglob("*.py"):
+        if path.relative_to(PACKAGE).parts[0] not in ("commands", "cli.py"):
+            assert not any(name.split(".")[0] == "click" for name in imported(path)), path
+
+
+def test_only_one_module_knows_jieba():
+    knowing = {
+        path.name for path in PACKAGE.rglob("*.py") if any(name.split(".")[0] == "jieba" for name in imported(path))
+    }
+    assert knowing == {"reference.py"}
+
+
+def test_nothing_unpickles_or_unmarshals_what_a_user_could_be_handed():
+    for path in PACKAGE.rglob("*.py"):
+        assert not {"pickle", "marshal", "shelve"} & {name.split(".")[0] for name in imported(path)}, path
