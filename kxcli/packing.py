@@ -82,19 +82,23 @@ class KeyCounter:
         self._remembered: Keys = np.zeros(1 << _SLOT_BITS, dtype=np.uint64)
         self._lock = threading.Lock()
 
-    def count(self, keys: Keys) -> tuple[Keys, Counts]:
-        """Return the distinct keys, in no order, and how often each stands in `keys`; without 0."""
+    def count(self, keys: Keys) -> tuple[Counts, Keys, Counts]:
+        """Return how often each slot's key stands in `keys`, and the other keys, distinct, with theirs; without 0."""
         slots = _slots(keys)
         unknown = np.flatnonzero(self._remembered.take(slots) != keys)
         counts = np.bincount(slots, minlength=len(self._remembered))
         counts -= np.bincount(slots.take(unknown), minlength=len(self._remembered))
-        filled = np.flatnonzero(counts)
-        filled = filled[self._remembered[filled] != 0]  # key 0 equals an empty slot
-        known = (self._remembered[filled], counts[filled])
+        if not self._remembered[0]:
+            counts[0] = 0  # key 0 falls into slot 0, and equals it while that is empty
         others = keys.take(unknown)
         others, tally = np.unique(others[others != 0], return_counts=True)
         self._remember(others)
-        return np.concatenate((known[0], others)), np.concatenate((known[1], tally)).astype(np.int64, copy=False)
+        return counts, others, tally
+
+    def of_slots(self, counts: Counts) -> tuple[Keys, Counts]:
+        """Return the keys of the slots that were counted, and their counts."""
+        filled = np.flatnonzero(counts)
+        return self._remembered[filled], counts[filled]
 
     def _remember(self, keys: Keys) -> None:
         slots = _slots(keys)

@@ -30,6 +30,7 @@ class Tally:
         self._counts: Counter[str] = Counter(counts)
         self._loose: list[str] = []
         self._packed: list[tuple[Keys, Counts]] = []
+        self._slots: Counts | None = None  # counts of the keys that this process's `KeyCounter` remembers
         self._merged_size = 0  # keys in the first packed part, once it is the merge of others
 
     def add(self, words: Iterable[str]) -> None:
@@ -57,7 +58,9 @@ class Tally:
 
         keys, long_words = pack(lines)
         self._add_loose(long_words)
-        self._packed.append(key_counter().count(keys))
+        slots, others, counts = key_counter().count(keys)
+        self._slots = slots if self._slots is None else self._slots + slots
+        self._packed.append((others, counts))
         self._merge_packed(_MERGE_FROM)
 
     def merge(self, other: "Tally") -> "Tally":
@@ -66,16 +69,18 @@ class Tally:
         for word, count in other._counts.items():
             self._counts[word] += count
         self._packed.extend(other._packed)
+        if other._slots is not None:
+            self._slots = other._slots if self._slots is None else self._slots + other._slots
         self._merge_packed(_MERGE_FROM)
         return self
 
     def counts(self) -> Counter[str]:
         """Return each word's count."""
         self._count_loose()
+        self._merge_packed(0)
         if self._packed:
             from kxcli.packing import unpack
 
-            self._merge_packed(0)
             ((keys, counts),) = self._packed
             words = dict(zip(unpack(keys), counts.tolist(), strict=True))
             words.pop("", None)
@@ -87,10 +92,10 @@ class Tally:
     def dump(self) -> bytes:
         """Return the tally as bytes: two lengths, the strings' counts as JSON, the packed keys and their counts."""
         self._count_loose()
+        self._merge_packed(0)
         strings = json.dumps(self._counts, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
         if not self._packed:
             return _LENGTHS.pack(len(strings), 0) + strings
-        self._merge_packed(0)
         ((keys, counts),) = self._packed
         return b"".join(
             (
@@ -120,6 +125,11 @@ class Tally:
 
         The limit grows with the vocabulary, so that each key is sorted a few times only, however many parts come.
         """
+        if self._slots is not None and not limit:
+            from kxcli.packing import key_counter
+
+            self._packed.append(key_counter().of_slots(self._slots))
+            self._slots = None
         size = sum(len(keys) for keys, _ in self._packed)
         if len(self._packed) > 1 and (not limit or size > max(limit, 2 * self._merged_size)):
             from kxcli.packing import merged
