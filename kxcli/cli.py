@@ -15,13 +15,16 @@ import click
 
 from kxcli import __version__
 from kxcli.errors import InterruptedBySignal, KxcliError, reason
-from kxcli.report import Report
+from kxcli.report import Report, Said
 from kxcli.tuning import no_cycles_to_look_for
 
 COMMANDS = {
     # name: (module, line in the overview)
     "wordcount": ("kxcli.commands.wordcount", "Count the words of a corpus, exactly as jieba segments it."),
 }
+
+
+_COMPLETION = "_KXCLI_COMPLETE"  # set by the shell scripts that click makes
 
 
 class _Commands(click.Group):
@@ -60,15 +63,13 @@ def main(args: list[str] | None = None) -> int:
     no_cycles_to_look_for()
     _raise_on_signals()
     report = Report()
+    said = Said()
     try:
-        cli.main(arguments, prog_name="kxcli", standalone_mode=False)
-        _flush_stdout()
+        return _run(arguments, said)
     except KxcliError as error:
         report.error(str(error))
-        _print_traceback(arguments)
-        return error.exit_code
-    except click.exceptions.Exit as end:
-        return end.exit_code
+        said.print_traceback()
+        return _fall_silent(error.exit_code)
     except click.ClickException as error:
         command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "kxcli"
         report.error(f"{error.format_message()} See `{command} --help`.")
@@ -82,16 +83,15 @@ def main(args: list[str] | None = None) -> int:
             return _fall_silent(0)
         where = os.fspath(error.filename) if isinstance(error.filename, (str, os.PathLike)) else "<stdout>"
         report.error(f"{where}: {reason(error)}")
-        _print_traceback(arguments)
+        said.print_traceback()
         return _fall_silent(1)
     except MemoryError:
         report.error("memory ran out; use fewer workers (-j) or smaller shards (--shard-size)")
         return 1
     except Exception as error:  # noqa: BLE001 -- a bug of ours, but still no traceback unasked
         report.error(f"internal error: {type(error).__name__}: {error}; please report it, with what -v adds")
-        _print_traceback(arguments)
+        said.print_traceback()
         return _fall_silent(1)
-    return 0
 
 
 def _raise_on_signals() -> None:
@@ -107,9 +107,19 @@ def _raise_on_signals() -> None:
             signal.signal(number, stop)
 
 
-def _flush_stdout() -> None:
+def _run(arguments: list[str], said: Said) -> int:
+    """Run the command line as click's own `main` does, but for a closed pipe, which that turns into exit code 1."""
+    exit_code = 0
+    if _COMPLETION in os.environ:
+        cli.main(arguments, prog_name="kxcli", complete_var=_COMPLETION)
+    try:
+        with cli.make_context("kxcli", arguments, obj=said) as context:
+            cli.invoke(context)
+    except click.exceptions.Exit as end:
+        exit_code = end.exit_code
     if sys.stdout is not None:
         sys.stdout.flush()
+    return exit_code
 
 
 def _fall_silent(exit_code: int) -> int:
@@ -117,10 +127,3 @@ def _fall_silent(exit_code: int) -> int:
     with suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     return exit_code
-
-
-def _print_traceback(arguments: list[str]) -> None:
-    if any(argument in ("-v", "--verbose") for argument in arguments):
-        import traceback
-
-        traceback.print_exc()

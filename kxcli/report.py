@@ -18,6 +18,20 @@ class Told(Protocol):
     losses: int
 
 
+class Said:
+    """What the user said about messages, known also where a run ends before its options are all read."""
+
+    def __init__(self) -> None:
+        self.is_verbose = False
+
+    def print_traceback(self) -> None:
+        """Print the traceback of the error at hand, if the user asked for that."""
+        if self.is_verbose:
+            import traceback
+
+            traceback.print_exc()
+
+
 class Report:
     """Messages on stderr, in the form `kxcli: level: message`.
 

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
+from kxcli.report import Said
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 _SIZES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
@@ -154,11 +156,25 @@ def run_options(command: Function) -> Function:
                 help="Input that a worker takes at a time; changes memory and speed, never the output.  [default: 1M]",
             ),
             click.option("-q", "--quiet", is_flag=True, help="Nothing but errors on stderr."),
-            click.option("-v", "--verbose", is_flag=True, help="Tell what is done, and show tracebacks."),
+            click.option(
+                "-v",
+                "--verbose",
+                is_flag=True,
+                is_eager=True,
+                callback=_remember,
+                help="Tell what is done, and show tracebacks.",
+            ),
         )
     ):
         command = option(command)
     return command
+
+
+def _remember(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
+    """Note for whoever tells of errors that tracebacks are wanted."""
+    if (said := ctx.find_object(Said)) is not None:
+        said.is_verbose = value
+    return value
 
 
 def taken(kind: type[Any], options: dict[str, Any]) -> Any:

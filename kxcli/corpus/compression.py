@@ -1,19 +1,25 @@
 """Compressed input, known by its magic number and never by its name."""
 
 import io
+import re
 import zlib
 from collections.abc import Callable
 from typing import BinaryIO, cast
 
 from kxcli.errors import InputError, MissingExtraError, reason
 
-_MAGIC = {b"\x1f\x8b": "gz", b"BZh": "bz2", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zst"}
-MAGIC_LENGTH = max(map(len, _MAGIC))
+_MAGIC = {b"\x1f\x8b": "gz", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zst"}
+_BZ2 = re.compile(rb"BZh[1-9](.+)", re.DOTALL)
+_BZ2_NEXT = (b"1AY&SY", b"\x17rE8P\x90")  # of a block, and of the end of an empty file: "BZh9" alone may be text
+MAGIC_LENGTH = 10
 _BUFFER = 1 << 20
 
 
 def kind_of(head: bytes) -> str | None:
     """Return gz, bz2, xz or zst by the first bytes, or None for plain data."""
+    bz2 = _BZ2.match(head)
+    if bz2 and any(magic.startswith(bz2[1][: len(magic)]) for magic in _BZ2_NEXT):
+        return "bz2"
     return next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), None)
 
 

@@ -52,7 +52,7 @@ class Decoder:
         data = b"?"
         while data:
             data = stream.read(CHUNK)
-            text = rest + self.step(decoder, data, final=not data)
+            text = rest + self.step(decoder, data, final=not data, before=rest)
             lines = text.split("\n")
             rest = lines.pop()
             for line in lines:
@@ -60,11 +60,13 @@ class Decoder:
         if rest:
             yield from self._kept(rest)
 
-    def step(self, decoder: codecs.IncrementalDecoder, data: bytes, *, final: bool) -> str:
-        """Decode the next bytes; a bad one stops the run, at a line that may be too low by those not yet yielded."""
+    def step(self, decoder: codecs.IncrementalDecoder, data: bytes, *, final: bool, before: str = "") -> str:
+        """Decode the next bytes; `before` is the text that was decoded but not yet yielded."""
         try:
             text = decoder.decode(data, final=final)
         except UnicodeDecodeError as error:
+            good = error.object[: error.start].decode(error.encoding, "ignore")
+            self._ledger.line += before.count("\n") + good.count("\n")
             self._fail(error)
         return self.without_mark(text)
 

@@ -138,7 +138,7 @@ def _from_json(line: str, wanted: Wanted) -> Document:
     if not isinstance(text, str):
         raise _BadRecord(f"has {_json_type(text)} in the field {wanted.field!r}, not a string")
     if isinstance(group, (list, dict)) or group is None:
-        raise _BadRecord("jsonl", f"has {_json_type(group)} in the field {wanted.by!r}, nothing to group by")
+        raise _BadRecord(f"has {_json_type(group)} in the field {wanted.by!r}, nothing to group by")
     if not isinstance(group, str):
         group = json.dumps(group)
     if "\\u" in line and not (_is_unicode(text) and _is_unicode(group)):
@@ -156,10 +156,11 @@ def _from_rows(lines: Iterable[str], kind: str, wanted: Wanted, ledger: Ledger) 
             last = ledger.line
             yield line + "\n"
 
+    rows: Iterator[list[str]]
     if kind == "csv":
         rows = csv.reader(ended(), strict=True)
     else:
-        rows = csv.reader(ended(), delimiter="\t", quoting=csv.QUOTE_NONE)
+        rows = (line.removesuffix("\n").split("\t") for line in ended())
     header = next(rows, None)
     if header is None:
         return
@@ -175,7 +176,7 @@ def _from_rows(lines: Iterable[str], kind: str, wanted: Wanted, ledger: Ledger) 
             row, what = [], f"is not {kind.upper()} ({error})"
         else:
             what = f"has {len(row)} cells where the header has {len(header)}" if len(row) != len(header) else ""
-            if not row:
+            if row in ([], [""]):  # an empty line
                 continue
         if what:
             at, ledger.line = ledger.line, first

@@ -9,6 +9,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import tempfile
 import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -23,6 +24,8 @@ from kxcli.tuning import no_cycles_to_look_for
 TaskT = TypeVar("TaskT", bound=Task)
 RecordT = TypeVar("RecordT")
 PartialT = TypeVar("PartialT")
+
+_LONGEST_FOLDER = 64  # the server's socket has a name of some 40 bytes in TMPDIR, and all of it may have 107
 
 OnDone = Callable[[Task, list[Any]], None]  # a finished task, and what the reading of it told
 
@@ -51,8 +54,14 @@ def reduce(
     Where tasks fail, the error of the first in input order is raised; `WorkerDiedError` where a worker was killed.
     """
     ahead = iter(tasks)
-    first = list(islice(ahead, 2))
-    if workers == 1 or len(first) < 2:
+    first = list(islice(ahead, 1))
+    if workers == 1 or not first:
+        return _serial(read, chain(first, ahead), job, shared, on_done)
+    try:
+        first += islice(ahead, 1)
+    except KxcliError as error:  # what comes before it in the input may fail, too
+        ahead = _failing(error)
+    if len(first) == 1:
         return _serial(read, chain(first, ahead), job, shared, on_done)
     pool = _Pool(read, job, shared, workers, preload)
     try:
@@ -79,18 +88,27 @@ def _serial(
     return merged
 
 
+def _failing(error: KxcliError) -> Iterator[Any]:
+    yield from ()
+    raise error
+
+
 class _Worker(Generic[TaskT]):
     """A worker process seen from the parent, with the task that it has."""
 
     def __init__(self, context: Any, *arguments: object) -> None:
+        self.number, self.task = -1, None  # type: tuple[int, TaskT | None]
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=_work, args=(theirs, *arguments), daemon=True)
-        self.process.start()
+        try:
+            self.process.start()
+        except (OSError, EOFError) as error:
+            raise KxcliError(f"no worker process could be started ({error}); use -j 1") from None
         theirs.close()  # so that the end of the process ends the pipe
-        self.number, self.task = -1, None  # type: tuple[int, TaskT | None]
 
-    def give(self, number: int, task: TaskT) -> None:
-        self.number, self.task = number, task
+    def give(self, number: int, task: TaskT | None) -> None:
+        """Send a task; None: no more will come, and what was merged is wanted."""
+        self.number, self.task = number, task or self.task  # in the end, the last task is the one to name
         try:
             self.connection.send(task)
         except OSError:
@@ -98,8 +116,7 @@ class _Worker(Generic[TaskT]):
 
     def died(self) -> WorkerDiedError:
         self.process.join()
-        name = "a worker" if self.task is None else self.task.name
-        return WorkerDiedError(name, self.process.exitcode)
+        return WorkerDiedError("a worker" if self.task is None else self.task.name, self.process.exitcode)
 
 
 class _Pool(Generic[TaskT, RecordT, PartialT]):
@@ -174,8 +191,7 @@ class _Pool(Generic[TaskT, RecordT, PartialT]):
     def _collect(self) -> PartialT | None:
         merged: PartialT | None = None
         for worker in self._workers:
-            worker.task = None
-            worker.connection.send(None)
+            worker.give(-1, None)
         for worker in self._workers:
             try:
                 data = worker.connection.recv_bytes()
@@ -213,8 +229,8 @@ def _start_method() -> str:
 
     Plain fork would copy whatever threads and locks a library left in the parent.
     """
-    methods = multiprocessing.get_all_start_methods()
-    return "forkserver" if "forkserver" in methods else methods[0]
+    has_room = len(os.fsencode(tempfile.gettempdir())) <= _LONGEST_FOLDER
+    return "forkserver" if has_room and "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 
 
 def _work(connection: Connection, read: Read[Any, Any], job: Job[Any, Any], shared: object) -> None:

@@ -22,15 +22,12 @@ def write(blocks: Iterable[bytes], path: str | None) -> None:
         _to_stdout(blocks)
         return
     try:
-        target = os.path.realpath(path)
-        mode = os.stat(target).st_mode if os.path.exists(target) else None
-        if mode is not None and stat.S_ISDIR(mode):
-            raise OutputError(path, "is a folder", "name a file")
+        mode = _mode(path)
         if mode is not None and not stat.S_ISREG(mode):
-            with open(target, "wb") as file:
+            with open(path, "wb") as file:
                 file.writelines(blocks)
         else:
-            _replace(target, blocks, mode)
+            _replace(os.path.realpath(path), blocks, mode)
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -43,13 +40,25 @@ def check(path: str | None) -> None:
         if sys.stdout is None:
             raise OutputError(STDOUT, "is closed", "name a file with -o")
         return
+    try:
+        mode = _mode(path)
+    except OSError as error:
+        raise OutputError(path, reason(error), "name another file with -o") from None
     folder = os.path.dirname(os.path.realpath(path))
-    if os.path.isdir(path):
-        raise OutputError(path, "is a folder", "name a file")
-    if not os.path.isdir(folder):
+    if not path or path.endswith("/") or (mode is not None and stat.S_ISDIR(mode)):
+        raise OutputError(path, "is a folder, or no name at all", "name a file")
+    if mode is None and not os.path.isdir(folder):
         raise OutputError(path, "its folder does not exist", "make it first")
-    if not os.path.exists(path) and not os.access(folder, os.W_OK):
+    if mode is None and not os.access(folder, os.W_OK):
         raise OutputError(path, "its folder cannot be written", "name another file with -o")
+
+
+def _mode(path: str) -> int | None:
+    """Return the type and the mode of what a path leads to, None where there is nothing yet."""
+    try:
+        return os.stat(path).st_mode
+    except FileNotFoundError:
+        return None
 
 
 def _to_stdout(blocks: Iterable[bytes]) -> None:
@@ -65,8 +74,7 @@ def _to_stdout(blocks: Iterable[bytes]) -> None:
 
 
 def _replace(target: str, blocks: Iterable[bytes], mode: int | None) -> None:
-    folder, name = os.path.split(target)
-    handle, beside = tempfile.mkstemp(dir=folder, prefix=f".{name}.", suffix=".part")
+    handle, beside = tempfile.mkstemp(dir=os.path.dirname(target), prefix=".kxcli-", suffix=".part")
     try:
         with os.fdopen(handle, "wb") as file:
             os.fchmod(file.fileno(), stat.S_IMODE(mode) if mode is not None else 0o666 & ~_umask())
