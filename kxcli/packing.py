@@ -37,7 +37,7 @@ def pack(lines: str | npt.NDArray[np.uint16]) -> tuple[Keys, list[str]]:
     quads: Keys = np.ndarray(len(units) - _UNITS + 1, dtype="<u8", buffer=data, strides=(2,))
     keys = quads.take(starts)
     keys &= _MASKS.take(lengths, mode="clip")
-    long = np.flatnonzero(lengths > _UNITS)
+    long = np.flatnonzero(keys == 0)  # four NULs come out as 0, too, and go the same way
     if not len(long):
         return keys, []
     sizes = lengths[long] + 1  # with the LF

@@ -44,8 +44,8 @@ class Decoder:
         for raw in data.removesuffix(b"\n").split(b"\n"):
             yield from self._kept(self._marked(raw))
 
-    def lines_in_order(self, stream: Readable) -> Iterator[str]:
-        """Yield the lines of a text in which LF bytes may be parts of characters."""
+    def lines_in_order(self, stream: Readable, *, keeps_cr: bool = False) -> Iterator[str]:
+        """Yield the lines of a text in which LF bytes may be parts of characters, and CRs before them too."""
         errors = "strict" if self._ledger.on_error == "stop" else "kxcli.mark"
         decoder = codecs.getincrementaldecoder(self.encoding)(errors)
         rest = ""
@@ -56,9 +56,9 @@ class Decoder:
             lines = text.split("\n")
             rest = lines.pop()
             for line in lines:
-                yield from self._kept(line)
+                yield from self._kept(line, keeps_cr=keeps_cr)
         if rest:
-            yield from self._kept(rest)
+            yield from self._kept(rest, keeps_cr=keeps_cr)
 
     def step(self, decoder: codecs.IncrementalDecoder, data: bytes, *, final: bool, before: str = "") -> str:
         """Decode the next bytes; `before` is the text that was decoded but not yet yielded."""
@@ -86,7 +86,7 @@ class Decoder:
             text = raw.decode(self.encoding, "kxcli.mark")
         return self.without_mark(text)
 
-    def _kept(self, line: str) -> Iterator[str]:
+    def _kept(self, line: str, *, keeps_cr: bool = False) -> Iterator[str]:
         """Yield the line, mended or not at all where it has bad bytes, and count it."""
         if _BAD in line and self._ledger.on_error == "skip":
             self._ledger.lose(f"lines left out for bytes that are not {self.encoding}")
@@ -94,7 +94,7 @@ class Decoder:
             if _BAD in line:
                 self._ledger.lose(f"lines in which bytes that are not {self.encoding} were replaced")
                 line = line.replace(_BAD, "\ufffd")
-            yield line.removesuffix("\r")
+            yield line if keeps_cr else line.removesuffix("\r")
         self._ledger.line += 1
 
     def _fail(self, error: UnicodeDecodeError) -> None:
@@ -117,20 +117,23 @@ class LongLine:
         self._decoder = decoder
         self._incremental = codecs.getincrementaldecoder(decoder.encoding)()
         self._cut = cut
-        self._rest = ""
+        self._rest: list[str] = []  # holds no place where it may be parted
+        self._last = ""  # its last character
 
     def feed(self, data: bytes) -> str:
         """Return the text up to the last place where it may be parted, "" where there is none; the rest waits."""
-        known = len(self._rest)
-        text = self._rest + self._decoder.step(self._incremental, data, final=False)
-        for place in range(len(text) - 1, known, -1):  # what was there before holds no such place
+        text = self._last + self._decoder.step(self._incremental, data, final=False)
+        new = text[len(self._last) :]
+        for place in range(len(text) - 1, 0, -1):
             if self._cut.match(text, place):
-                self._rest = text[place:]
-                return text[:place]
-        self._rest = text
+                parted = "".join((*self._rest, text[len(self._last) : place]))
+                self._rest, self._last = [text[place:]], text[-1]
+                return parted
+        self._rest.append(new)
+        self._last = text[-1:]
         return ""
 
     def finish(self, data: bytes) -> str:
         """Return what is left of the line, without its end."""
-        text = self._rest + self._decoder.step(self._incremental, data, final=True)
+        text = "".join((*self._rest, self._decoder.step(self._incremental, data, final=True)))
         return text.removesuffix("\n").removesuffix("\r")

@@ -89,7 +89,8 @@ def documents(stream: Readable, form: Format, wanted: Wanted, ledger: Ledger) ->
                 except _BadRecord as bad:
                     ledger.reject("jsonl", *bad.args)
     else:
-        yield from _from_rows(decoder.lines_in_order(stream), form.kind, wanted, ledger)
+        lines = decoder.lines_in_order(stream, keeps_cr=form.kind == "csv")  # a cell may hold a CR before a line end
+        yield from _from_rows(lines, form.kind, wanted, ledger)
 
 
 def _lines(stream: Readable, form: Format, decoder: Decoder) -> Iterator[str]:

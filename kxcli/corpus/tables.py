@@ -28,7 +28,7 @@ def rows(source: Source, kind: Kind | None, encoding: str, *, bare: tuple[str, .
     """
     with source.open() as file:
         ledger = Ledger(source.path, "stop")
-        lines = Decoder(encoding, ledger).lines_in_order(Stream(file, source.path))
+        lines = Decoder(encoding, ledger).lines_in_order(Stream(file, source.path), keeps_cr=True)
         first = next(lines, None)
         if first is None:
             return
@@ -40,7 +40,11 @@ def rows(source: Source, kind: Kind | None, encoding: str, *, bare: tuple[str, .
 
 
 def _looks_like(line: str) -> Kind:
-    if line.lstrip().startswith("{"):
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError):
+        value = None
+    if isinstance(value, dict) and "word" in value:
         return "jsonl"
     return "csv" if "," in line and "\t" not in line else "tsv"
 
@@ -66,7 +70,7 @@ def _cells(
     if kind == "csv":
         parsed: Iterator[list[str]] = csv.reader(ended(), strict=True)
     else:
-        parsed = (line.removesuffix("\n").split("\t") for line in ended())
+        parsed = (line.removesuffix("\n").removesuffix("\r").split("\t") for line in ended())
     columns: list[str] | None = None
     try:
         for row in parsed:

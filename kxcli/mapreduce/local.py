@@ -14,6 +14,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import chain, islice
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from typing import Any, Generic, TypeVar, cast
 
@@ -26,6 +27,8 @@ RecordT = TypeVar("RecordT")
 PartialT = TypeVar("PartialT")
 
 _LONGEST_FOLDER = 64  # the server's socket has a name of some 40 bytes in TMPDIR, and all of it may have 107
+
+_HELD_BACK = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 OnDone = Callable[[Task, list[Any]], None]  # a finished task, and what the reading of it told
 
@@ -132,11 +135,12 @@ class _Pool(Generic[TaskT, RecordT, PartialT]):
     ) -> None:
         self._job, self._shared = job, shared
         context = multiprocessing.get_context(_start_method())
-        if context.get_start_method() == "forkserver":
-            context.set_forkserver_preload([__name__, *preload])
         self._workers: list[_Worker[TaskT]] = []
         try:
-            with _main_kept_from_workers():
+            with _main_kept_from_workers(), _signals_held_back():
+                if context.get_start_method() == "forkserver":
+                    context.set_forkserver_preload([__name__, *preload])
+                    forkserver.ensure_running()
                 for _ in range(workers):
                     self._workers.append(_Worker(context, read, job, shared))
         except BaseException:
@@ -224,6 +228,17 @@ def _main_kept_from_workers() -> Iterator[None]:
         main.update(hidden)
 
 
+@contextmanager
+def _signals_held_back() -> Iterator[None]:
+    """Let a signal wait while workers are started: until they ignore Ctrl-C themselves, it would be told by each."""
+    resource_tracker.ensure_running()  # now, because it lets SIGINT through when it is done
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _HELD_BACK)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def _start_method() -> str:
     """Return the way to start workers: from a small server, whose imports they share, where the platform has it.
 
@@ -237,6 +252,7 @@ def _work(connection: Connection, read: Read[Any, Any], job: Job[Any, Any], shar
     """Map the tasks that come, answering each with what was told or the error; at None, send the merged partial."""
     no_cycles_to_look_for()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent has it too, and ends us
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD_BACK)
     merged = None
     try:
         job.setup(shared)

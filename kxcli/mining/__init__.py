@@ -1,8 +1,8 @@
 """What is computed, for Python: pure functions and jobs, without input or output of their own.
 
 >>> from kxcli.mining import count_words
->>> count_words(["今天天气很好", "今天下雨"]).most_common(1)
-[('今天', 2)]
+>>> count_words(["小明来到北京", "北京下雨了"]).most_common(1)
+[('北京', 2)]
 """
 
 from collections import Counter

@@ -44,7 +44,10 @@ def _plain(cell: Cell) -> str:
 
 def _csv(rows: Sequence[Sequence[Cell]], columns: Sequence[str]) -> bytes:
     buffer = io.StringIO()
-    csv.writer(buffer, lineterminator="\n").writerows(rows)
+    plain = csv.writer(buffer, lineterminator="\n")
+    quoted = csv.writer(buffer, lineterminator="\n", quoting=csv.QUOTE_ALL)
+    for row in rows:  # csv takes a CR for harmless, and then cannot read it
+        (quoted if any(isinstance(cell, str) and "\r" in cell for cell in row) else plain).writerow(row)
     return buffer.getvalue().encode("utf-8")
 
 

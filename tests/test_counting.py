@@ -1,0 +1,700 @@
+"""Counting: whatever form counts are in, and however work is parted, the numbers are those of slow, obvious loops."""
+
+import doctest
+import functools
+import itertools
+import pickle
+import random
+import re
+import unicodedata
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import kxcli.mining
+from kxcli import packing, tally
+from kxcli.mining import (
+    Counting,
+    Counts,
+    Dictionary,
+    Ranking,
+    Segmentation,
+    Text,
+    WordCount,
+    count_words,
+    ranked,
+    wordcount,
+)
+from kxcli.mining.merging import Sums
+from kxcli.mining.segment import prepare, tokenizer
+from kxcli.packing import KeyCounter, merged, pack, unpack
+from kxcli.tally import Tally
+
+settings.register_profile(
+    "kxcli",
+    deadline=None,
+    print_blob=True,
+    # The fixtures below are the same for all examples of a test.
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("kxcli")
+
+# Words and tallies
+
+characters = st.one_of(
+    st.sampled_from("ab的一在雨\x00\x01\x0b\r\t \ufeff\uffff𠮷😀\U0010ffff"),
+    st.characters(exclude_categories=["Cs"], exclude_characters="\n"),
+)
+words = st.text(characters, min_size=1, max_size=7)
+word_lists = st.lists(words, max_size=30)
+many_words = st.lists(st.lists(st.one_of(words, st.just("")), max_size=20), min_size=1, max_size=5)
+
+
+@pytest.fixture(params=["packed", "strings", "as-set"])
+def form(request, monkeypatch):
+    """How tallies hold counts: packed from the first word, never packed, or as it is, where short lines are not."""
+    if request.param == "packed":
+        monkeypatch.setattr(tally, "_PACK_FROM", 0)
+        monkeypatch.setattr(tally, "_COUNT_FROM", 3)
+        monkeypatch.setattr(tally, "_MERGE_FROM", 7)
+    elif request.param == "strings":
+        monkeypatch.setattr(tally, "_PACK_FROM", 1 << 60)
+    return request.param
+
+
+def as_units(text):
+    return np.frombuffer(text.encode("utf-16-le"), dtype=np.uint16)
+
+
+def tallied(lists, *, units=False):
+    made = Tally()
+    for some in lists:
+        text = "\n".join(some)
+        made.add_lines(as_units(text) if units else text)
+    return made
+
+
+def counted(lists):
+    return Counter(word for some in lists for word in some if word)
+
+
+@pytest.mark.parametrize("units", [False, True], ids=["text", "units"])
+@given(lists=many_words)
+def test_lines_are_counted_as_a_counter_counts_their_words(form, units, lists):
+    assert tallied(lists, units=units).counts() == counted(lists)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "\n",
+        "\n\n\n",
+        "\na",
+        "a\n",
+        "a\n\na",
+        "\x00",
+        "\x00\n\x00\x00",
+        "\x00" * 3,
+        "a\n" + "\x00" * 4,
+        "\x00" * 5,
+        "ab\x00",
+        "𠮷𠮷\n𠮷𠮷𠮷",
+    ],
+)
+def test_empty_lines_and_odd_ones_are_counted_right(form, text):
+    expected = Counter(filter(None, text.split("\n")))
+    assert Tally().counts() == Counter()
+    for lines in text, as_units(text):
+        made = Tally()
+        made.add_lines(lines)
+        assert made.counts() == expected
+
+
+@given(lists=many_words, more=word_lists)
+def test_words_added_one_by_one_and_in_lines_are_counted_together(form, lists, more):
+    made = tallied(lists)
+    made.add(filter(None, more))
+    made.add_lines("\n".join(more))
+    assert made.counts() == counted([*lists, more, more])
+
+
+@given(lists=many_words, more=many_words)
+def test_counts_may_be_asked_for_at_any_time(form, lists, more):
+    made = tallied(lists)
+    assert dict(made.counts()) == counted(lists)
+    for some in more:
+        made.add_lines("\n".join(some))
+        made.counts()
+    assert made.counts() == counted([*lists, *more])
+
+
+@given(a=many_words, b=many_words, c=many_words)
+def test_merging_tallies_is_associative_and_commutative(form, a, b, c):
+    expected = counted([*a, *b, *c])
+    assert tallied(a).merge(tallied(b)).merge(tallied(c)).counts() == expected
+    assert tallied(a).merge(tallied(b).merge(tallied(c))).counts() == expected
+    assert tallied(c).merge(tallied(b, units=True)).merge(tallied(a)).counts() == expected
+    assert Tally().merge(tallied(a)).merge(Tally()).counts() == counted(a)
+
+
+@given(a=many_words, b=many_words)
+def test_a_tally_that_was_merged_into_another_still_holds_its_own_counts(form, a, b):
+    left, right = tallied(a), tallied(b)
+    left.merge(right)
+    left.counts()
+    assert right.counts() == counted(b)
+
+
+@given(a=many_words, b=many_words, more=word_lists)
+def test_a_tally_outlives_bytes(form, a, b, more):
+    made = tallied(a)
+    data = made.dump()
+    assert made.counts() == counted(a)
+    assert Tally.load(data).counts() == counted(a)
+    assert Tally.load(made.dump()).counts() == counted(a)  # after `counts`, too
+    again = Tally.load(tallied(a).dump()).merge(Tally.load(tallied(b).dump()))
+    again.add_lines("\n".join(more))
+    assert Tally.load(again.dump()).counts() == counted([*a, *b, more])
+
+
+def test_a_tally_of_given_counts_has_them():
+    assert Tally({"的": 3}).merge(Tally({"的": 1, "a": 2})).counts() == {"的": 4, "a": 2}
+
+
+@pytest.mark.full
+def test_a_long_text_of_many_words_is_counted_right_as_it_is_set():
+    draw = random.Random(5)
+    vocabulary = ["".join(draw.choices("的一是在不了有a1\x00𠮷", k=draw.randint(1, 7))) for _ in range(20_000)]
+    lists = [draw.choices(vocabulary, k=60_000) for _ in range(6)]
+    assert tallied(lists).counts() == counted(lists)
+    parts = [tallied([some], units=True) for some in lists]
+    assert functools.reduce(Tally.merge, parts).counts() == counted(lists)
+
+
+@given(given=st.lists(st.one_of(words, st.just("")), max_size=30))
+def test_short_words_outlive_packing_and_long_ones_are_handed_back(given):
+    keys, long = pack("\n".join(given))
+    assert len(keys) == max(1, len(given))
+    is_long = [len(word.encode("utf-16-le")) > 8 for word in given]
+    assert long == [word for word, so in zip(given, is_long, strict=True) if so]
+    assert [key == 0 for key in keys.tolist()] == (is_long or [False])
+    assert unpack(keys[keys != 0]) == [
+        word for word, so in zip(given or [""], is_long or [False], strict=True) if not so
+    ]
+    by_units, long_by_units = pack(as_units("\n".join(given)))
+    assert by_units.tolist() == keys.tolist() and long_by_units == long
+
+
+@given(st.sets(words, max_size=30))
+def test_different_words_have_different_keys(given):
+    short = [word for word in given if len(word.encode("utf-16-le")) <= 8]
+    keys, _ = pack("\n".join(short))
+    assert len(set(keys.tolist())) == max(1, len(short))
+
+
+key_arrays = st.lists(
+    st.one_of(st.integers(0, 5), st.integers(0, 200_000), st.integers(0, 2**64 - 1)), max_size=60
+).map(lambda keys: np.array(keys, dtype=np.uint64))
+
+
+def as_dict(pair):
+    keys, counts = pair
+    assert len(set(keys.tolist())) == len(keys) and (counts > 0).all()
+    return dict(zip(keys.tolist(), counts.tolist(), strict=True))
+
+
+def counted_keys(counter, keys):
+    """Return the keys that are remembered by slot and the others, with their counts."""
+    slots, others, counts = counter.count(keys)
+    by_slot, counts_by_slot = counter.of_slots(slots)
+    return np.concatenate([by_slot, others]), np.concatenate([counts_by_slot, counts])
+
+
+@given(st.lists(key_arrays, min_size=1, max_size=5))
+def test_keys_are_counted_as_numpys_unique_counts_them_whatever_is_remembered(arrays):
+    counter = KeyCounter()
+    for keys in arrays:
+        found, counts = np.unique(keys[keys != 0], return_counts=True)
+        assert as_dict(counted_keys(counter, keys)) == as_dict((found, counts))
+
+
+def test_keys_that_share_a_slot_are_counted_apart(monkeypatch):
+    monkeypatch.setattr(packing, "_SLOT_BITS", 1)
+    draw = random.Random(3)
+    counter = KeyCounter()
+    for _ in range(20):
+        keys = [draw.randint(0, 9) for _ in range(50)]
+        assert as_dict(counted_keys(counter, np.array(keys, dtype=np.uint64))) == Counter(filter(None, keys))
+
+
+@given(st.lists(key_arrays, min_size=1, max_size=5))
+def test_merged_keys_are_ascending_and_hold_the_sums(arrays):
+    keys, counts = merged([np.unique(some, return_counts=True) for some in arrays])
+    assert keys.tolist() == sorted(set(np.concatenate(arrays).tolist()))
+    assert as_dict((keys, counts)) == Counter(np.concatenate(arrays).tolist())
+
+
+# The job
+
+MAIN = """今天 9
+天气 7
+天 3
+很 5
+很好 4
+在 6
+雨 2
+下雨 3
+T恤 3
+北京 5
+北京大学 2
+大学 4
+A型血 2
+node.js 8
+"""
+DICTIONARY = Dictionary(MAIN, "常在雨 0\n云计算 3\n")
+SEGMENTATIONS = {
+    "jieba": Segmentation(dictionary=DICTIONARY),
+    "jieba-no-hmm": Segmentation(hmm=False, dictionary=DICTIONARY),
+    "jieba-itself": Segmentation(dictionary=DICTIONARY, engine="jieba"),
+    "search": Segmentation("search", dictionary=DICTIONARY),
+    "full": Segmentation("full", dictionary=DICTIONARY),
+    "char": Segmentation("char"),
+    "space": Segmentation("space"),
+    "regex": Segmentation("regex", pattern=r"\w[\w ]?"),
+}
+
+text_parts = st.one_of(
+    st.sampled_from(
+        ["今天", "天气", "很好", "下雨", "北京大学", "云计算", "T恤", "t恤", "node.js", "1.5", "--", "ＡＢ"]
+    ),
+    st.sampled_from(["ｔ恤", "①", "ﬁ", "𠮷", "㐀", "的", "在"]),
+    st.sampled_from("，。！ \t\r\n\u3000\x00\u2028天雨在aB1-+"),
+    st.sampled_from(["\r\n", "常在雨", "  ", "，，", "…", "ά", "İ", "ǅ"]),
+)
+some_text = st.lists(text_parts, max_size=10).map("".join)
+line_text = some_text.map(lambda text: text.replace("\n", " "))
+records = st.lists(st.builds(Text, line_text, st.sampled_from(["", "好评", "a"]), st.just(False)), max_size=8)
+
+
+def countings(**fixed):
+    choices = {
+        "segmentation": st.sampled_from(list(SEGMENTATIONS.values())),
+        "keeps_punctuation": st.booleans(),
+        "stopwords": st.sampled_from(
+            [frozenset(), frozenset({"今天", "a", "T恤", "很好", "，"}), frozenset({"在", "AB"})]
+        ),
+        "min_length": st.sampled_from([1, 1, 2, 3]),
+        "lower": st.booleans(),
+        "nfkc": st.booleans(),
+        "orders": st.sampled_from([(1, 1), (1, 1), (2, 2), (1, 3), (2, 4)]),
+        "has_documents": st.booleans(),
+        "is_grouped": st.booleans(),
+    }
+    return st.builds(Counting, **{**choices, **fixed})
+
+
+@functools.cache
+def prepared(segmentation):
+    words = prepare(segmentation)
+    return words, tokenizer(segmentation, words)
+
+
+def ready(counting):
+    job = WordCount(counting)
+    job.setup(prepared(counting.segmentation)[0])
+    return job
+
+
+def plain_tokens(segmentation, text):
+    tokens = prepared(segmentation)[1]
+    return [word for token in tokens.cut([text])[0] for word in tokens.settle(token)]
+
+
+def twin(records, counting):
+    """Count slowly: (group, order) -> counts, numbers of documents."""
+    counts, documents = {}, {}
+    whole = []
+    parts = []
+    for record in records:
+        parts.append(record.text)
+        if not record.is_open:
+            whole.append((record.group, "".join(parts)))
+            parts = []
+
+    def formed(word):
+        word = unicodedata.normalize("NFKC", word) if counting.nfkc else word
+        return word.lower() if counting.lower else word
+
+    stopwords = {formed(word) for word in counting.stopwords}
+    for group, text in whole:
+        text = unicodedata.normalize("NFKC", text) if counting.nfkc else text
+        words = []
+        for token in plain_tokens(counting.segmentation, text):
+            if token == "" or token.isspace():
+                continue
+            if not counting.keeps_punctuation and not any(ch.isalnum() for ch in token):
+                words.append(None)
+                continue
+            word = formed(token)
+            if len(word) >= counting.min_length and word not in stopwords:
+                words.append(word)
+        for order in range(counting.orders[0], counting.orders[1] + 1):
+            grams = []
+            for start in range(len(words) - order + 1):
+                gram = words[start : start + order]
+                if None not in gram:
+                    grams.append(" ".join(gram))
+            counts.setdefault((group, order), Counter()).update(grams)
+            documents.setdefault((group, order), Counter()).update(set(grams))
+    return counts, documents
+
+
+def results(job, partial):
+    """Return what a job has counted, in the twin's form, and without what is empty."""
+    counts, documents = {}, {}
+    for part in job.finish(partial):
+        counts[part.group, part.order] = Counter(part.words)
+        documents[part.group, part.order] = Counter(part.documents)
+    return without_empty(counts), without_empty(documents)
+
+
+def without_empty(cells):
+    return {key: counts for key, counts in cells.items() if counts}
+
+
+def expected(records, counting):
+    counts, documents = twin(records, counting)
+    return without_empty(counts), without_empty(documents) if counting.has_documents else {}
+
+
+def grouped_alike(records, counting):
+    """Records as the reader gives them: all in one group where no groups were asked for."""
+    return records if counting.is_grouped else [record._replace(group="") for record in records]
+
+
+@pytest.fixture(params=["as-set", "tiny-batches"])
+def batches(request, monkeypatch):
+    """The sizes at which the job hands on what it holds."""
+    if request.param == "tiny-batches":
+        for name, size in [("_PIECE", 3), ("_BATCH", 5), ("_GRAMS", 2)]:
+            monkeypatch.setattr(wordcount, name, size)
+        monkeypatch.setattr(tally, "_PACK_FROM", 4)
+
+
+@given(records=records, counting=countings())
+@settings(max_examples=300)
+def test_a_job_counts_what_slow_loops_count(batches, records, counting):
+    records = grouped_alike(records, counting)
+    job = ready(counting)
+    assert results(job, job.map(records)) == expected(records, counting)
+
+
+@given(a=records, b=records, c=records, counting=countings())
+@settings(max_examples=200)
+def test_counts_of_parts_merge_to_those_of_the_whole_in_any_order(batches, a, b, c, counting):
+    job = ready(counting)
+    a, b, c = (grouped_alike(some, counting) for some in (a, b, c))
+    whole = results(job, job.map([*a, *b, *c]))
+    for first, second, third in itertools.permutations([a, b, c]):
+        assert results(job, job.merge(job.merge(job.map(first), job.map(second)), job.map(third))) == whole
+        assert results(job, job.merge(job.map(first), job.merge(job.map(second), job.map(third)))) == whole
+
+
+@given(a=records, b=records, counting=countings())
+@settings(max_examples=150)
+def test_a_partial_outlives_bytes(batches, a, b, counting):
+    job = ready(counting)
+    a, b = grouped_alike(a, counting), grouped_alike(b, counting)
+    whole = results(job, job.map([*a, *b]))
+    left, right = (job.load(job.dump(job.map(some))) for some in (a, b))
+    assert results(job, job.load(job.dump(job.merge(left, right)))) == whole
+
+
+@given(records=records, counting=countings())
+@settings(max_examples=60)
+def test_a_job_may_be_pickled_and_made_ready_twice(records, counting):
+    records = grouped_alike(records, counting)
+    job = WordCount(counting)
+    fresh = pickle.loads(pickle.dumps(job))
+    for other in job, fresh:
+        other.setup(prepared(counting.segmentation)[0])
+    whole = results(job, job.map(records))
+    assert results(fresh, fresh.map(records)) == whole
+    job.setup(prepared(counting.segmentation)[0])
+    assert results(job, job.map(records)) == whole
+    used = pickle.loads(pickle.dumps(job))
+    used.setup(prepared(counting.segmentation)[0])
+    assert results(used, used.map(records)) == whole
+
+
+@given(records=records, counting=countings())
+@settings(max_examples=60)
+def test_map_depends_on_nothing_that_was_mapped_before(records, counting):
+    records = grouped_alike(records, counting)
+    job = ready(counting)
+    first = results(job, job.map(records))
+    assert results(job, job.map(iter(records))) == first
+    assert results(job, job.map([])) == ({}, {})
+    assert results(job, job.merge(job.map([]), job.map(records))) == first
+
+
+CUTTABLE = [segmentation for segmentation in SEGMENTATIONS.values() if segmentation.cut is not None]
+
+
+def parted(record, counting, places):
+    """Cut a document where its tokens allow it: all parts but the last are open."""
+    allowed = [match.start() for match in re.finditer(counting.cut, record.text)]
+    chosen = sorted({allowed[place % len(allowed)] for place in places}) if allowed else []
+    borders = [0, *chosen, len(record.text)]
+    parts = [record._replace(text=record.text[a:b], is_open=True) for a, b in itertools.pairwise(borders)]
+    return [*parts[:-1], parts[-1]._replace(is_open=False)]
+
+
+@given(
+    records=records,
+    counting=countings(nfkc=st.just(False), segmentation=st.sampled_from(CUTTABLE)),
+    places=st.lists(st.integers(0, 100), max_size=5),
+)
+@settings(max_examples=300)
+def test_a_document_in_parts_gives_what_the_whole_gives(batches, records, counting, places):
+    records = grouped_alike(records, counting)
+    job = ready(counting)
+    parts = [part for record in records for part in parted(record, counting, places)]
+    assert results(job, job.map(parts)) == results(job, job.map(records)) == expected(records, counting)
+
+
+@given(
+    texts=st.lists(some_text, max_size=6),
+    counting=countings(orders=st.just((1, 1)), has_documents=st.just(False), is_grouped=st.just(False)),
+)
+@settings(max_examples=200)
+def test_several_lines_may_be_one_record_where_a_job_says_so(batches, texts, counting):
+    texts = [text.replace("\r\n", "\n").replace("\r", "") for text in texts]
+    lines = [Text(line) for text in texts for line in text.split("\n")]
+    assert counting.is_of_lines == (counting.segmentation.mode != "regex")
+    if counting.is_of_lines:
+        job = ready(counting)
+        together = results(job, job.map(map(Text, texts)))
+        assert together == results(job, job.map(lines)) == expected(lines, counting)
+
+
+@pytest.mark.parametrize(
+    "changes", [{"orders": (1, 2)}, {"orders": (2, 2)}, {"has_documents": True}, {"is_grouped": True}], ids=str
+)
+def test_counts_of_documents_want_documents(changes):
+    assert Counting().is_of_lines
+    assert not replace(Counting(), **changes).is_of_lines
+
+
+def test_whole_documents_are_wanted_where_a_cut_could_change_tokens():
+    assert Counting(nfkc=True).cut is None
+    assert Counting(Segmentation("regex", pattern="a")).cut is None
+    assert Counting().cut is not None
+
+
+def grams(text, **options):
+    return dict(count_words([text], Counting(Segmentation("regex", pattern=r"\w+|[^\w\s]+|\s+"), **options)))
+
+
+def test_punctuation_that_is_not_counted_breaks_n_grams():
+    assert grams("a b, c", orders=(2, 2)) == {"a b": 1}
+    assert grams("a b, c", orders=(2, 2), keeps_punctuation=True) == {"a b": 1, "b ,": 1, ", c": 1}
+
+
+def test_white_space_does_not_break_n_grams():
+    assert grams("a \t\u3000 b", orders=(2, 2)) == {"a b": 1}
+
+
+def test_stopwords_and_short_words_do_not_break_n_grams():
+    assert grams("aa of bb", orders=(2, 2), stopwords=frozenset({"of"})) == {"aa bb": 1}
+    assert grams("aa o bb", orders=(2, 2), min_length=2) == {"aa bb": 1}
+    assert grams("aa of, bb", orders=(2, 2), stopwords=frozenset({"of"})) == {}
+
+
+def test_n_grams_end_with_their_document():
+    counting = Counting(Segmentation("space"), orders=(2, 2))
+    assert count_words(["a b", "c d"], counting) == {"a b": 1, "c d": 1}
+    job = ready(counting)
+    parts = [Text("a ", is_open=True), Text("b ", is_open=True), Text("", is_open=True), Text("c"), Text("d")]
+    assert results(job, job.map(parts))[0] == {("", 2): Counter({"a b": 1, "b c": 1})}
+
+
+def test_a_word_is_of_one_document_however_many_parts_it_comes_in():
+    job = ready(Counting(Segmentation("space"), has_documents=True))
+    parts = [Text("a a ", is_open=True), Text("a b ", is_open=True), Text("a"), Text("a")]
+    assert results(job, job.map(parts)) == ({("", 1): Counter(a=5, b=1)}, {("", 1): Counter(a=2, b=1)})
+
+
+def test_lower_case_acts_on_tokens_and_normalization_on_text():
+    texts = ["T恤 t恤 Ｔ恤"]
+    counting = Counting(Segmentation(dictionary=Dictionary("T恤 5")))
+    assert count_words(texts, counting) == {"T恤": 1, "t": 1, "恤": 2, "Ｔ": 1}
+    assert count_words(texts, replace(counting, lower=True)) == {"t恤": 1, "t": 1, "恤": 2, "ｔ": 1}
+    assert count_words(texts, replace(counting, nfkc=True)) == {"T恤": 2, "t": 1, "恤": 1}
+    assert count_words(texts, replace(counting, nfkc=True, lower=True)) == {"t恤": 2, "t": 1, "恤": 1}
+
+
+# Rows
+
+counters = st.dictionaries(st.text("ab的一𠮷\uffff", max_size=3), st.integers(1, 5), max_size=12).map(Counter)
+
+
+@st.composite
+def finished(draw):
+    found = []
+    for group in sorted(draw(st.sets(st.sampled_from(["", "a", "好", "坏"]), max_size=3))):
+        for order in range(1, draw(st.integers(1, 2)) + 1):
+            words = draw(counters)
+            found.append(Counts(group, order, words, Counter({word: draw(st.integers(1, 3)) for word in words})))
+    return found
+
+
+rankings = st.builds(
+    Ranking,
+    st.sampled_from(["count", "word"]),
+    st.one_of(st.none(), st.integers(0, 8)),
+    st.integers(1, 4),
+    st.booleans(),
+)
+
+
+def ranked_slowly(finished, ranking):
+    rows = []
+    for group, parts in itertools.groupby(finished, key=lambda part: part.group):
+        of_group = []
+        for part in parts:
+            total = sum(part.words.values())
+            for word, count in part.words.items():
+                rate = round(count * 1_000_000 / total, 3) if ranking.per_million else 0
+                if count >= ranking.min_count:
+                    of_group.append((group, word, count, part.documents[word], rate, part.order))
+        of_group.sort(key=lambda row: (-row[2], [ord(ch) for ch in row[1]], row[5]))
+        if ranking.top is not None:
+            of_group = of_group[: ranking.top]
+        if ranking.sort == "word":
+            of_group.sort(key=lambda row: ([ord(ch) for ch in row[1]], -row[2], row[5]))
+        rows += [row[:5] for row in of_group]
+    return rows
+
+
+def words_of_one_order_each(finished):
+    """The same n-gram never stands in two orders: keep the first."""
+    seen = set()
+    for part in finished:
+        for word in [word for word in part.words if (part.group, word) in seen]:
+            del part.words[word]
+        seen.update((part.group, word) for word in part.words)
+    return finished
+
+
+@given(finished().map(words_of_one_order_each), rankings)
+@settings(max_examples=400)
+def test_rows_are_ranked_as_slow_loops_rank_them(finished, ranking):
+    assert list(ranked(finished, ranking)) == ranked_slowly(finished, ranking)
+
+
+def rows(words, **options):
+    return [
+        (word, count) for _, word, count, _, _ in ranked([Counts("", 1, Counter(words), Counter())], Ranking(**options))
+    ]
+
+
+def test_equal_counts_are_ranked_by_code_points():
+    assert rows({"的": 1, "a": 1, "𠮷": 1, "\uffee": 1, "Z": 1, "在": 2}) == [
+        ("在", 2),
+        ("Z", 1),
+        ("a", 1),
+        ("的", 1),
+        ("\uffee", 1),
+        ("𠮷", 1),
+    ]
+
+
+@pytest.mark.parametrize("top", range(6))
+def test_the_top_takes_the_first_by_code_point_of_those_tied_at_its_border(top):
+    assert (
+        rows({"d": 1, "b": 2, "c": 2, "a": 2, "e": 9}, top=top)
+        == [("e", 9), ("a", 2), ("b", 2), ("c", 2), ("d", 1)][:top]
+    )
+
+
+def test_the_top_is_of_each_group():
+    counts = [Counts("x", 1, Counter(a=3, b=2), Counter()), Counts("y", 1, Counter(c=1, b=1), Counter())]
+    assert [row[:3] for row in ranked(counts, Ranking(top=1))] == [("x", "a", 3), ("y", "b", 1)]
+
+
+def test_rates_are_of_all_words_of_an_order_before_rows_are_cut():
+    counts = [Counts("", 1, Counter(a=3, b=1), Counter()), Counts("", 2, Counter({"a b": 2, "b a": 1}), Counter())]
+    expected = [("", "a", 3, 0, 750_000.0), ("", "a b", 2, 0, 666_666.667)]
+    assert list(ranked(counts, Ranking(per_million=True, min_count=2))) == expected
+    assert list(ranked(counts, Ranking(per_million=True, top=2))) == expected
+
+
+def test_an_empty_count_has_no_rows():
+    assert list(ranked([], Ranking())) == []
+    assert list(ranked([Counts("", 1, Counter(), Counter())], Ranking(per_million=True, top=3))) == []
+
+
+# Earlier counts
+
+
+@given(st.lists(finished(), max_size=4), st.randoms(use_true_random=False))
+def test_earlier_counts_add_up_whatever_their_order(several, draw):
+    given = [
+        (part.group, word, count, part.documents[word])
+        for finished in several
+        for part in finished
+        for word, count in part.words.items()
+    ]
+    expected = {}
+    for group, word, count, documents in given:
+        before = expected.get((group, word), (0, 0))
+        expected[group, word] = before[0] + count, before[1] + documents
+    draw.shuffle(given)
+    sums = Sums()
+    for row in given:
+        sums.add(*row)
+    parts = list(sums.counts())
+    assert [part.group for part in parts] == sorted({group for group, _ in expected})
+    assert {
+        (part.group, word): (count, part.documents[word]) for part in parts for word, count in part.words.items()
+    } == expected
+
+
+# From Python
+
+
+def test_texts_are_counted_in_two_lines():
+    words = count_words(["今天有风。", "我们今天去北京。"])
+    assert words == {"今天": 2, "有风": 1, "我们": 1, "去": 1, "北京": 1}
+
+
+def test_texts_may_come_one_after_the_other():
+    assert count_words(iter(["今天，", "今天"])) == {"今天": 2}
+    assert count_words([]) == Counter()
+    assert count_words([""]) == Counter()
+
+
+def test_several_orders_are_in_one_counter():
+    assert count_words(["a b a"], Counting(Segmentation("space"), orders=(1, 2))) == {
+        "a": 2,
+        "b": 1,
+        "a b": 1,
+        "b a": 1,
+    }
+
+
+@pytest.mark.parametrize("module", [kxcli.mining], ids=lambda module: module.__name__)
+def test_examples_in_the_documentation_hold(module):
+    tried = doctest.testmod(module)
+    assert tried.attempted and not tried.failed
+
+
+def test_the_module_says_what_it_offers():
+    for name in kxcli.mining.__all__:
+        assert getattr(kxcli.mining, name).__doc__

@@ -1,0 +1,449 @@
+"""Bytes cut into ranges, runs, shards and tasks: each line once and in order, whatever the cuts; the same output."""
+
+import gzip
+import os
+import random
+import re
+from collections import Counter
+from contextlib import contextmanager, suppress
+from io import BytesIO
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from conftest import members
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kxcli.corpus import decoding, lines, shards
+from kxcli.corpus.decoding import Decoder
+from kxcli.corpus.ledger import Ledger, Loss
+from kxcli.corpus.records import Format, Wanted, documents
+from kxcli.corpus.sources import Source
+from kxcli.errors import InputError
+from kxcli.mining.segment import blocks
+
+# Few byte values, so that line ends and cut characters come often.
+GOOD = [b"\n", b"\n", b"\r", b"\r\n", b"a", b" ", "上".encode(), "é".encode(), "😀".encode(), "\ufeff".encode()]
+BAD = [*GOOD, b"\xff", b"\xe4", b"\xb8\x8a"]
+
+
+def is_some(data):
+    """Leave out a mark alone, which may be no document or an empty one: no count can tell."""
+    return data != "\ufeff".encode()
+
+
+texts = st.lists(st.sampled_from(GOOD), max_size=40).map(b"".join).filter(is_some)
+any_bytes = st.lists(st.sampled_from(BAD), max_size=40).map(b"".join).filter(is_some)
+sizes = st.integers(1, 20)
+
+
+@contextmanager
+def small(chunk, long_line=1 << 22):
+    """Read by a few bytes, and take lines of a few bytes for long ones."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lines, "CHUNK", chunk)
+        patch.setattr(decoding, "CHUNK", chunk)
+        patch.setattr(lines, "LONG_LINE", long_line)
+        yield
+
+
+def lines_with_starts(data):
+    """The slow twin: the lines of some bytes, each with its first byte's place."""
+    found, start = [], 0
+    for line in re.findall(rb"[^\n]*\n|[^\n]+", data):
+        found.append((start, line))
+        start += len(line)
+    return found
+
+
+def plain_lines(data, encoding="utf-8", errors="strict"):
+    """The slow twin of decoding: the lines as documents; None for a line with a bad byte that is left out."""
+    found = []
+    for _, raw in lines_with_starts(data.removeprefix("\ufeff".encode())):
+        try:
+            line = raw.removesuffix(b"\n").decode(encoding, "strict" if errors == "skip" else errors)
+        except UnicodeDecodeError:
+            found.append(None)
+        else:
+            found.append(line.removesuffix("\r"))
+    return found
+
+
+def read_all(stream, step):
+    parts = []
+    while data := stream.read(step):
+        parts.append(data)
+    return b"".join(parts)
+
+
+# Ranges and runs
+
+
+@given(texts, sizes, sizes, sizes)
+def test_ranges_give_each_line_once_to_the_range_of_its_first_byte(data, size, chunk, step):
+    with small(chunk):
+        for start in range(0, len(data), size):
+            stop = min(start + size, len(data))
+            stream = lines.RangeStream(BytesIO(data), start, stop)
+            begin = stream.begin
+            mine = [(at, line) for at, line in lines_with_starts(data) if start <= at < stop]
+            assert read_all(stream, step) == b"".join(line for _, line in mine)
+            assert stream.read(step) == b""
+            if mine:
+                assert begin == mine[0][0]
+
+
+@given(texts, st.data(), sizes)
+def test_ranges_of_any_borders_cover_the_file(data, drawn, chunk):
+    inner = drawn.draw(st.lists(st.integers(0, len(data)), max_size=6).map(sorted))
+    borders = [0, *inner, len(data)]
+    with small(chunk):
+        parts = [
+            read_all(lines.RangeStream(BytesIO(data), start, stop), 3)
+            for start, stop in pairwise(borders)
+            if start < stop
+        ]
+    assert b"".join(parts) == data
+
+
+@given(texts, sizes, sizes, st.booleans())
+def test_runs_are_whole_lines_or_open_parts_of_a_long_one(data, chunk, long_line, whole):
+    with small(chunk, long_line):
+        found = list(lines.runs(BytesIO(data), keep_lines_whole=whole))
+    assert b"".join(run.data for run in found) == data
+    *before, last = found
+    assert not last.is_open
+    goes_on = False
+    for run in before:
+        assert run.data
+        if run.is_open:
+            assert not whole and b"\n" not in run.data
+            assert goes_on or len(run.data) >= long_line
+        else:
+            assert run.data.endswith(b"\n")
+        goes_on = run.is_open
+
+
+@given(texts, st.integers(0, 60), sizes)
+def test_line_ends_before_a_place_are_counted(data, stop, chunk):
+    with small(chunk):
+        assert lines.count_lines(BytesIO(data), stop) == data[:stop].count(b"\n")
+
+
+# Decoding
+
+
+def ledger(on_error="stop"):
+    return Ledger("a", on_error)
+
+
+@given(texts, sizes)
+def test_lines_are_decoded_alike_in_runs_and_in_order(data, chunk):
+    expected = plain_lines(data)
+    with small(chunk):
+        in_order = list(Decoder("utf-8", ledger()).lines_in_order(BytesIO(data)))
+        decoder = Decoder("utf-8", ledger())
+        in_runs = [line for run in lines.runs(BytesIO(data), keep_lines_whole=True) for line in decoder.lines(run.data)]
+    at_once = list(Decoder("utf-8", ledger()).lines(data))
+    assert in_order == in_runs == at_once == expected
+
+
+@given(any_bytes, sizes, st.sampled_from(["skip", "replace"]))
+def test_bad_lines_are_left_out_or_mended_alike_and_counted(data, chunk, on_error):
+    expected = plain_lines(data, errors=on_error)
+    strict = plain_lines(data, errors="skip")
+    bad = [n for n, line in enumerate(strict, 1) if line is None]
+    with small(chunk):
+        for way in ("in runs", "in order"):
+            kept = ledger(on_error)
+            decoder = Decoder("utf-8", kept)
+            if way == "in order":
+                found = list(decoder.lines_in_order(BytesIO(data)))
+            else:
+                runs = lines.runs(BytesIO(data), keep_lines_whole=True)
+                found = [line for run in runs for line in decoder.lines(run.data)]
+            assert found == [line for line in expected if line is not None]
+            assert sum(loss.count for loss in kept.losses) == len(bad)
+            assert [place.line for loss in kept.losses for place in loss.places] == bad[: kept.EXAMPLES]
+            assert kept.line == len(expected) + 1
+
+
+@given(any_bytes, sizes)
+def test_reading_stops_at_the_first_bad_line(data, chunk):
+    strict = plain_lines(data, errors="skip")
+    first = strict.index(None) + 1 if None in strict else None
+    with small(chunk):
+        for way in ("in runs", "in order"):
+            decoder = Decoder("utf-8", ledger())
+            found, error = [], None
+            try:
+                if way == "in order":
+                    found.extend(decoder.lines_in_order(BytesIO(data)))
+                else:
+                    for run in lines.runs(BytesIO(data), keep_lines_whole=True):
+                        found.extend(decoder.lines(run.data))
+            except InputError as raised:
+                error = raised.line
+            assert error == first, way
+
+
+@given(st.text("a上é😀 \n\r\ufeff", max_size=40), sizes, st.sampled_from(["utf-16-le", "utf-16", "utf-32-be"]))
+def test_wide_encodings_are_read_in_order(text, chunk, encoding):
+    expected = plain_lines(text.removeprefix("\ufeff").encode())
+    if text.startswith("\ufeff") or encoding != "utf-16":
+        data = text.encode(encoding.replace("16", "16-le") if encoding == "utf-16" else encoding)
+    else:
+        data = text.encode(encoding)
+    if text.removeprefix("\ufeff").startswith("\ufeff"):
+        return  # two marks in front: which is the mark is the codec's affair
+    with small(chunk):
+        assert list(Decoder(encoding, ledger()).lines_in_order(BytesIO(data))) == expected
+
+
+def joined(records):
+    """Put the parts of documents together again."""
+    found, open_parts = [], []
+    for document in records:
+        open_parts.append(document.text)
+        if not document.is_open:
+            found.append("".join(open_parts))
+            open_parts = []
+    assert not open_parts
+    return found
+
+
+CUTS = [
+    None,
+    blocks.ANYWHERE,
+    blocks.AFTER_SPACE,
+    blocks.AFTER_ANY_SEPARATOR,
+    blocks.BEFORE_BLOCK,
+]
+
+
+@given(texts, sizes, sizes, st.sampled_from(CUTS), st.sampled_from(["document", "lines"]))
+def test_parts_of_a_long_line_are_the_line(data, chunk, long_line, cut, unit):
+    with small(chunk, long_line):
+        found = list(documents(BytesIO(data), Format("text", "utf-8"), Wanted(cut=cut, unit=unit), ledger()))
+    if unit == "lines":
+        text = "\n".join(text.removesuffix("\n") for text in joined(found))
+        assert text.replace("\r", "").split("\n") == "\n".join(plain_lines(data)).replace("\r", "").split("\n")
+    else:
+        assert joined(found) == plain_lines(data)
+    if cut is None:
+        assert not any(document.is_open for document in found)
+
+
+# Tasks
+
+
+def plan(
+    folder, data, shard_size, *, is_stream, on_error="stop", cut=None, kind="text", encoding="utf-8", names=("a",)
+):
+    """Cut files into tasks, read these, and return the documents and what was told."""
+    sources = []
+    for name in names:
+        path = os.path.join(folder, name)
+        Path(path).write_bytes(data)
+        sources.append(Source(path, None if is_stream else len(data)))
+    told = []
+    wanted = Wanted(on_error=on_error, cut=cut)
+    planner = shards.Planner(wanted, kind, encoding, shard_size, lambda: str(folder), told.append)
+    reader = shards.TaskReader(wanted, encoding)
+    found = []
+    for task in planner.tasks(sources):
+        records = reader(task)
+        found.extend(records)
+        told.extend(records.told)
+    return found, told
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("ranges")
+
+
+@settings(deadline=None)
+@given(data=texts, size=sizes, chunk=sizes, long_line=sizes, cut=st.sampled_from(CUTS), is_stream=st.booleans())
+def test_tasks_give_each_document_once_and_in_order(folder, data, size, chunk, long_line, cut, is_stream):
+    with small(chunk, long_line):
+        found, told = plan(folder, data, size, is_stream=is_stream, cut=cut, names=("a", "b"))
+    assert joined(found) == plain_lines(data) * 2
+    assert told == []
+
+
+@settings(deadline=None)
+@given(data=any_bytes, size=sizes, chunk=sizes, is_stream=st.booleans(), packed=st.booleans())
+def test_tasks_tell_every_bad_line(folder, data, size, chunk, is_stream, packed):
+    strict = plain_lines(data, errors="skip")
+    bad = {n for n, line in enumerate(strict, 1) if line is None}
+    with small(chunk):
+        stored = gzip.compress(data) if packed else data
+        found, told = plan(folder, stored, size, is_stream=is_stream, on_error="skip")
+    assert joined(found) == [line for line in strict if line is not None]
+    assert all(isinstance(loss, Loss) for loss in told)
+    assert sum(loss.count for loss in told) == len(bad)
+    places = {place for loss in told for place in loss.places}
+    if not packed:
+        named = {int(shards.located(place).rpartition(":")[2]) for place in places}
+        assert named <= bad and len(named) >= min(len(bad), 3)
+
+
+@settings(deadline=None)
+@given(data=any_bytes, size=sizes, chunk=sizes, long_line=sizes, cut=st.sampled_from(CUTS), is_stream=st.booleans())
+def test_tasks_stop_at_the_first_bad_line(folder, data, size, chunk, long_line, cut, is_stream):
+    strict = plain_lines(data, errors="skip")
+    first = strict.index(None) + 1 if None in strict else None
+    stopped = None
+    with small(chunk, long_line):
+        try:
+            plan(folder, data, size, is_stream=is_stream, cut=cut)
+        except InputError as error:
+            stopped = shards.with_line(error).line
+    assert stopped == first
+
+
+@settings(deadline=None)
+@given(
+    values=st.lists(st.text('a上\n\r",\t ', max_size=6), max_size=8),
+    size=sizes,
+    chunk=sizes,
+    end=st.sampled_from(["\n", "\r\n"]),
+    is_stream=st.booleans(),
+)
+def test_cells_of_csv_are_whole_whatever_the_cuts(folder, values, size, chunk, end, is_stream):
+    quoted = ['"' + value.replace('"', '""') + '"' for value in values]
+    data = end.join(["text", *quoted, ""]).encode()
+    with small(chunk):
+        found, _ = plan(folder, data, size, is_stream=is_stream, kind="csv")
+    # a CR before an LF is dropped, within quotes, too
+    expected = [value.replace("\r\n", "\n") for value in values if value]  # a row of one empty cell may be no row
+    assert [document.text for document in found if document.text] == expected
+
+
+# The real program: cuts never change the output
+
+SENTENCES = [
+    "今天天气很好，我们去公园散步。",
+    "小明硕士毕业于中国科学院计算所，后在日本京都大学深造！",
+    "Python 3.11 发布了；C++ 和 AT&T 也在",
+    "他说：“的确如此”……价格是 1,299.50 元\r",
+    "長城的歷史，非常 悠久 㐀㐁",
+    "",
+]
+
+
+def corpus(count=200, seed=1):
+    chosen = random.Random(seed)
+    return ["".join(chosen.choices(SENTENCES, k=chosen.choice([0, 1, 1, 2, 40]))) for _ in range(count)]
+
+
+OPTIONS = [
+    (),
+    ("--df", "--ngram", "1-2"),
+    ("--punct", "--ngram", "2"),
+    ("-t", "search"),
+    ("-t", "full", "--df"),
+    ("-t", "char", "--ngram", "1-3"),
+    ("-t", "regex", "--pattern", r"\w+", "--df"),
+    ("--normalize", "nfkc", "--lower", "--per-million"),
+]
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("options", OPTIONS, ids=" ".join)
+def test_no_way_of_cutting_changes_the_output(kxcli, options):
+    whole = corpus()
+    data = "\n".join(whole).encode()
+    (kxcli.folder / "whole").write_bytes(data)
+    (kxcli.folder / "whole.gz").write_bytes(gzip.compress(data, 1))
+    (kxcli.folder / "parts").mkdir()
+    for n in range(7):
+        part = "\n".join(whole[n * 30 : n * 30 + 30]) + "\n"
+        (kxcli.folder / "parts" / f"{n}").write_bytes(gzip.compress(part.encode()) if n % 2 else part.encode())
+    use = ("wordcount", *options)
+    expected = kxcli(*use, "-j", 1, "whole").out
+    assert expected.count(b"\n") > 20
+    ways = [
+        ("-j", 2, "--shard-size", "1K", "whole"),
+        ("-j", 2, "--shard-size", "2K", "-r", "parts"),
+        ("-j", 1, "--shard-size", 300, "whole"),
+        ("-j", 3, "--shard-size", "5K", "whole.gz"),
+        ("-j", 2, "--shard-size", "2K"),
+        ("-j", 1, "-r", "parts"),
+    ]
+    for way in ways[:2] if "full" in options else ways:  # jieba's own dictionary takes a second in each process
+        assert kxcli(*use, *way, stdin=data).out == expected, way
+
+
+def long_words(size, seed=2):
+    """One document of `size` words, with its own counts of words and pairs."""
+    chosen = random.Random(seed)
+    words = [f"w{chosen.randrange(50)}" for _ in range(size)]
+    return words, Counter(words), Counter(map(" ".join, pairwise(words)))
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("way", ["file", "gz", "stdin"])
+def test_a_document_longer_than_a_shard_is_one_document(kxcli, workers, way):
+    words, single, pairs = long_words(2_000_000)  # 7.8 MB: in parts of 4 MiB
+    data = ("w1 w2\n" + " ".join(words) + "\nw1 w2\n").encode()
+    use = ("wordcount", "-t", "space", "--df", "--ngram", "1-2", "-j", workers)
+    if way == "stdin":
+        ended = kxcli(*use, stdin=data)
+    else:
+        (kxcli.folder / "a").write_bytes(gzip.compress(data, 1) if way == "gz" else data)
+        ended = kxcli(*use, "a")
+    found = {row[0]: (int(row[1]), int(row[2])) for row in ended.rows}
+    extra = {"w1": 2, "w2": 2, "w1 w2": 2}
+    assert found == {key: (n + extra.get(key, 0), 3 if key in extra else 1) for key, n in (single + pairs).items()}
+    assert kxcli.left_behind() == []
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("options", [("--df",), ("-t", "search", "--no-hmm", "--punct")], ids=" ".join)
+def test_a_long_line_is_cut_where_jieba_ends_its_blocks(kxcli, workers, options):
+    parts = corpus(2000)
+    flat = "。".join(part.replace("\r", "") for part in parts)
+    line = (flat * (5_000_000 // len(flat.encode()) + 1)).encode()  # 5 MB: longer than what is read in one part
+    clauses = line.replace("。".encode(), "。\n".encode())  # jieba ends a block at the full stop
+    use = ("wordcount", *options, "-j", workers)
+    (kxcli.folder / "a").write_bytes(line)
+    (kxcli.folder / "b").write_bytes(clauses)
+    one, many = kxcli(*use, "a").rows, kxcli(*use, "b").rows
+    assert [row[:2] for row in one] == [row[:2] for row in many]
+    assert all(row[2:] == ["1"] for row in one if "--df" in options)
+
+
+def peak_memory(kxcli, *arguments):
+    """Run to the end; return the greatest memory of any process of the run, in bytes, and the output."""
+    peaks = {}
+    with open(kxcli.folder / "peak.out", "wb") as out:
+        process = kxcli.start(*arguments, stdout=out)
+        with process:
+            while process.poll() is None:
+                for pid in members(process.pid):
+                    with suppress(OSError, IndexError):
+                        status = Path("/proc", str(pid), "status").read_text()
+                        peaks[pid] = int(status.partition("VmHWM:")[2].split()[0]) * 1024
+            assert process.returncode == 0, process.stderr.read()
+    return max(peaks.values()), (kxcli.folder / "peak.out").read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [(), ("--df", "--ngram", "1-2"), ("-t", "full")], ids=" ".join)
+def test_one_line_of_many_megabytes_is_counted_in_bounded_memory(kxcli, workers, options):
+    flat = "，".join(part.replace("\r", "") for part in corpus(3000))
+    size = len(flat.encode())
+    files = {}
+    for megabytes in (6, 24):
+        files[megabytes] = kxcli.folder / f"{megabytes}"
+        files[megabytes].write_bytes(flat.encode() * (megabytes * 1_000_000 // size + 1))
+    use = ("wordcount", *options, "-j", workers)
+    small_peak, _ = peak_memory(kxcli, *use, files[6])
+    large_peak, out = peak_memory(kxcli, *use, files[24])
+    assert out
+    # 24 MB of this text are 8 million characters and 4 million tokens, of 80 bytes and more each.
+    assert large_peak < small_peak * 1.3 + (8 << 20)
+    assert large_peak < 300 << 20

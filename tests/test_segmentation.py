@@ -1,0 +1,712 @@
+"""Equal means equal: the fast engine gives jieba's own tokens, in every mode, on any text, with any dictionary.
+
+The reference is plain `jieba.Tokenizer`, called here; nothing of the program stands between it and these tests.
+"""
+
+import io
+import itertools
+import logging
+import lzma
+import random
+import re
+import sys
+import warnings
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from kxcli.mining import Counting, Dictionary, Segmentation, Text, WordCount, count_words
+from kxcli.mining.segment import blocks, fast, model, prepare, tokenizer
+from kxcli.mining.segment.fast import FastTokenizer, NotEqualError, Words, resolve
+from kxcli.mining.segment.reference import JiebaTokenizer
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # jieba's source has escapes that newer Pythons warn of
+    import jieba
+    from jieba import finalseg
+    from jieba.finalseg import prob_emit
+
+jieba.setLogLevel(logging.CRITICAL)
+
+settings.register_profile(
+    "kxcli",
+    deadline=None,
+    print_blob=True,
+    # The fixture `way` is the same for all examples of a test.
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("kxcli")
+
+MODES = [("jieba", True), ("jieba", False), ("search", True), ("search", False)]
+MODE_NAMES = ["jieba", "jieba-no-hmm", "search", "search-no-hmm"]
+
+
+class Plain:
+    """`jieba.Tokenizer` as jieba has it, but for its set of words of frequency 0, which is global to the process."""
+
+    def __init__(self, of):
+        self.of = of
+        self.splits = set()
+
+    def add(self, user):
+        finalseg.Force_Split_Words = self.splits
+        self.of.load_userdict(io.BytesIO(user.encode()))
+        return self
+
+    def tokens(self, text, mode="jieba", hmm=True):
+        finalseg.Force_Split_Words = self.splits
+        if mode == "full":
+            return self.of.lcut(text, cut_all=True)
+        return (self.of.lcut_for_search if mode == "search" else self.of.lcut)(text, HMM=hmm)
+
+
+@pytest.fixture(scope="session")
+def plain(tmp_path_factory):
+    of = jieba.Tokenizer()
+    of.tmp_dir = str(tmp_path_factory.mktemp("jieba"))  # jieba's cache in the shared folder is not to be trusted
+    of.initialize()
+    return Plain(of)
+
+
+def with_user(plain, user):
+    """Return jieba with its own dictionary and some user words; copied, since it takes a second to load."""
+    of = jieba.Tokenizer()
+    of.FREQ, of.total, of.initialized = dict(plain.of.FREQ), plain.of.total, True
+    return Plain(of).add(user)
+
+
+def with_main(main, user=""):
+    """Return jieba with another dictionary, and some user words."""
+    of = jieba.Tokenizer()
+    of.FREQ, of.total = of.gen_pfdict(io.BytesIO(main.encode()))
+    of.initialized = True
+    return Plain(of).add(user)
+
+
+@pytest.fixture(params=["run-by-run", "arrays"])
+def way(request, monkeypatch):
+    """Both ways of the fast engine, whatever the length of a text."""
+    monkeypatch.setattr(fast, "_BY_ARRAYS_FROM", 0 if request.param == "arrays" else sys.maxsize)
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def port():
+    """The fast tokenizers with jieba's own dictionary, by mode."""
+    return {(mode, hmm): FastTokenizer(Words(), hmm=hmm, search=mode == "search") for mode, hmm in MODES}
+
+
+def batched(items, size):
+    return [items[start : start + size] for start in range(0, len(items), size)]
+
+
+def solid(tokens):
+    return [token for token in tokens if token and not token.isspace()]
+
+
+def settled(tokenizer, raw):
+    """Return the tokens that raw ones stand for; white space, which is never counted, may be told in other words."""
+    return solid(word for token in raw if token for word in tokenizer.settle(token))
+
+
+def cut(tokenizer, text):
+    return settled(tokenizer, tokenizer.cut([text])[0])
+
+
+def lines(tokenizer, pieces):
+    given = tokenizer.lines(pieces)
+    return settled(tokenizer, (given if isinstance(given, str) else given.tobytes().decode("utf-16-le")).split("\n"))
+
+
+def assert_equal(tokenizer, plain, texts, mode, hmm):
+    """Both `cut` and `lines` give jieba's tokens for every text, alone and one beside the other."""
+    expected = [solid(plain.tokens(text, mode, hmm)) for text in texts]
+    for text, raw, tokens in zip(texts, tokenizer.cut(texts), expected, strict=True):
+        assert settled(tokenizer, raw) == tokens, text
+    together = lines(tokenizer, texts)
+    if together != [token for tokens in expected for token in tokens]:
+        for text, tokens in zip(texts, expected, strict=True):
+            assert lines(tokenizer, [text]) == tokens, text
+        raise AssertionError("pieces beside each other change their tokens")
+
+
+# Texts
+
+FOREIGN = "㐀㐁䶵\u9fd6\u9fec\u9fff豈﨎﫿𠀀𠮷𪚥𫝀𫠝𬺰𰀀𱍐𲎯\u2fa1d"
+SEPARATORS = "，。！？、；：“”（）《》…—·～ \t\n\r\x0b\x0c\x00\x1c\x85\xa0\u2028\u2029\u3000\ufeff\u200b\u00ad"
+CONNECTORS = ".-_+#&%"
+OTHERS = "ＡＢＣａ１２％＋．＃かなカナーｶﾅ한글ÀéßΩЯ①²½Ⅷ٣๓😀👍🏽👨\u200d👩🇨🇳𝐀𝟙々〇〆⺀⼀"
+TRADITIONAL = "臺灣國語說話這個們來時會學對還沒過現樣經種與進實"
+
+
+@pytest.fixture(scope="module")
+def vocabulary(plain):
+    """Return words of the dictionary, and its characters, the frequent ones often."""
+    words = [word for word, frequency in plain.of.FREQ.items() if frequency]
+    frequent = sorted((w for w in words if len(w) == 1), key=plain.of.FREQ.get, reverse=True)[:600]
+    long = [word for word in words if 2 <= len(word) <= 5]
+    mixed = [word for word in words if not re.fullmatch(r"[\u4e00-\u9fd5]+", word)]
+    return frequent, long, mixed
+
+
+UNKNOWN_TO_MODEL = [
+    chr(point) for point in range(0x4E00, 0x9FD6) if not any(chr(point) in prob_emit.P[state] for state in "BMES")
+]
+
+han = st.characters(min_codepoint=0x4E00, max_codepoint=0x9FD5)
+latin = st.text(st.sampled_from("abXYZ019" + CONNECTORS), min_size=1, max_size=9)
+pieces = st.one_of(
+    st.text(han, min_size=1, max_size=6),
+    st.text(
+        st.sampled_from(
+            "的一是在不了有和人这中大为上个国我以要他时来用们生到作地于出就分对成会可主发年动同工也能下过子说"
+        ),
+        max_size=9,
+    ),
+    st.text(st.sampled_from(UNKNOWN_TO_MODEL), min_size=1, max_size=3),
+    st.text(st.sampled_from(TRADITIONAL), min_size=1, max_size=6),
+    latin,
+    st.sampled_from(
+        ["C++", "c++", "C#", "AT&T", "T恤", "A型血", "BP机", "卡拉OK", "3.14", "50%", "node.js", "O.K", "-", "%%"]
+    ),
+    st.sampled_from(SEPARATORS),
+    st.sampled_from(FOREIGN),
+    st.sampled_from(OTHERS),
+    st.characters(exclude_categories=["Cs"]),
+    st.sampled_from(["常在雨", "赐鼠的", "移懂的", "鹤榻的", "\r\n", "今天天气", "北京大学", "他来到了网易杭研大厦"]),
+)
+texts = st.lists(pieces, max_size=14).map("".join)
+
+
+@pytest.mark.parametrize(("mode", "hmm"), MODES, ids=MODE_NAMES)
+@given(texts=st.lists(texts, min_size=1, max_size=4))
+@settings(max_examples=250)
+def test_any_text_is_cut_as_jieba_cuts_it(way, port, plain, mode, hmm, texts):
+    assert_equal(port[mode, hmm], plain, texts, mode, hmm)
+
+
+def glued_texts(vocabulary, seed, n):
+    """Yield texts of dictionary words, frequent characters, rare ones, Latin runs: unlike language, full of runs."""
+    frequent, long, mixed = vocabulary
+    draw = random.Random(seed)
+    sources = [
+        (30, lambda: draw.choice(frequent)),
+        (12, lambda: draw.choice(long)),
+        (8, lambda: draw.choice(long)[: draw.randint(1, 3)]),
+        (3, lambda: draw.choice(mixed)),
+        (4, lambda: chr(draw.randint(0x4E00, 0x9FD5))),
+        (2, lambda: draw.choice(UNKNOWN_TO_MODEL)),
+        (5, lambda: "".join(draw.choices("aBcZ12" + CONNECTORS, k=draw.randint(1, 6)))),
+        (1, lambda: draw.choice(SEPARATORS)),
+        (1, lambda: draw.choice(FOREIGN)),
+        (1, lambda: draw.choice(OTHERS)),
+        (1, lambda: draw.choice(TRADITIONAL)),
+    ]
+    weights = [weight for weight, _ in sources]
+    for _ in range(n):
+        few = draw.choices([0, 1, 2, 3], [6, 2, 1, 1])[0]
+        kinds = draw.choices(sources, weights, k=draw.randint(1, 40))
+        if few:  # some texts are of few kinds, so that long runs arise
+            kinds = draw.choices(draw.choices(sources, weights, k=few), k=draw.randint(1, 20))
+        yield "".join(source() for _, source in kinds)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize(("mode", "hmm"), MODES, ids=MODE_NAMES)
+def test_words_and_characters_glued_together_are_cut_as_jieba_cuts_them(way, port, plain, vocabulary, mode, hmm, seed):
+    assert_equal(port[mode, hmm], plain, list(glued_texts(vocabulary, seed, 3000)), mode, hmm)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("常在雨", "赐鼠的", "移懂的", "鹤榻的"),  # near ties, where the raw port falls to the other side
+        *(
+            "O.K",
+            "www.baidu.com",
+            "a-b_c+d#e&f%g",
+            "AT&T",
+            "C++",
+            "C++++",
+            "3.14%",
+            "1.2.3",
+            "1.a",
+            ".5",
+            "50%%",
+            "x%5",
+        ),
+        *("㐀㐁", "鿖不移", "不鿖移", "在㐀雨", "豈是", "𠮷野家", "常在雨𠮷常在雨"),
+        *("T恤", "t恤", "-T恤", "T恤-", "+A型血+", "卡拉OK-a", "在-在在", "在在-", "-在在", "a在在", "在在a"),
+        *(
+            "\x0b",
+            "a\x0bb",
+            "-\x0b-",
+            "a-\x0b-b",
+            "\x00",
+            "a\x00b",
+            "在\r雨",
+            "\r\n在\r\n",
+            "\u2028",
+            "中\ufeff国",
+            "\ufeff",
+        ),
+        *("", " ", "\n", "\n\n", "a\n\n-b", "在\n\n雨"),
+    ],
+)
+@pytest.mark.parametrize(("mode", "hmm"), MODES, ids=MODE_NAMES)
+def test_known_traps_are_cut_as_jieba_cuts_them(way, port, plain, text, mode, hmm):
+    assert_equal(port[mode, hmm], plain, [text, "在" + text, text + "在", "a" + text, text + "-", text * 2], mode, hmm)
+
+
+def test_the_near_tie_falls_as_in_jieba(way, port):
+    assert cut(port["jieba", True], "常在雨") == ["常", "在", "雨"]
+
+
+@pytest.mark.parametrize(("first", "second"), [*itertools.product(CONNECTORS, repeat=2)])
+def test_latin_runs_with_every_pair_of_connectors_are_cut_as_jieba_cuts_them(way, port, plain, first, second):
+    parts = ["", "a", "1", "C", "12", "Ab3", "在", "在雨", "T恤"]
+    texts = [f"{x}{first}{y}{second}{z}" for x, y, z in itertools.product(parts, repeat=3)]
+    assert_equal(port["jieba", True], plain, texts, "jieba", True)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("mode", "hmm"), [*MODES, ("full", True)], ids=[*MODE_NAMES, "full"])
+def test_a_long_text_takes_the_arrays_and_is_counted_as_jieba_counts_it(plain, vocabulary, mode, hmm):
+    text = "".join(glued_texts(vocabulary, 99, 7000))
+    assert len(text) > 2 * fast._BY_ARRAYS_FROM
+    for pieces in [text], text.split("在"):
+        counted = count_words(pieces, Counting(Segmentation(mode, hmm), keeps_punctuation=True))
+        assert counted == Counter(solid(token for piece in pieces for token in plain.tokens(piece, mode, hmm)))
+
+
+@pytest.mark.parametrize("engine", ["fast", "jieba"])
+@pytest.mark.parametrize(("mode", "hmm"), [*MODES, ("full", True)], ids=[*MODE_NAMES, "full"])
+@given(texts=st.lists(texts, max_size=3))
+@settings(max_examples=60)
+def test_both_engines_count_what_jieba_gives(plain, tokenizers, engine, mode, hmm, texts):
+    job = tokenizers(Segmentation(mode, hmm, engine=engine))
+    expected = Counter(solid(token for text in texts for token in plain.tokens(text, mode, hmm)))
+    (counts,) = job.finish(job.map(map(Text, texts)))
+    assert counts.words == expected
+
+
+@pytest.fixture(scope="module")
+def tokenizers():
+    """Return jobs that are made ready once."""
+    made = {}
+
+    def of(segmentation):
+        if segmentation not in made:
+            made[segmentation] = WordCount(Counting(segmentation, keeps_punctuation=True))
+            made[segmentation].setup(prepare(segmentation))
+        return made[segmentation]
+
+    return of
+
+
+# User dictionaries on top of jieba's own
+
+USER = {
+    "frequencies": """云计算 5
+石墨烯
+凱特琳 nz
+创新办 3 i
+李小福 2 nr
+韩玉赏鉴 3 nz
+台中
+八一双鹿 3 nz
+在雨 9
+常在
+""",
+    "replaces": """今天 1
+天气 90000
+北京大学 2 nt
+的 10
+北京大 5
+大学 1
+中国 3
+我们 1
+在 1
+了 5000000
+北京大学
+""",
+    "frequency-0": """今天天气 0
+今天 0
+天气 0 n
+常在雨 0
+赐鼠 0
+鼠的 0
+雨花 0
+北京大学 0
+ab 0
+在 0
+网易 0
+杭研 0
+""",
+    "latin": """node.js 100
+C++ 3
+iphone
+A型血 5
+T恤衫
+c# 7
+U盘 3 n
+100% 4
+GPT-4 9 nz
+f_x 2
+R&D
+a-b
+4K屏
+B超 n
+iOS在 3
+QQ 5
+ab 40
+3D 2
+5G网 3
+""",
+    "never-found": """云计算\t5
+机器 学习 5
+奥黛丽·赫本
+㐀㐁 5
+𠮷野家 10
+鿖不 7
+豈是
+、 9
+在，雨 5
+在\u3000雨
+中国 n 5
+5
+""",
+    "crlf": "\ufeff云计算 5\r\n\r\n石墨烯\r\n  台中 7 ns  \r\n",
+}
+USER_PIECES = {name: [w for w in re.split(r"[\s\ufeff0-9]+", user) if w] for name, user in USER.items()}
+
+
+@pytest.fixture(scope="module", params=USER)
+def user(request, plain):
+    """A user dictionary: its name, jieba with it, and the words for the fast engine."""
+    user = USER[request.param]
+    return request.param, with_user(plain, user), resolve(Dictionary(user=user))
+
+
+def user_texts(name, seed, n):
+    draw = random.Random(f"{name} {seed}")
+    words = USER_PIECES[name]
+    singles = sorted(set("".join(words)))
+    others = [
+        "在",
+        "雨",
+        "常",
+        "的",
+        "天",
+        "我们",
+        "a",
+        "B",
+        "7",
+        "1.5",
+        *CONNECTORS,
+        "，",
+        "㐀",
+        " ",
+        "网易杭研大厦",
+        "今天天气",
+    ]
+    for _ in range(n):
+        yield "".join(draw.choice(draw.choice([words, singles, others])) for _ in range(draw.randint(1, 12)))
+
+
+@pytest.mark.full
+def test_user_dictionaries_are_followed_as_jieba_follows_them(way, user):
+    name, plain, words = user
+    for mode, hmm in MODES:
+        tokenizer = FastTokenizer(words, hmm=hmm, search=mode == "search")
+        alone = USER_PIECES[name]
+        pairs = ["".join(pair) for pair in itertools.product(alone, repeat=2)]
+        assert_equal(tokenizer, plain, [*alone, *pairs, *user_texts(name, 1, 2500)], mode, hmm)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", ["latin", "frequency-0"])
+@pytest.mark.parametrize("engine", ["fast", "jieba"])
+def test_both_engines_count_with_a_user_dictionary_in_every_mode(plain, name, engine):
+    plain = with_user(plain, USER[name])
+    dictionary = Dictionary(user=USER[name])
+    texts = list(user_texts(name, 2, 300))
+    for mode, hmm in [*MODES, ("full", True)]:
+        segmentation = Segmentation(mode, hmm, dictionary, engine)
+        expected = Counter(solid(token for text in texts for token in plain.tokens(text, mode, hmm)))
+        assert count_words(texts, Counting(segmentation, keeps_punctuation=True)) == expected
+
+
+def test_one_dictionary_does_not_leak_into_another():
+    segmentation = Segmentation(dictionary=Dictionary(main="在 5", user="今天 0"))
+    assert count_words(["今天"], Counting(segmentation)) == {"今": 1, "天": 1}
+    other = Segmentation(dictionary=Dictionary(main="在 5"))
+    assert count_words(["今天"], Counting(other)) == {"今天": 1}
+    assert count_words(["今天"]) == {"今天": 1}
+
+
+# Dictionaries of few characters, so that everything collides
+
+SMALL = "中国人在雨常的鼠龘" + "ab1" + ".-%" + "㐀"
+frequency = st.sampled_from([0, 1, 1, 2, 3, 5, 7, 10, 100, 10_000, 1_000_000])
+small_word = st.text(st.sampled_from(SMALL), min_size=1, max_size=4)
+main_line = st.tuples(small_word, frequency).map(lambda line: f"{line[0]} {line[1]}")
+mains = st.lists(main_line, max_size=25).map(lambda given: "\n".join([*given, "在雨 1"]))
+user_line = st.one_of(
+    small_word,
+    st.tuples(small_word, frequency).map(lambda line: f"{line[0]} {line[1]}"),
+    st.tuples(small_word, frequency).map(lambda line: f"{line[0]} {line[1]} n"),
+    small_word.map(lambda word: f"{word} nz"),
+    st.tuples(small_word, st.sampled_from("\t ·，"), small_word).map("".join),
+)
+users = st.lists(user_line, max_size=8).map("\n".join)
+small_texts = st.lists(st.text(st.sampled_from(SMALL + " ，"), max_size=16), min_size=1, max_size=8)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("mode", "hmm"), MODES, ids=MODE_NAMES)
+@given(main=mains, user=users, texts=small_texts)
+@settings(max_examples=300)
+def test_any_dictionaries_are_followed_as_jieba_follows_them_or_refused(way, mode, hmm, main, user, texts):
+    try:
+        words = resolve(Dictionary(main, user))
+    except NotEqualError:
+        assume(False)
+    tokenizer = FastTokenizer(words, hmm=hmm, search=mode == "search")
+    assert_equal(tokenizer, with_main(main, user), texts, mode, hmm)
+
+
+@given(main=mains, user=users, texts=small_texts)
+@settings(max_examples=100)
+def test_jieba_itself_is_wrapped_without_a_change(main, user, texts):
+    wrapped, plain = JiebaTokenizer(Dictionary(main, user)), with_main(main, user)
+    for text in texts:
+        for hmm in True, False:
+            assert wrapped.cut(text, hmm=hmm) == plain.tokens(text, "jieba", hmm)
+            assert wrapped.cut_for_search(text, hmm=hmm) == plain.tokens(text, "search", hmm)
+        assert wrapped.cut_all(text) == [token for token in plain.tokens(text, "full") if token]
+
+
+@pytest.mark.parametrize(
+    ("main", "user"),
+    [
+        ("a 1000\nb 1000\nab 1", None),  # the route leaves a and b single: put together they would look like the word
+        ("在 5", "今天 0\n今天 7"),
+    ],
+)
+def test_dictionaries_that_the_port_could_not_follow_are_refused(main, user):
+    with pytest.raises(NotEqualError):
+        resolve(Dictionary(main, user))
+
+
+def test_no_word_of_jiebas_own_dictionary_would_be_refused(plain):
+    own = {word: frequency for word, frequency in plain.of.FREQ.items() if frequency}
+    fast._check(own, plain.of.FREQ, plain.of.total, frozenset())
+
+
+def test_the_port_brings_jiebas_own_dictionary(plain):
+    tokenizer = FastTokenizer(Words(), hmm=True, search=False)
+    assert all(tokenizer._is_word(word) == bool(frequency) for word, frequency in plain.of.FREQ.items())
+
+
+# The model
+
+runs = st.integers(1, 9).flatmap(
+    lambda length: st.lists(
+        st.text(
+            st.one_of(han, st.sampled_from(UNKNOWN_TO_MODEL), st.sampled_from("常在雨的一是")),
+            min_size=length,
+            max_size=length,
+        ),
+        min_size=1,
+        max_size=8,
+    )
+)
+
+
+def states(runs):
+    points = np.array([[ord(ch) - blocks.HAN_FIRST for ch in run] for run in runs], dtype=np.int64)
+    return ["".join("BMES"[state] for state in row) for row in model.best_states(points).tolist()]
+
+
+def viterbi(run):
+    _, path = finalseg.viterbi(run, "BMES", finalseg.start_P, finalseg.trans_P, finalseg.emit_P)
+    return "".join(path)
+
+
+@given(runs)
+@settings(max_examples=120)
+def test_the_models_best_path_is_viterbis(runs):
+    assert states(runs) == [viterbi(run) for run in runs]
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("length", range(1, 8))
+def test_the_models_best_path_is_viterbis_for_many_runs(vocabulary, length):
+    draw = random.Random(length)
+    kinds = [vocabulary[0], UNKNOWN_TO_MODEL, [chr(point) for point in range(0x4E00, 0x9FD6)]]
+    runs = ["".join(draw.choice(draw.choices(kinds, [6, 1, 3])[0]) for _ in range(length)) for _ in range(3000)]
+    assert states(runs) == [viterbi(run) for run in runs]
+
+
+def test_every_character_alone_and_doubled_takes_viterbis_path():
+    characters = [chr(point) for point in range(blocks.HAN_FIRST, blocks.HAN_LAST + 1)]
+    assert states(characters) == [viterbi(ch) for ch in characters]
+    doubled = [ch * 2 for ch in characters]
+    assert states(doubled) == [viterbi(run) for run in doubled]
+
+
+# Blocks
+
+EVERY_CHARACTER = [chr(point) for point in range(sys.maxunicode + 1) if not 0xD800 <= point < 0xE000]
+
+
+# The planes above the first are of a kind, so in the quicker tests every 50th of them stands for the others.
+SOME_CHARACTERS = EVERY_CHARACTER[: 1 << 16] + EVERY_CHARACTER[1 << 16 :: 50]
+CHARACTERS = pytest.mark.parametrize(
+    "characters",
+    [
+        pytest.param(SOME_CHARACTERS, id="some", marks=pytest.mark.full),
+        pytest.param(EVERY_CHARACTER, id="every", marks=pytest.mark.slow),
+    ],
+)
+
+
+@CHARACTERS
+def test_every_code_point_between_han_is_cut_as_jieba_cuts_it(way, port, plain, characters):
+    texts = ["".join(f"在{ch}雨常{ch}" for ch in some) for some in batched(characters, 3000)]
+    assert_equal(port["jieba", True], plain, texts, "jieba", True)
+
+
+@pytest.mark.slow
+def test_every_code_point_between_han_is_cut_as_jieba_cuts_it_without_its_model(port, plain):
+    texts = ["".join(f"在{ch}雨常{ch}" for ch in some) for some in batched(EVERY_CHARACTER, 3000)]
+    assert_equal(port["jieba", False], plain, texts, "jieba", False)
+
+
+@CHARACTERS
+def test_a_dictionary_word_with_any_code_point_is_found_where_jieba_finds_it(way, characters):
+    """Where the port's blocks hold a character that jieba's do not, it would find words that jieba cannot."""
+    main = "".join([f"{ch}雨 5\n雨{ch}在 5\n" for ch in characters if not ch.isspace()])
+    tokenizer = FastTokenizer(resolve(Dictionary(main=main)), hmm=True, search=False)
+    texts = ["".join(f"{ch}雨，雨{ch}在，" for ch in some) for some in batched(characters, 5000)]
+    assert_equal(tokenizer, with_main(main), texts, "jieba", True)
+
+
+@pytest.mark.full
+def test_the_ports_blocks_hold_jiebas_characters_and_foreign_han_alone():
+    import rjieba
+
+    characters = [ch for ch in EVERY_CHARACTER if ch not in "\r\n"]
+    own = rjieba.Jieba.empty()
+    for ch in characters:
+        own.add_word(ch + "雨", 5, None)
+    joined = {token[0] for token in own.cut("，".join(ch + "雨" for ch in characters), False) if len(token) == 2}
+    beyond = {ch for ch in joined if not blocks.is_in_block(ch)}
+    assert {ch for ch in EVERY_CHARACTER if blocks.is_in_block(ch)} <= joined
+    assert all(blocks.FOREIGN_HAN.fullmatch(ch) for ch in beyond)
+
+
+@pytest.mark.parametrize("point", [0x4DFF, 0x4E00, 0x9FD5, 0x9FD6, 0x3400, 0x4DBF, 0xF900, 0xFAFF, 0x20000, 0x3FFFF])
+def test_borders_of_the_block_classes(point):
+    ch = chr(point)
+    assert blocks.is_in_block(ch) == (0x4E00 <= point <= 0x9FD5) == bool(jieba.re_han_default.fullmatch(ch))
+    assert not (blocks.is_in_block(ch) and blocks.FOREIGN_HAN.search(ch))
+
+
+# Parting texts
+
+PARTED = [*MODES, ("full", True), ("char", True), ("space", True)]
+
+
+@pytest.mark.parametrize(("mode", "hmm"), PARTED, ids=[*MODE_NAMES, "full", "char", "space"])
+@given(text=texts, data=st.data())
+@settings(max_examples=150)
+def test_a_text_may_be_parted_where_the_segmentation_allows_it(plain, mode, hmm, text, data):
+    segment = {"char": list, "space": str.split}.get(mode) or (lambda text: plain.tokens(text, mode, hmm))
+    places = [match.start() for match in re.finditer(Segmentation(mode, hmm).cut, text)]
+    chosen = sorted(data.draw(st.sets(st.sampled_from(places)))) if places else []
+    parts = [text[start:stop] for start, stop in itertools.pairwise([0, *chosen, len(text)])]
+    for some in parts, [text[a:b] for a, b in itertools.pairwise([0, *places, len(text)])]:
+        assert solid(token for part in some for token in segment(part)) == solid(segment(text))
+
+
+def test_a_text_is_parted_at_many_places():
+    text = "今天，天气。很好！ 是的\n不\r\n错"
+    for mode, least in [("jieba", 6), ("search", 6), ("full", 4), ("space", 3), ("char", 16)]:
+        assert len(re.findall(Segmentation(mode).cut, text)) >= least, mode
+    assert Segmentation("regex", pattern=".").cut is None
+
+
+@pytest.mark.parametrize(("mode", "hmm"), PARTED, ids=[*MODE_NAMES, "full", "char", "space"])
+@given(some=st.lists(texts, min_size=1, max_size=6))
+@settings(max_examples=100)
+def test_many_pieces_give_what_they_give_one_by_one(way, tokenizers, mode, hmm, some):
+    tokenizer = tokenizers(Segmentation(mode, hmm))._tokenizer
+    one_by_one = [token for text in some for token in lines(tokenizer, [text])]
+    assert lines(tokenizer, some) == one_by_one
+    assert [settled(tokenizer, raw) for raw in tokenizer.cut(some)] == [lines(tokenizer, [text]) for text in some]
+
+
+def test_the_ways_change_over_at_a_length_without_a_seam(plain, port):
+    unit = "常在雨，O.K-a在在"
+    for extra in -1, 0, 1:
+        text = unit * (fast._BY_ARRAYS_FROM // len(unit) + 1)
+        text = text[: fast._BY_ARRAYS_FROM + extra]
+        assert Counter(cut(port["jieba", True], text)) == Counter(solid(plain.tokens(text)))
+
+
+# The other modes
+
+
+@given(texts)
+def test_the_character_mode_gives_characters(text):
+    assert cut(tokenizer(Segmentation("char"), None), text) == solid(text)
+
+
+@given(texts)
+def test_the_space_mode_gives_what_stands_between_white_space(text):
+    assert cut(tokenizer(Segmentation("space"), None), text) == text.split()
+
+
+@given(texts, st.sampled_from([r"\w+", r"[a-z]+|\d", r"在.", r"x*", r"(?i)a(b)?"]))
+def test_the_pattern_mode_gives_its_matches(text, pattern):
+    expected = solid(match.group() for match in re.finditer(pattern, text))
+    assert cut(tokenizer(Segmentation("regex", pattern=pattern), None), text) == expected
+
+
+# Real text
+
+CORPORA = ["bedtimenews.txt.xz", "fewclue.txt.xz", "lctt.txt.xz"]
+
+
+def real_lines(corpora, name, size):
+    with lzma.open(corpora / name, "rt", encoding="utf-8", newline="\n") as file:
+        return file.read(size).split("\n")
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", CORPORA)
+def test_real_text_is_cut_as_jieba_cuts_it(way, port, plain, corpora, name):
+    some = real_lines(corpora, name, 400_000)
+    assert_equal(port["jieba", True], plain, some, "jieba", True)
+    assert_equal(port["search", False], plain, some[:1000], "search", False)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", CORPORA)
+def test_all_real_text_is_counted_as_jieba_counts_it(plain, corpora, name):
+    some = real_lines(corpora, name, -1)
+    for mode, hmm in MODES:
+        counted = count_words(some, Counting(Segmentation(mode, hmm), keeps_punctuation=True))
+        expected = Counter(itertools.chain.from_iterable(plain.tokens(line, mode, hmm) for line in some))
+        assert counted == Counter({token: n for token, n in expected.items() if not token.isspace()})
+
+
+@pytest.mark.slow
+def test_all_of_jiebas_dictionary_glued_in_pairs_is_cut_as_jieba_cuts_it(way, port, plain, vocabulary):
+    assert_equal(port["jieba", True], plain, list(glued_texts(vocabulary, 7, 100_000)), "jieba", True)
