@@ -123,13 +123,12 @@ class LongLine:
     def feed(self, data: bytes) -> str:
         """Return the text up to the last place where it may be parted, "" where there is none; the rest waits."""
         text = self._last + self._decoder.step(self._incremental, data, final=False)
-        new = text[len(self._last) :]
         for place in range(len(text) - 1, 0, -1):
             if self._cut.match(text, place):
                 parted = "".join((*self._rest, text[len(self._last) : place]))
                 self._rest, self._last = [text[place:]], text[-1]
                 return parted
-        self._rest.append(new)
+        self._rest.append(text[len(self._last) :])
         self._last = text[-1:]
         return ""
 

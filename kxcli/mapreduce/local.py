@@ -231,8 +231,9 @@ def _main_kept_from_workers() -> Iterator[None]:
 @contextmanager
 def _signals_held_back() -> Iterator[None]:
     """Let a signal wait while workers are started: until they ignore Ctrl-C themselves, it would be told by each."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # the tracker is not to die of it
     resource_tracker.ensure_running()  # now, because it lets SIGINT through when it is done
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _HELD_BACK)
+    signal.pthread_sigmask(signal.SIG_BLOCK, _HELD_BACK)
     try:
         yield
     finally:
