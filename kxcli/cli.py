@@ -16,7 +16,7 @@ import click
 from kxcli import __version__
 from kxcli.errors import InterruptedBySignal, KxcliError, reason
 from kxcli.report import Report, Said
-from kxcli.tuning import no_cycles_to_look_for
+from kxcli.tuning import settle_in
 
 COMMANDS = {
     # name: (module, line in the overview)
@@ -60,7 +60,7 @@ def cli(ctx: click.Context) -> None:
 def main(args: list[str] | None = None) -> int:
     """Run the command line and return its exit code: 0 done, 1 input or output, 2 usage, 128 + a signal's number."""
     arguments = sys.argv[1:] if args is None else args
-    no_cycles_to_look_for()
+    settle_in()
     _raise_on_signals()
     report = Report()
     said = Said()

@@ -8,7 +8,7 @@ strings once, when the counts are asked for.
 import json
 import struct
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _PACK_FROM = 1 << 16  # characters: below, numpy's import would take longer than it saves
 _COUNT_FROM = 1 << 17  # words held uncounted
-_MERGE_FROM = 1 << 20  # packed keys held unmerged: 16 MB
+_MERGE_FROM = 1 << 17  # packed keys held unmerged: 2 MB
 _LENGTHS = struct.Struct("<QQ")
 
 
@@ -32,6 +32,9 @@ class Tally:
         self._packed: list[tuple[Keys, Counts]] = []
         self._slots: Counts | None = None  # counts of the keys that this process's `KeyCounter` remembers
         self._merged_size = 0  # keys in the first packed part, once it is the merge of others
+
+    def __reduce__(self) -> tuple[Callable[[bytes], "Tally"], tuple[bytes]]:
+        return Tally.load, (self.dump(),)  # slots are those of this process alone
 
     def add(self, words: Iterable[str]) -> None:
         """Count each word once more."""

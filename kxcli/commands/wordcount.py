@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     help="jieba, its search or its full mode; characters; white space; the matches of --pattern.",
 )
 @click.option("--pattern", metavar="REGEX", help="A word, for --tokenizer regex (Python's syntax).")
-@click.option("--no-hmm", is_flag=True, help="Without jieba's model for words that its dictionary lacks.")
+@click.option(
+    "--no-hmm", is_flag=True, help="Without jieba's model for words that its dictionary lacks (full mode has none)."
+)
 @click.option("--dict", "main", metavar="FILE", help="A dictionary instead of jieba's: `word frequency [tag]` a line.")
 @click.option("--userdict", metavar="FILE", help="Words added to the dictionary: `word [frequency] [tag]` a line.")
 @click.option(

@@ -59,7 +59,7 @@ class Job(Protocol[Record_contra, Partial]):
         ...
 
     def merge(self, left: Partial, right: Partial) -> Partial:
-        """Return what both give together; may take `left` apart for it."""
+        """Return what both give together; may take either apart for it."""
         ...
 
     def dump(self, partial: Partial) -> bytes:

@@ -20,7 +20,7 @@ from typing import Any, Generic, TypeVar, cast
 
 from kxcli.errors import KxcliError, WorkerDiedError
 from kxcli.mapreduce.job import Job, Read, Task
-from kxcli.tuning import no_cycles_to_look_for
+from kxcli.tuning import settle_in
 
 TaskT = TypeVar("TaskT", bound=Task)
 RecordT = TypeVar("RecordT")
@@ -251,7 +251,7 @@ def _start_method() -> str:
 
 def _work(connection: Connection, read: Read[Any, Any], job: Job[Any, Any], shared: object) -> None:
     """Map the tasks that come, answering each with what was told or the error; at None, send the merged partial."""
-    no_cycles_to_look_for()
+    settle_in()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent has it too, and ends us
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD_BACK)
     merged = None
