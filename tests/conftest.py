@@ -120,3 +120,16 @@ def wait_until(condition, seconds=20):
     while not condition():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.02)
+
+
+QUICK_CASES = 3
+
+
+def pytest_collection_modifyitems(items):
+    """Of a test with many cases, leave all but the first few to the full run: `make test-quick` is for every edit."""
+    seen = {}
+    for item in items:
+        name = (item.path, getattr(item, "originalname", item.name))
+        seen[name] = seen.get(name, 0) + 1
+        if seen[name] > QUICK_CASES:
+            item.add_marker(pytest.mark.full)
