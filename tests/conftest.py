@@ -122,7 +122,7 @@ def wait_until(condition, seconds=20):
         time.sleep(0.02)
 
 
-QUICK_CASES = 3
+QUICK_CASES = 2
 
 
 def pytest_collection_modifyitems(items):
