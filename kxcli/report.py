@@ -11,13 +11,6 @@ from contextlib import contextmanager
 from typing import Protocol
 
 
-class Told(Protocol):
-    """What the reading of one task has to say: a message, or a kind of loss with how often it happened."""
-
-    message: str
-    losses: int
-
-
 class Said:
     """What the user said about messages, known also where a run ends before its options are all read."""
 

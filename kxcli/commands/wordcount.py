@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kxcli.commands import counting, options
+from kxcli.errors import UsageError
 from kxcli.report import Report
 
 if TYPE_CHECKING:
@@ -92,16 +93,21 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     ranking = Ranking(given["sort"], given["top"], given["min_count"], given["per_million"])
     if given["merge"]:
         counts, columns = _merged(source, report)
+        if sink.format == "userdict" and columns != ("word", "count"):
+            raise UsageError("-f userdict has a word and its frequency alone: merge outputs without groups and df.")
     else:
         counts, columns = _counted(counting.parameters(given, report), source, run, report, given["by"])
     if given["per_million"]:
         columns = (*columns, "per_million")
-    ordered = ranked(counts, ranking)
     if sink.format == "userdict":
-        ordered, columns = _findable(ordered, report), ("word", "count")
+        counts = _findable(counts, report)
+    ordered = ranked(counts, ranking)
     header = sink.format == "csv" if sink.header is None else sink.header
     output.write(rows.encoded(_cells(ordered, columns), columns, sink.format, header=header), sink.output)
     report.close()
+
+
+_DIGITS = 18  # of a count that 64 bits hold
 
 
 def _counted(
@@ -179,25 +185,22 @@ def _summable(cells: "dict[str, str | int | float]", ledger: "Ledger") -> tuple[
 def _number(cells: "dict[str, str | int | float]", name: str, ledger: "Ledger") -> int:
     cell = cells[name]
     digits = str(cell) if type(cell) is int else cell
-    if isinstance(digits, str) and digits.isascii() and digits.isdigit():
+    if isinstance(digits, str) and digits.isascii() and digits.isdigit() and len(digits) <= _DIGITS:
         return int(digits)
     return ledger.fail(f"has {cell!r} as its {name}, not a whole number", "give outputs of kxcli wordcount")
 
 
-def _findable(rows: "Iterable[Row]", report: Report) -> "Iterator[Row]":
-    """Yield the words that jieba can find in a text if they are in its dictionary."""
+def _findable(counts: "Iterable[Counts]", report: Report) -> "Iterator[Counts]":
+    """Yield the counts of the words that jieba can find in a text if they are in its dictionary."""
     from kxcli.mining.segment.blocks import is_in_block
 
-    examples: list[str] = []
-    left = 0
-    for row in rows:
-        if is_in_block(row[1]):
-            yield row
-        else:
-            left += 1
-            examples += [row[1]][: report.EXAMPLES - len(examples)]
-    if left:
-        report.lost("words left out that no user dictionary can make jieba find", left, examples)
+    for part in counts:
+        left = sorted(word for word in part.words if not is_in_block(word))
+        for word in left:
+            del part.words[word]
+        if left:
+            report.lost("words left out that no user dictionary can make jieba find", len(left), left)
+        yield part
 
 
 def _cells(rows: "Iterable[Row]", columns: Sequence[str]) -> "Iterator[tuple[str | int | float, ...]]":

@@ -7,6 +7,7 @@ Everything here yields lines without their LF or CRLF, and keeps `ledger.line` a
 import codecs
 import re
 from collections.abc import Iterator
+from typing import NoReturn
 
 from kxcli.corpus import encodings
 from kxcli.corpus.ledger import Ledger
@@ -52,21 +53,25 @@ class Decoder:
         data = b"?"
         while data:
             data = stream.read(CHUNK)
-            text = rest + self.step(decoder, data, final=not data, before=rest)
-            lines = text.split("\n")
+            bad: UnicodeDecodeError | None = None
+            try:
+                text = decoder.decode(data, final=not data)
+            except UnicodeDecodeError as error:
+                bad, text = error, error.object[: error.start].decode(error.encoding, "ignore")
+            lines = (rest + self.without_mark(text)).split("\n")
             rest = lines.pop()
             for line in lines:
                 yield from self._kept(line, keeps_cr=keeps_cr)
+            if bad is not None:
+                self._fail(bad)
         if rest:
             yield from self._kept(rest, keeps_cr=keeps_cr)
 
-    def step(self, decoder: codecs.IncrementalDecoder, data: bytes, *, final: bool, before: str = "") -> str:
-        """Decode the next bytes; `before` is the text that was decoded but not yet yielded."""
+    def part(self, decoder: codecs.IncrementalDecoder, data: bytes, *, final: bool) -> str:
+        """Decode a part of a line."""
         try:
             text = decoder.decode(data, final=final)
         except UnicodeDecodeError as error:
-            good = error.object[: error.start].decode(error.encoding, "ignore")
-            self._ledger.line += before.count("\n") + good.count("\n")
             self._fail(error)
         return self.without_mark(text)
 
@@ -97,7 +102,7 @@ class Decoder:
             yield line if keeps_cr else line.removesuffix("\r")
         self._ledger.line += 1
 
-    def _fail(self, error: UnicodeDecodeError) -> None:
+    def _fail(self, error: UnicodeDecodeError) -> NoReturn:
         hint = "name the right --encoding (auto tells UTF-8 and GB18030 apart), or use --on-error skip or replace"
         marked = encodings.by_mark(error.object[: encodings.BOM_LENGTH]) if self._is_at_start else None
         if self._is_guessed:
@@ -122,7 +127,7 @@ class LongLine:
 
     def feed(self, data: bytes) -> str:
         """Return the text up to the last place where it may be parted, "" where there is none; the rest waits."""
-        text = self._last + self._decoder.step(self._incremental, data, final=False)
+        text = self._last + self._decoder.part(self._incremental, data, final=False)
         for place in range(len(text) - 1, 0, -1):
             if self._cut.match(text, place):
                 parted = "".join((*self._rest, text[len(self._last) : place]))
@@ -134,5 +139,5 @@ class LongLine:
 
     def finish(self, data: bytes) -> str:
         """Return what is left of the line, without its end."""
-        text = "".join((*self._rest, self._decoder.step(self._incremental, data, final=True)))
+        text = "".join((*self._rest, self._decoder.part(self._incremental, data, final=True)))
         return text.removesuffix("\n").removesuffix("\r")

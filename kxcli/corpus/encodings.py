@@ -28,6 +28,9 @@ _LINE_SAFE = frozenset(
 )
 
 
+_NOT_TEXT = frozenset({"utf-7", "unicode-escape", "raw-unicode-escape", "unicode_escape", "raw_unicode_escape"})
+
+
 def check(name: str) -> str:
     """Return the codec's canonical name, or `auto`; `UsageError` where Python knows no such text encoding."""
     if name.lower() == AUTO:
@@ -39,6 +42,8 @@ def check(name: str) -> str:
         raise UsageError(
             f"unknown encoding {name!r}; use utf-8, gb18030, auto, or any text encoding that Python knows."
         ) from None
+    if codec.name in _NOT_TEXT:
+        raise UsageError(f"{name} can give halves of characters; convert the input to utf-8 first.")
     return codec.name
 
 

@@ -142,19 +142,19 @@ def _from_json(line: str, wanted: Wanted) -> Document:
         raise _BadRecord(f"has {_json_type(group)} in the field {wanted.by!r}, nothing to group by")
     if not isinstance(group, str):
         group = json.dumps(group)
-    if "\\u" in line and not (_is_unicode(text) and _is_unicode(group)):
+    if "\\u" in line and not (is_unicode(text) and is_unicode(group)):
         raise _BadRecord("has half a surrogate pair in a string, which is no character")
     return Document(text, group)
 
 
 def _from_rows(lines: Iterable[str], kind: str, wanted: Wanted, ledger: Ledger) -> Iterator[Document]:
     csv.field_size_limit(sys.maxsize)
-    last = ledger.line
+    first: int | None = None  # the line that a record begins in
 
     def ended() -> Iterator[str]:
-        nonlocal last
+        nonlocal first
         for line in lines:
-            last = ledger.line
+            first = ledger.line if first is None else first
             yield line + "\n"
 
     rows: Iterator[list[str]]
@@ -168,7 +168,7 @@ def _from_rows(lines: Iterable[str], kind: str, wanted: Wanted, ledger: Ledger) 
     text_at = _column(header, wanted.field, "--field", ledger)
     group_at = None if wanted.by is None else _column(header, wanted.by, "--by", ledger)
     while True:
-        first = last + 1  # a record is told by its first line
+        first = None
         try:
             row = next(rows)
         except StopIteration:
@@ -180,7 +180,7 @@ def _from_rows(lines: Iterable[str], kind: str, wanted: Wanted, ledger: Ledger) 
             if row in ([], [""]):  # an empty line
                 continue
         if what:
-            at, ledger.line = ledger.line, first
+            at, ledger.line = ledger.line, first or ledger.line
             ledger.reject(kind, what)
             ledger.line = at
             continue
@@ -206,7 +206,8 @@ def _shown(names: Iterable[str]) -> str:
     return ", ".join([first, *others[:7]]) + (", ..." if len(others) > 7 else "")
 
 
-def _is_unicode(text: str) -> bool:
+def is_unicode(text: str) -> bool:
+    """Whether a string is all characters: half a surrogate pair is none."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:

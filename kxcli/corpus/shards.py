@@ -19,6 +19,7 @@ from kxcli.corpus.spool import SpooledLine
 from kxcli.errors import InputError, UsageError, reason
 
 _SUFFIXES: dict[str, Kind] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv"}
+_RECORD = 64  # bytes that a parsed document takes beside its text, so that empty ones fill a shard, too
 _COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 
 
@@ -39,7 +40,8 @@ class Range:
     stop: int
     form: Format
     shown: str
-    line: int = 1  # the number of the file's first line; more than 1 where the file is a spooled line
+    line: int = 1  # the number of the file's first line
+    is_spooled: bool = False  # a line of a stream, kept on disk until it has been read
 
 
 @dataclass(frozen=True)
@@ -167,7 +169,7 @@ class Planner:
                 spooled.write(data[:end])
                 if is_open:
                     continue
-                yield Range(spooled.close(), 0, spooled.size, form, path, line)
+                yield Range(spooled.close(), 0, spooled.size, form, path, line, is_spooled=True)
                 line += 1
                 spooled, rest = None, data[end:]
             held.append(rest)
@@ -184,8 +186,8 @@ class Planner:
         held, size = list[Document](), 0
         for document in documents(stream, form, self.wanted, ledger):
             held.append(document)
-            size += len(document.text)
-            if size >= self.shard_size // 2:  # characters, of two or three bytes each where they are Chinese
+            size += 2 * len(document.text) + _RECORD
+            if size >= self.shard_size:
                 yield Parsed(tuple(held))
                 held, size = [], 0
         if held:
@@ -220,7 +222,7 @@ class Records:
             elif isinstance(shard, Bytes):
                 yield from self._read(BytesIO(shard.data), shard.form, shard.path, line=shard.line)
             else:
-                with Source(shard.path, None).open() as file:
+                with Source(shard.path).open() as file:
                     yield from (self._whole(file, shard) if isinstance(shard, Whole) else self._range(file, shard))
 
     def _whole(self, file: BinaryIO, shard: Whole) -> Iterator[Document]:
@@ -231,6 +233,8 @@ class Records:
     def _range(self, file: BinaryIO, shard: Range) -> Iterator[Document]:
         stream = RangeStream(file, shard.start, shard.stop)
         yield from self._read(stream, shard.form, shard.shown, line=shard.line, offset=stream.begin)
+        if shard.is_spooled:
+            os.unlink(shard.path)
 
     def _read(self, stream: Readable, form: Format, path: str, *, line: int = 1, offset: int = 0) -> Iterator[Document]:
         ledger = Ledger(path, self._reader.wanted.on_error, line=line, offset=offset)

@@ -19,12 +19,8 @@ class Source:
     """One input: a path, or stdin; `size` in bytes where it is a regular file, else None (a pipe, a device)."""
 
     path: str
-    size: int | None
-
-    @property
-    def is_stdin(self) -> bool:
-        """Whether this is standard input."""
-        return self.path == STDIN
+    size: int | None = None
+    is_stdin: bool = False
 
     @contextmanager
     def open(self) -> Iterator[BinaryIO]:
@@ -78,7 +74,7 @@ def find(
 def _stdin() -> Source:
     if sys.stdin is None:
         raise InputError(STDIN, "is closed", "name a file")
-    return Source(STDIN, None)
+    return Source(STDIN, is_stdin=True)
 
 
 def _file(path: str) -> Source:

@@ -8,9 +8,11 @@ from typing import NamedTuple
 from kxcli.corpus.compression import Stream
 from kxcli.corpus.decoding import Decoder
 from kxcli.corpus.ledger import Ledger
-from kxcli.corpus.records import Kind
-from kxcli.corpus.shards import kind_by_name
+from kxcli.corpus.records import Kind, is_unicode
+from kxcli.corpus.shards import found_format, kind_by_name
 from kxcli.corpus.sources import Source
+
+_WORDS = ("word", "group")
 
 
 class Line(NamedTuple):
@@ -28,7 +30,9 @@ def rows(source: Source, kind: Kind | None, encoding: str, *, bare: tuple[str, .
     """
     with source.open() as file:
         ledger = Ledger(source.path, "stop")
-        lines = Decoder(encoding, ledger).lines_in_order(Stream(file, source.path), keeps_cr=True)
+        stream = Stream(file, source.path)
+        form = found_format("text", encoding, source.path, stream.peek, lambda told: None)
+        lines = Decoder(form.encoding, ledger).lines_in_order(stream, keeps_cr=True)
         first = next(lines, None)
         if first is None:
             return
@@ -57,6 +61,8 @@ def _objects(first: str, lines: Iterable[str], ledger: Ledger) -> Iterator[Line]
             cells = None
         if not isinstance(cells, dict):
             ledger.fail("is not a JSON object", "give an output of -f jsonl as it was written")
+        if not all(isinstance(cells.get(name, ""), str) and is_unicode(cells.get(name, "")) for name in _WORDS):
+            ledger.fail("has a word or a group that is not a string of characters", "give an output of -f jsonl")
         yield Line(cells, ledger)
 
 

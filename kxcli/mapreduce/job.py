@@ -62,6 +62,10 @@ class Job(Protocol[Record_contra, Partial]):
         """Return what both give together; may take either apart for it."""
         ...
 
+    def finish(self, partial: Partial) -> Any:
+        """Return the result that the merged partial stands for; called by whoever started the run."""
+        ...
+
     def dump(self, partial: Partial) -> bytes:
         """Return the partial as bytes, for another process, machine or time."""
         ...

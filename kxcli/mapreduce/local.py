@@ -2,7 +2,9 @@
 
 The pool is our own because of what it has to know: which task a worker had when it died (the out-of-memory
 killer), so that the run can say so and never waits for an answer that cannot come.  A worker holds one task at a
-time and merges what it computes; its partial crosses to the parent once, at the end.
+time and merges what it computes; its partial crosses to the parent once, at the end, because partials of one task
+each would take longer to carry and merge than to compute.  So a dead worker takes all its tasks with it: who wants to
+run them again has to keep their numbers beside the worker.
 """
 
 import multiprocessing
@@ -135,28 +137,32 @@ class _Pool(Generic[TaskT, RecordT, PartialT]):
     ) -> None:
         self._job, self._shared = job, shared
         context = multiprocessing.get_context(_start_method())
+        if context.get_start_method() == "forkserver":
+            context.set_forkserver_preload([__name__, *preload])
+        self._context, self._arguments, self._limit = context, (read, job, shared), workers
         self._workers: list[_Worker[TaskT]] = []
-        try:
-            with _main_kept_from_workers(), _signals_held_back():
-                if context.get_start_method() == "forkserver":
-                    context.set_forkserver_preload([__name__, *preload])
-                    forkserver.ensure_running()
-                for _ in range(workers):
-                    self._workers.append(_Worker(context, read, job, shared))
-        except BaseException:
-            self.close()
-            raise
+
+    def _start(self) -> _Worker[TaskT]:
+        """Start one more worker."""
+        with _main_kept_from_workers(), _signals_held_back():
+            if self._context.get_start_method() == "forkserver":
+                forkserver.ensure_running()
+            self._workers.append(_Worker(self._context, *self._arguments))
+        return self._workers[-1]
 
     def run(self, tasks: Iterator[TaskT], on_done: OnDone) -> PartialT | None:
-        """Give every worker a task whenever it has none, and merge what they have in the end."""
+        """Give every worker a task whenever it has none, and merge what they have in the end.
+
+        Workers are started as tasks come, so that there are never more than tasks.
+        """
         failures: dict[int, BaseException] = {}
-        idle, busy = list(self._workers), dict[Connection, _Worker[TaskT]]()
+        idle, busy = list[_Worker[TaskT]](), dict[Connection, _Worker[TaskT]]()
         numbered = enumerate(tasks)
         upcoming = self._next(numbered, failures)
         is_ready = False
         while upcoming is not None or busy:
-            while idle and upcoming is not None:
-                worker = idle.pop()
+            while upcoming is not None and (idle or len(self._workers) < self._limit):
+                worker = idle.pop() if idle else self._start()
                 worker.give(*upcoming)
                 busy[worker.connection] = worker
                 upcoming = None if failures else self._next(numbered, failures)

@@ -49,7 +49,7 @@ def check(path: str | None) -> None:
         raise OutputError(path, "is a folder, or no name at all", "name a file")
     if mode is None and not os.path.isdir(folder):
         raise OutputError(path, "its folder does not exist", "make it first")
-    if mode is None and not os.access(folder, os.W_OK):
+    if (mode is None or stat.S_ISREG(mode)) and not os.access(folder, os.W_OK):
         raise OutputError(path, "its folder cannot be written", "name another file with -o")
 
 
