@@ -54,6 +54,8 @@ def reduced(
     """
     encoding = encodings.check(given.encoding)
     found = found_sources(given)
+    if not found:
+        report.warning("there is no input: no file is named, or none in the folders matches")
     workers = run.jobs or local.available_cpus()
     total = sum(source.size or 0 for source in found) if all(source.size is not None for source in found) else None
     report.detail(f"{len(found)} inputs, {'a stream' if total is None else f'{total:,} bytes'}, {workers} workers")

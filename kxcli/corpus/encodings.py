@@ -60,13 +60,20 @@ def by_mark(head: bytes) -> str | None:
 def guess(head: bytes, *, complete: bool) -> str:
     """Return the encoding of a source by its first bytes: its mark, else UTF-8 if they are that, else GB18030.
 
-    complete: `head` is all there is, so a character cut off at its end is an error of UTF-8.
+    Where they are neither, it is the one that is right for longer.
+    complete: `head` is all there is, so a character cut off at its end is an error.
     """
     marked = by_mark(head)
     if marked is not None:
         return marked
+    utf8, gb18030 = (_good_length(head, encoding, complete=complete) for encoding in ("utf-8", "gb18030"))
+    return "utf-8" if utf8 == len(head) or utf8 > gb18030 else "gb18030"
+
+
+def _good_length(head: bytes, encoding: str, *, complete: bool) -> int:
+    """Return how many bytes there are before the first that is not of the encoding."""
     try:
-        codecs.getincrementaldecoder("utf-8")().decode(head, final=complete)
-    except UnicodeDecodeError:
-        return "gb18030"
-    return "utf-8"
+        codecs.getincrementaldecoder(encoding)().decode(head, final=complete)
+    except UnicodeDecodeError as error:
+        return error.start
+    return len(head)

@@ -34,6 +34,8 @@ def count_words(texts: Iterable[str], counting: Counting | None = None) -> Count
     digit.  With several n-gram orders, the counter holds them all.  Texts are read once, one after the other.
     Raises `segment.fast.NotEqualError` for a user dictionary that takes `Segmentation(engine="jieba")`.
     """
+    if isinstance(texts, str):
+        raise TypeError("count_words wants a list of texts, not one text")
     job = WordCount(counting or Counting())
     job.setup(prepare(job.counting.segmentation))
     words: Counter[str] = Counter()
