@@ -24,6 +24,7 @@ COMMANDS = {
 }
 
 
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _COMPLETION = "_KXCLI_COMPLETE"  # set by the shell scripts that click makes
 
 
@@ -95,15 +96,15 @@ def main(args: list[str] | None = None) -> int:
 
 
 def _raise_on_signals() -> None:
-    """Let SIGTERM and SIGHUP unwind the stack, unless the caller (nohup) had them ignored."""
+    """Let Ctrl-C, SIGTERM and SIGHUP unwind the stack, unless the caller (nohup) had them ignored."""
 
     def stop(number: int, frame: FrameType | None) -> None:
-        for other in (signal.SIGTERM, signal.SIGHUP):  # a second signal does not disturb the cleaning up
+        for other in _ENDING:  # a second signal does not disturb the cleaning up
             signal.signal(other, signal.SIG_IGN)
         raise InterruptedBySignal(number)
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) == signal.SIG_DFL:
+    for number in _ENDING:
+        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
             signal.signal(number, stop)
 
 
