@@ -19,7 +19,6 @@ class Orders(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # gener
     """The orders of n-grams: N, or N-M."""
 
     name = "orders"
-    MOST = 99
 
     def convert(
         self,
@@ -37,19 +36,8 @@ class Orders(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # gener
 
 _OF_JIEBA = ("no_hmm", "main", "userdict", "engine")
 _OF_COUNTING = (
-    *(
-        "tokenizer",
-        "pattern",
-        *_OF_JIEBA,
-        "punct",
-        "stopwords",
-        "min_length",
-        "normalize",
-        "lower",
-        "ngram",
-        "df",
-    ),
-    *("per_million", "by", "field", "on_error"),
+    *_OF_JIEBA,
+    *"tokenizer pattern punct stopwords min_length normalize lower ngram df per_million by field on_error".split(),
 )
 
 
