@@ -37,7 +37,21 @@ class Orders(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # gener
 _OF_JIEBA = ("no_hmm", "main", "userdict", "engine")
 _OF_COUNTING = (
     *_OF_JIEBA,
-    *["tokenizer", "pattern", "punct", "stopwords", "min_length", "normalize", "lower", "ngram", "df", "per_million", "by", "field", "on_error"],
+    *[
+        "tokenizer",
+        "pattern",
+        "punct",
+        "stopwords",
+        "min_length",
+        "normalize",
+        "lower",
+        "ngram",
+        "df",
+        "per_million",
+        "by",
+        "field",
+        "on_error",
+    ],
 )
 
 
