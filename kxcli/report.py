@@ -73,7 +73,7 @@ class Report:
         self._losses.clear()
 
     @contextmanager
-    def progress(self, total: int | None) -> "Iterator[Progress]":
+    def progress(self, total: int | None, what: str = "") -> "Iterator[Progress]":
         """Show a bar in bytes while the block runs, where stderr is a terminal; `total` None: not known."""
         if self.quiet or not _is_terminal():
             yield Progress(None)
@@ -82,7 +82,14 @@ class Report:
 
         tqdm.monitor_interval = 0  # no monitor thread: a process that starts others stays single-threaded
         with tqdm(
-            total=total, unit="B", unit_scale=True, unit_divisor=1024, file=sys.stderr, leave=False, delay=0.5
+            desc=what or None,
+            total=total,
+            unit="B",
+            unit_scale=True,
+            unit_divisor=1024,
+            file=sys.stderr,
+            leave=False,
+            delay=0.5,
         ) as bar:
             yield Progress(bar)
 

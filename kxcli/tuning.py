@@ -17,5 +17,5 @@ def settle_in() -> None:
     gc.set_threshold(200_000, 20, 100)
     with suppress(AttributeError, OSError, TypeError):
         allocator = ctypes.CDLL(None)
-        allocator.mallopt(_M_MMAP_THRESHOLD, 1 << 30)
+        allocator.mallopt(_M_MMAP_THRESHOLD, 1 << 25)  # larger arrays are few, and would leave gaps
         allocator.mallopt(_M_TRIM_THRESHOLD, 1 << 30)

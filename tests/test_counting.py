@@ -4,19 +4,16 @@ import doctest
 import functools
 import itertools
 import pickle
-import random
 import re
 import unicodedata
 from collections import Counter
 from dataclasses import replace
 
-import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import kxcli.mining
-from kxcli import packing, tally
 from kxcli.mining import (
     Counting,
     Counts,
@@ -31,213 +28,7 @@ from kxcli.mining import (
 )
 from kxcli.mining.merging import Sums
 from kxcli.mining.segment import prepare, tokenizer
-from kxcli.packing import KeyCounter, merged, pack, unpack
-from kxcli.tally import Tally
-
-settings.register_profile(
-    "kxcli",
-    deadline=None,
-    print_blob=True,
-    # The fixtures below are the same for all examples of a test.
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
-)
-settings.load_profile("kxcli")
-
-# Words and tallies
-
-characters = st.one_of(
-    st.sampled_from("ab的一在雨\x00\x01\x0b\r\t \ufeff\uffff𠮷😀\U0010ffff"),
-    st.characters(exclude_categories=["Cs"], exclude_characters="\n"),
-)
-words = st.text(characters, min_size=1, max_size=7)
-word_lists = st.lists(words, max_size=30)
-many_words = st.lists(st.lists(st.one_of(words, st.just("")), max_size=20), min_size=1, max_size=5)
-
-
-@pytest.fixture(params=["packed", "strings", "as-set"])
-def form(request, monkeypatch):
-    """How tallies hold counts: packed from the first word, never packed, or as it is, where short lines are not."""
-    if request.param == "packed":
-        monkeypatch.setattr(tally, "_PACK_FROM", 0)
-        monkeypatch.setattr(tally, "_COUNT_FROM", 3)
-        monkeypatch.setattr(tally, "_MERGE_FROM", 7)
-    elif request.param == "strings":
-        monkeypatch.setattr(tally, "_PACK_FROM", 1 << 60)
-    return request.param
-
-
-def as_units(text):
-    return np.frombuffer(text.encode("utf-16-le"), dtype=np.uint16)
-
-
-def tallied(lists, *, units=False):
-    made = Tally()
-    for some in lists:
-        text = "\n".join(some)
-        made.add_lines(as_units(text) if units else text)
-    return made
-
-
-def counted(lists):
-    return Counter(word for some in lists for word in some if word)
-
-
-@pytest.mark.parametrize("units", [False, True], ids=["text", "units"])
-@given(lists=many_words)
-def test_lines_are_counted_as_a_counter_counts_their_words(form, units, lists):
-    assert tallied(lists, units=units).counts() == counted(lists)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "\n",
-        "\n\n\n",
-        "\na",
-        "a\n",
-        "a\n\na",
-        "\x00",
-        "\x00\n\x00\x00",
-        "\x00" * 3,
-        "a\n" + "\x00" * 4,
-        "\x00" * 5,
-        "ab\x00",
-        "𠮷𠮷\n𠮷𠮷𠮷",
-    ],
-)
-def test_empty_lines_and_odd_ones_are_counted_right(form, text):
-    expected = Counter(filter(None, text.split("\n")))
-    assert Tally().counts() == Counter()
-    for lines in text, as_units(text):
-        made = Tally()
-        made.add_lines(lines)
-        assert made.counts() == expected
-
-
-@given(lists=many_words, more=word_lists)
-def test_words_added_one_by_one_and_in_lines_are_counted_together(form, lists, more):
-    made = tallied(lists)
-    made.add(filter(None, more))
-    made.add_lines("\n".join(more))
-    assert made.counts() == counted([*lists, more, more])
-
-
-@given(lists=many_words, more=many_words)
-def test_counts_may_be_asked_for_at_any_time(form, lists, more):
-    made = tallied(lists)
-    assert dict(made.counts()) == counted(lists)
-    for some in more:
-        made.add_lines("\n".join(some))
-        made.counts()
-    assert made.counts() == counted([*lists, *more])
-
-
-@given(a=many_words, b=many_words, c=many_words)
-def test_merging_tallies_is_associative_and_commutative(form, a, b, c):
-    expected = counted([*a, *b, *c])
-    assert tallied(a).merge(tallied(b)).merge(tallied(c)).counts() == expected
-    assert tallied(a).merge(tallied(b).merge(tallied(c))).counts() == expected
-    assert tallied(c).merge(tallied(b, units=True)).merge(tallied(a)).counts() == expected
-    assert Tally().merge(tallied(a)).merge(Tally()).counts() == counted(a)
-
-
-@given(a=many_words, b=many_words)
-def test_a_tally_that_was_merged_into_another_still_holds_its_own_counts(form, a, b):
-    left, right = tallied(a), tallied(b)
-    left.merge(right)
-    left.counts()
-    assert right.counts() == counted(b)
-
-
-@given(a=many_words, b=many_words, more=word_lists)
-def test_a_tally_outlives_bytes(form, a, b, more):
-    made = tallied(a)
-    data = made.dump()
-    assert made.counts() == counted(a)
-    assert Tally.load(data).counts() == counted(a)
-    assert Tally.load(made.dump()).counts() == counted(a)  # after `counts`, too
-    again = Tally.load(tallied(a).dump()).merge(Tally.load(tallied(b).dump()))
-    again.add_lines("\n".join(more))
-    assert Tally.load(again.dump()).counts() == counted([*a, *b, more])
-
-
-def test_a_tally_of_given_counts_has_them():
-    assert Tally({"的": 3}).merge(Tally({"的": 1, "a": 2})).counts() == {"的": 4, "a": 2}
-
-
-@pytest.mark.full
-def test_a_long_text_of_many_words_is_counted_right_as_it_is_set():
-    draw = random.Random(5)
-    vocabulary = ["".join(draw.choices("的一是在不了有a1\x00𠮷", k=draw.randint(1, 7))) for _ in range(20_000)]
-    lists = [draw.choices(vocabulary, k=60_000) for _ in range(6)]
-    assert tallied(lists).counts() == counted(lists)
-    parts = [tallied([some], units=True) for some in lists]
-    assert functools.reduce(Tally.merge, parts).counts() == counted(lists)
-
-
-@given(given=st.lists(st.one_of(words, st.just("")), max_size=30))
-def test_short_words_outlive_packing_and_long_ones_are_handed_back(given):
-    keys, long = pack("\n".join(given))
-    assert len(keys) == max(1, len(given))
-    is_long = [len(word.encode("utf-16-le")) > 8 for word in given]
-    assert long == [word for word, so in zip(given, is_long, strict=True) if so]
-    assert [key == 0 for key in keys.tolist()] == (is_long or [False])
-    assert unpack(keys[keys != 0]) == [
-        word for word, so in zip(given or [""], is_long or [False], strict=True) if not so
-    ]
-    by_units, long_by_units = pack(as_units("\n".join(given)))
-    assert by_units.tolist() == keys.tolist() and long_by_units == long
-
-
-@given(st.sets(words, max_size=30))
-def test_different_words_have_different_keys(given):
-    short = [word for word in given if len(word.encode("utf-16-le")) <= 8]
-    keys, _ = pack("\n".join(short))
-    assert len(set(keys.tolist())) == max(1, len(short))
-
-
-key_arrays = st.lists(
-    st.one_of(st.integers(0, 5), st.integers(0, 200_000), st.integers(0, 2**64 - 1)), max_size=60
-).map(lambda keys: np.array(keys, dtype=np.uint64))
-
-
-def as_dict(pair):
-    keys, counts = pair
-    assert len(set(keys.tolist())) == len(keys) and (counts > 0).all()
-    return dict(zip(keys.tolist(), counts.tolist(), strict=True))
-
-
-def counted_keys(counter, keys):
-    """Return the keys that are remembered by slot and the others, with their counts."""
-    slots, others, counts = counter.count(keys)
-    by_slot, counts_by_slot = counter.of_slots(slots)
-    return np.concatenate([by_slot, others]), np.concatenate([counts_by_slot, counts])
-
-
-@given(st.lists(key_arrays, min_size=1, max_size=5))
-def test_keys_are_counted_as_numpys_unique_counts_them_whatever_is_remembered(arrays):
-    counter = KeyCounter()
-    for keys in arrays:
-        found, counts = np.unique(keys[keys != 0], return_counts=True)
-        assert as_dict(counted_keys(counter, keys)) == as_dict((found, counts))
-
-
-def test_keys_that_share_a_slot_are_counted_apart(monkeypatch):
-    monkeypatch.setattr(packing, "_SLOT_BITS", 1)
-    draw = random.Random(3)
-    counter = KeyCounter()
-    for _ in range(20):
-        keys = [draw.randint(0, 9) for _ in range(50)]
-        assert as_dict(counted_keys(counter, np.array(keys, dtype=np.uint64))) == Counter(filter(None, keys))
-
-
-@given(st.lists(key_arrays, min_size=1, max_size=5))
-def test_merged_keys_are_ascending_and_hold_the_sums(arrays):
-    keys, counts = merged([np.unique(some, return_counts=True) for some in arrays])
-    assert keys.tolist() == sorted(set(np.concatenate(arrays).tolist()))
-    assert as_dict((keys, counts)) == Counter(np.concatenate(arrays).tolist())
-
+from kxcli.tally import words as of_words
 
 # The job
 
@@ -383,7 +174,7 @@ def batches(request, monkeypatch):
     if request.param == "tiny-batches":
         for name, size in [("_PIECE", 3), ("_BATCH", 5), ("_GRAMS", 2)]:
             monkeypatch.setattr(wordcount, name, size)
-        monkeypatch.setattr(tally, "_PACK_FROM", 4)
+        monkeypatch.setattr(of_words, "_PACK_FROM", 4)
 
 
 @given(records=records, counting=countings())

@@ -53,15 +53,46 @@ class Sum:
         return int(data)
 
 
+class BrokenDump(Sum):
+    def dump(self, partial):
+        raise InputError("disk", "is full")
+
+
+@dataclass
+class Places:
+    """A sum, and the processes that it was added up in."""
+
+    total: int
+    pids: set[int]
+
+
+class Where:
+    def setup(self, shared):
+        self.factor = shared
+
+    def map(self, records):
+        return Places(self.factor * sum(records), {os.getpid()})
+
+    def merge(self, left, right):
+        return Places(left.total + right.total, left.pids | right.pids)
+
+    def dump(self, partial):
+        return " ".join(map(str, (partial.total, *partial.pids))).encode()
+
+    def load(self, data):
+        total, *pids = map(int, data.split())
+        return Places(total, set(pids))
+
+
 def run(tasks, workers, told=None):
-    return local.reduce(
-        Read,
-        tasks,
-        Sum(),
-        shared=2,
-        workers=workers,
-        on_done=lambda task, news: told is not None and told.append((task.numbers, news)),
-    )
+    with local.Engine(workers) as engine:
+        return engine.reduce(
+            Read,
+            tasks,
+            Sum(),
+            shared=2,
+            on_done=lambda task, news: told is not None and told.append((task.numbers, news)),
+        )
 
 
 def test_partials_of_all_tasks_are_merged(workers):
@@ -82,7 +113,8 @@ def test_a_single_task_runs_in_this_process():
             return os.getpid()
 
     job = Here()  # a local class: it could not travel to a worker
-    got = local.reduce(Read, [Numbers((1,))], job, shared=1, workers=8, on_done=lambda task, news: None)
+    with local.Engine(8) as engine:
+        got = engine.reduce(Read, [Numbers((1,))], job, shared=1, on_done=lambda task, news: None)
     assert got == os.getpid()
 
 
@@ -94,9 +126,8 @@ def test_tasks_are_taken_as_they_are_needed(workers):
             taken.append(n)
             yield Numbers((n,))
 
-    local.reduce(
-        Read, tasks(), Sum(), shared=1, workers=workers, on_done=lambda t, n: done.append(len(taken) - len(done))
-    )
+    with local.Engine(workers) as engine:
+        engine.reduce(Read, tasks(), Sum(), shared=1, on_done=lambda t, n: done.append(len(taken) - len(done)))
     assert max(done) <= workers + 2
 
 
@@ -130,3 +161,24 @@ def test_a_killed_worker_is_told_with_the_task_it_had():
         run(tasks, 2)
     assert "numbers (0,)" in str(caught.value)
     assert "signal 9" in str(caught.value)
+
+
+def test_the_same_workers_do_job_after_job(workers):
+    pids = {}
+    with local.Engine(workers) as engine:
+        for factor in (1, 2, 3):
+            tasks = [Numbers((n,)) for n in range(1, 2 + 10 * factor)]
+            done = []
+            got = engine.reduce(Read, tasks, Where(), shared=factor, on_done=lambda t, n, done=done: done.append(t))
+            pids[factor] = got.pids
+            assert got.total == factor * sum(task.numbers[0] for task in tasks)
+            assert len(done) == len(tasks)
+    assert pids[1] | pids[2] | pids[3] == pids[3]
+    assert (os.getpid() in pids[3]) == (workers == 1)
+
+
+def test_a_partial_that_cannot_be_handed_over_is_an_error_of_the_run(workers):
+    if workers == 1:
+        pytest.skip("one process hands nothing over")
+    with pytest.raises(InputError, match="is full"), local.Engine(workers) as engine:
+        engine.reduce(Read, [Numbers((n,)) for n in (1, 2, 3)], BrokenDump(), shared=1, on_done=lambda t, n: None)

@@ -9,6 +9,7 @@ PACKAGE = ROOT / "kxcli"
 ROOMS = {
     # folder: what of the house it may import, beside itself
     "mining": {"tally"},
+    "tally": {"errors"},
     "corpus": {"errors"},
     "mapreduce": {"errors", "tuning"},
     "output": {"errors"},

@@ -15,7 +15,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from kxcli.mining import Counting, Dictionary, Segmentation, Text, WordCount, count_words
@@ -30,15 +30,6 @@ with warnings.catch_warnings():
     from jieba.finalseg import prob_emit
 
 jieba.setLogLevel(logging.CRITICAL)
-
-settings.register_profile(
-    "kxcli",
-    deadline=None,
-    print_blob=True,
-    # The fixture `way` is the same for all examples of a test.
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
-)
-settings.load_profile("kxcli")
 
 MODES = [("jieba", True), ("jieba", False), ("search", True), ("search", False)]
 MODE_NAMES = ["jieba", "jieba-no-hmm", "search", "search-no-hmm"]

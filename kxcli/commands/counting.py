@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kxcli.commands import options
-from kxcli.errors import InputError, UsageError, reason
+from kxcli.errors import InputError, UsageError
 from kxcli.report import Report
 
 if TYPE_CHECKING:
@@ -57,17 +57,7 @@ _OF_COUNTING = (
 
 def check(ctx: click.Context, given: dict[str, Any], source: options.Input, sink: options.Output) -> None:
     """Refuse options that contradict each other, or of which one would do nothing."""
-
-    def is_given(name: str) -> bool:
-        return ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
-
-    def flag(name: str) -> str:
-        return next(param.opts[-1] for param in ctx.command.params if param.name == name)
-
-    if source.glob is not None and not source.recursive:
-        raise UsageError("--glob chooses among the files of folders: add -r.")
-    if source.null and source.files_from is None:
-        raise UsageError("-0 tells how the names in --files-from end: add --files-from FILE.")
+    options.check(source, sink)
     if (given["tokenizer"] == "regex") != (given["pattern"] is not None):
         raise UsageError("--tokenizer regex and --pattern go together.")
     if given["pattern"] is not None:
@@ -76,17 +66,15 @@ def check(ctx: click.Context, given: dict[str, Any], source: options.Input, sink
         except re.error as error:
             raise UsageError(f"--pattern is no regular expression: {error}.") from None
     if given["tokenizer"] in ("char", "space", "regex"):
-        for name in filter(is_given, _OF_JIEBA):
-            raise UsageError(f"{flag(name)} does nothing with --tokenizer {given['tokenizer']}.")
-    if source.input_format == "text" and (source.field is not None or given["by"] is not None):
-        raise UsageError("--field and --by need records: --input-format jsonl, csv or tsv.")
+        for name in (name for name in _OF_JIEBA if options.is_given(ctx, name)):
+            raise UsageError(f"{options.flag(ctx, name)} does nothing with --tokenizer {given['tokenizer']}.")
+    if source.input_format == "text" and given["by"] is not None:
+        raise UsageError("--by needs records: --input-format jsonl, csv or tsv.")
     if given["merge"]:
-        for name in filter(is_given, _OF_COUNTING):
-            raise UsageError(f"{flag(name)} does nothing with --merge, whose inputs are counted already.")
+        for name in (name for name in _OF_COUNTING if options.is_given(ctx, name)):
+            raise UsageError(f"{options.flag(ctx, name)} does nothing with --merge, whose inputs are counted already.")
         if source.input_format == "text":
             raise UsageError("--merge reads tsv, csv or jsonl.")
-    if sink.header is not None and sink.format in ("jsonl", "userdict"):
-        raise UsageError(f"-f {sink.format} has no header.")
     if sink.format == "userdict" and (
         given["df"] or given["per_million"] or given["by"] is not None or given["ngram"] != (1, 1)
     ):
@@ -100,7 +88,7 @@ def parameters(given: dict[str, Any], report: Report) -> "Counting":
     from kxcli.mining import Counting, Segmentation
 
     stopwords = (
-        frozenset(word for line in _text(given["stopwords"]).split("\n") if (word := line.strip()))
+        frozenset(word for line in options.text_of(given["stopwords"]).split("\n") if (word := line.strip()))
         if given["stopwords"] is not None
         else frozenset[str]()
     )
@@ -141,7 +129,7 @@ def _dictionary(main: str | None, user: str | None, report: Report) -> "Dictiona
     """Read the user's dictionaries; tells the lines that jieba would misread."""
     from kxcli.mining.segment.dictionary import Dictionary, DictionaryError
 
-    texts = [None if path is None else _text(path) for path in (main, user)]
+    texts = [None if path is None else options.text_of(path) for path in (main, user)]
     for path, text, name in ((main, texts[0], "main"), (user, texts[1], "user")):
         if path is None or text is None:
             continue
@@ -152,17 +140,3 @@ def _dictionary(main: str | None, user: str | None, report: Report) -> "Dictiona
         for line, what in dictionary.misread_lines():
             report.warning(f"{path}:{line}: {what}")
     return Dictionary(*texts)
-
-
-def _text(path: str) -> str:
-    """Read a small UTF-8 file."""
-    try:
-        with open(path, "rb") as file:
-            data = file.read()
-    except OSError as error:
-        raise InputError(path, reason(error), "check the name and the rights") from None
-    try:
-        return data.decode("utf-8").removeprefix("\ufeff")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise InputError(path, f"byte 0x{data[error.start]:02x} is not valid utf-8", "save it as UTF-8", line) from None

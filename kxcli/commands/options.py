@@ -8,9 +8,12 @@ from typing import Any, TypeVar
 
 import click
 
+from kxcli.errors import InputError, UsageError, reason
 from kxcli.report import Said
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+MEMORY = 1 << 30
 
 _SIZES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
@@ -170,6 +173,17 @@ def run_options(command: Function) -> Function:
     return command
 
 
+def memory_option(command: Function) -> Function:
+    """Add the option that bounds memory."""
+    return click.option(
+        "--memory",
+        metavar="SIZE",
+        type=Size(),
+        default=MEMORY,
+        help="Memory for what is counted, by all processes; more goes to TMPDIR.  [default: 1G]",
+    )(command)
+
+
 def _remember(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
     """Note for whoever tells of errors that tracebacks are wanted."""
     if (said := ctx.find_object(Said)) is not None:
@@ -180,6 +194,42 @@ def _remember(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
 def taken(kind: type[Any], options: dict[str, Any]) -> Any:
     """Take the options that are the fields of a dataclass out of the others, as one value."""
     return kind(**{name: options.pop(name) for name in kind.__dataclass_fields__})
+
+
+def check(source: Input, sink: Output) -> None:
+    """Refuse options that contradict each other, or of which one would do nothing."""
+    if source.glob is not None and not source.recursive:
+        raise UsageError("--glob chooses among the files of folders: add -r.")
+    if source.null and source.files_from is None:
+        raise UsageError("-0 tells how the names in --files-from end: add --files-from FILE.")
+    if source.input_format == "text" and source.field is not None:
+        raise UsageError("--field needs records: --input-format jsonl, csv or tsv.")
+    if sink.header is not None and sink.format in ("jsonl", "userdict"):
+        raise UsageError(f"-f {sink.format} has no header.")
+
+
+def is_given(ctx: click.Context, name: str) -> bool:
+    """Return whether an option stands on the command line."""
+    return ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+
+
+def flag(ctx: click.Context, name: str) -> str:
+    """Return an option as the user writes it."""
+    return next(param.opts[-1] for param in ctx.command.params if param.name == name)
+
+
+def text_of(path: str) -> str:
+    """Read a small UTF-8 file that an option names."""
+    try:
+        with open(path, "rb") as file:
+            data = file.read()
+    except OSError as error:
+        raise InputError(path, reason(error), "check the name and the rights") from None
+    try:
+        return data.decode("utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise InputError(path, f"byte 0x{data[error.start]:02x} is not valid utf-8", "save it as UTF-8", line) from None
 
 
 def show_help_at_terminal(ctx: click.Context, given: Input) -> None:

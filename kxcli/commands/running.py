@@ -1,8 +1,8 @@
-"""From shared options to a merged partial: what every command does between its options and its rows."""
+"""From shared options to merged partials: what every command does between its options and its rows."""
 
-from collections.abc import Iterable
-from contextlib import closing
-from typing import Any, Literal, TypeVar, cast
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from kxcli.commands.options import Input, Run
 from kxcli.corpus import encodings, sources
@@ -14,6 +14,10 @@ from kxcli.mapreduce import local
 from kxcli.mapreduce.job import Job, Task
 from kxcli.mapreduce.workspace import Workspace
 from kxcli.report import Report
+
+if TYPE_CHECKING:
+    from kxcli.corpus.spool import Convert, Kept
+    from kxcli.tally.runs import Scratch
 
 PartialT = TypeVar("PartialT")
 
@@ -37,9 +41,96 @@ def record_format(given: Input, *, by: str | None) -> Kind | None:
     return cast(Kind | None, given.input_format)
 
 
-def reduced(
-    job: Job[Any, PartialT],
-    shared: object,
+class Corpus:
+    """The inputs of a run, and who works on them.
+
+    convert: makes a job's records of texts; these are then kept, for another job to run over them.
+    """
+
+    def __init__(
+        self,
+        given: Input,
+        run: Run,
+        report: Report,
+        engine: local.Engine,
+        workspace: Workspace,
+        *,
+        what: Wanted,
+        kind: Kind | None,
+        convert: "Convert | None",
+    ) -> None:
+        self._encoding = encodings.check(given.encoding)
+        self._sources = found_sources(given)
+        if not self._sources:
+            report.warning("there is no input: no file is named, or none in the folders matches")
+        self._what, self._report, self._engine, self._workspace = what, report, engine, workspace
+        self._planner = Planner(what, kind, self._encoding, run.shard_size, workspace.folder, self._take)
+        self._convert = convert
+        self._is_read = False
+        self._told: list[Told] = []
+        self._kept: list[Kept] = []
+
+    def run(self, job: Job[Any, Any], shared: object, what: str = "") -> Any:
+        """Run a job and return what it finishes with; None where there is nothing to run it over.
+
+        The first job reads the inputs, the others what was kept of them.  `what` is looked for is shown while it is.
+        """
+        self._report.detail(what or "reading")
+        partial = self._over_kept(job, shared, what) if self._is_read else self._over_inputs(job, shared, what)
+        return None if partial is None else job.finish(partial)
+
+    def scratch(self, memory: int) -> "Scratch":
+        """Return where tallies may go that take more than their share of `memory`, of which a job has two."""
+        from kxcli.tally.runs import Scratch
+
+        return Scratch(self._workspace.folder(), memory // (2 * (self._engine.workers + 1)))
+
+    def _over_inputs(self, job: Job[Any, PartialT], shared: object, what: str) -> PartialT | None:
+        """Read the inputs; tells what was decided and left out, in input order, when all has been read."""
+        sizes = [source.size for source in self._sources]
+        total = sum(size or 0 for size in sizes) if None not in sizes else None
+        self._report.detail(f"{len(sizes)} inputs, {'a stream' if total is None else f'{total:,} bytes'}")
+        reader: Any = TaskReader(self._what, self._encoding)
+        if self._convert is not None:
+            from kxcli.corpus.spool import KeepingReader
+
+            reader = KeepingReader(reader, self._convert, self._workspace.folder())
+        try:
+            with closing(self._planner.tasks(self._sources)) as tasks:
+                partial = self._reduced(reader, tasks, job, shared, total, what)
+        except InputError as error:
+            raise with_line(error) from None
+        self._is_read = True
+        _tell(self._told, self._report, {source.path: number for number, source in enumerate(self._sources)})
+        return partial
+
+    def _over_kept(self, job: Job[Any, PartialT], shared: object, what: str) -> PartialT | None:
+        from kxcli.corpus.spool import SpoolReader, tasks
+
+        total = sum(kept.size for kept in self._kept)
+        return self._reduced(SpoolReader(), tasks(self._kept), job, shared, total, what)
+
+    def _reduced(
+        self, read: Any, tasks: Iterable[Any], job: Job[Any, PartialT], shared: object, total: int | None, what: str
+    ) -> PartialT | None:
+        with self._report.progress(total, what) as progress:
+
+            def on_done(task: Task, news: "list[Told | Kept]") -> None:
+                for one in news:
+                    self._take(one)
+                progress.advance(task.size)
+
+            return self._engine.reduce(read, tasks, job, shared=shared, on_done=on_done)
+
+    def _take(self, news: "Told | Kept") -> None:
+        if isinstance(news, (Choice, Loss)):
+            self._told.append(news)
+        else:
+            self._kept.append(news)
+
+
+@contextmanager
+def opened(
     given: Input,
     run: Run,
     report: Report,
@@ -47,41 +138,13 @@ def reduced(
     what: Wanted,
     kind: Kind | None,
     preload: Iterable[str],
-) -> PartialT | None:
-    """Run the job over the inputs; None where there is no input at all.
-
-    What was decided and left out is told in input order, the losses when all has been read.
-    """
-    encoding = encodings.check(given.encoding)
-    found = found_sources(given)
-    if not found:
-        report.warning("there is no input: no file is named, or none in the folders matches")
+    convert: "Convert | None" = None,
+) -> Iterator[Corpus]:
+    """Open the inputs that the options name; at the end, no worker and no temporary file is left."""
     workers = run.jobs or local.available_cpus()
-    total = sum(source.size or 0 for source in found) if all(source.size is not None for source in found) else None
-    report.detail(f"{len(found)} inputs, {'a stream' if total is None else f'{total:,} bytes'}, {workers} workers")
-    told: list[Told] = []
-    with Workspace() as workspace, report.progress(total) as progress:
-
-        def on_done(task: Task, news: list[Told]) -> None:
-            told.extend(news)
-            progress.advance(task.size)
-
-        planner = Planner(what, kind, encoding, run.shard_size, workspace.folder, told.append)
-        try:
-            with closing(planner.tasks(found)) as tasks:
-                partial = local.reduce(
-                    TaskReader(what, encoding),
-                    tasks,
-                    job,
-                    shared=shared,
-                    workers=workers,
-                    on_done=on_done,
-                    preload=preload,
-                )
-        except InputError as error:
-            raise with_line(error) from None
-    _tell(told, report, {source.path: number for number, source in enumerate(found)})
-    return partial
+    report.detail(f"{workers} workers at most")
+    with Workspace() as workspace, local.Engine(workers, preload) as engine:
+        yield Corpus(given, run, report, engine, workspace, what=what, kind=kind, convert=convert)
 
 
 def _tell(told: list[Told], report: Report, order: dict[str, int]) -> None:

@@ -119,9 +119,7 @@ def _counted(
 
     wanted, words = counting.prepared(wanted, report)
     job = WordCount(wanted)
-    partial = running.reduced(
-        job,
-        words,
+    with running.opened(
         source,
         run,
         report,
@@ -130,11 +128,12 @@ def _counted(
         preload=[
             "kxcli.mining.wordcount",
             "kxcli.corpus.shards",
-            *(["rjieba", "kxcli.packing"] if words else []),
+            *(["rjieba", "kxcli.tally.keys", "kxcli.tally.packing"] if words else []),
         ],
-    )
+    ) as corpus:
+        counts = corpus.run(job, words)
     columns = ("group",) * wanted.is_grouped + ("word", "count") + ("df",) * wanted.has_documents
-    return [] if partial is None else job.finish(partial), columns
+    return counts or [], columns
 
 
 def _merged(source: options.Input, report: Report) -> "tuple[Iterable[Counts], tuple[str, ...]]":

@@ -13,9 +13,9 @@ from kxcli.corpus import encodings
 from kxcli.corpus.compression import MAGIC_LENGTH, Stream, kind_of
 from kxcli.corpus.ledger import Choice, Ledger, Place, Told
 from kxcli.corpus.lines import RangeStream, Readable, count_lines, runs
+from kxcli.corpus.longline import SpooledLine
 from kxcli.corpus.records import Document, Format, Kind, Wanted, documents
 from kxcli.corpus.sources import Source
-from kxcli.corpus.spool import SpooledLine
 from kxcli.errors import InputError, UsageError, reason
 
 _SUFFIXES: dict[str, Kind] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv"}

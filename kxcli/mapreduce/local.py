@@ -18,7 +18,8 @@ from contextlib import contextmanager
 from itertools import chain, islice
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
-from typing import Any, Generic, TypeVar, cast
+from types import TracebackType
+from typing import Any, TypeVar, cast
 
 from kxcli.errors import KxcliError, WorkerDiedError
 from kxcli.mapreduce.job import Job, Read, Task
@@ -42,37 +43,49 @@ def available_cpus() -> int:
     return os.cpu_count() or 1
 
 
-def reduce(
-    read: Read[TaskT, RecordT],
-    tasks: Iterable[TaskT],
-    job: Job[RecordT, PartialT],
-    *,
-    shared: object,
-    workers: int,
-    on_done: OnDone,
-    preload: Iterable[str] = (),
-) -> PartialT | None:
-    """Map every task and merge the partials; None where there was no task.
+class Engine:
+    """Runs jobs one after the other, in this process or in workers that stay for the next job.
 
-    A single task, or `workers` 1, runs in this process.  `on_done` is called in the order in which tasks end.
     preload: modules that workers find imported already, where the platform can do that.
-    Where tasks fail, the error of the first in input order is raised; `WorkerDiedError` where a worker was killed.
     """
-    ahead = iter(tasks)
-    first = list(islice(ahead, 1))
-    if workers == 1 or not first:
-        return _serial(read, chain(first, ahead), job, shared, on_done)
-    try:
-        first += islice(ahead, 1)
-    except KxcliError as error:  # what comes before it in the input may fail, too
-        ahead = _failing(error)
-    if len(first) == 1:
-        return _serial(read, chain(first, ahead), job, shared, on_done)
-    pool = _Pool(read, job, shared, workers, preload)
-    try:
-        return pool.run(chain(first, ahead), on_done)
-    finally:
-        pool.close()
+
+    def __init__(self, workers: int, preload: Iterable[str] = ()) -> None:
+        self.workers = workers
+        self._pool = _Pool(workers, preload)
+
+    def __enter__(self) -> "Engine":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._pool.close()
+
+    def reduce(
+        self,
+        read: Read[TaskT, RecordT],
+        tasks: Iterable[TaskT],
+        job: Job[RecordT, PartialT],
+        *,
+        shared: object,
+        on_done: OnDone,
+    ) -> PartialT | None:
+        """Map every task and merge the partials; None where there was no task.
+
+        A single task, or one worker, runs in this process.  `on_done` is called in the order in which tasks end.
+        Where tasks fail, the error of the first in input order is raised; `WorkerDiedError` where a worker was killed.
+        """
+        ahead = iter(tasks)
+        first = list(islice(ahead, 1))
+        if self.workers == 1 or not first:
+            return _serial(read, chain(first, ahead), job, shared, on_done)
+        try:
+            first += islice(ahead, 1)
+        except KxcliError as error:  # what comes before it in the input may fail, too
+            ahead = _failing(error)
+        if len(first) == 1:
+            return _serial(read, chain(first, ahead), job, shared, on_done)
+        return self._pool.run(read, chain(first, ahead), job, shared, on_done)
 
 
 def _serial(
@@ -98,80 +111,95 @@ def _failing(error: KxcliError) -> Iterator[Any]:
     raise error
 
 
-class _Worker(Generic[TaskT]):
+class _Worker:
     """A worker process seen from the parent, with the task that it has."""
 
-    def __init__(self, context: Any, *arguments: object) -> None:
-        self.number, self.task = -1, None  # type: tuple[int, TaskT | None]
+    def __init__(self, context: Any) -> None:
+        self.number, self.task = -1, None  # type: tuple[int, Task | None]
         self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=_work, args=(theirs, *arguments), daemon=True)
+        self.process = context.Process(target=_work, args=(theirs,), daemon=True)
         try:
             self.process.start()
         except (OSError, EOFError) as error:
             raise KxcliError(f"no worker process could be started ({error}); use -j 1") from None
         theirs.close()  # so that the end of the process ends the pipe
 
-    def give(self, number: int, task: TaskT | None) -> None:
-        """Send a task; None: no more will come, and what was merged is wanted."""
+    def give(self, number: int, task: Task | None) -> None:
+        """Send a task; None: no more will come of this job, and what was merged is wanted."""
         self.number, self.task = number, task or self.task  # in the end, the last task is the one to name
+        self.send(task)
+
+    def send(self, message: object) -> None:
+        """Send anything; `WorkerDiedError` where nobody takes it."""
         try:
-            self.connection.send(task)
+            self.connection.send(message)
         except OSError:
             raise self.died() from None
 
+    def receive(self) -> Any:
+        """Wait for an answer; `WorkerDiedError` where none can come."""
+        try:
+            return self.connection.recv()
+        except (EOFError, OSError):
+            raise self.died() from None
+
     def died(self) -> WorkerDiedError:
+        """Return the error that tells how it ended."""
         self.process.join()
         return WorkerDiedError("a worker" if self.task is None else self.task.name, self.process.exitcode)
 
 
-class _Pool(Generic[TaskT, RecordT, PartialT]):
+class _Pool:
     """Worker processes that each hold at most one task."""
 
-    def __init__(
-        self,
-        read: Read[TaskT, RecordT],
-        job: Job[RecordT, PartialT],
-        shared: object,
-        workers: int,
-        preload: Iterable[str],
-    ) -> None:
-        self._job, self._shared = job, shared
-        context = multiprocessing.get_context(_start_method())
-        if context.get_start_method() == "forkserver":
-            context.set_forkserver_preload([__name__, *preload])
-        self._context, self._arguments, self._limit = context, (read, job, shared), workers
-        self._workers: list[_Worker[TaskT]] = []
+    def __init__(self, limit: int, preload: Iterable[str]) -> None:
+        self._limit, self._preload = limit, preload
+        self._workers: list[_Worker] = []
 
-    def _start(self) -> _Worker[TaskT]:
+    def _start(self) -> _Worker:
         """Start one more worker."""
+        context: Any = multiprocessing.get_context(_start_method())
         with _main_kept_from_workers(), _signals_held_back():
-            if self._context.get_start_method() == "forkserver":
+            if context.get_start_method() == "forkserver":
+                context.set_forkserver_preload([__name__, *self._preload])
                 forkserver.ensure_running()
-            self._workers.append(_Worker(self._context, *self._arguments))
+            self._workers.append(_Worker(context))
         return self._workers[-1]
 
-    def run(self, tasks: Iterator[TaskT], on_done: OnDone) -> PartialT | None:
+    def run(
+        self,
+        read: Read[TaskT, RecordT],
+        tasks: Iterator[TaskT],
+        job: Job[RecordT, PartialT],
+        shared: object,
+        on_done: OnDone,
+    ) -> PartialT | None:
         """Give every worker a task whenever it has none, and merge what they have in the end.
 
         Workers are started as tasks come, so that there are never more than tasks.
         """
         failures: dict[int, BaseException] = {}
-        idle, busy = list[_Worker[TaskT]](), dict[Connection, _Worker[TaskT]]()
+        waiting = self._workers[:]  # has not heard of this job
+        idle, busy = list[_Worker](), dict[Connection, _Worker]()
         numbered = enumerate(tasks)
         upcoming = self._next(numbered, failures)
         is_ready = False
         while upcoming is not None or busy:
-            while upcoming is not None and (idle or len(self._workers) < self._limit):
-                worker = idle.pop() if idle else self._start()
+            while upcoming is not None and (idle or waiting or len(self._workers) < self._limit):
+                if idle:
+                    worker = idle.pop()
+                else:
+                    worker = waiting.pop() if waiting else self._start()
+                    worker.send((read, job, shared))
                 worker.give(*upcoming)
                 busy[worker.connection] = worker
                 upcoming = None if failures else self._next(numbered, failures)
             if not is_ready:  # the parent makes ready for `finish` while the workers are at their first tasks
-                self._job.setup(self._shared)
+                job.setup(shared)
                 is_ready = True
             for connection in wait(list(busy)):
                 worker = busy.pop(cast("Connection", connection))
-                answer = self._receive(worker)
+                answer = worker.receive()
                 if isinstance(answer, BaseException):
                     failures[worker.number] = answer
                 else:
@@ -182,7 +210,7 @@ class _Pool(Generic[TaskT, RecordT, PartialT]):
                 upcoming = None  # what was given out comes before it, and may still fail earlier in the input
         if failures:
             raise failures[min(failures)]
-        return self._collect()
+        return self._collect(idle, job)
 
     @staticmethod
     def _next(numbered: Iterator[tuple[int, TaskT]], failures: dict[int, BaseException]) -> tuple[int, TaskT] | None:
@@ -192,24 +220,18 @@ class _Pool(Generic[TaskT, RecordT, PartialT]):
             failures[sys.maxsize] = error  # every task given out comes before it
             return None
 
-    def _receive(self, worker: _Worker[TaskT]) -> Any:
-        try:
-            return worker.connection.recv()
-        except (EOFError, OSError):
-            raise worker.died() from None
-
-    def _collect(self) -> PartialT | None:
+    @staticmethod
+    def _collect(workers: list[_Worker], job: Job[RecordT, PartialT]) -> PartialT | None:
         merged: PartialT | None = None
-        for worker in self._workers:
+        for worker in workers:
             worker.give(-1, None)
-        for worker in self._workers:
-            try:
-                data = worker.connection.recv_bytes()
-            except (EOFError, OSError):
-                raise worker.died() from None
-            if data:
-                partial = self._job.load(data)
-                merged = partial if merged is None else self._job.merge(merged, partial)
+        for worker in workers:
+            answer = worker.receive()
+            if isinstance(answer, BaseException):
+                raise answer
+            if answer is not None:
+                partial = job.load(answer)
+                merged = partial if merged is None else job.merge(merged, partial)
         return merged
 
     def close(self) -> None:
@@ -255,24 +277,41 @@ def _start_method() -> str:
     return "forkserver" if has_room and "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
 
 
-def _work(connection: Connection, read: Read[Any, Any], job: Job[Any, Any], shared: object) -> None:
-    """Map the tasks that come, answering each with what was told or the error; at None, send the merged partial."""
+def _work(connection: Connection) -> None:
+    """Do one job after the other, as the parent sends them, until it is gone."""
     settle_in()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent has it too, and ends us
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _HELD_BACK)
-    merged = None
     try:
-        job.setup(shared)
-        while (task := connection.recv()) is not None:
-            records = read(task)
-            try:
-                partial = job.map(records)
-                merged = partial if merged is None else job.merge(merged, partial)
-            except Exception as error:  # noqa: BLE001 -- carried to the parent, which raises it
-                error.add_note("in a worker:\n" + "".join(traceback.format_exception(error)))
-                connection.send(error)
-            else:
-                connection.send(list(records.told))
-        connection.send_bytes(b"" if merged is None else job.dump(merged))
+        while True:
+            _work_on(connection, *connection.recv())
     except (EOFError, OSError):
         return  # the parent is gone, and so is all need for an answer
+
+
+def _work_on(connection: Connection, read: Read[Any, Any], job: Job[Any, Any], shared: object) -> None:
+    """Map the tasks that come, answering each with what was told or the error; at None, send the merged partial."""
+    merged = None
+
+    def mapped(task: Task) -> list[Any]:
+        nonlocal merged
+        records = read(task)
+        partial = job.map(records)
+        merged = partial if merged is None else job.merge(merged, partial)
+        return list(records.told)
+
+    job.setup(shared)
+    while (task := connection.recv()) is not None:
+        connection.send(_answer(mapped, task))
+    if merged is not None:
+        merged = _answer(job.dump, merged)
+    connection.send(merged)
+
+
+def _answer(work: Callable[[Any], Any], given: Any) -> Any:
+    """Return what some work gives, or the error that ended it, for the parent to raise."""
+    try:
+        return work(given)
+    except Exception as error:  # noqa: BLE001 -- carried to the parent
+        error.add_note("in a worker:\n" + "".join(traceback.format_exception(error)))
+        return error

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol
 
 from kxcli.mining.segment import Segmentation, Tokenizer, tokenizer
 from kxcli.tally import Tally
+from kxcli.tally.frames import joined, parted
 
 _PIECE = 1000  # characters cut at a time: their tokens' objects are used again before they leave a core's cache
 _BATCH = 1 << 19  # characters cut and counted in one go
@@ -157,20 +158,16 @@ class WordCount:
         return finished
 
     def dump(self, partial: Partial) -> bytes:
-        """Return the partial as bytes: for each cell group, order and the two tallies, with their lengths."""
-        parts: list[bytes] = []
-        for (group, order), cell in partial.items():
-            for part in (group.encode("utf-8"), b"%d" % order, cell.counts.dump(), cell.documents.dump()):
-                parts += (len(part).to_bytes(8, "little"), part)
-        return b"".join(parts)
+        """Return the partial as bytes: for each cell group, order and the two tallies."""
+        return joined(
+            part
+            for (group, order), cell in partial.items()
+            for part in (group.encode("utf-8"), b"%d" % order, cell.counts.dump(), cell.documents.dump())
+        )
 
     def load(self, data: bytes) -> Partial:
         """Return the partial that was dumped."""
-        parts, at = [], 0
-        while at < len(data):
-            size = int.from_bytes(data[at : at + 8], "little")
-            parts.append(data[at + 8 : at + 8 + size])
-            at += 8 + size
+        parts = parted(data)
         return {
             (parts[i].decode("utf-8"), int(parts[i + 1])): Cell(Tally.load(parts[i + 2]), Tally.load(parts[i + 3]))
             for i in range(0, len(parts), 4)

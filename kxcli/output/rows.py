@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Literal
 
 Format = Literal["tsv", "csv", "jsonl", "userdict"]
-Cell = str | int | float
+Cell = str | int | float | None  # None: null in JSONL, the one form that knows it
 
 _LINES = 10_000  # rows made into one block of bytes
 

@@ -45,6 +45,12 @@ def model_cut(run: str, splits: set[str]) -> list[str]:
     return list(finalseg.cut(run))
 
 
+def dictionary_words() -> frozenset[str]:
+    """Return the words of jieba's dictionary."""
+    with _jieba().Tokenizer().get_dict_file() as file:
+        return frozenset(line.partition(" ")[0] for line in file.read().decode("utf-8").splitlines())
+
+
 class JiebaTokenizer:
     """A `jieba.Tokenizer` with a dictionary of its own, none of it shared or cached.
 

@@ -1,0 +1,20 @@
+"""Several byte strings as one, for partials that are made of several."""
+
+from collections.abc import Iterable
+
+_LENGTH = 8  # bytes of a length
+
+
+def joined(parts: Iterable[bytes]) -> bytes:
+    """Return the parts as one byte string, each after its length."""
+    return b"".join(piece for part in parts for piece in (len(part).to_bytes(_LENGTH, "little"), part))
+
+
+def parted(data: bytes) -> list[bytes]:
+    """Return the parts that were joined."""
+    parts, at = [], 0
+    while at < len(data):
+        start = at + _LENGTH
+        at = start + int.from_bytes(data[at:start], "little")
+        parts.append(data[start:at])
+    return parts

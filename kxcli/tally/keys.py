@@ -1,0 +1,196 @@
+"""Counts of 64-bit keys, at the speed of arrays and in bounded memory.
+
+A hash table takes running keys, most of which it has seen before, at a few nanoseconds each; sorting takes ten
+times as long.  When the table is full, it becomes a sorted run, and sorted runs merge nearly for nothing.
+"""
+
+import json
+import struct
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+from kxcli.tally.runs import Counts, Keys, Run, Runs, Scratch, merged
+
+_HELD = 1 << 20  # keys held uncounted: counting many at a time spares the table's growth and the calls
+_SAMPLE = 1 << 17  # keys that are sorted to begin with, so that the frequent ones find their slots free
+_SLOTS_LEAST, _SLOTS_MOST = 1 << 10, 1 << 21  # of the table, 16 bytes each
+_PIECE = 1 << 15  # keys looked up at a time, so that all that is computed of them stays in a core's cache
+_FULL = 0.5  # share of filled slots from which keys would often find theirs taken
+_LENGTH = struct.Struct("<Q")
+
+# Odd multipliers near 2^64 / golden ratio, 2^64 / e and 2^64 / pi spread keys that differ in few bits over the slots
+# (Knuth, The Art of Computer Programming 6.4): a key has one slot by each.
+MULTIPLIERS = tuple(np.uint64(m) for m in (0x9E37_79B9_7F4A_7C15, 0x5E2D_58D8_B3BC_DF1B, 0x517C_C1B7_2722_0A95))
+
+
+def slots_of(keys: Keys, multiplier: np.uint64, bits: int) -> npt.NDArray[np.int64]:
+    """Return a number below 2^bits for each key."""
+    slots = keys * multiplier
+    slots >>= np.uint64(64 - bits)
+    return slots.view(np.int64)
+
+
+class KeyTally:
+    """How often each key was seen; merging is associative and commutative.  No key is 0.
+
+    scratch: where sorted runs go that memory has no room for; None: all stays in memory.
+    """
+
+    def __init__(self, scratch: Scratch | None = None) -> None:
+        self._scratch = scratch
+        self._held: list[Keys] = []
+        self._size = 0
+        self._table: _Table | None = None
+        self._runs = Runs(scratch)
+
+    def add(self, keys: Keys) -> None:
+        """Count each key once more; keeps the array, which may not change any more."""
+        self._held.append(keys)
+        self._size += len(keys)
+        if self._size >= _HELD:
+            self._count_held()
+
+    def merge(self, other: "KeyTally") -> "KeyTally":
+        """Add the other's counts to this one's, and return this one."""
+        if other._table is not None:
+            self._runs.add(other._table.drained())
+            other._table = None
+        self._runs.merge(other._runs)
+        for keys in other._held:
+            self.add(keys)
+        return self
+
+    def items(self) -> Iterator[Run]:
+        """Yield keys, ascending, and their counts, in parts that memory has room for; only once."""
+        self._settle()
+        return self._runs.items()
+
+    def frequent(self, least: int) -> Run:
+        """Return the keys counted at least so often, ascending, and their counts; only once."""
+        keys, counts = [np.empty(0, dtype=np.uint64)], [np.empty(0, dtype=np.int64)]
+        for some, theirs in self.items():
+            kept = theirs >= least
+            keys.append(some[kept])
+            counts.append(theirs[kept])
+        return np.concatenate(keys), np.concatenate(counts)
+
+    def dump(self) -> bytes:
+        """Return the tally as bytes: the names of files with runs as JSON, then keys and counts that are in memory."""
+        self._settle()
+        (keys, counts), files = self._runs.handed_over()
+        names = json.dumps(files).encode("utf-8")
+        return b"".join((_LENGTH.pack(len(names)), names, keys.astype("<u8").data, counts.astype("<i8").data))
+
+    @classmethod
+    def load(cls, data: bytes, scratch: Scratch | None = None) -> "KeyTally":
+        """Return the tally that was dumped."""
+        (n_names,) = _LENGTH.unpack_from(data)
+        start = _LENGTH.size + n_names
+        n = (len(data) - start) // 16
+        tally = cls(scratch)
+        tally._runs.take_over(json.loads(data[_LENGTH.size : start].decode("utf-8")))
+        if n:
+            keys = np.frombuffer(data, dtype="<u8", count=n, offset=start)
+            counts = np.frombuffer(data, dtype="<i8", count=n, offset=start + 8 * n)
+            tally._runs.add((keys.astype(np.uint64, copy=False), counts.astype(np.int64, copy=False)))
+        return tally
+
+    def _count_held(self) -> None:
+        keys = self._held[0] if len(self._held) == 1 else np.concatenate(self._held)
+        self._held, self._size = [], 0
+        left = []
+        if self._table is None:
+            first = merged([_ones(keys[:_SAMPLE])])
+            self._table = _Table(min(_room_for(len(first[0])), self._most_slots))
+            left.append(self._table.add(first))
+            keys = keys[_SAMPLE:]
+        left.append(self._table.count(keys))
+        while self._table.is_full:
+            drained = self._table.drained()
+            if len(self._table) < self._most_slots:
+                self._table = _Table(min(4 * len(self._table), self._most_slots))
+                left = [self._table.add(pairs) for pairs in (drained, *left)]
+            else:
+                self._runs.add(drained)
+        self._runs.add(merged(left))
+
+    @property
+    def _most_slots(self) -> int:
+        return _SLOTS_MOST if self._scratch is None else self._scratch.shared_by(_SLOTS_MOST)
+
+    def _settle(self) -> None:
+        if self._held:
+            self._count_held()
+        if self._table is not None:
+            self._runs.add(self._table.drained())
+            self._table = None
+
+
+class _Table:
+    """Slots for keys and their counts; a key that finds all of its slots taken by others is handed back."""
+
+    def __init__(self, size: int) -> None:
+        self._bits = size.bit_length() - 1
+        self._keys: Keys = np.zeros(size, dtype=np.uint64)
+        self._counts: Counts = np.zeros(size, dtype=np.int64)
+        self._filled = 0
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    @property
+    def is_full(self) -> bool:
+        return self._filled > _FULL * len(self._keys)
+
+    def count(self, keys: Keys) -> Run:
+        """Count each key once more; return those that found no slot, in no order, with a count of 1 for each."""
+        unknown = [keys[:0]]
+        for start in range(0, len(keys), _PIECE):
+            some = keys[start : start + _PIECE]
+            for multiplier in MULTIPLIERS:
+                slots = slots_of(some, multiplier, self._bits)
+                others = np.flatnonzero(self._keys.take(slots) != some)
+                np.add.at(self._counts, slots, 1)  # most are known by their first slot: the others are taken back
+                np.subtract.at(self._counts, slots.take(others), 1)
+                some = some.take(others)
+            unknown.append(some)
+        return self.add(_ones(np.concatenate(unknown)))
+
+    def add(self, pairs: Run) -> Run:
+        """Add to the counts of keys, in any order; return what found no slot.
+
+        Of keys that want the same slot the one with the greatest count gets it, for it will be asked for most often.
+        """
+        if not len(pairs[0]):
+            return pairs
+        order = pairs[1].argsort(kind="stable")
+        keys, counts = pairs[0][order], pairs[1][order]
+        for multiplier in MULTIPLIERS:
+            slots = slots_of(keys, multiplier, self._bits)
+            is_free = self._keys.take(slots) == 0
+            self._keys[slots[is_free]] = keys[is_free]  # the last one stays
+            is_known = self._keys.take(slots) == keys
+            np.add.at(self._counts, slots[is_known], counts[is_known])
+            keys, counts = keys[~is_known], counts[~is_known]
+        self._filled = int(np.count_nonzero(self._keys))
+        return keys, counts
+
+    def drained(self) -> Run:
+        """Return the keys, ascending, and their counts, and forget them."""
+        filled = np.flatnonzero(self._keys)
+        keys, counts = self._keys[filled], self._counts[filled]
+        self._keys[filled], self._counts[filled], self._filled = 0, 0, 0
+        order = keys.argsort()
+        return keys[order], counts[order]
+
+
+def _ones(keys: Keys) -> Run:
+    """Return keys, in any order and perhaps more than once, with a count of 1 for each."""
+    return keys, np.ones(len(keys), dtype=np.int64)
+
+
+def _room_for(n_keys: int) -> int:
+    """Return the slots for so many keys, and as many again."""
+    return max(_SLOTS_LEAST, 1 << (4 * n_keys).bit_length())

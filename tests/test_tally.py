@@ -1,0 +1,303 @@
+"""Tallies: whatever form counts are in, in memory or on disk, they are those of a plain Counter."""
+
+import functools
+import os
+import random
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kxcli.errors import OutputError
+from kxcli.tally import Tally, buckets, frames, index, keys, runs
+from kxcli.tally import words as of_words
+from kxcli.tally.buckets import Buckets, may_be_frequent
+from kxcli.tally.index import Index
+from kxcli.tally.keys import KeyTally
+from kxcli.tally.packing import pack, unpack
+from kxcli.tally.runs import Scratch, merged
+
+# Words and tallies
+
+characters = st.one_of(
+    st.sampled_from("ab的一在雨\x00\x01\x0b\r\t \ufeff\uffff𠮷😀\U0010ffff"),
+    st.characters(exclude_categories=["Cs"], exclude_characters="\n"),
+)
+words = st.text(characters, min_size=1, max_size=7)
+word_lists = st.lists(words, max_size=30)
+many_words = st.lists(st.lists(st.one_of(words, st.just("")), max_size=20), min_size=1, max_size=5)
+
+
+@pytest.fixture(params=["packed", "strings", "as-set"])
+def form(request, monkeypatch):
+    """How tallies hold counts: packed from the first word, never packed, or as it is, where short lines are not."""
+    if request.param == "packed":
+        monkeypatch.setattr(of_words, "_PACK_FROM", 0)
+        monkeypatch.setattr(of_words, "_COUNT_FROM", 3)
+        monkeypatch.setattr(keys, "_HELD", 7)
+    elif request.param == "strings":
+        monkeypatch.setattr(of_words, "_PACK_FROM", 1 << 60)
+    return request.param
+
+
+def as_units(text):
+    return np.frombuffer(text.encode("utf-16-le"), dtype=np.uint16)
+
+
+def tallied(lists, *, units=False):
+    made = Tally()
+    for some in lists:
+        text = "\n".join(some)
+        made.add_lines(as_units(text) if units else text)
+    return made
+
+
+def counted(lists):
+    return Counter(word for some in lists for word in some if word)
+
+
+@pytest.mark.parametrize("units", [False, True], ids=["text", "units"])
+@given(lists=many_words)
+def test_lines_are_counted_as_a_counter_counts_their_words(form, units, lists):
+    assert tallied(lists, units=units).counts() == counted(lists)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "\n",
+        "\n\n\n",
+        "\na",
+        "a\n",
+        "a\n\na",
+        "\x00",
+        "\x00\n\x00\x00",
+        "\x00" * 3,
+        "a\n" + "\x00" * 4,
+        "\x00" * 5,
+        "ab\x00",
+        "𠮷𠮷\n𠮷𠮷𠮷",
+    ],
+)
+def test_empty_lines_and_odd_ones_are_counted_right(form, text):
+    expected = Counter(filter(None, text.split("\n")))
+    assert Tally().counts() == Counter()
+    for lines in text, as_units(text):
+        made = Tally()
+        made.add_lines(lines)
+        assert made.counts() == expected
+
+
+@given(lists=many_words, more=word_lists)
+def test_words_added_one_by_one_and_in_lines_are_counted_together(form, lists, more):
+    made = tallied(lists)
+    made.add(filter(None, more))
+    made.add_lines("\n".join(more))
+    assert made.counts() == counted([*lists, more, more])
+
+
+@given(lists=many_words, more=many_words)
+def test_counts_may_be_asked_for_at_any_time(form, lists, more):
+    made = tallied(lists)
+    assert dict(made.counts()) == counted(lists)
+    for some in more:
+        made.add_lines("\n".join(some))
+        made.counts()
+    assert made.counts() == counted([*lists, *more])
+
+
+@given(a=many_words, b=many_words, c=many_words)
+def test_merging_tallies_is_associative_and_commutative(form, a, b, c):
+    expected = counted([*a, *b, *c])
+    assert tallied(a).merge(tallied(b)).merge(tallied(c)).counts() == expected
+    assert tallied(a).merge(tallied(b).merge(tallied(c))).counts() == expected
+    assert tallied(c).merge(tallied(b, units=True)).merge(tallied(a)).counts() == expected
+    assert Tally().merge(tallied(a)).merge(Tally()).counts() == counted(a)
+
+
+@given(a=many_words, b=many_words, more=word_lists)
+def test_a_tally_outlives_bytes(form, a, b, more):
+    made = tallied(a)
+    data = made.dump()
+    assert made.counts() == counted(a)
+    assert Tally.load(data).counts() == counted(a)
+    assert Tally.load(made.dump()).counts() == counted(a)  # after `counts`, too
+    again = Tally.load(tallied(a).dump()).merge(Tally.load(tallied(b).dump()))
+    again.add_lines("\n".join(more))
+    assert Tally.load(again.dump()).counts() == counted([*a, *b, more])
+
+
+def test_a_tally_of_given_counts_has_them():
+    assert Tally({"的": 3}).merge(Tally({"的": 1, "a": 2})).counts() == {"的": 4, "a": 2}
+
+
+@pytest.mark.full
+def test_a_long_text_of_many_words_is_counted_right_as_it_is_set():
+    draw = random.Random(5)
+    vocabulary = ["".join(draw.choices("的一是在不了有a1\x00𠮷", k=draw.randint(1, 7))) for _ in range(20_000)]
+    lists = [draw.choices(vocabulary, k=60_000) for _ in range(6)]
+    assert tallied(lists).counts() == counted(lists)
+    parts = [tallied([some], units=True) for some in lists]
+    assert functools.reduce(Tally.merge, parts).counts() == counted(lists)
+
+
+@given(given=st.lists(st.one_of(words, st.just("")), max_size=30))
+def test_short_words_outlive_packing_and_long_ones_are_handed_back(given):
+    packed, long = pack("\n".join(given))
+    is_long = [len(word.encode("utf-16-le")) > 8 or word == "\0" * 4 for word in given]
+    assert long == [word for word, so in zip(given, is_long, strict=True) if so]
+    assert unpack(packed) == [word for word, so in zip(given, is_long, strict=True) if not so] or not given
+    by_units, long_by_units = pack(as_units("\n".join(given)))
+    assert by_units.tolist() == packed.tolist() and long_by_units == long
+
+
+@given(st.sets(words, max_size=30))
+def test_different_words_have_different_keys(given):
+    short = [word for word in given if len(word.encode("utf-16-le")) <= 8]
+    packed, _ = pack("\n".join(short))
+    assert len(set(packed.tolist())) == max(1, len(short))
+
+
+# Keys
+
+key_values = st.one_of(st.integers(1, 5), st.integers(1, 200_000), st.integers(1, 2**64 - 1))
+key_lists = st.lists(st.lists(key_values, max_size=60), min_size=1, max_size=5)
+
+
+def as_keys(values):
+    return np.array(values, dtype=np.uint64)
+
+
+def as_dict(pairs):
+    found, counts = pairs
+    assert (found[1:] > found[:-1]).all() and (counts > 0).all()
+    return dict(zip(found.tolist(), counts.tolist(), strict=True))
+
+
+@pytest.fixture(params=["as-set", "tiny", "tiny-on-disk"])
+def scratch(request, monkeypatch, tmp_path):
+    """How much is held: as it is set; hardly anything; hardly anything, and what is more goes to disk."""
+    if request.param == "as-set":
+        return None
+    for name, size in [("_HELD", 9), ("_SAMPLE", 4), ("_PIECE", 3), ("_SLOTS_LEAST", 4), ("_SLOTS_MOST", 16)]:
+        monkeypatch.setattr(keys, name, size)
+    for name, size in [("_MERGE_FROM", 5), ("_HAND_OVER", 6), ("_SAMPLE", 2)]:
+        monkeypatch.setattr(runs, name, size)
+    if request.param == "tiny":
+        return None
+    monkeypatch.setattr(Scratch, "shared_by", lambda self, most: most)
+    return Scratch(str(tmp_path), 64 * 7)
+
+
+def key_tally(lists, scratch):
+    made = KeyTally(scratch)
+    for some in lists:
+        made.add(as_keys(some))
+    return made
+
+
+def all_of(made):
+    return as_dict(merged(list(made.items())))
+
+
+@given(lists=key_lists)
+def test_keys_are_counted_as_a_counter_counts_them(scratch, lists):
+    assert all_of(key_tally(lists, scratch)) == Counter(key for some in lists for key in some)
+
+
+@given(a=key_lists, b=key_lists, c=key_lists)
+def test_tallies_of_keys_may_be_merged_in_any_order_and_travel_as_bytes(scratch, a, b, c):
+    expected = Counter(key for some in [*a, *b, *c] for key in some)
+    one, two, three = (key_tally(lists, scratch) for lists in (a, b, c))
+    assert all_of(one.merge(two).merge(three)) == expected
+    one, two, three = (KeyTally.load(key_tally(lists, scratch).dump(), scratch) for lists in (a, b, c))
+    assert all_of(three.merge(two.merge(one))) == expected
+
+
+@given(lists=key_lists, least=st.integers(1, 4))
+def test_frequent_keys_are_those_with_such_counts(scratch, lists, least):
+    expected = Counter(key for some in lists for key in some)
+    got = as_dict(key_tally(lists, scratch).frequent(least))
+    assert got == {key: count for key, count in expected.items() if count >= least}
+
+
+def test_parts_come_in_the_order_of_their_keys_and_leave_no_file(monkeypatch, tmp_path):
+    monkeypatch.setattr(keys, "_HELD", 50_000)
+    draw = np.random.default_rng(7)
+    made = KeyTally(Scratch(str(tmp_path), 1 << 16))
+    counted_slowly = Counter()
+    for _ in range(30):
+        some = draw.zipf(1.2, 30_000).astype(np.uint64)
+        some = some[some != 0]
+        counted_slowly.update(some.tolist())
+        made.add(some)
+    assert os.listdir(tmp_path)
+    parts = list(made.items())
+    assert len(parts) > 5
+    assert as_dict([np.concatenate(column) for column in zip(*parts, strict=True)]) == counted_slowly
+    assert max(len(part) for part, _ in parts) < 4 * Scratch("", 1 << 16).pairs
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path):
+    made = KeyTally(Scratch(str(tmp_path / "gone"), 1))
+    with pytest.raises(OutputError, match="TMPDIR"):
+        for start in range(1, 10_000_000, 1_000_000):
+            made.add(np.arange(start, start + 1_000_000, dtype=np.uint64))
+
+
+@given(lists=key_lists)
+def test_merged_keys_are_ascending_and_hold_the_sums(lists):
+    some = merged([(as_keys(keys_), np.ones(len(keys_), dtype=np.int64)) for keys_ in lists])
+    assert as_dict(some) == Counter(key for keys_ in lists for key in keys_)
+
+
+@given(known=st.lists(key_values, unique=True, max_size=60), asked=st.lists(key_values, max_size=60))
+def test_an_index_gives_each_key_its_number(monkeypatch, known, asked):
+    for fewest, room in (8, 8), (1, 1):  # the second so narrow that keys are crowded out of all tables
+        monkeypatch.setattr(index, "_FEWEST_BITS", fewest)
+        monkeypatch.setattr(index, "_ROOM", room)
+        monkeypatch.setattr(index, "_PIECE", 7)
+        numbers = {key: number for number, key in enumerate(known, 1)}
+        found = Index(as_keys(known)).find(as_keys([*asked, *known]))
+        assert found.tolist() == [numbers.get(key, 0) for key in [*asked, *known]]
+
+
+def test_a_crowded_index_still_finds_all(monkeypatch):
+    monkeypatch.setattr(index, "_ROOM", 1)
+    draw = np.random.default_rng(3)
+    known = np.unique(draw.integers(1, 1 << 40, 50_000, dtype=np.uint64))
+    draw.shuffle(known)
+    assert Index(known).find(known).tolist() == list(range(1, len(known) + 1))
+    assert not Index(known).find(known + np.uint64(1 << 41)).any()
+
+
+@given(lists=key_lists, bits=st.integers(1, 8), least=st.one_of(st.integers(1, 4), st.just(300)))
+def test_no_frequent_key_is_in_a_rare_bucket(monkeypatch, lists, bits, least):
+    monkeypatch.setattr(buckets, "_HELD", 13)
+    parts = []
+    for some in lists:
+        part = Buckets(bits, least)
+        part.add(as_keys(some))
+        parts.append(part)
+    parts[0] = Buckets.load(parts[0].dump(), bits, least)
+    frequent = functools.reduce(Buckets.merge, parts).frequent()
+    assert frequent.shape == (1 << bits,)
+    for key, count in Counter(key for some in lists for key in some).items():
+        if count >= least:
+            assert may_be_frequent(as_keys([key]), frequent).all()
+
+
+def test_buckets_leave_nearly_all_rare_keys_out():
+    made = Buckets(16, 3)
+    made.add(np.arange(1, 2001, dtype=np.uint64))
+    made.add(as_keys([5, 5]))
+    assert np.flatnonzero(may_be_frequent(np.arange(1, 2001, dtype=np.uint64), made.frequent())).tolist() == [4]
+
+
+@given(st.lists(st.binary(max_size=9), max_size=6))
+def test_frames_come_apart_as_they_were_joined(parts):
+    assert frames.parted(frames.joined(parts)) == parts
