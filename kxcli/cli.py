@@ -21,6 +21,7 @@ from kxcli.tuning import settle_in
 COMMANDS = {
     # name: (module, line in the overview)
     "wordcount": ("kxcli.commands.wordcount", "Count the words of a corpus, exactly as jieba segments it."),
+    "newwords": ("kxcli.commands.newwords", "Find the words of a corpus that no dictionary has."),
 }
 
 

@@ -8,6 +8,7 @@
 from collections import Counter
 from collections.abc import Iterable
 
+from kxcli.mining.newwords.discovery import Discovery, Word
 from kxcli.mining.ranking import Ranking, Row, ranked
 from kxcli.mining.segment import Segmentation, prepare
 from kxcli.mining.segment.dictionary import Dictionary
@@ -17,12 +18,15 @@ __all__ = [
     "Counting",
     "Counts",
     "Dictionary",
+    "Discovery",
     "Ranking",
     "Row",
     "Segmentation",
     "Text",
+    "Word",
     "WordCount",
     "count_words",
+    "find_words",
     "ranked",
 ]
 
@@ -42,3 +46,15 @@ def count_words(texts: Iterable[str], counting: Counting | None = None) -> Count
     for counts in job.finish(job.map(map(Text, texts))):
         words.update(counts.words)
     return words
+
+
+def find_words(texts: Iterable[str], discovery: Discovery | None = None) -> list[Word]:
+    """Return the lexicon of some texts, known words and single characters too, the most frequent first.
+
+    discovery: what is looked for.  Texts are kept in memory, at 2 bytes a character, and read once.
+    """
+    if isinstance(texts, str):
+        raise TypeError("find_words wants a list of texts, not one text")
+    from kxcli.mining.newwords.lexicon import of_texts
+
+    return of_texts(texts, discovery or Discovery())

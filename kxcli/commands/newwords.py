@@ -1,0 +1,177 @@
+"""`kxcli newwords`: options -> what is looked for -> rows."""
+
+import math
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kxcli.commands import options
+from kxcli.errors import UsageError
+from kxcli.report import Report
+
+if TYPE_CHECKING:
+    from kxcli.mining import Discovery, Word
+
+_COLUMNS = ("word", "count", "pmi", "left_entropy", "right_entropy")
+
+
+class Thresholds(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic in newer versions alone
+    """Numbers, parted by commas."""
+
+    name = "thresholds"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
+        """Return the numbers."""
+        try:
+            numbers = tuple(map(float, str(value).split(",")))
+        except ValueError:
+            self.fail(f"{value!r} is no list of numbers; write 2,4,6.", param, ctx)
+        if any(map(math.isnan, numbers)):
+            self.fail(f"{value!r} has a value that is no number.", param, ctx)
+        return numbers
+
+
+@click.command("newwords", short_help="Find the words of a corpus that no dictionary has.")
+@options.input_options
+@click.option("--all", "is_all", is_flag=True, help="The whole lexicon: known words and single characters, too.")
+@click.option(
+    "--known",
+    metavar="FILE",
+    multiple=True,
+    help="What is not new: the first word of each line, instead of jieba's dictionary.  May be repeated.",
+)
+@click.option("--order", metavar="N", type=click.IntRange(2, 6), default=4, show_default=True, help="Longest n-grams.")
+@click.option(
+    "--min-count",
+    metavar="K",
+    type=click.IntRange(min=1),
+    default=32,
+    show_default=True,
+    help="Only words, and n-grams in them, seen so often.",
+)
+@click.option(
+    "--min-pmi",
+    metavar="X[,X]...",
+    type=Thresholds(),
+    help="Least cohesion of n-grams in nats, for each length from 2; a short list goes on by its last step.  "
+    "[default: 2,4,6,8,10, cut to the order]",
+)
+@click.option(
+    "--min-entropy",
+    metavar="X",
+    type=click.FloatRange(min=0),
+    default=0.0,
+    help="Least entropy, in nats, of the characters on either side of a word.",
+)
+@click.option("--top", metavar="K", type=click.IntRange(min=0), help="Only the first K words.")
+@click.option(
+    "--sort",
+    type=click.Choice(["count", "pmi", "entropy", "score"]),
+    default="count",
+    show_default=True,
+    help="By which value, equal ones by code point; entropy is the lesser side's, score is pmi + entropy.",
+)
+@options.output_options("tsv", "csv", "jsonl", "userdict")
+@options.memory_option
+@options.run_options
+@click.pass_context
+def command(ctx: click.Context, /, **given: Any) -> None:
+    """Find words in raw text, without a dictionary.
+
+    Each line of an INPUT is a document; no INPUT is stdin.  Rows are word, count, pmi (how firmly its characters hold
+    together), left and right entropy (how freely other characters stand beside it), the most frequent word first.
+    Letters, digits and Han characters are text; everything else parts it.
+
+    \b
+    kxcli newwords corpus.txt | head
+    kxcli newwords -f userdict corpus.txt > words.txt
+    kxcli wordcount --userdict words.txt corpus.txt
+    kxcli newwords --all --min-count 5 --min-entropy 1 --sort score -r corpus --glob '*.txt'
+    """  # noqa: D301 -- click's mark for text that is not to be wrapped
+    source: options.Input = options.taken(options.Input, given)
+    sink: options.Output = options.taken(options.Output, given)
+    run: options.Run = options.taken(options.Run, given)
+    options.show_help_at_terminal(ctx, source)
+    options.check(source, sink)
+    if given["is_all"] and given["known"]:
+        raise UsageError("--known does nothing with --all, which prints known words, too.")
+    report = Report(quiet=run.quiet, verbose=run.verbose)
+
+    from kxcli.mining import Discovery
+    from kxcli.mining.newwords.choosing import Choice, chosen
+    from kxcli.output import rows
+    from kxcli.output import sink as output
+
+    output.check(sink.output)
+    try:
+        discovery = Discovery("pmi", given["order"], given["min_count"], given["min_pmi"])
+    except ValueError as error:
+        raise UsageError(f"--min-pmi: {error}.") from None
+    choice = Choice(
+        None if given["is_all"] else _known(given["known"]), given["min_entropy"], given["sort"], given["top"]
+    )
+    words = chosen(_lexicon(discovery, source, run, report, given["memory"]), choice)
+    if sink.format == "userdict":
+        words = _findable(words, report)
+    if not words:
+        report.note("no word was found: --min-count, --min-pmi and --min-entropy may ask for too much of this text")
+    elif choice.top is not None and len(words) < choice.top:
+        report.note(f"only {len(words)} of --top {choice.top} words were found")
+    header = sink.format == "csv" if sink.header is None else sink.header
+    columns = _COLUMNS[:2] if sink.format == "userdict" else _COLUMNS
+    cells = _numbers(words) if sink.format == "jsonl" else _texts(words, len(columns))
+    output.write(rows.encoded(cells, columns, sink.format, header=header), sink.output)
+    report.close()
+
+
+def _lexicon(
+    discovery: "Discovery", source: options.Input, run: options.Run, report: Report, memory: int
+) -> "list[Word]":
+    """Return the lexicon of the inputs."""
+    from kxcli.commands import running
+    from kxcli.mining.newwords.alphabet import records
+    from kxcli.mining.newwords.discovery import AFTER_BORDER
+    from kxcli.mining.newwords.lexicon import lexicon
+
+    with running.opened(
+        source,
+        run,
+        report,
+        what=running.wanted(source, by=None, unit="lines", cut=AFTER_BORDER),
+        kind=running.record_format(source, by=None),
+        preload=["kxcli.mining.newwords.lexicon", "kxcli.corpus.spool"],
+        convert=records,
+    ) as corpus:
+        return lexicon(discovery, corpus.run, corpus.scratch(memory))
+
+
+def _known(paths: Iterable[str]) -> frozenset[str]:
+    """Return the words that are not new."""
+    if not paths:
+        from kxcli.mining.segment.reference import dictionary_words
+
+        return dictionary_words()
+    return frozenset(
+        fields[0] for path in paths for line in options.text_of(path).split("\n") if (fields := line.split())
+    )
+
+
+def _findable(words: "list[Word]", report: Report) -> "list[Word]":
+    """Return the words that jieba can find in a text if they are in its dictionary."""
+    from kxcli.mining.segment.blocks import is_in_block
+
+    left = [word.word for word in words if not is_in_block(word.word)]
+    if left:
+        report.lost("words left out that no user dictionary can make jieba find", len(left), left)
+    return [word for word in words if is_in_block(word.word)]
+
+
+def _texts(words: "Iterable[Word]", n_columns: int) -> Iterator[tuple[str | int, ...]]:
+    for word, count, pmi, left, right in words:
+        yield (word, count, "" if pmi is None else f"{pmi:.4f}", f"{left:.4f}", f"{right:.4f}")[:n_columns]
+
+
+def _numbers(words: "Iterable[Word]") -> Iterator[tuple[str | int | float | None, ...]]:
+    for word, count, pmi, left, right in words:
+        yield word, count, None if pmi is None else round(pmi, 4), round(left, 4), round(right, 4)

@@ -1,0 +1,111 @@
+"""The characters of a corpus: counted, then numbered, so that everything after is arithmetic on small integers."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Codes = npt.NDArray[np.uint16] | npt.NDArray[np.uint32]  # code points of running text, the records of every job here
+Ids = npt.NDArray[np.uint32]
+Counts = npt.NDArray[np.int64]
+
+BITS = 21  # of a character's number: as many as a code point has
+
+
+_RECORD = 1 << 16  # characters from which arrays are fast, and still fit a core's cache
+
+
+def records(texts: Iterable[str]) -> Iterator[Codes]:
+    """Yield texts as arrays of code points, of 2 bytes where that is enough; short texts together, an LF after each."""
+    held, size = list[str](), 0
+    for text in texts:
+        held += (text, "\n")
+        size += len(text) + 1
+        if size >= _RECORD:
+            yield _codes("".join(held))
+            held, size = [], 0
+    if held:
+        yield _codes("".join(held))
+
+
+def _codes(text: str) -> Codes:
+    units = np.frombuffer(text.encode("utf-16-le", "surrogatepass"), dtype="<u2")
+    if len(units) == len(text):
+        return units
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+
+
+class Characters:
+    """The job that counts characters; a partial is the count of every code point up to the last one seen."""
+
+    def setup(self, shared: Any) -> None:
+        """Nothing to make ready."""
+
+    def map(self, records: Iterable[Codes]) -> Counts:
+        """Count the characters of some records."""
+        counts = np.zeros(1, dtype=np.int64)
+        for codes in records:
+            counts = self.merge(counts, np.bincount(codes))
+        return counts
+
+    def merge(self, left: Counts, right: Counts) -> Counts:
+        """Add up, into the longer one."""
+        if len(left) < len(right):
+            left, right = right, left
+        left[: len(right)] += right
+        return left
+
+    def finish(self, partial: Counts) -> Counts:
+        """Return the counts."""
+        return partial
+
+    def dump(self, partial: Counts) -> bytes:
+        """Return the counts as bytes."""
+        return partial.astype("<i8").tobytes()
+
+    def load(self, data: bytes) -> Counts:
+        """Return the counts that were dumped."""
+        return np.frombuffer(data, dtype="<i8").astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Alphabet:
+    """Numbers for the kept characters (`str.isalnum`), from 1, the most frequent first; 0 is a border.
+
+    ids: by code point, shape (last code point + 1,).  codes, counts: by number, shape (n + 1,), 0 for the border.
+    total: characters kept in the corpus.  n_frequent: characters seen `min_count` times; they have the first numbers.
+    """
+
+    ids: Ids
+    codes: npt.NDArray[np.uint32]
+    counts: Counts
+    total: int
+    n_frequent: int
+
+    @classmethod
+    def of(cls, counts: Counts, min_count: int) -> "Alphabet":
+        """Return the alphabet of a corpus, given the count of every code point."""
+        seen = np.flatnonzero(counts)
+        kept = seen[[chr(code).isalnum() for code in seen.tolist()]] if len(seen) else seen
+        kept = kept[np.argsort(-counts[kept], kind="stable")]
+        ids = np.zeros(len(counts), dtype=np.uint32)
+        ids[kept] = np.arange(1, len(kept) + 1)
+        codes = np.concatenate(([0], kept)).astype(np.uint32)
+        of_kept = np.concatenate(([0], counts[kept]))
+        return cls(ids, codes, of_kept, int(of_kept.sum()), int(np.count_nonzero(of_kept >= min_count)))
+
+    def numbered(self, codes: Codes, margin: int) -> Ids:
+        """Return the numbers of running characters, with a border before them and `margin` borders after them."""
+        ids = np.zeros(1 + len(codes) + margin, dtype=np.uint32)
+        self.ids.take(codes, out=ids[1 : 1 + len(codes)], mode="clip")
+        return ids
+
+    def frequent(self, ids: Ids) -> Ids:
+        """Return running characters with borders in place of the rare ones."""
+        return np.where(ids <= self.n_frequent, ids, np.uint32(0))
+
+    def text(self, ids: Ids) -> str:
+        """Return characters by their numbers, a border as U+0000."""
+        return self.codes.take(ids).tobytes().decode("utf-32-le")

@@ -1,0 +1,193 @@
+"""Frequent n-grams, counted order by order.
+
+An n-gram is the number of its first n-1 characters and its last character, packed into one 64-bit key, so keys stay
+short for any order and any alphabet.  An n-gram is frequent only if both its (n-1)-grams are (Agrawal and Srikant
+1994) and if its bucket is (Park, Chen and Yu 1995), so nearly all rare ones are never counted, and none is missed.
+
+Cost: a pass over the corpus for each order, linear in the text; memory grows with the frequent n-grams.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from kxcli.mining.newwords.alphabet import BITS, Alphabet, Codes, Counts, Ids
+from kxcli.mining.newwords.spelling import Spellings
+from kxcli.tally.buckets import Buckets, may_be_frequent
+from kxcli.tally.frames import joined, parted
+from kxcli.tally.index import Index
+from kxcli.tally.keys import KeyTally
+from kxcli.tally.runs import Keys, Scratch
+
+SHIFT = np.uint64(BITS)
+LAST = np.uint64((1 << BITS) - 1)
+_MIX = np.uint64(0xD6E8_FEB8_6659_FD93)  # an odd multiplier that spreads low bits upwards
+
+
+def pair(first: npt.NDArray[Any], last: npt.NDArray[Any]) -> Keys:
+    """Return a key for each pair of a number below 2^43 and a character."""
+    keys = first.astype(np.uint64)
+    keys <<= SHIFT
+    keys |= last
+    return keys
+
+
+@dataclass(frozen=True)
+class Level:
+    """The frequent n-grams of one order, numbered from 1, the most frequent first; all arrays have shape (n + 1,).
+
+    index: number by key, the key being `pair` of the number of the first n-1 characters and the last character.
+    suffixes: the number of the last n-1 characters, at the level below.
+    """
+
+    index: Index
+    counts: Counts
+    suffixes: Ids
+
+    @classmethod
+    def of(cls, keys: Keys, counts: Counts, below: "Level | None") -> "Level":
+        """Return the level of the n-grams with these keys; `below`: that of n-1, None for single characters."""
+        order = np.argsort(-counts, kind="stable")
+        index = Index(keys[order])
+        last = index.keys & LAST
+        if below is None:
+            suffixes = last.astype(np.uint32)
+        else:
+            suffixes = below.index.find(pair(below.suffixes.take(index.keys >> SHIFT), last))
+        return cls(index, np.concatenate((np.zeros(1, dtype=np.int64), counts[order])), suffixes)
+
+    @property
+    def prefixes(self) -> Ids:
+        """The number of the first n-1 characters, at the level below."""
+        return (self.index.keys >> SHIFT).astype(np.uint32)
+
+    @property
+    def last(self) -> Ids:
+        """The last character."""
+        return (self.index.keys & LAST).astype(np.uint32)
+
+
+def spelt(levels: "Sequence[Level]", grams: npt.NDArray[Any]) -> Spellings:
+    """Return how n-grams of the last of some levels are spelt, by their numbers."""
+    columns = []
+    for level in reversed(levels):
+        columns.append(level.last.take(grams))
+        grams = level.prefixes.take(grams)
+    columns.append(grams)
+    characters = np.stack(columns[::-1], axis=1).astype(np.uint32)
+    return Spellings(characters.ravel(), np.full(len(characters), len(columns), dtype=np.int64))
+
+
+@dataclass(frozen=True)
+class Known:
+    """What counting an order builds on: the alphabet, the levels from 2 on, and which buckets may hold the frequent.
+
+    may_be: None for pairs, all of which are counted.  bits: of the buckets for the next order; 0: there is none.
+    """
+
+    alphabet: Alphabet
+    levels: Sequence[Level]
+    may_be: npt.NDArray[np.bool_] | None
+    bits: int
+    min_count: int
+    scratch: Scratch | None
+
+
+class Found(NamedTuple):
+    """What counting an order gives: its n-grams, and the buckets of the next order's."""
+
+    grams: KeyTally
+    buckets: Buckets
+
+
+class CountGrams:
+    """The job that counts the n-grams of the order after the known levels.
+
+    Of pairs it counts all, with rare characters and borders, too: they are neighbours.  Of longer ones it counts
+    those that may be frequent.
+    """
+
+    def setup(self, shared: Known) -> None:
+        """Take what is known."""
+        self._known = shared
+
+    def map(self, records: Iterable[Codes]) -> Found:
+        """Count the n-grams of some records."""
+        found = self._none()
+        for codes in records:
+            ids = self._known.alphabet.numbered(codes, len(self._known.levels) + 3)
+            self._count(ids, found)
+        return found
+
+    def merge(self, left: Found, right: Found) -> Found:
+        """Add up, into `left`."""
+        left.grams.merge(right.grams)
+        left.buckets.merge(right.buckets)
+        return left
+
+    def finish(self, partial: Found) -> Found:
+        """Return the counts."""
+        return partial
+
+    def dump(self, partial: Found) -> bytes:
+        """Return the counts as bytes."""
+        return joined((partial.grams.dump(), partial.buckets.dump()))
+
+    def load(self, data: bytes) -> Found:
+        """Return the counts that were dumped."""
+        grams, buckets = parted(data)
+        known = self._known
+        return Found(KeyTally.load(grams, known.scratch), Buckets.load(buckets, known.bits, known.min_count))
+
+    def _none(self) -> Found:
+        known = self._known
+        return Found(KeyTally(known.scratch), Buckets(known.bits, known.min_count))
+
+    def _count(self, ids: Ids, found: Found) -> None:
+        known = self._known
+        characters = known.alphabet.frequent(ids)
+        if known.may_be is None:
+            keys = pair(ids[:-1], ids[1:])
+            found.grams.add(keys[keys != 0])
+            starts = np.flatnonzero((characters[:-1] != 0) & (characters[1:] != 0))
+            shorter = characters
+        else:
+            shorter, before = characters, characters
+            for n, level in enumerate(known.levels, 2):
+                shorter, before = _longer(shorter, characters, n, level), shorter
+            n = len(known.levels) + 2
+            starts = _both_frequent(shorter)
+            starts = starts[may_be_frequent(_bucket_keys(before, characters, n, starts), known.may_be)]
+            found.grams.add(pair(shorter.take(starts), characters.take(starts + (n - 1))))
+        if known.bits:
+            n = len(known.levels) + 3
+            starts = starts[np.flatnonzero(starts[1:] == starts[:-1] + 1)]
+            found.buckets.add(_bucket_keys(shorter, characters, n, starts))
+
+
+def _both_frequent(shorter: Ids) -> npt.NDArray[np.intp]:
+    """Return where an n-gram starts whose two (n-1)-grams are frequent, given the numbers of these."""
+    return np.flatnonzero((shorter[:-1] != 0) & (shorter[1:] != 0))
+
+
+def _longer(shorter: Ids, characters: Ids, n: int, level: Level) -> Ids:
+    """Return the number of the n-gram that starts at each place, 0 where it is rare, given those of n-1."""
+    longer = np.zeros_like(shorter)
+    if n == 2:  # nearly every place has a frequent character: choosing them would cost more than it spares
+        longer[:-1] = level.index.find(pair(shorter[:-1], shorter[1:]))
+    else:
+        starts = _both_frequent(shorter)
+        longer[starts] = level.index.find(pair(shorter.take(starts), characters.take(starts + (n - 1))))
+    return longer
+
+
+def _bucket_keys(before: Ids, characters: Ids, n: int, starts: npt.NDArray[np.intp]) -> Keys:
+    """Return what tells the bucket of n-grams, by the numbers of their first n-2 characters: those two passes know."""
+    keys = pair(before.take(starts), characters.take(starts + (n - 2)))
+    keys *= _MIX
+    keys ^= keys >> np.uint64(32)
+    keys += characters.take(starts + (n - 1))
+    return keys

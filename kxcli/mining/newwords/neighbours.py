@@ -1,0 +1,102 @@
+"""Which characters stand beside words, and how freely: branching entropies."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from kxcli.mining.newwords.alphabet import Alphabet, Codes
+from kxcli.mining.newwords.grams import LAST, SHIFT, pair
+from kxcli.mining.newwords.trie import Trie
+from kxcli.tally.frames import joined, parted
+from kxcli.tally.keys import KeyTally
+from kxcli.tally.runs import Counts, Run, Scratch
+
+Values = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Words:
+    """The words whose neighbours are counted."""
+
+    alphabet: Alphabet
+    trie: Trie
+    scratch: Scratch | None
+
+
+class Neighbours(NamedTuple):
+    """Counts of pairs of a word's number and the character before it, and after it; 0 is a block's edge."""
+
+    left: KeyTally
+    right: KeyTally
+
+
+class CountNeighbours:
+    """The job that counts the neighbours of words at all their occurrences in blocks, overlapping ones too."""
+
+    def setup(self, shared: Words) -> None:
+        """Take the words."""
+        self._words = shared
+
+    def map(self, records: Iterable[Codes]) -> Neighbours:
+        """Count the neighbours in some records."""
+        words = self._words
+        found = Neighbours(KeyTally(words.scratch), KeyTally(words.scratch))
+        for codes in records:
+            ids = words.alphabet.numbered(codes, 1)
+            for length, starts, numbers in words.trie.occurrences(ids):
+                found.left.add(pair(numbers, ids.take(starts - 1)))
+                found.right.add(pair(numbers, ids.take(starts + length)))
+        return found
+
+    def merge(self, left: Neighbours, right: Neighbours) -> Neighbours:
+        """Add up, into `left`."""
+        left.left.merge(right.left)
+        left.right.merge(right.right)
+        return left
+
+    def finish(self, partial: Neighbours) -> Neighbours:
+        """Return the counts."""
+        return partial
+
+    def dump(self, partial: Neighbours) -> bytes:
+        """Return the counts as bytes."""
+        return joined((partial.left.dump(), partial.right.dump()))
+
+    def load(self, data: bytes) -> Neighbours:
+        """Return the counts that were dumped."""
+        left, right = parted(data)
+        scratch = self._words.scratch
+        return Neighbours(KeyTally.load(left, scratch), KeyTally.load(right, scratch))
+
+
+class Entropies:
+    """Branching entropies of words, in nats: each word's neighbours are added in the order of their keys.
+
+    An occurrence at a block's edge counts as a neighbour of its own, seen once.  The entropy of counts c that sum to n
+    is log n - sum(c log c) / n, so a neighbour seen once adds to n alone.
+    """
+
+    def __init__(self, n_words: int) -> None:
+        self._n = np.zeros(n_words + 1, dtype=np.int64)
+        self._sum: Values = np.zeros(n_words + 1)
+
+    def add(self, words: npt.NDArray[np.int64], neighbours: npt.NDArray[np.int64], counts: Counts) -> None:
+        """Add the counts of some distinct pairs of a word and a neighbour, 0 being an edge."""
+        np.add.at(self._n, words, counts)
+        np.add.at(self._sum, words, np.where(neighbours != 0, counts * np.log(counts), 0.0))
+
+    def values(self) -> Values:
+        """Return the entropies by number, shape (n + 1,); 0 for words without occurrence."""
+        n = np.maximum(self._n, 1)
+        return np.maximum(np.log(n) - self._sum / n, 0.0)
+
+
+def entropies(pairs: Iterable[Run], n_words: int) -> Values:
+    """Return the entropies of words by number, given the counts of their neighbours."""
+    found = Entropies(n_words)
+    for keys, counts in pairs:
+        found.add((keys >> SHIFT).astype(np.int64), (keys & LAST).astype(np.int64), counts)
+    return found.values()

@@ -1,0 +1,69 @@
+"""Many words at once, as runs of numbered characters."""
+
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from kxcli.mining.newwords.alphabet import Alphabet, Ids
+
+_LF = np.uint32(10)
+
+
+class Spellings(NamedTuple):
+    """Words: the characters of all, one word after the other, and the length of each, shape (n,)."""
+
+    characters: Ids
+    lengths: npt.NDArray[np.int64]
+
+    @classmethod
+    def none(cls) -> "Spellings":
+        """Return no words."""
+        return cls(np.empty(0, dtype=np.uint32), np.empty(0, dtype=np.int64))
+
+    @classmethod
+    def within(cls, ids: Ids, starts: npt.NDArray[Any], lengths: npt.NDArray[Any]) -> "Spellings":
+        """Return the pieces of running characters that start at some places."""
+        return cls(ids.take(np.arange(int(lengths.sum())) + np.repeat(starts - _before(lengths), lengths)), lengths)
+
+    @classmethod
+    def of(cls, words: Iterable[str], alphabet: Alphabet) -> "Spellings":
+        """Return words of the alphabet's characters."""
+        listed = list(words)
+        codes = np.frombuffer("".join(listed).encode("utf-32-le"), dtype="<u4")
+        return cls(alphabet.ids.take(codes), np.fromiter(map(len, listed), dtype=np.int64, count=len(listed)))
+
+    @classmethod
+    def joined(cls, parts: "Iterable[Spellings]") -> "Spellings":
+        """Return the words of all parts."""
+        listed = list(parts)
+        return cls(np.concatenate([part.characters for part in listed]), np.concatenate([p.lengths for p in listed]))
+
+    @property
+    def starts(self) -> npt.NDArray[np.int64]:
+        """Where each word begins in `characters`."""
+        return _before(self.lengths)
+
+    def chosen(self, numbers: npt.NDArray[Any]) -> "Spellings":
+        """Return some of the words, by their places from 0."""
+        return Spellings.within(self.characters, self.starts[numbers], self.lengths[numbers])
+
+    def bordered(self) -> tuple[Ids, npt.NDArray[np.int64]]:
+        """Return the words as running characters with a border before and after each, and where each begins."""
+        starts = self.starts + np.arange(1, len(self.lengths) + 1)
+        ids = np.zeros(len(self.characters) + len(self.lengths) + 1, dtype=np.uint32)
+        ids[np.arange(len(self.characters)) + np.repeat(starts - self.starts, self.lengths)] = self.characters
+        return ids, starts
+
+    def texts(self, alphabet: Alphabet) -> list[str]:
+        """Return the words as strings."""
+        if not len(self.lengths):
+            return []
+        ids, _ = self.bordered()
+        codes = np.where(ids != 0, alphabet.codes.take(ids), _LF)
+        return codes[1:-1].tobytes().decode("utf-32-le").split("\n")
+
+
+def _before(lengths: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+    return np.asarray(np.cumsum(lengths) - lengths, dtype=np.int64)

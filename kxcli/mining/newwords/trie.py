@@ -1,0 +1,71 @@
+"""Words as a trie over characters, and all their occurrences in running text."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from kxcli.mining.newwords.alphabet import Ids
+from kxcli.mining.newwords.grams import pair
+from kxcli.mining.newwords.spelling import Spellings
+from kxcli.tally.index import Index
+
+
+class Occurrences(NamedTuple):
+    """The occurrences of the words of one length: where they start, ascending, and the words' numbers."""
+
+    length: int
+    starts: npt.NDArray[np.intp]
+    words: Ids
+
+
+class Trie:
+    """Distinct words of two or more characters, numbered from 1 in the order in which they are given.
+
+    weights: how often each is about to be met, shape (n,); it changes speed alone.
+    Built depth by depth, as it is walked; nodes are numbered within their depth, from 2 characters on.
+    """
+
+    def __init__(self, words: Spellings, weights: npt.NDArray[np.int64]) -> None:
+        self._nodes: list[Index] = []  # key: `pair` of the node above, or the first character, and the character
+        self._words: list[Ids] = []  # the word that ends at each node, 0 where none does
+        characters, lengths = words
+        firsts = words.starts
+        alive = np.arange(len(lengths))
+        above = characters[firsts]
+        depth = 1
+        while len(alive):
+            keys, inverse = np.unique(pair(above, characters[firsts[alive] + depth]), return_inverse=True)
+            order = np.argsort(-np.bincount(inverse, weights[alive]), kind="stable")
+            number = np.empty(len(keys), dtype=np.uint32)
+            number[order] = np.arange(1, len(keys) + 1)
+            nodes = number[inverse]
+            depth += 1
+            ending = np.zeros(len(keys) + 1, dtype=np.uint32)
+            is_end = lengths[alive] == depth
+            ending[nodes[is_end]] = alive[is_end] + 1
+            self._nodes.append(Index(keys[order]))
+            self._words.append(ending)
+            alive, above = alive[~is_end], nodes[~is_end]
+
+    def occurrences(self, ids: Ids) -> Iterator[Occurrences]:
+        """Yield all occurrences in running characters, overlapping ones too, the short words first.
+
+        `ids` ends in a border.
+        """
+        for length, (index, words) in enumerate(zip(self._nodes, self._words, strict=True), 2):
+            if length == 2:
+                nodes = index.find(pair(ids[:-1], ids[1:]))
+                starts = np.flatnonzero(nodes)
+                nodes = nodes.take(starts)
+            else:  # a start that got so far has a border or a character after it
+                nodes = index.find(pair(nodes, ids.take(starts + (length - 1))))
+                alive = np.flatnonzero(nodes)
+                starts, nodes = starts.take(alive), nodes.take(alive)
+            ending = words.take(nodes)
+            at = np.flatnonzero(ending)
+            if len(at):
+                yield Occurrences(length, starts.take(at), ending.take(at))
+            if not len(starts):
+                return
