@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kxcli.errors import OutputError
-from kxcli.tally import Tally, buckets, frames, index, keys, runs
+from kxcli.tally import Tally, dense, frames, index, keys, runs
 from kxcli.tally import words as of_words
 from kxcli.tally.buckets import Buckets, may_be_frequent
+from kxcli.tally.dense import DenseTally
 from kxcli.tally.index import Index
 from kxcli.tally.keys import KeyTally
 from kxcli.tally.packing import pack, unpack
@@ -200,7 +201,7 @@ def key_tally(lists, scratch):
 
 
 def all_of(made):
-    return as_dict(merged(list(made.items())))
+    return as_dict(merged(list(made.parts())))
 
 
 @given(lists=key_lists)
@@ -235,7 +236,7 @@ def test_parts_come_in_the_order_of_their_keys_and_leave_no_file(monkeypatch, tm
         counted_slowly.update(some.tolist())
         made.add(some)
     assert os.listdir(tmp_path)
-    parts = list(made.items())
+    parts = list(made.parts())
     assert len(parts) > 5
     assert as_dict([np.concatenate(column) for column in zip(*parts, strict=True)]) == counted_slowly
     assert max(len(part) for part, _ in parts) < 4 * Scratch("", 1 << 16).pairs
@@ -277,7 +278,7 @@ def test_a_crowded_index_still_finds_all(monkeypatch):
 
 @given(lists=key_lists, bits=st.integers(1, 8), least=st.one_of(st.integers(1, 4), st.just(300)))
 def test_no_frequent_key_is_in_a_rare_bucket(monkeypatch, lists, bits, least):
-    monkeypatch.setattr(buckets, "_HELD", 13)
+    monkeypatch.setattr(dense, "_HELD", 13)
     parts = []
     for some in lists:
         part = Buckets(bits, least)
@@ -289,6 +290,22 @@ def test_no_frequent_key_is_in_a_rare_bucket(monkeypatch, lists, bits, least):
     for key, count in Counter(key for some in lists for key in some).items():
         if count >= least:
             assert may_be_frequent(as_keys([key]), frequent).all()
+
+
+@given(lists=st.lists(st.lists(st.integers(0, 9), max_size=30), min_size=1, max_size=5), most=st.integers(1, 20))
+def test_small_numbers_are_counted_as_a_counter_counts_them(monkeypatch, lists, most):
+    monkeypatch.setattr(dense, "_HELD", 13)
+    expected = [Counter(n for some in lists for n in some)[n] for n in range(10)]
+    parts = []
+    for some in lists:
+        part = DenseTally(10)
+        part.add(np.array(some, dtype=np.uint32))
+        parts.append(part)
+    parts[-1] = DenseTally.load(parts[-1].dump(), 10)
+    made = functools.reduce(DenseTally.merge, parts)
+    assert made.counts().tolist() == expected
+    capped = DenseTally.load(made.dump(most), 10).counts()
+    assert capped.tolist() == [min(n, most) for n in expected]
 
 
 def test_buckets_leave_nearly_all_rare_keys_out():

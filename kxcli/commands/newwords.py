@@ -34,6 +34,13 @@ class Thresholds(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # g
 
 @click.command("newwords", short_help="Find the words of a corpus that no dictionary has.")
 @options.input_options
+@click.option(
+    "--method",
+    type=click.Choice(["entropy", "pmi"]),
+    default="entropy",
+    show_default=True,
+    help="By the choice of characters around words, and the best cut; or by the cohesion within, and a coarse cut.",
+)
 @click.option("--all", "is_all", is_flag=True, help="The whole lexicon: known words and single characters, too.")
 @click.option(
     "--known",
@@ -64,6 +71,7 @@ class Thresholds(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # g
     default=0.0,
     help="Least entropy, in nats, of the characters on either side of a word.",
 )
+@click.option("--unique-lines", is_flag=True, help="Count equal lines (records) once, however often they stand.")
 @click.option("--top", metavar="K", type=click.IntRange(min=0), help="Only the first K words.")
 @click.option(
     "--sort",
@@ -105,13 +113,13 @@ def command(ctx: click.Context, /, **given: Any) -> None:
 
     output.check(sink.output)
     try:
-        discovery = Discovery("pmi", given["order"], given["min_count"], given["min_pmi"])
+        discovery = Discovery(given["method"], given["order"], given["min_count"], given["min_pmi"])
     except ValueError as error:
         raise UsageError(f"--min-pmi: {error}.") from None
     choice = Choice(
         None if given["is_all"] else _known(given["known"]), given["min_entropy"], given["sort"], given["top"]
     )
-    words = chosen(_lexicon(discovery, source, run, report, given["memory"]), choice)
+    words = chosen(_lexicon(discovery, source, run, report, given["memory"], given["unique_lines"]), choice)
     if sink.format == "userdict":
         words = _findable(words, report)
     if not words:
@@ -126,24 +134,28 @@ def command(ctx: click.Context, /, **given: Any) -> None:
 
 
 def _lexicon(
-    discovery: "Discovery", source: options.Input, run: options.Run, report: Report, memory: int
+    discovery: "Discovery", source: options.Input, run: options.Run, report: Report, memory: int, unique_lines: bool
 ) -> "list[Word]":
     """Return the lexicon of the inputs."""
     from kxcli.commands import running
-    from kxcli.mining.newwords.alphabet import records
+    from kxcli.mining.newwords.alphabet import Characters, records
     from kxcli.mining.newwords.discovery import AFTER_BORDER
     from kxcli.mining.newwords.lexicon import lexicon
+    from kxcli.mining.newwords.lines import FindFirstLines
 
     with running.opened(
         source,
         run,
         report,
-        what=running.wanted(source, by=None, unit="lines", cut=AFTER_BORDER),
+        what=running.wanted(source, by=None, unit="lines", cut=None if unique_lines else AFTER_BORDER),
         kind=running.record_format(source, by=None),
         preload=["kxcli.mining.newwords.lexicon", "kxcli.corpus.spool"],
         convert=records,
     ) as corpus:
-        return lexicon(discovery, corpus.run, corpus.scratch(memory))
+        scratch = corpus.scratch(memory)
+        if unique_lines:
+            corpus.drop_repeated_lines(FindFirstLines(), scratch, first=Characters())
+        return lexicon(discovery, corpus.run, scratch)
 
 
 def _known(paths: Iterable[str]) -> frozenset[str]:

@@ -79,6 +79,23 @@ class Corpus:
         partial = self._over_kept(job, shared, what) if self._is_read else self._over_inputs(job, shared, what)
         return None if partial is None else job.finish(partial)
 
+    def drop_repeated_lines(self, job: Job[Any, Any], shared: object, *, first: Job[Any, Any]) -> None:
+        """Leave only those lines of the inputs, which no job has been run over yet, whose places `job` finishes with.
+
+        first: a job to read them with.
+        """
+        from kxcli.corpus.spool import SpoolReader, tasks, with_lines
+
+        self.run(first, None)
+        reader = SpoolReader(with_numbers=True)
+        total = sum(kept.size for kept in self._kept)
+        partial = self._reduced(reader, tasks(self._kept), job, shared, total, "equal lines")
+        if partial is not None:
+            n_before = total
+            self._kept = with_lines(self._kept, job.finish(partial), self._workspace.folder())
+            n_left = sum(kept.size for kept in self._kept)
+            self._report.detail(f"{1 - n_left / n_before:.1%} of the text is lines that were seen before")
+
     def scratch(self, memory: int) -> "Scratch":
         """Return where tallies may go that take more than their share of `memory`, of which a job has two."""
         from kxcli.tally.runs import Scratch

@@ -5,9 +5,9 @@ Cost, where the arrays are code points: 2 bytes of disk for most characters, two
 
 import os
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,8 @@ from kxcli.errors import OutputError, reason
 Array = npt.NDArray[np.uint16] | npt.NDArray[np.uint32]
 Convert = Callable[[Iterable[str]], Iterable[Array]]  # texts -> records
 
+_LF = 10
+_RECORD_BITS = 32  # of a place, for a line's number in its record
 _TASK = 1 << 20  # bytes of records that are read in one go
 
 
@@ -39,9 +41,10 @@ class Kept:
 
 @dataclass(frozen=True)
 class KeptTask:
-    """Some kept records that are read again together."""
+    """Some kept records that are read again together; `first` is the number of the first of them."""
 
     records: tuple[Kept, ...]
+    first: int
 
     @property
     def size(self) -> int:
@@ -62,8 +65,7 @@ class KeepingReader:
 
     def __init__(self, reader: TaskReader, convert: Convert, folder: str) -> None:
         self.reader, self.convert, self.folder = reader, convert, folder
-        self._path = ""
-        self._file: BinaryIO | None = None
+        self._file = _File(folder)
 
     def __reduce__(self) -> "tuple[type[KeepingReader], tuple[TaskReader, Convert, str]]":
         return KeepingReader, (self.reader, self.convert, self.folder)  # each process has a file of its own
@@ -74,15 +76,27 @@ class KeepingReader:
 
     def keep(self, record: Array) -> Kept:
         """Write a record; `OutputError` where the disk is full."""
+        return self._file.keep(record)
+
+
+class _File:
+    """A file of kept records, made with the first of them."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._path = ""
+        self._file: BinaryIO | None = None
+
+    def keep(self, record: Array) -> Kept:
         try:
             if self._file is None:
-                handle, self._path = tempfile.mkstemp(dir=self.folder, suffix=".records")
+                handle, self._path = tempfile.mkstemp(dir=self._folder, suffix=".records")
                 self._file = os.fdopen(handle, "wb")
             start = self._file.tell()
             self._file.write(record.data)
             self._file.flush()
         except OSError as error:
-            raise OutputError(self.folder, reason(error), "point TMPDIR at a disk with more room") from None
+            raise OutputError(self._folder, reason(error), "point TMPDIR at a disk with more room") from None
         return Kept(self._path, start, len(record), record.itemsize)
 
 
@@ -105,11 +119,14 @@ class KeptRecords:
 
 
 class SpoolReader:
-    """Reads kept records again."""
+    """Reads kept records again; with their numbers, where these are asked for."""
+
+    def __init__(self, *, with_numbers: bool = False) -> None:
+        self.with_numbers = with_numbers
 
     def __call__(self, task: KeptTask) -> "SpooledRecords":
         """Return the task's records, not yet read."""
-        return SpooledRecords(task)
+        return SpooledRecords(task, self.with_numbers)
 
 
 class SpooledRecords:
@@ -117,22 +134,58 @@ class SpooledRecords:
 
     told: tuple[()] = ()
 
-    def __init__(self, task: KeptTask) -> None:
-        self._task = task
+    def __init__(self, task: KeptTask, with_numbers: bool) -> None:
+        self._task, self._with_numbers = task, with_numbers
 
-    def __iter__(self) -> Iterator[Array]:
-        for record in self._task.records:
-            yield np.fromfile(record.path, dtype=f"u{record.width}", count=record.count, offset=record.start)
+    def __iter__(self) -> Iterator[Any]:
+        for number, record in enumerate(self._task.records, self._task.first):
+            yield (number, read(record)) if self._with_numbers else read(record)
+
+
+def read(record: Kept) -> Array:
+    """Return a record."""
+    return np.fromfile(record.path, dtype=f"u{record.width}", count=record.count, offset=record.start)
 
 
 def tasks(kept: Iterable[Kept]) -> Iterator[KeptTask]:
     """Yield the tasks of reading kept records again."""
-    held, size = list[Kept](), 0
+    held, size, first = list[Kept](), 0, 0
     for record in kept:
         held.append(record)
         size += record.size
         if size >= _TASK:
-            yield KeptTask(tuple(held))
+            yield KeptTask(tuple(held), first)
+            first += len(held)
             held, size = [], 0
     if held:
-        yield KeptTask(tuple(held))
+        yield KeptTask(tuple(held), first)
+
+
+def with_lines(kept: Sequence[Kept], places: Iterable[npt.NDArray[np.uint64]], folder: str) -> list[Kept]:
+    """Keep only some lines of kept text; what was kept before is removed.
+
+    places: of the lines, ascending: the record's number times 2^32, and the line's number in the record.
+    """
+    keeper = _File(folder)
+    coming = iter(places)
+    ahead = np.empty(0, dtype=np.uint64)
+    left = []
+    for number, record in enumerate(kept):
+        stop = np.uint64((number + 1) << _RECORD_BITS)
+        while not len(ahead) or ahead[-1] < stop:
+            more = next(coming, None)
+            if more is None:
+                break
+            ahead = np.concatenate((ahead, more))
+        end = int(np.searchsorted(ahead, stop))
+        lines, ahead = ahead[:end] & np.uint64((1 << _RECORD_BITS) - 1), ahead[end:]
+        if len(lines):
+            codes = read(record)
+            line = np.cumsum(codes == _LF)
+            line -= codes == _LF
+            is_kept = np.zeros(int(line[-1]) + 1, dtype=np.bool_)
+            is_kept[lines.astype(np.int64)] = True
+            left.append(keeper.keep(codes[is_kept.take(line)]))
+    for path in {record.path for record in kept}:
+        os.unlink(path)
+    return left

@@ -4,8 +4,6 @@ A hash table takes running keys, most of which it has seen before, at a few nano
 times as long.  When the table is full, it becomes a sorted run, and sorted runs merge nearly for nothing.
 """
 
-import json
-import struct
 from collections.abc import Iterator
 
 import numpy as np
@@ -18,7 +16,6 @@ _SAMPLE = 1 << 17  # keys that are sorted to begin with, so that the frequent on
 _SLOTS_LEAST, _SLOTS_MOST = 1 << 10, 1 << 21  # of the table, 16 bytes each
 _PIECE = 1 << 15  # keys looked up at a time, so that all that is computed of them stays in a core's cache
 _FULL = 0.5  # share of filled slots from which keys would often find theirs taken
-_LENGTH = struct.Struct("<Q")
 
 # Odd multipliers near 2^64 / golden ratio, 2^64 / e and 2^64 / pi spread keys that differ in few bits over the slots
 # (Knuth, The Art of Computer Programming 6.4): a key has one slot by each.
@@ -62,39 +59,30 @@ class KeyTally:
             self.add(keys)
         return self
 
-    def items(self) -> Iterator[Run]:
+    def parts(self) -> Iterator[Run]:
         """Yield keys, ascending, and their counts, in parts that memory has room for; only once."""
         self._settle()
-        return self._runs.items()
+        return self._runs.parts()
 
     def frequent(self, least: int) -> Run:
         """Return the keys counted at least so often, ascending, and their counts; only once."""
         keys, counts = [np.empty(0, dtype=np.uint64)], [np.empty(0, dtype=np.int64)]
-        for some, theirs in self.items():
+        for some, theirs in self.parts():
             kept = theirs >= least
             keys.append(some[kept])
             counts.append(theirs[kept])
         return np.concatenate(keys), np.concatenate(counts)
 
     def dump(self) -> bytes:
-        """Return the tally as bytes: the names of files with runs as JSON, then keys and counts that are in memory."""
+        """Return the tally as bytes."""
         self._settle()
-        (keys, counts), files = self._runs.handed_over()
-        names = json.dumps(files).encode("utf-8")
-        return b"".join((_LENGTH.pack(len(names)), names, keys.astype("<u8").data, counts.astype("<i8").data))
+        return self._runs.dump()
 
     @classmethod
     def load(cls, data: bytes, scratch: Scratch | None = None) -> "KeyTally":
         """Return the tally that was dumped."""
-        (n_names,) = _LENGTH.unpack_from(data)
-        start = _LENGTH.size + n_names
-        n = (len(data) - start) // 16
         tally = cls(scratch)
-        tally._runs.take_over(json.loads(data[_LENGTH.size : start].decode("utf-8")))
-        if n:
-            keys = np.frombuffer(data, dtype="<u8", count=n, offset=start)
-            counts = np.frombuffer(data, dtype="<i8", count=n, offset=start + 8 * n)
-            tally._runs.add((keys.astype(np.uint64, copy=False), counts.astype(np.int64, copy=False)))
+        tally._runs = Runs.load(data, scratch)
         return tally
 
     def _count_held(self) -> None:

@@ -1,5 +1,6 @@
 """Sorted runs of keys with their counts: merged in memory, and by key range from disk."""
 
+import json
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kxcli.errors import OutputError, reason
+from kxcli.tally.frames import joined, parted
 
 Keys = npt.NDArray[np.uint64]
 Counts = npt.NDArray[np.int64]
@@ -38,8 +40,8 @@ class Scratch:
         return min(most, 1 << max(10, (self.room // (4 * _PAIR)).bit_length() - 1))
 
 
-def merged(parts: Iterable[tuple[Keys, Counts]]) -> Run:
-    """Return the distinct keys, ascending, and the sum of the counts of each.
+def merged(parts: Iterable[tuple[Keys, Counts]], combine: np.ufunc = np.add) -> Run:
+    """Return the distinct keys, ascending, and the sum of the counts of each, or what else combines them.
 
     The sort is a merge sort, which finds sorted parts and takes little more than a copy of them.
     """
@@ -53,7 +55,7 @@ def merged(parts: Iterable[tuple[Keys, Counts]]) -> Run:
     order = keys.argsort(kind="stable")
     keys = keys[order]
     firsts = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1])))
-    return keys[firsts], np.add.reduceat(counts[order], firsts)
+    return keys[firsts], combine.reduceat(counts[order], firsts)
 
 
 def _is_run(keys: Keys) -> bool:
@@ -61,10 +63,13 @@ def _is_run(keys: Keys) -> bool:
 
 
 class Runs:
-    """Some runs, in memory and in files."""
+    """Some runs, in memory and in files; merging is associative and commutative, as `combine` is.
 
-    def __init__(self, scratch: Scratch | None) -> None:
-        self._scratch = scratch
+    scratch: where runs go that memory has no room for; None: all stay in memory.
+    """
+
+    def __init__(self, scratch: Scratch | None, combine: np.ufunc = np.add) -> None:
+        self._scratch, self._combine = scratch, combine
         self._runs: list[Run] = []
         self._merged_size = 0  # of the first run, once it is the merge of others
         self._files: list[str] = []
@@ -83,18 +88,27 @@ class Runs:
         for run in other._runs:
             self.add(run)
 
-    def take_over(self, files: Sequence[str]) -> None:
-        """Take runs that another process has written."""
-        self._files += files
-
-    def handed_over(self) -> tuple[Run, list[str]]:
-        """Return all of it for another process: a run in memory, and files."""
+    def dump(self) -> bytes:
+        """Return all of it as bytes: the names of files as JSON, and keys and counts that are in memory."""
         self._merge(0)
         if self._scratch is not None and self._pairs > _HAND_OVER:
             self._spill(self._scratch)
-        return self._in_memory(), self._files
+        keys, counts = self._in_memory()
+        names = json.dumps(self._files).encode("utf-8")
+        return joined((names, keys.astype("<u8").tobytes(), counts.astype("<i8").tobytes()))
 
-    def items(self) -> Iterator[Run]:
+    @classmethod
+    def load(cls, data: bytes, scratch: Scratch | None, combine: np.ufunc = np.add) -> "Runs":
+        """Return the runs that were dumped."""
+        names, keys, counts = parted(data)
+        runs = cls(scratch, combine)
+        runs._files = json.loads(names.decode("utf-8"))
+        runs.add(
+            (np.frombuffer(keys, dtype="<u8").astype(np.uint64), np.frombuffer(counts, dtype="<i8").astype(np.int64))
+        )
+        return runs
+
+    def parts(self) -> Iterator[Run]:
         """Yield all of it as one run, in parts by key range; the files are removed in the end."""
         self._merge(0)
         if not self._files or self._scratch is None:
@@ -105,7 +119,7 @@ class Runs:
         files = [_File(path) for path in self._files]
         first = 0
         for stop in [*_borders(files, self._scratch.pairs), None]:
-            yield merged([file.part(first, stop) for file in files])
+            yield merged([file.part(first, stop) for file in files], self._combine)
             first = stop or 0
         for path in self._files:
             os.unlink(path)
@@ -124,7 +138,7 @@ class Runs:
         The limit grows with what was merged, so that each pair is merged a few times only, however many runs come.
         """
         if len(self._runs) > 1 and (not limit or self._pairs > max(limit, 2 * self._merged_size)):
-            self._runs = [merged(self._runs)]
+            self._runs = [merged(self._runs, self._combine)]
             self._merged_size = len(self._runs[0][0])
 
     def _spill(self, scratch: Scratch) -> None:

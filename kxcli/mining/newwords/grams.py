@@ -7,7 +7,7 @@ short for any order and any alphabet.  An n-gram is frequent only if both its (n
 Cost: a pass over the corpus for each order, linear in the text; memory grows with the frequent n-grams.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -70,26 +70,46 @@ class Level:
         return (self.index.keys & LAST).astype(np.uint32)
 
 
-def spelt(levels: "Sequence[Level]", grams: npt.NDArray[Any]) -> Spellings:
-    """Return how n-grams of the last of some levels are spelt, by their numbers."""
-    columns = []
-    for level in reversed(levels):
-        columns.append(level.last.take(grams))
-        grams = level.prefixes.take(grams)
-    columns.append(grams)
-    characters = np.stack(columns[::-1], axis=1).astype(np.uint32)
-    return Spellings(characters.ravel(), np.full(len(characters), len(columns), dtype=np.int64))
+@dataclass(frozen=True)
+class Grams:
+    """The characters and the frequent n-grams of a corpus, by levels from 2 on."""
+
+    alphabet: Alphabet
+    levels: tuple[Level, ...]
+
+    def numbers(self, ids: Ids) -> Iterator[Ids]:
+        """Yield for each level the number of the n-gram that starts at each place of running characters, 0 for none.
+
+        `ids` ends in as many borders as the longest n-grams have characters.
+        """
+        characters = self.alphabet.frequent(ids)
+        shorter = characters
+        for n, level in enumerate(self.levels, 2):
+            shorter = _longer(shorter, characters, n, level)
+            yield shorter
+
+    def columns(self, n: int, numbers: npt.NDArray[Any]) -> list[Ids]:
+        """Return the first, the second and so on characters of n-grams, by their numbers."""
+        columns = []
+        for level in reversed(self.levels[: n - 1]):
+            columns.append(level.last.take(numbers))
+            numbers = level.prefixes.take(numbers)
+        return [numbers.astype(np.uint32), *reversed(columns)]
+
+    def spelt(self, n: int, numbers: npt.NDArray[Any]) -> Spellings:
+        """Return how n-grams are spelt, by their numbers."""
+        characters = np.stack(self.columns(n, numbers), axis=1)
+        return Spellings(characters.ravel(), np.full(len(characters), n, dtype=np.int64))
 
 
 @dataclass(frozen=True)
 class Known:
-    """What counting an order builds on: the alphabet, the levels from 2 on, and which buckets may hold the frequent.
+    """What counting an order builds on: the n-grams so far, and which buckets may hold the frequent ones.
 
     may_be: None for pairs, all of which are counted.  bits: of the buckets for the next order; 0: there is none.
     """
 
-    alphabet: Alphabet
-    levels: Sequence[Level]
+    grams: Grams
     may_be: npt.NDArray[np.bool_] | None
     bits: int
     min_count: int
@@ -118,8 +138,8 @@ class CountGrams:
         """Count the n-grams of some records."""
         found = self._none()
         for codes in records:
-            ids = self._known.alphabet.numbered(codes, len(self._known.levels) + 3)
-            self._count(ids, found)
+            grams = self._known.grams
+            self._count(grams.alphabet.numbered(codes, len(grams.levels) + 3), found)
         return found
 
     def merge(self, left: Found, right: Found) -> Found:
@@ -148,24 +168,21 @@ class CountGrams:
 
     def _count(self, ids: Ids, found: Found) -> None:
         known = self._known
-        characters = known.alphabet.frequent(ids)
+        characters = known.grams.alphabet.frequent(ids)
+        n = len(known.grams.levels) + 2
         if known.may_be is None:
             keys = pair(ids[:-1], ids[1:])
             found.grams.add(keys[keys != 0])
             starts = np.flatnonzero((characters[:-1] != 0) & (characters[1:] != 0))
             shorter = characters
         else:
-            shorter, before = characters, characters
-            for n, level in enumerate(known.levels, 2):
-                shorter, before = _longer(shorter, characters, n, level), shorter
-            n = len(known.levels) + 2
+            *_, before, shorter = (characters, *known.grams.numbers(ids))
             starts = _both_frequent(shorter)
             starts = starts[may_be_frequent(_bucket_keys(before, characters, n, starts), known.may_be)]
             found.grams.add(pair(shorter.take(starts), characters.take(starts + (n - 1))))
         if known.bits:
-            n = len(known.levels) + 3
             starts = starts[np.flatnonzero(starts[1:] == starts[:-1] + 1)]
-            found.buckets.add(_bucket_keys(shorter, characters, n, starts))
+            found.buckets.add(_bucket_keys(shorter, characters, n + 1, starts))
 
 
 def _both_frequent(shorter: Ids) -> npt.NDArray[np.intp]:

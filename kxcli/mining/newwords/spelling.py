@@ -37,7 +37,7 @@ class Spellings(NamedTuple):
     @classmethod
     def joined(cls, parts: "Iterable[Spellings]") -> "Spellings":
         """Return the words of all parts."""
-        listed = list(parts)
+        listed = [cls.none(), *parts]
         return cls(np.concatenate([part.characters for part in listed]), np.concatenate([p.lengths for p in listed]))
 
     @property
@@ -49,10 +49,10 @@ class Spellings(NamedTuple):
         """Return some of the words, by their places from 0."""
         return Spellings.within(self.characters, self.starts[numbers], self.lengths[numbers])
 
-    def bordered(self) -> tuple[Ids, npt.NDArray[np.int64]]:
-        """Return the words as running characters with a border before and after each, and where each begins."""
+    def bordered(self, margin: int = 1) -> tuple[Ids, npt.NDArray[np.int64]]:
+        """Return the words as running characters, a border before each, `margin` in the end, and where they begin."""
         starts = self.starts + np.arange(1, len(self.lengths) + 1)
-        ids = np.zeros(len(self.characters) + len(self.lengths) + 1, dtype=np.uint32)
+        ids = np.zeros(len(self.characters) + len(self.lengths) + margin, dtype=np.uint32)
         ids[np.arange(len(self.characters)) + np.repeat(starts - self.starts, self.lengths)] = self.characters
         return ids, starts
 

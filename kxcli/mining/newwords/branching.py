@@ -1,0 +1,153 @@
+"""The method by branching entropies: words are what has free choice on both sides, in the cut that has the best.
+
+A word's boundary score is the variation of branching entropy on its two sides, made comparable between lengths (nVBE;
+Magistry and Sagot 2012, "Unsupervized Word Segmentation: the Case for Mandarin Chinese").  The corpus is cut to the
+greatest sum of scores (`viterbi.py`), then cut again by scores to which the cut before adds how often a word stood
+between two cuts, and which characters begin, go on and end words.
+
+Characters that are written with spaces between words are not cut: a run of them is a word.
+Cost: that of counting n-grams one order longer, and a pass for each cut; memory grows with the frequent n-grams.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from kxcli.mining.newwords.alphabet import Counts
+from kxcli.mining.newwords.cohesion import Values
+from kxcli.mining.newwords.discovery import Discovery
+from kxcli.mining.newwords.grams import Grams
+from kxcli.mining.newwords.recut import CountWords, Cut, Recounted
+from kxcli.mining.newwords.viterbi import Scores
+from kxcli.mining.newwords.vocabulary import Reduce, Vocabulary
+
+Mask = npt.NDArray[np.bool_]  # of the n-grams of one length, by number
+
+_CUTS = 3  # a fourth changes next to nothing
+_FIRST_WEIGHT = 0.5  # of the log probability of an n-gram, before there is any count of words
+_MOST_Z = 5.0  # standard deviations: one very clear boundary does not outweigh the words around it
+_SINGLE = 0.5  # weight of the boundary score of one character
+_WORD = 2.5  # nats for each word: what keeps a cut into few words from being the most probable one
+_ALIGNED = 0.5  # weight of the log share of an n-gram's occurrences that stand between two cuts
+_PLACES = 0.5  # weight of the log probabilities of the places that characters have in words
+_LEAST_ALIGNED = 2  # times that an n-gram has to have stood between two cuts to stay a possible word
+_NONE = 0.5  # occurrences that stand for none
+_PRIOR = 2.0  # occurrences of a character by which the places of all characters count for it, too
+
+_SPACED_BELOW = 0x1100  # Latin, Greek, Cyrillic and others up to Georgian, and digits
+_FULL_WIDTH = (0xFF10, 0xFF5A)  # digits and letters as wide as Han
+
+
+def vocabulary(grams: Grams, discovery: Discovery, reduce: Reduce) -> Vocabulary:
+    """Return the words of the last cut, counted; `grams` are of one order more than words may have characters."""
+    alphabet = grams.alphabet
+    may_be = _unspaced(grams)
+    boundary = boundary_scores(grams, may_be)
+    shorter = Grams(alphabet, grams.levels[: discovery.order - 1])
+    counts = [alphabet.counts, *(level.counts for level in shorter.levels)]
+    scores = [
+        z + _FIRST_WEIGHT * np.log(np.maximum(count, 1) / alphabet.total)
+        for z, count in zip(boundary, counts, strict=True)
+    ]
+    for number in range(1, _CUTS + 1):
+        cut = Cut(shorter, ~may_be[0], _limited(scores, may_be), with_spaced=number == _CUTS)
+        found: Recounted = reduce(CountWords(), cut, f"cut {number}")
+        if number < _CUTS:
+            scores = _rescored(boundary, counts, found, shorter)
+            may_be = [may_be[0], *(aligned >= _LEAST_ALIGNED for aligned in found.aligned[1:])]
+    spelt = [(shorter.spelt(n, np.flatnonzero(words)), words[words > 0]) for n, words in enumerate(found.words[1:], 2)]
+    return Vocabulary.of(found.words[0], spelt, found.spaced, alphabet)
+
+
+def boundary_scores(grams: Grams, may_be: Sequence[Mask]) -> list[Values]:
+    """Return for each length from 1 the boundary scores of n-grams by number; the longest n-grams have none.
+
+    The branching entropy of g to the right is that of the character after it.  Of these only the frequent n-grams that
+    go on from g are counted apart; all others and a block's edge are neighbours seen once.  Its variation is by how
+    much it exceeds that of g without its last character.  To the left, likewise.  Both variations are standardised
+    over the n-grams of the same length (`may_be`), and added up.
+    """
+    counts = [grams.alphabet.counts, *(level.counts for level in grams.levels)]
+    scores = [np.zeros(len(count)) for count in counts[:-1]]
+    for is_right in (True, False):
+        shorter: Values | None = None
+        for n, level in enumerate(grams.levels, 1):
+            parts = level.prefixes if is_right else level.suffixes
+            longer = np.where(may_be[n], np.maximum(level.counts, 1), 1).astype(np.float64)
+            known = np.bincount(parts, longer * np.log(longer), minlength=len(counts[n - 1]))
+            count = np.maximum(counts[n - 1], 1)
+            entropy = np.log(count) - known / count
+            variation = entropy
+            if shorter is not None:
+                below = grams.levels[n - 2]
+                variation = entropy - shorter.take(below.prefixes if is_right else below.suffixes)
+            of_types = variation[may_be[n - 1]]
+            if len(of_types):
+                scores[n - 1] += (variation - of_types.mean()) / (of_types.std() or 1.0)
+            shorter = entropy
+    return [_SINGLE * scores[0], *(np.minimum(score, _MOST_Z) for score in scores[1:])]
+
+
+def _rescored(boundary: Sequence[Values], counts: Sequence[Counts], found: Recounted, grams: Grams) -> list[Values]:
+    """Return for each length the scores of words by number, given the cut before."""
+    n_words = max(1, sum(int(words.sum()) for words in found.words))
+    places = _places(found.words, grams)
+    scores = []
+    for z, count, aligned, place in zip(boundary, counts, found.aligned, places, strict=True):
+        stood = np.maximum(aligned, _NONE)
+        share = stood / np.maximum(count, 1)
+        scores.append(z + np.log(stood / n_words) + _WORD + _ALIGNED * np.log(share) + _PLACES * place)
+    return scores
+
+
+def _places(words: Sequence[Counts], grams: Grams) -> list[Values]:
+    """Return for each length the log probabilities of the places of a word's characters, added up, by number.
+
+    A character may be a word, or be the first, the last or another one of a longer word; how probable each is for it
+    is told by the words of the cut before.
+    """
+    single, first, other, last = range(4)
+    n_characters = len(grams.alphabet.codes)
+    seen = np.zeros((4, n_characters))
+    seen[single] = words[0]
+    spelt = [grams.columns(n, np.arange(len(counts))) for n, counts in enumerate(words[1:], 2)]
+    for columns, counts in zip(spelt, words[1:], strict=True):
+        for place, column in zip((first, *(other,) * (len(columns) - 2), last), columns, strict=True):
+            seen[place] += np.bincount(column, counts, minlength=n_characters)
+    overall = seen.sum(axis=1, keepdims=True) / max(1.0, seen.sum())
+    probable = np.log(np.maximum((seen + _PRIOR * overall) / (seen.sum(axis=0) + _PRIOR), np.finfo(float).tiny))
+    return [
+        probable[single],
+        *(
+            np.sum(
+                [
+                    probable[place].take(column)
+                    for place, column in zip((first, *(other,) * (len(columns) - 2), last), columns, strict=True)
+                ],
+                axis=0,
+            )
+            for columns in spelt
+        ),
+    ]
+
+
+def _limited(scores: Sequence[Values], may_be: Sequence[Mask]) -> list[Scores]:
+    """Return scores that let only some n-grams be words, and every character."""
+    return [
+        scores[0].astype(np.float32),
+        *(
+            np.where(mask, score, -np.inf).astype(np.float32)
+            for score, mask in zip(scores[1:], may_be[1 : len(scores)], strict=True)
+        ),
+    ]
+
+
+def _unspaced(grams: Grams) -> list[Mask]:
+    """Return for each length from 1 which n-grams have no character that is written with spaces; number 0 is none."""
+    codes = grams.alphabet.codes
+    mask = (codes >= _SPACED_BELOW) & ~((codes >= _FULL_WIDTH[0]) & (codes <= _FULL_WIDTH[1]))
+    masks = [mask]
+    for level in grams.levels:
+        masks.append(masks[-1].take(level.prefixes) & mask.take(level.last))
+    return masks

@@ -1,0 +1,112 @@
+"""The article's method: a coarse cut, wherever no solid n-gram spans; the pieces are counted, and checked back."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from kxcli.mining.newwords.alphabet import Alphabet, Codes, Counts
+from kxcli.mining.newwords.cohesion import Values, is_solid
+from kxcli.mining.newwords.discovery import Discovery
+from kxcli.mining.newwords.grams import Grams
+from kxcli.mining.newwords.spelling import Spellings
+from kxcli.mining.newwords.trie import Trie
+from kxcli.mining.newwords.vocabulary import Reduce, Vocabulary
+from kxcli.tally import Tally
+from kxcli.tally.dense import DenseTally
+from kxcli.tally.frames import joined, parted
+
+
+def vocabulary(grams: Grams, values: Sequence[Values], discovery: Discovery, reduce: Reduce) -> Vocabulary:
+    """Return the pieces of the coarse cut that may be words, counted."""
+    solid = is_solid(values, discovery.thresholds[: len(values)], grams)
+    chosen = [np.flatnonzero(of_level) for of_level in solid]
+    spelt = Spellings.joined(grams.spelt(n, numbers) for n, numbers in enumerate(chosen, 2))
+    weights = np.zeros(len(spelt.lengths), dtype=np.int64)
+    for n, (level, numbers) in enumerate(zip(grams.levels, chosen, strict=True), 2):
+        weights[spelt.lengths == n] = level.counts[numbers]
+    shared = Solid(grams.alphabet, Trie(spelt, weights), len(weights), discovery.order)
+    singles, counts, longer = reduce(CountSegments(), shared, "segments")
+    return Vocabulary.of(singles, [(spelt, counts[1:])], longer, grams.alphabet)
+
+
+@dataclass(frozen=True)
+class Solid:
+    """What the cut goes by: the trie of the solid n-grams, how many there are, and the greatest n."""
+
+    alphabet: Alphabet
+    trie: Trie
+    n_grams: int
+    order: int
+
+
+class Segments(NamedTuple):
+    """The pieces that may be words, counted: characters and solid n-grams by number, longer ones by their text."""
+
+    characters: DenseTally
+    grams: DenseTally
+    longer: Tally
+
+
+class CountSegments:
+    """The job that cuts blocks and counts the pieces."""
+
+    def setup(self, shared: Solid) -> None:
+        """Take what the cut goes by."""
+        self._solid = shared
+
+    def map(self, records: Iterable[Codes]) -> Segments:
+        """Cut some records and count the pieces."""
+        solid = self._solid
+        found = self._none()
+        for codes in records:
+            ids = solid.alphabet.numbered(codes, 1)
+            of_length = {found.length: found for found in solid.trie.occurrences(ids)}
+            is_joined = np.zeros(len(ids), dtype=np.bool_)  # with the character before
+            for length, starts, _ in of_length.values():
+                for k in range(1, length):
+                    is_joined[starts + k] = True
+            starts = np.flatnonzero((ids != 0) & ~is_joined)
+            ends = np.flatnonzero((ids[:-1] != 0) & ~is_joined[1:]) + 1
+            lengths = ends - starts
+            found.characters.add(ids.take(starts[lengths == 1]))
+            for length, at, words in of_length.values():
+                word_at = np.zeros(len(ids), dtype=np.uint32)
+                word_at[at] = words
+                found.grams.add(word_at.take(starts[lengths == length]))
+            if solid.order in of_length:
+                runs = np.zeros(len(ids) + 1, dtype=np.int64)
+                runs[of_length[solid.order].starts + 1] = 1
+                np.cumsum(runs, out=runs)  # longest n-grams that start before each place
+                long = np.flatnonzero(lengths > solid.order)
+                first, last = starts.take(long), ends.take(long) - (solid.order - 1)
+                long = long[runs.take(last) - runs.take(first) == last - first]
+                found.longer.add(Spellings.within(ids, starts.take(long), lengths.take(long)).texts(solid.alphabet))
+        return found
+
+    def merge(self, left: Segments, right: Segments) -> Segments:
+        """Add up, into `left`."""
+        left.characters.merge(right.characters)
+        left.grams.merge(right.grams)
+        left.longer.merge(right.longer)
+        return left
+
+    def finish(self, partial: Segments) -> tuple[Counts, Counts, Counter[str]]:
+        """Return the counts of characters and solid n-grams by number, and of longer pieces by their text."""
+        return partial.characters.counts(), partial.grams.counts(), partial.longer.counts()
+
+    def dump(self, partial: Segments) -> bytes:
+        """Return the counts as bytes."""
+        return joined((partial.characters.dump(), partial.grams.dump(), partial.longer.dump()))
+
+    def load(self, data: bytes) -> Segments:
+        """Return the counts that were dumped."""
+        characters, grams, longer = parted(data)
+        n_characters, n_grams = len(self._solid.alphabet.codes), self._solid.n_grams + 1
+        return Segments(DenseTally.load(characters, n_characters), DenseTally.load(grams, n_grams), Tally.load(longer))
+
+    def _none(self) -> Segments:
+        solid = self._solid
+        return Segments(DenseTally(len(solid.alphabet.codes)), DenseTally(solid.n_grams + 1), Tally())

@@ -1,0 +1,86 @@
+"""Equal lines, found by their hashes in bounded memory.
+
+A line is known by 64 bits: of ten million different lines, the chance that any two are taken for equal is one in
+300,000.
+"""
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+
+from kxcli.mining.newwords.alphabet import Codes
+from kxcli.tally.keys import KeyTally
+from kxcli.tally.runs import Keys, Runs, Scratch
+
+_LF, _CR = 10, 13
+RECORD_BITS = 32  # a line's place is its record's number times 2^32, and its number in the record
+_HALF = np.uint64(32)
+_GOLDEN = np.uint64(0x9E37_79B9_7F4A_7C15)
+_MIXERS = (np.uint64(0xBF58_476D_1CE4_E5B9), np.uint64(0x94D0_49BB_1331_11EB))
+
+
+class FindFirstLines:
+    """The job that finds the first of each set of equal lines; records come with their numbers, lines end in LF."""
+
+    def setup(self, shared: Scratch | None) -> None:
+        """Take where runs go that memory has no room for."""
+        self._scratch = shared
+
+    def map(self, records: Iterable[tuple[int, Codes]]) -> Runs:
+        """Return the places of lines by their hashes."""
+        found = self._none()
+        for number, codes in records:
+            hashes = line_hashes(codes)
+            places = (number << RECORD_BITS) + np.arange(len(hashes), dtype=np.int64)
+            order = hashes.argsort(kind="stable")
+            hashes, places = hashes[order], places[order]
+            firsts = np.flatnonzero(np.concatenate(([True], hashes[1:] != hashes[:-1]))[: len(hashes)])
+            found.add((hashes[firsts], places[firsts]))
+        return found
+
+    def merge(self, left: Runs, right: Runs) -> Runs:
+        """Add to `left`."""
+        left.merge(right)
+        return left
+
+    def finish(self, partial: Runs) -> Iterator[Keys]:
+        """Yield the places of the lines that are kept, ascending."""
+        places = KeyTally(self._scratch)
+        for _, some in partial.parts():
+            places.add(some.astype(np.uint64) + np.uint64(1))  # no key is 0
+        for keys, _ in places.parts():
+            yield keys - np.uint64(1)
+
+    def dump(self, partial: Runs) -> bytes:
+        """Return the places as bytes."""
+        return partial.dump()
+
+    def load(self, data: bytes) -> Runs:
+        """Return the places that were dumped."""
+        return Runs.load(data, self._scratch, np.minimum)
+
+    def _none(self) -> Runs:
+        return Runs(self._scratch, np.minimum)
+
+
+def line_hashes(codes: Codes) -> Keys:
+    """Return a hash of each line of some text; a CR before the LF is no part of it.
+
+    Two sums of the characters times numbers that depend on their places give 32 bits each: the upper ones, in which
+    different lines are equal no more often than chance (multilinear hashing; Dietzfelbinger 1996).
+    """
+    ends = np.flatnonzero(codes == _LF)
+    if not len(ends):
+        return np.empty(0, dtype=np.uint64)
+    text = np.where(codes == _LF, np.uint64(0), codes.astype(np.uint64) + np.uint64(1))[: ends[-1] + 1]
+    before = np.maximum(ends - 1, 0)
+    text[before[(codes[before] == _CR) & (before < ends)]] = 0
+    starts = np.concatenate(([0], ends[:-1] + 1))
+    places = np.arange(len(text)) - np.repeat(starts, ends + 1 - starts)
+    halves = []
+    for mixer in _MIXERS:
+        factors = (np.arange(1, int(places.max()) + 2, dtype=np.uint64) * _GOLDEN) ^ mixer
+        factors = (factors ^ (factors >> np.uint64(30))) * mixer
+        factors = ((factors ^ (factors >> np.uint64(27))) * _GOLDEN) | np.uint64(1)
+        halves.append(np.add.reduceat(text * factors.take(places), starts))
+    return (halves[0] >> _HALF << _HALF) | (halves[1] >> _HALF)

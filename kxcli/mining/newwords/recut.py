@@ -1,0 +1,122 @@
+"""A cut of the corpus by the scores of words, and what it makes of every n-gram."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from kxcli.mining.newwords.alphabet import Codes, Counts, Ids
+from kxcli.mining.newwords.grams import Grams
+from kxcli.mining.newwords.spelling import Spellings
+from kxcli.mining.newwords.viterbi import Scores, word_starts
+from kxcli.tally import Tally
+from kxcli.tally.dense import DenseTally
+from kxcli.tally.frames import joined, parted
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What a cut goes by.
+
+    grams: the n-grams that may be words.  scores: for each length from 1, by number; -inf for those that may not.
+    is_spaced: for each character, whether it is written with spaces between words, so that a run of them is a word.
+    with_spaced: count such words, too.
+    """
+
+    grams: Grams
+    is_spaced: npt.NDArray[np.bool_]
+    scores: Sequence[Scores]
+    with_spaced: bool
+
+
+class Partial(NamedTuple):
+    """Tallies for each length from 1, by number, and that of the words in spaced scripts of two and more characters."""
+
+    words: list[DenseTally]
+    aligned: list[DenseTally]
+    spaced: Tally
+
+
+class Recounted(NamedTuple):
+    """The counts of a cut.
+
+    words: for each length, how often each n-gram is a word.  aligned: how often it stands between two cuts, whatever
+    is cut within it, so that a word is not lost by being cut once.  spaced: words in spaced scripts by their text.
+    """
+
+    words: list[Counts]
+    aligned: list[Counts]
+    spaced: dict[str, int]
+
+
+class CountWords:
+    """The job that cuts the blocks of a corpus, and counts."""
+
+    def setup(self, shared: Cut) -> None:
+        """Take what the cut goes by."""
+        self._cut = shared
+
+    def map(self, records: Iterable[Codes]) -> Partial:
+        """Cut some records and count."""
+        found = self._none()
+        for codes in records:
+            self._count(self._cut.grams.alphabet.numbered(codes, len(self._cut.scores) + 1), found)
+        return found
+
+    def merge(self, left: Partial, right: Partial) -> Partial:
+        """Add up, into `left`."""
+        for ours, theirs in zip((*left.words, *left.aligned), (*right.words, *right.aligned), strict=True):
+            ours.merge(theirs)
+        left.spaced.merge(right.spaced)
+        return left
+
+    def finish(self, partial: Partial) -> Recounted:
+        """Return the counts."""
+        words = [tally.counts() for tally in partial.words]
+        aligned = [words[0], *(tally.counts() for tally in partial.aligned)]  # a character between two cuts is a word
+        return Recounted(words, aligned, partial.spaced.counts())
+
+    def dump(self, partial: Partial) -> bytes:
+        """Return the counts as bytes."""
+        return joined((*(tally.dump() for tally in (*partial.words, *partial.aligned)), partial.spaced.dump()))
+
+    def load(self, data: bytes) -> Partial:
+        """Return the counts that were dumped."""
+        *dense, spaced = parted(data)
+        sizes = [*map(len, self._cut.scores), *map(len, self._cut.scores[1:])]
+        tallies = [DenseTally.load(part, size) for part, size in zip(dense, sizes, strict=True)]
+        n = len(self._cut.scores)
+        return Partial(tallies[:n], tallies[n:], Tally.load(spaced))
+
+    def _none(self) -> Partial:
+        sizes = [len(scores) for scores in self._cut.scores]
+        return Partial([DenseTally(size) for size in sizes], [DenseTally(size) for size in sizes[1:]], Tally())
+
+    def _count(self, ids: Ids, found: Partial) -> None:
+        cut = self._cut
+        is_spaced = cut.is_spaced.take(ids)
+        if cut.with_spaced:
+            self._count_spaced(ids, is_spaced & (ids != 0), found)
+        ids = np.where(is_spaced, np.uint32(0), ids)
+        numbers = [ids, *cut.grams.numbers(ids)]
+        is_start = word_starts(ids, [scores.take(of) for scores, of in zip(cut.scores, numbers, strict=True)])
+        is_edge = is_start | (ids == 0)
+        edges = np.flatnonzero(is_edge)
+        starts = np.flatnonzero(is_start.take(edges))
+        lengths = edges.take(starts + 1) - edges.take(starts)
+        starts = edges.take(starts)
+        for n, of in enumerate(numbers, 1):
+            found.words[n - 1].add(of.take(starts[lengths == n]))
+            if n > 1:
+                is_aligned = is_edge[:-n] & is_edge[n:] & (of[:-n] != 0)
+                found.aligned[n - 2].add(of[:-n][is_aligned])
+
+    def _count_spaced(self, ids: Ids, is_spaced: npt.NDArray[np.bool_], found: Partial) -> None:
+        starts = np.flatnonzero(is_spaced[1:] & ~is_spaced[:-1]) + 1
+        lengths = np.flatnonzero(is_spaced[:-1] & ~is_spaced[1:]) + 1 - starts
+        is_single = lengths == 1
+        found.words[0].add(ids.take(starts[is_single]))
+        words = Spellings.within(ids, starts[~is_single], lengths[~is_single])
+        found.spaced.add(words.texts(self._cut.grams.alphabet))
