@@ -53,16 +53,15 @@ class Thresholds(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # g
     "--min-count",
     metavar="K",
     type=click.IntRange(min=1),
-    default=32,
-    show_default=True,
-    help="Only words, and n-grams in them, seen so often.",
+    help="Only words, and n-grams in them, seen so often.  [default: 32; by entropy, one in 5,000,000 characters, "
+    "at least 4 and at most 32, but 32 for words in scripts with spaces]",
 )
 @click.option(
     "--min-pmi",
     metavar="X[,X]...",
     type=Thresholds(),
-    help="Least cohesion of n-grams in nats, for each length from 2; a short list goes on by its last step.  "
-    "[default: 2,4,6,8,10, cut to the order]",
+    help="With --method pmi: least cohesion of n-grams in nats, for each length from 2; a short list goes on by its "
+    "last step.  [default: 2,4,6,8,10, cut to the order]",
 )
 @click.option(
     "--min-entropy",
@@ -104,6 +103,8 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     options.check(source, sink)
     if given["is_all"] and given["known"]:
         raise UsageError("--known does nothing with --all, which prints known words, too.")
+    if given["min_pmi"] is not None and given["method"] != "pmi":
+        raise UsageError("--min-pmi needs --method pmi.")
     report = Report(quiet=run.quiet, verbose=run.verbose)
 
     from kxcli.mining import Discovery

@@ -1,6 +1,6 @@
 """The characters of a corpus: counted, then numbered, so that everything after is arithmetic on small integers."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,18 +75,23 @@ class Alphabet:
     """Numbers for the kept characters (`str.isalnum`), from 1, the most frequent first; 0 is a border.
 
     ids: by code point, shape (last code point + 1,).  codes, counts: by number, shape (n + 1,), 0 for the border.
-    total: characters kept in the corpus.  n_frequent: characters seen `min_count` times; they have the first numbers.
+    total: characters kept in the corpus.  min_count: how often a frequent one is seen.
+    n_frequent: how many are; they have the first numbers.
     """
 
     ids: Ids
     codes: npt.NDArray[np.uint32]
     counts: Counts
     total: int
+    min_count: int
     n_frequent: int
 
     @classmethod
-    def of(cls, counts: Counts, min_count: int) -> "Alphabet":
-        """Return the alphabet of a corpus, given the count of every code point."""
+    def of(cls, counts: Counts, least: Callable[[int], int]) -> "Alphabet":
+        """Return the alphabet of a corpus, given the count of every code point.
+
+        least: returns how often a character has to be seen to be frequent, given the number of all that are kept.
+        """
         seen = np.flatnonzero(counts)
         kept = seen[[chr(code).isalnum() for code in seen.tolist()]] if len(seen) else seen
         kept = kept[np.argsort(-counts[kept], kind="stable")]
@@ -94,7 +99,9 @@ class Alphabet:
         ids[kept] = np.arange(1, len(kept) + 1)
         codes = np.concatenate(([0], kept)).astype(np.uint32)
         of_kept = np.concatenate(([0], counts[kept]))
-        return cls(ids, codes, of_kept, int(of_kept.sum()), int(np.count_nonzero(of_kept >= min_count)))
+        total = int(of_kept.sum())
+        min_count = least(total)
+        return cls(ids, codes, of_kept, total, min_count, int(np.count_nonzero(of_kept >= min_count)))
 
     def numbered(self, codes: Codes, margin: int) -> Ids:
         """Return the numbers of running characters, with a border before them and `margin` borders after them."""

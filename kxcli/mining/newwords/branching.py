@@ -27,6 +27,7 @@ Mask = npt.NDArray[np.bool_]  # of the n-grams of one length, by number
 _CUTS = 3  # a fourth changes next to nothing
 _FIRST_WEIGHT = 0.5  # of the log probability of an n-gram, before there is any count of words
 _MOST_Z = 5.0  # standard deviations: one very clear boundary does not outweigh the words around it
+_COHESION = 0.5  # weight of the cohesion of an n-gram, beside 1 for each side's variation
 _SINGLE = 0.5  # weight of the boundary score of one character
 _WORD = 2.5  # nats for each word: what keeps a cut into few words from being the most probable one
 _ALIGNED = 0.5  # weight of the log share of an n-gram's occurrences that stand between two cuts
@@ -39,11 +40,14 @@ _SPACED_BELOW = 0x1100  # Latin, Greek, Cyrillic and others up to Georgian, and 
 _FULL_WIDTH = (0xFF10, 0xFF5A)  # digits and letters as wide as Han
 
 
-def vocabulary(grams: Grams, discovery: Discovery, reduce: Reduce) -> Vocabulary:
-    """Return the words of the last cut, counted; `grams` are of one order more than words may have characters."""
+def vocabulary(grams: Grams, values: Sequence[Values], discovery: Discovery, reduce: Reduce) -> Vocabulary:
+    """Return the words of the last cut, counted; `grams` are of one order more than words may have characters.
+
+    values: the cohesion of n-grams, for each length from 2.
+    """
     alphabet = grams.alphabet
     may_be = _unspaced(grams)
-    boundary = boundary_scores(grams, may_be)
+    boundary = boundary_scores(grams, values, may_be)
     shorter = Grams(alphabet, grams.levels[: discovery.order - 1])
     counts = [alphabet.counts, *(level.counts for level in shorter.levels)]
     scores = [
@@ -57,16 +61,17 @@ def vocabulary(grams: Grams, discovery: Discovery, reduce: Reduce) -> Vocabulary
             scores = _rescored(boundary, counts, found, shorter)
             may_be = [may_be[0], *(aligned >= _LEAST_ALIGNED for aligned in found.aligned[1:])]
     spelt = [(shorter.spelt(n, np.flatnonzero(words)), words[words > 0]) for n, words in enumerate(found.words[1:], 2)]
-    return Vocabulary.of(found.words[0], spelt, found.spaced, alphabet)
+    spaced = {word: count for word, count in found.spaced.items() if count >= discovery.least_spaced}
+    return Vocabulary.of(found.words[0], spelt, spaced, alphabet)
 
 
-def boundary_scores(grams: Grams, may_be: Sequence[Mask]) -> list[Values]:
+def boundary_scores(grams: Grams, values: Sequence[Values], may_be: Sequence[Mask]) -> list[Values]:
     """Return for each length from 1 the boundary scores of n-grams by number; the longest n-grams have none.
 
     The branching entropy of g to the right is that of the character after it.  Of these only the frequent n-grams that
     go on from g are counted apart; all others and a block's edge are neighbours seen once.  Its variation is by how
-    much it exceeds that of g without its last character.  To the left, likewise.  Both variations are standardised
-    over the n-grams of the same length (`may_be`), and added up.
+    much it exceeds that of g without its last character.  To the left, likewise.  Both variations and, with less
+    weight, the cohesion (`values`) are standardised over the n-grams of the same length (`may_be`), and added up.
     """
     counts = [grams.alphabet.counts, *(level.counts for level in grams.levels)]
     scores = [np.zeros(len(count)) for count in counts[:-1]]
@@ -82,11 +87,20 @@ def boundary_scores(grams: Grams, may_be: Sequence[Mask]) -> list[Values]:
             if shorter is not None:
                 below = grams.levels[n - 2]
                 variation = entropy - shorter.take(below.prefixes if is_right else below.suffixes)
-            of_types = variation[may_be[n - 1]]
-            if len(of_types):
-                scores[n - 1] += (variation - of_types.mean()) / (of_types.std() or 1.0)
+            scores[n - 1] += _standardised(variation, may_be[n - 1])
             shorter = entropy
+    for score, value, mask in zip(scores[1:], values, may_be[1:], strict=False):
+        score += _COHESION * _standardised(value, mask)
     return [_SINGLE * scores[0], *(np.minimum(score, _MOST_Z) for score in scores[1:])]
+
+
+def _standardised(values: Values, over: Mask) -> Values:
+    """Return values in standard deviations from the mean, both being those over some n-grams; 0 for the others."""
+    chosen = values[over]
+    found = np.zeros(len(values))
+    if len(chosen):
+        found[over] = (chosen - chosen.mean()) / (chosen.std() or 1.0)
+    return found
 
 
 def _rescored(boundary: Sequence[Values], counts: Sequence[Counts], found: Recounted, grams: Grams) -> list[Values]:

@@ -8,6 +8,10 @@ Method = Literal["pmi", "entropy"]
 LEAST_ORDER, MOST_ORDER = 2, 6
 DEFAULT_ORDER = 4
 DEFAULT_MIN_COUNT = 32
+# By entropies, rarer words are found, too: one in so many characters, but no fewer than 4 times, for chance makes
+# entropies of less; on more text, the words seen 5 times would hardly be among the 50,000 most frequent.
+CHARACTERS_FOR_ONE = 5_000_000
+LEAST_MIN_COUNT = 4
 DEFAULT_MIN_PMI = (2.0, 4.0, 6.0, 8.0, 10.0)
 
 AFTER_BORDER = (
@@ -34,22 +38,40 @@ def thresholds(min_pmi: tuple[float, ...], order: int) -> tuple[float, ...]:
 class Discovery:
     """How words are looked for.
 
-    method: "pmi" is the article's: n-grams that hold together by pointwise mutual information, a coarse cut.
-    order: the greatest n of the n-grams, 2 to 6.  min_count: how often a word, and an n-gram in it, has to be seen.
-    min_pmi: the least cohesion, in nats, for each length from 2; None: the default, cut to the order.
+    method: "entropy" looks for free choice on both sides of words, and for the best cut (`branching.py`); "pmi" is the
+    article's: n-grams that hold together by pointwise mutual information, and a coarse cut (`coarse.py`).
+    order: the greatest n of the n-grams, 2 to 6; by entropies, the greatest length of a word.
+    min_count: how often a word, and an n-gram in it, has to be seen; None: 32, by entropies one in 5,000,000
+    characters, at least 4 and at most 32, but words in scripts with spaces always 32.
+    min_pmi: the least cohesion, in nats, for each length from 2; None: the default, cut to the order.  For "pmi" alone.
     """
 
-    method: Method = "pmi"
+    method: Method = "entropy"
     order: int = DEFAULT_ORDER
-    min_count: int = DEFAULT_MIN_COUNT
+    min_count: int | None = None
     min_pmi: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         if not LEAST_ORDER <= self.order <= MOST_ORDER:
             raise ValueError(f"order {self.order} is not between {LEAST_ORDER} and {MOST_ORDER}")
-        if self.min_count < 1:
+        if self.min_count is not None and self.min_count < 1:
             raise ValueError(f"min_count {self.min_count} is less than 1")
+        if self.method == "entropy" and self.min_pmi is not None:
+            raise ValueError("the method by entropies has no thresholds of pmi")
         thresholds(self.thresholds, self.order)
+
+    def least(self, n_characters: int) -> int:
+        """Return how often an n-gram has to be seen in a corpus of so many characters."""
+        if self.min_count is not None:
+            return self.min_count
+        if self.method == "pmi":
+            return DEFAULT_MIN_COUNT
+        return min(max(n_characters // CHARACTERS_FOR_ONE, LEAST_MIN_COUNT), DEFAULT_MIN_COUNT)
+
+    @property
+    def least_spaced(self) -> int:
+        """How often a word in a script with spaces has to be seen."""
+        return DEFAULT_MIN_COUNT if self.min_count is None else self.min_count
 
     @property
     def thresholds(self) -> tuple[float, ...]:

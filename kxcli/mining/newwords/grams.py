@@ -112,7 +112,6 @@ class Known:
     grams: Grams
     may_be: npt.NDArray[np.bool_] | None
     bits: int
-    min_count: int
     scratch: Scratch | None
 
 
@@ -160,11 +159,13 @@ class CountGrams:
         """Return the counts that were dumped."""
         grams, buckets = parted(data)
         known = self._known
-        return Found(KeyTally.load(grams, known.scratch), Buckets.load(buckets, known.bits, known.min_count))
+        return Found(
+            KeyTally.load(grams, known.scratch), Buckets.load(buckets, known.bits, known.grams.alphabet.min_count)
+        )
 
     def _none(self) -> Found:
         known = self._known
-        return Found(KeyTally(known.scratch), Buckets(known.bits, known.min_count))
+        return Found(KeyTally(known.scratch), Buckets(known.bits, known.grams.alphabet.min_count))
 
     def _count(self, ids: Ids, found: Found) -> None:
         known = self._known

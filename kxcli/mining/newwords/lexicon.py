@@ -27,19 +27,19 @@ def lexicon(discovery: Discovery, reduce: Reduce, scratch: Scratch | None = None
     reduce: runs a job over all records of the corpus, each time the same in any order; None where there is none.
     """
     counts = reduce(Characters(), None, "characters")
-    alphabet = Alphabet.of(np.zeros(1, dtype=np.int64) if counts is None else counts, discovery.min_count)
+    alphabet = Alphabet.of(np.zeros(1, dtype=np.int64) if counts is None else counts, discovery.least)
     if not alphabet.total:
         return []
     left, right = Entropies(len(alphabet.codes) - 1), Entropies(len(alphabet.codes) - 1)
     order = discovery.order + (discovery.method == "entropy")
-    counted = Grams(alphabet, tuple(_levels(alphabet, order, discovery.min_count, reduce, scratch, left, right)))
+    counted = Grams(alphabet, tuple(_levels(alphabet, order, reduce, scratch, left, right)))
     grams = Grams(alphabet, counted.levels[: discovery.order - 1])
     values = cohesion(grams)
     if discovery.method == "entropy":
-        found = branching.vocabulary(counted, discovery, reduce)
+        found = branching.vocabulary(counted, values, discovery, reduce)
     else:
         found = coarse.vocabulary(grams, values, discovery, reduce)
-    found = found.frequent(discovery.min_count)
+    found = found.frequent(alphabet.min_count)
 
     pairs = reduce(CountNeighbours(), Words(alphabet, Trie(found.words, found.counts), scratch), "neighbours")
     singles = np.flatnonzero(found.singles)
@@ -80,7 +80,6 @@ def of_texts(texts: Iterable[str], discovery: Discovery) -> list[Word]:
 def _levels(
     alphabet: Alphabet,
     order: int,
-    min_count: int,
     reduce: Reduce,
     scratch: Scratch | None,
     left: Entropies,
@@ -91,12 +90,12 @@ def _levels(
     may_be = None
     for n in range(2, order + 1):
         bits = _bucket_bits(alphabet.total, scratch) if n < order else 0
-        known = Known(Grams(alphabet, tuple(levels)), may_be, bits, min_count, scratch)
+        known = Known(Grams(alphabet, tuple(levels)), may_be, bits, scratch)
         grams, buckets = reduce(CountGrams(), known, f"{n}-grams")
         if n == 2:
-            keys, counts = _pairs(grams, min_count, left, right)
+            keys, counts = _pairs(grams, alphabet.min_count, left, right)
         else:
-            keys, counts = grams.frequent(min_count)
+            keys, counts = grams.frequent(alphabet.min_count)
         if not len(keys):
             break
         levels.append(Level.of(keys, counts, levels[-1] if levels else None))

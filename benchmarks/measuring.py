@@ -1,0 +1,64 @@
+"""What the benchmarks share: whole commands measured with all that they start, and parts of big files."""
+
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+
+def lines_of(paths: Iterable[str]) -> Iterator[str]:
+    """Yield the lines of UTF-8 files."""
+    for path in paths:
+        with open(path, encoding="utf-8-sig", newline="\n") as lines:
+            for line in lines:
+                yield line.rstrip("\r\n")
+
+
+def tree_memory(session: int) -> int:
+    """Return the proportional set size, in bytes, of all processes of a session."""
+    total = 0
+    for entry in os.listdir("/proc"):
+        if entry.isdigit():
+            try:
+                if os.getsid(int(entry)) == session:
+                    for line in Path("/proc", entry, "smaps_rollup").read_text().splitlines():
+                        if line.startswith("Pss:"):
+                            total += int(line.split()[1]) * 1024
+            except (OSError, ProcessLookupError):
+                continue
+    return total
+
+
+def measured(command: list[str]) -> tuple[float, int]:
+    """Return wall seconds and peak memory of a command and all that it starts."""
+    peak = 0
+    start = time.perf_counter()
+    process = subprocess.Popen(command, start_new_session=True)
+    ended = threading.Event()
+
+    def watch() -> None:
+        nonlocal peak
+        while not ended.wait(0.05):
+            peak = max(peak, tree_memory(process.pid))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    code = process.wait()
+    seconds = time.perf_counter() - start
+    ended.set()
+    watcher.join()
+    if code:
+        raise SystemExit(f"{command} ended with {code}")
+    return seconds, peak
+
+
+def write_part(paths: list[str], size: int, output: str) -> int:
+    """Write about `size` bytes of whole lines, in equal shares of the files; return how many."""
+    with open(output, "wb") as part:
+        for path in paths:
+            with open(path, "rb") as file:
+                data = file.read(size // len(paths)) + file.readline()
+            part.write(data if data.endswith(b"\n") else data + b"\n")
+        return part.tell()

@@ -1,0 +1,146 @@
+"""The search for words side by side, in one run and on the same text, as ratios.
+
+    python benchmarks/newwords.py FILE... [--part 1M] [--runs 3] [--gold GOLD]
+
+Measures, each as a process of its own and as the median of the runs:
+
+  plain        the plain jieba loop, as in benchmarks/wordcount.py: what the speed of all else is told in; on a part of
+               the text, start-up taken off, scaled to the whole
+  definition   the lexicon by its definition, in plain Python (tests/newwords_definition.py); on a part, scaled
+  kxcli        `kxcli newwords --all`, by each method, `-j 1` and `-j 2`, on the whole, start-up and output included
+
+Memory is the peak over the whole process tree, shared pages counted once (proportional set size), sampled every 50 ms.
+With a gold text (words parted by spaces, a sentence a line), the lexicons of both methods are scored as the article
+does: their 50,000 most frequent words become jieba's dictionary, without its model, and cut the gold text; F1 is that
+of word spans.  At the end the output of -j 1 and -j 2 is compared, and that of the definition with kxcli's on the part.
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from measuring import lines_of, measured, write_part
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "tests"))
+
+METHODS = ("pmi", "entropy")
+MIN_PMI = "2,4,6"
+MOST_WORDS = 50_000
+
+
+def play(role: str, paths: list[str], output: str) -> None:
+    """Run one of the slow ways in this process; write its seconds without start-up, then the rows."""
+    rows = []
+    if role == "plain":
+        import jieba
+
+        jieba.setLogLevel("ERROR")
+        jieba.initialize()
+        start = time.perf_counter()
+        for line in lines_of(paths):
+            for _ in jieba.cut(line):
+                pass
+    else:
+        from newwords_definition import lexicon
+
+        start = time.perf_counter()
+        text = "\n".join(lines_of(paths))
+        for word, count, *values in lexicon(text, 4, 32, tuple(map(float, MIN_PMI.split(",")))):
+            rows.append("\t".join([word, str(count), *("" if v is None else f"{v:.4f}" for v in values)]))
+    seconds = time.perf_counter() - start
+    Path(output).write_text("".join(line + "\n" for line in [str(seconds), *rows]), encoding="utf-8")
+
+
+def spans(words: list[str]) -> set[tuple[int, int]]:
+    """Return where each word begins and ends."""
+    found, start = set(), 0
+    for word in words:
+        found.add((start, start + len(word)))
+        start += len(word)
+    return found
+
+
+def score(lexicon: str, gold: str) -> float:
+    """Return the F1 of word spans that jieba finds in a gold text with a lexicon."""
+    import jieba
+
+    rows = [line.split("\t") for line in Path(lexicon).read_text(encoding="utf-8").splitlines()[:MOST_WORDS]]
+    jieba.setLogLevel("ERROR")
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "lexicon.txt")
+        Path(path).write_text("".join(f"{row[0]} {row[1]}\n" for row in rows), encoding="utf-8")
+        tokenizer = jieba.Tokenizer(path)
+        tokenizer.tmp_dir = folder
+        tokenizer.initialize()
+    hits = n_gold = n_found = 0
+    for line in lines_of([gold]):
+        expected, found = spans(line.split()), spans(tokenizer.lcut("".join(line.split()), HMM=False))
+        hits, n_gold, n_found = hits + len(expected & found), n_gold + len(expected), n_found + len(found)
+    return 2 * hits / (n_gold + n_found)
+
+
+def main() -> None:
+    """Measure and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("files", nargs="+")
+    parser.add_argument(
+        "--part", type=int, default=1 << 20, help="bytes for the definition, four times as many for jieba"
+    )
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--gold", help="a segmented text to score the lexicons on")
+    parser.add_argument("--role", choices=["plain", "definition"], help=argparse.SUPPRESS)
+    parser.add_argument("--output", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.role:
+        play(given.role, given.files, given.output)
+        return
+    size = sum(map(os.path.getsize, given.files))
+    seconds: dict[str, list[float]] = {}
+    memory: dict[str, int] = {}
+    found: dict[str, bytes] = {}
+    f1: dict[str, str] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        part, out = os.path.join(folder, "part.txt"), os.path.join(folder, "out.tsv")
+        kxcli = [sys.executable, "-m", "kxcli", "newwords", "--all", "-q", "-o", out]
+        pmi = ["--method", "pmi", "--min-pmi", MIN_PMI]
+        for role, bytes_ in (("plain", 4 * given.part), ("definition", given.part)):
+            share = size / write_part(given.files, bytes_, part)
+            _, memory[role] = measured([sys.executable, __file__, "--output", out, "--role", role, part])
+            first, _, found[role] = Path(out).read_bytes().partition(b"\n")
+            seconds[role] = [float(first) * share]
+        subprocess.run([*kxcli, *pmi, part], check=True)
+        found["kxcli, part"] = Path(out).read_bytes()
+        for _ in range(given.runs):
+            for method in METHODS:
+                for jobs in ("1", "2"):
+                    name = f"kxcli --method {method} -j {jobs}"
+                    options = pmi if method == "pmi" else ["--method", method]
+                    time_, peak = measured([*kxcli, *options, "-j", jobs, *given.files])
+                    seconds.setdefault(name, []).append(time_)
+                    memory[name] = max(memory.get(name, 0), peak)
+                    found[name] = Path(out).read_bytes()
+                    if given.gold and name not in f1:
+                        f1[name] = f"{score(out, given.gold):.4f}"
+
+    median = {name: statistics.median(values) for name, values in seconds.items()}
+    print(f"{size / 1e6:.0f} MB in {len(given.files)} files; plain and definition on parts of it\n")
+    print(
+        "| | seconds | of the plain loop | definition is slower by | peak memory, MB | F1 |\n|---|---|---|---|---|---|"
+    )
+    for name, value in median.items():
+        of_plain, slower = f"{value / median['plain']:.3f}", f"{median['definition'] / value:.1f}"
+        print(f"| {name} | {value:.1f} | {of_plain} | {slower} | {memory[name] / 1e6:.0f} | {f1.get(name, '')} |")
+    same = found["definition"] == found["kxcli, part"] and all(
+        found[f"kxcli --method {method} -j 1"] == found[f"kxcli --method {method} -j 2"] for method in METHODS
+    )
+    print("\nall lexicons agree" if same else "\nLEXICONS DIFFER")
+    sys.exit(not same)
+
+
+if __name__ == "__main__":
+    main()
