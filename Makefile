@@ -13,6 +13,8 @@ demo: $(VENV)/.installed
 	$(BIN)/kxcli wordcount --by label --top 5 --min-length 2 data/samples/reviews.jsonl
 	@echo
 	$(BIN)/kxcli wordcount -r --encoding auto -q --ngram 2 --df --header --top 5 data/samples --glob '*.txt'
+	@echo
+	$(BIN)/kxcli newwords -r --encoding auto -q --header --top 5 data/samples --glob '*.txt'
 
 test: $(VENV)/.test
 	$(BIN)/pytest -n $(WORKERS) -m "not slow"
@@ -35,6 +37,7 @@ format: $(VENV)/.dev
 # Files to measure on: make bench FILES="a.txt b.txt"
 bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/wordcount.py $(FILES)
+	$(BIN)/python benchmarks/newwords.py $(FILES)
 
 clean:
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -103,6 +103,8 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     options.check(source, sink)
     if given["is_all"] and given["known"]:
         raise UsageError("--known does nothing with --all, which prints known words, too.")
+    if math.isnan(given["min_entropy"]):
+        raise UsageError("--min-entropy nan is no number.")
     if given["min_pmi"] is not None and given["method"] != "pmi":
         raise UsageError("--min-pmi needs --method pmi.")
     report = Report(quiet=run.quiet, verbose=run.verbose)
@@ -117,16 +119,15 @@ def command(ctx: click.Context, /, **given: Any) -> None:
         discovery = Discovery(given["method"], given["order"], given["min_count"], given["min_pmi"])
     except ValueError as error:
         raise UsageError(f"--min-pmi: {error}.") from None
-    choice = Choice(
-        None if given["is_all"] else _known(given["known"]), given["min_entropy"], given["sort"], given["top"]
-    )
+    choice = Choice(None if given["is_all"] else _known(given["known"]), given["min_entropy"], given["sort"])
     words = chosen(_lexicon(discovery, source, run, report, given["memory"], given["unique_lines"]), choice)
     if sink.format == "userdict":
         words = _findable(words, report)
     if not words:
         report.note("no word was found: --min-count, --min-pmi and --min-entropy may ask for too much of this text")
-    elif choice.top is not None and len(words) < choice.top:
-        report.note(f"only {len(words)} of --top {choice.top} words were found")
+    elif given["top"] is not None and len(words) < given["top"]:
+        report.note(f"only {len(words)} of --top {given['top']} words were found")
+    words = words[: given["top"]]
     header = sink.format == "csv" if sink.header is None else sink.header
     columns = _COLUMNS[:2] if sink.format == "userdict" else _COLUMNS
     cells = _numbers(words) if sink.format == "jsonl" else _texts(words, len(columns))

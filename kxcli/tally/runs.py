@@ -169,10 +169,12 @@ class _File:
         keys = self._keys()
         begin = int(np.searchsorted(keys, np.uint64(first)))
         end = self._n if stop is None else int(np.searchsorted(keys, np.uint64(stop)))
-        return (
-            np.fromfile(self._path, dtype=np.uint64, count=end - begin, offset=8 * begin),
-            np.fromfile(self._path, dtype=np.int64, count=end - begin, offset=8 * (self._n + begin)),
-        )
+        part = np.empty(end - begin, dtype=np.uint64), np.empty(end - begin, dtype=np.int64)
+        with open(self._path, "rb") as file:  # a signal within numpy's own `fromfile` would come out as another error
+            for array, start in zip(part, (begin, self._n + begin), strict=True):
+                file.seek(8 * start)
+                file.readinto(array.data)
+        return part
 
     def _keys(self) -> Keys:
         return np.memmap(self._path, dtype=np.uint64, mode="r", shape=(self._n,))

@@ -34,6 +34,7 @@ _ALIGNED = 0.5  # weight of the log share of an n-gram's occurrences that stand 
 _PLACES = 0.5  # weight of the log probabilities of the places that characters have in words
 _LEAST_ALIGNED = 2  # times that an n-gram has to have stood between two cuts to stay a possible word
 _NONE = 0.5  # occurrences that stand for none
+_SAME = 1e-9  # values that deviate less are the same, but for rounding
 _PRIOR = 2.0  # occurrences of a character by which the places of all characters count for it, too
 
 _SPACED_BELOW = 0x1100  # Latin, Greek, Cyrillic and others up to Georgian, and digits
@@ -47,7 +48,7 @@ def vocabulary(grams: Grams, values: Sequence[Values], discovery: Discovery, red
     """
     alphabet = grams.alphabet
     may_be = _unspaced(grams)
-    boundary = boundary_scores(grams, values, may_be)
+    boundary = boundary_scores(grams, values, may_be, discovery.order)
     shorter = Grams(alphabet, grams.levels[: discovery.order - 1])
     counts = [alphabet.counts, *(level.counts for level in shorter.levels)]
     scores = [
@@ -65,28 +66,30 @@ def vocabulary(grams: Grams, values: Sequence[Values], discovery: Discovery, red
     return Vocabulary.of(found.words[0], spelt, spaced, alphabet)
 
 
-def boundary_scores(grams: Grams, values: Sequence[Values], may_be: Sequence[Mask]) -> list[Values]:
-    """Return for each length from 1 the boundary scores of n-grams by number; the longest n-grams have none.
+def boundary_scores(grams: Grams, values: Sequence[Values], may_be: Sequence[Mask], longest: int) -> list[Values]:
+    """Return for each length from 1 to `longest` the boundary scores of n-grams by number.
 
     The branching entropy of g to the right is that of the character after it.  Of these only the frequent n-grams that
     go on from g are counted apart; all others and a block's edge are neighbours seen once.  Its variation is by how
     much it exceeds that of g without its last character.  To the left, likewise.  Both variations and, with less
     weight, the cohesion (`values`) are standardised over the n-grams of the same length (`may_be`), and added up.
     """
-    counts = [grams.alphabet.counts, *(level.counts for level in grams.levels)]
-    scores = [np.zeros(len(count)) for count in counts[:-1]]
+    counts = [grams.alphabet.counts, *(level.counts for level in grams.levels)][:longest]
+    scores = [np.zeros(len(count)) for count in counts]
     for is_right in (True, False):
-        shorter: Values | None = None
-        for n, level in enumerate(grams.levels, 1):
-            parts = level.prefixes if is_right else level.suffixes
-            longer = np.where(may_be[n], np.maximum(level.counts, 1), 1).astype(np.float64)
-            known = np.bincount(parts, longer * np.log(longer), minlength=len(counts[n - 1]))
-            count = np.maximum(counts[n - 1], 1)
-            entropy = np.log(count) - known / count
+        shorter: Values = np.zeros(0)
+        for n, count in enumerate(counts, 1):
+            known: Values = np.zeros(len(count))
+            if n <= len(grams.levels):
+                level = grams.levels[n - 1]
+                longer = np.where(may_be[n], np.maximum(level.counts, 1), 1).astype(np.float64)
+                parts = level.prefixes if is_right else level.suffixes
+                known = np.bincount(parts, longer * np.log(longer), minlength=len(count))
+            entropy = np.log(np.maximum(count, 1)) - known / np.maximum(count, 1)
             variation = entropy
-            if shorter is not None:
-                below = grams.levels[n - 2]
-                variation = entropy - shorter.take(below.prefixes if is_right else below.suffixes)
+            if n > 1:
+                level = grams.levels[n - 2]
+                variation = entropy - shorter.take(level.prefixes if is_right else level.suffixes)
             scores[n - 1] += _standardised(variation, may_be[n - 1])
             shorter = entropy
     for score, value, mask in zip(scores[1:], values, may_be[1:], strict=False):
@@ -99,7 +102,8 @@ def _standardised(values: Values, over: Mask) -> Values:
     chosen = values[over]
     found = np.zeros(len(values))
     if len(chosen):
-        found[over] = (chosen - chosen.mean()) / (chosen.std() or 1.0)
+        deviation = chosen.std()
+        found[over] = (chosen - chosen.mean()) / (deviation if deviation > _SAME else 1.0)
     return found
 
 

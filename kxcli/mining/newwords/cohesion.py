@@ -34,7 +34,8 @@ def is_solid(values: Sequence[Values], thresholds: Sequence[float], grams: Grams
     solid = []
     for n, (value, threshold) in enumerate(zip(values, thresholds, strict=True), 2):
         kept = value >= threshold
-        for gram in np.flatnonzero(np.abs(value - threshold) < _TIE).tolist():
+        kept[0] = False  # no n-gram
+        for gram in (1 + np.flatnonzero(np.abs(value[1:] - threshold) < _TIE)).tolist():
             count = grams.alphabet.total * int(grams.levels[n - 2].counts[gram])
             parts = _cuts(np.array([gram], dtype=np.uint32), n, grams)
             kept[gram] = min(math.log(count / (int(a[0]) * int(b[0]))) for a, b in parts) >= threshold

@@ -1,5 +1,6 @@
 """What is looked for, and what is found."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -31,7 +32,10 @@ def thresholds(min_pmi: tuple[float, ...], order: int) -> tuple[float, ...]:
         raise ValueError(f"{len(min_pmi)} thresholds are given, but order {order} has lengths 2 to {order}")
     step = min_pmi[-1] - min_pmi[-2] if len(min_pmi) > 1 else 0.0
     missing = order - 1 - len(min_pmi)
-    return (*min_pmi, *(min_pmi[-1] + step * (k + 1) for k in range(missing)))
+    found = (*min_pmi, *(min_pmi[-1] + step * (k + 1) for k in range(missing)))
+    if any(map(math.isnan, found)):
+        raise ValueError("infinite thresholds have no step to go on by: give one for each length")
+    return found
 
 
 @dataclass(frozen=True)

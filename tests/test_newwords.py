@@ -1,0 +1,764 @@
+"""`kxcli newwords`: what its definition says, whatever way the text comes in, and however little memory there is."""
+
+import csv
+import gzip
+import io
+import json
+import logging
+import math
+import os
+import pickle
+import random
+import resource
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import warnings
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import SAMPLES, members, wait_until
+from hypothesis import given
+from hypothesis import strategies as st
+from newwords_definition import lexicon as defined
+from test_failures import ended, put, running, workers_of
+
+from kxcli.corpus import spool
+from kxcli.mining import Discovery, find_words
+from kxcli.mining.newwords import alphabet
+from kxcli.mining.newwords import lexicon as way
+from kxcli.tally import dense, index, keys, runs
+from kxcli.tally import words as of_words
+from kxcli.tally.runs import Scratch
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # jieba's source has escapes that newer Pythons warn of
+    import jieba
+
+jieba.setLogLevel(logging.CRITICAL)
+
+PMI = ("newwords", "--method", "pmi")
+
+# What is found
+
+
+def rounded(rows):
+    return [(word, count, *(v if v is None else round(v, 4) for v in values)) for word, count, *values in rows]
+
+
+def by_definition(text, discovery):
+    return defined(text, discovery.order, discovery.min_count, discovery.thresholds)
+
+
+ALPHABETS = [
+    "ab",
+    "ab \n",
+    "aab，\n",
+    "天地",
+    "天天地玄a1\n",
+    "𠮷𠀀a\n",
+    "天𠮷😀b",
+    "aＡé½①_'\r\n",
+    "天\x00\x0b\u2028\ud800",
+]
+
+
+@st.composite
+def lists_of_texts(draw):
+    """Texts in which everything collides: of few characters, and of few pieces again and again."""
+    some = st.text(draw(st.sampled_from(ALPHABETS)), max_size=9)
+    pieces = st.sampled_from(draw(st.lists(some, min_size=1, max_size=4)))
+    return draw(st.lists(st.lists(st.one_of(pieces, pieces, some), max_size=12).map("".join), max_size=5))
+
+
+ratios = st.builds(lambda a, b: math.log(a / b), st.integers(1, 24), st.integers(1, 9))  # often an exact tie
+levels = st.one_of(
+    st.sampled_from([-9.0, -1.0, 0.0, 0.5, 1.0, 2.0, math.inf, math.log(2), math.nextafter(math.log(2), 1)]),
+    ratios,
+    ratios.map(lambda value: math.nextafter(value, math.inf)),
+)
+
+
+@st.composite
+def discoveries(draw):
+    order = draw(st.integers(2, 6))
+    shape = st.one_of(st.none(), st.lists(levels, min_size=1, max_size=order - 1).map(tuple))
+    finite = shape.filter(lambda some: some is None or math.inf not in some[:-1])  # a step from infinity is no number
+    return Discovery("pmi", order, draw(st.integers(1, 5)), draw(finite))
+
+
+@given(texts=lists_of_texts(), discovery=discoveries())
+def test_words_are_found_as_the_definition_says(texts, discovery):
+    assert rounded(find_words(texts, discovery)) == rounded(by_definition("\n".join(texts), discovery))
+
+
+@pytest.fixture
+def tiny(monkeypatch):
+    """Hardly anything is held at a time, or has room in a table."""
+    for module, sizes in {
+        keys: {"_HELD": 9, "_SAMPLE": 4, "_PIECE": 3, "_SLOTS_LEAST": 4, "_SLOTS_MOST": 16},
+        runs: {"_MERGE_FROM": 5, "_HAND_OVER": 6, "_SAMPLE": 2},
+        dense: {"_HELD": 13},
+        index: {"_FEWEST_BITS": 1, "_ROOM": 1, "_PIECE": 7},
+        of_words: {"_PACK_FROM": 0, "_COUNT_FROM": 3},
+        alphabet: {"_RECORD": 11},
+        way: {"_LEAST_BITS": 1},
+    }.items():
+        for name, size in sizes.items():
+            monkeypatch.setattr(module, name, size)
+    monkeypatch.setattr(Scratch, "shared_by", lambda self, most: most)
+
+
+def in_workers(texts, draw):
+    """Return a `reduce` whose tasks are of random records in random order, in workers that share nothing."""
+    records = list(alphabet.records(texts))
+
+    def reduce(job, shared, what):
+        sent = pickle.dumps((job, shared))
+        job.setup(shared)
+        given = draw.sample(records, len(records))
+        merged = None
+        while given:
+            worker, theirs = pickle.loads(sent)
+            worker.setup(theirs)
+            partial = None
+            for _ in range(draw.randint(1, 3)):
+                size = draw.randint(1, 4)
+                task, given = given[:size], given[size:]
+                partial = worker.map(task) if partial is None else worker.merge(partial, worker.map(task))
+            partial = job.load(worker.dump(partial))
+            merged = partial if merged is None else job.merge(merged, partial)
+        return None if merged is None else job.finish(merged)
+
+    return reduce
+
+
+@pytest.mark.parametrize("place", ["memory", "disk"])
+@given(texts=lists_of_texts(), discovery=discoveries(), seed=st.integers(0, 1 << 30))
+def test_the_same_words_are_found_in_any_number_of_workers(tiny, tmp_path, place, texts, discovery, seed):
+    scratch = Scratch(str(tmp_path), 64 * 7) if place == "disk" else None
+    found = way.lexicon(discovery, in_workers(texts, random.Random(seed)), scratch)
+    assert rounded(found) == rounded(find_words(texts, discovery))
+    assert rounded(found) == rounded(by_definition("\n".join(texts), discovery))
+    assert os.listdir(tmp_path) == []
+
+
+def word_text(draw, characters, n_words, n_tokens, border="，", *, line=40):
+    """Return a text of words that come again and again, a few very often."""
+    words = ["".join(draw.choices(characters, k=draw.choice([1, 2, 2, 3, 4, 7]))) for _ in range(n_words)]
+    tokens = draw.choices(words, [1 / n for n in range(1, n_words + 1)], k=n_tokens)
+    return "".join(
+        token + ("\n" if n % line == line - 1 else border if n % 3 == 2 else "") for n, token in enumerate(tokens)
+    )
+
+
+HAN = [chr(code) for code in range(0x4E00, 0x4E00 + 2000)]
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("order", [3, 6])
+def test_a_text_of_many_words_is_mined_as_the_definition_says(tmp_path, order):
+    text = word_text(random.Random(order), HAN[:300], 2000, 20_000)
+    discovery = Discovery("pmi", order, 3, (1.0,))
+    expected = rounded(by_definition(text, discovery))
+    assert max(len(word) for word, *_ in expected) > order
+    assert rounded(find_words([text], discovery)) == expected
+    assert rounded(find_words(text.split("\n"), discovery)) == expected
+
+
+@pytest.mark.full
+def test_more_characters_than_16_bits_can_number_are_told_apart():
+    draw = random.Random(3)
+    characters = draw.sample([chr(code) for code in range(0x110000) if chr(code).isalnum()], 70_000)
+    words = []
+    while characters:
+        words.append("".join(characters.pop() for _ in range(min(len(characters), draw.randint(1, 8)))))
+    text = "\n".join("".join(draw.sample(words, len(words))) for _ in range(2)) + "\n" + "，".join(words[:5000])
+    discovery = Discovery("pmi", 6, 2)
+    expected = rounded(by_definition(text, discovery))
+    assert len(set("".join(word for word, *_ in expected))) > 1 << 16
+    assert rounded(find_words(text.split("\n"), discovery)) == expected
+
+
+def test_one_text_is_no_list_of_texts():
+    with pytest.raises(TypeError, match="list of texts"):
+        find_words("今天天气")
+
+
+@pytest.mark.parametrize("texts", [[], [""], ["，", "\n"], iter([])])
+def test_nothing_holds_no_words(texts):
+    assert find_words(texts) == []
+
+
+def test_the_words_of_a_small_text_are_right():
+    """Worked out by hand: T = 8, c(天) = 4, c(天气) = 2, so 天气 has log(8 * 2 / (4 * 2)), and 天 is left alone."""
+    found = find_words(["天气，天", "天气，天。甲乙"], Discovery("pmi", 2, 2, (math.log(2),)))
+    assert rounded(found) == [("天", 2, None, 1.3863, 1.0397), ("天气", 2, 0.6931, 0.6931, 0.6931)]
+
+
+# Thresholds
+
+
+@pytest.mark.parametrize(
+    ("order", "given", "expected"),
+    [
+        (2, None, (2,)),
+        (4, None, (2, 4, 6)),
+        (6, None, (2, 4, 6, 8, 10)),
+        (6, (3.0,), (3, 3, 3, 3, 3)),
+        (6, (1.0, 2.5), (1, 2.5, 4, 5.5, 7)),
+        (5, (5.0, 5.0, 4.0), (5, 5, 4, 3)),
+        (4, (-1.0, 0.0, 9.0), (-1, 0, 9)),
+    ],
+)
+def test_a_short_list_of_thresholds_goes_on_by_its_last_step(order, given, expected):
+    assert Discovery("pmi", order, 1, given).thresholds == expected
+
+
+@pytest.mark.parametrize(("order", "given"), [(2, (1.0, 2.0)), (4, (1.0,) * 4), (6, (1.0,) * 6), (4, ())])
+def test_no_threshold_and_too_many_are_refused(order, given):
+    with pytest.raises(ValueError, match="threshold"):
+        Discovery("pmi", order, 1, given)
+
+
+@pytest.mark.parametrize("settings", [{"order": 1}, {"order": 7}, {"min_count": 0}])
+def test_a_discovery_that_cannot_be_is_refused(settings):
+    with pytest.raises(ValueError, match=r"order|min_count"):
+        Discovery(**settings)
+
+
+SMALL = "桂花冰酿今天桂花冰酿，甲。桂花冰酿甲今天，甲今天\n桂花冰酿\n"
+
+
+@pytest.mark.full
+def test_thresholds_are_taken_as_they_are_written(kxcli):
+    def out(*options):
+        return kxcli(*PMI, "--all", "--min-count", 1, *options, "-q", stdin=SMALL).out
+
+    assert out("--order", 4, "--min-pmi", "0,1") == out("--min-pmi", "0.0, 1e0,2") != out("--min-pmi", "0")
+    assert out("--min-pmi", "-3") == out("--min-pmi=-3,-3,-3")
+    assert out("--order", 2) == out("--order", 2, "--min-pmi", 2)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--min-pmi", ""],
+        ["--min-pmi", ","],
+        ["--min-pmi", "2,"],
+        ["--min-pmi", "nan"],
+        ["--min-pmi", "2,nan"],
+        ["--min-pmi", "two"],
+        ["--min-pmi", "2;4"],
+        ["--min-pmi", "1,2,3,4"],
+        ["--order", "2", "--min-pmi", "1,2"],
+        ["--order", "1"],
+        ["--order", "7"],
+        ["--min-count", "0"],
+        ["--min-entropy", "-1"],
+        ["--top", "-1"],
+        ["--sort", "word"],
+        ["--format", "xml"],
+        ["--memory", "none"],
+        ["-f", "userdict", "--header"],
+        ["--all", "--known", "known.txt"],
+    ],
+    ids=" ".join,
+)
+def test_options_that_cannot_be_are_a_usage_error(kxcli, options):
+    put(kxcli, "known.txt", "今天\n")
+    err = kxcli(*PMI, *options, "missing.txt", code=2).err
+    assert err.startswith("kxcli: error: ") and err.count("\n") == 1 and options[-2] in err
+
+
+@pytest.mark.parametrize("options", [("--min-pmi=-inf",), ("--min-pmi=-inf,2",), ("--min-entropy", "nan")])
+def test_what_is_no_finite_number_is_refused_or_taken_at_its_word(kxcli, options):
+    process = subprocess.run(
+        kxcli.command(*PMI, "--all", "--min-count", 1, *options),
+        input=SMALL.encode(),
+        capture_output=True,
+        env=kxcli.environment,
+    )
+    assert b"Warning" not in process.stderr and b"internal" not in process.stderr
+    assert process.returncode == 2 or (process.returncode == 0 and process.stdout)
+
+
+# However the text comes in
+
+
+def tsv(rows):
+    lines = [
+        (word, count, "" if pmi is None else f"{pmi:.4f}", f"{left:.4f}", f"{right:.4f}")
+        for word, count, pmi, left, right in rows
+    ]
+    return "".join("\t".join(map(str, line)) + "\n" for line in lines).encode()
+
+
+NAMES = ["news.txt", "traditional.txt"]
+GOLDEN = (*PMI, "--order", 3, "--min-count", 2)
+
+
+@pytest.fixture(scope="session")
+def texts():
+    return [(SAMPLES / name).read_text(encoding="utf-8") for name in NAMES]
+
+
+@pytest.fixture(scope="session")
+def golden(texts):
+    """The whole lexicon of two samples, by the definition."""
+    return by_definition("\n".join(texts), Discovery("pmi", 3, 2))
+
+
+def as_records(texts):
+    return "".join(
+        json.dumps({"n": 1, "text": line}) + "\n" for text in texts for line in text.split("\n") if line
+    ).encode()
+
+
+def as_they_are(folder, texts):
+    return [SAMPLES / name for name in NAMES], b""
+
+
+def on_stdin(folder, texts):
+    return [], "".join(texts).encode()
+
+
+def compressed(folder, texts):
+    return ["a", "b.txt.gz"], b""
+
+
+def compressed_on_stdin(folder, texts):
+    return ["-"], gzip.compress("".join(texts).encode())
+
+
+def in_a_file_and_on_stdin(folder, texts):
+    return ["b.txt.gz", "-"], texts[0].encode()
+
+
+def in_a_folder(folder, texts):
+    return ["-r", "folder", "--encoding", "auto", "-q"], b""
+
+
+def in_records(folder, texts):
+    return ["--input-format", "jsonl", "--field", "text", "a.json"], b""
+
+
+def in_records_on_stdin(folder, texts):
+    return ["--input-format", "jsonl"], as_records(texts)
+
+
+WAYS = [as_they_are, on_stdin, compressed, compressed_on_stdin]
+WAYS += [in_a_file_and_on_stdin, in_a_folder, in_records, in_records_on_stdin]
+
+
+@pytest.mark.parametrize("way_in", WAYS, ids=lambda way_in: way_in.__name__)
+def test_samples_are_mined_as_the_definition_says_whatever_way_they_come_in(kxcli, texts, golden, way_in):
+    put(kxcli, "a", gzip.compress(texts[0].encode()))
+    put(kxcli, "b.txt.gz", gzip.compress(texts[1].encode()))
+    put(kxcli, "folder/x/a.txt", texts[0])
+    put(kxcli, "folder/b", texts[1].encode("gb18030"))
+    put(kxcli, "a.json", as_records(texts))
+    arguments, stdin = way_in(kxcli.folder, texts)
+    small = ("--shard-size", "1K")
+    for more in ("-j", 1, *small), ("-j", 2, *small), *([("-j", 1), ("-j", 2)] if way_in is as_they_are else []):
+        ended = kxcli(*GOLDEN, "--all", *more, *arguments, stdin=stdin)
+        assert ended.out == tsv(golden)
+        assert ended.err == ""
+        assert kxcli.left_behind() == []
+
+
+def test_the_encodings_that_were_found_out_are_told(kxcli, texts):
+    put(kxcli, "folder/b", texts[1].encode("gb18030"))
+    assert "folder/b: " in kxcli(*GOLDEN, "--all", "-r", "folder", "--encoding", "auto").err
+
+
+# What is new
+
+
+@pytest.fixture(scope="session")
+def dictionary():
+    """The words that jieba knows."""
+    return {line.split(" ")[0] for line in Path(jieba.__file__).with_name("dict.txt").read_text("utf-8").splitlines()}
+
+
+def test_new_words_are_those_that_jieba_does_not_know(kxcli, golden, dictionary):
+    expected = [row for row in golden if len(row[0]) > 1 and row[0] not in dictionary]
+    assert 0 < len(expected) < sum(len(row[0]) > 1 for row in golden)
+    assert kxcli(*GOLDEN, *as_they_are(None, None)[0]).out == tsv(expected)
+
+
+FEW = (*PMI, "--min-count", 2, "--min-pmi", "0.1")
+ASKED = "今天，桂花冰酿，拾光，甲\n" * 3
+
+
+def words_of(ended):
+    return [row[0] for row in ended.rows]
+
+
+KNOWN = {
+    "list": "桂花冰酿\n甲\n",
+    "userdict": "桂花冰酿 5 n\n甲 3\n",
+    "tsv": "桂花冰酿\t3\t1.0000\t0.1\t0.1\n",
+    "header": "word\tcount\n桂花冰酿\t3\n",
+    "mark and CRLF": "\ufeff桂花冰酿\r\n\r\n",
+    "no line end": "甲\n \n\n  桂花冰酿",
+}
+
+
+@pytest.mark.parametrize("form", KNOWN)
+def test_known_words_take_the_place_of_the_dictionary(kxcli, form):
+    put(kxcli, "known", KNOWN[form])
+    assert words_of(kxcli(*FEW, "--known", "known", stdin=ASKED)) == ["今天", "拾光"]
+
+
+def test_known_words_may_be_in_several_files_and_be_earlier_output(kxcli):
+    assert words_of(kxcli(*FEW, stdin=ASKED)) == ["拾光", "桂花冰酿"]
+    kxcli(*FEW, "-o", "earlier.tsv", stdin="桂花冰酿\n" * 9)
+    put(kxcli, "list", "今天\n")
+    assert words_of(kxcli(*FEW, "--known", "list", "--known", "earlier.tsv", stdin=ASKED)) == ["拾光"]
+    assert words_of(kxcli(*FEW, "--known", "/dev/null", stdin=ASKED)) == ["今天", "拾光", "桂花冰酿"]
+
+
+@pytest.mark.parametrize(("name", "place"), [("missing", "missing: "), ("bad", "bad:2: ")])
+def test_known_words_that_cannot_be_read_are_told_before_the_work(kxcli, name, place):
+    put(kxcli, "bad", b"a\n\xff\n")
+    err = kxcli(*FEW, "--known", name, "none.txt", code=1).err
+    assert err.startswith(f"kxcli: error: {place}") and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("harm", ["missing", "damaged"])
+def test_the_whole_lexicon_needs_no_jieba(kxcli, golden, harm):
+    given = (*GOLDEN, *as_they_are(None, None)[0], "-j", 2)
+    if harm == "missing":
+        put(kxcli, "other/jieba.py", "raise ImportError('no jieba here')\n")
+    else:
+        put(kxcli, "other/jieba/dict.txt", b"\xff\xff\n")
+        for path in Path(jieba.__file__).parent.iterdir():
+            if path.name not in ("dict.txt", "__pycache__"):
+                (kxcli.folder / "other" / "jieba" / path.name).symlink_to(path)
+    kxcli.environment["PYTHONPATH"] = str(kxcli.folder / "other")
+    assert kxcli(*given, code=1).out == b""  # so that it is known to be harmed
+    assert kxcli(*given, "--all").out == tsv(golden)
+    put(kxcli, "known", "一\n")
+    assert kxcli(*given, "--known", "known").out == tsv(row for row in golden if len(row[0]) > 1)
+
+
+# Choice, order and form
+
+
+def pmi_of(row):
+    return -math.inf if row[2] is None else round(row[2], 4)
+
+
+def entropy_of(row):
+    return round(min(row[3:]), 4)
+
+
+def score_of(row):
+    return round((row[2] or 0) + min(row[3:]), 4)
+
+
+@pytest.mark.parametrize(("sort", "value"), [("score", score_of), ("pmi", pmi_of), ("entropy", entropy_of)])
+def test_words_are_sorted_by_a_value_and_then_by_code_points(kxcli, golden, sort, value):
+    given = (*GOLDEN, "--all", *as_they_are(None, None)[0])
+    expected = sorted(golden, key=lambda row: (-value(row), row[0]))
+    assert len({value(row) for row in golden}) < len(golden)
+    assert kxcli(*given, "--sort", sort).out == tsv(expected) != tsv(golden)
+    assert kxcli(*given, "--sort", sort, "--top", 9).out == tsv(expected[:9])
+
+
+def test_options_choose_among_the_words(kxcli, golden):
+    given = (*GOLDEN, "--all", *as_they_are(None, None)[0])
+    free = [row for row in golden if min(row[3:]) >= 1]
+    assert 9 < len(free) < len(golden)
+    assert kxcli(*given, "--min-entropy", 1).out == tsv(free)
+    assert kxcli(*given, "--min-entropy", 1, "--top", 9, "--sort", "count").out == tsv(free[:9])
+    assert kxcli(*given, "--header", "--top", 1).text.startswith("word\tcount\tpmi\tleft_entropy\tright_entropy\n")
+
+
+def test_csv_and_jsonl_hold_the_rows_of_tsv(kxcli, golden):
+    given = (*GOLDEN, "--all", *as_they_are(None, None)[0])
+    expected = [line.split("\t") for line in tsv(golden).decode().splitlines()]
+    header, *lines = csv.reader(io.StringIO(kxcli(*given, "-f", "csv").text))
+    assert (header, lines) == (["word", "count", "pmi", "left_entropy", "right_entropy"], expected)
+    assert list(csv.reader(io.StringIO(kxcli(*given, "-f", "csv", "--no-header").text))) == expected
+    records = [json.loads(line) for line in kxcli(*given, "-f", "jsonl").text.splitlines()]
+    assert [list(record) for record in records] == [header] * len(golden)
+    assert [tuple(record.values()) for record in records] == rounded(golden)
+
+
+@pytest.mark.full
+def test_a_user_dictionary_is_taken_by_jieba_and_by_wordcount(kxcli, tmp_path, golden, dictionary):
+    new = [row for row in golden if len(row[0]) > 1 and row[0] not in dictionary]
+    inputs = as_they_are(None, None)[0]
+    kxcli(*GOLDEN, *inputs, "-f", "userdict", "-o", "words.txt")
+    text = (kxcli.folder / "words.txt").read_text("utf-8")
+    kept = [(word, n) for word, n, *_ in new if all(ord(char) <= 0x9FD5 for char in word)]
+    assert text == "".join(f"{word} {n}\n" for word, n in kept)
+
+    tokenizer = jieba.Tokenizer()
+    tokenizer.tmp_dir = str(tmp_path)  # for its cache
+    with open(kxcli.folder / "words.txt", "rb") as file:
+        tokenizer.load_userdict(file)
+    assert {word: tokenizer.FREQ[word] for word, _ in kept} == dict(kept)
+
+    before, after = (
+        set(words_of(kxcli("wordcount", *options, *inputs))) for options in ([], ["--userdict", "words.txt"])
+    )
+    assert len({word for word, _ in kept} & (after - before)) > 10
+
+
+def test_words_that_jieba_can_never_find_are_left_out_of_a_user_dictionary(kxcli):
+    text = "𠮷野，桂花冰酿，ＡＢ，㐀㐁\n" * 3
+    given = (*FEW, "-f", "userdict")
+    ended = kxcli(*given, stdin=text)
+    assert ended.text == "桂花冰酿 3\n"
+    assert ended.err.startswith("kxcli: warning: 3 words left out ") and ended.err.count("\n") == 1
+    assert all(word in ended.err for word in ("𠮷野", "ＡＢ", "㐀㐁"))
+    assert kxcli(*given, "-q", stdin=text).err == ""
+
+
+def test_top_of_a_user_dictionary_counts_what_is_printed(kxcli):
+    text = "𠮷野\n𠮷野，桂花冰酿，拾光\n" * 3
+    ended = kxcli(*FEW, "-f", "userdict", "--top", 2, stdin=text)
+    assert ended.text == "拾光 3\n桂花冰酿 3\n"
+
+
+# Little or nothing
+
+NOTHING = {
+    "no byte": ((), b"", b""),
+    "no kept character": (("--all",), "，。！ \n\n☃😀_\n".encode(), b""),
+    "too rare": (("--all",), b"ab\n" * 31, b""),
+    "all known": (("--min-count", 1), "今天\n今天\n".encode(), b""),
+    "thresholds": (("--min-count", 1, "--min-pmi", "inf"), SMALL.encode(), b""),
+    "entropy": (("--all", "--min-count", 1, "--min-entropy", 99), SMALL.encode(), b""),
+    "no word to know": (("--known", "/dev/null"), b"a b c\n" * 99, b""),
+    "fewer than asked for": (("--all", "--top", 5), b"a\n" * 32, b"a\t32\t\t3.4657\t3.4657\n"),
+}
+
+
+@pytest.mark.parametrize("name", NOTHING)
+def test_little_or_nothing_found_is_told(kxcli, name):
+    options, stdin, expected = NOTHING[name]
+    ended = kxcli(*PMI, *options, stdin=stdin)
+    assert ended.out == expected
+    assert ended.err.startswith("kxcli: ") and "error" not in ended.err and ended.err.count("\n") == 1
+
+
+def test_quiet_silences_the_notes(kxcli):
+    assert kxcli(*PMI, "-q").err == ""
+    assert kxcli(*PMI, "--all", "--top", 5, "-q", stdin="a\n" * 32).err == ""
+
+
+@pytest.mark.parametrize("form", ["tsv", "csv", "jsonl", "userdict"])
+def test_no_word_is_no_line(kxcli, form):
+    header = b"word,count,pmi,left_entropy,right_entropy\n" if form == "csv" else b""
+    assert kxcli(*PMI, "-f", form).out == header
+
+
+def test_top_0_is_no_word_and_no_complaint(kxcli):
+    ended = kxcli(*PMI, "--all", "--min-count", 1, "--top", 0, stdin=SMALL)
+    assert (ended.out, ended.err) == (b"", "")
+
+
+# Memory, and long lines
+
+
+@pytest.fixture(scope="session")
+def big(tmp_path_factory):
+    """A file of some MB."""
+    path = tmp_path_factory.mktemp("big") / "big.txt"
+    path.write_text(word_text(random.Random(1), HAN, 20_000, 400_000), encoding="utf-8")
+    return path
+
+
+def runs_below(folder):
+    """Return the files with counts below a temporary folder."""
+    with suppress(OSError):  # a folder goes away
+        return set(folder.rglob("*.run"))
+    return set()
+
+
+@pytest.mark.full
+def test_memory_changes_no_byte_and_leaves_no_file(kxcli, workers, big):
+    given = (*PMI, "--all", "--min-count", 2, "-j", workers, big)
+    expected = kxcli(*given).out
+    assert expected.count(b"\n") > 10_000
+    for memory, is_written in ("1M", True), ("2G", False):
+        seen = set()
+        with tempfile.TemporaryFile() as out, running(kxcli, *given, "--memory", memory, stdout=out) as process:
+            while process.poll() is None:
+                seen |= runs_below(kxcli.tmp)
+                time.sleep(0.01)
+            assert ended(process, 0) == ""
+            out.seek(0)
+            assert out.read() == expected
+        assert bool(seen) == is_written
+        assert kxcli.left_behind() == []
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("border", ["", "，"], ids=["no border", "borders"])
+def test_a_long_line_is_mined_as_what_it_is(kxcli, border):
+    draw = random.Random(2)
+    tokens = draw.choices(["".join(draw.choices(HAN, k=draw.randint(1, 5))) for _ in range(3000)], k=500_000)
+    text = "".join(token + border * (n % 5 == 4) for n, token in enumerate(tokens))
+    data = text.encode()
+    assert len(data) > 1 << 22  # from which a line of a stream goes to disk
+    expected = tsv(find_words(text.split(border) if border else [text], Discovery("pmi")))
+    put(kxcli, "long.txt", data + b"\n")
+    for arguments, stdin in ((["-j", 1, "long.txt"], b""), (["-j", 2, "--shard-size", "100K"], data)):
+        assert kxcli(*PMI, "--all", *arguments, stdin=stdin).out == expected
+        assert kxcli.left_behind() == []
+
+
+# Failures
+
+
+def random_text(n, line=50, seed=4):
+    draw = random.Random(seed)
+    return "".join("".join(draw.choices(HAN, k=line)) + "\n" for _ in range(n // line))
+
+
+@pytest.fixture
+def tiny_disk(kxcli):
+    """A file system of 64 KiB."""
+    folder = kxcli.folder / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(folder)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("no right to mount a small disk")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def is_disk_error(err):
+    return err.startswith("kxcli: error: ") and "TMPDIR" in err and err.count("\n") == 1
+
+
+def test_a_full_disk_under_tmpdir_is_told(kxcli, workers, tiny_disk):
+    kxcli.environment["TMPDIR"] = str(tiny_disk)
+    put(kxcli, "a", random_text(100_000))
+    ended = kxcli(*PMI, "-j", workers, "--shard-size", "50K", "a", "-o", "out.tsv", code=1)
+    assert is_disk_error(ended.err)
+    assert os.listdir(tiny_disk) == [] and not (kxcli.folder / "out.tsv").exists()
+
+
+@pytest.mark.parametrize(("limit", "n"), [(20_000, 20_000), (60_000, 20_000)], ids=["records", "counts"])
+def test_a_temporary_file_that_may_not_grow_is_told(kxcli, workers, limit, n):
+    """20,000 characters take 40 KB as records; their pairs go to files of 64 KB where memory is 1 MiB."""
+
+    def limited():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+    put(kxcli, "a", random_text(n))
+    given = (*PMI, "-j", workers, "--shard-size", "200K", "--memory", "1M", "a")
+    assert is_disk_error(kxcli(*given, code=1, preexec_fn=limited).err)
+    assert kxcli.left_behind() == []
+    kxcli(*given)
+
+
+PHASES = [("pmi", phase) for phase in ("2-grams", "neighbours", "characters", "3-grams", "4-grams", "segments")]
+PHASES += [("entropy", phase) for phase in ("5-grams", "cut 2")]
+
+
+def until(process, phase):
+    """Wait until a run says that it looks for something."""
+    for line in process.stderr:
+        if line.endswith(f"] {phase}\n".encode()):
+            return
+    raise AssertionError(f"it never came to {phase}")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize(("method", "phase"), PHASES)
+def test_a_signal_in_any_phase_ends_the_run_and_all_of_it(kxcli, big, method, phase, number, code):
+    jobs = 1 + PHASES.index((method, phase)) % 2 if number == signal.SIGINT else 2
+    use = ("newwords", "--method", method, "--min-count", 2, "-v", "-j", jobs, "-o", "out.tsv", big)
+    with running(kxcli, *use) as process:
+        until(process, phase)
+        os.killpg(process.pid, number)
+        err = ended(process, code)
+    assert "error" not in err
+    assert kxcli.left_behind() == [] and not (kxcli.folder / "out.tsv").exists()
+
+
+class Stopped(BaseException):
+    pass
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("what", ["records", "counts"])
+def test_a_signal_while_a_file_is_read_is_that_signal(tmp_path, what):
+    def stop(number, frame):
+        raise Stopped
+
+    path = str(tmp_path / "file")
+    np.zeros(1000, dtype=np.uint64).tofile(path)
+    (task,) = spool.tasks([spool.Kept(path, 100, 500, 2)] * 100)
+    before = signal.signal(signal.SIGALRM, stop)
+    try:
+        for n in range(400):
+            with pytest.raises(Stopped):
+                signal.setitimer(signal.ITIMER_REAL, 0.0005 + n % 7 * 1e-5)
+                while True:
+                    list(spool.SpoolReader()(task)) if what == "records" else runs._File(path).part(0, None)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("phase", ["2-grams", "segments"])
+def test_a_killed_worker_is_told(kxcli, big, phase):
+    with running(kxcli, *PMI, "--min-count", 2, "-v", "-j", 2, "-o", "out.tsv", big) as process:
+        until(process, phase)
+        os.kill(workers_of(process)[0], signal.SIGKILL)
+        process.wait(timeout=60)
+        err = process.stderr.read().decode()
+        wait_until(lambda: members(process.pid) == [])
+    errors = [line for line in err.splitlines() if line.startswith("kxcli: error: ")]
+    assert process.returncode == 1 and len(errors) == 1 and "killed by signal 9" in errors[0]
+    assert str(kxcli.tmp) not in errors[0]  # it names what the user gave
+    assert kxcli.left_behind() == []
+
+
+def test_head_ends_the_run_in_silence(kxcli, workers):
+    put(kxcli, "a", random_text(50_000) * 2)
+    kxcli_ = kxcli.command(*PMI, "--all", "--min-count", 2, "-j", workers, "a")
+    process = subprocess.run(
+        ["bash", "-c", '"$@" | head -n 1; exit ${PIPESTATUS[0]}', "-", *kxcli_],
+        cwd=kxcli.folder,
+        env=kxcli.environment,
+        capture_output=True,
+        timeout=60,
+    )
+    assert (process.returncode, process.stderr, process.stdout.count(b"\n")) == (0, b"", 1)
+    assert kxcli.left_behind() == []
+
+
+@pytest.mark.parametrize("size", ["1M", "100"])
+def test_bad_bytes_are_told_with_their_line_or_left_out(kxcli, workers, size):
+    put(kxcli, "a", b"\xe5\xa4\xa9a b\n" * 400 + b"\xff a\n" + b"a b\n" * 100)
+    given = (*PMI, "--all", "-j", workers, "--shard-size", size, "a", "-o", "out.tsv")
+    err = kxcli(*given, code=1).err
+    assert err.startswith("kxcli: error: a:401: byte 0xff is not valid utf-8") and err.count("\n") == 1
+    assert sorted(os.listdir(kxcli.folder)) == ["a", "tmp"]
+    err = kxcli(*given, "--on-error", "skip").err
+    assert err.startswith("kxcli: warning: 1 ") and "a:401" in err
+    found = (kxcli.folder / "out.tsv").read_bytes()
+    assert found == tsv(find_words(["天a b"] * 400 + ["a b"] * 100, Discovery("pmi")))
+    assert kxcli.left_behind() == []
+
+
+@pytest.mark.parametrize("name", [".", "none.txt"])
+def test_input_that_cannot_be_read_is_an_error(kxcli, name):
+    err = kxcli(*PMI, name, code=1).err
+    assert err.startswith(f"kxcli: error: {name}: ") and err.count("\n") == 1
