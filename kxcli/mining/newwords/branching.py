@@ -79,12 +79,12 @@ def boundary_scores(grams: Grams, values: Sequence[Values], may_be: Sequence[Mas
     for is_right in (True, False):
         shorter: Values = np.zeros(0)
         for n, count in enumerate(counts, 1):
-            known: Values = np.zeros(len(count))
+            known = np.zeros(len(count), dtype=np.float64)
             if n <= len(grams.levels):
                 level = grams.levels[n - 1]
                 longer = np.where(may_be[n], np.maximum(level.counts, 1), 1).astype(np.float64)
                 parts = level.prefixes if is_right else level.suffixes
-                known = np.bincount(parts, longer * np.log(longer), minlength=len(count))
+                known += np.bincount(parts, longer * np.log(longer), minlength=len(count))
             entropy = np.log(np.maximum(count, 1)) - known / np.maximum(count, 1)
             variation = entropy
             if n > 1:

@@ -76,6 +76,8 @@ class CountWords:
         """Return the counts."""
         words = [tally.counts() for tally in partial.words]
         aligned = [words[0], *(tally.counts() for tally in partial.aligned)]  # a character between two cuts is a word
+        for counts in aligned[1:]:
+            counts[:1] = 0
         return Recounted(words, aligned, partial.spaced.counts())
 
     def dump(self, partial: Partial) -> bytes:
@@ -103,15 +105,14 @@ class CountWords:
         numbers = [ids, *cut.grams.numbers(ids)]
         is_start = word_starts(ids, [scores.take(of) for scores, of in zip(cut.scores, numbers, strict=True)])
         is_edge = is_start | (ids == 0)
-        edges = np.flatnonzero(is_edge)
-        starts = np.flatnonzero(is_start.take(edges))
-        lengths = edges.take(starts + 1) - edges.take(starts)
-        starts = edges.take(starts)
+        starts = np.flatnonzero(is_start)
+        is_cut_within = np.zeros(len(starts), dtype=np.bool_)
         for n, of in enumerate(numbers, 1):
-            found.words[n - 1].add(of.take(starts[lengths == n]))
+            is_aligned = is_edge.take(starts + n)
             if n > 1:
-                is_aligned = is_edge[:-n] & is_edge[n:] & (of[:-n] != 0)
-                found.aligned[n - 2].add(of[:-n][is_aligned])
+                found.aligned[n - 2].add(of.take(starts[is_aligned]))  # with 0s, for what is no n-gram
+            found.words[n - 1].add(of.take(starts[is_aligned & ~is_cut_within]))
+            is_cut_within |= is_aligned
 
     def _count_spaced(self, ids: Ids, is_spaced: npt.NDArray[np.bool_], found: Partial) -> None:
         starts = np.flatnonzero(is_spaced[1:] & ~is_spaced[:-1]) + 1
