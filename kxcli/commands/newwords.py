@@ -70,7 +70,7 @@ class Thresholds(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # g
     default=0.0,
     help="Least entropy, in nats, of the characters on either side of a word.",
 )
-@click.option("--unique-lines", is_flag=True, help="Count equal lines (records) once, however often they stand.")
+@click.option("--unique-lines", is_flag=True, help="Count equal lines once, those within records too.")
 @click.option("--top", metavar="K", type=click.IntRange(min=0), help="Only the first K words.")
 @click.option(
     "--sort",
@@ -140,7 +140,7 @@ def _lexicon(
 ) -> "list[Word]":
     """Return the lexicon of the inputs."""
     from kxcli.commands import running
-    from kxcli.mining.newwords.alphabet import Characters, records
+    from kxcli.mining.newwords.alphabet import LONGEST, Characters, records
     from kxcli.mining.newwords.discovery import AFTER_BORDER
     from kxcli.mining.newwords.lexicon import lexicon
     from kxcli.mining.newwords.lines import FindFirstLines
@@ -149,7 +149,7 @@ def _lexicon(
         source,
         run,
         report,
-        what=running.wanted(source, by=None, unit="lines", cut=None if unique_lines else AFTER_BORDER),
+        what=running.wanted(source, by=None, unit="lines", cut=None if unique_lines else AFTER_BORDER, longest=LONGEST),
         kind=running.record_format(source, by=None),
         preload=["kxcli.mining.newwords.lexicon", "kxcli.corpus.spool"],
         convert=records,

@@ -29,9 +29,16 @@ def found_sources(given: Input) -> list[sources.Source]:
     )
 
 
-def wanted(given: Input, *, by: str | None, unit: Literal["document", "lines"], cut: str | None) -> Wanted:
+def wanted(
+    given: Input,
+    *,
+    by: str | None,
+    unit: Literal["document", "lines"],
+    cut: str | None,
+    longest: int | None = None,
+) -> Wanted:
     """Return what is wanted of every input."""
-    return Wanted(given.field or DEFAULT_FIELD, by, cast(OnError, given.on_error), unit, cut)
+    return Wanted(given.field or DEFAULT_FIELD, by, cast(OnError, given.on_error), unit, cut, longest)
 
 
 def record_format(given: Input, *, by: str | None) -> Kind | None:

@@ -116,9 +116,13 @@ class Decoder:
 
 
 class LongLine:
-    """A line too long to hold: decoded as it comes, parted at the last place where `cut` matches."""
+    """A line too long to hold: decoded as it comes, parted at the last place where `cut` matches.
 
-    def __init__(self, decoder: Decoder, cut: re.Pattern[str]) -> None:
+    longest: characters without such a place after which it is parted anywhere; None: never.
+    """
+
+    def __init__(self, decoder: Decoder, cut: re.Pattern[str], longest: int | None) -> None:
+        self._longest = longest
         self._decoder = decoder
         self._incremental = codecs.getincrementaldecoder(decoder.encoding)()
         self._cut = cut
@@ -135,7 +139,11 @@ class LongLine:
                 return parted
         self._rest.append(text[len(self._last) :])
         self._last = text[-1:]
-        return ""
+        if self._longest is None or sum(map(len, self._rest)) < self._longest:
+            return ""
+        parted = "".join(self._rest)
+        self._rest, self._last = [], ""
+        return parted
 
     def finish(self, data: bytes) -> str:
         """Return what is left of the line, without its end."""

@@ -53,6 +53,7 @@ class Wanted:
     unit: "document" gives a record a document; "lines" may give several lines of text as one record, for jobs to
     which a line end is a border like any other.
     cut: a pattern that matches at the places where a long line may be parted; None: documents stay whole.
+    longest: characters without such a place after which a long line is parted anywhere; None: never.
     """
 
     field: str = DEFAULT_FIELD
@@ -60,6 +61,7 @@ class Wanted:
     on_error: OnError = "stop"
     unit: Literal["document", "lines"] = "document"
     cut: str | None = None
+    longest: int | None = None
 
     @property
     def keeps_lines_whole(self) -> bool:
@@ -106,7 +108,7 @@ def _texts(stream: Readable, decoder: Decoder, wanted: Wanted, ledger: Ledger) -
     long: LongLine | None = None
     for data, is_open in runs(stream, keep_lines_whole=wanted.keeps_lines_whole):
         if is_open:
-            long = long or LongLine(decoder, cut)
+            long = long or LongLine(decoder, cut, wanted.longest)
             yield Document(long.feed(data), is_open=True)
             continue
         rest = data

@@ -99,6 +99,11 @@ class _File:
             raise OutputError(self._folder, reason(error), "point TMPDIR at a disk with more room") from None
         return Kept(self._path, start, len(record), record.itemsize)
 
+    def close(self) -> None:
+        """Close the file, if there is one."""
+        if self._file is not None:
+            self._file.close()
+
 
 class KeptRecords:
     """The records of a task while they are kept."""
@@ -190,6 +195,7 @@ def with_lines(kept: Sequence[Kept], places: Iterable[npt.NDArray[np.uint64]], f
             is_kept = np.zeros(int(line[-1]) + 1, dtype=np.bool_)
             is_kept[lines.astype(np.int64)] = True
             left.append(keeper.keep(codes[is_kept.take(line)]))
+    keeper.close()
     for path in {record.path for record in kept}:
         os.unlink(path)
     return left

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -14,20 +15,36 @@ Counts = npt.NDArray[np.int64]
 BITS = 21  # of a character's number: as many as a code point has
 
 
+LONGEST = 1 << 20  # characters of a record; a block that is longer is parted
 _RECORD = 1 << 16  # characters from which arrays are fast, and still fit a core's cache
 
 
 def records(texts: Iterable[str]) -> Iterator[Codes]:
-    """Yield texts as arrays of code points, of 2 bytes where that is enough; short texts together, an LF after each."""
+    """Yield texts as arrays of code points, of 2 bytes where that is enough; short texts together, an LF after each.
+
+    A text of more than 2^20 characters is parted after a border; where there is none in so many, anywhere.
+    """
     held, size = list[str](), 0
-    for text in texts:
-        held += (text, "\n")
-        size += len(text) + 1
+    for part in chain.from_iterable(map(_parted, texts)):
+        held += (part, "\n")
+        size += len(part) + 1
         if size >= _RECORD:
             yield _codes("".join(held))
             held, size = [], 0
     if held:
         yield _codes("".join(held))
+
+
+def _parted(text: str) -> Iterator[str]:
+    """Yield a text in parts of at most `LONGEST` characters."""
+    start = 0
+    while len(text) - start > LONGEST:
+        stop = place = start + LONGEST
+        while place > start and text[place - 1].isalnum():
+            place -= 1
+        yield text[start : place if place > start else stop]
+        start = place if place > start else stop
+    yield text[start:] if start else text
 
 
 def _codes(text: str) -> Codes:

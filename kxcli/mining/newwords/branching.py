@@ -32,13 +32,21 @@ _SINGLE = 0.5  # weight of the boundary score of one character
 _WORD = 2.5  # nats for each word: what keeps a cut into few words from being the most probable one
 _ALIGNED = 0.5  # weight of the log share of an n-gram's occurrences that stand between two cuts
 _PLACES = 0.5  # weight of the log probabilities of the places that characters have in words
+_WITHIN = 0.95  # share of its occurrences that make an n-gram a part of the longer one in which they are
 _LEAST_ALIGNED = 2  # times that an n-gram has to have stood between two cuts to stay a possible word
 _NONE = 0.5  # occurrences that stand for none
 _SAME = 1e-9  # values that deviate less are the same, but for rounding
 _PRIOR = 2.0  # occurrences of a character by which the places of all characters count for it, too
 
-_SPACED_BELOW = 0x1100  # Latin, Greek, Cyrillic and others up to Georgian, and digits
-_FULL_WIDTH = (0xFF10, 0xFF5A)  # digits and letters as wide as Han
+# Where scripts with spaces begin and end, by turns: Latin, Greek, Cyrillic and others up to Thai, which has none;
+# Georgian; Latin and Greek with more marks; Coptic and others; Cyrillic and Latin once more; full width.
+_SPACED = np.array(
+    [
+        *(0x0000, 0x0E00, 0x10A0, 0x1100, 0x1E00, 0x2000, 0x2C00, 0x2E00),
+        *(0xA640, 0xA6A0, 0xA720, 0xA800, 0xAB30, 0xAB70, 0xFF10, 0xFF5B),
+    ],
+    dtype=np.uint32,
+)
 
 
 def vocabulary(grams: Grams, values: Sequence[Values], discovery: Discovery, reduce: Reduce) -> Vocabulary:
@@ -47,20 +55,21 @@ def vocabulary(grams: Grams, values: Sequence[Values], discovery: Discovery, red
     values: the cohesion of n-grams, for each length from 2.
     """
     alphabet = grams.alphabet
-    may_be = _unspaced(grams)
-    boundary = boundary_scores(grams, values, may_be, discovery.order)
+    unspaced = _unspaced(grams)
+    boundary = boundary_scores(grams, values, unspaced, discovery.order)
     shorter = Grams(alphabet, grams.levels[: discovery.order - 1])
     counts = [alphabet.counts, *(level.counts for level in shorter.levels)]
     scores = [
         z + _FIRST_WEIGHT * np.log(np.maximum(count, 1) / alphabet.total)
         for z, count in zip(boundary, counts, strict=True)
     ]
+    may_be = closed = _closed(shorter, unspaced)
     for number in range(1, _CUTS + 1):
-        cut = Cut(shorter, ~may_be[0], _limited(scores, may_be), with_spaced=number == _CUTS)
+        cut = Cut(shorter, ~unspaced[0], _limited(scores, may_be), with_spaced=number == _CUTS)
         found: Recounted = reduce(CountWords(), cut, f"cut {number}")
         if number < _CUTS:
             scores = _rescored(boundary, counts, found, shorter)
-            may_be = [may_be[0], *(aligned >= _LEAST_ALIGNED for aligned in found.aligned[1:])]
+            may_be = [of & (aligned >= _LEAST_ALIGNED) for of, aligned in zip(closed, found.aligned, strict=True)]
     spelt = [(shorter.spelt(n, np.flatnonzero(words)), words[words > 0]) for n, words in enumerate(found.words[1:], 2)]
     spaced = {word: count for word, count in found.spaced.items() if count >= discovery.least_spaced}
     return Vocabulary.of(found.words[0], spelt, spaced, alphabet)
@@ -161,10 +170,23 @@ def _limited(scores: Sequence[Values], may_be: Sequence[Mask]) -> list[Scores]:
     ]
 
 
+def _closed(grams: Grams, unspaced: Sequence[Mask]) -> list[Mask]:
+    """Return for each length from 1 which n-grams may be words: not those that hardly occur but within a longer one.
+
+    What nearly always goes on in the same way is a part of a word.
+    """
+    counts = [grams.alphabet.counts, *(level.counts for level in grams.levels)]
+    closed = [mask.copy() for mask in unspaced[: len(counts)]]
+    for n, level in enumerate(grams.levels[1:], 2):
+        below = counts[n - 1]
+        for parts in (level.prefixes, level.suffixes):
+            closed[n - 1][parts[unspaced[n] & (level.counts >= _WITHIN * below.take(parts))]] = False
+    return closed
+
+
 def _unspaced(grams: Grams) -> list[Mask]:
     """Return for each length from 1 which n-grams have no character that is written with spaces; number 0 is none."""
-    codes = grams.alphabet.codes
-    mask = (codes >= _SPACED_BELOW) & ~((codes >= _FULL_WIDTH[0]) & (codes <= _FULL_WIDTH[1]))
+    mask = np.searchsorted(_SPACED, grams.alphabet.codes, side="right") % 2 == 0
     masks = [mask]
     for level in grams.levels:
         masks.append(masks[-1].take(level.prefixes) & mask.take(level.last))

@@ -9,7 +9,7 @@ import numpy as np
 
 from kxcli.mining.newwords.alphabet import Alphabet, Codes, Counts
 from kxcli.mining.newwords.cohesion import Values, is_solid
-from kxcli.mining.newwords.discovery import Discovery
+from kxcli.mining.newwords.discovery import LONGEST_WORD, Discovery
 from kxcli.mining.newwords.grams import Grams
 from kxcli.mining.newwords.spelling import Spellings
 from kxcli.mining.newwords.trie import Trie
@@ -80,7 +80,7 @@ class CountSegments:
                 runs = np.zeros(len(ids) + 1, dtype=np.int64)
                 runs[of_length[solid.order].starts + 1] = 1
                 np.cumsum(runs, out=runs)  # longest n-grams that start before each place
-                long = np.flatnonzero(lengths > solid.order)
+                long = np.flatnonzero((lengths > solid.order) & (lengths <= LONGEST_WORD))
                 first, last = starts.take(long), ends.take(long) - (solid.order - 1)
                 long = long[runs.take(last) - runs.take(first) == last - first]
                 found.longer.add(Spellings.within(ids, starts.take(long), lengths.take(long)).texts(solid.alphabet))

@@ -9,6 +9,8 @@ Method = Literal["pmi", "entropy"]
 LEAST_ORDER, MOST_ORDER = 2, 6
 DEFAULT_ORDER = 4
 DEFAULT_MIN_COUNT = 32
+LONGEST_WORD = 10_000  # characters; a longer piece is no word, but would take long to be looked for
+
 # By entropies, rarer words are found, too: one in so many characters, but no fewer than 4 times, for chance makes
 # entropies of less; on more text, the words seen 5 times would hardly be among the 50,000 most frequent.
 CHARACTERS_FOR_ONE = 5_000_000

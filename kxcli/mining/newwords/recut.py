@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kxcli.mining.newwords.alphabet import Codes, Counts, Ids
+from kxcli.mining.newwords.discovery import LONGEST_WORD
 from kxcli.mining.newwords.grams import Grams
 from kxcli.mining.newwords.spelling import Spellings
 from kxcli.mining.newwords.viterbi import Scores, word_starts
@@ -119,5 +120,6 @@ class CountWords:
         lengths = np.flatnonzero(is_spaced[:-1] & ~is_spaced[1:]) + 1 - starts
         is_single = lengths == 1
         found.words[0].add(ids.take(starts[is_single]))
-        words = Spellings.within(ids, starts[~is_single], lengths[~is_single])
+        is_word = ~is_single & (lengths <= LONGEST_WORD)
+        words = Spellings.within(ids, starts[is_word], lengths[is_word])
         found.spaced.add(words.texts(self._cut.grams.alphabet))

@@ -1,0 +1,651 @@
+"""The method by branching entropies, and equal lines: each step is what a plain twin on strings says."""
+
+import json
+import math
+import os
+import pickle
+import random
+import re
+import sys
+from collections import Counter
+from functools import reduce as folded
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from conftest import SAMPLES
+from hypothesis import given
+from hypothesis import strategies as st
+from test_failures import put
+
+from kxcli.corpus import spool
+from kxcli.mining import Discovery, find_words
+from kxcli.mining.newwords import alphabet, branching, viterbi
+from kxcli.mining.newwords import lexicon as way
+from kxcli.mining.newwords.alphabet import Alphabet, Characters
+from kxcli.mining.newwords.cohesion import cohesion
+from kxcli.mining.newwords.grams import Grams
+from kxcli.mining.newwords.lines import FindFirstLines, line_hashes
+from kxcli.mining.newwords.neighbours import Entropies
+from kxcli.mining.newwords.recut import CountWords, Cut, Recounted
+from kxcli.tally.runs import Scratch
+
+NONE = float("-inf")
+
+# Texts, and what the twins make of them
+
+
+@st.composite
+def lists_of_texts(draw):
+    """Texts in which everything collides: of few characters, and of few pieces again and again."""
+    characters = draw(
+        st.sampled_from(
+            ["天地", "天天地玄a1\n", "天地玄黄，", "天𠮷Ａ１я，。", "ab 天\n", "天가あ½e\u0300é_", "天ｚ０ჿᄀ"]
+        )
+    )
+    some = st.text(characters, max_size=9)
+    pieces = st.sampled_from(draw(st.lists(some, min_size=1, max_size=4)))
+    return draw(st.lists(st.lists(st.one_of(pieces, pieces, some), max_size=12).map("".join), max_size=5))
+
+
+seeds = st.integers(0, 1 << 30).map(random.Random)
+
+
+def blocks_of(texts):
+    """Return the maximal runs of kept characters."""
+    return "".join(char if char.isalnum() else "\n" for char in "\n".join(texts)).split()
+
+
+def is_spaced(char):
+    """Whether a character is of Latin, Greek, Cyrillic and so on, or a digit, or one of these in full width."""
+    return char < "\u1100" or "\uff10" <= char <= "\uff5a"
+
+
+def runs_of(texts):
+    """Yield the maximal runs of characters in blocks that are all spaced or all not, and which they are."""
+    for block in blocks_of(texts):
+        marked = "".join(
+            f"\n{after}" if is_spaced(before) != is_spaced(after) else after
+            for before, after in pairwise(block[:1] + block)
+        )
+        for run in marked.split("\n"):
+            yield run, is_spaced(run[0])
+
+
+def counts_of(texts, order):
+    """Return how often each n-gram up to an order stands in the blocks."""
+    return Counter(
+        block[i : i + n] for block in blocks_of(texts) for n in range(1, order + 1) for i in range(len(block) - n + 1)
+    )
+
+
+def one_by_one(texts):
+    """Return a `reduce` in one process."""
+    kept = list(alphabet.records(texts))
+
+    def reduce(job, shared, what=""):
+        job.setup(shared)
+        return job.finish(job.map(kept)) if kept else None
+
+    return reduce
+
+
+def in_workers(texts, draw):
+    """Return a `reduce` whose tasks are of random records, merged in random order, after a way as bytes or not."""
+    kept = list(alphabet.records(texts))
+
+    def reduce(job, shared, what=""):
+        sent = pickle.dumps((job, shared))
+        job.setup(shared)
+        given, partials = draw.sample(kept, len(kept)), []
+        while given:
+            size = draw.randint(1, 4)
+            task, given = given[:size], given[size:]
+            worker, theirs = pickle.loads(sent)
+            worker.setup(theirs)
+            partials.append(worker.map(task))
+        while len(partials) > 1:
+            one, two = (partials.pop(draw.randrange(len(partials))) for _ in "ab")
+            partials.append(job.merge(job.load(job.dump(one)) if draw.random() < 0.5 else one, two))
+        return job.finish(job.load(job.dump(partials[0]))) if partials else None
+
+    return reduce
+
+
+@pytest.fixture
+def small_records(monkeypatch):
+    """Each text is a record of its own."""
+    monkeypatch.setattr(alphabet, "_RECORD", 1)
+
+
+def counted(texts, order, min_count):
+    """Return the n-grams of some texts as the lexicon counts them; None where there is no character."""
+    reduce = one_by_one(texts)
+    found = reduce(Characters(), None)
+    letters = Alphabet.of(np.zeros(1, dtype=np.int64) if found is None else found, lambda n: min_count)
+    if not letters.total:
+        return None
+    left, right = Entropies(len(letters.codes) - 1), Entropies(len(letters.codes) - 1)
+    return Grams(letters, tuple(way._levels(letters, order, reduce, None, left, right)))
+
+
+def spelt(grams, n):
+    """Return the n-grams of one length as strings, by number; "" for number 0."""
+    if n == 1:
+        return ["", *(chr(code) for code in grams.alphabet.codes.tolist()[1:])]
+    return ["", *grams.spelt(n, np.arange(1, len(grams.levels[n - 2].counts))).texts(grams.alphabet)]
+
+
+def by_text(grams, columns):
+    """Return values for each length and by number as one dictionary by string."""
+    return {
+        gram: value
+        for n, column in enumerate(columns, 1)
+        for gram, value in zip(spelt(grams, n), column.tolist(), strict=True)
+        if gram
+    }
+
+
+# The best cut
+
+
+def best_cut(block, score, longest_word, longest_block=10**9):
+    """Return where words start: each piece by itself; of equally good cuts, that with the longest last word."""
+    starts = set()
+    for piece in range(0, len(block), longest_block):
+        best, last = [0], [0]
+        for end in range(1, min(longest_block, len(block) - piece) + 1):
+            choices = ((best[end - k] + score(piece + end - k, k), k) for k in range(1, min(longest_word, end) + 1))
+            value, k = max(choices)
+            best.append(value)
+            last.append(k)
+        end = len(best) - 1
+        while end:
+            end -= last[end]
+            starts.add(piece + end)
+    return starts
+
+
+@given(
+    lengths=st.lists(st.integers(1, 14), max_size=8),
+    longest_word=st.integers(1, 6),
+    longest_block=st.sampled_from([1, 2, 3, 5, 1000]),
+    spread=st.sampled_from([0, 1, 3]),
+    draw=seeds,
+)
+def test_blocks_are_cut_as_one_after_the_other_would_be(
+    monkeypatch, lengths, longest_word, longest_block, spread, draw
+):
+    monkeypatch.setattr(viterbi, "_LONGEST", longest_block)
+    ids = [0]
+    for length in lengths:
+        ids += [*(draw.randint(1, 9) for _ in range(length)), *[0] * draw.randint(1, 3)]
+    scores = [[draw.randint(-spread, spread) for _ in ids]]
+    scores += [[draw.choice([NONE, draw.randint(-spread, spread)]) for _ in ids] for _ in range(longest_word - 1)]
+    expected, at = set(), 0
+    while at < len(ids):
+        end = ids.index(0, at)
+        cut = best_cut(ids[at:end], lambda i, k, at=at: scores[k - 1][at + i], longest_word, longest_block)
+        expected |= {at + start for start in cut}
+        at = end + 1
+    as_arrays = [np.array(score, dtype=np.float32) for score in scores]
+    found = viterbi.word_starts(np.array(ids, dtype=np.uint32), as_arrays)
+    assert np.flatnonzero(found).tolist() == sorted(expected)
+
+
+def test_of_two_equally_good_cuts_the_one_with_the_longer_last_word_is_taken():
+    scores = [np.zeros(5, dtype=np.float32)] * 2
+    starts = viterbi.word_starts(np.array([0, 1, 1, 1, 0], dtype=np.uint32), scores)
+    assert np.flatnonzero(starts).tolist() == [1, 2]
+
+
+# Boundary scores
+
+
+def standardised(values):
+    if not values:
+        return {}
+    mean = math.fsum(values.values()) / len(values)
+    deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in values.values()) / len(values))
+    return {gram: (value - mean) / (deviation if deviation > 1e-12 else 1.0) for gram, value in values.items()}
+
+
+def boundary_by_definition(texts, order, min_count):
+    """Return the boundary score of each character, and of each frequent n-gram up to an order, by string."""
+    counts = counts_of(texts, order + 1)
+    total = sum(count for gram, count in counts.items() if len(gram) == 1)
+    kept = {gram for gram, count in counts.items() if len(gram) == 1 or count >= min_count}
+    scored = {gram for gram in kept if not any(map(is_spaced, gram))}
+
+    def entropy(gram, side):
+        part = slice(-1) if side == "right" else slice(1, None)
+        longer = [counts[other] for other in scored if len(other) == len(gram) + 1 and other[part] == gram]
+        return math.log(counts[gram]) - sum(count * math.log(count) for count in longer) / counts[gram]
+
+    def variation(gram, side):
+        if len(gram) == 1:
+            return entropy(gram, side)
+        return entropy(gram, side) - entropy(gram[:-1] if side == "right" else gram[1:], side)
+
+    def pmi(gram):
+        cuts = ((gram[:k], gram[k:]) for k in range(1, len(gram)))
+        return min(math.log(total * counts[gram] / (counts[a] * counts[b])) for a, b in cuts)
+
+    scores = dict.fromkeys((gram for gram in kept if len(gram) <= order), 0.0)
+    for n in range(1, order + 1):
+        of_length = [gram for gram in scored if len(gram) == n]
+        for side in "left", "right":
+            for gram, z in standardised({gram: variation(gram, side) for gram in of_length}).items():
+                scores[gram] += z
+        if n > 1:
+            for gram, z in standardised({gram: pmi(gram) for gram in of_length}).items():
+                scores[gram] += z / 2
+        for gram in of_length:
+            scores[gram] = scores[gram] / 2 if n == 1 else min(scores[gram], 5.0)
+    return scores
+
+
+def boundary_scores(grams, order):
+    values = cohesion(Grams(grams.alphabet, grams.levels[: order - 1]))
+    return branching.boundary_scores(grams, values, branching._unspaced(grams), order)
+
+
+@given(texts=lists_of_texts(), order=st.integers(2, 5), min_count=st.integers(1, 4))
+def test_boundary_scores_are_what_their_definition_says(texts, order, min_count):
+    grams = counted(texts, order + 1, min_count)
+    if grams is not None:
+        found = by_text(grams, boundary_scores(grams, order))
+        assert found == pytest.approx(boundary_by_definition(texts, order, min_count), abs=1e-9)
+
+
+def test_a_very_clear_boundary_counts_for_five_standard_deviations():
+    draw = random.Random(1)
+    text = "".join(
+        "天地" + draw.choice("玄黄宇宙洪荒日月盈昃") + ("，" if draw.random() < 0.2 else "") for _ in range(3000)
+    )
+    found = by_text(grams := counted([text], 3, 1), boundary_scores(grams, 2))
+    assert max(score for gram, score in found.items() if len(gram) == 2) <= 5.0
+    assert found == pytest.approx(boundary_by_definition([text], 2, 1), abs=1e-9)
+
+
+# Scores after a cut
+
+
+def places_by_definition(words):
+    """Return the log probability of each word's characters standing where they stand, given the counts of words."""
+    seen, of_character, of_place = Counter(), Counter(), Counter()
+
+    def places(word):
+        if len(word) == 1:
+            return [(word, "single")]
+        return [(word[0], "first"), *((char, "other") for char in word[1:-1]), (word[-1], "last")]
+
+    for word, count in words.items():
+        for char, place in places(word):
+            seen[char, place] += count
+            of_character[char] += count
+            of_place[place] += count
+    n = max(1, sum(of_place.values()))
+
+    def probable(char, place):
+        share = (seen[char, place] + 2 * of_place[place] / n) / (of_character[char] + 2)
+        return math.log(max(share, sys.float_info.min))
+
+    return {word: sum(probable(char, place) for char, place in places(word)) for word in words}
+
+
+@given(texts=lists_of_texts(), order=st.integers(2, 5), most=st.sampled_from([0, 1, 9, 10**6]), draw=seeds)
+def test_scores_after_a_cut_are_what_their_definition_says(texts, order, most, draw):
+    grams = counted(texts, order, 2)
+    if grams is None:
+        return
+    counts = [grams.alphabet.counts, *(level.counts for level in grams.levels)]
+
+    def some(size):
+        return np.array([0, *(draw.randint(0, most) for _ in range(size - 1))], dtype=np.int64)
+
+    words, aligned = [[some(len(count)) for count in counts] for _ in "ab"]
+    boundary = [np.array([draw.uniform(-3, 5) for _ in count]) for count in counts]
+    count_of, word_of, aligned_of, z_of = (by_text(grams, columns) for columns in (counts, words, aligned, boundary))
+    place_of = places_by_definition(word_of)
+    assert by_text(grams, branching._places(words, grams)) == pytest.approx(place_of, abs=1e-9)
+
+    n_words = max(1, sum(word_of.values()))
+    expected = {}
+    for gram, z in z_of.items():
+        stood = max(aligned_of[gram], 0.5)
+        frequency, share = math.log(stood / n_words), math.log(stood / count_of[gram])
+        expected[gram] = z + frequency + 2.5 + share / 2 + place_of[gram] / 2
+    rescored = branching._rescored(boundary, counts, Recounted(words, aligned, {}), grams)
+    assert by_text(grams, rescored) == pytest.approx(expected, abs=1e-9)
+
+
+# Counts of a cut
+
+
+def recounted_by_definition(texts, score_of, order, longest_block, with_spaced):
+    """Return the counts of words, of n-grams that stand between two cuts, and of words in spaced scripts."""
+    words, aligned, spaced = Counter(), Counter(), Counter()
+    for run, run_is_spaced in runs_of(texts):
+        if run_is_spaced:
+            spaced[run] += with_spaced
+            continue
+        cut = best_cut(run, lambda i, k, run=run: score_of.get(run[i : i + k], NONE), order, longest_block)
+        edges = sorted({*cut, len(run)})
+        words.update(run[a:b] for a, b in pairwise(edges))
+        aligned.update(run[a:b] for a in edges for b in edges if 2 <= b - a <= order)
+    words.update({word: count for word, count in spaced.items() if len(word) == 1})
+    return words, aligned, {word: count for word, count in spaced.items() if len(word) > 1 and count}
+
+
+@given(
+    texts=lists_of_texts(),
+    order=st.integers(2, 5),
+    min_count=st.integers(1, 3),
+    longest_block=st.sampled_from([3, 1000]),
+    with_spaced=st.booleans(),
+    draw=seeds,
+)
+def test_a_cut_is_counted_as_plain_loops_count_it(
+    small_records, monkeypatch, texts, order, min_count, longest_block, with_spaced, draw
+):
+    monkeypatch.setattr(viterbi, "_LONGEST", longest_block)
+    grams = counted(texts, order, min_count)
+    if grams is None:
+        return
+    sizes = [len(grams.alphabet.codes), *(len(level.counts) for level in grams.levels)]
+    scores = [np.array([draw.randint(-2, 3) for _ in range(sizes[0])], dtype=np.float32)]
+    for size in sizes[1:]:
+        some = [NONE, *(draw.choice([NONE, *range(-4, 5)]) for _ in range(size - 1))]
+        scores.append(np.array(some, dtype=np.float32))
+    cut = Cut(grams, ~branching._unspaced(grams)[0], scores, with_spaced)
+    expected = recounted_by_definition(texts, by_text(grams, scores), order, longest_block, with_spaced)
+
+    within = re.findall(r".*?(?:[\W_]|$)", "\n".join(texts), re.DOTALL)  # as finely as borders part it
+    for reduce in one_by_one(texts), in_workers(texts, draw), in_workers(within, draw):
+        found = reduce(CountWords(), cut)
+        words, aligned, spaced = expected
+        assert +Counter(by_text(grams, found.words)) == +words
+        kept = {gram for n in range(2, len(sizes) + 1) for gram in spelt(grams, n)}
+        of_grams = Counter({gram: n for gram, n in by_text(grams, found.aligned).items() if len(gram) > 1})
+        assert +of_grams == Counter({gram: n for gram, n in aligned.items() if gram in kept})
+        assert found.aligned[0].tolist() == found.words[0].tolist()
+        assert found.spaced == spaced
+        assert [len(column) for column in found.words] == [len(column) for column in found.aligned] == sizes
+
+
+# What is found
+
+
+def rounded(words):
+    return [(word, n, *(v if v is None else round(v, 4) for v in values)) for word, n, *values in words]
+
+
+HAN = [chr(code) for code in range(0x4E00, 0x4E00 + 400)]
+LATIN = [*["Python3", "naïve", "пример", "ＡＢ１２", "x", "2024"] * 5, "rare"]
+
+
+def invented(seed, n_words=100, n_tokens=6000):
+    """Return invented words, and a text of them at random, with Latin words right beside them at times."""
+    draw = random.Random(seed)
+    characters = draw.sample(HAN, len(HAN))
+    words = ["".join(characters.pop() for _ in range(draw.choice([2, 2, 3, 4]))) for _ in range(n_words)]
+    text = []
+    for n in range(n_tokens):
+        text.append(draw.choice(words))
+        if draw.random() < 0.05:
+            text.append(draw.choice(LATIN))
+        if draw.random() < 0.2:
+            text.append("\n" if n % 3 == 0 else draw.choice("，。！"))
+        elif text[-1] in LATIN and draw.random() < 0.3:
+            text.append(" ")
+    return words, "".join(text)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_invented_words_are_found_and_no_latin_word_is_cut(seed):
+    words, text = invented(seed)
+    found = find_words([text])
+    known = {word: n for word, n, *_ in found}
+    assert {word.word for word in [word for word in found if not is_spaced(word.word[0])][: len(words)]} == set(words)
+    runs = Counter(run for run, run_is_spaced in runs_of([text]) if run_is_spaced)
+    assert {word: n for word, n in known.items() if is_spaced(word[0])} == {w: n for w, n in runs.items() if n >= 32}
+    assert sum(known[word] for word in words) > 0.95 * sum(text.count(word) for word in words)
+
+
+def test_the_method_by_entropies_is_the_one_by_default():
+    _, text = invented(9, n_tokens=1000)
+    assert find_words([text]) == find_words([text], Discovery("entropy")) != find_words([text], Discovery("pmi"))
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("place", ["memory", "disk"])
+@given(texts=lists_of_texts(), order=st.integers(2, 6), min_count=st.integers(1, 4), draw=seeds)
+def test_the_same_words_are_found_in_any_number_of_workers(
+    small_records, tmp_path, place, texts, order, min_count, draw
+):
+    scratch = Scratch(str(tmp_path), 1) if place == "disk" else None
+    discovery = Discovery(order=order, min_count=min_count)
+    expected = find_words(["\n".join(texts)], discovery)
+    assert rounded(way.lexicon(discovery, in_workers(texts, draw), scratch)) == rounded(expected)
+    assert os.listdir(tmp_path) == []
+    assert sum(len(word.word) * word.count for word in expected) <= sum(map(len, blocks_of(texts)))
+    assert all(word.count >= min_count for word in expected)
+
+
+@pytest.mark.parametrize("order", [2, 4])
+def test_an_invented_text_holds_the_same_words_in_one_piece_and_in_many(small_records, tmp_path, order):
+    _, text = invented(order, n_tokens=1500)
+    discovery = Discovery(order=order)
+    expected = rounded(find_words([text], discovery))
+    assert sum(len(word) * n for word, n, *_ in expected) <= sum(map(len, blocks_of([text])))
+    for seed in range(2):
+        reduce = in_workers(text.split("\n"), random.Random(seed))
+        assert rounded(way.lexicon(discovery, reduce, Scratch(str(tmp_path), 1 << 15))) == expected
+        assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("text", ["天，", "天地，", "天地玄，", "天地玄黄宇宙，", "ab cd ", "天a，"])
+@pytest.mark.parametrize("order", range(2, 7))
+def test_a_text_without_long_n_grams_is_mined_too(text, order):
+    found = find_words([text * 5], Discovery(order=order, min_count=2))
+    assert sum(len(word.word) * word.count for word in found) == 5 * sum(map(str.isalnum, text))
+
+
+@pytest.mark.parametrize("discovery", [Discovery(min_count=7), Discovery("pmi", min_count=7)])
+@pytest.mark.parametrize("n_characters", [0, 10**6, 10**12])
+def test_a_count_that_is_asked_for_is_the_least(discovery, n_characters):
+    assert discovery.least(n_characters) == discovery.least_spaced == 7
+
+
+@pytest.mark.parametrize(
+    ("n_characters", "least"),
+    [(0, 4), (24_999_999, 4), (25_000_000, 5), (30_000_000, 6), (159_999_999, 31), (160_000_000, 32), (10**12, 32)],
+)
+def test_the_least_count_grows_with_the_text(n_characters, least):
+    assert Discovery().least(n_characters) == least
+    assert Discovery("pmi").least(n_characters) == Discovery().least_spaced == Discovery("pmi").least_spaced == 32
+
+
+@pytest.mark.parametrize("settings", [{"min_pmi": (2.0,)}, {"order": 1}, {"order": 7}, {"min_count": 0}])
+def test_a_discovery_by_entropies_that_cannot_be_is_refused(settings):
+    with pytest.raises(ValueError, match=r"pmi|order|min_count"):
+        Discovery(method="entropy", **settings)
+
+
+# Equal lines
+
+line_characters = st.sampled_from(["a", "ab", "a\r", "aa\x00\x01", "天地\r", "a𠮷😀\r", "a\u2028\x0b\ud800\uffff"])
+lines = line_characters.flatmap(lambda some: st.text(some, max_size=8))
+
+
+def as_codes(text, width=4):
+    if width == 2:
+        return np.frombuffer(text.encode("utf-16-le", "surrogatepass"), dtype="<u2")
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+
+
+def as_line(line):
+    return line.removesuffix("\r")
+
+
+def hashes_of(some, width=4):
+    return line_hashes(as_codes("".join(f"{line}\n" for line in some), width)).tolist()
+
+
+@given(st.lists(lines, max_size=20))
+def test_equal_lines_have_equal_hashes_and_different_ones_different_hashes(some):
+    some += [changed for line in some[:5] for changed in (line[::-1], line[:-1], line * 2, line[1:], line + "\r")]
+    hashes = hashes_of(some)
+    assert len(hashes) == len(some)
+    seen = {as_line(line): number for line, number in zip(some, hashes, strict=True)}
+    assert hashes == [seen[as_line(line)] for line in some]
+    assert len(set(hashes)) == len(seen)
+    assert hashes == [number for line in some for number in hashes_of([line])]
+
+
+@given(st.lists(st.text("a\r天\x00\uffff", max_size=5), max_size=8))
+def test_the_width_of_characters_does_not_change_hashes(some):
+    assert hashes_of(some, 2) == hashes_of(some)
+
+
+def test_many_short_and_many_long_lines_have_different_hashes():
+    some = [chr(code) for code in range(0xD800) if chr(code) not in "\r\n"]
+    some += ["a" * n for n in range(2, 2000)]
+    some += ["a" * n + "b" + "a" * (3000 - n) for n in range(3001)]
+    assert len(set(hashes_of(some))) == len(some)
+
+
+@given(st.text("a\r\n", max_size=12))
+def test_what_no_line_feed_ends_is_no_line(text):
+    whole = text[: text.rfind("\n") + 1]
+    assert line_hashes(as_codes(text)).tolist() == hashes_of(whole.split("\n")[:-1])
+
+
+def keep(records, folder):
+    """Return records as kept in files in a folder, in two files where there are two records."""
+    keepers = spool._File(str(folder)), spool._File(str(folder))
+    return [keepers[number % 2].keep(record) for number, record in enumerate(records)]
+
+
+def first_lines(kept, scratch, draw):
+    """Return what is left of kept records."""
+    job = FindFirstLines()
+    job.setup(scratch)
+    numbered = [(number, spool.read(one)) for number, one in enumerate(kept)]
+    partials = []
+    for pair in draw.sample(numbered, len(numbered)):
+        if partials and draw.random() < 0.3:
+            partials[-1] = job.merge(partials[-1], job.map([pair]))
+        else:
+            partials.append(job.load(job.dump(job.map([pair]))) if draw.random() < 0.5 else job.map([pair]))
+    draw.shuffle(partials)
+    return job.finish(folded(job.merge, partials))
+
+
+def check_first_lines(folder, records, scratch, draw):
+    """The lines that are left are the first of each of their kind, in their order."""
+    texts = ["".join(f"{line}\n" for line in record) for record in records]
+    wide = [any(char > "\uffff" for char in text) for text in texts]
+    kept = keep([as_codes(text, 4 if so else 2) for text, so in zip(texts, wide, strict=True)], folder)
+    left = spool.with_lines(kept, first_lines(kept, scratch, draw), str(folder))
+    seen, expected = set(), []
+    for record in records:
+        new = [line for line in record if not (as_line(line) in seen or seen.add(as_line(line)))]
+        expected.append("".join(f"{line}\n" for line in new))
+    found = [spool.read(one).tobytes().decode(f"utf-{8 * one.width}-le", "surrogatepass") for one in left]
+    assert found == [text for text in expected if text]
+    assert set(os.listdir(folder)) == {os.path.basename(one.path) for one in left}
+    for name in os.listdir(folder):
+        os.unlink(folder / name)
+
+
+unclosed = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@unclosed
+@pytest.mark.parametrize("room", [None, 1, 64 * 7])
+@given(records=st.lists(st.lists(lines, min_size=1, max_size=8), min_size=1, max_size=6), draw=seeds)
+def test_of_equal_lines_the_first_is_left(tmp_path, room, records, draw):
+    check_first_lines(tmp_path, records, room and Scratch(str(tmp_path), room), draw)
+
+
+@unclosed
+@pytest.mark.parametrize("room", [None, 1 << 12])
+def test_of_many_equal_lines_the_first_is_left(tmp_path, room):
+    draw = random.Random(4)
+    some = ["".join(draw.choices("天地玄黄a\r", k=draw.randint(0, 5))) for _ in range(3000)]
+    records = [draw.choices(some, k=draw.randint(1, 60)) for _ in range(200)]
+    check_first_lines(tmp_path, records, room and Scratch(str(tmp_path), room), draw)
+
+
+# The program
+
+ALL = ("newwords", "--all", "--min-count", 2)
+
+
+@pytest.fixture(scope="session")
+def news():
+    return [line for name in ("news.txt", "tech.txt") for line in (SAMPLES / name).read_text("utf-8").splitlines()]
+
+
+def text_of(some, end="\n"):
+    return "".join(line + end for line in some).encode()
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("method", ["entropy", "pmi"])
+def test_unique_lines_are_those_of_the_file_without_repeats(kxcli, workers, news, method):
+    draw = random.Random(3)
+    repeated = draw.sample(news * 4, 4 * len(news))
+    with_cr = "".join(line + draw.choice(["\n", "\r\n"]) for line in [*repeated, "", "", *news[:3]])
+    put(kxcli, "unique.txt", text_of(news))
+    put(kxcli, "cr.txt", with_cr.encode().rstrip())  # the last line has no end
+    put(kxcli, "a.jsonl", text_of(json.dumps({"id": n, "text": line}) for n, line in enumerate(repeated)))
+    use = (*ALL, "--method", method, "-j", workers)
+    expected = kxcli(*use, "unique.txt").out
+    assert expected.count(b"\n") > 500
+    assert kxcli(*use, "cr.txt").out != expected
+    put(kxcli, "b.jsonl", text_of(json.dumps({"text": line}) for line in news[::2]))
+    records = ["--field", "text", "a.jsonl", "b.jsonl"]
+    for arguments in ["unique.txt"], ["cr.txt"], [*records, "--memory", "1M"]:
+        for size in "1M", "1K":
+            assert kxcli(*use, "--unique-lines", "--shard-size", size, *arguments).out == expected
+    assert kxcli(*use, "--unique-lines", stdin=text_of(repeated, "\r\n")).out == expected
+    assert kxcli.left_behind() == []
+
+
+def test_lines_are_equal_across_files_and_to_those_of_standard_input(kxcli, news):
+    put(kxcli, "a", text_of(news[:9]))
+    expected = kxcli(*ALL, "a").out
+    assert kxcli(*ALL, "--unique-lines", "a", "a", "-", stdin=text_of(news[4:7], "\r\n")).out == expected
+    assert kxcli(*ALL, "a", "a").out != expected
+
+
+@pytest.mark.parametrize("stdin", ["", "\n", "\n\r\n\n", "，\n，\n"])
+def test_without_characters_no_line_is_left(kxcli, stdin):
+    assert kxcli("newwords", "--unique-lines", "-q", stdin=stdin).out == b""
+
+
+def test_by_default_the_method_is_that_by_entropies(kxcli, news):
+    data = text_of(news)
+    default = kxcli(*ALL, stdin=data).out
+    assert default == kxcli(*ALL, "--method", "entropy", stdin=data).out
+    assert default != kxcli(*ALL, "--method", "pmi", stdin=data).out
+
+
+@pytest.mark.parametrize("options", [["--method", "entropy"], []], ids=["entropy", "default"])
+def test_entropies_with_thresholds_of_pmi_are_a_usage_error(kxcli, options):
+    err = kxcli("newwords", *options, "--min-pmi", 2, "missing.txt", code=2).err
+    assert err.startswith("kxcli: error: ") and err.count("\n") == 1 and "--min-pmi" in err
+
+
+@pytest.mark.full
+def test_workers_shards_and_memory_change_no_byte(kxcli):
+    given = (*ALL, "-q", "-r", "--encoding", "auto", SAMPLES)
+    expected = kxcli(*given, "-j", 1).out
+    assert expected.count(b"\n") > 1000
+    for jobs in 1, 2:
+        for more in [], ["--shard-size", "1K"], ["--memory", "1M"], ["--shard-size", "1K", "--memory", "1M"]:
+            assert kxcli(*given, "-j", jobs, *more).out == expected
+    assert kxcli.left_behind() == []
