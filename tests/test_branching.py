@@ -27,7 +27,7 @@ from kxcli.mining.newwords.cohesion import cohesion
 from kxcli.mining.newwords.grams import Grams
 from kxcli.mining.newwords.lines import FindFirstLines, line_hashes
 from kxcli.mining.newwords.neighbours import Entropies
-from kxcli.mining.newwords.recut import CountWords, Cut, Recounted
+from kxcli.mining.newwords.recut import CountWords, Cut, Recounted, Spaced
 from kxcli.tally.runs import Scratch
 
 NONE = float("-inf")
@@ -316,7 +316,7 @@ def test_scores_after_a_cut_are_what_their_definition_says(texts, order, most, d
         stood = max(aligned_of[gram], 0.5)
         frequency, share = math.log(stood / n_words), math.log(stood / count_of[gram])
         expected[gram] = z + frequency + 2.5 + share / 2 + place_of[gram] / 2
-    rescored = branching._rescored(boundary, counts, Recounted(words, aligned, {}), grams)
+    rescored = branching._rescored(boundary, counts, Recounted(words, aligned, np.ones(2, dtype=np.bool_), {}), grams)
     assert by_text(grams, rescored) == pytest.approx(expected, abs=1e-9)
 
 
@@ -358,7 +358,8 @@ def test_a_cut_is_counted_as_plain_loops_count_it(
     for size in sizes[1:]:
         some = [NONE, *(draw.choice([NONE, *range(-4, 5)]) for _ in range(size - 1))]
         scores.append(np.array(some, dtype=np.float32))
-    cut = Cut(grams, ~branching._unspaced(grams)[0], scores, with_spaced)
+    all_buckets = np.ones(2, dtype=np.bool_)
+    cut = Cut(grams, scores, Spaced(~branching._unspaced(grams)[0], 1, with_spaced, all_buckets))
     expected = recounted_by_definition(texts, by_text(grams, scores), order, longest_block, with_spaced)
 
     within = re.findall(r".*?(?:[\W_]|$)", "\n".join(texts), re.DOTALL)  # as finely as borders part it
@@ -649,3 +650,20 @@ def test_workers_shards_and_memory_change_no_byte(kxcli):
         for more in [], ["--shard-size", "1K"], ["--memory", "1M"], ["--shard-size", "1K", "--memory", "1M"]:
             assert kxcli(*given, "-j", jobs, *more).out == expected
     assert kxcli.left_behind() == []
+
+
+def test_rare_words_in_spaced_scripts_are_not_spelt_out():
+    text = "".join(f"用户{number:06x}登录，" for number in range(3000)) + "kxcli，" * 40
+    cuts = []
+    records_ = list(alphabet.records([text]))
+
+    def reduce(job, shared, what):
+        job.setup(shared)
+        found = job.finish(job.map(records_))
+        if what.startswith("cut"):
+            cuts.append(found.spaced)
+        return found
+
+    words = {word.word: word.count for word in way.lexicon(Discovery(), reduce)}
+    assert words["kxcli"] == 40
+    assert cuts[:2] == [{}, {}] and len(cuts[2]) < 100

@@ -77,7 +77,7 @@ class Thresholds(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # g
     type=click.Choice(["count", "pmi", "entropy", "score"]),
     default="count",
     show_default=True,
-    help="By which value, equal ones by code point; entropy is the lesser side's, score is pmi + entropy.",
+    help="By which value, the greatest first; entropy is the lesser side's, score is pmi + entropy.",
 )
 @options.output_options("tsv", "csv", "jsonl", "userdict")
 @options.memory_option
@@ -124,7 +124,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     if sink.format == "userdict":
         words = _findable(words, report)
     if not words:
-        report.note("no word was found: --min-count, --min-pmi and --min-entropy may ask for too much of this text")
+        report.note("no word was found: there is too little text, all words are known, or the options ask for too much")
     elif given["top"] is not None and len(words) < given["top"]:
         report.note(f"only {len(words)} of --top {given['top']} words were found")
     words = words[: given["top"]]
@@ -172,13 +172,16 @@ def _known(paths: Iterable[str]) -> frozenset[str]:
 
 
 def _findable(words: "list[Word]", report: Report) -> "list[Word]":
-    """Return the words that jieba can find in a text if they are in its dictionary."""
+    """Return the words that jieba finds in a text only if they are in its dictionary."""
     from kxcli.mining.segment.blocks import is_in_block
 
     left = [word.word for word in words if not is_in_block(word.word)]
     if left:
         report.lost("words left out that no user dictionary can make jieba find", len(left), left)
-    return [word for word in words if is_in_block(word.word)]
+    plain = sum(word.word.isascii() for word in words)
+    if plain:
+        report.note(f"{plain} words of Latin letters and digits left out: jieba finds them without, and better")
+    return [word for word in words if is_in_block(word.word) and not word.word.isascii()]
 
 
 def _texts(words: "Iterable[Word]", n_columns: int) -> Iterator[tuple[str | int, ...]]:

@@ -87,7 +87,7 @@ def input_options(command: Function) -> Function:
             click.option(
                 "--input-format",
                 type=click.Choice(["text", "jsonl", "csv", "tsv"]),
-                help="How records are written.  [default: text; with --field or --by, what the file's name tells]",
+                help="How records are written.  [default: text; where a field is named, what the file's name tells]",
             ),
             click.option("--field", metavar="NAME", help="The field or column that holds the text.  [default: text]"),
             click.option(

@@ -1,7 +1,8 @@
 """From shared options to merged partials: what every command does between its options and its rows."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from kxcli.commands.options import Input, Run
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from kxcli.tally.runs import Scratch
 
 PartialT = TypeVar("PartialT")
+
+_LEAST_ROOM = 1 << 22  # bytes for one tally: with less there would be very many files, and none the less memory
 
 
 def found_sources(given: Input) -> list[sources.Source]:
@@ -71,10 +74,10 @@ class Corpus:
         if not self._sources:
             report.warning("there is no input: no file is named, or none in the folders matches")
         self._what, self._report, self._engine, self._workspace = what, report, engine, workspace
-        self._planner = Planner(what, kind, self._encoding, run.shard_size, workspace.folder, self._take)
-        self._convert = convert
-        self._is_read = False
         self._told: list[Told] = []
+        self._planner = Planner(what, kind, self._encoding, run.shard_size, workspace.folder, self._told.append)
+        self._convert, self._shard_size = convert, run.shard_size
+        self._is_read = False
         self._kept: list[Kept] = []
 
     def run(self, job: Job[Any, Any], shared: object, what: str = "") -> Any:
@@ -96,7 +99,7 @@ class Corpus:
         self.run(first, None)
         reader = SpoolReader(with_numbers=True)
         total = sum(kept.size for kept in self._kept)
-        partial = self._reduced(reader, tasks(self._kept), job, shared, total, "equal lines")
+        partial = self._reduced(reader, tasks(self._kept, self._shard_size), job, shared, total, "equal lines")
         if partial is not None:
             n_before = total
             self._kept = with_lines(self._kept, job.finish(partial), self._workspace.folder())
@@ -107,7 +110,7 @@ class Corpus:
         """Return where tallies may go that take more than their share of `memory`, of which a job has two."""
         from kxcli.tally.runs import Scratch
 
-        return Scratch(self._workspace.folder(), memory // (2 * (self._engine.workers + 1)))
+        return Scratch(self._workspace.folder(), max(_LEAST_ROOM, memory // (2 * (self._engine.workers + 1))))
 
     def _over_inputs(self, job: Job[Any, PartialT], shared: object, what: str) -> PartialT | None:
         """Read the inputs; tells what was decided and left out, in input order, when all has been read."""
@@ -119,12 +122,26 @@ class Corpus:
             from kxcli.corpus.spool import KeepingReader
 
             reader = KeepingReader(reader, self._convert, self._workspace.folder())
+        numbers: dict[int, int] = {}  # of tasks, by identity
+        kept: list[tuple[int, list[Kept]]] = []
+
+        def numbered(tasks: Iterable[Task]) -> Iterator[Task]:
+            for number, task in enumerate(tasks):
+                numbers[id(task)] = number
+                yield task
+
+        def take(task: Task, news: "list[Told | Kept]") -> None:
+            told = [one for one in news if isinstance(one, (Choice, Loss))]
+            self._told += told
+            kept.append((numbers.pop(id(task)), [one for one in news if not isinstance(one, (Choice, Loss))]))
+
         try:
             with closing(self._planner.tasks(self._sources)) as tasks:
-                partial = self._reduced(reader, tasks, job, shared, total, what)
+                partial = self._reduced(reader, numbered(tasks), job, shared, total, what, take)
         except InputError as error:
             raise with_line(error) from None
         self._is_read = True
+        self._kept = [record for _, records in sorted(kept, key=itemgetter(0)) for record in records]
         _tell(self._told, self._report, {source.path: number for number, source in enumerate(self._sources)})
         return partial
 
@@ -132,25 +149,25 @@ class Corpus:
         from kxcli.corpus.spool import SpoolReader, tasks
 
         total = sum(kept.size for kept in self._kept)
-        return self._reduced(SpoolReader(), tasks(self._kept), job, shared, total, what)
+        return self._reduced(SpoolReader(), tasks(self._kept, self._shard_size), job, shared, total, what)
 
     def _reduced(
-        self, read: Any, tasks: Iterable[Any], job: Job[Any, PartialT], shared: object, total: int | None, what: str
+        self,
+        read: Any,
+        tasks: Iterable[Any],
+        job: Job[Any, PartialT],
+        shared: object,
+        total: int | None,
+        what: str,
+        take: Callable[[Task, list[Any]], None] = lambda task, news: None,
     ) -> PartialT | None:
         with self._report.progress(total, what) as progress:
 
-            def on_done(task: Task, news: "list[Told | Kept]") -> None:
-                for one in news:
-                    self._take(one)
+            def on_done(task: Task, news: list[Any]) -> None:
+                take(task, news)
                 progress.advance(task.size)
 
             return self._engine.reduce(read, tasks, job, shared=shared, on_done=on_done)
-
-    def _take(self, news: "Told | Kept") -> None:
-        if isinstance(news, (Choice, Loss)):
-            self._told.append(news)
-        else:
-            self._kept.append(news)
 
 
 @contextmanager

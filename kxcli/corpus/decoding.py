@@ -118,7 +118,7 @@ class Decoder:
 class LongLine:
     """A line too long to hold: decoded as it comes, parted at the last place where `cut` matches.
 
-    longest: characters without such a place after which it is parted anywhere; None: never.
+    longest: characters without such a place after which it is parted, every so many; None: never.
     """
 
     def __init__(self, decoder: Decoder, cut: re.Pattern[str], longest: int | None) -> None:
@@ -141,9 +141,10 @@ class LongLine:
         self._last = text[-1:]
         if self._longest is None or sum(map(len, self._rest)) < self._longest:
             return ""
-        parted = "".join(self._rest)
-        self._rest, self._last = [], ""
-        return parted
+        rest = "".join(self._rest)
+        place = len(rest) - len(rest) % self._longest  # told by the text alone, not by how it comes
+        self._rest, self._last = [rest[place:]], rest[place:][-1:]
+        return rest[:place]
 
     def finish(self, data: bytes) -> str:
         """Return what is left of the line, without its end."""

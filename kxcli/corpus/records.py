@@ -53,7 +53,7 @@ class Wanted:
     unit: "document" gives a record a document; "lines" may give several lines of text as one record, for jobs to
     which a line end is a border like any other.
     cut: a pattern that matches at the places where a long line may be parted; None: documents stay whole.
-    longest: characters without such a place after which a long line is parted anywhere; None: never.
+    longest: characters without such a place after which a long line is parted, every so many; None: never.
     """
 
     field: str = DEFAULT_FIELD

@@ -14,14 +14,13 @@ import numpy.typing as npt
 
 from kxcli.corpus.ledger import Told
 from kxcli.corpus.shards import Records, Task, TaskReader
-from kxcli.errors import OutputError, reason
+from kxcli.errors import InputError, OutputError, reason
 
 Array = npt.NDArray[np.uint16] | npt.NDArray[np.uint32]
 Convert = Callable[[Iterable[str]], Iterable[Array]]  # texts -> records
 
 _LF = 10
 _RECORD_BITS = 32  # of a place, for a line's number in its record
-_TASK = 1 << 20  # bytes of records that are read in one go
 
 
 @dataclass(frozen=True)
@@ -150,19 +149,23 @@ class SpooledRecords:
 def read(record: Kept) -> Array:
     """Return a record."""
     array = np.empty(record.count, dtype=f"u{record.width}")
-    with open(record.path, "rb") as file:  # a signal within numpy's own `fromfile` would come out as another error
-        file.seek(record.start)
-        file.readinto(array.data)
+    try:
+        with open(record.path, "rb") as file:  # a signal within numpy's own `fromfile` would come out as another error
+            file.seek(record.start)
+            if file.readinto(array.data) != record.size:
+                raise InputError(record.path, "is shorter than it was", "leave TMPDIR alone while kxcli runs")
+    except OSError as error:
+        raise InputError(record.path, reason(error), "check the disk that TMPDIR is on") from None
     return array
 
 
-def tasks(kept: Iterable[Kept]) -> Iterator[KeptTask]:
-    """Yield the tasks of reading kept records again."""
+def tasks(kept: Iterable[Kept], shard_size: int) -> Iterator[KeptTask]:
+    """Yield the tasks of reading kept records again, each of at least so many bytes but the last."""
     held, size, first = list[Kept](), 0, 0
     for record in kept:
         held.append(record)
         size += record.size
-        if size >= _TASK:
+        if size >= shard_size:
             yield KeptTask(tuple(held), first)
             first += len(held)
             held, size = [], 0

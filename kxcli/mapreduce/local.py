@@ -300,9 +300,9 @@ def _work_on(connection: Connection, read: Read[Any, Any], job: Job[Any, Any], s
         merged = partial if merged is None else job.merge(merged, partial)
         return list(records.told)
 
-    job.setup(shared)
+    trouble = _answer(job.setup, shared)
     while (task := connection.recv()) is not None:
-        connection.send(_answer(mapped, task))
+        connection.send(_answer(mapped, task) if trouble is None else trouble)
     if merged is not None:
         merged = _answer(job.dump, merged)
     connection.send(merged)

@@ -51,7 +51,8 @@ def count_words(texts: Iterable[str], counting: Counting | None = None) -> Count
 def find_words(texts: Iterable[str], discovery: Discovery | None = None) -> list[Word]:
     """Return the lexicon of some texts, known words and single characters too, the most frequent first.
 
-    discovery: what is looked for.  Texts are kept in memory, at 2 bytes a character, and read once.
+    discovery: what is looked for.  Texts are read once and kept in memory, at 2 bytes a character, or 4 near
+    characters beyond U+FFFF.
     """
     if isinstance(texts, str):
         raise TypeError("find_words wants a list of texts, not one text")

@@ -11,12 +11,14 @@ from kxcli.tally.dense import DenseTally
 from kxcli.tally.keys import MULTIPLIERS, slots_of
 from kxcli.tally.runs import Keys
 
+_MOST = (1 << 32) - 1  # that a bucket's count can tell
+
 
 class Buckets:
     """Counts of 2^bits buckets, of which only matters whether they reach `least`."""
 
     def __init__(self, bits: int, least: int) -> None:
-        self._bits, self._least = bits, least
+        self._bits, self._least = bits, min(least, _MOST)
         self._tally = DenseTally(1 << bits, np.uint32)
 
     def add(self, keys: Keys) -> None:

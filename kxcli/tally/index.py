@@ -6,7 +6,7 @@ import numpy.typing as npt
 from kxcli.tally.keys import MULTIPLIERS
 from kxcli.tally.runs import Keys
 
-_ROOM = 8  # slots for each key: one lookup of eight finds the slot of another key, and has to go on
+_ROOM = 4  # slots for each key: one lookup of four or more finds the slot of another key, and has to go on
 _FEWEST_BITS = 8
 _PIECE = 1 << 15  # keys looked up at a time, so that all that is computed of them stays in a core's cache
 
@@ -14,7 +14,7 @@ _PIECE = 1 << 15  # keys looked up at a time, so that all that is computed of th
 class Index:
     """The numbers, from 1, of keys in the order in which they are given; no key is 0, none stands twice.
 
-    keys: shape (n + 1,), 0 first.  Memory: 8 bytes a key and some 100 for its slots.
+    keys: shape (n + 1,), 0 first.  Memory: 8 bytes a key and some 50 for its slots.
     Lookups take some 10 ns a key where the first keys are the most frequent ones: those find their slots free.
 
     A key times an odd number has its slot in the upper bits, and all else that tells it from other keys in the lower
@@ -39,8 +39,8 @@ class Index:
                 break
         self._others = numbers[np.argsort(self.keys[numbers])].astype(np.uint32)
 
-    def __len__(self) -> int:
-        return len(self.keys) - 1
+    def __reduce__(self) -> "tuple[type[Index], tuple[Keys]]":
+        return Index, (self.keys[1:],)  # to make the slots anew takes no longer than to carry them
 
     def find(self, keys: Keys) -> npt.NDArray[np.uint32]:
         """Return the number of each key, 0 for those that have none."""

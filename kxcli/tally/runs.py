@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from kxcli.errors import OutputError, reason
+from kxcli.errors import InputError, OutputError, reason
 from kxcli.tally.frames import joined, parted
 
 Keys = npt.NDArray[np.uint64]
@@ -20,7 +20,7 @@ Run = tuple[Keys, Counts]  # keys, ascending and distinct, and the count of each
 _PAIR = 16  # bytes of a key and its count
 _MERGE_FROM = 1 << 17  # pairs held in several runs
 _HAND_OVER = 1 << 18  # pairs that cross to another process in memory; more go by way of the disk
-_SAMPLE = 256  # of each run's pages, one key in so many tells how keys are spread
+_SAMPLE = 1 << 16  # keys, of all runs together, that tell how keys are spread
 
 
 @dataclass(frozen=True)
@@ -160,6 +160,9 @@ class _File:
         self._path = path
         self._n = os.path.getsize(path) // _PAIR
 
+    def __len__(self) -> int:
+        return self._n
+
     def sample(self, step: int) -> Keys:
         """Return one key in `step`."""
         return self._keys()[::step].copy()
@@ -173,7 +176,8 @@ class _File:
         with open(self._path, "rb") as file:  # a signal within numpy's own `fromfile` would come out as another error
             for array, start in zip(part, (begin, self._n + begin), strict=True):
                 file.seek(8 * start)
-                file.readinto(array.data)
+                if file.readinto(array.data) != array.nbytes:
+                    raise InputError(self._path, "is shorter than it was", "leave TMPDIR alone while kxcli runs")
         return part
 
     def _keys(self) -> Keys:
@@ -182,7 +186,7 @@ class _File:
 
 def _borders(files: Sequence[_File], room: int) -> list[int]:
     """Return keys that part all runs into ranges of about `room` pairs at most."""
-    step = max(1, room // (_SAMPLE * len(files)))
+    step = max(1, sum(map(len, files)) // _SAMPLE)
     keys = np.sort(np.concatenate([file.sample(step) for file in files]))
     return [int(key) for key in np.unique(keys[:: max(1, room // step)])[1:]]
 

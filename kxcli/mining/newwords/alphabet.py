@@ -22,7 +22,7 @@ _RECORD = 1 << 16  # characters from which arrays are fast, and still fit a core
 def records(texts: Iterable[str]) -> Iterator[Codes]:
     """Yield texts as arrays of code points, of 2 bytes where that is enough; short texts together, an LF after each.
 
-    A text of more than 2^20 characters is parted after a border; where there is none in so many, anywhere.
+    A text of more than 2^20 characters is parted after a border; a block of more is parted every so many.
     """
     held, size = list[str](), 0
     for part in chain.from_iterable(map(_parted, texts)):

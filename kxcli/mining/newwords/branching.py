@@ -18,7 +18,7 @@ from kxcli.mining.newwords.alphabet import Counts
 from kxcli.mining.newwords.cohesion import Values
 from kxcli.mining.newwords.discovery import Discovery
 from kxcli.mining.newwords.grams import Grams
-from kxcli.mining.newwords.recut import CountWords, Cut, Recounted
+from kxcli.mining.newwords.recut import CountWords, Cut, Recounted, Spaced
 from kxcli.mining.newwords.viterbi import Scores
 from kxcli.mining.newwords.vocabulary import Reduce, Vocabulary
 
@@ -64,15 +64,18 @@ def vocabulary(grams: Grams, values: Sequence[Values], discovery: Discovery, red
         for z, count in zip(boundary, counts, strict=True)
     ]
     may_be = closed = _closed(shorter, unspaced)
+    may_be_spaced = None
     for number in range(1, _CUTS + 1):
-        cut = Cut(shorter, ~unspaced[0], _limited(scores, may_be), with_spaced=number == _CUTS)
-        found: Recounted = reduce(CountWords(), cut, f"cut {number}")
+        spaced = Spaced(~unspaced[0], discovery.least_spaced, number in (1, _CUTS), may_be_spaced)
+        found: Recounted = reduce(CountWords(), Cut(shorter, _limited(scores, may_be), spaced), f"cut {number}")
+        if number == 1:
+            may_be_spaced = found.may_be_spaced
         if number < _CUTS:
             scores = _rescored(boundary, counts, found, shorter)
             may_be = [of & (aligned >= _LEAST_ALIGNED) for of, aligned in zip(closed, found.aligned, strict=True)]
     spelt = [(shorter.spelt(n, np.flatnonzero(words)), words[words > 0]) for n, words in enumerate(found.words[1:], 2)]
-    spaced = {word: count for word, count in found.spaced.items() if count >= discovery.least_spaced}
-    return Vocabulary.of(found.words[0], spelt, spaced, alphabet)
+    words_spaced = {word: count for word, count in found.spaced.items() if count >= discovery.least_spaced}
+    return Vocabulary.of(found.words[0], spelt, words_spaced, alphabet)
 
 
 def boundary_scores(grams: Grams, values: Sequence[Values], may_be: Sequence[Mask], longest: int) -> list[Values]:

@@ -2,14 +2,14 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 Method = Literal["pmi", "entropy"]
 
 LEAST_ORDER, MOST_ORDER = 2, 6
 DEFAULT_ORDER = 4
 DEFAULT_MIN_COUNT = 32
-LONGEST_WORD = 10_000  # characters; a longer piece is no word, but would take long to be looked for
+LONGEST_WORD = 1000  # characters; a longer piece is no word, and in periodic text would take long to be looked for
 
 # By entropies, rarer words are found, too: one in so many characters, but no fewer than 4 times, for chance makes
 # entropies of less; on more text, the words seen 5 times would hardly be among the 50,000 most frequent.
@@ -30,6 +30,8 @@ def thresholds(min_pmi: tuple[float, ...], order: int) -> tuple[float, ...]:
     """
     if not min_pmi:
         raise ValueError("no threshold is given")
+    if any(map(math.isnan, min_pmi)):
+        raise ValueError("a threshold is no number")
     if len(min_pmi) > order - 1:
         raise ValueError(f"{len(min_pmi)} thresholds are given, but order {order} has lengths 2 to {order}")
     step = min_pmi[-1] - min_pmi[-2] if len(min_pmi) > 1 else 0.0
@@ -58,13 +60,15 @@ class Discovery:
     min_pmi: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
+        if self.method not in get_args(Method):
+            raise ValueError(f"method {self.method!r} is none of {', '.join(get_args(Method))}")
         if not LEAST_ORDER <= self.order <= MOST_ORDER:
             raise ValueError(f"order {self.order} is not between {LEAST_ORDER} and {MOST_ORDER}")
         if self.min_count is not None and self.min_count < 1:
             raise ValueError(f"min_count {self.min_count} is less than 1")
         if self.method == "entropy" and self.min_pmi is not None:
             raise ValueError("the method by entropies has no thresholds of pmi")
-        thresholds(self.thresholds, self.order)
+        _ = self.thresholds  # raises where they cannot be
 
     def least(self, n_characters: int) -> int:
         """Return how often an n-gram has to be seen in a corpus of so many characters."""

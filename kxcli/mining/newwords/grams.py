@@ -56,7 +56,7 @@ class Level:
         if below is None:
             suffixes = last.astype(np.uint32)
         else:
-            suffixes = below.index.find(pair(below.suffixes.take(index.keys >> SHIFT), last))
+            suffixes = below.index.find(pair(below.suffixes.take((index.keys >> SHIFT).astype(np.int64)), last))
         return cls(index, np.concatenate((np.zeros(1, dtype=np.int64), counts[order])), suffixes)
 
     @property

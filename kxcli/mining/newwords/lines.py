@@ -9,14 +9,12 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from kxcli.mining.newwords.alphabet import Codes
+from kxcli.mining.newwords.spelling import hashes
 from kxcli.tally.keys import KeyTally
 from kxcli.tally.runs import Keys, Runs, Scratch
 
 _LF, _CR = 10, 13
 RECORD_BITS = 32  # a line's place is its record's number times 2^32, and its number in the record
-_HALF = np.uint64(32)
-_GOLDEN = np.uint64(0x9E37_79B9_7F4A_7C15)
-_MIXERS = (np.uint64(0xBF58_476D_1CE4_E5B9), np.uint64(0x94D0_49BB_1331_11EB))
 
 
 class FindFirstLines:
@@ -64,23 +62,11 @@ class FindFirstLines:
 
 
 def line_hashes(codes: Codes) -> Keys:
-    """Return a hash of each line of some text; a CR before the LF is no part of it.
-
-    Two sums of the characters times numbers that depend on their places give 32 bits each: the upper ones, in which
-    different lines are equal no more often than chance (multilinear hashing; Dietzfelbinger 1996).
-    """
+    """Return a hash of each line of some text; a CR before the LF is no part of it."""
     ends = np.flatnonzero(codes == _LF)
     if not len(ends):
         return np.empty(0, dtype=np.uint64)
     text = np.where(codes == _LF, np.uint64(0), codes.astype(np.uint64) + np.uint64(1))[: ends[-1] + 1]
     before = np.maximum(ends - 1, 0)
     text[before[(codes[before] == _CR) & (before < ends)]] = 0
-    starts = np.concatenate(([0], ends[:-1] + 1))
-    places = np.arange(len(text)) - np.repeat(starts, ends + 1 - starts)
-    halves = []
-    for mixer in _MIXERS:
-        factors = (np.arange(1, int(places.max()) + 2, dtype=np.uint64) * _GOLDEN) ^ mixer
-        factors = (factors ^ (factors >> np.uint64(30))) * mixer
-        factors = ((factors ^ (factors >> np.uint64(27))) * _GOLDEN) | np.uint64(1)
-        halves.append(np.add.reduceat(text * factors.take(places), starts))
-    return (halves[0] >> _HALF << _HALF) | (halves[1] >> _HALF)
+    return hashes(text, np.concatenate(([0], ends[:-1] + 1)))

@@ -13,8 +13,26 @@ from kxcli.mining.newwords.grams import Grams
 from kxcli.mining.newwords.spelling import Spellings
 from kxcli.mining.newwords.viterbi import Scores, word_starts
 from kxcli.tally import Tally
+from kxcli.tally.buckets import Buckets, may_be_frequent
 from kxcli.tally.dense import DenseTally
 from kxcli.tally.frames import joined, parted
+
+_BUCKET_BITS = 20  # enough for a million different words in spaced scripts, most of them rare
+
+
+@dataclass(frozen=True)
+class Spaced:
+    """What is done about the scripts that are written with spaces: a run of their characters is a word, and not cut.
+
+    is_spaced: for each character, whether it is of such a script.  least: how often a word has to be seen.
+    is_counted: whether words are counted at all.  may_be: which buckets may hold frequent words, after a cut that
+    counted the buckets; None: these are counted, and not yet the words, of which there may be very many.
+    """
+
+    is_spaced: npt.NDArray[np.bool_]
+    least: int
+    is_counted: bool
+    may_be: npt.NDArray[np.bool_] | None
 
 
 @dataclass(frozen=True)
@@ -22,14 +40,11 @@ class Cut:
     """What a cut goes by.
 
     grams: the n-grams that may be words.  scores: for each length from 1, by number; -inf for those that may not.
-    is_spaced: for each character, whether it is written with spaces between words, so that a run of them is a word.
-    with_spaced: count such words, too.
     """
 
     grams: Grams
-    is_spaced: npt.NDArray[np.bool_]
     scores: Sequence[Scores]
-    with_spaced: bool
+    spaced: Spaced
 
 
 class Partial(NamedTuple):
@@ -37,6 +52,7 @@ class Partial(NamedTuple):
 
     words: list[DenseTally]
     aligned: list[DenseTally]
+    buckets: Buckets
     spaced: Tally
 
 
@@ -44,11 +60,13 @@ class Recounted(NamedTuple):
     """The counts of a cut.
 
     words: for each length, how often each n-gram is a word.  aligned: how often it stands between two cuts, whatever
-    is cut within it, so that a word is not lost by being cut once.  spaced: words in spaced scripts by their text.
+    is cut within it, so that a word is not lost by being cut once.  may_be_spaced: which buckets may hold frequent
+    words in spaced scripts.  spaced: such words, of two and more characters, by text; all frequent ones are among them.
     """
 
     words: list[Counts]
     aligned: list[Counts]
+    may_be_spaced: npt.NDArray[np.bool_]
     spaced: dict[str, int]
 
 
@@ -70,6 +88,7 @@ class CountWords:
         """Add up, into `left`."""
         for ours, theirs in zip((*left.words, *left.aligned), (*right.words, *right.aligned), strict=True):
             ours.merge(theirs)
+        left.buckets.merge(right.buckets)
         left.spaced.merge(right.spaced)
         return left
 
@@ -79,28 +98,31 @@ class CountWords:
         aligned = [words[0], *(tally.counts() for tally in partial.aligned)]  # a character between two cuts is a word
         for counts in aligned[1:]:
             counts[:1] = 0
-        return Recounted(words, aligned, partial.spaced.counts())
+        return Recounted(words, aligned, partial.buckets.frequent(), partial.spaced.counts())
 
     def dump(self, partial: Partial) -> bytes:
         """Return the counts as bytes."""
-        return joined((*(tally.dump() for tally in (*partial.words, *partial.aligned)), partial.spaced.dump()))
+        dense = [tally.dump() for tally in (*partial.words, *partial.aligned)]
+        return joined((*dense, partial.buckets.dump(), partial.spaced.dump()))
 
     def load(self, data: bytes) -> Partial:
         """Return the counts that were dumped."""
-        *dense, spaced = parted(data)
+        *dense, buckets, spaced = parted(data)
         sizes = [*map(len, self._cut.scores), *map(len, self._cut.scores[1:])]
         tallies = [DenseTally.load(part, size) for part, size in zip(dense, sizes, strict=True)]
         n = len(self._cut.scores)
-        return Partial(tallies[:n], tallies[n:], Tally.load(spaced))
+        of_buckets = Buckets.load(buckets, _BUCKET_BITS, self._cut.spaced.least)
+        return Partial(tallies[:n], tallies[n:], of_buckets, Tally.load(spaced))
 
     def _none(self) -> Partial:
         sizes = [len(scores) for scores in self._cut.scores]
-        return Partial([DenseTally(size) for size in sizes], [DenseTally(size) for size in sizes[1:]], Tally())
+        words, aligned = [DenseTally(size) for size in sizes], [DenseTally(size) for size in sizes[1:]]
+        return Partial(words, aligned, Buckets(_BUCKET_BITS, self._cut.spaced.least), Tally())
 
     def _count(self, ids: Ids, found: Partial) -> None:
         cut = self._cut
-        is_spaced = cut.is_spaced.take(ids)
-        if cut.with_spaced:
+        is_spaced = cut.spaced.is_spaced.take(ids)
+        if cut.spaced.is_counted:
             self._count_spaced(ids, is_spaced & (ids != 0), found)
         ids = np.where(is_spaced, np.uint32(0), ids)
         numbers = [ids, *cut.grams.numbers(ids)]
@@ -118,8 +140,12 @@ class CountWords:
     def _count_spaced(self, ids: Ids, is_spaced: npt.NDArray[np.bool_], found: Partial) -> None:
         starts = np.flatnonzero(is_spaced[1:] & ~is_spaced[:-1]) + 1
         lengths = np.flatnonzero(is_spaced[:-1] & ~is_spaced[1:]) + 1 - starts
-        is_single = lengths == 1
-        found.words[0].add(ids.take(starts[is_single]))
-        is_word = ~is_single & (lengths <= LONGEST_WORD)
+        is_word = (lengths > 1) & (lengths <= LONGEST_WORD)
         words = Spellings.within(ids, starts[is_word], lengths[is_word])
-        found.spaced.add(words.texts(self._cut.grams.alphabet))
+        hashes, may_be = words.hashes(), self._cut.spaced.may_be
+        if may_be is None:
+            found.buckets.add(hashes)
+        else:
+            found.words[0].add(ids.take(starts[lengths == 1]))
+            kept = words.chosen(np.flatnonzero(may_be_frequent(hashes, may_be)))
+            found.spaced.add(kept.texts(self._cut.grams.alphabet))

@@ -7,8 +7,12 @@ import numpy as np
 import numpy.typing as npt
 
 from kxcli.mining.newwords.alphabet import Alphabet, Ids
+from kxcli.tally.runs import Keys
 
 _LF = np.uint32(10)
+_HALF = np.uint64(32)
+_GOLDEN = np.uint64(0x9E37_79B9_7F4A_7C15)
+_MIXERS = (np.uint64(0xBF58_476D_1CE4_E5B9), np.uint64(0x94D0_49BB_1331_11EB))
 
 
 class Spellings(NamedTuple):
@@ -56,6 +60,10 @@ class Spellings(NamedTuple):
         ids[np.arange(len(self.characters)) + np.repeat(starts - self.starts, self.lengths)] = self.characters
         return ids, starts
 
+    def hashes(self) -> Keys:
+        """Return a hash of each word."""
+        return hashes(self.characters.astype(np.uint64), self.starts)
+
     def texts(self, alphabet: Alphabet) -> list[str]:
         """Return the words as strings."""
         if not len(self.lengths):
@@ -63,6 +71,26 @@ class Spellings(NamedTuple):
         ids, _ = self.bordered()
         codes = np.where(ids != 0, alphabet.codes.take(ids), _LF)
         return codes[1:-1].tobytes().decode("utf-32-le").split("\n")
+
+
+def hashes(text: npt.NDArray[np.uint64], starts: npt.NDArray[Any]) -> Keys:
+    """Return a hash of each piece of a text; a piece ends where the next one starts, and 0s count for nothing.
+
+    Two sums of the characters times numbers that depend on their places give 32 bits each: the upper ones, in which
+    different pieces are equal no more often than by chance, if the numbers are as good as random (multilinear hashing;
+    Dietzfelbinger 1996).
+    """
+    if not len(starts):
+        return np.empty(0, dtype=np.uint64)
+    lengths = np.diff(starts, append=len(text))
+    places = np.arange(len(text)) - np.repeat(starts, lengths)
+    halves = []
+    for mixer in _MIXERS:
+        factors = (np.arange(1, int(lengths.max()) + 1, dtype=np.uint64) * _GOLDEN) ^ mixer
+        factors = (factors ^ (factors >> np.uint64(30))) * mixer
+        factors = ((factors ^ (factors >> np.uint64(27))) * _GOLDEN) | np.uint64(1)
+        halves.append(np.add.reduceat(text * factors.take(places), starts))
+    return (halves[0] >> _HALF << _HALF) | (halves[1] >> _HALF)
 
 
 def _before(lengths: npt.NDArray[Any]) -> npt.NDArray[np.int64]:

@@ -20,7 +20,8 @@ def word_starts(ids: Ids, scores: Sequence[Scores]) -> npt.NDArray[np.bool_]:
     """Return where words start in the cut of running characters that has the greatest sum of scores in each block.
 
     scores: for each length from 1, the score of the word of that length at each place, -inf where there is none; any
-    character may be a word.  Of cuts that are equally good, one with a longer last word is taken.
+    character may be a word.  Blocks of more than 1,000 characters are cut in pieces of as many.
+    Of cuts that are equally good, one with a longer last word is taken.
     `ids` begins and ends with a border.  Cost: some 60 ns a character for words of up to 4.
     """
     starts, lengths = _blocks(ids)
