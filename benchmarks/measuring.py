@@ -31,6 +31,13 @@ def tree_memory(session: int) -> int:
     return total
 
 
+def timed(command: list[str]) -> float:
+    """Return wall seconds of a command; looking at memory meanwhile would take time from it."""
+    start = time.perf_counter()
+    subprocess.run(command, check=True)
+    return time.perf_counter() - start
+
+
 def measured(command: list[str]) -> tuple[float, int]:
     """Return wall seconds and peak memory of a command and all that it starts."""
     peak = 0

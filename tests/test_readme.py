@@ -73,3 +73,7 @@ def test_every_option_that_the_readme_names_exists(kxcli):
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README)) - {"--help", "--gold"}  # of a benchmark
     assert named
     assert {option for option in named if option not in shown} == set()
+
+
+def test_nothing_is_left_to_be_filled_in():
+    assert not re.search(r"@\w+@|TODO|XXX", README)

@@ -13,7 +13,7 @@ from kxcli.report import Said
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-MEMORY = 1 << 30
+MEMORY = 1 << 29
 
 _SIZES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
@@ -180,7 +180,7 @@ def memory_option(command: Function) -> Function:
         metavar="SIZE",
         type=Size(),
         default=MEMORY,
-        help="Memory for what is counted, by all processes; more goes to TMPDIR.  [default: 1G]",
+        help="Memory for what is counted, by all processes; more goes to TMPDIR.  [default: 512M]",
     )(command)
 
 
