@@ -132,11 +132,11 @@ def wait_until(condition, seconds=20):
         time.sleep(0.02)
 
 
-QUICK_CASES = 2
+QUICK_CASES = 1
 
 
 def pytest_collection_modifyitems(items):
-    """Of a test with many cases, leave all but the first few to the full run: `make test-quick` is for every edit."""
+    """Of a test with many cases, leave all but the first to the full run: `make test-quick` is for every edit."""
     seen = {}
     for item in items:
         name = (item.path, getattr(item, "originalname", item.name))
