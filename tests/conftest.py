@@ -1,6 +1,7 @@
 """What the tests share: the real program in a real process, the samples, the corpora where they stand."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -93,6 +94,20 @@ class Program:
 def kxcli():
     with tempfile.TemporaryDirectory(prefix="kxcli-test-") as folder:  # short, for the sake of socket names
         yield Program(Path(folder))
+
+
+@pytest.fixture
+def small_disk(kxcli):
+    """A file system of 64 KiB."""
+    folder = kxcli.folder / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(folder)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("no right to mount a small disk")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 @pytest.fixture(params=[1, 2], ids=["-j1", "-j2"])

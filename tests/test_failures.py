@@ -4,7 +4,6 @@ import bz2
 import gzip
 import lzma
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -349,20 +348,6 @@ def test_a_full_disk_under_help_is_an_error(kxcli, arguments):
     with open("/dev/full", "wb") as full:
         err = kxcli(*arguments, stdout=full, code=1).err
     assert err.startswith("kxcli: error: <stdout>: No space left on device") and err.count("\n") == 1
-
-
-@pytest.fixture
-def small_disk(kxcli):
-    """A file system of 64 KiB."""
-    folder = kxcli.folder / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(folder)]
-    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("no right to mount a small disk")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
 
 
 def test_a_full_disk_under_o_leaves_the_old_file(kxcli, small_disk):

@@ -10,7 +10,6 @@ import os
 import pickle
 import random
 import resource
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -625,30 +624,16 @@ def random_text(n, line=50, seed=4):
     return "".join("".join(draw.choices(HAN, k=line)) + "\n" for _ in range(n // line))
 
 
-@pytest.fixture
-def tiny_disk(kxcli):
-    """A file system of 64 KiB."""
-    folder = kxcli.folder / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=64k", "none", str(folder)]
-    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip("no right to mount a small disk")
-    try:
-        yield folder
-    finally:
-        subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
 def is_disk_error(err):
     return err.startswith("kxcli: error: ") and "TMPDIR" in err and err.count("\n") == 1
 
 
-def test_a_full_disk_under_tmpdir_is_told(kxcli, workers, tiny_disk):
-    kxcli.environment["TMPDIR"] = str(tiny_disk)
+def test_a_full_disk_under_tmpdir_is_told(kxcli, workers, small_disk):
+    kxcli.environment["TMPDIR"] = str(small_disk)
     put(kxcli, "a", random_text(100_000))
     ended = kxcli(*PMI, "-j", workers, "--shard-size", "50K", "a", "-o", "out.tsv", code=1)
     assert is_disk_error(ended.err)
-    assert os.listdir(tiny_disk) == [] and not (kxcli.folder / "out.tsv").exists()
+    assert os.listdir(small_disk) == [] and not (kxcli.folder / "out.tsv").exists()
 
 
 @pytest.mark.parametrize(("limit", "n"), [(200_000, 200_000), (600_000, 200_000)], ids=["records", "counts"])
