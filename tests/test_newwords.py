@@ -109,7 +109,7 @@ def tiny(monkeypatch):
     }.items():
         for name, size in sizes.items():
             monkeypatch.setattr(module, name, size)
-    monkeypatch.setattr(Scratch, "shared_by", lambda self, most: most)
+    monkeypatch.setattr(Scratch, "slots", lambda self, most: most)
 
 
 def in_workers(texts, draw):

@@ -189,7 +189,7 @@ def scratch(request, monkeypatch, tmp_path):
         monkeypatch.setattr(runs, name, size)
     if request.param == "tiny":
         return None
-    monkeypatch.setattr(Scratch, "shared_by", lambda self, most: most)
+    monkeypatch.setattr(Scratch, "slots", lambda self, most: most)
     return Scratch(str(tmp_path), 64 * 7)
 
 

@@ -101,10 +101,9 @@ class Corpus:
         total = sum(kept.size for kept in self._kept)
         partial = self._reduced(reader, tasks(self._kept, self._shard_size), job, shared, total, "equal lines")
         if partial is not None:
-            n_before = total
             self._kept = with_lines(self._kept, job.finish(partial), self._workspace.folder())
             n_left = sum(kept.size for kept in self._kept)
-            self._report.detail(f"{1 - n_left / n_before:.1%} of the text is lines that were seen before")
+            self._report.detail(f"{1 - n_left / total:.1%} of the text is lines that were seen before")
 
     def scratch(self, memory: int) -> "Scratch":
         """Return where tallies may go that take more than their share of `memory`, of which a job has two."""

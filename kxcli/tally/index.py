@@ -15,7 +15,7 @@ class Index:
     """The numbers, from 1, of keys in the order in which they are given; no key is 0, none stands twice.
 
     keys: shape (n + 1,), 0 first.  Memory: 8 bytes a key and some 50 for its slots.
-    Lookups take some 10 ns a key where the first keys are the most frequent ones: those find their slots free.
+    Lookups are fast where the first keys are the most frequent ones: those find their slots free.
 
     A key times an odd number has its slot in the upper bits, and all else that tells it from other keys in the lower
     ones; a slot holds these, moved up, and the key's number below them.  So one look into memory finds a number and

@@ -1,7 +1,7 @@
 """Counts of 64-bit keys, at the speed of arrays and in bounded memory.
 
-A hash table takes running keys, most of which it has seen before, at a few nanoseconds each; sorting takes ten
-times as long.  When the table is full, it becomes a sorted run, and sorted runs merge nearly for nothing.
+A hash table takes running keys, most of which it has seen before, much faster than sorting does.  When the table is
+full, it becomes a sorted run, and sorted runs merge nearly for nothing.
 """
 
 from collections.abc import Iterator
@@ -106,7 +106,7 @@ class KeyTally:
 
     @property
     def _most_slots(self) -> int:
-        return _SLOTS_MOST if self._scratch is None else self._scratch.shared_by(_SLOTS_MOST)
+        return _SLOTS_MOST if self._scratch is None else self._scratch.slots(_SLOTS_MOST)
 
     def _settle(self) -> None:
         if self._held:

@@ -35,7 +35,7 @@ class Scratch:
         """Pairs that may be held in runs: merging makes a copy, and sorting another."""
         return max(1, self.room // (4 * _PAIR))
 
-    def shared_by(self, most: int) -> int:
+    def slots(self, most: int) -> int:
         """Return the slots that a table may have, a power of two."""
         return min(most, 1 << max(10, (self.room // (4 * _PAIR)).bit_length() - 1))
 

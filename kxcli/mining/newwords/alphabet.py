@@ -129,7 +129,3 @@ class Alphabet:
     def frequent(self, ids: Ids) -> Ids:
         """Return running characters with borders in place of the rare ones."""
         return np.where(ids <= self.n_frequent, ids, np.uint32(0))
-
-    def text(self, ids: Ids) -> str:
-        """Return characters by their numbers, a border as U+0000."""
-        return self.codes.take(ids).tobytes().decode("utf-32-le")

@@ -8,13 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from kxcli.mining.newwords.alphabet import Alphabet, Codes
+from kxcli.mining.newwords.cohesion import Values
 from kxcli.mining.newwords.grams import LAST, SHIFT, pair
 from kxcli.mining.newwords.trie import Trie
 from kxcli.tally.frames import joined, parted
 from kxcli.tally.keys import KeyTally
 from kxcli.tally.runs import Counts, Run, Scratch
-
-Values = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
