@@ -73,8 +73,8 @@ class Report:
         self._losses.clear()
 
     @contextmanager
-    def progress(self, total: int | None, what: str = "") -> "Iterator[Progress]":
-        """Show a bar in bytes while the block runs, where stderr is a terminal; `total` None: not known."""
+    def progress(self, total: int | None, what: str = "", unit: str = "B") -> "Iterator[Progress]":
+        """Show a bar while the block runs, where stderr is a terminal; `total` None: not known."""
         if self.quiet or not _is_terminal():
             yield Progress(None)
             return
@@ -84,9 +84,9 @@ class Report:
         with tqdm(
             desc=what or None,
             total=total,
-            unit="B",
+            unit=unit,
             unit_scale=True,
-            unit_divisor=1024,
+            unit_divisor=1024 if unit == "B" else 1000,
             file=sys.stderr,
             leave=False,
             delay=0.5,
@@ -114,7 +114,7 @@ class Progress:
         self._bar = bar
 
     def advance(self, size: int) -> None:
-        """Move the bar on by `size` bytes."""
+        """Move the bar on by so many bytes, or whatever its unit is."""
         if self._bar is not None:
             self._bar.update(size)
 

@@ -2,10 +2,14 @@
 
 import ctypes
 import gc
+import os
 from contextlib import suppress
 
 # Of glibc's malloc.h.
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+
+# Of the libraries that numpy's matrix products may stand on.
+_THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
 def settle_in() -> None:
@@ -13,7 +17,10 @@ def settle_in() -> None:
 
     The cycle collector is made rare: no token or row is in a cycle.  Freed memory is kept for the next shard instead
     of being given back and zeroed anew by the kernel, which costs a tenth of the time; that is glibc's to allow.
+    Matrix products take one thread, before numpy is imported: there is a worker for each CPU, and digits are not to
+    depend on how a product was shared out.
     """
+    os.environ.update(dict.fromkeys(_THREADS, "1"))
     gc.set_threshold(200_000, 20, 100)
     with suppress(AttributeError, OSError, TypeError):
         allocator = ctypes.CDLL(None)

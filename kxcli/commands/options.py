@@ -45,8 +45,9 @@ class Input:
     null: bool
     encoding: str
     input_format: str | None
-    field: str | None
     on_error: str
+    field: str | None = None
+    header_in: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,26 @@ class Run:
 
 
 def input_options(command: Function) -> Function:
-    """Add the arguments and options of reading."""
+    """Add the arguments and options of reading texts."""
+    field = click.option("--field", metavar="NAME", help="The field or column that holds the text.  [default: text]")
+    return _input_options(
+        field(command),
+        ["text", "jsonl", "csv", "tsv"],
+        "text; where a field is named, what the file's name tells",
+    )
+
+
+def table_options(command: Function) -> Function:
+    """Add the arguments and options of reading columns of tables."""
+    header = click.option(
+        "--header-in/--no-header-in",
+        default=None,
+        help="Whether the first row has the columns' names.  [default: unless all its cells are numbers or missing]",
+    )
+    return _input_options(header(command), ["tsv", "csv", "jsonl", "npy"], "what the file's name tells, else tsv")
+
+
+def _input_options(command: Function, formats: list[str], default: str) -> Function:
     for option in reversed(
         (
             click.argument("inputs", nargs=-1, metavar="[INPUT]...", type=click.Path()),
@@ -86,10 +106,9 @@ def input_options(command: Function) -> Function:
             ),
             click.option(
                 "--input-format",
-                type=click.Choice(["text", "jsonl", "csv", "tsv"]),
-                help="How records are written.  [default: text; where a field is named, what the file's name tells]",
+                type=click.Choice(formats),
+                help=f"How records are written.  [default: {default}]",
             ),
-            click.option("--field", metavar="NAME", help="The field or column that holds the text.  [default: text]"),
             click.option(
                 "--on-error",
                 type=click.Choice(["stop", "skip", "replace"]),
@@ -193,7 +212,7 @@ def _remember(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
 
 def taken(kind: type[Any], options: dict[str, Any]) -> Any:
     """Take the options that are the fields of a dataclass out of the others, as one value."""
-    return kind(**{name: options.pop(name) for name in kind.__dataclass_fields__})
+    return kind(**{name: options.pop(name) for name in kind.__dataclass_fields__ if name in options})
 
 
 def check(source: Input, sink: Output) -> None:

@@ -11,7 +11,7 @@ from kxcli.corpus.ledger import Choice, Loss, OnError, Told
 from kxcli.corpus.records import DEFAULT_FIELD, Kind, Wanted
 from kxcli.corpus.shards import Planner, TaskReader, located, with_line
 from kxcli.errors import InputError
-from kxcli.mapreduce import local
+from kxcli.mapreduce import carried, local
 from kxcli.mapreduce.job import Job, Task
 from kxcli.mapreduce.workspace import Workspace
 from kxcli.report import Report
@@ -170,6 +170,32 @@ class Corpus:
 
 
 @contextmanager
+def engine(run: Run, report: Report, preload: Iterable[str]) -> Iterator[local.Engine]:
+    """Make ready whoever does the work; at the end, no worker is left."""
+    workers = run.jobs or local.available_cpus()
+    report.detail(f"{workers} workers at most")
+    with local.Engine(workers, preload) as started:
+        yield started
+
+
+class Spread:
+    """Runs jobs whose tasks carry what they are about: no input is read for them."""
+
+    def __init__(self, engine: local.Engine, report: Report) -> None:
+        self._engine, self._report = engine, report
+
+    def __call__(self, job: Job[Any, Any], tasks: Iterable[Any], shared: Any, what: str) -> Any:
+        """Run a job over at least one task, and return what it finishes with; `what` it is at is shown."""
+        self._report.detail(what)
+        pieces = [carried.Piece(task, task.size, what) for task in tasks]
+        with self._report.progress(sum(piece.size for piece in pieces), what, unit="") as progress:
+            partial = self._engine.reduce(
+                carried.read, pieces, job, shared=shared, on_done=lambda piece, told: progress.advance(piece.size)
+            )
+        return job.finish(partial)
+
+
+@contextmanager
 def opened(
     given: Input,
     run: Run,
@@ -181,10 +207,8 @@ def opened(
     convert: "Convert | None" = None,
 ) -> Iterator[Corpus]:
     """Open the inputs that the options name; at the end, no worker and no temporary file is left."""
-    workers = run.jobs or local.available_cpus()
-    report.detail(f"{workers} workers at most")
-    with Workspace() as workspace, local.Engine(workers, preload) as engine:
-        yield Corpus(given, run, report, engine, workspace, what=what, kind=kind, convert=convert)
+    with Workspace() as workspace, engine(run, report, preload) as workers:
+        yield Corpus(given, run, report, workers, workspace, what=what, kind=kind, convert=convert)
 
 
 def _tell(told: list[Told], report: Report, order: dict[str, int]) -> None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kxcli.commands import counting, options
+from kxcli.commands import counting, options, words
 from kxcli.errors import UsageError
 from kxcli.report import Report
 
@@ -16,32 +16,7 @@ if TYPE_CHECKING:
 
 @click.command("wordcount", short_help="Count the words of a corpus.")
 @options.input_options
-@click.option(
-    "-t",
-    "--tokenizer",
-    type=click.Choice(["jieba", "search", "full", "char", "space", "regex"]),
-    default="jieba",
-    show_default=True,
-    help="jieba, its search or its full mode; characters; white space; the matches of --pattern.",
-)
-@click.option("--pattern", metavar="REGEX", help="A word, for --tokenizer regex (Python's syntax).")
-@click.option(
-    "--no-hmm", is_flag=True, help="Without jieba's model for words that its dictionary lacks (full mode has none)."
-)
-@click.option("--dict", "main", metavar="FILE", help="A dictionary instead of jieba's: `word frequency [tag]` a line.")
-@click.option("--userdict", metavar="FILE", help="Words added to the dictionary: `word [frequency] [tag]` a line.")
-@click.option(
-    "--engine",
-    type=click.Choice(["fast", "jieba"]),
-    default="fast",
-    show_default=True,
-    help="fast: a Rust port made equal to jieba; jieba: the original, many times slower.",
-)
-@click.option("--punct", is_flag=True, help="Count tokens without any letter or digit, too (never white space).")
-@click.option("--stopwords", metavar="FILE", help="Leave out these words, one a line.")
-@click.option("--min-length", metavar="N", type=click.IntRange(min=1), default=1, help="Leave out shorter words.")
-@click.option("--normalize", type=click.Choice(["nfkc"]), help="Bring the text to this form before it is cut.")
-@click.option("--lower", is_flag=True, help="Count words in lower case.")
+@words.word_options
 @click.option(
     "--ngram",
     type=counting.Orders(),
@@ -117,7 +92,7 @@ def _counted(
     from kxcli.commands import running
     from kxcli.mining.wordcount import WordCount
 
-    wanted, words = counting.prepared(wanted, report)
+    wanted, dictionary = words.prepared(wanted, report)
     job = WordCount(wanted)
     with running.opened(
         source,
@@ -128,10 +103,10 @@ def _counted(
         preload=[
             "kxcli.mining.wordcount",
             "kxcli.corpus.shards",
-            *(["rjieba", "kxcli.tally.keys", "kxcli.tally.packing"] if words else []),
+            *(["rjieba", "kxcli.tally.keys", "kxcli.tally.packing"] if dictionary else []),
         ],
     ) as corpus:
-        counts = corpus.run(job, words)
+        counts = corpus.run(job, dictionary)
     columns = ("group",) * wanted.is_grouped + ("word", "count") + ("df",) * wanted.has_documents
     return counts or [], columns
 

@@ -135,7 +135,7 @@ def _from_json(line: str, wanted: Wanted) -> Document:
         raise _BadRecord(f"is {_json_type(value)}, not a JSON object")
     for name in (wanted.field, wanted.by):
         if name is not None and name not in value:
-            hint = f"it has {_shown(value)}; name one with {'--field' if name == wanted.field else '--by'}"
+            hint = f"it has {shown(value)}; name one with {'--field' if name == wanted.field else '--by'}"
             raise _BadRecord(f"has no field {name!r}", hint)
     text, group = value[wanted.field], value[wanted.by] if wanted.by is not None else ""
     if not isinstance(text, str):
@@ -191,7 +191,7 @@ def _from_rows(lines: Iterable[str], kind: str, wanted: Wanted, ledger: Ledger) 
 
 def _column(header: list[str], name: str, option: str, ledger: Ledger) -> int:
     if name not in header:
-        hint = f"it has {_shown(header)}; name one with {option}"
+        hint = f"it has {shown(header)}; name one with {option}"
         raise InputError(ledger.path, f"has no column {name!r}", hint, line=1)
     return header.index(name)
 
@@ -203,7 +203,8 @@ def _json_type(value: Any) -> str:
     return names.get(type(value), "null")
 
 
-def _shown(names: Iterable[str]) -> str:
+def shown(names: Iterable[str]) -> str:
+    """Return some names for a message: the first few, quoted."""
     first, *others = [*map(repr, names)] or ["none"]
     return ", ".join([first, *others[:7]]) + (", ..." if len(others) > 7 else "")
 

@@ -6,27 +6,36 @@
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
+from kxcli.mining.hsic.parameters import Dependence, Kernel, Testing
 from kxcli.mining.newwords.discovery import Discovery, Word
 from kxcli.mining.ranking import Ranking, Row, ranked
 from kxcli.mining.segment import Segmentation, prepare
 from kxcli.mining.segment.dictionary import Dictionary
 from kxcli.mining.wordcount import Counting, Counts, Text, WordCount
 
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
 __all__ = [
     "Counting",
     "Counts",
+    "Dependence",
     "Dictionary",
     "Discovery",
+    "Kernel",
     "Ranking",
     "Row",
     "Segmentation",
+    "Testing",
     "Text",
     "Word",
     "WordCount",
     "count_words",
     "find_words",
+    "measure_dependence",
     "ranked",
 ]
 
@@ -59,3 +68,26 @@ def find_words(texts: Iterable[str], discovery: Discovery | None = None) -> list
     from kxcli.mining.newwords.lexicon import of_texts
 
     return of_texts(texts, discovery or Discovery())
+
+
+def measure_dependence(
+    x: "npt.ArrayLike | Sequence[str]",
+    y: "npt.ArrayLike | Sequence[str]",
+    *,
+    kernel_x: "Kernel | str | None" = None,
+    kernel_y: "Kernel | str | None" = None,
+    testing: Testing | None = None,
+    counting: Counting | None = None,
+) -> Dependence:
+    """Return how dependent two columns are by the Hilbert-Schmidt independence criterion, with a p-value.
+
+    x, y: n rows each, at least 4: numbers of shape (n,) or (n, d), or a list of n strings.
+    kernel_x, kernel_y: a `Kernel`, or its name as in "gaussian" or "ngram:3"; by default gaussian with the median
+    rule for numbers, delta for strings.
+    testing: how independence is tested, by default by 1,000 permutations up to 20,000 rows.
+    counting: what bow counts as a word, by default what `count_words` does.
+    Rows of numbers with values that are not finite are an error, as all that makes no sense is: `ValueError`.
+    """
+    from kxcli.mining.hsic.api import measured
+
+    return measured(x, y, kernel_x, kernel_y, testing or Testing(), counting or Counting())

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any, NamedTuple, Protocol
@@ -132,9 +132,9 @@ class WordCount:
             held.append(record)
             size += len(record.text)
             if size >= _BATCH:
-                grams.count(held, self._words(held))
+                grams.count(held, self.words([record.text for record in held]))
                 held, size = [], 0
-        grams.count(held, self._words(held))
+        grams.count(held, self.words([record.text for record in held]))
         return grams.finish()
 
     def merge(self, left: Partial, right: Partial) -> Partial:
@@ -212,11 +212,10 @@ class WordCount:
                 words[word] += count
         return words
 
-    def _words(self, records: Iterable[Record]) -> Iterator[list[str | None]]:
-        """Yield the words of each record that are kept, and None where an n-gram may not go on."""
+    def words(self, texts: Sequence[str]) -> Iterator[list[str | None]]:
+        """Yield the words of each text that are kept, and None where an n-gram may not go on; `setup` comes first."""
         assert self._tokenizer is not None
         kept = self._kept
-        texts = [record.text for record in records]
         if self.counting.nfkc:
             texts = [unicodedata.normalize("NFKC", text) for text in texts]
         for tokens in self._tokenizer.cut(texts):

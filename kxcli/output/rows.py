@@ -8,7 +8,16 @@ from itertools import islice
 from typing import Literal
 
 Format = Literal["tsv", "csv", "jsonl", "userdict"]
-Cell = str | int | float | None  # None: null in JSONL, the one form that knows it
+
+
+class Full(float):
+    """A number to be written with 17 significant digits, as many as it takes to read the same double back."""
+
+    def __str__(self) -> str:
+        return f"{self:.17g}"
+
+
+Cell = str | int | float | None  # None: null in JSONL, empty in TSV and CSV
 
 _LINES = 10_000  # rows made into one block of bytes
 
@@ -29,6 +38,8 @@ def encoded(rows: Iterable[Sequence[Cell]], columns: Sequence[str], form: Format
 
 def _tsv(rows: Sequence[Sequence[Cell]], columns: Sequence[str]) -> bytes:
     template = "\t".join(["%s"] * len(columns)) + "\n"
+    if any(None in row for row in rows):
+        rows = [["" if cell is None else cell for cell in row] for row in rows]
     text = "".join([template % tuple(row) for row in rows])
     if text.count("\t") != len(rows) * (len(columns) - 1) or text.count("\n") != len(rows) or "\r" in text:
         text = "".join(["\t".join(map(_plain, row)) + "\n" for row in rows])
@@ -52,8 +63,13 @@ def _csv(rows: Sequence[Sequence[Cell]], columns: Sequence[str]) -> bytes:
 
 
 def _jsonl(rows: Sequence[Sequence[Cell]], columns: Sequence[str]) -> bytes:
-    lines = [json.dumps(dict(zip(columns, row, strict=True)), ensure_ascii=False) for row in rows]
-    return ("\n".join(lines) + "\n").encode("utf-8")
+    names = [json.dumps(column, ensure_ascii=False) for column in columns]
+    lines = [", ".join([f"{name}: {_json(cell)}" for name, cell in zip(names, row, strict=True)]) for row in rows]
+    return "".join([f"{{{line}}}\n" for line in lines]).encode("utf-8")
+
+
+def _json(cell: Cell) -> str:
+    return str(cell) if isinstance(cell, Full) else json.dumps(cell, ensure_ascii=False)
 
 
 def _userdict(rows: Sequence[Sequence[Cell]], columns: Sequence[str]) -> bytes:

@@ -1,0 +1,177 @@
+"""What `kxcli hsic` measures: a pair, a screening, a matrix -> rows."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from kxcli.commands.sides import Asked, Maker, Tables
+from kxcli.corpus.columns import Group, Table, chosen
+from kxcli.errors import InputError, UsageError
+from kxcli.mining.hsic import pairs, screening, texts
+from kxcli.mining.hsic.dependence import RunJob, measure
+from kxcli.mining.hsic.kernels import Side, categories
+from kxcli.mining.hsic.parameters import Dependence, Testing
+from kxcli.output.rows import Cell, Full
+from kxcli.report import Report
+
+_EXAMPLES = 3  # notes on pairs that are told one by one
+
+_OF_EDGES = (
+    *("kernel_x", "sigma_x", "kernel_y", "sigma_y"),
+    *("biased_n2", "biased_nm1", "unbiased", "cka", "cka_unbiased", "p_value"),
+)
+_OF_SCREEN = ("kernel_x", "sigma_x", "biased_n2", "unbiased", "cka", "cka_unbiased", "p_value")
+_OF_TERMS = ("word", "n", "label", "biased_n2", "cka", "p_value", "q_value")
+
+
+class Rows(NamedTuple):
+    """Columns, and rows of as many cells."""
+
+    columns: Sequence[str]
+    rows: Iterable[Sequence[Cell]]
+
+
+@dataclass
+class Work:
+    """A run over some tables; `is_dependent` is what came out of a pair."""
+
+    tables: Tables
+    maker: Maker
+    asked_x: Asked
+    asked_y: Asked
+    testing: Testing
+    run: RunJob
+    report: Report
+    drops_missing: bool
+    is_dependent: bool | None = None
+
+    def pair(self, x: str | None, y: str | None, *, is_flat: bool) -> Rows:
+        """Measure -x against -y; a row for each value, or with `is_flat` one row."""
+        columns_x, columns_y = _chosen(x, self.tables.x, "-x"), _chosen(y, self.tables.y, "-y")
+        groups = self.asked_x.group(columns_x), self.asked_y.group(columns_y)
+        values, n_dropped = self._rows(groups[:1], groups[1:])
+        sides = [
+            self.maker.side(group, asked, name)
+            for group, asked, name in zip(values, (self.asked_x, self.asked_y), ("-x", "-y"), strict=True)
+        ]
+        found = measure(sides[0], sides[1], self.testing, self.run)
+        tell = self.report.warning if any(side.is_constant for side in sides) else self.report.note
+        for note in found.notes:
+            tell(note)
+        self.is_dependent = found.dependent
+        cells: dict[str, Cell] = {"n": found.n, "n_dropped": n_dropped}
+        cells |= {field.name: _cell(getattr(found, field.name)) for field in fields(found)[1:-1]}
+        if is_flat:
+            return Rows(list(cells), [list(cells.values())])
+        if found.dependent is not None:
+            cells["dependent"] = f"{'yes' if found.dependent else 'no'}, at {self.testing.alpha:g}"
+        return Rows(("key", "value"), list(cells.items()))
+
+    def matrix(self, x: str | None, value: str | None) -> Rows:
+        """Measure all pairs of columns; a square of one value, or without it a row a pair."""
+        table = self.tables.x
+        columns = _chosen(x, table, "-x")
+        if len(columns) < 2:
+            raise UsageError("--matrix needs two columns at least.")
+        names = [_name(table, column) for column in columns]
+        values, _ = self._rows([self.asked_x.group((column,)) for column in columns], [])
+        sides = [self.maker.side(group, self.asked_x, name) for group, name in zip(values, names, strict=True)]
+        wanted = [(i, j) for i in range(len(sides)) for j in range(i + (value is None), len(sides))]
+        testing = Testing("none") if value not in (None, "p_value") else self.testing
+        found = self._pairs(sides, wanted, testing, names)
+        if value is None:
+            rows = [(names[i], names[j], *_cells(found[i, j], _OF_EDGES)) for i, j in wanted]
+            return Rows(("x", "y", *_OF_EDGES), rows)
+        square = [
+            (name, *(_cell(getattr(found[min(i, j), max(i, j)], value)) for j in range(len(sides))))
+            for i, name in enumerate(names)
+        ]
+        return Rows(("column", *names), square)
+
+    def screened(self, label: str, x: str | None, least: int, top: int | None) -> Rows:
+        """Rank columns, or the words of a column, by their dependence on a label."""
+        table = self.tables.x
+        labels = chosen(label, table, "--screen")
+        if len(labels) != 1:
+            raise UsageError("--screen takes one column.")
+        columns = [column for column in _chosen(x, table, "-x") if x is not None or column not in labels]
+        if self.asked_x.compares_texts:
+            return self._terms(columns, labels, least, top)
+        names = [_name(table, column) for column in columns]
+        values, _ = self._rows([self.asked_x.group((column,)) for column in columns], [self.asked_y.group(labels)])
+        asked = [self.asked_x] * len(columns) + [self.asked_y]
+        of_all = [*names, _name(table, labels[0])]
+        sides = [self.maker.side(*one) for one in zip(values, asked, of_all, strict=True)]
+        wanted = [(i, len(columns)) for i in range(len(columns))]
+        found = self._pairs(sides, wanted, self.testing, of_all)
+        q_values: list[float | None] = [None] * len(wanted)
+        if self.testing.name != "none":
+            p_values = np.array([found[pair].p_value for pair in wanted], dtype=np.float64)
+            q_values = screening.benjamini_hochberg(p_values).tolist()
+        rows = [
+            (name, *_cells(found[pair], _OF_SCREEN), _cell(q))
+            for name, pair, q in zip(names, wanted, q_values, strict=True)
+        ]
+        order = sorted(range(len(rows)), key=lambda i: (-(found[wanted[i]].cka or 0.0), names[i]))
+        return Rows(("column", *_OF_SCREEN, "q_value"), [rows[i] for i in order[:top]])
+
+    def _terms(self, columns: Sequence[int], labels: tuple[int, ...], least: int, top: int | None) -> Rows:
+        if len(columns) != 1:
+            raise UsageError("words are screened in one column: name it with -x.")
+        (text_column, label_column), _ = self._rows([Group(tuple(columns), False)], [Group(labels, False)])
+        side = categories(label_column)
+        names = list(dict.fromkeys(label_column[0]))
+        if side.is_constant:
+            self.report.warning(f"the label is always {names[0]!r}, so nothing depends on it")
+        job = texts.CountTexts(self.maker.terms(str(self.asked_x.name)))
+        counts = self.run(job, texts.parts(text_column[0], side.rows), self.maker.dictionary, "words")
+        found = screening.screened_terms(counts, side.sizes.tolist(), self.testing, least)
+        if len(found) < len(counts):
+            self.report.note(f"{len(counts) - len(found):,} words that fewer than {least} rows have are left out")
+        rows = [
+            (one.term, one.n, names[one.label], *map(_cell, (one.biased_n2, one.cka, one.p_value, one.q_value)))
+            for one in found[:top]
+        ]
+        return Rows(_OF_TERMS, rows)
+
+    def _rows(self, groups: Sequence[Group], groups_y: Sequence[Group]) -> tuple[list[Any], int]:
+        """Read, and tell what was dropped."""
+        rows = self.tables.rows(groups, groups_y, drops_missing=self.drops_missing)
+        if rows.n_dropped:
+            self.report.note(f"{rows.n_dropped:,} rows with a missing cell are left out; {rows.n:,} are used")
+        if not rows.n:
+            raise InputError(self.tables.x.path, "has no row without a missing cell", "name other columns")
+        return rows.groups, rows.n_dropped
+
+    def _pairs(
+        self, sides: list[Side], wanted: list[pairs.Pair], testing: Testing, names: Sequence[str]
+    ) -> dict[pairs.Pair, Dependence]:
+        found: dict[pairs.Pair, Dependence] = self.run(
+            pairs.MeasurePairs(testing), pairs.tasks(wanted, sides[0].n), sides, "pairs"
+        )
+        told = [(i, j, note) for i, j in wanted if i != j for note in found[i, j].notes]
+        for i, j, note in told[:_EXAMPLES]:
+            self.report.note(f"{names[i]} (x) and {names[j]} (y): {note}")
+        if len(told) > _EXAMPLES:
+            self.report.note(f"and {len(told) - _EXAMPLES} more such notes on other pairs")
+        return found
+
+
+def _chosen(columns: str | None, table: Table, option: str) -> tuple[int, ...]:
+    """Return the columns that an option names; all where it is not given."""
+    return tuple(range(table.width)) if columns is None else chosen(columns, table, option)
+
+
+def _name(table: Table, column: int) -> str:
+    return table.names[column] if table.names else str(column + 1)
+
+
+def _cells(found: Dependence, names: Sequence[str]) -> tuple[Cell, ...]:
+    return tuple(_cell(getattr(found, name)) for name in names)
+
+
+def _cell(value: Any) -> Cell:
+    """Return a value to be written in full."""
+    return Full(value) if isinstance(value, float) else value

@@ -1,0 +1,186 @@
+"""Columns of tables -> rows without missing cells -> sides with their kernels."""
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from kxcli.commands import running
+from kxcli.commands.options import Input
+from kxcli.corpus import encodings
+from kxcli.corpus.columns import Group, Numbers, Reading, Table, TableKind, Texts, opened
+from kxcli.corpus.ledger import Choice, OnError, Told
+from kxcli.corpus.shards import located
+from kxcli.corpus.sources import find
+from kxcli.errors import InputError
+from kxcli.mining.hsic import texts
+from kxcli.mining.hsic.bandwidth import EXACT_ROWS
+from kxcli.mining.hsic.dependence import RunJob, side
+from kxcli.mining.hsic.kernels import Side
+from kxcli.mining.hsic.parameters import Kernel
+from kxcli.report import Report
+
+if TYPE_CHECKING:
+    from kxcli.mining import Counting
+
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The kernel that a side was asked to have; `name` None: by what its cells are."""
+
+    name: str | None
+    sigma: float | None
+    cosine: bool
+    option: str
+
+    @property
+    def is_number(self) -> bool | None:
+        """What the cells have to be; None: either."""
+        return None if self.name is None else self.name in ("gaussian", "laplace", "linear")
+
+    @property
+    def compares_texts(self) -> bool:
+        """Whether it is a kernel of words or n-grams."""
+        return self.name is not None and Kernel.named(self.name).is_of_texts
+
+    def group(self, columns: tuple[int, ...]) -> Group:
+        """Return the columns, with what is to be done where they have a text too many."""
+        return Group(columns, self.is_number, f"mend it, write NA for a missing value, or use {self.option} delta")
+
+    def kernel(self, *, is_number: bool) -> Kernel:
+        """Return the kernel, now that it is known what the cells are."""
+        name = self.name or ("gaussian" if is_number else "delta")
+        kernel = Kernel.named(name)
+        sigma = self.sigma if kernel.has_bandwidth else None
+        return replace(kernel, sigma=sigma, cosine=self.cosine and kernel.is_of_texts)
+
+
+class Rows(NamedTuple):
+    """The rows without a missing cell: for each group an array (n, d), or a list of texts for each column."""
+
+    groups: list[Any]
+    n_dropped: int
+
+    @property
+    def n(self) -> int:
+        """Rows."""
+        first = self.groups[0]
+        return len(first) if isinstance(first, np.ndarray) else len(first[0])
+
+
+class Tables:
+    """The inputs as one table, and with `y_file` another with as many rows; open in a `with` block."""
+
+    def __init__(self, given: Input, y_file: str | None, report: Report) -> None:
+        self._given, self._report = given, report
+        self._told: list[Told] = []
+        self._stack = ExitStack()
+        reading = Reading(
+            cast(TableKind | None, given.input_format),
+            encodings.check(given.encoding),
+            given.header_in,
+            cast(OnError, given.on_error),
+            self._told.append,
+        )
+        self._opened: Callable[[Iterable[Any]], Table] = lambda sources: self._stack.enter_context(
+            opened(list(sources), reading)
+        )
+        self._y_file = y_file
+
+    def __enter__(self) -> "Tables":
+        self.x = self._opened(running.found_sources(self._given))
+        self.y = self.x if self._y_file is None else self._opened(find([self._y_file]))
+        return self
+
+    def __exit__(self, *ended: object) -> None:
+        self._stack.close()
+
+    def rows(self, groups: Sequence[Group], groups_y: Sequence[Group], *, drops_missing: bool) -> Rows:
+        """Read the groups of columns of the table, then those of y's table, where that is another."""
+        if self.y is self.x:
+            values, complete = _whole(self.x, [*groups, *groups_y], drops_missing=drops_missing)
+        else:
+            values, complete = _whole(self.x, groups, drops_missing=drops_missing)
+            others, complete_y = _whole(self.y, groups_y, drops_missing=drops_missing)
+            if len(complete) != len(complete_y):
+                what = f"has {len(complete_y):,} rows, but {self.x.path} has {len(complete):,}"
+                raise InputError(self.y.path, what, "give files with as many rows")
+            values, complete = values + others, complete & complete_y
+        self._tell()
+        if complete.all():
+            return Rows(values, 0)
+        kept = [_kept(group, complete) for group in values]
+        return Rows(kept, int(len(complete) - complete.sum()))
+
+    def _tell(self) -> None:
+        for told in self._told:
+            if isinstance(told, Choice):
+                self._report.note(f"{told.path}: {told.message}")
+            else:
+                self._report.lost(told.kind, told.count, map(located, told.places))
+
+
+def _whole(table: Table, groups: Sequence[Group], *, drops_missing: bool) -> tuple[list[Any], Mask]:
+    """Return all rows of some groups, and which of them are complete."""
+    parts: list[list[Any]] = [[] for _ in groups]
+    masks: list[Mask] = []
+    for block in table.blocks(groups):
+        mask: Mask = np.ones(len(block.lines), dtype=np.bool_)
+        for part, group in zip(parts, block.groups, strict=True):
+            np.logical_and(mask, _is_complete(group), out=mask)
+            part.append(group)
+        if not drops_missing and not mask.all():
+            line = int(block.lines[int(mask.argmin())])
+            raise InputError(block.path, "has a missing cell", "fill it in, or use --missing drop", line=line)
+        masks.append(mask)
+    return [_joined(part) for part in parts], np.concatenate(masks)
+
+
+def _is_complete(group: Numbers | Texts) -> Mask:
+    if isinstance(group, np.ndarray):
+        complete: Mask = ~np.isnan(group).any(axis=1)
+        return complete
+    return np.array([None not in row for row in zip(*group, strict=True)], dtype=np.bool_)
+
+
+def _joined(part: list[Any]) -> Any:
+    if isinstance(part[0], np.ndarray):
+        return np.concatenate(part) if len(part) > 1 else part[0]
+    return [[cell for column in columns for cell in column] for columns in zip(*part, strict=True)]
+
+
+def _kept(group: Any, complete: Mask) -> Any:
+    if isinstance(group, np.ndarray):
+        return group[complete]
+    return [[cell for cell, is_kept in zip(column, complete.tolist(), strict=True) if is_kept] for column in group]
+
+
+class Maker:
+    """Makes sides of groups of columns."""
+
+    def __init__(self, run: RunJob, counting: "Counting | None", dictionary: Any, seed: int, report: Report) -> None:
+        self._run, self._counting, self.dictionary = run, counting, dictionary
+        self._seed, self._report = seed, report
+
+    def terms(self, kernel: str) -> texts.Terms:
+        """Return what a kernel of words or n-grams counts."""
+        assert self._counting is not None, "there is a kernel of words or n-grams"
+        return texts.Terms(Kernel.named(kernel).n, self._counting)
+
+    def side(self, values: Any, asked: Asked, name: str) -> Side:
+        """Return a group of columns with the kernel that was asked for."""
+        kernel = asked.kernel(is_number=isinstance(values, np.ndarray))
+        if kernel.is_of_texts:
+            terms = self.terms(str(asked.name))
+            values = self._run(texts.CountTerms(terms), texts.parts(values[0]), self.dictionary, f"words of {name}")
+        made = side(values, kernel, self._seed)
+        if kernel.has_bandwidth and kernel.sigma is None and made.n > EXACT_ROWS and not made.is_constant:
+            self._report.note(
+                f"the bandwidth of {name} is the median distance of {EXACT_ROWS:,} of {made.n:,} rows, drawn by --seed"
+            )
+        return made

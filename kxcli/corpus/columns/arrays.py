@@ -1,0 +1,198 @@
+"""Arrays that numpy wrote: one column, or rows by columns; nothing in them is ever unpickled."""
+
+import os
+import sys
+import tokenize
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, BinaryIO, ClassVar, NoReturn, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from kxcli.corpus.columns.batches import reject
+from kxcli.corpus.columns.cells import Numbers
+from kxcli.corpus.columns.chunks import Cells, Chunk, LineNumbers, Part
+from kxcli.corpus.compression import MAGIC_LENGTH, Stream, kind_of
+from kxcli.corpus.ledger import Ledger
+from kxcli.corpus.lines import Readable
+from kxcli.corpus.sources import Source
+from kxcli.errors import InputError
+
+_SURROGATE = 0xD800  # the first of the half pairs, 0x800 of them
+_BATCH = 1 << 20  # bytes
+_AGAIN = "write or fetch the file again"
+_HEADERS: dict[tuple[int, int], Callable[[BinaryIO], tuple[tuple[int, ...], bool, np.dtype[Any]]]] = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
+
+_Array = npt.NDArray[Any]
+
+
+def read(source: Source, file: BinaryIO, ledger: Ledger) -> Part | None:
+    """Return the columns of an array, mapped into memory where it lies plain in a file; None where there is no byte."""
+    is_plain = False
+    if source.size is not None:
+        is_plain = kind_of(file.read(MAGIC_LENGTH)) is None
+        file.seek(0)
+    if is_plain:
+        size = os.fstat(file.fileno()).st_size
+        if not size:
+            return None
+        array = _mapped(file, size, *_header(file, source.path), source.path)
+        width, parts = array.shape[1], _cut(array)
+    else:
+        stream = Stream(file, source.path)
+        if not stream.peek(1):
+            return None
+        shape, is_fortran, dtype = _header(cast(BinaryIO, stream), source.path)
+        width, parts = shape[1], _in_order(stream, shape, is_fortran, dtype, source.path)
+    return Part(source.path, (), width, None, _Rest(parts, ledger).chunks)
+
+
+@dataclass(frozen=True)
+class _Rest:
+    parts: Iterator[_Array]
+    ledger: Ledger
+
+    def chunks(self, columns: Sequence[int]) -> Iterator[Chunk]:
+        first = 1
+        for part in self.parts:
+            lines = np.arange(first, first + len(part))
+            first += len(part)
+            if part.dtype.kind not in "US":
+                yield _Values(lines, part)
+                continue
+            asked = part[:, list(columns)]
+            yield (
+                self._of_bytes(lines, asked, columns) if part.dtype.kind == "S" else self._texts(lines, asked, columns)
+            )
+
+    def _texts(self, lines: LineNumbers, part: _Array, columns: Sequence[int]) -> Cells:
+        """Return the rows whose cells are characters: numpy takes any code point."""
+        codes = np.ascontiguousarray(part).view(np.dtype(np.uint32).newbyteorder(part.dtype.byteorder))
+        is_bad = ((codes > sys.maxunicode) | (codes >> 11 == _SURROGATE >> 11)).reshape(len(part), -1).any(axis=1)
+        for line in lines[is_bad].tolist():
+            reject(self.ledger, line, "npy", "has a code point that is no character")
+        return Cells.of(lines[~is_bad].tolist(), part[~is_bad].tolist(), columns)
+
+    def _of_bytes(self, lines: LineNumbers, part: _Array, columns: Sequence[int]) -> Cells:
+        """Return the rows whose cells are UTF-8, or can be mended."""
+        numbers, rows = list[int](), list[list[str | None]]()
+        for self.ledger.line, row in zip(lines.tolist(), part.tolist(), strict=True):
+            texts = self._decoded(row)
+            if texts is not None:
+                numbers.append(self.ledger.line)
+                rows.append(texts)
+        return Cells.of(numbers, rows, columns)
+
+    def _decoded(self, row: list[bytes]) -> list[str | None] | None:
+        """Return the texts of bytes in UTF-8; None where the row is to be left out for bad ones."""
+        try:
+            return [cell.decode() for cell in row]
+        except UnicodeDecodeError as error:
+            if self.ledger.on_error == "stop":
+                byte = error.object[error.start]
+                self.ledger.fail(f"byte 0x{byte:02x} is not valid utf-8", "use --on-error skip or replace")
+        if self.ledger.on_error == "skip":
+            self.ledger.lose("rows left out for bytes that are not utf-8")
+            return None
+        self.ledger.lose("rows in which bytes that are not utf-8 were replaced")
+        return [cell.decode(errors="replace") for cell in row]
+
+
+@dataclass(frozen=True)
+class _Values:
+    """Rows of an array of numbers."""
+
+    is_numeric: ClassVar[bool] = True
+
+    lines: LineNumbers
+    array: _Array
+
+    def numbers(self, columns: Sequence[int]) -> Numbers:
+        """Return columns as numbers; what is too large for one is infinite."""
+        with np.errstate(all="ignore"):
+            return self.array[:, list(columns)].astype(np.float64)
+
+    def cells(self, columns: Sequence[int]) -> list[list[str]]:
+        """Return the numbers as texts."""
+        return [[str(value) for value in self.array[:, column]] for column in columns]
+
+
+def _header(file: BinaryIO, path: str) -> tuple[tuple[int, int], bool, np.dtype[Any]]:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # for headers that Python 2 wrote
+            version = np.lib.format.read_magic(file)  # type: ignore[no-untyped-call, unused-ignore]
+            if version not in _HEADERS:
+                raise InputError(path, "is a .npy file of a version that is not read", "write it as plain columns")
+            shape, is_fortran, dtype = _HEADERS[version](file)
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError, IndexError, tokenize.TokenError) as error:
+        raise InputError(path, f"is no .npy file, or damaged ({' '.join(str(error).split())})", _AGAIN) from None
+    if dtype.kind not in "biufUS" or not dtype.itemsize:
+        what = f"is an array of {dtype}, neither numbers nor texts"
+        raise InputError(path, what, "write an array of numbers or strings")
+    if len(shape) not in (1, 2) or 0 in shape[1:]:
+        what = f"is an array of shape {shape}, neither one column nor rows by columns"
+        raise InputError(path, what, "write an array of one or two dimensions")
+    if min(shape) < 0:
+        raise InputError(path, f"is damaged (shape {shape})", _AGAIN)
+    rows, columns = shape if len(shape) == 2 else (*shape, 1)
+    return (rows, columns), is_fortran, dtype
+
+
+def _mapped(
+    file: BinaryIO, size: int, shape: tuple[int, int], is_fortran: bool, dtype: np.dtype[Any], path: str
+) -> _Array:
+    offset = file.tell()
+    needed = offset + shape[0] * shape[1] * dtype.itemsize
+    if needed != size:
+        _fail(path, is_short=needed > size)
+    if needed == offset:  # nothing cannot be mapped
+        return np.zeros(shape, dtype)
+    return np.memmap(file, dtype, "r", offset, shape, "F" if is_fortran else "C")
+
+
+def _cut(array: _Array) -> Iterator[_Array]:
+    step = _step(array.shape[1] * array.dtype.itemsize)
+    for start in range(0, len(array), step):
+        yield array[start : start + step]
+
+
+def _in_order(
+    stream: Readable, shape: tuple[int, int], is_fortran: bool, dtype: np.dtype[Any], path: str
+) -> Iterator[_Array]:
+    """Yield rows as they come; where columns lie one after the other, after the last has come."""
+    rows, columns = shape
+    size = columns * dtype.itemsize
+    step = max(rows, 1) if is_fortran else _step(size)
+    for start in range(0, rows, step):
+        count = min(step, rows - start)
+        data = _exactly(stream, count * size)
+        if len(data) < count * size:
+            _fail(path, is_short=True)
+        part = np.frombuffer(data, dtype).reshape(count, columns, order="F" if is_fortran else "C")
+        yield from _cut(part) if is_fortran else (part,)
+    if stream.read(1):
+        _fail(path, is_short=False)
+
+
+def _exactly(stream: Readable, size: int) -> bytes:
+    """Read so many bytes, fewer at the end; what a damaged header says is not made room for beforehand."""
+    parts = list[bytes]()
+    while size and (data := stream.read(min(size, _BATCH))):
+        parts.append(data)
+        size -= len(data)
+    return b"".join(parts)
+
+
+def _step(size: int) -> int:
+    return max(1, _BATCH // max(size, 1))
+
+
+def _fail(path: str, *, is_short: bool) -> NoReturn:
+    what = "the array ends too early" if is_short else "there is something after the array"
+    raise InputError(path, what, _AGAIN)

@@ -1,0 +1,192 @@
+"""TSV and CSV: a row a line where there are no quotes, by numpy's parser; else by the csv module, row by row."""
+
+import csv
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from kxcli.corpus.columns.batches import BATCH, Feed, batches, reject
+from kxcli.corpus.columns.cells import Numbers, is_missing, is_number
+from kxcli.corpus.columns.chunks import Cells, Chunk, LineNumbers, Part, stacked
+from kxcli.corpus.ledger import Ledger
+from kxcli.corpus.lines import Readable
+from kxcli.corpus.records import Format
+
+_LF = ord("\n")
+_BLANK: tuple[list[str], ...] = ([], [""])
+
+
+def read(
+    stream: Readable, form: Format, kind: Literal["tsv", "csv"], header: bool | None, ledger: Ledger
+) -> Part | None:
+    """Return a table of rows of cells, read up to its first row; None where it has no line at all.
+
+    header: None finds out.  Blank lines before the first row are rows only where a row has one cell and no header.
+    """
+    csv.field_size_limit(sys.maxsize)
+    feed = Feed(batches(stream, form, ledger))
+    blank: list[int] = []
+    for number, row in _rows(feed, kind, ledger):
+        if row not in _BLANK:
+            break
+        blank.append(number)
+    else:
+        if not blank:
+            return None
+        alone = _Rest(feed, kind, 1, "", [(line, [""]) for line in blank], ledger)
+        return Part(ledger.path, (), None, None, alone.chunks)
+    has_header = not all(is_missing(cell) or is_number(cell) for cell in row) if header is None else header
+    ahead: list[tuple[int, list[str]]] = []
+    if not has_header:
+        ahead = [*((line, [""]) for line in blank if len(row) == 1), (number, row)]
+    rest = _Rest(feed, kind, len(row), "header" if has_header else "first row", ahead, ledger)
+    return Part(ledger.path, tuple(row) if has_header else (), len(row), has_header, rest.chunks)
+
+
+@dataclass(frozen=True)
+class _Rest:
+    """What follows the header; `ahead` are rows that were read already, and `like` says what tells the width."""
+
+    feed: Feed
+    kind: Literal["tsv", "csv"]
+    width: int
+    like: str
+    ahead: list[tuple[int, list[str]]]
+    ledger: Ledger
+
+    def chunks(self, columns: Sequence[int]) -> Iterator[Chunk]:
+        if self.ahead:
+            yield _cells(self.ahead, columns)
+        rest = self.feed.rest()
+        for batch in rest:
+            text = batch.text.replace("\r\n", "\n") if "\r" in batch.text else batch.text
+            if self.kind == "csv" and ('"' in text or "\r" in text):
+                yield from self._parsed(Feed(chain([batch], rest)), columns)
+                return
+            yield self._checked(text, batch.lines)
+
+    def _checked(self, text: str, lines: LineNumbers) -> Chunk:
+        """Make a chunk of lines, all of which have the right number of cells when the others are left out."""
+        delimiter = "\t" if self.kind == "tsv" else ","
+        data = np.frombuffer(text.encode(), np.uint8)
+        marks = np.flatnonzero((data == ord(delimiter)) | (data == _LF))
+        is_end = data[marks] == _LF
+        if len(marks) == len(lines) * self.width and is_end[self.width - 1 :: self.width].all():
+            return _Lines(lines, text, self.width, delimiter)
+        counts = np.diff(np.flatnonzero(is_end), prepend=-1)
+        lengths = np.diff(marks[is_end], prepend=-1)
+        is_good = counts == self.width
+        for at in np.flatnonzero(~is_good & (lengths > 1)):
+            self._reject(int(lines[at]), int(counts[at]))
+        return _Lines(lines[is_good], data[np.repeat(is_good, lengths)].tobytes().decode(), self.width, delimiter)
+
+    def _parsed(self, feed: Feed, columns: Sequence[int]) -> Iterator[Chunk]:
+        held, size = list[tuple[int, list[str]]](), 0
+        for number, row in _rows(feed, self.kind, self.ledger):
+            if row in _BLANK:
+                if self.width != 1:
+                    continue
+                row = [""]
+            if len(row) != self.width:
+                self._reject(number, len(row))
+                continue
+            held.append((number, row))
+            size += sum(map(len, row)) + len(row)
+            if size >= BATCH:
+                yield _cells(held, columns)
+                held, size = [], 0
+        yield _cells(held, columns)
+
+    def _reject(self, line: int, count: int) -> None:
+        what = f"has {count} cell{'s' * (count != 1)} where the {self.like} has {self.width}"
+        reject(self.ledger, line, self.kind, what)
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """Lines without quotes, all of the same number of cells."""
+
+    is_numeric: ClassVar[bool] = False
+
+    lines: LineNumbers
+    text: str
+    width: int
+    delimiter: str
+
+    def numbers(self, columns: Sequence[int]) -> Numbers | None:
+        """Return columns as numbers: by numpy's parser, with the missing cells mended where it refuses them.
+
+        What it takes besides is white space around, as float() does; what it does not take goes cell by cell.
+        """
+        rows = len(self.lines)
+        for text in self._spellings() if rows else ():
+            try:
+                matrix = np.loadtxt(text.split("\n"), delimiter=self.delimiter, comments=None, usecols=columns, ndmin=2)
+            except ValueError:
+                continue
+            if len(matrix) == rows:
+                return matrix
+        return stacked(self.cells(columns), rows)
+
+    def cells(self, columns: Sequence[int]) -> list[list[str]]:
+        """Return the cells of each column."""
+        flat = self.text.replace("\n", self.delimiter).split(self.delimiter)
+        flat.pop()  # what follows the last line's end
+        return [flat[column :: self.width] for column in columns]
+
+    def _spellings(self) -> Iterator[str]:
+        """Yield what numpy's parser may take: the lines as they are, and mended."""
+        if "\r" in self.text:  # a character of a cell here, a line end there
+            return
+        if self.width > 1 or not (self.text.startswith("\n") or "\n\n" in self.text):
+            yield self.text  # blank lines, cells of a table of one column, would be left out
+        yield self._mended()
+
+    def _mended(self) -> str:
+        """Write missing cells so that numpy's parser takes them."""
+        text = "\n" + self.text
+        ends = (self.delimiter, "\n")
+        for missing in ("", "NA"):
+            for left in ends:
+                for right in ends:
+                    spelt, mended = left + missing + right, f"{left}nan{right}"
+                    text = text.replace(spelt, mended)
+                    if left == right:  # a cell's right end is the next one's left end
+                        text = text.replace(spelt, mended)
+        return text[1:]
+
+
+def _cells(rows: Sequence[tuple[int, list[str]]], columns: Sequence[int]) -> Cells:
+    found = {column: [row[column] for _, row in rows] for column in columns}
+    return Cells(np.array([number for number, _ in rows], np.int64), found)
+
+
+def _rows(feed: Feed, kind: str, ledger: Ledger) -> Iterator[tuple[int, list[str]]]:
+    """Yield rows, each with the number of the line that it begins in."""
+    if kind == "tsv":
+        for line in feed.lines():
+            yield feed.number, line.removesuffix("\n").removesuffix("\r").split("\t")
+        return
+    first: int | None = None
+
+    def lines() -> Iterator[str]:
+        nonlocal first
+        for line in feed.lines():
+            first = feed.number if first is None else first
+            yield line
+
+    rows = csv.reader(lines(), strict=True)
+    while True:
+        first = None
+        try:
+            row = next(rows)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            reject(ledger, first or feed.number, kind, f"is not CSV ({error})")
+        else:
+            yield first or feed.number, row

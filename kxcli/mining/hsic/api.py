@@ -1,0 +1,49 @@
+"""Arrays and lists of strings -> sides, in this process."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from kxcli.mining.hsic import texts
+from kxcli.mining.hsic.dependence import measure, run_here, side
+from kxcli.mining.hsic.kernels import Side
+from kxcli.mining.hsic.parameters import Dependence, Kernel, MeasureError, Testing
+from kxcli.mining.wordcount import Counting
+
+_DIMENSIONS = 2
+
+
+def measured(
+    x: npt.ArrayLike | Sequence[str],
+    y: npt.ArrayLike | Sequence[str],
+    kernel_x: Kernel | str | None,
+    kernel_y: Kernel | str | None,
+    testing: Testing,
+    counting: Counting,
+) -> Dependence:
+    """Return how dependent two columns are: `kxcli.mining.measure_dependence`."""
+    sides = [_side(values, kernel, testing.seed, counting) for values, kernel in ((x, kernel_x), (y, kernel_y))]
+    return measure(sides[0], sides[1], testing)
+
+
+def _side(values: npt.ArrayLike | Sequence[str], kernel: Kernel | str | None, seed: int, counting: Counting) -> Side:
+    array = np.asarray(values)
+    is_text = array.dtype.kind in "UTO"
+    if kernel is None:
+        kernel = "delta" if is_text else "gaussian"
+    if isinstance(kernel, str):
+        kernel = Kernel.named(kernel)
+    if array.ndim not in range(1, _DIMENSIONS + 1):
+        raise MeasureError(f"values of shape {array.shape} are no rows: give (n,) or (n, d)")
+    if kernel.name == "delta":
+        return side(array.reshape(len(array), -1).T.tolist(), kernel)
+    if kernel.is_of_texts:
+        if not is_text or array.ndim != 1:
+            raise MeasureError(f"the kernel {kernel} compares texts: give a list of strings")
+        terms = texts.Terms(kernel.n, counting)
+        counts = run_here(texts.CountTerms(terms), texts.parts(array.tolist()), texts.prepared(terms))
+        return side(counts, kernel)
+    if is_text:
+        raise MeasureError(f"the kernel {kernel} compares numbers, and these are strings")
+    return side(array.reshape(len(array), -1).astype(np.float64), kernel, seed)

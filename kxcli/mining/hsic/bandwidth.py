@@ -1,0 +1,124 @@
+"""The median rule: σ is the median of the positive Euclidean distances between rows."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float64]
+
+EXACT_ROWS = 5_000  # up to so many rows all distances count; beyond, those of so many rows drawn at random
+
+_BLOCK = 256  # rows whose distances to all others are held at a time
+_LOST = 1e-6  # of the squared norms: smaller distances lose digits as a difference, and are computed directly
+_NEAR = 1e-9  # relative: how near to the median distances are looked at one by one
+
+
+def median_distance(values: Array, seed: int = 0) -> float | None:
+    """Return the median of the positive distances between rows; None where no two rows differ.
+
+    values: of shape (n, d), finite.  The median of an even number of distances is the mean of the middle two.
+    Of more than `EXACT_ROWS` rows, as many are drawn without replacement.
+    Cost: in one dimension O(n log n) a probe, and some 60 probes; else all distances, twice.
+    """
+    if len(values) > EXACT_ROWS:
+        chosen = np.random.default_rng(seed).choice(len(values), EXACT_ROWS, replace=False)
+        values = values[np.sort(chosen)]
+    if values.shape[1] == 1:
+        return _of_line(values[:, 0])
+    centred = values - values.mean(axis=0)
+    scale = float(np.abs(centred).max())  # squares are to go neither over nor under
+    if not scale:
+        return None
+    found = _of_vectors(centred / scale)
+    return None if found is None else found * scale
+
+
+def _middle(ranks: int) -> tuple[int, int]:
+    """Return the ranks, from 0, whose mean is the median."""
+    return (ranks - 1) // 2, ranks // 2
+
+
+def _of_line(values: Array) -> float | None:
+    """Select among the distances of sorted numbers, of which any bound has as many below as a search finds."""
+    points, counts = np.unique(values, return_counts=True)
+    before = np.concatenate(([0], np.cumsum(counts)))
+    n_pairs = (len(values) ** 2 - int((counts.astype(np.int64) ** 2).sum())) // 2
+    if not n_pairs:
+        return None
+
+    def up_to(bound: float) -> npt.NDArray[np.int64]:
+        """Return for each point the end of the points that are no further above it than about `bound`."""
+        return np.searchsorted(points, points + bound, side="right")
+
+    own = np.arange(1, len(points) + 1)
+
+    def n_up_to(bound: float) -> int:
+        ends = np.maximum(up_to(bound), own)
+        return int((counts * (before[ends] - before[1:])).sum())
+
+    low, high = 0.0, float(points[-1] - points[0])  # the median lies in low < median <= high
+    least, greatest = _middle(n_pairs)
+    while high - low > _NEAR * high:
+        middle = (low + high) / 2
+        if n_up_to(middle) > least:
+            high = middle
+        else:
+            low = middle
+    # Rounding makes a search wrong by an ulp: the distances about the bounds are looked at themselves.
+    low, high = low * (1 - _NEAR), high * (1 + _NEAR)
+    starts, ends = np.maximum(up_to(low), own), np.maximum(up_to(high), own)
+    lengths = ends - starts
+    left = np.repeat(np.arange(len(points)), lengths)
+    right = np.repeat(starts - np.cumsum(lengths) + lengths, lengths) + np.arange(lengths.sum())
+    distances, weights = points[right] - points[left], counts[left] * counts[right]
+    order = np.argsort(distances)
+    ranks = n_up_to(low) + np.cumsum(weights[order])
+    first, second = (int(np.searchsorted(ranks, rank, side="right")) for rank in (least, greatest))
+    lower = float(distances[order[first]])
+    upper = float(distances[order[second]]) if second < len(order) else _next_distance(points, ends)
+    return (lower + upper) / 2
+
+
+def _next_distance(points: Array, ends: npt.NDArray[np.int64]) -> float:
+    """Return the least distance from a point to the point at its end."""
+    has_one = ends < len(points)
+    return float((points[ends[has_one]] - points[has_one]).min())
+
+
+_SHIFT = 44  # bits of a double below those that number its bin
+
+
+def _of_vectors(values: Array) -> float | None:
+    """Select by bins: positive doubles are ordered as their bits are, so the first 20 bits number the bins."""
+    n_bins = 1 << (64 - _SHIFT)
+    sizes = np.zeros(n_bins, dtype=np.int64)
+    for squares in _squared_distances(values):
+        sizes += np.bincount(_bins(squares), minlength=n_bins)
+    ends = np.cumsum(sizes)
+    if not ends[-1]:
+        return None
+    ranks = np.array(_middle(int(ends[-1])))
+    wanted = np.unique(np.searchsorted(ends, ranks, side="right"))  # one bin, or two with none but empty ones between
+    found = [squares[np.isin(_bins(squares), wanted)] for squares in _squared_distances(values)]
+    among = np.sort(np.concatenate(found))
+    return float(np.sqrt(among[ranks - (ends[wanted[0]] - sizes[wanted[0]])]).mean())
+
+
+def _bins(squares: Array) -> npt.NDArray[np.int64]:
+    return (squares.view(np.uint64) >> np.uint64(_SHIFT)).astype(np.int64)
+
+
+def _squared_distances(values: Array) -> Iterator[Array]:
+    """Yield the positive squared distances, each once."""
+    norms = np.einsum("ij,ij->i", values, values)
+    for start in range(0, len(values), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        sums = norms[block, None] + norms[start:]
+        squares = sums - 2 * (values[block] @ values[start:].T)
+        is_upper = np.arange(squares.shape[1]) > np.arange(len(squares))[:, None]
+        is_unsure = is_upper & (squares < _LOST * sums)
+        rows, columns = np.nonzero(is_unsure)
+        differences = values[start + rows] - values[start + columns]
+        squares[rows, columns] = np.einsum("ij,ij->i", differences, differences)
+        yield squares[is_upper & (squares > 0)]

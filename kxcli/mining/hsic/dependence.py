@@ -1,0 +1,194 @@
+"""Two columns -> how dependent they are: every estimator, and a p-value."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from kxcli.mining.hsic import asymptotic, contingency, moments, permutation, tiles
+from kxcli.mining.hsic.bandwidth import median_distance
+from kxcli.mining.hsic.estimators import Estimates, Sums, estimates
+from kxcli.mining.hsic.features import Features
+from kxcli.mining.hsic.kernels import Categories, Numbers, Side, categories
+from kxcli.mining.hsic.lowrank import Compressed, compressed
+from kxcli.mining.hsic.parameters import (
+    GAMMA_ROWS,
+    LEAST_ROWS,
+    PERMUTED_ROWS,
+    Dependence,
+    Kernel,
+    MeasureError,
+    Testing,
+)
+from kxcli.mining.hsic.textkernel import Texts
+from kxcli.mining.hsic.texts import Vectors
+
+Array = npt.NDArray[np.float64]
+Values = Array | Vectors | Sequence[Sequence[object]]  # numbers (n, d); counts of terms; columns of labels
+RunJob = Callable[
+    [Any, Iterable[Any], Any, str], Any
+]  # (job, tasks, shared, what it is at) -> what the job finishes with
+
+_WIDEST = 1024  # features of both sides up to which sums go by features
+_FEW = 128  # rows up to which tiles cost nothing, and keep more digits of kernels that are nearly diagonal
+_FEATURE, _ENTRY, _PRODUCT = 6e-9, 3e-9, 2.5e-11  # seconds for a feature, for an entry of a tile, for a product
+_WHOLE = 1 - 1e-6  # of a kernel's variance: what is as good as all of it
+
+
+def run_here(job: Any, tasks: Iterable[Any], shared: Any, what: str = "") -> Any:
+    """Run a job in this process."""
+    job.setup(shared)
+    merged = None
+    for task in tasks:
+        partial = job.map([task])
+        merged = partial if merged is None else job.merge(merged, partial)
+    return job.finish(merged)
+
+
+def side(values: Values, kernel: Kernel, seed: int = 0) -> Side:
+    """Return values with their kernel, whose bandwidth is settled here.
+
+    values: an array (n, d) for gaussian, laplace and linear; counts for bow and ngram; columns of labels for delta.
+    Raises `MeasureError` for a bandwidth that is not positive, and for numbers that are not finite.
+    """
+    if kernel.name == "delta":
+        return categories(values)  # type: ignore[arg-type]  # as said
+    if isinstance(values, Vectors):
+        return Texts(values, kernel)
+    numbers = np.asarray(values, dtype=np.float64)
+    if not np.isfinite(numbers).all():
+        raise MeasureError("there is a value that is no finite number")
+    if kernel.name == "linear":
+        return Numbers(numbers, kernel)
+    sigma = median_distance(numbers, seed) if kernel.sigma is None else kernel.sigma
+    if sigma is None:  # all rows are the same: any bandwidth gives the same kernel
+        return Numbers(numbers, Kernel(kernel.name, 1.0))
+    if not sigma > 0:
+        raise MeasureError("the bandwidth has to be greater than 0")
+    return Numbers(numbers, Kernel(kernel.name, sigma))
+
+
+def measure(x: Side, y: Side, testing: Testing, run: RunJob = run_here) -> Dependence:
+    """Return how dependent two sides are; `run` spreads the work.
+
+    Cost: O(n m²) for sides of m features (numbers under the linear kernel, or under the gaussian one in one
+    dimension, m = 3.8 (range/σ + 6); categories), else O(n²); the test: see `permutation` and `asymptotic`.
+    Raises `MeasureError` for fewer than 4 rows, sides of unequal length, a test that does not fit, and numbers too
+    great to be squared.
+    """
+    if x.n != y.n:
+        raise MeasureError(f"there are {x.n:,} rows on one side and {y.n:,} on the other")
+    if x.n < LEAST_ROWS:
+        raise MeasureError(f"there are {x.n} rows, and HSIC needs {LEAST_ROWS} at least")
+    name = testing.name
+    if name == "auto":
+        name = "permutation" if x.n <= PERMUTED_ROWS else "eigen"
+    if name == "gamma":
+        _check_gamma(x, y)
+    notes = _notes(x, y, testing, name)
+    if x.is_constant or y.is_constant:
+        found, p = Estimates(0.0, 0.0, 0.0, None, None), None if name == "none" else 1.0
+    else:
+        way = _found(x, y, name, run)
+        found = estimates(way.sums)
+        if not all(np.isfinite(value) for value in found if value is not None):
+            raise MeasureError("the numbers are too great to be squared: divide them by a power of ten")
+        p, more = _tested(x, y, way, name, testing, run)
+        notes += more
+    return Dependence(
+        x.n,
+        str(x.kernel),
+        None if x.is_constant else x.kernel.sigma,
+        str(y.kernel),
+        None if y.is_constant else y.kernel.sigma,
+        *found,
+        test=name,
+        p_value=p,
+        dependent=None if p is None else p <= testing.alpha,
+        notes=tuple(notes),
+    )
+
+
+def _check_gamma(x: Side, y: Side) -> None:
+    if not all((s.diagonal == 1).all() for s in (x, y)):
+        raise MeasureError("the gamma test needs kernels with k(x, x) = 1: gaussian, laplace, delta, or a cosine")
+    if x.n < GAMMA_ROWS:
+        raise MeasureError(f"there are {x.n} rows, and the gamma test needs {GAMMA_ROWS} at least")
+
+
+def _notes(x: Side, y: Side, testing: Testing, name: str) -> list[str]:
+    notes = []
+    for letter, one in (("x", x), ("y", y)):
+        if one.is_constant:
+            notes.append(f"{letter} is constant, so nothing depends on it: HSIC is 0, and CKA is not defined")
+    if testing.name == "auto" and name == "eigen":
+        notes.append(f"the test is eigen, as there are more than {PERMUTED_ROWS:,} rows")
+    return notes
+
+
+class _Found(NamedTuple):
+    """Sums over the centred kernels, and what comes along by some ways: spectra, means of the rows of both kernels."""
+
+    sums: Sums
+    spectra: tuple[Array, Array] | None = None
+    means: tuple[Array, Array] | None = None
+
+
+def _found(x: Side, y: Side, name: str, run: RunJob) -> _Found:
+    """Return the sums by the cheapest exact way; the gamma test needs the rows' means."""
+    if name != "gamma":
+        if isinstance(x, Categories) and isinstance(y, Categories):
+            return _Found(contingency.sums(x, y))
+        if x.features is not None and y.features is not None and _is_cheap(x.features, y.features, x.n):
+            parts = moments.parts(x, y, x.features.width + y.features.width)
+            found: moments.Total = run(moments.Moments(x.features, y.features), parts, None, "moments")
+            sums = found.sums(float(x.diagonal.max()), float(y.diagonal.max()))
+            return _Found(sums, spectra=found.spectra() if name == "eigen" else None)
+    raw: tiles.Raw = run(tiles.Tiles(), tiles.strips(x.n), (x, y), "kernels")
+    return _Found(raw.sums(x, y), means=raw.means(x, y))
+
+
+def _is_cheap(x: Features, y: Features, n: int) -> bool:
+    width = x.width + y.width
+    if n <= _FEW:
+        return False
+    return width <= _WIDEST and width * _FEATURE + width**2 * _PRODUCT <= n * _ENTRY
+
+
+def _tested(
+    x: Side, y: Side, found: _Found, name: str, testing: Testing, run: RunJob
+) -> tuple[float | None, list[str]]:
+    """Return the p-value, and what is to be told of it."""
+    if name == "permutation":
+        halves = _half(x, testing.seed, 0), _half(y, testing.seed, 1)
+        draws = permutation.draws(halves[0], halves[1], testing.permutations)
+        n_reaching: int = run(permutation.Permutations(testing.seed), draws, halves, "permutations")
+        return permutation.p_value(n_reaching, x.n, testing.permutations), _approximations(halves)
+    if name == "eigen":
+        spectra = found.spectra or [_spectrum(one, testing.seed, which) for which, one in enumerate((x, y))]
+        return asymptotic.eigen(found.sums, *spectra), []
+    if name == "gamma":
+        assert found.means is not None, "the tiles give them"
+        squares: float = run(tiles.Squares(), tiles.strips(x.n), (*zip((x, y), found.means, strict=True),), "squares")
+        return asymptotic.gamma(found.sums, squares), []
+    return None, []
+
+
+def _half(one: Side, seed: int, which: int) -> Compressed | Categories:
+    return compressed(one, permutation.rank_for(one.n), (seed, which))
+
+
+def _spectrum(one: Side, seed: int, which: int) -> Array:
+    half = _half(one, seed, which)
+    return asymptotic.category_spectrum(half) if isinstance(half, Categories) else half.spectrum
+
+
+def _approximations(halves: Sequence[Compressed | Categories]) -> list[str]:
+    """Tell where a kernel was too rich for a test to hold all of it."""
+    return [
+        f"the permutations compare {half.features.shape[1]} features of {letter}'s kernel, which hold "
+        f"{half.share:.1%} of its variance; that costs power, not the level of the test"
+        for letter, half in zip("xy", halves, strict=True)
+        if isinstance(half, Compressed) and half.share < _WHOLE
+    ]

@@ -1,0 +1,85 @@
+"""Sums over two centred kernels -> the estimators of HSIC, and of the kernels' alignment (CKA).
+
+Kc = HKH is the kernel matrix with its row and column means taken out.  Neither estimate changes when a value is added
+to a row and the same column, so the unbiased one, too, may be computed from Kc instead of K.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+_NOISE = 1e-13  # of the kernel's greatest value: what is left of a constant kernel when its means are taken out
+
+
+class Pair(NamedTuple):
+    """Of two kernels: Tr(Kc Lc), and the unbiased estimate."""
+
+    trace: float
+    unbiased: float
+
+
+@dataclass(frozen=True)
+class Sums:
+    """What both sides' kernels add up to.
+
+    xy, xx, yy: of both kernels, and of each with itself.  trace_x, trace_y: of Kc and Lc.
+    greatest_x, greatest_y: k(i, i), at most.
+    """
+
+    n: int
+    xy: Pair
+    xx: Pair
+    yy: Pair
+    trace_x: float
+    trace_y: float
+    greatest_x: float
+    greatest_y: float
+
+
+class Estimates(NamedTuple):
+    """The estimators of one pair of columns; `cka` and `cka_unbiased` are None where a column does not vary.
+
+    biased_n2: Tr(KHLH) / n² (Gretton et al. 2005 divide by (n-1)², which is biased_nm1).
+    unbiased: Song et al. 2012, equation 5; may be negative, as cka_unbiased may.
+    cka: biased_n2 over the root of the product of both sides' own (Cortes et al. 2012; Kornblith et al. 2019).
+    cka_unbiased: the same of the unbiased ones; None where one of those is not positive.
+    """
+
+    biased_n2: float
+    biased_nm1: float
+    unbiased: float
+    cka: float | None
+    cka_unbiased: float | None
+
+
+def estimates(sums: Sums) -> Estimates:
+    """Return every estimator; n has to be 4 at least."""
+    n, trace = sums.n, sums.xy.trace
+    xx, yy = max(sums.xx.trace, 0.0), max(sums.yy.trace, 0.0)
+    varies = math.sqrt(xx) > n * _NOISE * sums.greatest_x and math.sqrt(yy) > n * _NOISE * sums.greatest_y
+    has_variances = varies and sums.xx.unbiased > 0 and sums.yy.unbiased > 0
+    return Estimates(
+        biased_n2=trace / n**2,
+        biased_nm1=trace / (n - 1) ** 2,
+        unbiased=sums.xy.unbiased,
+        cka=trace / math.sqrt(xx) / math.sqrt(yy) if varies else None,
+        cka_unbiased=sums.xy.unbiased / math.sqrt(sums.xx.unbiased) / math.sqrt(sums.yy.unbiased)
+        if has_variances
+        else None,
+    )
+
+
+def pair(n: int, trace: float, diagonal: float, trace_x: float, trace_y: float) -> Pair:
+    """Return a pair from Tr(Kc Lc), the sum of Kc(i, i) Lc(i, i), Tr(Kc) and Tr(Lc).
+
+    The unbiased estimate is that of Kc and Lc, and without its diagonal a row i of Kc adds up to -Kc(i, i).
+    """
+    return Pair(trace, unbiased(n, trace - diagonal, diagonal, trace_x * trace_y))
+
+
+def unbiased(n: int, products: float, rows: float, totals: float) -> float:
+    """Return Song's estimator from sums over kernels K and L without their diagonals.
+
+    products: of K(i, j) L(i, j); rows: of the products of their row sums; totals: the product of their sums.
+    """
+    return (products + totals / ((n - 1) * (n - 2)) - 2 * rows / (n - 2)) / (n * (n - 3))

@@ -1,0 +1,181 @@
+"""Values of one side and the kernel over them: what a tile, a column and the diagonal of the kernel matrix are.
+
+The matrix itself, n x n, is never held: a tile has `TILE` x `TILE` entries.
+"""
+
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from kxcli.mining.hsic.features import Features, Fourier, Linear, OneHot
+from kxcli.mining.hsic.parameters import Kernel
+
+Array = npt.NDArray[np.float64]
+TILE = 512  # rows and columns of a tile: its few arrays of 2 MB stay near the core
+
+_DIRECT = 8  # columns up to which squared distances are sums of squared differences, which lose no digit
+_WIDE = 1e4  # squared norm, in bandwidths, up to which |a|² + |b|² - 2ab keeps distances to some 1e-12
+
+
+class Side(Protocol):
+    """The values of one side, with their kernel."""
+
+    kernel: Kernel
+    n: int
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether all rows are the same."""
+        ...
+
+    @property
+    def diagonal(self) -> Array:
+        """k(i, i), of shape (n,)."""
+        ...
+
+    @property
+    def features(self) -> Features | None:
+        """Features, few and exact, whose inner product is the kernel up to a constant; None where there are none."""
+        ...
+
+    @property
+    def rows(self) -> npt.NDArray[np.float64] | npt.NDArray[np.int64]:
+        """What `features` takes, a row each."""
+        ...
+
+    def tile(self, i: int, j: int) -> Array:
+        """Return k of the rows of the i-th block against those of the j-th, from 0; new, the caller's to change."""
+        ...
+
+    def column(self, i: int) -> Array:
+        """Return k of all rows against row i, of shape (n,)."""
+        ...
+
+
+def blocks(n: int) -> int:
+    """Return the number of blocks of rows."""
+    return -(-n // TILE)
+
+
+def block(i: int) -> slice:
+    """Return the rows of the i-th block."""
+    return slice(i * TILE, (i + 1) * TILE)
+
+
+class Numbers:
+    """Vectors of numbers under a gaussian, laplace or linear kernel.
+
+    values: of shape (n, d), finite.  They are centred, and divided by σ, before anything else is computed of them, so
+    that columns near 1e8 keep their digits.
+    """
+
+    def __init__(self, values: Array, kernel: Kernel) -> None:
+        assert kernel.name == "linear" or kernel.sigma is not None, "the bandwidth has to be settled"
+        self.kernel, self.n = kernel, len(values)
+        self.rows: Array = values - values.mean(axis=0)
+        if kernel.sigma is not None:
+            self.rows /= kernel.sigma
+
+    @cached_property
+    def is_constant(self) -> bool:
+        """Whether all rows are the same."""
+        return bool((self.rows == self.rows[0]).all())
+
+    @property
+    def diagonal(self) -> Array:
+        """k(i, i), of shape (n,)."""
+        return np.einsum("ij,ij->i", self.rows, self.rows) if self.kernel.name == "linear" else np.ones(self.n)
+
+    @cached_property
+    def features(self) -> Features | None:
+        """The columns themselves; for the gaussian kernel in one dimension, Fourier features."""
+        if self.kernel.name == "linear":
+            return Linear(self.rows.shape[1])
+        if self.kernel.name == "gaussian" and self.rows.shape[1] == 1:
+            return Fourier.over(float(np.ptp(self.rows)))
+        return None
+
+    def tile(self, i: int, j: int) -> Array:
+        """Return a tile; i is j on the diagonal."""
+        return self._kernel(self.rows[block(i)], self.rows[block(j)], is_diagonal=i == j)
+
+    def column(self, i: int) -> Array:
+        """Return a column of the kernel matrix."""
+        return self._kernel(self.rows, self.rows[i : i + 1], is_diagonal=False)[:, 0]
+
+    def _kernel(self, left: Array, right: Array, *, is_diagonal: bool) -> Array:
+        if self.kernel.name == "linear":
+            products: Array = left @ right.T
+            return products
+        squares = self._squared_distances(left, right)
+        if is_diagonal:
+            np.fill_diagonal(squares, 0.0)
+        if self.kernel.name == "laplace":
+            np.sqrt(squares, out=squares)
+        np.negative(squares, out=squares)
+        return np.exp(squares, out=squares)
+
+    def _squared_distances(self, left: Array, right: Array) -> Array:
+        # A root makes 1e-8 of the 1e-16 that an inner product loses of a distance of 0.
+        if self.rows.shape[1] > _DIRECT and self._is_narrow and self.kernel.name == "gaussian":
+            products = left @ right.T
+            products *= -2
+            products += np.einsum("ij,ij->i", left, left)[:, None]
+            products += np.einsum("ij,ij->i", right, right)
+            return np.maximum(products, 0, out=products)
+        total: Array | None = None
+        for k in range(self.rows.shape[1]):
+            differences = np.subtract.outer(left[:, k], right[:, k])
+            np.square(differences, out=differences)
+            total = differences if total is None else np.add(total, differences, out=total)
+        assert total is not None
+        return total
+
+    @cached_property
+    def _is_narrow(self) -> bool:
+        return bool(np.einsum("ij,ij->i", self.rows, self.rows).max() <= _WIDE)
+
+
+class Categories:
+    """Labels under the delta kernel.
+
+    codes: of shape (n,), from 0 to the number of categories, each of which occurs.
+    """
+
+    def __init__(self, codes: npt.NDArray[np.int64]) -> None:
+        self.kernel, self.n, self.rows = Kernel("delta"), len(codes), codes
+        self.sizes: npt.NDArray[np.int64] = np.bincount(codes)
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether there is one category alone."""
+        return len(self.sizes) == 1
+
+    @property
+    def diagonal(self) -> Array:
+        """k(i, i) = 1, of shape (n,)."""
+        return np.ones(self.n)
+
+    @property
+    def features(self) -> Features:
+        """A feature for each category."""
+        return OneHot(len(self.sizes))
+
+    def tile(self, i: int, j: int) -> Array:
+        """Return a tile."""
+        return np.equal.outer(self.rows[block(i)], self.rows[block(j)]).astype(np.float64)
+
+    def column(self, i: int) -> Array:
+        """Return a column of the kernel matrix."""
+        column: Array = (self.rows == self.rows[i]).astype(np.float64)
+        return column
+
+
+def categories(columns: Sequence[Sequence[object]]) -> Categories:
+    """Return the rows of some columns of labels as categories: rows are alike where all their labels are equal."""
+    numbers: dict[tuple[object, ...], int] = {}
+    rows = zip(*columns, strict=True)
+    return Categories(np.fromiter((numbers.setdefault(row, len(numbers)) for row in rows), np.int64, len(columns[0])))

@@ -1,0 +1,95 @@
+"""A side's centred kernel as few features, for tests that need its value under a thousand permutations.
+
+Features that exist are turned to principal axes, and those without variance dropped.  Other kernels are approximated
+by randomly pivoted incomplete Cholesky decomposition (Chen, Epperly, Tropp and Webber 2022, arXiv:2207.06503), which
+takes the next pivot with a probability that is what is left of its diagonal entry: that is near the best possible
+sum of what is left, where greedy pivots go for outliers.  Pivots depend on the side alone, so that a permutation test
+of what was kept has its level, whatever was left out.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from kxcli.mining.hsic.asymptotic import spectrum
+from kxcli.mining.hsic.features import Features
+from kxcli.mining.hsic.kernels import Categories, Side
+
+Array = npt.NDArray[np.float64]
+
+_DROPPED = 1e-10  # of a trace: what may be left out by either way
+_STEP = 4096  # rows at a time
+
+
+@dataclass(frozen=True)
+class Compressed:
+    """A centred kernel as features.
+
+    features: of shape (n, rank), each of mean 0.  share: of the centred kernel's trace that they hold.
+    """
+
+    features: Array
+    share: float
+
+    @property
+    def spectrum(self) -> Array:
+        """The eigenvalues of features times their transpose, over n, the greatest first."""
+        return spectrum(self.features.T @ self.features / len(self.features))
+
+
+def compressed(side: Side, rank: int, seed: tuple[int, ...]) -> Compressed | Categories:
+    """Return a side as at most `rank` features; categories are as small as they are.
+
+    seed: of the pivots; the two sides of a test need two.  Cost: O(n rank²) time, O(n rank) memory.
+    """
+    if isinstance(side, Categories):
+        return side
+    features = side.features
+    if features is not None and features.width <= max(rank, 4 * side.n):
+        return _turned(side, features, rank)
+    return _decomposed(side, rank, seed)
+
+
+def _turned(side: Side, features: Features, rank: int) -> Compressed:
+    n = side.n
+    starts = range(0, n, _STEP)
+    means = sum(features.of(side.rows[start : start + _STEP]).sum(axis=1) for start in starts) / n
+    moments = np.zeros((features.width, features.width))
+    for start in starts:
+        values = features.of(side.rows[start : start + _STEP]) - means[:, None]
+        moments += values @ values.T
+    variances, axes = np.linalg.eigh(moments)
+    variances, axes = variances[::-1], axes[:, ::-1]
+    total = float(variances.sum())
+    n_kept = min(rank, int(np.searchsorted(np.cumsum(variances), total * (1 - _DROPPED))) + 1)
+    kept = np.empty((n, n_kept))
+    for start in starts:
+        values = features.of(side.rows[start : start + _STEP]) - means[:, None]
+        kept[start : start + _STEP] = values.T @ axes[:, :n_kept]
+    return Compressed(kept, float(variances[:n_kept].sum()) / total if total else 1.0)
+
+
+def _decomposed(side: Side, rank: int, seed: tuple[int, ...]) -> Compressed:
+    n = side.n
+    rng = np.random.default_rng(seed)
+    left = side.diagonal.copy()
+    total = float(left.sum())
+    columns = np.zeros((min(rank, n), n))
+    n_kept = 0
+    while n_kept < len(columns) and float(left.sum()) > _DROPPED * total:
+        ends = np.cumsum(left)
+        pivot = min(int(np.searchsorted(ends, rng.random() * ends[-1], side="right")), n - 1)
+        column = side.column(pivot) - columns[:n_kept, pivot] @ columns[:n_kept]
+        if column[pivot] <= 0:  # rounding is all that was left of it
+            left[pivot] = 0
+            continue
+        column /= np.sqrt(column[pivot])
+        columns[n_kept] = column
+        n_kept += 1
+        np.maximum(left - column**2, 0, out=left)
+        left[pivot] = 0
+    share = 1 - float(left.sum()) / total if total else 1.0
+    features = columns[:n_kept]
+    features -= features.mean(axis=1, keepdims=True)
+    return Compressed(np.ascontiguousarray(features.T), share)

@@ -1,0 +1,137 @@
+"""Sums over centred kernels by features: O(n m²) for m features of both sides, O(block) memory, nothing left out."""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from kxcli.mining.hsic import estimators
+from kxcli.mining.hsic.asymptotic import spectrum
+from kxcli.mining.hsic.estimators import Pair
+from kxcli.mining.hsic.features import Features
+from kxcli.mining.hsic.kernels import Side
+from kxcli.tally.frames import joined, parted
+
+Array = npt.NDArray[np.float64]
+Rows = npt.NDArray[np.float64] | npt.NDArray[np.int64]
+
+_STEP = 2048  # rows whose features are held at a time
+_LEAST = 1 << 24  # features of a task, at least
+_TASKS = 64  # at most: each has a matrix of its own until all are added up, in order
+
+
+class Part(NamedTuple):
+    """The rows of a task, on both sides."""
+
+    number: int
+    x: Rows
+    y: Rows
+
+    @property
+    def size(self) -> int:
+        """Rows."""
+        return len(self.x)
+
+
+def parts(x: Side, y: Side, width: int) -> Iterator[Part]:
+    """Yield the tasks; `width` is the number of features of both sides."""
+    n_tasks = min(_TASKS, max(1, x.n * width // _LEAST))
+    step = -(-x.n // n_tasks // _STEP) * _STEP if n_tasks > 1 else x.n
+    for number, start in enumerate(range(0, x.n, step)):
+        yield Part(number, x.rows[start : start + step], y.rows[start : start + step])
+
+
+Partial = dict[int, Array]  # number of the part -> its matrix
+
+
+class Moments:
+    """The job: second moments of 1, the features of x, their squared norm, those of y, and theirs.
+
+    Matrices are added up in the order of the parts, so the digits do not depend on who computed which.
+    """
+
+    def __init__(self, x: Features, y: Features) -> None:
+        self.x, self.y = x, y
+
+    def setup(self, shared: object) -> None:
+        """Make nothing ready."""
+
+    def map(self, records: Iterable[Part]) -> Partial:
+        """Return the moments of some parts."""
+        return {part.number: self._moments(part) for part in records}
+
+    def merge(self, left: Partial, right: Partial) -> Partial:
+        """Return both."""
+        return left | right
+
+    def dump(self, partial: Partial) -> bytes:
+        """Return the matrices with their numbers."""
+        return joined(part for number, matrix in partial.items() for part in (b"%d" % number, matrix.tobytes()))
+
+    def load(self, data: bytes) -> Partial:
+        """Return the matrices that were dumped."""
+        frames = parted(data)
+        width = self.x.width + self.y.width + 3
+        matrices = [np.frombuffer(frame).reshape(width, width) for frame in frames[1::2]]
+        return dict(zip(map(int, frames[::2]), matrices, strict=True))
+
+    def finish(self, partial: Partial) -> "Total":
+        """Return the sum of all."""
+        total = np.zeros_like(next(iter(partial.values())))
+        for _, matrix in sorted(partial.items()):
+            total += matrix
+        return Total(total, self.x.width)
+
+    def _moments(self, part: Part) -> Array:
+        width = self.x.width + self.y.width + 3
+        total = np.zeros((width, width))
+        for start in range(0, part.size, _STEP):
+            stacked = np.empty((width, min(_STEP, part.size - start)))
+            stacked[0] = 1
+            place = 1
+            for features, rows in ((self.x, part.x), (self.y, part.y)):
+                values = features.of(rows[start : start + _STEP])
+                stacked[place : place + features.width] = values
+                place += features.width
+                stacked[place] = np.einsum("ij,ij->j", values, values)
+                place += 1
+            total += stacked @ stacked.T
+        return total
+
+
+class Total:
+    """Second moments of both sides' features, added up over all rows."""
+
+    def __init__(self, total: Array, width_x: int) -> None:
+        self._total = total
+        self._n = float(total[0, 0])
+        means = total[0] / self._n
+        self._centred = total - self._n * np.outer(means, means)
+        self._x, self._y = slice(1, 1 + width_x), slice(2 + width_x, len(total) - 1)
+        self._diagonal_x, self._diagonal_y = (self._diagonal(side, means) for side in (self._x, self._y))
+
+    def _diagonal(self, side: slice, means: Array) -> Array:
+        """Return the weights of the stacked values that give Kc(i, i) = |f|² - 2 f·mean + |mean|²."""
+        weights = np.zeros(len(means))
+        weights[0] = means[side] @ means[side]
+        weights[side] = -2 * means[side]
+        weights[side.stop] = 1
+        return weights
+
+    def sums(self, greatest_x: float, greatest_y: float) -> estimators.Sums:
+        """Return what the kernels add up to."""
+        sides = (self._x, self._diagonal_x), (self._y, self._diagonal_y)
+        traces = [float(weights @ self._total[0]) for _, weights in sides]
+        n = round(self._n)
+
+        def pair(a: int, b: int) -> Pair:
+            (left, weights), (right, others) = sides[a], sides[b]
+            trace = float(np.sum(self._centred[left, right] ** 2))
+            return estimators.pair(n, trace, float(weights @ self._total @ others), traces[a], traces[b])
+
+        return estimators.Sums(n, pair(0, 1), pair(0, 0), pair(1, 1), traces[0], traces[1], greatest_x, greatest_y)
+
+    def spectra(self) -> tuple[Array, Array]:
+        """Return the eigenvalues of Kc / n and of Lc / n that are not 0, the greatest first."""
+        return spectrum(self._centred[self._x, self._x] / self._n), spectrum(self._centred[self._y, self._y] / self._n)

@@ -1,0 +1,100 @@
+"""What is asked, and what is answered; free of numpy, so that a command can name them before it reads anything."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal, cast
+
+KernelName = Literal["gaussian", "laplace", "linear", "delta", "bow", "ngram"]
+TestName = Literal["auto", "permutation", "eigen", "gamma", "none"]
+
+LEAST_ROWS = 4
+GAMMA_ROWS = 6
+PERMUTED_ROWS = 20_000  # up to which `auto` permutes
+
+
+class MeasureError(ValueError):
+    """Values of which HSIC, or the test asked for, cannot be told; `str()` says why."""
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A kernel by name.
+
+    gaussian: exp(-d²/σ²), without a 2, as in the article (https://spaces.ac.cn/archives/6910); laplace: exp(-d/σ), d
+    the Euclidean distance; linear: the inner product; delta: 1 where all cells are equal, else 0; bow, ngram: the
+    inner product of the texts' counts of words, or of their n-grams of `n` characters.
+    sigma: of gaussian and laplace; None: the median of the positive pairwise distances.
+    cosine: of bow and ngram: the cosine instead of the inner product; of a text without words it is 0.
+    """
+
+    name: KernelName
+    sigma: float | None = None
+    n: int = 0
+    cosine: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.name}{f':{self.n}' * bool(self.n)}{'+cosine' * self.cosine}"
+
+    @classmethod
+    def named(cls, text: str, *, sigma: float | None = None, cosine: bool = False) -> "Kernel":
+        """Return the kernel that a user names, n-grams as `ngram:3`; `ValueError` where there is none such."""
+        match = re.fullmatch(r"(gaussian|laplace|linear|delta|bow)|ngram:([1-9]\d{0,2})", text, re.ASCII)
+        if match is None:
+            raise ValueError(f"{text!r} is no kernel; there are gaussian, laplace, linear, delta, bow and ngram:N")
+        kernel = cls(cast(KernelName, match[1] or "ngram"), sigma, int(match[2] or 0), cosine)
+        if cosine and not kernel.is_of_texts:
+            raise ValueError(f"the kernel {text} has no cosine; bow and ngram:N have one")
+        if sigma is not None and not kernel.has_bandwidth:
+            raise ValueError(f"the kernel {text} has no bandwidth")
+        return kernel
+
+    @property
+    def is_of_texts(self) -> bool:
+        """Whether it compares counts of words or n-grams."""
+        return self.name in ("bow", "ngram")
+
+    @property
+    def has_bandwidth(self) -> bool:
+        """Whether it has a σ."""
+        return self.name in ("gaussian", "laplace")
+
+
+@dataclass(frozen=True)
+class Testing:
+    """How independence is tested.
+
+    name: "permutation"; "eigen", the asymptotic null distribution from the kernels' spectra; "gamma", its
+    approximation with two moments; "none"; "auto": permutation up to `PERMUTED_ROWS` rows, eigen beyond.
+    alpha: the columns are called dependent where p is no greater.
+    """
+
+    name: TestName = "auto"
+    permutations: int = 1000
+    seed: int = 0
+    alpha: float = 0.05
+
+
+@dataclass(frozen=True)
+class Dependence:
+    """What is known of two columns.
+
+    sigma_x, sigma_y: the bandwidths used; None for kernels without one, and for a constant column.
+    biased_n2, ..., cka_unbiased: see `estimators.Estimates`.
+    test: what was done; p_value and dependent are None without a test.
+    notes: what was decided on the way, for whoever asked.
+    """
+
+    n: int
+    kernel_x: str
+    sigma_x: float | None
+    kernel_y: str
+    sigma_y: float | None
+    biased_n2: float
+    biased_nm1: float
+    unbiased: float
+    cka: float | None
+    cka_unbiased: float | None
+    test: str
+    p_value: float | None
+    dependent: bool | None
+    notes: tuple[str, ...] = ()

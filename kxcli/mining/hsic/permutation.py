@@ -1,0 +1,174 @@
+"""The permutation test: how often HSIC is as great where the rows of one side are shuffled.
+
+A permutation costs O(n r s) for sides of r and s features (`lowrank`), not O(n²).  Random ones are seeded by their
+number, so that any part of them can be drawn anywhere.
+"""
+
+import itertools
+import math
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from kxcli.mining.hsic.contingency import pair_counts
+from kxcli.mining.hsic.kernels import Categories
+from kxcli.mining.hsic.lowrank import Compressed
+
+Array = npt.NDArray[np.float64]
+Order = npt.NDArray[np.int64]
+Half = Compressed | Categories
+
+ENUMERATED = 7  # rows up to which all n! permutations are looked at
+
+_TIE = 1e-10  # relative: statistics that are equal come out apart by less
+_FLOPS = 4e10  # a second, about
+_TASK = 0.25  # seconds of a task, about
+_RANK_COST = 2e11  # multiplications for a thousand permutations
+_LEAST_RANK = 64
+_STEP = 4096  # rows at a time
+
+
+def rank_for(n: int) -> int:
+    """Return the greatest number of features of a side for n rows: a thousand permutations are to take seconds."""
+    return max(_LEAST_RANK, math.isqrt(int(_RANK_COST / (1000 * n))))
+
+
+class Draw(NamedTuple):
+    """A task: the permutations with such numbers."""
+
+    start: int
+    stop: int
+
+    @property
+    def size(self) -> int:
+        """Permutations."""
+        return self.stop - self.start
+
+
+def draws(x: Half, y: Half, n_permutations: int) -> Iterator[Draw]:
+    """Yield the tasks; all n! permutations are one."""
+    n, width = _rows(x), _width(x) * _width(y)
+    if n <= ENUMERATED:
+        yield Draw(0, math.factorial(n))
+        return
+    step = max(1, int(_TASK * _FLOPS / (2 * n * (width + 50))))
+    for start in range(0, n_permutations, step):
+        yield Draw(start, min(start + step, n_permutations))
+
+
+class Permutations:
+    """The job: count the permutations whose statistic is no less than that of the rows as they stand."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def setup(self, shared: tuple[Half, Half]) -> None:
+        """Take the sides."""
+        self._statistic = statistic(*shared)
+        self._n = _rows(shared[0])
+        self._observed = self._statistic(np.arange(self._n))
+
+    def map(self, records: Iterable[Draw]) -> int:
+        """Return how many permutations reach the statistic."""
+        least = self._observed - _TIE * abs(self._observed)
+        return sum(self._statistic(order) >= least for draw in records for order in self._orders(draw))
+
+    def _orders(self, draw: Draw) -> Iterator[Order]:
+        if self._n <= ENUMERATED:
+            orders = itertools.permutations(range(self._n))
+            yield from map(np.array, itertools.islice(orders, draw.start, draw.stop))
+            return
+        for number in range(draw.start, draw.stop):
+            yield np.random.default_rng((self.seed, number)).permutation(self._n)
+
+    def merge(self, left: int, right: int) -> int:
+        """Add up."""
+        return left + right
+
+    def dump(self, partial: int) -> bytes:
+        """Return the number in digits."""
+        return b"%d" % partial
+
+    def load(self, data: bytes) -> int:
+        """Return the number that was dumped."""
+        return int(data)
+
+    def finish(self, partial: int) -> int:
+        """Return the number."""
+        return partial
+
+
+def p_value(n_reaching: int, n: int, n_permutations: int) -> float:
+    """Return (1 + k) / (1 + B); where all permutations were looked at, their share."""
+    if n <= ENUMERATED:
+        return n_reaching / math.factorial(n)
+    return (1 + n_reaching) / (1 + n_permutations)
+
+
+def statistic(x: Half, y: Half) -> "_Statistic":
+    """Return the function from an order of y's rows to a statistic that grows as Tr(Kc Lc) does."""
+    if isinstance(x, Categories):
+        return _OfCategories(x, y) if isinstance(y, Categories) else _OfGroups(x, y, groups_move=False)
+    return _OfGroups(y, x, groups_move=True) if isinstance(y, Categories) else _OfFeatures(x, y)
+
+
+class _OfFeatures:
+    """The squared norm of the features' cross-covariance, times n²."""
+
+    def __init__(self, x: Compressed, y: Compressed) -> None:
+        self._left, self._right = np.ascontiguousarray(x.features.T), y.features
+
+    def __call__(self, order: Order) -> float:
+        steps = range(0, len(order), _STEP)
+        covariance = sum(self._left[:, i : i + _STEP] @ self._right.take(order[i : i + _STEP], axis=0) for i in steps)
+        return float(np.vdot(covariance, covariance))
+
+
+class _OfGroups:
+    """The squared norm of the sums of features over each category, times n²; the features' means are 0.
+
+    groups_move: whether the categories are y, whose rows an order shuffles.
+    """
+
+    def __init__(self, groups: Categories, features: Compressed, *, groups_move: bool) -> None:
+        self._features = features.features
+        self._by_group = np.argsort(groups.rows, kind="stable")
+        self._starts = np.concatenate(([0], np.cumsum(groups.sizes)[:-1]))
+        self._groups_move = groups_move
+
+    def __call__(self, order: Order) -> float:
+        rows = (_inverted(order) if self._groups_move else order)[self._by_group]
+        sums = np.add.reduceat(self._features.take(rows, axis=0), self._starts, axis=0)
+        return float(np.vdot(sums, sums))
+
+
+class _OfCategories:
+    """The sum of n n(a, b)² - 2 n(a, b) n(a) n(b) over pairs of categories: whole numbers, so that ties are ties."""
+
+    def __init__(self, x: Categories, y: Categories) -> None:
+        self._x, self._y = x.rows, y.rows
+        self._sizes = x.sizes.astype(np.float64), y.sizes.astype(np.float64)
+
+    def __call__(self, order: Order) -> float:
+        sizes_x, sizes_y = self._sizes
+        a, b, counts = pair_counts(self._x, self._y[order], len(sizes_x), len(sizes_y))
+        return float(np.sum(counts * (len(order) * counts.astype(np.float64) - 2 * sizes_x[a] * sizes_y[b])))
+
+
+_Statistic = _OfFeatures | _OfGroups | _OfCategories
+
+
+def _inverted(order: Order) -> Order:
+    inverse = np.empty_like(order)
+    inverse[order] = np.arange(len(order))
+    return inverse
+
+
+def _rows(half: Half) -> int:
+    return half.n if isinstance(half, Categories) else len(half.features)
+
+
+def _width(half: Half) -> int:
+    return 4 if isinstance(half, Categories) else half.features.shape[1]

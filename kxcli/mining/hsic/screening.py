@@ -1,0 +1,140 @@
+"""Which of many goes with a label?  Words or n-grams by counts alone; q-values for many tests at once."""
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from kxcli.mining.hsic.asymptotic import category_spectrum
+from kxcli.mining.hsic.kernels import Categories
+from kxcli.mining.hsic.mixture import tail
+from kxcli.mining.hsic.parameters import MeasureError, Testing
+
+Array = npt.NDArray[np.float64]
+Whole = npt.NDArray[np.int64]
+
+_TIE = 1e-10  # relative: statistics that are equal come out apart by less
+
+
+class TermDependence(NamedTuple):
+    """How a term's presence in a text depends on the text's label, both under the delta kernel.
+
+    n: texts that hold it.  label: the number of the label that has it most above its share.
+    cka: None where every text holds it.  p_value, q_value: None without a test.
+    """
+
+    term: str
+    n: int
+    label: int
+    biased_n2: float
+    cka: float | None
+    p_value: float | None
+    q_value: float | None
+
+
+def screened_terms(
+    counts: Mapping[str, Mapping[int, int]], sizes: Sequence[int], testing: Testing, least: int = 1
+) -> list[TermDependence]:
+    """Return the terms that at least so many texts hold, those of the greatest CKA first, equal ones by code points.
+
+    counts: for each term its number of texts by label.  sizes: the number of texts of each label.
+    With two labels and `auto`, p is exact: HSIC grows with the distance of a term's texts of one label from their
+    share, which permutations make hypergeometric.  Else permutations are drawn as what they are, numbers of texts by
+    label, once for each number of texts that a term has.  Raises `MeasureError` for a test that is not for terms.
+    Cost: O(terms) and what the tests of the distinct numbers of texts take; never a row a text.
+    """
+    if testing.name == "gamma":
+        raise MeasureError("terms are tested exactly, by permutation or eigen, not by gamma")
+    terms = [term for term, of_term in counts.items() if sum(of_term.values()) >= least]
+    by_label = np.array(sizes, dtype=np.int64)
+    table: Whole = np.zeros((len(terms), len(by_label)), dtype=np.int64)
+    for row, term in enumerate(terms):
+        for label, count in counts[term].items():
+            table[row, label] = count
+    n, totals = int(by_label.sum()), table.sum(axis=1)
+    excess = table.astype(np.float64) - np.outer(totals / n, by_label)
+    traces: Array = 2 * np.square(excess).sum(axis=1)
+    own = 2 * totals * (n - totals) / n  # the root of Tr(Kc Kc) of a term's presence
+    shares = by_label / n
+    own_label = n * math.sqrt(float(np.square(np.diag(shares) - np.outer(shares, shares)).sum()))
+    p_values = None if testing.name == "none" else _p_values(excess, traces, totals, by_label, testing)
+    q_values = None if p_values is None else benjamini_hochberg(p_values)
+    found = [
+        TermDependence(
+            term,
+            int(totals[i]),
+            int(excess[i].argmax()),
+            float(traces[i]) / n**2,
+            float(traces[i] / own[i] / own_label) if own[i] and own_label else None,
+            None if p_values is None else float(p_values[i]),
+            None if q_values is None else float(q_values[i]),
+        )
+        for i, term in enumerate(terms)
+    ]
+    return sorted(found, key=lambda one: (-(one.cka or 0.0), one.term))
+
+
+def benjamini_hochberg(p_values: Array) -> Array:
+    """Return q-values: the least false discovery rate at which each test would be called (1995), in the given order."""
+    order = np.argsort(p_values, kind="stable")
+    scaled = p_values[order] * len(p_values) / np.arange(1, len(p_values) + 1)
+    q_values = np.empty(len(p_values))
+    q_values[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
+    return q_values
+
+
+def _p_values(excess: Array, traces: Array, totals: Whole, by_label: Whole, testing: Testing) -> Array:
+    n = int(by_label.sum())
+    if len(by_label) < 2:
+        return np.ones(len(traces))
+    if testing.name == "eigen":
+        spectrum = category_spectrum(Categories(np.repeat(np.arange(len(by_label)), by_label)))
+        spectrum = spectrum[spectrum > 1e-12]
+        scales = 2 * (totals / n) * (1 - totals / n)
+        return np.array(
+            [
+                tail(scale * spectrum, np.ones(len(spectrum)), trace / n) if scale else 1.0
+                for scale, trace in zip(scales, traces, strict=True)
+            ]
+        )
+    p_values = np.empty(len(traces))
+    is_exact = testing.name == "auto" and len(by_label) == 2
+    log_factorials = np.array([math.lgamma(i + 1) for i in range(n + 1)]) if is_exact else np.empty(0)
+    for total, at in _alike(totals):
+        if is_exact:
+            p_values[at] = _hypergeometric(np.abs(excess[at, 0]), total, by_label, log_factorials)
+        else:
+            rng = np.random.default_rng((testing.seed, total))
+            draws = rng.multivariate_hypergeometric(by_label, total, testing.permutations, method="marginals")
+            null = np.sort(2 * np.square(draws - total * by_label / n).sum(axis=1))
+            n_reaching = len(null) - np.searchsorted(null, traces[at] * (1 - _TIE), side="left")
+            p_values[at] = (1 + n_reaching) / (1 + testing.permutations)
+    return p_values
+
+
+def _alike(totals: Whole) -> Iterable[tuple[int, Whole]]:
+    """Yield each number of texts, and which terms have it."""
+    order = np.argsort(totals, kind="stable")
+    values, starts = np.unique(totals[order], return_index=True)
+    return zip(values.tolist(), np.split(order, starts[1:]), strict=True)
+
+
+def _hypergeometric(distances: Array, total: int, by_label: Whole, log_factorials: Array) -> Array:
+    """Return for each distance the probability that `total` texts have the first label so far from its share."""
+    first, second = map(int, by_label)
+    drawn = np.arange(max(0, total - second), min(total, first) + 1)
+
+    def log_choose(n: int, k: Whole) -> Array:
+        chosen: Array = log_factorials[n] - log_factorials[k] - log_factorials[n - k]
+        return chosen
+
+    logs = log_choose(first, drawn) + log_choose(second, total - drawn)
+    logs -= log_choose(first + second, np.array([total]))
+    away = np.abs(drawn - total * first / (first + second))
+    order = np.argsort(away)
+    from_far = np.cumsum(np.exp(logs[order])[::-1])[::-1]  # small ones first, so that they count
+    at = np.searchsorted(away[order], distances * (1 - _TIE), side="left")
+    chances: Array = np.minimum(from_far[np.minimum(at, len(from_far) - 1)], 1.0)
+    return chances

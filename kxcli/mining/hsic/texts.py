@@ -1,0 +1,214 @@
+"""Texts -> counts of words or of n-grams of characters, as sparse rows."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from kxcli.mining.wordcount import Counting, WordCount
+from kxcli.tally import Tally
+from kxcli.tally.frames import joined, parted
+
+if TYPE_CHECKING:
+    from kxcli.mining.segment.fast import Words
+
+_PART = 1 << 19  # characters of a task, about
+_BATCH = 1000  # texts cut at a time
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What is counted of a text: its words, or with `n` its n-grams of so many characters, white space included."""
+
+    n: int = 0
+    counting: Counting = field(default_factory=Counting)
+
+
+class Part(NamedTuple):
+    """Some texts, with the number of the task and, for a screening, each text's label."""
+
+    number: int
+    texts: list[str]
+    labels: npt.NDArray[np.int64] | None = None
+
+    @property
+    def size(self) -> int:
+        """Characters."""
+        return sum(map(len, self.texts))
+
+
+def parts(texts: Sequence[str], labels: npt.NDArray[np.int64] | None = None) -> Iterator[Part]:
+    """Yield the tasks."""
+    start = size = number = 0
+    for i, text in enumerate(texts, 1):
+        size += len(text)
+        if size >= _PART or i == len(texts):
+            yield Part(number, list(texts[start:i]), None if labels is None else labels[start:i])
+            start, size, number = i, 0, number + 1
+
+
+class Cutter:
+    """Cuts texts into terms."""
+
+    def __init__(self, terms: Terms) -> None:
+        self._n = terms.n
+        self._words = WordCount(terms.counting)
+
+    def setup(self, words: "Words | None") -> None:
+        """Load the dictionary, where there is one: `words` is what `segment.prepare` returned."""
+        if not self._n:
+            self._words.setup(words)
+
+    def cut(self, texts: Sequence[str]) -> Iterator[list[str]]:
+        """Yield the terms of each text."""
+        if self._n:
+            yield from ([text[i : i + self._n] for i in range(len(text) - self._n + 1)] for text in texts)
+            return
+        for start in range(0, len(texts), _BATCH):
+            for words in self._words.words(texts[start : start + _BATCH]):
+                yield [word for word in words if word is not None]
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """Counts of terms: text i has those from starts[i] to starts[i + 1] of `words` (numbers) and `counts`."""
+
+    starts: npt.NDArray[np.int64]
+    words: npt.NDArray[np.int64]
+    counts: npt.NDArray[np.int64]
+
+    @property
+    def n(self) -> int:
+        """Texts."""
+        return len(self.starts) - 1
+
+
+class _Counts(NamedTuple):
+    vocabulary: list[str]
+    lengths: npt.NDArray[np.int64]
+    words: npt.NDArray[np.int64]
+    counts: npt.NDArray[np.int64]
+
+
+class CountTerms:
+    """The job: texts -> `Vectors`, whose words are numbered in the order in which they come up."""
+
+    def __init__(self, terms: Terms) -> None:
+        self._cutter = Cutter(terms)
+
+    def setup(self, shared: "Words | None") -> None:
+        """Load the dictionary."""
+        self._cutter.setup(shared)
+
+    def map(self, records: Iterable[Part]) -> dict[int, _Counts]:
+        """Count the terms of each text."""
+        return {part.number: self._counted(part.texts) for part in records}
+
+    def _counted(self, texts: list[str]) -> _Counts:
+        numbers: dict[str, int] = {}
+        lengths, words, counts = [], list[int](), list[int]()
+        for terms in self._cutter.cut(texts):
+            counter = Counter(terms)
+            lengths.append(len(counter))
+            words += [numbers.setdefault(word, len(numbers)) for word in counter]
+            counts += counter.values()
+        arrays = (np.array(numbers, dtype=np.int64) for numbers in (lengths, words, counts))
+        return _Counts(list(numbers), *arrays)
+
+    def merge(self, left: dict[int, _Counts], right: dict[int, _Counts]) -> dict[int, _Counts]:
+        """Return both."""
+        return left | right
+
+    def dump(self, partial: dict[int, _Counts]) -> bytes:
+        """Return the counts with their numbers."""
+        return joined(
+            frame
+            for number, counts in partial.items()
+            for frame in (
+                b"%d" % number,
+                joined(word.encode("utf-8") for word in counts.vocabulary),
+                *(array.tobytes() for array in counts[1:]),
+            )
+        )
+
+    def load(self, data: bytes) -> dict[int, _Counts]:
+        """Return the counts that were dumped."""
+        frames = parted(data)
+        return {
+            int(frames[i]): _Counts(
+                [bytes(word).decode("utf-8") for word in parted(frames[i + 1])],
+                *(np.frombuffer(frame, np.int64) for frame in frames[i + 2 : i + 5]),
+            )
+            for i in range(0, len(frames), 5)
+        }
+
+    def finish(self, partial: dict[int, _Counts]) -> Vectors:
+        """Return the vectors, in the order of the texts."""
+        numbers: dict[str, int] = {}
+        words = []
+        ordered = [counts for _, counts in sorted(partial.items())]
+        for counts in ordered:
+            own = [numbers.setdefault(word, len(numbers)) for word in counts.vocabulary]
+            words.append(np.array(own, dtype=np.int64)[counts.words])
+        lengths = np.concatenate([counts.lengths for counts in ordered])
+        return Vectors(
+            np.concatenate(([0], np.cumsum(lengths))),
+            np.concatenate(words),
+            np.concatenate([counts.counts for counts in ordered]),
+        )
+
+
+class CountTexts:
+    """The job: how many texts of each label hold a term; merging adds up, so memory grows with distinct terms alone."""
+
+    def __init__(self, terms: Terms) -> None:
+        self._cutter = Cutter(terms)
+
+    def setup(self, shared: "Words | None") -> None:
+        """Load the dictionary."""
+        self._cutter.setup(shared)
+
+    def map(self, records: Iterable[Part]) -> dict[int, Tally]:
+        """Count, by label."""
+        tallies: dict[int, Tally] = {}
+        for part in records:
+            assert part.labels is not None, "a screening has labels"
+            held: dict[int, list[str]] = {}
+            for label, terms in zip(part.labels.tolist(), self._cutter.cut(part.texts), strict=True):
+                held.setdefault(label, []).extend(set(terms))
+            for label, terms in held.items():
+                tallies.setdefault(label, Tally()).add(terms)
+        return tallies
+
+    def merge(self, left: dict[int, Tally], right: dict[int, Tally]) -> dict[int, Tally]:
+        """Add up, into `left`."""
+        for label, tally in right.items():
+            left.setdefault(label, Tally()).merge(tally)
+        return left
+
+    def dump(self, partial: dict[int, Tally]) -> bytes:
+        """Return labels and tallies."""
+        return joined(frame for label, tally in partial.items() for frame in (b"%d" % label, tally.dump()))
+
+    def load(self, data: bytes) -> dict[int, Tally]:
+        """Return what was dumped."""
+        frames = parted(data)
+        return {int(label): Tally.load(tally) for label, tally in zip(frames[::2], frames[1::2], strict=True)}
+
+    def finish(self, partial: dict[int, Tally]) -> dict[str, dict[int, int]]:
+        """Return for each term, in the order of code points, its number of texts by label."""
+        terms: dict[str, dict[int, int]] = {}
+        for label, tally in sorted(partial.items()):
+            for term, count in tally.counts().items():
+                terms.setdefault(term, {})[label] = count
+        return dict(sorted(terms.items()))
+
+
+def prepared(terms: Terms) -> Any:
+    """Return what `setup` of the jobs takes; raises `segment.fast.NotEqualError`."""
+    from kxcli.mining.segment import prepare
+
+    return None if terms.n else prepare(terms.counting.segmentation)

@@ -1,0 +1,205 @@
+"""Sums over centred kernels by tiles of their matrices: O(n²) time, O(n) memory and a few tiles, for any kernel."""
+
+import math
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from kxcli.mining.hsic.estimators import Pair, Sums, unbiased
+from kxcli.mining.hsic.kernels import TILE, Side, block, blocks
+from kxcli.tally.frames import joined, parted
+
+Array = npt.NDArray[np.float64]
+Whole = npt.NDArray[np.int64]
+
+_PAIRS = 24  # of blocks a task: some tenths of a second
+
+_BITS = 61  # of a sum of rows in its first 64-bit integer
+_FINE = 40  # more bits, in a second one
+
+
+class Strip(NamedTuple):
+    """A task: the pairs of blocks with such numbers, counted along the rows of the upper triangle."""
+
+    start: int
+    stop: int
+
+    @property
+    def size(self) -> int:
+        """Entries of the matrix, about."""
+        return (self.stop - self.start) * TILE**2
+
+
+def strips(n: int) -> Iterator[Strip]:
+    """Yield the tasks for n rows."""
+    n_pairs = blocks(n) * (blocks(n) + 1) // 2
+    for start in range(0, n_pairs, _PAIRS):
+        yield Strip(start, min(start + _PAIRS, n_pairs))
+
+
+def pairs(n: int, strip: Strip) -> Iterator[tuple[int, int]]:
+    """Yield the pairs of blocks i <= j of a task."""
+    first = 0  # the number of the pair (i, i)
+    for i in range(blocks(n)):
+        length = blocks(n) - i
+        for number in range(max(first, strip.start), min(first + length, strip.stop)):
+            yield i, i + number - first
+        first += length
+
+
+class Partial(NamedTuple):
+    """What some pairs of blocks give.
+
+    products: a row a pair: the sums of K L, K K and L L over it; all without the diagonal.
+    row_sums: of K and of L over the pairs' entries, in fixed point, of shape (2, 2, n): integers add up to the same
+    whatever the order.
+    """
+
+    products: Array
+    row_sums: Whole
+
+
+class Tiles:
+    """The job: sums of products and of rows of two kernel matrices; `setup` takes both sides."""
+
+    def setup(self, shared: tuple[Side, Side]) -> None:
+        """Take the sides."""
+        self.sides = shared
+        self._bounds = [side.n * _greatest(side) for side in shared]
+
+    def map(self, records: Iterable[Strip]) -> Partial:
+        """Add up some tiles."""
+        x, y = self.sides
+        products, row_sums = list[tuple[float, ...]](), np.zeros((2, 2, x.n), dtype=np.int64)
+        for strip in records:
+            for i, j in pairs(x.n, strip):
+                k, l = x.tile(i, j), y.tile(i, j)  # noqa: E741 -- the field's names
+                if i == j:
+                    np.fill_diagonal(k, 0.0)
+                    np.fill_diagonal(l, 0.0)
+                times = 1 if i == j else 2
+                products.append(
+                    (times * float(np.vdot(k, l)), times * float(np.vdot(k, k)), times * float(np.vdot(l, l)))
+                )
+                for side, tile in enumerate((k, l)):
+                    row_sums[side, :, block(i)] += _fixed(tile.sum(axis=1), self._bounds[side])
+                    if i != j:
+                        row_sums[side, :, block(j)] += _fixed(tile.sum(axis=0), self._bounds[side])
+        return Partial(np.array(products).reshape(-1, 3), row_sums)
+
+    def merge(self, left: Partial, right: Partial) -> Partial:
+        """Add up, into `left`."""
+        np.add(left.row_sums, right.row_sums, out=left.row_sums)
+        return Partial(np.concatenate((left.products, right.products)), left.row_sums)
+
+    def dump(self, partial: Partial) -> bytes:
+        """Return both arrays."""
+        return joined((partial.products.tobytes(), partial.row_sums.tobytes()))
+
+    def load(self, data: bytes) -> Partial:
+        """Return what was dumped."""
+        products, row_sums = parted(data)
+        sums = np.frombuffer(row_sums, np.int64).reshape(2, 2, -1)
+        return Partial(np.frombuffer(products).reshape(-1, 3), sums.copy())  # merging writes into them
+
+    def finish(self, partial: Partial) -> "Raw":
+        """Return the sums; those of products are rounded once, whatever the order (`math.fsum`)."""
+        xy, xx, yy = (math.fsum(partial.products[:, i]) for i in range(3))
+        x, y = (_plain(sums, bound) for sums, bound in zip(partial.row_sums, self._bounds, strict=True))
+        return Raw(xy, xx, yy, x, y)
+
+
+class Raw(NamedTuple):
+    """Sums over two kernel matrices without their diagonals: of K L, K K, L L, and of the rows of K and of L."""
+
+    xy: float
+    xx: float
+    yy: float
+    rows_x: Array
+    rows_y: Array
+
+    def sums(self, x: Side, y: Side) -> Sums:
+        """Return what the kernels add up to."""
+        n = x.n
+        sides = (x.diagonal, self.rows_x), (y.diagonal, self.rows_y)
+
+        def pair(products: float, a: int, b: int) -> Pair:
+            (diagonal_a, rows_a), (diagonal_b, rows_b) = sides[a], sides[b]
+            own = unbiased(n, products, float(rows_a @ rows_b), float(rows_a.sum()) * float(rows_b.sum()))
+            whole_a, whole_b = rows_a + diagonal_a, rows_b + diagonal_b
+            means = float(whole_a.sum()) / n * (float(whole_b.sum()) / n)
+            return Pair(math.fsum((products, diagonal_a @ diagonal_b, -2 / n * (whole_a @ whole_b), means)), own)
+
+        traces = [float(diagonal.sum() - (rows + diagonal).sum() / n) for diagonal, rows in sides]
+        of_pairs = pair(self.xy, 0, 1), pair(self.xx, 0, 0), pair(self.yy, 1, 1)
+        return Sums(n, *of_pairs, traces[0], traces[1], _greatest(x), _greatest(y))
+
+    def means(self, x: Side, y: Side) -> tuple[Array, Array]:
+        """Return the means of the rows of both kernels, with their diagonals."""
+        return (self.rows_x + x.diagonal) / x.n, (self.rows_y + y.diagonal) / y.n
+
+
+class Squares:
+    """The job: the sum of (Kc Lc)² beside the diagonal, which the gamma test's variance needs.
+
+    `setup` takes both sides and the row means of both kernels.
+    """
+
+    def setup(self, shared: tuple[tuple[Side, Array], tuple[Side, Array]]) -> None:
+        """Take the sides."""
+        self.sides = shared
+
+    def map(self, records: Iterable[Strip]) -> Array:
+        """Return the sum over each pair of blocks."""
+        n = self.sides[0][0].n
+        return np.array([self._sum(i, j) for strip in records for i, j in pairs(n, strip)])
+
+    def _sum(self, i: int, j: int) -> float:
+        product: Array | None = None
+        for side, means in self.sides:
+            tile = side.tile(i, j)
+            tile -= means[block(i), None]
+            tile -= means[block(j)]
+            tile += means.mean()
+            product = tile if product is None else np.multiply(product, tile, out=product)
+        assert product is not None
+        if i == j:
+            np.fill_diagonal(product, 0.0)
+        return (1 if i == j else 2) * float(np.vdot(product, product))
+
+    def merge(self, left: Array, right: Array) -> Array:
+        """Return both."""
+        return np.concatenate((left, right))
+
+    def dump(self, partial: Array) -> bytes:
+        """Return the sums."""
+        return partial.tobytes()
+
+    def load(self, data: bytes) -> Array:
+        """Return the sums that were dumped."""
+        return np.frombuffer(data)
+
+    def finish(self, partial: Array) -> float:
+        """Return the sum of all, rounded once."""
+        return math.fsum(partial)
+
+
+def _greatest(side: Side) -> float:
+    """Return the greatest entry of a kernel matrix, which stands on its diagonal."""
+    return float(side.diagonal.max())
+
+
+def _fixed(sums: Array, bound: float) -> Whole:
+    """Return sums that are no greater than `bound` in fixed point: whole units, and 2^-40 units; of shape (2, n)."""
+    scaled = np.ldexp(sums, _BITS - math.frexp(bound)[1])
+    units = np.rint(scaled)
+    return np.array((units, np.rint(np.ldexp(scaled - units, _FINE))), dtype=np.int64)
+
+
+def _plain(fixed: Whole, bound: float) -> Array:
+    """Return the sums that were put in fixed point."""
+    units, fine = fixed
+    sums: Array = np.ldexp(units + np.ldexp(fine.astype(np.float64), -_FINE), math.frexp(bound)[1] - _BITS)
+    return sums
