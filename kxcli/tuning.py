@@ -26,3 +26,9 @@ def settle_in() -> None:
         allocator = ctypes.CDLL(None)
         allocator.mallopt(_M_MMAP_THRESHOLD, 1 << 25)  # larger arrays are few, and would leave gaps
         allocator.mallopt(_M_TRIM_THRESHOLD, 1 << 30)
+
+
+def let_go() -> None:
+    """Give freed memory back, where a phase that needed much has ended and another begins."""
+    with suppress(AttributeError, OSError, TypeError):
+        ctypes.CDLL(None).malloc_trim(0)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import tempfile
 from dataclasses import dataclass
 
 import pytest
@@ -85,7 +86,7 @@ class Where:
 
 
 def run(tasks, workers, told=None):
-    with local.Engine(workers) as engine:
+    with local.Engine(workers, (), tempfile.gettempdir) as engine:
         return engine.reduce(
             Read,
             tasks,
@@ -113,7 +114,7 @@ def test_a_single_task_runs_in_this_process():
             return os.getpid()
 
     job = Here()  # a local class: it could not travel to a worker
-    with local.Engine(8) as engine:
+    with local.Engine(8, (), tempfile.gettempdir) as engine:
         got = engine.reduce(Read, [Numbers((1,))], job, shared=1, on_done=lambda task, news: None)
     assert got == os.getpid()
 
@@ -126,7 +127,7 @@ def test_tasks_are_taken_as_they_are_needed(workers):
             taken.append(n)
             yield Numbers((n,))
 
-    with local.Engine(workers) as engine:
+    with local.Engine(workers, (), tempfile.gettempdir) as engine:
         engine.reduce(Read, tasks(), Sum(), shared=1, on_done=lambda t, n: done.append(len(taken) - len(done)))
     assert max(done) <= workers + 2
 
@@ -165,7 +166,7 @@ def test_a_killed_worker_is_told_with_the_task_it_had():
 
 def test_the_same_workers_do_job_after_job(workers):
     pids = {}
-    with local.Engine(workers) as engine:
+    with local.Engine(workers, (), tempfile.gettempdir) as engine:
         for factor in (1, 2, 3):
             tasks = [Numbers((n,)) for n in range(1, 2 + 10 * factor)]
             done = []
@@ -180,5 +181,5 @@ def test_the_same_workers_do_job_after_job(workers):
 def test_a_partial_that_cannot_be_handed_over_is_an_error_of_the_run(workers):
     if workers == 1:
         pytest.skip("one process hands nothing over")
-    with pytest.raises(InputError, match="is full"), local.Engine(workers) as engine:
+    with pytest.raises(InputError, match="is full"), local.Engine(workers, (), tempfile.gettempdir) as engine:
         engine.reduce(Read, [Numbers((n,)) for n in (1, 2, 3)], BrokenDump(), shared=1, on_done=lambda t, n: None)

@@ -15,6 +15,7 @@ from kxcli.mining.hsic.kernels import Side, categories
 from kxcli.mining.hsic.parameters import Dependence, Testing
 from kxcli.output.rows import Cell, Full
 from kxcli.report import Report
+from kxcli.tuning import let_go
 
 _EXAMPLES = 3  # notes on pairs that are told one by one
 
@@ -52,10 +53,9 @@ class Work:
         columns_x, columns_y = _chosen(x, self.tables.x, "-x"), _chosen(y, self.tables.y, "-y")
         groups = self.asked_x.group(columns_x), self.asked_y.group(columns_y)
         values, n_dropped = self._rows(groups[:1], groups[1:])
-        sides = [
-            self.maker.side(group, asked, name)
-            for group, asked, name in zip(values, (self.asked_x, self.asked_y), ("-x", "-y"), strict=True)
-        ]
+        side_y = self.maker.side(values.pop(), self.asked_y, "-y")  # popped, so that what was read is let go of
+        sides = [self.maker.side(values.pop(), self.asked_x, "-x"), side_y]
+        let_go()
         found = measure(sides[0], sides[1], self.testing, self.run)
         tell = self.report.warning if any(side.is_constant for side in sides) else self.report.note
         for note in found.notes:

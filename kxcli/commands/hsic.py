@@ -157,6 +157,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
 
     from kxcli.commands import running, sides
     from kxcli.commands.dependences import Work
+    from kxcli.mapreduce.workspace import Workspace
     from kxcli.mining.hsic.parameters import MeasureError, Testing
     from kxcli.output import rows
     from kxcli.output import sink as output
@@ -166,7 +167,11 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     counting, dictionary = words.prepared(words.parameters(given, report), report) if has_texts else (None, None)
     testing = Testing(given["test"], given["permutations"], given["seed"], given["alpha"])
     preload = ["kxcli.mining.hsic.pairs", *(["rjieba"] if dictionary else [])]
-    with sides.Tables(source, given["y_file"], report) as tables, running.engine(run, report, preload) as engine:
+    with (
+        sides.Tables(source, given["y_file"], report) as tables,
+        Workspace() as workspace,
+        running.engine(run, report, preload, workspace) as engine,
+    ):
         spread = running.Spread(engine, report)
         maker = sides.Maker(spread, counting, dictionary, given["seed"], report)
         asked_x, asked_y = (

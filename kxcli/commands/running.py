@@ -170,11 +170,11 @@ class Corpus:
 
 
 @contextmanager
-def engine(run: Run, report: Report, preload: Iterable[str]) -> Iterator[local.Engine]:
+def engine(run: Run, report: Report, preload: Iterable[str], workspace: Workspace) -> Iterator[local.Engine]:
     """Make ready whoever does the work; at the end, no worker is left."""
     workers = run.jobs or local.available_cpus()
     report.detail(f"{workers} workers at most")
-    with local.Engine(workers, preload) as started:
+    with local.Engine(workers, preload, workspace.folder) as started:
         yield started
 
 
@@ -207,7 +207,7 @@ def opened(
     convert: "Convert | None" = None,
 ) -> Iterator[Corpus]:
     """Open the inputs that the options name; at the end, no worker and no temporary file is left."""
-    with Workspace() as workspace, engine(run, report, preload) as workers:
+    with Workspace() as workspace, engine(run, report, preload, workspace) as workers:
         yield Corpus(given, run, report, workers, workspace, what=what, kind=kind, convert=convert)
 
 

@@ -143,7 +143,7 @@ def _whole(table: Table, groups: Sequence[Group], *, drops_missing: bool) -> tup
 
 def _is_complete(group: Numbers | Texts) -> Mask:
     if isinstance(group, np.ndarray):
-        complete: Mask = ~np.isnan(group).any(axis=1)
+        complete: Mask = np.logical_not(np.isnan(group).any(axis=1))
         return complete
     return np.array([None not in row for row in zip(*group, strict=True)], dtype=np.bool_)
 

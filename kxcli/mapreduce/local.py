@@ -23,6 +23,7 @@ from typing import Any, TypeVar, cast
 
 from kxcli.errors import KxcliError, WorkerDiedError
 from kxcli.mapreduce.job import Job, Read, Task
+from kxcli.mapreduce.sharing import Shipped, received, shipped
 from kxcli.tuning import settle_in
 
 TaskT = TypeVar("TaskT", bound=Task)
@@ -47,11 +48,12 @@ class Engine:
     """Runs jobs one after the other, in this process or in workers that stay for the next job.
 
     preload: modules that workers find imported already, where the platform can do that.
+    folder: makes the run's private folder, for arrays that workers share.
     """
 
-    def __init__(self, workers: int, preload: Iterable[str] = ()) -> None:
+    def __init__(self, workers: int, preload: Iterable[str], folder: Callable[[], str]) -> None:
         self.workers = workers
-        self._pool = _Pool(workers, preload)
+        self._pool = _Pool(workers, preload, folder)
 
     def __enter__(self) -> "Engine":
         return self
@@ -152,8 +154,8 @@ class _Worker:
 class _Pool:
     """Worker processes that each hold at most one task."""
 
-    def __init__(self, limit: int, preload: Iterable[str]) -> None:
-        self._limit, self._preload = limit, preload
+    def __init__(self, limit: int, preload: Iterable[str], folder: Callable[[], str]) -> None:
+        self._limit, self._preload, self._folder = limit, preload, folder
         self._workers: list[_Worker] = []
 
     def _start(self) -> _Worker:
@@ -184,13 +186,14 @@ class _Pool:
         numbered = enumerate(tasks)
         upcoming = self._next(numbered, failures)
         is_ready = False
+        sent = shipped(shared, self._folder)
         while upcoming is not None or busy:
             while upcoming is not None and (idle or waiting or len(self._workers) < self._limit):
                 if idle:
                     worker = idle.pop()
                 else:
                     worker = waiting.pop() if waiting else self._start()
-                    worker.send((read, job, shared))
+                    worker.send((read, job, sent))
                 worker.give(*upcoming)
                 busy[worker.connection] = worker
                 upcoming = None if failures else self._next(numbered, failures)
@@ -289,7 +292,7 @@ def _work(connection: Connection) -> None:
         return  # the parent is gone, and so is all need for an answer
 
 
-def _work_on(connection: Connection, read: Read[Any, Any], job: Job[Any, Any], shared: object) -> None:
+def _work_on(connection: Connection, read: Read[Any, Any], job: Job[Any, Any], shared: Shipped) -> None:
     """Map the tasks that come, answering each with what was told or the error; at None, send the merged partial."""
     merged = None
 
@@ -300,7 +303,7 @@ def _work_on(connection: Connection, read: Read[Any, Any], job: Job[Any, Any], s
         merged = partial if merged is None else job.merge(merged, partial)
         return list(records.told)
 
-    trouble = _answer(job.setup, shared)
+    trouble = _answer(lambda sent: job.setup(received(sent)), shared)
     while (task := connection.recv()) is not None:
         connection.send(_answer(mapped, task) if trouble is None else trouble)
     if merged is not None:

@@ -4,10 +4,12 @@ import csv
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from io import StringIO
 from itertools import chain
 from typing import ClassVar, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from kxcli.corpus.columns.batches import BATCH, Feed, batches, reject
 from kxcli.corpus.columns.cells import Numbers, is_missing, is_number
@@ -17,6 +19,7 @@ from kxcli.corpus.lines import Readable
 from kxcli.corpus.records import Format
 
 _LF = ord("\n")
+_SPARSE = 8  # columns for each that is asked for
 _BLANK: tuple[list[str], ...] = ([], [""])
 
 
@@ -73,16 +76,18 @@ class _Rest:
         """Make a chunk of lines, all of which have the right number of cells when the others are left out."""
         delimiter = "\t" if self.kind == "tsv" else ","
         data = np.frombuffer(text.encode(), np.uint8)
-        marks = np.flatnonzero((data == ord(delimiter)) | (data == _LF))
+        is_mark = data == ord(delimiter)
+        is_mark |= data == _LF
+        marks = np.flatnonzero(is_mark)
         is_end = data[marks] == _LF
         if len(marks) == len(lines) * self.width and is_end[self.width - 1 :: self.width].all():
-            return _Lines(lines, text, self.width, delimiter)
+            return _Lines(lines, text, marks.reshape(-1, self.width), delimiter)
         counts = np.diff(np.flatnonzero(is_end), prepend=-1)
         lengths = np.diff(marks[is_end], prepend=-1)
         is_good = counts == self.width
         for at in np.flatnonzero(~is_good & (lengths > 1)):
             self._reject(int(lines[at]), int(counts[at]))
-        return _Lines(lines[is_good], data[np.repeat(is_good, lengths)].tobytes().decode(), self.width, delimiter)
+        return self._checked(data[np.repeat(is_good, lengths)].tobytes().decode(), lines[is_good])
 
     def _parsed(self, feed: Feed, columns: Sequence[int]) -> Iterator[Chunk]:
         held, size = list[tuple[int, list[str]]](), 0
@@ -108,13 +113,13 @@ class _Rest:
 
 @dataclass(frozen=True)
 class _Lines:
-    """Lines without quotes, all of the same number of cells."""
+    """Lines without quotes, all of the same number of cells; `ends` is where each cell ends, in bytes of UTF-8."""
 
     is_numeric: ClassVar[bool] = False
 
     lines: LineNumbers
     text: str
-    width: int
+    ends: npt.NDArray[np.int64]
     delimiter: str
 
     def numbers(self, columns: Sequence[int]) -> Numbers | None:
@@ -123,9 +128,9 @@ class _Lines:
         What it takes besides is white space around, as float() does; what it does not take goes cell by cell.
         """
         rows = len(self.lines)
-        for text in self._spellings() if rows else ():
+        for text in () if self._is_sparse(columns) or not rows else self._spellings():
             try:
-                matrix = np.loadtxt(text.split("\n"), delimiter=self.delimiter, comments=None, usecols=columns, ndmin=2)
+                matrix = np.loadtxt(StringIO(text), delimiter=self.delimiter, comments=None, usecols=columns, ndmin=2)
             except ValueError:
                 continue
             if len(matrix) == rows:
@@ -134,15 +139,26 @@ class _Lines:
 
     def cells(self, columns: Sequence[int]) -> list[list[str]]:
         """Return the cells of each column."""
+        if self._is_sparse(columns):
+            return [self._column(column) for column in columns]
         flat = self.text.replace("\n", self.delimiter).split(self.delimiter)
         flat.pop()  # what follows the last line's end
-        return [flat[column :: self.width] for column in columns]
+        return [flat[column :: self.ends.shape[1]] for column in columns]
+
+    def _is_sparse(self, columns: Sequence[int]) -> bool:
+        """Whether so few of the columns are asked for that it is quicker to go to their cells than through all."""
+        return self.ends.shape[1] >= _SPARSE * len(columns) and self.text.isascii()
+
+    def _column(self, column: int) -> list[str]:
+        ends = self.ends[:, column]
+        befores = self.ends[:, column - 1] if column else np.append(-1, self.ends[:-1, -1])[: len(ends)]
+        return [self.text[before + 1 : end] for before, end in zip(befores.tolist(), ends.tolist(), strict=True)]
 
     def _spellings(self) -> Iterator[str]:
         """Yield what numpy's parser may take: the lines as they are, and mended."""
         if "\r" in self.text:  # a character of a cell here, a line end there
             return
-        if self.width > 1 or not (self.text.startswith("\n") or "\n\n" in self.text):
+        if self.ends.shape[1] > 1 or not (self.text.startswith("\n") or "\n\n" in self.text):
             yield self.text  # blank lines, cells of a table of one column, would be left out
         yield self._mended()
 

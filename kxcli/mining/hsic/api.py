@@ -8,7 +8,7 @@ import numpy.typing as npt
 from kxcli.mining.hsic import texts
 from kxcli.mining.hsic.dependence import measure, run_here, side
 from kxcli.mining.hsic.kernels import Side
-from kxcli.mining.hsic.parameters import Dependence, Kernel, MeasureError, Testing
+from kxcli.mining.hsic.parameters import LEAST_ROWS, Dependence, Kernel, MeasureError, Testing
 from kxcli.mining.wordcount import Counting
 
 _DIMENSIONS = 2
@@ -28,14 +28,17 @@ def measured(
 
 
 def _side(values: npt.ArrayLike | Sequence[str], kernel: Kernel | str | None, seed: int, counting: Counting) -> Side:
-    array = np.asarray(values)
-    is_text = array.dtype.kind in "UTO"
+    is_text = isinstance(values, (list, tuple)) and bool(values) and isinstance(values[0], str)
+    array = np.array(values, dtype=object) if is_text else np.asarray(values)  # numpy's own strings would be as wide
+    is_text = is_text or array.dtype.kind in "UTO"  # as the longest, and drop NULs
     if kernel is None:
         kernel = "delta" if is_text else "gaussian"
     if isinstance(kernel, str):
         kernel = Kernel.named(kernel)
     if array.ndim not in range(1, _DIMENSIONS + 1):
         raise MeasureError(f"values of shape {array.shape} are no rows: give (n,) or (n, d)")
+    if not array.size:
+        raise MeasureError(f"values of shape {array.shape} are none: HSIC needs {LEAST_ROWS} rows at least")
     if kernel.name == "delta":
         return side(array.reshape(len(array), -1).T.tolist(), kernel)
     if kernel.is_of_texts:

@@ -9,7 +9,7 @@ Array = npt.NDArray[np.float64]
 
 EXACT_ROWS = 5_000  # up to so many rows all distances count; beyond, those of so many rows drawn at random
 
-_BLOCK = 256  # rows whose distances to all others are held at a time
+_BLOCK = 32  # rows whose distances to all others are held at a time
 _LOST = 1e-6  # of the squared norms: smaller distances lose digits as a difference, and are computed directly
 _NEAR = 1e-9  # relative: how near to the median distances are looked at one by one
 
@@ -61,6 +61,8 @@ def _of_line(values: Array) -> float | None:
     least, greatest = _middle(n_pairs)
     while high - low > _NEAR * high:
         middle = (low + high) / 2
+        if middle in (low, high):  # no number lies between them
+            break
         if n_up_to(middle) > least:
             high = middle
         else:
@@ -86,11 +88,11 @@ def _next_distance(points: Array, ends: npt.NDArray[np.int64]) -> float:
     return float((points[ends[has_one]] - points[has_one]).min())
 
 
-_SHIFT = 44  # bits of a double below those that number its bin
+_SHIFT = 46  # bits of a double below those that number its bin
 
 
 def _of_vectors(values: Array) -> float | None:
-    """Select by bins: positive doubles are ordered as their bits are, so the first 20 bits number the bins."""
+    """Select by bins: positive doubles are ordered as their bits are, so the first 18 bits number the bins."""
     n_bins = 1 << (64 - _SHIFT)
     sizes = np.zeros(n_bins, dtype=np.int64)
     for squares in _squared_distances(values):
@@ -115,7 +117,9 @@ def _squared_distances(values: Array) -> Iterator[Array]:
     for start in range(0, len(values), _BLOCK):
         block = slice(start, start + _BLOCK)
         sums = norms[block, None] + norms[start:]
-        squares = sums - 2 * (values[block] @ values[start:].T)
+        squares = values[block] @ values[start:].T
+        squares *= -2
+        squares += sums
         is_upper = np.arange(squares.shape[1]) > np.arange(len(squares))[:, None]
         is_unsure = is_upper & (squares < _LOST * sums)
         rows, columns = np.nonzero(is_unsure)

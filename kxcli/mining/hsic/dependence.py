@@ -33,6 +33,7 @@ RunJob = Callable[
 _WIDEST = 1024  # features of both sides up to which sums go by features
 _FEW = 128  # rows up to which tiles cost nothing, and keep more digits of kernels that are nearly diagonal
 _FEATURE, _ENTRY, _PRODUCT = 6e-9, 3e-9, 2.5e-11  # seconds for a feature, for an entry of a tile, for a product
+_GREATEST, _GREATEST_LINEAR = 1e150, 1e70  # numbers that may be squared, and whose products may
 _WHOLE = 1 - 1e-6  # of a kernel's variance: what is as good as all of it
 
 
@@ -59,6 +60,9 @@ def side(values: Values, kernel: Kernel, seed: int = 0) -> Side:
     numbers = np.asarray(values, dtype=np.float64)
     if not np.isfinite(numbers).all():
         raise MeasureError("there is a value that is no finite number")
+    greatest = float(np.abs(numbers).max())
+    if greatest > _GREATEST or (kernel.name == "linear" and greatest > _GREATEST_LINEAR):
+        raise MeasureError("the numbers are too great to be squared: divide them by a power of ten")
     if kernel.name == "linear":
         return Numbers(numbers, kernel)
     sigma = median_distance(numbers, seed) if kernel.sigma is None else kernel.sigma
@@ -66,6 +70,8 @@ def side(values: Values, kernel: Kernel, seed: int = 0) -> Side:
         return Numbers(numbers, Kernel(kernel.name, 1.0))
     if not sigma > 0:
         raise MeasureError("the bandwidth has to be greater than 0")
+    if greatest > _GREATEST * sigma:
+        raise MeasureError(f"the bandwidth {sigma:g} is too small for these numbers")
     return Numbers(numbers, Kernel(kernel.name, sigma))
 
 
@@ -92,9 +98,13 @@ def measure(x: Side, y: Side, testing: Testing, run: RunJob = run_here) -> Depen
     else:
         way = _found(x, y, name, run)
         found = estimates(way.sums)
-        if not all(np.isfinite(value) for value in found if value is not None):
-            raise MeasureError("the numbers are too great to be squared: divide them by a power of ten")
-        p, more = _tested(x, y, way, name, testing, run)
+        if found.cka is None:
+            p, more = (
+                (None if name == "none" else 1.0),
+                ["a kernel does not vary beyond rounding, so CKA is not defined"],
+            )
+        else:
+            p, more = _tested(x, y, way, name, testing, run)
         notes += more
     return Dependence(
         x.n,
@@ -111,7 +121,7 @@ def measure(x: Side, y: Side, testing: Testing, run: RunJob = run_here) -> Depen
 
 
 def _check_gamma(x: Side, y: Side) -> None:
-    if not all((s.diagonal == 1).all() for s in (x, y)):
+    if not (x.has_unit_diagonal and y.has_unit_diagonal):
         raise MeasureError("the gamma test needs kernels with k(x, x) = 1: gaussian, laplace, delta, or a cosine")
     if x.n < GAMMA_ROWS:
         raise MeasureError(f"there are {x.n} rows, and the gamma test needs {GAMMA_ROWS} at least")
@@ -143,7 +153,7 @@ def _found(x: Side, y: Side, name: str, run: RunJob) -> _Found:
         if x.features is not None and y.features is not None and _is_cheap(x.features, y.features, x.n):
             parts = moments.parts(x, y, x.features.width + y.features.width)
             found: moments.Total = run(moments.Moments(x.features, y.features), parts, None, "moments")
-            sums = found.sums(float(x.diagonal.max()), float(y.diagonal.max()))
+            sums = found.sums(x.greatest, y.greatest)
             return _Found(sums, spectra=found.spectra() if name == "eigen" else None)
     raw: tiles.Raw = run(tiles.Tiles(), tiles.strips(x.n), (x, y), "kernels")
     return _Found(raw.sums(x, y), means=raw.means(x, y))
@@ -161,13 +171,17 @@ def _tested(
 ) -> tuple[float | None, list[str]]:
     """Return the p-value, and what is to be told of it."""
     if name == "permutation":
-        halves = _half(x, testing.seed, 0), _half(y, testing.seed, 1)
+        means = found.means or (None, None)
+        halves = _half(x, (testing.seed, 0), means[0]), _half(y, (testing.seed, 1), means[1])
         draws = permutation.draws(halves[0], halves[1], testing.permutations)
         n_reaching: int = run(permutation.Permutations(testing.seed), draws, halves, "permutations")
         return permutation.p_value(n_reaching, x.n, testing.permutations), _approximations(halves)
     if name == "eigen":
-        spectra = found.spectra or [_spectrum(one, testing.seed, which) for which, one in enumerate((x, y))]
-        return asymptotic.eigen(found.sums, *spectra), []
+        if found.spectra is not None:
+            return asymptotic.eigen(found.sums, *found.spectra), []
+        means = found.means or (None, None)
+        halves = _half(x, (testing.seed, 0), means[0]), _half(y, (testing.seed, 1), means[1])
+        return asymptotic.eigen(found.sums, *map(_spectrum, halves)), []
     if name == "gamma":
         assert found.means is not None, "the tiles give them"
         squares: float = run(tiles.Squares(), tiles.strips(x.n), (*zip((x, y), found.means, strict=True),), "squares")
@@ -175,16 +189,15 @@ def _tested(
     return None, []
 
 
-def _half(one: Side, seed: int, which: int) -> Compressed | Categories:
-    return compressed(one, permutation.rank_for(one.n), (seed, which))
+def _half(one: Side, seed: tuple[int, int], means: Array | None) -> permutation.Half:
+    return compressed(one, permutation.rank_for(one.n), seed, means)
 
 
-def _spectrum(one: Side, seed: int, which: int) -> Array:
-    half = _half(one, seed, which)
+def _spectrum(half: permutation.Half) -> Array:
     return asymptotic.category_spectrum(half) if isinstance(half, Categories) else half.spectrum
 
 
-def _approximations(halves: Sequence[Compressed | Categories]) -> list[str]:
+def _approximations(halves: Sequence[permutation.Half]) -> list[str]:
     """Tell where a kernel was too rich for a test to hold all of it."""
     return [
         f"the permutations compare {half.features.shape[1]} features of {letter}'s kernel, which hold "

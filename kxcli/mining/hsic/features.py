@@ -13,6 +13,9 @@ Array = npt.NDArray[np.float64]
 _REACH = 6.0  # exp(-6²) is 2e-16: what the kernel is at this distance, and its spectrum at twice it, in bandwidths
 
 
+_FURTHEST = 1e4  # bandwidths, beyond which there would be more features than anybody has rows for
+
+
 class Features(Protocol):
     """Maps rows to features; picklable and small."""
 
@@ -65,8 +68,10 @@ class Fourier:
     n_frequencies: int
 
     @classmethod
-    def over(cls, extent: float) -> "Fourier":
-        """Return the features for numbers no further apart than `extent` bandwidths."""
+    def over(cls, extent: float) -> "Fourier | None":
+        """Return the features for numbers no further apart than `extent` bandwidths; None where that is too far."""
+        if not extent <= _FURTHEST:
+            return None
         step = 2 * math.pi / (extent + _REACH)
         return cls(step, math.ceil(2 * _REACH / step))
 

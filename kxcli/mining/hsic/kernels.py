@@ -3,6 +3,7 @@
 The matrix itself, n x n, is never held: a tile has `TILE` x `TILE` entries.
 """
 
+import math
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Protocol
@@ -17,11 +18,12 @@ Array = npt.NDArray[np.float64]
 TILE = 512  # rows and columns of a tile: its few arrays of 2 MB stay near the core
 
 _DIRECT = 8  # columns up to which squared distances are sums of squared differences, which lose no digit
+_FLAT = 0.5  # mean of a kernel from which it is computed less 1
 _WIDE = 1e4  # squared norm, in bandwidths, up to which |a|² + |b|² - 2ab keeps distances to some 1e-12
 
 
 class Side(Protocol):
-    """The values of one side, with their kernel."""
+    """The values of one side, with their kernel k: up to a constant, which centring takes away."""
 
     kernel: Kernel
     n: int
@@ -32,8 +34,18 @@ class Side(Protocol):
         ...
 
     @property
+    def has_unit_diagonal(self) -> bool:
+        """Whether k(i, i) is 1, as the gamma test has to have it."""
+        ...
+
+    @property
     def diagonal(self) -> Array:
         """k(i, i), of shape (n,)."""
+        ...
+
+    @property
+    def greatest(self) -> float:
+        """A bound of |k|."""
         ...
 
     @property
@@ -69,7 +81,8 @@ class Numbers:
     """Vectors of numbers under a gaussian, laplace or linear kernel.
 
     values: of shape (n, d), finite.  They are centred, and divided by σ, before anything else is computed of them, so
-    that columns near 1e8 keep their digits.
+    that columns near 1e8 keep their digits.  A kernel that is nearly constant, because σ is great, is computed less 1,
+    for the same reason.
     """
 
     def __init__(self, values: Array, kernel: Kernel) -> None:
@@ -78,6 +91,9 @@ class Numbers:
         self.rows: Array = values - values.mean(axis=0)
         if kernel.sigma is not None:
             self.rows /= kernel.sigma
+        self._norms: Array = np.einsum("ij,ij->i", self.rows, self.rows)
+        self._is_flat = False
+        self._is_flat = kernel.name != "linear" and float(self.column(0).mean()) > _FLAT
 
     @cached_property
     def is_constant(self) -> bool:
@@ -85,9 +101,23 @@ class Numbers:
         return bool((self.rows == self.rows[0]).all())
 
     @property
+    def has_unit_diagonal(self) -> bool:
+        """Whether k(i, i) is 1."""
+        return self.kernel.name != "linear"
+
+    @property
     def diagonal(self) -> Array:
         """k(i, i), of shape (n,)."""
-        return np.einsum("ij,ij->i", self.rows, self.rows) if self.kernel.name == "linear" else np.ones(self.n)
+        return self._norms if self.kernel.name == "linear" else np.full(self.n, 0.0 if self._is_flat else 1.0)
+
+    @cached_property
+    def greatest(self) -> float:
+        """A bound of |k|: less 1, it is no further from 0 than the greatest distance tells."""
+        norm = float(self._norms.max())
+        if self.kernel.name == "linear":
+            return norm
+        furthest = 4 * norm if self.kernel.name == "gaussian" else 2 * math.sqrt(norm)
+        return -math.expm1(-furthest) if self._is_flat else 1.0
 
     @cached_property
     def features(self) -> Features | None:
@@ -100,15 +130,15 @@ class Numbers:
 
     def tile(self, i: int, j: int) -> Array:
         """Return a tile; i is j on the diagonal."""
-        return self._kernel(self.rows[block(i)], self.rows[block(j)], is_diagonal=i == j)
+        return self._kernel(block(i), block(j), is_diagonal=i == j)
 
     def column(self, i: int) -> Array:
         """Return a column of the kernel matrix."""
-        return self._kernel(self.rows, self.rows[i : i + 1], is_diagonal=False)[:, 0]
+        return self._kernel(slice(None), slice(i, i + 1), is_diagonal=False)[:, 0]
 
-    def _kernel(self, left: Array, right: Array, *, is_diagonal: bool) -> Array:
+    def _kernel(self, left: slice, right: slice, *, is_diagonal: bool) -> Array:
         if self.kernel.name == "linear":
-            products: Array = left @ right.T
+            products: Array = self.rows[left] @ self.rows[right].T
             return products
         squares = self._squared_distances(left, right)
         if is_diagonal:
@@ -116,27 +146,24 @@ class Numbers:
         if self.kernel.name == "laplace":
             np.sqrt(squares, out=squares)
         np.negative(squares, out=squares)
-        return np.exp(squares, out=squares)
+        return np.expm1(squares, out=squares) if self._is_flat else np.exp(squares, out=squares)
 
-    def _squared_distances(self, left: Array, right: Array) -> Array:
+    def _squared_distances(self, left: slice, right: slice) -> Array:
         # A root makes 1e-8 of the 1e-16 that an inner product loses of a distance of 0.
-        if self.rows.shape[1] > _DIRECT and self._is_narrow and self.kernel.name == "gaussian":
-            products = left @ right.T
+        if self.rows.shape[1] > _DIRECT and self._norms.max() <= _WIDE and self.kernel.name == "gaussian":
+            products: Array = self.rows[left] @ self.rows[right].T
             products *= -2
-            products += np.einsum("ij,ij->i", left, left)[:, None]
-            products += np.einsum("ij,ij->i", right, right)
+            products += self._norms[left, None]
+            products += self._norms[right]
             return np.maximum(products, 0, out=products)
         total: Array | None = None
-        for k in range(self.rows.shape[1]):
-            differences = np.subtract.outer(left[:, k], right[:, k])
-            np.square(differences, out=differences)
-            total = differences if total is None else np.add(total, differences, out=total)
+        with np.errstate(over="ignore"):  # further than any number says is still far
+            for k in range(self.rows.shape[1]):
+                differences = np.subtract.outer(self.rows[left, k], self.rows[right, k])
+                np.square(differences, out=differences)
+                total = differences if total is None else np.add(total, differences, out=total)
         assert total is not None
         return total
-
-    @cached_property
-    def _is_narrow(self) -> bool:
-        return bool(np.einsum("ij,ij->i", self.rows, self.rows).max() <= _WIDE)
 
 
 class Categories:
@@ -153,6 +180,9 @@ class Categories:
     def is_constant(self) -> bool:
         """Whether there is one category alone."""
         return len(self.sizes) == 1
+
+    has_unit_diagonal = True
+    greatest = 1.0
 
     @property
     def diagonal(self) -> Array:

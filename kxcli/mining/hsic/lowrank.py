@@ -1,10 +1,10 @@
 """A side's centred kernel as few features, for tests that need its value under a thousand permutations.
 
-Features that exist are turned to principal axes, and those without variance dropped.  Other kernels are approximated
-by randomly pivoted incomplete Cholesky decomposition (Chen, Epperly, Tropp and Webber 2022, arXiv:2207.06503), which
-takes the next pivot with a probability that is what is left of its diagonal entry: that is near the best possible
-sum of what is left, where greedy pivots go for outliers.  Pivots depend on the side alone, so that a permutation test
-of what was kept has its level, whatever was left out.
+Features that exist are turned to principal axes, and those without variance dropped.  Other kernels, centred, are
+approximated by randomly pivoted incomplete Cholesky decomposition (Chen, Epperly, Tropp and Webber 2022,
+arXiv:2207.06503), which takes the next pivot with a probability that is what is left of its diagonal entry: that is
+near the best possible sum of what is left, where greedy pivots go for outliers.  Pivots depend on the side alone, so
+that a permutation test of what was kept has its level, whatever was left out.
 """
 
 from dataclasses import dataclass
@@ -38,17 +38,19 @@ class Compressed:
         return spectrum(self.features.T @ self.features / len(self.features))
 
 
-def compressed(side: Side, rank: int, seed: tuple[int, ...]) -> Compressed | Categories:
+def compressed(side: Side, rank: int, seed: tuple[int, ...], means: Array | None) -> Compressed | Categories:
     """Return a side as at most `rank` features; categories are as small as they are.
 
-    seed: of the pivots; the two sides of a test need two.  Cost: O(n rank²) time, O(n rank) memory.
+    seed: of the pivots; the two sides of a test need two.  means: of the rows of the kernel, for sides without
+    features.  Cost: O(n rank²) time, O(n rank) memory.
     """
     if isinstance(side, Categories):
         return side
     features = side.features
     if features is not None and features.width <= max(rank, 4 * side.n):
         return _turned(side, features, rank)
-    return _decomposed(side, rank, seed)
+    assert means is not None, "whoever adds up tiles has them"
+    return _decomposed(side, rank, seed, means)
 
 
 def _turned(side: Side, features: Features, rank: int) -> Compressed:
@@ -70,26 +72,28 @@ def _turned(side: Side, features: Features, rank: int) -> Compressed:
     return Compressed(kept, float(variances[:n_kept].sum()) / total if total else 1.0)
 
 
-def _decomposed(side: Side, rank: int, seed: tuple[int, ...]) -> Compressed:
+def _decomposed(side: Side, rank: int, seed: tuple[int, ...], means: Array) -> Compressed:
     n = side.n
     rng = np.random.default_rng(seed)
-    left = side.diagonal.copy()
+    mean = float(means.mean())
+    left = np.maximum(side.diagonal - 2 * means + mean, 0)
     total = float(left.sum())
-    columns = np.zeros((min(rank, n), n))
+    features = np.zeros((n, min(rank, n)))
     n_kept = 0
-    while n_kept < len(columns) and float(left.sum()) > _DROPPED * total:
+    while n_kept < features.shape[1] and float(left.sum()) > _DROPPED * total:
         ends = np.cumsum(left)
         pivot = min(int(np.searchsorted(ends, rng.random() * ends[-1], side="right")), n - 1)
-        column = side.column(pivot) - columns[:n_kept, pivot] @ columns[:n_kept]
+        column = side.column(pivot) - means - means[pivot] + mean
+        column -= features[:, :n_kept] @ features[pivot, :n_kept]
         if column[pivot] <= 0:  # rounding is all that was left of it
             left[pivot] = 0
             continue
         column /= np.sqrt(column[pivot])
-        columns[n_kept] = column
+        features[:, n_kept] = column
         n_kept += 1
         np.maximum(left - column**2, 0, out=left)
         left[pivot] = 0
     share = 1 - float(left.sum()) / total if total else 1.0
-    features = columns[:n_kept]
-    features -= features.mean(axis=1, keepdims=True)
-    return Compressed(np.ascontiguousarray(features.T), share)
+    features = features[:, :n_kept]
+    features -= features.mean(axis=0)  # rounding
+    return Compressed(features, share)

@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal, cast, get_args
 
 KernelName = Literal["gaussian", "laplace", "linear", "delta", "bow", "ngram"]
 TestName = Literal["auto", "permutation", "eigen", "gamma", "none"]
@@ -72,6 +72,12 @@ class Testing:
     permutations: int = 1000
     seed: int = 0
     alpha: float = 0.05
+
+    def __post_init__(self) -> None:
+        if self.name not in get_args(TestName):
+            raise ValueError(f"{self.name!r} is no test; there are {', '.join(get_args(TestName))}")
+        if self.permutations < 1 or self.seed < 0 or not 0 < self.alpha < 1:
+            raise ValueError("permutations has to be 1 or more, seed 0 or more, and alpha between 0 and 1")
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,9 @@ Half = Compressed | Categories
 
 ENUMERATED = 7  # rows up to which all n! permutations are looked at
 
-_TIE = 1e-10  # relative: statistics that are equal come out apart by less
+_TIE = 1e-10  # relative: statistics that are equal come out apart by less,
+_NOISE = 1e-19  # or by less than this of the product of both traces, where they are near 0
+_ULP = 1e-15
 _FLOPS = 4e10  # a second, about
 _TASK = 0.25  # seconds of a task, about
 _RANK_COST = 2e11  # multiplications for a thousand permutations
@@ -72,7 +74,7 @@ class Permutations:
 
     def map(self, records: Iterable[Draw]) -> int:
         """Return how many permutations reach the statistic."""
-        least = self._observed - _TIE * abs(self._observed)
+        least = self._observed - self._statistic.slack(self._observed)
         return sum(self._statistic(order) >= least for draw in records for order in self._orders(draw))
 
     def _orders(self, draw: Draw) -> Iterator[Order]:
@@ -118,11 +120,16 @@ class _OfFeatures:
     """The squared norm of the features' cross-covariance, times n²."""
 
     def __init__(self, x: Compressed, y: Compressed) -> None:
-        self._left, self._right = np.ascontiguousarray(x.features.T), y.features
+        self._left, self._right = x.features, y.features
+        self._scale = _trace(x) * _trace(y)
+
+    def slack(self, observed: float) -> float:
+        """Return how far below it a statistic may be that is equal."""
+        return _TIE * observed + _NOISE * self._scale
 
     def __call__(self, order: Order) -> float:
         steps = range(0, len(order), _STEP)
-        covariance = sum(self._left[:, i : i + _STEP] @ self._right.take(order[i : i + _STEP], axis=0) for i in steps)
+        covariance = sum(self._left[i : i + _STEP].T @ self._right.take(order[i : i + _STEP], axis=0) for i in steps)
         return float(np.vdot(covariance, covariance))
 
 
@@ -137,6 +144,11 @@ class _OfGroups:
         self._by_group = np.argsort(groups.rows, kind="stable")
         self._starts = np.concatenate(([0], np.cumsum(groups.sizes)[:-1]))
         self._groups_move = groups_move
+        self._scale = _trace(features) * len(groups.rows)
+
+    def slack(self, observed: float) -> float:
+        """Return how far below it a statistic may be that is equal."""
+        return _TIE * observed + _NOISE * self._scale
 
     def __call__(self, order: Order) -> float:
         rows = (_inverted(order) if self._groups_move else order)[self._by_group]
@@ -150,6 +162,10 @@ class _OfCategories:
     def __init__(self, x: Categories, y: Categories) -> None:
         self._x, self._y = x.rows, y.rows
         self._sizes = x.sizes.astype(np.float64), y.sizes.astype(np.float64)
+
+    def slack(self, observed: float) -> float:
+        """Return how far below it a statistic may be that is equal: less than 1, but for rounding."""
+        return 0.5 + _ULP * abs(observed)
 
     def __call__(self, order: Order) -> float:
         sizes_x, sizes_y = self._sizes
@@ -168,6 +184,10 @@ def _inverted(order: Order) -> Order:
 
 def _rows(half: Half) -> int:
     return half.n if isinstance(half, Categories) else len(half.features)
+
+
+def _trace(half: Compressed) -> float:
+    return float(np.einsum("ij,ij->", half.features, half.features))
 
 
 def _width(half: Half) -> int:

@@ -54,8 +54,8 @@ def screened_terms(
         for label, count in counts[term].items():
             table[row, label] = count
     n, totals = int(by_label.sum()), table.sum(axis=1)
-    excess = table.astype(np.float64) - np.outer(totals / n, by_label)
-    traces: Array = 2 * np.square(excess).sum(axis=1)
+    excess = n * table - np.outer(totals, by_label)  # n times the number of texts above a label's share: whole numbers
+    traces: Array = 2 * np.square(excess / n).sum(axis=1)
     own = 2 * totals * (n - totals) / n  # the root of Tr(Kc Kc) of a term's presence
     shares = by_label / n
     own_label = n * math.sqrt(float(np.square(np.diag(shares) - np.outer(shares, shares)).sum()))
@@ -85,7 +85,7 @@ def benjamini_hochberg(p_values: Array) -> Array:
     return q_values
 
 
-def _p_values(excess: Array, traces: Array, totals: Whole, by_label: Whole, testing: Testing) -> Array:
+def _p_values(excess: Whole, traces: Array, totals: Whole, by_label: Whole, testing: Testing) -> Array:
     n = int(by_label.sum())
     if len(by_label) < 2:
         return np.ones(len(traces))
@@ -108,7 +108,7 @@ def _p_values(excess: Array, traces: Array, totals: Whole, by_label: Whole, test
         else:
             rng = np.random.default_rng((testing.seed, total))
             draws = rng.multivariate_hypergeometric(by_label, total, testing.permutations, method="marginals")
-            null = np.sort(2 * np.square(draws - total * by_label / n).sum(axis=1))
+            null = np.sort(2 * np.square((n * draws - total * by_label) / n).sum(axis=1))
             n_reaching = len(null) - np.searchsorted(null, traces[at] * (1 - _TIE), side="left")
             p_values[at] = (1 + n_reaching) / (1 + testing.permutations)
     return p_values
@@ -121,8 +121,11 @@ def _alike(totals: Whole) -> Iterable[tuple[int, Whole]]:
     return zip(values.tolist(), np.split(order, starts[1:]), strict=True)
 
 
-def _hypergeometric(distances: Array, total: int, by_label: Whole, log_factorials: Array) -> Array:
-    """Return for each distance the probability that `total` texts have the first label so far from its share."""
+def _hypergeometric(distances: Whole, total: int, by_label: Whole, log_factorials: Array) -> Array:
+    """Return for each distance the probability that `total` texts have the first label so far from its share.
+
+    distances: n times the number of texts above or below it.
+    """
     first, second = map(int, by_label)
     drawn = np.arange(max(0, total - second), min(total, first) + 1)
 
@@ -132,9 +135,9 @@ def _hypergeometric(distances: Array, total: int, by_label: Whole, log_factorial
 
     logs = log_choose(first, drawn) + log_choose(second, total - drawn)
     logs -= log_choose(first + second, np.array([total]))
-    away = np.abs(drawn - total * first / (first + second))
+    away = np.abs((first + second) * drawn - total * first)
     order = np.argsort(away)
     from_far = np.cumsum(np.exp(logs[order])[::-1])[::-1]  # small ones first, so that they count
-    at = np.searchsorted(away[order], distances * (1 - _TIE), side="left")
+    at = np.searchsorted(away[order], distances, side="left")
     chances: Array = np.minimum(from_far[np.minimum(at, len(from_far) - 1)], 1.0)
     return chances

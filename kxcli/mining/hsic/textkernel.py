@@ -35,6 +35,16 @@ class Texts:
         order = np.lexsort((owners, vectors.words, owners // TILE))
         self._owners, self._words, self._counts = owners[order], vectors.words[order], counts[order]
 
+    @property
+    def has_unit_diagonal(self) -> bool:
+        """Whether k(i, i) is 1: of a text without words, it is 0."""
+        return self.kernel.cosine and bool((self._norms > 0).all())
+
+    @property
+    def greatest(self) -> float:
+        """A bound of k."""
+        return float(self.diagonal.max())
+
     @cached_property
     def is_constant(self) -> bool:
         """Whether all texts have the same counts."""

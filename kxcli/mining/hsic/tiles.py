@@ -67,7 +67,7 @@ class Tiles:
     def setup(self, shared: tuple[Side, Side]) -> None:
         """Take the sides."""
         self.sides = shared
-        self._bounds = [side.n * _greatest(side) for side in shared]
+        self._bounds = [side.n * side.greatest for side in shared]
 
     def map(self, records: Iterable[Strip]) -> Partial:
         """Add up some tiles."""
@@ -134,7 +134,7 @@ class Raw(NamedTuple):
 
         traces = [float(diagonal.sum() - (rows + diagonal).sum() / n) for diagonal, rows in sides]
         of_pairs = pair(self.xy, 0, 1), pair(self.xx, 0, 0), pair(self.yy, 1, 1)
-        return Sums(n, *of_pairs, traces[0], traces[1], _greatest(x), _greatest(y))
+        return Sums(n, *of_pairs, traces[0], traces[1], x.greatest, y.greatest)
 
     def means(self, x: Side, y: Side) -> tuple[Array, Array]:
         """Return the means of the rows of both kernels, with their diagonals."""
@@ -184,11 +184,6 @@ class Squares:
     def finish(self, partial: Array) -> float:
         """Return the sum of all, rounded once."""
         return math.fsum(partial)
-
-
-def _greatest(side: Side) -> float:
-    """Return the greatest entry of a kernel matrix, which stands on its diagonal."""
-    return float(side.diagonal.max())
 
 
 def _fixed(sums: Array, bound: float) -> Whole:

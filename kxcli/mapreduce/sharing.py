@@ -1,0 +1,65 @@
+"""A value for every worker, whose large arrays go to a file once and are mapped by all, instead of copied to each.
+
+What describes the value goes through the pipe between two processes of this run; the file holds plain numbers.
+"""
+
+import mmap
+import os
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+from multiprocessing.reduction import ForkingPickler
+from typing import Any
+
+from kxcli.errors import InputError, OutputError, reason
+
+_PICKLE = 5  # the protocol that hands arrays over apart from what describes them
+_ALIGNED = 64  # bytes, where each array begins
+_LEAST = 1 << 20  # bytes of arrays that are worth a file
+
+
+@dataclass(frozen=True)
+class Shipped:
+    """A value on its way; `spans` are where its arrays stand in the file `path`, from and to a byte."""
+
+    description: bytes
+    path: str
+    spans: tuple[tuple[int, int], ...]
+
+
+def shipped(value: Any, folder: Callable[[], str]) -> Shipped:
+    """Write a value's arrays to a new file in the folder; `OutputError` where the disk is full."""
+    buffers: list[Any] = []
+    description = BytesIO()
+    ForkingPickler(description, _PICKLE, True, buffers.append).dump(value)
+    arrays = [buffer.raw() for buffer in buffers]
+    if sum(array.nbytes for array in arrays) < _LEAST:
+        plain = BytesIO()
+        ForkingPickler(plain, _PICKLE).dump(value)
+        return Shipped(plain.getvalue(), "", ())
+    where = folder()
+    spans = []
+    try:
+        handle, path = tempfile.mkstemp(dir=where, suffix=".shared")
+        with os.fdopen(handle, "wb") as file:
+            for array in arrays:
+                file.write(bytes(-file.tell() % _ALIGNED))
+                spans.append((file.tell(), file.tell() + array.nbytes))
+                file.write(array)
+    except OSError as error:
+        raise OutputError(where, reason(error), "point TMPDIR at a disk with more room") from None
+    return Shipped(description.getvalue(), path, tuple(spans))
+
+
+def received(sent: Shipped) -> Any:
+    """Return the value; its arrays are read-only, and in memory only as far as they are looked at."""
+    if not sent.path:
+        return ForkingPickler.loads(sent.description)
+    try:
+        with open(sent.path, "rb") as file:
+            mapped = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    except (OSError, ValueError) as error:
+        what = reason(error) if isinstance(error, OSError) else str(error)
+        raise InputError(sent.path, what, "leave TMPDIR alone while kxcli runs") from None
+    return ForkingPickler.loads(sent.description, buffers=[mapped[start:stop] for start, stop in sent.spans])

@@ -1,0 +1,1063 @@
+"""Named columns of tables, by the Python interface: what is a cell, a number, a header, a column's name."""
+
+import bz2
+import csv
+import gzip
+import io
+import json
+import lzma
+import math
+import os
+import re
+import sys
+import tracemalloc
+import warnings
+from contextlib import suppress
+from dataclasses import dataclass, field
+from itertools import chain
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from kxcli.corpus import decoding, encodings, lines
+from kxcli.corpus.columns import Group, Reading, batches, chosen, opened, table
+from kxcli.corpus.ledger import Choice
+from kxcli.corpus.sources import find
+from kxcli.errors import InputError, UsageError
+
+zstd = pytest.importorskip("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
+
+PACK = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress, "zst": zstd.compress}
+BOM = "\ufeff"
+
+
+@dataclass
+class Got:
+    """A table that was read to its end."""
+
+    names: tuple
+    width: int
+    groups: list
+    lines: list
+    paths: list
+    sizes: list
+    told: list = field(default_factory=list)
+
+    def __post_init__(self):
+        self.values = [g.tolist() if isinstance(g, np.ndarray) else g for g in self.groups]
+
+
+class Folder:
+    """Files of a test, and how they are read."""
+
+    def __init__(self, path):
+        self.path = str(path)
+
+    def put(self, name, data):
+        path = os.path.join(self.path, name)
+        with open(path, "wb") as file:
+            file.write(data if isinstance(data, bytes) else data.encode())
+        return path
+
+    def put_array(self, name, array, **options):
+        with io.BytesIO() as file:
+            np.lib.format.write_array(file, np.asanyarray(array), **options)
+            return self.put(name, file.getvalue())
+
+    def read(self, *paths, x=(1,), y=None, kinds=(None, None), hint="", **reading):
+        """Read columns, numbered from 1 or named as for an option; `y` None is no second group."""
+        told = []
+        way = {"kind": None, "encoding": "utf-8", "header": None, "on_error": "stop", "tell": told.append} | reading
+        with opened(find(paths), Reading(**way)) as open_table:
+            asked = [x] if y is None else [x, y]
+            columns = [
+                chosen(one, open_table, "-x") if isinstance(one, str) else tuple(n - 1 for n in one) for one in asked
+            ]
+            blocks = list(open_table.blocks([Group(c, kind, hint) for c, kind in zip(columns, kinds, strict=False)]))
+        groups = []
+        for same in zip(*(block.groups for block in blocks), strict=True):
+            if isinstance(same[0], np.ndarray):
+                assert all(g.dtype == np.float64 and g.ndim == 2 for g in same)
+                groups.append(np.concatenate(same))
+            else:
+                groups.append([[*chain.from_iterable(columns)] for columns in zip(*same, strict=True)])
+        for block in blocks:
+            assert block.lines.dtype == np.int64
+            assert all(
+                len(g) == len(block.lines) if isinstance(g, np.ndarray) else {*map(len, g)} == {len(block.lines)}
+                for g in block.groups
+            )
+        numbers = [line for block in blocks for line in block.lines.tolist()]
+        paths = [os.path.basename(block.path) for block in blocks]
+        sizes = [len(block.lines) for block in blocks]
+        return Got(open_table.names, open_table.width, groups, numbers, paths, sizes, told)
+
+    def fails(self, error, *paths, **options):
+        with pytest.raises(error) as raised:
+            self.read(*paths, **options)
+        return str(raised.value).replace(self.path + "/", "")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return Folder(tmp_path)
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Batches of a few bytes, and two rows that settle what is a number."""
+    monkeypatch.setattr(lines, "CHUNK", 5)
+    monkeypatch.setattr(decoding, "CHUNK", 5)
+    monkeypatch.setattr(batches, "BATCH", 11)
+    monkeypatch.setattr(table, "HEAD", 2)
+
+
+def same(one, other):
+    """Whether values are equal, with NaN equal to itself."""
+    if isinstance(one, list):
+        return isinstance(other, list) and len(one) == len(other) and all(map(same, one, other))
+    if isinstance(one, float) and isinstance(other, float):
+        return (math.isnan(one) and math.isnan(other)) or (one == other and str(one) == str(other))
+    return one == other
+
+
+NAN = math.nan
+
+
+# Kinds of tables
+
+ROWS = [["name", "n", "m"], ["a", "1", "2.5"], ["b", "", "-3e2"], ["NA", "4", "nan"]]
+OBJECTS = [{"name": "a", "n": 1, "m": 2.5}, {"name": "b", "n": None, "m": "-3e2"}, {"n": "4", "m": "nan", "extra": 1}]
+WRITTEN = {
+    "tsv": "".join("\t".join(row) + "\n" for row in ROWS),
+    "csv": "".join(",".join(row) + "\n" for row in ROWS),
+    "jsonl": "".join(json.dumps(row) + "\n" for row in OBJECTS),
+}
+EXPECTED = [[[1, 2.5], [NAN, -300], [4, NAN]], [["a", "b", None]]]
+
+
+@pytest.mark.parametrize("kind", WRITTEN)
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "gb18030", "utf-32"])
+@pytest.mark.parametrize("packed", [None, "gz", "zst"])
+def test_columns_are_read_by_name(folder, kind, end, encoding, packed):
+    data = WRITTEN[kind].replace("\n", end).encode(encoding)
+    data, suffix = (data, "") if packed is None else (PACK[packed](data), f".{packed}")
+    got = folder.read(folder.put(f"a.{kind}{suffix}", data), x="n,m", y="name", encoding=encodings.check(encoding))
+    assert (got.names, got.width) == (("name", "n", "m"), 3)
+    assert same(got.values, EXPECTED)
+    assert got.lines == ([1, 2, 3] if kind == "jsonl" else [2, 3, 4])
+
+
+@pytest.mark.parametrize("kind", WRITTEN)
+def test_the_kind_may_be_given(folder, kind):
+    assert same(folder.read(folder.put("a", WRITTEN[kind]), kind=kind, x="n,m", y="name").values, EXPECTED)
+
+
+@pytest.mark.parametrize("packed", PACK)
+@pytest.mark.parametrize("name", ["a.CSV.{}", "a.csv"])
+def test_compression_is_known_by_the_first_bytes_and_the_kind_by_the_name(folder, packed, name):
+    path = folder.put(name.format(packed), PACK[packed](WRITTEN["csv"].encode()))
+    assert same(folder.read(path, x="n,m", y="name").values, EXPECTED)
+
+
+@pytest.mark.parametrize("name", ["a", "a.txt", "a.gz", "a.npz"])
+def test_what_has_no_known_name_is_tsv(folder, name):
+    assert folder.read(folder.put(name, "1\t2\n"), x=(2,)).values == [[[2]]]
+
+
+@pytest.mark.parametrize("kind", [None, "csv", "jsonl", "npy"])
+def test_stdin_is_tsv_unless_it_is_told(folder, monkeypatch, kind):
+    with io.BytesIO() as file:
+        np.save(file, np.array([[1, 2]]))
+        array = file.getvalue()
+    data = {None: b"1\t2\n", "csv": b"1,2\n", "jsonl": b'{"a": 1, "b": 2}\n', "npy": array}[kind]
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(data)))
+    got = folder.read("-", kind=kind, x=(2,))
+    assert (got.values, got.paths) == ([[[2]]], ["<stdin>"])
+
+
+def test_auto_finds_the_encoding_and_tells_it(folder):
+    path = folder.put("a.tsv", "名\t1\n字\t2\n".encode("gb18030"))
+    got = folder.read(path, encoding="auto", header=False, x=(1,), y=(2,))
+    assert got.values == [[["名", "字"]], [[1], [2]]]
+    assert got.told == [Choice(path, "read as gb18030")]
+
+
+# Cells
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        ("1", 1),
+        (" 1 ", 1),
+        ("\u20031\xa0", 1),
+        ("\x1c1\x0b", 1),
+        ("+1.", 1),
+        ("-.5", -0.5),
+        ("1e3", 1000),
+        ("1E-3", 0.001),
+        ("1e-999", 0),
+        ("-0", -0.0),
+        ("００１２", 12),
+        ("٣", 3),
+        ("0.1000000000000000055511151231257827021181583404541015625", 0.1),
+        ("2.2250738585072011e-308", 2.2250738585072011e-308),
+        *(
+            (missing, NAN)
+            for missing in ("", " ", "NA", " NA ", "nan", "NaN", "NAN", "\xa0nan", "-nan", "+NaN", "\x0b")
+        ),
+    ],
+)
+@pytest.mark.parametrize("kind", ["tsv", "csv", "quoted", "jsonl", "npy"])
+@pytest.mark.parametrize("width", [1, 2])
+def test_a_cell_is_a_number_or_missing(folder, cell, value, kind, width):
+    others = ["7"] * (width - 1)
+    if kind == "npy":
+        path = folder.put_array("a.npy", np.array([["5", *others], [cell, *others]]))
+    elif kind == "jsonl":
+        path = folder.put("a.jsonl", "".join(json.dumps(dict(enumerate([c, *others]))) + "\n" for c in ("5", cell)))
+    else:
+        mark = '"' if kind == "quoted" else ""
+        delimiter = "\t" if kind == "tsv" else ","
+        rows = [[mark + c + mark, *others] for c in ("5", cell)]
+        path = folder.put(f"a.{kind[:3]}", "".join(delimiter.join(row) + "\n" for row in rows))
+        path = path if kind != "quoted" else os.rename(path, path + ".csv") or path + ".csv"
+    got = folder.read(path, kinds=(True,))
+    assert same(got.values, [[[5.0], [float(value)]]])
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        *("abc", "1_000", "0x10", "1,5", "1 2", "1d5", "1j", "#1", "'1'", "na", "n/a", "NaNa", "nan(1)", "true"),
+        *("\x001", "一", "--1", "1e", ".", "infin", "\u200b1", "1\r2", "x\x00y", "1L", "None", "null", "NAN A"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["tsv", "jsonl", "npy"])
+def test_a_text_where_a_number_has_to_be_is_an_error(folder, cell, kind):
+    if kind == "npy":
+        path = folder.put_array("a.npy", np.array(["5", cell, "x"]))
+    elif kind == "jsonl":
+        path = folder.put("a.jsonl", "".join(json.dumps({"1": c}) + "\n" for c in ("5", cell, "x")))
+    else:
+        path = folder.put("a.tsv", f"5\n{cell}\nx\n")
+    name = "'1'" if kind == "jsonl" else "1"
+    assert folder.fails(InputError, path, kinds=(True,), hint="try this").endswith(
+        f":2: {cell!r} in the column {name} is not a number; try this"
+    )
+
+
+def test_without_a_hint_the_message_has_one(folder):
+    path = folder.put("a.tsv", "x\ty\n1\t2\n3\tabc\n")
+    assert folder.fails(InputError, path, x="y", kinds=(True,)) == (
+        "a.tsv:3: 'abc' in the column 'y' is not a number; mend it, or write NA for a missing value"
+    )
+
+
+def test_a_long_cell_is_shortened_in_messages(folder):
+    assert len(folder.fails(InputError, folder.put("a.tsv", "1\n" + "x" * 10_000), kinds=(True,))) < 150
+
+
+@pytest.mark.parametrize("cell", ["inf", "-inf", "+Infinity", "INF", "1e999", "-1e999", "9" * 400])
+@pytest.mark.parametrize("kind", ["tsv", "csv", "jsonl", "npy", "bare"])
+def test_infinity_is_no_finite_number(folder, cell, kind):
+    if kind == "npy":
+        path = folder.put_array("a.npy", np.array([[1.0, 2.0], [float(cell), 3]]))
+    elif kind == "jsonl":
+        path = folder.put("a.jsonl", "".join(json.dumps({"1": c}) + "\n" for c in ("5", cell)))
+    elif kind == "bare":
+        bare = cell.lstrip("+") if "e" in cell or "9" in cell else "-Infinity" if "-" in cell else "Infinity"
+        path = folder.put("a.jsonl", f'{{"1": 5}}\n{{"1": {bare}}}\n')
+    else:
+        path = folder.put(f"a.{kind}", f"5\n {cell}\n")
+    for kinds in ((True,), (None,)):
+        message = folder.fails(InputError, path, kinds=kinds)
+        assert re.fullmatch(r"a\.\w+:2: \S+ in the column '?1'? is no finite number; mend it, or write NA .*", message)
+
+
+@pytest.mark.parametrize("cell", ["inf", "1e999", "0x10", " x ", "１"])
+def test_a_cell_of_texts_stays_as_it_stands(folder, cell):
+    got = folder.read(folder.put("a.tsv", f"{cell}\tq\n NA \tq\n"), header=False, kinds=(False,))
+    assert got.values == [[[cell, None]]]
+
+
+def test_the_first_bad_cell_is_told_whatever_its_column_and_fault(folder):
+    rows = ["1\t2\t3\n"] * 9
+    for bad, words in (
+        ("1\t2\tinf\n1\tx\t3\n", "inf in the column 3"),
+        ("1\tx\t3\n1\t2\tinf\n", "'x' in the column 2"),
+    ):
+        message = folder.fails(InputError, folder.put("a.tsv", "".join(rows) + bad), x=(3,), y=(2,), kinds=(True, True))
+        assert message.startswith("a.tsv:10: " + words)
+
+
+# Numbers or texts
+
+
+def test_a_group_is_numbers_if_its_complete_rows_are(folder):
+    path = folder.put("a.tsv", "a\tb\tc\nx\t\t1\n1\t2\t3\n")
+    assert folder.fails(InputError, path, x="a", y="b").startswith("a.tsv:2: 'x' in the column 'a' is not a number")
+    assert folder.read(path, x="a").values == [[["x", "1"]]]
+
+
+def test_a_group_of_several_columns_is_texts_if_one_is(folder):
+    path = folder.put("a.tsv", "a\tb\n1\t2\n3\tx\n")
+    assert folder.read(path, x="a,b", y="a").values == [[["1", "3"], ["2", "x"]], [[1], [3]]]
+
+
+def test_without_a_complete_row_every_cell_counts(folder):
+    path = folder.put("a.tsv", "a\tb\tc\n1\t\t\n\tx\t\n2\t\t\n")
+    assert same(folder.read(path, x="a", y="b").values, [[[1], [NAN], [2]], [[None, "x", None]]])
+    assert same(folder.read(path, x="a", y="c").values, [[[1], [NAN], [2]], [[NAN], [NAN], [NAN]]])
+
+
+@pytest.mark.parametrize("at", [999, 1000])
+def test_a_thousand_complete_rows_settle_what_is_a_number(folder, at):
+    rows = ["1\t2\n"] * 1500
+    rows.insert(at, "x\t2\n")
+    rows[0:0] = ["\t2\n"] * 10
+    path = folder.put("a.tsv", "a\tb\n" + "".join(rows))
+    if at < 1000:
+        assert folder.read(path, x="a", y="b").values[0][0][1009] == "x"
+    else:
+        assert folder.fails(InputError, path, x="a", y="b").startswith("a.tsv:1012: 'x' in the column 'a'")
+
+
+def test_the_first_thousand_may_come_from_several_sources(folder):
+    paths = [folder.put(f"{n}.tsv", "a\tb\n" + "1\t2\n" * 300) for n in range(3)] + [
+        folder.put("z.tsv", "a\tb\nx\t2\n")
+    ]
+    got = folder.read(*paths, x="a", y="b")
+    assert isinstance(got.groups[0], list) and got.paths == ["0.tsv", "1.tsv", "2.tsv", "z.tsv"]
+
+
+def test_the_first_block_holds_a_thousand_complete_rows(folder, monkeypatch):
+    monkeypatch.setattr(batches, "BATCH", 100)
+    monkeypatch.setattr(lines, "CHUNK", 50)
+    path = folder.put("a.tsv", "a\tb\n" + "1\t2\n\t2\n" * 3000)
+    got = folder.read(path, x="a", y="b")
+    assert sum(got.sizes) == 6000 and 2000 <= got.sizes[0] < 2100 and len(got.sizes) > 50
+    assert got.lines == [*range(2, 6002)]
+
+
+def test_groups_may_share_columns_in_any_order(folder):
+    path = folder.put("a.tsv", "1\t2\t3\n4\t5\t6\n")
+    assert folder.read(path, x="3,1", y="1-3").values == [[[3, 1], [6, 4]], [[1, 2, 3], [4, 5, 6]]]
+
+
+# Headers
+
+
+@pytest.mark.parametrize("kind", ["tsv", "csv"])
+@pytest.mark.parametrize(
+    ("row", "is_header"),
+    [(["1", "2"], False), (["", "NA"], False), (["1", "inf"], False), (["1", "x"], True), (["a", "b"], True)],
+)
+def test_a_header_is_found_out(folder, kind, row, is_header):
+    delimiter = "\t" if kind == "tsv" else ","
+    path = folder.put(f"a.{kind}", f"{delimiter.join(row)}\n5{delimiter}6\n")
+    assert folder.read(path, kinds=(False,)).names == (tuple(row) if is_header else ())
+    assert folder.read(path, kinds=(False,), header=True).names == tuple(row)
+    got = folder.read(path, kinds=(False,), header=False)
+    assert (got.names, got.lines) == ((), [1, 2])
+
+
+def test_a_header_alone_is_a_table_without_rows(folder):
+    got = folder.read(folder.put("a.tsv", "x\ty"), x="x,y", y="y", kinds=(None, False))
+    assert [g.shape if isinstance(g, np.ndarray) else g for g in got.groups] == [(0, 2), [[]]]
+    assert (got.sizes, got.paths) == ([0], ["a.tsv"])
+
+
+@pytest.mark.parametrize("kind", ["tsv", "csv"])
+def test_blank_lines_are_no_rows(folder, kind, small):
+    delimiter = "\t" if kind == "tsv" else ","
+    text = "\n\nx,y\n\n1,2\n\r\n\n3,4\n\n".replace(",", delimiter)
+    got = folder.read(folder.put(f"a.{kind}", text), x="x", y="y")
+    assert (got.values, got.lines) == ([[[1], [3]], [[2], [4]]], [5, 8])
+
+
+@pytest.mark.parametrize("kind", ["tsv", "csv"])
+def test_blank_lines_are_missing_cells_of_a_table_of_one_column(folder, kind, small):
+    got = folder.read(folder.put(f"a.{kind}", "\n1\n\n\r\n2\n\n"))
+    assert same(got.values, [[[NAN], [1], [NAN], [NAN], [2], [NAN]]])
+    assert got.lines == [1, 2, 3, 4, 5, 6]
+    got = folder.read(folder.put(f"b.{kind}", "\nx\n1\n\n"))
+    assert got.names == ("x",) and same(got.values, [[[1], [NAN]]])
+    assert same(folder.read(folder.put(f"c.{kind}", "\n\n")).values, [[[NAN], [NAN]]])
+
+
+@pytest.mark.parametrize("names", ["ab", "ba"])
+def test_blank_sources_fit_a_table_of_any_width(folder, names):
+    blank, wide, narrow = (folder.put(*f) for f in (("a.tsv", "\n\n"), ("b.tsv", "1\t2\n"), ("c.tsv", "1\n")))
+    assert folder.read(*((blank, wide) if names == "ab" else (wide, blank))).values == [[[1]]]
+    got = folder.read(*((blank, narrow) if names == "ab" else (narrow, blank)))
+    assert same(got.values, [[[NAN], [NAN], [1]] if names == "ab" else [[1], [NAN], [NAN]]])
+
+
+# Several sources
+
+
+def test_several_sources_are_one_table(folder):
+    paths = [folder.put("a.tsv", "x\ty\n1\t2\n"), folder.put("b.csv", "x,y\n3,4\n"), folder.put("c.jsonl", '{"y":6}')]
+    paths += [folder.put("d.tsv", ""), folder.put_array("e.npy", np.array([[7, 8]])), paths[0]]
+    got = folder.read(*paths, x="x", y="y")
+    assert same(got.values, [[[1], [3], [NAN], [7], [1]], [[2], [4], [6], [8], [2]]])
+    assert (got.lines, got.sizes[0]) == ([2, 2, 1, 1, 2], 1)
+    assert got.paths == ["a.tsv", "b.csv", "c.jsonl", "e.npy", "a.tsv"]
+
+
+def test_jsonl_follows_an_array_by_place(folder):
+    paths = folder.put_array("a.npy", np.array([[1, 2]])), folder.put("b.jsonl", '{"q":3,"p":4}\n{"p":6,"q":5}\n')
+    assert folder.read(*paths, x=(2,)).values == [[[2], [4], [6]]]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "message"),
+    [
+        (("a.tsv", "x\ty\n1\t2\n"), ("b.tsv", "y\tx\n1\t2\n"), "b.tsv:1: has the columns 'y', 'x' where "),
+        (("a.tsv", "x\ty\n1\t2\n"), ("b.tsv", "1\t2\n"), "b.tsv:1: seems to have no header, where "),
+        (("a.tsv", "1\t2\n"), ("b.tsv", "x\ty\n1\t2\n"), "b.tsv:1: seems to have a header, where "),
+        (("a.jsonl", '{"x":1,"y":2}'), ("b.tsv", "1\t2\n"), "b.tsv:1: seems to have no header, where "),
+        (("a.tsv", "1\t2\n"), ("b.tsv", "1\n"), "b.tsv:1: has 1 column where "),
+        (("a.tsv", "1\t2\n"), ("b.csv", "1,2,3\n"), "b.csv:1: has 3 columns where "),
+        (("a.tsv", "x\ty\n1\t2\n"), ("b.jsonl", '\n{"p":1,"q":2}'), "b.jsonl:2: has none of the columns "),
+    ],
+)
+def test_sources_that_do_not_fit_are_told(folder, first, second, message):
+    told = folder.fails(InputError, folder.put(*first), folder.put(*second))
+    assert told.startswith(message) and "; " in told
+    assert ("--no-header-in" in told) == ("seems" in told)
+
+
+def test_a_header_that_is_told_is_asked_of_every_source(folder):
+    paths = folder.put("a.tsv", "1\t2\n3\t4\n"), folder.put("b.tsv", "x\ty\n5\t6\n")
+    assert folder.read(*paths, header=False, kinds=(False,)).values == [[["1", "3", "x", "5"]]]
+    assert "has the columns 'x', 'y'" in folder.fails(InputError, *paths, header=True)
+
+
+@pytest.mark.parametrize("name", ["a.tsv", "a.csv", "a.jsonl", "a.npy"])
+@pytest.mark.parametrize("data", [b"", gzip.compress(b""), BOM.encode()])
+def test_nothing_at_all_is_an_error(folder, name, data):
+    if name == "a.npy" and data == BOM.encode():
+        return
+    paths = folder.put(name, data), folder.put("b.tsv", "")
+    assert folder.fails(InputError, *paths) == f"{name}: is empty; give a table with rows"
+    assert folder.read(*paths, folder.put("c.tsv", "1")).values == [[[1]]]
+
+
+def test_no_source_is_a_usage_error(folder):
+    with pytest.raises(UsageError), opened([], Reading(None, "utf-8", None, "stop", print)):
+        pass
+
+
+def test_a_missing_file_is_told_and_other_errors_go_their_way(folder):
+    path = folder.put("a.tsv", "1\n")
+    sources = find([path])
+    reading = Reading(None, "utf-8", None, "stop", print)
+    with pytest.raises(OSError, match="mine"), opened(sources, reading):
+        raise OSError("mine")
+    os.unlink(path)
+    with pytest.raises(InputError), opened(sources, reading):
+        pass
+
+
+# Bad records and bytes
+
+
+@pytest.mark.parametrize("kind", ["tsv", "csv", "quoted"])
+@pytest.mark.parametrize("has_header", [True, False])
+def test_rows_of_another_length_are_bad_records(folder, kind, has_header, small):
+    first = ["x", "y"] if has_header else ["1", "2"]
+    rows = [first, ["1", "2"], ["3"], ["4", "5"], ["6", "7", "8"], [], ["9", "10"], [""] * 3]
+    mark = '"' if kind == "quoted" else ""
+    delimiter = "\t" if kind == "tsv" else ","
+    text = "".join(delimiter.join(mark + cell + mark for cell in row) + "\n" for row in rows)
+    name = "a.tsv" if kind == "tsv" else "a.csv"
+    path = folder.put(name, text)
+    what = "header" if has_header else "first row"
+    assert folder.fails(InputError, path, x=(2,)) == (
+        f"{name}:3: has 1 cell where the {what} has 2; mend the record, or use --on-error skip"
+    )
+    for on_error in ("skip", "replace"):
+        got = folder.read(path, x=(2,), on_error=on_error)
+        assert (got.values, got.lines) == ([[[2], [2], [5], [10]][has_header:]], [1, 2, 4, 7][has_header:])
+        (loss,) = got.told
+        assert (loss.count, [place.line for place in loss.places]) == (3, [3, 5, 8])
+        assert loss.kind == f"records left out that could not be read as {name[2:].upper()}"
+
+
+@pytest.mark.parametrize("way", ["plain", "gz", "quoted"])
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030", "utf-16-le"])
+def test_bad_bytes_are_told_left_out_or_mended(folder, way, encoding, small):
+    quote = '"' if way == "quoted" else ""
+    rows = [f"{quote}好{quote},{n}\n".encode(encoding) for n in range(1, 8)]
+    bad = "坏,".encode(encoding)
+    rows[3] = bad + "4".encode(encoding) + (b"\x00\xd8" if encoding == "utf-16-le" else b"\xff") + "\n".encode(encoding)
+    data = b"".join(rows)
+    path = folder.put("a.csv", gzip.compress(data) if way == "gz" else data)
+    assert folder.fails(InputError, path, encoding=encoding).startswith("a.csv:4: byte 0x")
+    got = folder.read(path, x=(1,), y=(2,), header=False, encoding=encoding, on_error="skip", kinds=(False, True))
+    assert (got.values, got.lines) == ([[["好"] * 6], [[n] for n in (1, 2, 3, 5, 6, 7)]], [1, 2, 3, 5, 6, 7])
+    assert [loss.count for loss in got.told] == [1]
+    got = folder.read(path, x=(1,), y=(2,), header=False, encoding=encoding, on_error="replace", kinds=(False, False))
+    assert got.values[0][0][3] == "坏" and got.values[1][0][3] == "4\ufffd" and got.lines == [*range(1, 8)]
+
+
+def test_bad_bytes_in_columns_that_nobody_asked_for_count_too(folder):
+    path = folder.put("a.tsv", b"1\t2\n3\t\xff\n")
+    assert folder.fails(InputError, path).startswith("a.tsv:2: byte 0xff is not valid utf-8")
+
+
+@pytest.mark.parametrize("encoding", ["gbk", "big5", "shift_jis", "latin-1"])
+def test_halves_of_characters_are_no_white_space(folder, encoding):
+    text = "\xa01\x85\t2\n" if encoding == "latin-1" else "1\u30001\t2\n"
+    path = folder.put("a.tsv", text.encode(encoding))
+    if encoding == "latin-1":
+        assert folder.read(path, encoding="iso8859-1").values == [[[1]]]
+    else:
+        assert "is not a number" in folder.fails(InputError, path, header=False, kinds=(True,), encoding=encoding)
+    path = folder.put("b.tsv", b"\x85\xa01\t2\n")  # a character of GBK; two spaces of Latin-1
+    if encoding == "gbk":
+        assert "is not a number" in folder.fails(InputError, path, header=False, kinds=(True,), encoding=encoding)
+
+
+# TSV and CSV
+
+
+def test_quotes_are_nothing_special_in_tsv(folder):
+    assert folder.read(folder.put("a.tsv", '"x\t"1"\n'), header=False, x=(1,), y=(2,)).values == [[['"x']], [['"1"']]]
+
+
+def test_quoted_cells_of_csv_may_hold_anything(folder, small):
+    text = 'a,b\n1,2\n3,4\n5,"x\r\ny"\n6,"p""q,r"\n7,8\n'
+    got = folder.read(folder.put("a.csv", BOM + text), x="a", kinds=(None, False), y="b")
+    assert (got.values[1], got.lines) == ([["2", "4", "x\r\ny", 'p"q,r', "8"]], [2, 3, 4, 6, 7])
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_a_header_of_csv_may_be_quoted_over_lines(folder, end, small):
+    got = folder.read(folder.put("a.csv", f'"a,{end}b","c"{end}1,2{end}'), x=f"a,{end}b", y="c")
+    assert (got.names, got.values, got.lines) == ((f"a,{end}b", "c"), [[[1]], [[2]]], [3])
+
+
+@pytest.mark.parametrize(
+    ("bad", "line"), [('"x"y,1\n', 2), ('"x\n\n', 2), ("1\r2,3\n", 2), ('"x\n",1,2\n', 2), ('7,"8\n"9\n', 2)]
+)
+def test_what_is_not_csv_is_a_bad_record(folder, bad, line):
+    path = folder.put("a.csv", "1,2\n" + bad)
+    assert folder.fails(InputError, path).startswith(f"a.csv:{line}: ")
+    got = folder.read(path, on_error="skip")
+    assert got.values == [[[1]]] and got.told[0].places[0].line == line
+
+
+def test_a_bad_first_row_is_skipped(folder):
+    got = folder.read(folder.put("a.csv", '"x"y,1\na,b\n1,2\n'), on_error="skip", x="a")
+    assert (got.values, got.lines) == ([[[1]]], [3])
+
+
+@pytest.mark.parametrize("character", ["\x85", "\u2028", "\x0b", "\x0c", "\x1c", "\x1e", "\r"])
+def test_only_lf_ends_a_line(folder, character):
+    got = folder.read(folder.put("a.tsv", f"x{character}y\t1\n2\t3\n"), header=False, x=(1,), y=(2,))
+    assert (got.values, got.lines) == ([[[f"x{character}y", "2"]], [[1], [3]]], [1, 2])
+
+
+def test_a_line_without_end_is_a_row(folder):
+    wide = "\t".join(["1.5"] * 300_000)
+    got = folder.read(folder.put("a.tsv", wide + "\n" + wide), x=(1, 300_000))
+    assert (got.width, got.values) == (300_000, [[[1.5, 1.5], [1.5, 1.5]]])
+
+
+# The slow twin of TSV and CSV
+
+CELLS = [
+    "1",
+    "2.5",
+    "-3e2",
+    " 4",
+    "",
+    "NA",
+    "nan",
+    " NA",
+    "１",
+    "1_0",
+    "x",
+    "好",
+    "inf",
+    "1\x0b",
+    "\x1c1",
+    "a\rb",
+    "#",
+    "0x1",
+]
+NUMBERS = ["1", "2.5", "-3e2", "", "NA", "nan", " 4", "１"]
+
+
+def is_missing(cell):
+    return cell is None or cell.strip() in ("", "NA") or cell.strip().lower() in ("nan", "+nan", "-nan")
+
+
+def is_number(cell):
+    try:
+        float(cell.strip())
+    except ValueError:
+        return False
+    return "_" not in cell
+
+
+def slow_rows(text, kind):
+    """Return rows as (line, cells), cells None for what is no row."""
+    lines = text.removeprefix(BOM).split("\n")
+    lines = lines[: -1 if lines[-1] == "" else None]
+    if kind == "tsv":
+        return [(n, line.removesuffix("\r").split("\t")) for n, line in enumerate(lines, 1)]
+    at, start, rows = 0, None, []
+
+    def fed():
+        nonlocal at, start
+        for at, line in enumerate(lines, 1):
+            start = at if start is None else start
+            yield line + "\n"
+
+    reader = csv.reader(fed(), strict=True)
+    while True:
+        start = None
+        try:
+            row = next(reader)
+        except StopIteration:
+            return rows
+        except csv.Error:
+            row = None
+        rows.append((start, row))
+
+
+def slow(text, kind, header, asked, head=2):
+    """Return (names, kinds, rows by group, lines, bad lines, line of the first bad cell), by the obvious way."""
+    rows = slow_rows(text, kind)
+    bad = []
+    while rows and rows[0][1] is None:
+        bad.append(rows.pop(0)[0])
+    blank = [n for n, row in rows if row in ([], [""])]
+    first = next(((n, row) for n, row in rows if row not in ([], [""], None)), (None, [""]))
+    width = len(first[1])
+    if header is None:
+        header = not all(is_missing(c) or is_number(c) for c in first[1])
+    names = tuple(first[1]) if header and first[0] is not None else ()
+    kept = []
+    for n, row in rows:
+        if row in ([], [""]) and (width > 1 or (names and n < first[0])):
+            continue
+        if names and n == first[0]:
+            continue
+        row = [""] if row == [] else row
+        if row is None or len(row) != width:
+            bad.append(n)
+        else:
+            kept.append((n, row))
+    assert blank is not None
+    columns = sorted({c for group in asked for c in group})
+    complete = [row for _, row in kept if not any(is_missing(row[c]) for c in columns)][:head]
+    kinds = [
+        all(
+            is_number(row[c]) or (not complete and is_missing(row[c]))
+            for row in (complete or [row for _, row in kept])
+            for c in group
+        )
+        for group in asked
+    ]
+    trouble = None
+    values = []
+    for group, is_numbers in zip(asked, kinds, strict=True):
+        if not is_numbers:
+            values.append([[None if is_missing(row[c]) else row[c] for _, row in kept] for c in group])
+            continue
+        matrix = []
+        for n, row in kept:
+            cells = [row[c] for c in group]
+            if not all(is_missing(c) or (is_number(c) and math.isfinite(float(c.strip()))) for c in cells):
+                trouble = min(n, trouble or n)
+                break
+            matrix.append([NAN if is_missing(c) else float(c.strip()) for c in cells])
+        values.append(matrix)
+    return width, names, values, [n for n, _ in kept], sorted(bad), trouble
+
+
+@st.composite
+def tables(draw):
+    kind = draw(st.sampled_from(["tsv", "csv"]))
+    delimiter = "\t" if kind == "tsv" else ","
+    width = draw(st.sampled_from([1, 2, 3, 9]))
+    alphabet = st.sampled_from(draw(st.sampled_from([CELLS, NUMBERS, NUMBERS])))
+    if kind == "csv" and draw(st.booleans()):
+        alphabet = st.one_of(
+            alphabet, st.sampled_from(['"a"', '"1"', '"p\nq"', '"p\r\nq"', '"a""b"', '""', '"a"b', 'a"b'])
+        )
+    row = st.lists(alphabet, min_size=width, max_size=width)
+    if draw(st.booleans()):
+        row = st.one_of(row, st.lists(alphabet, max_size=4))
+    rows = [delimiter.join(cells) for cells in draw(st.lists(row, max_size=12))]
+    if draw(st.booleans()):
+        rows.insert(0, delimiter.join("uvwxyzrst"[:width]))
+    ends = [draw(st.sampled_from(["\n", "\r\n"])) for _ in rows]
+    if ends and draw(st.booleans()):
+        ends[-1] = ""
+    return kind, draw(st.sampled_from(["", BOM])) + "".join(map("".join, zip(rows, ends, strict=True)))
+
+
+@given(
+    tables(),
+    st.sampled_from([True, False, None]),
+    st.sampled_from(["utf-8", "utf-16", "gb18030", "utf-32-le"]),
+    st.sampled_from(["stop", "skip"]),
+    st.lists(st.lists(st.integers(0, 8), min_size=1, max_size=3, unique=True), min_size=1, max_size=2),
+)
+@example(("tsv", "1\t2\n\n3\t4\t5\n6\n"), None, "utf-8", "skip", [[0], [1]])
+@example(("tsv", "\r\r\n\r\r\n"), None, "utf-8", "stop", [[0]])
+def test_rows_are_those_of_the_slow_twin(folder, small, table, header, encoding, on_error, asked):
+    kind, text = table
+    path = folder.put(f"a.{kind}", text.encode(encoding))
+    width = slow(text, kind, header, [])[0]
+    asked = [[c for c in group if c < width] or [0] for group in asked]
+    _, names, values, numbers, bad, trouble = slow(text, kind, header, asked)
+    x, *y = [[c + 1 for c in group] for group in asked]
+    options = {"x": x, "y": y[0] if y else None, "header": header, "encoding": encoding, "on_error": on_error}
+    if (on_error == "stop" and bad) or trouble or not slow_rows(text, kind) or not (names or numbers):
+        with pytest.raises(InputError) as raised:
+            folder.read(path, **options)
+        assert raised.value.line in {trouble, None if not bad or on_error == "skip" else bad[0]}
+        assert raised.value.line or not (names or numbers)
+        return
+    got = folder.read(path, **options)
+    assert (got.names, got.lines, got.width) == (names, numbers, width)
+    assert same(got.values, values)
+    assert [n for loss in got.told for n in [loss.count]] == [len(bad)] * bool(bad)
+
+
+@given(st.lists(st.floats(allow_infinity=False), min_size=1), st.sampled_from(["%.17g", "%r", "%.3f", " %g "]))
+def test_numbers_are_read_as_python_reads_them(folder, small, numbers, spelling):
+    texts = [spelling % number for number in numbers]
+    got = folder.read(folder.put("a.tsv", "".join(f"{text}\t{text}\n" for text in texts)), x="1-2")
+    assert same(got.values, [[[float(text)] * 2 for text in texts]])
+
+
+# JSONL
+
+
+def test_numbers_of_json_are_texts_as_they_are_written(folder):
+    rows = (
+        '{"a": 1}\n{"a": 1.0}\n{"a": 1e2}\n{"a": true}\n{"a": false}\n{"a": null}\n{"a": "NA"}\n{"a": NaN}\n{"b": 1}\n'
+    )
+    assert folder.read(folder.put("a.jsonl", rows), x="a", kinds=(False,)).values == [
+        [["1", "1.0", "1e2", "true", "false", None, None, None, None]]
+    ]
+
+
+def test_true_is_no_number(folder):
+    path = folder.put("a.jsonl", '{"a": 1}\n{"a": true}\n')
+    assert folder.fails(InputError, path, kinds=(True,)).startswith("a.jsonl:2: 'true' in the column 'a' is not")
+
+
+def test_a_key_that_the_first_object_lacks_is_unknown(folder):
+    path = folder.put("a.jsonl", '{"a": 1}\n{"a": 2, "b": 3}\n')
+    assert folder.fails(InputError, path, x="b") == "a.jsonl:1: has no column 'b'; it has 'a'; name one with -x"
+
+
+BAD_OBJECTS = {
+    "not JSON": '{"a": ',
+    "two values": '{"a": 1} {"a": 1}',
+    "a list": "[1]",
+    "a number": "1",
+    "a list in the column": '{"a": [1]}',
+    "an object in the column": '{"a": {}}',
+    "half a pair": r'{"a": "\ud800"}',
+    "a deep nest": "[" * 100_000,
+}
+
+
+@pytest.mark.parametrize("bad", BAD_OBJECTS.values(), ids=BAD_OBJECTS)
+@pytest.mark.parametrize("at", [0, 1])
+def test_a_bad_object_is_a_bad_record(folder, bad, at):
+    rows = ['{"a": 1, "b": []}', '{"a": 2, "b": {}}']
+    rows.insert(at, bad)
+    path = folder.put("a.jsonl", "\n".join(rows))
+    assert folder.fails(InputError, path).startswith(f"a.jsonl:{at + 1}: ")
+    got = folder.read(path, on_error="skip")
+    assert got.values == [[[1], [2]]]
+    assert [place.line for place in got.told[0].places] == [at + 1]
+
+
+def test_half_a_pair_in_the_first_keys_is_a_bad_record(folder):
+    path = folder.put("a.jsonl", '{"\\ud800": 1}\n{"a": 2}\n')
+    assert folder.fails(InputError, path).startswith("a.jsonl:1: has half a surrogate pair")
+    assert folder.read(path, on_error="skip").values == [[[2]]]
+
+
+def test_blank_lines_of_jsonl_are_skipped(folder, small):
+    got = folder.read(folder.put("a.jsonl", '\n \n{"a": 1}\n\n\r\n{"a": 2}\n\n'))
+    assert (got.values, got.lines) == ([[[1], [2]]], [3, 6])
+
+
+json_cells = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), st.sampled_from(CELLS)
+)
+
+
+@given(st.lists(st.dictionaries(st.sampled_from("ab"), json_cells), max_size=8), st.sampled_from(["utf-8", "utf-16"]))
+def test_objects_are_those_of_the_slow_twin(folder, small, objects, encoding):
+    objects.insert(0, {"a": 1, "b": "2"})
+    path = folder.put("a.jsonl", "\n".join(map(json.dumps, objects)).encode(encoding))
+
+    def text(value):
+        return (
+            None
+            if is_missing(value if isinstance(value, str) else "x" * (value is not None))
+            else (value if isinstance(value, str) else json.dumps(value))
+        )
+
+    got = folder.read(path, x="a", y="b", kinds=(False, False), encoding=encoding)
+    assert got.values == [[[text(one.get(name)) for one in objects]] for name in "ab"]
+    assert got.lines == [*range(1, len(objects) + 1)]
+
+
+# Arrays
+
+
+@pytest.mark.parametrize("order", "CF")
+@pytest.mark.parametrize("way", ["plain", "gz"])
+@pytest.mark.parametrize("dtype", ["f8", ">f4", "f2", "i8", "u1", ">i2", "?", "g"])
+def test_arrays_of_numbers_are_read(folder, monkeypatch, order, way, dtype):
+    from kxcli.corpus.columns import arrays
+
+    monkeypatch.setattr(arrays, "_BATCH", 64)
+    array = np.asarray(np.arange(60).reshape(20, 3) % 5, dtype, order=order)
+    path = folder.put_array("a.npy", array)
+    if way == "gz":
+        with open(path, "rb") as file:
+            path = folder.put("a.npy.gz", gzip.compress(file.read()))
+    got = folder.read(path, x="3,1")
+    assert (got.names, got.width, got.lines) == ((), 3, [*range(1, 21)])
+    assert np.array_equal(got.groups[0], array[:, [2, 0]].astype(float)) and len(got.sizes) <= 20
+
+
+def test_an_array_of_one_dimension_is_a_column(folder):
+    assert same(folder.read(folder.put_array("a.npy", np.array([1, NAN]))).values, [[[1], [NAN]]])
+
+
+def test_numbers_of_an_array_are_texts_where_asked(folder):
+    def texts(array):
+        return folder.read(folder.put_array("a.npy", array), kinds=(False,)).values[0][0]
+
+    assert texts(np.array([1.5, 2, NAN, np.inf])) == ["1.5", "2.0", None, "inf"]
+    assert texts(np.array([0.1], "f4")) == ["0.1"]
+    assert texts(np.array([1, 2])) == ["1", "2"]
+    assert texts(np.array([True, False])) == ["True", "False"]
+
+
+@pytest.mark.parametrize("dtype", ["U", "S", ">U3"])
+def test_arrays_of_texts_are_read(folder, dtype):
+    texts = ["好", "NA", "", " x"]
+    array = np.array([t.encode() for t in texts]) if dtype == "S" else np.array(texts, dtype)
+    assert folder.read(folder.put_array("a.npy", array)).values == [[["好", None, None, " x"]]]
+    numbers = np.array([["1", "x"], ["NA", "y"]]).astype(dtype)
+    assert same(folder.read(folder.put_array("b.npy", numbers)).values, [[[1], [NAN]]])
+
+
+def test_bad_bytes_of_an_array_are_told_left_out_or_mended(folder):
+    path = folder.put_array("a.npy", np.array([b"a", b"\xff", b"c"]))
+    assert folder.fails(InputError, path).startswith("a.npy:2: byte 0xff is not valid utf-8; ")
+    got = folder.read(path, on_error="skip")
+    assert (got.values, got.lines, got.told[0].count) == ([[["a", "c"]]], [1, 3], 1)
+    got = folder.read(path, on_error="replace")
+    assert (got.values, got.told[0].places[0].line) == ([[["a", "\ufffd", "c"]]], 2)
+
+
+@pytest.mark.parametrize("code", [0xD800, 0x110000, 0xFFFFFFFF])
+def test_code_points_that_are_no_characters_are_bad_records(folder, code):
+    path = folder.put_array("a.npy", np.array([97, code, 98], "<u4").view("<U1"))
+    assert folder.fails(InputError, path).startswith("a.npy:2: ")
+    assert folder.read(path, on_error="skip").values == [[["a", "b"]]]
+
+
+@pytest.mark.parametrize("shape", [(0,), (0, 2)])
+@pytest.mark.parametrize("dtype", ["f8", "U1"])
+def test_an_array_without_rows_is_a_table_without_rows(folder, shape, dtype):
+    path = folder.put_array("a.npy", np.empty(shape, dtype))
+    assert folder.read(path).sizes == [0]
+    with open(path, "rb") as file:
+        assert folder.read(folder.put("a.npy.gz", gzip.compress(file.read()))).sizes == [0]
+
+
+def written(array):
+    with io.BytesIO() as file:
+        np.lib.format.write_array(file, np.asanyarray(array))
+        return file.getvalue()
+
+
+BAD_ARRAYS = {
+    "three dimensions": written(np.zeros((2, 2, 2))),
+    "no dimension": written(np.zeros(())),
+    "no columns": written(np.zeros((2, 0))),
+    "complex": written(np.zeros(2, complex)),
+    "structured": written(np.zeros(2, "f8,i4")),
+    "dates": written(np.zeros(2, "M8[s]")),
+    "objects": written(np.array([1, None], object)),
+    "cut off": written(np.zeros(50))[:-1],
+    "cut off early": written(np.zeros(50))[:130],
+    "header cut off": written(np.zeros(50))[:40],
+    "magic alone": b"\x93NUMPY\x01",
+    "another version": b"\x93NUMPY\x09\x00" + written(np.zeros(50))[8:],
+    "more behind": written(np.zeros(5)) + b"x",
+    "text": b"1\t2\n",
+    "negative": written(np.zeros(5)).replace(b"(5,), } ", b"(-5,), }"),
+    "huge": written(np.zeros(5)).replace(b"(5,), }" + b" " * 12, b"(5555555555555,), }"),
+    "no type": written(np.zeros(5)).replace(b"'<f8'", b"'<q9'"),
+    "bad syntax": written(np.zeros(5)).replace(b"{", b"("),
+}
+
+
+@pytest.mark.parametrize("data", BAD_ARRAYS.values(), ids=BAD_ARRAYS)
+@pytest.mark.parametrize("way", ["plain", "gz"])
+def test_arrays_that_cannot_be_read_are_told(folder, data, way):
+    path = folder.put("a.npy", data if way == "plain" else gzip.compress(data))
+    message = folder.fails(InputError, path)
+    assert message.startswith("a.npy: ") and "; " in message and "\n" not in message
+
+
+@given(st.integers(0, 127), st.integers(0, 255))
+def test_a_damaged_header_is_told_or_read(folder, at, byte):
+    data = bytearray(written(np.arange(10.0)))
+    data[at] = byte
+    for packed in (bytes(data), gzip.compress(bytes(data), 1)):
+        try:
+            got = folder.read(folder.put("a.npy", packed))
+        except InputError as error:
+            assert str(error).startswith(folder.path)
+        else:
+            assert len(got.lines) <= 80
+
+
+# Which columns
+
+
+class Named:
+    """A table to choose from."""
+
+    def __init__(self, *names, width=None):
+        self.names, self.width, self.path = names, width or len(names), "a.tsv"
+
+    def called(self, column):
+        return f"the column {self.names[column]!r}" if self.names else f"the column {column + 1}"
+
+
+@pytest.mark.parametrize(
+    ("names", "text", "columns"),
+    [
+        ("a b c", "a", (0,)),
+        ("a b c", "c,a", (2, 0)),
+        ("a b c", "2", (1,)),
+        ("a b c", "1-3", (0, 1, 2)),
+        ("a b c", "1:3", (0, 1, 2)),
+        ("a b c", "a:c", (0, 1, 2)),
+        ("a b c", "a-c", (0, 1, 2)),
+        ("a b c", "b:3,a", (1, 2, 0)),
+        ("a b c", "2:c", (1, 2)),
+        ("a b c", "b:b", (1,)),
+        ("a b c", "a, c", (0, 2)),
+        ("a b c", "a, 2", (0, 1)),
+        ("2 1", "1", (1,)),
+        ("2 1", "2:1", (0, 1)),
+        ("a a,b b", "a,b", (1,)),
+        ("a-b a b c", "a-b", (0,)),
+        ("a b-c d", "a-b-c", (0, 1)),
+        ("a-b c-d", "a-b-c-d", (0, 1)),
+        ("a:b c d", "a:b:d", (0, 1, 2)),
+        ("1-2 x", "1-2", (0,)),
+        ("2019 2020 2021", "2019-2021", (0, 1, 2)),
+        ("a b", "01", (0,)),
+    ],
+)
+def test_columns_are_chosen(names, text, columns):
+    assert chosen(text, Named(*names.split(" ")), "-x") == columns
+
+
+def test_spaces_are_parts_of_names():
+    table = Named("a", " a", "b c", "")
+    assert [chosen(text, table, "-x") for text in (" a", "a", "a, a", "b c,a", "")] == [
+        (1,),
+        (0,),
+        (0, 1),
+        (2, 0),
+        (3,),
+    ]
+    assert chosen("a,", table, "-x") == (0, 3)
+
+
+def test_numbers_choose_without_names():
+    assert chosen("2-3,1", Named(width=3), "-x") == (1, 2, 0)
+
+
+@pytest.mark.parametrize("text", ["c-a", "3-1", "3:1", "a,a", "a,1", "1-2,b", "0", "0-2", "a,,b", ""])
+def test_what_makes_no_sense_is_a_usage_error(text):
+    with pytest.raises(UsageError, match=re.escape(f"-y {text!r}: ")):
+        chosen(text, Named("a", "b", "c"), "-y")
+
+
+def test_a_range_that_may_be_two_is_a_usage_error():
+    with pytest.raises(UsageError, match="more than one"):
+        chosen("a-b-c", Named("a", "b-c", "a-b", "c"), "-x")
+
+
+@pytest.mark.parametrize(
+    ("text", "unknown"),
+    [("z", "z"), ("a,z", "z"), ("a:z", "z"), ("z:a", "z"), ("a-z", "a-z"), ("9", "9"), ("1-9", "9")],
+)
+def test_an_unknown_column_is_told_with_those_that_are_there(text, unknown):
+    with pytest.raises(InputError) as raised:
+        chosen(text, Named("a", "b"), "-x")
+    assert str(raised.value) == f"a.tsv:1: has no column {unknown!r}; it has 'a', 'b'; name one with -x"
+
+
+def test_an_unknown_column_without_names_is_told_with_the_numbers():
+    with pytest.raises(InputError, match=r"a\.tsv:1: has no column 'x'; it has no header: .* 1 to 3, with -x"):
+        chosen("x", Named(width=3), "-x")
+
+
+def test_a_name_that_two_columns_have_is_told():
+    with pytest.raises(InputError, match=r"has 2 columns 'a'; name one by its number, 1 or 3, with -x"):
+        chosen("a", Named("a", "b", "a"), "-x")
+    assert chosen("3", Named("a", "b", "a"), "-x") == (2,)
+
+
+# Memory, warnings
+
+
+def test_a_large_table_is_never_held_whole(folder):
+    path = folder.put("a.tsv", "x\ty\tz\n" + ("0.123456789\t" + "9" * 300 + "\t1\n") * 100_000)
+    size = os.path.getsize(path)
+    tracemalloc.start()
+    try:
+        with opened(find([path]), Reading(None, "utf-8", None, "stop", print)) as open_table:
+            rows = sum(len(block.lines) for block in open_table.blocks([Group((0,), None), Group((2,), None)]))
+        assert rows == 100_000
+        assert tracemalloc.get_traced_memory()[1] < size / 2
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("text", ["", "\n", "\r\r\n", " \n", "x\n", "x\n\n\n", "1\n\n\n", "\n\r\n", "x\n\r\r\n"])
+@pytest.mark.parametrize("on_error", ["stop", "skip"])
+def test_no_warning_comes_out(folder, text, on_error, small):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for kind in ("tsv", "csv", "jsonl"):
+            with suppress(InputError):
+                folder.read(folder.put("a", text), kind=kind, on_error=on_error)
+
+
+def test_the_table_may_be_left_early(folder):
+    path = folder.put("a.tsv", "1\t2\n" * 500_000)
+    with opened(find([path]), Reading(None, "utf-8", None, "stop", print)) as open_table:
+        assert len(next(iter(open_table.blocks([Group((0,), None)]))).lines) >= 1000
