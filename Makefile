@@ -15,6 +15,10 @@ demo: $(VENV)/.installed
 	$(BIN)/kxcli wordcount -r --encoding auto -q --ngram 2 --df --header --top 5 data/samples --glob '*.txt'
 	@echo
 	$(BIN)/kxcli newwords -r --encoding auto -q --header --top 5 data/samples --glob '*.txt'
+	@echo
+	$(BIN)/kxcli hsic -x x -y parabola data/samples/noise.tsv
+	@echo
+	$(BIN)/kxcli hsic --screen label -x text --kernel-x bow --min-df 3 --top 5 --header data/samples/reviews.jsonl
 
 test: $(VENV)/.test
 	$(BIN)/pytest -n $(WORKERS) -m "not slow"
@@ -38,6 +42,7 @@ format: $(VENV)/.dev
 bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/wordcount.py $(FILES)
 	$(BIN)/python benchmarks/newwords.py $(FILES)
+	$(BIN)/python benchmarks/hsic.py
 
 clean:
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -16,9 +16,9 @@ def lines_of(paths: Iterable[str]) -> Iterator[str]:
                 yield line.rstrip("\r\n")
 
 
-def tree_memory(session: int) -> int:
-    """Return the proportional set size, in bytes, of all processes of a session."""
-    total = 0
+def tree_memory(session: int) -> tuple[int, int]:
+    """Return bytes of the processes of a session: the proportional set sizes of all, the most that one had resident."""
+    total = largest = 0
     for entry in os.listdir("/proc"):
         if entry.isdigit():
             try:
@@ -26,29 +26,39 @@ def tree_memory(session: int) -> int:
                     for line in Path("/proc", entry, "smaps_rollup").read_text().splitlines():
                         if line.startswith("Pss:"):
                             total += int(line.split()[1]) * 1024
+                    for line in Path("/proc", entry, "status").read_text().splitlines():
+                        if line.startswith("VmHWM:"):
+                            largest = max(largest, int(line.split()[1]) * 1024)
             except (OSError, ProcessLookupError):
                 continue
-    return total
+    return total, largest
 
 
-def timed(command: list[str]) -> float:
+def timed(command: list[str], stdout: int | None = None) -> float:
     """Return wall seconds of a command; looking at memory meanwhile would take time from it."""
     start = time.perf_counter()
-    subprocess.run(command, check=True)
+    subprocess.run(command, check=True, stdout=stdout)
     return time.perf_counter() - start
 
 
 def measured(command: list[str]) -> tuple[float, int]:
     """Return wall seconds and peak memory of a command and all that it starts."""
-    peak = 0
+    seconds, peak, _ = weighed(command)
+    return seconds, peak
+
+
+def weighed(command: list[str], stdout: int | None = None) -> tuple[float, int, int]:
+    """Return wall seconds of a command, peak memory of it and all that it starts, and that of the largest process."""
+    peak = largest = 0
     start = time.perf_counter()
-    process = subprocess.Popen(command, start_new_session=True)
+    process = subprocess.Popen(command, start_new_session=True, stdout=stdout)
     ended = threading.Event()
 
     def watch() -> None:
-        nonlocal peak
+        nonlocal peak, largest
         while not ended.wait(0.05):
-            peak = max(peak, tree_memory(process.pid))
+            total, most = tree_memory(process.pid)
+            peak, largest = max(peak, total), max(largest, most)
 
     watcher = threading.Thread(target=watch)
     watcher.start()
@@ -58,7 +68,7 @@ def measured(command: list[str]) -> tuple[float, int]:
     watcher.join()
     if code:
         raise SystemExit(f"{command} ended with {code}")
-    return seconds, peak
+    return seconds, peak, largest
 
 
 def write_part(paths: list[str], size: int, output: str) -> int:

@@ -250,4 +250,6 @@ def _check(ctx: click.Context, given: dict[str, Any], source: options.Input, sin
 
 def _is_text(kernel: str | None) -> bool:
     """Whether a kernel of such a name compares words or n-grams."""
-    return kernel is not None and (kernel == "bow" or kernel.startswith("ngram:"))
+    from kxcli.mining.hsic.parameters import Kernel
+
+    return kernel is not None and Kernel.named(kernel).is_of_texts

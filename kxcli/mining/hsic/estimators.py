@@ -62,11 +62,14 @@ def estimates(sums: Sums) -> Estimates:
         biased_n2=trace / n**2,
         biased_nm1=trace / (n - 1) ** 2,
         unbiased=sums.xy.unbiased,
-        cka=trace / math.sqrt(xx) / math.sqrt(yy) if varies else None,
-        cka_unbiased=sums.xy.unbiased / math.sqrt(sums.xx.unbiased) / math.sqrt(sums.yy.unbiased)
-        if has_variances
-        else None,
+        cka=_aligned(trace, xx, yy) if varies else None,
+        cka_unbiased=_aligned(sums.xy.unbiased, sums.xx.unbiased, sums.yy.unbiased) if has_variances else None,
     )
+
+
+def _aligned(xy: float, xx: float, yy: float) -> float:
+    """Return xy over the root of xx times yy, which is 1 where all three are the same."""
+    return xy / (math.sqrt(xx / yy) * yy)
 
 
 def pair(n: int, trace: float, diagonal: float, trace_x: float, trace_y: float) -> Pair:
