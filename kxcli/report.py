@@ -11,6 +11,9 @@ from contextlib import contextmanager
 from typing import Protocol
 
 
+_LONGEST = 2_000  # characters of a message
+
+
 class Said:
     """What the user said about messages, known also where a run ends before its options are all read."""
 
@@ -95,7 +98,10 @@ class Report:
 
     @staticmethod
     def _write(line: str) -> None:
-        # A message is one line, whatever a file name or a cell holds; a closed stderr is no reason to fail.
+        # A message is one line that can be read, whatever a file name or a cell holds; a closed stderr is no reason to
+        # fail.
+        if len(line) > _LONGEST:
+            line = f"{line[: _LONGEST // 2]} [...] {line[-_LONGEST // 2 :]}"
         try:
             sys.stderr.write("".join(ch if ch.isprintable() else ascii(ch)[1:-1] for ch in line) + "\n")
             sys.stderr.flush()

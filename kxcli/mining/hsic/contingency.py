@@ -5,7 +5,7 @@ from fractions import Fraction
 import numpy as np
 import numpy.typing as npt
 
-from kxcli.mining.hsic.estimators import Pair, Sums, pair
+from kxcli.mining.hsic.estimators import Pair, Sums
 from kxcli.mining.hsic.kernels import Categories
 
 Whole = npt.NDArray[np.int64]
@@ -31,17 +31,19 @@ def sums(x: Categories, y: Categories) -> Sums:
     """
     n = x.n
     sides = [(side.sizes.astype(object), int((side.sizes.astype(object) ** 2).sum())) for side in (x, y)]
-    diagonals = [n * n - 2 * n * sizes + squares for sizes, squares in sides]  # n² Kc(i, i) of a row of each category
-    traces = [float(Fraction(n * n - squares, n)) for _, squares in sides]
 
     def of(left: int, right: int, a: Whole, b: Whole, counts: Whole) -> Pair:
         """Return a pair from the counts of pairs of categories, in Python's integers: n^4 is too great for 64 bits."""
         (sizes_a, squares_a), (sizes_b, squares_b) = sides[left], sides[right]
         both = counts.astype(object)
+        products = int((both**2).sum())
         rows = int((both * sizes_a[a] * sizes_b[b]).sum())
-        trace = Fraction(int(n * n * (both**2).sum()) - 2 * n * rows + squares_a * squares_b, n * n)
-        diagonal = Fraction(int((both * diagonals[left][a] * diagonals[right][b]).sum()), n**4)
-        return pair(n, float(trace), float(diagonal), traces[left], traces[right])
+        trace = Fraction(n * n * products - 2 * n * rows + squares_a * squares_b, n * n)
+        # Without the diagonals, which are n times 1, the rows of a category of m add up to m - 1.
+        own_rows = int((both * (sizes_a[a] - 1) * (sizes_b[b] - 1)).sum())
+        totals = Fraction((squares_a - n) * (squares_b - n), (n - 1) * (n - 2))
+        own = (products - n + totals - Fraction(2 * own_rows, n - 2)) / (n * (n - 3))
+        return Pair(float(trace), float(own))
 
     own_x, own_y = (np.arange(len(side.sizes)) for side in (x, y))
     return Sums(
@@ -49,8 +51,8 @@ def sums(x: Categories, y: Categories) -> Sums:
         of(0, 1, *pair_counts(x.rows, y.rows, len(x.sizes), len(y.sizes))),
         of(0, 0, own_x, own_x, x.sizes),
         of(1, 1, own_y, own_y, y.sizes),
-        traces[0],
-        traces[1],
+        float(Fraction(n * n - sides[0][1], n)),
+        float(Fraction(n * n - sides[1][1], n)),
         greatest_x=1.0,
         greatest_y=1.0,
     )

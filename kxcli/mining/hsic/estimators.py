@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 _NOISE = 1e-13  # of the kernel's greatest value: what is left of a constant kernel when its means are taken out
+_ROUNDING = 1e-15  # of its square: an unbiased estimate that is no more may be 0
 
 
 class Pair(NamedTuple):
@@ -57,7 +58,10 @@ def estimates(sums: Sums) -> Estimates:
     n, trace = sums.n, sums.xy.trace
     xx, yy = max(sums.xx.trace, 0.0), max(sums.yy.trace, 0.0)
     varies = math.sqrt(xx) > n * _NOISE * sums.greatest_x and math.sqrt(yy) > n * _NOISE * sums.greatest_y
-    has_variances = varies and sums.xx.unbiased > 0 and sums.yy.unbiased > 0
+    has_variances = varies and all(
+        of_one.unbiased > _ROUNDING * greatest**2
+        for of_one, greatest in ((sums.xx, sums.greatest_x), (sums.yy, sums.greatest_y))
+    )
     return Estimates(
         biased_n2=trace / n**2,
         biased_nm1=trace / (n - 1) ** 2,

@@ -18,7 +18,8 @@ Rows = npt.NDArray[np.float64] | npt.NDArray[np.int64]
 
 _STEP = 2048  # rows whose features are held at a time
 _LEAST = 1 << 24  # features of a task, at least
-_TASKS = 64  # at most: each has a matrix of its own until all are added up, in order
+_TASKS = 64  # at most,
+_MATRICES = 1 << 26  # and no more than make so many bytes of matrices, which are kept until all are added up in order
 
 
 class Part(NamedTuple):
@@ -36,7 +37,7 @@ class Part(NamedTuple):
 
 def parts(x: Side, y: Side, width: int) -> Iterator[Part]:
     """Yield the tasks; `width` is the number of features of both sides."""
-    n_tasks = min(_TASKS, max(1, x.n * width // _LEAST))
+    n_tasks = max(1, min(_TASKS, x.n * width // _LEAST, _MATRICES // (8 * width**2)))
     step = -(-x.n // n_tasks // _STEP) * _STEP if n_tasks > 1 else x.n
     for number, start in enumerate(range(0, x.n, step)):
         yield Part(number, x.rows[start : start + step], y.rows[start : start + step])

@@ -117,8 +117,8 @@ def _p_values(excess: Whole, traces: Array, totals: Whole, by_label: Whole, test
 def _alike(totals: Whole) -> Iterable[tuple[int, Whole]]:
     """Yield each number of texts, and which terms have it."""
     order = np.argsort(totals, kind="stable")
-    values, starts = np.unique(totals[order], return_index=True)
-    return zip(values.tolist(), np.split(order, starts[1:]), strict=True)
+    values, starts, lengths = np.unique(totals[order], return_index=True, return_counts=True)
+    return [(int(value), order[i : i + n]) for value, i, n in zip(values, starts, lengths, strict=True)]
 
 
 def _hypergeometric(distances: Whole, total: int, by_label: Whole, log_factorials: Array) -> Array:
