@@ -89,7 +89,7 @@ def main(args: list[str] | None = None) -> int:
         said.print_traceback()
         return _fall_silent(1)
     except MemoryError:
-        report.error("memory ran out; use fewer workers (-j) or smaller shards (--shard-size)")
+        report.error("memory ran out; use fewer workers (-j), or a machine with more")
         return 1
     except Exception as error:  # noqa: BLE001 -- a bug of ours, but still no traceback unasked
         report.error(f"internal error: {type(error).__name__}: {error}; please report it, with what -v adds")

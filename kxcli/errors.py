@@ -68,7 +68,7 @@ class WorkerDiedError(KxcliError):
         how = f"was killed by signal {-code}" if code is not None and code < 0 else f"ended with status {code}"
         return (
             f"{task}: the worker process that had this part of the input {how}; "
-            "where memory ran out, use fewer workers (-j) or smaller shards (--shard-size)"
+            "where memory ran out, use fewer workers (-j), or a machine with more"
         )
 
 

@@ -88,7 +88,10 @@ class Work:
             (name, *(_cell(getattr(found[min(i, j), max(i, j)], value)) for j in range(len(sides))))
             for i, name in enumerate(names)
         ]
-        return Rows(("column", *names), square)
+        own = "column"
+        while own in names:  # a JSON reader keeps one of two equal keys
+            own += "_"
+        return Rows((own, *names), square)
 
     def screened(self, label: str, x: str | None, least: int, top: int | None) -> Rows:
         """Rank columns, or the words of a column, by their dependence on a label."""

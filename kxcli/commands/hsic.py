@@ -214,6 +214,7 @@ def _check(ctx: click.Context, given: dict[str, Any], source: options.Input, sin
         ("kernel_y", given["matrix"] is None, "--matrix, where all columns are -x"),
         ("sigma_y", given["matrix"] is None, "--matrix, where all columns are -x"),
         ("alpha", is_single and given["test"] != "none", "--screen, --matrix or --test none"),
+        ("test", given["matrix"] != "square" or given["value"] == "p_value", "--matrix square of another value than p"),
         ("permutations", given["test"] in ("auto", "permutation"), f"--test {given['test']}"),
     ]
     for name, does_something, where in needless:
@@ -224,6 +225,12 @@ def _check(ctx: click.Context, given: dict[str, Any], source: options.Input, sin
         ("min_df", given["screen"] is not None and _is_text(given["kernel_x"]), "--screen and a kernel of words"),
         ("value", given["matrix"] == "square", "--matrix square"),
         ("cosine", any(map(_is_text, kernels)), "a kernel of words or n-grams, bow or ngram:N"),
+        (
+            "cosine",
+            given["screen"] is None or not _is_text(kernels[0]),
+            "-y or --matrix: words are screened by presence",
+        ),
+        ("sigma", None in kernels or {"gaussian", "laplace"} & {*kernels}, "a kernel with a bandwidth"),
         *[(name, "bow" in kernels, "a kernel of words, bow") for name in words.NAMES],
     ]
     for name, has_it, what in needs:
@@ -234,6 +241,8 @@ def _check(ctx: click.Context, given: dict[str, Any], source: options.Input, sin
             raise UsageError(f"--sigma-{xy} does nothing with --kernel-{xy} {kernel}.")
     if is_single and given["y_file"] is None and None in (given["x"], given["y"]):
         raise UsageError("name the columns of both sides with -x and -y (or use --screen, --matrix or --y-file).")
+    if given["y_file"] == "-" and ("-" in source.inputs or not (source.inputs or source.files_from)):
+        raise UsageError("stdin (-) can be read only once.")
     if given["exit_code"] and given["test"] == "none":
         raise UsageError("--exit-code needs a test.")
     if given["y_file"] is not None and source.on_error == "skip":

@@ -64,9 +64,9 @@ class Run:
     """How the work is done and told."""
 
     jobs: int
-    shard_size: int
     quiet: bool
     verbose: bool
+    shard_size: int = 0  # of commands that read text
 
 
 def input_options(command: Function) -> Function:
@@ -157,8 +157,6 @@ def output_options(*formats: str) -> Callable[[Function], Function]:
 
 def run_options(command: Function) -> Function:
     """Add the options of running."""
-    from kxcli.corpus import SHARD_SIZE
-
     for option in reversed(
         (
             click.option(
@@ -169,13 +167,6 @@ def run_options(command: Function) -> Function:
                 default=0,
                 envvar="KXCLI_JOBS",
                 help="Worker processes; 0, the default: as many as CPUs may be used.",
-            ),
-            click.option(
-                "--shard-size",
-                metavar="SIZE",
-                type=Size(),
-                default=SHARD_SIZE,
-                help="Input that a worker takes at a time; changes memory and speed, never the output.  [default: 1M]",
             ),
             click.option("-q", "--quiet", is_flag=True, help="Nothing but errors on stderr."),
             click.option(
@@ -190,6 +181,19 @@ def run_options(command: Function) -> Function:
     ):
         command = option(command)
     return command
+
+
+def shard_option(command: Function) -> Function:
+    """Add the option that says how much text is read at a time."""
+    from kxcli.corpus import SHARD_SIZE
+
+    return click.option(
+        "--shard-size",
+        metavar="SIZE",
+        type=Size(),
+        default=SHARD_SIZE,
+        help="Input that a worker takes at a time; changes memory and speed, never the output.  [default: 1M]",
+    )(command)
 
 
 def memory_option(command: Function) -> Function:

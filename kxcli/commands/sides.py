@@ -15,7 +15,7 @@ from kxcli.corpus.columns import Group, Numbers, Reading, Table, TableKind, Text
 from kxcli.corpus.ledger import Choice, OnError, Told
 from kxcli.corpus.shards import located
 from kxcli.corpus.sources import find
-from kxcli.errors import InputError
+from kxcli.errors import InputError, UsageError
 from kxcli.mining.hsic import texts
 from kxcli.mining.hsic.bandwidth import EXACT_ROWS
 from kxcli.mining.hsic.dependence import RunJob, side
@@ -176,6 +176,8 @@ class Maker:
         """Return a group of columns with the kernel that was asked for."""
         kernel = asked.kernel(is_number=isinstance(values, np.ndarray))
         if kernel.is_of_texts:
+            if len(values) > 1:
+                raise UsageError(f"{asked.option} {kernel} takes one column of texts, and {name} has {len(values)}.")
             terms = self.terms(str(asked.name))
             values = self._run(texts.CountTerms(terms), texts.parts(values[0]), self.dictionary, f"words of {name}")
         made = side(values, kernel, self._seed)

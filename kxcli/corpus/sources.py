@@ -1,5 +1,6 @@
 """Arguments -> sources: files, folders, globs, lists of files, stdin."""
 
+import errno
 import fnmatch
 import os
 import stat
@@ -32,6 +33,8 @@ class Source:
                 with open(self.path, "rb", buffering=0) as file:
                     yield file
         except OSError as error:
+            if error.errno == errno.ENOMEM:
+                raise MemoryError from None
             raise InputError(self.path, reason(error), "check the name, the rights and the disk") from None
 
 

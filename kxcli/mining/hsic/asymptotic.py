@@ -55,9 +55,10 @@ def gamma(sums: Sums, squares: float) -> float:
     be a little off in the tails, and here for comparison.  Needs n of 6 at least.
     """
     n = sums.n
-    # Tr(Kc) = n - (all entries) / n, and beside the diagonal the entries have the mean 1 - Tr(Kc) / (n - 1).
-    mean_x, mean_y = 1 - sums.trace_x / (n - 1), 1 - sums.trace_y / (n - 1)
-    mean = (1 + mean_x * mean_y - mean_x - mean_y) / n
+    # With k(i, i) = 1, the entries beside the diagonal are Tr(Kc) / (n - 1) less than 1 on average.
+    mean = sums.trace_x * sums.trace_y / (n - 1) ** 2 / n
     variance = 72 * (n - 4) * (n - 5) / (n * (n - 1) * (n - 2) * (n - 3)) * (squares / 36 / (n * (n - 1)))
+    if not variance > 0:  # a kernel that varies by less than the root of the least double
+        return 1.0
     shape, scale = mean**2 / variance, variance * n / mean
     return tail(np.array([scale / 2]), np.array([2 * shape]), sums.xy.trace / n)

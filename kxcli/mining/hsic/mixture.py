@@ -10,6 +10,7 @@ Array = npt.NDArray[np.float64]
 
 _STEP, _NODES = 0.0625, 1000  # of the trapezoid rule, at most,
 _LOST = 1e-17  # but no more than till what they add, of all, is this: some 100
+_NOTHING = -800.0  # the exponential of which is 0
 _HALVINGS = 2100  # at most: a double has as many numbers between 0 and 1/2 as halvings can tell apart
 _CORRECTIONS = 50
 _CLOSE = 1e-14
@@ -30,6 +31,8 @@ def tail(weights: Array, degrees: Array, value: float) -> float:
         return 1.0
     unit = float(weights.max())  # weights and value in it keep every number within range
     weights, value = weights / unit, value / unit
+    if -0.5 * float(np.log1p(-weights / 2) @ degrees) - value / 4 < _NOTHING:  # Chernoff's bound at s = 1/4
+        return 0.0
     saddle = _saddle(weights, degrees, value)
     distances = 1 - 2 * weights * saddle
     peak = -0.5 * float(np.log(distances) @ degrees) - saddle * value - math.log(saddle)
