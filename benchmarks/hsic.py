@@ -117,11 +117,10 @@ def hyppo(x: Array, y: Array, permutations: int) -> float:
 
 def kxcli(x: Array, y: Array, permutations: int) -> float:
     """Compute kxcli's value, and test with it."""
-    from kxcli.mining import measure_dependence
+    from kxcli.mining import Testing, measure_dependence
 
-    if not permutations:
-        return float(measure_dependence(x, y, test="none").biased_nm1)
-    return float(measure_dependence(x, y, test="permutation", permutations=permutations, seed=0).biased_nm1)
+    testing = Testing("permutation", permutations) if permutations else Testing("none")
+    return measure_dependence(x, y, testing=testing).biased_nm1
 
 
 def frequencies(values: Array) -> Array:

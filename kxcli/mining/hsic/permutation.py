@@ -27,7 +27,7 @@ _NOISE = 1e-19  # or by less than this of the product of both traces, where they
 _ULP = 1e-15
 _FLOPS = 4e10  # a second, about
 _TASK = 0.25  # seconds of a task, about
-_RANK_COST = 2e11  # multiplications for a thousand permutations
+_RANK_COST = 1e11  # multiplications for a thousand permutations
 _LEAST_RANK = 64
 _STEP = 4096  # rows at a time
 
