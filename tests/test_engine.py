@@ -103,6 +103,61 @@ def test_partials_of_all_tasks_are_merged(workers):
     assert sorted(told) == [((n, n + 1), [n, n + 1]) for n in range(1, 200)]
 
 
+def stream(tasks, workers, told=None):
+    with local.Engine(workers, (), tempfile.gettempdir) as engine:
+        yield from engine.stream(
+            Read,
+            tasks,
+            Sum(),
+            shared=2,
+            on_done=lambda task, news: told is not None and told.append((task.numbers, news)),
+        )
+
+
+def test_a_stream_keeps_the_order_of_the_tasks(workers):
+    told = []
+    tasks = [Numbers(tuple(range(1, n % 7 * 1000 + 2))) for n in range(100)]
+    assert list(stream(tasks, workers, told)) == [2 * sum(task.numbers) for task in tasks]
+    assert len(told) == len(tasks)
+
+
+def test_a_stream_of_nothing_is_nothing(workers):
+    assert list(stream([], workers)) == []
+
+
+def test_a_stream_is_not_far_ahead_of_whoever_takes_it(workers):
+    taken = []
+
+    def tasks():
+        for n in range(1, 1000):
+            taken.append(n)
+            yield Numbers((n,))
+
+    results = stream(tasks(), workers)
+    for n in range(1, 50):
+        assert next(results) == 2 * n
+        assert len(taken) <= n + 4 * workers + 1
+    results.close()
+
+
+def test_what_comes_before_a_failure_is_streamed(workers):
+    results = stream([Numbers((-n if n in (40, 60) else n,)) for n in range(1, 100)], workers)
+    got = []
+    with pytest.raises(InputError) as caught:
+        got.extend(results)
+    assert caught.value.line == 40
+    assert got[:39] == [2 * n for n in range(1, 40)][: len(got)]
+
+
+def test_job_after_stream_after_job(workers):
+    with local.Engine(workers, (), tempfile.gettempdir) as engine:
+        tasks = [Numbers((n,)) for n in range(1, 30)]
+        for _ in range(3):
+            nothing = lambda task, news: None  # noqa: E731
+            assert engine.reduce(Read, tasks, Sum(), shared=1, on_done=nothing) == sum(range(1, 30))
+            assert list(engine.stream(Read, tasks, Sum(), shared=3, on_done=nothing)) == [3 * n for n in range(1, 30)]
+
+
 def test_no_task_is_no_partial(workers):
     assert run([], workers) is None
 

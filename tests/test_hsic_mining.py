@@ -193,6 +193,7 @@ def test_every_way_gives_what_the_definitions_say(n):
         ("delta, few", "delta, many"),
     ],
 )
+@pytest.mark.full
 def test_many_tasks_give_what_the_definitions_say(monkeypatch, left, right):
     n = 4 * TILE + 52
     monkeypatch.setattr(tiles, "_PAIRS", 4)
@@ -366,6 +367,7 @@ def test_the_reference_is_met(reference_file, case):
         assert low <= found.p_value <= high
 
 
+@pytest.mark.full
 def test_the_gamma_test_meets_the_reference(reference_file):
     cases = [case for case in references() if case.get("gamma_p") is not None]
     assert len(cases) > 20
@@ -856,6 +858,7 @@ def test_the_eigen_test_is_a_mixture_of_chi_squares_by_the_spectra(n):
         assert close(found.p_value, expected, 2e-3), (left, right)
 
 
+@pytest.mark.full
 def test_the_eigen_test_of_a_frequent_label_among_many_that_occur_once():
     rng = np.random.default_rng(0)
     some = np.array(["common"] * 100 + [str(i) for i in range(300)])

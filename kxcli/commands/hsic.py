@@ -243,6 +243,8 @@ def _check(ctx: click.Context, given: dict[str, Any], source: options.Input, sin
         raise UsageError("name the columns of both sides with -x and -y (or use --screen, --matrix or --y-file).")
     if given["y_file"] == "-" and ("-" in source.inputs or not (source.inputs or source.files_from)):
         raise UsageError("stdin (-) can be read only once.")
+    if math.isnan(given["alpha"]):
+        raise UsageError("--alpha nan is no number.")
     if given["exit_code"] and given["test"] == "none":
         raise UsageError("--exit-code needs a test.")
     if given["y_file"] is not None and source.on_error == "skip":

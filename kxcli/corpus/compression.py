@@ -70,13 +70,15 @@ class _Rejoined(io.RawIOBase):
     """What was read ahead, and then the rest."""
 
     def __init__(self, head: bytes, rest: BinaryIO) -> None:
-        self._head, self._rest = head, rest
+        self._head = head
+        # A buffered reader's `read` may wait for more in a loop in which a signal goes unheard until more comes.
+        self._read = getattr(rest, "read1", rest.read)
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        data = self._head[: len(buffer)] or self._rest.read(len(buffer)) or b""
+        data = self._head[: len(buffer)] or self._read(len(buffer)) or b""
         self._head = self._head[len(data) :] if self._head else b""
         buffer[: len(data)] = data
         return len(data)

@@ -26,7 +26,7 @@ def median_distance(values: Array, seed: int = 0) -> float | None:
         values = values[np.sort(chosen)]
     if values.shape[1] == 1:
         return _of_line(values[:, 0])
-    centred = values - values.mean(axis=0)
+    centred = values - np.median(values, axis=0)
     scale = float(np.abs(centred).max())  # squares are to go neither over nor under
     if not scale:
         return None

@@ -34,7 +34,7 @@ _WIDEST = 1024  # features of both sides up to which sums go by features
 _FEW = 128  # rows up to which tiles cost nothing, and keep more digits of kernels that are nearly diagonal
 _FEATURE, _ENTRY, _PRODUCT = 6e-9, 3e-9, 2.5e-11  # seconds for a feature, for an entry of a tile, for a product
 _GREATEST, _GREATEST_LINEAR = 1e150, 1e70  # numbers that may be squared, and whose products may
-_WHOLE = 1 - 1e-6  # of a kernel's variance: what is as good as all of it
+_WHOLE = 0.999  # of a kernel's variance: what is as good as all of it
 
 
 def run_here(job: Any, tasks: Iterable[Any], shared: Any, what: str = "") -> Any:
@@ -57,7 +57,7 @@ def side(values: Values, kernel: Kernel, seed: int = 0) -> Side:
         return categories(values)  # type: ignore[arg-type]  # as said
     if isinstance(values, Vectors):
         return Texts(values, kernel)
-    numbers = np.asarray(values, dtype=np.float64)
+    numbers = np.ascontiguousarray(values, dtype=np.float64)  # digits are not to depend on how rows lie in memory
     if not np.isfinite(numbers).all():
         raise MeasureError("there is a value that is no finite number")
     greatest = float(np.abs(numbers).max())

@@ -88,7 +88,7 @@ class Numbers:
     def __init__(self, values: Array, kernel: Kernel) -> None:
         assert kernel.name == "linear" or kernel.sigma is not None, "the bandwidth has to be settled"
         self.kernel, self.n = kernel, len(values)
-        self.rows: Array = values - values.mean(axis=0)
+        self.rows: Array = values - np.median(values, axis=0)  # a mean is where an outlier pulls it
         if kernel.sigma is not None:
             self.rows /= kernel.sigma
         self._norms: Array = np.einsum("ij,ij->i", self.rows, self.rows)

@@ -1,0 +1,1507 @@
+"""`kxcli hsic` as a user has it: the package's values to the last digit, whatever way the columns come in."""
+
+import csv
+import gzip
+import io
+import json
+import lzma
+import math
+import os
+import random
+import resource
+import signal
+import subprocess
+from contextlib import suppress
+
+import hsic_definition as twin
+import numpy as np
+import pytest
+from conftest import SHARED, members, wait_until
+from test_failures import OLD, ended, old, put, running, workers_of  # noqa: F401 -- `old` is a fixture
+from test_input import BOM, assert_error
+from test_newwords import until
+
+from kxcli.mining import Counting, Dictionary, Kernel, Segmentation, measure_dependence
+from kxcli.mining import Testing as Asked  # pytest would take it for a test
+
+KEYS = [
+    *("n", "n_dropped", "kernel_x", "sigma_x", "kernel_y", "sigma_y"),
+    *("biased_n2", "biased_nm1", "unbiased", "cka", "cka_unbiased", "test", "p_value", "dependent"),
+]
+OF_EDGES = [*KEYS[2:11], "p_value"]
+OF_SCREEN = ["kernel_x", "sigma_x", "biased_n2", "unbiased", "cka", "cka_unbiased", "p_value"]
+OF_WORDS = ["word", "n", "label", "biased_n2", "cka", "p_value", "q_value"]
+UNTESTED = Asked("none")
+
+
+def people(n=40, seed=5):
+    """Return a table: a number, another that goes with it, one that goes with nothing, a label, a text."""
+    draw = random.Random(seed)
+    x = [draw.gauss(0, 1) for _ in range(n)]
+    label = [draw.choice("ab") for _ in range(n)]
+    return {
+        "x": x,
+        "y": [value + draw.gauss(0, 1) for value in x],
+        "z": [draw.gauss(0, 1) for _ in range(n)],
+        "label": label,
+        "text": [" ".join([*draw.choices(WORDS, k=4), WORDS[one == "b"]]) for one in label],
+    }
+
+
+WORDS = ["好吃", "难吃", "Coffee", "今天天气", "the", "，", "研究生命科学", "x1"]
+
+
+def rows(table):
+    return list(zip(*table.values(), strict=True))
+
+
+def tsv(table, *, header=True):
+    lines = [list(table)] * header + rows(table)
+    return "".join("\t".join(map(str, line)) + "\n" for line in lines)
+
+
+def as_csv(table):
+    buffer = io.StringIO()
+    csv.writer(buffer, quoting=csv.QUOTE_ALL).writerows([list(table), *rows(table)])
+    return buffer.getvalue()
+
+
+def as_jsonl(table):
+    return "".join(json.dumps(dict(zip(table, row, strict=True)), ensure_ascii=False) + "\n" for row in rows(table))
+
+
+def saved(array, **options):
+    buffer = io.BytesIO()
+    np.save(buffer, array, **options)
+    return buffer.getvalue()
+
+
+def matrix(table, names="xyz"):
+    return np.column_stack([table[name] for name in names]).astype(float)
+
+
+def hsic(kxcli, *arguments, stdin=b""):
+    """Return what a run finds, read back from JSONL."""
+    (line,) = kxcli("hsic", "-f", "jsonl", *arguments, stdin=stdin).text.splitlines()
+    found = json.loads(line)
+    assert list(found) == KEYS
+    return found
+
+
+def objects(ended):
+    return [json.loads(line) for line in ended.text.splitlines()]
+
+
+def as_found(dependence, n_dropped=0):
+    """Return what the command is to find, of what the package does."""
+    return {key: n_dropped if key == "n_dropped" else getattr(dependence, key) for key in KEYS}
+
+
+def expected(x, y, kernel_x=None, kernel_y=None, testing=None, n_dropped=0, **options):
+    found = measure_dependence(x, y, kernel_x=kernel_x, kernel_y=kernel_y, testing=testing, **options)
+    return as_found(found, n_dropped)
+
+
+def near(value, rel, absolute=0.0):
+    """Return what is equal to a value, or to None."""
+    return None if value is None else pytest.approx(value, rel=rel, abs=absolute)
+
+
+def plain(value):
+    """Return a value as TSV and CSV have it."""
+    if isinstance(value, float):
+        return f"{value:.17g}"
+    return "" if value is None else str(value)
+
+
+# What is written
+
+
+def lines_of(found, alpha="0.05"):
+    """Return keys and values as they are printed."""
+    words = {True: f"yes, at {alpha}", False: f"no, at {alpha}", None: ""}
+    return [[key, words[found[key]] if key == "dependent" else plain(found[key])] for key in KEYS]
+
+
+@pytest.mark.parametrize("y", ["y", "z", "label", "text"])
+def test_lines_are_a_key_and_its_value(kxcli, workers, y):
+    table = people()
+    ended = kxcli("hsic", "-j", workers, "-x", "x", "-y", y, put(kxcli, "a.tsv", tsv(table)))
+    assert ended.rows == lines_of(expected(table["x"], table[y]))
+    assert ended.err == ""
+
+
+def test_17_digits_read_back_as_the_same_numbers(kxcli):
+    table = people()
+    put(kxcli, "a.tsv", tsv(table))
+    found = expected(table["x"], table["y"])
+    as_text = kxcli("hsic", "-x", "x", "-y", "y", "a.tsv").rows
+    as_csv = list(csv.reader(io.StringIO(kxcli("hsic", "-x", "x", "-y", "y", "-f", "csv", "a.tsv").text)))[1:]
+    for some in as_text, as_csv:
+        read = dict(some)
+        for key in ("sigma_x", "sigma_y", "biased_n2", "biased_nm1", "unbiased", "cka", "cka_unbiased", "p_value"):
+            assert float(read[key]) == found[key]
+    assert hsic(kxcli, "-x", "x", "-y", "y", "a.tsv") == found
+
+
+def test_jsonl_is_one_flat_object(kxcli):
+    table = people()
+    put(kxcli, "a.tsv", tsv(table))
+    ended = kxcli("hsic", "-x", "x", "-y", "label", "-f", "jsonl", "a.tsv")
+    assert ended.text.count("\n") == 1
+    found = json.loads(ended.text)
+    assert list(found) == KEYS
+    assert {key: type(value) for key, value in found.items() if not isinstance(value, float)} == {
+        **{"n": int, "n_dropped": int, "kernel_x": str, "kernel_y": str, "sigma_y": type(None)},
+        **{"test": str, "dependent": bool},
+    }
+
+
+def test_what_does_not_exist_is_null_or_empty(kxcli):
+    table = people()
+    put(kxcli, "a.tsv", tsv(table))
+    found = hsic(kxcli, "-x", "x", "-y", "label", "--test", "none", "a.tsv")
+    assert [key for key, value in found.items() if value is None] == ["sigma_y", "p_value", "dependent"]
+    printed = dict(kxcli("hsic", "-x", "x", "-y", "label", "--test", "none", "a.tsv").rows)
+    assert (printed["sigma_y"], printed["p_value"], printed["dependent"]) == ("", "", "")
+
+
+@pytest.mark.full
+def test_formats_have_their_headers(kxcli):
+    table = people()
+    put(kxcli, "a.tsv", tsv(table))
+    use = ("hsic", "-x", "x", "-y", "y", "a.tsv")
+    bare, headed = kxcli(*use).text, kxcli(*use, "--header").text
+    assert headed == "key\tvalue\n" + bare
+    comma, without = kxcli(*use, "-f", "csv").text, kxcli(*use, "-f", "csv", "--no-header").text
+    assert comma == "key,value\n" + without
+    assert list(csv.reader(io.StringIO(without))) == [line.split("\t") for line in bare.splitlines()]
+    assert 'dependent,"yes, at 0.05"\n' in without
+
+
+def test_output_goes_to_a_file(kxcli):
+    table = people()
+    put(kxcli, "a.tsv", tsv(table))
+    use = ("hsic", "-x", "x", "-y", "y", "a.tsv")
+    bare = kxcli(*use).out
+    put(kxcli, "out.tsv", OLD)
+    assert kxcli(*use, "-o", "out.tsv").out == b""
+    assert (kxcli.folder / "out.tsv").read_bytes() == bare
+    assert sorted(os.listdir(kxcli.folder)) == ["a.tsv", "out.tsv", "tmp"]
+
+
+def test_a_failed_run_leaves_the_old_output(kxcli, old):  # noqa: F811
+    put(kxcli, "a.tsv", "x\ty\n1\t2\n")
+    assert_error(kxcli("hsic", "-x", "x", "-y", "y", "-o", old, "a.tsv", code=1), "a.tsv")
+
+
+# The reference
+
+REFERENCE = SHARED / "data" / "hsic"
+KERNELS = {"bag_of_words": "bow", "char_ngram_spectrum": "ngram:3"}
+
+
+def references():
+    path = REFERENCE / "reference.json"
+    return json.loads(path.read_text("utf-8"))["results"] if path.is_file() else []
+
+
+def reference_name(case):
+    if case is None:
+        return "none"
+    kernels = (f"{k['kernel']}{k.get('bandwidth', '')}{k.get('cosine_normalised', '')}" for k in map(case.get, SIDES))
+    return "-".join([case["data"], case["x_columns"][-1], case["y_columns"][-1], *kernels])
+
+
+SIDES = ("kernel_x", "kernel_y")
+
+
+def reference_options(case):
+    """Return the options that ask for a case."""
+    options = [str(REFERENCE / case["data"])]
+    for side in "xy":
+        names, kernel = case[f"{side}_columns"], case[f"kernel_{side}"]
+        options += [f"-{side}", "1-4" if len(names) == 4 else names[0]]
+        options += [f"--kernel-{side}", KERNELS.get(kernel["kernel"], kernel["kernel"])]
+        if kernel["kernel"] == "gaussian":
+            is_median = kernel["bandwidth"] == "median_pos"
+            options += [f"--sigma-{side}", "median" if is_median else repr(kernel["sigma"])]
+    if "bow" in options:
+        options += ["-t", "space"]
+    return options + ["--cosine"] * case["kernel_x"].get("cosine_normalised", False)
+
+
+def greatest(case, which):
+    """Return the greatest |k| of a side: 1, but for inner products."""
+    kernel = case[f"kernel_{which}"]
+    if kernel["kernel"] in ("gaussian", "delta") or kernel.get("cosine_normalised"):
+        return 1
+    header, *lines = (line.split("\t") for line in (REFERENCE / case["data"]).read_text("utf-8").splitlines())
+    cells = [[line[header.index(name)] for name in case[f"{which}_columns"]] for line in lines]
+    if kernel["kernel"] == "linear":
+        return max(sum(float(cell or 0) ** 2 for cell in line if cell not in ("NA", "nan")) for line in cells)
+    cut = str.split if kernel["kernel"] == "bag_of_words" else lambda text: twin.ngrams(text, kernel["n"])
+    return max(sum(n * n for n in twin.bag(cut(line[0])).values()) for line in cells)
+
+
+@pytest.mark.parametrize("case", references() or [None], ids=reference_name)
+def test_the_reference_is_met(kxcli, case):
+    if case is None:
+        pytest.skip("the reference is not here")
+    is_tested = bool(case.get("perm"))
+    found = hsic(kxcli, *reference_options(case), "--test", "permutation" if is_tested else "none")
+    assert (found["n"], found["n_dropped"]) == (case["n"], case["rows_dropped_missing"])
+    if case.get("degenerate"):
+        assert (found["biased_n2"], found["biased_nm1"], found["unbiased"]) == (0, 0, 0)
+        assert (found["cka"], found["cka_unbiased"], case["cka"]) == (None, None, None)
+    else:
+        for key in ("biased_n2", "biased_nm1", "cka", "cka_unbiased"):
+            assert found[key] == near(case[key], 1e-9), key
+        scale = greatest(case, "x") * greatest(case, "y")
+        assert found["unbiased"] == pytest.approx(case["unbiased"], rel=0, abs=1e-12 * scale)
+        for side in "xy":
+            assert found[f"sigma_{side}"] == near(case[f"kernel_{side}"].get("sigma"), 1e-12)
+    if is_tested:
+        least, most = case["perm"].get("p_accept_range_1000", (1, 1))
+        assert least <= found["p_value"] <= most
+
+
+GAMMA = {case["data"]: case for case in references() if case.get("gamma_p") is not None}  # one a file
+
+
+@pytest.mark.parametrize("name", GAMMA or ["none"])
+def test_the_gamma_test_meets_the_reference(kxcli, name):
+    if not GAMMA:
+        pytest.skip("the reference is not here")
+    found = hsic(kxcli, *reference_options(GAMMA[name]), "--test", "gamma")
+    assert found["p_value"] == pytest.approx(GAMMA[name]["gamma_p"], rel=1e-8, abs=0)
+
+
+# Which columns
+
+
+@pytest.mark.full
+def test_columns_are_named_numbered_and_ranged(kxcli):
+    table = people()
+    put(kxcli, "a.tsv", tsv(table))
+    found = expected(matrix(table), table["label"], testing=UNTESTED)
+    for x in ("x,y,z", "1,2,3", "x:z", "x-z", "1-3", "1:3", "x,2:3", " x, y ,z"):
+        assert hsic(kxcli, "--test", "none", "-x", x, "-y", "label", "a.tsv") == found, x
+    assert hsic(kxcli, "--test", "none", "-x", "1-3", "-y", "4", "a.tsv") == found
+
+
+@pytest.mark.parametrize("name", ["1-3", "x:z", "x,y", "2", "x-z"])
+def test_a_name_that_looks_like_a_range_is_that_column(kxcli, name):
+    table = people()
+    table[name] = table.pop("text")
+    put(kxcli, "a.tsv", tsv(table))
+    assert hsic(kxcli, "-x", name, "-y", "x", "a.tsv") == expected(table[name], table["x"])
+
+
+def test_a_column_may_stand_on_both_sides(kxcli):
+    table = people()
+    found = hsic(kxcli, "-x", "x", "-y", "x", stdin=tsv(table))
+    assert found == expected(table["x"], table["x"]) and found["cka"] == 1
+
+
+@pytest.mark.parametrize("form", ["tsv", "npy", "csv.gz"])
+def test_y_may_come_from_another_file(kxcli, workers, form):
+    table = people()
+    put(kxcli, "x.tsv", tsv({"x": table["x"], "other": table["label"]}))
+    only = {name: table[name] for name in ("y", "z")}
+    data = {"tsv": tsv(only), "npy": saved(matrix(table, "yz")), "csv.gz": gzip.compress(as_csv(only).encode())}[form]
+    put(kxcli, f"y.{form}", data)
+    found = hsic(kxcli, "-j", workers, "-x", "x", "-y", "2", "x.tsv", "--y-file", f"y.{form}")
+    assert found == expected(table["x"], table["z"])
+
+
+def test_with_y_file_all_columns_are_the_default(kxcli):
+    table = people()
+    put(kxcli, "x.tsv", tsv({name: table[name] for name in "xz"}))
+    put(kxcli, "y.npy", saved(matrix(table, "y")))
+    use = ("--y-file", "y.npy", "x.tsv")
+    found = expected(matrix(table, "xz"), table["y"])
+    assert hsic(kxcli, *use) == hsic(kxcli, "-x", "x,z", "-y", 1, *use) == found
+    assert hsic(kxcli, "-x", "z", *use) == expected(table["z"], table["y"])
+
+
+def test_a_column_of_the_other_file_is_sought_there(kxcli):
+    put(kxcli, "x.tsv", tsv(people()))
+    put(kxcli, "y.tsv", "a\tb\n")
+    ended = kxcli("hsic", "-x", "x", "-y", "z", "--y-file", "y.tsv", "x.tsv", code=1)
+    assert_error(ended, "y.tsv:1")
+    assert "'z'" in ended.err and "'a', 'b'" in ended.err and "-y" in ended.err
+
+
+def test_files_of_unequal_length_are_an_error(kxcli):
+    put(kxcli, "x.tsv", tsv(people(40)))
+    put(kxcli, "y.tsv", tsv(people(39)))
+    ended = kxcli("hsic", "-x", "x", "-y", "y", "--y-file", "y.tsv", "x.tsv", code=1)
+    assert_error(ended, "y.tsv")
+    assert "39 rows" in ended.err and "x.tsv has 40" in ended.err
+
+
+def test_a_row_is_dropped_from_both_files(kxcli):
+    table = people()
+    x, y = ({name: list(table[name])} for name in "xy")
+    x["x"][3], y["y"][3], y["y"][5] = "NA", "", "nan"
+    put(kxcli, "x.tsv", tsv(x))
+    put(kxcli, "y.tsv", tsv(y))
+    kept = [i for i in range(40) if i not in (3, 5)]
+    found = expected(*([table[name][i] for i in kept] for name in "xy"), n_dropped=2)
+    assert hsic(kxcli, "--y-file", "y.tsv", "x.tsv") == found
+
+
+# What the table is
+
+
+def test_several_inputs_are_one_table(kxcli):
+    table = people(90)
+    parts = [{name: column[i : i + 30] for name, column in table.items()} for i in (0, 30, 60)]
+    put(kxcli, "1.tsv", tsv(parts[0]))
+    put(kxcli, "2.csv", as_csv(parts[1]))
+    put(kxcli, "3.jsonl", as_jsonl(parts[2]))
+    put(kxcli, "names", "1.tsv\n2.csv\n3.jsonl\n")
+    found = expected(matrix(table, "xz"), table["y"])
+    use = ("-x", "x,z", "-y", "y")
+    assert hsic(kxcli, *use, "1.tsv", "2.csv", "3.jsonl") == hsic(kxcli, *use, "--files-from", "names") == found
+    assert hsic(kxcli, *use, "-", "2.csv", "3.jsonl", stdin=tsv(parts[0])) == found
+
+
+def test_tables_of_other_columns_are_an_error(kxcli):
+    put(kxcli, "1.tsv", "x\ty\n1\t2\n")
+    put(kxcli, "2.tsv", "x\tz\n1\t2\n")
+    assert_error(kxcli("hsic", "-x", "x", "-y", "y", "1.tsv", "2.tsv", code=1), "2.tsv:1")
+
+
+PACKED = {"": bytes, ".gz": gzip.compress, ".xz": lzma.compress}
+
+
+@pytest.mark.parametrize("packed", PACKED)
+@pytest.mark.parametrize("way", ["file", "stdin"])
+def test_a_table_may_be_compressed_or_a_stream(kxcli, workers, packed, way):
+    table = people()
+    data = PACKED[packed](tsv(table).encode())
+    use = ("-j", workers, "-x", "x", "-y", "y")
+    given, stdin = ((put(kxcli, f"a.tsv{packed}", data),), b"") if way == "file" else ((), data)
+    found = hsic(kxcli, *use, *given, stdin=stdin)
+    assert found == expected(table["x"], table["y"])
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "npy"])
+@pytest.mark.parametrize("way", ["name", "option", "stdin"])
+def test_tables_are_of_four_kinds(kxcli, form, way):
+    table = people()
+    data = {"csv": as_csv(table), "jsonl": as_jsonl(table), "npy": saved(matrix(table))}[form]
+    put(kxcli, f"a.{form}", data)
+    put(kxcli, "a", data)
+    use = ("-x", "1,3", "-y", "2")
+    given = {"name": (f"a.{form}",), "option": ("--input-format", form, "a"), "stdin": ("--input-format", form)}[way]
+    found = hsic(kxcli, *use, *given, stdin=data if way == "stdin" else b"")
+    assert found == expected(matrix(table, "xz"), table["y"])
+
+
+def test_quotes_of_csv_hold_anything(kxcli):
+    texts = [f'say "{i % 3}",\nor\tnot' for i in range(12)]
+    table = {'a "name"': texts, "y": [(i * 7) % 12 for i in range(12)]}
+    found = hsic(kxcli, "-x", 'a "name"', "-y", "y", put(kxcli, "a.csv", as_csv(table)))
+    assert found == expected(texts, table["y"])
+
+
+def test_a_header_is_found_out(kxcli):
+    table = {name: people()[name] for name in "xy"}
+    found = expected(table["x"], table["y"])
+    assert hsic(kxcli, "-x", 1, "-y", 2, stdin=tsv(table)) == found
+    assert hsic(kxcli, "-x", 1, "-y", 2, stdin=tsv(table, header=False)) == found
+
+
+def test_a_header_of_numbers_has_to_be_told(kxcli):
+    table = {"2024": people()["x"], "2025": people()["y"]}
+    assert hsic(kxcli, "--header-in", "-x", "2025", "-y", "2024", stdin=tsv(table)) == expected(
+        table["2025"], table["2024"]
+    )
+    assert hsic(kxcli, "-x", 2, "-y", 1, stdin=tsv(table)) == expected(
+        [2025, *table["2025"]], [2024, *table["2024"]]
+    )  # it is a row
+
+
+def test_a_first_row_of_texts_may_be_no_header(kxcli):
+    table = {name: people()[name] for name in ("label", "text")}
+    found = hsic(kxcli, "--no-header-in", "-x", 1, "-y", 2, stdin=tsv(table, header=False))
+    assert found == expected(table["label"], table["text"])
+    assert hsic(kxcli, "-x", 1, "-y", 2, stdin=tsv(table, header=False))["n"] == 39
+
+
+def test_a_byte_order_mark_is_no_part_of_a_name(kxcli):
+    table = people()
+    assert hsic(kxcli, "-x", "x", "-y", "y", stdin=BOM + tsv(table)) == expected(table["x"], table["y"])
+
+
+def test_gb18030_is_read(kxcli):
+    table = {"词": [f"词{'甲乙丙'[i % 3]}" for i in range(30)], "标签": [f"类{i % 7 % 2}" for i in range(30)]}
+    put(kxcli, "a.tsv", tsv(table).encode("gb18030"))
+    use = ("hsic", "-f", "jsonl", "-x", "词", "-y", "标签", "a.tsv")
+    told = kxcli(*use, "--encoding", "gb18030")
+    auto = kxcli(*use, "--encoding", "auto")
+    assert json.loads(told.text) == json.loads(auto.text) == expected(table["词"], table["标签"])
+    assert told.err == "" and auto.err.startswith("kxcli: a.tsv: ") and "GB18030" in auto.err.upper()
+    ended = kxcli(*use, code=1)
+    assert_error(ended, "a.tsv:1")
+    assert "--encoding" in ended.err
+
+
+def test_a_bad_record_may_be_left_out(kxcli):
+    table = people()
+    bad = tsv(table).splitlines(keepends=True)
+    bad.insert(5, "1\t2\n")
+    put(kxcli, "a.tsv", "".join(bad))
+    assert_error(kxcli("hsic", "-x", "x", "-y", "y", "a.tsv", code=1), "a.tsv:6")
+    ended = kxcli("hsic", "-x", "x", "-y", "y", "-f", "jsonl", "--on-error", "skip", "a.tsv")
+    assert json.loads(ended.text) == expected(table["x"], table["y"])
+    assert ended.err.startswith("kxcli: warning: 1 ") and "a.tsv:6" in ended.err and ended.err.count("\n") == 1
+
+
+# Kernels
+
+
+def test_the_kernel_is_by_what_the_cells_are(kxcli):
+    table = people()
+    put(kxcli, "a.tsv", tsv(table))
+
+    def kernels(x, y):
+        found = hsic(kxcli, "-x", x, "-y", y, "--test", "none", "a.tsv")
+        return found["kernel_x"], found["kernel_y"], found["sigma_x"] is None, found["sigma_y"] is None
+
+    assert kernels("x", "label") == ("gaussian", "delta", False, True)
+    assert kernels("text", "x,y") == ("delta", "gaussian", True, False)
+    assert kernels("x,label", "x") == ("delta", "gaussian", True, False)  # a text makes the vector one of texts
+
+
+def test_several_labels_are_one_label(kxcli):
+    table = people()
+    table["both"] = [f"{a}-{b}" for a, b in zip(table["label"], table["text"], strict=True)]
+    put(kxcli, "a.tsv", tsv(table))
+    assert hsic(kxcli, "-x", "label,text", "-y", "y", "a.tsv") == hsic(kxcli, "-x", "both", "-y", "y", "a.tsv")
+
+
+def test_a_text_after_a_thousand_numbers_is_an_error(kxcli):
+    cells = [str(i % 10) for i in range(1002)]
+    cells[1001] = "十"
+    table = {"x": cells, "y": [i % 7 for i in range(1002)]}
+    put(kxcli, "a.tsv", tsv(table))
+    ended = kxcli("hsic", "-x", "x", "-y", "y", "--test", "none", "a.tsv", code=1)
+    assert_error(ended, "a.tsv:1003")
+    assert "'十'" in ended.err and "'x'" in ended.err and "--kernel-x delta" in ended.err
+    use = ("-y", "y", "--test", "none")
+    assert hsic(kxcli, "-x", "x", "--kernel-x", "delta", *use, "a.tsv") == expected(
+        cells, table["y"], "delta", testing=UNTESTED
+    )
+    cells[3] = "三"  # among the first thousand: so they are texts
+    assert hsic(kxcli, "-x", "x", *use, stdin=tsv(table))["kernel_x"] == "delta"
+
+
+def test_numbers_may_be_labels(kxcli):
+    table = {"x": [i * i % 5 for i in range(30)], "y": [i * i % 7 for i in range(30)]}
+    put(kxcli, "a.tsv", tsv(table))
+    put(kxcli, "a.npy", saved(matrix(table, "xy").astype(int)))
+    found = expected(*([str(value) for value in table[name]] for name in "xy"))
+    use = ("-x", 1, "-y", 2, "--kernel-x", "delta", "--kernel-y", "delta")
+    assert hsic(kxcli, *use, "a.tsv") == hsic(kxcli, *use, "a.npy") == found
+
+
+@pytest.mark.parametrize("kernel", ["gaussian", "laplace", "linear"])
+def test_kernels_of_numbers(kxcli, kernel):
+    table = people()
+    put(kxcli, "a.tsv", tsv(table))
+    found = hsic(kxcli, "-x", "x,z", "-y", "label", "--kernel-x", kernel, "a.tsv")
+    assert found == expected(matrix(table, "xz"), table["label"], kernel)
+    k = {
+        "gaussian": lambda values: twin.gaussian(values, found["sigma_x"]),
+        "laplace": lambda values: twin.laplace(values, found["sigma_x"]),
+        "linear": twin.linear,
+    }[kernel](matrix(table, "xz"))
+    assert found["biased_n2"] == pytest.approx(twin.biased_n2(k, twin.delta(table["label"])), rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("options", "sigmas"),
+    [
+        ((), (None, None)),
+        (("--sigma", "median"), (None, None)),
+        (("--sigma", "0.5"), (0.5, 0.5)),
+        (("--sigma", "1e1"), (10, 10)),
+        (("--sigma-x", "0.5"), (0.5, None)),
+        (("--sigma-y", "2"), (None, 2)),
+        (("--sigma", "3", "--sigma-y", "2"), (3, 2)),
+        (("--sigma", "3", "--sigma-x", "median"), (None, 3)),
+    ],
+)
+def test_bandwidths(kxcli, options, sigmas):
+    table = people()
+    found = hsic(kxcli, "-x", "x", "-y", "y", *options, stdin=tsv(table))
+    kernels = [Kernel("gaussian", sigma) for sigma in sigmas]
+    assert found == expected(table["x"], table["y"], *kernels)
+    medians = [twin.median_distance(table[name]) for name in "xy"]
+    for side, sigma, median in zip("xy", sigmas, medians, strict=True):
+        assert found[f"sigma_{side}"] == (pytest.approx(median, rel=1e-12) if sigma is None else sigma)
+
+
+@pytest.mark.full
+def test_a_bandwidth_of_many_rows_is_told_and_drawn_by_the_seed(kxcli):
+    draw = random.Random(4)
+    table = {"x": [draw.gauss(0, 1) for _ in range(5001)], "y": [draw.choice("ab") for _ in range(5001)]}
+    put(kxcli, "a.tsv", tsv(table))
+    use = ("hsic", "-x", "x", "-y", "y", "--test", "none", "a.tsv")
+    told = [kxcli(*use, "--seed", seed) for seed in (0, 1, 1)]
+    assert told[0].out != told[1].out == told[2].out
+    assert all("5,000 of 5,001 rows" in ended.err and "-x" in ended.err for ended in told)
+    assert kxcli(*use, "--sigma", 1).err == ""
+
+
+BOW = {
+    "jieba": ((), Counting()),
+    "search": (("-t", "search"), Counting(Segmentation("search"))),
+    "full": (("-t", "full"), Counting(Segmentation("full"))),
+    "char": (("-t", "char"), Counting(Segmentation("char"))),
+    "space": (("-t", "space"), Counting(Segmentation("space"))),
+    "regex": (("-t", "regex", "--pattern", "[a-z0-9]+|吃"), Counting(Segmentation("regex", pattern="[a-z0-9]+|吃"))),
+    "lower": (("-t", "space", "--lower"), Counting(Segmentation("space"), lower=True)),
+    "punct": (("-t", "char", "--punct"), Counting(Segmentation("char"), keeps_punctuation=True)),
+    "min-length": (("-t", "space", "--min-length", "3"), Counting(Segmentation("space"), min_length=3)),
+    "nfkc": (("-t", "space", "--normalize", "nfkc"), Counting(Segmentation("space"), nfkc=True)),
+    "no-hmm": (("--no-hmm",), Counting(Segmentation(hmm=False))),
+    "dict": (("--dict", "words"), Counting(Segmentation(dictionary=Dictionary(main="今天 9 n\n天气 9 n\n好吃 9 n\n")))),
+    "userdict": (("--userdict", "user"), Counting(Segmentation(dictionary=Dictionary(user="今天天气 99999\n")))),
+    "stopwords": (
+        ("-t", "space", "--stopwords", "stop"),
+        Counting(Segmentation("space"), stopwords=frozenset({"the", "好吃"})),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", BOW)
+def test_words_are_those_of_wordcount(kxcli, name):
+    options, counting = BOW[name]
+    put(kxcli, "words", "今天 9 n\n天气 9 n\n好吃 9 n\n")
+    put(kxcli, "user", "今天天气 99999\n")
+    put(kxcli, "stop", "the\n好吃\n")
+    table = people()
+    table["text"] = [text + " COFFEE ｘ1" * (i % 3) for i, text in enumerate(table["text"])]
+    put(kxcli, "a.tsv", tsv(table))
+    found = hsic(kxcli, "-x", "text", "-y", "label", "--kernel-x", "bow", *options, "a.tsv")
+    assert found == expected(table["text"], table["label"], "bow", counting=counting)
+    assert found["kernel_x"] == "bow" and found["sigma_x"] is None
+
+
+def test_options_of_words_have_an_effect(kxcli):
+    """What is compared above is not all the same."""
+    table = people()
+    table["text"] = [text + " COFFEE ｘ1" * (i % 3) for i, text in enumerate(table["text"])]
+    values = {
+        measure_dependence(table["text"], table["label"], kernel_x="bow", counting=c, testing=UNTESTED).biased_n2
+        for options, c in BOW.values()
+        if "-t" in options and "full" not in options and "search" not in options
+    }
+    assert len(values) == 8
+
+
+@pytest.mark.parametrize("kernel", ["bow", "ngram:1", "ngram:2", "ngram:7"])
+@pytest.mark.parametrize("cosine", [False, True], ids=["product", "cosine"])
+def test_kernels_of_texts(kxcli, kernel, cosine):
+    table = people()
+    options = ("--kernel-x", kernel, *["--cosine"] * cosine, *["-t", "space"] * (kernel == "bow"))
+    found = hsic(kxcli, "-x", "text", "-y", "x", *options, stdin=tsv(table))
+    counting = Counting(Segmentation("space"))
+    assert found == expected(table["text"], table["x"], Kernel.named(kernel, cosine=cosine), counting=counting)
+    assert found["kernel_x"] == kernel + "+cosine" * cosine
+    n = int(kernel.removeprefix("ngram:")) if kernel != "bow" else 0
+    terms = [twin.ngrams(t, n) if n else twin.bag(w for w in t.split() if w != "，") for t in table["text"]]
+    k = twin.of_counts(terms, cosine=cosine)
+    assert found["biased_n2"] == pytest.approx(twin.biased_n2(k, twin.gaussian(table["x"], found["sigma_y"])), rel=1e-9)
+
+
+def test_a_text_in_another_language_on_each_side(kxcli):
+    table = people()
+    table["other"] = [text[::-1] for text in table["text"]]
+    use = ("-x", "text", "-y", "other", "--kernel-x", "bow", "--kernel-y", "ngram:2", "-t", "space", "--cosine")
+    counting = Counting(Segmentation("space"))
+    kernels = Kernel("bow", cosine=True), Kernel("ngram", n=2, cosine=True)
+    assert hsic(kxcli, *use, stdin=tsv(table)) == expected(table["text"], table["other"], *kernels, counting=counting)
+
+
+@pytest.mark.parametrize("kernel", ["bow", "ngram:2"])
+def test_texts_of_several_columns_are_not_silently_those_of_the_first(kxcli, kernel):
+    table = people()
+    table["other"] = [text[::-1] for text in table["text"]]
+    put(kxcli, "a.tsv", tsv(table))
+    use = ("hsic", "-y", "x", "--kernel-x", kernel, *["-t", "space"] * (kernel == "bow"), "--test", "none", "a.tsv")
+    process = kxcli.start(*use, "-x", "text,other")
+    out, err = process.communicate(timeout=60)
+    if process.returncode:  # it may refuse them, but not leave one out
+        assert process.returncode in (1, 2) and err.startswith(b"kxcli: error: ") and err.count(b"\n") == 1
+    else:
+        assert out != kxcli(*use, "-x", "text").out
+
+
+# Tests
+
+
+def test_permutations_are_those_that_are_drawn_by_the_seed(kxcli, workers):
+    table = people(20)
+    k, l = (twin.gaussian(table[name], twin.median_distance(table[name])) for name in "xz")  # noqa: E741
+    use = ("-j", workers, "-x", "x", "-y", "z", "--test", "permutation")
+    for seed, permutations in (0, 200), (7, 99):
+        found = hsic(kxcli, *use, "--seed", seed, "--permutations", permutations, stdin=tsv(table))
+        assert found["p_value"] == twin.drawn_p(k, l, seed, permutations)
+        assert found["test"] == "permutation"
+
+
+@pytest.mark.full
+def test_the_seed_matters_and_nothing_else(kxcli):
+    put(kxcli, "a.tsv", tsv(people()))
+    use = ("hsic", "-x", "x", "-y", "z", "a.tsv")
+    several = [kxcli(*use, "--seed", seed).out for seed in (0, 1, 2, 3)]
+    assert len(set(several)) > 1
+    assert kxcli(*use).out == several[0] and kxcli(*use, "--seed", 3).out == several[3]
+    without = [b"".join(line for line in out.splitlines() if not line.startswith(b"p_value")) for out in several]
+    assert len(set(without)) == 1
+
+
+@pytest.mark.parametrize(("test", "name"), [("auto", "permutation"), *[(t, t) for t in ("eigen", "gamma", "none")]])
+def test_every_test_is_that_of_the_package(kxcli, test, name):
+    table = people()
+    found = hsic(kxcli, "-x", "x,z", "-y", "label", "--test", test, "--seed", 5, stdin=tsv(table))
+    assert found == expected(matrix(table, "xz"), table["label"], testing=Asked(test, seed=5))
+    assert found["test"] == name
+    assert (found["p_value"] is None) == (found["dependent"] is None) == (test == "none")
+
+
+def test_of_five_rows_all_orders_are_looked_at(kxcli):
+    table = {"x": [1.0, 2.5, 2.0, 7.0, 4.0], "y": ["a", "b", "b", "c", "a"]}
+    k, l = twin.gaussian(table["x"], twin.median_distance(table["x"])), twin.delta(table["y"])  # noqa: E741
+    exact = twin.exact_p(k, l)
+    assert 0 < exact < 1
+    for options in (), ("--seed", 9), ("--permutations", 1):
+        found = hsic(kxcli, "-x", "x", "-y", "y", *options, stdin=tsv(table))
+        assert found["p_value"] == exact and found["n"] == 5
+
+
+@pytest.mark.full
+def test_alpha_draws_the_line(kxcli):
+    table = people()
+    put(kxcli, "a.tsv", tsv(table))
+    p = hsic(kxcli, "-x", "x", "-y", "z", "a.tsv")["p_value"]
+    assert 0.05 < p < 0.98
+    for alpha, word in ((repr(p), "yes"), (repr(math.nextafter(p, 0)), "no")):
+        ended = kxcli("hsic", "-x", "x", "-y", "z", "--alpha", alpha, "a.tsv")
+        assert ended.rows[-1] == ["dependent", f"{word}, at {float(alpha):g}"]
+    assert hsic(kxcli, "-x", "x", "-y", "z", "--alpha", "0.99", "a.tsv")["dependent"] is True
+
+
+@pytest.mark.parametrize(("y", "options", "code"), [("y", (), 0), ("z", (), 3), ("z", ("--alpha", "0.99"), 0)])
+def test_the_exit_code_tells_dependence_where_asked(kxcli, y, options, code):
+    put(kxcli, "a.tsv", tsv(people()))
+    use = ("hsic", "-x", "x", "-y", y, *options, "a.tsv")
+    assert kxcli(*use, "--exit-code", code=code).out == kxcli(*use).out
+    assert kxcli(*use, "--exit-code", "-o", "out", code=code).err == ""
+    assert (kxcli.folder / "out").read_bytes() == kxcli(*use).out
+
+
+def test_a_constant_column_is_not_dependent(kxcli):
+    put(kxcli, "a.tsv", tsv({"x": range(8), "y": [3] * 8}))
+    kxcli("hsic", "-x", "x", "-y", "y", "--exit-code", "a.tsv", code=3)
+
+
+@pytest.mark.full
+def test_auto_takes_eigen_for_many_rows_and_tells(kxcli):
+    draw = random.Random(5)
+    table = {name: draw.choices("abc", k=20_001) for name in "xy"}
+    put(kxcli, "many.tsv", tsv(table))
+    put(kxcli, "few.tsv", tsv({name: column[1:] for name, column in table.items()}))
+    many = kxcli("hsic", "-x", "x", "-y", "y", "-f", "jsonl", "many.tsv")
+    assert json.loads(many.text)["test"] == "eigen"
+    assert many.err == "kxcli: the test is eigen, as there are more than 20,000 rows\n"
+    few = kxcli("hsic", "-x", "x", "-y", "y", "-f", "jsonl", "--permutations", 20, "few.tsv")
+    assert (json.loads(few.text)["test"], few.err) == ("permutation", "")
+    assert kxcli("hsic", "-x", "x", "-y", "y", "--test", "eigen", "many.tsv").err == ""
+
+
+# Screening
+
+
+def screened(table, names, label, testing=None, **options):
+    """Return the rows of a screening, measured one by one."""
+    found = {name: measure_dependence(table[name], table[label], testing=testing, **options) for name in names}
+    order = sorted(names, key=lambda name: (-(found[name].cka or 0), name))
+    p_values = [found[name].p_value for name in names]
+    q_values = dict(zip(names, twin.q_values(p_values) if None not in p_values else p_values, strict=True))
+    return [
+        {"column": name, **{key: getattr(found[name], key) for key in OF_SCREEN}, "q_value": q_values[name]}
+        for name in order
+    ]
+
+
+@pytest.mark.parametrize("test", ["auto", "eigen", "none"])
+def test_columns_are_ranked_by_a_label(kxcli, workers, test):
+    table = people()
+    put(kxcli, "a.tsv", tsv(table))
+    use = ("hsic", "--screen", "label", "--test", test, "-j", workers)
+    rows = objects(kxcli(*use, "-f", "jsonl", "a.tsv"))
+    right = screened(table, ["x", "y", "z", "text"], "label", Asked(test))
+    assert [list(row) for row in rows] == [list(row) for row in right]
+    for row, other in zip(rows, right, strict=True):
+        assert row.pop("q_value") == near(other.pop("q_value"), 1e-14)
+        assert row == other
+
+
+def test_the_label_may_be_numbers_and_the_columns_chosen(kxcli):
+    table = people()
+    put(kxcli, "a.tsv", tsv(table))
+    use = ("hsic", "--screen", "x", "-x", "z,y,x", "--kernel-x", "laplace", "--kernel-y", "linear", "-f", "jsonl")
+    rows = objects(kxcli(*use, "a.tsv"))
+    right = screened(table, ["x", "y", "z"], "x", kernel_x="laplace", kernel_y="linear")
+    assert [row["column"] for row in rows] == [row["column"] for row in right] == ["x", "y", "z"]
+    assert [row["cka"] for row in rows] == [row["cka"] for row in right]
+
+
+@pytest.mark.full
+def test_a_screening_of_columns_is_a_table(kxcli):
+    table = people()
+    put(kxcli, "a.tsv", tsv(table))
+    use = ("hsic", "--screen", "label", "a.tsv")
+    right = screened(table, ["x", "y", "z", "text"], "label")
+    header, *lines = kxcli(*use, "--header").rows
+    assert header == ["column", *OF_SCREEN, "q_value"]
+    assert [line[:-1] for line in lines] == [[plain(value) for value in row.values()][:-1] for row in right]
+    assert kxcli(*use).rows == lines
+    assert list(csv.reader(io.StringIO(kxcli(*use, "-f", "csv").text))) == [header, *lines]
+    for top in (0, 2, 9):
+        assert kxcli(*use, "--top", top).rows == lines[:top]
+
+
+def test_equal_columns_are_in_the_order_of_their_names(kxcli):
+    table = {name: [i % 3 for i in range(12)] for name in ("b", "a", "B", "é", "Z")}
+    table["label"] = ["xxyy"[i % 4] for i in range(12)]
+    rows = kxcli("hsic", "--screen", "label", stdin=tsv(table)).rows
+    assert [row[0] for row in rows] == ["B", "Z", "a", "b", "é"]
+    assert len({tuple(row[1:]) for row in rows}) == 1
+
+
+def test_columns_without_names_are_called_by_their_numbers(kxcli):
+    table = people()
+    data = saved(matrix(table))
+    put(kxcli, "a.npy", data)
+    rows = kxcli("hsic", "--screen", 2, "a.npy").rows
+    assert sorted(row[0] for row in rows) == ["1", "3"]
+    assert kxcli("hsic", "--matrix", "square", "--header", "a.npy").rows[0] == ["column", "1", "2", "3"]
+
+
+def reviews(labels, n=60, seed=2):
+    draw = random.Random(seed)
+    said = [draw.choice(labels) for _ in range(n)]
+    words = {label: [*["好", "很", "一般", "中", "不"][i:], "the", "Rare"] for i, label in enumerate(labels)}
+    return {
+        "review": [" ".join([*draw.choices(words[label], k=3), "每"]) for label in said],
+        "stars": said,
+    }
+
+
+def screened_words(table, cut, least):
+    """Return the rows of a screening of words, from what the definition says of a word's presence."""
+    terms = [set(cut(text)) for text in table["review"]]
+    n, labels = len(terms), list(dict.fromkeys(table["stars"]))
+    sizes = [table["stars"].count(label) for label in labels]
+    own = twin.delta(table["stars"])
+    found = []
+    for word in set().union(*terms):
+        held = [word in some for some in terms]
+        if sum(held) < least:
+            continue
+        counts = [sum(h and star == label for h, star in zip(held, table["stars"], strict=True)) for label in labels]
+        excess = [n * c - sum(held) * size for c, size in zip(counts, sizes, strict=True)]
+        k = twin.delta(held)
+        found.append(
+            {
+                "word": word,
+                "n": sum(held),
+                "label": labels[excess.index(max(excess))],
+                "biased_n2": twin.biased_n2(k, own),
+                "cka": None if all(held) else twin.cka(k, own),
+                "p_value": float(twin.exact_screening_p(counts, sizes)),
+            }
+        )
+    q_values = twin.q_values([row["p_value"] for row in found])
+    for row, q_value in zip(found, q_values, strict=True):
+        row["q_value"] = q_value
+    return sorted(found, key=lambda row: (-round(row["cka"] or 0, 12), row["word"]))
+
+
+CUTS = {
+    "bow": (("--kernel-x", "bow", "-t", "space"), str.split),
+    "ngram:2": (("--kernel-x", "ngram:2"), lambda text: twin.ngrams(text, 2)),
+}
+
+
+@pytest.mark.parametrize("kernel", CUTS)
+@pytest.mark.parametrize("labels", [["good", "bad"], ["good", "so-so", "bad"]], ids=["two", "three"])
+def test_words_are_ranked_by_a_label(kxcli, workers, kernel, labels):
+    options, cut = CUTS[kernel]
+    table = reviews(labels)
+    ended = kxcli("hsic", "-j", workers, "--screen", "stars", "-x", "review", *options, "-f", "jsonl", stdin=tsv(table))
+    rows, right = objects(ended), screened_words(table, cut, 5)
+    assert len(right) > 5
+    assert [row["word"] for row in rows] == [row["word"] for row in right]
+    is_exact = len(labels) == 2
+    for row, other in zip(rows, right, strict=True):
+        assert list(row) == OF_WORDS
+        assert (row["n"], row["label"]) == (other["n"], other["label"])
+        assert row["biased_n2"] == pytest.approx(other["biased_n2"], rel=1e-9, abs=1e-15)
+        assert row["cka"] == near(other["cka"], 1e-9, 1e-14)
+        p = other["p_value"]
+        spread = 0 if is_exact else 5 * math.sqrt(p * (1 - p) / 1000) + 0.001  # of 1,000 permutations
+        assert row["p_value"] == pytest.approx(p, rel=1e-9, abs=spread)
+    q_values = twin.q_values([row["p_value"] for row in rows])
+    assert [row["q_value"] for row in rows] == pytest.approx(q_values, rel=1e-12)
+
+
+@pytest.mark.full
+def test_rare_words_are_left_out_and_told(kxcli):
+    table = reviews(["good", "bad"])
+    table["review"][0] += " 仅此 Rare"
+    put(kxcli, "a.tsv", tsv(table))
+    use = ("hsic", "--screen", "stars", "-x", "review", "--kernel-x", "bow", "-t", "space", "-f", "jsonl", "a.tsv")
+    all_words = kxcli(*use, "--min-df", 1)
+    assert all_words.err == "" and "仅此" in all_words.text
+    for least in (None, 5, 20):
+        ended = kxcli(*use, *(() if least is None else ("--min-df", least)))
+        right = screened_words(table, str.split, least or 5)
+        assert [row["word"] for row in objects(ended)] == [row["word"] for row in right]
+        left_out = len(objects(all_words)) - len(right)
+        assert left_out and ended.err.startswith(f"kxcli: {left_out} words") and ended.err.count("\n") == 1
+    assert [row["word"] for row in objects(kxcli(*use, "--top", 2))] == [
+        row["word"] for row in screened_words(table, str.split, 5)[:2]
+    ]
+
+
+def test_screened_words_are_cut_as_asked(kxcli):
+    table = reviews(["good", "bad"])
+    use = (
+        "hsic",
+        "--screen",
+        "stars",
+        "--kernel-x",
+        "bow",
+        "-t",
+        "space",
+        "--lower",
+        "--stopwords",
+        "stop",
+        "-f",
+        "csv",
+    )
+    put(kxcli, "stop", "每\n")
+    header, *lines = csv.reader(io.StringIO(kxcli(*use, stdin=tsv(table)).text))
+    assert header == OF_WORDS
+    words = [line[0] for line in lines]
+    assert "rare" in words and "每" not in words and "Rare" not in words
+
+
+@pytest.mark.parametrize("kernel", CUTS)
+def test_a_label_that_is_always_the_same_goes_with_no_word(kxcli, kernel):
+    table = reviews(["good"])
+    ended = kxcli("hsic", "--screen", "stars", "-x", "review", *CUTS[kernel][0], "-f", "jsonl", stdin=tsv(table))
+    assert ended.err.startswith("kxcli: warning: ") and "'good'" in ended.err
+    found = objects(ended)
+    assert found and {(row["biased_n2"], row["cka"], row["p_value"], row["q_value"]) for row in found} == {
+        (0, None, 1, 1)
+    }
+
+
+def test_a_label_that_is_always_the_same_goes_with_no_column(kxcli):
+    table = {**people(), "label": ["a"] * 40}
+    ended = kxcli("hsic", "--screen", "label", "-x", "z,x,y", "-f", "jsonl", stdin=tsv(table))
+    assert [row["column"] for row in objects(ended)] == ["x", "y", "z"]
+    assert {(row["biased_n2"], row["cka"], row["p_value"], row["q_value"]) for row in objects(ended)} == {
+        (0, None, 1, 1)
+    }
+    assert "constant" in ended.err
+
+
+# All pairs
+
+
+def all_pairs(table, names, testing=None):
+    return {
+        (a, b): measure_dependence(table[a], table[b], testing=testing) for i, a in enumerate(names) for b in names[i:]
+    }
+
+
+VALUES = ["biased_n2", "biased_nm1", "unbiased", "cka", "cka_unbiased", "p_value"]
+
+
+@pytest.mark.parametrize("value", [None, *VALUES])
+@pytest.mark.full
+def test_a_square_of_all_pairs(kxcli, value):
+    table = people()
+    put(kxcli, "a.tsv", tsv(table))
+    names = ["x", "z", "label"]
+    use = ("hsic", "--matrix", "square", "-x", "x,z,label", *(("--value", value) if value else ()))
+    found = {pair: getattr(one, value or "cka") for pair, one in all_pairs(table, names).items()}
+    right = [[found[tuple(sorted((a, b), key=names.index))] for b in names] for a in names]
+    header, *lines = kxcli(*use, "--header", "a.tsv").rows
+    assert header == ["column", *names]
+    assert lines == [[name, *map(plain, values)] for name, values in zip(names, right, strict=True)]
+    assert kxcli(*use, "a.tsv").rows == lines
+    if value is None:
+        assert [line[i] for i, line in enumerate(lines, 1)] == ["1"] * 3
+        assert objects(kxcli(*use, "-f", "jsonl", "a.tsv")) == [
+            {"column": name, **dict(zip(names, values, strict=True))} for name, values in zip(names, right, strict=True)
+        ]
+        assert list(csv.reader(io.StringIO(kxcli(*use, "-f", "csv", "a.tsv").text))) == [header, *lines]
+
+
+@pytest.mark.full
+def test_edges_are_a_row_for_each_pair(kxcli):
+    table = people()
+    put(kxcli, "a.tsv", tsv(table))
+    names = list(table)
+    use = ("hsic", "--matrix", "edges", "--seed", 3)
+    found = {pair: one for pair, one in all_pairs(table, names, Asked(seed=3)).items() if pair[0] != pair[1]}
+    rows = objects(kxcli(*use, "-f", "jsonl", "a.tsv"))
+    assert [list(row) for row in rows] == [["x", "y", *OF_EDGES]] * 10
+    assert rows == [{"x": a, "y": b, **{key: getattr(one, key) for key in OF_EDGES}} for (a, b), one in found.items()]
+    header, *lines = kxcli(*use, "--header", "a.tsv").rows
+    assert header == ["x", "y", *OF_EDGES]
+    assert lines == [[plain(value) for value in row.values()] for row in rows]
+    assert list(csv.reader(io.StringIO(kxcli(*use, "-f", "csv", "a.tsv").text))) == [header, *lines]
+
+
+def test_a_kernel_and_a_bandwidth_are_those_of_all_columns(kxcli):
+    table = people()
+    use = ("hsic", "--matrix", "edges", "-x", "x-z", "--kernel-x", "laplace", "--sigma-x", 2, "-f", "jsonl")
+    rows = objects(kxcli(*use, stdin=tsv(table)))
+    assert {(row["kernel_x"], row["sigma_x"], row["kernel_y"], row["sigma_y"]) for row in rows} == {
+        ("laplace", 2, "laplace", 2)
+    }
+    kernel = Kernel("laplace", 2.0)
+    found = measure_dependence(table["x"], table["y"], kernel_x=kernel, kernel_y=kernel)
+    assert (rows[0]["cka"], rows[0]["p_value"]) == (found.cka, found.p_value)
+
+
+def test_texts_may_be_compared_with_each_other(kxcli):
+    table = people()
+    some = {"a": table["text"], "b": [text[::-1] for text in table["text"]]}
+    (row,) = objects(
+        kxcli("hsic", "--matrix", "edges", "--kernel-x", "ngram:2", "--cosine", "-f", "jsonl", stdin=tsv(some))
+    )
+    kernel = Kernel("ngram", n=2, cosine=True)
+    found = measure_dependence(some["a"], some["b"], kernel_x=kernel, kernel_y=kernel)
+    assert (row["kernel_x"], row["cka"], row["p_value"]) == ("ngram:2+cosine", found.cka, found.p_value)
+
+
+def test_a_constant_column_among_others(kxcli):
+    table = {**{name: people()[name] for name in "xy"}, "c": [1] * 40}
+    put(kxcli, "a.tsv", tsv(table))
+    ended = kxcli("hsic", "--matrix", "square", "-f", "jsonl", "a.tsv")
+    assert [row["c"] for row in objects(ended)] == [None] * 3
+    assert list(objects(ended)[2].values()) == ["c", None, None, None]
+    assert "c (y)" in ended.err and "constant" in ended.err
+    assert kxcli("hsic", "--matrix", "square", "-q", "a.tsv").rows[2] == ["c", "", "", ""]
+
+
+def test_the_rows_of_a_matrix_are_complete_in_all_columns(kxcli):
+    table = people()
+    holed = {name: list(column) for name, column in table.items()}
+    holed["z"][7] = holed["label"][9] = "NA"
+    kept = {name: [v for i, v in enumerate(column) if i not in (7, 9)] for name, column in table.items()}
+    put(kxcli, "a.tsv", tsv(holed))
+    put(kxcli, "b.tsv", tsv(kept))
+    use = ("hsic", "--matrix", "edges", "-x", "x,y,z,label")
+    ended = kxcli(*use, "a.tsv")
+    assert ended.out == kxcli(*use, "b.tsv").out
+    assert "2 rows" in ended.err
+
+
+# Missing cells, and what is said
+
+
+def test_rows_with_missing_cells_are_dropped_and_told(kxcli, workers):
+    table = people()
+    holed = {name: list(column) for name, column in table.items()}
+    for place, cell in enumerate(["", "NA", "nan", "NaN", " ", "-nan"]):
+        holed["xy"[place % 2]][place * 3] = cell
+    holed["z"][1] = "NA"  # nobody asked for it
+    kept = [[v for i, v in enumerate(table[name]) if i % 3 or i > 15] for name in "xy"]
+    ended = kxcli("hsic", "-j", workers, "-x", "x", "-y", "y", "-f", "jsonl", stdin=tsv(holed))
+    assert json.loads(ended.text) == expected(*kept, n_dropped=6)
+    assert ended.err == "kxcli: 6 rows with a missing cell are left out; 34 are used\n"
+
+
+@pytest.mark.parametrize("form", ["tsv", "jsonl", "npy"])
+def test_a_missing_cell_may_be_an_error(kxcli, form):
+    table = people()
+    put(kxcli, "good.tsv", tsv(table))
+    table["y"][9] = {"tsv": "NA", "jsonl": None, "npy": math.nan}[form]
+    put(kxcli, "a." + form, {"tsv": tsv, "jsonl": as_jsonl, "npy": lambda t: saved(matrix(t))}[form](table))
+    use = ("hsic", "-x", 1, "-y", 2, "--missing", "error")
+    ended = kxcli(*use, f"a.{form}", code=1)
+    assert_error(ended, f"a.{form}:{11 if form == 'tsv' else 10}")
+    assert "--missing drop" in ended.err
+    kxcli(*use, "good.tsv")
+
+
+@pytest.mark.parametrize("cell", ["3", "a"])
+@pytest.mark.parametrize("side", ["x", "y"])
+def test_a_constant_column_is_told(kxcli, cell, side):
+    table = {"x": range(10), "y": [i * i for i in range(10)]}
+    table[side] = [cell] * 10
+    put(kxcli, "a.tsv", tsv(table))
+    ended = kxcli("hsic", "-x", "x", "-y", "y", "-f", "jsonl", "a.tsv")
+    found = json.loads(ended.text)
+    assert [found[key] for key in ("biased_n2", "biased_nm1", "unbiased", "p_value", "dependent")] == [
+        0,
+        0,
+        0,
+        1,
+        False,
+    ]
+    assert [found[key] for key in ("cka", "cka_unbiased", f"sigma_{side}")] == [None] * 3
+    assert ended.err.startswith(f"kxcli: warning: {side} is constant") and ended.err.count("\n") == 1
+    printed = dict(kxcli("hsic", "-x", "x", "-y", "y", "a.tsv").rows)
+    assert (printed["cka"], printed["dependent"]) == ("", "no, at 0.05")
+    assert kxcli("hsic", "-x", "x", "-y", "y", "-q", "a.tsv").err == ""
+
+
+def test_quiet_silences_notes_and_not_errors(kxcli):
+    table = people()
+    table["x"][0] = "NA"
+    put(kxcli, "a.tsv", tsv(table))
+    use = ("hsic", "-x", "x", "-y", "y", "a.tsv")
+    told, quiet = kxcli(*use), kxcli(*use, "-q")
+    assert told.err != "" and quiet.err == "" and told.out == quiet.out
+    assert_error(kxcli(*use, "-q", "--missing", "error", code=1), "a.tsv:2")
+
+
+def test_verbose_tells_what_is_done_and_shows_tracebacks(kxcli):
+    put(kxcli, "a.tsv", tsv(people()))
+    use = ("hsic", "-x", "x", "-y", "y", "-v", "a.tsv")
+    ended = kxcli(*use)
+    assert ended.out == kxcli("hsic", "-x", "x", "-y", "y", "a.tsv").out
+    for what in ("kernels", "permutations"):
+        assert f"] {what}\n" in ended.err
+    failed = kxcli(*use, "--kernel-x", "bow", "--kernel-y", "gaussian", "-y", "label", code=1)
+    assert "Traceback (most recent call last)" in failed.err and "kxcli: error: a.tsv:2: " in failed.err
+
+
+def test_help_at_a_terminal_and_where_asked(kxcli):
+    assert kxcli("hsic", "--help").text.startswith("Usage: kxcli hsic")
+    ours, theirs = os.openpty()
+    try:
+        with kxcli.start("hsic", stdin=theirs) as process:
+            out, err = process.communicate(timeout=60)
+        assert (process.returncode, err) == (0, b"") and out.startswith(b"Usage: kxcli hsic")
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+# The same bytes, whoever computes
+
+
+def normal(n, d, seed=6):
+    return np.round(np.random.default_rng(seed).normal(size=(n, d)), 3)
+
+
+def bookish(n, length, seed=7):
+    """Return texts of several tasks, half a million characters each."""
+    draw = random.Random(seed)
+    words = [f"w{i}" for i in range(900)]
+    return {
+        "a": [" ".join(draw.choices(words, k=length)) for _ in range(n)],
+        "b": [" ".join(draw.choices(words, k=5)) for _ in range(n)],
+        "label": ["甲乙丙"[i % 3] for i in range(n)],
+    }
+
+
+SAME = {
+    "tiles": (lambda: saved(normal(3100, 6)), "npy", ("-x", "1-3", "-y", "4-6", "--test", "eigen")),
+    "gamma": (lambda: saved(normal(3100, 4)), "npy", ("-x", "1-2", "-y", "3-4", "--test", "gamma")),
+    "moments": (lambda: saved(normal(200_000, 2)), "npy", ("-x", 1, "-y", 2, "--sigma", 0.3)),
+    "permutations": (
+        lambda: saved(normal(2000, 6)),
+        "npy",
+        ("-x", "1-3", "-y", "4-6", "--permutations", 120, "--seed", 3),
+    ),
+    "square": (lambda: saved(normal(8000, 5)), "npy", ("--matrix", "square", "--kernel-x", "linear")),
+    "edges": (lambda: saved(normal(8000, 4) // 1), "npy", ("--matrix", "edges", "--permutations", 20)),
+    "screen": (lambda: saved(normal(8000, 5) // 1), "npy", ("--screen", 2, "--permutations", 20)),
+    "texts": (
+        lambda: tsv(bookish(300, 900)).encode(),
+        "tsv",
+        ("-x", "a", "-y", "b", "--kernel-x", "ngram:2", "--kernel-y", "bow", "-t", "space", "--permutations", 20),
+    ),
+    "words": (
+        lambda: tsv(bookish(600, 450)).encode(),
+        "tsv",
+        ("--screen", "label", "-x", "a", "--kernel-x", "bow", "-t", "space"),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_the_digits_do_not_depend_on_the_workers(kxcli, name):
+    make, form, options = SAME[name]
+    put(kxcli, f"a.{form}", make())
+    runs = [kxcli("hsic", *options, "-j", jobs, f"a.{form}") for jobs in (1, 2, 3)]
+    assert runs[0].out != b""
+    assert runs[0].out == runs[1].out == runs[2].out
+    assert runs[0].err == runs[1].err == runs[2].err
+    assert kxcli.left_behind() == []
+
+
+@pytest.mark.parametrize("name", ["tiles", "moments", "permutations", "edges", "screen", "texts", "words"])
+def test_what_is_compared_above_is_spread(kxcli, name):
+    """A run with several tasks starts workers, which a preloaded module that ends each at once shows."""
+    make, form, options = SAME[name]
+    put(kxcli, f"a.{form}", make())
+    put(kxcli, "stub/sitecustomize.py", "import sys, os\nif 'kxcli' not in sys.orig_argv[2:4]: os._exit(7)\n")
+    kxcli.environment["PYTHONPATH"] = str(kxcli.folder / "stub")
+    kxcli("hsic", *XY, "-j", 1, stdin=GOOD)  # a run without workers does not mind it
+    err = kxcli("hsic", *options, "-j", 2, f"a.{form}", code=1).err
+    assert "worker" in err and err.count("kxcli: error: ") == 1
+
+
+def test_a_column_that_comes_in_many_batches_is_whole(kxcli, workers):
+    values = normal(60_000, 2)
+    table = {"a": [f"{v:.3f}{' ' * 12}" for v in values[:, 0]], "b": values[:, 1].tolist()}
+    use = ("-j", workers, "--kernel-x", "linear", "--test", "none", "--sigma", 1)
+    found = hsic(kxcli, *use, "-x", "a", "-y", "b", stdin=tsv(table))
+    assert found["n"] == 60_000
+    assert found == hsic(kxcli, *use, "-x", 1, "-y", 2, put(kxcli, "a.npy", saved(values)))
+
+
+# What cannot be
+
+XY = ("-x", "x", "-y", "y")
+GOOD = "x\ty\n1\t3\n2\t4\n3\t3\n5\t3\n"
+
+INPUTS = {
+    "three rows": ("x\ty\n1\t3\n2\t4\n3\t3\n", XY, "", "3 rows"),
+    "three complete rows": (GOOD.replace("5", ""), (*XY, "-q"), "", "3 rows"),
+    "no complete row": ("x\ty\n1\t\n\t4\n", (*XY, "-q"), "", "missing"),
+    "a header alone": ("x\ty\n", XY, "", "no row"),
+    "empty": ("", XY, "", "is empty"),
+    "empty, gz": (gzip.compress(b""), XY, "", "is empty"),
+    "unknown name": (GOOD, ("-x", "x", "-y", "w"), ":1", "no column 'w'"),
+    "unknown number": (GOOD, ("-x", "3", "-y", "y"), ":1", "no column '3'"),
+    "unknown label": (GOOD, ("--screen", "w"), ":1", "no column 'w'"),
+    "unknown number without names": ("1\t2\n", ("-x", "3", "-y", "1"), ":1", "no column '3'"),
+    "a name that two columns have": ("x\tx\ty\n1\t2\t3\n", XY, ":1", "2 columns 'x'"),
+    "a text where numbers were asked for": ("x\ty\n1\t3\nb\t4\n", (*XY, "--kernel-x", "linear"), ":3", "'b'"),
+    "a text in -y": ("x\ty\n1\t3\n1\tb\n", (*XY, "--kernel-y", "gaussian"), ":3", "--kernel-y delta"),
+    "inf": (GOOD.replace("5", "inf"), XY, ":5", "no finite number"),
+    "-Infinity": (GOOD.replace("5", "-Infinity"), XY, ":5", "no finite number"),
+    "1e999": (GOOD.replace("5", "1e999"), XY, ":5", "no finite number"),
+    "too great": (GOOD.replace("5", "1e200"), XY, "", "too great"),
+    "too small a bandwidth": (GOOD, (*XY, "--sigma", "1e-200"), "", "too small"),
+    "gamma of five rows": (GOOD + "6\t7\n", (*XY, "--test", "gamma"), "", "6 at least"),
+    "a short row": (GOOD + "6\n", XY, ":6", "1 cell where the header has 2"),
+    "a long row": (GOOD + "6\t7\t8\n", XY, ":6", "3 cells where the header has 2"),
+    "bad bytes": (GOOD.encode() + b"\xff\t1\n", XY, ":6", "0xff"),
+    "a binary file": (b"\x7fELF\x02\x01\x01\x00\xd0\xff" * 99, ("-x", "1", "-y", "2"), ":1", "not valid utf-8"),
+    "zeros": (bytes(5000), ("-x", "1", "-y", "2"), ":1", "no column '2'"),
+    "cut off gz": (gzip.compress(GOOD.encode())[:-9], XY, "", "compressed data"),
+    "not JSON": ("{\n", (*XY, "--input-format", "jsonl"), ":1", "not JSON"),
+    "no .npy": (GOOD, (*XY, "--input-format", "npy"), "", ".npy"),
+    "a .npy cut off": (saved(np.ones((9, 2)))[:-3], ("--input-format", "npy", "-x", 1, "-y", 2), "", "too early"),
+    "a .npy with a tail": (saved(np.ones((9, 2))) + b"x", ("--input-format", "npy", "-x", 1, "-y", 2), "", "after"),
+    "a broken .npy": (b"\x93NUMPY\x01\x00garbage", ("--input-format", "npy", "-x", 1, "-y", 2), "", "damaged"),
+    "a .npy of objects": (
+        saved(np.array([{}, 1, 2, 3], dtype=object), allow_pickle=True),
+        ("--input-format", "npy", "-x", 1, "-y", 1),
+        "",
+        "object",
+    ),
+    "a .npy of three dimensions": (
+        saved(np.ones((4, 4, 4))),
+        ("--input-format", "npy", "-x", 1, "-y", 1),
+        "",
+        "(4, 4, 4)",
+    ),
+    "a .npy with inf": (
+        saved(np.array([[1, np.inf]] * 4)),
+        ("--input-format", "npy", "-x", 1, "-y", 2),
+        ":1",
+        "no finite",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_input_that_cannot_be_measured_is_told_in_a_line(kxcli, name):
+    data, options, place, what = INPUTS[name]
+    if list(INPUTS).index(name) % 2:
+        ended = kxcli("hsic", *options, put(kxcli, "a", data), code=1)
+        assert_error(ended, "a" + place)
+    else:
+        ended = kxcli("hsic", *options, stdin=data, code=1)
+        assert_error(ended, "<stdin>" + place)
+    assert what in ended.err
+
+
+@pytest.mark.parametrize(
+    ("name", "what"), [(".", "is a folder"), ("none.tsv", "No such file"), ("none.npy", "No such")]
+)
+@pytest.mark.parametrize("option", ["input", "--y-file"])
+def test_files_that_cannot_be_read_are_told(kxcli, name, what, option):
+    put(kxcli, "a.tsv", GOOD)
+    use = (name,) if option == "input" else ("a.tsv", "--y-file", name)
+    ended = kxcli("hsic", *XY, *use, code=1)
+    assert_error(ended, name)
+    assert what in ended.err
+
+
+@pytest.mark.parametrize("option", ["--stopwords", "--userdict", "--dict"])
+def test_files_of_words_that_cannot_be_read_are_told(kxcli, option):
+    ended = kxcli("hsic", *XY, "--kernel-x", "bow", option, "none", stdin=GOOD, code=1)
+    assert_error(ended, "none")
+
+
+BOW_X = ("--kernel-x", "bow")
+USAGE = [
+    # options; what stands in the message
+    ((), "-x"),
+    (("-x", "x"), "-y"),
+    (("-y", "y"), "-x"),
+    (("--screen", "x", "--matrix", "square"), "--matrix"),
+    (("--screen", "x", "-y", "y"), "-y "),
+    (("--matrix", "edges", "-y", "y"), "-y "),
+    (("--screen", "x", "--y-file", "b"), "--y-file"),
+    (("--matrix", "edges", "--y-file", "b"), "--y-file"),
+    (("--screen", "x", "--exit-code"), "--exit-code"),
+    (("--matrix", "edges", "--exit-code"), "--exit-code"),
+    (("--matrix", "edges", "--kernel-y", "delta"), "--kernel-y"),
+    (("--matrix", "edges", "--sigma-y", "1"), "--sigma-y"),
+    (("--screen", "x", "--alpha", "0.1"), "--alpha"),
+    (("--matrix", "edges", "--alpha", "0.1"), "--alpha"),
+    ((*XY, "--test", "none", "--alpha", "0.1"), "--alpha"),
+    ((*XY, "--test", "none", "--permutations", "9"), "--permutations"),
+    ((*XY, "--test", "eigen", "--permutations", "9"), "--permutations"),
+    ((*XY, "--test", "gamma", "--permutations", "9"), "--permutations"),
+    ((*XY, "--top", "3"), "--top"),
+    (("--matrix", "edges", "--top", "3"), "--top"),
+    ((*XY, "--min-df", "3"), "--min-df"),
+    (("--screen", "x", "--min-df", "3"), "--min-df"),
+    ((*XY, "--value", "cka"), "--value"),
+    (("--matrix", "edges", "--value", "cka"), "--value"),
+    ((*XY, "--cosine"), "--cosine"),
+    ((*XY, "-t", "space"), "--tokenizer"),
+    ((*XY, "-t", "regex", "--pattern", "x"), "--tokenizer"),
+    ((*XY, "--no-hmm"), "--no-hmm"),
+    ((*XY, "--dict", "d"), "--dict"),
+    ((*XY, "--userdict", "d"), "--userdict"),
+    ((*XY, "--engine", "jieba"), "--engine"),
+    ((*XY, "--punct"), "--punct"),
+    ((*XY, "--stopwords", "d"), "--stopwords"),
+    ((*XY, "--min-length", "2"), "--min-length"),
+    ((*XY, "--normalize", "nfkc"), "--normalize"),
+    ((*XY, "--lower"), "--lower"),
+    ((*XY, "--lower", "--kernel-x", "ngram:2"), "--lower"),
+    ((*XY, *BOW_X, "-t", "regex"), "--pattern"),
+    ((*XY, *BOW_X, "--pattern", "x"), "--pattern"),
+    ((*XY, *BOW_X, "-t", "regex", "--pattern", "("), "--pattern"),
+    ((*XY, *BOW_X, "-t", "space", "--no-hmm"), "--no-hmm"),
+    ((*XY, *BOW_X, "-t", "char", "--userdict", "d"), "--userdict"),
+    ((*XY, "--sigma-x", "1", "--kernel-x", "delta"), "--sigma-x"),
+    ((*XY, "--sigma-y", "1", "--kernel-y", "linear"), "--sigma-y"),
+    ((*XY, "--sigma-x", "1", *BOW_X), "--sigma-x"),
+    ((*XY, "--exit-code", "--test", "none"), "--exit-code"),
+    ((*XY, "--y-file", "b", "--on-error", "skip"), "--on-error"),
+    ((*XY, "--test", "gamma", *BOW_X), "--cosine"),
+    ((*XY, "--test", "gamma", "--kernel-y", "linear"), "linear"),
+    (("--screen", "x", *BOW_X, "--kernel-y", "gaussian"), "--kernel-y"),
+    (("--screen", "x", *BOW_X, "--cosine"), "--cosine"),
+    (("--screen", "x", *BOW_X, "--test", "gamma"), "gamma"),
+    ((*XY, "--glob", "*"), "--glob"),
+    ((*XY, "-0"), "-0"),
+    ((*XY, "-f", "jsonl", "--header"), "header"),
+    ((*XY, "--sigma", "0"), "--sigma"),
+    ((*XY, "--sigma", "-1"), "--sigma"),
+    ((*XY, "--sigma", "nan"), "--sigma"),
+    ((*XY, "--sigma", "inf"), "--sigma"),
+    ((*XY, "--sigma-x", "mean"), "--sigma-x"),
+    ((*XY, "--sigma-y", ""), "--sigma-y"),
+    ((*XY, "--kernel-x", "rbf"), "rbf"),
+    ((*XY, "--kernel-y", "ngram"), "ngram:N"),
+    ((*XY, "--kernel-y", "ngram:0"), "ngram:0"),
+    ((*XY, "--kernel-y", "ngram:1.5"), "ngram:1.5"),
+    ((*XY, "--test", "t"), "--test"),
+    ((*XY, "--permutations", "0"), "--permutations"),
+    ((*XY, "--seed", "-1"), "--seed"),
+    ((*XY, "--alpha", "0"), "--alpha"),
+    ((*XY, "--alpha", "1"), "--alpha"),
+    ((*XY, "--alpha", "nan"), "--alpha"),
+    (("--screen", "x", "--top", "-1"), "--top"),
+    (("--screen", "x", *BOW_X, "--min-df", "0"), "--min-df"),
+    (("--matrix", "triangle"), "--matrix"),
+    (("--matrix", "square", "--value", "hsic"), "--value"),
+    ((*XY, "--missing", "keep"), "--missing"),
+    ((*XY, "--input-format", "text"), "--input-format"),
+    ((*XY, "--encoding", "nonesuch"), "nonesuch"),
+    ((*XY, "--shuffle"), "--shuffle"),
+    (("-x", "y-x", "-y", "y"), "backwards"),
+    (("-x", "2:1", "-y", "y"), "backwards"),
+    (("-x", "0", "-y", "y"), "from 1"),
+    (("-x", "x,x", "-y", "y"), "twice"),
+    (("-x", "x,1-2", "-y", "y"), "twice"),
+    (("-x", "", "-y", "y"), "-x"),
+    (("-x", "x,", "-y", "y"), "-x"),
+    (("--screen", "x,y"), "one column"),
+    (("--matrix", "square", "-x", "x"), "two columns"),
+    (("--screen", "x", "-x", "x,y", *BOW_X), "one column"),
+]
+
+
+@pytest.mark.parametrize(("options", "what"), USAGE, ids=[" ".join(map(str, options)) for options, _ in USAGE])
+def test_options_that_make_no_sense_are_a_usage_error(kxcli, options, what):
+    put(kxcli, "a.tsv", GOOD)
+    put(kxcli, "b", GOOD)
+    put(kxcli, "d", "词\n")
+    ended = kxcli("hsic", *options, "a.tsv", code=2)
+    assert ended.err.startswith("kxcli: error: ") and ended.err.count("\n") == 1 and ended.out == b""
+    assert what in ended.err
+
+
+def test_stdin_cannot_be_both_tables(kxcli):
+    ended = kxcli("hsic", *XY, "--y-file", "-", "-", stdin=GOOD, code=2)
+    assert ended.err.startswith("kxcli: error: ") and "stdin" in ended.err
+
+
+@pytest.mark.full
+def test_messages_hold_no_raw_control_characters(kxcli):
+    evil = "a\x1b[31m\nb\r\x07\u202e"
+    put(kxcli, "a.jsonl", json.dumps({evil: 1, "y": evil}) + "\n")
+    for arguments, code in [
+        ((*XY, evil), 1),
+        (("-x", evil, "-y", "y", "--y-file", evil, "a.jsonl"), 1),
+        (("-x", "none", "-y", "y", "a.jsonl"), 1),
+        (("-x", evil, "-y", "y", "--kernel-y", "linear", "a.jsonl"), 1),
+        (("-x", f"{evil},{evil}", "-y", "y", "a.jsonl"), 2),
+        ((*XY, "--kernel-x", evil), 2),
+        ((*XY, "--sigma", evil), 2),
+    ]:
+        err = kxcli("hsic", *arguments, stdin=GOOD, code=code).err
+        assert err.endswith("\n") and err.removesuffix("\n").isprintable()
+
+
+# Trouble
+
+WIDE = ("hsic", "-x", "1-3", "-y", "4-6", "--sigma", "1")
+LONG = (*WIDE, "--test", "none")  # of 30,000 rows: some ten seconds, which no test waits for
+
+
+def long_table(kxcli, n=30_000):
+    return put(kxcli, "long.npy", saved(np.random.default_rng(8).normal(size=(n, 6))))
+
+
+def limited_to(size):
+    return lambda: resource.setrlimit(resource.RLIMIT_AS, (size, size))
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["mapped", "gz"])
+@pytest.mark.full
+def test_too_little_memory_is_told(kxcli, workers, pack):
+    limit = limited_to(400 << 20)
+    put(kxcli, "small.tsv", tsv(people()))
+    kxcli("hsic", *XY, "-j", workers, "small.tsv", preexec_fn=limit)
+    zeros = saved(np.zeros((60_000, 800), dtype=np.int8))  # 48 MB, which are 384 MB as doubles
+    put(kxcli, "a.npy", pack(zeros))
+    use = ("hsic", "-j", workers, "-x", "2-800", "-y", "1", "--sigma", 1, "-o", "out.tsv", "a.npy")
+    err = kxcli(*use, code=1, preexec_fn=limit).err
+    assert err.startswith("kxcli: error: ") and "memory" in err and err.count("\n") == 1
+    assert kxcli.left_behind() == [] and not (kxcli.folder / "out.tsv").exists()
+
+
+def test_a_full_disk_under_tmpdir_is_told(kxcli, small_disk, old):  # noqa: F811
+    kxcli.environment["TMPDIR"] = str(small_disk)
+    name = long_table(kxcli)
+    err = kxcli(*LONG, "-j", 2, "-o", old, name, code=1).err
+    assert err.startswith("kxcli: error: ") and "No space left on device" in err and "TMPDIR" in err
+    assert err.count("\n") == 1
+    assert os.listdir(small_disk) == []
+
+
+def test_a_full_tmpdir_matters_only_where_it_is_needed(kxcli, workers, small_disk):
+    with suppress(OSError), open(small_disk / "full", "wb", buffering=0) as file:
+        while file.write(b"x" * 4096):
+            pass
+    kxcli.environment["TMPDIR"] = str(small_disk)
+    table = people()
+    assert hsic(kxcli, *XY, "-j", workers, stdin=tsv(table)) == expected(table["x"], table["y"])
+    assert os.listdir(small_disk) == ["full"]
+
+
+def test_a_full_disk_under_stdout_is_an_error(kxcli):
+    with open("/dev/full", "wb") as full:
+        err = kxcli("hsic", *XY, stdin=GOOD, stdout=full, code=1).err
+    assert err.startswith("kxcli: error: <stdout>: No space left on device") and err.count("\n") == 1
+
+
+def test_head_ends_the_run_in_silence(kxcli, workers):
+    put(kxcli, "a.npy", saved(normal(9, 60)))
+    use = ("hsic", "--matrix", "edges", "--test", "none", "-j", workers, "a.npy")
+    assert len(kxcli(*use).out) > 1 << 17  # more than a pipe holds
+    process = subprocess.run(
+        ["bash", "-c", '"$@" | head -n 1; exit ${PIPESTATUS[0]}', "-", *kxcli.command(*use)],
+        cwd=kxcli.folder,
+        env=kxcli.environment,
+        capture_output=True,
+        timeout=60,
+    )
+    assert (process.returncode, process.stderr, process.stdout.count(b"\n")) == (0, b"", 1)
+    assert kxcli.left_behind() == []
+
+
+def test_a_killed_worker_is_told(kxcli, old):  # noqa: F811
+    with running(kxcli, *LONG, "-j", 2, "-o", old, long_table(kxcli)) as process:
+        wait_until(lambda: len(workers_of(process)) == 2)
+        assert any(name.startswith("kxcli-") for name in kxcli.left_behind())
+        os.kill(workers_of(process)[0], signal.SIGKILL)
+        err = ended(process, 1)
+    assert err.startswith("kxcli: error: ") and "killed by signal 9" in err and err.count("\n") == 1
+    assert kxcli.left_behind() == []
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+@pytest.mark.parametrize("to", ["the process", "the group"])
+@pytest.mark.parametrize("phase", ["kernels", "permutations"])
+def test_a_signal_ends_the_run_and_all_of_it(kxcli, workers, old, phase, to, number, code):  # noqa: F811
+    name = long_table(kxcli, 30_000 if phase == "kernels" else 1000)
+    test = ("--test", "none") if phase == "kernels" else ("--permutations", 10**6)
+    with running(kxcli, *WIDE, *test, "-v", "-j", workers, "-o", old, name) as process:
+        until(process, phase)
+        if workers > 1:
+            wait_until(lambda: len(workers_of(process)) == 2)
+        (os.kill if to == "the process" else os.killpg)(process.pid, number)
+        err = ended(process, code)
+    assert "error" not in err
+    assert kxcli.left_behind() == []
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_while_a_stream_is_read_ends_the_run(kxcli, number, code):
+    with running(kxcli, "hsic", *XY, "-j", 2, stdin=subprocess.PIPE) as process:
+        process.stdin.write(GOOD.encode() + b"1\t2\n" * 100_000)  # more than a pipe holds
+        process.stdin.flush()
+        os.kill(process.pid, number)
+        assert ended(process, code) == ""
+    assert kxcli.left_behind() == []
+
+
+def test_workers_go_away_when_the_run_is_killed(kxcli):
+    with running(kxcli, *LONG, "-j", 2, long_table(kxcli)) as process:
+        wait_until(lambda: len(workers_of(process)) == 2)
+        process.kill()
+        process.wait()
+        wait_until(lambda: members(process.pid) == [])
+        assert process.stderr.read() == b""
