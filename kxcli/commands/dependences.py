@@ -9,7 +9,7 @@ import numpy as np
 from kxcli.commands.sides import Asked, Maker, Tables
 from kxcli.corpus.columns import Group, Table, chosen
 from kxcli.errors import InputError, UsageError
-from kxcli.mining.hsic import pairs, screening, texts
+from kxcli.mining.hsic import pairs, permutation, screening, texts
 from kxcli.mining.hsic.dependence import RunJob, measure
 from kxcli.mining.hsic.kernels import Side, categories
 from kxcli.mining.hsic.parameters import Dependence, Testing
@@ -20,23 +20,24 @@ from kxcli.tuning import let_go
 _EXAMPLES = 3  # notes on pairs that are told one by one
 
 _OF_EDGES = (
-    *("kernel_x", "sigma_x", "kernel_y", "sigma_y"),
+    *("n", "kernel_x", "sigma_x", "kernel_y", "sigma_y"),
     *("biased_n2", "biased_nm1", "unbiased", "cka", "cka_unbiased", "p_value"),
 )
-_OF_SCREEN = ("kernel_x", "sigma_x", "biased_n2", "unbiased", "cka", "cka_unbiased", "p_value")
-_OF_TERMS = ("word", "n", "label", "biased_n2", "cka", "p_value", "q_value")
+_OF_SCREEN = ("n", "kernel_x", "sigma_x", "biased_n2", "unbiased", "cka", "cka_unbiased", "p_value")
+_OF_TERMS = ("word", "df", "label", "biased_n2", "cka", "p_value", "q_value")
 
 
-class Rows(NamedTuple):
-    """Columns, and rows of as many cells."""
+class Output(NamedTuple):
+    """Columns, and rows of as many cells; of a pair, whether it is called dependent."""
 
     columns: Sequence[str]
     rows: Iterable[Sequence[Cell]]
+    is_dependent: bool | None = None
 
 
-@dataclass
+@dataclass(frozen=True)
 class Work:
-    """A run over some tables; `is_dependent` is what came out of a pair."""
+    """A run over some tables."""
 
     tables: Tables
     maker: Maker
@@ -46,30 +47,37 @@ class Work:
     run: RunJob
     report: Report
     drops_missing: bool
-    is_dependent: bool | None = None
 
-    def pair(self, x: str | None, y: str | None, *, is_flat: bool) -> Rows:
+    def pair(self, x: str | None, y: str | None, *, is_flat: bool) -> Output:
         """Measure -x against -y; a row for each value, or with `is_flat` one row."""
         columns_x, columns_y = _chosen(x, self.tables.x, "-x"), _chosen(y, self.tables.y, "-y")
         groups = self.asked_x.group(columns_x), self.asked_y.group(columns_y)
         values, n_dropped = self._rows(groups[:1], groups[1:])
-        side_y = self.maker.side(values.pop(), self.asked_y, "-y")  # popped, so that what was read is let go of
-        sides = [self.maker.side(values.pop(), self.asked_x, "-x"), side_y]
+        # Popped, so that what was read is let go of.
+        side_y = self.maker.side(values.pop(), self.asked_y, "-y", self.tables.y.path)
+        side_x = self.maker.side(values.pop(), self.asked_x, "-x", self.tables.x.path)
         let_go()
-        found = measure(sides[0], sides[1], self.testing, self.run)
-        tell = self.report.warning if any(side.is_constant for side in sides) else self.report.note
+        found = measure(side_x, side_y, self.testing, self.run)
+        tell = self.report.warning if side_x.is_constant or side_y.is_constant else self.report.note
         for note in found.notes:
             tell(note)
-        self.is_dependent = found.dependent
+        if found.test == "permutation" and found.dependent is False:
+            n_reaching = int(found.n <= permutation.ENUMERATED)  # the rows as they stand are one of all
+            least = permutation.p_value(n_reaching, found.n, self.testing.permutations)
+            if least > self.testing.alpha:
+                self.report.warning(
+                    f"p cannot be below {least:.2g} here, so nothing is called dependent at {self.testing.alpha:g}: "
+                    "take more --permutations, or --test eigen"
+                )
         cells: dict[str, Cell] = {"n": found.n, "n_dropped": n_dropped}
         cells |= {field.name: _cell(getattr(found, field.name)) for field in fields(found)[1:-1]}
         if is_flat:
-            return Rows(list(cells), [list(cells.values())])
+            return Output(list(cells), [list(cells.values())], found.dependent)
         if found.dependent is not None:
-            cells["dependent"] = f"{'yes' if found.dependent else 'no'}, at {self.testing.alpha:g}"
-        return Rows(("key", "value"), list(cells.items()))
+            cells["dependent"] = f"{'yes' if found.dependent else 'no'} (at {self.testing.alpha:g})"
+        return Output(("key", "value"), list(cells.items()), found.dependent)
 
-    def matrix(self, x: str | None, value: str | None) -> Rows:
+    def matrix(self, x: str | None, value: str | None) -> Output:
         """Measure all pairs of columns; a square of one value, or without it a row a pair."""
         table = self.tables.x
         columns = _chosen(x, table, "-x")
@@ -77,13 +85,19 @@ class Work:
             raise UsageError("--matrix needs two columns at least.")
         names = [_name(table, column) for column in columns]
         values, _ = self._rows([self.asked_x.group((column,)) for column in columns], [])
-        sides = [self.maker.side(group, self.asked_x, name) for group, name in zip(values, names, strict=True)]
+        sides = [
+            self.maker.side(group, self.asked_x, name, table.path) for group, name in zip(values, names, strict=True)
+        ]
         wanted = [(i, j) for i in range(len(sides)) for j in range(i + (value is None), len(sides))]
         testing = Testing("none") if value not in (None, "p_value") else self.testing
         found = self._pairs(sides, wanted, testing, names)
         if value is None:
-            rows = [(names[i], names[j], *_cells(found[i, j], _OF_EDGES)) for i, j in wanted]
-            return Rows(("x", "y", *_OF_EDGES), rows)
+            q_values = self._q_values([found[pair] for pair in wanted])
+            rows = [
+                (names[i], names[j], *_cells(found[i, j], _OF_EDGES), _cell(q))
+                for (i, j), q in zip(wanted, q_values, strict=True)
+            ]
+            return Output(("x", "y", *_OF_EDGES, "q_value"), rows)
         square = [
             (name, *(_cell(getattr(found[min(i, j), max(i, j)], value)) for j in range(len(sides))))
             for i, name in enumerate(names)
@@ -91,9 +105,9 @@ class Work:
         own = "column"
         while own in names:  # a JSON reader keeps one of two equal keys
             own += "_"
-        return Rows((own, *names), square)
+        return Output((own, *names), square)
 
-    def screened(self, label: str, x: str | None, least: int, top: int | None) -> Rows:
+    def screened(self, label: str, x: str | None, least: int, top: int | None) -> Output:
         """Rank columns, or the words of a column, by their dependence on a label."""
         table = self.tables.x
         labels = chosen(label, table, "--screen")
@@ -106,21 +120,18 @@ class Work:
         values, _ = self._rows([self.asked_x.group((column,)) for column in columns], [self.asked_y.group(labels)])
         asked = [self.asked_x] * len(columns) + [self.asked_y]
         of_all = [*names, _name(table, labels[0])]
-        sides = [self.maker.side(*one) for one in zip(values, asked, of_all, strict=True)]
+        sides = [self.maker.side(*one, table.path) for one in zip(values, asked, of_all, strict=True)]
         wanted = [(i, len(columns)) for i in range(len(columns))]
         found = self._pairs(sides, wanted, self.testing, of_all)
-        q_values: list[float | None] = [None] * len(wanted)
-        if self.testing.name != "none":
-            p_values = np.array([found[pair].p_value for pair in wanted], dtype=np.float64)
-            q_values = screening.benjamini_hochberg(p_values).tolist()
+        q_values = self._q_values([found[pair] for pair in wanted])
         rows = [
             (name, *_cells(found[pair], _OF_SCREEN), _cell(q))
             for name, pair, q in zip(names, wanted, q_values, strict=True)
         ]
-        order = sorted(range(len(rows)), key=lambda i: (-(found[wanted[i]].cka or 0.0), names[i]))
-        return Rows(("column", *_OF_SCREEN, "q_value"), [rows[i] for i in order[:top]])
+        order = sorted(range(len(rows)), key=lambda i: (-(found[wanted[i]].cka_unbiased or 0.0), names[i]))
+        return Output(("column", *_OF_SCREEN, "q_value"), [rows[i] for i in order[:top]])
 
-    def _terms(self, columns: Sequence[int], labels: tuple[int, ...], least: int, top: int | None) -> Rows:
+    def _terms(self, columns: Sequence[int], labels: tuple[int, ...], least: int, top: int | None) -> Output:
         if len(columns) != 1:
             raise UsageError("words are screened in one column: name it with -x.")
         (text_column, label_column), _ = self._rows([Group(tuple(columns), False)], [Group(labels, False)])
@@ -133,11 +144,17 @@ class Work:
         found = screening.screened_terms(counts, side.sizes.tolist(), self.testing, least)
         if len(found) < len(counts):
             self.report.note(f"{len(counts) - len(found):,} words that fewer than {least} rows have are left out")
+        least_q = len(found) / (1 + self.testing.permutations)
+        if self.testing.name in ("auto", "permutation") and len(names) > 2 and least_q > self.testing.alpha:
+            self.report.warning(
+                f"with {self.testing.permutations:,} permutations and {len(found):,} words, q is {least_q:.2g} at least "
+                "for a word that stands out alone: take more --permutations, or --test eigen"
+            )
         rows = [
             (one.term, one.n, names[one.label], *map(_cell, (one.biased_n2, one.cka, one.p_value, one.q_value)))
             for one in found[:top]
         ]
-        return Rows(_OF_TERMS, rows)
+        return Output(_OF_TERMS, rows)
 
     def _rows(self, groups: Sequence[Group], groups_y: Sequence[Group]) -> tuple[list[Any], int]:
         """Read, and tell what was dropped."""
@@ -147,6 +164,13 @@ class Work:
         if not rows.n:
             raise InputError(self.tables.x.path, "has no row without a missing cell", "name other columns")
         return rows.groups, rows.n_dropped
+
+    def _q_values(self, found: Sequence[Dependence]) -> list[float | None]:
+        if self.testing.name == "none":
+            return [None] * len(found)
+        p_values = np.array([one.p_value for one in found], dtype=np.float64)
+        q_values: list[float | None] = screening.benjamini_hochberg(p_values).tolist()
+        return q_values
 
     def _pairs(
         self, sides: list[Side], wanted: list[pairs.Pair], testing: Testing, names: Sequence[str]

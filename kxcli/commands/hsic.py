@@ -115,12 +115,12 @@ class KernelName(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # g
 @click.option(
     "--matrix",
     type=click.Choice(["square", "edges"]),
-    help="All pairs of columns (of -x): a square of one value, or a row with all values for each pair.",
+    help="All pairs of columns (of -x): a square of one value, or a row with all values for each pair; as many tests.",
 )
 @click.option(
     "--value",
     type=click.Choice(_VALUES),
-    default="cka",
+    default="cka_unbiased",
     show_default=True,
     help="What stands in --matrix square.",
 )
@@ -139,7 +139,8 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     """Measure how dependent two columns are: HSIC, the Hilbert-Schmidt independence criterion.
 
     An INPUT is a table: TSV, CSV, JSONL or .npy; no INPUT is stdin.  Several columns make one vector.  The output is
-    key, TAB, value: every estimator, and a test of independence.
+    key, TAB, value: every estimator, and a test of independence; only the unbiased ones may be negative.  Exit codes: 0
+    done, 1 input, 2 usage, 3 where --exit-code finds no dependence.
 
     \b
     kxcli hsic -x height -y weight people.tsv
@@ -190,7 +191,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     header = sink.format == "csv" if sink.header is None else sink.header
     output.write(rows.encoded(table.rows, table.columns, sink.format, header=header), sink.output)
     report.close()
-    if given["exit_code"] and not work.is_dependent:
+    if given["exit_code"] and not table.is_dependent:
         ctx.exit(NOT_DEPENDENT)
 
 
@@ -214,7 +215,11 @@ def _check(ctx: click.Context, given: dict[str, Any], source: options.Input, sin
         ("kernel_y", given["matrix"] is None, "--matrix, where all columns are -x"),
         ("sigma_y", given["matrix"] is None, "--matrix, where all columns are -x"),
         ("alpha", is_single and given["test"] != "none", "--screen, --matrix or --test none"),
-        ("test", given["matrix"] != "square" or given["value"] == "p_value", "--matrix square of another value than p"),
+        (
+            "test",
+            given["matrix"] != "square" or given["value"] == "p_value",
+            "--matrix square of another value than p_value",
+        ),
         ("permutations", given["test"] in ("auto", "permutation"), f"--test {given['test']}"),
     ]
     for name, does_something, where in needless:

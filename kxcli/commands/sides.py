@@ -11,7 +11,8 @@ import numpy.typing as npt
 from kxcli.commands import running
 from kxcli.commands.options import Input
 from kxcli.corpus import encodings
-from kxcli.corpus.columns import Group, Numbers, Reading, Table, TableKind, Texts, opened
+from kxcli.corpus.columns import HEAD, Group, Numbers, Reading, Table, TableKind, Texts, opened
+from kxcli.corpus.columns.cells import is_number, shortened
 from kxcli.corpus.ledger import Choice, OnError, Told
 from kxcli.corpus.shards import located
 from kxcli.corpus.sources import find
@@ -19,14 +20,16 @@ from kxcli.errors import InputError, UsageError
 from kxcli.mining.hsic import texts
 from kxcli.mining.hsic.bandwidth import EXACT_ROWS
 from kxcli.mining.hsic.dependence import RunJob, side
-from kxcli.mining.hsic.kernels import Side
-from kxcli.mining.hsic.parameters import Kernel
+from kxcli.mining.hsic.kernels import Categories, Side
+from kxcli.mining.hsic.parameters import Kernel, MeasureError
 from kxcli.report import Report
 
 if TYPE_CHECKING:
     from kxcli.mining import Counting
 
 Mask = npt.NDArray[np.bool_]
+
+_SOME, _NEARLY = 20, 0.9  # rows, and distinct cells among them, of what is no label
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class Asked:
         return replace(kernel, sigma=sigma, cosine=self.cosine and kernel.is_of_texts)
 
 
-class Rows(NamedTuple):
+class Complete(NamedTuple):
     """The rows without a missing cell: for each group an array (n, d), or a list of texts for each column."""
 
     groups: list[Any]
@@ -100,7 +103,7 @@ class Tables:
     def __exit__(self, *ended: object) -> None:
         self._stack.close()
 
-    def rows(self, groups: Sequence[Group], groups_y: Sequence[Group], *, drops_missing: bool) -> Rows:
+    def rows(self, groups: Sequence[Group], groups_y: Sequence[Group], *, drops_missing: bool) -> Complete:
         """Read the groups of columns of the table, then those of y's table, where that is another."""
         if self.y is self.x:
             values, complete = _whole(self.x, [*groups, *groups_y], drops_missing=drops_missing)
@@ -113,9 +116,9 @@ class Tables:
             values, complete = values + others, complete & complete_y
         self._tell()
         if complete.all():
-            return Rows(values, 0)
+            return Complete(values, 0)
         kept = [_kept(group, complete) for group in values]
-        return Rows(kept, int(len(complete) - complete.sum()))
+        return Complete(kept, int(len(complete) - complete.sum()))
 
     def _tell(self) -> None:
         for told in self._told:
@@ -172,17 +175,37 @@ class Maker:
         assert self._counting is not None, "there is a kernel of words or n-grams"
         return texts.Terms(Kernel.named(kernel).n, self._counting)
 
-    def side(self, values: Any, asked: Asked, name: str) -> Side:
-        """Return a group of columns with the kernel that was asked for."""
+    def side(self, values: Any, asked: Asked, name: str, path: str) -> Side:
+        """Return a group of columns, of the table `path`, with the kernel that was asked for."""
         kernel = asked.kernel(is_number=isinstance(values, np.ndarray))
+        if asked.name is None and kernel.name == "delta":
+            self._warn_of_numbers(values, name, asked.option)
         if kernel.is_of_texts:
             if len(values) > 1:
                 raise UsageError(f"{asked.option} {kernel} takes one column of texts, and {name} has {len(values)}.")
             terms = self.terms(str(asked.name))
             values = self._run(texts.CountTerms(terms), texts.parts(values[0]), self.dictionary, f"words of {name}")
-        made = side(values, kernel, self._seed)
+        try:
+            made = side(values, kernel, self._seed)
+        except MeasureError as error:
+            raise InputError(path, f"{name}: {error}") from None
+        if isinstance(made, Categories) and made.n >= _SOME and len(made.sizes) > _NEARLY * made.n:
+            self._report.warning(
+                f"nearly all cells of {name} differ, and delta sees only which are equal; for texts, there are "
+                f"{asked.option} bow and ngram:N"
+            )
         if kernel.has_bandwidth and kernel.sigma is None and made.n > EXACT_ROWS and not made.is_constant:
             self._report.note(
                 f"the bandwidth of {name} is the median distance of {EXACT_ROWS:,} of {made.n:,} rows, drawn by --seed"
             )
         return made
+
+    def _warn_of_numbers(self, columns: Sequence[Sequence[str]], name: str, option: str) -> None:
+        """Tell where strings are mostly numbers: somebody may not have meant them to be labels."""
+        cells = [cell for column in columns for cell in column[:HEAD]]
+        odd = [cell for cell in cells if not is_number(cell)]
+        if odd and len(odd) < len(cells) / 2:
+            self._report.warning(
+                f"{len(cells) - len(odd):,} of the first {len(cells):,} cells of {name} are numbers, but "
+                f"{shortened(odd[0])!r} is not: all are taken as labels; {option} gaussian insists on numbers"
+            )

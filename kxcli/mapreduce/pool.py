@@ -102,17 +102,18 @@ class Pool:
         would take longer to carry and merge than to compute.  So a dead worker takes all its tasks with it: who wants
         to run them again has to keep their numbers beside the worker.
         """
-        round_ = _Round(self, (read, job, shipped(shared, self._folder), False), tasks)
-        is_ready = False
-        while round_.gives():
-            if not is_ready:  # the parent makes ready for `finish` while the workers are at their first tasks
-                job.setup(shared)
-                is_ready = True
-            for task, _, (told, _) in round_.answers():
-                on_done(task, told)
-        if round_.failures:
-            raise round_.failures[min(round_.failures)]
-        return self._collect(round_.idle, job)
+        with self._sent(shared) as sent:
+            round_ = _Round(self, (read, job, sent, False), tasks)
+            is_ready = False
+            while round_.gives():
+                if not is_ready:  # the parent makes ready for `finish` while the workers are at their first tasks
+                    job.setup(shared)
+                    is_ready = True
+                for task, _, (told, _) in round_.answers():
+                    on_done(task, told)
+            if round_.failures:
+                raise round_.failures[min(round_.failures)]
+            return self._collect(round_.idle, job)
 
     def stream(
         self,
@@ -123,20 +124,30 @@ class Pool:
         on_done: OnDone,
     ) -> Iterator[PartialT]:
         """Yield the partial of each task, in the order of the tasks, of which only some are ahead."""
-        round_ = _Round(self, (read, job, shipped(shared, self._folder), True), tasks)
         held: dict[int, bytes] = {}
         n_yielded = 0
-        while round_.gives(before=n_yielded + _AHEAD * self.limit):
-            for task, number, (told, partial) in round_.answers():
-                on_done(task, told)
-                held[number] = partial
-            while n_yielded in held:
-                yield job.load(held.pop(n_yielded))
-                n_yielded += 1
-        if round_.failures:
-            raise round_.failures[min(round_.failures)]
-        for worker in round_.idle:
-            worker.send(None)
+        with self._sent(shared) as sent:
+            round_ = _Round(self, (read, job, sent, True), tasks)
+            while round_.gives(before=n_yielded + _AHEAD * self.limit):
+                for task, number, (told, partial) in round_.answers():
+                    on_done(task, told)
+                    held[number] = partial
+                while n_yielded in held:
+                    yield job.load(held.pop(n_yielded))
+                    n_yielded += 1
+            if round_.failures:
+                raise round_.failures[min(round_.failures)]
+            for worker in round_.idle:
+                worker.send(None)
+
+    @contextmanager
+    def _sent(self, shared: object) -> Iterator[Shipped]:
+        """Make a value ready for all workers; its file is gone when the job is done."""
+        sent = shipped(shared, self._folder)
+        try:
+            yield sent
+        finally:
+            sent.remove()
 
     @staticmethod
     def _collect(workers: list[_Worker], job: Job[RecordT, PartialT]) -> PartialT | None:

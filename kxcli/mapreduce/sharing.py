@@ -21,23 +21,30 @@ _LEAST = 1 << 20  # bytes of arrays that are worth a file
 
 @dataclass(frozen=True)
 class Shipped:
-    """A value on its way; `spans` are where its arrays stand in the file `path`, from and to a byte."""
+    """A value on its way: what describes it, and its arrays, small ones along with it.
+
+    spans: where great arrays stand in the file `path`, from and to a byte.
+    """
 
     description: bytes
-    path: str
-    spans: tuple[tuple[int, int], ...]
+    arrays: tuple[bytes, ...]
+    path: str = ""
+    spans: tuple[tuple[int, int], ...] = ()
+
+    def remove(self) -> None:
+        """Remove the file, once everybody who wants it has opened it."""
+        if self.path:
+            os.unlink(self.path)
 
 
 def shipped(value: Any, folder: Callable[[], str]) -> Shipped:
-    """Write a value's arrays to a new file in the folder; `OutputError` where the disk is full."""
+    """Write a value's arrays, if they are great, to a new file in the folder; `OutputError` where the disk is full."""
     buffers: list[Any] = []
     description = BytesIO()
     ForkingPickler(description, _PICKLE, True, buffers.append).dump(value)
     arrays = [buffer.raw() for buffer in buffers]
     if sum(array.nbytes for array in arrays) < _LEAST:
-        plain = BytesIO()
-        ForkingPickler(plain, _PICKLE).dump(value)
-        return Shipped(plain.getvalue(), "", ())
+        return Shipped(description.getvalue(), tuple(map(bytes, arrays)))
     where = folder()
     spans = []
     try:
@@ -49,13 +56,13 @@ def shipped(value: Any, folder: Callable[[], str]) -> Shipped:
                 file.write(array)
     except OSError as error:
         raise OutputError(where, reason(error), "point TMPDIR at a disk with more room") from None
-    return Shipped(description.getvalue(), path, tuple(spans))
+    return Shipped(description.getvalue(), (), path, tuple(spans))
 
 
 def received(sent: Shipped) -> Any:
-    """Return the value; its arrays are read-only, and in memory only as far as they are looked at."""
+    """Return the value; great arrays are read-only, and in memory only as far as they are looked at."""
     if not sent.path:
-        return ForkingPickler.loads(sent.description)
+        return ForkingPickler.loads(sent.description, buffers=sent.arrays)
     try:
         with open(sent.path, "rb") as file:
             mapped = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))

@@ -3,6 +3,7 @@
 import re
 from typing import NoReturn
 
+from kxcli.corpus.columns.cells import shortened
 from kxcli.corpus.columns.table import Table
 from kxcli.corpus.records import shown
 from kxcli.errors import InputError, UsageError
@@ -30,9 +31,11 @@ class _Choice:
         found: list[int] = []
         for part in self._text.split(","):
             found.extend(self._part(part))
-        twice = next((column for column in found if found.count(column) > 1), None)
-        if twice is not None:
-            self._refuse(f"{self._table.called(twice)} is named twice")
+        seen: set[int] = set()
+        for column in found:
+            if column in seen:
+                self._refuse(f"{self._table.called(column)} is named twice")
+            seen.add(column)
         return tuple(found)
 
     def _part(self, part: str) -> range:
@@ -94,7 +97,10 @@ class _Choice:
 
     def _unknown(self, name: str) -> NoReturn:
         table = self._table
-        if table.names:
+        only = table.names[0] if len(table.names) == 1 else ""
+        if "," in only or ";" in only:
+            hint = f"it has one column, {shortened(only)!r}: is it CSV?  Use --input-format csv, with commas"
+        elif table.names:
             hint = f"it has {shown(table.names)}; name one with {self._option}"
         else:
             hint = f"it has no header: name one by its number, 1 to {table.width}, with {self._option}"

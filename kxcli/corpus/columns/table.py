@@ -185,11 +185,15 @@ def _settled(
     texts_in: set[int] = set()
     for path, chunk in chunks:
         held.append((path, chunk))
+        if chunk.is_numeric and (numbers := chunk.numbers(columns)) is not None:
+            complete += int((~np.isnan(numbers).any(axis=1)).sum())
+            if complete >= HEAD:
+                break
+            continue
         for row in zip(*chunk.cells(columns), strict=True):
             if not any(map(is_missing, row)):
                 complete += 1
-                if not chunk.is_numeric:
-                    texts_in.update(column for column, cell in zip(columns, row, strict=True) if not is_number(cell))
+                texts_in.update(column for column, cell in zip(columns, row, strict=True) if not is_number(cell))
                 if complete == HEAD:
                     break
         if complete == HEAD:
@@ -232,6 +236,11 @@ class _Maker:
             list(dict.fromkeys(c for g, is_ in zip(groups, kinds, strict=True) if is_ is kind for c in g.columns))
             for kind in (True, False)
         )
+        place = {column: at for at, column in enumerate(self._numbers)}
+        self._at = [
+            [place[column] for column in group.columns] if is_numbers else []
+            for group, is_numbers in zip(groups, kinds, strict=True)
+        ]
 
     def block(self, path: str, chunk: Chunk) -> Block:
         matrix = np.empty((len(chunk.lines), 0))
@@ -242,9 +251,8 @@ class _Maker:
             matrix = found
         columns = dict(zip(self._texts, map(texts, chunk.cells(self._texts) if self._texts else []), strict=True))
         groups: list[Numbers | Texts] = []
-        for group, is_numbers in zip(self._groups, self._kinds, strict=True):
+        for group, is_numbers, at in zip(self._groups, self._kinds, self._at, strict=True):
             if is_numbers:
-                at = [self._numbers.index(column) for column in group.columns]
                 groups.append(matrix if at == [*range(matrix.shape[1])] else np.ascontiguousarray(matrix[:, at]))
             else:
                 groups.append([columns[column] for column in group.columns])

@@ -28,9 +28,12 @@ def measured(
 
 
 def _side(values: npt.ArrayLike | Sequence[str], kernel: Kernel | str | None, seed: int, counting: Counting) -> Side:
-    is_text = isinstance(values, (list, tuple)) and bool(values) and isinstance(values[0], str)
-    array = np.array(values, dtype=object) if is_text else np.asarray(values)  # numpy's own strings would be as wide
-    is_text = is_text or array.dtype.kind in "UTO"  # as the longest, and drop NULs
+    array = values if isinstance(values, np.ndarray) else np.array(values, dtype=object)
+    is_text = array.size > 0 and all(isinstance(cell, str) for cell in array.flat)
+    if not is_text and array.dtype.kind not in "biuf":
+        array = np.asarray(values) if array.dtype.kind == "O" else array
+        if array.dtype.kind not in "biuf":
+            raise MeasureError(f"values of the type {array.dtype} are neither numbers nor strings")
     if kernel is None:
         kernel = "delta" if is_text else "gaussian"
     if isinstance(kernel, str):
@@ -39,6 +42,8 @@ def _side(values: npt.ArrayLike | Sequence[str], kernel: Kernel | str | None, se
         raise MeasureError(f"values of shape {array.shape} are no rows: give (n,) or (n, d)")
     if not array.size:
         raise MeasureError(f"values of shape {array.shape} are none: HSIC needs {LEAST_ROWS} rows at least")
+    if not is_text and not np.isfinite(array).all():
+        raise MeasureError("there is a value that is no finite number")
     if kernel.name == "delta":
         return side(array.reshape(len(array), -1).T.tolist(), kernel)
     if kernel.is_of_texts:

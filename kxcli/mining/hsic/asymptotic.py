@@ -1,21 +1,22 @@
 """p-values without permutations: the null distribution of n HSIC for many rows."""
 
-import math
-from typing import TYPE_CHECKING
-
 import numpy as np
 import numpy.typing as npt
 
 from kxcli.mining.hsic.estimators import Sums
 from kxcli.mining.hsic.mixture import tail
-
-if TYPE_CHECKING:
-    from kxcli.mining.hsic.kernels import Categories
+from kxcli.mining.hsic.spectra import spectrum
 
 Array = npt.NDArray[np.float64]
 
 _MOST = 1_000  # chi-squares that are told apart; the rest are one gamma distribution
+_LEAST_RANK, _FEATURES = 64, 1 << 23  # of a side without few features
 _EIGENVALUES = 512  # of a side that are computed
+
+
+def rank_for(n: int) -> int:
+    """Return the greatest number of features of a side for n rows whose spectrum is to be told: 64 MB of them."""
+    return max(_LEAST_RANK, min(_EIGENVALUES, _FEATURES // n))
 
 
 def eigen(sums: Sums, spectrum_x: Array, spectrum_y: Array) -> float:
@@ -32,20 +33,18 @@ def eigen(sums: Sums, spectrum_x: Array, spectrum_y: Array) -> float:
     half_variance = sums.xx.trace * sums.yy.trace / n**4 - float(products @ products)
     degrees = np.ones(len(products))
     if mean > 1e-12 * sums.trace_x * sums.trace_y / n**2 and half_variance > 0:
-        weight = min(half_variance / mean, float(products[-1]) if len(products) else math.inf)
+        weight = half_variance / mean
         products, degrees = np.append(products, weight), np.append(degrees, mean / weight)
-    return tail(products, degrees, sums.xy.trace / n)
+    # Shuffled rows have Tr(Kc) Tr(Lc) / (n - 1) on average, n / (n - 1) times the mixture's mean: near the identity, a
+    # kernel's statistic varies by less than that.
+    excess = sums.trace_x * sums.trace_y / (n * n * (n - 1))
+    return tail(products, degrees, sums.xy.trace / n - excess)
 
 
-def category_spectrum(side: "Categories") -> Array:
+def category_spectrum(sizes: npt.NDArray[np.int64]) -> Array:
     """Return the greatest eigenvalues of Kc / n for categories: those of diag(p) - p pᵀ, p the categories' shares."""
-    shares = np.sort(side.sizes)[::-1][:_EIGENVALUES] / side.n
+    shares = np.sort(sizes)[::-1][:_EIGENVALUES] / sizes.sum()
     return spectrum(np.diag(shares) - np.outer(shares, shares))
-
-
-def spectrum(matrix: Array) -> Array:
-    """Return the eigenvalues of a symmetric matrix, the greatest first."""
-    return np.linalg.eigvalsh(matrix).astype(np.float64, copy=False)[::-1]
 
 
 def gamma(sums: Sums, squares: float) -> float:

@@ -5,11 +5,14 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from kxcli.mining.hsic.draws import Purpose, generator
+
 Array = npt.NDArray[np.float64]
 
 EXACT_ROWS = 5_000  # up to so many rows all distances count; beyond, those of so many rows drawn at random
 
 _BLOCK = 32  # rows whose distances to all others are held at a time
+_HELD = 1 << 18  # differences held at a time
 _LOST = 1e-6  # of the squared norms: smaller distances lose digits as a difference, and are computed directly
 _NEAR = 1e-9  # relative: how near to the median distances are looked at one by one
 
@@ -18,14 +21,18 @@ def median_distance(values: Array, seed: int = 0) -> float | None:
     """Return the median of the positive distances between rows; None where no two rows differ.
 
     values: of shape (n, d), finite.  The median of an even number of distances is the mean of the middle two.
-    Of more than `EXACT_ROWS` rows, as many are drawn without replacement.
+    Of more than `EXACT_ROWS` rows, as many are drawn without replacement; where these are all the same number, all
+    rows count after all.
     Cost: in one dimension O(n log n) a probe, and some 60 probes; else all distances, twice.
     """
+    some = values
     if len(values) > EXACT_ROWS:
-        chosen = np.random.default_rng(seed).choice(len(values), EXACT_ROWS, replace=False)
-        values = values[np.sort(chosen)]
+        chosen = generator(Purpose.ROWS, seed).choice(len(values), EXACT_ROWS, replace=False)
+        some = values[np.sort(chosen)]
     if values.shape[1] == 1:
-        return _of_line(values[:, 0])
+        found = _of_line(some[:, 0])
+        return _of_line(values[:, 0]) if found is None else found
+    values = some
     centred = values - np.median(values, axis=0)
     scale = float(np.abs(centred).max())  # squares are to go neither over nor under
     if not scale:
@@ -123,6 +130,9 @@ def _squared_distances(values: Array) -> Iterator[Array]:
         is_upper = np.arange(squares.shape[1]) > np.arange(len(squares))[:, None]
         is_unsure = is_upper & (squares < _LOST * sums)
         rows, columns = np.nonzero(is_unsure)
-        differences = values[start + rows] - values[start + columns]
-        squares[rows, columns] = np.einsum("ij,ij->i", differences, differences)
+        step = max(1, _HELD // values.shape[1])
+        for some in range(0, len(rows), step):
+            left, right = rows[some : some + step], columns[some : some + step]
+            differences = values[start + left] - values[start + right]
+            squares[left, right] = np.einsum("ij,ij->i", differences, differences)
         yield squares[is_upper & (squares > 0)]

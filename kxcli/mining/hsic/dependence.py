@@ -7,9 +7,9 @@ import numpy as np
 import numpy.typing as npt
 
 from kxcli.mining.hsic import asymptotic, contingency, moments, permutation, tiles
-from kxcli.mining.hsic.bandwidth import median_distance
+from kxcli.mining.hsic.bandwidth import EXACT_ROWS, median_distance
 from kxcli.mining.hsic.estimators import Estimates, Sums, estimates
-from kxcli.mining.hsic.features import Features
+from kxcli.mining.hsic.features import WIDEST, Features
 from kxcli.mining.hsic.kernels import Categories, Numbers, Side, categories
 from kxcli.mining.hsic.lowrank import Compressed, compressed
 from kxcli.mining.hsic.parameters import (
@@ -30,10 +30,10 @@ RunJob = Callable[
     [Any, Iterable[Any], Any, str], Any
 ]  # (job, tasks, shared, what it is at) -> what the job finishes with
 
-_WIDEST = 1024  # features of both sides up to which sums go by features
 _FEW = 128  # rows up to which tiles cost nothing, and keep more digits of kernels that are nearly diagonal
 _FEATURE, _ENTRY, _PRODUCT = 6e-9, 3e-9, 2.5e-11  # seconds for a feature, for an entry of a tile, for a product
 _GREATEST, _GREATEST_LINEAR = 1e150, 1e70  # numbers that may be squared, and whose products may
+_ENOUGH = 0.9  # of a kernel's variance, below which `auto` does not permute
 _WHOLE = 0.999  # of a kernel's variance: what is as good as all of it
 
 
@@ -51,7 +51,7 @@ def side(values: Values, kernel: Kernel, seed: int = 0) -> Side:
     """Return values with their kernel, whose bandwidth is settled here.
 
     values: an array (n, d) for gaussian, laplace and linear; counts for bow and ngram; columns of labels for delta.
-    Raises `MeasureError` for a bandwidth that is not positive, and for numbers that are not finite.
+    Raises `MeasureError` for numbers that are not finite, or cannot be squared.
     """
     if kernel.name == "delta":
         return categories(values)  # type: ignore[arg-type]  # as said
@@ -64,12 +64,14 @@ def side(values: Values, kernel: Kernel, seed: int = 0) -> Side:
     if greatest > _GREATEST or (kernel.name == "linear" and greatest > _GREATEST_LINEAR):
         raise MeasureError("the numbers are too great to be squared: divide them by a power of ten")
     if kernel.name == "linear":
+        if 0 < float(np.ptp(numbers, axis=0).max()) < 1 / _GREATEST_LINEAR:
+            raise MeasureError("the numbers are too small to be squared: multiply them by a power of ten")
         return Numbers(numbers, kernel)
     sigma = median_distance(numbers, seed) if kernel.sigma is None else kernel.sigma
-    if sigma is None:  # all rows are the same: any bandwidth gives the same kernel
-        return Numbers(numbers, Kernel(kernel.name, 1.0))
-    if not sigma > 0:
-        raise MeasureError("the bandwidth has to be greater than 0")
+    if sigma is None:
+        if (numbers != numbers[0]).any():
+            raise MeasureError(f"{EXACT_ROWS:,} rows drawn for the median distance are all the same: give a --sigma")
+        return Numbers(numbers, Kernel(kernel.name, 1.0))  # any bandwidth gives the same kernel
     if greatest > _GREATEST * sigma:
         raise MeasureError(f"the bandwidth {sigma:g} is too small for these numbers")
     return Numbers(numbers, Kernel(kernel.name, sigma))
@@ -86,8 +88,8 @@ def measure(x: Side, y: Side, testing: Testing, run: RunJob = run_here) -> Depen
     if x.n != y.n:
         raise MeasureError(f"there are {x.n:,} rows on one side and {y.n:,} on the other")
     if x.n < LEAST_ROWS:
-        raise MeasureError(f"there are {x.n} rows, and HSIC needs {LEAST_ROWS} at least")
-    name = testing.name
+        raise MeasureError(f"too few rows: {x.n}, and HSIC needs {LEAST_ROWS} at least")
+    name: str = testing.name
     if name == "auto":
         name = "permutation" if x.n <= PERMUTED_ROWS else "eigen"
     if name == "gamma":
@@ -96,15 +98,15 @@ def measure(x: Side, y: Side, testing: Testing, run: RunJob = run_here) -> Depen
     if x.is_constant or y.is_constant:
         found, p = Estimates(0.0, 0.0, 0.0, None, None), None if name == "none" else 1.0
     else:
-        way = _found(x, y, name, run)
-        found = estimates(way.sums)
+        summed = _summed(x, y, name, run)
+        found = estimates(summed.sums)
         if found.cka is None:
             p, more = (
                 (None if name == "none" else 1.0),
                 ["a kernel does not vary beyond rounding, so CKA is not defined"],
             )
         else:
-            p, more = _tested(x, y, way, name, testing, run)
+            name, p, more = _tested(x, y, summed, name, testing, run)
         notes += more
     return Dependence(
         x.n,
@@ -124,7 +126,7 @@ def _check_gamma(x: Side, y: Side) -> None:
     if not (x.has_unit_diagonal and y.has_unit_diagonal):
         raise MeasureError("the gamma test needs kernels with k(x, x) = 1: gaussian, laplace, delta, or a cosine")
     if x.n < GAMMA_ROWS:
-        raise MeasureError(f"there are {x.n} rows, and the gamma test needs {GAMMA_ROWS} at least")
+        raise MeasureError(f"too few rows: {x.n}, and the gamma test needs {GAMMA_ROWS} at least")
 
 
 def _notes(x: Side, y: Side, testing: Testing, name: str) -> list[str]:
@@ -137,7 +139,7 @@ def _notes(x: Side, y: Side, testing: Testing, name: str) -> list[str]:
     return notes
 
 
-class _Found(NamedTuple):
+class _Summed(NamedTuple):
     """Sums over the centred kernels, and what comes along by some ways: spectra, means of the rows of both kernels."""
 
     sums: Sums
@@ -145,63 +147,84 @@ class _Found(NamedTuple):
     means: tuple[Array, Array] | None = None
 
 
-def _found(x: Side, y: Side, name: str, run: RunJob) -> _Found:
+def _summed(x: Side, y: Side, name: str, run: RunJob) -> _Summed:
     """Return the sums by the cheapest exact way; the gamma test needs the rows' means."""
     if name != "gamma":
         if isinstance(x, Categories) and isinstance(y, Categories):
-            return _Found(contingency.sums(x, y))
+            return _Summed(contingency.sums(x, y))
         if x.features is not None and y.features is not None and _is_cheap(x.features, y.features, x.n):
             parts = moments.parts(x, y, x.features.width + y.features.width)
             found: moments.Total = run(moments.Moments(x.features, y.features), parts, None, "moments")
             sums = found.sums(x.greatest, y.greatest)
-            return _Found(sums, spectra=found.spectra() if name == "eigen" else None)
+            return _Summed(sums, spectra=found.spectra() if name == "eigen" else None)
     raw: tiles.Raw = run(tiles.Tiles(), tiles.strips(x.n), (x, y), "kernels")
-    return _Found(raw.sums(x, y), means=raw.means(x, y))
+    return _Summed(raw.sums(x, y), means=raw.means(x, y))
 
 
 def _is_cheap(x: Features, y: Features, n: int) -> bool:
     width = x.width + y.width
     if n <= _FEW:
         return False
-    return width <= _WIDEST and width * _FEATURE + width**2 * _PRODUCT <= n * _ENTRY
+    return width <= WIDEST and width * _FEATURE + width**2 * _PRODUCT <= n * _ENTRY
 
 
 def _tested(
-    x: Side, y: Side, found: _Found, name: str, testing: Testing, run: RunJob
-) -> tuple[float | None, list[str]]:
-    """Return the p-value, and what is to be told of it."""
+    x: Side, y: Side, summed: _Summed, name: str, testing: Testing, run: RunJob
+) -> tuple[str, float | None, list[str]]:
+    """Return the test that was done, the p-value, and what is to be told of it."""
     if name == "permutation":
-        means = found.means or (None, None)
-        halves = _half(x, (testing.seed, 0), means[0]), _half(y, (testing.seed, 1), means[1])
-        draws = permutation.draws(halves[0], halves[1], testing.permutations)
-        n_reaching: int = run(permutation.Permutations(testing.seed), draws, halves, "permutations")
-        return permutation.p_value(n_reaching, x.n, testing.permutations), _approximations(halves)
-    if name == "eigen":
-        if found.spectra is not None:
-            return asymptotic.eigen(found.sums, *found.spectra), []
-        means = found.means or (None, None)
-        halves = _half(x, (testing.seed, 0), means[0]), _half(y, (testing.seed, 1), means[1])
-        return asymptotic.eigen(found.sums, *map(_spectrum, halves)), []
+        halves = _permuted(x, y, summed, testing.seed)
+        too_little = testing.name == "auto" and min(map(_share, halves)) < _ENOUGH
+        if not too_little:
+            draws = permutation.draws(halves[0], halves[1], testing.permutations)
+            n_reaching: int = run(permutation.Permutations(testing.seed), draws, halves, "permutations")
+            p = permutation.p_value(n_reaching, x.n, testing.permutations)
+            consequence = "that costs power, not the level of the test, and eigen may find more"
+            return name, p, _left_out(halves, "the permutations compare", consequence)
+    if name in ("permutation", "eigen"):
+        notes = ["the test is eigen, as permutations would compare too little of a kernel"] * (name != "eigen")
+        if summed.spectra is not None:
+            return "eigen", asymptotic.eigen(summed.sums, *summed.spectra), notes
+        spectra = _compressed(x, y, summed, asymptotic.rank_for(x.n), testing.seed)
+        p = asymptotic.eigen(summed.sums, *map(_spectrum, spectra))
+        consequence = "the rest is known by its mean and variance alone"
+        return "eigen", p, notes + _left_out(spectra, "the spectra are told from", consequence)
     if name == "gamma":
-        assert found.means is not None, "the tiles give them"
-        squares: float = run(tiles.Squares(), tiles.strips(x.n), (*zip((x, y), found.means, strict=True),), "squares")
-        return asymptotic.gamma(found.sums, squares), []
-    return None, []
+        assert summed.means is not None, "the tiles give them"
+        squares: float = run(tiles.Squares(), tiles.strips(x.n), (*zip((x, y), summed.means, strict=True),), "squares")
+        return name, asymptotic.gamma(summed.sums, squares), []
+    return name, None, []
 
 
-def _half(one: Side, seed: tuple[int, int], means: Array | None) -> permutation.Half:
-    return compressed(one, permutation.rank_for(one.n), seed, means)
+def _permuted(x: Side, y: Side, summed: _Summed, seed: int) -> tuple[permutation.Half, permutation.Half]:
+    """Return what permutations compare: of texts against categories all, else few features."""
+    if isinstance(x, Texts) and isinstance(y, Categories) and permutation.keeps_terms(x, y):
+        return x, y
+    if isinstance(x, Categories) and isinstance(y, Texts) and permutation.keeps_terms(y, x):
+        return x, y
+    return _compressed(x, y, summed, permutation.rank_for(x.n), seed)
 
 
-def _spectrum(half: permutation.Half) -> Array:
-    return asymptotic.category_spectrum(half) if isinstance(half, Categories) else half.spectrum
+def _compressed(
+    x: Side, y: Side, summed: _Summed, rank: int, seed: int
+) -> tuple[Compressed | Categories, Compressed | Categories]:
+    means = summed.means or (None, None)
+    return compressed(x, rank, seed, 0, means[0]), compressed(y, rank, seed, 1, means[1])
 
 
-def _approximations(halves: Sequence[permutation.Half]) -> list[str]:
+def _share(half: permutation.Half) -> float:
+    return half.share if isinstance(half, Compressed) else 1.0
+
+
+def _spectrum(half: Compressed | Categories) -> Array:
+    return asymptotic.category_spectrum(half.sizes) if isinstance(half, Categories) else half.spectrum
+
+
+def _left_out(halves: Sequence[permutation.Half], what: str, consequence: str) -> list[str]:
     """Tell where a kernel was too rich for a test to hold all of it."""
     return [
-        f"the permutations compare {half.features.shape[1]} features of {letter}'s kernel, which hold "
-        f"{half.share:.1%} of its variance; that costs power, not the level of the test"
+        f"{what} {half.features.shape[1]} features of {letter}'s kernel, which hold {half.share:.1%} of its variance; "
+        f"{consequence}"
         for letter, half in zip("xy", halves, strict=True)
         if isinstance(half, Compressed) and half.share < _WHOLE
     ]

@@ -13,6 +13,7 @@ Array = npt.NDArray[np.float64]
 _REACH = 6.0  # exp(-6²) is 2e-16: what the kernel is at this distance, and its spectrum at twice it, in bandwidths
 
 
+WIDEST = 1024  # features of a side, or of both, that matrices of width x width are made of
 _FURTHEST = 1e4  # bandwidths, beyond which there would be more features than anybody has rows for
 
 
@@ -86,16 +87,21 @@ class Fourier:
         return np.sqrt(self.step / math.sqrt(math.pi) * np.exp(-(frequencies**2) / 4))
 
     def of(self, rows: npt.NDArray[np.float64] | npt.NDArray[np.int64]) -> Array:
-        """Return the cosines, then the sines: powers of exp(iωd) by products, of which log2 follow each other."""
-        waves = np.empty((self.n_frequencies, len(rows)), dtype=np.complex128)
-        angles = self.step * rows[:, 0]
-        waves[0].real, waves[0].imag = np.cos(angles), np.sin(angles)
+        """Return the cosines less 1, then the sines: powers of exp(iωd/2) by products, of which log2 follow each other.
+
+        Less 1, which centring takes away, a cosine keeps its digits where all numbers are near each other.
+        """
+        halves = np.empty((self.n_frequencies, len(rows)), dtype=np.complex128)
+        angles = self.step / 2 * rows[:, 0]
+        halves[0].real, halves[0].imag = np.cos(angles), np.sin(angles)
         n_known = 1
         while n_known < self.n_frequencies:
             n_new = min(n_known, self.n_frequencies - n_known)
-            np.multiply(waves[:n_new], waves[n_known - 1], out=waves[n_known : n_known + n_new])
+            np.multiply(halves[:n_new], halves[n_known - 1], out=halves[n_known : n_known + n_new])
             n_known += n_new
         features = np.empty((self.width, len(rows)))
-        np.multiply(waves.real, self._amplitudes[:, None], out=features[: self.n_frequencies])
-        np.multiply(waves.imag, self._amplitudes[:, None], out=features[self.n_frequencies :])
+        sines = halves.imag * (2 * self._amplitudes[:, None])
+        np.multiply(sines, halves.imag, out=features[: self.n_frequencies])
+        np.negative(features[: self.n_frequencies], out=features[: self.n_frequencies])
+        np.multiply(sines, halves.real, out=features[self.n_frequencies :])
         return features

@@ -18,8 +18,10 @@ Array = npt.NDArray[np.float64]
 TILE = 512  # rows and columns of a tile: its few arrays of 2 MB stay near the core
 
 _DIRECT = 8  # columns up to which squared distances are sums of squared differences, which lose no digit
+_LOST = 1e-3  # of the squared norms: d² below it has lost three digits of sixteen,
+_LOST_SQUARE = 1e-5  # and of their square, where an error of 1e-16 of the norms would show in exp(-d²)
+_HELD = 1 << 20  # differences held at a time
 _FLAT = 0.5  # mean of a kernel from which it is computed less 1
-_WIDE = 1e4  # squared norm, in bandwidths, up to which |a|² + |b|² - 2ab keeps distances to some 1e-12
 
 
 class Side(Protocol):
@@ -149,21 +151,35 @@ class Numbers:
         return np.expm1(squares, out=squares) if self._is_flat else np.exp(squares, out=squares)
 
     def _squared_distances(self, left: slice, right: slice) -> Array:
-        # A root makes 1e-8 of the 1e-16 that an inner product loses of a distance of 0.
-        if self.rows.shape[1] > _DIRECT and self._norms.max() <= _WIDE and self.kernel.name == "gaussian":
-            products: Array = self.rows[left] @ self.rows[right].T
-            products *= -2
-            products += self._norms[left, None]
-            products += self._norms[right]
-            return np.maximum(products, 0, out=products)
-        total: Array | None = None
-        with np.errstate(over="ignore"):  # further than any number says is still far
-            for k in range(self.rows.shape[1]):
-                differences = np.subtract.outer(self.rows[left, k], self.rows[right, k])
-                np.square(differences, out=differences)
-                total = differences if total is None else np.add(total, differences, out=total)
-        assert total is not None
-        return total
+        a, b = self.rows[left], self.rows[right]
+        norms_a, norms_b = self._norms[left, None], self._norms[right]
+        if a.shape[1] <= _DIRECT:
+            return _direct(a, b)
+        sums = norms_a + norms_b
+        squares: Array = a @ b.T
+        squares *= -2
+        squares += sums
+        # What an inner product loses shows where exp(-d²) is not yet nothing, and where a root is taken of d² near 0.
+        is_lost = squares < (_LOST * sums if self.kernel.name == "laplace" else _LOST_SQUARE * sums**2)
+        rows, columns = np.nonzero(is_lost)
+        step = max(1, _HELD // a.shape[1])
+        for some in range(0, len(rows), step):
+            i, j = rows[some : some + step], columns[some : some + step]
+            differences = a[i] - b[j]
+            squares[i, j] = np.einsum("ij,ij->i", differences, differences)
+        return np.maximum(squares, 0, out=squares)
+
+
+def _direct(a: Array, b: Array) -> Array:
+    """Return squared distances as sums of squared differences, which lose no digit."""
+    total: Array | None = None
+    with np.errstate(over="ignore"):  # further than any number says is still far
+        for k in range(a.shape[1]):
+            differences = np.subtract.outer(a[:, k], b[:, k])
+            np.square(differences, out=differences)
+            total = differences if total is None else np.add(total, differences, out=total)
+    assert total is not None
+    return total
 
 
 class Categories:

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from kxcli.mining.hsic.asymptotic import spectrum
-from kxcli.mining.hsic.features import Features
+from kxcli.mining.hsic.draws import Purpose, generator
+from kxcli.mining.hsic.features import WIDEST, Features
 from kxcli.mining.hsic.kernels import Categories, Side
+from kxcli.mining.hsic.spectra import spectrum
 
 Array = npt.NDArray[np.float64]
 
@@ -38,19 +39,19 @@ class Compressed:
         return spectrum(self.features.T @ self.features / len(self.features))
 
 
-def compressed(side: Side, rank: int, seed: tuple[int, ...], means: Array | None) -> Compressed | Categories:
+def compressed(side: Side, rank: int, seed: int, which: int, means: Array | None) -> Compressed | Categories:
     """Return a side as at most `rank` features; categories are as small as they are.
 
-    seed: of the pivots; the two sides of a test need two.  means: of the rows of the kernel, for sides without
+    seed, which: of the pivots, and the number of the side.  means: of the rows of the kernel, for sides without few
     features.  Cost: O(n rank²) time, O(n rank) memory.
     """
     if isinstance(side, Categories):
         return side
     features = side.features
-    if features is not None and features.width <= max(rank, 4 * side.n):
+    if features is not None and features.width <= WIDEST:
         return _turned(side, features, rank)
     assert means is not None, "whoever adds up tiles has them"
-    return _decomposed(side, rank, seed, means)
+    return _decomposed(side, rank, generator(Purpose.PIVOTS, seed, which), means)
 
 
 def _turned(side: Side, features: Features, rank: int) -> Compressed:
@@ -72,9 +73,8 @@ def _turned(side: Side, features: Features, rank: int) -> Compressed:
     return Compressed(kept, float(variances[:n_kept].sum()) / total if total else 1.0)
 
 
-def _decomposed(side: Side, rank: int, seed: tuple[int, ...], means: Array) -> Compressed:
+def _decomposed(side: Side, rank: int, rng: np.random.Generator, means: Array) -> Compressed:
     n = side.n
-    rng = np.random.default_rng(seed)
     mean = float(means.mean())
     left = np.maximum(side.diagonal - 2 * means + mean, 0)
     total = float(left.sum())

@@ -7,10 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from kxcli.mining.hsic import estimators
-from kxcli.mining.hsic.asymptotic import spectrum
 from kxcli.mining.hsic.estimators import Pair
 from kxcli.mining.hsic.features import Features
 from kxcli.mining.hsic.kernels import Side
+from kxcli.mining.hsic.spectra import spectrum
 from kxcli.tally.frames import joined, parted
 
 Array = npt.NDArray[np.float64]

@@ -1,5 +1,6 @@
 """What is asked, and what is answered; free of numpy, so that a command can name them before it reads anything."""
 
+import math
 import re
 from dataclasses import dataclass
 from typing import Literal, cast, get_args
@@ -35,18 +36,23 @@ class Kernel:
     def __str__(self) -> str:
         return f"{self.name}{f':{self.n}' * bool(self.n)}{'+cosine' * self.cosine}"
 
+    def __post_init__(self) -> None:
+        if self.name not in get_args(KernelName):
+            raise ValueError(f"{self.name!r} is no kernel; there are {', '.join(get_args(KernelName))}")
+        if (self.n > 0) != (self.name == "ngram"):
+            raise ValueError("the kernel ngram has an n of 1 or more, and no other kernel has one")
+        if self.cosine and not self.is_of_texts:
+            raise ValueError(f"the kernel {self.name} has no cosine; bow and ngram have one")
+        if self.sigma is not None and not (self.has_bandwidth and 0 < self.sigma < math.inf):
+            raise ValueError("gaussian and laplace have a bandwidth greater than 0, and no other kernel has one")
+
     @classmethod
-    def named(cls, text: str, *, sigma: float | None = None, cosine: bool = False) -> "Kernel":
+    def named(cls, text: str) -> "Kernel":
         """Return the kernel that a user names, n-grams as `ngram:3`; `ValueError` where there is none such."""
         match = re.fullmatch(r"(gaussian|laplace|linear|delta|bow)|ngram:([1-9]\d{0,2})", text, re.ASCII)
         if match is None:
             raise ValueError(f"{text!r} is no kernel; there are gaussian, laplace, linear, delta, bow and ngram:N")
-        kernel = cls(cast(KernelName, match[1] or "ngram"), sigma, int(match[2] or 0), cosine)
-        if cosine and not kernel.is_of_texts:
-            raise ValueError(f"the kernel {text} has no cosine; bow and ngram:N have one")
-        if sigma is not None and not kernel.has_bandwidth:
-            raise ValueError(f"the kernel {text} has no bandwidth")
-        return kernel
+        return cls(cast(KernelName, match[1] or "ngram"), n=int(match[2] or 0))
 
     @property
     def is_of_texts(self) -> bool:

@@ -13,12 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from kxcli.mining.hsic.contingency import pair_counts
+from kxcli.mining.hsic.draws import Purpose, generator
 from kxcli.mining.hsic.kernels import Categories
 from kxcli.mining.hsic.lowrank import Compressed
+from kxcli.mining.hsic.textkernel import Texts
 
 Array = npt.NDArray[np.float64]
 Order = npt.NDArray[np.int64]
-Half = Compressed | Categories
+Half = Compressed | Categories | Texts
 
 ENUMERATED = 7  # rows up to which all n! permutations are looked at
 
@@ -26,6 +28,8 @@ _TIE = 1e-10  # relative: statistics that are equal come out apart by less,
 _NOISE = 1e-19  # or by less than this of the product of both traces, where they are near 0
 _ULP = 1e-15
 _FLOPS = 4e10  # a second, about
+_ENTRY = 20  # features that a term of a text costs as much as
+_MOST_SUMS = 1 << 22  # of terms and categories that are held
 _TASK = 0.25  # seconds of a task, about
 _RANK_COST = 1e11  # multiplications for a thousand permutations
 _LEAST_RANK = 64
@@ -35,6 +39,11 @@ _STEP = 4096  # rows at a time
 def rank_for(n: int) -> int:
     """Return the greatest number of features of a side for n rows: a thousand permutations are to take seconds."""
     return max(_LEAST_RANK, math.isqrt(int(_RANK_COST / (1000 * n))))
+
+
+def keeps_terms(texts: Texts, other: object) -> bool:
+    """Whether texts are permuted with all their terms: against categories, of which there are not too many."""
+    return isinstance(other, Categories) and len(other.sizes) * texts.n_terms <= _MOST_SUMS
 
 
 class Draw(NamedTuple):
@@ -83,7 +92,7 @@ class Permutations:
             yield from map(np.array, itertools.islice(orders, draw.start, draw.stop))
             return
         for number in range(draw.start, draw.stop):
-            yield np.random.default_rng((self.seed, number)).permutation(self._n)
+            yield generator(Purpose.PERMUTATION, self.seed, number).permutation(self._n)
 
     def merge(self, left: int, right: int) -> int:
         """Add up."""
@@ -111,9 +120,17 @@ def p_value(n_reaching: int, n: int, n_permutations: int) -> float:
 
 def statistic(x: Half, y: Half) -> "_Statistic":
     """Return the function from an order of y's rows to a statistic that grows as Tr(Kc Lc) does."""
-    if isinstance(x, Categories):
-        return _OfCategories(x, y) if isinstance(y, Categories) else _OfGroups(x, y, groups_move=False)
-    return _OfGroups(y, x, groups_move=True) if isinstance(y, Categories) else _OfFeatures(x, y)
+    if isinstance(x, Categories) and isinstance(y, Categories):
+        return _OfCategories(x, y)
+    if isinstance(x, Categories) or isinstance(y, Categories):
+        groups, other = (x, y) if isinstance(x, Categories) else (y, x)
+        assert isinstance(groups, Categories), "one of them is"
+        assert not isinstance(other, Categories), "both of them are done with"
+        kind = _OfTexts if isinstance(other, Texts) else _OfGroups
+        return kind(groups, other, groups_move=groups is y)  # type: ignore[arg-type]  # as said
+    assert isinstance(x, Compressed), "texts keep all their terms against categories alone"
+    assert isinstance(y, Compressed), "texts keep all their terms against categories alone"
+    return _OfFeatures(x, y)
 
 
 class _OfFeatures:
@@ -156,6 +173,27 @@ class _OfGroups:
         return float(np.vdot(sums, sums))
 
 
+class _OfTexts:
+    """The squared norm of the sums of each term over each category, less the share it would have, times n²."""
+
+    def __init__(self, groups: Categories, texts: Texts, *, groups_move: bool) -> None:
+        self._groups, self._sizes, self._groups_move = groups.rows, groups.sizes, groups_move
+        self._owners, self._terms, self._counts = texts.entries
+        self._means: Array = np.bincount(self._terms, self._counts) / len(groups.rows)
+        self._scale = float(texts.diagonal.sum()) * len(groups.rows)
+
+    def slack(self, observed: float) -> float:
+        """Return how far below it a statistic may be that is equal."""
+        return _TIE * observed + _NOISE * self._scale
+
+    def __call__(self, order: Order) -> float:
+        groups = self._groups[order] if self._groups_move else self._groups[_inverted(order)]
+        places = groups[self._owners] * len(self._means) + self._terms
+        sums = np.bincount(places, self._counts, len(self._sizes) * len(self._means))
+        sums = sums.reshape(len(self._sizes), -1) - np.outer(self._sizes, self._means)
+        return float(np.vdot(sums, sums))
+
+
 class _OfCategories:
     """The sum of n n(a, b)² - 2 n(a, b) n(a) n(b) over pairs of categories: whole numbers, so that ties are ties."""
 
@@ -173,7 +211,7 @@ class _OfCategories:
         return float(np.sum(counts * (len(order) * counts.astype(np.float64) - 2 * sizes_x[a] * sizes_y[b])))
 
 
-_Statistic = _OfFeatures | _OfGroups | _OfCategories
+_Statistic = _OfFeatures | _OfGroups | _OfTexts | _OfCategories
 
 
 def _inverted(order: Order) -> Order:
@@ -183,7 +221,7 @@ def _inverted(order: Order) -> Order:
 
 
 def _rows(half: Half) -> int:
-    return half.n if isinstance(half, Categories) else len(half.features)
+    return len(half.features) if isinstance(half, Compressed) else half.n
 
 
 def _trace(half: Compressed) -> float:
@@ -191,4 +229,7 @@ def _trace(half: Compressed) -> float:
 
 
 def _width(half: Half) -> int:
+    """Return about how many features a permutation has to look at a row."""
+    if isinstance(half, Texts):
+        return _ENTRY * len(half.entries[0]) // half.n
     return 4 if isinstance(half, Categories) else half.features.shape[1]

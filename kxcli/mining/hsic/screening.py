@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kxcli.mining.hsic.asymptotic import category_spectrum
-from kxcli.mining.hsic.kernels import Categories
+from kxcli.mining.hsic.draws import Purpose, generator
 from kxcli.mining.hsic.mixture import tail
 from kxcli.mining.hsic.parameters import MeasureError, Testing
 
@@ -48,24 +48,32 @@ def screened_terms(
     if testing.name == "gamma":
         raise MeasureError("terms are tested exactly, by permutation or eigen, not by gamma")
     terms = [term for term, of_term in counts.items() if sum(of_term.values()) >= least]
-    by_label = np.array(sizes, dtype=np.int64)
-    table: Whole = np.zeros((len(terms), len(by_label)), dtype=np.int64)
+    by_label: Whole = np.array(sizes, dtype=np.int64)
+    n = int(by_label.sum())
+    totals: Whole = np.zeros(len(terms), dtype=np.int64)
+    labels: Whole = np.zeros(len(terms), dtype=np.int64)
+    squares: Array = np.zeros(len(terms))  # of n times the number of texts above each label's share: whole numbers
+    all_squares = float((by_label.astype(np.float64) ** 2).sum())
     for row, term in enumerate(terms):
-        for label, count in counts[term].items():
-            table[row, label] = count
-    n, totals = int(by_label.sum()), table.sum(axis=1)
-    excess = n * table - np.outer(totals, by_label)  # n times the number of texts above a label's share: whole numbers
-    traces: Array = 2 * np.square(excess / n).sum(axis=1)
+        own_labels = np.fromiter(counts[term].keys(), np.int64)
+        own_counts = np.fromiter(counts[term].values(), np.int64)
+        total = totals[row] = own_counts.sum()
+        excess = n * own_counts - total * by_label[own_labels]
+        labels[row] = own_labels[excess.argmax()]
+        # Labels without the term are total times their size below their share.
+        rest = all_squares - float((by_label[own_labels].astype(np.float64) ** 2).sum())
+        squares[row] = float((excess.astype(np.float64) ** 2).sum()) + float(total) ** 2 * rest
+    traces: Array = 2 * squares / n**2
     own = 2 * totals * (n - totals) / n  # the root of Tr(Kc Kc) of a term's presence
-    shares = by_label / n
-    own_label = n * math.sqrt(float(np.square(np.diag(shares) - np.outer(shares, shares)).sum()))
-    p_values = None if testing.name == "none" else _p_values(excess, traces, totals, by_label, testing)
+    shares = by_label / n  # the sum of the squares of diag(p) - p pᵀ, without so many entries:
+    own_label = n * math.sqrt(float((shares**2).sum() - 2 * (shares**3).sum() + (shares**2).sum() ** 2))
+    p_values = None if testing.name == "none" else _p_values(traces, totals, by_label, testing)
     q_values = None if p_values is None else benjamini_hochberg(p_values)
     found = [
         TermDependence(
             term,
             int(totals[i]),
-            int(excess[i].argmax()),
+            int(labels[i]),
             float(traces[i]) / n**2,
             float(traces[i] / own[i] / own_label) if own[i] and own_label else None,
             None if p_values is None else float(p_values[i]),
@@ -85,12 +93,12 @@ def benjamini_hochberg(p_values: Array) -> Array:
     return q_values
 
 
-def _p_values(excess: Whole, traces: Array, totals: Whole, by_label: Whole, testing: Testing) -> Array:
+def _p_values(traces: Array, totals: Whole, by_label: Whole, testing: Testing) -> Array:
     n = int(by_label.sum())
     if len(by_label) < 2:
         return np.ones(len(traces))
     if testing.name == "eigen":
-        spectrum = category_spectrum(Categories(np.repeat(np.arange(len(by_label)), by_label)))
+        spectrum = category_spectrum(by_label)
         spectrum = spectrum[spectrum > 1e-12]
         scales = 2 * (totals / n) * (1 - totals / n)
         return np.array(
@@ -104,9 +112,10 @@ def _p_values(excess: Whole, traces: Array, totals: Whole, by_label: Whole, test
     log_factorials = np.array([math.lgamma(i + 1) for i in range(n + 1)]) if is_exact else np.empty(0)
     for total, at in _alike(totals):
         if is_exact:
-            p_values[at] = _hypergeometric(np.abs(excess[at, 0]), total, by_label, log_factorials)
+            distances = np.rint(n * np.sqrt(traces[at]) / 2).astype(np.int64)  # both labels' are the same
+            p_values[at] = _hypergeometric(distances, total, by_label, log_factorials)
         else:
-            rng = np.random.default_rng((testing.seed, total))
+            rng = generator(Purpose.TEXTS, testing.seed, total)
             draws = rng.multivariate_hypergeometric(by_label, total, testing.permutations, method="marginals")
             null = np.sort(2 * np.square((n * draws - total * by_label) / n).sum(axis=1))
             n_reaching = len(null) - np.searchsorted(null, traces[at] * (1 - _TIE), side="left")

@@ -1,5 +1,6 @@
 """The kernels over counts of words or n-grams: inner products of sparse rows."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,6 +14,7 @@ from kxcli.mining.hsic.texts import Vectors
 Array = npt.NDArray[np.float64]
 Whole = npt.NDArray[np.int64]
 
+_PAIRS, _COLUMNS = 1 << 20, 1 << 10  # pairs of entries, and dense columns, held at a time
 _MANY = 1500  # pairs of entries of a word in a tile from which a dense column costs less than the pairs
 
 
@@ -34,6 +36,16 @@ class Texts:
         # Within each block of rows, entries by word, so that a tile finds the words that both its blocks have.
         order = np.lexsort((owners, vectors.words, owners // TILE))
         self._owners, self._words, self._counts = owners[order], vectors.words[order], counts[order]
+
+    @property
+    def entries(self) -> tuple[Whole, Whole, Array]:
+        """Text, term and count, or its share of a cosine, of each entry."""
+        return self._owners, self._words, self._counts
+
+    @property
+    def n_terms(self) -> int:
+        """Distinct terms."""
+        return int(self._words.max(initial=-1)) + 1
 
     @property
     def has_unit_diagonal(self) -> bool:
@@ -72,9 +84,14 @@ class Texts:
         n_left, n_right = left.lengths[at_left], right.lengths[at_right]
         is_many = n_left * n_right > _MANY
         shape = min(TILE, self.n - i * TILE), min(TILE, self.n - j * TILE)
-        tile = _of_pairs(left, right, at_left[~is_many], at_right[~is_many], shape)
-        if is_many.any():
-            tile += left.dense(at_left[is_many], shape[0]) @ right.dense(at_right[is_many], shape[1]).T
+        tile = np.zeros(shape)
+        few_left, few_right = at_left[~is_many], at_right[~is_many]
+        ends = np.cumsum((n_left * n_right)[~is_many])
+        for some in _pieces(np.searchsorted(ends, np.arange(_PAIRS, ends[-1], _PAIRS)) if len(ends) else [], len(ends)):
+            tile += _of_pairs(left, right, few_left[some], few_right[some], shape)
+        many_left, many_right = at_left[is_many], at_right[is_many]
+        for some in _pieces(range(_COLUMNS, len(many_left), _COLUMNS), len(many_left)):
+            tile += left.dense(many_left[some], shape[0]) @ right.dense(many_right[some], shape[1]).T
         return tile
 
     def column(self, i: int) -> Array:
@@ -89,6 +106,15 @@ class Texts:
         part = slice(self._starts[first], self._starts[last])
         words, starts, lengths = np.unique(self._words[part], return_index=True, return_counts=True)
         return _Entries(words, starts, lengths, self._owners[part] - first, self._counts[part])
+
+
+def _pieces(borders: Iterable[int], n: int) -> Iterator[slice]:
+    """Yield the slices between some borders, up to n; none where there is nothing."""
+    start = 0
+    for border in (*borders, n):
+        if border > start:
+            yield slice(start, border)
+            start = border
 
 
 @dataclass(frozen=True)

@@ -52,12 +52,12 @@ def pairs(n: int, strip: Strip) -> Iterator[tuple[int, int]]:
 class Partial(NamedTuple):
     """What some pairs of blocks give.
 
-    products: a row a pair: the sums of K L, K K and L L over it; all without the diagonal.
+    products: for each task, the sums of K L, K K and L L over its pairs; all without the diagonal.
     row_sums: of K and of L over the pairs' entries, in fixed point, of shape (2, 2, n): integers add up to the same
     whatever the order.
     """
 
-    products: Array
+    products: list[tuple[float, float, float]]
     row_sums: Whole
 
 
@@ -72,41 +72,43 @@ class Tiles:
     def map(self, records: Iterable[Strip]) -> Partial:
         """Add up some tiles."""
         x, y = self.sides
-        products, row_sums = list[tuple[float, ...]](), np.zeros((2, 2, x.n), dtype=np.int64)
+        products, row_sums = list[tuple[float, float, float]](), np.zeros((2, 2, x.n), dtype=np.int64)
         for strip in records:
+            of_pairs: list[tuple[float, float, float]] = []
             for i, j in pairs(x.n, strip):
                 k, l = x.tile(i, j), y.tile(i, j)  # noqa: E741 -- the field's names
                 if i == j:
                     np.fill_diagonal(k, 0.0)
                     np.fill_diagonal(l, 0.0)
                 times = 1 if i == j else 2
-                products.append(
-                    (times * float(np.vdot(k, l)), times * float(np.vdot(k, k)), times * float(np.vdot(l, l)))
-                )
+                kl, kk, ll = (times * float(np.vdot(*both)) for both in ((k, l), (k, k), (l, l)))
+                of_pairs.append((kl, kk, ll))
                 for side, tile in enumerate((k, l)):
                     row_sums[side, :, block(i)] += _fixed(tile.sum(axis=1), self._bounds[side])
                     if i != j:
                         row_sums[side, :, block(j)] += _fixed(tile.sum(axis=0), self._bounds[side])
-        return Partial(np.array(products).reshape(-1, 3), row_sums)
+            products.append(_added(of_pairs))
+        return Partial(products, row_sums)
 
     def merge(self, left: Partial, right: Partial) -> Partial:
         """Add up, into `left`."""
         np.add(left.row_sums, right.row_sums, out=left.row_sums)
-        return Partial(np.concatenate((left.products, right.products)), left.row_sums)
+        left.products.extend(right.products)
+        return left
 
     def dump(self, partial: Partial) -> bytes:
-        """Return both arrays."""
-        return joined((partial.products.tobytes(), partial.row_sums.tobytes()))
+        """Return products and sums."""
+        return joined((np.array(partial.products).tobytes(), partial.row_sums.tobytes()))
 
     def load(self, data: bytes) -> Partial:
         """Return what was dumped."""
         products, row_sums = parted(data)
-        sums = np.frombuffer(row_sums, np.int64).reshape(2, 2, -1)
-        return Partial(np.frombuffer(products).reshape(-1, 3), sums.copy())  # merging writes into them
+        rows = [(xy, xx, yy) for xy, xx, yy in np.frombuffer(products).reshape(-1, 3).tolist()]
+        return Partial(rows, np.frombuffer(row_sums, np.int64).reshape(2, 2, -1).copy())  # merging writes into them
 
     def finish(self, partial: Partial) -> "Raw":
-        """Return the sums; those of products are rounded once, whatever the order (`math.fsum`)."""
-        xy, xx, yy = (math.fsum(partial.products[:, i]) for i in range(3))
+        """Return the sums."""
+        xy, xx, yy = _added(partial.products)
         x, y = (_plain(sums, bound) for sums, bound in zip(partial.row_sums, self._bounds, strict=True))
         return Raw(xy, xx, yy, x, y)
 
@@ -151,10 +153,10 @@ class Squares:
         """Take the sides."""
         self.sides = shared
 
-    def map(self, records: Iterable[Strip]) -> Array:
-        """Return the sum over each pair of blocks."""
+    def map(self, records: Iterable[Strip]) -> list[float]:
+        """Return the sum over each task's pairs of blocks."""
         n = self.sides[0][0].n
-        return np.array([self._sum(i, j) for strip in records for i, j in pairs(n, strip)])
+        return [math.fsum(self._sum(i, j) for i, j in pairs(n, strip)) for strip in records]
 
     def _sum(self, i: int, j: int) -> float:
         product: Array | None = None
@@ -169,21 +171,29 @@ class Squares:
             np.fill_diagonal(product, 0.0)
         return (1 if i == j else 2) * float(np.vdot(product, product))
 
-    def merge(self, left: Array, right: Array) -> Array:
+    def merge(self, left: list[float], right: list[float]) -> list[float]:
         """Return both."""
-        return np.concatenate((left, right))
+        left.extend(right)
+        return left
 
-    def dump(self, partial: Array) -> bytes:
+    def dump(self, partial: list[float]) -> bytes:
         """Return the sums."""
-        return partial.tobytes()
+        return np.array(partial).tobytes()
 
-    def load(self, data: bytes) -> Array:
+    def load(self, data: bytes) -> list[float]:
         """Return the sums that were dumped."""
-        return np.frombuffer(data)
+        sums: list[float] = np.frombuffer(data).tolist()
+        return sums
 
-    def finish(self, partial: Array) -> float:
+    def finish(self, partial: list[float]) -> float:
         """Return the sum of all, rounded once."""
         return math.fsum(partial)
+
+
+def _added(rows: list[tuple[float, float, float]]) -> tuple[float, float, float]:
+    """Return the sums of the columns, each rounded once, whatever the order (`math.fsum`)."""
+    xy, xx, yy = map(math.fsum, zip(*rows, strict=True))
+    return xy, xx, yy
 
 
 def _fixed(sums: Array, bound: float) -> Whole:
