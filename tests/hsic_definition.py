@@ -192,6 +192,11 @@ def gamma_tail(shape, x):
     return front * fraction
 
 
+def shuffled_mean(k, l):  # noqa: E741
+    """Return what Tr(KHLH) is on average over all orders of y's rows."""
+    return float(np.trace(centred(k)) * np.trace(centred(l))) / (len(k) - 1)
+
+
 def eigenvalues(k):
     """Return those of HKH/n that are positive."""
     values = np.linalg.eigvalsh(centred(k).astype(float) / len(k))
@@ -241,13 +246,30 @@ def exact_p(k, l):  # noqa: E741
     return n_reaching(k, l, itertools.permutations(range(n))) / math.factorial(n)
 
 
+PERMUTATION, ROWS, TEXTS = 1, 3, 4  # the first words of the seeds of streams: what is drawn
+
+
 def drawn_p(k, l, seed, n_permutations):  # noqa: E741
     """Return (1 + k) / (1 + B) for the permutations that the package draws."""
-    orders = (np.random.default_rng((seed, number)).permutation(len(k)) for number in range(n_permutations))
+    orders = (
+        np.random.default_rng((PERMUTATION, seed, number)).permutation(len(k)) for number in range(n_permutations)
+    )
     return (1 + n_reaching(k, l, orders)) / (1 + n_permutations)
 
 
 # Screening
+
+
+def drawn_screening_p(n_by_label, sizes, seed, n_permutations):
+    """Return (1 + k) / (1 + B) for the draws of texts that the package makes for a word of as many texts."""
+    total, n = sum(n_by_label), sum(sizes)
+    rng = np.random.default_rng((TEXTS, seed, total))
+    draws = rng.multivariate_hypergeometric(sizes, total, n_permutations, method="marginals")
+
+    def statistic(held):
+        return sum((n * int(h) - total * size) ** 2 for h, size in zip(held, sizes, strict=True))
+
+    return (1 + sum(statistic(held) >= statistic(n_by_label) for held in draws)) / (1 + n_permutations)
 
 
 def presence(n_by_label, sizes):

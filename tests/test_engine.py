@@ -5,6 +5,7 @@ import signal
 import tempfile
 from dataclasses import dataclass
 
+import numpy as np
 import pytest
 
 from kxcli.errors import InputError, WorkerDiedError
@@ -156,6 +157,49 @@ def test_job_after_stream_after_job(workers):
             nothing = lambda task, news: None  # noqa: E731
             assert engine.reduce(Read, tasks, Sum(), shared=1, on_done=nothing) == sum(range(1, 30))
             assert list(engine.stream(Read, tasks, Sum(), shared=3, on_done=nothing)) == [3 * n for n in range(1, 30)]
+
+
+class SumOfArray(Sum):
+    def setup(self, shared):
+        self.factor = int(shared["array"].sum()) + shared["more"]
+
+
+@pytest.mark.parametrize("way", ["reduce", "stream"])
+@pytest.mark.parametrize("size", [1000, 200_000])
+def test_the_file_of_a_shared_array_is_gone_when_its_job_is_done(tmp_path, way, size):
+    shared = {"array": np.ones(size, dtype=np.int64), "more": 5}
+    seen = []
+
+    def on_done(task, news):
+        seen.append([name for name in os.listdir(tmp_path) if name.endswith(".shared")])
+
+    with local.Engine(2, (), lambda: str(tmp_path)) as engine:
+        tasks = [Numbers((n,)) for n in range(1, 30)]
+        for _ in range(2):
+            found = getattr(engine, way)(Read, tasks, SumOfArray(), shared=shared, on_done=on_done)
+            total = found if way == "reduce" else sum(found)
+            assert total == (size + 5) * sum(range(1, 30))
+            assert os.listdir(tmp_path) == []
+        assert {len(names) for names in seen} == {int(size > 1000)}
+        bad = [*tasks, Numbers((-3,)), *tasks]
+        with pytest.raises(InputError):
+            found = getattr(engine, way)(Read, bad, SumOfArray(), shared=shared, on_done=on_done)
+            list(found)
+        assert os.listdir(tmp_path) == []
+    if way == "stream":
+        with local.Engine(2, (), lambda: str(tmp_path)) as engine:
+            found = engine.stream(Read, tasks, SumOfArray(), shared=shared, on_done=on_done)
+            next(found)
+            found.close()  # whoever took it has enough
+            assert os.listdir(tmp_path) == []
+
+
+def test_the_file_of_a_shared_array_is_gone_when_a_worker_dies(tmp_path):
+    shared = {"array": np.ones(200_000, dtype=np.int64), "more": 0}
+    with local.Engine(2, (), lambda: str(tmp_path)) as engine, pytest.raises(WorkerDiedError):
+        tasks = [Numbers((n,)) for n in (1, 2, 0, 3)]
+        engine.reduce(Read, tasks, SumOfArray(), shared=shared, on_done=lambda task, news: None)
+    assert os.listdir(tmp_path) == []
 
 
 def test_no_task_is_no_partial(workers):

@@ -12,6 +12,7 @@ import resource
 import signal
 import subprocess
 from contextlib import suppress
+from dataclasses import replace
 
 import hsic_definition as twin
 import numpy as np
@@ -28,9 +29,9 @@ KEYS = [
     *("n", "n_dropped", "kernel_x", "sigma_x", "kernel_y", "sigma_y"),
     *("biased_n2", "biased_nm1", "unbiased", "cka", "cka_unbiased", "test", "p_value", "dependent"),
 ]
-OF_EDGES = [*KEYS[2:11], "p_value"]
-OF_SCREEN = ["kernel_x", "sigma_x", "biased_n2", "unbiased", "cka", "cka_unbiased", "p_value"]
-OF_WORDS = ["word", "n", "label", "biased_n2", "cka", "p_value", "q_value"]
+OF_EDGES = ["n", *KEYS[2:11], "p_value", "q_value"]
+OF_SCREEN = ["n", "kernel_x", "sigma_x", "biased_n2", "unbiased", "cka", "cka_unbiased", "p_value"]
+OF_WORDS = ["word", "df", "label", "biased_n2", "cka", "p_value", "q_value"]
 UNTESTED = Asked("none")
 
 
@@ -119,8 +120,14 @@ def plain(value):
 
 def lines_of(found, alpha="0.05"):
     """Return keys and values as they are printed."""
-    words = {True: f"yes, at {alpha}", False: f"no, at {alpha}", None: ""}
+    words = {True: f"yes (at {alpha})", False: f"no (at {alpha})", None: ""}
     return [[key, words[found[key]] if key == "dependent" else plain(found[key])] for key in KEYS]
+
+
+NEARLY_ALL = (
+    "kxcli: warning: nearly all cells of {} differ, and delta sees only which are equal; "
+    "for texts, there are {} bow and ngram:N\n"
+)
 
 
 @pytest.mark.parametrize("y", ["y", "z", "label", "text"])
@@ -128,9 +135,10 @@ def test_lines_are_a_key_and_its_value(kxcli, workers, y):
     table = people()
     ended = kxcli("hsic", "-j", workers, "-x", "x", "-y", y, put(kxcli, "a.tsv", tsv(table)))
     assert ended.rows == lines_of(expected(table["x"], table[y]))
-    assert ended.err == ""
+    assert ended.err == (NEARLY_ALL.format("-y", "--kernel-y") if y == "text" else "")
 
 
+@pytest.mark.full
 def test_17_digits_read_back_as_the_same_numbers(kxcli):
     table = people()
     put(kxcli, "a.tsv", tsv(table))
@@ -157,6 +165,7 @@ def test_jsonl_is_one_flat_object(kxcli):
     }
 
 
+@pytest.mark.full
 def test_what_does_not_exist_is_null_or_empty(kxcli):
     table = people()
     put(kxcli, "a.tsv", tsv(table))
@@ -176,7 +185,7 @@ def test_formats_have_their_headers(kxcli):
     comma, without = kxcli(*use, "-f", "csv").text, kxcli(*use, "-f", "csv", "--no-header").text
     assert comma == "key,value\n" + without
     assert list(csv.reader(io.StringIO(without))) == [line.split("\t") for line in bare.splitlines()]
-    assert 'dependent,"yes, at 0.05"\n' in without
+    assert "dependent,yes (at 0.05)\n" in without
 
 
 def test_output_goes_to_a_file(kxcli):
@@ -315,6 +324,7 @@ def test_y_may_come_from_another_file(kxcli, workers, form):
     assert found == expected(table["x"], table["z"])
 
 
+@pytest.mark.full
 def test_with_y_file_all_columns_are_the_default(kxcli):
     table = people()
     put(kxcli, "x.tsv", tsv({name: table[name] for name in "xz"}))
@@ -415,6 +425,7 @@ def test_a_header_is_found_out(kxcli):
     assert hsic(kxcli, "-x", 1, "-y", 2, stdin=tsv(table, header=False)) == found
 
 
+@pytest.mark.full
 def test_a_header_of_numbers_has_to_be_told(kxcli):
     table = {"2024": people()["x"], "2025": people()["y"]}
     assert hsic(kxcli, "--header-in", "-x", "2025", "-y", "2024", stdin=tsv(table)) == expected(
@@ -425,6 +436,7 @@ def test_a_header_of_numbers_has_to_be_told(kxcli):
     )  # it is a row
 
 
+@pytest.mark.full
 def test_a_first_row_of_texts_may_be_no_header(kxcli):
     table = {name: people()[name] for name in ("label", "text")}
     found = hsic(kxcli, "--no-header-in", "-x", 1, "-y", 2, stdin=tsv(table, header=False))
@@ -437,6 +449,7 @@ def test_a_byte_order_mark_is_no_part_of_a_name(kxcli):
     assert hsic(kxcli, "-x", "x", "-y", "y", stdin=BOM + tsv(table)) == expected(table["x"], table["y"])
 
 
+@pytest.mark.full
 def test_gb18030_is_read(kxcli):
     table = {"词": [f"词{'甲乙丙'[i % 3]}" for i in range(30)], "标签": [f"类{i % 7 % 2}" for i in range(30)]}
     put(kxcli, "a.tsv", tsv(table).encode("gb18030"))
@@ -477,6 +490,7 @@ def test_the_kernel_is_by_what_the_cells_are(kxcli):
     assert kernels("x,label", "x") == ("delta", "gaussian", True, False)  # a text makes the vector one of texts
 
 
+@pytest.mark.full
 def test_several_labels_are_one_label(kxcli):
     table = people()
     table["both"] = [f"{a}-{b}" for a, b in zip(table["label"], table["text"], strict=True)]
@@ -484,6 +498,7 @@ def test_several_labels_are_one_label(kxcli):
     assert hsic(kxcli, "-x", "label,text", "-y", "y", "a.tsv") == hsic(kxcli, "-x", "both", "-y", "y", "a.tsv")
 
 
+@pytest.mark.full
 def test_a_text_after_a_thousand_numbers_is_an_error(kxcli):
     cells = [str(i % 10) for i in range(1002)]
     cells[1001] = "十"
@@ -500,6 +515,7 @@ def test_a_text_after_a_thousand_numbers_is_an_error(kxcli):
     assert hsic(kxcli, "-x", "x", *use, stdin=tsv(table))["kernel_x"] == "delta"
 
 
+@pytest.mark.full
 def test_numbers_may_be_labels(kxcli):
     table = {"x": [i * i % 5 for i in range(30)], "y": [i * i % 7 for i in range(30)]}
     put(kxcli, "a.tsv", tsv(table))
@@ -612,7 +628,7 @@ def test_kernels_of_texts(kxcli, kernel, cosine):
     options = ("--kernel-x", kernel, *["--cosine"] * cosine, *["-t", "space"] * (kernel == "bow"))
     found = hsic(kxcli, "-x", "text", "-y", "x", *options, stdin=tsv(table))
     counting = Counting(Segmentation("space"))
-    assert found == expected(table["text"], table["x"], Kernel.named(kernel, cosine=cosine), counting=counting)
+    assert found == expected(table["text"], table["x"], replace(Kernel.named(kernel), cosine=cosine), counting=counting)
     assert found["kernel_x"] == kernel + "+cosine" * cosine
     n = int(kernel.removeprefix("ngram:")) if kernel != "bow" else 0
     terms = [twin.ngrams(t, n) if n else twin.bag(w for w in t.split() if w != "，") for t in table["text"]]
@@ -676,6 +692,7 @@ def test_every_test_is_that_of_the_package(kxcli, test, name):
     assert (found["p_value"] is None) == (found["dependent"] is None) == (test == "none")
 
 
+@pytest.mark.full
 def test_of_five_rows_all_orders_are_looked_at(kxcli):
     table = {"x": [1.0, 2.5, 2.0, 7.0, 4.0], "y": ["a", "b", "b", "c", "a"]}
     k, l = twin.gaussian(table["x"], twin.median_distance(table["x"])), twin.delta(table["y"])  # noqa: E741
@@ -694,11 +711,12 @@ def test_alpha_draws_the_line(kxcli):
     assert 0.05 < p < 0.98
     for alpha, word in ((repr(p), "yes"), (repr(math.nextafter(p, 0)), "no")):
         ended = kxcli("hsic", "-x", "x", "-y", "z", "--alpha", alpha, "a.tsv")
-        assert ended.rows[-1] == ["dependent", f"{word}, at {float(alpha):g}"]
+        assert ended.rows[-1] == ["dependent", f"{word} (at {float(alpha):g})"]
     assert hsic(kxcli, "-x", "x", "-y", "z", "--alpha", "0.99", "a.tsv")["dependent"] is True
 
 
 @pytest.mark.parametrize(("y", "options", "code"), [("y", (), 0), ("z", (), 3), ("z", ("--alpha", "0.99"), 0)])
+@pytest.mark.full
 def test_the_exit_code_tells_dependence_where_asked(kxcli, y, options, code):
     put(kxcli, "a.tsv", tsv(people()))
     use = ("hsic", "-x", "x", "-y", y, *options, "a.tsv")
@@ -732,7 +750,7 @@ def test_auto_takes_eigen_for_many_rows_and_tells(kxcli):
 def screened(table, names, label, testing=None, **options):
     """Return the rows of a screening, measured one by one."""
     found = {name: measure_dependence(table[name], table[label], testing=testing, **options) for name in names}
-    order = sorted(names, key=lambda name: (-(found[name].cka or 0), name))
+    order = sorted(names, key=lambda name: (-(found[name].cka_unbiased or 0), name))
     p_values = [found[name].p_value for name in names]
     q_values = dict(zip(names, twin.q_values(p_values) if None not in p_values else p_values, strict=True))
     return [
@@ -754,6 +772,7 @@ def test_columns_are_ranked_by_a_label(kxcli, workers, test):
         assert row == other
 
 
+@pytest.mark.full
 def test_the_label_may_be_numbers_and_the_columns_chosen(kxcli):
     table = people()
     put(kxcli, "a.tsv", tsv(table))
@@ -779,6 +798,25 @@ def test_a_screening_of_columns_is_a_table(kxcli):
         assert kxcli(*use, "--top", top).rows == lines[:top]
 
 
+@pytest.mark.full
+def test_without_a_test_edges_have_no_q(kxcli):
+    table = people()
+    (row,) = objects(kxcli("hsic", "--matrix", "edges", "-x", "x,y", "--test", "none", "-f", "jsonl", stdin=tsv(table)))
+    assert (row["n"], row["p_value"], row["q_value"]) == (40, None, None)
+
+
+def test_columns_are_ranked_by_what_chance_does_not_give(kxcli):
+    """A column of cells that all differ goes with any label by CKA, and with none by the unbiased one."""
+    table = people(60)
+    table = {"id": [f"n{i}" for i in range(60)], "x": table["x"], "y": table["y"]}
+    ended = kxcli("hsic", "--screen", "x", "-f", "jsonl", stdin=tsv(table))
+    first, second = objects(ended)
+    assert (first["column"], second["column"]) == ("y", "id")
+    assert first["cka"] < second["cka"] and first["cka_unbiased"] > 0 and second["cka_unbiased"] is None
+    assert (first["n"], second["n"]) == (60, 60)
+    assert ended.err == NEARLY_ALL.format("id", "--kernel-x")
+
+
 def test_equal_columns_are_in_the_order_of_their_names(kxcli):
     table = {name: [i % 3 for i in range(12)] for name in ("b", "a", "B", "é", "Z")}
     table["label"] = ["xxyy"[i % 4] for i in range(12)]
@@ -787,6 +825,7 @@ def test_equal_columns_are_in_the_order_of_their_names(kxcli):
     assert len({tuple(row[1:]) for row in rows}) == 1
 
 
+@pytest.mark.full
 def test_columns_without_names_are_called_by_their_numbers(kxcli):
     table = people()
     data = saved(matrix(table))
@@ -823,7 +862,7 @@ def screened_words(table, cut, least):
         found.append(
             {
                 "word": word,
-                "n": sum(held),
+                "df": sum(held),
                 "label": labels[excess.index(max(excess))],
                 "biased_n2": twin.biased_n2(k, own),
                 "cka": None if all(held) else twin.cka(k, own),
@@ -854,7 +893,7 @@ def test_words_are_ranked_by_a_label(kxcli, workers, kernel, labels):
     is_exact = len(labels) == 2
     for row, other in zip(rows, right, strict=True):
         assert list(row) == OF_WORDS
-        assert (row["n"], row["label"]) == (other["n"], other["label"])
+        assert (row["df"], row["label"]) == (other["df"], other["label"])
         assert row["biased_n2"] == pytest.approx(other["biased_n2"], rel=1e-9, abs=1e-15)
         assert row["cka"] == near(other["cka"], 1e-9, 1e-14)
         p = other["p_value"]
@@ -946,7 +985,7 @@ def test_a_square_of_all_pairs(kxcli, value):
     put(kxcli, "a.tsv", tsv(table))
     names = ["x", "z", "label"]
     use = ("hsic", "--matrix", "square", "-x", "x,z,label", *(("--value", value) if value else ()))
-    found = {pair: getattr(one, value or "cka") for pair, one in all_pairs(table, names).items()}
+    found = {pair: getattr(one, value or "cka_unbiased") for pair, one in all_pairs(table, names).items()}
     right = [[found[tuple(sorted((a, b), key=names.index))] for b in names] for a in names]
     header, *lines = kxcli(*use, "--header", "a.tsv").rows
     assert header == ["column", *names]
@@ -969,7 +1008,11 @@ def test_edges_are_a_row_for_each_pair(kxcli):
     found = {pair: one for pair, one in all_pairs(table, names, Asked(seed=3)).items() if pair[0] != pair[1]}
     rows = objects(kxcli(*use, "-f", "jsonl", "a.tsv"))
     assert [list(row) for row in rows] == [["x", "y", *OF_EDGES]] * 10
-    assert rows == [{"x": a, "y": b, **{key: getattr(one, key) for key in OF_EDGES}} for (a, b), one in found.items()]
+    q_values = [row.pop("q_value") for row in rows]
+    assert q_values == pytest.approx(twin.q_values([one.p_value for one in found.values()]), rel=1e-14)
+    keys = OF_EDGES[:-1]
+    assert rows == [{"x": a, "y": b, **{key: getattr(one, key) for key in keys}} for (a, b), one in found.items()]
+    rows = [{**row, "q_value": q_value} for row, q_value in zip(rows, q_values, strict=True)]
     header, *lines = kxcli(*use, "--header", "a.tsv").rows
     assert header == ["x", "y", *OF_EDGES]
     assert lines == [[plain(value) for value in row.values()] for row in rows]
@@ -1009,6 +1052,7 @@ def test_a_constant_column_among_others(kxcli):
     assert kxcli("hsic", "--matrix", "square", "-q", "a.tsv").rows[2] == ["c", "", "", ""]
 
 
+@pytest.mark.full
 def test_the_rows_of_a_matrix_are_complete_in_all_columns(kxcli):
     table = people()
     holed = {name: list(column) for name, column in table.items()}
@@ -1068,10 +1112,128 @@ def test_a_constant_column_is_told(kxcli, cell, side):
     assert [found[key] for key in ("cka", "cka_unbiased", f"sigma_{side}")] == [None] * 3
     assert ended.err.startswith(f"kxcli: warning: {side} is constant") and ended.err.count("\n") == 1
     printed = dict(kxcli("hsic", "-x", "x", "-y", "y", "a.tsv").rows)
-    assert (printed["cka"], printed["dependent"]) == ("", "no, at 0.05")
+    assert (printed["cka"], printed["dependent"]) == ("", "no (at 0.05)")
     assert kxcli("hsic", "-x", "x", "-y", "y", "-q", "a.tsv").err == ""
 
 
+@pytest.mark.full
+def test_strings_that_are_mostly_numbers_are_told(kxcli):
+    cells = [str(i % 7) for i in range(30)]
+    table = {"x": [*cells[:-2], "十", "?"], "y": [i * i % 5 for i in range(30)]}
+    put(kxcli, "a.tsv", tsv(table))
+    use = ("hsic", "-x", "x", "-y", "y", "-f", "jsonl", "a.tsv")
+    ended = kxcli(*use)
+    assert json.loads(ended.text) == expected(table["x"], table["y"])
+    assert ended.err == (
+        "kxcli: warning: 28 of the first 30 cells of -x are numbers, but '十' is not: all are taken as labels; "
+        "--kernel-x gaussian insists on numbers\n"
+    )
+    assert kxcli(*use, "--kernel-x", "delta").err == ""  # who asks for it has it
+    assert_error(kxcli(*use, "--kernel-x", "gaussian", code=1), "a.tsv:30")
+    screened = kxcli("hsic", "--screen", "y", "a.tsv").err
+    assert "28 of the first 30 cells of x are numbers, but '十' is not" in screened
+    table["x"] = [f"w{cell}" if i < 15 else cell for i, cell in enumerate(cells)]  # half of them are none
+    assert kxcli("hsic", "-x", "x", "-y", "y", stdin=tsv(table)).err == ""
+
+
+@pytest.mark.parametrize(("n_distinct", "n", "is_told"), [(20, 20, True), (19, 19, False), (18, 20, False)])
+def test_labels_that_nearly_all_differ_are_told(kxcli, n_distinct, n, is_told):
+    table = {"x": [f"w{i % n_distinct}" for i in range(n)], "y": [i * i % 7 for i in range(n)]}
+    for options in (), ("--kernel-x", "delta"):
+        ended = kxcli("hsic", "-x", "x", "-y", "y", *options, stdin=tsv(table))
+        assert ended.err == NEARLY_ALL.format("-x", "--kernel-x") * is_told
+    assert kxcli("hsic", "-x", "x", "-y", "y", "--kernel-x", "ngram:1", stdin=tsv(table)).err == ""
+
+
+@pytest.mark.parametrize(
+    ("options", "least"),
+    [
+        (("--permutations", "9"), "0.1"),
+        (("--permutations", "18"), "0.053"),
+        (("--permutations", "19"), None),
+        (("--permutations", "9", "--alpha", "0.1"), None),
+        (("--permutations", "99", "--alpha", "0.009"), "0.01"),
+        (("--test", "eigen"), None),
+        (("--test", "none"), None),
+    ],
+)
+def test_a_p_that_cannot_fall_to_alpha_is_told(kxcli, options, least):
+    alpha = options[-1] if "--alpha" in options else "0.05"
+    err = kxcli("hsic", "-x", "x", "-y", "y", *options, stdin=tsv(people())).err
+    told = f"kxcli: warning: p cannot be below {least} here, so nothing is called dependent at {alpha}: "
+    assert err == ("" if least is None else told + "take more --permutations, or --test eigen\n")
+
+
+@pytest.mark.full
+def test_a_p_of_few_rows_that_cannot_fall_to_alpha_is_told(kxcli):
+    use = ("hsic", "-x", "x", "-y", "y")
+    few = {"x": [1, 2, 4, 9], "y": [3, 1, 5, 2]}
+    assert "p cannot be below 0.042 here" in kxcli(*use, "--alpha", "0.01", stdin=tsv(few)).err
+    assert kxcli(*use, stdin=tsv(few)).err == ""
+
+
+@pytest.mark.parametrize(("labels", "is_told"), [(["good", "so-so", "bad"], True), (["good", "bad"], False)])
+@pytest.mark.full
+def test_q_that_cannot_fall_to_alpha_is_told(kxcli, labels, is_told):
+    put(kxcli, "a.tsv", tsv(reviews(labels)))
+    use = ("hsic", "--screen", "stars", "-x", "review", "--kernel-x", "bow", "-t", "space", "--min-df", 1, "a.tsv")
+    ended = kxcli(*use, "--permutations", 99)
+    n_words = len(ended.rows)
+    told = (
+        f"with 99 permutations and {n_words} words, q is {n_words / 100:.2g} or more for a word that stands out alone"
+    )
+    assert ended.err == f"kxcli: warning: {told}: take more --permutations, or --test eigen\n" * is_told
+    assert kxcli(*use, "--permutations", 999).err == kxcli(*use, "--test", "eigen").err == ""
+
+
+@pytest.mark.full
+def test_a_table_of_commas_that_is_read_as_tabs_is_told(kxcli):
+    data = "x,y\n1,2\n3,4\n"
+    for given, stdin in ((put(kxcli, "a.tsv", data),), ""), ((), data), ((), data.replace(",", ";")):
+        ended = kxcli("hsic", *XY, *given, stdin=stdin, code=1)
+        assert_error(ended, "a.tsv:1" if given else "<stdin>:1")
+        only = "x;y" if ";" in str(stdin) else "x,y"
+        assert f"it has one column, '{only}': is it CSV?  Use --input-format csv, with commas" in ended.err
+    assert "is it CSV" not in kxcli("hsic", *XY, stdin="one\n1\n", code=1).err
+    assert "is it CSV" not in kxcli("hsic", "-x", "z", "-y", "y", stdin="x,\ty\n1\t2\n", code=1).err
+
+
+@pytest.mark.full
+def test_an_error_of_a_side_comes_with_the_side_and_its_file(kxcli):
+    great, good = {"y": [1e200, 2e200, 0, 4e200, 5]}, {"x": [1, 2, 5, 3, 7]}
+    put(kxcli, "good.tsv", tsv(good))
+    put(kxcli, "great.tsv", tsv(great))
+    put(kxcli, "both.tsv", tsv({**good, **great}))
+    told = "the numbers are too great to be squared: divide them by a power of ten"
+    ended = kxcli("hsic", "good.tsv", "--y-file", "great.tsv", code=1)
+    assert ended.err == f"kxcli: error: great.tsv: -y: {told}\n"
+    ended = kxcli("hsic", "great.tsv", "--y-file", "good.tsv", code=1)
+    assert ended.err == f"kxcli: error: great.tsv: -x: {told}\n"
+    for use in ("--matrix", "edges"), ("--screen", "x"):
+        assert kxcli("hsic", *use, "both.tsv", code=1).err == f"kxcli: error: both.tsv: y: {told}\n"
+    small = tsv({**good, "y": [value * 1e-300 for value in great["y"][:1]] + [1e-100, 2e-100, 3e-100, 0]})
+    err = kxcli("hsic", *XY, "--kernel-y", "linear", stdin=small, code=1).err
+    assert (
+        err == "kxcli: error: <stdin>: -y: the numbers are too small to be squared: multiply them by a power of ten\n"
+    )
+
+
+@pytest.mark.full
+def test_where_the_rows_that_were_drawn_are_the_same_sigma_is_asked_for(kxcli):
+    values = np.zeros((5300, 3))
+    drawn = np.random.default_rng((twin.ROWS, 0, 0)).choice(5300, 5000, replace=False)
+    values[np.setdiff1d(np.arange(5300), drawn)[:2], 0] = 3, 7
+    values[:, 2] = np.arange(5300) % 7
+    put(kxcli, "a.npy", saved(values))
+    use = ("hsic", "-y", 3, "--kernel-y", "linear", "--test", "none", "a.npy")
+    assert kxcli(*use, "-x", "1,2", code=1).err == (
+        "kxcli: error: a.npy: -x: 5,000 rows drawn for the median distance are all the same: give a --sigma\n"
+    )
+    assert dict(kxcli(*use, "-x", 1).rows)["sigma_x"] == "4"
+    assert dict(kxcli(*use, "-x", "1,2", "--sigma-x", 4).rows)["sigma_x"] == "4"
+
+
+@pytest.mark.full
 def test_quiet_silences_notes_and_not_errors(kxcli):
     table = people()
     table["x"][0] = "NA"
@@ -1082,6 +1244,7 @@ def test_quiet_silences_notes_and_not_errors(kxcli):
     assert_error(kxcli(*use, "-q", "--missing", "error", code=1), "a.tsv:2")
 
 
+@pytest.mark.full
 def test_verbose_tells_what_is_done_and_shows_tracebacks(kxcli):
     put(kxcli, "a.tsv", tsv(people()))
     use = ("hsic", "-x", "x", "-y", "y", "-v", "a.tsv")
@@ -1124,6 +1287,7 @@ def bookish(n, length, seed=7):
 
 
 SAME = {
+    "edges": (lambda: saved(normal(8000, 4) // 1), "npy", ("--matrix", "edges", "--permutations", 20)),
     "tiles": (lambda: saved(normal(3100, 6)), "npy", ("-x", "1-3", "-y", "4-6", "--test", "eigen")),
     "gamma": (lambda: saved(normal(3100, 4)), "npy", ("-x", "1-2", "-y", "3-4", "--test", "gamma")),
     "moments": (lambda: saved(normal(200_000, 2)), "npy", ("-x", 1, "-y", 2, "--sigma", 0.3)),
@@ -1133,7 +1297,6 @@ SAME = {
         ("-x", "1-3", "-y", "4-6", "--permutations", 120, "--seed", 3),
     ),
     "square": (lambda: saved(normal(8000, 5)), "npy", ("--matrix", "square", "--kernel-x", "linear")),
-    "edges": (lambda: saved(normal(8000, 4) // 1), "npy", ("--matrix", "edges", "--permutations", 20)),
     "screen": (lambda: saved(normal(8000, 5) // 1), "npy", ("--screen", 2, "--permutations", 20)),
     "texts": (
         lambda: tsv(bookish(300, 900)).encode(),
@@ -1171,6 +1334,7 @@ def test_what_is_compared_above_is_spread(kxcli, name):
     assert "worker" in err and err.count("kxcli: error: ") == 1
 
 
+@pytest.mark.full
 def test_a_column_that_comes_in_many_batches_is_whole(kxcli, workers):
     values = normal(60_000, 2)
     table = {"a": [f"{v:.3f}{' ' * 12}" for v in values[:, 0]], "b": values[:, 1].tolist()}
@@ -1186,8 +1350,8 @@ XY = ("-x", "x", "-y", "y")
 GOOD = "x\ty\n1\t3\n2\t4\n3\t3\n5\t3\n"
 
 INPUTS = {
-    "three rows": ("x\ty\n1\t3\n2\t4\n3\t3\n", XY, "", "3 rows"),
-    "three complete rows": (GOOD.replace("5", ""), (*XY, "-q"), "", "3 rows"),
+    "three rows": ("x\ty\n1\t3\n2\t4\n3\t3\n", XY, "", "too few rows: 3, and HSIC needs 4 at least"),
+    "three complete rows": (GOOD.replace("5", ""), (*XY, "-q"), "", "too few rows: 3, and HSIC needs 4 at least"),
     "no complete row": ("x\ty\n1\t\n\t4\n", (*XY, "-q"), "", "missing"),
     "a header alone": ("x\ty\n", XY, "", "no row"),
     "empty": ("", XY, "", "is empty"),
@@ -1447,6 +1611,7 @@ def test_a_full_disk_under_stdout_is_an_error(kxcli):
     assert err.startswith("kxcli: error: <stdout>: No space left on device") and err.count("\n") == 1
 
 
+@pytest.mark.full
 def test_head_ends_the_run_in_silence(kxcli, workers):
     put(kxcli, "a.npy", saved(normal(9, 60)))
     use = ("hsic", "--matrix", "edges", "--test", "none", "-j", workers, "a.npy")

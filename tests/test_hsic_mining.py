@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tracemalloc
 from collections import Counter
+from dataclasses import replace
 from fractions import Fraction
 
 import hsic_definition as twin
@@ -20,8 +21,10 @@ from hypothesis import strategies as st
 from kxcli.mining import Dependence, Kernel, measure_dependence
 from kxcli.mining import Testing as Asked  # pytest would take it for a test
 from kxcli.mining.hsic import (
+    asymptotic,
     contingency,
     dependence,
+    draws,
     lowrank,
     mixture,
     moments,
@@ -32,7 +35,7 @@ from kxcli.mining.hsic import (
     tiles,
 )
 from kxcli.mining.hsic.bandwidth import EXACT_ROWS, median_distance
-from kxcli.mining.hsic.estimators import estimates
+from kxcli.mining.hsic.estimators import Pair, estimates
 from kxcli.mining.hsic.kernels import TILE, Categories, block, blocks
 
 UNTESTED = Asked("none")
@@ -59,7 +62,7 @@ def labels(values):
 
 
 def strings(values, name, *, cosine=False):
-    kernel = Kernel.named(name, cosine=cosine)
+    kernel = replace(Kernel.named(name), cosine=cosine)
     cut = str.split if name == "bow" else lambda text: twin.ngrams(text, kernel.n)
     return values, kernel, twin.of_counts([twin.bag(cut(text)) for text in values], cosine=cosine)
 
@@ -119,10 +122,10 @@ def side(values, kernel):
     return dependence.side(np.asarray(values, float).reshape(len(values), -1), kernel)
 
 
-def half(one, rank, seed):
+def half(one, rank, seed=0, which=0):
     """Return the few features of a side that a test compares."""
     raw = dependence.run_here(tiles.Tiles(), tiles.strips(one.n), (one, one))
-    return lowrank.compressed(one, rank, seed, raw.means(one, one)[0])
+    return lowrank.compressed(one, rank, seed, which, raw.means(one, one)[0])
 
 
 def varies(k):
@@ -321,7 +324,7 @@ def reference_column(case, which):
     cells = [[row[header.index(name)] for name in case[f"{which}_columns"]] for row in rows]
     name = {"bag_of_words": "bow", "char_ngram_spectrum": f"ngram:{asked.get('n')}"}.get(asked["kernel"])
     if name is not None:
-        return [row[0] for row in cells], Kernel.named(name, cosine=asked["cosine_normalised"])
+        return [row[0] for row in cells], replace(Kernel.named(name), cosine=asked["cosine_normalised"])
     if asked["kernel"] == "delta":
         return [row[0] for row in cells], Kernel("delta")
     sigma = None if asked.get("bandwidth") == "median_pos" else asked.get("sigma")
@@ -453,10 +456,26 @@ def test_moments_tiles_and_squares_come_out_the_same_in_any_order(seed):
     strips = [tiles.Strip(*cut) for cut in cuts(n_pairs, draw)]
     whole = dependence.run_here(tiles.Tiles(), tiles.strips(n), (x, z))
     assert exactly(spread(tiles.Tiles, (x, z), strips, draw)) == exactly(whole)
+    job_of_tiles = tiles.Tiles()
+    job_of_tiles.setup((x, z))
+    left, right = (job_of_tiles.map(some) for some in (strips[:2], strips[2:]))
+    assert [len(partial.products) for partial in (left, right)] == [len(strips[:2]), len(strips[2:])]
+    assert all(len(row) == 3 and set(map(type, row)) == {float} for row in left.products)
+    loaded = job_of_tiles.load(job_of_tiles.dump(left))
+    assert exactly(tuple(loaded.products)) == exactly(tuple(left.products))
+    assert exactly(loaded.row_sums) == exactly(left.row_sums)
+    assert job_of_tiles.merge(loaded, right).products == left.products + right.products
     means = whole.means(x, z)
     shared = (x, means[0]), (z, means[1])
     squares = dependence.run_here(tiles.Squares(), tiles.strips(n), shared)
     assert spread(tiles.Squares, shared, strips, draw) == squares
+    job_of_squares = tiles.Squares()
+    job_of_squares.setup(shared)
+    some = job_of_squares.map(strips[:1])
+    assert len(some) == 1
+    assert type(some[0]) is float
+    assert job_of_squares.load(job_of_squares.dump(some)) == some
+    assert job_of_squares.merge([1.0], some) == [1.0, *some]
     k, l = (np.block([[s.tile(i, j) for j in range(blocks(n))] for i in range(blocks(n))]) for s in (x, z))  # noqa: E741
     products = (twin.centred(k) * twin.centred(l)) ** 2
     np.fill_diagonal(products, 0)
@@ -468,10 +487,10 @@ def test_permutations_come_out_the_same_in_any_order(seed):
     draw = random.Random(seed)
     for left, right in itertools.combinations_with_replacement(["gaussian, 2-D", "delta, few"], 2):
         x, y = side(*made(left, 40, 1)[:2]), side(*made(right, 40, 2)[:2])
-        halves = half(x, 64, (0, 0)), half(y, 64, (0, 1))
-        draws = [permutation.Draw(*cut) for cut in cuts(60, draw)]
+        halves = half(x, 64), half(y, 64, which=1)
+        parts = [permutation.Draw(*cut) for cut in cuts(60, draw)]
         whole = dependence.run_here(permutation.Permutations(3), [permutation.Draw(0, 60)], halves)
-        assert spread(lambda: permutation.Permutations(3), halves, draws, draw) == whole
+        assert spread(lambda: permutation.Permutations(3), halves, parts, draw) == whole
         assert 0 < whole <= 60
 
 
@@ -585,9 +604,6 @@ def test_small_numbers_under_the_linear_kernel_keep_their_digits(n):
     small = measure_dependence(x * 2.0**-200, y, kernel_x="linear", kernel_y="linear", testing=UNTESTED)
     assert close(small.biased_n2, found.biased_n2 * 2.0**-400)
     assert close(small.cka, found.cka)
-    lost = measure_dependence(x * 1e-200, y, kernel_x="linear", kernel_y="linear", testing=UNTESTED)
-    assert lost.biased_n2 == 0  # it is below 1e-308
-    assert lost.cka is None or close(lost.cka, found.cka)
 
 
 @pytest.mark.parametrize("kernel", ["gaussian", "laplace", "linear", "delta"])
@@ -680,6 +696,44 @@ def test_of_many_rows_some_are_drawn(d):
     assert median_distance(rows[:EXACT_ROWS], 3) == median_distance(rows[:EXACT_ROWS], 4)
 
 
+def sparse(d, seed=0):
+    """Return more rows than are drawn, which are all the same but for two that are not drawn."""
+    n = EXACT_ROWS + 300
+    drawn = np.random.default_rng((twin.ROWS, seed, 0)).choice(n, EXACT_ROWS, replace=False)
+    rows = np.zeros((n, d))
+    others = np.setdiff1d(np.arange(n), drawn)[:2]
+    rows[others, 0] = 3, 7
+    return rows
+
+
+def test_where_rows_that_were_drawn_are_the_same_all_numbers_count():
+    rows = sparse(1)
+    assert median_distance(rows) == 4  # there are as many distances of 3 as of 7
+    found = measure_dependence(rows, np.arange(len(rows)) % 7, testing=UNTESTED)
+    assert found.sigma_x == 4
+    assert found.cka is not None
+
+
+@pytest.mark.full
+def test_where_vectors_that_were_drawn_are_the_same_sigma_is_asked_for():
+    rows, y = sparse(2), np.arange(EXACT_ROWS + 300) % 7
+    assert median_distance(rows) is None
+    with pytest.raises(ValueError) as caught:
+        measure_dependence(rows, y, testing=UNTESTED)
+    assert str(caught.value) == "5,000 rows drawn for the median distance are all the same: give a --sigma"
+    assert median_distance(rows, 1) is not None  # others are drawn
+    found = measure_dependence(rows, y[:, None] % 2, kernel_x=Kernel("gaussian", 2.0), kernel_y="linear")
+    assert found.sigma_x == 2
+    assert not side(rows, Kernel("gaussian", 2.0)).is_constant
+    assert side(np.ones((EXACT_ROWS + 300, 2)), Kernel("gaussian")).is_constant
+
+
+def test_the_rows_that_are_drawn_are_those_of_their_stream():
+    rows = np.random.default_rng(1).normal(size=EXACT_ROWS + 400)
+    drawn = np.random.default_rng((twin.ROWS, 3, 0)).choice(len(rows), EXACT_ROWS, replace=False)
+    assert median_distance(rows[:, None], 3) == median_distance(rows[drawn, None])
+
+
 def test_the_least_numbers_have_a_median_distance():
     code = "import numpy as np; from kxcli.mining.hsic.bandwidth import median_distance as of; "
     code += "print(of(np.array([[0.0], [5e-324], [0.0], [1e-323]])))"
@@ -730,6 +784,7 @@ def test_tails_of_a_great_weight_among_many_small_ones(weight, half_degrees, dev
         assert close(tail([1, weight], [2, 2 * half_degrees], value), convolved(value, weight, half_degrees), 1e-8)
 
 
+@pytest.mark.full
 def test_tails_reach_from_one_to_nothing():
     assert tail([1], [3], 0) == 1
     assert tail([1, 2], [3, 1], -1) == 1
@@ -823,7 +878,7 @@ def test_permutations_depend_on_the_seed_alone():
 @pytest.mark.parametrize("seed", range(3))
 def test_parts_of_the_draws_add_up(seed):
     x, y = side(*made("gaussian, narrow", 60, seed)[:2]), side(*made("laplace", 60, seed)[:2])
-    halves = half(x, 64, (seed, 0)), half(y, 64, (seed, 1))
+    halves = half(x, 64, seed), half(y, 64, seed, which=1)
     job = permutation.Permutations(seed)
     job.setup(halves)
     whole = job.map([permutation.Draw(0, 80)])
@@ -854,7 +909,9 @@ def test_the_eigen_test_is_a_mixture_of_chi_squares_by_the_spectra(n):
         weights = np.outer(twin.eigenvalues(k), twin.eigenvalues(l)).ravel()
         weights = np.sort(weights)[::-1]
         great = weights[weights > 1e-4 * weights[0]]
-        expected = twin.mixture_tail(great, twin.trace(k, l) / n - (weights.sum() - great.sum()))
+        # The shuffled rows' mean is a little more than the mixture's, and what is tested is taken to the latter.
+        value = (twin.trace(k, l) - twin.shuffled_mean(k, l)) / n + weights.sum()
+        expected = twin.mixture_tail(great, value - (weights.sum() - great.sum()))
         assert close(found.p_value, expected, 2e-3), (left, right)
 
 
@@ -876,7 +933,212 @@ def test_the_eigen_test_of_two_labels_on_each_side_is_a_chi_square():
         y = np.where(rng.random(400) < 0.1 * seed, x, rng.integers(0, 2, 400))
         found = measure_dependence(x, y, kernel_x="delta", kernel_y="delta", testing=Asked("eigen"))
         weight = 4 * x.mean() * (1 - x.mean()) * y.mean() * (1 - y.mean())
-        assert close(found.p_value, math.erfc(math.sqrt(400 * found.biased_n2 / weight / 2)), 1e-8)
+        square = 400 * found.biased_n2 / weight - 1 / 399  # the average over all orders is 400 / 399
+        assert close(found.p_value, math.erfc(math.sqrt(square / 2)), 1e-8)
+
+
+SIX = 1_000  # rows of 6 dimensions, whose laplace kernel no 64 features hold
+
+
+@pytest.fixture(scope="module")
+def six():
+    """Two sides that are independent, with the sums over both and the whole spectra."""
+    rng = np.random.default_rng(6)
+    sides = [side(rng.normal(size=(SIX, 6)), Kernel("laplace")) for _ in range(2)]
+    sums = dependence.run_here(tiles.Tiles(), tiles.strips(SIX), sides).sums(*sides)
+    whole = []
+    for one in sides:
+        k = np.block([[one.tile(i, j) for j in range(blocks(SIX))] for i in range(blocks(SIX))])
+        whole.append(np.linalg.eigvalsh(twin.centred(k) / SIX)[::-1])
+    return sides, sums, whole
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(("least", "most", "part"), [(0.035, 0.52, 0.15), (0.008, 0.035, 0.35)])
+def test_a_spectrum_that_was_cut_gives_nearly_the_same_p(six, least, most, part):
+    """What pivots find of a spectrum is a little too small, and so is p, the more the rarer."""
+    sides, sums, whole = six
+    kept = [half(one, 64, which=which) for which, one in enumerate(sides)]
+    assert max(one.share for one in kept) < 0.9
+    mean = sums.trace_x * sums.trace_y / SIX**2
+    deviation = math.sqrt(2 * sums.xx.trace * sums.yy.trace) / SIX**2
+    seen = []
+    for deviations in np.linspace(-0.2, 4, 30):
+        there = replace(sums, xy=Pair(SIX * (mean + deviations * deviation), 0.0))
+        right = asymptotic.eigen(there, *whole)
+        if least < right < most:
+            seen.append(right)
+            assert close(asymptotic.eigen(there, *(values[:64] for values in whole)), right, 0.01)
+            assert close(asymptotic.eigen(there, *(one.spectrum for one in kept)), right, part)
+    assert len(seen) >= 4
+    assert min(seen) < 1.4 * least
+    assert max(seen) > 0.7 * most
+
+
+@pytest.mark.full
+def test_the_whole_mixture_of_a_rich_kernel_is_what_chance_says(six):
+    """With all weights, what `eigen` says is what drawn chi-squares do."""
+    _, sums, (x, y) = six
+    rng = np.random.default_rng(0)
+    # The sum of λ_i μ_j z_ij² by its columns, many at a time.
+    drawn = np.array([x @ (rng.normal(size=(SIX, SIX)) ** 2 @ y) for _ in range(60)])
+    excess = sums.trace_x * sums.trace_y / SIX**2 / (SIX - 1)
+    for share in 0.25, 0.5, 0.75:
+        there = replace(sums, xy=Pair(SIX * (float(np.quantile(drawn, share)) + excess), 0.0))
+        assert abs(asymptotic.eigen(there, x, y) - (1 - share)) < 0.2
+
+
+NEARLY_IDENTITIES = {
+    "30-D": lambda rng, n: numbers(rng.normal(size=(n, 30)), "gaussian", 4.0),
+    "trigrams": lambda rng, n: strings(some_texts(rng, n), "ngram:3", cosine=True),
+}
+
+
+def of_both_tests(name, n):
+    """Yield p by eigen and by permutation for independent columns whose kernel is near the identity."""
+    for seed in range(5):
+        rng = np.random.default_rng((seed, 9))
+        (x, kernel_x, _), (y, kernel_y, _) = (NEARLY_IDENTITIES[name](rng, n) for _ in range(2))
+        kernels = {"kernel_x": kernel_x, "kernel_y": kernel_y}
+        permuted = measure_dependence(x, y, testing=Asked("permutation", 299), **kernels)
+        assert permuted.notes == ()  # all of it was compared
+        yield measure_dependence(x, y, testing=Asked("eigen"), **kernels).p_value, permuted.p_value
+
+
+def test_eigen_of_trigrams_is_near_the_permutations():
+    assert all(abs(eigen - permuted) < 0.1 for eigen, permuted in of_both_tests("trigrams", 150))
+
+
+@pytest.mark.parametrize("n", [150, 300])
+@pytest.mark.parametrize("name", NEARLY_IDENTITIES)
+@pytest.mark.full
+def test_eigen_near_the_identity_is_between_a_half_and_the_permutations(name, n):
+    """Where the mixture varies more than the shuffled rows, p is nearer to 1/2, but on the same side of it."""
+    for eigen, permuted in of_both_tests(name, n):
+        assert min(0.5, permuted) - 0.06 < eigen < max(0.5, permuted) + 0.06
+
+
+@pytest.mark.parametrize("cosine", [False, True], ids=["product", "cosine"])
+@pytest.mark.parametrize("turned", [False, True], ids=["texts first", "labels first"])
+@pytest.mark.parametrize("name", ["bow", "ngram:2"])
+def test_texts_against_labels_are_permuted_with_all_their_terms(monkeypatch, name, turned, cosine):
+    monkeypatch.setattr(permutation, "rank_for", lambda n: 1)  # few features would be too few
+    n = 70
+    rng = np.random.default_rng(len(name))
+    some = some_texts(rng, n)
+    by_label = [str(min(len(text) // 12, 2)) if rng.random() < 0.3 else rng.choice(list("012")) for text in some]
+    columns = [strings(some, name, cosine=cosine), labels(by_label)]
+    (x, kernel_x, k), (y, kernel_y, l) = columns[::-1] if turned else columns  # noqa: E741
+    of = permutation.statistic(side(x, kernel_x), side(y, kernel_y))
+    for seed in range(5):
+        order = np.random.default_rng(seed).permutation(n)
+        assert close(of(order), twin.permuted(k, l, order), 1e-11)
+        found = measure_dependence(x, y, kernel_x=kernel_x, kernel_y=kernel_y, testing=Asked("auto", 39, seed))
+        assert (found.test, found.notes) == ("permutation", ())
+        assert found.p_value == twin.drawn_p(k, l, seed, 39)
+
+
+def test_texts_against_too_many_labels_are_compressed(monkeypatch):
+    monkeypatch.setattr(permutation, "_MOST_SUMS", 10)
+    (x, kernel_x, k), (y, kernel_y, l) = made("bow", 60), made("delta, few", 60)  # noqa: E741
+    found = measure_dependence(x, y, kernel_x=kernel_x, kernel_y=kernel_y, testing=Asked("permutation", 39, 2))
+    assert found.p_value == twin.drawn_p(k, l, 2, 39)
+    assert not permutation.keeps_terms(side(x, kernel_x), side(y, kernel_y))
+
+
+def rich(n=200):
+    """Return a column of a kernel that few features hold little of, and one that goes with it."""
+    x = np.random.default_rng(n).normal(size=(n, 9))
+    return x, x[:, 0] + np.random.default_rng(0).normal(size=n)
+
+
+def share_of(rank, x):
+    return half(side(x, Kernel("gaussian")), rank, 0).share
+
+
+def test_auto_takes_eigen_where_permutations_would_compare_too_little(monkeypatch):
+    x, y = rich()
+    shares = [share_of(rank, x) for rank in (20, 150)]
+    assert shares[0] < 0.9 < shares[1] < 0.999
+    monkeypatch.setattr(permutation, "rank_for", lambda n: 20)
+    found = measure_dependence(x, y, testing=Asked(permutations=19))
+    assert found.test == "eigen"
+    assert found.notes == ("the test is eigen, as permutations would compare too little of a kernel",)
+    assert found.p_value == measure_dependence(x, y, testing=Asked("eigen")).p_value
+    turned = measure_dependence(y, x, testing=Asked(permutations=19))
+    assert (turned.test, turned.notes) == (found.test, found.notes)
+    # Who asks for permutations has them, and is told.
+    asked = measure_dependence(x, y, testing=Asked("permutation", 19))
+    assert asked.test == "permutation"
+    assert asked.notes == (
+        f"the permutations compare 20 features of x's kernel, which hold {shares[0]:.1%} of its variance; "
+        "that costs power, not the level of the test, and eigen may find more",
+    )
+    monkeypatch.setattr(permutation, "rank_for", lambda n: 150)
+    found = measure_dependence(x, y, testing=Asked(permutations=19))
+    assert found.test == "permutation"
+    assert len(found.notes) == 1
+    assert found.notes[0].startswith("the permutations compare 150 features of x's kernel, which hold 9")
+    monkeypatch.setattr(permutation, "rank_for", lambda n: 199)
+    assert share_of(199, x) >= 0.999
+    assert measure_dependence(x, y, testing=Asked(permutations=19)).notes == ()
+
+
+def test_what_eigen_knows_of_a_spectrum_is_told(monkeypatch):
+    x, y = rich()
+    assert measure_dependence(x, y, testing=Asked("eigen")).notes == ()
+    monkeypatch.setattr(asymptotic, "rank_for", lambda n: 20)
+    found = measure_dependence(x, y, testing=Asked("eigen"))
+    assert found.notes == (
+        f"the spectra are told from 20 features of x's kernel, which hold {share_of(20, x):.1%} of its variance; "
+        "the rest is known by its mean and variance alone",
+    )
+    monkeypatch.setattr(permutation, "rank_for", lambda n: 20)
+    assert measure_dependence(x, y).notes == (
+        "the test is eigen, as permutations would compare too little of a kernel",
+        *found.notes,
+    )
+
+
+def test_so_many_features_of_so_many_rows():
+    assert [asymptotic.rank_for(n) for n in (4, 1000, 20_000, 100_000, 10**7)] == [512, 512, 512, 167, 64]
+    assert [permutation.rank_for(n) for n in (100, 1000, 20_000, 10**6)] == [1000, 316, 70, 64]
+
+
+# What is drawn
+
+
+def test_what_is_drawn_for_one_purpose_tells_nothing_of_another():
+    seeds = itertools.product(draws.Purpose, (0, 1, 2**70), (0, 1, 2))
+    streams = [tuple(draws.generator(*of).integers(0, 2**62, 4)) for of in seeds]
+    assert len(set(streams)) == len(streams)
+    one, again = (draws.generator(draws.Purpose.ROWS, 5) for _ in range(2))
+    assert one.random() == again.random()
+
+
+def test_permutations_are_those_of_their_stream():
+    x, y = side(*made("gaussian, narrow", 12)[:2]), side(*made("laplace", 12)[:2])
+    job = permutation.Permutations(8)
+    job.setup((half(x, 12), half(y, 12)))
+    found = list(job._orders(permutation.Draw(3, 6)))
+    right = [draws.generator(draws.Purpose.PERMUTATION, 8, b).permutation(12) for b in (3, 4, 5)]
+    assert np.array_equal(found, right)
+    assert np.array_equal(found[0], np.random.default_rng((twin.PERMUTATION, 8, 3)).permutation(12))
+
+
+def test_pivots_are_those_of_the_seed_and_the_side():
+    x = side(rich(90)[0], Kernel("gaussian"))
+    first, again, other, next_seed = half(x, 9), half(x, 9), half(x, 9, which=1), half(x, 9, 1)
+    assert np.array_equal(first.features, again.features)
+    assert not np.array_equal(first.features, other.features)
+    assert not np.array_equal(first.features, next_seed.features)
+
+
+def test_the_draws_of_texts_are_those_of_their_stream():
+    sizes = 9, 14, 7
+    table = {"a": (5, 1, 0), "b": (1, 2, 3), "c": (4, 9, 6)}
+    for term, found in screened(table, sizes, Asked("permutation", 200, 3)).items():
+        assert close(found.p_value, twin.drawn_screening_p(table[term], sizes, 3, 200), 1e-12)
 
 
 def test_the_gamma_test_is_that_of_the_definition():
@@ -895,7 +1157,7 @@ def test_the_gamma_test_is_that_of_the_definition():
 def test_features_are_the_centred_kernel_where_the_rank_suffices(name):
     n = 130
     x, kernel, k = made(name, n)
-    kept = half(side(x, kernel), n, (0, 0))
+    kept = half(side(x, kernel), n)
     if isinstance(kept, Categories):
         assert kernel.name == "delta"
         return
@@ -909,12 +1171,52 @@ def test_features_are_the_centred_kernel_where_the_rank_suffices(name):
     assert np.allclose(spectrum[:10], expected[:10], rtol=1e-6, atol=1e-9 * expected[0])
 
 
+@given(
+    values=st.lists(st.floats(-1, 1, width=32), min_size=4, max_size=40, unique=True),
+    exponent=st.floats(-2, 10),
+    shift=st.sampled_from([0.0, 1.0, -1e3]),
+)
+def test_features_are_the_kernel_where_it_is_flat(values, exponent, shift):
+    extent = max(values) - min(values)
+    if extent < 1e-6:
+        return
+    rows = np.array(values) / extent + shift
+    sigma = 10**exponent
+    one = side(rows, Kernel("gaussian", sigma))
+    features = one.features.of(one.rows)
+    own = features - features.mean(axis=1)[:, None]
+    squares = twin.distances(rows) ** 2
+    right = twin.centred(np.expm1(-squares / twin.WIDE(sigma) ** 2))
+    greatest = float(np.abs(right).max())
+    for found in own.T @ own, twin.centred(one.tile(0, 0)):
+        assert np.abs(found - right).max() <= (1e-11 if shift == 0 else 1e-9) * greatest
+
+
+@pytest.mark.parametrize("n", [60, 300])
+@pytest.mark.parametrize("sigma", [1e-2, 1.0, 1e2, 1e4, 1e6, 1e8, 1e10])
+def test_flat_kernels_keep_their_digits_by_features_too(sigma, n):
+    rng = np.random.default_rng(n)
+    x = rng.uniform(size=n)
+    y = x + rng.uniform(size=n)
+    one, other = side(x, Kernel("gaussian", sigma)), side(y, Kernel("gaussian", sigma))
+    found = {way: estimates(sums) for way, sums in ways(one, other)}
+    assert set(found) == {"tiles", "moments"}
+    for name in "biased_n2", "unbiased", "cka", "cka_unbiased":
+        values = [getattr(of_way, name) for of_way in found.values()]
+        if name != "cka_unbiased" or None not in values:
+            assert close(*values, 1e-9), name
+    k, l = (np.expm1(-((twin.distances(some) / twin.WIDE(sigma)) ** 2)) for some in (x, y))  # noqa: E741
+    for of_way in found.values():
+        assert close(of_way.biased_n2, twin.biased_n2(k, l))
+        assert close(of_way.cka, twin.cka(k, l))
+
+
 @pytest.mark.parametrize("name", [name for name in NAMES if "delta" not in name])
 @pytest.mark.parametrize("rank", [1, 5, 20])
 def test_the_share_is_what_the_features_hold_of_the_centred_kernel(name, rank):
     n = 90
     x, kernel, k = made(name, n)
-    kept = half(side(x, kernel), rank, (0, 0))
+    kept = half(side(x, kernel), rank)
     assert kept.features.shape[1] <= rank
     whole = twin.centred(k)
     assert close(kept.share, float((kept.features**2).sum() / np.trace(whole)), 1e-9)
@@ -934,7 +1236,7 @@ def test_what_was_left_out_is_told():
     terms = texts.Terms(1)
     counts = dependence.run_here(texts.CountTerms(terms), texts.parts(some), None)
     one = dependence.side(counts, Kernel("ngram", n=1))
-    kept = half(one, 64, (0, 0))
+    kept = half(one, 64)
     held = float((kept.features**2).sum() / np.trace(twin.centred(one.tile(0, 0))))
     assert close(kept.share, held, 1e-6)
 
@@ -989,6 +1291,7 @@ def test_p_of_a_word_and_two_labels_is_exact(sizes):
     assert [found[term].q_value for term in terms] == pytest.approx(q_values, rel=1e-12)
 
 
+@pytest.mark.full
 def test_the_exact_p_is_that_of_all_permutations():
     for held, sizes in ((2, 0), (3, 3)), ((1, 2), (4, 3)), ((3, 1), (3, 4)):
         words, of_labels = twin.presence(held, sizes)
@@ -1032,6 +1335,14 @@ def test_eigen_p_of_a_word_is_that_of_the_columns():
         words, of_labels = twin.presence(table[term], sizes)
         columns = measure_dependence(words, of_labels, kernel_x="delta", kernel_y="delta", testing=Asked("eigen"))
         assert close(found.p_value, columns.p_value, 1e-8)
+
+
+def test_eigen_p_of_a_word_is_near_the_exact_one():
+    sizes = 60, 50, 90
+    table = {"a": (30, 20, 40), "b": (10, 1, 5), "c": (14, 16, 33)}
+    exact = screened(table, sizes, Asked("permutation", 20_000))
+    for term, found in screened(table, sizes, Asked("eigen")).items():
+        assert abs(found.p_value - exact[term].p_value) < 0.05
 
 
 def test_words_and_one_label():
@@ -1141,6 +1452,37 @@ def test_a_kernel_that_is_the_identity_or_constant(sigma, name):
             assert abs(found.biased_n2) < 1e-8
 
 
+def test_a_narrow_kernel_of_many_columns_is_the_identity():
+    x, y = np.random.default_rng(0).normal(size=(20, 10)), np.arange(20.0)
+    found = measure_dependence(x, y, kernel_x=Kernel("gaussian", 1e-140), testing=UNTESTED)
+    assert_right(found, np.eye(20), twin.gaussian(y, found.sigma_y))
+
+
+@pytest.mark.parametrize("degrees", [0.5, 0.1, 1e-3, 1e-9, 1e-15])
+def test_a_rest_of_nearly_no_degrees_does_not_count(degrees):
+    """Of the smallest mean, rounding makes any variance."""
+    x = side(["a", "b"] * 20, Kernel("delta"))
+    y = side(["a", "b", "b"] * 13 + ["a"], Kernel("delta"))
+    sums, spectra = contingency.sums(x, y), [asymptotic.category_spectrum(one.sizes) for one in (x, y)]
+    product = float(spectra[0][0] * spectra[1][0])
+    weight = 5 * product
+    # Such a rest: as much to the mean, and to half the variance.
+    mean, half_variance = product + weight * degrees, product**2 + weight**2 * degrees
+    n = sums.n
+    trace = mean * n**2 / sums.trace_y
+    square = half_variance * n**4 / sums.yy.trace
+    for times in 0.5, 3, 6:
+        there = replace(sums, xy=Pair(n * product * times, 0.0), xx=Pair(square, 0.0), trace_x=trace)
+        found = asymptotic.eigen(there, *(values[:1] for values in spectra))
+        value = times - mean / product / (n - 1)
+        assert 0 <= found <= 1
+        if degrees < 0.01:
+            assert close(found, math.erfc(math.sqrt(value / 2)), 0.01)
+        elif degrees == 0.5:
+            assert found > math.erfc(math.sqrt(value / 2))
+        assert 0 <= tail([1, 5], [1, degrees], times) <= 1
+
+
 @pytest.mark.parametrize("kernel", ["gaussian", "laplace"])
 @pytest.mark.parametrize("n", [10, 300])
 def test_a_bandwidth_that_no_number_can_be_divided_by_is_an_error(kernel, n):
@@ -1207,7 +1549,9 @@ def test_values_may_be_arrays_lists_and_strings():
     y = ["a", "b", "b", "c", "c", "a"]
     expected = measure_dependence(x, y)
     assert expected.kernel_y == "delta"
-    for other in np.array(x), np.array(x, dtype=np.int8), np.array(x, dtype=float)[:, None], [[v] for v in x], tuple(x):
+    objects = np.array(x, dtype=object), np.array([[v] for v in x], dtype=object)
+    arrays = np.array(x), np.array(x, dtype=np.int8), np.array(x, dtype=float)[:, None]
+    for other in *arrays, [[v] for v in x], tuple(x), [np.float32(v) for v in x], [x[0], 2.0, *x[2:]], *objects:
         assert measure_dependence(other, y) == expected
     for other in np.array(y), np.array(y, dtype=object), tuple(y), [[v] for v in y]:
         assert measure_dependence(x, other) == expected
@@ -1259,13 +1603,14 @@ def test_alpha_says_what_is_called_dependent():
 # Errors
 
 FOUR = [1.0, 2, 3, 5]
+DAYS = np.arange("2024-01-01", "2024-01-05", dtype="datetime64[D]")
 
 
 @pytest.mark.parametrize(
     ("x", "y", "kernel", "testing", "message"),
     [
-        ([1, 2, 3], [1, 2, 3], None, None, "there are 3 rows, and HSIC needs 4 at least"),
-        (["a"], ["b"], None, None, "there are 1 rows, and HSIC needs 4 at least"),
+        ([1, 2, 3], [1, 2, 3], None, None, "too few rows: 3, and HSIC needs 4 at least"),
+        (["a"], ["b"], None, None, "too few rows: 1, and HSIC needs 4 at least"),
         ([], [], None, None, "values of shape (0,) are none: HSIC needs 4 rows at least"),
         ([], [], "delta", None, "values of shape (0,) are none: HSIC needs 4 rows at least"),
         (FOUR, [1, 2, 3, 4, 5], None, None, "there are 4 rows on one side and 5 on the other"),
@@ -1288,10 +1633,26 @@ FOUR = [1.0, 2, 3, 5]
         (np.zeros((4, 0)), FOUR, "delta", None, "values of shape (4, 0) are none: HSIC needs 4 rows at least"),
         ([1, 2, math.nan, 4], FOUR, None, None, "there is a value that is no finite number"),
         ([1, 2, math.inf, 4], FOUR, "linear", None, "there is a value that is no finite number"),
-        (FOUR, FOUR, Kernel("gaussian", 0.0), None, "the bandwidth has to be greater than 0"),
-        (FOUR, FOUR, Kernel("laplace", -1.0), None, "the bandwidth has to be greater than 0"),
-        (FOUR, FOUR, Kernel("gaussian", math.nan), None, "the bandwidth has to be greater than 0"),
-        (FOUR, FOUR, None, "gamma", "there are 4 rows, and the gamma test needs 6 at least"),
+        ([1, 2, math.nan, 4], FOUR, "delta", None, "there is a value that is no finite number"),
+        ([1, 2, -math.inf, 4], FOUR, "delta", None, "there is a value that is no finite number"),
+        ([1, 2, None, 4], FOUR, None, None, "values of the type object are neither numbers nor strings"),
+        ([1, 2, None, 4], FOUR, "delta", None, "values of the type object are neither numbers nor strings"),
+        (["a", "b", None, "a"], FOUR, None, None, "values of the type object are neither numbers nor strings"),
+        (["a", "b", None, "a"], FOUR, "bow", None, "values of the type object are neither numbers nor strings"),
+        (
+            np.array([*FOUR[:3], None], dtype=object),
+            FOUR,
+            None,
+            None,
+            "values of the type object are neither numbers nor strings",
+        ),
+        (["a", 2, 3, 4], FOUR, None, None, "values of the type <U"),
+        ([1j, 2, 3, 4], FOUR, None, None, "values of the type complex128 are neither numbers nor strings"),
+        (np.array([1j, 2, 3, 4]), FOUR, "delta", None, "values of the type complex128 are neither numbers nor strings"),
+        (DAYS, FOUR, None, None, "values of the type datetime64[D] are neither numbers nor strings"),
+        (DAYS, FOUR, "delta", None, "values of the type datetime64[D] are neither numbers nor strings"),
+        ([b"a", b"b"] * 2, FOUR, None, None, "values of the type |S1 are neither numbers nor strings"),
+        (FOUR, FOUR, None, "gamma", "too few rows: 4, and the gamma test needs 6 at least"),
         (
             FOUR * 2,
             FOUR * 2,
@@ -1327,6 +1688,16 @@ def test_numbers_too_great_to_be_squared_are_an_error(n):
         with pytest.raises(ValueError, match=too_great):
             measure_dependence(x * 1e307, y, kernel_x=kernel)
     found = measure_dependence(x, x, kernel_x="linear", kernel_y="linear", testing=Asked("none"))
+    too_small = "^the numbers are too small to be squared: multiply them by a power of ten$"
+    for scale in 1e-71, 1e-160, 1e-300:
+        for d in 1, 3:
+            with pytest.raises(ValueError, match=too_small):
+                measure_dependence(np.outer(x * scale, np.ones(d)) + (d == 1 and scale), y, kernel_x="linear")
+    small = measure_dependence(x * 1e-69, x, kernel_x="linear", kernel_y="linear", testing=Asked("none"))
+    assert close(small.biased_n2, found.biased_n2 * 1e-138)
+    assert close(small.cka, 1)
+    mixed = np.column_stack((x, x * 1e-200))  # a column that is nothing beside another is none
+    assert close(measure_dependence(mixed, x, kernel_x="linear", kernel_y="linear", testing=UNTESTED).cka, 1)
     great = measure_dependence(x * 1e70, x * 1e70, kernel_x="linear", kernel_y="linear", testing=Asked("none"))
     assert close(great.biased_n2, found.biased_n2 * 1e280)
     assert close(great.cka, 1)
@@ -1351,12 +1722,12 @@ def test_a_test_has_permutations(n):
 
 def test_kernels_have_names():
     assert Kernel.named("gaussian") == Kernel("gaussian")
-    assert Kernel.named("laplace", sigma=2.0) == Kernel("laplace", 2.0)
-    assert Kernel.named("ngram:12", cosine=True) == Kernel("ngram", n=12, cosine=True)
+    assert replace(Kernel.named("laplace"), sigma=2.0) == Kernel("laplace", 2.0)
+    assert Kernel.named("ngram:12") == Kernel("ngram", n=12)
     for name in "gaussian", "laplace", "linear", "delta", "bow", "ngram:3":
         assert str(Kernel.named(name)) == name
-    assert str(Kernel.named("bow", cosine=True)) == "bow+cosine"
-    assert str(Kernel.named("ngram:3", cosine=True)) == "ngram:3+cosine"
+    assert str(Kernel("bow", cosine=True)) == "bow+cosine"
+    assert str(replace(Kernel.named("ngram:3"), cosine=True)) == "ngram:3+cosine"
 
 
 @pytest.mark.parametrize(
@@ -1385,11 +1756,24 @@ def test_other_kernels_are_an_error(name):
 
 def test_kernels_take_what_they_have():
     for name in "gaussian", "laplace", "linear", "delta":
-        with pytest.raises(ValueError, match=f"^the kernel {name} has no cosine; bow and ngram:N have one$"):
-            Kernel.named(name, cosine=True)
+        with pytest.raises(ValueError, match=f"^the kernel {name} has no cosine; bow and ngram have one$"):
+            Kernel(name, cosine=True)
+        with pytest.raises(ValueError, match="has no cosine"):
+            replace(Kernel(name), cosine=True)
+    bandwidth = "^gaussian and laplace have a bandwidth greater than 0, and no other kernel has one$"
     for name in "linear", "delta", "bow", "ngram:2":
-        with pytest.raises(ValueError, match=f"^the kernel {name} has no bandwidth$"):
-            Kernel.named(name, sigma=1.0)
+        with pytest.raises(ValueError, match=bandwidth):
+            replace(Kernel.named(name), sigma=1.0)
+    for name, sigma in itertools.product(["gaussian", "laplace"], [0.0, -1.0, math.nan, math.inf, -math.inf]):
+        with pytest.raises(ValueError, match=bandwidth):
+            Kernel(name, sigma)
+    for name, n in ("ngram", 0), ("ngram", -1), ("bow", 1), ("gaussian", 2), ("delta", 1):
+        with pytest.raises(ValueError, match=r"^the kernel ngram has an n of 1 or more, and no other kernel has one$"):
+            Kernel(name, n=n)
+    for name in "rbf", "", "ngram:3", "Gaussian":
+        with pytest.raises(ValueError) as caught:
+            Kernel(name)
+        assert str(caught.value) == f"{name!r} is no kernel; there are gaussian, laplace, linear, delta, bow, ngram"
 
 
 # Level and power

@@ -147,7 +147,7 @@ class Work:
         least_q = len(found) / (1 + self.testing.permutations)
         if self.testing.name in ("auto", "permutation") and len(names) > 2 and least_q > self.testing.alpha:
             self.report.warning(
-                f"with {self.testing.permutations:,} permutations and {len(found):,} words, q is {least_q:.2g} at least "
+                f"with {self.testing.permutations:,} permutations and {len(found):,} words, q is {least_q:.2g} or more "
                 "for a word that stands out alone: take more --permutations, or --test eigen"
             )
         rows = [

@@ -31,7 +31,7 @@ def _side(values: npt.ArrayLike | Sequence[str], kernel: Kernel | str | None, se
     array = values if isinstance(values, np.ndarray) else np.array(values, dtype=object)
     is_text = array.size > 0 and all(isinstance(cell, str) for cell in array.flat)
     if not is_text and array.dtype.kind not in "biuf":
-        array = np.asarray(values) if array.dtype.kind == "O" else array
+        array = np.asarray(array.tolist()) if array.dtype.kind == "O" else array
         if array.dtype.kind not in "biuf":
             raise MeasureError(f"values of the type {array.dtype} are neither numbers nor strings")
     if kernel is None:

@@ -10,12 +10,13 @@ from kxcli.mining.hsic.spectra import spectrum
 Array = npt.NDArray[np.float64]
 
 _MOST = 1_000  # chi-squares that are told apart; the rest are one gamma distribution
-_LEAST_RANK, _FEATURES = 64, 1 << 23  # of a side without few features
+_LEAST_DEGREES = 0.01  # of the rest
+_LEAST_RANK, _FEATURES = 64, 1 << 24  # of a side without few features
 _EIGENVALUES = 512  # of a side that are computed
 
 
 def rank_for(n: int) -> int:
-    """Return the greatest number of features of a side for n rows whose spectrum is to be told: 64 MB of them."""
+    """Return the greatest number of features of a side for n rows whose spectrum is to be told: 128 MB of them."""
     return max(_LEAST_RANK, min(_EIGENVALUES, _FEATURES // n))
 
 
@@ -32,7 +33,7 @@ def eigen(sums: Sums, spectrum_x: Array, spectrum_y: Array) -> float:
     mean = sums.trace_x * sums.trace_y / n**2 - float(products.sum())
     half_variance = sums.xx.trace * sums.yy.trace / n**4 - float(products @ products)
     degrees = np.ones(len(products))
-    if mean > 1e-12 * sums.trace_x * sums.trace_y / n**2 and half_variance > 0:
+    if half_variance > 0 and mean**2 > _LEAST_DEGREES * half_variance:  # else it is rounding
         weight = half_variance / mean
         products, degrees = np.append(products, weight), np.append(degrees, mean / weight)
     # Shuffled rows have Tr(Kc) Tr(Lc) / (n - 1) on average, n / (n - 1) times the mixture's mean: near the identity, a

@@ -160,7 +160,8 @@ class Numbers:
         squares *= -2
         squares += sums
         # What an inner product loses shows where exp(-d²) is not yet nothing, and where a root is taken of d² near 0.
-        is_lost = squares < (_LOST * sums if self.kernel.name == "laplace" else _LOST_SQUARE * sums**2)
+        with np.errstate(over="ignore"):
+            is_lost = squares < (_LOST * sums if self.kernel.name == "laplace" else _LOST_SQUARE * sums**2)
         rows, columns = np.nonzero(is_lost)
         step = max(1, _HELD // a.shape[1])
         for some in range(0, len(rows), step):

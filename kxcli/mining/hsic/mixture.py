@@ -19,7 +19,8 @@ _CLOSE = 1e-14
 def tail(weights: Array, degrees: Array, value: float) -> float:
     """Return P(Q > value) for Q the sum of weights[k] times an independent chi-square of degrees[k].
 
-    weights: positive; degrees: positive, not necessarily whole, so that one weight alone is a gamma distribution.
+    weights: positive; degrees: positive, not necessarily whole, so that one weight alone is a gamma distribution, but
+    not nearly 0 for the greatest weight.
 
     P is 1/(2πi) times the integral of exp(g(s)) over a line with 0 < Re s < 1 / (2 max weight), where
     g(s) = -1/2 the sum of degrees log(1 - 2 weights s) - s value - log s.  It is taken along the path of steepest
@@ -64,7 +65,7 @@ def tail(weights: Array, degrees: Array, value: float) -> float:
         middle = -2 * (t + _STEP / 2) / g(z + rate * _STEP / 2)[1]
         z += middle * _STEP
         t += _STEP
-    return min(1.0, math.exp(peak) * total * _STEP / math.pi)
+    return min(1.0, max(0.0, math.exp(peak) * total * _STEP / math.pi))
 
 
 def _saddle(weights: Array, degrees: Array, value: float) -> float:

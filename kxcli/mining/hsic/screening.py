@@ -101,10 +101,11 @@ def _p_values(traces: Array, totals: Whole, by_label: Whole, testing: Testing) -
         spectrum = category_spectrum(by_label)
         spectrum = spectrum[spectrum > 1e-12]
         scales = 2 * (totals / n) * (1 - totals / n)
+        excesses = scales * float(spectrum.sum()) / (n - 1)  # as in `asymptotic.eigen`
         return np.array(
             [
-                tail(scale * spectrum, np.ones(len(spectrum)), trace / n) if scale else 1.0
-                for scale, trace in zip(scales, traces, strict=True)
+                tail(scale * spectrum, np.ones(len(spectrum)), trace / n - excess) if scale else 1.0
+                for scale, trace, excess in zip(scales, traces, excesses, strict=True)
             ]
         )
     p_values = np.empty(len(traces))
