@@ -11,12 +11,12 @@ Array = npt.NDArray[np.float64]
 
 _MOST = 1_000  # chi-squares that are told apart; the rest are one gamma distribution
 _LEAST_DEGREES = 0.01  # of the rest
-_LEAST_RANK, _FEATURES = 64, 1 << 24  # of a side without few features
+_LEAST_RANK, _FEATURES = 64, 1 << 21  # of a side without few features
 _EIGENVALUES = 512  # of a side that are computed
 
 
 def rank_for(n: int) -> int:
-    """Return the greatest number of features of a side for n rows whose spectrum is to be told: 128 MB of them."""
+    """Return the greatest number of features of a side for n rows whose spectrum is to be told: 16 MB of them."""
     return max(_LEAST_RANK, min(_EIGENVALUES, _FEATURES // n))
 
 

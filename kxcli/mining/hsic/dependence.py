@@ -173,9 +173,8 @@ def _tested(
 ) -> tuple[str, float | None, list[str]]:
     """Return the test that was done, the p-value, and what is to be told of it."""
     if name == "permutation":
-        halves = _permuted(x, y, summed, testing.seed)
-        too_little = testing.name == "auto" and min(map(_share, halves)) < _ENOUGH
-        if not too_little:
+        halves = _permuted(x, y, summed, testing.seed, least=_ENOUGH if testing.name == "auto" else 0.0)
+        if halves is not None:
             draws = permutation.draws(halves[0], halves[1], testing.permutations)
             n_reaching: int = run(permutation.Permutations(testing.seed), draws, halves, "permutations")
             p = permutation.p_value(n_reaching, x.n, testing.permutations)
@@ -185,10 +184,13 @@ def _tested(
         notes = ["the test is eigen, as permutations would compare too little of a kernel"] * (name != "eigen")
         if summed.spectra is not None:
             return "eigen", asymptotic.eigen(summed.sums, *summed.spectra), notes
-        spectra = _compressed(x, y, summed, asymptotic.rank_for(x.n), testing.seed)
-        p = asymptotic.eigen(summed.sums, *map(_spectrum, spectra))
-        consequence = "the rest is known by its mean and variance alone"
-        return "eigen", p, notes + _left_out(spectra, "the spectra are told from", consequence)
+        spectra = []
+        for which, side_ in enumerate((x, y)):  # one after the other, so that features of one side alone are held
+            half = _compressed(side_, which, summed, asymptotic.rank_for(x.n), testing.seed)
+            spectra.append(_spectrum(half))
+            consequence = "the rest is known by its mean and variance alone"
+            notes += _left_out((half,), "the spectrum is told from", consequence, "xy"[which])
+        return "eigen", asymptotic.eigen(summed.sums, spectra[0], spectra[1]), notes
     if name == "gamma":
         assert summed.means is not None, "the tiles give them"
         squares: float = run(tiles.Squares(), tiles.strips(x.n), (*zip((x, y), summed.means, strict=True),), "squares")
@@ -196,20 +198,27 @@ def _tested(
     return name, None, []
 
 
-def _permuted(x: Side, y: Side, summed: _Summed, seed: int) -> tuple[permutation.Half, permutation.Half]:
-    """Return what permutations compare: of texts against categories all, else few features."""
+def _permuted(
+    x: Side, y: Side, summed: _Summed, seed: int, least: float
+) -> tuple[permutation.Half, permutation.Half] | None:
+    """Return what permutations compare: of texts against categories all, else few features.
+
+    None where the features of one side would hold less than so much of its kernel.
+    """
     if isinstance(x, Texts) and isinstance(y, Categories) and permutation.keeps_terms(x, y):
         return x, y
     if isinstance(x, Categories) and isinstance(y, Texts) and permutation.keeps_terms(y, x):
         return x, y
-    return _compressed(x, y, summed, permutation.rank_for(x.n), seed)
+    halves: list[permutation.Half] = []
+    for which, one in enumerate((x, y)):
+        halves.append(_compressed(one, which, summed, permutation.rank_for(x.n), seed))
+        if _share(halves[-1]) < least:
+            return None
+    return halves[0], halves[1]
 
 
-def _compressed(
-    x: Side, y: Side, summed: _Summed, rank: int, seed: int
-) -> tuple[Compressed | Categories, Compressed | Categories]:
-    means = summed.means or (None, None)
-    return compressed(x, rank, seed, 0, means[0]), compressed(y, rank, seed, 1, means[1])
+def _compressed(one: Side, which: int, summed: _Summed, rank: int, seed: int) -> Compressed | Categories:
+    return compressed(one, rank, seed, which, None if summed.means is None else summed.means[which])
 
 
 def _share(half: permutation.Half) -> float:
@@ -220,11 +229,11 @@ def _spectrum(half: Compressed | Categories) -> Array:
     return asymptotic.category_spectrum(half.sizes) if isinstance(half, Categories) else half.spectrum
 
 
-def _left_out(halves: Sequence[permutation.Half], what: str, consequence: str) -> list[str]:
+def _left_out(halves: Sequence[permutation.Half], what: str, consequence: str, letters: str = "xy") -> list[str]:
     """Tell where a kernel was too rich for a test to hold all of it."""
     return [
         f"{what} {half.features.shape[1]} features of {letter}'s kernel, which hold {half.share:.1%} of its variance; "
         f"{consequence}"
-        for letter, half in zip("xy", halves, strict=True)
+        for letter, half in zip(letters, halves, strict=True)
         if isinstance(half, Compressed) and half.share < _WHOLE
     ]
