@@ -11,21 +11,15 @@ Array = npt.NDArray[np.float64]
 
 _MOST = 1_000  # chi-squares that are told apart; the rest are one gamma distribution
 _LEAST_DEGREES = 0.01  # of the rest
-_LEAST_RANK, _FEATURES = 64, 1 << 21  # of a side without few features
 _EIGENVALUES = 512  # of a side that are computed
-
-
-def rank_for(n: int) -> int:
-    """Return the greatest number of features of a side for n rows whose spectrum is to be told: 16 MB of them."""
-    return max(_LEAST_RANK, min(_EIGENVALUES, _FEATURES // n))
 
 
 def eigen(sums: Sums, spectrum_x: Array, spectrum_y: Array) -> float:
     """Return P(n HSIC_b > what it is) where n HSIC_b is a sum of chi-squares weighted by λ_i μ_j (Gretton et al. 2009).
 
-    spectrum_x, spectrum_y: the greatest eigenvalues of Kc / n and Lc / n.  What they, and the products that are too
-    small to be told apart, leave of the sum's mean and variance is given to one gamma distribution; those are known
-    exactly from the kernels' traces and squares.
+    spectrum_x, spectrum_y: eigenvalues of Kc / n and Lc / n, the greatest first, of which 512 count.  What they, and
+    the products that are too small to be told apart, leave of the sum's mean and variance, known exactly from both
+    kernels' traces and squares, is given to one gamma distribution, or where it does not vary, to the mean alone.
     """
     n = sums.n
     products = np.outer(spectrum_x[:_EIGENVALUES], spectrum_y[:_EIGENVALUES]).ravel()
@@ -33,13 +27,16 @@ def eigen(sums: Sums, spectrum_x: Array, spectrum_y: Array) -> float:
     mean = sums.trace_x * sums.trace_y / n**2 - float(products.sum())
     half_variance = sums.xx.trace * sums.yy.trace / n**4 - float(products @ products)
     degrees = np.ones(len(products))
-    if half_variance > 0 and mean**2 > _LEAST_DEGREES * half_variance:  # else it is rounding
+    value = sums.xy.trace / n
+    if half_variance > 0 and mean**2 > _LEAST_DEGREES * half_variance:
         weight = half_variance / mean
         products, degrees = np.append(products, weight), np.append(degrees, mean / weight)
+    else:  # what varies no more is a number, or rounding
+        value -= mean
     # Shuffled rows have Tr(Kc) Tr(Lc) / (n - 1) on average, n / (n - 1) times the mixture's mean: near the identity, a
     # kernel's statistic varies by less than that.
     excess = sums.trace_x * sums.trace_y / (n * n * (n - 1))
-    return tail(products, degrees, sums.xy.trace / n - excess)
+    return tail(products, degrees, value - excess)
 
 
 def category_spectrum(sizes: npt.NDArray[np.int64]) -> Array:

@@ -21,6 +21,7 @@ from kxcli.mining.hsic.parameters import (
     MeasureError,
     Testing,
 )
+from kxcli.mining.hsic.spectra import SAMPLED_ROWS, sampled_spectrum
 from kxcli.mining.hsic.textkernel import Texts
 from kxcli.mining.hsic.texts import Vectors
 
@@ -178,19 +179,21 @@ def _tested(
             draws = permutation.draws(halves[0], halves[1], testing.permutations)
             n_reaching: int = run(permutation.Permutations(testing.seed), draws, halves, "permutations")
             p = permutation.p_value(n_reaching, x.n, testing.permutations)
-            consequence = "that costs power, not the level of the test, and eigen may find more"
-            return name, p, _left_out(halves, "the permutations compare", consequence)
+            return name, p, _left_out(halves)
     if name in ("permutation", "eigen"):
         notes = ["the test is eigen, as permutations would compare too little of a kernel"] * (name != "eigen")
         if summed.spectra is not None:
             return "eigen", asymptotic.eigen(summed.sums, *summed.spectra), notes
-        spectra = []
-        for which, side_ in enumerate((x, y)):  # one after the other, so that features of one side alone are held
-            half = _compressed(side_, which, summed, asymptotic.rank_for(x.n), testing.seed)
-            spectra.append(_spectrum(half))
-            consequence = "the rest is known by its mean and variance alone"
-            notes += _left_out((half,), "the spectrum is told from", consequence, "xy"[which])
-        return "eigen", asymptotic.eigen(summed.sums, spectra[0], spectra[1]), notes
+        sums = summed.sums
+        spectrum_x = _spectrum(x, sums.trace_x, sums.xx.trace, testing.seed, 0)
+        spectrum_y = _spectrum(y, sums.trace_y, sums.yy.trace, testing.seed, 1)
+        if x.n > SAMPLED_ROWS:
+            notes += [
+                f"the spectrum of {letter}'s kernel is that of {SAMPLED_ROWS:,} of {x.n:,} rows"
+                for letter, one in (("x", x), ("y", y))
+                if not isinstance(one, Categories)
+            ]
+        return "eigen", asymptotic.eigen(sums, spectrum_x, spectrum_y), notes
     if name == "gamma":
         assert summed.means is not None, "the tiles give them"
         squares: float = run(tiles.Squares(), tiles.strips(x.n), (*zip((x, y), summed.means, strict=True),), "squares")
@@ -225,15 +228,17 @@ def _share(half: permutation.Half) -> float:
     return half.share if isinstance(half, Compressed) else 1.0
 
 
-def _spectrum(half: Compressed | Categories) -> Array:
-    return asymptotic.category_spectrum(half.sizes) if isinstance(half, Categories) else half.spectrum
+def _spectrum(one: Side, trace: float, squares: float, seed: int, which: int) -> Array:
+    if isinstance(one, Categories):
+        return asymptotic.category_spectrum(one.sizes)
+    return sampled_spectrum(one, trace / one.n, squares / one.n**2, seed, which)
 
 
-def _left_out(halves: Sequence[permutation.Half], what: str, consequence: str, letters: str = "xy") -> list[str]:
-    """Tell where a kernel was too rich for a test to hold all of it."""
+def _left_out(halves: Sequence[permutation.Half]) -> list[str]:
+    """Tell where a kernel was too rich for permutations to hold all of it."""
     return [
-        f"{what} {half.features.shape[1]} features of {letter}'s kernel, which hold {half.share:.1%} of its variance; "
-        f"{consequence}"
-        for letter, half in zip(letters, halves, strict=True)
+        f"the permutations compare {half.features.shape[1]} features of {letter}'s kernel, which hold "
+        f"{half.share:.1%} of its variance; that costs power, not the level of the test, and eigen may find more"
+        for letter, half in zip("xy", halves, strict=True)
         if isinstance(half, Compressed) and half.share < _WHOLE
     ]

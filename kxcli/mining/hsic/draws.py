@@ -12,6 +12,7 @@ class Purpose(IntEnum):
     PIVOTS = 2
     ROWS = 3
     TEXTS = 4
+    SPECTRUM = 5
 
 
 def generator(purpose: Purpose, seed: int, number: int = 0) -> np.random.Generator:

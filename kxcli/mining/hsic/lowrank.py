@@ -15,7 +15,6 @@ import numpy.typing as npt
 from kxcli.mining.hsic.draws import Purpose, generator
 from kxcli.mining.hsic.features import WIDEST, Features
 from kxcli.mining.hsic.kernels import Categories, Side
-from kxcli.mining.hsic.spectra import spectrum
 
 Array = npt.NDArray[np.float64]
 
@@ -32,11 +31,6 @@ class Compressed:
 
     features: Array
     share: float
-
-    @property
-    def spectrum(self) -> Array:
-        """The eigenvalues of features times their transpose, over n, the greatest first."""
-        return spectrum(self.features.T @ self.features / len(self.features))
 
 
 def compressed(side: Side, rank: int, seed: int, which: int, means: Array | None) -> Compressed | Categories:

@@ -1,11 +1,43 @@
-"""Eigenvalues of symmetric matrices."""
+"""Spectra of centred kernels."""
 
 import numpy as np
 import numpy.typing as npt
 
+from kxcli.mining.hsic.draws import Purpose, generator
+from kxcli.mining.hsic.kernels import Side
+
 Array = npt.NDArray[np.float64]
+
+SAMPLED_ROWS = 1_000  # of a kernel without few features
+_CLOSE = 1e-9
+_HALVINGS = 60
 
 
 def spectrum(matrix: Array) -> Array:
     """Return the eigenvalues of a symmetric matrix, the greatest first."""
     return np.linalg.eigvalsh(matrix).astype(np.float64, copy=False)[::-1]
+
+
+def sampled_spectrum(side: Side, trace: float, squares: float, seed: int, which: int) -> Array:
+    """Return the eigenvalues of Kc / n, as those of at most `SAMPLED_ROWS` rows tell them; all of no more rows.
+
+    trace, squares: Tr(Kc) / n and Tr(Kc Kc) / n².  Fewer rows have a greater sum of squares, because the diagonal
+    weighs more: their eigenvalues are all lowered by so much that it is right.
+    seed, which: of the rows drawn, and the side's number.
+    """
+    rows = np.arange(side.n)
+    if side.n > SAMPLED_ROWS:
+        rows = np.sort(generator(Purpose.SPECTRUM, seed, which).choice(side.n, SAMPLED_ROWS, replace=False))
+    matrix = np.array([side.column(int(row))[rows] for row in rows])
+    matrix -= matrix.mean(axis=0)
+    matrix -= matrix.mean(axis=1)[:, None]
+    found = np.maximum(spectrum((matrix + matrix.T) / 2), 0)
+    found *= trace / max(float(found.sum()), np.finfo(np.float64).tiny)
+    if float(found @ found) <= squares * (1 + _CLOSE):
+        return found
+    low, high = 0.0, float(found[0])
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        lowered = np.maximum(found - middle, 0)
+        low, high = (low, middle) if float(lowered @ lowered) <= squares else (middle, high)
+    return np.maximum(found - high, 0)
