@@ -14,7 +14,7 @@ _HALVINGS = 60
 
 
 def spectrum(matrix: Array) -> Array:
-    """Return the eigenvalues of a symmetric matrix, the greatest first."""
+    """Return the eigenvalues of a symmetric matrix, of which the lower half is looked at, the greatest first."""
     return np.linalg.eigvalsh(matrix).astype(np.float64, copy=False)[::-1]
 
 
@@ -28,10 +28,12 @@ def sampled_spectrum(side: Side, trace: float, squares: float, seed: int, which:
     rows = np.arange(side.n)
     if side.n > SAMPLED_ROWS:
         rows = np.sort(generator(Purpose.SPECTRUM, seed, which).choice(side.n, SAMPLED_ROWS, replace=False))
-    matrix = np.array([side.column(int(row))[rows] for row in rows])
+    matrix = np.empty((len(rows), len(rows)))
+    for at, row in enumerate(rows.tolist()):
+        matrix[at] = side.column(row)[rows]
     matrix -= matrix.mean(axis=0)
     matrix -= matrix.mean(axis=1)[:, None]
-    found = np.maximum(spectrum((matrix + matrix.T) / 2), 0)
+    found = np.maximum(spectrum(matrix), 0)
     found *= trace / max(float(found.sum()), np.finfo(np.float64).tiny)
     if float(found @ found) <= squares * (1 + _CLOSE):
         return found
