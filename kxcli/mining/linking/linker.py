@@ -78,7 +78,8 @@ def linked(base: KnowledgeBase, texts: Sequence[str], linking: Linking) -> Linke
     numbers, _ = whole.located(found.starts)
     groups, of_mentions = Groups.of(numbers, found.names, len(base.names))
     candidates = ranked(base, whole, groups)
-    scores = scored(base, whole, found, np.diff(base.candidate_starts).take(found.names))
+    n_candidates = np.diff(base.candidate_starts).take(found.names)
+    scores = scored(base, whole, found, n_candidates, are_rivals=linking.overlap != "all")
     kept = _kept(found, scores, linking)
     scores, of_mentions = scores[kept], of_mentions[kept]
     firsts = candidates.starts.take(of_mentions)

@@ -26,8 +26,11 @@ _CLOSE = "\"'”’」』》〉>＂＇"
 _PLAIN_TO = 0x20000  # beyond, nothing has a capital form
 
 
-def scored(base: KnowledgeBase, whole: Folded, found: Matches, n_candidates: Places) -> Floats:
-    """Return a score from 0 to 1 for each mention; they are by start and then by stop, as `mentions` gives them."""
+def scored(base: KnowledgeBase, whole: Folded, found: Matches, n_candidates: Places, *, are_rivals: bool) -> Floats:
+    """Return a score from 0 to 1 for each mention; they are by start and then by stop, as `mentions` gives them.
+
+    are_rivals: whether of mentions that overlap only one can be meant.
+    """
     lengths = np.diff(base.names.letter_starts).take(found.names)
     is_capital = base.has_capitals.take(found.names)
     score = np.full(len(found.starts), _ALL) + _OF_MANY * np.log(n_candidates)
@@ -35,7 +38,8 @@ def scored(base: KnowledgeBase, whole: Folded, found: Matches, n_candidates: Pla
     short = np.flatnonzero(is_capital & (lengths <= _SHORT_CAPITALS))
     if len(short):
         score[short[~_in_capitals(whole, found.starts[short], found.stops[short])]] += _SMALL
-    score[_inside(found)] += _INSIDE
+    if are_rivals:
+        score[_inside(found)] += _INSIDE
     before, after = _around(whole, found)
     is_titled = ((before == ord("《")) & (after == ord("》"))) | ((before == ord("〈")) & (after == ord("〉")))
     score[is_titled] += _TITLED

@@ -22,8 +22,8 @@ Keys = npt.NDArray[np.uint64]
 MOST_CANDIDATES = 64  # of a name that are looked at: the most prominent ones
 
 # The weights were chosen once, over texts of several fields, and stand until labelled texts tell better ones.
-_WORDS, _SHARED, _SHARED_BEST, _NAMED = 4.0, 0.7, 0.7, 1.0
-_SMOOTHING = 10.0  # of the share of an entry's words: entries of few words would be all or nothing
+_WORDS, _SHARED, _SHARED_BEST, _NAMED = 8.0, 0.7, 0.7, 1.0
+_SMOOTHING = 30.0  # of the share of an entry's words: entries of few words would be all or nothing
 _BELIEF = 0.5  # how likely it is, before anything is known, that a name in a text is meant as one
 _IS_NAMED = 0.2  # the belief from which on another name counts as meaning the entry
 _HALF = np.uint64(32)
