@@ -16,6 +16,8 @@ demo: $(VENV)/.installed
 	@echo
 	$(BIN)/kxcli newwords -r --encoding auto -q --header --top 5 data/samples --glob '*.txt'
 	@echo
+	$(BIN)/kxcli entity-link --kb data/samples/encyclopedia.jsonl -f tsv --header data/samples/mentions.txt
+	@echo
 	$(BIN)/kxcli hsic -x x -y parabola data/samples/noise.tsv
 	@echo
 	$(BIN)/kxcli hsic --screen label -x text --kernel-x bow --min-df 3 --top 5 --header data/samples/reviews.jsonl

@@ -22,6 +22,7 @@ COMMANDS = {
     # name: (module, line in the overview)
     "wordcount": ("kxcli.commands.wordcount", "Count the words of a corpus, exactly as jieba segments it."),
     "newwords": ("kxcli.commands.newwords", "Find the words of a corpus that no dictionary has."),
+    "entity-link": ("kxcli.commands.entity_link", "Link the names in texts to the entries of a knowledge base."),
     "hsic": ("kxcli.commands.hsic", "Measure how dependent columns are, and test it."),
 }
 

@@ -69,7 +69,7 @@ def test_the_python_example_gives_what_it_says():
 
 
 def test_every_option_that_the_readme_names_exists(kxcli):
-    shown = "".join(kxcli(command, "--help").text for command in ("wordcount", "newwords", "hsic"))
+    shown = "".join(kxcli(command, "--help").text for command in ("wordcount", "newwords", "entity-link", "hsic"))
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", README)) - {"--help", "--gold"}  # of a benchmark
     assert named
     assert {option for option in named if option not in shown} == set()

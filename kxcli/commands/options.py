@@ -79,6 +79,12 @@ def input_options(command: Function) -> Function:
     )
 
 
+def text_options(command: Function) -> Function:
+    """Add the arguments and options of reading texts, each with the name that it has."""
+    field = click.option("--field", metavar="NAME", help="The field of JSONL that holds the text.  [default: text]")
+    return _input_options(field(command), ["text", "jsonl"], "jsonl where the input begins with {, else text")
+
+
 def table_options(command: Function) -> Function:
     """Add the arguments and options of reading columns of tables."""
     header = click.option(

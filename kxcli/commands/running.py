@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 from kxcli.commands.options import Input, Run
 from kxcli.corpus import encodings, sources
 from kxcli.corpus.ledger import Choice, Loss, OnError, Told
-from kxcli.corpus.records import DEFAULT_FIELD, Kind, Wanted
+from kxcli.corpus.records import DEFAULT_FIELD, Asked, Kind, Wanted
 from kxcli.corpus.shards import Planner, TaskReader, located, with_line
 from kxcli.errors import InputError
 from kxcli.mapreduce import carried, local
@@ -44,6 +44,11 @@ def wanted(
     return Wanted(given.field or DEFAULT_FIELD, by, cast(OnError, given.on_error), unit, cut, longest)
 
 
+def named_texts(given: Input) -> Wanted:
+    """Return what is wanted of inputs whose texts are told apart by what they call themselves, or their lines."""
+    return Wanted(given.field or DEFAULT_FIELD, None, cast(OnError, given.on_error), key="text_id", counts_lines=True)
+
+
 def record_format(given: Input, *, by: str | None) -> Kind | None:
     """Return the format that was named; text where no field was asked for; None: what each file's name tells."""
     if given.input_format is None and given.field is None and by is None:
@@ -66,7 +71,7 @@ class Corpus:
         workspace: Workspace,
         *,
         what: Wanted,
-        kind: Kind | None,
+        kind: Asked | None,
         convert: "Convert | None",
     ) -> None:
         self._encoding = encodings.check(given.encoding)
@@ -88,6 +93,22 @@ class Corpus:
         self._report.detail(what or "reading")
         partial = self._over_kept(job, shared, what) if self._is_read else self._over_inputs(job, shared, what)
         return None if partial is None else job.finish(partial)
+
+    def stream(self, job: Job[Any, PartialT], shared: object) -> Iterator[PartialT]:
+        """Run a job over the inputs and yield what each task gives, in input order."""
+        total = self._total()
+
+        def on_done(task: Task, news: list[Any]) -> None:
+            self._told += news
+            progress.advance(task.size)
+
+        try:
+            with self._report.progress(total) as progress, closing(self._planner.tasks(self._sources)) as tasks:
+                reader = TaskReader(self._what, self._encoding)
+                yield from self._engine.stream(reader, tasks, job, shared=shared, on_done=on_done)
+        except InputError as error:
+            raise with_line(error) from None
+        self._tell()
 
     def drop_repeated_lines(self, job: Job[Any, Any], shared: object, *, first: Job[Any, Any]) -> None:
         """Leave only those lines of the inputs, which no job has been run over yet, whose places `job` finishes with.
@@ -113,9 +134,7 @@ class Corpus:
 
     def _over_inputs(self, job: Job[Any, PartialT], shared: object, what: str) -> PartialT | None:
         """Read the inputs; tells what was decided and left out, in input order, when all has been read."""
-        sizes = [source.size for source in self._sources]
-        total = sum(size or 0 for size in sizes) if None not in sizes else None
-        self._report.detail(f"{len(sizes)} inputs, {'a stream' if total is None else f'{total:,} bytes'}")
+        total = self._total()
         reader: Any = TaskReader(self._what, self._encoding)
         if self._convert is not None:
             from kxcli.corpus.spool import KeepingReader
@@ -141,8 +160,18 @@ class Corpus:
             raise with_line(error) from None
         self._is_read = True
         self._kept = [record for _, records in sorted(kept, key=itemgetter(0)) for record in records]
-        _tell(self._told, self._report, {source.path: number for number, source in enumerate(self._sources)})
+        self._tell()
         return partial
+
+    def _total(self) -> int | None:
+        """Return the bytes of all inputs, None where that is not known."""
+        sizes = [source.size for source in self._sources]
+        total = sum(size or 0 for size in sizes) if None not in sizes else None
+        self._report.detail(f"{len(sizes)} inputs, {'a stream' if total is None else f'{total:,} bytes'}")
+        return total
+
+    def _tell(self) -> None:
+        _tell(self._told, self._report, {source.path: number for number, source in enumerate(self._sources)})
 
     def _over_kept(self, job: Job[Any, PartialT], shared: object, what: str) -> PartialT | None:
         from kxcli.corpus.spool import SpoolReader, tasks
@@ -202,7 +231,7 @@ def opened(
     report: Report,
     *,
     what: Wanted,
-    kind: Kind | None,
+    kind: Asked | None,
     preload: Iterable[str],
     convert: "Convert | None" = None,
 ) -> Iterator[Corpus]:

@@ -15,6 +15,7 @@ from kxcli.corpus.lines import Readable, runs
 from kxcli.errors import InputError
 
 Kind = Literal["text", "jsonl", "csv", "tsv"]
+Asked = Kind | Literal["sniffed"]  # JSONL where the first character that is no white space is {, else text
 
 DEFAULT_FIELD = "text"
 _NEVER = re.compile(r"(?!)")
@@ -24,11 +25,15 @@ class Document(NamedTuple):
     """A text, and the group it is counted in ("" without one).
 
     is_open: the document goes on in the next record; only very long lines come in such parts.
+    key: what the record calls itself, where that was wanted and it does.
+    n_before: lines before it that gave no document, where these are counted.
     """
 
     text: str
     group: str = ""
     is_open: bool = False
+    key: str | int | None = None
+    n_before: int = 0
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,8 @@ class Wanted:
     which a line end is a border like any other.
     cut: a pattern that matches at the places where a long line may be parted; None: documents stay whole.
     longest: characters without such a place after which a long line is parted, every so many; None: never.
+    key: the field that holds what a JSONL record calls itself, if it does.
+    counts_lines: whether documents tell of lines that gave none; those at the end come as an empty open document.
     """
 
     field: str = DEFAULT_FIELD
@@ -62,6 +69,8 @@ class Wanted:
     unit: Literal["document", "lines"] = "document"
     cut: str | None = None
     longest: int | None = None
+    key: str | None = None
+    counts_lines: bool = False
 
     @property
     def keeps_lines_whole(self) -> bool:
@@ -69,8 +78,13 @@ class Wanted:
         return self.cut is None or self.on_error != "stop"
 
 
-class _BadRecord(Exception):  # noqa: N818 -- not yet an error: the ledger decides
+class BadRecord(Exception):  # noqa: N818 -- not yet an error: the ledger decides
     """What is wrong with a record, and what to do."""
+
+
+def reject(ledger: Ledger, kind: str, bad: BadRecord, hint: str = "mend the record, or use --on-error skip") -> None:
+    """Leave out a bad record, or stop at it."""
+    ledger.reject(kind, *(bad.args if bad.args[1:] else (*bad.args, hint)))
 
 
 def documents(stream: Readable, form: Format, wanted: Wanted, ledger: Ledger) -> Iterator[Document]:
@@ -78,6 +92,20 @@ def documents(stream: Readable, form: Format, wanted: Wanted, ledger: Ledger) ->
 
     Raises `InputError`, at the line in question, where `wanted.on_error` is "stop"; else the ledger counts.
     """
+    found = _documents(stream, form, wanted, ledger)
+    return _with_gaps(found, ledger) if wanted.counts_lines else found
+
+
+def _with_gaps(found: Iterable[Document], ledger: Ledger) -> Iterator[Document]:
+    expected = ledger.line
+    for document in found:
+        yield document if ledger.line == expected else document._replace(n_before=ledger.line - expected)
+        expected = ledger.line + 1
+    if ledger.line > expected:
+        yield Document("", is_open=True, n_before=ledger.line - expected)
+
+
+def _documents(stream: Readable, form: Format, wanted: Wanted, ledger: Ledger) -> Iterator[Document]:
     decoder = Decoder(form.encoding, ledger, is_guessed=form.is_guessed)
     if form.kind == "text" and form.is_cuttable:
         yield from _texts(stream, decoder, wanted, ledger)
@@ -88,8 +116,8 @@ def documents(stream: Readable, form: Format, wanted: Wanted, ledger: Ledger) ->
             if line and not line.isspace():
                 try:
                     yield _from_json(line, wanted)
-                except _BadRecord as bad:
-                    ledger.reject("jsonl", *bad.args)
+                except BadRecord as bad:
+                    reject(ledger, "jsonl", bad)
     else:
         lines = decoder.lines_in_order(stream, keeps_cr=form.kind == "csv")  # a cell may hold a CR before a line end
         yield from _from_rows(lines, form.kind, wanted, ledger)
@@ -125,28 +153,37 @@ def _texts(stream: Readable, decoder: Decoder, wanted: Wanted, ledger: Ledger) -
             ledger.line += rest.count(b"\n")
 
 
-def _from_json(line: str, wanted: Wanted) -> Document:
+def object_of(line: str) -> dict[str, Any]:
+    """Return the JSON object of a line; raises `BadRecord` for anything else."""
     try:
         value = json.loads(line)
     except (ValueError, RecursionError) as error:
         what = f"{error.msg} at column {error.colno}" if isinstance(error, json.JSONDecodeError) else str(error)
-        raise _BadRecord(f"is not JSON ({what})") from None
+        raise BadRecord(f"is not JSON ({what})") from None
     if not isinstance(value, dict):
-        raise _BadRecord(f"is {_json_type(value)}, not a JSON object")
+        raise BadRecord(f"is {_json_type(value)}, not a JSON object")
+    return value
+
+
+def _from_json(line: str, wanted: Wanted) -> Document:
+    value = object_of(line)
     for name in (wanted.field, wanted.by):
         if name is not None and name not in value:
             hint = f"it has {shown(value)}; name one with {'--field' if name == wanted.field else '--by'}"
-            raise _BadRecord(f"has no field {name!r}", hint)
+            raise BadRecord(f"has no field {name!r}", hint)
     text, group = value[wanted.field], value[wanted.by] if wanted.by is not None else ""
+    key = value.get(wanted.key) if wanted.key is not None else None
+    if key is not None and type(key) not in (str, int):
+        raise BadRecord(f"has {_json_type(key)} in the field {wanted.key!r}, not a string or a whole number")
     if not isinstance(text, str):
-        raise _BadRecord(f"has {_json_type(text)} in the field {wanted.field!r}, not a string")
+        raise BadRecord(f"has {_json_type(text)} in the field {wanted.field!r}, not a string")
     if isinstance(group, (list, dict)) or group is None:
-        raise _BadRecord(f"has {_json_type(group)} in the field {wanted.by!r}, nothing to group by")
+        raise BadRecord(f"has {_json_type(group)} in the field {wanted.by!r}, nothing to group by")
     if not isinstance(group, str):
         group = json.dumps(group)
-    if "\\u" in line and not (is_unicode(text) and is_unicode(group)):
-        raise _BadRecord("has half a surrogate pair in a string, which is no character")
-    return Document(text, group)
+    if "\\u" in line and not (is_unicode(text) and is_unicode(group) and is_unicode(str(key))):
+        raise BadRecord("has half a surrogate pair in a string, which is no character")
+    return Document(text, group, key=key)
 
 
 def _from_rows(lines: Iterable[str], kind: str, wanted: Wanted, ledger: Ledger) -> Iterator[Document]:

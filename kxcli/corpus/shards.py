@@ -14,12 +14,13 @@ from kxcli.corpus.compression import MAGIC_LENGTH, Stream, kind_of
 from kxcli.corpus.ledger import Choice, Ledger, Place, Told
 from kxcli.corpus.lines import RangeStream, Readable, count_lines, runs
 from kxcli.corpus.longline import SpooledLine
-from kxcli.corpus.records import Document, Format, Kind, Wanted, documents
+from kxcli.corpus.records import Asked, Document, Format, Kind, Wanted, documents
 from kxcli.corpus.sources import Source
 from kxcli.errors import InputError, UsageError, reason
 
 _SUFFIXES: dict[str, Kind] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv"}
 _RECORD = 64  # bytes that a parsed document takes beside its text, so that empty ones fill a shard, too
+_SNIFFED = 1 << 12  # bytes in which there is something but white space
 _COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 
 
@@ -28,7 +29,7 @@ class Whole:
     """A small file, or what a file holds compressed: everything about it is found out where it is read."""
 
     path: str
-    kind: Kind
+    kind: Asked
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ class Planner:
     """
 
     wanted: Wanted
-    kind: Kind | None
+    kind: Asked | None
     encoding: str
     shard_size: int
     folder: Callable[[], str]
@@ -119,7 +120,7 @@ class Planner:
         if small:
             yield Task(tuple(small), size, first)
 
-    def _kind(self, source: Source) -> Kind:
+    def _kind(self, source: Source) -> Asked:
         kind = self.kind or (None if source.is_stdin else kind_by_name(source.path))
         if kind is None:
             raise UsageError(
@@ -127,7 +128,7 @@ class Planner:
             )
         return kind
 
-    def _large(self, source: Source, kind: Kind) -> Iterator[Task]:
+    def _large(self, source: Source, kind: Asked) -> Iterator[Task]:
         with source.open() as file:
             if source.size is not None:
                 head = file.read(MAGIC_LENGTH)
@@ -145,7 +146,7 @@ class Planner:
             stop = min(start + self.shard_size, size)
             yield Task((Range(path, start, stop, form, path),), stop - start, path)
 
-    def _in_order(self, path: str, file: BinaryIO, kind: Kind) -> Iterator[Task]:
+    def _in_order(self, path: str, file: BinaryIO, kind: Asked) -> Iterator[Task]:
         stream = Stream(file, path)
         form = found_format(kind, self.encoding, path, stream.peek, self.tell)
         position = _Position(file)
@@ -243,16 +244,21 @@ class Records:
 
 
 def found_format(
-    kind: Kind, encoding: str, path: str, peek: Callable[[int], bytes], tell: Callable[[Told], None]
+    kind: Asked, encoding: str, path: str, peek: Callable[[int], bytes], tell: Callable[[Told], None]
 ) -> Format:
     """Return the format of a source, its encoding found by its first bytes where it is `auto`; the choice is told."""
-    if encoding != encodings.AUTO:
+    is_auto = encoding == encodings.AUTO
+    if not is_auto and kind != "sniffed":
         return Format(kind, encoding)
-    head = peek(encodings.AUTO_SAMPLE)
-    found = encodings.guess(head, complete=len(head) < encodings.AUTO_SAMPLE)
-    if head:
-        tell(Choice(path, f"read as {found}"))
-    return Format(kind, found, is_guessed=True)
+    size = encodings.AUTO_SAMPLE if is_auto else _SNIFFED
+    head = peek(size)
+    if is_auto:
+        encoding = encodings.guess(head, complete=len(head) < size)
+        if head:
+            tell(Choice(path, f"read as {encoding}"))
+    if kind == "sniffed":
+        kind = "jsonl" if head.decode(encoding, "ignore").lstrip("\ufeff \t\r\n").startswith("{") else "text"
+    return Format(kind, encoding, is_guessed=is_auto)
 
 
 def located(place: Place) -> str:

@@ -42,11 +42,12 @@ def _tsv(rows: Sequence[Sequence[Cell]], columns: Sequence[str]) -> bytes:
         rows = [["" if cell is None else cell for cell in row] for row in rows]
     text = "".join([template % tuple(row) for row in rows])
     if text.count("\t") != len(rows) * (len(columns) - 1) or text.count("\n") != len(rows) or "\r" in text:
-        text = "".join(["\t".join(map(_plain, row)) + "\n" for row in rows])
+        text = "".join(["\t".join(map(plain, row)) + "\n" for row in rows])
     return text.encode("utf-8")
 
 
-def _plain(cell: Cell) -> str:
+def plain(cell: Cell) -> str:
+    """Return a cell as it stands in TSV."""
     text = str(cell)
     if "\t" in text or "\n" in text or "\r" in text:
         return text.replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")

@@ -1,0 +1,107 @@
+"""A knowledge base in a file -> its arrays, from the cache where that has them."""
+
+import hashlib
+import os
+import stat
+import sys
+import unicodedata
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import Any, cast
+
+import numpy.typing as npt
+
+from kxcli.corpus import arrayfile, knowledge
+from kxcli.corpus.ledger import Loss, OnError
+from kxcli.corpus.sources import Source
+from kxcli.mining.linking.compiling import Entry, Trouble, compiled
+from kxcli.mining.linking.kb import VERSION
+from kxcli.report import Report
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+
+_CHUNK = 1 << 20
+
+
+def arrays_of(path: str, folder: str | None, on_error: str, report: Report) -> Arrays:
+    """Return a knowledge base as arrays, which are in memory where no folder can keep them; tells what was left out.
+
+    folder: None: the user's own one.
+    """
+    where = default_folder() if folder is None else folder
+    is_private = arrayfile.private_folder(where)
+    if not is_private and folder is not None:
+        report.warning(f"{where}: is no folder that you alone can write to, so nothing is kept there")
+    target = os.path.join(where, f"{_key(path, on_error)}.kxkb") if is_private and _is_file(path) else None
+    found = None if target is None else _kept(target, report)
+    if found is None:
+        arrays, about = _compiled(path, on_error, report)
+        found = None if target is None else _saved(arrays, about, target, report)
+    else:
+        arrays, about = found, found.about
+    for kind, count, lines in about["losses"]:
+        report.lost(kind, count, [f"{path}:{line}" for line in lines])
+    if not about["names"]:
+        report.warning(f"{path}: has no name in it, so none can be found")
+    return arrays if found is None else found
+
+
+def default_folder() -> str:
+    """Return the folder for compiled knowledge bases."""
+    home = os.environ.get("XDG_CACHE_HOME", "")
+    return os.path.join(home if os.path.isabs(home) else os.path.expanduser("~/.cache"), "kxcli", "kb")
+
+
+def _is_file(path: str) -> bool:
+    """Return whether it can be read twice, once for its content's key."""
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)
+    except (OSError, ValueError):
+        return False
+
+
+def _key(path: str, on_error: str) -> str:
+    """Return what a compiled knowledge base depends on: content, version, and the Unicode data that folds names."""
+    about = f"{VERSION} {unicodedata.unidata_version} {sys.byteorder} {on_error}"
+    digest = hashlib.sha256(about.encode("ascii"))
+    with Source(path).open() as file:
+        while data := file.read(_CHUNK):
+            digest.update(data)
+    return digest.hexdigest()[:32]
+
+
+def _kept(target: str, report: Report) -> arrayfile.ArrayFile | None:
+    try:
+        found = arrayfile.ArrayFile(target, is_checked=True)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, arrayfile.DamagedError):
+        report.detail(f"{target}: is damaged, so it is made anew")
+        return None
+    report.detail(f"{target}: has the knowledge base")
+    return found
+
+
+def _saved(arrays: Arrays, about: Any, target: str, report: Report) -> arrayfile.ArrayFile | None:
+    """Keep arrays; without room or the right to, they stay in memory alone."""
+    with suppress(OSError, arrayfile.DamagedError):
+        arrayfile.save(arrays, about, target)
+        return arrayfile.ArrayFile(target, is_checked=False)
+    report.detail(f"{target}: cannot be written, so the knowledge base is compiled every time")
+    return None
+
+
+def _compiled(path: str, on_error: str, report: Report) -> tuple[Arrays, Any]:
+    report.detail(f"{path}: compiling the knowledge base")
+    told: list[Loss] = []
+    trouble = Trouble()
+    base = compiled(_entries(path, on_error, told), trouble)
+    losses: list[Any] = [[loss.kind, loss.count, [place.line for place in loss.places]] for loss in told]
+    losses += [[kind, count, trouble.places[kind]] for kind, count in trouble.counts.items()]
+    report.detail(f"{len(base.ids):,} entries, {len(base.names):,} names")
+    return base.arrays(), {"losses": losses, "names": len(base.names)}
+
+
+def _entries(path: str, on_error: str, told: list[Loss]) -> Iterator[tuple[int, Entry]]:
+    for found in knowledge.entries(path, cast(OnError, on_error), told.append):
+        yield found.line, Entry(*found[1:])

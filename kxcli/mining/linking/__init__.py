@@ -1,0 +1,12 @@
+"""Names of a knowledge base found in texts, and which of its entries each one means.
+
+>>> from kxcli.mining.linking import Entry, Linker
+>>> linker = Linker([Entry("1", "小米", ["小米科技"], (), [("总部", "北京")]), Entry("2", "雷军")])
+>>> [(mention.start, mention.stop, mention.entry) for mention in linker.link(["雷军和小米"])[0]]
+[(0, 2, '2'), (3, 5, '1')]
+"""
+
+from kxcli.mining.linking.compiling import Entry
+from kxcli.mining.linking.linker import NIL, Linker, Linking, Mention
+
+__all__ = ["NIL", "Entry", "Linker", "Linking", "Mention"]

@@ -1,0 +1,107 @@
+"""A compiled knowledge base: arrays that processes share.  Reads and writes no file."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kxcli.mining.linking.names import Names
+from kxcli.mining.linking.slots import Arrays, Numbers, Slots
+
+VERSION = 1  # of what is compiled, and how
+
+Rows = npt.NDArray[np.int64]
+Weights = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Strings:
+    """Many strings: UTF-8 of all, and where each begins and the last one ends."""
+
+    data: npt.NDArray[np.uint8]
+    starts: Rows
+
+    @classmethod
+    def of(cls, strings: Sequence[str]) -> "Strings":
+        """Return the strings."""
+        encoded = [string.encode("utf-8", "surrogatepass") for string in strings]
+        return cls(np.frombuffer(b"".join(encoded), dtype=np.uint8), starts_of([*map(len, encoded)]))
+
+    def __getitem__(self, number: int) -> str:
+        return self.data[self.starts[number] : self.starts[number + 1]].tobytes().decode("utf-8", "surrogatepass")
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+
+@dataclass(frozen=True)
+class KnowledgeBase:
+    """A compiled knowledge base; rows `starts[n]` to before `starts[n + 1]` belong to n.
+
+    names: all folded names.  spelled: the same as strings.  has_capitals: whether a name is also written in capitals
+    alone.
+    candidates, candidate_starts: the entries that have each name, by prominence; is_subject: whether as their subject.
+    ids, subjects: by entry.  kinds: the different types; entry_kinds, entry_kind_starts: those of each entry.
+    prominence: of each entry, by the number of its facts and names.
+    terms: numbers of the words and pairs of characters (`terms.terms`) in names and objects, key: their hash.
+    idf: by such a number, from 1: log of 1 + entries in all by entries that have it.
+    entry_terms, entry_term_starts: the numbers for each entry, ascending; entry_weights: the sum of their idf.
+    entry_values, entry_value_starts: the facts with short objects, as numbers, that other entries have too.
+    value_weights: by such a number, from 0 where all entries have it to almost 1 where two have it.
+    """
+
+    names: Names
+    spelled: Strings
+    has_capitals: npt.NDArray[np.bool_]
+    candidates: Numbers
+    is_subject: npt.NDArray[np.bool_]
+    candidate_starts: Rows
+    ids: Strings
+    subjects: Strings
+    kinds: Strings
+    entry_kinds: Numbers
+    entry_kind_starts: Rows
+    prominence: Weights
+    terms: Slots
+    idf: Weights
+    entry_terms: Numbers
+    entry_term_starts: Rows
+    entry_weights: Weights
+    entry_values: Numbers
+    entry_value_starts: Rows
+    value_weights: Weights
+
+    def arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Return all there is as arrays."""
+        strings = {name: getattr(self, name) for name in _STRINGS}
+        return {
+            **self.names.arrays(),
+            **self.terms.arrays("terms"),
+            **{name: getattr(self, name) for name in _ARRAYS},
+            **{f"{name}.data": value.data for name, value in strings.items()},
+            **{f"{name}.starts": value.starts for name, value in strings.items()},
+        }
+
+    @classmethod
+    def mapped(cls, arrays: Arrays) -> "KnowledgeBase":
+        """Return the knowledge base whose `arrays` these are; `KeyError` where one is missing."""
+        read: dict[str, Any] = {name: arrays[name] for name in _ARRAYS}
+        for name in _STRINGS:
+            read[name] = Strings(arrays[f"{name}.data"], arrays[f"{name}.starts"])
+        return cls(names=Names.mapped(arrays), terms=Slots.mapped(arrays, "terms"), **read)
+
+
+_STRINGS = ("spelled", "ids", "subjects", "kinds")
+_ARRAYS = (
+    *("has_capitals", "candidates", "is_subject", "candidate_starts", "entry_kinds", "entry_kind_starts"),
+    *("prominence", "idf", "entry_terms", "entry_term_starts", "entry_weights"),
+    *("entry_values", "entry_value_starts", "value_weights"),
+)
+
+
+def starts_of(sizes: Sequence[int]) -> Rows:
+    """Return where each of some stretches starts when they stand one after the other, and where the last one ends."""
+    return np.fromiter(accumulate(sizes, initial=0), dtype=np.int64, count=len(sizes) + 1)

@@ -1,0 +1,90 @@
+"""Numbers for a fixed set of keys, in arrays that can be written to a file and mapped from it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Keys = npt.NDArray[Any]  # np.uint32 or np.uint64
+Numbers = npt.NDArray[np.uint32]
+Arrays = Mapping[str, npt.NDArray[Any]]
+
+_MULTIPLIERS = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0xD6E8FEB86659FD93, 0xA0761D6478BD642F, 0xE7037ED1A0B428DB)
+_ROOM = 4  # slots for each key
+_FEWEST_BITS = 8
+
+
+class Slots:
+    """The numbers, from 1, of distinct keys of 32 or 64 bits, none of them 0.
+
+    As `kxcli.tally.index.Index`: a key times an odd number has its slot in the upper bits, and all else that tells it
+    from other keys in the lower ones; a slot holds these, moved up, and the key's number below them.  Keys that find
+    their slot taken go to the next, smaller table; what no table has room for is in `others`, ascending.
+    """
+
+    def __init__(self, tables: list[Keys], others: Keys, others_numbers: Numbers) -> None:
+        self._tables, self._others, self._others_numbers = tables, others, others_numbers
+        self._shifts = [len(table).bit_length() - 1 for table in tables]
+
+    @classmethod
+    def of(cls, keys: Keys) -> "Slots":
+        """Return the slots of keys that are numbered as they stand; of several for a slot the first has it."""
+        kind = keys.dtype.type
+        width = 8 * keys.itemsize
+        numbers = np.arange(1, len(keys) + 1, dtype=keys.dtype)
+        tables: list[Keys] = []
+        for multiplier in _MULTIPLIERS:
+            if not len(numbers):
+                break
+            bits = max(_FEWEST_BITS, len(keys).bit_length(), (_ROOM * len(numbers)).bit_length())
+            mixed = keys[numbers - kind(1)] * kind(multiplier >> (64 - width) | 1)
+            slots = (mixed >> kind(width - bits)).astype(np.int64)
+            entries = (mixed << kind(bits)) | numbers
+            table = np.zeros(1 << bits, dtype=keys.dtype)
+            table[slots[::-1]] = entries[::-1]
+            tables.append(table)
+            numbers = numbers[table[slots] != entries]
+        numbers = numbers[np.argsort(keys[numbers - kind(1)])]
+        return cls(tables, keys[numbers - kind(1)], numbers.astype(np.uint32))
+
+    @classmethod
+    def mapped(cls, arrays: Arrays, name: str) -> "Slots":
+        """Return the slots that `arrays` gave under a name."""
+        tables: list[Keys] = []
+        while (part := f"{name}.{len(tables)}") in arrays:
+            tables.append(arrays[part])
+        return cls(tables, arrays[f"{name}.others"], arrays[f"{name}.others_numbers"])
+
+    def arrays(self, name: str) -> dict[str, npt.NDArray[Any]]:
+        """Return all there is, under names that begin with `name`."""
+        tables = {f"{name}.{number}": table for number, table in enumerate(self._tables)}
+        return {**tables, f"{name}.others": self._others, f"{name}.others_numbers": self._others_numbers}
+
+    def find(self, keys: Keys) -> Numbers:
+        """Return the number of each key, 0 for those that have none."""
+        return self._find(keys, 0)
+
+    def _find(self, keys: Keys, number: int) -> Numbers:
+        if number == len(self._tables):
+            none: Numbers = np.zeros(len(keys), dtype=np.uint32)
+            if len(self._others):
+                at = np.searchsorted(self._others, keys).clip(max=len(self._others) - 1)
+                np.copyto(none, self._others_numbers.take(at), where=self._others.take(at) == keys)
+            return none
+        table, bits = self._tables[number], self._shifts[number]
+        kind = keys.dtype.type
+        width = 8 * keys.itemsize
+        mixed = keys * kind(_MULTIPLIERS[number] >> (64 - width) | 1)
+        entries = table.take((mixed >> kind(width - bits)).astype(np.int64))
+        mixed <<= kind(bits)
+        mixed ^= entries  # a number alone is left, where the slot is the key's; 0 where it is free
+        is_other = mixed >= kind(1 << bits)
+        found: Numbers = mixed.astype(np.uint32)
+        others = np.flatnonzero(is_other)
+        if len(others):
+            found[others] = 0
+            others = others[entries.take(others) != 0]
+            if len(others):
+                found[others] = self._find(keys.take(others), number + 1)
+        return found

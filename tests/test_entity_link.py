@@ -1,0 +1,405 @@
+"""`kxcli entity-link` in real processes: what it finds, in which form and order, and how it ends."""
+
+import bz2
+import gzip
+import json
+import lzma
+import os
+import signal
+import subprocess
+import sys
+from itertools import pairwise
+
+import pytest
+from conftest import SHARED, members, wait_until
+from test_failures import workers_of
+
+from kxcli.mining.linking import NIL, Entry, Linker, Linking
+
+KB = [
+    {
+        "subject_id": "c",
+        "subject": "小米",
+        "alias": ["小米", "小米科技", "MI"],
+        "type": ["Organization"],
+        "data": [{"predicate": "摘要", "object": "雷军创办的手机公司"}, {"predicate": "总部", "object": "北京"}],
+    },
+    {
+        "subject_id": "g",
+        "subject": "小米",
+        "alias": ["粟"],
+        "type": ["Food"],
+        "data": [
+            {"predicate": "摘要", "object": "熬粥的粮食，早上喝小米粥养胃"},
+            {"predicate": "科", "object": "禾本科"},
+        ],
+    },
+    {"subject_id": "l", "subject": "雷军", "alias": [], "type": ["Person"], "data": []},
+    {"subject_id": "f", "subject": "file", "alias": ["i̇stanbul", "ABC", "株式会社"]},
+]
+TEXTS = ["雷军发布了小米新手机", "", "早上熬粥，喝的是小米", "a ﬁle in İSTANBUL，ＡＢＣ和東京㍿の。"]
+
+
+def jsonl(objects):
+    return "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in objects)
+
+
+@pytest.fixture
+def kb(kxcli):
+    path = kxcli.folder / "kb.jsonl"
+    path.write_text(jsonl(KB), encoding="utf-8")
+    return path
+
+
+def links(ended):
+    """Return what was linked as {text_id: [(mention, id)]}; every mention has to stand at its offset."""
+    found = {}
+    for line in ended.text.splitlines():
+        one = json.loads(line)
+        for item in one["mention_data"]:
+            assert one["text"][item["offset"] : item["offset"] + len(item["mention"])] == item["mention"]
+            assert 0 < item["score"] < 1
+        found[one["text_id"]] = [(item["mention"], item["kb_id"]) for item in one["mention_data"]]
+    return found
+
+
+LINKS = {
+    "1": [("雷军", "l"), ("小米", "c")],
+    "2": [],
+    "3": [("小米", "g")],
+    "4": [("ﬁle", "f"), ("İSTANBUL", "f"), ("ＡＢＣ", "f"), ("㍿", "f")],
+}
+
+
+def test_lines_are_linked_in_their_order(kxcli, kb, workers):
+    ended = kxcli("entity-link", "--kb", kb, "-j", workers, stdin="\n".join(TEXTS))
+    assert links(ended) == LINKS
+    assert [json.loads(line)["text"] for line in ended.text.splitlines()] == TEXTS
+    assert not ended.err and not kxcli.left_behind()
+
+
+def test_records_keep_their_ids_and_lose_their_labels(kxcli, kb):
+    records = [
+        {"text_id": 7, "text": TEXTS[0], "mention_data": [1]},
+        {"text_id": "x\t", "text": 'q"\\小米'},
+        {"text": "粟"},
+    ]
+    ended = kxcli("entity-link", "--kb", kb, stdin="\n \t" + jsonl(records))
+    assert links(ended) == {7: LINKS["1"], "x\t": [("小米", "c")], "4": [("粟", NIL)]}
+    rows = kxcli("entity-link", "--kb", kb, "-f", "tsv", "--header", stdin="\n" + jsonl(records)).rows
+    assert rows[0] == ["text_id", "offset", "mention", "kb_id", "subject", "score"]
+    assert [row[:5] for row in rows[1:]] == [
+        ["7", "0", "雷军", "l", "雷军"],
+        ["7", "5", "小米", "c", "小米"],
+        ["x\\t", "3", "小米", "c", "小米"],
+        ["4", "0", "粟", "NIL", ""],
+    ]
+
+
+def test_line_numbers_go_through_all_inputs(kxcli, kb):
+    for name, lines in (("a", "小米\n\n无"), ("b", '{"text": "雷军"}\n\n{"text": "MI"}\n'), ("c", ""), ("d", "小米\n")):
+        (kxcli.folder / name).write_text(lines, encoding="utf-8")
+    ended = kxcli("entity-link", "--kb", kb, "a", "b", "c", "d")
+    assert [*links(ended)] == ["1", "2", "3", "4", "6", "7"]
+
+
+@pytest.mark.parametrize("form", ["text", "jsonl", "skip", "utf-16"])
+def test_neither_workers_nor_shards_change_a_byte(kxcli, kb, form):
+    lines = [TEXTS[n % 4] + "粥" * (n % 7) for n in range(300)]
+    if form == "jsonl":
+        lines = [json.dumps({"text_id": n, "text": text} if n % 3 else {"text": text}) for n, text in enumerate(lines)]
+    data = "\n".join(lines).encode("utf-16" if form == "utf-16" else "utf-8")
+    if form == "skip":
+        data = data.replace("发布".encode(), b"\xff") + b"\n\xff"
+    (kxcli.folder / "in").write_bytes(data)
+    options = [*(["--on-error", "skip"] if form == "skip" else []), *(["--encoding", form] if "utf" in form else [])]
+    for output in ("jsonl", "tsv"):
+        told = [
+            kxcli("entity-link", "--kb", kb, "-f", output, "-j", jobs, "--shard-size", size, *options, *where)
+            for jobs, size, where in ((1, "1M", ["in"]), (1, "700", ["in"]), (2, "1K", ["in"]))
+        ]
+        told.append(
+            kxcli("entity-link", "--kb", kb, "-f", output, "-j", 2, "--shard-size", "500", *options, stdin=data)
+        )
+        assert len({one.out for one in told}) == 1
+        assert told[0].out.count(b"\n") > 200
+        assert ("76 lines left out" in told[0].err) == (form == "skip")
+
+
+@pytest.mark.parametrize(("suffix", "pack"), [("gz", gzip.compress), ("bz2", bz2.compress), ("xz", lzma.compress)])
+def test_compressed_files_are_read(kxcli, kb, suffix, pack):
+    packed = kxcli.folder / "packed"
+    packed.write_bytes(pack(kb.read_bytes()))
+    assert links(kxcli("entity-link", "--kb", packed, stdin=pack("\n".join(TEXTS).encode()))) == LINKS
+
+
+def test_tsv_has_names_ids_and_descriptions(kxcli):
+    (kxcli.folder / "kb.tsv").write_text("\ufeff小米\tc\t手机 公司\nMI\tc\n小米\tg\t熬粥 粮食\n", encoding="utf-8")
+    ended = kxcli("entity-link", "--kb", "kb.tsv", stdin="小米手机\n熬粥的小米粮食\n")
+    assert links(ended) == {"1": [("小米", "c")], "2": [("小米", "g")]}
+
+
+def test_runners_up_nil_and_overlaps(kxcli, kb):
+    text = "小米科技的小米和粟"
+    (one,) = map(json.loads, kxcli("entity-link", "--kb", kb, "--candidates", 5, stdin=text).text.splitlines())
+    first, second, third = one["mention_data"]
+    assert (first["mention"], first["kb_id"], first["candidates"]) == ("小米科技", "c", [])
+    assert (second["kb_id"], [c["kb_id"] for c in second["candidates"]]) == ("c", ["g"])
+    assert second["candidates"][0]["score"] < second["score"]
+    assert (third["kb_id"], [c["kb_id"] for c in third["candidates"]]) == (NIL, ["g"])
+    assert third["candidates"][0]["score"] == third["score"] < 0.5
+    rows = kxcli("entity-link", "--kb", kb, "--candidates", 1, "-f", "tsv", stdin=text).rows
+    assert [(row[2], row[3], row[6]) for row in rows] == [
+        ("小米科技", "c", "1"),
+        ("小米", "c", "1"),
+        ("小米", "g", "2"),
+        ("粟", NIL, "1"),
+        ("粟", "g", "2"),
+    ]
+
+    def found(*options):
+        return links(kxcli("entity-link", "--kb", kb, *options, stdin=text))["1"]
+
+    assert found("--nil", "drop") == [("小米科技", "c"), ("小米", "c")]
+    assert found("--nil-threshold", "0")[-1] == ("粟", "g")
+    assert {key for _, key in found("--nil-threshold", "1")} == {NIL}
+    assert found("--overlap", "all")[:2] == [("小米", "c"), ("小米科技", "c")]
+    assert found("--overlap", "longest") == found()
+
+
+def test_a_title_is_a_strong_hint(kxcli, kb):
+    assert links(kxcli("entity-link", "--kb", kb, stdin="读《粟》，种粟"))["1"] == [("粟", "g"), ("粟", NIL)]
+
+
+BAD = [
+    ('{"subject_id": "1"', "is not JSON"),
+    ("[1]", "is a list, not a JSON object"),
+    ('{"subject": "无"}', "has no subject_id"),
+    ('{"subject_id": "9", "subject": "\\ud800"}', "has half a surrogate pair"),
+]
+
+
+@pytest.mark.parametrize(("line", "what"), BAD)
+def test_a_bad_line_of_the_knowledge_base_is_told(kxcli, kb, line, what):
+    kb.write_text(jsonl(KB[:1]) + line + "\n" + jsonl(KB[1:]), encoding="utf-8")
+    ended = kxcli("entity-link", "--kb", kb, stdin="小米", code=1)
+    assert f"kb.jsonl:2: {what}" in ended.err and not ended.out
+    for _ in range(2):  # compiled, and from the cache
+        ended = kxcli("entity-link", "--kb", kb, "--on-error", "skip", stdin="\n".join(TEXTS))
+        assert links(ended) == LINKS
+        assert f"1 records left out that could not be read as JSONL: {kb}:2" in ended.err
+
+
+def test_what_of_a_knowledge_base_cannot_be_used_is_counted(kxcli, kb):
+    more = [
+        {"subject_id": "c", "subject": "又"},
+        {"subject_id": "e", "subject": ""},
+        {"subject_id": "p", "subject": "甲甲", "alias": ["", "乙乙"]},
+    ]
+    kb.write_text(jsonl(KB + more), encoding="utf-8")
+    for _ in range(2):
+        ended = kxcli("entity-link", "--kb", kb, stdin="乙乙和又")
+        assert links(ended) == {"1": [("乙乙", "p")]}
+        assert f"1 entries left out whose subject_id an earlier one has: {kb}:5" in ended.err
+        assert f"1 entries without a name, which cannot be found: {kb}:6" in ended.err
+        assert f"1 empty names left out: {kb}:7" in ended.err
+    (kxcli.folder / "bad.tsv").write_text("小米\n", encoding="utf-8")
+    assert "bad.tsv:1: has no tab and id" in kxcli("entity-link", "--kb", "bad.tsv", stdin="x", code=1).err
+    (kxcli.folder / "bytes.tsv").write_bytes(b"a\t1\n\xff\t2\n")
+    assert "bytes.tsv:2: byte 0xff" in kxcli("entity-link", "--kb", "bytes.tsv", stdin="x", code=1).err
+
+
+def test_an_empty_knowledge_base_links_nothing_and_says_so(kxcli):
+    (kxcli.folder / "kb").write_text("")
+    ended = kxcli("entity-link", "--kb", "kb", stdin="小米\n")
+    assert links(ended) == {"1": []} and "has no name in it" in ended.err
+
+
+def cached(kxcli):
+    folder = kxcli.folder / ".cache" / "kxcli" / "kb"
+    return sorted(folder.iterdir()) if folder.is_dir() else []
+
+
+def test_a_damaged_or_stale_cache_is_made_anew(kxcli, kb):
+    def run():
+        return kxcli("entity-link", "--kb", kb, "-v", stdin="\n".join(TEXTS))
+
+    wanted = run()
+    (file,) = cached(kxcli)
+    whole = file.read_bytes()
+    assert file.parent.stat().st_mode & 0o777 == 0o700 and file.stat().st_mode & 0o777 == 0o600
+    assert "has the knowledge base" in run().err
+    for damaged in (b"", whole[:99], whole[:-1], whole + b"x", whole[:-2] + bytes([whole[-2] ^ 1]) + whole[-1:]):
+        file.unlink()
+        file.write_bytes(damaged)
+        ended = run()
+        assert ended.out == wanted.out and "damaged" in ended.err
+        assert file.read_bytes() == whole
+    kb.write_text(jsonl(KB[2:]), encoding="utf-8")
+    assert links(run())["1"] == [("雷军", "l")] and len(cached(kxcli)) == 2
+
+
+def test_a_cache_that_cannot_be_written_is_no_error(kxcli, kb, workers):
+    folder = kxcli.folder / "shared"
+    folder.mkdir(mode=0o777)
+    folder.chmod(0o777)
+    ended = kxcli(
+        "entity-link", "--kb", kb, "--kb-cache", folder, "-j", workers, "--shard-size", 9, stdin="\n".join(TEXTS)
+    )
+    assert links(ended) == LINKS and "is no folder that you alone can write to" in ended.err
+    assert not list(folder.iterdir())
+    ended = kxcli("entity-link", "--kb", kb, "--kb-cache", kb, "-q", stdin="\n".join(TEXTS))
+    assert links(ended) == LINKS and not ended.err
+    if os.geteuid():
+        folder.chmod(0o500)
+        assert links(kxcli("entity-link", "--kb", kb, "--kb-cache", folder, stdin="\n".join(TEXTS))) == LINKS
+
+
+def test_a_knowledge_base_from_a_pipe(kxcli, kb):
+    read, write = os.pipe()
+    os.write(write, kb.read_bytes())
+    os.close(write)
+    assert links(kxcli("entity-link", "--kb", f"/dev/fd/{read}", stdin="\n".join(TEXTS), pass_fds=[read])) == LINKS
+    os.close(read)
+    assert not cached(kxcli)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "what"),
+    [
+        ([], 2, "--kb"),
+        (["--kb", "-"], 2, "--kb wants a file"),
+        (["--kb", "none"], 1, "none: No such file"),
+        (["--kb", "."], 1, "Is a directory"),
+        (["--kb", "kb.jsonl", "none"], 1, "none: No such file"),
+        (["--kb", "kb.jsonl", "--header"], 2, "no header"),
+        (["--kb", "kb.jsonl", "--input-format", "csv"], 2, "csv"),
+        (["--kb", "kb.jsonl", "--nil-threshold", "2"], 2, "nil-threshold"),
+        (["--kb", "kb.jsonl", "--field", "body"], 1, "<stdin>:1: is not JSON"),
+    ],
+)
+def test_wrong_options_end_with_a_message(kxcli, kb, arguments, code, what):
+    assert what in kxcli("entity-link", *arguments, stdin="x", code=code).err
+
+
+def test_bad_records_are_told_or_left_out(kxcli, kb, workers):
+    lines = [
+        '{"text": "小米"}',
+        '{"text": 1}',
+        '{"text_id": [], "text": "x"}',
+        '{"text_id": "\\ud800", "text": "x"}',
+        "{",
+    ]
+    (kxcli.folder / "in").write_text("\n".join(lines * 20), encoding="utf-8")
+    options = ["--kb", kb, "-j", workers, "--shard-size", 99, "in"]
+    assert "in:2: has a number in the field 'text'" in kxcli("entity-link", *options, code=1).err
+    ended = kxcli("entity-link", *options, "--on-error", "skip")
+    assert [*links(ended)] == [str(n) for n in range(1, 100, 5)]
+    assert "80 records left out that could not be read as JSONL: in:2, in:3, in:4 and 77 more" in ended.err
+
+
+def test_a_failed_run_leaves_the_old_output(kxcli, kb):
+    (kxcli.folder / "out").write_text("old")
+    kxcli("entity-link", "--kb", kb, "-o", "out", stdin=b"\xff", code=1)
+    assert (kxcli.folder / "out").read_text() == "old"
+    kxcli("entity-link", "--kb", kb, "-o", "out", "-f", "tsv", stdin="雷军")
+    assert (kxcli.folder / "out").read_text(encoding="utf-8").startswith("1\t0\t雷军\tl\t雷军\t")
+
+
+@pytest.mark.full
+def test_a_reader_that_has_enough_and_a_signal_end_it_quietly(kxcli, kb, workers):
+    (kxcli.folder / "in").write_text("雷军发布了小米\n" * 100_000, encoding="utf-8")
+    process = kxcli.start("entity-link", "--kb", kb, "-j", workers, "--shard-size", "20K", "in")
+    assert process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(20) == 0 and process.stderr.read() == b""
+    process.stderr.close()
+    process = kxcli.start("entity-link", "--kb", kb, "-j", workers, "--shard-size", "20K", "in", "-o", "out")
+    wait_until(lambda: [*kxcli.folder.glob(".kxcli-*")])
+    os.kill(process.pid, signal.SIGTERM)
+    assert process.wait(20) == 143 and process.communicate() == (b"", b"")
+    wait_until(lambda: not members(process.pid))
+    assert not kxcli.left_behind() and not (kxcli.folder / "out").exists() and not [*kxcli.folder.glob(".kxcli-*")]
+
+
+@pytest.mark.full
+def test_a_dead_worker_is_told(kxcli, kb):
+    (kxcli.folder / "in").write_text("雷军发布了小米\n" * 400_000, encoding="utf-8")
+    process = kxcli.start("entity-link", "--kb", kb, "-j", 2, "--shard-size", "20K", "in", "-o", "out")
+    wait_until(lambda: len(workers_of(process)) == 2)
+    os.kill(workers_of(process)[0], signal.SIGKILL)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 1 and b"was killed by signal 9" in err and not (kxcli.folder / "out").exists()
+
+
+@pytest.mark.full
+def test_ten_thousand_entries_of_one_name_and_a_long_text(kxcli):
+    names = "".join(f"小米\t{n}\t第{n}种\n" for n in range(10_000)) + "一\tone\n"
+    (kxcli.folder / "kb.tsv").write_text(names, encoding="utf-8")
+    (kxcli.folder / "in").write_text("有一个小米\n" * 2_000 + "一种小米，" * 700_000 + "\n", encoding="utf-8")
+    ended = kxcli("entity-link", "--kb", "kb.tsv", "--nil", "drop", "-f", "tsv", "in", "-j", 2)
+    assert ended.text.count("\n") == 702_000
+    assert ended.rows[0][:3] == ["1", "3", "小米"] and ended.rows[-1][:3] == ["2001", str(5 * 700_000 - 3), "小米"]
+
+
+def test_from_python():
+    entries = [Entry(e["subject_id"], e["subject"], e.get("alias", ()), e.get("type", ()), facts(e)) for e in KB]
+    linker = Linker(iter(entries))
+    found = linker.link(iter(TEXTS))
+    assert [[(t[m.start : m.stop], m.entry) for m in ms] for t, ms in zip(TEXTS, found, strict=True)] == [
+        *LINKS.values()
+    ]
+    assert [key for key, _ in found[2][0].candidates] == ["g", "c"]
+    assert linker.link([]) == [] and Linker([]).link(["小米"]) == [[]]
+    assert Linker(entries, Linking(nil="drop")).link(["粟"]) == [[]]
+    assert all(a.stop <= b.start for a, b in pairwise(linker.link(["小米科技小米" * 30_000])[0]))
+    with pytest.raises(TypeError, match="list of texts"):
+        linker.link("小米")
+    with pytest.raises(ValueError, match="two entries have the id 'c'"):
+        Linker(entries + entries)
+
+
+def facts(entry):
+    return [(fact["predicate"], fact["object"]) for fact in entry.get("data", ())]
+
+
+@pytest.fixture(scope="session")
+def linking():
+    folder = SHARED / "data" / "linking"
+    if not folder.is_dir():
+        pytest.skip("the labelled texts are not here")
+    return folder
+
+
+def scored(kxcli, linking, kb, gold):
+    """Return F1 as the task counts it."""
+    kxcli("entity-link", "--kb", linking / kb, linking / gold, "-o", "out")
+    scorer = SHARED / "eval" / "link_f1.py"
+    told = subprocess.run(
+        [sys.executable, scorer, linking / gold, kxcli.folder / "out"], capture_output=True, text=True, check=True
+    )
+    return float(told.stdout.split("F1 ")[1].split()[0])
+
+
+@pytest.mark.full
+def test_a_knowledge_base_alone_serves_diseases(kxcli, linking):
+    assert scored(kxcli, linking, "disease/kb.jsonl", "disease/ncbi.train.jsonl") > 0.58
+
+
+@pytest.mark.full
+def test_a_knowledge_base_alone_tells_places_apart(kxcli, linking):
+    assert scored(kxcli, linking, "places/kb.jsonl", "places/train.jsonl") > 0.82
+    holders = {}
+    for line in (linking / "places" / "kb.jsonl").read_text(encoding="utf-8").splitlines():
+        entry = json.loads(line)
+        for name in {entry["subject"], *entry["alias"]}:
+            holders.setdefault(name.casefold(), set()).add(entry["subject_id"])
+    right = n = 0
+    golds = (linking / "places" / "train.jsonl").read_text(encoding="utf-8").splitlines()
+    for gold, line in zip(golds, (kxcli.folder / "out").read_text(encoding="utf-8").splitlines(), strict=True):
+        got = {(m["offset"], m["mention"]): m["kb_id"] for m in json.loads(line)["mention_data"]}
+        for item in json.loads(gold)["mention_data"]:
+            if item["kb_id"] != NIL and len(holders.get(item["mention"].casefold(), ())) > 1:
+                n += 1
+                right += got.get((int(item["offset"]), item["mention"])) in (item.get("all_ids") or [item["kb_id"]])
+    assert n > 700 and right / n > 0.65
