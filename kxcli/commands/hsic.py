@@ -78,7 +78,7 @@ class KernelName(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # g
     default="auto",
     show_default=True,
     help="permutation; eigen: the asymptotic distribution; gamma: two of its moments, for comparison; auto: "
-    "permutation up to 20,000 rows, eigen beyond.",
+    "permutation up to 20,000 rows, eigen beyond, and where permutations would compare too little of a kernel.",
 )
 @click.option(
     "--permutations",

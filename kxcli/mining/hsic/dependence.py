@@ -144,7 +144,7 @@ class _Summed(NamedTuple):
     """Sums over the centred kernels, and what comes along by some ways: spectra, means of the rows of both kernels."""
 
     sums: Sums
-    spectra: tuple[Array, Array] | None = None
+    spectra: Callable[[], tuple[Array, Array]] | None = None
     means: tuple[Array, Array] | None = None
 
 
@@ -156,8 +156,7 @@ def _summed(x: Side, y: Side, name: str, run: RunJob) -> _Summed:
         if x.features is not None and y.features is not None and _is_cheap(x.features, y.features, x.n):
             parts = moments.parts(x, y, x.features.width + y.features.width)
             found: moments.Total = run(moments.Moments(x.features, y.features), parts, None, "moments")
-            sums = found.sums(x.greatest, y.greatest)
-            return _Summed(sums, spectra=found.spectra() if name == "eigen" else None)
+            return _Summed(found.sums(x.greatest, y.greatest), spectra=found.spectra)
     raw: tiles.Raw = run(tiles.Tiles(), tiles.strips(x.n), (x, y), "kernels")
     return _Summed(raw.sums(x, y), means=raw.means(x, y))
 
@@ -183,7 +182,7 @@ def _tested(
     if name in ("permutation", "eigen"):
         notes = ["the test is eigen, as permutations would compare too little of a kernel"] * (name != "eigen")
         if summed.spectra is not None:
-            return "eigen", asymptotic.eigen(summed.sums, *summed.spectra), notes
+            return "eigen", asymptotic.eigen(summed.sums, *summed.spectra()), notes
         sums = summed.sums
         spectrum_x = _spectrum(x, sums.trace_x, sums.xx.trace, testing.seed, 0)
         spectrum_y = _spectrum(y, sums.trace_y, sums.yy.trace, testing.seed, 1)

@@ -70,7 +70,8 @@ class Testing:
     """How independence is tested.
 
     name: "permutation"; "eigen", the asymptotic null distribution from the kernels' spectra; "gamma", its
-    approximation with two moments; "none"; "auto": permutation up to `PERMUTED_ROWS` rows, eigen beyond.
+    approximation with two moments; "none"; "auto": permutation up to `PERMUTED_ROWS` rows, eigen beyond, and
+    where permutations would compare less than 90 % of a kernel.
     alpha: the columns are called dependent where p is no greater.
     """
 
