@@ -8,13 +8,22 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from itertools import pairwise
+from unittest import mock
 
 import pytest
 from conftest import SHARED, members, wait_until
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from test_failures import workers_of
 
+from kxcli.commands import linked
+from kxcli.corpus.records import Document
 from kxcli.mining.linking import NIL, Entry, Linker, Linking
+from kxcli.mining.linking.compiling import Trouble, compiled
+from kxcli.mining.linking.model import Model
+from kxcli.output.rows import plain
 
 KB = [
     {
@@ -239,6 +248,37 @@ def test_a_damaged_or_stale_cache_is_made_anew(kxcli, kb):
     assert links(run())["1"] == [("雷军", "l")] and len(cached(kxcli)) == 2
 
 
+def test_what_was_not_used_for_long_leaves_the_cache_when_something_new_comes(kxcli, kb):
+    month = 30 * 24 * 60 * 60
+
+    def run():
+        return kxcli("entity-link", "--kb", kb, "-v", stdin="小米")
+
+    def age(file, seconds):
+        os.utime(file, times=(time.time() - seconds,) * 2)
+
+    run()
+    (used,) = cached(kxcli)
+    old, young, other, folder, link = (
+        used.with_name(name)
+        for name in ("0" * 32 + ".kxkb", "1" * 32 + ".kxkb", "mine.kxkb", "2" * 32 + ".kxkb", "3" * 32 + ".kxkb")
+    )
+    for file in (old, young, other):
+        file.write_bytes(b"")
+    folder.mkdir()
+    link.symlink_to(other)
+    os.utime(link, times=(0, 0), follow_symlinks=False)
+    for file in (used, old, other, folder):
+        age(file, month + 1000)
+    age(young, month - 1000)
+    run()
+    assert time.time() - used.stat().st_mtime < 1000 and old.exists()
+    kb.write_text(jsonl(KB[1:]), encoding="utf-8")
+    ended = run()
+    assert not old.exists() and f"{old}: was not used for long" in ended.err
+    assert {used, young, other, folder, link} < {*cached(kxcli)} and len(cached(kxcli)) == 6
+
+
 def test_a_cache_that_cannot_be_written_is_no_error(kxcli, kb, workers):
     folder = kxcli.folder / "shared"
     folder.mkdir(mode=0o777)
@@ -340,6 +380,81 @@ def test_ten_thousand_entries_of_one_name_and_a_long_text(kxcli):
     ended = kxcli("entity-link", "--kb", "kb.tsv", "--nil", "drop", "-f", "tsv", "in", "-j", 2)
     assert ended.text.count("\n") == 702_000
     assert ended.rows[0][:3] == ["1", "3", "小米"] and ended.rows[-1][:3] == ["2001", str(5 * 700_000 - 3), "小米"]
+
+
+@pytest.fixture(scope="module")
+def odd_base():
+    entries = [
+        Entry('q"\\\t', 'sub\tject "q"', ['"', "\\x", "a b"], (), [("", "小米 粥")]),
+        Entry("n\n1", "小米", ["𠮷野", "a b", "\U0001f600"], (), [("", "北京")]),
+        Entry("\x7f", "小", ["小米粥", "ﬁ", "é", "\udc80"]),
+        Entry("", "米\r", ["\x01\x02", "粟"]),
+    ]
+    return compiled(enumerate(entries, 1), Trouble())
+
+
+@st.composite
+def documents_(draw):
+    pieces = ["小米", "小", "米", "粥", "𠮷野", "\U0001f600", '"', "\\x", "\\", "a\tb", "a\r\nb", "é", "e\u0301", "ﬁ"]
+    pieces += [" ", "。", "x", "\x00", "\x01\x02", "\x1f", "\x7f", "\x85", "\u2028", "\udc80", "\xfe\xff", "《粟》"]
+    texts = st.lists(st.sampled_from(pieces), max_size=9).map("".join)
+    keys = st.none() | st.integers() | st.sampled_from(["", "k", 'q"\t\n\\', "\xff\xfe", "\udfff"])
+    document = st.builds(Document, texts, key=keys, n_before=st.sampled_from([0, 0, 0, 1, 3]))
+    found = draw(st.lists(document, max_size=12))
+    return found + draw(st.sampled_from([[], [Document("", is_open=True, n_before=2)]]))
+
+
+def written_plainly(base, documents, linking, form, n_candidates, first):
+    """Return what is to be written of documents, the first line of input being `first`, and lines of input."""
+    out, number = [], first - 1
+    for document in documents:
+        number += document.n_before + (not document.is_open)
+        if document.is_open:
+            continue
+        text, key = document.text, str(number) if document.key is None else document.key
+        found, mentions, rows = linked.linked(Model.untrained(base), [text], linking), [], []
+        for at, (start, stop, entry, score) in enumerate(
+            zip(*(a.tolist() for a in (found.starts, found.stops, found.entries, found.scores)), strict=True)
+        ):
+            others = found.candidates(at)[entry >= 0 :][:n_candidates]
+            names = [(NIL, "", score) if entry < 0 else (base.ids[entry], base.subjects[entry], score)]
+            names += [(base.ids[one], base.subjects[one], value) for one, value in others]
+            item = {"mention": text[start:stop], "offset": start, "kb_id": names[0][0], "score": score}
+            if n_candidates:
+                item["candidates"] = [{"kb_id": name, "score": value} for name, _, value in names[1:]]
+            mentions.append(item)
+            for rank, (name, subject, value) in enumerate(names, 1):
+                rows.append([key, start, text[start:stop], name, subject, value, *([rank] if n_candidates else [])])
+        if form == "jsonl":
+            out.append(json.dumps({"text_id": key, "text": text, "mention_data": mentions}, ensure_ascii=False))
+        else:
+            out += ["\t".join(map(plain, row)) for row in rows]
+    return "".join(line + "\n" for line in out).encode("utf-8", "surrogatepass"), number - first + 1
+
+
+@settings(max_examples=300)
+@given(data=st.data())
+def test_what_is_written_is_what_a_plain_writer_writes(odd_base, data):
+    documents = data.draw(documents_())
+    form, n_candidates = data.draw(st.sampled_from(["jsonl", "tsv"])), data.draw(st.sampled_from([0, 1, 5]))
+    linking = Linking(
+        data.draw(st.sampled_from(["all", "best"])), nil_threshold=data.draw(st.sampled_from([0.0, 0.6, 1.0]))
+    )
+    job = linked.LinkJob(linking, form, n_candidates)
+    job.setup(linked.Shared(odd_base.arrays(), None))
+    with (
+        mock.patch.object(linked, "TOGETHER", data.draw(st.sampled_from([1, 20, 1 << 16]))),
+        mock.patch.object(linked, "_KEPT", data.draw(st.sampled_from([1, 3, 1 << 13]))),
+    ):
+        made = job.map(documents)
+    assert job.load(job.dump(made)) == made
+    first = number = data.draw(st.integers(1, 3))
+    out = []
+    for lines in made:
+        out.append(lines.numbered(number))
+        number += lines.n_read
+    wanted = written_plainly(odd_base, documents, linking, form, n_candidates, first)
+    assert (b"".join(out), number - first) == wanted
 
 
 def test_from_python():

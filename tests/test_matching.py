@@ -179,9 +179,9 @@ def test_more_characters_than_sixteen_bits_number():
 def test_an_index_comes_back_from_its_arrays():
     names = ["小米", "小米手机", "苹果", "a", "apple pie", "apple tart"]
     index = Names.compiled(names)
-    arrays = index.arrays()
+    arrays = index.arrays("names")
     codes = folded(["小米手机和apple pie, a苹果"]).codes
-    for one, other in zip(index.matches(codes), Names.mapped(arrays).matches(codes), strict=True):
+    for one, other in zip(index.matches(codes), Names.mapped(arrays, "names").matches(codes), strict=True):
         assert one.tolist() == other.tolist()
     assert not len(Names.compiled([]).matches(codes).names)
     assert len(Names.compiled(["小"]).matches(codes).names) == 1

@@ -1,17 +1,20 @@
 """`kxcli entity-link`: options -> a linked line for every line."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from kxcli.commands import options
 from kxcli.errors import UsageError
 from kxcli.report import Report
 
 if TYPE_CHECKING:
-    from kxcli.commands.linked import LinkJob
+    from kxcli.commands.linked import LinkJob, Shared
     from kxcli.commands.running import Corpus
+    from kxcli.mining.linking.linker import Linking
 
 
 @click.command("entity-link", short_help="Link the names in texts to a knowledge base.")
@@ -22,6 +25,19 @@ if TYPE_CHECKING:
     metavar="DIR",
     help="Where compiled knowledge bases are kept.  [default: a folder of your own in XDG_CACHE_HOME]",
 )
+@click.option(
+    "--train",
+    metavar="LABELLED",
+    multiple=True,
+    help="Learn from texts with mention_data, write the --model, and read no input; may be given several times.",
+)
+@click.option("--model", metavar="MODEL", help="What --train learned: the file to write, or to link with.")
+@click.option(
+    "--evaluate",
+    metavar="GOLD",
+    help="Link the texts of GOLD, and tell how well that fits its mention_data: one row in all, one for each type.",
+)
+@click.option("--errors", metavar="FILE", help="With --evaluate: write there, as TSV, what went wrong, a row each.")
 @click.option(
     "--candidates",
     metavar="K",
@@ -40,9 +56,7 @@ if TYPE_CHECKING:
     "--nil-threshold",
     metavar="X",
     type=click.FloatRange(0, 1),
-    default=0.5,
-    show_default=True,
-    help="The score below which a mention has no entry.",
+    help="The score below which a mention has no entry.  [default: what the model found best; 0.5 without one]",
 )
 @click.option(
     "--overlap",
@@ -67,25 +81,95 @@ def command(ctx: click.Context, /, **given: Any) -> None:
 
     \b
     kxcli entity-link --kb encyclopedia.jsonl news.txt > linked.jsonl
+    kxcli entity-link --kb encyclopedia.jsonl --train labelled.jsonl --model news.npz
+    kxcli entity-link --kb encyclopedia.jsonl --model news.npz news.txt > linked.jsonl
+    kxcli entity-link --kb encyclopedia.jsonl --model news.npz --evaluate gold.jsonl | column -t
     kxcli entity-link --kb names.tsv.gz -f tsv --nil drop < texts.jsonl | cut -f 4 | sort | uniq -c
     """  # noqa: D301 -- click's mark for text that is not to be wrapped
     source: options.Input = options.taken(options.Input, given)
     sink: options.Output = options.taken(options.Output, given)
     run: options.Run = options.taken(options.Run, given)
-    options.show_help_at_terminal(ctx, source)
+    if not given["train"] and given["evaluate"] is None:
+        options.show_help_at_terminal(ctx, source)
     options.check(source, sink)
-    if given["kb"] == "-":
-        raise UsageError("--kb wants a file: it is read before the input.")
+    _check(given, source)
     report = Report(quiet=run.quiet, verbose=run.verbose)
 
-    from kxcli.commands import knowledge, linked, running
-    from kxcli.mining.linking.linker import Linking
+    from kxcli.commands import knowledge
     from kxcli.output import sink as output
 
     output.check(sink.output)
-    linking = Linking(given["overlap"], given["nil"], given["nil_threshold"])
-    job = linked.LinkJob(linking, sink.format, given["candidates"])
+    if given["train"]:
+        from kxcli.commands import models
+        from kxcli.mining.linking.kb import KnowledgeBase
+
+        models.check(given["model"])
+    arrays = knowledge.arrays_of(given["kb"], given["kb_cache"], source.on_error, report)
+    if given["train"]:
+        models.write(KnowledgeBase.mapped(arrays), given["train"], given["model"], source.on_error, report)
+    elif given["evaluate"] is not None:
+        if ctx.get_parameter_source("format") is ParameterSource.DEFAULT:
+            sink = replace(sink, format="tsv")
+        _evaluate(given, source, sink, arrays, report)
+    else:
+        _link(given, source, sink, run, arrays, report)
+    report.close()
+
+
+def _check(given: dict[str, Any], source: options.Input) -> None:
+    if given["kb"] == "-":
+        raise UsageError("--kb wants a file: it is read before the input.")
+    if given["train"] and not given["model"]:
+        raise UsageError("--train wants --model, the file to write.")
+    if given["train"] and given["evaluate"] is not None:
+        raise UsageError("--train and --evaluate are two runs: train first, then evaluate with the --model.")
+    if given["errors"] is not None and given["evaluate"] is None:
+        raise UsageError("--errors wants --evaluate: it tells what differs from GOLD.")
+    for name in ("train", "evaluate"):
+        if given[name] and (source.inputs or source.files_from is not None):
+            raise UsageError(f"--{name} reads no INPUT: leave it out.")
+
+
+def _linking(given: dict[str, Any]) -> "Linking":
+    from kxcli.mining.linking.linker import Linking
+
+    return Linking(given["overlap"], given["nil"], given["nil_threshold"])
+
+
+def _shared(given: dict[str, Any], arrays: Any) -> "Shared":
+    """Return what those who link have in common."""
+    from kxcli.commands import linked, models
+    from kxcli.mining.linking.kb import KnowledgeBase
+
+    model = given["model"]
+    return linked.Shared(arrays, None if model is None else models.arrays_of(model, KnowledgeBase.mapped(arrays)))
+
+
+def _evaluate(given: dict[str, Any], source: options.Input, sink: options.Output, arrays: Any, report: Report) -> None:
+    from kxcli.commands import evaluation
+    from kxcli.mining.linking.linker import Linker
+    from kxcli.output import sink as output
+
+    evaluation.check(given["errors"], sink.output)
+    model = _shared(given, arrays).linking_model()
+    linker = Linker.of(model, _linking(given))
+    known = evaluation.known_by(model.lexicon.base)
+    tally = evaluation.evaluate(
+        linker.link, given["evaluate"], known, on_error=source.on_error, report=report, errors_path=given["errors"]
+    )
+    output.write(evaluation.rows(tally, sink.format), sink.output)
+
+
+def _link(
+    given: dict[str, Any], source: options.Input, sink: options.Output, run: options.Run, arrays: Any, report: Report
+) -> None:
+    from kxcli.commands import linked, running
+    from kxcli.output import sink as output
+
+    job = linked.LinkJob(_linking(given), sink.format, given["candidates"])
     columns = linked.COLUMNS + ((linked.RANK,) if given["candidates"] else ())
+    head = "\t".join(columns) + "\n" if sink.header else ""
+    shared = _shared(given, arrays)
     with running.opened(
         source,
         run,
@@ -94,17 +178,14 @@ def command(ctx: click.Context, /, **given: Any) -> None:
         kind="jsonl" if source.field is not None else running.record_format(source, by="") or "sniffed",
         preload=["kxcli.commands.linked", "kxcli.corpus.shards"],
     ) as corpus:
-        arrays = knowledge.arrays_of(given["kb"], given["kb_cache"], source.on_error, report)
-        head = "\t".join(columns) + "\n" if sink.header else ""
-        output.write(_lines(corpus, job, arrays, head.encode("ascii")), sink.output)
-    report.close()
+        output.write(_lines(corpus, job, shared, head.encode("ascii")), sink.output)
 
 
-def _lines(corpus: "Corpus", job: "LinkJob", arrays: Any, head: bytes) -> Iterator[bytes]:
+def _lines(corpus: "Corpus", job: "LinkJob", shared: "Shared", head: bytes) -> Iterator[bytes]:
     """Yield the output, in which lines are counted through all inputs."""
     yield head
     number = 1
-    for partial in corpus.stream(job, arrays):
+    for partial in corpus.stream(job, shared):
         for lines in partial:
             yield lines.numbered(number)
             number += lines.n_read

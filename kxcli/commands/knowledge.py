@@ -2,8 +2,10 @@
 
 import hashlib
 import os
+import re
 import stat
 import sys
+import time
 import unicodedata
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -21,6 +23,9 @@ from kxcli.report import Report
 Arrays = Mapping[str, npt.NDArray[Any]]
 
 _CHUNK = 1 << 20
+_SUFFIX = ".kxkb"
+_OURS = re.compile(r"[0-9a-f]{32}\.kxkb")
+_KEPT_FOR = 30 * 24 * 60 * 60  # seconds after its last use, when there is another one to be kept
 
 
 def arrays_of(path: str, folder: str | None, on_error: str, report: Report) -> Arrays:
@@ -32,7 +37,7 @@ def arrays_of(path: str, folder: str | None, on_error: str, report: Report) -> A
     is_private = arrayfile.private_folder(where)
     if not is_private and folder is not None:
         report.warning(f"{where}: is no folder that you alone can write to, so nothing is kept there")
-    target = os.path.join(where, f"{_key(path, on_error)}.kxkb") if is_private and _is_file(path) else None
+    target = os.path.join(where, _key(path, on_error) + _SUFFIX) if is_private and _is_file(path) else None
     found = None if target is None else _kept(target, report)
     if found is None:
         arrays, about = _compiled(path, on_error, report)
@@ -79,6 +84,8 @@ def _kept(target: str, report: Report) -> arrayfile.ArrayFile | None:
         report.detail(f"{target}: is damaged, so it is made anew")
         return None
     report.detail(f"{target}: has the knowledge base")
+    with suppress(OSError):
+        os.utime(target)
     return found
 
 
@@ -86,9 +93,24 @@ def _saved(arrays: Arrays, about: Any, target: str, report: Report) -> arrayfile
     """Keep arrays; without room or the right to, they stay in memory alone."""
     with suppress(OSError, arrayfile.DamagedError):
         arrayfile.save(arrays, about, target)
-        return arrayfile.ArrayFile(target, is_checked=False)
+        found = arrayfile.ArrayFile(target, is_checked=False)
+        _remove_unused(os.path.dirname(target), report)
+        return found
     report.detail(f"{target}: cannot be written, so the knowledge base is compiled every time")
     return None
+
+
+def _remove_unused(folder: str, report: Report) -> None:
+    """Remove compiled knowledge bases that nobody has used for long: one that was changed has another name."""
+    oldest = time.time() - _KEPT_FOR
+    with suppress(OSError), os.scandir(folder) as files:
+        for file in files:
+            if _OURS.fullmatch(file.name):
+                with suppress(OSError):
+                    status = file.stat(follow_symlinks=False)
+                    if stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and status.st_mtime < oldest:
+                        os.unlink(file.path)
+                        report.detail(f"{file.path}: was not used for long, and is removed")
 
 
 def _compiled(path: str, on_error: str, report: Report) -> tuple[Arrays, Any]:

@@ -1,23 +1,36 @@
 """Texts with what they call themselves -> lines of bytes: the job that `entity-link` spreads."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from kxcli.corpus.records import Document
+from kxcli.mining.linking.folding import Places
 from kxcli.mining.linking.kb import KnowledgeBase
-from kxcli.mining.linking.linker import NIL, Linked, Linking, linked, together
+from kxcli.mining.linking.linker import NIL, Linked, Linking, linked
+from kxcli.mining.linking.model import Model
+from kxcli.mining.linking.slots import Arrays
+from kxcli.mining.linking.statistics import Floats
+from kxcli.mining.linking.together import TOGETHER
 from kxcli.output.rows import plain
 from kxcli.tally import frames
 
 COLUMNS = ("text_id", "offset", "mention", "kb_id", "subject", "score")
 RANK = "rank"
 
-_HERE = "\ud800"  # where the number of a line goes, which only who knows the lines before can tell; in no text or id
-_HERE_BYTES = _HERE.encode("utf-8", "surrogatepass")
+# The number of a line of input can only be told by who knows the lines before; these bytes are in no UTF-8.
+_HERE = b"\xff"  # where the number goes
+_NEXT = b"\xfe"  # before what has the next number in it
+_NUMBERED = _NEXT + b'{"text_id": "' + _HERE + b'", "text": %b, "mention_data": ['
+_NAMED = b'{"text_id": %b, "text": %b, "mention_data": ['
+_KEPT = 1 << 13  # pieces of each kind that are kept because they are likely to be wanted again
+
+_quoted = json.JSONEncoder(ensure_ascii=False).encode
 
 
 class Lines(NamedTuple):
@@ -34,16 +47,28 @@ class Lines(NamedTuple):
         """Return the lines, if the first line of input is `first`."""
         if not self.numbers:
             return self.data
-        parts = self.data.split(_HERE_BYTES)
+        parts = self.data.split(_NEXT)
         pieces = [parts[0]]
         for number, part in zip(self.numbers, parts[1:], strict=True):
-            pieces += (b"%d" % (first - 1 + number), part)
+            pieces.append(part.replace(_HERE, b"%d" % (first - 1 + number)))
         return b"".join(pieces)
+
+
+class Shared(NamedTuple):
+    """What all who link have in common: the arrays of a knowledge base, and of a model, if there is one."""
+
+    base: Arrays
+    model: Arrays | None
+
+    def linking_model(self) -> Model:
+        """Return what to link with."""
+        base = KnowledgeBase.mapped(self.base)
+        return Model.untrained(base) if self.model is None else Model.mapped(self.model, base)
 
 
 @dataclass
 class LinkJob:
-    """Links documents; `shared` are the arrays of a knowledge base.
+    """Links documents.
 
     n_candidates: how many runners-up are told of each mention.
     """
@@ -52,28 +77,37 @@ class LinkJob:
     form: Literal["jsonl", "tsv"]
     n_candidates: int
 
-    def setup(self, shared: Mapping[str, Any]) -> None:
-        """Make the knowledge base ready."""
-        self._base = KnowledgeBase.mapped(shared)
+    def setup(self, shared: Shared) -> None:
+        """Make the knowledge base and the model ready."""
+        self._model = shared.linking_model()
+        base = self._model.lexicon.base
+        self._write = (_Objects if self.form == "jsonl" else _Rows)(base, self.n_candidates)
 
     def map(self, records: Iterable[Document]) -> list[Lines]:
         """Return the lines of some documents."""
-        n_read = 0
-        numbers: list[int] = []
-        lines: list[str] = []
+        made = list[Lines]()
+        part, numbers, n_read, size = list[Document](), list[int](), 0, 0
+        for document in records:
+            n_read += document.n_before
+            if document.is_open:
+                continue
+            n_read += 1
+            part.append(document)
+            numbers.append(n_read)
+            size += len(document.text) + 1
+            if size >= TOGETHER:
+                made.append(self._lines(part, numbers, n_read))
+                part, numbers, n_read, size = [], [], 0, 0
+        if n_read:
+            made.append(self._lines(part, numbers, n_read))
+        return made
 
-        def counted() -> Iterator[tuple[int, Document]]:
-            nonlocal n_read
-            for document in records:
-                n_read += document.n_before + (not document.is_open)
-                if not document.is_open:
-                    yield n_read, document
-
-        write = self._objects if self.form == "jsonl" else self._rows
-        for part in together(counted(), lambda one: len(one[1].text)):
-            found = linked(self._base, [document.text for _, document in part], self.linking)
-            write(part, found, lines, numbers)
-        return [Lines(n_read, numbers, "".join(lines).encode("utf-8", "surrogatepass"))]
+    def _lines(self, part: Sequence[Document], numbers: Sequence[int], n_read: int) -> Lines:
+        if not part:
+            return Lines(n_read, [], b"")
+        found = linked(self._model, [document.text for document in part], self.linking)
+        data, waiting = self._write(part, found)
+        return Lines(n_read, [numbers[at] for at in waiting], data)
 
     def merge(self, left: list[Lines], right: list[Lines]) -> list[Lines]:
         """Return the lines of both."""
@@ -94,57 +128,172 @@ class LinkJob:
         numbers = [np.frombuffer(part, dtype=np.int64).tolist() for part in parts[::2]]
         return [Lines(n, rest, part) for (n, *rest), part in zip(numbers, parts[1::2], strict=True)]
 
-    def _objects(
-        self, part: "Sequence[tuple[int, Document]]", found: Linked, out: list[str], numbers: list[int]
-    ) -> None:
-        of_texts: list[list[str]] = [[] for _ in part]
-        texts = [_string(document.text) for _, document in part]
-        for at, text, start, stop, entry, score in _rows_of(found):
-            source = part[text][1].text
-            mention = source[start:stop]
-            if len(texts[text]) != len(source) + 2:  # something in the text is escaped
-                mention = _string(mention)[1:-1]
-            item = f'{{"mention": "{mention}", "offset": {start}, "kb_id": {self._id(entry)}, "score": {score}'
-            if self.n_candidates:
-                others = [
-                    f'{{"kb_id": {self._id(one)}, "score": {value}}}' for one, value in self._others(found, at, entry)
-                ]
-                item += f', "candidates": [{", ".join(others)}]'
-            of_texts[text].append(item + "}")
-        for (number, document), text, items in zip(part, texts, of_texts, strict=True):
+
+class _Pieces(dict[Any, bytes]):
+    """Pieces of output by the value that they are made of; made when first wanted, and not kept without end."""
+
+    def __init__(self, make: Callable[[Any], str]) -> None:
+        self._make = make
+
+    def __missing__(self, value: Any) -> bytes:
+        if len(self) >= _KEPT:
+            self.clear()
+        piece = self[value] = _encoded(self._make(value))
+        return piece
+
+    def of(self, values: npt.NDArray[Any]) -> list[bytes]:
+        """Return the piece of each value."""
+        return [*map(self.__getitem__, values.tolist())]
+
+
+class _Mentions:
+    """How mentions are written, `escaped` where that changes them."""
+
+    def __init__(self, escaped: Callable[[str], str], which: str) -> None:
+        self._escaped = escaped
+        self._is_special = np.zeros(256, dtype=np.bool_)
+        self._is_special[list(which.encode("ascii"))] = True
+
+    def __call__(self, part: Sequence[Document], found: Linked) -> list[bytes]:
+        """Return the bytes of each mention."""
+        data = _encoded("".join([document.text for document in part]))
+        units = np.frombuffer(data, dtype=np.uint8)
+        places = np.append(np.flatnonzero((units & 0xC0) != 0x80), len(units))  # of each character
+        text_starts = np.cumsum([0, *(len(document.text) for document in part)]).take(found.texts)
+        starts, stops = (places.take(text_starts + offsets) for offsets in (found.starts, found.stops))
+        mentions = [data[start:stop] for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)]
+        special = np.flatnonzero(self._is_special.take(units))
+        for at in np.flatnonzero(np.searchsorted(special, starts) != np.searchsorted(special, stops)).tolist():
+            mentions[at] = _encoded(self._escaped(mentions[at].decode("utf-8", "surrogatepass")))
+        return mentions
+
+
+class _Others(NamedTuple):
+    """Runners-up of mentions, `starts[n]` to before `starts[n + 1]` of mention n, the best first."""
+
+    starts: Places
+    entries: Places
+    scores: Floats
+
+    @classmethod
+    def of(cls, found: Linked, most: int) -> "_Others":
+        """Return up to `most` of each; where a mention has no entry, all of its candidates are that."""
+        one = [
+            found.candidates(number, most + 1)[1:] if entry >= 0 else found.candidates(number, most)
+            for number, entry in enumerate(found.entries.tolist())
+        ]
+        flat = [pair for others in one for pair in others]
+        return cls(
+            np.cumsum([0, *map(len, one)]),
+            np.array([entry for entry, _ in flat], dtype=np.int64),
+            np.array([score for _, score in flat], dtype=np.float64),
+        )
+
+    def after(self, entries: Places, scores: Floats) -> tuple[Places, Places, Places, Floats]:
+        """Return rows of mentions, given the entry and the score of each, with their runners-up after them.
+
+        By row: the number of the mention, the rank from 1, the entry and the score.
+        """
+        n = len(entries)
+        firsts = np.arange(n) + self.starts[:-1]
+        owners = np.repeat(np.arange(n), np.diff(self.starts) + 1)
+        ranks = np.arange(len(owners)) - firsts.take(owners) + 1
+        at = self.starts[:-1]
+        return owners, ranks, np.insert(self.entries, at, entries), np.insert(self.scores, at, scores)
+
+
+class _Objects:
+    """Writes a JSON object for each text."""
+
+    def __init__(self, base: KnowledgeBase, n_candidates: int) -> None:
+        self._n_candidates = n_candidates
+        self._offsets = _Pieces('", "offset": {}, "kb_id": '.format)
+        self._ids = _Pieces(lambda entry: f'{_quoted(NIL if entry < 0 else base.ids[entry])}, "score": ')
+        self._scores = _Pieces(str)
+        self._mentions = _Mentions(lambda mention: _quoted(mention)[1:-1], '"\\' + "".join(map(chr, range(0x20))))
+
+    def __call__(self, part: Sequence[Document], found: Linked) -> tuple[bytes, list[int]]:
+        """Return the lines of some texts, and those which wait for their numbers."""
+        before = [b'}, {"mention": "'] * len(found.texts)
+        held, at = list[bytes](), 0
+        counts = np.bincount(found.texts, minlength=len(part)).tolist()
+        for document, count in zip(part, counts, strict=True):
+            text = _encoded(_quoted(document.text))
             if document.key is None:
-                numbers.append(number)
-            key = f'"{_HERE}"' if document.key is None else _string(document.key)
-            out.append(f'{{"text_id": {key}, "text": {text}, "mention_data": [{", ".join(items)}]}}\n')
+                held.append(_NUMBERED % text)
+            else:
+                held.append(_NAMED % (_encoded(_quoted(document.key)), text))
+            if count:
+                held.append(b'{"mention": "')
+                before[at] = b"".join(held)
+                held = [b"}]}\n"]
+                at += count
+            else:
+                held.append(b"]}\n")
+        columns = [
+            before,
+            self._mentions(part, found),
+            self._offsets.of(found.starts),
+            self._ids.of(found.entries),
+            self._scores.of(found.scores),
+        ]
+        if self._n_candidates:
+            columns.append(self._candidates(found))
+        waiting = [number for number, document in enumerate(part) if document.key is None]
+        return _interleaved(columns) + b"".join(held), waiting
 
-    def _rows(self, part: "Sequence[tuple[int, Document]]", found: Linked, out: list[str], numbers: list[int]) -> None:
-        for at, text, start, stop, entry, score in _rows_of(found):
-            number, document = part[text]
-            rows = [(entry, score)]
-            if self.n_candidates:
-                rows += self._others(found, at, entry)
-            key = _HERE if document.key is None else plain(document.key)
-            mention = plain(document.text[start:stop])
-            for rank, (one, value) in enumerate(rows, 1):
-                if document.key is None:
-                    numbers.append(number)
-                name, subject = (NIL, "") if one < 0 else (self._base.ids[one], self._base.subjects[one])
-                end = f"\t{rank}\n" if self.n_candidates else "\n"
-                out.append(f"{key}\t{start}\t{mention}\t{plain(name)}\t{plain(subject)}\t{value}{end}")
-
-    def _id(self, entry: int) -> str:
-        return f'"{NIL}"' if entry < 0 else _string(self._base.ids[entry])
-
-    def _others(self, found: Linked, number: int, entry: int) -> list[tuple[int, float]]:
-        """Return the runners-up of a mention; where it has no entry, all are that."""
-        others = found.candidates(number, self.n_candidates + 1)
-        return others[1:] if entry >= 0 else others[: self.n_candidates]
-
-
-def _rows_of(found: Linked) -> Iterator[tuple[Any, ...]]:
-    columns = (found.texts, found.starts, found.stops, found.entries, found.scores)
-    return zip(range(len(found.texts)), *(column.tolist() for column in columns), strict=True)
+    def _candidates(self, found: Linked) -> list[bytes]:
+        others = _Others.of(found, self._n_candidates)
+        ids, scores = self._ids.of(others.entries), self._scores.of(others.scores)
+        items = [b'{"kb_id": %b%b}' % pair for pair in zip(ids, scores, strict=True)]
+        starts = others.starts.tolist()
+        return [b', "candidates": [%b]' % b", ".join(items[start:stop]) for start, stop in pairwise(starts)]
 
 
-def _string(value: str | int) -> str:
-    return json.dumps(value, ensure_ascii=False)
+class _Rows:
+    """Writes a row for each mention, and for its runners-up."""
+
+    def __init__(self, base: KnowledgeBase, n_candidates: int) -> None:
+        def entry_of(number: int) -> str:
+            name, subject = (NIL, "") if number < 0 else (base.ids[number], base.subjects[number])
+            return f"\t{plain(name)}\t{plain(subject)}\t"
+
+        self._n_candidates = n_candidates
+        self._offsets = _Pieces("\t{}\t".format)
+        self._entries = _Pieces(entry_of)
+        self._scores = _Pieces(str if n_candidates else "{}\n".format)
+        self._ranks = _Pieces("\t{}\n".format)
+        self._mentions = _Mentions(plain, "\t\n\r")
+
+    def __call__(self, part: Sequence[Document], found: Linked) -> tuple[bytes, list[int]]:
+        """Return the rows of some texts, and those texts which wait for their numbers."""
+        columns = [self._offsets.of(found.starts), self._mentions(part, found)]
+        texts, entries, scores = found.texts, found.entries, found.scores
+        ranks = None
+        if self._n_candidates:
+            others = _Others.of(found, self._n_candidates)
+            owners, ranks, entries, scores = others.after(entries, scores)
+            columns = [[*map(column.__getitem__, owners.tolist())] for column in columns]
+            texts = texts.take(owners)
+        keys = [_HERE if document.key is None else _encoded(plain(document.key)) for document in part]
+        of_rows = [*map(keys.__getitem__, texts.tolist())]
+        waiting = list[int]()
+        firsts = np.flatnonzero(np.diff(texts, prepend=-1))
+        for at, text in zip(firsts.tolist(), texts.take(firsts).tolist(), strict=True):
+            if part[text].key is None:
+                of_rows[at] = _NEXT + _HERE
+                waiting.append(text)
+        columns = [of_rows, *columns, self._entries.of(entries), self._scores.of(scores)]
+        return _interleaved(columns if ranks is None else [*columns, self._ranks.of(ranks)]), waiting
+
+
+def _encoded(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _interleaved(columns: Sequence[Sequence[bytes]]) -> bytes:
+    """Return the first of each column, then the second, and so on."""
+    pieces = [b""] * (len(columns) * len(columns[0]))
+    for at, column in enumerate(columns):
+        pieces[at :: len(columns)] = column
+    return b"".join(pieces)

@@ -8,5 +8,6 @@
 
 from kxcli.mining.linking.compiling import Entry
 from kxcli.mining.linking.linker import NIL, Linker, Linking, Mention
+from kxcli.mining.linking.training import LabelledText, Marked, Trained
 
-__all__ = ["NIL", "Entry", "Linker", "Linking", "Mention"]
+__all__ = ["NIL", "Entry", "LabelledText", "Linker", "Linking", "Marked", "Mention", "Trained"]

@@ -1,30 +1,34 @@
 """Entries -> a compiled knowledge base."""
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from kxcli.mining.linking.folding import fold, fold_names, folded
+from kxcli.mining.linking.folding import fold_names, folded
 from kxcli.mining.linking.kb import KnowledgeBase, Rows, Strings, Weights, starts_of
+from kxcli.mining.linking.loose import Bags
 from kxcli.mining.linking.names import Names
 from kxcli.mining.linking.slots import Numbers, Slots
 from kxcli.mining.linking.terms import counted
+from kxcli.mining.linking.tokens import Hashes, hashes
 
 LONGEST_NAME = 1000  # characters: more is a text, and the index would have a level for each
 _LONGEST_VALUE = 40  # characters of an object that entries may share; more is a description
 _TOGETHER = 2000  # entries whose words are counted at a time
 _PIECE = 1 << 15  # keys looked up at a time: what is computed of them stays in a core's cache
 _HALF = np.uint64(32)
-_NUMBER = re.compile(r"[-+]?\d+(\.\d+)?")
+_NUMBER = re.compile(r"[-+]?\d{1,15}(\.\d+)?")
+_SAID = 3  # characters of an object from which on it counts where it stands in a text, if it is no name
 
 # How much better known an entry is with more facts and more names, and by its subject rather than by another name.
-_OF_FACTS, _OF_NAMES, SUBJECT = 0.3, 0.5, 0.5
+_OF_FACTS, _OF_NAMES, _SUBJECT = 0.3, 0.5, 0.5
 
 
 class Entry(NamedTuple):
@@ -62,54 +66,88 @@ def compiled(numbered: Iterable[tuple[int, Entry]], trouble: Trouble) -> Knowled
     raw, owners, is_first = list[str](), list[int](), list[bool]()
     kinds: dict[str, int] = {}
     entry_kinds, n_kinds = list[int](), list[int]()
-    terms, values = _Terms(), _Values()
+    terms, values, numbers = _Terms(), _Values(), _Numbers()
     iterator = iter(numbered)
     while part := list(islice(iterator, _TOGETHER)):
         for place, entry in part:
-            own = [entry.subject, *(alias for alias in entry.aliases if alias != entry.subject)]
-            owners += [len(ids)] * len(own)
-            raw += own
-            is_first += [True, *[False] * (len(own) - 1)]
+            subject = entry.subject
+            raw.append(subject)
+            owners.append(len(ids))
+            is_first.append(True)
+            for alias in entry.aliases:
+                if alias != subject:
+                    raw.append(alias)
+                    owners.append(len(ids))
+                    is_first.append(False)
             of_entry = dict.fromkeys(kinds.setdefault(kind, len(kinds)) for kind in entry.types if kind)
             entry_kinds += of_entry
             n_kinds.append(len(of_entry))
-            values.add(entry.facts)
             ids.append(entry.id)
-            subjects.append(entry.subject)
+            subjects.append(subject)
             n_facts.append(len(entry.facts))
             places.append(place)
+        facts = [entry.facts for _, entry in part]
+        values.add(facts)
+        numbers.add(facts)
         terms.add([_described(entry) for _, entry in part])
     owned = _Owned.of(raw, owners, is_first, n_facts, places, trouble)
     slots, idf, entry_terms, entry_term_starts, entry_weights = terms.finish(len(ids))
-    entry_values, entry_value_starts, value_weights = values.finish()
+    shared = values.finish(owned.names)
+    entry_numbers, entry_number_kinds, entry_number_starts = numbers.finish()
+    kind_counts = np.bincount(np.array(entry_kinds, dtype=np.int64), minlength=len(kinds))
+    described = (Strings.of(ids), Strings.of(owned.names), Strings.of(list(kinds)))
     return KnowledgeBase(
         names=Names.compiled(owned.names),
-        spelled=Strings.of(owned.names),
+        spelled=described[1],
+        bags=Bags.of(owned.names),
         has_capitals=owned.has_capitals,
         candidates=owned.candidates,
         is_subject=owned.is_subject,
         candidate_starts=owned.starts,
-        ids=Strings.of(ids),
+        forms=owned.forms,
+        ids=described[0],
         subjects=Strings.of(subjects),
-        kinds=Strings.of(list(kinds)),
+        kinds=described[2],
         entry_kinds=np.array(entry_kinds, dtype=np.uint32),
         entry_kind_starts=starts_of(n_kinds),
-        prominence=owned.prominence,
+        kind_weights=_rarity(kind_counts, len(ids)),
+        n_facts=np.array(n_facts, dtype=np.uint32),
+        n_names=owned.n_names,
         terms=slots,
         idf=idf,
         entry_terms=entry_terms,
         entry_term_starts=entry_term_starts,
         entry_weights=entry_weights,
-        entry_values=entry_values,
-        entry_value_starts=entry_value_starts,
-        value_weights=value_weights,
+        entry_values=shared.entries,
+        entry_value_starts=shared.starts,
+        value_weights=shared.weights,
+        value_objects=shared.objects,
+        objects=Names.compiled(shared.spelled),
+        object_keys=hashes(shared.spelled),
+        entry_numbers=entry_numbers,
+        entry_number_kinds=entry_number_kinds,
+        entry_number_starts=entry_number_starts,
+        digest=_digest([*described, shared.entries, shared.starts, entry_terms, owned.candidates, owned.starts]),
     )
 
 
+def _rarity(counts: npt.NDArray[np.int64], n: int) -> Weights:
+    """Return a weight for what so many of n entries have: 0 for all, 1 for one."""
+    return np.asarray(np.log(n / np.maximum(counts, 1)) / np.log(max(n, 2)), dtype=np.float32)
+
+
+def _digest(parts: Sequence[Any]) -> npt.NDArray[np.uint8]:
+    digest = hashlib.sha256()
+    for part in parts:
+        for array in (part.data, part.starts) if isinstance(part, Strings) else (part,):
+            digest.update(np.int64(len(array)).tobytes())
+            digest.update(np.ascontiguousarray(array).data)
+    return np.frombuffer(digest.digest(), dtype=np.uint8)
+
+
 def _described(entry: Entry) -> str:
-    """Return what tells an entry from others that share a name."""
-    names = dict.fromkeys((entry.subject, *entry.aliases))
-    return "\n".join([*names, *[text for _, text in entry.facts]])
+    """Return what tells an entry from others that share a name; what stands there twice counts once."""
+    return "\n".join([entry.subject, *entry.aliases, *[text for _, text in entry.facts]])
 
 
 class _Owned(NamedTuple):
@@ -120,7 +158,8 @@ class _Owned(NamedTuple):
     candidates: Numbers
     is_subject: npt.NDArray[np.bool_]
     starts: Rows
-    prominence: Weights
+    forms: Hashes
+    n_names: Numbers
 
     @classmethod
     def of(
@@ -150,16 +189,18 @@ class _Owned(NamedTuple):
         n_entries = len(places)
         of_entries = np.array(owners, dtype=np.int64)
         keys = (of_names * n_entries + of_entries) * 2 + ~np.array(is_first, dtype=np.bool_)
-        keys = np.sort(keys[of_names >= 0])
+        written = np.argsort(keys, kind="stable")[np.count_nonzero(of_names < 0) :]
+        keys = keys[written]
         firsts = np.flatnonzero(np.diff(keys >> 1, prepend=-1))  # of one name twice in an entry, the subject
-        keys = keys[firsts]
+        keys, written = keys[firsts], written[firsts]
         names, entries = np.divmod(keys >> 1, max(n_entries, 1))
         is_subject = keys & 1 == 0
         n_names = np.bincount(entries, minlength=n_entries)
         for number in np.flatnonzero(n_names == 0).tolist():
             trouble.add("entries without a name, which cannot be found", places[number])
         prominence = _OF_FACTS * np.log1p(np.array(n_facts, dtype=np.float64)) + _OF_NAMES * np.log1p(n_names)
-        order = np.lexsort((entries, -(prominence.take(entries) + SUBJECT * is_subject), names))
+        order = np.lexsort((entries, -(prominence.take(entries) + _SUBJECT * is_subject), names))
+        forms = hashes([" ".join(name.split()) for name in raw])
         has_capitals = np.zeros(len(numbers), dtype=np.bool_)
         has_capitals[capitals] = True
         return cls(
@@ -168,7 +209,8 @@ class _Owned(NamedTuple):
             entries.take(order).astype(np.uint32),
             is_subject.take(order),
             np.searchsorted(names, np.arange(len(numbers) + 1)),
-            prominence.astype(np.float32),
+            forms.take(written.take(order)),
+            n_names.astype(np.uint32),
         )
 
 
@@ -202,6 +244,16 @@ class _Terms:
         return slots, idf, numbers, starts_of(sizes.tolist()), weights.astype(np.float32)
 
 
+class _Shared(NamedTuple):
+    """Facts that several entries have: those of each entry, their weights, and their objects."""
+
+    entries: Numbers
+    starts: Rows
+    weights: Weights
+    objects: Numbers  # by fact
+    spelled: list[str]
+
+
 class _Values:
     """The facts of entries that others may have too."""
 
@@ -210,18 +262,20 @@ class _Values:
         self._all: list[int] = []
         self._sizes: list[int] = []
 
-    def add(self, facts: Sequence[tuple[str, str]]) -> None:
-        """Add the next entry.  A number says little by being equal to another."""
-        own = dict.fromkeys(
-            self._numbers.setdefault((predicate, value), len(self._numbers))
-            for predicate, text in facts
-            if len(text) <= _LONGEST_VALUE and (value := fold(text).strip()) and not _NUMBER.fullmatch(value)
-        )
-        self._all += own
-        self._sizes.append(len(own))
+    def add(self, facts: Sequence[Sequence[tuple[str, str]]]) -> None:
+        """Add the next entries.  A number says little by being equal to another."""
+        short = [[fact for fact in own if len(fact[1]) <= _LONGEST_VALUE] for own in facts]
+        folded_ones = iter(fold_names([text for own in short for _, text in own]))
+        for own in short:
+            numbers = dict[int, None]()
+            for (predicate, _), value in zip(own, folded_ones, strict=False):
+                if value and not (value[-1].isdigit() and _NUMBER.fullmatch(value)):
+                    numbers[self._numbers.setdefault((predicate, value), len(self._numbers))] = None
+            self._all += numbers
+            self._sizes.append(len(numbers))
 
-    def finish(self) -> tuple[Numbers, Rows, Weights]:
-        """Return the numbers and starts for each entry, and the weights of those that several entries have."""
+    def finish(self, names: Sequence[str]) -> _Shared:
+        """Return what is shared; an object of few characters counts only if it is one of the names."""
         n = len(self._sizes)
         everything = np.array(self._all, dtype=np.int64)
         counts = np.bincount(everything, minlength=len(self._numbers))
@@ -229,9 +283,46 @@ class _Values:
         kept = is_shared.take(everything)
         sizes = np.bincount(np.repeat(np.arange(n), self._sizes)[kept], minlength=n)
         renumbered = np.cumsum(is_shared) - 1
-        weights = np.log(n / counts[is_shared]) / np.log(max(n, 2))
-        return (
+        known = frozenset(names)
+        spelled: dict[str, int] = {}
+        objects = list[int]()
+        for (_, value), is_kept in zip(self._numbers, is_shared.tolist(), strict=True):
+            if is_kept:
+                is_said = len(value) >= _SAID or value in known
+                objects.append(spelled.setdefault(value, len(spelled)) + 1 if is_said else 0)
+        return _Shared(
             renumbered.take(everything[kept]).astype(np.uint32),
             starts_of(sizes.tolist()),
-            weights.astype(np.float32),
+            _rarity(counts[is_shared], n),
+            np.array(objects, dtype=np.uint32),
+            list(spelled),
         )
+
+
+class _Numbers:
+    """The facts of entries whose objects are numbers: the first of each predicate."""
+
+    def __init__(self) -> None:
+        self._kinds: dict[str, int] = {}
+        self._all: list[tuple[int, float]] = []
+        self._sizes: list[int] = []
+
+    def add(self, facts: Sequence[Sequence[tuple[str, str]]]) -> None:
+        """Add the next entries."""
+        for entry in facts:
+            own: dict[int, float] = {}
+            for predicate, text in entry:
+                if text[-1:].isdigit() and len(text) <= _LONGEST_VALUE and _NUMBER.fullmatch(text):
+                    own.setdefault(self._kinds.setdefault(predicate, len(self._kinds)), float(text))
+            self._all += own.items()
+            self._sizes.append(len(own))
+
+    def finish(self) -> tuple[Weights, Numbers, Rows]:
+        """Return the numbers in standard deviations, those of predicates that never vary as 0, and their predicates."""
+        kinds = np.array([kind for kind, _ in self._all], dtype=np.int64)
+        values = np.array([value for _, value in self._all], dtype=np.float64)
+        n = np.maximum(np.bincount(kinds, minlength=len(self._kinds)), 1)
+        values -= (np.bincount(kinds, values, len(self._kinds)) / n).take(kinds)
+        deviations = np.sqrt(np.bincount(kinds, values * values, len(self._kinds)) / n)
+        values /= np.where(deviations > 0, deviations, 1.0).take(kinds)
+        return values.astype(np.float32), kinds.astype(np.uint32), starts_of(self._sizes)

@@ -2,16 +2,17 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from kxcli.mining.linking.loose import Bags
 from kxcli.mining.linking.names import Names
 from kxcli.mining.linking.slots import Arrays, Numbers, Slots
 
-VERSION = 1  # of what is compiled, and how
+VERSION = 2  # of what is compiled, and how
 
 Rows = npt.NDArray[np.int64]
 Weights = npt.NDArray[np.float32]
@@ -36,35 +37,50 @@ class Strings:
     def __len__(self) -> int:
         return len(self.starts) - 1
 
+    def all(self) -> list[str]:
+        """Return all strings."""
+        data, bounds = self.data.tobytes(), self.starts.tolist()
+        return [data[start:stop].decode("utf-8", "surrogatepass") for start, stop in pairwise(bounds)]
+
 
 @dataclass(frozen=True)
 class KnowledgeBase:
     """A compiled knowledge base; rows `starts[n]` to before `starts[n + 1]` belong to n.
 
-    names: all folded names.  spelled: the same as strings.  has_capitals: whether a name is also written in capitals
-    alone.
-    candidates, candidate_starts: the entries that have each name, by prominence; is_subject: whether as their subject.
+    names: all folded names.  spelled: the same as strings.  bags: the same for the loose match.
+    has_capitals: whether a name is also written in capitals alone.
+    candidates, candidate_starts: the entries that have each name, by prominence; is_subject: whether as their subject;
+    forms: a key of how the entry writes it (`tokens.hashes`).
     ids, subjects: by entry.  kinds: the different types; entry_kinds, entry_kind_starts: those of each entry.
-    prominence: of each entry, by the number of its facts and names.
+    kind_weights: as `value_weights`.
+    n_facts, n_names: of each entry.
     terms: numbers of the words and pairs of characters (`terms.terms`) in names and objects, key: their hash.
     idf: by such a number, from 1: log of 1 + entries in all by entries that have it.
     entry_terms, entry_term_starts: the numbers for each entry, ascending; entry_weights: the sum of their idf.
     entry_values, entry_value_starts: the facts with short objects, as numbers, that other entries have too.
     value_weights: by such a number, from 0 where all entries have it to almost 1 where two have it.
+    value_objects: by such a number, 1 + the number of its object in `objects`, or 0; object_keys: of that, its hash.
+    entry_numbers, entry_number_starts: facts whose objects are numbers, in standard deviations over all entries;
+    entry_number_kinds: the number of the predicate.
+    digest: of all that a trained model refers to, shape (32,).
     """
 
     names: Names
     spelled: Strings
+    bags: Bags
     has_capitals: npt.NDArray[np.bool_]
     candidates: Numbers
     is_subject: npt.NDArray[np.bool_]
     candidate_starts: Rows
+    forms: npt.NDArray[np.uint64]
     ids: Strings
     subjects: Strings
     kinds: Strings
     entry_kinds: Numbers
     entry_kind_starts: Rows
-    prominence: Weights
+    kind_weights: Weights
+    n_facts: Numbers
+    n_names: Numbers
     terms: Slots
     idf: Weights
     entry_terms: Numbers
@@ -73,13 +89,22 @@ class KnowledgeBase:
     entry_values: Numbers
     entry_value_starts: Rows
     value_weights: Weights
+    value_objects: Numbers
+    objects: Names
+    object_keys: npt.NDArray[np.uint64]
+    entry_numbers: Weights
+    entry_number_kinds: Numbers
+    entry_number_starts: Rows
+    digest: npt.NDArray[np.uint8]
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return all there is as arrays."""
         strings = {name: getattr(self, name) for name in _STRINGS}
         return {
-            **self.names.arrays(),
+            **self.names.arrays("names"),
+            **self.objects.arrays("objects"),
             **self.terms.arrays("terms"),
+            **self.bags.arrays("bags"),
             **{name: getattr(self, name) for name in _ARRAYS},
             **{f"{name}.data": value.data for name, value in strings.items()},
             **{f"{name}.starts": value.starts for name, value in strings.items()},
@@ -91,14 +116,21 @@ class KnowledgeBase:
         read: dict[str, Any] = {name: arrays[name] for name in _ARRAYS}
         for name in _STRINGS:
             read[name] = Strings(arrays[f"{name}.data"], arrays[f"{name}.starts"])
-        return cls(names=Names.mapped(arrays), terms=Slots.mapped(arrays, "terms"), **read)
+        return cls(
+            names=Names.mapped(arrays, "names"),
+            objects=Names.mapped(arrays, "objects"),
+            terms=Slots.mapped(arrays, "terms"),
+            bags=Bags.mapped(arrays, "bags"),
+            **read,
+        )
 
 
 _STRINGS = ("spelled", "ids", "subjects", "kinds")
 _ARRAYS = (
-    *("has_capitals", "candidates", "is_subject", "candidate_starts", "entry_kinds", "entry_kind_starts"),
-    *("prominence", "idf", "entry_terms", "entry_term_starts", "entry_weights"),
-    *("entry_values", "entry_value_starts", "value_weights"),
+    *("has_capitals", "candidates", "is_subject", "candidate_starts", "forms", "entry_kinds", "entry_kind_starts"),
+    *("kind_weights", "n_facts", "n_names", "idf", "entry_terms", "entry_term_starts", "entry_weights"),
+    *("entry_values", "entry_value_starts", "value_weights", "value_objects", "object_keys"),
+    *("entry_numbers", "entry_number_kinds", "entry_number_starts", "digest"),
 )
 
 

@@ -2,21 +2,24 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
-from kxcli.mining.linking import overlaps
+from kxcli.mining.linking import mentioning, overlaps
+from kxcli.mining.linking.candidates import PRIOR_WEIGHTS, Ranked, candidates, ranked
 from kxcli.mining.linking.compiling import Entry, Trouble, compiled
-from kxcli.mining.linking.folding import Places, folded
-from kxcli.mining.linking.kb import KnowledgeBase
-from kxcli.mining.linking.mentioning import scored
-from kxcli.mining.linking.names import Matches, mentions
+from kxcli.mining.linking.folding import Places
+from kxcli.mining.linking.mentioning import Context, Spoken
+from kxcli.mining.linking.model import Model
 from kxcli.mining.linking.overlaps import Overlap
-from kxcli.mining.linking.ranking import Floats, Groups, Ranked, ranked, stretches
+from kxcli.mining.linking.parsing import Parsed, parsed
+from kxcli.mining.linking.ragged import stretches
+from kxcli.mining.linking.statistics import Floats
+from kxcli.mining.linking.together import together
+from kxcli.mining.linking.training import LabelledText, Trained, train
 
 NIL = "NIL"  # the id of what is no entry
-TOGETHER = 1 << 16  # characters of texts linked at a time: what is computed of them stays in a core's cache
 _DIGITS = 4  # of a score
 
 
@@ -26,11 +29,12 @@ class Linking:
 
     overlap: which of the mentions that overlap stay: again and again the longest, or the best; or all of them.
     nil: whether mentions that score less than `nil_threshold` are kept, without an entry, where no other one is.
+    nil_threshold: None: as the model says, .5 without one.
     """
 
     overlap: Overlap = "best"
     nil: Literal["keep", "drop"] = "keep"
-    nil_threshold: float = 0.5
+    nil_threshold: float | None = None
 
 
 class Mention(NamedTuple):
@@ -71,54 +75,77 @@ class Linked(NamedTuple):
         return list(zip(self.ranked.entries[start:stop].tolist(), scores.tolist(), strict=True))
 
 
-def linked(base: KnowledgeBase, texts: Sequence[str], linking: Linking) -> Linked:
+def linked(model: Model, texts: Sequence[str], linking: Linking) -> Linked:
     """Return the mentions of texts."""
-    whole = folded(texts)
-    found = mentions(base.names, whole)
-    numbers, _ = whole.located(found.starts)
-    groups, of_mentions = Groups.of(numbers, found.names, len(base.names))
-    candidates = ranked(base, whole, groups)
-    n_candidates = np.diff(base.candidate_starts).take(found.names)
-    scores = scored(base, whole, found, n_candidates, are_rivals=linking.overlap != "all")
-    kept = _kept(found, scores, linking)
-    scores, of_mentions = scores[kept], of_mentions[kept]
-    firsts = candidates.starts.take(of_mentions)
-    entries = candidates.entries.take(firsts) if len(kept) else np.empty(0, dtype=np.int64)
-    shares = candidates.shares.take(firsts) if len(kept) else np.empty(0)
-    entries[scores < linking.nil_threshold] = -1
-    texts_of, offsets = whole.located(found.starts[kept])
-    stops = offsets + found.stops[kept] - found.starts[kept]
-    scales = scores / shares
-    return Linked(texts_of, offsets, stops, entries, np.round(scores, _DIGITS), of_mentions, candidates, scales)
+    tagged = None if model.tagger is None else model.tagger.spans(texts)
+    text = parsed(texts, model.lexicon, tagged)
+    base = model.lexicon.base
+    found = candidates(base, model.statistics, text, PRIOR_WEIGHTS)
+    order = ranked(found, model.ranking)
+    context = Context(base, model.statistics, text, found, order)
+    spoken = context.spoken()
+    mention, link = mentioning.scores(context, spoken, (model.mention, model.link))
+    kept, entries, scores = _kept(model, linking, text, spoken, order, mention, link)
+    spans, groups = text.spans.chosen(spoken.numbers[kept]), spoken.groups[kept]
+    texts_of, offsets = text.whole.located(spans.begins)
+    shares = np.ones(len(kept))
+    has_best = spoken.best[kept] >= 0
+    shares[has_best] = order.shares.take(spoken.best[kept][has_best])
+    stops = offsets + spans.ends - spans.begins
+    return Linked(texts_of, offsets, stops, entries, np.round(scores, _DIGITS), groups, order, link[kept] / shares)
 
 
-def _kept(found: Matches, scores: Floats, linking: Linking) -> Places:
-    """Return the numbers of the mentions that stay; one without an entry takes no place from one that has it."""
-    is_linked = scores >= linking.nil_threshold
-    likely, unlikely = np.flatnonzero(is_linked), np.flatnonzero(~is_linked)
+def _kept(
+    model: Model, linking: Linking, text: Parsed, spoken: Spoken, order: Ranked, mention: Floats, link: Floats
+) -> tuple[Places, Places, Floats]:
+    """Return the numbers of the mentions that stay, their entries and scores.
+
+    A mention without an entry takes no place from one that has it.
+    """
+    threshold = model.threshold if linking.nil_threshold is None else linking.nil_threshold
+    is_linked = (spoken.best >= 0) & (link >= threshold)
+    starts, stops = text.spans.starts.take(spoken.numbers), text.spans.stops.take(spoken.numbers)
+    entries = np.full(len(is_linked), -1)
+    entries[is_linked] = order.entries.take(spoken.best[is_linked])
+    scores = np.where(is_linked, link, mention)
 
     def chosen(which: Places) -> Places:
-        return which[overlaps.kept(linking.overlap, found.starts[which], found.stops[which], scores[which])]
+        return which[overlaps.kept(linking.overlap, starts[which], stops[which], scores[which])]
 
-    likely = chosen(likely)
-    if linking.nil == "drop":
-        return likely
-    if linking.overlap != "all" and len(unlikely):
-        taken = np.zeros(int(found.stops.max()) + 1, dtype=np.int64)
-        taken[stretches(found.starts[likely], found.stops[likely] - found.starts[likely]) + 1] = 1
-        taken = np.cumsum(taken)
-        unlikely = chosen(unlikely[taken[found.stops[unlikely]] == taken[found.starts[unlikely]]])
-    return np.sort(np.concatenate((likely, unlikely)))
+    likely = chosen(np.flatnonzero(is_linked))
+    if linking.nil == "keep":
+        unlikely = np.flatnonzero(~is_linked & (mention >= model.mention_threshold))
+        if linking.overlap != "all" and len(unlikely):
+            taken = np.zeros(int(stops.max()) + 1, dtype=np.int64)
+            taken[stretches(starts[likely], stops[likely] - starts[likely]) + 1] = 1
+            taken = np.cumsum(taken)
+            unlikely = unlikely[taken[stops[unlikely]] == taken[starts[unlikely]]]
+        likely = np.sort(np.concatenate((likely, chosen(unlikely))))
+    return likely, entries[likely], scores[likely]
 
 
 class Linker:
-    """A knowledge base that texts are linked to."""
+    """A knowledge base that texts are linked to, after `train` also by what labelled texts taught."""
 
     def __init__(self, entries: Iterable[Entry], linking: Linking | None = None) -> None:
         self.linking = linking or Linking()
         self.trouble = Trouble()  # what was left out of the entries, by their numbers from 1
         seen: dict[str, None] = {}
-        self._base = compiled(enumerate(_first_of_each_id(entries, seen), 1), self.trouble)
+        base = compiled(enumerate(_first_of_each_id(entries, seen), 1), self.trouble)
+        self.model = Model.untrained(base)
+
+    @classmethod
+    def of(cls, model: Model, linking: Linking) -> "Linker":
+        """Return a linker with a model that is there already."""
+        linker = cls.__new__(cls)
+        linker.linking, linker.trouble, linker.model = linking, Trouble(), model
+        return linker
+
+    def train(self, labelled: Sequence[LabelledText]) -> Trained:
+        """Learn from labelled texts, in place of what was learned before; return how good that is."""
+        trained = train(self.model.lexicon.base, labelled)
+        self.model = trained.model
+        return trained
 
     def link(self, texts: Iterable[str]) -> list[list[Mention]]:
         """Return the mentions of each text."""
@@ -131,8 +158,8 @@ class Linker:
 
     def _linked(self, texts: Sequence[str]) -> list[list[Mention]]:
         result: list[list[Mention]] = [[] for _ in texts]
-        part = linked(self._base, texts, self.linking)
-        ids = self._base.ids
+        part = linked(self.model, texts, self.linking)
+        ids = self.model.lexicon.base.ids
         for number, (text, start, stop, entry, score) in enumerate(
             zip(*(a.tolist() for a in (part.texts, part.starts, part.stops, part.entries, part.scores)), strict=True)
         ):
@@ -147,16 +174,3 @@ def _first_of_each_id(entries: Iterable[Entry], seen: dict[str, None]) -> Iterat
             raise ValueError(f"two entries have the id {entry.id!r}")
         seen[entry.id] = None
         yield entry
-
-
-def together(things: Iterable[Any], length: Any) -> Iterator[list[Any]]:
-    """Yield things in order, some together, each of so many characters by `length`."""
-    held, size = list[Any](), 0
-    for thing in things:
-        held.append(thing)
-        size += length(thing) + 1
-        if size >= TOGETHER:
-            yield held
-            held, size = [], 0
-    if held:
-        yield held

@@ -118,29 +118,24 @@ class Names:
         )
 
     @classmethod
-    def mapped(cls, arrays: Arrays) -> "Names":
-        """Return the index whose `arrays` these are."""
-        read: dict[str, Any] = {name: arrays[f"names.{name}"] for name in _ARRAYS}
-        n_inner, longest = arrays["names.sizes"].tolist()
-        pairs, children = Slots.mapped(arrays, "names.pairs"), Slots.mapped(arrays, "names.children")
+    def mapped(cls, arrays: Arrays, name: str) -> "Names":
+        """Return the index that `arrays` gave under a name."""
+        read: dict[str, Any] = {part: arrays[f"{name}.{part}"] for part in _ARRAYS}
+        n_inner, longest = arrays[f"{name}.sizes"].tolist()
+        pairs, children = Slots.mapped(arrays, f"{name}.pairs"), Slots.mapped(arrays, f"{name}.children")
         return cls(pairs=pairs, children=children, n_inner=n_inner, longest=longest, **read)
 
-    def arrays(self) -> dict[str, npt.NDArray[Any]]:
-        """Return all there is as arrays, under names that begin with "names."."""
+    def arrays(self, name: str) -> dict[str, npt.NDArray[Any]]:
+        """Return all there is, under names that begin with `name`."""
         return {
-            **{f"names.{name}": getattr(self, name) for name in _ARRAYS},
-            **self.pairs.arrays("names.pairs"),
-            **self.children.arrays("names.children"),
-            "names.sizes": np.array([self.n_inner, self.longest]),
+            **{f"{name}.{part}": getattr(self, part) for part in _ARRAYS},
+            **self.pairs.arrays(f"{name}.pairs"),
+            **self.children.arrays(f"{name}.children"),
+            f"{name}.sizes": np.array([self.n_inner, self.longest]),
         }
 
     def __len__(self) -> int:
         return len(self.letter_starts) - 1
-
-    def text(self, name: int, codes_of_ids: Codes) -> str:
-        """Return a name, given the code point of each character's number."""
-        letters = self.letters[self.letter_starts[name] : self.letter_starts[name + 1]]
-        return codes_of_ids.take(letters).astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
 
     def matches(self, codes: Codes) -> Matches:
         """Return all occurrences in running code points, overlapping ones too."""

@@ -1,0 +1,89 @@
+"""Models of `entity-link` in files: labelled texts -> a file, and a file -> arrays for all who link."""
+
+import io
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from kxcli.corpus.labelled import labelled
+from kxcli.corpus.ledger import Loss, OnError
+from kxcli.errors import InputError, OutputError, reason
+from kxcli.mining.linking.kb import KnowledgeBase
+from kxcli.mining.linking.model import ModelError, checked
+from kxcli.mining.linking.training import LabelledText, Marked, train
+from kxcli.output import sink
+from kxcli.report import Report
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+
+_UNKNOWN = "labelled mentions whose kb_id the knowledge base does not have"
+
+
+def write(base: KnowledgeBase, paths: Sequence[str], target: str, on_error: str, report: Report) -> None:
+    """Train on the labelled texts of files, and write the model; `check` is to be called before."""
+    texts = list(_texts(base, paths, cast(OnError, on_error), report))
+    n_mentions = sum(len(one.mentions) for one in texts)
+    if not n_mentions:
+        raise InputError(
+            paths[0], "has no labelled mention", "give JSONL with mention, offset and kb_id in mention_data"
+        )
+    report.detail(f"training on {len(texts):,} texts with {n_mentions:,} mentions")
+    found = train(base, texts)
+    data = io.BytesIO()
+    np.savez_compressed(data, **cast(Any, found.model.arrays()))
+    _of_model(lambda: sink.write([data.getvalue()], target))
+    has_links = found.model.link is not found.model.mention
+    links = f", F1 of links {found.link_f1:.3f}" if has_links else "; no kb_id is given, so links are not learned"
+    tagger = "with a tagger" if found.model.tagger is not None else "without a tagger, which would not help"
+    report.note(
+        f"{target}: trained on {len(texts):,} texts with {n_mentions:,} mentions, {tagger}; "
+        f"of texts held out, F1 of mentions {found.mention_f1:.3f}{links}"
+    )
+
+
+def check(target: str) -> None:
+    """Raise at once where a model could not be written in the end."""
+    _of_model(lambda: sink.check(target))
+
+
+def arrays_of(path: str, base: KnowledgeBase) -> Arrays:
+    """Return the arrays of a model for a knowledge base; raises `InputError`."""
+    hint = f"make one with --train LABELLED --model {path}"
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if not isinstance(file, np.lib.npyio.NpzFile):
+                raise InputError(path, "is no model of kxcli entity-link", hint)
+            arrays = {name: file[name] for name in file.files}
+        checked(arrays, base)
+    except OSError as error:
+        raise InputError(path, reason(error), hint) from None
+    except (ValueError, EOFError, zipfile.BadZipFile):
+        raise InputError(path, "is no model of kxcli entity-link, or is damaged", hint) from None
+    except ModelError as error:
+        raise InputError(path, str(error), hint) from None
+    return arrays
+
+
+def _of_model(work: Any) -> None:
+    try:
+        work()
+    except OutputError as error:
+        path, what, hint = error.args
+        raise OutputError(path, what, hint.replace("with -o", "with --model")) from None
+
+
+def _texts(base: KnowledgeBase, paths: Sequence[str], on_error: OnError, report: Report) -> Iterator[LabelledText]:
+    known = frozenset(base.ids.all())
+    for path in paths:
+
+        def tell(loss: Loss) -> None:
+            report.lost(loss.kind, loss.count, [f"{place.path}:{place.line}" for place in loss.places])
+
+        for one in labelled(path, on_error, tell):
+            for mention in one.mentions:
+                if mention.ids and not known.intersection(mention.ids):
+                    report.lost(_UNKNOWN, 1, [f"{path}:{one.line}"])
+            yield LabelledText(one.text, [Marked(*mention) for mention in one.mentions])

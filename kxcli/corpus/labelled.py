@@ -1,0 +1,144 @@
+"""Texts with labelled mentions in files, as of the CCKS 2019 task: JSONL -> records."""
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from kxcli.corpus.compression import Stream
+from kxcli.corpus.decoding import Decoder
+from kxcli.corpus.ledger import Ledger, Loss, OnError
+from kxcli.corpus.lines import runs
+from kxcli.corpus.records import BadRecord, is_unicode, object_of, reject
+from kxcli.corpus.sources import Source
+
+NIL = "NIL"  # the kb_id of a mention that no entry is meant by
+MISPLACED = "labelled mentions left out that are not at their offset"
+REPEATED = "labels left out where the same line labels the same mention again"
+_HINT = "mend the line, or use --on-error skip"
+_SHAPE = "give JSON objects with text_id, text and mention_data"
+
+
+class Label(NamedTuple):
+    """What a mention means: any of `ids`; none of them but `has_id`: no entry (NIL); neither: it is not told."""
+
+    ids: tuple[str, ...]
+    has_id: bool
+
+
+class LabelledMention(NamedTuple):
+    """A mention from the character `start` to before `stop`, with the fields of a `Label`."""
+
+    start: int
+    stop: int
+    ids: tuple[str, ...]
+    has_id: bool
+
+
+class Labelled(NamedTuple):
+    """A text, and the line that it stands in.
+
+    text_id: the number of the line where the record has none.  mentions: by start and stop, each span once.
+    misplaced: labels of mentions that are not at their offset.
+    """
+
+    line: int
+    text_id: str
+    text: str
+    mentions: tuple[LabelledMention, ...]
+    misplaced: tuple[Label, ...]
+
+
+def labelled(path: str, on_error: OnError, tell: Callable[[Loss], None]) -> Iterator[Labelled]:
+    """Yield the records of a JSONL file in UTF-8, compressed or not; what was left out is told in the end.
+
+    A record has `text` and maybe `text_id` and `mention_data`, a list of `mention`, `offset` (in characters; a number
+    or digits), `kb_id` and maybe `all_ids`, every one of which is right then.  Of several labels of one mention, the
+    last that is not NIL counts.
+    Raises `InputError`, with the line, for what is no such record, unless `on_error` leaves it out.
+    """
+    ledger = Ledger(path, on_error)
+    with Source(path).open() as file:
+        decoder = Decoder("utf-8", ledger)
+        for run in runs(Stream(file, path), keep_lines_whole=True):
+            for line in decoder.lines(run.data):
+                if not line or line.isspace():
+                    continue
+                try:
+                    record = _record(line, ledger)
+                except BadRecord as bad:
+                    reject(ledger, "jsonl", bad, _HINT)
+                else:
+                    yield record
+    for loss in ledger.losses:
+        tell(loss)
+
+
+def _record(line: str, ledger: Ledger) -> Labelled:
+    value = object_of(line)
+    if "text" not in value:
+        raise BadRecord("has no field 'text'", _SHAPE)
+    text, key, items = value["text"], value.get("text_id"), value.get("mention_data")
+    if not isinstance(text, str):
+        raise BadRecord("has no string in the field 'text'", _SHAPE)
+    if key is not None and type(key) not in (str, int):
+        raise BadRecord("has neither a string nor a whole number in the field 'text_id'")
+    if items is not None and not isinstance(items, list):
+        raise BadRecord("has no list in the field 'mention_data'", _SHAPE)
+    text_id = str(ledger.line if key is None else key)
+    placed, misplaced = _placed(items or [], text, ledger)
+    if "\\u" in line:  # half a surrogate pair gets in by an escape alone
+        ids = [key for label in (*placed.values(), *misplaced) for key in label.ids]
+        if not is_unicode("".join([text, text_id, *ids])):
+            raise BadRecord("has half a surrogate pair in a string, which is no character")
+    mentions = tuple(LabelledMention(start, stop, *label) for (start, stop), label in sorted(placed.items()))
+    return Labelled(ledger.line, text_id, text, mentions, tuple(misplaced))
+
+
+def _placed(items: list[Any], text: str, ledger: Ledger) -> tuple[dict[tuple[int, int], Label], list[Label]]:
+    """Return the labels of spans, and those of mentions that are not at their offset."""
+    placed: dict[tuple[int, int], Label] = {}
+    elsewhere: dict[tuple[int, str], Label] = {}
+    nowhere = list[Label]()
+    for item in items:
+        fields = item if isinstance(item, dict) else {}
+        mention, start, label = fields.get("mention"), _offset(fields.get("offset")), _label(fields)
+        if not isinstance(mention, str) or start is None:
+            ledger.lose(MISPLACED)
+            nowhere.append(label)
+        elif mention and start >= 0 and text.startswith(mention, start):
+            _add(placed, (start, start + len(mention)), label, ledger)
+        else:
+            ledger.lose(MISPLACED)
+            _add(elsewhere, (start, mention), label, ledger)
+    return placed, [*elsewhere.values(), *nowhere]
+
+
+def _add(labels: dict[Any, Label], key: Any, label: Label, ledger: Ledger) -> None:
+    is_new = key not in labels
+    if not is_new:
+        ledger.lose(REPEATED)
+    if is_new or label.ids or not label.has_id:
+        labels[key] = label
+
+
+def _offset(value: Any) -> int | None:
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, str):
+        with suppress(ValueError):
+            return int(value)
+    return value if type(value) is int else None
+
+
+def _label(fields: dict[str, Any]) -> Label:
+    if fields.get("kb_id") == NIL:
+        return Label((), has_id=True)
+    several = fields.get("all_ids") or fields.get("kb_id")
+    ids = dict.fromkeys(map(_id, several if isinstance(several, list) else [several]))
+    found = tuple(key for key in ids if key not in ("", NIL))
+    return Label(found, has_id=bool(found))
+
+
+def _id(value: Any) -> str:
+    """Return an id as a knowledge base's reader gives it."""
+    return str(value) if type(value) in (str, int) else ""

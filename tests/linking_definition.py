@@ -1,0 +1,710 @@
+"""The linking of names as it is defined, one text, group, candidate and span after the other, in dicts and loops.
+
+Only folding, the definitions of short forms and the scripts of characters are taken from the program: they have tests
+of their own.  Numbers that a compiled knowledge base holds in 32 bits are rounded to these here too.
+"""
+
+import re
+from collections import Counter, defaultdict
+from math import exp, inf, log, log1p, sqrt
+
+import numpy as np
+
+from kxcli.mining.linking.abbreviations import abbreviations
+from kxcli.mining.linking.folding import BORDER, fold, folded
+from kxcli.mining.linking.loose import LIGHT, MOST_WORDS
+from kxcli.mining.linking.names import is_letter, is_spaced
+
+KNOWN, LEARNED, LOOSE, FROM_LONG = 1, 2, 4, 8
+LEAST_BEST = 1e-6
+BEFORE_OUR = 2  # letters
+BREAKS = set("()[]{}《》〈〉「」『』“”（）" + '.;:?!"。')
+NUMBER = re.compile(r"[-+]?\d{1,15}(\.\d+)?")
+
+
+def narrow(value):
+    return float(np.float32(value))
+
+
+def spaced(character):
+    return bool(is_spaced()[min(ord(character), 0x20000)])
+
+
+def letter(character):
+    return bool(is_letter()[min(ord(character), 0x20000)])
+
+
+def ideograph(character):
+    return letter(character) and not spaced(character)
+
+
+# ---------------------------------------------------------------------------------------- what a text is cut into
+
+
+def tokens(text):
+    """Return start and stop of every word, ideograph and mark."""
+    found = []
+    for place, character in enumerate(text):
+        if character.isspace() or character == BORDER:
+            continue
+        if found and spaced(character) and found[-1][1] == place and spaced(text[place - 1]):
+            found[-1] = (found[-1][0], place + 1)
+        else:
+            found.append((place, place + 1))
+    return found
+
+
+def terms(text):
+    """Return all words, all pairs of neighbouring letters of other scripts, and such letters that stand alone."""
+    runs = []
+    for place, character in enumerate(text):
+        if not letter(character):
+            continue
+        if runs and runs[-1][1] == place and spaced(text[place - 1]) == spaced(character):
+            runs[-1] = (runs[-1][0], place + 1)
+        else:
+            runs.append((place, place + 1))
+    found = set()
+    for start, stop in runs:
+        if spaced(text[start]) or stop - start == 1:
+            found.add(text[start:stop])
+        else:
+            found |= {text[place : place + 2] for place in range(start, stop - 1)}
+    return found
+
+
+def stem(word):
+    """Return a word without its plural ending, in American spelling."""
+    if len(word) >= 4 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        word = word[:-3] + "y" if word.endswith("ies") and len(word) > 4 else word[:-1]
+    return re.sub("[ao](?=e)", "", re.sub(rf"(?<=.{{{BEFORE_OUR}}}o)u(?=r)", "", word))
+
+
+def bag(name):
+    """Return a name's words, in order of the alphabet, if it can be found by them alone."""
+    pieces = [name[start:stop] for start, stop in tokens(name)]
+    if any(ideograph(piece[0]) for piece in pieces):
+        return None
+    words = [piece for piece in pieces if spaced(piece[0]) and piece not in LIGHT]
+    if not 0 < len(words) <= MOST_WORDS or sum(map(len, words)) < 4:
+        return None
+    return tuple(sorted(map(stem, words)))
+
+
+def windows(text):
+    """Return start, stop and bag of every window of words that goes beyond no break."""
+    words, part = [], 0
+    for start, stop in tokens(text):
+        piece = text[start:stop]
+        if piece in BREAKS or ideograph(piece[0]) or BORDER in text[words[-1][1] if words else 0 : start]:
+            part += 1
+        if spaced(piece[0]) and piece not in LIGHT:
+            words.append((start, stop, part))
+    for first in range(len(words)):
+        for last in range(first, min(first + MOST_WORDS, len(words))):
+            if words[first][2] == words[last][2]:
+                own = words[first : last + 1]
+                yield words[first][0], words[last][1], tuple(sorted(stem(text[a:b]) for a, b, _ in own))
+
+
+def cuts_word(text, start, stop):
+    before = start > 0 and spaced(text[start - 1]) and spaced(text[start])
+    return before or (stop < len(text) and spaced(text[stop - 1]) and spaced(text[stop]))
+
+
+def occurrences(text, name):
+    """Return where a name stands in a folded text and cuts no word."""
+    places = range(len(text) - len(name) + 1)
+    return [p for p in places if text.startswith(name, p) and not cuts_word(text, p, p + len(name))]
+
+
+# --------------------------------------------------------------------------------------------- knowledge base
+
+
+class Base:
+    """What is known of entries, which are told by their numbers."""
+
+    def __init__(self, entries):
+        self.entries = entries
+        n = self.n = len(entries)
+        self.n_facts = [len(entry.facts) for entry in entries]
+        self.names = defaultdict(list)  # folded name -> (entry, whether it is the subject, how it is written)
+        self.capitals = set()
+        self.n_names = []
+        for number, entry in enumerate(entries):
+            own = {}
+            for place, raw in enumerate((entry.subject, *(a for a in entry.aliases if a != entry.subject))):
+                name = fold(raw.replace(BORDER, "")).strip(" ")
+                if name and len(name) <= 1000:
+                    own.setdefault(name, (place == 0, " ".join(raw.split())))
+                    if raw.isupper():
+                        self.capitals.add(name)
+            self.n_names.append(len(own))
+            for name, (is_subject, form) in own.items():
+                self.names[name].append((number, is_subject, form))
+        self.names = dict(self.names)
+        for holders in self.names.values():
+            holders.sort(key=lambda one: (-self._prominence(*one[:2]), one[0]))
+        self.kinds = [[*dict.fromkeys(kind for kind in entry.types if kind)] for entry in entries]
+        self.kind_weights = self._rarities(Counter(kind for own in self.kinds for kind in own), n)
+        self._terms(n)
+        self._values(n)
+        self._numbers()
+
+    def _prominence(self, entry, is_subject):
+        return 0.3 * np.log1p(self.n_facts[entry]) + 0.5 * np.log1p(self.n_names[entry]) + 0.5 * is_subject
+
+    def _rarities(self, counts, n):
+        return {thing: narrow(log(n / count) / log(max(n, 2))) for thing, count in counts.items()}
+
+    def _terms(self, n):
+        described = ["\n".join([e.subject, *e.aliases, *(text for _, text in e.facts)]) for e in self.entries]
+        self.terms = [terms(fold(text)) for text in described]
+        counts = Counter(term for own in self.terms for term in own)
+        self.idf = {term: narrow(log1p(n / count)) for term, count in counts.items()}
+        self.term_weights = [narrow(sum(self.idf[term] for term in own)) for own in self.terms]
+
+    def _values(self, n):
+        everything = []
+        for entry in self.entries:
+            own = {}
+            for predicate, text in entry.facts:
+                value = fold(text.replace(BORDER, "")).strip(" ")
+                if len(text) <= 40 and value and not NUMBER.fullmatch(value):
+                    own[predicate, value] = None
+            everything.append(own)
+        counts = Counter(fact for own in everything for fact in own)
+        self.values = [[fact for fact in own if counts[fact] > 1] for own in everything]
+        self.value_weights = self._rarities(counts, n)
+
+    def is_said(self, value):
+        """Return whether it counts where an object stands in a text."""
+        return len(value) >= 3 or value in self.names
+
+    def _numbers(self):
+        raw = []
+        for entry in self.entries:
+            own = {}
+            for predicate, text in entry.facts:
+                if len(text) <= 40 and NUMBER.fullmatch(text):
+                    own.setdefault(predicate, float(text))
+            raw.append(own)
+        self.numbers = [{} for _ in raw]
+        for predicate in {predicate: None for own in raw for predicate in own}:
+            values = [own[predicate] for own in raw if predicate in own]
+            mean = sum(values) / len(values)
+            deviation = sqrt(sum((value - mean) ** 2 for value in values) / len(values))
+            for own, standard in zip(raw, self.numbers, strict=True):
+                if predicate in own:
+                    varies = len(set(values)) > 1
+                    standard[predicate] = narrow((own[predicate] - mean) / deviation) if varies else 0.0
+
+
+class Counted:
+    """Counts of names in labelled texts: `stood`, `labelled`, and how often each name meant which entry."""
+
+    def __init__(self, rows=()):
+        self.stood, self.labelled, self.ids, self.meant = Counter(), Counter(), {}, Counter()
+        for name, stood, labelled, entries in rows:
+            self.stood[name] += stood
+            self.labelled[name] += labelled
+            self.ids.setdefault(name, Counter()).update(entries)
+            self.meant.update(entries)
+
+    def rate(self, name):
+        return (self.labelled[name] + 0.5) / (self.stood[name] + 1.0)
+
+
+# ------------------------------------------------------------------------------------------------------- parsing
+
+
+class Text:
+    """A text with its spans: {(start, stop) in the folded text: (begin, end) in the source}, and their groups.
+
+    groups: what is said -> its spans.  near: -> names of the same words.  shorts: short form -> {long form: share}.
+    """
+
+    def __init__(self, source, base, learned, tagged=()):
+        self.source = source
+        whole = folded([source])
+        self.text = "".join(map(chr, whole.codes.tolist()))[:-1]
+        n = len(self.text)
+        self.begins = list(range(n)) if whole.begins is None else whole.begins.tolist()
+        self.ends = list(range(1, n + 1)) if whole.ends is None else whole.ends.tolist()
+        self.tokens = tokens(self.text)
+        self.spans, self.chances, self.near = {}, {}, defaultdict(set)
+        for name in {**base.names, **dict.fromkeys(learned)}:
+            for start in occurrences(self.text, name):
+                self._put(start, start + len(name))
+        bags = defaultdict(set)
+        for name in (*base.names, *learned):
+            bags[bag(name)].add(name)
+        for start, stop, words in windows(self.text):
+            if words in bags and self._put(start, stop):
+                said = self.text[start:stop]
+                self.near[said] |= bags[words] - {said}
+        for begin, end, chance in tagged:
+            if self._put_source(begin, end):
+                self.chances[self._folded(begin, end)] = chance
+        self._shorts()
+        self.groups = defaultdict(list)
+        for span in sorted(self.spans):
+            self.groups[self.said(span)].append(span)
+        self._longs()
+
+    def said(self, span):
+        return self.text[span[0] : span[1]]
+
+    def holders(self, said, base):
+        """Return the entries with a name; a tagger's span within a word is not the name that it looks like."""
+        is_name = any(not cuts_word(self.text, *span) for span in self.groups[said])
+        return base.names.get(said, []) if is_name else []
+
+    def _put(self, start, stop):
+        """Keep a span that is one of the source too."""
+        if start < stop and self.begins[start] >= 0 and self.ends[stop - 1] >= 0:
+            self.spans[start, stop] = (self.begins[start], self.ends[stop - 1])
+            return True
+        return False
+
+    def _folded(self, begin, end):
+        if begin in self.begins and end in self.ends:
+            return self.begins.index(begin), self.ends.index(end) + 1
+        return None
+
+    def _put_source(self, begin, end):
+        span = self._folded(begin, end)
+        return span is not None and self._put(*span)
+
+    def _shorts(self):
+        self.short = short = abbreviations([self.source])
+        self.defined = defaultdict(set)  # what is said -> numbers of the short forms that it is a use of
+        for number in range(len(short.texts)):
+            for row in range(short.use_starts[number], short.use_starts[number + 1]):
+                begin, end = int(short.starts[row]), int(short.stops[row])
+                if self._put_source(begin, end):
+                    self.defined[self.said(self._folded(begin, end))].add(number)
+
+    def _longs(self):
+        self.shorts = {}
+        for said, numbers in self.defined.items():
+            longs = {}
+            for number, first, last in zip(
+                self.short.shorts.tolist(), self.short.long_starts.tolist(), self.short.long_stops.tolist(), strict=True
+            ):
+                for span, (begin, end) in self.spans.items():
+                    if number in numbers and end == last and self.said(span) != said:
+                        share = (last - max(begin, first)) / (last - min(begin, first))
+                        longs[self.said(span)] = max(longs.get(self.said(span), 0.0), share)
+            self.shorts[said] = longs
+
+
+# ---------------------------------------------------------------------------------------------------- candidates
+
+
+class Candidate:
+    def __init__(self, base, counted, entry):
+        self.entry, self.kinds, self.forms = entry, 0, set()
+        self.features = dict.fromkeys(FEATURES, 0.0)
+        self.features["meant"] = log1p(counted.meant[entry])
+        self.features["facts"] = log1p(base.n_facts[entry])
+        self.features["names"] = log1p(base.n_names[entry])
+
+    def most(self, **features):
+        for name, value in features.items():
+            self.features[name] = max(self.features[name], float(value))
+
+
+FEATURES = (
+    *("subject", "alias", "written", "loose", "share", "count", "near_share", "meant", "facts", "names", "words"),
+    *("agree", "agree_best", "types", "said", "said_near", "said_next", "other_name", "is_object", "close", "closer"),
+    *("from_long", "best_share", "best_agree", "best_closer", "best_words", "best_facts"),
+)
+
+
+def softmax(scores):
+    powers = [exp(score - max(scores)) for score in scores]
+    return [power / sum(powers) for power in powers]
+
+
+def score(features, weights):
+    return round(sum(weights[name] * value for name, value in features.items()), 9)
+
+
+class Linked:
+    """The candidates of every group of a text, by entry.
+
+    weights: of the features, before the text around is looked at.  most: candidates of a name that are looked at.
+    """
+
+    def __init__(self, text, base, counted, weights, most=64):
+        self.text, self.base, self.counted, self.weights, self.most = text, base, counted, weights, most
+        self.candidates = {said: {} for said in text.groups}
+        for said in text.groups:
+            self._own(said)
+        self._finish()
+        if text.shorts:
+            beliefs = {said: self._shares(said) for said in text.groups}
+            for said, longs in text.shorts.items():
+                for other, share in longs.items():
+                    for entry, chance in beliefs[other].items():
+                        one = self._candidate(said, entry)
+                        one.kinds |= FROM_LONG
+                        one.most(from_long=chance * share)
+            self._finish()
+        self._surroundings()
+
+    def _candidate(self, said, entry):
+        own = self.candidates[said]
+        if entry not in own:
+            own[entry] = Candidate(self.base, self.counted, entry)
+        return own[entry]
+
+    def _own(self, said):
+        for entry, is_subject, form in self.text.holders(said, self.base)[: self.most]:
+            one = self._candidate(said, entry)
+            one.kinds |= KNOWN
+            one.forms.add(form)
+            one.most(subject=is_subject, alias=not is_subject)
+        meant = self.counted.ids.get(said, Counter())
+        for entry, count in meant.items():
+            one = self._candidate(said, entry)
+            one.kinds |= LEARNED
+            one.most(share=count / (meant.total() + 0.5), count=log1p(count))
+        for name in self.text.near[said]:
+            for entry, _, _ in self.base.names.get(name, [])[: self.most]:
+                self._candidate(said, entry).kinds |= LOOSE
+            meant = self.counted.ids.get(name, Counter())
+            for entry, count in meant.items():
+                one = self._candidate(said, entry)
+                one.kinds |= LOOSE
+                one.most(near_share=count / (meant.total() + 0.5))
+
+    def _finish(self):
+        for said, own in self.candidates.items():
+            self.candidates[said] = dict(sorted(own.items()))
+            spans = self.text.groups[said]
+            written = {self.text.source[slice(*self.text.spans[span])] for span in spans}
+            for one in own.values():
+                one.features["loose"] = float(one.kinds == LOOSE)
+                one.features["written"] = float(bool(one.forms & written))
+
+    def _shares(self, said, weights=None):
+        own = self.candidates[said]
+        if not own:
+            return {}
+        scores = [score(one.features, weights or self.weights) for one in own.values()]
+        return dict(zip(own, softmax(scores), strict=True))
+
+    def ranked(self, said, weights):
+        """Return (entry, share), the best first, of equal ones the first entry."""
+        return sorted(self._shares(said, weights).items(), key=lambda pair: (-pair[1], pair[0]))
+
+    def _surroundings(self):
+        self.belief = {
+            said: {entry: chance * self.counted.rate(said) for entry, chance in self._shares(said).items()}
+            for said in self.candidates
+        }
+        found = {}
+        for said, own in self.candidates.items():
+            if len(own) > 1:
+                for entry in own:
+                    found[said, entry] = self._around(said, entry)
+        for (said, entry), features in found.items():
+            self.candidates[said][entry].features.update(features)
+        for own in self.candidates.values():
+            if len(own) > 1:
+                for name in ("share", "agree", "closer", "words", "facts"):
+                    self._margin(own, name)
+
+    def _margin(self, own, name):
+        values = sorted((one.features[name] for one in own.values()), reverse=True)
+        second = max(values[1], 0.0)
+        if values[0] > max(second * (1.0 + 1e-12), LEAST_BEST):
+            best = max(own.values(), key=lambda one: one.features[name])
+            best.features[f"best_{name}"] = 1.0 - second / values[0]
+
+    def _others(self, said):
+        """Yield (entry, belief) of all candidates of other groups."""
+        for other, own in self.belief.items():
+            if other != said:
+                yield from own.items()
+
+    def _around(self, said, entry):
+        base = self.base
+        text_terms = terms(self.text.text) - terms(said)
+        shared = sum(base.idf[term] for term in base.terms[entry] & text_terms)
+        gains = []
+        for fact in base.values[entry]:
+            left = sum(belief for other, belief in self._others(said) if fact in base.values[other])
+            gains.append(base.value_weights[fact] * log1p(left))
+        types = 0.0
+        for kind in base.kinds[entry]:
+            left = sum(belief for other, belief in self._others(said) if kind in base.kinds[other])
+            types += base.kind_weights[kind] * log1p(left)
+        close, closer = self._closeness(said, entry)
+        return {
+            "words": shared / (30.0 + base.term_weights[entry]),
+            "agree": sum(gains),
+            "agree_best": max(gains, default=0.0),
+            "types": types,
+            "other_name": float(sum(belief for other, belief in self._others(said) if other == entry) > 0.2),
+            "close": close,
+            "closer": closer,
+            **self._said(said, entry),
+        }
+
+    def _said(self, said, entry):
+        base, text = self.base, self.text
+        features = dict.fromkeys(("said", "said_near", "said_next", "is_object"), 0.0)
+        for fact in base.values[entry]:
+            value = fact[1]
+            if not base.is_said(value):
+                continue
+            if value == said:
+                left = sum(b * sum(v == said for _, v in base.values[o]) for o, b in self._others(said))
+                features["is_object"] = max(features["is_object"], log1p(left))
+                continue
+            places = occurrences(text.text, value)
+            if places:
+                gain = base.value_weights[fact] * log1p(len(places))
+                features["said"] = max(features["said"], gain)
+            for start, stop in text.groups[said]:
+                behind = min((place - stop for place in places if place >= stop), default=inf)
+                ends = [place + len(value) for place in places]
+                before = min((start - end for end in ends if end <= start), default=inf)
+                features["said_near"] = max(features["said_near"], exp(-min(behind, before) / 60.0))
+                features["said_next"] = max(features["said_next"], float(0 < behind <= 3))
+        return features
+
+    def _closeness(self, said, entry):
+        own, sums = self.base.numbers[entry], [0.0, 0.0]
+        for other, beliefs in self.belief.items():
+            if other == said:
+                continue
+            best = [0.0, 0.0]
+            for rival, belief in sorted(beliefs.items(), key=lambda pair: (-pair[1], pair[0]))[:12]:
+                theirs = self.base.numbers[rival]
+                both = [predicate for predicate in own if predicate in theirs]
+                if both:
+                    distance = sqrt(sum((own[p] - theirs[p]) ** 2 for p in both) / len(both))
+                    for number, reach in enumerate((0.15, 0.02)):
+                        best[number] = max(best[number], belief * exp(-distance / reach))
+            sums = [total + most for total, most in zip(sums, best, strict=True)]
+        return log1p(sums[0]), log1p(sums[1])
+
+
+# ------------------------------------------------------------------------------------------------------ mentions
+
+OPEN, CLOSE = "\"'“‘「『《〈<＂＇", "\"'”’」』》〉>＂＇"
+TITLES, BRACKETS = ("《〈", "》〉"), ("([（［", ")]）］")
+
+
+def log_odds(chance):
+    chance = min(max(chance, 0.01), 0.999)
+    return log(chance / (1.0 - chance))
+
+
+class Spoken:
+    """The spans that may be mentions, ascending: the dense features and the marks of each.
+
+    ranking: weights by which the candidates are ranked.
+    """
+
+    def __init__(self, linked, ranking):
+        self.linked, self.text, self.base = linked, linked.text, linked.base
+        self.ranked = {said: linked.ranked(said, ranking) for said in linked.candidates}
+        self.spans = []
+        for span in sorted(self.text.spans):
+            said = self.text.said(span)
+            is_labelled = linked.counted.labelled[said] > 0
+            if self.ranked[said] or is_labelled or self.text.chances.get(span, 0.0) > 0:
+                self.spans.append(span)
+
+    def best(self, span):
+        """Return the best candidate, its share and how much more that is than the next one's; or None."""
+        ranked = self.ranked[self.text.said(span)]
+        if not ranked:
+            return None, 0.0, 0.0
+        second = ranked[1][1] if len(ranked) > 1 else 0.0
+        return self.linked.candidates[self.text.said(span)][ranked[0][0]], ranked[0][1], ranked[0][1] - second
+
+    def features(self, span):
+        return {**self._of_group(span), **self._of_span(span), **self._overlaps(span)}
+
+    def _of_group(self, span):
+        said, counted, text = self.text.said(span), self.linked.counted, self.text
+        best, chance, margin = self.best(span)
+        stood, labelled = counted.stood[said], counted.labelled[said]
+        rate = log((labelled + 0.3) / (stood - labelled + 0.3)) if stood else 0.0
+        kinds = best.kinds if best else 0
+        features = best.features if best else dict.fromkeys(FEATURES, 0.0)
+        is_defined = said in text.defined
+        longs = text.shorts.get(said, {})
+        return {
+            "bias": 1.0,
+            "seen": stood > 0,
+            "rate": rate,
+            "rate_often": rate * log1p(stood),
+            "known": kinds & KNOWN > 0,
+            "learned": kinds & LEARNED > 0,
+            "loose": kinds == LOOSE,
+            "defined": is_defined,
+            "from_long": features["from_long"] if is_defined else 0.0,
+            "long_rate": max((counted.rate(long) * share for long, share in longs.items()), default=0.0),
+            "unsupported": is_defined and features["from_long"] < 0.3,
+            "has_short": any(said in own for own in text.shorts.values()),
+            "length": log(len(said)),
+            "repeats": log(len(text.groups[said])),
+            "many": log(max(len(self.ranked[said]), 1)),
+            "chance": chance,
+            "margin": margin,
+            "none": best is None,
+            **{name: features[name] for name in ("subject", "meant", "names", "facts")},
+            "short": len(said) <= (2 if spaced(said[0]) else 1),
+        }
+
+    def _of_span(self, span):
+        source, said = self.text.source, self.text.said(span)
+        begin, end = self.text.spans[span]
+        before = source[begin - 1] if begin else ""
+        behind = source[end : end + 1]
+
+        def is_within(marks):
+            return bool(before and behind and before in marks[0] and behind in marks[1])
+
+        holders = self.text.holders(said, self.base)
+        capitals = [c for c in source[begin:end] if c.isupper()]
+        in_capitals = bool(capitals) and not any(c.islower() for c in source[begin:end])
+        chance = self.text.chances.get(span, 0.0)
+        return {
+            "titled": is_within(TITLES),
+            "quoted": is_within((OPEN, CLOSE)) and not is_within(TITLES),
+            "bracketed": is_within(BRACKETS),
+            "written": any(source[begin:end] == form for _, _, form in holders),
+            "not_capitals": bool(holders) and said in self.base.capitals and len(said) <= 5 and not in_capitals,
+            "capitals": in_capitals,
+            "tag": log_odds(chance) if chance > 0 else 0.0,
+            "untagged": chance == 0,
+        }
+
+    def _overlaps(self, span):
+        said, counted = self.text.said(span), self.linked.counted
+        found = {"inside": 0.0, "inside_rate": 0.0, "outside_rate": 0.0, "crossing_rate": 0.0, "tag_rival": log_odds(0)}
+        for other in self.spans:
+            if other == span or other[0] >= span[1] or other[1] <= span[0]:
+                continue
+            rival = log_odds(self.text.chances.get(other, 0.0))
+            found["tag_rival"] = max(found["tag_rival"], rival)
+            if self.text.said(other) == said:
+                continue
+            rate = counted.rate(self.text.said(other))
+            if other[0] <= span[0] and span[1] <= other[1]:
+                found["inside"] = 1.0
+                found["inside_rate"] = max(found["inside_rate"], rate)
+            elif span[0] <= other[0] and other[1] <= span[1]:
+                found["outside_rate"] = max(found["outside_rate"], rate)
+            else:
+                found["crossing_rate"] = max(found["crossing_rate"], rate)
+        return found
+
+    def marks(self, span):
+        """Return what each kind of mark stands for, None where there is none; several kinds may have one number."""
+        said, text, counted = self.text.said(span), self.text, self.linked.counted
+        best, _, _ = self.best(span)
+        begin, end = text.spans[span]
+        first = min(n for n, (_, stop) in enumerate(text.tokens) if stop > span[0])
+        last = max(n for n, (start, _) in enumerate(text.tokens) if start < span[1])
+        last = max(first, last)
+
+        def token(number):
+            return text.text[slice(*text.tokens[number])] if 0 <= number < len(text.tokens) else None
+
+        before, behind = token(first - 1), token(last + 1)
+        kinds = self.base.kinds[best.entry][:3] if best else []
+        return [
+            ("name", said),
+            ("kinds", best.kinds if best else 0),
+            ("often", min(counted.stood[said], 4), int(4 * counted.rate(said))),
+            ("first", token(first)),
+            ("last", token(last)),
+            ("ending", said[-4:]),
+            ("words", min(last - first + 1, 6)),
+            ("length", min(len(said), 12)),
+            ("last two", token(last - 1), token(last)) if last > first else None,
+            ("shape", shape(text.source[begin:end])),
+            ("before", before),
+            ("two before", token(first - 2)),
+            ("behind", behind),
+            ("two behind", token(last + 2)),
+            ("around", before, behind),
+            ("both before", token(first - 2), before),
+            ("both behind", behind, token(last + 2)),
+            ("end before", None if before is None else before[-3:]),
+            ("end behind", None if behind is None else behind[-3:]),
+            ("text start", True) if begin == 0 else None,
+            ("entry", best.entry) if best else None,
+            *(("type", kinds[number]) if number < len(kinds) else None for number in range(3)),
+        ]
+
+
+def shape(text):
+    out = []
+    for character in text[:12]:
+        kind = "A" if character.isupper() else "a" if character.islower() else "0" if character.isdigit() else ""
+        kind = kind or ("c" if character.isalpha() else character)
+        if out[-2:] != [kind, kind]:
+            out.append(kind)
+    return "".join(out)
+
+
+# ------------------------------------------------------------------------------------------------------ decisions
+
+
+def logistic(value):
+    return 1.0 / (1.0 + exp(-value))
+
+
+def chosen(overlap, spans):
+    """Return the spans (start, stop, score) that stay, ascending."""
+    if overlap == "all":
+        return sorted(spans)
+    if overlap == "best":
+        spans = sorted(spans, key=lambda span: (-span[2], span[0] - span[1], span[0]))
+    else:
+        spans = sorted(spans, key=lambda span: (span[0] - span[1], span[0]))
+    kept = []
+    for span in spans:
+        if all(span[1] <= other[0] or other[1] <= span[0] for other in kept):
+            kept.append(span)
+    return sorted(kept)
+
+
+def resolved(spoken, mention, link, threshold, mention_threshold, overlap="best", nil="keep"):
+    """Return (start, stop, entry or None, score) of what is found in a text; weights: of dense features by name."""
+    own = {}
+    for span in spoken.spans:
+        features = spoken.features(span)
+        own[span] = logistic(score(features, mention)), logistic(score(features, link))
+    likely = [s for s in spoken.spans if spoken.best(s)[0] is not None and own[s][1] >= threshold]
+    kept = {(start, stop): own[start, stop][1] for start, stop, _ in chosen(overlap, [(*s, own[s][1]) for s in likely])}
+    found = [(*span, spoken.best(span)[0].entry, score_) for span, score_ in kept.items()]
+    if nil == "keep":
+        rest = [s for s in spoken.spans if s not in likely and own[s][0] >= mention_threshold]
+        if overlap != "all":
+            rest = [s for s in rest if all(s[1] <= k[0] or k[1] <= s[0] for k in kept)]
+        found += [
+            (start, stop, None, chance) for start, stop, chance in chosen(overlap, [(*s, own[s][0]) for s in rest])
+        ]
+    places = spoken.text.spans
+    return [(*places[start, stop], entry, chance) for start, stop, entry, chance in sorted(found, key=lambda f: f[:2])]
+
+
+def best_threshold(scores, is_right, n_gold):
+    """Return the middle between the highest of the scores from which on F1 is best and the next one, and that F1."""
+    tried = []
+    distinct = sorted(set(scores), reverse=True)
+    for threshold, lower in zip(distinct, [*distinct, 0.0][1:], strict=True):
+        kept = [right for value, right in zip(scores, is_right, strict=True) if value >= threshold]
+        tried.append(((threshold + lower) / 2, 2.0 * sum(kept) / (len(kept) + n_gold)))
+    return max(tried or [(0.5, 0.0)], key=lambda pair: pair[1])

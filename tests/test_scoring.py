@@ -1,0 +1,530 @@
+"""Reading labelled texts, and scoring links against them: by the text of the task, by its scorer, and by hand."""
+
+import contextlib
+import gzip
+import io
+import json
+import lzma
+import runpy
+import sys
+from pathlib import Path
+from unittest import mock
+
+import pytest
+from conftest import SAMPLES, SHARED
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kxcli.commands import evaluation
+from kxcli.commands.evaluation import Known
+from kxcli.corpus.labelled import Label, LabelledMention, labelled
+from kxcli.errors import InputError, OutputError, UsageError
+from kxcli.mining.linking import NIL, Entry, Linker, Mention
+from kxcli.mining.linking.compiling import Trouble, compiled
+from kxcli.mining.linking.scoring import Error, Gold, Tally, errors
+from kxcli.report import Report
+
+SCORER = SHARED / "eval" / "link_f1.py"
+TYPES = {"x": ("Person",), "y": ("Place", "City"), "z": (), "w": ("Place", "Place"), "?": ()}
+KNOWN = Known(len, lambda key: TYPES.get(key, ()), lambda key: f"the {key}" if key in "xyzw" else None)
+RATIOS = {
+    "precision": ("right", "linked"),
+    "recall": ("right", "gold"),
+    "accuracy": ("right", "found"),
+    "candidate_recall": ("covered", "gold"),
+    "ambiguous_accuracy": ("ambiguous_right", "ambiguous"),
+    "ambiguous_accuracy_found": ("ambiguous_right", "ambiguous_found"),
+    "mention_precision": ("mention_right", "mention_linked"),
+    "mention_recall": ("mention_right", "mention_gold"),
+}
+
+labels = st.one_of(
+    st.fixed_dictionaries({}, optional={"kb_id": st.sampled_from([NIL, "x", "y", "z", "?", None])}),
+    st.fixed_dictionaries(
+        {
+            "kb_id": st.sampled_from([NIL, "x", "y", None]),
+            "all_ids": st.lists(st.sampled_from(["x", "y", "w", NIL]), max_size=3),
+        }
+    ),
+)
+links = st.builds(
+    lambda start, length, entry, score, candidates: Mention(start, start + length, entry, score, candidates),
+    st.integers(0, 5),
+    st.integers(1, 3),
+    st.sampled_from([NIL, "x", "y", "z", "w"]),
+    st.sampled_from([0.25, 0.5]),
+    st.lists(st.tuples(st.sampled_from("xyzw"), st.just(0.5)), max_size=3).map(tuple),
+)
+
+
+@st.composite
+def items(draw, text):
+    """A labelled mention, mostly one that stands where it says."""
+    start = draw(st.integers(0, len(text) - 1))
+    mention = text[start : start + draw(st.integers(1, 3))]
+    if not draw(st.integers(0, 4)):
+        start, mention = draw(st.integers(-1, 6)), draw(st.sampled_from(["a", "ba", ""]))
+    offset = draw(st.sampled_from([start, str(start), float(start)]))
+    return {"mention": mention, "offset": offset, **draw(labels)}
+
+
+@st.composite
+def cases(draw):
+    """Records with labels, and what is linked in each, within its text and mostly where a label is."""
+    records, linked = [], []
+    for number in range(draw(st.integers(0, 4))):
+        text = draw(st.text("ab", min_size=3, max_size=7))
+        several = draw(st.one_of(st.lists(items(text), min_size=1, max_size=5), st.none()))
+        mentions = draw(st.lists(links, max_size=3))
+        for item in several or []:
+            start, ids = int(item["offset"]), item.get("all_ids") or [item.get("kb_id")]
+            for one in draw(st.lists(links, min_size=1, max_size=2)):
+                entry = draw(st.sampled_from([one.entry, ids[0], ids[-1]])) or NIL
+                mentions.append(one._replace(start=start, stop=start + len(item["mention"]), entry=entry))
+        linked.append([one for one in mentions if 0 <= one.start < one.stop <= len(text)])
+        records.append({"text_id": draw(st.sampled_from([number, str(number)])), "text": text, "mention_data": several})
+    return records, linked
+
+
+def evaluated(folder, records, linked, errors_path=None):
+    """Return the tally of a file of records, by a linker that gives what stands in `linked`."""
+    path = folder / "gold.jsonl"
+    path.write_text("".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records), encoding="utf-8")
+    given_texts = []
+
+    def link(texts):
+        given_texts.extend(texts)
+        return linked[len(given_texts) - len(texts) : len(given_texts)]
+
+    report = Report(quiet=True)
+    tally = evaluation.evaluate(link, str(path), KNOWN, on_error="stop", report=report, errors_path=errors_path)
+    assert given_texts == [record["text"] for record in records]
+    return tally
+
+
+def table(tally):
+    """Return the rows of the output, by type, in their order."""
+    data = b"".join(evaluation.rows(tally, "jsonl"))
+    return {row.pop("type"): row for row in map(json.loads, data.decode("utf-8").splitlines())}
+
+
+def by_the_text_of_the_task(records, linked, kind=None):
+    """Return what the task counts, of all or of a type, item by item."""
+    n = dict.fromkeys(evaluation.COLUMNS[1:], 0)
+    for record, mentions in zip(records, linked, strict=True):
+        text, gold = record["text"], {}
+        for item in record["mention_data"] or []:
+            gold.setdefault((int(item["offset"]), item["mention"]), []).append(item)
+        found = {}
+        for mention in mentions:
+            found.setdefault((mention.start, text[mention.start : mention.stop]), []).append(mention)
+        last = {key: [one for one in several if one.entry != NIL][-1:] for key, several in found.items()}
+        n["linked"] += sum(kind is None or kind in TYPES[one.entry] for several in last.values() for one in several)
+        n["mention_linked"] += len(found)
+        for key, several in gold.items():
+            with_id = [item for item in several if item.get("kb_id") != NIL]
+            ids = [] if not with_id else with_id[-1].get("all_ids") or [with_id[-1].get("kb_id")]
+            ids = [one for one in ids if one not in (None, NIL)]
+            got = [one.entry for one in last.get(key, [])]
+            is_right = bool(got) and got[0] in ids
+            types = TYPES.get(got[0] if is_right else ids[0], ()) if ids else ()
+            if kind is not None and kind not in types:
+                continue
+            n["mention_gold"] += 1
+            n["mention_right"] += key in found
+            if not with_id:
+                continue
+            listed = last.get(key) or found.get(key, [])[:1]
+            n["gold"] += 1
+            n["found"] += bool(got)
+            n["right"] += is_right
+            n["covered"] += is_right or any(one in ids for mention in listed for one, _ in mention.candidates)
+            if len(key[1]) > 1 and key[0] >= 0 and text[key[0] :].startswith(key[1]):
+                n["ambiguous"] += 1
+                n["ambiguous_found"] += bool(got)
+                n["ambiguous_right"] += is_right
+    for name, (part, whole) in RATIOS.items():
+        n[name] = n[part] / n[whole] if n[whole] else None
+    for name, gold_name, linked_name in (("", "gold", "linked"), ("mention_", "mention_gold", "mention_linked")):
+        both = n[gold_name] + n[linked_name]
+        n[f"{name}f1"] = pytest.approx(2 * n[f"{name}right"] / both) if both else None
+    if kind is not None:
+        n.update(mention_linked=None, mention_precision=None, mention_f1=None)
+    return n
+
+
+@settings(max_examples=150)
+@given(cases())
+def test_all_that_is_counted_equals_the_text_of_the_task(tmp_path, case):
+    records, linked = case
+    rows = table(evaluated(tmp_path, records, linked))
+    assert next(iter(rows)) == "total"
+    for kind, row in rows.items():
+        assert row == by_the_text_of_the_task(records, linked, None if kind == "total" else kind)
+    left_out = {"Person", "Place", "City"} - set(rows)
+    for kind in left_out:
+        twin = by_the_text_of_the_task(records, linked, kind)
+        assert twin["gold"] == twin["linked"] == 0
+    order = [(-row["gold"], -row["linked"], kind) for kind, row in rows.items()][1:]
+    assert order == sorted(order)
+    with mock.patch.object(evaluation, "_TOGETHER", 4):
+        assert table(evaluated(tmp_path, records, linked)) == rows
+
+
+def by_the_scorer(folder, records, linked, *options):
+    """Return what the scorer prints, as numbers."""
+    found = [
+        [{"mention": record["text"][one.start : one.stop], "offset": one.start, "kb_id": one.entry} for one in several]
+        for record, several in zip(records, linked, strict=True)
+    ]
+    path = folder / "linked.jsonl"
+    lines = [
+        json.dumps({"text_id": record["text_id"], "mention_data": items}) + "\n"
+        for record, items in zip(records, found, strict=True)
+    ]
+    path.write_text("".join(lines), encoding="utf-8")
+    told = io.StringIO()
+    arguments = [str(SCORER), str(folder / "gold.jsonl"), str(path), *options]
+    with mock.patch.object(sys, "argv", arguments), contextlib.redirect_stdout(told):
+        runpy.run_path(str(SCORER), run_name="__main__")
+    return [word for word in told.getvalue().split() if word[0].isdigit()]
+
+
+def shown(row, *names):
+    return ["0.0000" if row[name] is None else f"{row[name]:.4f}" for name in names]
+
+
+def assert_the_scorer_says_the_same(folder, records, linked):
+    row = table(evaluated(folder, records, linked))["total"]
+    assert by_the_scorer(folder, records, linked) == shown(row, "precision", "recall", "f1", "accuracy")
+    found = by_the_scorer(folder, records, linked, "--mentions")
+    assert found == shown(row, "mention_precision", "mention_recall", "mention_f1")
+
+
+needs_scorer = pytest.mark.skipif(not SCORER.is_file(), reason="the scorer is not here")
+
+
+@needs_scorer
+@pytest.mark.full
+@settings(max_examples=300)
+@given(cases())
+def test_what_the_scorer_prints_is_the_same(tmp_path, case):
+    assert_the_scorer_says_the_same(tmp_path, *case)
+
+
+@needs_scorer
+@pytest.mark.full
+def test_the_scorer_says_the_same_of_real_texts(tmp_path):
+    folder = SHARED / "data" / "linking" / "places"
+    if not folder.is_dir():
+        pytest.skip("the labelled texts are not here")
+    entries = [json.loads(line) for line in (folder / "kb.jsonl").read_text(encoding="utf-8").splitlines()]
+    records = [json.loads(line) for line in (folder / "train.jsonl").read_text(encoding="utf-8").splitlines()]
+    linker = Linker(Entry(entry["subject_id"], entry["subject"], entry["alias"]) for entry in entries)
+    assert_the_scorer_says_the_same(tmp_path, records, linker.link([record["text"] for record in records]))
+
+
+def overlap(one, other):
+    return one.start < other.stop and other.start < one.stop
+
+
+@settings(max_examples=500)
+@given(
+    st.lists(
+        st.builds(
+            lambda start, length, ids: Gold(start, start + length, *ids),
+            st.integers(0, 5),
+            st.integers(1, 3),
+            st.sampled_from([((), True), ((), False), (("x",), True), (("y", "z"), True)]),
+        ),
+        max_size=4,
+        unique_by=lambda one: (one.start, one.stop),
+    ),
+    st.lists(links, max_size=4, unique_by=lambda one: (one.start, one.stop)),
+)
+def test_errors_are_of_the_kind_they_say_and_leave_nothing_out(gold, linked):
+    found = errors([*gold, Gold(-1, -1, ("x",))], linked)
+    at = {(one.start, one.stop): one for one in linked}
+    of = {(one.start, one.stop): one for one in gold}
+    for kind, want, got in found:
+        if kind == "missed":
+            assert got is None and not any(overlap(want, one) and one[:2] not in of for one in linked)
+        elif kind == "rejected":
+            assert want.ids and got == at[want[:2]] and got.entry == NIL
+        elif kind == "wrong":
+            assert got == at[want[:2]] and got.entry not in (NIL, *want.ids)
+        elif kind == "boundary":
+            assert overlap(want, got) and got[:2] not in of
+        elif want is None:
+            assert got.entry != NIL and not any(overlap(got, one) for one in gold)
+        else:
+            assert want.is_nil and got == at[want[:2]] and got.entry != NIL
+    for one in gold:
+        got = at.get(one[:2])
+        is_wrong = got is None or (one.has_id and got.entry not in (one.ids or (NIL,)))
+        assert is_wrong == any(error.gold == one for error in found if error.linked in (None, got) or got is None)
+    for one in linked:
+        want = of.get(one[:2])
+        if one.entry != NIL and (want is None or (want.has_id and one.entry not in want.ids)):
+            assert any(error.linked == one for error in found)
+    assert len(set(found)) == len(found)
+    assert [error.span for error in found] == sorted(error.span for error in found)
+
+
+def test_each_kind_of_error():
+    def mention(start, stop, entry, *candidates):
+        return Mention(start, stop, entry, 0.5, tuple((key, 0.5) for key in candidates))
+
+    gold = [Gold(0, 2, ("x",)), Gold(2, 4, ("x",)), Gold(4, 6, ("x",)), Gold(6, 8, ()), Gold(8, 10, ("y",))]
+    linked = [
+        mention(2, 4, NIL, "w", "x"),
+        mention(4, 6, "w", "w"),
+        mention(6, 8, "w", "w"),
+        mention(9, 11, "w", "w"),
+        mention(12, 13, "z", "z"),
+        mention(14, 15, NIL, "z"),
+    ]
+    assert errors(gold, linked) == [
+        Error("missed", gold[0], None),
+        Error("rejected", gold[1], linked[0]),
+        Error("wrong", gold[2], linked[1]),
+        Error("spurious", gold[3], linked[2]),
+        Error("boundary", gold[4], linked[3]),
+        Error("spurious", None, linked[4]),
+    ]
+    inside = [mention(0, 1, "w"), mention(0, 2, "x"), mention(8, 10, "y"), mention(9, 10, NIL)]
+    assert errors([gold[0], gold[4]], inside) == [Error("boundary", gold[0], inside[0])]
+    assert errors([Gold(0, 2, (), has_id=False)], [mention(0, 2, "x")]) == []
+
+
+def test_many_overlapping_mentions_take_no_square_of_time():
+    n = 50_000
+    gold = [Gold(3 * place, 3 * place + 2, ("x",)) for place in range(n)]
+    linked = [Mention(3 * place + 1, 3 * place + 3, "x", 0.5, ()) for place in range(n)]
+    assert [error.kind for error in errors(gold, linked)] == ["boundary"] * n
+
+
+def test_the_file_of_errors_has_a_row_for_each(tmp_path):
+    records = [
+        {
+            "text_id": "t\t1",
+            "text": "0123456789012345678901234567890小米和雷军在京",
+            "mention_data": [
+                {"mention": "小米", "offset": 31, "kb_id": "x", "all_ids": ["x", "w"]},
+                {"mention": "雷军", "offset": 34, "kb_id": "?"},
+                {"mention": "nowhere", "offset": 0, "kb_id": "x"},
+            ],
+        },
+        {"text": "京", "mention_data": [{"mention": "京", "offset": 0, "kb_id": NIL}]},
+    ]
+    linked = [
+        [
+            Mention(31, 33, "z", 0.75, (("z", 0.75), ("w", 0.2))),
+            Mention(34, 35, "y", 0.5, ()),
+            Mention(36, 38, "y", 1.0, ()),
+        ],
+        [],
+    ]
+    path = tmp_path / "errors.tsv"
+    path.write_text("old")
+    evaluated(tmp_path, records, linked, str(path))
+    rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
+    assert rows[0] == [*evaluation.ERROR_COLUMNS]
+    right = ["x | w", "the x | the w"]
+    assert rows[1] == [
+        *("t\\t1", "31", "小米", "wrong", *right, "z", "the z", "小米", "0.75", "2"),
+        "…12345678901234567890小米和雷军在京",
+    ]
+    assert rows[2][1:] == [
+        *("34", "雷军", "boundary", "?", "", "y", "the y", "雷", "0.5", ""),
+        "…45678901234567890小米和雷军在京",
+    ]
+    assert rows[3][1:11] == ["36", "在京", "spurious", "", "", "y", "the y", "在京", "1.0", ""]
+    assert rows[4] == ["2", "0", "京", "missed", NIL, "", "", "", "", "", "", "京"]
+    assert len(rows) == 5
+
+
+def test_a_file_of_errors_that_cannot_be_written_is_told(tmp_path):
+    (tmp_path / "folder").mkdir()
+    for path in (tmp_path / "no" / "errors", tmp_path / "folder"):
+        with pytest.raises(OutputError):
+            evaluation.check(str(path), None)
+    with pytest.raises(OutputError, match=r"no/errors: No such file or directory; .* with --errors"):
+        evaluated(tmp_path, [], [], str(tmp_path / "no" / "errors"))
+    with pytest.raises(UsageError, match="the same file"):
+        evaluation.check(str(tmp_path / "a"), str(tmp_path / "folder" / ".." / "a"))
+    evaluation.check(str(tmp_path / "a"), None)
+    evaluation.check(None, str(tmp_path / "a"))
+
+
+def test_a_failed_evaluation_leaves_the_old_file_of_errors(tmp_path):
+    (tmp_path / "errors").write_text("old")
+    with pytest.raises(InputError, match=r"gold.jsonl:2: has no field 'text'"):
+        evaluated(tmp_path, [{"text": "a"}, {"x": 1}], [[]], str(tmp_path / "errors"))
+    assert (tmp_path / "errors").read_text() == "old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["errors", "gold.jsonl"]
+
+
+def tsv(tally):
+    return [line.split("\t") for line in b"".join(evaluation.rows(tally, "tsv")).decode("utf-8").splitlines()]
+
+
+def test_without_gold_or_with_nil_alone_there_are_no_ratios(tmp_path):
+    empty = tsv(evaluated(tmp_path, [], []))
+    assert empty[0] == [*evaluation.COLUMNS] and len(empty) == 2
+    assert [cell for cell in empty[1] if cell != "0"] == ["total"] + [""] * 10
+    assert len(b"".join(evaluation.rows(Tally(), "tsv", header=False)).splitlines()) == 1
+    records = [{"text": "ab", "mention_data": [{"mention": "a", "offset": 0, "kb_id": NIL}]}]
+    row = table(evaluated(tmp_path, records, [[Mention(0, 1, NIL, 0.1, (("x", 0.1),))]]))["total"]
+    assert (row["gold"], row["linked"], row["precision"], row["recall"], row["f1"]) == (0, 0, None, None, None)
+    assert (row["mention_precision"], row["mention_recall"], row["mention_f1"]) == (1, 1, 1)
+    row = table(evaluated(tmp_path, records, [[Mention(0, 1, "x", 0.1, ())]]))["total"]
+    assert (row["linked"], row["precision"], row["recall"], row["f1"]) == (1, 0, None, 0)
+
+
+def test_ratios_have_four_decimals_for_the_eye_and_all_for_programs(tmp_path):
+    records = [{"text": "aab", "mention_data": [{"mention": "a", "offset": n, "kb_id": "x"} for n in (0, 1, 2)]}]
+    tally = evaluated(tmp_path, records, [[Mention(0, 1, "x", 0.1, ()), Mention(1, 2, "x", 0.1, ())]])
+    rows = {row[0]: dict(zip(evaluation.COLUMNS, row, strict=True)) for row in tsv(tally)}
+    assert [*rows] == ["type", "total", "Person"]
+    assert (rows["Person"]["recall"], rows["Person"]["gold"], rows["Person"]["mention_f1"]) == ("0.6667", "3", "")
+    assert table(tally)["total"]["recall"] == 2 / 3
+
+
+def test_texts_with_one_text_id_are_texts_of_their_own(tmp_path):
+    records = [{"text_id": 1, "text": "a", "mention_data": [{"mention": "a", "offset": 0, "kb_id": "x"}]}] * 3
+    assert table(evaluated(tmp_path, records, [[]] * 3))["total"]["gold"] == 3
+
+
+def read(path, on_error="stop"):
+    told = []
+    found = list(labelled(str(path), on_error, told.append))
+    return found, {loss.kind: (loss.count, [place.line for place in loss.places]) for loss in told}
+
+
+def written(folder, *lines):
+    path = folder / "gold.jsonl"
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return path
+
+
+def test_records_are_read_with_their_lines(tmp_path):
+    path = written(
+        tmp_path,
+        '{"text_id": 7, "text": "𠮷小米和小米", "mention_data": [{"mention": "小米", "offset": "4", "kb_id": 12},'
+        ' {"mention": "小米", "offset": 1, "kb_id": "NIL"}]}',
+        " ",
+        '{"text": "a", "mention_data": null}',
+        '{"text_id": "x", "text": "a", "mention_data": [{"mention": "a", "offset": 0, "all_ids": ["1", "2", "1"]}]}',
+        '{"text": ""}',
+    )
+    found, told = read(path)
+    assert not told
+    assert [(one.line, one.text_id) for one in found] == [(1, "7"), (3, "3"), (4, "x"), (5, "5")]
+    assert found[0].mentions == (LabelledMention(1, 3, (), True), LabelledMention(4, 6, ("12",), True))
+    assert [one.mentions for one in found[1:]] == [(), (LabelledMention(0, 1, ("1", "2"), True),), ()]
+    for pack in (gzip.compress, lzma.compress):
+        packed = tmp_path / "packed"
+        packed.write_bytes(pack(path.read_bytes()))
+        assert read(packed)[0] == found
+
+
+def test_mentions_that_are_not_at_their_offset_are_counted(tmp_path):
+    items = [
+        {"mention": "b", "offset": 0, "kb_id": "x"},
+        {"mention": "b", "offset": 0, "kb_id": "y"},
+        {"mention": "c", "offset": -1, "kb_id": NIL},
+        {"mention": "", "offset": 1},
+        {"mention": "a", "offset": "one", "kb_id": "x"},
+        {"mention": "a", "offset": True, "kb_id": "x"},
+        {"mention": "a", "offset": 0.5, "kb_id": "x"},
+        {"offset": 0, "kb_id": "x"},
+        {"mention": "a", "kb_id": "x"},
+        {"mention": "a", "offset": 0, "kb_id": "x"},
+        {"mention": "a", "offset": "0", "kb_id": NIL},
+        "a",
+    ]
+    (found,), told = read(written(tmp_path, "", json.dumps({"text": "abc", "mention_data": items})))
+    assert told == {
+        "labelled mentions left out that are not at their offset": (10, [2, 2, 2]),
+        "labels left out where the same line labels the same mention again": (2, [2, 2]),
+    }
+    assert found.mentions == (LabelledMention(0, 1, ("x",), True),)
+    x = Label(("x",), True)
+    assert found.misplaced == (Label(("y",), True), Label((), True), Label((), False), x, x, x, x, x, Label((), False))
+
+
+BAD = [
+    ('{"text": "a"', "is not JSON"),
+    ("小米\tc", "is not JSON"),
+    ("[1]", "is a list, not a JSON object"),
+    ('{"mention_data": []}', "has no field 'text'; give JSON objects with text_id, text and mention_data"),
+    ('{"text": 1}', "has no string in the field 'text'"),
+    ('{"text": "a", "text_id": [1]}', "has neither a string nor a whole number in the field 'text_id'"),
+    ('{"text": "a", "mention_data": {"a": 1}}', "has no list in the field 'mention_data'"),
+    ('{"text": "\\ud800"}', "has half a surrogate pair"),
+    ('{"text": "a", "mention_data": [{"mention": "a", "offset": 0, "kb_id": "\\ud800"}]}', "has half a surrogate pair"),
+]
+
+
+@pytest.mark.parametrize(("line", "what"), BAD)
+def test_a_bad_record_is_told_with_its_line(tmp_path, line, what):
+    path = written(tmp_path, '{"text": "a"}', line, '{"text": "b"}')
+    with pytest.raises(InputError) as raised:
+        read(path)
+    assert str(raised.value).startswith(f"{path}:2: {what}")
+    found, told = read(path, "skip")
+    assert [one.text for one in found] == ["a", "b"]
+    assert told == {"records left out that could not be read as JSONL": (1, [2])}
+
+
+def test_bad_bytes_and_missing_files_are_told(tmp_path):
+    path = tmp_path / "gold"
+    path.write_bytes(b'{"text": "a"}\n{"text": "\xff"}\n')
+    with pytest.raises(InputError, match="gold:2: byte 0xff is not valid utf-8"):
+        read(path)
+    assert [one.text for one in read(path, "skip")[0]] == ["a"]
+    assert [one.text for one in read(path, "replace")[0]] == ["a", "\ufffd"]
+    with pytest.raises(InputError, match="none: No such file"):
+        read(tmp_path / "none")
+
+
+def test_what_gold_a_knowledge_base_cannot_give_is_told(tmp_path, capsys):
+    items = [{"mention": "a", "offset": 0, "kb_id": "?"}, {"mention": "b", "offset": 1}]
+    path = written(tmp_path, json.dumps({"text": "ab", "mention_data": items}))
+    report = Report()
+    evaluation.evaluate(lambda texts: [[] for _ in texts], str(path), KNOWN, on_error="stop", report=report)
+    report.close()
+    told = capsys.readouterr().err
+    assert f"1 labelled mentions whose kb_id the knowledge base does not have: {path}:1\n" in told
+    assert (
+        f"1 labelled mentions without a kb_id, which count as mentions that nothing is rightly linked to: {path}:1\n"
+        in told
+    )
+    written(tmp_path, '{"text": "ab"}')
+    evaluation.evaluate(lambda texts: [[] for _ in texts], str(path), KNOWN, on_error="stop", report=report)
+    assert "gold.jsonl: has no labelled mention" in capsys.readouterr().err
+
+
+def test_what_a_compiled_knowledge_base_tells():
+    entries = [
+        Entry("1", "小米", ["ＭＩ"], ["Food", "Plant", "Food"]),
+        Entry("2", "小米", [], ["Firm"]),
+        Entry("3", ""),
+    ]
+    known = evaluation.known_by(compiled(enumerate(entries), Trouble()))
+    assert [known.n_entries(name) for name in ("小米", "mi", " MI ", "米")] == [2, 1, 1, 0]
+    assert [known.types(key) for key in "1234"] == [("Food", "Plant"), ("Firm",), (), ()]
+    assert [known.subject(key) for key in "1234"] == ["小米", "小米", "", None]
+
+
+def test_the_labelled_sample_fits_the_encyclopedia():
+    lines = Path(SAMPLES, "encyclopedia.jsonl").read_text(encoding="utf-8").splitlines()
+    entries = [Entry(e["subject_id"], e["subject"], e["alias"], e["type"]) for e in map(json.loads, lines)]
+    known = evaluation.known_by(compiled(enumerate(entries, 1), Trouble()))
+    found, told = read(SAMPLES / "labelled.jsonl")
+    assert len(found) == 150 and not told
+    mentions = [(one.text[m.start : m.stop], m) for one in found for m in one.mentions]
+    assert len(mentions) == 241 and sum(not m.ids for _, m in mentions) == 15
+    assert all(known.subject(key) is not None for _, m in mentions for key in m.ids)
+    assert sum(known.n_entries(name) > 1 for name, m in mentions if m.ids) > 150
