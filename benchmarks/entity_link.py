@@ -30,7 +30,6 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -101,20 +100,6 @@ def halves(text: str) -> tuple[str, str]:
     return text[: len(text) // 2], text[len(text) // 2 :]
 
 
-def together(texts: Iterable[str]) -> Iterator[list[str]]:
-    """Yield texts, as many at a time as are linked at a time."""
-    from kxcli.mining.linking.linker import TOGETHER
-
-    held, size = list[str](), 0
-    for text in texts:
-        held.append(text)
-        size += len(text) + 1
-        if size >= TOGETHER:
-            yield held
-            held, size = [], 0
-    yield held
-
-
 def play(role: str, kb: str, texts: str) -> None:
     """Match in this process; write the seconds and how many names were found."""
     names = [line.split("\t")[0] for line in lines_of([kb])]
@@ -134,9 +119,10 @@ def play(role: str, kb: str, texts: str) -> None:
     else:
         from kxcli.mining.linking.folding import fold_names, folded
         from kxcli.mining.linking.names import Names
+        from kxcli.mining.linking.together import together
 
         index = Names.compiled(list(dict.fromkeys(fold_names(names))))
-        parts = list(together(lines))
+        parts = list(together(lines, len))
         index.matches(folded(parts[0]).codes)
         start = time.perf_counter()
         for part in parts:

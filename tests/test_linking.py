@@ -16,13 +16,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from linking_definition import Base, Counted, Linked, Spoken, Text, best_threshold, resolved
 
-from kxcli.mining.linking import NIL, Entry, Linker, Linking, candidates, learners, mentioning, parsing, training
+from kxcli.mining.linking import (
+    NIL,
+    Entry,
+    Linker,
+    Linking,
+    candidates,
+    learners,
+    mentioning,
+    parsing,
+    signals,
+    training,
+)
 from kxcli.mining.linking.candidates import PRIOR, ranked
 from kxcli.mining.linking.compiling import Trouble, compiled
+from kxcli.mining.linking.context import Context
 from kxcli.mining.linking.folding import fold
 from kxcli.mining.linking.kb import KnowledgeBase
 from kxcli.mining.linking.linker import linked
-from kxcli.mining.linking.mentioning import Context
 from kxcli.mining.linking.model import Model, ModelError, lexicon
 from kxcli.mining.linking.statistics import Counts, Statistics
 from kxcli.mining.linking.tokens import hashes
@@ -316,21 +327,23 @@ def test_features_of_mentions_equal_their_definition(case, weights):
     assert [spans[number][:3] for number in spoken.numbers.tolist()] == [(number, *span) for number, _, span in wanted]
     for row, (_, one, span) in zip(dense.tolist(), wanted, strict=True):
         features = {name: float(value) for name, value in one.features(span).items()}
-        assert dict(zip(mentioning.FEATURES, row, strict=True)) == pytest.approx(features, abs=1e-9, rel=1e-9), span
+        assert dict(zip(signals.FEATURES, row, strict=True)) == pytest.approx(features, abs=1e-9, rel=1e-9), span
 
 
 @settings(max_examples=150, derandomize=True)
 @given(cases())
 def test_marks_are_equal_where_they_stand_for_the_same(case):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(mentioning, "HASH_BITS", 30)  # so that no two share a column
+        patch.setattr(marks, "HASH_BITS", 30)  # so that no two share a column
         context = context_of(case)
         hashed = mentioning.features(context, context.spoken()).hashed
     wanted = [one.marks(span) for one in (Spoken(one, PRIOR) for one in case.slow()) for span in one.spans]
     seen, columns = {}, {}
-    for row, marks in zip(hashed.tolist(), wanted, strict=True):
-        assert marks[len(row) :] == [None] * (len(marks) - len(row))  # no types in the whole knowledge base
-        for column, mark in zip(row, marks, strict=False):
+    for row, wanted_marks in zip(hashed.tolist(), wanted, strict=True):
+        assert wanted_marks[len(row) :] == [None] * (
+            len(wanted_marks) - len(row)
+        )  # no types in the whole knowledge base
+        for column, mark in zip(row, wanted_marks, strict=False):
             assert (column == 0) == (mark is None)
             if mark is not None:
                 assert seen.setdefault(mark, column) == column
@@ -340,7 +353,7 @@ def test_marks_are_equal_where_they_stand_for_the_same(case):
 @settings(max_examples=150, derandomize=True)
 @given(
     cases(),
-    *(weights_of(names) for names in (candidates.FEATURES, mentioning.FEATURES, mentioning.FEATURES)),
+    *(weights_of(names) for names in (candidates.FEATURES, signals.FEATURES, signals.FEATURES)),
     st.sampled_from([0.1, 0.47, 0.9]),
     st.sampled_from([0.0, 0.2, 0.7]),
     st.sampled_from(["best", "longest", "all"]),
@@ -938,7 +951,7 @@ def test_spans_to_learn_from_equal_their_definition(contexts, monkeypatch):
             is_told = mark is None or mark.has_id
             wanted.append(([*map(float, spoken.features(span).values())], mark is not None, is_right, is_told))
     (dense, is_mention), (link_dense, is_right) = learned[training.FOLDS], learned[2 * training.FOLDS + 1]
-    order = [list(spoken.features(span)).index(name) for name in mentioning.FEATURES]
+    order = [list(spoken.features(span)).index(name) for name in signals.FEATURES]
     assert dense == pytest.approx(np.array([row for row, *_ in wanted])[:, order], abs=1e-9)
     assert is_mention.tolist() == [one for _, one, _, _ in wanted]
     assert is_right.tolist() == [one for _, _, one, is_told in wanted if is_told]

@@ -9,8 +9,8 @@ import numpy as np
 from kxcli.mining.linking import mentioning, overlaps
 from kxcli.mining.linking.candidates import PRIOR_WEIGHTS, Ranked, candidates, ranked
 from kxcli.mining.linking.compiling import Entry, Trouble, compiled
+from kxcli.mining.linking.context import Context, Spoken
 from kxcli.mining.linking.folding import Places
-from kxcli.mining.linking.mentioning import Context, Spoken
 from kxcli.mining.linking.model import Model
 from kxcli.mining.linking.overlaps import Overlap
 from kxcli.mining.linking.parsing import Parsed, parsed

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kxcli.mining.linking import candidates, mentioning
+from kxcli.mining.linking import candidates, mentioning, signals
 from kxcli.mining.linking.kb import KnowledgeBase, Strings
 from kxcli.mining.linking.loose import Bags
 from kxcli.mining.linking.names import Names
@@ -63,7 +63,7 @@ class Model:
             "knowledge_base": self.lexicon.base.digest.tobytes().hex(),
             "threshold": self.threshold,
             "mention_threshold": self.mention_threshold,
-            "features": [candidates.FEATURES, mentioning.FEATURES],
+            "features": [candidates.FEATURES, signals.FEATURES],
             "has_tagger": self.tagger is not None,
             "is_linked": self.link is not self.mention,
         }
@@ -114,7 +114,7 @@ def checked(arrays: Arrays, base: KnowledgeBase) -> dict[str, Any]:
         version, features, digest = (header[name] for name in ("version", "features", "knowledge_base"))
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError("is no model of kxcli entity-link") from error
-    if version != VERSION or features != [[*candidates.FEATURES], [*mentioning.FEATURES]]:
+    if version != VERSION or features != [[*candidates.FEATURES], [*signals.FEATURES]]:
         raise ModelError(f"is a model of version {version}, and this kxcli reads version {VERSION}: train it again")
     if digest != base.digest.tobytes().hex():
         raise ModelError("was trained with another knowledge base: give that one, or train with this one")

@@ -14,10 +14,11 @@ import numpy.typing as npt
 
 from kxcli.mining.linking import mentioning, overlaps, tagging
 from kxcli.mining.linking.candidates import PRIOR_WEIGHTS, Candidates, candidates, ranked
+from kxcli.mining.linking.context import Context
 from kxcli.mining.linking.folding import BORDER, Places, fold_names
 from kxcli.mining.linking.kb import KnowledgeBase
 from kxcli.mining.linking.learners import Sparse, Weights, logistic_regression, ranking
-from kxcli.mining.linking.mentioning import Context
+from kxcli.mining.linking.marks import N_COLUMNS
 from kxcli.mining.linking.model import Model, lexicon
 from kxcli.mining.linking.parsing import Lexicon, Parsed, parsed
 from kxcli.mining.linking.ragged import expanded
@@ -339,7 +340,7 @@ def _learned(
 
 
 def _fitted(rows: Sparse, is_right: npt.NDArray[np.bool_]) -> Weights:
-    return logistic_regression(rows, is_right, mentioning.N_COLUMNS, _PENALTIES)
+    return logistic_regression(rows, is_right, N_COLUMNS, _PENALTIES)
 
 
 def best_threshold(scores: Floats, is_right: npt.NDArray[np.bool_], n_gold: int) -> tuple[float, float]:

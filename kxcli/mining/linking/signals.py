@@ -1,0 +1,204 @@
+"""Whether a span is a mention of its best candidate: dense features, for many spans at a time."""
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kxcli.mining.linking.candidates import AT, IS_KNOWN, IS_LEARNED, IS_LOOSE
+from kxcli.mining.linking.context import Context, Spoken
+from kxcli.mining.linking.names import is_spaced
+from kxcli.mining.linking.parsing import Parsed, Spans
+from kxcli.mining.linking.ragged import expanded
+from kxcli.mining.linking.statistics import Floats
+from kxcli.mining.linking.surroundings import are_among, paired
+
+Bools = npt.NDArray[np.bool_]
+
+# What speaks for a span to be a mention of its best candidate, and how much before anything was learned.
+#   seen, rate, rate_often: the name stood in labelled texts; log odds of its being meant; these times how often.
+#   known, learned, loose: where the candidate comes from.  defined: the text defines it as a short form; from_long: how
+#   surely its long form means the candidate; long_rate: how likely that is meant; unsupported: no long form means it.
+#   has_short: it is such a long form.  length, repeats, many: logarithms of characters, spans in the text, candidates.
+#   chance, margin: how likely the best candidate is, and by how much likelier than the next.  none: there is no
+#   candidate.  subject, meant, names, facts: of the best candidate.  inside, inside_rate, outside_rate, crossing_rate:
+#   it lies within another span; the greatest rates of spans around it, within it, and across its borders.
+#   titled, quoted, bracketed: by what it is enclosed.  written: as the knowledge base writes it.  not_capitals: a short
+#   name of capitals is not written so.  capitals: it is in capitals.  short: one character, or two of a script with
+#   spaces.  tag, untagged, tag_rival: log odds of the tagger for it, whether it gives none, and those for spans across.
+PRIOR = {
+    **{"bias": 1.0, "seen": 0.0, "rate": 0.0, "rate_often": 0.0, "known": 0.0, "learned": 0.0, "loose": -0.5},
+    **{"defined": 0.0, "from_long": 2.0, "long_rate": 0.0, "unsupported": -2.0, "has_short": 0.0, "length": 0.0},
+    **{"repeats": 0.0, "many": -0.1, "chance": 0.0, "margin": 0.0, "none": -6.0, "subject": 0.0, "meant": 0.0},
+    **{"names": 0.0, "facts": 0.0, "inside": -1.0, "inside_rate": 0.0, "outside_rate": 0.0, "crossing_rate": 0.0},
+    **{"titled": 2.0, "quoted": 0.7, "bracketed": 0.0, "written": 0.5, "not_capitals": -1.5, "capitals": 0.0},
+    **{"short": -2.0, "tag": 0.0, "untagged": 0.0, "tag_rival": 0.0},
+}
+FEATURES = tuple(PRIOR)
+_RARE = 0.3  # added to counts of both outcomes
+_UNSUPPORTED = 0.3
+_SHORT_CAPITALS = 5  # characters
+_LOOKED_AT = 16  # spans behind a span that are looked at for overlapping
+_LEAST_CHANCE, _MOST_CHANCE = 0.01, 0.999  # of the tagger, before the log odds are taken
+_OPEN, _CLOSE = "\"'“‘「『《〈<＂＇", "\"'”’」』》〉>＂＇"
+_OPEN_TITLE, _CLOSE_TITLE = "《〈", "》〉"
+_OPEN_BRACKET, _CLOSE_BRACKET = "([（［", ")]）］"
+_PLAIN_TO = 0x20000  # beyond, nothing has a capital form
+
+
+def signals(context: Context, spoken: Spoken) -> Iterator[Floats]:
+    """Yield the features in their order, each of shape (spans,)."""
+    columns = {**_of_groups(context, spoken), **_of_spans(context, spoken), **_overlaps(context, spoken)}
+    for name in FEATURES:
+        yield np.asarray(columns[name], dtype=np.float64)
+
+
+def _of_groups(context: Context, spoken: Spoken) -> dict[str, npt.NDArray[Any]]:
+    text, found, ranked = context.text, context.candidates, context.ranked
+    n_groups = len(text.groups.texts)
+    sizes = np.diff(ranked.starts)
+    has_some = sizes > 0
+    firsts = ranked.starts[:-1]
+    best, second = np.zeros(n_groups), np.zeros(n_groups)
+    best[has_some] = ranked.shares.take(firsts[has_some])
+    second[sizes > 1] = ranked.shares.take(firsts[sizes > 1] + 1)
+    rows = np.full(n_groups, -1)
+    rows[has_some] = ranked.rows.take(firsts[has_some])
+    kinds = np.where(has_some, found.kinds.take(rows, mode="wrap"), 0) if len(found.kinds) else np.zeros(n_groups, int)
+    stood = context.statistics.stood.take(found.numbers).astype(np.float64)
+    labelled = context.statistics.labelled.take(found.numbers).astype(np.float64)
+    is_seen = stood > 0
+    rate = np.where(is_seen, np.log((labelled + _RARE) / (stood - labelled + _RARE)), 0.0)
+
+    def of_best(name: str) -> Floats:
+        column = np.zeros(n_groups)
+        column[has_some] = found.features[AT[name]].take(rows[has_some])
+        return column
+
+    defined, long_rate, has_short = np.zeros(n_groups), np.zeros(n_groups), np.zeros(n_groups)
+    defined[text.defined] = 1.0
+    has_short[text.shorts.longs] = 1.0
+    np.maximum.at(long_rate, text.shorts.shorts, found.rates.take(text.shorts.longs) * text.shorts.shares)
+    lengths = text.spans.stops.take(text.groups.firsts) - text.spans.starts.take(text.groups.firsts)
+    from_long = of_best("from_long")
+    n_short = np.where(
+        is_spaced().take(text.whole.codes.take(text.spans.starts.take(text.groups.firsts)), mode="clip"), 2, 1
+    )
+    columns = {
+        "bias": np.ones(n_groups),
+        "seen": is_seen,
+        "rate": rate,
+        "rate_often": rate * np.log1p(stood),
+        "known": kinds & IS_KNOWN > 0,
+        "learned": kinds & IS_LEARNED > 0,
+        "loose": kinds == IS_LOOSE,
+        "defined": defined,
+        "from_long": from_long * defined,
+        "long_rate": long_rate,
+        "unsupported": (defined > 0) & (from_long < _UNSUPPORTED),
+        "has_short": has_short,
+        "length": np.log(lengths),
+        "repeats": np.log(text.groups.n_spans),
+        "many": np.log(np.maximum(sizes, 1)),
+        "chance": best,
+        "margin": best - second,
+        "none": ~has_some,
+        "subject": of_best("subject"),
+        "meant": of_best("meant"),
+        "names": of_best("names"),
+        "facts": of_best("facts"),
+        "short": lengths <= n_short,
+    }
+    return {name: column.take(spoken.groups) for name, column in columns.items()}
+
+
+def _of_spans(context: Context, spoken: Spoken) -> dict[str, npt.NDArray[Any]]:
+    text, base = context.text, context.base
+    spans = text.spans.chosen(spoken.numbers)
+    before, behind = _around(text, spans)
+    is_titled = _enclosed(before, behind, _OPEN_TITLE, _CLOSE_TITLE)
+    lengths = spans.stops - spans.starts
+    in_capitals = _in_capitals(text, spans)
+    names = text.groups.names.take(spoken.groups)
+    has_capitals = base.has_capitals.take(names, mode="wrap") & (names >= 0) if len(base.names) else names >= 0
+    return {
+        "titled": is_titled,
+        "quoted": _enclosed(before, behind, _OPEN, _CLOSE) & ~is_titled,
+        "bracketed": _enclosed(before, behind, _OPEN_BRACKET, _CLOSE_BRACKET),
+        "written": _written(context, spans),
+        "not_capitals": has_capitals & (lengths <= _SHORT_CAPITALS) & ~in_capitals,
+        "capitals": in_capitals,
+        "tag": np.where(spans.chances > 0, _log_odds(spans.chances), 0.0),
+        "untagged": spans.chances == 0,
+    }
+
+
+def _log_odds(chances: Floats) -> Floats:
+    clipped = chances.clip(_LEAST_CHANCE, _MOST_CHANCE)
+    return np.asarray(np.log(clipped / (1.0 - clipped)))
+
+
+def _overlaps(context: Context, spoken: Spoken) -> dict[str, Floats]:
+    """Return what the spans that overlap each one say; the same name again is no other span."""
+    spans, groups = context.text.spans.chosen(spoken.numbers), spoken.groups
+    rates, tag = context.candidates.rates.take(groups), _log_odds(spans.chances)
+    n = len(groups)
+    found = {name: np.zeros(n) for name in ("inside", "inside_rate", "outside_rate", "crossing_rate")}
+    rivals = np.full(n, _log_odds(np.zeros(1))[0])
+    for step in range(1, min(_LOOKED_AT, n - 1) + 1):
+        first = np.flatnonzero(spans.starts[step:] < spans.stops[:-step])
+        if not len(first):
+            break
+        second = first + step
+        np.maximum.at(rivals, first, tag[second])
+        np.maximum.at(rivals, second, tag[first])
+        other = groups[first] != groups[second]
+        first, second = first[other], second[other]
+        is_same = spans.starts[first] == spans.starts[second]  # then the second one is the longer
+        within_first = ~is_same & (spans.stops[second] <= spans.stops[first])
+        crosses = ~is_same & ~within_first
+        for inner, outer, which in ((first, second, is_same), (second, first, within_first)):
+            found["inside"][inner[which]] = 1.0
+            np.maximum.at(found["inside_rate"], inner[which], rates[outer[which]])
+            np.maximum.at(found["outside_rate"], outer[which], rates[inner[which]])
+        np.maximum.at(found["crossing_rate"], first[crosses], rates[second[crosses]])
+        np.maximum.at(found["crossing_rate"], second[crosses], rates[first[crosses]])
+    return {**found, "tag_rival": rivals}
+
+
+def _around(text: Parsed, spans: Spans) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
+    """Return the characters before and behind spans; at the ends of a text, that is the border between texts."""
+    source = text.whole.source
+    before = np.where(spans.begins > 0, source.take(np.maximum(spans.begins - 1, 0)), 0)
+    return before, source.take(spans.ends, mode="clip")  # a border ends every text
+
+
+def _enclosed(before: npt.NDArray[Any], behind: npt.NDArray[Any], opening: str, closing: str) -> Bools:
+    return np.asarray(np.isin(before, [*map(ord, opening)]) & np.isin(behind, [*map(ord, closing)]))
+
+
+def _written(context: Context, spans: Spans) -> Bools:
+    """Return which spans are written as an entry with the name writes it."""
+    base, text = context.base, context.text
+    named = np.flatnonzero(text.groups.names >= 0)
+    at, rows = expanded(text.groups.names.take(named), base.candidate_starts)
+    forms = np.sort(paired(named.take(rows), base.forms.take(at)))
+    return are_among(paired(spans.groups, text.source.span(spans.begins, spans.ends)), forms)
+
+
+def _in_capitals(text: Parsed, spans: Spans) -> Bools:
+    """Return which spans have capitals, and no letter that has a capital form."""
+    capital, small = _cases()
+    source = text.whole.source
+    counts = [np.concatenate(([0], np.cumsum(which.take(source, mode="clip")))) for which in (capital, small)]
+    n_capitals, n_small = (count.take(spans.ends) - count.take(spans.begins) for count in counts)
+    return np.asarray((n_capitals > 0) & (n_small == 0))
+
+
+@cache
+def _cases() -> tuple[Bools, Bools]:
+    """Return by code point whether it is a capital, and whether it is a small letter; none is beyond the last."""
+    characters = [*map(chr, range(_PLAIN_TO)), "\0"]
+    return np.array([*map(str.isupper, characters)]), np.array([*map(str.islower, characters)])
