@@ -23,6 +23,7 @@ from kxcli.mining.linking import (
     Linking,
     candidates,
     learners,
+    marks,
     mentioning,
     parsing,
     signals,

@@ -2,8 +2,9 @@
 
 import io
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +13,7 @@ from kxcli.corpus.labelled import labelled
 from kxcli.corpus.ledger import Loss, OnError
 from kxcli.errors import InputError, OutputError, reason
 from kxcli.mining.linking.kb import KnowledgeBase
-from kxcli.mining.linking.model import ModelError, checked
+from kxcli.mining.linking.model import Model, ModelError
 from kxcli.mining.linking.training import LabelledText, Marked, train
 from kxcli.output import sink
 from kxcli.report import Report
@@ -53,18 +54,25 @@ def arrays_of(path: str, base: KnowledgeBase) -> Arrays:
     """Return the arrays of a model for a knowledge base; raises `InputError`."""
     hint = f"make one with --train LABELLED --model {path}"
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise InputError(path, "is no model of kxcli entity-link", hint)
-            arrays = {name: file[name] for name in file.files}
-        checked(arrays, base)
+        with open(path, "rb") as data:
+            arrays = _read(data)
+        Model.mapped(arrays, base)
     except OSError as error:
         raise InputError(path, reason(error), hint) from None
-    except (ValueError, EOFError, zipfile.BadZipFile):
-        raise InputError(path, "is no model of kxcli entity-link, or is damaged", hint) from None
     except ModelError as error:
         raise InputError(path, str(error), hint) from None
     return arrays
+
+
+def _read(data: BinaryIO) -> Arrays:
+    """Return the arrays of an open file; `ModelError` where it has none, or damaged ones, or others than of numbers."""
+    try:
+        file = np.load(data, allow_pickle=False)
+        if isinstance(file, np.lib.npyio.NpzFile):
+            return {name: file[name] for name in file.files}
+    except (ValueError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
+        raise ModelError("is no model of kxcli entity-link, or is damaged") from error
+    raise ModelError("is no model of kxcli entity-link")
 
 
 def _of_model(work: Any) -> None:

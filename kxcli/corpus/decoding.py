@@ -20,8 +20,10 @@ codecs.register_error("kxcli.mark", lambda error: (_BAD, error.end))  # type: ig
 class Decoder:
     """Decodes the bytes of one source, in order."""
 
-    def __init__(self, encoding: str, ledger: Ledger, *, is_guessed: bool = False) -> None:
+    def __init__(self, encoding: str, ledger: Ledger, *, is_guessed: bool = False, is_fixed: bool = False) -> None:
+        """Take what the encoding is known from: `is_guessed` from the start, `is_fixed` since there is no other."""
         self.encoding = encoding
+        self._is_fixed = is_fixed
         self._ledger = ledger
         self._is_guessed = is_guessed
         self._is_at_start = ledger.is_at_start
@@ -105,7 +107,9 @@ class Decoder:
     def _fail(self, error: UnicodeDecodeError) -> NoReturn:
         hint = "name the right --encoding (auto tells UTF-8 and GB18030 apart), or use --on-error skip or replace"
         marked = encodings.by_mark(error.object[: encodings.BOM_LENGTH]) if self._is_at_start else None
-        if self._is_guessed:
+        if self._is_fixed:
+            hint = f"give it in {self.encoding.upper()}, or use --on-error skip or replace"
+        elif self._is_guessed:
             hint = (
                 f"its start looked like {self.encoding}: name the right --encoding, or use --on-error skip or replace"
             )

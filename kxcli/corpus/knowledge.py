@@ -46,7 +46,7 @@ def entries(path: str, on_error: OnError, tell: Callable[[Loss], None]) -> Itera
 
 
 def _lines(stream: Stream, ledger: Ledger) -> Iterator[str]:
-    decoder = Decoder("utf-8", ledger)
+    decoder = Decoder("utf-8", ledger, is_fixed=True)
     for run in runs(stream, keep_lines_whole=True):
         for line in decoder.lines(run.data):
             if line and not line.isspace():

@@ -58,7 +58,7 @@ def labelled(path: str, on_error: OnError, tell: Callable[[Loss], None]) -> Iter
     """
     ledger = Ledger(path, on_error)
     with Source(path).open() as file:
-        decoder = Decoder("utf-8", ledger)
+        decoder = Decoder("utf-8", ledger, is_fixed=True)
         for run in runs(Stream(file, path), keep_lines_whole=True):
             for line in decoder.lines(run.data):
                 if not line or line.isspace():

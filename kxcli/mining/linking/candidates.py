@@ -18,6 +18,8 @@ from kxcli.mining.linking.parsing import Parsed
 from kxcli.mining.linking.ragged import stretches
 from kxcli.mining.linking.slots import Numbers
 from kxcli.mining.linking.statistics import Statistics
+from kxcli.mining.linking.surroundings import are_among, paired
+from kxcli.mining.linking.tokens import Hashes
 
 Floats = npt.NDArray[np.float64]
 
@@ -64,7 +66,8 @@ class Candidates:
     """Candidates of all groups, ascending by group and then by entry.
 
     starts: where those of each group start, and where the last one's end.  owners: the group of each.  kinds: where
-    each comes from, as bits.  features: shape (features, candidates).
+    each comes from, as bits.  forms: the hash of how the entry writes the very name, 0 where it lacks it.
+    features: shape (features, candidates).
     numbers, rates: of groups, of the name in the statistics, and how likely it is meant as one.
     """
 
@@ -72,6 +75,7 @@ class Candidates:
     owners: Places
     entries: Places
     kinds: npt.NDArray[np.uint8]
+    forms: Hashes
     features: Floats
     numbers: Numbers
     rates: Floats
@@ -126,7 +130,7 @@ class _Rows(NamedTuple):
     entries: Places
     kinds: npt.NDArray[np.uint8]
     columns: dict[str, Floats]
-    forms: npt.NDArray[np.uint64]  # 0: unknown
+    forms: Hashes  # 0: unknown
 
     @classmethod
     def of(cls, owners: Places, entries: npt.NDArray[Any], kind: int, forms: Any = None, **columns: Any) -> "_Rows":
@@ -227,14 +231,20 @@ def _together(
     features[AT["facts"]] = np.log1p(base.n_facts.take(entries))
     features[AT["names"]] = np.log1p(base.n_names.take(entries))
     starts = np.searchsorted(owners, np.arange(len(numbers) + 1))
-    return Candidates(starts, owners, entries, kinds, features, numbers, statistics.rates(numbers))
+    return Candidates(starts, owners, entries, kinds, forms, features, numbers, statistics.rates(numbers))
 
 
-def _are_written(text: Parsed, owners: Places, forms: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
+def _are_written(text: Parsed, owners: Places, forms: Hashes) -> npt.NDArray[np.bool_]:
     """Return whether a group has a span that is written as the candidate writes its name."""
-    spans = text.spans
-    written = np.sort(surroundings.paired(spans.groups, text.source.span(spans.begins, spans.ends)))
-    return surroundings.are_among(surroundings.paired(owners, forms), written) & (forms > 0)
+    spans, keys = text.spans, text.groups.keys
+    is_folded = spans.forms == keys.take(spans.groups)
+    has_folded = np.zeros(len(keys), dtype=np.bool_)
+    has_folded[spans.groups[is_folded]] = True
+    written: npt.NDArray[np.bool_] = (forms == keys.take(owners)) & has_folded.take(owners)
+    rest = np.flatnonzero((forms > 0) & (forms != keys.take(owners)))
+    others = np.sort(paired(spans.groups[~is_folded], spans.forms[~is_folded]))
+    written[rest] = are_among(paired(owners.take(rest), forms.take(rest)), others)
+    return written
 
 
 def _margins(found: Candidates, values: Floats) -> Floats:

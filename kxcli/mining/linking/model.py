@@ -1,5 +1,6 @@
 """What labelled texts taught, in arrays."""
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from kxcli.mining.linking.statistics import Floats, Statistics
 from kxcli.mining.linking.tagging import Tagger
 from kxcli.mining.linking.tokens import hashes
 
+_HEADER = "header"
 VERSION = 1  # of what a model has, and of the features that its weights are for
 
 
@@ -56,20 +58,11 @@ class Model:
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return all there is as arrays of numbers, the header as UTF-8 of JSON.
 
-        header: version, the digest of the knowledge base, both thresholds, names of features and of the tagger's parts.
+        header: version, digests of the knowledge base and of all other arrays, both thresholds, the features' names,
+        whether there is a tagger, and whether links were learned.
         """
-        header = {
-            "version": VERSION,
-            "knowledge_base": self.lexicon.base.digest.tobytes().hex(),
-            "threshold": self.threshold,
-            "mention_threshold": self.mention_threshold,
-            "features": [candidates.FEATURES, signals.FEATURES],
-            "has_tagger": self.tagger is not None,
-            "is_linked": self.link is not self.mention,
-        }
         learned = Strings.of(self.lexicon.spelled)
         arrays: dict[str, npt.NDArray[Any]] = {
-            "header": np.frombuffer(json.dumps(header, ensure_ascii=False).encode("utf-8"), dtype=np.uint8),
             "learned.data": learned.data,
             "learned.starts": learned.starts,
             "ranking": self.ranking,
@@ -80,24 +73,27 @@ class Model:
             arrays |= {f"{name}.{part}": array for part, array in model.arrays().items()}
         if self.tagger is not None:
             arrays |= self.tagger.arrays()
-        return arrays
+        header = {
+            "version": VERSION,
+            "knowledge_base": self.lexicon.base.digest.tobytes().hex(),
+            "arrays": _digest(arrays),
+            "threshold": self.threshold,
+            "mention_threshold": self.mention_threshold,
+            "features": [candidates.FEATURES, signals.FEATURES],
+            "has_tagger": self.tagger is not None,
+            "is_linked": self.link is not self.mention,
+        }
+        return arrays | {_HEADER: np.frombuffer(json.dumps(header).encode("ascii"), dtype=np.uint8)}
 
     @classmethod
     def mapped(cls, arrays: Arrays, base: KnowledgeBase) -> "Model":
         """Return the model whose `arrays` these are; raises `ModelError`."""
-        header = checked(arrays, base)
-        try:
-            return cls._mapped(arrays, base, header)
-        except (KeyError, IndexError, TypeError, ValueError) as error:
-            raise ModelError("lacks parts that a model of kxcli entity-link has, or has others") from error
-
-    @classmethod
-    def _mapped(cls, arrays: Arrays, base: KnowledgeBase, header: dict[str, Any]) -> "Model":
+        header = _checked(arrays, base)
         learned = Strings(arrays["learned.data"], arrays["learned.starts"])
         mention = mentioning.Model.mapped(arrays, "mention")
         return cls(
             Statistics.mapped(arrays, "statistics", len(base.ids)),
-            lexicon(base, [learned[number] for number in range(len(learned))]),
+            lexicon(base, learned.all()),
             arrays["ranking"],
             mention,
             mentioning.Model.mapped(arrays, "link") if header["is_linked"] else mention,
@@ -107,18 +103,35 @@ class Model:
         )
 
 
-def checked(arrays: Arrays, base: KnowledgeBase) -> dict[str, Any]:
+def _checked(arrays: Arrays, base: KnowledgeBase) -> dict[str, Any]:
     """Return the header of a model's arrays; raises `ModelError`."""
     try:
-        header: dict[str, Any] = json.loads(bytes(arrays["header"]))
-        version, features, digest = (header[name] for name in ("version", "features", "knowledge_base"))
+        header: dict[str, Any] = json.loads(bytes(arrays[_HEADER]))
+        version = header["version"]
+        if version == VERSION:
+            digests, features = (header["knowledge_base"], header["arrays"]), header["features"]
+            for name in ("threshold", "mention_threshold"):
+                header[name] = float(header[name])
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError("is no model of kxcli entity-link") from error
     if version != VERSION or features != [[*candidates.FEATURES], [*signals.FEATURES]]:
         raise ModelError(f"is a model of version {version}, and this kxcli reads version {VERSION}: train it again")
-    if digest != base.digest.tobytes().hex():
+    if digests[1] != _digest(arrays):
+        raise ModelError("is damaged: some of its arrays are not those that were written")
+    if digests[0] != base.digest.tobytes().hex():
         raise ModelError("was trained with another knowledge base: give that one, or train with this one")
     return header
+
+
+def _digest(arrays: Arrays) -> str:
+    """Return the SHA-256 of all arrays but the header, by name."""
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        if name != _HEADER:
+            array = np.ascontiguousarray(arrays[name])
+            digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+            digest.update(array.tobytes())
+    return digest.hexdigest()
 
 
 def lexicon(base: KnowledgeBase, learned: Sequence[str]) -> Lexicon:

@@ -27,6 +27,7 @@ class Spans(NamedTuple):
     """Spans of running text, by start and then by stop.
 
     starts, stops: in the folded text.  begins, ends: in the source.  groups: the number of each one's group.
+    forms: the hash of how each is written in the source; mostly that of the folded name.
     chances: the tagger's probability that it is a mention, 0 where that is small.
     """
 
@@ -35,6 +36,7 @@ class Spans(NamedTuple):
     begins: Places
     ends: Places
     groups: Places
+    forms: Hashes
     chances: Floats
 
     def chosen(self, which: npt.NDArray[Any]) -> "Spans":
@@ -88,7 +90,6 @@ class Parsed:
 
     whole: Folded
     tokens: Tokens
-    source: Prefix
     places: Places
     firsts: Places
     spans: Spans
@@ -147,11 +148,10 @@ def parsed(texts: Sequence[str], lexicon: Lexicon, tagged: Tagged | None = None)
     names = np.full(len(starts), -1)
     names[rows[0]] = pieces[0].numbers
     groups, of_spans = _grouped(whole, tokens, starts, stops, begins, names)
-    spans = Spans(starts, stops, begins, ends, of_spans, chances)
+    spans = Spans(starts, stops, begins, ends, of_spans, Prefix(whole.source).span(begins, ends), chances)
     return Parsed(
         whole,
         tokens,
-        Prefix(whole.source),
         places,
         np.searchsorted(places, whole.starts),
         spans,

@@ -11,7 +11,6 @@ from kxcli.mining.linking.candidates import AT, IS_KNOWN, IS_LEARNED, IS_LOOSE
 from kxcli.mining.linking.context import Context, Spoken
 from kxcli.mining.linking.names import is_spaced
 from kxcli.mining.linking.parsing import Parsed, Spans
-from kxcli.mining.linking.ragged import expanded
 from kxcli.mining.linking.statistics import Floats
 from kxcli.mining.linking.surroundings import are_among, paired
 
@@ -180,12 +179,17 @@ def _enclosed(before: npt.NDArray[Any], behind: npt.NDArray[Any], opening: str, 
 
 
 def _written(context: Context, spans: Spans) -> Bools:
-    """Return which spans are written as an entry with the name writes it."""
-    base, text = context.base, context.text
-    named = np.flatnonzero(text.groups.names >= 0)
-    at, rows = expanded(text.groups.names.take(named), base.candidate_starts)
-    forms = np.sort(paired(named.take(rows), base.forms.take(at)))
-    return are_among(paired(spans.groups, text.source.span(spans.begins, spans.ends)), forms)
+    """Return which spans are written as a candidate writes the name."""
+    found, keys = context.candidates, context.text.groups.keys
+    is_folded = found.forms == keys.take(found.owners)
+    has_folded = np.zeros(len(keys), dtype=np.bool_)
+    has_folded[found.owners[is_folded]] = True
+    written: Bools = (spans.forms == keys.take(spans.groups)) & has_folded.take(spans.groups)
+    rest = np.flatnonzero(spans.forms != keys.take(spans.groups))
+    others = np.flatnonzero((found.forms > 0) & ~is_folded)
+    forms = np.sort(paired(found.owners.take(others), found.forms.take(others)))
+    written[rest] = are_among(paired(spans.groups.take(rest), spans.forms.take(rest)), forms)
+    return written
 
 
 def _in_capitals(text: Parsed, spans: Spans) -> Bools:
