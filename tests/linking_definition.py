@@ -701,10 +701,11 @@ def resolved(spoken, mention, link, threshold, mention_threshold, overlap="best"
 
 
 def best_threshold(scores, is_right, n_gold):
-    """Return the middle between the highest of the scores from which on F1 is best and the next one, and that F1."""
+    """Return the middle between the highest of the scores from which on F1 is best and the next one, and that F1; 1 where none is right."""
     tried = []
     distinct = sorted(set(scores), reverse=True)
     for threshold, lower in zip(distinct, [*distinct, 0.0][1:], strict=True):
         kept = [right for value, right in zip(scores, is_right, strict=True) if value >= threshold]
         tried.append(((threshold + lower) / 2, 2.0 * sum(kept) / (len(kept) + n_gold)))
-    return max(tried or [(0.5, 0.0)], key=lambda pair: pair[1])
+    best = max(tried or [(0.5, 0.0)], key=lambda pair: pair[1])
+    return best if best[1] or not tried else (1.0, 0.0)

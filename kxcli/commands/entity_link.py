@@ -1,5 +1,6 @@
 """`kxcli entity-link`: options -> a linked line for every line."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,13 @@ if TYPE_CHECKING:
     from kxcli.commands.linked import LinkJob, Shared
     from kxcli.commands.running import Corpus
     from kxcli.mining.linking.linker import Linking
+
+
+_SAID_TO_ALL = {"kb", "kb_cache", "model", "on_error", "quiet", "verbose", "jobs", "shard_size"}
+_SAID_TO = {  # options that mean something to a run that reads no INPUT
+    "train": _SAID_TO_ALL | {"train"},
+    "evaluate": _SAID_TO_ALL | {"evaluate", "errors", "nil", "nil_threshold", "overlap", "output", "format", "header"},
+}
 
 
 @click.command("entity-link", short_help="Link the names in texts to a knowledge base.")
@@ -89,10 +97,12 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     source: options.Input = options.taken(options.Input, given)
     sink: options.Output = options.taken(options.Output, given)
     run: options.Run = options.taken(options.Run, given)
+    if given["evaluate"] is not None and ctx.get_parameter_source("format") is ParameterSource.DEFAULT:
+        sink = replace(sink, format="tsv")
     if not given["train"] and given["evaluate"] is None:
         options.show_help_at_terminal(ctx, source)
     options.check(source, sink)
-    _check(given, source)
+    _check(ctx, given)
     report = Report(quiet=run.quiet, verbose=run.verbose)
 
     from kxcli.commands import knowledge
@@ -108,26 +118,39 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     if given["train"]:
         models.write(KnowledgeBase.mapped(arrays), given["train"], given["model"], source.on_error, report)
     elif given["evaluate"] is not None:
-        if ctx.get_parameter_source("format") is ParameterSource.DEFAULT:
-            sink = replace(sink, format="tsv")
         _evaluate(given, source, sink, arrays, report)
     else:
         _link(given, source, sink, run, arrays, report)
     report.close()
 
 
-def _check(given: dict[str, Any], source: options.Input) -> None:
-    if given["kb"] == "-":
-        raise UsageError("--kb wants a file: it is read before the input.")
-    if given["train"] and not given["model"]:
-        raise UsageError("--train wants --model, the file to write.")
+def _check(ctx: click.Context, given: dict[str, Any]) -> None:
+    """Raise `UsageError` for options that do not go together, before anything is read."""
+    for name in ("kb", "train", "model", "evaluate"):
+        if "-" in (given[name] if name == "train" else (given[name],)):
+            raise UsageError(f"--{name} wants a file.")
     if given["train"] and given["evaluate"] is not None:
         raise UsageError("--train and --evaluate are two runs: train first, then evaluate with the --model.")
+    if given["train"] and not given["model"]:
+        raise UsageError("--train wants --model, the file to write.")
     if given["errors"] is not None and given["evaluate"] is None:
         raise UsageError("--errors wants --evaluate: it tells what differs from GOLD.")
-    for name in ("train", "evaluate"):
-        if given[name] and (source.inputs or source.files_from is not None):
-            raise UsageError(f"--{name} reads no INPUT: leave it out.")
+    if given["train"] or given["evaluate"] is not None:
+        _check_alone(ctx, "train" if given["train"] else "evaluate")
+    written = {"--model": given["model"] if given["train"] else None, "--errors": given["errors"]}
+    read = [given["kb"], *given["train"], given["evaluate"], None if given["train"] else given["model"]]
+    for option, path in written.items():
+        if path is not None and os.path.realpath(path) in [os.path.realpath(one) for one in read if one is not None]:
+            raise UsageError(f"{option} {path} would overwrite what is read: name another file.")
+
+
+def _check_alone(ctx: click.Context, mode: str) -> None:
+    """Raise `UsageError` for what says nothing to a run that reads no INPUT."""
+    for parameter in ctx.command.params:
+        name = parameter.name or ""
+        if name not in _SAID_TO[mode] and ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            what = "INPUT" if isinstance(parameter, click.Argument) else parameter.opts[-1]
+            raise UsageError(f"--{mode} reads no INPUT and makes nothing of {what}: leave it out.")
 
 
 def _linking(given: dict[str, Any]) -> "Linking":
@@ -157,7 +180,7 @@ def _evaluate(given: dict[str, Any], source: options.Input, sink: options.Output
     tally = evaluation.evaluate(
         linker.link, given["evaluate"], known, on_error=source.on_error, report=report, errors_path=given["errors"]
     )
-    output.write(evaluation.rows(tally, sink.format), sink.output)
+    output.write(evaluation.rows(tally, sink.format, header=sink.header is not False), sink.output)
 
 
 def _link(

@@ -175,20 +175,6 @@ class _Others(NamedTuple):
     entries: Places
     scores: Floats
 
-    @classmethod
-    def of(cls, found: Linked, most: int) -> "_Others":
-        """Return up to `most` of each; where a mention has no entry, all of its candidates are that."""
-        one = [
-            found.candidates(number, most + 1)[1:] if entry >= 0 else found.candidates(number, most)
-            for number, entry in enumerate(found.entries.tolist())
-        ]
-        flat = [pair for others in one for pair in others]
-        return cls(
-            np.cumsum([0, *map(len, one)]),
-            np.array([entry for entry, _ in flat], dtype=np.int64),
-            np.array([score for _, score in flat], dtype=np.float64),
-        )
-
     def after(self, entries: Places, scores: Floats) -> tuple[Places, Places, Places, Floats]:
         """Return rows of mentions, given the entry and the score of each, with their runners-up after them.
 
@@ -243,7 +229,7 @@ class _Objects:
         return _interleaved(columns) + b"".join(held), waiting
 
     def _candidates(self, found: Linked) -> list[bytes]:
-        others = _Others.of(found, self._n_candidates)
+        others = _Others(*found.runners_up(self._n_candidates))
         ids, scores = self._ids.of(others.entries), self._scores.of(others.scores)
         items = [b'{"kb_id": %b%b}' % pair for pair in zip(ids, scores, strict=True)]
         starts = others.starts.tolist()
@@ -271,7 +257,7 @@ class _Rows:
         texts, entries, scores = found.texts, found.entries, found.scores
         ranks = None
         if self._n_candidates:
-            others = _Others.of(found, self._n_candidates)
+            others = _Others(*found.runners_up(self._n_candidates))
             owners, ranks, entries, scores = others.after(entries, scores)
             columns = [[*map(column.__getitem__, owners.tolist())] for column in columns]
             texts = texts.take(owners)

@@ -28,6 +28,7 @@ def write(base: KnowledgeBase, paths: Sequence[str], target: str, on_error: str,
     texts = list(_texts(base, paths, cast(OnError, on_error), report))
     n_mentions = sum(len(one.mentions) for one in texts)
     if not n_mentions:
+        report.close()
         raise InputError(
             paths[0], "has no labelled mention", "give JSONL with mention, offset and kb_id in mention_data"
         )
@@ -54,8 +55,8 @@ def arrays_of(path: str, base: KnowledgeBase) -> Arrays:
     """Return the arrays of a model for a knowledge base; raises `InputError`."""
     hint = f"make one with --train LABELLED --model {path}"
     try:
-        with open(path, "rb") as data:
-            arrays = _read(data)
+        with open(path, "rb") as file:
+            arrays = _read(io.BytesIO(file.read()))
         Model.mapped(arrays, base)
     except OSError as error:
         raise InputError(path, reason(error), hint) from None

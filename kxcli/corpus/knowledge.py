@@ -12,6 +12,8 @@ from kxcli.corpus.records import BadRecord, is_unicode, object_of, reject
 from kxcli.corpus.sources import Source
 
 REPEATED = "entries left out whose subject_id an earlier one has"
+NIL = "NIL"  # the id of what no entry is meant by
+_IS_NIL = f"has the id {NIL}, which stands for no entry"
 _HINT = "mend the line, or use --on-error skip"
 
 
@@ -78,6 +80,8 @@ def _entry(line: str, number: int) -> Described:
     key = _string(value.get("subject_id"))
     if not key:
         raise BadRecord("has no subject_id")
+    if key == NIL:
+        raise BadRecord(_IS_NIL)
     facts = [
         (_string(fact.get("predicate")), _string(fact.get("object")))
         for fact in _listed(value.get("data"))
@@ -112,6 +116,9 @@ def _from_tsv(lines: Iterable[str], ledger: Ledger) -> Iterator[Described]:
         if not key:
             what = "has no tab and id after a name"
             reject(ledger, "tsv", BadRecord(what, "give TSV of names, ids and maybe descriptions, or JSONL"), _HINT)
+            continue
+        if key == NIL:
+            reject(ledger, "tsv", BadRecord(_IS_NIL), _HINT)
             continue
         entry = found.get(key)
         if entry is None:

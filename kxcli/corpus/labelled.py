@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 
 from kxcli.corpus.compression import Stream
 from kxcli.corpus.decoding import Decoder
+from kxcli.corpus.knowledge import NIL
 from kxcli.corpus.ledger import Ledger, Loss, OnError
 from kxcli.corpus.lines import runs
 from kxcli.corpus.records import BadRecord, is_unicode, object_of, reject
 from kxcli.corpus.sources import Source
 
-NIL = "NIL"  # the kb_id of a mention that no entry is meant by
 MISPLACED = "labelled mentions left out that are not at their offset"
 REPEATED = "labels left out where the same line labels the same mention again"
 _HINT = "mend the line, or use --on-error skip"

@@ -23,7 +23,7 @@ from kxcli.mining.linking.tokens import Hashes
 
 Floats = npt.NDArray[np.float64]
 
-MOST_CANDIDATES = 64  # of a name that are looked at: the most prominent ones
+MOST_CANDIDATES = 64  # of a name that are looked at: the most prominent ones, and those that it meant most often
 
 # What speaks for a candidate, and how much before anything was learned.
 #   subject, alias: the name is the entry's subject, or another of its names.  written: it is written the same.
@@ -180,7 +180,7 @@ def _known(base: KnowledgeBase, names: Places) -> _Rows:
 def _learned(statistics: Statistics, owners: Places, numbers: Numbers, kind: int = IS_LEARNED) -> _Rows:
     """Return the entries that names meant in labelled texts."""
     firsts = statistics.starts.take(numbers)
-    sizes = statistics.starts.take(numbers + np.uint32(1)) - firsts
+    sizes = np.minimum(statistics.starts.take(numbers + np.uint32(1)) - firsts, MOST_CANDIDATES)
     at = stretches(firsts, sizes)
     rows = np.repeat(np.arange(len(numbers)), sizes)
     counts = statistics.counts.take(at).astype(np.float64)

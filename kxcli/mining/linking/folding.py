@@ -6,10 +6,10 @@ at a time over arrays is the same, code point by code point.  What Unicode data 
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from itertools import accumulate
+from itertools import accumulate, chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -128,26 +128,31 @@ class _Tables(NamedTuple):
     spelled_starts: Places
 
 
+def _changing() -> Iterable[int]:
+    return chain.from_iterable(_CHANGING)
+
+
 @cache
 def _tables() -> _Tables:
     """Return the tables; takes 0.1 s."""
-    characters = [chr(code) for part in _CHANGING for code in part]
-    becoming = unicodedata.normalize("NFKC", BORDER.join(characters)).casefold().split(BORDER)
-    parts = unicodedata.normalize("NFKD", BORDER.join(characters)).split(BORDER)
     seconds = {chr(code) for code in (*range(0x1161, 0x1176), *range(0x11A8, 0x11C3))}  # Hangul vowels and finals
-    for pair in map(str.split, map(unicodedata.decomposition, characters)):
+    for code in _changing():
+        pair = unicodedata.decomposition(chr(code)).split()
         if len(pair) == 2 and pair[0][0] != "<":
             seconds.add(chr(int(pair[1], 16)))
     single = np.arange(_UNCHANGED_FROM, dtype=np.uint32)
     combines, specials = list[bool](), list[str]()
-    for character, becomes, decomposed in zip(characters, becoming, parts, strict=True):
-        is_second = decomposed[0] in seconds or unicodedata.combining(decomposed[0]) != 0
+    for code in _changing():
+        character = chr(code)
+        becomes = unicodedata.normalize("NFKC", character).casefold()
+        first = unicodedata.normalize("NFKD", character)[0]
+        is_second = first in seconds or unicodedata.combining(first) != 0
         if is_second or len(becomes) > 1:
-            single[ord(character)] = _SPECIAL + len(specials)
+            single[code] = _SPECIAL + len(specials)
             combines.append(is_second)
             specials.append(_WHITE.sub(" ", becomes))
         elif becomes != character or becomes.isspace():
-            single[ord(character)] = SPACE if becomes.isspace() else ord(becomes)
+            single[code] = SPACE if becomes.isspace() else ord(becomes)
     return _Tables(single, np.array(combines), _spelled(specials), _starts(specials))
 
 

@@ -36,6 +36,12 @@ class Linking:
     nil: Literal["keep", "drop"] = "keep"
     nil_threshold: float | None = None
 
+    def __post_init__(self) -> None:
+        if self.overlap not in ("longest", "best", "all") or self.nil not in ("keep", "drop"):
+            raise ValueError("overlap is longest, best or all, and nil is keep or drop")
+        if self.nil_threshold is not None and not 0 <= self.nil_threshold <= 1:
+            raise ValueError("nil_threshold is from 0 to 1")
+
 
 class Mention(NamedTuple):
     """A name in a text, from the character `start` to before `stop`; `entry` is `NIL` where it has none.
@@ -73,6 +79,18 @@ class Linked(NamedTuple):
         stop = stop if most is None else min(stop, start + most)
         scores = np.round(self.ranked.shares[start:stop] * self.scales[number], _DIGITS)
         return list(zip(self.ranked.entries[start:stop].tolist(), scores.tolist(), strict=True))
+
+    def runners_up(self, most: int) -> tuple[Places, Places, Floats]:
+        """Return up to `most` other entries for every mention, and all it may mean where it has no entry.
+
+        The first numbers tell where those of each mention start, and where the last ones end; then come the entries,
+        the best of a mention first, and their scores.
+        """
+        firsts = self.ranked.starts.take(self.groups) + (self.entries >= 0)
+        sizes = np.minimum(self.ranked.starts.take(self.groups + 1) - firsts, most)
+        at = stretches(firsts, sizes)
+        scores = np.round(self.ranked.shares.take(at) * np.repeat(self.scales, sizes), _DIGITS)
+        return np.concatenate(([0], np.cumsum(sizes))), self.ranked.entries.take(at), scores
 
 
 def linked(model: Model, texts: Sequence[str], linking: Linking) -> Linked:
@@ -170,6 +188,8 @@ class Linker:
 
 def _first_of_each_id(entries: Iterable[Entry], seen: dict[str, None]) -> Iterator[Entry]:
     for entry in entries:
+        if entry.id == NIL:
+            raise ValueError(f"an entry has the id {NIL!r}, which stands for none")
         if entry.id in seen:
             raise ValueError(f"two entries have the id {entry.id!r}")
         seen[entry.id] = None

@@ -89,6 +89,13 @@ class Model:
     def mapped(cls, arrays: Arrays, base: KnowledgeBase) -> "Model":
         """Return the model whose `arrays` these are; raises `ModelError`."""
         header = _checked(arrays, base)
+        try:
+            return cls._mapped(arrays, base, header)
+        except (KeyError, IndexError, TypeError, ValueError) as error:
+            raise ModelError("is damaged: its header tells of arrays that it lacks") from error
+
+    @classmethod
+    def _mapped(cls, arrays: Arrays, base: KnowledgeBase, header: dict[str, Any]) -> "Model":
         learned = Strings(arrays["learned.data"], arrays["learned.starts"])
         mention = mentioning.Model.mapped(arrays, "mention")
         return cls(

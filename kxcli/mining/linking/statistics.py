@@ -41,7 +41,8 @@ class Statistics:
     """Counts of names; number 0 is for a name that was never seen, of which all counts are 0.
 
     slots: the numbers of names, by their hash.  stood, labelled: by number.
-    starts: where the entries that a name meant begin, by number; entries, counts: these, and how often.
+    starts: where the entries that a name meant begin, by number; entries, counts: these, the most frequent ones first,
+    and how often.
     meant: how often each entry was meant by any name, shape (entries,).
     """
 
@@ -64,6 +65,8 @@ class Statistics:
             slots.find(all_.meant_keys).astype(np.int64) * max(n_entries, 1) + all_.meant_entries, return_counts=True
         )
         names, entries = np.divmod(rows, max(n_entries, 1))
+        order = np.lexsort((entries, -counts, names))
+        entries, counts = entries.take(order), counts.take(order)
 
         def summed(values: Places) -> Numbers:
             sums = np.bincount(inverse.reshape(-1), values, minlength=len(keys))

@@ -98,10 +98,13 @@ def train(base: KnowledgeBase, labelled: Sequence[LabelledText]) -> Trained:
     """Return the model of labelled texts; cost in time and memory in proportion to their length.
 
     A tagger, which takes most of the time, is part of it if mentions or links are clearly better with it.
-    Raises `ValueError` where no text has a mention.
+    Raises `ValueError` where no text has a mention, or one that is not within it.
     """
     if not any(one.mentions for one in labelled):
         raise ValueError("no labelled text has a mention to learn from")
+    for number, (text, marked) in enumerate(labelled):
+        if not all(0 <= mark.start < mark.stop <= len(text) for mark in marked):
+            raise ValueError(f"text {number} has a mention that is not within it")
     known = lexicon(base, _unlisted(base, labelled))
     numbers = {name: number for number, name in enumerate(base.ids.all())}
     folds = _folds(labelled)
@@ -138,7 +141,7 @@ def _trained(
     everything = np.arange(len(examples.folds))
     mention = _learned(examples, examples.is_mention, examples.n_mentions, everything, everything)
     link = mention
-    if examples.n_linked:
+    if any(piece.gold.has_id.any() for piece in pieces):
         told = np.flatnonzero(examples.is_told)
         rivals = told[examples.has_best[told]]
         link = _learned(examples, examples.is_right, examples.n_linked, told, rivals)
@@ -352,5 +355,7 @@ def best_threshold(scores: Floats, is_right: npt.NDArray[np.bool_], n_gold: int)
     f1 = 2.0 * np.cumsum(is_right.take(order)) / (np.arange(1, len(order) + 1) + n_gold)
     f1[:-1][ordered[:-1] == ordered[1:]] = -1.0  # equal scores are kept together
     best = int(np.argmax(f1))
+    if not f1[best] > 0:
+        return 1.0, 0.0
     lower = ordered[best + 1] if best + 1 < len(ordered) else 0.0
     return float(ordered[best] + lower) / 2, float(f1[best])  # in the middle: what is between was never seen
