@@ -701,7 +701,10 @@ def resolved(spoken, mention, link, threshold, mention_threshold, overlap="best"
 
 
 def best_threshold(scores, is_right, n_gold):
-    """Return the middle between the highest of the scores from which on F1 is best and the next one, and that F1; 1 where none is right."""
+    """Return the middle between the highest score from which on F1 is best and the next one, and that F1.
+
+    Where none is right, that is 1.
+    """
     tried = []
     distinct = sorted(set(scores), reverse=True)
     for threshold, lower in zip(distinct, [*distinct, 0.0][1:], strict=True):

@@ -102,7 +102,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     if not given["train"] and given["evaluate"] is None:
         options.show_help_at_terminal(ctx, source)
     options.check(source, sink)
-    _check(ctx, given)
+    _check(ctx, given, sink.output)
     report = Report(quiet=run.quiet, verbose=run.verbose)
 
     from kxcli.commands import knowledge
@@ -124,7 +124,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     report.close()
 
 
-def _check(ctx: click.Context, given: dict[str, Any]) -> None:
+def _check(ctx: click.Context, given: dict[str, Any], output: str | None) -> None:
     """Raise `UsageError` for options that do not go together, before anything is read."""
     for name in ("kb", "train", "model", "evaluate"):
         if "-" in (given[name] if name == "train" else (given[name],)):
@@ -137,8 +137,9 @@ def _check(ctx: click.Context, given: dict[str, Any]) -> None:
         raise UsageError("--errors wants --evaluate: it tells what differs from GOLD.")
     if given["train"] or given["evaluate"] is not None:
         _check_alone(ctx, "train" if given["train"] else "evaluate")
-    written = {"--model": given["model"] if given["train"] else None, "--errors": given["errors"]}
-    read = [given["kb"], *given["train"], given["evaluate"], None if given["train"] else given["model"]]
+    model = given["model"]
+    written = {"--model": model if given["train"] else None, "--errors": given["errors"], "-o": output}
+    read = [given["kb"], *given["train"], given["evaluate"], None if given["train"] else model]
     for option, path in written.items():
         if path is not None and os.path.realpath(path) in [os.path.realpath(one) for one in read if one is not None]:
             raise UsageError(f"{option} {path} would overwrite what is read: name another file.")

@@ -13,7 +13,9 @@ from kxcli.corpus.labelled import labelled
 from kxcli.corpus.ledger import Loss, OnError
 from kxcli.errors import InputError, OutputError, reason
 from kxcli.mining.linking.kb import KnowledgeBase
+from kxcli.mining.linking.linker import Linker, Linking
 from kxcli.mining.linking.model import Model, ModelError
+from kxcli.mining.linking.scoring import Gold, Tally
 from kxcli.mining.linking.training import LabelledText, Marked, train
 from kxcli.output import sink
 from kxcli.report import Report
@@ -32,18 +34,35 @@ def write(base: KnowledgeBase, paths: Sequence[str], target: str, on_error: str,
         raise InputError(
             paths[0], "has no labelled mention", "give JSONL with mention, offset and kb_id in mention_data"
         )
-    report.detail(f"training on {len(texts):,} texts with {n_mentions:,} mentions")
-    found = train(base, texts)
+    told = [mention.ids for one in texts for mention in one.mentions if mention.ids]
+    known = frozenset(base.ids.all())
+    if told and not any(known.intersection(ids) for ids in told):
+        report.warning(f"{paths[0]}: has no kb_id that the knowledge base has: is it the one that was labelled with?")
+    about = f"{len(texts):,} texts with {n_mentions:,} mentions"
+    report.detail(f"training on {about}")
+    with report.progress(None, f"training on {about}", " models") as progress:
+        found = train(base, texts)
+        progress.advance(1)
     data = io.BytesIO()
     np.savez_compressed(data, **cast(Any, found.model.arrays()))
     _of_model(lambda: sink.write([data.getvalue()], target))
-    has_links = found.model.link is not found.model.mention
-    links = f", F1 of links {found.link_f1:.3f}" if has_links else "; no kb_id is given, so links are not learned"
     tagger = "with a tagger" if found.model.tagger is not None else "without a tagger, which would not help"
+    is_linked = found.model.link is not found.model.mention
+    before = _link_f1(Linker.of(Model.untrained(base), Linking()), texts) if is_linked else 0.0
+    links = f" and of links {found.link_f1:.3f}, without a model {before:.3f}"
     report.note(
-        f"{target}: trained on {len(texts):,} texts with {n_mentions:,} mentions, {tagger}; "
-        f"of texts held out, F1 of mentions {found.mention_f1:.3f}{links}"
+        f"{target}: trained on {about}, {tagger}; in texts held out, F1 of mentions {found.mention_f1:.3f}"
+        + (links if is_linked else "; no kb_id is given, so links are not learned")
     )
+    if is_linked and found.link_f1 <= before:
+        report.warning(f"{target}: links no better than no model: label more texts")
+
+
+def _link_f1(linker: Linker, texts: Sequence[LabelledText]) -> float:
+    tally = Tally()
+    for one, linked in zip(texts, linker.link([one.text for one in texts]), strict=True):
+        tally.add([Gold(mark.start, mark.stop, mark.ids, mark.has_id) for mark in one.mentions], linked, lambda _: ())
+    return tally.total.f1 or 0.0
 
 
 def check(target: str) -> None:

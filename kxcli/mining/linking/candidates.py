@@ -193,10 +193,17 @@ def _near(base: KnowledgeBase, statistics: Statistics, text: Parsed) -> list[_Ro
     """Return the entries with names that are near."""
     near = text.near
     found = _known(base, near.names)
-    return [
-        _Rows.of(near.groups.take(found.owners), found.entries, IS_LOOSE),
-        _learned(statistics, near.groups, statistics.slots.find(near.keys), IS_LOOSE),
-    ]
+    known = _Rows.of(near.groups.take(found.owners), found.entries, IS_LOOSE)
+    return [_fewer(known), _fewer(_learned(statistics, near.groups, statistics.slots.find(near.keys), IS_LOOSE))]
+
+
+def _fewer(rows: _Rows) -> _Rows:
+    """Return the first `MOST_CANDIDATES` of each group: many names may have the same words."""
+    ranks = np.arange(len(rows.owners)) - np.searchsorted(rows.owners, rows.owners)
+    kept = np.flatnonzero(ranks < MOST_CANDIDATES)
+    columns = {name: column.take(kept) for name, column in rows.columns.items()}
+    owners, entries = rows.owners.take(kept), rows.entries.take(kept)
+    return _Rows(owners, entries, rows.kinds.take(kept), columns, rows.forms.take(kept))
 
 
 def _of_longs(text: Parsed, found: Candidates, chances: Floats) -> _Rows:

@@ -3,8 +3,8 @@
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -95,19 +95,18 @@ def compiled(numbered: Iterable[tuple[int, Entry]], trouble: Trouble) -> Knowled
     shared = values.finish(owned.names)
     entry_numbers, entry_number_kinds, entry_number_starts = numbers.finish()
     kind_counts = np.bincount(np.array(entry_kinds, dtype=np.int64), minlength=len(kinds))
-    described = (Strings.of(ids), Strings.of(owned.names), Strings.of(list(kinds)))
-    return KnowledgeBase(
+    base = KnowledgeBase(
         names=Names.compiled(owned.names),
-        spelled=described[1],
+        spelled=Strings.of(owned.names),
         bags=Bags.of(owned.names),
         has_capitals=owned.has_capitals,
         candidates=owned.candidates,
         is_subject=owned.is_subject,
         candidate_starts=owned.starts,
         forms=owned.forms,
-        ids=described[0],
+        ids=Strings.of(ids),
         subjects=Strings.of(subjects),
-        kinds=described[2],
+        kinds=Strings.of(list(kinds)),
         entry_kinds=np.array(entry_kinds, dtype=np.uint32),
         entry_kind_starts=starts_of(n_kinds),
         kind_weights=_rarity(kind_counts, len(ids)),
@@ -127,8 +126,9 @@ def compiled(numbered: Iterable[tuple[int, Entry]], trouble: Trouble) -> Knowled
         entry_numbers=entry_numbers,
         entry_number_kinds=entry_number_kinds,
         entry_number_starts=entry_number_starts,
-        digest=_digest([*described, shared.entries, shared.starts, entry_terms, owned.candidates, owned.starts]),
+        digest=np.zeros(32, dtype=np.uint8),
     )
+    return replace(base, digest=_digest(base.arrays()))
 
 
 def _rarity(counts: npt.NDArray[np.int64], n: int) -> Weights:
@@ -136,12 +136,11 @@ def _rarity(counts: npt.NDArray[np.int64], n: int) -> Weights:
     return np.asarray(np.log(n / np.maximum(counts, 1)) / np.log(max(n, 2)), dtype=np.float32)
 
 
-def _digest(parts: Sequence[Any]) -> npt.NDArray[np.uint8]:
+def _digest(arrays: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.uint8]:
     digest = hashlib.sha256()
-    for part in parts:
-        for array in (part.data, part.starts) if isinstance(part, Strings) else (part,):
-            digest.update(np.int64(len(array)).tobytes())
-            digest.update(np.ascontiguousarray(array).data)
+    for name, array in arrays.items():
+        digest.update(f"{name} {len(array)} ".encode())
+        digest.update(np.ascontiguousarray(array).data)
     return np.frombuffer(digest.digest(), dtype=np.uint8)
 
 

@@ -62,7 +62,7 @@ class KnowledgeBase:
     value_objects: by such a number, 1 + the number of its object in `objects`, or 0; object_keys: of that, its hash.
     entry_numbers, entry_number_starts: facts whose objects are numbers, in standard deviations over all entries;
     entry_number_kinds: the number of the predicate.
-    digest: of all that a trained model refers to, shape (32,).
+    digest: SHA-256 of all of this, which a trained model refers to, shape (32,).
     """
 
     names: Names

@@ -93,9 +93,17 @@ class Weights:
 
 
 def logistic_regression(
-    rows: Sparse, is_right: npt.NDArray[np.bool_], n_columns: int, penalties: tuple[float, float], rounds: int = 60
+    rows: Sparse,
+    is_right: npt.NDArray[np.bool_],
+    n_columns: int,
+    prior: Floats,
+    penalties: tuple[float, float],
+    rounds: int = 60,
 ) -> Weights:
-    """Return the weights that make `is_right` likeliest, with L2 penalties for the dense and for the hashed columns."""
+    """Return the weights that make `is_right` likeliest.
+
+    penalties: of the squared distance of dense weights from their prior, and of hashed ones from 0.
+    """
     n_dense = int(rows.dense.shape[-1])
     used, inverse = np.unique(rows.hashed, return_inverse=True)
     columns = inverse.reshape(rows.hashed.shape)
@@ -103,16 +111,18 @@ def logistic_regression(
     flat = columns.ravel()
     counts = (used != 0).astype(np.float64)
     right = is_right.astype(np.float64)
+    start = np.concatenate((prior, np.zeros(len(used))))
     penalty = np.concatenate((np.full(n_dense, penalties[0]), np.full(len(used), penalties[1])))
 
     def loss(weights: Floats) -> tuple[float, Floats]:
         scores = rows.dense @ weights[:n_dense] + (weights[n_dense:] * counts).take(columns).sum(axis=1)
         gaps = logistic(scores) - right
-        value = float(np.logaddexp(0.0, scores).sum() - right @ scores + 0.5 * (penalty * weights) @ weights)
+        moved = weights - start
+        value = float(np.logaddexp(0.0, scores).sum() - right @ scores + 0.5 * (penalty * moved) @ moved)
         hashed = np.bincount(flat, np.repeat(gaps, n_marks), minlength=len(used)) * counts
-        return value, np.concatenate((rows.dense.T @ gaps, hashed)) + penalty * weights
+        return value, np.concatenate((rows.dense.T @ gaps, hashed)) + penalty * moved
 
-    found = minimised(loss, np.zeros(n_dense + len(used)), rounds)
+    found = minimised(loss, start, rounds)
     hashed = np.zeros(n_columns)
     hashed[used] = found[n_dense:] * counts
     return Weights(found[:n_dense], hashed)

@@ -36,7 +36,7 @@ class Model:
     candidate; the same object where nothing tells them apart.
     threshold: the score of `link` from which on a mention has an entry.  mention_threshold: that of `mention` from
     which on a span without an entry is a mention.
-    tagger: finds mentions that no name lists; None where labelled texts had too few of them, or there were none.
+    tagger: finds mentions that no name lists; None where nothing was better with it.
     """
 
     statistics: Statistics
@@ -126,7 +126,7 @@ def _checked(arrays: Arrays, base: KnowledgeBase) -> dict[str, Any]:
     if digests[1] != _digest(arrays):
         raise ModelError("is damaged: some of its arrays are not those that were written")
     if digests[0] != base.digest.tobytes().hex():
-        raise ModelError("was trained with another knowledge base: give that one, or train with this one")
+        raise ModelError("was trained with another knowledge base: give that one, as it was, or train with this one")
     return header
 
 

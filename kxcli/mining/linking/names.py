@@ -18,6 +18,7 @@ from kxcli.mining.linking.slots import Arrays, Keys, Numbers, Slots
 
 Ids = npt.NDArray[Any]  # np.uint16, or np.uint32 for very many characters
 
+_NESTED = 16  # names with one start that are found: a thousand beginnings of one name are a trap, and no names
 _PIECE = 1 << 15  # positions looked at together: all that is computed of them stays in a core's cache
 _BITS = 21  # of a character's number: as many as a code point has
 _NARROW = 1 << 16  # characters of all names, from which two of them no longer fit a key of 32 bits
@@ -138,7 +139,7 @@ class Names:
         return len(self.letter_starts) - 1
 
     def matches(self, codes: Codes) -> Matches:
-        """Return all occurrences in running code points, overlapping ones too."""
+        """Return all occurrences in running code points, overlapping ones too; with one start the 16 longest."""
         if not len(self) or not len(codes):
             return Matches.joined([])
         ids = np.zeros(len(codes) + self.longest, dtype=self.ids.dtype)
@@ -154,7 +155,11 @@ class Names:
         found = [_Found(at, np.ones(len(at), dtype=np.int64), names.take(at)), *self._walk(here, stop - start)]
         starts, lengths, numbers = (np.concatenate(parts) for parts in zip(*found, strict=True))
         order = np.argsort(starts * np.int64(self.longest + 1) + lengths)
-        starts = starts.take(order) + start
+        starts = starts.take(order)
+        if self.longest > _NESTED:
+            longer = np.searchsorted(starts, starts, side="right") - np.arange(len(starts))
+            order, starts = order[longer <= _NESTED], starts[longer <= _NESTED]
+        starts = starts + start
         return Matches(starts, starts + lengths.take(order), numbers.take(order) - np.uint32(1))
 
     def _walk(self, ids: Ids, n: int) -> list[_Found]:
@@ -165,8 +170,11 @@ class Names:
         nodes = self.pair_nodes.take(self.pairs.find(_pairs(ids[:n], ids[1 : n + 1], ids.dtype.type)))
         starts = np.flatnonzero(nodes)
         nodes = nodes.take(starts)
-        length = 2
+        length, held = 2, 0
         while len(starts):
+            if held > 2 * _NESTED * n:
+                found = [_longest(found)]
+                held = len(found[0].starts)
             values = self.values.take(nodes)
             valued = np.flatnonzero(values)
             numbers, at = values.take(valued), starts.take(valued)
@@ -174,6 +182,7 @@ class Names:
             for which, parts in ((~is_tail, found), (is_tail, tails)):
                 chosen = np.flatnonzero(which)
                 parts.append(_Found(at.take(chosen), np.full(len(chosen), length), numbers.take(chosen) & ~_TAIL))
+            held += len(found[-1].starts)
             alive = np.flatnonzero(nodes <= self.n_inner)
             starts = starts.take(alive)
             nodes = nodes.take(alive)
@@ -206,6 +215,15 @@ class Names:
                 alive = alive[~differs]
             n_known += 1
         return _Found(starts.take(right), lengths.take(right), names.take(right))
+
+
+def _longest(parts: Sequence[_Found]) -> _Found:
+    """Return of the names that start at one place the longest."""
+    starts, lengths, names = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    order = np.lexsort((-lengths, starts))
+    ordered = starts.take(order)
+    order = order[np.arange(len(order)) - np.searchsorted(ordered, ordered) < _NESTED]
+    return _Found(starts.take(order), lengths.take(order), names.take(order))
 
 
 _ARRAYS = ("ids", "singles", "pair_nodes", "child_nodes", "values", "letters", "letter_starts")

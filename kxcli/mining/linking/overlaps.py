@@ -8,6 +8,7 @@ import numpy.typing as npt
 Places = npt.NDArray[np.int64]
 Overlap = Literal["longest", "best", "all"]
 
+_MOST_PLACES = 1 << 23  # of all spans, one after the other, that are looked at together
 _ROUNDS = 4  # after which few spans are undecided, but for texts such as a character repeated
 
 
@@ -38,7 +39,7 @@ def _greedy(starts: Places, stops: Places, order: Places) -> Places:
     owner = np.empty(n, dtype=np.int64)
     chosen: list[Places] = []
     for _ in range(_ROUNDS):
-        if not len(order):
+        if not len(order) or int((stops - starts).take(order).sum()) > _MOST_PLACES:
             break
         lengths = (stops - starts).take(order)
         ends = np.cumsum(lengths)

@@ -18,7 +18,6 @@ from kxcli.mining.linking.tokens import Hashes, Prefix, Tokens, hashes
 
 Floats = npt.NDArray[np.float64]
 
-_NESTED = 16  # names that start at one place and are looked at: a thousand prefixes of one name are a trap
 _TEXT = np.uint64(47)  # bits below a text's number in a group's key: 2^17 texts, of which hashes tell names apart
 _HALF = np.int64(32)
 _LOW = np.int64((1 << 32) - 1)
@@ -136,7 +135,8 @@ def parsed(texts: Sequence[str], lexicon: Lexicon, tagged: Tagged | None = None)
     if tagged is not None:
         offsets = whole.starts.take(tagged.texts)
         at = _in_folded(whole, offsets + tagged.starts, offsets + tagged.stops)
-        pieces.append(_Piece(*at, tagged.probabilities))
+        has_token = tokens.numbers.take(at[1]) > tokens.numbers.take(at[0])
+        pieces.append(_Piece(at[0][has_token], at[1][has_token], tagged.probabilities[has_token]))
     pieces = [_whole_characters(whole, piece) for piece in pieces]
     keys = [(piece.starts << _HALF) | piece.stops for piece in pieces]
     distinct, inverse = np.unique(np.concatenate(keys), return_inverse=True)
@@ -166,11 +166,9 @@ def parsed(texts: Sequence[str], lexicon: Lexicon, tagged: Tagged | None = None)
 
 
 def _exact(whole: Folded, names: Names) -> _Piece:
-    """Return the names in texts that cut no word, of very many that start at one place the longest."""
+    """Return the names in texts that cut no word."""
     found = names.matches(whole.codes)
     edges = np.flatnonzero(at_word_edges(found, whole.codes))
-    longer = np.searchsorted(found.starts, found.starts, side="right") - np.arange(len(found.starts))
-    edges = edges[longer[edges] <= _NESTED]
     return _Piece(found.starts.take(edges), found.stops.take(edges), found.names.take(edges).astype(np.int64))
 
 

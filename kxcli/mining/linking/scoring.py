@@ -255,16 +255,22 @@ Item = TypeVar("Item", bound=_Spanning)
 
 
 class _Spans(Generic[Item]):
-    """Spans to be found by what overlaps them; as fast with many, as long as they are short."""
+    """Spans to be found by what overlaps them; each is kept with those about as long, so that few are looked at."""
 
     def __init__(self, items: Sequence[Item]) -> None:
         self.items = sorted(items, key=lambda item: (item.start, item.stop))
-        self._starts = [item.start for item in self.items]
-        self._longest = max((item.stop - item.start for item in self.items), default=0)
+        self._by_length: dict[int, list[Item]] = {}
+        for item in self.items:
+            self._by_length.setdefault((item.stop - item.start).bit_length(), []).append(item)
+        self._starts = {bits: [item.start for item in items] for bits, items in self._by_length.items()}
 
     def most_shared(self, start: int, stop: int) -> Item | None:
         """Return the one that shares most characters with a span, the first of several; None: none shares any."""
-        first, last = (bisect_left(self._starts, place) for place in (start - self._longest + 1, stop))
-        near = self.items[first:last]
-        best = max(near, key=lambda item: min(stop, item.stop) - max(start, item.start), default=None)
-        return best if best is not None and best.stop > start else None
+        near = list[Item]()
+        for bits, items in self._by_length.items():
+            places = (start - (1 << bits) + 1, stop)
+            first, last = (bisect_left(self._starts[bits], place) for place in places)
+            near += items[first:last]
+        shared = [(min(stop, item.stop) - max(start, item.start), -item.start, -item.stop) for item in near]
+        best = max(range(len(near)), key=shared.__getitem__, default=None)
+        return near[best] if best is not None and shared[best][0] > 0 else None

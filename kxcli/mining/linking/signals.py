@@ -28,7 +28,7 @@ Bools = npt.NDArray[np.bool_]
 #   name of capitals is not written so.  capitals: it is in capitals.  short: one character, or two of a script with
 #   spaces.  tag, untagged, tag_rival: log odds of the tagger for it, whether it gives none, and those for spans across.
 PRIOR = {
-    **{"bias": 1.0, "seen": 0.0, "rate": 0.0, "rate_often": 0.0, "known": 0.0, "learned": 0.0, "loose": -0.5},
+    **{"bias": 1.0, "seen": 0.0, "rate": 0.5, "rate_often": 0.0, "known": 0.0, "learned": 0.0, "loose": -0.5},
     **{"defined": 0.0, "from_long": 2.0, "long_rate": 0.0, "unsupported": -2.0, "has_short": 0.0, "length": 0.0},
     **{"repeats": 0.0, "many": -0.1, "chance": 0.0, "margin": 0.0, "none": -6.0, "subject": 0.0, "meant": 0.0},
     **{"names": 0.0, "facts": 0.0, "inside": -1.0, "inside_rate": 0.0, "outside_rate": 0.0, "crossing_rate": 0.0},
@@ -36,6 +36,7 @@ PRIOR = {
     **{"short": -2.0, "tag": 0.0, "untagged": 0.0, "tag_rival": 0.0},
 }
 FEATURES = tuple(PRIOR)
+PRIOR_WEIGHTS = np.array([*PRIOR.values()])
 _RARE = 0.3  # added to counts of both outcomes
 _UNSUPPORTED = 0.3
 _SHORT_CAPITALS = 5  # characters

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from kxcli.mining.linking import mentioning, overlaps, tagging
+from kxcli.mining.linking import mentioning, overlaps, signals, tagging
 from kxcli.mining.linking.candidates import PRIOR_WEIGHTS, Candidates, candidates, ranked
 from kxcli.mining.linking.context import Context
 from kxcli.mining.linking.folding import BORDER, Places, fold_names
@@ -28,7 +28,7 @@ from kxcli.mining.linking.together import together
 
 FOLDS = 5
 _RANKING_PENALTY = 2.0
-_PENALTIES = (0.3, 3.0)  # of dense and of hashed columns
+_PENALTIES = (1.0, 3.0)  # of dense and of hashed columns
 _GAIN = 0.005  # of an F1 that a tagger is worth having for
 _HALF = np.int64(32)
 
@@ -319,7 +319,10 @@ class _Examples(NamedTuple):
 
 
 class _Learned(NamedTuple):
-    """A model, the threshold that is best for spans of folds that it was not trained on, and the F1 there."""
+    """A model, the threshold that is best for spans of folds that it was not trained on, and the F1 there.
+
+    f1: with a threshold for each fold that was chosen on the others.
+    """
 
     model: mentioning.Model
     threshold: float
@@ -337,13 +340,21 @@ def _learned(
         weights = _fitted(examples.rows.chosen(inside), is_right[inside])
         scores[outside] = mentioning.score(weights, examples.rows.chosen(outside))
     kept = rivals[overlaps.kept("best", examples.starts[rivals], examples.stops[rivals], scores[rivals])]
-    threshold, f1 = best_threshold(scores[kept], is_right[kept], n_gold)
+    folds = examples.folds.take(kept)
+    n_kept = n_right = 0
+    for fold in range(FOLDS):
+        others, own = kept[folds != fold], kept[folds == fold]
+        threshold, _ = best_threshold(scores[others], is_right[others], n_gold * (FOLDS - 1) // FOLDS)
+        own = own[scores[own] >= threshold]
+        n_kept, n_right = n_kept + len(own), n_right + int(is_right[own].sum())
+    f1 = 2.0 * n_right / max(n_kept + n_gold, 1)
+    threshold, _ = best_threshold(scores[kept], is_right[kept], n_gold)
     weights = _fitted(examples.rows.chosen(used), is_right[used])
     return _Learned(mentioning.Model(weights.dense, weights.hashed.astype(np.float32)), threshold, f1)
 
 
 def _fitted(rows: Sparse, is_right: npt.NDArray[np.bool_]) -> Weights:
-    return logistic_regression(rows, is_right, N_COLUMNS, _PENALTIES)
+    return logistic_regression(rows, is_right, N_COLUMNS, signals.PRIOR_WEIGHTS, _PENALTIES)
 
 
 def best_threshold(scores: Floats, is_right: npt.NDArray[np.bool_], n_gold: int) -> tuple[float, float]:
