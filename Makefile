@@ -18,6 +18,8 @@ demo: $(VENV)/.installed
 	@echo
 	$(BIN)/kxcli entity-link --kb data/samples/encyclopedia.jsonl -f tsv --header data/samples/mentions.txt
 	@echo
+	$(BIN)/kxcli entity-link --kb data/samples/encyclopedia.jsonl --evaluate data/samples/labelled.jsonl | cut -f 1-7
+	@echo
 	$(BIN)/kxcli hsic -x x -y parabola data/samples/noise.tsv
 	@echo
 	$(BIN)/kxcli hsic --screen label -x text --kernel-x bow --min-df 3 --top 5 --header data/samples/reviews.jsonl
@@ -44,6 +46,7 @@ format: $(VENV)/.dev
 bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/wordcount.py $(FILES)
 	$(BIN)/python benchmarks/newwords.py $(FILES)
+	$(BIN)/python benchmarks/entity_link.py $(FILES)
 	$(BIN)/python benchmarks/hsic.py
 
 clean:

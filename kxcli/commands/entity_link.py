@@ -58,7 +58,7 @@ _SAID_TO = {  # options that mean something to a run that reads no INPUT
     type=click.Choice(["keep", "drop"]),
     default="keep",
     show_default=True,
-    help="Names that are likely not meant as such: keep them, with the kb_id NIL, or drop them.",
+    help="Mentions without an entry: keep them, with the kb_id NIL, or drop them.",
 )
 @click.option(
     "--nil-threshold",
@@ -91,7 +91,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     kxcli entity-link --kb encyclopedia.jsonl news.txt > linked.jsonl
     kxcli entity-link --kb encyclopedia.jsonl --train labelled.jsonl --model news.npz
     kxcli entity-link --kb encyclopedia.jsonl --model news.npz news.txt > linked.jsonl
-    kxcli entity-link --kb encyclopedia.jsonl --model news.npz --evaluate gold.jsonl | column -t
+    kxcli entity-link --kb encyclopedia.jsonl --model news.npz --evaluate gold.jsonl | cut -f 1-7
     kxcli entity-link --kb names.tsv.gz -f tsv --nil drop < texts.jsonl | cut -f 4 | sort | uniq -c
     """  # noqa: D301 -- click's mark for text that is not to be wrapped
     source: options.Input = options.taken(options.Input, given)
