@@ -74,7 +74,7 @@ _SAID_TO = {  # options that mean something to a run that reads no INPUT
     help="Of mentions that overlap, take the longest first, or the one with the best score; or keep all.",
 )
 @options.output_options("jsonl", "tsv")
-@options.shard_option
+@options.shard_option("256K")
 @options.run_options
 @click.pass_context
 def command(ctx: click.Context, /, **given: Any) -> None:

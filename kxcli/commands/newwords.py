@@ -81,7 +81,7 @@ class Thresholds(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # g
 )
 @options.output_options("tsv", "csv", "jsonl", "userdict")
 @options.memory_option
-@options.shard_option
+@options.shard_option()
 @options.run_options
 @click.pass_context
 def command(ctx: click.Context, /, **given: Any) -> None:

@@ -189,17 +189,15 @@ def run_options(command: Function) -> Function:
     return command
 
 
-def shard_option(command: Function) -> Function:
-    """Add the option that says how much text is read at a time."""
-    from kxcli.corpus import SHARD_SIZE
-
+def shard_option(default: str = "1M") -> Callable[[Function], Function]:
+    """Add the option that says how much text is read at a time: some 50 ms of work, so that workers end together."""
     return click.option(
         "--shard-size",
         metavar="SIZE",
         type=Size(),
-        default=SHARD_SIZE,
-        help="Input that a worker takes at a time; changes memory and speed, never the output.  [default: 1M]",
-    )(command)
+        default=default,
+        help=f"Input that a worker takes at a time; changes memory and speed, never the output.  [default: {default}]",
+    )
 
 
 def memory_option(command: Function) -> Function:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 )
 @click.option("--merge", is_flag=True, help="Inputs are earlier outputs, to be added up.")
 @options.output_options("tsv", "csv", "jsonl", "userdict")
-@options.shard_option
+@options.shard_option()
 @options.run_options
 @click.pass_context
 def command(ctx: click.Context, /, **given: Any) -> None:
