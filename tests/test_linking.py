@@ -1059,3 +1059,17 @@ def test_a_tagger_finds_what_no_name_lists():
         (0, 8, 0),
         (1, 0, -1),
     ]
+
+
+def test_a_linker_takes_a_model_that_was_kept(tmp_path):
+    entries = [Entry("1", "小米", facts=[("总部", "北京")]), Entry("2", "小米", facts=[("做法", "熬粥")])]
+    texts = [training.LabelledText(f"{n}号小米真好", [training.Marked(2, 4, ("1",), True)]) for n in range(9)]
+    taught, other = Linker(entries), Linker(entries)
+    taught.train(texts)
+    np.savez(tmp_path / "model.npz", **taught.model.arrays())
+    before = other.link(["小米呢"])
+    with np.load(tmp_path / "model.npz") as arrays:
+        other.use(arrays)
+        assert other.link(["小米呢"]) == taught.link(["小米呢"]) != before
+        with pytest.raises(ModelError, match="another knowledge base"):
+            Linker(entries[:1]).use(arrays)

@@ -54,8 +54,8 @@ def write(base: KnowledgeBase, paths: Sequence[str], target: str, on_error: str,
         f"{target}: trained on {about}, {tagger}; in texts held out, F1 of mentions {found.mention_f1:.3f}"
         + (links if is_linked else "; no kb_id is given, so links are not learned")
     )
-    if is_linked and found.link_f1 <= before:
-        report.warning(f"{target}: links no better than no model: label more texts")
+    if is_linked and found.link_f1 < before:
+        report.warning(f"{target}: links worse than without a model: label more texts")
 
 
 def _link_f1(linker: Linker, texts: Sequence[LabelledText]) -> float:

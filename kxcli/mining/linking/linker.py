@@ -15,6 +15,7 @@ from kxcli.mining.linking.model import Model
 from kxcli.mining.linking.overlaps import Overlap
 from kxcli.mining.linking.parsing import Parsed, parsed
 from kxcli.mining.linking.ragged import stretches
+from kxcli.mining.linking.slots import Arrays
 from kxcli.mining.linking.statistics import Floats
 from kxcli.mining.linking.together import together
 from kxcli.mining.linking.training import LabelledText, Trained, train
@@ -102,7 +103,8 @@ def linked(model: Model, texts: Sequence[str], linking: Linking) -> Linked:
     order = ranked(found, model.ranking)
     context = Context(base, model.statistics, text, found, order)
     spoken = context.spoken()
-    mention, link = mentioning.scores(context, spoken, (model.mention, model.link))
+    models = [model.mention] if model.link is model.mention else [model.mention, model.link]
+    mention, link = (mentioning.scores(context, spoken, models) * 2)[:2]
     kept, entries, scores = _kept(model, linking, text, spoken, order, mention, link)
     spans, groups = text.spans.chosen(spoken.numbers[kept]), spoken.groups[kept]
     texts_of, offsets = text.whole.located(spans.begins)
@@ -164,6 +166,10 @@ class Linker:
         trained = train(self.model.lexicon.base, labelled)
         self.model = trained.model
         return trained
+
+    def use(self, arrays: Arrays) -> None:
+        """Take a model by its arrays, as `model.arrays()` gives and `--train` writes them; raises `ModelError`."""
+        self.model = Model.mapped(arrays, self.model.lexicon.base)
 
     def link(self, texts: Iterable[str]) -> list[list[Mention]]:
         """Return the mentions of each text."""

@@ -1,5 +1,6 @@
 """How likely a span is a mention, and meant as its best candidate: logistic models over features and marks."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,7 +43,7 @@ def untrained() -> Model:
     return Model(np.array([*PRIOR.values()]), None)
 
 
-def scores(context: Context, spoken: Spoken, models: tuple[Model, ...]) -> tuple[Floats, ...]:
+def scores(context: Context, spoken: Spoken, models: Sequence[Model]) -> tuple[Floats, ...]:
     """Return the scores of spans, from 0 to 1, by each of some models, term by term."""
     totals = [np.zeros(len(spoken.numbers)) for _ in models]
     for number, values in enumerate(signals(context, spoken)):
