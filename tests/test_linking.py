@@ -477,13 +477,15 @@ def test_logistic_regression_finds_the_likeliest_weights(seed):
     right = chance.random(n) < learners.logistic(dense[:, 1] + (hashed == 100).sum(axis=1) - 1)
     matrix = np.concatenate((dense, *[(hashed == c).sum(axis=1)[:, None] for c in (100, 200, 300)]), axis=1)
     penalties = np.array([0.3, 0.3, 3.0, 3.0, 3.0])
+    prior = np.array([0.5, -1.0])
 
     def loss(weights):
         scores = matrix @ weights
-        return np.logaddexp(0, scores).sum() - scores[right].sum() + 0.5 * (penalties * weights) @ weights
+        moved = weights - np.concatenate((prior, np.zeros(3)))
+        return np.logaddexp(0, scores).sum() - scores[right].sum() + 0.5 * (penalties * moved) @ moved
 
     rows = learners.Sparse(dense, hashed)
-    found = learners.logistic_regression(rows, right, 1000, (0.3, 3.0))
+    found = learners.logistic_regression(rows, right, 1000, prior, (0.3, 3.0))
     weights = np.concatenate((found.dense, found.hashed[[100, 200, 300]]))
     best = newton(loss, np.zeros(5))
     assert np.flatnonzero(found.hashed).tolist() == [100, 200, 300] and len(found.hashed) == 1000
@@ -504,7 +506,7 @@ from kxcli.mining.linking import learners
 chance = np.random.default_rng(0)
 dense, hashed = chance.normal(size=(30_000, 36)), chance.integers(0, 500, (30_000, 5)).astype(np.int32)
 right = chance.random(30_000) < learners.logistic(dense[:, 0] - 1)
-found = learners.logistic_regression(learners.Sparse(dense, hashed), right, 501, (0.3, 3.0))
+found = learners.logistic_regression(learners.Sparse(dense, hashed), right, 501, np.zeros(36), (0.3, 3.0))
 starts = np.arange(0, 30_001, 4)
 right = np.arange(30_000) % 4 == chance.integers(0, 4, 7500).repeat(4)
 weights = learners.ranking(dense, starts, right, np.zeros(36), 2.0)

@@ -135,7 +135,7 @@ def parsed(texts: Sequence[str], lexicon: Lexicon, tagged: Tagged | None = None)
     if tagged is not None:
         offsets = whole.starts.take(tagged.texts)
         at = _in_folded(whole, offsets + tagged.starts, offsets + tagged.stops)
-        has_token = tokens.numbers.take(at[1]) > tokens.numbers.take(at[0])
+        has_token = tokens.ends_before(at[1]) > at[0]
         pieces.append(_Piece(at[0][has_token], at[1][has_token], tagged.probabilities[has_token]))
     pieces = [_whole_characters(whole, piece) for piece in pieces]
     keys = [(piece.starts << _HALF) | piece.stops for piece in pieces]

@@ -113,6 +113,10 @@ class Tokens:
     def __len__(self) -> int:
         return len(self.starts)
 
+    def ends_before(self, places: npt.NDArray[Any]) -> Places:
+        """Return where the last token that starts before each place ends; 0 where none does."""
+        return np.append(self.stops, 0).take(self.numbers.take(places) - 1)
+
 
 def shapes(codes: npt.NDArray[Any], starts: npt.NDArray[Any], stops: npt.NDArray[Any]) -> Hashes:
     """Return a key for how each span of a text as given looks: `hashes` of its shape as a string.
