@@ -200,7 +200,7 @@ def _link(
         report,
         what=running.named_texts(source),
         kind="jsonl" if source.field is not None else running.record_format(source, by="") or "sniffed",
-        preload=["kxcli.commands.linked", "kxcli.corpus.shards"],
+        preload=["kxcli.commands.linked", "kxcli.corpus.shards", *(["rjieba"] if shared.has_tagger else [])],
     ) as corpus:
         output.write(_lines(corpus, job, shared, head.encode("ascii")), sink.output)
 

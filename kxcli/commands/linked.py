@@ -60,6 +60,11 @@ class Shared(NamedTuple):
     base: Arrays
     model: Arrays | None
 
+    @property
+    def has_tagger(self) -> bool:
+        """Whether the model cuts texts into words, for which a dictionary is wanted."""
+        return self.model is not None and any(name.startswith("tagger.") for name in self.model)
+
     def linking_model(self) -> Model:
         """Return what to link with."""
         base = KnowledgeBase.mapped(self.base)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
-TOGETHER = 1 << 16  # characters of texts linked at a time: what is computed of them stays in a core's cache
+TOGETHER = 1 << 15  # characters of texts linked at a time: what is computed of them stays in a core's cache
 
 Thing = TypeVar("Thing")
 
