@@ -36,9 +36,10 @@ from kxcli.mining.linking.folding import fold
 from kxcli.mining.linking.kb import KnowledgeBase
 from kxcli.mining.linking.linker import linked
 from kxcli.mining.linking.model import Model, ModelError, lexicon
+from kxcli.mining.linking.pieces import LabelledText, Marked
 from kxcli.mining.linking.statistics import Counts, Statistics
 from kxcli.mining.linking.tokens import hashes
-from kxcli.mining.linking.training import LabelledText, Marked, train
+from kxcli.mining.linking.training import train
 
 NAMES = [
     *("小米", "米", "苹果", "果", "米苹", "ab", "AB", "Ab", "ａｂ", "ms", "MS", "fi", "ﬁx", "x", "12", "小 米"),
@@ -1065,7 +1066,7 @@ def test_a_tagger_finds_what_no_name_lists():
 
 def test_a_linker_takes_a_model_that_was_kept(tmp_path):
     entries = [Entry("1", "小米", facts=[("总部", "北京")]), Entry("2", "小米", facts=[("做法", "熬粥")])]
-    texts = [training.LabelledText(f"{n}号小米真好", [training.Marked(2, 4, ("1",), True)]) for n in range(9)]
+    texts = [LabelledText(f"{n}号小米真好", [Marked(2, 4, ("1",), True)]) for n in range(9)]
     taught, other = Linker(entries), Linker(entries)
     taught.train(texts)
     np.savez(tmp_path / "model.npz", **taught.model.arrays())

@@ -15,8 +15,9 @@ from kxcli.errors import InputError, OutputError, reason
 from kxcli.mining.linking.kb import KnowledgeBase
 from kxcli.mining.linking.linker import Linker, Linking
 from kxcli.mining.linking.model import Model, ModelError
+from kxcli.mining.linking.pieces import LabelledText, Marked
 from kxcli.mining.linking.scoring import Gold, Tally
-from kxcli.mining.linking.training import LabelledText, Marked, train
+from kxcli.mining.linking.training import train
 from kxcli.output import sink
 from kxcli.report import Report
 

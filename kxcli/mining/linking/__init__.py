@@ -9,6 +9,7 @@
 from kxcli.mining.linking.compiling import Entry
 from kxcli.mining.linking.linker import NIL, Linker, Linking, Mention
 from kxcli.mining.linking.model import ModelError
-from kxcli.mining.linking.training import LabelledText, Marked, Trained
+from kxcli.mining.linking.pieces import LabelledText, Marked
+from kxcli.mining.linking.training import Trained
 
 __all__ = ["NIL", "Entry", "LabelledText", "Linker", "Linking", "Marked", "Mention", "ModelError", "Trained"]

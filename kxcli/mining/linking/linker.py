@@ -14,11 +14,12 @@ from kxcli.mining.linking.folding import Places
 from kxcli.mining.linking.model import Model
 from kxcli.mining.linking.overlaps import Overlap
 from kxcli.mining.linking.parsing import Parsed, parsed
+from kxcli.mining.linking.pieces import LabelledText
 from kxcli.mining.linking.ragged import stretches
 from kxcli.mining.linking.slots import Arrays
 from kxcli.mining.linking.statistics import Floats
 from kxcli.mining.linking.together import together
-from kxcli.mining.linking.training import LabelledText, Trained, train
+from kxcli.mining.linking.training import Trained, train
 
 NIL = "NIL"  # the id of what is no entry
 _DIGITS = 4  # of a score
