@@ -29,6 +29,8 @@ from kxcli.mining.linking.compiling import Trouble, compiled
 from kxcli.mining.linking.model import Model, ModelError
 from kxcli.mining.linking.training import train
 
+pytestmark = pytest.mark.full  # together half a minute
+
 OLD = b"an old model"
 MANY = 64  # runners-up, more than any name of the samples has
 COUNTS = [

@@ -41,6 +41,8 @@ from kxcli.mining.linking.statistics import Counts, Statistics
 from kxcli.mining.linking.tokens import hashes
 from kxcli.mining.linking.training import train
 
+pytestmark = pytest.mark.full  # together half a minute
+
 NAMES = [
     *("小米", "米", "苹果", "果", "米苹", "ab", "AB", "Ab", "ａｂ", "ms", "MS", "fi", "ﬁx", "x", "12", "小 米"),
     *("alpha beta", "Beta of Alpha", "alpha-betas", "Oedema tumours", "heart failure", "米苹果米", "ß", "𠮷野"),

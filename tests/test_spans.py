@@ -15,6 +15,8 @@ from kxcli.mining.linking.loose import LIGHT, MOST_WORDS, Bags
 from kxcli.mining.linking.names import is_letter, is_spaced
 from kxcli.mining.linking.tokens import IDEOGRAPH, MARK, WORD, Prefix, Tokens, hashes, shapes
 
+pytestmark = pytest.mark.full
+
 ODD = "aAbZ09ééß́한中米𠮷かｶ①Ωжกक़ि_-–·()（）《》\"'’.,;。 \t\n\u3000￼😀\0\U000e0100"
 odd_texts = st.lists(
     st.text(

@@ -20,6 +20,8 @@ from kxcli.mining.linking.tagging.layout import LONGEST, PADS, blocks
 from kxcli.mining.linking.tagging.tagger import laid_out
 from kxcli.mining.linking.tagging.weights import Space, Weights, unpacked
 
+pytestmark = pytest.mark.full
+
 TAGS = "BIESO"
 ODD = [
     "\x00",
