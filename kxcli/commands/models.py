@@ -28,7 +28,8 @@ _UNKNOWN = "labelled mentions whose kb_id the knowledge base does not have"
 
 def write(base: KnowledgeBase, paths: Sequence[str], target: str, on_error: str, report: Report) -> None:
     """Train on the labelled texts of files, and write the model; `check` is to be called before."""
-    texts = list(_texts(base, paths, cast(OnError, on_error), report))
+    known = frozenset(base.ids.all())
+    texts = list(_texts(known, paths, cast(OnError, on_error), report))
     n_mentions = sum(len(one.mentions) for one in texts)
     if not n_mentions:
         report.close()
@@ -36,7 +37,6 @@ def write(base: KnowledgeBase, paths: Sequence[str], target: str, on_error: str,
             paths[0], "has no labelled mention", "give JSONL with mention, offset and kb_id in mention_data"
         )
     told = [mention.ids for one in texts for mention in one.mentions if mention.ids]
-    known = frozenset(base.ids.all())
     if told and not any(known.intersection(ids) for ids in told):
         report.warning(f"{paths[0]}: has no kb_id that the knowledge base has: is it the one that was labelled with?")
     about = f"{len(texts):,} texts with {n_mentions:,} mentions"
@@ -104,8 +104,7 @@ def _of_model(work: Any) -> None:
         raise OutputError(path, what, hint.replace("with -o", "with --model")) from None
 
 
-def _texts(base: KnowledgeBase, paths: Sequence[str], on_error: OnError, report: Report) -> Iterator[LabelledText]:
-    known = frozenset(base.ids.all())
+def _texts(known: frozenset[str], paths: Sequence[str], on_error: OnError, report: Report) -> Iterator[LabelledText]:
     for path in paths:
 
         def tell(loss: Loss) -> None:
