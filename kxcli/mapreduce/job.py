@@ -1,11 +1,11 @@
-"""The contract between what is computed (`mining/`) and how it is spread (`local.py`, and other engines to come).
+"""The contract between what is computed (`mining/`) and how it is spread (`local.py`, `cluster.py`).
 
 An engine is given `(read, tasks, job)` and computes `job.map(read(task))` for every task.  Tasks depend on the
 input alone, so that any engine, with any number of processes, computes the same.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 Record_co = TypeVar("Record_co", covariant=True)
 Record_contra = TypeVar("Record_contra", contravariant=True)
@@ -24,6 +24,11 @@ class Task(Protocol):
     @property
     def name(self) -> str:
         """The input that it is a part of."""
+        ...
+
+    @property
+    def identity(self) -> tuple[str, int] | None:
+        """What it is known by in another run: its source's stamp, and its number in that; None: by nothing."""
         ...
 
 
@@ -51,7 +56,11 @@ class Job(Protocol[Record_contra, Partial]):
     """
 
     def setup(self, shared: Any) -> None:
-        """Make ready in a process, once, before its first task: dictionaries, arrays."""
+        """Make ready in a process, once: dictionaries, arrays.
+
+        It comes before `map`, `merge`, `load` and `finish`.  What is heavy waits for the first `map`: a process that
+        only merges does without.
+        """
         ...
 
     def map(self, records: Iterable[Record_contra]) -> Partial:
@@ -70,6 +79,30 @@ class Job(Protocol[Record_contra, Partial]):
         """Return the partial as bytes, for another process, machine or time."""
         ...
 
-    def load(self, data: bytes) -> Partial:
-        """Return the partial that was dumped; never unpickles."""
+    def load(self, data: bytes | memoryview) -> Partial:
+        """Return the partial that was dumped; never unpickles.
+
+        May keep views of `data`, which is then a mapped file: only what is looked at is in memory.
+        """
+        ...
+
+
+@runtime_checkable
+class Growing(Protocol[Partial]):
+    """What a job has, too, whose partials grow with the input: an engine that has little memory hands them on early.
+
+    A partial that was merged from loaded ones holds their views, and `finish` goes through them part by part.
+    """
+
+    def weight(self, partial: Partial) -> int:
+        """Return about how many bytes of memory a partial takes, views of mapped files not among them."""
+        ...
+
+
+@runtime_checkable
+class Splitting(Protocol[Partial]):
+    """What a job has, too, whose partials can be split by key: no process of a cluster has to hold all keys."""
+
+    def split(self, partial: Partial, n: int) -> list[Partial]:
+        """Return n partials that merge to the given one: which key goes where depends on the key and n alone."""
         ...
