@@ -80,7 +80,6 @@ class Thresholds(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # g
     help="By which value, the greatest first; entropy is the lesser side's, score is pmi + entropy.",
 )
 @options.output_options("tsv", "csv", "jsonl", "userdict")
-@options.memory_option
 @options.shard_option()
 @options.run_options
 @click.pass_context
@@ -121,7 +120,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     except ValueError as error:
         raise UsageError(f"--min-pmi: {error}.") from None
     choice = Choice(None if given["is_all"] else _known(given["known"]), given["min_entropy"], given["sort"])
-    words = chosen(_lexicon(discovery, source, run, report, given["memory"], given["unique_lines"]), choice)
+    words = chosen(_lexicon(discovery, source, run, report, given["unique_lines"]), choice)
     if sink.format == "userdict":
         words = _findable(words, report)
     if not words:
@@ -137,7 +136,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
 
 
 def _lexicon(
-    discovery: "Discovery", source: options.Input, run: options.Run, report: Report, memory: int, unique_lines: bool
+    discovery: "Discovery", source: options.Input, run: options.Run, report: Report, unique_lines: bool
 ) -> "list[Word]":
     """Return the lexicon of the inputs."""
     from kxcli.commands import running
@@ -155,7 +154,7 @@ def _lexicon(
         preload=["kxcli.mining.newwords.lexicon", "kxcli.corpus.spool"],
         convert=records,
     ) as corpus:
-        scratch = corpus.scratch(memory)
+        scratch = corpus.scratch()
         if unique_lines:
             corpus.drop_repeated_lines(FindFirstLines(), scratch, first=Characters())
         return lexicon(discovery, corpus.run, scratch)

@@ -13,8 +13,6 @@ from kxcli.report import Said
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
-MEMORY = 1 << 29
-
 _SIZES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
@@ -64,6 +62,7 @@ class Run:
     """How the work is done and told."""
 
     jobs: int
+    memory: int | None  # None: half of what is free
     quiet: bool
     verbose: bool
     shard_size: int = 0  # of commands that read text
@@ -174,6 +173,13 @@ def run_options(command: Function) -> Function:
                 envvar="KXCLI_JOBS",
                 help="Worker processes; 0, the default: as many as CPUs may be used.",
             ),
+            click.option(
+                "--memory",
+                metavar="SIZE",
+                type=Size(),
+                help="Memory for all processes together; what has no room goes to TMPDIR.  [default: half of what is "
+                "free]",
+            ),
             click.option("-q", "--quiet", is_flag=True, help="Nothing but errors on stderr."),
             click.option(
                 "-v",
@@ -198,17 +204,6 @@ def shard_option(default: str = "1M") -> Callable[[Function], Function]:
         default=default,
         help=f"Input that a worker takes at a time; changes memory and speed, never the output.  [default: {default}]",
     )
-
-
-def memory_option(command: Function) -> Function:
-    """Add the option that bounds memory."""
-    return click.option(
-        "--memory",
-        metavar="SIZE",
-        type=Size(),
-        default=MEMORY,
-        help="Memory for what is counted, by all processes; more goes to TMPDIR.  [default: 512M]",
-    )(command)
 
 
 def _remember(ctx: click.Context, param: click.Parameter, value: bool) -> bool:

@@ -11,7 +11,7 @@ from kxcli.corpus.ledger import Choice, Loss, OnError, Told
 from kxcli.corpus.records import DEFAULT_FIELD, Asked, Kind, Wanted
 from kxcli.corpus.shards import Planner, TaskReader, located, with_line
 from kxcli.errors import InputError
-from kxcli.mapreduce import carried, local
+from kxcli.mapreduce import available, carried, local
 from kxcli.mapreduce.job import Job, Task
 from kxcli.mapreduce.workspace import Workspace
 from kxcli.report import Report
@@ -82,6 +82,7 @@ class Corpus:
         self._told: list[Told] = []
         self._planner = Planner(what, kind, self._encoding, run.shard_size, workspace.folder, self._told.append)
         self._convert, self._shard_size = convert, run.shard_size
+        self._memory = available.memory() if run.memory is None else run.memory
         self._is_read = False
         self._kept: list[Kept] = []
 
@@ -126,11 +127,11 @@ class Corpus:
             n_left = sum(kept.size for kept in self._kept)
             self._report.detail(f"{1 - n_left / total:.1%} of the text is lines that were seen before")
 
-    def scratch(self, memory: int) -> "Scratch":
-        """Return where tallies may go that take more than their share of `memory`, of which a job has two."""
+    def scratch(self) -> "Scratch":
+        """Return where tallies may go that take more than their share of the memory, of which a job has two."""
         from kxcli.tally.runs import Scratch
 
-        return Scratch(self._workspace.folder(), max(_LEAST_ROOM, memory // (2 * (self._engine.workers + 1))))
+        return Scratch(self._workspace.folder(), max(_LEAST_ROOM, self._memory // (2 * (self._engine.workers + 1))))
 
     def _over_inputs(self, job: Job[Any, PartialT], shared: object, what: str) -> PartialT | None:
         """Read the inputs; tells what was decided and left out, in input order, when all has been read."""
@@ -201,7 +202,7 @@ class Corpus:
 @contextmanager
 def engine(run: Run, report: Report, preload: Iterable[str], workspace: Workspace) -> Iterator[local.Engine]:
     """Make ready whoever does the work; at the end, no worker is left."""
-    workers = run.jobs or local.available_cpus()
+    workers = run.jobs or available.cpus()
     report.detail(f"{workers} workers at most")
     with local.Engine(workers, preload, workspace.folder) as started:
         yield started

@@ -10,6 +10,7 @@ from typing import Any, Protocol, TypeVar, runtime_checkable
 Record_co = TypeVar("Record_co", covariant=True)
 Record_contra = TypeVar("Record_contra", contravariant=True)
 Partial = TypeVar("Partial")
+Partial_contra = TypeVar("Partial_contra", contravariant=True)
 TaskT = TypeVar("TaskT", bound="Task")
 
 
@@ -88,13 +89,13 @@ class Job(Protocol[Record_contra, Partial]):
 
 
 @runtime_checkable
-class Growing(Protocol[Partial]):
+class Growing(Protocol[Partial_contra]):
     """What a job has, too, whose partials grow with the input: an engine that has little memory hands them on early.
 
     A partial that was merged from loaded ones holds their views, and `finish` goes through them part by part.
     """
 
-    def weight(self, partial: Partial) -> int:
+    def weight(self, partial: Partial_contra) -> int:
         """Return about how many bytes of memory a partial takes, views of mapped files not among them."""
         ...
 

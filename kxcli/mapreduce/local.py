@@ -1,6 +1,5 @@
 """Runs a job on this machine: in this process, or in a pool of worker processes."""
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from types import TracebackType
@@ -13,13 +12,6 @@ from kxcli.mapreduce.pool import OnDone, Pool
 TaskT = TypeVar("TaskT", bound=Task)
 RecordT = TypeVar("RecordT")
 PartialT = TypeVar("PartialT")
-
-
-def available_cpus() -> int:
-    """Return the number of CPUs that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 class Engine:

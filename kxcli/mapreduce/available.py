@@ -1,0 +1,43 @@
+"""What of this machine a run may use."""
+
+import os
+from contextlib import suppress
+
+_LEAST = 1 << 28  # bytes that a run takes where little is free: with less it would hardly get anywhere
+_UNKNOWN = 1 << 30  # bytes that a run takes where nobody tells what is free
+
+
+def cpus() -> int:
+    """Return the number of CPUs that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def memory() -> int:
+    """Return bytes of memory that a run takes unless it is told otherwise: half of what is free."""
+    free = [bytes_ for bytes_ in (_free_of_machine(), _free_of_group()) if bytes_ is not None]
+    return max(_LEAST, min(free) // 2) if free else _UNKNOWN
+
+
+def _free_of_machine() -> int | None:
+    with suppress(OSError, ValueError, IndexError), open("/proc/meminfo", encoding="ascii") as lines:
+        for line in lines:
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) << 10
+    with suppress(OSError, ValueError, AttributeError):
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return None
+
+
+def _free_of_group() -> int | None:
+    """Return what a control group, as a container has one, lets its processes take beside what they have taken."""
+    with suppress(OSError, ValueError):
+        most, taken = (_number(f"/sys/fs/cgroup/memory.{name}") for name in ("max", "current"))
+        return max(0, most - taken)
+    return None
+
+
+def _number(path: str) -> int:
+    with open(path, encoding="ascii") as file:
+        return int(file.read())  # "max", where there is no bound, is no number
