@@ -63,13 +63,15 @@ class WorkerDiedError(KxcliError):
     def __init__(self, task: str, exit_code: int | None) -> None:
         super().__init__(task, exit_code)
 
-    def __str__(self) -> str:
+    @property
+    def what_happened(self) -> str:
+        """The first half of the message."""
         task, code = self.args
         how = f"was killed by signal {-code}" if code is not None and code < 0 else f"ended with status {code}"
-        return (
-            f"{task}: the worker process that had this part of the input {how}; "
-            "where memory ran out, use fewer workers (-j), or a machine with more"
-        )
+        return f"{task}: the worker process that had this part of the input {how}"
+
+    def __str__(self) -> str:
+        return f"{self.what_happened}; where memory ran out, use less of it (--memory, -j), or a machine with more"
 
 
 class InterruptedBySignal(BaseException):

@@ -63,6 +63,8 @@ class Run:
 
     jobs: int
     memory: int | None  # None: half of what is free
+    retries: int
+    checkpoint: str | None
     quiet: bool
     verbose: bool
     shard_size: int = 0  # of commands that read text
@@ -179,6 +181,19 @@ def run_options(command: Function) -> Function:
                 type=Size(),
                 help="Memory for all processes together; what has no room goes to TMPDIR.  [default: half of what is "
                 "free]",
+            ),
+            click.option(
+                "--checkpoint",
+                metavar="DIR",
+                help="Keep what is finished in DIR; the same command again, or with more input, does what is missing.",
+            ),
+            click.option(
+                "--retries",
+                metavar="N",
+                type=click.IntRange(min=0),
+                default=1,
+                show_default=True,
+                help="How often a part of the input is read again whose worker was killed.",
             ),
             click.option("-q", "--quiet", is_flag=True, help="Nothing but errors on stderr."),
             click.option(

@@ -5,14 +5,16 @@ from contextlib import closing, contextmanager
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
+from kxcli import __version__
 from kxcli.commands.options import Input, Run
-from kxcli.corpus import encodings, sources
+from kxcli.corpus import encodings, ledger, shards, sources
 from kxcli.corpus.ledger import Choice, Loss, OnError, Told
 from kxcli.corpus.records import DEFAULT_FIELD, Asked, Kind, Wanted
 from kxcli.corpus.shards import Planner, TaskReader, located, with_line
-from kxcli.errors import InputError
+from kxcli.errors import InputError, UsageError
 from kxcli.mapreduce import available, carried, local
-from kxcli.mapreduce.job import Job, Task
+from kxcli.mapreduce.checkpoint import Checkpoint
+from kxcli.mapreduce.job import Engine, Job, Task
 from kxcli.mapreduce.workspace import Workspace
 from kxcli.report import Report
 
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
     from kxcli.tally.runs import Scratch
 
 PartialT = TypeVar("PartialT")
-
-_LEAST_ROOM = 1 << 22  # bytes for one tally: with less there would be very many files, and none the less memory
 
 
 def found_sources(given: Input) -> list[sources.Source]:
@@ -59,7 +59,8 @@ def record_format(given: Input, *, by: str | None) -> Kind | None:
 class Corpus:
     """The inputs of a run, and who works on them.
 
-    convert: makes a job's records of texts; these are then kept, for another job to run over them.
+    convert: makes a job's records of texts.  These are then kept, for another job to run over them; or read anew for
+    it, where a run is to be resumed: what is kept of it outlasts the run, and the records would not.
     """
 
     def __init__(
@@ -67,7 +68,7 @@ class Corpus:
         given: Input,
         run: Run,
         report: Report,
-        engine: local.Engine,
+        engine: Engine,
         workspace: Workspace,
         *,
         what: Wanted,
@@ -80,9 +81,13 @@ class Corpus:
             report.warning("there is no input: no file is named, or none in the folders matches")
         self._what, self._report, self._engine, self._workspace = what, report, engine, workspace
         self._told: list[Told] = []
-        self._planner = Planner(what, kind, self._encoding, run.shard_size, workspace.folder, self._told.append)
-        self._convert, self._shard_size = convert, run.shard_size
-        self._memory = available.memory() if run.memory is None else run.memory
+        self._is_reread = run.checkpoint is not None
+        self._planner = Planner(
+            what, kind, self._encoding, run.shard_size, workspace.folder, self._told.append, self._is_reread
+        )
+        if isinstance(engine, Checkpoint):
+            engine.stamps = {source.stamp() for source in self._sources}
+        self._convert, self._shard_size, self._memory = convert, run.shard_size, _memory(run)
         self._is_read = False
         self._kept: list[Kept] = []
 
@@ -92,7 +97,8 @@ class Corpus:
         The first job reads the inputs, the others what was kept of them.  `what` is looked for is shown while it is.
         """
         self._report.detail(what or "reading")
-        partial = self._over_kept(job, shared, what) if self._is_read else self._over_inputs(job, shared, what)
+        is_over_kept = self._is_read and not self._is_reread
+        partial = (self._over_kept if is_over_kept else self._over_inputs)(job, shared, what)
         return None if partial is None else job.finish(partial)
 
     def stream(self, job: Job[Any, PartialT], shared: object) -> Iterator[PartialT]:
@@ -118,6 +124,8 @@ class Corpus:
         """
         from kxcli.corpus.spool import SpoolReader, tasks, with_lines
 
+        if self._is_reread:
+            raise UsageError("equal lines are dropped from a copy in TMPDIR, which --checkpoint cannot take up again.")
         self.run(first, None)
         reader = SpoolReader(with_numbers=True)
         total = sum(kept.size for kept in self._kept)
@@ -131,20 +139,15 @@ class Corpus:
         """Return where tallies may go that take more than their share of the memory, of which a job has two."""
         from kxcli.tally.runs import Scratch
 
-        return Scratch(self._workspace.folder(), max(_LEAST_ROOM, self._memory // (2 * (self._engine.workers + 1))))
+        return Scratch(self._workspace.folder(), available.room(self._memory, self._engine.workers))
 
     def _over_inputs(self, job: Job[Any, PartialT], shared: object, what: str) -> PartialT | None:
-        """Read the inputs; tells what was decided and left out, in input order, when all has been read."""
+        """Read the inputs; tells what was decided and left out, in input order, when all has been read once."""
         total = self._total()
-        reader: Any = TaskReader(self._what, self._encoding)
-        if self._convert is not None:
-            from kxcli.corpus.spool import KeepingReader
-
-            reader = KeepingReader(reader, self._convert, self._workspace.folder())
         numbers: dict[int, int] = {}  # of tasks, by identity
         kept: list[tuple[int, list[Kept]]] = []
 
-        def numbered(tasks: Iterable[Task]) -> Iterator[Task]:
+        def numbered(tasks: Iterable[shards.Task]) -> Iterator[shards.Task]:
             for number, task in enumerate(tasks):
                 numbers[id(task)] = number
                 yield task
@@ -156,13 +159,24 @@ class Corpus:
 
         try:
             with closing(self._planner.tasks(self._sources)) as tasks:
-                partial = self._reduced(reader, numbered(tasks), job, shared, total, what, take)
+                partial = self._reduced(self._reader(), numbered(tasks), job, shared, total, what, take)
         except InputError as error:
             raise with_line(error) from None
-        self._is_read = True
         self._kept = [record for _, records in sorted(kept, key=itemgetter(0)) for record in records]
-        self._tell()
+        if not self._is_read:
+            self._tell()
+        self._is_read = True
         return partial
+
+    def _reader(self) -> Any:
+        reader = TaskReader(self._what, self._encoding)
+        if self._convert is None:
+            return reader
+        from kxcli.corpus.spool import ConvertingReader, KeepingReader
+
+        if self._is_reread:
+            return ConvertingReader(reader, self._convert)
+        return KeepingReader(reader, self._convert, self._workspace.folder())
 
     def _total(self) -> int | None:
         """Return the bytes of all inputs, None where that is not known."""
@@ -200,24 +214,42 @@ class Corpus:
 
 
 @contextmanager
-def engine(run: Run, report: Report, preload: Iterable[str], workspace: Workspace) -> Iterator[local.Engine]:
+def engine(run: Run, report: Report, preload: Iterable[str], workspace: Workspace) -> Iterator[Engine]:
     """Make ready whoever does the work; at the end, no worker is left."""
-    workers = run.jobs or available.cpus()
-    report.detail(f"{workers} workers at most")
-    with local.Engine(workers, preload, workspace.folder) as started:
-        yield started
+    memory = _memory(run)
+    workers = available.workers(run.jobs, memory)
+    room = available.room(memory, workers)
+    report.detail(
+        f"{workers} workers at most, {memory >> 20:,} MiB for all, {room >> 20:,} of them for what each counts"
+    )
+    with local.Engine(
+        workers, preload, workspace.folder, room=room, retries=run.retries, tell=report.warning
+    ) as started:
+        if run.checkpoint is None:
+            yield started
+            return
+        about = (__version__, run.shard_size)
+        with Checkpoint(started, run.checkpoint, ledger, about, report.note) as kept:
+            yield kept
+
+
+def _memory(run: Run) -> int:
+    """Return the bytes that all processes may take."""
+    return available.memory() if run.memory is None else run.memory
 
 
 class Spread:
     """Runs jobs whose tasks carry what they are about: no input is read for them."""
 
-    def __init__(self, engine: local.Engine, report: Report) -> None:
+    def __init__(self, engine: Engine, report: Report) -> None:
         self._engine, self._report = engine, report
 
     def __call__(self, job: Job[Any, Any], tasks: Iterable[Any], shared: Any, what: str) -> Any:
         """Run a job over at least one task, and return what it finishes with; `what` it is at is shown."""
         self._report.detail(what)
-        pieces = [carried.Piece(task, task.size, what) for task in tasks]
+        pieces = [carried.Piece(task, task.size, what, number) for number, task in enumerate(tasks)]
+        if isinstance(self._engine, Checkpoint):
+            self._engine.stamps = {piece.identity[0] for piece in pieces}
         with self._report.progress(sum(piece.size for piece in pieces), what, unit="") as progress:
             partial = self._engine.reduce(
                 carried.read, pieces, job, shared=shared, on_done=lambda piece, told: progress.advance(piece.size)

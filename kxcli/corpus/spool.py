@@ -78,6 +78,32 @@ class KeepingReader:
         return self._file.keep(record)
 
 
+class ConvertingReader:
+    """Reads tasks as another reader does, as arrays, and keeps nothing: what is wanted again is read again."""
+
+    def __init__(self, reader: TaskReader, convert: Convert) -> None:
+        self.reader, self.convert = reader, convert
+
+    def __call__(self, task: Task) -> "ConvertedRecords":
+        """Return the task's records, not yet read."""
+        return ConvertedRecords(self.reader(task), self.convert)
+
+
+class ConvertedRecords:
+    """The records of a task as arrays."""
+
+    def __init__(self, records: Records, convert: Convert) -> None:
+        self._records, self._convert = records, convert
+
+    @property
+    def told(self) -> list[Told]:
+        """What the reading told."""
+        return self._records.told
+
+    def __iter__(self) -> Iterator[Array]:
+        yield from self._convert(document.text for document in self._records)
+
+
 class _File:
     """A file of kept records, made with the first of them."""
 

@@ -3,6 +3,9 @@
 import os
 from contextlib import suppress
 
+PROCESS = 70 << 20  # bytes that a process takes before it counts anything: the interpreter, arrays, a dictionary
+_LEAST_ROOM = 1 << 22  # bytes: with less there would be very many files, and none the less memory
+_COPIES = 2  # times that a partial stands in memory while it is merged or written
 _LEAST = 1 << 28  # bytes that a run takes where little is free: with less it would hardly get anywhere
 _UNKNOWN = 1 << 30  # bytes that a run takes where nobody tells what is free
 
@@ -18,6 +21,17 @@ def memory() -> int:
     """Return bytes of memory that a run takes unless it is told otherwise: half of what is free."""
     free = [bytes_ for bytes_ in (_free_of_machine(), _free_of_group()) if bytes_ is not None]
     return max(_LEAST, min(free) // 2) if free else _UNKNOWN
+
+
+def workers(asked: int, memory: int) -> int:
+    """Return how many workers to have, where there is memory for so many of them and the parent."""
+    return max(1, min(asked or cpus(), memory // PROCESS - 1))
+
+
+def room(memory: int, n_workers: int) -> int:
+    """Return how many bytes each process may hold of a partial."""
+    n = n_workers + (n_workers > 1)
+    return max(_LEAST_ROOM, (memory - n * PROCESS) // (_COPIES * n))
 
 
 def _free_of_machine() -> int | None:

@@ -4,14 +4,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from kxcli.mapreduce.fingerprint import fingerprint
+
 
 @dataclass(frozen=True)
 class Piece:
-    """A task with its one record; `size` is its share of the work."""
+    """A task with its one record; `size` is its share of the work, `number` tells it from others like it."""
 
     record: Any
     size: int
     name: str
+    number: int
+
+    @property
+    def identity(self) -> tuple[str, int]:
+        """What it is known by in another run: its record, and its number."""
+        return fingerprint(self.record), self.number
 
 
 class Carried:

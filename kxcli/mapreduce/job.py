@@ -47,6 +47,7 @@ class Records(Protocol[Record_co]):
 
 
 Read = Callable[[TaskT], Records[Record_co]]
+OnDone = Callable[[Any, list[Any]], None]  # a finished task, and what the reading of it told
 
 
 class Job(Protocol[Record_contra, Partial]):
@@ -106,4 +107,53 @@ class Splitting(Protocol[Partial]):
 
     def split(self, partial: Partial, n: int) -> list[Partial]:
         """Return n partials that merge to the given one: which key goes where depends on the key and n alone."""
+        ...
+
+
+class Engine(Protocol):
+    """Who runs jobs: `local.py`, `cluster.py`, and `checkpoint.py`, which keeps what one of these computes.
+
+    `on_done` is called, by whoever called the engine, in the order in which tasks end.
+    Where tasks fail, the error of the first in input order is raised; `WorkerDiedError` where workers died again and
+    again with the same task.
+    """
+
+    @property
+    def workers(self) -> int:
+        """How many processes work at once."""
+        ...
+
+    def reduce(
+        self, read: Read[Any, Any], tasks: Iterable[Any], job: Job[Any, Partial], *, shared: object, on_done: OnDone
+    ) -> Partial | None:
+        """Map every task and merge the partials; None where there was no task."""
+        ...
+
+    def stream(
+        self, read: Read[Any, Any], tasks: Iterable[Any], job: Job[Any, Partial], *, shared: object, on_done: OnDone
+    ) -> Iterator[Partial]:
+        """Map every task and yield the partials in the order of the tasks; only some wait for one before them.
+
+        What comes before a task that fails is yielded first.
+        """
+        ...
+
+
+class Pausing(Engine, Protocol):
+    """An engine that can be asked for what it has so far."""
+
+    def legs(
+        self,
+        read: Read[Any, Any],
+        tasks: Iterable[Any],
+        job: Job[Any, Partial],
+        *,
+        shared: object,
+        on_done: OnDone,
+        is_over: Callable[[], bool],
+    ) -> Iterator[Partial]:
+        """Map every task; yield what the tasks since the last time give together, each time that `is_over`, and last.
+
+        `is_over` is asked after each task.  Every task of which `on_done` heard is in what is yielded next.
+        """
         ...

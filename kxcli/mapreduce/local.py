@@ -1,13 +1,16 @@
 """Runs a job on this machine: in this process, or in a pool of worker processes."""
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice
 from types import TracebackType
 from typing import Any, TypeVar
 
 from kxcli.errors import KxcliError
-from kxcli.mapreduce.job import Job, Read, Task
-from kxcli.mapreduce.pool import OnDone, Pool
+from kxcli.mapreduce.holding import Holder, Keeping
+from kxcli.mapreduce.job import Job, OnDone, Read, Task
+from kxcli.mapreduce.pool import Pool
+from kxcli.mapreduce.shelf import Shelf
 
 TaskT = TypeVar("TaskT", bound=Task)
 RecordT = TypeVar("RecordT")
@@ -18,12 +21,24 @@ class Engine:
     """Runs jobs one after the other, in this process or in workers that stay for the next job.
 
     preload: modules that workers find imported already, where the platform can do that.
-    folder: makes the run's private folder, for arrays that workers share.
+    folder: makes the run's private folder, for arrays that workers share, and partials that memory has no room for.
+    room: bytes that a process may hold of a partial.
+    retries: how often a task is given to another worker when one dies that has it; `tell` is told of that.
     """
 
-    def __init__(self, workers: int, preload: Iterable[str], folder: Callable[[], str]) -> None:
+    def __init__(
+        self,
+        workers: int,
+        preload: Iterable[str],
+        folder: Callable[[], str],
+        *,
+        room: int = sys.maxsize,
+        retries: int = 0,
+        tell: Callable[[str], None] = lambda message: None,
+    ) -> None:
         self.workers = workers
-        self._pool = Pool(workers, preload, folder)
+        self._folder, self._room = folder, room
+        self._pool = Pool(workers, preload, folder, retries=retries, tell=tell)
 
     def __enter__(self) -> "Engine":
         return self
@@ -42,18 +57,34 @@ class Engine:
         shared: object,
         on_done: OnDone,
     ) -> PartialT | None:
-        """Map every task and merge the partials; None where there was no task.
+        """Map every task and merge the partials, as `Engine.reduce` says; in this process, if there is but one."""
+        [*whole] = self.legs(read, tasks, job, shared=shared, on_done=on_done, is_over=lambda: False)
+        return whole[0] if whole else None
 
-        A single task, or one worker, runs in this process.  `on_done` is called in the order in which tasks end.
-        Where tasks fail, the error of the first in input order is raised; `WorkerDiedError` where a worker was killed.
-        """
+    def legs(
+        self,
+        read: Read[TaskT, RecordT],
+        tasks: Iterable[TaskT],
+        job: Job[RecordT, PartialT],
+        *,
+        shared: object,
+        on_done: OnDone,
+        is_over: Callable[[], bool],
+    ) -> Iterator[PartialT]:
+        """Map every task and yield what they give, leg by leg, as `Pausing.legs` says."""
         is_alone, ahead = self._looked_ahead(tasks)
         if not is_alone:
-            return self._pool.run(read, ahead, job, shared, on_done)
-        merged: PartialT | None = None
+            keeping = Keeping(self._room, Shelf(self._folder()))
+            yield from self._pool.legs(
+                read, ahead, job, shared=shared, on_done=on_done, is_over=is_over, keeping=keeping
+            )
+            return
+        holder = Holder(job, self._room, lambda: Shelf(self._folder()))
         for partial in _serial(read, ahead, job, shared, on_done):
-            merged = partial if merged is None else job.merge(merged, partial)
-        return merged
+            holder.add(partial)
+            if is_over():
+                yield from holder.gathered()
+        yield from holder.gathered()
 
     def stream(
         self,
@@ -64,10 +95,7 @@ class Engine:
         shared: object,
         on_done: OnDone,
     ) -> Iterator[PartialT]:
-        """Map every task and yield the partials in the order of the tasks; only some wait for one before them.
-
-        As with `reduce`, but what comes before a task that fails is yielded first.
-        """
+        """Map every task and yield the partials in the order of the tasks, as `Engine.stream` says."""
         is_alone, ahead = self._looked_ahead(tasks)
         yield from (_serial if is_alone else self._pool.stream)(read, ahead, job, shared, on_done)
 

@@ -1,27 +1,45 @@
 """The run's private temporary folder."""
 
+import fcntl
+import multiprocessing
 import os
 import shutil
+import stat
 import tempfile
+from contextlib import suppress
 from types import TracebackType
+from typing import Any
 
 from kxcli.errors import OutputError, reason
 
+_PREFIX = "kxcli-"
+_LOCK = "lock"
+
 
 class Workspace:
-    """A folder of mode 0700 below TMPDIR, made when it is first asked for and gone when the block ends."""
+    """A folder of mode 0700 below TMPDIR, made when it is first asked for and gone when the block ends.
+
+    While the process lives, it holds a lock in the folder.  So the next run of the same user can tell, and remove,
+    what a process left that was killed before it could clean up.
+    """
 
     def __init__(self) -> None:
         self._path: str | None = None
+        self._lock = -1
 
     def folder(self) -> str:
         """Return the folder's path."""
         if self._path is None:
             try:
-                self._path = tempfile.mkdtemp(prefix="kxcli-")
+                _remove_left()
+                self._path = tempfile.mkdtemp(prefix=_PREFIX)
+                self._lock = _locked(os.path.join(self._path, _LOCK))
             except OSError as error:
                 where = os.environ.get("TMPDIR", "/tmp")  # noqa: S108 -- told to the user, not written to
                 raise OutputError(where, reason(error), "point TMPDIR at a folder that can be written") from None
+            # Sockets of multiprocessing would otherwise have a folder of their own, that nobody could tell is ours.
+            process: Any = multiprocessing.current_process()
+            process._config["tempdir"] = self._path
         return self._path
 
     def __enter__(self) -> "Workspace":
@@ -32,4 +50,39 @@ class Workspace:
     ) -> None:
         if self._path is not None:
             shutil.rmtree(self._path, ignore_errors=True)
+            os.close(self._lock)
             self._path = None
+
+
+def _locked(path: str) -> int:
+    """Make a file and lock it; return the open file.  It never stands under its name without its lock."""
+    lock = os.open(path + ".new", os.O_CREAT | os.O_RDWR, 0o600)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    os.rename(path + ".new", path)
+    return lock
+
+
+def _remove_left() -> None:
+    """Remove the folders of runs of this user that are no more."""
+    with suppress(OSError), os.scandir(tempfile.gettempdir()) as entries:
+        for entry in entries:
+            if entry.name.startswith(_PREFIX) and _is_left(entry):
+                shutil.rmtree(entry.path, ignore_errors=True)
+
+
+def _is_left(entry: os.DirEntry[str]) -> bool:
+    """Return whether it is a folder of ours whose lock nobody holds; without one it may be just being made."""
+    try:
+        status = entry.stat(follow_symlinks=False)
+        if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o077:
+            return False
+        lock = os.open(os.path.join(entry.path, _LOCK), os.O_RDWR | os.O_NOFOLLOW)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    finally:
+        os.close(lock)
+    return True

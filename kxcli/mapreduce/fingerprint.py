@@ -1,0 +1,55 @@
+"""What tells one value from another in any process and at any time: a digest of all that a value is made of."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from types import FunctionType
+from typing import Any
+
+
+def fingerprint(value: Any) -> str:
+    """Return a digest of a value: equal for equal values, whatever process made them, and whatever their order in sets.
+
+    Takes what can be pickled: numbers, strings, arrays, containers of them, and objects by what they would be pickled
+    as.  A value may not contain itself.
+    """
+    return _digest(value).hex()
+
+
+def _digest(value: Any) -> bytes:
+    digest = hashlib.sha256()
+    for part in _parts(value):
+        digest.update(len(part).to_bytes(8, "little"))
+        digest.update(part)
+    return digest.digest()
+
+
+def _parts(value: Any) -> "list[bytes | memoryview]":
+    """Return what a value is made of, as bytes: its kind first."""
+    kind = f"{type(value).__module__}.{type(value).__qualname__}".encode()
+    if value is None or isinstance(value, (bool, int, float)):
+        return [kind, repr(value).encode("ascii")]
+    if isinstance(value, str):
+        return [kind, value.encode("utf-8", "surrogatepass")]
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return [kind, memoryview(value).cast("B")]
+    if isinstance(value, (type, FunctionType)):
+        return [kind, f"{value.__module__}.{value.__qualname__}".encode()]
+    if hasattr(value, "__array_interface__"):
+        return _of_array(kind, value)
+    if isinstance(value, Mapping):
+        return [kind, *sorted(_digest(key) + _digest(of) for key, of in value.items())]
+    if isinstance(value, AbstractSet):
+        return [kind, *sorted(map(_digest, value))]
+    if isinstance(value, Sequence) and type(value) in (tuple, list):
+        return [kind, *map(_digest, value)]
+    made = value.__reduce_ex__(4)
+    if isinstance(made, str):
+        return [kind, made.encode()]
+    return [kind, *(_digest(list(part) if hasattr(part, "__next__") else part) for part in made)]
+
+
+def _of_array(kind: bytes, array: Any) -> "list[bytes | memoryview]":
+    if array.dtype.hasobject:
+        return [kind, str(array.shape).encode(), _digest(array.tolist())]
+    return [kind, array.dtype.str.encode(), str(array.shape).encode(), array.tobytes()]

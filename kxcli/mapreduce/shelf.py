@@ -1,0 +1,87 @@
+"""Partials in files: where a process puts what it has no room for, and a run what it wants to find again.
+
+A file has a mark, the SHA-256 of all that follows, the length of a head, the head as JSON, and a dumped partial.  It
+appears under its name when it is whole.
+"""
+
+import hashlib
+import json
+import mmap
+import os
+import tempfile
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from kxcli.errors import InputError, OutputError, reason
+
+_MAGIC = b"kxcli partial 1\n"
+_LENGTH = 8  # bytes of the head's length
+_START = len(_MAGIC) + hashlib.sha256().digest_size
+_SUFFIX = ".partial"
+
+
+class DamagedError(Exception):
+    """A file that is not what was put on the shelf."""
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """A folder for partials; `hint` is what to do where it has no room."""
+
+    folder: str
+    hint: str = "point TMPDIR at a disk with more room"
+
+    def put(self, data: bytes, head: Any = None) -> str:
+        """Write a dumped partial, and what is to be known of it; return the file's path."""
+        start = json.dumps(head, ensure_ascii=False).encode("utf-8", "surrogatepass")
+        length = len(start).to_bytes(_LENGTH, "little")
+        digest = hashlib.sha256(length + start)
+        digest.update(data)
+        temporary = ""
+        try:
+            handle, temporary = tempfile.mkstemp(dir=self.folder, suffix=".part")
+            with os.fdopen(handle, "wb") as file:
+                file.write(_MAGIC + digest.digest() + length + start)
+                file.write(data)
+            path = temporary.removesuffix(".part") + _SUFFIX
+            os.rename(temporary, path)
+        except OSError as error:
+            with suppress(OSError):
+                os.unlink(temporary)
+            raise OutputError(self.folder, reason(error), self.hint) from None
+        return path
+
+    def paths(self) -> list[str]:
+        """Return the files, in the order of their names."""
+        with os.scandir(self.folder) as files:
+            return sorted(file.path for file in files if file.name.endswith(_SUFFIX))
+
+
+def taken(path: str, *, is_checked: bool) -> tuple[Any, memoryview]:
+    """Return the head and the dumped partial of a file, which is mapped: its pages are read as they are looked at.
+
+    is_checked: whether the checksum is computed, which reads the file once.  Raises `DamagedError`, or `InputError`
+    where the disk fails.
+    """
+    try:
+        with open(path, "rb") as file:
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    except ValueError:  # it is empty
+        raise DamagedError(path) from None
+    except OSError as error:
+        raise InputError(path, reason(error), "check the disk that it is on") from None
+    view = memoryview(mapped)
+    if is_checked:
+        is_whole = hashlib.sha256(view[_START:]).digest() == bytes(view[len(_MAGIC) : _START])
+        mapped.madvise(mmap.MADV_DONTNEED)  # it takes no memory until it is wanted
+        if not is_whole:
+            raise DamagedError(path)
+    body = _START + _LENGTH
+    stop = body + int.from_bytes(view[_START:body], "little")
+    if bytes(view[: len(_MAGIC)]) != _MAGIC or stop > len(view):
+        raise DamagedError(path)
+    try:
+        return json.loads(bytes(view[body:stop])), view[stop:]
+    except ValueError:
+        raise DamagedError(path) from None

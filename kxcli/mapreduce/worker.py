@@ -1,0 +1,102 @@
+"""What a worker process does: one job after the other, task after task, as the parent sends them."""
+
+import signal
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any
+
+from kxcli.mapreduce.holding import Holder, Keeping
+from kxcli.mapreduce.job import Job, Read, Task
+from kxcli.mapreduce.sharing import Shipped, received
+from kxcli.tuning import settle_in
+
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # held back by the parent while it starts workers
+
+
+@dataclass(frozen=True)
+class Begin:
+    """What a job's tasks need; without `keeping` each of its partials goes to the parent, with it they are merged."""
+
+    read: Read[Any, Any]
+    job: Job[Any, Any]
+    shared: Shipped
+    keeping: Keeping | None
+
+
+@dataclass(frozen=True)
+class Do:
+    """A task; is_to_put_away: what is merged then goes to a file."""
+
+    task: Task
+    is_to_put_away: bool
+
+
+class HandOver:
+    """Nothing more comes for now, and what was merged is wanted."""
+
+
+def work(connection: Connection) -> None:
+    """Do what comes until the parent is gone."""
+    settle_in()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent has it too, and ends us
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+    desk: _Desk | None = None
+    try:
+        while True:
+            message = connection.recv()
+            if isinstance(message, Begin):
+                desk = None  # lets go of what the last job had, before the next one's is made
+                desk = _Desk(message)
+            elif desk is not None:
+                connection.send(desk.answer(message))
+    except (EOFError, OSError):
+        return  # the parent is gone, and so is all need for an answer
+
+
+class _Desk:
+    """What a worker has of one job."""
+
+    def __init__(self, given: Begin) -> None:
+        self._read, self._job = given.read, given.job
+        keeping = given.keeping
+        self._holder = None if keeping is None else Holder(given.job, keeping.room, lambda: keeping.shelf)
+        self._trouble = _answer(lambda: given.job.setup(received(given.shared)))
+
+    def answer(self, message: Do | HandOver) -> Any:
+        """Return what the parent is to hear: of a task what was told and its partial, or of what was merged; an error.
+
+        Of what was merged it hears whether all of that is in files now, and which are new.
+        """
+        if self._trouble is not None:
+            return self._trouble
+        return _answer(lambda: self._mapped(message) if isinstance(message, Do) else self._left())
+
+    def _mapped(self, given: Do) -> tuple[list[Any], Any]:
+        records = self._read(given.task)
+        partial = self._job.map(records)
+        holder = self._holder
+        if holder is None:
+            return list(records.told), self._job.dump(partial)
+        holder.add(partial)
+        if given.is_to_put_away:
+            holder.put_away()
+        return list(records.told), (holder.partial is None, holder.new_paths())
+
+    def _left(self) -> tuple[bytes | None, list[str]]:
+        holder = self._holder
+        assert holder is not None, "nothing was merged"
+        if holder.has_put_away:  # there is much of it: the parent is not to hold what is left of all workers
+            holder.put_away()
+        partial = holder.taken()
+        return None if partial is None else self._job.dump(partial), holder.new_paths()
+
+
+def _answer(work: Callable[[], Any]) -> Any:
+    """Return what some work gives, or the error that ended it, for the parent to raise."""
+    try:
+        return work()
+    except Exception as error:  # noqa: BLE001 -- carried to the parent
+        error.add_note("in a worker:\n" + "".join(traceback.format_exception(error)))
+        return error
