@@ -32,7 +32,7 @@ class Stream:
     def __init__(self, raw: BinaryIO, path: str) -> None:
         self._path = path
         self._ahead = b""
-        head = self._guard(lambda: _read_up_to(raw, MAGIC_LENGTH))
+        head = self._guard(lambda: read_up_to(raw, MAGIC_LENGTH))
         kind = kind_of(head)
         joined = cast(BinaryIO, io.BufferedReader(_Rejoined(head, raw), _BUFFER))
         self._file = joined if kind is None else _decompressed(joined, kind)
@@ -42,7 +42,7 @@ class Stream:
         ahead, self._ahead = self._ahead[:size], self._ahead[size:]
         if len(ahead) == size:
             return ahead
-        return ahead + self._guard(lambda: _read_up_to(self._file, size - len(ahead)))
+        return ahead + self._guard(lambda: read_up_to(self._file, size - len(ahead)))
 
     def peek(self, size: int) -> bytes:
         """Return the next `size` bytes, fewer only at the end, and leave them to be read."""
@@ -84,7 +84,7 @@ class _Rejoined(io.RawIOBase):
         return len(data)
 
 
-def _read_up_to(file: BinaryIO, size: int) -> bytes:
+def read_up_to(file: BinaryIO, size: int) -> bytes:
     """Read `size` bytes, fewer only at the end: a pipe or an unbuffered file may give them in parts."""
     parts, missing = [], size
     while missing and (data := file.read(missing)):

@@ -1,7 +1,7 @@
 """Where a reader stands in its input, and what it had to leave out."""
 
 from dataclasses import dataclass
-from typing import Literal, NoReturn
+from typing import Any, Literal, NoReturn
 
 from kxcli.errors import InputError
 
@@ -35,6 +35,22 @@ class Choice:
 
 
 Told = Loss | Choice
+
+
+def to_json(told: Told) -> Any:
+    """Return what was told as values that JSON knows."""
+    if isinstance(told, Choice):
+        return {"path": told.path, "message": told.message}
+    places = [[place.path, place.line, place.offset] for place in told.places]
+    return {"kind": told.kind, "count": told.count, "places": places}
+
+
+def from_json(value: Any) -> Told:
+    """Return what `to_json` was given; `KeyError`, `TypeError` or `ValueError` for what it never returns."""
+    if "message" in value:
+        return Choice(str(value["path"]), str(value["message"]))
+    places = tuple(Place(str(path), int(line), int(offset)) for path, line, offset in value["places"])
+    return Loss(str(value["kind"]), int(value["count"]), places)
 
 
 class Ledger:

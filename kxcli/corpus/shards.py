@@ -5,18 +5,20 @@ Tasks depend on the input and the shard size alone, never on the number of worke
 
 import os
 from collections.abc import Callable, Generator, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from io import BytesIO
 from typing import BinaryIO
 
 from kxcli.corpus import encodings
-from kxcli.corpus.compression import MAGIC_LENGTH, Stream, kind_of
+from kxcli.corpus.compression import MAGIC_LENGTH, Stream, kind_of, read_up_to
 from kxcli.corpus.ledger import Choice, Ledger, Place, Told
 from kxcli.corpus.lines import RangeStream, Readable, count_lines, runs
 from kxcli.corpus.longline import SpooledLine
 from kxcli.corpus.records import Asked, Document, Format, Kind, Wanted, documents
+from kxcli.corpus.remote import TAIL, bare
 from kxcli.corpus.sources import Source
-from kxcli.errors import InputError, UsageError, reason
+from kxcli.errors import InputError, UsageError
 
 _SUFFIXES: dict[str, Kind] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv"}
 _RECORD = 64  # bytes that a parsed document takes beside its text, so that empty ones fill a shard, too
@@ -28,7 +30,7 @@ _COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 class Whole:
     """A small file, or what a file holds compressed: everything about it is found out where it is read."""
 
-    path: str
+    source: Source
     kind: Asked
 
 
@@ -36,7 +38,7 @@ class Whole:
 class Range:
     """The lines of a file that begin in `start <= position < stop`; `shown` is the input they came from."""
 
-    path: str
+    source: Source
     start: int
     stop: int
     form: Format
@@ -67,16 +69,20 @@ Shard = Whole | Range | Bytes | Parsed
 
 @dataclass(frozen=True)
 class Task:
-    """Some shards that are read together; `size` in bytes of the input as it is stored."""
+    """Some shards that are read together; `size` in bytes of the input as it is stored.
+
+    identity: the stamp of the source and the task's number in it, where a run may be resumed.
+    """
 
     shards: tuple[Shard, ...]
     size: int
     name: str
+    identity: tuple[str, int] | None = None
 
 
 def kind_by_name(path: str) -> Kind | None:
     """Return the record format that a file's suffix tells, looking through a compression's suffix."""
-    stem, suffix = os.path.splitext(path.lower())
+    stem, suffix = os.path.splitext(bare(path).lower())
     if suffix in _COMPRESSED:
         suffix = os.path.splitext(stem)[1]
     return _SUFFIXES.get(suffix)
@@ -88,7 +94,8 @@ class Planner:
 
     kind: the record format of every source; None: each by its name, an error where that tells none.
     encoding: a codec's name or `auto`.  folder: makes the private folder where an endless line of a stream is kept.
-    tell: is told at once what reading in order leaves out.
+    tell: is told at once what reading in order leaves out.  is_resumable: each task is known by its source and its
+    number in that, so it is of one source alone, and no source may change while it is read.
     """
 
     wanted: Wanted
@@ -97,20 +104,27 @@ class Planner:
     shard_size: int
     folder: Callable[[], str]
     tell: Callable[[Told], None]
+    is_resumable: bool = False
 
     def tasks(self, sources: Iterable[Source]) -> Generator[Task]:
-        """Yield the tasks in input order; small files share one."""
+        """Yield the tasks in input order; small files share one, unless the run may be resumed."""
         small: list[Shard] = []
         size = 0
         first = ""
         for source in sources:
             kind = self._kind(source)
+            if self.is_resumable:
+                stamp = source.stamp()
+                for number, task in enumerate(self._alone(source, kind)):
+                    yield replace(task, identity=(stamp, number))
+                continue
+            source = source.may_change()
             if source.size is not None and source.size <= self.shard_size:
                 if small and size + source.size > self.shard_size:
                     yield Task(tuple(small), size, first)
                     small, size = [], 0
                 first = first if small else source.path
-                small.append(Whole(source.path, kind))
+                small.append(Whole(source, kind))
                 size += source.size
                 continue
             if small:
@@ -119,6 +133,12 @@ class Planner:
             yield from self._large(source, kind)
         if small:
             yield Task(tuple(small), size, first)
+
+    def _alone(self, source: Source, kind: Asked) -> Iterator[Task]:
+        if source.size is not None and source.size <= self.shard_size:
+            yield Task((Whole(source, kind),), source.size, source.path)
+        else:
+            yield from self._large(source, kind)
 
     def _kind(self, source: Source) -> Asked:
         kind = self.kind or (None if source.is_stdin else kind_by_name(source.path))
@@ -131,26 +151,29 @@ class Planner:
     def _large(self, source: Source, kind: Asked) -> Iterator[Task]:
         with source.open() as file:
             if source.size is not None:
-                head = file.read(MAGIC_LENGTH)
+                head = read_up_to(file, MAGIC_LENGTH)
                 if kind_of(head) is None:
                     file.seek(0)
-                    form = found_format(kind, self.encoding, source.path, file.read, self.tell)
+                    peek = partial(read_up_to, file)
+                    form = found_format(kind, self.encoding, source.path, peek, self.tell)
                     if form.is_cuttable:
-                        yield from self._ranges(source.path, source.size, form)
+                        yield from self._ranges(source, source.size, form)
                         return
                 file.seek(0)
-            yield from self._in_order(source.path, file, kind)
+            yield from self._in_order(source, file, kind)
 
-    def _ranges(self, path: str, size: int, form: Format) -> Iterator[Task]:
+    def _ranges(self, source: Source, size: int, form: Format) -> Iterator[Task]:
         for start in range(0, size, self.shard_size):
             stop = min(start + self.shard_size, size)
-            yield Task((Range(path, start, stop, form, path),), stop - start, path)
+            yield Task((Range(source, start, stop, form, source.path),), stop - start, source.path)
 
-    def _in_order(self, path: str, file: BinaryIO, kind: Asked) -> Iterator[Task]:
+    def _in_order(self, source: Source, file: BinaryIO, kind: Asked) -> Iterator[Task]:
+        path = source.path
         stream = Stream(file, path)
         form = found_format(kind, self.encoding, path, stream.peek, self.tell)
         position = _Position(file)
         for shard in self._lines(path, stream, form) if form.is_cuttable else self._parsed(path, stream, form):
+            source.check()
             yield Task((shard,), position.step() or _length(shard), path)
 
     def _lines(self, path: str, stream: Stream, form: Format) -> Iterator[Shard]:
@@ -170,7 +193,7 @@ class Planner:
                 spooled.write(data[:end])
                 if is_open:
                     continue
-                yield Range(spooled.close(), 0, spooled.size, form, path, line, is_spooled=True)
+                yield Range(Source(spooled.close()), 0, spooled.size, form, path, line, is_spooled=True)
                 line += 1
                 spooled, rest = None, data[end:]
             held.append(rest)
@@ -223,19 +246,22 @@ class Records:
             elif isinstance(shard, Bytes):
                 yield from self._read(BytesIO(shard.data), shard.form, shard.path, line=shard.line)
             else:
-                with Source(shard.path).open() as file:
+                first = (shard.source.size or 0) if isinstance(shard, Whole) else 1 + shard.stop - shard.start + TAIL
+                with shard.source.open(first) as file:
                     yield from (self._whole(file, shard) if isinstance(shard, Whole) else self._range(file, shard))
+                shard.source.check()
 
     def _whole(self, file: BinaryIO, shard: Whole) -> Iterator[Document]:
-        stream = Stream(file, shard.path)
-        form = found_format(shard.kind, self._reader.encoding, shard.path, stream.peek, self.told.append)
-        yield from self._read(stream, form, shard.path)
+        path = shard.source.path
+        stream = Stream(file, path)
+        form = found_format(shard.kind, self._reader.encoding, path, stream.peek, self.told.append)
+        yield from self._read(stream, form, path)
 
     def _range(self, file: BinaryIO, shard: Range) -> Iterator[Document]:
         stream = RangeStream(file, shard.start, shard.stop)
         yield from self._read(stream, shard.form, shard.shown, line=shard.line, offset=stream.begin)
         if shard.is_spooled:
-            os.unlink(shard.path)
+            os.unlink(shard.source.path)
 
     def _read(self, stream: Readable, form: Format, path: str, *, line: int = 1, offset: int = 0) -> Iterator[Document]:
         ledger = Ledger(path, self._reader.wanted.on_error, line=line, offset=offset)
@@ -280,11 +306,8 @@ def with_line(error: InputError) -> InputError:
 def _absolute(path: str, line: int, offset: int) -> int:
     if not offset:
         return line
-    try:
-        with open(path, "rb", buffering=0) as file:
-            return line + count_lines(file, offset)
-    except OSError as error:
-        raise InputError(path, reason(error), "it changed while it was read") from None
+    with Source(path).open() as file:
+        return line + count_lines(file, offset)
 
 
 class _Position:

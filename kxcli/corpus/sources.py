@@ -1,4 +1,4 @@
-"""Arguments -> sources: files, folders, globs, lists of files, stdin."""
+"""Arguments -> sources: files, folders, globs, lists of files, stdin, URLs."""
 
 import errno
 import fnmatch
@@ -7,28 +7,85 @@ import stat
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import BinaryIO
 
+from kxcli.corpus import remote
 from kxcli.errors import InputError, UsageError, reason
 
 STDIN = "<stdin>"
 
+_ENDS = 1 << 16  # bytes at either end of a file that its stamp looks at
+
 
 @dataclass(frozen=True)
 class Source:
-    """One input: a path, or stdin; `size` in bytes where it is a regular file, else None (a pipe, a device)."""
+    """One input: a path, a URL, or stdin.
+
+    size: in bytes, where any part of it can be read: of a regular file, or of a remote one whose store knows parts;
+    else None (a pipe, a device).  version: what else tells its state from another one; None: it may change.
+    """
 
     path: str
     size: int | None = None
     is_stdin: bool = False
+    version: str | None = None
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether it is read by its URL."""
+        return not self.is_stdin and remote.is_url(self.path)
+
+    def may_change(self) -> "Source":
+        """Return the same input, a local one without a look at whether it changes."""
+        return self if self.is_remote or self.version is None else replace(self, version=None)
+
+    def check(self) -> None:
+        """Raise `InputError` where a local file is not what it was; a remote one tells with what is read of it."""
+        if self.version is None or self.is_remote:
+            return
+        status = _status(self.path)
+        if (status.st_size, _version(status)) != (self.size, self.version):
+            raise remote.changed(self.path)
+
+    def stamp(self) -> str:
+        """Return what it is known by in another run, as hex digits: of its path, size and time, and of its ends.
+
+        Raises `UsageError` for what cannot be read again.
+        """
+        return self._stamp
+
+    @cached_property
+    def _stamp(self) -> str:
+        if self.size is None:
+            raise UsageError(f"{self.path}: a checkpoint needs inputs that can be read again and in parts; give files.")
+        import hashlib
+
+        digest = hashlib.sha256()
+        for value in (os.fsencode(self.path), str(self.size).encode(), (self.version or "").encode("utf-8", "replace")):
+            digest.update(len(value).to_bytes(8, "little") + value)
+        with self.open(_ENDS) as file:
+            digest.update(_exactly(file, _ENDS))
+            if self.size > _ENDS:
+                file.seek(max(_ENDS, self.size - _ENDS))
+                digest.update(_exactly(file, _ENDS))
+        self.check()
+        return digest.hexdigest()
 
     @contextmanager
-    def open(self) -> Iterator[BinaryIO]:
-        """Open for reading bytes; `InputError` where that, or reading in the block, cannot be."""
+    def open(self, first: int = remote.FIRST) -> Iterator[BinaryIO]:
+        """Open for reading bytes; `InputError` where that, or reading in the block, cannot be.
+
+        first: bytes that are likely to be wanted in one go, which a store is asked for together.
+        """
         try:
             if self.is_stdin:
                 yield sys.stdin.buffer
+            elif self.is_remote:
+                planned = None if self.version is None else remote.State(self.size, self.version)
+                with remote.opened(self.path, planned, first) as file:
+                    yield file
             else:
                 with open(self.path, "rb", buffering=0) as file:
                     yield file
@@ -50,7 +107,7 @@ def find(
 
     A file that is named twice is two sources.  A folder reached twice in one walk, by links, is read once.
     `glob` chooses among the files of walked folders, by name, or by path below the folder where it has a slash.
-    Raises `InputError` for what is missing or is a folder without `recursive`.
+    Raises `InputError` for what is missing or is a folder without `recursive`; a URL is asked for what it leads to.
     """
     names = list(arguments)
     if files_from is not None:
@@ -65,9 +122,10 @@ def find(
     for name in names:
         if name == "-":
             found.append(_stdin())
+        elif remote.is_url(name):
+            found.extend(_remote(name, recursive, glob))
         elif stat.S_ISDIR(_status(name).st_mode):
-            if not recursive:
-                raise InputError(name, "is a folder", "use -r to read the files in it")
+            _refuse_folder(name, recursive)
             found.extend(_walk(name, glob))
         else:
             found.append(_file(name))
@@ -82,7 +140,28 @@ def _stdin() -> Source:
 
 def _file(path: str) -> Source:
     status = _status(path)
-    return Source(path, status.st_size if stat.S_ISREG(status.st_mode) else None)
+    return Source(path, status.st_size, version=_version(status)) if stat.S_ISREG(status.st_mode) else Source(path)
+
+
+def _remote(url: str, recursive: bool, glob: str | None) -> Iterator[Source]:
+    store = remote.store(url)
+    state = remote.insisted(url, store.state)
+    if state is not None:
+        yield Source(url, state.size, version=state.version)
+        return
+    _refuse_folder(url, recursive)
+    for path, below, state in remote.insisted(url, lambda: list(store.walk())):
+        if _is_chosen(below, glob):
+            yield Source(path, state.size, version=state.version)
+
+
+def _refuse_folder(name: str, recursive: bool) -> None:
+    if not recursive:
+        raise InputError(name, "is a folder", "use -r to read the files in it")
+
+
+def _version(status: os.stat_result) -> str:
+    return str(status.st_mtime_ns)
 
 
 def _status(path: str) -> os.stat_result:
@@ -105,8 +184,19 @@ def _listed(path: str, null: bool) -> Iterator[str]:
 
 
 def _read(path: str) -> bytes:
+    if remote.is_url(path):
+        with Source(path).open() as file:
+            return b"".join(iter(lambda: file.read(remote.FIRST), b""))
     with open(path, "rb") as file:
         return file.read()
+
+
+def _exactly(file: BinaryIO, size: int) -> bytes:
+    """Read so many bytes, fewer at the end."""
+    data = b""
+    while len(data) < size and (more := file.read(size - len(data))):
+        data += more
+    return data
 
 
 def _walk(folder: str, glob: str | None) -> Iterator[Source]:
@@ -131,7 +221,12 @@ def _walk(folder: str, glob: str | None) -> Iterator[Source]:
 def _chosen(files: Iterable[str], where: str, folder: str, glob: str | None) -> list[str]:
     if glob is None:
         return sorted(files)
-    if "/" not in glob:
-        return sorted(name for name in files if fnmatch.fnmatchcase(name, glob))
     below = os.path.relpath(where, folder)
-    return sorted(name for name in files if fnmatch.fnmatchcase(os.path.normpath(os.path.join(below, name)), glob))
+    return sorted(name for name in files if _is_chosen(os.path.normpath(os.path.join(below, name)), glob))
+
+
+def _is_chosen(below: str, glob: str | None) -> bool:
+    """Return whether a file of a walked folder, whose path below it is given, is chosen."""
+    if glob is None:
+        return True
+    return fnmatch.fnmatchcase(below if "/" in glob else below.rpartition("/")[2], glob)

@@ -44,6 +44,7 @@ class KeptTask:
 
     records: tuple[Kept, ...]
     first: int
+    identity: None = None  # what is kept is gone with the run
 
     @property
     def size(self) -> int:

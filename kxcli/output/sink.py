@@ -40,6 +40,8 @@ def check(path: str | None) -> None:
         if sys.stdout is None:
             raise OutputError(STDOUT, "is closed", "name a file with -o")
         return
+    if "://" in path and not os.path.exists(path):
+        raise OutputError(path, "is a URL, and output goes to files here", "name a file with -o, or pipe stdout on")
     try:
         mode = _mode(path)
     except OSError as error:

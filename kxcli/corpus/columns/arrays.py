@@ -34,7 +34,7 @@ _Array = npt.NDArray[Any]
 def read(source: Source, file: BinaryIO, ledger: Ledger) -> Part | None:
     """Return the columns of an array, mapped into memory where it lies plain in a file; None where there is no byte."""
     is_plain = False
-    if source.size is not None:
+    if source.size is not None and not source.is_remote:
         is_plain = kind_of(file.read(MAGIC_LENGTH)) is None
         file.seek(0)
     if is_plain:

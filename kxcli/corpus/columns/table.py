@@ -14,6 +14,7 @@ from kxcli.corpus.columns.chunks import Chunk, LineNumbers, Part
 from kxcli.corpus.compression import Stream
 from kxcli.corpus.ledger import Ledger, OnError, Told
 from kxcli.corpus.records import shown
+from kxcli.corpus.remote import bare
 from kxcli.corpus.shards import found_format, kind_by_name
 from kxcli.corpus.sources import Source
 from kxcli.errors import InputError, UsageError
@@ -150,7 +151,7 @@ def _read(source: Source, file: BinaryIO, reading: Reading, names: tuple[str, ..
 def _kind(source: Source) -> TableKind:
     if source.is_stdin:
         return "tsv"
-    stem = source.path.lower()
+    stem = bare(source.path).lower()
     for suffix in _COMPRESSED:
         stem = stem.removesuffix(suffix)
     if stem.endswith(".npy"):

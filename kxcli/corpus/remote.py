@@ -1,0 +1,236 @@
+"""Input that is named by a URL: which library reads it, read in parts where it can be, and once more where it breaks.
+
+A store is asked for parts that are large enough, one after the other, so that a shard costs about one request.
+"""
+
+import io
+import re
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import BinaryIO, Protocol, TypeVar, cast
+
+from kxcli.errors import InputError
+
+T = TypeVar("T")
+
+FIRST = 1 << 16  # bytes that are asked for first where nothing else is known: enough to see what it is
+TAIL = 1 << 14  # bytes after a range in which its last line is likely to end
+PAUSES = (0.2, 0.6, 1.8, 5.4)  # seconds before another try, each three times the last: 8 s in all
+
+_NEXT, _LARGEST = 1 << 18, 1 << 22  # bytes of the second part, and of the largest
+_URL = re.compile(r"[a-z][a-z0-9+.-]*(::[a-z0-9+.:-]+)?://", re.IGNORECASE)
+_WEB = re.compile(r"https?://", re.IGNORECASE)
+
+CHANGED = "changed while it was read"
+WHEN_CHANGED = "run again when nobody writes to it"
+
+
+@dataclass(frozen=True)
+class State:
+    """What a store tells of a file.
+
+    size: in bytes; None where it comes from its start alone.  version: what tells it from what it was, maybe nothing.
+    """
+
+    size: int | None
+    version: str
+
+
+class Part(Protocol):
+    """Bytes as they come."""
+
+    def read(self, size: int, /) -> bytes:
+        """Return up to `size` bytes, none at the end; raises `BrokenError`."""
+        ...
+
+    def close(self) -> None:
+        """Give up the connection."""
+        ...
+
+
+class Store(Protocol):
+    """One file somewhere else, or a folder.
+
+    All methods raise `BrokenError` where another try may help, and `InputError` where none does.
+    """
+
+    url: str
+
+    def state(self) -> State | None:
+        """Return what the file is like now; None: it is a folder."""
+        ...
+
+    def fetch(self, start: int, stop: int, planned: State) -> bytes:
+        """Return the bytes `start <= position < stop`; `InputError` where the file is not as it was planned."""
+        ...
+
+    def stream(self, planned: State) -> Part:
+        """Open it to be read in order."""
+        ...
+
+    def walk(self) -> Iterator[tuple[str, str, State]]:
+        """Yield the URL of each file in a folder, its path below that, and its state."""
+        ...
+
+
+class BrokenError(Exception):
+    """A try that failed and may be repeated; `received` is what had come before that."""
+
+    def __init__(self, what: str, received: bytes = b"") -> None:
+        super().__init__(what)
+        self.what, self.received = what, received
+
+
+def is_url(path: str) -> bool:
+    """Whether an argument names no local file: it begins with `scheme://`."""
+    return _URL.match(path) is not None
+
+
+def bare(path: str) -> str:
+    """Return the path without what a URL has after its name: a query, which may be a signature, or a fragment."""
+    return re.split(r"[?#]", path, maxsplit=1)[0] if _WEB.match(path) else path
+
+
+def store(url: str) -> Store:
+    """Return where a URL leads; the libraries for it are imported now."""
+    if _WEB.match(url):
+        from kxcli.corpus.web import Page
+
+        return Page(url)
+    from kxcli.corpus.stores import Stored
+
+    return Stored(url)
+
+
+def opened(url: str, planned: State | None, first: int) -> BinaryIO:
+    """Open a file by its URL.
+
+    planned: what it has to be like still; None: as it is now.  first: bytes that are likely to be wanted first.
+    Its `read` may return fewer bytes than asked for, none only at the end.
+    """
+    where = store(url)
+    if planned is None:
+        planned = insisted(url, where.state)
+    if planned is None:
+        raise InputError(url, "is a folder", "name a file")
+    return cast(BinaryIO, _InOrder(where, planned) if planned.size is None else _InParts(where, planned, first))
+
+
+def insisted(url: str, attempt: Callable[[], T]) -> T:
+    """Return what an attempt does, which is repeated a few times where it breaks."""
+    for pause in PAUSES:
+        try:
+            return attempt()
+        except BrokenError:
+            time.sleep(pause)
+    try:
+        return attempt()
+    except BrokenError as broken:
+        what = f"{broken.what} ({len(PAUSES) + 1} tries)"
+        raise InputError(url, what, "check the network and the server, and run again") from None
+
+
+def changed(url: str) -> InputError:
+    """Return the error for a file that is not what it was."""
+    return InputError(url, CHANGED, WHEN_CHANGED)
+
+
+class _InParts(io.RawIOBase):
+    """A file of known size, of which any part can be asked for; one part is in memory."""
+
+    def __init__(self, where: Store, planned: State, first: int) -> None:
+        self._where, self._planned, self._size = where, planned, planned.size or 0
+        self._step, self._next = max(first, 1), _NEXT
+        self._at = self._start = 0
+        self._part = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        if whence != io.SEEK_SET:
+            raise io.UnsupportedOperation("only from the start")
+        self._at = offset
+        return offset
+
+    def tell(self) -> int:
+        return self._at
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        if self._at >= self._size or not len(buffer):
+            return 0
+        if not self._start <= self._at < self._start + len(self._part):
+            self._part = b""  # two parts in memory would be one too many
+            self._part = self._fetched(self._at, min(self._at + self._step, self._size))
+            self._start = self._at
+            self._step, self._next = self._next, min(2 * self._next, _LARGEST)
+        begin = self._at - self._start
+        data = memoryview(self._part)[begin : begin + len(buffer)]
+        buffer[: len(data)] = data
+        self._at += len(data)
+        return len(data)
+
+    def _fetched(self, start: int, stop: int) -> bytes:
+        """Return a part; after a break, only what had not come is asked for again."""
+        parts = list[bytes]()
+
+        def attempt() -> bytes:
+            try:
+                return self._where.fetch(start, stop, self._planned)
+            except BrokenError as broken:
+                if broken.received:  # it went on, so that is no try in vain
+                    return broken.received
+                raise
+
+        while start < stop:
+            parts.append(insisted(self._where.url, attempt))
+            start += len(parts[-1])
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+class _InOrder(io.RawIOBase):
+    """A file that comes from its start alone: it is begun again only while nothing of it has been handed on."""
+
+    def __init__(self, where: Store, planned: State) -> None:
+        self._where, self._planned = where, planned
+        self._part: Part | None = None
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        try:
+            data = self._read(len(buffer)) if self._at else insisted(self._where.url, lambda: self._read(len(buffer)))
+        except BrokenError as broken:
+            hint = "the server cannot go on from the middle, so run again, or fetch the file first"
+            raise InputError(self._where.url, f"{broken.what} after {self._at:,} bytes", hint) from None
+        buffer[: len(data)] = data
+        self._at += len(data)
+        return len(data)
+
+    def tell(self) -> int:
+        return self._at
+
+    def close(self) -> None:
+        self._drop()
+        super().close()
+
+    def _read(self, size: int) -> bytes:
+        if self._part is None:
+            self._part = self._where.stream(self._planned)
+        try:
+            return self._part.read(size)
+        except BrokenError:
+            self._drop()
+            raise
+
+    def _drop(self) -> None:
+        if self._part is not None:
+            with closing(self._part):
+                self._part = None

@@ -1,0 +1,136 @@
+"""Input in stores that fsspec knows: S3, Google Cloud Storage, HDFS and more."""
+
+import errno
+import os
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+from kxcli.corpus.remote import BrokenError, Part, State, changed
+from kxcli.errors import InputError, KxcliError, MissingExtraError
+
+T = TypeVar("T")
+
+# What stores tell of a file that another one in its place would not have: a hash of it, a number, a time.
+_VERSIONS = ("ETag", "etag", "md5Hash", "generation", "mtime", "LastModified", "last_modified", "modified", "updated")
+_BY_EXTRA = frozenset({"s3", "s3a"})
+_FINAL = (FileNotFoundError, PermissionError, NotADirectoryError, IsADirectoryError, ValueError, TypeError)
+_UNKNOWN = frozenset(
+    {"NoCredentialsError", "PartialCredentialsError", "ProfileNotFound"}
+)  # botocore's, of no use again
+
+
+class Stored:
+    """A file or a folder in a store; its library keeps the connections, one set for each process."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self._fs, self._path = _found(url)
+
+    def state(self) -> State | None:
+        """Return what a file is like now, None for a folder."""
+        about = self._told(lambda: self._fs.info(self._path))
+        return None if about.get("type") == "directory" else _state(about)
+
+    def fetch(self, start: int, stop: int, planned: State) -> bytes:
+        """Return a part.  That the file is what it was afterwards shows that it was so before."""
+        data: bytes = self._told(lambda: self._fs.cat_file(self._path, start=start, end=stop))
+        if self.state() != planned:
+            raise changed(self.url)
+        if len(data) < stop - start:
+            raise BrokenError("the store sent less than was asked for", data)
+        return data
+
+    def stream(self, planned: State) -> Part:
+        """Open a file whose size nobody knows."""
+        return _Opened(self, self._told(lambda: self._fs.open(self._path, "rb")))
+
+    def walk(self) -> Iterator[tuple[str, str, State]]:
+        """Yield the files of a folder, those that lie in it before those in folders in it, by name."""
+        found = self._told(lambda: self._fs.find(self._path, detail=True))
+        prefix = self._path.rstrip("/") + "/"
+        below = {path.removeprefix(prefix): (path, about) for path, about in found.items() if not path.endswith("/")}
+        for name in sorted(below, key=_place):
+            path, about = below[name]
+            yield self._fs.unstrip_protocol(path), name, _state(about)
+
+    def _told(self, work: Callable[[], T]) -> T:
+        """Do some work of the library; every store has exceptions of its own, which only their names tell apart."""
+        try:
+            return work()
+        except (KxcliError, MemoryError):
+            raise
+        except Exception as error:  # noqa: BLE001
+            what = _plain(error)
+            if isinstance(error, _FINAL) or type(error).__name__ in _UNKNOWN:
+                hint = "check the name, the rights and the credentials"
+                raise InputError(self.url, what, hint) from None
+            raise BrokenError(what) from None
+
+
+class _Opened:
+    """A file of the library, read in order."""
+
+    def __init__(self, store: Stored, file: Any) -> None:
+        self._store, self._file = store, file
+
+    def read(self, size: int, /) -> bytes:
+        """Return up to `size` bytes, none at the end."""
+        return self._store._told(lambda: bytes(self._file.read(size)))
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def _found(url: str) -> tuple[Any, str]:
+    """Return the file system of a URL, and the path in it."""
+    protocol = url.partition("://")[0].lower()
+    try:
+        from fsspec.core import url_to_fs
+    except ImportError:
+        raise MissingExtraError(f"reading {protocol}://", "remote") from None
+    _keep_silent()
+    options: dict[str, Any] = {"use_listings_cache": False}  # what was listed may have changed
+    if protocol in _BY_EXTRA:
+        options["config_kwargs"] = {"retries": {"total_max_attempts": 1}}  # how often is tried is up to remote.py
+    try:
+        fs, path = url_to_fs(url, **options)
+    except ImportError as error:
+        if protocol in _BY_EXTRA:
+            raise MissingExtraError(f"reading {protocol}://", "remote") from None
+        hint = f"install it with: pip install {error.name}" if error.name else _plain(error)
+        raise InputError(url, f"{protocol}:// needs another library", hint) from None
+    except Exception as error:  # noqa: BLE001 -- each store looks at its addresses and settings in its own way
+        raise InputError(url, _plain(error), "check the address") from None
+    if protocol in _BY_EXTRA:
+        fs.retries = 1
+    return fs, path
+
+
+def _keep_silent() -> None:
+    """Let no library write to stderr: what they have to say comes as exceptions, too."""
+    import logging
+
+    for name in ("asyncio", "fsspec", "aiobotocore", "botocore"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+
+
+def _state(about: dict[str, Any]) -> State:
+    size = about.get("size")
+    return State(None if size is None else int(size), " ".join(str(about[key]) for key in _VERSIONS if about.get(key)))
+
+
+def _place(name: str) -> list[tuple[bool, str]]:
+    """Return the key that orders files as a walk through local folders does."""
+    *folders, last = name.split("/")
+    return [*((True, folder) for folder in folders), (False, last)]
+
+
+def _plain(error: BaseException) -> str:
+    """Return the words of an error in one line."""
+    words = str(error)
+    if isinstance(error, OSError) and error.strerror:
+        words = error.strerror
+    elif isinstance(error, FileNotFoundError):  # which often says no more than its name
+        words = os.strerror(errno.ENOENT)
+    return " ".join(words.split()) or type(error).__name__

@@ -1,0 +1,162 @@
+"""Input by HTTP: parts of a page where its server knows them, else the page as it comes."""
+
+import functools
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, NoReturn
+
+from kxcli.corpus.remote import BrokenError, State, changed
+from kxcli.errors import InputError, MissingExtraError
+
+if TYPE_CHECKING:
+    import requests
+
+_TIMEOUT = (10, 60)  # seconds until a server takes the connection, and between two pieces of an answer
+_PIECE = 1 << 16
+_OK, _PART, _NO_SUCH_PART = 200, 206, 416
+_AGAIN = frozenset({408, 425, 429})  # of the 4xx, those that another try may turn
+_WHOLE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+)")  # of Content-Range
+
+
+class Page:
+    """One page."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def state(self) -> State:
+        """Ask for the first byte alone: who answers with that, knows parts; not all servers tell by HEAD."""
+        with self._answer({"Range": "bytes=0-0"}) as answer:
+            return _state(answer)
+
+    def fetch(self, start: int, stop: int, planned: State) -> bytes:
+        """Return a part."""
+        received = bytearray()
+        with self._answer({"Range": f"bytes={start}-{stop - 1}"}) as answer:
+            is_part = answer.status_code == _PART
+            if not is_part and _version(answer) == planned.version and answer.status_code == _OK:
+                raise BrokenError("the server sent all where a part was asked for, as it did before")
+            if _state(answer) != planned:
+                raise changed(self.url)
+            found = _WHOLE.match(answer.headers.get("Content-Range", ""))
+            if found is None or found[1] != str(start):
+                raise BrokenError("the server sent another part than was asked for")
+            pieces = _Pieces(answer)
+            try:
+                while len(received) < stop - start and (data := pieces.read(min(_PIECE, stop - start - len(received)))):
+                    received += data
+            except BrokenError as broken:
+                raise BrokenError(broken.what, bytes(received)) from None
+        if not received:
+            raise BrokenError("the server sent an empty part")
+        return bytes(received)
+
+    def stream(self, planned: State) -> "_Pieces":
+        """Ask for all of it."""
+        answer = self._asked({})
+        if _version(answer) != planned.version:
+            answer.close()
+            raise changed(self.url)
+        return _Pieces(answer)
+
+    def walk(self) -> NoReturn:
+        """Pages have no list of what is below them."""
+        raise InputError(self.url, "is no folder", "name each page, for example in a list (--files-from)")
+
+    @contextmanager
+    def _answer(self, headers: dict[str, str]) -> "Iterator[requests.Response]":
+        answer = self._asked(headers)
+        try:
+            yield answer
+        finally:
+            answer.close()
+
+    def _asked(self, headers: dict[str, str]) -> "requests.Response":
+        """Return an answer of which the head has come, and whose status is good."""
+        session = _session(self.url)
+        import requests
+
+        try:
+            answer = session.get(self.url, headers=headers, stream=True, timeout=_TIMEOUT)
+        except (requests.ConnectionError, requests.Timeout) as error:
+            raise BrokenError(_plain(error)) from None
+        except requests.RequestException as error:  # no URL, or redirected for ever
+            raise InputError(self.url, " ".join(str(error).split()), "check the address") from None
+        status = answer.status_code
+        if status in (_OK, _PART, _NO_SUCH_PART):
+            return answer
+        answer.close()
+        what = f"the server answers {status} {answer.reason or ''}".rstrip()
+        if status >= 500 or status in _AGAIN:
+            raise BrokenError(what)
+        raise InputError(self.url, what, "check the address and the rights")
+
+
+class _Pieces:
+    """The body of an answer, as it was sent: what is compressed is known by its first bytes, like a file."""
+
+    def __init__(self, answer: "requests.Response") -> None:
+        self._answer = answer
+        length = answer.headers.get("Content-Length", "")
+        self._missing = int(length) if length.isdecimal() else None
+
+    def read(self, size: int, /) -> bytes:
+        """Return up to `size` bytes, none at the end; `BrokenError` also where that comes too early."""
+        from urllib3.exceptions import HTTPError
+
+        try:
+            data: bytes = self._answer.raw.read(size, decode_content=False)
+        except (HTTPError, OSError) as error:
+            raise BrokenError(_plain(error)) from None
+        if self._missing is not None:
+            if not data and self._missing and size:
+                raise BrokenError("the connection broke")
+            self._missing -= len(data)
+        return data
+
+    def close(self) -> None:
+        """Give up the connection."""
+        self._answer.close()
+
+
+@functools.cache
+def _session_of_process() -> "requests.Session":
+    import requests
+
+    session = requests.Session()  # keeps connections, so that each part does not shake hands anew
+    session.headers["Accept-Encoding"] = "identity"
+    return session
+
+
+def _session(url: str) -> "requests.Session":
+    try:
+        return _session_of_process()
+    except ImportError:
+        raise MissingExtraError(f"reading {url.partition('//')[0]}//", "remote") from None
+
+
+def _state(answer: "requests.Response") -> State:
+    found = _WHOLE.match(answer.headers.get("Content-Range", ""))
+    size = int(found[2]) if found and answer.status_code in (_PART, _NO_SUCH_PART) else None
+    return State(size, _version(answer))
+
+
+def _version(answer: "requests.Response") -> str:
+    """Return what tells a page from an older or newer one; "" where the server says nothing of that."""
+    return answer.headers.get("ETag") or answer.headers.get("Last-Modified") or ""
+
+
+def _plain(error: BaseException) -> str:
+    """Return the words of the system for what broke a connection, which lie some exceptions deep."""
+    from urllib3.exceptions import TimeoutError as NoAnswerError
+
+    what = "the connection broke"
+    inner: BaseException | None = error
+    while inner is not None:
+        if isinstance(inner, OSError) and inner.strerror:
+            return inner.strerror
+        if isinstance(inner, NoAnswerError):
+            what = "the server does not answer"
+        inner = inner.__cause__ or inner.__context__
+    return what
