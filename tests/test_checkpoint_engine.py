@@ -23,6 +23,9 @@ class Known:
     numbers: tuple[int, ...]
     size: int = 1
 
+    def release(self):
+        pass
+
     @property
     def name(self):
         return self.source

@@ -19,6 +19,9 @@ class Numbers:
     numbers: tuple[int, ...]
     size: int = 1
 
+    def release(self):
+        pass
+
     @property
     def name(self):
         return f"numbers {self.numbers}"

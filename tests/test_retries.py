@@ -21,6 +21,9 @@ class Deadly:
     marks: str
     size: int = 1
 
+    def release(self):
+        pass
+
     @property
     def name(self):
         return f"number {self.number}"

@@ -86,7 +86,7 @@ class Corpus:
             what, kind, self._encoding, run.shard_size, workspace.folder, self._told.append, self._is_reread
         )
         if isinstance(engine, Checkpoint):
-            engine.stamps = {source.stamp() for source in self._sources}
+            engine.stamps = set(shards.stamps(self._sources))
         self._convert, self._shard_size, self._memory = convert, run.shard_size, _memory(run)
         self._is_read = False
         self._kept: list[Kept] = []

@@ -4,7 +4,9 @@ Tasks depend on the input and the shard size alone, never on the number of worke
 """
 
 import os
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from io import BytesIO
@@ -79,6 +81,13 @@ class Task:
     name: str
     identity: tuple[str, int] | None = None
 
+    def release(self) -> None:
+        """Remove the lines of a stream that were kept on disk for it."""
+        for shard in self.shards:
+            if isinstance(shard, Range) and shard.is_spooled:
+                with suppress(FileNotFoundError):
+                    os.unlink(shard.source.path)
+
 
 def kind_by_name(path: str) -> Kind | None:
     """Return the record format that a file's suffix tells, looking through a compression's suffix."""
@@ -86,6 +95,16 @@ def kind_by_name(path: str) -> Kind | None:
     if suffix in _COMPRESSED:
         suffix = os.path.splitext(stem)[1]
     return _SUFFIXES.get(suffix)
+
+
+def stamps(sources: Iterable[Source]) -> list[str]:
+    """Return what each source is known by in another run; one that is named twice has two stamps."""
+    seen = Counter[str]()
+    found = []
+    for stamp in (source.stamp() for source in sources):
+        seen[stamp] += 1
+        found.append(stamp if seen[stamp] == 1 else f"{stamp}-{seen[stamp]}")
+    return found
 
 
 @dataclass(frozen=True)
@@ -108,16 +127,14 @@ class Planner:
 
     def tasks(self, sources: Iterable[Source]) -> Generator[Task]:
         """Yield the tasks in input order; small files share one, unless the run may be resumed."""
+        if self.is_resumable:
+            yield from self._resumable(list(sources))
+            return
         small: list[Shard] = []
         size = 0
         first = ""
         for source in sources:
             kind = self._kind(source)
-            if self.is_resumable:
-                stamp = source.stamp()
-                for number, task in enumerate(self._alone(source, kind)):
-                    yield replace(task, identity=(stamp, number))
-                continue
             source = source.may_change()
             if source.size is not None and source.size <= self.shard_size:
                 if small and size + source.size > self.shard_size:
@@ -133,6 +150,11 @@ class Planner:
             yield from self._large(source, kind)
         if small:
             yield Task(tuple(small), size, first)
+
+    def _resumable(self, sources: Sequence[Source]) -> Iterator[Task]:
+        for source, stamp in zip(sources, stamps(sources), strict=True):
+            for number, task in enumerate(self._alone(source, self._kind(source))):
+                yield replace(task, identity=(stamp, number))
 
     def _alone(self, source: Source, kind: Asked) -> Iterator[Task]:
         if source.size is not None and source.size <= self.shard_size:
@@ -260,8 +282,6 @@ class Records:
     def _range(self, file: BinaryIO, shard: Range) -> Iterator[Document]:
         stream = RangeStream(file, shard.start, shard.stop)
         yield from self._read(stream, shard.form, shard.shown, line=shard.line, offset=stream.begin)
-        if shard.is_spooled:
-            os.unlink(shard.source.path)
 
     def _read(self, stream: Readable, form: Format, path: str, *, line: int = 1, offset: int = 0) -> Iterator[Document]:
         ledger = Ledger(path, self._reader.wanted.on_error, line=line, offset=offset)

@@ -56,6 +56,9 @@ class KeptTask:
         """What a message calls it."""
         return "the text as it was kept"
 
+    def release(self) -> None:
+        """Keep what is kept: another job passes over it."""
+
 
 class KeepingReader:
     """Reads tasks as another reader does, as arrays, and keeps these in a file of this process in `folder`.

@@ -21,6 +21,9 @@ class Piece:
         """What it is known by in another run: its record, and its number."""
         return fingerprint(self.record), self.number
 
+    def release(self) -> None:
+        """There is nothing to let go of."""
+
 
 class Carried:
     """The record of a piece; there is nothing to tell of it."""

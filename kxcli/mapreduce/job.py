@@ -32,6 +32,10 @@ class Task(Protocol):
         """What it is known by in another run: its source's stamp, and its number in that; None: by nothing."""
         ...
 
+    def release(self) -> None:
+        """Let go of what it would take to read it once more; called where what it gave can no longer be lost."""
+        ...
+
 
 class Records(Protocol[Record_co]):
     """The records of a task, and what their reading has to tell once they have been read; both picklable."""

@@ -123,6 +123,7 @@ def _serial(
             job.setup(shared)
         records = read(task)
         partial = job.map(records)
+        task.release()
         on_done(task, list(records.told))
         yield partial
 

@@ -66,14 +66,16 @@ class Worker:
 
     def merges(self, *, is_put_away: bool, is_held: bool) -> None:
         """Note that the task at hand is done."""
-        if is_put_away:
-            self.forgets()
-        elif is_held and self.at_hand is not None:
-            self.merged.append(self.at_hand)
+        assert self.at_hand is not None
+        self.merged.append(self.at_hand)
         self.at_hand = None
+        if is_put_away or not is_held:
+            self.forgets()
 
     def forgets(self) -> None:
         """Note that nothing would be lost with it."""
+        for _, task in self.merged:
+            task.release()
         self.merged, self.n_bytes = [], 0
 
     def lost(self) -> dict[int, Task]:

@@ -86,12 +86,9 @@ class Round:
                 self.failures[number] = answer
                 continue
             told, partial = answer
-            if self._begin.keeping is None:
-                worker.at_hand = None
-            else:
-                is_put_away, paths = partial
-                self.paths += paths
-                worker.merges(is_put_away=is_put_away, is_held=self._retries > 0)
+            is_put_away, paths = (True, []) if self._begin.keeping is None else partial
+            self.paths += paths
+            worker.merges(is_put_away=is_put_away, is_held=self._retries > 0)
             if number in self._known:
                 self._known.discard(number)
             else:
