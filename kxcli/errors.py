@@ -60,7 +60,7 @@ class MissingExtraError(KxcliError):
 class WorkerDiedError(KxcliError):
     """A worker process was killed, or ended itself, while it had a task."""
 
-    def __init__(self, task: str, exit_code: int | None) -> None:
+    def __init__(self, task: str | None, exit_code: int | None) -> None:
         super().__init__(task, exit_code)
 
     @property
@@ -68,7 +68,11 @@ class WorkerDiedError(KxcliError):
         """The first half of the message."""
         task, code = self.args
         how = f"was killed by signal {-code}" if code is not None and code < 0 else f"ended with status {code}"
-        return f"{task}: the worker process that had this part of the input {how}"
+        return (
+            f"a worker process that had nothing to do {how}"
+            if task is None
+            else (f"{task}: the worker process that had this part of the input {how}")
+        )
 
     def __str__(self) -> str:
         return f"{self.what_happened}; where memory ran out, use less of it (--memory, -j), or a machine with more"

@@ -363,13 +363,18 @@ def test_a_reader_that_has_enough_and_a_signal_end_it_quietly(kxcli, kb, workers
 
 
 @pytest.mark.full
-def test_a_dead_worker_is_told(kxcli, kb):
+@pytest.mark.parametrize("retries", [0, 1])
+def test_a_dead_worker_is_told(kxcli, kb, retries):
     (kxcli.folder / "in").write_text("雷军发布了小米\n" * 400_000, encoding="utf-8")
-    process = kxcli.start("entity-link", "--kb", kb, "-j", 2, "--shard-size", "20K", "in", "-o", "out")
+    use = ("entity-link", "--kb", kb, "-j", 2, "--shard-size", "20K", "--retries", retries, "in", "-o", "out")
+    process = kxcli.start(*use)
     wait_until(lambda: len(workers_of(process)) == 2)
     os.kill(workers_of(process)[0], signal.SIGKILL)
-    _, err = process.communicate(timeout=30)
-    assert process.returncode == 1 and b"was killed by signal 9" in err and not (kxcli.folder / "out").exists()
+    _, err = process.communicate(timeout=60)
+    assert b"was killed by signal 9" in err
+    assert (process.returncode, (kxcli.folder / "out").exists()) == ((0, True) if retries else (1, False))
+    if retries:
+        assert (kxcli.folder / "out").read_bytes() == kxcli("entity-link", "--kb", kb, "-j", 1, "in").out
 
 
 @pytest.mark.full

@@ -269,12 +269,52 @@ def test_an_ignored_hangup_stays_ignored(kxcli):
 @pytest.mark.full
 def test_a_killed_worker_is_told_with_its_input(kxcli, old):
     put(kxcli, "big.txt", "今天天气很好，我们去公园散步。\n" * 100_000)
-    with running(kxcli, "wordcount", "--engine", "jieba", "-j", 2, "-o", old, "big.txt") as process:
+    use = ("wordcount", "--engine", "jieba", "-j", 2, "--retries", 0, "-o", old, "big.txt")
+    with running(kxcli, *use) as process:
         wait_until(lambda: len(workers_of(process)) == 2)
         os.kill(workers_of(process)[0], signal.SIGKILL)
         err = ended(process, 1)
     assert err.startswith("kxcli: error: big.txt: ") and err.count("\n") == 1
     assert "killed by signal 9" in err
+    assert kxcli.left_behind() == []
+
+
+@pytest.mark.parametrize("n_killed", [1, 2, 3])
+def test_what_killed_workers_had_is_read_again(kxcli, n_killed):
+    """A stream cannot be: what the workers had of it is still at hand."""
+    data = CHUNK * 40
+    undisturbed = kxcli(*SPACE, "-j", 1, stdin=data).out
+    parts = [data[start : start + len(data) // 5] for start in range(0, len(data), len(data) // 5)]
+    with midway(kxcli, "--retries", 3, "-o", "out.tsv", data=parts[0]) as process:
+        for number, part in enumerate(parts[1:]):
+            if number < n_killed:
+                wait_until(lambda: len(workers_of(process)) == 2)
+                os.kill(workers_of(process)[0], signal.SIGKILL)
+            process.stdin.write(part)
+        process.stdin.close()
+        err = ended(process, 0)
+    assert (kxcli.folder / "out.tsv").read_bytes() == undisturbed
+    lines = err.splitlines()
+    assert len(lines) == n_killed
+    assert all(
+        line.startswith("kxcli: warning: <stdin>: ") and "killed by signal 9; that part" in line for line in lines
+    )
+    assert kxcli.left_behind() == []
+
+
+@pytest.mark.full
+def test_long_lines_of_a_stream_can_be_read_again(kxcli):
+    lines = [b"word%d " % n * 900_000 for n in range(6)]
+    with running(kxcli, *SPACE, "-j", 2, "-o", "out.tsv", stdin=subprocess.PIPE) as process:
+        process.stdin.write(b"\n".join(lines[:4]) + b"\n")
+        process.stdin.flush()
+        wait_until(lambda: len(workers_of(process)) == 2)
+        wait_until(stays_idle(workers_of(process)))  # and has read its lines
+        os.kill(workers_of(process)[0], signal.SIGKILL)
+        process.stdin.write(b"\n".join(lines[4:]) + b"\n")
+        process.stdin.close()
+        ended(process, 0)
+    assert (kxcli.folder / "out.tsv").read_text() == "".join(f"word{n}\t900000\n" for n in range(6))
     assert kxcli.left_behind() == []
 
 
@@ -299,7 +339,7 @@ def stays_idle(pids):
 
 @pytest.mark.parametrize("killed", [1, 2])
 def test_a_worker_killed_while_it_waits_is_told(kxcli, old, killed):
-    with midway(kxcli, "-o", old) as process:
+    with midway(kxcli, "--retries", 0, "-o", old) as process:
         workers = workers_of(process)
         wait_until(stays_idle(workers))
         for pid in workers[:killed]:

@@ -1628,7 +1628,7 @@ def test_head_ends_the_run_in_silence(kxcli, workers):
 
 
 def test_a_killed_worker_is_told(kxcli, old):  # noqa: F811
-    with running(kxcli, *LONG, "-j", 2, "-o", old, long_table(kxcli)) as process:
+    with running(kxcli, *LONG, "-j", 2, "--retries", 0, "-o", old, long_table(kxcli)) as process:
         wait_until(lambda: len(workers_of(process)) == 2)
         assert any(name.startswith("kxcli-") for name in kxcli.left_behind())
         os.kill(workers_of(process)[0], signal.SIGKILL)

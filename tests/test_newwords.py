@@ -701,17 +701,24 @@ def test_a_signal_while_a_file_is_read_is_that_signal(tmp_path, what):
 
 
 @pytest.mark.full
+@pytest.mark.parametrize("retries", [0, 1])
 @pytest.mark.parametrize("phase", ["2-grams", "segments"])
-def test_a_killed_worker_is_told(kxcli, big, phase):
-    with running(kxcli, *PMI, "--min-count", 2, "-v", "-j", 2, "-o", "out.tsv", big) as process:
+def test_a_killed_worker_is_told(kxcli, big, phase, retries):
+    use = (*PMI, "--min-count", 2)
+    with running(kxcli, *use, "-v", "-j", 2, "--retries", retries, "-o", "out.tsv", big) as process:
         until(process, phase)
         os.kill(workers_of(process)[0], signal.SIGKILL)
         process.wait(timeout=60)
         err = process.stderr.read().decode()
         wait_until(lambda: members(process.pid) == [])
-    errors = [line for line in err.splitlines() if line.startswith("kxcli: error: ")]
-    assert process.returncode == 1 and len(errors) == 1 and "killed by signal 9" in errors[0]
-    assert str(kxcli.tmp) not in errors[0]  # it names what the user gave
+    told = [line for line in err.splitlines() if line.startswith("kxcli: ") and "killed by signal 9" in line]
+    assert len(told) == 1
+    is_idle = "that had nothing to do" in told[0]  # between two phases it may be
+    assert told[0].startswith("kxcli: warning: " if retries or is_idle else "kxcli: error: ")
+    assert process.returncode == (0 if retries or is_idle else 1)
+    assert str(kxcli.tmp) not in told[0]  # it names what the user gave
+    if retries:
+        assert (kxcli.folder / "out.tsv").read_bytes() == kxcli(*use, "-j", 1, big).out
     assert kxcli.left_behind() == []
 
 

@@ -33,7 +33,7 @@ _LONGEST_FOLDER = 64  # the server's socket has a name of some 40 bytes in TMPDI
 class Worker:
     """A worker process seen from the parent.
 
-    at_hand: the task that it has.  merged: those that are in its partial, as far as they would be wanted if it died.
+    at_hand: the task that it has.  merged: those that are in its partial, or the last of them where a death is the end.
     n_bytes: of them all, as they went through the pipe.
     """
 
@@ -67,9 +67,11 @@ class Worker:
     def merges(self, *, is_put_away: bool, is_held: bool) -> None:
         """Note that the task at hand is done."""
         assert self.at_hand is not None
+        if not is_held:  # all the same, its death is the end of the run, and the last one is to be named
+            self.forgets()
         self.merged.append(self.at_hand)
         self.at_hand = None
-        if is_put_away or not is_held:
+        if is_put_away:
             self.forgets()
 
     def forgets(self) -> None:
@@ -88,7 +90,7 @@ class Worker:
         except (EOFError, OSError):
             self.process.join()
             last = self.at_hand or (self.merged[-1] if self.merged else None)
-            raise WorkerDiedError("a worker" if last is None else last[1].name, self.process.exitcode) from None
+            raise WorkerDiedError(None if last is None else last[1].name, self.process.exitcode) from None
 
 
 class Pool:

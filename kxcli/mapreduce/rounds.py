@@ -169,6 +169,7 @@ class Round:
         self._pool.forget(worker)
         lost = worker.lost()
         if not lost:
+            self._tell(f"{died.what_happened}; another one takes its place")
             return
         number = max(lost) if worker.at_hand is None else worker.at_hand[0]
         self._deaths[number] += 1
