@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from conftest import members, wait_until
+from conftest import SAMPLES, members, wait_until
 
 zstd = pytest.importorskip("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
 
@@ -784,3 +784,38 @@ def test_no_arguments_show_help_at_a_terminal(kxcli):
     finally:
         os.close(ours)
         os.close(theirs)
+
+
+# What a killed run leaves
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_the_next_run_removes_what_a_killed_one_left(kxcli, workers):
+    line = CHUNK * 4 + b"x " * LIMIT  # waits in TMPDIR
+    put(kxcli, "out/empty")
+    with midway(kxcli, "-o", "out/new.tsv", workers=workers, data=line) as other:
+        with midway(kxcli, "-o", "out/old.tsv", workers=workers, data=line) as process:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        left = kxcli.left_behind()
+        assert len(left) == 2
+        (kxcli.tmp / "kxcli-mine").mkdir()  # no lock of ours in it
+        (kxcli.tmp / "kxcli-file").write_text("")
+        kxcli(*SPACE, "-j", 2, "--shard-size", 100, put(kxcli, "a", "x y\n" * 100))
+        assert len(kxcli.left_behind()) == 3
+        other.stdin.close()
+        ended(other, 0)
+    assert kxcli.left_behind() == ["kxcli-file", "kxcli-mine"]
+
+
+def test_the_next_output_removes_what_a_killed_one_left(kxcli):
+    put(kxcli, "out/.kxcli-mine.txt")
+    link = ("entity-link", "--kb", SAMPLES / "encyclopedia.jsonl")  # which writes while it reads
+    with running(kxcli, *link, "-o", "out/a.jsonl", stdin=subprocess.PIPE) as process:
+        wait_until(lambda: len(os.listdir(kxcli.folder / "out")) == 2)
+        kxcli(*SPACE, "-o", "out/b.tsv", put(kxcli, "b", "x\n"))
+        assert len(os.listdir(kxcli.folder / "out")) == 3
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    kxcli(*SPACE, "-o", "out/b.tsv", "b")
+    assert sorted(os.listdir(kxcli.folder / "out")) == [".kxcli-mine.txt", "b.tsv"]

@@ -11,8 +11,8 @@ ROOMS = {
     "mining": {"tally"},
     "tally": {"errors"},
     "corpus": {"errors"},
-    "mapreduce": {"errors", "tuning"},
-    "output": {"errors"},
+    "mapreduce": {"errors", "locking", "tuning"},
+    "output": {"errors", "locking"},
 }
 
 

@@ -1,6 +1,5 @@
 """The run's private temporary folder."""
 
-import fcntl
 import multiprocessing
 import os
 import shutil
@@ -11,9 +10,10 @@ from types import TracebackType
 from typing import Any
 
 from kxcli.errors import OutputError, reason
+from kxcli.locking import is_left, locked_file
 
 _PREFIX = "kxcli-"
-_LOCK = "lock"
+_LOCK = "lock-"
 
 
 class Workspace:
@@ -33,7 +33,7 @@ class Workspace:
             try:
                 _remove_left()
                 self._path = tempfile.mkdtemp(prefix=_PREFIX)
-                self._lock = _locked(os.path.join(self._path, _LOCK))
+                self._lock, _ = locked_file(self._path, _LOCK, "")
             except OSError as error:
                 where = os.environ.get("TMPDIR", "/tmp")  # noqa: S108 -- told to the user, not written to
                 raise OutputError(where, reason(error), "point TMPDIR at a folder that can be written") from None
@@ -54,14 +54,6 @@ class Workspace:
             self._path = None
 
 
-def _locked(path: str) -> int:
-    """Make a file and lock it; return the open file.  It never stands under its name without its lock."""
-    lock = os.open(path + ".new", os.O_CREAT | os.O_RDWR, 0o600)
-    fcntl.flock(lock, fcntl.LOCK_EX)
-    os.rename(path + ".new", path)
-    return lock
-
-
 def _remove_left() -> None:
     """Remove the folders of runs of this user that are no more."""
     with suppress(OSError), os.scandir(tempfile.gettempdir()) as entries:
@@ -76,13 +68,7 @@ def _is_left(entry: os.DirEntry[str]) -> bool:
         status = entry.stat(follow_symlinks=False)
         if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o077:
             return False
-        lock = os.open(os.path.join(entry.path, _LOCK), os.O_RDWR | os.O_NOFOLLOW)
+        locks = [name for name in os.listdir(entry.path) if name.startswith(_LOCK) and not name.endswith(".new")]
     except OSError:
         return False
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        return False
-    finally:
-        os.close(lock)
-    return True
+    return bool(locks) and all(is_left(os.path.join(entry.path, name)) for name in locks)

@@ -3,12 +3,15 @@
 import os
 import stat
 import sys
-import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 
 from kxcli.errors import OutputError, reason
+from kxcli.locking import is_left, locked_file
 
 STDOUT = "<stdout>"
+
+_PREFIX, _SUFFIX = ".kxcli-", ".part"
 
 
 def write(blocks: Iterable[bytes], path: str | None) -> None:
@@ -76,15 +79,27 @@ def _to_stdout(blocks: Iterable[bytes]) -> None:
 
 
 def _replace(target: str, blocks: Iterable[bytes], mode: int | None) -> None:
-    handle, beside = tempfile.mkstemp(dir=os.path.dirname(target), prefix=".kxcli-", suffix=".part")
+    folder = os.path.dirname(target)
+    _remove_left(folder)
+    handle, beside = locked_file(folder, _PREFIX, _SUFFIX)
     try:
         with os.fdopen(handle, "wb") as file:
             os.fchmod(file.fileno(), stat.S_IMODE(mode) if mode is not None else 0o666 & ~_umask())
             file.writelines(blocks)
-        os.replace(beside, target)
+            file.flush()
+            os.replace(beside, target)  # while it is still locked: else another run might take it for left behind
     except BaseException:
-        os.unlink(beside)
+        with suppress(FileNotFoundError):
+            os.unlink(beside)
         raise
+
+
+def _remove_left(folder: str) -> None:
+    """Remove what runs of this user had begun to write there when they were killed."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(_PREFIX) and entry.name.endswith(_SUFFIX) and is_left(entry.path):
+                os.unlink(entry.path)
 
 
 def _umask() -> int:

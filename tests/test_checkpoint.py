@@ -1,0 +1,290 @@
+"""`--checkpoint` on the real program: killed and taken up, fed with more, changed, damaged, shared."""
+
+import gzip
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+from conftest import SAMPLES, members, wait_until
+
+KB = SAMPLES / "encyclopedia.jsonl"
+
+
+def lines(seed, n):
+    rng = random.Random(seed)
+    signs = "今天明天后天北京上海天气很好坏公园散步下雨了我们他们去来看书买葡萄酒小米雷军发布"
+    return "".join("".join(rng.choices(signs, k=rng.randint(5, 60))) + "。\n" for _ in range(n))
+
+
+def write(kxcli, name, text):
+    path = kxcli.folder / name
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    return path
+
+
+COMMANDS = {
+    "words": ("wordcount",),
+    "pairs": ("wordcount", "--ngram", "1-2", "--df"),
+    "new words": ("newwords", "--all", "--min-count", "2"),
+    "pmi": ("newwords", "--method", "pmi", "--all", "--min-count", "2", "--min-pmi", "1"),
+    "names": ("entity-link", "--kb", KB),
+}
+
+
+@pytest.fixture(params=COMMANDS)
+def command(request):
+    return COMMANDS[request.param]
+
+
+def told(ended):
+    """Return how many of how many tasks were kept."""
+    found = re.search(r"ck: ([\d,]+) of ([\d,]+) tasks were kept", ended.err)
+    assert found, ended.err
+    return tuple(int(number.replace(",", "")) for number in found.groups())
+
+
+SHARDS = ("--shard-size", "8K", "--checkpoint", "ck")
+
+
+def test_a_finished_run_is_read_back_by_any_number_of_workers(kxcli, command, workers):
+    write(kxcli, "a.txt", lines(1, 1500))
+    write(kxcli, "b.txt", lines(2, 3))
+    plain = kxcli(*command, "a.txt", "b.txt").out
+    first = kxcli(*command, *SHARDS, "-j", workers, "a.txt", "b.txt")
+    again = kxcli(*command, *SHARDS, "-j", 3 - workers, "a.txt", "b.txt")
+    assert first.out == again.out == plain
+    assert told(first)[0] == 0
+    kept, n = told(again)
+    assert kept == n == told(first)[1] > 10
+    assert kxcli.left_behind() == []
+
+
+def test_of_new_files_alone_is_counted(kxcli, command):
+    for day in range(3):
+        write(kxcli, f"day{day}.txt", lines(day, 300))
+        (kxcli.folder / "all").mkdir(exist_ok=True)
+        os.replace(kxcli.folder / f"day{day}.txt", kxcli.folder / "all" / f"day{day}.txt")
+        ended = kxcli(*command, *SHARDS, "-r", "all")
+        kept, n = told(ended)
+        assert ended.out == kxcli(*command, "-r", "all").out
+        if command[0] != "newwords":  # which looks at everything anew where there is more of it
+            assert (kept == 0) == (day == 0)
+            assert n - kept < 14
+    (kxcli.folder / "all" / "day1.txt").unlink()
+    assert kxcli(*command, *SHARDS, "-r", "all").out == kxcli(*command, "-r", "all").out
+
+
+@pytest.mark.parametrize("change", ["text", "time", "bytes"])
+def test_a_changed_file_is_noticed(kxcli, change, workers):
+    path = write(kxcli, "a.txt", lines(1, 800))
+    write(kxcli, "b.txt", lines(2, 800))
+    use = ("wordcount", *SHARDS, "-j", workers, "a.txt", "b.txt")
+    kxcli(*use)
+    status = path.stat()
+    if change == "text":
+        path.write_text(lines(3, 900))
+    elif change == "bytes":  # of the same size, at the same time, at its end
+        path.write_bytes(path.read_bytes()[:-4] + "雨\n".encode())
+        os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    else:
+        os.utime(path, (1, 1))
+    ended = kxcli(*use)
+    kept, n = told(ended)
+    assert kept < n
+    assert "changed" in ended.err
+    assert ended.out == kxcli("wordcount", "a.txt", "b.txt").out
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--lower",),
+        ("--min-length", 2),
+        ("--df",),
+        ("--ngram", 2),
+        ("--tokenizer", "char"),
+        ("--stopwords", "stop"),
+        ("--userdict", "mine"),
+        ("--on-error", "skip"),
+        ("--encoding", "auto"),
+        ("--shard-size", "4K"),
+    ],
+)
+def test_a_changed_option_is_never_mixed(kxcli, options):
+    write(kxcli, "a.txt", "AB " + lines(1, 300))
+    write(kxcli, "stop", "天气\n")
+    write(kxcli, "mine", "天天气 100\n")
+    kxcli("wordcount", *SHARDS, "a.txt")
+    ended = kxcli("wordcount", *SHARDS, *options, "a.txt")
+    assert told(ended)[0] == 0
+    assert ended.out == kxcli("wordcount", *options, "a.txt").out
+    if options[0] in ("--stopwords", "--userdict"):  # their content counts, not their name
+        write(kxcli, options[1], "公园\n")
+        ended = kxcli("wordcount", *SHARDS, *options, "a.txt")
+        assert told(ended)[0] == 0
+        assert ended.out == kxcli("wordcount", *options, "a.txt").out
+    assert told(kxcli("wordcount", *SHARDS, "a.txt"))[0] > 0
+
+
+def test_options_of_the_rows_alone_use_what_is_kept(kxcli):
+    write(kxcli, "a.txt", lines(1, 300))
+    kxcli("wordcount", *SHARDS, "a.txt")
+    for options in ("--top", 3), ("--sort", "word"), ("--min-count", 5), ("-f", "jsonl"), ("--per-million",):
+        ended = kxcli("wordcount", *SHARDS, *options, "a.txt")
+        kept, n = told(ended)
+        assert kept == n
+        assert ended.out == kxcli("wordcount", *options, "a.txt").out
+
+
+def test_what_was_left_out_is_told_again(kxcli):
+    write(kxcli, "a.txt", lines(1, 300).encode() + b"\xff\n" + lines(2, 300).encode() + b"\xfe\n")
+    use = ("wordcount", "--on-error", "skip", "a.txt")
+    plain = kxcli(*use)
+    runs = [kxcli(*use, *SHARDS) for _ in range(2)]
+    assert "2 lines left out" in plain.err and "a.txt:301, a.txt:602" in plain.err
+    for ended in runs:
+        assert ended.out == plain.out
+        assert plain.err in ended.err
+
+
+def test_a_file_that_is_named_twice_counts_twice(kxcli):
+    write(kxcli, "a.txt", lines(1, 300))
+    plain = kxcli("wordcount", "a.txt", "a.txt").out
+    for names in ("a.txt",), ("a.txt", "a.txt"), ("a.txt", "a.txt"):
+        ended = kxcli("wordcount", *SHARDS, *names)
+    assert ended.out == plain
+    assert told(ended)[0] == told(ended)[1]
+
+
+@pytest.mark.parametrize("form", ["gz", "csv", "jsonl"])
+def test_what_is_read_in_order_is_kept_too(kxcli, form, workers):
+    texts = lines(1, 600)
+    if form == "gz":
+        write(kxcli, "a.gz", gzip.compress(texts.encode()))
+    elif form == "csv":
+        write(kxcli, "a.csv", "text,n\n" + "".join(f'"{text}",1\n' for text in texts.splitlines()))
+    else:
+        write(kxcli, "a.jsonl", "".join(json.dumps({"text": text}) + "\n" for text in texts.splitlines()))
+    use = ("wordcount", *(("--field", "text") if form != "gz" else ()), f"a.{form}")
+    plain = kxcli(*use).out
+    for _ in range(2):
+        ended = kxcli(*use, *SHARDS, "-j", workers)
+        assert ended.out == plain
+    kept, n = told(ended)
+    assert kept == n > 3
+
+
+def test_tables_are_measured_from_what_is_kept(kxcli, workers):
+    use = ("hsic", "--matrix", "edges", "--permutations", 200, SAMPLES / "noise.tsv")
+    plain = kxcli(*use).out
+    for _ in range(2):
+        ended = kxcli(*use, "--checkpoint", "ck", "-j", workers)
+        assert ended.out == plain
+    kept, n = told(ended)
+    assert kept == n > 1
+    assert told(kxcli(*use, "--checkpoint", "ck", "--seed", 1))[0] == 0
+
+
+def test_a_stream_cannot_be_taken_up(kxcli, command):
+    err = kxcli(*command, "--checkpoint", "ck", stdin="x\n", code=2).err
+    assert "<stdin>: " in err and "give files" in err
+
+
+def test_equal_lines_cannot_be_dropped_from_what_is_kept(kxcli):
+    write(kxcli, "a.txt", "x\n")
+    assert "--checkpoint" in kxcli("newwords", "--unique-lines", "--checkpoint", "ck", "a.txt", code=2).err
+
+
+def test_a_damaged_file_is_told_and_made_again(kxcli):
+    write(kxcli, "a.txt", lines(1, 800))
+    plain = kxcli("wordcount", *SHARDS, "a.txt").out
+    (victim,) = (kxcli.folder / "ck").rglob("*.partial")
+    victim.write_bytes(victim.read_bytes()[:-9])
+    ended = kxcli("wordcount", *SHARDS, "a.txt")
+    assert ended.out == plain
+    assert re.search(r"^kxcli: ck/\w+/\w+\.partial: is damaged; what was in it is computed again$", ended.err, re.M)
+    assert told(ended)[0] == 0
+    assert told(kxcli("wordcount", *SHARDS, "a.txt"))[0] > 0
+
+
+def test_a_second_run_says_that_there_is_a_first(kxcli):
+    write(kxcli, "a.txt", lines(1, 100_000))
+    first = kxcli.start("wordcount", "--engine", "jieba", "-j", 1, "--checkpoint", "ck", "a.txt")
+    try:
+        wait_until(lambda: (kxcli.folder / "ck" / "lock").exists())
+        wait_until(lambda: [*(kxcli.folder / "ck").glob("*/")])
+        err = kxcli("wordcount", "--checkpoint", "ck", "a.txt", code=1).err
+        assert err == "kxcli: error: ck: another run is using it; wait for its end, or name another folder\n"
+    finally:
+        first.kill()
+        first.communicate()
+
+
+def test_a_file_that_changes_while_it_is_read_is_an_error(kxcli):
+    path = write(kxcli, "a.txt", lines(1, 30_000))
+    run = kxcli.start("wordcount", "--engine", "jieba", "-j", 1, "--shard-size", "100K", "--checkpoint", "ck", "a.txt")
+    wait_until(lambda: [*(kxcli.folder / "ck").glob("*/")])
+    with open(path, "ab") as file:
+        file.write(b"more\n")
+    _, err = run.communicate(timeout=60)
+    assert run.returncode == 1
+    assert b"a.txt: changed while it was read; run again when nobody writes to it" in err
+
+
+def test_a_full_disk_is_told(kxcli, small_disk):
+    write(kxcli, "a.txt", lines(1, 30_000))
+    err = kxcli("wordcount", "--ngram", "2", "--checkpoint", small_disk / "ck", "a.txt", code=1).err
+    assert "No space left on device; make room in the folder of --checkpoint" in err
+    assert kxcli.left_behind() == []
+
+
+def test_a_folder_that_cannot_be_is_told(kxcli):
+    write(kxcli, "a.txt", "x\n")
+    assert "--checkpoint" in kxcli("wordcount", "--checkpoint", "a.txt", "a.txt", code=1).err
+
+
+def killed_again_and_again(kxcli, command, times, names):
+    """Kill the whole process group at random moments, take up the run each time, and let it come to its end."""
+    rng = random.Random(times)
+    use = (*command, "--shard-size", "64K", "--checkpoint", "ck", "-o", "out", *names)
+    start = time.monotonic()
+    undisturbed = kxcli(*command, *names).out
+    seconds = time.monotonic() - start
+    n_killed = 0
+    for _ in range(times):
+        run = kxcli.start(*use, "-j", rng.choice([1, 2]))
+        try:
+            run.wait(timeout=rng.uniform(0.1, seconds))
+        except subprocess.TimeoutExpired:
+            os.killpg(run.pid, signal.SIGKILL)
+            n_killed += 1
+        _, err = run.communicate()
+        assert b"error" not in err
+        wait_until(lambda run=run: members(run.pid) == [])
+    ended = kxcli(*use)
+    assert (kxcli.folder / "out").read_bytes() == undisturbed
+    assert kxcli.left_behind() == []
+    assert [path.name for path in kxcli.folder.iterdir() if path.name.endswith(".part")] == []
+    kept, n = told(ended)
+    assert told(kxcli(*use)) == (n, n)
+    return n_killed, kept
+
+
+def test_a_run_that_is_killed_goes_on_where_it_was(kxcli):
+    write(kxcli, "a.txt", lines(1, 30_000))
+    write(kxcli, "b.txt.gz", gzip.compress(lines(2, 10_000).encode()))
+    n_killed, _ = killed_again_and_again(kxcli, ("wordcount", "--engine", "jieba"), 3, ("a.txt", "b.txt.gz"))
+    assert n_killed >= 1
+
+
+@pytest.mark.slow
+def test_a_run_that_is_killed_twenty_times_goes_on_where_it_was(kxcli, command):
+    write(kxcli, "a.txt", lines(1, 120_000))
+    write(kxcli, "b.txt.gz", gzip.compress(lines(2, 30_000).encode()))
+    n_killed, _ = killed_again_and_again(kxcli, command, 20, ("a.txt", "b.txt.gz"))
+    assert n_killed >= 5
