@@ -52,4 +52,5 @@ def _parts(value: Any) -> "list[bytes | memoryview]":
 def _of_array(kind: bytes, array: Any) -> "list[bytes | memoryview]":
     if array.dtype.hasobject:
         return [kind, str(array.shape).encode(), _digest(array.tolist())]
-    return [kind, array.dtype.str.encode(), str(array.shape).encode(), array.tobytes()]
+    data = memoryview(array).cast("B") if array.flags.c_contiguous and array.nbytes else array.tobytes()
+    return [kind, array.dtype.str.encode(), str(array.shape).encode(), data]
