@@ -56,7 +56,7 @@ def made_names(n: int) -> list[str]:
     """Return different words, and words joined, in equal shares."""
     import jieba
 
-    source = random.Random(SEED)  # noqa: S311 -- made-up data
+    source = random.Random(SEED)
     path = os.path.join(os.path.dirname(jieba.__file__), "dict.txt")
     words = [line.split(" ")[0] for line in lines_of([path])]
     names = dict.fromkeys(source.sample([word for word in words if len(word) > 1], min(n // 2, len(words) // 2)))
@@ -82,7 +82,7 @@ def write_texts(paths: list[str], size: int, output: str) -> None:
 
 def write_labelled(texts: str, names: list[str], n: int, output: str) -> None:
     """Write some lines, each with two names in it and these as its labels."""
-    source = random.Random(SEED)  # noqa: S311 -- made-up data
+    source = random.Random(SEED)
     with open(texts, encoding="utf-8") as lines, open(output, "w", encoding="utf-8") as file:
         for number, line in zip(range(n), lines, strict=False):
             text, labels = "", []
