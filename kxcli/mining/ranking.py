@@ -78,16 +78,19 @@ def _chosen(blocks: Iterable[Block], ranking: Ranking, scratch: Scratch | None) 
         yield from _taken(chunk, places)
         return
     with scratch.spool() as spool:
-        while chunk is not None:
-            spool.add(encoded(_prefixed(_taken(chunk, _by_count(chunk[1])))))
+        spool.add(_by_falling_count(chunk))
+        while following is not None:
             chunk, following = following, next(chunks, None)
+            spool.add(_by_falling_count(chunk))
+        del chunk
         blocks = _first(_unprefixed(scratch.merged(spool.views())), ranking.top)
         if ranking.sort == "count":
             yield from blocks
             return
     with scratch.spool() as spool:
-        for chunk in _chunks(blocks, None, most):
-            spool.add(encoded(_taken(chunk, sorted(range(len(chunk[0])), key=chunk[0].__getitem__))))
+        for some in _chunks(blocks, None, most):
+            spool.add(encoded(_taken(some, sorted(range(len(some[0])), key=some[0].__getitem__))))
+        del some
         yield from scratch.merged(spool.views())
 
 
@@ -135,10 +138,14 @@ class _Prefixes(dict[int, str]):
         return prefix
 
 
-def _prefixed(blocks: Iterable[Block]) -> Iterator[Block]:
+def _by_falling_count(chunk: Block) -> Iterator[bytes]:
+    """Yield rows as a run that is in the order of falling counts, which its keys begin with."""
     prefixes = _Prefixes()
-    for keys, numbers in blocks:
-        yield [prefixes[count] + key for count, key in zip(counts(numbers), keys, strict=True)], numbers
+    blocks = _taken(chunk, _by_count(chunk[1]))
+    return encoded(
+        ([prefixes[count] + key for count, key in zip(counts(numbers), keys, strict=True)], numbers)
+        for keys, numbers in blocks
+    )
 
 
 def _unprefixed(blocks: Iterable[Block]) -> Iterator[Block]:

@@ -73,9 +73,9 @@ def counts(numbers: list[int]) -> list[int]:
     return numbers if max(numbers, default=0) <= COUNT else [number & COUNT for number in numbers]
 
 
-def forget(view: memoryview) -> None:
-    """Let go of the pages of a mapped file, which come back when they are read again."""
-    if isinstance(view.obj, mmap.mmap):
+def forget(view: memoryview | None) -> None:
+    """Let go of the pages of a mapped file, which come back when they are read again; what is in memory stays."""
+    if view is not None and isinstance(view.obj, mmap.mmap):
         view.obj.madvise(mmap.MADV_DONTNEED)
 
 

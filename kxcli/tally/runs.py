@@ -119,7 +119,7 @@ def _bytes(run: Run) -> bytes:
 class _View:
     """A run, that may be of a mapped file, of which no more stays in memory than was read last."""
 
-    def __init__(self, run: Run, data: memoryview = memoryview(b"")) -> None:
+    def __init__(self, run: Run, data: memoryview | None = None) -> None:
         self._keys, self._counts = run
         self._data = data
 
