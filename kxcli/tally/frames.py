@@ -10,11 +10,12 @@ def joined(parts: Iterable[bytes]) -> bytes:
     return b"".join(piece for part in parts for piece in (len(part).to_bytes(_LENGTH, "little"), part))
 
 
-def parted(data: bytes) -> list[bytes]:
-    """Return the parts that were joined."""
+def parted(data: bytes | memoryview) -> list[memoryview]:
+    """Return views of the parts that were joined."""
+    view = memoryview(data)
     parts, at = [], 0
-    while at < len(data):
+    while at < len(view):
         start = at + _LENGTH
-        at = start + int.from_bytes(data[at:start], "little")
-        parts.append(data[start:at])
+        at = start + int.from_bytes(view[at:start], "little")
+        parts.append(view[start:at])
     return parts
