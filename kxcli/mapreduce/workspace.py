@@ -31,7 +31,6 @@ class Workspace:
         """Return the folder's path."""
         if self._path is None:
             try:
-                _remove_left()
                 self._path = tempfile.mkdtemp(prefix=_PREFIX)
                 self._lock, _ = locked_file(self._path, _LOCK, "")
             except OSError as error:
@@ -43,6 +42,7 @@ class Workspace:
         return self._path
 
     def __enter__(self) -> "Workspace":
+        _remove_left()
         return self
 
     def __exit__(
