@@ -10,8 +10,9 @@ from kxcli.errors import InputError, KxcliError, MissingExtraError
 
 T = TypeVar("T")
 
-# What stores tell of a file that another one in its place would not have: a hash of it, a number, a time.
-_VERSIONS = ("ETag", "etag", "md5Hash", "generation", "mtime", "LastModified", "last_modified", "modified", "updated")
+# What stores tell of a file that another one in its place would not have: the first of these that there is, because
+# times come in seconds from one request and in milliseconds from another.
+_VERSIONS = ("generation", "ETag", "etag", "md5Hash", "mtime", "LastModified", "last_modified", "modified", "updated")
 _BY_EXTRA = frozenset({"s3", "s3a"})
 _FINAL = (FileNotFoundError, PermissionError, NotADirectoryError, IsADirectoryError, ValueError, TypeError)
 _UNKNOWN = frozenset(
@@ -117,7 +118,8 @@ def _keep_silent() -> None:
 
 def _state(about: dict[str, Any]) -> State:
     size = about.get("size")
-    return State(None if size is None else int(size), " ".join(str(about[key]) for key in _VERSIONS if about.get(key)))
+    version = next((str(about[key]) for key in _VERSIONS if about.get(key)), "")
+    return State(None if size is None else int(size), version.strip('"'))
 
 
 def _place(name: str) -> list[tuple[bool, str]]:
