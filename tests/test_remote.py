@@ -64,6 +64,7 @@ class Web:
 
     def __init__(self):
         self.pages = {}
+        self.n_connections = 0
         self.released = threading.Event()
         web = self
 
@@ -77,6 +78,10 @@ class Web:
                     self.send_error(404)
                 else:
                     web.answer(self, page)
+
+            def setup(self):
+                super().setup()
+                web.n_connections += 1
 
             def log_message(self, *arguments):
                 pass
@@ -125,21 +130,25 @@ class Web:
             handler.send_response(206 if part else 200)
             if part:
                 handler.send_header("Content-Range", f"bytes {start}-{start + len(body) - 1}/{len(data)}")
-        if page.has_length:
-            handler.send_header("Content-Length", str(len(body)))
-        else:
-            handler.close_connection = True
+        handler.send_header(
+            *(("Content-Length", str(len(body))) if page.has_length else ("Transfer-Encoding", "chunked"))
+        )
         if tag:
             handler.send_header("ETag", tag)
         handler.end_headers()
         cut = page.breaks.pop(0) if page.breaks else None
-        handler.wfile.write(body[:cut])
+        if page.has_length:
+            handler.wfile.write(body[:cut])
+        else:
+            chunks = [body[at : at + 5_000] for at in range(0, len(body), 5_000)] + [b""]
+            handler.wfile.write(b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks)[:cut])
         if cut is not None and cut < len(body):
             handler.close_connection = True
 
 
 @pytest.fixture
-def web():
+def web(monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     server = Web()
     try:
         yield server
@@ -156,10 +165,17 @@ def moto():
             address = next(found[0] for line in process.stderr if (found := re.search(rb"http://[\d.:]+", line)))
             threading.Thread(target=process.stderr.read, daemon=True).start()
             endpoint = address.decode()
-            requests.put(f"{endpoint}/bucket", timeout=30).raise_for_status()
+            put_straight(f"{endpoint}/bucket", b"")
             yield endpoint
         finally:
             process.kill()
+
+
+def put_straight(address, data):
+    someone = {"Authorization": "AWS4-HMAC-SHA256 Credential=someone/20260101/us-east-1/s3/aws4_request"}
+    with requests.Session() as session:
+        session.trust_env = False  # no proxy leads to the loopback
+        session.put(address, data=data, timeout=30, headers=someone).raise_for_status()
 
 
 class S3:
@@ -167,11 +183,10 @@ class S3:
 
     def __init__(self, endpoint):
         self.endpoint = endpoint
-        self.environment = AWS | {"AWS_ENDPOINT_URL": endpoint}
+        self.environment = AWS | {"AWS_ENDPOINT_URL": endpoint, "NO_PROXY": "127.0.0.1"}
 
     def url(self, name, data):
-        someone = {"Authorization": "AWS4-HMAC-SHA256 Credential=someone/20260101/us-east-1/s3/aws4_request"}
-        requests.put(f"{self.endpoint}/bucket/{name}", data=data, timeout=30, headers=someone).raise_for_status()
+        put_straight(f"{self.endpoint}/bucket/{name}", data)
         return f"s3://bucket/{name}"
 
 
@@ -347,6 +362,26 @@ def test_without_parts_it_begins_again_only_while_nothing_is_handed_on(kxcli, we
     assert err.startswith(f"kxcli: error: {url}: the connection broke after ")
     assert "; the server cannot go on from the middle" in err
     assert len(page.asked) == 2
+
+
+@pytest.mark.parametrize("cut", [30_000, -5])
+def test_an_answer_whose_end_is_missing_is_no_whole_one(kxcli, web, cut):
+    url = web.url("a", Page(TEXT, has_parts=False, has_length=False, breaks=[None, cut]))
+    assert "the connection broke after " in kxcli(*WORDS, url, code=1).err
+
+
+def test_a_process_keeps_its_connection(kxcli, web):
+    page = Page(TEXT)
+    kxcli(*WORDS, "-j", "1", *SMALL, web.url("a", page))
+    assert len(page.asked) == 6
+    assert web.n_connections == 1
+
+
+def test_a_part_is_no_larger_than_it_need_be(kxcli, web):
+    data = TEXT * 200
+    page = Page(data)
+    kxcli(*WORDS, "-j", "1", "--shard-size", "1G", web.url("a", page))
+    assert page.parts == [(0, 1), *((at, min(at + (4 << 20), len(data))) for at in range(0, len(data), 4 << 20))]
 
 
 def test_a_server_that_is_busy_is_asked_again(kxcli, web, workers):

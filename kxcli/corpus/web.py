@@ -28,7 +28,10 @@ class Page:
     def state(self) -> State:
         """Ask for the first byte alone: who answers with that, knows parts; not all servers tell by HEAD."""
         with self._answer({"Range": "bytes=0-0"}) as answer:
-            return _state(answer)
+            state = _state(answer)
+            if state.size is not None:
+                _Pieces(answer).read(1)  # to its end, so that the connection can be used again
+            return state
 
     def fetch(self, start: int, stop: int, planned: State) -> bytes:
         """Return a part."""

@@ -1,6 +1,7 @@
 """Where bytes go: stdout, or a file that appears only when it is whole."""
 
 import os
+import re
 import stat
 import sys
 import tempfile
@@ -9,6 +10,8 @@ from collections.abc import Iterable
 from kxcli.errors import OutputError, reason
 
 STDOUT = "<stdout>"
+
+_URL = re.compile(r"[a-z][a-z0-9+.:-]*://", re.IGNORECASE)
 
 
 def write(blocks: Iterable[bytes], path: str | None) -> None:
@@ -40,7 +43,7 @@ def check(path: str | None) -> None:
         if sys.stdout is None:
             raise OutputError(STDOUT, "is closed", "name a file with -o")
         return
-    if "://" in path and not os.path.exists(path):
+    if _URL.match(path):
         raise OutputError(path, "is a URL, and output goes to files here", "name a file with -o, or pipe stdout on")
     try:
         mode = _mode(path)
