@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import zipfile
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -286,6 +287,15 @@ def test_a_folder_of_a_store_is_walked_as_one_here_is(kxcli, s3):
     assert "s3://bucket/walk: is a folder; use -r" in ended.err
 
 
+def test_an_archive_in_a_store_is_walked(kxcli, s3):
+    file = BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name in ("a.txt", "b/c.txt"):
+            archive.writestr(name, TEXT)
+    url = s3.url("a.zip", file.getvalue())
+    assert kxcli(*WORDS, *SMALL, "-r", f"zip://::{url}").out == counted(kxcli, TEXT * 2)
+
+
 def test_every_command_reads_urls(kxcli, web, s3):
     news, known, counts = SAMPLES / "news.txt", SAMPLES / "encyclopedia.jsonl", kxcli.folder / "counts.tsv"
     assert kxcli("newwords", s3.url("news.txt", news.read_bytes())).out == kxcli("newwords", news).out
@@ -468,6 +478,7 @@ def test_what_is_not_there(kxcli, web, s3):
         missing: "the server answers 404 Not Found; check the address and the rights",
         "http://": "Invalid URL 'http://': No host supplied; check the address",
         "s3://bucket/missing": "No such file or directory; check the name, the rights and the credentials",
+        "http://a..b/": "Failed to parse: 'a..b', label empty or too long; check the address",
         "unknown://a": "Protocol not known: unknown; check the address",
     }.items():
         assert kxcli(*WORDS, url, code=1).err == f"kxcli: error: {url}: {what}\n"

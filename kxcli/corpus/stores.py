@@ -15,9 +15,7 @@ T = TypeVar("T")
 _VERSIONS = ("generation", "ETag", "etag", "md5Hash", "mtime", "LastModified", "last_modified", "modified", "updated")
 _BY_EXTRA = frozenset({"s3", "s3a"})
 _FINAL = (FileNotFoundError, PermissionError, NotADirectoryError, IsADirectoryError, ValueError, TypeError)
-_UNKNOWN = frozenset(
-    {"NoCredentialsError", "PartialCredentialsError", "ProfileNotFound"}
-)  # botocore's, of no use again
+_FINAL_NAMES = frozenset({"NoCredentialsError", "PartialCredentialsError", "ProfileNotFound", "ParamValidationError"})
 
 
 class Stored:
@@ -48,11 +46,12 @@ class Stored:
     def walk(self) -> Iterator[tuple[str, str, State]]:
         """Yield the files of a folder, those that lie in it before those in folders in it, by name."""
         found = self._told(lambda: self._fs.find(self._path, detail=True))
-        prefix = self._path.rstrip("/") + "/"
+        prefix = self._path.rstrip("/") + "/" if self._path else ""
+        _, link, rest = self.url.partition("::")  # an archive in another store
         below = {path.removeprefix(prefix): (path, about) for path, about in found.items() if not path.endswith("/")}
         for name in sorted(below, key=_place):
             path, about = below[name]
-            yield self._fs.unstrip_protocol(path), name, _state(about)
+            yield self._fs.unstrip_protocol(path) + link + rest, name, _state(about)
 
     def _told(self, work: Callable[[], T]) -> T:
         """Do some work of the library; every store has exceptions of its own, which only their names tell apart."""
@@ -62,7 +61,7 @@ class Stored:
             raise
         except Exception as error:  # noqa: BLE001
             what = _plain(error)
-            if isinstance(error, _FINAL) or type(error).__name__ in _UNKNOWN:
+            if isinstance(error, _FINAL) or type(error).__name__ in _FINAL_NAMES:
                 hint = "check the name, the rights and the credentials"
                 raise InputError(self.url, what, hint) from None
             raise BrokenError(what) from None

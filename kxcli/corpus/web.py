@@ -84,7 +84,7 @@ class Page:
             answer = session.get(self.url, headers=headers, stream=True, timeout=_TIMEOUT)
         except (requests.ConnectionError, requests.Timeout) as error:
             raise BrokenError(_plain(error)) from None
-        except requests.RequestException as error:  # no URL, or redirected for ever
+        except (requests.RequestException, ValueError) as error:  # no URL, or redirected for ever
             raise InputError(self.url, " ".join(str(error).split()), "check the address") from None
         status = answer.status_code
         if status in (_OK, _PART, _NO_SUCH_PART):
