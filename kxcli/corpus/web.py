@@ -101,8 +101,6 @@ class _Pieces:
 
     def __init__(self, answer: "requests.Response") -> None:
         self._answer = answer
-        length = answer.headers.get("Content-Length", "")
-        self._missing = int(length) if length.isdecimal() else None
 
     def read(self, size: int, /) -> bytes:
         """Return up to `size` bytes, none at the end; `BrokenError` also where that comes too early."""
@@ -110,13 +108,9 @@ class _Pieces:
 
         try:
             data: bytes = self._answer.raw.read(size, decode_content=False)
+            return data
         except (HTTPError, OSError) as error:
             raise BrokenError(_plain(error)) from None
-        if self._missing is not None:
-            if not data and self._missing and size:
-                raise BrokenError("the connection broke")
-            self._missing -= len(data)
-        return data
 
     def close(self) -> None:
         """Give up the connection."""
