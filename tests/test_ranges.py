@@ -1,6 +1,7 @@
 """Bytes cut into ranges, runs, shards and tasks: each line once and in order, whatever the cuts; the same output."""
 
 import gzip
+import json
 import os
 import random
 import re
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 
 from kxcli.corpus import decoding, lines, shards
 from kxcli.corpus.decoding import Decoder
-from kxcli.corpus.ledger import Ledger, Loss
+from kxcli.corpus.ledger import Choice, Ledger, Loss, Place, from_json, to_json
 from kxcli.corpus.records import Format, Wanted, documents
 from kxcli.corpus.sources import Source
 from kxcli.errors import InputError
@@ -446,3 +447,25 @@ def test_one_line_of_many_megabytes_is_counted_in_bounded_memory(kxcli, workers,
     # 24 MB of this text are 8 million characters and 4 million tokens, of 80 bytes and more each.
     assert large_peak < small_peak * 1.3 + (8 << 20)
     assert large_peak < 300 << 20
+
+
+# What is told of tasks
+
+
+names = st.sampled_from(["a", "上/é", "s3://a/b", os.fsdecode(b"\xff"), "message"])
+numbers = st.integers(0, 1 << 60)
+told_ones = st.one_of(
+    st.builds(Choice, names, names),
+    st.builds(Loss, names, numbers, st.lists(st.builds(Place, names, numbers, numbers), max_size=3).map(tuple)),
+)
+
+
+@given(told_ones)
+def test_what_was_told_goes_through_json_and_back(told):
+    assert from_json(json.loads(json.dumps(to_json(told)))) == told
+
+
+@pytest.mark.parametrize("value", [{}, [], 1, None, {"path": "a"}, {"kind": "a", "count": "x", "places": []}])
+def test_what_was_never_told_is_refused(value):
+    with pytest.raises((KeyError, TypeError, ValueError)):
+        from_json(value)

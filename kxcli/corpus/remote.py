@@ -19,7 +19,7 @@ FIRST = 1 << 16  # bytes that are asked for first where nothing else is known: e
 TAIL = 1 << 14  # bytes after a range in which its last line is likely to end
 PAUSES = (0.2, 0.6, 1.8, 5.4)  # seconds before another try, each three times the last: 8 s in all
 
-_NEXT, _LARGEST = 1 << 18, 1 << 22  # bytes of the second part, and of the largest
+_NEXT, _LARGEST = 1 << 18, 1 << 22  # bytes of the part that follows, and of the largest, which is in memory twice
 _URL = re.compile(r"[a-z][a-z0-9+.-]*(::[a-z0-9+.:-]+)?://", re.IGNORECASE)
 _WEB = re.compile(r"https?://", re.IGNORECASE)
 
@@ -142,7 +142,7 @@ class _InParts(io.RawIOBase):
 
     def __init__(self, where: Store, planned: State, first: int) -> None:
         self._where, self._planned, self._size = where, planned, planned.size or 0
-        self._step, self._next = max(first, 1), _NEXT
+        self._ahead, self._next = first, _NEXT
         self._at = self._start = 0
         self._part = b""
 
@@ -166,14 +166,22 @@ class _InParts(io.RawIOBase):
             return 0
         if not self._start <= self._at < self._start + len(self._part):
             self._part = b""  # two parts in memory would be one too many
-            self._part = self._fetched(self._at, min(self._at + self._step, self._size))
+            self._part = self._fetched(self._at, min(self._at + self._step(), self._size))
             self._start = self._at
-            self._step, self._next = self._next, min(2 * self._next, _LARGEST)
         begin = self._at - self._start
         data = memoryview(self._part)[begin : begin + len(buffer)]
         buffer[: len(data)] = data
         self._at += len(data)
         return len(data)
+
+    def _step(self) -> int:
+        """Return how much to ask for: what is left of what is likely to be wanted, then more and more."""
+        if self._ahead > 0:
+            step = min(self._ahead, _LARGEST)
+            self._ahead -= step
+        else:
+            step, self._next = self._next, min(2 * self._next, _LARGEST)
+        return step
 
     def _fetched(self, start: int, stop: int) -> bytes:
         """Return a part; after a break, only what had not come is asked for again."""

@@ -89,6 +89,9 @@ class Source:
             else:
                 with open(self.path, "rb", buffering=0) as file:
                     yield file
+        except InputError:
+            self.check()  # what changed may look damaged
+            raise
         except OSError as error:
             if error.errno == errno.ENOMEM:
                 raise MemoryError from None

@@ -10,13 +10,12 @@ from kxcli.errors import InputError, KxcliError, MissingExtraError
 
 T = TypeVar("T")
 
-# What stores tell of a file that another one in its place would not have: a hash of it, a number, a time.
-_VERSIONS = ("ETag", "etag", "md5Hash", "generation", "mtime", "LastModified", "last_modified", "modified", "updated")
+# What stores tell of a file that another one in its place would not have: the first of these that there is, because
+# times come in seconds from one request and in milliseconds from another.
+_VERSIONS = ("generation", "ETag", "etag", "md5Hash", "mtime", "LastModified", "last_modified", "modified", "updated")
 _BY_EXTRA = frozenset({"s3", "s3a"})
 _FINAL = (FileNotFoundError, PermissionError, NotADirectoryError, IsADirectoryError, ValueError, TypeError)
-_UNKNOWN = frozenset(
-    {"NoCredentialsError", "PartialCredentialsError", "ProfileNotFound"}
-)  # botocore's, of no use again
+_FINAL_NAMES = frozenset({"NoCredentialsError", "PartialCredentialsError", "ProfileNotFound", "ParamValidationError"})
 
 
 class Stored:
@@ -47,11 +46,12 @@ class Stored:
     def walk(self) -> Iterator[tuple[str, str, State]]:
         """Yield the files of a folder, those that lie in it before those in folders in it, by name."""
         found = self._told(lambda: self._fs.find(self._path, detail=True))
-        prefix = self._path.rstrip("/") + "/"
+        prefix = self._path.rstrip("/") + "/" if self._path else ""
+        _, link, rest = self.url.partition("::")  # an archive in another store
         below = {path.removeprefix(prefix): (path, about) for path, about in found.items() if not path.endswith("/")}
         for name in sorted(below, key=_place):
             path, about = below[name]
-            yield self._fs.unstrip_protocol(path), name, _state(about)
+            yield self._fs.unstrip_protocol(path) + link + rest, name, _state(about)
 
     def _told(self, work: Callable[[], T]) -> T:
         """Do some work of the library; every store has exceptions of its own, which only their names tell apart."""
@@ -61,7 +61,7 @@ class Stored:
             raise
         except Exception as error:  # noqa: BLE001
             what = _plain(error)
-            if isinstance(error, _FINAL) or type(error).__name__ in _UNKNOWN:
+            if isinstance(error, _FINAL) or type(error).__name__ in _FINAL_NAMES:
                 hint = "check the name, the rights and the credentials"
                 raise InputError(self.url, what, hint) from None
             raise BrokenError(what) from None
@@ -117,7 +117,8 @@ def _keep_silent() -> None:
 
 def _state(about: dict[str, Any]) -> State:
     size = about.get("size")
-    return State(None if size is None else int(size), " ".join(str(about[key]) for key in _VERSIONS if about.get(key)))
+    version = next((str(about[key]) for key in _VERSIONS if about.get(key)), "")
+    return State(None if size is None else int(size), version.strip('"'))
 
 
 def _place(name: str) -> list[tuple[bool, str]]:

@@ -28,7 +28,10 @@ class Page:
     def state(self) -> State:
         """Ask for the first byte alone: who answers with that, knows parts; not all servers tell by HEAD."""
         with self._answer({"Range": "bytes=0-0"}) as answer:
-            return _state(answer)
+            state = _state(answer)
+            if state.size is not None:
+                _Pieces(answer).read(1)  # to its end, so that the connection can be used again
+            return state
 
     def fetch(self, start: int, stop: int, planned: State) -> bytes:
         """Return a part."""
@@ -81,7 +84,7 @@ class Page:
             answer = session.get(self.url, headers=headers, stream=True, timeout=_TIMEOUT)
         except (requests.ConnectionError, requests.Timeout) as error:
             raise BrokenError(_plain(error)) from None
-        except requests.RequestException as error:  # no URL, or redirected for ever
+        except (requests.RequestException, ValueError) as error:  # no URL, or redirected for ever
             raise InputError(self.url, " ".join(str(error).split()), "check the address") from None
         status = answer.status_code
         if status in (_OK, _PART, _NO_SUCH_PART):
@@ -98,8 +101,6 @@ class _Pieces:
 
     def __init__(self, answer: "requests.Response") -> None:
         self._answer = answer
-        length = answer.headers.get("Content-Length", "")
-        self._missing = int(length) if length.isdecimal() else None
 
     def read(self, size: int, /) -> bytes:
         """Return up to `size` bytes, none at the end; `BrokenError` also where that comes too early."""
@@ -107,13 +108,9 @@ class _Pieces:
 
         try:
             data: bytes = self._answer.raw.read(size, decode_content=False)
+            return data
         except (HTTPError, OSError) as error:
             raise BrokenError(_plain(error)) from None
-        if self._missing is not None:
-            if not data and self._missing and size:
-                raise BrokenError("the connection broke")
-            self._missing -= len(data)
-        return data
 
     def close(self) -> None:
         """Give up the connection."""

@@ -1,6 +1,7 @@
 """Where bytes go: stdout, or a file that appears only when it is whole."""
 
 import os
+import re
 import stat
 import sys
 from collections.abc import Iterable
@@ -12,6 +13,7 @@ from kxcli.locking import is_left, locked_file
 STDOUT = "<stdout>"
 
 _PREFIX, _SUFFIX = ".kxcli-", ".part"
+_URL = re.compile(r"[a-z][a-z0-9+.:-]*://", re.IGNORECASE)
 
 
 def write(blocks: Iterable[bytes], path: str | None) -> None:
@@ -43,7 +45,7 @@ def check(path: str | None) -> None:
         if sys.stdout is None:
             raise OutputError(STDOUT, "is closed", "name a file with -o")
         return
-    if "://" in path and not os.path.exists(path):
+    if _URL.match(path):
         raise OutputError(path, "is a URL, and output goes to files here", "name a file with -o, or pipe stdout on")
     try:
         mode = _mode(path)

@@ -1,0 +1,724 @@
+"""Input by URL, read from real servers on the loopback: HTTP with and without parts, and moto's S3."""
+
+import gzip
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import zipfile
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from io import BytesIO
+
+import numpy as np
+import pytest
+import requests
+from conftest import SAMPLES, members, wait_until
+
+from kxcli.corpus.records import Wanted
+from kxcli.corpus.remote import FIRST, TAIL
+from kxcli.corpus.shards import Planner, TaskReader
+from kxcli.corpus.sources import Source, find
+from kxcli.errors import InputError
+
+WORDS = ("wordcount", "-t", "space")
+SMALL = ("--shard-size", "16K")
+TEXT = "".join(f"w{n % 997} 小明 w{n}\r\n" * (n % 3) for n in range(3_000)).encode()
+PACKED = gzip.compress(TEXT * 10)
+WITHOUT_PAUSES = "import kxcli.corpus.remote as remote; remote.PAUSES = (0, 0, 0, 0)"
+AWS = {"AWS_ACCESS_KEY_ID": "someone", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
+
+
+# The servers
+
+
+@dataclass
+class Page:
+    """What a server has at an address, and how it is going to misbehave, request by request.
+
+    breaks: bytes after which the connection is cut.  statuses: answered instead.  after: requests after which it is
+    `data + data` with another tag.  is_hanging: an answer never comes; then: from which request on.
+    """
+
+    data: bytes
+    has_parts: bool = True
+    has_length: bool = True
+    tag: str | None = '"one"'
+    breaks: list = field(default_factory=list)
+    statuses: list = field(default_factory=list)
+    after: int | None = None
+    hangs: list = field(default_factory=list)
+    asked: list = field(default_factory=list)  # the ranges of the requests, in order
+
+    @property
+    def parts(self):
+        """The parts that were asked for: start and stop."""
+        found = (re.fullmatch(r"bytes=(\d+)-(\d+)", asked or "") for asked in self.asked)
+        return [(int(one[1]), int(one[2]) + 1) for one in found if one]
+
+
+class Web:
+    """An HTTP server; `url(name, page)` puts a page on it."""
+
+    def __init__(self):
+        self.pages = {}
+        self.n_connections = 0
+        self.released = threading.Event()
+        web = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            wbufsize = -1  # head and body in one go: what is sent in two waits for the client's delayed answer
+
+            def do_GET(self):
+                page = web.pages.get(self.path.partition("?")[0])
+                if page is None:
+                    self.send_error(404)
+                else:
+                    web.answer(self, page)
+
+            def setup(self):
+                super().setup()
+                web.n_connections += 1
+
+            def log_message(self, *arguments):
+                pass
+
+        class Server(ThreadingHTTPServer):
+            daemon_threads = True
+            request_queue_size = 32
+
+            def handle_error(self, *about):  # clients that have enough
+                pass
+
+        self.server = Server(("127.0.0.1", 0), Handler)
+        self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02})
+        self.thread.start()
+
+    def close(self):
+        self.released.set()
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()
+
+    def url(self, name, page):
+        self.pages[f"/{name}"] = page if isinstance(page, Page) else Page(page)
+        return f"http://127.0.0.1:{self.server.server_port}/{name}"
+
+    def answer(self, handler, page):
+        asked = handler.headers.get("Range")
+        page.asked.append(asked)
+        if page.hangs and page.hangs.pop(0):
+            self.released.wait()
+            handler.close_connection = True
+            return
+        if page.statuses and (status := page.statuses.pop(0)) is not None:
+            handler.send_error(status)
+            return
+        is_new = page.after is not None and len(page.asked) > page.after
+        data, tag = (page.data * 2, '"two"') if is_new else (page.data, page.tag)
+        part = re.fullmatch(r"bytes=(\d+)-(\d*)", asked or "") if page.has_parts else None
+        start, stop = (int(part[1]), int(part[2] or len(data) - 1) + 1) if part else (0, len(data))
+        if part and start >= len(data):
+            handler.send_response(416)
+            handler.send_header("Content-Range", f"bytes */{len(data)}")
+            body = b""
+        else:
+            body = data[start:stop]
+            handler.send_response(206 if part else 200)
+            if part:
+                handler.send_header("Content-Range", f"bytes {start}-{start + len(body) - 1}/{len(data)}")
+        handler.send_header(
+            *(("Content-Length", str(len(body))) if page.has_length else ("Transfer-Encoding", "chunked"))
+        )
+        if tag:
+            handler.send_header("ETag", tag)
+        handler.end_headers()
+        cut = page.breaks.pop(0) if page.breaks else None
+        if page.has_length:
+            handler.wfile.write(body[:cut])
+        else:
+            chunks = [body[at : at + 5_000] for at in range(0, len(body), 5_000)] + [b""]
+            handler.wfile.write(b"".join(b"%x\r\n%b\r\n" % (len(chunk), chunk) for chunk in chunks)[:cut])
+        if cut is not None and cut < len(body):
+            handler.close_connection = True
+
+
+@pytest.fixture
+def web(monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    server = Web()
+    try:
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture(scope="session")
+def moto():
+    """The address of an S3 server with a bucket."""
+    command = [sys.executable, "-c", "from moto.server import main; main(['-H', '127.0.0.1', '-p', '0'])"]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=os.environ | AWS) as process:
+        try:
+            address = next(found[0] for line in process.stderr if (found := re.search(rb"http://[\d.:]+", line)))
+            threading.Thread(target=process.stderr.read, daemon=True).start()
+            endpoint = address.decode()
+            put_straight(f"{endpoint}/bucket", b"")
+            yield endpoint
+        finally:
+            process.kill()
+
+
+def put_straight(address, data):
+    someone = {"Authorization": "AWS4-HMAC-SHA256 Credential=someone/20260101/us-east-1/s3/aws4_request"}
+    with requests.Session() as session:
+        session.trust_env = False  # no proxy leads to the loopback
+        session.put(address, data=data, timeout=30, headers=someone).raise_for_status()
+
+
+class S3:
+    """moto's server, with what a client of it needs in its environment."""
+
+    def __init__(self, endpoint):
+        self.endpoint = endpoint
+        self.environment = AWS | {"AWS_ENDPOINT_URL": endpoint, "NO_PROXY": "127.0.0.1"}
+
+    def url(self, name, data):
+        put_straight(f"{self.endpoint}/bucket/{name}", data)
+        return f"s3://bucket/{name}"
+
+
+@pytest.fixture
+def s3(moto, kxcli, monkeypatch):
+    store = S3(moto)
+    kxcli.environment |= store.environment
+    for name, value in store.environment.items():
+        monkeypatch.setenv(name, value)
+    return store
+
+
+@pytest.fixture(params=["parts", "in order", "s3", "file"])
+def put(request, kxcli):
+    """Put bytes somewhere, and return their URL."""
+    if request.param == "s3":
+        return request.getfixturevalue("s3").url
+    if request.param == "file":  # what fsspec knows beside the stores
+
+        def write(name, data):
+            (kxcli.folder / name).write_bytes(data)
+            return f"file://{kxcli.folder / name}"
+
+        return write
+    web = request.getfixturevalue("web")
+    is_whole = request.param == "in order"
+    return lambda name, data: web.url(name, Page(data, has_parts=not is_whole, has_length=not is_whole))
+
+
+def counted(kxcli, data, *options):
+    (kxcli.folder / "local").write_bytes(data)
+    return kxcli(*WORDS, *options, "local").out
+
+
+def counts_of(text):
+    words = {}
+    for word in text.split():
+        words[word] = words.get(word, 0) + 1
+    return words
+
+
+# The same bytes
+
+
+def test_a_url_gives_what_the_file_gives(kxcli, put, workers):
+    url = put("a.txt", TEXT)
+    ended = kxcli(*WORDS, "-j", workers, *SMALL, url)
+    assert ended.out == counted(kxcli, TEXT)
+    assert ended.err == ""
+    assert kxcli.left_behind() == []
+
+
+def test_whatever_it_is_packed_in(kxcli, put):
+    urls = [put("a", gzip.compress(TEXT)), put("b", TEXT.decode().encode("utf-16"))]
+    expected = counted(kxcli, TEXT)
+    for url in urls:
+        assert kxcli(*WORDS, "--shard-size", "1K", "--encoding", "auto", "-q", url).out == expected
+
+
+def test_small_and_empty_files_and_records(kxcli, put):
+    lines = b"".join(b'{"text": "a b"}\n' for _ in range(500))
+    urls = [put("a.jsonl", lines), put("empty.jsonl", b""), put("b.csv", b"text\n" + b'"a\nb"\n' * 500)]
+    assert kxcli(*WORDS, "--shard-size", "1K", "--field", "text", *urls).rows == [["a", "1000"], ["b", "1000"]]
+    assert kxcli(*WORDS, "--field", "text", *urls).rows == [["a", "1000"], ["b", "1000"]]
+
+
+def test_urls_in_a_list_and_beside_files(kxcli, web, s3):
+    urls = [web.url("a?version=2", b""), web.url("a", b"a\n"), s3.url("list/b", b"b\n")]
+    (kxcli.folder / "list").write_text("\n".join(urls))
+    (kxcli.folder / "c").write_bytes(b"c\n")
+    assert kxcli(*WORDS, "--files-from", "list", "c").rows == [["a", "2"], ["b", "1"], ["c", "1"]]
+    assert kxcli(*WORDS, "--files-from", web.url("list", "\n".join(urls).encode())).rows == [["a", "2"], ["b", "1"]]
+
+
+def test_the_name_tells_the_format_whatever_a_query_adds(kxcli, web):
+    web.url("a.jsonl", b'{"text": "a"}\n')
+    url = web.url("a.jsonl", b'{"text": "a"}\n') + "?signature=x.csv"
+    assert kxcli(*WORDS, "--field", "text", url).rows == [["a", "1"]]
+
+
+def test_a_folder_of_a_store_is_walked_as_one_here_is(kxcli, s3):
+    names = ("b.txt", "a/z.txt", "a/b/c.txt", "a.txt", "skipped.csv", "a/skipped.csv")
+    for name in names:
+        s3.url(f"walk/{name}", name.encode())
+        path = kxcli.folder / "walk" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(name.encode())
+
+    def below(folder, glob):
+        return [source.path.partition("walk/")[2] for source in find([folder], recursive=True, glob=glob)]
+
+    for glob in (None, "*.txt", "a/*", "b.*", "*.none"):
+        assert below("s3://bucket/walk", glob) == below(str(kxcli.folder / "walk"), glob)
+    rows = kxcli(*WORDS, "-r", "s3://bucket/walk", "--glob", "*.txt").rows
+    assert sorted(word for word, _ in rows) == sorted(name for name in names if name.endswith(".txt"))
+    ended = kxcli(*WORDS, "s3://bucket/walk", code=1)
+    assert "s3://bucket/walk: is a folder; use -r" in ended.err
+
+
+def test_an_archive_in_a_store_is_walked(kxcli, s3):
+    file = BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        for name in ("a.txt", "b/c.txt"):
+            archive.writestr(name, TEXT)
+    url = s3.url("a.zip", file.getvalue())
+    assert kxcli(*WORDS, *SMALL, "-r", f"zip://::{url}").out == counted(kxcli, TEXT * 2)
+
+
+def test_every_command_reads_urls(kxcli, web, s3):
+    news, known, counts = SAMPLES / "news.txt", SAMPLES / "encyclopedia.jsonl", kxcli.folder / "counts.tsv"
+    assert kxcli("newwords", s3.url("news.txt", news.read_bytes())).out == kxcli("newwords", news).out
+    kb, texts = web.url("kb", known.read_bytes()), web.url("news", news.read_bytes())
+    assert kxcli("entity-link", "--kb", kb, texts).out == kxcli("entity-link", "--kb", known, news).out
+    counts.write_bytes(b"a\t2\nb\t1\n")
+    assert kxcli("wordcount", "--merge", counts, web.url("counts", b"b\t3\n")).rows == [["b", "4"], ["a", "2"]]
+
+
+def test_columns_are_read_from_urls(kxcli, web, s3):
+    noise = SAMPLES / "noise.tsv"
+    options = ("-x", "x", "-y", "noisy", "--test", "none")
+    assert kxcli("hsic", *options, web.url("noise.tsv", noise.read_bytes())).out == kxcli("hsic", *options, noise).out
+    file = BytesIO()
+    np.save(file, np.random.default_rng(0).normal(size=(3_000, 3)))
+    (kxcli.folder / "a.npy").write_bytes(file.getvalue())
+    options = ("-x", "1", "-y", "2,3", "--test", "none")
+    assert kxcli("hsic", *options, s3.url("b.npy", file.getvalue())).out == kxcli("hsic", *options, "a.npy").out
+
+
+# Parts
+
+
+def test_a_shard_is_one_request(kxcli, web):
+    data = TEXT * 10
+    page = Page(data)
+    kxcli(*WORDS, "--shard-size", "100K", "-j", 2, web.url("a", page))
+    shards = sorted(page.parts)[2:]  # the first two are of whoever found out what it is
+    assert sorted(page.parts)[:2] == [(0, 1), (0, FIRST)]
+    size = 100 << 10
+    starts = [0, *(start - 1 for start in range(size, len(data), size))]
+    assert shards == [(start, min(start + 1 + size + TAIL, len(data))) for start in starts]
+
+
+def test_a_long_line_is_read_on(kxcli, web, workers):
+    data = b"a b\n" + b"x " * 200_000 + b"\n" + b"c d\n" * 1_000
+    assert kxcli(*WORDS, "-j", workers, *SMALL, web.url("a", data)).out == counted(kxcli, data)
+
+
+def test_a_page_that_comes_in_order_is_read_once(kxcli, web):
+    page = Page(TEXT, has_parts=False)
+    kxcli(*WORDS, *SMALL, web.url("a", page))
+    assert page.asked == ["bytes=0-0", None]
+
+
+def test_what_is_packed_is_not_asked_for_twice(kxcli, web):
+    page = Page(gzip.compress(os.urandom(1 << 20)))
+    kxcli(*WORDS, "--encoding", "latin-1", "--shard-size", "64K", web.url("a", page))
+    (probe, *parts) = page.parts
+    assert probe == (0, 1)
+    assert [start for start, _ in parts] == [0, *(stop for _, stop in parts[:-1])]
+    assert parts[-1][1] == len(page.data)
+
+
+# What breaks
+
+
+def test_after_a_break_it_goes_on_at_the_same_byte(kxcli, web, workers):
+    page = Page(TEXT, breaks=[None, None, 1_000, 500, 0])
+    ended = kxcli(*WORDS, "-j", workers, "--shard-size", "1M", "--encoding", "auto", "-q", web.url("a", page))
+    assert ended.out == counted(kxcli, TEXT)
+    page = Page(gzip.compress(TEXT), breaks=[None, 1_000, 500, 0])
+    assert kxcli(*WORDS, "-j", workers, *SMALL, web.url("b", page)).out == counted(kxcli, TEXT)
+    assert [start for start, _ in page.parts] == [0, 0, 1_000, 1_500, 1_500]
+
+
+def test_without_parts_it_begins_again_only_while_nothing_is_handed_on(kxcli, web):
+    page = Page(TEXT, has_parts=False, breaks=[None, 0, 0])
+    assert kxcli(*WORDS, *SMALL, web.url("a", page)).out == counted(kxcli, TEXT)
+    assert len(page.asked) == 4
+    page = Page(TEXT, has_parts=False, breaks=[None, 30_000])
+    url = web.url("b", page)
+    err = kxcli(*WORDS, *SMALL, url, code=1).err
+    assert err.startswith(f"kxcli: error: {url}: the connection broke after ")
+    assert "; the server cannot go on from the middle" in err
+    assert len(page.asked) == 2
+
+
+@pytest.mark.parametrize("cut", [30_000, -5])
+def test_an_answer_whose_end_is_missing_is_no_whole_one(kxcli, web, cut):
+    url = web.url("a", Page(TEXT, has_parts=False, has_length=False, breaks=[None, cut]))
+    assert "the connection broke after " in kxcli(*WORDS, url, code=1).err
+
+
+def test_a_process_keeps_its_connection(kxcli, web):
+    page = Page(TEXT)
+    kxcli(*WORDS, "-j", "1", *SMALL, web.url("a", page))
+    assert len(page.asked) == 6
+    assert web.n_connections == 1
+
+
+def test_a_part_is_no_larger_than_it_need_be(kxcli, web):
+    data = TEXT * 200
+    page = Page(data)
+    kxcli(*WORDS, "-j", "1", "--shard-size", "1G", web.url("a", page))
+    assert page.parts == [(0, 1), *((at, min(at + (4 << 20), len(data))) for at in range(0, len(data), 4 << 20))]
+
+
+def test_a_server_that_is_busy_is_asked_again(kxcli, web, workers):
+    statuses = [503, None, 500, None, 429, 502]
+    page = Page(TEXT, statuses=[*statuses])
+    assert kxcli(*WORDS, "-j", workers, web.url("a", page)).out == counted(kxcli, TEXT)
+    assert len(page.statuses) < len(statuses)
+
+
+def test_a_store_that_is_busy_is_asked_again(kxcli, web):
+    """No store, but all that a client sees of one that is overloaded, and then has no such file."""
+    page = Page(b"", statuses=[500, 503, 404, 404, 404])
+    web.url("bucket/a", page)
+    kxcli.environment |= AWS | {"AWS_ENDPOINT_URL": web.url("", b"").rstrip("/")}
+    web.server.RequestHandlerClass.do_HEAD = web.server.RequestHandlerClass.do_GET
+    err = kxcli(*WORDS, "s3://bucket/a", code=1).err
+    assert len(page.asked) >= 3
+    assert err.startswith("kxcli: error: s3://bucket/a: ")
+    assert len(err.splitlines()) == 1
+
+
+def blocked(kxcli, script, *arguments, code=0, **environment):
+    """Run the program after a script has been at the interpreter."""
+    program = f"import sys\n{script}\nfrom kxcli.cli import main\nsys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", program, *map(str, arguments)]
+    environment = kxcli.environment | environment
+    process = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=kxcli.folder, check=False)
+    assert process.returncode == code, process.stderr
+    return process
+
+
+def test_in_the_end_it_gives_up(kxcli, web):
+    page = Page(TEXT, statuses=[None, *[503] * 100])
+    url = web.url("a", page)
+    err = blocked(kxcli, WITHOUT_PAUSES, *WORDS, url, code=1).stderr
+    what = "the server answers 503 Service Unavailable (5 tries)"
+    assert err == f"kxcli: error: {url}: {what}; check the network and the server, and run again\n"
+    assert len(page.asked) == 1 + 5
+
+
+def test_a_server_that_falls_silent_is_asked_again(kxcli, web):
+    page = Page(b"a\n", hangs=[False, True, False])
+    script = "import kxcli.corpus.web as web; web._TIMEOUT = (10, 0.5)"
+    assert blocked(kxcli, script, *WORDS, web.url("a", page)).stdout == "a\t1\n"
+    assert len(page.asked) == 3
+
+
+@contextmanager
+def started(kxcli, *arguments):
+    process = kxcli.start(*arguments)
+    try:
+        with process:
+            try:
+                yield process
+            finally:
+                process.kill()
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize(
+    ("hanging", "workers", "number"),
+    [
+        ("head", 1, signal.SIGTERM),
+        ("first part", 1, signal.SIGINT),
+        ("shard", 1, signal.SIGTERM),
+        ("shard", 2, signal.SIGINT),
+        ("shard", 2, signal.SIGHUP),
+        ("store", 1, signal.SIGTERM),
+        ("store", 1, signal.SIGINT),
+    ],
+)
+def test_a_signal_ends_a_run_whose_server_hangs(kxcli, web, hanging, workers, number):
+    page = Page(TEXT, hangs={"first part": [False, True], "shard": [False, False, *[True] * 9]}.get(hanging, [True]))
+    url = web.url("bucket/a", page)
+    if hanging == "store":
+        kxcli.environment |= AWS | {"AWS_ENDPOINT_URL": url.removesuffix("/bucket/a")}
+        web.server.RequestHandlerClass.do_HEAD = web.server.RequestHandlerClass.do_GET
+        url = "s3://bucket/a"
+    n_asked = {"first part": 2, "shard": 2 + workers}.get(hanging, 1)
+    with started(kxcli, *WORDS, *SMALL, "-j", workers, url) as process:
+        wait_until(lambda: len(page.asked) == n_asked)
+        process.send_signal(number)
+        assert process.wait(timeout=20) == 128 + number
+        assert process.stderr.read() == b""
+        wait_until(lambda: members(process.pid) == [])
+    assert kxcli.left_behind() == []
+
+
+def test_what_is_not_there(kxcli, web, s3):
+    missing = web.url("a", b"").replace("/a", "/missing")
+    for url, what in {
+        missing: "the server answers 404 Not Found; check the address and the rights",
+        "http://": "Invalid URL 'http://': No host supplied; check the address",
+        "s3://bucket/missing": "No such file or directory; check the name, the rights and the credentials",
+        "http://a..b/": "Failed to parse: 'a..b', label empty or too long; check the address",
+        "unknown://a": "Protocol not known: unknown; check the address",
+    }.items():
+        assert kxcli(*WORDS, url, code=1).err == f"kxcli: error: {url}: {what}\n"
+    assert kxcli(*WORDS, "s3://no-such-bucket/a", code=1).err.startswith("kxcli: error: s3://no-such-bucket/a: ")
+    kxcli.environment["AWS_ACCESS_KEY_ID"] = ""
+    what = "Unable to locate credentials; check the name, the rights and the credentials"
+    kxcli.environment["AWS_EC2_METADATA_DISABLED"] = "true"
+    assert kxcli(*WORDS, "s3://bucket/a", code=1).err == f"kxcli: error: s3://bucket/a: {what}\n"
+
+
+def test_what_may_not_be_read(kxcli, web):
+    url = web.url("a", Page(b"", statuses=[403]))
+    assert "the server answers 403 Forbidden; check the address and the rights" in kxcli(*WORDS, url, code=1).err
+
+
+def test_nobody_at_home(kxcli):
+    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as closed:
+        address = f"http://127.0.0.1:{closed.server_port}"
+    kxcli.environment |= AWS | {"AWS_ENDPOINT_URL": address}
+    for url, what in {
+        f"{address}/a": "Connection refused",
+        "s3://bucket/a": "Could not connect to the endpoint",
+    }.items():
+        err = blocked(kxcli, WITHOUT_PAUSES, *WORDS, url, code=1).stderr
+        assert err.startswith(f"kxcli: error: {url}: {what}")
+        assert err.endswith(" (5 tries); check the network and the server, and run again\n")
+
+
+def test_a_bad_byte_is_told_with_its_line(kxcli, put, workers):
+    url = put("bad.txt", TEXT + b"\xff\n" + TEXT)
+    line = TEXT.count(b"\n") + 1
+    err = kxcli(*WORDS, "-j", workers, *SMALL, url, code=1).err
+    assert err.startswith(f"kxcli: error: {url}:{line}: byte 0xff is not valid utf-8")
+
+
+def test_a_line_left_out_is_told_with_its_number(kxcli, put):
+    err = kxcli(*WORDS, *SMALL, "--on-error", "skip", url := put("bad.txt", TEXT + b"\xff\n" + TEXT)).err
+    line = TEXT.count(b"\n") + 1
+    assert f"{url}:{line}" in err
+
+
+def test_output_stays_here(kxcli):
+    err = kxcli(*WORDS, "-o", "s3://bucket/a", stdin="a\n", code=1).err
+    assert err.startswith("kxcli: error: s3://bucket/a: is a URL, and output goes to files here; ")
+    assert [path.name for path in kxcli.folder.iterdir()] == ["tmp"]
+
+
+# What changes meanwhile
+
+
+@pytest.mark.parametrize(("n_before", "workers"), [(1, 1), (2, 1), (3, 2), (5, 1)])
+def test_a_page_that_changes_is_an_error(kxcli, web, n_before, workers):
+    url = web.url("a", Page(TEXT, after=n_before))
+    err = kxcli(*WORDS, "-j", workers, *SMALL, url, code=1).err
+    assert err == f"kxcli: error: {url}: changed while it was read; run again when nobody writes to it\n"
+
+
+def test_so_it_is_where_only_its_size_tells_or_only_its_tag(kxcli, web):
+    for page in (Page(TEXT, tag=None, after=3), Page(TEXT, has_parts=False, after=1)):
+        assert "changed while it was read" in kxcli(*WORDS, *SMALL, web.url("a", page), code=1).err
+
+
+def planner(folder, told=None, **options):
+    wanted = Wanted(cut="words")
+    return Planner(wanted, "text", "utf-8", 2_048, lambda: str(folder), (told or []).append, **options)
+
+
+def read(task):
+    return [document.text for document in TaskReader(Wanted(cut="words"), "utf-8")(task)]
+
+
+@pytest.mark.parametrize("data", [TEXT, b"small\n", PACKED], ids=["large", "small", "packed"])
+def test_an_object_that_changes_is_an_error(s3, tmp_path, data):
+    url = s3.url("changing", data)
+    [source] = find([url])
+    assert read(next(planner(tmp_path).tasks([source])))
+    s3.url("changing", data[:-1] + b"\1")
+    with pytest.raises(InputError, match=f"{url}: changed while it was read"):
+        for task in planner(tmp_path).tasks([source]):
+            read(task)
+
+
+@pytest.mark.parametrize("data", [TEXT, b"small\n", PACKED], ids=["large", "small", "packed"])
+@pytest.mark.parametrize("how", ["longer", "later", "gone"])
+def test_a_local_file_may_not_change_in_a_run_that_may_be_resumed(tmp_path, data, how):
+    path = tmp_path / "a"
+    path.write_bytes(data)
+
+    def change():
+        if how == "longer":
+            path.write_bytes(data + b"\n")
+        elif how == "later":
+            os.utime(path, ns=(0, path.stat().st_mtime_ns + 1))
+        else:
+            path.unlink()
+
+    def tasks(**options):
+        yield from planner(tmp_path, **options).tasks(find([str(path)]))
+
+    first = next(tasks(is_resumable=True))
+    assert read(first)
+    watched, unwatched = tasks(is_resumable=True), tasks()
+    next(watched)
+    unwatched = [next(unwatched)]
+    change()
+    if how != "gone":
+        for task in unwatched:
+            assert read(task)
+    with pytest.raises(InputError, match="No such file" if how == "gone" else "changed while it was read; run again"):
+        read(first)
+        list(watched)
+
+
+# What a source is known by
+
+
+def stamp(*names):
+    return [source.stamp() for source in find([str(name) for name in names])]
+
+
+def test_a_stamp_is_of_path_size_time_and_ends(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "a"
+    data = os.urandom(300_000)
+    path.write_bytes(data)
+    (before,) = stamp("a")
+    time = path.stat().st_mtime_ns
+    assert re.fullmatch("[0-9a-f]{64}", before)
+    assert stamp("a") == [before]
+
+    def changed(data, time=time):
+        path.write_bytes(data)
+        os.utime(path, ns=(0, time))
+        return stamp("a") != [before]
+
+    assert not changed(data)
+    assert changed(data, time + 1)
+    assert changed(data + b"x")
+    assert changed(data[:-1])
+    for at in (0, 65_535, len(data) - 65_536, len(data) - 1):
+        assert changed(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
+    assert not changed(data[:150_000] + bytes([data[150_000] ^ 1]) + data[150_001:])  # the time is to tell of that
+    assert stamp("./a") != [before]
+    for size in (0, 1, 65_536, 65_537):
+        path.write_bytes(data[:size])
+        assert stamp("a") == stamp("a")
+
+
+def test_a_stamp_of_an_object_is_of_its_content(s3, web):
+    urls = [s3.url("stamped", TEXT), s3.url("stamped2", TEXT), web.url("a", Page(TEXT))]
+    stamps = stamp(*urls)
+    assert len(set(stamps)) == 3
+    assert stamp(*urls) == stamps
+    s3.url("stamped", TEXT[:-1])
+    web.url("a", Page(TEXT, tag='"two"'))
+    after = stamp(*urls)
+    assert [a == b for a, b in zip(stamps, after, strict=True)] == [False, True, False]
+
+
+def test_the_ends_of_a_page_are_looked_at_where_nothing_else_tells(web):
+    before = stamp(web.url("a", Page(TEXT, tag=None)))
+    assert stamp(web.url("a", Page(TEXT[:-1] + b"x", tag=None))) != before
+
+
+def test_each_task_is_known_by_its_source_and_its_number_in_it(tmp_path, s3):
+    (tmp_path / "small").write_bytes(b"a\n")
+    (tmp_path / "large").write_bytes(TEXT)
+    (tmp_path / "packed").write_bytes(PACKED)
+    names = [*(str(tmp_path / name) for name in ("small", "large", "packed", "small")), s3.url("numbered", TEXT)]
+
+    def identities(names, **options):
+        return [task.identity for task in planner(tmp_path, **options).tasks(find(names))]
+
+    found = identities(names, is_resumable=True)
+    stamps = stamp(*names)
+    expected = [[number for known, number in found if known == one] for one in stamps]
+    assert expected[0] == expected[3] == [0, 0]
+    for numbers in (expected[1], expected[2], expected[4]):
+        assert numbers == list(range(len(numbers)))
+        assert len(numbers) > 1
+    assert {*identities(names[::-1], is_resumable=True)} == {*found}
+    assert set(identities(names)) == {None}
+
+
+def test_tasks_that_are_known_hold_the_same_text(tmp_path):
+    (tmp_path / "a").write_bytes(TEXT)
+    (tmp_path / "b").write_bytes(b"b\n")
+    sources = find([str(tmp_path / "a"), str(tmp_path / "b"), str(tmp_path / "b")])
+    known, other = (
+        [text for task in planner(tmp_path, is_resumable=known).tasks(sources) for text in read(task)]
+        for known in (True, False)
+    )
+    assert counts_of(" ".join(known)) == counts_of(" ".join(other))
+
+
+def test_what_cannot_be_read_again_has_no_stamp(tmp_path, web):
+    os.mkfifo(tmp_path / "pipe")
+    page = web.url("a", Page(TEXT, has_parts=False))
+    for source in (Source("<stdin>", is_stdin=True), *find([str(tmp_path / "pipe"), "/dev/null", page])):
+        with pytest.raises(Exception, match="a checkpoint needs inputs that can be read again") as caught:
+            list(planner(tmp_path, is_resumable=True).tasks([source]))
+        assert caught.value.exit_code == 2
+
+
+# What is imported
+
+
+@pytest.mark.parametrize(
+    ("library", "url"), [("requests", "http://127.0.0.1/a"), ("fsspec", "s3://a/b"), ("s3fs", "s3://a/b")]
+)
+def test_without_the_extra_it_says_what_to_install(kxcli, library, url):
+    ended = blocked(kxcli, f"sys.modules['{library}'] = None", *WORDS, url, code=1)
+    what = f"reading {url.partition('//')[0]}// needs an extra library; install it with: pip install 'kxcli[remote]'"
+    assert ended.stderr == f"kxcli: error: {what}\n"
+
+
+def test_another_store_says_what_it_needs(kxcli):
+    for url, library in {"gs://bucket/a": "gcsfs", "hdfs://host/a": "pyarrow"}.items():
+        script = f"sys.modules['{library}'] = None"
+        err = blocked(kxcli, script, *WORDS, url, code=1).stderr
+        assert re.fullmatch(rf"kxcli: error: {url}: \w+:// needs another library; .*{library}.*\n", err)
+
+
+def test_without_a_url_nothing_of_it_is_imported(kxcli):
+    (kxcli.folder / "a").write_bytes(b"a\n")
+    libraries = {"fsspec", "requests", "urllib3", "s3fs", "aiohttp", "asyncio", "ssl"}
+    report = f"import atexit; atexit.register(lambda: print(sorted({libraries} & set(sys.modules)), file=sys.stderr))"
+    for arguments in (["--help"], [*WORDS, "a"], ["newwords", "a"]):
+        assert blocked(kxcli, report, *arguments).stderr.endswith("[]\n")
+
+
+def test_http_does_without_fsspec(kxcli, web):
+    assert blocked(kxcli, "sys.modules['fsspec'] = None", *WORDS, web.url("a", b"a\n")).stdout == "a\t1\n"
