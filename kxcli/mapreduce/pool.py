@@ -19,6 +19,7 @@ from typing import Any, TypeVar, cast
 from kxcli.errors import KxcliError, WorkerDiedError
 from kxcli.mapreduce.job import Job, Read, Task
 from kxcli.mapreduce.sharing import Shipped, received, shipped
+from kxcli.mapreduce.spawning import main_kept_from_workers
 from kxcli.tuning import settle_in
 
 TaskT = TypeVar("TaskT", bound=Task)
@@ -81,7 +82,7 @@ class Pool:
     def start(self) -> _Worker:
         """Start one more worker."""
         context: Any = multiprocessing.get_context(_start_method())
-        with _main_kept_from_workers(), _signals_held_back():
+        with main_kept_from_workers(), _signals_held_back():
             if context.get_start_method() == "forkserver":
                 context.set_forkserver_preload([__name__, *self._preload])
                 forkserver.ensure_running()
@@ -228,18 +229,6 @@ class _Round:
             else:
                 assert worker.task is not None
                 yield worker.task, worker.number, answer
-
-
-@contextmanager
-def _main_kept_from_workers() -> Iterator[None]:
-    """Keep multiprocessing from importing the parent's main script in every worker: a task needs none of it."""
-    main = sys.modules["__main__"].__dict__
-    hidden: dict[str, Any] = {name: main.pop(name) for name in ("__file__", "__spec__") if name in main}
-    main["__spec__"] = None
-    try:
-        yield
-    finally:
-        main.update(hidden)
 
 
 @contextmanager
