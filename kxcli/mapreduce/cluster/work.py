@@ -175,4 +175,3 @@ def _stop_if_unwanted() -> None:
     task = get_worker().state.tasks.get(thread_state.key)
     if task is None or task.state == "cancelled":
         raise Reschedule
-
