@@ -116,7 +116,7 @@ class Connection:
 
     def finished(self, queue: "SimpleQueue[Future[Any]]") -> "list[Future[Any]]":
         """Wait for futures that put themselves in a queue; `ClusterError` where none can come."""
-        done = []
+        done: list[Future[Any]] = []
         self._last_seen = time.monotonic()
         while not done:
             with suppress(Empty):

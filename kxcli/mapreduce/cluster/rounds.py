@@ -71,14 +71,14 @@ class Round:
 
     def __init__(self, connection: Connection, read: Any, job: Job[Any, Any], shared: object, parts: int) -> None:
         self._connection, self._client, self._parts = connection, connection.client, parts
-        self._name = f"kxcli-{uuid.uuid4().hex}"
+        self._run = uuid.uuid4().hex
         payload = work.payload((read, job, shared))
-        self._sent = self._client.submit(work.Payload, *payload, key=f"{self._name}-job", pure=False)
+        self._sent = self._client.submit(work.Payload, *payload, key=f"kxcli-job-{self._run}", pure=False)
         self._queue: SimpleQueue[Future[Any]] = SimpleQueue()
-        self._in_flight: dict[str, tuple[Batch, Future[Any]]] = {}  # by the key of what is waited for
-        self._coming_home: dict[str, tuple[int, Future[Any]]] = {}  # numbers of parts, by the key
+        self._in_flight: dict[Any, tuple[Batch, Future[Any]]] = {}  # by the key of what is waited for
+        self._coming_home: dict[Any, tuple[int, Future[Any]]] = {}  # numbers of parts, by the key
         self._failures: dict[int, BaseException] = {}  # by number of batch
-        self._tree = Tree(self._client, self._sent, self._name)
+        self._tree = Tree(self._client, self._sent, self._run)
         self._remembered = 0
         self.home = Home(job, shared)
 
@@ -119,7 +119,7 @@ class Round:
             *([home] if home else []),
             sent=self._sent,
             write=work.dumped(write),
-            key=[f"{self._name}-write-{number}" for number in numbers],
+            key=[f"kxcli-write-{self._run}-{number}" for number in numbers],
             pure=False,
         )
         return made
@@ -192,7 +192,7 @@ class Round:
             return None
 
     def _map(self, batch: Batch) -> "Future[Any]":
-        key = f"{self._name}-map-{batch.number}"
+        key = f"kxcli-map-{self._run}-{batch.number}"
         future: Future[Any] = self._client.submit(
             work.mapped, kxcli.__version__, self._sent, batch.data, self._parts, key=key, pure=False
         )
@@ -204,10 +204,10 @@ class Round:
         self._remembered += len(batch.data)
         mapped = self._map(batch)
         numbers = range(self._parts)
-        keys = [f"{self._name}-part-{batch.number}-{number}" for number in numbers]
+        keys = [f"kxcli-part-{self._run}-{batch.number}-{number}" for number in numbers]
         row = self._client.map(work.part, [mapped] * self._parts, numbers, key=keys, priority=URGENT, pure=False)
         self._watch(self._tree.add(row))
-        key = f"{self._name}-told-{batch.number}"
+        key = f"kxcli-told-{self._run}-{batch.number}"
         told: Future[Any] = self._client.submit(work.told, mapped, key=key, priority=URGENT, pure=False)
         return told
 
@@ -238,7 +238,7 @@ class Round:
                 self._failures.setdefault(sys.maxsize, error)
         return ended
 
-    def _answers(self, futures: "list[Future[Any]]") -> dict[str, Any]:
+    def _answers(self, futures: "list[Future[Any]]") -> dict[Any, Any]:
         """Return, by key, the results that can be had in one go: each costs a round trip."""
         good = [future for future in futures if future.status == "finished"]
         try:

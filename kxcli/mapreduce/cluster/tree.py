@@ -20,8 +20,8 @@ class Tree:
     stays with the scheduler until the run is over, so that it can be done again where a worker dies.
     """
 
-    def __init__(self, client: "Client", sent: "Future[Any]", name: str) -> None:
-        self._client, self._sent, self._name = client, sent, name
+    def __init__(self, client: "Client", sent: "Future[Any]", run: str) -> None:
+        self._client, self._sent, self._run = client, sent, run
         self._levels: list[list[Row]] = []
         self._n_merged = 0
 
@@ -46,7 +46,6 @@ class Tree:
 
     def _merged(self, rows: "list[Row]") -> "Row":
         self._n_merged += 1
-        name = f"{self._name}-merge-{self._n_merged}"
-        keys = [f"{name}-{part}" for part in range(len(rows[0]))]
+        keys = [f"kxcli-merge-{self._run}-{self._n_merged}-{part}" for part in range(len(rows[0]))]
         made: Row = self._client.map(work.merged, *rows, sent=self._sent, key=keys, priority=URGENT, pure=False)
         return made

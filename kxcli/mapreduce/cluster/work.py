@@ -82,7 +82,8 @@ class Payload:
 
 def mapped(version: str, sent: Payload, batch: bytes, parts: int) -> tuple[Told, list[bytes]]:
     """Return what the reading of a batch's tasks told, and the parts of its partial, dumped."""
-    return _noted(_mapped, version, sent, batch, parts)
+    done: tuple[Told, list[bytes]] = _noted(_mapped, version, sent, batch, parts)
+    return done
 
 
 def _mapped(version: str, sent: Payload, batch: bytes, parts: int) -> tuple[Told, list[bytes]]:
@@ -118,7 +119,8 @@ def part(done: tuple[Told, list[bytes]], number: int) -> bytes:
 
 def merged(*parts: bytes, sent: Payload) -> bytes:
     """Return what some dumped partials give together, dumped."""
-    return _noted(_merged, parts, sent)
+    together: bytes = _noted(_merged, parts, sent)
+    return together
 
 
 def _merged(parts: Iterable[bytes], sent: Payload) -> bytes:
@@ -170,8 +172,8 @@ def _address() -> str:
 def _stop_if_unwanted() -> None:
     """End a batch whose result nobody waits for, as after Ctrl-C; nothing else can end a thread."""
     from distributed import Reschedule, get_worker
-    from distributed.worker import thread_state
 
-    task = get_worker().state.tasks.get(thread_state.key)
+    worker = get_worker()
+    task = worker.state.tasks.get(worker.get_current_task())
     if task is None or task.state == "cancelled":
         raise Reschedule
