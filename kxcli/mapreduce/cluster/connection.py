@@ -106,13 +106,15 @@ class Connection:
         return {address: threads.get(address, 1) for address in answers}
 
     def gathered(self, futures: "list[Future[Any]]") -> list[Any]:
-        """Return results that are there, or soon."""
-        from distributed.client import FutureCancelledError, FuturesCancelledError
-
+        """Return results that are there, or raise what they ended in; `ClusterError` where the scheduler is gone."""
+        if self.client.status != "running":
+            raise self.gone()
         try:
             return list(self.client.gather(futures))
-        except (FutureCancelledError, FuturesCancelledError):
-            raise self.gone() from None
+        except Exception:
+            if self.client.status != "running":
+                raise self.gone() from None
+            raise
 
     def finished(self, queue: "SimpleQueue[Future[Any]]") -> "list[Future[Any]]":
         """Wait for futures that put themselves in a queue; `ClusterError` where none can come."""

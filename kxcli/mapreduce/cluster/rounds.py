@@ -256,11 +256,11 @@ class Round:
             return self._connection.gathered([future])[0]
         except KxcliError:
             raise
-        except KilledWorker:
-            raise WorkerDiedError(name, None) from None
-        except Exception:
+        except Exception as error:
             with suppress(OSError):
                 self._connection.check_workers()  # one that came late, without kxcli or with another, fails like this
+            if isinstance(error, KilledWorker):
+                raise WorkerDiedError(name, None) from None
             raise
 
 
