@@ -5,7 +5,7 @@ import multiprocessing
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -191,7 +191,15 @@ def _started(n: int, folder: str) -> Iterator[str]:
 
     async def stop() -> None:
         for cluster in clusters:
+            for nanny in cluster.workers.values():
+                nanny.auto_restart = False
+            kill()  # not asked to end, which takes as long as its task: a worker has nothing of its own to clean up
             await cluster.close()
+
+    def kill() -> None:
+        for process in set(multiprocessing.active_children()) - before:
+            process.kill()
+            process.join()
 
     try:
         with main_kept_from_workers():  # for as long as it lives: it starts a worker again that died
@@ -199,15 +207,8 @@ def _started(n: int, folder: str) -> Iterator[str]:
     finally:
         with suppress(Exception):
             sync(runner.loop, stop, callback_timeout=_CLOSED)
-        _kill(set(multiprocessing.active_children()) - before)
+        kill()
         runner.stop()
-
-
-def _kill(processes: Iterable[Any]) -> None:
-    """End processes that were asked to, where that took too long, or came while they started."""
-    for process in processes:
-        process.kill()
-        process.join()
 
 
 @contextmanager
