@@ -18,7 +18,7 @@ from cluster_toys import Alone, Count, Kill, Mark, NoWrite, Numbers, Read, Sum, 
 from conftest import ROOT, wait_until
 
 from kxcli.corpus import arrayfile
-from kxcli.errors import ClusterError, InputError, UsageError, WorkerDiedError
+from kxcli.errors import ClusterError, InputError, MissingExtraError, UsageError, WorkerDiedError
 from kxcli.mapreduce import local
 from kxcli.mapreduce.cluster import connection, rounds
 from kxcli.mapreduce.cluster.engine import Engine
@@ -390,6 +390,15 @@ def test_a_scheduler_that_is_not_there(monkeypatch):
         with pytest.raises(ClusterError, match=f"^{address}: no scheduler answers") as caught, engine_at(address):
             pass
     assert "\n" not in str(caught.value)
+
+
+def test_without_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with (
+        pytest.raises(MissingExtraError, match=r"--cluster needs .* pip install 'kxcli\[cluster\]'"),
+        engine_at("local:2"),
+    ):
+        pass
 
 
 @pytest.mark.parametrize("address", ["", "host:8786", "local:", "local:0", "local:-1", "local:x", "ftp://host"])

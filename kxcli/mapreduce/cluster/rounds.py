@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import kxcli
 from kxcli.errors import KxcliError, WorkerDiedError
 from kxcli.mapreduce.cluster import work
-from kxcli.mapreduce.cluster.batches import Batch, batches
+from kxcli.mapreduce.cluster.batches import Batch, Batches
 from kxcli.mapreduce.cluster.connection import Connection
 from kxcli.mapreduce.cluster.tree import URGENT, Tree
 from kxcli.mapreduce.job import Job, Task
@@ -24,7 +24,7 @@ OnDone = Callable[[Task, list[Any]], None]
 
 _AHEAD = 3  # batches for each thread that are given out before they are wanted
 _CARRIED = 1 << 28  # bytes of batches, as they are sent, in flight at most
-_REMEMBERED = 1 << 28  # bytes of batches, as they were sent, that the scheduler has to keep to do them again
+_REMEMBERED = 1 << 29  # bytes of batches, as they were sent, that the scheduler has to keep to do them again
 _MERGING = "the merging of partials"
 
 
@@ -70,7 +70,7 @@ class Round:
     """
 
     def __init__(self, connection: Connection, read: Any, job: Job[Any, Any], shared: object, parts: int) -> None:
-        self._connection, self._client, self._parts = connection, connection.client, parts
+        self._connection, self._client = connection, connection.client
         self._run = uuid.uuid4().hex
         payload = work.payload((read, job, shared))
         self._sent = self._client.submit(work.Payload, *payload, key=f"kxcli-job-{self._run}", pure=False)
@@ -78,14 +78,15 @@ class Round:
         self._in_flight: dict[Any, tuple[Batch, Future[Any]]] = {}  # by the key of what is waited for
         self._coming_home: dict[Any, tuple[int, Future[Any]]] = {}  # numbers of parts, by the key
         self._failures: dict[int, BaseException] = {}  # by number of batch
-        self._tree = Tree(self._client, self._sent, self._run)
+        self._tree = Tree(self._client, self._sent, self._run, parts)
         self._remembered = 0
         self.home = Home(job, shared)
 
     def reduced(self, tasks: Iterable[Task], on_done: OnDone) -> "Row":
         """Map all batches, and return the futures of the parts of what they give together, beside what is at home."""
-        ahead = batches(tasks, self._connection.workers)
-        for batch, told in self._done(ahead, self._give_to_tree, lambda: sys.maxsize):
+        ahead = Batches(tasks, self._connection.workers)
+        for batch, (told, weight) in self._done(iter(ahead), self._give_to_tree, lambda: sys.maxsize):
+            ahead.weigh(batch, weight)
             _tell(batch, told, on_done)
         while self._coming_home and not self._failures:
             self._take(self._connection.finished(self._queue))
@@ -100,8 +101,8 @@ class Round:
         def limit() -> int:
             return n_yielded + _AHEAD * self._connection.workers
 
-        single = batches(tasks, self._connection.workers, is_single=True)
-        for batch, (told, (data,)) in self._done(single, self._map, limit):
+        single = Batches(tasks, self._connection.workers, is_single=True)
+        for batch, (told, data) in self._done(iter(single), self._map, limit):
             _tell(batch, told, on_done)
             held[batch.number] = data
             while n_yielded in held:
@@ -194,7 +195,7 @@ class Round:
     def _map(self, batch: Batch) -> "Future[Any]":
         key = f"kxcli-map-{self._run}-{batch.number}"
         future: Future[Any] = self._client.submit(
-            work.mapped, kxcli.__version__, self._sent, batch.data, self._parts, key=key, pure=False
+            work.mapped, kxcli.__version__, self._sent, batch.data, key=key, pure=False
         )
         return future
 
@@ -203,10 +204,7 @@ class Round:
             self._call_home()
         self._remembered += len(batch.data)
         mapped = self._map(batch)
-        numbers = range(self._parts)
-        keys = [f"kxcli-part-{self._run}-{batch.number}-{number}" for number in numbers]
-        row = self._client.map(work.part, [mapped] * self._parts, numbers, key=keys, priority=URGENT, pure=False)
-        self._watch(self._tree.add(row))
+        self._watch(self._tree.add(mapped))
         key = f"kxcli-told-{self._run}-{batch.number}"
         told: Future[Any] = self._client.submit(work.told, mapped, key=key, priority=URGENT, pure=False)
         return told

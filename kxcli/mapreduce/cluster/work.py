@@ -19,6 +19,7 @@ _PICKLE = 5  # the protocol that hands arrays over apart from what describes the
 
 Write = Callable[[int, Any], Any]  # the number of a part, and its partial
 Told = list[list[Any]]  # by task
+Mapped = tuple[Told, bytes]  # of a batch: what was told, and the dumped partial
 
 
 class _Pickler(ForkingPickler):
@@ -80,13 +81,13 @@ class Payload:
         return ready
 
 
-def mapped(version: str, sent: Payload, batch: bytes, parts: int) -> tuple[Told, list[bytes]]:
-    """Return what the reading of a batch's tasks told, and the parts of its partial, dumped."""
-    done: tuple[Told, list[bytes]] = _noted(_mapped, version, sent, batch, parts)
+def mapped(version: str, sent: Payload, batch: bytes) -> Mapped:
+    """Return what the reading of a batch's tasks told, and its partial, dumped."""
+    done: Mapped = _noted(_mapped, version, sent, batch)
     return done
 
 
-def _mapped(version: str, sent: Payload, batch: bytes, parts: int) -> tuple[Told, list[bytes]]:
+def _mapped(version: str, sent: Payload, batch: bytes) -> Mapped:
     if version != kxcli.__version__:  # a worker that came after all were asked
         raise ClusterError(_address(), *other_version(kxcli.__version__, version))
     read, job = sent.ready()
@@ -99,22 +100,31 @@ def _mapped(version: str, sent: Payload, batch: bytes, parts: int) -> tuple[Told
         partial = job.map(records)
         told.append(list(records.told))
         merged = partial if merged is None else job.merge(merged, partial)
-    return told, [job.dump(part) for part in split(job, merged, parts)]
+    return told, job.dump(merged)
 
 
-def split(job: Job[Any, Any], partial: Any, parts: int) -> list[Any]:
-    """Return the parts of a partial; a job that cannot split has one."""
-    return job.split(partial, parts) if parts > 1 and isinstance(job, Splitting) else [partial]
+def told(done: Mapped) -> tuple[Told, int]:
+    """Return what was told of a batch, and the size of its dumped partial."""
+    return done[0], len(done[1])
 
 
-def told(done: tuple[Told, list[bytes]]) -> Told:
-    """Return what was told of a batch."""
-    return done[0]
+def split(*done: Mapped, sent: Payload, parts: int) -> list[bytes]:
+    """Return the parts of what some batches give together, dumped; a job that cannot split has one."""
+    made: list[bytes] = _noted(_split, done, sent, parts)
+    return made
 
 
-def part(done: tuple[Told, list[bytes]], number: int) -> bytes:
-    """Return one part of a batch's partial."""
-    return done[1][number]
+def _split(done: Iterable[Mapped], sent: Payload, parts: int) -> list[bytes]:
+    job = sent.ready()[1]
+    partial = loaded(job, (data for _, data in done))
+    if parts > 1 and isinstance(job, Splitting):
+        return [job.dump(part) for part in job.split(partial, parts)]
+    return [job.dump(partial)]
+
+
+def part(made: list[bytes], number: int) -> bytes:
+    """Return one of some parts, which is then held, moved and let go of by itself."""
+    return made[number]
 
 
 def merged(*parts: bytes, sent: Payload) -> bytes:
