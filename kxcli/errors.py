@@ -58,7 +58,10 @@ class MissingExtraError(KxcliError):
 
 
 class WorkerDiedError(KxcliError):
-    """A worker process was killed, or ended itself, while it had a task."""
+    """A worker process was killed, or ended itself, while it had a task.
+
+    exit_code: None, where several workers of a cluster did, one after the other, and nobody tells how.
+    """
 
     def __init__(self, task: str | None, exit_code: int | None) -> None:
         super().__init__(task, exit_code)
@@ -67,6 +70,11 @@ class WorkerDiedError(KxcliError):
     def what_happened(self) -> str:
         """The first half of the message."""
         task, code = self.args
+        if code is None:
+            return (
+                f"{task}: every worker that had this part of the input died; "
+                "where memory ran out, use workers with more, or fewer threads on each"
+            )
         how = f"was killed by signal {-code}" if code is not None and code < 0 else f"ended with status {code}"
         return (
             f"a worker process that had nothing to do {how}"
@@ -76,6 +84,16 @@ class WorkerDiedError(KxcliError):
 
     def __str__(self) -> str:
         return f"{self.what_happened}; where memory ran out, use less of it (--memory, -j), or a machine with more"
+
+
+class ClusterError(KxcliError):
+    """A cluster that cannot do the work: it is not there, has no workers, or not the right ones."""
+
+    def __init__(self, address: str, what: str, hint: str) -> None:
+        super().__init__(address, what, hint)
+
+    def __str__(self) -> str:
+        return "{}: {}; {}".format(*self.args)
 
 
 class InterruptedBySignal(BaseException):

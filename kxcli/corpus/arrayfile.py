@@ -68,6 +68,10 @@ class ArrayFile(Mapping[str, npt.NDArray[Any]]):
     def __reduce__(self) -> Any:
         return _mapped_again, (self.path,)
 
+    def unmapped(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the arrays without the file, for a machine that does not have it."""
+        return self._arrays
+
 
 def _mapped_again(path: str) -> ArrayFile:
     try:

@@ -7,7 +7,6 @@ killer), so that the run can say so, give them to another, and never waits for a
 import multiprocessing
 import os
 import signal
-import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from kxcli.mapreduce.holding import Keeping, gathered
 from kxcli.mapreduce.job import Job, OnDone, Read, Task
 from kxcli.mapreduce.rounds import Numbered, Round
 from kxcli.mapreduce.sharing import Shipped, shipped
+from kxcli.mapreduce.spawning import main_kept_from_workers
 from kxcli.mapreduce.worker import ENDING, Begin, Do, work
 
 TaskT = TypeVar("TaskT", bound=Task)
@@ -116,7 +116,7 @@ class Pool:
         """Start one more worker."""
         self._folder()  # is there before anything of multiprocessing's goes into it
         context: Any = multiprocessing.get_context(_start_method())
-        with _main_kept_from_workers(), _signals_held_back():
+        with main_kept_from_workers(), _signals_held_back():
             if context.get_start_method() == "forkserver":
                 context.set_forkserver_preload([work.__module__, *self._preload])
                 forkserver.ensure_running()
@@ -211,18 +211,6 @@ class Pool:
 def _raise_first(failures: dict[int, BaseException]) -> None:
     if failures:
         raise failures[min(failures)]
-
-
-@contextmanager
-def _main_kept_from_workers() -> Iterator[None]:
-    """Keep multiprocessing from importing the parent's main script in every worker: a task needs none of it."""
-    main = sys.modules["__main__"].__dict__
-    hidden: dict[str, Any] = {name: main.pop(name) for name in ("__file__", "__spec__") if name in main}
-    main["__spec__"] = None
-    try:
-        yield
-    finally:
-        main.update(hidden)
 
 
 @contextmanager

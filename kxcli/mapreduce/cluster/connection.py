@@ -1,0 +1,231 @@
+"""The client of a cluster: connected, its workers asked who they are, its answers waited for; and silent."""
+
+import logging
+import multiprocessing
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+import kxcli
+from kxcli.errors import ClusterError, MissingExtraError, UsageError
+from kxcli.mapreduce.cluster.work import other_version
+from kxcli.mapreduce.spawning import main_kept_from_workers
+
+if TYPE_CHECKING:
+    from distributed import Client, Future
+
+_LOCAL = "local:"
+_CONNECTED = 10  # seconds until a scheduler that does not answer is not there
+_PATIENCE = 30  # seconds that a cluster may be without any worker
+_GLANCE = 2  # seconds without an answer after which it is looked whether there are workers
+_CLOSED = 5  # seconds to take leave in
+
+# What a worker evaluates: it has to answer where kxcli is not installed, and no function of ours can be sent there.
+_WHO = (
+    "(__import__('importlib.util').util.find_spec('kxcli') and __import__('kxcli').__version__, "
+    "'.'.join(map(str, __import__('sys').version_info[:2])))"
+)
+_LOUD = ("distributed", "distributed.client", "distributed.gc", "tornado", "tornado.application", "bokeh", "asyncio")
+
+
+class Connection:
+    """A cluster that can work, until the block ends.
+
+    address: `tcp://host:port`, `tls://host:port`, or `local:N` for N processes on this machine, gone at the end.
+    folder: makes the run's private folder.  tell: is told what is waited for.
+    """
+
+    def __init__(self, address: str, folder: Callable[[], str], tell: Callable[[str], None]) -> None:
+        self.address, self._folder, self._tell = address, folder, tell
+        self.workers = 0
+        self._n_local = _local(address)
+        self._stack = ExitStack()
+        self._last_seen = 0.0  # when there were workers
+
+    def __enter__(self) -> "Connection":
+        try:
+            import distributed
+        except ImportError:
+            raise MissingExtraError("--cluster", "cluster") from None
+        with self._stack:
+            self._stack.enter_context(_silence())
+            address: str = self.address
+            if self._n_local:
+                address = self._stack.enter_context(_started(self._n_local, self._folder()))
+            try:
+                self.client: Client = distributed.Client(
+                    address, timeout=_CONNECTED, set_as_default=False, name="kxcli"
+                )
+            except (OSError, TypeError, ValueError, RuntimeError) as error:
+                what = f"no scheduler answers ({_first_line(error)})"
+                hint = "start one with `dask scheduler`, or look at the address"
+                raise ClusterError(self.address, what, hint) from None
+            self._stack.callback(self._close)
+            self._wait_for_workers()
+            self.workers = sum(self.check_workers().values())
+            self._stack = self._stack.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def _close(self) -> None:
+        with suppress(Exception):  # the scheduler may be gone
+            self.client.close(timeout=_CLOSED)
+
+    def _wait_for_workers(self) -> None:
+        end = time.monotonic() + _PATIENCE
+        is_told = False
+        while not self.client.nthreads():
+            if not is_told:
+                self._tell(f"waiting for a worker at {self.address}, up to {_PATIENCE} seconds")
+                is_told = True
+            if time.monotonic() > end:
+                raise self._without_workers()
+            time.sleep(0.2)
+
+    def check_workers(self) -> dict[str, int]:
+        """Return the workers by address, with their threads; `ClusterError` where one has another kxcli or Python."""
+        here = kxcli.__version__, ".".join(map(str, sys.version_info[:2]))
+        answers: dict[str, Any] = self.client.run(eval, _WHO, on_error="return")
+        for address, found in sorted(answers.items()):
+            if isinstance(found, BaseException):
+                what = f"this worker does not say which kxcli it has ({_first_line(found)})"
+                raise ClusterError(address, what, "look at its log")
+            version, python = found
+            if version != here[0]:
+                raise ClusterError(address, *other_version(version, here[0]))
+            if python != here[1]:
+                what = f"this worker runs Python {python}, while this is {here[1]}, with another table of characters"
+                raise ClusterError(address, what, f"start workers with Python {here[1]}")
+        threads = self.client.nthreads()
+        return {address: threads.get(address, 1) for address in answers}
+
+    def gathered(self, futures: "list[Future[Any]]") -> list[Any]:
+        """Return results that are there, or raise what they ended in; `ClusterError` where the scheduler is gone."""
+        if self.client.status != "running":
+            raise self.gone()
+        try:
+            return list(self.client.gather(futures))
+        except Exception:
+            if self.client.status != "running":
+                raise self.gone() from None
+            raise
+
+    def finished(self, queue: "SimpleQueue[Future[Any]]") -> "list[Future[Any]]":
+        """Wait for futures that put themselves in a queue; `ClusterError` where none can come."""
+        done: list[Future[Any]] = []
+        self._last_seen = time.monotonic()
+        while not done:
+            with suppress(Empty):
+                done.append(queue.get(timeout=_GLANCE))
+                continue
+            self._look_for_workers()
+        with suppress(Empty):
+            while True:
+                done.append(queue.get_nowait())
+        return done
+
+    def _look_for_workers(self) -> None:
+        if self.client.status != "running":
+            raise self.gone()
+        try:
+            is_anyone_there = bool(self.client.nthreads())
+        except (OSError, RuntimeError, AttributeError):
+            raise self.gone() from None
+        if is_anyone_there:
+            self._last_seen = time.monotonic()
+        elif time.monotonic() - self._last_seen > _PATIENCE:
+            raise self._without_workers()
+
+    def gone(self) -> ClusterError:
+        """Return the error of a scheduler that is not there any more."""
+        return ClusterError(self.address, "the scheduler is gone, and what was computed with it", "run this again")
+
+    def _without_workers(self) -> ClusterError:
+        what = f"the scheduler has had no worker for {_PATIENCE} seconds"
+        return ClusterError(self.address, what, "start some with `dask worker`")
+
+
+def _local(address: str) -> int:
+    """Return how many workers to start here, none for the address of a scheduler; `UsageError` for what is neither."""
+    if address.startswith(_LOCAL):
+        number = address[len(_LOCAL) :]
+        if number.isascii() and number.isdigit() and int(number):
+            return int(number)
+    elif address.startswith(("tcp://", "tls://")):
+        return 0
+    raise UsageError(f"--cluster {address}: this is neither tcp://HOST:PORT, tls://HOST:PORT nor local:N.")
+
+
+@contextmanager
+def _started(n: int, folder: str) -> Iterator[str]:
+    """Start a scheduler in this process, and n workers; when the block ends, no process is left."""
+    from distributed import LocalCluster
+    from distributed.utils import LoopRunner, sync
+
+    before = set(multiprocessing.active_children())
+    runner = LoopRunner()
+    runner.start()
+    clusters: list[Any] = []
+
+    async def start() -> str:
+        clusters.append(
+            LocalCluster(
+                n_workers=n,
+                threads_per_worker=1,
+                host="127.0.0.1",
+                dashboard_address=None,
+                worker_dashboard_address=None,
+                local_directory=folder,
+                silence_logs=logging.CRITICAL + 1,
+                asynchronous=True,
+            )
+        )
+        cluster = await clusters[0]
+        return str(cluster.scheduler_address)
+
+    async def stop() -> None:
+        for cluster in clusters:
+            for nanny in cluster.workers.values():
+                nanny.auto_restart = False
+            kill()  # not asked to end, which takes as long as its task: a worker has nothing of its own to clean up
+            await cluster.close()
+
+    def kill() -> None:
+        for process in set(multiprocessing.active_children()) - before:
+            process.kill()
+            process.join()
+
+    try:
+        with main_kept_from_workers():  # for as long as it lives: it starts a worker again that died
+            yield sync(runner.loop, start)
+    finally:
+        with suppress(Exception):
+            sync(runner.loop, stop, callback_timeout=_CLOSED)
+        kill()
+        runner.stop()
+
+
+@contextmanager
+def _silence() -> Iterator[None]:
+    """Let nobody but us write to stderr: what matters of it becomes an error of ours."""
+    import dask
+
+    for name in _LOUD:
+        logger = logging.getLogger(name)
+        logger.handlers[:] = [logging.NullHandler()]
+        logger.propagate = False
+        logger.setLevel(logging.CRITICAL + 1)
+    with warnings.catch_warnings(), dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TB"}):
+        for module in ("distributed", "dask", "tornado"):
+            warnings.filterwarnings("ignore", module=module)
+        yield
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,111 @@
+"""The engine: jobs of the one contract on the workers of a cluster."""
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from types import TracebackType
+from typing import Any, TypeVar
+
+from kxcli.mapreduce.cluster import work
+from kxcli.mapreduce.cluster.connection import Connection
+from kxcli.mapreduce.cluster.rounds import OnDone, Round
+from kxcli.mapreduce.job import Job, Read, Splitting, Task
+
+TaskT = TypeVar("TaskT", bound=Task)
+RecordT = TypeVar("RecordT")
+PartialT = TypeVar("PartialT")
+
+_FEWEST_PARTS, _MOST_PARTS = 4, 64  # of a partial that can be split; between, as many as there are threads
+
+
+class Engine:
+    """Runs jobs one after the other on a cluster.
+
+    address: `tcp://host:port`, `tls://host:port`, or `local:N`.  folder: makes the run's private folder.
+    tell: is told what is waited for.  workers: threads of all workers, when they were asked.
+    """
+
+    def __init__(self, address: str, folder: Callable[[], str], tell: Callable[[str], None]) -> None:
+        self._connection = Connection(address, folder, tell)
+
+    def __enter__(self) -> "Engine":
+        self._connection.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connection.__exit__()
+
+    @property
+    def workers(self) -> int:
+        """How many tasks can be at work at the same time."""
+        return self._connection.workers
+
+    def reduce(
+        self,
+        read: Read[TaskT, RecordT],
+        tasks: Iterable[TaskT],
+        job: Job[RecordT, PartialT],
+        *,
+        shared: object,
+        on_done: OnDone,
+    ) -> PartialT | None:
+        """Map every task and merge the partials; None where there was no task.
+
+        `on_done` is called in the order in which batches of tasks end.  Where tasks fail, the error of the first in
+        input order is raised; `WorkerDiedError` where one ends every worker that has it.
+        """
+        with self._round(read, job, shared, self._parts(job)) as round_:
+            for number, data in enumerate(round_.results(round_.reduced(tasks, on_done))):
+                round_.home.take(number, data)
+            partial: PartialT | None = round_.home.merged()
+            return partial
+
+    def reduce_into(
+        self,
+        read: Read[TaskT, RecordT],
+        tasks: Iterable[TaskT],
+        job: Job[RecordT, PartialT],
+        write: work.Write,
+        *,
+        shared: object,
+        on_done: OnDone,
+        parts: int,
+    ) -> list[Any]:
+        """As `reduce`, but hand each part to `write` where it is, and return what it returned, by number.
+
+        A worker that dies may have written: another writes the part again, so `write` has to replace what is there.
+        """
+        with self._round(read, job, shared, parts) as round_:
+            row = round_.reduced(tasks, on_done)
+            return list(round_.results(round_.written(row, write)))
+
+    def stream(
+        self,
+        read: Read[TaskT, RecordT],
+        tasks: Iterable[TaskT],
+        job: Job[RecordT, PartialT],
+        *,
+        shared: object,
+        on_done: OnDone,
+    ) -> Iterator[PartialT]:
+        """Map every task and yield the partials in the order of the tasks; only some wait for one before them.
+
+        As with `reduce`, but what comes before a task that fails is yielded first.
+        """
+        with self._round(read, job, shared, 1) as round_:
+            for data in round_.streamed(tasks, on_done):
+                yield round_.home.job.load(data)
+
+    def _parts(self, job: Job[Any, Any]) -> int:
+        return min(max(self.workers, _FEWEST_PARTS), _MOST_PARTS) if isinstance(job, Splitting) else 1
+
+    @contextmanager
+    def _round(
+        self, read: Read[TaskT, RecordT], job: Job[RecordT, PartialT], shared: object, parts: int
+    ) -> Iterator[Round]:
+        round_ = Round(self._connection, read, job, shared, parts)
+        try:
+            yield round_
+        finally:
+            round_.release()

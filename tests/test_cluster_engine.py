@@ -1,0 +1,516 @@
+"""The engine of a cluster: toy jobs on a real scheduler and real workers, each a process of its own."""
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import cluster_toys as toys
+import numpy as np
+import psutil
+import pytest
+from cluster_toys import Alone, Count, Kill, Mark, NoWrite, Numbers, Read, Sum, SumOfArrays, Wait, Write
+from conftest import ROOT, wait_until
+
+from kxcli.corpus import arrayfile
+from kxcli.errors import ClusterError, InputError, MissingExtraError, UsageError, WorkerDiedError
+from kxcli.mapreduce import local
+from kxcli.mapreduce.cluster import connection, rounds
+from kxcli.mapreduce.cluster.engine import Engine
+
+TESTS = ROOT / "tests"
+
+
+def ignore(task, news):
+    pass
+
+
+class Cluster:
+    """A scheduler, and workers as a test asks for them."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        self.processes = []
+        self.environment = {
+            "PATH": os.environ.get("PATH", ""),
+            "HOME": str(folder),
+            "PYTHONPATH": str(TESTS),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1",
+            "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "5s",
+        }
+        file = self.folder / "scheduler.json"
+        arguments = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file)]
+        self.scheduler = self.start("-m", "dask", "scheduler", *arguments)
+        wait_until(lambda: file.exists() and file.read_text().endswith("}"))
+        self.address = json.loads(file.read_text())["address"]
+
+    def start(self, *arguments):
+        number = len(self.processes)
+        with open(self.folder / f"log-{number}", "wb") as log:
+            self.processes.append(
+                subprocess.Popen(
+                    [sys.executable, *arguments],
+                    cwd=self.folder,
+                    env=self.environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                )
+            )
+        return self.processes[-1]
+
+    def worker(self, *options, before=""):
+        """Start a worker, in whose process something is done before."""
+        script = f"{before}\nimport sys\nfrom distributed.cli.dask_worker import main\nmain(sys.argv[1:])"
+        arguments = [self.address, "--no-dashboard", "--host", "127.0.0.1", "--local-directory", str(self.folder)]
+        return self.start("-c", script, *arguments, *options)
+
+    def stop(self, process):
+        for child in [*psutil.Process(process.pid).children(recursive=True)] if process.poll() is None else []:
+            child.kill()
+        process.kill()
+        process.wait()
+
+    def close(self):
+        for process in reversed(self.processes):
+            self.stop(process)
+
+
+@pytest.fixture
+def new_cluster():
+    """A function that starts a cluster, which is gone when the test ends."""
+    folder = tempfile.mkdtemp(prefix="kxcli-test-")
+    started = []
+
+    def start():
+        started.append(Cluster(folder))
+        return started[0]
+
+    yield start
+    for cluster in started:
+        cluster.close()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """A scheduler and two workers, one of them with two threads; Dask's nanny starts them again when they die."""
+    folder = tempfile.mkdtemp(prefix="kxcli-test-")
+    made = Cluster(folder)
+    try:
+        made.worker("--nthreads", "1")
+        made.worker("--nthreads", "2")
+        with engine_at(made.address) as engine:
+            wait_until(lambda: sum(threads(engine).values()) == 3)
+        yield made
+    finally:
+        made.close()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def engine(cluster):
+    with engine_at(cluster.address) as engine:
+        wait_until(lambda: sum(threads(engine).values()) == 3)
+        yield engine
+
+
+def engine_at(address):
+    return Engine(address, tempfile.gettempdir, lambda message: None)
+
+
+def threads(engine):
+    return client(engine).nthreads()
+
+
+def client(engine):
+    return engine._connection.client
+
+
+def count_tasks(dask_scheduler=None):
+    return len(dask_scheduler.tasks)
+
+
+def reduced(engine, tasks, job=None, shared=2, told=None):
+    def on_done(task, news):
+        if told is not None:
+            told.append((task.numbers, news))
+
+    return engine.reduce(Read, tasks, job or Sum(), shared=shared, on_done=on_done)
+
+
+@pytest.mark.parametrize("n", [1, 2, 300])
+def test_partials_of_all_tasks_are_merged(engine, n):
+    told = []
+    tasks = [Numbers((number, number + 1)) for number in range(n)]
+    with local.Engine(1, (), tempfile.gettempdir) as here:
+        assert reduced(engine, iter(tasks), told=told) == reduced(here, tasks)
+    assert sorted(told) == [(task.numbers, list(task.numbers)) for task in tasks]
+
+
+def test_no_task_is_no_partial(engine):
+    assert reduced(engine, []) is None
+    assert engine.reduce_into(Read, [], Count(), Write("nowhere"), shared=None, on_done=ignore, parts=3) == []
+    assert list(engine.stream(Read, [], Sum(), shared=2, on_done=ignore)) == []
+
+
+def test_a_stream_keeps_the_order_of_the_tasks(engine):
+    told = []
+    tasks = [Numbers(tuple(range(n % 7 * 1000 + 1))) for n in range(60)]
+    found = engine.stream(Read, tasks, Sum(), shared=2, on_done=lambda task, news: told.append(len(news)))
+    assert list(found) == [2 * sum(task.numbers) for task in tasks]
+    assert sorted(told) == sorted(len(task.numbers) for task in tasks)
+
+
+@pytest.mark.parametrize("shared", [None, 0], ids=["nothing", "zero"])
+def test_a_job_may_split_or_not(engine, shared):
+    tasks = [Numbers((n % 10, n % 17, n)) for n in range(100)]
+    with local.Engine(1, (), tempfile.gettempdir) as here:
+        expected = reduced(here, tasks, Count(), shared).counts
+    assert reduced(engine, tasks, Count(), shared).counts == expected
+
+
+def test_no_process_holds_all_keys(engine, tmp_path):
+    n_parts = 5
+    tasks = [Numbers((n, n % 100, 500 + n % 10), size=1000) for n in range(300)]
+    written = engine.reduce_into(Read, tasks, Count(), Write(str(tmp_path)), shared=None, on_done=ignore, parts=n_parts)
+    counts = {}
+    for part, (size, most, pid) in enumerate(written):
+        items = eval((tmp_path / f"part-{part}").read_text())
+        assert {number % n_parts for number, _ in items} == {part}
+        assert len(items) == size
+        assert 0 < most <= size, "keys of another part were in the same partial"
+        assert pid != os.getpid()
+        counts.update(items)
+    with local.Engine(1, (), tempfile.gettempdir) as here:
+        assert counts == reduced(here, tasks, Count(), None).counts
+
+
+def test_a_part_that_cannot_be_written_is_told(engine):
+    with pytest.raises(InputError) as caught:
+        engine.reduce_into(Read, [Numbers((1, 2))], Count(), NoWrite(), shared=None, on_done=ignore, parts=3)
+    assert caught.value.path == "part-0"
+
+
+def test_the_scheduler_has_run_the_tasks_on_both_workers(engine, tmp_path):
+    """By the scheduler's own log of transitions, and by what the workers left."""
+    seen = client(engine).run_on_scheduler(lambda dask_scheduler: dask_scheduler.transition_counter)
+    tasks = [Numbers((n,), trouble=Mark(str(tmp_path), str(n))) for n in range(60)]
+    assert reduced(engine, tasks) == 2 * sum(range(60))
+    now = client(engine).run_on_scheduler(lambda dask_scheduler: dask_scheduler.transition_counter)
+    assert now - seen > 60  # each task is a task of Dask's here, or more
+    pids = {int(path.read_text()) for path in tmp_path.iterdir()}
+    assert len(pids) == 2
+    assert os.getpid() not in pids
+    wait_until(lambda: client(engine).run_on_scheduler(count_tasks) == 0)
+
+
+def test_tasks_are_taken_as_they_are_needed(engine):
+    taken, ahead, n_done = 0, [], 0
+
+    def tasks():
+        nonlocal taken
+        for n in range(200):
+            taken += 1
+            yield Numbers((n,))
+
+    def on_done(task, news):
+        nonlocal n_done
+        n_done += 1
+        ahead.append(taken - n_done)
+
+    engine.reduce(Read, tasks(), Sum(), shared=1, on_done=on_done)
+    largest = 200 // (8 * engine.workers) + 1  # tasks in a batch
+    assert max(ahead) <= (3 * engine.workers + 1) * largest
+    taken, found = 0, engine.stream(Read, tasks(), Sum(), shared=1, on_done=ignore)
+    for n in range(30):
+        assert next(found) == n
+        assert taken <= n + 3 * engine.workers + 2
+    found.close()
+    wait_until(lambda: client(engine).run_on_scheduler(count_tasks) == 0)
+
+
+@pytest.mark.parametrize("way", ["reduce", "stream"])
+@pytest.mark.parametrize("bad", [(5, 30), (30, 5), (98, 99)])
+def test_the_first_failure_in_input_order_is_raised(engine, bad, way):
+    tasks = [Numbers((-n if n in bad else n,)) for n in range(1, 100)]
+    got = []
+    with pytest.raises(InputError) as caught:
+        if way == "reduce":
+            reduced(engine, tasks)
+        else:
+            got.extend(engine.stream(Read, tasks, Sum(), shared=1, on_done=ignore))
+    assert str(caught.value) == f"numbers:{min(bad)}: {-min(bad)} is negative"
+    assert "in __iter__" in "".join(caught.value.__notes__)
+    assert got == list(range(1, len(got) + 1))
+
+
+@pytest.mark.parametrize(("numbers", "line"), [((1, 2, -3, 4), 3), ((1, 2, 3), None)])
+def test_an_error_of_the_tasks_themselves_comes_after_those_given_out(engine, numbers, line):
+    def tasks():
+        yield from (Numbers((n,)) for n in numbers)
+        raise InputError("planner", "broke")
+
+    with pytest.raises(InputError) as caught:
+        reduced(engine, tasks())
+    assert caught.value.line == line
+
+
+def test_partials_that_cannot_be_merged_are_an_error_of_the_run(engine):
+    with pytest.raises(InputError, match="disk: is full"):
+        reduced(engine, [Numbers((n,)) for n in range(100)], toys.BrokenMerge())
+
+
+def test_a_job_is_one_threads_alone(engine):
+    assert reduced(engine, [Numbers((n,)) for n in range(100)], Alone()) == sum(range(100))
+
+
+def test_arrays_come_along_and_mapped_ones_without_their_file(engine, tmp_path):
+    path = str(tmp_path / "arrays")
+    arrayfile.save({"a": np.full(300_000, 3), "b": np.arange(4)}, {}, path)
+    mapped = arrayfile.ArrayFile(path, is_checked=True)
+    os.unlink(path)  # as if it were on another machine
+    total = 900_000 + 6 + 5
+    tasks = [Numbers((n,)) for n in range(10)]
+    with local.Engine(1, (), tempfile.gettempdir) as here:
+        for shared in ({"arrays": mapped, "more": 5}, {"arrays": {"c": np.array([total - 5])}, "more": 5}):
+            expected = reduced(here, tasks, SumOfArrays(), shared)
+            assert reduced(engine, tasks, SumOfArrays(), shared) == expected == total * sum(range(10))
+
+
+def test_what_tasks_carry_is_not_kept_for_the_whole_run(engine, monkeypatch, tmp_path):
+    held = []
+    for remembered in (1 << 28, 1 << 16):
+        monkeypatch.setattr(rounds, "_REMEMBERED", remembered)
+        most = 0
+
+        def on_done(task, news):
+            nonlocal most
+            if task.numbers[0] % 20 == 0:
+                most = max(most, client(engine).run_on_scheduler(count_tasks))
+
+        tasks = [Numbers((n,), load=bytes(1 << 13), size=1 << 13) for n in range(200)]
+        found = engine.reduce(Read, iter(tasks), Count(), shared=None, on_done=on_done)
+        assert found.counts == dict.fromkeys(range(200), 1)
+        held.append(most)
+    assert held[1] < held[0] / 2
+    written = engine.reduce_into(Read, tasks, Count(), Write(str(tmp_path)), shared=None, on_done=ignore, parts=3)
+    assert sum(size for size, _, _ in written) == 200
+
+
+def test_a_worker_that_is_killed_changes_nothing(engine, tmp_path):
+    """It dies with what it has computed so far, and with the tasks that it has."""
+    told = []
+    tasks = [Numbers((n, n % 10), load=bytes(1000)) for n in range(100)]
+    tasks[80] = Numbers((80, 0), trouble=Kill(str(tmp_path), 1))
+    with local.Engine(1, (), tempfile.gettempdir) as here:
+        expected = reduced(here, [Numbers(task.numbers) for task in tasks], Count(), None).counts
+    assert reduced(engine, iter(tasks), Count(), None, told).counts == expected
+    assert (tmp_path / "killed-0").exists()
+    assert sorted(told) == sorted((task.numbers, list(task.numbers)) for task in tasks)
+
+
+def test_a_stream_goes_on_when_a_worker_is_killed(engine, tmp_path):
+    tasks = [Numbers((n,)) for n in range(40)]
+    tasks[20] = Numbers((20,), trouble=Kill(str(tmp_path), 1))
+    assert list(engine.stream(Read, tasks, Sum(), shared=1, on_done=ignore)) == list(range(40))
+    assert (tmp_path / "killed-0").exists()
+
+
+def test_a_task_that_kills_whoever_has_it_is_named(engine, tmp_path):
+    tasks = [Numbers((n,)) for n in range(20)]
+    tasks[0] = Numbers((0,), trouble=Kill(str(tmp_path), 10))
+    with pytest.raises(WorkerDiedError, match=r"^numbers \(0,\): every worker that had this part of the input died;"):
+        reduced(engine, tasks)
+
+
+OTHER_VERSION = "import kxcli\nkxcli.__version__ = '0.0.1'"
+NO_KXCLI = f"import sys\nsys.path[:] = [path for path in sys.path if path != {str(ROOT)!r}]"
+
+
+@pytest.fixture
+def added(cluster, engine):
+    """A function that adds a worker, which is gone when the test ends."""
+    workers = []
+
+    def add(before):
+        workers.append(cluster.worker("--no-nanny", "--nthreads", "1", before=before))
+        wait_until(lambda: len(threads(engine)) == 3)
+
+    yield add
+    for worker in workers:
+        cluster.stop(worker)
+    wait_until(lambda: len(threads(engine)) == 2)
+
+
+@pytest.mark.parametrize(
+    ("before", "what"),
+    [(OTHER_VERSION, "this worker has kxcli 0.0.1, while"), (NO_KXCLI, "this worker has no kxcli, while")],
+    ids=["another version", "none"],
+)
+def test_a_worker_with_another_kxcli_is_refused(engine, cluster, added, before, what):
+    here = set(threads(engine))
+    added(before)
+    (other,) = set(threads(engine)) - here
+    with pytest.raises(ClusterError, match=f"^{other}: {what}.*; install kxcli"), engine_at(cluster.address):
+        pass
+
+
+def count_failed(dask_scheduler=None):
+    return sum(task.state == "erred" for task in dask_scheduler.tasks.values())
+
+
+def test_a_worker_with_another_kxcli_is_refused_when_it_comes_later(engine, added, tmp_path):
+    waiting = Wait(str(tmp_path / "begun"), str(tmp_path / "end"))
+
+    def tasks():
+        for n in range(3):
+            yield Numbers((n,), trouble=waiting)  # all threads have something to do until the other has failed
+        added(OTHER_VERSION)
+        yield from (Numbers((n,)) for n in range(5))
+        wait_until(lambda: client(engine).run_on_scheduler(count_failed))
+        (tmp_path / "end").touch()
+
+    with pytest.raises(ClusterError, match=r"this worker has kxcli 0.0.1, while"):
+        reduced(engine, tasks())
+
+
+def test_a_scheduler_that_is_not_there(monkeypatch):
+    monkeypatch.setattr(connection, "_CONNECTED", 1)
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{closed.getsockname()[1]}"
+        with pytest.raises(ClusterError, match=f"^{address}: no scheduler answers") as caught, engine_at(address):
+            pass
+    assert "\n" not in str(caught.value)
+
+
+def test_without_the_extra(monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with (
+        pytest.raises(MissingExtraError, match=r"--cluster needs .* pip install 'kxcli\[cluster\]'"),
+        engine_at("local:2"),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("address", ["", "host:8786", "local:", "local:0", "local:-1", "local:x", "ftp://host"])
+def test_an_address_that_is_none(address):
+    with pytest.raises(UsageError, match=r"neither tcp://HOST:PORT"), engine_at(address):
+        pass
+
+
+def test_a_scheduler_without_workers_or_gone(new_cluster, monkeypatch, tmp_path):
+    monkeypatch.setattr(connection, "_PATIENCE", 0.5)
+    monkeypatch.setattr(connection, "_GLANCE", 0.1)
+    cluster = new_cluster()
+    told = []
+    with pytest.raises(ClusterError, match="has had no worker"), Engine(cluster.address, str, told.append):
+        pass
+    assert len(told) == 1
+    monkeypatch.setattr(connection, "_PATIENCE", 20)
+    cluster.worker("--no-nanny", "--nthreads", "1")
+    with engine_at(cluster.address) as engine:
+        monkeypatch.setattr(connection, "_PATIENCE", 0.5)
+        with pytest.raises(ClusterError, match="has had no worker"):
+            reduced(engine, [Numbers((1,), trouble=Kill(str(tmp_path), 1))])
+        monkeypatch.setattr(connection, "_PATIENCE", 20)
+        cluster.worker("--no-nanny", "--nthreads", "1")
+        wait_until(lambda: threads(engine))
+
+        def kill(task, news):
+            cluster.stop(cluster.scheduler)
+
+        tasks = [Numbers((n,)) for n in range(100)]
+        with pytest.raises(ClusterError, match="the scheduler is gone"):
+            engine.reduce(Read, tasks, Sum(), shared=1, on_done=kill)
+
+
+CLIENT = """
+import logging, signal, sys, tempfile, warnings
+from kxcli.errors import InterruptedBySignal
+from kxcli.mapreduce.cluster.engine import Engine
+from cluster_toys import Numbers, Read, Sum, Wait
+
+def stop(number, frame):
+    raise InterruptedBySignal(number)
+
+signal.signal(signal.SIGTERM, stop)
+signal.signal(signal.SIGINT, stop)
+address, folder, begun, end, way = sys.argv[1:]
+tasks = [Numbers((n,), trouble=Wait(begun, end)) for n in range(100)]
+try:
+    with Engine(address, lambda: folder, print) as engine:
+        verb = getattr(engine, way)
+        found = verb(Read, tasks, Sum(), shared=1, on_done=lambda task, news: None)
+        print(found if way == "reduce" else sum(found))
+except InterruptedBySignal as end:
+    sys.exit(end.exit_code)
+"""
+
+
+def started(address, tmp_path, way="reduce"):
+    return subprocess.Popen(
+        [sys.executable, "-c", CLIENT, address, str(tmp_path), str(tmp_path / "begun"), str(tmp_path / "end"), way],
+        env={"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(TESTS), "PYTHONDONTWRITEBYTECODE": "1"},
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+@pytest.mark.parametrize("way", ["reduce", "stream"])
+def test_a_client_that_is_ended_leaves_no_task(engine, cluster, tmp_path, way):
+    process = started(cluster.address, tmp_path, way)
+    wait_until((tmp_path / "begun").exists)
+    process.terminate()
+    out, err = process.communicate(timeout=20)
+    assert (process.returncode, out, err) == (128 + signal.SIGTERM, "", "")
+    wait_until(lambda: client(engine).run_on_scheduler(count_tasks) == 0)
+    (tmp_path / "end").touch()
+    assert reduced(engine, [Numbers((n,)) for n in range(10)]) == 90  # the threads are free again
+
+
+def family(process):
+    return psutil.Process(process.pid).children(recursive=True)
+
+
+@pytest.mark.parametrize("number", [None, signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+def test_a_local_cluster_leaves_nothing(tmp_path, number):
+    process = started("local:2", tmp_path)
+    wait_until((tmp_path / "begun").exists)
+    children = family(process)
+    assert len([child for child in children if "spawn_main" in " ".join(child.cmdline())]) == 2
+    for child in children:
+        assert all(found.laddr.ip == "127.0.0.1" for found in child.net_connections() if found.status == "LISTEN")
+    if number is None:
+        (tmp_path / "end").touch()
+    elif number == signal.SIGINT:
+        os.killpg(process.pid, number)  # as a terminal does
+    else:
+        process.send_signal(number)
+    out, err = process.communicate(timeout=30)
+    if number is None:
+        assert (process.returncode, out, err) == (0, f"{sum(range(100))}\n", "")
+    elif number != signal.SIGKILL:
+        assert (process.returncode, out, err) == (128 + number, "", "")
+    wait_until(lambda: not any(child.is_running() for child in children))
+
+
+def test_a_local_cluster_that_is_ended_while_it_starts_leaves_nothing(tmp_path):
+    process = started("local:2", tmp_path)
+    wait_until(lambda: len(family(process)) >= 2)
+    children = family(process)
+    process.terminate()
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, err) == (128 + signal.SIGTERM, "", "")
+    wait_until(lambda: not any(child.is_running() for child in children))
