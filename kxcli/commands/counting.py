@@ -50,12 +50,32 @@ def check(ctx: click.Context, given: dict[str, Any], source: options.Input, sink
             raise UsageError(f"{options.flag(ctx, name)} does nothing with --merge, whose inputs are counted already.")
         if source.input_format == "text":
             raise UsageError("--merge reads tsv, csv or jsonl.")
+    _check_parts(ctx, given, sink)
     if sink.format == "userdict" and (
         given["df"] or given["per_million"] or given["by"] is not None or given["ngram"] != (1, 1)
     ):
         raise UsageError(
             "-f userdict has a word and its frequency alone: leave out --df, --per-million, --by, --ngram."
         )
+
+
+def _check_parts(ctx: click.Context, given: dict[str, Any], sink: options.Output) -> None:
+    if given["output_dir"] is None:
+        if options.is_given(ctx, "parts"):
+            raise UsageError("--parts is about --output-dir DIR: add it.")
+        return
+    if ctx.params["cluster"] is None:
+        raise UsageError("--output-dir is where the workers of a --cluster write: without one, use -o.")
+    does_nothing = {
+        "-o": sink.output is not None,
+        "--merge": given["merge"],
+        "--checkpoint": ctx.params["checkpoint"] is not None,
+        "--top": given["top"] is not None,  # of each part they would be others than of all
+        "--per-million": given["per_million"],
+        "-f userdict": sink.format == "userdict",
+    }
+    for name in (name for name, is_asked in does_nothing.items() if is_asked):
+        raise UsageError(f"{name} cannot go with --output-dir, of which each part is written by itself.")
 
 
 def parameters(given: dict[str, Any], report: Report) -> "Counting":

@@ -65,6 +65,7 @@ class Run:
     memory: int | None  # None: half of what is free
     retries: int
     checkpoint: str | None
+    cluster: str | None
     quiet: bool
     verbose: bool
     shard_size: int = 0  # of commands that read text
@@ -162,6 +163,27 @@ def output_options(*formats: str) -> Callable[[Function], Function]:
     return add
 
 
+def parts_options(command: Function) -> Function:
+    """Add the options of a result that is too great for one output."""
+    for option in (
+        click.option(
+            "--parts",
+            metavar="N",
+            type=click.IntRange(1, 10_000),
+            default=16,
+            show_default=True,
+            help="Files that --output-dir parts the words into, by a hash of each.",
+        ),
+        click.option(
+            "--output-dir",
+            metavar="DIR",
+            help="With --cluster: each worker writes the parts of the result that it holds to DIR, which all share.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 def run_options(command: Function) -> Function:
     """Add the options of running."""
     for option in reversed(
@@ -194,6 +216,11 @@ def run_options(command: Function) -> Function:
                 default=1,
                 show_default=True,
                 help="How often a part of the input is read again whose worker was killed.",
+            ),
+            click.option(
+                "--cluster",
+                metavar="ADDRESS",
+                help="Let the workers of a Dask cluster do the work: tcp://HOST:PORT; local:N starts N here.",
             ),
             click.option("-q", "--quiet", is_flag=True, help="Nothing but errors on stderr."),
             click.option(
@@ -243,6 +270,10 @@ def check(source: Input, sink: Output) -> None:
         raise UsageError("--field needs records: --input-format jsonl, csv or tsv.")
     if sink.header is not None and sink.format in ("jsonl", "userdict"):
         raise UsageError(f"-f {sink.format} has no header.")
+    ctx = click.get_current_context()
+    if ctx.params["cluster"] is not None:
+        for name in (name for name in ("jobs", "retries") if is_given(ctx, name)):
+            raise UsageError(f"{flag(ctx, name)} does nothing with --cluster, which has its own workers.")
 
 
 def is_given(ctx: click.Context, name: str) -> bool:

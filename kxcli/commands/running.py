@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
+from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
@@ -14,7 +15,7 @@ from kxcli.corpus.shards import Planner, TaskReader, located, with_line
 from kxcli.errors import InputError, UsageError
 from kxcli.mapreduce import available, carried, local
 from kxcli.mapreduce.checkpoint import Checkpoint
-from kxcli.mapreduce.job import Engine, Job, Task
+from kxcli.mapreduce.job import Engine, Job, Pausing, Task
 from kxcli.mapreduce.workspace import Workspace
 from kxcli.report import Report
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from kxcli.tally.scratch import Scratch
 
 PartialT = TypeVar("PartialT")
+Reduce = Callable[..., Any]  # `Engine.reduce`, or what else takes what it takes
 
 
 def found_sources(given: Input) -> list[sources.Source]:
@@ -60,7 +62,7 @@ class Corpus:
     """The inputs of a run, and who works on them.
 
     convert: makes a job's records of texts.  These are then kept, for another job to run over them; or read anew for
-    it, where a run is to be resumed: what is kept of it outlasts the run, and the records would not.
+    it, where they would not be when they are wanted: in a run that is resumed, and on other machines.
     """
 
     def __init__(
@@ -81,13 +83,22 @@ class Corpus:
             report.warning("there is no input: no file is named, or none in the folders matches")
         self._what, self._report, self._engine, self._workspace = what, report, engine, workspace
         self._told: list[Told] = []
-        self._is_reread = run.checkpoint is not None
+        self._is_reread = run.checkpoint is not None or run.cluster is not None
         self._planner = Planner(
-            what, kind, self._encoding, run.shard_size, workspace.folder, self._told.append, self._is_reread
+            what,
+            kind,
+            self._encoding,
+            run.shard_size,
+            None if run.cluster is not None else workspace.folder,
+            self._told.append,
+            run.checkpoint is not None,
         )
         if isinstance(engine, Checkpoint):
             engine.stamps = set(shards.stamps(self._sources))
         self._convert, self._shard_size, self._memory = convert, run.shard_size, _memory(run)
+        if convert is not None and self._is_reread:
+            for source in (source for source in self._sources if source.size is None):
+                raise UsageError(f"{source.path}: it is read several times, which a stream cannot be; give files.")
         self._is_read = False
         self._kept: list[Kept] = []
 
@@ -98,8 +109,16 @@ class Corpus:
         """
         self._report.detail(what or "reading")
         is_over_kept = self._is_read and not self._is_reread
-        partial = (self._over_kept if is_over_kept else self._over_inputs)(job, shared, what)
-        return None if partial is None else job.finish(partial)
+        found = (self._over_kept if is_over_kept else self._over_inputs)(job, shared, what)
+        return None if found is None else job.finish(found)
+
+    def run_into(self, job: Job[Any, PartialT], shared: object, write: Callable[[int, PartialT], Any], n: int) -> None:
+        """Run a job on a cluster over the inputs, and call `write` for each of n parts of its partial where that is."""
+        from kxcli.mapreduce import cluster
+
+        assert isinstance(self._engine, cluster.Engine)
+        self._report.detail("reading")
+        self._over_inputs(job, shared, "", partial(self._engine.reduce_into, write=write, parts=n))
 
     def stream(self, job: Job[Any, PartialT], shared: object) -> Iterator[PartialT]:
         """Run a job over the inputs and yield what each task gives, in input order."""
@@ -125,7 +144,8 @@ class Corpus:
         from kxcli.corpus.spool import SpoolReader, tasks, with_lines
 
         if self._is_reread:
-            raise UsageError("equal lines are dropped from a copy in TMPDIR, which --checkpoint cannot take up again.")
+            what = "a run with --checkpoint or --cluster, which reads its inputs anew"
+            raise UsageError(f"--unique-lines drops equal lines from a copy in TMPDIR, and cannot go with {what}.")
         self.run(first, None)
         reader = SpoolReader(with_numbers=True)
         total = sum(kept.size for kept in self._kept)
@@ -141,7 +161,7 @@ class Corpus:
 
         return Scratch(self._workspace.folder, available.room(self._memory, self._engine.workers))
 
-    def _over_inputs(self, job: Job[Any, PartialT], shared: object, what: str) -> PartialT | None:
+    def _over_inputs(self, job: Job[Any, Any], shared: object, what: str, reduce: "Reduce | None" = None) -> Any:
         """Read the inputs; tells what was decided and left out, in input order, when all has been read once."""
         total = self._total()
         numbers: dict[int, int] = {}  # of tasks, by identity
@@ -159,14 +179,14 @@ class Corpus:
 
         try:
             with closing(self._planner.tasks(self._sources)) as tasks:
-                partial = self._reduced(self._reader(), numbered(tasks), job, shared, total, what, take)
+                found = self._reduced(self._reader(), numbered(tasks), job, shared, total, what, take, reduce)
         except InputError as error:
             raise with_line(error) from None
         self._kept = [record for _, records in sorted(kept, key=itemgetter(0)) for record in records]
         if not self._is_read:
             self._tell()
         self._is_read = True
-        return partial
+        return found
 
     def _reader(self) -> Any:
         reader = TaskReader(self._what, self._encoding)
@@ -188,7 +208,7 @@ class Corpus:
     def _tell(self) -> None:
         _tell(self._told, self._report, {source.path: number for number, source in enumerate(self._sources)})
 
-    def _over_kept(self, job: Job[Any, PartialT], shared: object, what: str) -> PartialT | None:
+    def _over_kept(self, job: Job[Any, Any], shared: object, what: str) -> Any:
         from kxcli.corpus.spool import SpoolReader, tasks
 
         total = sum(kept.size for kept in self._kept)
@@ -203,34 +223,45 @@ class Corpus:
         total: int | None,
         what: str,
         take: Callable[[Task, list[Any]], None] = lambda task, news: None,
-    ) -> PartialT | None:
+        reduce: "Reduce | None" = None,
+    ) -> Any:
         with self._report.progress(total, what) as progress:
 
             def on_done(task: Task, news: list[Any]) -> None:
                 take(task, news)
                 progress.advance(task.size)
 
-            return self._engine.reduce(read, tasks, job, shared=shared, on_done=on_done)
+            return (reduce or self._engine.reduce)(read, tasks, job, shared=shared, on_done=on_done)
 
 
 @contextmanager
 def engine(run: Run, report: Report, preload: Iterable[str], workspace: Workspace) -> Iterator[Engine]:
     """Make ready whoever does the work; at the end, no worker is left."""
-    memory = _memory(run)
-    workers = available.workers(run.jobs, memory)
-    room = available.room(memory, workers)
-    report.detail(
-        f"{workers} workers at most, {memory >> 20:,} MiB for all, {room >> 20:,} of them for what each counts"
-    )
-    with local.Engine(
-        workers, preload, workspace.folder, room=room, retries=run.retries, tell=report.warning
-    ) as started:
+    with _workers(run, report, preload, workspace) as started:
         if run.checkpoint is None:
             yield started
             return
         about = (__version__, run.shard_size)
         with Checkpoint(started, run.checkpoint, ledger, about, report.note) as kept:
             yield kept
+
+
+@contextmanager
+def _workers(run: Run, report: Report, preload: Iterable[str], workspace: Workspace) -> Iterator[Pausing]:
+    if run.cluster is not None:
+        from kxcli.mapreduce import cluster  # numpy comes with it
+
+        with cluster.Engine(run.cluster, workspace.folder, report.note) as started:
+            report.detail(f"{started.workers} threads of workers at {run.cluster}")
+            yield started
+        return
+    memory = _memory(run)
+    workers = available.workers(run.jobs, memory)
+    room = available.room(memory, workers)
+    report.detail(f"{workers} workers at most; {memory >> 20:,} MiB for all, {room >> 20:,} for what each counts")
+    tell = report.warning
+    with local.Engine(workers, preload, workspace.folder, room=room, retries=run.retries, tell=tell) as engine:
+        yield engine
 
 
 def _memory(run: Run) -> int:

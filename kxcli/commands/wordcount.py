@@ -1,6 +1,6 @@
 """`kxcli wordcount`: options -> what is counted -> rows."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +11,8 @@ from kxcli.errors import UsageError
 from kxcli.report import Report
 
 if TYPE_CHECKING:
-    from kxcli.commands.counting import Result
-    from kxcli.mining import Counting, Row
+    from kxcli.commands.running import Corpus
+    from kxcli.mining import Counting, WordCount
 
 
 @click.command("wordcount", short_help="Count the words of a corpus.")
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 )
 @click.option("--merge", is_flag=True, help="Inputs are earlier outputs, to be added up.")
 @options.output_options("tsv", "csv", "jsonl", "userdict")
+@options.parts_options
 @options.shard_option()
 @options.run_options
 @click.pass_context
@@ -62,38 +63,48 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     counting.check(ctx, given, source, sink)
     report = Report(quiet=run.quiet, verbose=run.verbose)
 
-    from kxcli.mining.ranking import Ranking, ranked
-    from kxcli.output import rows
+    from kxcli.commands.listing import Listing, WritePart, check_folder
+    from kxcli.mining.counts import Partial
+    from kxcli.mining.ranking import Ranking
     from kxcli.output import sink as output
 
-    output.check(sink.output)
     ranking = Ranking(given["sort"], given["top"], given["min_count"], given["per_million"])
-    if given["merge"]:
-        opened = summing.summed(source, run, report)
+    header = sink.format == "csv" if sink.header is None else sink.header
+    is_given = _findable(report) if sink.format == "userdict" else None
+    folder = given["output_dir"]
+    if folder is None:
+        output.check(sink.output)
     else:
-        opened = _counted(counting.parameters(given, report), source, run, report, given["by"])
-    with opened as (counts, columns, scratch):
-        if sink.format == "userdict" and columns != ("word", "count"):
-            raise UsageError("-f userdict has a word and its frequency alone: merge outputs without groups and df.")
-        if given["per_million"]:
-            columns = (*columns, "per_million")
-        ordered = ranked(counts, ranking, scratch, _findable(report) if sink.format == "userdict" else None)
-        header = sink.format == "csv" if sink.header is None else sink.header
-        output.write(rows.encoded(_cells(ordered, columns), columns, sink.format, header=header), sink.output)
+        check_folder(folder)
+
+    def listing(columns: tuple[str, ...]) -> Listing:
+        return Listing(ranking, (*columns, *("per_million",) * ranking.per_million), sink.format, header)
+
+    if given["merge"]:
+        with summing.summed(source, run, report) as (counts, columns, scratch):
+            if sink.format == "userdict" and columns != ("word", "count"):
+                raise UsageError("-f userdict has a word and its frequency alone: merge outputs without groups and df.")
+            output.write(listing(columns).blocks(counts, scratch, is_given), sink.output)
+    else:
+        with _counting(counting.parameters(given, report), source, run, report, given["by"]) as (corpus, job, shared):
+            lines = listing(job.counting.columns)
+            if folder is not None:
+                corpus.run_into(job, shared, WritePart(job, lines, folder, run.memory), given["parts"])
+            else:
+                counts = corpus.run(job, shared) or job.finish(Partial())
+                output.write(lines.blocks(counts, corpus.scratch(), is_given), sink.output)
     report.close()
 
 
 @contextmanager
-def _counted(
+def _counting(
     wanted: "Counting", source: options.Input, run: options.Run, report: Report, by: str | None
-) -> "Iterator[Result]":
-    """Count the inputs."""
+) -> "Iterator[tuple[Corpus, WordCount, Any]]":
+    """Open the inputs; return them, the job that counts their words, and what it shares."""
     from kxcli.commands import running
-    from kxcli.mining.counts import Partial
     from kxcli.mining.wordcount import WordCount
 
     wanted, dictionary = words.prepared(wanted, report)
-    job = WordCount(wanted)
     with running.opened(
         source,
         run,
@@ -106,8 +117,7 @@ def _counted(
             *(["rjieba", "kxcli.tally.keys", "kxcli.tally.packing"] if dictionary else []),
         ],
     ) as corpus:
-        columns = ("group",) * wanted.is_grouped + ("word", "count") + ("df",) * wanted.has_documents
-        yield corpus.run(job, dictionary) or job.finish(Partial()), columns, corpus.scratch()
+        yield corpus, WordCount(wanted), dictionary
 
 
 def _findable(report: Report) -> Callable[[str], bool]:
@@ -120,12 +130,3 @@ def _findable(report: Report) -> Callable[[str], bool]:
         return is_found
 
     return is_findable
-
-
-def _cells(rows: "Iterable[Row]", columns: Sequence[str]) -> "Iterator[tuple[str | int | float, ...]]":
-    """Return the rows' cells in the order of the columns."""
-    from operator import itemgetter
-
-    from kxcli.mining.ranking import COLUMNS
-
-    return map(itemgetter(*map(COLUMNS.index, columns)), rows)

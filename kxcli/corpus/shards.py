@@ -112,7 +112,8 @@ class Planner:
     """Cuts sources into tasks.
 
     kind: the record format of every source; None: each by its name, an error where that tells none.
-    encoding: a codec's name or `auto`.  folder: makes the private folder where an endless line of a stream is kept.
+    encoding: a codec's name or `auto`.  folder: makes the private folder where an endless line of a stream is kept;
+    None: it is carried in memory, to whom has no such folder.
     tell: is told at once what reading in order leaves out.  is_resumable: each task is known by its source and its
     number in that, so it is of one source alone, and no source may change while it is read.
     """
@@ -121,7 +122,7 @@ class Planner:
     kind: Asked | None
     encoding: str
     shard_size: int
-    folder: Callable[[], str]
+    folder: Callable[[], str] | None
     tell: Callable[[Told], None]
     is_resumable: bool = False
 
@@ -202,7 +203,8 @@ class Planner:
         """Yield whole lines as they come; a line without end goes to disk and is read from there."""
         line, held, size = 1, list[bytes](), 0
         spooled: SpooledLine | None = None
-        whole = form.kind != "text" or self.wanted.keeps_lines_whole
+        folder = self.folder
+        whole = form.kind != "text" or self.wanted.keeps_lines_whole or folder is None
         for data, is_open in runs(stream, keep_lines_whole=whole):
             rest = data
             if is_open or spooled is not None:
@@ -210,7 +212,8 @@ class Planner:
                     yield Bytes(path, b"".join(held), form, line)
                     line += sum(part.count(b"\n") for part in held)
                     held, size = [], 0
-                spooled = spooled or SpooledLine(self.folder())
+                assert folder is not None, "lines that are kept whole are not open"
+                spooled = spooled or SpooledLine(folder())
                 end = len(data) if is_open else data.find(b"\n") + 1 or len(data)
                 spooled.write(data[:end])
                 if is_open:

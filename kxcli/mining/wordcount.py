@@ -67,6 +67,11 @@ class Counting:
     is_grouped: bool = False
 
     @property
+    def columns(self) -> tuple[str, ...]:
+        """What rows of such counts have."""
+        return ("group",) * self.is_grouped + ("word", "count") + ("df",) * self.has_documents
+
+    @property
     def is_of_lines(self) -> bool:
         """Whether several lines may be given as one record: no count depends on where documents begin and end."""
         plain = self.orders == (1, 1) and not self.has_documents and not self.is_grouped

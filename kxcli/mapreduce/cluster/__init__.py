@@ -8,3 +8,7 @@ What crosses between this process, the scheduler and the workers is pickled: Das
 cluster has to be one that its user trusts, as all who reach its port can run code there.  Partials cross as the job
 dumps them, and are loaded without unpickling.
 """
+
+from kxcli.mapreduce.cluster.engine import Engine
+
+__all__ = ["Engine"]

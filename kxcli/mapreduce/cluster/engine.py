@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from types import TracebackType
 from typing import Any, TypeVar
 
 from kxcli.mapreduce.cluster import work
 from kxcli.mapreduce.cluster.connection import Connection
-from kxcli.mapreduce.cluster.rounds import OnDone, Round
-from kxcli.mapreduce.job import Job, Read, Splitting, Task
+from kxcli.mapreduce.cluster.rounds import Round
+from kxcli.mapreduce.job import Job, OnDone, Read, Splitting, Task
 
 TaskT = TypeVar("TaskT", bound=Task)
 RecordT = TypeVar("RecordT")
@@ -50,16 +51,33 @@ class Engine:
         shared: object,
         on_done: OnDone,
     ) -> PartialT | None:
-        """Map every task and merge the partials; None where there was no task.
-
-        `on_done` is called in the order in which batches of tasks end.  Where tasks fail, the error of the first in
-        input order is raised; `WorkerDiedError` where one ends every worker that has it.
-        """
+        """Map every task and merge the partials, as `Engine.reduce` says."""
         with self._round(read, job, shared, self._parts(job)) as round_:
             for number, data in enumerate(round_.results(round_.reduced(tasks, on_done))):
                 round_.home.take(number, data)
             partial: PartialT | None = round_.home.merged()
             return partial
+
+    def legs(
+        self,
+        read: Read[TaskT, RecordT],
+        tasks: Iterable[TaskT],
+        job: Job[RecordT, PartialT],
+        *,
+        shared: object,
+        on_done: OnDone,
+        is_over: Callable[[], bool],
+    ) -> Iterator[PartialT]:
+        """Map every task and yield what they give, leg by leg: `is_over` is asked where a task is taken.
+
+        The job is sent anew for each leg.
+        """
+        ahead = iter(tasks)
+        for first in ahead:
+            leg = chain([first], _until(is_over, ahead))
+            partial = self.reduce(read, leg, job, shared=shared, on_done=on_done)
+            if partial is not None:
+                yield partial
 
     def reduce_into(
         self,
@@ -89,10 +107,7 @@ class Engine:
         shared: object,
         on_done: OnDone,
     ) -> Iterator[PartialT]:
-        """Map every task and yield the partials in the order of the tasks; only some wait for one before them.
-
-        As with `reduce`, but what comes before a task that fails is yielded first.
-        """
+        """Map every task and yield the partials in the order of the tasks, as `Engine.stream` says."""
         with self._round(read, job, shared, 1) as round_:
             for data in round_.streamed(tasks, on_done):
                 yield round_.home.job.load(data)
@@ -109,3 +124,12 @@ class Engine:
             yield round_
         finally:
             round_.release()
+
+
+def _until(is_over: Callable[[], bool], tasks: Iterator[TaskT]) -> Iterator[TaskT]:
+    """Yield tasks until it is over; the next one is not taken then."""
+    while not is_over():
+        try:
+            yield next(tasks)
+        except StopIteration:
+            return
