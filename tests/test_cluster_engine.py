@@ -285,6 +285,7 @@ def test_arrays_come_along_and_mapped_ones_without_their_file(engine, tmp_path):
             assert reduced(engine, tasks, SumOfArrays(), shared) == expected == total * sum(range(10))
 
 
+@pytest.mark.full
 def test_what_tasks_carry_is_not_kept_for_the_whole_run(engine, monkeypatch, tmp_path):
     held = []
     for remembered in (1 << 28, 1 << 16):
@@ -407,6 +408,7 @@ def test_an_address_that_is_none(address):
         pass
 
 
+@pytest.mark.full
 def test_a_scheduler_without_workers_or_gone(new_cluster, monkeypatch, tmp_path):
     monkeypatch.setattr(connection, "_PATIENCE", 0.5)
     monkeypatch.setattr(connection, "_GLANCE", 0.1)
@@ -434,8 +436,8 @@ def test_a_scheduler_without_workers_or_gone(new_cluster, monkeypatch, tmp_path)
 
 
 CLIENT = """
-import logging, signal, sys, tempfile, warnings
-from kxcli.errors import InterruptedBySignal
+import signal, sys
+from kxcli.errors import InterruptedBySignal, KxcliError
 from kxcli.mapreduce.cluster.engine import Engine
 from cluster_toys import Numbers, Read, Sum, Wait
 
@@ -453,6 +455,8 @@ try:
         print(found if way == "reduce" else sum(found))
 except InterruptedBySignal as end:
     sys.exit(end.exit_code)
+except KxcliError as error:
+    sys.exit(str(error))
 """
 
 
@@ -480,10 +484,29 @@ def test_a_client_that_is_ended_leaves_no_task(engine, cluster, tmp_path, way):
     assert reduced(engine, [Numbers((n,)) for n in range(10)]) == 90  # the threads are free again
 
 
+def test_a_client_that_is_ended_while_it_connects_is_silent(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        process = started(f"tcp://127.0.0.1:{mute.getsockname()[1]}", tmp_path)
+        connection, _ = mute.accept()
+        process.terminate()
+        out, err = process.communicate(timeout=20)
+        connection.close()
+    assert (process.returncode, out, err) == (128 + signal.SIGTERM, "", "")
+
+
+def test_a_cluster_that_cannot_be_connected_to_is_told_in_one_line(tmp_path):
+    process = started("tls://127.0.0.1:1", tmp_path)  # nobody has said which certificate to show
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (1, "")
+    assert err.startswith("tls://127.0.0.1:1: no scheduler answers (")
+    assert err.count("\n") == 1
+
+
 def family(process):
     return psutil.Process(process.pid).children(recursive=True)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("number", [None, signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_a_local_cluster_leaves_nothing(tmp_path, number):
     process = started("local:2", tmp_path)
@@ -506,6 +529,7 @@ def test_a_local_cluster_leaves_nothing(tmp_path, number):
     wait_until(lambda: not any(child.is_running() for child in children))
 
 
+@pytest.mark.full
 def test_a_local_cluster_that_is_ended_while_it_starts_leaves_nothing(tmp_path):
     process = started("local:2", tmp_path)
     wait_until(lambda: len(family(process)) >= 2)
