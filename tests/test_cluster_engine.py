@@ -227,7 +227,7 @@ def test_tasks_are_taken_as_they_are_needed(engine):
         ahead.append(taken - n_done)
 
     engine.reduce(Read, tasks(), Sum(), shared=1, on_done=on_done)
-    largest = 200 // (8 * engine.workers) + 1  # tasks in a batch
+    largest = 200 // (4 * engine.workers) + 1  # tasks in a batch
     assert max(ahead) <= (3 * engine.workers + 1) * largest
     taken, found = 0, engine.stream(Read, tasks(), Sum(), shared=1, on_done=ignore)
     for n in range(30):
