@@ -138,6 +138,10 @@ def count_tasks(dask_scheduler=None):
     return len(dask_scheduler.tasks)
 
 
+def count_batches(dask_scheduler=None):
+    return sum(str(key).startswith("kxcli-map") for key in dask_scheduler.tasks)
+
+
 def reduced(engine, tasks, job=None, shared=2, told=None):
     def on_done(task, news):
         if told is not None:
@@ -295,12 +299,13 @@ def test_what_tasks_carry_is_not_kept_for_the_whole_run(engine, monkeypatch, tmp
         def on_done(task, news):
             nonlocal most
             if task.numbers[0] % 20 == 0:
-                most = max(most, client(engine).run_on_scheduler(count_tasks))
+                most = max(most, client(engine).run_on_scheduler(count_batches))
 
-        tasks = [Numbers((n,), load=bytes(1 << 13), size=1 << 13) for n in range(200)]
+        tasks = [Numbers((n,), load=bytes(1 << 13), size=0) for n in range(200)]  # each is a batch
         found = engine.reduce(Read, iter(tasks), Count(), shared=None, on_done=on_done)
         assert found.counts == dict.fromkeys(range(200), 1)
         held.append(most)
+    assert held[0] > 150
     assert held[1] < held[0] / 2
     written = engine.reduce_into(Read, tasks, Count(), Write(str(tmp_path)), shared=None, on_done=ignore, parts=3)
     assert sum(size for size, _, _ in written) == 200
