@@ -17,7 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kxcli.corpus.records import Format
+from kxcli.corpus.shards import Range, Task
 from kxcli.mapreduce.cluster.engine import Engine
+from kxcli.mapreduce.cluster.work import dumped
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -162,6 +165,10 @@ def main() -> None:
     print("parts\tbatches\ttasks kept/batch\tms/batch\tscheduler: CPU ms/batch\tMB at the start\tat the end\tKB/batch")
     for parts in (4, 16, 64):
         print(measure(parts, n), flush=True)
+    shown = "/corpus/part-000017.txt"
+    ranges = [Range(shown, at << 20, (at + 1) << 20, Format("text", "utf-8"), shown) for at in range(4096, 4096 + 256)]
+    batch = [Task((shard,), 1 << 20, shown) for shard in ranges]
+    print(f"a batch of 256 ranges of 1M is sent as {len(dumped(batch)):,} bytes")
 
 
 if __name__ == "__main__":

@@ -138,6 +138,10 @@ def count_tasks(dask_scheduler=None):
     return len(dask_scheduler.tasks)
 
 
+def count_batches(dask_scheduler=None):
+    return sum(str(key).startswith("kxcli-map") for key in dask_scheduler.tasks)
+
+
 def reduced(engine, tasks, job=None, shared=2, told=None):
     def on_done(task, news):
         if told is not None:
@@ -227,7 +231,7 @@ def test_tasks_are_taken_as_they_are_needed(engine):
         ahead.append(taken - n_done)
 
     engine.reduce(Read, tasks(), Sum(), shared=1, on_done=on_done)
-    largest = 200 // (8 * engine.workers) + 1  # tasks in a batch
+    largest = 200 // (4 * engine.workers) + 1  # tasks in a batch
     assert max(ahead) <= (3 * engine.workers + 1) * largest
     taken, found = 0, engine.stream(Read, tasks(), Sum(), shared=1, on_done=ignore)
     for n in range(30):
@@ -285,6 +289,7 @@ def test_arrays_come_along_and_mapped_ones_without_their_file(engine, tmp_path):
             assert reduced(engine, tasks, SumOfArrays(), shared) == expected == total * sum(range(10))
 
 
+@pytest.mark.full
 def test_what_tasks_carry_is_not_kept_for_the_whole_run(engine, monkeypatch, tmp_path):
     held = []
     for remembered in (1 << 28, 1 << 16):
@@ -294,12 +299,13 @@ def test_what_tasks_carry_is_not_kept_for_the_whole_run(engine, monkeypatch, tmp
         def on_done(task, news):
             nonlocal most
             if task.numbers[0] % 20 == 0:
-                most = max(most, client(engine).run_on_scheduler(count_tasks))
+                most = max(most, client(engine).run_on_scheduler(count_batches))
 
-        tasks = [Numbers((n,), load=bytes(1 << 13), size=1 << 13) for n in range(200)]
+        tasks = [Numbers((n,), load=bytes(1 << 13), size=0) for n in range(200)]  # each is a batch
         found = engine.reduce(Read, iter(tasks), Count(), shared=None, on_done=on_done)
         assert found.counts == dict.fromkeys(range(200), 1)
         held.append(most)
+    assert held[0] > 150
     assert held[1] < held[0] / 2
     written = engine.reduce_into(Read, tasks, Count(), Write(str(tmp_path)), shared=None, on_done=ignore, parts=3)
     assert sum(size for size, _, _ in written) == 200
@@ -407,6 +413,7 @@ def test_an_address_that_is_none(address):
         pass
 
 
+@pytest.mark.full
 def test_a_scheduler_without_workers_or_gone(new_cluster, monkeypatch, tmp_path):
     monkeypatch.setattr(connection, "_PATIENCE", 0.5)
     monkeypatch.setattr(connection, "_GLANCE", 0.1)
@@ -434,8 +441,8 @@ def test_a_scheduler_without_workers_or_gone(new_cluster, monkeypatch, tmp_path)
 
 
 CLIENT = """
-import logging, signal, sys, tempfile, warnings
-from kxcli.errors import InterruptedBySignal
+import signal, sys
+from kxcli.errors import InterruptedBySignal, KxcliError
 from kxcli.mapreduce.cluster.engine import Engine
 from cluster_toys import Numbers, Read, Sum, Wait
 
@@ -453,6 +460,8 @@ try:
         print(found if way == "reduce" else sum(found))
 except InterruptedBySignal as end:
     sys.exit(end.exit_code)
+except KxcliError as error:
+    sys.exit(str(error))
 """
 
 
@@ -480,10 +489,29 @@ def test_a_client_that_is_ended_leaves_no_task(engine, cluster, tmp_path, way):
     assert reduced(engine, [Numbers((n,)) for n in range(10)]) == 90  # the threads are free again
 
 
+def test_a_client_that_is_ended_while_it_connects_is_silent(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        process = started(f"tcp://127.0.0.1:{mute.getsockname()[1]}", tmp_path)
+        connection, _ = mute.accept()
+        process.terminate()
+        out, err = process.communicate(timeout=20)
+        connection.close()
+    assert (process.returncode, out, err) == (128 + signal.SIGTERM, "", "")
+
+
+def test_a_cluster_that_cannot_be_connected_to_is_told_in_one_line(tmp_path):
+    process = started("tls://127.0.0.1:1", tmp_path)  # nobody has said which certificate to show
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out) == (1, "")
+    assert err.startswith("tls://127.0.0.1:1: no scheduler answers (")
+    assert err.count("\n") == 1
+
+
 def family(process):
     return psutil.Process(process.pid).children(recursive=True)
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("number", [None, signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_a_local_cluster_leaves_nothing(tmp_path, number):
     process = started("local:2", tmp_path)
@@ -506,6 +534,7 @@ def test_a_local_cluster_leaves_nothing(tmp_path, number):
     wait_until(lambda: not any(child.is_running() for child in children))
 
 
+@pytest.mark.full
 def test_a_local_cluster_that_is_ended_while_it_starts_leaves_nothing(tmp_path):
     process = started("local:2", tmp_path)
     wait_until(lambda: len(family(process)) >= 2)

@@ -10,7 +10,7 @@ from kxcli.mapreduce.job import Task
 _LARGEST = 1 << 28  # bytes of input in a batch: some 10 s of counting, which is what a worker that dies takes with it
 _HEAVIEST = 1 << 22  # bytes of what tasks carry in a batch
 _WEIGHTIEST = 1 << 26  # bytes of the dumped partial of a batch: eight of them are in one worker's memory at a time
-_SHARE = 8  # batches for each thread in which the input seen so far would come: none waits long for the last one
+_SHARE = 4  # batches for each thread in which the input seen so far would come: none waits long for the last one
 
 
 @dataclass(frozen=True)

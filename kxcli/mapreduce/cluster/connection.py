@@ -56,15 +56,14 @@ class Connection:
             address: str = self.address
             if self._n_local:
                 address = self._stack.enter_context(_started(self._n_local, self._folder()))
+            self.client: Client = distributed.Client.__new__(distributed.Client)
+            self._stack.callback(self._close)  # also where it is still at connecting
             try:
-                self.client: Client = distributed.Client(
-                    address, timeout=_CONNECTED, set_as_default=False, name="kxcli"
-                )
+                self.client.__init__(address, timeout=_CONNECTED, set_as_default=False, name="kxcli")  # type: ignore[misc]
             except (OSError, TypeError, ValueError, RuntimeError) as error:
                 what = f"no scheduler answers ({_first_line(error)})"
                 hint = "start one with `dask scheduler`, or look at the address"
                 raise ClusterError(self.address, what, hint) from None
-            self._stack.callback(self._close)
             self._wait_for_workers()
             self.workers = sum(self.check_workers().values())
             self._stack = self._stack.pop_all()
@@ -76,6 +75,7 @@ class Connection:
     def _close(self) -> None:
         with suppress(Exception):  # the scheduler may be gone
             self.client.close(timeout=_CLOSED)
+        self.client.status = "closed"  # so that it does not try, and complain, again when it is collected
 
     def _wait_for_workers(self) -> None:
         end = time.monotonic() + _PATIENCE
