@@ -165,6 +165,7 @@ def _local(address: str) -> int:
 @contextmanager
 def _started(n: int, folder: str) -> Iterator[str]:
     """Start a scheduler in this process, and n workers; when the block ends, no process is left."""
+    import dask
     from distributed import LocalCluster
     from distributed.utils import LoopRunner, sync
 
@@ -201,8 +202,9 @@ def _started(n: int, folder: str) -> Iterator[str]:
             process.kill()
             process.join()
 
+    in_folder = dask.config.set({"temporary-directory": folder})  # the scheduler has its own idea of where to be
     try:
-        with main_kept_from_workers():  # for as long as it lives: it starts a worker again that died
+        with in_folder, main_kept_from_workers():  # for as long as it lives: it starts a worker again that died
             yield sync(runner.loop, start)
     finally:
         with suppress(Exception):

@@ -1,0 +1,206 @@
+"""`--cluster` on the real program: every command, on a real scheduler with two workers."""
+
+import os
+import signal
+import subprocess
+import tempfile
+
+import psutil
+import pytest
+from conftest import SAMPLES, members, wait_until
+from test_checkpoint import lines, write
+from test_cluster_engine import Cluster, client, engine_at, threads
+
+COMMANDS = {
+    "words": ("wordcount", "--shard-size", "8K"),
+    "pairs by group": ("wordcount", "--ngram", "1-2", "--df", "--by", "label", "--shard-size", "4K"),
+    "raw words merged": ("wordcount", "--per-million", "--min-length", 2, "--top", 50, "--shard-size", "8K"),
+    "new words": ("newwords", "--all", "--min-count", 2, "--shard-size", "8K"),
+    "pmi": ("newwords", "--method", "pmi", "--all", "--min-count", 2, "--min-pmi", 1, "--shard-size", "8K"),
+    "names": ("entity-link", "--kb", SAMPLES / "encyclopedia.jsonl", "--shard-size", "2K"),
+    "dependence": ("hsic", "--matrix", "edges", "--permutations", 100),
+    "screening": ("hsic", "--screen", "label", "-x", "text", "--kernel-x", "bow", "--min-df", 3),
+}
+INPUTS = {
+    "pairs by group": SAMPLES / "reviews.jsonl",
+    "dependence": SAMPLES / "noise.tsv",
+    "screening": SAMPLES / "reviews.jsonl",
+}
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with tempfile.TemporaryDirectory(prefix="kxcli-test-") as folder:
+        made = Cluster(folder)
+        try:
+            made.worker("--nthreads", "1")
+            made.worker("--nthreads", "1")
+            with engine_at(made.address) as engine:
+                wait_until(lambda: len(threads(engine)) == 2)
+            yield made
+        finally:
+            made.close()
+
+
+def counted(cluster, script="len(dask_scheduler.tasks)"):
+    """Return what the scheduler says of itself."""
+    with engine_at(cluster.address) as engine:
+        return client(engine).run_on_scheduler(evaluate, script)
+
+
+def evaluate(script, dask_scheduler=None):
+    return eval(script, {"dask_scheduler": dask_scheduler})
+
+
+TRANSITIONS = "dask_scheduler.transition_counter"
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_gives_the_bytes_of_the_local_engine(kxcli, cluster, name):
+    text = INPUTS.get(name) or write(kxcli, "a.txt", lines(1, 1200) + (SAMPLES / "news.txt").read_text())
+    before = counted(cluster, TRANSITIONS)
+    ended = kxcli(*COMMANDS[name], "--cluster", cluster.address, text)
+    local = kxcli(*COMMANDS[name], "-j", 1, text)
+    assert ended.out == local.out
+    assert counted(cluster, TRANSITIONS) > before + 5  # the scheduler ran tasks
+    assert counted(cluster) == 0  # and has none any more
+    assert ended.err == local.err
+    assert kxcli.left_behind() == []
+
+
+def test_a_stream_is_carried_to_the_workers(kxcli, cluster):
+    texts = lines(1, 2000) + "x " * 3_000_000 + "\n"  # a line for which there is no file that workers could see
+    use = ("wordcount", "--shard-size", "8K")
+    assert kxcli(*use, "--cluster", cluster.address, stdin=texts).out == kxcli(*use, "-j", 1, stdin=texts).out
+
+
+def test_what_is_read_several_times_is_no_stream(kxcli, cluster):
+    err = kxcli("newwords", "--cluster", cluster.address, stdin="x\n", code=2).err
+    assert err == "kxcli: error: <stdin>: it is read several times, which a stream cannot be; give files.\n"
+
+
+def test_errors_come_home_with_path_and_line(kxcli, cluster):
+    write(kxcli, "a.txt", lines(1, 500).encode() + b"\xff\n" + lines(2, 500).encode() + b"\xfe\n")
+    use = ("wordcount", "--shard-size", "4K", "a.txt")
+    local = kxcli(*use, code=1).err
+    assert local.startswith("kxcli: error: a.txt:501: byte 0xff")
+    path = kxcli.folder / "a.txt"
+    err = kxcli(*use[:-1], "--cluster", cluster.address, path, code=1).err
+    assert err == local.replace("a.txt", str(path))
+    assert counted(cluster) == 0
+
+
+def test_what_is_left_out_is_told(kxcli, cluster):
+    path = write(kxcli, "a.txt", lines(1, 500).encode() + b"\xff\n" + lines(2, 500).encode() + b"\xfe\n")
+    use = ("wordcount", "--on-error", "skip", "--shard-size", "4K", path)
+    remote, local = kxcli(*use, "--cluster", cluster.address), kxcli(*use)
+    assert (remote.out, remote.err) == (local.out, local.err)
+    assert "2 lines left out" in remote.err
+
+
+def test_parts_are_written_by_those_who_hold_them(kxcli, cluster):
+    path = write(kxcli, "a.txt", lines(1, 1500))
+    whole = kxcli("wordcount", "--df", path).text.splitlines()
+    target = kxcli.folder / "parts"
+    use = ("wordcount", "--df", "--cluster", cluster.address, "--output-dir", target, "--parts", 5)
+    assert kxcli(*use, path).out == b""
+    names = sorted(os.listdir(target))
+    assert names == [f"part-{number:05}.tsv" for number in range(5)]
+    parts = [(target / name).read_text().splitlines() for name in names]
+    assert sorted(row for part in parts for row in part) == sorted(whole)
+    assert all(part == [row for row in whole if row in set(part)] for part in parts)  # each in the order of the whole
+    assert min(map(len, parts)) > len(whole) / 10
+    err = kxcli(*use, path, code=1).err
+    assert f"{target}: is not empty" in err
+    other = kxcli.folder / "others"  # the same word is in the same part, whatever the input
+    kxcli(*use[:-3], other, "--parts", 5, write(kxcli, "b.txt", lines(2, 500)))
+    places = {row.split("\t")[0]: number for number, part in enumerate(parts) for row in part}
+    for number, name in enumerate(names):
+        words = [row.split("\t")[0] for row in (other / name).read_text().splitlines()]
+        assert all(places.get(word, number) == number for word in words)
+
+
+def test_a_checkpoint_keeps_what_the_cluster_did(kxcli, cluster):
+    path = write(kxcli, "a.txt", lines(1, 1500))
+    use = ("wordcount", "--shard-size", "8K", "--checkpoint", "ck", path)
+    first = kxcli(*use, "--cluster", cluster.address)
+    before = counted(cluster, TRANSITIONS)
+    again = kxcli(*use, "--cluster", cluster.address)
+    assert counted(cluster, TRANSITIONS) < before + 5
+    assert first.out == again.out == kxcli(*use, "-j", 2).out == kxcli("wordcount", path).out
+    assert "ck: 0 of " in first.err and "ck: 0 of " not in again.err
+
+
+def test_local_workers_are_started_and_gone(kxcli):
+    path = write(kxcli, "a.txt", lines(1, 500))
+    process = kxcli.start("wordcount", "--cluster", "local:2", path)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, b"")
+    assert out == kxcli("wordcount", path).out
+    assert members(process.pid) == [] and kxcli.left_behind() == []
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        (("--cluster", "somewhere"), "tcp://HOST:PORT"),
+        (("--cluster", "local:2", "-j", 2), "--jobs does nothing with --cluster"),
+        (("--cluster", "local:2", "--retries", 2), "--retries does nothing with --cluster"),
+        (("--output-dir", "d"), "--cluster"),
+        (("--parts", 3), "--output-dir"),
+        (("--cluster", "local:2", "--output-dir", "d", "--top", 3), "--top"),
+        (("--cluster", "local:2", "--output-dir", "d", "-o", "f"), "-o"),
+        (("--cluster", "local:2", "--output-dir", "d", "-f", "userdict"), "-f userdict"),
+        (("--cluster", "local:2", "--output-dir", "d", "--per-million"), "--per-million"),
+        (("--cluster", "local:2", "--output-dir", "d", "--checkpoint", "c"), "--checkpoint"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused(kxcli, options, what):
+    err = kxcli("wordcount", *options, stdin="x\n", code=2).err
+    assert err.startswith("kxcli: error: ") and what in err and err.count("\n") == 1
+
+
+def test_equal_lines_cannot_be_dropped_on_a_cluster(kxcli, cluster):
+    path = write(kxcli, "a.txt", "x\n")
+    err = kxcli("newwords", "--unique-lines", "--cluster", cluster.address, path, code=2).err
+    assert "--unique-lines" in err and "--cluster" in err
+
+
+def test_a_scheduler_that_is_not_there_is_told(kxcli):
+    err = kxcli("wordcount", "--cluster", "tcp://127.0.0.1:9", stdin="x\n", code=1).err
+    assert err.startswith("kxcli: error: tcp://127.0.0.1:9: no scheduler answers") and err.count("\n") == 1
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("name", ["words", "names"])
+def test_a_worker_that_is_killed_changes_nothing(kxcli, cluster, name):
+    text = write(kxcli, "a.txt", lines(1, 20_000))
+    use = (*COMMANDS[name], *(("--engine", "jieba") if name == "words" else ()))
+    pids = [child.pid for worker in cluster.processes[1:3] for child in psutil.Process(worker.pid).children()]
+    process = kxcli.start(*use, "--cluster", cluster.address, "-o", "out", text)
+    wait_until(lambda: counted(cluster, "sum(len(w.processing) for w in dask_scheduler.workers.values())") > 1)
+    os.kill(pids[0], signal.SIGKILL)
+    _, err = process.communicate(timeout=120)
+    assert (process.returncode, err) == (0, b"")
+    assert (kxcli.folder / "out").read_bytes() == kxcli(*COMMANDS[name], "-j", 2, text).out
+
+
+@pytest.mark.full
+def test_a_signal_ends_the_run_and_its_tasks(kxcli, cluster):
+    text = write(kxcli, "a.txt", lines(1, 60_000))
+    process = kxcli.start("wordcount", "--engine", "jieba", "--cluster", cluster.address, text)
+    wait_until(lambda: counted(cluster) > 1)
+    process.send_signal(signal.SIGTERM)
+    out, err = process.communicate(timeout=20)
+    assert (process.returncode, out, err) == (143, b"", b"")
+    wait_until(lambda: counted(cluster) == 0)
+    assert kxcli.left_behind() == []
+
+
+def test_what_a_cluster_needs_is_not_imported_without_one(kxcli):
+    script = "import sys; from kxcli.cli import main; main(['wordcount']); print(*sys.modules, file=sys.stderr)"
+    ended = subprocess.run(
+        [*kxcli.command()[:1], "-c", script], input=b"x\n", capture_output=True, env=kxcli.environment, check=True
+    )
+    assert ended.stdout == b"x\t1\n"
+    assert not {"distributed", "dask", "fsspec", "numpy"} & {*ended.stderr.decode().split()}
