@@ -10,11 +10,13 @@ from kxcli.mapreduce.cluster import work
 from kxcli.mapreduce.cluster.connection import Connection
 from kxcli.mapreduce.cluster.rounds import Round
 from kxcli.mapreduce.job import Job, OnDone, Read, Splitting, Task
+from kxcli.mapreduce.shelf import mapped
 
 TaskT = TypeVar("TaskT", bound=Task)
 RecordT = TypeVar("RecordT")
 PartialT = TypeVar("PartialT")
 
+_MAPPED_FROM = 1 << 20  # bytes of a part that goes to a file: all parts together may be more than memory has room for
 _FEWEST_PARTS, _MOST_PARTS = 4, 64  # of a partial that can be split; between, as many as there are threads
 
 
@@ -26,6 +28,7 @@ class Engine:
     """
 
     def __init__(self, address: str, folder: Callable[[], str], tell: Callable[[str], None]) -> None:
+        self._folder = folder
         self._connection = Connection(address, folder, tell)
 
     def __enter__(self) -> "Engine":
@@ -54,7 +57,8 @@ class Engine:
         """Map every task and merge the partials, as `Engine.reduce` says."""
         with self._round(read, job, shared, self._parts(job)) as round_:
             for number, data in enumerate(round_.results(round_.reduced(tasks, on_done))):
-                round_.home.take(number, data)
+                is_small = len(data) < _MAPPED_FROM
+                round_.home.take(number, data if is_small else mapped(data, self._folder()))
             partial: PartialT | None = round_.home.merged()
             return partial
 
