@@ -88,7 +88,7 @@ def taken(path: str, *, is_checked: bool) -> tuple[Any, memoryview]:
 
 
 def mapped(data: bytes, folder: str) -> memoryview:
-    """Return the same bytes from a file that is gone with the last look at them: in memory as far as they are wanted."""
+    """Return the same bytes from a file that is gone with the last look at them: in memory as far as wanted."""
     path = Shelf(folder).put(data)
     _, view = taken(path, is_checked=False)
     os.unlink(path)

@@ -44,7 +44,7 @@ class Home:
             self._is_ready = True
         return self._job
 
-    def take(self, number: int, data: bytes) -> None:
+    def take(self, number: int, data: bytes | memoryview) -> None:
         """Take more of a part."""
         more = self.job.load(data)
         self._parts[number] = self.job.merge(self._parts[number], more) if number in self._parts else more
