@@ -5,14 +5,15 @@ import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from io import BytesIO
 from itertools import groupby
 from operator import itemgetter
 from typing import NamedTuple
 from zlib import crc32
 
 from kxcli.tally import Tally
-from kxcli.tally.frames import joined, parted
-from kxcli.tally.rows import BLOCK, COUNT, DOCUMENTS, Block, batched, decoded, encoded, merged
+from kxcli.tally.frames import first_and_rest, joined
+from kxcli.tally.rows import BLOCK, COUNT, DOCUMENTS, Block, batched, decoded, encoded, merged, resident
 from kxcli.tally.scratch import Scratch
 
 _CELL = 1 << 10  # bytes of a cell without a word, and of its total
@@ -125,9 +126,12 @@ class Partial:
 
     @property
     def weight(self) -> int:
-        """Bytes of memory that it takes, about; mapped files are not among them."""
-        cells = sum(_CELL + cell.counts.weight + cell.documents.weight for cell in self.cells.values())
-        return cells + _CELL * len(self.totals) + sum(len(run) for run in self.runs if isinstance(run.obj, bytes))
+        """Bytes of memory that it takes, about; mapped files are not among them.
+
+        The words of documents are those of counts: their tables alone are counted.
+        """
+        cells = sum(_CELL + cell.counts.weight + cell.documents.weight // 2 for cell in self.cells.values())
+        return cells + _CELL * len(self.totals) + sum(map(resident, self.runs))
 
 
 class Counts:
@@ -169,7 +173,7 @@ class Counts:
 
     def dump(self) -> bytes:
         """Return all of it as bytes: totals as JSON, and one run."""
-        return _dumped(self.totals, b"".join(encoded(self.blocks())))
+        return _dumped(self.totals, encoded(self.blocks()))
 
     def split(self, n: int) -> list[Partial]:
         """Return n partials; a hash of the word alone tells where its rows go.  Memory: that of the rows as bytes."""
@@ -192,7 +196,7 @@ class Counts:
                     parts[part] = [], []
         for part, rest in enumerate(parts):
             runs[part] += encoded([rest])
-        return [load(_dumped(of_part, b"".join(run))) for of_part, run in zip(totals, runs, strict=True)]
+        return [load(_dumped(of_part, run)) for of_part, run in zip(totals, runs, strict=True)]
 
     def _in_memory(self) -> Iterator[Block]:
         for group, keys in groupby(sorted(self._cells), key=itemgetter(0)):
@@ -209,12 +213,15 @@ class Counts:
             yield self.layout.keys(group, order, some), numbers
 
 
-def _dumped(totals: dict[Key, int], run: bytes) -> bytes:
-    return joined((json.dumps([(*key, total) for key, total in totals.items()]).encode("ascii"), run))
+def _dumped(totals: dict[Key, int], run: Iterable[bytes]) -> bytes:
+    data = BytesIO()  # hands its bytes over without a copy
+    data.write(joined([json.dumps([(*key, total) for key, total in totals.items()]).encode("ascii")]))
+    data.writelines(run)
+    return data.getvalue()
 
 
 def load(data: bytes | memoryview) -> Partial:
     """Return what was dumped: a view of it, and the totals."""
-    totals, run = parted(data)
+    totals, run = first_and_rest(data)
     of_keys = {(group, order): total for group, order, total in json.loads(bytes(totals))}
     return Partial(runs=[run] if len(run) else [], totals=of_keys)

@@ -214,7 +214,7 @@ class _Cutting:
 class _Kept(dict[str, tuple[str | None, ...]]):
     """Raw token -> the words that are counted for it; None: an n-gram may not go on."""
 
-    LIMIT = 1 << 20  # tokens remembered
+    LIMIT = 1 << 17  # tokens remembered, of some 200 bytes each
 
     def __init__(self, cut: Tokenizer, counting: Counting) -> None:
         super().__init__()

@@ -12,10 +12,15 @@ def joined(parts: Iterable[bytes]) -> bytes:
 
 def parted(data: bytes | memoryview) -> list[memoryview]:
     """Return views of the parts that were joined."""
-    view = memoryview(data)
-    parts, at = [], 0
-    while at < len(view):
-        start = at + _LENGTH
-        at = start + int.from_bytes(view[at:start], "little")
-        parts.append(view[start:at])
+    parts, rest = [], memoryview(data)
+    while len(rest):
+        part, rest = first_and_rest(rest)
+        parts.append(part)
     return parts
+
+
+def first_and_rest(data: bytes | memoryview) -> tuple[memoryview, memoryview]:
+    """Return views of the first part that was joined, and of all that comes after it."""
+    view = memoryview(data)
+    end = _LENGTH + int.from_bytes(view[:_LENGTH], "little")
+    return view[_LENGTH:end], view[end:]

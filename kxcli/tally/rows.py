@@ -79,6 +79,11 @@ def forget(view: memoryview | None) -> None:
         view.obj.madvise(mmap.MADV_DONTNEED)
 
 
+def resident(view: memoryview | None) -> int:
+    """Return the bytes of memory that a view keeps: none of a mapped file."""
+    return 0 if view is None or isinstance(view.obj, mmap.mmap) else len(view)
+
+
 def merged(runs: Iterable[Iterator[Block]]) -> Iterator[Block]:
     """Yield the rows of several runs as one run; equal keys become one, their numbers added up.
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from kxcli.tally.rows import forget
+from kxcli.tally.rows import forget, resident
 
 Keys = npt.NDArray[np.uint64]
 Counts = npt.NDArray[np.int64]
@@ -56,7 +56,7 @@ class Runs:
     @property
     def weight(self) -> int:
         """Bytes of memory that it takes, about, while it is merged."""
-        return _COPIES * _PAIR * len(self)
+        return _COPIES * _PAIR * len(self) + sum(resident(view.data) for view in self._views)
 
     def add(self, run: Run) -> None:
         """Add a run."""
@@ -121,7 +121,7 @@ class _View:
 
     def __init__(self, run: Run, data: memoryview | None = None) -> None:
         self._keys, self._counts = run
-        self._data = data
+        self.data = data
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -129,7 +129,7 @@ class _View:
     def sample(self, step: int) -> Keys:
         """Return one key in `step`."""
         keys = self._keys[::step].astype(np.uint64)
-        forget(self._data)
+        forget(self.data)
         return keys
 
     def part(self, first: int, stop: int | None) -> Run:
@@ -137,7 +137,7 @@ class _View:
         begin = bisect_left(self._keys, first, key=int)  # numpy's own search copies what is not aligned
         end = len(self) if stop is None else bisect_left(self._keys, stop, begin, key=int)
         part = self._keys[begin:end].astype(np.uint64), self._counts[begin:end].astype(np.int64)
-        forget(self._data)
+        forget(self.data)
         return part
 
 

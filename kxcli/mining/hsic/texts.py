@@ -58,7 +58,7 @@ class Cutter:
         self._words = WordCount(terms.counting)
 
     def setup(self, words: "Words | None") -> None:
-        """Load the dictionary, where there is one: `words` is what `segment.prepare` returned."""
+        """Take the dictionary, where there is one: `words` is what `segment.prepare` returned."""
         if not self._n:
             self._words.setup(words)
 
@@ -100,7 +100,7 @@ class CountTerms:
         self._cutter = Cutter(terms)
 
     def setup(self, shared: "Words | None") -> None:
-        """Load the dictionary."""
+        """Take the dictionary."""
         self._cutter.setup(shared)
 
     def map(self, records: Iterable[Part]) -> dict[int, _Counts]:
@@ -168,7 +168,7 @@ class CountTexts:
         self._cutter = Cutter(terms)
 
     def setup(self, shared: "Words | None") -> None:
-        """Load the dictionary."""
+        """Take the dictionary."""
         self._cutter.setup(shared)
 
     def map(self, records: Iterable[Part]) -> dict[int, Tally]:
