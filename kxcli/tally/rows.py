@@ -1,0 +1,167 @@
+"""Sorted runs of rows, a string key with a count each: written in blocks, and merged block by block.
+
+A run is written as one block after the other, each with some thousand keys, ascending by code points, and their
+counts.  Of many runs only the blocks at hand are in memory.
+"""
+
+import json
+import mmap
+import struct
+from array import array
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+
+BLOCK = 1024  # rows: of some 150 bytes each in memory, so that hundreds of runs are merged in little
+BLOCK_BYTES = 1 << 18  # of a block and its share of what is merged from it, in memory
+DOCUMENTS = 96  # bits of a row's number that are its count; what is above them counts documents
+COUNT = (1 << DOCUMENTS) - 1
+
+# Keys, ascending and distinct, and the number of each: its count, and above that how many documents hold it.  Adding
+# two such numbers adds both.
+Block = tuple[list[str], list[int]]
+
+# Rows, bytes of keys, bytes of each count, and of each number of documents, and whether keys are a list in JSON.
+_HEAD = struct.Struct("<IIBB?")
+_END = "\0"  # of a key but the last; where a key holds it, the block's keys are JSON, which takes longer
+_TYPES = {1: "B", 2: "H", 4: "I", 8: "Q"}
+_WIDEST = 16  # bytes of a number that no type has
+
+
+def batched(blocks: Iterable[Block]) -> Iterator[Block]:
+    """Yield the rows of blocks of any size in blocks of `BLOCK` rows; the last one may have less."""
+    keys, numbers = list[str](), list[int]()
+    for some, theirs in blocks:
+        keys += some
+        numbers += theirs
+        if len(keys) >= BLOCK:
+            whole = len(keys) // BLOCK * BLOCK
+            for start in range(0, whole, BLOCK):
+                yield keys[start : start + BLOCK], numbers[start : start + BLOCK]
+            keys, numbers = keys[whole:], numbers[whole:]
+    if keys:
+        yield keys, numbers
+
+
+def encoded(blocks: Iterable[Block]) -> Iterator[bytes]:
+    """Yield a run as bytes."""
+    for keys, numbers in batched(blocks):
+        yield _block(keys, numbers)
+
+
+def decoded(data: bytes | memoryview) -> Iterator[Block]:
+    """Yield the blocks of a run; pages of a mapped file do not stay in memory once they have been read."""
+    view = memoryview(data)
+    start = 0
+    while start < len(view):
+        n, size, of_count, of_documents, is_json = _HEAD.unpack_from(view, start)
+        start += _HEAD.size
+        text = str(view[start : start + size], "utf-8", "surrogatepass")
+        keys = json.loads(text) if is_json else text.split(_END)
+        start += size
+        numbers = _read(view[start : start + n * of_count], of_count)
+        start += n * of_count
+        if of_documents:
+            documents = _read(view[start : start + n * of_documents], of_documents)
+            numbers = [count | more << DOCUMENTS for count, more in zip(numbers, documents, strict=True)]
+            start += n * of_documents
+        forget(view)
+        yield keys, numbers
+
+
+def counts(numbers: list[int]) -> list[int]:
+    """Return the counts of numbers that may have numbers of documents, too."""
+    return numbers if max(numbers, default=0) <= COUNT else [number & COUNT for number in numbers]
+
+
+def forget(view: memoryview | None) -> None:
+    """Let go of the pages of a mapped file, which come back when they are read again; what is in memory stays."""
+    if view is not None and isinstance(view.obj, mmap.mmap):
+        view.obj.madvise(mmap.MADV_DONTNEED)
+
+
+def resident(view: memoryview | None) -> int:
+    """Return the bytes of memory that a view keeps: none of a mapped file."""
+    return 0 if view is None or isinstance(view.obj, mmap.mmap) else len(view)
+
+
+def merged(runs: Iterable[Iterator[Block]]) -> Iterator[Block]:
+    """Yield the rows of several runs as one run; equal keys become one, their numbers added up.
+
+    Up to the least of the keys that end the blocks at hand, everything is at hand.
+    """
+    heads = [head for head in map(_Head, runs) if head.fill()]
+    while len(heads) > 1:
+        border = min([head.keys[-1] for head in heads])
+        yield _added([piece for head in heads if (piece := head.taken(border))[0]])
+        heads = [head for head in heads if head.fill()]
+    for head in heads:
+        yield head.keys, head.numbers
+        yield from head.blocks
+
+
+class _Head:
+    """What is left of the block at hand of a run."""
+
+    __slots__ = ("blocks", "keys", "numbers")
+
+    def __init__(self, blocks: Iterator[Block]) -> None:
+        self.blocks = blocks
+        self.keys: list[str] = []
+        self.numbers: list[int] = []
+
+    def fill(self) -> bool:
+        """Take the next block if nothing is left of this one; return whether there is any."""
+        while not self.keys:
+            block = next(self.blocks, None)
+            if block is None:
+                return False
+            self.keys, self.numbers = block
+        return True
+
+    def taken(self, border: str) -> Block:
+        """Take away the rows up to a key, that one too."""
+        n = bisect_right(self.keys, border)
+        piece = self.keys[:n], self.numbers[:n]
+        self.keys, self.numbers = self.keys[n:], self.numbers[n:]
+        return piece
+
+
+def _added(pieces: Sequence[Block]) -> Block:
+    """Return the rows of some pieces, ascending."""
+    if len(pieces) == 1:
+        return pieces[0]
+    sums: dict[str, int] = {}
+    for keys, numbers in pieces:
+        common = sums.keys() & keys
+        before = [(key, sums[key]) for key in common]
+        sums.update(zip(keys, numbers, strict=True))
+        for key, number in before:
+            sums[key] += number
+    ordered = sorted(sums)  # finds the pieces, each of which is sorted, and merges them
+    return ordered, list(map(sums.__getitem__, ordered))
+
+
+def _block(keys: list[str], numbers: list[int]) -> bytes:
+    joined = _END.join(keys)
+    is_json = joined.count(_END) != len(keys) - 1
+    text = json.dumps(keys).encode("ascii") if is_json else joined.encode("utf-8", "surrogatepass")
+    width, of_count = _written(counts(numbers))
+    wide, of_documents = _written([number >> DOCUMENTS for number in numbers]) if max(numbers) > COUNT else (0, b"")
+    return b"".join((_HEAD.pack(len(keys), len(text), width, wide, is_json), text, of_count, of_documents))
+
+
+def _written(numbers: list[int]) -> tuple[int, bytes]:
+    """Return numbers as bytes, as few of them for each as the greatest takes."""
+    greatest = max(numbers)
+    for width, code in _TYPES.items():
+        if greatest < 1 << 8 * width:
+            return width, array(code, numbers).tobytes()
+    return _WIDEST, b"".join(number.to_bytes(_WIDEST, "little") for number in numbers)
+
+
+def _read(data: memoryview, width: int) -> list[int]:
+    if width == _WIDEST:
+        return [int.from_bytes(data[i : i + width], "little") for i in range(0, len(data), width)]
+    numbers = array(_TYPES[width])
+    numbers.frombytes(data)
+    return numbers.tolist()

@@ -1,0 +1,98 @@
+"""Room for what memory cannot hold: runs in files that have no name, and vanish with the process whatever ends it."""
+
+import mmap
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from types import TracebackType
+from typing import IO
+
+from kxcli.errors import OutputError, reason
+from kxcli.tally.rows import BLOCK_BYTES, Block, decoded, encoded, merged
+
+_FEWEST = 8  # runs merged at a time: with less, rows would be written and read again very often
+
+
+@dataclass(frozen=True)
+class Scratch:
+    """A private folder for runs that memory has no room for, and the bytes of memory that may be taken.
+
+    folder: makes the folder, when it is first wanted.
+    """
+
+    folder: Callable[[], str]
+    room: int
+
+    def spool(self) -> "Spool":
+        """Return a file for some runs; a block's end closes it."""
+        return Spool(self.folder())
+
+    def narrowed(self, runs: Sequence[bytes | memoryview]) -> Sequence[bytes | memoryview]:
+        """Return the same rows in so few runs that their blocks have room in memory."""
+        most = max(_FEWEST, self.room // BLOCK_BYTES)
+        while len(runs) > most:
+            rest = iter(runs)
+            with self.spool() as spool:
+                while some := list(islice(rest, most)):
+                    spool.add(encoded(merged(map(decoded, some))))
+                runs = spool.views()
+        return runs
+
+    def merged(self, runs: Sequence[bytes | memoryview], *others: Iterator[Block]) -> Iterator[Block]:
+        """Yield the rows of runs, and of other ones that are in memory, as one run."""
+        return merged([*others, *map(decoded, self.narrowed(runs))])
+
+
+class Spool:
+    """A file that runs are written to one after the other, and then read through views."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = folder
+        self._sizes: list[int] = []
+        with _told(folder):
+            self._file: IO[bytes] = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 -- `__exit__` closes it
+
+    def add(self, pieces: Iterable[bytes]) -> None:
+        """Write a run."""
+        size = 0
+        for piece in pieces:
+            with _told(self._folder):
+                self._file.write(piece)
+            size += len(piece)
+        self._sizes.append(size)
+
+    def views(self) -> list[memoryview]:
+        """Return the runs; they outlive this object, and take memory only for what was read of them last."""
+        with _told(self._folder):
+            self._file.flush()
+            if not any(self._sizes):
+                return [memoryview(b"") for _ in self._sizes]
+            whole = memoryview(mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ))
+        views, start = [], 0
+        for size in self._sizes:
+            views.append(whole[start : start + size])
+            start += size
+        return views
+
+    def __enter__(self) -> "Spool":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; its views stay."""
+        with _told(self._folder):
+            self._file.close()
+
+
+@contextmanager
+def _told(folder: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise OutputError(folder, reason(error), "point TMPDIR at a disk with more room") from None
