@@ -1,5 +1,6 @@
 """What the tests share: the real program in a real process, the samples, the corpora where they stand."""
 
+import mmap
 import os
 import shutil
 import signal
@@ -137,6 +138,16 @@ def members(group):
             if int(fields[2]) == group and fields[0] != "Z":
                 found.append(int(entry))
     return found
+
+
+def mapped(data):
+    """Return bytes as a view of a mapped file that has no name."""
+    if not data:
+        return memoryview(data)
+    with tempfile.TemporaryFile() as file:
+        file.write(data)
+        file.flush()
+        return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
 def wait_until(condition, seconds=20):

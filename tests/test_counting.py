@@ -3,6 +3,7 @@
 import doctest
 import functools
 import itertools
+import os
 import pickle
 import re
 import unicodedata
@@ -26,9 +27,15 @@ from kxcli.mining import (
     ranked,
     wordcount,
 )
+from kxcli.mining import ranking as ranking_room
+from kxcli.mining.counts import Cell, Layout, Partial
 from kxcli.mining.merging import Sums
 from kxcli.mining.segment import prepare, tokenizer
+from kxcli.tally import Tally
+from kxcli.tally import rows as of_rows
+from kxcli.tally import scratch as of_scratch
 from kxcli.tally import words as of_words
+from kxcli.tally.scratch import Scratch
 
 # The job
 
@@ -148,10 +155,16 @@ def twin(records, counting):
 def results(job, partial):
     """Return what a job has counted, in the twin's form, and without what is empty."""
     counts, documents = {}, {}
-    for part in job.finish(partial):
-        counts[part.group, part.order] = Counter(part.words)
-        documents[part.group, part.order] = Counter(part.documents)
-    return without_empty(counts), without_empty(documents)
+    found = list(job.finish(partial))
+    for row in found:
+        counts.setdefault((row.group, row.order), Counter())[row.word] = row.count
+        if row.documents:
+            documents.setdefault((row.group, row.order), Counter())[row.word] = row.documents
+    assert found == sorted(found) and sum(map(len, counts.values())) == len(found)
+    assert {key: total for key, total in job.finish(partial).totals.items() if total} == {
+        key: sum(words.values()) for key, words in counts.items()
+    }
+    return counts, documents
 
 
 def without_empty(cells):
@@ -203,7 +216,10 @@ def test_a_partial_outlives_bytes(batches, a, b, counting):
     a, b = grouped_alike(a, counting), grouped_alike(b, counting)
     whole = results(job, job.map([*a, *b]))
     left, right = (job.load(job.dump(job.map(some))) for some in (a, b))
-    assert results(job, job.load(job.dump(job.merge(left, right)))) == whole
+    data = job.dump(job.merge(left, right))
+    assert results(job, job.load(data)) == whole
+    idle = WordCount(counting)  # has no dictionary, and needs none for words that were cut elsewhere
+    assert results(idle, idle.merge(idle.load(data), idle.load(idle.dump(idle.load(job.dump(job.map([]))))))) == whole
 
 
 @given(records=records, counting=countings())
@@ -335,14 +351,18 @@ def test_lower_case_acts_on_tokens_and_normalization_on_text():
 counters = st.dictionaries(st.text("ab的一𠮷\uffff", max_size=3), st.integers(1, 5), max_size=12).map(Counter)
 
 
-@st.composite
-def finished(draw):
-    found = []
-    for group in sorted(draw(st.sets(st.sampled_from(["", "a", "好", "坏"]), max_size=3))):
-        for order in range(1, draw(st.integers(1, 2)) + 1):
-            words = draw(counters)
-            found.append(Counts(group, order, words, Counter({word: draw(st.integers(1, 3)) for word in words})))
-    return found
+cells = st.dictionaries(
+    st.tuples(st.sampled_from(["", "a", "a\0", "a\1b", "\2", "好", "坏"]), st.integers(1, 2)), counters
+)
+
+
+def finished(cells, orders=(1, 2), documents=lambda word: 0):
+    """Return counts of words by group and order as a job gives them."""
+    of_words = {
+        key: Cell(Tally(words), Tally({word: documents(word) for word in words if documents(word)}))
+        for key, words in cells.items()
+    }
+    return Counts(Layout(True, orders), Partial(of_words), None)
 
 
 rankings = st.builds(
@@ -354,45 +374,53 @@ rankings = st.builds(
 )
 
 
-def ranked_slowly(finished, ranking):
+def ranked_slowly(cells, ranking, documents):
     rows = []
-    for group, parts in itertools.groupby(finished, key=lambda part: part.group):
-        of_group = []
-        for part in parts:
-            total = sum(part.words.values())
-            for word, count in part.words.items():
+    for group, of_group in itertools.groupby(sorted(cells), key=lambda key: key[0]):
+        chosen = []
+        for _, order in of_group:
+            words = cells[group, order]
+            total = sum(words.values())
+            for word, count in words.items():
                 rate = round(count * 1_000_000 / total, 3) if ranking.per_million else 0
                 if count >= ranking.min_count:
-                    of_group.append((group, word, count, part.documents[word], rate, part.order))
-        of_group.sort(key=lambda row: (-row[2], [ord(ch) for ch in row[1]], row[5]))
+                    chosen.append((group, word, count, documents(word), rate, order))
+        chosen.sort(key=lambda row: (-row[2], [ord(ch) for ch in row[1]], row[5]))
         if ranking.top is not None:
-            of_group = of_group[: ranking.top]
+            chosen = chosen[: ranking.top]
         if ranking.sort == "word":
-            of_group.sort(key=lambda row: ([ord(ch) for ch in row[1]], -row[2], row[5]))
-        rows += [row[:5] for row in of_group]
+            chosen.sort(key=lambda row: ([ord(ch) for ch in row[1]], row[5]))
+        rows += [row[:5] for row in chosen]
     return rows
 
 
-def words_of_one_order_each(finished):
-    """The same n-gram never stands in two orders: keep the first."""
-    seen = set()
-    for part in finished:
-        for word in [word for word in part.words if (part.group, word) in seen]:
-            del part.words[word]
-        seen.update((part.group, word) for word in part.words)
-    return finished
+def hashed(word):
+    """A number for each word that is its number of documents."""
+    return sum(map(ord, word)) % 3
 
 
-@given(finished().map(words_of_one_order_each), rankings)
-@settings(max_examples=400)
-def test_rows_are_ranked_as_slow_loops_rank_them(finished, ranking):
-    assert list(ranked(finished, ranking)) == ranked_slowly(finished, ranking)
+@given(cells, rankings, st.sampled_from([hashed, lambda word: 0]), st.sampled_from([None, 0, 1 << 12]))
+@settings(max_examples=250)
+def test_rows_are_ranked_as_slow_loops_rank_them(tiny_chunks, tmp_path, cells, ranking, documents, room):
+    scratch = None if room is None else Scratch(lambda: str(tmp_path), room)
+    found = list(ranked(finished(cells, documents=documents), ranking, scratch))
+    assert found == ranked_slowly(cells, ranking, documents)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.fixture
+def tiny_chunks(monkeypatch):
+    """Few rows are sorted in memory, and few are written and read at a time."""
+    monkeypatch.setattr(ranking_room, "_FEWEST", 2)
+    monkeypatch.setattr(ranking_room, "_ROW", 1 << 10)
+    monkeypatch.setattr(ranking_room, "BLOCK", 2)
+    monkeypatch.setattr(of_rows, "BLOCK", 2)
+    monkeypatch.setattr(of_scratch, "_FEWEST", 2)
 
 
 def rows(words, **options):
-    return [
-        (word, count) for _, word, count, _, _ in ranked([Counts("", 1, Counter(words), Counter())], Ranking(**options))
-    ]
+    counts = finished({("", 1): words}, (1, 1))
+    return [(word, count) for _, word, count, _, _ in ranked(counts, Ranking(**options))]
 
 
 def test_equal_counts_are_ranked_by_code_points():
@@ -415,46 +443,69 @@ def test_the_top_takes_the_first_by_code_point_of_those_tied_at_its_border(top):
 
 
 def test_the_top_is_of_each_group():
-    counts = [Counts("x", 1, Counter(a=3, b=2), Counter()), Counts("y", 1, Counter(c=1, b=1), Counter())]
+    counts = finished({("x", 1): {"a": 3, "b": 2}, ("y", 1): {"c": 1, "b": 1}})
     assert [row[:3] for row in ranked(counts, Ranking(top=1))] == [("x", "a", 3), ("y", "b", 1)]
 
 
+def test_only_words_that_are_wanted_are_given_and_the_top_is_of_them():
+    counts = finished({("x", 1): {"a": 3, "b": 2, "c": 1}, ("y", 2): {"a b": 2}})
+    asked = []
+
+    def is_given(word):
+        asked.append(word)
+        return word != "a"
+
+    found = list(ranked(counts, Ranking(top=1, per_million=True), is_given=is_given))
+    assert found == [("x", "b", 2, 0, 333333.333), ("y", "a b", 2, 0, 1_000_000.0)]
+    assert asked == ["a", "b", "c", "a b"]
+
+
 def test_rates_are_of_all_words_of_an_order_before_rows_are_cut():
-    counts = [Counts("", 1, Counter(a=3, b=1), Counter()), Counts("", 2, Counter({"a b": 2, "b a": 1}), Counter())]
+    counts = finished({("", 1): {"a": 3, "b": 1}, ("", 2): {"a b": 2, "b a": 1}})
     expected = [("", "a", 3, 0, 750_000.0), ("", "a b", 2, 0, 666_666.667)]
     assert list(ranked(counts, Ranking(per_million=True, min_count=2))) == expected
     assert list(ranked(counts, Ranking(per_million=True, top=2))) == expected
 
 
 def test_an_empty_count_has_no_rows():
-    assert list(ranked([], Ranking())) == []
-    assert list(ranked([Counts("", 1, Counter(), Counter())], Ranking(per_million=True, top=3))) == []
+    assert list(ranked(finished({}), Ranking())) == []
+    assert list(ranked(finished({("", 1): {}}), Ranking(per_million=True, top=3))) == []
 
 
 # Earlier counts
 
 
-@given(st.lists(finished(), max_size=4), st.randoms(use_true_random=False))
-def test_earlier_counts_add_up_whatever_their_order(several, draw):
+@pytest.mark.parametrize("room", [None, 1, 1 << 10])
+@given(several=st.lists(cells, max_size=3), draw=st.randoms(use_true_random=False))
+@settings(max_examples=50)
+def test_earlier_counts_add_up_whatever_their_order(tiny_chunks, tmp_path, room, several, draw):
     given = [
-        (part.group, word, count, part.documents[word])
-        for finished in several
-        for part in finished
-        for word, count in part.words.items()
+        (group, word, count, hashed(word))
+        for cells in several
+        for (group, _), words in cells.items()
+        for word, count in words.items()
     ]
     expected = {}
     for group, word, count, documents in given:
         before = expected.get((group, word), (0, 0))
         expected[group, word] = before[0] + count, before[1] + documents
     draw.shuffle(given)
+    with Sums(None if room is None else Scratch(lambda: str(tmp_path), room)) as sums:
+        for row in given:
+            sums.add(*row)
+        counts = sums.counts()
+    found = [(row.group, row.word, row.count, row.documents) for row in counts]
+    assert found == [(*key, *numbers) for key, numbers in sorted(expected.items())]
+    assert sum(counts.totals.values()) == sum(count for count, _ in expected.values())
+    assert os.listdir(tmp_path) == []
+
+
+def test_sums_may_be_greater_than_64_bits():
     sums = Sums()
-    for row in given:
-        sums.add(*row)
-    parts = list(sums.counts())
-    assert [part.group for part in parts] == sorted({group for group, _ in expected})
-    assert {
-        (part.group, word): (count, part.documents[word]) for part in parts for word, count in part.words.items()
-    } == expected
+    for _ in range(30):
+        sums.add("", "a", 10**18 - 1, 10**18 - 1)
+    (row,) = sums.counts()
+    assert (row.count, row.documents) == (30 * (10**18 - 1),) * 2
 
 
 # From Python

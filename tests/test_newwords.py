@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import SAMPLES, members, wait_until
+from conftest import SAMPLES, mapped, members, wait_until
 from hypothesis import given
 from hypothesis import strategies as st
 from newwords_definition import lexicon as defined
@@ -32,7 +32,6 @@ from kxcli.mining.newwords import alphabet
 from kxcli.mining.newwords import lexicon as way
 from kxcli.tally import dense, index, keys, runs
 from kxcli.tally import words as of_words
-from kxcli.tally.runs import Scratch
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # jieba's source has escapes that newer Pythons warn of
@@ -100,7 +99,7 @@ def tiny(monkeypatch):
     """Hardly anything is held at a time, or has room in a table."""
     for module, sizes in {
         keys: {"_HELD": 9, "_SAMPLE": 4, "_PIECE": 3, "_SLOTS_LEAST": 4, "_SLOTS_MOST": 16},
-        runs: {"_MERGE_FROM": 5, "_HAND_OVER": 6, "_SAMPLE": 2},
+        runs: {"_MERGE_FROM": 5, "_SAMPLE": 2},
         dense: {"_HELD": 13},
         index: {"_FEWEST_BITS": 1, "_ROOM": 1, "_PIECE": 7},
         of_words: {"_PACK_FROM": 0, "_COUNT_FROM": 3},
@@ -109,7 +108,6 @@ def tiny(monkeypatch):
     }.items():
         for name, size in sizes.items():
             monkeypatch.setattr(module, name, size)
-    monkeypatch.setattr(Scratch, "slots", lambda self, most: most)
 
 
 def in_workers(texts, draw):
@@ -129,21 +127,19 @@ def in_workers(texts, draw):
                 size = draw.randint(1, 4)
                 task, given = given[:size], given[size:]
                 partial = worker.map(task) if partial is None else worker.merge(partial, worker.map(task))
-            partial = job.load(worker.dump(partial))
+            partial = job.load(mapped(worker.dump(partial)))
             merged = partial if merged is None else job.merge(merged, partial)
         return None if merged is None else job.finish(merged)
 
     return reduce
 
 
-@pytest.mark.parametrize("place", ["memory", "disk"])
+@pytest.mark.parametrize("room", [None, 64 * 7])
 @given(texts=lists_of_texts(), discovery=discoveries(), seed=st.integers(0, 1 << 30))
-def test_the_same_words_are_found_in_any_number_of_workers(tiny, tmp_path, place, texts, discovery, seed):
-    scratch = Scratch(str(tmp_path), 64 * 7) if place == "disk" else None
-    found = way.lexicon(discovery, in_workers(texts, random.Random(seed)), scratch)
+def test_the_same_words_are_found_in_any_number_of_workers(tiny, room, texts, discovery, seed):
+    found = way.lexicon(discovery, in_workers(texts, random.Random(seed)), room)
     assert rounded(found) == rounded(find_words(texts, discovery))
     assert rounded(found) == rounded(by_definition("\n".join(texts), discovery))
-    assert os.listdir(tmp_path) == []
 
 
 def word_text(draw, characters, n_words, n_tokens, border="，", *, line=40):
@@ -680,8 +676,7 @@ class Stopped(BaseException):
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
-@pytest.mark.parametrize("what", ["records", "counts"])
-def test_a_signal_while_a_file_is_read_is_that_signal(tmp_path, what):
+def test_a_signal_while_a_file_is_read_is_that_signal(tmp_path):
     def stop(number, frame):
         raise Stopped
 
@@ -694,7 +689,7 @@ def test_a_signal_while_a_file_is_read_is_that_signal(tmp_path, what):
             with pytest.raises(Stopped):
                 signal.setitimer(signal.ITIMER_REAL, 0.0005 + n % 7 * 1e-5)
                 while True:
-                    list(spool.SpoolReader()(task)) if what == "records" else runs._File(path).part(0, None)
+                    list(spool.SpoolReader()(task))
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)

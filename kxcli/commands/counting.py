@@ -11,7 +11,10 @@ from kxcli.errors import UsageError
 from kxcli.report import Report
 
 if TYPE_CHECKING:
-    from kxcli.mining import Counting
+    from kxcli.mining import Counting, Counts
+    from kxcli.tally.scratch import Scratch
+
+    Result = tuple[Counts, tuple[str, ...], Scratch]  # the counts, their columns, and room for what memory has none
 
 
 class Orders(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic in newer versions alone

@@ -127,11 +127,11 @@ class LinkJob:
         parts = [(np.array([n_read, *numbers]).tobytes(), data) for n_read, numbers, data in partial]
         return frames.joined([part for pair in parts for part in pair])
 
-    def load(self, data: bytes) -> list[Lines]:
+    def load(self, data: bytes | memoryview) -> list[Lines]:
         """Return the lines that were dumped."""
         parts = frames.parted(data)
         numbers = [np.frombuffer(part, dtype=np.int64).tolist() for part in parts[::2]]
-        return [Lines(n, rest, part) for (n, *rest), part in zip(numbers, parts[1::2], strict=True)]
+        return [Lines(n, rest, bytes(part)) for (n, *rest), part in zip(numbers, parts[1::2], strict=True)]
 
 
 class _Pieces(dict[Any, bytes]):

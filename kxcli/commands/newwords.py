@@ -156,8 +156,8 @@ def _lexicon(
     ) as corpus:
         scratch = corpus.scratch()
         if unique_lines:
-            corpus.drop_repeated_lines(FindFirstLines(), scratch, first=Characters())
-        return lexicon(discovery, corpus.run, scratch)
+            corpus.drop_repeated_lines(FindFirstLines(scratch), None, first=Characters())
+        return lexicon(discovery, corpus.run, scratch.room)
 
 
 def _known(paths: Iterable[str]) -> frozenset[str]:

@@ -18,7 +18,7 @@ from kxcli.report import Report
 
 if TYPE_CHECKING:
     from kxcli.corpus.spool import Convert, Kept
-    from kxcli.tally.runs import Scratch
+    from kxcli.tally.scratch import Scratch
 
 PartialT = TypeVar("PartialT")
 
@@ -128,10 +128,10 @@ class Corpus:
             self._report.detail(f"{1 - n_left / total:.1%} of the text is lines that were seen before")
 
     def scratch(self) -> "Scratch":
-        """Return where tallies may go that take more than their share of the memory, of which a job has two."""
-        from kxcli.tally.runs import Scratch
+        """Return where what is finished may go when it takes more than its share of the memory to put in order."""
+        from kxcli.tally.scratch import Scratch
 
-        return Scratch(self._workspace.folder(), max(_LEAST_ROOM, self._memory // (2 * (self._engine.workers + 1))))
+        return Scratch(self._workspace.folder, max(_LEAST_ROOM, self._memory // (2 * (self._engine.workers + 1))))
 
     def _over_inputs(self, job: Job[Any, PartialT], shared: object, what: str) -> PartialT | None:
         """Read the inputs; tells what was decided and left out, in input order, when all has been read."""

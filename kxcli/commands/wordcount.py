@@ -1,17 +1,18 @@
 """`kxcli wordcount`: options -> what is counted -> rows."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from kxcli.commands import counting, options, words
+from kxcli.commands import counting, options, summing, words
 from kxcli.errors import UsageError
 from kxcli.report import Report
 
 if TYPE_CHECKING:
-    from kxcli.corpus.ledger import Ledger
-    from kxcli.mining import Counting, Counts, Row
+    from kxcli.commands.counting import Result
+    from kxcli.mining import Counting, Row
 
 
 @click.command("wordcount", short_help="Count the words of a corpus.")
@@ -68,29 +69,27 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     output.check(sink.output)
     ranking = Ranking(given["sort"], given["top"], given["min_count"], given["per_million"])
     if given["merge"]:
-        counts, columns = _merged(source, report)
+        opened = summing.summed(source, run, report)
+    else:
+        opened = _counted(counting.parameters(given, report), source, run, report, given["by"])
+    with opened as (counts, columns, scratch):
         if sink.format == "userdict" and columns != ("word", "count"):
             raise UsageError("-f userdict has a word and its frequency alone: merge outputs without groups and df.")
-    else:
-        counts, columns = _counted(counting.parameters(given, report), source, run, report, given["by"])
-    if given["per_million"]:
-        columns = (*columns, "per_million")
-    if sink.format == "userdict":
-        counts = _findable(counts, report)
-    ordered = ranked(counts, ranking)
-    header = sink.format == "csv" if sink.header is None else sink.header
-    output.write(rows.encoded(_cells(ordered, columns), columns, sink.format, header=header), sink.output)
+        if given["per_million"]:
+            columns = (*columns, "per_million")
+        ordered = ranked(counts, ranking, scratch, _findable(report) if sink.format == "userdict" else None)
+        header = sink.format == "csv" if sink.header is None else sink.header
+        output.write(rows.encoded(_cells(ordered, columns), columns, sink.format, header=header), sink.output)
     report.close()
 
 
-_DIGITS = 18  # of a count that 64 bits hold
-
-
+@contextmanager
 def _counted(
     wanted: "Counting", source: options.Input, run: options.Run, report: Report, by: str | None
-) -> "tuple[Iterable[Counts], tuple[str, ...]]":
-    """Count the inputs; return the counts and their columns."""
+) -> "Iterator[Result]":
+    """Count the inputs."""
     from kxcli.commands import running
+    from kxcli.mining.counts import Partial
     from kxcli.mining.wordcount import WordCount
 
     wanted, dictionary = words.prepared(wanted, report)
@@ -107,75 +106,20 @@ def _counted(
             *(["rjieba", "kxcli.tally.keys", "kxcli.tally.packing"] if dictionary else []),
         ],
     ) as corpus:
-        counts = corpus.run(job, dictionary)
-    columns = ("group",) * wanted.is_grouped + ("word", "count") + ("df",) * wanted.has_documents
-    return counts or [], columns
+        columns = ("group",) * wanted.is_grouped + ("word", "count") + ("df",) * wanted.has_documents
+        yield corpus.run(job, dictionary) or job.finish(Partial()), columns, corpus.scratch()
 
 
-def _merged(source: options.Input, report: Report) -> "tuple[Iterable[Counts], tuple[str, ...]]":
-    """Add up earlier outputs; return the counts and their columns."""
-    from kxcli.commands import running
-    from kxcli.corpus import encodings, tables
-    from kxcli.mining.merging import Sums
-
-    sums = Sums()
-    columns: tuple[str, ...] | None = None
-    first = ""
-    for found in running.found_sources(source):
-        least = None
-        for cells, ledger in tables.rows(
-            found,
-            running.record_format(source, by=""),
-            encodings.check(source.encoding),
-            bare=("word", "count"),
-            known="count",
-        ):
-            if columns is None:
-                columns, first = _summable(cells, ledger), found.path
-            elif set(cells) != set(columns):
-                ledger.fail(
-                    f"has the columns {', '.join(cells)}, but {first} has {', '.join(columns)}",
-                    "merge equals",
-                )
-            numbers = [_number(cells, name, ledger) for name in ("count", "df") if name in columns]
-            least = numbers[0] if least is None else min(least, numbers[0])
-            sums.add(str(cells.get("group", "")), str(cells["word"]), numbers[0], numbers[1] if numbers[1:] else 0)
-        if least is not None and least > 1:
-            report.warning(
-                f"{found.path}: no count is below {least}: it looks cut by --top or --min-count, "
-                "so the sums of rarer words may be too low"
-            )
-    return sums.counts(), columns or ("word", "count")
-
-
-def _summable(cells: "dict[str, str | int | float]", ledger: "Ledger") -> tuple[str, ...]:
-    if "per_million" in cells:
-        ledger.fail("has the column per_million", "rates do not add up: count without --per-million, then merge")
-    columns = tuple(name for name in ("group", "word", "count", "df") if name in cells)
-    if not {"word", "count"} <= set(columns) or len(columns) != len(cells):
-        ledger.fail(f"has the columns {', '.join(cells)}", "give outputs of kxcli wordcount")
-    return columns
-
-
-def _number(cells: "dict[str, str | int | float]", name: str, ledger: "Ledger") -> int:
-    cell = cells[name]
-    digits = str(cell) if type(cell) is int else cell
-    if isinstance(digits, str) and digits.isascii() and digits.isdigit() and len(digits) <= _DIGITS:
-        return int(digits)
-    return ledger.fail(f"has {cell!r} as its {name}, not a whole number", "give outputs of kxcli wordcount")
-
-
-def _findable(counts: "Iterable[Counts]", report: Report) -> "Iterator[Counts]":
-    """Yield the counts of the words that jieba can find in a text if they are in its dictionary."""
+def _findable(report: Report) -> Callable[[str], bool]:
+    """Return what tells whether jieba can find a word in a text if it is in its dictionary."""
     from kxcli.mining.segment.blocks import is_in_block
 
-    for part in counts:
-        left = sorted(word for word in part.words if not is_in_block(word))
-        for word in left:
-            del part.words[word]
-        if left:
-            report.lost("words left out that no user dictionary can make jieba find", len(left), left)
-        yield part
+    def is_findable(word: str) -> bool:
+        if not (is_found := is_in_block(word)):
+            report.lost("words left out that no user dictionary can make jieba find", 1, [word])
+        return is_found
+
+    return is_findable
 
 
 def _cells(rows: "Iterable[Row]", columns: Sequence[str]) -> "Iterator[tuple[str | int | float, ...]]":

@@ -9,17 +9,19 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from kxcli.mining.counts import Counted, Counts
 from kxcli.mining.hsic.parameters import Dependence, Kernel, Testing
 from kxcli.mining.newwords.discovery import Discovery, Word
 from kxcli.mining.ranking import Ranking, Row, ranked
 from kxcli.mining.segment import Segmentation, prepare
 from kxcli.mining.segment.dictionary import Dictionary
-from kxcli.mining.wordcount import Counting, Counts, Text, WordCount
+from kxcli.mining.wordcount import Counting, Text, WordCount
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
 __all__ = [
+    "Counted",
     "Counting",
     "Counts",
     "Dependence",
@@ -52,8 +54,8 @@ def count_words(texts: Iterable[str], counting: Counting | None = None) -> Count
     job = WordCount(counting or Counting())
     job.setup(prepare(job.counting.segmentation))
     words: Counter[str] = Counter()
-    for counts in job.finish(job.map(map(Text, texts))):
-        words.update(counts.words)
+    for row in job.finish(job.map(map(Text, texts))):
+        words[row.word] += row.count
     return words
 
 

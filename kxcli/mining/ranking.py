@@ -1,15 +1,20 @@
 """Finished counts -> rows in a total order: by value, and where values are equal by the word's code points."""
 
-import heapq
-from collections.abc import Iterable, Iterator
+import sys
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import repeat
-from operator import itemgetter
+from itertools import compress, repeat
 from typing import Literal
 
-from kxcli.mining.wordcount import Counts
+from kxcli.mining.counts import Counts
+from kxcli.tally.rows import BLOCK, DOCUMENTS, Block, counts, encoded
+from kxcli.tally.scratch import Scratch
 
 MILLION = 1_000_000
+_ROW = 400  # bytes of a row that is sorted: its word, number and place; half of them are held while others come
+_FEWEST = 1 << 10  # rows that are sorted in memory however little there is
+_MOST_DIGITS = 100  # more than any count has
+_INVERTED = str.maketrans("0123456789", "9876543210")
 
 
 # Group, word, count, documents, rate per million; the last two are 0 where they were not asked for.  A plain tuple:
@@ -28,45 +33,131 @@ class Ranking:
     per_million: bool = False
 
 
-def ranked(finished: Iterable[Counts], ranking: Ranking) -> Iterator[Row]:
+def ranked(
+    finished: Counts,
+    ranking: Ranking,
+    scratch: Scratch | None = None,
+    is_given: Callable[[str], bool] | None = None,
+) -> Iterator[Row]:
     """Yield the rows, group after group; the orders of n-grams in a group are ranked together.
 
     The rate is per million of all words counted of that order in that group, before rows are cut.
+    scratch: where rows are sorted that memory has no room for; None: in memory, whatever it takes.
+    is_given: told a word, says whether it is given at all.
     """
-    groups: dict[str, list[Counts]] = {}
-    for part in finished:
-        groups.setdefault(part.group, []).append(part)
-    for group, parts in groups.items():
-        totals = [sum(part.words.values()) if ranking.per_million else 0 for part in parts]
-        rows = _chosen(parts, ranking)
-        if not rows:
-            continue
-        words, counted, _ = zip(*rows, strict=True)
-        documents: Iterable[int] = repeat(0)
-        rates: Iterable[float] = repeat(0.0)
-        if any(part.documents for part in parts):
-            documents = (parts[number].documents[word] for word, _, number in rows)
-        if ranking.per_million:
-            rates = (round(count * MILLION / totals[number], 3) for _, count, number in rows)
-        yield from zip(repeat(group), words, counted, documents, rates, strict=False)
+    layout, totals = finished.layout, finished.totals
+    for group, blocks in finished.groups(scratch):
+        if is_given is not None:
+            blocks = (_kept(block, map(is_given, layout.words(block[0]))) for block in blocks)
+        for keys, numbers in _chosen(blocks, ranking, scratch):
+            of_block = counts(numbers)
+            documents: Iterable[int] = repeat(0) if of_block is numbers else [n >> DOCUMENTS for n in numbers]
+            rates: Iterable[float] = repeat(0.0)
+            if ranking.per_million:
+                rates = (
+                    round(count * MILLION / totals[group, order], 3)
+                    for count, order in zip(of_block, layout.orders_of(keys), strict=True)
+                )
+            yield from zip(repeat(group), layout.words(keys), of_block, documents, rates, strict=False)
 
 
-def _chosen(parts: list[Counts], ranking: Ranking) -> list[tuple[str, int, int]]:
-    """Return word, count and the number of the part, in order."""
-    rows: list[tuple[str, int, int]] = []
-    for number, part in enumerate(parts):
-        rows += zip(part.words.keys(), part.words.values(), repeat(number), strict=False)
+def _chosen(blocks: Iterable[Block], ranking: Ranking, scratch: Scratch | None) -> Iterator[Block]:
+    """Yield the rows of a group that are given, in order; they come in the order of their keys."""
     if ranking.min_count > 1:
-        rows = [row for row in rows if row[1] >= ranking.min_count]
-    if ranking.top is not None and ranking.top < len(rows):
-        least = heapq.nlargest(ranking.top, (count for _, count, _ in rows))[-1] if ranking.top else 0
-        rows = [row for row in rows if row[1] >= least] if ranking.top else []
-    # Two stable sorts by plain values take half the time of one by tuples.
-    rows.sort(key=itemgetter(0))
+        blocks = (_kept(block, map(ranking.min_count.__le__, counts(block[1]))) for block in blocks)
     if ranking.sort == "word" and ranking.top is None:
-        return rows
-    rows.sort(key=itemgetter(1), reverse=True)
-    del rows[len(rows) if ranking.top is None else ranking.top :]
-    if ranking.sort == "word":
-        rows.sort(key=itemgetter(0))
-    return rows
+        yield from blocks
+        return
+    most = sys.maxsize if scratch is None else max(_FEWEST, scratch.room // _ROW)
+    chunks = _chunks(blocks, ranking.top, most)
+    chunk, following = next(chunks), next(chunks, None)
+    if scratch is None or following is None:
+        places = _by_count(chunk[1])[: ranking.top]
+        if ranking.sort == "word":
+            places.sort()
+        yield from _taken(chunk, places)
+        return
+    with scratch.spool() as spool:
+        spool.add(_by_falling_count(chunk))
+        while following is not None:
+            chunk, following = following, next(chunks, None)
+            spool.add(_by_falling_count(chunk))
+        del chunk
+        blocks = _first(_unprefixed(scratch.merged(spool.views())), ranking.top)
+        if ranking.sort == "count":
+            yield from blocks
+            return
+    with scratch.spool() as spool:
+        for some in _chunks(blocks, None, most):
+            spool.add(encoded(_taken(some, sorted(range(len(some[0])), key=some[0].__getitem__))))
+        del some
+        yield from scratch.merged(spool.views())
+
+
+def _chunks(blocks: Iterable[Block], top: int | None, most: int) -> Iterator[Block]:
+    """Yield the rows in chunks of about `most`, at least one; left out is what is not among the `top` of a chunk."""
+    limit = most if top is None else min(most, 2 * top + _FEWEST)
+    keys, numbers = list[str](), list[int]()
+    for some, theirs in blocks:
+        keys += some
+        numbers += theirs
+        if len(keys) < limit:
+            continue
+        if top is not None:
+            places = sorted(_by_count(numbers)[:top])
+            keys, numbers = list(map(keys.__getitem__, places)), list(map(numbers.__getitem__, places))
+        if len(keys) > most // 2:
+            yield keys, numbers
+            keys, numbers = [], []
+    yield keys, numbers
+
+
+def _kept(block: Block, is_kept: Iterable[bool]) -> Block:
+    chosen = list(is_kept)
+    return list(compress(block[0], chosen)), list(compress(block[1], chosen))
+
+
+def _by_count(numbers: list[int]) -> list[int]:
+    """Return the places of numbers, the greatest count first; equal ones stay in their order."""
+    return sorted(range(len(numbers)), key=counts(numbers).__getitem__, reverse=True)
+
+
+def _taken(chunk: Block, places: list[int]) -> Iterator[Block]:
+    """Yield the rows at some places, in blocks."""
+    for start in range(0, len(places), BLOCK):
+        some = places[start : start + BLOCK]
+        yield list(map(chunk[0].__getitem__, some)), list(map(chunk[1].__getitem__, some))
+
+
+class _Prefixes(dict[int, str]):
+    """Count -> what makes keys come in the order of falling counts: how many digits it has, and these, all inverted."""
+
+    def __missing__(self, count: int) -> str:
+        digits = str(count)
+        prefix = self[count] = chr(_MOST_DIGITS - len(digits)) + digits.translate(_INVERTED)
+        return prefix
+
+
+def _by_falling_count(chunk: Block) -> Iterator[bytes]:
+    """Yield rows as a run that is in the order of falling counts, which its keys begin with."""
+    prefixes = _Prefixes()
+    blocks = _taken(chunk, _by_count(chunk[1]))
+    return encoded(
+        ([prefixes[count] + key for count, key in zip(counts(numbers), keys, strict=True)], numbers)
+        for keys, numbers in blocks
+    )
+
+
+def _unprefixed(blocks: Iterable[Block]) -> Iterator[Block]:
+    for keys, numbers in blocks:
+        yield [key[len(str(count)) + 1 :] for count, key in zip(counts(numbers), keys, strict=True)], numbers
+
+
+def _first(blocks: Iterable[Block], top: int | None) -> Iterator[Block]:
+    """Yield so many rows."""
+    left = sys.maxsize if top is None else top
+    for keys, numbers in blocks:
+        yield keys[:left], numbers[:left]
+        left -= len(keys)
+        if left <= 0:
+            return

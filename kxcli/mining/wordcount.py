@@ -2,15 +2,14 @@
 
 import re
 import unicodedata
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any, NamedTuple, Protocol
 
+from kxcli.mining.counts import Cell, Counts, Layout, Partial, load
 from kxcli.mining.segment import Segmentation, Tokenizer, tokenizer
 from kxcli.tally import Tally
-from kxcli.tally.frames import joined, parted
 
 _PIECE = 1000  # characters cut at a time: their tokens' objects are used again before they leave a core's cache
 _BATCH = 1 << 19  # characters cut and counted in one go
@@ -79,52 +78,31 @@ class Counting:
         return None if self.nfkc else self.segmentation.cut
 
 
-class Cell(NamedTuple):
-    """The counts of the n-grams of one order in one group."""
-
-    counts: Tally
-    documents: Tally
-
-
-Partial = dict[tuple[str, int], Cell]  # (group, order) -> counts
-
-
-class Counts(NamedTuple):
-    """The finished counts of one order in one group; `documents` is empty where they were not asked for."""
-
-    group: str
-    order: int
-    words: Counter[str]
-    documents: Counter[str]
-
-
 class WordCount:
     """The job: `map` counts some records, `merge` adds up, `finish` gives words.
 
-    Cost: linear in the text; memory grows with the number of distinct n-grams alone.
+    Cost: linear in the text; memory grows with the number of distinct n-grams alone, and where partials are dumped
+    and loaded as they grow, with those of a partial.
     Where no count depends on documents, raw tokens are counted, and each distinct one is settled and filtered in
-    `finish`; else every token is looked up in a memory of settled ones.
+    `dump` and `finish`; else every token is looked up in a memory of settled ones.
     """
 
     def __init__(self, counting: Counting) -> None:
         self.counting = counting
-        self._tokenizer: Tokenizer | None = None
+        self.layout = Layout(counting.is_grouped, counting.orders)
+        self._cutting: _Cutting | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"counting": self.counting, "_tokenizer": None}
+        return {"counting": self.counting, "layout": self.layout, "_cutting": None}
 
     def setup(self, shared: Any) -> None:
-        """Load the dictionary in this process."""
-        self._tokenizer = tokenizer(self.counting.segmentation, shared)
-        self._kept = _Kept(self._tokenizer, self.counting)
-        self._keeps_plain = not (self._tokenizer.settles_words or self.counting.lower or self.counting.nfkc)
-        self._cut = re.compile(self.counting.cut) if self.counting.cut is not None else None
+        """Take what `segment.prepare` returned; the dictionary is loaded when the first text is cut."""
+        self._shared, self._cutting = shared, None
 
     def map(self, records: Iterable[Record]) -> Partial:
         """Count the words of some records."""
-        assert self._tokenizer is not None, "setup comes first"
         if self.counting.is_of_lines:
-            return {("", 1): Cell(self._raw_tokens(self._tokenizer, records), Tally())}
+            return Partial({("", 1): Cell(self._raw_tokens(records), Tally())})
         grams = _Grams(self.counting)
         held: list[Record] = []
         size = 0
@@ -139,42 +117,30 @@ class WordCount:
 
     def merge(self, left: Partial, right: Partial) -> Partial:
         """Add up, into `left`."""
-        for key, cell in right.items():
-            if key in left:
-                left[key].counts.merge(cell.counts)
-                left[key].documents.merge(cell.documents)
-            else:
-                left[key] = cell
-        return left
+        return left.merge(right)
 
-    def finish(self, partial: Partial) -> list[Counts]:
-        """Return the counts by group, in the order of code points, and by n-gram order."""
-        finished = []
-        for (group, order), cell in sorted(partial.items(), key=lambda item: item[0]):
-            words = cell.counts.counts()
-            if self.counting.is_of_lines:
-                words = self._settled(words)
-            finished.append(Counts(group, order, words, cell.documents.counts()))
-        return finished
+    def finish(self, partial: Partial) -> Counts:
+        """Return the counts."""
+        return Counts(self.layout, partial, self._settled if self.counting.is_of_lines else None)
 
     def dump(self, partial: Partial) -> bytes:
-        """Return the partial as bytes: for each cell group, order and the two tallies."""
-        return joined(
-            part
-            for (group, order), cell in partial.items()
-            for part in (group.encode("utf-8"), b"%d" % order, cell.counts.dump(), cell.documents.dump())
-        )
+        """Return the partial as bytes: its rows as a sorted run, and their totals."""
+        return self.finish(partial).dump()
 
-    def load(self, data: bytes) -> Partial:
-        """Return the partial that was dumped."""
-        parts = parted(data)
-        return {
-            (parts[i].decode("utf-8"), int(parts[i + 1])): Cell(Tally.load(parts[i + 2]), Tally.load(parts[i + 3]))
-            for i in range(0, len(parts), 4)
-        }
+    def load(self, data: bytes | memoryview) -> Partial:
+        """Return the partial that was dumped; its run stays where it is."""
+        return load(data)
 
-    def _raw_tokens(self, cut: Tokenizer, records: Iterable[Record]) -> Tally:
-        tally = Tally()
+    def weight(self, partial: Partial) -> int:
+        """Return about how many bytes of memory a partial takes."""
+        return partial.weight
+
+    def split(self, partial: Partial, n: int) -> list[Partial]:
+        """Return n partials that merge to the given one: a hash of the word alone tells where its rows go."""
+        return self.finish(partial).split(n)
+
+    def _raw_tokens(self, records: Iterable[Record]) -> Tally:
+        tally, cut = Tally(), self._cut.tokenizer
         held: list[str] = []
         size = 0
         for record in records:
@@ -191,41 +157,59 @@ class WordCount:
         if self.counting.nfkc:
             text = unicodedata.normalize("NFKC", text)
         start = 0
-        if self._cut is not None:
-            while len(text) - start > _PIECE and (match := self._cut.search(text, start + _PIECE)):
+        if (border := self._cut.border) is not None:
+            while len(text) - start > _PIECE and (match := border.search(text, start + _PIECE)):
                 yield text[start : match.start()]
                 start = match.start()
         yield text[start:] if start else text
 
-    def _settled(self, raw: Counter[str]) -> Counter[str]:
+    def _settled(self, raw: dict[str, int]) -> dict[str, int]:
         """Return the counts of the words that are kept, from those of raw tokens."""
-        words: Counter[str] = Counter()
+        words: dict[str, int] = {}
         others = raw
-        if self._keeps_plain:  # nearly all distinct tokens, in one step
+        if self._cut.keeps_plain:  # nearly all distinct tokens, in one step
             least, stopwords = self.counting.min_length, self.counting.stopwords
-            words.update({token: count for token, count in raw.items() if token.isalnum() and len(token) >= least})
+            words = {token: count for token, count in raw.items() if token.isalnum() and len(token) >= least}
             for stopword in stopwords & words.keys():
                 del words[stopword]
-            others = Counter({token: count for token, count in raw.items() if not token.isalnum()})
+            others = {token: count for token, count in raw.items() if not token.isalnum()}
         for token, count in others.items():
-            for word in filter(None, self._kept[token]):
-                words[word] += count
+            for word in filter(None, self._cut.kept[token]):
+                words[word] = words.get(word, 0) + count
         return words
 
     def words(self, texts: Sequence[str]) -> Iterator[list[str | None]]:
         """Yield the words of each text that are kept, and None where an n-gram may not go on; `setup` comes first."""
-        assert self._tokenizer is not None
-        kept = self._kept
+        kept = self._cut.kept
         if self.counting.nfkc:
             texts = [unicodedata.normalize("NFKC", text) for text in texts]
-        for tokens in self._tokenizer.cut(texts):
+        for tokens in self._cut.tokenizer.cut(texts):
             yield list(chain.from_iterable(map(kept.__getitem__, tokens)))
+
+    @property
+    def _cut(self) -> "_Cutting":
+        if self._cutting is None:
+            self._cutting = _Cutting(self.counting, self._shared)
+        return self._cutting
+
+
+class _Cutting:
+    """What texts are cut with, a dictionary among it.
+
+    border: where a document may be parted.  keeps_plain: whether a raw token of letters and digits is a word as it is.
+    """
+
+    def __init__(self, counting: Counting, shared: Any) -> None:
+        self.tokenizer = tokenizer(counting.segmentation, shared)
+        self.kept = _Kept(self.tokenizer, counting)
+        self.keeps_plain = not (self.tokenizer.settles_words or counting.lower or counting.nfkc)
+        self.border = re.compile(counting.cut) if counting.cut is not None else None
 
 
 class _Kept(dict[str, tuple[str | None, ...]]):
     """Raw token -> the words that are counted for it; None: an n-gram may not go on."""
 
-    LIMIT = 1 << 20  # tokens remembered
+    LIMIT = 1 << 17  # tokens remembered, of some 200 bytes each
 
     def __init__(self, cut: Tokenizer, counting: Counting) -> None:
         super().__init__()
@@ -264,7 +248,7 @@ class _Grams:
         self._has_documents = counting.has_documents
         self._last: list[str] = []  # the words that an n-gram may go on from: those before, up to the last break
         self._seen: dict[int, set[str]] = {}  # what the current document holds, by order
-        self._partial: Partial = {}
+        self._partial = Partial()
         self._held: dict[tuple[str, int], list[str]] = {}
         self._size = 0
 
@@ -311,7 +295,7 @@ class _Grams:
                 yield order, [" ".join(gram) for gram in zip(*shifted, strict=False)]
 
     def _cell(self, group: str, order: int) -> Cell:
-        return self._partial.setdefault((group, order), Cell(Tally(), Tally()))
+        return self._partial.cells.setdefault((group, order), Cell(Tally(), Tally()))
 
     def _flush(self) -> None:
         for (group, order), grams in self._held.items():

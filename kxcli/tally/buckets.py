@@ -39,7 +39,7 @@ class Buckets:
         return self._tally.dump(most=self._least)
 
     @classmethod
-    def load(cls, data: bytes, bits: int, least: int) -> "Buckets":
+    def load(cls, data: bytes | memoryview, bits: int, least: int) -> "Buckets":
         """Return the buckets that were dumped."""
         buckets = cls(bits, least)
         buckets._tally = DenseTally.load(data, 1 << bits, np.uint32)

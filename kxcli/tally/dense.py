@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from kxcli.tally.rows import forget
+
 _HELD = 1 << 20  # numbers held uncounted
 
 
@@ -18,6 +20,7 @@ class DenseTally:
     def __init__(self, size: int, kind: type[Any] = np.int64) -> None:
         self._size, self._kind = size, kind
         self._counts: npt.NDArray[Any] | None = None
+        self._view: memoryview | None = None  # what was dumped, of `_size` counts
         self._held: list[npt.NDArray[np.int64]] = []
         self._n_held = 0
 
@@ -30,6 +33,7 @@ class DenseTally:
 
     def merge(self, other: "DenseTally") -> "DenseTally":
         """Add the other's counts to this one's, and return this one."""
+        self._add_view(other._view)
         if other._counts is not None:
             self._counts = (
                 other._counts if self._counts is None else np.add(self._counts, other._counts, out=self._counts)
@@ -40,6 +44,8 @@ class DenseTally:
 
     def counts(self) -> npt.NDArray[Any]:
         """Return the counts, shape (size,)."""
+        self._add_view(self._view)
+        self._view = None
         self._count_held()
         assert self._counts is not None
         return self._counts
@@ -50,12 +56,20 @@ class DenseTally:
         return counts.astype(np.min_scalar_type(int(counts.max(initial=0)))).tobytes()
 
     @classmethod
-    def load(cls, data: bytes, size: int, kind: type[Any] = np.int64) -> "DenseTally":
-        """Return the tally that was dumped."""
+    def load(cls, data: bytes | memoryview, size: int, kind: type[Any] = np.int64) -> "DenseTally":
+        """Return the tally that was dumped; it stays where it is until it is merged, or asked for."""
         tally = cls(size, kind)
-        if size:
-            tally._counts = np.frombuffer(data, dtype=f"u{len(data) // size}").astype(kind)
+        tally._view = memoryview(data)
         return tally
+
+    def _add_view(self, view: memoryview | None) -> None:
+        if view is None or not self._size:
+            return
+        if self._counts is None:
+            self._counts = np.zeros(self._size, dtype=self._kind)
+        more = np.frombuffer(view, dtype=f"<u{len(view) // self._size}")
+        np.add(self._counts, more, out=self._counts, casting="unsafe")
+        forget(view)
 
     def _count_held(self) -> None:
         if self._counts is None:

@@ -10,11 +10,17 @@ def joined(parts: Iterable[bytes]) -> bytes:
     return b"".join(piece for part in parts for piece in (len(part).to_bytes(_LENGTH, "little"), part))
 
 
-def parted(data: bytes) -> list[bytes]:
-    """Return the parts that were joined."""
-    parts, at = [], 0
-    while at < len(data):
-        start = at + _LENGTH
-        at = start + int.from_bytes(data[at:start], "little")
-        parts.append(data[start:at])
+def parted(data: bytes | memoryview) -> list[memoryview]:
+    """Return views of the parts that were joined."""
+    parts, rest = [], memoryview(data)
+    while len(rest):
+        part, rest = first_and_rest(rest)
+        parts.append(part)
     return parts
+
+
+def first_and_rest(data: bytes | memoryview) -> tuple[memoryview, memoryview]:
+    """Return views of the first part that was joined, and of all that comes after it."""
+    view = memoryview(data)
+    end = _LENGTH + int.from_bytes(view[:_LENGTH], "little")
+    return view[_LENGTH:end], view[end:]

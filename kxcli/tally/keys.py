@@ -1,4 +1,4 @@
-"""Counts of 64-bit keys, at the speed of arrays and in bounded memory.
+"""Counts of 64-bit keys, at the speed of arrays.
 
 A hash table takes running keys, most of which it has seen before, much faster than sorting does.  When the table is
 full, it becomes a sorted run, and sorted runs merge nearly for nothing.
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from kxcli.tally.runs import Counts, Keys, Run, Runs, Scratch, merged
+from kxcli.tally.runs import Counts, Keys, Run, Runs, merged
 
 _HELD = 1 << 20  # keys held uncounted: counting many at a time spares the table's growth and the calls
 _SAMPLE = 1 << 17  # keys that are sorted to begin with, so that the frequent ones find their slots free
@@ -30,17 +30,13 @@ def slots_of(keys: Keys, multiplier: np.uint64, bits: int) -> npt.NDArray[np.int
 
 
 class KeyTally:
-    """How often each key was seen; merging is associative and commutative.  No key is 0.
+    """How often each key was seen; merging is associative and commutative.  No key is 0."""
 
-    scratch: where sorted runs go that memory has no room for; None: all stays in memory.
-    """
-
-    def __init__(self, scratch: Scratch | None = None) -> None:
-        self._scratch = scratch
+    def __init__(self) -> None:
         self._held: list[Keys] = []
         self._size = 0
         self._table: _Table | None = None
-        self._runs = Runs(scratch)
+        self._runs = Runs()
 
     def add(self, keys: Keys) -> None:
         """Count each key once more; keeps the array, which may not change any more."""
@@ -59,15 +55,25 @@ class KeyTally:
             self.add(keys)
         return self
 
-    def parts(self) -> Iterator[Run]:
-        """Yield keys, ascending, and their counts, in parts that memory has room for; only once."""
-        self._settle()
-        return self._runs.parts()
+    @property
+    def n_distinct(self) -> int:
+        """How many distinct keys are in memory, at most, those that are not counted yet left aside."""
+        return len(self._runs) + (0 if self._table is None else self._table.filled)
 
-    def frequent(self, least: int) -> Run:
-        """Return the keys counted at least so often, ascending, and their counts; only once."""
+    @property
+    def weight(self) -> int:
+        """Bytes of memory that it takes, about."""
+        return 8 * self._size + 16 * (0 if self._table is None else len(self._table)) + self._runs.weight
+
+    def parts(self, room: int | None = None) -> Iterator[Run]:
+        """Yield keys, ascending, and their counts; with loaded ones, in parts that so many bytes have room for."""
+        self._settle()
+        return self._runs.parts(room)
+
+    def frequent(self, least: int, room: int | None = None) -> Run:
+        """Return the keys counted at least so often, ascending, and their counts; in between, parts have some room."""
         keys, counts = [np.empty(0, dtype=np.uint64)], [np.empty(0, dtype=np.int64)]
-        for some, theirs in self.parts():
+        for some, theirs in self.parts(room):
             kept = theirs >= least
             keys.append(some[kept])
             counts.append(theirs[kept])
@@ -79,10 +85,10 @@ class KeyTally:
         return self._runs.dump()
 
     @classmethod
-    def load(cls, data: bytes, scratch: Scratch | None = None) -> "KeyTally":
-        """Return the tally that was dumped."""
-        tally = cls(scratch)
-        tally._runs = Runs.load(data, scratch)
+    def load(cls, data: bytes | memoryview) -> "KeyTally":
+        """Return the tally that was dumped; it stays where it is."""
+        tally = cls()
+        tally._runs = Runs.load(data)
         return tally
 
     def _count_held(self) -> None:
@@ -91,22 +97,18 @@ class KeyTally:
         left = []
         if self._table is None:
             first = merged([_ones(keys[:_SAMPLE])])
-            self._table = _Table(min(_room_for(len(first[0])), self._most_slots))
+            self._table = _Table(min(_room_for(len(first[0])), _SLOTS_MOST))
             left.append(self._table.add(first))
             keys = keys[_SAMPLE:]
         left.append(self._table.count(keys))
         while self._table.is_full:
             drained = self._table.drained()
-            if len(self._table) < self._most_slots:
-                self._table = _Table(min(4 * len(self._table), self._most_slots))
+            if len(self._table) < _SLOTS_MOST:
+                self._table = _Table(min(4 * len(self._table), _SLOTS_MOST))
                 left = [self._table.add(pairs) for pairs in (drained, *left)]
             else:
                 self._runs.add(drained)
         self._runs.add(merged(left))
-
-    @property
-    def _most_slots(self) -> int:
-        return _SLOTS_MOST if self._scratch is None else self._scratch.slots(_SLOTS_MOST)
 
     def _settle(self) -> None:
         if self._held:
@@ -123,14 +125,14 @@ class _Table:
         self._bits = size.bit_length() - 1
         self._keys: Keys = np.zeros(size, dtype=np.uint64)
         self._counts: Counts = np.zeros(size, dtype=np.int64)
-        self._filled = 0
+        self.filled = 0
 
     def __len__(self) -> int:
         return len(self._keys)
 
     @property
     def is_full(self) -> bool:
-        return self._filled > _FULL * len(self._keys)
+        return self.filled > _FULL * len(self._keys)
 
     def count(self, keys: Keys) -> Run:
         """Count each key once more; return those that found no slot, in no order, with a count of 1 for each."""
@@ -162,14 +164,14 @@ class _Table:
             is_known = self._keys.take(slots) == keys
             np.add.at(self._counts, slots[is_known], counts[is_known])
             keys, counts = keys[~is_known], counts[~is_known]
-        self._filled = int(np.count_nonzero(self._keys))
+        self.filled = int(np.count_nonzero(self._keys))
         return keys, counts
 
     def drained(self) -> Run:
         """Return the keys, ascending, and their counts, and forget them."""
         filled = np.flatnonzero(self._keys)
         keys, counts = self._keys[filled], self._counts[filled]
-        self._keys[filled], self._counts[filled], self._filled = 0, 0, 0
+        self._keys[filled], self._counts[filled], self.filled = 0, 0, 0
         order = keys.argsort()
         return keys[order], counts[order]
 

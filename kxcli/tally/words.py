@@ -5,11 +5,12 @@ So a tally also takes text with a word a line, whose short words numpy counts as
 strings once, when the counts are asked for.
 """
 
-import json
-import struct
 from collections import Counter
 from collections.abc import Callable, Iterable
+from itertools import chain
 from typing import TYPE_CHECKING
+
+from kxcli.tally.rows import decoded, encoded
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,7 +20,8 @@ if TYPE_CHECKING:
 
 _PACK_FROM = 1 << 16  # characters: below, numpy's import would take longer than it saves
 _COUNT_FROM = 1 << 17  # words held uncounted
-_LENGTH = struct.Struct("<Q")
+_WORD = 176  # bytes of a word, its place in a table that grows by halves, and its count
+_HELD = 96  # bytes of a word that is not counted yet
 
 
 class Tally:
@@ -85,21 +87,20 @@ class Tally:
             self._counts, self._keys = Counter(words), None
         return self._counts
 
+    @property
+    def weight(self) -> int:
+        """Bytes of memory that it takes, about, as strings, which packed words become when they are asked for."""
+        n_packed = 0 if self._keys is None else self._keys.n_distinct
+        packed = 0 if self._keys is None else self._keys.weight
+        return (len(self._counts) + n_packed) * _WORD + len(self._loose) * _HELD + packed
+
     def dump(self) -> bytes:
-        """Return the tally as bytes: the length of the strings' counts, these as JSON, and the keys'."""
-        self._count_loose()
-        strings = json.dumps(self._counts, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
-        keys = b"" if self._keys is None else self._keys.dump()
-        return b"".join((_LENGTH.pack(len(strings)), strings, keys))
+        """Return the tally as bytes: a run of its words."""
+        counts = self.counts()
+        words = sorted(counts)
+        return b"".join(encoded([(words, list(map(counts.__getitem__, words)))]))
 
     @classmethod
-    def load(cls, data: bytes) -> "Tally":
+    def load(cls, data: bytes | memoryview) -> "Tally":
         """Return the tally that was dumped."""
-        (n_strings,) = _LENGTH.unpack_from(data)
-        start = _LENGTH.size + n_strings
-        tally = cls(json.loads(data[_LENGTH.size : start].decode("utf-8")))
-        if len(data) > start:
-            from kxcli.tally.keys import KeyTally
-
-            tally._keys = KeyTally.load(data[start:])
-        return tally
+        return cls(dict(chain.from_iterable(zip(*block, strict=True) for block in decoded(data))))

@@ -70,12 +70,12 @@ class Moments:
         """Return the matrices with their numbers."""
         return joined(part for number, matrix in partial.items() for part in (b"%d" % number, matrix.tobytes()))
 
-    def load(self, data: bytes) -> Partial:
+    def load(self, data: bytes | memoryview) -> Partial:
         """Return the matrices that were dumped."""
         frames = parted(data)
         width = self.x.width + self.y.width + 3
         matrices = [np.frombuffer(frame).reshape(width, width) for frame in frames[1::2]]
-        return dict(zip(map(int, frames[::2]), matrices, strict=True))
+        return dict(zip((int(bytes(number)) for number in frames[::2]), matrices, strict=True))
 
     def finish(self, partial: Partial) -> "Total":
         """Return the sum of all."""

@@ -56,11 +56,11 @@ class MeasurePairs:
         """Return JSON; numbers in it read back as they were."""
         return json.dumps([(pair, asdict(found)) for pair, found in partial.items()]).encode("ascii")
 
-    def load(self, data: bytes) -> dict[Pair, Dependence]:
+    def load(self, data: bytes | memoryview) -> dict[Pair, Dependence]:
         """Return what was dumped."""
         return {
             (pair[0], pair[1]): Dependence(**{**found, "notes": tuple(found["notes"])})
-            for pair, found in json.loads(data)
+            for pair, found in json.loads(bytes(data))
         }
 
     def finish(self, partial: dict[Pair, Dependence]) -> dict[Pair, Dependence]:

@@ -102,9 +102,9 @@ class Permutations:
         """Return the number in digits."""
         return b"%d" % partial
 
-    def load(self, data: bytes) -> int:
+    def load(self, data: bytes | memoryview) -> int:
         """Return the number that was dumped."""
-        return int(data)
+        return int(bytes(data))
 
     def finish(self, partial: int) -> int:
         """Return the number."""

@@ -58,7 +58,7 @@ class Cutter:
         self._words = WordCount(terms.counting)
 
     def setup(self, words: "Words | None") -> None:
-        """Load the dictionary, where there is one: `words` is what `segment.prepare` returned."""
+        """Take the dictionary, where there is one: `words` is what `segment.prepare` returned."""
         if not self._n:
             self._words.setup(words)
 
@@ -100,7 +100,7 @@ class CountTerms:
         self._cutter = Cutter(terms)
 
     def setup(self, shared: "Words | None") -> None:
-        """Load the dictionary."""
+        """Take the dictionary."""
         self._cutter.setup(shared)
 
     def map(self, records: Iterable[Part]) -> dict[int, _Counts]:
@@ -134,11 +134,11 @@ class CountTerms:
             )
         )
 
-    def load(self, data: bytes) -> dict[int, _Counts]:
+    def load(self, data: bytes | memoryview) -> dict[int, _Counts]:
         """Return the counts that were dumped."""
         frames = parted(data)
         return {
-            int(frames[i]): _Counts(
+            int(bytes(frames[i])): _Counts(
                 [bytes(word).decode("utf-8") for word in parted(frames[i + 1])],
                 *(np.frombuffer(frame, np.int64) for frame in frames[i + 2 : i + 5]),
             )
@@ -168,7 +168,7 @@ class CountTexts:
         self._cutter = Cutter(terms)
 
     def setup(self, shared: "Words | None") -> None:
-        """Load the dictionary."""
+        """Take the dictionary."""
         self._cutter.setup(shared)
 
     def map(self, records: Iterable[Part]) -> dict[int, Tally]:
@@ -193,10 +193,10 @@ class CountTexts:
         """Return labels and tallies."""
         return joined(frame for label, tally in partial.items() for frame in (b"%d" % label, tally.dump()))
 
-    def load(self, data: bytes) -> dict[int, Tally]:
+    def load(self, data: bytes | memoryview) -> dict[int, Tally]:
         """Return what was dumped."""
         frames = parted(data)
-        return {int(label): Tally.load(tally) for label, tally in zip(frames[::2], frames[1::2], strict=True)}
+        return {int(bytes(label)): Tally.load(tally) for label, tally in zip(frames[::2], frames[1::2], strict=True)}
 
     def finish(self, partial: dict[int, Tally]) -> dict[str, dict[int, int]]:
         """Return for each term, in the order of code points, its number of texts by label."""

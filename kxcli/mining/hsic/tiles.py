@@ -100,7 +100,7 @@ class Tiles:
         """Return products and sums."""
         return joined((np.array(partial.products).tobytes(), partial.row_sums.tobytes()))
 
-    def load(self, data: bytes) -> Partial:
+    def load(self, data: bytes | memoryview) -> Partial:
         """Return what was dumped."""
         products, row_sums = parted(data)
         rows = [(xy, xx, yy) for xy, xx, yy in np.frombuffer(products).reshape(-1, 3).tolist()]
@@ -180,7 +180,7 @@ class Squares:
         """Return the sums."""
         return np.array(partial).tobytes()
 
-    def load(self, data: bytes) -> list[float]:
+    def load(self, data: bytes | memoryview) -> list[float]:
         """Return the sums that were dumped."""
         sums: list[float] = np.frombuffer(data).tolist()
         return sums

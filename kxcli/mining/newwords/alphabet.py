@@ -82,7 +82,7 @@ class Characters:
         """Return the counts as bytes."""
         return partial.astype("<i8").tobytes()
 
-    def load(self, data: bytes) -> Counts:
+    def load(self, data: bytes | memoryview) -> Counts:
         """Return the counts that were dumped."""
         return np.frombuffer(data, dtype="<i8").astype(np.int64)
 

@@ -101,7 +101,7 @@ class CountSegments:
         """Return the counts as bytes."""
         return joined((partial.characters.dump(), partial.grams.dump(), partial.longer.dump()))
 
-    def load(self, data: bytes) -> Segments:
+    def load(self, data: bytes | memoryview) -> Segments:
         """Return the counts that were dumped."""
         characters, grams, longer = parted(data)
         n_characters, n_grams = len(self._solid.alphabet.codes), self._solid.n_grams + 1

@@ -20,7 +20,7 @@ from kxcli.tally.buckets import Buckets, may_be_frequent
 from kxcli.tally.frames import joined, parted
 from kxcli.tally.index import Index
 from kxcli.tally.keys import KeyTally
-from kxcli.tally.runs import Keys, Scratch
+from kxcli.tally.runs import Keys
 
 SHIFT = np.uint64(BITS)
 LAST = np.uint64((1 << BITS) - 1)
@@ -112,7 +112,6 @@ class Known:
     grams: Grams
     may_be: npt.NDArray[np.bool_] | None
     bits: int
-    scratch: Scratch | None
 
 
 class Found(NamedTuple):
@@ -155,17 +154,19 @@ class CountGrams:
         """Return the counts as bytes."""
         return joined((partial.grams.dump(), partial.buckets.dump()))
 
-    def load(self, data: bytes) -> Found:
+    def load(self, data: bytes | memoryview) -> Found:
         """Return the counts that were dumped."""
         grams, buckets = parted(data)
         known = self._known
-        return Found(
-            KeyTally.load(grams, known.scratch), Buckets.load(buckets, known.bits, known.grams.alphabet.min_count)
-        )
+        return Found(KeyTally.load(grams), Buckets.load(buckets, known.bits, known.grams.alphabet.min_count))
+
+    def weight(self, partial: Found) -> int:
+        """Return about how many bytes of memory the n-grams take; the buckets take the same however many there are."""
+        return partial.grams.weight
 
     def _none(self) -> Found:
         known = self._known
-        return Found(KeyTally(known.scratch), Buckets(known.bits, known.grams.alphabet.min_count))
+        return Found(KeyTally(), Buckets(known.bits, known.grams.alphabet.min_count))
 
     def _count(self, ids: Ids, found: Found) -> None:
         known = self._known

@@ -13,18 +13,18 @@ from kxcli.mining.newwords.grams import LAST, SHIFT, CountGrams, Grams, Known, L
 from kxcli.mining.newwords.neighbours import CountNeighbours, Entropies, Words, entropies
 from kxcli.mining.newwords.trie import Trie
 from kxcli.mining.newwords.vocabulary import Reduce
-from kxcli.tally.keys import KeyTally
-from kxcli.tally.runs import Run, Scratch, merged
+from kxcli.tally.runs import Run, merged
 
 _CHARACTERS_PER_BUCKET = 4  # so few that hardly a rare n-gram shares the bucket of a frequent one
 _LEAST_BITS, _MOST_BITS = 10, 24
 _BUCKET = 4  # bytes
 
 
-def lexicon(discovery: Discovery, reduce: Reduce, scratch: Scratch | None = None) -> list[Word]:
+def lexicon(discovery: Discovery, reduce: Reduce, room: int | None = None) -> list[Word]:
     """Return the lexicon of a corpus, the most frequent words first, equal ones by code points.
 
     reduce: runs a job over all records of the corpus, each time the same in any order; None where there is none.
+    room: bytes of memory that merging counts may take at a time; None: whatever it takes.
     """
     counts = reduce(Characters(), None, "characters")
     alphabet = Alphabet.of(np.zeros(1, dtype=np.int64) if counts is None else counts, discovery.least)
@@ -32,7 +32,7 @@ def lexicon(discovery: Discovery, reduce: Reduce, scratch: Scratch | None = None
         return []
     left, right = Entropies(len(alphabet.codes) - 1), Entropies(len(alphabet.codes) - 1)
     order = discovery.order + (discovery.method == "entropy")
-    counted = Grams(alphabet, tuple(_levels(alphabet, order, reduce, scratch, left, right)))
+    counted = Grams(alphabet, tuple(_levels(alphabet, order, reduce, room, left, right)))
     grams = Grams(alphabet, counted.levels[: discovery.order - 1])
     values = cohesion(grams)
     if discovery.method == "entropy":
@@ -41,7 +41,7 @@ def lexicon(discovery: Discovery, reduce: Reduce, scratch: Scratch | None = None
         found = coarse.vocabulary(grams, values, discovery, reduce)
     found = found.frequent(alphabet.min_count)
 
-    pairs = reduce(CountNeighbours(), Words(alphabet, Trie(found.words, found.counts), scratch), "neighbours")
+    pairs = reduce(CountNeighbours(), Words(alphabet, Trie(found.words, found.counts)), "neighbours")
     singles = np.flatnonzero(found.singles)
     words = [
         *zip(
@@ -56,8 +56,8 @@ def lexicon(discovery: Discovery, reduce: Reduce, scratch: Scratch | None = None
             found.words.texts(alphabet),
             found.counts.tolist(),
             of_words(found.words, values, grams).tolist(),
-            entropies(pairs.left.parts(), len(found.counts))[1:].tolist(),
-            entropies(pairs.right.parts(), len(found.counts))[1:].tolist(),
+            entropies(pairs.left.parts(room), len(found.counts))[1:].tolist(),
+            entropies(pairs.right.parts(room), len(found.counts))[1:].tolist(),
             strict=True,
         ),
     ]
@@ -81,7 +81,7 @@ def _levels(
     alphabet: Alphabet,
     order: int,
     reduce: Reduce,
-    scratch: Scratch | None,
+    room: int | None,
     left: Entropies,
     right: Entropies,
 ) -> list[Level]:
@@ -89,13 +89,13 @@ def _levels(
     levels: list[Level] = []
     may_be = None
     for n in range(2, order + 1):
-        bits = _bucket_bits(alphabet.total, scratch) if n < order else 0
-        known = Known(Grams(alphabet, tuple(levels)), may_be, bits, scratch)
+        bits = _bucket_bits(alphabet.total, room) if n < order else 0
+        known = Known(Grams(alphabet, tuple(levels)), may_be, bits)
         grams, buckets = reduce(CountGrams(), known, f"{n}-grams")
         if n == 2:
-            keys, counts = _pairs(grams, alphabet.min_count, left, right)
+            keys, counts = _pairs(grams.parts(room), alphabet.min_count, left, right)
         else:
-            keys, counts = grams.frequent(alphabet.min_count)
+            keys, counts = grams.frequent(alphabet.min_count, room)
         if not len(keys):
             break
         levels.append(Level.of(keys, counts, levels[-1] if levels else None))
@@ -103,15 +103,15 @@ def _levels(
     return levels
 
 
-def _bucket_bits(n_characters: int, scratch: Scratch | None) -> int:
+def _bucket_bits(n_characters: int, room: int | None) -> int:
     bits = min(max((n_characters // _CHARACTERS_PER_BUCKET).bit_length(), _LEAST_BITS), _MOST_BITS)
-    return bits if scratch is None else max(_LEAST_BITS, min(bits, (scratch.room // _BUCKET).bit_length() - 1))
+    return bits if room is None else max(_LEAST_BITS, min(bits, (room // _BUCKET).bit_length() - 1))
 
 
-def _pairs(grams: KeyTally, min_count: int, left: Entropies, right: Entropies) -> Run:
+def _pairs(grams: Iterable[Run], min_count: int, left: Entropies, right: Entropies) -> Run:
     """Return the frequent pairs of characters; adds all pairs, those with a border too, to both entropies."""
     frequent = []
-    for keys, counts in grams.parts():
+    for keys, counts in grams:
         first, last = (keys >> SHIFT).astype(np.int64), (keys & LAST).astype(np.int64)
         right.add(first, last, counts)
         left.add(last, first, counts)

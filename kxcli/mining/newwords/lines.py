@@ -10,23 +10,31 @@ import numpy as np
 
 from kxcli.mining.newwords.alphabet import Codes
 from kxcli.mining.newwords.spelling import hashes
-from kxcli.tally.keys import KeyTally
-from kxcli.tally.runs import Keys, Runs, Scratch
+from kxcli.tally.runs import Keys, Runs
+from kxcli.tally.scratch import Scratch
 
 _LF, _CR = 10, 13
 RECORD_BITS = 32  # a line's place is its record's number times 2^32, and its number in the record
 
 
 class FindFirstLines:
-    """The job that finds the first of each set of equal lines; records come with their numbers, lines end in LF."""
+    """The job that finds the first of each set of equal lines; records come with their numbers, lines end in LF.
 
-    def setup(self, shared: Scratch | None) -> None:
-        """Take where runs go that memory has no room for."""
-        self._scratch = shared
+    scratch: where `finish` puts places in order that memory has no room for; None: in memory.
+    """
+
+    def __init__(self, scratch: Scratch | None = None) -> None:
+        self._scratch = scratch
+
+    def __getstate__(self) -> dict[str, None]:
+        return {"_scratch": None}  # workers do not finish
+
+    def setup(self, shared: None) -> None:
+        """Nothing to make ready."""
 
     def map(self, records: Iterable[tuple[int, Codes]]) -> Runs:
         """Return the places of lines by their hashes."""
-        found = self._none()
+        found = Runs(np.minimum)
         for number, codes in records:
             hashes = line_hashes(codes)
             places = (number << RECORD_BITS) + np.arange(len(hashes), dtype=np.int64)
@@ -43,22 +51,32 @@ class FindFirstLines:
 
     def finish(self, partial: Runs) -> Iterator[Keys]:
         """Yield the places of the lines that are kept, ascending."""
-        places = KeyTally(self._scratch)
-        for _, some in partial.parts():
-            places.add(some.astype(np.uint64) + np.uint64(1))  # no key is 0
-        for keys, _ in places.parts():
-            yield keys - np.uint64(1)
+        if self._scratch is None:
+            for _, places in partial.parts():
+                yield np.sort(places.astype(np.uint64))
+            return
+        ordered = Runs()
+        with self._scratch.spool() as spool:
+            for _, places in partial.parts(self._scratch.room):
+                some = Runs()
+                some.add((np.sort(places.astype(np.uint64)), np.ones(len(places), dtype=np.int64)))
+                spool.add([some.dump()])
+            for view in spool.views():
+                ordered.merge(Runs.load(view))
+        for keys, _ in ordered.parts(self._scratch.room):
+            yield keys
 
     def dump(self, partial: Runs) -> bytes:
         """Return the places as bytes."""
         return partial.dump()
 
-    def load(self, data: bytes) -> Runs:
+    def load(self, data: bytes | memoryview) -> Runs:
         """Return the places that were dumped."""
-        return Runs.load(data, self._scratch, np.minimum)
+        return Runs.load(data, np.minimum)
 
-    def _none(self) -> Runs:
-        return Runs(self._scratch, np.minimum)
+    def weight(self, partial: Runs) -> int:
+        """Return about how many bytes of memory the places take."""
+        return partial.weight
 
 
 def line_hashes(codes: Codes) -> Keys:

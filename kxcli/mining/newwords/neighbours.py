@@ -13,7 +13,7 @@ from kxcli.mining.newwords.grams import LAST, SHIFT, pair
 from kxcli.mining.newwords.trie import Trie
 from kxcli.tally.frames import joined, parted
 from kxcli.tally.keys import KeyTally
-from kxcli.tally.runs import Counts, Run, Scratch
+from kxcli.tally.runs import Counts, Run
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,6 @@ class Words:
 
     alphabet: Alphabet
     trie: Trie
-    scratch: Scratch | None
 
 
 class Neighbours(NamedTuple):
@@ -42,7 +41,7 @@ class CountNeighbours:
     def map(self, records: Iterable[Codes]) -> Neighbours:
         """Count the neighbours in some records."""
         words = self._words
-        found = Neighbours(KeyTally(words.scratch), KeyTally(words.scratch))
+        found = Neighbours(KeyTally(), KeyTally())
         for codes in records:
             ids = words.alphabet.numbered(codes, 1)
             for length, starts, numbers in words.trie.occurrences(ids):
@@ -64,11 +63,14 @@ class CountNeighbours:
         """Return the counts as bytes."""
         return joined((partial.left.dump(), partial.right.dump()))
 
-    def load(self, data: bytes) -> Neighbours:
+    def load(self, data: bytes | memoryview) -> Neighbours:
         """Return the counts that were dumped."""
         left, right = parted(data)
-        scratch = self._words.scratch
-        return Neighbours(KeyTally.load(left, scratch), KeyTally.load(right, scratch))
+        return Neighbours(KeyTally.load(left), KeyTally.load(right))
+
+    def weight(self, partial: Neighbours) -> int:
+        """Return about how many bytes of memory the counts take."""
+        return partial.left.weight + partial.right.weight
 
 
 class Entropies:

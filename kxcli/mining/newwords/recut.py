@@ -105,7 +105,7 @@ class CountWords:
         dense = [tally.dump() for tally in (*partial.words, *partial.aligned)]
         return joined((*dense, partial.buckets.dump(), partial.spaced.dump()))
 
-    def load(self, data: bytes) -> Partial:
+    def load(self, data: bytes | memoryview) -> Partial:
         """Return the counts that were dumped."""
         *dense, buckets, spaced = parted(data)
         sizes = [*map(len, self._cut.scores), *map(len, self._cut.scores[1:])]

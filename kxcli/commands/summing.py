@@ -1,0 +1,82 @@
+"""`kxcli wordcount --merge`: earlier outputs -> their sum."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from kxcli.commands import options
+from kxcli.report import Report
+
+if TYPE_CHECKING:
+    from kxcli.commands.counting import Result
+    from kxcli.corpus.ledger import Ledger
+    from kxcli.mining.merging import Sums
+
+_DIGITS = 18  # of a count that 64 bits hold
+_SHARES = 4  # of the memory: sums that are held take one, and as they are written some more
+
+
+@contextmanager
+def summed(source: options.Input, run: options.Run, report: Report) -> "Iterator[Result]":
+    """Add up earlier outputs; until the block ends, files are there that the sums are read from."""
+    from kxcli.mapreduce import available
+    from kxcli.mapreduce.workspace import Workspace
+    from kxcli.mining.merging import Sums
+    from kxcli.tally.scratch import Scratch
+
+    with Workspace() as workspace:
+        scratch = Scratch(workspace.folder, (run.memory or available.memory()) // _SHARES)
+        with Sums(scratch) as sums:
+            columns = _add(sums, source, report)
+            yield sums.counts(), columns, scratch
+
+
+def _add(sums: "Sums", source: options.Input, report: Report) -> tuple[str, ...]:
+    """Add the rows of all inputs, and return their columns."""
+    from kxcli.commands import running
+    from kxcli.corpus import encodings, tables
+
+    columns: tuple[str, ...] | None = None
+    first = ""
+    for found in running.found_sources(source):
+        least = None
+        for cells, ledger in tables.rows(
+            found,
+            running.record_format(source, by=""),
+            encodings.check(source.encoding),
+            bare=("word", "count"),
+            known="count",
+        ):
+            if columns is None:
+                columns, first = _summable(cells, ledger), found.path
+            elif set(cells) != set(columns):
+                ledger.fail(
+                    f"has the columns {', '.join(cells)}, but {first} has {', '.join(columns)}",
+                    "merge equals",
+                )
+            numbers = [_number(cells, name, ledger) for name in ("count", "df") if name in columns]
+            least = numbers[0] if least is None else min(least, numbers[0])
+            sums.add(str(cells.get("group", "")), str(cells["word"]), numbers[0], numbers[1] if numbers[1:] else 0)
+        if least is not None and least > 1:
+            report.warning(
+                f"{found.path}: no count is below {least}: it looks cut by --top or --min-count, "
+                "so the sums of rarer words may be too low"
+            )
+    return columns or ("word", "count")
+
+
+def _summable(cells: "dict[str, str | int | float]", ledger: "Ledger") -> tuple[str, ...]:
+    if "per_million" in cells:
+        ledger.fail("has the column per_million", "rates do not add up: count without --per-million, then merge")
+    columns = tuple(name for name in ("group", "word", "count", "df") if name in cells)
+    if not {"word", "count"} <= set(columns) or len(columns) != len(cells):
+        ledger.fail(f"has the columns {', '.join(cells)}", "give outputs of kxcli wordcount")
+    return columns
+
+
+def _number(cells: "dict[str, str | int | float]", name: str, ledger: "Ledger") -> int:
+    cell = cells[name]
+    digits = str(cell) if type(cell) is int else cell
+    if isinstance(digits, str) and digits.isascii() and digits.isdigit() and len(digits) <= _DIGITS:
+        return int(digits)
+    return ledger.fail(f"has {cell!r} as its {name}, not a whole number", "give outputs of kxcli wordcount")

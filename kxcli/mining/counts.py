@@ -1,0 +1,227 @@
+"""What a count of words is held in: cells in memory, sorted runs in files, and the rows that both make."""
+
+import json
+import re
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from io import BytesIO
+from itertools import groupby
+from operator import itemgetter
+from typing import NamedTuple
+from zlib import crc32
+
+from kxcli.tally import Tally
+from kxcli.tally.frames import first_and_rest, joined
+from kxcli.tally.rows import BLOCK, COUNT, DOCUMENTS, Block, batched, decoded, encoded, merged, resident
+from kxcli.tally.scratch import Scratch
+
+_CELL = 1 << 10  # bytes of a cell without a word, and of its total
+_PARTING = "\0"  # what is between words that are made into keys together
+# A group's end, and a word's where orders follow; what these characters are written as within groups and words, so
+# that the order of keys is that of groups, words and orders.
+_END = "\1"
+_ESCAPE = "\2"
+_ESCAPED = {code: _ESCAPE + chr(code + 3) for code in (0, 1, 2)}
+_ORDER = 32  # an order's character is so many after it
+
+Key = tuple[str, int]  # group, order
+
+
+class Counted(NamedTuple):
+    """A row: how often an n-gram was seen in a group, and how many documents hold it, 0 where nobody asked."""
+
+    group: str
+    word: str
+    order: int
+    count: int  # type: ignore[assignment]  # hides the method that counts items, which says nothing here
+    documents: int
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What a row's key is made of: the group where there are groups, the word, and the order where there are several.
+
+    The same string may be of several orders: tokens by a pattern may have spaces.
+    """
+
+    is_grouped: bool = False
+    orders: tuple[int, int] = (1, 1)
+
+    def keys(self, group: str, order: int, words: list[str]) -> list[str]:
+        """Return the keys of some words, in their order."""
+        if not words:
+            return []
+        text = _PARTING.join(words)
+        if text.count(_PARTING) != len(words) - 1 or _END in text or _ESCAPE in text:
+            words = [word.translate(_ESCAPED) for word in words]
+            text = _PARTING.join(words)
+        head = group.translate(_ESCAPED) + _END if self.is_grouped else ""
+        tail = _END + chr(_ORDER + order) if self._has_orders else ""
+        if not (head or tail):
+            return words
+        return (head + text.replace(_PARTING, tail + _PARTING + head) + tail).split(_PARTING)
+
+    def pieces(self, blocks: Iterable[Block]) -> Iterator[tuple[str, list[str], list[int]]]:
+        """Yield blocks in pieces of one group: the group, keys without it, and numbers."""
+        for keys, numbers in blocks:
+            if not self.is_grouped:
+                yield "", keys, numbers
+                continue
+            start = 0
+            while start < len(keys):
+                group = keys[start][: keys[start].index(_END)]
+                stop = bisect_left(keys, group + chr(ord(_END) + 1), start)
+                length = len(group) + 1
+                yield _plain(group), [key[length:] for key in keys[start:stop]], numbers[start:stop]
+                start = stop
+
+    def words(self, keys: list[str]) -> list[str]:
+        """Return the words of keys without groups."""
+        if self._has_orders:
+            keys = [key[:-2] for key in keys]
+        return list(map(_plain, keys)) if _ESCAPE in "".join(keys) else keys
+
+    def orders_of(self, keys: list[str]) -> list[int]:
+        """Return the orders of keys."""
+        return [ord(key[-1]) - _ORDER for key in keys] if self._has_orders else [self.orders[0]] * len(keys)
+
+    @property
+    def _has_orders(self) -> bool:
+        return self.orders[0] != self.orders[1]
+
+
+def _plain(text: str) -> str:
+    """Return a group or a word as it was before it became part of a key."""
+    return re.sub(_ESCAPE + "(.)", lambda match: chr(ord(match[1]) - 3), text) if _ESCAPE in text else text
+
+
+class Cell(NamedTuple):
+    """The counts of the n-grams of one order in one group."""
+
+    counts: Tally
+    documents: Tally
+
+
+@dataclass
+class Partial:
+    """Cells in memory, and runs that were loaded, whose keys are those of a layout; totals: of the runs' counts."""
+
+    cells: dict[Key, Cell] = field(default_factory=dict)
+    runs: list[memoryview] = field(default_factory=list)
+    totals: dict[Key, int] = field(default_factory=dict)
+
+    def merge(self, other: "Partial") -> "Partial":
+        """Add the other's counts to this one's, and return this one."""
+        for key, cell in other.cells.items():
+            if key in self.cells:
+                self.cells[key].counts.merge(cell.counts)
+                self.cells[key].documents.merge(cell.documents)
+            else:
+                self.cells[key] = cell
+        self.runs += other.runs
+        for key, total in other.totals.items():
+            self.totals[key] = self.totals.get(key, 0) + total
+        return self
+
+    @property
+    def weight(self) -> int:
+        """Bytes of memory that it takes, about; mapped files are not among them.
+
+        The words of documents are those of counts: their tables alone are counted.
+        """
+        cells = sum(_CELL + cell.counts.weight + cell.documents.weight // 2 for cell in self.cells.values())
+        return cells + _CELL * len(self.totals) + sum(map(resident, self.runs))
+
+
+class Counts:
+    """Finished counts: rows in the order of groups, words and orders, by code points.
+
+    totals: of all counts, by group and order; memory grows with them, and with the cells that were never dumped.
+    """
+
+    def __init__(
+        self, layout: Layout, partial: Partial, settled: Callable[[dict[str, int]], dict[str, int]] | None
+    ) -> None:
+        self.layout = layout
+        self._runs = partial.runs
+        self._cells: dict[Key, tuple[dict[str, int], dict[str, int]]] = {}
+        self.totals = dict(partial.totals)
+        for key, cell in partial.cells.items():
+            words: dict[str, int] = cell.counts.counts()
+            if settled is not None and words:  # where nothing was cut here, no dictionary is loaded for it
+                words = settled(words)
+            self._cells[key] = words, cell.documents.counts()
+            self.totals[key] = self.totals.get(key, 0) + sum(words.values())
+
+    def __iter__(self) -> Iterator[Counted]:
+        """Yield the rows."""
+        for group, keys, numbers in self.layout.pieces(self.blocks()):
+            for order, word, number in zip(self.layout.orders_of(keys), self.layout.words(keys), numbers, strict=True):
+                yield Counted(group, word, order, number & COUNT, number >> DOCUMENTS)
+
+    def blocks(self, scratch: Scratch | None = None) -> Iterator[Block]:
+        """Yield the rows in blocks; of very many runs some are first merged in a scratch folder."""
+        held = [batched(self._in_memory())] if self._cells else []
+        return merged([*held, *map(decoded, self._runs)]) if scratch is None else scratch.merged(self._runs, *held)
+
+    def groups(self, scratch: Scratch | None = None) -> Iterator[tuple[str, Iterator[Block]]]:
+        """Yield each group with its rows; their keys are without it."""
+        pieces = self.layout.pieces(self.blocks(scratch))
+        for group, of_group in groupby(pieces, key=itemgetter(0)):
+            yield group, ((keys, numbers) for _, keys, numbers in of_group)
+
+    def dump(self) -> bytes:
+        """Return all of it as bytes: totals as JSON, and one run."""
+        return _dumped(self.totals, encoded(self.blocks()))
+
+    def split(self, n: int) -> list[Partial]:
+        """Return n partials; a hash of the word alone tells where its rows go.  Memory: that of the rows as bytes."""
+        parts: list[tuple[list[str], list[int]]] = [([], []) for _ in range(n)]
+        runs: list[list[bytes]] = [[] for _ in range(n)]
+        totals: list[dict[Key, int]] = [{} for _ in range(n)]
+        for block in self.blocks():
+            at = 0
+            for group, keys, numbers in self.layout.pieces([block]):
+                orders, of_words = self.layout.orders_of(keys), self.layout.words(keys)
+                for order, word, number in zip(orders, of_words, numbers, strict=True):
+                    part = crc32(word.encode("utf-8", "surrogatepass")) % n
+                    parts[part][0].append(block[0][at])
+                    parts[part][1].append(number)
+                    totals[part][group, order] = totals[part].get((group, order), 0) + (number & COUNT)
+                    at += 1
+            for part, (keys, numbers) in enumerate(parts):
+                if len(keys) >= BLOCK:
+                    runs[part] += encoded([(keys, numbers)])
+                    parts[part] = [], []
+        for part, rest in enumerate(parts):
+            runs[part] += encoded([rest])
+        return [load(_dumped(of_part, run)) for of_part, run in zip(totals, runs, strict=True)]
+
+    def _in_memory(self) -> Iterator[Block]:
+        for group, keys in groupby(sorted(self._cells), key=itemgetter(0)):
+            yield from merged([self._of_cell(group, order) for _, order in keys])
+
+    def _of_cell(self, group: str, order: int) -> Iterator[Block]:
+        words, documents = self._cells[group, order]
+        ordered = sorted(words)
+        for start in range(0, len(ordered), BLOCK):
+            some = ordered[start : start + BLOCK]
+            numbers = list(map(words.__getitem__, some))
+            if documents:
+                numbers = [count | documents[word] << DOCUMENTS for word, count in zip(some, numbers, strict=True)]
+            yield self.layout.keys(group, order, some), numbers
+
+
+def _dumped(totals: dict[Key, int], run: Iterable[bytes]) -> bytes:
+    data = BytesIO()  # hands its bytes over without a copy
+    data.write(joined([json.dumps([(*key, total) for key, total in totals.items()]).encode("ascii")]))
+    data.writelines(run)
+    return data.getvalue()
+
+
+def load(data: bytes | memoryview) -> Partial:
+    """Return what was dumped: a view of it, and the totals."""
+    totals, run = first_and_rest(data)
+    of_keys = {(group, order): total for group, order, total in json.loads(bytes(totals))}
+    return Partial(runs=[run] if len(run) else [], totals=of_keys)

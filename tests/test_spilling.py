@@ -1,0 +1,269 @@
+"""Partials that are handed on early: dumped, mapped, merged and split in any way, they give the rows of one Counter."""
+
+import functools
+import random
+import tracemalloc
+from collections import Counter
+from zlib import crc32
+
+import pytest
+from conftest import mapped
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kxcli.errors import OutputError
+from kxcli.mining import Counting, Ranking, Segmentation, Text, WordCount, ranked
+from kxcli.mining.counts import Layout
+from kxcli.tally import rows as of_rows
+from kxcli.tally import scratch as of_scratch
+from kxcli.tally.rows import DOCUMENTS, counts, decoded, encoded, merged
+from kxcli.tally.scratch import Scratch
+
+# Runs of rows
+
+characters = st.one_of(
+    st.sampled_from("ab的一\x00\x01\x02\x03\x04\t\n\r ￿𠮷\U0010ffff"), st.characters(exclude_categories=["Cs"])
+)
+keys = st.text(characters, max_size=5)
+numbers = st.one_of(
+    st.integers(1, 3),
+    st.sampled_from([255, 256, 65535, 65536, 2**32 - 1, 2**32, 2**64 - 1, 2**64, 2**90]),
+    st.builds(lambda count, documents: count | documents << DOCUMENTS, st.integers(1, 2**70), st.integers(0, 2**70)),
+)
+row_dicts = st.dictionaries(keys, numbers, max_size=12)
+
+
+@pytest.fixture(params=[1, 3, 1024])
+def block(request, monkeypatch):
+    """How many rows a block has."""
+    monkeypatch.setattr(of_rows, "BLOCK", request.param)
+    return request.param
+
+
+def run_of(rows):
+    """Return rows as the blocks of a run."""
+    ordered = sorted(rows)
+    yield ordered, [rows[key] for key in ordered]
+
+
+def all_rows(blocks):
+    """Return the rows of a run, which has to be in order."""
+    found = [row for keys, numbers in blocks for row in zip(keys, numbers, strict=True)]
+    assert [key for key, _ in found] == sorted({key for key, _ in found})
+    return dict(found)
+
+
+@given(rows=row_dicts)
+def test_rows_outlive_bytes_and_files(block, rows):
+    data = b"".join(encoded(run_of(rows)))
+    for form in data, memoryview(data), mapped(data):
+        blocks = list(decoded(form))
+        assert all_rows(blocks) == rows
+        assert [len(keys) for keys, _ in blocks[:-1]] == [block] * len(blocks[:-1])
+    assert counts(list(rows.values())) == [number & (1 << DOCUMENTS) - 1 for number in rows.values()]
+
+
+@given(several=st.lists(row_dicts, max_size=6), draw=st.randoms(use_true_random=False))
+def test_merged_runs_are_one_run_of_the_sums(block, several, draw):
+    expected = {}
+    for rows in several:
+        for key, number in rows.items():
+            expected[key] = expected.get(key, 0) + number
+    draw.shuffle(several)
+    runs = [mapped(b"".join(encoded(run_of(rows)))) for rows in several]
+    assert all_rows(merged(map(decoded, runs))) == expected
+    once_more = b"".join(encoded(merged(map(decoded, runs))))
+    assert all_rows(decoded(once_more)) == expected
+
+
+@given(several=st.lists(row_dicts, max_size=12))
+def test_many_runs_are_merged_a_few_at_a_time(block, tmp_path, several):
+    runs = [b"".join(encoded(run_of(rows))) for rows in several]
+    expected = all_rows(merged(map(decoded, runs)))
+    few = pytest.MonkeyPatch()
+    few.setattr(of_scratch, "_FEWEST", 2)
+    with few.context():
+        scratch = Scratch(lambda: str(tmp_path), 0)
+        assert all_rows(scratch.merged(runs, run_of({"a": 1}), run_of({"a": 2, "b": 1}))) == {
+            **expected,
+            "a": expected.get("a", 0) + 3,
+            "b": expected.get("b", 0) + 1,
+        }
+        assert len(scratch.narrowed(runs)) <= 2
+    few.undo()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_is_read_stays_on_disk():
+    """Of 5 runs of 20,000 rows hardly more is in memory than a block of each; all of it would take some 10 MB."""
+    rows = {f"{number * 7919 % 1_000_003:07d}": number for number in range(20_000)}
+    runs = [mapped(b"".join(encoded(run_of(rows)))) for _ in range(5)]
+    del rows
+    tracemalloc.start()
+    try:
+        assert sum(len(keys) for keys, _ in merged(map(decoded, runs))) == 20_000
+        assert tracemalloc.get_traced_memory()[1] < 3 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_folder_that_cannot_be_written_is_told(tmp_path):
+    with pytest.raises(OutputError, match="TMPDIR"):
+        Scratch(lambda: str(tmp_path / "gone"), 1).spool()
+
+
+# Keys of rows
+
+
+@given(
+    rows=st.lists(st.tuples(keys, keys, st.integers(1, 99)), max_size=12, unique=True),
+    is_grouped=st.booleans(),
+    orders=st.sampled_from([(1, 1), (2, 2), (1, 99)]),
+)
+def test_keys_come_in_the_order_of_groups_words_and_orders(rows, is_grouped, orders):
+    if not is_grouped:
+        rows = [("", word, order) for _, word, order in rows]
+    if orders[0] == orders[1]:
+        rows = [(group, word, orders[0]) for group, word, _ in rows]
+    layout = Layout(is_grouped, orders)
+    rows = sorted(set(rows))
+    of_rows = [layout.keys(group, order, [word])[0] for group, word, order in rows]
+    assert of_rows == sorted(set(of_rows))
+    found = []
+    for group, some, _ in layout.pieces([(of_rows, [1] * len(rows))]):
+        found += zip([group] * len(some), layout.words(some), layout.orders_of(some), strict=True)
+    assert found == rows
+    for group, order in {(group, order) for group, _, order in rows}:
+        words = [word for of_group, word, of_order in rows if (of_group, of_order) == (group, order)]
+        assert layout.keys(group, order, words) == [layout.keys(group, order, [word])[0] for word in words]
+
+
+# The job
+
+SEGMENTATIONS = [
+    Segmentation("space"),
+    Segmentation("char"),
+    Segmentation("regex", pattern=r"\w[\w ]?"),  # tokens with spaces: "a b" is a word, and two
+    Segmentation("regex", pattern=r"(?s)."),
+]
+texts = st.text(st.one_of(st.sampled_from("aab  的\x00\x01\x02\r𠮷，"), characters), max_size=15)
+records = st.lists(
+    st.builds(Text, texts, st.sampled_from(["", "好", "a", "a\x00", "a\x01", "\x02"]), st.just(False)), max_size=6
+)
+
+
+@st.composite
+def countings(draw):
+    return Counting(
+        draw(st.sampled_from(SEGMENTATIONS)),
+        keeps_punctuation=draw(st.booleans()),
+        orders=draw(st.sampled_from([(1, 1), (2, 2), (1, 3)])),
+        has_documents=draw(st.booleans()),
+        is_grouped=draw(st.booleans()),
+    )
+
+
+def passed_on(job, partials, draw):
+    """Merge partials in random order, on their way dumped, mapped, loaded and split at random."""
+    partials = list(partials)
+    while True:
+        draw.shuffle(partials)
+        partial = partials.pop()
+        way = draw.randint(0, 3)
+        if way == 0:
+            partial = job.load(job.dump(partial))
+        elif way == 1:
+            partial = job.load(mapped(job.dump(partial)))
+        elif way == 2:
+            partial = functools.reduce(job.merge, draw.sample(job.split(partial, 3), 3))
+        if not partials:
+            return partial
+        partials.append(job.merge(partials.pop(), partial))
+
+
+@given(records=records, counting=countings(), draw=st.randoms(use_true_random=False))
+@settings(max_examples=200)
+def test_partials_on_any_way_give_what_one_partial_gives(block, records, counting, draw):
+    if not counting.is_grouped:
+        records = [record._replace(group="") for record in records]
+    job = WordCount(counting)
+    job.setup(None)
+    whole = job.finish(job.map(records))
+    partials = [job.map([record]) for record in records] or [job.map([])]
+    merged_ = job.finish(passed_on(job, partials, draw))
+    assert list(merged_) == list(whole)
+    assert without_nothing(merged_.totals) == without_nothing(whole.totals)
+
+
+def without_nothing(totals):
+    return {key: total for key, total in totals.items() if total}
+
+
+@given(records=records, counting=countings(), n=st.integers(1, 5))
+def test_split_partials_hold_each_word_once_by_its_hash_alone(block, records, counting, n):
+    job = WordCount(counting)
+    job.setup(None)
+    if not counting.is_grouped:
+        records = [record._replace(group="") for record in records]
+    parts = job.split(job.load(mapped(job.dump(job.map(records)))), n)
+    assert len(parts) == n
+    rows = []
+    for number, part in enumerate(parts):
+        counts = job.finish(part)
+        rows += counts
+        assert {crc32(row.word.encode()) % n for row in counts} <= {number}
+        assert counts.totals == Counter({key: total for key, total in totals_of(counts).items() if total})
+    assert sorted(rows) == list(job.finish(job.map(records)))
+
+
+def totals_of(counts):
+    totals = Counter()
+    for row in counts:
+        totals[row.group, row.order] += row.count
+    return totals
+
+
+@pytest.mark.parametrize(
+    "counting",
+    [
+        Counting(Segmentation("space")),
+        Counting(Segmentation("space"), orders=(1, 2), has_documents=True),
+        Counting(Segmentation("space"), is_grouped=True),
+    ],
+    ids=["words", "n-grams", "groups"],
+)
+def test_what_is_dumped_and_mapped_weighs_nothing_and_ranks_alike(tmp_path, counting):
+    draw = random.Random(3)
+    words = ["".join(draw.choices("天地玄黄宇宙", k=draw.randint(1, 6))) for _ in range(3000)]
+    texts = [
+        Text(" ".join(draw.choices(words, k=30)), draw.choice("甲乙") if counting.is_grouped else "")
+        for _ in range(1000)
+    ]
+    job = WordCount(counting)
+    job.setup(None)
+    whole = job.map(texts)
+    parts = [job.map(texts[start : start + 100]) for start in range(0, len(texts), 100)]
+    assert all(job.weight(part) > 100_000 for part in parts)
+    spilled = functools.reduce(job.merge, [job.load(mapped(job.dump(part))) for part in parts])
+    assert job.weight(spilled) < 20_000
+    for options in {}, {"top": 5000}, {"top": 5000, "sort": "word"}, {"sort": "word"}, {"per_million": True}:
+        ranking = Ranking(**options)
+        scratch = Scratch(lambda: str(tmp_path), 1)
+        rows = list(ranked(job.finish(spilled), ranking, scratch))
+        assert rows == list(ranked(job.finish(whole), ranking)) and len(rows) > 1500
+
+
+@pytest.mark.parametrize("orders", [(1, 1), (1, 2)], ids=str)
+def test_the_weight_is_about_the_memory_that_is_taken(orders):
+    draw = random.Random(5)
+    texts = [Text(" ".join("".join(draw.choices("天地玄黄宇宙洪荒", k=6)) for _ in range(50))) for _ in range(400)]
+    job = WordCount(Counting(Segmentation("space"), orders=orders, has_documents=True))
+    job.setup(None)
+    job.map(texts[:1])
+    tracemalloc.start()
+    try:
+        partial = job.map(texts)
+        taken = tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+    assert taken / 2 < job.weight(partial) < 2 * taken
