@@ -3,6 +3,7 @@
 import ctypes
 import gc
 import os
+import resource
 from contextlib import suppress
 
 # Of glibc's malloc.h.
@@ -22,6 +23,9 @@ def settle_in() -> None:
     """
     os.environ.update(dict.fromkeys(_THREADS, "1"))
     gc.set_threshold(200_000, 20, 100)
+    with suppress(OSError, ValueError):  # each mapped file takes a descriptor, and a checkpoint may have many
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     with suppress(AttributeError, OSError, TypeError):
         allocator = ctypes.CDLL(None)
         allocator.mallopt(_M_MMAP_THRESHOLD, 1 << 25)  # larger arrays are few, and would leave gaps

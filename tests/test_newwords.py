@@ -575,7 +575,7 @@ def big(tmp_path_factory):
 def runs_below(folder):
     """Return the files with counts below a temporary folder."""
     with suppress(OSError):  # a folder goes away
-        return set(folder.rglob("*.run"))
+        return set(folder.rglob("*.partials"))
     return set()
 
 
@@ -632,9 +632,9 @@ def test_a_full_disk_under_tmpdir_is_told(kxcli, workers, small_disk):
     assert os.listdir(small_disk) == [] and not (kxcli.folder / "out.tsv").exists()
 
 
-@pytest.mark.parametrize(("limit", "n"), [(200_000, 200_000), (600_000, 200_000)], ids=["records", "counts"])
+@pytest.mark.parametrize(("limit", "n"), [(200_000, 200_000), (2_000_000, 900_000)], ids=["records", "counts"])
 def test_a_temporary_file_that_may_not_grow_is_told(kxcli, workers, limit, n):
-    """200,000 characters take 400 KB as records; their pairs go to files of 1 MB where memory is 1 MiB."""
+    """A character takes 2 bytes as a record; pairs go to a file of 4 MB and more where there is little memory."""
 
     def limited():
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))

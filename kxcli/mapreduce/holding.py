@@ -1,24 +1,28 @@
-"""The partial that a process has while it works: merged task by task, and put on a shelf before it is too heavy."""
+"""The partial that a process has while it works: merged task by task, and put into a file before it is too heavy."""
 
 import os
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, BinaryIO, Generic, NamedTuple, TypeVar
 
+from kxcli.errors import OutputError, reason
 from kxcli.mapreduce.job import Growing, Job
-from kxcli.mapreduce.shelf import Shelf, taken
+from kxcli.mapreduce.shelf import last_look
 
 PartialT = TypeVar("PartialT")
 
 _MOST_HELD = 1 << 27
+_ALIGNED = 64  # bytes, where each partial begins in a file
 
 
 @dataclass(frozen=True)
 class Keeping:
-    """How much a process may hold, in bytes, and where it puts what is more."""
+    """How much a process may hold, in bytes, and the folder where it puts what is more."""
 
     room: int
-    shelf: Shelf
+    folder: str
 
     @property
     def most_held(self) -> int:
@@ -26,14 +30,26 @@ class Keeping:
         return min(self.room // 2, _MOST_HELD)
 
 
-class Holder(Generic[PartialT]):
-    """What one process has mapped, merged."""
+class Span(NamedTuple):
+    """Where a dumped partial is: from and to a byte of a file."""
 
-    def __init__(self, job: Job[Any, PartialT], room: int, shelf: Callable[[], Shelf]) -> None:
-        self._job, self._room, self._shelf = job, room, shelf
-        self._new: list[str] = []
+    path: str
+    start: int
+    stop: int
+
+
+class Holder(Generic[PartialT]):
+    """What one process has mapped, merged, and how much of it went to a file.
+
+    folder: makes the folder for that, when it is first wanted.
+    """
+
+    def __init__(self, job: Job[Any, PartialT], room: int, folder: Callable[[], str]) -> None:
+        self._job, self._room, self._folder = job, room, folder
+        self._file: BinaryIO | None = None
+        self._path = ""
+        self._new: list[Span] = []
         self.partial: PartialT | None = None
-        self.has_put_away = False
 
     def add(self, partial: PartialT) -> None:
         """Merge a partial, and put all away where that makes it too heavy."""
@@ -41,29 +57,57 @@ class Holder(Generic[PartialT]):
         if isinstance(self._job, Growing) and self._job.weight(self.partial) > self._room:
             self.put_away()
 
+    @property
+    def has_put_away(self) -> bool:
+        """Whether something is in a file since the last time that all was handed over."""
+        return self._file is not None
+
     def put_away(self) -> None:
-        """Write what is held to a file."""
-        if (partial := self.taken()) is not None:
-            self._new.append(self._shelf().put(self._job.dump(partial)))
-            self.has_put_away = True
+        """Write what is held to a file; `OutputError` where the disk is full.
 
-    def taken(self) -> PartialT | None:
-        """Return what is held, and hold nothing any more."""
-        partial, self.partial = self.partial, None
-        return partial
+        All goes to one file: each that is mapped takes a descriptor, of which a process has not very many.
+        """
+        if self.partial is None:
+            return
+        data, self.partial = self._job.dump(self.partial), None
+        folder = self._folder()
+        try:
+            if self._file is None:
+                handle, self._path = tempfile.mkstemp(dir=folder, suffix=".partials")
+                self._file = os.fdopen(handle, "wb")
+            self._file.write(bytes(-self._file.tell() % _ALIGNED))
+            start = self._file.tell()
+            self._file.write(data)
+            self._file.flush()
+        except OSError as error:
+            raise OutputError(folder, reason(error), "point TMPDIR at a disk with more room") from None
+        self._new.append(Span(self._path, start, start + len(data)))
 
-    def gathered(self) -> Iterator[PartialT]:
-        """Yield all that was merged since the last time, if there was anything."""
-        return gathered(self._job, self.taken(), (), self.new_paths())
-
-    def new_paths(self) -> list[str]:
-        """Return the files since the last time."""
+    def new_spans(self) -> list[Span]:
+        """Return where what was put away since the last time is."""
         new, self._new = self._new, []
         return new
 
+    def taken(self) -> PartialT | None:
+        """Return what is held; what follows begins anew, in memory and on disk."""
+        partial, self.partial = self.partial, None
+        self.close()
+        return partial
+
+    def close(self) -> None:
+        """Close the file, if there is one."""
+        if self._file is not None:
+            with suppress(OSError):  # what it could not take is told where that was written
+                self._file.close()
+            self._file = None
+
+    def gathered(self) -> Iterator[PartialT]:
+        """Yield all that was merged since the last time, if there was anything."""
+        return gathered(self._job, self.taken(), (), self.new_spans())
+
 
 def gathered(
-    job: Job[Any, PartialT], held: PartialT | None, handed: Iterable[bytes], paths: Iterable[str]
+    job: Job[Any, PartialT], held: PartialT | None, handed: Iterable[bytes], spans: Iterable[Span]
 ) -> Iterator[PartialT]:
     """Yield what a partial, dumped ones, and those in files give together, if there are any.
 
@@ -71,10 +115,11 @@ def gathered(
     """
     for data in handed:
         held = _merged(job, held, job.load(data))
-    for path in paths:
-        _, view = taken(path, is_checked=False)
-        os.unlink(path)
-        held = _merged(job, held, job.load(view))
+    views: dict[str, memoryview] = {}
+    for path, start, stop in spans:
+        if path not in views:
+            views[path] = last_look(path)
+        held = _merged(job, held, job.load(views[path][start:stop]))
     if held is not None:
         yield held
 

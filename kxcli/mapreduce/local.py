@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from itertools import chain, islice
 from types import TracebackType
 from typing import Any, TypeVar
@@ -10,7 +11,6 @@ from kxcli.errors import KxcliError
 from kxcli.mapreduce.holding import Holder, Keeping
 from kxcli.mapreduce.job import Job, OnDone, Read, Task
 from kxcli.mapreduce.pool import Pool
-from kxcli.mapreduce.shelf import Shelf
 
 TaskT = TypeVar("TaskT", bound=Task)
 RecordT = TypeVar("RecordT")
@@ -74,17 +74,18 @@ class Engine:
         """Map every task and yield what they give, leg by leg, as `Pausing.legs` says."""
         is_alone, ahead = self._looked_ahead(tasks)
         if not is_alone:
-            keeping = Keeping(self._room, Shelf(self._folder()))
+            keeping = Keeping(self._room, self._folder())
             yield from self._pool.legs(
                 read, ahead, job, shared=shared, on_done=on_done, is_over=is_over, keeping=keeping
             )
             return
-        holder = Holder(job, self._room, lambda: Shelf(self._folder()))
-        for partial in _serial(read, ahead, job, shared, on_done):
-            holder.add(partial)
-            if is_over():
-                yield from holder.gathered()
-        yield from holder.gathered()
+        holder = Holder(job, self._room, self._folder)
+        with closing(holder):
+            for partial in _serial(read, ahead, job, shared, on_done):
+                holder.add(partial)
+                if is_over():
+                    yield from holder.gathered()
+            yield from holder.gathered()
 
     def stream(
         self,

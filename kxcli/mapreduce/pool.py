@@ -163,8 +163,8 @@ class Pool:
                 if not round_.is_over:  # tasks of a worker that died
                     continue
                 _raise_first(round_.failures)
-                yield from gathered(job, None, handed, round_.paths)
-                handed, round_.paths, round_.is_paused = [], [], False
+                yield from gathered(job, None, handed, round_.spans)
+                handed, round_.spans, round_.is_paused = [], [], False
             _raise_first(round_.failures)
 
     def stream(

@@ -9,6 +9,7 @@ from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any
 
 from kxcli.errors import KxcliError, WorkerDiedError
+from kxcli.mapreduce.holding import Span
 from kxcli.mapreduce.job import Task
 from kxcli.mapreduce.worker import Begin, HandOver
 
@@ -48,7 +49,7 @@ class Round:
         self._deaths: Counter[int] = Counter()  # by the number of the task at hand
         self._known: set[int] = set()  # tasks given out again that were done, and told of, before
         self.failures: dict[int, BaseException] = {}
-        self.paths: list[str] = []  # of what was put away
+        self.spans: list[Span] = []  # of what was put away
         self.is_paused = False  # no new task is given
 
     def gives(self, before: int = sys.maxsize) -> bool:
@@ -86,8 +87,8 @@ class Round:
                 self.failures[number] = answer
                 continue
             told, partial = answer
-            is_put_away, paths = (True, []) if self._begin.keeping is None else partial
-            self.paths += paths
+            is_put_away, spans = (True, []) if self._begin.keeping is None else partial
+            self.spans += spans
             worker.merges(is_put_away=is_put_away, is_held=self._retries > 0)
             if number in self._known:
                 self._known.discard(number)
@@ -112,8 +113,8 @@ class Round:
                 continue
             if isinstance(answer, BaseException):
                 raise answer
-            left, paths = answer
-            self.paths += paths
+            left, spans = answer
+            self.spans += spans
             worker.forgets()
             self._idle.append(worker)
             if left is not None:

@@ -64,17 +64,10 @@ def taken(path: str, *, is_checked: bool) -> tuple[Any, memoryview]:
     is_checked: whether the checksum is computed, which reads the file once.  Raises `DamagedError`, or `InputError`
     where the disk fails.
     """
-    try:
-        with open(path, "rb") as file:
-            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    except ValueError:  # it is empty
-        raise DamagedError(path) from None
-    except OSError as error:
-        raise InputError(path, reason(error), "check the disk that it is on") from None
-    view = memoryview(mapped)
+    view = _mapped(path)
     if is_checked:
         is_whole = hashlib.sha256(view[_START:]).digest() == bytes(view[len(_MAGIC) : _START])
-        mapped.madvise(mmap.MADV_DONTNEED)  # it takes no memory until it is wanted
+        view.obj.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]  # it takes no memory until it is wanted
         if not is_whole:
             raise DamagedError(path)
     body = _START + _LENGTH
@@ -90,6 +83,21 @@ def taken(path: str, *, is_checked: bool) -> tuple[Any, memoryview]:
 def mapped(data: bytes, folder: str) -> memoryview:
     """Return the same bytes from a file that is gone with the last look at them: in memory as far as wanted."""
     path = Shelf(folder).put(data)
-    _, view = taken(path, is_checked=False)
+    return last_look(path)[-len(data) :] if data else memoryview(b"")
+
+
+def last_look(path: str) -> memoryview:
+    """Return the bytes of a file, mapped; the file is gone with the last look at them."""
+    view = _mapped(path)
     os.unlink(path)
     return view
+
+
+def _mapped(path: str) -> memoryview:
+    try:
+        with open(path, "rb") as file:
+            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    except ValueError:  # it is empty
+        raise DamagedError(path) from None
+    except OSError as error:
+        raise InputError(path, reason(error), "check the disk that it is on") from None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
-from kxcli.mapreduce.holding import Holder, Keeping
+from kxcli.mapreduce.holding import Holder, Keeping, Span
 from kxcli.mapreduce.job import Job, Read, Task
 from kxcli.mapreduce.sharing import Shipped, received
 from kxcli.tuning import settle_in
@@ -61,13 +61,13 @@ class _Desk:
     def __init__(self, given: Begin) -> None:
         self._read, self._job = given.read, given.job
         keeping = given.keeping
-        self._holder = None if keeping is None else Holder(given.job, keeping.room, lambda: keeping.shelf)
+        self._holder = None if keeping is None else Holder(given.job, keeping.room, lambda: keeping.folder)
         self._trouble = _answer(lambda: given.job.setup(received(given.shared)))
 
     def answer(self, message: Do | HandOver) -> Any:
         """Return what the parent is to hear: of a task what was told and its partial, or of what was merged; an error.
 
-        Of what was merged it hears whether all of that is in files now, and which are new.
+        Of what was merged it hears whether all of that is in files now, and where what is new there.
         """
         if self._trouble is not None:
             return self._trouble
@@ -82,15 +82,15 @@ class _Desk:
         holder.add(partial)
         if given.is_to_put_away:
             holder.put_away()
-        return list(records.told), (holder.partial is None, holder.new_paths())
+        return list(records.told), (holder.partial is None, holder.new_spans())
 
-    def _left(self) -> tuple[bytes | None, list[str]]:
+    def _left(self) -> tuple[bytes | None, list[Span]]:
         holder = self._holder
         assert holder is not None, "nothing was merged"
         if holder.has_put_away:  # there is much of it: the parent is not to hold what is left of all workers
             holder.put_away()
         partial = holder.taken()
-        return None if partial is None else self._job.dump(partial), holder.new_paths()
+        return None if partial is None else self._job.dump(partial), holder.new_spans()
 
 
 def _answer(work: Callable[[], Any]) -> Any:
