@@ -1,5 +1,6 @@
 """The engine of a cluster: toy jobs on a real scheduler and real workers, each a process of its own."""
 
+import gc
 import json
 import os
 import shutil
@@ -14,16 +15,23 @@ import cluster_toys as toys
 import numpy as np
 import psutil
 import pytest
-from cluster_toys import Alone, Count, Kill, Mark, NoWrite, Numbers, Read, Sum, SumOfArrays, Wait, Write
+from cluster_toys import Alone, Count, Kill, Mark, NoWrite, Numbers, Read, Sum, SumOfArrays, Write
 from conftest import ROOT, wait_until
 
 from kxcli.corpus import arrayfile
 from kxcli.errors import ClusterError, InputError, MissingExtraError, UsageError, WorkerDiedError
 from kxcli.mapreduce import local
-from kxcli.mapreduce.cluster import connection, rounds
+from kxcli.mapreduce.cluster import connection, rounds, work
 from kxcli.mapreduce.cluster.engine import Engine
 
 TESTS = ROOT / "tests"
+
+
+@pytest.fixture(autouse=True)
+def collected():
+    """Nothing that an engine leaves unclosed goes unseen: its warning is to come up here, not in another test."""
+    yield
+    gc.collect()
 
 
 def ignore(task, news):
@@ -369,23 +377,13 @@ def test_a_worker_with_another_kxcli_is_refused(engine, cluster, added, before, 
         pass
 
 
-def count_failed(dask_scheduler=None):
-    return sum(task.state == "erred" for task in dask_scheduler.tasks.values())
-
-
-def test_a_worker_with_another_kxcli_is_refused_when_it_comes_later(engine, added, tmp_path):
-    waiting = Wait(str(tmp_path / "begun"), str(tmp_path / "end"))
-
-    def tasks():
-        for n in range(3):
-            yield Numbers((n,), trouble=waiting)  # all threads have something to do until the other has failed
-        added(OTHER_VERSION)
-        yield from (Numbers((n,)) for n in range(5))
-        wait_until(lambda: client(engine).run_on_scheduler(count_failed))
-        (tmp_path / "end").touch()
-
-    with pytest.raises(ClusterError, match=r"this worker has kxcli 0.0.1, while"):
-        reduced(engine, tasks())
+def test_a_worker_looks_at_the_version_that_is_asked_for(engine):
+    """So that one that comes later, when all have been asked, is refused, too."""
+    sent = work.Payload(*work.payload((Read, Sum(), 1)))
+    batch = work.dumped([Numbers((1,))])
+    future = client(engine).submit(work.mapped, "0.0.1", sent, batch, pure=False)
+    with pytest.raises(ClusterError, match=r"this worker has kxcli .*, while 0.0.1 is asked for"):
+        future.result(timeout=20)
 
 
 def test_a_scheduler_that_is_not_there(monkeypatch):
