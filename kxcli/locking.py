@@ -1,25 +1,41 @@
 """Files that are locked for as long as the process that made them lives: so others can tell what was left behind."""
 
+import errno
 import fcntl
 import os
 import stat
 import tempfile
+from contextlib import suppress
+from zlib import crc32
+
+HOST = f"{crc32(os.uname().nodename.encode()):08x}"  # tells this machine's files from others', for their names
+
+_NEW = ".new"
+_WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
 
 
 def locked_file(folder: str, prefix: str, suffix: str) -> tuple[int, str]:
     """Make a new file of mode 0600 and lock it; return the open file and its path.
 
-    It never stands under its name without its lock.
+    It never stands under its name without its lock, but where the file system has no locks: there nobody takes it
+    for left behind either.
     """
-    handle, path = tempfile.mkstemp(dir=folder, prefix=prefix, suffix=suffix + ".new")
+    handle, new = tempfile.mkstemp(dir=folder, prefix=prefix, suffix=suffix + _NEW)
+    path = new.removesuffix(_NEW)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        os.rename(path, path.removesuffix(".new"))
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        except OSError as error:
+            if error.errno not in _WITHOUT_LOCKS:
+                raise
+        os.rename(new, path)
     except BaseException:
         os.close(handle)
-        os.unlink(path)
+        for name in (new, path):
+            with suppress(FileNotFoundError):
+                os.unlink(name)
         raise
-    return handle, path.removesuffix(".new")
+    return handle, path
 
 
 def is_left(path: str) -> bool:

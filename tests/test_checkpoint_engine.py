@@ -51,8 +51,7 @@ class Plain:
 @pytest.fixture(autouse=True)
 def every_task_is_kept(monkeypatch):
     """Keep after every task, which a real run does every two seconds."""
-    monkeypatch.setattr(checkpoint, "_LEAST", 0.0)
-    monkeypatch.setattr(checkpoint, "_SHARE", 0.0)
+    monkeypatch.setattr(checkpoint._Clock, "is_over", True)
 
 
 class Run:
@@ -68,9 +67,9 @@ class Run:
 
         with (
             local.Engine(workers, (), lambda: str(folder)) as engine,
-            checkpoint.Checkpoint(engine, str(folder), Plain, about, self.notes.append) as kept,
+            checkpoint.Checkpoint(engine, str(folder), Plain, self.notes.append) as kept,
         ):
-            kept.stamps = {task.source for task in tasks}
+            kept.expect({task.source for task in tasks}, about)
             found = getattr(kept, way)(Read, tasks, job or Sum(), shared=shared, on_done=on_done)
             self.result = found if way == "reduce" else list(found)
         self.kept, self.n = (int(word) for word in self.notes[-1].rpartition(": ")[2].split() if word.isdigit())
@@ -86,7 +85,7 @@ def expected(tasks, way, shared=2):
 
 
 def files(folder):
-    return sorted(path for path in folder.rglob("*.partial"))
+    return sorted(path for path in folder.rglob("kept-*.partial"))
 
 
 @pytest.fixture(params=["reduce", "stream"])
@@ -106,12 +105,10 @@ def test_a_finished_run_is_read_back(tmp_path, way, workers):
 def test_a_run_that_was_stopped_goes_on(tmp_path, way, workers):
     tasks = tasks_of("a", "bb")
     rng = random.Random(1)
-    n_kept = []
     for _ in range(6):
         with pytest.raises(KeyboardInterrupt):
             Run(tmp_path, tasks, way=way, workers=workers, stop=rng.randint(5, 19))
     last = Run(tmp_path, tasks, way=way, workers=workers)
-    n_kept.append(last.kept)
     assert last.result == expected(tasks, way)
     assert last.kept > 2
     assert sorted(last.told) == [(task.identity, [*task.numbers]) for task in tasks]
@@ -138,7 +135,7 @@ def test_of_less_input_only_that_is_in_the_result(tmp_path, way):
 
 
 def test_files_that_share_a_task_are_not_both_used(tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoint, "_LEAST", 1e9)  # one file a run
+    monkeypatch.setattr(checkpoint._Clock, "is_over", False)  # one file a run
     for sources in ("a", "bb"), ("a",), ("bb", "ccc"), ("a", "bb", "ccc"), ("ccc",), ("a", "ccc"):
         tasks = tasks_of(*sources)
         assert Run(tmp_path, tasks).result == expected(tasks, "reduce")
@@ -205,7 +202,7 @@ def test_nothing_at_all_is_kept_of_nothing(tmp_path, way):
 
 
 def hold(folder, held, go):
-    with local.Engine(1, (), lambda: folder) as engine, checkpoint.Checkpoint(engine, folder, Plain, 0, print):
+    with local.Engine(1, (), lambda: folder) as engine, checkpoint.Checkpoint(engine, folder, Plain, print):
         held.set()
         go.wait(20)
 
@@ -238,6 +235,22 @@ def test_a_full_disk_is_told(small_disk):
         Run(small_disk, tasks_of("a"), job=Fat())
 
 
+def test_a_file_is_not_much_larger_than_it_may_be(monkeypatch):
+    now = [0.0]
+    monkeypatch.undo()
+    monkeypatch.setattr(checkpoint.time, "monotonic", lambda: now[0])
+    clock = checkpoint._Clock(2.0)
+    seconds = []
+    for _ in range(400):
+        start = now[0]
+        while not clock.is_over:
+            now[0] += 0.1
+        clock.begin(int((now[0] - start) * 5_000_000))  # 5 MB/s
+        seconds.append(now[0] - start)
+    assert min(seconds) >= 2
+    assert max(seconds) <= (1 << 25) / 5_000_000 + 0.2  # a twentieth of the time so far would be more
+
+
 def test_files_that_nobody_asks_for_go_in_the_end(tmp_path):
     Run(tmp_path, tasks_of("a"))
     for path in files(tmp_path):
@@ -247,10 +260,17 @@ def test_files_that_nobody_asks_for_go_in_the_end(tmp_path):
     for path in files(tmp_path):
         os.utime(path, (1, 1))
     (tmp_path / "notes.txt").write_text("mine")
+    other = tmp_path / ("0" * 32)  # might be one of ours, but what is in it is not
+    other.mkdir()
+    for name in "film.mkv.part", "tmp1.partial":
+        (other / name).write_text("mine")
+        os.utime(other / name, (1, 1))
+    (other / "kept-1.part").write_text("a run that was killed began it")
     Run(tmp_path, tasks_of("a"), about=1, way="stream")
     assert len(files(tmp_path)) == 10
     assert Run(tmp_path, tasks_of("a")).kept == 0
     assert (tmp_path / "notes.txt").read_text() == "mine"
+    assert sorted(os.listdir(other)) == ["film.mkv.part", "tmp1.partial"]
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ class Orders(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # gener
 
 
 _OF_COUNTING = (*words.NAMES, "ngram", "df", "per_million", "by", "field", "on_error")
+_OF_WORKERS = ("checkpoint", "retries", "cluster")
 
 
 def check(ctx: click.Context, given: dict[str, Any], source: options.Input, sink: options.Output) -> None:
@@ -46,7 +47,7 @@ def check(ctx: click.Context, given: dict[str, Any], source: options.Input, sink
     if source.input_format == "text" and given["by"] is not None:
         raise UsageError("--by needs records: --input-format jsonl, csv or tsv.")
     if given["merge"]:
-        for name in (name for name in _OF_COUNTING if options.is_given(ctx, name)):
+        for name in (name for name in (*_OF_COUNTING, *_OF_WORKERS) if options.is_given(ctx, name)):
             raise UsageError(f"{options.flag(ctx, name)} does nothing with --merge, whose inputs are counted already.")
         if source.input_format == "text":
             raise UsageError("--merge reads tsv, csv or jsonl.")

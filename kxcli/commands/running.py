@@ -1,12 +1,12 @@
 """From shared options to merged partials: what every command does between its options and its rows."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
-from kxcli import __version__
 from kxcli.commands.options import Input, Run
 from kxcli.corpus import encodings, ledger, shards, sources
 from kxcli.corpus.ledger import Choice, Loss, OnError, Told
@@ -79,6 +79,8 @@ class Corpus:
     ) -> None:
         self._encoding = encodings.check(given.encoding)
         self._sources = found_sources(given)
+        if run.cluster is not None:  # workers stand elsewhere
+            self._sources = [source.absolute() for source in self._sources]
         if not self._sources:
             report.warning("there is no input: no file is named, or none in the folders matches")
         self._what, self._report, self._engine, self._workspace = what, report, engine, workspace
@@ -94,7 +96,8 @@ class Corpus:
             run.checkpoint is not None,
         )
         if isinstance(engine, Checkpoint):
-            engine.stamps = set(shards.stamps(self._sources))
+            _check_outside(run.checkpoint or "", self._sources)
+            engine.expect(shards.stamps(self._sources), (run.shard_size, kind))
         self._convert, self._shard_size, self._memory = convert, run.shard_size, _memory(run)
         if convert is not None and self._is_reread:
             for source in (source for source in self._sources if source.size is None):
@@ -241,8 +244,7 @@ def engine(run: Run, report: Report, preload: Iterable[str], workspace: Workspac
         if run.checkpoint is None:
             yield started
             return
-        about = (__version__, run.shard_size)
-        with Checkpoint(started, run.checkpoint, ledger, about, report.note) as kept:
+        with Checkpoint(started, run.checkpoint, ledger, report.note) as kept:
             yield kept
 
 
@@ -258,10 +260,22 @@ def _workers(run: Run, report: Report, preload: Iterable[str], workspace: Worksp
     memory = _memory(run)
     workers = available.workers(run.jobs, memory)
     room = available.room(memory, workers)
+    if run.memory is not None and run.memory < available.PROCESS:
+        report.warning(f"--memory is less than the {available.PROCESS >> 20} MiB that a process takes by itself")
+    elif workers < run.jobs:
+        report.warning(f"there is memory for {workers} of {run.jobs} workers: raise --memory for more")
     report.detail(f"{workers} workers at most; {memory >> 20:,} MiB for all, {room >> 20:,} for what each counts")
     tell = report.warning
     with local.Engine(workers, preload, workspace.folder, room=room, retries=run.retries, tell=tell) as engine:
         yield engine
+
+
+def _check_outside(folder: str, found: Iterable[sources.Source]) -> None:
+    """Refuse inputs that are what an earlier run kept."""
+    inside = os.path.join(os.path.realpath(folder), "")
+    for source in found:
+        if not source.is_remote and os.path.realpath(source.path).startswith(inside):
+            raise UsageError(f"{source.path}: is in the folder of --checkpoint; have that outside of what is read.")
 
 
 def _memory(run: Run) -> int:
@@ -280,7 +294,7 @@ class Spread:
         self._report.detail(what)
         pieces = [carried.Piece(task, task.size, what, number) for number, task in enumerate(tasks)]
         if isinstance(self._engine, Checkpoint):
-            self._engine.stamps = {piece.identity[0] for piece in pieces}
+            self._engine.expect([piece.identity[0] for piece in pieces])
         with self._report.progress(sum(piece.size for piece in pieces), what, unit="") as progress:
             partial = self._engine.reduce(
                 carried.read, pieces, job, shared=shared, on_done=lambda piece, told: progress.advance(piece.size)

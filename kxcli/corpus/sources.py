@@ -41,6 +41,11 @@ class Source:
         """Return the same input, a local one without a look at whether it changes."""
         return self if self.is_remote or self.version is None else replace(self, version=None)
 
+    def absolute(self) -> "Source":
+        """Return the same input under a path that means the same in any folder."""
+        is_path = not (self.is_stdin or self.is_remote)
+        return replace(self, path=os.path.abspath(self.path)) if is_path else self
+
     def check(self) -> None:
         """Raise `InputError` where a local file is not what it was; a remote one tells with what is read of it."""
         if self.version is None or self.is_remote:

@@ -8,6 +8,11 @@ _LEAST_ROOM = 1 << 22  # bytes: with less there would be very many files, and no
 _COPIES = 2  # times that a partial stands in memory while it is merged or written
 _LEAST = 1 << 28  # bytes that a run takes where little is free: with less it would hardly get anywhere
 _UNKNOWN = 1 << 30  # bytes that a run takes where nobody tells what is free
+# What bounds a control group's memory, and what it has taken, in either version of the kernel's interface.
+_GROUPS = (
+    ("memory.max", "memory.current"),
+    ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
+)
 
 
 def cpus() -> int:
@@ -46,12 +51,12 @@ def _free_of_machine() -> int | None:
 
 def _free_of_group() -> int | None:
     """Return what a control group, as a container has one, lets its processes take beside what they have taken."""
-    with suppress(OSError, ValueError):
-        most, taken = (_number(f"/sys/fs/cgroup/memory.{name}") for name in ("max", "current"))
-        return max(0, most - taken)
+    for most, taken in _GROUPS:
+        with suppress(OSError, ValueError):  # "max", where there is no bound, is no number
+            return max(0, _number(most) - _number(taken))
     return None
 
 
-def _number(path: str) -> int:
-    with open(path, encoding="ascii") as file:
-        return int(file.read())  # "max", where there is no bound, is no number
+def _number(name: str) -> int:
+    with open(os.path.join("/sys/fs/cgroup", name), encoding="ascii") as file:
+        return int(file.read())

@@ -5,11 +5,14 @@ the input: how records are read, what is computed of them, what that goes by, an
 files (`shelf`), each with the tasks that it is about: the merged partial of some tasks, or the results of some, one
 after the other.  A task is known by its source's stamp, which tells a changed file, and its number in the source.
 
-Cost: a file every two seconds, later one for every twentieth of the time so far; a killed run loses no more than that.
+Cost: a file every two seconds, later one for every twentieth of the time so far, or before it has more than 32 MiB.
+A run that is killed, or ends in an error, loses what came since the last one.
 """
 
 import fcntl
+import math
 import os
+import re
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
@@ -17,10 +20,11 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, NamedTuple, Protocol, TypeVar
 
-from kxcli.errors import KxcliError, OutputError, reason
+from kxcli.errors import InputError, KxcliError, OutputError, reason
 from kxcli.mapreduce.fingerprint import fingerprint
 from kxcli.mapreduce.job import Job, OnDone, Pausing, Read, Task
-from kxcli.mapreduce.shelf import DamagedError, Shelf, taken
+from kxcli.mapreduce.shelf import NAMES, DamagedError, Shelf, taken
+from kxcli.mapreduce.versions import versions
 
 TaskT = TypeVar("TaskT", bound=Task)
 RecordT = TypeVar("RecordT")
@@ -29,8 +33,10 @@ PartialT = TypeVar("PartialT")
 Identity = tuple[str, int]
 
 _LOCK = "lock"
-_LEAST, _SHARE = 2.0, 0.05  # seconds, and share of the time so far, after which what is finished is kept
-_MOST_WAITING = 1 << 25  # bytes of results that wait for that
+_SHARE = 0.05  # of the time so far, after which what is finished is kept
+_NAME = 32  # characters of a job's folder
+_NAMES = re.compile(r"[0-9a-f]{32}")
+_LARGEST = 1 << 25  # bytes of a file, about: they are in memory while it is written
 _KEPT_FOR = 30 * 24 * 60 * 60  # seconds that a file stays which no run asks for
 _HINT = "make room in the folder of --checkpoint, or name another one"
 
@@ -51,16 +57,16 @@ class Checkpoint:
     """An engine that keeps what another one computes, and computes only what is not kept.
 
     folder: is made where it is missing; one run at a time has it.  codec: for what tasks told.
-    about: what else partials depend on.  tell: is told of damaged files, and in the end of how much was kept.
-    stamps: of all sources of a run; whoever plans its tasks sets them first.
+    tell: is told of damaged files, and in the end of how much was kept.
 
     Every task has an identity, and no two tasks of a run have the same.
     Raises `OutputError` where the folder cannot be written, `KxcliError` where another run has it.
     """
 
-    def __init__(self, engine: Pausing, folder: str, codec: Codec, about: Any, tell: Callable[[str], None]) -> None:
-        self._engine, self._folder, self._codec, self._about, self._tell = engine, folder, codec, about, tell
-        self.stamps: Collection[str] = frozenset()
+    def __init__(self, engine: Pausing, folder: str, codec: Codec, tell: Callable[[str], None]) -> None:
+        self._engine, self._folder, self._codec, self._tell = engine, folder, codec, tell
+        self._stamps: Collection[str] = frozenset()
+        self._about: Any = None
         self._n_tasks = self._n_kept = 0
         try:
             os.makedirs(folder, exist_ok=True)
@@ -93,6 +99,10 @@ class Checkpoint:
         """How many processes work at once."""
         return self._engine.workers
 
+    def expect(self, stamps: Collection[str], about: Any = None) -> None:
+        """Tell the stamps of all sources of the tasks to come, and how these are cut, as far as tasks do not tell."""
+        self._stamps, self._about = frozenset(stamps), about
+
     def reduce(
         self,
         read: Read[TaskT, RecordT],
@@ -104,7 +114,7 @@ class Checkpoint:
     ) -> PartialT | None:
         """Map every task that is not kept, and merge what all give; None where there was no task."""
         kept = self._opened(read, job, shared)
-        clock = _Clock()
+        clock = _Clock(self._engine.least_leg)
         done: list[_Done] = []
 
         def note(task: Task, told: list[Any]) -> None:
@@ -119,12 +129,11 @@ class Checkpoint:
         for partial in self._engine.legs(
             read, missing(), job, shared=shared, on_done=note, is_over=lambda: clock.is_over
         ):
-            kept.put(done, [job.dump(partial)])
+            clock.begin(kept.put(done, [job.dump(partial)]))
             done = []
-            clock.begin()
         job.setup(shared)
         merged: PartialT | None = None
-        for view in kept.partials:
+        for view in kept.partials():
             merged = job.load(view) if merged is None else job.merge(merged, job.load(view))
         return merged
 
@@ -154,9 +163,9 @@ class Checkpoint:
 
         def known() -> Iterator[PartialT]:
             while order and order[0] in kept.told:
-                yield job.load(kept.results[order.popleft()])
+                yield job.load(kept.result(order.popleft()))
 
-        clock = _Clock()
+        clock = _Clock(self._engine.least_leg)
         done: list[_Done] = []
         results: list[bytes] = []
         try:
@@ -165,10 +174,9 @@ class Checkpoint:
                 identity = order.popleft()
                 done.append(_Done(identity, news.pop(identity)))
                 results.append(job.dump(partial))
-                if clock.is_over or sum(map(len, results)) > _MOST_WAITING:
-                    kept.put(done, results)
+                if clock.is_over or sum(map(len, results)) > _LARGEST:
+                    clock.begin(kept.put(done, results))
                     done, results = [], []
-                    clock.begin()
                 yield partial
             yield from known()
         finally:  # also where whoever takes the results has enough, or a signal came
@@ -176,8 +184,8 @@ class Checkpoint:
                 kept.put(done, results)
 
     def _opened(self, read: object, job: object, shared: object) -> "_Kept":
-        name = fingerprint((self._about, read, job, shared))[:32]
-        return _Kept(os.path.join(self._folder, name), self.stamps, self._codec, self._tell)
+        name = fingerprint((versions(), self._about, read, job, shared))[:_NAME]
+        return _Kept(os.path.join(self._folder, name), self._stamps, self._codec, self._tell)
 
     def _is_kept(self, task: Task, kept: "_Kept", on_done: OnDone) -> bool:
         """Tell whether a task is kept; if it is, it is done."""
@@ -186,6 +194,7 @@ class Checkpoint:
         if told is None:
             return False
         self._n_kept += 1
+        task.release()
         on_done(task, [self._codec.from_json(value) for value in told])
         return True
 
@@ -200,67 +209,86 @@ class _Done(NamedTuple):
 class _Clock:
     """Tells when it is time to keep what was done since the last time."""
 
-    def __init__(self) -> None:
+    def __init__(self, least: float) -> None:
+        self._least = least
         self._start = self._last = time.monotonic()
+        self._longest = math.inf  # seconds in which as much comes as a file may have
 
-    def begin(self) -> None:
-        """Note that it was kept."""
-        self._last = time.monotonic()
+    def begin(self, n_bytes: int) -> None:
+        """Note that so many bytes were kept."""
+        now = time.monotonic()
+        self._longest = (now - self._last) * _LARGEST / max(n_bytes, 1)
+        self._last = now
 
     @property
     def is_over(self) -> bool:
         now = time.monotonic()
-        return now - self._last > max(_LEAST, _SHARE * (now - self._start))
+        return now - self._last > min(max(self._least, _SHARE * (now - self._start)), self._longest)
 
 
 class _Kept:
     """What is kept of one job, as far as it is about the sources of this run.
 
-    told: what was told of each task, as JSON.  partials: merged, or results that stand alone in `results`.
+    told: what was told of each task, as JSON.
     """
 
     def __init__(self, folder: str, stamps: Collection[str], codec: Codec, tell: Callable[[str], None]) -> None:
         self._shelf, self._codec = Shelf(folder, _HINT), codec
         self.told: dict[Identity, list[Any]] = {}
-        self.partials: list[memoryview] = []
-        self.results: dict[Identity, memoryview] = {}
+        self._paths: list[str] = []
+        self._places: dict[Identity, tuple[str, int, int]] = {}  # of results that stand alone: the file, from and to
         try:
             os.makedirs(folder, exist_ok=True)
             found = list(_sound(self._shelf.paths(), tell))
         except OSError as error:
             raise OutputError(folder, reason(error), "name a folder that can be written with --checkpoint") from None
         # Two files may be about one task where another choice of inputs was counted between: the fuller one serves.
-        for path, head, view in sorted(found, key=lambda one: (-len(one[1]["tasks"]), one[0])):
+        for path, head, start in sorted(found, key=lambda one: (-len(one[1]["tasks"]), one[0])):
             tasks = {(stamp, number): told for stamp, number, told in head["tasks"]}
             if all(stamp in stamps for stamp, _ in tasks) and self.told.keys().isdisjoint(tasks):
-                self._take(tasks, head["sizes"], view)
+                self._take(tasks, head["sizes"], path, start)
                 with suppress(OSError):
                     os.utime(path)
 
-    def put(self, done: list[_Done], parts: list[bytes]) -> None:
-        """Keep what some tasks gave: one part for all of them, or one for each."""
+    def put(self, done: list[_Done], parts: list[bytes]) -> int:
+        """Keep what some tasks gave: one part for all of them, or one for each; return how many bytes that is."""
         tasks = {identity: [self._codec.to_json(one) for one in told] for identity, told in done}
         sizes = [*map(len, parts)]
         head = {"tasks": [[*identity, told] for identity, told in tasks.items()], "sizes": sizes}
         path = self._shelf.put(b"".join(parts), head)
-        self._take(tasks, sizes, taken(path, is_checked=False)[1])
+        self._take(tasks, sizes, path, os.path.getsize(path) - sum(sizes))
+        return sum(sizes)
 
-    def _take(self, tasks: dict[Identity, list[Any]], sizes: list[int], view: memoryview) -> None:
+    def partials(self) -> Iterator[memoryview]:
+        """Yield the merged partials; their files are mapped as they are yielded."""
+        for path in self._paths:
+            yield taken(path, is_checked=False).data
+
+    def result(self, identity: Identity) -> bytes:
+        """Return what one task gave."""
+        path, start, stop = self._places[identity]
+        try:
+            with open(path, "rb") as file:
+                file.seek(start)
+                return file.read(stop - start)
+        except OSError as error:
+            raise InputError(path, reason(error), "leave the folder of --checkpoint alone while kxcli runs") from None
+
+    def _take(self, tasks: dict[Identity, list[Any]], sizes: list[int], path: str, start: int) -> None:
         self.told.update(tasks)
-        if len(sizes) == 1:
-            self.partials.append(view)
+        self._paths.append(path)
         if len(sizes) == len(tasks):
-            start = 0
             for identity, size in zip(tasks, sizes, strict=True):
-                self.results[identity] = view[start : start + size]
+                self._places[identity] = path, start, start + size
                 start += size
 
 
-def _sound(paths: Iterable[str], tell: Callable[[str], None]) -> Iterator[tuple[str, Any, memoryview]]:
-    """Yield the files that are as they were written; others are removed, and their tasks are done again."""
+def _sound(paths: Iterable[str], tell: Callable[[str], None]) -> Iterator[tuple[str, Any, int]]:
+    """Yield files that are as they were written, their heads, and where partials start in them; others are removed."""
     for path in paths:
         try:
-            yield path, *taken(path, is_checked=True)
+            found = taken(path, is_checked=True)
+            yield path, found.head, found.start
         except DamagedError:
             tell(f"{path}: is damaged; what was in it is computed again")
             os.unlink(path)
@@ -272,13 +300,14 @@ def _identity(task: Task) -> Identity:
 
 
 def _remove_unused(folder: str) -> None:
-    """Remove files that no run has asked for in a long time, and folders without any."""
+    """Remove what runs that were killed had begun to write, files of ours that no run asks for, and empty folders."""
     oldest = time.time() - _KEPT_FOR
     with suppress(OSError):
         for entry in os.scandir(folder):
-            if entry.is_dir(follow_symlinks=False) and len(entry.name) == 32:
+            if entry.is_dir(follow_symlinks=False) and _NAMES.fullmatch(entry.name):
                 for file in os.scandir(entry.path):
-                    if file.name.endswith((".partial", ".part")) and file.stat(follow_symlinks=False).st_mtime < oldest:
+                    is_old = file.stat(follow_symlinks=False).st_mtime < oldest
+                    if NAMES.fullmatch(file.name) and (is_old or file.name.endswith(".part")):
                         os.unlink(file.path)
                 with suppress(OSError):
                     os.rmdir(entry.path)  # refused where it has files

@@ -27,7 +27,7 @@ class Keeping:
     @property
     def most_held(self) -> int:
         """Bytes of tasks that the parent may hold for one worker, in case it dies."""
-        return min(self.room // 2, _MOST_HELD)
+        return min(self.room, _MOST_HELD)
 
 
 class Span(NamedTuple):

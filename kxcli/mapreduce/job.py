@@ -1,4 +1,4 @@
-"""The contract between what is computed (`mining/`) and how it is spread (`local.py`, `cluster.py`).
+"""The contract between what is computed (`mining/`) and how it is spread (`local.py`, `cluster/`).
 
 An engine is given `(read, tasks, job)` and computes `job.map(read(task))` for every task.  Tasks depend on the
 input alone, so that any engine, with any number of processes, computes the same.
@@ -115,7 +115,7 @@ class Splitting(Protocol[Partial]):
 
 
 class Engine(Protocol):
-    """Who runs jobs: `local.py`, `cluster.py`, and `checkpoint.py`, which keeps what one of these computes.
+    """Who runs jobs: `local.py`, `cluster/`, and `checkpoint.py`, which keeps what one of these computes.
 
     `on_done` is called, by whoever called the engine, in the order in which tasks end.
     Where tasks fail, the error of the first in input order is raised; `WorkerDiedError` where workers died again and
@@ -145,6 +145,11 @@ class Engine(Protocol):
 
 class Pausing(Engine, Protocol):
     """An engine that can be asked for what it has so far."""
+
+    @property
+    def least_leg(self) -> float:
+        """Seconds below which a leg would take longer to begin and end than it is."""
+        ...
 
     def legs(
         self,

@@ -36,7 +36,7 @@ class Engine:
         retries: int = 0,
         tell: Callable[[str], None] = lambda message: None,
     ) -> None:
-        self.workers = workers
+        self.workers, self.least_leg = workers, 2.0
         self._folder, self._room = folder, room
         self._pool = Pool(workers, preload, folder, retries=retries, tell=tell)
 

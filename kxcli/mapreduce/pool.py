@@ -34,13 +34,14 @@ class Worker:
     """A worker process seen from the parent.
 
     at_hand: the task that it has.  merged: those that are in its partial, or the last of them where a death is the end.
-    n_bytes: of them all, as they went through the pipe.
+    n_bytes: of them all, as they went through the pipe.  is_new: whether it has not answered yet.
     """
 
     def __init__(self, context: Any) -> None:
         self.at_hand: Numbered | None = None
         self.merged: list[Numbered] = []
         self.n_bytes = 0
+        self.is_new = True
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=work, args=(theirs,), daemon=True)
         try:
@@ -50,11 +51,13 @@ class Worker:
         theirs.close()  # so that the end of the process ends the pipe
 
     def give(self, numbered: Numbered, *, is_to_put_away: bool) -> None:
-        """Send a task; `WorkerDiedError` where nobody takes it."""
-        self.at_hand = numbered
+        """Send a task; `WorkerDiedError` where nobody takes it, and then it is at hand only if the worker is new."""
+        if self.is_new:
+            self.at_hand = numbered
         message = ForkingPickler.dumps(Do(numbered[1], is_to_put_away))
-        self.n_bytes += len(message)
         self._guarded(lambda: self.connection.send_bytes(message))
+        self.at_hand = numbered
+        self.n_bytes += len(message)
 
     def send(self, message: object) -> None:
         """Send anything else; `WorkerDiedError` where nobody takes it."""

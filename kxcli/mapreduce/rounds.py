@@ -64,6 +64,8 @@ class Round:
                 worker.give(upcoming, is_to_put_away=self._is_full(worker))
             except WorkerDiedError as died:
                 self._busy.pop(worker.connection)
+                if worker.at_hand is None:  # it died before, of something else
+                    heapq.heappush(self._again, upcoming)
                 self._bury(worker, died)
         return bool(self._busy)
 
@@ -81,6 +83,7 @@ class Round:
             except WorkerDiedError as died:
                 self._bury(worker, died)
                 continue
+            worker.is_new = False
             self._idle.append(worker)
             if isinstance(answer, BaseException):
                 worker.at_hand = None

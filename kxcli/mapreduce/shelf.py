@@ -8,17 +8,19 @@ import hashlib
 import json
 import mmap
 import os
+import re
 import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from kxcli.errors import InputError, OutputError, reason
 
 _MAGIC = b"kxcli partial 1\n"
 _LENGTH = 8  # bytes of the head's length
 _START = len(_MAGIC) + hashlib.sha256().digest_size
-_SUFFIX = ".partial"
+NAMES = re.compile(r"kept-\w+\.(?:partial|part)", re.ASCII)  # of files that are ours
+_PREFIX, _SUFFIX, _UNFINISHED = "kept-", ".partial", ".part"
 
 
 class DamagedError(Exception):
@@ -40,11 +42,11 @@ class Shelf:
         digest.update(data)
         temporary = ""
         try:
-            handle, temporary = tempfile.mkstemp(dir=self.folder, suffix=".part")
+            handle, temporary = tempfile.mkstemp(dir=self.folder, prefix=_PREFIX, suffix=_UNFINISHED)
             with os.fdopen(handle, "wb") as file:
                 file.write(_MAGIC + digest.digest() + length + start)
                 file.write(data)
-            path = temporary.removesuffix(".part") + _SUFFIX
+            path = temporary.removesuffix(_UNFINISHED) + _SUFFIX
             os.rename(temporary, path)
         except OSError as error:
             with suppress(OSError):
@@ -55,11 +57,19 @@ class Shelf:
     def paths(self) -> list[str]:
         """Return the files, in the order of their names."""
         with os.scandir(self.folder) as files:
-            return sorted(file.path for file in files if file.name.endswith(_SUFFIX))
+            return sorted(file.path for file in files if NAMES.fullmatch(file.name) and file.name.endswith(_SUFFIX))
 
 
-def taken(path: str, *, is_checked: bool) -> tuple[Any, memoryview]:
-    """Return the head and the dumped partial of a file, which is mapped: its pages are read as they are looked at.
+class Taken(NamedTuple):
+    """What a file of a shelf has: what is to be known of it, the dumped partial, and the byte where that starts."""
+
+    head: Any
+    data: memoryview
+    start: int
+
+
+def taken(path: str, *, is_checked: bool) -> Taken:
+    """Return what a file has; it is mapped: its pages are read as they are looked at.
 
     is_checked: whether the checksum is computed, which reads the file once.  Raises `DamagedError`, or `InputError`
     where the disk fails.
@@ -75,7 +85,7 @@ def taken(path: str, *, is_checked: bool) -> tuple[Any, memoryview]:
     if bytes(view[: len(_MAGIC)]) != _MAGIC or stop > len(view):
         raise DamagedError(path)
     try:
-        return json.loads(bytes(view[body:stop])), view[stop:]
+        return Taken(json.loads(bytes(view[body:stop])), view[stop:], stop)
     except ValueError:
         raise DamagedError(path) from None
 

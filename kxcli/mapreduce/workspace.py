@@ -10,9 +10,9 @@ from types import TracebackType
 from typing import Any
 
 from kxcli.errors import OutputError, reason
-from kxcli.locking import is_left, locked_file
+from kxcli.locking import HOST, is_left, locked_file
 
-_PREFIX = "kxcli-"
+_PREFIX = f"kxcli-{HOST}-"  # another machine that has the same TMPDIR may not see who holds a lock here
 _LOCK = "lock-"
 
 
@@ -26,6 +26,7 @@ class Workspace:
     def __init__(self) -> None:
         self._path: str | None = None
         self._lock = -1
+        self._config: dict[str, Any] = {}  # of multiprocessing
 
     def folder(self) -> str:
         """Return the folder's path."""
@@ -37,8 +38,9 @@ class Workspace:
                 where = os.environ.get("TMPDIR", "/tmp")  # noqa: S108 -- told to the user, not written to
                 raise OutputError(where, reason(error), "point TMPDIR at a folder that can be written") from None
             # Sockets of multiprocessing would otherwise have a folder of their own, that nobody could tell is ours.
-            process: Any = multiprocessing.current_process()
-            process._config["tempdir"] = self._path
+            self._config = multiprocessing.current_process()._config  # type: ignore[attr-defined]
+            self._before = self._config.get("tempdir")
+            self._config["tempdir"] = self._path
         return self._path
 
     def __enter__(self) -> "Workspace":
@@ -49,6 +51,7 @@ class Workspace:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._path is not None:
+            self._config["tempdir"] = self._before
             shutil.rmtree(self._path, ignore_errors=True)
             os.close(self._lock)
             self._path = None

@@ -8,11 +8,12 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from kxcli.errors import OutputError, reason
-from kxcli.locking import is_left, locked_file
+from kxcli.locking import HOST, is_left, locked_file
 
 STDOUT = "<stdout>"
 
-_PREFIX, _SUFFIX = ".kxcli-", ".part"
+# Another machine that writes to the same folder may not see who holds a lock here.
+_PREFIX, _SUFFIX = f".kxcli-{HOST}-", ".part"
 _URL = re.compile(r"[a-z][a-z0-9+.:-]*://", re.IGNORECASE)
 
 

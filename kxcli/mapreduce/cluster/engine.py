@@ -28,7 +28,7 @@ class Engine:
     """
 
     def __init__(self, address: str, folder: Callable[[], str], tell: Callable[[str], None]) -> None:
-        self._folder = folder
+        self._folder, self.least_leg = folder, 10.0
         self._connection = Connection(address, folder, tell)
 
     def __enter__(self) -> "Engine":
