@@ -48,6 +48,7 @@ bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/newwords.py $(FILES)
 	$(BIN)/python benchmarks/entity_link.py $(FILES)
 	$(BIN)/python benchmarks/hsic.py
+	$(BIN)/python benchmarks/scaling.py $(FILES)
 
 clean:
 	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
