@@ -819,3 +819,47 @@ def test_the_next_output_removes_what_a_killed_one_left(kxcli):
         process.wait()
     kxcli(*SPACE, "-o", "out/b.tsv", "b")
     assert sorted(os.listdir(kxcli.folder / "out")) == [".kxcli-mine.txt", "b.tsv"]
+
+
+# More than memory has room for
+
+
+def put_away(folder):
+    """Return the files that partials were put into."""
+    with suppress(OSError):  # a folder goes away
+        return set(folder.rglob("*.partials"))
+    return set()
+
+
+MANY = ("wordcount", "-t", "space", "--ngram", "1-2", "--df", "--shard-size", "200K")
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("more", [(), ("--sort", "word", "--per-million"), ("--top", 50)])
+def test_what_memory_has_no_room_for_gives_the_same_bytes(kxcli, more):
+    words = [f"w{n * 7919 % 30_011}" for n in range(120_000)]
+    put(kxcli, "a", "".join(" ".join(words[n : n + 12]) + "\n" for n in range(0, len(words), 12)))
+    expected = kxcli(*MANY, *more, "-j", 1, "a").out
+    seen = set()
+    with running(kxcli, *MANY, *more, "-q", "--memory", "1M", "-o", "out", "a") as process:
+        while process.poll() is None:
+            seen |= put_away(kxcli.tmp)
+        assert ended(process, 0) == ""
+    assert (kxcli.folder / "out").read_bytes() == expected
+    assert seen
+    assert kxcli.left_behind() == []
+
+
+def test_a_full_disk_where_partials_go_is_told(kxcli, small_disk, old):
+    kxcli.environment["TMPDIR"] = str(small_disk)
+    put(kxcli, "a", many_words())
+    err = kxcli(*MANY, "-q", "--memory", "1M", "-o", old, "a", code=1).err
+    assert err.startswith("kxcli: error: ") and "No space left on device; point TMPDIR at" in err
+    assert os.listdir(small_disk) == []
+
+
+def test_little_memory_and_fewer_workers_are_told(kxcli):
+    put(kxcli, "a", "x\n")
+    assert "a process takes by itself" in kxcli(*SPACE, "--memory", "1M", "a").err
+    assert "there is memory for 2 of 8 workers" in kxcli(*SPACE, "--memory", "250M", "-j", 8, "a").err
+    assert kxcli(*SPACE, "--memory", "2G", "-j", 8, "a").err == ""
