@@ -586,7 +586,7 @@ def test_memory_changes_no_byte_and_leaves_no_file(kxcli, workers, big):
     assert expected.count(b"\n") > 10_000
     for memory, is_written in ("1M", True), ("2G", False):
         seen = set()
-        with tempfile.TemporaryFile() as out, running(kxcli, *given, "--memory", memory, stdout=out) as process:
+        with tempfile.TemporaryFile() as out, running(kxcli, *given, "-q", "--memory", memory, stdout=out) as process:
             while process.poll() is None:
                 seen |= runs_below(kxcli.tmp)
                 time.sleep(0.01)
@@ -640,7 +640,7 @@ def test_a_temporary_file_that_may_not_grow_is_told(kxcli, workers, limit, n):
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
 
     put(kxcli, "a", random_text(n))
-    given = (*PMI, "-j", workers, "--shard-size", "200K", "--memory", "1M", "a")
+    given = (*PMI, "-j", workers, "--shard-size", "200K", "-q", "--memory", "1M", "a")
     assert is_disk_error(kxcli(*given, code=1, preexec_fn=limited).err)
     assert kxcli.left_behind() == []
     kxcli(*given)
