@@ -22,8 +22,8 @@ PAUSES = (0.2, 0.6, 1.8, 5.4)  # seconds before another try, each three times th
 _NEXT, _LARGEST = 1 << 18, 1 << 22  # bytes of the part that follows, and of the largest, which is in memory twice
 _URL = re.compile(r"[a-z][a-z0-9+.-]*(::[a-z0-9+.:-]+)?://", re.IGNORECASE)
 _WEB = re.compile(r"https?://", re.IGNORECASE)
-_USER = re.compile(r"//([^/?#]*)@")
-_HIDDEN = "***"
+_USER = re.compile(r"(?<=:)//([^/?#]+)@")
+_HIDDEN = "***"  # as long as no secret is told to be
 
 CHANGED = "changed while it was read"
 WHEN_CHANGED = "run again when nobody writes to it"
