@@ -5,7 +5,9 @@ import gzip
 import json
 import lzma
 import os
+import subprocess
 import sys
+from contextlib import contextmanager
 
 import pytest
 
@@ -202,6 +204,40 @@ def test_an_unreadable_file_is_an_error(kxcli, workers):
 def test_a_file_without_size_is_read_to_its_end(kxcli, workers):
     ended = kxcli(*SPACE, "-j", workers, "/proc/self/status")
     assert counts(ended)["Pid:"] == 1
+
+
+@pytest.mark.parametrize("size", [0, 20_000, 99_999])
+def test_a_file_that_is_cut_short_before_all_is_read_is_an_error(kxcli, workers, size):
+    data = b"a b\n" * 25_000
+    put(kxcli, "a.txt", data)
+    with waiting(kxcli, workers) as process:
+        os.truncate(kxcli.folder / "a.txt", size)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (1, b"")
+    assert err == b"kxcli: error: a.txt: changed while it was read; run again when nobody writes to it\n"
+
+
+def test_a_file_that_grows_meanwhile_is_read_as_far_as_it_went(kxcli, workers):
+    put(kxcli, "a.txt", b"a b\n" * 25_000)
+    with waiting(kxcli, workers) as process:
+        with open(kxcli.folder / "a.txt", "ab") as file:
+            file.write(b"a b\n" * 25_000)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, b"")
+    assert out == b"a\t25000\nb\t25000\n"
+
+
+@contextmanager
+def waiting(kxcli, workers):
+    """Start a run that has found its inputs, and reads stdin, before the file that comes after that."""
+    command = (*SPACE, "-j", workers, "--shard-size", "16K", "-", "a.txt")
+    with kxcli.start(*command, stdin=subprocess.PIPE) as process:
+        try:
+            process.stdin.write(b"\n" * (1 << 20))  # more than a pipe holds, so some of it has been taken
+            process.stdin.flush()
+            yield process
+        finally:
+            process.kill()
 
 
 # Compression

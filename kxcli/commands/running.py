@@ -209,7 +209,7 @@ class Corpus:
         return total
 
     def _tell(self) -> None:
-        _tell(self._told, self._report, {source.path: number for number, source in enumerate(self._sources)})
+        _tell(self._told, self._report, self._sources)
 
     def _over_kept(self, job: Job[Any, Any], shared: object, what: str) -> Any:
         from kxcli.corpus.spool import SpoolReader, tasks
@@ -318,8 +318,10 @@ def opened(
         yield Corpus(given, run, report, workers, workspace, what=what, kind=kind, convert=convert)
 
 
-def _tell(told: list[Told], report: Report, order: dict[str, int]) -> None:
+def _tell(told: list[Told], report: Report, inputs: list[sources.Source]) -> None:
     """Tell choices and losses, in the order of the inputs and of their lines, whoever came upon them first."""
+    order = {source.path: number for number, source in enumerate(inputs)}
+    known = sources.by_path(inputs)
     for choice in sorted({t for t in told if isinstance(t, Choice)}, key=lambda choice: order[choice.path]):
         report.note(f"{choice.path}: {choice.message}")
     losses = [t for t in told if isinstance(t, Loss)]
@@ -329,5 +331,5 @@ def _tell(told: list[Told], report: Report, order: dict[str, int]) -> None:
             {place for loss in of_kind for place in loss.places},
             key=lambda place: (order[place.path], place.offset, place.line),
         )
-        shown = [located(place) for place in places[: report.EXAMPLES]]
+        shown = [located(place, known[place.path]) for place in places[: report.EXAMPLES]]
         report.lost(kind, sum(loss.count for loss in of_kind), shown)

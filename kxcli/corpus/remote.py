@@ -22,6 +22,8 @@ PAUSES = (0.2, 0.6, 1.8, 5.4)  # seconds before another try, each three times th
 _NEXT, _LARGEST = 1 << 18, 1 << 22  # bytes of the part that follows, and of the largest, which is in memory twice
 _URL = re.compile(r"[a-z][a-z0-9+.-]*(::[a-z0-9+.:-]+)?://", re.IGNORECASE)
 _WEB = re.compile(r"https?://", re.IGNORECASE)
+_USER = re.compile(r"(?<=:)//([^/?#]+)@")
+_HIDDEN = "***"  # as long as no secret is told to be
 
 CHANGED = "changed while it was read"
 WHEN_CHANGED = "run again when nobody writes to it"
@@ -93,6 +95,35 @@ def bare(path: str) -> str:
     return re.split(r"[?#]", path, maxsplit=1)[0] if _WEB.match(path) else path
 
 
+def shown(path: str) -> str:
+    """Return an argument as it may be told and kept.
+
+    Of a URL, who asks, and with what word, and the values of its query, which may be a signature, are hidden.
+    """
+    return _hidden(path) if is_url(path) else path
+
+
+def wrong(url: str, what: str, hint: str) -> InputError:
+    """Return the error for what a URL leads to; `what` may be the words of a library, which quote from the URL."""
+    for user in _USER.findall(url):
+        what = what.replace(f"{user}@", f"{_HIDDEN}@")
+    return InputError(shown(url), " ".join(map(_hidden, what.split())), hint)
+
+
+def _hidden(url: str) -> str:
+    """Return a URL, or a word that quotes one, without what is secret in it."""
+    address, mark, query = _USER.sub(f"//{_HIDDEN}@", url).partition("?")
+    if not query:
+        return address + mark
+    is_of_web = _WEB.search(address) is not None  # elsewhere, `?` may be a character of a name
+
+    def hidden(field: str) -> str:
+        name, equals, _ = field.partition("=")
+        return f"{name}={_HIDDEN}" if equals else _HIDDEN if field and is_of_web else field
+
+    return f"{address}?{'&'.join(map(hidden, query.split('&')))}"
+
+
 def store(url: str) -> Store:
     """Return where a URL leads; the libraries for it are imported now."""
     if _WEB.match(url):
@@ -114,7 +145,7 @@ def opened(url: str, planned: State | None, first: int) -> BinaryIO:
     if planned is None:
         planned = insisted(url, where.state)
     if planned is None:
-        raise InputError(url, "is a folder", "name a file")
+        raise wrong(url, "is a folder", "name a file")
     return cast(BinaryIO, _InOrder(where, planned) if planned.size is None else _InParts(where, planned, first))
 
 
@@ -129,12 +160,12 @@ def insisted(url: str, attempt: Callable[[], T]) -> T:
         return attempt()
     except BrokenError as broken:
         what = f"{broken.what} ({len(PAUSES) + 1} tries)"
-        raise InputError(url, what, "check the network and the server, and run again") from None
+        raise wrong(url, what, "check the network and the server, and run again") from None
 
 
-def changed(url: str) -> InputError:
+def changed(path: str) -> InputError:
     """Return the error for a file that is not what it was."""
-    return InputError(url, CHANGED, WHEN_CHANGED)
+    return InputError(shown(path), CHANGED, WHEN_CHANGED)
 
 
 class _InParts(io.RawIOBase):
@@ -217,7 +248,7 @@ class _InOrder(io.RawIOBase):
             data = self._read(len(buffer)) if self._at else insisted(self._where.url, lambda: self._read(len(buffer)))
         except BrokenError as broken:
             hint = "the server cannot go on from the middle, so run again, or fetch the file first"
-            raise InputError(self._where.url, f"{broken.what} after {self._at:,} bytes", hint) from None
+            raise wrong(self._where.url, f"{broken.what} after {self._at:,} bytes", hint) from None
         buffer[: len(data)] = data
         self._at += len(data)
         return len(data)

@@ -15,10 +15,10 @@ from typing import BinaryIO
 from kxcli.corpus import encodings
 from kxcli.corpus.compression import MAGIC_LENGTH, Stream, kind_of, read_up_to
 from kxcli.corpus.ledger import Choice, Ledger, Place, Told
-from kxcli.corpus.lines import RangeStream, Readable, count_lines, runs
+from kxcli.corpus.lines import RangeStream, Readable, runs
 from kxcli.corpus.longline import SpooledLine
 from kxcli.corpus.records import Asked, Document, Format, Kind, Wanted, documents
-from kxcli.corpus.remote import TAIL, bare
+from kxcli.corpus.remote import TAIL, bare, changed, is_url
 from kxcli.corpus.sources import Source
 from kxcli.errors import InputError, UsageError
 
@@ -272,8 +272,14 @@ class Records:
                 yield from self._read(BytesIO(shard.data), shard.form, shard.path, line=shard.line)
             else:
                 first = (shard.source.size or 0) if isinstance(shard, Whole) else 1 + shard.stop - shard.start + TAIL
-                with shard.source.open(first) as file:
-                    yield from (self._whole(file, shard) if isinstance(shard, Whole) else self._range(file, shard))
+                try:
+                    with shard.source.open(first) as file:
+                        yield from (self._whole(file, shard) if isinstance(shard, Whole) else self._range(file, shard))
+                except InputError as error:
+                    if not shard.source.is_remote:
+                        raise
+                    # Only here is known by what URL, and in what state, it can be looked at again.
+                    raise with_line(error, shard.source) from None
                 shard.source.check()
 
     def _whole(self, file: BinaryIO, shard: Whole) -> Iterator[Document]:
@@ -283,6 +289,8 @@ class Records:
         yield from self._read(stream, form, path)
 
     def _range(self, file: BinaryIO, shard: Range) -> Iterator[Document]:
+        if not shard.source.is_remote and os.fstat(file.fileno()).st_size < shard.stop:
+            raise changed(shard.source.path)  # cut short, it would have no record here, and nobody would know
         stream = RangeStream(file, shard.start, shard.stop)
         yield from self._read(stream, shard.form, shard.shown, line=shard.line, offset=stream.begin)
 
@@ -310,27 +318,37 @@ def found_format(
     return Format(kind, encoding, is_guessed=is_auto)
 
 
-def located(place: Place) -> str:
-    """Return `path:line` of a place; where it was given from a byte range, the file's lines before are counted."""
-    return f"{place.path}:{_absolute(place.path, place.line, place.offset)}"
+def located(place: Place, source: Source | None = None) -> str:
+    """Return `path:line` of a place; where it was given from a byte range, the file's lines before are counted.
+
+    source: what the place is in; None: the local file at its path, or one of several URLs that are shown alike.
+    Where that costs too much, the byte is told at which the line begins.
+    """
+    if not place.offset:
+        return f"{place.path}:{place.line}"
+    if source is None and is_url(place.path):
+        return f"{place.path}: line {place.line} from byte {place.offset}"
+    source = source or Source(place.path)
+    line = source.line_of(place.line, place.offset)
+    if line is None:
+        return f"{place.path}: byte {source.byte_of(place.line, place.offset)}"
+    return f"{place.path}:{line}"
 
 
-def with_line(error: InputError) -> InputError:
-    """Return the error with its line counted from the start of the file."""
+def with_line(error: InputError, source: Source | None = None) -> InputError:
+    """Return the error with its line counted from the start of the file, or with its byte, where that is far.
+
+    source: what it came from; None: the local file at its path.
+    """
     if error.line is None or not error.offset:
         return error
-    line = _absolute(error.path, error.line, error.offset)
-    found = InputError(error.path, error.what, error.hint, line=line)
+    source = source or Source(error.path)
+    line = source.line_of(error.line, error.offset)
+    what = error.what if line is not None else f"byte {source.byte_of(error.line, error.offset)}: {error.what}"
+    found = InputError(error.path, what, error.hint, line=line)
     for note in getattr(error, "__notes__", ()):
         found.add_note(note)
     return found
-
-
-def _absolute(path: str, line: int, offset: int) -> int:
-    if not offset:
-        return line
-    with Source(path).open() as file:
-        return line + count_lines(file, offset)
 
 
 class _Position:

@@ -7,16 +7,18 @@ import stat
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import BinaryIO
 
 from kxcli.corpus import remote
+from kxcli.corpus.lines import count_lines
 from kxcli.errors import InputError, UsageError, reason
 
 STDIN = "<stdin>"
 
 _ENDS = 1 << 16  # bytes at either end of a file that its stamp looks at
+_COUNTED = 64 << 20  # bytes of a remote file, at most, that are fetched to count the lines in them
 
 
 @dataclass(frozen=True)
@@ -25,12 +27,14 @@ class Source:
 
     size: in bytes, where any part of it can be read: of a regular file, or of a remote one whose store knows parts;
     else None (a pipe, a device).  version: what else tells its state from another one; None: it may change.
+    url: what a remote one is opened by, where `path` is what may be shown of it.
     """
 
     path: str
     size: int | None = None
     is_stdin: bool = False
     version: str | None = None
+    url: str = field(default="", repr=False)
 
     @property
     def is_remote(self) -> bool:
@@ -68,7 +72,8 @@ class Source:
         import hashlib
 
         digest = hashlib.sha256()
-        for value in (os.fsencode(self.path), str(self.size).encode(), (self.version or "").encode("utf-8", "replace")):
+        path = os.fsencode(self.url or self.path)
+        for value in (path, str(self.size).encode(), (self.version or "").encode("utf-8", "replace")):
             digest.update(len(value).to_bytes(8, "little") + value)
         with self.open(_ENDS) as file:
             digest.update(_exactly(file, _ENDS))
@@ -77,6 +82,26 @@ class Source:
                 digest.update(_exactly(file, _ENDS))
         self.check()
         return digest.hexdigest()
+
+    def line_of(self, line: int, offset: int) -> int | None:
+        """Return the number of a line that was counted from the byte `offset`; reads what lies before that.
+
+        None: it is remote, and to fetch that costs too much.
+        """
+        if self.is_remote and offset > _COUNTED:
+            return None
+        with self.open() as file:
+            return line + count_lines(file, offset)
+
+    def byte_of(self, line: int, offset: int) -> int:
+        """Return where a line begins that was counted from the byte `offset`; reads what lies between."""
+        with self.open() as file:
+            file.seek(offset)
+            while line > 1 and (data := file.read(_ENDS)):
+                *before, rest = data.split(b"\n", line - 1)
+                line -= len(before)
+                offset += len(data) - (len(rest) if line == 1 else 0)
+            return offset
 
     @contextmanager
     def open(self, first: int = remote.FIRST) -> Iterator[BinaryIO]:
@@ -89,7 +114,7 @@ class Source:
                 yield sys.stdin.buffer
             elif self.is_remote:
                 planned = None if self.version is None else remote.State(self.size, self.version)
-                with remote.opened(self.path, planned, first) as file:
+                with remote.opened(self.url or self.path, planned, first) as file:
                     yield file
             else:
                 with open(self.path, "rb", buffering=0) as file:
@@ -101,6 +126,16 @@ class Source:
             if error.errno == errno.ENOMEM:
                 raise MemoryError from None
             raise InputError(self.path, reason(error), "check the name, the rights and the disk") from None
+
+
+def by_path(sources: Iterable[Source]) -> dict[str, Source | None]:
+    """Return which source is meant by a path that is shown; None: URLs that differ in what is not shown of them."""
+    found = dict[str, Source | None]()
+    for source in sources:
+        known = found.setdefault(source.path, source)
+        if known is not None and known.url != source.url:
+            found[source.path] = None
+    return found
 
 
 def find(
@@ -155,17 +190,21 @@ def _remote(url: str, recursive: bool, glob: str | None) -> Iterator[Source]:
     store = remote.store(url)
     state = remote.insisted(url, store.state)
     if state is not None:
-        yield Source(url, state.size, version=state.version)
+        yield _at(url, state)
         return
     _refuse_folder(url, recursive)
     for path, below, state in remote.insisted(url, lambda: list(store.walk())):
         if _is_chosen(below, glob):
-            yield Source(path, state.size, version=state.version)
+            yield _at(path, state)
+
+
+def _at(url: str, state: remote.State) -> Source:
+    return Source(remote.shown(url), state.size, version=state.version, url=url)
 
 
 def _refuse_folder(name: str, recursive: bool) -> None:
     if not recursive:
-        raise InputError(name, "is a folder", "use -r to read the files in it")
+        raise InputError(remote.shown(name), "is a folder", "use -r to read the files in it")
 
 
 def _version(status: os.stat_result) -> str:

@@ -2,11 +2,12 @@
 
 import errno
 import os
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from kxcli.corpus.remote import BrokenError, Part, State, changed
-from kxcli.errors import InputError, KxcliError, MissingExtraError
+from kxcli.corpus.remote import BrokenError, Part, State, changed, wrong
+from kxcli.errors import KxcliError, MissingExtraError
 
 T = TypeVar("T")
 
@@ -15,6 +16,7 @@ T = TypeVar("T")
 _VERSIONS = ("generation", "ETag", "etag", "md5Hash", "mtime", "LastModified", "last_modified", "modified", "updated")
 _BY_EXTRA = frozenset({"s3", "s3a"})
 _FINAL = (FileNotFoundError, PermissionError, NotADirectoryError, IsADirectoryError, ValueError, TypeError)
+_ENDING = re.compile(r"(?<![:/])/+$")  # slashes at the end of a folder's URL, not those of its scheme
 _FINAL_NAMES = frozenset({"NoCredentialsError", "PartialCredentialsError", "ProfileNotFound", "ParamValidationError"})
 
 
@@ -47,11 +49,19 @@ class Stored:
         """Yield the files of a folder, those that lie in it before those in folders in it, by name."""
         found = self._told(lambda: self._fs.find(self._path, detail=True))
         prefix = self._path.rstrip("/") + "/" if self._path else ""
-        _, link, rest = self.url.partition("::")  # an archive in another store
         below = {path.removeprefix(prefix): (path, about) for path, about in found.items() if not path.endswith("/")}
         for name in sorted(below, key=_place):
             path, about = below[name]
-            yield self._fs.unstrip_protocol(path) + link + rest, name, _state(about)
+            yield self._url_of(path, name), name, _state(about)
+
+    def _url_of(self, path: str, name: str) -> str:
+        """Return the URL of a found file: the folder's and its name below that, with the same host, user and query."""
+        archive, link, rest = self.url.partition("::")
+        if link and "[" not in archive:  # an archive in another store, and no address of IPv6
+            return str(self._fs.unstrip_protocol(path)) + link + rest
+        folder, mark, query = (self.url, "", "") if "?" in self._path else self.url.partition("?")
+        folder = _ENDING.sub("", folder)
+        return folder + ("" if folder.endswith("/") else "/") + name + mark + query
 
     def _told(self, work: Callable[[], T]) -> T:
         """Do some work of the library; every store has exceptions of its own, which only their names tell apart."""
@@ -63,7 +73,7 @@ class Stored:
             what = _plain(error)
             if isinstance(error, _FINAL) or type(error).__name__ in _FINAL_NAMES:
                 hint = "check the name, the rights and the credentials"
-                raise InputError(self.url, what, hint) from None
+                raise wrong(self.url, what, hint) from None
             raise BrokenError(what) from None
 
 
@@ -99,9 +109,9 @@ def _found(url: str) -> tuple[Any, str]:
         if protocol in _BY_EXTRA:
             raise MissingExtraError(f"reading {protocol}://", "remote") from None
         hint = f"install it with: pip install {error.name}" if error.name else _plain(error)
-        raise InputError(url, f"{protocol}:// needs another library", hint) from None
+        raise wrong(url, f"{protocol}:// needs another library", hint) from None
     except Exception as error:  # noqa: BLE001 -- each store looks at its addresses and settings in its own way
-        raise InputError(url, _plain(error), "check the address") from None
+        raise wrong(url, _plain(error), "check the address") from None
     if protocol in _BY_EXTRA:
         fs.retries = 1
     return fs, path

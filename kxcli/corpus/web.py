@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
-from kxcli.corpus.remote import BrokenError, State, changed
-from kxcli.errors import InputError, MissingExtraError
+from kxcli.corpus.remote import BrokenError, State, changed, wrong
+from kxcli.errors import MissingExtraError
 
 if TYPE_CHECKING:
     import requests
@@ -65,7 +65,7 @@ class Page:
 
     def walk(self) -> NoReturn:
         """Pages have no list of what is below them."""
-        raise InputError(self.url, "is no folder", "name each page, for example in a list (--files-from)")
+        raise wrong(self.url, "is no folder", "name each page, for example in a list (--files-from)")
 
     @contextmanager
     def _answer(self, headers: dict[str, str]) -> "Iterator[requests.Response]":
@@ -85,7 +85,7 @@ class Page:
         except (requests.ConnectionError, requests.Timeout) as error:
             raise BrokenError(_plain(error)) from None
         except (requests.RequestException, ValueError) as error:  # no URL, or redirected for ever
-            raise InputError(self.url, " ".join(str(error).split()), "check the address") from None
+            raise wrong(self.url, str(error), "check the address") from None
         status = answer.status_code
         if status in (_OK, _PART, _NO_SUCH_PART):
             return answer
@@ -93,7 +93,7 @@ class Page:
         what = f"the server answers {status} {answer.reason or ''}".rstrip()
         if status >= 500 or status in _AGAIN:
             raise BrokenError(what)
-        raise InputError(self.url, what, "check the address and the rights")
+        raise wrong(self.url, what, "check the address and the rights")
 
 
 class _Pieces:
