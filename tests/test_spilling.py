@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from kxcli.errors import OutputError
 from kxcli.mining import Counting, Ranking, Segmentation, Text, WordCount, ranked
 from kxcli.mining.counts import Layout
+from kxcli.mining.merging import Sums
 from kxcli.tally import rows as of_rows
 from kxcli.tally import scratch as of_scratch
 from kxcli.tally.rows import DOCUMENTS, counts, decoded, encoded, gathered, merged
@@ -316,3 +317,23 @@ def test_the_weight_is_about_the_memory_that_is_taken(orders):
     finally:
         tracemalloc.stop()
     assert taken / 2 < job.weight(partial) < 2 * taken
+
+
+@pytest.mark.parametrize("options", [{}, {"sort": "word", "top": 70}], ids=["count", "word"])
+def test_long_words_are_summed_and_ranked_in_little_memory(tmp_path, options):
+    """Of 80 words of 200,000 characters, 16 MB, hardly more is in memory than some of them."""
+    scratch = Scratch(lambda: str(tmp_path), 1 << 20)
+    expected = [(f"{number:02d}", 1 + number % 7) for number in range(80)]
+    expected = sorted(expected, key=lambda row: (-row[1], row[0]))[: options.get("top")]
+    if options.get("sort") == "word":
+        expected.sort()
+    tracemalloc.start()
+    try:
+        with Sums(scratch) as sums:
+            for number in range(80):
+                sums.add("", f"{number:02d}" * 100_000, 1 + number % 7, 0)
+            found = [(row[1][:2], row[2]) for row in ranked(sums.counts(), Ranking(**options), scratch)]
+        assert tracemalloc.get_traced_memory()[1] < 9 << 20
+    finally:
+        tracemalloc.stop()
+    assert found == expected
