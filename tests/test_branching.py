@@ -591,7 +591,7 @@ def text_of(some, end="\n"):
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("method", ["entropy", "pmi"])
+@pytest.mark.parametrize(("method", "workers"), [("entropy", 2), ("pmi", 1)])
 def test_unique_lines_are_those_of_the_file_without_repeats(kxcli, workers, news, method):
     draw = random.Random(3)
     repeated = draw.sample(news * 4, 4 * len(news))
@@ -642,9 +642,9 @@ def test_workers_shards_and_memory_change_no_byte(kxcli):
     given = (*ALL, "-q", "-r", "--encoding", "auto", SAMPLES)
     expected = kxcli(*given, "-j", 1).out
     assert expected.count(b"\n") > 1000
-    for jobs in 1, 2:
-        for more in [], ["--shard-size", "1K"], ["--memory", "1M"], ["--shard-size", "1K", "--memory", "1M"]:
-            assert kxcli(*given, "-j", jobs, *more).out == expected
+    shards, memory = ["--shard-size", "1K"], ["--memory", "1M"]
+    for jobs, more in (1, [*shards, *memory]), (2, []), (2, shards), (2, memory):
+        assert kxcli(*given, "-j", jobs, *more).out == expected
     assert kxcli.left_behind() == []
 
 

@@ -191,7 +191,7 @@ def batches(request, monkeypatch):
 
 
 @given(records=records, counting=countings())
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_a_job_counts_what_slow_loops_count(batches, records, counting):
     records = grouped_alike(records, counting)
     job = ready(counting)
@@ -199,7 +199,7 @@ def test_a_job_counts_what_slow_loops_count(batches, records, counting):
 
 
 @given(a=records, b=records, c=records, counting=countings())
-@settings(max_examples=200)
+@settings(max_examples=100)
 def test_counts_of_parts_merge_to_those_of_the_whole_in_any_order(batches, a, b, c, counting):
     job = ready(counting)
     a, b, c = (grouped_alike(some, counting) for some in (a, b, c))
@@ -210,7 +210,7 @@ def test_counts_of_parts_merge_to_those_of_the_whole_in_any_order(batches, a, b,
 
 
 @given(a=records, b=records, counting=countings())
-@settings(max_examples=150)
+@settings(max_examples=80)
 def test_a_partial_outlives_bytes(batches, a, b, counting):
     job = ready(counting)
     a, b = grouped_alike(a, counting), grouped_alike(b, counting)
@@ -267,7 +267,7 @@ def parted(record, counting, places):
     counting=countings(nfkc=st.just(False), segmentation=st.sampled_from(CUTTABLE)),
     places=st.lists(st.integers(0, 100), max_size=5),
 )
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_a_document_in_parts_gives_what_the_whole_gives(batches, records, counting, places):
     records = grouped_alike(records, counting)
     job = ready(counting)
@@ -279,7 +279,7 @@ def test_a_document_in_parts_gives_what_the_whole_gives(batches, records, counti
     texts=st.lists(some_text, max_size=6),
     counting=countings(orders=st.just((1, 1)), has_documents=st.just(False), is_grouped=st.just(False)),
 )
-@settings(max_examples=200)
+@settings(max_examples=100)
 def test_several_lines_may_be_one_record_where_a_job_says_so(batches, texts, counting):
     texts = [text.replace("\r\n", "\n").replace("\r", "") for text in texts]
     lines = [Text(line) for text in texts for line in text.split("\n")]

@@ -142,6 +142,25 @@ def test_the_same_words_are_found_in_any_number_of_workers(tiny, room, texts, di
     assert rounded(found) == rounded(by_definition("\n".join(texts), discovery))
 
 
+@pytest.mark.parametrize("method", ["entropy", "pmi"])
+def test_each_pass_is_the_same_whatever_room_there_is(method):
+    """So that a run that was killed finds what it kept, with other workers and other memory, too."""
+    records = list(alphabet.records([word_text(random.Random(1), HAN[:300], 500, 10_000)]))
+    passes = {}
+
+    def noting(room):
+        def reduce(job, shared, what):
+            passes.setdefault(room, []).append((what, pickle.dumps(shared)))
+            job.setup(shared)
+            return job.finish(job.load(job.dump(job.map(records))))
+
+        return reduce
+
+    found = [way.lexicon(Discovery(method), noting(room), room) for room in (None, 1 << 10)]
+    assert found[0] == found[1] != []
+    assert passes[None] == passes[1 << 10]
+
+
 def word_text(draw, characters, n_words, n_tokens, border="，", *, line=40):
     """Return a text of words that come again and again, a few very often."""
     words = ["".join(draw.choices(characters, k=draw.choice([1, 2, 2, 3, 4, 7]))) for _ in range(n_words)]

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from kxcli.errors import OutputError
 from kxcli.mining import Counting, Ranking, Segmentation, Text, WordCount, ranked
 from kxcli.mining.counts import Layout
+from kxcli.mining.merging import Sums
 from kxcli.tally import rows as of_rows
 from kxcli.tally import scratch as of_scratch
-from kxcli.tally.rows import DOCUMENTS, counts, decoded, encoded, merged
+from kxcli.tally.rows import DOCUMENTS, counts, decoded, encoded, gathered, merged
 from kxcli.tally.scratch import Scratch
 
 # Runs of rows
@@ -61,6 +62,55 @@ def test_rows_outlive_bytes_and_files(block, rows):
         assert all_rows(blocks) == rows
         assert [len(keys) for keys, _ in blocks[:-1]] == [block] * len(blocks[:-1])
     assert counts(list(rows.values())) == [number & (1 << DOCUMENTS) - 1 for number in rows.values()]
+
+
+@given(rows=st.dictionaries(st.one_of(keys, keys.map(lambda key: key * 20)), numbers, max_size=12))
+def test_a_block_ends_with_the_row_that_fills_it(monkeypatch, rows):
+    monkeypatch.setattr(of_rows, "BLOCK", 5)
+    monkeypatch.setattr(of_rows, "TEXT", 30)
+    blocks = list(decoded(b"".join(encoded(run_of(rows)))))
+    assert all_rows(blocks) == rows
+    for number, (some, _) in enumerate(blocks, 1):
+        assert len(some) <= 5 and sum(map(len, some[:-1])) < 30
+        assert len(some) == 5 or sum(map(len, some)) >= 30 or number == len(blocks)
+    one_by_one = [([key], [rows[key]]) for key in sorted(rows)]
+    assert list(decoded(b"".join(encoded(one_by_one)))) == blocks
+
+
+def test_long_keys_are_merged_with_few_of_them_in_memory():
+    """Of 3 runs of 60 keys of 200,000 characters, 12 MB each, hardly more is in memory than a few keys of each."""
+    rows = {f"{number:04d}" * 50_000: number + 1 for number in range(60)}
+    runs = [mapped(b"".join(encoded(run_of(rows)))) for _ in range(3)]
+    expected = [(key[:4], 3 * number) for key, number in rows.items()]
+    del rows
+    tracemalloc.start()
+    try:
+        found = [
+            (key[:4], number)
+            for keys, numbers in merged(map(decoded, runs))
+            for key, number in zip(keys, numbers, strict=True)
+        ]
+        assert tracemalloc.get_traced_memory()[1] < 4 << 20
+    finally:
+        tracemalloc.stop()
+    assert found == expected
+
+
+@given(several=st.lists(row_dicts, max_size=12), most=st.integers(2, 4))
+def test_however_many_runs_there_are_few_are_open_at_a_time(monkeypatch, several, most):
+    opened = []
+
+    def watched(runs):
+        opened.append(list(runs))
+        return merged(opened[-1])
+
+    monkeypatch.setattr(of_rows, "_OPEN", most)
+    monkeypatch.setattr(of_rows, "merged", watched)
+    runs = [b"".join(encoded(run_of(rows))) for rows in several]
+    few = gathered(runs)
+    assert all(len(some) <= most for some in opened)
+    assert len(few) <= max(most, max(map(len, few), default=1).bit_length())
+    assert all_rows(merged(map(decoded, few))) == all_rows(merged(map(decoded, runs)))
 
 
 @given(several=st.lists(row_dicts, max_size=6), draw=st.randoms(use_true_random=False))
@@ -267,3 +317,23 @@ def test_the_weight_is_about_the_memory_that_is_taken(orders):
     finally:
         tracemalloc.stop()
     assert taken / 2 < job.weight(partial) < 2 * taken
+
+
+@pytest.mark.parametrize("options", [{}, {"sort": "word", "top": 70}], ids=["count", "word"])
+def test_long_words_are_summed_and_ranked_in_little_memory(tmp_path, options):
+    """Of 80 words of 200,000 characters, 16 MB, hardly more is in memory than some of them."""
+    scratch = Scratch(lambda: str(tmp_path), 1 << 20)
+    expected = [(f"{number:02d}", 1 + number % 7) for number in range(80)]
+    expected = sorted(expected, key=lambda row: (-row[1], row[0]))[: options.get("top")]
+    if options.get("sort") == "word":
+        expected.sort()
+    tracemalloc.start()
+    try:
+        with Sums(scratch) as sums:
+            for number in range(80):
+                sums.add("", f"{number:02d}" * 100_000, 1 + number % 7, 0)
+            found = [(row[1][:2], row[2]) for row in ranked(sums.counts(), Ranking(**options), scratch)]
+        assert tracemalloc.get_traced_memory()[1] < 9 << 20
+    finally:
+        tracemalloc.stop()
+    assert found == expected

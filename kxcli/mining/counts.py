@@ -13,7 +13,7 @@ from zlib import crc32
 
 from kxcli.tally import Tally
 from kxcli.tally.frames import first_and_rest, joined
-from kxcli.tally.rows import BLOCK, COUNT, DOCUMENTS, Block, batched, decoded, encoded, merged, resident
+from kxcli.tally.rows import BLOCK, COUNT, DOCUMENTS, TEXT, Block, batched, decoded, encoded, gathered, merged, resident
 from kxcli.tally.scratch import Scratch
 
 _CELL = 1 << 10  # bytes of a cell without a word, and of its total
@@ -161,9 +161,11 @@ class Counts:
                 yield Counted(group, word, order, number & COUNT, number >> DOCUMENTS)
 
     def blocks(self, scratch: Scratch | None = None) -> Iterator[Block]:
-        """Yield the rows in blocks; of very many runs some are first merged in a scratch folder."""
+        """Yield the rows in blocks; of very many runs some are first merged in a scratch folder; None: in memory."""
         held = [batched(self._in_memory())] if self._cells else []
-        return merged([*held, *map(decoded, self._runs)]) if scratch is None else scratch.merged(self._runs, *held)
+        if scratch is None:
+            return merged([*held, *map(decoded, gathered(self._runs))])
+        return scratch.merged(self._runs, *held)
 
     def groups(self, scratch: Scratch | None = None) -> Iterator[tuple[str, Iterator[Block]]]:
         """Yield each group with its rows; their keys are without it."""
@@ -177,8 +179,7 @@ class Counts:
 
     def split(self, n: int) -> list[Partial]:
         """Return n partials; a hash of the word alone tells where its rows go.  Memory: that of the rows as bytes."""
-        parts: list[tuple[list[str], list[int]]] = [([], []) for _ in range(n)]
-        runs: list[list[bytes]] = [[] for _ in range(n)]
+        runs = [_Run() for _ in range(n)]
         totals: list[dict[Key, int]] = [{} for _ in range(n)]
         for block in self.blocks():
             at = 0
@@ -186,17 +187,10 @@ class Counts:
                 orders, of_words = self.layout.orders_of(keys), self.layout.words(keys)
                 for order, word, number in zip(orders, of_words, numbers, strict=True):
                     part = crc32(word.encode("utf-8", "surrogatepass")) % n
-                    parts[part][0].append(block[0][at])
-                    parts[part][1].append(number)
+                    runs[part].add(block[0][at], number)
                     totals[part][group, order] = totals[part].get((group, order), 0) + (number & COUNT)
                     at += 1
-            for part, (keys, numbers) in enumerate(parts):
-                if len(keys) >= BLOCK:
-                    runs[part] += encoded([(keys, numbers)])
-                    parts[part] = [], []
-        for part, rest in enumerate(parts):
-            runs[part] += encoded([rest])
-        return [load(_dumped(of_part, run)) for of_part, run in zip(totals, runs, strict=True)]
+        return [Partial(runs=run.views(), totals=of_part) for run, of_part in zip(runs, totals, strict=True)]
 
     def _in_memory(self) -> Iterator[Block]:
         for group, keys in groupby(sorted(self._cells), key=itemgetter(0)):
@@ -211,6 +205,33 @@ class Counts:
             if documents:
                 numbers = [count | documents[word] << DOCUMENTS for word, count in zip(some, numbers, strict=True)]
             yield self.layout.keys(group, order, some), numbers
+
+
+class _Run:
+    """A run that rows are added to one by one, in their order."""
+
+    def __init__(self) -> None:
+        self._data = BytesIO()  # hands its bytes over without a copy
+        self._keys: list[str] = []
+        self._numbers: list[int] = []
+        self._size = 0
+
+    def add(self, key: str, number: int) -> None:
+        self._keys.append(key)
+        self._numbers.append(number)
+        self._size += len(key)
+        if len(self._keys) >= BLOCK or self._size >= TEXT:
+            self._write()
+
+    def views(self) -> list[memoryview]:
+        """Return the run, if there is any row."""
+        self._write()
+        data = self._data.getvalue()
+        return [memoryview(data)] if data else []
+
+    def _write(self) -> None:
+        self._data.writelines(encoded([(self._keys, self._numbers)]))
+        self._keys, self._numbers, self._size = [], [], 0
 
 
 def _dumped(totals: dict[Key, int], run: Iterable[bytes]) -> bytes:

@@ -8,6 +8,7 @@ from kxcli.tally.rows import encoded
 from kxcli.tally.scratch import Scratch, Spool
 
 _ROW = 256  # bytes of a row held: its word, its places in a table of counts and maybe one of documents, and both
+_CHARACTER = 4  # bytes of a character of its word, more
 
 
 class Sums:
@@ -19,23 +20,22 @@ class Sums:
     def __init__(self, scratch: Scratch | None = None) -> None:
         self._scratch = scratch
         self._spool: Spool | None = None
-        self._most = None if scratch is None else max(1, scratch.room // _ROW)
         self._layout = Layout(is_grouped=True)
         self._totals: dict[Key, int] = {}
         self._held: dict[str, tuple[dict[str, int], dict[str, int]]] = {}
-        self._n_held = 0
+        self._size = 0
 
     def add(self, group: str, word: str, count: int, documents: int) -> None:
         """Add one row."""
         words, of_documents = self._held.setdefault(group, ({}, {}))
         before = words.get(word)
         if before is None:
-            self._n_held += 1
+            self._size += _ROW + _CHARACTER * len(word)
             before = 0
         words[word] = before + count
         if documents:
             of_documents[word] = of_documents.get(word, 0) + documents
-        if self._scratch is not None and self._n_held == self._most:
+        if self._scratch is not None and self._size >= self._scratch.room:
             self._spool = self._spool or self._scratch.spool()
             held = self._taken()
             self._spool.add(encoded(held.blocks()))
@@ -59,5 +59,5 @@ class Sums:
     def _taken(self, others: Partial | None = None) -> Counts:
         """Return what is held, and maybe more, as counts; nothing is held any more."""
         cells = {(group, 1): Cell(Tally(words), Tally(documents)) for group, (words, documents) in self._held.items()}
-        self._held, self._n_held = {}, 0
+        self._held, self._size = {}, 0
         return Counts(self._layout, Partial(cells).merge(others or Partial()), None)

@@ -12,6 +12,7 @@ from kxcli.tally.scratch import Scratch
 
 MILLION = 1_000_000
 _ROW = 400  # bytes of a row that is sorted: its word, number and place; half of them are held while others come
+_CHARACTER = 4  # bytes of a character of its word, more
 _FEWEST = 1 << 10  # rows that are sorted in memory however little there is
 _MOST_DIGITS = 100  # more than any count has
 _INVERTED = str.maketrans("0123456789", "9876543210")
@@ -68,7 +69,7 @@ def _chosen(blocks: Iterable[Block], ranking: Ranking, scratch: Scratch | None) 
     if ranking.sort == "word" and ranking.top is None:
         yield from blocks
         return
-    most = sys.maxsize if scratch is None else max(_FEWEST, scratch.room // _ROW)
+    most = sys.maxsize if scratch is None else max(_FEWEST * _ROW, scratch.room)
     chunks = _chunks(blocks, ranking.top, most)
     chunk, following = next(chunks), next(chunks, None)
     if scratch is None or following is None:
@@ -95,21 +96,27 @@ def _chosen(blocks: Iterable[Block], ranking: Ranking, scratch: Scratch | None) 
 
 
 def _chunks(blocks: Iterable[Block], top: int | None, most: int) -> Iterator[Block]:
-    """Yield the rows in chunks of about `most`, at least one; left out is what is not among the `top` of a chunk."""
-    limit = most if top is None else min(most, 2 * top + _FEWEST)
-    keys, numbers = list[str](), list[int]()
+    """Yield the rows in chunks that take about `most` bytes, at least one; without what is not in a chunk's `top`."""
+    limit = sys.maxsize if top is None else 2 * top + _FEWEST
+    keys, numbers, size = list[str](), list[int](), 0
     for some, theirs in blocks:
         keys += some
         numbers += theirs
-        if len(keys) < limit:
+        size += _size(some)
+        if len(keys) < limit and size < most:
             continue
         if top is not None:
             places = sorted(_by_count(numbers)[:top])
             keys, numbers = list(map(keys.__getitem__, places)), list(map(numbers.__getitem__, places))
-        if len(keys) > most // 2:
+            size = _size(keys)
+        if size > most // 2:
             yield keys, numbers
-            keys, numbers = [], []
+            keys, numbers, size = [], [], 0
     yield keys, numbers
+
+
+def _size(keys: list[str]) -> int:
+    return _ROW * len(keys) + _CHARACTER * sum(map(len, keys))
 
 
 def _kept(block: Block, is_kept: Iterable[bool]) -> Block:

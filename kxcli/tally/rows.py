@@ -1,18 +1,21 @@
 """Sorted runs of rows, a string key with a count each: written in blocks, and merged block by block.
 
-A run is written as one block after the other, each with some thousand keys, ascending by code points, and their
-counts.  Of many runs only the blocks at hand are in memory.
+A run is written as one block after the other, each with a thousand keys, or fewer that are long, ascending by code
+points, and their counts.  Of many runs only the blocks at hand are in memory.
 """
 
 import json
 import mmap
 import struct
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 
 BLOCK = 1024  # rows: of some 150 bytes each in memory, so that hundreds of runs are merged in little
+TEXT = 1 << 16  # characters of keys that fill a block however few they are: up to 64 a key, it is the rows that do
 BLOCK_BYTES = 1 << 18  # of a block and its share of what is merged from it, in memory
+_OPEN = 64  # runs merged at a time where no room is given: their blocks take 16 MB
 DOCUMENTS = 96  # bits of a row's number that are its count; what is above them counts documents
 COUNT = (1 << DOCUMENTS) - 1
 
@@ -21,25 +24,45 @@ COUNT = (1 << DOCUMENTS) - 1
 Block = tuple[list[str], list[int]]
 
 # Rows, bytes of keys, bytes of each count, and of each number of documents, and whether keys are a list in JSON.
-_HEAD = struct.Struct("<IIBB?")
+_HEAD = struct.Struct("<IQBB?")
 _END = "\0"  # of a key but the last; where a key holds it, the block's keys are JSON, which takes longer
 _TYPES = {1: "B", 2: "H", 4: "I", 8: "Q"}
 _WIDEST = 16  # bytes of a number that no type has
 
 
 def batched(blocks: Iterable[Block]) -> Iterator[Block]:
-    """Yield the rows of blocks of any size in blocks of `BLOCK` rows; the last one may have less."""
-    keys, numbers = list[str](), list[int]()
+    """Yield the rows of blocks of any size in blocks that end at `BLOCK` rows, or at the row that fills `TEXT`.
+
+    The last one may have less; a key of more than `TEXT` takes what it takes.
+    """
+    keys, numbers, size = list[str](), list[int](), 0
     for some, theirs in blocks:
         keys += some
         numbers += theirs
-        if len(keys) >= BLOCK:
-            whole = len(keys) // BLOCK * BLOCK
-            for start in range(0, whole, BLOCK):
-                yield keys[start : start + BLOCK], numbers[start : start + BLOCK]
-            keys, numbers = keys[whole:], numbers[whole:]
+        size += sum(map(len, some))
+        if len(keys) >= BLOCK or size >= TEXT:
+            start = 0
+            for stop in _ends(keys):
+                yield keys[start:stop], numbers[start:stop]
+                start = stop
+            keys, numbers = keys[start:], numbers[start:]
+            size = sum(map(len, keys))
     if keys:
         yield keys, numbers
+
+
+def _ends(keys: list[str]) -> Iterator[int]:
+    """Yield where the full blocks end."""
+    start = 0
+    while start < len(keys):
+        stop = start + BLOCK
+        lengths = list(map(len, keys[start:stop]))
+        if sum(lengths) >= TEXT:
+            stop = start + 1 + bisect_left(list(accumulate(lengths)), TEXT)
+        elif stop > len(keys):
+            return
+        yield stop
+        start = stop
 
 
 def encoded(blocks: Iterable[Block]) -> Iterator[bytes]:
@@ -97,6 +120,26 @@ def merged(runs: Iterable[Iterator[Block]]) -> Iterator[Block]:
     for head in heads:
         yield head.keys, head.numbers
         yield from head.blocks
+
+
+def gathered(runs: Sequence[bytes | memoryview]) -> Sequence[bytes | memoryview]:
+    """Return the same rows in so few runs that they may be merged at once, in memory where there were more.
+
+    Of what was merged so far, each run is more than twice as large as the next one: a row is written a few times only.
+    Memory: twice that of the rows as bytes.
+    """
+    if len(runs) <= _OPEN:
+        return runs
+    held: list[bytes] = []
+    for start in range(0, len(runs), _OPEN):
+        held.append(_as_one(runs[start : start + _OPEN]))
+        while len(held) > 1 and len(held[-2]) <= 2 * len(held[-1]):
+            held[-2:] = [_as_one(held[-2:])]
+    return held
+
+
+def _as_one(runs: Sequence[bytes | memoryview]) -> bytes:
+    return b"".join(encoded(merged(map(decoded, runs))))
 
 
 class _Head:

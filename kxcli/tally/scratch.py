@@ -20,6 +20,7 @@ class Scratch:
     """A private folder for runs that memory has no room for, and the bytes of memory that may be taken.
 
     folder: makes the folder, when it is first wanted.
+    room: holds a block of each run that is merged; a key that is longer than a block takes its own length, too.
     """
 
     folder: Callable[[], str]

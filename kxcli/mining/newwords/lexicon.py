@@ -16,8 +16,7 @@ from kxcli.mining.newwords.vocabulary import Reduce
 from kxcli.tally.runs import Run, merged
 
 _CHARACTERS_PER_BUCKET = 4  # so few that hardly a rare n-gram shares the bucket of a frequent one
-_LEAST_BITS, _MOST_BITS = 10, 24
-_BUCKET = 4  # bytes
+_LEAST_BITS, _MOST_BITS = 10, 23  # the most of them take 32 MB in each process
 
 
 def lexicon(discovery: Discovery, reduce: Reduce, room: int | None = None) -> list[Word]:
@@ -89,7 +88,7 @@ def _levels(
     levels: list[Level] = []
     may_be = None
     for n in range(2, order + 1):
-        bits = _bucket_bits(alphabet.total, room) if n < order else 0
+        bits = _bucket_bits(alphabet.total) if n < order else 0
         known = Known(Grams(alphabet, tuple(levels)), may_be, bits)
         grams, buckets = reduce(CountGrams(), known, f"{n}-grams")
         if n == 2:
@@ -103,9 +102,9 @@ def _levels(
     return levels
 
 
-def _bucket_bits(n_characters: int, room: int | None) -> int:
-    bits = min(max((n_characters // _CHARACTERS_PER_BUCKET).bit_length(), _LEAST_BITS), _MOST_BITS)
-    return bits if room is None else max(_LEAST_BITS, min(bits, (room // _BUCKET).bit_length() - 1))
+def _bucket_bits(n_characters: int) -> int:
+    """Return the bits of the buckets: by the input alone, so that a pass is known again whatever memory there is."""
+    return min(max((n_characters // _CHARACTERS_PER_BUCKET).bit_length(), _LEAST_BITS), _MOST_BITS)
 
 
 def _pairs(grams: Iterable[Run], min_count: int, left: Entropies, right: Entropies) -> Run:
