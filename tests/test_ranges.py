@@ -16,7 +16,7 @@ from conftest import members
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kxcli.corpus import decoding, lines, shards
+from kxcli.corpus import decoding, lines, places, shards
 from kxcli.corpus.decoding import Decoder
 from kxcli.corpus.ledger import Choice, Ledger, Loss, Place, from_json, to_json
 from kxcli.corpus.records import Format, Wanted, documents
@@ -285,9 +285,9 @@ def test_tasks_tell_every_bad_line(folder, data, size, chunk, is_stream, packed)
     assert joined(found) == [line for line in strict if line is not None]
     assert all(isinstance(loss, Loss) for loss in told)
     assert sum(loss.count for loss in told) == len(bad)
-    places = {place for loss in told for place in loss.places}
     if not packed:
-        named = {int(shards.located(place).rpartition(":")[2]) for place in places}
+        told_of = {place for loss in told for place in loss.places}
+        named = {int(places.located(place).rpartition(":")[2]) for place in told_of}
         assert named <= bad and len(named) >= min(len(bad), 3)
 
 
@@ -301,7 +301,7 @@ def test_tasks_stop_at_the_first_bad_line(folder, data, size, chunk, long_line, 
         try:
             plan(folder, data, size, is_stream=is_stream, cut=cut)
         except InputError as error:
-            stopped = shards.with_line(error).line
+            stopped = places.with_line(error).line
     assert stopped == first
 
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 from kxcli.commands.options import Input, Run
 from kxcli.corpus import encodings, ledger, shards, sources
 from kxcli.corpus.ledger import Choice, Loss, OnError, Told
+from kxcli.corpus.places import located, with_line
 from kxcli.corpus.records import DEFAULT_FIELD, Asked, Kind, Wanted
-from kxcli.corpus.shards import Planner, TaskReader, located, with_line
+from kxcli.corpus.shards import Planner, TaskReader
 from kxcli.errors import InputError, UsageError
 from kxcli.mapreduce import available, carried, local
 from kxcli.mapreduce.checkpoint import Checkpoint

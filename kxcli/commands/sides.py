@@ -14,7 +14,7 @@ from kxcli.corpus import encodings
 from kxcli.corpus.columns import HEAD, Group, Numbers, Reading, Table, TableKind, Texts, opened
 from kxcli.corpus.columns.cells import is_number, shortened
 from kxcli.corpus.ledger import Choice, OnError, Told
-from kxcli.corpus.shards import located
+from kxcli.corpus.places import located
 from kxcli.corpus.sources import find
 from kxcli.errors import InputError, UsageError
 from kxcli.mining.hsic import texts

@@ -14,11 +14,12 @@ from typing import BinaryIO
 
 from kxcli.corpus import encodings
 from kxcli.corpus.compression import MAGIC_LENGTH, Stream, kind_of, read_up_to
-from kxcli.corpus.ledger import Choice, Ledger, Place, Told
+from kxcli.corpus.ledger import Choice, Ledger, Told
 from kxcli.corpus.lines import RangeStream, Readable, runs
 from kxcli.corpus.longline import SpooledLine
+from kxcli.corpus.places import with_line
 from kxcli.corpus.records import Asked, Document, Format, Kind, Wanted, documents
-from kxcli.corpus.remote import TAIL, bare, changed, is_url
+from kxcli.corpus.remote import TAIL, bare, changed
 from kxcli.corpus.sources import Source
 from kxcli.errors import InputError, UsageError
 
@@ -316,39 +317,6 @@ def found_format(
     if kind == "sniffed":
         kind = "jsonl" if head.decode(encoding, "ignore").lstrip("\ufeff \t\r\n").startswith("{") else "text"
     return Format(kind, encoding, is_guessed=is_auto)
-
-
-def located(place: Place, source: Source | None = None) -> str:
-    """Return `path:line` of a place; where it was given from a byte range, the file's lines before are counted.
-
-    source: what the place is in; None: the local file at its path, or one of several URLs that are shown alike.
-    Where that costs too much, the byte is told at which the line begins.
-    """
-    if not place.offset:
-        return f"{place.path}:{place.line}"
-    if source is None and is_url(place.path):
-        return f"{place.path}: line {place.line} from byte {place.offset}"
-    source = source or Source(place.path)
-    line = source.line_of(place.line, place.offset)
-    if line is None:
-        return f"{place.path}: byte {source.byte_of(place.line, place.offset)}"
-    return f"{place.path}:{line}"
-
-
-def with_line(error: InputError, source: Source | None = None) -> InputError:
-    """Return the error with its line counted from the start of the file, or with its byte, where that is far.
-
-    source: what it came from; None: the local file at its path.
-    """
-    if error.line is None or not error.offset:
-        return error
-    source = source or Source(error.path)
-    line = source.line_of(error.line, error.offset)
-    what = error.what if line is not None else f"byte {source.byte_of(error.line, error.offset)}: {error.what}"
-    found = InputError(error.path, what, error.hint, line=line)
-    for note in getattr(error, "__notes__", ()):
-        found.add_note(note)
-    return found
 
 
 class _Position:
