@@ -439,7 +439,7 @@ def cuts(n_pairs, draw):
     return list(itertools.pairwise(ends))
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(n, marks=pytest.mark.slow) for n in (2, 3))])
 def test_moments_tiles_and_squares_come_out_the_same_in_any_order(seed):
     draw = random.Random(seed)
     n = 3 * TILE + 11
@@ -1442,7 +1442,8 @@ def test_rows_that_are_all_distinct_labels(n, name):
 @pytest.mark.parametrize("name", ["permutation", "eigen", "gamma", "none"])
 @pytest.mark.parametrize("sigma", [1e-140, 1e-12, 1e9, 1e160, 1e300])
 def test_a_kernel_that_is_the_identity_or_constant(sigma, name):
-    for n, d, kernel in itertools.product([4, 50, 140], [1, 2, 10], ["gaussian", "laplace"]):
+    shapes = [(4, 1), (4, 10), (50, 2), (140, 1), (140, 10)]
+    for (n, d), kernel in itertools.product(shapes, ["gaussian", "laplace"]):
         if name == "gamma" and n < 6:
             continue
         rng = np.random.default_rng((n, d))
