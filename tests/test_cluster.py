@@ -3,13 +3,14 @@
 import os
 import signal
 import subprocess
-import tempfile
 
 import psutil
 import pytest
+from clusters import client, engine_at
 from conftest import SAMPLES, members, wait_until
 from test_checkpoint import lines, write
-from test_cluster_engine import Cluster, client, engine_at, threads
+
+pytest_plugins = ["clusters"]
 
 COMMANDS = {
     "words": ("wordcount", "--shard-size", "8K"),
@@ -26,20 +27,6 @@ INPUTS = {
     "dependence": SAMPLES / "noise.tsv",
     "screening": SAMPLES / "reviews.jsonl",
 }
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    with tempfile.TemporaryDirectory(prefix="kxcli-test-") as folder:
-        made = Cluster(folder)
-        try:
-            made.worker("--nthreads", "1")
-            made.worker("--nthreads", "1")
-            with engine_at(made.address) as engine:
-                wait_until(lambda: len(threads(engine)) == 2)
-            yield made
-        finally:
-            made.close()
 
 
 def counted(cluster, script="len(dask_scheduler.tasks)"):
