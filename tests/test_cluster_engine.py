@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from contextlib import suppress
 
 import cluster_toys as toys
@@ -24,6 +25,7 @@ from kxcli.mapreduce.cluster import connection, rounds, work
 from kxcli.mapreduce.cluster.engine import Engine
 
 pytest_plugins = ["clusters"]
+pytestmark = pytest.mark.full
 
 
 @pytest.fixture(autouse=True)
@@ -199,7 +201,6 @@ def test_arrays_come_along_and_mapped_ones_without_their_file(engine, tmp_path):
             assert reduced(engine, tasks, SumOfArrays(), shared) == expected == total * sum(range(10))
 
 
-@pytest.mark.full
 def test_what_tasks_carry_is_not_kept_for_the_whole_run(engine, monkeypatch, tmp_path):
     held = []
     for remembered in (1 << 28, 1 << 16):
@@ -299,12 +300,14 @@ def test_a_worker_looks_at_the_version_that_is_asked_for(engine):
 
 def test_a_scheduler_that_is_not_there(monkeypatch):
     monkeypatch.setattr(connection, "_CONNECTED", 1)
+    before = set(threading.enumerate())
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{closed.getsockname()[1]}"
         with pytest.raises(ClusterError, match=f"^{address}: no scheduler answers") as caught, engine_at(address):
             pass
     assert "\n" not in str(caught.value)
+    assert set(threading.enumerate()) <= before
 
 
 def test_without_the_extra(monkeypatch):
@@ -322,7 +325,6 @@ def test_an_address_that_is_none(address):
         pass
 
 
-@pytest.mark.full
 def test_a_scheduler_without_workers_or_gone(new_cluster, monkeypatch, tmp_path):
     monkeypatch.setattr(connection, "_PATIENCE", 0.5)
     monkeypatch.setattr(connection, "_GLANCE", 0.1)
@@ -435,8 +437,15 @@ def family(process):
     return psutil.Process(process.pid).children(recursive=True)
 
 
-@pytest.mark.full
-@pytest.mark.parametrize("number", [None, signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "number",
+    [
+        None,
+        signal.SIGTERM,
+        pytest.param(signal.SIGINT, marks=pytest.mark.slow),
+        pytest.param(signal.SIGKILL, marks=pytest.mark.slow),
+    ],
+)
 def test_a_local_cluster_leaves_nothing(started, tmp_path, number):
     process = started("local:2")
     wait_until((tmp_path / "begun").exists)
@@ -458,7 +467,6 @@ def test_a_local_cluster_leaves_nothing(started, tmp_path, number):
     wait_until(lambda: not any(child.is_running() for child in children))
 
 
-@pytest.mark.full
 def test_a_local_cluster_that_is_ended_while_it_starts_leaves_nothing(started):
     process = started("local:2")
     wait_until(lambda: len(family(process)) >= 2)

@@ -74,6 +74,8 @@ class Connection:
     def _close(self) -> None:
         with suppress(Exception):  # the scheduler may be gone
             self.client.close(timeout=_CLOSED)
+        with suppress(Exception):  # its thread and sockets, which it keeps where it could not connect or take leave
+            self.client._loop_runner.stop()
         self.client.status = "closed"  # so that it does not try, and complain, again when it is collected
 
     def _wait_for_workers(self) -> None:
