@@ -26,6 +26,9 @@ class Numbers:
 
     identity = None
 
+    def release(self):
+        pass
+
 
 @dataclass(frozen=True)
 class Kill:

@@ -3,13 +3,15 @@
 import os
 import signal
 import subprocess
-import tempfile
 
 import psutil
 import pytest
+from clusters import client, engine_at
 from conftest import SAMPLES, members, wait_until
 from test_checkpoint import lines, write
-from test_cluster_engine import Cluster, client, engine_at, threads
+
+pytest_plugins = ["clusters"]
+pytestmark = pytest.mark.full
 
 COMMANDS = {
     "words": ("wordcount", "--shard-size", "8K"),
@@ -28,18 +30,7 @@ INPUTS = {
 }
 
 
-@pytest.fixture(scope="module")
-def cluster():
-    with tempfile.TemporaryDirectory(prefix="kxcli-test-") as folder:
-        made = Cluster(folder)
-        try:
-            made.worker("--nthreads", "1")
-            made.worker("--nthreads", "1")
-            with engine_at(made.address) as engine:
-                wait_until(lambda: len(threads(engine)) == 2)
-            yield made
-        finally:
-            made.close()
+SLOW = {"words", "raw words merged", "pmi", "screening"}  # what they do on a cluster, the others do, too
 
 
 def counted(cluster, script="len(dask_scheduler.tasks)"):
@@ -55,9 +46,9 @@ def evaluate(script, dask_scheduler=None):
 TRANSITIONS = "dask_scheduler.transition_counter"
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in COMMANDS])
 def test_every_command_gives_the_bytes_of_the_local_engine(kxcli, cluster, name):
-    text = INPUTS.get(name) or write(kxcli, "a.txt", lines(1, 1200) + (SAMPLES / "news.txt").read_text())
+    text = INPUTS.get(name) or write(kxcli, "a.txt", lines(1, 500) + (SAMPLES / "news.txt").read_text())
     before = counted(cluster, TRANSITIONS)
     ended = kxcli(*COMMANDS[name], "--cluster", cluster.address, text)
     local = kxcli(*COMMANDS[name], "-j", 1, text)
@@ -171,10 +162,9 @@ def test_a_scheduler_that_is_not_there_is_told(kxcli):
     assert err.startswith("kxcli: error: tcp://127.0.0.1:9: no scheduler answers") and err.count("\n") == 1
 
 
-@pytest.mark.full
-@pytest.mark.parametrize("name", ["words", "names"])
+@pytest.mark.parametrize("name", ["words", pytest.param("names", marks=pytest.mark.slow)])
 def test_a_worker_that_is_killed_changes_nothing(kxcli, cluster, name):
-    text = write(kxcli, "a.txt", lines(1, 20_000))
+    text = write(kxcli, "a.txt", lines(1, 8_000))
     use = (*COMMANDS[name], *(("--engine", "jieba") if name == "words" else ()))
     pids = [child.pid for worker in cluster.processes[1:3] for child in psutil.Process(worker.pid).children()]
     process = kxcli.start(*use, "--cluster", cluster.address, "-o", "out", text)
@@ -185,9 +175,8 @@ def test_a_worker_that_is_killed_changes_nothing(kxcli, cluster, name):
     assert (kxcli.folder / "out").read_bytes() == kxcli(*COMMANDS[name], "-j", 2, text).out
 
 
-@pytest.mark.full
 def test_a_signal_ends_the_run_and_its_tasks(kxcli, cluster):
-    text = write(kxcli, "a.txt", lines(1, 60_000))
+    text = write(kxcli, "a.txt", lines(1, 20_000))
     process = kxcli.start("wordcount", "--engine", "jieba", "--cluster", cluster.address, text)
     wait_until(lambda: counted(cluster) > 1)
     process.send_signal(signal.SIGTERM)

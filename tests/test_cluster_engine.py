@@ -1,21 +1,21 @@
 """The engine of a cluster: toy jobs on a real scheduler and real workers, each a process of its own."""
 
 import gc
-import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
-from pathlib import Path
+import threading
+from contextlib import suppress
 
 import cluster_toys as toys
 import numpy as np
 import psutil
 import pytest
 from cluster_toys import Alone, Count, Kill, Mark, NoWrite, Numbers, Read, Sum, SumOfArrays, Write
+from clusters import STARTED, TESTS, client, engine_at, threads
 from conftest import ROOT, wait_until
 
 from kxcli.corpus import arrayfile
@@ -24,7 +24,8 @@ from kxcli.mapreduce import local
 from kxcli.mapreduce.cluster import connection, rounds, work
 from kxcli.mapreduce.cluster.engine import Engine
 
-TESTS = ROOT / "tests"
+pytest_plugins = ["clusters"]
+pytestmark = pytest.mark.full
 
 
 @pytest.fixture(autouse=True)
@@ -38,108 +39,11 @@ def ignore(task, news):
     pass
 
 
-class Cluster:
-    """A scheduler, and workers as a test asks for them."""
-
-    def __init__(self, folder):
-        self.folder = Path(folder)
-        self.processes = []
-        self.environment = {
-            "PATH": os.environ.get("PATH", ""),
-            "HOME": str(folder),
-            "PYTHONPATH": str(TESTS),
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1",
-            "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "5s",
-        }
-        file = self.folder / "scheduler.json"
-        arguments = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file)]
-        self.scheduler = self.start("-m", "dask", "scheduler", *arguments)
-        wait_until(lambda: file.exists() and file.read_text().endswith("}"))
-        self.address = json.loads(file.read_text())["address"]
-
-    def start(self, *arguments):
-        number = len(self.processes)
-        with open(self.folder / f"log-{number}", "wb") as log:
-            self.processes.append(
-                subprocess.Popen(
-                    [sys.executable, *arguments],
-                    cwd=self.folder,
-                    env=self.environment,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                    start_new_session=True,
-                )
-            )
-        return self.processes[-1]
-
-    def worker(self, *options, before=""):
-        """Start a worker, in whose process something is done before."""
-        script = f"{before}\nimport sys\nfrom distributed.cli.dask_worker import main\nmain(sys.argv[1:])"
-        arguments = [self.address, "--no-dashboard", "--host", "127.0.0.1", "--local-directory", str(self.folder)]
-        return self.start("-c", script, *arguments, *options)
-
-    def stop(self, process):
-        for child in [*psutil.Process(process.pid).children(recursive=True)] if process.poll() is None else []:
-            child.kill()
-        process.kill()
-        process.wait()
-
-    def close(self):
-        for process in reversed(self.processes):
-            self.stop(process)
-
-
-@pytest.fixture
-def new_cluster():
-    """A function that starts a cluster, which is gone when the test ends."""
-    folder = tempfile.mkdtemp(prefix="kxcli-test-")
-    started = []
-
-    def start():
-        started.append(Cluster(folder))
-        return started[0]
-
-    yield start
-    for cluster in started:
-        cluster.close()
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    """A scheduler and two workers, one of them with two threads; Dask's nanny starts them again when they die."""
-    folder = tempfile.mkdtemp(prefix="kxcli-test-")
-    made = Cluster(folder)
-    try:
-        made.worker("--nthreads", "1")
-        made.worker("--nthreads", "2")
-        with engine_at(made.address) as engine:
-            wait_until(lambda: sum(threads(engine).values()) == 3)
-        yield made
-    finally:
-        made.close()
-        shutil.rmtree(folder, ignore_errors=True)
-
-
 @pytest.fixture
 def engine(cluster):
     with engine_at(cluster.address) as engine:
-        wait_until(lambda: sum(threads(engine).values()) == 3)
+        wait_until(lambda: sum(threads(engine).values()) == 3, STARTED)
         yield engine
-
-
-def engine_at(address):
-    return Engine(address, tempfile.gettempdir, lambda message: None)
-
-
-def threads(engine):
-    return client(engine).nthreads()
-
-
-def client(engine):
-    return engine._connection.client
 
 
 def count_tasks(dask_scheduler=None):
@@ -297,7 +201,6 @@ def test_arrays_come_along_and_mapped_ones_without_their_file(engine, tmp_path):
             assert reduced(engine, tasks, SumOfArrays(), shared) == expected == total * sum(range(10))
 
 
-@pytest.mark.full
 def test_what_tasks_carry_is_not_kept_for_the_whole_run(engine, monkeypatch, tmp_path):
     held = []
     for remembered in (1 << 28, 1 << 16):
@@ -346,6 +249,7 @@ def test_a_task_that_kills_whoever_has_it_is_named(engine, tmp_path):
 
 
 OTHER_VERSION = "import kxcli\nkxcli.__version__ = '0.0.1'"
+OTHER_NUMPY = "from kxcli.mapreduce.versions import versions\nversions()['numpy'] = '0.0.1'"  # it is cached
 NO_KXCLI = f"import sys\nsys.path[:] = [path for path in sys.path if path != {str(ROOT)!r}]"
 
 
@@ -366,34 +270,44 @@ def added(cluster, engine):
 
 @pytest.mark.parametrize(
     ("before", "what"),
-    [(OTHER_VERSION, "this worker has kxcli 0.0.1, while"), (NO_KXCLI, "this worker has no kxcli, while")],
-    ids=["another version", "none"],
+    [
+        (OTHER_NUMPY, "this worker has numpy 0.0.1, while .*; install numpy .* for all workers"),
+        (OTHER_VERSION, "this worker has kxcli 0.0.1, while .*; install kxcli"),
+        (NO_KXCLI, "this worker has no kxcli, while .*; install kxcli"),
+    ],
+    ids=["another numpy", "another kxcli", "none"],
 )
-def test_a_worker_with_another_kxcli_is_refused(engine, cluster, added, before, what):
+def test_a_worker_with_other_libraries_is_refused(engine, cluster, added, before, what):
     here = set(threads(engine))
     added(before)
     (other,) = set(threads(engine)) - here
-    with pytest.raises(ClusterError, match=f"^{other}: {what}.*; install kxcli"), engine_at(cluster.address):
+    with pytest.raises(ClusterError, match=f"^{other}: {what}"), engine_at(cluster.address):
         pass
 
 
 def test_a_worker_looks_at_the_version_that_is_asked_for(engine):
     """So that one that comes later, when all have been asked, is refused, too."""
-    sent = work.Payload(*work.payload((Read, Sum(), 1)))
-    batch = work.dumped([Numbers((1,))])
-    future = client(engine).submit(work.mapped, "0.0.1", sent, batch, pure=False)
-    with pytest.raises(ClusterError, match=r"this worker has kxcli .*, while 0.0.1 is asked for"):
-        future.result(timeout=20)
+    versions, *rest = work.payload((Read, Sum(), 1))
+    batch = work.Parcel()
+    batch.add(Numbers((1,)))
+    sent = work.Payload({**versions, "rjieba": "0.0.1"}, *rest)
+    future = client(engine).submit(work.mapped, sent, batch.data(), pure=False)
+    with pytest.raises(
+        ClusterError, match=r"this worker has rjieba .*, while 0.0.1 is asked for; install rjieba 0.0.1"
+    ):
+        future.result(timeout=STARTED)
 
 
 def test_a_scheduler_that_is_not_there(monkeypatch):
     monkeypatch.setattr(connection, "_CONNECTED", 1)
+    before = set(threading.enumerate())
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{closed.getsockname()[1]}"
         with pytest.raises(ClusterError, match=f"^{address}: no scheduler answers") as caught, engine_at(address):
             pass
     assert "\n" not in str(caught.value)
+    assert set(threading.enumerate()) <= before
 
 
 def test_without_the_extra(monkeypatch):
@@ -411,7 +325,6 @@ def test_an_address_that_is_none(address):
         pass
 
 
-@pytest.mark.full
 def test_a_scheduler_without_workers_or_gone(new_cluster, monkeypatch, tmp_path):
     monkeypatch.setattr(connection, "_PATIENCE", 0.5)
     monkeypatch.setattr(connection, "_GLANCE", 0.1)
@@ -463,21 +376,36 @@ except KxcliError as error:
 """
 
 
-def started(address, tmp_path, way="reduce"):
-    return subprocess.Popen(
-        [sys.executable, "-c", CLIENT, address, str(tmp_path), str(tmp_path / "begun"), str(tmp_path / "end"), way],
-        env={"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(TESTS), "PYTHONDONTWRITEBYTECODE": "1"},
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
+@pytest.fixture
+def started(tmp_path):
+    """A function that starts a client, which is gone with all of its processes when the test ends."""
+    clients = []
+
+    def start(address, way="reduce"):
+        places = [str(tmp_path), str(tmp_path / "begun"), str(tmp_path / "end")]
+        clients.append(
+            subprocess.Popen(
+                [sys.executable, "-c", CLIENT, address, *places, way],
+                env={"PATH": os.environ.get("PATH", ""), "PYTHONPATH": str(TESTS), "PYTHONDONTWRITEBYTECODE": "1"},
+                cwd=tmp_path,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+                start_new_session=True,
+            )
+        )
+        return clients[-1]
+
+    yield start
+    for process in clients:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
 
 
 @pytest.mark.parametrize("way", ["reduce", "stream"])
-def test_a_client_that_is_ended_leaves_no_task(engine, cluster, tmp_path, way):
-    process = started(cluster.address, tmp_path, way)
+def test_a_client_that_is_ended_leaves_no_task(engine, cluster, started, tmp_path, way):
+    process = started(cluster.address, way)
     wait_until((tmp_path / "begun").exists)
     process.terminate()
     out, err = process.communicate(timeout=20)
@@ -487,9 +415,9 @@ def test_a_client_that_is_ended_leaves_no_task(engine, cluster, tmp_path, way):
     assert reduced(engine, [Numbers((n,)) for n in range(10)]) == 90  # the threads are free again
 
 
-def test_a_client_that_is_ended_while_it_connects_is_silent(tmp_path):
+def test_a_client_that_is_ended_while_it_connects_is_silent(started):
     with socket.create_server(("127.0.0.1", 0)) as mute:
-        process = started(f"tcp://127.0.0.1:{mute.getsockname()[1]}", tmp_path)
+        process = started(f"tcp://127.0.0.1:{mute.getsockname()[1]}")
         connection, _ = mute.accept()
         process.terminate()
         out, err = process.communicate(timeout=20)
@@ -497,8 +425,8 @@ def test_a_client_that_is_ended_while_it_connects_is_silent(tmp_path):
     assert (process.returncode, out, err) == (128 + signal.SIGTERM, "", "")
 
 
-def test_a_cluster_that_cannot_be_connected_to_is_told_in_one_line(tmp_path):
-    process = started("tls://127.0.0.1:1", tmp_path)  # nobody has said which certificate to show
+def test_a_cluster_that_cannot_be_connected_to_is_told_in_one_line(started):
+    process = started("tls://127.0.0.1:1")  # nobody has said which certificate to show
     out, err = process.communicate(timeout=30)
     assert (process.returncode, out) == (1, "")
     assert err.startswith("tls://127.0.0.1:1: no scheduler answers (")
@@ -509,10 +437,17 @@ def family(process):
     return psutil.Process(process.pid).children(recursive=True)
 
 
-@pytest.mark.full
-@pytest.mark.parametrize("number", [None, signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
-def test_a_local_cluster_leaves_nothing(tmp_path, number):
-    process = started("local:2", tmp_path)
+@pytest.mark.parametrize(
+    "number",
+    [
+        None,
+        signal.SIGTERM,
+        pytest.param(signal.SIGINT, marks=pytest.mark.slow),
+        pytest.param(signal.SIGKILL, marks=pytest.mark.slow),
+    ],
+)
+def test_a_local_cluster_leaves_nothing(started, tmp_path, number):
+    process = started("local:2")
     wait_until((tmp_path / "begun").exists)
     children = family(process)
     assert len([child for child in children if "spawn_main" in " ".join(child.cmdline())]) == 2
@@ -532,9 +467,8 @@ def test_a_local_cluster_leaves_nothing(tmp_path, number):
     wait_until(lambda: not any(child.is_running() for child in children))
 
 
-@pytest.mark.full
-def test_a_local_cluster_that_is_ended_while_it_starts_leaves_nothing(tmp_path):
-    process = started("local:2", tmp_path)
+def test_a_local_cluster_that_is_ended_while_it_starts_leaves_nothing(started):
+    process = started("local:2")
     wait_until(lambda: len(family(process)) >= 2)
     children = family(process)
     process.terminate()

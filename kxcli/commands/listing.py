@@ -1,14 +1,13 @@
 """Finished counts -> lines of bytes, in one output or in parts where each is held."""
 
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
 from kxcli.errors import OutputError, reason
-from kxcli.mapreduce import available
-from kxcli.mapreduce.workspace import Workspace
 from kxcli.mining.counts import Counts
 from kxcli.mining.ranking import COLUMNS, Ranking, ranked
 from kxcli.mining.wordcount import WordCount
@@ -39,7 +38,7 @@ class Listing:
 class WritePart:
     """Writes a part of the counts into a folder; it is called where the part is, on a worker of a cluster.
 
-    memory: bytes that putting it in order may take; None: half of what is free there.
+    memory: bytes that the worker may take for putting parts in order; None: half of what is free there.
     """
 
     job: WordCount
@@ -49,14 +48,15 @@ class WritePart:
 
     def __call__(self, number: int, partial: Any) -> str:
         """Write the part of that number, and return the file's path; what is there is replaced when it is whole."""
+        from kxcli.mapreduce.cluster.work import room  # numpy comes with it
+
         path = os.path.join(self.folder, f"part-{number:05}{_SUFFIXES[self.listing.form]}")
         try:
             os.makedirs(self.folder, exist_ok=True)
         except OSError as error:
             raise OutputError(self.folder, reason(error), "name a folder that workers can make or write") from None
-        with Workspace() as workspace:
-            scratch = Scratch(workspace.folder, available.room(self.memory or available.memory(), 1))
-            sink.write(self.listing.blocks(self.job.finish(partial), scratch), path)
+        scratch = Scratch(tempfile.gettempdir, room(self.memory))  # its files have no name that anyone could take
+        sink.write(self.listing.blocks(self.job.finish(partial), scratch), path, is_shared=True)
         return path
 
 

@@ -5,6 +5,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, BinaryIO, Generic, NamedTuple, TypeVar
 
 from kxcli.errors import OutputError, reason
@@ -113,15 +114,26 @@ def gathered(
 
     Files are mapped, and gone with the last look at them.
     """
-    for data in handed:
+    together = merged(job, chain(handed, _looked_at(spans)), held)
+    if together is not None:
+        yield together
+
+
+def merged(
+    job: Job[Any, PartialT], datas: Iterable[bytes | memoryview], held: PartialT | None = None
+) -> PartialT | None:
+    """Return what dumped partials, and one that is held, give together; None where there is none."""
+    for data in datas:
         held = _merged(job, held, job.load(data))
+    return held
+
+
+def _looked_at(spans: Iterable[Span]) -> Iterator[memoryview]:
     views: dict[str, memoryview] = {}
     for path, start, stop in spans:
         if path not in views:
             views[path] = last_look(path)
-        held = _merged(job, held, job.load(views[path][start:stop]))
-    if held is not None:
-        yield held
+        yield views[path][start:stop]
 
 
 def _merged(job: Job[Any, PartialT], left: PartialT | None, right: PartialT) -> PartialT:

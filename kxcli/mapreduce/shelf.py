@@ -32,7 +32,7 @@ class Shelf:
     """A folder for partials; `hint` is what to do where it has no room."""
 
     folder: str
-    hint: str = "point TMPDIR at a disk with more room"
+    hint: str
 
     def put(self, data: bytes, head: Any = None) -> str:
         """Write a dumped partial, and what is to be known of it; return the file's path."""
@@ -91,9 +91,14 @@ def taken(path: str, *, is_checked: bool) -> Taken:
 
 
 def mapped(data: bytes, folder: str) -> memoryview:
-    """Return the same bytes from a file that is gone with the last look at them: in memory as far as wanted."""
-    path = Shelf(folder).put(data)
-    return last_look(path)[-len(data) :] if data else memoryview(b"")
+    """Return the same bytes, of which there are some, from a file without a name: in memory as far as wanted."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(data)
+            file.flush()
+            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    except OSError as error:
+        raise OutputError(folder, reason(error), "point TMPDIR at a disk with more room") from None
 
 
 def last_look(path: str) -> memoryview:

@@ -1,26 +1,24 @@
-"""What else a count depends on than its input and parameters: the libraries and tables that it is made with."""
+"""The versions of everything but the input that a result depends on."""
 
 import sys
 import unicodedata
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib import metadata
 
 import kxcli
 
-_LIBRARIES = ("jieba", "rjieba", "numpy")
+OF_PYTHON = ("Python", "Unicode data")
+_LIBRARIES = ("jieba", "numpy", "rjieba")
 
 
 @cache
 def versions() -> dict[str, str]:
-    """Return by name the versions that two processes have to share, so that they count alike."""
-    found = {
-        "kxcli": kxcli.__version__,
-        "Python": ".".join(map(str, sys.version_info[:2])),
-        "Unicode": unicodedata.unidata_version,
-    }
+    """Return the versions by name, without those of libraries that are not installed; imports none of them."""
+    of_python = ".".join(map(str, sys.version_info[:2])), unicodedata.unidata_version
+    found = {"kxcli": kxcli.__version__, **dict(zip(OF_PYTHON, of_python, strict=True))}
     for name in _LIBRARIES:
         try:
-            found[name] = version(name)
-        except PackageNotFoundError:
-            found[name] = "none"
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
     return found

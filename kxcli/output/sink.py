@@ -17,8 +17,11 @@ _PREFIX, _SUFFIX = f".kxcli-{HOST}-", ".part"
 _URL = re.compile(r"[a-z][a-z0-9+.:-]*://", re.IGNORECASE)
 
 
-def write(blocks: Iterable[bytes], path: str | None) -> None:
+def write(blocks: Iterable[bytes], path: str | None, *, is_shared: bool = False) -> None:
     """Write to stdout, or to the file `path`; `OutputError` where that fails.
+
+    is_shared: whether other machines write into the same folder; what a killed run left there then stays, because the
+    lock of a file that another one is writing may not be seen here.
 
     A regular file is written beside its place and renamed when it is whole, so that a failed run leaves the old
     one; its mode is kept, and a symbolic link's target is written.  Anything else (a FIFO, `/dev/null`) is
@@ -33,7 +36,10 @@ def write(blocks: Iterable[bytes], path: str | None) -> None:
             with open(path, "wb") as file:
                 file.writelines(blocks)
         else:
-            _replace(os.path.realpath(path), blocks, mode)
+            target = os.path.realpath(path)
+            if not is_shared:
+                _remove_left(os.path.dirname(target))
+            _replace(target, blocks, mode)
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -82,9 +88,7 @@ def _to_stdout(blocks: Iterable[bytes]) -> None:
 
 
 def _replace(target: str, blocks: Iterable[bytes], mode: int | None) -> None:
-    folder = os.path.dirname(target)
-    _remove_left(folder)
-    handle, beside = locked_file(folder, _PREFIX, _SUFFIX)
+    handle, beside = locked_file(os.path.dirname(target), _PREFIX, _SUFFIX)
     try:
         with os.fdopen(handle, "wb") as file:
             os.fchmod(file.fileno(), stat.S_IMODE(mode) if mode is not None else 0o666 & ~_umask())

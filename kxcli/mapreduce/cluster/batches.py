@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from kxcli.errors import KxcliError
-from kxcli.mapreduce.cluster.work import dumped
+from kxcli.mapreduce.cluster.work import Parcel
 from kxcli.mapreduce.job import Task
 
 _LARGEST = 1 << 28  # bytes of input in a batch: some 10 s of counting, which is what a worker that dies takes with it
@@ -52,26 +52,24 @@ class Batches:
 
     def __iter__(self) -> Iterator[Batch]:
         seen, number = 0, 0
-        while tasks := self._together(min(self._largest, seen // (_SHARE * self._threads))):
-            batch = Batch(number, tuple(tasks), dumped(tasks))
+        while (batch := self._together(number, min(self._largest, seen // (_SHARE * self._threads)))) is not None:
             yield batch
             seen, number = seen + batch.size, number + 1
         if self._trouble is not None:
             raise self._trouble
 
-    def _together(self, largest: int) -> list[Task]:
-        """Return the tasks of one batch, none at the end: one at least, and no more when they are large or heavy."""
+    def _together(self, number: int, largest: int) -> Batch | None:
+        """Return a batch, None at the end: of one task at least, and no more when they are large or heavy."""
         held: list[Task] = []
-        size = weight = 0
+        parcel = Parcel()
+        size = 0
         while self._trouble is None and (task := self._next()) is not None:
             held.append(task)
-            if self._is_single:
-                break
+            parcel.add(task)
             size += task.size
-            weight += len(dumped(task))
-            if size >= largest or weight >= _HEAVIEST:
+            if self._is_single or size >= largest or len(parcel) >= _HEAVIEST:
                 break
-        return held
+        return Batch(number, tuple(held), parcel.data()) if held else None
 
     def _next(self) -> Task | None:
         try:

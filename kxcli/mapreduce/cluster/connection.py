@@ -2,7 +2,6 @@
 
 import logging
 import multiprocessing
-import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -10,10 +9,10 @@ from contextlib import ExitStack, contextmanager, suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-import kxcli
 from kxcli.errors import ClusterError, MissingExtraError, UsageError
-from kxcli.mapreduce.cluster.work import other_version
+from kxcli.mapreduce.cluster.work import difference
 from kxcli.mapreduce.spawning import main_kept_from_workers
+from kxcli.mapreduce.versions import versions
 
 if TYPE_CHECKING:
     from distributed import Client, Future
@@ -26,8 +25,8 @@ _CLOSED = 5  # seconds to take leave in
 
 # What a worker evaluates: it has to answer where kxcli is not installed, and no function of ours can be sent there.
 _WHO = (
-    "(__import__('importlib.util').util.find_spec('kxcli') and __import__('kxcli').__version__, "
-    "'.'.join(map(str, __import__('sys').version_info[:2])))"
+    "__import__('importlib.util').util.find_spec('kxcli')"
+    " and __import__('kxcli.mapreduce.versions', fromlist=['versions']).versions()"
 )
 _LOUD = ("distributed", "distributed.client", "distributed.gc", "tornado", "tornado.application", "bokeh", "asyncio")
 
@@ -75,6 +74,8 @@ class Connection:
     def _close(self) -> None:
         with suppress(Exception):  # the scheduler may be gone
             self.client.close(timeout=_CLOSED)
+        with suppress(Exception):  # its thread and sockets, which it keeps where it could not connect or take leave
+            self.client._loop_runner.stop()
         self.client.status = "closed"  # so that it does not try, and complain, again when it is collected
 
     def _wait_for_workers(self) -> None:
@@ -89,19 +90,14 @@ class Connection:
             time.sleep(0.2)
 
     def check_workers(self) -> dict[str, int]:
-        """Return the workers by address, with their threads; `ClusterError` where one has another kxcli or Python."""
-        here = kxcli.__version__, ".".join(map(str, sys.version_info[:2]))
+        """Return the workers by address, with their threads; `ClusterError` where one would not compute the same."""
         answers: dict[str, Any] = self.client.run(eval, _WHO, on_error="return")
         for address, found in sorted(answers.items()):
             if isinstance(found, BaseException):
                 what = f"this worker does not say which kxcli it has ({_first_line(found)})"
                 raise ClusterError(address, what, "look at its log")
-            version, python = found
-            if version != here[0]:
-                raise ClusterError(address, *other_version(version, here[0]))
-            if python != here[1]:
-                what = f"this worker runs Python {python}, while this is {here[1]}, with another table of characters"
-                raise ClusterError(address, what, f"start workers with Python {here[1]}")
+            if (wrong := difference(found or {}, versions())) is not None:
+                raise ClusterError(address, *wrong)
         threads = self.client.nthreads()
         return {address: threads.get(address, 1) for address in answers}
 

@@ -1,8 +1,7 @@
 """The engine: jobs of the one contract on the workers of a cluster."""
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from itertools import chain
+from contextlib import closing
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -25,7 +24,10 @@ class Engine:
 
     address: `tcp://host:port`, `tls://host:port`, or `local:N`.  folder: makes the run's private folder.
     tell: is told what is waited for.  workers: threads of all workers, when they were asked.
+    least_leg: seconds that a leg should last, as each ends with workers that have nothing to do.
     """
+
+    least_leg = 10.0
 
     def __init__(self, address: str, folder: Callable[[], str], tell: Callable[[str], None]) -> None:
         self._folder, self.least_leg = folder, 10.0
@@ -55,12 +57,8 @@ class Engine:
         on_done: OnDone,
     ) -> PartialT | None:
         """Map every task and merge the partials, as `Engine.reduce` says."""
-        with self._round(read, job, shared, self._parts(job)) as round_:
-            for number, data in enumerate(round_.results(round_.reduced(tasks, on_done))):
-                is_small = len(data) < _MAPPED_FROM
-                round_.home.take(number, data if is_small else mapped(data, self._folder()))
-            partial: PartialT | None = round_.home.merged()
-            return partial
+        [*whole] = self.legs(read, tasks, job, shared=shared, on_done=on_done, is_over=lambda: False)
+        return whole[0] if whole else None
 
     def legs(
         self,
@@ -72,16 +70,19 @@ class Engine:
         on_done: OnDone,
         is_over: Callable[[], bool],
     ) -> Iterator[PartialT]:
-        """Map every task and yield what they give, leg by leg: `is_over` is asked where a task is taken.
+        """Map every task and yield what they give, leg by leg, as `Pausing.legs` says.
 
-        The job is sent anew for each leg.
+        At the end of a leg, the workers have nothing to do until their last batches have ended.
         """
-        ahead = iter(tasks)
-        for first in ahead:
-            leg = chain([first], _until(is_over, ahead))
-            partial = self.reduce(read, leg, job, shared=shared, on_done=on_done)
-            if partial is not None:
-                yield partial
+        parts = min(max(self.workers, _FEWEST_PARTS), _MOST_PARTS) if isinstance(job, Splitting) else 1
+        with closing(Round(self._connection, read, tasks, job, shared, parts=parts)) as round_:
+            while not round_.has_ended:
+                for number, data in enumerate(round_.results(round_.reduced(on_done, is_over))):
+                    is_small = len(data) < _MAPPED_FROM
+                    round_.home.take(number, data if is_small else mapped(data, self._folder()))
+                partial: PartialT | None = round_.home.taken()
+                if partial is not None:
+                    yield partial
 
     def reduce_into(
         self,
@@ -98,8 +99,8 @@ class Engine:
 
         A worker that dies may have written: another writes the part again, so `write` has to replace what is there.
         """
-        with self._round(read, job, shared, parts) as round_:
-            row = round_.reduced(tasks, on_done)
+        with closing(Round(self._connection, read, tasks, job, shared, parts=parts)) as round_:
+            row = round_.reduced(on_done)
             return list(round_.results(round_.written(row, write)))
 
     def stream(
@@ -112,28 +113,6 @@ class Engine:
         on_done: OnDone,
     ) -> Iterator[PartialT]:
         """Map every task and yield the partials in the order of the tasks, as `Engine.stream` says."""
-        with self._round(read, job, shared, 1) as round_:
-            for data in round_.streamed(tasks, on_done):
+        with closing(Round(self._connection, read, tasks, job, shared, is_single=True)) as round_:
+            for data in round_.streamed(on_done):
                 yield round_.home.job.load(data)
-
-    def _parts(self, job: Job[Any, Any]) -> int:
-        return min(max(self.workers, _FEWEST_PARTS), _MOST_PARTS) if isinstance(job, Splitting) else 1
-
-    @contextmanager
-    def _round(
-        self, read: Read[TaskT, RecordT], job: Job[RecordT, PartialT], shared: object, parts: int
-    ) -> Iterator[Round]:
-        round_ = Round(self._connection, read, job, shared, parts)
-        try:
-            yield round_
-        finally:
-            round_.release()
-
-
-def _until(is_over: Callable[[], bool], tasks: Iterator[TaskT]) -> Iterator[TaskT]:
-    """Yield tasks until it is over; the next one is not taken then."""
-    while not is_over():
-        try:
-            yield next(tasks)
-        except StopIteration:
-            return

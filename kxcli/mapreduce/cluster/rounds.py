@@ -4,15 +4,16 @@ import sys
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
+from functools import reduce
 from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
-import kxcli
 from kxcli.errors import KxcliError, WorkerDiedError
 from kxcli.mapreduce.cluster import work
 from kxcli.mapreduce.cluster.batches import Batch, Batches
 from kxcli.mapreduce.cluster.connection import Connection
 from kxcli.mapreduce.cluster.tree import URGENT, Tree
+from kxcli.mapreduce.holding import merged
 from kxcli.mapreduce.job import Job, Task
 
 if TYPE_CHECKING:
@@ -46,30 +47,39 @@ class Home:
 
     def take(self, number: int, data: bytes | memoryview) -> None:
         """Take more of a part."""
-        more = self.job.load(data)
-        self._parts[number] = self.job.merge(self._parts[number], more) if number in self._parts else more
+        self._parts[number] = merged(self.job, [data], self._parts.get(number))
 
     def dumped(self) -> list[bytes]:
         """Return the parts by number, none where nothing came back."""
         return [self.job.dump(self._parts[number]) for number in sorted(self._parts)]
 
-    def merged(self) -> Any:
-        """Return what all parts give together; None where there is none."""
-        merged: Any = None
-        for part in self._parts.values():
-            merged = part if merged is None else self.job.merge(merged, part)
-        return merged
+    def taken(self) -> Any:
+        """Return what all parts give together, None where there is none; what follows begins anew."""
+        parts, self._parts = self._parts, {}
+        return reduce(self.job.merge, parts.values()) if parts else None
 
 
 class Round:
-    """The batches of one job.
+    """The batches of one job: `has_ended` tells whether all were given out.
+
+    parts: how many a partial is split into.  is_single: each task is a batch.
 
     The scheduler remembers how every partial came to be, to have it computed again where a worker dies with it.  So
     that this does not hold a whole stream, the partials come home when what went out for them is much: the scheduler
     may then forget, and the next partials begin anew.
     """
 
-    def __init__(self, connection: Connection, read: Any, job: Job[Any, Any], shared: object, parts: int) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        read: Any,
+        tasks: Iterable[Task],
+        job: Job[Any, Any],
+        shared: object,
+        *,
+        parts: int = 1,
+        is_single: bool = False,
+    ) -> None:
         self._connection, self._client = connection, connection.client
         self._run = uuid.uuid4().hex
         payload = work.payload((read, job, shared))
@@ -80,20 +90,33 @@ class Round:
         self._failures: dict[int, BaseException] = {}  # by number of batch
         self._tree = Tree(self._client, self._sent, self._run, parts)
         self._remembered = 0
+        self._batches = Batches(tasks, connection.workers, is_single=is_single)
+        self._ahead = iter(self._batches)
+        self._upcoming: Batch | None = None
+        self.has_ended = False
         self.home = Home(job, shared)
 
-    def reduced(self, tasks: Iterable[Task], on_done: OnDone) -> "Row":
-        """Map all batches, and return the futures of the parts of what they give together, beside what is at home."""
-        ahead = Batches(tasks, self._connection.workers)
-        for batch, (told, weight) in self._done(iter(ahead), self._give_to_tree, lambda: sys.maxsize):
-            ahead.weigh(batch, weight)
+    def reduced(self, on_done: OnDone, is_over: Callable[[], bool] = lambda: False) -> "Row":
+        """Map batches until it is over, all if it never is, and wait for those that were given out.
+
+        Returns the futures of the parts of what they give together, beside what is at home.
+        """
+        is_paused = False
+
+        def limit() -> int:
+            return 0 if is_paused else sys.maxsize
+
+        for batch, (told, weight) in self._done(self._give_to_tree, limit):
+            self._batches.weigh(batch, weight)
             _tell(batch, told, on_done)
+            is_paused = is_paused or is_over()
         while self._coming_home and not self._failures:
             self._take(self._connection.finished(self._queue))
         self._raise_first()
+        self._remembered = 0
         return self._tree.top()
 
-    def streamed(self, tasks: Iterable[Task], on_done: OnDone) -> Iterator[bytes]:
+    def streamed(self, on_done: OnDone) -> Iterator[bytes]:
         """Yield the dumped partial of each task in input order."""
         held: dict[int, bytes] = {}
         n_yielded = 0
@@ -101,8 +124,7 @@ class Round:
         def limit() -> int:
             return n_yielded + _AHEAD * self._connection.workers
 
-        single = Batches(tasks, self._connection.workers, is_single=True)
-        for batch, (told, data) in self._done(iter(single), self._map, limit):
+        for batch, (told, data) in self._done(self._map, limit):
             _tell(batch, told, on_done)
             held[batch.number] = data
             while n_yielded in held:
@@ -134,25 +156,24 @@ class Round:
         while row:
             yield self._result(row.pop(0), _MERGING)
 
-    def release(self) -> None:
+    def close(self) -> None:
         """Let the scheduler forget everything: what is at work ends, what waits is not begun."""
         with suppress(Exception):  # a scheduler that is gone has forgotten
             self._client.cancel([self._sent], force=True)  # and all that needs it
 
-    def _done(
-        self, ahead: Iterator[Batch], give: "Callable[[Batch], Future[Any]]", limit: Callable[[], int]
-    ) -> Iterator[tuple[Batch, Any]]:
+    def _done(self, give: "Callable[[Batch], Future[Any]]", limit: Callable[[], int]) -> Iterator[tuple[Batch, Any]]:
         """Give out batches whose number is below the limit, some at a time; yield those that ended with their answers.
 
         Where batches fail, those before them are waited for, and the first error is raised.
         """
-        upcoming = self._next(ahead)
+        if self._upcoming is None:
+            self._look_ahead()
         while True:
-            while upcoming is not None and upcoming.number < limit() and self._has_room(upcoming):
-                future = give(upcoming)
-                self._in_flight[future.key] = upcoming, future
+            while (batch := self._upcoming) is not None and batch.number < limit() and self._has_room(batch):
+                future = give(batch)
+                self._in_flight[future.key] = batch, future
                 self._watch([future])
-                upcoming = self._next(ahead)
+                self._look_ahead()
             if min((batch.number for batch, _ in self._in_flight.values()), default=sys.maxsize) >= self._first_failure:
                 break
             ended = self._take(self._connection.finished(self._queue))
@@ -165,7 +186,7 @@ class Round:
                 else:
                     yield batch, answer
             if self._failures:
-                upcoming = None
+                self._upcoming = None
         self._raise_first()
 
     def _raise_first(self) -> None:
@@ -183,20 +204,17 @@ class Round:
         held = sum(len(other.data) for other, _ in self._in_flight.values())
         return len(self._in_flight) < _AHEAD * self._connection.workers and held + len(batch.data) <= _CARRIED
 
-    def _next(self, ahead: Iterator[Batch]) -> Batch | None:
-        if self._failures:
-            return None
+    def _look_ahead(self) -> None:
+        self._upcoming = None
         try:
-            return next(ahead, None)
+            self._upcoming = None if self._failures else next(self._ahead, None)
         except KxcliError as error:
             self._failures[sys.maxsize] = error  # every task given out comes before it
-            return None
+        self.has_ended = self._upcoming is None
 
     def _map(self, batch: Batch) -> "Future[Any]":
         key = f"kxcli-map-{self._run}-{batch.number}"
-        future: Future[Any] = self._client.submit(
-            work.mapped, kxcli.__version__, self._sent, batch.data, key=key, pure=False
-        )
+        future: Future[Any] = self._client.submit(work.mapped, self._sent, batch.data, key=key, pure=False)
         return future
 
     def _give_to_tree(self, batch: Batch) -> "Future[Any]":

@@ -1,8 +1,9 @@
 """What runs on the workers, and what is sent to them; nothing here needs Dask to be imported but within a worker."""
 
+import pickle
 import threading
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from io import BytesIO
 from multiprocessing.reduction import ForkingPickler
 from typing import Any
@@ -10,10 +11,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-import kxcli
 from kxcli.errors import ClusterError
+from kxcli.mapreduce import available, holding
 from kxcli.mapreduce.job import Job, Splitting, Task
-from kxcli.tuning import settle_in
+from kxcli.mapreduce.versions import OF_PYTHON, versions
 
 _PICKLE = 5  # the protocol that hands arrays over apart from what describes them
 
@@ -46,34 +47,68 @@ def _described(value: Any, take: Callable[[Any], object] | None) -> bytes:
     return description.getvalue()
 
 
-def payload(value: Any) -> tuple[bytes, list[npt.NDArray[np.uint8]]]:
+class Parcel:
+    """Values as bytes, one after the other: what several have in common is there once."""
+
+    def __init__(self) -> None:
+        self._file = BytesIO()
+        self._pickler = _Pickler(self._file, _PICKLE)  # it knows what it has written before
+
+    def add(self, value: Any) -> None:
+        """Add a value; it may not be changed as long as others are added."""
+        self._pickler.dump(value)
+
+    def __len__(self) -> int:
+        return self._file.tell()
+
+    def data(self) -> bytes:
+        """Return the bytes, for a worker."""
+        return self._file.getvalue()
+
+
+def unpacked(data: bytes) -> Iterator[Any]:
+    """Yield the values of a parcel."""
+    file = BytesIO(data)
+    unpickler = pickle.Unpickler(file)  # noqa: S301 -- who sends tasks to a worker may run there what he likes
+    while file.tell() < len(data):
+        yield unpickler.load()
+
+
+def payload(value: Any) -> tuple[dict[str, str], bytes, list[npt.NDArray[np.uint8]]]:
     """Return what a `Payload` of a value is made of on a worker; the arrays are views of the value's."""
     buffers: list[Any] = []
     description = _described(value, buffers.append)
-    return description, [np.frombuffer(buffer.raw(), dtype=np.uint8) for buffer in buffers]
+    return versions(), description, [np.frombuffer(buffer.raw(), dtype=np.uint8) for buffer in buffers]
 
 
 class Payload:
     """What all tasks of a job have in common, made ready once in each thread: jobs may not be shared by threads.
 
     Lives on a worker as long as the scheduler holds the job's key, and what was made ready lives in it.
+    wanted: the versions of whoever sent it.
     """
 
-    def __init__(self, description: bytes, arrays: Sequence[npt.NDArray[np.uint8]]) -> None:
-        self._sent = description, arrays
+    def __init__(self, wanted: Mapping[str, str], description: bytes, arrays: Sequence[npt.NDArray[np.uint8]]) -> None:
+        self._sent = wanted, description, arrays
         self._mine = threading.local()
 
     def __reduce__(self) -> Any:
         return Payload, self._sent
 
     def __sizeof__(self) -> int:
-        return len(self._sent[0]) + sum(array.nbytes for array in self._sent[1])
+        _, description, arrays = self._sent
+        return len(description) + sum(array.nbytes for array in arrays)
 
     def ready(self) -> tuple[Callable[[Task], Any], Job[Any, Any]]:
-        """Return how tasks are read, and the job, set up for this thread; threads share the arrays."""
+        """Return how tasks are read, and the job, set up for this thread; threads share the arrays.
+
+        `ClusterError` where the job would give something else here: a worker may have come after all were asked.
+        Nothing is set for the process as a whole, which is not ours.
+        """
         if not hasattr(self._mine, "ready"):
-            settle_in()
-            description, arrays = self._sent
+            wanted, description, arrays = self._sent
+            if (wrong := difference(versions(), wanted)) is not None:
+                raise ClusterError(_address(), *wrong)
             read, job, shared = ForkingPickler.loads(description, buffers=arrays)
             job.setup(shared)
             self._mine.ready = read, job
@@ -81,19 +116,17 @@ class Payload:
         return ready
 
 
-def mapped(version: str, sent: Payload, batch: bytes) -> Mapped:
+def mapped(sent: Payload, batch: bytes) -> Mapped:
     """Return what the reading of a batch's tasks told, and its partial, dumped."""
-    done: Mapped = _noted(_mapped, version, sent, batch)
+    done: Mapped = _noted(_mapped, sent, batch)
     return done
 
 
-def _mapped(version: str, sent: Payload, batch: bytes) -> Mapped:
-    if version != kxcli.__version__:  # a worker that came after all were asked
-        raise ClusterError(_address(), *other_version(kxcli.__version__, version))
+def _mapped(sent: Payload, batch: bytes) -> Mapped:
     read, job = sent.ready()
     told: Told = []
     merged: Any = None
-    for number, task in enumerate(ForkingPickler.loads(batch)):
+    for number, task in enumerate(unpacked(batch)):
         if number:
             _stop_if_unwanted()
         records = read(task)
@@ -116,7 +149,7 @@ def split(*done: Mapped, sent: Payload, parts: int) -> list[bytes]:
 
 def _split(done: Iterable[Mapped], sent: Payload, parts: int) -> list[bytes]:
     job = sent.ready()[1]
-    partial = loaded(job, (data for _, data in done))
+    partial = holding.merged(job, (data for _, data in done))
     if parts > 1 and isinstance(job, Splitting):
         return [job.dump(part) for part in job.split(partial, parts)]
     return [job.dump(partial)]
@@ -135,16 +168,7 @@ def merged(*parts: bytes, sent: Payload) -> bytes:
 
 def _merged(parts: Iterable[bytes], sent: Payload) -> bytes:
     job = sent.ready()[1]
-    return job.dump(loaded(job, parts))
-
-
-def loaded(job: Job[Any, Any], parts: Iterable[bytes]) -> Any:
-    """Return what some dumped partials give together."""
-    partial: Any = None
-    for data in parts:
-        more = job.load(data)
-        partial = more if partial is None else job.merge(partial, more)
-    return partial
+    return job.dump(holding.merged(job, parts))
 
 
 def written(number: int, *parts: bytes, sent: Payload, write: bytes) -> Any:
@@ -153,7 +177,7 @@ def written(number: int, *parts: bytes, sent: Payload, write: bytes) -> Any:
 
 
 def _written(number: int, parts: Iterable[bytes], sent: Payload, write: bytes) -> Any:
-    return ForkingPickler.loads(write)(number, loaded(sent.ready()[1], parts))
+    return ForkingPickler.loads(write)(number, holding.merged(sent.ready()[1], parts))
 
 
 def _noted(work: Callable[..., Any], *given: Any) -> Any:
@@ -165,12 +189,30 @@ def _noted(work: Callable[..., Any], *given: Any) -> Any:
         raise
 
 
-def other_version(found: str | None, version: str) -> tuple[str, str]:
-    """Return what is wrong with a worker, and what to do."""
-    hint = f"install kxcli {version} for all workers, and start them again"
-    if found is None:
-        return f"this worker has no kxcli, while {version} is asked for", hint
-    return f"this worker has kxcli {found}, while {version} is asked for", hint
+def difference(found: Mapping[str, str], wanted: Mapping[str, str]) -> tuple[str, str] | None:
+    """Return what is wrong with a worker that has some versions, and what to do; None where it has what is wanted."""
+    for name, version in wanted.items():
+        if found.get(name) != version:
+            what = f"this worker has {name} {found[name]}" if name in found else f"this worker has no {name}"
+            hint = f"install {name} {version} for all workers, and start them again"
+            if name in OF_PYTHON:
+                hint = "start all workers with the same Python as this run's"
+            return f"{what}, while {version} is asked for", hint
+    return None
+
+
+def room(memory: int | None) -> int:
+    """Return how many bytes one thread of this worker may hold of a partial.
+
+    memory: bytes that this process may take; None: half of what is free, which as many threads share as there are
+    CPUs, in one process or in several.
+    """
+    from distributed import get_worker
+
+    threads = int(get_worker().state.nthreads)
+    if memory is not None:
+        return available.room(memory, threads)
+    return available.room(available.memory(), max(threads, available.cpus()))
 
 
 def _address() -> str:

@@ -1,0 +1,118 @@
+"""Clusters for tests: a real scheduler and real workers, each a process of its own.
+
+Both test files about clusters load this as a plugin, so that a session has one cluster for both.  They have imported
+it before that, too late for pytest to rewrite assertions, of which there are none: PYTEST_DONT_REWRITE.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import psutil
+import pytest
+from conftest import ROOT, wait_until
+
+from kxcli.mapreduce.cluster.engine import Engine
+
+TESTS = ROOT / "tests"
+STARTED = 60  # seconds in which a scheduler or worker has started, on a machine that has other work
+
+
+class Cluster:
+    """A scheduler, and workers as a test asks for them."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        self.processes = []
+        self.environment = {
+            "PATH": os.environ.get("PATH", ""),
+            "HOME": str(folder),
+            "PYTHONPATH": str(TESTS),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1",
+            "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "5s",
+        }
+        file = self.folder / "scheduler.json"
+        arguments = ["--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--scheduler-file", str(file)]
+        self.scheduler = self.start("-m", "dask", "scheduler", *arguments)
+        wait_until(lambda: file.exists() and file.read_text().endswith("}"), STARTED)
+        self.address = json.loads(file.read_text())["address"]
+
+    def start(self, *arguments):
+        number = len(self.processes)
+        with open(self.folder / f"log-{number}", "wb") as log:
+            self.processes.append(
+                subprocess.Popen(
+                    [sys.executable, *arguments],
+                    cwd=self.folder,
+                    env=self.environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                )
+            )
+        return self.processes[-1]
+
+    def worker(self, *options, before=""):
+        """Start a worker, in whose process something is done before."""
+        script = f"{before}\nimport sys\nfrom distributed.cli.dask_worker import main\nmain(sys.argv[1:])"
+        arguments = [self.address, "--no-dashboard", "--host", "127.0.0.1", "--local-directory", str(self.folder)]
+        return self.start("-c", script, *arguments, *options)
+
+    def stop(self, process):
+        for child in [*psutil.Process(process.pid).children(recursive=True)] if process.poll() is None else []:
+            child.kill()
+        process.kill()
+        process.wait()
+
+    def close(self):
+        for process in reversed(self.processes):
+            self.stop(process)
+
+
+@pytest.fixture
+def new_cluster():
+    """A function that starts a cluster, which is gone when the test ends."""
+    folder = tempfile.mkdtemp(prefix="kxcli-test-")
+    started = []
+
+    def start():
+        started.append(Cluster(folder))
+        return started[0]
+
+    yield start
+    for cluster in started:
+        cluster.close()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def cluster():
+    """A scheduler and two workers, one of them with two threads; Dask's nanny starts them again when they die."""
+    with tempfile.TemporaryDirectory(prefix="kxcli-test-", ignore_cleanup_errors=True) as folder:
+        made = Cluster(folder)
+        try:
+            made.worker("--nthreads", "1")
+            made.worker("--nthreads", "2")
+            with engine_at(made.address) as engine:
+                wait_until(lambda: sum(threads(engine).values()) == 3, STARTED)
+            yield made
+        finally:
+            made.close()
+
+
+def engine_at(address):
+    return Engine(address, tempfile.gettempdir, lambda message: None)
+
+
+def threads(engine):
+    return client(engine).nthreads()
+
+
+def client(engine):
+    return engine._connection.client
