@@ -677,8 +677,12 @@ def until(process, phase):
     raise AssertionError(f"it never came to {phase}")
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-@pytest.mark.parametrize(("method", "phase"), PHASES)
+SIGNALS = [(signal.SIGTERM, 143), (signal.SIGINT, 130)]  # take turns
+
+
+@pytest.mark.parametrize(
+    ("method", "phase", "number", "code"), [(*phase, *SIGNALS[n % 2]) for n, phase in enumerate(PHASES)]
+)
 def test_a_signal_in_any_phase_ends_the_run_and_all_of_it(kxcli, big, method, phase, number, code):
     jobs = 1 + PHASES.index((method, phase)) % 2 if number == signal.SIGINT else 2
     use = ("newwords", "--method", method, "--min-count", 2, "-v", "-j", jobs, "-o", "out.tsv", big)

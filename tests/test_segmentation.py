@@ -424,7 +424,7 @@ def test_user_dictionaries_are_followed_as_jieba_follows_them(way, user):
 def test_both_engines_count_with_a_user_dictionary_in_every_mode(plain, name, engine):
     plain = with_user(plain, USER[name])
     dictionary = Dictionary(user=USER[name])
-    texts = list(user_texts(name, 2, 300))
+    texts = list(user_texts(name, 2, 120))
     for mode, hmm in [*MODES, ("full", True)]:
         segmentation = Segmentation(mode, hmm, dictionary, engine)
         expected = Counter(solid(token for text in texts for token in plain.tokens(text, mode, hmm)))
@@ -460,7 +460,7 @@ small_texts = st.lists(st.text(st.sampled_from(SMALL + " ，"), max_size=16), mi
 @pytest.mark.full
 @pytest.mark.parametrize(("mode", "hmm"), MODES, ids=MODE_NAMES)
 @given(main=mains, user=users, texts=small_texts)
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_any_dictionaries_are_followed_as_jieba_follows_them_or_refused(way, mode, hmm, main, user, texts):
     try:
         words = resolve(Dictionary(main, user))
