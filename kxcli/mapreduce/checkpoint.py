@@ -22,6 +22,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from kxcli.errors import InputError, KxcliError, OutputError, reason
 from kxcli.mapreduce.fingerprint import fingerprint
+from kxcli.mapreduce.holding import merged
 from kxcli.mapreduce.job import Job, OnDone, Pausing, Read, Task
 from kxcli.mapreduce.shelf import NAMES, DamagedError, Shelf, taken
 from kxcli.mapreduce.versions import versions
@@ -132,10 +133,8 @@ class Checkpoint:
             clock.begin(kept.put(done, [job.dump(partial)]))
             done = []
         job.setup(shared)
-        merged: PartialT | None = None
-        for view in kept.partials():
-            merged = job.load(view) if merged is None else job.merge(merged, job.load(view))
-        return merged
+        found: PartialT | None = merged(job, kept.partials())
+        return found
 
     def stream(
         self,

@@ -225,6 +225,7 @@ class Round:
         self._watch(self._tree.add(mapped))
         key = f"kxcli-told-{self._run}-{batch.number}"
         told: Future[Any] = self._client.submit(work.told, mapped, key=key, priority=URGENT, pure=False)
+        self._tree.hold([told], [mapped])
         return told
 
     def _call_home(self) -> None:
@@ -241,6 +242,7 @@ class Round:
         """Return the batches among what has ended; take home what was to come, and note the trouble of the rest."""
         ended = []
         for future in finished:
+            self._tree.let_go(future.key)
             if future.key in self._in_flight:
                 ended.append(self._in_flight.pop(future.key))
                 continue

@@ -1,5 +1,6 @@
 """Partials that are merged part by part in a tree, while they come."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from kxcli.mapreduce.cluster import work
@@ -24,6 +25,7 @@ class Tree:
         self._client, self._sent, self._run, self._parts = client, sent, run, parts
         self._whole: list[Future[Any]] = []
         self._levels: list[list[Row]] = []
+        self._held: dict[object, list[Future[Any]]] = {}  # what futures need, by their keys
         self._n_merged = 0
 
     def add(self, mapped: "Future[Any]") -> "list[Future[Any]]":
@@ -53,19 +55,34 @@ class Tree:
         """Return the parts of the partials that are whole yet."""
         key = self._key("split")
         numbers = range(self._parts)
+        wholes, self._whole = self._whole, []
         whole: Future[Any] = self._client.submit(
-            work.split, *self._whole, sent=self._sent, parts=self._parts, key=key, priority=URGENT, pure=False
+            work.split, *wholes, sent=self._sent, parts=self._parts, key=key, priority=URGENT, pure=False
         )
-        self._whole = []
         keys = [f"kxcli-part-{self._run}-{self._n_merged}-{number}" for number in numbers]
         row: Row = self._client.map(work.part, [whole] * self._parts, numbers, key=keys, priority=URGENT, pure=False)
+        self.hold(row, [whole, *wholes])
         return row
 
     def _merged(self, rows: "list[Row]") -> "Row":
         key = self._key("merge")
         keys = [f"{key}-{number}" for number in range(self._parts)]
         made: Row = self._client.map(work.merged, *rows, sent=self._sent, key=keys, priority=URGENT, pure=False)
+        for number, future in enumerate(made):
+            self.hold([future], [row[number] for row in rows])
         return made
+
+    def hold(self, futures: "Iterable[Future[Any]]", needed: "list[Future[Any]]") -> None:
+        """Hold what futures need until they are there.
+
+        The scheduler takes a graph in while it hears of other things: that what the graph needs is not wanted any more
+        may come first, and would then cancel it.
+        """
+        self._held.update((future.key, needed) for future in futures)
+
+    def let_go(self, key: object) -> None:
+        """Hold no longer what a future needed that is there."""
+        self._held.pop(key, None)
 
     def _key(self, what: str) -> str:
         self._n_merged += 1
