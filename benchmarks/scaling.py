@@ -1,6 +1,6 @@
 """Bounded memory, checkpoints, and how cost grows with the input, measured in one run.
 
-    python benchmarks/scaling.py FILE... [--memory 300M] [--sizes 10M,30M,100M] [--runs 3]
+    python benchmarks/scaling.py FILE... [--memory 300M] [--sizes 10M,100M,1G [--most 300M]] [--runs 3]
 
 Without --sizes, on the files as they are:
 
@@ -126,7 +126,7 @@ def write_names(text: str, path: Path) -> None:
             file.write(json.dumps({"subject_id": str(number), "subject": name}, ensure_ascii=False) + "\n")
 
 
-def growth(files: list[str], sizes: list[int], memory: str, folder: Path, runs: int) -> None:
+def growth(files: list[str], sizes: list[int], most: int, memory: str, folder: Path, runs: int) -> None:
     """Print seconds and memory by the size of the text."""
     base = folder / "names.jsonl"
     print("| MB | command | seconds | MB/s | peak memory, MiB | rows |\n|---|---|---|---|---|---|")
@@ -139,6 +139,8 @@ def growth(files: list[str], sizes: list[int], memory: str, folder: Path, runs: 
             ["newwords"],
             ["entity-link", "--kb", str(base), "--kb-cache", str(folder / "cache"), "-f", "tsv"],
         ):
+            if "--ngram" in command and size > most:
+                continue
             out = folder / "out.tsv"
             seconds, peak = median([*KXCLI, *command, "-q", "-j", "2", "-o", str(out), text], runs)
             with out.open("rb") as rows:
@@ -157,11 +159,12 @@ def main() -> None:
     parser.add_argument("files", nargs="+")
     parser.add_argument("--memory", default="300M")
     parser.add_argument("--sizes", type=lambda sizes: [*map(bytes_of, sizes.split(","))])
+    parser.add_argument("--most", type=bytes_of, default="1G", help="size up to which n-grams are counted")
     parser.add_argument("--runs", type=int, default=3)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         if given.sizes:
-            growth(given.files, given.sizes, given.memory, Path(folder), given.runs)
+            growth(given.files, given.sizes, given.most, given.memory, Path(folder), given.runs)
             return
         is_same = bounded(given.files, given.memory, Path(folder), given.runs)
         is_same = kept(given.files, Path(folder), given.runs) and is_same

@@ -3,7 +3,6 @@
 import sys
 import unicodedata
 from functools import cache
-from importlib import metadata
 
 import kxcli
 
@@ -14,6 +13,8 @@ _LIBRARIES = ("jieba", "numpy", "rjieba")
 @cache
 def versions() -> dict[str, str]:
     """Return the versions by name, without those of libraries that are not installed; imports none of them."""
+    from importlib import metadata  # takes as long as click's parsing: few runs ask
+
     of_python = ".".join(map(str, sys.version_info[:2])), unicodedata.unidata_version
     found = {"kxcli": kxcli.__version__, **dict(zip(OF_PYTHON, of_python, strict=True))}
     for name in _LIBRARIES:

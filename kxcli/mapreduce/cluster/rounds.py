@@ -157,9 +157,15 @@ class Round:
             yield self._result(row.pop(0), _MERGING)
 
     def close(self) -> None:
-        """Let the scheduler forget everything: what is at work ends, what waits is not begun."""
+        """Let the scheduler forget everything: what is at work ends, what waits is not begun.
+
+        Nothing is cancelled: a scheduler that is told to cancel what something needs that nobody asks for any more
+        breaks off with its client (an assertion in `stimulus_cancel` of distributed 2026.8).
+        """
+        given = [future for _, future in (*self._in_flight.values(), *self._coming_home.values())]
         with suppress(Exception):  # a scheduler that is gone has forgotten
-            self._client.cancel([self._sent], force=True)  # and all that needs it
+            for future in (*given, *self._tree.futures(), self._sent):
+                future.release()
 
     def _done(self, give: "Callable[[Batch], Future[Any]]", limit: Callable[[], int]) -> Iterator[tuple[Batch, Any]]:
         """Give out batches whose number is below the limit, some at a time; yield those that ended with their answers.

@@ -1,6 +1,6 @@
 """Partials that are merged part by part in a tree, while they come."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from kxcli.mapreduce.cluster import work
@@ -79,6 +79,12 @@ class Tree:
         may come first, and would then cancel it.
         """
         self._held.update((future.key, needed) for future in futures)
+
+    def futures(self) -> "Iterator[Future[Any]]":
+        """Yield all that is held."""
+        yield from self._whole
+        for row in (*(row for level in self._levels for row in level), *self._held.values()):
+            yield from row
 
     def let_go(self, key: object) -> None:
         """Hold no longer what a future needed that is there."""

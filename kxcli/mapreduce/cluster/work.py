@@ -1,6 +1,5 @@
 """What runs on the workers, and what is sent to them; nothing here needs Dask to be imported but within a worker."""
 
-import pickle
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -48,30 +47,28 @@ def _described(value: Any, take: Callable[[Any], object] | None) -> bytes:
 
 
 class Parcel:
-    """Values as bytes, one after the other: what several have in common is there once."""
+    """Values as bytes."""
 
     def __init__(self) -> None:
-        self._file = BytesIO()
-        self._pickler = _Pickler(self._file, _PICKLE)  # it knows what it has written before
+        self._values: list[bytes] = []
+        self._size = 0
 
     def add(self, value: Any) -> None:
-        """Add a value; it may not be changed as long as others are added."""
-        self._pickler.dump(value)
+        """Add a value."""
+        self._values.append(dumped(value))
+        self._size += len(self._values[-1])
 
     def __len__(self) -> int:
-        return self._file.tell()
+        return self._size
 
     def data(self) -> bytes:
         """Return the bytes, for a worker."""
-        return self._file.getvalue()
+        return dumped(self._values)
 
 
 def unpacked(data: bytes) -> Iterator[Any]:
     """Yield the values of a parcel."""
-    file = BytesIO(data)
-    unpickler = pickle.Unpickler(file)  # noqa: S301 -- who sends tasks to a worker may run there what he likes
-    while file.tell() < len(data):
-        yield unpickler.load()
+    return map(ForkingPickler.loads, ForkingPickler.loads(data))
 
 
 def payload(value: Any) -> tuple[dict[str, str], bytes, list[npt.NDArray[np.uint8]]]:
