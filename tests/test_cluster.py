@@ -157,6 +157,7 @@ def test_equal_lines_cannot_be_dropped_on_a_cluster(kxcli, cluster):
     assert "--unique-lines" in err and "--cluster" in err
 
 
+@pytest.mark.slow  # it takes the ten seconds that a scheduler has to answer; shown by the engine's tests in one
 def test_a_scheduler_that_is_not_there_is_told(kxcli):
     err = kxcli("wordcount", "--cluster", "tcp://127.0.0.1:9", stdin="x\n", code=1).err
     assert err.startswith("kxcli: error: tcp://127.0.0.1:9: no scheduler answers") and err.count("\n") == 1

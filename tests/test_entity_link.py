@@ -365,7 +365,7 @@ def test_a_reader_that_has_enough_and_a_signal_end_it_quietly(kxcli, kb, workers
 @pytest.mark.full
 @pytest.mark.parametrize("retries", [0, 1])
 def test_a_dead_worker_is_told(kxcli, kb, retries):
-    (kxcli.folder / "in").write_text("雷军发布了小米\n" * 400_000, encoding="utf-8")
+    (kxcli.folder / "in").write_text("雷军发布了小米\n" * 150_000, encoding="utf-8")
     use = ("entity-link", "--kb", kb, "-j", 2, "--shard-size", "20K", "--retries", retries, "in", "-o", "out")
     process = kxcli.start(*use)
     wait_until(lambda: len(workers_of(process)) == 2)

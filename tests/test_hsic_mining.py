@@ -957,7 +957,7 @@ def six():
 
 
 @pytest.mark.full
-@pytest.mark.parametrize(("least", "most"), [(0.035, 0.52), (0.008, 0.035)])
+@pytest.mark.parametrize(("least", "most"), [pytest.param(0.035, 0.52, marks=pytest.mark.slow), (0.008, 0.035)])
 def test_a_spectrum_of_some_rows_gives_nearly_the_same_p(six, least, most, monkeypatch):
     """And so do the greatest eigenvalues alone, with what mean and variance tell of the rest."""
     sides, sums, whole = six
@@ -1017,7 +1017,7 @@ def test_eigen_of_trigrams_is_near_the_permutations():
     assert all(abs(eigen - permuted) < 0.1 for eigen, permuted in of_both_tests("trigrams", 150))
 
 
-@pytest.mark.parametrize("n", [150, 300])
+@pytest.mark.parametrize("n", [150, pytest.param(300, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", NEARLY_IDENTITIES)
 @pytest.mark.full
 def test_eigen_near_the_identity_is_between_a_half_and_the_permutations(name, n):

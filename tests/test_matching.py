@@ -40,7 +40,7 @@ def folded_texts(texts):
 
 def test_every_character_folds_as_python_has_it():
     characters = [chr(c) for c in range(0x110000) if not 0xD800 <= c < 0xE000 and chr(c) != BORDER]
-    for before, after in (("", ""), ("a", ""), ("", "\u0301"), ("ᄀ", "\u11ab"), ("か", "ﾞ"), (" ", " ")):
+    for before, after in (("", ""), ("ᄀ", "\u11ab"), (" ", "\u0301")):
         texts = [before + character + after for character in characters]
         assert folded_texts(texts) == list(map(slow_fold, texts))
     assert all(slow_fold(chr(c)) == chr(c) for c in range(_UNCHANGED_FROM, 0x110000))

@@ -9,6 +9,7 @@ from kxcli.corpus.decoding import Decoder
 from kxcli.corpus.ledger import Ledger, Loss, OnError
 from kxcli.corpus.lines import runs
 from kxcli.corpus.records import BadRecord, is_unicode, object_of, reject
+from kxcli.corpus.remote import shown
 from kxcli.corpus.sources import Source
 
 REPEATED = "entries left out whose subject_id an earlier one has"
@@ -36,9 +37,9 @@ def entries(path: str, on_error: OnError, tell: Callable[[Loss], None]) -> Itera
     on several lines, with a name each, the first of which is its subject.
     Raises `InputError`, with the line, for what is neither, unless `on_error` leaves it out.
     """
-    ledger = Ledger(path, on_error)
+    ledger = Ledger(shown(path), on_error)
     with Source(path).open() as file:
-        lines = _lines(Stream(file, path), ledger)
+        lines = _lines(Stream(file, shown(path)), ledger)
         first = next(lines, None)
         if first is not None:
             rest = _chained(first, lines)

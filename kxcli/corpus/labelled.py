@@ -10,6 +10,7 @@ from kxcli.corpus.knowledge import NIL
 from kxcli.corpus.ledger import Ledger, Loss, OnError
 from kxcli.corpus.lines import runs
 from kxcli.corpus.records import BadRecord, is_unicode, object_of, reject
+from kxcli.corpus.remote import shown
 from kxcli.corpus.sources import Source
 
 MISPLACED = "labelled mentions left out that are not at their offset"
@@ -56,10 +57,10 @@ def labelled(path: str, on_error: OnError, tell: Callable[[Loss], None]) -> Iter
     last that is not NIL counts.
     Raises `InputError`, with the line, for what is no such record, unless `on_error` leaves it out.
     """
-    ledger = Ledger(path, on_error)
+    ledger = Ledger(shown(path), on_error)
     with Source(path).open() as file:
         decoder = Decoder("utf-8", ledger, is_fixed=True)
-        for run in runs(Stream(file, path), keep_lines_whole=True):
+        for run in runs(Stream(file, shown(path)), keep_lines_whole=True):
             for line in decoder.lines(run.data):
                 if not line or line.isspace():
                     continue

@@ -53,7 +53,11 @@ def check(path: str | None) -> None:
             raise OutputError(STDOUT, "is closed", "name a file with -o")
         return
     if _URL.match(path):
-        raise OutputError(path, "is a URL, and output goes to files here", "name a file with -o, or pipe stdout on")
+        raise OutputError(
+            path.partition("://")[0] + "://...",
+            "is a URL, and output goes to files here",
+            "name a file with -o, or pipe stdout on",
+        )
     try:
         mode = _mode(path)
     except OSError as error:
