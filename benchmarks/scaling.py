@@ -117,8 +117,8 @@ def write_names(text: str, path: Path) -> None:
     names = set[str]()
     for line in lines_of([text]):
         if len(line) > 20:
-            at = rng.randrange(len(line) - 4)
-            names.add(line[at : at + rng.randint(2, 4)].strip())
+            at = rng.randrange(len(line) - 8)
+            names.add(line[at : at + rng.randint(4, 8)].strip())
         if len(names) == NAMES:
             break
     with path.open("w", encoding="utf-8") as file:

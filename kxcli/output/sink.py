@@ -53,11 +53,8 @@ def check(path: str | None) -> None:
             raise OutputError(STDOUT, "is closed", "name a file with -o")
         return
     if _URL.match(path):
-        raise OutputError(
-            path.partition("://")[0] + "://...",
-            "is a URL, and output goes to files here",
-            "name a file with -o, or pipe stdout on",
-        )
+        shown = path.partition("://")[0] + "://..."  # what follows may have a password in it
+        raise OutputError(shown, "is a URL, and output goes to files here", "name a file with -o, or pipe stdout on")
     try:
         mode = _mode(path)
     except OSError as error:
