@@ -19,8 +19,9 @@ from typing import Any
 
 from kxcli.corpus.records import Format
 from kxcli.corpus.shards import Range, Task
+from kxcli.corpus.sources import Source
 from kxcli.mapreduce.cluster.engine import Engine
-from kxcli.mapreduce.cluster.work import dumped
+from kxcli.mapreduce.cluster.work import Parcel
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -166,9 +167,12 @@ def main() -> None:
     for parts in (4, 16, 64):
         print(measure(parts, n), flush=True)
     shown = "/corpus/part-000017.txt"
-    ranges = [Range(shown, at << 20, (at + 1) << 20, Format("text", "utf-8"), shown) for at in range(4096, 4096 + 256)]
-    batch = [Task((shard,), 1 << 20, shown) for shard in ranges]
-    print(f"a batch of 256 ranges of 1M is sent as {len(dumped(batch)):,} bytes")
+    source = Source(shown, 1 << 40)
+    batch = Parcel()
+    for at in range(4096, 4096 + 256):
+        shard = Range(source, at << 20, (at + 1) << 20, Format("text", "utf-8"), shown)
+        batch.add(Task((shard,), 1 << 20, shown))
+    print(f"a batch of 256 ranges of 1M is sent as {len(batch.data()):,} bytes")
 
 
 if __name__ == "__main__":

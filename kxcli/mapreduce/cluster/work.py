@@ -2,7 +2,7 @@
 
 import threading
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from io import BytesIO
 from multiprocessing.reduction import ForkingPickler
 from typing import Any
@@ -47,18 +47,19 @@ def _described(value: Any, take: Callable[[Any], object] | None) -> bytes:
 
 
 class Parcel:
-    """Values as bytes."""
+    """Values that go out together, as bytes in which what several have in common is there once."""
 
     def __init__(self) -> None:
-        self._values: list[bytes] = []
+        self._values: list[Any] = []
         self._size = 0
 
     def add(self, value: Any) -> None:
         """Add a value."""
-        self._values.append(dumped(value))
-        self._size += len(self._values[-1])
+        self._values.append(value)
+        self._size += len(dumped(value))
 
     def __len__(self) -> int:
+        """Return no fewer bytes than they will be."""
         return self._size
 
     def data(self) -> bytes:
@@ -66,9 +67,10 @@ class Parcel:
         return dumped(self._values)
 
 
-def unpacked(data: bytes) -> Iterator[Any]:
-    """Yield the values of a parcel."""
-    return map(ForkingPickler.loads, ForkingPickler.loads(data))
+def unpacked(data: bytes) -> list[Any]:
+    """Return the values of a parcel."""
+    values: list[Any] = ForkingPickler.loads(data)
+    return values
 
 
 def payload(value: Any) -> tuple[dict[str, str], bytes, list[npt.NDArray[np.uint8]]]:
