@@ -5,6 +5,7 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -275,17 +276,21 @@ def test_a_folder_that_cannot_be_is_told(kxcli):
 
 
 def killed_again_and_again(kxcli, command, times, names):
-    """Kill the whole process group at random moments, take up the run each time, and let it come to its end."""
+    """Kill the whole process group at random moments, take up the run each time, and let it come to its end.
+
+    A run that comes to its end before is begun anew, so that there is something to kill.
+    """
     rng = random.Random(times)
     use = (*command, "--shard-size", "64K", "--checkpoint", "ck", "-o", "out", *names)
     start = time.monotonic()
     undisturbed = kxcli(*command, *names).out
     seconds = time.monotonic() - start
     n_killed = 0
-    for _ in range(times):
+    while n_killed < times:
         run = kxcli.start(*use, "-j", rng.choice([1, 2]))
         try:
             run.wait(timeout=rng.uniform(0.1, seconds))
+            shutil.rmtree(kxcli.folder / "ck")
         except subprocess.TimeoutExpired:
             os.killpg(run.pid, signal.SIGKILL)
             n_killed += 1
@@ -296,22 +301,19 @@ def killed_again_and_again(kxcli, command, times, names):
     assert (kxcli.folder / "out").read_bytes() == undisturbed
     assert kxcli.left_behind() == []
     assert [path.name for path in kxcli.folder.iterdir() if path.name.endswith(".part")] == []
-    kept, n = told(ended)
+    _, n = told(ended)
     assert told(kxcli(*use)) == (n, n)
-    return n_killed, kept
 
 
 @pytest.mark.full
 def test_a_run_that_is_killed_goes_on_where_it_was(kxcli):
     write(kxcli, "a.txt", lines(1, 10_000))
     write(kxcli, "b.txt.gz", gzip.compress(lines(2, 2_000).encode()))
-    n_killed, _ = killed_again_and_again(kxcli, ("wordcount", "--engine", "jieba"), 3, ("a.txt", "b.txt.gz"))
-    assert n_killed >= 1
+    killed_again_and_again(kxcli, ("wordcount", "--engine", "jieba"), 3, ("a.txt", "b.txt.gz"))
 
 
 @pytest.mark.slow
 def test_a_run_that_is_killed_twenty_times_goes_on_where_it_was(kxcli, command):
     write(kxcli, "a.txt", lines(1, 120_000))
     write(kxcli, "b.txt.gz", gzip.compress(lines(2, 30_000).encode()))
-    n_killed, _ = killed_again_and_again(kxcli, command, 20, ("a.txt", "b.txt.gz"))
-    assert n_killed >= 5
+    killed_again_and_again(kxcli, command, 20, ("a.txt", "b.txt.gz"))
