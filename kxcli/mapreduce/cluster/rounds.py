@@ -14,14 +14,12 @@ from kxcli.mapreduce.cluster.batches import Batch, Batches
 from kxcli.mapreduce.cluster.connection import Connection
 from kxcli.mapreduce.cluster.tree import URGENT, Tree
 from kxcli.mapreduce.holding import merged
-from kxcli.mapreduce.job import Job, Task
+from kxcli.mapreduce.job import Job, OnDone, Task
 
 if TYPE_CHECKING:
     from distributed import Future
 
     from kxcli.mapreduce.cluster.tree import Row
-
-OnDone = Callable[[Task, list[Any]], None]
 
 _AHEAD = 3  # batches for each thread that are given out before they are wanted
 _CARRIED = 1 << 28  # bytes of batches, as they are sent, in flight at most
