@@ -25,7 +25,7 @@ _SAID_TO = {  # options that mean something to a run that reads no INPUT
 }
 
 
-@click.command("entity-link", short_help="Link the names in texts to a knowledge base.")
+@click.command("entity-link", cls=options.Command, short_help="Link the names in texts to a knowledge base.")
 @options.text_options
 @click.option("--kb", metavar="KB", required=True, help="The knowledge base: JSONL or TSV in UTF-8, compressed or not.")
 @click.option(
@@ -37,7 +37,7 @@ _SAID_TO = {  # options that mean something to a run that reads no INPUT
     "--train",
     metavar="LABELLED",
     multiple=True,
-    help="Learn from texts with mention_data, write the --model, and read no input; may be given several times.",
+    help="Learn from texts with mention_data, write the --model, and read no input.  May be repeated.",
 )
 @click.option("--model", metavar="MODEL", help="What --train learned: the file to write, or to link with.")
 @click.option(

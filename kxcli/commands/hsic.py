@@ -48,7 +48,7 @@ class KernelName(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # g
         return str(value)
 
 
-@click.command("hsic", short_help="Measure how dependent columns are, and test it.")
+@click.command("hsic", cls=options.Command, short_help="Measure how dependent columns are, and test it.")
 @options.table_options
 @click.option("-x", "x", metavar="COLS", help="Columns by name, number from 1 or range (a:c, 2-5), parted by commas.")
 @click.option("-y", "y", metavar="COLS", help="The columns on the other side.")
@@ -246,7 +246,8 @@ def _check(ctx: click.Context, given: dict[str, Any], source: options.Input, sin
             raise UsageError(f"--sigma-{xy} does nothing with --kernel-{xy} {kernel}.")
     if is_single and given["y_file"] is None and None in (given["x"], given["y"]):
         raise UsageError("name the columns of both sides with -x and -y (or use --screen, --matrix or --y-file).")
-    if given["y_file"] == "-" and ("-" in source.inputs or not (source.inputs or source.files_from)):
+    others = (*source.inputs, *source.files_from) or ("-",)
+    if given["y_file"] == "-" and "-" in others:
         raise UsageError("stdin (-) can be read only once.")
     if math.isnan(given["alpha"]):
         raise UsageError("--alpha nan is no number.")

@@ -32,7 +32,7 @@ class Thresholds(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # g
         return numbers
 
 
-@click.command("newwords", short_help="Find the words of a corpus that no dictionary has.")
+@click.command("newwords", cls=options.Command, short_help="Find the words of a corpus that no dictionary has.")
 @options.input_options
 @click.option(
     "--method",

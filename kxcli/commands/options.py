@@ -2,11 +2,13 @@
 
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from kxcli.errors import InputError, UsageError, reason
 from kxcli.report import Said
@@ -32,14 +34,39 @@ class Size(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic
         return size
 
 
+class Command(click.Command):
+    """A subcommand: an option that may not be repeated is a usage error when it is given twice."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments; raises `click.UsageError`."""
+        given = list(args)
+        try:
+            rest = super().parse_args(ctx, args)
+        except click.BadParameter as error:
+            param = error.param
+            if param is not None and ctx.get_parameter_source(param.name or "") is ParameterSource.ENVIRONMENT:
+                error.param_hint = str(param.envvar)
+            raise
+        if not ctx.resilient_parsing:
+            self._refuse_repeated(ctx, given)
+        return rest
+
+    def _refuse_repeated(self, ctx: click.Context, args: list[str]) -> None:
+        _, _, order = self.make_parser(ctx).parse_args(args=args)
+        for param, n_times in Counter(order).items():
+            if isinstance(param, click.Option) and n_times > 1 and not (param.multiple or param.count):
+                names = " / ".join([*param.opts, *param.secondary_opts])
+                raise click.UsageError(f"{names} is given {n_times} times; give it once.", ctx)
+
+
 @dataclass(frozen=True)
 class Input:
     """What is read, and how."""
 
     inputs: tuple[str, ...]
     recursive: bool
-    glob: str | None
-    files_from: str | None
+    glob: tuple[str, ...]
+    files_from: tuple[str, ...]
     null: bool
     encoding: str
     input_format: str | None
@@ -102,8 +129,18 @@ def _input_options(command: Function, formats: list[str], default: str) -> Funct
         (
             click.argument("inputs", nargs=-1, metavar="[INPUT]...", type=click.Path()),
             click.option("-r", "--recursive", is_flag=True, help="Read the files in folders, too."),
-            click.option("--glob", metavar="PATTERN", help="Of folders, only files with such names: '*.txt'."),
-            click.option("--files-from", metavar="FILE", help="Read the names of more inputs from FILE ('-': stdin)."),
+            click.option(
+                "--glob",
+                metavar="PATTERN",
+                multiple=True,
+                help="In folders, read only files whose names match PATTERN, e.g. '*.txt'.  May be repeated.",
+            ),
+            click.option(
+                "--files-from",
+                metavar="FILE",
+                multiple=True,
+                help="Read the names of more inputs from FILE ('-': stdin).  May be repeated.",
+            ),
             click.option("-0", "--null", is_flag=True, help="Names in --files-from end in NUL, as of find -print0."),
             click.option(
                 "--encoding",
@@ -195,7 +232,7 @@ def run_options(command: Function) -> Function:
                 type=click.IntRange(min=0),
                 default=0,
                 envvar="KXCLI_JOBS",
-                help="Worker processes; 0, the default: as many as CPUs may be used.",
+                help="Worker processes; 0: one for each CPU that may be used.  [default: KXCLI_JOBS, else 0]",
             ),
             click.option(
                 "--memory",
@@ -262,9 +299,9 @@ def taken(kind: type[Any], options: dict[str, Any]) -> Any:
 
 def check(source: Input, sink: Output) -> None:
     """Refuse options that contradict each other, or of which one would do nothing."""
-    if source.glob is not None and not source.recursive:
-        raise UsageError("--glob chooses among the files of folders: add -r.")
-    if source.null and source.files_from is None:
+    if source.glob and not source.recursive:
+        raise UsageError("--glob selects among the files of folders: add -r.")
+    if source.null and not source.files_from:
         raise UsageError("-0 tells how the names in --files-from end: add --files-from FILE.")
     if source.input_format == "text" and source.field is not None:
         raise UsageError("--field needs records: --input-format jsonl, csv or tsv.")
@@ -278,7 +315,7 @@ def check(source: Input, sink: Output) -> None:
 
 def is_given(ctx: click.Context, name: str) -> bool:
     """Return whether an option stands on the command line."""
-    return ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+    return ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
 
 
 def flag(ctx: click.Context, name: str) -> str:
@@ -302,6 +339,6 @@ def text_of(path: str) -> str:
 
 def show_help_at_terminal(ctx: click.Context, given: Input) -> None:
     """Show the help where nothing was named and nobody pipes anything in."""
-    if not given.inputs and given.files_from is None and sys.stdin is not None and sys.stdin.isatty():
+    if not given.inputs and not given.files_from and sys.stdin is not None and sys.stdin.isatty():
         click.echo(ctx.get_help())
         ctx.exit()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from kxcli.mining import Counting, WordCount
 
 
-@click.command("wordcount", short_help="Count the words of a corpus.")
+@click.command("wordcount", cls=options.Command, short_help="Count the words of a corpus.")
 @options.input_options
 @words.word_options
 @click.option(

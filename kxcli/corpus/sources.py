@@ -142,24 +142,25 @@ def find(
     arguments: Sequence[str],
     *,
     recursive: bool = False,
-    glob: str | None = None,
-    files_from: str | None = None,
+    glob: Sequence[str] = (),
+    files_from: Sequence[str] = (),
     null: bool = False,
 ) -> list[Source]:
     """Return the sources that the arguments name, in their order; a folder's files by name.
 
     A file that is named twice is two sources.  A folder reached twice in one walk, by links, is read once.
-    `glob` chooses among the files of walked folders, by name, or by path below the folder where it has a slash.
+    The patterns of `glob` select among the files of walked folders, by name, or by path below the folder if the pattern
+    has a slash; a file is read if any of them matches.
     Raises `InputError` for what is missing or is a folder without `recursive`; a URL is asked for what it leads to.
     """
     names = list(arguments)
-    if files_from is not None:
-        names.extend(_listed(files_from, null))
-        if files_from == "-" and "-" in names:
-            raise UsageError("stdin cannot be both the list of files (--files-from -) and an input (-).")
-    elif not names:
+    for list_name in files_from:
+        names.extend(_listed(list_name, null))
+    if "-" in files_from and "-" in names:
+        raise UsageError("stdin cannot be both the list of files (--files-from -) and an input (-).")
+    if not files_from and not names:
         names = ["-"]
-    if names.count("-") > 1:
+    if names.count("-") > 1 or files_from.count("-") > 1:
         raise UsageError("stdin (-) can be read only once.")
     found: list[Source] = []
     for name in names:
@@ -186,7 +187,7 @@ def _file(path: str) -> Source:
     return Source(path, status.st_size, version=_version(status)) if stat.S_ISREG(status.st_mode) else Source(path)
 
 
-def _remote(url: str, recursive: bool, glob: str | None) -> Iterator[Source]:
+def _remote(url: str, recursive: bool, glob: Sequence[str]) -> Iterator[Source]:
     store = remote.store(url)
     state = remote.insisted(url, store.state)
     if state is not None:
@@ -246,7 +247,7 @@ def _exactly(file: BinaryIO, size: int) -> bytes:
     return data
 
 
-def _walk(folder: str, glob: str | None) -> Iterator[Source]:
+def _walk(folder: str, glob: Sequence[str]) -> Iterator[Source]:
     seen: set[tuple[int, int]] = set()
 
     def fail(error: OSError) -> None:
@@ -265,15 +266,12 @@ def _walk(folder: str, glob: str | None) -> Iterator[Source]:
                 yield source
 
 
-def _chosen(files: Iterable[str], where: str, folder: str, glob: str | None) -> list[str]:
-    if glob is None:
-        return sorted(files)
+def _chosen(files: Iterable[str], where: str, folder: str, glob: Sequence[str]) -> list[str]:
     below = os.path.relpath(where, folder)
     return sorted(name for name in files if _is_chosen(os.path.normpath(os.path.join(below, name)), glob))
 
 
-def _is_chosen(below: str, glob: str | None) -> bool:
+def _is_chosen(below: str, glob: Sequence[str]) -> bool:
     """Return whether a file of a walked folder, whose path below it is given, is chosen."""
-    if glob is None:
-        return True
-    return fnmatch.fnmatchcase(below if "/" in glob else below.rpartition("/")[2], glob)
+    name = below.rpartition("/")[2]
+    return not glob or any(fnmatch.fnmatchcase(below if "/" in one else name, one) for one in glob)

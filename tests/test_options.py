@@ -1,0 +1,153 @@
+"""Options of all commands: which may be repeated, and what is said of one that may not be."""
+
+import click
+import pytest
+
+from kxcli.cli import COMMANDS, cli, main
+
+
+def options_of(name):
+    command = cli.get_command(None, name)
+    return [param for param in command.params if isinstance(param, click.Option)]
+
+
+OPTIONS = [(name, option) for name in COMMANDS for option in options_of(name)]
+SINGLE = [(name, option) for name, option in OPTIONS if not option.multiple]
+
+
+def value_of(option):
+    """Return a value that the option accepts, in a list; none for a flag."""
+    if option.is_flag:
+        return []
+    kind = option.type
+    if isinstance(kind, click.Choice):
+        return [kind.choices[0]]
+    if isinstance(kind, click.IntRange):
+        return [str(max(kind.min or 0, 2))]
+    if isinstance(kind, click.FloatRange):
+        return ["0.5"]
+    known = {"size": "2M", "sigma": "2", "kernel": "delta", "orders": "2", "thresholds": "1,2"}
+    return [known.get(kind.name, "value")]
+
+
+def usage_error_of(capsys, *arguments):
+    assert main(list(arguments)) == 2
+    return capsys.readouterr().err
+
+
+def spellings(option):
+    """Yield the ways to give an option twice."""
+    names = [*option.opts, *option.secondary_opts]
+    value = value_of(option)
+    for first in names:
+        for second in names:
+            yield [first, *value, second, *value]
+    long = option.opts[-1]
+    if value and long.startswith("--"):
+        yield [f"{long}={value[0]}", f"{long}={value[0]}"]
+        yield [f"{long}={value[0]}", "input", long, *value]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_that_may_be_given_once_is_refused_when_given_twice(capsys, name):
+    needed = {"entity-link": ["--kb", "kb"]}
+    for option in [option for owner, option in SINGLE if owner == name]:
+        for arguments in spellings(option):
+            others = [] if "--kb" in option.opts else needed.get(name, [])
+            error = usage_error_of(capsys, name, *others, *arguments)
+            assert option.opts[-1] in error, arguments
+            assert "is given 2 times; give it once" in error, arguments
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_refuses_repeated_options(name):
+    from kxcli.commands.options import Command
+
+    assert isinstance(cli.get_command(None, name), Command)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_says_which_options_may_be_repeated(name):
+    for option in options_of(name):
+        assert ("May be repeated." in option.help) == option.multiple, option.name
+
+
+def test_short_flags_given_twice_in_one_word_are_refused(capsys):
+    assert "-r / --recursive is given 3 times" in usage_error_of(capsys, "wordcount", "-rr0r", "--files-from", "x")
+
+
+def test_a_repeated_option_after_two_dashes_is_an_input(capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "--df").write_text("北京\n", encoding="utf-8")
+    assert main(["wordcount", "--df", "--", "--df"]) == 0
+    assert capsys.readouterr().out == "北京\t1\t1\n"
+
+
+def test_help_is_shown_whatever_is_repeated(capsys):
+    assert main(["hsic", "--seed", "1", "--seed", "2", "--help", "--help"]) == 0
+    assert "Usage: kxcli hsic" in capsys.readouterr().out
+
+
+def test_several_globs_add_up(capsys, tmp_path):
+    for name, text in [("a.txt", "北京"), ("b.md", "上海"), ("c.csv", "广州"), ("d/e.md", "深圳")]:
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text + "\n", encoding="utf-8")
+    assert (
+        main(["wordcount", "--sort", "word", "-r", str(tmp_path), "--glob", "*.txt", "--glob", "d/*", "--glob=*.txt"])
+        == 0
+    )
+    assert capsys.readouterr().out == "北京\t1\n深圳\t1\n"
+
+
+def test_several_lists_of_files_add_up(capsys, tmp_path):
+    for name in ("a", "b", "c"):
+        (tmp_path / name).write_text(f"{name}x\n")
+        (tmp_path / f"{name}.list").write_text(f"{tmp_path / name}\n")
+    lists = [f"--files-from={tmp_path / name}.list" for name in ("a", "b", "a")]
+    assert main(["wordcount", *lists, str(tmp_path / "c")]) == 0
+    assert capsys.readouterr().out == "ax\t2\nbx\t1\ncx\t1\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("wordcount", "--files-from", "-", "--files-from", "-"),
+        ("wordcount", "--files-from", "-", "-"),
+        ("wordcount", "-", "-"),
+        ("hsic", "--y-file", "-", "--files-from", "-"),
+        ("hsic", "--y-file", "-", "-x", "1", "-y", "2", "-"),
+    ],
+)
+def test_stdin_is_read_only_once(capsys, monkeypatch, arguments):
+    import io
+    import sys
+
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"")))
+    assert "stdin" in usage_error_of(capsys, *arguments)
+
+
+@pytest.mark.parametrize("value", ["x", "-3", "1.5"])
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_bad_environment_variable_is_named_itself(capsys, monkeypatch, name, value):
+    monkeypatch.setenv("KXCLI_JOBS", value)
+    error = usage_error_of(capsys, name, *(["--kb", "kb"] if name == "entity-link" else []))
+    assert "KXCLI_JOBS" in error and "--jobs" not in error
+
+
+def test_an_option_on_the_command_line_is_not_blamed_on_the_environment(capsys, monkeypatch):
+    monkeypatch.setenv("KXCLI_JOBS", "x")
+    error = usage_error_of(capsys, "wordcount", "-j", "y")
+    assert "--jobs" in error and "KXCLI_JOBS" not in error
+
+
+@pytest.mark.parametrize(
+    ("name", "similar"),
+    [("word-count", "wordcount"), ("entity_link", "entity-link"), ("new-words", "newwords"), ("hisc", "hsic")],
+)
+def test_an_unknown_command_suggests_a_similar_one(capsys, name, similar):
+    assert f"did you mean '{similar}'?" in usage_error_of(capsys, name)
+
+
+def test_a_command_like_no_other_gets_no_suggestion(capsys):
+    assert "did you mean" not in usage_error_of(capsys, "xyz")
