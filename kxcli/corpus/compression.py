@@ -4,15 +4,24 @@ import io
 import re
 import zlib
 from collections.abc import Callable
-from typing import BinaryIO, cast
+from typing import BinaryIO, Protocol, cast
 
+from kxcli.corpus import archives
 from kxcli.errors import InputError, MissingExtraError, reason
 
-_MAGIC = {b"\x1f\x8b": "gz", b"\xfd7zXZ\x00": "xz", b"\x28\xb5\x2f\xfd": "zst"}
+_MAGIC = {
+    "gz": re.compile(rb"\x1f\x8b"),
+    "xz": re.compile(rb"\xfd7zXZ\x00"),
+    "zst": re.compile(
+        rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18"
+    ),  # the latter of a frame to skip, as pzstd writes it
+}
 _BZ2 = re.compile(rb"BZh[1-9](.+)", re.DOTALL)
 _BZ2_NEXT = (b"1AY&SY", b"\x17rE8P\x90")  # of a block, and of the end of an empty file: "BZh9" alone may be text
 MAGIC_LENGTH = 10
+_PADDING = {"gz": 1, "xz": 4}  # NUL bytes may follow a member, in multiples of this
 _BUFFER = 1 << 20
+_MEMBER_BUFFER = 1 << 16  # small: what follows the end of a small member is copied
 
 
 def kind_of(head: bytes) -> str | None:
@@ -20,22 +29,27 @@ def kind_of(head: bytes) -> str | None:
     bz2 = _BZ2.match(head)
     if bz2 and any(magic.startswith(bz2[1][: len(magic)]) for magic in _BZ2_NEXT):
         return "bz2"
-    return next((kind for magic, kind in _MAGIC.items() if head.startswith(magic)), None)
+    return next((kind for kind, magic in _MAGIC.items() if magic.match(head)), None)
 
 
 class Stream:
     """Bytes in order from a file or pipe, decompressed where they are compressed.
 
-    Errors of the disk and of the compressed format come out as `InputError`.
+    Errors of the disk and of the compressed format come out as `InputError`, and so do formats that are not read.
     """
 
     def __init__(self, raw: BinaryIO, path: str) -> None:
         self._path = path
         self._ahead = b""
-        head = self._guard(lambda: read_up_to(raw, MAGIC_LENGTH))
+        rejoined = _Rejoined(raw)
+        head = self._guard(lambda: read_up_to(cast(BinaryIO, rejoined), archives.HEAD_BYTES))
+        rejoined.unread(head)
+        self._file = cast(BinaryIO, io.BufferedReader(rejoined, _BUFFER))
         kind = kind_of(head)
-        joined = cast(BinaryIO, io.BufferedReader(_Rejoined(head, raw), _BUFFER))
-        self._file = joined if kind is None else _decompressed(joined, kind)
+        if kind is not None:
+            self._file = cast(BinaryIO, io.BufferedReader(_Members(self._file, kind, path), _BUFFER))
+            head = self.peek(archives.HEAD_BYTES)
+        archives.refuse(head, path)
 
     def read(self, size: int, /) -> bytes:
         """Return `size` bytes, fewer only at the end."""
@@ -47,7 +61,7 @@ class Stream:
     def peek(self, size: int) -> bytes:
         """Return the next `size` bytes, fewer only at the end, and leave them to be read."""
         self._ahead = self.read(size) + self._ahead
-        return self._ahead
+        return self._ahead[:size]
 
     def _guard(self, read: Callable[[], bytes]) -> bytes:
         try:
@@ -67,21 +81,126 @@ class Stream:
 
 
 class _Rejoined(io.RawIOBase):
-    """What was read ahead, and then the rest."""
+    """What was read ahead, and then the rest, whose end is met once: a terminal would go on after its end."""
 
-    def __init__(self, head: bytes, rest: BinaryIO) -> None:
-        self._head = head
+    def __init__(self, rest: BinaryIO) -> None:
+        self._ahead = b""
+        self._is_at_end = False
         # A buffered reader's `read` may wait for more in a loop in which a signal goes unheard until more comes.
         self._read = getattr(rest, "read1", rest.read)
 
     def readable(self) -> bool:
         return True
 
+    def unread(self, data: bytes) -> None:
+        """Put back what was read."""
+        self._ahead = data + self._ahead
+
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        data = self._head[: len(buffer)] or self._read(len(buffer)) or b""
-        self._head = self._head[len(data) :] if self._head else b""
+        data = self._ahead[: len(buffer)]
+        if data:
+            self._ahead = self._ahead[len(data) :]
+        elif not self._is_at_end:
+            data = self._read(len(buffer))
+            self._is_at_end = not data
         buffer[: len(data)] = data
         return len(data)
+
+
+class _Decompressor(Protocol):
+    """What the modules bz2, lzma and zstd have for one member."""
+
+    @property
+    def eof(self) -> bool: ...
+
+    @property
+    def needs_input(self) -> bool: ...
+
+    @property
+    def unused_data(self) -> bytes: ...
+
+    def decompress(self, data: bytes, max_length: int = -1) -> bytes: ...
+
+
+class _Members(io.RawIOBase):
+    """What compressed members hold, one after the other; nothing else may follow them.
+
+    The file classes of the standard library take what does not begin a stream for the end of the file.
+    """
+
+    def __init__(self, file: BinaryIO, kind: str, path: str) -> None:
+        self._file, self._kind, self._path = cast(io.BufferedReader, file), kind, path
+        self._start = _decompressor(kind)
+        self._member = self._start()
+        self._ahead = b""
+        self._is_at_end = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        data = b""
+        while not data and not self._is_at_end:
+            if self._member.eof:
+                self._is_at_end = not self._begin_next()
+                continue
+            ahead, self._ahead = self._ahead, b""
+            if self._member.needs_input and not ahead:
+                ahead = self._file.read1(_MEMBER_BUFFER)
+                if not ahead:
+                    raise EOFError
+            data = self._member.decompress(ahead, len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def _begin_next(self) -> bool:
+        """Begin the next member and return whether there is one."""
+        rest = self._member.unused_data
+        if self._kind in _PADDING:
+            rest = self._without_padding(rest)
+        rest += read_up_to(cast(BinaryIO, self._file), max(0, MAGIC_LENGTH - len(rest)))
+        if not rest:
+            return False
+        if kind_of(rest) != self._kind:
+            what = f"the compressed data is damaged, or followed by something that is not {self._kind}"
+            raise InputError(self._path, what, "fetch the file again, or decompress each part by itself")
+        self._member, self._ahead = self._start(), rest
+        return True
+
+    def _without_padding(self, rest: bytes) -> bytes:
+        size = 0
+        while True:
+            data = rest.lstrip(b"\0")
+            size += len(rest) - len(data)
+            if data:
+                break
+            rest = self._file.read1(_MEMBER_BUFFER)
+            if not rest:
+                break
+        if size % _PADDING[self._kind]:
+            raise ValueError(f"{size} bytes of padding, which is not a multiple of {_PADDING[self._kind]}")
+        return data
+
+
+class _GzipMember:
+    """One member of a gzip file, with the methods of the other decompressors."""
+
+    def __init__(self) -> None:
+        self._decompressor = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+        self.needs_input = True
+
+    @property
+    def eof(self) -> bool:
+        return self._decompressor.eof
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._decompressor.unused_data
+
+    def decompress(self, data: bytes, max_length: int = -1) -> bytes:
+        found = self._decompressor.decompress(self._decompressor.unconsumed_tail + data, max_length)
+        self.needs_input = not self._decompressor.unconsumed_tail and len(found) < max_length
+        return found
 
 
 def read_up_to(file: BinaryIO, size: int) -> bytes:
@@ -93,19 +212,18 @@ def read_up_to(file: BinaryIO, size: int) -> bytes:
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def _decompressed(file: BinaryIO, kind: str) -> BinaryIO:
+def _decompressor(kind: str) -> Callable[[], _Decompressor]:
+    """Return what makes a decompressor of one member."""
     if kind == "gz":
-        import gzip
-
-        return cast(BinaryIO, gzip.GzipFile(fileobj=file, mode="rb"))
+        return _GzipMember
     if kind == "bz2":
         import bz2
 
-        return cast(BinaryIO, bz2.BZ2File(file))
+        return bz2.BZ2Decompressor
     if kind == "xz":
         import lzma
 
-        return cast(BinaryIO, lzma.LZMAFile(file))
+        return lambda: lzma.LZMADecompressor(lzma.FORMAT_XZ)
     try:
         from compression import zstd  # type: ignore[import-not-found, unused-ignore]
     except ImportError:
@@ -113,4 +231,6 @@ def _decompressed(file: BinaryIO, kind: str) -> BinaryIO:
             from backports import zstd
         except ImportError:
             raise MissingExtraError("reading zstd-compressed input", "zstd") from None
-    return cast(BinaryIO, zstd.ZstdFile(file))
+    window = zstd.DecompressionParameter.window_log_max
+    options = {window: window.bounds()[1]}  # `zstd --long=31` writes windows of 2 GiB
+    return lambda: zstd.ZstdDecompressor(options=options)

@@ -12,8 +12,8 @@ from functools import partial
 from io import BytesIO
 from typing import BinaryIO
 
-from kxcli.corpus import encodings
-from kxcli.corpus.compression import MAGIC_LENGTH, Stream, kind_of, read_up_to
+from kxcli.corpus import archives, encodings
+from kxcli.corpus.compression import Stream, kind_of, read_up_to
 from kxcli.corpus.ledger import Choice, Ledger, Told
 from kxcli.corpus.lines import RangeStream, Readable, runs
 from kxcli.corpus.longline import SpooledLine
@@ -175,8 +175,9 @@ class Planner:
     def _large(self, source: Source, kind: Asked) -> Iterator[Task]:
         with source.open() as file:
             if source.size is not None:
-                head = read_up_to(file, MAGIC_LENGTH)
+                head = read_up_to(file, archives.HEAD_BYTES)
                 if kind_of(head) is None:
+                    archives.refuse(head, source.path)
                     file.seek(0)
                     peek = partial(read_up_to, file)
                     form = found_format(kind, self.encoding, source.path, peek, self.tell)

@@ -133,6 +133,9 @@ class _File:
         if self._file is not None:
             self._file.close()
 
+    def __del__(self) -> None:
+        self.close()
+
 
 class KeptRecords:
     """The records of a task while they are kept."""

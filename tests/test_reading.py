@@ -1,0 +1,330 @@
+"""What every reader of input shares, in this process: compression, archives, encodings, records, stdin."""
+
+import bz2
+import gzip
+import io
+import lzma
+import os
+import struct
+import sys
+import tarfile
+import zipfile
+from dataclasses import dataclass
+
+import pytest
+
+from kxcli.cli import main
+from kxcli.corpus.compression import Stream
+from kxcli.errors import InputError
+
+zstd = pytest.importorskip("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
+
+SPACE = ("wordcount", "-t", "space", "-j", "1")
+PACK = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress, "zst": zstd.compress}
+ENTRIES = b'{"subject_id": "1", "subject": "ab"}\n{"subject_id": "2", "subject": "cd"}\n'
+TABLE = b"x\ty\n" + b"".join(b"%d\t%d\n" % (n, n % 7) for n in range(20))
+LABELED = b'{"text": "ab", "mention_data": []}\n'
+WEATHER = "".join(f"{first}天气很好{last}\n" for first in "今明后昨" for last in "呢吗吧了").encode()
+READERS = {
+    # name: (arguments, where {} is the file; what is read)
+    "text": ((*SPACE, "{}"), b"a b\n" * 40),
+    "text in shards": ((*SPACE, "--shard-size", "16", "{}"), b"a b\n" * 40),
+    "jsonl": ((*SPACE, "--input-format", "jsonl", "{}"), b'{"text": "a b"}\n' * 40),
+    "csv": ((*SPACE, "--input-format", "csv", "{}"), b"text,id\n" + b"a b,1\n" * 40),
+    "merge": (("wordcount", "--merge", "{}"), b"a\t1\nb\t2\n"),
+    "newwords": (("newwords", "-j", "1", "--all", "--min-count", "1", "{}"), WEATHER),
+    "mentions": (("entity-link", "-j", "1", "--kb", "kb.jsonl", "{}"), b"ab cd\n" * 40),
+    "knowledge base": (("entity-link", "-j", "1", "--kb", "{}", "texts"), ENTRIES),
+    "gold": (("entity-link", "-j", "1", "--kb", "kb.jsonl", "--evaluate", "{}"), LABELED),
+    "table": (("hsic", "-j", "1", "-x", "1", "-y", "2", "{}"), TABLE),
+    "table of objects": (
+        ("hsic", "-j", "1", "-x", "x", "-y", "y", "--input-format", "jsonl", "{}"),
+        b"".join(b'{"x": %d, "y": %d}\n' % (n, n % 7) for n in range(20)),
+    ),
+}
+BY_KIND = [("text", kind) for kind in PACK] + [(reader, "xz") for reader in READERS if reader != "text"]
+ON_STDIN = [name for name in READERS if name not in ("knowledge base", "gold")]
+
+
+@dataclass
+class Ended:
+    code: int
+    out: bytes
+    err: str
+
+    @property
+    def counts(self):
+        return {word: int(count) for word, count in (line.split("\t") for line in self.out.decode().splitlines())}
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capfdbinary):
+    """Run a command line in this process, in a folder with a knowledge base and a text."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "kb.jsonl").write_bytes(ENTRIES)
+    (tmp_path / "texts").write_bytes(b"ab\n")
+
+    def call(*arguments, stdin=None, code=0):
+        if stdin is not None:
+            monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        stdout = os.dup(1)  # the program points it at nothing when it fails
+        try:
+            ended = main([str(argument) for argument in arguments])
+        finally:
+            sys.stdout.flush()
+            os.dup2(stdout, 1)
+            os.close(stdout)
+        out, err = capfdbinary.readouterr()
+        assert ended == code, err.decode()
+        assert b"internal error" not in err and b"Traceback" not in err
+        return Ended(ended, out, err.decode())
+
+    return call
+
+
+def put(name, data):
+    with open(name, "wb") as file:
+        file.write(data if isinstance(data, bytes) else data.encode())
+    return name
+
+
+def assert_error(ended, start, *parts):
+    """One line on stderr says where, what, and what to do."""
+    assert ended.err.startswith(f"kxcli: error: {start}"), ended.err
+    assert ended.err.count("\n") == 1 and "; " in ended.err
+    assert all(part in ended.err for part in parts), ended.err
+    assert ended.out == b""
+
+
+def read_with(run, reader, data, *, is_stdin=False, code=0):
+    """Run the command of a reader on a file, or on stdin."""
+    arguments, _ = READERS[reader]
+    name = "-" if is_stdin else put("input", data)
+    return run(*(part.replace("{}", name) for part in arguments), stdin=data if is_stdin else None, code=code)
+
+
+# Compression: several members
+
+
+def members(kind, data):
+    """Return data in three compressed members, two of which end within a line."""
+    cut = len(data) // 3
+    return [PACK[kind](part) for part in (data[: cut + 1], data[cut + 1 : 2 * cut], data[2 * cut :])]
+
+
+def skippable(data=b"abcd", number=0):
+    return struct.pack("<II", 0x184D2A50 + number, len(data)) + data
+
+
+@pytest.mark.parametrize(("reader", "kind"), BY_KIND)
+def test_all_members_are_read_by_every_reader(run, reader, kind):
+    data = READERS[reader][1]
+    plain = read_with(run, reader, data).out
+    assert plain and read_with(run, reader, b"".join(members(kind, data))).out == plain
+    if reader in ON_STDIN:
+        assert read_with(run, reader, b"".join(members(kind, data)), is_stdin=True).out == plain
+
+
+@pytest.mark.parametrize(("reader", "kind"), BY_KIND)
+def test_what_follows_a_member_is_an_error_of_every_reader(run, reader, kind):
+    data = READERS[reader][1]
+    other = "xz" if kind != "xz" else "gz"
+    harmed = PACK[kind](data) + PACK[other](data)
+    assert_error(read_with(run, reader, harmed, code=1), "input: ", "followed by", f"not {kind}")
+    if reader in ON_STDIN:
+        assert_error(read_with(run, reader, harmed, is_stdin=True, code=1), "<stdin>: ", "followed by")
+
+
+def drain(data, size=1 << 18, raw=io.BytesIO):
+    stream = Stream(raw(data), "path")
+    return b"".join(iter(lambda: stream.read(size), b""))
+
+
+class Trickle(io.RawIOBase):
+    """A pipe that gives a few bytes at a time."""
+
+    def __init__(self, data):
+        self._file = io.BytesIO(data)
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        data = self._file.read(min(len(buffer), 3))
+        buffer[: len(data)] = data
+        return len(data)
+
+
+@pytest.mark.parametrize("raw", [io.BytesIO, Trickle])
+@pytest.mark.parametrize(
+    ("kind", "n_before", "n_after"),
+    [("xz", 4, 0), ("xz", 8, 8), ("xz", 0, 4), ("xz", 1 << 17, 4), ("gz", 1, 0), ("gz", 511, 0), ("gz", 3, 1 << 17)],
+)
+def test_padding_between_and_after_members_is_skipped(raw, kind, n_before, n_after):
+    one = PACK[kind](b"some text\n")
+    assert drain(one + bytes(n_before) + one + bytes(n_after), raw=raw) == b"some text\n" * 2
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 6, 65_537])
+@pytest.mark.parametrize("where", ["between", "after"])
+def test_xz_padding_that_is_no_multiple_of_four_is_an_error(size, where):
+    one = lzma.compress(b"some text\n")
+    with pytest.raises(InputError, match="multiple of 4"):
+        drain(one + bytes(size) + (one if where == "between" else b""))
+
+
+@pytest.mark.parametrize("kind", ["bz2", "zst"])
+def test_padding_that_the_format_does_not_have_is_an_error(kind):
+    with pytest.raises(InputError, match=f"not {kind}"):
+        drain(PACK[kind](b"some text\n") + bytes(8))
+
+
+@pytest.mark.parametrize("kind", PACK)
+@pytest.mark.parametrize("tail", [b"x", b"some words\n" * 3, b"\n", bytes(3) + b"x", b"BZh9", b"\x1f", b"\xfd7z"])
+def test_anything_after_the_last_member_is_an_error(kind, tail):
+    with pytest.raises(InputError, match=r"path: the compressed data .*; "):
+        drain(PACK[kind](b"some text\n") * 2 + tail)
+
+
+@pytest.mark.parametrize("kind", PACK)
+def test_every_cut_of_a_later_member_is_an_error(kind):
+    one = PACK[kind](b"some text\n")
+    for size in range(1, len(one)):
+        with pytest.raises(InputError, match="path: the compressed data "):
+            drain(one + one[:size])
+
+
+@pytest.mark.parametrize("kind", PACK)
+def test_no_flipped_bit_of_a_later_member_loses_text_silently(kind):
+    one = PACK[kind](b"some text\n")
+    if kind == "zst":
+        one = zstd.compress(b"some text\n", options={zstd.CompressionParameter.checksum_flag: 1})
+    for at in range(len(one) * 8):
+        harmed = bytearray(one)
+        harmed[at // 8] ^= 1 << at % 8
+        try:
+            found = drain(one + bytes(harmed))
+        except InputError as error:
+            assert "the compressed data " in str(error)
+        else:
+            assert found == b"some text\n" * 2, at  # as in gzip's time and name of the file
+
+
+@pytest.mark.parametrize("raw", [io.BytesIO, Trickle])
+@pytest.mark.parametrize("order", ["ST", "SSTS", "TSST", "STSTS", "S", "SS"])
+def test_skippable_frames_of_zst_are_skipped_wherever_they_are(raw, order):
+    text = zstd.compress(b"some text\n")
+    frames = [text if one == "T" else skippable(b"x" * number, number) for number, one in enumerate(order)]
+    assert drain(b"".join(frames), raw=raw) == b"some text\n" * order.count("T")
+
+
+def test_a_skippable_frame_that_is_cut_is_an_error():
+    with pytest.raises(InputError, match="ends too early"):
+        drain(skippable()[:-1])
+
+
+@pytest.mark.parametrize("window", [28, 31])
+def test_zst_with_a_large_window_is_read(window):
+    options = {zstd.CompressionParameter.window_log: window}
+    packed = zstd.ZstdCompressor(options=options)
+    data = packed.compress(b"some text\n") + packed.flush()
+    assert drain(data) == b"some text\n"
+
+
+def test_members_come_whole_whatever_is_read_at_a_time():
+    parts = [bytes([97 + n % 26]) * n for n in range(200)]
+    for kind, pack in PACK.items():
+        for size in (1, 7, 1 << 18):
+            assert drain(b"".join(map(pack, parts)), size) == b"".join(parts), kind
+
+
+# Formats that are not read
+
+
+def tar(form, *, size=5):
+    with io.BytesIO() as file:
+        with tarfile.open(fileobj=file, mode="w", format=form) as archive:
+            entry = tarfile.TarInfo("folder/text.txt")
+            entry.size = size
+            archive.addfile(entry, io.BytesIO(b"some text\n" * size))
+        return file.getvalue()
+
+
+def old_tar():
+    """Return an archive of the time before magic numbers."""
+    head = bytearray(tar(tarfile.USTAR_FORMAT))
+    head[257:265] = bytes(8)
+    head[148:156] = b" " * 8
+    head[148:156] = b"%06o\0 " % sum(head[:512])
+    return bytes(head)
+
+
+def zipped(name):
+    with io.BytesIO() as file:
+        with zipfile.ZipFile(file, "w") as archive:
+            archive.writestr(name, "some text\n")
+        return file.getvalue()
+
+
+LZMA = lzma.compress(b"some text\n", lzma.FORMAT_ALONE)
+UNREAD = {
+    "tar, ustar": (tar(tarfile.USTAR_FORMAT), "tar -xOf"),
+    "tar, gnu": (tar(tarfile.GNU_FORMAT), "tar -xOf"),
+    "tar, pax": (tar(tarfile.PAX_FORMAT), "tar -xOf"),
+    "tar, old": (old_tar(), "tar -xOf"),
+    "zip": (zipped("text.txt"), "unzip -p"),
+    "empty zip": (b"PK\x05\x06" + bytes(18), "unzip -p"),
+    "docx": (zipped("[Content_Types].xml"), "Office"),
+    "7z": (b"7z\xbc\xaf\x27\x1c\0\4" + bytes(24), "7z x -so"),
+    "lz4": (b"\x04\x22\x4d\x18\x64\x40\xa7" + bytes(16), "lz4 -dc"),
+    "Z": (b"\x1f\x9d\x90" + bytes(16), "gzip -dc"),
+    "lzma": (LZMA, "xz -dc"),
+    "lzma of known size": (LZMA[:5] + struct.pack("<Q", 10) + LZMA[13:], "xz -dc"),
+    "parquet": (b"PAR1\x15\x04\x15\x0c", "Parquet"),
+    "pdf": (b"%PDF-1.7\n", "PDF"),
+}
+
+
+@pytest.mark.parametrize("form", UNREAD)
+@pytest.mark.parametrize("size", [None, 4])
+def test_a_format_that_is_not_read_is_refused_with_a_hint(run, form, size):
+    data, hint = UNREAD[form]
+    shards = () if size is None else ("--shard-size", size)
+    assert_error(run(*SPACE, *shards, put("a", data), code=1), "a: is ", hint)
+    assert_error(run(*SPACE, *shards, stdin=data, code=1), "<stdin>: is ", hint)
+
+
+@pytest.mark.parametrize("kind", PACK)
+@pytest.mark.parametrize("form", ["tar, ustar", "tar, gnu", "tar, pax", "tar, old"])
+def test_a_compressed_tar_archive_is_refused(run, kind, form):
+    assert_error(run(*SPACE, put("a", PACK[kind](UNREAD[form][0])), code=1), "a: is a tar archive; ", "tar -xOf")
+
+
+@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("form", ["tar, gnu", "zip", "lzma"])
+def test_every_reader_refuses_archives(run, reader, form):
+    data, hint = UNREAD[form]
+    assert_error(read_with(run, reader, data, code=1), "input: is ", hint)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x" * 257 + "ustar\n",
+        "PK 3\n",
+        "7z a\n",
+        "LZIP x\n",
+        "PAR1 x\n",
+        "%PDF x\n",
+        "]x\n",
+        " " * 148 + "000123 \n" + "x" * 600,
+        "ustar\n" * 100,
+    ],
+)
+def test_text_that_begins_like_an_archive_is_text(text):
+    assert drain(text.encode()) == text.encode()
+
+
+def test_utf16_that_begins_like_lzma_is_text():
+    data = "]一北京".encode("utf-16-le")
+    assert drain(data) == data
