@@ -1,7 +1,51 @@
-"""`python -m kxcli`, the same as the console script."""
+"""The program: `python -m kxcli` and the console script.
 
+Little is imported before Ctrl-C ends the program in silence, and nothing from the current folder.
+"""
+
+import os
 import sys
 
-from kxcli.cli import main
 
-sys.exit(main())
+def _leave_out_current_folder() -> None:
+    """Import nothing from the current folder, which `python -m` puts first, unless kxcli is found only there."""
+    try:
+        current = os.getcwd()
+    except FileNotFoundError:  # Python has no such folder in its path then
+        return
+    home = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    if not sys.flags.safe_path and sys.path[0] == current and (current != home or home in sys.path[1:]):
+        del sys.path[0]
+
+
+if __name__ == "__main__":
+    _leave_out_current_folder()
+
+import signal  # noqa: E402 -- it is a file, which the current folder may have, too
+from types import FrameType  # noqa: E402
+
+
+def run() -> int:
+    """Run the command line and return its exit code."""
+    _exit_on_signals()
+    from kxcli.cli import main
+
+    try:
+        return main()
+    finally:
+        _exit_on_signals()
+
+
+def _exit_on_signals() -> None:
+    """Let signals end the program in silence while it has nothing to clean up, unless the caller has them ignored."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _exit)
+
+
+def _exit(number: int, frame: FrameType | None) -> None:
+    os._exit(128 + number)
+
+
+if __name__ == "__main__":
+    sys.exit(run())

@@ -116,7 +116,7 @@ def _raise_on_signals() -> None:
         raise InterruptedBySignal(number)
 
     for number in _ENDING:
-        if signal.getsignal(number) in (signal.SIG_DFL, signal.default_int_handler):
+        if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, stop)
 
 

@@ -65,9 +65,9 @@ class Program:
     def start(self, *arguments, **options):
         """Start without waiting, in a process group of its own."""
         settings = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+        settings["cwd"] = self.folder
         return subprocess.Popen(
             self.command(*arguments),
-            cwd=self.folder,
             env=self.environment,
             start_new_session=True,
             **{**settings, **options},

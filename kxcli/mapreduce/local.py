@@ -1,5 +1,6 @@
 """Runs a job on this machine: in this process, or in a pool of worker processes."""
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
@@ -36,9 +37,9 @@ class Engine:
         retries: int = 0,
         tell: Callable[[str], None] = lambda message: None,
     ) -> None:
-        self.workers, self.least_leg = workers, 2.0
+        self.workers, self.least_leg = workers if _has_current_folder() else 1, 2.0
         self._folder, self._room = folder, room
-        self._pool = Pool(workers, preload, folder, retries=retries, tell=tell)
+        self._pool = Pool(self.workers, preload, folder, retries=retries, tell=tell)
 
     def __enter__(self) -> "Engine":
         return self
@@ -110,6 +111,15 @@ class Engine:
             except KxcliError as error:  # what comes before it in the input may fail, too
                 ahead = _failing(error)
         return len(first) < 2, chain(first, ahead)
+
+
+def _has_current_folder() -> bool:
+    """Return whether the current folder has a name: multiprocessing cannot start a worker in a deleted one."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _serial(

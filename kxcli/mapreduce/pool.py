@@ -19,7 +19,7 @@ from kxcli.mapreduce.holding import Keeping, gathered
 from kxcli.mapreduce.job import Job, OnDone, Read, Task
 from kxcli.mapreduce.rounds import Numbered, Round
 from kxcli.mapreduce.sharing import Shipped, shipped
-from kxcli.mapreduce.spawning import main_kept_from_workers
+from kxcli.mapreduce.spawning import isolate_workers
 from kxcli.mapreduce.worker import ENDING, Begin, Do, work
 
 TaskT = TypeVar("TaskT", bound=Task)
@@ -119,7 +119,7 @@ class Pool:
         """Start one more worker."""
         self._folder()  # is there before anything of multiprocessing's goes into it
         context: Any = multiprocessing.get_context(_start_method())
-        with main_kept_from_workers(), _signals_held_back():
+        with isolate_workers(), _signals_held_back():
             if context.get_start_method() == "forkserver":
                 context.set_forkserver_preload([work.__module__, *self._preload])
                 forkserver.ensure_running()

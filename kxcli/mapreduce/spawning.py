@@ -1,5 +1,6 @@
-"""What processes that are started by multiprocessing are kept from."""
+"""What processes that multiprocessing starts may import."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +8,19 @@ from typing import Any
 
 
 @contextmanager
-def main_kept_from_workers() -> Iterator[None]:
+def isolate_workers() -> Iterator[None]:
+    """Start processes in this block that import neither the main script nor files of the current folder.
+
+    multiprocessing starts `python -c`, which looks for modules in the current folder first. With a safe path it does
+    not, and it then has the search path of this process, so that it imports the same kxcli.
+    """
+    path = os.pathsep.join(folder for folder in sys.path if folder)
+    with _without_main_script(), _environment(PYTHONSAFEPATH="1", PYTHONPATH=path):
+        yield
+
+
+@contextmanager
+def _without_main_script() -> Iterator[None]:
     """Keep multiprocessing from importing the parent's main script in every worker: a task needs none of it."""
     main = sys.modules["__main__"].__dict__
     hidden: dict[str, Any] = {name: main.pop(name) for name in ("__file__", "__spec__") if name in main}
@@ -16,3 +29,17 @@ def main_kept_from_workers() -> Iterator[None]:
         yield
     finally:
         main.update(hidden)
+
+
+@contextmanager
+def _environment(**variables: str) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

@@ -1,10 +1,14 @@
 """What a worker process does: one job after the other, task after task, as the parent sends them."""
 
+import fcntl
+import multiprocessing
+import os
 import signal
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from kxcli.mapreduce.holding import Holder, Keeping, Span
@@ -39,6 +43,7 @@ class HandOver:
 
 def work(connection: Connection) -> None:
     """Do what comes until the parent is gone."""
+    _end_with_parent()
     settle_in()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent has it too, and ends us
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
@@ -53,6 +58,22 @@ def work(connection: Connection) -> None:
                 connection.send(desk.answer(message))
     except (EOFError, OSError):
         return  # the parent is gone, and so is all need for an answer
+
+
+def _end_with_parent() -> None:
+    """Let the kernel end this process when the parent ends, whatever is computed here at that time.
+
+    The parent has the other end of a pipe, as long as it lives. The kernel sends SIGIO when that end is closed, which
+    ends a process by default. The parent of this process is multiprocessing's server, so PR_SET_PDEATHSIG does not do.
+    """
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    signal.signal(signal.SIGIO, signal.SIG_DFL)
+    with suppress(OSError):  # without it, the worker ends when its task has ended
+        fcntl.fcntl(parent.sentinel, fcntl.F_SETOWN, os.getpid())
+        fcntl.fcntl(parent.sentinel, fcntl.F_SETFL, fcntl.fcntl(parent.sentinel, fcntl.F_GETFL) | os.O_ASYNC)
+    if wait([parent.sentinel], 0):
+        os._exit(1)
 
 
 class _Desk:

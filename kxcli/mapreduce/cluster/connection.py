@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from kxcli.errors import ClusterError, MissingExtraError, UsageError
 from kxcli.mapreduce.cluster.work import difference
-from kxcli.mapreduce.spawning import main_kept_from_workers
+from kxcli.mapreduce.spawning import isolate_workers
 from kxcli.mapreduce.versions import versions
 
 if TYPE_CHECKING:
@@ -200,7 +200,7 @@ def _started(n: int, folder: str) -> Iterator[str]:
 
     in_folder = dask.config.set({"temporary-directory": folder})  # the scheduler has its own idea of where to be
     try:
-        with in_folder, main_kept_from_workers():  # for as long as it lives: it starts a worker again that died
+        with in_folder, isolate_workers():  # for as long as it lives: it starts a worker again that died
             yield sync(runner.loop, start)
     finally:
         with suppress(Exception):

@@ -6,12 +6,13 @@ temporary folder, where anybody can plant one; all three are kept from happening
 
 import io
 import logging
+import os
 import sys
 import warnings
 from collections.abc import Iterator
 from functools import cache
 from types import ModuleType
-from typing import Any
+from typing import Any, BinaryIO
 
 from kxcli.mining.segment.dictionary import Dictionary, user_words
 
@@ -45,9 +46,15 @@ def model_cut(run: str, splits: set[str]) -> list[str]:
     return list(finalseg.cut(run))
 
 
+def _open_dictionary() -> BinaryIO:
+    """Open jieba's dictionary. jieba does so by way of the current folder, which may have been deleted."""
+    jieba = _jieba()
+    return open(os.path.join(os.path.dirname(str(jieba.__file__)), jieba.DEFAULT_DICT_NAME), "rb")
+
+
 def dictionary_words() -> frozenset[str]:
     """Return the words of jieba's dictionary."""
-    with _jieba().Tokenizer().get_dict_file() as file:
+    with _open_dictionary() as file:
         return frozenset(line.partition(" ")[0] for line in file.read().decode("utf-8").splitlines())
 
 
@@ -61,7 +68,7 @@ class JiebaTokenizer:
         jieba = _jieba()
         self._finalseg = jieba.finalseg
         self._tokenizer: Any = jieba.Tokenizer()
-        main = self._tokenizer.get_dict_file() if dictionary.main is None else _file(dictionary.main)
+        main = _open_dictionary() if dictionary.main is None else _file(dictionary.main)
         self._tokenizer.FREQ, self._tokenizer.total = self._tokenizer.gen_pfdict(main)
         self._tokenizer.initialized = True
         self.base_total: int = self._tokenizer.total
