@@ -230,8 +230,8 @@ def test_equal_lines_cannot_be_dropped_from_what_is_kept(kxcli):
 def test_a_damaged_file_is_told_and_made_again(kxcli):
     write(kxcli, "a.txt", lines(1, 800))
     plain = kxcli("wordcount", *SHARDS, "a.txt").out
-    (victim,) = (kxcli.folder / "ck").rglob("*.partial")
-    victim.write_bytes(victim.read_bytes()[:-9])
+    for victim in (kxcli.folder / "ck").rglob("*.partial"):  # one, unless the machine is busy
+        victim.write_bytes(victim.read_bytes()[:-9])
     ended = kxcli("wordcount", *SHARDS, "a.txt")
     assert ended.out == plain
     assert re.search(r"^kxcli: ck/\w+/[\w-]+\.partial: is damaged; what was in it is computed again$", ended.err, re.M)

@@ -8,10 +8,10 @@ from conftest import ROOT
 PACKAGE = ROOT / "kxcli"
 ROOMS = {
     # folder: what of the house it may import, beside itself
-    "mining": {"tally"},
+    "mining": {"schema", "tally"},
     "tally": {"errors"},
-    "corpus": {"errors"},
-    "mapreduce": {"errors", "locking", "tuning"},
+    "corpus": {"errors", "schema", "storage"},
+    "mapreduce": {"errors", "locking", "schema", "storage", "tuning"},
     "output": {"errors", "locking"},
 }
 

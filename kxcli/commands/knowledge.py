@@ -7,7 +7,7 @@ import stat
 import sys
 import time
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, cast
 
@@ -16,15 +16,19 @@ import numpy.typing as npt
 from kxcli.corpus import arrayfile, knowledge
 from kxcli.corpus.ledger import Loss, OnError
 from kxcli.corpus.sources import Source
+from kxcli.errors import reason
 from kxcli.mining.linking.compiling import Entry, Trouble, compiled
 from kxcli.mining.linking.kb import VERSION
 from kxcli.report import Report
+from kxcli.schema import Integer, Items, Record, Row, Text
+from kxcli.storage import UnsafeError, private_folder
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
 _CHUNK = 1 << 20
 _SUFFIX = ".kxkb"
 _OURS = re.compile(r"[0-9a-f]{32}\.kxkb")
+_ABOUT = Record({"losses": Items(Row((Text(), Integer(), Items(Integer())))), "names": Integer()})
 _KEPT_FOR = 30 * 24 * 60 * 60  # seconds after its last use, when there is another one to be kept
 
 
@@ -34,9 +38,7 @@ def arrays_of(path: str, folder: str | None, on_error: str, report: Report) -> A
     folder: None: the user's own one.
     """
     where = default_folder() if folder is None else folder
-    is_private = arrayfile.private_folder(where)
-    if not is_private and folder is not None:
-        report.warning(f"{where}: is no folder that you alone can write to, so nothing is kept there")
+    is_private = _is_private(where, report.detail if folder is None else report.warning)
     target = os.path.join(where, _key(path, on_error) + _SUFFIX) if is_private and _is_file(path) else None
     found = None if target is None else _kept(target, report)
     if found is None:
@@ -55,6 +57,21 @@ def default_folder() -> str:
     """Return the folder for compiled knowledge bases."""
     home = os.environ.get("XDG_CACHE_HOME", "")
     return os.path.join(home if os.path.isabs(home) else os.path.expanduser("~/.cache"), "kxcli", "kb")
+
+
+def _is_private(folder: str, tell: Callable[[str], None]) -> bool:
+    """Make a folder if it is missing; return whether only this user can write to it, and report why if not."""
+    try:
+        private_folder(folder)
+    except UnsafeError as error:
+        tell(
+            f"{folder}: {error.what}; nothing is kept there; {error.hint('name a folder of your own with --kb-cache')}"
+        )
+    except OSError as error:
+        tell(f"{folder}: {reason(error)}; nothing is kept there; name a folder that can be written with --kb-cache")
+    else:
+        return True
+    return False
 
 
 def _is_file(path: str) -> bool:
@@ -77,11 +94,12 @@ def _key(path: str, on_error: str) -> str:
 
 def _kept(target: str, report: Report) -> arrayfile.ArrayFile | None:
     try:
-        found = arrayfile.ArrayFile(target, is_checked=True)
+        found = arrayfile.ArrayFile(target, _ABOUT, is_checked=True)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, arrayfile.DamagedError):
-        report.detail(f"{target}: is damaged, so it is made anew")
+    except (OSError, UnsafeError, arrayfile.DamagedError) as error:
+        what = reason(error) if isinstance(error, OSError) else f"is damaged ({error})"
+        report.detail(f"{target}: {what}; the knowledge base is compiled again")
         return None
     report.detail(f"{target}: has the knowledge base")
     with suppress(OSError):
@@ -91,9 +109,9 @@ def _kept(target: str, report: Report) -> arrayfile.ArrayFile | None:
 
 def _saved(arrays: Arrays, about: Any, target: str, report: Report) -> arrayfile.ArrayFile | None:
     """Keep arrays; without room or the right to, they stay in memory alone."""
-    with suppress(OSError, arrayfile.DamagedError):
+    with suppress(OSError, UnsafeError, arrayfile.DamagedError):
         arrayfile.save(arrays, about, target)
-        found = arrayfile.ArrayFile(target, is_checked=False)
+        found = arrayfile.ArrayFile(target, _ABOUT, is_checked=False)
         _remove_unused(os.path.dirname(target), report)
         return found
     report.detail(f"{target}: cannot be written, so the knowledge base is compiled every time")

@@ -323,6 +323,7 @@ def _tell(told: list[Told], report: Report, inputs: list[sources.Source]) -> Non
     """Tell choices and losses, in the order of the inputs and of their lines, whoever came upon them first."""
     order = {source.path: number for number, source in enumerate(inputs)}
     known = sources.by_path(inputs)
+    told = [one for one in told if _paths(one) <= order.keys()]  # a checkpoint's could name any file
     for choice in sorted({t for t in told if isinstance(t, Choice)}, key=lambda choice: order[choice.path]):
         report.note(f"{choice.path}: {choice.message}")
     losses = [t for t in told if isinstance(t, Loss)]
@@ -334,3 +335,7 @@ def _tell(told: list[Told], report: Report, inputs: list[sources.Source]) -> Non
         )
         shown = [located(place, known[place.path]) for place in places[: report.EXAMPLES]]
         report.lost(kind, sum(loss.count for loss in of_kind), shown)
+
+
+def _paths(told: Told) -> set[str]:
+    return {told.path} if isinstance(told, Choice) else {place.path for place in told.places}

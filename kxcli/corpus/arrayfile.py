@@ -12,15 +12,21 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from kxcli import schema
 from kxcli.errors import InputError, reason
+from kxcli.storage import UnsafeError, open_private
 
 _MAGIC = b"kxcli arrays 1\n"
 _HEAD = len(_MAGIC) + hashlib.sha256().digest_size
 _ALIGNED = 64  # bytes, where each array begins
+_MAX_HEADER = 1 << 20  # bytes
+_DTYPE = schema.Text(r"\|[bu]1|[<>](?:[iu][248]|f[48])")
+_PLACE = schema.Row((_DTYPE, schema.Integer(), schema.Integer()))  # of an array: dtype, number of values, offset
+_ANYTHING = schema.Anything()
 
 
 class DamagedError(Exception):
-    """A file that is not what was written."""
+    """A file that is not what was written; the message is the cause."""
 
 
 class ArrayFile(Mapping[str, npt.NDArray[Any]]):
@@ -29,32 +35,29 @@ class ArrayFile(Mapping[str, npt.NDArray[Any]]):
     Pickled, it is the file's name: another process maps the file, too.
     """
 
-    def __init__(self, path: str, *, is_checked: bool) -> None:
-        """Map a file; `DamagedError` where it is not whole.
+    def __init__(self, path: str, about: schema.Field = _ANYTHING, *, is_checked: bool) -> None:
+        """Map a file; `DamagedError` if it is not what was written, `UnsafeError` if others can write it.
 
-        is_checked: whether the checksum is computed, which reads the file once.
+        about: what was said of the arrays, as declared.  is_checked: whether the checksum is computed, which reads the
+        file once.
         """
         self.path = path
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=lambda path, _: open_private(path)) as file:
             start = file.read(_HEAD)
             if len(start) != _HEAD or not start.startswith(_MAGIC):
-                raise DamagedError(path)
+                raise DamagedError("is not a file of this program")
             mapped = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-            line = file.readline()
+            line = file.readline(_MAX_HEADER)
         if is_checked and hashlib.sha256(mapped[_HEAD:]).digest() != start[len(_MAGIC) :]:
-            raise DamagedError(path)
+            raise DamagedError("is damaged")
+        body = mapped[_HEAD + len(line) :]
+        header = schema.Record({"size": schema.Constant(len(body)), "arrays": schema.Table(_PLACE), "about": about})
         try:
-            header = json.loads(line)
-            body = mapped[_HEAD + len(line) :]
-            if header["size"] != len(body):
-                raise DamagedError(path)
-            self.about: Any = header["about"]
-            self._arrays: dict[str, npt.NDArray[Any]] = {
-                name: np.frombuffer(body, dtype=kind, count=count, offset=offset) if count else np.empty(0, dtype=kind)
-                for name, (kind, count, offset) in header["arrays"].items()
-            }
-        except (ValueError, KeyError, TypeError, AttributeError):
-            raise DamagedError(path) from None
+            found = schema.parse(line, header)
+            self._arrays = {name: _array(body, name, *place) for name, place in found["arrays"].items()}
+        except schema.SchemaError as error:
+            raise DamagedError(f"is damaged ({error})") from None
+        self.about: Any = found["about"]
 
     def __getitem__(self, name: str) -> npt.NDArray[Any]:
         return self._arrays[name]
@@ -73,10 +76,17 @@ class ArrayFile(Mapping[str, npt.NDArray[Any]]):
         return self._arrays
 
 
+def _array(body: memoryview, name: str, kind: str, count: int, offset: int) -> npt.NDArray[Any]:
+    dtype = np.dtype(kind)
+    if offset + count * dtype.itemsize > len(body):
+        raise schema.SchemaError(f"the array {name!a} ends after the end of the file")
+    return np.frombuffer(body, dtype, count, offset) if count else np.empty(0, dtype)
+
+
 def _mapped_again(path: str) -> ArrayFile:
     try:
         return ArrayFile(path, is_checked=False)
-    except (OSError, DamagedError, ValueError) as error:
+    except (OSError, DamagedError, UnsafeError, ValueError) as error:
         what = reason(error) if isinstance(error, OSError) else "was changed while it was used"
         raise InputError(path, what, "leave the folder of --kb-cache alone while kxcli runs") from None
 
@@ -104,6 +114,8 @@ def save(arrays: Mapping[str, npt.NDArray[Any]], about: Any, path: str) -> None:
             file.write(_MAGIC + digest.digest() + head)
             for part in _parts(plain):
                 file.write(part)
+            file.flush()
+            os.fsync(file.fileno())  # a machine that is switched off has all of it, or nothing under its name
         os.replace(temporary, path)
     except BaseException:
         with suppress(OSError):
@@ -117,13 +129,3 @@ def _parts(arrays: Mapping[str, npt.NDArray[Any]]) -> Iterator[Any]:
         yield bytes(-at % _ALIGNED)
         yield array.data.cast("B") if array.nbytes else b""
         at += -at % _ALIGNED + array.nbytes
-
-
-def private_folder(path: str) -> bool:
-    """Make a folder for this user alone, where it is missing, and tell whether nobody else can write to it."""
-    try:
-        os.makedirs(path, mode=0o700, exist_ok=True)
-        status = os.stat(path)
-    except OSError:
-        return False
-    return status.st_uid == os.geteuid() and not status.st_mode & 0o022

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn
 
+from kxcli import schema
 from kxcli.errors import InputError
 
 OnError = Literal["stop", "skip", "replace"]
@@ -46,11 +47,20 @@ def to_json(told: Told) -> Any:
 
 
 def from_json(value: Any) -> Told:
-    """Return what `to_json` was given; `KeyError`, `TypeError` or `ValueError` for what it never returns."""
+    """Return what `to_json` was given; `ValueError` for what it never returns."""
+    _TOLD.check(value, "a message")
     if "message" in value:
-        return Choice(str(value["path"]), str(value["message"]))
-    places = tuple(Place(str(path), int(line), int(offset)) for path, line, offset in value["places"])
-    return Loss(str(value["kind"]), int(value["count"]), places)
+        return Choice(value["path"], value["message"])
+    return Loss(value["kind"], value["count"], tuple(Place(*place) for place in value["places"]))
+
+
+_PLACE = schema.Row((schema.Text(), schema.Integer(least=1), schema.Integer()))
+_TOLD = schema.OneOf(
+    (
+        schema.Record({"path": schema.Text(), "message": schema.Text()}),
+        schema.Record({"kind": schema.Text(), "count": schema.Integer(), "places": schema.Items(_PLACE)}),
+    )
+)
 
 
 class Ledger:

@@ -9,6 +9,7 @@ Cost: a file every two seconds, later one for every twentieth of the time so far
 A run that is killed, or ends in an error, loses what came since the last one.
 """
 
+import errno
 import fcntl
 import math
 import os
@@ -20,12 +21,14 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, NamedTuple, Protocol, TypeVar
 
+from kxcli import schema
 from kxcli.errors import InputError, KxcliError, OutputError, reason
 from kxcli.mapreduce.fingerprint import fingerprint
 from kxcli.mapreduce.holding import merged
 from kxcli.mapreduce.job import Job, OnDone, Pausing, Read, Task
-from kxcli.mapreduce.shelf import NAMES, DamagedError, Shelf, taken
+from kxcli.mapreduce.shelf import NAMES, DamagedError, Shelf, Taken, taken
 from kxcli.mapreduce.versions import versions
+from kxcli.storage import UnsafeError, open_private, private_folder
 
 TaskT = TypeVar("TaskT", bound=Task)
 RecordT = TypeVar("RecordT")
@@ -39,7 +42,16 @@ _NAME = 32  # characters of a job's folder
 _NAMES = re.compile(r"[0-9a-f]{32}")
 _LARGEST = 1 << 25  # bytes of a file, about: they are in memory while it is written
 _KEPT_FOR = 30 * 24 * 60 * 60  # seconds that a file stays which no run asks for
+_MAX_TASKS = 1 << 16  # of a file: its head is parsed as a whole
 _HINT = "make room in the folder of --checkpoint, or name another one"
+_ALONE = "leave the folder of --checkpoint alone while kxcli runs"
+_OTHER = "name a folder of your own with --checkpoint"
+_HEAD = schema.Record(
+    {
+        "tasks": schema.Items(schema.Row((schema.Text(), schema.Integer(), schema.Items(schema.Anything()))), least=1),
+        "sizes": schema.Items(schema.Integer(), least=1),
+    }
+)
 
 
 class Codec(Protocol):
@@ -50,18 +62,19 @@ class Codec(Protocol):
         ...
 
     def from_json(self, value: Any, /) -> Any:
-        """Return what it was made of."""
+        """Return what it was made of; `KeyError`, `TypeError` or `ValueError` for what `to_json` never returns."""
         ...
 
 
 class Checkpoint:
     """An engine that keeps what another one computes, and computes only what is not kept.
 
-    folder: is made where it is missing; one run at a time has it.  codec: for what tasks told.
+    folder: is made if it is missing, and only this user can write to it; one run at a time has it.  codec: for what
+    tasks told.
     tell: is told of damaged files, and in the end of how much was kept.
 
     Every task has an identity, and no two tasks of a run have the same.
-    Raises `OutputError` where the folder cannot be written, `KxcliError` where another run has it.
+    Raises `OutputError` if the folder cannot be written or others can write to it, `KxcliError` if another run has it.
     """
 
     def __init__(self, engine: Pausing, folder: str, codec: Codec, tell: Callable[[str], None]) -> None:
@@ -69,16 +82,23 @@ class Checkpoint:
         self._stamps: Collection[str] = frozenset()
         self._about: Any = None
         self._n_tasks = self._n_kept = 0
+        _check_private(folder)
+        path = os.path.join(folder, _LOCK)
         try:
-            os.makedirs(folder, exist_ok=True)
             self._is_new = not os.listdir(folder)
-            self._lock = os.open(os.path.join(folder, _LOCK), os.O_CREAT | os.O_RDWR, 0o666)
+            self._lock = open_private(path, os.O_CREAT | os.O_RDWR)
+        except UnsafeError as error:
+            raise OutputError(path, error.what, error.hint("remove it")) from None
         except OSError as error:
             raise OutputError(folder, reason(error), "name a folder that can be written with --checkpoint") from None
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except OSError as error:
             os.close(self._lock)
+            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+                raise OutputError(
+                    path, f"cannot be locked ({reason(error)})", "name a folder on another disk"
+                ) from None
             raise KxcliError(f"{folder}: another run is using it; wait for its end, or name another folder") from None
 
     def __enter__(self) -> "Checkpoint":
@@ -114,7 +134,7 @@ class Checkpoint:
         on_done: OnDone,
     ) -> PartialT | None:
         """Map every task that is not kept, and merge what all give; None where there was no task."""
-        kept = self._opened(read, job, shared)
+        kept = self._opened(read, job, shared, is_merged=True)
         clock = _Clock(self._engine.least_leg)
         done: list[_Done] = []
 
@@ -127,13 +147,16 @@ class Checkpoint:
                 if not self._is_kept(task, kept, on_done):
                     yield task
 
-        for partial in self._engine.legs(
-            read, missing(), job, shared=shared, on_done=note, is_over=lambda: clock.is_over
-        ):
+        def is_over() -> bool:
+            return clock.is_over or len(done) >= _MAX_TASKS
+
+        for partial in self._engine.legs(read, missing(), job, shared=shared, on_done=note, is_over=is_over):
             clock.begin(kept.put(done, [job.dump(partial)]))
             done = []
         job.setup(shared)
-        found: PartialT | None = merged(job, kept.partials())
+        found: PartialT | None = None
+        for path, data in kept.partials():
+            found = _loaded(job, path, data, found)
         return found
 
     def stream(
@@ -146,7 +169,7 @@ class Checkpoint:
         on_done: OnDone,
     ) -> Iterator[PartialT]:
         """Map every task that is not kept, and yield what each gives, in the order of the tasks."""
-        kept = self._opened(read, job, shared)
+        kept = self._opened(read, job, shared, is_merged=False)
         order: deque[Identity] = deque()  # of the tasks before the next one that the other engine yields
         news: dict[Identity, list[Any]] = {}
 
@@ -162,7 +185,7 @@ class Checkpoint:
 
         def known() -> Iterator[PartialT]:
             while order and order[0] in kept.told:
-                yield job.load(kept.result(order.popleft()))
+                yield _loaded(job, *kept.result(order.popleft()))
 
         clock = _Clock(self._engine.least_leg)
         done: list[_Done] = []
@@ -173,7 +196,7 @@ class Checkpoint:
                 identity = order.popleft()
                 done.append(_Done(identity, news.pop(identity)))
                 results.append(job.dump(partial))
-                if clock.is_over or sum(map(len, results)) > _LARGEST:
+                if clock.is_over or len(done) >= _MAX_TASKS or sum(map(len, results)) > _LARGEST:
                     clock.begin(kept.put(done, results))
                     done, results = [], []
                 yield partial
@@ -182,9 +205,9 @@ class Checkpoint:
             if done:
                 kept.put(done, results)
 
-    def _opened(self, read: object, job: object, shared: object) -> "_Kept":
+    def _opened(self, read: object, job: object, shared: object, *, is_merged: bool) -> "_Kept":
         name = fingerprint((versions(), self._about, read, job, shared))[:_NAME]
-        return _Kept(os.path.join(self._folder, name), self._stamps, self._codec, self._tell)
+        return _Kept(os.path.join(self._folder, name), self._stamps, self._codec, self._tell, is_merged=is_merged)
 
     def _is_kept(self, task: Task, kept: "_Kept", on_done: OnDone) -> bool:
         """Tell whether a task is kept; if it is, it is done."""
@@ -229,25 +252,61 @@ class _Kept:
     """What is kept of one job, as far as it is about the sources of this run.
 
     told: what was told of each task, as JSON.
+    is_merged: whether a file has one partial of all its tasks, or the result of each.
     """
 
-    def __init__(self, folder: str, stamps: Collection[str], codec: Codec, tell: Callable[[str], None]) -> None:
-        self._shelf, self._codec = Shelf(folder, _HINT), codec
+    def __init__(
+        self,
+        folder: str,
+        stamps: Collection[str],
+        codec: Codec,
+        tell: Callable[[str], None],
+        *,
+        is_merged: bool,
+    ) -> None:
+        self._shelf, self._codec, self._is_merged = Shelf(folder, _HINT), codec, is_merged
         self.told: dict[Identity, list[Any]] = {}
         self._paths: list[str] = []
         self._places: dict[Identity, tuple[str, int, int]] = {}  # of results that stand alone: the file, from and to
+        _check_private(folder)
         try:
-            os.makedirs(folder, exist_ok=True)
-            found = list(_sound(self._shelf.paths(), tell))
+            found = list(self._sound(tell))
         except OSError as error:
             raise OutputError(folder, reason(error), "name a folder that can be written with --checkpoint") from None
         # Two files may be about one task where another choice of inputs was counted between: the fuller one serves.
-        for path, head, start in sorted(found, key=lambda one: (-len(one[1]["tasks"]), one[0])):
-            tasks = {(stamp, number): told for stamp, number, told in head["tasks"]}
+        for path, tasks, sizes, start in sorted(found, key=lambda one: (-len(one[1]), one[0])):
             if all(stamp in stamps for stamp, _ in tasks) and self.told.keys().isdisjoint(tasks):
-                self._take(tasks, head["sizes"], path, start)
+                self._take(tasks, sizes, path, start)
                 with suppress(OSError):
                     os.utime(path)
+
+    def _sound(self, tell: Callable[[str], None]) -> Iterator[tuple[str, dict[Identity, list[Any]], list[int], int]]:
+        """Yield files that are as they were written: tasks, sizes of results, and where these start; remove others."""
+        for path in self._shelf.paths():
+            try:
+                found = taken(path, _HEAD, is_checked=True)
+                tasks, sizes = self._checked(path, found)
+            except DamagedError as error:
+                tell(f"{path}: {error.what}; what was in it is computed again")
+                with suppress(OSError):  # a folder stays, and is reported again
+                    os.unlink(path)
+            else:
+                yield path, tasks, sizes, found.start
+
+    def _checked(self, path: str, found: Taken) -> tuple[dict[Identity, list[Any]], list[int]]:
+        """Return the tasks and the sizes of a head that agree with each other, and with what follows the head."""
+        tasks = {(stamp, number): told for stamp, number, told in found.head["tasks"]}
+        sizes = found.head["sizes"]
+        n_parts = 1 if self._is_merged else len(tasks)
+        if len(tasks) != len(found.head["tasks"]) or len(sizes) != n_parts or sum(sizes) != len(found.data):
+            raise DamagedError(path, "is damaged (its tasks and sizes do not fit)")
+        try:
+            for told in tasks.values():
+                for one in told:
+                    self._codec.from_json(one)
+        except (KeyError, TypeError, ValueError):
+            raise DamagedError(path, "is damaged (its messages are not as they were written)") from None
+        return tasks, sizes
 
     def put(self, done: list[_Done], parts: list[bytes]) -> int:
         """Keep what some tasks gave: one part for all of them, or one for each; return how many bytes that is."""
@@ -258,39 +317,55 @@ class _Kept:
         self._take(tasks, sizes, path, os.path.getsize(path) - sum(sizes))
         return sum(sizes)
 
-    def partials(self) -> Iterator[memoryview]:
-        """Yield the merged partials; their files are mapped as they are yielded."""
+    def partials(self) -> Iterator[tuple[str, memoryview]]:
+        """Yield the files and the merged partials in them, which are mapped as they are yielded."""
         for path in self._paths:
-            yield taken(path, is_checked=False).data
+            try:
+                yield path, taken(path, _HEAD, is_checked=False).data
+            except DamagedError as error:
+                raise InputError(path, error.what, _ALONE) from None
 
-    def result(self, identity: Identity) -> bytes:
-        """Return what one task gave."""
+    def result(self, identity: Identity) -> tuple[str, bytes]:
+        """Return the file that has what one task gave, and that."""
         path, start, stop = self._places[identity]
         try:
-            with open(path, "rb") as file:
+            with open(path, "rb", opener=lambda path, _: open_private(path)) as file:
                 file.seek(start)
-                return file.read(stop - start)
+                return path, file.read(stop - start)
+        except UnsafeError as error:
+            raise InputError(path, error.what, _ALONE) from None
         except OSError as error:
-            raise InputError(path, reason(error), "leave the folder of --checkpoint alone while kxcli runs") from None
+            raise InputError(path, reason(error), _ALONE) from None
 
     def _take(self, tasks: dict[Identity, list[Any]], sizes: list[int], path: str, start: int) -> None:
         self.told.update(tasks)
         self._paths.append(path)
-        if len(sizes) == len(tasks):
+        if not self._is_merged:
             for identity, size in zip(tasks, sizes, strict=True):
                 self._places[identity] = path, start, start + size
                 start += size
 
 
-def _sound(paths: Iterable[str], tell: Callable[[str], None]) -> Iterator[tuple[str, Any, int]]:
-    """Yield files that are as they were written, their heads, and where partials start in them; others are removed."""
-    for path in paths:
-        try:
-            found = taken(path, is_checked=True)
-            yield path, found.head, found.start
-        except DamagedError:
-            tell(f"{path}: is damaged; what was in it is computed again")
+def _check_private(folder: str) -> None:
+    """Make a folder if it is missing; `OutputError` if others can write to it: they could have made up what is kept."""
+    try:
+        private_folder(folder)
+    except UnsafeError as error:
+        raise OutputError(folder, error.what, error.hint(_OTHER)) from None
+    except OSError as error:
+        raise OutputError(folder, reason(error), "name a folder that can be written with --checkpoint") from None
+
+
+def _loaded(job: Job[Any, PartialT], path: str, data: bytes | memoryview, held: PartialT | None = None) -> PartialT:
+    """Return what a dumped partial of a file is, merged with what is held."""
+    try:
+        found: PartialT | None = merged(job, [data], held)
+    except (ValueError, KeyError, TypeError, IndexError, OverflowError, RecursionError) as error:
+        with suppress(OSError):
             os.unlink(path)
+        raise InputError(path, "is damaged, and is removed", "run again to compute what was in it") from error
+    assert found is not None
+    return found
 
 
 def _identity(task: Task) -> Identity:

@@ -14,17 +14,24 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from kxcli import schema
 from kxcli.errors import InputError, OutputError, reason
+from kxcli.storage import UnsafeError, open_private
 
 _MAGIC = b"kxcli partial 1\n"
 _LENGTH = 8  # bytes of the head's length
+_MAX_HEAD = 1 << 26  # bytes of a head: parsed, it takes ten times as much
 _START = len(_MAGIC) + hashlib.sha256().digest_size
 NAMES = re.compile(r"kept-\w+\.(?:partial|part)", re.ASCII)  # of files that are ours
 _PREFIX, _SUFFIX, _UNFINISHED = "kept-", ".partial", ".part"
 
 
 class DamagedError(Exception):
-    """A file that is not what was put on the shelf."""
+    """A file that is not what was put on the shelf; `what` is the cause."""
+
+    def __init__(self, path: str, what: str = "is damaged") -> None:
+        super().__init__(path, what)
+        self.path, self.what = path, what
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,8 @@ class Shelf:
             with os.fdopen(handle, "wb") as file:
                 file.write(_MAGIC + digest.digest() + length + start)
                 file.write(data)
+                file.flush()
+                os.fsync(file.fileno())  # a machine that is switched off has all of it, or nothing under its name
             path = temporary.removesuffix(_UNFINISHED) + _SUFFIX
             os.rename(temporary, path)
         except OSError as error:
@@ -68,11 +77,11 @@ class Taken(NamedTuple):
     start: int
 
 
-def taken(path: str, *, is_checked: bool) -> Taken:
+def taken(path: str, head: schema.Field, *, is_checked: bool) -> Taken:
     """Return what a file has; it is mapped: its pages are read as they are looked at.
 
-    is_checked: whether the checksum is computed, which reads the file once.  Raises `DamagedError`, or `InputError`
-    where the disk fails.
+    head: what is to be known of the partial, as declared.  is_checked: whether the checksum is computed, which reads
+    the file once.  Raises `DamagedError`, or `InputError` if the disk fails.
     """
     view = _mapped(path)
     if is_checked:
@@ -82,12 +91,12 @@ def taken(path: str, *, is_checked: bool) -> Taken:
             raise DamagedError(path)
     body = _START + _LENGTH
     stop = body + int.from_bytes(view[_START:body], "little")
-    if bytes(view[: len(_MAGIC)]) != _MAGIC or stop > len(view):
+    if bytes(view[: len(_MAGIC)]) != _MAGIC or len(view) < body or not stop - body <= min(_MAX_HEAD, len(view) - body):
         raise DamagedError(path)
     try:
-        return Taken(json.loads(bytes(view[body:stop])), view[stop:], stop)
-    except ValueError:
-        raise DamagedError(path) from None
+        return Taken(schema.parse(view[body:stop], head), view[stop:], stop)
+    except schema.SchemaError as error:
+        raise DamagedError(path, f"is damaged ({error})") from None
 
 
 def mapped(data: bytes, folder: str) -> memoryview:
@@ -110,9 +119,13 @@ def last_look(path: str) -> memoryview:
 
 def _mapped(path: str) -> memoryview:
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb", opener=lambda path, _: open_private(path)) as file:
             return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     except ValueError:  # it is empty
         raise DamagedError(path) from None
+    except UnsafeError as error:
+        raise DamagedError(path, error.what) from None
+    except PermissionError as error:
+        raise DamagedError(path, f"cannot be read ({reason(error)})") from None
     except OSError as error:
         raise InputError(path, reason(error), "check the disk that it is on") from None

@@ -1,0 +1,309 @@
+"""What the program's own files may hold, declared as data, and the one place that checks it.
+
+JSON is declared by `Integer`, `Number`, `Flag`, `Text`, `Constant`, `Items`, `Row`, `Record`, `Table`, `OneOf` and
+`Anything`; arrays by `Array`.  `SchemaError` names the field and what is wrong with it.
+"""
+
+import json
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+MAX_INTEGER = (1 << 63) - 1
+MAX_WEIGHT = 1e9  # of the magnitude of a float in an array: sums of products of such numbers stay finite
+_MAX_SHOWN = 40  # characters of a value in a message
+
+
+class SchemaError(ValueError):
+    """A value that is not as declared."""
+
+
+class Field(Protocol):
+    """How one value is declared."""
+
+    def check(self, value: Any, name: str) -> None:
+        """Raise `SchemaError` for a value that does not fit; `name` is what the message calls it."""
+        ...
+
+
+@dataclass(frozen=True)
+class Integer:
+    """A whole number."""
+
+    least: int = 0
+    most: int = MAX_INTEGER
+
+    def check(self, value: Any, name: str) -> None:
+        """Refuse what is not a whole number within bounds."""
+        if type(value) is not int or not self.least <= value <= self.most:
+            raise SchemaError(f"{name} is {_shown(value)}, not a whole number from {self.least} to {self.most}")
+
+
+@dataclass(frozen=True)
+class Number:
+    """A finite number."""
+
+    least: float
+    most: float
+
+    def check(self, value: Any, name: str) -> None:
+        """Refuse what is not a number within bounds."""
+        if type(value) not in (int, float) or not self.least <= value <= self.most:
+            raise SchemaError(f"{name} is {_shown(value)}, not a number from {self.least:g} to {self.most:g}")
+
+
+@dataclass(frozen=True)
+class Flag:
+    """True or false."""
+
+    def check(self, value: Any, name: str) -> None:
+        """Refuse anything else."""
+        if type(value) is not bool:
+            raise SchemaError(f"{name} is {_shown(value)}, neither true nor false")
+
+
+@dataclass(frozen=True)
+class Text:
+    """A string; `pattern` is a regular expression for all of it."""
+
+    pattern: str = ""
+
+    def check(self, value: Any, name: str) -> None:
+        """Refuse what is not such a string."""
+        if type(value) is not str or (self.pattern and not re.fullmatch(self.pattern, value)):
+            raise SchemaError(f"{name} is {_shown(value)}, not a string as it is written")
+
+
+@dataclass(frozen=True)
+class Constant:
+    """One value alone."""
+
+    value: Any
+
+    def check(self, value: Any, name: str) -> None:
+        """Refuse any other value."""
+        if type(value) is not type(self.value) or value != self.value:
+            raise SchemaError(f"{name} is {_shown(value)}, not {_shown(self.value)}")
+
+
+@dataclass(frozen=True)
+class Anything:
+    """A value that is checked elsewhere."""
+
+    def check(self, value: Any, name: str) -> None:
+        """Refuse nothing."""
+
+
+@dataclass(frozen=True)
+class Items:
+    """A list of any number of such values."""
+
+    item: Field
+    least: int = 0
+
+    def check(self, value: Any, name: str) -> None:
+        """Refuse what is not a list, and a list with a wrong item."""
+        if type(value) is not list or len(value) < self.least:
+            raise SchemaError(f"{name} is {_shown(value)}, not a list of at least {self.least}")
+        for number, item in enumerate(value):
+            self.item.check(item, f"{name}[{number}]")
+
+
+@dataclass(frozen=True)
+class Row:
+    """A list of these values, in this order."""
+
+    items: tuple[Field, ...]
+
+    def check(self, value: Any, name: str) -> None:
+        """Refuse what is not a list of so many values, and a wrong one among them."""
+        if type(value) is not list or len(value) != len(self.items):
+            raise SchemaError(f"{name} is {_shown(value)}, not a list of {len(self.items)}")
+        for number, (item, own) in enumerate(zip(self.items, value, strict=True)):
+            item.check(own, f"{name}[{number}]")
+
+
+@dataclass(frozen=True)
+class Record:
+    """An object with these keys, and no others."""
+
+    fields: Mapping[str, Field]
+
+    def check(self, value: Any, name: str) -> None:
+        """Refuse what is not an object, a missing or an unknown key, and a wrong value."""
+        if type(value) is not dict:
+            raise SchemaError(f"{name} is {_shown(value)}, not an object")
+        for key in self.fields:
+            if key not in value:
+                raise SchemaError(f"{name} lacks {key}")
+        for key, own in value.items():
+            if key not in self.fields:
+                raise SchemaError(f"{name} has the unknown key {_shown(key)}")
+            self.fields[key].check(own, f"{name}.{key}")
+
+
+@dataclass(frozen=True)
+class Table:
+    """An object with any keys and such values."""
+
+    value: Field
+
+    def check(self, value: Any, name: str) -> None:
+        """Refuse what is not an object, and a wrong value in it."""
+        if type(value) is not dict:
+            raise SchemaError(f"{name} is {_shown(value)}, not an object")
+        for key, own in value.items():
+            self.value.check(own, f"{name}[{_shown(key)}]")
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """A value of one of several sorts."""
+
+    fields: tuple[Field, ...]
+
+    def check(self, value: Any, name: str) -> None:
+        """Refuse what fits none of them."""
+        errors = []
+        for one in self.fields:
+            try:
+                one.check(value, name)
+            except SchemaError as error:
+                errors.append(error)
+            else:
+                return
+        raise errors[0]
+
+
+def parse(data: bytes | memoryview, declared: Field, name: str = "the header") -> Any:
+    """Return the value of JSON in UTF-8 that is as declared; `SchemaError` for anything else."""
+    try:
+        value = json.loads(bytes(data).decode("utf-8", "surrogatepass"), object_pairs_hook=_object)
+    except SchemaError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise SchemaError(f"{name} is not JSON ({' '.join(str(error).split())[:80]})") from None
+    declared.check(value, name)
+    return value
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) != len(pairs):
+        raise SchemaError("the header has a key twice")
+    return made
+
+
+def _shown(value: Any) -> str:
+    """Return a value as a message has it: short, and with control characters escaped."""
+    if type(value) is int and abs(value) > MAX_INTEGER:
+        return "a huge whole number"
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, (list, dict)):
+        return f"{'a list' if isinstance(value, list) else 'an object'} of {len(value)}"
+    text = ascii(value)
+    return text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "..."
+
+
+# Arrays
+
+Sizes = dict[str, int]
+Rule = Callable[[Any, Mapping[str, int]], str]  # an array and the sizes -> what is wrong with it, or ""
+
+
+@dataclass(frozen=True)
+class Array:
+    """A numpy array.
+
+    dtypes: such as "u4", or "u2 u4" where it may have either.
+    shape: of each axis a number, or the name of a size, with a number to add ("names+1").  The first array that has a
+    new name by itself tells the size.
+    below: the size that values are less than.  starts: the size that values ascend to, from 0.
+    rules: what else holds for the values.  Floats are finite, and not larger than `MAX_WEIGHT`.
+    is_optional: whether it may be missing.
+    """
+
+    dtypes: str
+    shape: tuple[str | int, ...]
+    below: str = ""
+    starts: str = ""
+    rules: Sequence[Rule] = field(default=())
+    is_optional: bool = False
+
+    def check_form(self, dtype: Any, shape: tuple[int, ...], sizes: Sizes, name: str) -> None:
+        """Refuse another dtype or shape; adds the sizes that the shape tells to `sizes`."""
+        if dtype.str.lstrip("<=|") not in self.dtypes.split():
+            raise SchemaError(f"{name} has the dtype {_shown(dtype.str)}, not {self.dtypes.replace(' ', ' or ')}")
+        if len(shape) != len(self.shape):
+            raise SchemaError(f"{name} has {len(shape)} axes, not {len(self.shape)}")
+        for declared, own in zip(self.shape, shape, strict=True):
+            expected = declared if isinstance(declared, int) else _size(declared, sizes)
+            if expected is None and isinstance(declared, str):
+                sizes[_plain(declared)] = own - _more(declared)
+                expected = own if own >= _more(declared) else _more(declared)
+            if own != expected:
+                raise SchemaError(f"{name} has {own:,} values on an axis, not {expected:,}")
+
+    def check_values(self, array: Any, sizes: Sizes, name: str) -> None:
+        """Refuse values that are not as declared; the form was checked before."""
+        if not array.size:
+            if self.starts:
+                raise SchemaError(f"{name} has no value")
+            return
+        if array.dtype.kind == "f" and not abs(array).max() <= MAX_WEIGHT:  # which NaN is not, either
+            raise SchemaError(f"{name} has a value that is not finite, or larger than {MAX_WEIGHT:g}")
+        if self.below:
+            most = _known(self.below, sizes)
+            if int(array.max()) >= most or int(array.min()) < 0:
+                raise SchemaError(f"{name} has the value {int(array.max()):,}, and {most:,} is too large")
+        if self.starts:
+            most = _known(self.starts, sizes)
+            if int(array[0]) or int(array[-1]) != most or not (array[1:] >= array[:-1]).all():
+                raise SchemaError(f"{name} does not ascend from 0 to {most:,}")
+        for rule in self.rules:
+            if wrong := rule(array, sizes):
+                raise SchemaError(f"{name} {wrong}")
+
+
+def check_forms(forms: Mapping[str, tuple[Any, tuple[int, ...]]], declared: Mapping[str, Array], sizes: Sizes) -> None:
+    """Check dtypes and shapes: that all arrays that have to be there are, and are as declared; no others may be.
+
+    sizes: those that are known before; all others are added.
+    """
+    for name in forms:
+        if name not in declared:
+            raise SchemaError(f"there is an unknown array {_shown(name)}")
+    for name, one in declared.items():
+        if name in forms:
+            one.check_form(*forms[name], sizes, name)
+        elif not one.is_optional:
+            raise SchemaError(f"the array {name} is missing")
+
+
+def check_values(arrays: Mapping[str, Any], declared: Mapping[str, Array], sizes: Sizes) -> None:
+    """Check the values of arrays whose forms were checked."""
+    for name, one in declared.items():
+        if name in arrays:
+            one.check_values(arrays[name], sizes, name)
+
+
+def _plain(size: str) -> str:
+    return size.partition("+")[0]
+
+
+def _more(size: str) -> int:
+    return int(size.partition("+")[2] or 0)
+
+
+def _size(size: str, sizes: Mapping[str, int]) -> int | None:
+    known = sizes.get(_plain(size))
+    return None if known is None else known + _more(size)
+
+
+def _known(size: str, sizes: Mapping[str, int]) -> int:
+    known = _size(size, sizes)
+    assert known is not None, f"no array tells the size {size}"
+    return known

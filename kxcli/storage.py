@@ -1,0 +1,90 @@
+"""Files that the program keeps for itself, and reads back: only where nobody else can have written them."""
+
+import os
+import shlex
+import stat
+from contextlib import suppress
+
+_OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # no link is followed, and no FIFO waited for
+_BY_OTHERS = 0o022  # write permission of the group and of all others
+
+
+class UnsafeError(Exception):
+    """A folder or a file that somebody else may have written.
+
+    what: the cause.  fix: a command that helps, or "".
+    """
+
+    def __init__(self, what: str, fix: str = "") -> None:
+        super().__init__(what, fix)
+        self.what, self.fix = what, fix
+
+    def __str__(self) -> str:
+        return self.what
+
+    def hint(self, other: str) -> str:
+        """Return what to do: the fix, if there is one, or the other thing."""
+        return f"run `{self.fix}`, or {other}" if self.fix else other
+
+
+def private_folder(path: str) -> None:
+    """Make a folder for this user alone if it is missing, and check that nobody else can write to it.
+
+    A symbolic link to a folder is followed if this user or root made it.  Raises `UnsafeError`, or `OSError` if the
+    folder cannot be made.
+    """
+    path = path.rstrip("/") or path  # "link/" is the folder, and not the link
+    try:
+        status = os.lstat(path)
+    except FileNotFoundError:
+        os.makedirs(path, mode=0o700, exist_ok=True)
+        status = os.lstat(path)
+    if stat.S_ISLNK(status.st_mode):
+        if status.st_uid not in (0, os.geteuid()):
+            raise UnsafeError("is a symbolic link of another user")
+        status = os.stat(path)
+    if not stat.S_ISDIR(status.st_mode):
+        raise UnsafeError("is not a folder")
+    if status.st_uid != os.geteuid():
+        raise UnsafeError("belongs to another user")
+    if status.st_mode & _BY_OTHERS:
+        is_shared = status.st_mode & stat.S_ISVTX  # as /tmp is, which has to stay writable
+        raise UnsafeError("other users can write to it", "" if is_shared else _chmod(path))
+
+
+def open_private(path: str, flags: int = 0) -> int:
+    """Open a file of a private folder, and return its descriptor.
+
+    flags: added to those of reading.  Raises `UnsafeError` for anything but a regular file that only this user can
+    write and that has no other name, and `OSError`.
+    """
+    try:
+        handle = os.open(path, _OPEN | flags, 0o600)
+    except OSError:
+        with suppress(OSError):
+            mode = os.lstat(path).st_mode
+            if not stat.S_ISREG(mode):  # a link is not followed, and sockets and folders cannot be opened
+                raise UnsafeError(_kind(mode)) from None
+        raise
+    try:
+        status = os.fstat(handle)
+        if not stat.S_ISREG(status.st_mode):
+            raise UnsafeError(_kind(status.st_mode))
+        if status.st_uid != os.geteuid():
+            raise UnsafeError("belongs to another user")
+        if status.st_mode & _BY_OTHERS:
+            raise UnsafeError("other users can write to it", _chmod(path))
+        if status.st_nlink > 1:
+            raise UnsafeError("is a hard link of another file")
+    except BaseException:
+        os.close(handle)
+        raise
+    return handle
+
+
+def _kind(mode: int) -> str:
+    return "is a symbolic link" if stat.S_ISLNK(mode) else "is not a regular file"
+
+
+def _chmod(path: str) -> str:
+    return f"chmod go-w {shlex.quote(path)}"

@@ -1,0 +1,444 @@
+"""Files that the program writes and reads back: whose they are, what they may hold, and what damage to them does."""
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import socket
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import ROOT
+
+from kxcli import schema
+from kxcli.cli import main
+from kxcli.corpus import ledger
+from kxcli.storage import UnsafeError, open_private, private_folder
+
+is_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can play another user")
+NOBODY = 65534
+SHELF = b"kxcli partial 1\n"
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """An empty folder that only this user can write to, as the current one."""
+    tmp_path.chmod(0o700)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr("kxcli.cli._fall_silent", lambda code: code)
+    return tmp_path
+
+
+@pytest.fixture
+def run(capsys):
+    def run(*arguments, code=0):
+        capsys.readouterr()
+        assert main([*map(str, arguments)]) == code, capsys.readouterr().err
+        captured = capsys.readouterr()
+        assert "internal error" not in captured.err and "Traceback" not in captured.err
+        return captured
+
+    return run
+
+
+def count(run, **options):
+    return run("wordcount", "-j", 1, "--checkpoint", "ck", "a.txt", **options)
+
+
+def kept(folder="ck"):
+    """Return the one file that a run kept."""
+    (path,) = Path(folder).rglob("*.partial")
+    return str(path)
+
+
+def signed(path, head, data):
+    """Write a file of a checkpoint, with a valid checksum."""
+    head = head if isinstance(head, bytes) else json.dumps(head).encode()
+    length = len(head).to_bytes(8, "little")
+    with open(path, "wb") as file:
+        file.write(SHELF + hashlib.sha256(length + head + data).digest() + length + head + data)
+
+
+def opened(path):
+    """Return the head and the data of a file of a checkpoint."""
+    with open(path, "rb") as file:
+        data = file.read()[len(SHELF) + 32 :]
+    stop = 8 + int.from_bytes(data[:8], "little")
+    return json.loads(data[8:stop]), data[stop:]
+
+
+# Whose a folder is
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o1777, 0o770, 0o720, 0o702, 0o2775])
+def test_a_checkpoint_where_others_can_write_is_refused_with_the_fix(here, run, mode):
+    (here / "a.txt").write_text("好人\n")
+    (here / "ck").mkdir()
+    (here / "ck").chmod(mode)
+    err = count(run, code=1).err
+    assert err.startswith("kxcli: error: ck: other users can write to it; ")
+    assert err.endswith("name a folder of your own with --checkpoint\n")
+    assert ("run `chmod go-w ck`" in err) == (not mode & stat.S_ISVTX)
+    assert os.listdir("ck") == []
+    (here / "ck").chmod(0o755)
+    assert count(run).out == "好人\t1\n"
+
+
+@pytest.mark.parametrize("umask", [0o000, 0o002, 0o022, 0o077])
+def test_a_checkpoint_is_made_for_its_user_alone(here, run, umask):
+    (here / "a.txt").write_text("好人\n")
+    before = os.umask(umask)
+    try:
+        for _ in range(2):
+            assert count(run).out == "好人\t1\n"
+    finally:
+        os.umask(before)
+    for base, folders, files in os.walk("ck"):
+        for name in [".", *folders, *files]:
+            assert not os.stat(os.path.join(base, name)).st_mode & 0o022
+
+
+@is_root
+def test_a_checkpoint_of_another_user_is_refused(here, run):
+    (here / "a.txt").write_text("好人\n")
+    count(run)
+    path = kept()
+    head, data = opened(path)
+    signed(path, head, data.replace("好人".encode(), "坏蛋".encode()))
+    assert count(run).out == "坏蛋\t1\n"  # so a checksum alone shows nothing
+    for foreign in ("ck", os.path.dirname(path), "ck/lock"):
+        os.chown(foreign, NOBODY, NOBODY)
+        err = count(run, code=1).err
+        assert err.startswith(f"kxcli: error: {foreign}: belongs to another user; ")
+        os.chown(foreign, 0, 0)
+    os.chown(path, NOBODY, NOBODY)
+    captured = count(run)
+    assert captured.out == "好人\t1\n" and f"{path}: belongs to another user; " in captured.err
+    assert count(run).out == "好人\t1\n"
+
+
+@is_root
+def test_what_another_user_plants_is_neither_read_nor_written(here, run):
+    """Another user prepares the folder; then it is given to this one, as an unpacked archive would be."""
+    (here / "a.txt").write_text("好人\n")
+    (here / "secret").write_text("secret")
+    here.chmod(0o777)
+    script = "mkdir ck && ln -s ../secret ck/lock && ln -s ck link"
+    subprocess.run(["setpriv", f"--reuid={NOBODY}", "--clear-groups", "sh", "-c", script], check=True, cwd=here)
+    err = run("wordcount", "--checkpoint", "link", "a.txt", code=1).err
+    assert err.startswith("kxcli: error: link: is a symbolic link of another user; ")
+    err = run("wordcount", "--checkpoint", "link/", "a.txt", code=1).err
+    assert "is a symbolic link of another user; " in err
+    assert "ck: belongs to another user; " in count(run, code=1).err
+    os.chown("ck", 0, 0)
+    assert count(run, code=1).err == "kxcli: error: ck/lock: is a symbolic link; remove it\n"
+    assert (here / "secret").read_text() == "secret"
+
+
+def test_a_link_of_ones_own_to_a_checkpoint_is_followed(here, run):
+    (here / "a.txt").write_text("好人\n")
+    (here / "disk").mkdir()
+    (here / "ck").symlink_to("disk")
+    assert count(run).out == "好人\t1\n"
+    assert "1 of 1 tasks" in count(run).err
+
+
+def bind(path):
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(path)
+
+
+SPECIAL = {
+    "link": lambda path: os.symlink("other", path),
+    "dangling link": lambda path: os.symlink("none", path),
+    "hard link": lambda path: os.link("other", path),
+    "fifo": lambda path: os.mkfifo(path, 0o600),
+    "folder": lambda path: os.makedirs(os.path.join(path, "x")),
+    "socket": bind,
+    "device": lambda path: os.symlink("/dev/zero", path),
+}
+
+
+@pytest.mark.parametrize("special", SPECIAL)
+def test_nothing_but_a_regular_file_is_taken_from_a_checkpoint(here, run, special):
+    (here / "a.txt").write_text("好人\n")
+    count(run)
+    path = kept()
+    os.rename(path, "other")
+    SPECIAL[special](path)
+    captured = count(run)
+    assert captured.out == "好人\t1\n"
+    assert f"kxcli: {path}: is " in captured.err and "; what was in it is computed again\n" in captured.err
+    assert "0 of 1 tasks" in captured.err
+    assert os.path.exists("other")
+    if special != "folder":  # which nobody but its owner may remove
+        assert "1 of 1 tasks" in count(run).err
+
+
+@pytest.mark.parametrize("special", SPECIAL)
+def test_nothing_but_a_regular_file_is_locked(here, run, special):
+    (here / "a.txt").write_text("好人\n")
+    (here / "other").write_text("")
+    (here / "ck").mkdir(mode=0o700)
+    SPECIAL[special]("ck/lock")
+    err = count(run, code=1).err
+    assert err.startswith("kxcli: error: ck/lock: is ") and err.endswith("; remove it\n")
+    assert (here / "other").read_text() == "" and not (here / "ck" / "none").exists()
+
+
+@pytest.mark.parametrize("name", ["ck", "ck/lock"])
+def test_a_file_instead_of_the_folder_is_one_message(here, run, name):
+    (here / "a.txt").write_text("好人\n")
+    (here / "ck").write_text("x")
+    err = run("wordcount", "--checkpoint", name, "a.txt", code=1).err
+    assert err.startswith(f"kxcli: error: {name}: ") and err.count("\n") == 1 and "--checkpoint" in err
+
+
+def test_a_lock_that_a_dead_run_left_does_not_matter(here, run):
+    (here / "a.txt").write_text("好人\n")
+    (here / "ck").mkdir(mode=0o700)
+    (here / "ck" / "lock").write_text("")
+    assert count(run).out == "好人\t1\n"
+
+
+def test_a_lock_that_the_disk_refuses_is_not_taken_for_another_run(here, run, monkeypatch):
+    (here / "a.txt").write_text("好人\n")
+
+    def refuse(handle, operation):
+        raise OSError(37, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    err = count(run, code=1).err
+    assert err == "kxcli: error: ck/lock: cannot be locked (No locks available); name a folder on another disk\n"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root can write anywhere")
+def test_a_checkpoint_that_is_read_only_is_one_message(here, run):
+    (here / "a.txt").write_text("好人\n")
+    (here / "ck").mkdir(mode=0o500)
+    err = count(run, code=1).err
+    assert err == "kxcli: error: ck: Permission denied; name a folder that can be written with --checkpoint\n"
+
+
+@is_root
+def test_a_checkpoint_on_a_read_only_disk_is_one_message(here, run, small_disk):
+    (here / "a.txt").write_text("好人\n")
+    mount = [shutil.which("mount"), "-o", "remount,ro", str(small_disk)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("no right to mount")
+    for folder in small_disk, small_disk / "new":
+        err = run("wordcount", "--checkpoint", folder, "a.txt", code=1).err
+        assert err.startswith(f"kxcli: error: {folder}: Read-only file system; ") and err.count("\n") == 1
+
+
+def test_one_rule_holds_for_the_checkpoint_and_the_cache(here, run):
+    (here / "kb.tsv").write_text("小米\t1\n")
+    (here / "a.txt").write_text("小米\n")
+    (here / "cache").mkdir()
+    (here / "cache").chmod(0o777)
+    use = ("entity-link", "--kb", "kb.tsv", "--kb-cache", "cache", "-j", 1, "-f", "tsv")
+    err = run(*use, "a.txt").err
+    assert err == (
+        "kxcli: warning: cache: other users can write to it; nothing is kept there; "
+        "run `chmod go-w cache`, or name a folder of your own with --kb-cache\n"
+    )
+    assert os.listdir("cache") == []
+    err = run(*use, "--checkpoint", "cache", "a.txt", code=1).err
+    assert "cache: other users can write to it; run `chmod go-w cache`" in err
+
+
+@pytest.mark.parametrize("special", SPECIAL)
+def test_nothing_but_a_regular_file_is_taken_from_the_cache(here, run, special):
+    (here / "kb.tsv").write_text("小米\t1\n")
+    (here / "a.txt").write_text("小米\n")
+    use = ("entity-link", "--kb", "kb.tsv", "--kb-cache", "cache", "-j", 1, "-v", "a.txt")
+    first = run(*use)
+    (name,) = os.listdir("cache")
+    os.rename(f"cache/{name}", "other")
+    SPECIAL[special](f"cache/{name}")
+    again = run(*use)
+    assert again.out == first.out and f"cache/{name}: is" in again.err and "is compiled again" in again.err
+    if special not in ("folder", "device"):
+        assert os.path.exists("other")
+        assert f"cache/{name}: has the knowledge base" in run(*use).err
+
+
+def test_private_folders_and_files_are_told_from_others(tmp_path):
+    private_folder(f"{tmp_path}/a/b/")
+    assert stat.S_IMODE(os.stat(tmp_path / "a" / "b").st_mode) == 0o700
+    path = tmp_path / "file"
+    path.write_text("x")
+    path.chmod(0o644)
+    os.close(open_private(str(path)))
+    for mode in (0o666, 0o664, 0o646):
+        path.chmod(mode)
+        with pytest.raises(UnsafeError, match="other users can write to it") as error:
+            open_private(str(path))
+        assert error.value.fix == f"chmod go-w {path}"
+    for other in ("/dev/null", str(tmp_path)):
+        with pytest.raises(UnsafeError, match="is not a regular file"):
+            open_private(other)
+    with pytest.raises(FileNotFoundError):
+        open_private(str(tmp_path / "none"))
+
+
+# What a checkpoint holds
+
+DEEP = b"[" * 100_000
+HEADS = {
+    "empty": b"",
+    "no JSON": b"\xff\xfe{",
+    "deep": DEEP,
+    "deep objects": b'{"tasks":' * 100_000,
+    "null": b"null",
+    "a list": b"[]",
+    "lacks tasks": {"sizes": [1]},
+    "lacks sizes": {"tasks": [["a", 0, []]]},
+    "another key": {"tasks": [["a", 0, []]], "sizes": [1], "x": 1},
+    "a key twice": b'{"tasks": [["a", 0, []]], "sizes": [1], "sizes": [1]}',
+    "no tasks": {"tasks": [], "sizes": [1]},
+    "tasks of null": {"tasks": None, "sizes": [1]},
+    "a short task": {"tasks": [["a", 0]], "sizes": [1]},
+    "a task by text": {"tasks": ["abc"], "sizes": [1]},
+    "a number as stamp": {"tasks": [[1, 0, []]], "sizes": [1]},
+    "a flag as number": {"tasks": [["a", True, []]], "sizes": [1]},
+    "a fraction as number": {"tasks": [["a", 0.0, []]], "sizes": [1]},
+    "a negative number": {"tasks": [["a", -1, []]], "sizes": [1]},
+    "a huge number": {"tasks": [["a", 2**70, []]], "sizes": [1]},
+    "a number of 10,000 digits": b'{"tasks": [["a", ' + b"9" * 10_000 + b', []]], "sizes": [1]}',
+    "messages of null": {"tasks": [["a", 0, None]], "sizes": [1]},
+    "negative sizes": {"tasks": [["a", 0, []]], "sizes": [-1]},
+    "NaN as size": b'{"tasks": [["a", 0, []]], "sizes": [NaN]}',
+    "infinity as size": b'{"tasks": [["a", 0, []]], "sizes": [1e999]}',
+    "no sizes": {"tasks": [["a", 0, []]], "sizes": []},
+    "a wrong size": {"tasks": [["a", 0, []]], "sizes": [10**6]},
+    "too many sizes": {"tasks": [["a", 0, []]], "sizes": [1, 1]},
+    "a task twice": {"tasks": [["a", 0, []], ["a", 0, []]], "sizes": [1]},
+}
+
+
+@pytest.mark.parametrize("head", HEADS)
+def test_a_forged_head_of_a_checkpoint_is_computed_again(here, run, head):
+    (here / "a.txt").write_text("好人\n")
+    count(run)
+    path = kept()
+    _, data = opened(path)
+    signed(path, HEADS[head], data)
+    captured = count(run)
+    assert captured.out == "好人\t1\n"
+    first, *_ = captured.err.splitlines()
+    assert first.startswith(f"kxcli: {path}: is damaged (") and first.endswith("; what was in it is computed again")
+    assert len(first) < 400
+    assert "1 of 1 tasks" in count(run).err
+
+
+MESSAGES = [
+    None,
+    1,
+    "x",
+    {},
+    {"path": "a.txt"},
+    {"path": "a.txt", "message": None},
+    {"path": 1, "message": "x"},
+    {"kind": "x", "count": -1, "places": []},
+    {"kind": "x", "count": True, "places": []},
+    {"kind": "x", "count": 1, "places": [["a.txt", 0, 0]]},
+    {"kind": "x", "count": 1, "places": [["a.txt", 1]]},
+    {"kind": "x", "count": 1, "places": [["a.txt", 1, 2**80]]},
+    {"kind": "x", "count": 1, "places": None},
+]
+
+
+@pytest.mark.parametrize("message", MESSAGES, ids=repr)
+def test_a_forged_message_in_a_checkpoint_is_computed_again(here, run, message):
+    with pytest.raises(ValueError, match="a message"):
+        ledger.from_json(message)
+    (here / "a.txt").write_text("好人\n")
+    count(run)
+    path = kept()
+    head, data = opened(path)
+    head["tasks"][0][2] = [message]
+    signed(path, head, data)
+    captured = count(run)
+    assert captured.out == "好人\t1\n" and f"{path}: is damaged (its messages" in captured.err
+
+
+@pytest.mark.parametrize(
+    "message",
+    [{"path": "/etc/passwd", "message": "x"}, {"kind": "x", "count": 1, "places": [["fifo", 1, 10]]}],
+)
+def test_a_message_about_another_file_is_not_reported(here, run, message):
+    os.mkfifo("fifo")  # counting its lines would never end
+    (here / "a.txt").write_text("好人\n")
+    count(run)
+    path = kept()
+    head, data = opened(path)
+    head["tasks"][0][2] = [message]
+    signed(path, head, data)
+    captured = count(run)
+    assert captured.out == "好人\t1\n" and "passwd" not in captured.err and "fifo" not in captured.err
+
+
+def test_a_long_head_is_damage(here, run):
+    (here / "a.txt").write_text("好人\n")
+    count(run)
+    path = kept()
+    for length in (2**64 - 1, 2**63, 1 << 30, 10**6):
+        with open(path, "r+b") as file:
+            file.seek(len(SHELF) + 32)
+            rest = length.to_bytes(8, "little") + file.read()[8:]
+            file.seek(len(SHELF))
+            file.write(hashlib.sha256(rest).digest() + rest)
+        captured = count(run)
+        assert captured.out == "好人\t1\n" and f"{path}: is damaged; " in captured.err
+        path = kept()
+
+
+# What is declared
+
+FIELD = schema.Record(
+    {
+        "n": schema.Integer(1, 9),
+        "x": schema.Number(0, 1),
+        "flag": schema.Flag(),
+        "name": schema.Text("[a-z]+"),
+        "rows": schema.Items(schema.Row((schema.Integer(), schema.Text()))),
+        "table": schema.Table(schema.Constant(3)),
+    }
+)
+VALUE = {"n": 3, "x": 0.5, "flag": True, "name": "abc", "rows": [[0, "x"]], "table": {"a": 3}}
+
+
+def test_what_is_declared_is_taken():
+    assert schema.parse(json.dumps(VALUE).encode(), FIELD) == VALUE
+    assert schema.parse(json.dumps({**VALUE, "x": 1, "rows": [], "table": {}}).encode(), FIELD)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *[("n", value) for value in (0, 10, True, 3.0, "3", None, [], 2**70, float("nan"))],
+        *[("x", value) for value in (-0.1, 1.1, True, "0", None, float("nan"), float("inf"), 10**400)],
+        *[("flag", value) for value in (0, 1, None, "true")],
+        *[("name", value) for value in ("", "A", "a\n", "a1", 3, None, ["a"])],
+        *[("rows", value) for value in (None, {}, [1], [[0]], [[0, "x", 1]], [["x", 0]], "ab")],
+        *[("table", value) for value in (None, [], {"a": 3.0}, {"a": True}, {"a": None})],
+    ],
+)
+def test_anything_else_is_refused_by_the_name_of_its_field(name, value):
+    with pytest.raises(schema.SchemaError, match=rf"^the header\.{name}") as error:
+        schema.parse(json.dumps({**VALUE, name: value}).encode(), FIELD)
+    assert len(str(error.value)) < 200
+    with pytest.raises(schema.SchemaError, match=f"lacks {name}"):
+        schema.parse(json.dumps({key: value for key, value in VALUE.items() if key != name}).encode(), FIELD)
+
+
+def test_the_program_starts_without_numpy():
+    code = "import sys, kxcli.schema, kxcli.storage; assert 'numpy' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
