@@ -7,7 +7,6 @@ import errno
 import os
 import signal
 import sys
-from contextlib import suppress
 from importlib import import_module
 from types import FrameType
 
@@ -15,6 +14,7 @@ import click
 
 from kxcli import __version__
 from kxcli.errors import InterruptedBySignal, KxcliError, reason
+from kxcli.output.descriptors import complete_streams
 from kxcli.report import Report, Said
 from kxcli.tuning import settle_in
 
@@ -75,6 +75,11 @@ def main(args: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if args is None else args
     settle_in()
     _raise_on_signals()
+    with complete_streams():
+        return _run_and_report(arguments)
+
+
+def _run_and_report(arguments: list[str]) -> int:
     report = Report()
     said = Said()
     try:
@@ -82,29 +87,29 @@ def main(args: list[str] | None = None) -> int:
     except KxcliError as error:
         report.error(str(error))
         said.print_traceback()
-        return _fall_silent(error.exit_code)
+        return error.exit_code
     except click.ClickException as error:
         command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "kxcli"
         report.error(f"{error.format_message()} See `{command} --help`.")
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        return _fall_silent(128 + signal.SIGINT)
+        return 128 + signal.SIGINT
     except InterruptedBySignal as end:
-        return _fall_silent(end.exit_code)
+        return end.exit_code
     except OSError as error:
-        if error.errno in (errno.EPIPE, errno.ESHUTDOWN):  # the reader of our output has had enough
-            return _fall_silent(0)
-        where = os.fspath(error.filename) if isinstance(error.filename, (str, os.PathLike)) else "<stdout>"
-        report.error(f"{where}: {reason(error)}")
+        has_file = isinstance(error.filename, (str, os.PathLike))
+        if has_file and error.errno in (errno.EPIPE, errno.ESHUTDOWN):  # the reader of the output closed it
+            return 0
+        report.error(f"{os.fspath(error.filename)}: {reason(error)}" if has_file else reason(error))
         said.print_traceback()
-        return _fall_silent(1)
+        return 1
     except MemoryError:
         report.error("memory ran out; use fewer workers (-j), or a machine with more")
         return 1
     except Exception as error:  # noqa: BLE001 -- a bug of ours, but still no traceback unasked
         report.error(f"internal error: {type(error).__name__}: {error}; please report it, with what -v adds")
         said.print_traceback()
-        return _fall_silent(1)
+        return 1
 
 
 def _raise_on_signals() -> None:
@@ -132,11 +137,4 @@ def _run(arguments: list[str], said: Said) -> int:
         exit_code = end.exit_code
     if sys.stdout is not None:
         sys.stdout.flush()
-    return exit_code
-
-
-def _fall_silent(exit_code: int) -> int:
-    """Point stdout at nothing, so that the interpreter's last flush has nothing to complain of."""
-    with suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     return exit_code

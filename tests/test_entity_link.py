@@ -308,7 +308,7 @@ def test_a_knowledge_base_from_a_pipe(kxcli, kb):
     ("arguments", "code", "what"),
     [
         ([], 2, "--kb"),
-        (["--kb", "-"], 2, "--kb wants a file"),
+        (["--kb", "-"], 2, "--kb needs a file"),
         (["--kb", "none"], 1, "none: No such file"),
         (["--kb", "."], 1, "Is a directory"),
         (["--kb", "kb.jsonl", "none"], 1, "none: No such file"),

@@ -954,9 +954,9 @@ def test_a_model_may_come_from_a_pipe(toy):
         (["--evaluate", "toy.jsonl", "--candidates", "2"], "--candidates"),
         (["--train", "toy.jsonl", "--model", "m.npz", "-o", "out"], "--output"),
         (["--train", "toy.jsonl", "--model", "m.npz", "--encoding", "none"], "--encoding"),
-        (["--train", "-", "--model", "m.npz"], "--train wants a file"),
-        (["--train", "toy.jsonl", "--model", "-"], "--model wants a file"),
-        (["--evaluate", "-"], "--evaluate wants a file"),
+        (["--train", "-", "--model", "m.npz"], "--train needs a file"),
+        (["--train", "toy.jsonl", "--model", "-"], "--model needs a file"),
+        (["--evaluate", "-"], "--evaluate needs a file"),
     ],
 )
 def test_wrong_options_end_with_a_message(toy, arguments, what):

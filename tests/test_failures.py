@@ -455,12 +455,6 @@ def test_a_new_file_has_the_usual_mode(kxcli, umask, mode):
     assert (kxcli.folder / "out.tsv").stat().st_mode & 0o777 == mode
 
 
-def test_output_may_take_the_place_of_the_input(kxcli, workers):
-    put(kxcli, "a", "x\n" * 1000)
-    kxcli(*SPACE, "-j", workers, "--shard-size", 100, "-o", "a", "a")
-    assert (kxcli.folder / "a").read_bytes() == b"x\t1000\n"
-
-
 def test_a_name_of_greatest_length_is_written(kxcli):
     name = "n" * 255
     kxcli(*SPACE, "-o", name, stdin="x\n")

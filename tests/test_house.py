@@ -11,8 +11,8 @@ ROOMS = {
     "mining": {"schema", "tally"},
     "tally": {"errors"},
     "corpus": {"errors", "schema", "storage"},
-    "mapreduce": {"errors", "locking", "schema", "storage", "tuning"},
-    "output": {"errors", "locking"},
+    "mapreduce": {"errors", "locking", "schema", "storage", "temporary", "tuning"},
+    "output": {"errors", "locking", "temporary"},
 }
 
 

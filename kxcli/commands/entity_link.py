@@ -1,6 +1,5 @@
 """`kxcli entity-link`: options -> a linked line for every line."""
 
-import os
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -102,7 +101,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     if not given["train"] and given["evaluate"] is None:
         options.show_help_at_terminal(ctx, source)
     options.check(source, sink)
-    _check(ctx, given, sink.output)
+    _check(ctx, given)
     report = Report(quiet=run.quiet, verbose=run.verbose)
 
     from kxcli.commands import knowledge
@@ -114,6 +113,10 @@ def command(ctx: click.Context, /, **given: Any) -> None:
         from kxcli.mining.linking.kb import KnowledgeBase
 
         models.check(given["model"])
+    elif given["errors"] is not None:
+        from kxcli.commands import evaluation
+
+        evaluation.check(given["errors"])
     arrays = knowledge.arrays_of(given["kb"], given["kb_cache"], source.on_error, report)
     if given["train"]:
         models.write(KnowledgeBase.mapped(arrays), given["train"], given["model"], source.on_error, report)
@@ -124,11 +127,11 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     report.close()
 
 
-def _check(ctx: click.Context, given: dict[str, Any], output: str | None) -> None:
+def _check(ctx: click.Context, given: dict[str, Any]) -> None:
     """Raise `UsageError` for options that do not go together, before anything is read."""
     for name in ("kb", "train", "model", "evaluate"):
         if "-" in (given[name] if name == "train" else (given[name],)):
-            raise UsageError(f"--{name} wants a file.")
+            raise UsageError(f"--{name} needs a file, not -.")
     if given["train"] and given["evaluate"] is not None:
         raise UsageError("--train and --evaluate are two runs: train first, then evaluate with the --model.")
     if given["train"] and not given["model"]:
@@ -137,12 +140,6 @@ def _check(ctx: click.Context, given: dict[str, Any], output: str | None) -> Non
         raise UsageError("--errors wants --evaluate: it tells what differs from GOLD.")
     if given["train"] or given["evaluate"] is not None:
         _check_alone(ctx, "train" if given["train"] else "evaluate")
-    model = given["model"]
-    written = {"--model": model if given["train"] else None, "--errors": given["errors"], "-o": output}
-    read = [given["kb"], *given["train"], given["evaluate"], None if given["train"] else model]
-    for option, path in written.items():
-        if path is not None and os.path.realpath(path) in [os.path.realpath(one) for one in read if one is not None]:
-            raise UsageError(f"{option} {path} would overwrite what is read: name another file.")
 
 
 def _check_alone(ctx: click.Context, mode: str) -> None:
@@ -174,7 +171,6 @@ def _evaluate(given: dict[str, Any], source: options.Input, sink: options.Output
     from kxcli.mining.linking.linker import Linker
     from kxcli.output import sink as output
 
-    evaluation.check(given["errors"], sink.output)
     model = _shared(given, arrays).linking_model()
     linker = Linker.of(model, _linking(given))
     known = evaluation.known_by(model.lexicon.base)
@@ -201,6 +197,7 @@ def _link(
         what=running.named_texts(source),
         kind="jsonl" if source.field is not None else running.record_format(source, by="") or "sniffed",
         preload=["kxcli.commands.linked", "kxcli.corpus.shards", *(["rjieba"] if shared.has_tagger else [])],
+        output=sink.output,
     ) as corpus:
         output.write(_lines(corpus, job, shared, head.encode("ascii")), sink.output)
 

@@ -1,6 +1,5 @@
 """A linker, and texts with gold mentions -> how well it links, and what went wrong."""
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -10,7 +9,7 @@ import numpy as np
 
 from kxcli.corpus.labelled import Label, Labelled, labelled
 from kxcli.corpus.ledger import Loss, OnError
-from kxcli.errors import OutputError, UsageError
+from kxcli.errors import OutputError
 from kxcli.mining.linking.folding import fold
 from kxcli.mining.linking.kb import KnowledgeBase
 from kxcli.mining.linking.linker import NIL, Mention
@@ -75,13 +74,9 @@ def known_by(base: KnowledgeBase) -> Known:
     return Known(lambda name: n_entries.get(fold(name).strip(" "), 0), types, subject)
 
 
-def check(errors_path: str | None, output_path: str | None) -> None:
+def check(errors_path: str) -> None:
     """Raise at once where the file of errors could not be written in the end."""
-    if errors_path is None:
-        return
     _of_errors(lambda: sink.check(errors_path))
-    if output_path is not None and os.path.realpath(errors_path) == os.path.realpath(output_path):
-        raise UsageError("--errors and -o name the same file.")
 
 
 def evaluate(

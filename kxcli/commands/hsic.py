@@ -169,7 +169,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     testing = Testing(given["test"], given["permutations"], given["seed"], given["alpha"])
     preload = ["kxcli.mining.hsic.pairs", *(["rjieba"] if dictionary else [])]
     with (
-        sides.Tables(source, given["y_file"], report) as tables,
+        sides.Tables(source, given["y_file"], sink.output, report) as tables,
         Workspace() as workspace,
         running.engine(run, report, preload, workspace) as engine,
     ):

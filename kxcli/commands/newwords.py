@@ -120,7 +120,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     except ValueError as error:
         raise UsageError(f"--min-pmi: {error}.") from None
     choice = Choice(None if given["is_all"] else _known(given["known"]), given["min_entropy"], given["sort"])
-    words = chosen(_lexicon(discovery, source, run, report, given["unique_lines"]), choice)
+    words = chosen(_lexicon(discovery, source, sink.output, run, report, given["unique_lines"]), choice)
     if sink.format == "userdict":
         words = _findable(words, report)
     if not words:
@@ -136,7 +136,12 @@ def command(ctx: click.Context, /, **given: Any) -> None:
 
 
 def _lexicon(
-    discovery: "Discovery", source: options.Input, run: options.Run, report: Report, unique_lines: bool
+    discovery: "Discovery",
+    source: options.Input,
+    output: str | None,
+    run: options.Run,
+    report: Report,
+    unique_lines: bool,
 ) -> "list[Word]":
     """Return the lexicon of the inputs."""
     from kxcli.commands import running
@@ -152,6 +157,7 @@ def _lexicon(
         what=running.wanted(source, by=None, unit="lines", cut=None if unique_lines else AFTER_BORDER, longest=LONGEST),
         kind=running.record_format(source, by=None),
         preload=["kxcli.mining.newwords.lexicon", "kxcli.corpus.spool"],
+        output=output,
         convert=records,
     ) as corpus:
         scratch = corpus.scratch()

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 from click.core import ParameterSource
 
+from kxcli.commands.outputs import check_outputs
 from kxcli.errors import InputError, UsageError, reason
 from kxcli.report import Said
 
@@ -177,7 +178,7 @@ def output_options(*formats: str) -> Callable[[Function], Function]:
                     "-o",
                     "--output",
                     metavar="FILE",
-                    help="Write to FILE, which appears only when it is whole.",
+                    help="Write to FILE (-: stdout), which appears only when it is complete.",
                 ),
                 click.option(
                     "-f",
@@ -308,6 +309,7 @@ def check(source: Input, sink: Output) -> None:
     if sink.header is not None and sink.format in ("jsonl", "userdict"):
         raise UsageError(f"-f {sink.format} has no header.")
     ctx = click.get_current_context()
+    check_outputs(ctx, sink.format)
     if ctx.params["cluster"] is not None:
         for name in (name for name in ("jobs", "retries") if is_given(ctx, name)):
             raise UsageError(f"{flag(ctx, name)} does nothing with --cluster, which has its own workers.")

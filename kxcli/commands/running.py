@@ -8,6 +8,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from kxcli.commands.options import Input, Run
+from kxcli.commands.outputs import refuse_overwriting
 from kxcli.corpus import encodings, ledger, shards, sources
 from kxcli.corpus.ledger import Choice, Loss, OnError, Told
 from kxcli.corpus.places import located, with_line
@@ -28,11 +29,13 @@ PartialT = TypeVar("PartialT")
 Reduce = Callable[..., Any]  # `Engine.reduce`, or what else takes what it takes
 
 
-def found_sources(given: Input) -> list[sources.Source]:
-    """Return the inputs that the options name."""
-    return sources.find(
+def found_sources(given: Input, output: str | None) -> list[sources.Source]:
+    """Return the inputs that the options name; `UsageError` if the output is one of them."""
+    found = sources.find(
         given.inputs, recursive=given.recursive, glob=given.glob, files_from=given.files_from, null=given.null
     )
+    refuse_overwriting("-o", output, ("-" if source.is_stdin else source.path for source in found))
+    return found
 
 
 def wanted(
@@ -77,9 +80,10 @@ class Corpus:
         what: Wanted,
         kind: Asked | None,
         convert: "Convert | None",
+        output: str | None,
     ) -> None:
         self._encoding = encodings.check(given.encoding)
-        self._sources = found_sources(given)
+        self._sources = found_sources(given, output)
         if run.cluster is not None:  # workers stand elsewhere
             self._sources = [source.absolute() for source in self._sources]
         if not self._sources:
@@ -312,11 +316,12 @@ def opened(
     what: Wanted,
     kind: Asked | None,
     preload: Iterable[str],
+    output: str | None,
     convert: "Convert | None" = None,
 ) -> Iterator[Corpus]:
     """Open the inputs that the options name; at the end, no worker and no temporary file is left."""
     with Workspace() as workspace, engine(run, report, preload, workspace) as workers:
-        yield Corpus(given, run, report, workers, workspace, what=what, kind=kind, convert=convert)
+        yield Corpus(given, run, report, workers, workspace, what=what, kind=kind, convert=convert, output=output)
 
 
 def _tell(told: list[Told], report: Report, inputs: list[sources.Source]) -> None:

@@ -79,8 +79,8 @@ class Complete(NamedTuple):
 class Tables:
     """The inputs as one table, and with `y_file` another with as many rows; open in a `with` block."""
 
-    def __init__(self, given: Input, y_file: str | None, report: Report) -> None:
-        self._given, self._report = given, report
+    def __init__(self, given: Input, y_file: str | None, output: str | None, report: Report) -> None:
+        self._given, self._output, self._report = given, output, report
         self._told: list[Told] = []
         self._stack = ExitStack()
         reading = Reading(
@@ -96,7 +96,7 @@ class Tables:
         self._y_file = y_file
 
     def __enter__(self) -> "Tables":
-        self.x = self._opened(running.found_sources(self._given))
+        self.x = self._opened(running.found_sources(self._given, self._output))
         self.y = self.x if self._y_file is None else self._opened(find([self._y_file]))
         return self
 

@@ -17,7 +17,7 @@ _SHARES = 4  # of the memory: sums that are held take one, and as they are writt
 
 
 @contextmanager
-def summed(source: options.Input, run: options.Run, report: Report) -> "Iterator[Result]":
+def summed(source: options.Input, run: options.Run, report: Report, output: str | None) -> "Iterator[Result]":
     """Add up earlier outputs; until the block ends, files are there that the sums are read from."""
     from kxcli.mapreduce import available
     from kxcli.mapreduce.workspace import Workspace
@@ -27,18 +27,18 @@ def summed(source: options.Input, run: options.Run, report: Report) -> "Iterator
     with Workspace() as workspace:
         scratch = Scratch(workspace.folder, (run.memory or available.memory()) // _SHARES)
         with Sums(scratch) as sums:
-            columns = _add(sums, source, report)
+            columns = _add(sums, source, report, output)
             yield sums.counts(), columns, scratch
 
 
-def _add(sums: "Sums", source: options.Input, report: Report) -> tuple[str, ...]:
+def _add(sums: "Sums", source: options.Input, report: Report, output: str | None) -> tuple[str, ...]:
     """Add the rows of all inputs, and return their columns."""
     from kxcli.commands import running
     from kxcli.corpus import encodings, tables
 
     columns: tuple[str, ...] | None = None
     first = ""
-    for found in running.found_sources(source):
+    for found in running.found_sources(source, output):
         least = None
         for cells, ledger in tables.rows(
             found,

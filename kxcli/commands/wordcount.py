@@ -81,12 +81,16 @@ def command(ctx: click.Context, /, **given: Any) -> None:
         return Listing(ranking, (*columns, *("per_million",) * ranking.per_million), sink.format, header)
 
     if given["merge"]:
-        with summing.summed(source, run, report) as (counts, columns, scratch):
+        with summing.summed(source, run, report, sink.output) as (counts, columns, scratch):
             if sink.format == "userdict" and columns != ("word", "count"):
                 raise UsageError("-f userdict has a word and its frequency alone: merge outputs without groups and df.")
             output.write(listing(columns).blocks(counts, scratch, is_given), sink.output)
     else:
-        with _counting(counting.parameters(given, report), source, run, report, given["by"]) as (corpus, job, shared):
+        with _counting(counting.parameters(given, report), source, sink, run, report, given["by"]) as (
+            corpus,
+            job,
+            shared,
+        ):
             lines = listing(job.counting.columns)
             if folder is not None:
                 corpus.run_into(job, shared, WritePart(job, lines, folder, run.memory), given["parts"])
@@ -98,7 +102,12 @@ def command(ctx: click.Context, /, **given: Any) -> None:
 
 @contextmanager
 def _counting(
-    wanted: "Counting", source: options.Input, run: options.Run, report: Report, by: str | None
+    wanted: "Counting",
+    source: options.Input,
+    sink: options.Output,
+    run: options.Run,
+    report: Report,
+    by: str | None,
 ) -> "Iterator[tuple[Corpus, WordCount, Any]]":
     """Open the inputs; return them, the job that counts their words, and what it shares."""
     from kxcli.commands import running
@@ -116,6 +125,7 @@ def _counting(
             "kxcli.corpus.shards",
             *(["rjieba", "kxcli.tally.keys", "kxcli.tally.packing"] if dictionary else []),
         ],
+        output=sink.output,
     ) as corpus:
         yield corpus, WordCount(wanted), dictionary
 

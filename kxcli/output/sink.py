@@ -1,105 +1,275 @@
-"""Where bytes go: stdout, or a file that appears only when it is whole."""
+"""Where bytes go: stdout, an open descriptor, a special file, or a file that appears only when it is whole."""
 
+import errno
+import fcntl
+import io
 import os
 import re
+import shutil
 import stat
 import sys
-from collections.abc import Iterable
-from contextlib import suppress
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from typing import BinaryIO, cast
 
 from kxcli.errors import OutputError, reason
 from kxcli.locking import HOST, is_left, locked_file
+from kxcli.output.descriptors import CompleteWriter, descriptor_path, open_descriptor
+from kxcli.temporary import temporary_folder
 
 STDOUT = "<stdout>"
 
 # Another machine that writes to the same folder may not see who holds a lock here.
 _PREFIX, _SUFFIX = f".kxcli-{HOST}-", ".part"
 _URL = re.compile(r"[a-z][a-z0-9+.:-]*://", re.IGNORECASE)
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def write(blocks: Iterable[bytes], path: str | None, *, is_shared: bool = False) -> None:
-    """Write to stdout, or to the file `path`; `OutputError` where that fails.
+    """Write to stdout (None or `-`), or to `path`; `OutputError` if that fails.
 
     is_shared: whether other machines write into the same folder; what a killed run left there then stays, because the
     lock of a file that another one is writing may not be seen here.
 
-    A regular file is written beside its place and renamed when it is whole, so that a failed run leaves the old
-    one; its mode is kept, and a symbolic link's target is written.  Anything else (a FIFO, `/dev/null`) is
-    written straight.  A closed pipe raises `BrokenPipeError`.
+    A regular file is written to a temporary file next to it, flushed to disk, and renamed, so that a failed run leaves
+    the old one.  The new file has the owner, group, permissions, ACL and extended attributes of the old one.  If it
+    cannot have these, has other names (hard links), or cannot be renamed to its place, the old file is overwritten from
+    the temporary file.  A symbolic link's target is written.  A path that leads to an open descriptor (/dev/stdout) is
+    written where that stands, and a special file (a FIFO, /dev/null) as it is.  A closed pipe raises
+    `BrokenPipeError`.
     """
-    if path is None:
-        _to_stdout(blocks)
-        return
+    path = None if path == "-" else path
     try:
-        mode = _mode(path)
-        if mode is not None and not stat.S_ISREG(mode):
-            with open(path, "wb") as file:
-                file.writelines(blocks)
-        else:
-            target = os.path.realpath(path)
-            if not is_shared:
-                _remove_left(os.path.dirname(target))
-            _replace(target, blocks, mode)
+        _write(_mark_errors(blocks), path, is_shared)
+    except _BlocksError as error:
+        raise error.error from None
     except BrokenPipeError:
         raise
     except OSError as error:
+        if path is None:
+            raise OutputError(STDOUT, reason(error), "make room where stdout goes") from None
         raise OutputError(path, reason(error), "make room, or name another file with -o") from None
 
 
-def check(path: str | None) -> None:
-    """Raise `OutputError` at once where `write` could not but fail: before the work, not after it."""
+class _BlocksError(Exception):
+    """An `OSError` of what makes the blocks, which says nothing of the output."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+def _mark_errors(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    try:
+        yield from blocks
+    except OSError as error:
+        raise _BlocksError(error) from error
+
+
+def _write(blocks: Iterable[bytes], path: str | None, is_shared: bool) -> None:
     if path is None:
+        _write_stdout(blocks)
+        return
+    special = _open_special(path)
+    if special is not None:
+        _write_descriptor(special, blocks, path)
+        return
+    target = os.path.realpath(path)
+    if not is_shared:
+        _remove_left(os.path.dirname(target))
+    _write_regular(target, blocks)
+
+
+def check(path: str | None) -> None:
+    """Raise `OutputError` if `write` is bound to fail: before the work, not after it."""
+    if path is None or path == "-":
         if sys.stdout is None:
             raise OutputError(STDOUT, "is closed", "name a file with -o")
         return
     if _URL.match(path):
-        shown = path.partition("://")[0] + "://..."  # what follows may have a password in it
-        raise OutputError(shown, "is a URL, and output goes to files here", "name a file with -o, or pipe stdout on")
+        shown = path.partition("://")[0] + "://..."  # the rest may contain a password
+        raise OutputError(shown, "is a URL, and output goes to local files", "name a file with -o, or pipe stdout")
+    if not path or path.endswith("/") or os.path.isdir(path):
+        raise OutputError(path, "is a folder, or no name at all", "name a file")
     try:
-        mode = _mode(path)
+        _check(path)
     except OSError as error:
         raise OutputError(path, reason(error), "name another file with -o") from None
-    folder = os.path.dirname(os.path.realpath(path))
-    if not path or path.endswith("/") or (mode is not None and stat.S_ISDIR(mode)):
-        raise OutputError(path, "is a folder, or no name at all", "name a file")
-    if mode is None and not os.path.isdir(folder):
+
+
+def _check(path: str) -> None:
+    descriptor = descriptor_path(path)
+    if descriptor is not None:
+        handle = open_descriptor(descriptor)
+        try:
+            if fcntl.fcntl(handle, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
+                raise OutputError(path, "is open for reading only", "name another file with -o")
+        finally:
+            os.close(handle)
+        return
+    status = _status(path)
+    target = os.path.realpath(path)
+    if status is None and not os.path.isdir(os.path.dirname(target)):
         raise OutputError(path, "its folder does not exist", "make it first")
-    if (mode is None or stat.S_ISREG(mode)) and not os.access(folder, os.W_OK):
-        raise OutputError(path, "its folder cannot be written", "name another file with -o")
+    if status is None or stat.S_ISREG(status.st_mode):
+        if status is not None:
+            # Opening changes nothing; `os.access` does not know of files that can only be appended to.
+            os.close(os.open(target, os.O_WRONLY))
+        with _temporary_file(target, is_new=status is None):
+            pass
+    elif stat.S_ISSOCK(status.st_mode):
+        raise OutputError(path, "is a socket", "name a file")
+    elif not os.access(target, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
-def _mode(path: str) -> int | None:
-    """Return the type and the mode of what a path leads to, None where there is nothing yet."""
+def _status(path: str) -> os.stat_result | None:
+    """Return the status of what a path leads to; None if there is nothing yet."""
     try:
-        return os.stat(path).st_mode
+        return os.stat(path)
     except FileNotFoundError:
         return None
 
 
-def _to_stdout(blocks: Iterable[bytes]) -> None:
-    try:
-        sys.stdout.flush()
-        for block in blocks:
-            sys.stdout.buffer.write(block)
-        sys.stdout.buffer.flush()
-    except BrokenPipeError:
-        raise
-    except OSError as error:
-        raise OutputError(STDOUT, reason(error), "make room where stdout goes") from None
+def _open_special(path: str) -> int | None:
+    """Open what is no regular file for writing; None for a regular file and for a new one."""
+    descriptor = descriptor_path(path)
+    if descriptor is not None:
+        return open_descriptor(descriptor)
+    status = _status(path)
+    if status is None or stat.S_ISREG(status.st_mode):
+        return None
+    return os.open(path, os.O_WRONLY | os.O_NOCTTY)
 
 
-def _replace(target: str, blocks: Iterable[bytes], mode: int | None) -> None:
-    handle, beside = locked_file(os.path.dirname(target), _PREFIX, _SUFFIX)
+def _write_descriptor(descriptor: int, blocks: Iterable[bytes], name: str) -> None:
+    raw = CompleteWriter(descriptor, name)
     try:
-        with os.fdopen(handle, "wb") as file:
-            os.fchmod(file.fileno(), stat.S_IMODE(mode) if mode is not None else 0o666 & ~_umask())
+        file = io.BufferedWriter(raw)
+        file.writelines(blocks)
+        file.flush()
+    finally:
+        raw.close()  # so that nothing is flushed when the file is collected
+        os.close(descriptor)
+
+
+def _write_stdout(blocks: Iterable[bytes]) -> None:
+    if sys.stdout is None:
+        raise OutputError(STDOUT, "is closed", "name a file with -o")
+    sys.stdout.flush()
+    sys.stdout.buffer.writelines(blocks)
+    sys.stdout.buffer.flush()
+
+
+def _write_regular(target: str, blocks: Iterable[bytes]) -> None:
+    old = _status(target)
+    with _temporary_file(target, is_new=old is None) as (file, path):
+        try:
             file.writelines(blocks)
             file.flush()
-            os.replace(beside, target)  # while it is still locked: else another run might take it for left behind
-    except BaseException:
-        with suppress(FileNotFoundError):
-            os.unlink(beside)
-        raise
+        except OSError as error:
+            raise error if path is not None else _temporary_error(error) from None
+        if path is not None and _keep_attributes(file.fileno(), target, old):
+            os.fsync(file.fileno())
+            try:
+                os.replace(path, target)  # while it is locked: another run might take it for left behind
+            except OSError as error:
+                if old is None or error.errno in _FULL:
+                    raise
+            else:
+                _sync_folder(os.path.dirname(target))
+                return
+        _overwrite(target, file)
+
+
+@contextmanager
+def _temporary_file(target: str, *, is_new: bool) -> Iterator[tuple[BinaryIO, str | None]]:
+    """Open a temporary file next to `target`, or if that cannot be, one in TMPDIR, which has no name."""
+    try:
+        handle, path = locked_file(os.path.dirname(target), _PREFIX, _SUFFIX)
+    except OSError as error:
+        if is_new or error.errno in _FULL:
+            raise
+        try:
+            unnamed = cast(BinaryIO, tempfile.TemporaryFile(dir=temporary_folder()))  # noqa: SIM115 -- closed below
+        except OSError as failure:
+            raise _temporary_error(failure) from None
+        with unnamed:
+            yield unnamed, None
+        return
+    try:
+        with os.fdopen(handle, "w+b") as file:
+            yield file, path
+    finally:
+        with suppress(FileNotFoundError):  # it is in its place
+            os.unlink(path)
+
+
+def _temporary_error(error: OSError) -> OutputError:
+    return OutputError(temporary_folder(), reason(error), "point TMPDIR at a folder that can be written")
+
+
+def _keep_attributes(handle: int, target: str, old: os.stat_result | None) -> bool:
+    """Give a new file the attributes of the old one, but for set-id bits; return whether it could have them all."""
+    if old is None:
+        os.fchmod(handle, 0o666 & ~_umask())
+        return True
+    if old.st_nlink > 1:
+        return False
+    new = os.fstat(handle)
+    try:
+        if (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid):
+            os.fchown(handle, old.st_uid, old.st_gid)
+        if sys.platform == "linux":
+            # What is in the name space security is the system's: labels that a new file has, capabilities like set-id.
+            for name in os.listxattr(target):
+                if not name.startswith("security."):
+                    os.setxattr(handle, name, os.getxattr(target, name))
+        os.fchmod(handle, stat.S_IMODE(old.st_mode) & 0o777)
+    except OSError:
+        return False
+    return True
+
+
+def _overwrite(target: str, source: BinaryIO) -> None:
+    """Write the content of a file into an existing one, which keeps its own if the disk has no room for that."""
+    size = source.tell()
+    source.seek(0)
+    with os.fdopen(os.open(target, os.O_WRONLY), "wb") as file:
+        old = os.fstat(file.fileno())
+        if size > old.st_size:
+            _reserve(file.fileno(), size, old.st_size)
+        shutil.copyfileobj(source, file)
+        file.flush()
+        if size < old.st_size:
+            os.ftruncate(file.fileno(), size)
+        if old.st_mode & (stat.S_ISUID | stat.S_ISGID):
+            with suppress(PermissionError):  # the system cleared them for who does not own the file
+                os.fchmod(file.fileno(), stat.S_IMODE(old.st_mode) & 0o777)
+        with suppress(OSError):  # files of /proc and /sys have no disk
+            os.fsync(file.fileno())
+
+
+def _reserve(handle: int, size: int, old_size: int) -> None:
+    """Take the room that a file is going to need; what it had stays if there is not enough."""
+    try:
+        os.posix_fallocate(handle, 0, size)
+    except OSError as error:
+        if error.errno in _FULL:
+            os.ftruncate(handle, old_size)
+            raise
+        # The file system cannot; the copy is written all the same.
+
+
+def _sync_folder(folder: str) -> None:
+    """Flush a rename to disk, as far as the file system can."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _remove_left(folder: str) -> None:

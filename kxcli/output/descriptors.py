@@ -1,0 +1,139 @@
+"""Writing to open descriptors: every write is complete or fails, on a full disk and on a non-blocking pipe too."""
+
+import io
+import os
+import re
+import select
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+_MAX_LINKS = 40  # symbolic links on a path, as Linux has it
+
+# /dev/stdout, /dev/fd and /proc/self lead here; other systems than Linux end at /dev/fd.
+_DESCRIPTOR = re.compile(r"/proc/(?P<pid>\d+)(?:/task/\d+)?/fd/(?P<number>\d+)|/dev/fd/(?P<own>\d+)")
+
+
+class CompleteWriter(io.RawIOBase):
+    """A descriptor as a raw file whose `write` writes all bytes or raises `OSError` with `name` as its file.
+
+    A plain raw file reports a short write and leaves the rest to its caller; Python's unbuffered stdout drops it.
+    Closing does not close the descriptor.
+    """
+
+    def __init__(self, descriptor: int, name: str) -> None:
+        self._descriptor, self.name = descriptor, name
+
+    def fileno(self) -> int:
+        """Return the descriptor."""
+        return self._descriptor
+
+    def isatty(self) -> bool:
+        """Return whether it is a terminal."""
+        return os.isatty(self._descriptor)
+
+    def writable(self) -> bool:
+        """Return True."""
+        return True
+
+    def write(self, data: Any, /) -> int:
+        """Write all of it; wait if the descriptor does not block and its reader is slow."""
+        view = memoryview(data).cast("B")
+        n_written = 0
+        try:
+            while n_written < len(view):
+                try:
+                    n_written += os.write(self._descriptor, view[n_written:])
+                except BlockingIOError:
+                    self._wait()
+        except OSError as error:
+            error.filename = self.name
+            raise
+        return n_written
+
+    def _wait(self) -> None:
+        poll = select.poll()
+        poll.register(self._descriptor, select.POLLOUT)
+        poll.poll()
+
+
+@contextmanager
+def complete_streams() -> Iterator[None]:
+    """Let `sys.stdout` and `sys.stderr` write all or fail while the block runs.
+
+    What is buffered when the block fails is dropped.  Streams that are closed, or no descriptors, stay as they are.
+    """
+    with ExitStack() as stack:
+        for name in ("stdout", "stderr"):
+            stack.enter_context(_complete_stream(name))
+        yield
+
+
+@contextmanager
+def _complete_stream(name: str) -> Iterator[None]:
+    before = getattr(sys, name)
+    try:
+        before.flush()
+        raw = CompleteWriter(before.fileno(), f"<{name}>")
+    except (AttributeError, OSError, ValueError):
+        yield
+        return
+    stream = io.TextIOWrapper(
+        io.BufferedWriter(raw), before.encoding, before.errors, line_buffering=name == "stderr" or before.line_buffering
+    )
+    setattr(sys, name, stream)
+    try:
+        yield
+    finally:
+        raw.close()  # so that nothing is flushed when the stream is collected
+        setattr(sys, name, before)
+
+
+def descriptor_path(path: str) -> str | None:
+    """Return the descriptor to which a path leads, as /proc/PID/fd/N or /dev/fd/N; None for any other path.
+
+    /dev/stdout, /dev/fd/N, /proc/self/fd/N and symbolic links to them lead to descriptors.
+    """
+    for _ in range(_MAX_LINKS):
+        path = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
+        if _DESCRIPTOR.fullmatch(path):
+            return path
+        if not os.path.islink(path):
+            return None
+        path = os.path.join(os.path.dirname(path), os.readlink(path))
+    return None
+
+
+def open_descriptor(path: str) -> int:
+    """Return a new descriptor to write where a `descriptor_path` does: at its offset, and appending if it appends.
+
+    A regular file that another process has open, and this one has not, is appended to.
+    """
+    match = _DESCRIPTOR.fullmatch(path)
+    assert match is not None, "`descriptor_path` returned it"
+    if match["own"] or match["pid"] == os.path.basename(os.path.realpath("/proc/self")):
+        return os.dup(int(match["own"] or match["number"]))
+    shared = _shared_descriptor(path, match["pid"], match["number"])
+    return os.open(path, os.O_WRONLY | os.O_APPEND) if shared is None else os.dup(shared)
+
+
+def _shared_descriptor(path: str, pid: str, number: str) -> int | None:
+    """Return this process's descriptor of the same open file, which it has inherited; None if there is none."""
+    state = _state(f"/proc/{pid}/fdinfo/{number}")
+    status = os.stat(path)
+    for own in sorted(map(int, os.listdir("/proc/self/fd"))):
+        try:
+            is_same = os.path.samestat(os.fstat(own), status)
+        except OSError:  # the descriptor that listed the folder
+            continue
+        if is_same and _state(f"/proc/self/fdinfo/{own}") == state:
+            return own
+    return None
+
+
+def _state(path: str) -> tuple[int, int]:
+    """Return the offset and the flags of an open file, without the one that each descriptor has for itself."""
+    with open(path, encoding="ascii") as file:
+        fields = dict(line.split(":", 1) for line in file)
+    return int(fields["pos"]), int(fields["flags"], 8) & ~os.O_CLOEXEC
