@@ -9,6 +9,7 @@ import logging
 import lzma
 import random
 import re
+import subprocess
 import sys
 import warnings
 from collections import Counter
@@ -19,8 +20,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from kxcli.mining import Counting, Dictionary, Segmentation, Text, WordCount, count_words
+from kxcli.mining.hsic import texts as hsic_texts
 from kxcli.mining.segment import blocks, fast, model, prepare, tokenizer
-from kxcli.mining.segment.fast import FastTokenizer, NotEqualError, Words, resolve
+from kxcli.mining.segment.fast import FastTokenizer, NotEqualError, resolve
 from kxcli.mining.segment.reference import JiebaTokenizer
 
 with warnings.catch_warnings():
@@ -87,7 +89,8 @@ def way(request, monkeypatch):
 @pytest.fixture(scope="module")
 def port():
     """The fast tokenizers with jieba's own dictionary, by mode."""
-    return {(mode, hmm): FastTokenizer(Words(), hmm=hmm, search=mode == "search") for mode, hmm in MODES}
+    words = resolve(Dictionary())
+    return {(mode, hmm): FastTokenizer(words, hmm=hmm, search=mode == "search") for mode, hmm in MODES}
 
 
 def batched(items, size):
@@ -439,6 +442,142 @@ def test_one_dictionary_does_not_leak_into_another():
     assert count_words(["今天"]) == {"今天": 1}
 
 
+# Routes with equal products of frequencies, where the rounding of log(frequency) - log(total) decides
+
+
+@pytest.fixture(scope="module")
+def ties(plain):
+    """Return texts that two routes of the dictionary cut with the same product: A BC and AB C, X XX and XX X."""
+    frequencies = plain.of.FREQ
+
+    def frequency(word):
+        return frequencies.get(word) or 1
+
+    pairs = sorted(word for word, n in frequencies.items() if n and re.fullmatch("[\u4e00-\u9fd5]{2}", word))
+    starts = {}  # the BC by B and f(BC) / f(C)
+    for word in pairs:
+        starts.setdefault((word[0], frequency(word) / frequency(word[1])), []).append(word)
+    triples = [
+        word[0] + other for word in pairs for other in starts.get((word[1], frequency(word) / frequency(word[0])), [])
+    ]
+    draw = random.Random(0)
+    doubled = [word[0] * draw.randint(3, 6) for word in pairs if word[0] == word[1]]
+    return [text for text in triples if len(set(text)) > 1] + draw.sample(doubled, 400)
+
+
+def in_long_blocks(texts, vocabulary, seed):
+    """Yield each text before many words without a separator: routes are summed from the end, and long sums round."""
+    frequent, long, _ = vocabulary
+    draw = random.Random(seed)
+    for text in texts:
+        yield text + "".join(draw.choice(draw.choice([frequent, long])) for _ in range(draw.randint(20, 90)))
+
+
+FREQUENCIES = ["", " 1", " 2", " 3", " 7", " 10", " 500", " 123456", " 60101967", f" {1 << 53}"]
+
+
+def random_user_dictionary(vocabulary, seed):
+    """Return a user dictionary of new, cut and replaced words; every second one has words of frequency 0."""
+    frequent, long, mixed = vocabulary
+    draw = random.Random(seed)
+    words = {
+        draw.choice(
+            [
+                draw.choice(frequent) + draw.choice(frequent),
+                draw.choice(long),
+                draw.choice(long) + draw.choice(frequent),
+                draw.choice(long)[1:] + draw.choice(long)[:1],
+                draw.choice([word for word in mixed[:200] if not word.isascii()]) + draw.choice(long),
+                draw.choice(long) + "\t" + draw.choice(frequent),
+                draw.choice(long) + "·" + draw.choice(long),
+                draw.choice(FOREIGN) + draw.choice(long),
+            ]
+        )
+        for _ in range(draw.choice([1, 5, 40]))
+    }
+    frequencies = FREQUENCIES + [" 0"] * (2 * (seed % 2))
+    lines = [f"{word}{draw.choice(frequencies)}{draw.choice(['', '', ' n', ' nz'])}" for word in sorted(words)]
+    ending = draw.choice(["\n", "\r\n", "\n\n"])
+    return draw.choice(["", "\ufeff"]) + ending.join(lines) + draw.choice(["", ending])
+
+
+def test_the_reference_case_of_a_tie_falls_as_in_jieba():
+    counting = Counting(Segmentation(dictionary=Dictionary(user="小明来到 10")))
+    assert count_words(["丰足额吗"], counting) == {"丰": 1, "足额": 1, "吗": 1}
+
+
+def test_the_total_counts_every_line_of_jiebas_dictionary(plain):
+    assert resolve(Dictionary()).excess == plain.of.total - sum(plain.of.FREQ.values())
+
+
+@pytest.mark.parametrize(("mode", "hmm"), MODES, ids=MODE_NAMES)
+def test_ties_fall_as_in_jieba(way, port, plain, vocabulary, ties, mode, hmm):
+    some = random.Random(f"{mode} {hmm}").sample(ties, 250)
+    texts = [*some, *in_long_blocks(some[:150], vocabulary, 1), *("".join(pair) for pair in batched(some, 2))]
+    assert_equal(port[mode, hmm], plain, texts, mode, hmm)
+
+
+@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 20))])
+def test_ties_fall_as_in_jieba_with_random_user_dictionaries(way, plain, vocabulary, ties, seed):
+    user = random_user_dictionary(vocabulary, seed)
+    plain, words = with_user(plain, user), resolve(Dictionary(user=user))
+    draw = random.Random(seed)
+    own = [w for w in re.split(r"[\s\ufeff0-9]+", user) if w]
+    for mode, hmm in MODES:
+        some = draw.sample(ties, 400)
+        mixed = [draw.choice(own) + text + draw.choice(own) for text in some[:100]]
+        texts = [*some, *mixed, *in_long_blocks(some[:30], vocabulary, seed)]
+        assert_equal(FastTokenizer(words, hmm=hmm, search=mode == "search"), plain, texts, mode, hmm)
+
+
+TIED = "中国人在雨"
+tied_frequency = st.sampled_from([1, 1, 2, 3, 3, 5, 6, 10, 60101967])
+tied_line = st.tuples(st.text(st.sampled_from(TIED), min_size=1, max_size=3), tied_frequency).map(
+    lambda line: f"{line[0]} {line[1]}"
+)
+
+
+@pytest.mark.parametrize(("mode", "hmm"), MODES, ids=MODE_NAMES)
+@given(
+    main=st.lists(tied_line, min_size=5, max_size=30).map("\n".join),  # of few words, so many are there twice
+    user=st.none() | st.lists(tied_line, max_size=6).map("\n".join),
+    texts=st.lists(st.text(st.sampled_from(TIED), min_size=2, max_size=60), min_size=1, max_size=5),
+)
+@settings(max_examples=60, derandomize=True)
+def test_ties_fall_as_in_jieba_where_a_dictionary_repeats_words(way, mode, hmm, main, user, texts):
+    tokenizer = FastTokenizer(resolve(Dictionary(main, user)), hmm=hmm, search=mode == "search")
+    assert_equal(tokenizer, with_main(main, user or ""), texts, mode, hmm)
+
+
+def test_a_tokenizer_can_be_made_while_another_thread_cuts():
+    code = """
+import sys, threading
+import rjieba
+from kxcli.mining import Dictionary
+from kxcli.mining.segment.fast import FastTokenizer, resolve
+words = resolve(Dictionary())
+thread = threading.Thread(target=rjieba.cut, args=("小明来到北京清华大学" * 100_000, False))
+thread.start()
+tokenizer = FastTokenizer(words, hmm=True, search=False)
+assert tokenizer.cut(["丰足额吗"]) == [["丰足", "额", "吗"]]
+thread.join()
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_bags_of_words_of_hsic_have_jiebas_total():
+    segmentation = Segmentation(dictionary=Dictionary(user="小明来到 10"))
+    shared = hsic_texts.prepared(hsic_texts.Terms(0, Counting(segmentation)))
+    assert shared == resolve(segmentation.dictionary)
+    assert hsic_texts.prepared(hsic_texts.Terms(0, Counting())) == resolve(Dictionary())
+
+
+def test_totals_beyond_the_port_are_refused():
+    main = "\n".join(f"{chr(0x4E00 + i)} {1 << 53}" for i in range(1100))
+    with pytest.raises(NotEqualError, match="add up to"):
+        resolve(Dictionary(main))
+
+
 # Dictionaries of few characters, so that everything collides
 
 SMALL = "中国人在雨常的鼠龘" + "ab1" + ".-%" + "㐀"
@@ -499,7 +638,7 @@ def test_no_word_of_jiebas_own_dictionary_would_be_refused(plain):
 
 
 def test_the_port_brings_jiebas_own_dictionary(plain):
-    tokenizer = FastTokenizer(Words(), hmm=True, search=False)
+    tokenizer = FastTokenizer(resolve(Dictionary()), hmm=True, search=False)
     assert all(tokenizer._is_word(word) == bool(frequency) for word, frequency in plain.of.FREQ.items())
 
 
@@ -695,6 +834,20 @@ def test_all_real_text_is_counted_as_jieba_counts_it(plain, corpora, name):
         counted = count_words(some, Counting(Segmentation(mode, hmm), keeps_punctuation=True))
         expected = Counter(itertools.chain.from_iterable(plain.tokens(line, mode, hmm) for line in some))
         assert counted == Counter({token: n for token, n in expected.items() if not token.isspace()})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize("name", CORPORA)
+def test_all_real_text_is_counted_as_jieba_counts_it_with_random_user_dictionaries(
+    plain, vocabulary, corpora, name, seed
+):
+    user = random_user_dictionary(vocabulary, seed)
+    some = real_lines(corpora, name, -1)
+    counted = count_words(some, Counting(Segmentation(dictionary=Dictionary(user=user)), keeps_punctuation=True))
+    plain = with_user(plain, user)
+    expected = Counter(itertools.chain.from_iterable(map(plain.tokens, some)))
+    assert counted == Counter({token: n for token, n in expected.items() if not token.isspace()})
 
 
 @pytest.mark.slow

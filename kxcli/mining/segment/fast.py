@@ -3,12 +3,15 @@
 The port gives the dictionary's best route, without the model for unknown words.  That is jieba's own but for one
 thing, which is mended: its blocks hold more Han characters than jieba's, so the text is parted at those first.  The
 model's stage is done here: run by run for a short text, over arrays (`stage`) for a long one.  Frequencies that
-jieba suggests for user words, and its total, are computed by jieba and added as they are.
+jieba suggests for user words are computed by jieba and added as they are.  jieba's total counts every line of a
+dictionary, the port's every word once: the difference decides between routes with equal products of frequencies.
 """
 
 import math
 import re
+import threading
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 _ONLY_HAN = re.compile(f"[{HAN}]{{2,}}")
 _PART = re.compile(r"([a-zA-Z0-9]+(?:\.[0-9]+)?%?)")  # what jieba's model stage keeps whole outside Han
 _NEVER_FOUND = "\n"  # a word outside any block: its frequency counts in the total alone
+_LOCK = threading.Lock()
+_MAX_TOTAL = 1 << 63  # the port's total has 64 bits
 _MARGIN = 1e-9  # of log probabilities, above the rounding of their sums
 _BY_ARRAYS_FROM = 1 << 16  # characters: below, numpy's import would take longer than it saves
 _GLUE = chr(GLUE)
@@ -47,26 +52,22 @@ class Words:
 
 
 def resolve(dictionary: Dictionary) -> Words:
-    """Return what the port needs to have the dictionary; takes about a second where it is not jieba's own.
+    """Return what the port needs to have the dictionary.
 
+    Takes 0.15 s for jieba's own dictionary and about a second for another; both are computed again for each call.
     Raises `NotEqualError` where the port could differ from jieba.
     """
-    if dictionary.is_default:
-        return Words()
-    from kxcli.mining.segment.reference import JiebaTokenizer
+    from kxcli.mining.segment.reference import JiebaTokenizer, default_excess
 
+    if dictionary.is_default:
+        return Words(excess=default_excess())
     jieba = JiebaTokenizer(dictionary)
     frequencies = jieba.frequencies
-    base = jieba.base_frequencies
-    own = dictionary.main is None and all(frequencies[word] for word in base)
-    if own:
-        added = {word: frequencies[word] for word in base}
-        excess = jieba.total - jieba.base_total - sum(added[word] - base[word] for word in added)
-    else:
-        added = {word: frequency for word, frequency in frequencies.items() if frequency}
-        excess = jieba.total - sum(added.values())
+    own = dictionary.main is None and all(frequencies[word] for word in jieba.user_words)
+    words = jieba.user_words if own else frequencies
+    added = {word: frequencies[word] for word in words if frequencies[word]}
     _check(added, frequencies, jieba.total, jieba.splits)
-    return Words(tuple(added.items()), own, excess, jieba.splits)
+    return Words(tuple(added.items()), own, jieba.total - sum(frequencies.values()), jieba.splits)
 
 
 def _check(added: dict[str, int], frequencies: dict[str, int], total: int, splits: frozenset[str]) -> None:
@@ -75,14 +76,37 @@ def _check(added: dict[str, int], frequencies: dict[str, int], total: int, split
     The route leaves a word's characters single only where they score as well as the word itself.  Single letters and
     digits come out put together, and may then spell that word, or be a part of it.
     """
+    if total >= _MAX_TOTAL:
+        raise NotEqualError(f"the frequencies of the dictionary add up to {total}")
     for word in splits:
         if frequencies[word]:
             raise NotEqualError(f"{word!r} is given both with frequency 0 and with another")
     for word, frequency in added.items():
-        if len(word) > 1 and not _ONLY_HAN.fullmatch(word):
+        if len(word) > 1 and not _ONLY_HAN.fullmatch(word) and is_in_block(word):
             single = sum(math.log(frequencies.get(ch) or 1) - math.log(total) for ch in word)
             if math.log(frequency) - math.log(total) <= single + _MARGIN:
                 raise NotEqualError(f"{word!r} is less frequent than its characters")
+
+
+def _load_port(words: Words) -> Any:
+    """Return the port with a dictionary.
+
+    Without other words it is the instance that importing `rjieba` makes: a second one would take 24 MB and 0.1 s in
+    each process.  Only its total changes.
+    """
+    import rjieba
+
+    if words.is_added_to_own and not words.added:
+        with _LOCK, suppress(RuntimeError):  # another thread cuts with it right now: it cannot be changed
+            if words.excess and not rjieba.has_word(_NEVER_FOUND):
+                rjieba.add_word(_NEVER_FOUND, words.excess, None)
+            return rjieba
+    port = rjieba.Jieba() if words.is_added_to_own else rjieba.Jieba.empty()
+    for word, frequency in words.added:
+        port.add_word(word, frequency, None)
+    if words.excess:
+        port.add_word(_NEVER_FOUND, words.excess, None)
+    return port
 
 
 class FastTokenizer:
@@ -92,16 +116,8 @@ class FastTokenizer:
     """
 
     def __init__(self, words: Words, *, hmm: bool, search: bool) -> None:
-        import rjieba
-
-        source: Any = rjieba
-        if words.added:
-            source = rjieba.Jieba() if words.is_added_to_own else rjieba.Jieba.empty()
-            for word, frequency in words.added:
-                source.add_word(word, frequency, None)
-            if words.excess:
-                source.add_word(_NEVER_FOUND, words.excess, None)
-        self._cut, self._is_word = source.cut, source.has_word
+        port = _load_port(words)
+        self._cut, self._is_word = port.cut, port.has_word
         self._hmm, self._search = hmm, search
         self._splits = set(words.splits)
         self._stage: ModelStage | None = None

@@ -58,11 +58,25 @@ def dictionary_words() -> frozenset[str]:
         return frozenset(line.partition(" ")[0] for line in file.read().decode("utf-8").splitlines())
 
 
-class JiebaTokenizer:
-    """A `jieba.Tokenizer` with a dictionary of its own, none of it shared or cached.
+@cache
+def default_excess() -> int:
+    """Return by how much jieba's own total exceeds the sum of its words' frequencies.
 
-    `base_frequencies` and `base_total` are those before the user dictionary was added.
+    jieba adds the frequency of every line to the total, and of a word that occurs on several lines keeps the last.
     """
+    excess = 0
+    frequencies: dict[bytes, bytes] = {}
+    with _jieba().Tokenizer().get_dict_file() as file:
+        for line in file:
+            word, frequency = line.split(b" ", 2)[:2]
+            if word in frequencies:
+                excess += int(frequencies[word])
+            frequencies[word] = frequency
+    return excess
+
+
+class JiebaTokenizer:
+    """A `jieba.Tokenizer` with a dictionary of its own, none of it shared or cached."""
 
     def __init__(self, dictionary: Dictionary) -> None:
         jieba = _jieba()
@@ -71,12 +85,10 @@ class JiebaTokenizer:
         main = _open_dictionary() if dictionary.main is None else _file(dictionary.main)
         self._tokenizer.FREQ, self._tokenizer.total = self._tokenizer.gen_pfdict(main)
         self._tokenizer.initialized = True
-        self.base_total: int = self._tokenizer.total
         self._splits: set[str] = set()  # jieba's set is global to the process; each tokenizer brings its own
-        self.base_frequencies: dict[str, int] = {}
+        self.user_words: dict[str, None] = {}  # in order
         if dictionary.user is not None:
-            for _, word, _ in user_words(dictionary.user):
-                self.base_frequencies.setdefault(word, self._tokenizer.FREQ.get(word, 0))
+            self.user_words = dict.fromkeys(word for _, word, _ in user_words(dictionary.user))
             self._finalseg.Force_Split_Words = self._splits
             self._tokenizer.load_userdict(_file(dictionary.user))
 
