@@ -67,6 +67,7 @@ class Input:
     inputs: tuple[str, ...]
     recursive: bool
     glob: tuple[str, ...]
+    hidden: bool
     files_from: tuple[str, ...]
     null: bool
     encoding: str
@@ -136,6 +137,7 @@ def _input_options(command: Function, formats: list[str], default: str) -> Funct
                 multiple=True,
                 help="In folders, read only files whose names match PATTERN, e.g. '*.txt'.  May be repeated.",
             ),
+            click.option("--hidden", is_flag=True, help="In folders, read hidden and backup files and folders, too."),
             click.option(
                 "--files-from",
                 metavar="FILE",
@@ -302,6 +304,8 @@ def check(source: Input, sink: Output) -> None:
     """Refuse options that contradict each other, or of which one would do nothing."""
     if source.glob and not source.recursive:
         raise UsageError("--glob selects among the files of folders: add -r.")
+    if source.hidden and not source.recursive:
+        raise UsageError("--hidden is about the files in folders: add -r.")
     if source.null and not source.files_from:
         raise UsageError("-0 tells how the names in --files-from end: add --files-from FILE.")
     if source.input_format == "text" and source.field is not None:
@@ -313,6 +317,13 @@ def check(source: Input, sink: Output) -> None:
     if ctx.params["cluster"] is not None:
         for name in (name for name in ("jobs", "retries") if is_given(ctx, name)):
             raise UsageError(f"{flag(ctx, name)} does nothing with --cluster, which has its own workers.")
+
+
+def written_by_run() -> list[str | int]:
+    """Return what this run writes: the paths that options name, and the descriptors of stdout and stderr."""
+    params = click.get_current_context().params
+    names = ("output", "output_dir", "errors", "kb_cache")
+    return [1, 2, *(params[name] for name in names if params.get(name) is not None)]
 
 
 def is_given(ctx: click.Context, name: str) -> bool:

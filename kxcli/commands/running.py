@@ -7,7 +7,7 @@ from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
-from kxcli.commands.options import Input, Run
+from kxcli.commands.options import Input, Run, written_by_run
 from kxcli.commands.outputs import refuse_overwriting
 from kxcli.corpus import encodings, ledger, shards, sources
 from kxcli.corpus.ledger import Choice, Loss, OnError, Told
@@ -29,13 +29,33 @@ PartialT = TypeVar("PartialT")
 Reduce = Callable[..., Any]  # `Engine.reduce`, or what else takes what it takes
 
 
-def found_sources(given: Input, output: str | None) -> list[sources.Source]:
-    """Return the inputs that the options name; `UsageError` if the output is one of them."""
+def find_sources(given: Input, report: Report, output: str | None) -> list[sources.Source]:
+    """Return the inputs that the options name; report what was left out of walked folders.
+
+    Raises `UsageError` if the output is one of the inputs.
+    """
+    skips = sources.Skips()
     found = sources.find(
-        given.inputs, recursive=given.recursive, glob=given.glob, files_from=given.files_from, null=given.null
+        given.inputs,
+        recursive=given.recursive,
+        walk=sources.Walk(given.glob, given.hidden, sources.inodes(written_by_run())),
+        files_from=given.files_from,
+        null=given.null,
+        skips=skips,
     )
     refuse_overwriting("-o", output, ("-" if source.is_stdin else source.path for source in found))
+    if skips.hidden:
+        report.note(f"skipped hidden and backup files: {_examples(skips.hidden)}; add --hidden to read them")
+    if skips.written:
+        report.note(f"skipped what this run writes: {_examples(skips.written)}")
+    if skips.unreadable:
+        report.warning(f"skipped what cannot be read: {_examples(skips.unreadable)}")
     return found
+
+
+def _examples(paths: list[str]) -> str:
+    more = len(paths) - Report.EXAMPLES
+    return f"{', '.join(paths[: Report.EXAMPLES])}{f' and {more:,} more' if more > 0 else ''}"
 
 
 def wanted(
@@ -83,7 +103,9 @@ class Corpus:
         output: str | None,
     ) -> None:
         self._encoding = encodings.check(given.encoding)
-        self._sources = found_sources(given, output)
+        self._sources = find_sources(given, report, output)
+        if run.checkpoint is None:
+            self._sources = [source.growable(run.shard_size) for source in self._sources]
         if run.cluster is not None:  # workers stand elsewhere
             self._sources = [source.absolute() for source in self._sources]
         if not self._sources:
@@ -99,6 +121,7 @@ class Corpus:
             None if run.cluster is not None else workspace.folder,
             self._told.append,
             run.checkpoint is not None,
+            self._is_reread,
         )
         if isinstance(engine, Checkpoint):
             _check_outside(run.checkpoint or "", self._sources)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
@@ -91,17 +92,19 @@ class Tables:
             self._told.append,
         )
         self._opened: Callable[[Iterable[Any]], Table] = lambda sources: self._stack.enter_context(
-            opened(list(sources), reading)
+            opened([source.growable() for source in sources], reading)
         )
         self._y_file = y_file
 
     def __enter__(self) -> "Tables":
-        self.x = self._opened(running.found_sources(self._given, self._output))
+        self.x = self._opened(running.find_sources(self._given, self._report, self._output))
         self.y = self.x if self._y_file is None else self._opened(find([self._y_file]))
         return self
 
-    def __exit__(self, *ended: object) -> None:
-        self._stack.close()
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.__exit__(kind, error, trace)
 
     def rows(self, groups: Sequence[Group], groups_y: Sequence[Group], *, drops_missing: bool) -> Complete:
         """Read the groups of columns of the table, then those of y's table, where that is another."""

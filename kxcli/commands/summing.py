@@ -38,7 +38,7 @@ def _add(sums: "Sums", source: options.Input, report: Report, output: str | None
 
     columns: tuple[str, ...] | None = None
     first = ""
-    for found in running.found_sources(source, output):
+    for found in [one.growable() for one in running.find_sources(source, report, output)]:
         least = None
         for cells, ledger in tables.rows(
             found,

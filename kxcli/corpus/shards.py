@@ -19,7 +19,7 @@ from kxcli.corpus.lines import RangeStream, Readable, runs
 from kxcli.corpus.longline import SpooledLine
 from kxcli.corpus.places import with_line
 from kxcli.corpus.records import Asked, Document, Format, Kind, Wanted, documents
-from kxcli.corpus.remote import TAIL, bare, changed
+from kxcli.corpus.remote import TAIL, bare
 from kxcli.corpus.sources import Source
 from kxcli.errors import InputError, UsageError
 
@@ -117,6 +117,7 @@ class Planner:
     None: it is carried in memory, to whom has no such folder.
     tell: is told at once what reading in order leaves out.  is_resumable: each task is known by its source and its
     number in that, so it is of one source alone, and no source may change while it is read.
+    is_reread: the sources are read several times, so that none may change in between.
     """
 
     wanted: Wanted
@@ -126,6 +127,7 @@ class Planner:
     folder: Callable[[], str] | None
     tell: Callable[[Told], None]
     is_resumable: bool = False
+    is_reread: bool = False
 
     def tasks(self, sources: Iterable[Source]) -> Generator[Task]:
         """Yield the tasks in input order; small files share one, unless the run may be resumed."""
@@ -137,13 +139,12 @@ class Planner:
         first = ""
         for source in sources:
             kind = self._kind(source)
-            source = source.may_change()
             if source.size is not None and source.size <= self.shard_size:
                 if small and size + source.size > self.shard_size:
                     yield Task(tuple(small), size, first)
                     small, size = [], 0
                 first = first if small else source.path
-                small.append(Whole(source, kind))
+                small.append(Whole(source if self.is_reread else source.may_change(), kind))
                 size += source.size
                 continue
             if small:
@@ -282,7 +283,6 @@ class Records:
                         raise
                     # Only here is known by what URL, and in what state, it can be looked at again.
                     raise with_line(error, shard.source) from None
-                shard.source.check()
 
     def _whole(self, file: BinaryIO, shard: Whole) -> Iterator[Document]:
         path = shard.source.path
@@ -291,8 +291,6 @@ class Records:
         yield from self._read(stream, form, path)
 
     def _range(self, file: BinaryIO, shard: Range) -> Iterator[Document]:
-        if not shard.source.is_remote and os.fstat(file.fileno()).st_size < shard.stop:
-            raise changed(shard.source.path)  # cut short, it would have no record here, and nobody would know
         stream = RangeStream(file, shard.start, shard.stop)
         yield from self._read(stream, shard.form, shard.shown, line=shard.line, offset=stream.begin)
 

@@ -3,10 +3,12 @@
 import errno
 import fnmatch
 import os
+import re
 import stat
 import sys
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import BinaryIO
@@ -18,6 +20,10 @@ from kxcli.errors import InputError, UsageError, reason
 STDIN = "<stdin>"
 
 _ENDS = 1 << 16  # bytes at either end of a file that its stamp looks at
+_IN_ONE_GO = 1 << 20  # bytes that are read so fast that nobody rewrites them meanwhile
+_DESCRIPTORS = re.compile(r"/dev/fd|/proc/\d+(/task/\d+)?/fd")
+_MAX_LINKS = 40  # that lead from one to the next, as in Linux
+_LEFTOVER = ".kxcli-*.part"  # output that is not finished
 _COUNTED = 64 << 20  # bytes of a remote file, at most, that are fetched to count the lines in them
 
 
@@ -26,7 +32,9 @@ class Source:
     """One input: a path, a URL, or stdin.
 
     size: in bytes, where any part of it can be read: of a regular file, or of a remote one whose store knows parts;
-    else None (a pipe, a device).  version: what else tells its state from another one; None: it may change.
+    else None (a pipe, a device).  version: what else tells its state from another one; None: it may change before it is
+    opened.  inode: the device and the inode of a regular file.  may_grow: whether the file may be appended to;
+    ends: the checksum of both ends of what it had then.
     url: what a remote one is opened by, where `path` is what may be shown of it.
     """
 
@@ -35,6 +43,9 @@ class Source:
     is_stdin: bool = False
     version: str | None = None
     url: str = field(default="", repr=False)
+    inode: tuple[int, int] | None = None
+    may_grow: bool = False
+    ends: int | None = None
 
     @property
     def is_remote(self) -> bool:
@@ -42,8 +53,22 @@ class Source:
         return not self.is_stdin and remote.is_url(self.path)
 
     def may_change(self) -> "Source":
-        """Return the same input, a local one without a look at whether it changes."""
+        """Return the same input; a local one may change until it is opened, so it has to be read in one go."""
         return self if self.is_remote or self.version is None else replace(self, version=None)
+
+    def growable(self, shard_size: int = _IN_ONE_GO) -> "Source":
+        """Return the same input; a local one may be appended to, but not be changed otherwise.
+
+        shard_size: bytes from which on a file is read in several parts.  Of such a file the ends are read now, because
+        its size and time alone do not tell whether it was rewritten or appended to.
+        """
+        if self.is_remote or self.version is None or self.size is None:
+            return self
+        source = replace(self, may_grow=True)
+        if self.size <= min(shard_size, _IN_ONE_GO):
+            return source
+        with source.open() as file:
+            return replace(source, ends=_checksum_ends(file.fileno(), self.size))
 
     def absolute(self) -> "Source":
         """Return the same input under a path that means the same in any folder."""
@@ -51,12 +76,21 @@ class Source:
         return replace(self, path=os.path.abspath(self.path)) if is_path else self
 
     def check(self) -> None:
-        """Raise `InputError` where a local file is not what it was; a remote one tells with what is read of it."""
-        if self.version is None or self.is_remote:
-            return
-        status = _status(self.path)
-        if (status.st_size, _version(status)) != (self.size, self.version):
+        """Raise `InputError` if a local file is not what it was; of a remote one, each part that is read shows it."""
+        if self.version is not None and not self.is_remote and not self._is_as_found(_status(self.path)):
             raise remote.changed(self.path)
+
+    def _is_as_found(self, status: os.stat_result) -> bool:
+        if _inode(status) != self.inode:
+            return False
+        if (status.st_size, _version(status)) == (self.size, self.version):
+            return True
+        if not self.may_grow or self.size is None or status.st_size <= self.size:
+            return False
+        if self.ends is None:
+            return True
+        with open(self.path, "rb", buffering=0) as file:
+            return self.ends == _checksum_ends(file.fileno(), self.size)
 
     def stamp(self) -> str:
         """Return what it is known by in another run, as hex digits: of its path, size and time, and of its ends.
@@ -80,7 +114,6 @@ class Source:
             if self.size > _ENDS:
                 file.seek(max(_ENDS, self.size - _ENDS))
                 digest.update(_exactly(file, _ENDS))
-        self.check()
         return digest.hexdigest()
 
     def line_of(self, line: int, offset: int) -> int | None:
@@ -107,25 +140,60 @@ class Source:
     def open(self, first: int = remote.FIRST) -> Iterator[BinaryIO]:
         """Open for reading bytes; `InputError` where that, or reading in the block, cannot be.
 
+        A local file may be appended to while it is open; if it is changed otherwise, the end of the block raises
+        `InputError`.
         first: bytes that are likely to be wanted in one go, which a store is asked for together.
         """
         try:
-            if self.is_stdin:
-                yield sys.stdin.buffer
-            elif self.is_remote:
+            if self.is_remote:
                 planned = None if self.version is None else remote.State(self.size, self.version)
                 with remote.opened(self.url or self.path, planned, first) as file:
                     yield file
+            elif self.is_stdin:
+                with _watch(sys.stdin.buffer, self):
+                    yield sys.stdin.buffer
             else:
-                with open(self.path, "rb", buffering=0) as file:
+                with open(self.path, "rb", buffering=0) as file, _watch(file, self):
                     yield file
-        except InputError:
-            self.check()  # what changed may look damaged
-            raise
         except OSError as error:
             if error.errno == errno.ENOMEM:
                 raise MemoryError from None
-            raise InputError(self.path, reason(error), "check the name, the rights and the disk") from None
+            raise InputError(self.path, reason(error), "check the path, its permissions and the disk") from None
+
+
+@contextmanager
+def _watch(file: BinaryIO, source: Source) -> Iterator[None]:
+    """Raise `InputError` at the end of the block if a regular file was changed in it, other than appended to."""
+    try:
+        descriptor = file.fileno()
+    except (OSError, ValueError):  # a stdin without a descriptor, in a program that calls this one
+        yield
+        return
+    before = os.fstat(descriptor)
+    if not stat.S_ISREG(before.st_mode) or not (before.st_size or source.size):  # /proc has neither sizes nor times
+        yield
+        return
+    if source.version is not None and _inode(before) != source.inode:
+        raise remote.changed(source.path)
+    is_large = source.ends is None and before.st_size > _IN_ONE_GO
+    ends = _checksum_ends(descriptor, before.st_size) if is_large else None
+
+    def check() -> None:
+        now = os.fstat(descriptor)
+        is_same = (now.st_size, now.st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+        has_grown = now.st_size > before.st_size
+        if not is_same and not (has_grown and ends in (None, _checksum_ends(descriptor, before.st_size))):
+            raise remote.changed(source.path)
+        if not source.is_stdin and _inode(_status(source.path)) != _inode(before):
+            raise remote.changed(source.path)
+        source.check()
+
+    try:
+        yield
+    except InputError:
+        check()  # what changed may look damaged
+        raise
+    check()
 
 
 def by_path(sources: Iterable[Source]) -> dict[str, Source | None]:
@@ -138,19 +206,54 @@ def by_path(sources: Iterable[Source]) -> dict[str, Source | None]:
     return found
 
 
+@dataclass
+class Skips:
+    """What a walk left out, by path: hidden and backup files, what this run writes, and what cannot be read."""
+
+    hidden: list[str] = field(default_factory=list)
+    written: list[str] = field(default_factory=list)
+    unreadable: list[str] = field(default_factory=list)  # each with the reason
+
+
+@dataclass(frozen=True)
+class Walk:
+    """How folders are walked.
+
+    glob: patterns of the files to read, by name, or by path below the folder if the pattern has a slash; a file is read
+    if any of them matches, or if there is none.
+    hidden: whether to read hidden and backup files and folders, too.
+    written: files and folders that this run writes, by device and inode; they are never read.
+    """
+
+    glob: Sequence[str] = ()
+    hidden: bool = False
+    written: frozenset[tuple[int, int]] = frozenset()
+
+    def selects(self, below: str, name: str) -> bool:
+        """Return whether to read a file by its path below the folder, and by its name."""
+        return not self.glob or any(fnmatch.fnmatchcase(below if "/" in one else name, one) for one in self.glob)
+
+    def hides(self, name: str) -> bool:
+        """Return whether the name is that of a hidden file or folder, or of a backup."""
+        if fnmatch.fnmatchcase(name, _LEFTOVER):
+            return True
+        is_backup = name.endswith("~") or (len(name) > 1 and name.startswith("#") and name.endswith("#"))
+        return not self.hidden and (name.startswith(".") or is_backup)
+
+
 def find(
     arguments: Sequence[str],
     *,
     recursive: bool = False,
-    glob: Sequence[str] = (),
+    walk: Walk | None = None,
     files_from: Sequence[str] = (),
     null: bool = False,
+    skips: Skips | None = None,
 ) -> list[Source]:
     """Return the sources that the arguments name, in their order; a folder's files by name.
 
     A file that is named twice is two sources.  A folder reached twice in one walk, by links, is read once.
-    The patterns of `glob` select among the files of walked folders, by name, or by path below the folder if the pattern
-    has a slash; a file is read if any of them matches.
+    What cannot be read in a walked folder is added to `skips`.
     Raises `InputError` for what is missing or is a folder without `recursive`; a URL is asked for what it leads to.
     """
     names = list(arguments)
@@ -162,18 +265,28 @@ def find(
         names = ["-"]
     if names.count("-") > 1 or files_from.count("-") > 1:
         raise UsageError("stdin (-) can be read only once.")
+    walk, skips = walk or Walk(), skips or Skips()
     found: list[Source] = []
     for name in names:
         if name == "-":
             found.append(_stdin())
         elif remote.is_url(name):
-            found.extend(_remote(name, recursive, glob))
+            found.extend(_remote(name, recursive, walk, skips))
         elif stat.S_ISDIR(_status(name).st_mode):
             _refuse_folder(name, recursive)
-            found.extend(_walk(name, glob))
+            found.extend(_walk(name, walk, skips))
         else:
-            found.append(_file(name))
+            found.append(_file(name, _status(name)))
     return found
+
+
+def inodes(paths: Iterable[str | int]) -> frozenset[tuple[int, int]]:
+    """Return the devices and inodes of the files and folders that exist already, by path or descriptor."""
+    found = set()
+    for path in paths:
+        with suppress(OSError, ValueError):
+            found.add(_inode(os.stat(path)))
+    return frozenset(found)
 
 
 def _stdin() -> Source:
@@ -182,12 +295,25 @@ def _stdin() -> Source:
     return Source(STDIN, is_stdin=True)
 
 
-def _file(path: str) -> Source:
-    status = _status(path)
-    return Source(path, status.st_size, version=_version(status)) if stat.S_ISREG(status.st_mode) else Source(path)
+def _file(path: str, status: os.stat_result) -> Source:
+    if not stat.S_ISREG(status.st_mode) or _is_descriptor(path):
+        return Source(path)
+    return Source(path, status.st_size, version=_version(status), inode=_inode(status))
 
 
-def _remote(url: str, recursive: bool, glob: Sequence[str]) -> Iterator[Source]:
+def _is_descriptor(path: str) -> bool:
+    """Return whether a path leads to an open file of a process (/dev/fd/3), which in another one may be another."""
+    for _ in range(_MAX_LINKS):
+        if not os.path.islink(path):
+            return False
+        folder = os.path.realpath(os.path.dirname(path))
+        if _DESCRIPTORS.fullmatch(folder):
+            return True
+        path = os.path.join(folder, os.readlink(path))
+    return False
+
+
+def _remote(url: str, recursive: bool, walk: Walk, skips: Skips) -> Iterator[Source]:
     store = remote.store(url)
     state = remote.insisted(url, store.state)
     if state is not None:
@@ -195,7 +321,9 @@ def _remote(url: str, recursive: bool, glob: Sequence[str]) -> Iterator[Source]:
         return
     _refuse_folder(url, recursive)
     for path, below, state in remote.insisted(url, lambda: list(store.walk())):
-        if _is_chosen(below, glob):
+        if any(map(walk.hides, below.split("/"))):
+            skips.hidden.append(remote.shown(path))
+        elif walk.selects(below, below.rpartition("/")[2]):
             yield _at(path, state)
 
 
@@ -212,20 +340,26 @@ def _version(status: os.stat_result) -> str:
     return str(status.st_mtime_ns)
 
 
+def _inode(status: os.stat_result) -> tuple[int, int]:
+    return status.st_dev, status.st_ino
+
+
 def _status(path: str) -> os.stat_result:
     try:
         return os.stat(path)
     except (OSError, ValueError) as error:
         what = reason(error) if isinstance(error, OSError) else str(error)
-        raise InputError(path, what, "check the name and the rights") from None
+        raise InputError(path, what, "check the path and its permissions") from None
 
 
 def _listed(path: str, null: bool) -> Iterator[str]:
     """Yield the names in a list of files, a line each, or parted by NUL bytes."""
+    if path == "-":
+        _stdin()
     try:
         data = sys.stdin.buffer.read() if path == "-" else _read(path)
     except OSError as error:
-        raise InputError(path, reason(error), "check the name and the rights") from None
+        raise InputError(path, reason(error), "check the path and its permissions") from None
     for name in data.split(b"\0" if null else b"\n"):
         if name:
             yield os.fsdecode(name if null else name.removesuffix(b"\r"))
@@ -247,31 +381,60 @@ def _exactly(file: BinaryIO, size: int) -> bytes:
     return data
 
 
-def _walk(folder: str, glob: Sequence[str]) -> Iterator[Source]:
+def _checksum_ends(descriptor: int, size: int) -> int:
+    """Return a checksum of both ends of the first `size` bytes of a file."""
+    head = os.pread(descriptor, min(_ENDS, size), 0)
+    start = max(0, size - _ENDS)
+    return zlib.crc32(os.pread(descriptor, size - start, start), zlib.crc32(head))
+
+
+def _walk(folder: str, walk: Walk, skips: Skips) -> Iterator[Source]:
     seen: set[tuple[int, int]] = set()
 
     def fail(error: OSError) -> None:
-        raise InputError(str(error.filename), reason(error), "check the rights")
+        if error.filename == folder:
+            raise InputError(folder, reason(error), "check its permissions")
+        skips.unreadable.append(f"{error.filename} ({reason(error)})")
 
     for where, folders, files in os.walk(folder, onerror=fail, followlinks=True):
-        status = _status(where)
-        if (status.st_dev, status.st_ino) in seen:  # a link back to a folder that was walked already
+        try:
+            inode = _inode(os.stat(where))
+        except OSError as error:
+            skips.unreadable.append(f"{where} ({reason(error)})")
             folders.clear()
             continue
-        seen.add((status.st_dev, status.st_ino))
-        folders.sort()
-        for name in _chosen(files, where, folder, glob):
-            source = _file(os.path.join(where, name))
-            if source.size is not None:  # pipes, sockets and devices are not the text that a folder holds
+        if inode in walk.written:
+            skips.written.append(where)
+        if inode in seen or inode in walk.written:  # seen: a link back to a folder that was walked already
+            folders.clear()
+            continue
+        seen.add(inode)
+        below = os.path.relpath(where, folder)
+        skips.hidden.extend(os.path.join(where, name) for name in sorted(filter(walk.hides, folders)))
+        folders[:] = sorted(name for name in folders if not walk.hides(name))
+        for name in sorted(files):
+            if not walk.selects(os.path.normpath(os.path.join(below, name)), name):
+                continue
+            path = os.path.join(where, name)
+            if walk.hides(name):
+                skips.hidden.append(path)
+            elif (source := _walked(path, walk, skips)) is not None:
                 yield source
 
 
-def _chosen(files: Iterable[str], where: str, folder: str, glob: Sequence[str]) -> list[str]:
-    below = os.path.relpath(where, folder)
-    return sorted(name for name in files if _is_chosen(os.path.normpath(os.path.join(below, name)), glob))
-
-
-def _is_chosen(below: str, glob: Sequence[str]) -> bool:
-    """Return whether a file of a walked folder, whose path below it is given, is chosen."""
-    name = below.rpartition("/")[2]
-    return not glob or any(fnmatch.fnmatchcase(below if "/" in one else name, one) for one in glob)
+def _walked(path: str, walk: Walk, skips: Skips) -> Source | None:
+    """Return a file of a walked folder; None: it is left out."""
+    try:
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):
+            return None  # pipes, sockets and devices are not the text that a folder holds
+        if not os.access(path, os.R_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        skips.unreadable.append(f"{path} ({reason(error)})")
+        return None
+    if _inode(status) in walk.written:
+        skips.written.append(path)
+        return None
+    source = _file(path, status)
+    return None if source.size is None else source

@@ -108,15 +108,19 @@ def opened(sources: Sequence[Source], reading: Reading) -> Iterator[Table]:
     if not sources:
         raise UsageError("there is no input.")
     with closing(_parts(sources, reading)) as parts:
-        blank: list[Part] = []
-        for part in parts:
-            if part.width is not None:
-                yield Table(parts, part, blank)
-                return
-            blank.append(part)
-        if not blank:
-            raise InputError(sources[0].path, "is empty", "give a table with rows")
-        yield Table(iter(()), blank[0], blank[1:])
+        try:
+            blank: list[Part] = []
+            for part in parts:
+                if part.width is not None:
+                    yield Table(parts, part, blank)
+                    return
+                blank.append(part)
+            if not blank:
+                raise InputError(sources[0].path, "is empty", "give a table with rows")
+            yield Table(iter(()), blank[0], blank[1:])
+        except InputError as error:
+            parts.throw(error)  # the source that is open reports whether it was changed, so that it looks damaged
+            raise
 
 
 def _parts(sources: Iterable[Source], reading: Reading) -> Generator[Part]:

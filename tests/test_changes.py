@@ -1,0 +1,233 @@
+"""Local inputs that are changed while they are read: an error in all readers, but for what is appended."""
+
+import gzip
+import os
+import threading
+
+import numpy as np
+import pytest
+
+from kxcli.cli import main
+from kxcli.corpus import columns, knowledge, labelled, tables
+from kxcli.corpus.records import Wanted
+from kxcli.corpus.shards import Planner, TaskReader
+from kxcli.corpus.sources import Source, find
+from kxcli.errors import InputError
+
+LONG_AGO = 10**18  # ns: any later change has another time, however coarse the clock of the disk is
+
+CHANGES = ("replaced", "replaced by a longer one", "rewritten", "rewritten by a longer one", "truncated", "touched")
+
+
+def write(path, data):
+    path.write_bytes(data)
+    os.utime(path, ns=(LONG_AGO, LONG_AGO))
+
+
+def change(path, how):
+    size = path.stat().st_size
+    if how.startswith("replaced"):
+        other = path.with_name("other")
+        other.write_bytes(b"\n" * (size + 9 * how.endswith("longer one")))
+        os.replace(other, path)
+    elif how.startswith("rewritten"):
+        with open(path, "r+b") as file:
+            file.write(b"\n" * (size + 9 * how.endswith("longer one")))
+    elif how == "truncated":
+        os.truncate(path, size // 2)
+    elif how == "touched":
+        os.utime(path)
+    else:
+        with open(path, "ab") as file:
+            file.write(b"a b\n" * 1000)
+
+
+FORMS = {
+    "text": ("a.txt", b"a b\n" * 2_000),
+    "jsonl": ("a.jsonl", b'{"text": "a b"}\n' * 1_000),
+    "csv": ("a.csv", b"text\n" + b'"a b"\n' * 2_000),
+    "gz": ("a.txt.gz", gzip.compress(os.urandom(12_000).hex().encode())),
+}
+
+
+def planned(path, form, *, size=1_000, is_reread=False):
+    """Return an iterator over the documents of a file, whose state is known already."""
+    wanted = Wanted("text", None, "stop")
+    kind = "text" if form == "gz" else form
+    planner = Planner(wanted, kind, "utf-8", size, None, lambda told: None, is_reread=is_reread)
+    sources = [source.growable(size) for source in find([str(path)])]
+    reader = TaskReader(wanted, "utf-8")
+    return (document for task in planner.tasks(sources) for document in reader(task))
+
+
+@pytest.mark.parametrize("how", CHANGES)
+@pytest.mark.parametrize("form", FORMS)
+def test_a_file_that_is_changed_between_its_parts_is_an_error(tmp_path, form, how):
+    name, data = FORMS[form]
+    write(tmp_path / name, data)
+    documents = planned(tmp_path / name, form)
+    next(documents)
+    change(tmp_path / name, how)
+    with pytest.raises(InputError, match=f"{name}: changed while it was read"):
+        list(documents)
+
+
+@pytest.mark.parametrize("how", CHANGES)
+def test_a_file_that_is_changed_before_its_first_part_is_an_error(tmp_path, how):
+    write(tmp_path / "a.txt", FORMS["text"][1])
+    documents = planned(tmp_path / "a.txt", "text")
+    change(tmp_path / "a.txt", how)
+    with pytest.raises(InputError, match=r"a\.txt: changed while it was read"):
+        list(documents)
+
+
+@pytest.mark.parametrize("form", ["text", "jsonl"])
+def test_what_is_appended_between_the_parts_changes_nothing(tmp_path, form):
+    name, data = FORMS[form]
+    write(tmp_path / name, data)
+    documents = planned(tmp_path / name, form)
+    next(documents)
+    change(tmp_path / name, "appended to")
+    assert sum(1 for _ in documents) == data.count(b"\n") - 1
+
+
+def test_a_small_file_may_be_replaced_before_it_is_opened(tmp_path):
+    write(tmp_path / "a.txt", b"old\n")
+    documents = planned(tmp_path / "a.txt", "text")
+    (tmp_path / "b.txt").write_bytes(b"new text\n")
+    os.replace(tmp_path / "b.txt", tmp_path / "a.txt")
+    assert [document.text for document in documents] == ["new text"]
+
+
+def test_a_small_file_that_is_read_several_times_may_not_be_replaced(tmp_path):
+    write(tmp_path / "a.txt", b"old\n")
+    documents = planned(tmp_path / "a.txt", "text", is_reread=True)
+    (tmp_path / "b.txt").write_bytes(b"new\n")
+    os.replace(tmp_path / "b.txt", tmp_path / "a.txt")
+    with pytest.raises(InputError, match="changed while it was read"):
+        list(documents)
+
+
+def kb_entries(path):
+    return knowledge.entries(path, "stop", lambda told: None)
+
+
+def labelled_texts(path):
+    return labelled.labelled(path, "stop", lambda told: None)
+
+
+def merged_rows(path):
+    return tables.rows(find([path])[0].growable(), None, "utf-8", bare=("word", "count"), known="count")
+
+
+def table_blocks(path):
+    reading = columns.Reading(None, "utf-8", None, "stop", lambda told: None)
+    with columns.opened([find([path])[0].growable()], reading) as table:
+        yield from table.blocks([columns.Group((0,), True)])
+
+
+READERS = {
+    "kb": (kb_entries, b"%06d name\tid%06d\n"),
+    "labelled": (labelled_texts, b'{"text_id": "%06d", "text": "text %06d"}\n'),
+    "merge": (merged_rows, b"word%06d\t1%06d\n"),
+    "tsv": (table_blocks, b"%d\t%d\n"),
+}
+
+
+@pytest.mark.parametrize("how", CHANGES)
+@pytest.mark.parametrize("reader", READERS)
+def test_every_reader_notices_that_its_file_is_changed(tmp_path, reader, how):
+    read, line = READERS[reader]
+    path = tmp_path / "a.jsonl" if reader == "labelled" else tmp_path / "a.tsv"
+    n = (1 << 20) // len(line % (0, 0)) + 1_000
+    write(path, b"".join(line % (i, i) for i in range(n)))
+    rows = iter(read(str(path)))
+    next(rows)
+    change(path, how)
+    with pytest.raises(InputError, match=r"a\.(tsv|jsonl): changed while it was read"):
+        list(rows)
+
+
+@pytest.mark.parametrize("how", ["rewritten", "touched"])
+def test_a_mapped_array_may_not_be_rewritten(tmp_path, how):
+    np.save(tmp_path / "a.npy", np.arange(300_000.0))
+    os.utime(tmp_path / "a.npy", ns=(LONG_AGO, LONG_AGO))
+    blocks = table_blocks(str(tmp_path / "a.npy"))
+    next(blocks)
+    change(tmp_path / "a.npy", how)
+    with pytest.raises(InputError, match=r"a\.npy: changed while it was read"):
+        list(blocks)
+
+
+@pytest.mark.parametrize("reader", ["kb", "labelled", "merge", "tsv"])
+def test_every_reader_lets_its_file_grow(tmp_path, reader):
+    read, line = READERS[reader]
+    path = tmp_path / "a.jsonl" if reader == "labelled" else tmp_path / "a.tsv"
+    write(path, b"".join(line % (i, i) for i in range(100)))
+    rows = iter(read(str(path)))
+    next(rows)
+    with open(path, "ab") as file:
+        file.write(line % (100, 100))
+    list(rows)
+
+
+COMMANDS = {
+    "wordcount": ["wordcount", "-t", "space", "--shard-size", "1K"],
+    "newwords": ["newwords", "--shard-size", "1K"],
+    "entity-link": ["entity-link", "--kb", "kb.tsv", "--kb-cache", "cache", "--shard-size", "1K"],
+    "hsic": ["hsic", "--matrix", "edges"],
+    "merge": ["wordcount", "--merge"],
+}
+
+
+@pytest.mark.parametrize(
+    ("command", "how"),
+    [
+        *((command, "replaced") for command in COMMANDS),
+        *((command, "rewritten by a longer one") for command in ("wordcount", "newwords", "entity-link")),
+    ],
+)
+def test_every_command_ends_with_an_error_where_its_input_is_changed(tmp_path, monkeypatch, capsys, command, how):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "kb.tsv", "北京\t1\n".encode())
+    write(tmp_path / "a.txt", b"".join(b"%d\t%d\n" % (i, i * i) for i in range(1_500)))
+    os.mkfifo(tmp_path / "first")
+
+    def feed():
+        with open(tmp_path / "first", "wb") as pipe:  # opened when the inputs have been found
+            change(tmp_path / "a.txt", how)
+            pipe.write(b"1\t2\n")
+
+    feeder = threading.Thread(target=feed, daemon=True)
+    feeder.start()
+    code = main([*COMMANDS[command], *(["-j", "1"] if command != "merge" else []), "first", "a.txt"])
+    feeder.join(10)
+    out, err = capsys.readouterr()
+    assert code == 1
+    assert not out or command == "entity-link"  # which writes as it reads
+    assert "kxcli: error: a.txt: changed while it was read" in err
+
+
+@pytest.mark.parametrize("folder", ["/dev/fd", "/proc/self/fd", "/proc/PID/fd", "/proc/thread-self/fd"])
+def test_an_open_file_of_a_process_is_read_as_a_stream(tmp_path, folder):
+    (tmp_path / "a.txt").write_bytes(b"a b\n")
+    with open(tmp_path / "a.txt", "rb") as file:
+        path = f"{folder.replace('PID', str(os.getpid()))}/{file.fileno()}"
+        if not os.path.exists(path):
+            pytest.skip(f"no {folder} here")
+        (tmp_path / "link").symlink_to(path)
+        (tmp_path / "link2").symlink_to("link")
+        for name in (path, str(tmp_path / "link"), str(tmp_path / "link2")):
+            assert find([name]) == [Source(name)]
+        assert find([str(tmp_path)], recursive=True) == find([str(tmp_path / "a.txt")])
+    (tmp_path / "plain").symlink_to("a.txt")
+    assert find([str(tmp_path / "plain")])[0].size == 4
+
+
+def test_workers_read_the_open_file_that_was_named(kxcli):
+    (kxcli.folder / "large.txt").write_bytes(b"a b\n" * 300_000)
+    (kxcli.folder / "small.txt").write_bytes(b"c d\n" * 10)
+    with open(kxcli.folder / "small.txt", "rb") as file:
+        path = f"/dev/fd/{file.fileno()}"
+        ended = kxcli("wordcount", "-t", "space", "-j", "2", "large.txt", path, pass_fds=[file.fileno()])
+    assert ended.text == "a\t300000\nb\t300000\nc\t10\nd\t10\n"
