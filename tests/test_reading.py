@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import pytest
 
 from kxcli.cli import main
+from kxcli.corpus import encodings
 from kxcli.corpus.compression import Stream
 from kxcli.errors import InputError
 
@@ -328,3 +329,170 @@ def test_text_that_begins_like_an_archive_is_text(text):
 def test_utf16_that_begins_like_lzma_is_text():
     data = "]一北京".encode("utf-16-le")
     assert drain(data) == data
+
+
+# `--encoding auto`
+
+NEWS = """今天上午，市政府召开新闻发布会，介绍了城市交通建设的最新情况。
+新的地铁线路将于明年开通，预计每天可以运送三十万人次的乘客。
+有关部门表示，这个项目已经完成了百分之八十，资金也已经到位。
+附近的居民说，他们等这条线路已经等了很多年，出行会更加方便。
+"""
+TRADITIONAL = """今天上午，市政府召開新聞發布會，介紹了城市交通建設的最新情況。
+新的地鐵線路將於明年開通，預計每天可以運送三十萬人次的乘客。
+有關部門表示，這個項目已經完成了百分之八十，資金也已經到位。
+"""
+JAPANESE = "今日はとても良い天気ですね。私たちは東京から京都まで電車で旅行しました。カタカナも書きます。\n"
+KOREAN = "오늘 날씨가 매우 좋습니다. 우리는 서울에서 부산까지 기차를 타고 여행을 했습니다.\n"
+FRENCH = "L'été dernier, nous avons voyagé à travers la forêt où les élèves étaient très étonnés.\n"
+RUSSIAN = "Сегодня очень хорошая погода, и мы поехали на поезде из Москвы в Петербург.\n"
+
+
+def guess(data, *, complete=True):
+    return encodings.guess(data, complete=complete)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\xa0\n" + NEWS.encode() * 20,
+        NEWS.encode()[1:],
+        NEWS.encode()[2:],
+        NEWS.encode()[:-2],
+        NEWS.encode()[2:-2],
+        "好的".encode()[2:],
+        NEWS.encode().replace("，".encode(), b"\xa3\xac"),
+        "小明来到北京\n".encode() + "上海下雨\n".encode("gbk") + "广州\n".encode(),
+        FRENCH.encode() * 3 + b"\xe9\n",
+        RUSSIAN.encode()[1:],
+        b"plain text\n" * 9 + b"\xff\n",
+        b"\x9d\n" + b"plain text\n" * 9,
+        NEWS.replace("\n", "").encode()[1:-1],
+        b"\xff" + JAPANESE.encode(),
+        KOREAN.encode()[1:],
+    ],
+)
+def test_auto_takes_text_that_is_mostly_utf8_for_utf8(data):
+    assert guess(data) == ("utf-8", "")
+
+
+@pytest.mark.parametrize("encoding", ["gbk", "gb18030"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        NEWS,
+        TRADITIONAL,
+        *NEWS.splitlines(),
+        *TRADITIONAL.splitlines(),
+        "你好",
+        "北京欢迎你",
+        "㐀㐁𠀀，这是生僻字的一个例子",
+    ],
+)
+def test_auto_finds_gb18030_without_a_false_alarm(encoding, text):
+    data = text.encode(encoding, "ignore")
+    assert guess(data) == ("gb18030", "")
+    assert guess(data[:-1], complete=False) == ("gb18030", "")
+    assert guess(b"\xff\xff\n" + data * 9) == ("gb18030", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        (TRADITIONAL, "big5"),
+        (TRADITIONAL.splitlines()[0], "big5"),
+        (JAPANESE, "shift_jis"),
+        (JAPANESE, "euc_jp"),
+        (KOREAN, "euc_kr"),
+        (KOREAN, "cp949"),
+        (FRENCH, "latin-1"),
+        (FRENCH, "cp1252"),
+        (RUSSIAN, "koi8-r"),
+        (RUSSIAN, "cp1251"),
+        (NEWS, "utf-16-le"),
+        (NEWS, "utf-16-be"),
+        (NEWS.splitlines()[0], "utf-16-le"),
+        (FRENCH, "utf-16-le"),
+        ("plain text\n", "utf-16-be"),
+        ("plain text\n", "utf-32-le"),
+        (NEWS, "utf-32-be"),
+    ],
+)
+def test_auto_doubts_text_in_another_encoding(text, encoding):
+    assert guess(text.encode(encoding)).doubt
+    assert guess(text.encode(encoding)[1:]).doubt
+
+
+def test_auto_doubts_gb18030_with_some_lines_of_utf8():
+    lines = [line.encode("gbk") for line in NEWS.splitlines()]
+    assert guess(b"\n".join([*lines, "广州".encode(), *lines])).doubt == "1 of its 9 lines beyond ASCII are utf-8"
+
+
+@pytest.mark.parametrize("marked", ["utf-8-sig", "utf-16", "utf-32"])
+def test_auto_believes_a_byte_order_mark(marked):
+    assert guess(KOREAN.encode(marked)) == (marked.removesuffix("-sig"), "")
+
+
+def test_a_file_cut_within_a_character_skips_one_line_only(run):
+    text = NEWS.encode() * 9
+    put("whole", text[text.index(b"\n") + 1 :])
+    put("cut", text[1:])
+    whole = run("wordcount", "-j", 1, "--encoding", "auto", "whole")
+    cut = run("wordcount", "-j", 1, "--encoding", "auto", "--on-error", "skip", "cut")
+    assert cut.out == whole.out
+    assert "cut: read as utf-8\n" in cut.err and cut.err.endswith("cut:1\n")
+
+
+@pytest.mark.parametrize("reader", [name for name in READERS if name not in ("knowledge base", "gold")])
+def test_every_reader_warns_of_text_that_looks_wrong(run, reader):
+    arguments, data = READERS[reader]
+    arguments = [part.replace("{}", "input") for part in arguments]
+    bad = TRADITIONAL.replace("\n", "").encode("big5")
+    lines = data.splitlines()
+    if reader in ("text", "text in shards", "newwords", "mentions"):
+        lines = [bad]
+    elif reader == "merge":
+        lines += [bad + b"\t3"]
+    elif reader == "table":
+        lines[0] += b"\tz"
+        lines = [lines[0], *(line + b"\t" + bad for line in lines[1:])]
+    elif reader == "csv":
+        lines += [bad.replace(b'"', b"") + b",1"]
+    else:
+        lines += [b'{"text": "a", "x": 1, "y": 2, "z": "' + bad.replace(b"\\", b"").replace(b'"', b"") + b'"}']
+    put("input", b"\n".join(lines) + b"\n")
+    err = run(*arguments, "--encoding", "auto").err
+    assert "kxcli: warning: input: read as gb18030, but " in err and "; give its --encoding\n" in err
+    assert "input: read as gb18030\n" not in err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("encoding", ["gbk", "gb18030"])
+def test_auto_reads_whole_corpora_and_their_pieces_without_a_false_alarm(corpora, encoding):
+    for path in sorted(corpora.glob("*")):
+        data = (lzma.decompress(path.read_bytes()) if path.suffix == ".xz" else path.read_bytes()).decode()
+        for start in range(0, len(data), 200_000):
+            for size in (100, 2_000, 200_000):
+                piece = data[start : start + size].encode(encoding, "ignore")
+                assert piece.isascii() or guess(piece) == ("gb18030", ""), (path, start, size)
+                assert guess(data[start : start + size].encode()) == ("utf-8", "")
+
+
+# Encodings that need a mark
+
+
+@pytest.mark.parametrize("reader", ON_STDIN)
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
+@pytest.mark.parametrize("order", ["le", "be"])
+def test_a_missing_byte_order_mark_is_an_error_of_every_reader(run, reader, encoding, order):
+    arguments, data = READERS[reader]
+    put("input", data.decode().encode(f"{encoding}-{order}"))
+    arguments = [part.replace("{}", "input") for part in arguments]
+    for on_error in ("stop",) if reader == "merge" else ("stop", "skip", "replace"):
+        ended = run(
+            *arguments, "--encoding", encoding, *(("--on-error", on_error) if on_error != "stop" else ()), code=1
+        )
+        assert_error(ended, "input:1: has no byte order mark", f"{encoding}-le or {encoding}-be")
+    plain = run(*arguments, "--encoding", f"{encoding}-{order}").out
+    put("input", data)
+    assert plain and run(*arguments).out == plain

@@ -347,13 +347,18 @@ def opened(
         yield Corpus(given, run, report, workers, workspace, what=what, kind=kind, convert=convert, output=output)
 
 
+def report_choice(choice: Choice, report: Report) -> None:
+    """Report a choice, as a warning if it may be wrong."""
+    (report.warning if choice.is_warning else report.note)(f"{choice.path}: {choice.message}")
+
+
 def _tell(told: list[Told], report: Report, inputs: list[sources.Source]) -> None:
     """Tell choices and losses, in the order of the inputs and of their lines, whoever came upon them first."""
     order = {source.path: number for number, source in enumerate(inputs)}
     known = sources.by_path(inputs)
     told = [one for one in told if _paths(one) <= order.keys()]  # a checkpoint's could name any file
     for choice in sorted({t for t in told if isinstance(t, Choice)}, key=lambda choice: order[choice.path]):
-        report.note(f"{choice.path}: {choice.message}")
+        report_choice(choice, report)
     losses = [t for t in told if isinstance(t, Loss)]
     for kind in sorted({loss.kind for loss in losses}):
         of_kind = [loss for loss in losses if loss.kind == kind]

@@ -126,7 +126,7 @@ class Tables:
     def _tell(self) -> None:
         for told in self._told:
             if isinstance(told, Choice):
-                self._report.note(f"{told.path}: {told.message}")
+                running.report_choice(told, self._report)
             else:
                 self._report.lost(told.kind, told.count, map(located, told.places))
 

@@ -34,27 +34,32 @@ def summed(source: options.Input, run: options.Run, report: Report, output: str 
 def _add(sums: "Sums", source: options.Input, report: Report, output: str | None) -> tuple[str, ...]:
     """Add the rows of all inputs, and return their columns."""
     from kxcli.commands import running
-    from kxcli.corpus import encodings, tables
+    from kxcli.corpus import encodings, ledger, tables
+
+    def report_choice(choice: ledger.Told) -> None:
+        assert isinstance(choice, ledger.Choice), "what is bad in an earlier output is an error"
+        running.report_choice(choice, report)
 
     columns: tuple[str, ...] | None = None
     first = ""
     for found in [one.growable() for one in running.find_sources(source, report, output)]:
         least = None
-        for cells, ledger in tables.rows(
+        for cells, place in tables.rows(
             found,
             running.record_format(source, by=""),
             encodings.check(source.encoding),
             bare=("word", "count"),
             known="count",
+            tell=report_choice,
         ):
             if columns is None:
-                columns, first = _summable(cells, ledger), found.path
+                columns, first = _summable(cells, place), found.path
             elif set(cells) != set(columns):
-                ledger.fail(
+                place.fail(
                     f"has the columns {', '.join(cells)}, but {first} has {', '.join(columns)}",
                     "merge equals",
                 )
-            numbers = [_number(cells, name, ledger) for name in ("count", "df") if name in columns]
+            numbers = [_number(cells, name, place) for name in ("count", "df") if name in columns]
             least = numbers[0] if least is None else min(least, numbers[0])
             sums.add(str(cells.get("group", "")), str(cells["word"]), numbers[0], numbers[1] if numbers[1:] else 0)
         if least is not None and least > 1:

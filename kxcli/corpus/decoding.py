@@ -51,23 +51,30 @@ class Decoder:
         """Yield the lines of a text in which LF bytes may be parts of characters, and CRs before them too."""
         errors = "strict" if self._ledger.on_error == "stop" else "kxcli.mark"
         decoder = codecs.getincrementaldecoder(self.encoding)(errors)
-        rest = ""
+        rest: list[str] = []  # of a line that has not ended
         data = b"?"
         while data:
             data = stream.read(CHUNK)
+            if self._is_at_start and data and encodings.lacks_mark(data, self.encoding):
+                hint = f"use --encoding {self.encoding}-le or {self.encoding}-be"
+                self._ledger.fail(f"has no byte order mark of {self.encoding} at its start", hint)
             bad: UnicodeDecodeError | None = None
             try:
                 text = decoder.decode(data, final=not data)
             except UnicodeDecodeError as error:
                 bad, text = error, error.object[: error.start].decode(error.encoding, "ignore")
-            lines = (rest + self.without_mark(text)).split("\n")
-            rest = lines.pop()
+            *lines, last = self.without_mark(text).split("\n")
+            if lines:
+                lines[0] = "".join((*rest, lines[0]))
+                rest = []
+            rest.append(last)
             for line in lines:
                 yield from self._kept(line, keeps_cr=keeps_cr)
             if bad is not None:
                 self._fail(bad)
-        if rest:
-            yield from self._kept(rest, keeps_cr=keeps_cr)
+        line = "".join(rest)
+        if line:
+            yield from self._kept(line, keeps_cr=keeps_cr)
 
     def part(self, decoder: codecs.IncrementalDecoder, data: bytes, *, final: bool) -> str:
         """Decode a part of a line."""
@@ -105,7 +112,7 @@ class Decoder:
         self._ledger.line += 1
 
     def _fail(self, error: UnicodeDecodeError) -> NoReturn:
-        hint = "name the right --encoding (auto tells UTF-8 and GB18030 apart), or use --on-error skip or replace"
+        hint = "name the right --encoding (auto finds UTF-8 or GB18030), or use --on-error skip or replace"
         marked = encodings.by_mark(error.object[: encodings.BOM_LENGTH]) if self._is_at_start else None
         if self._is_fixed:
             hint = f"give it in {self.encoding.upper()}, or use --on-error skip or replace"

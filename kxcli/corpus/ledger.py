@@ -33,6 +33,7 @@ class Choice:
 
     path: str
     message: str
+    is_warning: bool = False
 
 
 Told = Loss | Choice
@@ -41,7 +42,7 @@ Told = Loss | Choice
 def to_json(told: Told) -> Any:
     """Return what was told as values that JSON knows."""
     if isinstance(told, Choice):
-        return {"path": told.path, "message": told.message}
+        return {"path": told.path, "message": told.message, "is_warning": told.is_warning}
     places = [[place.path, place.line, place.offset] for place in told.places]
     return {"kind": told.kind, "count": told.count, "places": places}
 
@@ -50,14 +51,14 @@ def from_json(value: Any) -> Told:
     """Return what `to_json` was given; `ValueError` for what it never returns."""
     _TOLD.check(value, "a message")
     if "message" in value:
-        return Choice(value["path"], value["message"])
+        return Choice(value["path"], value["message"], value["is_warning"])
     return Loss(value["kind"], value["count"], tuple(Place(*place) for place in value["places"]))
 
 
 _PLACE = schema.Row((schema.Text(), schema.Integer(least=1), schema.Integer()))
 _TOLD = schema.OneOf(
     (
-        schema.Record({"path": schema.Text(), "message": schema.Text()}),
+        schema.Record({"path": schema.Text(), "message": schema.Text(), "is_warning": schema.Flag()}),
         schema.Record({"kind": schema.Text(), "count": schema.Integer(), "places": schema.Items(_PLACE)}),
     )
 )

@@ -310,8 +310,10 @@ def found_format(
     size = encodings.AUTO_SAMPLE if is_auto else _SNIFFED
     head = peek(size)
     if is_auto:
-        encoding = encodings.guess(head, complete=len(head) < size)
-        if head:
+        encoding, doubt = encodings.guess(head, complete=len(head) < size)
+        if doubt:
+            tell(Choice(path, f"read as {encoding}, but {doubt}; give its --encoding", is_warning=True))
+        elif head:
             tell(Choice(path, f"read as {encoding}"))
     if kind == "sniffed":
         kind = "jsonl" if head.decode(encoding, "ignore").lstrip("\ufeff \t\r\n").startswith("{") else "text"

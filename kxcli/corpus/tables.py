@@ -2,12 +2,12 @@
 
 import csv
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from kxcli.corpus.compression import Stream
 from kxcli.corpus.decoding import Decoder
-from kxcli.corpus.ledger import Ledger
+from kxcli.corpus.ledger import Ledger, Told
 from kxcli.corpus.records import Kind, is_unicode
 from kxcli.corpus.shards import found_format, kind_by_name
 from kxcli.corpus.sources import Source
@@ -22,16 +22,25 @@ class Line(NamedTuple):
     ledger: Ledger
 
 
-def rows(source: Source, kind: Kind | None, encoding: str, *, bare: tuple[str, ...], known: str) -> Iterator[Line]:
+def rows(
+    source: Source,
+    kind: Kind | None,
+    encoding: str,
+    *,
+    bare: tuple[str, ...],
+    known: str,
+    tell: Callable[[Told], None],
+) -> Iterator[Line]:
     """Yield the rows of a TSV, CSV or JSONL file, whose format is found by its name and its first line.
 
     bare: the columns of a TSV or CSV without header.  known: a column that every header has.
+    tell: is called with the encoding that was found.
     Raises `InputError` for what is no table.
     """
     with source.open() as file:
         ledger = Ledger(source.path, "stop")
         stream = Stream(file, source.path)
-        form = found_format("text", encoding, source.path, stream.peek, lambda told: None)
+        form = found_format("text", encoding, source.path, stream.peek, tell)
         lines = Decoder(form.encoding, ledger).lines_in_order(stream, keeps_cr=True)
         first = next(lines, None)
         if first is None:
