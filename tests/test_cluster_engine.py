@@ -4,13 +4,15 @@ import gc
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
 import threading
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 
 import cluster_toys as toys
+import distributed
 import numpy as np
 import psutil
 import pytest
@@ -319,9 +321,9 @@ def test_without_the_extra(monkeypatch):
         pass
 
 
-@pytest.mark.parametrize("address", ["", "host:8786", "local:", "local:0", "local:-1", "local:x", "ftp://host"])
+@pytest.mark.parametrize("address", ["", "host:8786", "local", "locally:2", "ftp://host"])
 def test_an_address_that_is_none(address):
-    with pytest.raises(UsageError, match=r"neither tcp://HOST:PORT"), engine_at(address):
+    with pytest.raises(UsageError, match=r"none of tcp://HOST:PORT"), engine_at(address):
         pass
 
 
@@ -451,8 +453,6 @@ def test_a_local_cluster_leaves_nothing(started, tmp_path, number):
     wait_until((tmp_path / "begun").exists)
     children = family(process)
     assert len([child for child in children if "spawn_main" in " ".join(child.cmdline())]) == 2
-    for child in children:
-        assert all(found.laddr.ip == "127.0.0.1" for found in child.net_connections() if found.status == "LISTEN")
     if number is None:
         (tmp_path / "end").touch()
     elif number == signal.SIGINT:
@@ -465,6 +465,53 @@ def test_a_local_cluster_leaves_nothing(started, tmp_path, number):
     elif number != signal.SIGKILL:
         assert (process.returncode, out, err) == (128 + number, "", "")
     wait_until(lambda: not any(child.is_running() for child in children))
+
+
+def listening(process):
+    """Return the addresses at which a process and its children listen."""
+    processes = [psutil.Process(process.pid), *family(process)]
+    found = [one.laddr for each in processes for one in each.net_connections() if one.status == "LISTEN"]
+    return [(address.ip, address.port) for address in found]
+
+
+def answer(address, context=None):
+    """Return what a server says to whoever connects, by TLS if there is a context, and says something."""
+    with ExitStack() as stack, suppress(ssl.SSLError, ConnectionError):
+        connection = stack.enter_context(socket.create_connection(address, timeout=60))
+        if context is not None:
+            connection = stack.enter_context(context.wrap_socket(connection))
+        connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        return connection.recv(1000)
+    return b""
+
+
+def test_a_local_cluster_answers_no_other_client(started, tmp_path, cluster):
+    assert answer(("127.0.0.1", int(cluster.address.rpartition(":")[2]))) != b""  # a cluster that talks to everybody
+    process = started("local:2")
+    wait_until((tmp_path / "begun").exists, 60)
+    addresses = listening(process)
+    assert len(addresses) == 5  # the scheduler, two nannies, and two workers
+    stranger = distributed.Security.temporary()  # as the run has it, but made by another
+    for address in addresses:
+        assert address[0] == "127.0.0.1"
+        assert answer(address) == b""
+        assert answer(address, stranger.get_connection_args("client")["ssl_context"]) == b""
+        for scheme, security in (("tcp", None), ("tls", stranger)):
+            with pytest.raises(OSError):
+                distributed.Client(f"{scheme}://127.0.0.1:{address[1]}", security=security, timeout=0.5)
+    secrets = [b"PRIVATE KEY", b"CERTIFICATE"]
+    for member in [psutil.Process(process.pid), *family(process)]:
+        shown = " ".join([*member.cmdline(), *member.environ().values()]).encode()
+        assert not any(secret in shown for secret in secrets)
+    (tmp_path / "end").touch()
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out, err) == (0, f"{sum(range(100))}\n", "")
+
+
+@pytest.mark.parametrize("n", ["", "0", "-1", "x", "1.5", "+1", " 1", "01", "٣", "257", "99999999999", "9" * 5000])
+def test_a_number_of_local_workers_that_makes_no_sense_is_refused(n):
+    with pytest.raises(UsageError, match="from 1 to 256"):
+        Engine(f"local:{n}", tempfile.gettempdir, print)
 
 
 def test_a_local_cluster_that_is_ended_while_it_starts_leaves_nothing(started):

@@ -6,11 +6,10 @@ killer), so that the run can say so, give them to another, and never waits for a
 
 import multiprocessing
 import os
-import signal
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from multiprocessing import forkserver, resource_tracker
+from multiprocessing import forkserver
 from multiprocessing.reduction import ForkingPickler
 from typing import Any, TypeVar
 
@@ -19,8 +18,8 @@ from kxcli.mapreduce.holding import Keeping, gathered
 from kxcli.mapreduce.job import Job, OnDone, Read, Task
 from kxcli.mapreduce.rounds import Numbered, Round
 from kxcli.mapreduce.sharing import Shipped, shipped
-from kxcli.mapreduce.spawning import isolate_workers
-from kxcli.mapreduce.worker import ENDING, Begin, Do, work
+from kxcli.mapreduce.spawning import hold_back_signals, isolate_workers
+from kxcli.mapreduce.worker import Begin, Do, work
 
 TaskT = TypeVar("TaskT", bound=Task)
 RecordT = TypeVar("RecordT")
@@ -119,7 +118,7 @@ class Pool:
         """Start one more worker."""
         self._folder()  # is there before anything of multiprocessing's goes into it
         context: Any = multiprocessing.get_context(_start_method())
-        with isolate_workers(), _signals_held_back():
+        with isolate_workers(), hold_back_signals():
             if context.get_start_method() == "forkserver":
                 context.set_forkserver_preload([work.__module__, *self._preload])
                 forkserver.ensure_running()
@@ -214,18 +213,6 @@ class Pool:
 def _raise_first(failures: dict[int, BaseException]) -> None:
     if failures:
         raise failures[min(failures)]
-
-
-@contextmanager
-def _signals_held_back() -> Iterator[None]:
-    """Let a signal wait while workers are started: until they ignore Ctrl-C themselves, it would be told by each."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # the tracker is not to die of it
-    resource_tracker.ensure_running()  # now, because it lets SIGINT through when it is done
-    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _start_method() -> str:

@@ -1,10 +1,35 @@
 """What processes that multiprocessing starts may import."""
 
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from typing import Any
+
+ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@contextmanager
+def hold_back_signals() -> Iterator[None]:
+    """Let signals that end a run wait until the block ends; threads and processes that start in it never get them.
+
+    Until a worker ignores Ctrl-C itself, it would report it with a traceback.
+    """
+    with _blocked_signals():
+        resource_tracker.ensure_running()  # now, because it lets SIGINT through when it is done
+    with _blocked_signals():
+        yield
+
+
+@contextmanager
+def _blocked_signals() -> Iterator[None]:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

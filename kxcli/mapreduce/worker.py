@@ -14,9 +14,8 @@ from typing import Any
 from kxcli.mapreduce.holding import Holder, Keeping, Span
 from kxcli.mapreduce.job import Job, Read, Task
 from kxcli.mapreduce.sharing import Shipped, received
+from kxcli.mapreduce.spawning import ENDING
 from kxcli.tuning import settle_in
-
-ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)  # held back by the parent while it starts workers
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The client of a cluster: connected, its workers asked who they are, its answers waited for; and silent."""
 
 import logging
-import multiprocessing
+import re
 import time
 import warnings
 from collections.abc import Callable, Iterator
@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from kxcli.errors import ClusterError, MissingExtraError, UsageError
 from kxcli.mapreduce.cluster.work import difference
-from kxcli.mapreduce.spawning import isolate_workers
 from kxcli.mapreduce.versions import versions
 
 if TYPE_CHECKING:
     from distributed import Client, Future
 
 _LOCAL = "local:"
+_MAX_LOCAL = 256  # processes of some 100 MB each, which are started whether there is work for them or not
 _CONNECTED = 10  # seconds until a scheduler that does not answer is not there
 _PATIENCE = 30  # seconds that a cluster may be without any worker
 _GLANCE = 2  # seconds without an answer after which it is looked whether there are workers
@@ -48,17 +48,26 @@ class Connection:
     def __enter__(self) -> "Connection":
         try:
             import distributed
+
+            if self._n_local:
+                from kxcli.mapreduce.cluster.localhost import start_cluster
         except ImportError:
             raise MissingExtraError("--cluster", "cluster") from None
         with self._stack:
             self._stack.enter_context(_silence())
-            address: str = self.address
+            address, security = self.address, None
             if self._n_local:
-                address = self._stack.enter_context(_started(self._n_local, self._folder()))
+                try:
+                    address, security = self._stack.enter_context(start_cluster(self._n_local, self._folder()))
+                except (OSError, RuntimeError) as error:  # a limit on processes, threads, memory or open files
+                    what = f"its workers could not be started ({_first_line(error)})"
+                    raise ClusterError(self.address, what, "use fewer of them, or -j without --cluster") from None
             self.client: Client = distributed.Client.__new__(distributed.Client)
             self._stack.callback(self._close)  # also where it is still at connecting
             try:
-                self.client.__init__(address, timeout=_CONNECTED, set_as_default=False, name="kxcli")  # type: ignore[misc]
+                self.client.__init__(  # type: ignore[misc]
+                    address, timeout=_CONNECTED, security=security, set_as_default=False, name="kxcli"
+                )
             except (OSError, TypeError, ValueError, RuntimeError) as error:
                 what = f"no scheduler answers ({_first_line(error)})"
                 hint = "start one with `dask scheduler`, or look at the address"
@@ -148,65 +157,15 @@ class Connection:
 
 
 def _local(address: str) -> int:
-    """Return how many workers to start here, none for the address of a scheduler; `UsageError` for what is neither."""
-    if address.startswith(_LOCAL):
-        number = address[len(_LOCAL) :]
-        if number.isascii() and number.isdigit() and int(number):
-            return int(number)
-    elif address.startswith(("tcp://", "tls://")):
+    """Return how many workers to start here, 0 for the address of a scheduler; `UsageError` for anything else."""
+    if address.startswith(("tcp://", "tls://")):
         return 0
-    raise UsageError(f"--cluster {address}: this is neither tcp://HOST:PORT, tls://HOST:PORT nor local:N.")
-
-
-@contextmanager
-def _started(n: int, folder: str) -> Iterator[str]:
-    """Start a scheduler in this process, and n workers; when the block ends, no process is left."""
-    import dask
-    from distributed import LocalCluster
-    from distributed.utils import LoopRunner, sync
-
-    before = set(multiprocessing.active_children())
-    runner = LoopRunner()
-    runner.start()
-    clusters: list[Any] = []
-
-    async def start() -> str:
-        clusters.append(
-            LocalCluster(
-                n_workers=n,
-                threads_per_worker=1,
-                host="127.0.0.1",
-                dashboard_address=None,
-                worker_dashboard_address=None,
-                local_directory=folder,
-                silence_logs=logging.CRITICAL + 1,
-                asynchronous=True,
-            )
-        )
-        cluster = await clusters[0]
-        return str(cluster.scheduler_address)
-
-    async def stop() -> None:
-        for cluster in clusters:
-            for nanny in cluster.workers.values():
-                nanny.auto_restart = False
-            kill()  # not asked to end, which takes as long as its task: a worker has nothing of its own to clean up
-            await cluster.close()
-
-    def kill() -> None:
-        for process in set(multiprocessing.active_children()) - before:
-            process.kill()
-            process.join()
-
-    in_folder = dask.config.set({"temporary-directory": folder})  # the scheduler has its own idea of where to be
-    try:
-        with in_folder, isolate_workers():  # for as long as it lives: it starts a worker again that died
-            yield sync(runner.loop, start)
-    finally:
-        with suppress(Exception):
-            sync(runner.loop, stop, callback_timeout=_CLOSED)
-        kill()
-        runner.stop()
+    if not address.startswith(_LOCAL):
+        raise UsageError(f"--cluster {address}: is none of tcp://HOST:PORT, tls://HOST:PORT and local:N.")
+    number = address[len(_LOCAL) :]
+    if not re.fullmatch(r"[1-9][0-9]{0,3}", number) or int(number) > _MAX_LOCAL:
+        raise UsageError(f"--cluster {address}: N of local:N is a number of processes from 1 to {_MAX_LOCAL}.")
+    return int(number)
 
 
 @contextmanager
