@@ -1,16 +1,22 @@
 """What every reader of input shares, in this process: compression, archives, encodings, records, stdin."""
 
+import array
 import bz2
+import fcntl
 import gzip
 import io
 import lzma
 import os
+import pty
 import struct
 import sys
 import tarfile
+import termios
+import time
 import zipfile
 from dataclasses import dataclass
 
+import numpy as np
 import pytest
 
 from kxcli.cli import main
@@ -496,3 +502,79 @@ def test_a_missing_byte_order_mark_is_an_error_of_every_reader(run, reader, enco
     plain = run(*arguments, "--encoding", f"{encoding}-{order}").out
     put("input", data)
     assert plain and run(*arguments).out == plain
+
+
+# Stdin that is non-blocking, or a terminal
+
+
+def start_on(kxcli, descriptor, *arguments):
+    return kxcli.start(*arguments, stdin=descriptor)
+
+
+def feed_slowly(process, pipe, parts):
+    """Write each part after the program has read the one before; return how the program ended."""
+    for part in parts:
+        while part:
+            part = part[os.write(pipe, part) :]
+        deadline = time.monotonic() + 20
+        while unread(pipe) and process.poll() is None:
+            assert time.monotonic() < deadline, "the program does not read"
+            time.sleep(0.01)
+        time.sleep(0.05)  # the program meets the empty pipe
+    os.close(pipe)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, b"")
+    return out
+
+
+def unread(pipe):
+    size = array.array("i", [0])
+    fcntl.ioctl(pipe, termios.FIONREAD, size)
+    return size[0]
+
+
+ARRAY = io.BytesIO()
+np.save(ARRAY, np.arange(40.0).reshape(20, 2) % 7)
+ON_PIPE = {
+    "text": (SPACE, b"a b\n" * 40),
+    "gz": (SPACE, b"".join(members("gz", b"a b\n" * 40))),
+    "csv": ((*SPACE, "--input-format", "csv"), b"text\n" + b"a b\n" * 40),
+    "merge": (("wordcount", "--merge", "-"), b"a\t1\nb\t2\n"),
+    "table": (("hsic", "-j", "1", "-x", "1", "-y", "2"), TABLE),
+    "array": (("hsic", "-j", "1", "--input-format", "npy", "-x", "1", "-y", "2"), ARRAY.getvalue()),
+    "mentions": (("entity-link", "-j", "1", "--kb", "kb.jsonl"), b"ab cd\n" * 40),
+    "newwords": (("newwords", "-j", "1", "--all", "--min-count", "1"), WEATHER),
+    "list of files": ((*SPACE, "--files-from", "-"), b"kb.jsonl\n" * 20 + b"kb.jsonl\n"),
+}
+
+
+@pytest.mark.parametrize("reader", ON_PIPE)
+def test_a_nonblocking_stdin_is_read_to_its_end(kxcli, reader):
+    arguments, data = ON_PIPE[reader]
+    (kxcli.folder / "kb.jsonl").write_bytes(ENTRIES)
+    expected = kxcli(*arguments, stdin=data).out
+    read_end, write_end = os.pipe()
+    os.set_blocking(read_end, False)
+    process = start_on(kxcli, read_end, *arguments)
+    third = len(data) // 3
+    out = feed_slowly(process, write_end, [data[:1], data[1:third], data[third:]])
+    assert not os.get_blocking(read_end)
+    os.close(read_end)
+    assert expected and out == expected
+
+
+@pytest.mark.parametrize(
+    "arguments", [(*SPACE, "-"), ("wordcount", "-t", "space", "-j", "2", "-"), ("hsic", "-x", "1", "-y", "2", "-")]
+)
+def test_one_end_of_file_at_a_terminal_ends_the_input(kxcli, arguments):
+    terminal, theirs = pty.openpty()
+    attributes = termios.tcgetattr(theirs)
+    attributes[3] &= ~termios.ECHO
+    termios.tcsetattr(theirs, termios.TCSANOW, attributes)
+    process = start_on(kxcli, theirs, *arguments)
+    os.write(terminal, b"1\t2\n2\t1\n3\t5\n4\t4\n5\t9\n6\t6\n\x04")
+    out, err = process.communicate(timeout=60)
+    os.close(terminal)
+    os.close(theirs)
+    assert process.returncode == 0, err
+    assert out

@@ -2,8 +2,10 @@
 
 import errno
 import fnmatch
+import io
 import os
 import re
+import select
 import stat
 import sys
 import zlib
@@ -11,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import BinaryIO
+from typing import Any, BinaryIO, cast
 
 from kxcli.corpus import remote
 from kxcli.corpus.lines import count_lines
@@ -151,7 +153,7 @@ class Source:
                     yield file
             elif self.is_stdin:
                 with _watch(sys.stdin.buffer, self):
-                    yield sys.stdin.buffer
+                    yield cast(BinaryIO, _WaitingInput())
             else:
                 with open(self.path, "rb", buffering=0) as file, _watch(file, self):
                     yield file
@@ -159,6 +161,30 @@ class Source:
             if error.errno == errno.ENOMEM:
                 raise MemoryError from None
             raise InputError(self.path, reason(error), "check the path, its permissions and the disk") from None
+
+
+class _WaitingInput(io.RawIOBase):
+    """Standard input, waited for if it is non-blocking: any process that shares its pipe or terminal may set that.
+
+    `sys.stdin.buffer` takes it for the end of the input if there is nothing to read yet.
+    """
+
+    def __init__(self) -> None:
+        self._raw: Any = getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
+
+    def readable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return int(self._raw.fileno())
+
+    def tell(self) -> int:
+        return int(self._raw.tell())
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        while (count := self._raw.readinto(buffer)) is None:
+            select.select([self._raw], [], [])
+        return int(count)
 
 
 @contextmanager
@@ -357,7 +383,7 @@ def _listed(path: str, null: bool) -> Iterator[str]:
     if path == "-":
         _stdin()
     try:
-        data = sys.stdin.buffer.read() if path == "-" else _read(path)
+        data = _WaitingInput().readall() if path == "-" else _read(path)
     except OSError as error:
         raise InputError(path, reason(error), "check the path and its permissions") from None
     for name in data.split(b"\0" if null else b"\n"):
