@@ -9,6 +9,7 @@ import lzma
 import math
 import os
 import re
+import shlex
 import sys
 import tracemalloc
 import warnings
@@ -23,6 +24,7 @@ from hypothesis import strategies as st
 
 from kxcli.corpus import decoding, encodings, lines
 from kxcli.corpus.columns import Group, Reading, batches, chosen, opened, table
+from kxcli.corpus.columns.cells import DEFAULT_CODES, MissingCodes
 from kxcli.corpus.ledger import Choice
 from kxcli.corpus.sources import find
 from kxcli.errors import InputError, UsageError
@@ -66,16 +68,19 @@ class Folder:
             np.lib.format.write_array(file, np.asanyarray(array), **options)
             return self.put(name, file.getvalue())
 
-    def read(self, *paths, x=(1,), y=None, kinds=(None, None), hint="", **reading):
+    def read(self, *paths, x=(1,), y=None, kinds=(None, None), labels_option="", na_values=(), **reading):
         """Read columns, numbered from 1 or named as for an option; `y` None is no second group."""
         told = []
         way = {"kind": None, "encoding": "utf-8", "header": None, "on_error": "stop", "tell": told.append} | reading
+        way["missing"] = MissingCodes.with_codes(na_values)
         with opened(find(paths), Reading(**way)) as open_table:
             asked = [x] if y is None else [x, y]
             columns = [
                 chosen(one, open_table, "-x") if isinstance(one, str) else tuple(n - 1 for n in one) for one in asked
             ]
-            blocks = list(open_table.blocks([Group(c, kind, hint) for c, kind in zip(columns, kinds, strict=False)]))
+            blocks = list(
+                open_table.blocks([Group(c, kind, labels_option) for c, kind in zip(columns, kinds, strict=False)])
+            )
         groups = []
         for same in zip(*(block.groups for block in blocks), strict=True):
             if isinstance(same[0], np.ndarray):
@@ -189,6 +194,23 @@ def test_auto_finds_the_encoding_and_tells_it(folder):
 # Cells
 
 
+MISSING = [
+    "N/A",
+    "n/a",
+    "#N/A",
+    "#N/A N/A",
+    "#NA",
+    "<NA>",
+    "NULL",
+    "null",
+    " None ",
+    "NaT",
+    "\\N",
+    "-1.#IND",
+    "1.#QNAN",
+]
+
+
 @pytest.mark.parametrize(
     ("cell", "value"),
     [
@@ -208,7 +230,7 @@ def test_auto_finds_the_encoding_and_tells_it(folder):
         ("2.2250738585072011e-308", 2.2250738585072011e-308),
         *(
             (missing, NAN)
-            for missing in ("", " ", "NA", " NA ", "nan", "NaN", "NAN", "\xa0nan", "-nan", "+NaN", "\x0b")
+            for missing in ("", " ", "NA", " NA ", "nan", "NaN", "NAN", "\xa0nan", "-nan", "+NaN", "\x0b", *MISSING)
         ),
     ],
 )
@@ -233,8 +255,8 @@ def test_a_cell_is_a_number_or_missing(folder, cell, value, kind, width):
 @pytest.mark.parametrize(
     "cell",
     [
-        *("abc", "1_000", "0x10", "1,5", "1 2", "1d5", "1j", "#1", "'1'", "na", "n/a", "NaNa", "nan(1)", "true"),
-        *("\x001", "一", "--1", "1e", ".", "infin", "\u200b1", "1\r2", "x\x00y", "1L", "None", "null", "NAN A"),
+        *("abc", "0x10", "1 2", "1j", "#1", "na", "N/A N/A", "NaNa", "nan(1)", "true", "?", "-", "None yet"),
+        *("\x001", "一", "--1", "1e", ".", "infin", "\u200b1", "1\r2", "x\x00y", "1L", "NONE", "Null", "NAN A"),
     ],
 )
 @pytest.mark.parametrize("kind", ["tsv", "jsonl", "npy"])
@@ -246,20 +268,135 @@ def test_a_text_where_a_number_has_to_be_is_an_error(folder, cell, kind):
     else:
         path = folder.put("a.tsv", f"5\n{cell}\nx\n")
     name = "'1'" if kind == "jsonl" else "1"
-    assert folder.fails(InputError, path, kinds=(True,), hint="try this").endswith(
-        f":2: {cell!r} in the column {name} is not a number; try this"
+    assert folder.fails(InputError, path, kinds=(True,), labels_option="--kernel-z").endswith(
+        f":2: {cell!r} in the column {name} is not a number; "
+        f"correct it, use --na-values {shlex.quote(cell)} for a missing value, or --kernel-z delta for labels"
     )
 
 
-def test_without_a_hint_the_message_has_one(folder):
+LIKE_NUMBERS = [
+    *("1,5", "1,000", "1,234,567.8", "1.234,56", "12 345", "12\u202f345", "1'000", "1_000", "12,34,567", ",5"),
+    *("5%", "5 %", "-5％", "$12.50", "$ 3", "-$3", "3€", "¥1,200", "￥12", "(12.5)", "($3)"),
+    *("\u22121.5", "－2", "\u22121.5e\u22123", "1.5D0", "1d5", '"1.5"', "'1'", '"-2,5"'),
+]
+
+
+@pytest.mark.parametrize("cell", LIKE_NUMBERS)
+def test_numbers_that_only_people_read_are_errors(folder, cell):
+    told = f"{cell!r} in the column 'a' is not a number; write it as 1234.5, use --na-values {shlex.quote(cell)}"
+    among_numbers = folder.put("a.tsv", f"a\n{cell}\n1\n2\n")
+    assert folder.fails(InputError, among_numbers).startswith(f"a.tsv:2: {told}")
+    alone = folder.put("b.tsv", f"a\n{cell}\n7{cell.lstrip()}\n1%\n2%\n3%\n")
+    assert folder.fails(InputError, alone).startswith(f"b.tsv:2: {told}")
+    assert folder.read(alone, kinds=(False,)).values[0][0][0] == cell
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["5%", "10%"] * 20,
+        ["1,5", "2,5", "2,5", "1,5", "1,5"],
+        [f"{n}%" for n in range(10)] * 2,
+        ["192.168.0.1", "10.0.0.1", "127.0.0.1"],
+        ["138-1234-5678", "139 1234 5678", "1/2"],
+        ["1.2.3", "1.2.4", "2.0.0rc1"],
+        ["2024-01-05", "2024-01-06"],
+        ["12a", "12b", "3rd"],
+        ["A12", "B7", "12"],
+        ["x", "x", "x", "y", "1"],
+        ["true", "false", "0"],
+    ],
+    ids=lambda cells: cells[0],
+)
+def test_labels_with_digits_are_labels(folder, cells):
+    assert folder.read(folder.put("a.tsv", "a\n" + "\n".join(cells) + "\n")).values == [[cells]]
+
+
+def test_many_numbers_that_only_people_read_are_an_error_even_if_they_recur(folder):
+    path = folder.put("a.tsv", "a\n" + "".join(f"{n // 10},{n % 10}\n" for n in range(11)) * 5)
+    assert folder.fails(InputError, path).startswith("a.tsv:2: '0,0' in the column 'a' is not a number; write it as")
+
+
+@pytest.mark.parametrize("n", [3, 5, 19, 40, 1500])
+@pytest.mark.parametrize("kind", ["tsv", "csv", "quoted", "jsonl", "npy"])
+def test_a_stray_cell_among_numbers_is_an_error_at_any_row(folder, n, kind):
+    for at in {0, n // 2, n - 1}:
+        for stray in ("?", "abc", "1,5", "12%"):
+            cells = [str(i / 2) for i in range(n)]
+            cells[at] = stray
+            if kind == "npy":
+                path, line = folder.put_array("a.npy", np.array(cells)), at + 1
+            elif kind == "jsonl":
+                path, line = folder.put("a.jsonl", "".join(json.dumps({"a": cell}) + "\n" for cell in cells)), at + 1
+            else:
+                quote = '"' * (kind != "tsv")  # a comma in CSV
+                rows = [f"{quote}{cell}{quote}\n" for cell in ["a", *cells]]
+                path, line = folder.put("a.tsv" if kind == "tsv" else "a.csv", "".join(rows)), at + 2
+            message = folder.fails(InputError, path)
+            assert message.startswith(f"{os.path.basename(path)}:{line}: {stray!r} in the column "), message
+            assert "--na-values" in message
+            if stray != "1,5" or kind != "npy":
+                got = folder.read(path, na_values=[stray])
+                assert same(got.values, [[[NAN if i == at else i / 2] for i in range(n)]])
+
+
+def test_a_code_that_most_cells_have_is_an_error_too(folder):
+    path = folder.put("a.tsv", "a\n" + ".\n" * 90 + "".join(f"{n}\n" for n in range(10)))
+    assert folder.fails(InputError, path).startswith("a.tsv:2: '.' in the column 'a' is not a number")
+    assert same(folder.read(path, na_values=["."]).values, [[[NAN]] * 90 + [[n] for n in range(10)]])
+
+
+def test_a_row_of_units_is_an_error(folder):
+    path = folder.put("a.tsv", "height\tweight\ncm\tkg\n180\t80\n170\t60\n")
+    assert folder.fails(InputError, path, x="height", y="weight").startswith("a.tsv:2: 'cm' in the column 'height'")
+
+
+@pytest.mark.parametrize("kind", ["tsv", "csv", "quoted", "jsonl", "npy", "numbers"])
+@pytest.mark.parametrize("code", ["-9999", "-9999.0", "-9.999e3"])
+def test_a_code_that_is_a_number_stands_for_all_its_spellings(folder, kind, code):
+    cells = ["1", "-9999", "2.5", "-9999.0", "-99", "-9999"]
+    if kind in ("npy", "numbers"):
+        path = folder.put_array("a.npy", np.array(cells).astype(float if kind == "numbers" else str))
+    elif kind == "jsonl":
+        path = folder.put("a.jsonl", "".join(f'{{"a": {cell}}}\n' for cell in cells))
+    else:
+        quote = '"' * (kind == "quoted")
+        text = "".join(f"{quote}{cell}{quote}\n" for cell in ["a", *cells])
+        path = folder.put("a.tsv" if kind == "tsv" else "a.csv", text)
+    assert same(folder.read(path, na_values=[code]).values, [[[1], [NAN], [2.5], [NAN], [-99], [NAN]]])
+    texts = folder.read(path, na_values=[code], kinds=(False,)).values[0][0]
+    assert [text is None for text in texts] == [False, True, False, True, False, True]
+
+
+def test_infinity_may_be_a_code(folder):
+    path = folder.put("a.tsv", "a\n1\ninf\n2\nInfinity\n-inf\n")
+    assert "use --na-values inf" in folder.fails(InputError, path)
+    assert same(folder.read(path, na_values=["inf", "-inf"]).values, [[[1], [NAN], [2], [NAN], [NAN]]])
+
+
+@pytest.mark.parametrize("kind", ["tsv", "csv"])
+def test_a_code_with_a_delimiter_joins_no_cells(folder, kind):
+    path = folder.put(
+        "a.tsv" if kind == "tsv" else "a.csv", "a\tb\n1\t5\n7\t8\n".replace("\t", "\t" if kind == "tsv" else ",")
+    )
+    assert folder.read(path, x="a,b", na_values=["1,5", "1\t5"]).values == [[[1, 5], [7, 8]]]
+
+
+@pytest.mark.parametrize("code", sorted(DEFAULT_CODES | {"nan", "NaN", "-nan"}))
+def test_a_label_or_text_that_is_a_code_is_missing(folder, code):
+    got = folder.read(folder.put("a.tsv", f"x\ty\na\t{code}\n b\t {code} \nc\t{code}{code} d\n"), x="y", kinds=(False,))
+    assert got.values == [[[None, None, f"{code}{code} d"]]]
+
+
+def test_without_an_option_for_labels_the_message_names_none(folder):
     path = folder.put("a.tsv", "x\ty\n1\t2\n3\tabc\n")
     assert folder.fails(InputError, path, x="y", kinds=(True,)) == (
-        "a.tsv:3: 'abc' in the column 'y' is not a number; mend it, or write NA for a missing value"
+        "a.tsv:3: 'abc' in the column 'y' is not a number; correct it, use --na-values abc for a missing value"
     )
 
 
 def test_a_long_cell_is_shortened_in_messages(folder):
-    assert len(folder.fails(InputError, folder.put("a.tsv", "1\n" + "x" * 10_000), kinds=(True,))) < 150
+    assert len(folder.fails(InputError, folder.put("a.tsv", "1\n" + "x" * 10_000), kinds=(True,))) < 250
 
 
 @pytest.mark.parametrize("cell", ["inf", "-inf", "+Infinity", "INF", "1e999", "-1e999", "9" * 400])
@@ -276,7 +413,9 @@ def test_infinity_is_no_finite_number(folder, cell, kind):
         path = folder.put(f"a.{kind}", f"5\n {cell}\n")
     for kinds in ((True,), (None,)):
         message = folder.fails(InputError, path, kinds=kinds)
-        assert re.fullmatch(r"a\.\w+:2: \S+ in the column '?1'? is no finite number; mend it, or write NA .*", message)
+        assert re.fullmatch(
+            r"a\.\w+:2: \S+ in the column '?1'? is no finite number; correct it, or use --na-values .*", message
+        )
 
 
 @pytest.mark.parametrize("cell", ["inf", "1e999", "0x10", " x ", "１"])
@@ -298,44 +437,41 @@ def test_the_first_bad_cell_is_told_whatever_its_column_and_fault(folder):
 # Numbers or texts
 
 
-def test_a_group_is_numbers_if_its_complete_rows_are(folder):
-    path = folder.put("a.tsv", "a\tb\tc\nx\t\t1\n1\t2\t3\n")
-    assert folder.fails(InputError, path, x="a", y="b").startswith("a.tsv:2: 'x' in the column 'a' is not a number")
-    assert folder.read(path, x="a").values == [[["x", "1"]]]
+@pytest.mark.parametrize("names", ["a,b", "b,a", "a,c,b"])
+def test_a_group_of_numbers_and_labels_is_an_error(folder, names):
+    path = folder.put("a.tsv", "a\tb\tc\n1\tu\t\n3\tx\t\n")
+    assert folder.fails(InputError, path, x=names, labels_option="--kernel-x") == (
+        "a.tsv: the column 'a' has numbers and the column 'b' has labels, so they make no one vector; "
+        "name columns of one kind, or use --kernel-x delta for labels"
+    )
+    assert folder.read(path, x="a,b", kinds=(False,)).values == [[["1", "3"], ["u", "x"]]]
+    assert folder.read(path, x="b,c").values == [[["u", "x"], [None, None]]]  # a column without a value is of any kind
 
 
-def test_a_group_of_several_columns_is_texts_if_one_is(folder):
-    path = folder.put("a.tsv", "a\tb\n1\t2\n3\tx\n")
-    assert folder.read(path, x="a,b", y="a").values == [[["1", "3"], ["2", "x"]], [[1], [3]]]
-
-
-def test_without_a_complete_row_every_cell_counts(folder):
+def test_each_column_is_settled_by_its_own_cells(folder):
     path = folder.put("a.tsv", "a\tb\tc\n1\t\t\n\tx\t\n2\t\t\n")
     assert same(folder.read(path, x="a", y="b").values, [[[1], [NAN], [2]], [[None, "x", None]]])
     assert same(folder.read(path, x="a", y="c").values, [[[1], [NAN], [2]], [[NAN], [NAN], [NAN]]])
 
 
 @pytest.mark.parametrize("at", [999, 1000])
-def test_a_thousand_complete_rows_settle_what_is_a_number(folder, at):
-    rows = ["1\t2\n"] * 1500
-    rows.insert(at, "x\t2\n")
-    rows[0:0] = ["\t2\n"] * 10
-    path = folder.put("a.tsv", "a\tb\n" + "".join(rows))
-    if at < 1000:
-        assert folder.read(path, x="a", y="b").values[0][0][1009] == "x"
-    else:
-        assert folder.fails(InputError, path, x="a", y="b").startswith("a.tsv:1012: 'x' in the column 'a'")
+def test_a_thousand_cells_with_a_value_settle_what_is_a_number(folder, at):
+    cells = ["", *(["x"] * 500), *([""] * 9), *(["y"] * (at - 500)), *map(str, range(3000))]
+    path = folder.put("a.tsv", "a\tb\n" + "".join(f"{cell}\t2\n" for cell in cells))
+    assert folder.read(path, x="a", y="b").values[0][0] == [cell or None for cell in cells]  # labels, as they began
+    cells[1:510] = map(str, range(509))
+    path = folder.put("a.tsv", "a\tb\n" + "".join(f"{cell}\t2\n" for cell in cells))
+    assert folder.fails(InputError, path, x="a", y="b").startswith("a.tsv:512: 'y' in the column 'a' is not a number")
 
 
 def test_the_first_thousand_may_come_from_several_sources(folder):
-    paths = [folder.put(f"{n}.tsv", "a\tb\n" + "1\t2\n" * 300) for n in range(3)] + [
-        folder.put("z.tsv", "a\tb\nx\t2\n")
-    ]
+    paths = [folder.put(f"{n}.tsv", "a\tb\n" + "1\t2\n" * 150) for n in range(3)]
+    paths.append(folder.put("z.tsv", "a\tb\n" + "".join(f"{word}\t2\n" for word in "pqrstuvw") * 100))
     got = folder.read(*paths, x="a", y="b")
     assert isinstance(got.groups[0], list) and got.paths == ["0.tsv", "1.tsv", "2.tsv", "z.tsv"]
 
 
-def test_the_first_block_holds_a_thousand_complete_rows(folder, monkeypatch):
+def test_the_first_block_holds_a_thousand_cells_with_a_value(folder, monkeypatch):
     monkeypatch.setattr(batches, "BATCH", 100)
     monkeypatch.setattr(lines, "CHUNK", 50)
     path = folder.put("a.tsv", "a\tb\n" + "1\t2\n\t2\n" * 3000)
@@ -440,7 +576,7 @@ def test_a_header_that_is_told_is_asked_of_every_source(folder):
 
 
 @pytest.mark.parametrize("name", ["a.tsv", "a.csv", "a.jsonl", "a.npy"])
-@pytest.mark.parametrize("data", [b"", gzip.compress(b""), BOM.encode()])
+@pytest.mark.parametrize("data", [b"", gzip.compress(b"", mtime=0), BOM.encode()])
 def test_nothing_at_all_is_an_error(folder, name, data):
     if name == "a.npy" and data == BOM.encode():
         return
@@ -529,7 +665,8 @@ def test_halves_of_characters_are_no_white_space(folder, encoding):
 
 
 def test_quotes_are_nothing_special_in_tsv(folder):
-    assert folder.read(folder.put("a.tsv", '"x\t"1"\n'), header=False, x=(1,), y=(2,)).values == [[['"x']], [['"1"']]]
+    path = folder.put("a.tsv", '"x\t"1"\n')
+    assert folder.read(path, header=False, x=(1,), y=(2,), kinds=(None, False)).values == [[['"x']], [['"1"']]]
 
 
 def test_quoted_cells_of_csv_may_hold_anything(folder, small):
@@ -634,8 +771,21 @@ def slow_rows(text, kind):
         rows.append((start, row))
 
 
+def slow_kind(cells):
+    """Return what the first two cells of a column say it is, of `CELLS`; None without any."""
+    n_numbers = sum(map(is_number, cells))
+    if len(cells) < 2:
+        return None if not cells else "numbers" if n_numbers or cells == ["1_0"] else "labels"
+    if n_numbers:
+        return "numbers" if n_numbers == 2 or "1_0" in cells else "labels"
+    return "labels"
+
+
 def slow(text, kind, header, asked, head=2):
-    """Return (names, kinds, rows by group, lines, bad lines, line of the first bad cell), by the obvious way."""
+    """Return (width, names, rows by group, lines, bad lines, line of the first bad cell), by the obvious way.
+
+    The last is 0 where the columns of a group are unlike.
+    """
     rows = slow_rows(text, kind)
     bad = []
     while rows and rows[0][1] is None:
@@ -659,16 +809,14 @@ def slow(text, kind, header, asked, head=2):
             kept.append((n, row))
     assert blank is not None
     columns = sorted({c for group in asked for c in group})
-    complete = [row for _, row in kept if not any(is_missing(row[c]) for c in columns)][:head]
-    kinds = [
-        all(
-            is_number(row[c]) or (not complete and is_missing(row[c]))
-            for row in (complete or [row for _, row in kept])
-            for c in group
-        )
-        for group in asked
-    ]
+    first_cells = {c: [row[c] for _, row in kept if not is_missing(row[c])][:head] for c in columns}
     trouble = None
+    kinds = []
+    for group in asked:
+        of_columns = {slow_kind(first_cells[c]) for c in group} - {None}
+        if len(of_columns) > 1:
+            return width, names, [], [n for n, _ in kept], sorted(bad), 0
+        kinds.append(of_columns != {"labels"})
     values = []
     for group, is_numbers in zip(asked, kinds, strict=True):
         if not is_numbers:
@@ -724,16 +872,16 @@ def test_rows_are_those_of_the_slow_twin(folder, small, table, header, encoding,
     _, names, values, numbers, bad, trouble = slow(text, kind, header, asked)
     x, *y = [[c + 1 for c in group] for group in asked]
     options = {"x": x, "y": y[0] if y else None, "header": header, "encoding": encoding, "on_error": on_error}
-    if (on_error == "stop" and bad) or trouble or not slow_rows(text, kind) or not (names or numbers):
+    if (on_error == "stop" and bad) or trouble is not None or not slow_rows(text, kind) or not (names or numbers):
         with pytest.raises(InputError) as raised:
             folder.read(path, **options)
-        assert raised.value.line in {trouble, None if not bad or on_error == "skip" else bad[0]}
-        assert raised.value.line or not (names or numbers)
+        assert (raised.value.line or 0) in {trouble, 0 if not bad or on_error == "skip" else bad[0]}
+        assert raised.value.line or trouble == 0 or not (names or numbers)
         return
     got = folder.read(path, **options)
     assert (got.names, got.lines, got.width) == (names, numbers, width)
     assert same(got.values, values)
-    assert [n for loss in got.told for n in [loss.count]] == [len(bad)] * bool(bad)
+    assert [told.count for told in got.told if not isinstance(told, Choice)] == [len(bad)] * bool(bad)
 
 
 @given(st.lists(st.floats(allow_infinity=False), min_size=1), st.sampled_from(["%.17g", "%r", "%.3f", " %g "]))
@@ -947,6 +1095,8 @@ class Named:
 
     def __init__(self, *names, width=None):
         self.names, self.width, self.path = names, width or len(names), "a.tsv"
+        self.notes = []
+        self.note = self.notes.append
 
     def called(self, column):
         return f"the column {self.names[column]!r}" if self.names else f"the column {column + 1}"
@@ -981,6 +1131,50 @@ class Named:
 )
 def test_columns_are_chosen(names, text, columns):
     assert chosen(text, Named(*names.split(" ")), "-x") == columns
+
+
+def test_a_number_that_names_another_column_than_its_own_is_reported():
+    table = Named("a", "1", "9")
+    assert chosen("1", table, "-x") == (1,)
+    assert table.notes == ["-x 1 is the column of that name, which is number 2"]
+    table.notes.clear()
+    assert chosen("9,a,2", table, "-x") == (2, 0, 1)
+    assert not table.notes
+
+
+HEADERS_OR_NOT = {
+    "iris": "5.1,3.5,1.4,0.2,Iris-setosa\n4.9,3.0,1.4,0.2,Iris-setosa\n7,3.2,4.7,1.4,Iris-versicolor\n",
+    "adult": "39, State-gov, 77516, Bachelors, 13\n50, Private, 83311, HS-grad, 9\n",
+    "years": "country,1990,2000\nChina,1.1,1.2\nPeru,2,3\n",
+    "one number": "name,2\na,1\nb,3\n",
+}
+
+
+@pytest.mark.parametrize("text", HEADERS_OR_NOT.values(), ids=HEADERS_OR_NOT)
+@pytest.mark.parametrize("kind", ["csv", "tsv"])
+def test_a_header_with_numbers_is_reported(folder, text, kind):
+    path = folder.put(f"a.{kind}", text.replace(",", "," if kind == "csv" else "\t"))
+    got = folder.read(path)
+    number = next(name for name in got.names if name.strip().replace(".", "").isdigit())
+    assert [told.message for told in got.told] == [
+        f"the first row is read as the columns' names, although {number!r} in it is a number; "
+        "use --no-header-in if it is data, or --header-in"
+    ]
+    assert folder.read(path, header=True).told == []
+    got = folder.read(path, header=False)
+    assert (got.told, got.lines[0]) == ([], 1)
+
+
+@pytest.mark.parametrize("text", ["yes\tA\nno\tB\nyes\tA\n", "no\tA\nyes\tB\nno\tB\n"])
+def test_a_header_that_recurs_below_is_reported(folder, text):
+    path = folder.put("a.tsv", text)
+    assert [told.message for told in folder.read(path, x=(1,), y=(2,)).told] == [
+        f"the first row is read as the columns' names, although {text.split()[0]!r} in it occurs again below it; "
+        "use --no-header-in if it is data, or --header-in"
+    ]
+    assert folder.read(path, x=(1,), y=(2,), header=True).told == []
+    assert folder.read(folder.put("b.tsv", "answer\tkind\n" + text), x=(1,), y=(2,)).told == []
+    assert folder.read(folder.put("c.jsonl", '{"a": "a"}\n{"a": "b"}\n')).told == []
 
 
 def test_spaces_are_parts_of_names():

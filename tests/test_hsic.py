@@ -22,6 +22,7 @@ from test_failures import OLD, ended, old, put, running, workers_of  # noqa: F40
 from test_input import BOM, assert_error
 from test_newwords import until
 
+from kxcli.cli import main
 from kxcli.mining import Counting, Dictionary, Kernel, Segmentation, measure_dependence
 from kxcli.mining import Testing as Asked  # pytest would take it for a test
 
@@ -95,7 +96,8 @@ def objects(ended):
 
 def as_found(dependence, n_dropped=0):
     """Return what the command is to find, of what the package does."""
-    return {key: n_dropped if key == "n_dropped" else getattr(dependence, key) for key in KEYS}
+    found = {key: n_dropped if key == "n_dropped" else getattr(dependence, key) for key in KEYS}
+    return {**found, "dependent": "undefined"} if dependence.is_undefined else found
 
 
 def expected(x, y, kernel_x=None, kernel_y=None, testing=None, n_dropped=0, **options):
@@ -115,12 +117,33 @@ def plain(value):
     return "" if value is None else str(value)
 
 
+class InProcess:
+    """The program called in this process, in a folder of its own: returns (exit code, stdout, stderr)."""
+
+    def __init__(self, folder, capfdbinary):
+        self.folder, self._captured = folder, capfdbinary
+
+    def put(self, name, data):
+        (self.folder / name).write_text(data, encoding="utf-8")
+
+    def __call__(self, *arguments):
+        code = main([*map(str, arguments), "-j", "1"])
+        out, err = self._captured.readouterr()
+        return code, out.decode(), err.decode()
+
+
+@pytest.fixture
+def in_process(tmp_path, capfdbinary, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return InProcess(tmp_path, capfdbinary)
+
+
 # What is written
 
 
 def lines_of(found, alpha="0.05"):
     """Return keys and values as they are printed."""
-    words = {True: f"yes (at {alpha})", False: f"no (at {alpha})", None: ""}
+    words = {True: f"yes (at {alpha})", False: f"no (at {alpha})", None: "", "undefined": "undefined"}
     return [[key, words[found[key]] if key == "dependent" else plain(found[key])] for key in KEYS]
 
 
@@ -488,7 +511,11 @@ def test_the_kernel_is_by_what_the_cells_are(kxcli):
 
     assert kernels("x", "label") == ("gaussian", "delta", False, True)
     assert kernels("text", "x,y") == ("delta", "gaussian", True, False)
-    assert kernels("x,label", "x") == ("delta", "gaussian", True, False)  # a text makes the vector one of texts
+    ended = kxcli("hsic", "-x", "x,label", "-y", "x", "a.tsv", code=1)
+    assert_error(ended, "a.tsv")
+    assert "'x' has numbers and the column 'label' has labels" in ended.err and "--kernel-x delta" in ended.err
+    found = hsic(kxcli, "-x", "x,label", "-y", "x", "--kernel-x", "delta", "--test", "none", "a.tsv")
+    assert found["kernel_x"] == "delta"
 
 
 @pytest.mark.full
@@ -512,8 +539,8 @@ def test_a_text_after_a_thousand_numbers_is_an_error(kxcli):
     assert hsic(kxcli, "-x", "x", "--kernel-x", "delta", *use, "a.tsv") == expected(
         cells, table["y"], "delta", testing=UNTESTED
     )
-    cells[3] = "三"  # among the first thousand: so they are texts
-    assert hsic(kxcli, "-x", "x", *use, stdin=tsv(table))["kernel_x"] == "delta"
+    cells[3] = "三"
+    assert_error(kxcli("hsic", "-x", "x", *use, "-q", stdin=tsv(table), code=1), "<stdin>:5")
 
 
 @pytest.mark.full
@@ -726,9 +753,49 @@ def test_the_exit_code_tells_dependence_where_asked(kxcli, y, options, code):
     assert (kxcli.folder / "out").read_bytes() == kxcli(*use).out
 
 
-def test_a_constant_column_is_not_dependent(kxcli):
-    put(kxcli, "a.tsv", tsv({"x": range(8), "y": [3] * 8}))
-    kxcli("hsic", "-x", "x", "-y", "y", "--exit-code", "a.tsv", code=3)
+UNDEFINED = {  # cells of y, options, and why there is no test
+    "constant number": (["3"] * 8, (), "y is constant"),
+    "constant label": (["a"] * 8, (), "y is constant"),
+    "constant text": (["好 吃"] * 8, ("--kernel-y", "bow", "-t", "space"), "y is constant"),
+    "labels that all differ": (list("abcdefgh"), (), "no two rows of y are alike"),
+    "numbers as labels": (range(8), ("--kernel-y", "delta"), "no two rows of y are alike"),
+    "a small bandwidth": (range(8), ("--sigma-y", "1e-3"), "no two rows of y are alike"),
+    "a great bandwidth": (range(8), ("--sigma-y", "1e160"), "does not vary beyond rounding"),
+    "eigen": (list("abcdefgh"), ("--test", "eigen"), "no two rows of y are alike"),
+    "gamma": (list("abcdefgh"), ("--test", "gamma"), "no two rows of y are alike"),
+}
+
+
+@pytest.mark.parametrize("case", UNDEFINED)
+def test_a_test_that_is_undefined_has_no_p_and_says_so(in_process, case):
+    cells, options, why = UNDEFINED[case]
+    in_process.put("a.tsv", tsv({"x": [0, 1, 5, 3, 8, 2, 9, 4], "y": cells}))
+    use = ("hsic", "-x", "x", "-y", "y", *options, "a.tsv")
+    code, out, err = in_process(*use)
+    found = dict(line.split("\t") for line in out.splitlines())
+    assert (code, found["p_value"], found["dependent"]) == (0, "", "undefined")
+    assert err.startswith("kxcli: warning: ") and why in err and err.count("\n") == 1
+    code, out, err = in_process(*use, "-f", "csv", "-q")
+    assert (code, out.splitlines()[-2:], err) == (0, ["p_value,", "dependent,undefined"], "")
+    code, out, err = in_process(*use, "-f", "jsonl", "--exit-code", "-q")
+    found = json.loads(out)
+    assert (code, found["p_value"], found["dependent"]) == (1, None, "undefined")
+    assert err.startswith("kxcli: error: a.tsv: the test for --exit-code is undefined; ") and why in err
+    code, out, err = in_process("hsic", "-x", "y", "-y", "x", *[o.replace("-y", "-x") for o in options], "a.tsv")
+    assert (code, out.splitlines()[-1]) == (0, "dependent\tundefined")
+
+
+def test_a_pair_of_too_few_rows_is_an_error(in_process):
+    in_process.put("a.tsv", "x\ty\n1\t2\n2\tNA\n3\t4\n4\t4\n")
+    code, out, err = in_process("hsic", "-x", "x", "-y", "y", "-q", "a.tsv")
+    assert (code, out, err) == (1, "", "kxcli: error: a.tsv: too few rows: 3, and HSIC needs 4 at least\n")
+
+
+def test_the_gamma_test_of_too_few_rows_is_undefined(in_process):
+    in_process.put("a.tsv", "x\ty\n1\t2\n2\t5\n3\t4\n4\t4\n")
+    code, out, err = in_process("hsic", "-x", "x", "-y", "y", "--test", "gamma", "a.tsv")
+    assert (code, out.splitlines()[-1]) == (0, "dependent\tundefined")
+    assert "the gamma test needs 6 rows, and there are 4" in err
 
 
 @pytest.mark.full
@@ -751,9 +818,11 @@ def test_auto_takes_eigen_for_many_rows_and_tells(kxcli):
 def screened(table, names, label, testing=None, **options):
     """Return the rows of a screening, measured one by one."""
     found = {name: measure_dependence(table[name], table[label], testing=testing, **options) for name in names}
-    order = sorted(names, key=lambda name: (-(found[name].cka_unbiased or 0), name))
-    p_values = [found[name].p_value for name in names]
-    q_values = dict(zip(names, twin.q_values(p_values) if None not in p_values else p_values, strict=True))
+    order = sorted(names, key=lambda name: (-(found[name].cka_unbiased or -2), name))
+    tested = [name for name in names if found[name].p_value is not None]
+    q_values = dict.fromkeys(names) | dict(
+        zip(tested, twin.q_values([found[name].p_value for name in tested]), strict=True)
+    )
     return [
         {"column": name, **{key: getattr(found[name], key) for key in OF_SCREEN}, "q_value": q_values[name]}
         for name in order
@@ -815,7 +884,10 @@ def test_columns_are_ranked_by_what_chance_does_not_give(kxcli):
     assert (first["column"], second["column"]) == ("y", "id")
     assert first["cka"] < second["cka"] and first["cka_unbiased"] > 0 and second["cka_unbiased"] is None
     assert (first["n"], second["n"]) == (60, 60)
-    assert ended.err == NEARLY_ALL.format("id", "--kernel-x")
+    assert ended.err == NEARLY_ALL.format("id", "--kernel-x") + (
+        "kxcli: id (x) and x (y): no two rows of x are alike by its kernel, so the test is undefined\n"
+    )
+    assert (second["p_value"], second["q_value"], first["q_value"]) == (None, None, first["p_value"])
 
 
 def test_equal_columns_are_in_the_order_of_their_names(kxcli):
@@ -947,22 +1019,44 @@ def test_screened_words_are_cut_as_asked(kxcli):
 
 
 @pytest.mark.parametrize("kernel", CUTS)
-def test_a_label_that_is_always_the_same_goes_with_no_word(kxcli, kernel):
+@pytest.mark.parametrize("labels", ["same", "all different"])
+@pytest.mark.parametrize("test", ["auto", "eigen", "permutation"])
+def test_words_are_not_tested_against_a_label_that_tells_nothing(in_process, kernel, labels, test):
     table = reviews(["good"])
-    ended = kxcli("hsic", "--screen", "stars", "-x", "review", *CUTS[kernel][0], "-f", "jsonl", stdin=tsv(table))
-    assert ended.err.startswith("kxcli: warning: ") and "'good'" in ended.err
-    found = objects(ended)
-    assert found and {(row["biased_n2"], row["cka"], row["p_value"], row["q_value"]) for row in found} == {
-        (0, None, 1, 1)
-    }
+    if labels != "same":
+        table["stars"] = [f"s{i}" for i in range(len(table["stars"]))]
+    in_process.put("a.tsv", tsv(table))
+    use = ("hsic", "--screen", "stars", "-x", "review", *CUTS[kernel][0], "--test", test, "-f", "jsonl", "a.tsv")
+    code, out, err = in_process(*use)
+    assert code == 0 and err.startswith("kxcli: warning: ") and "so the tests are undefined" in err
+    found = list(map(json.loads, out.splitlines()))
+    assert found and {(row["p_value"], row["q_value"]) for row in found} == {(None, None)}
+    if labels == "same":
+        assert "'good'" in err and {(row["biased_n2"], row["cka"]) for row in found} == {(0, None)}
 
 
-def test_a_label_that_is_always_the_same_goes_with_no_column(kxcli):
+@pytest.mark.parametrize("labels", [["good", "bad"], ["good", "so-so", "bad"]], ids=["two", "three"])
+@pytest.mark.parametrize("test", ["auto", "eigen", "permutation"])
+def test_a_word_that_all_texts_have_is_not_tested_and_comes_last(in_process, labels, test):
+    table = reviews(labels)
+    use = ("hsic", "--screen", "stars", "-x", "review", "--kernel-x", "bow", "-t", "space", "--test", test, "-q")
+    in_process.put("without.tsv", tsv(table))
+    table["review"] = [f"{text} everywhere" for text in table["review"]]
+    in_process.put("with.tsv", tsv(table))
+    others = in_process(*use, "without.tsv")[1].splitlines()
+    rows = in_process(*use, "with.tsv")[1].splitlines()
+    (added,) = [row for row in rows if row not in others]
+    assert [row for row in rows if row != added] == others  # q too is that of the words that are tested
+    assert added.split("\t")[0] == "everywhere" and added.split("\t")[4:] == ["", "", ""]
+    assert set(rows[-2:]) == {added, others[-1]} and others[-1].startswith("每")
+
+
+def test_columns_are_not_tested_against_a_label_that_is_always_the_same(kxcli):
     table = {**people(), "label": ["a"] * 40}
     ended = kxcli("hsic", "--screen", "label", "-x", "z,x,y", "-f", "jsonl", stdin=tsv(table))
     assert [row["column"] for row in objects(ended)] == ["x", "y", "z"]
     assert {(row["biased_n2"], row["cka"], row["p_value"], row["q_value"]) for row in objects(ended)} == {
-        (0, None, 1, 1)
+        (0, None, None, None)
     }
     assert "constant" in ended.err
 
@@ -1010,7 +1104,8 @@ def test_edges_are_a_row_for_each_pair(kxcli):
     rows = objects(kxcli(*use, "-f", "jsonl", "a.tsv"))
     assert [list(row) for row in rows] == [["x", "y", *OF_EDGES]] * 10
     q_values = [row.pop("q_value") for row in rows]
-    assert q_values == pytest.approx(twin.q_values([one.p_value for one in found.values()]), rel=1e-14)
+    p_values = [one.p_value for one in found.values() if not one.is_undefined]  # texts that all differ are not tested
+    assert [q for q in q_values if q is not None] == pytest.approx(twin.q_values(p_values), rel=1e-14)
     keys = OF_EDGES[:-1]
     assert rows == [{"x": a, "y": b, **{key: getattr(one, key) for key in keys}} for (a, b), one in found.items()]
     rows = [{**row, "q_value": q_value} for row, q_value in zip(rows, q_values, strict=True)]
@@ -1053,18 +1148,119 @@ def test_a_constant_column_among_others(kxcli):
     assert kxcli("hsic", "--matrix", "square", "-q", "a.tsv").rows[2] == ["c", "", "", ""]
 
 
-@pytest.mark.full
-def test_the_rows_of_a_matrix_are_complete_in_all_columns(kxcli):
+GAPS = ["", "NA", "N/A", "NULL", "nan"]
+
+
+def with_gaps(seed=3, n=60):
+    """Return a table with gaps of its own in each column but x; z and w have the same, and notes are nearly empty."""
+    draw = random.Random(seed)
+    table = people(n)
+    for name, share in {"y": 0.1, "z": 0.4, "label": 0.2, "text": 0.3}.items():
+        table[name] = [draw.choice(GAPS) if draw.random() < share else cell for cell in table[name]]
+    table["w"] = ["" if cell in GAPS else draw.gauss(0, 1) for cell in table["z"]]
+    table["notes"] = ["ok" if i in (1, 7, 9) else "" for i in range(n)]
+    return table
+
+
+def pair_of(in_process, x, y, *options):
+    """Return what a run of two columns finds, without what only it prints."""
+    code, out, _ = in_process("hsic", "-x", x, "-y", y, "-f", "jsonl", *options, "a.tsv")
+    assert code == 0
+    return json.loads(out)
+
+
+@pytest.mark.parametrize("kernel", ["by the cells", "laplace", "delta", "ngram:1"])
+def test_each_pair_of_a_matrix_is_measured_over_the_rows_with_a_value_in_both(in_process, kernel):
+    table = with_gaps()
+    in_process.put("a.tsv", tsv(table))
+    names = {"laplace": "x,y,z,w", "ngram:1": "text,label,notes"}.get(kernel, "x,y,z,w,label,text,notes")
+    own = () if kernel == "by the cells" else ("--kernel-x", kernel)
+    both = (*own, *(("--kernel-y", kernel) if own else ()))
+    code, out, err = in_process("hsic", "--matrix", "edges", "-x", names, *own, "-f", "jsonl", "a.tsv")
+    assert code == 0 and "rows with a value in both" in err
+    rows = list(map(json.loads, out.splitlines()))
+    assert len(rows) == len(names.split(",")) * (len(names.split(",")) - 1) // 2
+    for row in rows:
+        if row["n"] < 4:
+            assert "notes" in (row["x"], row["y"])
+            assert [row[key] for key in OF_EDGES[5:]] == [None] * 7
+            continue
+        found = pair_of(in_process, row["x"], row["y"], *both)
+        assert {key: row[key] for key in OF_EDGES[:-1]} == {key: found[key] for key in OF_EDGES[:-1]}
+        n_expected = sum(table[row["x"]][i] not in GAPS and table[row["y"]][i] not in GAPS for i in range(60))
+        assert row["n"] == n_expected
+    tested = [row for row in rows if row["p_value"] is not None]
+    assert [row["q_value"] for row in tested] == pytest.approx(
+        twin.q_values([row["p_value"] for row in tested]), rel=1e-14
+    )
+    if kernel == "by the cells":  # a square of the same pairs
+        square = in_process("hsic", "--matrix", "square", "-x", names, *own, "-q", "--header", "a.tsv")[1].splitlines()
+        header, *lines = [line.split("\t") for line in square]
+        found = {(line[0], name): cell for line in lines for name, cell in zip(header[1:], line[1:], strict=True)}
+        for row in rows:
+            assert found[row["x"], row["y"]] == found[row["y"], row["x"]] == plain(row["cka_unbiased"])
+
+
+def test_each_column_of_a_screening_is_measured_over_the_rows_with_a_value_in_both(in_process):
+    in_process.put("a.tsv", tsv(with_gaps()))
+    code, out, _ = in_process("hsic", "--screen", "label", "-f", "jsonl", "a.tsv")
+    rows = list(map(json.loads, out.splitlines()))
+    assert code == 0 and {row["column"] for row in rows} == {"x", "y", "z", "w", "text", "notes"}
+    assert {row["column"] for row in rows if row["p_value"] is None} == {"notes", "text"}
+    assert [row["n"] < 4 for row in rows] == [row["column"] == "notes" for row in rows]
+    for row in (row for row in rows if row["n"] >= 4):
+        found = pair_of(in_process, row["column"], "label")
+        assert {key: row[key] for key in OF_SCREEN} == {key: found[key] for key in OF_SCREEN}
+
+
+def test_pairs_with_gaps_do_not_depend_on_the_number_of_workers(kxcli):
+    put(kxcli, "a.tsv", tsv(with_gaps()))
+    for use in (("--matrix", "edges"), ("--screen", "label")):
+        alone, together = (kxcli("hsic", *use, "-j", n, "a.tsv") for n in (1, 2))
+        assert (alone.out, alone.err) == (together.out, together.err)
+
+
+def test_columns_of_which_one_is_sparse_are_measured(in_process):
+    table = {**people(), "notes": ["ok"] * 3 + [""] * 37}
+    in_process.put("a.tsv", tsv(table))
+    del table["notes"]
+    in_process.put("b.tsv", tsv(table))
+    for use in (("--matrix", "edges"), ("--screen", "label")):
+        rows = in_process("hsic", *use, "a.tsv")[1].splitlines()
+        assert [row for row in rows if "notes" not in row] == in_process("hsic", *use, "b.tsv")[1].splitlines()
+
+
+@pytest.mark.parametrize("use", [("--matrix", "edges"), ("--matrix", "square"), ("--screen", "label")])
+def test_a_missing_cell_among_many_columns_may_be_an_error(in_process, use):
     table = people()
-    holed = {name: list(column) for name, column in table.items()}
-    holed["z"][7] = holed["label"][9] = "NA"
-    kept = {name: [v for i, v in enumerate(column) if i not in (7, 9)] for name, column in table.items()}
-    put(kxcli, "a.tsv", tsv(holed))
-    put(kxcli, "b.tsv", tsv(kept))
-    use = ("hsic", "--matrix", "edges", "-x", "x,y,z,label")
-    ended = kxcli(*use, "a.tsv")
-    assert ended.out == kxcli(*use, "b.tsv").out
-    assert "2 rows" in ended.err
+    table["z"][7] = "NULL"
+    in_process.put("a.tsv", tsv(table))
+    code, out, err = in_process("hsic", *use, "--missing", "error", "a.tsv")
+    assert (code, out) == (1, "") and err.startswith("kxcli: error: a.tsv:9: has a missing cell")
+
+
+@pytest.mark.parametrize("use", [("--matrix", "edges"), ("--matrix", "square"), ("--screen", "a")])
+def test_many_columns_of_too_few_rows_are_an_error(in_process, use):
+    wide = "\t".join(["a", *(f"c{i}" for i in range(700))]) + "\n" + "1\t" * 700 + "1\n"
+    in_process.put("a.tsv", wide)
+    code, out, err = in_process("hsic", *use, "a.tsv")
+    assert (code, out) == (1, "") and "a.tsv: too few rows: 1 with a value in a column" in err
+    if use[1] == "square":  # where a column is a pair with itself, too
+        return
+    in_process.put("a.tsv", "a\tb\tc\n" + "1\t\t\n\t2\t\n\t\t3\n" * 5)
+    code, out, err = in_process("hsic", *use, "a.tsv")
+    assert (code, out) == (1, "") and "a.tsv: too few rows: 0 have a value in two of the columns" in err
+
+
+def test_a_matrix_that_does_not_fit_the_memory_is_refused_before_it_is_read(in_process):
+    names = "\t".join(f"c{i}" for i in range(20_000))
+    in_process.put("a.tsv", names + "\n" + "x\n")  # a bad row, which is not reached
+    code, out, err = in_process("hsic", "--matrix", "edges", "--memory", "2G", "a.tsv")
+    assert (code, out) == (1, "")
+    assert "a.tsv: --matrix over 20,000 columns is 199,990,000 pairs, which take about " in err
+    assert "of the 2,048 MiB of --memory; name fewer columns with -x, or raise --memory" in err
+    code, _, err = in_process("hsic", "--matrix", "edges", "-x", "1-500", "--memory", "2G", "a.tsv")
+    assert code == 1 and "is 124,750 pairs" in err and "a.tsv:2: has 1 cell where" in err
 
 
 # Missing cells, and what is said
@@ -1103,38 +1299,73 @@ def test_a_constant_column_is_told(kxcli, cell, side):
     put(kxcli, "a.tsv", tsv(table))
     ended = kxcli("hsic", "-x", "x", "-y", "y", "-f", "jsonl", "a.tsv")
     found = json.loads(ended.text)
-    assert [found[key] for key in ("biased_n2", "biased_nm1", "unbiased", "p_value", "dependent")] == [
-        0,
-        0,
-        0,
-        1,
-        False,
-    ]
+    assert [found[key] for key in ("biased_n2", "biased_nm1", "unbiased", "p_value")] == [0, 0, 0, None]
     assert [found[key] for key in ("cka", "cka_unbiased", f"sigma_{side}")] == [None] * 3
     assert ended.err.startswith(f"kxcli: warning: {side} is constant") and ended.err.count("\n") == 1
-    printed = dict(kxcli("hsic", "-x", "x", "-y", "y", "a.tsv").rows)
-    assert (printed["cka"], printed["dependent"]) == ("", "no (at 0.05)")
-    assert kxcli("hsic", "-x", "x", "-y", "y", "-q", "a.tsv").err == ""
+
+
+STRAYS = ["?", ".", "-", "na", "abc", "十", "1,5", "12%", "$12.50", "\u22121.5", "1.5D0", '"1.5"', "cm"]
+
+
+@pytest.mark.parametrize("stray", STRAYS)
+@pytest.mark.parametrize("use", ["pair", "screen", "matrix"])
+def test_a_stray_cell_among_numbers_stops_the_run(in_process, stray, use):
+    cells = [str(i * 7 % 11) for i in range(12)]
+    cells[5] = stray
+    in_process.put("a.tsv", tsv({"x": cells, "y": [i * i % 5 for i in range(12)]}))
+    options = {"pair": ("-x", "x", "-y", "y"), "screen": ("--screen", "y"), "matrix": ("--matrix", "edges")}[use]
+    code, out, err = in_process("hsic", *options, "-q", "a.tsv")
+    assert (code, out) == (1, "")
+    assert (
+        err.startswith(f"kxcli: error: a.tsv:7: {stray!r} in the column 'x' is not a number; ")
+        or not stray.isprintable()
+    )
+    assert "use --na-values " in err and "or --kernel-x delta for labels" in err
+    code, out, err = in_process("hsic", *options, "--na-values", stray, "-f", "jsonl", "a.tsv")
+    assert code == 0 and json.loads(out)["n"] == 11
+    code, out, err = in_process("hsic", *options, "--kernel-x", "delta", "-f", "jsonl", "a.tsv")
+    assert code == 0 and json.loads(out)["n"] == 12
 
 
 @pytest.mark.full
-def test_strings_that_are_mostly_numbers_are_told(kxcli):
-    cells = [str(i % 7) for i in range(30)]
-    table = {"x": [*cells[:-2], "十", "?"], "y": [i * i % 5 for i in range(30)]}
+def test_columns_that_are_half_labels_are_labels(kxcli):
+    cells = [f"w{i % 7}" if i < 15 else str(i % 7) for i in range(30)]
+    table = {"x": cells, "y": [i * i % 5 for i in range(30)]}
     put(kxcli, "a.tsv", tsv(table))
-    use = ("hsic", "-x", "x", "-y", "y", "-f", "jsonl", "a.tsv")
-    ended = kxcli(*use)
+    ended = kxcli("hsic", "-x", "x", "-y", "y", "-f", "jsonl", "a.tsv")
     assert json.loads(ended.text) == expected(table["x"], table["y"])
-    assert ended.err == (
-        "kxcli: warning: 28 of the first 30 cells of -x are numbers, but '十' is not: all are taken as labels; "
-        "--kernel-x gaussian insists on numbers\n"
-    )
-    assert kxcli(*use, "--kernel-x", "delta").err == ""  # who asks for it has it
-    assert_error(kxcli(*use, "--kernel-x", "gaussian", code=1), "a.tsv:30")
-    screened = kxcli("hsic", "--screen", "y", "a.tsv").err
-    assert "28 of the first 30 cells of x are numbers, but '十' is not" in screened
-    table["x"] = [f"w{cell}" if i < 15 else cell for i, cell in enumerate(cells)]  # half of them are none
-    assert kxcli("hsic", "-x", "x", "-y", "y", stdin=tsv(table)).err == ""
+    assert ended.err == ""
+
+
+@pytest.mark.parametrize("form", ["tsv", "csv", "jsonl"])
+@pytest.mark.parametrize("code", ["NULL", "N/A", "n/a", "#N/A", "None", "null", "<NA>", "\\N"])
+def test_a_code_of_a_missing_value_is_known(in_process, form, code):
+    table = people()
+    table["y"][9] = code
+    in_process.put(f"a.{form}", {"tsv": tsv, "csv": as_csv, "jsonl": as_jsonl}[form](table))
+    out = in_process("hsic", "-x", "x", "-y", "y", "-f", "jsonl", f"a.{form}")[1]
+    kept = [[v for i, v in enumerate(table[name]) if i != 9] for name in "xy"]
+    assert json.loads(out) == expected(*kept, n_dropped=1)
+
+
+def test_a_text_or_label_that_is_a_code_is_missing(in_process):
+    table = people()
+    table["text"][3], table["label"][5] = "None", "NULL"
+    in_process.put("a.tsv", tsv(table))
+    use = ("hsic", "--kernel-x", "bow", "-t", "space", "a.tsv")
+    out = in_process(*use, "-x", "text", "-y", "label", "-f", "jsonl")[1]
+    assert (json.loads(out)["n"], json.loads(out)["n_dropped"]) == (38, 2)
+    assert "2 rows with a missing cell" in in_process(*use, "-x", "text", "--screen", "label")[2]
+
+
+def test_more_codes_of_missing_values_may_be_given(in_process):
+    table = people()
+    table["x"][3] = table["y"][3] = -9999
+    table["x"][5], table["y"][6] = "-9999.0", "."
+    in_process.put("a.tsv", tsv(table))
+    use = ("hsic", "-x", "x", "-y", "y", "-f", "jsonl", "--na-values", "-9999", "--na-values=.", "a.tsv")
+    kept = [[v for i, v in enumerate(table[name]) if i not in (3, 5, 6)] for name in "xy"]
+    assert json.loads(in_process(*use)[1]) == expected(*kept, n_dropped=3)
 
 
 @pytest.mark.parametrize(("n_distinct", "n", "is_told"), [(20, 20, True), (19, 19, False), (18, 20, False)])
@@ -1187,16 +1418,26 @@ def test_q_that_cannot_fall_to_alpha_is_told(kxcli, labels, is_told):
     assert kxcli(*use, "--permutations", 999).err == kxcli(*use, "--test", "eigen").err == ""
 
 
-@pytest.mark.full
-def test_a_table_of_commas_that_is_read_as_tabs_is_told(kxcli):
-    data = "x,y\n1,2\n3,4\n"
-    for given, stdin in ((put(kxcli, "a.tsv", data),), ""), ((), data), ((), data.replace(",", ";")):
-        ended = kxcli("hsic", *XY, *given, stdin=stdin, code=1)
-        assert_error(ended, "a.tsv:1" if given else "<stdin>:1")
-        only = "x;y" if ";" in str(stdin) else "x,y"
-        assert f"it has one column, '{only}': is it CSV?  Use --input-format csv, with commas" in ended.err
-    assert "is it CSV" not in kxcli("hsic", *XY, stdin="one\n1\n", code=1).err
-    assert "is it CSV" not in kxcli("hsic", "-x", "z", "-y", "y", stdin="x,\ty\n1\t2\n", code=1).err
+ONE_COLUMN = {
+    "commas": ("a.tsv", "x,y\n1,2\n", "'x,y': if it is CSV, use --input-format csv"),
+    "semicolons": ("a.tsv", "x;y\n1;2\n", "'x;y': separate the columns by tabs or commas, not semicolons"),
+    "semicolons in CSV": ("a.csv", "x;y\n1;2\n", "'x;y': separate the columns by tabs or commas, not semicolons"),
+    "JSON array": ("a.json", '[{"x": 1, "y": 2}]\n', "if it is JSON, use --input-format jsonl, an object per line"),
+    "JSONL": ("a.txt", '{"x": 1}\n', "if it is JSON, use --input-format jsonl, an object per line"),
+}
+
+
+@pytest.mark.parametrize("case", ONE_COLUMN)
+def test_a_table_with_another_delimiter_is_told_what_to_do(in_process, case):
+    name, data, hint = ONE_COLUMN[case]
+    in_process.put(name, data)
+    code, _, err = in_process("hsic", *XY, name)
+    assert code == 1 and f"kxcli: error: {name}:1: has no column 'x'; it has one column, " in err
+    assert err.endswith(f"{hint}\n")
+    in_process.put("b.tsv", "one\n1\n")
+    assert "it has 'one'" in in_process("hsic", *XY, "b.tsv")[2]
+    in_process.put("b.tsv", "x,\ty\n1\t2\n")
+    assert "it has 'x,', 'y'" in in_process("hsic", *XY, "b.tsv")[2]
 
 
 @pytest.mark.full

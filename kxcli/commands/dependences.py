@@ -4,19 +4,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from kxcli.commands.sides import Asked, Maker, Tables
 from kxcli.corpus.columns import Group, Table, chosen
 from kxcli.errors import InputError, UsageError
 from kxcli.mining.hsic import pairs, permutation, screening, texts
 from kxcli.mining.hsic.dependence import RunJob, measure
-from kxcli.mining.hsic.kernels import Side, categories
-from kxcli.mining.hsic.parameters import Dependence, Testing
+from kxcli.mining.hsic.kernels import categories
+from kxcli.mining.hsic.parameters import LEAST_ROWS, Dependence, Testing
 from kxcli.output.rows import Cell, Full
 from kxcli.report import Report
 from kxcli.tuning import let_go
 
+_UNDEFINED = "undefined"  # the verdict of a test that cannot tell anything
+_MANY_PAIRS = 100_000  # from which what they need is reported
 _EXAMPLES = 3  # notes on pairs that are told one by one
 
 _OF_EDGES = (
@@ -28,11 +28,12 @@ _OF_TERMS = ("word", "df", "label", "biased_n2", "cka", "p_value", "q_value")
 
 
 class Output(NamedTuple):
-    """Columns, and rows of as many cells; of a pair, whether it is called dependent."""
+    """Columns, and rows of as many cells; of a pair, whether it is called dependent, or why that is undefined."""
 
     columns: Sequence[str]
     rows: Iterable[Sequence[Cell]]
     is_dependent: bool | None = None
+    why_undefined: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,7 @@ class Work:
     run: RunJob
     report: Report
     drops_missing: bool
+    memory: int  # bytes for all processes
 
     def pair(self, x: str | None, y: str | None, *, is_flat: bool) -> Output:
         """Measure -x against -y; a row for each value, or with `is_flat` one row."""
@@ -58,7 +60,7 @@ class Work:
         side_x = self.maker.side(values.pop(), self.asked_x, "-x", self.tables.x.path)
         let_go()
         found = measure(side_x, side_y, self.testing, self.run)
-        tell = self.report.warning if side_x.is_constant or side_y.is_constant else self.report.note
+        tell = self.report.warning if found.is_undefined or found.cka is None else self.report.note
         for note in found.notes:
             tell(note)
         if found.test == "permutation" and found.dependent is False:
@@ -71,11 +73,14 @@ class Work:
                 )
         cells: dict[str, Cell] = {"n": found.n, "n_dropped": n_dropped}
         cells |= {field.name: _cell(getattr(found, field.name)) for field in fields(found)[1:-1]}
+        why_undefined = "; ".join(found.notes) if found.is_undefined else ""
+        if found.is_undefined:
+            cells["dependent"] = _UNDEFINED
         if is_flat:
-            return Output(list(cells), [list(cells.values())], found.dependent)
+            return Output(list(cells), [list(cells.values())], found.dependent, why_undefined)
         if found.dependent is not None:
             cells["dependent"] = f"{'yes' if found.dependent else 'no'} (at {self.testing.alpha:g})"
-        return Output(("key", "value"), list(cells.items()), found.dependent)
+        return Output(("key", "value"), list(cells.items()), found.dependent, why_undefined)
 
     def matrix(self, x: str | None, value: str | None) -> Output:
         """Measure all pairs of columns; a square of one value, or without it a row a pair."""
@@ -83,23 +88,22 @@ class Work:
         columns = _chosen(x, table, "-x")
         if len(columns) < 2:
             raise UsageError("--matrix needs two columns at least.")
+        n = len(columns)
+        self._check_memory(n * (n - 1) // 2 if value is None else n * (n + 1) // 2, f"--matrix over {n:,} columns")
         names = [_name(table, column) for column in columns]
-        values, _ = self._rows([self.asked_x.group((column,)) for column in columns], [])
-        sides = [
-            self.maker.side(group, self.asked_x, name, table.path) for group, name in zip(values, names, strict=True)
-        ]
-        wanted = [(i, j) for i in range(len(sides)) for j in range(i + (value is None), len(sides))]
+        measurable = self._columns(columns, [self.asked_x] * n, names)
+        wanted = [(i, j) for i in range(n) for j in range(i + (value is None), n)]
         testing = Testing("none") if value not in (None, "p_value") else self.testing
-        found = self._pairs(sides, wanted, testing, names)
+        found = self._pairs(measurable, wanted, testing, names)
         if value is None:
-            q_values = self._q_values([found[pair] for pair in wanted])
+            q_values = screening.q_values_of([found[pair].p_value for pair in wanted])
             rows = [
                 (names[i], names[j], *_cells(found[i, j], _OF_EDGES), _cell(q))
                 for (i, j), q in zip(wanted, q_values, strict=True)
             ]
             return Output(("x", "y", *_OF_EDGES, "q_value"), rows)
         square = [
-            (name, *(_cell(getattr(found[min(i, j), max(i, j)], value)) for j in range(len(sides))))
+            (name, *(_cell(getattr(found[min(i, j), max(i, j)], value)) for j in range(n)))
             for i, name in enumerate(names)
         ]
         own = "column"
@@ -117,18 +121,19 @@ class Work:
         if self.asked_x.compares_texts:
             return self._terms(columns, labels, least, top)
         names = [_name(table, column) for column in columns]
-        values, _ = self._rows([self.asked_x.group((column,)) for column in columns], [self.asked_y.group(labels)])
-        asked = [self.asked_x] * len(columns) + [self.asked_y]
+        self._check_memory(len(columns), f"--screen over {len(columns):,} columns")
         of_all = [*names, _name(table, labels[0])]
-        sides = [self.maker.side(*one, table.path) for one in zip(values, asked, of_all, strict=True)]
+        asked = [*[self.asked_x] * len(columns), self.asked_y]
+        measurable = self._columns([*columns, *labels], asked, of_all)
         wanted = [(i, len(columns)) for i in range(len(columns))]
-        found = self._pairs(sides, wanted, self.testing, of_all)
-        q_values = self._q_values([found[pair] for pair in wanted])
+        found = self._pairs(measurable, wanted, self.testing, of_all)
+        q_values = screening.q_values_of([found[pair].p_value for pair in wanted])
         rows = [
             (name, *_cells(found[pair], _OF_SCREEN), _cell(q))
             for name, pair, q in zip(names, wanted, q_values, strict=True)
         ]
-        order = sorted(range(len(rows)), key=lambda i: (-(found[wanted[i]].cka_unbiased or 0.0), names[i]))
+        alignments = [found[pair].cka_unbiased for pair in wanted]
+        order = sorted(range(len(rows)), key=lambda i: (alignments[i] is None, -(alignments[i] or 0.0), names[i]))
         return Output(("column", *_OF_SCREEN, "q_value"), [rows[i] for i in order[:top]])
 
     def _terms(self, columns: Sequence[int], labels: tuple[int, ...], least: int, top: int | None) -> Output:
@@ -138,16 +143,19 @@ class Work:
         side = categories(label_column)
         names = list(dict.fromkeys(label_column[0]))
         if side.is_constant:
-            self.report.warning(f"the label is always {names[0]!r}, so nothing depends on it")
+            self.report.warning(f"the label is always {names[0]!r}, so the tests are undefined")
+        elif len(names) == side.n:
+            self.report.warning("all labels differ, so the tests are undefined")
         job = texts.CountTexts(self.maker.terms(str(self.asked_x.name)))
         counts = self.run(job, texts.parts(text_column[0], side.rows), self.maker.dictionary, "words")
         found = screening.screened_terms(counts, side.sizes.tolist(), self.testing, least)
         if len(found) < len(counts):
             self.report.note(f"{len(counts) - len(found):,} words that fewer than {least} rows have are left out")
-        least_q = len(found) / (1 + self.testing.permutations)
+        n_tested = sum(one.p_value is not None for one in found)
+        least_q = n_tested / (1 + self.testing.permutations)
         if self.testing.name in ("auto", "permutation") and len(names) > 2 and least_q > self.testing.alpha:
             self.report.warning(
-                f"with {self.testing.permutations:,} permutations and {len(found):,} words, q is {least_q:.2g} or more "
+                f"with {self.testing.permutations:,} permutations and {n_tested:,} words, q is {least_q:.2g} or more "
                 "for a word that stands out alone: take more --permutations, or --test eigen"
             )
         rows = [
@@ -161,23 +169,53 @@ class Work:
         rows = self.tables.rows(groups, groups_y, drops_missing=self.drops_missing)
         if rows.n_dropped:
             self.report.note(f"{rows.n_dropped:,} rows with a missing cell are left out; {rows.n:,} are used")
+        if not rows.n + rows.n_dropped:
+            raise InputError(self.tables.x.path, "has no rows", "give a table with rows")
         if not rows.n:
             raise InputError(self.tables.x.path, "has no row without a missing cell", "name other columns")
         return rows.groups, rows.n_dropped
 
-    def _q_values(self, found: Sequence[Dependence]) -> list[float | None]:
-        if self.testing.name == "none":
-            return [None] * len(found)
-        p_values = np.array([one.p_value for one in found], dtype=np.float64)
-        q_values: list[float | None] = screening.benjamini_hochberg(p_values).tolist()
-        return q_values
+    def _columns(self, columns: Sequence[int], asked: Sequence[Asked], names: Sequence[str]) -> list[pairs.Column]:
+        """Read columns that are measured in pairs."""
+        table = self.tables.x
+        groups = [one.group((column,)) for one, column in zip(asked, columns, strict=True)]
+        rows = self.tables.sparse(groups, drops_missing=self.drops_missing)
+        n_most = max(int(mask.sum()) for mask in rows.masks)
+        if n_most < LEAST_ROWS:
+            what = f"too few rows: {n_most} with a value in a column, and HSIC needs {LEAST_ROWS} at least"
+            raise InputError(table.path, what, "name other columns, or give more rows")
+        keeps_values = not all(mask.all() for mask in rows.masks)
+        values = rows.values
+        return [
+            self.maker.column(values.pop(0), *one, table.path, keeps_values=keeps_values)
+            for one in zip(rows.masks, asked, names, strict=True)
+        ]
+
+    def _check_memory(self, n_pairs: int, what: str) -> None:
+        """Refuse more pairs than there is memory for, before anything is read."""
+        needed = n_pairs * pairs.BYTES_PER_PAIR
+        told = f"{what} is {n_pairs:,} pairs, which take about {max(1, needed >> 20):,} MiB"
+        if needed > self.memory:
+            hint = "name fewer columns with -x, or raise --memory"
+            raise InputError(self.tables.x.path, f"{told} of the {self.memory >> 20:,} MiB of --memory", hint)
+        if n_pairs >= _MANY_PAIRS:
+            self.report.note(told)
 
     def _pairs(
-        self, sides: list[Side], wanted: list[pairs.Pair], testing: Testing, names: Sequence[str]
+        self, columns: list[pairs.Column], wanted: list[pairs.Pair], testing: Testing, names: Sequence[str]
     ) -> dict[pairs.Pair, Dependence]:
+        n = max(column.side.n for column in columns if column.side is not None)
         found: dict[pairs.Pair, Dependence] = self.run(
-            pairs.MeasurePairs(testing), pairs.tasks(wanted, sides[0].n), sides, "pairs"
+            pairs.MeasurePairs(testing), pairs.tasks(wanted, n), columns, "pairs"
         )
+        sizes = [one.n for one in found.values()]
+        if max(sizes) < LEAST_ROWS:
+            what = (
+                f"too few rows: {max(sizes)} have a value in two of the columns, and HSIC needs {LEAST_ROWS} at least"
+            )
+            raise InputError(self.tables.x.path, what, "name other columns")
+        if min(sizes) < max(sizes):
+            self.report.note(f"a pair is measured over the {min(sizes):,} to {max(sizes):,} rows with a value in both")
         told = [(i, j, note) for i, j in wanted if i != j for note in found[i, j].notes]
         for i, j, note in told[:_EXAMPLES]:
             self.report.note(f"{names[i]} (x) and {names[j]} (y): {note}")

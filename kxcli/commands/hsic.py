@@ -58,7 +58,7 @@ class KernelName(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # g
     type=KernelName(),
     metavar="NAME",
     help="gaussian exp(-d²/σ²), without a 2; laplace exp(-d/σ); linear; delta: 1 for equal cells; bow: words of a "
-    "text; ngram:N: characters.  [default: gaussian for numbers, delta for strings, by the first 1,000 complete rows]",
+    "text; ngram:N: characters.  [default: gaussian for numbers, delta for strings, by the first 1,000 cells]",
 )
 @click.option("--kernel-y", type=KernelName(), metavar="NAME", help="The kernel on the other side.")
 @click.option("--cosine", is_flag=True, help="Of bow and ngram:N, the cosine instead of the inner product.")
@@ -97,7 +97,11 @@ class KernelName(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # g
     show_default=True,
     help="Columns are called dependent where p is no greater.",
 )
-@click.option("--exit-code", is_flag=True, help="Exit with 3 where the columns are not called dependent.")
+@click.option(
+    "--exit-code",
+    is_flag=True,
+    help="Exit with 3 if the columns are not called dependent, with 1 if the test is undefined.",
+)
 @click.option(
     "--screen",
     metavar="LABEL",
@@ -129,7 +133,15 @@ class KernelName(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # g
     type=click.Choice(["drop", "error"]),
     default="drop",
     show_default=True,
-    help="Leave out rows in which a column asked for is empty, NA or nan; or stop there.",
+    help="drop: leave out rows in which a cell of -x or -y is missing; with --screen or --matrix each pair of columns "
+    "keeps the rows that have both.  error: stop at the first one.",
+)
+@click.option(
+    "--na-values",
+    metavar="CODE",
+    multiple=True,
+    help="Read CODE as a missing value, too, or as the number that is one: '?', -9999.  May be repeated.  [always: "
+    "empty, NA, N/A, n/a, #N/A, NULL, null, None, nan and a few more]",
 )
 @words.word_options
 @options.output_options("tsv", "csv", "jsonl")
@@ -139,8 +151,9 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     """Measure how dependent two columns are: HSIC, the Hilbert-Schmidt independence criterion.
 
     An INPUT is a table: TSV, CSV, JSONL or .npy; no INPUT is stdin.  Several columns make one vector.  The output is
-    key, TAB, value: every estimator, and a test of independence; only the unbiased ones may be negative.  Exit codes: 0
-    done, 1 input, 2 usage, 3 where --exit-code finds no dependence.
+    key, TAB, value: every estimator, and a test of independence; only the unbiased ones may be negative.  A column that
+    is constant, or whose rows are all equally unlike, has no p, and the verdict is "undefined".  Exit codes: 0 done, 1
+    input, 2 usage, 3 if --exit-code finds no dependence.
 
     \b
     kxcli hsic -x height -y weight people.tsv
@@ -169,7 +182,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     testing = Testing(given["test"], given["permutations"], given["seed"], given["alpha"])
     preload = ["kxcli.mining.hsic.pairs", *(["rjieba"] if dictionary else [])]
     with (
-        sides.Tables(source, given["y_file"], sink.output, report) as tables,
+        sides.Tables(source, given["y_file"], given["na_values"], sink.output, report) as tables,
         Workspace() as workspace,
         running.engine(run, report, preload, workspace) as engine,
     ):
@@ -178,7 +191,8 @@ def command(ctx: click.Context, /, **given: Any) -> None:
         asked_x, asked_y = (
             sides.Asked(given[f"kernel_{xy}"], _sigma(given, xy), given["cosine"], f"--kernel-{xy}") for xy in "xy"
         )
-        work = Work(tables, maker, asked_x, asked_y, testing, spread, report, drops_missing=given["missing"] == "drop")
+        drops_missing, memory = given["missing"] == "drop", running.memory_for(run)
+        work = Work(tables, maker, asked_x, asked_y, testing, spread, report, drops_missing, memory)
         try:
             if given["screen"] is not None:
                 table = work.screened(given["screen"], given["x"], given["min_df"], given["top"])
@@ -191,6 +205,8 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     header = sink.format == "csv" if sink.header is None else sink.header
     output.write(rows.encoded(table.rows, table.columns, sink.format, header=header), sink.output)
     report.close()
+    if given["exit_code"] and table.why_undefined:
+        raise InputError(tables.x.path, "the test for --exit-code is undefined", table.why_undefined)
     if given["exit_code"] and not table.is_dependent:
         ctx.exit(NOT_DEPENDENT)
 

@@ -126,7 +126,7 @@ class Corpus:
         if isinstance(engine, Checkpoint):
             _check_outside(run.checkpoint or "", self._sources)
             engine.expect(shards.stamps(self._sources), (run.shard_size, kind))
-        self._convert, self._shard_size, self._memory = convert, run.shard_size, _memory(run)
+        self._convert, self._shard_size, self._memory = convert, run.shard_size, memory_for(run)
         if convert is not None and self._is_reread:
             for source in (source for source in self._sources if source.size is None):
                 raise UsageError(f"{source.path}: it is read several times, which a stream cannot be; give files.")
@@ -285,7 +285,7 @@ def _workers(run: Run, report: Report, preload: Iterable[str], workspace: Worksp
             report.detail(f"{started.workers} threads of workers at {run.cluster}")
             yield started
         return
-    memory = _memory(run)
+    memory = memory_for(run)
     workers = available.workers(run.jobs, memory)
     room = available.room(memory, workers)
     if run.memory is not None and run.memory < available.PROCESS:
@@ -306,7 +306,7 @@ def _check_outside(folder: str, found: Iterable[sources.Source]) -> None:
             raise UsageError(f"{source.path}: is in the folder of --checkpoint; have that outside of what is read.")
 
 
-def _memory(run: Run) -> int:
+def memory_for(run: Run) -> int:
     """Return the bytes that all processes may take."""
     return available.memory() if run.memory is None else run.memory
 

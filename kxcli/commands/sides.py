@@ -12,8 +12,8 @@ import numpy.typing as npt
 from kxcli.commands import running
 from kxcli.commands.options import Input
 from kxcli.corpus import encodings
-from kxcli.corpus.columns import HEAD, Group, Numbers, Reading, Table, TableKind, Texts, opened
-from kxcli.corpus.columns.cells import is_number, shortened
+from kxcli.corpus.columns import Group, Numbers, Reading, Table, TableKind, Texts, opened
+from kxcli.corpus.columns.cells import MissingCodes
 from kxcli.corpus.ledger import Choice, OnError, Told
 from kxcli.corpus.places import located
 from kxcli.corpus.sources import find
@@ -22,7 +22,8 @@ from kxcli.mining.hsic import texts
 from kxcli.mining.hsic.bandwidth import EXACT_ROWS
 from kxcli.mining.hsic.dependence import RunJob, side
 from kxcli.mining.hsic.kernels import Categories, Side
-from kxcli.mining.hsic.parameters import Kernel, MeasureError
+from kxcli.mining.hsic.pairs import Column
+from kxcli.mining.hsic.parameters import LEAST_ROWS, Kernel, MeasureError
 from kxcli.report import Report
 
 if TYPE_CHECKING:
@@ -53,8 +54,8 @@ class Asked:
         return self.name is not None and Kernel.named(self.name).is_of_texts
 
     def group(self, columns: tuple[int, ...]) -> Group:
-        """Return the columns, with what is to be done where they have a text too many."""
-        return Group(columns, self.is_number, f"mend it, write NA for a missing value, or use {self.option} delta")
+        """Return the columns, with the option to name if some of their cells are texts."""
+        return Group(columns, self.is_number, self.option)
 
     def kernel(self, *, is_number: bool) -> Kernel:
         """Return the kernel, now that it is known what the cells are."""
@@ -77,19 +78,34 @@ class Complete(NamedTuple):
         return len(first) if isinstance(first, np.ndarray) else len(first[0])
 
 
+class Sparse(NamedTuple):
+    """All rows of some columns: for each an array (n, 1), or a list with one list of texts; and which have a value."""
+
+    values: list[Any]
+    masks: list[Mask]
+
+    @property
+    def n(self) -> int:
+        """Rows."""
+        return len(self.masks[0])
+
+
 class Tables:
     """The inputs as one table, and with `y_file` another with as many rows; open in a `with` block."""
 
-    def __init__(self, given: Input, y_file: str | None, output: str | None, report: Report) -> None:
+    def __init__(
+        self, given: Input, y_file: str | None, na_values: Iterable[str], output: str | None, report: Report
+    ) -> None:
         self._given, self._output, self._report = given, output, report
-        self._told: list[Told] = []
+        self._choices: set[Choice] = set()
         self._stack = ExitStack()
         reading = Reading(
             cast(TableKind | None, given.input_format),
             encodings.check(given.encoding),
             given.header_in,
             cast(OnError, given.on_error),
-            self._told.append,
+            self._tell,
+            MissingCodes.with_codes(na_values),
         )
         self._opened: Callable[[Iterable[Any]], Table] = lambda sources: self._stack.enter_context(
             opened([source.growable() for source in sources], reading)
@@ -109,42 +125,50 @@ class Tables:
     def rows(self, groups: Sequence[Group], groups_y: Sequence[Group], *, drops_missing: bool) -> Complete:
         """Read the groups of columns of the table, then those of y's table, where that is another."""
         if self.y is self.x:
-            values, complete = _whole(self.x, [*groups, *groups_y], drops_missing=drops_missing)
+            values, complete = _complete(_whole(self.x, [*groups, *groups_y], drops_missing=drops_missing))
         else:
-            values, complete = _whole(self.x, groups, drops_missing=drops_missing)
-            others, complete_y = _whole(self.y, groups_y, drops_missing=drops_missing)
+            values, complete = _complete(_whole(self.x, groups, drops_missing=drops_missing))
+            others, complete_y = _complete(_whole(self.y, groups_y, drops_missing=drops_missing))
             if len(complete) != len(complete_y):
                 what = f"has {len(complete_y):,} rows, but {self.x.path} has {len(complete):,}"
                 raise InputError(self.y.path, what, "give files with as many rows")
             values, complete = values + others, complete & complete_y
-        self._tell()
         if complete.all():
             return Complete(values, 0)
         kept = [_kept(group, complete) for group in values]
         return Complete(kept, int(len(complete) - complete.sum()))
 
-    def _tell(self) -> None:
-        for told in self._told:
-            if isinstance(told, Choice):
-                running.report_choice(told, self._report)
-            else:
-                self._report.lost(told.kind, told.count, map(located, told.places))
+    def sparse(self, groups: Sequence[Group], *, drops_missing: bool) -> Sparse:
+        """Read groups of one column each, with the rows that have a value in some of them alone."""
+        return _whole(self.x, groups, drops_missing=drops_missing)
+
+    def _tell(self, told: Told) -> None:
+        if not isinstance(told, Choice):
+            self._report.lost(told.kind, told.count, map(located, told.places))
+        elif told not in self._choices:
+            self._choices.add(told)
+            running.report_choice(told, self._report)
 
 
-def _whole(table: Table, groups: Sequence[Group], *, drops_missing: bool) -> tuple[list[Any], Mask]:
-    """Return all rows of some groups, and which of them are complete."""
+def _whole(table: Table, groups: Sequence[Group], *, drops_missing: bool) -> Sparse:
+    """Return all rows of some groups, and for each group which of them are complete."""
     parts: list[list[Any]] = [[] for _ in groups]
-    masks: list[Mask] = []
+    masks: list[list[Mask]] = [[] for _ in groups]
     for block in table.blocks(groups):
-        mask: Mask = np.ones(len(block.lines), dtype=np.bool_)
-        for part, group in zip(parts, block.groups, strict=True):
-            np.logical_and(mask, _is_complete(group), out=mask)
+        for part, mask, group in zip(parts, masks, block.groups, strict=True):
             part.append(group)
-        if not drops_missing and not mask.all():
-            line = int(block.lines[int(mask.argmin())])
+            mask.append(_is_complete(group))
+        if not drops_missing and not all(mask[-1].all() for mask in masks):
+            row = min(int(mask[-1].argmin()) for mask in masks if not mask[-1].all())
+            line = int(block.lines[row])
             raise InputError(block.path, "has a missing cell", "fill it in, or use --missing drop", line=line)
-        masks.append(mask)
-    return [_joined(part) for part in parts], np.concatenate(masks)
+    return Sparse([_joined(part) for part in parts], [np.concatenate(mask) for mask in masks])
+
+
+def _complete(rows: Sparse) -> tuple[list[Any], Mask]:
+    """Return the values, and which rows are complete in all groups."""
+    mask: Mask = np.logical_and.reduce(rows.masks)
+    return rows.values, mask
 
 
 def _is_complete(group: Numbers | Texts) -> Mask:
@@ -178,16 +202,34 @@ class Maker:
         assert self._counting is not None, "there is a kernel of words or n-grams"
         return texts.Terms(Kernel.named(kernel).n, self._counting)
 
+    def column(self, values: Any, present: Mask, asked: Asked, name: str, path: str, *, keeps_values: bool) -> Column:
+        """Return one of many columns over its rows with a value.
+
+        keeps_values: whether sides of fewer rows are to be made of it, because another column lacks some.
+        """
+        kernel = asked.kernel(is_number=isinstance(values, np.ndarray))
+        if int(present.sum()) < LEAST_ROWS:
+            return Column(None, kernel, None, present)
+        is_whole = bool(present.all())
+        values = self._values(values if is_whole else _kept(values, present), kernel, asked, name)
+        made = self._side(values, kernel, asked, name, path)
+        return Column(made, kernel, values if keeps_values else None, None if is_whole else present)
+
     def side(self, values: Any, asked: Asked, name: str, path: str) -> Side:
         """Return a group of columns, of the table `path`, with the kernel that was asked for."""
         kernel = asked.kernel(is_number=isinstance(values, np.ndarray))
-        if asked.name is None and kernel.name == "delta":
-            self._warn_of_numbers(values, name, asked.option)
+        return self._side(self._values(values, kernel, asked, name), kernel, asked, name, path)
+
+    def _values(self, values: Any, kernel: Kernel, asked: Asked, name: str) -> Any:
+        """Return what a side is made of."""
         if kernel.is_of_texts:
             if len(values) > 1:
                 raise UsageError(f"{asked.option} {kernel} takes one column of texts, and {name} has {len(values)}.")
             terms = self.terms(str(asked.name))
-            values = self._run(texts.CountTerms(terms), texts.parts(values[0]), self.dictionary, f"words of {name}")
+            return self._run(texts.CountTerms(terms), texts.parts(values[0]), self.dictionary, f"words of {name}")
+        return values
+
+    def _side(self, values: Any, kernel: Kernel, asked: Asked, name: str, path: str) -> Side:
         try:
             made = side(values, kernel, self._seed)
         except MeasureError as error:
@@ -202,13 +244,3 @@ class Maker:
                 f"the bandwidth of {name} is the median distance of {EXACT_ROWS:,} of {made.n:,} rows, drawn by --seed"
             )
         return made
-
-    def _warn_of_numbers(self, columns: Sequence[Sequence[str]], name: str, option: str) -> None:
-        """Tell where strings are mostly numbers: somebody may not have meant them to be labels."""
-        cells = [cell for column in columns for cell in column[:HEAD]]
-        odd = [cell for cell in cells if not is_number(cell)]
-        if odd and len(odd) < len(cells) / 2:
-            self._report.warning(
-                f"{len(cells) - len(odd):,} of the first {len(cells):,} cells of {name} are numbers, but "
-                f"{shortened(odd[0])!r} is not: all are taken as labels; {option} gaussian insists on numbers"
-            )

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kxcli.corpus.columns.batches import reject
-from kxcli.corpus.columns.cells import Numbers
+from kxcli.corpus.columns.cells import MissingCodes, Numbers
 from kxcli.corpus.columns.chunks import Cells, Chunk, LineNumbers, Part
 from kxcli.corpus.compression import MAGIC_LENGTH, Stream, kind_of
 from kxcli.corpus.ledger import Ledger
@@ -112,10 +112,10 @@ class _Values:
     lines: LineNumbers
     array: _Array
 
-    def numbers(self, columns: Sequence[int]) -> Numbers:
+    def numbers(self, columns: Sequence[int], missing: MissingCodes) -> Numbers:
         """Return columns as numbers; what is too large for one is infinite."""
         with np.errstate(all="ignore"):
-            return self.array[:, list(columns)].astype(np.float64)
+            return missing.erase(self.array[:, list(columns)].astype(np.float64))
 
     def cells(self, columns: Sequence[int]) -> list[list[str]]:
         """Return the numbers as texts."""

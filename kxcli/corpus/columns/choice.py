@@ -93,17 +93,29 @@ class _Choice:
             where = " or ".join(str(at) for at, other in enumerate(names, 1) if other == name)
             what = f"has {names.count(name)} columns {name!r}"
             raise InputError(self._table.path, what, f"name one by its number, {where}, with {self._option}", line=1)
-        return names.index(name)
+        column = names.index(name)
+        if _NUMBER.fullmatch(name) and int(name) != column + 1 and 0 < int(name) <= self._table.width:
+            self._table.note(f"{self._option} {name} is the column of that name, which is number {column + 1}")
+        return column
 
     def _unknown(self, name: str) -> NoReturn:
         table = self._table
         only = table.names[0] if len(table.names) == 1 else ""
-        if "," in only or ";" in only:
-            hint = f"it has one column, {shortened(only)!r}: is it CSV?  Use --input-format csv, with commas"
+        if only.startswith(("{", "[")):
+            hint = (
+                f"it has one column, {shortened(only)!r}: if it is JSON, use --input-format jsonl, an object per line"
+            )
+        elif ";" in only:
+            hint = f"it has one column, {shortened(only)!r}: separate the columns by tabs or commas, not semicolons"
+        elif "," in only:
+            hint = f"it has one column, {shortened(only)!r}: if it is CSV, use --input-format csv"
         elif table.names:
             hint = f"it has {shown(table.names)}; name one with {self._option}"
         else:
-            hint = f"it has no header: name one by its number, 1 to {table.width}, with {self._option}"
+            hint = (
+                f"it has no header: name one by its number, 1 to {table.width}, with {self._option}, "
+                "or use --header-in if the first row has the names"
+            )
         raise InputError(table.path, f"has no column {name!r}", hint, line=1)
 
     def _refuse(self, what: str) -> NoReturn:

@@ -7,7 +7,7 @@ from typing import ClassVar, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from kxcli.corpus.columns.cells import Numbers, values
+from kxcli.corpus.columns.cells import MissingCodes, Numbers, values
 
 LineNumbers = npt.NDArray[np.int64]
 
@@ -25,7 +25,7 @@ class Chunk(Protocol):
         """Whether all cells are numbers or missing, whatever their texts look like."""
         ...
 
-    def numbers(self, columns: Sequence[int]) -> Numbers | None:
+    def numbers(self, columns: Sequence[int], missing: MissingCodes) -> Numbers | None:
         """Return columns as numbers, a row each, NaN for missing; None where a cell is neither."""
         ...
 
@@ -48,9 +48,9 @@ class Cells:
         """Make a chunk of rows that have a cell for each of the columns, in their order."""
         return cls(np.array(lines, np.int64), {column: [row[at] for row in rows] for at, column in enumerate(columns)})
 
-    def numbers(self, columns: Sequence[int]) -> Numbers | None:
+    def numbers(self, columns: Sequence[int], missing: MissingCodes) -> Numbers | None:
         """Return columns as numbers, or None."""
-        return stacked(self.cells(columns), len(self.lines))
+        return stacked(self.cells(columns), len(self.lines), missing)
 
     def cells(self, columns: Sequence[int]) -> Sequence[Sequence[str | None]]:
         """Return the cells of each column."""
@@ -63,6 +63,7 @@ class Part:
 
     names: its header, () without one.  width: None where it has blank lines alone, which fit a table of one column.
     has_header: None where there is none to be had.  chunks: reads the rest of it, the columns that are named.
+    is_header_guessed: whether the first row decided `has_header`.
     """
 
     path: str
@@ -70,13 +71,14 @@ class Part:
     width: int | None
     has_header: bool | None
     chunks: Callable[[Sequence[int]], Iterator[Chunk]]
+    is_header_guessed: bool = False
 
 
-def stacked(columns: Sequence[Sequence[str | None]], rows: int) -> Numbers | None:
+def stacked(columns: Sequence[Sequence[str | None]], rows: int, missing: MissingCodes) -> Numbers | None:
     """Return columns of cells as a matrix of numbers; None where a cell is neither number nor missing."""
     matrix = np.empty((rows, len(columns)))
     for at, cells in enumerate(columns):
-        column = values(cells)
+        column = values(cells, missing)
         if column is None:
             return None
         matrix[:, at] = column

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kxcli.corpus.columns.batches import BATCH, Feed, batches, reject
-from kxcli.corpus.columns.cells import Numbers, is_missing, is_number
+from kxcli.corpus.columns.cells import MissingCodes, Numbers, is_number
 from kxcli.corpus.columns.chunks import Cells, Chunk, LineNumbers, Part, stacked
 from kxcli.corpus.ledger import Ledger
 from kxcli.corpus.lines import Readable
@@ -24,7 +24,12 @@ _BLANK: tuple[list[str], ...] = ([], [""])
 
 
 def read(
-    stream: Readable, form: Format, kind: Literal["tsv", "csv"], header: bool | None, ledger: Ledger
+    stream: Readable,
+    form: Format,
+    kind: Literal["tsv", "csv"],
+    header: bool | None,
+    missing: MissingCodes,
+    ledger: Ledger,
 ) -> Part | None:
     """Return a table of rows of cells, read up to its first row; None where it has no line at all.
 
@@ -42,12 +47,13 @@ def read(
             return None
         alone = _Rest(feed, kind, 1, "", [(line, [""]) for line in blank], ledger)
         return Part(ledger.path, (), None, None, alone.chunks)
-    has_header = not all(is_missing(cell) or is_number(cell) for cell in row) if header is None else header
+    has_header = not all(missing.has(cell) or is_number(cell) for cell in row) if header is None else header
     ahead: list[tuple[int, list[str]]] = []
     if not has_header:
         ahead = [*((line, [""]) for line in blank if len(row) == 1), (number, row)]
     rest = _Rest(feed, kind, len(row), "header" if has_header else "first row", ahead, ledger)
-    return Part(ledger.path, tuple(row) if has_header else (), len(row), has_header, rest.chunks)
+    names = tuple(row) if has_header else ()
+    return Part(ledger.path, names, len(row), has_header, rest.chunks, is_header_guessed=header is None)
 
 
 @dataclass(frozen=True)
@@ -122,20 +128,20 @@ class _Lines:
     ends: npt.NDArray[np.int64]
     delimiter: str
 
-    def numbers(self, columns: Sequence[int]) -> Numbers | None:
+    def numbers(self, columns: Sequence[int], missing: MissingCodes) -> Numbers | None:
         """Return columns as numbers: by numpy's parser, with the missing cells mended where it refuses them.
 
         What it takes besides is white space around, as float() does; what it does not take goes cell by cell.
         """
         rows = len(self.lines)
-        for text in () if self._is_sparse(columns) or not rows else self._spellings():
+        for text in () if self._is_sparse(columns) or not rows else self._spellings(missing):
             try:
                 matrix = np.loadtxt(StringIO(text), delimiter=self.delimiter, comments=None, usecols=columns, ndmin=2)
             except ValueError:
                 continue
             if len(matrix) == rows:
-                return matrix
-        return stacked(self.cells(columns), rows)
+                return missing.erase(matrix)
+        return stacked(self.cells(columns), rows, missing)
 
     def cells(self, columns: Sequence[int]) -> list[list[str]]:
         """Return the cells of each column."""
@@ -154,25 +160,25 @@ class _Lines:
         befores = self.ends[:, column - 1] if column else np.append(-1, self.ends[:-1, -1])[: len(ends)]
         return [self.text[before + 1 : end] for before, end in zip(befores.tolist(), ends.tolist(), strict=True)]
 
-    def _spellings(self) -> Iterator[str]:
+    def _spellings(self, missing: MissingCodes) -> Iterator[str]:
         """Yield what numpy's parser may take: the lines as they are, and mended."""
         if "\r" in self.text:  # a character of a cell here, a line end there
             return
         if self.ends.shape[1] > 1 or not (self.text.startswith("\n") or "\n\n" in self.text):
             yield self.text  # blank lines, cells of a table of one column, would be left out
-        yield self._mended()
+        yield self._with_nan(missing)
 
-    def _mended(self) -> str:
+    def _with_nan(self, missing: MissingCodes) -> str:
         """Write missing cells so that numpy's parser takes them."""
         text = "\n" + self.text
         ends = (self.delimiter, "\n")
-        for missing in ("", "NA"):
+        for code in sorted(code for code in missing.codes if code in text and self.delimiter not in code):
             for left in ends:
                 for right in ends:
-                    spelt, mended = left + missing + right, f"{left}nan{right}"
-                    text = text.replace(spelt, mended)
+                    cell, nan = left + code + right, f"{left}nan{right}"
+                    text = text.replace(cell, nan)
                     if left == right:  # a cell's right end is the next one's left end
-                        text = text.replace(spelt, mended)
+                        text = text.replace(cell, nan)
         return text[1:]
 
 

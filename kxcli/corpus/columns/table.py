@@ -1,18 +1,30 @@
 """Sources -> one table -> blocks of rows: numbers where all cells of a group are numbers, else texts."""
 
+import shlex
+from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from typing import BinaryIO, Literal, NamedTuple, NoReturn
 
 import numpy as np
 
 from kxcli.corpus.columns import arrays, delimited, objects
-from kxcli.corpus.columns.cells import Numbers, Texts, is_missing, is_number, shortened, texts, value
+from kxcli.corpus.columns.cells import (
+    MissingCodes,
+    Numbers,
+    Texts,
+    is_like_number,
+    is_number,
+    shortened,
+    texts,
+    value,
+    values,
+)
 from kxcli.corpus.columns.chunks import Chunk, LineNumbers, Part
 from kxcli.corpus.compression import Stream
-from kxcli.corpus.ledger import Ledger, OnError, Told
+from kxcli.corpus.ledger import Choice, Ledger, OnError, Told
 from kxcli.corpus.records import shown
 from kxcli.corpus.remote import bare
 from kxcli.corpus.shards import found_format, kind_by_name
@@ -21,9 +33,9 @@ from kxcli.errors import InputError, UsageError
 
 TableKind = Literal["tsv", "csv", "jsonl", "npy"]
 
-HEAD = 1_000  # complete rows that settle what is a number
+HEAD = 1_000  # cells with a value that settle whether a column is numbers
 _COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
-_MEND = "mend it, or write NA for a missing value"
+_FEW_LABELS = 10  # distinct cells such as 5% that are labels if they recur, like the doses of a trial
 
 
 @dataclass(frozen=True)
@@ -33,6 +45,7 @@ class Reading:
     kind: of every source; None: each by its name, TSV where that tells none.  encoding: a codec's name or `auto`.
     header: whether the first row of TSV and CSV is one; None: unless each of its cells is a number or missing.
     tell: is told at once what is found out about a source, and what was left out when its end has come.
+    missing: which cells have no value.
     """
 
     kind: TableKind | None
@@ -40,19 +53,20 @@ class Reading:
     header: bool | None
     on_error: OnError
     tell: Callable[[Told], None]
+    missing: MissingCodes = field(default_factory=MissingCodes)
 
 
 @dataclass(frozen=True)
 class Group:
     """Columns, numbered from 0, that make one vector.
 
-    is_number: what their cells have to be; None: numbers if those of the first complete rows are, else texts.
-    hint: what to do about a cell that is no number.
+    is_number: what their cells have to be; None: numbers if most of the first cells with a value are, else texts.
+    labels_option: the option that makes the columns texts, to be named where they are mixed.
     """
 
     columns: tuple[int, ...]
     is_number: bool | None
-    hint: str = ""
+    labels_option: str = ""
 
 
 class Block(NamedTuple):
@@ -69,15 +83,18 @@ class Block(NamedTuple):
 class Table:
     """Some sources as one table, open; `path` is that of the first with rows, or with a header."""
 
-    def __init__(self, parts: Iterator[Part], first: Part, blank: Sequence[Part]) -> None:
+    def __init__(self, parts: Iterator[Part], first: Part, blank: Sequence[Part], reading: Reading) -> None:
         self.names, self.width, self.path = first.names, first.width or 1, first.path
+        self.missing = reading.missing
         self._parts = chain(blank, [first], parts)
+        self._reading, self._is_header_guessed = reading, first.is_header_guessed
+        self._note_doubtful_header(next(filter(is_number, self.names), None), "is a number")
 
     def blocks(self, groups: Sequence[Group]) -> Iterator[Block]:
         """Yield the rows in order, once; there is at least one block, and all have the same types.
 
         A block is of one source; the first holds the rows that settled the types, as far as they are of that one.
-        Raises `InputError` for a cell that is not what its group's have to be.
+        Raises `InputError` for a cell that is not what its group's have to be, and for a group of unlike columns.
         """
         columns = list(dict.fromkeys(column for group in groups for column in group.columns))
         chunks = (
@@ -87,7 +104,7 @@ class Table:
             for chunk in part.chunks(columns)
             if len(chunk.lines)
         )
-        held, kinds = _settled(chunks, groups, columns)
+        held, kinds = self._settled(chunks, groups, columns)
         maker = _Maker(self, groups, kinds)
         yield from _merged([maker.block(path, chunk) for path, chunk in held]) or [maker.empty()]
         held.clear()
@@ -97,6 +114,55 @@ class Table:
     def called(self, column: int) -> str:
         """Return what messages call a column."""
         return f"the column {self.names[column]!r}" if self.names else f"the column {column + 1}"
+
+    def note(self, message: str) -> None:
+        """Report something that was decided about the table."""
+        self._reading.tell(Choice(self.path, message))
+
+    def _settled(
+        self, chunks: Iterator[tuple[str, Chunk]], groups: Sequence[Group], columns: Sequence[int]
+    ) -> tuple[list[tuple[str, Chunk]], list[bool]]:
+        """Return the chunks up to the one that settles the last column, and for each group whether it is numbers."""
+        held: list[tuple[str, Chunk]] = []
+        surveys = {
+            column: _Survey(self.missing) for group in groups if group.is_number is None for column in group.columns
+        }
+        for path, chunk in chunks:
+            held.append((path, chunk))
+            open_columns = [column for column, survey in surveys.items() if survey.n < HEAD]
+            if chunk.is_numeric and (numbers := chunk.numbers(open_columns, self.missing)) is not None:
+                for column, count in zip(open_columns, (~np.isnan(numbers)).sum(axis=0).tolist(), strict=True):
+                    surveys[column].n_numeric += count
+            else:
+                for column, cells in zip(open_columns, chunk.cells(open_columns), strict=True):
+                    surveys[column].add(cells)
+            if all(survey.n >= HEAD for survey in surveys.values()):
+                break
+        if self.names:
+            names = (self.names[column] for column, survey in surveys.items() if self.names[column] in survey.cells)
+            self._note_doubtful_header(next(names, None), "occurs again below it")
+        return held, [
+            self._is_number(group, surveys) if group.is_number is None else group.is_number for group in groups
+        ]
+
+    def _is_number(self, group: Group, surveys: "dict[int, _Survey]") -> bool:
+        kinds = {column: surveys[column].is_number() for column in group.columns if surveys[column].n}
+        if len(set(kinds.values())) > 1:
+            number, label = (
+                next(column for column, kind in kinds.items() if kind is wanted) for wanted in (True, False)
+            )
+            what = f"{self.called(number)} has numbers and {self.called(label)} has labels, so they make no one vector"
+            hint = f"name columns of one kind, or use {group.labels_option} delta for labels"
+            raise InputError(self.path, what, hint)
+        return False not in kinds.values()
+
+    def _note_doubtful_header(self, cell: str | None, what: str) -> None:
+        if cell is not None and self._is_header_guessed:
+            self.note(
+                f"the first row is read as the columns' names, although {shortened(cell)!r} in it {what}; "
+                "use --no-header-in if it is data, or --header-in"
+            )
+            self._is_header_guessed = False  # one note is enough
 
 
 @contextmanager
@@ -112,12 +178,12 @@ def opened(sources: Sequence[Source], reading: Reading) -> Iterator[Table]:
             blank: list[Part] = []
             for part in parts:
                 if part.width is not None:
-                    yield Table(parts, part, blank)
+                    yield Table(parts, part, blank, reading)
                     return
                 blank.append(part)
             if not blank:
                 raise InputError(sources[0].path, "is empty", "give a table with rows")
-            yield Table(iter(()), blank[0], blank[1:])
+            yield Table(iter(()), blank[0], blank[1:], reading)
         except InputError as error:
             parts.throw(error)  # the source that is open reports whether it was changed, so that it looks damaged
             raise
@@ -149,7 +215,7 @@ def _read(source: Source, file: BinaryIO, reading: Reading, names: tuple[str, ..
     form = found_format(kind, reading.encoding, source.path, stream.peek, reading.tell)
     if kind == "jsonl":
         return objects.read(stream, form, names, ledger)
-    return delimited.read(stream, form, kind, reading.header, ledger)
+    return delimited.read(stream, form, kind, reading.header, reading.missing, ledger)
 
 
 def _kind(source: Source) -> TableKind:
@@ -178,37 +244,41 @@ def _compare(part: Part, first: Part, headed: Part | None, reading: Reading) -> 
         raise InputError(part.path, what, "give tables with the same columns", line=1)
 
 
-def _settled(
-    chunks: Iterator[tuple[str, Chunk]], groups: Sequence[Group], columns: Sequence[int]
-) -> tuple[list[tuple[str, Chunk]], list[bool]]:
-    """Return the chunks up to the last of the first complete rows, and for each group whether it is numbers.
+class _Survey:
+    """What the first cells of a column are, those without a value aside."""
 
-    Without a complete row, every cell counts.
-    """
-    held: list[tuple[str, Chunk]] = []
-    complete = 0
-    texts_in: set[int] = set()
-    for path, chunk in chunks:
-        held.append((path, chunk))
-        if chunk.is_numeric and (numbers := chunk.numbers(columns)) is not None:
-            complete += int((~np.isnan(numbers).any(axis=1)).sum())
-            if complete >= HEAD:
-                break
-            continue
-        for row in zip(*chunk.cells(columns), strict=True):
-            if not any(map(is_missing, row)):
-                complete += 1
-                texts_in.update(column for column, cell in zip(columns, row, strict=True) if not is_number(cell))
-                if complete == HEAD:
-                    break
-        if complete == HEAD:
-            break
-    if not complete:
-        for chunk in (chunk for _, chunk in held if not chunk.is_numeric):
-            for column, cells in zip(columns, chunk.cells(columns), strict=True):
-                if not all(is_missing(cell) or is_number(cell) for cell in cells):
-                    texts_in.add(column)
-    return held, [texts_in.isdisjoint(g.columns) if g.is_number is None else g.is_number for g in groups]
+    def __init__(self, missing: MissingCodes) -> None:
+        self._missing = missing
+        self.cells: Counter[str] = Counter()
+        self.n_numeric = 0  # of arrays of numbers
+
+    @property
+    def n(self) -> int:
+        """Cells."""
+        return self.n_numeric + self.cells.total()
+
+    def add(self, cells: Sequence[str | None]) -> None:
+        """Count cells, as far as they are among the first ones."""
+        for start in range(0, len(cells), HEAD):
+            room = HEAD - self.n
+            if room <= 0:
+                return
+            some = [cell for cell in texts(cells[start : start + HEAD], self._missing) if cell is not None]
+            self.cells.update(some[:room])
+
+    def is_number(self) -> bool:
+        """Return whether most cells, or most distinct ones, are numbers, if only to people (`1,5`, `12 %`).
+
+        A column whose cells are numbers to people alone is labels if these are few.
+        """
+        if values(list(self.cells), self._missing) is not None:
+            return True
+        numbers = {cell for cell in self.cells if is_number(cell)}
+        like = {cell for cell in self.cells if is_like_number(cell)}
+        n = self.n_numeric + sum(self.cells[cell] for cell in numbers | like)
+        if 2 * n <= self.n and 2 * len(numbers | like) <= len(self.cells):
+            return False
+        return bool(numbers or self.n_numeric) or len(self.cells) > _FEW_LABELS or 2 * len(self.cells) > self.n
 
 
 def _merged(blocks: Sequence[Block]) -> list[Block]:
@@ -250,11 +320,14 @@ class _Maker:
     def block(self, path: str, chunk: Chunk) -> Block:
         matrix = np.empty((len(chunk.lines), 0))
         if self._numbers:
-            found = chunk.numbers(self._numbers)
+            found = chunk.numbers(self._numbers, self._table.missing)
             if found is None or np.isinf(found).any():
                 self._blame(path, chunk)
             matrix = found
-        columns = dict(zip(self._texts, map(texts, chunk.cells(self._texts) if self._texts else []), strict=True))
+        columns = {
+            column: texts(cells, self._table.missing)
+            for column, cells in zip(self._texts, chunk.cells(self._texts) if self._texts else [], strict=True)
+        }
         groups: list[Numbers | Texts] = []
         for group, is_numbers, at in zip(self._groups, self._kinds, self._at, strict=True):
             if is_numbers:
@@ -272,21 +345,25 @@ class _Maker:
 
     def _blame(self, path: str, chunk: Chunk) -> NoReturn:
         """Raise `InputError` for the first cell that is no finite number."""
-        hints = {
-            column: group.hint
+        options = {
+            column: group.labels_option
             for group, is_numbers in zip(reversed(self._groups), reversed(self._kinds), strict=True)
             if is_numbers
             for column in group.columns
         }
         for line, *row in zip(chunk.lines.tolist(), *chunk.cells(self._numbers), strict=True):
             for column, cell in zip(self._numbers, row, strict=True):
-                if is_missing(cell):
+                if self._table.missing.has(cell):
                     continue
                 where = f"in {self._table.called(column)}"
+                code = f"use --na-values {shlex.quote(shortened(cell))} for a missing value"
                 if not is_number(cell):
-                    what = f"{shortened(cell)!r} {where} is not a number"
-                    raise InputError(path, what, hints[column] or _MEND, line=line)
-                if np.isinf(value(cell)):
+                    fix = "write it as 1234.5" if is_like_number(cell) else "correct it"
+                    labels = f", or {options[column]} delta for labels" * bool(options[column])
+                    raise InputError(
+                        path, f"{shortened(cell)!r} {where} is not a number", f"{fix}, {code}{labels}", line
+                    )
+                if np.isinf(value(cell, self._table.missing)):
                     what = f"{shortened(cell.strip())} {where} is no finite number"
-                    raise InputError(path, what, _MEND, line=line)
+                    raise InputError(path, what, f"correct it, or {code}", line=line)
         raise AssertionError("a chunk that is no numbers has a cell that is none")

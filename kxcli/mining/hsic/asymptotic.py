@@ -45,8 +45,8 @@ def category_spectrum(sizes: npt.NDArray[np.int64]) -> Array:
     return spectrum(np.diag(shares) - np.outer(shares, shares))
 
 
-def gamma(sums: Sums, squares: float) -> float:
-    """Return P(n HSIC_b > what it is) by a gamma distribution with the null's mean and variance.
+def gamma(sums: Sums, squares: float) -> float | None:
+    """Return P(n HSIC_b > what it is) by a gamma distribution with the null's mean and variance, None without variance.
 
     squares: the sum of (Kc(i, j) Lc(i, j))² over i != j.  Gretton et al. 2007, for kernels with k(i, i) = 1; known to
     be a little off in the tails, and here for comparison.  Needs n of 6 at least.
@@ -56,6 +56,6 @@ def gamma(sums: Sums, squares: float) -> float:
     mean = sums.trace_x * sums.trace_y / (n - 1) ** 2 / n
     variance = 72 * (n - 4) * (n - 5) / (n * (n - 1) * (n - 2) * (n - 3)) * (squares / 36 / (n * (n - 1)))
     if not variance > 0:  # a kernel that varies by less than the root of the least double
-        return 1.0
+        return None
     shape, scale = mean**2 / variance, variance * n / mean
     return tail(np.array([scale / 2]), np.array([2 * shape]), sums.xy.trace / n)

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from kxcli.mining.hsic import asymptotic, contingency, moments, permutation, tiles
 from kxcli.mining.hsic.bandwidth import EXACT_ROWS, median_distance
-from kxcli.mining.hsic.estimators import Estimates, Sums, estimates
+from kxcli.mining.hsic.estimators import Estimates, Sums, estimates, is_flat
 from kxcli.mining.hsic.features import WIDEST, Features
 from kxcli.mining.hsic.kernels import Categories, Numbers, Side, categories
 from kxcli.mining.hsic.lowrank import Compressed, compressed
@@ -83,6 +83,8 @@ def measure(x: Side, y: Side, testing: Testing, run: RunJob = run_here) -> Depen
 
     Cost: O(n m²) for sides of m features (numbers under the linear kernel, or under the gaussian one in one
     dimension, m = 3.8 (range/σ + 6); categories), else O(n²); the test: see `permutation` and `asymptotic`.
+    A test that cannot tell anything is undefined, and has no p: of a constant side, of one whose rows are all equally
+    unlike, and gamma of fewer than 6 rows.
     Raises `MeasureError` for fewer than 4 rows, sides of unequal length, a test that does not fit, and numbers too
     great to be squared.
     """
@@ -93,22 +95,21 @@ def measure(x: Side, y: Side, testing: Testing, run: RunJob = run_here) -> Depen
     name: str = testing.name
     if name == "auto":
         name = "permutation" if x.n <= PERMUTED_ROWS else "eigen"
-    if name == "gamma":
-        _check_gamma(x, y)
+    if name == "gamma" and not (x.has_unit_diagonal and y.has_unit_diagonal):
+        raise MeasureError("the gamma test needs kernels with k(x, x) = 1: gaussian, laplace, delta, or a cosine")
     notes = _notes(x, y, testing, name)
+    p: float | None = None
     if x.is_constant or y.is_constant:
-        found, p = Estimates(0.0, 0.0, 0.0, None, None), None if name == "none" else 1.0
+        found = Estimates(0.0, 0.0, 0.0, None, None)
     else:
         summed = _summed(x, y, name, run)
         found = estimates(summed.sums)
-        if found.cka is None:
-            p, more = (
-                (None if name == "none" else 1.0),
-                ["a kernel does not vary beyond rounding, so CKA is not defined"],
-            )
+        why = _why_undefined(found, summed.sums, name)
+        if why:
+            notes += why
         else:
             name, p, more = _tested(x, y, summed, name, testing, run)
-        notes += more
+            notes += more
     return Dependence(
         x.n,
         str(x.kernel),
@@ -123,18 +124,27 @@ def measure(x: Side, y: Side, testing: Testing, run: RunJob = run_here) -> Depen
     )
 
 
-def _check_gamma(x: Side, y: Side) -> None:
-    if not (x.has_unit_diagonal and y.has_unit_diagonal):
-        raise MeasureError("the gamma test needs kernels with k(x, x) = 1: gaussian, laplace, delta, or a cosine")
-    if x.n < GAMMA_ROWS:
-        raise MeasureError(f"too few rows: {x.n}, and the gamma test needs {GAMMA_ROWS} at least")
+def _why_undefined(found: Estimates, sums: Sums, name: str) -> list[str]:
+    """Return why there can be no test of sides that are not constant; empty if there can be one."""
+    if found.cka is None:
+        return ["a kernel does not vary beyond rounding, so CKA and the test are undefined"]
+    if name == "none":
+        return []
+    unlike = [
+        f"no two rows of {letter} are alike by its kernel, so the test is undefined"
+        for letter, own, trace in (("x", sums.xx, sums.trace_x), ("y", sums.yy, sums.trace_y))
+        if is_flat(sums.n, own, trace)
+    ]
+    if name == "gamma" and sums.n < GAMMA_ROWS:
+        return [*unlike, f"the gamma test needs {GAMMA_ROWS} rows, and there are {sums.n}, so it is undefined"]
+    return unlike
 
 
 def _notes(x: Side, y: Side, testing: Testing, name: str) -> list[str]:
     notes = []
     for letter, one in (("x", x), ("y", y)):
         if one.is_constant:
-            notes.append(f"{letter} is constant, so nothing depends on it: HSIC is 0, and CKA is not defined")
+            notes.append(f"{letter} is constant, so nothing depends on it: HSIC is 0, CKA and the test are undefined")
     if testing.name == "auto" and name == "eigen":
         notes.append(f"the test is eigen, as there are more than {PERMUTED_ROWS:,} rows")
     return notes

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 _NOISE = 1e-13  # of the kernel's greatest value: what is left of a constant kernel when its means are taken out
+_EQUAL = 1e-12  # of the squared trace: how far apart equal eigenvalues come out
 _ROUNDING = 1e-15  # of its square: an unbiased estimate that is no more may be 0
 
 
@@ -55,7 +56,7 @@ class Estimates(NamedTuple):
 
 def estimates(sums: Sums) -> Estimates:
     """Return every estimator; n has to be 4 at least."""
-    n, trace = sums.n, sums.xy.trace
+    n, trace = sums.n, max(sums.xy.trace, 0.0)  # which is below 0 by rounding alone
     xx, yy = max(sums.xx.trace, 0.0), max(sums.yy.trace, 0.0)
     varies = math.sqrt(xx) > n * _NOISE * sums.greatest_x and math.sqrt(yy) > n * _NOISE * sums.greatest_y
     has_variances = varies and all(
@@ -69,6 +70,15 @@ def estimates(sums: Sums) -> Estimates:
         cka=_aligned(trace, xx, yy) if varies else None,
         cka_unbiased=_aligned(sums.xy.unbiased, sums.xx.unbiased, sums.yy.unbiased) if has_variances else None,
     )
+
+
+def is_flat(n: int, own: Pair, trace: float) -> bool:
+    """Whether the n - 1 eigenvalues of a centred kernel are equal but for rounding, so no permutation changes it.
+
+    own: of the kernel with itself; trace: Tr(Kc).  By Cauchy and Schwarz (n - 1) Tr(Kc²) is at least Tr(Kc)², and equal
+    only then: when the kernel has the same value for all pairs of rows.
+    """
+    return (n - 1) * own.trace - trace**2 <= _EQUAL * trace**2
 
 
 def _aligned(xy: float, xx: float, yy: float) -> float:

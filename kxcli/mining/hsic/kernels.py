@@ -221,6 +221,14 @@ class Categories:
         return column
 
 
+def renumbered(codes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return codes as numbers from 0 without a gap, in the order in which they come up."""
+    _, firsts, places = np.unique(codes, return_index=True, return_inverse=True)
+    numbers = np.empty(len(firsts), np.int64)
+    numbers[np.argsort(firsts, kind="stable")] = np.arange(len(firsts))
+    return numbers[places]
+
+
 def categories(columns: Sequence[Sequence[object]]) -> Categories:
     """Return the rows of some columns of labels as categories: rows are alike where all their labels are equal."""
     numbers: dict[tuple[object, ...], int] = {}

@@ -1,21 +1,45 @@
-"""Many pairs of columns, each measured by itself."""
+"""Many pairs of columns, each measured by itself over the rows in which both have a value."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
-from kxcli.mining.hsic.dependence import measure
-from kxcli.mining.hsic.kernels import Side
-from kxcli.mining.hsic.parameters import Dependence, Testing
+import numpy as np
+import numpy.typing as npt
+
+from kxcli.mining.hsic.dependence import Values, measure, side
+from kxcli.mining.hsic.kernels import Categories, Side, renumbered
+from kxcli.mining.hsic.parameters import LEAST_ROWS, Dependence, Kernel, Testing
+from kxcli.mining.hsic.texts import Vectors
+
+BYTES_PER_PAIR = 900  # that a measured pair takes in the process that gathers them, about
 
 _ROWS = 20_000  # of all pairs of a task together
+_SIDES = 32  # sides of some rows that are kept: columns that lack the same rows share them
 
+Mask = npt.NDArray[np.bool_]
 Pair = tuple[int, int]
 
 
+@dataclass(frozen=True)
+class Column:
+    """One of many columns, over its rows that have a value.
+
+    side: of these rows; None if they are fewer than `LEAST_ROWS`.  kernel: as requested, so without a bandwidth if that
+    is the median.  values: what `side` was made of; None if no column lacks a value, or for categories.
+    present: which rows have a value; None: all.
+    """
+
+    side: Side | None
+    kernel: Kernel
+    values: Values | None
+    present: Mask | None
+
+
 class Some(NamedTuple):
-    """A task: some pairs, each the numbers of two sides."""
+    """A task: some pairs, each the numbers of two columns."""
 
     pairs: tuple[Pair, ...]
 
@@ -26,27 +50,64 @@ class Some(NamedTuple):
 
 
 def tasks(pairs: Sequence[Pair], n: int) -> Iterator[Some]:
-    """Yield the tasks for sides of n rows."""
+    """Yield the tasks for columns of n rows."""
     step = max(1, _ROWS // n)
     for start in range(0, len(pairs), step):
         yield Some(tuple(pairs[start : start + step]))
 
 
 class MeasurePairs:
-    """The job: the dependence of each pair; `setup` takes the sides."""
+    """The job: the dependence of each pair; `setup` takes the columns."""
 
     def __init__(self, testing: Testing) -> None:
         self.testing = testing
 
-    def setup(self, shared: Sequence[Side]) -> None:
-        """Take the sides."""
-        self._sides = shared
+    def setup(self, shared: Sequence[Column]) -> None:
+        """Take the columns."""
+        self._columns = shared
+        numbers: dict[bytes | None, int] = {None: 0}
+        self._masks: list[Mask | None] = [None]
+        self._mask_of: list[int] = []  # the number of each column's mask: columns that have the same rows share one
+        for column in shared:
+            key = None if column.present is None else column.present.tobytes()
+            if key not in numbers:
+                numbers[key] = len(self._masks)
+                self._masks.append(column.present)
+            self._mask_of.append(numbers[key])
+        self._side = lru_cache(_SIDES)(self._side_over)
 
     def map(self, records: Iterable[Some]) -> dict[Pair, Dependence]:
         """Measure some pairs."""
-        return {
-            (i, j): measure(self._sides[i], self._sides[j], self.testing) for some in records for i, j in some.pairs
-        }
+        return {pair: self._measured(*pair) for some in records for pair in some.pairs}
+
+    def _measured(self, i: int, j: int) -> Dependence:
+        x, y = self._side(i, self._mask_of[j]), self._side(j, self._mask_of[i])
+        return self._unmeasured(i, j) if x is None or y is None else measure(x, y, self.testing)
+
+    def _side_over(self, i: int, mask: int) -> Side | None:
+        """Return a column over those of its rows that a mask has, too; None if they are too few."""
+        column, rows = self._columns[i], self._masks[mask]
+        if rows is None or column.side is None:
+            return column.side
+        own = rows if column.present is None else rows[column.present]
+        if own.all():
+            return column.side
+        if int(own.sum()) < LEAST_ROWS:
+            return None
+        if isinstance(column.side, Categories):
+            return Categories(renumbered(column.side.rows[own]))
+        if isinstance(column.values, Vectors):
+            return side(column.values.select(own), column.kernel)
+        assert isinstance(column.values, np.ndarray), "numbers are kept if a column lacks a value"
+        return side(column.values[own], column.kernel, self.testing.seed)
+
+    def _unmeasured(self, i: int, j: int) -> Dependence:
+        masks = [mask for mask in (self._columns[i].present, self._columns[j].present) if mask is not None]
+        n = int((masks[0] & masks[-1]).sum())
+        kernels = (str(self._columns[i].kernel), None, str(self._columns[j].kernel), None)
+        test = "permutation" if self.testing.name == "auto" else self.testing.name
+        note = f"{n} rows have a value in both, and HSIC needs {LEAST_ROWS} at least"
+        return Dependence(n, *kernels, None, None, None, None, None, test, None, None, (note,))
 
     def merge(self, left: dict[Pair, Dependence], right: dict[Pair, Dependence]) -> dict[Pair, Dependence]:
         """Return both."""

@@ -92,8 +92,9 @@ class Dependence:
     """What is known of two columns.
 
     sigma_x, sigma_y: the bandwidths used; None for kernels without one, and for a constant column.
-    biased_n2, ..., cka_unbiased: see `estimators.Estimates`.
-    test: what was done; p_value and dependent are None without a test.
+    biased_n2, ..., cka_unbiased: see `estimators.Estimates`; of a pair of many columns that has fewer than `LEAST_ROWS`
+    rows with a value in both, all are None.
+    test: what was done; p_value and dependent are None without a test, and where the test is undefined.
     notes: what was decided on the way, for whoever asked.
     """
 
@@ -102,12 +103,17 @@ class Dependence:
     sigma_x: float | None
     kernel_y: str
     sigma_y: float | None
-    biased_n2: float
-    biased_nm1: float
-    unbiased: float
+    biased_n2: float | None
+    biased_nm1: float | None
+    unbiased: float | None
     cka: float | None
     cka_unbiased: float | None
     test: str
     p_value: float | None
     dependent: bool | None
     notes: tuple[str, ...] = ()
+
+    @property
+    def is_undefined(self) -> bool:
+        """Whether a test was requested that has no answer: a column is constant, or no two of its rows are alike."""
+        return self.test != "none" and self.p_value is None

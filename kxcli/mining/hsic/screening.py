@@ -22,7 +22,8 @@ class TermDependence(NamedTuple):
     """How a term's presence in a text depends on the text's label, both under the delta kernel.
 
     n: texts that hold it.  label: the number of the label that has it most above its share.
-    cka: None where every text holds it.  p_value, q_value: None without a test.
+    cka: None where every text holds it.  p_value, q_value: None without a test, and where it is undefined: every text
+    holds the term, or all labels are the same, or all are different.
     """
 
     term: str
@@ -67,8 +68,12 @@ def screened_terms(
     own = 2 * totals * (n - totals) / n  # the root of Tr(Kc Kc) of a term's presence
     shares = by_label / n  # the sum of the squares of diag(p) - p pᵀ, without so many entries:
     own_label = n * math.sqrt(float((shares**2).sum() - 2 * (shares**3).sum() + (shares**2).sum() ** 2))
-    p_values = None if testing.name == "none" else _p_values(traces, totals, by_label, testing)
-    q_values = None if p_values is None else benjamini_hochberg(p_values)
+    p_values: list[float | None] = [None] * len(terms)
+    if testing.name != "none" and 1 < len(by_label) < n:
+        is_tested = np.flatnonzero(totals < n)
+        for i, p in zip(is_tested, _p_values(traces[is_tested], totals[is_tested], by_label, testing), strict=True):
+            p_values[i] = float(p)
+    q_values = q_values_of(p_values)
     found = [
         TermDependence(
             term,
@@ -76,12 +81,22 @@ def screened_terms(
             int(labels[i]),
             float(traces[i]) / n**2,
             float(traces[i] / own[i] / own_label) if own[i] and own_label else None,
-            None if p_values is None else float(p_values[i]),
-            None if q_values is None else float(q_values[i]),
+            p_values[i],
+            q_values[i],
         )
         for i, term in enumerate(terms)
     ]
-    return sorted(found, key=lambda one: (-(one.cka or 0.0), one.term))
+    return sorted(found, key=lambda one: (one.cka is None, -(one.cka or 0.0), one.term))
+
+
+def q_values_of(p_values: Sequence[float | None]) -> list[float | None]:
+    """Return the q-values of those tests that have a p; the others are no tests."""
+    q_values: list[float | None] = [None] * len(p_values)
+    is_tested = [i for i, p in enumerate(p_values) if p is not None]
+    tested = np.array([p_values[i] for i in is_tested], dtype=np.float64)
+    for i, q in zip(is_tested, benjamini_hochberg(tested).tolist(), strict=True):
+        q_values[i] = q
+    return q_values
 
 
 def benjamini_hochberg(p_values: Array) -> Array:
@@ -95,8 +110,6 @@ def benjamini_hochberg(p_values: Array) -> Array:
 
 def _p_values(traces: Array, totals: Whole, by_label: Whole, testing: Testing) -> Array:
     n = int(by_label.sum())
-    if len(by_label) < 2:
-        return np.ones(len(traces))
     if testing.name == "eigen":
         spectrum = category_spectrum(by_label)
         spectrum = spectrum[spectrum > 1e-12]
@@ -104,7 +117,7 @@ def _p_values(traces: Array, totals: Whole, by_label: Whole, testing: Testing) -
         excesses = scales * float(spectrum.sum()) / (n - 1)  # as in `asymptotic.eigen`
         return np.array(
             [
-                tail(scale * spectrum, np.ones(len(spectrum)), trace / n - excess) if scale else 1.0
+                tail(scale * spectrum, np.ones(len(spectrum)), trace / n - excess)
                 for scale, trace, excess in zip(scales, traces, excesses, strict=True)
             ]
         )

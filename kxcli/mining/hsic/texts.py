@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from kxcli.mining.hsic.kernels import renumbered
 from kxcli.mining.wordcount import Counting, WordCount
 from kxcli.tally import Tally
 from kxcli.tally.frames import joined, parted
@@ -84,6 +85,13 @@ class Vectors:
     def n(self) -> int:
         """Texts."""
         return len(self.starts) - 1
+
+    def select(self, rows: npt.NDArray[np.bool_]) -> "Vectors":
+        """Return some of the texts; words are numbered in the order in which these have them."""
+        lengths = np.diff(self.starts)
+        is_kept = np.repeat(rows, lengths)
+        starts = np.concatenate(([0], np.cumsum(lengths[rows])))
+        return Vectors(starts, renumbered(self.words[is_kept]), self.counts[is_kept])
 
 
 class _Counts(NamedTuple):
