@@ -616,7 +616,7 @@ def test_rows_of_another_length_are_bad_records(folder, kind, has_header, small)
     path = folder.put(name, text)
     what = "header" if has_header else "first row"
     assert folder.fails(InputError, path, x=(2,)) == (
-        f"{name}:3: has 1 cell where the {what} has 2; mend the record, or use --on-error skip"
+        f"{name}:3: has 1 cell where the {what} has 2; fix the record, or use --on-error skip"
     )
     for on_error in ("skip", "replace"):
         got = folder.read(path, x=(2,), on_error=on_error)

@@ -578,3 +578,75 @@ def test_one_end_of_file_at_a_terminal_ends_the_input(kxcli, arguments):
     os.close(theirs)
     assert process.returncode == 0, err
     assert out
+
+
+# Quotes in CSV
+
+
+def csv_readers(path):
+    return [
+        (*SPACE, "--field", "text", path),
+        (*SPACE, "--by", "id", "--field", "text", path),
+        ("newwords", "-j", "1", "--all", "--min-count", "1", "--field", "text", path),
+        ("hsic", "-j", "1", "-x", "text", "-y", "id", "--kernel-x", "delta", path),
+    ]
+
+
+def table_with_open_quote(n_before, n_after, *, width=1):
+    before = "".join(f"北京,{n}\n" for n in range(n_before))
+    after = "".join(f"广州{'州' * width},{n}\n" for n in range(n_after))
+    return f'text,id\n{before}"上海,7\n{after}'
+
+
+@pytest.mark.parametrize(("n_after", "width"), [(3_000, 1), (999, 1), (1, 1), (30, 100_000)])
+def test_an_open_quote_is_an_error_where_it_opens_and_swallows_nothing(run, n_after, width):
+    put("a.csv", table_with_open_quote(20, n_after, width=width))
+    for arguments in csv_readers("a.csv"):
+        assert_error(
+            run(*arguments, code=1), "a.csv:22: is not CSV (a quote opens that does not close", "close the quote"
+        )
+        assert (
+            "1 records left out that could not be read as CSV: a.csv:22\n" in run(*arguments, "--on-error", "skip").err
+        )
+    assert run(*csv_readers("a.csv")[0], "--on-error", "skip").counts == {"北京": 20, "广州" + "州" * width: n_after}
+
+
+def test_a_quoted_field_of_many_lines_within_the_limit_is_one_field(run):
+    put("a.csv", "text,id\n" + '"' + "a\n" * 990 + '",1\nb,2\n')
+    assert run(*SPACE, "--field", "text", "a.csv").counts == {"a": 990, "b": 1}
+
+
+def test_a_long_field_on_one_line_is_read(run):
+    put("a.csv", "text,id\n" + '"' + "a " * (1 << 20) + '",1\nb,2\n')
+    assert run(*SPACE, "--field", "text", "a.csv").counts == {"a": 1 << 20, "b": 1}
+
+
+@pytest.mark.parametrize("n", [2, 3, 1_200])
+def test_every_line_with_an_open_quote_is_skipped_by_itself(run, n):
+    put("a.csv", "text,id\nx,1\n" + 'x,"y\n' * n + "x,2\n")
+    ended = run(*SPACE, "--field", "text", "--on-error", "skip", "a.csv")
+    assert ended.counts == {"x": 2}
+    assert f"warning: {n} record" in ended.err
+
+
+HEADERS = {
+    "CR alone": ("text,id\r北京,1\r", "a CR outside of quotes"),
+    "CR within": ("te\rxt,id\n北京,1\n", "a CR outside of quotes"),
+    "open quote": ('"text,id\n北京,1\n', "a quote opens that does not close"),
+    "open quote in a large file": ('"text,id\n' + "北京,1\n" * 5_000, "a quote opens that does not close"),
+    "text after a quote": ('text,"id"x\n北京,1\n', "expected after"),
+}
+
+
+@pytest.mark.parametrize("header", HEADERS)
+def test_a_header_that_is_not_csv_is_an_error(run, header):
+    data, what = HEADERS[header]
+    put("a.csv", data)
+    for arguments in (*csv_readers("a.csv"), ("wordcount", "--merge", "a.csv")):
+        assert_error(run(*arguments, code=1), "a.csv:1: ", "is not CSV (", what)
+    for arguments in csv_readers("a.csv")[:3]:
+        assert_error(run(*arguments, "--on-error", "skip", code=1), "a.csv:1: the header is not CSV (")
+
+
+def test_blank_lines_before_a_csv_header_are_skipped(run):
+    assert run(*SPACE, "--field", "text", put("a.csv", "\n\r\ntext,id\nx,1\n")).counts == {"x": 1}

@@ -6,6 +6,7 @@ from typing import Any, Literal, NoReturn
 from kxcli import schema
 from kxcli.errors import InputError
 
+FIX = "fix the record, or use --on-error skip"
 OnError = Literal["stop", "skip", "replace"]
 
 
@@ -64,6 +65,10 @@ _TOLD = schema.OneOf(
 )
 
 
+class BadRecord(Exception):  # noqa: N818 -- not yet an error: the ledger decides
+    """What is wrong with a record, and what to do."""
+
+
 class Ledger:
     """The line a reader is at, and its losses; raises `InputError` where reading is to stop.
 
@@ -98,7 +103,7 @@ class Ledger:
         if len(places) < self.EXAMPLES:
             places.append(Place(self.path, self.line, self.offset))
 
-    def reject(self, kind: str, what: str, hint: str = "mend the record, or use --on-error skip") -> None:
+    def reject(self, kind: str, what: str, hint: str = FIX) -> None:
         """Leave out the current record, or stop at it, as `on_error` says."""
         if self.on_error == "stop":
             self.fail(what, hint)

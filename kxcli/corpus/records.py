@@ -1,23 +1,23 @@
 """Streams of bytes -> documents: a line, a field of JSONL, a column of CSV or TSV."""
 
-import csv
 import json
 import re
-import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
 from kxcli.corpus import encodings
 from kxcli.corpus.decoding import Decoder, LongLine
-from kxcli.corpus.ledger import Ledger, OnError
+from kxcli.corpus.ledger import FIX, BadRecord, Ledger, OnError
 from kxcli.corpus.lines import Readable, runs
+from kxcli.corpus.quoting import CsvRows
 from kxcli.errors import InputError
 
 Kind = Literal["text", "jsonl", "csv", "tsv"]
 Asked = Kind | Literal["sniffed"]  # JSONL where the first character that is no white space is {, else text
 
 DEFAULT_FIELD = "text"
+_BLANK: tuple[list[str], ...] = ([], [""])  # the rows of an empty line
 _NEVER = re.compile(r"(?!)")
 
 
@@ -78,11 +78,7 @@ class Wanted:
         return self.cut is None or self.on_error != "stop"
 
 
-class BadRecord(Exception):  # noqa: N818 -- not yet an error: the ledger decides
-    """What is wrong with a record, and what to do."""
-
-
-def reject(ledger: Ledger, kind: str, bad: BadRecord, hint: str = "mend the record, or use --on-error skip") -> None:
+def reject(ledger: Ledger, kind: str, bad: BadRecord, hint: str = FIX) -> None:
     """Leave out a bad record, or stop at it."""
     ledger.reject(kind, *(bad.args if bad.args[1:] else (*bad.args, hint)))
 
@@ -187,43 +183,33 @@ def _from_json(line: str, wanted: Wanted) -> Document:
 
 
 def _from_rows(lines: Iterable[str], kind: str, wanted: Wanted, ledger: Ledger) -> Iterator[Document]:
-    csv.field_size_limit(sys.maxsize)
-    first: int | None = None  # the line that a record begins in
-
-    def ended() -> Iterator[str]:
-        nonlocal first
-        for line in lines:
-            first = ledger.line if first is None else first
-            yield line + "\n"
-
-    rows: Iterator[list[str]]
+    rows: Iterator[tuple[int, list[str] | BadRecord]]
     if kind == "csv":
-        rows = csv.reader(ended(), strict=True)
+        rows = iter(CsvRows((ledger.line, line + "\n") for line in lines))
     else:
-        rows = (line.removesuffix("\n").split("\t") for line in ended())
-    header = next(rows, None)
+        rows = ((ledger.line, line.split("\t")) for line in lines)
+    number, header = next((row for row in rows if row[1] not in _BLANK), (1, None))
     if header is None:
         return
+    if isinstance(header, BadRecord):
+        what, hint = header.args
+        raise InputError(ledger.path, f"the header {what}", hint, line=number)
     text_at = _column(header, wanted.field, "--field", ledger)
     group_at = None if wanted.by is None else _column(header, wanted.by, "--by", ledger)
-    while True:
-        first = None
-        try:
-            row = next(rows)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            row, what = [], f"is not {kind.upper()} ({error})"
-        else:
-            what = f"has {len(row)} cells where the header has {len(header)}" if len(row) != len(header) else ""
-            if row in ([], [""]):  # an empty line
-                continue
-        if what:
-            at, ledger.line = ledger.line, first or ledger.line
-            ledger.reject(kind, what)
-            ledger.line = at
+    for number, row in rows:
+        if isinstance(row, BadRecord):
+            what, hint = row.args
+            bad = BadRecord(what, f"{hint}, or use --on-error skip")
+        elif len(row) == len(header):
+            yield Document(row[text_at], "" if group_at is None else row[group_at])
             continue
-        yield Document(row[text_at], "" if group_at is None else row[group_at])
+        elif row in _BLANK:
+            continue
+        else:
+            bad = BadRecord(f"has {len(row)} cells where the header has {len(header)}")
+        at, ledger.line = ledger.line, number
+        reject(ledger, kind, bad)
+        ledger.line = at
 
 
 def _column(header: list[str], name: str, option: str, ledger: Ledger) -> int:

@@ -1,13 +1,13 @@
 """Earlier outputs, read back as rows of named cells."""
 
-import csv
 import json
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from kxcli.corpus.compression import Stream
 from kxcli.corpus.decoding import Decoder
-from kxcli.corpus.ledger import Ledger, Told
+from kxcli.corpus.ledger import BadRecord, Ledger, Told
+from kxcli.corpus.quoting import CsvRows
 from kxcli.corpus.records import Kind, is_unicode
 from kxcli.corpus.shards import found_format, kind_by_name
 from kxcli.corpus.sources import Source
@@ -78,28 +78,26 @@ def _objects(first: str, lines: Iterable[str], ledger: Ledger) -> Iterator[Line]
 def _cells(
     first: str, lines: Iterable[str], ledger: Ledger, kind: Kind, bare: tuple[str, ...], known: str
 ) -> Iterator[Line]:
-    def ended() -> Iterator[str]:
-        for line in _chained(first, lines):
-            yield line + "\n"
-
+    numbered = ((ledger.line, line) for line in _chained(first, lines))
+    rows: Iterator[tuple[int, list[str] | BadRecord]]
     if kind == "csv":
-        parsed: Iterator[list[str]] = csv.reader(ended(), strict=True)
+        rows = iter(CsvRows((number, line + "\n") for number, line in numbered))
     else:
-        parsed = (line.removesuffix("\n").removesuffix("\r").split("\t") for line in ended())
+        rows = ((number, line.removesuffix("\r").split("\t")) for number, line in numbered)
     columns: list[str] | None = None
-    try:
-        for row in parsed:
-            if columns is None:
-                if known in row and not row[-1].isdigit():
-                    columns = row
-                    continue
-                columns = list(bare)
-            if len(row) != len(columns):
-                what = f"has {len(row)} cells, not {len(columns)} ({', '.join(columns)})"
-                ledger.fail(what, "more columns than a word and its count need --header when they are written")
-            yield Line(dict(zip(columns, row, strict=True)), ledger)
-    except csv.Error as error:
-        ledger.fail(f"is not CSV ({error})", "give an output of -f csv as it was written")
+    for number, row in rows:
+        if isinstance(row, BadRecord):
+            ledger.line = number
+            ledger.fail(row.args[0], "give an output of -f csv as it was written")
+        if columns is None:
+            if known in row and not row[-1].isdigit():
+                columns = row
+                continue
+            columns = list(bare)
+        if len(row) != len(columns):
+            what = f"has {len(row)} cells, not {len(columns)} ({', '.join(columns)})"
+            ledger.fail(what, "more columns than a word and its count need --header when they are written")
+        yield Line(dict(zip(columns, row, strict=True)), ledger)
 
 
 def _chained(first: str, lines: Iterable[str]) -> Iterator[str]:

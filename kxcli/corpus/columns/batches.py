@@ -46,7 +46,12 @@ class Feed:
         self._source = iter(source)
         self._batch = Batch("", np.empty(0, np.int64))
         self._at = self._row = 0
+        self._unread: list[tuple[int, str]] = []
         self.number = 0
+
+    def unread(self, lines: Iterable[tuple[int, str]]) -> None:
+        """Put back numbered lines that came line by line; `rest` begins with them."""
+        self._unread.extend(lines)
 
     def lines(self) -> Iterator[str]:
         """Yield the lines, each with its end."""
@@ -61,16 +66,19 @@ class Feed:
 
     def rest(self) -> Iterator[Batch]:
         """Yield what has not come line by line."""
+        if self._unread:
+            numbers, unread = zip(*self._unread, strict=True)
+            yield Batch("".join(unread), np.array(numbers, np.int64))
         text, lines = self._batch
         if self._at < len(text):
             yield Batch(text[self._at :], lines[self._row :])
         yield from self._source
 
 
-def reject(ledger: Ledger, line: int, kind: str, what: str) -> None:
+def reject(ledger: Ledger, line: int, kind: str, *what_and_hint: str) -> None:
     """Leave out the record that begins in a line before, or stop at it."""
     at, ledger.line = ledger.line, line
-    ledger.reject(kind, what)
+    ledger.reject(kind, *what_and_hint)
     ledger.line = at
 
 

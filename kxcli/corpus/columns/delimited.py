@@ -1,8 +1,7 @@
 """TSV and CSV: a row a line where there are no quotes, by numpy's parser; else by the csv module, row by row."""
 
-import csv
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from io import StringIO
 from itertools import chain
@@ -14,8 +13,9 @@ import numpy.typing as npt
 from kxcli.corpus.columns.batches import BATCH, Feed, batches, reject
 from kxcli.corpus.columns.cells import MissingCodes, Numbers, is_number
 from kxcli.corpus.columns.chunks import Cells, Chunk, LineNumbers, Part, stacked
-from kxcli.corpus.ledger import Ledger
+from kxcli.corpus.ledger import BadRecord, Ledger
 from kxcli.corpus.lines import Readable
+from kxcli.corpus.quoting import CsvRows
 from kxcli.corpus.records import Format
 
 _LF = ord("\n")
@@ -35,18 +35,18 @@ def read(
 
     header: None finds out.  Blank lines before the first row are rows only where a row has one cell and no header.
     """
-    csv.field_size_limit(sys.maxsize)
     feed = Feed(batches(stream, form, ledger))
     blank: list[int] = []
-    for number, row in _rows(feed, kind, ledger):
-        if row not in _BLANK:
-            break
-        blank.append(number)
-    else:
-        if not blank:
-            return None
-        alone = _Rest(feed, kind, 1, "", [(line, [""]) for line in blank], ledger)
-        return Part(ledger.path, (), None, None, alone.chunks)
+    with closing(_rows(feed, kind, ledger)) as rows:
+        for number, row in rows:
+            if row not in _BLANK:
+                break
+            blank.append(number)
+        else:
+            if not blank:
+                return None
+            alone = _Rest(feed, kind, 1, "", [(line, [""]) for line in blank], ledger)
+            return Part(ledger.path, (), None, None, alone.chunks)
     has_header = not all(missing.has(cell) or is_number(cell) for cell in row) if header is None else header
     ahead: list[tuple[int, list[str]]] = []
     if not has_header:
@@ -187,28 +187,19 @@ def _cells(rows: Sequence[tuple[int, list[str]]], columns: Sequence[int]) -> Cel
     return Cells(np.array([number for number, _ in rows], np.int64), found)
 
 
-def _rows(feed: Feed, kind: str, ledger: Ledger) -> Iterator[tuple[int, list[str]]]:
-    """Yield rows, each with the number of the line that it begins in."""
+def _rows(feed: Feed, kind: str, ledger: Ledger) -> Generator[tuple[int, list[str]]]:
+    """Yield rows, each with the number of the line that it begins in; what is left when it is closed goes back."""
     if kind == "tsv":
         for line in feed.lines():
             yield feed.number, line.removesuffix("\n").removesuffix("\r").split("\t")
         return
-    first: int | None = None
-
-    def lines() -> Iterator[str]:
-        nonlocal first
-        for line in feed.lines():
-            first = feed.number if first is None else first
-            yield line
-
-    rows = csv.reader(lines(), strict=True)
-    while True:
-        first = None
-        try:
-            row = next(rows)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            reject(ledger, first or feed.number, kind, f"is not CSV ({error})")
-        else:
-            yield first or feed.number, row
+    rows = CsvRows((feed.number, line) for line in feed.lines())
+    try:
+        for number, row in rows:
+            if isinstance(row, BadRecord):
+                what, hint = row.args
+                reject(ledger, number, kind, what, f"{hint}, or use --on-error skip")
+            else:
+                yield number, row
+    finally:
+        feed.unread(rows.unread)
