@@ -1,18 +1,20 @@
 """What of this machine a run may use."""
 
 import os
+import re
+from collections.abc import Iterator
 from contextlib import suppress
 
 PROCESS = 70 << 20  # bytes that a process takes before it counts anything: the interpreter, arrays, a dictionary
 _LEAST_ROOM = 1 << 22  # bytes: with less there would be very many files, and none the less memory
 _COPIES = 2  # times that a partial stands in memory while it is merged or written
-_LEAST = 1 << 28  # bytes that a run takes where little is free: with less it would hardly get anywhere
+_LEAST = 1 << 28  # bytes of which a run takes more than half if they are free: with less it would be slow
 _UNKNOWN = 1 << 30  # bytes that a run takes where nobody tells what is free
-# What bounds a control group's memory, and what it has taken, in either version of the kernel's interface.
-_GROUPS = (
-    ("memory.max", "memory.current"),
-    ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"),
-)
+_GROUP_FILES = {
+    # file system: (limits of a control group, bytes that it has taken, the name of those that it can give back)
+    "cgroup2": (("memory.max", "memory.high"), "memory.current", "inactive_file"),
+    "cgroup": (("memory.limit_in_bytes",), "memory.usage_in_bytes", "total_inactive_file"),
+}
 
 
 def cpus() -> int:
@@ -22,10 +24,13 @@ def cpus() -> int:
     return os.cpu_count() or 1
 
 
-def memory() -> int:
-    """Return bytes of memory that a run takes unless it is told otherwise: half of what is free."""
-    free = [bytes_ for bytes_ in (_free_of_machine(), _free_of_group()) if bytes_ is not None]
-    return max(_LEAST, min(free) // 2) if free else _UNKNOWN
+def memory(root: str = "/") -> int:
+    """Return the bytes of memory that a run takes by default: half of what is free.
+
+    root: the folder that contains `proc` and `sys`.
+    """
+    free = [*_free_of_machine(root), *_free_of_groups(root)]
+    return max(min(free) // 2, min(_LEAST, *free)) if free else _UNKNOWN
 
 
 def workers(asked: int, memory: int) -> int:
@@ -39,24 +44,58 @@ def room(memory: int, n_workers: int) -> int:
     return max(_LEAST_ROOM, (memory - n * PROCESS) // (_COPIES * n))
 
 
-def _free_of_machine() -> int | None:
-    with suppress(OSError, ValueError, IndexError), open("/proc/meminfo", encoding="ascii") as lines:
-        for line in lines:
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) << 10
+def _free_of_machine(root: str) -> list[int]:
+    for line in _lines(root, "proc/meminfo"):
+        if line.startswith("MemAvailable:"):
+            return [int(line.split()[1]) << 10]
     with suppress(OSError, ValueError, AttributeError):
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    return None
+        return [os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    return []
 
 
-def _free_of_group() -> int | None:
-    """Return what a control group, as a container has one, lets its processes take beside what they have taken."""
-    for most, taken in _GROUPS:
-        with suppress(OSError, ValueError):  # "max", where there is no bound, is no number
-            return max(0, _number(most) - _number(taken))
-    return None
+def _free_of_groups(root: str) -> Iterator[int]:
+    """Yield what is free in each control group that has a limit: that of this process, and all those around it.
+
+    A limit is set by a container, a unit of systemd (MemoryMax, MemoryHigh) or a batch system, in either version of the
+    kernel's interface.
+    """
+    paths = {}
+    for line in _lines(root, "proc/self/cgroup"):
+        _, controllers, path = line.split(":", 2)
+        if not controllers or "memory" in controllers.split(","):
+            paths["cgroup" if controllers else "cgroup2"] = path
+    for line in _lines(root, "proc/self/mountinfo"):
+        mount, _, about = line.partition(" - ")
+        kind, options = about.split(" ")[0], about.split(" ")[-1]
+        if kind not in paths or (kind == "cgroup" and "memory" not in options.split(",")):
+            continue
+        top, point = (_unescaped(field) for field in mount.split(" ")[3:5])
+        folder = os.path.join(root, point.lstrip("/"))
+        yield from _free_of_group(folder, kind)
+        within = os.path.relpath(paths[kind], top)
+        for name in within.split("/") if within != "." and not within.startswith("..") else ():
+            folder = os.path.join(folder, name)
+            yield from _free_of_group(folder, kind)
 
 
-def _number(name: str) -> int:
-    with open(os.path.join("/sys/fs/cgroup", name), encoding="ascii") as file:
-        return int(file.read())
+def _free_of_group(folder: str, kind: str) -> Iterator[int]:
+    """Yield what a group leaves of each limit. What it holds of files counts as taken, but is given back when needed."""
+    limits, taken, name = _GROUP_FILES[kind]
+    used = sum(int(line) for line in _lines(folder, taken))
+    used -= sum(int(line.split()[1]) for line in _lines(folder, "memory.stat") if line.split()[0] == name)
+    for limit in limits:
+        for line in _lines(folder, limit):
+            if line.isdigit():  # or "max", if there is none
+                yield max(0, int(line) - used)
+
+
+def _lines(folder: str, name: str) -> list[str]:
+    """Return the lines of a file of the kernel, none if it cannot be read."""
+    with suppress(OSError), open(os.path.join(folder, name), encoding="utf-8", errors="surrogateescape") as file:
+        return file.read().splitlines()
+    return []
+
+
+def _unescaped(field: str) -> str:
+    """Return a path of mountinfo, where white space and backslashes are octal numbers."""
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), field)
