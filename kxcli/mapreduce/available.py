@@ -79,7 +79,10 @@ def _free_of_groups(root: str) -> Iterator[int]:
 
 
 def _free_of_group(folder: str, kind: str) -> Iterator[int]:
-    """Yield what a group leaves of each limit. What it holds of files counts as taken, but is given back when needed."""
+    """Yield what a group leaves of each limit.
+
+    What the kernel keeps of files counts as taken, but is given back when it is needed.
+    """
     limits, taken, name = _GROUP_FILES[kind]
     used = sum(int(line) for line in _lines(folder, taken))
     used -= sum(int(line.split()[1]) for line in _lines(folder, "memory.stat") if line.split()[0] == name)
