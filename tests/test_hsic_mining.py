@@ -1,5 +1,6 @@
 """The Hilbert-Schmidt independence criterion: what its definitions say, by every way of computing it."""
 
+import datetime
 import itertools
 import json
 import math
@@ -1509,7 +1510,7 @@ def test_a_rest_of_nearly_no_degrees_does_not_count(degrees):
 def test_a_bandwidth_that_no_number_can_be_divided_by_is_an_error(kernel, n):
     x = np.random.default_rng(n).normal(size=n)
     for sigma in 1e-160, 1e-300, 5e-324:
-        with pytest.raises(ValueError, match=f"^the bandwidth {sigma:g} is too small for these numbers$"):
+        with pytest.raises(ValueError, match=f"^x: the bandwidth {sigma:g} is too small for these numbers$"):
             measure_dependence(x, x, kernel_x=Kernel(kernel, sigma))
 
 
@@ -1632,47 +1633,62 @@ DAYS = np.arange("2024-01-01", "2024-01-05", dtype="datetime64[D]")
     [
         ([1, 2, 3], [1, 2, 3], None, None, "too few rows: 3, and HSIC needs 4 at least"),
         (["a"], ["b"], None, None, "too few rows: 1, and HSIC needs 4 at least"),
-        ([], [], None, None, "values of shape (0,) are none: HSIC needs 4 rows at least"),
-        ([], [], "delta", None, "values of shape (0,) are none: HSIC needs 4 rows at least"),
-        (FOUR, [1, 2, 3, 4, 5], None, None, "there are 4 rows on one side and 5 on the other"),
-        ([1.0] * 1234, FOUR, None, None, "there are 1,234 rows on one side and 4 on the other"),
+        ([], [], None, None, "x has the shape (0,), so no value: HSIC needs 4 rows at least"),
+        (FOUR, [], "delta", None, "y has the shape (0,), so no value: HSIC needs 4 rows at least"),
+        (FOUR, [1, 2, 3, 4, 5], None, None, "x has 4 rows and y has 5"),
+        ([1.0] * 1234, FOUR, None, None, "x has 1,234 rows and y has 4"),
+        (list("abcd"), np.zeros((5, 2)), None, None, "x has 4 rows and y has 5"),
         (
             FOUR,
             FOUR,
             "gauss",
             None,
-            "'gauss' is no kernel; there are gaussian, laplace, linear, delta, bow and ngram:N",
+            "kernel_x: 'gauss' is no kernel; there are gaussian, laplace, linear, delta, bow and ngram:N",
         ),
-        (FOUR, FOUR, "ngram:1", None, "the kernel ngram:1 compares texts: give a list of strings"),
-        (FOUR, FOUR, "bow", None, "the kernel bow compares texts: give a list of strings"),
-        ([["a", "b"]] * 4, FOUR, "bow", None, "the kernel bow compares texts: give a list of strings"),
-        (list("abcd"), FOUR, "gaussian", None, "the kernel gaussian compares numbers, and these are strings"),
-        (list("abcd"), FOUR, "linear", None, "the kernel linear compares numbers, and these are strings"),
-        (3.0, FOUR, None, None, "values of shape () are no rows: give (n,) or (n, d)"),
-        (np.zeros((4, 2, 2)), FOUR, None, None, "values of shape (4, 2, 2) are no rows: give (n,) or (n, d)"),
-        (np.zeros((4, 0)), FOUR, None, None, "values of shape (4, 0) are none: HSIC needs 4 rows at least"),
-        (np.zeros((4, 0)), FOUR, "delta", None, "values of shape (4, 0) are none: HSIC needs 4 rows at least"),
-        ([1, 2, math.nan, 4], FOUR, None, None, "there is a value that is no finite number"),
-        ([1, 2, math.inf, 4], FOUR, "linear", None, "there is a value that is no finite number"),
-        ([1, 2, math.nan, 4], FOUR, "delta", None, "there is a value that is no finite number"),
-        ([1, 2, -math.inf, 4], FOUR, "delta", None, "there is a value that is no finite number"),
-        ([1, 2, None, 4], FOUR, None, None, "values of the type object are neither numbers nor strings"),
-        ([1, 2, None, 4], FOUR, "delta", None, "values of the type object are neither numbers nor strings"),
-        (["a", "b", None, "a"], FOUR, None, None, "values of the type object are neither numbers nor strings"),
-        (["a", "b", None, "a"], FOUR, "bow", None, "values of the type object are neither numbers nor strings"),
+        (FOUR, FOUR, "ngram:1", None, "kernel_x: ngram:1 compares texts: give a list of strings"),
+        (FOUR, FOUR, "bow", None, "kernel_x: bow compares texts: give a list of strings"),
+        ([["a", "b"]] * 4, FOUR, "bow", None, "kernel_x: bow compares texts: give a list of strings"),
+        (list("abcd"), FOUR, "gaussian", None, "kernel_x: gaussian compares numbers, and these are strings"),
+        (list("abcd"), FOUR, "linear", None, "kernel_x: linear compares numbers, and these are strings"),
+        (3.0, FOUR, None, None, "x has the shape (): give n rows, of shape (n,) or (n, d)"),
+        ("abcd", FOUR, None, None, "x has the shape (): give n rows, of shape (n,) or (n, d)"),
+        (FOUR, {1, 2, 3, 4}, None, None, "y has the shape (): give n rows, of shape (n,) or (n, d)"),
+        (np.zeros((4, 2, 2)), FOUR, None, None, "x has the shape (4, 2, 2): give n rows, of shape (n,) or (n, d)"),
+        (FOUR, [[[1]]] * 4, None, None, "y has the shape (4, 1, 1): give n rows, of shape (n,) or (n, d)"),
+        (np.zeros((4, 0)), FOUR, None, None, "x has the shape (4, 0), so no value: HSIC needs 4 rows at least"),
+        (np.zeros((4, 0)), FOUR, "delta", None, "x has the shape (4, 0), so no value: HSIC needs 4 rows at least"),
+        ([1, 2, math.nan, 4], FOUR, None, None, "x[2] is nan, no finite number: leave its row out"),
+        ([1, 2, math.inf, 4], FOUR, "linear", None, "x[2] is inf, no finite number: leave its row out"),
+        ([1, 2, math.nan, 4], FOUR, "delta", None, "x[2] is nan, no finite number: leave its row out"),
+        ([1, 2, -math.inf, 4], FOUR, "delta", None, "x[2] is -inf, no finite number: leave its row out"),
+        (FOUR, np.array([[1, 2], [3, 4], [5, math.nan], [7, 8]]), None, None, "y[2, 1] is nan, no finite number"),
+        ([1, 2, None, 4], FOUR, None, None, "x[2] is None, a missing value: leave its row out"),
+        ([1, 2, None, 4], FOUR, "delta", None, "x[2] is None, a missing value: leave its row out"),
+        (["a", "b", None, "a"], FOUR, None, None, "x[2] is None, a missing value: leave its row out"),
+        ([None, "b", "a", "a"], FOUR, None, None, "x[0] is None, a missing value: leave its row out"),
+        (["a", "b", None, "a"], FOUR, "bow", None, "x[2] is None, a missing value: leave its row out"),
+        (FOUR, ["a", "b", "c", math.nan], None, None, "y[3] is nan, a missing value: leave its row out"),
+        (FOUR, [["a", "b"], ["a", None], *[["c", "d"]] * 2], None, None, "y[1, 1] is None, a missing value"),
+        (np.array([*FOUR[:3], None], dtype=object), FOUR, None, None, "x[3] is None, a missing value"),
+        (np.ma.array(FOUR, mask=[0, 1, 0, 0]), FOUR, None, None, "x[1] is masked: leave its row out"),
+        (["a", 2, 3, 4], FOUR, None, None, "x[1] is 2, of the type int: give strings"),
+        (FOUR, [1, 2, "3", 4], None, None, "y[0] is 1, of the type int: give strings"),
+        ([1j, 2, 3, 4], FOUR, None, None, "x[0] is 1j, of the type complex: give numbers or strings"),
+        (np.array([1j, 2, 3, 4]), FOUR, "delta", None, "x has values of the type complex128: give numbers or strings"),
+        (DAYS, FOUR, None, None, "x has values of the type datetime64[D]: give numbers or strings"),
+        (FOUR, DAYS, "delta", None, "y has values of the type datetime64[D]: give numbers or strings"),
         (
-            np.array([*FOUR[:3], None], dtype=object),
+            [datetime.date(2024, 1, day) for day in (1, 2, 3, 4)],
             FOUR,
             None,
             None,
-            "values of the type object are neither numbers nor strings",
+            "x[0] is datetime.date(2024, 1, 1), of",
         ),
-        (["a", 2, 3, 4], FOUR, None, None, "values of the type <U"),
-        ([1j, 2, 3, 4], FOUR, None, None, "values of the type complex128 are neither numbers nor strings"),
-        (np.array([1j, 2, 3, 4]), FOUR, "delta", None, "values of the type complex128 are neither numbers nor strings"),
-        (DAYS, FOUR, None, None, "values of the type datetime64[D] are neither numbers nor strings"),
-        (DAYS, FOUR, "delta", None, "values of the type datetime64[D] are neither numbers nor strings"),
-        ([b"a", b"b"] * 2, FOUR, None, None, "values of the type |S1 are neither numbers nor strings"),
+        ([b"a", b"b"] * 2, FOUR, None, None, "x[0] is b'a', of the type bytes: give numbers or strings"),
+        (np.array([b"a", b"b"] * 2), FOUR, None, None, "x has values of the type |S1: give numbers or strings"),
+        ([[1, 2], [3], [4, 5], [6, 7]], FOUR, None, None, "x[0] is [1, 2], of the type list: give numbers or strings"),
+        ([1, 2, 3, 10**400], FOUR, None, None, "x has a number that is too large"),
+        ([1e200, 2, 3, 4], FOUR, None, None, "x: the numbers are too great to be squared"),
         (
             FOUR * 2,
             FOUR * 2,
@@ -1695,10 +1711,116 @@ def test_what_makes_no_sense_is_an_error(x, y, kernel, testing, message):
     assert str(caught.value).startswith(message)
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"testing": "none"}, "testing has to be a Testing, not 'none'"),
+        ({"testing": 0.05}, "testing has to be a Testing, not 0.05"),
+        ({"testing": Asked}, "testing has to be a Testing, not <class"),
+        ({"testing": ""}, "testing has to be a Testing, not ''"),
+        ({"counting": "char"}, "counting has to be a Counting, not 'char'"),
+        ({"kernel_x": 1.0}, "kernel_x has to be a Kernel or the name of one, not 1.0"),
+        ({"kernel_y": Kernel}, "kernel_y has to be a Kernel or the name of one, not "),
+        ({"kernel_y": ["gaussian"]}, "kernel_y has to be a Kernel or the name of one, not "),
+    ],
+)
+def test_an_argument_of_another_type_is_named(options, message):
+    with pytest.raises(TypeError) as caught:
+        measure_dependence(FOUR, FOUR, **options)
+    assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "error", "message"),
+    [
+        (Asked, {"name": "permutations"}, ValueError, "'permutations' is no test; there are auto"),
+        (Asked, {"permutations": -1}, ValueError, "permutations has to be 1 or more, not -1"),
+        (Asked, {"permutations": 0}, ValueError, "permutations has to be 1 or more, not 0"),
+        (Asked, {"permutations": 9.5}, TypeError, "permutations has to be an integer, not 9.5"),
+        (Asked, {"permutations": "99"}, TypeError, "permutations has to be an integer, not '99'"),
+        (Asked, {"permutations": True}, TypeError, "permutations has to be an integer, not True"),
+        (Asked, {"seed": -1}, ValueError, "seed has to be 0 or more, not -1"),
+        (Asked, {"seed": None}, TypeError, "seed has to be an integer, not None"),
+        *(
+            (Asked, {"alpha": alpha}, ValueError, "alpha has to be between 0 and 1")
+            for alpha in (0, 1, 2, -1, math.nan)
+        ),
+        (Asked, {"alpha": "5%"}, TypeError, "alpha has to be a number, not '5%'"),
+        *(
+            (Kernel, {"name": "gaussian", "sigma": sigma}, ValueError, "sigma has to be greater than 0")
+            for sigma in (0, -1.0, math.nan, math.inf)
+        ),
+        (Kernel, {"name": "gaussian", "sigma": "median"}, TypeError, "sigma has to be a number, not 'median'"),
+        (Kernel, {"name": "laplace", "sigma": True}, TypeError, "sigma has to be a number, not True"),
+        (Kernel, {"name": "ngram", "n": 2.0}, TypeError, "n has to be an integer, not 2.0"),
+        (Kernel, {"name": "ngram", "n": -2}, ValueError, "the kernel ngram has an n of 1 or more"),
+        (Kernel, {"name": "bow", "cosine": "yes"}, TypeError, "cosine has to be True or False, not 'yes'"),
+    ],
+)
+def test_a_value_out_of_range_is_named(kind, options, error, message):
+    with pytest.raises(error) as caught:
+        kind(**options)
+    assert str(caught.value).startswith(message)
+
+
+def test_series_of_pandas_are_rows():
+    pd = pytest.importorskip("pandas")
+    words, numbers = ["a", "b", "a", "c", "b"], [1.0, 2, 5, 3, 4]
+    found = measure_dependence(words, numbers)
+    for kind in object, "string", "category":
+        assert measure_dependence(pd.Series(words, dtype=kind), pd.Series(numbers)) == found
+        for gap in None, math.nan, pd.NA:
+            gappy = pd.Series([*words[:2], gap, *words[3:]], dtype=kind)
+            with pytest.raises(ValueError, match=r"^y\[2\] is .*, a missing value: leave its row out$"):
+                measure_dependence(numbers, gappy)
+    assert measure_dependence(words, pd.Series(numbers, dtype="Float64")) == found
+    with pytest.raises(ValueError, match=r"^x\[1\] is <NA>, a missing value: leave its row out$"):
+        measure_dependence(pd.Series([1, None, 2, 3, 4], dtype="Int64"), words)
+    frame = pd.DataFrame({"a": numbers, "b": [2.0, 2, 1, 1, 0]})
+    assert measure_dependence(frame, words) == measure_dependence(frame.to_numpy(), words)
+
+
+class NAType:
+    """A missing value as pandas has it: equal to nothing, and neither true nor false."""
+
+    def __repr__(self):
+        return "<NA>"
+
+    def __eq__(self, other):
+        return self
+
+    def __bool__(self):
+        raise TypeError("boolean value of NA is ambiguous")
+
+    __hash__ = object.__hash__
+
+
+class Series:
+    """A column that numpy makes an array of, and which is none."""
+
+    def __init__(self, values):
+        self.values = values
+
+    def __array__(self, dtype=None, copy=None):
+        array = np.empty(len(self.values), object)
+        array[:] = self.values
+        return array if dtype is None else array.astype(dtype)
+
+
+@pytest.mark.parametrize("gap", [None, math.nan, NAType(), np.float64("nan")])
+def test_columns_with_gaps_are_named_with_the_position(gap):
+    words, numbers = ["a", "b", "a", "c", "b"], [1.0, 2, 5, 3, 4]
+    assert measure_dependence(Series(words), Series(numbers)) == measure_dependence(words, numbers)
+    with pytest.raises(ValueError, match=r"^x\[1\] is .*, a missing value: leave its row out$"):
+        measure_dependence(Series(["a", gap, "a", "c", "b"]), numbers)
+    with pytest.raises(ValueError, match=r"^y\[4\] is .*: leave its row out$"):
+        measure_dependence(words, Series([1.0, 2, 5, 3, gap]))
+
+
 @pytest.mark.parametrize("n", [10, 500])
 def test_numbers_too_great_to_be_squared_are_an_error(n):
     x, y = np.arange(n) / n, np.arange(n)
-    too_great = "^the numbers are too great to be squared: divide them by a power of ten$"
+    too_great = "^[xy]: the numbers are too great to be squared: divide them by a power of ten$"
     for scale in 1e150, 1e160, 1e307:
         with pytest.raises(ValueError, match=too_great):
             measure_dependence(x * scale, x * scale, kernel_x="linear", kernel_y="linear")
@@ -1708,7 +1830,7 @@ def test_numbers_too_great_to_be_squared_are_an_error(n):
         with pytest.raises(ValueError, match=too_great):
             measure_dependence(x * 1e307, y, kernel_x=kernel)
     found = measure_dependence(x, x, kernel_x="linear", kernel_y="linear", testing=Asked("none"))
-    too_small = "^the numbers are too small to be squared: multiply them by a power of ten$"
+    too_small = "^x: the numbers are too small to be squared: multiply them by a power of ten$"
     for scale in 1e-71, 1e-160, 1e-300:
         for d in 1, 3:
             with pytest.raises(ValueError, match=too_small):
@@ -1780,7 +1902,7 @@ def test_kernels_take_what_they_have():
             Kernel(name, cosine=True)
         with pytest.raises(ValueError, match="has no cosine"):
             replace(Kernel(name), cosine=True)
-    bandwidth = "^gaussian and laplace have a bandwidth greater than 0, and no other kernel has one$"
+    bandwidth = "^sigma has to be greater than 0, and only gaussian and laplace have one$"
     for name in "linear", "delta", "bow", "ngram:2":
         with pytest.raises(ValueError, match=bandwidth):
             replace(Kernel.named(name), sigma=1.0)

@@ -88,8 +88,11 @@ def measure_dependence(
     rule for numbers, delta for strings.
     testing: how independence is tested, by default by 1,000 permutations up to 20,000 rows.
     counting: what bow counts as a word, by default what `count_words` does.
-    Rows of numbers with values that are not finite are an error, as all that makes no sense is: `ValueError`.
+    Raises `ValueError` that names the argument, and the position of the value, for values that are missing, not finite
+    or neither numbers nor strings, for unequal lengths, and for kernels that do not fit; `TypeError` for a kernel,
+    testing or counting of another type.
     """
     from kxcli.mining.hsic.api import measured
 
-    return measured(x, y, kernel_x, kernel_y, testing or Testing(), counting or Counting())
+    testing = Testing() if testing is None else testing
+    return measured(x, y, kernel_x, kernel_y, testing, Counting() if counting is None else counting)

@@ -158,10 +158,11 @@ class Table:
 
     def _note_doubtful_header(self, cell: str | None, what: str) -> None:
         if cell is not None and self._is_header_guessed:
-            self.note(
+            message = (
                 f"the first row is read as the columns' names, although {shortened(cell)!r} in it {what}; "
                 "use --no-header-in if it is data, or --header-in"
             )
+            self._reading.tell(Choice(self.path, message, is_warning=True))
             self._is_header_guessed = False  # one note is enough
 
 

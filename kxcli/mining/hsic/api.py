@@ -1,6 +1,7 @@
 """Arrays and lists of strings -> sides, in this process."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ from kxcli.mining.hsic.parameters import LEAST_ROWS, Dependence, Kernel, Measure
 from kxcli.mining.wordcount import Counting
 
 _DIMENSIONS = 2
+_NUMBERS, _TEXTS = "biuf", "UO"  # kinds of arrays
 
 
 def measured(
@@ -23,35 +25,102 @@ def measured(
     counting: Counting,
 ) -> Dependence:
     """Return how dependent two columns are: `kxcli.mining.measure_dependence`."""
-    sides = [_side(values, kernel, testing.seed, counting) for values, kernel in ((x, kernel_x), (y, kernel_y))]
+    for name, value, kind in (("testing", testing, Testing), ("counting", counting, Counting)):
+        if not isinstance(value, kind):
+            raise TypeError(f"{name} has to be a {kind.__name__}, not {value!r}")
+    columns = {"x": _rows(x, "x"), "y": _rows(y, "y")}
+    if len(columns["x"]) != len(columns["y"]):
+        raise MeasureError(f"x has {len(columns['x']):,} rows and y has {len(columns['y']):,}")
+    kernels = (_kernel(kernel_x, columns["x"], "kernel_x"), _kernel(kernel_y, columns["y"], "kernel_y"))
+    sides = []
+    for (name, array), kernel in zip(columns.items(), kernels, strict=True):
+        try:
+            sides.append(_side(array, kernel, testing.seed, counting))
+        except MeasureError as error:
+            raise MeasureError(f"{name}: {error}") from None
     return measure(sides[0], sides[1], testing)
 
 
-def _side(values: npt.ArrayLike | Sequence[str], kernel: Kernel | str | None, seed: int, counting: Counting) -> Side:
+def _rows(values: npt.ArrayLike | Sequence[str], name: str) -> npt.NDArray[Any]:
+    """Return values as an array of finite numbers or of strings, (n,) or (n, d); raises `MeasureError`."""
     array = values if isinstance(values, np.ndarray) else np.array(values, dtype=object)
-    is_text = array.size > 0 and all(isinstance(cell, str) for cell in array.flat)
-    if not is_text and array.dtype.kind not in "biuf":
-        array = np.asarray(array.tolist()) if array.dtype.kind == "O" else array
-        if array.dtype.kind not in "biuf":
-            raise MeasureError(f"values of the type {array.dtype} are neither numbers nor strings")
-    if kernel is None:
-        kernel = "delta" if is_text else "gaussian"
-    if isinstance(kernel, str):
-        kernel = Kernel.named(kernel)
     if array.ndim not in range(1, _DIMENSIONS + 1):
-        raise MeasureError(f"values of shape {array.shape} are no rows: give (n,) or (n, d)")
+        raise MeasureError(f"{name} has the shape {array.shape}: give n rows, of shape (n,) or (n, d)")
     if not array.size:
-        raise MeasureError(f"values of shape {array.shape} are none: HSIC needs {LEAST_ROWS} rows at least")
-    if not is_text and not np.isfinite(array).all():
-        raise MeasureError("there is a value that is no finite number")
+        raise MeasureError(f"{name} has the shape {array.shape}, so no value: HSIC needs {LEAST_ROWS} rows at least")
+    if np.ma.is_masked(array):
+        raise MeasureError(
+            f"{_place(name, array, int(np.ma.getmaskarray(array).argmax()))} is masked: leave its row out"
+        )
+    if array.dtype.kind in "OT":
+        array = _of_objects(array.astype(object), name)
+    if array.dtype.kind in _TEXTS:
+        return array
+    if array.dtype.kind not in _NUMBERS:
+        raise MeasureError(f"{name} has values of the type {array.dtype}: give numbers or strings")
+    is_finite = np.isfinite(array)
+    if not is_finite.all():
+        at = int(is_finite.argmin())
+        raise MeasureError(f"{_place(name, array, at)} is {array.flat[at]}, no finite number: leave its row out")
+    return array
+
+
+def _of_objects(array: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
+    """Return objects that are strings as they are, and others as an array of numbers."""
+    cells = list(array.flat)
+    has_texts = any(isinstance(cell, str) for cell in cells)
+    for at, cell in enumerate(cells):
+        if _is_missing(cell) and (has_texts or not isinstance(cell, float)):
+            raise MeasureError(f"{_place(name, array, at)} is {cell!r}, a missing value: leave its row out")
+        if has_texts != isinstance(cell, str) or not isinstance(
+            cell, (str, int, float, np.bool, np.integer, np.floating)
+        ):
+            others = "strings" if has_texts else "numbers or strings"
+            raise MeasureError(
+                f"{_place(name, array, at)} is {cell!r}, of the type {type(cell).__name__}: give {others}"
+            )
+    if has_texts:
+        return array
+    numbers = np.array(cells).reshape(array.shape)
+    if numbers.dtype.kind not in _NUMBERS:
+        raise MeasureError(f"{name} has a number that is too large: scale the numbers, or give them as strings")
+    return numbers
+
+
+def _is_missing(cell: object) -> bool:
+    """Return whether a value stands for none: None, a float's NaN, and what pandas has for it."""
+    return cell is None or type(cell).__name__ in ("NAType", "NaTType") or (isinstance(cell, float) and cell != cell)
+
+
+def _place(name: str, array: npt.NDArray[Any], at: int) -> str:
+    """Return how Python writes the element at a place of the flat array."""
+    return f"{name}[{', '.join(map(str, np.unravel_index(at, array.shape)))}]"
+
+
+def _kernel(kernel: Kernel | str | None, array: npt.NDArray[Any], name: str) -> Kernel:
+    """Return the kernel that an argument names, by default by what the values are."""
+    is_text = array.dtype.kind in _TEXTS
+    if kernel is None:
+        return Kernel("delta" if is_text else "gaussian")
+    if isinstance(kernel, str):
+        try:
+            kernel = Kernel.named(kernel)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
+    if not isinstance(kernel, Kernel):
+        raise TypeError(f"{name} has to be a Kernel or the name of one, not {kernel!r}")
+    if kernel.is_of_texts and (not is_text or array.ndim != 1):
+        raise MeasureError(f"{name}: {kernel} compares texts: give a list of strings")
+    if is_text and kernel.name != "delta" and not kernel.is_of_texts:
+        raise MeasureError(f"{name}: {kernel} compares numbers, and these are strings")
+    return kernel
+
+
+def _side(array: npt.NDArray[Any], kernel: Kernel, seed: int, counting: Counting) -> Side:
     if kernel.name == "delta":
         return side(array.reshape(len(array), -1).T.tolist(), kernel)
     if kernel.is_of_texts:
-        if not is_text or array.ndim != 1:
-            raise MeasureError(f"the kernel {kernel} compares texts: give a list of strings")
         terms = texts.Terms(kernel.n, counting)
         counts = run_here(texts.CountTerms(terms), texts.parts(array.tolist()), texts.prepared(terms))
         return side(counts, kernel)
-    if is_text:
-        raise MeasureError(f"the kernel {kernel} compares numbers, and these are strings")
     return side(array.reshape(len(array), -1).astype(np.float64), kernel, seed)

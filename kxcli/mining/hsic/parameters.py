@@ -3,6 +3,7 @@
 import math
 import re
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Literal, cast, get_args
 
 KernelName = Literal["gaussian", "laplace", "linear", "delta", "bow", "ngram"]
@@ -15,6 +16,13 @@ PERMUTED_ROWS = 20_000  # up to which `auto` permutes
 
 class MeasureError(ValueError):
     """Values of which HSIC, or the test asked for, cannot be told; `str()` says why."""
+
+
+def _check_type(name: str, value: object, kind: type) -> None:
+    """Raise `TypeError` for an argument that is not of a type; True and False are no numbers."""
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        what = {bool: "True or False", Integral: "an integer", Real: "a number"}[kind]
+        raise TypeError(f"{name} has to be {what}, not {value!r}")
 
 
 @dataclass(frozen=True)
@@ -39,12 +47,16 @@ class Kernel:
     def __post_init__(self) -> None:
         if self.name not in get_args(KernelName):
             raise ValueError(f"{self.name!r} is no kernel; there are {', '.join(get_args(KernelName))}")
-        if (self.n > 0) != (self.name == "ngram"):
+        _check_type("n", self.n, Integral)
+        _check_type("cosine", self.cosine, bool)
+        if self.sigma is not None:
+            _check_type("sigma", self.sigma, Real)
+        if (self.n > 0) != (self.name == "ngram") or self.n < 0:
             raise ValueError("the kernel ngram has an n of 1 or more, and no other kernel has one")
         if self.cosine and not self.is_of_texts:
             raise ValueError(f"the kernel {self.name} has no cosine; bow and ngram have one")
         if self.sigma is not None and not (self.has_bandwidth and 0 < self.sigma < math.inf):
-            raise ValueError("gaussian and laplace have a bandwidth greater than 0, and no other kernel has one")
+            raise ValueError("sigma has to be greater than 0, and only gaussian and laplace have one")
 
     @classmethod
     def named(cls, text: str) -> "Kernel":
@@ -83,8 +95,14 @@ class Testing:
     def __post_init__(self) -> None:
         if self.name not in get_args(TestName):
             raise ValueError(f"{self.name!r} is no test; there are {', '.join(get_args(TestName))}")
-        if self.permutations < 1 or self.seed < 0 or not 0 < self.alpha < 1:
-            raise ValueError("permutations has to be 1 or more, seed 0 or more, and alpha between 0 and 1")
+        for name, least in (("permutations", 1), ("seed", 0)):
+            value = getattr(self, name)
+            _check_type(name, value, Integral)
+            if value < least:
+                raise ValueError(f"{name} has to be {least} or more, not {value}")
+        _check_type("alpha", self.alpha, Real)
+        if not 0 < self.alpha < 1:
+            raise ValueError(f"alpha has to be between 0 and 1, not {self.alpha}")
 
 
 @dataclass(frozen=True)
