@@ -12,13 +12,11 @@ import numpy as np
 
 from kxcli.mining.linking.abbreviations import abbreviations
 from kxcli.mining.linking.folding import BORDER, fold, folded
-from kxcli.mining.linking.loose import LIGHT, MOST_WORDS
+from kxcli.mining.linking.loose import ARTICLES, CLASSICAL, JOINERS, LIGHT, MOST_WORDS, NUMERALS, OUR
 from kxcli.mining.linking.names import is_letter, is_spaced
 
 KNOWN, LEARNED, LOOSE, FROM_LONG = 1, 2, 4, 8
 LEAST_BEST = 1e-6
-BEFORE_OUR = 2  # letters
-BREAKS = set("()[]{}《》〈〉「」『』“”（）" + '.;:?!"。')
 NUMBER = re.compile(r"[-+]?\d{1,15}(\.\d+)?")
 
 
@@ -73,38 +71,114 @@ def terms(text):
     return found
 
 
+def is_plural(word):
+    return len(word) >= 4 and word.endswith("s") and not word.endswith(("ss", "us", "is"))
+
+
+def american(word):
+    return CLASSICAL.sub("", OUR.sub(lambda found: found[0][:-2] + "r", word))
+
+
 def stem(word):
     """Return a word without its plural ending, in American spelling."""
-    if len(word) >= 4 and word.endswith("s") and not word.endswith(("ss", "us", "is")):
+    if is_plural(word):
         word = word[:-3] + "y" if word.endswith("ies") and len(word) > 4 else word[:-1]
-    return re.sub("[ao](?=e)", "", re.sub(rf"(?<=.{{{BEFORE_OUR}}}o)u(?=r)", "", word))
+    return american(word)
+
+
+def words(text):
+    """Return start and stop of all words but articles."""
+    return [(a, b) for a, b in tokens(text) if spaced(text[a]) and text[a:b] not in ARTICLES]
+
+
+def counted(text):
+    """Return the words of which a name has at least one."""
+    return [text[a:b] for a, b in words(text) if text[a:b] not in LIGHT]
 
 
 def bag(name):
-    """Return a name's words, in order of the alphabet, if it can be found by them alone."""
-    pieces = [name[start:stop] for start, stop in tokens(name)]
-    if any(ideograph(piece[0]) for piece in pieces):
+    """Return the stems of a name's words, in order of the alphabet, if it can be found by them alone."""
+    found = counted(name)
+    if any(ideograph(name[start]) for start, _ in tokens(name)):
         return None
-    words = [piece for piece in pieces if spaced(piece[0]) and piece not in LIGHT]
-    if not 0 < len(words) <= MOST_WORDS or sum(map(len, words)) < 4:
+    if not 0 < len(found) <= MOST_WORDS or sum(map(len, found)) < 4:
         return None
-    return tuple(sorted(map(stem, words)))
+    return tuple(sorted(map(stem, found)))
 
 
 def windows(text):
-    """Return start, stop and bag of every window of words that goes beyond no break."""
-    words, part = [], 0
-    for start, stop in tokens(text):
+    """Return start and stop of every window of words that crosses no break."""
+    own, part, pieces = [], 0, tokens(text)
+    for number, (start, stop) in enumerate(pieces):
         piece = text[start:stop]
-        if piece in BREAKS or ideograph(piece[0]) or BORDER in text[words[-1][1] if words else 0 : start]:
+        is_open = number == 0 or pieces[number - 1][1] < start
+        is_spaced = is_open and (number + 1 == len(pieces) or stop < pieces[number + 1][0])
+        is_mark = not letter(piece[0])
+        is_break = is_mark and piece != "," and (piece not in JOINERS or is_spaced)
+        if is_break or ideograph(piece[0]) or BORDER in text[own[-1][1] if own else 0 : start]:
             part += 1
         if spaced(piece[0]) and piece not in LIGHT:
-            words.append((start, stop, part))
-    for first in range(len(words)):
-        for last in range(first, min(first + MOST_WORDS, len(words))):
-            if words[first][2] == words[last][2]:
-                own = words[first : last + 1]
-                yield words[first][0], words[last][1], tuple(sorted(stem(text[a:b]) for a, b, _ in own))
+            own.append((start, stop, part))
+    for first in range(len(own)):
+        for last in range(first, min(first + MOST_WORDS, len(own))):
+            if own[first][2] == own[last][2]:
+                yield own[first][0], own[last][1]
+
+
+def ordinary_words(names):
+    """Return the words of names, as written, that begin with no capital and have four letters or more."""
+    found = set()
+    for name in names:
+        whole = folded([name.replace(BORDER, "")])
+        text = "".join(map(chr, whole.codes.tolist()))[:-1]
+        for start, stop in words(text):
+            word = text[start:stop]
+            is_capital = chr(int(whole.characters(np.array([start]))[0])).isupper()
+            if len(word) >= 4 and word not in LIGHT and not is_capital and not re.search("[0-9]", word):
+                found.add(american(word))
+    return found
+
+
+def in_order(text):
+    """Return the words of a text from the first to the last one that counts, in American spelling."""
+    all_ = [text[a:b] for a, b in words(text)]
+    at = [number for number, word in enumerate(all_) if word not in LIGHT]
+    return [american(word) for word in all_[at[0] : at[-1] + 1]]
+
+
+def agree(name, piece, has_small, ordinary):
+    """Return whether a window of the same stems is a name; has_small: a word of it begins with a small letter."""
+    own, theirs = counted(name), counted(piece)
+    is_ordinary = ordinary is None or any(american(word) in ordinary for word in own)
+    is_ordinary |= any(american(word) != word for word in (*own, *theirs))
+    same = sorted(map(american, own)) == sorted(map(american, theirs))
+    if "/" in piece and not is_ordinary:
+        return False
+    if "," in piece:
+        is_number = bool(re.search("[0-9]", theirs[-1])) or theirs[-1] in NUMERALS
+        is_same = in_order(name) == in_order(piece)
+        if not ((is_ordinary and is_number) or ("," in name and (is_ordinary or is_same))):
+            return False
+    if len(theirs) == 1:
+        return is_ordinary or not has_small if same else is_ordinary and not any(map(is_plural, own))
+    is_known_order = "," in name or in_order(name) == in_order(piece)
+    return is_ordinary or (same and not has_small and is_known_order)
+
+
+def loose(text, is_small, names, ordinary):
+    """Yield start, stop and name of all names that a folded text has by their words.
+
+    is_small: whether the character at a place is a small letter in the text as given.
+    """
+    bags = defaultdict(list)
+    for name in names:
+        bags[bag(name)].append(name)
+    for start, stop in windows(text):
+        piece = text[start:stop]
+        has_small = any(is_small(start + a) for a, b in words(piece) if piece[a:b] not in LIGHT)
+        for name in bags.get(tuple(sorted(map(stem, counted(piece)))), ()):
+            if agree(name, piece, has_small, ordinary):
+                yield start, stop, name
 
 
 def cuts_word(text, start, stop):
@@ -121,6 +195,11 @@ def occurrences(text, name):
 # --------------------------------------------------------------------------------------------- knowledge base
 
 
+def in_capitals(name):
+    letters = [character for character in name if character.isalpha()]
+    return name.isupper() and all(map(str.isupper, letters))
+
+
 class Base:
     """What is known of entries, which are told by their numbers."""
 
@@ -129,7 +208,7 @@ class Base:
         n = self.n = len(entries)
         self.n_facts = [len(entry.facts) for entry in entries]
         self.names = defaultdict(list)  # folded name -> (entry, whether it is the subject, how it is written)
-        self.capitals = set()
+        self.spellings = defaultdict(list)
         self.n_names = []
         for number, entry in enumerate(entries):
             own = {}
@@ -137,12 +216,13 @@ class Base:
                 name = fold(raw.replace(BORDER, "")).strip(" ")
                 if name and len(name) <= 1000:
                     own.setdefault(name, (place == 0, " ".join(raw.split())))
-                    if raw.isupper():
-                        self.capitals.add(name)
+                    self.spellings[name].append(raw)
             self.n_names.append(len(own))
             for name, (is_subject, form) in own.items():
                 self.names[name].append((number, is_subject, form))
         self.names = dict(self.names)
+        self.capitals = {name for name, own in self.spellings.items() if all(map(in_capitals, own))}
+        self.ordinary = ordinary_words([raw for entry in entries for raw in (entry.subject, *entry.aliases)])
         for holders in self.names.values():
             holders.sort(key=lambda one: (-self._prominence(*one[:2]), one[0]))
         self.kinds = [[*dict.fromkeys(kind for kind in entry.types if kind)] for entry in entries]
@@ -236,13 +316,10 @@ class Text:
         for name in {**base.names, **dict.fromkeys(learned)}:
             for start in occurrences(self.text, name):
                 self._put(start, start + len(name))
-        bags = defaultdict(set)
-        for name in (*base.names, *learned):
-            bags[bag(name)].add(name)
-        for start, stop, words in windows(self.text):
-            if words in bags and self._put(start, stop):
-                said = self.text[start:stop]
-                self.near[said] |= bags[words] - {said}
+        for names, ordinary in ((base.names, base.ordinary), (learned, None)):
+            for start, stop, name in loose(self.text, self._is_small, names, ordinary):
+                if self._put(start, stop):
+                    self.near[self.said((start, stop))] |= {name} - {self.said((start, stop))}
         for begin, end, chance in tagged:
             if self._put_source(begin, end):
                 self.chances[self._folded(begin, end)] = chance
@@ -254,6 +331,9 @@ class Text:
 
     def said(self, span):
         return self.text[span[0] : span[1]]
+
+    def _is_small(self, place):
+        return self.source[max(self.begins[: place + 1])].islower()
 
     def holders(self, said, base):
         """Return the entries with a name; a tagger's span within a word is not the name that it looks like."""
@@ -561,7 +641,6 @@ class Spoken:
             "margin": margin,
             "none": best is None,
             **{name: features[name] for name in ("subject", "meant", "names", "facts")},
-            "short": len(said) <= (2 if spaced(said[0]) else 1),
         }
 
     def _of_span(self, span):
@@ -575,15 +654,19 @@ class Spoken:
 
         holders = self.text.holders(said, self.base)
         capitals = [c for c in source[begin:end] if c.isupper()]
-        in_capitals = bool(capitals) and not any(c.islower() for c in source[begin:end])
+        is_capital = bool(capitals) and not any(c.islower() for c in source[begin:end])
+        is_written = any(source[begin:end] == form for _, _, form in holders)
+        is_joined = any(c and c in "-‐‑" for c in (before, behind))
+        is_pair = len(said) == 2 and spaced(said[0])
         chance = self.text.chances.get(span, 0.0)
         return {
             "titled": is_within(TITLES),
             "quoted": is_within((OPEN, CLOSE)) and not is_within(TITLES),
             "bracketed": is_within(BRACKETS),
-            "written": any(source[begin:end] == form for _, _, form in holders),
-            "not_capitals": bool(holders) and said in self.base.capitals and len(said) <= 5 and not in_capitals,
-            "capitals": in_capitals,
+            "written": is_written,
+            "not_capitals": bool(holders) and said in self.base.capitals and len(said) <= 5 and not is_capital,
+            "capitals": is_capital,
+            "short": len(said) == 1 or (is_pair and (is_joined or not (is_written and is_capital))),
             "tag": log_odds(chance) if chance > 0 else 0.0,
             "untagged": chance == 0,
         }

@@ -263,9 +263,9 @@ def test_names_that_cannot_be_found_are_counted():
     }
     assert trouble.counts["entries without a name, which cannot be found"] == 2
     assert [base.kinds[k] for k in base.entry_kinds] == ["Company"]
-    assert dict(zip(candidates(base), base.has_capitals.tolist(), strict=True)) == {
+    assert dict(zip(candidates(base), base.is_in_capitals.tolist(), strict=True)) == {
         "小米": False,
-        "mi": True,
+        "mi": False,
         "无": False,
     }
 

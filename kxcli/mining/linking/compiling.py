@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from kxcli.mining.linking.folding import fold_names, folded
 from kxcli.mining.linking.kb import KnowledgeBase, Rows, Strings, Weights, starts_of
-from kxcli.mining.linking.loose import Bags
+from kxcli.mining.linking.loose import Bags, ordinary_words
 from kxcli.mining.linking.names import Names
 from kxcli.mining.linking.slots import Numbers, Slots
 from kxcli.mining.linking.terms import counted
@@ -98,8 +98,8 @@ def compiled(numbered: Iterable[tuple[int, Entry]], trouble: Trouble) -> Knowled
     base = KnowledgeBase(
         names=Names.compiled(owned.names),
         spelled=Strings.of(owned.names),
-        bags=Bags.of(owned.names),
-        has_capitals=owned.has_capitals,
+        bags=Bags.of(owned.names, ordinary_words(raw)),
+        is_in_capitals=owned.is_in_capitals,
         candidates=owned.candidates,
         is_subject=owned.is_subject,
         candidate_starts=owned.starts,
@@ -144,6 +144,11 @@ def _digest(arrays: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.uint8]:
     return np.frombuffer(digest.digest(), dtype=np.uint8)
 
 
+def _is_in_capitals(name: str) -> bool:
+    """Return whether all letters of a name, at least one, are capitals; those of scripts without capitals are not."""
+    return name.isupper() and (name.isascii() or all(one.isupper() for one in name if one.isalpha()))
+
+
 def _described(entry: Entry) -> str:
     """Return what tells an entry from others that share a name; what stands there twice counts once."""
     return "\n".join([entry.subject, *entry.aliases, *[text for _, text in entry.facts]])
@@ -153,7 +158,7 @@ class _Owned(NamedTuple):
     """Distinct names, and the entries that have each, the most prominent first."""
 
     names: list[str]
-    has_capitals: npt.NDArray[np.bool_]
+    is_in_capitals: npt.NDArray[np.bool_]
     candidates: Numbers
     is_subject: npt.NDArray[np.bool_]
     starts: Rows
@@ -173,12 +178,12 @@ class _Owned(NamedTuple):
         """Return the names as they are folded, of which entries own several, in any order."""
         numbers: dict[str, int] = {}
         of_names = np.empty(len(raw), dtype=np.int64)
-        capitals = list[int]()
+        has_small = set[int]()
         for at, name in enumerate(fold_names(raw)):
             if name and len(name) <= LONGEST_NAME:
                 of_names[at] = numbers.setdefault(name, len(numbers))
-                if raw[at].isupper():
-                    capitals.append(numbers[name])
+                if not _is_in_capitals(raw[at]):
+                    has_small.add(numbers[name])
             else:
                 of_names[at] = -1
                 if name:
@@ -200,11 +205,11 @@ class _Owned(NamedTuple):
         prominence = _OF_FACTS * np.log1p(np.array(n_facts, dtype=np.float64)) + _OF_NAMES * np.log1p(n_names)
         order = np.lexsort((entries, -(prominence.take(entries) + _SUBJECT * is_subject), names))
         forms = hashes([" ".join(name.split()) for name in raw])
-        has_capitals = np.zeros(len(numbers), dtype=np.bool_)
-        has_capitals[capitals] = True
+        is_in_capitals = np.ones(len(numbers), dtype=np.bool_)
+        is_in_capitals[[*has_small]] = False
         return cls(
             list(numbers),
-            has_capitals,
+            is_in_capitals,
             entries.take(order).astype(np.uint32),
             is_subject.take(order),
             np.searchsorted(names, np.arange(len(numbers) + 1)),

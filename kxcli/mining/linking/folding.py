@@ -72,6 +72,12 @@ class Folded:
             return starts.astype(np.int64), stops.astype(np.int64)
         return self.begins.take(starts).astype(np.int64), self.ends.take(stops - 1).astype(np.int64)
 
+    def characters(self, places: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return the code points of the source that folded ones come from, of several the first."""
+        if self.begins is None:
+            return self.source.take(places)
+        return self.source.take(np.maximum.accumulate(self.begins).take(places))
+
     def located(self, places: npt.NDArray[Any]) -> tuple[Places, Places]:
         """Return the number of the text in which each place of the source lies, and its offset there."""
         texts = np.searchsorted(self.starts, places, side="right") - 1

@@ -12,7 +12,7 @@ from kxcli.mining.linking.loose import Bags
 from kxcli.mining.linking.names import Names
 from kxcli.mining.linking.slots import Arrays, Numbers, Slots
 
-VERSION = 2  # of what is compiled, and how
+VERSION = 3  # of what is compiled, and how
 
 Rows = npt.NDArray[np.int64]
 Weights = npt.NDArray[np.float32]
@@ -48,7 +48,7 @@ class KnowledgeBase:
     """A compiled knowledge base; rows `starts[n]` to before `starts[n + 1]` belong to n.
 
     names: all folded names.  spelled: the same as strings.  bags: the same for the loose match.
-    has_capitals: whether a name is also written in capitals alone.
+    is_in_capitals: whether a name is written in capitals wherever the knowledge base has it.
     candidates, candidate_starts: the entries that have each name, by prominence; is_subject: whether as their subject;
     forms: a key of how the entry writes it (`tokens.hashes`).
     ids, subjects: by entry.  kinds: the different types; entry_kinds, entry_kind_starts: those of each entry.
@@ -68,7 +68,7 @@ class KnowledgeBase:
     names: Names
     spelled: Strings
     bags: Bags
-    has_capitals: npt.NDArray[np.bool_]
+    is_in_capitals: npt.NDArray[np.bool_]
     candidates: Numbers
     is_subject: npt.NDArray[np.bool_]
     candidate_starts: Rows
@@ -127,7 +127,7 @@ class KnowledgeBase:
 
 _STRINGS = ("spelled", "ids", "subjects", "kinds")
 _ARRAYS = (
-    *("has_capitals", "candidates", "is_subject", "candidate_starts", "forms", "entry_kinds", "entry_kind_starts"),
+    *("is_in_capitals", "candidates", "is_subject", "candidate_starts", "forms", "entry_kinds", "entry_kind_starts"),
     *("kind_weights", "n_facts", "n_names", "idf", "entry_terms", "entry_term_starts", "entry_weights"),
     *("entry_values", "entry_value_starts", "value_weights", "value_objects", "object_keys"),
     *("entry_numbers", "entry_number_kinds", "entry_number_starts", "digest"),

@@ -20,7 +20,8 @@ from kxcli.mining.linking.tagging import Tagger
 from kxcli.mining.linking.tokens import hashes
 
 _HEADER = "header"
-VERSION = 1  # of what a model has, and of the features that its weights are for
+VERSION = 2  # of what a model has, and of the features that its weights are for
+_THRESHOLD, _MENTION_THRESHOLD = 0.5, 0.3  # before anything was learned; a lower score is of an everyday word
 
 
 class ModelError(Exception):
@@ -53,7 +54,9 @@ class Model:
         """Return what serves without labelled texts."""
         prior = mentioning.untrained()
         nothing = Statistics.of([], len(base.ids))
-        return cls(nothing, lexicon(base, []), candidates.PRIOR_WEIGHTS, prior, prior, 0.5, 0.0, None)
+        return cls(
+            nothing, lexicon(base, []), candidates.PRIOR_WEIGHTS, prior, prior, _THRESHOLD, _MENTION_THRESHOLD, None
+        )
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Return all there is as arrays of numbers, the header as UTF-8 of JSON.

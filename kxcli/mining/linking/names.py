@@ -306,6 +306,20 @@ def is_spaced() -> npt.NDArray[np.bool_]:
     return spaced
 
 
+class Cases(NamedTuple):
+    """By code point up to some, whether it is a capital, and whether it is a small letter; none is beyond the last."""
+
+    capital: npt.NDArray[np.bool_]
+    small: npt.NDArray[np.bool_]
+
+
+@cache
+def cases() -> Cases:
+    """Return the cases of characters."""
+    characters = [*map(chr, range(_LETTERS_TO)), "\0"]
+    return Cases(np.array([*map(str.isupper, characters)]), np.array([*map(str.islower, characters)]))
+
+
 def at_word_edges(matches: Matches, codes: Codes) -> npt.NDArray[np.bool_]:
     """Return which matches do not cut a word of a script that parts words by spaces.
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from kxcli.mining.linking.abbreviations import Abbreviations, abbreviations
 from kxcli.mining.linking.folding import Folded, Places, folded
 from kxcli.mining.linking.kb import KnowledgeBase
-from kxcli.mining.linking.loose import Bags
+from kxcli.mining.linking.loose import Bags, begin_small
 from kxcli.mining.linking.names import Names, at_word_edges
 from kxcli.mining.linking.ragged import expanded, stretches
 from kxcli.mining.linking.tagging import Spans as Tagged
@@ -123,13 +123,14 @@ def parsed(texts: Sequence[str], lexicon: Lexicon, tagged: Tagged | None = None)
     whole = folded(texts)
     places = np.arange(len(whole.codes)) if whole.begins is None else np.maximum.accumulate(whole.begins)
     tokens = Tokens.of(whole.codes)
+    is_small = begin_small(whole, tokens)
     short = abbreviations(texts)
     uses = np.repeat(np.arange(len(short.texts)), np.diff(short.use_starts))
     pieces = [
         _exact(whole, lexicon.base.names),
         _exact(whole, lexicon.learned),
-        _Piece(*lexicon.base.bags.matches(tokens)),
-        _Piece(*lexicon.learned_bags.matches(tokens)),
+        _Piece(*lexicon.base.bags.matches(tokens, is_small)),
+        _Piece(*lexicon.learned_bags.matches(tokens, is_small)),
         _Piece(*_in_folded(whole, short.starts, short.stops), uses),
     ]
     if tagged is not None:
@@ -213,26 +214,17 @@ def _grouped(
 
 
 def _near(lexicon: Lexicon, groups: Groups, known: tuple[Places, Places], learned: tuple[Places, Places]) -> Near:
-    """Return the names near to groups, given (groups, bags) of the knowledge base's and of the learned names."""
-    base = lexicon.base
-    of_known, names = _of_bags(base.bags, known[1])
-    of_learned, others = _of_bags(lexicon.learned_bags, learned[1])
-    distinct, inverse = np.unique(names, return_inverse=True)
-    keys = hashes([base.spelled[name] for name in distinct.tolist()]).take(inverse.reshape(-1))
+    """Return the names near to groups, given (groups, names) of the knowledge base's and of the learned names."""
+    distinct, inverse = np.unique(known[1], return_inverse=True)
+    keys = hashes([lexicon.base.spelled[name] for name in distinct.tolist()]).take(inverse.reshape(-1))
     found = Near(
-        np.concatenate((known[0].take(of_known), learned[0].take(of_learned))),
-        np.concatenate((names, np.full(len(others), -1))),
-        np.concatenate((keys, lexicon.learned_keys.take(others))),
+        np.concatenate((known[0], learned[0])),
+        np.concatenate((known[1], np.full(len(learned[1]), -1))),
+        np.concatenate((keys, lexicon.learned_keys.take(learned[1]))),
     )
     kept = np.flatnonzero(found.keys != groups.keys.take(found.groups))
     rows = np.unique(np.stack([column.take(kept).view(np.uint64) for column in found]), axis=1)
     return Near(rows[0].astype(np.int64), rows[1].view(np.int64), rows[2])
-
-
-def _of_bags(bags: Bags, numbers: Places) -> tuple[Places, Places]:
-    """Return the names that have some bags of words, and which of these each is of."""
-    at, rows = expanded(numbers, bags.name_starts)
-    return rows, bags.names.take(at).astype(np.int64)
 
 
 def _shorts(short: Abbreviations, spans: Spans, groups: Places, numbers: Places) -> Shorts:

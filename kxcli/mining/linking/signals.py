@@ -1,7 +1,6 @@
 """Whether a span is a mention of its best candidate: dense features, for many spans at a time."""
 
 from collections.abc import Iterator
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -9,7 +8,7 @@ import numpy.typing as npt
 
 from kxcli.mining.linking.candidates import AT, IS_KNOWN, IS_LEARNED, IS_LOOSE
 from kxcli.mining.linking.context import Context, Spoken
-from kxcli.mining.linking.names import is_spaced
+from kxcli.mining.linking.names import cases, is_spaced
 from kxcli.mining.linking.parsing import Parsed, Spans
 from kxcli.mining.linking.statistics import Floats
 from kxcli.mining.linking.surroundings import are_among, paired
@@ -25,14 +24,16 @@ Bools = npt.NDArray[np.bool_]
 #   candidate.  subject, meant, names, facts: of the best candidate.  inside, inside_rate, outside_rate, crossing_rate:
 #   it lies within another span; the greatest rates of spans around it, within it, and across its borders.
 #   titled, quoted, bracketed: by what it is enclosed.  written: as the knowledge base writes it.  not_capitals: a short
-#   name of capitals is not written so.  capitals: it is in capitals.  short: one character, or two of a script with
-#   spaces.  tag, untagged, tag_rival: log odds of the tagger for it, whether it gives none, and those for spans across.
+#   name that the knowledge base writes in capitals alone is not written so.  capitals: it is in capitals.  short: one
+#   character, or two of a script with spaces, unless they are in capitals as the knowledge base has them, and no part
+#   of a code as "5-HT".
+#   tag, untagged, tag_rival: log odds of the tagger for it, whether it gives none, and those for spans across.
 PRIOR = {
     **{"bias": 1.0, "seen": 0.0, "rate": 0.5, "rate_often": 0.0, "known": 0.0, "learned": 0.0, "loose": -0.5},
     **{"defined": 0.0, "from_long": 2.0, "long_rate": 0.0, "unsupported": -2.0, "has_short": 0.0, "length": 0.0},
     **{"repeats": 0.0, "many": -0.1, "chance": 0.0, "margin": 0.0, "none": -6.0, "subject": 0.0, "meant": 0.0},
     **{"names": 0.0, "facts": 0.0, "inside": -1.0, "inside_rate": 0.0, "outside_rate": 0.0, "crossing_rate": 0.0},
-    **{"titled": 2.0, "quoted": 0.7, "bracketed": 0.0, "written": 0.5, "not_capitals": -1.5, "capitals": 0.0},
+    **{"titled": 2.0, "quoted": 0.7, "bracketed": 0.0, "written": 0.5, "not_capitals": -2.0, "capitals": 0.0},
     **{"short": -2.0, "tag": 0.0, "untagged": 0.0, "tag_rival": 0.0},
 }
 FEATURES = tuple(PRIOR)
@@ -45,7 +46,7 @@ _LEAST_CHANCE, _MOST_CHANCE = 0.01, 0.999  # of the tagger, before the log odds 
 _OPEN, _CLOSE = "\"'“‘「『《〈<＂＇", "\"'”’」』》〉>＂＇"
 _OPEN_TITLE, _CLOSE_TITLE = "《〈", "》〉"
 _OPEN_BRACKET, _CLOSE_BRACKET = "([（［", ")]）］"
-_PLAIN_TO = 0x20000  # beyond, nothing has a capital form
+_HYPHENS = [*map(ord, "-‐‑")]
 
 
 def signals(context: Context, spoken: Spoken) -> Iterator[Floats]:
@@ -83,9 +84,6 @@ def _of_groups(context: Context, spoken: Spoken) -> dict[str, npt.NDArray[Any]]:
     np.maximum.at(long_rate, text.shorts.shorts, found.rates.take(text.shorts.longs) * text.shorts.shares)
     lengths = text.spans.stops.take(text.groups.firsts) - text.spans.starts.take(text.groups.firsts)
     from_long = of_best("from_long")
-    n_short = np.where(
-        is_spaced().take(text.whole.codes.take(text.spans.starts.take(text.groups.firsts)), mode="clip"), 2, 1
-    )
     columns = {
         "bias": np.ones(n_groups),
         "seen": is_seen,
@@ -109,7 +107,6 @@ def _of_groups(context: Context, spoken: Spoken) -> dict[str, npt.NDArray[Any]]:
         "meant": of_best("meant"),
         "names": of_best("names"),
         "facts": of_best("facts"),
-        "short": lengths <= n_short,
     }
     return {name: column.take(spoken.groups) for name, column in columns.items()}
 
@@ -121,15 +118,19 @@ def _of_spans(context: Context, spoken: Spoken) -> dict[str, npt.NDArray[Any]]:
     is_titled = _enclosed(before, behind, _OPEN_TITLE, _CLOSE_TITLE)
     lengths = spans.stops - spans.starts
     in_capitals = _in_capitals(text, spans)
+    is_written = _written(context, spans)
+    is_joined = np.isin(before, _HYPHENS) | np.isin(behind, _HYPHENS)
+    is_pair = (lengths == 2) & is_spaced().take(text.whole.codes.take(spans.starts), mode="clip")
     names = text.groups.names.take(spoken.groups)
-    has_capitals = base.has_capitals.take(names, mode="wrap") & (names >= 0) if len(base.names) else names >= 0
+    of_capitals = base.is_in_capitals.take(names, mode="wrap") & (names >= 0) if len(base.names) else names >= 0
     return {
         "titled": is_titled,
         "quoted": _enclosed(before, behind, _OPEN, _CLOSE) & ~is_titled,
         "bracketed": _enclosed(before, behind, _OPEN_BRACKET, _CLOSE_BRACKET),
-        "written": _written(context, spans),
-        "not_capitals": has_capitals & (lengths <= _SHORT_CAPITALS) & ~in_capitals,
+        "written": is_written,
+        "not_capitals": of_capitals & (lengths <= _SHORT_CAPITALS) & ~in_capitals,
         "capitals": in_capitals,
+        "short": (lengths == 1) | (is_pair & ~(is_written & in_capitals & ~is_joined)),
         "tag": np.where(spans.chances > 0, _log_odds(spans.chances), 0.0),
         "untagged": spans.chances == 0,
     }
@@ -195,15 +196,8 @@ def _written(context: Context, spans: Spans) -> Bools:
 
 def _in_capitals(text: Parsed, spans: Spans) -> Bools:
     """Return which spans have capitals, and no letter that has a capital form."""
-    capital, small = _cases()
+    capital, small = cases()
     source = text.whole.source
     counts = [np.concatenate(([0], np.cumsum(which.take(source, mode="clip")))) for which in (capital, small)]
     n_capitals, n_small = (count.take(spans.ends) - count.take(spans.begins) for count in counts)
     return np.asarray((n_capitals > 0) & (n_small == 0))
-
-
-@cache
-def _cases() -> tuple[Bools, Bools]:
-    """Return by code point whether it is a capital, and whether it is a small letter; none is beyond the last."""
-    characters = [*map(chr, range(_PLAIN_TO)), "\0"]
-    return np.array([*map(str.isupper, characters)]), np.array([*map(str.islower, characters)])
