@@ -208,8 +208,11 @@ def test_what_of_a_knowledge_base_cannot_be_used_is_counted(kxcli, kb):
     kb.write_text(jsonl(KB + more), encoding="utf-8")
     for _ in range(2):
         ended = kxcli("entity-link", "--kb", kb, stdin="乙乙和又")
-        assert links(ended) == {"1": [("乙乙", "p")]}
-        assert f"1 entries left out whose subject_id an earlier one has: {kb}:5" in ended.err
+        assert links(ended) == {"1": [("乙乙", "p"), ("又", NIL)]}
+        assert (
+            f"1 entries with the id of an earlier one, which gets their names but not their types and data: {kb}:5"
+            in ended.err
+        )
         assert f"1 entries without a name, which cannot be found: {kb}:6" in ended.err
         assert f"1 empty names left out: {kb}:7" in ended.err
     (kxcli.folder / "bad.tsv").write_text("小米\n", encoding="utf-8")

@@ -526,7 +526,7 @@ def test_an_evaluation_is_what_follows_from_what_is_linked(kxcli, sample, option
         assert all(close(row[name], wanted[kind][name]) for name in row), kind
     sizes = [row["gold"] for row in told.values()]
     assert sizes == sorted(sizes, reverse=True) and wanted["total"]["right"] > 50
-    assert "1 labelled mentions left out that are not at their offset: gold:53" in ended.err
+    assert "1 labeled mentions that are not at their offset, which count as missed: gold:53" in ended.err
     assert "1 labelled mentions whose kb_id the knowledge base does not have: gold:54" in ended.err
     assert "1 labelled mentions without a kb_id" in ended.err
     kxcli("entity-link", *use, "--evaluate", "gold", "-o", "out", "-q")
@@ -624,7 +624,7 @@ def test_labels_that_cannot_be_used_are_told_and_counted(toy):
     err = toy.train(TOY + odd)
     assert "trained on 46 texts with 62 mentions" in err
     assert (
-        "5 labelled mentions left out that are not at their offset: "
+        "5 labeled mentions skipped that are not at their offset: "
         "labelled.jsonl:41, labelled.jsonl:42, labelled.jsonl:42 and 2 more" in err
     )
     assert "1 labelled mentions whose kb_id the knowledge base does not have: labelled.jsonl:44" in err
@@ -698,7 +698,7 @@ def test_labelled_texts_of_no_use_leave_the_old_model(toy, labelled, what):
 def test_what_was_left_out_is_told_where_nothing_is_left(toy):
     toy.put("bad", jsonl([{"text": "x", "mention_data": [{"mention": "x", "offset": 1}]}]))
     ended = toy.run("--train", "bad", "--model", "model.npz", code=1)
-    assert "1 labelled mentions left out that are not at their offset: bad:1\n" in ended.err
+    assert "1 labeled mentions skipped that are not at their offset: bad:1\n" in ended.err
     assert "error: bad: has no labelled mention; " in ended.err
     assert not (toy.folder / "model.npz").exists()
 
@@ -943,12 +943,12 @@ def test_a_model_may_come_from_a_pipe(toy):
     [
         (["--train", "toy.jsonl"], "--train wants --model"),
         (["--train", "toy.jsonl", "--model", ""], "--train wants --model"),
-        (["--train", "toy.jsonl", "--model", "m.npz", "toy.jsonl"], "--train reads no INPUT"),
-        (["--train", "toy.jsonl", "--model", "m.npz", "--files-from", "toy.jsonl"], "--train reads no INPUT"),
+        (["--train", "toy.jsonl", "--model", "m.npz", "toy.jsonl"], "INPUT has no effect with --train"),
+        (["--train", "toy.jsonl", "--model", "m.npz", "--files-from", "toy.jsonl"], "--files-from has no effect"),
         (["--train", "toy.jsonl", "--model", "m.npz", "--evaluate", "toy.jsonl"], "--train and --evaluate"),
         (["--train", "toy.jsonl", "--model", "m.npz", "--errors", "e"], "--errors wants --evaluate"),
         (["--errors", "e", "toy.jsonl"], "--errors wants --evaluate"),
-        (["--evaluate", "toy.jsonl", "toy.jsonl"], "--evaluate reads no INPUT"),
+        (["--evaluate", "toy.jsonl", "toy.jsonl"], "INPUT has no effect with --evaluate"),
         (["--evaluate", "toy.jsonl", "--errors", "e", "-o", "./e"], "--errors and -o name the same file"),
         (["--evaluate", "toy.jsonl", "-f", "csv"], "csv"),
         (["--evaluate", "toy.jsonl", "--candidates", "2"], "--candidates"),

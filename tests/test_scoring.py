@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from kxcli.commands import evaluation
 from kxcli.commands.evaluation import Known
 from kxcli.corpus.labelled import Label, LabelledMention, labelled
-from kxcli.errors import InputError, OutputError, UsageError
+from kxcli.errors import InputError, OutputError
 from kxcli.mining.linking import NIL, Entry, Linker, Mention
 from kxcli.mining.linking.compiling import Trouble, compiled
 from kxcli.mining.linking.scoring import Error, Gold, Tally, errors
@@ -348,13 +348,10 @@ def test_a_file_of_errors_that_cannot_be_written_is_told(tmp_path):
     (tmp_path / "folder").mkdir()
     for path in (tmp_path / "no" / "errors", tmp_path / "folder"):
         with pytest.raises(OutputError):
-            evaluation.check(str(path), None)
+            evaluation.check(str(path))
     with pytest.raises(OutputError, match=r"no/errors: No such file or directory; .* with --errors"):
         evaluated(tmp_path, [], [], str(tmp_path / "no" / "errors"))
-    with pytest.raises(UsageError, match="the same file"):
-        evaluation.check(str(tmp_path / "a"), str(tmp_path / "folder" / ".." / "a"))
-    evaluation.check(str(tmp_path / "a"), None)
-    evaluation.check(None, str(tmp_path / "a"))
+    evaluation.check(str(tmp_path / "a"))
 
 
 def test_a_failed_evaluation_leaves_the_old_file_of_errors(tmp_path):
@@ -446,7 +443,7 @@ def test_mentions_that_are_not_at_their_offset_are_counted(tmp_path):
     ]
     (found,), told = read(written(tmp_path, "", json.dumps({"text": "abc", "mention_data": items})))
     assert told == {
-        "labelled mentions left out that are not at their offset": (10, [2, 2, 2]),
+        "labeled mentions skipped that are not at their offset": (10, [2, 2, 2]),
         "labels left out where the same line labels the same mention again": (2, [2, 2]),
     }
     assert found.mentions == (LabelledMention(0, 1, ("x",), True),)

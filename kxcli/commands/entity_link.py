@@ -17,16 +17,22 @@ if TYPE_CHECKING:
     from kxcli.mining.linking.linker import Linking
 
 
-_SAID_TO_ALL = {"kb", "kb_cache", "model", "on_error", "quiet", "verbose", "jobs", "shard_size"}
-_SAID_TO = {  # options that mean something to a run that reads no INPUT
-    "train": _SAID_TO_ALL | {"train"},
-    "evaluate": _SAID_TO_ALL | {"evaluate", "errors", "nil", "nil_threshold", "overlap", "output", "format", "header"},
+_ALWAYS_USED = {"kb", "kb_cache", "model", "on_error", "quiet", "verbose"}
+_USED = {  # options that have an effect in a run that reads no INPUT
+    "train": _ALWAYS_USED | {"train"},
+    "evaluate": _ALWAYS_USED | {"evaluate", "errors", "nil", "nil_threshold", "overlap", "output", "format", "header"},
 }
 
 
 @click.command("entity-link", cls=options.Command, short_help="Link the names in texts to a knowledge base.")
 @options.text_options
-@click.option("--kb", metavar="KB", required=True, help="The knowledge base: JSONL or TSV in UTF-8, compressed or not.")
+@click.option(
+    "--kb",
+    metavar="KB",
+    required=True,
+    multiple=True,
+    help="The knowledge base: JSONL or TSV in UTF-8, compressed or not.  May be repeated.",
+)
 @click.option(
     "--kb-cache",
     metavar="DIR",
@@ -84,7 +90,8 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     characters), kb_id and score.
 
     A knowledge base has JSON objects with subject_id, subject, alias, type and data (a list of predicate and object),
-    or lines of name, TAB, id, and maybe TAB and a description.  Names match whatever their case, width and white space.
+    or lines of name, TAB, id, and maybe TAB and a description.  Several files are one knowledge base.  Names match
+    whatever their case, width and white space.
 
     \b
     kxcli entity-link --kb encyclopedia.jsonl news.txt > linked.jsonl
@@ -100,8 +107,8 @@ def command(ctx: click.Context, /, **given: Any) -> None:
         sink = replace(sink, format="tsv")
     if not given["train"] and given["evaluate"] is None:
         options.show_help_at_terminal(ctx, source)
-    options.check(source, sink)
     _check(ctx, given)
+    options.check(source, sink)
     report = Report(quiet=run.quiet, verbose=run.verbose)
 
     from kxcli.commands import knowledge
@@ -130,7 +137,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
 def _check(ctx: click.Context, given: dict[str, Any]) -> None:
     """Raise `UsageError` for options that do not go together, before anything is read."""
     for name in ("kb", "train", "model", "evaluate"):
-        if "-" in (given[name] if name == "train" else (given[name],)):
+        if "-" in (given[name] if name in ("kb", "train") else (given[name],)):
             raise UsageError(f"--{name} needs a file, not -.")
     if given["train"] and given["evaluate"] is not None:
         raise UsageError("--train and --evaluate are two runs: train first, then evaluate with the --model.")
@@ -143,12 +150,12 @@ def _check(ctx: click.Context, given: dict[str, Any]) -> None:
 
 
 def _check_alone(ctx: click.Context, mode: str) -> None:
-    """Raise `UsageError` for what says nothing to a run that reads no INPUT."""
+    """Raise `UsageError` for options without effect in a run that reads no INPUT."""
     for parameter in ctx.command.params:
         name = parameter.name or ""
-        if name not in _SAID_TO[mode] and ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+        if name not in _USED[mode] and ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE:
             what = "INPUT" if isinstance(parameter, click.Argument) else parameter.opts[-1]
-            raise UsageError(f"--{mode} reads no INPUT and makes nothing of {what}: leave it out.")
+            raise UsageError(f"{what} has no effect with --{mode}; remove it.")
 
 
 def _linking(given: dict[str, Any]) -> "Linking":

@@ -7,7 +7,7 @@ from typing import Literal, cast
 
 import numpy as np
 
-from kxcli.corpus.labelled import Label, Labelled, labelled
+from kxcli.corpus.labelled import MISSED, Label, Labelled, labelled
 from kxcli.corpus.ledger import Loss, OnError
 from kxcli.errors import OutputError
 from kxcli.mining.linking.folding import fold
@@ -94,7 +94,7 @@ def evaluate(
 
     def rows() -> Iterator[list[Cell]]:
         with report.progress(None, "evaluating", " texts") as progress:
-            for part in _together(labelled(gold_path, cast(OnError, on_error), tell)):
+            for part in _together(labelled(gold_path, cast(OnError, on_error), tell, MISSED)):
                 for text, linked in zip(part, link([one.text for one in part]), strict=True):
                     gold = _gold(text, known, gold_path, report)
                     tally.add(gold, linked, known.types)

@@ -1,4 +1,4 @@
-"""A knowledge base in a file -> its arrays, from the cache where that has them."""
+"""A knowledge base in files -> its arrays, from the cache where that has them."""
 
 import hashlib
 import os
@@ -7,14 +7,16 @@ import stat
 import sys
 import time
 import unicodedata
-from collections.abc import Callable, Iterator, Mapping
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, cast
 
 import numpy.typing as npt
 
 from kxcli.corpus import arrayfile, knowledge
-from kxcli.corpus.ledger import Loss, OnError
+from kxcli.corpus.ledger import Choice, Loss, OnError, Told
+from kxcli.corpus.remote import shown
 from kxcli.corpus.sources import Source
 from kxcli.errors import reason
 from kxcli.mining.linking.compiling import Entry, Trouble, compiled
@@ -28,28 +30,43 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 _CHUNK = 1 << 20
 _SUFFIX = ".kxkb"
 _OURS = re.compile(r"[0-9a-f]{32}\.kxkb")
-_ABOUT = Record({"losses": Items(Row((Text(), Integer(), Items(Integer())))), "names": Integer()})
+_PLACE = Row((Integer(), Integer()))  # the number of a file, from 0, and a line
+_MESSAGE = Row((Integer(), Text()))  # the number of a file, and what to say of it
+_ABOUT = Record(
+    {
+        "losses": Items(Row((Text(), Integer(), Items(_PLACE)))),
+        "notes": Items(_MESSAGE),
+        "warnings": Items(_MESSAGE),
+        "names": Integer(),
+    }
+)
 _KEPT_FOR = 30 * 24 * 60 * 60  # seconds after its last use, when there is another one to be kept
 
 
-def arrays_of(path: str, folder: str | None, on_error: str, report: Report) -> Arrays:
-    """Return a knowledge base as arrays, which are in memory where no folder can keep them; tells what was left out.
+def arrays_of(paths: Sequence[str], folder: str | None, on_error: str, report: Report) -> Arrays:
+    """Return the knowledge base of some files as arrays, which are in memory if no folder can keep them.
 
+    What was skipped is reported.
     folder: None: the user's own one.
     """
     where = default_folder() if folder is None else folder
     is_private = _is_private(where, report.detail if folder is None else report.warning)
-    target = os.path.join(where, _key(path, on_error) + _SUFFIX) if is_private and _is_file(path) else None
+    target = os.path.join(where, _key(paths, on_error) + _SUFFIX) if is_private and all(map(_is_file, paths)) else None
     found = None if target is None else _kept(target, report)
     if found is None:
-        arrays, about = _compiled(path, on_error, report)
+        arrays, about = _compiled(paths, on_error, report)
         found = None if target is None else _saved(arrays, about, target, report)
     else:
         arrays, about = found, found.about
-    for kind, count, lines in about["losses"]:
-        report.lost(kind, count, [f"{path}:{line}" for line in lines])
+    names = [*map(shown, paths)]
+    for number, message in about["notes"]:
+        report.note(f"{names[number]}: {message}")
+    for number, message in about["warnings"]:
+        report.warning(f"{names[number]}: {message}")
+    for kind, count, places in about["losses"]:
+        report.lost(kind, count, [f"{names[number]}:{line}" for number, line in places])
     if not about["names"]:
-        report.warning(f"{path}: has no name in it, so none can be found")
+        report.warning(f"{', '.join(names)}: has no name in it, so none can be found")
     return arrays if found is None else found
 
 
@@ -82,13 +99,16 @@ def _is_file(path: str) -> bool:
         return False
 
 
-def _key(path: str, on_error: str) -> str:
-    """Return what a compiled knowledge base depends on: content, version, and the Unicode data that folds names."""
+def _key(paths: Sequence[str], on_error: str) -> str:
+    """Return what a compiled knowledge base depends on: contents, version, and the Unicode data that folds names."""
     about = f"{VERSION} {unicodedata.unidata_version} {sys.byteorder} {on_error}"
     digest = hashlib.sha256(about.encode("ascii"))
-    with Source(path).open() as file:
-        while data := file.read(_CHUNK):
-            digest.update(data)
+    for path in paths:
+        content = hashlib.sha256()
+        with Source(path).open() as file:
+            while data := file.read(_CHUNK):
+                content.update(data)
+        digest.update(content.digest())
     return digest.hexdigest()[:32]
 
 
@@ -131,17 +151,48 @@ def _remove_unused(folder: str, report: Report) -> None:
                         report.detail(f"{file.path}: was not used for long, and is removed")
 
 
-def _compiled(path: str, on_error: str, report: Report) -> tuple[Arrays, Any]:
-    report.detail(f"{path}: compiling the knowledge base")
-    told: list[Loss] = []
+def _compiled(paths: Sequence[str], on_error: str, report: Report) -> tuple[Arrays, Any]:
+    report.detail(f"{', '.join(map(shown, paths))}: compiling the knowledge base")
+    files = _Files(paths, on_error)
     trouble = Trouble()
-    base = compiled(_entries(path, on_error, told), trouble)
-    losses: list[Any] = [[loss.kind, loss.count, [place.line for place in loss.places]] for loss in told]
-    losses += [[kind, count, trouble.places[kind]] for kind, count in trouble.counts.items()]
+    base = compiled(files.entries(), trouble)
+    files.losses += [[kind, count, [*map(files.place, trouble.places[kind])]] for kind, count in trouble.counts.items()]
     report.detail(f"{len(base.ids):,} entries, {len(base.names):,} names")
-    return base.arrays(), {"losses": losses, "names": len(base.names)}
+    about = {"losses": files.losses, "notes": files.notes, "warnings": files.warnings, "names": len(base.names)}
+    return base.arrays(), about
 
 
-def _entries(path: str, on_error: str, told: list[Loss]) -> Iterator[tuple[int, Entry]]:
-    for found in knowledge.entries(path, cast(OnError, on_error), told.append):
-        yield found.line, Entry(*found[1:])
+class _Files:
+    """The entries of some files, with a number for each: its line, counted through all files.
+
+    losses, notes, warnings: as in `_ABOUT`.
+    """
+
+    def __init__(self, paths: Sequence[str], on_error: str) -> None:
+        self._paths, self._on_error = paths, cast(OnError, on_error)
+        self._starts = list[int]()  # the number before the first line of each file
+        self.losses, self.notes, self.warnings = list[Any](), list[Any](), list[Any]()
+
+    def entries(self) -> Iterator[tuple[int, Entry]]:
+        """Yield the entries in order."""
+        last = 0
+        for number, path in enumerate(self._paths):
+            start = last
+            self._starts.append(start)
+            told: list[Told | knowledge.Oddity] = []
+            for found in knowledge.entries(path, self._on_error, told.append):
+                last = max(last, start + found.line)
+                yield start + found.line, Entry(*found[1:])
+            for one in told:
+                self._keep(number, one)
+
+    def place(self, at: int) -> list[int]:
+        """Return the number of the file, and the line in it, of an entry's number."""
+        number = bisect_left(self._starts, at) - 1
+        return [number, at - self._starts[number]]
+
+    def _keep(self, number: int, told: Told | knowledge.Oddity) -> None:
+        if isinstance(told, Loss):
+            self.losses.append([told.kind, told.count, [[number, place.line] for place in told.places]])
+        else:
+            (self.notes if isinstance(told, Choice) else self.warnings).append([number, told.message])

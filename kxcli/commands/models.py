@@ -17,12 +17,14 @@ from kxcli.mining.linking.linker import Linker, Linking
 from kxcli.mining.linking.model import Model, ModelError
 from kxcli.mining.linking.pieces import LabelledText, Marked
 from kxcli.mining.linking.scoring import Gold, Tally
-from kxcli.mining.linking.training import train
+from kxcli.mining.linking.training import Trained, train
 from kxcli.output import sink
 from kxcli.report import Report
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
+_FEW_TEXTS = 20  # different ones: with fewer, F1 in texts held out says little of that in others
+_HIGHEST_THRESHOLD = 0.99
 _UNKNOWN = "labelled mentions whose kb_id the knowledge base does not have"
 
 
@@ -55,8 +57,21 @@ def write(base: KnowledgeBase, paths: Sequence[str], target: str, on_error: str,
         f"{target}: trained on {about}, {tagger}; in texts held out, F1 of mentions {found.mention_f1:.3f}"
         + (links if is_linked else "; no kb_id is given, so links are not learned")
     )
-    if is_linked and found.link_f1 < before:
-        report.warning(f"{target}: links worse than without a model: label more texts")
+    if is_linked and told:
+        _warn(target, found, before, len({one.text for one in texts}), report)
+
+
+def _warn(target: str, found: Trained, before: float, n_texts: int, report: Report) -> None:
+    """Warn of a model that may link worse than none; before: F1 without a model."""
+    threshold = found.model.threshold
+    if threshold > _HIGHEST_THRESHOLD or not found.link_f1:
+        what = f"links nothing right in texts held out (threshold {threshold:.3f})"
+        report.warning(f"{target}: {what}; check kb_id and --kb, and label more texts")
+    elif found.link_f1 < before:
+        report.warning(f"{target}: links worse than without a model; label more texts")
+    elif n_texts < _FEW_TEXTS:
+        texts = f"{n_texts} different texts" if n_texts > 1 else "one text"
+        report.warning(f"{target}: may link worse than without a model, as it learned from {texts}; label more")
 
 
 def _link_f1(linker: Linker, texts: Sequence[LabelledText]) -> float:

@@ -1,21 +1,41 @@
 """Knowledge bases in files: JSONL or TSV -> entries."""
 
 import json
+import re
+import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from kxcli.corpus.compression import Stream
 from kxcli.corpus.decoding import Decoder
-from kxcli.corpus.ledger import BadRecord, Ledger, Loss, OnError
+from kxcli.corpus.ledger import BadRecord, Choice, Ledger, OnError, Told
 from kxcli.corpus.lines import runs
 from kxcli.corpus.records import is_unicode, object_of, reject
 from kxcli.corpus.remote import shown
 from kxcli.corpus.sources import Source
 
-REPEATED = "entries left out whose subject_id an earlier one has"
 NIL = "NIL"  # the id of what no entry is meant by
 _IS_NIL = f"has the id {NIL}, which stands for no entry"
-_HINT = "mend the line, or use --on-error skip"
+_HINT = "fix the line, or use --on-error skip"
+
+# Words that name a column, without case, white space and punctuation.
+_NAME_COLUMNS = (
+    "name names label title subject entity entityname entitylabel itemlabel mention term word lemma "
+    "surface surfaceform alias aliases preflabel preferredname 名称 名字 姓名 名 实体 实体名 实体名称 中文名 "
+    "中文名称 词 词条 词语 标签 主题 标题 别名 指称 主语"
+)
+_ID_COLUMNS = (
+    "id ids kbid subjectid entityid itemid item conceptid qid cui wikidata wikidataid meshid "
+    "geonameid code key identifier uri url iri 编号 标识 标识符 代码 编码 序号 实体id 实体编号 主题id 知识库id 主键"
+)
+_OTHER_COLUMNS = (
+    "description descriptions desc definition summary comment abstract type types category class "
+    "data 描述 简介 说明 定义 摘要 类型 类别 分类"
+)
+_NO_WORD = re.compile(r"[\W_]+")
+_ARRAY = re.compile(r"\s*\[\s*(?:\{|$)")
+_CODE = re.compile(r"\s*[!-~]*[0-9][!-~]*\s*")
+_TEXT = re.compile(r"\s|[^\W\d_a-zA-Z]")
 
 
 class Described(NamedTuple):
@@ -29,23 +49,37 @@ class Described(NamedTuple):
     facts: list[tuple[str, str]]
 
 
-def entries(path: str, on_error: OnError, tell: Callable[[Loss], None]) -> Iterator[Described]:
-    """Yield the entries of a file in UTF-8, compressed or not, each id once; what was left out is told in the end.
+class Oddity(NamedTuple):
+    """What looks wrong in a file as a whole, and what to do."""
+
+    message: str
+
+
+def entries(path: str, on_error: OnError, tell: Callable[[Told | Oddity], None]) -> Iterator[Described]:
+    """Yield the entries of a file in UTF-8, compressed or not; what was skipped or looks odd is reported in the end.
 
     JSONL, where the first character that is no white space is `{`, has objects with `subject_id` and maybe `subject`,
-    `alias`, `type` and `data` (predicate and object).  TSV has a name, an id and maybe a description; an id may stand
-    on several lines, with a name each, the first of which is its subject.
-    Raises `InputError`, with the line, for what is neither, unless `on_error` leaves it out.
+    `alias`, `type` and `data` (predicate and object).  TSV has a name, an id and maybe a description; an id may be on
+    several lines, with a name each, the first of which is its subject.  A first line that names its columns is skipped.
+    Raises `InputError`, with the line, for what is neither, unless `on_error` skips it.
     """
     ledger = Ledger(shown(path), on_error)
+    rows = _Rows()
     with Source(path).open() as file:
         lines = _lines(Stream(file, shown(path)), ledger)
         first = next(lines, None)
         if first is not None:
             rest = _chained(first, lines)
-            yield from _from_json(rest, ledger) if first.lstrip().startswith("{") else _from_tsv(rest, ledger)
+            if first.lstrip().startswith("{"):
+                yield from _from_json(rest, ledger)
+            else:
+                _refuse_other_formats(first, ledger)
+                yield from _from_tsv(rest, ledger, rows)
     for loss in ledger.losses:
         tell(loss)
+    for news in (rows.header, rows.oddity):
+        if news is not None:
+            tell(news)
 
 
 def _lines(stream: Stream, ledger: Ledger) -> Iterator[str]:
@@ -62,18 +96,11 @@ def _chained(first: str, lines: Iterator[str]) -> Iterator[str]:
 
 
 def _from_json(lines: Iterable[str], ledger: Ledger) -> Iterator[Described]:
-    seen = set[str]()
     for line in lines:
         try:
-            entry = _entry(line, ledger.line)
+            yield _entry(line, ledger.line)
         except BadRecord as bad:
             reject(ledger, "jsonl", bad, _HINT)
-            continue
-        if entry.id in seen:
-            ledger.lose(REPEATED)
-            continue
-        seen.add(entry.id)
-        yield entry
 
 
 def _entry(line: str, number: int) -> Described:
@@ -109,11 +136,24 @@ def _string(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _from_tsv(lines: Iterable[str], ledger: Ledger) -> Iterator[Described]:
+def _refuse_other_formats(first: str, ledger: Ledger) -> None:
+    """Raise `InputError` where the first line of what is no JSONL shows that it is no TSV either."""
+    if _ARRAY.match(first):
+        ledger.fail("is a JSON array, not an object on each line", "convert it: jq -c '.[]' KB.json > KB.jsonl")
+    if "," in first and "\t" not in first:
+        what = "has commas and no tab, as CSV has"
+        ledger.fail(what, "give TSV of names, ids and maybe descriptions: convert it with a CSV tool")
+
+
+def _from_tsv(lines: Iterable[str], ledger: Ledger, rows: "_Rows") -> Iterator[Described]:
     found: dict[str, Described] = {}
-    for line in lines:
+    for number, line in enumerate(lines):
         name, *others = line.split("\t", 2)
         key = others[0].strip() if others else ""
+        if number == 0 and _is_header(line, ledger):
+            message = f"line {ledger.line} is skipped, as it names the columns: {name.strip()}, {key}"
+            rows.header = Choice(ledger.path, message)
+            continue
         if not key:
             what = "has no tab and id after a name"
             reject(ledger, "tsv", BadRecord(what, "give TSV of names, ids and maybe descriptions, or JSONL"), _HINT)
@@ -121,6 +161,7 @@ def _from_tsv(lines: Iterable[str], ledger: Ledger) -> Iterator[Described]:
         if key == NIL:
             reject(ledger, "tsv", BadRecord(_IS_NIL), _HINT)
             continue
+        rows.add(name, key)
         entry = found.get(key)
         if entry is None:
             entry = found[key] = Described(ledger.line, key, name, [], [], [])
@@ -129,3 +170,38 @@ def _from_tsv(lines: Iterable[str], ledger: Ledger) -> Iterator[Described]:
         if len(others) > 1 and others[1]:
             entry.facts.append(("", others[1]))
     yield from found.values()
+
+
+def _is_header(line: str, ledger: Ledger) -> bool:
+    """Return whether a line names the columns; raises `InputError` if these are in another order than names, ids."""
+    names, ids, others = (frozenset(words.split()) for words in (_NAME_COLUMNS, _ID_COLUMNS, _OTHER_COLUMNS))
+    cells = [_NO_WORD.sub("", unicodedata.normalize("NFKC", cell)).casefold() for cell in line.split("\t")]
+    if len(cells) > 1 and cells[0] in names and cells[1] in ids:
+        return True
+    is_named = len(cells) > 1 and all(cell in names | ids | others for cell in cells[:2])
+    if is_named and not names.isdisjoint(cells) and not ids.isdisjoint(cells):
+        ledger.fail(f"has columns in the order {', '.join(line.split())}", "put the names first, then the ids")
+    return False
+
+
+class _Rows:
+    """What all rows of a TSV file have in common; header: the decision to skip one."""
+
+    def __init__(self) -> None:
+        self.header: Choice | None = None
+        self._n, self._n_swapped, self._n_quoted = 0, 0, 0
+
+    def add(self, name: str, key: str) -> None:
+        """Look at one more row."""
+        self._n += 1
+        self._n_swapped += bool(_CODE.fullmatch(name)) and bool(_TEXT.search(key))
+        self._n_quoted += all(len(cell) > 1 and cell[0] == cell[-1] == '"' for cell in (name, key))
+
+    @property
+    def oddity(self) -> Oddity | None:
+        """What looks wrong in all rows, if anything does."""
+        if self._n and self._n == self._n_swapped:
+            return Oddity("the names are codes and the ids are words, so the columns look swapped; put the names first")
+        if self._n and self._n == self._n_quoted:
+            return Oddity("all names and ids are in quotation marks, which belong to them in TSV; remove the marks")
+        return None

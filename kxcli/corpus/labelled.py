@@ -13,7 +13,8 @@ from kxcli.corpus.records import is_unicode, object_of, reject
 from kxcli.corpus.remote import shown
 from kxcli.corpus.sources import Source
 
-MISPLACED = "labelled mentions left out that are not at their offset"
+SKIPPED = "labeled mentions skipped that are not at their offset"
+MISSED = "labeled mentions that are not at their offset, which count as missed"
 REPEATED = "labels left out where the same line labels the same mention again"
 _HINT = "mend the line, or use --on-error skip"
 _SHAPE = "give JSON objects with text_id, text and mention_data"
@@ -49,12 +50,15 @@ class Labelled(NamedTuple):
     misplaced: tuple[Label, ...]
 
 
-def labelled(path: str, on_error: OnError, tell: Callable[[Loss], None]) -> Iterator[Labelled]:
+def labelled(
+    path: str, on_error: OnError, tell: Callable[[Loss], None], misplaced: str = SKIPPED
+) -> Iterator[Labelled]:
     """Yield the records of a JSONL file in UTF-8, compressed or not; what was left out is told in the end.
 
     A record has `text` and maybe `text_id` and `mention_data`, a list of `mention`, `offset` (in characters; a number
     or digits), `kb_id` and maybe `all_ids`, every one of which is right then.  Of several labels of one mention, the
-    last that is not NIL counts.
+    last that is not NIL counts.  `NIL_Person` and whatever else begins with `NIL_` is NIL.
+    misplaced: what becomes of mentions that are not at their offset, `SKIPPED` or `MISSED`.
     Raises `InputError`, with the line, for what is no such record, unless `on_error` leaves it out.
     """
     ledger = Ledger(shown(path), on_error)
@@ -65,7 +69,7 @@ def labelled(path: str, on_error: OnError, tell: Callable[[Loss], None]) -> Iter
                 if not line or line.isspace():
                     continue
                 try:
-                    record = _record(line, ledger)
+                    record = _record(line, ledger, misplaced)
                 except BadRecord as bad:
                     reject(ledger, "jsonl", bad, _HINT)
                 else:
@@ -74,7 +78,7 @@ def labelled(path: str, on_error: OnError, tell: Callable[[Loss], None]) -> Iter
         tell(loss)
 
 
-def _record(line: str, ledger: Ledger) -> Labelled:
+def _record(line: str, ledger: Ledger, kind: str) -> Labelled:
     value = object_of(line)
     if "text" not in value:
         raise BadRecord("has no field 'text'", _SHAPE)
@@ -86,7 +90,7 @@ def _record(line: str, ledger: Ledger) -> Labelled:
     if items is not None and not isinstance(items, list):
         raise BadRecord("has no list in the field 'mention_data'", _SHAPE)
     text_id = str(ledger.line if key is None else key)
-    placed, misplaced = _placed(items or [], text, ledger)
+    placed, misplaced = _placed(items or [], text, ledger, kind)
     if "\\u" in line:  # half a surrogate pair gets in by an escape alone
         ids = [key for label in (*placed.values(), *misplaced) for key in label.ids]
         if not is_unicode("".join([text, text_id, *ids])):
@@ -95,8 +99,8 @@ def _record(line: str, ledger: Ledger) -> Labelled:
     return Labelled(ledger.line, text_id, text, mentions, tuple(misplaced))
 
 
-def _placed(items: list[Any], text: str, ledger: Ledger) -> tuple[dict[tuple[int, int], Label], list[Label]]:
-    """Return the labels of spans, and those of mentions that are not at their offset."""
+def _placed(items: list[Any], text: str, ledger: Ledger, kind: str) -> tuple[dict[tuple[int, int], Label], list[Label]]:
+    """Return the labels of spans, and those of mentions that are not at their offset, which are counted as a kind."""
     placed: dict[tuple[int, int], Label] = {}
     elsewhere: dict[tuple[int, str], Label] = {}
     nowhere = list[Label]()
@@ -104,12 +108,12 @@ def _placed(items: list[Any], text: str, ledger: Ledger) -> tuple[dict[tuple[int
         fields = item if isinstance(item, dict) else {}
         mention, start, label = fields.get("mention"), _offset(fields.get("offset")), _label(fields)
         if not isinstance(mention, str) or start is None:
-            ledger.lose(MISPLACED)
+            ledger.lose(kind)
             nowhere.append(label)
         elif mention and start >= 0 and text.startswith(mention, start):
             _add(placed, (start, start + len(mention)), label, ledger)
         else:
-            ledger.lose(MISPLACED)
+            ledger.lose(kind)
             _add(elsewhere, (start, mention), label, ledger)
     return placed, [*elsewhere.values(), *nowhere]
 
@@ -132,12 +136,17 @@ def _offset(value: Any) -> int | None:
 
 
 def _label(fields: dict[str, Any]) -> Label:
-    if fields.get("kb_id") == NIL:
+    if _is_nil(fields.get("kb_id")):
         return Label((), has_id=True)
     several = fields.get("all_ids") or fields.get("kb_id")
     ids = dict.fromkeys(map(_id, several if isinstance(several, list) else [several]))
-    found = tuple(key for key in ids if key not in ("", NIL))
+    found = tuple(key for key in ids if key and not _is_nil(key))
     return Label(found, has_id=bool(found))
+
+
+def _is_nil(value: Any) -> bool:
+    """Return whether an id means no entry: `NIL`, and with a type, as in DuEL, `NIL_Person`."""
+    return isinstance(value, str) and (value == NIL or value.startswith(f"{NIL}_"))
 
 
 def _id(value: Any) -> str:

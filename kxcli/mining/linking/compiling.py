@@ -19,6 +19,7 @@ from kxcli.mining.linking.slots import Numbers, Slots
 from kxcli.mining.linking.terms import counted
 from kxcli.mining.linking.tokens import Hashes, hashes
 
+REPEATED = "entries with the id of an earlier one, which gets their names but not their types and data"
 LONGEST_NAME = 1000  # characters: more is a text, and the index would have a level for each
 _LONGEST_VALUE = 40  # characters of an object that entries may share; more is a description
 _TOGETHER = 2000  # entries whose words are counted at a time
@@ -58,9 +59,10 @@ class Trouble:
 
 
 def compiled(numbered: Iterable[tuple[int, Entry]], trouble: Trouble) -> KnowledgeBase:
-    """Return a knowledge base of entries with different ids; an entry without a name is kept, and counted.
+    """Return a knowledge base of entries; one without a name is kept, and counted.
 
-    The numbers that entries come with are for `trouble` alone.
+    An entry with the id of an earlier one adds its names to it.  The numbers that entries come with are for `trouble`
+    alone.
     """
     ids, subjects, n_facts, places = list[str](), list[str](), list[int](), list[int]()
     raw, owners, is_first = list[str](), list[int](), list[bool]()
@@ -68,9 +70,20 @@ def compiled(numbered: Iterable[tuple[int, Entry]], trouble: Trouble) -> Knowled
     entry_kinds, n_kinds = list[int](), list[int]()
     terms, values, numbers = _Terms(), _Values(), _Numbers()
     iterator = iter(numbered)
+    numbers_by_id: dict[str, int] = {}
     while part := list(islice(iterator, _TOGETHER)):
+        new = list[Entry]()
         for place, entry in part:
             subject = entry.subject
+            number = numbers_by_id.setdefault(entry.id, len(ids))
+            if number < len(ids):
+                trouble.add(REPEATED, place)
+                more = [name for name in (subject, *entry.aliases) if name]
+                raw += more
+                owners += [number] * len(more)
+                is_first += [False] * len(more)
+                continue
+            new.append(entry)
             raw.append(subject)
             owners.append(len(ids))
             is_first.append(True)
@@ -86,10 +99,11 @@ def compiled(numbered: Iterable[tuple[int, Entry]], trouble: Trouble) -> Knowled
             subjects.append(subject)
             n_facts.append(len(entry.facts))
             places.append(place)
-        facts = [entry.facts for _, entry in part]
-        values.add(facts)
-        numbers.add(facts)
-        terms.add([_described(entry) for _, entry in part])
+        if new:
+            facts = [entry.facts for entry in new]
+            values.add(facts)
+            numbers.add(facts)
+            terms.add([_described(entry) for entry in new])
     owned = _Owned.of(raw, owners, is_first, n_facts, places, trouble)
     slots, idf, entry_terms, entry_term_starts, entry_weights = terms.finish(len(ids))
     shared = values.finish(owned.names)

@@ -30,6 +30,7 @@ _RANKING_PENALTY = 2.0
 _PENALTIES = (1.0, 3.0)  # of dense and of hashed columns
 _GAIN = 0.005  # of an F1 that a tagger is worth having for
 _HALF = np.int64(32)
+_PRIOR_THRESHOLD, _PRIOR_MENTIONS = 0.5, 5  # the threshold without a model, and how many mentions it weighs as much as
 
 
 class Trained(NamedTuple):
@@ -188,7 +189,7 @@ class _Examples(NamedTuple):
 
 
 class _Learned(NamedTuple):
-    """A model, the threshold that is best for spans of folds that it was not trained on, and the F1 there.
+    """A model, the threshold that suits spans of folds that it was not trained on, and the F1 there.
 
     f1: with a threshold for each fold that was chosen on the others.
     """
@@ -213,17 +214,23 @@ def _learned(
     n_kept = n_right = 0
     for fold in range(FOLDS):
         others, own = kept[folds != fold], kept[folds == fold]
-        threshold, _ = best_threshold(scores[others], is_right[others], n_gold * (FOLDS - 1) // FOLDS)
+        threshold = _shrunk_threshold(scores[others], is_right[others], n_gold * (FOLDS - 1) // FOLDS)
         own = own[scores[own] >= threshold]
         n_kept, n_right = n_kept + len(own), n_right + int(is_right[own].sum())
     f1 = 2.0 * n_right / max(n_kept + n_gold, 1)
-    threshold, _ = best_threshold(scores[kept], is_right[kept], n_gold)
+    threshold = _shrunk_threshold(scores[kept], is_right[kept], n_gold)
     weights = _fitted(examples.rows.chosen(used), is_right[used])
     return _Learned(mentioning.Model(weights.dense, weights.hashed.astype(np.float32)), threshold, f1)
 
 
 def _fitted(rows: Sparse, is_right: npt.NDArray[np.bool_]) -> Weights:
     return logistic_regression(rows, is_right, N_COLUMNS, signals.PRIOR_WEIGHTS, _PENALTIES)
+
+
+def _shrunk_threshold(scores: Floats, is_right: npt.NDArray[np.bool_], n_gold: int) -> float:
+    """Return the best threshold, drawn to the one without a model if few mentions are labeled."""
+    best, _ = best_threshold(scores, is_right, n_gold)
+    return (n_gold * best + _PRIOR_MENTIONS * _PRIOR_THRESHOLD) / (n_gold + _PRIOR_MENTIONS)
 
 
 def best_threshold(scores: Floats, is_right: npt.NDArray[np.bool_], n_gold: int) -> tuple[float, float]:

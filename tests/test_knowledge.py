@@ -1,0 +1,461 @@
+"""Knowledge bases and labeled texts in files: what is read, skipped and reported, and odd input."""
+
+import json
+import os
+
+import click
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from kxcli.cli import cli, main
+from kxcli.commands import knowledge as compiling
+from kxcli.corpus import knowledge
+from kxcli.corpus.labelled import MISSED, labelled
+from kxcli.corpus.ledger import Choice
+from kxcli.errors import InputError
+from kxcli.mining.linking.kb import KnowledgeBase
+from kxcli.report import Report
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path
+
+
+def write(folder, name, text):
+    (folder / name).write_bytes(text if isinstance(text, bytes) else text.encode())
+    return name
+
+
+def jsonl(*objects):
+    return "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in objects)
+
+
+def entries_of(path, on_error="stop"):
+    told = []
+    return [one[1:] for one in knowledge.entries(path, on_error, told.append)], told
+
+
+def run(capsys, *arguments, code=0):
+    assert main(["entity-link", *arguments]) == code
+    return capsys.readouterr()
+
+
+def links_of(capsys, kbs, text, *options):
+    """Return the (mention, id) in a text, and what is on stderr."""
+    with open("texts", "w", encoding="utf-8") as file:
+        file.write(text)
+    kb_options = [word for path in kbs for word in ("--kb", path)]
+    out, err = run(capsys, *kb_options, "-j", "1", "-f", "tsv", *options, "texts")
+    return [tuple(line.split("\t")[2:4]) for line in out.splitlines()], err
+
+
+# ---------------------------------------------------------------------------------------------- headers and columns
+
+HEADERS = [
+    *(
+        "name\tid",
+        "Name\tID",
+        "NAME\tId\tDescription",
+        "\ufeffname\tid",
+        '"name"\t"id"',
+        "subject\tsubject_id",
+        "#name\tkb_id",
+    ),
+    *(
+        "alias\tkb-id\tdesc",
+        "label\tQID",
+        "entity name\tentity id",
+        "名称\t编号",
+        "实体\t实体ID\t描述",
+        "ｎａｍｅ\tＩＤ",
+        "title\turl\r",
+    ),
+    *(
+        "mention\tkb_id\tsubject",
+        "entity_label\twikidata_id",
+        "'term'\t'code'",
+        "词条\t标识\t说明",
+        "name\tid\tcountry",
+    ),
+]
+
+
+@pytest.mark.parametrize("header", HEADERS)
+def test_a_first_line_that_names_the_columns_is_skipped_and_noted(folder, capsys, header):
+    write(folder, "kb.tsv", f"{header}\n督工\tE1\t主持人\n")
+    found, told = entries_of("kb.tsv")
+    assert [one[0] for one in found] == ["E1"]
+    assert [type(one) for one in told] == [Choice] and "line 1 is skipped" in told[0].message
+    assert KnowledgeBase.mapped(compiling.arrays_of(["kb.tsv"], None, "stop", Report(quiet=True))).ids.all() == ["E1"]
+    for _ in range(2):  # compiled, and from the cache
+        found, err = links_of(capsys, ["kb.tsv"], "督工的 name 和 subject 名称")
+        assert found == [("督工", "E1")]
+        assert "kb.tsv: line 1 is skipped, as it names the columns" in err
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *(
+            "name\tQ82799",
+            "id\tQ5",
+            "Name\t17",
+            "title\tE9\tname",
+            "名称\tE3",
+            "Apple\tid",
+            "name\tname1",
+            "word\t词\tname",
+        ),
+        *("姓名学\tid2", "type\tclass\tdata", "Code\tDescription"),
+    ],
+)
+def test_an_entry_about_a_word_of_headers_is_kept(folder, line):
+    write(folder, "kb.tsv", f"{line}\n督工\tE1\n")
+    found, told = entries_of("kb.tsv")
+    assert len(found) == 2 and not told
+
+
+def test_only_the_first_line_is_a_header(folder):
+    write(folder, "kb.tsv", "督工\tE1\nname\tid\n")
+    assert [one[1] for one in entries_of("kb.tsv")[0]] == ["督工", "name"]
+    write(folder, "blank.tsv", "\n \nname\tid\n督工\tE1\n")
+    found, told = entries_of("blank.tsv")
+    assert [one[1] for one in found] == ["督工"] and "line 3 is skipped" in told[0].message
+
+
+@pytest.mark.parametrize(
+    "header",
+    ["id\tname", "kb_id\tsubject\tdescription", "编号\t名称", "name\tdescription\tid", "item\titemLabel", "QID\tLabel"],
+)
+@pytest.mark.parametrize("on_error", ["stop", "skip"])
+def test_a_header_in_another_order_is_an_error(folder, header, on_error):
+    write(folder, "kb.tsv", f"{header}\nE1\t督工\n")
+    with pytest.raises(InputError, match=r"kb\.tsv:1: has columns in the order .*put the names first"):
+        entries_of("kb.tsv", on_error)
+
+
+@pytest.mark.parametrize("rows", ["E1\t督工\nE2\t小米\n", "12\tNew York\n", "Q1\t北京\t城市\nQ2\tNew York\n"])
+def test_swapped_columns_are_a_warning(folder, capsys, rows):
+    write(folder, "kb.tsv", rows)
+    for _ in range(2):
+        assert "warning: kb.tsv: the names are codes" in links_of(capsys, ["kb.tsv"], "督工")[1]
+
+
+@pytest.mark.parametrize("rows", ["5G\tE1\n3M\tE2\n", "B2B\tb2b\n", "A1 road\tA1 road\n", "督工\tE1\nC919\t大飞机\n"])
+def test_columns_in_order_are_no_warning(folder, capsys, rows):
+    write(folder, "kb.tsv", rows)
+    assert not links_of(capsys, ["kb.tsv"], "督工")[1]
+
+
+def test_quotation_marks_around_all_cells_are_a_warning(folder, capsys):
+    write(folder, "kb.tsv", '"name"\t"id"\n"督工"\t"E1"\n')
+    assert "in quotation marks" in links_of(capsys, ["kb.tsv"], "督工")[1]
+    write(folder, "some.tsv", '"督工"\t"E1"\n小米\tE2\n')
+    assert not links_of(capsys, ["some.tsv"], "督工")[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ('[{"subject_id": "1", "subject": "小米"}]', "is a JSON array, not an object on each line; convert it: jq"),
+        ('[\n  {"subject_id": "1"}\n]', "is a JSON array"),
+        ('\ufeff[ {"subject_id": "1"},\n', "is a JSON array"),
+        ("name,id,description\n小米,1,手机\n", "has commas and no tab, as CSV has; give TSV"),
+        ('"小米","1"\n', "has commas and no tab"),
+        ("小米\n", "has no tab and id after a name; give TSV"),
+    ],
+)
+def test_another_format_is_an_error_that_names_it(folder, capsys, text, what):
+    write(folder, "kb.txt", text)
+    assert f"error: kb.txt:1: {what}" in run(capsys, "--kb", "kb.txt", "x", code=1).err
+
+
+# ------------------------------------------------------------------------------------------------------ several files
+
+
+def test_several_files_are_one_knowledge_base(folder, capsys):
+    write(folder, "a.tsv", "name\tid\n甲骨文\t1\n")
+    write(folder, "b.jsonl", jsonl({"subject_id": "2", "subject": "微软", "alias": ["MSFT"]}))
+    for kbs in (["a.tsv", "b.jsonl"], ["b.jsonl", "a.tsv"]):
+        for _ in range(2):
+            assert links_of(capsys, kbs, "甲骨文和微软 MSFT")[0] == [("甲骨文", "1"), ("微软", "2"), ("MSFT", "2")]
+    assert links_of(capsys, ["a.tsv"], "甲骨文和微软")[0] == [("甲骨文", "1")]
+
+
+def test_the_cache_tells_files_and_their_order_apart(folder, capsys):
+    write(folder, "a.tsv", "小米\t1\n")
+    write(folder, "b.tsv", "小米\t2\n")
+    write(folder, "ab.tsv", "小米\t1\n小米\t2\n")
+    write(folder, "none.tsv", "")
+    found = {}
+    for _ in range(2):
+        for kbs in (["a.tsv", "b.tsv"], ["b.tsv", "a.tsv"], ["ab.tsv"], ["ab.tsv", "none.tsv"], ["a.tsv"]):
+            found.setdefault(tuple(kbs), []).append(links_of(capsys, kbs, "小米")[0])
+    assert [own[0][0][1] for own in found.values()] == ["1", "2", "1", "1", "1"]
+    assert all(own[0] == own[1] for own in found.values())
+    assert len(os.listdir(folder / "cache" / "kxcli" / "kb")) == 5
+
+
+def test_messages_name_the_right_file(folder, capsys):
+    write(folder, "a.jsonl", jsonl({"subject_id": "1", "subject": "小米"}, {"subject_id": "2"}))
+    write(folder, "b.tsv", "name\tid\n粟\t1\n大米\t3\n\t4\n")
+    write(folder, "c.jsonl", "\n" + jsonl({"subject_id": "3", "subject": "稻", "type": ["Food"]}, {"no": 1}))
+    for _ in range(2):
+        found, err = links_of(capsys, ["a.jsonl", "b.tsv", "c.jsonl"], "小米和粟, 大米, 稻子", "--on-error", "skip")
+        assert found == [("小米", "1"), ("粟", "NIL"), ("大米", "3"), ("稻", "NIL")]
+        assert "b.tsv: line 1 is skipped" in err
+        assert "could not be read as JSONL: c.jsonl:3" in err
+        assert "without a name, which cannot be found: a.jsonl:2, b.tsv:4" in err
+        assert "2 entries with the id of an earlier one, which gets their names but not their types and data: " in err
+        assert "b.tsv:2, c.jsonl:2" in err
+    err = run(capsys, "--kb", "a.jsonl", "--kb", "c.jsonl", "x", code=1).err
+    assert "error: c.jsonl:3: has no subject_id" in err
+    err = run(capsys, "--kb", "a.jsonl", "--kb", "missing", "x", code=1).err
+    assert "error: missing: No such file" in err
+
+
+def test_repeated_ids_add_their_names(folder):
+    write(
+        folder,
+        "kb.jsonl",
+        jsonl(
+            {"subject_id": 1, "subject": "小米", "type": ["Company"]},
+            {"subject_id": "2", "subject": "苹果"},
+            {"subject_id": "1", "subject": "红米", "alias": ["黑米", "小米", ""]},
+            {"subject_id": "1"},
+        ),
+    )
+    base = KnowledgeBase.mapped(compiling.arrays_of(["kb.jsonl"], None, "stop", Report(quiet=True)))
+    assert base.ids.all() == ["1", "2"] and base.spelled.all() == ["小米", "苹果", "红米", "黑米"]
+    assert base.n_names.tolist() == [3, 1]
+    write(folder, "kb.tsv", "小米\t1\n苹果\t2\n红米\t1\n黑米\t1\n小米\t1\n")
+    same = KnowledgeBase.mapped(compiling.arrays_of(["kb.tsv"], None, "stop", Report(quiet=True)))
+    assert sorted(same.spelled.all()) == sorted(base.spelled.all()) and same.n_names.tolist() == [3, 1]
+
+
+# ------------------------------------------------------------------------------------------------- labels of no entry
+
+
+@pytest.mark.parametrize("kb_id", ["NIL", "NIL_Person", "NIL_Work", "NIL_", "NIL_Other_2"])
+def test_every_nil_is_nil(folder, kb_id):
+    labels = [{"mention": "小米", "offset": 0, "kb_id": kb_id}, {"mention": "粟", "offset": 3, "all_ids": [kb_id, "7"]}]
+    write(folder, "gold.jsonl", jsonl({"text": "小米和粟", "mention_data": labels}))
+    (one,) = labelled("gold.jsonl", "stop", print)
+    assert [(mention.ids, mention.has_id) for mention in one.mentions] == [((), True), (("7",), True)]
+
+
+def test_ids_that_only_look_like_nil_are_ids(folder):
+    labels = [{"mention": "小米", "offset": 0, "kb_id": "NILE"}, {"mention": "粟", "offset": 3, "kb_id": "nil"}]
+    write(folder, "gold.jsonl", jsonl({"text": "小米和粟", "mention_data": labels}))
+    (one,) = labelled("gold.jsonl", "stop", print)
+    assert [mention.ids for mention in one.mentions] == [("NILE",), ("nil",)]
+
+
+def test_typed_nil_counts_as_nil_in_evaluation_and_training(folder, capsys):
+    write(folder, "kb.tsv", "小米\t1\n苹果\t2\n")
+    for kb_id in ("NIL", "NIL_Brand"):
+        labels = [{"mention": "小米", "offset": 0, "kb_id": "1"}, {"mention": "苹果", "offset": 3, "kb_id": kb_id}]
+        write(folder, f"{kb_id}.jsonl", jsonl({"text": "小米和苹果", "mention_data": labels}))
+    tables = [run(capsys, "--kb", "kb.tsv", "--evaluate", f"{one}.jsonl") for one in ("NIL", "NIL_Brand")]
+    assert tables[0] == tables[1] and tables[0].out.splitlines()[1].startswith("total\t1\t2\t1\t")
+    for one in ("NIL", "NIL_Brand"):
+        assert (
+            "knowledge base does not have"
+            not in run(capsys, "--kb", "kb.tsv", "--train", f"{one}.jsonl", "--model", f"{one}.npz").err
+        )
+    assert (folder / "NIL.npz").read_bytes() == (folder / "NIL_Brand.npz").read_bytes()
+
+
+def test_misplaced_labels_are_missed_in_evaluation_and_skipped_in_training(folder, capsys):
+    write(folder, "kb.tsv", "督工\tE1\n")
+    labels = [{"mention": "督工", "offset": 1, "kb_id": "E1"}, {"mention": "督工", "offset": 0, "kb_id": "E1"}]
+    write(folder, "gold.jsonl", jsonl({"text": "督工在", "mention_data": labels}))
+    found = run(capsys, "--kb", "kb.tsv", "--evaluate", "gold.jsonl")
+    assert found.out.splitlines()[1].startswith("total\t2\t1\t1\t1.0000\t0.5000")
+    assert f"1 {MISSED}: gold.jsonl:1" in found.err
+    assert (
+        "1 labeled mentions skipped that are not at their offset: gold.jsonl:1"
+        in run(capsys, "--kb", "kb.tsv", "--train", "gold.jsonl", "--model", "m.npz").err
+    )
+
+
+# ----------------------------------------------------------------------------------------- models of few labeled texts
+
+LABELS = [
+    {"text": "督工来了", "mention_data": [{"mention": "督工", "offset": 0, "kb_id": "E1"}]},
+    {"text": "小米和督工", "mention_data": [{"mention": "小米", "offset": 0, "kb_id": "E2"}]},
+    {"text": "督工在小米", "mention_data": [{"mention": "督", "offset": 0, "kb_id": "E3"}]},
+    {"text": "小米不是苹果", "mention_data": [{"mention": "小米", "offset": 0, "kb_id": "none"}]},
+    {"text": "小米，督工，苹果，华为" * 50, "mention_data": [{"mention": "督工", "offset": 3, "kb_id": "E1"}]},
+]
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_a_model_of_one_text_warns_and_has_no_extreme_threshold(folder, capsys, label):
+    write(folder, "kb.tsv", "督工\tE1\n小米\tE2\n督\tE3\n苹果\tE4\n")
+    write(folder, "one.jsonl", jsonl(label))
+    err = run(capsys, "--kb", "kb.tsv", "--train", "one.jsonl", "--model", "m.npz").err
+    assert "warning: m.npz: " in err and "label more" in err
+    with np.load("m.npz") as arrays:
+        header = json.loads(bytes(arrays["header"]))
+    assert 0.3 < header["threshold"] < 0.7 and 0.3 < header["mention_threshold"] < 0.7
+
+
+def test_one_labeled_text_does_not_stop_other_links(folder, capsys):
+    write(folder, "kb.tsv", "督工\tE1\n小米\tE2\n苹果\tE4\n")
+    write(folder, "one.jsonl", jsonl(LABELS[0]))
+    run(capsys, "--kb", "kb.tsv", "--train", "one.jsonl", "--model", "m.npz")
+    found, _ = links_of(capsys, ["kb.tsv"], "督工说，小米和苹果", "--model", "m.npz")
+    assert found == [("督工", "E1"), ("小米", "E2"), ("苹果", "E4")]
+
+
+def test_many_labeled_texts_give_no_warning(folder, capsys):
+    write(folder, "kb.tsv", "督工\tE1\n小米\tE2\n")
+    label = [{"mention": "督工", "offset": 0, "kb_id": "E1"}]
+    write(folder, "many.jsonl", jsonl(*({"text": f"督工说{n}次", "mention_data": label} for n in range(25))))
+    assert "warning" not in run(capsys, "--kb", "kb.tsv", "--train", "many.jsonl", "--model", "m.npz").err
+    write(folder, "same.jsonl", jsonl(*({"text": "督工说", "mention_data": label} for _ in range(25))))
+    assert "may link worse" in run(capsys, "--kb", "kb.tsv", "--train", "same.jsonl", "--model", "m.npz").err
+
+
+# ------------------------------------------------------------------------------------------- options without an effect
+
+USED = {
+    "train": {"kb", "kb_cache", "model", "on_error", "quiet", "verbose", "train"},
+    "evaluate": {
+        *("kb", "kb_cache", "model", "on_error", "quiet", "verbose", "evaluate", "errors", "nil", "nil_threshold"),
+        *("overlap", "output", "format", "header"),
+    },
+}
+
+
+def value_of(option):
+    if option.is_flag:
+        return []
+    if isinstance(option.type, click.Choice):
+        return [option.type.choices[-1]]
+    if option.type.name == "size":
+        return ["2M"]
+    return ["1"] if option.type.name in ("integer range", "float range") else ["value"]
+
+
+@pytest.mark.parametrize("mode", ["train", "evaluate"])
+def test_an_option_without_effect_is_a_usage_error(capsys, mode):
+    modes = {"train": ["--train", "labels", "--model", "out"], "evaluate": ["--evaluate", "gold"]}
+    params = cli.get_command(None, "entity-link").params
+    assert USED[mode] < {param.name for param in params}
+    checked = set()
+    for param in params:
+        if param.name in USED[mode] or param.name in ("train", "evaluate") or not isinstance(param, click.Option):
+            continue
+        for name in (*param.opts, *param.secondary_opts):
+            err = run(capsys, "--kb", "kb", *modes[mode], name, *value_of(param), code=2).err
+            what = "has no effect with" if param.name != "errors" else "wants"
+            assert f"{param.opts[-1]} {what} --" in err
+        checked.add(param.name)
+    needed = {"jobs", "shard_size", "memory", "checkpoint", "retries", "cluster", "field", "input_format", "candidates"}
+    assert needed < checked
+    assert f"INPUT has no effect with --{mode}; remove it" in run(capsys, "--kb", "kb", *modes[mode], "x", code=2).err
+
+
+def test_the_number_of_jobs_in_the_environment_is_no_error(folder, capsys, monkeypatch):
+    monkeypatch.setenv("KXCLI_JOBS", "2")
+    write(folder, "kb.tsv", "督工\tE1\n")
+    write(
+        folder, "gold.jsonl", jsonl({"text": "督工", "mention_data": [{"mention": "督工", "offset": 0, "kb_id": "E1"}]})
+    )
+    assert run(capsys, "--kb", "kb.tsv", "--evaluate", "gold.jsonl").out
+    run(capsys, "--kb", "kb.tsv", "--train", "gold.jsonl", "--model", "m.npz")
+
+
+# ------------------------------------------------------------------------------------------------------- any bytes
+
+ATOMS = st.sampled_from(
+    [
+        *(
+            "{",
+            "}",
+            "[",
+            "]",
+            '"',
+            ":",
+            ",",
+            "\t",
+            "\t\t",
+            "\n",
+            "\r\n",
+            "\r",
+            " ",
+            "\ufeff",
+            "\0",
+            "\u2028",
+            "\x85",
+            "\uffff",
+        ),
+        *("name", "id", "NIL", "NIL_x", "小米", "É", "null", "true", "NaN", "-1e999", "9" * 5000, "\\ud800", "\\u0000"),
+        *('"subject_id"', '"subject"', '"alias"', '"type"', '"data"', '"text"', '"text_id"', '"mention_data"'),
+        *('"predicate"', '"object"', '"mention"', '"offset"', '"kb_id"', '"all_ids"', '{"subject_id": "1"', "[" * 3000),
+    ]
+).map(str.encode) | st.binary(max_size=3)
+ANY_JSON = st.recursive(
+    st.sampled_from([None, True, 0, -1, 1.5, 1e300, 2**80, "", "小米", "1", "NIL", "\ud800", "\0"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["predicate", "object", "x"]), inner),
+    max_leaves=5,
+)
+
+
+def rows_of(*fields):
+    """Return files of JSON objects that have some of the fields, with whatever in them."""
+    objects = st.dictionaries(st.sampled_from(fields), ANY_JSON, max_size=len(fields))
+    return st.lists(objects.map(lambda one: json.dumps(one).encode() + b"\n"), max_size=4).map(b"".join)
+
+
+KB_FILES = st.lists(ATOMS, max_size=12).map(b"".join) | rows_of("subject_id", "subject", "alias", "type", "data")
+MENTIONS = st.lists(
+    st.dictionaries(
+        st.sampled_from(["mention", "offset", "kb_id", "all_ids"]), ANY_JSON | st.integers(-2, 4), max_size=4
+    ),
+    max_size=3,
+)
+TEXT_FILES = (
+    st.lists(ATOMS, max_size=12).map(b"".join)
+    | rows_of("text", "text_id", "mention_data")
+    | st.lists(MENTIONS.map(lambda own: json.dumps({"text": "小米", "mention_data": own}).encode() + b"\n")).map(
+        b"".join
+    )
+)
+ANY_FILE = settings(
+    max_examples=60, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+
+
+@ANY_FILE
+@given(KB_FILES, st.sampled_from(["stop", "skip", "replace"]))
+def test_any_file_is_a_knowledge_base_or_an_input_error(folder, data, on_error):
+    write(folder, "any", data)
+    try:
+        arrays = compiling.arrays_of(["any"], str(folder / "kb"), on_error, Report(quiet=True))
+    except InputError as error:
+        assert str(error).startswith("any") and "\n" not in str(error)
+    else:
+        base = KnowledgeBase.mapped(arrays)
+        assert len(set(base.ids.all())) == len(base.ids)
+
+
+@ANY_FILE
+@given(TEXT_FILES, st.sampled_from(["stop", "skip", "replace"]))
+def test_any_file_has_labeled_texts_or_is_an_input_error(folder, data, on_error):
+    write(folder, "any", data)
+    try:
+        found = list(labelled("any", on_error, lambda loss: None))
+    except InputError as error:
+        assert str(error).startswith("any") and "\n" not in str(error)
+    else:
+        for one in found:
+            assert all(0 <= mention.start < mention.stop <= len(one.text) for mention in one.mentions)
+            "".join([one.text, one.text_id, *(key for label in one.mentions for key in label.ids)]).encode()
