@@ -605,9 +605,7 @@ def test_an_open_quote_is_an_error_where_it_opens_and_swallows_nothing(run, n_af
         assert_error(
             run(*arguments, code=1), "a.csv:22: is not CSV (a quote opens that does not close", "close the quote"
         )
-        assert (
-            "1 records left out that could not be read as CSV: a.csv:22\n" in run(*arguments, "--on-error", "skip").err
-        )
+        assert "could not be read as CSV: a.csv:22\n" in run(*arguments, "--on-error", "skip").err
     assert run(*csv_readers("a.csv")[0], "--on-error", "skip").counts == {"北京": 20, "广州" + "州" * width: n_after}
 
 
@@ -650,3 +648,86 @@ def test_a_header_that_is_not_csv_is_an_error(run, header):
 
 def test_blank_lines_before_a_csv_header_are_skipped(run):
     assert run(*SPACE, "--field", "text", put("a.csv", "\n\r\ntext,id\nx,1\n")).counts == {"x": 1}
+
+
+@pytest.mark.parametrize(("separator", "name"), [(";", "a.csv"), ("\t", "a.csv"), (",", "a.tsv"), ("|", "a.csv")])
+def test_another_separator_is_named(run, separator, name):
+    put(name, separator.join(("text", "id")) + "\n" + separator.join(("x", "1")) + "\n")
+    assert_error(run(*SPACE, "--field", "text", name, code=1), f"{name}:1: has no column 'text'; it has one column")
+
+
+# Odd JSON
+
+LONG = "1" * 5_000
+ODD_VALUES = {
+    "long integer": LONG,
+    "long negative integer": f"-{LONG}",
+    "long integers in a list": f"[{LONG}]",
+    "large float": "1e999999",
+    "NaN": "NaN",
+    "infinity": "-Infinity",
+    "null": "null",
+    "half a surrogate pair": '"\\ud800"',
+    "deep": "[" * 300 + "]" * 300,
+    "deep object": '{"a":' * 300 + "1" + "}" * 300,
+    "too deep": "[" * 100_000,
+}
+ODD_LINES = {
+    # what has the odd value: (arguments, a line of the input, its other lines)
+    "a field that is not used": ((*SPACE, "--field", "text", "a.jsonl"), '{"text": "ab", "o": %s}', '{"text": "cd"}'),
+    "the text": ((*SPACE, "--field", "text", "a.jsonl"), '{"text": %s}', '{"text": "cd"}'),
+    "the group": ((*SPACE, "--by", "g", "a.jsonl"), '{"text": "ab", "g": %s}', '{"text": "cd", "g": 1}'),
+    "the id": (
+        ("entity-link", "-j", "1", "--kb", "kb.jsonl", "--input-format", "jsonl", "a.jsonl"),
+        '{"text": "ab", "text_id": %s}',
+        '{"text": "cd"}',
+    ),
+    "an entry's id": (
+        ("entity-link", "-j", "1", "--kb", "a.jsonl", "texts"),
+        '{"subject_id": %s, "subject": "ab"}',
+        '{"subject_id": "2", "subject": "cd"}',
+    ),
+    "an entry's facts": (
+        ("entity-link", "-j", "1", "--kb", "a.jsonl", "texts"),
+        '{"subject_id": "1", "subject": "ab", "data": [{"predicate": "p", "object": %s}]}',
+        '{"subject_id": "2", "subject": "cd"}',
+    ),
+    "an offset": (
+        ("entity-link", "-j", "1", "--kb", "kb.jsonl", "--evaluate", "a.jsonl"),
+        '{"text": "ab", "mention_data": [{"mention": "ab", "offset": %s, "kb_id": "1"}]}',
+        '{"text": "cd", "mention_data": []}',
+    ),
+    "a count": (("wordcount", "--merge", "a.jsonl"), '{"word": "ab", "count": %s}', '{"word": "cd", "count": 1}'),
+    "a cell": (
+        ("hsic", "-j", "1", "-x", "x", "-y", "y", "a.jsonl"),
+        '{"x": 1, "y": 1, "o": %s}',
+        "\n".join(f'{{"x": {n}, "y": {n * n}}}' for n in range(9)),
+    ),
+}
+
+
+@pytest.mark.parametrize("where", ODD_LINES)
+def test_odd_json_is_read_or_a_bad_record(run, monkeypatch, where):
+    monkeypatch.setenv("XDG_CACHE_HOME", os.getcwd())
+    arguments, line, others = ODD_LINES[where]
+    for name, value in ODD_VALUES.items():
+        put("a.jsonl", f"{others}\n{line % value}\n{others}\n")
+        if where == "a field that is not used" and name != "too deep":
+            assert run(*arguments).counts == {"ab": 1, "cd": 2}, name
+            continue
+        try:
+            run(*arguments)
+        except AssertionError:
+            assert_error(run(*arguments, code=1), f"a.jsonl:{others.count(chr(10)) + 2}: ")
+
+
+def test_a_long_integer_groups_by_its_digits(run):
+    put("a.jsonl", f'{{"text": "ab", "g": {LONG}}}\n' * 2)
+    assert run(*SPACE, "--by", "g", "a.jsonl").out == f"{LONG}\tab\t2\n".encode()
+
+
+def test_a_field_of_another_type_is_not_called_unreadable(run):
+    put("a.jsonl", '{"text": "ab"}\n{"text": null}\n{"text": "ab"\n{"x": 1}\n')
+    err = run(*SPACE, "--field", "text", "--on-error", "skip", "a.jsonl").err
+    assert "could not be read as JSONL: a.jsonl:3\n" in err
+    assert "field that is missing or of another type: a.jsonl:2, a.jsonl:4\n" in err

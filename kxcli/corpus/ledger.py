@@ -69,6 +69,10 @@ class BadRecord(Exception):  # noqa: N818 -- not yet an error: the ledger decide
     """What is wrong with a record, and what to do."""
 
 
+class BadFieldError(BadRecord):
+    """What is wrong with a field of a record that could be read."""
+
+
 class Ledger:
     """The line a reader is at, and its losses; raises `InputError` where reading is to stop.
 
@@ -103,8 +107,14 @@ class Ledger:
         if len(places) < self.EXAMPLES:
             places.append(Place(self.path, self.line, self.offset))
 
-    def reject(self, kind: str, what: str, hint: str = FIX) -> None:
-        """Leave out the current record, or stop at it, as `on_error` says."""
+    def reject(self, kind: str, what: str, hint: str = FIX, *, is_read: bool = False) -> None:
+        """Leave out the current record, or stop at it, as `on_error` says.
+
+        is_read: whether it could be read, but has not the fields that are needed.
+        """
         if self.on_error == "stop":
             self.fail(what, hint)
-        self.lose(f"records left out that could not be read as {kind.upper()}")
+        cause = (
+            "for a field that is missing or of another type" if is_read else f"that could not be read as {kind.upper()}"
+        )
+        self.lose(f"records left out {cause}")

@@ -8,7 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 from kxcli.corpus import encodings
 from kxcli.corpus.decoding import Decoder, LongLine
-from kxcli.corpus.ledger import FIX, BadRecord, Ledger, OnError
+from kxcli.corpus.ledger import FIX, BadFieldError, BadRecord, Ledger, OnError
 from kxcli.corpus.lines import Readable, runs
 from kxcli.corpus.quoting import CsvRows
 from kxcli.errors import InputError
@@ -18,6 +18,7 @@ Asked = Kind | Literal["sniffed"]  # JSONL where the first character that is no 
 
 DEFAULT_FIELD = "text"
 _BLANK: tuple[list[str], ...] = ([], [""])  # the rows of an empty line
+_SEPARATORS = {";": "semicolons", "\t": "tabs (--input-format tsv)", ",": "commas (--input-format csv)", "|": "bars"}
 _NEVER = re.compile(r"(?!)")
 
 
@@ -80,7 +81,8 @@ class Wanted:
 
 def reject(ledger: Ledger, kind: str, bad: BadRecord, hint: str = FIX) -> None:
     """Leave out a bad record, or stop at it."""
-    ledger.reject(kind, *(bad.args if bad.args[1:] else (*bad.args, hint)))
+    what, hint = bad.args if bad.args[1:] else (*bad.args, hint)
+    ledger.reject(kind, what, hint, is_read=isinstance(bad, BadFieldError))
 
 
 def documents(stream: Readable, form: Format, wanted: Wanted, ledger: Ledger) -> Iterator[Document]:
@@ -149,10 +151,34 @@ def _texts(stream: Readable, decoder: Decoder, wanted: Wanted, ledger: Ledger) -
             ledger.line += rest.count(b"\n")
 
 
-def object_of(line: str) -> dict[str, Any]:
-    """Return the JSON object of a line; raises `BadRecord` for anything else."""
+class LongInteger(str):
+    """The digits of an integer that is longer than Python converts."""
+
+    __slots__ = ()
+
+
+def _integer(digits: str) -> int | LongInteger:
     try:
-        value = json.loads(line)
+        return int(digits)
+    except ValueError:
+        return LongInteger(digits)
+
+
+_decode_long_integers = json.JSONDecoder(parse_int=_integer).decode
+
+
+def object_of(line: str) -> dict[str, Any]:
+    """Return the JSON object of a line; raises `BadRecord` for anything else.
+
+    An integer of more digits than Python converts is a `LongInteger`.
+    """
+    try:
+        try:
+            value = json.loads(line)
+        except json.JSONDecodeError:
+            raise
+        except ValueError:
+            value = _decode_long_integers(line)
     except (ValueError, RecursionError) as error:
         what = f"{error.msg} at column {error.colno}" if isinstance(error, json.JSONDecodeError) else str(error)
         raise BadRecord(f"is not JSON ({what})") from None
@@ -166,15 +192,15 @@ def _from_json(line: str, wanted: Wanted) -> Document:
     for name in (wanted.field, wanted.by):
         if name is not None and name not in value:
             hint = f"it has {shown(value)}; name one with {'--field' if name == wanted.field else '--by'}"
-            raise BadRecord(f"has no field {name!r}", hint)
+            raise BadFieldError(f"has no field {name!r}", hint)
     text, group = value[wanted.field], value[wanted.by] if wanted.by is not None else ""
     key = value.get(wanted.key) if wanted.key is not None else None
     if key is not None and type(key) not in (str, int):
-        raise BadRecord(f"has {_json_type(key)} in the field {wanted.key!r}, not a string or a whole number")
-    if not isinstance(text, str):
-        raise BadRecord(f"has {_json_type(text)} in the field {wanted.field!r}, not a string")
+        raise BadFieldError(f"has {_json_type(key)} in the field {wanted.key!r}, not a string or a whole number")
+    if type(text) is not str:
+        raise BadFieldError(f"has {_json_type(text)} in the field {wanted.field!r}, not a string")
     if isinstance(group, (list, dict)) or group is None:
-        raise BadRecord(f"has {_json_type(group)} in the field {wanted.by!r}, nothing to group by")
+        raise BadFieldError(f"has {_json_type(group)} in the field {wanted.by!r}, nothing to group by")
     if not isinstance(group, str):
         group = json.dumps(group)
     if "\\u" in line and not (is_unicode(text) and is_unicode(group) and is_unicode(str(key))):
@@ -215,6 +241,9 @@ def _from_rows(lines: Iterable[str], kind: str, wanted: Wanted, ledger: Ledger) 
 def _column(header: list[str], name: str, option: str, ledger: Ledger) -> int:
     if name not in header:
         hint = f"it has {shown(header)}; name one with {option}"
+        others = [called for separator, called in _SEPARATORS.items() if len(header) == 1 and separator in header[0]]
+        if others:
+            hint = f"it has one column, {header[0]!r}, which seems to be separated by {others[0]}; use commas or tabs"
         raise InputError(ledger.path, f"has no column {name!r}", hint, line=1)
     return header.index(name)
 
@@ -222,7 +251,8 @@ def _column(header: list[str], name: str, option: str, ledger: Ledger) -> int:
 def _json_type(value: Any) -> str:
     if isinstance(value, bool):
         return "true or false"
-    names = {dict: "an object", list: "a list", str: "a string", int: "a number", float: "a number"}
+    number = "a number"
+    names = {dict: "an object", list: "a list", str: "a string", int: number, float: number, LongInteger: number}
     return names.get(type(value), "null")
 
 

@@ -1,14 +1,14 @@
 """Earlier outputs, read back as rows of named cells."""
 
-import json
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import NamedTuple
 
 from kxcli.corpus.compression import Stream
 from kxcli.corpus.decoding import Decoder
 from kxcli.corpus.ledger import BadRecord, Ledger, Told
 from kxcli.corpus.quoting import CsvRows
-from kxcli.corpus.records import Kind, is_unicode
+from kxcli.corpus.records import Kind, is_unicode, object_of
 from kxcli.corpus.shards import found_format, kind_by_name
 from kxcli.corpus.sources import Source
 
@@ -53,24 +53,19 @@ def rows(
 
 
 def _looks_like(line: str) -> Kind:
-    try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
-        value = None
-    if isinstance(value, dict) and "word" in value:
-        return "jsonl"
+    with suppress(BadRecord):
+        if "word" in object_of(line):
+            return "jsonl"
     return "csv" if "," in line and "\t" not in line else "tsv"
 
 
 def _objects(first: str, lines: Iterable[str], ledger: Ledger) -> Iterator[Line]:
     for line in _chained(first, lines):
         try:
-            cells = json.loads(line)
-        except (ValueError, RecursionError):
-            cells = None
-        if not isinstance(cells, dict):
-            ledger.fail("is not a JSON object", "give an output of -f jsonl as it was written")
-        if not all(isinstance(cells.get(name, ""), str) and is_unicode(cells.get(name, "")) for name in _WORDS):
+            cells = object_of(line)
+        except BadRecord as bad:
+            ledger.fail(bad.args[0], "give an output of -f jsonl as it was written")
+        if not all(type(word := cells.get(name, "")) is str and is_unicode(word) for name in _WORDS):
             ledger.fail("has a word or a group that is not a string of characters", "give an output of -f jsonl")
         yield Line(cells, ledger)
 
