@@ -86,7 +86,7 @@ def _run_and_report(arguments: list[str]) -> int:
         return _run(arguments, said)
     except KxcliError as error:
         report.error(str(error))
-        said.print_traceback()
+        said.print_traceback(error)
         return error.exit_code
     except click.ClickException as error:
         command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "kxcli"
@@ -101,14 +101,14 @@ def _run_and_report(arguments: list[str]) -> int:
         if has_file and error.errno in (errno.EPIPE, errno.ESHUTDOWN):  # the reader of the output closed it
             return 0
         report.error(f"{os.fspath(error.filename)}: {reason(error)}" if has_file else reason(error))
-        said.print_traceback()
+        said.print_traceback(error)
         return 1
     except MemoryError:
         report.error("memory ran out; use fewer workers (-j), or a machine with more")
         return 1
     except Exception as error:  # noqa: BLE001 -- a bug of ours, but still no traceback unasked
         report.error(f"internal error: {type(error).__name__}: {error}; please report it, with what -v adds")
-        said.print_traceback()
+        said.print_traceback(error)
         return 1
 
 

@@ -4,6 +4,9 @@ Every error carries one clear sentence: where, what is wrong, what to do.  They 
 parent by pickling, so each keeps its arguments in `args`.
 """
 
+import re
+import shlex
+
 
 class KxcliError(Exception):
     """An error to be told in one line; `str()` is that line without the program's name."""
@@ -54,7 +57,22 @@ class MissingExtraError(KxcliError):
 
     def __str__(self) -> str:
         what, extra = self.args
-        return f"{what} needs an extra library; install it with: pip install 'kxcli[{extra}]'"
+        return f"{what} needs an extra library; install it with: pip install {requirements(extra)}"
+
+
+def requirements(extra: str) -> str:
+    """Return what `pip install` needs to be given for an extra: kxcli itself is in no package index."""
+    from importlib.metadata import PackageNotFoundError, requires
+
+    names = []
+    try:
+        for requirement in requires("kxcli") or ():
+            name, _, marker = requirement.partition(";")
+            if re.search(rf"\bextra == ['\"]{extra}['\"]", marker):
+                names.append(shlex.quote(name.strip()))
+    except PackageNotFoundError:  # it is run from a checkout and was not installed
+        pass
+    return " ".join(names) or f"'.[{extra}]' in the checkout of kxcli"
 
 
 class WorkerDiedError(KxcliError):

@@ -7,8 +7,10 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Protocol
+
+from kxcli.wording import escape, format_count, format_traceback
 
 _LONGEST = 2_000  # characters of a message
 
@@ -19,12 +21,11 @@ class Said:
     def __init__(self) -> None:
         self.is_verbose = False
 
-    def print_traceback(self) -> None:
-        """Print the traceback of the error at hand, if the user asked for that."""
+    def print_traceback(self, error: BaseException) -> None:
+        """Print the traceback of an error if the user requested it."""
         if self.is_verbose:
-            import traceback
-
-            traceback.print_exc()
+            for line in format_traceback(error):
+                _print(line)
 
 
 class Report:
@@ -71,7 +72,7 @@ class Report:
         for kind, count in self._losses.items():
             examples = self._examples[kind]
             more = "" if count <= len(examples) else f" and {count - len(examples)} more"
-            self.warning(f"{count} {kind}: {', '.join(examples)}{more}")
+            self.warning(f"{format_count(count, kind)}: {', '.join(examples)}{more}")
         self._losses.clear()
 
     @contextmanager
@@ -97,15 +98,10 @@ class Report:
 
     @staticmethod
     def _write(line: str) -> None:
-        # A message is one line that can be read, whatever a file name or a cell holds; a closed stderr is no reason to
-        # fail.
+        # A message is one line that can be read, whatever a file name or a cell contains.
         if len(line) > _LONGEST:
             line = f"{line[: _LONGEST // 2]} [...] {line[-_LONGEST // 2 :]}"
-        try:
-            sys.stderr.write("".join(ch if ch.isprintable() else ascii(ch)[1:-1] for ch in line) + "\n")
-            sys.stderr.flush()
-        except (OSError, ValueError, AttributeError):
-            pass
+        _print(escape(line))
 
 
 class _Bar(Protocol):
@@ -122,6 +118,12 @@ class Progress:
         """Move the bar on by so many bytes, or whatever its unit is."""
         if self._bar is not None:
             self._bar.update(size)
+
+
+def _print(line: str) -> None:
+    with suppress(OSError, ValueError, AttributeError):  # a closed stderr is no reason to fail
+        sys.stderr.write(line + "\n")
+        sys.stderr.flush()
 
 
 def _is_terminal() -> bool:

@@ -9,4 +9,4 @@ def temporary_folder() -> str:
 
     `tempfile` by itself silently replaces a TMPDIR that does not exist.
     """
-    return os.environ.get("TMPDIR") or tempfile.gettempdir()
+    return os.path.abspath(os.environ.get("TMPDIR") or tempfile.gettempdir())

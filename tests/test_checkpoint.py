@@ -48,7 +48,7 @@ def command(request):
 
 def told(ended):
     """Return how many of how many tasks were kept."""
-    found = re.search(r"ck: ([\d,]+) of ([\d,]+) tasks were kept", ended.err)
+    found = re.search(r"ck: found ([\d,]+) of ([\d,]+) tasks? done", ended.err)
     assert found, ended.err
     return tuple(int(number.replace(",", "")) for number in found.groups())
 

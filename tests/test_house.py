@@ -10,8 +10,8 @@ ROOMS = {
     # folder: what of the house it may import, beside itself
     "mining": {"schema", "tally"},
     "tally": {"errors"},
-    "corpus": {"errors", "schema", "storage"},
-    "mapreduce": {"errors", "locking", "schema", "storage", "temporary", "tuning"},
+    "corpus": {"errors", "schema", "storage", "wording"},
+    "mapreduce": {"errors", "locking", "schema", "storage", "temporary", "tuning", "wording"},
     "output": {"errors", "locking", "temporary"},
 }
 

@@ -1275,7 +1275,7 @@ def test_rows_with_missing_cells_are_dropped_and_told(kxcli, workers):
     kept = [[v for i, v in enumerate(table[name]) if i % 3 or i > 15] for name in "xy"]
     ended = kxcli("hsic", "-j", workers, "-x", "x", "-y", "y", "-f", "jsonl", stdin=tsv(holed))
     assert json.loads(ended.text) == expected(*kept, n_dropped=6)
-    assert ended.err == "kxcli: 6 rows with a missing cell are left out; 34 are used\n"
+    assert ended.err == "kxcli: skipped 6 rows with a missing cell; used 34\n"
 
 
 @pytest.mark.parametrize("form", ["tsv", "jsonl", "npy"])

@@ -25,7 +25,7 @@ from kxcli.corpus.records import Wanted
 from kxcli.corpus.remote import FIRST, TAIL, shown
 from kxcli.corpus.shards import Planner, TaskReader
 from kxcli.corpus.sources import Source, Walk, find
-from kxcli.errors import InputError
+from kxcli.errors import InputError, requirements
 
 WORDS = ("wordcount", "-t", "space")
 SMALL = ("--shard-size", "16K")
@@ -916,8 +916,8 @@ def test_what_cannot_be_read_again_has_no_stamp(tmp_path, web):
 )
 def test_without_the_extra_it_says_what_to_install(kxcli, library, url):
     ended = blocked(kxcli, f"sys.modules['{library}'] = None", *WORDS, url, code=1)
-    what = f"reading {url.partition('//')[0]}// needs an extra library; install it with: pip install 'kxcli[remote]'"
-    assert ended.stderr == f"kxcli: error: {what}\n"
+    what = f"reading {url.partition('//')[0]}// needs an extra library"
+    assert ended.stderr == f"kxcli: error: {what}; install it with: pip install {requirements('remote')}\n"
 
 
 def test_another_store_says_what_it_needs(kxcli):

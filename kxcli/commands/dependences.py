@@ -11,9 +11,10 @@ from kxcli.mining.hsic import pairs, permutation, screening, texts
 from kxcli.mining.hsic.dependence import RunJob, measure
 from kxcli.mining.hsic.kernels import categories
 from kxcli.mining.hsic.parameters import LEAST_ROWS, Dependence, Testing
-from kxcli.output.rows import Cell, Full
+from kxcli.output.rows import Cell, Exact, shortest
 from kxcli.report import Report
 from kxcli.tuning import let_go
+from kxcli.wording import format_count
 
 _UNDEFINED = "undefined"  # the verdict of a test that cannot tell anything
 _MANY_PAIRS = 100_000  # from which what they need is reported
@@ -68,8 +69,8 @@ class Work:
             least = permutation.p_value(n_reaching, found.n, self.testing.permutations)
             if least > self.testing.alpha:
                 self.report.warning(
-                    f"p cannot be below {least:.2g} here, so nothing is called dependent at {self.testing.alpha:g}: "
-                    "take more --permutations, or --test eigen"
+                    f"p cannot be below {least:.2g} here, so nothing is called dependent at "
+                    f"{shortest(self.testing.alpha)}: take more --permutations, or --test eigen"
                 )
         cells: dict[str, Cell] = {"n": found.n, "n_dropped": n_dropped}
         cells |= {field.name: _cell(getattr(found, field.name)) for field in fields(found)[1:-1]}
@@ -79,7 +80,7 @@ class Work:
         if is_flat:
             return Output(list(cells), [list(cells.values())], found.dependent, why_undefined)
         if found.dependent is not None:
-            cells["dependent"] = f"{'yes' if found.dependent else 'no'} (at {self.testing.alpha:g})"
+            cells["dependent"] = f"{'yes' if found.dependent else 'no'} (at {shortest(self.testing.alpha)})"
         return Output(("key", "value"), list(cells.items()), found.dependent, why_undefined)
 
     def matrix(self, x: str | None, value: str | None) -> Output:
@@ -150,7 +151,8 @@ class Work:
         counts = self.run(job, texts.parts(text_column[0], side.rows), self.maker.dictionary, "words")
         found = screening.screened_terms(counts, side.sizes.tolist(), self.testing, least)
         if len(found) < len(counts):
-            self.report.note(f"{len(counts) - len(found):,} words that fewer than {least} rows have are left out")
+            rare = f"{format_count(len(counts) - len(found), 'words')} in fewer than {format_count(least, 'rows')}"
+            self.report.note(f"ignored {rare} (--min-df {least})")
         n_tested = sum(one.p_value is not None for one in found)
         least_q = n_tested / (1 + self.testing.permutations)
         if self.testing.name in ("auto", "permutation") and len(names) > 2 and least_q > self.testing.alpha:
@@ -168,7 +170,7 @@ class Work:
         """Read, and tell what was dropped."""
         rows = self.tables.rows(groups, groups_y, drops_missing=self.drops_missing)
         if rows.n_dropped:
-            self.report.note(f"{rows.n_dropped:,} rows with a missing cell are left out; {rows.n:,} are used")
+            self.report.note(f"skipped {format_count(rows.n_dropped, 'rows')} with a missing cell; used {rows.n:,}")
         if not rows.n + rows.n_dropped:
             raise InputError(self.tables.x.path, "has no rows", "give a table with rows")
         if not rows.n:
@@ -220,7 +222,7 @@ class Work:
         for i, j, note in told[:_EXAMPLES]:
             self.report.note(f"{names[i]} (x) and {names[j]} (y): {note}")
         if len(told) > _EXAMPLES:
-            self.report.note(f"and {len(told) - _EXAMPLES} more such notes on other pairs")
+            self.report.note(f"and {format_count(len(told) - _EXAMPLES, 'more such notes')} on other pairs")
         return found
 
 
@@ -238,5 +240,5 @@ def _cells(found: Dependence, names: Sequence[str]) -> tuple[Cell, ...]:
 
 
 def _cell(value: Any) -> Cell:
-    """Return a value to be written in full."""
-    return Full(value) if isinstance(value, float) else value
+    """Return a value to be written exactly."""
+    return Exact(value) if isinstance(value, float) else value

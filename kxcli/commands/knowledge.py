@@ -24,6 +24,7 @@ from kxcli.mining.linking.kb import VERSION
 from kxcli.report import Report
 from kxcli.schema import Integer, Items, Record, Row, Text
 from kxcli.storage import UnsafeError, private_folder
+from kxcli.wording import format_count
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
@@ -157,7 +158,7 @@ def _compiled(paths: Sequence[str], on_error: str, report: Report) -> tuple[Arra
     trouble = Trouble()
     base = compiled(files.entries(), trouble)
     files.losses += [[kind, count, [*map(files.place, trouble.places[kind])]] for kind, count in trouble.counts.items()]
-    report.detail(f"{len(base.ids):,} entries, {len(base.names):,} names")
+    report.detail(f"{format_count(len(base.ids), 'entries')}, {format_count(len(base.names), 'names')}")
     about = {"losses": files.losses, "notes": files.notes, "warnings": files.warnings, "names": len(base.names)}
     return base.arrays(), about
 

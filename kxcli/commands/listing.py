@@ -1,7 +1,6 @@
 """Finished counts -> lines of bytes, in one output or in parts where each is held."""
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from operator import itemgetter
@@ -13,6 +12,7 @@ from kxcli.mining.ranking import COLUMNS, Ranking, ranked
 from kxcli.mining.wordcount import WordCount
 from kxcli.output import rows, sink
 from kxcli.tally.scratch import Scratch
+from kxcli.temporary import temporary_folder
 
 _SUFFIXES = {"tsv": ".tsv", "csv": ".csv", "jsonl": ".jsonl"}
 
@@ -55,7 +55,7 @@ class WritePart:
             os.makedirs(self.folder, exist_ok=True)
         except OSError as error:
             raise OutputError(self.folder, reason(error), "name a folder that workers can make or write") from None
-        scratch = Scratch(tempfile.gettempdir, room(self.memory))  # its files have no name that anyone could take
+        scratch = Scratch(temporary_folder, room(self.memory))  # its files have no name that anyone could take
         sink.write(self.listing.blocks(self.job.finish(partial), scratch), path, is_shared=True)
         return path
 

@@ -20,6 +20,7 @@ from kxcli.mining.linking.scoring import Gold, Tally
 from kxcli.mining.linking.training import Trained, train
 from kxcli.output import sink
 from kxcli.report import Report
+from kxcli.wording import format_count
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
@@ -41,7 +42,7 @@ def write(base: KnowledgeBase, paths: Sequence[str], target: str, on_error: str,
     told = [mention.ids for one in texts for mention in one.mentions if mention.ids]
     if told and not any(known.intersection(ids) for ids in told):
         report.warning(f"{paths[0]}: has no kb_id that the knowledge base has: is it the one that was labelled with?")
-    about = f"{len(texts):,} texts with {n_mentions:,} mentions"
+    about = f"{format_count(len(texts), 'texts')} with {format_count(n_mentions, 'mentions')}"
     report.detail(f"training on {about}")
     with report.progress(None, f"training on {about}", " models") as progress:
         found = train(base, texts)

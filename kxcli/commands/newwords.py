@@ -9,6 +9,7 @@ import click
 from kxcli.commands import options
 from kxcli.errors import UsageError
 from kxcli.report import Report
+from kxcli.wording import format_count
 
 if TYPE_CHECKING:
     from kxcli.mining import Discovery, Word
@@ -126,7 +127,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     if not words:
         report.note("no word was found: there is too little text, all words are known, or the options ask for too much")
     elif given["top"] is not None and len(words) < given["top"]:
-        report.note(f"only {len(words)} of --top {given['top']} words were found")
+        report.note(f"only {format_count(len(words), 'words')} found (--top {given['top']})")
     words = words[: given["top"]]
     header = sink.format == "csv" if sink.header is None else sink.header
     columns = _COLUMNS[:2] if sink.format == "userdict" else _COLUMNS
@@ -186,7 +187,7 @@ def _findable(words: "list[Word]", report: Report) -> "list[Word]":
         report.lost("words left out that no user dictionary can make jieba find", len(left), left)
     plain = sum(word.word.isascii() for word in words)
     if plain:
-        report.note(f"{plain} words of Latin letters and digits left out: jieba finds them without, and better")
+        report.note(f"{format_count(plain, 'words')} of Latin letters and digits left out: jieba finds them by itself")
     return [word for word in words if is_in_block(word.word) and not word.word.isascii()]
 
 

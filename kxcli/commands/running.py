@@ -20,6 +20,7 @@ from kxcli.mapreduce.checkpoint import Checkpoint
 from kxcli.mapreduce.job import Engine, Job, Pausing, Task
 from kxcli.mapreduce.workspace import Workspace
 from kxcli.report import Report
+from kxcli.wording import format_count
 
 if TYPE_CHECKING:
     from kxcli.corpus.spool import Convert, Kept
@@ -233,7 +234,9 @@ class Corpus:
         """Return the bytes of all inputs, None where that is not known."""
         sizes = [source.size for source in self._sources]
         total = sum(size or 0 for size in sizes) if None not in sizes else None
-        self._report.detail(f"{len(sizes)} inputs, {'a stream' if total is None else f'{total:,} bytes'}")
+        self._report.detail(
+            f"{format_count(len(sizes), 'inputs')}, {'a stream' if total is None else format_count(total, 'bytes')}"
+        )
         return total
 
     def _tell(self) -> None:
@@ -282,7 +285,7 @@ def _workers(run: Run, report: Report, preload: Iterable[str], workspace: Worksp
         from kxcli.mapreduce import cluster  # numpy comes with it
 
         with cluster.Engine(run.cluster, workspace.folder, report.note) as started:
-            report.detail(f"{started.workers} threads of workers at {run.cluster}")
+            report.detail(f"{format_count(started.workers, 'threads')} of workers at {run.cluster}")
             yield started
         return
     memory = memory_for(run)
@@ -291,8 +294,10 @@ def _workers(run: Run, report: Report, preload: Iterable[str], workspace: Worksp
     if run.memory is not None and run.memory < available.PROCESS:
         report.warning(f"--memory is less than the {available.PROCESS >> 20} MiB that a process takes by itself")
     elif workers < run.jobs:
-        report.warning(f"there is memory for {workers} of {run.jobs} workers: raise --memory for more")
-    report.detail(f"{workers} workers at most; {memory >> 20:,} MiB for all, {room >> 20:,} for what each counts")
+        report.warning(f"there is memory for {workers} of {format_count(run.jobs, 'workers')}: raise --memory for more")
+    report.detail(
+        f"{format_count(workers, 'workers')} at most; {memory >> 20:,} MiB for all, {room >> 20:,} for what each counts"
+    )
     tell = report.warning
     with local.Engine(workers, preload, workspace.folder, room=room, retries=run.retries, tell=tell) as engine:
         yield engine

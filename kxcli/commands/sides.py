@@ -25,6 +25,7 @@ from kxcli.mining.hsic.kernels import Categories, Side
 from kxcli.mining.hsic.pairs import Column
 from kxcli.mining.hsic.parameters import LEAST_ROWS, Kernel, MeasureError
 from kxcli.report import Report
+from kxcli.wording import format_count
 
 if TYPE_CHECKING:
     from kxcli.mining import Counting
@@ -130,7 +131,7 @@ class Tables:
             values, complete = _complete(_whole(self.x, groups, drops_missing=drops_missing))
             others, complete_y = _complete(_whole(self.y, groups_y, drops_missing=drops_missing))
             if len(complete) != len(complete_y):
-                what = f"has {len(complete_y):,} rows, but {self.x.path} has {len(complete):,}"
+                what = f"has {format_count(len(complete_y), 'rows')}, but {self.x.path} has {len(complete):,}"
                 raise InputError(self.y.path, what, "give files with as many rows")
             values, complete = values + others, complete & complete_y
         if complete.all():

@@ -12,6 +12,7 @@ from kxcli.corpus.ledger import FIX, BadFieldError, BadRecord, Ledger, OnError
 from kxcli.corpus.lines import Readable, runs
 from kxcli.corpus.quoting import CsvRows
 from kxcli.errors import InputError
+from kxcli.wording import format_count
 
 Kind = Literal["text", "jsonl", "csv", "tsv"]
 Asked = Kind | Literal["sniffed"]  # JSONL where the first character that is no white space is {, else text
@@ -232,7 +233,7 @@ def _from_rows(lines: Iterable[str], kind: str, wanted: Wanted, ledger: Ledger) 
         elif row in _BLANK:
             continue
         else:
-            bad = BadRecord(f"has {len(row)} cells where the header has {len(header)}")
+            bad = BadRecord(f"has {format_count(len(row), 'cells')} where the header has {len(header)}")
         at, ledger.line = ledger.line, number
         reject(ledger, kind, bad)
         ledger.line = at

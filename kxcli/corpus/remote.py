@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import BinaryIO, Protocol, TypeVar, cast
 
 from kxcli.errors import InputError
+from kxcli.wording import format_count
 
 T = TypeVar("T")
 
@@ -248,7 +249,7 @@ class _InOrder(io.RawIOBase):
             data = self._read(len(buffer)) if self._at else insisted(self._where.url, lambda: self._read(len(buffer)))
         except BrokenError as broken:
             hint = "the server cannot go on from the middle, so run again, or fetch the file first"
-            raise wrong(self._where.url, f"{broken.what} after {self._at:,} bytes", hint) from None
+            raise wrong(self._where.url, f"{broken.what} after {format_count(self._at, 'bytes')}", hint) from None
         buffer[: len(data)] = data
         self._at += len(data)
         return len(data)

@@ -11,6 +11,7 @@ from kxcli.corpus.quoting import CsvRows
 from kxcli.corpus.records import Kind, is_unicode, object_of
 from kxcli.corpus.shards import found_format, kind_by_name
 from kxcli.corpus.sources import Source
+from kxcli.wording import format_count
 
 _WORDS = ("word", "group")
 
@@ -90,7 +91,7 @@ def _cells(
                 continue
             columns = list(bare)
         if len(row) != len(columns):
-            what = f"has {len(row)} cells, not {len(columns)} ({', '.join(columns)})"
+            what = f"has {format_count(len(row), 'cells')}, not {len(columns)} ({', '.join(columns)})"
             ledger.fail(what, "more columns than a word and its count need --header when they are written")
         yield Line(dict(zip(columns, row, strict=True)), ledger)
 

@@ -29,6 +29,7 @@ from kxcli.mapreduce.job import Job, OnDone, Pausing, Read, Task
 from kxcli.mapreduce.shelf import NAMES, DamagedError, Shelf, Taken, taken
 from kxcli.mapreduce.versions import versions
 from kxcli.storage import UnsafeError, open_private, private_folder
+from kxcli.wording import format_count
 
 TaskT = TypeVar("TaskT", bound=Task)
 RecordT = TypeVar("RecordT")
@@ -111,7 +112,7 @@ class Checkpoint:
             others = "; the others are new, or their input or the options changed" * (
                 self._n_kept < self._n_tasks and not self._is_new
             )
-            self._tell(f"{self._folder}: {self._n_kept:,} of {self._n_tasks:,} tasks were kept{others}")
+            self._tell(f"{self._folder}: found {self._n_kept:,} of {format_count(self._n_tasks, 'tasks')} done{others}")
             _remove_unused(self._folder)
         os.close(self._lock)
 

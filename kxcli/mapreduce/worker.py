@@ -4,7 +4,6 @@ import fcntl
 import multiprocessing
 import os
 import signal
-import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from kxcli.mapreduce.job import Job, Read, Task
 from kxcli.mapreduce.sharing import Shipped, received
 from kxcli.mapreduce.spawning import ENDING
 from kxcli.tuning import settle_in
+from kxcli.wording import format_traceback
 
 
 @dataclass(frozen=True)
@@ -118,5 +118,5 @@ def _answer(work: Callable[[], Any]) -> Any:
     try:
         return work()
     except Exception as error:  # noqa: BLE001 -- carried to the parent
-        error.add_note("in a worker:\n" + "".join(traceback.format_exception(error)))
+        error.add_note("in a worker:\n" + "\n".join(format_traceback(error)))
         return error

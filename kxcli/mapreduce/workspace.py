@@ -11,6 +11,7 @@ from typing import Any
 
 from kxcli.errors import OutputError, reason
 from kxcli.locking import HOST, is_left, locked_file
+from kxcli.temporary import temporary_folder
 
 _PREFIX = f"kxcli-{HOST}-"  # another machine that has the same TMPDIR may not see who holds a lock here
 _LOCK = "lock-"
@@ -31,11 +32,11 @@ class Workspace:
     def folder(self) -> str:
         """Return the folder's path."""
         if self._path is None:
+            where = temporary_folder()
             try:
-                self._path = tempfile.mkdtemp(prefix=_PREFIX)
+                self._path = tempfile.mkdtemp(prefix=_PREFIX, dir=where)
                 self._lock, _ = locked_file(self._path, _LOCK, "")
             except OSError as error:
-                where = os.environ.get("TMPDIR", "/tmp")  # noqa: S108 -- told to the user, not written to
                 raise OutputError(where, reason(error), "point TMPDIR at a folder that can be written") from None
             # Sockets of multiprocessing would otherwise have a folder of their own, that nobody could tell is ours.
             self._config = multiprocessing.current_process()._config  # type: ignore[attr-defined]
@@ -59,7 +60,7 @@ class Workspace:
 
 def _remove_left() -> None:
     """Remove the folders of runs of this user that are no more."""
-    with suppress(OSError), os.scandir(tempfile.gettempdir()) as entries:
+    with suppress(OSError), os.scandir(temporary_folder()) as entries:
         for entry in entries:
             if entry.name.startswith(_PREFIX) and _is_left(entry):
                 shutil.rmtree(entry.path, ignore_errors=True)

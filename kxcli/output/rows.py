@@ -10,11 +10,16 @@ from typing import Literal
 Format = Literal["tsv", "csv", "jsonl", "userdict"]
 
 
-class Full(float):
-    """A number to be written with 17 significant digits, as many as it takes to read the same double back."""
+def shortest(number: float) -> str:
+    """Return the shortest decimal number that is read back as the same double: 0.2, 1, 1e-05."""
+    return float.__repr__(number).removesuffix(".0")
+
+
+class Exact(float):
+    """A number that every format writes as `shortest` does."""
 
     def __str__(self) -> str:
-        return f"{self:.17g}"
+        return shortest(self)
 
 
 Cell = str | int | float | None  # None: null in JSONL, empty in TSV and CSV
@@ -70,7 +75,7 @@ def _jsonl(rows: Sequence[Sequence[Cell]], columns: Sequence[str]) -> bytes:
 
 
 def _json(cell: Cell) -> str:
-    return str(cell) if isinstance(cell, Full) else json.dumps(cell, ensure_ascii=False)
+    return shortest(cell) if isinstance(cell, float) else json.dumps(cell, ensure_ascii=False)
 
 
 def _userdict(rows: Sequence[Sequence[Cell]], columns: Sequence[str]) -> bytes:

@@ -17,6 +17,7 @@ from kxcli.corpus.ledger import BadRecord, Ledger
 from kxcli.corpus.lines import Readable
 from kxcli.corpus.quoting import CsvRows
 from kxcli.corpus.records import Format
+from kxcli.wording import format_count
 
 _LF = ord("\n")
 _SPARSE = 8  # columns for each that is asked for
@@ -113,7 +114,7 @@ class _Rest:
         yield _cells(held, columns)
 
     def _reject(self, line: int, count: int) -> None:
-        what = f"has {count} cell{'s' * (count != 1)} where the {self.like} has {self.width}"
+        what = f"has {format_count(count, 'cells')} where the {self.like} has {self.width}"
         reject(self.ledger, line, self.kind, what)
 
 

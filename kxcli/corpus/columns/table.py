@@ -30,6 +30,7 @@ from kxcli.corpus.remote import bare
 from kxcli.corpus.shards import found_format, kind_by_name
 from kxcli.corpus.sources import Source
 from kxcli.errors import InputError, UsageError
+from kxcli.wording import format_count
 
 TableKind = Literal["tsv", "csv", "jsonl", "npy"]
 
@@ -238,7 +239,7 @@ def _compare(part: Part, first: Part, headed: Part | None, reading: Reading) -> 
         what = f"seems to have {has}, where {headed.path} has {had}"
         raise InputError(part.path, what, "use --header-in or --no-header-in", line=1)
     if part.width != first.width:
-        what = f"has {part.width} column{'s' * (part.width != 1)} where {first.path} has {first.width}"
+        what = f"has {format_count(part.width or 0, 'columns')} where {first.path} has {first.width}"
         raise InputError(part.path, what, "give tables with the same columns", line=1)
     if first.names and part.names and part.names != first.names:
         what = f"has the columns {shown(part.names)} where {first.path} has {shown(first.names)}"
