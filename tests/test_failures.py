@@ -629,10 +629,15 @@ def test_a_full_tmpdir_matters_only_where_it_is_needed(kxcli, workers, small_dis
     assert os.listdir(small_disk) == ["full"]
 
 
-def test_a_missing_tmpdir_matters_only_where_it_is_needed(kxcli, workers):
-    kxcli.environment["TMPDIR"] = str(kxcli.folder / "none")
-    ended = kxcli(*SPACE, "-j", workers, "--shard-size", "1K", put(kxcli, "a", "x\n" * 5000))
-    assert (ended.out, ended.err) == (b"x\t5000\n", "")
+def test_a_missing_tmpdir_matters_only_if_it_is_needed(kxcli, workers):
+    kxcli.environment["TMPDIR"] = missing = str(kxcli.folder / "none")
+    use = (*SPACE, "-j", workers, "--shard-size", "1K", put(kxcli, "a", "x\n" * 5000))
+    if workers == 1:
+        ended = kxcli(*use)
+        assert (ended.out, ended.err) == (b"x\t5000\n", "")
+    else:  # workers have a folder in common
+        err = kxcli(*use, code=1).err
+        assert err.startswith(f"kxcli: error: {missing}: No such file or directory; point TMPDIR at")
 
 
 def test_a_tmpdir_with_a_long_name_serves(kxcli, workers):
