@@ -8,7 +8,7 @@ from conftest import ROOT
 PACKAGE = ROOT / "kxcli"
 ROOMS = {
     # folder: what of the house it may import, beside itself
-    "mining": {"schema", "tally"},
+    "mining": {"schema", "tally", "wording"},
     "tally": {"errors"},
     "corpus": {"errors", "schema", "storage", "wording"},
     "mapreduce": {"errors", "locking", "schema", "storage", "temporary", "tuning", "wording"},

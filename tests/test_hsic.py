@@ -113,7 +113,7 @@ def near(value, rel, absolute=0.0):
 def plain(value):
     """Return a value as TSV and CSV have it."""
     if isinstance(value, float):
-        return f"{value:.17g}"
+        return repr(float(value)).removesuffix(".0")
     return "" if value is None else str(value)
 
 

@@ -122,7 +122,7 @@ class Work:
         if self.asked_x.compares_texts:
             return self._terms(columns, labels, least, top)
         names = [_name(table, column) for column in columns]
-        self._check_memory(len(columns), f"--screen over {len(columns):,} columns")
+        self._check_memory(len(columns), f"--screen over {format_count(len(columns), 'columns')}")
         of_all = [*names, _name(table, labels[0])]
         asked = [*[self.asked_x] * len(columns), self.asked_y]
         measurable = self._columns([*columns, *labels], asked, of_all)
@@ -157,8 +157,9 @@ class Work:
         least_q = n_tested / (1 + self.testing.permutations)
         if self.testing.name in ("auto", "permutation") and len(names) > 2 and least_q > self.testing.alpha:
             self.report.warning(
-                f"with {self.testing.permutations:,} permutations and {n_tested:,} words, q is {least_q:.2g} or more "
-                "for a word that stands out alone: take more --permutations, or --test eigen"
+                f"with {format_count(self.testing.permutations, 'permutations')} and "
+                f"{format_count(n_tested, 'words')}, q is {least_q:.2g} or more for a word that stands out alone: "
+                "take more --permutations, or --test eigen"
             )
         rows = [
             (one.term, one.n, names[one.label], *map(_cell, (one.biased_n2, one.cka, one.p_value, one.q_value)))

@@ -24,6 +24,7 @@ from kxcli.mining.hsic.parameters import (
 from kxcli.mining.hsic.spectra import SAMPLED_ROWS, sampled_spectrum
 from kxcli.mining.hsic.textkernel import Texts
 from kxcli.mining.hsic.texts import Vectors
+from kxcli.wording import format_count
 
 Array = npt.NDArray[np.float64]
 Values = Array | Vectors | Sequence[Sequence[object]]  # numbers (n, d); counts of terms; columns of labels
@@ -89,7 +90,7 @@ def measure(x: Side, y: Side, testing: Testing, run: RunJob = run_here) -> Depen
     great to be squared.
     """
     if x.n != y.n:
-        raise MeasureError(f"there are {x.n:,} rows on one side and {y.n:,} on the other")
+        raise MeasureError(f"one side has {format_count(x.n, 'rows')}, and the other has {y.n:,}")
     if x.n < LEAST_ROWS:
         raise MeasureError(f"too few rows: {x.n}, and HSIC needs {LEAST_ROWS} at least")
     name: str = testing.name

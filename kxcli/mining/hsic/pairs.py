@@ -13,6 +13,7 @@ from kxcli.mining.hsic.dependence import Values, measure, side
 from kxcli.mining.hsic.kernels import Categories, Side, renumbered
 from kxcli.mining.hsic.parameters import LEAST_ROWS, Dependence, Kernel, Testing
 from kxcli.mining.hsic.texts import Vectors
+from kxcli.wording import format_count
 
 BYTES_PER_PAIR = 900  # that a measured pair takes in the process that gathers them, about
 
@@ -106,7 +107,7 @@ class MeasurePairs:
         n = int((masks[0] & masks[-1]).sum())
         kernels = (str(self._columns[i].kernel), None, str(self._columns[j].kernel), None)
         test = "permutation" if self.testing.name == "auto" else self.testing.name
-        note = f"{n} rows have a value in both, and HSIC needs {LEAST_ROWS} at least"
+        note = f"{format_count(n, 'rows')} with a value in both, and HSIC needs {LEAST_ROWS} at least"
         return Dependence(n, *kernels, None, None, None, None, None, test, None, None, (note,))
 
     def merge(self, left: dict[Pair, Dependence], right: dict[Pair, Dependence]) -> dict[Pair, Dependence]:
