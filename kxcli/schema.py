@@ -7,7 +7,7 @@ JSON is declared by `Integer`, `Number`, `Flag`, `Text`, `Constant`, `Items`, `R
 import json
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -211,7 +211,7 @@ def _shown(value: Any) -> str:
 # Arrays
 
 Sizes = dict[str, int]
-Rule = Callable[[Any, Mapping[str, int]], str]  # an array and the sizes -> what is wrong with it, or ""
+Rule = Callable[[Any, Mapping[str, Any], Mapping[str, int]], str]  # array, all arrays, sizes -> what is wrong, or ""
 
 
 @dataclass(frozen=True)
@@ -221,14 +221,14 @@ class Array:
     dtypes: such as "u4", or "u2 u4" where it may have either.
     shape: of each axis a number, or the name of a size, with a number to add ("names+1").  The first array that has a
     new name by itself tells the size.
-    below: the size that values are less than.  starts: the size that values ascend to, from 0.
+    below: the size, or the number, that values are less than.  starts: the size that values ascend to, from 0.
     rules: what else holds for the values.  Floats are finite, and not larger than `MAX_WEIGHT`.
     is_optional: whether it may be missing.
     """
 
     dtypes: str
     shape: tuple[str | int, ...]
-    below: str = ""
+    below: str | int = ""
     starts: str = ""
     rules: Sequence[Rule] = field(default=())
     is_optional: bool = False
@@ -247,16 +247,18 @@ class Array:
             if own != expected:
                 raise SchemaError(f"{name} has {own:,} values on an axis, not {expected:,}")
 
-    def check_values(self, array: Any, sizes: Sizes, name: str) -> None:
+    def check_values(self, array: Any, arrays: Mapping[str, Any], sizes: Sizes, name: str) -> None:
         """Refuse values that are not as declared; the form was checked before."""
         if not array.size:
             if self.starts:
                 raise SchemaError(f"{name} has no value")
             return
+        if array.dtype.kind == "b" and array.view("u1").max() > 1:
+            raise SchemaError(f"{name} has a value that is neither true nor false")
         if array.dtype.kind == "f" and not abs(array).max() <= MAX_WEIGHT:  # which NaN is not, either
             raise SchemaError(f"{name} has a value that is not finite, or larger than {MAX_WEIGHT:g}")
         if self.below:
-            most = _known(self.below, sizes)
+            most = self.below if isinstance(self.below, int) else _known(self.below, sizes)
             if int(array.max()) >= most or int(array.min()) < 0:
                 raise SchemaError(f"{name} has the value {int(array.max()):,}, and {most:,} is too large")
         if self.starts:
@@ -264,30 +266,36 @@ class Array:
             if int(array[0]) or int(array[-1]) != most or not (array[1:] >= array[:-1]).all():
                 raise SchemaError(f"{name} does not ascend from 0 to {most:,}")
         for rule in self.rules:
-            if wrong := rule(array, sizes):
+            if wrong := rule(array, arrays, sizes):
                 raise SchemaError(f"{name} {wrong}")
 
 
+def check_names(names: Collection[str], declared: Mapping[str, Array]) -> None:
+    """Check that all arrays that have to be there are, and no others."""
+    for name in names:
+        if name not in declared:
+            raise SchemaError(f"the array {_shown(name)} is unknown")
+    for name, one in declared.items():
+        if name not in names and not one.is_optional:
+            raise SchemaError(f"the array {name} is missing")
+
+
 def check_forms(forms: Mapping[str, tuple[Any, tuple[int, ...]]], declared: Mapping[str, Array], sizes: Sizes) -> None:
-    """Check dtypes and shapes: that all arrays that have to be there are, and are as declared; no others may be.
+    """Check the names, the dtypes and the shapes of arrays.
 
     sizes: those that are known before; all others are added.
     """
-    for name in forms:
-        if name not in declared:
-            raise SchemaError(f"there is an unknown array {_shown(name)}")
+    check_names(forms, declared)
     for name, one in declared.items():
         if name in forms:
             one.check_form(*forms[name], sizes, name)
-        elif not one.is_optional:
-            raise SchemaError(f"the array {name} is missing")
 
 
 def check_values(arrays: Mapping[str, Any], declared: Mapping[str, Array], sizes: Sizes) -> None:
     """Check the values of arrays whose forms were checked."""
     for name, one in declared.items():
         if name in arrays:
-            one.check_values(arrays[name], sizes, name)
+            one.check_values(arrays[name], arrays, sizes, name)
 
 
 def _plain(size: str) -> str:
@@ -307,3 +315,17 @@ def _known(size: str, sizes: Mapping[str, int]) -> int:
     known = _size(size, sizes)
     assert known is not None, f"no array tells the size {size}"
     return known
+
+
+def at_least(least: float) -> Rule:
+    """Return the rule that no value is smaller."""
+
+    def rule(array: Any, arrays: Mapping[str, Any], sizes: Mapping[str, int]) -> str:
+        return "" if array.min() >= least else f"has a value below {least:g}"
+
+    return rule
+
+
+def ascending(array: Any, arrays: Mapping[str, Any], sizes: Mapping[str, int]) -> str:
+    """Rule that no value is smaller than the one before."""
+    return "" if (array[1:] >= array[:-1]).all() else "does not ascend"

@@ -864,7 +864,7 @@ def one_object():
 
 
 def wanted_of(harm):
-    if "version" in harm or harm == "features":
+    if harm in ("version", "features"):
         return "train it again"
     return "was trained with another knowledge base" if harm == "knowledge base" else "is no model|is damaged"
 

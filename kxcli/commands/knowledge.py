@@ -20,9 +20,9 @@ from kxcli.corpus.remote import shown
 from kxcli.corpus.sources import Source
 from kxcli.errors import reason
 from kxcli.mining.linking.compiling import Entry, Trouble, compiled
-from kxcli.mining.linking.kb import VERSION
+from kxcli.mining.linking.kb import VERSION, check
 from kxcli.report import Report
-from kxcli.schema import Integer, Items, Record, Row, Text
+from kxcli.schema import Integer, Items, Record, Row, SchemaError, Text
 from kxcli.storage import UnsafeError, private_folder
 from kxcli.wording import format_count
 
@@ -31,16 +31,6 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 _CHUNK = 1 << 20
 _SUFFIX = ".kxkb"
 _OURS = re.compile(r"[0-9a-f]{32}\.kxkb")
-_PLACE = Row((Integer(), Integer()))  # the number of a file, from 0, and a line
-_MESSAGE = Row((Integer(), Text()))  # the number of a file, and what to say of it
-_ABOUT = Record(
-    {
-        "losses": Items(Row((Text(), Integer(), Items(_PLACE)))),
-        "notes": Items(_MESSAGE),
-        "warnings": Items(_MESSAGE),
-        "names": Integer(),
-    }
-)
 _KEPT_FOR = 30 * 24 * 60 * 60  # seconds after its last use, when there is another one to be kept
 
 
@@ -53,10 +43,10 @@ def arrays_of(paths: Sequence[str], folder: str | None, on_error: str, report: R
     where = default_folder() if folder is None else folder
     is_private = _is_private(where, report.detail if folder is None else report.warning)
     target = os.path.join(where, _key(paths, on_error) + _SUFFIX) if is_private and all(map(_is_file, paths)) else None
-    found = None if target is None else _kept(target, report)
+    found = None if target is None else _kept(target, len(paths), report)
     if found is None:
         arrays, about = _compiled(paths, on_error, report)
-        found = None if target is None else _saved(arrays, about, target, report)
+        found = None if target is None else _saved(arrays, about, target, len(paths), report)
     else:
         arrays, about = found, found.about
     names = [*map(shown, paths)]
@@ -69,6 +59,14 @@ def arrays_of(paths: Sequence[str], folder: str | None, on_error: str, report: R
     if not about["names"]:
         report.warning(f"{', '.join(names)}: has no name in it, so none can be found")
     return arrays if found is None else found
+
+
+def _about(n_files: int) -> Record:
+    """Return how what is kept with the arrays is declared: of each message, the number of its file, from 0."""
+    file = Integer(most=n_files - 1)
+    messages = Items(Row((file, Text())))
+    losses = Items(Row((Text(), Integer(), Items(Row((file, Integer()))))))
+    return Record({"losses": losses, "notes": messages, "warnings": messages, "names": Integer()})
 
 
 def default_folder() -> str:
@@ -113,12 +111,13 @@ def _key(paths: Sequence[str], on_error: str) -> str:
     return digest.hexdigest()[:32]
 
 
-def _kept(target: str, report: Report) -> arrayfile.ArrayFile | None:
+def _kept(target: str, n_files: int, report: Report) -> arrayfile.ArrayFile | None:
     try:
-        found = arrayfile.ArrayFile(target, _ABOUT, is_checked=True)
+        found = arrayfile.ArrayFile(target, _about(n_files), is_checked=True)
+        check(found)
     except FileNotFoundError:
         return None
-    except (OSError, UnsafeError, arrayfile.DamagedError) as error:
+    except (OSError, SchemaError, UnsafeError, arrayfile.DamagedError) as error:
         what = reason(error) if isinstance(error, OSError) else f"is damaged ({error})"
         report.detail(f"{target}: {what}; the knowledge base is compiled again")
         return None
@@ -128,11 +127,11 @@ def _kept(target: str, report: Report) -> arrayfile.ArrayFile | None:
     return found
 
 
-def _saved(arrays: Arrays, about: Any, target: str, report: Report) -> arrayfile.ArrayFile | None:
+def _saved(arrays: Arrays, about: Any, target: str, n_files: int, report: Report) -> arrayfile.ArrayFile | None:
     """Keep arrays; without room or the right to, they stay in memory alone."""
     with suppress(OSError, UnsafeError, arrayfile.DamagedError):
         arrayfile.save(arrays, about, target)
-        found = arrayfile.ArrayFile(target, _ABOUT, is_checked=False)
+        found = arrayfile.ArrayFile(target, _about(n_files), is_checked=False)
         _remove_unused(os.path.dirname(target), report)
         return found
     report.detail(f"{target}: cannot be written, so the knowledge base is compiled every time")
@@ -166,7 +165,7 @@ def _compiled(paths: Sequence[str], on_error: str, report: Report) -> tuple[Arra
 class _Files:
     """The entries of some files, with a number for each: its line, counted through all files.
 
-    losses, notes, warnings: as in `_ABOUT`.
+    losses, notes, warnings: as in `_about`.
     """
 
     def __init__(self, paths: Sequence[str], on_error: str) -> None:

@@ -1,8 +1,8 @@
 """Models of `entity-link` in files: labelled texts -> a file, and a file -> arrays for all who link."""
 
 import io
-import zipfile
-import zlib
+import os
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, cast
 
@@ -11,21 +11,25 @@ import numpy.typing as npt
 
 from kxcli.corpus.labelled import labelled
 from kxcli.corpus.ledger import Loss, OnError
+from kxcli.corpus.npy import NpyError, Npz
 from kxcli.errors import InputError, OutputError, reason
 from kxcli.mining.linking.kb import KnowledgeBase
 from kxcli.mining.linking.linker import Linker, Linking
-from kxcli.mining.linking.model import Model, ModelError
+from kxcli.mining.linking.model import HEADER, MAX_HEADER, Model, ModelError, declared_arrays, parse_header
 from kxcli.mining.linking.pieces import LabelledText, Marked
 from kxcli.mining.linking.scoring import Gold, Tally
 from kxcli.mining.linking.training import Trained, train
 from kxcli.output import sink
 from kxcli.report import Report
+from kxcli.schema import SchemaError, check_forms
 from kxcli.wording import format_count
 
 Arrays = Mapping[str, npt.NDArray[Any]]
 
 _FEW_TEXTS = 20  # different ones: with fewer, F1 in texts held out says little of that in others
 _HIGHEST_THRESHOLD = 0.99
+_MAGIC = b"PK\x03\x04"  # of a .npz file, as of any zip file
+_MAX_PIPED = 1 << 30  # bytes of a model that does not come from a file
 _UNKNOWN = "labelled mentions whose kb_id the knowledge base does not have"
 
 
@@ -92,24 +96,33 @@ def arrays_of(path: str, base: KnowledgeBase) -> Arrays:
     hint = f"make one with --train LABELLED --model {path}"
     try:
         with open(path, "rb") as file:
-            arrays = _read(io.BytesIO(file.read()))
+            arrays = _read(file)
         Model.mapped(arrays, base)
     except OSError as error:
         raise InputError(path, reason(error), hint) from None
     except ModelError as error:
         raise InputError(path, str(error), hint) from None
+    except NpyError as error:
+        raise InputError(path, f"is no model of kxcli entity-link: it {error}", hint) from None
+    except SchemaError as error:
+        raise InputError(path, f"is damaged: {error}", hint) from None
     return arrays
 
 
-def _read(data: BinaryIO) -> Arrays:
-    """Return the arrays of an open file; `ModelError` where it has none, or damaged ones, or others than of numbers."""
-    try:
-        file = np.load(data, allow_pickle=False)
-        if isinstance(file, np.lib.npyio.NpzFile):
-            return {name: file[name] for name in file.files}
-    except (ValueError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error) as error:
-        raise ModelError("is no model of kxcli entity-link, or is damaged") from error
-    raise ModelError("is no model of kxcli entity-link")
+def _read(file: BinaryIO) -> Arrays:
+    """Return the arrays of a model; nothing is inflated before the names, dtypes and sizes of all are checked."""
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):  # a pipe is kept, as far as it looks like a model
+        start = file.read(len(_MAGIC))
+        file = io.BytesIO(start + file.read(_MAX_PIPED + 1) if start == _MAGIC else start)
+    size = file.seek(0, os.SEEK_END)
+    if size > _MAX_PIPED and isinstance(file, io.BytesIO):
+        raise ModelError(f"is longer than {_MAX_PIPED:,} bytes, which is too much for a pipe")
+    npz = Npz(file, size)
+    if HEADER not in npz.headers or npz.headers[HEADER].n_bytes > MAX_HEADER:
+        raise ModelError("is no model of kxcli entity-link")
+    declared = declared_arrays(parse_header(npz.array(HEADER)))
+    check_forms({name: (one.dtype, one.shape) for name, one in npz.headers.items()}, declared, {})
+    return npz.arrays()
 
 
 def _of_model(work: Any) -> None:

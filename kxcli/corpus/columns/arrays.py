@@ -2,15 +2,14 @@
 
 import os
 import sys
-import tokenize
-import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO, ClassVar, NoReturn, cast
 
 import numpy as np
 import numpy.typing as npt
 
+from kxcli.corpus import npy
 from kxcli.corpus.columns.batches import reject
 from kxcli.corpus.columns.cells import MissingCodes, Numbers
 from kxcli.corpus.columns.chunks import Cells, Chunk, LineNumbers, Part
@@ -23,10 +22,7 @@ from kxcli.errors import InputError
 _SURROGATE = 0xD800  # the first of the half pairs, 0x800 of them
 _BATCH = 1 << 20  # bytes
 _AGAIN = "write or fetch the file again"
-_HEADERS: dict[tuple[int, int], Callable[[BinaryIO], tuple[tuple[int, ...], bool, np.dtype[Any]]]] = {
-    (1, 0): np.lib.format.read_array_header_1_0,
-    (2, 0): np.lib.format.read_array_header_2_0,
-}
+_MAX_COLUMNS = 1 << 24  # of an array: each gets a name
 
 _Array = npt.NDArray[Any]
 
@@ -124,23 +120,18 @@ class _Values:
 
 def _header(file: BinaryIO, path: str) -> tuple[tuple[int, int], bool, np.dtype[Any]]:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # for headers that Python 2 wrote
-            version = np.lib.format.read_magic(file)  # type: ignore[no-untyped-call, unused-ignore]
-            if version not in _HEADERS:
-                raise InputError(path, "is a .npy file of a version that is not read", "write it as plain columns")
-            shape, is_fortran, dtype = _HEADERS[version](file)
-    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError, IndexError, tokenize.TokenError) as error:
-        raise InputError(path, f"is no .npy file, or damaged ({' '.join(str(error).split())})", _AGAIN) from None
+        shape, is_fortran, dtype = npy.read_header(file)
+    except npy.NpyError as error:
+        raise InputError(path, f"is no .npy file that is read: it {error}", _AGAIN) from None
     if dtype.kind not in "biufUS" or not dtype.itemsize:
         what = f"is an array of {dtype}, neither numbers nor texts"
         raise InputError(path, what, "write an array of numbers or strings")
     if len(shape) not in (1, 2) or 0 in shape[1:]:
         what = f"is an array of shape {shape}, neither one column nor rows by columns"
         raise InputError(path, what, "write an array of one or two dimensions")
-    if min(shape) < 0:
-        raise InputError(path, f"is damaged (shape {shape})", _AGAIN)
     rows, columns = shape if len(shape) == 2 else (*shape, 1)
+    if columns > _MAX_COLUMNS:
+        raise InputError(path, f"is an array of {columns:,} columns, which is too many", "transpose it")
     return (rows, columns), is_fortran, dtype
 
 

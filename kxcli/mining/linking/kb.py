@@ -1,6 +1,6 @@
 """A compiled knowledge base: arrays that processes share.  Reads and writes no file."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from typing import Any
@@ -11,6 +11,8 @@ import numpy.typing as npt
 from kxcli.mining.linking.loose import Bags
 from kxcli.mining.linking.names import Names
 from kxcli.mining.linking.slots import Arrays, Numbers, Slots
+from kxcli.mining.linking.trie import declared_names
+from kxcli.schema import Array, SchemaError, Sizes, at_least, check_forms, check_values
 
 VERSION = 3  # of what is compiled, and how
 
@@ -30,6 +32,18 @@ class Strings:
         """Return the strings."""
         encoded = [string.encode("utf-8", "surrogatepass") for string in strings]
         return cls(np.frombuffer(b"".join(encoded), dtype=np.uint8), starts_of([*map(len, encoded)]))
+
+    @staticmethod
+    def declared(name: str, size: str) -> dict[str, Array]:
+        """Return how the arrays are declared; `size` is that of the strings."""
+
+        def rule(data: npt.NDArray[np.uint8], arrays: Arrays, sizes: Mapping[str, int]) -> str:
+            return "" if _are_strings(data, arrays[f"{name}.starts"]) else "has bytes that are not UTF-8"
+
+        return {
+            f"{name}.starts": Array("i8", (f"{size}+1",), starts=f"{name}.data"),
+            f"{name}.data": Array("u1", (f"{name}.data",), rules=[rule]),
+        }
 
     def __getitem__(self, number: int) -> str:
         return self.data[self.starts[number] : self.starts[number + 1]].tobytes().decode("utf-8", "surrogatepass")
@@ -125,13 +139,70 @@ class KnowledgeBase:
         )
 
 
+def _are_strings(data: npt.NDArray[np.uint8], starts: Rows) -> bool:
+    """Return whether data is UTF-8 in which no string begins within a character; decodes some strings at a time."""
+    inner = starts[(starts > 0) & (starts < len(data))]
+    if ((data.take(inner) & 0xC0) == 0x80).any():
+        return False
+    bounds = np.concatenate((inner[np.diff(inner // _CHECKED, prepend=0) > 0], [len(data)])).tolist()
+    try:
+        for start, stop in pairwise([0, *bounds]):
+            data[start:stop].tobytes().decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+_CHECKED = 1 << 20  # bytes of strings that are decoded at a time
 _STRINGS = ("spelled", "ids", "subjects", "kinds")
-_ARRAYS = (
-    *("is_in_capitals", "candidates", "is_subject", "candidate_starts", "forms", "entry_kinds", "entry_kind_starts"),
-    *("kind_weights", "n_facts", "n_names", "idf", "entry_terms", "entry_term_starts", "entry_weights"),
-    *("entry_values", "entry_value_starts", "value_weights", "value_objects", "object_keys"),
-    *("entry_numbers", "entry_number_kinds", "entry_number_starts", "digest"),
-)
+_ARRAYS = {
+    "is_in_capitals": Array("b1", ("names",)),
+    "candidates": Array("u4", ("candidates",), below="entries"),
+    "is_subject": Array("b1", ("candidates",)),
+    "candidate_starts": Array("i8", ("names+1",), starts="candidates"),
+    "forms": Array("u8", ("candidates",)),
+    "entry_kinds": Array("u4", ("entry_kinds",), below="kinds"),
+    "entry_kind_starts": Array("i8", ("entries+1",), starts="entry_kinds"),
+    "kind_weights": Array("f4", ("kinds",)),
+    "n_facts": Array("u4", ("entries",)),
+    "n_names": Array("u4", ("entries",)),
+    "idf": Array("f4", ("terms+1",), rules=[at_least(0)]),
+    "entry_terms": Array("u4", ("entry_terms",), below="terms+1"),
+    "entry_term_starts": Array("i8", ("entries+1",), starts="entry_terms"),
+    "entry_weights": Array("f4", ("entries",), rules=[at_least(0)]),
+    "entry_values": Array("u4", ("entry_values",), below="values"),
+    "entry_value_starts": Array("i8", ("entries+1",), starts="entry_values"),
+    "value_weights": Array("f4", ("values",)),
+    "value_objects": Array("u4", ("values",), below="objects+1"),
+    "object_keys": Array("u8", ("objects",)),
+    "entry_numbers": Array("f4", ("entry_numbers",)),
+    "entry_number_kinds": Array("u4", ("entry_numbers",)),
+    "entry_number_starts": Array("i8", ("entries+1",), starts="entry_numbers"),
+    "digest": Array("u1", (32,)),
+}
+
+
+def check(arrays: Arrays) -> None:
+    """Raise `SchemaError` for arrays that are not those of a knowledge base, or would lead outside of each other."""
+    declared = {
+        **_ARRAYS,
+        **declared_names("names", "names", is_narrow=_is_narrow(arrays, "names")),
+        **declared_names("objects", "objects", is_narrow=_is_narrow(arrays, "objects")),
+        **Slots.declared("terms", "u4", "terms"),
+        **Bags.declared("bags", "names"),
+    }
+    for name, size in zip(_STRINGS, ("names", "entries", "entries", "kinds"), strict=True):
+        declared |= Strings.declared(name, size)
+    sizes: Sizes = {}
+    check_forms({name: (array.dtype, array.shape) for name, array in arrays.items()}, declared, sizes)
+    check_values(arrays, declared, sizes)
+
+
+def _is_narrow(arrays: Arrays, name: str) -> bool:
+    try:
+        return arrays[f"{name}.ids"].dtype.itemsize == 2
+    except KeyError:
+        raise SchemaError(f"the array {name}.ids is missing") from None
 
 
 def starts_of(sizes: Sequence[int]) -> Rows:

@@ -6,7 +6,7 @@ capitals too: "China Bank", "far" for "Fars" and "York, new" for "New York" are 
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple
@@ -19,6 +19,7 @@ from kxcli.mining.linking.names import cases
 from kxcli.mining.linking.ragged import expanded
 from kxcli.mining.linking.slots import Arrays, Numbers, Slots
 from kxcli.mining.linking.tokens import IDEOGRAPH, MARK, WORD, Hashes, Prefix, Tokens, hashes, mixed
+from kxcli.schema import Array
 
 Bools = npt.NDArray[np.bool_]
 
@@ -142,6 +143,19 @@ class Bags:
         """Return the bags that `arrays` gave under a name."""
         read: dict[str, Any] = {part: arrays[f"{name}.{part}"] for part in _ARRAYS}
         return cls(slots=Slots.mapped(arrays, f"{name}.slots"), **read)
+
+    @staticmethod
+    def declared(name: str, size: str) -> dict[str, Array]:
+        """Return how the arrays are declared; `size` is that of the names."""
+        return {
+            f"{name}.names": Array("u4", (f"{name}.names",), below=size),
+            f"{name}.name_starts": Array("i8", (f"{name}+1",), starts=f"{name}.names"),
+            f"{name}.forms": Array("u8", (f"{name}.names",)),
+            f"{name}.orders": Array("u8", (f"{name}.names",)),
+            f"{name}.traits": Array("u1", (f"{name}.names",)),
+            f"{name}.sieve": Array("b1", (f"{name}.sieve+1",), rules=[_power_of_two]),
+            **Slots.declared(f"{name}.slots", "u8", name),
+        }
 
     def arrays(self, name: str) -> dict[str, npt.NDArray[Any]]:
         """Return all there is, under names that begin with `name`."""
@@ -385,6 +399,10 @@ def _sieve(keys: Hashes) -> Bools:
     sieve = np.zeros(1 << max(_FEWEST_BITS, (_SIEVE_ROOM * len(keys)).bit_length()), dtype=np.bool_)
     sieve[_sieved(keys, sieve)] = True
     return sieve
+
+
+def _power_of_two(sieve: Bools, arrays: Arrays, sizes: Mapping[str, int]) -> str:
+    return "" if len(sieve).bit_count() == 1 and len(sieve) >= 1 << _FEWEST_BITS else "has a size that no sieve has"
 
 
 def _sieved(keys: Hashes, sieve: Bools) -> npt.NDArray[np.int64]:

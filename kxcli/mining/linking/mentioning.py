@@ -13,6 +13,7 @@ from kxcli.mining.linking.marks import N_COLUMNS, marks
 from kxcli.mining.linking.signals import PRIOR, signals
 from kxcli.mining.linking.slots import Arrays
 from kxcli.mining.linking.statistics import Floats
+from kxcli.schema import Array
 
 _DIGITS = 9  # of a sum that count, so that no processor's last digits do
 
@@ -29,6 +30,15 @@ class Model:
         assert self.hashed is not None
         columns = np.flatnonzero(self.hashed)
         return {"dense": self.dense, "columns": columns.astype(np.uint32), "weights": self.hashed.take(columns)}
+
+    @staticmethod
+    def declared(name: str) -> dict[str, Array]:
+        """Return how the arrays are declared."""
+        return {
+            f"{name}.dense": Array("f8", (len(PRIOR),)),
+            f"{name}.columns": Array("u4", (f"{name}.columns",), below=N_COLUMNS),
+            f"{name}.weights": Array("f4", (f"{name}.columns",)),
+        }
 
     @classmethod
     def mapped(cls, arrays: Arrays, name: str) -> "Model":

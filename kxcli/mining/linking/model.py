@@ -2,13 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from kxcli import schema
 from kxcli.mining.linking import candidates, mentioning, signals
 from kxcli.mining.linking.kb import KnowledgeBase, Strings
 from kxcli.mining.linking.loose import Bags
@@ -19,13 +20,29 @@ from kxcli.mining.linking.statistics import Floats, Statistics
 from kxcli.mining.linking.tagging import Tagger
 from kxcli.mining.linking.tokens import hashes
 
-_HEADER = "header"
+HEADER = "header"
 VERSION = 2  # of what a model has, and of the features that its weights are for
 _THRESHOLD, _MENTION_THRESHOLD = 0.5, 0.3  # before anything was learned; a lower score is of an everyday word
 
 
-class ModelError(Exception):
-    """A model that cannot be used: of another version, for another knowledge base, or no model."""
+class ModelError(ValueError):
+    """A model that cannot be used: of another version, for another knowledge base, damaged, or no model."""
+
+
+_FEATURES = [[*candidates.FEATURES], [*signals.FEATURES]]
+MAX_HEADER = 1 << 20  # bytes
+_DECLARED = schema.Record(
+    {
+        "version": schema.Constant(VERSION),
+        "knowledge_base": schema.Text("[0-9a-f]*"),
+        "arrays": schema.Text("[0-9a-f]*"),
+        "threshold": schema.Number(0, 1),
+        "mention_threshold": schema.Number(0, 1),
+        "features": schema.Items(schema.Items(schema.Text())),
+        "has_tagger": schema.Flag(),
+        "is_linked": schema.Flag(),
+    }
+)
 
 
 @dataclass(frozen=True, repr=False)
@@ -86,58 +103,91 @@ class Model:
             "has_tagger": self.tagger is not None,
             "is_linked": self.link is not self.mention,
         }
-        return arrays | {_HEADER: np.frombuffer(json.dumps(header).encode("ascii"), dtype=np.uint8)}
+        return arrays | {HEADER: np.frombuffer(json.dumps(header).encode("ascii"), dtype=np.uint8)}
 
     @classmethod
     def mapped(cls, arrays: Arrays, base: KnowledgeBase) -> "Model":
         """Return the model whose `arrays` these are; raises `ModelError`."""
-        header = _checked(arrays, base)
+        header = parse_header(_array(arrays, HEADER))
+        declared = declared_arrays(header)
+        sizes = {"entries": len(base.ids)}
         try:
-            return cls._mapped(arrays, base, header)
-        except (KeyError, IndexError, TypeError, ValueError) as error:
-            raise ModelError("is damaged: its header tells of arrays that it lacks") from error
-
-    @classmethod
-    def _mapped(cls, arrays: Arrays, base: KnowledgeBase, header: dict[str, Any]) -> "Model":
-        learned = Strings(arrays["learned.data"], arrays["learned.starts"])
-        mention = mentioning.Model.mapped(arrays, "mention")
+            schema.check_names([*arrays], declared)
+            found = {name: _array(arrays, name) for name in arrays}
+            schema.check_forms({name: (array.dtype, array.shape) for name, array in found.items()}, declared, sizes)
+            if header["arrays"] != _digest(found):
+                raise ModelError("is damaged: some of its arrays are not those that were written")
+            if header["knowledge_base"] != base.digest.tobytes().hex():
+                raise ModelError(
+                    "was trained with another knowledge base: give that one, as it was, or train with this one"
+                )
+            schema.check_values(found, declared, sizes)
+        except schema.SchemaError as error:
+            raise ModelError(f"is damaged: {error}") from None
+        learned = Strings(found["learned.data"], found["learned.starts"])
+        mention = mentioning.Model.mapped(found, "mention")
         return cls(
-            Statistics.mapped(arrays, "statistics", len(base.ids)),
+            Statistics.mapped(found, "statistics", len(base.ids)),
             lexicon(base, learned.all()),
-            arrays["ranking"],
+            found["ranking"],
             mention,
-            mentioning.Model.mapped(arrays, "link") if header["is_linked"] else mention,
-            header["threshold"],
-            header["mention_threshold"],
-            Tagger.mapped(arrays) if header["has_tagger"] else None,
+            mentioning.Model.mapped(found, "link") if header["is_linked"] else mention,
+            float(header["threshold"]),
+            float(header["mention_threshold"]),
+            Tagger.mapped(found) if header["has_tagger"] else None,
         )
 
 
-def _checked(arrays: Arrays, base: KnowledgeBase) -> dict[str, Any]:
-    """Return the header of a model's arrays; raises `ModelError`."""
+def parse_header(data: npt.NDArray[Any]) -> dict[str, Any]:
+    """Return the header of a model; raises `ModelError`."""
+    if data.dtype != np.uint8 or data.ndim != 1 or len(data) > MAX_HEADER:
+        raise ModelError("is no model of kxcli entity-link")
     try:
-        header: dict[str, Any] = json.loads(bytes(arrays[_HEADER]))
+        header: dict[str, Any] = schema.parse(data.tobytes(), schema.Table(schema.Anything()))
+        schema.Integer().check(header.get("version"), "the version")
+    except schema.SchemaError as error:
+        raise ModelError(f"is no model of kxcli entity-link: {error}") from None
+    if header["version"] != VERSION or header.get("features") != _FEATURES:
         version = header["version"]
-        if version == VERSION:
-            digests, features = (header["knowledge_base"], header["arrays"]), header["features"]
-            for name in ("threshold", "mention_threshold"):
-                header[name] = float(header[name])
-    except (KeyError, TypeError, ValueError) as error:
-        raise ModelError("is no model of kxcli entity-link") from error
-    if version != VERSION or features != [[*candidates.FEATURES], [*signals.FEATURES]]:
         raise ModelError(f"is a model of version {version}, and this kxcli reads version {VERSION}: train it again")
-    if digests[1] != _digest(arrays):
-        raise ModelError("is damaged: some of its arrays are not those that were written")
-    if digests[0] != base.digest.tobytes().hex():
-        raise ModelError("was trained with another knowledge base: give that one, as it was, or train with this one")
+    try:
+        _DECLARED.check(header, "the header")
+    except schema.SchemaError as error:
+        raise ModelError(f"is damaged: {error}") from None
     return header
+
+
+def declared_arrays(header: Mapping[str, Any]) -> dict[str, schema.Array]:
+    """Return how the arrays of a model are declared that has such a header; the size "entries" is known."""
+    return {
+        HEADER: schema.Array("u1", (HEADER,)),
+        **Strings.declared("learned", "learned"),
+        "ranking": schema.Array("f8", (len(candidates.FEATURES),)),
+        **Statistics.declared("statistics"),
+        **mentioning.Model.declared("mention"),
+        **(mentioning.Model.declared("link") if header["is_linked"] else {}),
+        **(Tagger.declared() if header["has_tagger"] else {}),
+    }
+
+
+def _array(arrays: Arrays, name: str) -> npt.NDArray[Any]:
+    """Return an array; one of `numpy.load` is read from its file only here, which can fail in any way."""
+    if not isinstance(arrays, Mapping):
+        raise ModelError(f"is no model of kxcli entity-link: {type(arrays).__name__} is no mapping of arrays")
+    try:
+        return np.asarray(arrays[name])
+    except KeyError:
+        raise ModelError(f"is no model of kxcli entity-link: the array {name!a} is missing") from None
+    except Exception as error:
+        what = " ".join(str(error).split()) or type(error).__name__
+        raise ModelError(f"is damaged: the array {name!a} cannot be read ({what[:200]})") from error
 
 
 def _digest(arrays: Arrays) -> str:
     """Return the SHA-256 of all arrays but the header, by name."""
     digest = hashlib.sha256()
     for name in sorted(arrays):
-        if name != _HEADER:
+        if name != HEADER:
             array = np.ascontiguousarray(arrays[name])
             digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
             digest.update(array.tobytes())

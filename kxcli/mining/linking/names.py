@@ -15,14 +15,13 @@ import numpy.typing as npt
 
 from kxcli.mining.linking.folding import Codes, Folded, Places
 from kxcli.mining.linking.slots import Arrays, Keys, Numbers, Slots
+from kxcli.mining.linking.trie import BITS, TAIL
 
 Ids = npt.NDArray[Any]  # np.uint16, or np.uint32 for very many characters
 
 _NESTED = 16  # names with one start that are found: a thousand beginnings of one name are a trap, and no names
 _PIECE = 1 << 15  # positions looked at together: all that is computed of them stays in a core's cache
-_BITS = 21  # of a character's number: as many as a code point has
 _NARROW = 1 << 16  # characters of all names, from which two of them no longer fit a key of 32 bits
-_TAIL = np.uint32(1 << 31)  # the name does not end at this node: the rest of it has to be compared
 
 
 class Matches(NamedTuple):
@@ -61,7 +60,7 @@ class Names:
     singles: by such a number, 1 + the name of that one character, or 0.
     pairs, pair_nodes: the node of each first two characters, key: both their numbers.
     children, child_nodes: the node of an inner node and the character after it.
-    values: by node, 1 + the name that ends there, or, with `_TAIL`, the only one that goes on there, or 0.
+    values: by node, 1 + the name that ends there, or, with `TAIL`, the only one that goes on there, or 0.
     letters, letter_starts: the characters' numbers of all names, and where each name begins and the last one ends.
     n_inner: inner nodes, from which several names go on; they come first, from 1.
     longest: characters of the longest name.
@@ -107,7 +106,7 @@ class Names:
         return cls(
             ids,
             singles,
-            Slots.of(_pairs(keys[:n_pairs] >> np.uint64(_BITS), keys[:n_pairs] & np.uint64((1 << _BITS) - 1), kind)),
+            Slots.of(_pairs(keys[:n_pairs] >> np.uint64(BITS), keys[:n_pairs] & np.uint64((1 << BITS) - 1), kind)),
             numbers[: n_pairs + 1],
             Slots.of(keys[n_pairs:]),
             np.concatenate((numbers[:1], numbers[n_pairs + 1 :])),
@@ -178,16 +177,16 @@ class Names:
             values = self.values.take(nodes)
             valued = np.flatnonzero(values)
             numbers, at = values.take(valued), starts.take(valued)
-            is_tail = numbers >= _TAIL
+            is_tail = numbers >= TAIL
             for which, parts in ((~is_tail, found), (is_tail, tails)):
                 chosen = np.flatnonzero(which)
-                parts.append(_Found(at.take(chosen), np.full(len(chosen), length), numbers.take(chosen) & ~_TAIL))
+                parts.append(_Found(at.take(chosen), np.full(len(chosen), length), numbers.take(chosen) & ~TAIL))
             held += len(found[-1].starts)
             alive = np.flatnonzero(nodes <= self.n_inner)
             starts = starts.take(alive)
             nodes = nodes.take(alive)
             keys = nodes.astype(np.uint64)
-            keys <<= np.uint64(_BITS)
+            keys <<= np.uint64(BITS)
             keys |= ids.take(starts + length)
             nodes = self.child_nodes.take(self.children.find(keys))
             alive = np.flatnonzero(nodes)
@@ -204,12 +203,16 @@ class Names:
         lengths = self.letter_starts.take(names) - begins
         place, letter = starts + known, begins + known
         rest = lengths - known
-        alive = np.flatnonzero(ids.take(place) == self.letters.take(letter))  # most are other names already here
+        alive = np.flatnonzero(
+            ids.take(place) == self.letters.take(letter, mode="clip")
+        )  # most are other names already here
         right = alive
         n_known = 1
         while len(alive):  # character by character: a few names are long, and few texts go on like them
             alive = alive[rest.take(alive) > n_known]
-            differs = ids.take(place.take(alive) + n_known) != self.letters.take(letter.take(alive) + n_known)
+            differs = ids.take(place.take(alive) + n_known) != self.letters.take(
+                letter.take(alive) + n_known, mode="clip"
+            )
             if differs.any():
                 right = np.setdiff1d(right, alive[differs], assume_unique=True)
                 alive = alive[~differs]
@@ -244,7 +247,7 @@ def _levels(letters: Ids, starts: Places, lengths: Places) -> list[_Level]:
     depth, n_inner = 1, 0
     levels = []
     while len(alive):
-        keys = (above << np.uint64(_BITS)) | letters[starts[alive] + depth]
+        keys = (above << np.uint64(BITS)) | letters[starts[alive] + depth]
         depth += 1
         keys, inverse, counts = np.unique(keys, return_inverse=True, return_counts=True)
         is_end = lengths[alive] == depth
@@ -252,7 +255,7 @@ def _levels(letters: Ids, starts: Places, lengths: Places) -> list[_Level]:
         goes_on = ~is_end & ~is_tail
         values = np.zeros(len(keys), dtype=np.uint32)
         values[inverse[is_end]] = alive[is_end] + 1
-        values[inverse[is_tail]] = (alive[is_tail] + 1) | int(_TAIL)
+        values[inverse[is_tail]] = (alive[is_tail] + 1) | int(TAIL)
         is_inner = np.zeros(len(keys), dtype=np.bool_)
         is_inner[inverse[goes_on]] = True
         nodes = np.where(is_inner, n_inner + np.cumsum(is_inner), 0)
@@ -266,7 +269,7 @@ def _pairs(first: npt.NDArray[Any], second: npt.NDArray[Any], kind: type[Any]) -
     """Return a key for two characters' numbers: of 32 bits, if those have 16, else of 64."""
     wide: Any = np.uint32 if kind is np.uint16 else np.uint64
     keys = first.astype(wide)
-    keys <<= wide(16 if kind is np.uint16 else _BITS)
+    keys <<= wide(16 if kind is np.uint16 else BITS)
     keys |= second.astype(wide)
     return keys
 

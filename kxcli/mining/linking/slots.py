@@ -6,6 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from kxcli.schema import Array, Rule, SchemaError, ascending
+
 Keys = npt.NDArray[Any]  # np.uint32 or np.uint64
 Numbers = npt.NDArray[np.uint32]
 Arrays = Mapping[str, npt.NDArray[Any]]
@@ -13,6 +15,7 @@ Arrays = Mapping[str, npt.NDArray[Any]]
 _MULTIPLIERS = (0x9E3779B97F4A7C15, 0xC2B2AE3D27D4EB4F, 0xD6E8FEB86659FD93, 0xA0761D6478BD642F, 0xE7037ED1A0B428DB)
 _ROOM = 4  # slots for each key
 _FEWEST_BITS = 8
+_CHECKED = 1 << 16  # slots checked at a time
 
 
 class Slots:
@@ -61,6 +64,33 @@ class Slots:
         tables = {f"{name}.{number}": table for number, table in enumerate(self._tables)}
         return {**tables, f"{name}.others": self._others, f"{name}.others_numbers": self._others_numbers}
 
+    @staticmethod
+    def declared(name: str, dtype: str, size: str) -> dict[str, Array]:
+        """Return how the arrays are declared, for keys of a dtype whose number another array tells as `size`."""
+        tables = (f"{name}.{number}" for number in range(len(_MULTIPLIERS)))
+        return {
+            **{table: Array(dtype, (f"{table}+1",), rules=[_table_rule(size)], is_optional=True) for table in tables},
+            f"{name}.others": Array(dtype, (f"{name}.others",), rules=[ascending]),
+            f"{name}.others_numbers": Array("u4", (f"{name}.others",), below=f"{size}+1"),
+        }
+
+    def keys(self) -> Keys:
+        """Return the keys in the order of their numbers; `SchemaError` if these are not each number from 1 once."""
+        kind = self._others.dtype.type
+        width = 8 * self._others.itemsize
+        keys, numbers = [self._others], [self._others_numbers.astype(np.int64)]
+        for table, bits, multiplier in zip(self._tables, self._shifts, _MULTIPLIERS, strict=False):
+            slots = np.flatnonzero(table)
+            entries = table.take(slots)
+            numbers.append((entries & kind(len(table) - 1)).astype(np.int64))
+            mixed = (slots.astype(kind) << kind(width - bits)) | (entries >> kind(bits))
+            keys.append(mixed * kind(pow(multiplier >> (64 - width) | 1, -1, 1 << width)))
+        order = np.argsort(np.concatenate(numbers), kind="stable")
+        if not np.array_equal(np.concatenate(numbers).take(order), np.arange(1, len(order) + 1)):
+            raise SchemaError("a number is missing, or is there twice")
+        found: Keys = np.concatenate(keys).take(order)
+        return found
+
     def find(self, keys: Keys) -> Numbers:
         """Return the number of each key, 0 for those that have none."""
         return self._find(keys, 0)
@@ -88,3 +118,16 @@ class Slots:
             if len(others):
                 found[others] = self._find(keys.take(others), number + 1)
         return found
+
+
+def _table_rule(size: str) -> Rule:
+    def rule(table: Any, arrays: Mapping[str, Any], sizes: Mapping[str, int]) -> str:
+        bits = len(table).bit_length() - 1
+        if len(table) != 1 << bits or not _FEWEST_BITS <= bits < 8 * table.itemsize:
+            return f"has {len(table):,} slots, which no table has"
+        for start in range(0, len(table), _CHECKED):
+            if int((table[start : start + _CHECKED] & table.dtype.type(len(table) - 1)).max()) > sizes[size]:
+                return "has the number of a key that is not there"
+        return ""
+
+    return rule

@@ -1,6 +1,6 @@
 """What labelled texts say of names: how often each is meant as one, and as which entry."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -11,6 +11,7 @@ from kxcli.mining.linking.folding import Places
 from kxcli.mining.linking.kb import Rows
 from kxcli.mining.linking.slots import Arrays, Numbers, Slots
 from kxcli.mining.linking.tokens import Hashes
+from kxcli.schema import Array
 
 Floats = npt.NDArray[np.float64]
 
@@ -89,6 +90,22 @@ class Statistics:
     def arrays(self, name: str) -> dict[str, npt.NDArray[Any]]:
         """Return all there is, under names that begin with `name`."""
         return {**self.slots.arrays(f"{name}.slots"), **{f"{name}.{part}": getattr(self, part) for part in _ARRAYS}}
+
+    @staticmethod
+    def declared(name: str) -> dict[str, Array]:
+        """Return how the arrays are declared; the number of entries is known as "entries"."""
+
+        def at_most(labelled: Numbers, arrays: Arrays, sizes: Mapping[str, int]) -> str:
+            return "" if (labelled <= arrays[f"{name}.stood"]).all() else "is larger than how often a name stood there"
+
+        return {
+            f"{name}.stood": Array("u4", (f"{name}+1",)),
+            f"{name}.labelled": Array("u4", (f"{name}+1",), rules=[at_most]),
+            f"{name}.starts": Array("i8", (f"{name}+2",), starts=f"{name}.entries"),
+            f"{name}.entries": Array("u4", (f"{name}.entries",), below="entries"),
+            f"{name}.counts": Array("u4", (f"{name}.entries",)),
+            **Slots.declared(f"{name}.slots", "u8", name),
+        }
 
     @classmethod
     def mapped(cls, arrays: Arrays, name: str, n_entries: int) -> "Statistics":

@@ -11,6 +11,7 @@ from kxcli.mining.linking.tagging.crf import Chains, Floats, Places, Posterior, 
 from kxcli.mining.linking.tagging.features import Features
 from kxcli.mining.linking.tagging.layout import LONGEST, Layout, Window, blocks, layout
 from kxcli.mining.linking.tagging.weights import Weights
+from kxcli.schema import Array
 
 LEAST = 0.05  # the probability from which on spans are given
 
@@ -40,6 +41,11 @@ class Tagger:
 
     def __init__(self, weights: Weights) -> None:
         self._weights = weights
+
+    @staticmethod
+    def declared() -> dict[str, Array]:
+        """Return how the arrays are declared."""
+        return Weights.declared()
 
     @classmethod
     def mapped(cls, arrays: Arrays) -> "Tagger":

@@ -5,7 +5,7 @@ sums, the same in any order: so a token's scores do not hang on what stands besi
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,11 +14,13 @@ import numpy.typing as npt
 from kxcli.mining.linking.slots import Arrays, Slots
 from kxcli.mining.linking.tagging.characters import Hashes
 from kxcli.mining.linking.tagging.features import AFFIXES, FAMILIES, VOCABULARIES, Features, Numbers, shifted
+from kxcli.schema import Array, at_least
 
 Rows = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float32]
 Packed = npt.NDArray[np.uint64]
 
+_KEYS = {"word": "u8"}  # dtypes of keys that are sums of hashes; those of all others are hashes
 _LEAST = 2  # times that a vocabulary's feature has to occur
 _MOST = (1 << 15) - 1  # of a score, in units
 _FINEST = 12  # bits behind the point
@@ -37,7 +39,7 @@ class Space:
         self.keys = keys
         self._slots = {name: Slots.of(known) for name, known in keys.items()}
         self.starts: dict[str, int] = {}
-        self.n_numbers = {name: family.n_numbers or len(keys[name]) + 1 for name, family in FAMILIES.items()}
+        self.n_numbers = _n_numbers({name: len(known) for name, known in keys.items()})
         self.n_rows = 1
         for name, family in FAMILIES.items():
             self.starts[name] = self.n_rows
@@ -112,6 +114,26 @@ class Weights:
         bits = min(_FINEST, math.floor(math.log2((_MOST - len(FAMILIES) * 8) / most)))
         return cls(space, np.rint(weights * 2**bits).astype(np.int16), np.rint(prior * 2**bits).astype(np.int16), bits)
 
+    @staticmethod
+    def declared() -> dict[str, Array]:
+        """Return how the arrays are declared."""
+
+        def within(rows: npt.NDArray[np.uint32], arrays: Arrays, sizes: Mapping[str, int]) -> str:
+            numbers = _n_numbers({name: sizes[f"tagger.{name}"] for name in VOCABULARIES})
+            n_rows = 1 + sum(numbers[name] * len(one.offsets) * one.places for name, one in FAMILIES.items())
+            return "" if int(rows.max()) < n_rows else "has a row that no feature has"
+
+        return {
+            **{
+                f"tagger.{name}": Array(_KEYS.get(name, "u4"), (f"tagger.{name}",), rules=[at_least(1)])
+                for name in VOCABULARIES
+            },
+            "tagger.rows": Array("u4", ("tagger.rows",), rules=[within]),
+            "tagger.units": Array("i2", ("tagger.rows", 4)),
+            "tagger.prior": Array("i2", (4,)),
+            "tagger.bits": Array("i8", (), rules=[_are_bits]),
+        }
+
     @classmethod
     def mapped(cls, arrays: Arrays) -> "Weights":
         """Return the weights whose `arrays` these are."""
@@ -155,6 +177,15 @@ class Weights:
         """Return the exponentials of packed scores, shape (4, scores)."""
         fields = (scores + _MIDDLE).astype("<u8", copy=False).view("<u2").reshape(-1, 4)
         return self._exponentials.take(np.ascontiguousarray(fields.T))
+
+
+def _n_numbers(n_keys: Mapping[str, int]) -> dict[str, int]:
+    """Return how many numbers each family has, given the keys of each vocabulary; number 0 is of none."""
+    return {name: family.n_numbers or n_keys[name] + 1 for name, family in FAMILIES.items()}
+
+
+def _are_bits(bits: npt.NDArray[np.int64], arrays: Arrays, sizes: Mapping[str, int]) -> str:
+    return "" if abs(int(bits)) <= _FINEST else "is out of range"
 
 
 def unpacked(scores: Packed) -> npt.NDArray[np.int64]:
