@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kxcli.commands import options
+from kxcli.commands import options, wordlists
 from kxcli.errors import UsageError
 from kxcli.report import Report
 from kxcli.wording import format_count
@@ -173,9 +173,7 @@ def _known(paths: Iterable[str]) -> frozenset[str]:
         from kxcli.mining.segment.reference import dictionary_words
 
         return dictionary_words()
-    return frozenset(
-        fields[0] for path in paths for line in options.text_of(path).split("\n") if (fields := line.split())
-    )
+    return wordlists.read_first_words(paths)
 
 
 def _findable(words: "list[Word]", report: Report) -> "list[Word]":

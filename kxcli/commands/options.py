@@ -1,5 +1,6 @@
 """The options that commands share, with the same names everywhere, and what they parse to."""
 
+import os
 import re
 import sys
 from collections import Counter
@@ -11,7 +12,7 @@ import click
 from click.core import ParameterSource
 
 from kxcli.commands.outputs import check_outputs
-from kxcli.errors import InputError, UsageError, reason
+from kxcli.errors import UsageError
 from kxcli.report import Said
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -33,6 +34,26 @@ class Size(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic
         if not size:
             self.fail(f"{value!r} is no size; write it as 300K, 300M or 2G.", param, ctx)
         return size
+
+
+class Text(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic in newer versions alone
+    """A string that is compared with texts, names of columns or keys.
+
+    In an ASCII locale Python leaves the bytes of other characters undecoded (as lone surrogates), which match nothing:
+    they are decoded as UTF-8.  Names of files stay as they are, for they are opened by these bytes.
+    """
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the string."""
+        text = str(value)
+        if not any("\ud800" <= ch <= "\udfff" for ch in text):
+            return text
+        try:
+            return os.fsencode(text).decode("utf-8")
+        except UnicodeError:
+            self.fail("is not valid UTF-8; write it in UTF-8, with a UTF-8 locale.", param, ctx)
 
 
 class Command(click.Command):
@@ -334,20 +355,6 @@ def is_given(ctx: click.Context, name: str) -> bool:
 def flag(ctx: click.Context, name: str) -> str:
     """Return an option as the user writes it."""
     return next(param.opts[-1] for param in ctx.command.params if param.name == name)
-
-
-def text_of(path: str) -> str:
-    """Read a small UTF-8 file that an option names."""
-    try:
-        with open(path, "rb") as file:
-            data = file.read()
-    except OSError as error:
-        raise InputError(path, reason(error), "check the name and the rights") from None
-    try:
-        return data.decode("utf-8").removeprefix("\ufeff")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise InputError(path, f"byte 0x{data[error.start]:02x} is not valid utf-8", "save it as UTF-8", line) from None
 
 
 def show_help_at_terminal(ctx: click.Context, given: Input) -> None:

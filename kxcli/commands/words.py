@@ -1,18 +1,17 @@
 """The options that say what a word is, the same for `wordcount` and `hsic`."""
 
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from kxcli.commands import options
+from kxcli.commands import options, wordlists
 from kxcli.commands.options import Function
-from kxcli.errors import InputError, UsageError
+from kxcli.errors import UsageError
 from kxcli.report import Report
 
 if TYPE_CHECKING:
-    from kxcli.mining import Counting, Dictionary
+    from kxcli.mining import Counting
     from kxcli.mining.segment.fast import Words
 
 _OF_JIEBA = ("no_hmm", "main", "userdict", "engine")
@@ -31,7 +30,12 @@ def word_options(command: Function) -> Function:
                 show_default=True,
                 help="jieba, its search or its full mode; characters; white space; the matches of --pattern.",
             ),
-            click.option("--pattern", metavar="REGEX", help="A word, for --tokenizer regex (Python's syntax)."),
+            click.option(
+                "--pattern",
+                type=options.Text(),
+                metavar="REGEX",
+                help="What a word is, for --tokenizer regex (Python's syntax).",
+            ),
             click.option(
                 "--no-hmm",
                 is_flag=True,
@@ -41,10 +45,13 @@ def word_options(command: Function) -> Function:
                 "--dict",
                 "main",
                 metavar="FILE",
-                help="A dictionary instead of jieba's: `word frequency [tag]` a line.",
+                help="Use the dictionary in FILE instead of jieba's: `word frequency [tag]` per line.",
             ),
             click.option(
-                "--userdict", metavar="FILE", help="Words added to the dictionary: `word [frequency] [tag]` a line."
+                "--userdict",
+                metavar="FILE",
+                multiple=True,
+                help="Add the words in FILE to the dictionary: `word [frequency] [tag]` per line.  May be repeated.",
             ),
             click.option(
                 "--engine",
@@ -56,7 +63,12 @@ def word_options(command: Function) -> Function:
             click.option(
                 "--punct", is_flag=True, help="Count tokens without any letter or digit, too (never white space)."
             ),
-            click.option("--stopwords", metavar="FILE", help="Leave out these words, one a line."),
+            click.option(
+                "--stopwords",
+                metavar="FILE",
+                multiple=True,
+                help="Exclude the words in FILE, one per line.  May be repeated.",
+            ),
             click.option(
                 "--min-length", metavar="N", type=click.IntRange(min=1), default=1, help="Leave out shorter words."
             ),
@@ -75,34 +87,31 @@ def check(ctx: click.Context, given: dict[str, Any]) -> None:
     if (given["tokenizer"] == "regex") != (given["pattern"] is not None):
         raise UsageError("--tokenizer regex and --pattern go together.")
     if given["pattern"] is not None:
+        from kxcli.mining.segment import check_pattern
+
         try:
-            re.compile(given["pattern"])
-        except re.error as error:
-            raise UsageError(f"--pattern is no regular expression: {error}.") from None
+            check_pattern(given["pattern"])
+        except ValueError as error:
+            raise UsageError(f"--{error}.") from None
     if given["tokenizer"] in ("char", "space", "regex"):
         for name in (name for name in _OF_JIEBA if options.is_given(ctx, name)):
             raise UsageError(f"{options.flag(ctx, name)} does nothing with --tokenizer {given['tokenizer']}.")
 
 
 def parameters(given: dict[str, Any], report: Report) -> "Counting":
-    """Return what the options call a word; tells what is odd about a user dictionary."""
+    """Return what the options call a word; reports the lines of user dictionaries that jieba misreads."""
     from kxcli.mining import Counting, Segmentation
 
-    stopwords = (
-        frozenset(word for line in options.text_of(given["stopwords"]).split("\n") if (word := line.strip()))
-        if given["stopwords"] is not None
-        else frozenset[str]()
-    )
     return Counting(
         Segmentation(
             mode=given["tokenizer"],
             hmm=not given["no_hmm"],
-            dictionary=_dictionary(given["main"], given["userdict"], report),
+            dictionary=wordlists.read_dictionary(given["main"], given["userdict"], report),
             engine=given["engine"],
             pattern=given["pattern"],
         ),
         keeps_punctuation=given["punct"],
-        stopwords=stopwords,
+        stopwords=wordlists.read_words(given["stopwords"]),
         min_length=given["min_length"],
         lower=given["lower"],
         nfkc=given["normalize"] == "nfkc",
@@ -121,20 +130,3 @@ def prepared(wanted: "Counting", report: Report) -> "tuple[Counting, Words | Non
         except NotEqualError as error:
             report.warning(f"{error}: only --engine jieba counts that right, and is taken; it is slower")
     return replace(wanted, segmentation=replace(wanted.segmentation, engine="jieba")), None
-
-
-def _dictionary(main: str | None, user: str | None, report: Report) -> "Dictionary":
-    """Read the user's dictionaries; tells the lines that jieba would misread."""
-    from kxcli.mining.segment.dictionary import Dictionary, DictionaryError
-
-    texts = [None if path is None else options.text_of(path) for path in (main, user)]
-    for path, text, name in ((main, texts[0], "main"), (user, texts[1], "user")):
-        if path is None or text is None:
-            continue
-        try:
-            dictionary = Dictionary(**{name: text})
-        except DictionaryError as error:
-            raise InputError(path, error.what, "mend the line", line=error.line) from None
-        for line, what in dictionary.misread_lines():
-            report.warning(f"{path}:{line}: {what}")
-    return Dictionary(*texts)

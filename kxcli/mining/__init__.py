@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from kxcli.mining.arguments import check_type, iter_strings
 from kxcli.mining.counts import Counted, Counts
 from kxcli.mining.hsic.parameters import Dependence, Kernel, Testing
 from kxcli.mining.newwords.discovery import Discovery, Word
@@ -47,14 +48,16 @@ def count_words(texts: Iterable[str], counting: Counting | None = None) -> Count
 
     counting: what is counted, by default the words that jieba's default mode finds and that hold a letter or a
     digit.  With several n-gram orders, the counter holds them all.  Texts are read once, one after the other.
-    Raises `segment.fast.NotEqualError` for a user dictionary that takes `Segmentation(engine="jieba")`.
+    Raises `TypeError` for a text that is no string, with its position, and
+    `segment.fast.NotEqualError` for a user dictionary that takes `Segmentation(engine="jieba")`.
     """
-    if isinstance(texts, str):
-        raise TypeError("count_words wants a list of texts, not one text")
-    job = WordCount(counting or Counting())
+    strings = iter_strings("texts", texts)
+    counting = Counting() if counting is None else counting
+    check_type("counting", counting, Counting, "a Counting")
+    job = WordCount(counting)
     job.setup(prepare(job.counting.segmentation))
     words: Counter[str] = Counter()
-    for row in job.finish(job.map(map(Text, texts))):
+    for row in job.finish(job.map(map(Text, strings))):
         words[row.word] += row.count
     return words
 
@@ -65,11 +68,12 @@ def find_words(texts: Iterable[str], discovery: Discovery | None = None) -> list
     discovery: what is looked for.  Texts are read once and kept in memory, at 2 bytes a character, or 4 near
     characters beyond U+FFFF.
     """
-    if isinstance(texts, str):
-        raise TypeError("find_words wants a list of texts, not one text")
+    strings = iter_strings("texts", texts)
+    discovery = Discovery() if discovery is None else discovery
+    check_type("discovery", discovery, Discovery, "a Discovery")
     from kxcli.mining.newwords.lexicon import of_texts
 
-    return of_texts(texts, discovery or Discovery())
+    return of_texts(strings, discovery)
 
 
 def measure_dependence(

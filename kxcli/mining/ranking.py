@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import compress, repeat
 from typing import Literal
 
+from kxcli.mining.arguments import check_choice, check_least, check_type
 from kxcli.mining.counts import Counts
 from kxcli.tally.rows import BLOCK, DOCUMENTS, Block, counts, encoded
 from kxcli.tally.scratch import Scratch
@@ -32,6 +33,13 @@ class Ranking:
     top: int | None = None
     min_count: int = 1
     per_million: bool = False
+
+    def __post_init__(self) -> None:
+        check_choice("sort", self.sort, ("count", "word"))
+        if self.top is not None:
+            check_least("top", self.top, 0)
+        check_least("min_count", self.min_count, 1)
+        check_type("per_million", self.per_million, bool, "True or False")
 
 
 def ranked(

@@ -4,6 +4,8 @@ import math
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
 
+from kxcli.mining.arguments import check_choice, check_least, check_type
+
 Method = Literal["pmi", "entropy"]
 
 LEAST_ORDER, MOST_ORDER = 2, 6
@@ -60,12 +62,16 @@ class Discovery:
     min_pmi: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
-        if self.method not in get_args(Method):
-            raise ValueError(f"method {self.method!r} is none of {', '.join(get_args(Method))}")
+        check_choice("method", self.method, get_args(Method))
+        check_type("order", self.order, int, "an integer")
         if not LEAST_ORDER <= self.order <= MOST_ORDER:
             raise ValueError(f"order {self.order} is not between {LEAST_ORDER} and {MOST_ORDER}")
-        if self.min_count is not None and self.min_count < 1:
-            raise ValueError(f"min_count {self.min_count} is less than 1")
+        if self.min_count is not None:
+            check_least("min_count", self.min_count, 1)
+        if self.min_pmi is not None:
+            check_type("min_pmi", self.min_pmi, (tuple, list), "a tuple of numbers")
+            for position, value in enumerate(self.min_pmi):
+                check_type(f"min_pmi[{position}]", value, (int, float), "a number")
         if self.method == "entropy" and self.min_pmi is not None:
             raise ValueError("the method by entropies has no thresholds of pmi")
         _ = self.thresholds  # raises where they cannot be

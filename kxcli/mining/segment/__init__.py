@@ -1,11 +1,16 @@
 """Texts -> tokens: jieba's three modes, characters, white space, a pattern."""
 
 import re
-from collections.abc import Callable, Sequence
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Literal, Protocol
+from re import _parser  # type: ignore[attr-defined]  # how many characters a pattern matches is nowhere else
+from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
+from kxcli.mining.arguments import check_choice, check_type
 from kxcli.mining.segment import blocks
 from kxcli.mining.segment.dictionary import Dictionary
 
@@ -35,6 +40,7 @@ class Segmentation:
     mode: jieba's default, search or full mode; single characters; white space; the matches of `pattern`.
     hmm: whether jieba's model may find words that are not in the dictionary.
     engine: "fast" is the Rust port made equal to jieba; full mode takes jieba whatever is asked for.
+    pattern: a regular expression in Python's syntax, for the mode "regex" alone.
     """
 
     mode: Mode = "jieba"
@@ -42,6 +48,18 @@ class Segmentation:
     dictionary: Dictionary = field(default_factory=Dictionary)
     engine: Engine = "fast"
     pattern: str | None = None
+
+    def __post_init__(self) -> None:
+        check_choice("mode", self.mode, get_args(Mode))
+        check_type("hmm", self.hmm, bool, "True or False")
+        check_type("dictionary", self.dictionary, Dictionary, "a Dictionary")
+        check_choice("engine", self.engine, get_args(Engine))
+        if self.mode == "regex":
+            if self.pattern is None:
+                raise ValueError('pattern must be given for the mode "regex"')
+            check_pattern(self.pattern)
+        elif self.pattern is not None:
+            raise ValueError(f'pattern has no effect with the mode "{self.mode}"; use the mode "regex"')
 
     @property
     def cut(self) -> str | None:
@@ -93,6 +111,45 @@ class PlainTokenizer:
         return [token]
 
 
+def check_pattern(pattern: str) -> None:
+    """Raise `ValueError` if the pattern of words is no regular expression, or can match no character."""
+    check_type("pattern", pattern, str, "a string")
+    try:
+        _compile(pattern)
+        with _without_warnings():
+            width = _parser.parse(pattern).getwidth()[1]
+    except (re.error, OverflowError) as error:
+        raise ValueError(f"pattern is no regular expression: {error}") from None
+    except RecursionError:
+        raise ValueError("pattern is nested too deeply") from None
+    if not width:
+        raise ValueError(f"pattern {pattern!r} matches no character, so it finds no words")
+
+
+def _compile(pattern: str) -> re.Pattern[str]:
+    with _without_warnings():
+        return re.compile(pattern)
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Be silent about syntax that later versions of Python may read differently."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextmanager
+def _more_recursion() -> Iterator[None]:
+    """Let a pattern that was compiled before be compiled again where the stack is deeper."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(limit + 200)
+    try:
+        yield
+    finally:
+        sys.setrecursionlimit(limit)
+
+
 def prepare(segmentation: Segmentation) -> "Words | None":
     """Do once what every process would have to do; a value for `tokenizer`.
 
@@ -117,7 +174,9 @@ def tokenizer(segmentation: Segmentation, words: "Words | None") -> Tokenizer:
     if mode == "space":
         return PlainTokenizer(str.split)
     if mode == "regex":
-        pattern = re.compile(segmentation.pattern or r"\w+")
+        assert segmentation.pattern is not None
+        with _more_recursion():
+            pattern = _compile(segmentation.pattern)
         return PlainTokenizer(lambda text: [m.group() for m in pattern.finditer(text) if m.group()])
     from kxcli.mining.segment.reference import JiebaTokenizer
 

@@ -8,35 +8,56 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from kxcli.mining.arguments import check_type
 from kxcli.mining.segment.blocks import is_in_block
 
+MAX_WORD = 1000  # characters, as of the words that `newwords` finds
+_MAX_BEGINNINGS = 1 << 29  # characters of all beginnings of words, twice: jieba stores each beginning, some 600 MB then
 _USER_LINE = re.compile(r"^(.+?)( [0-9]+)?( [a-z]+)?$")  # jieba's own pattern: what it does not match is the word
 _WHITE = " \t\n\r\x0b\x0c"  # jieba strips lines as bytes, so of this alone
-_MOST = 1 << 53  # frequencies beyond are not exact as floats
+_MARKS = re.compile("^\ufeff+", re.MULTILINE)
+_MAX_FREQUENCY = 1 << 53  # frequencies beyond are not exact as floats
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_FILE_NAME = re.compile(r"\S*/\S*|.*\.[A-Za-z][A-Za-z0-9]{1,4}")
+_SHOWN = 40  # characters of a word in a message
 
 
 class DictionaryError(ValueError):
     """A dictionary line that jieba could not load; `line` counts from 1."""
 
-    def __init__(self, line: int, what: str) -> None:
-        super().__init__(line, what)
-        self.line, self.what = line, what
+    def __init__(self, argument: str, line: int, what: str, hint: str = "correct the line") -> None:
+        super().__init__(argument, line, what, hint)
+        self.argument, self.line, self.what, self.hint = argument, line, what, hint
+
+    def __str__(self) -> str:
+        return f"{self.argument}, line {self.line}: {self.what}; {self.hint}"
 
 
 @dataclass(frozen=True)
 class Dictionary:
-    """What jieba is to load: `main` instead of its own dictionary, and then the `user` lines; texts of the files."""
+    """What jieba is to load: `main` instead of its own dictionary, and then the `user` lines; texts of the files.
+
+    Byte order marks at the start of lines are dropped, which jieba does in user dictionaries alone.
+    Raises `DictionaryError` for a line that jieba could not load, and for words that would take all memory.
+    """
 
     main: str | None = None
     user: str | None = None
 
     def __post_init__(self) -> None:
-        if self.main is not None:
-            _check_main(self.main)
-        if self.user is not None:
-            for line, _, frequency in user_words(self.user):
-                if frequency is not None and frequency > _MOST:
-                    raise DictionaryError(line, f"frequency {frequency} is too large")
+        for argument, text, check in (("main", self.main, check_main), ("user", self.user, check_user)):
+            if text is None:
+                continue
+            check_type(argument, text, str, "the text of a dictionary")
+            if "\n" not in text and _FILE_NAME.fullmatch(text):
+                raise ValueError(
+                    f"{argument} is the text of a dictionary, and {text[:_SHOWN]!r} looks like the name of a file; "
+                    "read the file, or end a word with a line break"
+                )
+            if (odd := _SURROGATE.search(text)) is not None:
+                raise ValueError(f"{argument} has a lone surrogate at position {odd.start()}")
+            for _ in check(text.removesuffix("\n").split("\n")):
+                pass
 
     @property
     def is_default(self) -> bool:
@@ -46,41 +67,79 @@ class Dictionary:
     def misread_lines(self) -> Iterator[tuple[int, str]]:
         """Yield the user dictionary's lines that jieba takes as a word which it can never find: number, what."""
         for line, word, _ in user_words(self.user or ""):
+            if is_in_block(word):
+                continue
+            shown = _shorten(word)
             if "\t" in word:
-                yield line, f"jieba reads {word!r} as one word with a tab; part the fields by one space"
+                yield line, f"jieba reads {shown!r} as one word with a tab; separate the fields by one space"
             elif any(map(str.isspace, word)):
-                yield line, f"jieba reads {word!r} as one word with a space, which it never finds"
-            elif not is_in_block(word):
+                yield line, f"jieba reads {shown!r} as one word with a space, which it never finds"
+            else:
                 odd = next(ch for ch in word if not is_in_block(ch))
-                yield line, f"jieba parts the text at {odd!r}, so it never finds {word!r}"
+                yield line, f"jieba splits the text at {odd!r}, so it never finds {shown!r}"
 
 
-def lines_of(text: str) -> Iterable[tuple[int, str]]:
-    """Return a dictionary's lines with their numbers, as jieba parts and strips them."""
-    return ((number, line.strip(_WHITE)) for number, line in enumerate(text.split("\n"), 1))
-
-
-def user_words(text: str) -> Iterator[tuple[int, str, int | None]]:
-    """Yield line number, word and frequency of a user dictionary, as jieba reads them."""
-    for number, line in lines_of(text):
-        match = _USER_LINE.match(line.lstrip("\ufeff"))
+def user_words(text: str) -> Iterator[tuple[int, str, str | None]]:
+    """Yield line number, word and digits of the frequency of a user dictionary, as jieba reads them."""
+    for number, line in enumerate(text.split("\n"), 1):
+        match = _USER_LINE.match(line.strip(_WHITE).lstrip("\ufeff"))
         if match is not None:
-            word, frequency, _ = match.groups()
-            yield number, word, int(frequency) if frequency is not None else None
+            yield number, match[1], match[2]
 
 
-def _check_main(text: str) -> None:
-    total = 0
-    for number, line in lines_of(text.removesuffix("\n")):
-        fields = line.split(" ")
+def check_user(lines: Iterable[str]) -> Iterator[str]:
+    """Yield the lines of a user dictionary; raises `DictionaryError` at one that cannot be used."""
+    size = 0
+    for number, line in enumerate(lines, 1):
+        for _, word, digits in user_words(line):
+            size = _add_size("user", number, word, size)
+            if digits is not None:
+                _parse_frequency("user", number, digits.strip(" "))
+        yield line
+
+
+def check_main(lines: Iterable[str]) -> Iterator[str]:
+    """Yield the lines of a dictionary that replaces jieba's; raises `DictionaryError` at one that cannot be used."""
+    total = size = 0
+    for number, line in enumerate(lines, 1):
+        fields = without_marks(line).strip(_WHITE).split(" ")
+        size = _add_size("main", number, fields[0], size)
         if len(fields) < 2:
-            raise DictionaryError(number, f"{line!r} is not `word frequency [tag]`, parted by single spaces")
-        try:
-            frequency = int(fields[1])
-        except ValueError:
-            raise DictionaryError(number, f"frequency {fields[1]!r} is not a whole number") from None
-        if not 0 <= frequency <= _MOST:
-            raise DictionaryError(number, f"frequency {frequency} is negative or too large")
-        total += frequency
+            what = f"{_shorten(fields[0])!r} is not `word frequency [tag]`, separated by single spaces"
+            raise DictionaryError("main", number, what)
+        total += _parse_frequency("main", number, fields[1])
+        yield line
     if not total:
-        raise DictionaryError(1, "no word of the dictionary has a frequency")
+        raise DictionaryError("main", 1, "no word of the dictionary has a frequency")
+
+
+def without_marks(text: str) -> str:
+    """Return a text without byte order marks at the start of its lines."""
+    return _MARKS.sub("", text) if "\ufeff" in text else text
+
+
+def _add_size(argument: str, line: int, word: str, size: int) -> int:
+    """Add the memory of a word to that of the words before it; raises `DictionaryError` if it is too much."""
+    size += len(word) ** 2
+    hint = "give a list with one word per line, not a text"
+    if len(word) > MAX_WORD:
+        raise DictionaryError(argument, line, f"a word of {len(word)} characters, more than {MAX_WORD}", hint)
+    if size > _MAX_BEGINNINGS:
+        what = "the words up to this line are too long for memory, because jieba stores every beginning of a word"
+        raise DictionaryError(argument, line, what, hint)
+    return size
+
+
+def _parse_frequency(argument: str, line: int, digits: str) -> int:
+    try:
+        frequency = int(digits)
+    except ValueError:
+        frequency = -1
+    if not 0 <= frequency <= _MAX_FREQUENCY:
+        what = f"frequency {_shorten(digits)!r} is not a whole number from 0 to {_MAX_FREQUENCY}"
+        raise DictionaryError(argument, line, what)
+    return frequency
+
+
+def _shorten(text: str) -> str:
+    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

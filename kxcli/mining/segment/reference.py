@@ -14,7 +14,7 @@ from functools import cache
 from types import ModuleType
 from typing import Any, BinaryIO
 
-from kxcli.mining.segment.dictionary import Dictionary, user_words
+from kxcli.mining.segment.dictionary import Dictionary, user_words, without_marks
 
 
 @cache
@@ -82,7 +82,7 @@ class JiebaTokenizer:
         jieba = _jieba()
         self._finalseg = jieba.finalseg
         self._tokenizer: Any = jieba.Tokenizer()
-        main = _open_dictionary() if dictionary.main is None else _file(dictionary.main)
+        main = _open_dictionary() if dictionary.main is None else _file(without_marks(dictionary.main))
         self._tokenizer.FREQ, self._tokenizer.total = self._tokenizer.gen_pfdict(main)
         self._tokenizer.initialized = True
         self._splits: set[str] = set()  # jieba's set is global to the process; each tokenizer brings its own

@@ -1,0 +1,87 @@
+"""Lists of words that options name: local UTF-8 files with one word or dictionary entry per line."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from kxcli.errors import InputError, reason
+from kxcli.report import Report
+
+if TYPE_CHECKING:
+    from kxcli.mining import Dictionary
+
+_MAX_LINE_BYTES = 1 << 16  # a longer line is no entry; with a limit, no file can fill the memory with one line
+_HINT = "give a list with one word per line, not a text"
+
+
+def iter_lines(path: str) -> Iterator[str]:
+    """Yield the lines of a list without LF, and without byte order marks at their start (of lists joined by cat)."""
+    number = 0
+    try:
+        with open(path, "rb") as file:
+            while data := file.readline(_MAX_LINE_BYTES):
+                number += 1
+                if len(data) == _MAX_LINE_BYTES:
+                    raise InputError(path, f"a line of {_MAX_LINE_BYTES >> 10} KiB or more", _HINT, number)
+                yield data.decode("utf-8").removesuffix("\n").lstrip("\ufeff")
+    except OSError as error:
+        raise InputError(path, reason(error), "check the name and the permissions") from None
+    except UnicodeDecodeError as error:
+        byte = error.object[error.start]
+        raise InputError(path, f"byte 0x{byte:02x} is not valid utf-8", "save it as UTF-8", number) from None
+
+
+def read_words(paths: Iterable[str]) -> frozenset[str]:
+    """Return the words of lists, one per line."""
+    return frozenset(word for path in paths for word in _iter_words(path, str.strip))
+
+
+def read_first_words(paths: Iterable[str]) -> frozenset[str]:
+    """Return the first word of each line of lists, as of dictionaries and counts."""
+    return frozenset(
+        word for path in paths for word in _iter_words(path, lambda line: "".join(line.split(None, 1)[:1]))
+    )
+
+
+def read_dictionary(main: str | None, users: Sequence[str], report: Report) -> "Dictionary":
+    """Read the user's dictionaries; user dictionaries add up in order.  Reports the lines that jieba misreads."""
+    from kxcli.mining.segment.dictionary import Dictionary, check_main, check_user
+
+    main_text = None if main is None else _read_checked(main, check_main)
+    user_texts = [_read_checked(path, check_user) for path in users]
+    for path, text in zip(users, user_texts, strict=True):
+        _report_misread(path, Dictionary(user=text), report)
+    return Dictionary(main_text, "".join(user_texts) if user_texts else None)
+
+
+def _iter_words(path: str, find_word: Callable[[str], str]) -> Iterator[str]:
+    """Yield the word of each line that has one."""
+    from kxcli.mining.segment.dictionary import MAX_WORD
+
+    for number, line in enumerate(iter_lines(path), 1):
+        word = find_word(line)
+        if len(word) > MAX_WORD:
+            raise InputError(path, f"a word of {len(word)} characters, more than {MAX_WORD}", _HINT, number)
+        if word:
+            yield word
+
+
+def _read_checked(path: str, check: "Callable[[Iterable[str]], Iterator[str]]") -> str:
+    """Return the text of a dictionary, checked line by line as it is read."""
+    from kxcli.mining.segment.dictionary import DictionaryError
+
+    try:
+        return "".join(f"{line}\n" for line in check(iter_lines(path)))
+    except DictionaryError as error:
+        raise InputError(path, error.what, error.hint, error.line) from None
+
+
+def _report_misread(path: str, dictionary: "Dictionary", report: Report) -> None:
+    n_lines = 0
+    for line, what in dictionary.misread_lines():
+        n_lines += 1
+        if n_lines <= report.EXAMPLES:
+            report.warning(f"{path}:{line}: {what}")
+    if n_lines > report.EXAMPLES:
+        report.warning(
+            f"{path}: {n_lines} lines have words that jieba never finds; the first {report.EXAMPLES} are shown"
+        )
