@@ -50,8 +50,14 @@ class KernelName(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # g
 
 @click.command("hsic", cls=options.Command, short_help="Measure how dependent columns are, and test it.")
 @options.table_options
-@click.option("-x", "x", metavar="COLS", help="Columns by name, number from 1 or range (a:c, 2-5), parted by commas.")
-@click.option("-y", "y", metavar="COLS", help="The columns on the other side.")
+@click.option(
+    "-x",
+    "x",
+    type=options.Text(),
+    metavar="COLS",
+    help="Columns by name, number from 1 or range (a:c, 2-5), parted by commas.",
+)
+@click.option("-y", "y", type=options.Text(), metavar="COLS", help="The columns on the other side.")
 @click.option("--y-file", metavar="FILE", help="Take -y from another table with as many rows.")
 @click.option(
     "--kernel-x",
@@ -104,6 +110,7 @@ class KernelName(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # g
 )
 @click.option(
     "--screen",
+    type=options.Text(),
     metavar="LABEL",
     help="Rank every other column (of -x) by its dependence on this one; with --kernel-x bow or ngram:N, every word.",
 )

@@ -123,7 +123,9 @@ class Run:
 
 def input_options(command: Function) -> Function:
     """Add the arguments and options of reading texts."""
-    field = click.option("--field", metavar="NAME", help="The field or column that holds the text.  [default: text]")
+    field = click.option(
+        "--field", type=Text(), metavar="NAME", help="The field or column that holds the text.  [default: text]"
+    )
     return _input_options(
         field(command),
         ["text", "jsonl", "csv", "tsv"],
@@ -133,7 +135,9 @@ def input_options(command: Function) -> Function:
 
 def text_options(command: Function) -> Function:
     """Add the arguments and options of reading texts, each with the name that it has."""
-    field = click.option("--field", metavar="NAME", help="The field of JSONL that holds the text.  [default: text]")
+    field = click.option(
+        "--field", type=Text(), metavar="NAME", help="The field of JSONL that holds the text.  [default: text]"
+    )
     return _input_options(field(command), ["text", "jsonl"], "jsonl where the input begins with {, else text")
 
 

@@ -87,10 +87,10 @@ def check(ctx: click.Context, given: dict[str, Any]) -> None:
     if (given["tokenizer"] == "regex") != (given["pattern"] is not None):
         raise UsageError("--tokenizer regex and --pattern go together.")
     if given["pattern"] is not None:
-        from kxcli.mining.segment import check_pattern
+        from kxcli.mining import Segmentation
 
         try:
-            check_pattern(given["pattern"])
+            Segmentation("regex", pattern=given["pattern"])
         except ValueError as error:
             raise UsageError(f"--{error}.") from None
     if given["tokenizer"] in ("char", "space", "regex"):

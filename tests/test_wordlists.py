@@ -1,0 +1,369 @@
+"""Lists of words and dictionaries that options name: several add up, mistakes are reported with their place."""
+
+import io
+import os
+import re
+import subprocess
+import sys
+from bisect import bisect_left
+from importlib import import_module
+
+import click
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kxcli.cli import COMMANDS, main
+from kxcli.commands import options, wordlists
+from kxcli.errors import InputError
+from kxcli.mining import Counting, Dictionary, Segmentation, Text, WordCount
+from kxcli.mining.segment import dictionary
+from kxcli.mining.segment.dictionary import DictionaryError
+from kxcli.mining.segment.fast import NotEqualError, resolve
+from kxcli.mining.segment.reference import JiebaTokenizer
+from kxcli.report import Report
+
+MARK = b"\xef\xbb\xbf"
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch, capsys):
+    """Run the program in this process, in an empty folder: files are given as name=bytes."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments, code=0, stdin="", **files):
+        for name, data in files.items():
+            (tmp_path / name).write_bytes(data if isinstance(data, bytes) else data.encode())
+        monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
+        capsys.readouterr()
+        result = main([*map(str, arguments)])
+        ended = capsys.readouterr()
+        assert result == code, ended.err
+        return ended
+
+    return run
+
+
+@pytest.fixture
+def text_and_lists(tmp_path):
+    (tmp_path / "text").write_text("甲 乙 丙 丁\n", encoding="utf-8")
+
+
+SPACE = ("wordcount", "-t", "space", "text")
+HSIC = ("hsic", "-x", "x", "-y", "y", "--kernel-x", "bow")
+TABLE = "x\ty\n" + "".join(f"今天下雨{n}\t{n % 3}\n" for n in range(9))
+
+
+def words_of(ended):
+    return {line.split("\t")[0] for line in ended.out.splitlines()}
+
+
+# Several lists
+
+
+def test_several_stopword_lists_add_up(run, text_and_lists):
+    ended = run(*SPACE, "--stopwords", "a", "--stopwords", "b", a="甲\n", b="丁")
+    assert words_of(ended) == {"乙", "丙"}
+
+
+def test_several_user_dictionaries_add_up_as_in_jieba(run, tmp_path):
+    first, second = "天气很 1000000\n小明来到 10", "\ufeff天气很 1\r\n很好吗 50000"  # no line break at the end
+    ended = run(
+        *("wordcount", "--no-hmm", "--userdict", "a", "--userdict", "b", "text"), a=first, b=second, text="天气很好吗"
+    )
+    jieba = JiebaTokenizer(Dictionary(user=first))
+    jieba._tokenizer.load_userdict(io.BytesIO(second.encode()))
+    assert words_of(ended) == set(jieba.cut("天气很好吗", hmm=False))
+
+
+def test_the_order_of_user_dictionaries_counts(run):
+    lists = {"a": "天气很 1000000\n", "b": "天气很 0\n"}
+    use = ("wordcount", "--no-hmm", "--engine", "jieba", "text")
+    ab = run(*use, "--userdict", "a", "--userdict", "b", text="天气很", **lists)
+    ba = run(*use, "--userdict", "b", "--userdict", "a", text="天气很", **lists)
+    assert words_of(ab) == {"天气", "很"}
+    assert words_of(ba) == {"天气很"}
+
+
+@pytest.mark.parametrize("option", ["--userdict", "--stopwords"])
+@pytest.mark.parametrize("bad", ["a", "b"])
+def test_errors_name_the_list_that_is_wrong(run, option, bad):
+    lists = {"a": "甲 1\n乙 1\n", "b": "丙 1\n"}
+    lists[bad] += "x" * 1001
+    line = lists[bad].count("\n") + 1
+    ended = run("wordcount", option, "a", option, "b", "text", text="甲", code=1, **lists)
+    assert ended.err.startswith(f"kxcli: error: {bad}:{line}: a word of 1001 characters")
+
+
+def test_hsic_takes_several_lists(run):
+    ended = run(
+        *HSIC, "--userdict", "a", "--userdict", "b", "table.tsv", **{"table.tsv": TABLE}, a="下雨 9\n", b="今天"
+    )
+    assert "hsic" in ended.out
+
+
+# Marks, line ends
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_marks_of_lists_joined_by_cat_are_dropped(run, text_and_lists, end):
+    data = MARK + f"甲{end}".encode() + MARK + f"乙{end}".encode()
+    assert words_of(run(*SPACE, "--stopwords", "a", a=data)) == {"丙", "丁"}
+    assert wordlists.read_first_words(["a"]) == {"甲", "乙"}
+
+
+@pytest.mark.parametrize("engine", ["fast", "jieba"])
+def test_marks_of_a_dictionary_are_dropped(run, engine):
+    main_text = MARK + "一片 100\n一 1\n".encode() + MARK + "片空 100\n片 1\n".encode()
+    ended = run("wordcount", "--no-hmm", "--dict", "a", "--engine", engine, "text", a=main_text, text="一片，片空")
+    assert words_of(ended) == {"一片", "片空"}
+
+
+# Lines that jieba misreads
+
+
+@pytest.mark.parametrize("n_lines", [1, 3, 4, 5000])
+def test_misread_lines_are_examples_and_a_count(run, n_lines):
+    user = "好 5\n" + "".join(f"词{n}\t13.9\n" for n in range(n_lines))
+    lines = run("wordcount", "-j", "1", "--userdict", "a", "text", a=user, text="好").err.splitlines()
+    shown = min(n_lines, 3)
+    assert [line.split(" ")[2] for line in lines[:shown]] == [f"a:{n + 2}:" for n in range(shown)]
+    assert len(lines) == shown + (n_lines > shown)
+    if n_lines > shown:
+        assert f"a: {n_lines} lines" in lines[-1]
+
+
+def test_a_misread_word_is_shown_in_few_characters(run):
+    ended = run("wordcount", "--userdict", "a", "text", a="在，" * 300, text="好")
+    assert len(ended.err) < 250
+
+
+# A text, or anything else, in place of a list
+
+LISTS = {
+    "--userdict": ("wordcount", "text"),
+    "--dict": ("wordcount", "text"),
+    "--stopwords": ("wordcount", "text"),
+    "--known": ("newwords", "text"),
+    "hsic --userdict": (*HSIC, "text"),
+    "hsic --stopwords": (*HSIC, "text"),
+    "hsic --dict": (*HSIC, "text"),
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+@pytest.mark.parametrize(
+    ("data", "line"),
+    [
+        ("甲 1\n" + "在" * 1001 + " 5\n", 2),
+        ("甲 1\n乙 1\n" + "今天天气很好" * 50_000, 3),  # one huge line without a line break
+        ("\0" * 300_000, 1),
+        ("甲 1\r\n" + "\0" * 1001 + "\r\n", 2),
+    ],
+    ids=["long word", "huge line", "NULs", "NULs in a line"],
+)
+def test_a_text_in_place_of_a_list_is_an_error_with_its_place(run, name, data, line):
+    option = name.split(" ")[-1]
+    ended = run(*LISTS[name], option, "a", a=data, text=TABLE, code=1)
+    assert ended.err.startswith(f"kxcli: error: a:{line}: ")
+    assert "one word per line" in ended.err
+    assert ended.err.count("\n") == 1 and len(ended.err) < 300
+
+
+def test_an_endless_list_is_an_error(run):
+    assert "/dev/zero:1: " in run("wordcount", "--userdict", "/dev/zero", "text", text="", code=1).err
+
+
+@pytest.mark.parametrize(("argument", "frequency"), [("user", ""), ("main", " 5")])
+def test_words_that_would_fill_the_memory_are_refused(monkeypatch, argument, frequency):
+    monkeypatch.setattr(dictionary, "_MAX_BEGINNINGS", 10_000)
+    lines = [f"{'在' * 50}{n}{frequency}" for n in range(9)]
+    with pytest.raises(DictionaryError, match=f"{argument}, line 4: the words up to this line"):
+        Dictionary(**{argument: "\n".join(lines)})
+
+
+def test_a_long_word_within_the_limit_is_taken(run):
+    word = "在" * 1000
+    ended = run("wordcount", "--no-hmm", "--userdict", "a", "text", a=word, text=word)
+    assert ended.out == f"{word}\t1\n"
+
+
+# Patterns
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["", "^", "$", r"\b", "()", "(?:)*", "(?=x)", "(?<!x)", "x{0}", "|", "(?#x)", "(?i)"],
+)
+@pytest.mark.parametrize("use", [("wordcount",), HSIC], ids=["wordcount", "hsic"])
+def test_a_pattern_that_matches_no_character_is_a_usage_error(run, use, pattern):
+    err = run(*use, "-t", "regex", "--pattern", pattern, "text", text="甲", code=2).err
+    assert err.startswith(f"kxcli: error: --pattern {pattern!r} matches no character")
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        *("x{99999999999}", "x{1,99999999999}", "(?:x{9999999999}){9999999999}"),
+        *("(" * 5000, "(" * 5000 + "x" + ")" * 5000, "(?:" * 800 + "x" + ")" * 800, "(?=" * 3000),
+        *("(", "[", "x**", "\\", "(?P<a>x)(?P<a>x)", "(?<=x+)y", "\\g", "(?z)", "x(?i)y", "[z-a]", "\\N{no such name}"),
+    ],
+    ids=lambda pattern: pattern[:12],
+)
+def test_a_pattern_that_cannot_be_compiled_is_a_usage_error(run, pattern):
+    err = run("wordcount", "-t", "regex", "--pattern", pattern, "text", text="甲", code=2).err
+    assert err.startswith("kxcli: error: --pattern is ")
+    assert err.count("\n") == 1
+
+
+def test_a_pattern_at_the_limit_of_nesting_is_compiled_wherever_it_is_needed():
+    """The deepest pattern that is accepted is compiled again elsewhere, on a deeper stack."""
+
+    def is_accepted(n):
+        try:
+            accepted.append(Segmentation("regex", pattern="(" * n + "x" + ")" * n))
+        except ValueError as error:
+            assert "nested too deeply" in str(error)
+            return False
+        return True
+
+    def count(n_frames):
+        if n_frames:
+            return count(n_frames - 1)
+        job = WordCount(Counting(accepted[-1]))
+        job.setup(None)
+        return [row.count for row in job.finish(job.map([Text("x")]))]
+
+    accepted = []
+    assert bisect_left(range(2000), True, key=lambda n: not is_accepted(n)) > 50
+    re.purge()
+    assert count(30) == [1]
+
+
+def test_a_pattern_with_syntax_that_may_change_is_taken_without_a_warning(run):
+    assert run("wordcount", "-t", "regex", "--pattern", "[[甲]", "text", text="甲乙").out == "甲\t1\n"
+
+
+# Values outside ASCII in an ASCII locale
+
+ASCII = {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONPATH": os.pathsep.join(sys.path)}
+
+
+def test_values_outside_ascii_match_in_an_ascii_locale(tmp_path):
+    files = {"文": "你好你\n", "词": "你好你 100000\n", "表": "列\t行\n" + "".join(f"{n}\t{n % 3}\n" for n in range(9))}
+    files["记录.jsonl"] = '{"正文": "你 你", "类": "甲"}\n'
+    for name, text in files.items():
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    runs = [
+        ("wordcount", "-t", "regex", "--pattern", "你", "文"),
+        ("wordcount", "--userdict", "词", "文"),
+        ("wordcount", "-t", "space", "--field", "正文", "--by", "类", "记录.jsonl"),
+        ("wordcount", "-t", "char", "-r", ".", "--glob", "文"),
+        ("hsic", "-x", "列", "-y", "行", "--test", "none", "表"),
+        ("wordcount", "-t", "regex", "--pattern", b"\xff", "文"),
+    ]
+    ended = [
+        subprocess.run(
+            [sys.executable, "-m", "kxcli", *map(os.fsencode, run)], cwd=tmp_path, env=ASCII, capture_output=True
+        )
+        for run in runs
+    ]
+    assert [one.returncode for one in ended] == [0, 0, 0, 0, 0, 2], [one.stderr for one in ended]
+    out = [one.stdout.decode() for one in ended]
+    assert out[:4] == ["你\t2\n", "你好你\t1\n", "甲\t你\t2\n", "你\t2\n好\t1\n"]
+    assert out[4].startswith("n\t9\n")
+    assert b"not valid UTF-8" in ended[5].stderr
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_that_is_compared_with_texts_takes_any_text(name):
+    """Whatever takes a plain string names a file, an address or a codec: it is not compared with what is read."""
+    command = import_module(COMMANDS[name][0]).command
+    plain = {param.opts[-1] for param in command.params if param.type is click.STRING}
+    of_names = {"--encoding", "--cluster", "--glob"}
+    for param in command.params:
+        if param.opts[-1] in plain - of_names:
+            assert param.metavar in ("FILE", "DIR", "KB", "LABELLED", "MODEL", "GOLD"), param.opts
+
+
+def test_a_value_that_is_decoded_stays_as_it_is():
+    text = options.Text()
+    for value in ("", "abc", "你好", "é\u0301", "😀"):
+        assert text.convert(value, None, None) == value
+        assert text.convert(os.fsencode(value).decode("ascii", "surrogateescape"), None, None) == value
+    with pytest.raises(click.BadParameter):
+        text.convert("a\udcff", None, None)
+
+
+# Whatever is in a list, it is read or refused, with a place
+
+pieces = st.sampled_from(
+    [
+        *("\n", "\r\n", "\r", " ", "  ", "\t", "\0", "\ufeff", "\x0b", "\x0c", "\x85", "\u2028", "\u3000", "·"),
+        *(
+            "在",
+            "雨",
+            "天气",
+            "北京大学",
+            "B超",
+            "ab",
+            "C++",
+            "3",
+            "0",
+            "5",
+            "-1",
+            "1e3",
+            "１２",
+            "1_000",
+            "n",
+            "nz",
+            "N",
+        ),
+        *("9" * 5000, str(1 << 53), str(1 << 63), "在" * 999, "㐀", "𠮷", "\U0010ffff", "(", "%", "/"),
+    ]
+)
+lists = st.lists(pieces, max_size=30).map("".join)
+
+
+@given(lists)
+@settings(max_examples=150, derandomize=True)
+def test_any_text_is_a_dictionary_that_jieba_loads_or_an_error(text):
+    for argument in "main", "user":
+        try:
+            found = Dictionary(**{argument: text})
+        except ValueError as error:
+            assert str(error).startswith(argument)
+            continue
+        if argument == "main":
+            assert JiebaTokenizer(found).total > 0
+        else:
+            assert all(what and line >= 1 for line, what in found.misread_lines())
+
+
+@given(lists)
+@settings(max_examples=40, derandomize=True)
+def test_any_main_and_user_dictionary_is_resolved_or_refused(text):
+    try:
+        found = Dictionary("在雨 5\n" + "天气 3\n", text)
+        resolve(found)
+    except (ValueError, NotEqualError):
+        return
+    assert JiebaTokenizer(found).cut("在雨天气", hmm=True)
+
+
+@given(st.one_of(st.binary(max_size=60), lists.map(str.encode), st.binary(max_size=8).map(lambda data: data * 9000)))
+@settings(max_examples=150, derandomize=True)
+def test_any_bytes_are_a_list_or_an_error_with_a_place(tmp_path, data):
+    path = str(tmp_path / "list")
+    with open(path, "wb") as file:
+        file.write(data)
+    for read in (wordlists.read_words, wordlists.read_first_words):
+        try:
+            assert all(word == word.strip() and word for word in read([path]))
+        except InputError as error:
+            assert error.line is not None and error.hint
+    try:
+        wordlists.read_dictionary(None, [path], Report(quiet=True))
+        wordlists.read_dictionary(path, [], Report(quiet=True))
+    except InputError as error:
+        assert error.line is not None and error.hint
