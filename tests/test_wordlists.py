@@ -96,10 +96,13 @@ def test_errors_name_the_list_that_is_wrong(run, option, bad):
 
 
 def test_hsic_takes_several_lists(run):
-    ended = run(
-        *HSIC, "--userdict", "a", "--userdict", "b", "table.tsv", **{"table.tsv": TABLE}, a="下雨 9\n", b="今天"
+    use = (*HSIC, "--test", "none", "text")
+    lists = {"a": "雨0\n雨1\n", "b": "今天下", "ab": "雨0\n雨1\n今天下"}
+    several = run(
+        *use, "--userdict", "a", "--stopwords", "b", "--stopwords", "a", "--userdict", "b", text=TABLE, **lists
     )
-    assert "hsic" in ended.out
+    assert several.out == run(*use, "--userdict", "ab", "--stopwords", "ab").out
+    assert several.out != run(*use, "--userdict", "b", "--stopwords", "b").out
 
 
 # Marks, line ends
