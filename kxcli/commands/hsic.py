@@ -145,6 +145,7 @@ class KernelName(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # g
 )
 @click.option(
     "--na-values",
+    type=options.Text(),
     metavar="CODE",
     multiple=True,
     help="Read CODE as a missing value, too, or as the number that is one: '?', -9999.  May be repeated.  [always: "
