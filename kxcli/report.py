@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Protocol
 
+from kxcli.redaction import redact_text
 from kxcli.wording import escape, format_count, format_traceback
 
 _LONGEST = 2_000  # characters of a message
@@ -25,7 +26,7 @@ class Said:
         """Print the traceback of an error if the user requested it."""
         if self.is_verbose:
             for line in format_traceback(error):
-                _print(line)
+                _print(redact_text(line))
 
 
 class Report:
@@ -99,6 +100,7 @@ class Report:
     @staticmethod
     def _write(line: str) -> None:
         # A message is one line that can be read, whatever a file name or a cell contains.
+        line = redact_text(line)
         if len(line) > _LONGEST:
             line = f"{line[: _LONGEST // 2]} [...] {line[-_LONGEST // 2 :]}"
         _print(escape(line))

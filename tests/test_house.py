@@ -10,7 +10,7 @@ ROOMS = {
     # folder: what of the house it may import, beside itself
     "mining": {"schema", "tally", "wording"},
     "tally": {"errors"},
-    "corpus": {"errors", "schema", "storage", "wording"},
+    "corpus": {"errors", "redaction", "schema", "storage", "wording"},
     "mapreduce": {"errors", "locking", "schema", "storage", "temporary", "tuning", "wording"},
     "output": {"errors", "locking", "temporary"},
 }

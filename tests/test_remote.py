@@ -25,7 +25,7 @@ from kxcli.corpus.records import Wanted
 from kxcli.corpus.remote import FIRST, TAIL, shown
 from kxcli.corpus.shards import Planner, TaskReader
 from kxcli.corpus.sources import Source, Walk, find
-from kxcli.errors import InputError, requirements
+from kxcli.errors import InputError, UsageError, requirements
 
 WORDS = ("wordcount", "-t", "space")
 SMALL = ("--shard-size", "16K")
@@ -594,9 +594,9 @@ def test_what_is_not_there(kxcli, web, s3):
     for url, what in {
         missing: "the server answers 404 Not Found; check the address and the rights",
         web.url("a", Page(b"", statuses=[403])): "the server answers 403 Forbidden; check the address and the rights",
-        "http://": "Invalid URL 'http://': No host supplied; check the address",
+        "http://": "is not a valid URL, or redirects to one that is not; check the address",
         "s3://bucket/missing": "No such file or directory; check the name, the rights and the credentials",
-        "http://a..b/": "Failed to parse: 'a..b', label empty or too long; check the address",
+        "http://a..b/": "is not a valid URL, or redirects to one that is not; check the address",
         "unknown://a": "Protocol not known: unknown; check the address",
     }.items():
         with pytest.raises(InputError) as caught:
@@ -647,19 +647,31 @@ def test_output_stays_here(kxcli):
 def masked(url, user):
     """Return the URL with a name, a word and a signature, and how that is to be shown."""
     secret = url.replace("://", f"://{user}@") + "?X-Amz-Signature=signed%2F==&opaque9"
-    return secret, url.replace("://", "://***@") + "?X-Amz-Signature=***&***"
+    return secret, url.replace("://", "://***@") + "?***"
 
 
 @pytest.mark.parametrize(
     ("url", "expected"),
     [
-        ("https://me:pa@ss@host:8080/a@b/c.txt?a=b&c=d==#e", "https://***@host:8080/a@b/c.txt?a=***&c=***"),
+        ("https://me:pa@ss@host:8080/a@b/c.txt?a=b&c=d==#e", "https://***@host:8080/a@b/c.txt?***"),
         ("HTTP://token@host/a?signature", "HTTP://***@host/a?***"),
         ("https://host/a?", "https://host/a?"),
-        ("zip://a.txt::https://me:word@host/x.zip?sig=a", "zip://a.txt::https://***@host/x.zip?sig=***"),
+        ("https://host/a#secret", "https://host/a#***"),
+        ("https://host:8080/@user/a", "https://host:8080/@user/a"),
+        ("http:///me:word@host/a", "http://***@host/a"),
+        ("http:////me:word@host/a", "http://***@host/a"),
+        ("http://me:wo rd@host/a b", "http://***@host/a b"),
+        ("http://me:wo/rd@host/a", "http://***@host/a"),
+        ("http://me:wo?rd@host/a", "http://***@host/a"),
+        ("http://me:wo#rd@host/a", "http://***@host/a"),
+        ("http://me:word%40host/a", "http://me:***/a"),
+        ("http://m%65:w%6Frd@host/a", "http://***@host/a"),
+        ("http://[::1]:80/a", "http://[::1]:80/a"),
+        ("zip://a.txt::https://me:word@host/x.zip?sig=a", "zip://a.txt::https://***@host/x.zip?***"),
+        ("s3://key:word@bucket/a", "s3://***@bucket/a"),
         ("s3://bucket/what?.txt", "s3://bucket/what?.txt"),
-        ("s3://bucket/me@home?versionId=a&b", "s3://bucket/me@home?versionId=***&b"),
-        ("file:////@home//me@a", "file:////@home//me@a"),
+        ("s3://bucket/me@home?versionId=a&b", "s3://bucket/me@home?***"),
+        ("file:///home/me@a", "file:///home/me@a"),
         ("me:word@a?b=c", "me:word@a?b=c"),  # no URL
     ],
 )
@@ -679,7 +691,7 @@ def test_no_message_and_no_checkpoint_holds_a_secret(kxcli, web):
         assert f"{expected}:{line}\n" in errs[-1]
         assert f"{expected}: read as gb18030\n" in errs[-1]
     kept = [path.read_bytes() for path in (kxcli.folder / "kept").rglob("*") if path.is_file()]
-    assert any(b"X-Amz-Signature=***" in data for data in kept)
+    assert any(b"@127.0.0.1" in data for data in kept)
     for data in [*kept, *(err.encode() for err in errs)]:
         for secret in (b"someone", b"word@", b"signed", b"opaque9"):
             assert secret not in data
@@ -690,8 +702,8 @@ def test_no_error_of_a_url_holds_a_secret(web, s3):
     for url, what in {
         forbidden.replace("/b", "/missing"): "the server answers 404",
         forbidden: "the server answers 403",
-        "http://a..b/": "Failed to parse: ",
-        "http://127.0.0.1:port/": "Failed to parse: ",
+        "http://a..b/": "is not a valid URL",
+        "http://127.0.0.1:port/": "is not a valid URL",
         "s3://bucket/missing": "",
         "unknown://a": "Protocol not known",
     }.items():
@@ -752,9 +764,9 @@ def test_a_page_that_changes_is_an_error(kxcli, web, n_before, workers):
     assert err == f"kxcli: error: {url}: changed while it was read; run again when nobody writes to it\n"
 
 
-def test_so_it_is_where_only_its_size_tells_or_only_its_tag(kxcli, web):
-    for page in (Page(TEXT, tag=None, after=3), Page(TEXT, has_parts=False, after=1)):
-        assert "changed while it was read" in kxcli(*WORDS, "-j", "1", *SMALL, web.url("a", page), code=1).err
+def test_a_page_in_order_that_changes_is_an_error(kxcli, web):
+    page = Page(TEXT, has_parts=False, after=1)
+    assert "changed while it was read" in kxcli(*WORDS, "-j", "1", *SMALL, web.url("a", page), code=1).err
 
 
 def planner(folder, told=None, **options):
@@ -860,9 +872,9 @@ def test_a_stamp_of_an_object_is_of_its_content(s3, web):
     assert [a == b for a, b in zip(stamps, after, strict=True)] == [False, True, False]
 
 
-def test_the_ends_of_a_page_are_looked_at_where_nothing_else_tells(web):
-    before = stamp(web.url("a", Page(TEXT, tag=None)))
-    assert stamp(web.url("a", Page(TEXT[:-1] + b"x", tag=None))) != before
+def test_a_page_without_a_version_has_no_stamp(web):
+    with pytest.raises(UsageError, match="read again"):
+        stamp(web.url("a", Page(TEXT, tag=None)))
 
 
 def test_each_task_is_known_by_its_source_and_its_number_in_it(tmp_path, s3):

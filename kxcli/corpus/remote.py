@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from typing import BinaryIO, Protocol, TypeVar, cast
+from urllib.parse import unquote
 
 from kxcli.errors import InputError
+from kxcli.redaction import redact_text, redact_url
 from kxcli.wording import format_count
 
 T = TypeVar("T")
@@ -20,11 +22,12 @@ FIRST = 1 << 16  # bytes that are asked for first where nothing else is known: e
 TAIL = 1 << 14  # bytes after a range in which its last line is likely to end
 PAUSES = (0.2, 0.6, 1.8, 5.4)  # seconds before another try, each three times the last: 8 s in all
 
+_PROGRESS = 1 << 12  # bytes of a part that an answer has to bring; with fewer it is a try in vain
 _NEXT, _LARGEST = 1 << 18, 1 << 22  # bytes of the part that follows, and of the largest, which is in memory twice
 _URL = re.compile(r"[a-z][a-z0-9+.-]*(::[a-z0-9+.:-]+)?://", re.IGNORECASE)
 _WEB = re.compile(r"https?://", re.IGNORECASE)
-_USER = re.compile(r"(?<=:)//([^/?#]+)@")
-_HIDDEN = "***"  # as long as no secret is told to be
+_LISTABLE = frozenset({"http", "https", "s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "hdfs", "webhdfs", "oss"})
+_USER = re.compile(r"(?<=:)//+([^/?#]+)@")
 
 CHANGED = "changed while it was read"
 WHEN_CHANGED = "run again when nobody writes to it"
@@ -97,36 +100,41 @@ def bare(path: str) -> str:
 
 
 def shown(path: str) -> str:
-    """Return an argument as it may be told and kept.
-
-    Of a URL, who asks, and with what word, and the values of its query, which may be a signature, are hidden.
-    """
-    return _hidden(path) if is_url(path) else path
+    """Return an argument as it may be shown and kept: a URL without its user, password, query and fragment."""
+    return redact_url(path) if is_url(path) else path
 
 
 def wrong(url: str, what: str, hint: str) -> InputError:
     """Return the error for what a URL leads to; `what` may be the words of a library, which quote from the URL."""
+    what = what.replace(url, shown(url))
     for user in _USER.findall(url):
-        what = what.replace(f"{user}@", f"{_HIDDEN}@")
-    return InputError(shown(url), " ".join(map(_hidden, what.split())), hint)
+        for secret in (user, unquote(user), *unquote(user).partition(":")[::2]):
+            if secret:
+                what = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "***", what)
+    return InputError(shown(url), redact_text(" ".join(what.split())), hint)
 
 
-def _hidden(url: str) -> str:
-    """Return a URL, or a word that quotes one, without what is secret in it."""
-    address, mark, query = _USER.sub(f"//{_HIDDEN}@", url).partition("?")
-    if not query:
-        return address + mark
-    is_of_web = _WEB.search(address) is not None  # elsewhere, `?` may be a character of a name
+def check_listed(name: str, list_name: str) -> None:
+    """Raise `InputError` for a name that a list of files may not have.
 
-    def hidden(field: str) -> str:
-        name, equals, _ = field.partition("=")
-        return f"{name}={_HIDDEN}" if equals else _HIDDEN if field and is_of_web else field
-
-    return f"{address}?{'&'.join(map(hidden, query.split('&')))}"
+    A list that comes from elsewhere may name pages and objects alone, no local files.  No list may name what fsspec
+    makes of other files or URLs (reference::, filecache::, zip::), or what runs code or reads local files by a URL.
+    """
+    if is_url(name):
+        scheme = name.partition("://")[0].lower()
+        if scheme in _LISTABLE and (_WEB.match(name) or "::" not in name):
+            return
+        what = f"names {shown(name)!r}, and a list may have URLs of {', '.join(sorted(_LISTABLE))} alone"
+        raise InputError(shown(list_name), what, "name it on the command line")
+    if is_url(list_name):
+        what = f"names {name!r}, and a list from a URL may name URLs alone"
+        raise InputError(shown(list_name), what, "fetch and check the list, then give the local copy")
 
 
 def store(url: str) -> Store:
     """Return where a URL leads; the libraries for it are imported now."""
+    if "reference" in re.split("::|://", url.lower())[:-1]:
+        raise wrong(url, "reference:: is not read: what it refers to decides which files are read", "name the files")
     if _WEB.match(url):
         from kxcli.corpus.web import Page
 
@@ -160,8 +168,11 @@ def insisted(url: str, attempt: Callable[[], T]) -> T:
     try:
         return attempt()
     except BrokenError as broken:
-        what = f"{broken.what} ({len(PAUSES) + 1} tries)"
-        raise wrong(url, what, "check the network and the server, and run again") from None
+        raise _given_up(url, broken.what) from None
+
+
+def _given_up(url: str, what: str) -> InputError:
+    return wrong(url, f"{what} ({len(PAUSES) + 1} tries)", "check the network and the server, and run again")
 
 
 def changed(path: str) -> InputError:
@@ -218,18 +229,21 @@ class _InParts(io.RawIOBase):
     def _fetched(self, start: int, stop: int) -> bytes:
         """Return a part; after a break, only what had not come is asked for again."""
         parts = list[bytes]()
-
-        def attempt() -> bytes:
-            try:
-                return self._where.fetch(start, stop, self._planned)
-            except BrokenError as broken:
-                if broken.received:  # it went on, so that is no try in vain
-                    return broken.received
-                raise
-
+        n_vain = 0
         while start < stop:
-            parts.append(insisted(self._where.url, attempt))
-            start += len(parts[-1])
+            try:
+                part, what = self._where.fetch(start, stop, self._planned), "the server sends next to nothing"
+            except BrokenError as broken:
+                part, what = broken.received, broken.what
+            parts.append(part)
+            start += len(part)
+            if len(part) >= _PROGRESS:
+                n_vain = 0
+            elif start < stop:
+                if n_vain == len(PAUSES):
+                    raise _given_up(self._where.url, what)
+                time.sleep(PAUSES[n_vain])
+                n_vain += 1
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
 

@@ -386,9 +386,11 @@ def _listed(path: str, null: bool) -> Iterator[str]:
         data = _WaitingInput().readall() if path == "-" else _read(path)
     except OSError as error:
         raise InputError(path, reason(error), "check the path and its permissions") from None
-    for name in data.split(b"\0" if null else b"\n"):
-        if name:
-            yield os.fsdecode(name if null else name.removesuffix(b"\r"))
+    for line in data.split(b"\0" if null else b"\n"):
+        if line:
+            name = os.fsdecode(line if null else line.removesuffix(b"\r"))
+            remote.check_listed(name, path)
+            yield name
 
 
 def _read(path: str) -> bytes:

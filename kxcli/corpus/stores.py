@@ -13,7 +13,10 @@ T = TypeVar("T")
 
 # What stores tell of a file that another one in its place would not have: the first of these that there is, because
 # times come in seconds from one request and in milliseconds from another.
-_VERSIONS = ("generation", "ETag", "etag", "md5Hash", "mtime", "LastModified", "last_modified", "modified", "updated")
+_VERSIONS = (
+    *("generation", "ETag", "etag", "md5Hash", "sha", "CRC", "mtime", "LastModified", "last_modified", "modified"),
+    *("modificationTime", "modify", "updated"),
+)
 _BY_EXTRA = frozenset({"s3", "s3a"})
 _FINAL = (FileNotFoundError, PermissionError, NotADirectoryError, IsADirectoryError, ValueError, TypeError)
 _ENDING = re.compile(r"(?<![:/])/+$")  # slashes at the end of a folder's URL, not those of its scheme

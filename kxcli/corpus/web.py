@@ -2,9 +2,11 @@
 
 import functools
 import re
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NoReturn
+from urllib.parse import urljoin
 
 from kxcli.corpus.remote import BrokenError, State, changed, wrong
 from kxcli.errors import MissingExtraError
@@ -14,9 +16,11 @@ if TYPE_CHECKING:
 
 _TIMEOUT = (10, 60)  # seconds until a server takes the connection, and between two pieces of an answer
 _PIECE = 1 << 16
+_SLOWEST, _WINDOW_SECONDS = 1 << 16, 60  # bytes that have to come in so many seconds: the largest part takes an hour
+_MAX_REDIRECTS = 30  # as browsers and requests
 _OK, _PART, _NO_SUCH_PART = 200, 206, 416
 _AGAIN = frozenset({408, 425, 429})  # of the 4xx, those that another try may turn
-_WHOLE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+)")  # of Content-Range
+_WHOLE = re.compile(r"bytes (?:(\d{1,18})-\d{1,18}|\*)/(\d{1,18})")  # of Content-Range
 
 
 class Page:
@@ -29,7 +33,7 @@ class Page:
         """Ask for the first byte alone: who answers with that, knows parts; not all servers tell by HEAD."""
         with self._answer({"Range": "bytes=0-0"}) as answer:
             state = _state(answer)
-            if state.size is not None:
+            if answer.status_code == _PART:
                 _Pieces(answer).read(1)  # to its end, so that the connection can be used again
             return state
 
@@ -42,7 +46,7 @@ class Page:
                 raise BrokenError("the server sent all where a part was asked for, as it did before")
             if _state(answer) != planned:
                 raise changed(self.url)
-            found = _WHOLE.match(answer.headers.get("Content-Range", ""))
+            found = _WHOLE.fullmatch(answer.headers.get("Content-Range", ""))
             if found is None or found[1] != str(start):
                 raise BrokenError("the server sent another part than was asked for")
             pieces = _Pieces(answer)
@@ -58,9 +62,14 @@ class Page:
     def stream(self, planned: State) -> "_Pieces":
         """Ask for all of it."""
         answer = self._asked({})
-        if _version(answer) != planned.version:
+        if planned.version and _version(answer) != planned.version:
             answer.close()
             raise changed(self.url)
+        if answer.status_code != _OK:
+            answer.close()
+            raise wrong(
+                self.url, f"the server answers {answer.status_code} to a request for all", "fetch the file first"
+            )
         return _Pieces(answer)
 
     def walk(self) -> NoReturn:
@@ -79,13 +88,21 @@ class Page:
         """Return an answer of which the head has come, and whose status is good."""
         session = _session(self.url)
         import requests
+        from urllib3.exceptions import HTTPError
 
+        # No words of a library are shown: they quote from the URL.
         try:
-            answer = session.get(self.url, headers=headers, stream=True, timeout=_TIMEOUT)
+            answer = _redirected(session, self.url, headers)
         except (requests.ConnectionError, requests.Timeout) as error:
             raise BrokenError(_plain(error)) from None
-        except (requests.RequestException, ValueError) as error:  # no URL, or redirected for ever
-            raise wrong(self.url, str(error), "check the address") from None
+        except requests.TooManyRedirects:
+            raise wrong(self.url, f"redirects more than {_MAX_REDIRECTS} times", "check the address") from None
+        except requests.exceptions.InvalidProxyURL:
+            raise wrong(self.url, "the address of the proxy is not valid", "check HTTP_PROXY and HTTPS_PROXY") from None
+        except requests.exceptions.InvalidHeader:
+            raise wrong(self.url, "the server's answer is not valid HTTP", "check the server") from None
+        except (requests.RequestException, HTTPError, ValueError):
+            raise wrong(self.url, "is not a valid URL, or redirects to one that is not", "check the address") from None
         status = answer.status_code
         if status in (_OK, _PART, _NO_SUCH_PART):
             return answer
@@ -96,21 +113,47 @@ class Page:
         raise wrong(self.url, what, "check the address and the rights")
 
 
+def _redirected(session: "requests.Session", url: str, headers: dict[str, str]) -> "requests.Response":
+    """Return the answer that redirects lead to; of their bodies, which may be endless, no more than a piece is read."""
+    import requests
+
+    target_of = requests.sessions.SessionRedirectMixin().get_redirect_target
+    for _ in range(_MAX_REDIRECTS + 1):
+        answer = session.get(url, headers=headers, stream=True, timeout=_TIMEOUT, allow_redirects=False)
+        target = target_of(answer)
+        if target is None:
+            return answer
+        with suppress(BrokenError):  # to its end if it is short, so that the connection can be used again
+            _Pieces(answer).read(_PIECE)
+        answer.close()
+        url = urljoin(answer.url, requests.utils.requote_uri(target))
+    raise requests.TooManyRedirects
+
+
 class _Pieces:
     """The body of an answer, as it was sent: what is compressed is known by its first bytes, like a file."""
 
     def __init__(self, answer: "requests.Response") -> None:
         self._answer = answer
+        self._size, self._seconds = 0, 0.0  # read since the last time that enough had come, and the time it took
 
     def read(self, size: int, /) -> bytes:
         """Return up to `size` bytes, none at the end; `BrokenError` also where that comes too early."""
         from urllib3.exceptions import HTTPError
 
+        start = time.monotonic()
         try:
-            data: bytes = self._answer.raw.read(size, decode_content=False)
-            return data
-        except (HTTPError, OSError) as error:
+            # `read` would wait until all of it has come, however slowly.
+            data: bytes = self._answer.raw.read1(size, decode_content=False)
+        except (HTTPError, OSError, ValueError) as error:
             raise BrokenError(_plain(error)) from None
+        self._size += len(data)
+        self._seconds += time.monotonic() - start
+        if self._size >= _SLOWEST:
+            self._size, self._seconds = 0, 0.0
+        elif data and self._seconds > _WINDOW_SECONDS:
+            raise BrokenError(f"the server sent {self._size:,} bytes in {self._seconds:.0f} seconds")
+        return data
 
     def close(self) -> None:
         """Give up the connection."""
@@ -123,6 +166,8 @@ def _session_of_process() -> "requests.Session":
 
     session = requests.Session()  # keeps connections, so that each part does not shake hands anew
     session.headers["Accept-Encoding"] = "identity"
+    # `send` would read the whole body of a redirect, even of one that it does not follow.
+    session.get_redirect_target = lambda resp: None  # type: ignore[method-assign]
     return session
 
 
@@ -134,9 +179,11 @@ def _session(url: str) -> "requests.Session":
 
 
 def _state(answer: "requests.Response") -> State:
-    found = _WHOLE.match(answer.headers.get("Content-Range", ""))
+    """Return what a page is like; parts are known only of one with a version: two parts may be of two states else."""
+    version = _version(answer)
+    found = _WHOLE.fullmatch(answer.headers.get("Content-Range", ""))
     size = int(found[2]) if found and answer.status_code in (_PART, _NO_SUCH_PART) else None
-    return State(size, _version(answer))
+    return State(size if version or size == 0 else None, version)
 
 
 def _version(answer: "requests.Response") -> str:

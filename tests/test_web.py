@@ -1,0 +1,453 @@
+"""Answers of HTTP servers that are broken, slow or hostile: one clear error, in a bounded time."""
+
+import gc
+import itertools
+import re
+import socketserver
+import threading
+import time
+
+import pytest
+
+from kxcli.corpus import remote, web
+from kxcli.corpus.sources import Source, find
+from kxcli.errors import InputError
+
+requests = pytest.importorskip("requests")
+
+# urllib3 leaves the sockets of broken answers to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+BODY = b"line\n" * 50_000
+DIGITS = "9" * 5_000
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(remote, "PAUSES", (0, 0, 0, 0))
+    monkeypatch.setattr(web, "_TIMEOUT", (5, 5))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    web._session_of_process.cache_clear()
+    yield
+    web._session_of_process().close()
+    web._session_of_process.cache_clear()
+    gc.collect()
+
+
+@pytest.fixture
+def serve():
+    """Return what starts a server: `answer(number, start, stop)` yields the bytes to answer a request with.
+
+    start, stop: of the range that is requested; None, None: all.
+    """
+    servers = []
+
+    def start(answer):
+        numbers = itertools.count()
+
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self):
+                head = b""
+                while (line := self.rfile.readline()) not in (b"\r\n", b""):
+                    head += line
+                found = re.search(rb"bytes=(\d+)-(\d+)", head)
+                part = (int(found[1]), int(found[2]) + 1) if found else (None, None)
+                try:
+                    for data in answer(next(numbers), *part):
+                        self.wfile.write(data)
+                except OSError:  # the client has enough
+                    pass
+
+        class Server(socketserver.ThreadingTCPServer):
+            daemon_threads = True
+            block_on_close = False
+
+        server = Server(("127.0.0.1", 0), Handler)
+        server.numbers = numbers
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        servers.append(server)
+        return f"http://127.0.0.1:{server.server_address[1]}/a.txt"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def head(status, *headers):
+    return "\r\n".join([f"HTTP/1.1 {status} X", "Connection: close", *headers, "", ""]).encode()
+
+
+def part(start, stop, data=BODY, *, etag='"1"', total=None):
+    body = data[start:stop]
+    where = f"Content-Range: bytes {start}-{start + len(body) - 1}/{len(data) if total is None else total}"
+    return head(206, where, f"Content-Length: {len(body)}", f"ETag: {etag}") + body
+
+
+def read(url):
+    with find([url])[0].open() as file:
+        return b"".join(iter(lambda: file.read(1 << 20), b""))
+
+
+def failure(url):
+    with pytest.raises(InputError) as caught:
+        read(url)
+    assert str(caught.value).startswith(f"{url}: ")
+    return caught.value.what
+
+
+@pytest.mark.parametrize(
+    "content_range",
+    [
+        f"bytes 0-0/{DIGITS}",
+        f"bytes 0-{DIGITS}/10",
+        f"bytes {DIGITS}-0/10",
+        f"bytes {DIGITS}-{DIGITS}/{DIGITS}",
+        "bytes 0-0/*",
+        "bytes -1--1/-5",
+        "bytes 0-0/10 and more",
+        "bytes ٠-٠/١٠",
+        "items 0-0/10",
+        "",
+    ],
+)
+def test_a_range_that_makes_no_sense_is_not_relied_on(serve, content_range):
+    def answer(number, start, stop):
+        if start is None:
+            yield head(200, f"Content-Length: {len(BODY)}", 'ETag: "1"') + BODY
+        else:
+            yield (
+                head(206, "Content-Length: 1", 'ETag: "1"')[:-2]
+                + f"Content-Range: {content_range}\r\n\r\n".encode()
+                + b"l"
+            )
+
+    assert read(serve(answer)) == BODY
+
+
+@pytest.mark.parametrize("length", [DIGITS, f"-{DIGITS}", "-1", "x", f"{len(BODY)}, 7", "1e9", ""])
+def test_a_length_that_makes_no_sense_is_no_crash(serve, length):
+    def answer(number, start, stop):
+        yield head(200, f"Content-Length: {length}", 'ETag: "1"') + BODY
+
+    try:
+        assert read(serve(answer)) == BODY
+    except InputError as error:
+        assert "the connection broke" in error.what or "not valid HTTP" in error.what
+
+
+@pytest.mark.parametrize("length", [len(BODY) + 1, 10**18])
+def test_a_body_that_is_too_short_is_an_error(serve, length):
+    def answer(number, start, stop):
+        yield head(200, f"Content-Length: {length}", 'ETag: "1"') + BODY
+
+    assert "the connection broke after 250,000 bytes" in failure(serve(answer))
+
+
+@pytest.mark.parametrize("shift", [1, 7, 1_000_000])
+def test_another_part_than_was_asked_for_is_an_error(serve, shift):
+    def answer(number, start, stop):
+        shown = start if number == 0 else start + shift
+        data = part(start, stop)
+        yield data.replace(f"bytes {start}-".encode(), f"bytes {shown}-".encode())
+
+    assert failure(serve(answer)) == "the server sent another part than was asked for (5 tries)"
+
+
+def test_a_part_that_is_longer_than_asked_for_is_cut(serve):
+    def answer(number, start, stop):
+        yield part(start, stop + 1_000)
+
+    assert read(serve(answer)) == BODY
+
+
+@pytest.mark.parametrize("size", [1, 100])
+def test_parts_that_bring_next_to_nothing_are_given_up(serve, size):
+    asked = []
+
+    def answer(number, start, stop):
+        asked.append(start)
+        yield part(start, stop if number == 0 else start + size)
+
+    assert "(5 tries)" in failure(serve(answer))
+    assert len(asked) == 1 + 5
+
+
+def test_short_parts_that_bring_something_add_up(serve):
+    def answer(number, start, stop):
+        yield part(start, stop if number == 0 else start + 20_000)
+
+    assert read(serve(answer)) == BODY
+
+
+def test_a_few_tiny_parts_are_no_reason_to_give_up(serve):
+    def answer(number, start, stop):
+        yield part(start, stop if number % 4 == 0 else start + 10)
+
+    assert read(serve(answer)) == BODY
+
+
+def test_a_body_that_trickles_is_given_up(serve, monkeypatch):
+    monkeypatch.setattr(web, "_WINDOW_SECONDS", 0.1)
+
+    def answer(number, start, stop):
+        if number == 0:
+            yield part(start, stop)
+            return
+        data = part(start, stop)
+        yield data[: data.index(b"\r\n\r\n") + 4]
+        while True:
+            yield b"l"
+            time.sleep(0.02)
+
+    start = time.monotonic()
+    assert re.fullmatch(r"the server sent \d+ bytes in \d+ seconds \(5 tries\)", failure(serve(answer)))
+    assert time.monotonic() - start < 60
+
+
+def test_a_stream_that_trickles_is_given_up(serve, monkeypatch):
+    monkeypatch.setattr(web, "_WINDOW_SECONDS", 0.1)
+
+    def answer(number, start, stop):
+        yield head(200, "Transfer-Encoding: chunked")
+        while True:
+            yield b"1\r\nl\r\n"
+            time.sleep(0.02)
+
+    assert "the server sent" in failure(serve(answer))
+
+
+def test_a_slow_server_is_waited_for(serve, monkeypatch):
+    monkeypatch.setattr(web, "_WINDOW_SECONDS", 0.5)
+    monkeypatch.setattr(web, "_SLOWEST", 1_000)
+
+    def answer(number, start, stop):
+        data = part(start, stop, BODY[:20_000])
+        yield data[:-20_000] if number else data
+        for at in range(0, 20_000 if number else 0, 1_000):
+            yield BODY[at : at + 1_000]
+            time.sleep(0.05)
+
+    assert read(serve(answer)) == BODY[:20_000]
+
+
+def test_a_reader_that_takes_its_time_is_not_blamed_on_the_server(serve, monkeypatch):
+    monkeypatch.setattr(web, "_WINDOW_SECONDS", 0.2)
+
+    def answer(number, start, stop):
+        yield head(200, f"Content-Length: {len(BODY)}") + BODY
+
+    with find([serve(answer)])[0].open() as file:
+        data = b""
+        while piece := file.read(1_000 if len(data) < 10_000 else 1 << 20):
+            data += piece
+            time.sleep(0.05 if len(data) <= 10_000 else 0)
+    assert data == BODY
+
+
+@pytest.mark.parametrize("target", ["/a.txt", "", "/b?x=1", "?secret=word"])
+def test_endless_redirects_are_an_error(serve, target):
+    def answer(number, start, stop):
+        yield head(302, f"Location: {target or f'/{number}'}", "Content-Length: 0")
+
+    assert failure(serve(answer)) == "redirects more than 30 times"
+
+
+def test_the_body_of_a_redirect_is_not_read_to_its_end(serve):
+    def answer(number, start, stop):
+        if number == 0:
+            yield head(302, "Location: /b", "Transfer-Encoding: chunked")
+            while True:
+                yield b"10000\r\n" + b"x" * 65_536 + b"\r\n"
+        yield part(start, stop)
+
+    assert read(serve(answer)) == BODY
+
+
+def test_redirects_are_followed_for_every_part(serve):
+    def answer(number, start, stop):
+        yield head(302, "Location: b", "Content-Length: 2") + b"to" if number % 2 == 0 else part(start, stop)
+
+    assert read(serve(answer)) == BODY
+
+
+@pytest.mark.parametrize(
+    "target", ["file:///etc/passwd", "ftp://127.0.0.1/", "gopher://x/", "http://", "http://[", "\\\\x"]
+)
+def test_a_redirect_that_leads_out_of_the_web_is_an_error(serve, target):
+    def answer(number, start, stop):
+        yield head(302, f"Location: {target}", "Content-Length: 0") if number == 0 else head(404)
+
+    what = failure(serve(answer))
+    assert "is not a valid URL" in what or "the server answers 404" in what
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\n",
+        b"nonsense\r\n\r\n",
+        b"HTTP/1.1 abc X\r\n\r\n",
+        b"HTTP/1.1 99999999999 X\r\n\r\n",
+        b"HTTP/1.1 200 X\r\n" + b"X: y\r\n" * 1_000 + b"\r\n",
+        b"HTTP/1.1 200 X\r\nX: " + b"y" * 100_000 + b"\r\n\r\n",
+        b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        b"HTTP/1.1 200 X\r\nTransfer-Encoding: chunked\r\n\r\n" + b"f" * 5_000 + b"\r\nab",
+        b"HTTP/1.1 204 X\r\n\r\n",
+        b"HTTP/1.1 416 X\r\nContent-Length: 9\r\n\r\nforbidden",
+        b"HTTP/1.1 302 X\r\nLocation: \xff\xfe\r\n\r\n",
+    ],
+)
+def test_an_answer_that_is_no_http_is_an_error(serve, data):
+    def answer(number, start, stop):
+        yield data
+
+    failure(serve(answer))
+
+
+@pytest.mark.parametrize("headers", [[], ["ETag: "]])
+def test_a_page_without_a_version_is_read_in_one_stream(serve, headers):
+    asked = []
+
+    def answer(number, start, stop):
+        asked.append(start)
+        if start is None:
+            yield head(200, f"Content-Length: {len(BODY)}", *headers) + BODY
+        else:
+            yield part(start, stop).replace(b'ETag: "1"\r\n', b"")
+
+    url = serve(answer)
+    assert find([url])[0].size is None
+    assert read(url) == BODY
+    assert asked == [0, 0, None]
+
+
+def test_a_page_with_a_date_is_read_in_parts(serve):
+    def answer(number, start, stop):
+        yield part(start, stop).replace(b'ETag: "1"', b"Last-Modified: Mon, 30 Nov 2026 16:00:00 GMT")
+
+    url = serve(answer)
+    assert find([url])[0].size == len(BODY)
+    assert read(url) == BODY
+
+
+def test_an_empty_page_without_a_version_is_empty(serve):
+    def answer(number, start, stop):
+        yield head(416, "Content-Range: bytes */0", "Content-Length: 0")
+
+    url = serve(answer)
+    assert find([url]) == [Source(url, 0, version="", url=url)]
+    assert read(url) == b""
+
+
+# Lists that name inputs.
+
+UNSAFE = [
+    *("reference::http://host/a", "REFERENCE::http://host/a", "reference://a", "simplecache::http://host/a"),
+    *("filecache::s3://bucket/a", "blockcache::s3://bucket/a", "zip::http://host/a.zip", "zip://a::http://host/a.zip"),
+    *("tar://a::http://host/a.tar", "dir::s3://bucket", "dir://a::file:///", "libarchive://a", "local:///etc/passwd"),
+    *(
+        "file:///etc/passwd",
+        "FILE:///etc/passwd",
+        "memory://a",
+        "data://a",
+        "git://a",
+        "github://a:b@c/d",
+        "sftp://h/a",
+    ),
+    *("smb://host/share/a", "jupyter://a", "http::file:///etc/passwd", "s3://bucket/a::file:///etc/passwd", "x://a"),
+    *("cached::http://host/a", "generic://a", "s3::file:///etc/passwd"),
+]
+
+
+@pytest.mark.parametrize("name", UNSAFE)
+def test_a_list_may_not_name_what_wraps_other_files(tmp_path, name):
+    (tmp_path / "list").write_text(f"{name}\n")
+    with pytest.raises(InputError, match=r"list: names .*alone; name it on the command line"):
+        find([], files_from=[str(tmp_path / "list")], recursive=True)
+
+
+@pytest.mark.parametrize(
+    "name", ["/etc/passwd", "a.txt", "-", "./http://", "http:/host/a", "~/a", "zip::a.zip", *UNSAFE]
+)
+def test_a_list_from_a_url_names_urls_alone(serve, name):
+    data = name.encode() + b"\n"
+    url = serve(lambda number, start, stop: [head(200, f"Content-Length: {len(data)}") + data])
+    with pytest.raises(InputError) as caught:
+        find([], files_from=[url], recursive=True)
+    assert str(caught.value).startswith(f"{url}: names ")
+
+
+def test_a_list_from_a_url_may_name_pages(serve):
+    page = serve(lambda number, start, stop: [part(start, stop)])
+    data = page.encode() + b"\r\n"
+    url = serve(lambda number, start, stop: [head(200, f"Content-Length: {len(data)}") + data])
+    assert [source.path for source in find([], files_from=[url])] == [page]
+
+
+def test_a_list_here_may_name_local_files_and_pages(serve, tmp_path):
+    page = serve(lambda number, start, stop: [part(start, stop)])
+    (tmp_path / "a::b").write_text("a\n")
+    (tmp_path / "list").write_text(f"{tmp_path}/a::b\n{page}\n")
+    assert [source.path for source in find([], files_from=[str(tmp_path / "list")])] == [f"{tmp_path}/a::b", page]
+
+
+@pytest.mark.parametrize("url", ["reference::http://h/a", "reference://a", "zip://a::reference::http://h/a"])
+def test_reference_is_read_from_nowhere(url):
+    with pytest.raises(InputError, match="reference:: is not read"):
+        find([url])
+
+
+# Secrets.
+
+SECRET_URLS = [
+    *(
+        "http:///me:word@h/",
+        "HTTP://me:word@127.0.0.1:1/",
+        "https:////me:word@h",
+        "http://me:word@[::1/",
+        "http:/me:word@h",
+    ),
+    *("http://me:wo rd@h/", "http://me:wo/rd@h/", "http://me:wo?rd@h/", "http://me:wo#rd@h/", "http://me:word%40h/"),
+    *("s3://me:word@bucket/a", "S3://me:word@b/a", "s3:///me:word@b", "ftp://me:word@127.0.0.1:1/a", "x+y://me:word@h"),
+    *(
+        "http://m%65:w%6Frd@[",
+        "gs://me:word@b/a",
+        "zip://a::http://me:word@127.0.0.1:1/a",
+        "reference::http://me:word@h/",
+    ),
+    *("http://127.0.0.1:1/?word", "http://127.0.0.1:1/a?b=word", "http://127.0.0.1:1/#word", "http://h:word/"),
+]
+OPTIONS = {
+    "input": ["wordcount"],
+    "list": ["wordcount", "--files-from"],
+    "output": ["wordcount", "/dev/null", "-o"],
+    "userdict": ["wordcount", "/dev/null", "--userdict"],
+    "stopwords": ["wordcount", "/dev/null", "--stopwords"],
+    "known": ["newwords", "/dev/null", "--known"],
+    "kb": ["entity-link", "/dev/null", "--kb"],
+    "y-file": ["hsic", "-x", "1", "-y", "1", "/dev/null", "--y-file"],
+}
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_no_message_and_no_traceback_has_a_secret(monkeypatch, capsys, tmp_path, option):
+    from kxcli.cli import main
+
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "nobody")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "nothing")
+    monkeypatch.chdir(tmp_path)
+    for url in SECRET_URLS if option in ("input", "list", "output") else SECRET_URLS[:6]:
+        assert main([OPTIONS[option][0], "-v", *OPTIONS[option][1:], url]) in (1, 2), url
+        err = capsys.readouterr().err
+        assert "kxcli: error: " in err and "internal error" not in err
+        assert not re.search(r"w(o|%6F)[ /?#]?rd(?!count|s|_| )", err.replace("wordcount", "")), (url, err)
+
+
+def test_a_secret_in_a_list_is_not_shown(tmp_path):
+    (tmp_path / "list").write_text("reference::http://me:word@host/a?b=c\n")
+    with pytest.raises(InputError) as caught:
+        find([], files_from=[str(tmp_path / "list")])
+    assert "reference::http://***@host/a?***" in str(caught.value) and "word" not in str(caught.value)
