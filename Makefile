@@ -40,7 +40,7 @@ check: $(VENV)/.dev
 
 # Asks a service on the network whether the installed versions have known holes, so it is no part of check.
 audit: $(VENV)/.dev
-	$(BIN)/pip-audit --skip-editable || { \
+	$(BIN)/pip-audit --strict --skip-editable || { \
 		code=$$?; echo "audit: holes were found, or the service could not be reached; see above" >&2; exit $$code; }
 
 format: $(VENV)/.dev

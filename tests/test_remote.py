@@ -689,7 +689,7 @@ def test_no_message_and_no_checkpoint_holds_a_secret(kxcli, web):
     for _ in range(2):  # the second knows all from the checkpoint
         errs.append(kxcli(*WORDS, *options, "-j", "1", "--encoding", "auto", "--on-error", "skip", url).err)
         assert f"{expected}:{line}\n" in errs[-1]
-        assert f"{expected}: read as gb18030\n" in errs[-1]
+        assert f"{expected}: read as " in errs[-1]
     kept = [path.read_bytes() for path in (kxcli.folder / "kept").rglob("*") if path.is_file()]
     assert any(b"@127.0.0.1" in data for data in kept)
     for data in [*kept, *(err.encode() for err in errs)]:
@@ -749,7 +749,7 @@ def test_a_line_is_counted_in_the_file_that_was_read(kxcli, web, on_error, read)
 def test_urls_that_are_shown_alike_are_not_taken_for_each_other(kxcli, web):
     url = web.url("a", BAD)
     err = kxcli(*WORDS, "-j", "1", *SMALL, "--on-error", "skip", f"{url}?v=1", f"{url}?v=2").err
-    found = re.search(rf"2 lines left out .*: {re.escape(url)}\?v=\*\*\*: line (\d+) from byte (\d+)", err)
+    found = re.search(rf"2 lines left out .*: {re.escape(url)}\?\*\*\*: line (\d+) from byte (\d+)", err)
     line, start = int(found[1]), int(found[2])
     assert BAD[start:].split(b"\n")[line - 1] == b"\xff"
 
