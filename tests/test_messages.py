@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import tomllib
 
 import pytest
@@ -263,3 +264,26 @@ def test_a_traceback_shows_what_led_to_an_error():
     assert lines.count("Traceback (most recent call last):") == 2
     assert f"InputError: {escape(EVIL)}: is wrong" in lines and "in a worker:" in lines
     assert any(line.startswith("KeyError: ") for line in lines)
+
+
+# A deleted current folder
+
+
+@pytest.mark.parametrize(
+    "use", [["wordcount"], ["wordcount", "--engine", "jieba"], ["newwords"], ["entity-link"], ["hsic"]]
+)
+def test_commands_work_in_a_folder_that_was_deleted(kxcli, use):
+    (kxcli.folder / "in.tsv").write_text("北京\tE1\n上海\tE2\n" * 40)
+    given = {
+        "newwords": ["--all"],
+        "entity-link": ["--kb", "in.tsv"],
+        "hsic": ["-x", "1", "-y", "2"],
+    }.get(use[0], [])
+    expected = kxcli(*use, *given, "in.tsv").out
+    path = str(kxcli.folder / "in.tsv")
+    command = kxcli.command(*use, *[path if one == "in.tsv" else one for one in given], path)
+    script = 'mkdir gone && cd gone && rmdir ../gone && exec "$@"'
+    ended = subprocess.run(
+        ["sh", "-c", script, "-", *command], cwd=kxcli.folder, env=kxcli.environment, capture_output=True, timeout=120
+    )
+    assert (ended.returncode, ended.stdout) == (0, expected), ended.stderr

@@ -66,7 +66,7 @@ def default_excess() -> int:
     """
     excess = 0
     frequencies: dict[bytes, bytes] = {}
-    with _jieba().Tokenizer().get_dict_file() as file:
+    with _open_dictionary() as file:
         for line in file:
             word, frequency = line.split(b" ", 2)[:2]
             if word in frequencies:
