@@ -6,6 +6,7 @@ parent by pickling, so each keeps its arguments in `args`.
 
 import re
 import shlex
+import signal
 
 
 class KxcliError(Exception):
@@ -93,14 +94,22 @@ class WorkerDiedError(KxcliError):
                 f"{task}: every worker that had this part of the input died; "
                 "where memory ran out, use workers with more, or fewer threads on each"
             )
-        how = f"was killed by signal {-code}" if code is not None and code < 0 else f"ended with status {code}"
+        how = f"was killed by signal {-code}" if code < 0 else f"ended with status {code}"
         return (
             f"a worker process that had nothing to do {how}"
             if task is None
             else (f"{task}: the worker process that had this part of the input {how}")
         )
 
+    @property
+    def is_bus_error(self) -> bool:
+        """Whether a file that was mapped into memory became shorter, or its disk failed: that happens again."""
+        return bool(self.args[1] == -signal.SIGBUS)
+
     def __str__(self) -> str:
+        if self.is_bus_error:
+            what = "a file that it had mapped into memory was truncated, or its disk failed"
+            return f"{self.what_happened}: {what}; leave TMPDIR and the folders of --checkpoint and --kb-cache alone"
         return f"{self.what_happened}; where memory ran out, use less of it (--memory, -j), or a machine with more"
 
 

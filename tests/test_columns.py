@@ -23,9 +23,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kxcli.corpus import decoding, encodings, lines
-from kxcli.corpus.columns import Group, Reading, batches, chosen, opened, table
+from kxcli.corpus.columns import Group, Reading, arrays, batches, chosen, opened, table
 from kxcli.corpus.columns.cells import DEFAULT_CODES, MissingCodes
-from kxcli.corpus.ledger import Choice
+from kxcli.corpus.ledger import Choice, Ledger
 from kxcli.corpus.sources import find
 from kxcli.errors import InputError, UsageError
 
@@ -1255,3 +1255,34 @@ def test_the_table_may_be_left_early(folder):
     path = folder.put("a.tsv", "1\t2\n" * 500_000)
     with opened(find([path]), Reading(None, "utf-8", None, "stop", print)) as open_table:
         assert len(next(iter(open_table.blocks([Group((0,), None)]))).lines) >= 1000
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("dtype", ["f8", ">i2", "U4", "S3"])
+def test_an_array_that_becomes_shorter_while_it_is_read_is_an_error(tmp_path, order, dtype, monkeypatch):
+    monkeypatch.setattr(arrays, "_COLUMNS", 1 << 10)
+    path = tmp_path / "a.npy"
+    np.save(path, np.ones((300_000, 4), dtype, order))  # several parts in either order
+    [source] = find([str(path)])
+    with pytest.raises(InputError, match=r"a\.npy: changed while it was read"), source.open() as file:
+        part = arrays.read(source, file, Ledger(str(path), "stop"))
+        chunks = part.chunks([0, 3])
+        next(chunks)
+        os.truncate(path, 1000)
+        list(chunks)
+
+
+@pytest.mark.parametrize("columns", [[0], [2, 5], [5, 2], [0, 1, 2, 3, 4, 5]])
+def test_columns_of_an_array_in_fortran_order_are_read_in_parts(tmp_path, columns, monkeypatch):
+    monkeypatch.setattr(arrays, "_COLUMNS", 1 << 10)
+    values = np.random.default_rng(5).normal(size=(1000, 6))
+    path = tmp_path / "a.npy"
+    np.save(path, np.asfortranarray(values))
+    [source] = find([str(path)])
+    with source.open() as file:
+        chunks = list(arrays.read(source, file, Ledger(str(path), "stop")).chunks(columns))
+    assert len(chunks) > 5
+    assert np.array_equal(
+        np.concatenate([chunk.numbers(columns, MissingCodes(DEFAULT_CODES)) for chunk in chunks]), values[:, columns]
+    )
+    assert np.concatenate([chunk.lines for chunk in chunks]).tolist() == list(range(1, 1001))

@@ -1,12 +1,17 @@
 """The engine by itself: a toy job in real processes."""
 
 import os
+import re
 import signal
+import subprocess
+import sys
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass
 
 import numpy as np
 import pytest
+from conftest import members, wait_until
 
 from kxcli.errors import InputError, WorkerDiedError
 from kxcli.mapreduce import local
@@ -285,3 +290,84 @@ def test_a_partial_that_cannot_be_handed_over_is_an_error_of_the_run(workers):
         pytest.skip("one process hands nothing over")
     with pytest.raises(InputError, match="is full"), local.Engine(workers, (), tempfile.gettempdir) as engine:
         engine.reduce(Read, [Numbers((n,)) for n in (1, 2, 3)], BrokenDump(), shared=1, on_done=lambda t, n: None)
+
+
+class Truncate(SumOfArray):
+    """Truncates the file of shared arrays in the first task, and reads them in each."""
+
+    def setup(self, shared):
+        self.array = shared["array"]
+
+    def map(self, records):
+        if 0 in (numbers := records.task.numbers):
+            for name in os.listdir(numbers[1]):
+                os.truncate(os.path.join(numbers[1], name), 4096)
+        return int(self.array.sum())
+
+
+@pytest.mark.parametrize("way", ["reduce", "stream"])
+def test_a_shared_array_whose_file_is_truncated_is_an_error_that_names_it(tmp_path, way):
+    shared = {"array": np.ones(1_000_000, dtype=np.int64)}
+    told = []
+    with local.Engine(2, (), lambda: str(tmp_path), retries=3, tell=told.append) as engine:
+        tasks = [Numbers((0, str(tmp_path))), *(Numbers((n,)) for n in range(1, 5))]
+        with pytest.raises(InputError, match=rf"{tmp_path}/.*\.shared: was truncated while it was used; "):
+            found = getattr(engine, way)(Read, tasks, Truncate(), shared=shared, on_done=lambda task, news: None)
+            list(found)
+    assert told == []  # it is not tried again
+    assert os.listdir(tmp_path) == []
+
+
+class BusError(Sum):
+    def map(self, records):
+        os.kill(os.getpid(), signal.SIGBUS)
+
+
+def test_a_worker_that_dies_of_a_bus_error_is_not_tried_again(tmp_path):
+    told = []
+    with local.Engine(2, (), lambda: str(tmp_path), retries=3, tell=told.append) as engine:
+        tasks = [Numbers((n,)) for n in range(1, 5)]
+        with pytest.raises(WorkerDiedError, match=r"numbers \(1,\): .* mapped into memory was truncated"):
+            engine.reduce(Read, tasks, BusError(), shared=1, on_done=lambda task, news: None)
+    assert told == []
+
+
+ENDLESS = """
+import sys, tempfile
+from test_engine import Endless, Numbers, Read
+from kxcli.mapreduce import local, pool
+
+pool._start_method = lambda: sys.argv[2]
+with local.Engine(2, ("test_engine",), lambda: sys.argv[1]) as engine:
+    tasks = [Numbers((sys.argv[1], n)) for n in (1, 2)]
+    engine.reduce(Read, tasks, Endless(), shared=1, on_done=lambda task, news: None)
+"""
+
+
+class Endless(Sum):
+    """Computes for ever, in one call that never lets another thread run."""
+
+    def map(self, records):
+        folder, number = records.task.numbers
+        with open(os.path.join(folder, f"begun-{number}"), "w"):
+            pass
+        re.match(r"(a*)*b", "a" * 40)
+
+
+@pytest.mark.parametrize("method", ["forkserver", "spawn"])
+def test_a_worker_at_work_ends_when_its_parent_is_killed(tmp_path, method):
+    process = subprocess.Popen(
+        [sys.executable, "-c", ENDLESS, str(tmp_path), method],
+        env={**os.environ, "PYTHONPATH": os.path.dirname(__file__), "TMPDIR": str(tmp_path)},
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        wait_until(lambda: (tmp_path / "begun-1").exists() and (tmp_path / "begun-2").exists(), 60)
+        process.kill()
+        _, err = process.communicate()
+        wait_until(lambda: members(process.pid) == [], 60)
+        assert err == b""
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)

@@ -197,6 +197,10 @@ class Pool:
         sent = shipped(shared, self._folder)
         try:
             yield sent
+        except WorkerDiedError as died:
+            if died.is_bus_error:
+                sent.check()
+            raise
         finally:
             sent.remove()
 

@@ -177,7 +177,7 @@ class Round:
             return
         number = max(lost) if worker.at_hand is None else worker.at_hand[0]
         self._deaths[number] += 1
-        if self._deaths[number] > self._retries:
+        if died.is_bus_error or self._deaths[number] > self._retries:
             self.failures[number] = died
             return
         self._tell(f"{died.what_happened}; that part is read again by another one")

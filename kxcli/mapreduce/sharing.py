@@ -7,6 +7,7 @@ import mmap
 import os
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from io import BytesIO
 from multiprocessing.reduction import ForkingPickler
@@ -15,6 +16,7 @@ from typing import Any
 from kxcli.errors import InputError, OutputError, reason
 
 _PICKLE = 5  # the protocol that hands arrays over apart from what describes them
+_LEAVE_ALONE = "leave TMPDIR alone while kxcli runs"
 _ALIGNED = 64  # bytes, where each array begins
 _LEAST = 1 << 20  # bytes of arrays that are worth a file
 
@@ -31,10 +33,16 @@ class Shipped:
     path: str = ""
     spans: tuple[tuple[int, int], ...] = ()
 
+    def check(self) -> None:
+        """Raise `InputError` if the file is not as long any more as it was written."""
+        if self.path and os.stat(self.path).st_size < self.spans[-1][1]:
+            raise InputError(self.path, "was truncated while it was used", _LEAVE_ALONE)
+
     def remove(self) -> None:
         """Remove the file, once everybody who wants it has opened it."""
         if self.path:
-            os.unlink(self.path)
+            with suppress(FileNotFoundError):
+                os.unlink(self.path)
 
 
 def shipped(value: Any, folder: Callable[[], str]) -> Shipped:
@@ -68,5 +76,5 @@ def received(sent: Shipped) -> Any:
             mapped = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     except (OSError, ValueError) as error:
         what = reason(error) if isinstance(error, OSError) else str(error)
-        raise InputError(sent.path, what, "leave TMPDIR alone while kxcli runs") from None
+        raise InputError(sent.path, what, _LEAVE_ALONE) from None
     return ForkingPickler.loads(sent.description, buffers=[mapped[start:stop] for start, stop in sent.spans])

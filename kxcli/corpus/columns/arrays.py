@@ -21,6 +21,8 @@ from kxcli.errors import InputError
 
 _SURROGATE = 0xD800  # the first of the half pairs, 0x800 of them
 _BATCH = 1 << 20  # bytes
+_COLUMNS = 1 << 24  # bytes of columns that lie one after the other
+_MAX_SPARSE = 1 << 30  # bytes of an array of which only some columns are filled
 _AGAIN = "write or fetch the file again"
 _MAX_COLUMNS = 1 << 24  # of an array: each gets a name
 
@@ -28,7 +30,7 @@ _Array = npt.NDArray[Any]
 
 
 def read(source: Source, file: BinaryIO, ledger: Ledger) -> Part | None:
-    """Return the columns of an array, mapped into memory where it lies plain in a file; None where there is no byte."""
+    """Return the columns of an array, those that are asked for alone if it is plain in a file; None if it is empty."""
     is_plain = False
     if source.size is not None and not source.is_remote:
         is_plain = kind_of(file.read(MAGIC_LENGTH)) is None
@@ -37,25 +39,30 @@ def read(source: Source, file: BinaryIO, ledger: Ledger) -> Part | None:
         size = os.fstat(file.fileno()).st_size
         if not size:
             return None
-        array = _mapped(file, size, *_header(file, source.path), source.path)
-        width, parts = array.shape[1], _cut(array)
+        array = _FileArray(file, source.path, *_header(file, source.path))
+        array.check_size(size)
+        width, parts = array.shape[1], array.parts
     else:
         stream = Stream(file, source.path)
         if not stream.peek(1):
             return None
         shape, is_fortran, dtype = _header(cast(BinaryIO, stream), source.path)
-        width, parts = shape[1], _in_order(stream, shape, is_fortran, dtype, source.path)
+        width = shape[1]
+
+        def parts(columns: Sequence[int]) -> Iterator[_Array]:
+            return _in_order(stream, shape, is_fortran, dtype, source.path)
+
     return Part(source.path, (), width, None, _Rest(parts, ledger).chunks)
 
 
 @dataclass(frozen=True)
 class _Rest:
-    parts: Iterator[_Array]
+    parts: Callable[[Sequence[int]], Iterator[_Array]]
     ledger: Ledger
 
     def chunks(self, columns: Sequence[int]) -> Iterator[Chunk]:
         first = 1
-        for part in self.parts:
+        for part in self.parts(columns):
             lines = np.arange(first, first + len(part))
             first += len(part)
             if part.dtype.kind not in "US":
@@ -135,16 +142,48 @@ def _header(file: BinaryIO, path: str) -> tuple[tuple[int, int], bool, np.dtype[
     return (rows, columns), is_fortran, dtype
 
 
-def _mapped(
-    file: BinaryIO, size: int, shape: tuple[int, int], is_fortran: bool, dtype: np.dtype[Any], path: str
-) -> _Array:
-    offset = file.tell()
-    needed = offset + shape[0] * shape[1] * dtype.itemsize
-    if needed != size:
-        _fail(path, is_short=needed > size)
-    if needed == offset:  # nothing cannot be mapped
-        return np.zeros(shape, dtype)
-    return np.memmap(file, dtype, "r", offset, shape, "F" if is_fortran else "C")
+class _FileArray:
+    """An array that is plain in a file, which is read and not mapped.
+
+    If the file becomes shorter, a read reports it, where a map would end the process with SIGBUS.
+    """
+
+    def __init__(
+        self, file: BinaryIO, path: str, shape: tuple[int, int], is_fortran: bool, dtype: np.dtype[Any]
+    ) -> None:
+        self.shape = shape
+        self._handle, self._offset, self._path = file.fileno(), file.tell(), path
+        self._is_fortran, self._dtype = is_fortran, dtype
+
+    def check_size(self, size: int) -> None:
+        """Raise `InputError` if the file does not end where the array does."""
+        needed = self._offset + self.shape[0] * self.shape[1] * self._dtype.itemsize
+        if needed != size:
+            _fail(self._path, is_short=needed > size)
+
+    def parts(self, columns: Sequence[int]) -> Iterator[_Array]:
+        """Yield some rows after the others; of an array in Fortran order, only these columns have their values."""
+        (rows, width), size = self.shape, self._dtype.itemsize
+        step = _step(width * size)
+        if self._is_fortran:  # large ones, as each column is elsewhere in the file; what is not read takes no memory
+            step = min(_MAX_SPARSE // (width * size), _COLUMNS // (max(len(columns), 1) * size)) or 1
+        for start in range(0, rows, step):
+            part = np.empty((min(step, rows - start), width), self._dtype, "F" if self._is_fortran else "C")
+            if self._is_fortran:
+                for column in columns:
+                    self._read(part[:, column], column * rows + start)
+            else:
+                self._read(part.reshape(-1), start * width)
+            yield part
+
+    def _read(self, cells: _Array, first: int) -> None:
+        """Fill contiguous cells with those of the file from that one on."""
+        view, at = cells.view(np.uint8).data, self._offset + first * self._dtype.itemsize
+        while view:
+            n = os.preadv(self._handle, [view], at)
+            if not n:
+                _fail(self._path, is_short=True)
+            view, at = view[n:], at + n
 
 
 def _cut(array: _Array) -> Iterator[_Array]:
