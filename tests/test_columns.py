@@ -19,7 +19,7 @@ from itertools import chain
 
 import numpy as np
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kxcli.corpus import decoding, encodings, lines
@@ -1286,3 +1286,54 @@ def test_columns_of_an_array_in_fortran_order_are_read_in_parts(tmp_path, column
         np.concatenate([chunk.numbers(columns, MissingCodes(DEFAULT_CODES)) for chunk in chunks]), values[:, columns]
     )
     assert np.concatenate([chunk.lines for chunk in chunks]).tolist() == list(range(1, 1001))
+
+
+# Whatever is in the files
+
+
+TOKENS = [
+    *(b"\t", b",", b";", b"\n", b"\r\n", b"\r", b'"', b'""', b" ", b"\0", b"\x0b", b"\xc2\x85", b"\xe2\x80\xa8"),
+    *(
+        b"1",
+        b"-2.5e3",
+        b"1,5",
+        b"12%",
+        b"$3",
+        b"NA",
+        b"nan",
+        b"NULL",
+        b"inf",
+        b"-9999",
+        b"9" * 30,
+        b"1" * 5000,
+        b"1e999",
+    ),
+    *(b"a", b"b", "好".encode(), "\u2212" + "1", b"\xff", b"\xed\xa0\x80", b"\xef\xbb\xbf", b"\xff\xfe", b"x" * 300),
+    *(b'{"a": 1, "b": "x"}', b'{"a": null}', b'{"a": [1]}', b'{"a": NaN, "b": -Infinity}', b'{"b": "\\ud800"}', b"{}"),
+    *(b"{", b"}", b"[", b"]", b":", b"null", b"true", b"[" * 2000, b'{"a":' * 2000, b'{"\\ud800": 1}', b'{"a": 1e400}'),
+]
+
+
+def bytes_of(tokens):
+    return b"".join(token if isinstance(token, bytes) else token.encode() for token in tokens)
+
+
+@settings(derandomize=True, max_examples=150)
+@given(
+    st.lists(st.sampled_from(TOKENS), max_size=30).map(bytes_of) | st.binary(max_size=60),
+    st.sampled_from(["tsv", "csv", "jsonl", "npy"]),
+    st.sampled_from(["utf-8", "auto", "utf-16", "gb18030", "utf-16-le", "ascii"]),
+    st.sampled_from(["stop", "skip", "replace"]),
+    st.sampled_from([True, False, None]),
+    st.lists(st.sampled_from(["", "x", "-9999", "inf", "1,5", "\t", "1_0", "9" * 400]), max_size=2),
+    st.sampled_from(["a", "1", "a,b", "1-2", "b", "2:1", "9" * 30, "", "好", "-", ":"]),
+    st.sampled_from([None, True, False]),
+)
+def test_no_table_raises_anything_but_an_error_of_the_input(
+    folder, small, data, kind, encoding, on_error, header, na_values, columns, is_number
+):
+    path = folder.put(f"a.{kind}", data)
+    options = {"encoding": encoding, "on_error": on_error, "header": header, "na_values": na_values}
+    with suppress(InputError, UsageError):
+        got = folder.read(path, x=columns, kinds=(is_number,), **options)
+        assert len({len(group) if isinstance(group, np.ndarray) else len(group[0]) for group in got.groups}) <= 1

@@ -331,9 +331,10 @@ class _Maker:
             for column, cells in zip(self._texts, chunk.cells(self._texts) if self._texts else [], strict=True)
         }
         groups: list[Numbers | Texts] = []
+        whole = [*range(matrix.shape[1])]
         for group, is_numbers, at in zip(self._groups, self._kinds, self._at, strict=True):
             if is_numbers:
-                groups.append(matrix if at == [*range(matrix.shape[1])] else np.ascontiguousarray(matrix[:, at]))
+                groups.append(matrix if at == whole else np.ascontiguousarray(matrix[:, at]))
             else:
                 groups.append([columns[column] for column in group.columns])
         return Block(groups, path, chunk.lines)

@@ -15,7 +15,7 @@ from kxcli.mining.hsic.parameters import LEAST_ROWS, Dependence, Kernel, Testing
 from kxcli.mining.hsic.texts import Vectors
 from kxcli.wording import format_count
 
-BYTES_PER_PAIR = 900  # that a measured pair takes in the process that gathers them, about
+BYTES_PER_PAIR = 1_100  # that a measured pair and its row take in the process that gathers them, about
 
 _ROWS = 20_000  # of all pairs of a task together
 _SIDES = 32  # sides of some rows that are kept: columns that lack the same rows share them
