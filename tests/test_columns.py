@@ -1293,21 +1293,8 @@ def test_columns_of_an_array_in_fortran_order_are_read_in_parts(tmp_path, column
 
 TOKENS = [
     *(b"\t", b",", b";", b"\n", b"\r\n", b"\r", b'"', b'""', b" ", b"\0", b"\x0b", b"\xc2\x85", b"\xe2\x80\xa8"),
-    *(
-        b"1",
-        b"-2.5e3",
-        b"1,5",
-        b"12%",
-        b"$3",
-        b"NA",
-        b"nan",
-        b"NULL",
-        b"inf",
-        b"-9999",
-        b"9" * 30,
-        b"1" * 5000,
-        b"1e999",
-    ),
+    *(b"1", b"-2.5e3", b"1,5", b"12%", b"$3", b"NA", b"nan", b"NULL", b"inf", b"-9999"),
+    *(b"9" * 30, b"1" * 5000, b"1e999"),
     *(b"a", b"b", "好".encode(), "\u2212" + "1", b"\xff", b"\xed\xa0\x80", b"\xef\xbb\xbf", b"\xff\xfe", b"x" * 300),
     *(b'{"a": 1, "b": "x"}', b'{"a": null}', b'{"a": [1]}', b'{"a": NaN, "b": -Infinity}', b'{"b": "\\ud800"}', b"{}"),
     *(b"{", b"}", b"[", b"]", b":", b"null", b"true", b"[" * 2000, b'{"a":' * 2000, b'{"\\ud800": 1}', b'{"a": 1e400}'),

@@ -1252,6 +1252,13 @@ def test_many_columns_of_too_few_rows_are_an_error(in_process, use):
     assert (code, out) == (1, "") and "a.tsv: too few rows: 0 have a value in two of the columns" in err
 
 
+@pytest.mark.parametrize("options", [(), ("--kernel-x", "bow")])
+def test_a_label_without_another_column_is_a_usage_error(in_process, options):
+    in_process.put("a.tsv", "label\na\nb\na\nb\n")
+    code, out, err = in_process("hsic", "--screen", "label", *options, "a.tsv")
+    assert (code, out) == (2, "") and "--screen label: the table has no other column to compare it with" in err
+
+
 def test_a_matrix_that_does_not_fit_the_memory_is_refused_before_it_is_read(in_process):
     names = "\t".join(f"c{i}" for i in range(20_000))
     in_process.put("a.tsv", names + "\n" + "x\n")  # a bad row, which is not reached

@@ -119,6 +119,8 @@ class Work:
         if len(labels) != 1:
             raise UsageError("--screen takes one column.")
         columns = [column for column in _chosen(x, table, "-x") if x is not None or column not in labels]
+        if not columns:
+            raise UsageError(f"--screen {label}: the table has no other column to compare it with.")
         if self.asked_x.compares_texts:
             return self._terms(columns, labels, least, top)
         names = [_name(table, column) for column in columns]
