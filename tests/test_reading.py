@@ -2,11 +2,13 @@
 
 import array
 import bz2
+import encodings as codec_modules
 import fcntl
 import gzip
 import io
 import lzma
 import os
+import pkgutil
 import pty
 import struct
 import sys
@@ -15,14 +17,19 @@ import termios
 import time
 import zipfile
 from dataclasses import dataclass
+from encodings.aliases import aliases
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from kxcli.cli import main
 from kxcli.corpus import encodings
 from kxcli.corpus.compression import Stream
-from kxcli.errors import InputError
+from kxcli.corpus.ledger import Ledger
+from kxcli.corpus.records import Format, Wanted, documents
+from kxcli.errors import InputError, UsageError
 
 zstd = pytest.importorskip("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
 
@@ -731,3 +738,101 @@ def test_a_field_of_another_type_is_not_called_unreadable(run):
     err = run(*SPACE, "--field", "text", "--on-error", "skip", "a.jsonl").err
     assert "could not be read as JSONL: a.jsonl:3\n" in err
     assert "field that is missing or of another type: a.jsonl:2, a.jsonl:4\n" in err
+
+
+# Every codec, and any bytes
+
+
+CODECS = sorted({module.name for module in pkgutil.iter_modules(codec_modules.__path__)} | {*aliases})
+ODD_BYTES = [
+    "text,n\n北京,1\n".encode(),
+    "text,n\n北京,1\n".encode("utf-16"),
+    "text\n日本\n".encode("iso2022_jp") + b"\x1b$B",
+    b"+AGEAYg-\n\xff\xfe\x00\xd8",
+    b"\xff\xfe\0\0",
+    b"\xff",
+    bytes(range(256)) * 3,
+]
+
+
+def read_all(data, kind, encoding, on_error):
+    """Return the documents of some bytes, None if they are an error."""
+    wanted = Wanted(on_error=on_error, cut=r"\s")
+    try:
+        return [*documents(io.BytesIO(data), Format(kind, encoding), wanted, Ledger("path", on_error))]
+    except InputError:
+        return None
+
+
+def test_every_codec_reads_any_bytes_or_is_refused():
+    refused = set()
+    for name in CODECS:
+        try:
+            encoding = encodings.check(name)
+        except UsageError:
+            refused.add(name)
+            continue
+        for data in ODD_BYTES:
+            for kind in ("text", "csv"):
+                for on_error in ("stop", "skip", "replace"):
+                    read_all(data, kind, encoding, on_error)
+    assert {"hex", "rot13", "base64", "idna", "punycode", "utf_7", "undefined", "unicode_escape"} <= refused
+    assert not {"utf_8", "utf_8_sig", "utf_16", "gb18030", "big5", "latin_1", "iso2022_jp", "hz", "cp037"} & refused
+
+
+@pytest.mark.parametrize(
+    "name", ["hex", "rot13", "base64", "idna", "punycode", "utf-7", "undefined", "unicode_escape", ""]
+)
+def test_what_is_no_encoding_of_text_is_a_usage_error(run, name):
+    put("a.txt", "a\n")
+    for arguments in ((*SPACE, "a.txt"), ("newwords", "a.txt"), ("hsic", "-x", "1", "-y", "2", "a.txt")):
+        assert "encoding" in run(*arguments, "--encoding", name, code=2).err
+
+
+PARTS = [
+    b'"',
+    b'""',
+    b",",
+    b"\t",
+    b"\n",
+    b"\r",
+    b"\r\n",
+    b"text",
+    b"n",
+    b"\0",
+    b"\xff",
+    b"\xfe",
+    "北".encode(),
+    b" ",
+    b";",
+]
+PARTS += [
+    b'{"text":',
+    b'"a"',
+    b"}",
+    b"[",
+    b"]",
+    b"{",
+    b"\\",
+    b"\\ud800",
+    b"null",
+    b"1",
+    b"NaN",
+    b"\xef\xbb\xbf",
+    b"\n{",
+]
+
+
+@settings(max_examples=150, derandomize=True)
+@given(
+    st.lists(st.sampled_from(PARTS), max_size=40).map(b"".join),
+    st.sampled_from(["text", "jsonl", "csv", "tsv"]),
+    st.sampled_from(["utf-8", "gb18030", "utf-16", "utf-16-le", "utf-32", "big5", "iso2022_jp"]),
+    st.booleans(),
+)
+def test_any_bytes_are_records_or_an_error(data, kind, encoding, has_header):
+    data = b"text\n" * has_header + data
+    for on_error in ("stop", "skip", "replace"):
+        read_all(data, kind, encoding, on_error)
+    guess(data)
+    guess(data, complete=False)
