@@ -54,7 +54,7 @@ WRONG = [
     (Counting, {"min_length": 0}, ValueError, "min_length must be"),
     (Counting, {"min_length": 1.5}, TypeError, "min_length must be an integer"),
     (Counting, {"min_length": None}, TypeError, "min_length must be"),
-    (Counting, {"stopwords": "的了"}, TypeError, "stopwords must be a collection of strings"),
+    (Counting, {"stopwords": "的了"}, TypeError, "stopwords must be a list of stopwords (strings)"),
     (Counting, {"stopwords": b"x"}, TypeError, "stopwords must be"),
     (Counting, {"stopwords": None}, TypeError, "stopwords must be"),
     (Counting, {"stopwords": ["的", 5]}, TypeError, "stopwords[1] must be a string, not 5 (int)"),
@@ -90,9 +90,9 @@ def test_an_argument_that_makes_no_sense_is_named(called, arguments, error, mess
 @pytest.mark.parametrize(
     ("texts", "message"),
     [
-        ("小明来到北京", "texts must be a collection of strings, not '小明来到北京' (str)"),
+        ("小明来到北京", "texts must be a list of texts (strings), not '小明来到北京' (str)"),
         (b"abc", "texts must be"),
-        (None, "texts must be a collection of strings, not None"),
+        (None, "texts must be a list of texts (strings), not None"),
         (5, "texts must be"),
         (["小明", None], "texts[1] must be a string, not None"),
         (["小明", "雨", "雨".encode()], "texts[2] must be a string, not b'"),

@@ -26,7 +26,7 @@ def check_least(name: str, value: int, least: int) -> None:
 def iter_strings(name: str, values: Iterable[str]) -> Iterator[str]:
     """Return the strings of a collection; raises `TypeError` for a single string, and for whatever is no string."""
     if isinstance(values, (str, bytes, bytearray)) or not isinstance(values, Iterable):
-        raise TypeError(f"{name} must be a collection of strings, not {describe(values)}")
+        raise TypeError(f"{name} must be a list of {name} (strings), not {describe(values)}")
     return _checked(name, values)
 
 
