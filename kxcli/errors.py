@@ -39,6 +39,18 @@ class InputError(KxcliError):
         return f"{where}: {self.what}; {self.hint}" if self.hint else f"{where}: {self.what}"
 
 
+class DamagedPartialError(KxcliError):
+    """A partial that was read back from a file, and is not one that was written there."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+
+    def __str__(self) -> str:
+        return (
+            f"counts that were read back are damaged ({self.args[0]}); remove the folder of --checkpoint, and run again"
+        )
+
+
 class OutputError(KxcliError):
     """Output that cannot be written."""
 

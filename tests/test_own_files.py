@@ -4,11 +4,14 @@ import fcntl
 import hashlib
 import json
 import os
+import random
+import re
 import shutil
 import socket
 import stat
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -43,6 +46,7 @@ def run(capsys):
         assert "internal error" not in captured.err and "Traceback" not in captured.err
         return captured
 
+    run.capsys = capsys
     return run
 
 
@@ -441,3 +445,88 @@ def test_anything_else_is_refused_by_the_name_of_its_field(name, value):
 def test_the_program_starts_without_numpy():
     code = "import sys, kxcli.schema, kxcli.storage; assert 'numpy' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
+# What is in a partial
+
+TEXT = "今天天气很好，我们去公园散步。明天下雨，他们在北京看书。\n小米和苹果 \0 AB\n" * 20
+JOBS = {
+    "words": ("wordcount",),
+    "pairs": ("wordcount", "--ngram", "1-2", "--df"),
+    "groups": ("wordcount", "--by", "n", "--field", "t", "--input-format", "tsv"),
+    "new words": ("newwords", "--all", "--min-count", "2"),
+    "pmi": ("newwords", "--method", "pmi", "--all", "--min-count", "2", "--min-pmi", "0"),
+    "names": ("entity-link", "--kb", "kb.tsv", "--kb-cache", "cache"),
+    "tables": ("hsic", "--matrix", "edges", "--permutations", "99"),
+    "texts": ("hsic", "-x", "t", "-y", "n", "--kernel-x", "bow", "--permutations", "99"),
+}
+
+
+def harmed(data, rng):
+    """Return bytes with some changed, cut out, or put in."""
+    data = bytearray(data)
+    for _ in range(rng.randint(1, 4)):
+        at = rng.randrange(len(data) + 1)
+        kind = rng.randrange(4)
+        if kind == 0:
+            data[at : at + 1] = bytes([rng.randrange(256)])
+        elif kind == 1:
+            del data[at : at + rng.choice([1, 8, 100])]
+        elif kind == 2:
+            data[at:at] = rng.choice([b"\0", b"\xff" * 8, b"[" * 2000, bytes(16)])
+        else:
+            data[at : at + 8] = rng.choice([2**63, 2**64 - 1, 0, 1, 2**31]).to_bytes(8, "little")
+    return bytes(data)
+
+
+def forge_partials(run, here, job, seeds):
+    (here / "kb.tsv").write_text("小米\t1\n苹果\t2\n北京\t3\n")
+    rows = "".join(f"{n % 7}\t{n * n % 11}\t小米 苹果{n % 3}\n" for n in range(40))
+    (here / "a.txt").write_text(TEXT)
+    (here / "a.tsv").write_text("n\tm\tt\n" + rows)
+    (here / "b.tsv").write_text("n\tm\n" + "".join(row.rpartition("\t")[0] + "\n" for row in rows.splitlines()))
+    use = (
+        *JOBS[job],
+        "--checkpoint",
+        "ck",
+        "-j",
+        1,
+        {"tables": "b.tsv", "texts": "a.tsv", "groups": "a.tsv"}.get(job, "a.txt"),
+    )
+    run(*use)
+    whole = {path: path.read_bytes() for path in Path("ck").rglob("*.partial")}
+    assert whole
+    n_refused = 0
+    for seed in seeds:
+        rng = random.Random(seed)
+        shutil.rmtree("ck")
+        for path, data in whole.items():
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            path.write_bytes(data)
+        os.chmod("ck", 0o700)
+        path = rng.choice(sorted(whole))
+        head, data = opened(path)
+        forged = harmed(data, rng)
+        if len(head["sizes"]) == 1:
+            head["sizes"] = [len(forged)]
+        signed(path, head, forged)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # numpy's, of counts below 0
+            code = main([*map(str, use), "-o", "out"])  # which may have any bytes
+        captured = run.capsys.readouterr()
+        assert code in (0, 1) and "internal error" not in captured.err and "Traceback" not in captured.err, seed
+        if code:
+            n_refused += 1
+            assert re.search("damaged|memory ran out", captured.err) and captured.err.count("kxcli: error: ") == 1
+    return n_refused
+
+
+@pytest.mark.parametrize("job", JOBS)
+def test_a_forged_partial_is_an_error_or_another_result(here, run, job):
+    forge_partials(run, here, job, range(12))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("job", JOBS)
+def test_many_forged_partials_are_errors_or_other_results(here, run, job):
+    assert forge_partials(run, here, job, range(1000))

@@ -22,7 +22,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from kxcli import schema
-from kxcli.errors import InputError, KxcliError, OutputError, reason
+from kxcli.errors import DamagedPartialError, InputError, KxcliError, OutputError, reason
 from kxcli.mapreduce.fingerprint import fingerprint
 from kxcli.mapreduce.holding import merged
 from kxcli.mapreduce.job import Job, OnDone, Pausing, Read, Task
@@ -47,6 +47,7 @@ _MAX_TASKS = 1 << 16  # of a file: its head is parsed as a whole
 _HINT = "make room in the folder of --checkpoint, or name another one"
 _ALONE = "leave the folder of --checkpoint alone while kxcli runs"
 _OTHER = "name a folder of your own with --checkpoint"
+_OF_DAMAGE = (ValueError, KeyError, TypeError, IndexError, OverflowError, RecursionError)  # what jobs raise for it
 _HEAD = schema.Record(
     {
         "tasks": schema.Items(schema.Row((schema.Text(), schema.Integer(), schema.Items(schema.Anything()))), least=1),
@@ -115,6 +116,8 @@ class Checkpoint:
             self._tell(f"{self._folder}: found {self._n_kept:,} of {format_count(self._n_tasks, 'tasks')} done{others}")
             _remove_unused(self._folder)
         os.close(self._lock)
+        if isinstance(error, _OF_DAMAGE) and self._n_kept:  # what was kept is looked at until the block ends
+            raise DamagedPartialError(f"{type(error).__name__}: {error}") from error
 
     @property
     def workers(self) -> int:
@@ -361,7 +364,7 @@ def _loaded(job: Job[Any, PartialT], path: str, data: bytes | memoryview, held: 
     """Return what a dumped partial of a file is, merged with what is held."""
     try:
         found: PartialT | None = merged(job, [data], held)
-    except (ValueError, KeyError, TypeError, IndexError, OverflowError, RecursionError) as error:
+    except (DamagedPartialError, *_OF_DAMAGE) as error:
         with suppress(OSError):
             os.unlink(path)
         raise InputError(path, "is damaged, and is removed", "run again to compute what was in it") from error

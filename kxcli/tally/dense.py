@@ -5,8 +5,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from kxcli.errors import DamagedPartialError
 from kxcli.tally.rows import forget
 
+_WIDTHS = (1, 2, 4, 8)  # bytes of a count
 _HELD = 1 << 20  # numbers held uncounted
 
 
@@ -67,7 +69,10 @@ class DenseTally:
             return
         if self._counts is None:
             self._counts = np.zeros(self._size, dtype=self._kind)
-        more = np.frombuffer(view, dtype=f"<u{len(view) // self._size}")
+        width, rest = divmod(len(view), self._size)
+        if rest or width not in _WIDTHS:
+            raise DamagedPartialError("there are more or fewer counts than numbers")
+        more = np.frombuffer(view, dtype=f"<u{width}")
         np.add(self._counts, more, out=self._counts, casting="unsafe")
         forget(view)
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from kxcli.errors import DamagedPartialError
+
 _LENGTH = 8  # bytes of a length
 
 
@@ -23,4 +25,6 @@ def first_and_rest(data: bytes | memoryview) -> tuple[memoryview, memoryview]:
     """Return views of the first part that was joined, and of all that comes after it."""
     view = memoryview(data)
     end = _LENGTH + int.from_bytes(view[:_LENGTH], "little")
+    if end > len(view):
+        raise DamagedPartialError("a part is cut short")
     return view[_LENGTH:end], view[end:]

@@ -12,6 +12,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 
+from kxcli.errors import DamagedPartialError
+
 BLOCK = 1024  # rows: of some 150 bytes each in memory, so that hundreds of runs are merged in little
 TEXT = 1 << 16  # characters of keys that fill a block however few they are: up to 64 a key, it is the rows that do
 BLOCK_BYTES = 1 << 18  # of a block and its share of what is merged from it, in memory
@@ -76,19 +78,32 @@ def decoded(data: bytes | memoryview) -> Iterator[Block]:
     view = memoryview(data)
     start = 0
     while start < len(view):
-        n, size, of_count, of_documents, is_json = _HEAD.unpack_from(view, start)
-        start += _HEAD.size
-        text = str(view[start : start + size], "utf-8", "surrogatepass")
-        keys = json.loads(text) if is_json else text.split(_END)
-        start += size
-        numbers = _read(view[start : start + n * of_count], of_count)
-        start += n * of_count
-        if of_documents:
-            documents = _read(view[start : start + n * of_documents], of_documents)
-            numbers = [count | more << DOCUMENTS for count, more in zip(numbers, documents, strict=True)]
-            start += n * of_documents
+        try:
+            block, start = _decoded_block(view, start)
+        except (struct.error, ValueError, KeyError, TypeError, RecursionError) as error:
+            raise DamagedPartialError("a block of rows is not one that was written") from error
         forget(view)
-        yield keys, numbers
+        yield block
+
+
+def _decoded_block(view: memoryview, start: int) -> tuple[Block, int]:
+    """Return the block at a byte, and where it ends; raises whatever what is no block leads to."""
+    n, size, of_count, of_documents, is_json = _HEAD.unpack_from(view, start)
+    start += _HEAD.size
+    if start + size + n * (of_count + of_documents) > len(view):
+        raise ValueError("a block that is cut short")
+    text = str(view[start : start + size], "utf-8", "surrogatepass")
+    keys = json.loads(text) if is_json else text.split(_END)
+    start += size
+    numbers = _read(view[start : start + n * of_count], of_count)
+    start += n * of_count
+    if of_documents:
+        documents = _read(view[start : start + n * of_documents], of_documents)
+        numbers = [count | more << DOCUMENTS for count, more in zip(numbers, documents, strict=True)]
+        start += n * of_documents
+    if not n or len(keys) != n or len(numbers) != n or (is_json and not all(isinstance(key, str) for key in keys)):
+        raise ValueError("a block of other keys than counts")
+    return (keys, numbers), start
 
 
 def counts(numbers: list[int]) -> list[int]:

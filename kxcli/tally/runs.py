@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 import numpy.typing as npt
 
+from kxcli.errors import DamagedPartialError
 from kxcli.tally.rows import forget, resident
 
 Keys = npt.NDArray[np.uint64]
@@ -80,7 +81,9 @@ class Runs:
         """Return the runs that were dumped, as a view."""
         runs = cls(combine)
         if len(data):
-            n = len(data) // _PAIR
+            n, rest = divmod(len(data), _PAIR)
+            if rest:
+                raise DamagedPartialError("a key has no count")
             keys = np.frombuffer(data, dtype="<u8", count=n)
             counts = np.frombuffer(data, dtype="<i8", count=n, offset=8 * n)
             runs._views.append(_View((keys, counts), memoryview(data)))
