@@ -149,7 +149,7 @@ def test_a_link_of_ones_own_to_a_checkpoint_is_followed(here, run):
     (here / "disk").mkdir()
     (here / "ck").symlink_to("disk")
     assert count(run).out == "好人\t1\n"
-    assert "1 of 1 tasks" in count(run).err
+    assert "found 1 of 1 task done" in count(run).err
 
 
 def bind(path):
@@ -178,10 +178,10 @@ def test_nothing_but_a_regular_file_is_taken_from_a_checkpoint(here, run, specia
     captured = count(run)
     assert captured.out == "好人\t1\n"
     assert f"kxcli: {path}: is " in captured.err and "; what was in it is computed again\n" in captured.err
-    assert "0 of 1 tasks" in captured.err
+    assert "found 0 of 1 task done" in captured.err
     assert os.path.exists("other")
     if special != "folder":  # which nobody but its owner may remove
-        assert "1 of 1 tasks" in count(run).err
+        assert "found 1 of 1 task done" in count(run).err
 
 
 @pytest.mark.parametrize("special", SPECIAL)
@@ -338,7 +338,7 @@ def test_a_forged_head_of_a_checkpoint_is_computed_again(here, run, head):
     first, *_ = captured.err.splitlines()
     assert first.startswith(f"kxcli: {path}: is damaged (") and first.endswith("; what was in it is computed again")
     assert len(first) < 400
-    assert "1 of 1 tasks" in count(run).err
+    assert "found 1 of 1 task done" in count(run).err
 
 
 MESSAGES = [
