@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from kxcli.mining.linking.arguments import check_collection, check_pairs, check_string, check_strings
 from kxcli.mining.linking.folding import fold_names, folded
 from kxcli.mining.linking.kb import KnowledgeBase, Rows, Strings, Weights, starts_of
 from kxcli.mining.linking.loose import Bags, ordinary_words
@@ -32,14 +33,45 @@ _SAID = 3  # characters of an object from which on it counts where it stands in 
 _OF_FACTS, _OF_NAMES, _SUBJECT = 0.3, 0.5, 0.5
 
 
-class Entry(NamedTuple):
-    """An entry; `facts` are predicates with their objects, a description among them."""
-
+class _EntryFields(NamedTuple):
     id: str
     subject: str
-    aliases: Sequence[str] = ()
-    types: Sequence[str] = ()
-    facts: Sequence[tuple[str, str]] = ()
+    aliases: Sequence[str]
+    types: Sequence[str]
+    facts: Sequence[tuple[str, str]]
+
+
+class Entry(_EntryFields):
+    """An entry; `facts` are predicates with their objects, a description among them.
+
+    Raises `TypeError` for a string, or what else is no list, where a list belongs.
+    """
+
+    __slots__ = ()
+
+    def __new__(
+        cls,
+        id: str,  # noqa: A002 -- the name of the field
+        subject: str,
+        aliases: Sequence[str] = (),
+        types: Sequence[str] = (),
+        facts: Sequence[tuple[str, str]] = (),
+    ) -> "Entry":
+        """Return an entry."""
+        check_collection(aliases, "aliases")
+        check_collection(types, "types")
+        check_collection(facts, "facts", "pairs of a predicate and an object")
+        return super().__new__(cls, id, subject, aliases, types, facts)
+
+    def check(self, argument: str) -> None:
+        """Raise `TypeError` or `ValueError`, with the name of the field, for what is not of its type."""
+        check_string(self.id, f"{argument}.id")
+        if not self.id:
+            raise ValueError(f"{argument}.id is empty")
+        check_string(self.subject, f"{argument}.subject")
+        check_strings(self.aliases, f"{argument}.aliases")
+        check_strings(self.types, f"{argument}.types")
+        check_pairs(self.facts, f"{argument}.facts")
 
 
 @dataclass

@@ -2,11 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Literal, NamedTuple
 
 import numpy as np
 
 from kxcli.mining.linking import mentioning, overlaps
+from kxcli.mining.linking.arguments import check_collection, check_iterable, check_type, checked_strings
 from kxcli.mining.linking.candidates import PRIOR_WEIGHTS, Ranked, candidates, ranked
 from kxcli.mining.linking.compiling import Entry, Trouble, compiled
 from kxcli.mining.linking.context import Context, Spoken
@@ -39,10 +41,17 @@ class Linking:
     nil_threshold: float | None = None
 
     def __post_init__(self) -> None:
-        if self.overlap not in ("longest", "best", "all") or self.nil not in ("keep", "drop"):
-            raise ValueError("overlap is longest, best or all, and nil is keep or drop")
-        if self.nil_threshold is not None and not 0 <= self.nil_threshold <= 1:
-            raise ValueError("nil_threshold is from 0 to 1")
+        for name, value, known in (
+            ("overlap", self.overlap, ("longest", "best", "all")),
+            ("nil", self.nil, ("keep", "drop")),
+        ):
+            if value not in known:
+                raise ValueError(f"{name} is {value!r}; choose from {', '.join(known)}")
+        if self.nil_threshold is not None:
+            if not isinstance(self.nil_threshold, Real) or isinstance(self.nil_threshold, bool):
+                raise TypeError(f"nil_threshold is {self.nil_threshold!r}, not a number")
+            if not 0 <= self.nil_threshold <= 1:
+                raise ValueError(f"nil_threshold is {self.nil_threshold}, not from 0 to 1")
 
 
 class Mention(NamedTuple):
@@ -149,6 +158,9 @@ class Linker:
     """A knowledge base that texts are linked to, after `train` also by what labelled texts taught."""
 
     def __init__(self, entries: Iterable[Entry], linking: Linking | None = None) -> None:
+        check_iterable(entries, "entries", "entries")
+        if linking is not None:
+            check_type(linking, Linking, "linking")
         self.linking = linking or Linking()
         self.trouble = Trouble()  # what was left out of the entries, by their numbers from 1
         seen: dict[str, None] = {}
@@ -163,7 +175,15 @@ class Linker:
         return linker
 
     def train(self, labelled: Sequence[LabelledText]) -> Trained:
-        """Learn from labelled texts, in place of what was learned before; return how good that is."""
+        """Learn from labeled texts, in place of what was learned before; return how good that is.
+
+        Raises `TypeError` or `ValueError` for what is no labeled text, or if none of them has a mention.
+        """
+        check_collection(labelled, "labelled", "labeled texts")
+        labelled = [*labelled]
+        for number, one in enumerate(labelled):
+            check_type(one, LabelledText, f"labelled[{number}]")
+            one.check(f"labelled[{number}]")
         trained = train(self.model.lexicon.base, labelled)
         self.model = trained.model
         return trained
@@ -173,11 +193,9 @@ class Linker:
         self.model = Model.mapped(arrays, self.model.lexicon.base)
 
     def link(self, texts: Iterable[str]) -> list[list[Mention]]:
-        """Return the mentions of each text."""
-        if isinstance(texts, str):
-            raise TypeError("link wants a list of texts, not one text")
+        """Return the mentions of each text; raises `TypeError` for what is no text."""
         found: list[list[Mention]] = []
-        for part in together(texts, len):
+        for part in together(checked_strings(texts, "texts"), len):
             found += self._linked(part)
         return found
 
@@ -194,10 +212,12 @@ class Linker:
 
 
 def _first_of_each_id(entries: Iterable[Entry], seen: dict[str, None]) -> Iterator[Entry]:
-    for entry in entries:
+    for number, entry in enumerate(entries):
+        check_type(entry, Entry, f"entries[{number}]")
+        entry.check(f"entries[{number}]")
         if entry.id == NIL:
-            raise ValueError(f"an entry has the id {NIL!r}, which stands for none")
+            raise ValueError(f"entries[{number}].id is {NIL!r}, which stands for no entry")
         if entry.id in seen:
-            raise ValueError(f"two entries have the id {entry.id!r}")
+            raise ValueError(f"entries[{number}].id: two entries have the id {entry.id!r}")
         seen[entry.id] = None
         yield entry

@@ -7,6 +7,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from kxcli.mining.linking.arguments import (
+    check_collection,
+    check_integer,
+    check_string,
+    check_strings,
+    check_type,
+)
 from kxcli.mining.linking.context import Context
 from kxcli.mining.linking.folding import BORDER, Places, fold_names
 from kxcli.mining.linking.kb import KnowledgeBase
@@ -20,23 +27,58 @@ FOLDS = 5
 _HALF = np.int64(32)
 
 
-class Marked(NamedTuple):
-    """A labelled mention, from the character `start` to before `stop`.
-
-    ids: of the entries that are right, none for NIL.  has_id: whether it is told at all what it means.
-    """
-
+class _MarkedFields(NamedTuple):
     start: int
     stop: int
     ids: tuple[str, ...]
     has_id: bool
 
 
-class LabelledText(NamedTuple):
-    """A text with all its mentions."""
+class Marked(_MarkedFields):
+    """A labeled mention, from the character `start` to before `stop`.
 
+    ids: of the entries that are right, none for NIL.  has_id: whether it is known at all what it means.
+    Raises `TypeError` for `ids` that are a string, or what else is no list.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, start: int, stop: int, ids: tuple[str, ...], has_id: bool) -> "Marked":
+        """Return a labeled mention."""
+        check_collection(ids, "ids")
+        return super().__new__(cls, start, stop, ids, has_id)
+
+    def check(self, argument: str, length: int) -> None:
+        """Raise `TypeError` or `ValueError` for what is no mention in a text of so many characters."""
+        check_integer(self.start, f"{argument}.start")
+        check_integer(self.stop, f"{argument}.stop")
+        check_strings(self.ids, f"{argument}.ids")
+        check_type(self.has_id, bool, f"{argument}.has_id")
+        if not 0 <= self.start < self.stop <= length:
+            raise ValueError(f"{argument} from {self.start} to {self.stop} is not within its text")
+
+
+class _LabelledFields(NamedTuple):
     text: str
     mentions: Sequence[Marked]
+
+
+class LabelledText(_LabelledFields):
+    """A text with all its mentions; raises `TypeError` for mentions that are no list."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str, mentions: Sequence[Marked]) -> "LabelledText":
+        """Return a labeled text."""
+        check_collection(mentions, "mentions", "mentions")
+        return super().__new__(cls, text, mentions)
+
+    def check(self, argument: str) -> None:
+        """Raise `TypeError` or `ValueError`, with the name of the field, for what is not of its type."""
+        check_string(self.text, f"{argument}.text")
+        for number, mention in enumerate(self.mentions):
+            check_type(mention, Marked, f"{argument}.mentions[{number}]")
+            mention.check(f"{argument}.mentions[{number}]", len(self.text))
 
 
 @dataclass(frozen=True)

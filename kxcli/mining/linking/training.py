@@ -45,13 +45,10 @@ def train(base: KnowledgeBase, labelled: Sequence[LabelledText]) -> Trained:
     """Return the model of labelled texts; cost in time and memory in proportion to their length.
 
     A tagger, which takes most of the time, is part of it if mentions or links are clearly better with it.
-    Raises `ValueError` where no text has a mention, or one that is not within it.
+    Raises `ValueError` if no text has a mention.
     """
     if not any(one.mentions for one in labelled):
         raise ValueError("no labelled text has a mention to learn from")
-    for number, (text, marked) in enumerate(labelled):
-        if not all(0 <= mark.start < mark.stop <= len(text) for mark in marked):
-            raise ValueError(f"text {number} has a mention that is not within it")
     known = lexicon(base, unlisted(base, labelled))
     numbers = {name: number for number, name in enumerate(base.ids.all())}
     folds = folds_of(labelled)
