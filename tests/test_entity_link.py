@@ -196,7 +196,7 @@ def test_a_bad_line_of_the_knowledge_base_is_told(kxcli, kb, line, what):
     for _ in range(2):  # compiled, and from the cache
         ended = kxcli("entity-link", "--kb", kb, "--on-error", "skip", stdin="\n".join(TEXTS))
         assert links(ended) == LINKS
-        assert f"1 records left out that could not be read as JSONL: {kb}:2" in ended.err
+        assert f"1 record left out that could not be read as JSONL: {kb}:2" in ended.err
 
 
 def test_what_of_a_knowledge_base_cannot_be_used_is_counted(kxcli, kb):
@@ -209,12 +209,9 @@ def test_what_of_a_knowledge_base_cannot_be_used_is_counted(kxcli, kb):
     for _ in range(2):
         ended = kxcli("entity-link", "--kb", kb, stdin="乙乙和又")
         assert links(ended) == {"1": [("乙乙", "p"), ("又", NIL)]}
-        assert (
-            f"1 entries with the id of an earlier one, which gets their names but not their types and data: {kb}:5"
-            in ended.err
-        )
-        assert f"1 entries without a name, which cannot be found: {kb}:6" in ended.err
-        assert f"1 empty names left out: {kb}:7" in ended.err
+        assert f"1 entry with the id of an earlier one (names added to it, types and data ignored): {kb}:5" in ended.err
+        assert f"1 entry without a name, which cannot be found: {kb}:6" in ended.err
+        assert f"1 empty name left out: {kb}:7" in ended.err
     (kxcli.folder / "bad.tsv").write_text("小米\n", encoding="utf-8")
     assert "bad.tsv:1: has no tab and id" in kxcli("entity-link", "--kb", "bad.tsv", stdin="x", code=1).err
     (kxcli.folder / "bytes.tsv").write_bytes(b"a\t1\n\xff\t2\n")

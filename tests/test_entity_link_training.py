@@ -402,7 +402,7 @@ def test_labels_that_all_are_nil_teach_to_link_nothing(toy):
 
 def test_one_labelled_mention_is_enough(toy):
     err = toy.train(TOY[:1])
-    assert "trained on 1 texts with 2 mentions" in err
+    assert "trained on 1 text with 2 mentions" in err
     assert len(found(toy.run("--model", "model.npz", stdin="雷军发布了小米手机\n"))) == 1
 
 
@@ -526,9 +526,9 @@ def test_an_evaluation_is_what_follows_from_what_is_linked(kxcli, sample, option
         assert all(close(row[name], wanted[kind][name]) for name in row), kind
     sizes = [row["gold"] for row in told.values()]
     assert sizes == sorted(sizes, reverse=True) and wanted["total"]["right"] > 50
-    assert "1 labeled mentions that are not at their offset, which count as missed: gold:53" in ended.err
-    assert "1 labelled mentions whose kb_id the knowledge base does not have: gold:54" in ended.err
-    assert "1 labelled mentions without a kb_id" in ended.err
+    assert "1 labeled mention counted as missed (the text at the offset differs): gold:53" in ended.err
+    assert "1 labelled mention whose kb_id the knowledge base does not have: gold:54" in ended.err
+    assert "1 labelled mention without a kb_id" in ended.err
     kxcli("entity-link", *use, "--evaluate", "gold", "-o", "out", "-q")
     head, *rows = [line.split("\t") for line in (kxcli.folder / "out").read_text(encoding="utf-8").splitlines()]
     assert head == ["type", *told["total"]]
@@ -624,11 +624,11 @@ def test_labels_that_cannot_be_used_are_told_and_counted(toy):
     err = toy.train(TOY + odd)
     assert "trained on 46 texts with 62 mentions" in err
     assert (
-        "5 labeled mentions skipped that are not at their offset: "
+        "5 labeled mentions skipped (the text at the offset differs): "
         "labelled.jsonl:41, labelled.jsonl:42, labelled.jsonl:42 and 2 more" in err
     )
-    assert "1 labelled mentions whose kb_id the knowledge base does not have: labelled.jsonl:44" in err
-    assert "1 labels left out where the same line labels the same mention again: labelled.jsonl:45" in err
+    assert "1 labelled mention whose kb_id the knowledge base does not have: labelled.jsonl:44" in err
+    assert "1 label left out where the same line labels the same mention again: labelled.jsonl:45" in err
     toy.run("--train", "labelled.jsonl", "--model", "model.npz", "-q")
     assert found(toy.run("--model", "model.npz", stdin="雷军熬小米粥")) == [[("雷军", "l"), ("小米", "g")]]
 
@@ -698,7 +698,7 @@ def test_labelled_texts_of_no_use_leave_the_old_model(toy, labelled, what):
 def test_what_was_left_out_is_told_where_nothing_is_left(toy):
     toy.put("bad", jsonl([{"text": "x", "mention_data": [{"mention": "x", "offset": 1}]}]))
     ended = toy.run("--train", "bad", "--model", "model.npz", code=1)
-    assert "1 labeled mentions skipped that are not at their offset: bad:1\n" in ended.err
+    assert "1 labeled mention skipped (the text at the offset differs): bad:1\n" in ended.err
     assert "error: bad: has no labelled mention; " in ended.err
     assert not (toy.folder / "model.npz").exists()
 

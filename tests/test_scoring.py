@@ -443,7 +443,7 @@ def test_mentions_that_are_not_at_their_offset_are_counted(tmp_path):
     ]
     (found,), told = read(written(tmp_path, "", json.dumps({"text": "abc", "mention_data": items})))
     assert told == {
-        "labeled mentions skipped that are not at their offset": (10, [2, 2, 2]),
+        "labeled mentions skipped (the text at the offset differs)": (10, [2, 2, 2]),
         "labels left out where the same line labels the same mention again": (2, [2, 2]),
     }
     assert found.mentions == (LabelledMention(0, 1, ("x",), True),)
@@ -493,7 +493,7 @@ def test_what_gold_a_knowledge_base_cannot_give_is_told(tmp_path, capsys):
     evaluation.evaluate(lambda texts: [[] for _ in texts], str(path), KNOWN, on_error="stop", report=report)
     report.close()
     told = capsys.readouterr().err
-    assert f"1 labelled mentions whose kb_id the knowledge base does not have: {path}:1\n" in told
+    assert f"1 labelled mention whose kb_id the knowledge base does not have: {path}:1\n" in told
     assert f"1 labelled mention without a kb_id, to which no link is right: {path}:1\n" in told
     written(tmp_path, '{"text": "ab"}')
     evaluation.evaluate(lambda texts: [[] for _ in texts], str(path), KNOWN, on_error="stop", report=report)

@@ -13,8 +13,8 @@ from kxcli.corpus.records import is_unicode, object_of, reject
 from kxcli.corpus.remote import shown
 from kxcli.corpus.sources import Source
 
-SKIPPED = "labeled mentions skipped that are not at their offset"
-MISSED = "labeled mentions that are not at their offset, which count as missed"
+SKIPPED = "labeled mentions skipped (the text at the offset differs)"
+MISSED = "labeled mentions counted as missed (the text at the offset differs)"
 REPEATED = "labels left out where the same line labels the same mention again"
 _HINT = "mend the line, or use --on-error skip"
 _SHAPE = "give JSON objects with text_id, text and mention_data"

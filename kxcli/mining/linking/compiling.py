@@ -20,7 +20,7 @@ from kxcli.mining.linking.slots import Numbers, Slots
 from kxcli.mining.linking.terms import counted
 from kxcli.mining.linking.tokens import Hashes, hashes
 
-REPEATED = "entries with the id of an earlier one, which gets their names but not their types and data"
+REPEATED = "entries with the id of an earlier one (names added to it, types and data ignored)"
 LONGEST_NAME = 1000  # characters: more is a text, and the index would have a level for each
 _LONGEST_VALUE = 40  # characters of an object that entries may share; more is a description
 _TOGETHER = 2000  # entries whose words are counted at a time
