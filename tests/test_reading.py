@@ -49,7 +49,7 @@ READERS = {
     "newwords": (("newwords", "-j", "1", "--all", "--min-count", "1", "{}"), WEATHER),
     "mentions": (("entity-link", "-j", "1", "--kb", "kb.jsonl", "{}"), b"ab cd\n" * 40),
     "knowledge base": (("entity-link", "-j", "1", "--kb", "{}", "texts"), ENTRIES),
-    "gold": (("entity-link", "-j", "1", "--kb", "kb.jsonl", "--evaluate", "{}"), LABELED),
+    "gold": (("entity-link", "--kb", "kb.jsonl", "--evaluate", "{}"), LABELED),
     "table": (("hsic", "-j", "1", "-x", "1", "-y", "2", "{}"), TABLE),
     "table of objects": (
         ("hsic", "-j", "1", "-x", "x", "-y", "y", "--input-format", "jsonl", "{}"),
@@ -631,7 +631,7 @@ def test_every_line_with_an_open_quote_is_skipped_by_itself(run, n):
     put("a.csv", "text,id\nx,1\n" + 'x,"y\n' * n + "x,2\n")
     ended = run(*SPACE, "--field", "text", "--on-error", "skip", "a.csv")
     assert ended.counts == {"x": 2}
-    assert f"warning: {n} record" in ended.err
+    assert f"warning: {n:,} record" in ended.err
 
 
 HEADERS = {
@@ -700,7 +700,7 @@ ODD_LINES = {
         '{"subject_id": "2", "subject": "cd"}',
     ),
     "an offset": (
-        ("entity-link", "-j", "1", "--kb", "kb.jsonl", "--evaluate", "a.jsonl"),
+        ("entity-link", "--kb", "kb.jsonl", "--evaluate", "a.jsonl"),
         '{"text": "ab", "mention_data": [{"mention": "ab", "offset": %s, "kb_id": "1"}]}',
         '{"text": "cd", "mention_data": []}',
     ),
