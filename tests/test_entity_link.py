@@ -335,9 +335,9 @@ def test_bad_records_are_told_or_left_out(kxcli, kb, workers):
     assert "in:2: has a number in the field 'text'" in kxcli("entity-link", *options, code=1).err
     ended = kxcli("entity-link", *options, "--on-error", "skip")
     assert [*links(ended)] == [str(n) for n in range(1, 100, 5)]
-    assert "20 records left out that could not be read as JSONL: in:5, in:10, in:15 and 17 more" in ended.err
+    assert "40 records left out that could not be read as JSONL: in:4, in:5, in:9 and 37 more" in ended.err
     assert (
-        "60 records left out for a field that is missing or of another type: in:2, in:3, in:4 and 57 more" in ended.err
+        "40 records left out for a field that is missing or of another type: in:2, in:3, in:7 and 37 more" in ended.err
     )
 
 

@@ -533,11 +533,12 @@ def test_an_evaluation_is_what_follows_from_what_is_linked(kxcli, sample, option
     head, *rows = [line.split("\t") for line in (kxcli.folder / "out").read_text(encoding="utf-8").splitlines()]
     assert head == ["type", *told["total"]]
     for (kind, *cells), (name, row) in zip(rows, told.items(), strict=True):
-        assert kind == name and cells == [as_cell(value) for value in row.values()]
+        assert kind == name and cells == [as_cell(column, value) for column, value in row.items()]
 
 
-def as_cell(value):
-    return "" if value is None else f"{value:.4f}" if isinstance(value, float) else str(value)
+def as_cell(column, value):
+    is_ratio = column.endswith(("precision", "recall", "f1", "accuracy", "accuracy_found"))
+    return "" if value is None else f"{value:.4f}" if is_ratio else str(value)
 
 
 def test_each_kind_of_error_is_listed(toy):
