@@ -1057,7 +1057,7 @@ def test_a_long_text_of_one_character_that_is_a_name(linker):
 
 def test_a_tagger_finds_what_no_name_lists():
     case = Case([Entry("1", "cat")], [], [], ["catalog cat", "新词"], [[(0, 3, 0.9)], [(0, 2, 0.9)]])
-    model = replace(Model.untrained(case.base), tagger=Tags(case))
+    model = replace(Model.untrained(case.base), tagger=Tags(case), mention_threshold=0.0)
     found = linked(model, case.texts, Linking())
     assert list(zip(found.texts.tolist(), found.starts.tolist(), found.entries.tolist(), strict=True)) == [
         (0, 0, 0),
