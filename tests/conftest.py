@@ -23,6 +23,11 @@ settings.register_profile(
 )
 settings.load_profile("kxcli")
 
+# Under nohup, or in the background of a shell, signals are ignored, which processes inherit; a handler they do not.
+for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGQUIT):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, lambda number, frame: None)
+
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLES = ROOT / "data" / "samples"
 SHARED = ROOT.parent / "shared"
