@@ -19,7 +19,7 @@ from conftest import ROOT, wait_until
 from kxcli.mapreduce.cluster.engine import Engine
 
 TESTS = ROOT / "tests"
-STARTED = 60  # seconds in which a scheduler or worker has started, on a machine that has other work
+STARTED = 120  # seconds in which a scheduler or worker has started, on a machine that has other work
 
 
 class Cluster:

@@ -155,7 +155,7 @@ def mapped(data):
         return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
-def wait_until(condition, seconds=20):
+def wait_until(condition, seconds=120):
     """Wait until a condition holds; fails where it does not in time."""
     end = time.monotonic() + seconds
     while not condition():

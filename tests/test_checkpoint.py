@@ -258,7 +258,7 @@ def test_a_file_that_changes_while_it_is_read_is_an_error(kxcli):
     wait_until(lambda: [*(kxcli.folder / "ck").glob("*/")])
     with open(path, "ab") as file:
         file.write(b"more\n")
-    _, err = run.communicate(timeout=60)
+    _, err = run.communicate(timeout=120)
     assert run.returncode == 1
     assert b"a.txt: changed while it was read; run again when nobody writes to it" in err
 

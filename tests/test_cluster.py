@@ -125,7 +125,7 @@ def test_a_checkpoint_keeps_what_the_cluster_did(kxcli, cluster):
 def test_local_workers_are_started_and_gone(kxcli):
     path = write(kxcli, "a.txt", lines(1, 500))
     process = kxcli.start("wordcount", "--cluster", "local:2", path)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=120)
     assert (process.returncode, err) == (0, b"")
     assert out == kxcli("wordcount", path).out
     assert members(process.pid) == [] and kxcli.left_behind() == []
@@ -181,7 +181,7 @@ def test_a_signal_ends_the_run_and_its_tasks(kxcli, cluster):
     process = kxcli.start("wordcount", "--engine", "jieba", "--cluster", cluster.address, text)
     wait_until(lambda: counted(cluster) > 1)
     process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=120)
     assert (process.returncode, out, err) == (143, b"", b"")
     wait_until(lambda: counted(cluster) == 0)
     assert kxcli.left_behind() == []

@@ -410,7 +410,7 @@ def test_a_client_that_is_ended_leaves_no_task(engine, cluster, started, tmp_pat
     process = started(cluster.address, way)
     wait_until((tmp_path / "begun").exists)
     process.terminate()
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=120)
     assert (process.returncode, out, err) == (128 + signal.SIGTERM, "", "")
     wait_until(lambda: client(engine).run_on_scheduler(count_tasks) == 0)
     (tmp_path / "end").touch()
@@ -422,14 +422,14 @@ def test_a_client_that_is_ended_while_it_connects_is_silent(started):
         process = started(f"tcp://127.0.0.1:{mute.getsockname()[1]}")
         connection, _ = mute.accept()
         process.terminate()
-        out, err = process.communicate(timeout=20)
+        out, err = process.communicate(timeout=120)
         connection.close()
     assert (process.returncode, out, err) == (128 + signal.SIGTERM, "", "")
 
 
 def test_a_cluster_that_cannot_be_connected_to_is_told_in_one_line(started):
     process = started("tls://127.0.0.1:1")  # nobody has said which certificate to show
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=120)
     assert (process.returncode, out) == (1, "")
     assert err.startswith("tls://127.0.0.1:1: no scheduler answers (")
     assert err.count("\n") == 1
@@ -459,7 +459,7 @@ def test_a_local_cluster_leaves_nothing(started, tmp_path, number):
         os.killpg(process.pid, number)  # as a terminal does
     else:
         process.send_signal(number)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=120)
     if number is None:
         assert (process.returncode, out, err) == (0, f"{sum(range(100))}\n", "")
     elif number != signal.SIGKILL:
@@ -477,7 +477,7 @@ def listening(process):
 def answer(address, context=None):
     """Return what a server says to whoever connects, by TLS if there is a context, and says something."""
     with ExitStack() as stack, suppress(ssl.SSLError, ConnectionError):
-        connection = stack.enter_context(socket.create_connection(address, timeout=60))
+        connection = stack.enter_context(socket.create_connection(address, timeout=120))
         if context is not None:
             connection = stack.enter_context(context.wrap_socket(connection))
         connection.sendall(b"GET / HTTP/1.0\r\n\r\n")
@@ -488,7 +488,7 @@ def answer(address, context=None):
 def test_a_local_cluster_answers_no_other_client(started, tmp_path, cluster):
     assert answer(("127.0.0.1", int(cluster.address.rpartition(":")[2]))) != b""  # a cluster that talks to everybody
     process = started("local:2")
-    wait_until((tmp_path / "begun").exists, 60)
+    wait_until((tmp_path / "begun").exists, STARTED)
     addresses = listening(process)
     assert len(addresses) == 5  # the scheduler, two nannies, and two workers
     stranger = distributed.Security.temporary()  # as the run has it, but made by another
@@ -504,7 +504,7 @@ def test_a_local_cluster_answers_no_other_client(started, tmp_path, cluster):
         shown = " ".join([*member.cmdline(), *member.environ().values()]).encode()
         assert not any(secret in shown for secret in secrets)
     (tmp_path / "end").touch()
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=120)
     assert (process.returncode, out, err) == (0, f"{sum(range(100))}\n", "")
 
 
@@ -519,6 +519,6 @@ def test_a_local_cluster_that_is_ended_while_it_starts_leaves_nothing(started):
     wait_until(lambda: len(family(process)) >= 2)
     children = family(process)
     process.terminate()
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=120)
     assert (process.returncode, out, err) == (128 + signal.SIGTERM, "", "")
     wait_until(lambda: not any(child.is_running() for child in children))

@@ -363,10 +363,10 @@ def test_a_worker_at_work_ends_when_its_parent_is_killed(tmp_path, method):
         start_new_session=True,
     )
     try:
-        wait_until(lambda: (tmp_path / "begun-1").exists() and (tmp_path / "begun-2").exists(), 60)
+        wait_until(lambda: (tmp_path / "begun-1").exists() and (tmp_path / "begun-2").exists())
         process.kill()
         _, err = process.communicate()
-        wait_until(lambda: members(process.pid) == [], 60)
+        wait_until(lambda: members(process.pid) == [])
         assert err == b""
     finally:
         with suppress(ProcessLookupError):

@@ -373,7 +373,7 @@ def test_a_dead_worker_is_told(kxcli, kb, retries):
     process = kxcli.start(*use)
     wait_until(lambda: len(workers_of(process)) == 2)
     os.kill(workers_of(process)[0], signal.SIGKILL)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=120)
     assert b"was killed by signal 9" in err
     assert (process.returncode, (kxcli.folder / "out").exists()) == ((0, True) if retries else (1, False))
     if retries:

@@ -231,7 +231,7 @@ def test_a_pipe_may_be_labelled_and_a_pipe_may_be_the_model(kxcli, sample):
     os.mkfifo(kxcli.folder / "fifo")
     process = kxcli.start("entity-link", "--kb", sample.kb, "--train", "fifo", "--model", "/dev/stdout")
     (kxcli.folder / "fifo").write_bytes(sample.train.read_bytes())
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=120)
     assert (process.returncode, out) == (0, sample.data) and b"kxcli: /dev/stdout: trained " in err
 
 
@@ -932,7 +932,7 @@ def test_a_model_may_come_from_a_pipe(toy):
     process = toy.program.start("entity-link", "--kb", "kb.jsonl", "--model", "fifo", "toy.jsonl")
     with suppress(BrokenPipeError):
         (toy.folder / "fifo").write_bytes((toy.folder / "model.npz").read_bytes())
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=120)
     assert (process.returncode, out, err) == (0, wanted, b"")
 
 

@@ -79,7 +79,7 @@ def midway(kxcli, *arguments, workers=2, data=CHUNK * 4, **options):
 def ended(process, code):
     """Wait for the end; return what was said on stderr."""
     try:
-        process.wait(timeout=30)
+        process.wait(timeout=120)
     finally:
         if process.returncode is None:
             os.killpg(process.pid, signal.SIGKILL)
@@ -117,7 +117,7 @@ def test_head_ends_the_run_in_silence(kxcli, workers, size):
         start_new_session=True,
     )
     with process:
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=120)
     assert (process.returncode, err) == (0, b"")
     assert out == (b"w0\t1\n" if size == "1M" else b"a\t10\n")
     wait_until(lambda: members(process.pid) == [])
@@ -159,7 +159,7 @@ def test_closed_standard_streams_are_no_traceback(kxcli):
             env=kxcli.environment,
             input=b"x\n",
             capture_output=True,
-            timeout=60,
+            timeout=120,
         )
 
     closed = shell("<&-")
@@ -682,7 +682,7 @@ def test_quiet_does_not_silence_errors(kxcli, option):
 def test_verbose_shows_the_traceback(kxcli, option):
     process = kxcli.start(*SPACE, option, "none.txt")
     with process:
-        err = process.communicate(timeout=60)[1].decode()
+        err = process.communicate(timeout=120)[1].decode()
     assert process.returncode == 1
     assert "kxcli: error: none.txt: " in err and "Traceback (most recent call last)" in err
 
@@ -698,7 +698,7 @@ def test_verbose_shows_the_traceback_of_a_worker(kxcli):
 
 def test_verbose_may_be_joined_with_another_flag(kxcli):
     with kxcli.start(*SPACE, "-rv", "none.txt") as process:
-        assert b"Traceback (most recent call last)" in process.communicate(timeout=60)[1]
+        assert b"Traceback (most recent call last)" in process.communicate(timeout=120)[1]
 
 
 def test_a_v_that_is_an_inputs_name_shows_no_traceback(kxcli):
@@ -780,7 +780,7 @@ def test_no_arguments_show_help_at_a_terminal(kxcli):
     try:
         ended = kxcli.start("wordcount", stdin=theirs)
         with ended:
-            out, err = ended.communicate(timeout=60)
+            out, err = ended.communicate(timeout=120)
         assert (ended.returncode, err) == (0, b"") and out.startswith(b"Usage: kxcli wordcount")
     finally:
         os.close(ours)

@@ -683,7 +683,7 @@ def test_texts_of_several_columns_are_not_silently_those_of_the_first(kxcli, ker
     put(kxcli, "a.tsv", tsv(table))
     use = ("hsic", "-y", "x", "--kernel-x", kernel, *["-t", "space"] * (kernel == "bow"), "--test", "none", "a.tsv")
     process = kxcli.start(*use, "-x", "text,other")
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=120)
     if process.returncode:  # it may refuse them, but not leave one out
         assert process.returncode in (1, 2) and err.startswith(b"kxcli: error: ") and err.count(b"\n") == 1
     else:
@@ -1521,7 +1521,7 @@ def test_help_at_a_terminal_and_where_asked(kxcli):
     ours, theirs = os.openpty()
     try:
         with kxcli.start("hsic", stdin=theirs) as process:
-            out, err = process.communicate(timeout=60)
+            out, err = process.communicate(timeout=120)
         assert (process.returncode, err) == (0, b"") and out.startswith(b"Usage: kxcli hsic")
     finally:
         os.close(ours)
@@ -1880,7 +1880,7 @@ def test_head_ends_the_run_in_silence(kxcli, workers):
         cwd=kxcli.folder,
         env=kxcli.environment,
         capture_output=True,
-        timeout=60,
+        timeout=120,
     )
     assert (process.returncode, process.stderr, process.stdout.count(b"\n")) == (0, b"", 1)
     assert kxcli.left_behind() == []

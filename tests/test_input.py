@@ -212,7 +212,7 @@ def test_a_file_that_is_cut_short_before_all_is_read_is_an_error(kxcli, workers,
     put(kxcli, "a.txt", data)
     with waiting(kxcli, workers) as process:
         os.truncate(kxcli.folder / "a.txt", size)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=120)
     assert (process.returncode, out) == (1, b"")
     assert err == b"kxcli: error: a.txt: changed while it was read; run again when nobody writes to it\n"
 
@@ -222,7 +222,7 @@ def test_a_file_that_grows_meanwhile_is_read_as_far_as_it_went(kxcli, workers):
     with waiting(kxcli, workers) as process:
         with open(kxcli.folder / "a.txt", "ab") as file:
             file.write(b"a b\n" * 25_000)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=120)
     assert (process.returncode, err) == (0, b"")
     assert out == b"a\t25000\nb\t25000\n"
 

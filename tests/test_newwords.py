@@ -726,7 +726,7 @@ def test_a_killed_worker_is_told(kxcli, big, phase, retries):
     with running(kxcli, *use, "-v", "-j", 2, "--retries", retries, "-o", "out.tsv", big) as process:
         until(process, phase)
         os.kill(workers_of(process)[0], signal.SIGKILL)
-        process.wait(timeout=60)
+        process.wait(timeout=120)
         err = process.stderr.read().decode()
         wait_until(lambda: members(process.pid) == [])
     told = [line for line in err.splitlines() if line.startswith("kxcli: ") and "killed by signal 9" in line]
@@ -748,7 +748,7 @@ def test_head_ends_the_run_in_silence(kxcli, workers):
         cwd=kxcli.folder,
         env=kxcli.environment,
         capture_output=True,
-        timeout=60,
+        timeout=120,
     )
     assert (process.returncode, process.stderr, process.stdout.count(b"\n")) == (0, b"", 1)
     assert kxcli.left_behind() == []

@@ -370,7 +370,7 @@ def test_output_onto_redirected_stdin_is_refused(kxcli, use):
     (kxcli.folder / "same").write_bytes(OLD)
     (kxcli.folder / "table.tsv").write_bytes(OLD)
     with open(kxcli.folder / "same", "rb") as file, kxcli.start(*use, "-o", "same", stdin=file) as process:
-        err = process.communicate(timeout=60)[1].decode()
+        err = process.communicate(timeout=120)[1].decode()
     assert (process.returncode, err) == (2, "kxcli: error: -o same would overwrite an input; name another file.\n")
     assert (kxcli.folder / "same").read_bytes() == OLD
 

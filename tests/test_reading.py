@@ -523,13 +523,13 @@ def feed_slowly(process, pipe, parts):
     for part in parts:
         while part:
             part = part[os.write(pipe, part) :]
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 120
         while unread(pipe) and process.poll() is None:
             assert time.monotonic() < deadline, "the program does not read"
             time.sleep(0.01)
         time.sleep(0.05)  # the program meets the empty pipe
     os.close(pipe)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=120)
     assert (process.returncode, err) == (0, b"")
     return out
 
@@ -580,7 +580,7 @@ def test_one_end_of_file_at_a_terminal_ends_the_input(kxcli, arguments):
     termios.tcsetattr(theirs, termios.TCSANOW, attributes)
     process = start_on(kxcli, theirs, *arguments)
     os.write(terminal, b"1\t2\n2\t1\n3\t5\n4\t4\n5\t9\n6\t6\n\x04")
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=120)
     os.close(terminal)
     os.close(theirs)
     assert process.returncode == 0, err

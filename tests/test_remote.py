@@ -210,7 +210,7 @@ def put_straight(address, data):
     someone = {"Authorization": "AWS4-HMAC-SHA256 Credential=someone/20260101/us-east-1/s3/aws4_request"}
     with requests.Session() as session:
         session.trust_env = False  # no proxy leads to the loopback
-        session.put(address, data=data, timeout=30, headers=someone).raise_for_status()
+        session.put(address, data=data, timeout=120, headers=someone).raise_for_status()
 
 
 class S3:
@@ -582,7 +582,7 @@ def test_a_signal_ends_a_run_whose_server_hangs(kxcli, web, hanging, workers, nu
     with started(kxcli, *WORDS, *SMALL, "-j", workers, url) as process:
         wait_until(lambda: len(page.asked) == n_asked)
         process.send_signal(number)
-        assert process.wait(timeout=20) == 128 + number
+        assert process.wait(timeout=120) == 128 + number
         assert process.stderr.read() == b""
         wait_until(lambda: members(process.pid) == [])
     assert kxcli.left_behind() == []

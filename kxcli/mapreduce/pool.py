@@ -13,12 +13,12 @@ from multiprocessing import forkserver
 from multiprocessing.reduction import ForkingPickler
 from typing import Any, TypeVar
 
-from kxcli.errors import KxcliError, WorkerDiedError
+from kxcli.errors import KxcliError, WorkerDiedError, reason
 from kxcli.mapreduce.holding import Keeping, gathered
 from kxcli.mapreduce.job import Job, OnDone, Read, Task
 from kxcli.mapreduce.rounds import Numbered, Round
 from kxcli.mapreduce.sharing import Shipped, shipped
-from kxcli.mapreduce.spawning import hold_back_signals, isolate_workers
+from kxcli.mapreduce.spawning import hold_back_signals, isolate_workers, silence_workers
 from kxcli.mapreduce.worker import Begin, Do, work
 
 TaskT = TypeVar("TaskT", bound=Task)
@@ -43,10 +43,7 @@ class Worker:
         self.is_new = True
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=work, args=(theirs,), daemon=True)
-        try:
-            self.process.start()
-        except (OSError, EOFError) as error:
-            raise KxcliError(f"no worker process could be started ({error}); use -j 1") from None
+        self.process.start()
         theirs.close()  # so that the end of the process ends the pipe
 
     def give(self, numbered: Numbered, *, is_to_put_away: bool) -> None:
@@ -115,15 +112,26 @@ class Pool:
         self.workers: list[Worker] = []
 
     def start(self) -> Worker:
-        """Start one more worker."""
+        """Start one more worker; `KxcliError` if that is impossible."""
         self._folder()  # is there before anything of multiprocessing's goes into it
+        try:
+            try:
+                worker = self._start()
+            except (OSError, EOFError):  # the server of multiprocessing was killed: it is started again
+                worker = self._start()
+        except (OSError, EOFError) as error:
+            what = reason(error) if isinstance(error, OSError) else "its end came too early"
+            raise KxcliError(f"no worker process could be started ({what}); use -j 1") from None
+        self.workers.append(worker)
+        return worker
+
+    def _start(self) -> Worker:
         context: Any = multiprocessing.get_context(_start_method())
-        with isolate_workers(), hold_back_signals():
+        with isolate_workers(), silence_workers(), hold_back_signals():
             if context.get_start_method() == "forkserver":
                 context.set_forkserver_preload([work.__module__, *self._preload])
                 forkserver.ensure_running()
-            self.workers.append(Worker(context))
-        return self.workers[-1]
+            return Worker(context)
 
     def forget(self, worker: Worker) -> None:
         """Let go of a worker that died."""

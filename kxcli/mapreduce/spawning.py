@@ -3,8 +3,9 @@
 import os
 import signal
 import sys
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing import resource_tracker
 from typing import Any
 
@@ -30,6 +31,24 @@ def _blocked_signals() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def silence_workers() -> Iterator[None]:
+    """Start processes in this block without stderr: what ends them becomes a message of the parent.
+
+    Under limits (of memory, open files, processes), each process would report its own end with a traceback.
+    """
+    with warnings.catch_warnings(), ExitStack() as stack:
+        warnings.simplefilter("ignore")  # that a resource tracker was killed, and is started again
+        with suppress(OSError):  # it is closed
+            stderr = os.dup(2)
+            stack.callback(os.close, stderr)
+            nothing = os.open(os.devnull, os.O_WRONLY)
+            stack.callback(os.close, nothing)
+            stack.callback(os.dup2, stderr, 2)
+            os.dup2(nothing, 2)
+        yield
 
 
 @contextmanager

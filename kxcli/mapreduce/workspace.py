@@ -34,8 +34,7 @@ class Workspace:
         if self._path is None:
             where = temporary_folder()
             try:
-                self._path = tempfile.mkdtemp(prefix=_PREFIX, dir=where)
-                self._lock, _ = locked_file(self._path, _LOCK, "")
+                self._path, self._lock = _locked_folder(where)
             except OSError as error:
                 raise OutputError(where, reason(error), "point TMPDIR at a folder that can be written") from None
             # Sockets of multiprocessing would otherwise have a folder of their own, that nobody could tell is ours.
@@ -56,6 +55,16 @@ class Workspace:
             shutil.rmtree(self._path, ignore_errors=True)
             os.close(self._lock)
             self._path = None
+
+
+def _locked_folder(where: str) -> tuple[str, int]:
+    """Make a folder and lock a file in it; if that cannot be made (no inode, a quota), the folder is removed."""
+    path = tempfile.mkdtemp(prefix=_PREFIX, dir=where)
+    try:
+        return path, locked_file(path, _LOCK, "")[0]
+    except BaseException:
+        shutil.rmtree(path, ignore_errors=True)
+        raise
 
 
 def _remove_left() -> None:

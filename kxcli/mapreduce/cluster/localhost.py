@@ -15,7 +15,7 @@ import dask
 from distributed import Nanny, Scheduler, Security, SpecCluster, Worker
 from distributed.utils import LoopRunner, sync
 
-from kxcli.mapreduce.spawning import hold_back_signals, isolate_workers
+from kxcli.mapreduce.spawning import hold_back_signals, isolate_workers, silence_workers
 
 _CLOSED = 5  # seconds to take leave in
 
@@ -85,7 +85,9 @@ def start_cluster(n: int, folder: str) -> Iterator[tuple[str, Security]]:
         with in_folder, isolate_workers():  # for as long as it lives: it starts a worker again that died
             with hold_back_signals():  # the loop's thread starts the workers
                 runner.start()
-            yield sync(runner.loop, start), security
+            with silence_workers():
+                address = sync(runner.loop, start)
+            yield address, security
     finally:
         kill()  # now, as the thread may be at work on starting more of them
         with suppress(Exception):
