@@ -5,6 +5,7 @@ Imports nothing heavier than click; a subcommand's module is imported when it is
 
 import errno
 import os
+import re
 import signal
 import sys
 from importlib import import_module
@@ -28,6 +29,7 @@ COMMANDS = {
 
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_NOT_LOADED = "failed to map segment|cannot allocate memory"  # of the dynamic linker
 _COMPLETION = "_KXCLI_COMPLETE"  # set by the shell scripts that click makes
 
 
@@ -75,8 +77,11 @@ def main(args: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if args is None else args
     settle_in()
     _raise_on_signals()
-    with complete_streams():
-        return _run_and_report(arguments)
+    try:
+        with complete_streams():
+            return _run_and_report(arguments)
+    except InterruptedBySignal as end:  # while something was reported
+        return end.exit_code
 
 
 def _run_and_report(arguments: list[str]) -> int:
@@ -103,13 +108,20 @@ def _run_and_report(arguments: list[str]) -> int:
         report.error(f"{os.fspath(error.filename)}: {reason(error)}" if has_file else reason(error))
         said.print_traceback(error)
         return 1
-    except MemoryError:
-        report.error("memory ran out; use fewer workers (-j), or a machine with more")
-        return 1
     except Exception as error:  # noqa: BLE001 -- a bug of ours, but still no traceback unasked
+        if _is_lack_of_memory(error):
+            report.error("memory ran out; use fewer workers (-j), or a machine with more")
+            return 1
         report.error(f"internal error: {type(error).__name__}: {error}; please report it, with what -v adds")
         said.print_traceback(error)
         return 1
+
+
+def _is_lack_of_memory(error: Exception) -> bool:
+    """Return whether memory ran out, also for a library that was to be loaded."""
+    return isinstance(error, MemoryError) or (
+        isinstance(error, ImportError) and re.search(_NOT_LOADED, str(error), re.IGNORECASE) is not None
+    )
 
 
 def _raise_on_signals() -> None:

@@ -1,12 +1,22 @@
 """What the processes of a run import, see and leave behind, on the real program."""
 
+import errno
 import os
 import random
+import resource
+import shutil
+import signal
+import subprocess
 import sys
+from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
-from conftest import SAMPLES
+from conftest import SAMPLES, wait_until
+from test_engine import Numbers, Read, Sum
+
+from kxcli.errors import KxcliError, OutputError
+from kxcli.mapreduce import local, workspace
 
 COMMANDS = {
     "wordcount": ("wordcount", "--shard-size", "8K", SAMPLES / "news.txt"),
@@ -123,7 +133,7 @@ def test_a_checkout_that_is_not_installed_works_with_workers(kxcli):
     assert (got.out, got.err) == (expected.out, "")
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize(("name", "workers"), [("newwords", 1), *((name, 2) for name in COMMANDS)])
 def test_a_deleted_current_folder_changes_nothing(kxcli, name, workers):
     arguments = command(kxcli, name)
     expected = kxcli(*arguments, "-j", 1)
@@ -133,3 +143,123 @@ def test_a_deleted_current_folder_changes_nothing(kxcli, name, workers):
     kxcli.command = lambda: ["sh", "-c", script, "-", str(kxcli.folder / "deleted"), *rest]
     got = kxcli()
     assert (got.out, got.err) == (expected.out, "")
+
+
+@pytest.mark.parametrize("way", ["console script", "python -m"])
+def test_ctrl_c_while_modules_are_imported_is_silent(kxcli, way):
+    own = kxcli.folder / "own"
+    own.mkdir()
+    (own / "click.py").write_text(f"import time\nopen({str(own / 'begun')!r}, 'w')\ntime.sleep(1000)\n")
+    kxcli.environment["PYTHONPATH"] = str(own)
+    start, _ = start_of(way)
+    kxcli.command = lambda *options: [*start, *options]
+    process = kxcli.start("wordcount")
+    wait_until((own / "begun").exists)
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=120) == (b"", b"")
+    assert process.returncode == 130
+
+
+# Limits
+
+
+@pytest.fixture
+def full_folder(kxcli):
+    """A file system that has room for one folder, and for no file in it."""
+    folder = kxcli.folder / "full"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m,nr_inodes=2", "none", str(folder)]
+    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("no right to mount a file system")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+@pytest.mark.parametrize("name", ["wordcount", "hsic"])
+def test_a_tmpdir_without_inodes_is_an_error_and_stays_empty(kxcli, full_folder, name):
+    arguments = command(kxcli, name)
+    kxcli.environment["TMPDIR"] = str(full_folder)
+    err = kxcli(*arguments, "-j", 2, code=1).err
+    assert (
+        err == f"kxcli: error: {full_folder}: No space left on device; point TMPDIR at a folder that can be written\n"
+    )
+    assert os.listdir(full_folder) == []
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.EACCES, errno.EROFS, errno.EFBIG])
+def test_a_workspace_that_cannot_be_locked_is_removed(tmp_path, monkeypatch, number):
+    def fail(*_):
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(workspace, "locked_file", fail)
+    with pytest.raises(OutputError, match=os.strerror(number)), workspace.Workspace() as made:
+        made.folder()
+    assert os.listdir(tmp_path) == []
+
+
+def limited(kind, soft):
+    return lambda: resource.setrlimit(kind, (soft, soft))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_too_few_open_files_are_one_error(kxcli, name):
+    err = kxcli(*command(kxcli, name), "-j", 2, code=1, preexec_fn=limited(resource.RLIMIT_NOFILE, 15)).err
+    assert err == "kxcli: error: no worker process could be started (Too many open files); use -j 1\n"
+    assert kxcli.left_behind() == []
+
+
+@pytest.mark.parametrize("name", ["entity-link", "hsic"])  # the others need less than numpy
+def test_too_little_address_space_is_one_error(kxcli, name):
+    limit = limited(resource.RLIMIT_AS, 60_000 << 10)
+    err = kxcli(*command(kxcli, name), "-j", 2, code=1, preexec_fn=limit).err
+    assert err == "kxcli: error: memory ran out; use fewer workers (-j), or a machine with more\n"
+    assert kxcli.left_behind() == []
+
+
+def test_too_small_files_are_one_error(kxcli):
+    err = kxcli(*command(kxcli, "hsic"), "-j", 2, code=1, preexec_fn=limited(resource.RLIMIT_FSIZE, 1000)).err
+    assert "File too large" in err and err.count("\n") == 1
+    assert kxcli.left_behind() == []
+
+
+def run_toys(folder):
+    with local.Engine(2, (), lambda: str(folder)) as engine:
+        tasks = [Numbers((n,)) for n in range(1, 20)]
+        return engine.reduce(Read, tasks, Sum(), shared=1, on_done=lambda task, news: None)
+
+
+def test_workers_are_started_again_when_their_server_is_killed(tmp_path, monkeypatch, capfd):
+    ensure_running, killed = forkserver.ensure_running, []
+
+    def run_and_kill():
+        ensure_running()
+        if not killed:
+            killed.append(forkserver._forkserver._forkserver_pid)
+            os.kill(killed[0], signal.SIGKILL)
+            os.waitid(os.P_PID, killed[0], os.WEXITED | os.WNOWAIT)
+
+    monkeypatch.setattr(forkserver, "ensure_running", run_and_kill)
+    assert run_toys(tmp_path) == sum(range(1, 20))
+    assert killed
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("error", [BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable"), EOFError()])
+def test_workers_that_cannot_be_started_are_one_error(tmp_path, monkeypatch, error):
+    def fail():
+        raise error
+
+    monkeypatch.setattr(forkserver, "ensure_running", fail)
+    with pytest.raises(KxcliError, match=r"^no worker process could be started \(.*\); use -j 1$"):
+        run_toys(tmp_path)
+
+
+@pytest.mark.full
+def test_a_local_cluster_without_enough_address_space_is_one_error(kxcli):
+    limit = limited(resource.RLIMIT_AS, 300_000 << 10)
+    err = kxcli(*COMMANDS["wordcount"], "--cluster", "local:2", code=1, preexec_fn=limit).err
+    assert err.startswith("kxcli: error: ") and err.count("\n") == 1 and "internal error" not in err
+    assert kxcli.left_behind() == []

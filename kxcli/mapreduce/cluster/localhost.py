@@ -69,28 +69,33 @@ def start_cluster(n: int, folder: str) -> Iterator[tuple[str, Security]]:
         return str(cluster.scheduler_address)
 
     async def stop() -> None:
+        kill()
         for cluster in clusters:
-            for nanny in cluster.workers.values():
-                nanny.auto_restart = False
-            kill()  # not asked to end, which takes as long as its task: a worker has nothing of its own to clean up
             await cluster.close()
 
     def kill() -> None:
+        """Kill the workers, and let none be started again. They have nothing of their own to clean up.
+
+        Asked to end, they would finish their tasks first.
+        """
+        for cluster in clusters:
+            for nanny in cluster.workers.values():
+                nanny.auto_restart = False
         for process in set(multiprocessing.active_children()) - before:
             process.kill()
             process.join()
 
-    in_folder = dask.config.set({"temporary-directory": folder})  # the scheduler has its own idea of where to be
-    try:
-        with in_folder, isolate_workers():  # for as long as it lives: it starts a worker again that died
+    # The scheduler has its own idea of a temporary folder, and a worker that died is started again at any time.
+    with dask.config.set({"temporary-directory": folder}), isolate_workers():
+        try:
             with hold_back_signals():  # the loop's thread starts the workers
                 runner.start()
             with silence_workers():
                 address = sync(runner.loop, start)
             yield address, security
-    finally:
-        kill()  # now, as the thread may be at work on starting more of them
-        with suppress(Exception):
-            sync(runner.loop, stop, callback_timeout=_CLOSED)
-        kill()
-        runner.stop()
+        finally:
+            kill()  # now, as the thread may be at work on starting more of them
+            with suppress(Exception):
+                sync(runner.loop, stop, callback_timeout=_CLOSED)
+            kill()
+            runner.stop()
