@@ -6,6 +6,7 @@ Cost, where the arrays are code points: 2 bytes of disk for most characters, two
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -131,7 +132,8 @@ class _File:
     def close(self) -> None:
         """Close the file, if there is one."""
         if self._file is not None:
-            self._file.close()
+            with suppress(OSError):  # of a record that did not go to a full disk, which was reported
+                self._file.close()
 
     def __del__(self) -> None:
         self.close()
