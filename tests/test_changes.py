@@ -117,7 +117,7 @@ def labelled_texts(path):
 
 
 def merged_rows(path):
-    return tables.rows(find([path])[0].growable(), None, "utf-8", bare=("word", "count"), known="count")
+    return tables.rows(find([path])[0].growable(), None, "utf-8", bare=("word", "count"), known="count", tell=[].append)
 
 
 def table_blocks(path):
