@@ -10,14 +10,15 @@ import lzma
 import os
 import pkgutil
 import pty
+import select
 import struct
 import sys
 import tarfile
 import termios
-import time
 import zipfile
 from dataclasses import dataclass
 from encodings.aliases import aliases
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kxcli.cli import main
-from kxcli.corpus import encodings
+from kxcli.corpus import encodings, sources
 from kxcli.corpus.compression import Stream
 from kxcli.corpus.ledger import Ledger
 from kxcli.corpus.records import Format, Wanted, documents
@@ -518,22 +519,6 @@ def start_on(kxcli, descriptor, *arguments):
     return kxcli.start(*arguments, stdin=descriptor)
 
 
-def feed_slowly(process, pipe, parts):
-    """Write each part after the program has read the one before; return how the program ended."""
-    for part in parts:
-        while part:
-            part = part[os.write(pipe, part) :]
-        deadline = time.monotonic() + 120
-        while unread(pipe) and process.poll() is None:
-            assert time.monotonic() < deadline, "the program does not read"
-            time.sleep(0.01)
-        time.sleep(0.05)  # the program meets the empty pipe
-    os.close(pipe)
-    out, err = process.communicate(timeout=120)
-    assert (process.returncode, err) == (0, b"")
-    return out
-
-
 def unread(pipe):
     size = array.array("i", [0])
     fcntl.ioctl(pipe, termios.FIONREAD, size)
@@ -556,17 +541,30 @@ ON_PIPE = {
 
 
 @pytest.mark.parametrize("reader", ON_PIPE)
-def test_a_nonblocking_stdin_is_read_to_its_end(kxcli, reader):
+def test_a_nonblocking_stdin_is_read_to_its_end(run, monkeypatch, reader):
     arguments, data = ON_PIPE[reader]
-    (kxcli.folder / "kb.jsonl").write_bytes(ENTRIES)
-    expected = kxcli(*arguments, stdin=data).out
+    expected = run(*arguments, stdin=data).out
     read_end, write_end = os.pipe()
     os.set_blocking(read_end, False)
-    process = start_on(kxcli, read_end, *arguments)
     third = len(data) // 3
-    out = feed_slowly(process, write_end, [data[:1], data[1:third], data[third:]])
-    assert not os.get_blocking(read_end)
-    os.close(read_end)
+    parts = [data[:1], data[1:third], data[third:]]
+
+    def wait(*arguments):
+        """Write the next part when the program waits at the empty pipe."""
+        assert unread(read_end) == 0
+        if parts:
+            os.write(write_end, parts.pop(0))
+        else:
+            os.close(write_end)
+        return select.select(*arguments)
+
+    monkeypatch.setattr(sources, "select", SimpleNamespace(select=wait))
+    with open(read_end) as stdin:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        out = run(*arguments).out
+        assert not os.get_blocking(read_end)
+    with pytest.raises(OSError):
+        os.close(write_end)  # the end was met, too
     assert expected and out == expected
 
 
