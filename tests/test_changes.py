@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import shutil
 import threading
 
 import numpy as np
@@ -55,7 +56,7 @@ def planned(path, form, *, size=1_000, is_reread=False):
     wanted = Wanted("text", None, "stop")
     kind = "text" if form == "gz" else form
     planner = Planner(wanted, kind, "utf-8", size, None, lambda told: None, is_reread=is_reread)
-    sources = [source.growable(size) for source in find([str(path)])]
+    sources = [source.growable() for source in find([str(path)])]
     reader = TaskReader(wanted, "utf-8")
     return (document for task in planner.tasks(sources) for document in reader(task))
 
@@ -79,6 +80,17 @@ def test_a_file_that_is_changed_before_its_first_part_is_an_error(tmp_path, how)
     change(tmp_path / "a.txt", how)
     with pytest.raises(InputError, match=r"a\.txt: changed while it was read"):
         list(documents)
+
+
+@pytest.mark.parametrize("size", [10, 40_000, 100_000, 200_000])
+def test_a_file_that_is_changed_while_it_is_read_in_one_task_is_an_error(tmp_path, size):
+    for how in CHANGES:
+        write(tmp_path / "a.txt", b"%08d\n" % size * (size // 9 + 1))
+        documents = planned(tmp_path / "a.txt", "text", size=4_000_000)
+        next(documents)
+        change(tmp_path / "a.txt", how)
+        with pytest.raises(InputError, match=r"a\.txt: changed while it was read"):
+            list(documents)
 
 
 @pytest.mark.parametrize("form", ["text", "jsonl"])
@@ -108,6 +120,32 @@ def test_a_small_file_that_is_read_several_times_may_not_be_replaced(tmp_path):
         list(documents)
 
 
+def read_on_another_host(path, size, changed_how=None):
+    """Return the documents of a file whose device and inode differ where the tasks are read."""
+    wanted = Wanted("text", None, "stop")
+    planner = Planner(wanted, "text", "utf-8", size, None, lambda told: None, is_reread=True)
+    tasks = [*planner.tasks([source.growable().absolute() for source in find([str(path)])])]
+    shutil.copy2(path, path.with_name("copy"))
+    os.replace(path.with_name("copy"), path)
+    if changed_how is not None:
+        change(path, changed_how)
+    return [document.text for task in tasks for document in TaskReader(wanted, "utf-8")(task)]
+
+
+@pytest.mark.parametrize("size", [1_000, 1_000_000])
+def test_a_file_may_have_another_inode_on_another_host(tmp_path, size):
+    write(tmp_path / "a.txt", b"a b\n" * 2_000)
+    assert read_on_another_host(tmp_path / "a.txt", size) == ["a b"] * 2_000
+
+
+@pytest.mark.parametrize("how", CHANGES)
+@pytest.mark.parametrize("size", [1_000, 1_000_000])
+def test_a_file_that_is_changed_on_another_host_is_an_error(tmp_path, size, how):
+    write(tmp_path / "a.txt", b"a b\n" * 2_000)
+    with pytest.raises(InputError, match=r"a\.txt: changed while it was read"):
+        read_on_another_host(tmp_path / "a.txt", size, how)
+
+
 def kb_entries(path):
     return knowledge.entries(path, "stop", lambda told: None)
 
@@ -135,11 +173,11 @@ READERS = {
 
 
 @pytest.mark.parametrize("how", CHANGES)
+@pytest.mark.parametrize("n", [100, 20_000])
 @pytest.mark.parametrize("reader", READERS)
-def test_every_reader_notices_that_its_file_is_changed(tmp_path, reader, how):
+def test_every_reader_notices_that_its_file_is_changed(tmp_path, reader, n, how):
     read, line = READERS[reader]
     path = tmp_path / "a.jsonl" if reader == "labelled" else tmp_path / "a.tsv"
-    n = (1 << 20) // len(line % (0, 0)) + 1_000
     write(path, b"".join(line % (i, i) for i in range(n)))
     rows = iter(read(str(path)))
     next(rows)

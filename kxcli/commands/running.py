@@ -106,7 +106,8 @@ class Corpus:
         self._encoding = encodings.check(given.encoding)
         self._sources = find_sources(given, report, output)
         if run.checkpoint is None:
-            self._sources = [source.growable(run.shard_size) for source in self._sources]
+            least = run.shard_size + 1 if run.cluster is None else 0  # a file that is read once may change until then
+            self._sources = [one.growable() if (one.size or 0) >= least else one for one in self._sources]
         if run.cluster is not None:  # workers stand elsewhere
             self._sources = [source.absolute() for source in self._sources]
         if not self._sources:

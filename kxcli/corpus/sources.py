@@ -22,7 +22,6 @@ from kxcli.errors import InputError, UsageError, reason
 STDIN = "<stdin>"
 
 _ENDS = 1 << 16  # bytes at either end of a file that its stamp looks at
-_IN_ONE_GO = 1 << 20  # bytes that are read so fast that nobody rewrites them meanwhile
 _DESCRIPTORS = re.compile(r"/dev/fd|/proc/\d+(/task/\d+)?/fd")
 _MAX_LINKS = 40  # that lead from one to the next, as in Linux
 _LEFTOVER = ".kxcli-*.part"  # output that is not finished
@@ -35,8 +34,8 @@ class Source:
 
     size: in bytes, where any part of it can be read: of a regular file, or of a remote one whose store knows parts;
     else None (a pipe, a device).  version: what else tells its state from another one; None: it may change before it is
-    opened.  inode: the device and the inode of a regular file.  may_grow: whether the file may be appended to;
-    ends: the checksum of both ends of what it had then.
+    opened.  inode: the device and the inode of a regular file, if this machine found it.
+    ends: the checksum of both ends of a file that may be appended to; None: it may not.
     url: what a remote one is opened by, where `path` is what may be shown of it.
     """
 
@@ -46,7 +45,6 @@ class Source:
     version: str | None = None
     url: str = field(default="", repr=False)
     inode: tuple[int, int] | None = None
-    may_grow: bool = False
     ends: int | None = None
 
     @property
@@ -58,24 +56,20 @@ class Source:
         """Return the same input; a local one may change until it is opened, so it has to be read in one go."""
         return self if self.is_remote or self.version is None else replace(self, version=None)
 
-    def growable(self, shard_size: int = _IN_ONE_GO) -> "Source":
+    def growable(self) -> "Source":
         """Return the same input; a local one may be appended to, but not be changed otherwise.
 
-        shard_size: bytes from which on a file is read in several parts.  Of such a file the ends are read now, because
-        its size and time alone do not tell whether it was rewritten or appended to.
+        Its ends are read now, because its size and time alone do not show whether it was rewritten or appended to.
         """
         if self.is_remote or self.version is None or self.size is None:
             return self
-        source = replace(self, may_grow=True)
-        if self.size <= min(shard_size, _IN_ONE_GO):
-            return source
-        with source.open() as file:
-            return replace(source, ends=_checksum_ends(file.fileno(), self.size))
+        with self.may_change().open() as file:
+            return replace(self, ends=_checksum_ends(file.fileno(), self.size))
 
     def absolute(self) -> "Source":
-        """Return the same input under a path that means the same in any folder."""
+        """Return the same input as other machines know it, which number devices and inodes differently."""
         is_path = not (self.is_stdin or self.is_remote)
-        return replace(self, path=os.path.abspath(self.path)) if is_path else self
+        return replace(self, path=os.path.abspath(self.path), inode=None) if is_path else self
 
     def check(self) -> None:
         """Raise `InputError` if a local file is not what it was; of a remote one, each part that is read shows it."""
@@ -83,14 +77,12 @@ class Source:
             raise remote.changed(self.path)
 
     def _is_as_found(self, status: os.stat_result) -> bool:
-        if _inode(status) != self.inode:
+        if self.inode not in (None, _inode(status)):
             return False
         if (status.st_size, _version(status)) == (self.size, self.version):
             return True
-        if not self.may_grow or self.size is None or status.st_size <= self.size:
+        if self.ends is None or self.size is None or status.st_size <= self.size:
             return False
-        if self.ends is None:
-            return True
         with open(self.path, "rb", buffering=0) as file:
             return self.ends == _checksum_ends(file.fileno(), self.size)
 
@@ -199,16 +191,15 @@ def _watch(file: BinaryIO, source: Source) -> Iterator[None]:
     if not stat.S_ISREG(before.st_mode) or not (before.st_size or source.size):  # /proc has neither sizes nor times
         yield
         return
-    if source.version is not None and _inode(before) != source.inode:
+    if source.version is not None and source.inode not in (None, _inode(before)):
         raise remote.changed(source.path)
-    is_large = source.ends is None and before.st_size > _IN_ONE_GO
-    ends = _checksum_ends(descriptor, before.st_size) if is_large else None
+    ends = _checksum_ends(descriptor, before.st_size)
 
     def check() -> None:
         now = os.fstat(descriptor)
         is_same = (now.st_size, now.st_mtime_ns) == (before.st_size, before.st_mtime_ns)
         has_grown = now.st_size > before.st_size
-        if not is_same and not (has_grown and ends in (None, _checksum_ends(descriptor, before.st_size))):
+        if not is_same and not (has_grown and ends == _checksum_ends(descriptor, before.st_size)):
             raise remote.changed(source.path)
         if not source.is_stdin and _inode(_status(source.path)) != _inode(before):
             raise remote.changed(source.path)
@@ -411,9 +402,11 @@ def _exactly(file: BinaryIO, size: int) -> bytes:
 
 def _checksum_ends(descriptor: int, size: int) -> int:
     """Return a checksum of both ends of the first `size` bytes of a file."""
-    head = os.pread(descriptor, min(_ENDS, size), 0)
-    start = max(0, size - _ENDS)
-    return zlib.crc32(os.pread(descriptor, size - start, start), zlib.crc32(head))
+    checksum = zlib.crc32(os.pread(descriptor, min(_ENDS, size), 0))
+    if size <= _ENDS:
+        return checksum
+    start = max(_ENDS, size - _ENDS)
+    return zlib.crc32(os.pread(descriptor, size - start, start), checksum)
 
 
 def _walk(folder: str, walk: Walk, skips: Skips) -> Iterator[Source]:
