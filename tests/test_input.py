@@ -184,9 +184,18 @@ def test_a_missing_file_in_a_list_is_an_error(kxcli):
     assert_error(kxcli(*SPACE, "--files-from", "-", stdin="none.txt\n", code=1), "none.txt")
 
 
-def test_a_nul_in_a_name_is_an_error(kxcli):
-    ended = kxcli(*SPACE, "--files-from", "-", stdin=b"a\0b\n", code=1)
-    assert ended.err.startswith("kxcli: error: a\\x00b: ")
+@pytest.mark.parametrize(
+    ("data", "line"), [(b"a.txt\na\0b\n", 2), (gzip.compress(b"a.txt\n", mtime=0), 1), ("a.txt\n".encode("utf-16"), 1)]
+)
+def test_a_nul_in_a_list_of_lines_is_an_error(kxcli, data, line):
+    put(kxcli, "a.txt", "x\n")
+    put(kxcli, "list", data)
+    for shown, ended in (
+        ("list", kxcli(*SPACE, "--files-from", "list", code=1)),
+        ("<stdin>", kxcli(*SPACE, "--files-from", "-", stdin=data, code=1)),
+    ):
+        what = "contains a NUL byte; give a list in plain text; for NUL-separated names use -0"
+        assert ended.err == f"kxcli: error: {shown}:{line}: {what}\n"
 
 
 def test_a_missing_file_is_an_error(kxcli, workers):

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from kxcli.corpus import remote, web
+from kxcli.corpus import remote, sources, web
 from kxcli.corpus.sources import Source, find
 from kxcli.errors import InputError
 
@@ -384,6 +384,14 @@ def test_a_list_from_a_url_may_name_pages(serve):
     data = page.encode() + b"\r\n"
     url = serve(lambda number, start, stop: [head(200, f"Content-Length: {len(data)}") + data])
     assert [source.path for source in find([], files_from=[url])] == [page]
+
+
+def test_a_list_from_a_url_is_bounded(serve, monkeypatch):
+    monkeypatch.setattr(sources, "_MAX_FETCHED_LIST", 1 << 20)
+    data = b"http://127.0.0.1/page\n" * 100_000
+    url = serve(lambda number, start, stop: [head(200, f"Content-Length: {len(data)}") + data])
+    with pytest.raises(InputError, match=r"a\.txt: is a list of more than 1 MiB; fetch it"):
+        find([], files_from=[url])
 
 
 def test_a_list_here_may_name_local_files_and_pages(serve, tmp_path):

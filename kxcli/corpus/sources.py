@@ -25,6 +25,7 @@ _ENDS = 1 << 16  # bytes at either end of a file that its stamp looks at
 _DESCRIPTORS = re.compile(r"/dev/fd|/proc/\d+(/task/\d+)?/fd")
 _MAX_LINKS = 40  # that lead from one to the next, as in Linux
 _LEFTOVER = ".kxcli-*.part"  # output that is not finished
+_MAX_FETCHED_LIST = 64 << 20  # bytes: about a million names, with all of which a run begins
 _COUNTED = 64 << 20  # bytes of a remote file, at most, that are fetched to count the lines in them
 
 
@@ -377,7 +378,10 @@ def _listed(path: str, null: bool) -> Iterator[str]:
         data = _WaitingInput().readall() if path == "-" else _read(path)
     except OSError as error:
         raise InputError(path, reason(error), "check the path and its permissions") from None
-    for line in data.split(b"\0" if null else b"\n"):
+    for number, line in enumerate(data.split(b"\0" if null else b"\n"), 1):
+        if b"\0" in line:
+            what, hint = "contains a NUL byte", "give a list in plain text; for NUL-separated names use -0"
+            raise InputError(STDIN if path == "-" else remote.shown(path), what, hint, number)
         if line:
             name = os.fsdecode(line if null else line.removesuffix(b"\r"))
             remote.check_listed(name, path)
@@ -387,17 +391,21 @@ def _listed(path: str, null: bool) -> Iterator[str]:
 def _read(path: str) -> bytes:
     if remote.is_url(path):
         with Source(path).open() as file:
-            return b"".join(iter(lambda: file.read(remote.FIRST), b""))
+            data = _exactly(file, _MAX_FETCHED_LIST + 1)
+        if len(data) > _MAX_FETCHED_LIST:
+            what = f"is a list of more than {_MAX_FETCHED_LIST >> 20} MiB"
+            raise InputError(remote.shown(path), what, "fetch it, then give the local copy")
+        return data
     with open(path, "rb") as file:
         return file.read()
 
 
 def _exactly(file: BinaryIO, size: int) -> bytes:
     """Read so many bytes, fewer at the end."""
-    data = b""
-    while len(data) < size and (more := file.read(size - len(data))):
+    data = bytearray()
+    while len(data) < size and (more := file.read(min(size - len(data), remote.FIRST))):
         data += more
-    return data
+    return bytes(data)
 
 
 def _checksum_ends(descriptor: int, size: int) -> int:
