@@ -1,7 +1,7 @@
 """What the program's own files may hold, declared as data, and the one place that checks it.
 
-JSON is declared by `Integer`, `Number`, `Flag`, `Text`, `Constant`, `Items`, `Row`, `Record`, `Table`, `OneOf` and
-`Anything`; arrays by `Array`.  `SchemaError` names the field and what is wrong with it.
+JSON is declared by classes such as `IntegerField`; arrays by `ArrayField`.  `SchemaError` names the field and what is
+wrong with it.
 """
 
 import json
@@ -29,43 +29,47 @@ class Field(Protocol):
 
 
 @dataclass(frozen=True)
-class Integer:
+class IntegerField:
     """A whole number."""
 
-    least: int = 0
-    most: int = MAX_INTEGER
+    minimum: int = 0
+    maximum: int = MAX_INTEGER
 
     def check(self, value: Any, name: str) -> None:
         """Refuse what is not a whole number within bounds."""
-        if type(value) is not int or not self.least <= value <= self.most:
-            raise SchemaError(f"{name} is {_shown(value)}, not a whole number from {self.least} to {self.most}")
+        if type(value) is not int or not self.minimum <= value <= self.maximum:
+            raise SchemaError(
+                f"{name} is {_format_value(value)}, not a whole number from {self.minimum} to {self.maximum}"
+            )
 
 
 @dataclass(frozen=True)
-class Number:
+class NumberField:
     """A finite number."""
 
-    least: float
-    most: float
+    minimum: float
+    maximum: float
 
     def check(self, value: Any, name: str) -> None:
         """Refuse what is not a number within bounds."""
-        if type(value) not in (int, float) or not self.least <= value <= self.most:
-            raise SchemaError(f"{name} is {_shown(value)}, not a number from {self.least:g} to {self.most:g}")
+        if type(value) not in (int, float) or not self.minimum <= value <= self.maximum:
+            raise SchemaError(
+                f"{name} is {_format_value(value)}, not a number from {self.minimum:g} to {self.maximum:g}"
+            )
 
 
 @dataclass(frozen=True)
-class Flag:
+class FlagField:
     """True or false."""
 
     def check(self, value: Any, name: str) -> None:
         """Refuse anything else."""
         if type(value) is not bool:
-            raise SchemaError(f"{name} is {_shown(value)}, neither true nor false")
+            raise SchemaError(f"{name} is {_format_value(value)}, neither true nor false")
 
 
 @dataclass(frozen=True)
-class Text:
+class TextField:
     """A string; `pattern` is a regular expression for all of it."""
 
     pattern: str = ""
@@ -73,11 +77,11 @@ class Text:
     def check(self, value: Any, name: str) -> None:
         """Refuse what is not such a string."""
         if type(value) is not str or (self.pattern and not re.fullmatch(self.pattern, value)):
-            raise SchemaError(f"{name} is {_shown(value)}, not a string as it is written")
+            raise SchemaError(f"{name} is {_format_value(value)}, not a string as it is written")
 
 
 @dataclass(frozen=True)
-class Constant:
+class ConstantField:
     """One value alone."""
 
     value: Any
@@ -85,11 +89,11 @@ class Constant:
     def check(self, value: Any, name: str) -> None:
         """Refuse any other value."""
         if type(value) is not type(self.value) or value != self.value:
-            raise SchemaError(f"{name} is {_shown(value)}, not {_shown(self.value)}")
+            raise SchemaError(f"{name} is {_format_value(value)}, not {_format_value(self.value)}")
 
 
 @dataclass(frozen=True)
-class Anything:
+class AnyField:
     """A value that is checked elsewhere."""
 
     def check(self, value: Any, name: str) -> None:
@@ -97,22 +101,22 @@ class Anything:
 
 
 @dataclass(frozen=True)
-class Items:
+class ListField:
     """A list of any number of such values."""
 
     item: Field
-    least: int = 0
+    minimum: int = 0
 
     def check(self, value: Any, name: str) -> None:
         """Refuse what is not a list, and a list with a wrong item."""
-        if type(value) is not list or len(value) < self.least:
-            raise SchemaError(f"{name} is {_shown(value)}, not a list of at least {self.least}")
+        if type(value) is not list or len(value) < self.minimum:
+            raise SchemaError(f"{name} is {_format_value(value)}, not a list of at least {self.minimum}")
         for number, item in enumerate(value):
             self.item.check(item, f"{name}[{number}]")
 
 
 @dataclass(frozen=True)
-class Row:
+class RowField:
     """A list of these values, in this order."""
 
     items: tuple[Field, ...]
@@ -120,13 +124,13 @@ class Row:
     def check(self, value: Any, name: str) -> None:
         """Refuse what is not a list of so many values, and a wrong one among them."""
         if type(value) is not list or len(value) != len(self.items):
-            raise SchemaError(f"{name} is {_shown(value)}, not a list of {len(self.items)}")
+            raise SchemaError(f"{name} is {_format_value(value)}, not a list of {len(self.items)}")
         for number, (item, own) in enumerate(zip(self.items, value, strict=True)):
             item.check(own, f"{name}[{number}]")
 
 
 @dataclass(frozen=True)
-class Record:
+class RecordField:
     """An object with these keys, and no others."""
 
     fields: Mapping[str, Field]
@@ -134,18 +138,18 @@ class Record:
     def check(self, value: Any, name: str) -> None:
         """Refuse what is not an object, a missing or an unknown key, and a wrong value."""
         if type(value) is not dict:
-            raise SchemaError(f"{name} is {_shown(value)}, not an object")
+            raise SchemaError(f"{name} is {_format_value(value)}, not an object")
         for key in self.fields:
             if key not in value:
                 raise SchemaError(f"{name} lacks {key}")
         for key, own in value.items():
             if key not in self.fields:
-                raise SchemaError(f"{name} has the unknown key {_shown(key)}")
+                raise SchemaError(f"{name} has the unknown key {_format_value(key)}")
             self.fields[key].check(own, f"{name}.{key}")
 
 
 @dataclass(frozen=True)
-class Table:
+class TableField:
     """An object with any keys and such values."""
 
     value: Field
@@ -153,13 +157,13 @@ class Table:
     def check(self, value: Any, name: str) -> None:
         """Refuse what is not an object, and a wrong value in it."""
         if type(value) is not dict:
-            raise SchemaError(f"{name} is {_shown(value)}, not an object")
+            raise SchemaError(f"{name} is {_format_value(value)}, not an object")
         for key, own in value.items():
-            self.value.check(own, f"{name}[{_shown(key)}]")
+            self.value.check(own, f"{name}[{_format_value(key)}]")
 
 
 @dataclass(frozen=True)
-class OneOf:
+class OneOfField:
     """A value of one of several sorts."""
 
     fields: tuple[Field, ...]
@@ -196,7 +200,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return made
 
 
-def _shown(value: Any) -> str:
+def _format_value(value: Any) -> str:
     """Return a value as a message has it: short, and with control characters escaped."""
     if type(value) is int and abs(value) > MAX_INTEGER:
         return "a huge whole number"
@@ -215,7 +219,7 @@ Rule = Callable[[Any, Mapping[str, Any], Mapping[str, int]], str]  # array, all 
 
 
 @dataclass(frozen=True)
-class Array:
+class ArrayField:
     """A numpy array.
 
     dtypes: such as "u4", or "u2 u4" where it may have either.
@@ -236,7 +240,9 @@ class Array:
     def check_form(self, dtype: Any, shape: tuple[int, ...], sizes: Sizes, name: str) -> None:
         """Refuse another dtype or shape; adds the sizes that the shape tells to `sizes`."""
         if dtype.str.lstrip("<=|") not in self.dtypes.split():
-            raise SchemaError(f"{name} has the dtype {_shown(dtype.str)}, not {self.dtypes.replace(' ', ' or ')}")
+            raise SchemaError(
+                f"{name} has the dtype {_format_value(dtype.str)}, not {self.dtypes.replace(' ', ' or ')}"
+            )
         if len(shape) != len(self.shape):
             raise SchemaError(f"{name} has {len(shape)} axes, not {len(self.shape)}")
         for declared, own in zip(self.shape, shape, strict=True):
@@ -258,29 +264,31 @@ class Array:
         if array.dtype.kind == "f" and not abs(array).max() <= MAX_WEIGHT:  # which NaN is not, either
             raise SchemaError(f"{name} has a value that is not finite, or larger than {MAX_WEIGHT:g}")
         if self.below:
-            most = self.below if isinstance(self.below, int) else _known(self.below, sizes)
-            if int(array.max()) >= most or int(array.min()) < 0:
-                raise SchemaError(f"{name} has the value {int(array.max()):,}, and {most:,} is too large")
+            limit = self.below if isinstance(self.below, int) else _look_up_size(self.below, sizes)
+            if int(array.max()) >= limit or int(array.min()) < 0:
+                raise SchemaError(f"{name} has the value {int(array.max()):,}, and {limit:,} is too large")
         if self.starts:
-            most = _known(self.starts, sizes)
-            if int(array[0]) or int(array[-1]) != most or not (array[1:] >= array[:-1]).all():
-                raise SchemaError(f"{name} does not ascend from 0 to {most:,}")
+            limit = _look_up_size(self.starts, sizes)
+            if int(array[0]) or int(array[-1]) != limit or not (array[1:] >= array[:-1]).all():
+                raise SchemaError(f"{name} does not ascend from 0 to {limit:,}")
         for rule in self.rules:
             if wrong := rule(array, arrays, sizes):
                 raise SchemaError(f"{name} {wrong}")
 
 
-def check_names(names: Collection[str], declared: Mapping[str, Array]) -> None:
+def check_names(names: Collection[str], declared: Mapping[str, ArrayField]) -> None:
     """Check that all arrays that have to be there are, and no others."""
     for name in names:
         if name not in declared:
-            raise SchemaError(f"the array {_shown(name)} is unknown")
+            raise SchemaError(f"the array {_format_value(name)} is unknown")
     for name, one in declared.items():
         if name not in names and not one.is_optional:
             raise SchemaError(f"the array {name} is missing")
 
 
-def check_forms(forms: Mapping[str, tuple[Any, tuple[int, ...]]], declared: Mapping[str, Array], sizes: Sizes) -> None:
+def check_forms(
+    forms: Mapping[str, tuple[Any, tuple[int, ...]]], declared: Mapping[str, ArrayField], sizes: Sizes
+) -> None:
     """Check the names, the dtypes and the shapes of arrays.
 
     sizes: those that are known before; all others are added.
@@ -291,7 +299,7 @@ def check_forms(forms: Mapping[str, tuple[Any, tuple[int, ...]]], declared: Mapp
             one.check_form(*forms[name], sizes, name)
 
 
-def check_values(arrays: Mapping[str, Any], declared: Mapping[str, Array], sizes: Sizes) -> None:
+def check_values(arrays: Mapping[str, Any], declared: Mapping[str, ArrayField], sizes: Sizes) -> None:
     """Check the values of arrays whose forms were checked."""
     for name, one in declared.items():
         if name in arrays:
@@ -311,21 +319,21 @@ def _size(size: str, sizes: Mapping[str, int]) -> int | None:
     return None if known is None else known + _more(size)
 
 
-def _known(size: str, sizes: Mapping[str, int]) -> int:
+def _look_up_size(size: str, sizes: Mapping[str, int]) -> int:
     known = _size(size, sizes)
     assert known is not None, f"no array tells the size {size}"
     return known
 
 
-def at_least(least: float) -> Rule:
+def require_minimum(minimum: float) -> Rule:
     """Return the rule that no value is smaller."""
 
     def rule(array: Any, arrays: Mapping[str, Any], sizes: Mapping[str, int]) -> str:
-        return "" if array.min() >= least else f"has a value below {least:g}"
+        return "" if array.min() >= minimum else f"has a value below {minimum:g}"
 
     return rule
 
 
-def ascending(array: Any, arrays: Mapping[str, Any], sizes: Mapping[str, int]) -> str:
+def check_ascending(array: Any, arrays: Mapping[str, Any], sizes: Mapping[str, int]) -> str:
     """Rule that no value is smaller than the one before."""
     return "" if (array[1:] >= array[:-1]).all() else "does not ascend"

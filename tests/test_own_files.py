@@ -405,14 +405,14 @@ def test_a_long_head_is_damage(here, run):
 
 # What is declared
 
-FIELD = schema.Record(
+FIELD = schema.RecordField(
     {
-        "n": schema.Integer(1, 9),
-        "x": schema.Number(0, 1),
-        "flag": schema.Flag(),
-        "name": schema.Text("[a-z]+"),
-        "rows": schema.Items(schema.Row((schema.Integer(), schema.Text()))),
-        "table": schema.Table(schema.Constant(3)),
+        "n": schema.IntegerField(1, 9),
+        "x": schema.NumberField(0, 1),
+        "flag": schema.FlagField(),
+        "name": schema.TextField("[a-z]+"),
+        "rows": schema.ListField(schema.RowField((schema.IntegerField(), schema.TextField()))),
+        "table": schema.TableField(schema.ConstantField(3)),
     }
 )
 VALUE = {"n": 3, "x": 0.5, "flag": True, "name": "abc", "rows": [[0, "x"]], "table": {"a": 3}}

@@ -220,7 +220,7 @@ def test_a_stream_that_trickles_is_given_up(serve, slow_clock):
 
 
 def test_a_slow_server_is_waited_for(serve, slow_clock, monkeypatch):
-    monkeypatch.setattr(web, "_SLOWEST", 1_000)
+    monkeypatch.setattr(web, "_MIN_BYTES_PER_WINDOW", 1_000)
     monkeypatch.setattr(web, "_PIECE", 1_000)  # 20 reads, of 20 seconds each
 
     def answer(number, start, stop):
@@ -232,7 +232,7 @@ def test_a_slow_server_is_waited_for(serve, slow_clock, monkeypatch):
 def test_a_reader_that_takes_its_time_is_not_blamed_on_the_server(serve, monkeypatch):
     now = [0.0]
     monkeypatch.setattr(web, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    monkeypatch.setattr(web, "_SLOWEST", 2 * len(BODY))
+    monkeypatch.setattr(web, "_MIN_BYTES_PER_WINDOW", 2 * len(BODY))
 
     def answer(number, start, stop):
         yield head(200, f"Content-Length: {len(BODY)}") + BODY

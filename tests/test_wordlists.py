@@ -290,7 +290,7 @@ def test_every_option_that_is_compared_with_texts_takes_any_text(name):
 
 
 def test_a_value_that_is_decoded_stays_as_it_is():
-    text = options.Text()
+    text = options.OptionText()
     for value in ("", "abc", "你好", "é\u0301", "😀"):
         assert text.convert(value, None, None) == value
         assert text.convert(os.fsencode(value).decode("ascii", "surrogateescape"), None, None) == value

@@ -97,7 +97,7 @@ class Work:
         testing = Testing("none") if value not in (None, "p_value") else self.testing
         found = self._pairs(measurable, wanted, testing, names)
         if value is None:
-            q_values = screening.q_values_of([found[pair].p_value for pair in wanted])
+            q_values = screening.compute_q_values([found[pair].p_value for pair in wanted])
             rows = [
                 (names[i], names[j], *_cells(found[i, j], _OF_EDGES), _cell(q))
                 for (i, j), q in zip(wanted, q_values, strict=True)
@@ -130,7 +130,7 @@ class Work:
         measurable = self._columns([*columns, *labels], asked, of_all)
         wanted = [(i, len(columns)) for i in range(len(columns))]
         found = self._pairs(measurable, wanted, self.testing, of_all)
-        q_values = screening.q_values_of([found[pair].p_value for pair in wanted])
+        q_values = screening.compute_q_values([found[pair].p_value for pair in wanted])
         rows = [
             (name, *_cells(found[pair], _OF_SCREEN), _cell(q))
             for name, pair, q in zip(names, wanted, q_values, strict=True)
@@ -185,9 +185,9 @@ class Work:
         table = self.tables.x
         groups = [one.group((column,)) for one, column in zip(asked, columns, strict=True)]
         rows = self.tables.sparse(groups, drops_missing=self.drops_missing)
-        n_most = max(int(mask.sum()) for mask in rows.masks)
-        if n_most < LEAST_ROWS:
-            what = f"too few rows: {n_most} with a value in a column, and HSIC needs {LEAST_ROWS} at least"
+        max_rows = max(int(mask.sum()) for mask in rows.masks)
+        if max_rows < LEAST_ROWS:
+            what = f"too few rows: {max_rows} with a value in a column, and HSIC needs {LEAST_ROWS} at least"
             raise InputError(table.path, what, "name other columns, or give more rows")
         keeps_values = not all(mask.all() for mask in rows.masks)
         values = rows.values

@@ -53,11 +53,11 @@ class KernelName(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # g
 @click.option(
     "-x",
     "x",
-    type=options.Text(),
+    type=options.OptionText(),
     metavar="COLS",
     help="Columns by name, number from 1 or range (a:c, 2-5), parted by commas.",
 )
-@click.option("-y", "y", type=options.Text(), metavar="COLS", help="The columns on the other side.")
+@click.option("-y", "y", type=options.OptionText(), metavar="COLS", help="The columns on the other side.")
 @click.option("--y-file", metavar="FILE", help="Take -y from another table with as many rows.")
 @click.option(
     "--kernel-x",
@@ -110,7 +110,7 @@ class KernelName(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # g
 )
 @click.option(
     "--screen",
-    type=options.Text(),
+    type=options.OptionText(),
     metavar="LABEL",
     help="Rank every other column (of -x) by its dependence on this one; with --kernel-x bow or ngram:N, every word.",
 )
@@ -145,7 +145,7 @@ class KernelName(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # g
 )
 @click.option(
     "--na-values",
-    type=options.Text(),
+    type=options.OptionText(),
     metavar="CODE",
     multiple=True,
     help="Read CODE as a missing value, too, or as the number that is one: '?', -9999.  May be repeated.  [always: "

@@ -22,7 +22,7 @@ from kxcli.errors import reason
 from kxcli.mining.linking.compiling import Entry, Trouble, compiled
 from kxcli.mining.linking.kb import VERSION, check
 from kxcli.report import Report
-from kxcli.schema import Integer, Items, Record, Row, SchemaError, Text
+from kxcli.schema import IntegerField, ListField, RecordField, RowField, SchemaError, TextField
 from kxcli.storage import UnsafeError, private_folder
 from kxcli.wording import format_count
 
@@ -61,12 +61,12 @@ def arrays_of(paths: Sequence[str], folder: str | None, on_error: str, report: R
     return arrays if found is None else found
 
 
-def _about(n_files: int) -> Record:
+def _about(n_files: int) -> RecordField:
     """Return how what is kept with the arrays is declared: of each message, the number of its file, from 0."""
-    file = Integer(most=n_files - 1)
-    messages = Items(Row((file, Text())))
-    losses = Items(Row((Text(), Integer(), Items(Row((file, Integer()))))))
-    return Record({"losses": losses, "notes": messages, "warnings": messages, "names": Integer()})
+    file = IntegerField(maximum=n_files - 1)
+    messages = ListField(RowField((file, TextField())))
+    losses = ListField(RowField((TextField(), IntegerField(), ListField(RowField((file, IntegerField()))))))
+    return RecordField({"losses": losses, "notes": messages, "warnings": messages, "names": IntegerField()})
 
 
 def default_folder() -> str:

@@ -15,7 +15,7 @@ from kxcli.corpus.npy import NpyError, Npz
 from kxcli.errors import InputError, OutputError, reason
 from kxcli.mining.linking.kb import KnowledgeBase
 from kxcli.mining.linking.linker import Linker, Linking
-from kxcli.mining.linking.model import HEADER, MAX_HEADER, Model, ModelError, declared_arrays, parse_header
+from kxcli.mining.linking.model import HEADER, MAX_HEADER, Model, ModelError, declare_arrays, parse_header
 from kxcli.mining.linking.pieces import LabelledText, Marked
 from kxcli.mining.linking.scoring import Gold, Tally
 from kxcli.mining.linking.training import Trained, train
@@ -120,7 +120,7 @@ def _read(file: BinaryIO) -> Arrays:
     npz = Npz(file, size)
     if HEADER not in npz.headers or npz.headers[HEADER].n_bytes > MAX_HEADER:
         raise ModelError("is no model of kxcli entity-link")
-    declared = declared_arrays(parse_header(npz.array(HEADER)))
+    declared = declare_arrays(parse_header(npz.array(HEADER)))
     check_forms({name: (one.dtype, one.shape) for name, one in npz.headers.items()}, declared, {})
     return npz.arrays()
 

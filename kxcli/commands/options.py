@@ -36,7 +36,7 @@ class Size(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic
         return size
 
 
-class Text(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic in newer versions alone
+class OptionText(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic in newer versions alone
     """A string that is compared with texts, names of columns or keys.
 
     In an ASCII locale Python leaves the bytes of other characters undecoded (as lone surrogates), which match nothing:
@@ -124,7 +124,7 @@ class Run:
 def input_options(command: Function) -> Function:
     """Add the arguments and options of reading texts."""
     field = click.option(
-        "--field", type=Text(), metavar="NAME", help="The field or column that holds the text.  [default: text]"
+        "--field", type=OptionText(), metavar="NAME", help="The field or column that holds the text.  [default: text]"
     )
     return _input_options(
         field(command),
@@ -136,7 +136,7 @@ def input_options(command: Function) -> Function:
 def text_options(command: Function) -> Function:
     """Add the arguments and options of reading texts, each with the name that it has."""
     field = click.option(
-        "--field", type=Text(), metavar="NAME", help="The field of JSONL that holds the text.  [default: text]"
+        "--field", type=OptionText(), metavar="NAME", help="The field of JSONL that holds the text.  [default: text]"
     )
     return _input_options(field(command), ["text", "jsonl"], "jsonl where the input begins with {, else text")
 

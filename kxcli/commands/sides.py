@@ -79,7 +79,7 @@ class Complete(NamedTuple):
         return len(first) if isinstance(first, np.ndarray) else len(first[0])
 
 
-class Sparse(NamedTuple):
+class ColumnRows(NamedTuple):
     """All rows of some columns: for each an array (n, 1), or a list with one list of texts; and which have a value."""
 
     values: list[Any]
@@ -139,7 +139,7 @@ class Tables:
         kept = [_kept(group, complete) for group in values]
         return Complete(kept, int(len(complete) - complete.sum()))
 
-    def sparse(self, groups: Sequence[Group], *, drops_missing: bool) -> Sparse:
+    def sparse(self, groups: Sequence[Group], *, drops_missing: bool) -> ColumnRows:
         """Read groups of one column each, with the rows that have a value in some of them alone."""
         return _whole(self.x, groups, drops_missing=drops_missing)
 
@@ -151,7 +151,7 @@ class Tables:
             running.report_choice(told, self._report)
 
 
-def _whole(table: Table, groups: Sequence[Group], *, drops_missing: bool) -> Sparse:
+def _whole(table: Table, groups: Sequence[Group], *, drops_missing: bool) -> ColumnRows:
     """Return all rows of some groups, and for each group which of them are complete."""
     parts: list[list[Any]] = [[] for _ in groups]
     masks: list[list[Mask]] = [[] for _ in groups]
@@ -163,10 +163,10 @@ def _whole(table: Table, groups: Sequence[Group], *, drops_missing: bool) -> Spa
             row = min(int(mask[-1].argmin()) for mask in masks if not mask[-1].all())
             line = int(block.lines[row])
             raise InputError(block.path, "has a missing cell", "fill it in, or use --missing drop", line=line)
-    return Sparse([_joined(part) for part in parts], [np.concatenate(mask) for mask in masks])
+    return ColumnRows([_joined(part) for part in parts], [np.concatenate(mask) for mask in masks])
 
 
-def _complete(rows: Sparse) -> tuple[list[Any], Mask]:
+def _complete(rows: ColumnRows) -> tuple[list[Any], Mask]:
     """Return the values, and which rows are complete in all groups."""
     mask: Mask = np.logical_and.reduce(rows.masks)
     return rows.values, mask

@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 @click.option("--df", is_flag=True, help="Add the number of documents that hold the word.")
 @click.option("--per-million", is_flag=True, help="Add the rate per million words (n-grams of that order).")
 @click.option(
-    "--by", type=options.Text(), metavar="FIELD", help="Count by the values of a field of JSONL, CSV or TSV records."
+    "--by",
+    type=options.OptionText(),
+    metavar="FIELD",
+    help="Count by the values of a field of JSONL, CSV or TSV records.",
 )
 @click.option("--top", metavar="K", type=click.IntRange(min=0), help="Only the K most frequent (of each group).")
 @click.option("--min-count", metavar="K", type=click.IntRange(min=1), default=1, help="Only counts of K or more.")

@@ -32,7 +32,7 @@ def word_options(command: Function) -> Function:
             ),
             click.option(
                 "--pattern",
-                type=options.Text(),
+                type=options.OptionText(),
                 metavar="REGEX",
                 help="What a word is, for --tokenizer regex (Python's syntax).",
             ),

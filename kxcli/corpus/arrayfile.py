@@ -20,9 +20,10 @@ _MAGIC = b"kxcli arrays 1\n"
 _HEAD = len(_MAGIC) + hashlib.sha256().digest_size
 _ALIGNED = 64  # bytes, where each array begins
 _MAX_HEADER = 1 << 20  # bytes
-_DTYPE = schema.Text(r"\|[bu]1|[<>](?:[iu][248]|f[48])")
-_PLACE = schema.Row((_DTYPE, schema.Integer(), schema.Integer()))  # of an array: dtype, number of values, offset
-_ANYTHING = schema.Anything()
+_DTYPE = schema.TextField(r"\|[bu]1|[<>](?:[iu][248]|f[48])")
+# Of an array: dtype, number of values, offset.
+_PLACE = schema.RowField((_DTYPE, schema.IntegerField(), schema.IntegerField()))
+_ANYTHING = schema.AnyField()
 
 
 class DamagedError(Exception):
@@ -51,7 +52,9 @@ class ArrayFile(Mapping[str, npt.NDArray[Any]]):
         if is_checked and hashlib.sha256(mapped[_HEAD:]).digest() != start[len(_MAGIC) :]:
             raise DamagedError("is damaged")
         body = mapped[_HEAD + len(line) :]
-        header = schema.Record({"size": schema.Constant(len(body)), "arrays": schema.Table(_PLACE), "about": about})
+        header = schema.RecordField(
+            {"size": schema.ConstantField(len(body)), "arrays": schema.TableField(_PLACE), "about": about}
+        )
         try:
             found = schema.parse(line, header)
             self._arrays = {name: _array(body, name, *place) for name, place in found["arrays"].items()}

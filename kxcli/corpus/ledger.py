@@ -56,11 +56,15 @@ def from_json(value: Any) -> Told:
     return Loss(value["kind"], value["count"], tuple(Place(*place) for place in value["places"]))
 
 
-_PLACE = schema.Row((schema.Text(), schema.Integer(least=1), schema.Integer()))
-_TOLD = schema.OneOf(
+_PLACE = schema.RowField((schema.TextField(), schema.IntegerField(minimum=1), schema.IntegerField()))
+_TOLD = schema.OneOfField(
     (
-        schema.Record({"path": schema.Text(), "message": schema.Text(), "is_warning": schema.Flag()}),
-        schema.Record({"kind": schema.Text(), "count": schema.Integer(), "places": schema.Items(_PLACE)}),
+        schema.RecordField(
+            {"path": schema.TextField(), "message": schema.TextField(), "is_warning": schema.FlagField()}
+        ),
+        schema.RecordField(
+            {"kind": schema.TextField(), "count": schema.IntegerField(), "places": schema.ListField(_PLACE)}
+        ),
     )
 )
 

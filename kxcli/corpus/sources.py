@@ -447,11 +447,11 @@ def _walk(folder: str, walk: Walk, skips: Skips) -> Iterator[Source]:
             path = os.path.join(where, name)
             if walk.hides(name):
                 skips.hidden.append(path)
-            elif (source := _walked(path, walk, skips)) is not None:
+            elif (source := _find_file(path, walk, skips)) is not None:
                 yield source
 
 
-def _walked(path: str, walk: Walk, skips: Skips) -> Source | None:
+def _find_file(path: str, walk: Walk, skips: Skips) -> Source | None:
     """Return a file of a walked folder; None: it is left out."""
     try:
         status = os.stat(path)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _TIMEOUT = (10, 60)  # seconds until a server takes the connection, and between two pieces of an answer
 _PIECE = 1 << 16
-_SLOWEST, _WINDOW_SECONDS = 1 << 16, 60  # bytes that have to come in so many seconds: the largest part takes an hour
+_MIN_BYTES_PER_WINDOW, _WINDOW_SECONDS = 1 << 16, 60  # the largest part takes an hour at most
 _MAX_REDIRECTS = 30  # as browsers and requests
 _OK, _PART, _NO_SUCH_PART = 200, 206, 416
 _AGAIN = frozenset({408, 425, 429})  # of the 4xx, those that another try may turn
@@ -92,7 +92,7 @@ class Page:
 
         # No words of a library are shown: they quote from the URL.
         try:
-            answer = _redirected(session, self.url, headers)
+            answer = _follow_redirects(session, self.url, headers)
         except (requests.ConnectionError, requests.Timeout) as error:
             raise BrokenError(_plain(error)) from None
         except requests.TooManyRedirects:
@@ -113,7 +113,7 @@ class Page:
         raise wrong(self.url, what, "check the address and the rights")
 
 
-def _redirected(session: "requests.Session", url: str, headers: dict[str, str]) -> "requests.Response":
+def _follow_redirects(session: "requests.Session", url: str, headers: dict[str, str]) -> "requests.Response":
     """Return the answer that redirects lead to; of their bodies, which may be endless, no more than a piece is read."""
     import requests
 
@@ -149,7 +149,7 @@ class _Pieces:
             raise BrokenError(_plain(error)) from None
         self._size += len(data)
         self._seconds += time.monotonic() - start
-        if self._size >= _SLOWEST:
+        if self._size >= _MIN_BYTES_PER_WINDOW:
             self._size, self._seconds = 0, 0.0
         elif data and self._seconds > _WINDOW_SECONDS:
             raise BrokenError(f"the server sent {self._size:,} bytes in {self._seconds:.0f} seconds")

@@ -69,7 +69,7 @@ def _free_of_groups(root: str) -> Iterator[int]:
         kind, options = about.split(" ")[0], about.split(" ")[-1]
         if kind not in paths or (kind == "cgroup" and "memory" not in options.split(",")):
             continue
-        top, point = (_unescaped(field) for field in mount.split(" ")[3:5])
+        top, point = (_unescape(field) for field in mount.split(" ")[3:5])
         folder = os.path.join(root, point.lstrip("/"))
         yield from _free_of_group(folder, kind)
         within = os.path.relpath(paths[kind], top)
@@ -99,6 +99,6 @@ def _lines(folder: str, name: str) -> list[str]:
     return []
 
 
-def _unescaped(field: str) -> str:
+def _unescape(field: str) -> str:
     """Return a path of mountinfo, where white space and backslashes are octal numbers."""
     return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), field)

@@ -48,10 +48,12 @@ _HINT = "make room in the folder of --checkpoint, or name another one"
 _ALONE = "leave the folder of --checkpoint alone while kxcli runs"
 _OTHER = "name a folder of your own with --checkpoint"
 _OF_DAMAGE = (ValueError, KeyError, TypeError, IndexError, OverflowError, RecursionError)  # what jobs raise for it
-_HEAD = schema.Record(
+_HEAD = schema.RecordField(
     {
-        "tasks": schema.Items(schema.Row((schema.Text(), schema.Integer(), schema.Items(schema.Anything()))), least=1),
-        "sizes": schema.Items(schema.Integer(), least=1),
+        "tasks": schema.ListField(
+            schema.RowField((schema.TextField(), schema.IntegerField(), schema.ListField(schema.AnyField()))), minimum=1
+        ),
+        "sizes": schema.ListField(schema.IntegerField(), minimum=1),
     }
 )
 
@@ -138,7 +140,7 @@ class Checkpoint:
         on_done: OnDone,
     ) -> PartialT | None:
         """Map every task that is not kept, and merge what all give; None where there was no task."""
-        kept = self._opened(read, job, shared, is_merged=True)
+        kept = self._open_kept(read, job, shared, is_merged=True)
         clock = _Clock(self._engine.least_leg)
         done: list[_Done] = []
 
@@ -173,7 +175,7 @@ class Checkpoint:
         on_done: OnDone,
     ) -> Iterator[PartialT]:
         """Map every task that is not kept, and yield what each gives, in the order of the tasks."""
-        kept = self._opened(read, job, shared, is_merged=False)
+        kept = self._open_kept(read, job, shared, is_merged=False)
         order: deque[Identity] = deque()  # of the tasks before the next one that the other engine yields
         news: dict[Identity, list[Any]] = {}
 
@@ -209,7 +211,7 @@ class Checkpoint:
             if done:
                 kept.put(done, results)
 
-    def _opened(self, read: object, job: object, shared: object, *, is_merged: bool) -> "_Kept":
+    def _open_kept(self, read: object, job: object, shared: object, *, is_merged: bool) -> "_Kept":
         name = fingerprint((versions(), self._about, read, job, shared))[:_NAME]
         return _Kept(os.path.join(self._folder, name), self._stamps, self._codec, self._tell, is_merged=is_merged)
 
@@ -274,7 +276,7 @@ class _Kept:
         self._places: dict[Identity, tuple[str, int, int]] = {}  # of results that stand alone: the file, from and to
         _check_private(folder)
         try:
-            found = list(self._sound(tell))
+            found = list(self._iter_intact(tell))
         except OSError as error:
             raise OutputError(folder, reason(error), "name a folder that can be written with --checkpoint") from None
         # Two files may be about one task where another choice of inputs was counted between: the fuller one serves.
@@ -284,12 +286,14 @@ class _Kept:
                 with suppress(OSError):
                     os.utime(path)
 
-    def _sound(self, tell: Callable[[str], None]) -> Iterator[tuple[str, dict[Identity, list[Any]], list[int], int]]:
+    def _iter_intact(
+        self, tell: Callable[[str], None]
+    ) -> Iterator[tuple[str, dict[Identity, list[Any]], list[int], int]]:
         """Yield files that are as they were written: tasks, sizes of results, and where these start; remove others."""
         for path in self._shelf.paths():
             try:
                 found = taken(path, _HEAD, is_checked=True)
-                tasks, sizes = self._checked(path, found)
+                tasks, sizes = self._check_head(path, found)
             except DamagedError as error:
                 tell(f"{path}: {error.what}; what was in it is computed again")
                 with suppress(OSError):  # a folder stays, and is reported again
@@ -297,7 +301,7 @@ class _Kept:
             else:
                 yield path, tasks, sizes, found.start
 
-    def _checked(self, path: str, found: Taken) -> tuple[dict[Identity, list[Any]], list[int]]:
+    def _check_head(self, path: str, found: Taken) -> tuple[dict[Identity, list[Any]], list[int]]:
         """Return the tasks and the sizes of a head that agree with each other, and with what follows the head."""
         tasks = {(stamp, number): told for stamp, number, told in found.head["tasks"]}
         sizes = found.head["sizes"]

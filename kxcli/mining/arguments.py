@@ -16,21 +16,21 @@ def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, not {describe(value)}")
 
 
-def check_least(name: str, value: int, least: int) -> None:
+def check_minimum(name: str, value: int, minimum: int) -> None:
     """Raise unless a value is an integer and not less than another."""
     check_type(name, value, int, "an integer")
-    if value < least:
-        raise ValueError(f"{name} must be {least} or more, not {value}")
+    if value < minimum:
+        raise ValueError(f"{name} must be {minimum} or more, not {value}")
 
 
 def iter_strings(name: str, values: Iterable[str]) -> Iterator[str]:
     """Return the strings of a collection; raises `TypeError` for a single string, and for whatever is no string."""
     if isinstance(values, (str, bytes, bytearray)) or not isinstance(values, Iterable):
         raise TypeError(f"{name} must be a list of {name} (strings), not {describe(values)}")
-    return _checked(name, values)
+    return _iter_checked(name, values)
 
 
-def _checked(name: str, values: Iterable[str]) -> Iterator[str]:
+def _iter_checked(name: str, values: Iterable[str]) -> Iterator[str]:
     for position, value in enumerate(values):
         if not isinstance(value, str):
             raise TypeError(f"{name}[{position}] must be a string, not {describe(value)}")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import compress, repeat
 from typing import Literal
 
-from kxcli.mining.arguments import check_choice, check_least, check_type
+from kxcli.mining.arguments import check_choice, check_minimum, check_type
 from kxcli.mining.counts import Counts
 from kxcli.tally.rows import BLOCK, DOCUMENTS, Block, counts, encoded
 from kxcli.tally.scratch import Scratch
@@ -37,8 +37,8 @@ class Ranking:
     def __post_init__(self) -> None:
         check_choice("sort", self.sort, ("count", "word"))
         if self.top is not None:
-            check_least("top", self.top, 0)
-        check_least("min_count", self.min_count, 1)
+            check_minimum("top", self.top, 0)
+        check_minimum("min_count", self.min_count, 1)
         check_type("per_million", self.per_million, bool, "True or False")
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any, NamedTuple, Protocol
 
-from kxcli.mining.arguments import check_least, check_type, describe, iter_strings
+from kxcli.mining.arguments import check_minimum, check_type, describe, iter_strings
 from kxcli.mining.counts import Cell, Counts, Layout, Partial, load
 from kxcli.mining.segment import Segmentation, Tokenizer, tokenizer
 from kxcli.tally import Tally
@@ -72,11 +72,11 @@ class Counting:
         for name in ("keeps_punctuation", "lower", "nfkc", "has_documents", "is_grouped"):
             check_type(name, getattr(self, name), bool, "True or False")
         object.__setattr__(self, "stopwords", frozenset(iter_strings("stopwords", self.stopwords)))
-        check_least("min_length", self.min_length, 1)
+        check_minimum("min_length", self.min_length, 1)
         if not isinstance(self.orders, (tuple, list)) or len(self.orders) != 2:
             raise TypeError(f"orders must be two integers, the least and the greatest n, not {describe(self.orders)}")
-        check_least("orders[0]", self.orders[0], 1)
-        check_least("orders[1]", self.orders[1], self.orders[0])
+        check_minimum("orders[0]", self.orders[0], 1)
+        check_minimum("orders[1]", self.orders[1], self.orders[0])
         object.__setattr__(self, "orders", tuple(self.orders))
 
     @property

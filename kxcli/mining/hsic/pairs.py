@@ -79,11 +79,11 @@ class MeasurePairs:
 
     def map(self, records: Iterable[Some]) -> dict[Pair, Dependence]:
         """Measure some pairs."""
-        return {pair: self._measured(*pair) for some in records for pair in some.pairs}
+        return {pair: self._measure_pair(*pair) for some in records for pair in some.pairs}
 
-    def _measured(self, i: int, j: int) -> Dependence:
+    def _measure_pair(self, i: int, j: int) -> Dependence:
         x, y = self._side(i, self._mask_of[j]), self._side(j, self._mask_of[i])
-        return self._unmeasured(i, j) if x is None or y is None else measure(x, y, self.testing)
+        return self._report_too_few(i, j) if x is None or y is None else measure(x, y, self.testing)
 
     def _side_over(self, i: int, mask: int) -> Side | None:
         """Return a column over those of its rows that a mask has, too; None if they are too few."""
@@ -102,7 +102,7 @@ class MeasurePairs:
         assert isinstance(column.values, np.ndarray), "numbers are kept if a column lacks a value"
         return side(column.values[own], column.kernel, self.testing.seed)
 
-    def _unmeasured(self, i: int, j: int) -> Dependence:
+    def _report_too_few(self, i: int, j: int) -> Dependence:
         masks = [mask for mask in (self._columns[i].present, self._columns[j].present) if mask is not None]
         n = int((masks[0] & masks[-1]).sum())
         kernels = (str(self._columns[i].kernel), None, str(self._columns[j].kernel), None)

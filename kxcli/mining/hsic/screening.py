@@ -73,7 +73,7 @@ def screened_terms(
         is_tested = np.flatnonzero(totals < n)
         for i, p in zip(is_tested, _p_values(traces[is_tested], totals[is_tested], by_label, testing), strict=True):
             p_values[i] = float(p)
-    q_values = q_values_of(p_values)
+    q_values = compute_q_values(p_values)
     found = [
         TermDependence(
             term,
@@ -89,7 +89,7 @@ def screened_terms(
     return sorted(found, key=lambda one: (one.cka is None, -(one.cka or 0.0), one.term))
 
 
-def q_values_of(p_values: Sequence[float | None]) -> list[float | None]:
+def compute_q_values(p_values: Sequence[float | None]) -> list[float | None]:
     """Return the q-values of those tests that have a p; the others are no tests."""
     q_values: list[float | None] = [None] * len(p_values)
     is_tested = [i for i, p in enumerate(p_values) if p is not None]

@@ -51,7 +51,7 @@ def check_iterable(values: Any, argument: str, what: str) -> None:
         raise TypeError(f"{argument} is {_type_of(values)}, not a list of {what}")
 
 
-def checked_strings(values: Iterable[str], argument: str) -> Iterator[str]:
+def iter_strings(values: Iterable[str], argument: str) -> Iterator[str]:
     """Yield strings; raises `TypeError` for a string in place of a list, and at what is no string."""
     check_iterable(values, argument, "texts")
     for number, value in enumerate(values):

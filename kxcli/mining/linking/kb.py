@@ -11,8 +11,8 @@ import numpy.typing as npt
 from kxcli.mining.linking.loose import Bags
 from kxcli.mining.linking.names import Names
 from kxcli.mining.linking.slots import Arrays, Numbers, Slots
-from kxcli.mining.linking.trie import declared_names
-from kxcli.schema import Array, SchemaError, Sizes, at_least, check_forms, check_values
+from kxcli.mining.linking.trie import declare_names
+from kxcli.schema import ArrayField, SchemaError, Sizes, check_forms, check_values, require_minimum
 
 VERSION = 3  # of what is compiled, and how
 
@@ -34,15 +34,15 @@ class Strings:
         return cls(np.frombuffer(b"".join(encoded), dtype=np.uint8), starts_of([*map(len, encoded)]))
 
     @staticmethod
-    def declared(name: str, size: str) -> dict[str, Array]:
+    def declare_arrays(name: str, size: str) -> dict[str, ArrayField]:
         """Return how the arrays are declared; `size` is that of the strings."""
 
         def rule(data: npt.NDArray[np.uint8], arrays: Arrays, sizes: Mapping[str, int]) -> str:
             return "" if _are_strings(data, arrays[f"{name}.starts"]) else "has bytes that are not UTF-8"
 
         return {
-            f"{name}.starts": Array("i8", (f"{size}+1",), starts=f"{name}.data"),
-            f"{name}.data": Array("u1", (f"{name}.data",), rules=[rule]),
+            f"{name}.starts": ArrayField("i8", (f"{size}+1",), starts=f"{name}.data"),
+            f"{name}.data": ArrayField("u1", (f"{name}.data",), rules=[rule]),
         }
 
     def __getitem__(self, number: int) -> str:
@@ -156,29 +156,29 @@ def _are_strings(data: npt.NDArray[np.uint8], starts: Rows) -> bool:
 _CHECKED = 1 << 20  # bytes of strings that are decoded at a time
 _STRINGS = ("spelled", "ids", "subjects", "kinds")
 _ARRAYS = {
-    "is_in_capitals": Array("b1", ("names",)),
-    "candidates": Array("u4", ("candidates",), below="entries"),
-    "is_subject": Array("b1", ("candidates",)),
-    "candidate_starts": Array("i8", ("names+1",), starts="candidates"),
-    "forms": Array("u8", ("candidates",)),
-    "entry_kinds": Array("u4", ("entry_kinds",), below="kinds"),
-    "entry_kind_starts": Array("i8", ("entries+1",), starts="entry_kinds"),
-    "kind_weights": Array("f4", ("kinds",)),
-    "n_facts": Array("u4", ("entries",)),
-    "n_names": Array("u4", ("entries",)),
-    "idf": Array("f4", ("terms+1",), rules=[at_least(0)]),
-    "entry_terms": Array("u4", ("entry_terms",), below="terms+1"),
-    "entry_term_starts": Array("i8", ("entries+1",), starts="entry_terms"),
-    "entry_weights": Array("f4", ("entries",), rules=[at_least(0)]),
-    "entry_values": Array("u4", ("entry_values",), below="values"),
-    "entry_value_starts": Array("i8", ("entries+1",), starts="entry_values"),
-    "value_weights": Array("f4", ("values",)),
-    "value_objects": Array("u4", ("values",), below="objects+1"),
-    "object_keys": Array("u8", ("objects",)),
-    "entry_numbers": Array("f4", ("entry_numbers",)),
-    "entry_number_kinds": Array("u4", ("entry_numbers",)),
-    "entry_number_starts": Array("i8", ("entries+1",), starts="entry_numbers"),
-    "digest": Array("u1", (32,)),
+    "is_in_capitals": ArrayField("b1", ("names",)),
+    "candidates": ArrayField("u4", ("candidates",), below="entries"),
+    "is_subject": ArrayField("b1", ("candidates",)),
+    "candidate_starts": ArrayField("i8", ("names+1",), starts="candidates"),
+    "forms": ArrayField("u8", ("candidates",)),
+    "entry_kinds": ArrayField("u4", ("entry_kinds",), below="kinds"),
+    "entry_kind_starts": ArrayField("i8", ("entries+1",), starts="entry_kinds"),
+    "kind_weights": ArrayField("f4", ("kinds",)),
+    "n_facts": ArrayField("u4", ("entries",)),
+    "n_names": ArrayField("u4", ("entries",)),
+    "idf": ArrayField("f4", ("terms+1",), rules=[require_minimum(0)]),
+    "entry_terms": ArrayField("u4", ("entry_terms",), below="terms+1"),
+    "entry_term_starts": ArrayField("i8", ("entries+1",), starts="entry_terms"),
+    "entry_weights": ArrayField("f4", ("entries",), rules=[require_minimum(0)]),
+    "entry_values": ArrayField("u4", ("entry_values",), below="values"),
+    "entry_value_starts": ArrayField("i8", ("entries+1",), starts="entry_values"),
+    "value_weights": ArrayField("f4", ("values",)),
+    "value_objects": ArrayField("u4", ("values",), below="objects+1"),
+    "object_keys": ArrayField("u8", ("objects",)),
+    "entry_numbers": ArrayField("f4", ("entry_numbers",)),
+    "entry_number_kinds": ArrayField("u4", ("entry_numbers",)),
+    "entry_number_starts": ArrayField("i8", ("entries+1",), starts="entry_numbers"),
+    "digest": ArrayField("u1", (32,)),
 }
 
 
@@ -186,13 +186,13 @@ def check(arrays: Arrays) -> None:
     """Raise `SchemaError` for arrays that are not those of a knowledge base, or would lead outside of each other."""
     declared = {
         **_ARRAYS,
-        **declared_names("names", "names", is_narrow=_is_narrow(arrays, "names")),
-        **declared_names("objects", "objects", is_narrow=_is_narrow(arrays, "objects")),
-        **Slots.declared("terms", "u4", "terms"),
-        **Bags.declared("bags", "names"),
+        **declare_names("names", "names", is_narrow=_is_narrow(arrays, "names")),
+        **declare_names("objects", "objects", is_narrow=_is_narrow(arrays, "objects")),
+        **Slots.declare_arrays("terms", "u4", "terms"),
+        **Bags.declare_arrays("bags", "names"),
     }
     for name, size in zip(_STRINGS, ("names", "entries", "entries", "kinds"), strict=True):
-        declared |= Strings.declared(name, size)
+        declared |= Strings.declare_arrays(name, size)
     sizes: Sizes = {}
     check_forms({name: (array.dtype, array.shape) for name, array in arrays.items()}, declared, sizes)
     check_values(arrays, declared, sizes)

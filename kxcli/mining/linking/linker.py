@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from kxcli.mining.linking import mentioning, overlaps
-from kxcli.mining.linking.arguments import check_collection, check_iterable, check_type, checked_strings
+from kxcli.mining.linking.arguments import check_collection, check_iterable, check_type, iter_strings
 from kxcli.mining.linking.candidates import PRIOR_WEIGHTS, Ranked, candidates, ranked
 from kxcli.mining.linking.compiling import Entry, Trouble, compiled
 from kxcli.mining.linking.context import Context, Spoken
@@ -195,7 +195,7 @@ class Linker:
     def link(self, texts: Iterable[str]) -> list[list[Mention]]:
         """Return the mentions of each text; raises `TypeError` for what is no text."""
         found: list[list[Mention]] = []
-        for part in together(checked_strings(texts, "texts"), len):
+        for part in together(iter_strings(texts, "texts"), len):
             found += self._linked(part)
         return found
 

@@ -19,7 +19,7 @@ from kxcli.mining.linking.names import cases
 from kxcli.mining.linking.ragged import expanded
 from kxcli.mining.linking.slots import Arrays, Numbers, Slots
 from kxcli.mining.linking.tokens import IDEOGRAPH, MARK, WORD, Hashes, Prefix, Tokens, hashes, mixed
-from kxcli.schema import Array
+from kxcli.schema import ArrayField
 
 Bools = npt.NDArray[np.bool_]
 
@@ -145,16 +145,16 @@ class Bags:
         return cls(slots=Slots.mapped(arrays, f"{name}.slots"), **read)
 
     @staticmethod
-    def declared(name: str, size: str) -> dict[str, Array]:
+    def declare_arrays(name: str, size: str) -> dict[str, ArrayField]:
         """Return how the arrays are declared; `size` is that of the names."""
         return {
-            f"{name}.names": Array("u4", (f"{name}.names",), below=size),
-            f"{name}.name_starts": Array("i8", (f"{name}+1",), starts=f"{name}.names"),
-            f"{name}.forms": Array("u8", (f"{name}.names",)),
-            f"{name}.orders": Array("u8", (f"{name}.names",)),
-            f"{name}.traits": Array("u1", (f"{name}.names",)),
-            f"{name}.sieve": Array("b1", (f"{name}.sieve+1",), rules=[_power_of_two]),
-            **Slots.declared(f"{name}.slots", "u8", name),
+            f"{name}.names": ArrayField("u4", (f"{name}.names",), below=size),
+            f"{name}.name_starts": ArrayField("i8", (f"{name}+1",), starts=f"{name}.names"),
+            f"{name}.forms": ArrayField("u8", (f"{name}.names",)),
+            f"{name}.orders": ArrayField("u8", (f"{name}.names",)),
+            f"{name}.traits": ArrayField("u1", (f"{name}.names",)),
+            f"{name}.sieve": ArrayField("b1", (f"{name}.sieve+1",), rules=[_power_of_two]),
+            **Slots.declare_arrays(f"{name}.slots", "u8", name),
         }
 
     def arrays(self, name: str) -> dict[str, npt.NDArray[Any]]:

@@ -13,7 +13,7 @@ from kxcli.mining.linking.marks import N_COLUMNS, marks
 from kxcli.mining.linking.signals import PRIOR, signals
 from kxcli.mining.linking.slots import Arrays
 from kxcli.mining.linking.statistics import Floats
-from kxcli.schema import Array
+from kxcli.schema import ArrayField
 
 _DIGITS = 9  # of a sum that count, so that no processor's last digits do
 
@@ -32,12 +32,12 @@ class Model:
         return {"dense": self.dense, "columns": columns.astype(np.uint32), "weights": self.hashed.take(columns)}
 
     @staticmethod
-    def declared(name: str) -> dict[str, Array]:
+    def declare_arrays(name: str) -> dict[str, ArrayField]:
         """Return how the arrays are declared."""
         return {
-            f"{name}.dense": Array("f8", (len(PRIOR),)),
-            f"{name}.columns": Array("u4", (f"{name}.columns",), below=N_COLUMNS),
-            f"{name}.weights": Array("f4", (f"{name}.columns",)),
+            f"{name}.dense": ArrayField("f8", (len(PRIOR),)),
+            f"{name}.columns": ArrayField("u4", (f"{name}.columns",), below=N_COLUMNS),
+            f"{name}.weights": ArrayField("f4", (f"{name}.columns",)),
         }
 
     @classmethod

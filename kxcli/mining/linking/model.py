@@ -31,16 +31,16 @@ class ModelError(ValueError):
 
 _FEATURES = [[*candidates.FEATURES], [*signals.FEATURES]]
 MAX_HEADER = 1 << 20  # bytes
-_DECLARED = schema.Record(
+_DECLARED = schema.RecordField(
     {
-        "version": schema.Constant(VERSION),
-        "knowledge_base": schema.Text("[0-9a-f]*"),
-        "arrays": schema.Text("[0-9a-f]*"),
-        "threshold": schema.Number(0, 1),
-        "mention_threshold": schema.Number(0, 1),
-        "features": schema.Items(schema.Items(schema.Text())),
-        "has_tagger": schema.Flag(),
-        "is_linked": schema.Flag(),
+        "version": schema.ConstantField(VERSION),
+        "knowledge_base": schema.TextField("[0-9a-f]*"),
+        "arrays": schema.TextField("[0-9a-f]*"),
+        "threshold": schema.NumberField(0, 1),
+        "mention_threshold": schema.NumberField(0, 1),
+        "features": schema.ListField(schema.ListField(schema.TextField())),
+        "has_tagger": schema.FlagField(),
+        "is_linked": schema.FlagField(),
     }
 )
 
@@ -109,7 +109,7 @@ class Model:
     def mapped(cls, arrays: Arrays, base: KnowledgeBase) -> "Model":
         """Return the model whose `arrays` these are; raises `ModelError`."""
         header = parse_header(_array(arrays, HEADER))
-        declared = declared_arrays(header)
+        declared = declare_arrays(header)
         sizes = {"entries": len(base.ids)}
         try:
             schema.check_names([*arrays], declared)
@@ -143,8 +143,8 @@ def parse_header(data: npt.NDArray[Any]) -> dict[str, Any]:
     if data.dtype != np.uint8 or data.ndim != 1 or len(data) > MAX_HEADER:
         raise ModelError("is no model of kxcli entity-link")
     try:
-        header: dict[str, Any] = schema.parse(data.tobytes(), schema.Table(schema.Anything()))
-        schema.Integer().check(header.get("version"), "the version")
+        header: dict[str, Any] = schema.parse(data.tobytes(), schema.TableField(schema.AnyField()))
+        schema.IntegerField().check(header.get("version"), "the version")
     except schema.SchemaError as error:
         raise ModelError(f"is no model of kxcli entity-link: {error}") from None
     if header["version"] != VERSION or header.get("features") != _FEATURES:
@@ -157,16 +157,16 @@ def parse_header(data: npt.NDArray[Any]) -> dict[str, Any]:
     return header
 
 
-def declared_arrays(header: Mapping[str, Any]) -> dict[str, schema.Array]:
+def declare_arrays(header: Mapping[str, Any]) -> dict[str, schema.ArrayField]:
     """Return how the arrays of a model are declared that has such a header; the size "entries" is known."""
     return {
-        HEADER: schema.Array("u1", (HEADER,)),
-        **Strings.declared("learned", "learned"),
-        "ranking": schema.Array("f8", (len(candidates.FEATURES),)),
-        **Statistics.declared("statistics"),
-        **mentioning.Model.declared("mention"),
-        **(mentioning.Model.declared("link") if header["is_linked"] else {}),
-        **(Tagger.declared() if header["has_tagger"] else {}),
+        HEADER: schema.ArrayField("u1", (HEADER,)),
+        **Strings.declare_arrays("learned", "learned"),
+        "ranking": schema.ArrayField("f8", (len(candidates.FEATURES),)),
+        **Statistics.declare_arrays("statistics"),
+        **mentioning.Model.declare_arrays("mention"),
+        **(mentioning.Model.declare_arrays("link") if header["is_linked"] else {}),
+        **(Tagger.declare_arrays() if header["has_tagger"] else {}),
     }
 
 

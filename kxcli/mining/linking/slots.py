@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kxcli.schema import Array, Rule, SchemaError, ascending
+from kxcli.schema import ArrayField, Rule, SchemaError, check_ascending
 
 Keys = npt.NDArray[Any]  # np.uint32 or np.uint64
 Numbers = npt.NDArray[np.uint32]
@@ -65,13 +65,16 @@ class Slots:
         return {**tables, f"{name}.others": self._others, f"{name}.others_numbers": self._others_numbers}
 
     @staticmethod
-    def declared(name: str, dtype: str, size: str) -> dict[str, Array]:
+    def declare_arrays(name: str, dtype: str, size: str) -> dict[str, ArrayField]:
         """Return how the arrays are declared, for keys of a dtype whose number another array tells as `size`."""
         tables = (f"{name}.{number}" for number in range(len(_MULTIPLIERS)))
         return {
-            **{table: Array(dtype, (f"{table}+1",), rules=[_table_rule(size)], is_optional=True) for table in tables},
-            f"{name}.others": Array(dtype, (f"{name}.others",), rules=[ascending]),
-            f"{name}.others_numbers": Array("u4", (f"{name}.others",), below=f"{size}+1"),
+            **{
+                table: ArrayField(dtype, (f"{table}+1",), rules=[_table_rule(size)], is_optional=True)
+                for table in tables
+            },
+            f"{name}.others": ArrayField(dtype, (f"{name}.others",), rules=[check_ascending]),
+            f"{name}.others_numbers": ArrayField("u4", (f"{name}.others",), below=f"{size}+1"),
         }
 
     def keys(self) -> Keys:

@@ -11,7 +11,7 @@ from kxcli.mining.linking.folding import Places
 from kxcli.mining.linking.kb import Rows
 from kxcli.mining.linking.slots import Arrays, Numbers, Slots
 from kxcli.mining.linking.tokens import Hashes
-from kxcli.schema import Array
+from kxcli.schema import ArrayField
 
 Floats = npt.NDArray[np.float64]
 
@@ -92,19 +92,19 @@ class Statistics:
         return {**self.slots.arrays(f"{name}.slots"), **{f"{name}.{part}": getattr(self, part) for part in _ARRAYS}}
 
     @staticmethod
-    def declared(name: str) -> dict[str, Array]:
+    def declare_arrays(name: str) -> dict[str, ArrayField]:
         """Return how the arrays are declared; the number of entries is known as "entries"."""
 
         def at_most(labelled: Numbers, arrays: Arrays, sizes: Mapping[str, int]) -> str:
             return "" if (labelled <= arrays[f"{name}.stood"]).all() else "is larger than how often a name stood there"
 
         return {
-            f"{name}.stood": Array("u4", (f"{name}+1",)),
-            f"{name}.labelled": Array("u4", (f"{name}+1",), rules=[at_most]),
-            f"{name}.starts": Array("i8", (f"{name}+2",), starts=f"{name}.entries"),
-            f"{name}.entries": Array("u4", (f"{name}.entries",), below="entries"),
-            f"{name}.counts": Array("u4", (f"{name}.entries",)),
-            **Slots.declared(f"{name}.slots", "u8", name),
+            f"{name}.stood": ArrayField("u4", (f"{name}+1",)),
+            f"{name}.labelled": ArrayField("u4", (f"{name}+1",), rules=[at_most]),
+            f"{name}.starts": ArrayField("i8", (f"{name}+2",), starts=f"{name}.entries"),
+            f"{name}.entries": ArrayField("u4", (f"{name}.entries",), below="entries"),
+            f"{name}.counts": ArrayField("u4", (f"{name}.entries",)),
+            **Slots.declare_arrays(f"{name}.slots", "u8", name),
         }
 
     @classmethod

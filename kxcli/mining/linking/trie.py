@@ -12,7 +12,7 @@ import numpy.typing as npt
 from kxcli.mining.linking.folding import BORDER
 from kxcli.mining.linking.ragged import stretches
 from kxcli.mining.linking.slots import Arrays, Slots
-from kxcli.schema import Array, SchemaError, at_least
+from kxcli.schema import ArrayField, SchemaError, require_minimum
 
 BITS = 21  # of a character's number: as many as a code point has
 TAIL = np.uint32(1 << 31)  # the name does not end at this node: the rest of it has to be compared
@@ -20,7 +20,7 @@ TAIL = np.uint32(1 << 31)  # the name does not end at this node: the rest of it 
 _Places = npt.NDArray[np.int64]
 
 
-def declared_names(name: str, size: str, *, is_narrow: bool) -> dict[str, Array]:
+def declare_names(name: str, size: str, *, is_narrow: bool) -> dict[str, ArrayField]:
     """Return how the arrays of `Names` are declared, `size` of them; `is_narrow`: their ids have 16 bits."""
     kind, keys = ("u2", "u4") if is_narrow else ("u4", "u8")
 
@@ -37,16 +37,18 @@ def declared_names(name: str, size: str, *, is_narrow: bool) -> dict[str, Array]
         return "" if is_right and lengths.min(initial=1) > 0 else "does not fit the names"
 
     return {
-        f"{name}.singles": Array("u4", (f"{name}.characters",), below=f"{size}+1"),
-        f"{name}.ids": Array(kind, (f"{name}.codes+1",), below=f"{name}.characters", rules=[_is_open]),
-        f"{name}.pair_nodes": Array("u4", (f"{name}.pairs+1",), below=f"{name}.nodes"),
-        f"{name}.child_nodes": Array("u4", (f"{name}.children+1",), below=f"{name}.nodes"),
-        f"{name}.letters": Array(kind, (f"{name}.letters",), below=f"{name}.characters", rules=[at_least(1)]),
-        f"{name}.letter_starts": Array("i8", (f"{size}+1",), starts=f"{name}.letters"),
-        f"{name}.sizes": Array("i8", (2,), rules=[bounds]),
-        **Slots.declared(f"{name}.pairs", keys, f"{name}.pairs"),
-        **Slots.declared(f"{name}.children", "u8", f"{name}.children"),
-        f"{name}.values": Array("u4", (f"{name}.nodes",), rules=[is_trie]),
+        f"{name}.singles": ArrayField("u4", (f"{name}.characters",), below=f"{size}+1"),
+        f"{name}.ids": ArrayField(kind, (f"{name}.codes+1",), below=f"{name}.characters", rules=[_is_open]),
+        f"{name}.pair_nodes": ArrayField("u4", (f"{name}.pairs+1",), below=f"{name}.nodes"),
+        f"{name}.child_nodes": ArrayField("u4", (f"{name}.children+1",), below=f"{name}.nodes"),
+        f"{name}.letters": ArrayField(
+            kind, (f"{name}.letters",), below=f"{name}.characters", rules=[require_minimum(1)]
+        ),
+        f"{name}.letter_starts": ArrayField("i8", (f"{size}+1",), starts=f"{name}.letters"),
+        f"{name}.sizes": ArrayField("i8", (2,), rules=[bounds]),
+        **Slots.declare_arrays(f"{name}.pairs", keys, f"{name}.pairs"),
+        **Slots.declare_arrays(f"{name}.children", "u8", f"{name}.children"),
+        f"{name}.values": ArrayField("u4", (f"{name}.nodes",), rules=[is_trie]),
     }
 
 

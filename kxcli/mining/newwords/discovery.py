@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
 
-from kxcli.mining.arguments import check_choice, check_least, check_type
+from kxcli.mining.arguments import check_choice, check_minimum, check_type
 
 Method = Literal["pmi", "entropy"]
 
@@ -67,7 +67,7 @@ class Discovery:
         if not LEAST_ORDER <= self.order <= MOST_ORDER:
             raise ValueError(f"order {self.order} is not between {LEAST_ORDER} and {MOST_ORDER}")
         if self.min_count is not None:
-            check_least("min_count", self.min_count, 1)
+            check_minimum("min_count", self.min_count, 1)
         if self.min_pmi is not None:
             check_type("min_pmi", self.min_pmi, (tuple, list), "a tuple of numbers")
             for position, value in enumerate(self.min_pmi):

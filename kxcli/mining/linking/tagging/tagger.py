@@ -11,7 +11,7 @@ from kxcli.mining.linking.tagging.crf import Chains, Floats, Places, Posterior, 
 from kxcli.mining.linking.tagging.features import Features
 from kxcli.mining.linking.tagging.layout import LONGEST, Layout, Window, blocks, layout
 from kxcli.mining.linking.tagging.weights import Weights
-from kxcli.schema import Array
+from kxcli.schema import ArrayField
 
 LEAST = 0.05  # the probability from which on spans are given
 
@@ -43,9 +43,9 @@ class Tagger:
         self._weights = weights
 
     @staticmethod
-    def declared() -> dict[str, Array]:
+    def declare_arrays() -> dict[str, ArrayField]:
         """Return how the arrays are declared."""
-        return Weights.declared()
+        return Weights.declare_arrays()
 
     @classmethod
     def mapped(cls, arrays: Arrays) -> "Tagger":

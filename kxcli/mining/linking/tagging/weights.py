@@ -14,7 +14,7 @@ import numpy.typing as npt
 from kxcli.mining.linking.slots import Arrays, Slots
 from kxcli.mining.linking.tagging.characters import Hashes
 from kxcli.mining.linking.tagging.features import AFFIXES, FAMILIES, VOCABULARIES, Features, Numbers, shifted
-from kxcli.schema import Array, at_least
+from kxcli.schema import ArrayField, require_minimum
 
 Rows = npt.NDArray[np.int32]
 Floats = npt.NDArray[np.float32]
@@ -115,7 +115,7 @@ class Weights:
         return cls(space, np.rint(weights * 2**bits).astype(np.int16), np.rint(prior * 2**bits).astype(np.int16), bits)
 
     @staticmethod
-    def declared() -> dict[str, Array]:
+    def declare_arrays() -> dict[str, ArrayField]:
         """Return how the arrays are declared."""
 
         def within(rows: npt.NDArray[np.uint32], arrays: Arrays, sizes: Mapping[str, int]) -> str:
@@ -125,13 +125,13 @@ class Weights:
 
         return {
             **{
-                f"tagger.{name}": Array(_KEYS.get(name, "u4"), (f"tagger.{name}",), rules=[at_least(1)])
+                f"tagger.{name}": ArrayField(_KEYS.get(name, "u4"), (f"tagger.{name}",), rules=[require_minimum(1)])
                 for name in VOCABULARIES
             },
-            "tagger.rows": Array("u4", ("tagger.rows",), rules=[within]),
-            "tagger.units": Array("i2", ("tagger.rows", 4)),
-            "tagger.prior": Array("i2", (4,)),
-            "tagger.bits": Array("i8", (), rules=[_are_bits]),
+            "tagger.rows": ArrayField("u4", ("tagger.rows",), rules=[within]),
+            "tagger.units": ArrayField("i2", ("tagger.rows", 4)),
+            "tagger.prior": ArrayField("i2", (4,)),
+            "tagger.bits": ArrayField("i8", (), rules=[_are_bits]),
         }
 
     @classmethod
