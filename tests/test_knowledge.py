@@ -1,7 +1,9 @@
 """Knowledge bases and labeled texts in files: what is read, skipped and reported, and odd input."""
 
+import gzip
 import json
 import os
+from pathlib import Path
 
 import click
 import numpy as np
@@ -199,6 +201,41 @@ def test_the_cache_tells_files_and_their_order_apart(folder, capsys):
     assert [own[0][0][1] for own in found.values()] == ["1", "2", "1", "1", "1"]
     assert all(own[0] == own[1] for own in found.values())
     assert len(os.listdir(folder / "cache" / "kxcli" / "kb")) == 5
+
+
+def replace_file(path, data):
+    path.with_name("new").write_bytes(data)
+    os.replace(path.with_name("new"), path)
+
+
+def append_file(path, data):
+    with open(path, "ab") as file:
+        file.write(data)
+
+
+@pytest.mark.parametrize("change", [replace_file, type(Path()).write_bytes, append_file])
+@pytest.mark.parametrize("compressed", [False, True])
+def test_a_knowledge_base_that_changes_before_it_is_compiled_is_not_kept(
+    folder, capsys, monkeypatch, change, compressed
+):
+    pack = gzip.compress if compressed else bytes
+    path = folder / "kb.tsv"
+    path.write_bytes(pack("小米\t1\n".encode()))
+    os.utime(path, ns=(10**18, 10**18))
+    find_key = compiling._key
+
+    def change_after_key(*arguments):
+        key = find_key(*arguments)
+        change(path, pack("小米\t2\n小麦\t3\n".encode()))
+        return key
+
+    write(folder, "a.txt", "小米")
+    write(folder, "good.tsv", "小麦\t3\n")
+    monkeypatch.setattr(compiling, "_key", change_after_key)
+    err = run(capsys, "--kb", "good.tsv", "--kb", "kb.tsv", "-j", "1", "a.txt", code=1).err
+    assert err == "kxcli: error: kb.tsv: changed while it was read; run again when nobody writes to it\n"
+    monkeypatch.undo()
+    assert not [*(folder / "cache" / "kxcli" / "kb").iterdir()]
 
 
 def test_messages_name_the_right_file(folder, capsys):

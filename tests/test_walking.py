@@ -46,11 +46,27 @@ def test_hidden_files_are_left_out_whatever_the_glob(folder):
 
 
 def test_hidden_reads_all_but_unfinished_output(folder):
-    names, _ = found(folder, hidden=True)
+    names, skips = found(folder, hidden=True)
     assert {*names} == {
         *VISIBLE,
         *(".DS_Store", "._a.txt", "e.txt~", "#f.txt#", ".git/c.txt", ".git/sub/d.txt", "sub/.hidden.txt", "sub~/j.txt"),
     }
+    assert skips.hidden == []
+    assert [*map(os.path.basename, skips.unfinished)] == [".kxcli-abc.part", ".kxcli-x.part"]
+
+
+@pytest.mark.parametrize("hidden", [False, True])
+def test_unfinished_outputs_are_reported_as_such(folder, capsys, hidden):
+    err = run(capsys, "wordcount", "-t", "space", "-r", folder, *["--hidden"] * hidden).err
+    unfinished = f"{folder / '.kxcli-abc.part'}, {folder / 'sub' / '.kxcli-x.part'}"
+    assert f"kxcli: skipped unfinished outputs: {unfinished}\n" in err
+    assert ("add --hidden" in err) != hidden
+
+
+def test_hidden_files_that_no_glob_matches_are_not_reported(folder):
+    _, skips = found(folder, glob=["._*", "*.part"])
+    assert sorted(map(os.path.basename, skips.hidden)) == ["._a.txt", ".git", "sub~"]
+    assert [*map(os.path.basename, skips.unfinished)] == [".kxcli-abc.part", ".kxcli-x.part"]
 
 
 def test_a_hidden_folder_that_is_named_is_read(folder):

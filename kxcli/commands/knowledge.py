@@ -17,7 +17,7 @@ import numpy.typing as npt
 from kxcli.corpus import arrayfile, knowledge
 from kxcli.corpus.ledger import Choice, Loss, OnError, Told
 from kxcli.corpus.remote import shown
-from kxcli.corpus.sources import Source
+from kxcli.corpus.sources import Source, find_local
 from kxcli.errors import reason
 from kxcli.mining.linking.compiling import Entry, Trouble, compiled
 from kxcli.mining.linking.kb import VERSION, check
@@ -42,10 +42,15 @@ def arrays_of(paths: Sequence[str], folder: str | None, on_error: str, report: R
     """
     where = default_folder() if folder is None else folder
     is_private = _is_private(where, report.detail if folder is None else report.warning)
-    target = os.path.join(where, _key(paths, on_error) + _SUFFIX) if is_private and all(map(_is_file, paths)) else None
+    target, sources = None, list[Source]()
+    if is_private and all(map(_is_file, paths)):
+        sources = [*map(find_local, paths)]
+        target = os.path.join(where, _key(sources, on_error) + _SUFFIX)
     found = None if target is None else _kept(target, len(paths), report)
     if found is None:
         arrays, about = _compiled(paths, on_error, report)
+        for source in sources:  # else what was compiled is not what the key is of
+            source.check()
         found = None if target is None else _saved(arrays, about, target, len(paths), report)
     else:
         arrays, about = found, found.about
@@ -98,13 +103,13 @@ def _is_file(path: str) -> bool:
         return False
 
 
-def _key(paths: Sequence[str], on_error: str) -> str:
+def _key(sources: Sequence[Source], on_error: str) -> str:
     """Return what a compiled knowledge base depends on: contents, version, and the Unicode data that folds names."""
     about = f"{VERSION} {unicodedata.unidata_version} {sys.byteorder} {on_error}"
     digest = hashlib.sha256(about.encode("ascii"))
-    for path in paths:
+    for source in sources:
         content = hashlib.sha256()
-        with Source(path).open() as file:
+        with source.open() as file:
             while data := file.read(_CHUNK):
                 content.update(data)
         digest.update(content.digest())

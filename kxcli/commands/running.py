@@ -47,6 +47,8 @@ def find_sources(given: Input, report: Report, output: str | None) -> list[sourc
     refuse_overwriting("-o", output, ("-" if source.is_stdin else source.path for source in found))
     if skips.hidden:
         report.note(f"skipped hidden and backup files: {_examples(skips.hidden)}; add --hidden to read them")
+    if skips.unfinished:
+        report.note(f"skipped unfinished outputs: {_examples(skips.unfinished)}")
     if skips.written:
         report.note(f"skipped what this run writes: {_examples(skips.written)}")
     if skips.unreadable:

@@ -226,9 +226,13 @@ def by_path(sources: Iterable[Source]) -> dict[str, Source | None]:
 
 @dataclass
 class Skips:
-    """What a walk left out, by path: hidden and backup files, what this run writes, and what cannot be read."""
+    """What a walk skips, by path.
+
+    hidden: hidden and backup files.  unfinished: outputs.  written: what this run writes.
+    """
 
     hidden: list[str] = field(default_factory=list)
+    unfinished: list[str] = field(default_factory=list)
     written: list[str] = field(default_factory=list)
     unreadable: list[str] = field(default_factory=list)  # each with the reason
 
@@ -251,12 +255,22 @@ class Walk:
         """Return whether to read a file by its path below the folder, and by its name."""
         return not self.glob or any(fnmatch.fnmatchcase(below if "/" in one else name, one) for one in self.glob)
 
-    def hides(self, name: str) -> bool:
-        """Return whether the name is that of a hidden file or folder, or of a backup."""
-        if fnmatch.fnmatchcase(name, _LEFTOVER):
-            return True
-        is_backup = name.endswith("~") or (len(name) > 1 and name.startswith("#") and name.endswith("#"))
-        return not self.hidden and (name.startswith(".") or is_backup)
+    def check(self, path: str, names: Iterable[str], skips: Skips) -> bool:
+        """Return whether to read what is at a path, by names in it; if one is hidden, add the path to `skips`."""
+        for name in names:
+            if fnmatch.fnmatchcase(name, _LEFTOVER):
+                skips.unfinished.append(path)
+                return False
+            is_backup = name.endswith("~") or (len(name) > 1 and name.startswith("#") and name.endswith("#"))
+            if not self.hidden and (name.startswith(".") or is_backup):
+                skips.hidden.append(path)
+                return False
+        return True
+
+    def check_file(self, path: str, below: str, skips: Skips) -> bool:
+        """Return whether to read a file by its path below the folder; a hidden one that matches is added to `skips`."""
+        names = below.split("/")
+        return self.selects(below, names[-1]) and self.check(path, names, skips)
 
 
 def find(
@@ -294,8 +308,13 @@ def find(
             _refuse_folder(name, recursive)
             found.extend(_walk(name, walk, skips))
         else:
-            found.append(_file(name, _status(name)))
+            found.append(find_local(name))
     return found
+
+
+def find_local(path: str) -> Source:
+    """Return the local file at a path, even one that is named `-`, as it is now."""
+    return _file(path, _status(path))
 
 
 def inodes(paths: Iterable[str | int]) -> frozenset[tuple[int, int]]:
@@ -339,9 +358,7 @@ def _remote(url: str, recursive: bool, walk: Walk, skips: Skips) -> Iterator[Sou
         return
     _refuse_folder(url, recursive)
     for path, below, state in remote.insisted(url, lambda: list(store.walk())):
-        if any(map(walk.hides, below.split("/"))):
-            skips.hidden.append(remote.shown(path))
-        elif walk.selects(below, below.rpartition("/")[2]):
+        if walk.check_file(remote.shown(path), below, skips):
             yield _at(path, state)
 
 
@@ -439,15 +456,12 @@ def _walk(folder: str, walk: Walk, skips: Skips) -> Iterator[Source]:
             continue
         seen.add(inode)
         below = os.path.relpath(where, folder)
-        skips.hidden.extend(os.path.join(where, name) for name in sorted(filter(walk.hides, folders)))
-        folders[:] = sorted(name for name in folders if not walk.hides(name))
+        folders[:] = [name for name in sorted(folders) if walk.check(os.path.join(where, name), [name], skips)]
         for name in sorted(files):
-            if not walk.selects(os.path.normpath(os.path.join(below, name)), name):
-                continue
             path = os.path.join(where, name)
-            if walk.hides(name):
-                skips.hidden.append(path)
-            elif (source := _find_file(path, walk, skips)) is not None:
+            if not walk.check_file(path, os.path.normpath(os.path.join(below, name)), skips):
+                continue
+            if (source := _find_file(path, walk, skips)) is not None:
                 yield source
 
 
