@@ -224,7 +224,7 @@ class ArrayField:
 
     dtypes: such as "u4", or "u2 u4" where it may have either.
     shape: of each axis a number, or the name of a size, with a number to add ("names+1").  The first array that has a
-    new name by itself tells the size.
+    new name by itself defines the size.
     below: the size, or the number, that values are less than.  starts: the size that values ascend to, from 0.
     rules: what else holds for the values.  Floats are finite, and not larger than `MAX_WEIGHT`.
     is_optional: whether it may be missing.
@@ -238,7 +238,7 @@ class ArrayField:
     is_optional: bool = False
 
     def check_form(self, dtype: Any, shape: tuple[int, ...], sizes: Sizes, name: str) -> None:
-        """Refuse another dtype or shape; adds the sizes that the shape tells to `sizes`."""
+        """Refuse another dtype or shape; adds the sizes that the shape defines to `sizes`."""
         if dtype.str.lstrip("<=|") not in self.dtypes.split():
             raise SchemaError(
                 f"{name} has the dtype {_format_value(dtype.str)}, not {self.dtypes.replace(' ', ' or ')}"
@@ -321,7 +321,7 @@ def _size(size: str, sizes: Mapping[str, int]) -> int | None:
 
 def _look_up_size(size: str, sizes: Mapping[str, int]) -> int:
     known = _size(size, sizes)
-    assert known is not None, f"no array tells the size {size}"
+    assert known is not None, f"no array defines the size {size}"
     return known
 
 

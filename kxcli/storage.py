@@ -1,4 +1,4 @@
-"""Files that the program keeps for itself, and reads back: only where nobody else can have written them."""
+"""Private files of the program: written and read only in folders without write access for other users."""
 
 import os
 import shlex

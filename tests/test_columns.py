@@ -623,7 +623,7 @@ def test_rows_of_another_length_are_bad_records(folder, kind, has_header, small)
         assert (got.values, got.lines) == ([[[2], [2], [5], [10]][has_header:]], [1, 2, 4, 7][has_header:])
         (loss,) = got.told
         assert (loss.count, [place.line for place in loss.places]) == (3, [3, 5, 8])
-        assert loss.kind == f"records left out that could not be read as {name[2:].upper()}"
+        assert loss.kind == f"records skipped: not valid {name[2:].upper()}"
 
 
 @pytest.mark.parametrize("way", ["plain", "gz", "quoted"])

@@ -196,7 +196,7 @@ def test_a_bad_line_of_the_knowledge_base_is_told(kxcli, kb, line, what):
     for _ in range(2):  # compiled, and from the cache
         ended = kxcli("entity-link", "--kb", kb, "--on-error", "skip", stdin="\n".join(TEXTS))
         assert links(ended) == LINKS
-        assert f"1 record left out that could not be read as JSONL: {kb}:2" in ended.err
+        assert f"1 record skipped: not valid JSONL: {kb}:2" in ended.err
 
 
 def test_what_of_a_knowledge_base_cannot_be_used_is_counted(kxcli, kb):
@@ -286,7 +286,10 @@ def test_a_cache_that_cannot_be_written_is_no_error(kxcli, kb, workers):
     ended = kxcli(
         "entity-link", "--kb", kb, "--kb-cache", folder, "-j", workers, "--shard-size", 9, stdin="\n".join(TEXTS)
     )
-    assert links(ended) == LINKS and "other users can write to it; nothing is kept there; run `chmod go-w" in ended.err
+    assert (
+        links(ended) == LINKS
+        and "other users can write to it; the compiled knowledge base is not cached; run `chmod go-w" in ended.err
+    )
     assert not list(folder.iterdir())
     ended = kxcli("entity-link", "--kb", kb, "--kb-cache", kb, "-q", stdin="\n".join(TEXTS))
     assert links(ended) == LINKS and not ended.err
@@ -335,10 +338,8 @@ def test_bad_records_are_told_or_left_out(kxcli, kb, workers):
     assert "in:2: has a number in the field 'text'" in kxcli("entity-link", *options, code=1).err
     ended = kxcli("entity-link", *options, "--on-error", "skip")
     assert [*links(ended)] == [str(n) for n in range(1, 100, 5)]
-    assert "40 records left out that could not be read as JSONL: in:4, in:5, in:9 and 37 more" in ended.err
-    assert (
-        "40 records left out for a field that is missing or of another type: in:2, in:3, in:7 and 37 more" in ended.err
-    )
+    assert "40 records skipped: not valid JSONL: in:4, in:5, in:9 and 37 more" in ended.err
+    assert "40 records skipped: field missing or of another type: in:2, in:3, in:7 and 37 more" in ended.err
 
 
 def test_a_failed_run_leaves_the_old_output(kxcli, kb):

@@ -670,7 +670,7 @@ def test_bad_lines_are_told_with_their_number_or_left_out(toy):
     toy.run("--train", "toy.jsonl", "--model", "model.npz")
     assert (toy.folder / "model.npz").read_bytes() == model
     ended = toy.run("--evaluate", "bad.jsonl", "--on-error", "skip")
-    assert rows_of(ended)["total"]["gold"] == "60" and "6 records left out" in ended.err
+    assert rows_of(ended)["total"]["gold"] == "60" and "6 records skipped" in ended.err
 
 
 @pytest.mark.parametrize(

@@ -672,6 +672,14 @@ def test_a_bad_json_record_stops_at_its_line(kxcli, bad):
     assert "; " in ended.err
 
 
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_the_digits_of_a_long_integer_are_counted(kxcli, sign):
+    name = put(kxcli, "a.jsonl", f'{{"text": {sign}{"9" * 5000}}}')
+    ended = kxcli(*SPACE, "--field", "text", name, code=1)
+    assert_error(ended, "a.jsonl:1")
+    assert "has an integer of 5,000 digits in the field 'text', not a string; " in ended.err
+
+
 @pytest.mark.parametrize("bad", BAD_RECORDS.values(), ids=BAD_RECORDS)
 @pytest.mark.parametrize("on_error", ["skip", "replace"])
 def test_a_bad_json_record_is_skipped(kxcli, bad, on_error):

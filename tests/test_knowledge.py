@@ -246,7 +246,7 @@ def test_messages_name_the_right_file(folder, capsys):
         found, err = links_of(capsys, ["a.jsonl", "b.tsv", "c.jsonl"], "小米和粟, 大米, 稻子", "--on-error", "skip")
         assert found == [("小米", "1"), ("粟", "NIL"), ("大米", "3"), ("稻", "NIL")]
         assert "b.tsv: line 1 is skipped" in err
-        assert "could not be read as JSONL: c.jsonl:3" in err
+        assert "not valid JSONL: c.jsonl:3" in err
         assert "without a name, which cannot be found: a.jsonl:2, b.tsv:4" in err
         assert "2 entries with the id of an earlier one (names added to it, types and data ignored): " in err
         assert "b.tsv:2, c.jsonl:2" in err

@@ -57,12 +57,11 @@ def test_one_of_a_thing_is_in_the_singular(plural, one):
 
 def test_reported_losses_have_their_number(capsys):
     report = Report()
-    report.lost("records left out that could not be read as CSV", 1, ["a:1"])
+    report.lost("records skipped: not valid CSV", 1, ["a:1"])
     report.lost("words left out", 4, ["a", "b", "c"])
     report.close()
     assert capsys.readouterr().err == (
-        "kxcli: warning: 1 record left out that could not be read as CSV: a:1\n"
-        "kxcli: warning: 4 words left out: a, b, c and 1 more\n"
+        "kxcli: warning: 1 record skipped: not valid CSV: a:1\nkxcli: warning: 4 words left out: a, b, c and 1 more\n"
     )
 
 
@@ -75,7 +74,7 @@ ONE = re.compile(rf"(?<![\d,.])1 ([a-z]+ )?({NOUNS})\b")
     [
         (["wordcount", "--on-error", "skip", "bad.txt"], "1 line left out"),
         (["wordcount", "--on-error", "replace", "bad.txt"], "1 line in which"),
-        (["wordcount", "--on-error", "skip", "--field", "text", "bad.jsonl"], "1 record left out"),
+        (["wordcount", "--on-error", "skip", "--field", "text", "bad.jsonl"], "1 record skipped"),
         (["wordcount", "-f", "userdict", "Ⅱ.txt"], "1 word left out"),
         (["wordcount", "-v", "one.txt"], "1 input, 7 bytes"),
         (["newwords", "--all", "--min-count", "1", "--top", "9", "character.txt"], "only 1 word found (--top 9)"),

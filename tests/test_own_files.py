@@ -248,7 +248,7 @@ def test_one_rule_holds_for_the_checkpoint_and_the_cache(here, run):
     use = ("entity-link", "--kb", "kb.tsv", "--kb-cache", "cache", "-j", 1, "-f", "tsv")
     err = run(*use, "a.txt").err
     assert err == (
-        "kxcli: warning: cache: other users can write to it; nothing is kept there; "
+        "kxcli: warning: cache: other users can write to it; the compiled knowledge base is not cached; "
         "run `chmod go-w cache`, or name a folder of your own with --kb-cache\n"
     )
     assert os.listdir("cache") == []

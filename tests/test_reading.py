@@ -610,7 +610,7 @@ def test_an_open_quote_is_an_error_where_it_opens_and_swallows_nothing(run, n_af
         assert_error(
             run(*arguments, code=1), "a.csv:22: is not CSV (a quote opens that does not close", "close the quote"
         )
-        assert "could not be read as CSV: a.csv:22\n" in run(*arguments, "--on-error", "skip").err
+        assert "not valid CSV: a.csv:22\n" in run(*arguments, "--on-error", "skip").err
     assert run(*csv_readers("a.csv")[0], "--on-error", "skip").counts == {"北京": 20, "广州" + "州" * width: n_after}
 
 
@@ -734,7 +734,7 @@ def test_a_long_integer_groups_by_its_digits(run):
 def test_a_field_of_another_type_is_not_called_unreadable(run):
     put("a.jsonl", '{"text": "ab"}\n{"text": null}\n{"text": "ab"\n{"x": 1}\n')
     err = run(*SPACE, "--field", "text", "--on-error", "skip", "a.jsonl").err
-    assert "could not be read as JSONL: a.jsonl:3\n" in err
+    assert "not valid JSONL: a.jsonl:3\n" in err
     assert "field that is missing or of another type: a.jsonl:2, a.jsonl:4\n" in err
 
 

@@ -472,7 +472,7 @@ def test_a_bad_record_is_told_with_its_line(tmp_path, line, what):
     assert str(raised.value).startswith(f"{path}:2: {what}")
     found, told = read(path, "skip")
     assert [one.text for one in found] == ["a", "b"]
-    assert told == {"records left out that could not be read as JSONL": (1, [2])}
+    assert told == {"records skipped: not valid JSONL": (1, [2])}
 
 
 def test_bad_bytes_and_missing_files_are_told(tmp_path):

@@ -131,7 +131,7 @@ def test_the_output_of_a_run_is_not_input_of_the_next(tmp_path, capsys, command)
         err = run(capsys, *command, "-r", tmp_path, "-o", tmp_path / "out").err
         outputs.append((tmp_path / "out").read_bytes())
     assert outputs[0] and len({*outputs}) == 1
-    assert f"kxcli: skipped what this run writes: {tmp_path / 'out'}" in err
+    assert f"kxcli: skipped outputs of this run: {tmp_path / 'out'}" in err
 
 
 def test_hsic_and_entity_link_leave_their_output_out(tmp_path, capsys):
@@ -163,7 +163,7 @@ def test_a_walk_says_what_it_left_out(folder, capsys):
     (folder / "gone.txt").symlink_to("nowhere")
     err = run(capsys, "wordcount", "-t", "space", "-r", folder).err
     assert f"kxcli: skipped hidden and backup files: {folder / '.git'}, " in err and "add --hidden" in err
-    assert f"kxcli: warning: skipped what cannot be read: {folder / 'gone.txt'} (No such file or directory)\n" in err
+    assert f"kxcli: warning: skipped unreadable files: {folder / 'gone.txt'} (No such file or directory)\n" in err
 
 
 def test_hidden_without_a_folder_is_a_usage_error(capsys):

@@ -16,7 +16,7 @@ from kxcli.report import Report
 from kxcli.tuning import let_go
 from kxcli.wording import format_count
 
-_UNDEFINED = "undefined"  # the verdict of a test that cannot tell anything
+_UNDEFINED = "undefined"  # the verdict of a test without a defined p-value
 _MANY_PAIRS = 100_000  # from which what they need is reported
 _EXAMPLES = 3  # notes on pairs that are told one by one
 
@@ -187,7 +187,7 @@ class Work:
         rows = self.tables.sparse(groups, drops_missing=self.drops_missing)
         max_rows = max(int(mask.sum()) for mask in rows.masks)
         if max_rows < LEAST_ROWS:
-            what = f"too few rows: {max_rows} with a value in a column, and HSIC needs {LEAST_ROWS} at least"
+            what = f"too few rows with a value in a column: {max_rows}, and HSIC needs {LEAST_ROWS} at least"
             raise InputError(table.path, what, "name other columns, or give more rows")
         keeps_values = not all(mask.all() for mask in rows.masks)
         values = rows.values
@@ -199,12 +199,12 @@ class Work:
     def _check_memory(self, n_pairs: int, what: str) -> None:
         """Refuse more pairs than there is memory for, before anything is read."""
         needed = n_pairs * pairs.BYTES_PER_PAIR
-        told = f"{what} is {n_pairs:,} pairs, which take about {max(1, needed >> 20):,} MiB"
+        message = f"{what} needs about {max(1, needed >> 20):,} MiB"
         if needed > self.memory:
             hint = "name fewer columns with -x, or raise --memory"
-            raise InputError(self.tables.x.path, f"{told} of the {self.memory >> 20:,} MiB of --memory", hint)
+            raise InputError(self.tables.x.path, f"{message}, and {self.memory >> 20:,} MiB are available", hint)
         if n_pairs >= _MANY_PAIRS:
-            self.report.note(told)
+            self.report.note(f"{message} for {n_pairs:,} pairs")
 
     def _pairs(
         self, columns: list[pairs.Column], wanted: list[pairs.Pair], testing: Testing, names: Sequence[str]
@@ -215,9 +215,7 @@ class Work:
         )
         sizes = [one.n for one in found.values()]
         if max(sizes) < LEAST_ROWS:
-            what = (
-                f"too few rows: {max(sizes)} have a value in two of the columns, and HSIC needs {LEAST_ROWS} at least"
-            )
+            what = f"too few rows with a value in both columns: {max(sizes)}, and HSIC needs {LEAST_ROWS} at least"
             raise InputError(self.tables.x.path, what, "name other columns")
         if min(sizes) < max(sizes):
             self.report.note(f"a pair is measured over the {min(sizes):,} to {max(sizes):,} rows with a value in both")

@@ -55,7 +55,7 @@ class KernelName(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # g
     "x",
     type=options.OptionText(),
     metavar="COLS",
-    help="Columns by name, number from 1 or range (a:c, 2-5), parted by commas.",
+    help="Columns by name, number from 1 or range (a:c, 2-5), separated by commas.",
 )
 @click.option("-y", "y", type=options.OptionText(), metavar="COLS", help="The columns on the other side.")
 @click.option("--y-file", metavar="FILE", help="Take -y from another table with as many rows.")
@@ -160,7 +160,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
 
     An INPUT is a table: TSV, CSV, JSONL or .npy; no INPUT is stdin.  Several columns make one vector.  The output is
     key, TAB, value: every estimator, and a test of independence; only the unbiased ones may be negative.  A column that
-    is constant, or whose rows are all equally unlike, has no p, and the verdict is "undefined".  Exit codes: 0 done, 1
+    is constant, or in which no two rows are equal, has no p, and the verdict is "undefined".  Exit codes: 0 done, 1
     input, 2 usage, 3 if --exit-code finds no dependence.
 
     \b

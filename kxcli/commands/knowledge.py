@@ -82,14 +82,13 @@ def default_folder() -> str:
 
 def _is_private(folder: str, tell: Callable[[str], None]) -> bool:
     """Make a folder if it is missing; return whether only this user can write to it, and report why if not."""
+    effect = "the compiled knowledge base is not cached"
     try:
         private_folder(folder)
     except UnsafeError as error:
-        tell(
-            f"{folder}: {error.what}; nothing is kept there; {error.hint('name a folder of your own with --kb-cache')}"
-        )
+        tell(f"{folder}: {error.what}; {effect}; {error.hint('name a folder of your own with --kb-cache')}")
     except OSError as error:
-        tell(f"{folder}: {reason(error)}; nothing is kept there; name a folder that can be written with --kb-cache")
+        tell(f"{folder}: {reason(error)}; {effect}; name a folder that can be written with --kb-cache")
     else:
         return True
     return False

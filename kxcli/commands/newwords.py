@@ -18,7 +18,7 @@ _COLUMNS = ("word", "count", "pmi", "left_entropy", "right_entropy")
 
 
 class Thresholds(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic in newer versions alone
-    """Numbers, parted by commas."""
+    """Numbers, separated by commas."""
 
     name = "thresholds"
 
@@ -185,7 +185,8 @@ def _findable(words: "list[Word]", report: Report) -> "list[Word]":
         report.lost("words left out that no user dictionary can make jieba find", len(left), left)
     plain = sum(word.word.isascii() for word in words)
     if plain:
-        report.note(f"{format_count(plain, 'words')} of Latin letters and digits left out: jieba finds them by itself")
+        words_of_letters = f"{format_count(plain, 'words')} of Latin letters and digits"
+        report.note(f"skipped {words_of_letters}, which jieba finds without a dictionary")
     return [word for word in words if is_in_block(word.word) and not word.word.isascii()]
 
 

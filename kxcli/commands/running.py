@@ -50,9 +50,9 @@ def find_sources(given: Input, report: Report, output: str | None) -> list[sourc
     if skips.unfinished:
         report.note(f"skipped unfinished outputs: {_examples(skips.unfinished)}")
     if skips.written:
-        report.note(f"skipped what this run writes: {_examples(skips.written)}")
+        report.note(f"skipped outputs of this run: {_examples(skips.written)}")
     if skips.unreadable:
-        report.warning(f"skipped what cannot be read: {_examples(skips.unreadable)}")
+        report.warning(f"skipped unreadable files: {_examples(skips.unreadable)}")
     return found
 
 

@@ -118,7 +118,5 @@ class Ledger:
         """
         if self.on_error == "stop":
             self.fail(what, hint)
-        cause = (
-            "for a field that is missing or of another type" if is_read else f"that could not be read as {kind.upper()}"
-        )
-        self.lose(f"records left out {cause}")
+        cause = "field missing or of another type" if is_read else f"not valid {kind.upper()}"
+        self.lose(f"records skipped: {cause}")

@@ -252,8 +252,9 @@ def _column(header: list[str], name: str, option: str, ledger: Ledger) -> int:
 def _json_type(value: Any) -> str:
     if isinstance(value, bool):
         return "true or false"
-    number = "a number"
-    names = {dict: "an object", list: "a list", str: "a string", int: number, float: number, LongInteger: number}
+    if isinstance(value, LongInteger):
+        return f"an integer of {len(value.lstrip('-')):,} digits"
+    names = {dict: "an object", list: "a list", str: "a string", int: "a number", float: "a number"}
     return names.get(type(value), "null")
 
 

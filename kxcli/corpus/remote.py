@@ -232,7 +232,10 @@ class _InParts(io.RawIOBase):
         n_vain = 0
         while start < stop:
             try:
-                part, what = self._where.fetch(start, stop, self._planned), "the server sends next to nothing"
+                part, what = (
+                    self._where.fetch(start, stop, self._planned),
+                    f"the server sends fewer than {_PROGRESS:,} bytes per response",
+                )
             except BrokenError as broken:
                 part, what = broken.received, broken.what
             parts.append(part)

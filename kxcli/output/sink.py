@@ -36,7 +36,7 @@ def write(blocks: Iterable[bytes], path: str | None, *, is_shared: bool = False)
     the old one.  The new file has the owner, group, permissions, ACL and extended attributes of the old one.  If it
     cannot have these, has other names (hard links), or cannot be renamed to its place, the old file is overwritten from
     the temporary file.  A symbolic link's target is written.  A path that leads to an open descriptor (/dev/stdout) is
-    written where that stands, and a special file (a FIFO, /dev/null) as it is.  A closed pipe raises
+    written at its current offset, and a special file (a FIFO, /dev/null) as it is.  A closed pipe raises
     `BrokenPipeError`.
     """
     path = None if path == "-" else path
@@ -173,7 +173,7 @@ def _write_regular(target: str, blocks: Iterable[bytes]) -> None:
         if path is not None and _keep_attributes(file.fileno(), target, old):
             os.fsync(file.fileno())
             try:
-                os.replace(path, target)  # while it is locked: another run might take it for left behind
+                os.replace(path, target)  # while it is locked: another run might treat it as a leftover
             except OSError as error:
                 if old is None or error.errno in _FULL:
                     raise

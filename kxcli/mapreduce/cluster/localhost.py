@@ -1,7 +1,7 @@
-"""A cluster on this machine that lasts as long as one run, and that no other run or user can use.
+"""A cluster on this machine for one run, closed to other runs and users.
 
-Whoever can talk to a scheduler or a worker can run any program there, and each user of a machine reaches the ports of
-its loopback address. So both ends of each connection have to show a key that is made for the run and stays in memory.
+Anyone with access to a scheduler or a worker can run any program there, and each user of a machine reaches the ports of
+its loopback address. So both ends of each connection have to show the key of the run, which stays in memory.
 """
 
 import logging

@@ -84,8 +84,8 @@ def measure(x: Side, y: Side, testing: Testing, run: RunJob = run_here) -> Depen
 
     Cost: O(n m²) for sides of m features (numbers under the linear kernel, or under the gaussian one in one
     dimension, m = 3.8 (range/σ + 6); categories), else O(n²); the test: see `permutation` and `asymptotic`.
-    A test that cannot tell anything is undefined, and has no p: of a constant side, of one whose rows are all equally
-    unlike, and gamma of fewer than 6 rows.
+    A test without a defined p-value is undefined: of a constant side, of one in which no two rows are equal, and gamma
+    of fewer than 6 rows.
     Raises `MeasureError` for fewer than 4 rows, sides of unequal length, a test that does not fit, and numbers too
     great to be squared.
     """

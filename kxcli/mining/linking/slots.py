@@ -66,7 +66,7 @@ class Slots:
 
     @staticmethod
     def declare_arrays(name: str, dtype: str, size: str) -> dict[str, ArrayField]:
-        """Return how the arrays are declared, for keys of a dtype whose number another array tells as `size`."""
+        """Declare the arrays for keys of a dtype; another array defines `size`."""
         tables = (f"{name}.{number}" for number in range(len(_MULTIPLIERS)))
         return {
             **{
