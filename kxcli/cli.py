@@ -17,6 +17,7 @@ from kxcli import __version__
 from kxcli.errors import InterruptedBySignal, KxcliError, reason
 from kxcli.output.descriptors import complete_streams
 from kxcli.report import Report, Said
+from kxcli.signals import ENDING
 from kxcli.tuning import settle_in
 
 COMMANDS = {
@@ -28,7 +29,6 @@ COMMANDS = {
 }
 
 
-_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _NOT_LOADED = "failed to map segment|cannot allocate memory"  # of the dynamic linker
 _COMPLETION = "_KXCLI_COMPLETE"  # set by the shell scripts that click makes
 
@@ -128,11 +128,11 @@ def _raise_on_signals() -> None:
     """Let Ctrl-C, SIGTERM and SIGHUP unwind the stack, unless the caller (nohup) had them ignored."""
 
     def stop(number: int, frame: FrameType | None) -> None:
-        for other in _ENDING:  # a second signal does not disturb the cleaning up
+        for other in ENDING:  # a second signal does not disturb the cleaning up
             signal.signal(other, signal.SIG_IGN)
         raise InterruptedBySignal(number)
 
-    for number in _ENDING:
+    for number in ENDING:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, stop)
 

@@ -18,7 +18,7 @@ def locked_file(folder: str, prefix: str, suffix: str) -> tuple[int, str]:
     """Make a new file of mode 0600 and lock it; return the open file and its path.
 
     It never stands under its name without its lock, but where the file system has no locks: there nobody takes it
-    for left behind either.
+    for left behind either.  Call it, and register the file for removal, within `delay_signals`.
     """
     handle, new = tempfile.mkstemp(dir=folder, prefix=prefix, suffix=suffix + _NEW)
     path = new.removesuffix(_NEW)

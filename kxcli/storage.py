@@ -3,7 +3,12 @@
 import os
 import shlex
 import stat
-from contextlib import suppress
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from typing import BinaryIO
+
+from kxcli.signals import delay_signals
 
 _OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # no link is followed, and no FIFO waited for
 _BY_OTHERS = 0o022  # write permission of the group and of all others
@@ -80,6 +85,22 @@ def open_private(path: str, flags: int = 0) -> int:
         os.close(handle)
         raise
     return handle
+
+
+@contextmanager
+def new_file(folder: str, suffix: str, prefix: str = "tmp") -> Iterator[tuple[BinaryIO, str]]:
+    """Open a new file of mode 0600 with its path; rename it in the block, or it is removed at the end."""
+    with ExitStack() as stack:
+        with delay_signals():
+            handle, path = tempfile.mkstemp(dir=folder, prefix=prefix, suffix=suffix)
+            stack.callback(_remove, path)
+            file = stack.enter_context(os.fdopen(handle, "wb"))
+        yield file, path
+
+
+def _remove(path: str) -> None:
+    with delay_signals(), suppress(OSError):
+        os.unlink(path)
 
 
 def _kind(mode: int) -> str:

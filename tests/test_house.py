@@ -11,8 +11,8 @@ ROOMS = {
     "mining": {"schema", "tally", "wording"},
     "tally": {"errors"},
     "corpus": {"errors", "redaction", "schema", "storage", "wording"},
-    "mapreduce": {"errors", "locking", "schema", "storage", "temporary", "tuning", "wording"},
-    "output": {"errors", "locking", "temporary"},
+    "mapreduce": {"errors", "locking", "schema", "signals", "storage", "temporary", "tuning", "wording"},
+    "output": {"errors", "locking", "signals", "temporary"},
 }
 
 

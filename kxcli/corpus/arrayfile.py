@@ -4,9 +4,7 @@ import hashlib
 import json
 import mmap
 import os
-import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -14,7 +12,7 @@ import numpy.typing as npt
 
 from kxcli import schema
 from kxcli.errors import InputError, reason
-from kxcli.storage import UnsafeError, open_private
+from kxcli.storage import UnsafeError, new_file, open_private
 
 _MAGIC = b"kxcli arrays 1\n"
 _HEAD = len(_MAGIC) + hashlib.sha256().digest_size
@@ -111,19 +109,13 @@ def save(arrays: Mapping[str, npt.NDArray[Any]], about: Any, path: str) -> None:
     digest = hashlib.sha256(head)
     for part in _parts(plain):
         digest.update(part)
-    handle, temporary = tempfile.mkstemp(dir=os.path.dirname(path), suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(_MAGIC + digest.digest() + head)
-            for part in _parts(plain):
-                file.write(part)
-            file.flush()
-            os.fsync(file.fileno())  # a machine that is switched off has all of it, or nothing under its name
+    with new_file(os.path.dirname(path), ".part") as (file, temporary):
+        file.write(_MAGIC + digest.digest() + head)
+        for part in _parts(plain):
+            file.write(part)
+        file.flush()
+        os.fsync(file.fileno())  # a machine that is switched off has all of it, or nothing under its name
         os.replace(temporary, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(temporary)
-        raise
 
 
 def _parts(arrays: Mapping[str, npt.NDArray[Any]]) -> Iterator[Any]:

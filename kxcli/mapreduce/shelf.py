@@ -10,13 +10,12 @@ import mmap
 import os
 import re
 import tempfile
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from kxcli import schema
 from kxcli.errors import InputError, OutputError, reason
-from kxcli.storage import UnsafeError, open_private
+from kxcli.storage import UnsafeError, new_file, open_private
 
 _MAGIC = b"kxcli partial 1\n"
 _LENGTH = 8  # bytes of the head's length
@@ -47,19 +46,15 @@ class Shelf:
         length = len(start).to_bytes(_LENGTH, "little")
         digest = hashlib.sha256(length + start)
         digest.update(data)
-        temporary = ""
         try:
-            handle, temporary = tempfile.mkstemp(dir=self.folder, prefix=_PREFIX, suffix=_UNFINISHED)
-            with os.fdopen(handle, "wb") as file:
+            with new_file(self.folder, _UNFINISHED, _PREFIX) as (file, temporary):
                 file.write(_MAGIC + digest.digest() + length + start)
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())  # a machine that is switched off has all of it, or nothing under its name
-            path = temporary.removesuffix(_UNFINISHED) + _SUFFIX
-            os.rename(temporary, path)
+                path = temporary.removesuffix(_UNFINISHED) + _SUFFIX
+                os.rename(temporary, path)
         except OSError as error:
-            with suppress(OSError):
-                os.unlink(temporary)
             raise OutputError(self.folder, reason(error), self.hint) from None
         return path
 

@@ -13,7 +13,7 @@ from typing import Any
 from kxcli.mapreduce.holding import Holder, Keeping, Span
 from kxcli.mapreduce.job import Job, Read, Task
 from kxcli.mapreduce.sharing import Shipped, received
-from kxcli.mapreduce.spawning import ENDING
+from kxcli.signals import ENDING
 from kxcli.tuning import settle_in
 from kxcli.wording import format_traceback
 

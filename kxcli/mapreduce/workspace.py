@@ -11,6 +11,7 @@ from typing import Any
 
 from kxcli.errors import OutputError, reason
 from kxcli.locking import HOST, is_left, locked_file
+from kxcli.signals import delay_signals
 from kxcli.temporary import temporary_folder
 
 _PREFIX = f"kxcli-{HOST}-"  # another machine that has the same TMPDIR may not see who holds a lock here
@@ -33,14 +34,15 @@ class Workspace:
         """Return the folder's path."""
         if self._path is None:
             where = temporary_folder()
-            try:
-                self._path, self._lock = _locked_folder(where)
-            except OSError as error:
-                raise OutputError(where, reason(error), "point TMPDIR at a folder that can be written") from None
             # Sockets of multiprocessing would otherwise have a folder of their own, that nobody could tell is ours.
             self._config = multiprocessing.current_process()._config  # type: ignore[attr-defined]
             self._before = self._config.get("tempdir")
-            self._config["tempdir"] = self._path
+            with delay_signals():
+                try:
+                    self._path, self._lock = _locked_folder(where)
+                except OSError as error:
+                    raise OutputError(where, reason(error), "point TMPDIR at a folder that can be written") from None
+                self._config["tempdir"] = self._path
         return self._path
 
     def __enter__(self) -> "Workspace":
@@ -50,7 +52,9 @@ class Workspace:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._path is not None:
+        if self._path is None:
+            return
+        with delay_signals():
             self._config["tempdir"] = self._before
             shutil.rmtree(self._path, ignore_errors=True)
             os.close(self._lock)

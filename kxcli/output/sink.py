@@ -10,12 +10,13 @@ import stat
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import BinaryIO, cast
 
 from kxcli.errors import OutputError, reason
 from kxcli.locking import HOST, is_left, locked_file
 from kxcli.output.descriptors import CompleteWriter, descriptor_path, open_descriptor
+from kxcli.signals import delay_signals
 from kxcli.temporary import temporary_folder
 
 STDOUT = "<stdout>"
@@ -186,24 +187,28 @@ def _write_regular(target: str, blocks: Iterable[bytes]) -> None:
 @contextmanager
 def _temporary_file(target: str, *, is_new: bool) -> Iterator[tuple[BinaryIO, str | None]]:
     """Open a temporary file next to `target`, or if that cannot be, one in TMPDIR, which has no name."""
-    try:
-        handle, path = locked_file(os.path.dirname(target), _PREFIX, _SUFFIX)
-    except OSError as error:
-        if is_new or error.errno in _FULL:
-            raise
-        try:
-            unnamed = cast(BinaryIO, tempfile.TemporaryFile(dir=temporary_folder()))  # noqa: SIM115 -- closed below
-        except OSError as failure:
-            raise _temporary_error(failure) from None
-        with unnamed:
-            yield unnamed, None
-        return
-    try:
-        with os.fdopen(handle, "w+b") as file:
-            yield file, path
-    finally:
-        with suppress(FileNotFoundError):  # it is in its place
-            os.unlink(path)
+    with ExitStack() as stack:
+        path: str | None = None
+        with delay_signals():
+            try:
+                handle, path = locked_file(os.path.dirname(target), _PREFIX, _SUFFIX)
+            except OSError as error:
+                if is_new or error.errno in _FULL:
+                    raise
+                try:
+                    file = cast(BinaryIO, tempfile.TemporaryFile(dir=temporary_folder()))  # noqa: SIM115 -- the stack closes it
+                except OSError as failure:
+                    raise _temporary_error(failure) from None
+            else:
+                stack.callback(_remove, path)
+                file = os.fdopen(handle, "w+b")
+            stack.enter_context(file)
+        yield file, path
+
+
+def _remove(path: str) -> None:
+    with delay_signals(), suppress(FileNotFoundError):  # it is in its place
+        os.unlink(path)
 
 
 def _temporary_error(error: OSError) -> OutputError:

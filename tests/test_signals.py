@@ -1,0 +1,142 @@
+"""What a signal leaves behind that comes just when a file or folder is made, renamed or removed."""
+
+import os
+import signal
+import threading
+
+import numpy as np
+import pytest
+
+from kxcli.cli import main
+from kxcli.corpus import arrayfile
+from kxcli.mapreduce.shelf import Shelf
+from kxcli.mapreduce.workspace import Workspace
+from kxcli.output import sink
+from kxcli.signals import ENDING, delay_signals
+
+
+class EndedError(BaseException):
+    """What the handlers of these tests raise."""
+
+
+@pytest.fixture(autouse=True)
+def raise_on_signals(monkeypatch, tmp_path):
+    def end(number, _):
+        for other in ENDING:
+            signal.signal(other, signal.SIG_IGN)
+        raise EndedError(number)
+
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    before = [(number, signal.signal(number, end)) for number in ENDING]
+    yield
+    for number, handler in before:
+        signal.signal(number, handler)
+
+
+def send_after(monkeypatch, name, number=signal.SIGTERM, *, of=".kxcli- kxcli- lock- kept- tmp"):
+    """Send a signal right after a function of `os` has worked on a file or folder of ours for the first time."""
+    function = getattr(os, name)
+    sent = []
+
+    def call(path, *arguments, **options):
+        result = function(path, *arguments, **options)
+        if not sent and os.path.basename(os.fspath(path)).startswith(tuple(of.split())):
+            sent.append(path)
+            os.kill(os.getpid(), number)
+        return result
+
+    monkeypatch.setattr(os, name, call)
+    return sent
+
+
+def write_output(folder):
+    sink.write([b"x\n"], f"{folder}/out")
+
+
+def check_output(folder):
+    sink.check(f"{folder}/out")
+
+
+def use_workspace(folder):
+    with Workspace() as workspace:
+        workspace.folder()
+
+
+def write_partial(folder):
+    Shelf(str(folder), "").put(b"x")
+
+
+def write_arrays(folder):
+    arrayfile.save({"x": np.zeros(3)}, None, f"{folder}/out")
+
+
+USES = {
+    write_output: ("open", "rename", "replace"),
+    check_output: ("open", "rename", "unlink"),
+    use_workspace: ("mkdir", "rename"),
+    write_partial: ("open", "rename"),
+    write_arrays: ("open", "replace"),
+}
+
+
+@pytest.mark.parametrize("number", ENDING)
+@pytest.mark.parametrize(("use", "call"), [(use, call) for use, calls in USES.items() for call in calls])
+def test_a_signal_after_any_step_leaves_no_unfinished_file(tmp_path, monkeypatch, use, call, number):
+    sent = send_after(monkeypatch, call, number)
+    with pytest.raises(EndedError):
+        use(tmp_path)
+    assert sent
+    whole = [name for name in os.listdir(tmp_path) if name != "out" and not name.endswith(".partial")]
+    assert whole == []
+
+
+@pytest.mark.parametrize("call", ["open", "mkdir", "rename", "unlink"])
+@pytest.mark.parametrize("options", [("-j", 1), ("-j", 2, "--shard-size", 64), ("-j", 1, "--checkpoint", "ck")])
+def test_a_signal_after_any_step_of_a_run_leaves_nothing(tmp_path, monkeypatch, capsys, options, call):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in.txt").write_text("今天天气很好\n" * 20)
+    sent = send_after(monkeypatch, call)
+    code = main([*map(str, ("wordcount", "in.txt", "-o", "out", *options))])
+    assert code == (143 if sent else 0)
+    left = {path.name for path in tmp_path.rglob("*") if path.is_file() and not path.name.endswith(".partial")}
+    assert left - {"in.txt", "lock", "out"} == set()
+    assert [name for name in os.listdir(tmp_path) if "kxcli" in name] == []
+    assert capsys.readouterr().out == ""
+
+
+def test_a_delayed_signal_arrives_at_the_end_of_the_outermost_block():
+    steps = []
+    with pytest.raises(EndedError), delay_signals():
+        with delay_signals():
+            os.kill(os.getpid(), signal.SIGTERM)
+            steps.append("inner")
+        steps.append("outer")
+    assert steps == ["inner", "outer"]
+
+
+def test_a_delayed_signal_follows_an_error():
+    with pytest.raises(EndedError) as end, delay_signals():
+        os.kill(os.getpid(), signal.SIGINT)
+        raise OSError
+    assert isinstance(end.value.__context__, OSError)
+
+
+def test_ignored_signals_stay_ignored_and_handlers_come_back():
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    handlers = [signal.getsignal(number) for number in ENDING]
+    with delay_signals():
+        os.kill(os.getpid(), signal.SIGHUP)
+    assert [signal.getsignal(number) for number in ENDING] == handlers
+
+
+def test_another_thread_delays_nothing():
+    results = []
+
+    def run():
+        with delay_signals():
+            results.append(signal.getsignal(signal.SIGTERM))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert results == [signal.getsignal(signal.SIGTERM)]
