@@ -8,7 +8,7 @@ import sys
 
 
 def _leave_out_current_folder() -> None:
-    """Import nothing from the current folder, which `python -m` puts first, unless kxcli is found only there."""
+    """Import nothing from the current folder, unless kxcli is found only there."""
     try:
         current = os.getcwd()
     except FileNotFoundError:  # Python has no such folder in its path then
@@ -37,7 +37,7 @@ def run() -> int:
 
 
 def _exit_on_signals() -> None:
-    """Let signals end the program in silence while it has nothing to clean up, unless the caller has them ignored."""
+    """Let signals end the program silently, except those ignored by the caller."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _exit)

@@ -40,7 +40,7 @@ class InputError(KxcliError):
 
 
 class DamagedPartialError(KxcliError):
-    """A partial that was read back from a file, and is not one that was written there."""
+    """A partial from a damaged file."""
 
     def __init__(self, what: str) -> None:
         super().__init__(what)
@@ -74,7 +74,7 @@ class MissingExtraError(KxcliError):
 
 
 def requirements(extra: str) -> str:
-    """Return what `pip install` needs to be given for an extra: kxcli itself is in no package index."""
+    """Return the arguments of `pip install` for an extra."""
     from importlib.metadata import PackageNotFoundError, requires
 
     names = []

@@ -14,7 +14,7 @@ _OTHER_QUERY = re.compile(r"(?<=\?)(?!\*\*\*)[^\s=]*=\S*?(?=[:;,)'\"]*(?:\s|$))"
 
 
 def redact_text(text: str) -> str:
-    """Return a message in which nothing secret is left of the URLs that it quotes."""
+    """Remove secrets from the URLs in a message."""
     starts = list(_START.finditer(text))
     if not starts:
         return text
@@ -33,7 +33,7 @@ def redact_text(text: str) -> str:
 
 
 def redact_url(url: str) -> str:
-    """Return a URL, which may have spaces in it, without what is secret."""
+    """Remove the secrets of a URL, with or without spaces."""
     shown = redact_text(url)
     found = re.search(r"https?://[^?#]*[?#](?=.)", shown, re.IGNORECASE | re.DOTALL)
     return shown if found is None else shown[: found.end()] + _HIDDEN

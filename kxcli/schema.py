@@ -1,4 +1,4 @@
-"""What the program's own files may hold, declared as data, and the one place that checks it.
+"""Declarations of the program's own files, and their checks.
 
 JSON is declared by classes such as `IntegerField`; arrays by `ArrayField`.  `SchemaError` names the field and what is
 wrong with it.
@@ -17,14 +17,14 @@ _MAX_SHOWN = 40  # characters of a value in a message
 
 
 class SchemaError(ValueError):
-    """A value that is not as declared."""
+    """A value with another form than declared."""
 
 
 class Field(Protocol):
     """How one value is declared."""
 
     def check(self, value: Any, name: str) -> None:
-        """Raise `SchemaError` for a value that does not fit; `name` is what the message calls it."""
+        """Raise `SchemaError` for a value that does not fit; `name`: for the message."""
         ...
 
 
@@ -36,7 +36,7 @@ class IntegerField:
     maximum: int = MAX_INTEGER
 
     def check(self, value: Any, name: str) -> None:
-        """Refuse what is not a whole number within bounds."""
+        """Refuse anything but a whole number within bounds."""
         if type(value) is not int or not self.minimum <= value <= self.maximum:
             raise SchemaError(
                 f"{name} is {_format_value(value)}, not a whole number from {self.minimum} to {self.maximum}"
@@ -51,7 +51,7 @@ class NumberField:
     maximum: float
 
     def check(self, value: Any, name: str) -> None:
-        """Refuse what is not a number within bounds."""
+        """Refuse anything but a number within bounds."""
         if type(value) not in (int, float) or not self.minimum <= value <= self.maximum:
             raise SchemaError(
                 f"{name} is {_format_value(value)}, not a number from {self.minimum:g} to {self.maximum:g}"
@@ -75,7 +75,7 @@ class TextField:
     pattern: str = ""
 
     def check(self, value: Any, name: str) -> None:
-        """Refuse what is not such a string."""
+        """Refuse anything but such a string."""
         if type(value) is not str or (self.pattern and not re.fullmatch(self.pattern, value)):
             raise SchemaError(f"{name} is {_format_value(value)}, not a string as it is written")
 
@@ -94,7 +94,7 @@ class ConstantField:
 
 @dataclass(frozen=True)
 class AnyField:
-    """A value that is checked elsewhere."""
+    """A value with checks elsewhere."""
 
     def check(self, value: Any, name: str) -> None:
         """Refuse nothing."""
@@ -108,7 +108,7 @@ class ListField:
     minimum: int = 0
 
     def check(self, value: Any, name: str) -> None:
-        """Refuse what is not a list, and a list with a wrong item."""
+        """Refuse anything but a list of right items."""
         if type(value) is not list or len(value) < self.minimum:
             raise SchemaError(f"{name} is {_format_value(value)}, not a list of at least {self.minimum}")
         for number, item in enumerate(value):
@@ -122,7 +122,7 @@ class RowField:
     items: tuple[Field, ...]
 
     def check(self, value: Any, name: str) -> None:
-        """Refuse what is not a list of so many values, and a wrong one among them."""
+        """Refuse another type or length, and a wrong item."""
         if type(value) is not list or len(value) != len(self.items):
             raise SchemaError(f"{name} is {_format_value(value)}, not a list of {len(self.items)}")
         for number, (item, own) in enumerate(zip(self.items, value, strict=True)):
@@ -136,7 +136,7 @@ class RecordField:
     fields: Mapping[str, Field]
 
     def check(self, value: Any, name: str) -> None:
-        """Refuse what is not an object, a missing or an unknown key, and a wrong value."""
+        """Refuse another type, missing or unknown keys, and wrong values."""
         if type(value) is not dict:
             raise SchemaError(f"{name} is {_format_value(value)}, not an object")
         for key in self.fields:
@@ -155,7 +155,7 @@ class TableField:
     value: Field
 
     def check(self, value: Any, name: str) -> None:
-        """Refuse what is not an object, and a wrong value in it."""
+        """Refuse another type, and wrong values."""
         if type(value) is not dict:
             raise SchemaError(f"{name} is {_format_value(value)}, not an object")
         for key, own in value.items():
@@ -169,7 +169,7 @@ class OneOfField:
     fields: tuple[Field, ...]
 
     def check(self, value: Any, name: str) -> None:
-        """Refuse what fits none of them."""
+        """Refuse a value of another sort."""
         errors = []
         for one in self.fields:
             try:
@@ -182,7 +182,7 @@ class OneOfField:
 
 
 def parse(data: bytes | memoryview, declared: Field, name: str = "the header") -> Any:
-    """Return the value of JSON in UTF-8 that is as declared; `SchemaError` for anything else."""
+    """Return the value of JSON in UTF-8; `SchemaError` if it is not as declared."""
     try:
         value = json.loads(bytes(data).decode("utf-8", "surrogatepass"), object_pairs_hook=_object)
     except SchemaError:
@@ -277,7 +277,7 @@ class ArrayField:
 
 
 def check_names(names: Collection[str], declared: Mapping[str, ArrayField]) -> None:
-    """Check that all arrays that have to be there are, and no others."""
+    """Check for missing and unknown arrays."""
     for name in names:
         if name not in declared:
             raise SchemaError(f"the array {_format_value(name)} is unknown")
@@ -326,7 +326,7 @@ def _look_up_size(size: str, sizes: Mapping[str, int]) -> int:
 
 
 def require_minimum(minimum: float) -> Rule:
-    """Return the rule that no value is smaller."""
+    """Return the rule: no value is below the minimum."""
 
     def rule(array: Any, arrays: Mapping[str, Any], sizes: Mapping[str, int]) -> str:
         return "" if array.min() >= minimum else f"has a value below {minimum:g}"
@@ -335,5 +335,5 @@ def require_minimum(minimum: float) -> Rule:
 
 
 def check_ascending(array: Any, arrays: Mapping[str, Any], sizes: Mapping[str, int]) -> str:
-    """Rule that no value is smaller than the one before."""
+    """Rule: no value is smaller than the one before."""
     return "" if (array[1:] >= array[:-1]).all() else "does not ascend"

@@ -15,7 +15,7 @@ _BY_OTHERS = 0o022  # write permission of the group and of all others
 
 
 class UnsafeError(Exception):
-    """A folder or a file that somebody else may have written.
+    """A folder or a file with possible changes by other users.
 
     what: the cause.  fix: a command that helps, or "".
     """
@@ -33,7 +33,7 @@ class UnsafeError(Exception):
 
 
 def private_folder(path: str) -> None:
-    """Make a folder for this user alone if it is missing, and check that nobody else can write to it.
+    """Make a missing folder for this user; `UnsafeError` if others can write to it.
 
     A symbolic link to a folder is followed if this user or root made it.  Raises `UnsafeError`, or `OSError` if the
     folder cannot be made.

@@ -18,7 +18,7 @@ def format_count(n: int, plural: str) -> str:
 
 
 def escape(text: str) -> str:
-    """Return text in which every character that is not printable, line ends too, is an escape sequence."""
+    """Escape all unprintable characters of a text, line ends too."""
     return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
 
 

@@ -79,7 +79,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("called", "arguments", "error", "message"), WRONG)
-def test_an_argument_that_makes_no_sense_is_named(called, arguments, error, message):
+def test_invalid_arguments_are_named(called, arguments, error, message):
     with pytest.raises(error) as raised:
         called(**arguments)
     assert str(raised.value).startswith(message)
@@ -108,7 +108,7 @@ def test_texts_that_are_no_strings_are_named_with_their_position(function, texts
     assert str(raised.value).startswith(message)
 
 
-def test_what_makes_sense_is_taken():
+def test_valid_arguments_are_accepted():
     assert Dictionary(user="node.js\n").user == "node.js\n"
     assert Dictionary(user="云计算").user == "云计算"
     assert Dictionary(user="AT&T 3").user == "AT&T 3"

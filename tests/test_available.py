@@ -50,7 +50,7 @@ def test_without_a_control_group_half_of_the_free_memory_is_taken(machine):
     assert machine("", [V2], {}) == 4000
 
 
-def test_a_machine_that_says_nothing_is_not_asked_for_much(tmp_path):
+def test_memory_is_limited_without_kernel_files(tmp_path):
     assert available.memory(str(tmp_path)) > 0
 
 

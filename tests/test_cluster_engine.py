@@ -513,7 +513,7 @@ def test_a_local_cluster_answers_no_other_client(started, tmp_path, cluster):
 
 
 @pytest.mark.parametrize("n", ["", "0", "-1", "x", "1.5", "+1", " 1", "01", "٣", "257", "99999999999", "9" * 5000])
-def test_a_number_of_local_workers_that_makes_no_sense_is_refused(n):
+def test_invalid_numbers_of_local_workers_are_refused(n):
     with pytest.raises(UsageError, match="from 1 to 256"):
         Engine(f"local:{n}", tempfile.gettempdir, print)
 

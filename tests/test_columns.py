@@ -282,7 +282,7 @@ LIKE_NUMBERS = [
 
 
 @pytest.mark.parametrize("cell", LIKE_NUMBERS)
-def test_numbers_that_only_people_read_are_errors(folder, cell):
+def test_formatted_numbers_are_errors(folder, cell):
     told = f"{cell!r} in the column 'a' is not a number; write it as 1234.5, use --na-values {shlex.quote(cell)}"
     among_numbers = folder.put("a.tsv", f"a\n{cell}\n1\n2\n")
     assert folder.fails(InputError, among_numbers).startswith(f"a.tsv:2: {told}")
@@ -312,7 +312,7 @@ def test_labels_with_digits_are_labels(folder, cells):
     assert folder.read(folder.put("a.tsv", "a\n" + "\n".join(cells) + "\n")).values == [[cells]]
 
 
-def test_many_numbers_that_only_people_read_are_an_error_even_if_they_recur(folder):
+def test_repeated_formatted_numbers_are_errors(folder):
     path = folder.put("a.tsv", "a\n" + "".join(f"{n // 10},{n % 10}\n" for n in range(11)) * 5)
     assert folder.fails(InputError, path).startswith("a.tsv:2: '0,0' in the column 'a' is not a number; write it as")
 
@@ -353,7 +353,7 @@ def test_a_row_of_units_is_an_error(folder):
 
 @pytest.mark.parametrize("kind", ["tsv", "csv", "quoted", "jsonl", "npy", "numbers"])
 @pytest.mark.parametrize("code", ["-9999", "-9999.0", "-9.999e3"])
-def test_a_code_that_is_a_number_stands_for_all_its_spellings(folder, kind, code):
+def test_numeric_codes_match_all_their_spellings(folder, kind, code):
     cells = ["1", "-9999", "2.5", "-9999.0", "-99", "-9999"]
     if kind in ("npy", "numbers"):
         path = folder.put_array("a.npy", np.array(cells).astype(float if kind == "numbers" else str))

@@ -295,7 +295,7 @@ def test_a_forged_zip_file_is_one_message(tmp_path, base, arrays, file):
             Linker(ENTRIES).use(loaded)
 
 
-def test_a_model_that_is_intact_is_taken(tmp_path, base, arrays):
+def test_intact_models_are_accepted(tmp_path, base, arrays):
     path = tmp_path / "m.npz"
     for method in zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED:
         path.write_bytes(zipped(members(arrays), method))

@@ -1031,7 +1031,7 @@ def test_screened_words_are_cut_as_asked(kxcli):
 @pytest.mark.parametrize("kernel", CUTS)
 @pytest.mark.parametrize("labels", ["same", "all different"])
 @pytest.mark.parametrize("test", ["auto", "eigen", "permutation"])
-def test_words_are_not_tested_against_a_label_that_tells_nothing(in_process, kernel, labels, test):
+def test_words_are_not_tested_against_uninformative_labels(in_process, kernel, labels, test):
     table = reviews(["good"])
     if labels != "same":
         table["stars"] = [f"s{i}" for i in range(len(table["stars"]))]
@@ -1446,7 +1446,7 @@ ONE_COLUMN = {
 
 
 @pytest.mark.parametrize("case", ONE_COLUMN)
-def test_a_table_with_another_delimiter_is_told_what_to_do(in_process, case):
+def test_another_delimiter_is_reported_with_the_fix(in_process, case):
     name, data, hint = ONE_COLUMN[case]
     in_process.put(name, data)
     code, _, err = in_process("hsic", *XY, name)

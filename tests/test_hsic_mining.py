@@ -1469,7 +1469,7 @@ def test_rows_that_are_all_distinct_labels(n, name):
 
 @pytest.mark.parametrize("n", [8, 140, 1000])
 @pytest.mark.parametrize("name", ["permutation", "eigen", "gamma"])
-def test_two_rows_that_are_alike_make_a_test(n, name):
+def test_two_equal_rows_define_a_test(n, name):
     some = [str(i) for i in range(n - 1)] + ["0"]
     found = measure_dependence(some, some[::-1], testing=Asked(name, 19))
     assert found.p_value is not None and not found.notes

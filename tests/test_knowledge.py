@@ -189,7 +189,7 @@ def test_several_files_are_one_knowledge_base(folder, capsys):
     assert links_of(capsys, ["a.tsv"], "甲骨文和微软")[0] == [("甲骨文", "1")]
 
 
-def test_the_cache_tells_files_and_their_order_apart(folder, capsys):
+def test_the_cache_distinguishes_files_and_their_order(folder, capsys):
     write(folder, "a.tsv", "小米\t1\n")
     write(folder, "b.tsv", "小米\t2\n")
     write(folder, "ab.tsv", "小米\t1\n小米\t2\n")
@@ -279,7 +279,7 @@ def test_repeated_ids_add_their_names(folder):
 
 
 @pytest.mark.parametrize("kb_id", ["NIL", "NIL_Person", "NIL_Work", "NIL_", "NIL_Other_2"])
-def test_every_nil_is_nil(folder, kb_id):
+def test_nil_prefixes_are_nil(folder, kb_id):
     labels = [{"mention": "小米", "offset": 0, "kb_id": kb_id}, {"mention": "粟", "offset": 3, "all_ids": [kb_id, "7"]}]
     write(folder, "gold.jsonl", jsonl({"text": "小米和粟", "mention_data": labels}))
     (one,) = labelled("gold.jsonl", "stop", print)

@@ -89,7 +89,7 @@ def descriptor_names(handle):
 
 
 @pytest.mark.parametrize("flags", [os.O_WRONLY, os.O_RDWR, os.O_WRONLY | os.O_APPEND], ids=["write", "both", "append"])
-def test_a_descriptor_is_written_where_it_stands(folder, flags):
+def test_a_descriptor_is_written_at_its_current_offset(folder, flags):
     (folder / "log").write_bytes(b"kept ")
     with opened("log", flags) as handle:
         os.lseek(handle, 0, os.SEEK_END)

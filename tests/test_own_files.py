@@ -272,7 +272,7 @@ def test_nothing_but_a_regular_file_is_taken_from_the_cache(here, run, special):
         assert f"cache/{name}: has the knowledge base" in run(*use).err
 
 
-def test_private_folders_and_files_are_told_from_others(tmp_path):
+def test_private_folders_and_files_are_recognized(tmp_path):
     private_folder(f"{tmp_path}/a/b/")
     assert stat.S_IMODE(os.stat(tmp_path / "a" / "b").st_mode) == 0o700
     path = tmp_path / "file"
@@ -418,7 +418,7 @@ FIELD = schema.RecordField(
 VALUE = {"n": 3, "x": 0.5, "flag": True, "name": "abc", "rows": [[0, "x"]], "table": {"a": 3}}
 
 
-def test_what_is_declared_is_taken():
+def test_declared_values_are_accepted():
     assert schema.parse(json.dumps(VALUE).encode(), FIELD) == VALUE
     assert schema.parse(json.dumps({**VALUE, "x": 1, "rows": [], "table": {}}).encode(), FIELD)
 

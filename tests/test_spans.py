@@ -304,7 +304,7 @@ def test_a_name_is_found_by_its_words(name, text, piece):
         ),
     ],
 )
-def test_other_words_are_no_name(name, text):
+def test_different_words_do_not_match_a_name(name, text):
     assert found_by([name], text) == []
 
 

@@ -35,7 +35,7 @@ _KEPT_FOR = 30 * 24 * 60 * 60  # seconds after its last use, when there is anoth
 
 
 def arrays_of(paths: Sequence[str], folder: str | None, on_error: str, report: Report) -> Arrays:
-    """Return the knowledge base of some files as arrays, which are in memory if no folder can keep them.
+    """Return the knowledge base of some files as arrays.
 
     What was skipped is reported.
     folder: None: the user's own one.
@@ -67,7 +67,7 @@ def arrays_of(paths: Sequence[str], folder: str | None, on_error: str, report: R
 
 
 def _about(n_files: int) -> RecordField:
-    """Return how what is kept with the arrays is declared: of each message, the number of its file, from 0."""
+    """Declare what is stored with the arrays; files are numbered from 0."""
     file = IntegerField(maximum=n_files - 1)
     messages = ListField(RowField((file, TextField())))
     losses = ListField(RowField((TextField(), IntegerField(), ListField(RowField((file, IntegerField()))))))
@@ -81,7 +81,7 @@ def default_folder() -> str:
 
 
 def _is_private(folder: str, tell: Callable[[str], None]) -> bool:
-    """Make a folder if it is missing; return whether only this user can write to it, and report why if not."""
+    """Make a missing folder; return whether only this user can write to it."""
     effect = "the compiled knowledge base is not cached"
     try:
         private_folder(folder)
@@ -103,7 +103,7 @@ def _is_file(path: str) -> bool:
 
 
 def _key(sources: Sequence[Source], on_error: str) -> str:
-    """Return what a compiled knowledge base depends on: contents, version, and the Unicode data that folds names."""
+    """Return the dependencies of a compiled base: contents, versions, Unicode data."""
     about = f"{VERSION} {unicodedata.unidata_version} {sys.byteorder} {on_error}"
     digest = hashlib.sha256(about.encode("ascii"))
     for source in sources:

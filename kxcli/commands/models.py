@@ -110,7 +110,7 @@ def arrays_of(path: str, base: KnowledgeBase) -> Arrays:
 
 
 def _read(file: BinaryIO) -> Arrays:
-    """Return the arrays of a model; nothing is inflated before the names, dtypes and sizes of all are checked."""
+    """Return the arrays of a model; check names, dtypes and sizes first."""
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):  # a pipe is kept, as far as it looks like a model
         start = file.read(len(_MAGIC))
         file = io.BytesIO(start + file.read(_MAX_PIPED + 1) if start == _MAGIC else start)

@@ -57,7 +57,7 @@ class OptionText(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # g
 
 
 class Command(click.Command):
-    """A subcommand: an option that may not be repeated is a usage error when it is given twice."""
+    """A subcommand with a usage error for a repeated option."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the arguments; raises `click.UsageError`."""
@@ -345,7 +345,7 @@ def check(source: Input, sink: Output) -> None:
 
 
 def written_by_run() -> list[str | int]:
-    """Return what this run writes: the paths that options name, and the descriptors of stdout and stderr."""
+    """Return the outputs of this run: paths, and the descriptors of stdout and stderr."""
     params = click.get_current_context().params
     names = ("output", "output_dir", "errors", "kb_cache")
     return [1, 2, *(params[name] for name in names if params.get(name) is not None)]

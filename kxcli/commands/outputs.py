@@ -1,4 +1,4 @@
-"""Where a command writes, checked before the work: names that contradict the format, outputs that are inputs."""
+"""Checks of outputs before the work."""
 
 import os
 import stat
@@ -50,7 +50,7 @@ _COMPRESSORS = {
 
 
 def check_outputs(ctx: click.Context, form: str) -> None:
-    """Raise `UsageError` if an output's name contradicts its format, or if it is an input or another output.
+    """Raise `UsageError` for an output with a wrong suffix, or equal to an input.
 
     form: the format of -o.  Inputs from lists and folders are left to `refuse_overwriting`, when they are known.
     """
@@ -80,7 +80,7 @@ def check_outputs(ctx: click.Context, form: str) -> None:
 
 
 def refuse_overwriting(flag: str, path: str | None, inputs: Iterable[str]) -> None:
-    """Raise `UsageError` if the output `path` is one of the inputs, under whatever name; `-` is stdin."""
+    """Raise `UsageError` if the output `path` is one of the inputs; `-` is stdin."""
     if path is None or path == "-":
         return
     written = _file(path)

@@ -31,7 +31,7 @@ Reduce = Callable[..., Any]  # `Engine.reduce`, or what else takes what it takes
 
 
 def find_sources(given: Input, report: Report, output: str | None) -> list[sources.Source]:
-    """Return the inputs that the options name; report what was left out of walked folders.
+    """Return the inputs by the options; report skipped files of folders.
 
     Raises `UsageError` if the output is one of the inputs.
     """

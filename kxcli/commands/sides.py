@@ -80,7 +80,7 @@ class Complete(NamedTuple):
 
 
 class ColumnRows(NamedTuple):
-    """All rows of some columns: for each an array (n, 1), or a list with one list of texts; and which have a value."""
+    """Columns, each as an array (n, 1) or a list of a list of texts, and masks."""
 
     values: list[Any]
     masks: list[Mask]
@@ -140,7 +140,7 @@ class Tables:
         return Complete(kept, int(len(complete) - complete.sum()))
 
     def sparse(self, groups: Sequence[Group], *, drops_missing: bool) -> ColumnRows:
-        """Read groups of one column each, with the rows that have a value in some of them alone."""
+        """Read groups of one column each, including rows with missing cells."""
         return _whole(self.x, groups, drops_missing=drops_missing)
 
     def _tell(self, told: Told) -> None:
@@ -152,7 +152,7 @@ class Tables:
 
 
 def _whole(table: Table, groups: Sequence[Group], *, drops_missing: bool) -> ColumnRows:
-    """Return all rows of some groups, and for each group which of them are complete."""
+    """Return all rows of some groups, and a mask of complete rows for each."""
     parts: list[list[Any]] = [[] for _ in groups]
     masks: list[list[Mask]] = [[] for _ in groups]
     for block in table.blocks(groups):

@@ -1,4 +1,4 @@
-"""Lists of words that options name: local UTF-8 files with one word or dictionary entry per line."""
+"""Word lists of options: local UTF-8 files, one word or entry per line."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ _HINT = "give a list with one word per line, not a text"
 
 
 def iter_lines(path: str) -> Iterator[str]:
-    """Yield the lines of a list without LF, and without byte order marks at their start (of lists joined by cat)."""
+    """Yield the lines of a list without LF and byte order marks."""
     number = 0
     try:
         with open(path, "rb") as file:
@@ -43,7 +43,7 @@ def read_first_words(paths: Iterable[str]) -> frozenset[str]:
 
 
 def read_dictionary(main: str | None, users: Sequence[str], report: Report) -> "Dictionary":
-    """Read the user's dictionaries; user dictionaries add up in order.  Reports the lines that jieba misreads."""
+    """Read the user's dictionaries in order; report lines misread by jieba."""
     from kxcli.mining.segment.dictionary import Dictionary, check_main, check_user
 
     main_text = None if main is None else _read_checked(main, check_main)

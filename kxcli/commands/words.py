@@ -99,7 +99,7 @@ def check(ctx: click.Context, given: dict[str, Any]) -> None:
 
 
 def parameters(given: dict[str, Any], report: Report) -> "Counting":
-    """Return what the options call a word; reports the lines of user dictionaries that jieba misreads."""
+    """Return how to count words by the options; report lines misread by jieba."""
     from kxcli.mining import Counting, Segmentation
 
     return Counting(

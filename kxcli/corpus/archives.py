@@ -1,4 +1,4 @@
-"""Formats that hold text but are not read: recognized by their first bytes, and refused with a way to read them."""
+"""Unsupported formats, recognized by their first bytes and refused with a fix."""
 
 import re
 
@@ -26,7 +26,7 @@ _CONVERT = "convert it to text, CSV or JSONL"
 
 
 def refuse(head: bytes, path: str) -> None:
-    """Raise `InputError` if the first `HEAD_BYTES` of an input are those of an archive or of another such format."""
+    """Raise `InputError` if the first `HEAD_BYTES` of an input are of such a format."""
     what, command = "a tar archive", "tar -xOf"
     if not _is_tar(head):
         found = next(((what, command) for magic, what, command in _PATTERNS if magic.match(head)), None)

@@ -98,7 +98,7 @@ def by_mark(head: bytes) -> str | None:
 
 
 def lacks_mark(head: bytes, encoding: str) -> bool:
-    """Whether the first bytes lack the byte order mark without which the encoding has no byte order."""
+    """Whether the first bytes lack the byte order mark required by the encoding."""
     marks = _NEEDED_MARKS.get(encoding)
     return marks is not None and not head.startswith(marks)
 
@@ -134,14 +134,14 @@ def guess(head: bytes, *, complete: bool) -> Guess:
 
 
 def _read(head: bytes, encoding: str, *, complete: bool) -> tuple[str, int]:
-    """Return the text without what is not of the encoding, and how many bytes that is."""
+    """Return the text without undecodable bytes, and the number of these."""
     decoder = codecs.getincrementaldecoder(encoding)("ignore")
     text = decoder.decode(head, complete)
     return text, len(head) - len(decoder.getstate()[0]) - len(text.encode(encoding))
 
 
 def _utf8_evidence(text: str) -> int:
-    """Return how many bytes beyond ASCII support UTF-8; few of characters of two bytes, which are common by chance."""
+    """Return the number of non-ASCII bytes in favor of UTF-8."""
     size = len(text.encode())
     n_ascii = len(text.encode("ascii", "ignore"))
     n_latin = len(_TWO_BYTES.findall(text))
@@ -178,7 +178,7 @@ def _doubt_lines(head: bytes) -> str:
 
 
 def _is_utf8(line: bytes) -> bool:
-    """Whether a line is UTF-8 with a character of three bytes; one of two bytes may be a character of GB18030."""
+    """Whether a line is UTF-8 with a character of three or more bytes."""
     try:
         return max(line.decode()) > "\u07ff"
     except UnicodeDecodeError:

@@ -137,7 +137,7 @@ def _string(value: Any) -> str:
 
 
 def _refuse_other_formats(first: str, ledger: Ledger) -> None:
-    """Raise `InputError` where the first line of what is no JSONL shows that it is no TSV either."""
+    """Raise `InputError` if the first line is neither JSONL nor TSV."""
     if _ARRAY.match(first):
         ledger.fail("is a JSON array, not an object on each line", "convert it: jq -c '.[]' KB.json > KB.jsonl")
     if "," in first and "\t" not in first:

@@ -100,7 +100,7 @@ def _record(line: str, ledger: Ledger, kind: str) -> Labelled:
 
 
 def _placed(items: list[Any], text: str, ledger: Ledger, kind: str) -> tuple[dict[tuple[int, int], Label], list[Label]]:
-    """Return the labels of spans, and those of mentions that are not at their offset, which are counted as a kind."""
+    """Return the labels of spans, and the labels with wrong offsets."""
     placed: dict[tuple[int, int], Label] = {}
     elsewhere: dict[tuple[int, str], Label] = {}
     nowhere = list[Label]()

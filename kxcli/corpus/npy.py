@@ -1,4 +1,4 @@
-"""What numpy writes, from anybody: headers of .npy files, and .npz files that are checked before they are inflated."""
+"""Safe reading of untrusted .npy headers and .npz files."""
 
 import math
 import warnings
@@ -22,11 +22,11 @@ _IS_ENCRYPTED = 1
 
 
 class NpyError(ValueError):
-    """A file that numpy did not write, or one that is damaged; the message is the cause."""
+    """A foreign or damaged file; the message is the cause."""
 
 
 class Header(NamedTuple):
-    """What the header of an array says: its shape, whether columns are contiguous, and its dtype."""
+    """The header of an array: shape, order and dtype."""
 
     shape: tuple[int, ...]
     is_fortran: bool
@@ -39,7 +39,7 @@ class Header(NamedTuple):
 
 
 def read_header(file: BinaryIO) -> Header:
-    """Read the header of a .npy file; nothing of the array is read, and nothing is made room for.
+    """Read the header of a .npy file, without its array.
 
     Raises `NpyError`, and what reading the file raises.
     """

@@ -153,7 +153,7 @@ def _texts(stream: Readable, decoder: Decoder, wanted: Wanted, ledger: Ledger) -
 
 
 class LongInteger(str):
-    """The digits of an integer that is longer than Python converts."""
+    """The digits of an integer beyond Python's limit for conversion."""
 
     __slots__ = ()
 

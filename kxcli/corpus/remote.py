@@ -100,7 +100,7 @@ def bare(path: str) -> str:
 
 
 def shown(path: str) -> str:
-    """Return an argument as it may be shown and kept: a URL without its user, password, query and fragment."""
+    """Return an argument for messages: a URL without its secrets."""
     return redact_url(path) if is_url(path) else path
 
 
@@ -115,7 +115,7 @@ def wrong(url: str, what: str, hint: str) -> InputError:
 
 
 def check_listed(name: str, list_name: str) -> None:
-    """Raise `InputError` for a name that a list of files may not have.
+    """Raise `InputError` for a forbidden name in a list of files.
 
     A list that comes from elsewhere may name pages and objects alone, no local files.  No list may name what fsspec
     makes of other files or URLs (reference::, filecache::, zip::), or what runs code or reads local files by a URL.

@@ -73,7 +73,7 @@ class Source:
         return replace(self, path=os.path.abspath(self.path), inode=None) if is_path else self
 
     def check(self) -> None:
-        """Raise `InputError` if a local file is not what it was; of a remote one, each part that is read shows it."""
+        """Raise `InputError` if a local file has changed."""
         if self.version is not None and not self.is_remote and not self._is_as_found(_status(self.path)):
             raise remote.changed(self.path)
 
@@ -157,7 +157,7 @@ class Source:
 
 
 class _WaitingInput(io.RawIOBase):
-    """Standard input, waited for if it is non-blocking: any process that shares its pipe or terminal may set that.
+    """Standard input, with a wait if it is non-blocking.
 
     `sys.stdin.buffer` takes it for the end of the input if there is nothing to read yet.
     """
@@ -182,7 +182,7 @@ class _WaitingInput(io.RawIOBase):
 
 @contextmanager
 def _watch(file: BinaryIO, source: Source) -> Iterator[None]:
-    """Raise `InputError` at the end of the block if a regular file was changed in it, other than appended to."""
+    """Raise `InputError` after the block if a regular file changed by more than appends."""
     try:
         descriptor = file.fileno()
     except (OSError, ValueError):  # a stdin without a descriptor, in a program that calls this one
@@ -318,7 +318,7 @@ def find_local(path: str) -> Source:
 
 
 def inodes(paths: Iterable[str | int]) -> frozenset[tuple[int, int]]:
-    """Return the devices and inodes of the files and folders that exist already, by path or descriptor."""
+    """Return the devices and inodes of existing files, by path or descriptor."""
     found = set()
     for path in paths:
         with suppress(OSError, ValueError):
@@ -339,7 +339,7 @@ def _file(path: str, status: os.stat_result) -> Source:
 
 
 def _is_descriptor(path: str) -> bool:
-    """Return whether a path leads to an open file of a process (/dev/fd/3), which in another one may be another."""
+    """Return whether a path leads to an open file of this process (/dev/fd/3)."""
     for _ in range(_MAX_LINKS):
         if not os.path.islink(path):
             return False
@@ -466,7 +466,7 @@ def _walk(folder: str, walk: Walk, skips: Skips) -> Iterator[Source]:
 
 
 def _find_file(path: str, walk: Walk, skips: Skips) -> Source | None:
-    """Return a file of a walked folder; None: it is left out."""
+    """Return a file of a walked folder, None to skip it."""
     try:
         status = os.stat(path)
         if not stat.S_ISREG(status.st_mode):

@@ -114,7 +114,7 @@ class Page:
 
 
 def _follow_redirects(session: "requests.Session", url: str, headers: dict[str, str]) -> "requests.Response":
-    """Return the answer that redirects lead to; of their bodies, which may be endless, no more than a piece is read."""
+    """Return the answer after redirects; read at most a piece of their bodies."""
     import requests
 
     target_of = requests.sessions.SessionRedirectMixin().get_redirect_target
@@ -179,7 +179,7 @@ def _session(url: str) -> "requests.Session":
 
 
 def _state(answer: "requests.Response") -> State:
-    """Return what a page is like; parts are known only of one with a version: two parts may be of two states else."""
+    """Return the state of a page; without a version, it has no parts."""
     version = _version(answer)
     found = _WHOLE.fullmatch(answer.headers.get("Content-Range", ""))
     size = int(found[2]) if found and answer.status_code in (_PART, _NO_SUCH_PART) else None

@@ -25,7 +25,7 @@ def cpus() -> int:
 
 
 def memory(root: str = "/") -> int:
-    """Return the bytes of memory that a run takes by default: half of what is free.
+    """Return the default memory of a run in bytes: half of the free memory.
 
     root: the folder that contains `proc` and `sys`.
     """
@@ -54,7 +54,7 @@ def _free_of_machine(root: str) -> list[int]:
 
 
 def _free_of_groups(root: str) -> Iterator[int]:
-    """Yield what is free in each control group that has a limit: that of this process, and all those around it.
+    """Yield the free memory of each limited control group of this process.
 
     A limit is set by a container, a unit of systemd (MemoryMax, MemoryHigh) or a batch system, in either version of the
     kernel's interface.

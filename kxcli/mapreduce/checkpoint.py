@@ -289,7 +289,7 @@ class _Kept:
     def _iter_intact(
         self, tell: Callable[[str], None]
     ) -> Iterator[tuple[str, dict[Identity, list[Any]], list[int], int]]:
-        """Yield files that are as they were written: tasks, sizes of results, and where these start; remove others."""
+        """Yield intact files: path, tasks, sizes of results, and their start; remove others."""
         for path in self._shelf.paths():
             try:
                 found = taken(path, _HEAD, is_checked=True)
@@ -302,7 +302,7 @@ class _Kept:
                 yield path, tasks, sizes, found.start
 
     def _check_head(self, path: str, found: Taken) -> tuple[dict[Identity, list[Any]], list[int]]:
-        """Return the tasks and the sizes of a head that agree with each other, and with what follows the head."""
+        """Return the tasks and sizes of a head; `DamagedError` if they do not fit."""
         tasks = {(stamp, number): told for stamp, number, told in found.head["tasks"]}
         sizes = found.head["sizes"]
         n_parts = 1 if self._is_merged else len(tasks)
@@ -355,7 +355,7 @@ class _Kept:
 
 
 def _check_private(folder: str) -> None:
-    """Make a folder if it is missing; `OutputError` if others can write to it: they could have made up what is kept."""
+    """Make a missing folder; `OutputError` if other users can write to it."""
     try:
         private_folder(folder)
     except UnsafeError as error:

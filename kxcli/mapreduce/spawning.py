@@ -1,4 +1,4 @@
-"""What processes that multiprocessing starts may import."""
+"""Imports of the processes of multiprocessing."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ from kxcli.signals import ENDING
 
 @contextmanager
 def hold_back_signals() -> Iterator[None]:
-    """Let signals that end a run wait until the block ends; threads and processes that start in it never get them.
+    """Block ending signals during the block, and in the threads and processes it starts.
 
     Until a worker ignores Ctrl-C itself, it would report it with a traceback.
     """
@@ -35,7 +35,7 @@ def _blocked_signals() -> Iterator[None]:
 
 @contextmanager
 def silence_workers() -> Iterator[None]:
-    """Start processes in this block without stderr: what ends them becomes a message of the parent.
+    """Start processes in this block without stderr; the parent reports their errors.
 
     Under limits (of memory, open files, processes), each process would report its own end with a traceback.
     """
@@ -53,7 +53,7 @@ def silence_workers() -> Iterator[None]:
 
 @contextmanager
 def isolate_workers() -> Iterator[None]:
-    """Start processes in this block that import neither the main script nor files of the current folder.
+    """Start processes without the main script and the current folder.
 
     multiprocessing starts `python -c`, which looks for modules in the current folder first. With a safe path it does
     not, and it then has the search path of this process, so that it imports the same kxcli.

@@ -60,7 +60,7 @@ def work(connection: Connection) -> None:
 
 
 def _end_with_parent() -> None:
-    """Let the kernel end this process when the parent ends, whatever is computed here at that time.
+    """Let the kernel end this process when the parent ends.
 
     The parent has the other end of a pipe, as long as it lives. The kernel sends SIGIO when that end is closed, which
     ends a process by default. The parent of this process is multiprocessing's server, so PR_SET_PDEATHSIG does not do.

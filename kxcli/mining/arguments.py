@@ -1,4 +1,4 @@
-"""Checks of arguments from Python: a `TypeError` or `ValueError` that names the argument, and the position in it."""
+"""Checks of arguments from Python, with errors by argument and position."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -24,7 +24,7 @@ def check_minimum(name: str, value: int, minimum: int) -> None:
 
 
 def iter_strings(name: str, values: Iterable[str]) -> Iterator[str]:
-    """Return the strings of a collection; raises `TypeError` for a single string, and for whatever is no string."""
+    """Return the strings of a collection; raises `TypeError` for other values."""
     if isinstance(values, (str, bytes, bytearray)) or not isinstance(values, Iterable):
         raise TypeError(f"{name} must be a list of {name} (strings), not {describe(values)}")
     return _iter_checked(name, values)

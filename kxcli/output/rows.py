@@ -11,7 +11,7 @@ Format = Literal["tsv", "csv", "jsonl", "userdict"]
 
 
 def shortest(number: float) -> str:
-    """Return the shortest decimal number that is read back as the same double: 0.2, 1, 1e-05."""
+    """Return the shortest decimal number for a double: 0.2, 1, 1e-05."""
     return float.__repr__(number).removesuffix(".0")
 
 

@@ -1,4 +1,4 @@
-"""Where bytes go: stdout, an open descriptor, a special file, or a file that appears only when it is whole."""
+"""Outputs: stdout, an open descriptor, a special file, or a complete file."""
 
 import errno
 import fcntl
@@ -28,7 +28,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def write(blocks: Iterable[bytes], path: str | None, *, is_shared: bool = False) -> None:
-    """Write to stdout (None or `-`), or to `path`; `OutputError` if that fails.
+    """Write to stdout (None or `-`) or to `path`; raises `OutputError`.
 
     is_shared: whether other machines write into the same folder; what a killed run left there then stays, because the
     lock of a file that another one is writing may not be seen here.
@@ -134,7 +134,7 @@ def _status(path: str) -> os.stat_result | None:
 
 
 def _open_special(path: str) -> int | None:
-    """Open what is no regular file for writing; None for a regular file and for a new one."""
+    """Open a special file for writing; None for a regular or a new file."""
     descriptor = descriptor_path(path)
     if descriptor is not None:
         return open_descriptor(descriptor)

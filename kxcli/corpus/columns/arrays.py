@@ -30,7 +30,7 @@ _Array = npt.NDArray[Any]
 
 
 def read(source: Source, file: BinaryIO, ledger: Ledger) -> Part | None:
-    """Return the columns of an array, those that are asked for alone if it is plain in a file; None if it is empty."""
+    """Return the requested columns of an array; None if it is empty."""
     is_plain = False
     if source.size is not None and not source.is_remote:
         is_plain = kind_of(file.read(MAGIC_LENGTH)) is None
@@ -162,7 +162,7 @@ class _FileArray:
             _fail(self._path, is_short=needed > size)
 
     def parts(self, columns: Sequence[int]) -> Iterator[_Array]:
-        """Yield some rows after the others; of an array in Fortran order, only these columns have their values."""
+        """Yield blocks of rows; in Fortran order, only these columns have values."""
         (rows, width), size = self.shape, self._dtype.itemsize
         step = _step(width * size)
         if self._is_fortran:  # large ones, as each column is elsewhere in the file; what is not read takes no memory

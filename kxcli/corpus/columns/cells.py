@@ -43,7 +43,7 @@ class MissingCodes:
 
     @classmethod
     def with_codes(cls, more: Iterable[str]) -> "MissingCodes":
-        """Return the default codes with some more; one that is a number stands for every spelling of it."""
+        """Return the default codes and more; a number matches all its spellings."""
         codes = [code.strip() for code in more]
         numbers = [float(code) for code in codes if is_number(code)]
         return cls(DEFAULT_CODES.union(codes), frozenset(number for number in numbers if not math.isnan(number)))
@@ -58,7 +58,7 @@ class MissingCodes:
         return bool(self.numbers) and is_number(bare) and float(bare) in self.numbers
 
     def erase(self, values: Numbers) -> Numbers:
-        """Return numbers with NaN in place of those that stand for a missing value, in the same array."""
+        """Replace the codes of missing values with NaN, in the same array."""
         for number in self.numbers:
             values[values == number] = np.nan
         return values
@@ -76,7 +76,7 @@ def is_number(cell: str | None) -> bool:
 
 
 def is_like_number(cell: str) -> bool:
-    """Return whether a cell is a number only to people: `1,5`, `12 %`, `$3.50`, `"7"`."""
+    """Return whether a cell is a formatted number: `1,5`, `12 %`, `$3.50`, `"7"`."""
     bare = cell.strip().strip("\"'").strip()
     return not is_number(cell) and (_LIKE_A_NUMBER.fullmatch(bare) is not None or is_number(bare))
 

@@ -269,7 +269,7 @@ class _Survey:
             self.cells.update(some[:room])
 
     def is_number(self) -> bool:
-        """Return whether most cells, or most distinct ones, are numbers, if only to people (`1,5`, `12 %`).
+        """Return whether most cells, or most distinct ones, are (formatted) numbers.
 
         A column whose cells are numbers to people alone is labels if these are few.
         """

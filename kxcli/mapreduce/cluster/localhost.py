@@ -21,7 +21,7 @@ _CLOSED = 5  # seconds to take leave in
 
 
 class _NoHttp:
-    """Part of a server that has no port for HTTP: its pages are for everyone who can reach them."""
+    """Part of a server without a port for HTTP."""
 
     def start_http_server(self, *args: Any, **kwargs: Any) -> None:
         """Start no HTTP server."""
@@ -74,7 +74,7 @@ def start_cluster(n: int, folder: str) -> Iterator[tuple[str, Security]]:
             await cluster.close()
 
     def kill() -> None:
-        """Kill the workers, and let none be started again. They have nothing of their own to clean up.
+        """Kill the workers, and start none again. They have nothing to clean up.
 
         Asked to end, they would finish their tasks first.
         """

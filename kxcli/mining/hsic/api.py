@@ -66,7 +66,7 @@ def _rows(values: npt.ArrayLike | Sequence[str], name: str) -> npt.NDArray[Any]:
 
 
 def _of_objects(array: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
-    """Return objects that are strings as they are, and others as an array of numbers."""
+    """Return strings unchanged, and other objects as an array of numbers."""
     cells = list(array.flat)
     has_texts = any(isinstance(cell, str) for cell in cells)
     for at, cell in enumerate(cells):
@@ -88,7 +88,7 @@ def _of_objects(array: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
 
 
 def _is_missing(cell: object) -> bool:
-    """Return whether a value stands for none: None, a float's NaN, and what pandas has for it."""
+    """Return whether a value is missing: None, a float's NaN, pandas' NA and NaT."""
     return cell is None or type(cell).__name__ in ("NAType", "NaTType") or (isinstance(cell, float) and cell != cell)
 
 
@@ -98,7 +98,7 @@ def _place(name: str, array: npt.NDArray[Any], at: int) -> str:
 
 
 def _kernel(kernel: Kernel | str | None, array: npt.NDArray[Any], name: str) -> Kernel:
-    """Return the kernel that an argument names, by default by what the values are."""
+    """Return the kernel of an argument, by default the one for the type of values."""
     is_text = array.dtype.kind in _TEXTS
     if kernel is None:
         return Kernel("delta" if is_text else "gaussian")

@@ -222,7 +222,7 @@ class Categories:
 
 
 def renumbered(codes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Return codes as numbers from 0 without a gap, in the order in which they come up."""
+    """Renumber codes from 0 without a gap, in order of appearance."""
     _, firsts, places = np.unique(codes, return_index=True, return_inverse=True)
     numbers = np.empty(len(firsts), np.int64)
     numbers[np.argsort(firsts, kind="stable")] = np.arange(len(firsts))

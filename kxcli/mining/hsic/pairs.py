@@ -1,4 +1,4 @@
-"""Many pairs of columns, each measured by itself over the rows in which both have a value."""
+"""Many pairs of columns, each measured over its complete rows."""
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
@@ -26,7 +26,7 @@ Pair = tuple[int, int]
 
 @dataclass(frozen=True)
 class Column:
-    """One of many columns, over its rows that have a value.
+    """One of many columns, over its rows with a value.
 
     side: of these rows; None if they are fewer than `LEAST_ROWS`.  kernel: as requested, so without a bandwidth if that
     is the median.  values: what `side` was made of; None if no column lacks a value, or for categories.
@@ -86,7 +86,7 @@ class MeasurePairs:
         return self._report_too_few(i, j) if x is None or y is None else measure(x, y, self.testing)
 
     def _side_over(self, i: int, mask: int) -> Side | None:
-        """Return a column over those of its rows that a mask has, too; None if they are too few."""
+        """Return a column over its rows within a mask; None if they are too few."""
         column, rows = self._columns[i], self._masks[mask]
         if rows is None or column.side is None:
             return column.side

@@ -19,7 +19,7 @@ class MeasureError(ValueError):
 
 
 def _check_type(name: str, value: object, kind: type) -> None:
-    """Raise `TypeError` for an argument that is not of a type; True and False are no numbers."""
+    """Raise `TypeError` for an argument of another type; bools are no numbers."""
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         what = {bool: "True or False", Integral: "an integer", Real: "a number"}[kind]
         raise TypeError(f"{name} has to be {what}, not {value!r}")
@@ -133,5 +133,5 @@ class Dependence:
 
     @property
     def is_undefined(self) -> bool:
-        """Whether a test was requested that has no answer: a column is constant, or no two of its rows are alike."""
+        """Whether a test was requested without a defined p-value."""
         return self.test != "none" and self.p_value is None

@@ -90,7 +90,7 @@ def screened_terms(
 
 
 def compute_q_values(p_values: Sequence[float | None]) -> list[float | None]:
-    """Return the q-values of those tests that have a p; the others are no tests."""
+    """Return the q-values of the tests with a p-value, and None for the others."""
     q_values: list[float | None] = [None] * len(p_values)
     is_tested = [i for i, p in enumerate(p_values) if p is not None]
     tested = np.array([p_values[i] for i in is_tested], dtype=np.float64)

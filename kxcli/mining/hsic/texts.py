@@ -87,7 +87,7 @@ class Vectors:
         return len(self.starts) - 1
 
     def select(self, rows: npt.NDArray[np.bool_]) -> "Vectors":
-        """Return some of the texts; words are numbered in the order in which these have them."""
+        """Return some of the texts; words are numbered in order of appearance."""
         lengths = np.diff(self.starts)
         is_kept = np.repeat(rows, lengths)
         starts = np.concatenate(([0], np.cumsum(lengths[rows])))

@@ -64,7 +64,7 @@ class Entry(_EntryFields):
         return super().__new__(cls, id, subject, aliases, types, facts)
 
     def check(self, argument: str) -> None:
-        """Raise `TypeError` or `ValueError`, with the name of the field, for what is not of its type."""
+        """Raise `TypeError` or `ValueError` with the name of the wrong field."""
         check_string(self.id, f"{argument}.id")
         if not self.id:
             raise ValueError(f"{argument}.id is empty")

@@ -35,7 +35,7 @@ class Strings:
 
     @staticmethod
     def declare_arrays(name: str, size: str) -> dict[str, ArrayField]:
-        """Return how the arrays are declared; `size` is that of the strings."""
+        """Declare the arrays; `size` is the number of strings."""
 
         def rule(data: npt.NDArray[np.uint8], arrays: Arrays, sizes: Mapping[str, int]) -> str:
             return "" if _are_strings(data, arrays[f"{name}.starts"]) else "has bytes that are not UTF-8"
@@ -183,7 +183,7 @@ _ARRAYS = {
 
 
 def check(arrays: Arrays) -> None:
-    """Raise `SchemaError` for arrays that are not those of a knowledge base, or would lead outside of each other."""
+    """Raise `SchemaError` unless the arrays are those of a knowledge base."""
     declared = {
         **_ARRAYS,
         **declare_names("names", "names", is_narrow=_is_narrow(arrays, "names")),

@@ -175,7 +175,7 @@ class Linker:
         return linker
 
     def train(self, labelled: Sequence[LabelledText]) -> Trained:
-        """Learn from labeled texts, in place of what was learned before; return how good that is.
+        """Learn from labeled texts, replacing the model; return its quality.
 
         Raises `TypeError` or `ValueError` for what is no labeled text, or if none of them has a mention.
         """
@@ -193,7 +193,7 @@ class Linker:
         self.model = Model.mapped(arrays, self.model.lexicon.base)
 
     def link(self, texts: Iterable[str]) -> list[list[Mention]]:
-        """Return the mentions of each text; raises `TypeError` for what is no text."""
+        """Return the mentions of each text; raises `TypeError` for other values."""
         found: list[list[Mention]] = []
         for part in together(iter_strings(texts, "texts"), len):
             found += self._linked(part)

@@ -146,7 +146,7 @@ class Bags:
 
     @staticmethod
     def declare_arrays(name: str, size: str) -> dict[str, ArrayField]:
-        """Return how the arrays are declared; `size` is that of the names."""
+        """Declare the arrays; `size` is the number of names."""
         return {
             f"{name}.names": ArrayField("u4", (f"{name}.names",), below=size),
             f"{name}.name_starts": ArrayField("i8", (f"{name}+1",), starts=f"{name}.names"),
@@ -363,13 +363,13 @@ def _orders(forms: Hashes, firsts: Places, lasts: Places) -> Hashes:
 
 
 def _has_digit(tokens: Tokens, at: Places) -> Bools:
-    """Return which of some tokens have a digit."""
+    """Return a mask of the tokens with a digit."""
     digits = _sums((tokens.codes >= ord("0")) & (tokens.codes <= ord("9")))
     return np.asarray(digits.take(tokens.stops.take(at)) > digits.take(tokens.starts.take(at)))
 
 
 def _is_number(tokens: Tokens, at: Places) -> Bools:
-    """Return which of some tokens have a digit or are Roman numerals."""
+    """Return a mask of the tokens with a digit, and of Roman numerals."""
     return _has_digit(tokens, at) | np.isin(tokens.keys.take(at), hashes(NUMERALS))
 
 

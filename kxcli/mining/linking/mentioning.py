@@ -33,7 +33,7 @@ class Model:
 
     @staticmethod
     def declare_arrays(name: str) -> dict[str, ArrayField]:
-        """Return how the arrays are declared."""
+        """Declare the arrays."""
         return {
             f"{name}.dense": ArrayField("f8", (len(PRIOR),)),
             f"{name}.columns": ArrayField("u4", (f"{name}.columns",), below=N_COLUMNS),

@@ -26,7 +26,7 @@ _THRESHOLD, _MENTION_THRESHOLD = 0.5, 0.3  # before anything was learned; a lowe
 
 
 class ModelError(ValueError):
-    """A model that cannot be used: of another version, for another knowledge base, damaged, or no model."""
+    """An unusable model: damaged, or of another version or knowledge base."""
 
 
 _FEATURES = [[*candidates.FEATURES], [*signals.FEATURES]]
@@ -158,7 +158,7 @@ def parse_header(data: npt.NDArray[Any]) -> dict[str, Any]:
 
 
 def declare_arrays(header: Mapping[str, Any]) -> dict[str, schema.ArrayField]:
-    """Return how the arrays of a model are declared that has such a header; the size "entries" is known."""
+    """Declare the arrays of a model with this header; the size "entries" is known."""
     return {
         HEADER: schema.ArrayField("u1", (HEADER,)),
         **Strings.declare_arrays("learned", "learned"),

@@ -74,7 +74,7 @@ class LabelledText(_LabelledFields):
         return super().__new__(cls, text, mentions)
 
     def check(self, argument: str) -> None:
-        """Raise `TypeError` or `ValueError`, with the name of the field, for what is not of its type."""
+        """Raise `TypeError` or `ValueError` with the name of the wrong field."""
         check_string(self.text, f"{argument}.text")
         for number, mention in enumerate(self.mentions):
             check_type(mention, Marked, f"{argument}.mentions[{number}]")

@@ -93,7 +93,7 @@ class Statistics:
 
     @staticmethod
     def declare_arrays(name: str) -> dict[str, ArrayField]:
-        """Return how the arrays are declared; the number of entries is known as "entries"."""
+        """Declare the arrays; the size "entries" is known."""
 
         def at_most(labelled: Numbers, arrays: Arrays, sizes: Mapping[str, int]) -> str:
             return "" if (labelled <= arrays[f"{name}.stood"]).all() else "is larger than how often a name stood there"

@@ -1,4 +1,4 @@
-"""How the arrays of an index of names are declared, and that they are the trie of the names that they have.
+"""Declaration of the arrays of an index of names, and a check of their trie.
 
 A match then has the length of its name and lies within one text, whatever else somebody made up.
 """
@@ -21,7 +21,7 @@ _Places = npt.NDArray[np.int64]
 
 
 def declare_names(name: str, size: str, *, is_narrow: bool) -> dict[str, ArrayField]:
-    """Return how the arrays of `Names` are declared, `size` of them; `is_narrow`: their ids have 16 bits."""
+    """Declare the arrays of `size` names; `is_narrow`: their ids have 16 bits."""
     kind, keys = ("u2", "u4") if is_narrow else ("u4", "u8")
 
     def is_trie(values: npt.NDArray[np.uint32], arrays: Arrays, sizes: Mapping[str, int]) -> str:
@@ -53,7 +53,7 @@ def declare_names(name: str, size: str, *, is_narrow: bool) -> dict[str, ArrayFi
 
 
 def _is_open(ids: npt.NDArray[Any], arrays: Arrays, sizes: Mapping[str, int]) -> str:
-    """Rule that what stands between texts, and what is beyond all characters of names, is in no name."""
+    """Rule: no name has a separator of texts or an unknown character."""
     has_border = ids.take(ord(BORDER), mode="clip") or ids[-1]
     return "has a number for what is no character of a name" if has_border else ""
 

@@ -133,7 +133,7 @@ def _compile(pattern: str) -> re.Pattern[str]:
 
 @contextmanager
 def _without_warnings() -> Iterator[None]:
-    """Be silent about syntax that later versions of Python may read differently."""
+    """Silence warnings about syntax of future versions of Python."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -141,7 +141,7 @@ def _without_warnings() -> Iterator[None]:
 
 @contextmanager
 def _more_recursion() -> Iterator[None]:
-    """Let a pattern that was compiled before be compiled again where the stack is deeper."""
+    """Raise the recursion limit for the compilation of a known pattern."""
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(limit + 200)
     try:

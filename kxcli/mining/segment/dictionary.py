@@ -88,7 +88,7 @@ def user_words(text: str) -> Iterator[tuple[int, str, str | None]]:
 
 
 def check_user(lines: Iterable[str]) -> Iterator[str]:
-    """Yield the lines of a user dictionary; raises `DictionaryError` at one that cannot be used."""
+    """Yield the lines of a user dictionary; raises `DictionaryError`."""
     size = 0
     for number, line in enumerate(lines, 1):
         for _, word, digits in user_words(line):
@@ -99,7 +99,7 @@ def check_user(lines: Iterable[str]) -> Iterator[str]:
 
 
 def check_main(lines: Iterable[str]) -> Iterator[str]:
-    """Yield the lines of a dictionary that replaces jieba's; raises `DictionaryError` at one that cannot be used."""
+    """Yield the lines of a main dictionary; raises `DictionaryError`."""
     total = size = 0
     for number, line in enumerate(lines, 1):
         fields = without_marks(line).strip(_WHITE).split(" ")

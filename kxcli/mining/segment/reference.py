@@ -47,7 +47,7 @@ def model_cut(run: str, splits: set[str]) -> list[str]:
 
 
 def _open_dictionary() -> BinaryIO:
-    """Open jieba's dictionary. jieba does so by way of the current folder, which may have been deleted."""
+    """Open jieba's dictionary, without use of the current folder."""
     jieba = _jieba()
     return open(os.path.join(os.path.dirname(str(jieba.__file__)), jieba.DEFAULT_DICT_NAME), "rb")
 

@@ -44,7 +44,7 @@ class Tagger:
 
     @staticmethod
     def declare_arrays() -> dict[str, ArrayField]:
-        """Return how the arrays are declared."""
+        """Declare the arrays."""
         return Weights.declare_arrays()
 
     @classmethod

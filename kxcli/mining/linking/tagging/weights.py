@@ -116,7 +116,7 @@ class Weights:
 
     @staticmethod
     def declare_arrays() -> dict[str, ArrayField]:
-        """Return how the arrays are declared."""
+        """Declare the arrays."""
 
         def within(rows: npt.NDArray[np.uint32], arrays: Arrays, sizes: Mapping[str, int]) -> str:
             numbers = _n_numbers({name: sizes[f"tagger.{name}"] for name in VOCABULARIES})
