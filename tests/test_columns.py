@@ -773,12 +773,9 @@ def slow_rows(text, kind):
 
 def slow_kind(cells):
     """Return what the first two cells of a column say it is, of `CELLS`; None without any."""
-    n_numbers = sum(map(is_number, cells))
-    if len(cells) < 2:
-        return None if not cells else "numbers" if n_numbers or cells == ["1_0"] else "labels"
-    if n_numbers:
-        return "numbers" if n_numbers == 2 or "1_0" in cells else "labels"
-    return "labels"
+    if not cells:
+        return None
+    return "numbers" if all(map(is_number, cells)) else "labels"
 
 
 def slow(text, kind, header, asked, head=2):
