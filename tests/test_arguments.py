@@ -111,7 +111,11 @@ def test_texts_that_are_no_strings_are_named_with_their_position(function, texts
 def test_valid_arguments_are_accepted():
     assert Dictionary(user="node.js\n").user == "node.js\n"
     assert Dictionary(user="云计算").user == "云计算"
-    assert Dictionary(user="AT&T 3").user == "AT&T 3"
+    for words in ("AT&T 3", "AC/DC", "AC/DC 3 n", "node.js", "U.S.A", "A.B.C", "1.5"):
+        assert Dictionary(user=words).user == words
+    for name in ("/etc/x", "./x", "../x/y", "~/x", "my words.TXT", "a.dict", "a.csv.gz", "dir/a.utf8", "a.tsv"):
+        with pytest.raises(ValueError, match="looks like the name of a file"):
+            Dictionary(user=name)
     assert Counting(stopwords=["的", "了"]).stopwords == frozenset({"的", "了"})
     assert Counting(stopwords=iter({"的": 1})) == Counting(stopwords=frozenset({"的"}))
     assert Counting(orders=[1, 2]).orders == (1, 2)

@@ -118,8 +118,6 @@ class Checkpoint:
             self._tell(f"{self._folder}: found {self._n_kept:,} of {format_count(self._n_tasks, 'tasks')} done{others}")
             _remove_unused(self._folder)
         os.close(self._lock)
-        if isinstance(error, _OF_DAMAGE) and self._n_kept:  # what was kept is looked at until the block ends
-            raise DamagedPartialError(f"{type(error).__name__}: {error}") from error
 
     @property
     def workers(self) -> int:

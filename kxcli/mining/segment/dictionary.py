@@ -18,7 +18,7 @@ _WHITE = " \t\n\r\x0b\x0c"  # jieba strips lines as bytes, so of this alone
 _MARKS = re.compile("^\ufeff+", re.MULTILINE)
 _MAX_FREQUENCY = 1 << 53  # frequencies beyond are not exact as floats
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_FILE_NAME = re.compile(r"\S*/\S*|.*\.[A-Za-z][A-Za-z0-9]{1,4}")
+_FILE_NAME = re.compile(r"(?:/|\./|\.\./|~/).*|.*\.(?:txt|dict?|tsv|csv|utf-?8|gz|bz2|xz|zst|zip)", re.IGNORECASE)
 _SHOWN = 40  # characters of a word in a message
 
 

@@ -29,6 +29,8 @@ _PART = re.compile(r"([a-zA-Z0-9]+(?:\.[0-9]+)?%?)")  # what jieba's model stage
 _NEVER_FOUND = "\n"  # a word outside any block: its frequency counts in the total alone
 _LOCK = threading.Lock()
 _MAX_TOTAL = 1 << 63  # the port's total has 64 bits
+# Of jieba 0.42.1: its dict.txt has the line "B超 3 n" twice, and its total counts both.
+_DEFAULT_EXCESS = 3
 _MARGIN = 1e-9  # of log probabilities, above the rounding of their sums
 _BY_ARRAYS_FROM = 1 << 16  # characters: below, numpy's import would take longer than it saves
 _GLUE = chr(GLUE)
@@ -54,13 +56,13 @@ class Words:
 def resolve(dictionary: Dictionary) -> Words:
     """Return what the port needs to have the dictionary.
 
-    Takes 0.15 s for jieba's own dictionary and about a second for another; both are computed again for each call.
+    Takes about a second for another dictionary than jieba's own, and is computed again for each call.
     Raises `NotEqualError` where the port could differ from jieba.
     """
-    from kxcli.mining.segment.reference import JiebaTokenizer, default_excess
+    from kxcli.mining.segment.reference import JiebaTokenizer
 
     if dictionary.is_default:
-        return Words(excess=default_excess())
+        return Words(excess=_DEFAULT_EXCESS)
     jieba = JiebaTokenizer(dictionary)
     frequencies = jieba.frequencies
     own = dictionary.main is None and all(frequencies[word] for word in jieba.user_words)

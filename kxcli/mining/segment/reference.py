@@ -58,23 +58,6 @@ def dictionary_words() -> frozenset[str]:
         return frozenset(line.partition(" ")[0] for line in file.read().decode("utf-8").splitlines())
 
 
-@cache
-def default_excess() -> int:
-    """Return by how much jieba's own total exceeds the sum of its words' frequencies.
-
-    jieba adds the frequency of every line to the total, and of a word that occurs on several lines keeps the last.
-    """
-    excess = 0
-    frequencies: dict[bytes, bytes] = {}
-    with _open_dictionary() as file:
-        for line in file:
-            word, frequency = line.split(b" ", 2)[:2]
-            if word in frequencies:
-                excess += int(frequencies[word])
-            frequencies[word] = frequency
-    return excess
-
-
 class JiebaTokenizer:
     """A `jieba.Tokenizer` with a dictionary of its own, none of it shared or cached."""
 
