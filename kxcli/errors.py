@@ -115,7 +115,7 @@ class WorkerDiedError(KxcliError):
 
     @property
     def is_bus_error(self) -> bool:
-        """Whether a file that was mapped into memory became shorter, or its disk failed: that happens again."""
+        """Whether a mapped file became shorter or its disk failed; no retry helps."""
         return bool(self.args[1] == -signal.SIGBUS)
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""URLs as they may be shown: without the user, the password, the query and the fragment."""
+"""URLs for messages: without user, password, query and fragment."""
 
 import re
 
@@ -40,7 +40,7 @@ def redact_url(url: str) -> str:
 
 
 def _without_user(rest: str, *, has_host: bool) -> str:
-    """Return what follows `scheme://` without the user and the password, also where these are written wrongly."""
+    """Return the part after `scheme://` without user and password, also malformed ones."""
     host = _HOST.match(rest)
     word = _WORD.match(rest)
     assert host is not None and word is not None, "both match nothing, too"

@@ -238,7 +238,7 @@ class ArrayField:
     is_optional: bool = False
 
     def check_form(self, dtype: Any, shape: tuple[int, ...], sizes: Sizes, name: str) -> None:
-        """Refuse another dtype or shape; adds the sizes that the shape defines to `sizes`."""
+        """Refuse another dtype or shape; add the sizes of the shape to `sizes`."""
         if dtype.str.lstrip("<=|") not in self.dtypes.split():
             raise SchemaError(
                 f"{name} has the dtype {_format_value(dtype.str)}, not {self.dtypes.replace(' ', ' or ')}"

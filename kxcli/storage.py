@@ -1,4 +1,4 @@
-"""Private files of the program: written and read only in folders without write access for other users."""
+"""Private files of the program, safe from other users."""
 
 import os
 import shlex

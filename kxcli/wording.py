@@ -10,7 +10,7 @@ _PLURAL = re.compile(r"\b(\w+?)(ies|s)\b")
 def format_count(n: int, plural: str) -> str:
     """Return a count and what is counted: "2 words", and for 1 of the same "1 word".
 
-    plural: the noun, maybe with words around it, of which it is the first to end in s: "labelled mentions left out".
+    plural: the noun, maybe with words around it, of which it is the first to end in s: "labeled mentions left out".
     """
     if n == 1:
         plural = _PLURAL.sub(lambda match: match[1] + ("y" if match[2] == "ies" else ""), plural, count=1)

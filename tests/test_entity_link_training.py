@@ -527,8 +527,8 @@ def test_an_evaluation_is_what_follows_from_what_is_linked(kxcli, sample, option
     sizes = [row["gold"] for row in told.values()]
     assert sizes == sorted(sizes, reverse=True) and wanted["total"]["right"] > 50
     assert "1 labeled mention counted as missed (the text at the offset differs): gold:53" in ended.err
-    assert "1 labelled mention whose kb_id the knowledge base does not have: gold:54" in ended.err
-    assert "1 labelled mention without a kb_id" in ended.err
+    assert "1 labeled mention whose kb_id the knowledge base does not have: gold:54" in ended.err
+    assert "1 labeled mention without a kb_id" in ended.err
     kxcli("entity-link", *use, "--evaluate", "gold", "-o", "out", "-q")
     head, *rows = [line.split("\t") for line in (kxcli.folder / "out").read_text(encoding="utf-8").splitlines()]
     assert head == ["type", *told["total"]]
@@ -628,7 +628,7 @@ def test_labels_that_cannot_be_used_are_told_and_counted(toy):
         "5 labeled mentions skipped (the text at the offset differs): "
         "labelled.jsonl:41, labelled.jsonl:42, labelled.jsonl:42 and 2 more" in err
     )
-    assert "1 labelled mention whose kb_id the knowledge base does not have: labelled.jsonl:44" in err
+    assert "1 labeled mention whose kb_id the knowledge base does not have: labelled.jsonl:44" in err
     assert "1 label left out where the same line labels the same mention again: labelled.jsonl:45" in err
     toy.run("--train", "labelled.jsonl", "--model", "model.npz", "-q")
     assert found(toy.run("--model", "model.npz", stdin="雷军熬小米粥")) == [[("雷军", "l"), ("小米", "g")]]
@@ -644,14 +644,14 @@ def test_a_mention_of_no_character_is_not_learned(toy):
 
 def test_ids_that_the_knowledge_base_lacks_are_learned_as_mentions(toy):
     err = toy.train(TOY + [text_of(f"早上煮了{n}碗麦子", ("麦子", "nowhere")) for n in range(20)])
-    assert "20 labelled mentions whose kb_id the knowledge base does not have" in err
+    assert "20 labeled mentions whose kb_id the knowledge base does not have" in err
     assert found(toy.run("--model", "model.npz", stdin="早上煮了99碗麦子\n")) == [[("麦子", NIL)]]
 
 
 def test_labels_for_another_knowledge_base_are_told(toy):
     err = toy.train([text_of(f"早上熬了{n}碗小米粥", ("小米", "nowhere")) for n in range(20)])
     assert "labelled.jsonl: has no kb_id that the knowledge base has" in err
-    assert "20 labelled mentions whose kb_id the knowledge base does not have: labelled.jsonl:1, " in err
+    assert "20 labeled mentions whose kb_id the knowledge base does not have: labelled.jsonl:1, " in err
     assert found(toy.run("--model", "model.npz", stdin="早上熬了99碗小米粥\n")) == [[("小米", NIL)]]
 
 
@@ -676,8 +676,8 @@ def test_bad_lines_are_told_with_their_number_or_left_out(toy):
 @pytest.mark.parametrize(
     ("labelled", "what"),
     [
-        (b"", "has no labelled mention; give JSONL"),
-        (b'{"text": "x"}\n', "has no labelled mention; give JSONL"),
+        (b"", "has no labeled mention; give JSONL"),
+        (b'{"text": "x"}\n', "has no labeled mention; give JSONL"),
         (jsonl(TOY).encode() + b"\xff\n", "bad:41: byte 0xff is not valid"),
         (jsonl(TOY).encode() + b"{\n", "bad:41: is not JSON"),
         (gzip.compress(jsonl(TOY).encode())[:-9], "bad: the compressed data "),
@@ -700,7 +700,7 @@ def test_what_was_left_out_is_told_where_nothing_is_left(toy):
     toy.put("bad", jsonl([{"text": "x", "mention_data": [{"mention": "x", "offset": 1}]}]))
     ended = toy.run("--train", "bad", "--model", "model.npz", code=1)
     assert "1 labeled mention skipped (the text at the offset differs): bad:1\n" in ended.err
-    assert "error: bad: has no labelled mention; " in ended.err
+    assert "error: bad: has no labeled mention; " in ended.err
     assert not (toy.folder / "model.npz").exists()
 
 
@@ -720,7 +720,7 @@ def test_gold_of_no_use_is_told(toy):
     for empty in ("", jsonl([text_of("没有名字"), {"text": "雷军"}])):
         toy.put("empty", empty)
         ended = toy.run("--evaluate", "empty", "--errors", "errors.tsv")
-        assert "empty: has no labelled mention, so there is nothing to find" in ended.err
+        assert "empty: has no labeled mention, so there is nothing to find" in ended.err
         total = rows_of(ended)["total"]
         assert (total["gold"], total["recall"], total["linked"]) == ("0", "", "1" if empty else "0")
 

@@ -40,7 +40,7 @@ def stderr_of(capsys, *arguments, code=0):
         ("entries", "1 entry"),
         ("bytes", "1 byte"),
         ("lines left out for bytes that are not utf-8", "1 line left out for bytes that are not utf-8"),
-        ("labelled mentions left out that are not at their offset", "1 labelled mention left out that are not at"),
+        ("labeled mentions left out that are not at their offset", "1 labeled mention left out that are not at"),
         (
             "entries left out whose subject_id an earlier one has",
             "1 entry left out whose subject_id an earlier one has",
@@ -80,7 +80,7 @@ ONE = re.compile(rf"(?<![\d,.])1 ([a-z]+ )?({NOUNS})\b")
         (["newwords", "--all", "--min-count", "1", "--top", "9", "character.txt"], "only 1 word found (--top 9)"),
         (["newwords", "--min-count", "1", "-f", "userdict", "latin.txt"], "1 word of Latin letters"),
         (["entity-link", "-v", "--kb-cache", "cache", "--kb", "kb.tsv", "one.txt"], "1 entry, 1 name"),
-        (["entity-link", "--kb", "kb.tsv", "--evaluate", "gold.jsonl"], "1 labelled mention"),
+        (["entity-link", "--kb", "kb.tsv", "--evaluate", "gold.jsonl"], "1 labeled mention"),
         (["hsic", "-x", "a", "-y", "b", "missing.tsv"], "skipped 1 row with a missing cell"),
         (
             ["hsic", "--screen", "y", "-x", "x", "--kernel-x", "bow", "--min-df", "2", "texts.csv"],

@@ -59,7 +59,7 @@ links = st.builds(
 
 @st.composite
 def items(draw, text):
-    """A labelled mention, mostly one that stands where it says."""
+    """A labeled mention, mostly one that stands where it says."""
     start = draw(st.integers(0, len(text) - 1))
     mention = text[start : start + draw(st.integers(1, 3))]
     if not draw(st.integers(0, 4)):
@@ -493,11 +493,11 @@ def test_what_gold_a_knowledge_base_cannot_give_is_told(tmp_path, capsys):
     evaluation.evaluate(lambda texts: [[] for _ in texts], str(path), KNOWN, on_error="stop", report=report)
     report.close()
     told = capsys.readouterr().err
-    assert f"1 labelled mention whose kb_id the knowledge base does not have: {path}:1\n" in told
-    assert f"1 labelled mention without a kb_id, to which no link is right: {path}:1\n" in told
+    assert f"1 labeled mention whose kb_id the knowledge base does not have: {path}:1\n" in told
+    assert f"1 labeled mention without a kb_id, to which no link is right: {path}:1\n" in told
     written(tmp_path, '{"text": "ab"}')
     evaluation.evaluate(lambda texts: [[] for _ in texts], str(path), KNOWN, on_error="stop", report=report)
-    assert "gold.jsonl: has no labelled mention" in capsys.readouterr().err
+    assert "gold.jsonl: has no labeled mention" in capsys.readouterr().err
 
 
 def test_what_a_compiled_knowledge_base_tells():

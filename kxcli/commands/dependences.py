@@ -29,7 +29,7 @@ _OF_TERMS = ("word", "df", "label", "biased_n2", "cka", "p_value", "q_value")
 
 
 class Output(NamedTuple):
-    """Columns, and rows of as many cells; of a pair, whether it is called dependent, or why that is undefined."""
+    """Output columns and rows; of a pair, the verdict."""
 
     columns: Sequence[str]
     rows: Iterable[Sequence[Cell]]

@@ -33,8 +33,8 @@ ERROR_COLUMNS = (
 )
 TOTAL = "total"
 _UNTYPED = ("mention_linked", "mention_precision", "mention_f1")  # a mention that is linked to NIL has no type
-_UNKNOWN = "labelled mentions whose kb_id the knowledge base does not have"
-_UNTOLD = "labelled mentions without a kb_id, to which no link is right"
+_UNKNOWN = "labeled mentions whose kb_id the knowledge base does not have"
+_UNTOLD = "labeled mentions without a kb_id, to which no link is right"
 _NEAR = 20  # characters told on each side of what went wrong
 _TOGETHER = 1 << 20  # characters of texts linked at a time
 _SEVERAL = " | "
@@ -110,7 +110,7 @@ def evaluate(
         blocks = output_rows.encoded(rows(), ERROR_COLUMNS, "tsv", header=True)
         _of_errors(lambda: sink.write(blocks, errors_path))
     if not tally.total.mention_gold:
-        report.warning(f"{gold_path}: has no labelled mention, so there is nothing to find")
+        report.warning(f"{gold_path}: has no labeled mention, so there is nothing to find")
     return tally
 
 

@@ -167,7 +167,7 @@ def _compiled(paths: Sequence[str], on_error: str, report: Report) -> tuple[Arra
 
 
 class _Files:
-    """The entries of some files, with a number for each: its line, counted through all files.
+    """The entries of some files, numbered by their lines through all files.
 
     losses, notes, warnings: as in `_about`.
     """

@@ -30,7 +30,7 @@ _FEW_TEXTS = 20  # different ones: with fewer, F1 in texts held out says little 
 _HIGHEST_THRESHOLD = 0.99
 _MAGIC = b"PK\x03\x04"  # of a .npz file, as of any zip file
 _MAX_PIPED = 1 << 30  # bytes of a model that does not come from a file
-_UNKNOWN = "labelled mentions whose kb_id the knowledge base does not have"
+_UNKNOWN = "labeled mentions whose kb_id the knowledge base does not have"
 
 
 def write(base: KnowledgeBase, paths: Sequence[str], target: str, on_error: str, report: Report) -> None:
@@ -41,7 +41,7 @@ def write(base: KnowledgeBase, paths: Sequence[str], target: str, on_error: str,
     if not n_mentions:
         report.close()
         raise InputError(
-            paths[0], "has no labelled mention", "give JSONL with mention, offset and kb_id in mention_data"
+            paths[0], "has no labeled mention", "give JSONL with mention, offset and kb_id in mention_data"
         )
     told = [mention.ids for one in texts for mention in one.mentions if mention.ids]
     if told and not any(known.intersection(ids) for ids in told):

@@ -105,7 +105,7 @@ def _flag(ctx: click.Context, name: str) -> str:
 
 
 def _file(path: str) -> tuple[int, int] | None:
-    """Return the device and inode of a file to read, `-` for stdin; None for a URL and for what can be shared."""
+    """Return the device and inode of an input, `-` for stdin; None for a URL or device."""
     try:
         return _node(os.fstat(sys.stdin.fileno()) if path == "-" else os.stat(path))
     except (OSError, ValueError, AttributeError):  # there is none; or stdin is closed, or no file
@@ -122,6 +122,6 @@ def _destination(path: str) -> object:
 
 
 def _node(status: os.stat_result) -> tuple[int, int] | None:
-    """Return the device and inode of a regular file or a pipe; None for a terminal and the like."""
+    """Return the device and inode of a regular file or a pipe, else None."""
     is_file = stat.S_ISREG(status.st_mode) or stat.S_ISFIFO(status.st_mode)
     return (status.st_dev, status.st_ino) if is_file else None

@@ -35,7 +35,7 @@ class ArrayFile(Mapping[str, npt.NDArray[Any]]):
     """
 
     def __init__(self, path: str, about: schema.Field = _ANYTHING, *, is_checked: bool) -> None:
-        """Map a file; `DamagedError` if it is not what was written, `UnsafeError` if others can write it.
+        """Map a file; raises `DamagedError`, or `UnsafeError` if others can write it.
 
         about: what was said of the arrays, as declared.  is_checked: whether the checksum is computed, which reads the
         file once.

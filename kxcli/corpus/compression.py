@@ -81,7 +81,7 @@ class Stream:
 
 
 class _Rejoined(io.RawIOBase):
-    """What was read ahead, and then the rest, whose end is met once: a terminal would go on after its end."""
+    """Data read ahead, and then the rest, up to the first end of a terminal."""
 
     def __init__(self, rest: BinaryIO) -> None:
         self._ahead = b""

@@ -56,7 +56,7 @@ class Oddity(NamedTuple):
 
 
 def entries(path: str, on_error: OnError, tell: Callable[[Told | Oddity], None]) -> Iterator[Described]:
-    """Yield the entries of a file in UTF-8, compressed or not; what was skipped or looks odd is reported in the end.
+    """Yield the entries of a UTF-8 file, compressed or not; report skips at the end.
 
     JSONL, where the first character that is no white space is `{`, has objects with `subject_id` and maybe `subject`,
     `alias`, `type` and `data` (predicate and object).  TSV has a name, an id and maybe a description; an id may be on
@@ -173,7 +173,7 @@ def _from_tsv(lines: Iterable[str], ledger: Ledger, rows: "_Rows") -> Iterator[D
 
 
 def _is_header(line: str, ledger: Ledger) -> bool:
-    """Return whether a line names the columns; raises `InputError` if these are in another order than names, ids."""
+    """Return whether a line is the header; raises `InputError` for another order."""
     names, ids, others = (frozenset(words.split()) for words in (_NAME_COLUMNS, _ID_COLUMNS, _OTHER_COLUMNS))
     cells = [_NO_WORD.sub("", unicodedata.normalize("NFKC", cell)).casefold() for cell in line.split("\t")]
     if len(cells) > 1 and cells[0] in names and cells[1] in ids:

@@ -1,4 +1,4 @@
-"""Texts with labelled mentions in files, as of the CCKS 2019 task: JSONL -> records."""
+"""Texts with labeled mentions in files, as of the CCKS 2019 task: JSONL -> records."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -145,7 +145,7 @@ def _label(fields: dict[str, Any]) -> Label:
 
 
 def _is_nil(value: Any) -> bool:
-    """Return whether an id means no entry: `NIL`, and with a type, as in DuEL, `NIL_Person`."""
+    """Return whether an id means no entry: `NIL`, or with a type, `NIL_Person`."""
     return isinstance(value, str) and (value == NIL or value.startswith(f"{NIL}_"))
 
 

@@ -17,7 +17,7 @@ _FIX = "fix the record"
 
 
 class CsvRows:
-    """The rows of numbered lines, each with the number of its first line, or with what is wrong with that line.
+    """Rows of numbered lines, each with its first line, or the error there.
 
     Of a record that is not CSV only the first line is given up: reading goes on with the next.
     """

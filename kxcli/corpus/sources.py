@@ -54,11 +54,11 @@ class Source:
         return not self.is_stdin and remote.is_url(self.path)
 
     def may_change(self) -> "Source":
-        """Return the same input; a local one may change until it is opened, so it has to be read in one go."""
+        """Return the same input for one reading; a local one may change before that."""
         return self if self.is_remote or self.version is None else replace(self, version=None)
 
     def growable(self) -> "Source":
-        """Return the same input; a local one may be appended to, but not be changed otherwise.
+        """Return the same input; a local one may grow, but not change otherwise.
 
         Its ends are read now, because its size and time alone do not show whether it was rewritten or appended to.
         """
@@ -68,7 +68,7 @@ class Source:
             return replace(self, ends=_checksum_ends(file.fileno(), self.size))
 
     def absolute(self) -> "Source":
-        """Return the same input as other machines know it, which number devices and inodes differently."""
+        """Return the same input for other machines, without device and inode."""
         is_path = not (self.is_stdin or self.is_remote)
         return replace(self, path=os.path.abspath(self.path), inode=None) if is_path else self
 
@@ -388,7 +388,7 @@ def _status(path: str) -> os.stat_result:
 
 
 def _listed(path: str, null: bool) -> Iterator[str]:
-    """Yield the names in a list of files, a line each, or parted by NUL bytes."""
+    """Yield the names in a list of files, a line each, or separated by NUL bytes."""
     if path == "-":
         _stdin()
     try:

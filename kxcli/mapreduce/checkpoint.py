@@ -66,7 +66,7 @@ class Codec(Protocol):
         ...
 
     def from_json(self, value: Any, /) -> Any:
-        """Return what it was made of; `KeyError`, `TypeError` or `ValueError` for what `to_json` never returns."""
+        """Invert `to_json`; raises `KeyError`, `TypeError` or `ValueError`."""
         ...
 
 
@@ -324,7 +324,7 @@ class _Kept:
         return sum(sizes)
 
     def partials(self) -> Iterator[tuple[str, memoryview]]:
-        """Yield the files and the merged partials in them, which are mapped as they are yielded."""
+        """Yield the files and their merged partials, mapped one after the other."""
         for path in self._paths:
             try:
                 yield path, taken(path, _HEAD, is_checked=False).data

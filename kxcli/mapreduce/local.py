@@ -114,7 +114,7 @@ class Engine:
 
 
 def _has_current_folder() -> bool:
-    """Return whether the current folder has a name: multiprocessing cannot start a worker in a deleted one."""
+    """Return whether the current folder still exists, as multiprocessing requires."""
     try:
         os.getcwd()
     except FileNotFoundError:

@@ -62,7 +62,7 @@ class Workspace:
 
 
 def _locked_folder(where: str) -> tuple[str, int]:
-    """Make a folder and lock a file in it; if that cannot be made (no inode, a quota), the folder is removed."""
+    """Make a folder and lock a file in it; remove the folder on failure."""
     path = tempfile.mkdtemp(prefix=_PREFIX, dir=where)
     try:
         return path, locked_file(path, _LOCK, "")[0]

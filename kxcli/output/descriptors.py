@@ -1,4 +1,4 @@
-"""Writing to open descriptors: every write is complete or fails, on a full disk and on a non-blocking pipe too."""
+"""Complete writes to open descriptors, on full disks and non-blocking pipes too."""
 
 import io
 import os
@@ -16,7 +16,7 @@ _DESCRIPTOR = re.compile(r"/proc/(?P<pid>\d+)(?:/task/\d+)?/fd/(?P<number>\d+)|/
 
 
 class CompleteWriter(io.RawIOBase):
-    """A descriptor as a raw file whose `write` writes all bytes or raises `OSError` with `name` as its file.
+    """A descriptor as a raw file with complete writes; errors name `name`.
 
     A plain raw file reports a short write and leaves the rest to its caller; Python's unbuffered stdout drops it.
     Closing does not close the descriptor.
@@ -38,7 +38,7 @@ class CompleteWriter(io.RawIOBase):
         return True
 
     def write(self, data: Any, /) -> int:
-        """Write all of it; wait if the descriptor does not block and its reader is slow."""
+        """Write all bytes; wait for a slow reader of a non-blocking descriptor."""
         view = memoryview(data).cast("B")
         n_written = 0
         try:
@@ -91,7 +91,7 @@ def _complete_stream(name: str) -> Iterator[None]:
 
 
 def descriptor_path(path: str) -> str | None:
-    """Return the descriptor to which a path leads, as /proc/PID/fd/N or /dev/fd/N; None for any other path.
+    """Return the descriptor of a path such as /dev/fd/N, None for other paths.
 
     /dev/stdout, /dev/fd/N, /proc/self/fd/N and symbolic links to them lead to descriptors.
     """
@@ -106,7 +106,7 @@ def descriptor_path(path: str) -> str | None:
 
 
 def open_descriptor(path: str) -> int:
-    """Return a new descriptor to write where a `descriptor_path` does: at its offset, and appending if it appends.
+    """Return a new descriptor for a `descriptor_path`, at the same offset.
 
     A regular file that another process has open, and this one has not, is appended to.
     """
@@ -119,7 +119,7 @@ def open_descriptor(path: str) -> int:
 
 
 def _shared_descriptor(path: str, pid: str, number: str) -> int | None:
-    """Return this process's descriptor of the same open file, which it has inherited; None if there is none."""
+    """Return this process's inherited descriptor of the same open file, or None."""
     state = _state(f"/proc/{pid}/fdinfo/{number}")
     status = os.stat(path)
     for own in sorted(map(int, os.listdir("/proc/self/fd"))):

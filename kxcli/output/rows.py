@@ -30,7 +30,7 @@ _LINES = 10_000  # rows made into one block of bytes
 def encoded(rows: Iterable[Sequence[Cell]], columns: Sequence[str], form: Format, *, header: bool) -> Iterator[bytes]:
     r"""Yield blocks of UTF-8 lines; `columns` are the header, and JSONL's keys.
 
-    A user dictionary has the cells parted by a space, and no header.
+    A user dictionary has the cells separated by a space, and no header.
     In TSV a tab, LF or CR within a cell becomes `\t`, `\n` or `\r`; a backslash stays as it is.
     """
     write = _WRITERS[form]

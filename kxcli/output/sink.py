@@ -186,7 +186,7 @@ def _write_regular(target: str, blocks: Iterable[bytes]) -> None:
 
 @contextmanager
 def _temporary_file(target: str, *, is_new: bool) -> Iterator[tuple[BinaryIO, str | None]]:
-    """Open a temporary file next to `target`, or if that cannot be, one in TMPDIR, which has no name."""
+    """Open a temporary file next to `target`, else a nameless one in TMPDIR."""
     with ExitStack() as stack:
         path: str | None = None
         with delay_signals():
@@ -216,7 +216,7 @@ def _temporary_error(error: OSError) -> OutputError:
 
 
 def _keep_attributes(handle: int, target: str, old: os.stat_result | None) -> bool:
-    """Give a new file the attributes of the old one, but for set-id bits; return whether it could have them all."""
+    """Copy the attributes of the old file, except set-id bits; return success."""
     if old is None:
         os.fchmod(handle, 0o666 & ~_umask())
         return True
@@ -238,7 +238,7 @@ def _keep_attributes(handle: int, target: str, old: os.stat_result | None) -> bo
 
 
 def _overwrite(target: str, source: BinaryIO) -> None:
-    """Write the content of a file into an existing one, which keeps its own if the disk has no room for that."""
+    """Overwrite a file with the content of another, if the disk has room."""
     size = source.tell()
     source.seek(0)
     with os.fdopen(os.open(target, os.O_WRONLY), "wb") as file:
@@ -257,7 +257,7 @@ def _overwrite(target: str, source: BinaryIO) -> None:
 
 
 def _reserve(handle: int, size: int, old_size: int) -> None:
-    """Take the room that a file is going to need; what it had stays if there is not enough."""
+    """Allocate the room of a file; its content stays if there is not enough."""
     try:
         os.posix_fallocate(handle, 0, size)
     except OSError as error:

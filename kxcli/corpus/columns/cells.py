@@ -36,7 +36,7 @@ _LIKE_A_NUMBER = re.compile(
 
 @dataclass(frozen=True)
 class MissingCodes:
-    """Which cells have no value: blank ones, `nan` in any case, a code, or the number of a code."""
+    """Cells without a value: blank ones, `nan`, a code, or the number of a code."""
 
     codes: frozenset[str] = DEFAULT_CODES
     numbers: frozenset[float] = frozenset()

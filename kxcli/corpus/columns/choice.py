@@ -14,8 +14,8 @@ _NUMBER = re.compile(r"[0-9]{1,18}")
 def chosen(text: str, table: Table, option: str) -> tuple[int, ...]:
     """Return the columns, numbered from 0, that the value of an option names, in its order.
 
-    It is the name of a column, or a list parted by commas of names, numbers from 1, and ranges `a:b` or `a-b`, both
-    ends in.  A name as it stands wins over every other reading; white space around a part counts only if it is part
+    It is the name of a column, or a list separated by commas of names, numbers from 1, and ranges `a:b` or `a-b`, both
+    ends in.  An exact name wins over every other reading; white space around a part counts only if it is part
     of a name.  Raises `InputError` for a column that is not there, `UsageError` for a list that makes no sense.
     """
     return _Choice(text, table, option).columns()

@@ -189,7 +189,7 @@ def _cells(rows: Sequence[tuple[int, list[str]]], columns: Sequence[int]) -> Cel
 
 
 def _rows(feed: Feed, kind: str, ledger: Ledger) -> Generator[tuple[int, list[str]]]:
-    """Yield rows, each with the number of the line that it begins in; what is left when it is closed goes back."""
+    """Yield rows with the numbers of their first lines; put back the rest at the end."""
     if kind == "tsv":
         for line in feed.lines():
             yield feed.number, line.removesuffix("\n").removesuffix("\r").split("\t")

@@ -157,7 +157,7 @@ class Connection:
 
 
 def _local(address: str) -> int:
-    """Return how many workers to start here, 0 for the address of a scheduler; `UsageError` for anything else."""
+    """Return the number of local workers, 0 for an address; raises `UsageError`."""
     if address.startswith(("tcp://", "tls://")):
         return 0
     if not address.startswith(_LOCAL):

@@ -37,7 +37,7 @@ class LocalWorker(_NoHttp, Worker):  # type: ignore[misc, unused-ignore]
 
 @contextmanager
 def start_cluster(n: int, folder: str) -> Iterator[tuple[str, Security]]:
-    """Start a scheduler in this process, and n workers; yield its address and the key to it.
+    """Start a scheduler in this process, and n workers; yield its address and key.
 
     When the block ends, no process is left.
     """

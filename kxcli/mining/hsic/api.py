@@ -42,7 +42,7 @@ def measured(
 
 
 def _rows(values: npt.ArrayLike | Sequence[str], name: str) -> npt.NDArray[Any]:
-    """Return values as an array of finite numbers or of strings, (n,) or (n, d); raises `MeasureError`."""
+    """Return finite numbers or strings as an array, (n,) or (n, d)."""
     array = values if isinstance(values, np.ndarray) else np.array(values, dtype=object)
     if array.ndim not in range(1, _DIMENSIONS + 1):
         raise MeasureError(f"{name} has the shape {array.shape}: give n rows, of shape (n,) or (n, d)")

@@ -126,7 +126,7 @@ def measure(x: Side, y: Side, testing: Testing, run: RunJob = run_here) -> Depen
 
 
 def _why_undefined(found: Estimates, sums: Sums, name: str) -> list[str]:
-    """Return why there can be no test of sides that are not constant; empty if there can be one."""
+    """Return why a test of these sides is undefined, or ""."""
     if found.cka is None:
         return ["a kernel does not vary beyond rounding, so CKA and the test are undefined"]
     if name == "none":

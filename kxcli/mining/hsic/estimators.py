@@ -73,7 +73,7 @@ def estimates(sums: Sums) -> Estimates:
 
 
 def is_flat(n: int, own: Pair, trace: float) -> bool:
-    """Whether the n - 1 eigenvalues of a centred kernel are equal but for rounding, so no permutation changes it.
+    """Whether the n - 1 eigenvalues of a centered kernel are equal but for rounding, so no permutation changes it.
 
     own: of the kernel with itself; trace: Tr(Kc).  By Cauchy and Schwarz (n - 1) Tr(Kc²) is at least Tr(Kc)², and equal
     only then: when the kernel has the same value for all pairs of rows.

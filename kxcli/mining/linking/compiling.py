@@ -191,7 +191,7 @@ def _digest(arrays: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.uint8]:
 
 
 def _is_in_capitals(name: str) -> bool:
-    """Return whether all letters of a name, at least one, are capitals; those of scripts without capitals are not."""
+    """Return whether a name has letters, and all of them are capitals."""
     return name.isupper() and (name.isascii() or all(one.isupper() for one in name if one.isalpha()))
 
 

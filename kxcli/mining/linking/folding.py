@@ -73,7 +73,7 @@ class Folded:
         return self.begins.take(starts).astype(np.int64), self.ends.take(stops - 1).astype(np.int64)
 
     def characters(self, places: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Return the code points of the source that folded ones come from, of several the first."""
+        """Return the (first) source code point of each folded one."""
         if self.begins is None:
             return self.source.take(places)
         return self.source.take(np.maximum.accumulate(self.begins).take(places))

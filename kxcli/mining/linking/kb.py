@@ -140,7 +140,7 @@ class KnowledgeBase:
 
 
 def _are_strings(data: npt.NDArray[np.uint8], starts: Rows) -> bool:
-    """Return whether data is UTF-8 in which no string begins within a character; decodes some strings at a time."""
+    """Return whether data is UTF-8, with no string start within a character."""
     inner = starts[(starts > 0) & (starts < len(data))]
     if ((data.take(inner) & 0xC0) == 0x80).any():
         return False

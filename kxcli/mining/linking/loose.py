@@ -1,4 +1,4 @@
-"""Names found by their words alone: in another order, number or spelling, with other function words between them.
+"""Names found by their words: in another order, number or spelling.
 
 A name matches loosely only where its words are ordinary ones, as far as the knowledge base shows.  A name that is
 written in capitals throughout ("Bank of China") has to be in the text with the same words, in the same order, in
@@ -267,7 +267,7 @@ def ordinary_words(names: Sequence[str]) -> Hashes:
 
 
 def begin_small(whole: Folded, tokens: Tokens) -> Bools:
-    """Return which tokens of folded texts begin with a small letter in the texts as given."""
+    """Return a mask of the tokens with a small first letter in the given texts."""
     return np.asarray(cases().small.take(whole.characters(tokens.starts), mode="clip"))
 
 
@@ -324,7 +324,7 @@ def _words(tokens: Tokens) -> _Words:
 
 
 def _dropped(tokens: Tokens, words: Places) -> tuple[Bools, Bools]:
-    """Return which letters British spelling has and American has not, and which words have such a letter."""
+    """Return masks of British letters, and of the words with such a letter."""
     codes = tokens.codes
     after = np.append(codes[1:], codes[-1:])
     is_candidate = ((codes == _A) | (codes == _O)) & (after == _E)
@@ -344,7 +344,7 @@ def _dropped(tokens: Tokens, words: Places) -> tuple[Bools, Bools]:
 
 
 def _british_letters(word: bytes) -> list[int]:
-    """Return the places of letters that American spelling lacks: of an a or o before e, and of the u in -our."""
+    """Return the places of British letters: a or o before e, and u in -our."""
     text = word.decode("utf-32-le", "surrogatepass")
     return [*(one.start() for one in CLASSICAL.finditer(text)), *(one.end() - 2 for one in OUR.finditer(text))]
 

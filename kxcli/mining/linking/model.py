@@ -171,7 +171,7 @@ def declare_arrays(header: Mapping[str, Any]) -> dict[str, schema.ArrayField]:
 
 
 def _array(arrays: Arrays, name: str) -> npt.NDArray[Any]:
-    """Return an array; one of `numpy.load` is read from its file only here, which can fail in any way."""
+    """Return an array; an array of `numpy.load` is read from its file here."""
     if not isinstance(arrays, Mapping):
         raise ModelError(f"is no model of kxcli entity-link: {type(arrays).__name__} is no mapping of arrays")
     try:

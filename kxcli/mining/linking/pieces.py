@@ -49,7 +49,7 @@ class Marked(_MarkedFields):
         return super().__new__(cls, start, stop, ids, has_id)
 
     def check(self, argument: str, length: int) -> None:
-        """Raise `TypeError` or `ValueError` for what is no mention in a text of so many characters."""
+        """Raise `TypeError` or `ValueError` unless this is a mention in such a text."""
         check_integer(self.start, f"{argument}.start")
         check_integer(self.stop, f"{argument}.stop")
         check_strings(self.ids, f"{argument}.ids")
@@ -83,7 +83,7 @@ class LabelledText(_LabelledFields):
 
 @dataclass(frozen=True)
 class Gold:
-    """The labelled mentions of some texts that are parsed together, by where they are in the source.
+    """The labeled mentions of some texts that are parsed together, by where they are in the source.
 
     keys: begin and end, ascending.  starts, entries: the right entries of each.  has_id: whether it is told what it is.
     n_linked: those that mean an entry, also one that the knowledge base lacks.
@@ -96,7 +96,7 @@ class Gold:
     n_linked: int
 
     def of(self, text: Parsed) -> Places:
-        """Return the number of the labelled mention that each span is, -1 for none."""
+        """Return the number of the labeled mention that each span is, -1 for none."""
         wanted = (text.spans.begins << _HALF) | text.spans.ends
         if not len(self.keys):
             return np.full(len(wanted), -1)

@@ -16,7 +16,7 @@ Kind = Literal["missed", "rejected", "wrong", "spurious", "boundary"]
 
 
 class Gold(NamedTuple):
-    """A labelled mention from the character `start` to before `stop`, each span at most once in a text.
+    """A labeled mention from the character `start` to before `stop`, each span at most once in a text.
 
     start: -1: it stands nowhere in the text, so that it counts as never found.
     ids: of the entries that are right; none of them but `has_id`: NIL.  Neither: nothing linked here is right.

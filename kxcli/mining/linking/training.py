@@ -225,7 +225,7 @@ def _fitted(rows: Sparse, is_right: npt.NDArray[np.bool_]) -> Weights:
 
 
 def _shrunk_threshold(scores: Floats, is_right: npt.NDArray[np.bool_], n_gold: int) -> float:
-    """Return the best threshold, drawn to the one without a model if few mentions are labeled."""
+    """Return the best threshold, near the default one if few mentions are labeled."""
     best, _ = best_threshold(scores, is_right, n_gold)
     return (n_gold * best + _PRIOR_MENTIONS * _PRIOR_THRESHOLD) / (n_gold + _PRIOR_MENTIONS)
 

@@ -93,7 +93,7 @@ def _wrong(arrays: Arrays, name: str) -> str:
 
 
 def _depths(roots: _Places, nodes: _Places, parents: _Places, n_inner: int, n: int) -> _Places:
-    """Return how many characters lead to each node, level by level; each has one parent, with a lower number."""
+    """Return the depth of each node; each has one parent, with a lower number."""
     order = np.argsort(parents, kind="stable")
     parents, nodes = parents.take(order), nodes.take(order)
     depths = np.zeros(n, dtype=np.int64)

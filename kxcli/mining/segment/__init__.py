@@ -112,7 +112,7 @@ class PlainTokenizer:
 
 
 def check_pattern(pattern: str) -> None:
-    """Raise `ValueError` if the pattern of words is no regular expression, or can match no character."""
+    """Raise `ValueError` if the pattern of words is invalid or matches no character."""
     check_type("pattern", pattern, str, "a string")
     try:
         _compile(pattern)

@@ -1,6 +1,6 @@
 """jieba's dictionary, replaced or added to by the user, as values that travel to workers.
 
-The formats are jieba's: `--dict` has `word frequency [tag]` a line, parted by single spaces; a user dictionary has
+The formats are jieba's: `--dict` has `word frequency [tag]` a line, separated by single spaces; a user dictionary has
 `word [frequency] [tag]`.
 """
 
@@ -35,7 +35,7 @@ class DictionaryError(ValueError):
 
 @dataclass(frozen=True)
 class Dictionary:
-    """What jieba is to load: `main` instead of its own dictionary, and then the `user` lines; texts of the files.
+    """Texts for jieba: `main` instead of its own dictionary, then `user` lines.
 
     Byte order marks at the start of lines are dropped, which jieba does in user dictionaries alone.
     Raises `DictionaryError` for a line that jieba could not load, and for words that would take all memory.
@@ -80,7 +80,7 @@ class Dictionary:
 
 
 def user_words(text: str) -> Iterator[tuple[int, str, str | None]]:
-    """Yield line number, word and digits of the frequency of a user dictionary, as jieba reads them."""
+    """Yield line number, word and frequency digits of a user dictionary."""
     for number, line in enumerate(text.split("\n"), 1):
         match = _USER_LINE.match(line.strip(_WHITE).lstrip("\ufeff"))
         if match is not None:
@@ -119,7 +119,7 @@ def without_marks(text: str) -> str:
 
 
 def _add_size(argument: str, line: int, word: str, size: int) -> int:
-    """Add the memory of a word to that of the words before it; raises `DictionaryError` if it is too much."""
+    """Add the memory of a word; raises `DictionaryError` if the sum is too large."""
     size += len(word) ** 2
     hint = "give a list with one word per line, not a text"
     if len(word) > MAX_WORD:
