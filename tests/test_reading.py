@@ -834,3 +834,61 @@ def test_any_bytes_are_records_or_an_error(data, kind, encoding, has_header):
         read_all(data, kind, encoding, on_error)
     guess(data)
     guess(data, complete=False)
+
+
+# Lines that --memory has no room for
+
+LONG = "a " * 700_000  # more than 1 MiB, which is read with any memory
+OVER = "more than 1.0 MB, for which --memory has no room"
+LONG_LINES = {
+    # name: (arguments; input with a long second line)
+    "words of jsonl": (
+        ("wordcount", "-t", "space", "--input-format", "jsonl"),
+        f'{{"text": "b"}}\n{{"text": "{LONG}"}}\n',
+    ),
+    "next to the text": (
+        ("wordcount", "-t", "space", "--input-format", "jsonl"),
+        f'{{"text": "b"}}\n{{"text": "b", "x": "{LONG}"}}\n',
+    ),
+    "words of csv": (("wordcount", "-t", "space", "--input-format", "csv"), f'text\n"{LONG}"\nb\n'),
+    "words of tsv": (("wordcount", "-t", "space", "--input-format", "tsv"), f"text\n{LONG}\nb\n"),
+    "whole text": (("wordcount", "-t", "regex", "--pattern", "[ab]"), f"b\n{LONG}\nb\n"),
+    "new words": (
+        ("newwords", "--all", "--min-count", "1", "--input-format", "jsonl"),
+        f'{{"text": "b"}}\n{{"text": "{LONG}"}}\n',
+    ),
+    "links of jsonl": (("entity-link", "--kb", "kb.jsonl"), f'{{"text": "ab"}}\n{{"text": "{LONG}"}}\n'),
+    "links of text": (("entity-link", "--kb", "kb.jsonl"), f"ab\n{LONG}\nab\n"),
+}
+
+
+@pytest.mark.parametrize("name", LONG_LINES)
+def test_a_line_that_memory_has_no_room_for_is_a_bad_record(run, name):
+    arguments, text = LONG_LINES[name]
+    put("kb.jsonl", ENTRIES)
+    use = (*arguments, "-j", "1", "--memory", "80M")
+    put("a", text)
+    put("bad", b"\n".join(b"\xff" if "a a" in line else line.encode() for line in text.split("\n")))
+    assert f"kxcli: error: a:2: the line has {OVER}; raise --memory" in run(*use, "a", code=1).err
+    skipped = run(*use, "a", "--on-error", "skip")
+    assert f"1 line left out for {OVER}: a:2\n" in skipped.err
+    assert skipped.out == run(*use, "bad", "--on-error", "skip").out
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+@pytest.mark.parametrize("pack", [bytes, bz2.compress])
+def test_a_long_line_of_a_stream_or_of_utf_16_is_a_bad_record(run, pack, encoding):
+    text = f'{{"text": "{LONG}"}}\n{{"text": "b"}}\n{{"text": "{LONG}"}}'
+    put("a", pack(text.encode(encoding)))
+    use = (*SPACE, "--memory", "80M", "--input-format", "jsonl", "--encoding", encoding, "--shard-size", "100K", "a")
+    assert "a:1: the line has" in run(*use, code=1).err
+    skipped = run(*use, "--on-error", "skip")
+    assert (skipped.out, f"2 lines left out for {OVER}: a:1, a:3\n" in skipped.err) == (b"b\t1\n", True)
+
+
+def test_long_lines_are_read_without_a_limit_of_memory_or_in_parts(run):
+    put("a.jsonl", f'{{"text": "{LONG}"}}\n')
+    put("a.txt", f"{LONG}\n")
+    assert run(*SPACE, "--field", "text", "a.jsonl").out == b"a\t700000\n"
+    assert run(*SPACE, "--field", "text", "--memory", "1G", "a.jsonl").out == b"a\t700000\n"
+    assert run(*SPACE, "--memory", "80M", "a.txt").out == b"a\t700000\n"

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from kxcli.commands.running import Corpus
     from kxcli.mining.linking.linker import Linking
 
+# Bytes of memory for a byte of a whole line: the peak over that of an empty run was 48 for articles of 10 MB in one
+# JSON line, and 128 for "aaa..." with names of several letters "a" in the knowledge base.
+_LINE_COST = 130
 
 _ALWAYS_USED = {"kb", "kb_cache", "model", "on_error", "quiet", "verbose"}
 _USED = {  # options that have an effect in a run that reads no INPUT
@@ -201,7 +204,7 @@ def _link(
         source,
         run,
         report,
-        what=running.named_texts(source),
+        what=running.named_texts(source, running.max_line_for(run, _LINE_COST)),
         kind="jsonl" if source.field is not None else running.record_format(source, by="") or "sniffed",
         preload=["kxcli.commands.linked", "kxcli.corpus.shards", *(["rjieba"] if shared.has_tagger else [])],
         output=sink.output,

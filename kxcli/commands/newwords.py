@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 
 _COLUMNS = ("word", "count", "pmi", "left_entropy", "right_entropy")
 
+# Bytes of memory for a byte of a whole line: the peak over that of an empty run was 10 for a JSON line of 10 MB of
+# "aaa...", 14 for articles, and 25 for a list of empty objects next to the text.
+_LINE_COST = 30
+
 
 class Thresholds(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic in newer versions alone
     """Numbers, separated by commas."""
@@ -155,7 +159,14 @@ def _lexicon(
         source,
         run,
         report,
-        what=running.wanted(source, by=None, unit="lines", cut=None if unique_lines else AFTER_BORDER, longest=LONGEST),
+        what=running.wanted(
+            source,
+            by=None,
+            unit="lines",
+            cut=None if unique_lines else AFTER_BORDER,
+            longest=LONGEST,
+            max_line=running.max_line_for(run, _LINE_COST),
+        ),
         kind=running.record_format(source, by=None),
         preload=["kxcli.mining.newwords.lexicon", "kxcli.corpus.spool"],
         output=output,

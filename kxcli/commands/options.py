@@ -266,8 +266,8 @@ def run_options(command: Function) -> Function:
                 "--memory",
                 metavar="SIZE",
                 type=Size(),
-                help="Memory for all processes together; what has no room goes to TMPDIR.  [default: half of what is "
-                "free]",
+                help="Memory for all processes together; what has no room goes to TMPDIR.  A record that needs more "
+                "is an error.  [default: half of what is free, and records of any length]",
             ),
             click.option(
                 "--checkpoint",

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from kxcli.tally.scratch import Scratch
 
 PartialT = TypeVar("PartialT")
+_MIN_MAX_LINE = 1 << 20  # bytes: text is mapped in pieces of that size, however little memory there is
 Reduce = Callable[..., Any]  # `Engine.reduce`, or what else takes what it takes
 
 
@@ -68,14 +69,17 @@ def wanted(
     unit: Literal["document", "lines"],
     cut: str | None,
     longest: int | None = None,
+    max_line: int | None = None,
 ) -> Wanted:
     """Return what is wanted of every input."""
-    return Wanted(given.field or DEFAULT_FIELD, by, cast(OnError, given.on_error), unit, cut, longest)
+    on_error = cast(OnError, given.on_error)
+    return Wanted(given.field or DEFAULT_FIELD, by, on_error, unit, cut, longest, max_line=max_line)
 
 
-def named_texts(given: Input) -> Wanted:
+def named_texts(given: Input, max_line: int | None) -> Wanted:
     """Return what is wanted of inputs whose texts are told apart by what they call themselves, or their lines."""
-    return Wanted(given.field or DEFAULT_FIELD, None, cast(OnError, given.on_error), key="text_id", counts_lines=True)
+    on_error = cast(OnError, given.on_error)
+    return Wanted(given.field or DEFAULT_FIELD, None, on_error, key="text_id", counts_lines=True, max_line=max_line)
 
 
 def record_format(given: Input, *, by: str | None) -> Kind | None:
@@ -317,6 +321,16 @@ def _check_outside(folder: str, found: Iterable[sources.Source]) -> None:
 def memory_for(run: Run) -> int:
     """Return the bytes that all processes may take."""
     return available.memory() if run.memory is None else run.memory
+
+
+def max_line_for(run: Run, cost: int) -> int | None:
+    """Return the bytes of a line that --memory has room for, whatever the number of workers; None without --memory.
+
+    A limit by the memory that is free would make the output depend on the moment.
+
+    cost: bytes of memory for a byte of the line.
+    """
+    return None if run.memory is None else max(_MIN_MAX_LINE, (run.memory - available.PROCESS) // cost)
 
 
 class Spread:

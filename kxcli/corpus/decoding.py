@@ -20,13 +20,25 @@ codecs.register_error("kxcli.mark", lambda error: (_BAD, error.end))  # type: ig
 class Decoder:
     """Decodes the bytes of one source, in order."""
 
-    def __init__(self, encoding: str, ledger: Ledger, *, is_guessed: bool = False, is_fixed: bool = False) -> None:
-        """Take what the encoding is known from: `is_guessed` from the start, `is_fixed` since there is no other."""
+    def __init__(
+        self,
+        encoding: str,
+        ledger: Ledger,
+        *,
+        is_guessed: bool = False,
+        is_fixed: bool = False,
+        max_line: int | None = None,
+    ) -> None:
+        """Take what the encoding is known from: `is_guessed` from the start, `is_fixed` since there is no other.
+
+        max_line: bytes of a line after which it is rejected; None: no limit.
+        """
         self.encoding = encoding
         self._is_fixed = is_fixed
         self._ledger = ledger
         self._is_guessed = is_guessed
         self._is_at_start = ledger.is_at_start
+        self._max_line = max_line
 
     def text(self, data: bytes) -> str | None:
         """Return the text of whole lines as it is, or None where a byte is bad."""
@@ -35,6 +47,16 @@ class Decoder:
         except UnicodeDecodeError:
             return None
         return self.without_mark(text)
+
+    def drop_long_line(self, data: bytes) -> bytes:
+        """Return a run of whole lines without its first one if that is too long."""
+        if self._max_line is None or len(data) <= self._max_line:
+            return data
+        end = data.find(b"\n") + 1 or len(data)
+        if end <= self._max_line:
+            return data
+        self._reject_long_line(self._max_line)
+        return data[end:]
 
     def lines(self, data: bytes) -> Iterator[str]:
         """Yield the lines of some whole lines of bytes."""
@@ -52,6 +74,7 @@ class Decoder:
         errors = "strict" if self._ledger.on_error == "stop" else "kxcli.mark"
         decoder = codecs.getincrementaldecoder(self.encoding)(errors)
         rest: list[str] = []  # of a line that has not ended
+        n_characters = 0  # of the rest
         data = b"?"
         while data:
             data = stream.read(CHUNK)
@@ -66,15 +89,17 @@ class Decoder:
             *lines, last = self.without_mark(text).split("\n")
             if lines:
                 lines[0] = "".join((*rest, lines[0]))
-                rest = []
-            rest.append(last)
+                rest, n_characters = [], 0
+            if self._max_line is None or n_characters <= self._max_line:
+                rest.append(last)
+            n_characters += len(last)
             for line in lines:
-                yield from self._kept(line, keeps_cr=keeps_cr)
+                yield from self._keep_unless_long(line, keeps_cr=keeps_cr)
             if bad is not None:
                 self._fail(bad)
         line = "".join(rest)
         if line:
-            yield from self._kept(line, keeps_cr=keeps_cr)
+            yield from self._keep_unless_long(line, keeps_cr=keeps_cr)
 
     def part(self, decoder: codecs.IncrementalDecoder, data: bytes, *, final: bool) -> str:
         """Decode a part of a line."""
@@ -99,6 +124,23 @@ class Decoder:
                 self._fail(error)
             text = raw.decode(self.encoding, "kxcli.mark")
         return self.without_mark(text)
+
+    def _keep_unless_long(self, line: str, *, keeps_cr: bool) -> Iterator[str]:
+        """Yield the line unless it is too long in UTF-8."""
+        limit = self._max_line
+        if limit is not None and len(line) > limit // 4 and len(line.encode("utf-8", "surrogatepass")) > limit:
+            self._reject_long_line(limit)
+        else:
+            yield from self._kept(line, keeps_cr=keeps_cr)
+
+    def _reject_long_line(self, limit: int) -> None:
+        what = f"more than {limit / 1e6:,.1f} MB, for which --memory has no room"
+        if self._ledger.on_error == "stop":
+            hint = "raise --memory, split the record, or use --on-error skip"
+            self._ledger.fail(f"the line has {what}", hint)
+        self._ledger.lose(f"lines left out for {what}")
+        self._ledger.line += 1
+        self._is_at_start = False
 
     def _kept(self, line: str, *, keeps_cr: bool = False) -> Iterator[str]:
         """Yield the line, mended or not at all where it has bad bytes, and count it."""

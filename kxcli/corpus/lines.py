@@ -26,8 +26,12 @@ class Run(NamedTuple):
     is_open: bool  # its last line goes on in the next run; then it holds no line end at all
 
 
-def runs(stream: Readable, *, keep_lines_whole: bool) -> Iterator[Run]:
-    """Yield runs of whole lines; without `keep_lines_whole`, a line over `LONG_LINE` bytes comes in open parts."""
+def runs(stream: Readable, *, keep_lines_whole: bool, max_line: int | None = None) -> Iterator[Run]:
+    """Yield runs of whole lines; without `keep_lines_whole`, a line over `LONG_LINE` bytes comes in open parts.
+
+    max_line: bytes of a whole line after which the reader rejects it, at least `CHUNK`. Only the first line of a run
+    can be longer, and it lacks bytes then.
+    """
     rest: list[bytes] = []
     size = 0
     while data := stream.read(CHUNK):
@@ -37,7 +41,8 @@ def runs(stream: Readable, *, keep_lines_whole: bool) -> Iterator[Run]:
             yield Run(b"".join(rest), is_open=False)
             rest, size = [data[cut:]], len(data) - cut
         else:
-            rest.append(data)
+            if max_line is None or size <= max_line:
+                rest.append(data)
             size += len(data)
             if size >= LONG_LINE and not keep_lines_whole:
                 yield Run(b"".join(rest), is_open=True)

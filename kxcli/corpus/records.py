@@ -1,5 +1,6 @@
 """Streams of bytes -> documents: a line, a field of JSONL, a column of CSV or TSV."""
 
+import dataclasses
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -61,6 +62,7 @@ class Wanted:
     which a line end is a border like any other.
     cut: a pattern that matches at the places where a long line may be parted; None: documents stay whole.
     longest: characters without such a place after which a long line is parted, every so many; None: never.
+    max_line: bytes of a line after which it is rejected, unless it is read in parts; None: no limit.
     key: the field that holds what a JSONL record calls itself, if it does.
     counts_lines: whether documents tell of lines that gave none; those at the end come as an empty open document.
     """
@@ -73,6 +75,7 @@ class Wanted:
     longest: int | None = None
     key: str | None = None
     counts_lines: bool = False
+    max_line: int | None = dataclasses.field(default=None, compare=False)  # a run may be resumed with other memory
 
     @property
     def keeps_lines_whole(self) -> bool:
@@ -105,13 +108,13 @@ def _with_gaps(found: Iterable[Document], ledger: Ledger) -> Iterator[Document]:
 
 
 def _documents(stream: Readable, form: Format, wanted: Wanted, ledger: Ledger) -> Iterator[Document]:
-    decoder = Decoder(form.encoding, ledger, is_guessed=form.is_guessed)
+    decoder = Decoder(form.encoding, ledger, is_guessed=form.is_guessed, max_line=wanted.max_line)
     if form.kind == "text" and form.is_cuttable:
         yield from _texts(stream, decoder, wanted, ledger)
     elif form.kind == "text":
         yield from map(Document, decoder.lines_in_order(stream))
     elif form.kind == "jsonl":
-        for line in _lines(stream, form, decoder):
+        for line in _lines(stream, form, decoder, wanted.max_line):
             if line and not line.isspace():
                 try:
                     yield _from_json(line, wanted)
@@ -122,23 +125,24 @@ def _documents(stream: Readable, form: Format, wanted: Wanted, ledger: Ledger) -
         yield from _from_rows(lines, form.kind, wanted, ledger)
 
 
-def _lines(stream: Readable, form: Format, decoder: Decoder) -> Iterator[str]:
+def _lines(stream: Readable, form: Format, decoder: Decoder, max_line: int | None) -> Iterator[str]:
     if not form.is_cuttable:
         yield from decoder.lines_in_order(stream)
         return
-    for run in runs(stream, keep_lines_whole=True):
-        yield from decoder.lines(run.data)
+    for run in runs(stream, keep_lines_whole=True, max_line=max_line):
+        yield from decoder.lines(decoder.drop_long_line(run.data))
 
 
 def _texts(stream: Readable, decoder: Decoder, wanted: Wanted, ledger: Ledger) -> Iterator[Document]:
     cut = re.compile(wanted.cut) if wanted.cut is not None else _NEVER
     long: LongLine | None = None
-    for data, is_open in runs(stream, keep_lines_whole=wanted.keeps_lines_whole):
+    is_whole = wanted.keeps_lines_whole
+    for data, is_open in runs(stream, keep_lines_whole=is_whole, max_line=wanted.max_line if is_whole else None):
         if is_open:
             long = long or LongLine(decoder, cut, wanted.longest)
             yield Document(long.feed(data), is_open=True)
             continue
-        rest = data
+        rest = decoder.drop_long_line(data) if is_whole else data
         if long is not None:
             end = data.find(b"\n") + 1 or len(data)
             yield Document(long.finish(data[:end]))

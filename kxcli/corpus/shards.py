@@ -207,8 +207,9 @@ class Planner:
         line, held, size = 1, list[bytes](), 0
         spooled: SpooledLine | None = None
         folder = self.folder
-        whole = form.kind != "text" or self.wanted.keeps_lines_whole or folder is None
-        for data, is_open in runs(stream, keep_lines_whole=whole):
+        is_needed_whole = form.kind != "text" or self.wanted.keeps_lines_whole
+        max_line = self.wanted.max_line if is_needed_whole else None
+        for data, is_open in runs(stream, keep_lines_whole=is_needed_whole or folder is None, max_line=max_line):
             rest = data
             if is_open or spooled is not None:
                 if held:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import fields, is_dataclass
 from types import FunctionType
 from typing import Any
 
@@ -11,7 +12,7 @@ def fingerprint(value: Any) -> str:
     """Return a digest of a value: equal for equal values, whatever process made them, and whatever their order in sets.
 
     Takes what can be pickled: numbers, strings, arrays, containers of them, and objects by what they would be pickled
-    as.  A value may not contain itself.
+    as, without the fields of a dataclass that are not compared.  A value may not contain itself.
     """
     return _digest(value).hex()
 
@@ -43,6 +44,8 @@ def _parts(value: Any) -> "list[bytes | memoryview]":
         return [kind, *sorted(map(_digest, value))]
     if isinstance(value, Sequence) and type(value) in (tuple, list):
         return [kind, *map(_digest, value)]
+    if is_dataclass(value) and not all(field.compare for field in fields(value)):
+        return [kind, *(_digest(getattr(value, field.name)) for field in fields(value) if field.compare)]
     made = value.__reduce_ex__(4)
     if isinstance(made, str):
         return [kind, made.encode()]
