@@ -40,7 +40,8 @@ check: $(VENV)/.dev
 
 # Asks a service on the network whether the installed versions have known holes, so it is no part of check.
 audit: $(VENV)/.dev
-	$(BIN)/pip-audit --strict --skip-editable || { \
+	$(BIN)/python -m pip freeze --exclude-editable > $(VENV)/audit.txt
+	$(BIN)/pip-audit --strict --no-deps --disable-pip -r $(VENV)/audit.txt || { \
 		code=$$?; echo "audit: holes were found, or the service could not be reached; see above" >&2; exit $$code; }
 
 format: $(VENV)/.dev

@@ -11,7 +11,7 @@ WRONG = [
     # what is called; its arguments; the error; how its message begins
     (Dictionary, {"user": "user.txt"}, ValueError, "user is the text of a dictionary, and 'user.txt' looks like"),
     (Dictionary, {"user": "my words.dic"}, ValueError, "user is the text"),
-    (Dictionary, {"user": "lists/words"}, ValueError, "user is the text"),
+    (Dictionary, {"user": "../lists/words"}, ValueError, "user is the text"),
     (Dictionary, {"user": "/etc/words"}, ValueError, "user is the text"),
     (Dictionary, {"main": "dict.txt.big.gz"}, ValueError, "main is the text"),
     (Dictionary, {"user": Path("user.txt")}, TypeError, "user must be the text of a dictionary, not "),

@@ -1689,9 +1689,9 @@ DAYS = np.arange("2024-01-01", "2024-01-05", dtype="datetime64[D]")
         (FOUR, [["a", "b"], ["a", None], *[["c", "d"]] * 2], None, None, "y[1, 1] is None, a missing value"),
         (np.array([*FOUR[:3], None], dtype=object), FOUR, None, None, "x[3] is None, a missing value"),
         (np.ma.array(FOUR, mask=[0, 1, 0, 0]), FOUR, None, None, "x[1] is masked: leave its row out"),
-        (["a", 2, 3, 4], FOUR, None, None, "x[1] is 2, of the type int: give strings"),
-        (FOUR, [1, 2, "3", 4], None, None, "y[0] is 1, of the type int: give strings"),
-        ([1j, 2, 3, 4], FOUR, None, None, "x[0] is 1j, of the type complex: give numbers or strings"),
+        (["a", 2, 3, 4], FOUR, None, None, "x[1] is 2 (int): give strings"),
+        (FOUR, [1, 2, "3", 4], None, None, "y[0] is 1 (int): give strings"),
+        ([1j, 2, 3, 4], FOUR, None, None, "x[0] is 1j (complex): give numbers or strings"),
         (np.array([1j, 2, 3, 4]), FOUR, "delta", None, "x has values of the type complex128: give numbers or strings"),
         (DAYS, FOUR, None, None, "x has values of the type datetime64[D]: give numbers or strings"),
         (FOUR, DAYS, "delta", None, "y has values of the type datetime64[D]: give numbers or strings"),
@@ -1702,9 +1702,9 @@ DAYS = np.arange("2024-01-01", "2024-01-05", dtype="datetime64[D]")
             None,
             "x[0] is datetime.date(2024, 1, 1), of",
         ),
-        ([b"a", b"b"] * 2, FOUR, None, None, "x[0] is b'a', of the type bytes: give numbers or strings"),
+        ([b"a", b"b"] * 2, FOUR, None, None, "x[0] is b'a' (bytes): give numbers or strings"),
         (np.array([b"a", b"b"] * 2), FOUR, None, None, "x has values of the type |S1: give numbers or strings"),
-        ([[1, 2], [3], [4, 5], [6, 7]], FOUR, None, None, "x[0] is [1, 2], of the type list: give numbers or strings"),
+        ([[1, 2], [3], [4, 5], [6, 7]], FOUR, None, None, "x[0] is [1, 2] (list): give numbers or strings"),
         ([1, 2, 3, 10**400], FOUR, None, None, "x has a number that is too large"),
         ([1e200, 2, 3, 4], FOUR, None, None, "x: the numbers are too great to be squared"),
         (
@@ -1732,14 +1732,15 @@ def test_what_makes_no_sense_is_an_error(x, y, kernel, testing, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"testing": "none"}, "testing has to be a Testing, not 'none'"),
-        ({"testing": 0.05}, "testing has to be a Testing, not 0.05"),
-        ({"testing": Asked}, "testing has to be a Testing, not <class"),
-        ({"testing": ""}, "testing has to be a Testing, not ''"),
-        ({"counting": "char"}, "counting has to be a Counting, not 'char'"),
-        ({"kernel_x": 1.0}, "kernel_x has to be a Kernel or the name of one, not 1.0"),
-        ({"kernel_y": Kernel}, "kernel_y has to be a Kernel or the name of one, not "),
-        ({"kernel_y": ["gaussian"]}, "kernel_y has to be a Kernel or the name of one, not "),
+        ({"testing": "none"}, "testing must be a Testing, not 'none'"),
+        ({"testing": 0.05}, "testing must be a Testing, not 0.05"),
+        ({"testing": Asked}, "testing must be a Testing, not <class"),
+        ({"testing": ""}, "testing must be a Testing, not ''"),
+        ({"testing": [0] * 100_000}, f"testing must be a Testing, not {str([0] * 20)[:-1]},... (list)"),
+        ({"counting": "char"}, "counting must be a Counting, not 'char'"),
+        ({"kernel_x": 1.0}, "kernel_x must be a Kernel or the name of one, not 1.0"),
+        ({"kernel_y": Kernel}, "kernel_y must be a Kernel or the name of one, not "),
+        ({"kernel_y": ["gaussian"]}, "kernel_y must be a Kernel or the name of one, not "),
     ],
 )
 def test_an_argument_of_another_type_is_named(options, message):
@@ -1751,28 +1752,25 @@ def test_an_argument_of_another_type_is_named(options, message):
 @pytest.mark.parametrize(
     ("kind", "options", "error", "message"),
     [
-        (Asked, {"name": "permutations"}, ValueError, "'permutations' is no test; there are auto"),
-        (Asked, {"permutations": -1}, ValueError, "permutations has to be 1 or more, not -1"),
-        (Asked, {"permutations": 0}, ValueError, "permutations has to be 1 or more, not 0"),
-        (Asked, {"permutations": 9.5}, TypeError, "permutations has to be an integer, not 9.5"),
-        (Asked, {"permutations": "99"}, TypeError, "permutations has to be an integer, not '99'"),
-        (Asked, {"permutations": True}, TypeError, "permutations has to be an integer, not True"),
-        (Asked, {"seed": -1}, ValueError, "seed has to be 0 or more, not -1"),
-        (Asked, {"seed": None}, TypeError, "seed has to be an integer, not None"),
+        (Asked, {"name": "permutations"}, ValueError, "'permutations' (str) is no test; there are auto"),
+        (Asked, {"permutations": -1}, ValueError, "permutations must be 1 or more, not -1"),
+        (Asked, {"permutations": 0}, ValueError, "permutations must be 1 or more, not 0"),
+        (Asked, {"permutations": 9.5}, TypeError, "permutations must be an integer, not 9.5"),
+        (Asked, {"permutations": "99"}, TypeError, "permutations must be an integer, not '99'"),
+        (Asked, {"permutations": True}, TypeError, "permutations must be an integer, not True"),
+        (Asked, {"seed": -1}, ValueError, "seed must be 0 or more, not -1"),
+        (Asked, {"seed": None}, TypeError, "seed must be an integer, not None"),
+        *((Asked, {"alpha": alpha}, ValueError, "alpha must be between 0 and 1") for alpha in (0, 1, 2, -1, math.nan)),
+        (Asked, {"alpha": "5%"}, TypeError, "alpha must be a number, not '5%'"),
         *(
-            (Asked, {"alpha": alpha}, ValueError, "alpha has to be between 0 and 1")
-            for alpha in (0, 1, 2, -1, math.nan)
-        ),
-        (Asked, {"alpha": "5%"}, TypeError, "alpha has to be a number, not '5%'"),
-        *(
-            (Kernel, {"name": "gaussian", "sigma": sigma}, ValueError, "sigma has to be greater than 0")
+            (Kernel, {"name": "gaussian", "sigma": sigma}, ValueError, "sigma must be greater than 0")
             for sigma in (0, -1.0, math.nan, math.inf)
         ),
-        (Kernel, {"name": "gaussian", "sigma": "median"}, TypeError, "sigma has to be a number, not 'median'"),
-        (Kernel, {"name": "laplace", "sigma": True}, TypeError, "sigma has to be a number, not True"),
-        (Kernel, {"name": "ngram", "n": 2.0}, TypeError, "n has to be an integer, not 2.0"),
+        (Kernel, {"name": "gaussian", "sigma": "median"}, TypeError, "sigma must be a number, not 'median'"),
+        (Kernel, {"name": "laplace", "sigma": True}, TypeError, "sigma must be a number, not True"),
+        (Kernel, {"name": "ngram", "n": 2.0}, TypeError, "n must be an integer, not 2.0"),
         (Kernel, {"name": "ngram", "n": -2}, ValueError, "the kernel ngram has an n of 1 or more"),
-        (Kernel, {"name": "bow", "cosine": "yes"}, TypeError, "cosine has to be True or False, not 'yes'"),
+        (Kernel, {"name": "bow", "cosine": "yes"}, TypeError, "cosine must be True or False, not 'yes'"),
     ],
 )
 def test_a_value_out_of_range_is_named(kind, options, error, message):
@@ -1920,7 +1918,7 @@ def test_kernels_take_what_they_have():
             Kernel(name, cosine=True)
         with pytest.raises(ValueError, match="has no cosine"):
             replace(Kernel(name), cosine=True)
-    bandwidth = "^sigma has to be greater than 0, and only gaussian and laplace have one$"
+    bandwidth = "^sigma must be greater than 0, and only gaussian and laplace have one$"
     for name in "linear", "delta", "bow", "ngram:2":
         with pytest.raises(ValueError, match=bandwidth):
             replace(Kernel.named(name), sigma=1.0)

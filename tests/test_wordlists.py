@@ -1,6 +1,9 @@
 """Lists of words and dictionaries that options name: several add up, mistakes are reported with their place."""
 
+import bz2
+import gzip
 import io
+import lzma
 import os
 import re
 import subprocess
@@ -370,3 +373,21 @@ def test_any_bytes_are_a_list_or_an_error_with_a_place(tmp_path, data):
         wordlists.read_dictionary(path, [], Report(quiet=True))
     except InputError as error:
         assert error.line is not None and error.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "what"),
+    [
+        ("list.gz", gzip.compress(b"x\n"), "is compressed (gz); decompress it, or name /dev/stdin instead"),
+        ("list.bz2", bz2.compress(b"x\n"), "is compressed (bz2); "),
+        ("list.xz", lzma.compress(b"x\n"), "is compressed (xz); "),
+        ("list.zip", b"PK\x03\x04" + bytes(100), "is a zip archive; extract the list as UTF-8 text\n"),
+        ("list.pdf", b"%PDF-1.7\n", "is a PDF document; "),
+    ],
+)
+@pytest.mark.parametrize("option", ["--stopwords", "--dict", "--userdict"])
+def test_a_compressed_list_is_an_error_with_the_fix(tmp_path, capsys, option, name, data, what):
+    (tmp_path / name).write_bytes(data)
+    (tmp_path / "in.txt").write_text("x y\n")
+    assert main(["wordcount", "-j", "1", option, str(tmp_path / name), str(tmp_path / "in.txt")]) == 1
+    assert capsys.readouterr().err.startswith(f"kxcli: error: {tmp_path / name}: {what}")

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from kxcli.corpus import archives
+from kxcli.corpus.compression import kind_of
 from kxcli.errors import InputError, reason
 from kxcli.report import Report
 
@@ -10,6 +12,8 @@ if TYPE_CHECKING:
     from kxcli.mining import Dictionary
 
 _MAX_LINE_BYTES = 1 << 16  # a longer line is no entry; with a limit, no file can fill the memory with one line
+_COMMANDS = {"gz": "gzip -dc", "bz2": "bzip2 -dc", "xz": "xz -dc", "zst": "zstd -dc"}
+_PIPE = "name /dev/stdin instead and pipe it in: {} FILE | kxcli ..."
 _HINT = "give a list with one word per line, not a text"
 
 
@@ -18,6 +22,7 @@ def iter_lines(path: str) -> Iterator[str]:
     number = 0
     try:
         with open(path, "rb") as file:
+            _refuse_compressed(file.peek(archives.HEAD_BYTES), path)
             while data := file.readline(_MAX_LINE_BYTES):
                 number += 1
                 if len(data) == _MAX_LINE_BYTES:
@@ -28,6 +33,18 @@ def iter_lines(path: str) -> Iterator[str]:
     except UnicodeDecodeError as error:
         byte = error.object[error.start]
         raise InputError(path, f"byte 0x{byte:02x} is not valid utf-8", "save it as UTF-8", number) from None
+
+
+def _refuse_compressed(head: bytes, path: str) -> None:
+    """Raise `InputError` if the first bytes of a list are those of a compressed file or an archive."""
+    head = head[: archives.HEAD_BYTES]
+    kind = kind_of(head)
+    if kind is not None:
+        raise InputError(path, f"is compressed ({kind})", f"decompress it, or {_PIPE.format(_COMMANDS[kind])}")
+    try:
+        archives.refuse(head, path)
+    except InputError as error:
+        raise InputError(path, error.what, "extract the list as UTF-8 text") from None
 
 
 def read_words(paths: Iterable[str]) -> frozenset[str]:

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from kxcli.mining.arguments import describe
 from kxcli.mining.hsic import texts
 from kxcli.mining.hsic.dependence import measure, run_here, side
 from kxcli.mining.hsic.kernels import Side
@@ -27,7 +28,7 @@ def measured(
     """Return how dependent two columns are: `kxcli.mining.measure_dependence`."""
     for name, value, kind in (("testing", testing, Testing), ("counting", counting, Counting)):
         if not isinstance(value, kind):
-            raise TypeError(f"{name} has to be a {kind.__name__}, not {value!r}")
+            raise TypeError(f"{name} must be a {kind.__name__}, not {describe(value)}")
     columns = {"x": _rows(x, "x"), "y": _rows(y, "y")}
     if len(columns["x"]) != len(columns["y"]):
         raise MeasureError(f"x has {len(columns['x']):,} rows and y has {len(columns['y']):,}")
@@ -76,9 +77,7 @@ def _of_objects(array: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
             cell, (str, int, float, np.bool, np.integer, np.floating)
         ):
             others = "strings" if has_texts else "numbers or strings"
-            raise MeasureError(
-                f"{_place(name, array, at)} is {cell!r}, of the type {type(cell).__name__}: give {others}"
-            )
+            raise MeasureError(f"{_place(name, array, at)} is {describe(cell)}: give {others}")
     if has_texts:
         return array
     numbers = np.array(cells).reshape(array.shape)
@@ -108,7 +107,7 @@ def _kernel(kernel: Kernel | str | None, array: npt.NDArray[Any], name: str) -> 
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None
     if not isinstance(kernel, Kernel):
-        raise TypeError(f"{name} has to be a Kernel or the name of one, not {kernel!r}")
+        raise TypeError(f"{name} must be a Kernel or the name of one, not {describe(kernel)}")
     if kernel.is_of_texts and (not is_text or array.ndim != 1):
         raise MeasureError(f"{name}: {kernel} compares texts: give a list of strings")
     if is_text and kernel.name != "delta" and not kernel.is_of_texts:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Literal, cast, get_args
 
+from kxcli.mining.arguments import describe
+
 KernelName = Literal["gaussian", "laplace", "linear", "delta", "bow", "ngram"]
 TestName = Literal["auto", "permutation", "eigen", "gamma", "none"]
 
@@ -22,7 +24,7 @@ def _check_type(name: str, value: object, kind: type) -> None:
     """Raise `TypeError` for an argument of another type; bools are no numbers."""
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         what = {bool: "True or False", Integral: "an integer", Real: "a number"}[kind]
-        raise TypeError(f"{name} has to be {what}, not {value!r}")
+        raise TypeError(f"{name} must be {what}, not {describe(value)}")
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ class Kernel:
 
     def __post_init__(self) -> None:
         if self.name not in get_args(KernelName):
-            raise ValueError(f"{self.name!r} is no kernel; there are {', '.join(get_args(KernelName))}")
+            raise ValueError(f"{describe(self.name)} is no kernel; there are {', '.join(get_args(KernelName))}")
         _check_type("n", self.n, Integral)
         _check_type("cosine", self.cosine, bool)
         if self.sigma is not None:
@@ -56,14 +58,14 @@ class Kernel:
         if self.cosine and not self.is_of_texts:
             raise ValueError(f"the kernel {self.name} has no cosine; bow and ngram have one")
         if self.sigma is not None and not (self.has_bandwidth and 0 < self.sigma < math.inf):
-            raise ValueError("sigma has to be greater than 0, and only gaussian and laplace have one")
+            raise ValueError("sigma must be greater than 0, and only gaussian and laplace have one")
 
     @classmethod
     def named(cls, text: str) -> "Kernel":
         """Return the kernel that a user names, n-grams as `ngram:3`; `ValueError` where there is none such."""
         match = re.fullmatch(r"(gaussian|laplace|linear|delta|bow)|ngram:([1-9]\d{0,2})", text, re.ASCII)
         if match is None:
-            raise ValueError(f"{text!r} is no kernel; there are gaussian, laplace, linear, delta, bow and ngram:N")
+            raise ValueError(f"{text[:60]!r} is no kernel; there are gaussian, laplace, linear, delta, bow and ngram:N")
         return cls(cast(KernelName, match[1] or "ngram"), n=int(match[2] or 0))
 
     @property
@@ -94,15 +96,15 @@ class Testing:
 
     def __post_init__(self) -> None:
         if self.name not in get_args(TestName):
-            raise ValueError(f"{self.name!r} is no test; there are {', '.join(get_args(TestName))}")
+            raise ValueError(f"{describe(self.name)} is no test; there are {', '.join(get_args(TestName))}")
         for name, least in (("permutations", 1), ("seed", 0)):
             value = getattr(self, name)
             _check_type(name, value, Integral)
             if value < least:
-                raise ValueError(f"{name} has to be {least} or more, not {value}")
+                raise ValueError(f"{name} must be {least} or more, not {value}")
         _check_type("alpha", self.alpha, Real)
         if not 0 < self.alpha < 1:
-            raise ValueError(f"alpha has to be between 0 and 1, not {self.alpha}")
+            raise ValueError(f"alpha must be between 0 and 1, not {self.alpha}")
 
 
 @dataclass(frozen=True)
