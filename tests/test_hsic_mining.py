@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from kxcli.mining import Dependence, Kernel, measure_dependence
 from kxcli.mining import Testing as Asked  # pytest would take it for a test
+from kxcli.mining.arguments import describe
 from kxcli.mining.hsic import (
     asymptotic,
     contingency,
@@ -1700,7 +1701,7 @@ DAYS = np.arange("2024-01-01", "2024-01-05", dtype="datetime64[D]")
             FOUR,
             None,
             None,
-            "x[0] is datetime.date(2024, 1, 1), of",
+            "x[0] is datetime.date(2024, 1, 1) (date)",
         ),
         ([b"a", b"b"] * 2, FOUR, None, None, "x[0] is b'a' (bytes): give numbers or strings"),
         (np.array([b"a", b"b"] * 2), FOUR, None, None, "x has values of the type |S1: give numbers or strings"),
@@ -1931,7 +1932,10 @@ def test_kernels_take_what_they_have():
     for name in "rbf", "", "ngram:3", "Gaussian":
         with pytest.raises(ValueError) as caught:
             Kernel(name)
-        assert str(caught.value) == f"{name!r} is no kernel; there are gaussian, laplace, linear, delta, bow, ngram"
+        assert (
+            str(caught.value)
+            == f"{describe(name)} is no kernel; there are gaussian, laplace, linear, delta, bow, ngram"
+        )
 
 
 # Level and power

@@ -81,7 +81,7 @@ def start_of(way):
         return console_script(), everything()
     if way == "python -P -m":
         return [sys.executable, "-P", "-m", "kxcli"], everything()
-    return [sys.executable, "-m", "kxcli"], everything() - BEFORE_MODULE - {"kxcli"}
+    return [sys.executable, *way.split()[1:], "kxcli"], everything() - BEFORE_MODULE - {"kxcli"}
 
 
 def check_imports(kxcli, way, arguments, *workers):
@@ -101,7 +101,12 @@ def test_workers_import_nothing_from_the_current_folder(kxcli, name, way):
     check_imports(kxcli, way, command(kxcli, name), "-j", 2)
 
 
-@pytest.mark.parametrize("way", ["console script", "python -P -m"])
+@pytest.mark.parametrize("way", ["python -E -m", "python -s -m", "python -I -m"])
+def test_workers_of_a_python_with_options_import_nothing_from_the_current_folder(kxcli, way):
+    check_imports(kxcli, way, COMMANDS["wordcount"], "-j", 2)
+
+
+@pytest.mark.parametrize("way", ["console script", "python -P -m", "python -E -m"])
 def test_spawned_workers_import_nothing_from_the_current_folder(kxcli, way):
     kxcli.environment["TMPDIR"] = str(kxcli.folder / LONG_TMPDIR)
     Path(kxcli.environment["TMPDIR"]).mkdir()

@@ -6,7 +6,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from multiprocessing import resource_tracker
+from multiprocessing import resource_tracker, util
 from typing import Any
 
 from kxcli.signals import ENDING
@@ -59,8 +59,22 @@ def isolate_workers() -> Iterator[None]:
     not, and it then has the search path of this process, so that it imports the same kxcli.
     """
     path = os.pathsep.join(folder for folder in sys.path if folder)
-    with _without_main_script(), _environment(PYTHONSAFEPATH="1", PYTHONPATH=path):
+    with _without_main_script(), _environment(PYTHONSAFEPATH="1", PYTHONPATH=path), _safe_path_option():
         yield
+
+
+@contextmanager
+def _safe_path_option() -> Iterator[None]:
+    """Start processes with -P if this one ignores the environment (-E): they do so too, and so PYTHONSAFEPATH."""
+    if not sys.flags.ignore_environment:
+        yield
+        return
+    flags = util._args_from_interpreter_flags  # type: ignore[attr-defined]
+    util._args_from_interpreter_flags = lambda: [*flags(), "-P"]  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        util._args_from_interpreter_flags = flags  # type: ignore[attr-defined]
 
 
 @contextmanager
