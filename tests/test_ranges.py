@@ -198,7 +198,7 @@ def test_wide_encodings_are_read_in_order(text, chunk, encoding):
         data = text.encode(encoding)
     if text.removeprefix("\ufeff").startswith("\ufeff"):
         return  # two marks in front: which is the mark is the codec's affair
-    with small(chunk):
+    with small(max(chunk, 4)):  # a byte order mark is looked for in the first chunk
         assert list(Decoder(encoding, ledger()).lines_in_order(BytesIO(data))) == expected
 
 
@@ -453,9 +453,9 @@ def test_one_line_of_many_megabytes_is_counted_in_bounded_memory(kxcli, workers,
 
 
 names = st.sampled_from(["a", "上/é", "s3://a/b", os.fsdecode(b"\xff"), "message"])
-numbers = st.integers(0, 1 << 60)
+numbers = st.integers(1, 1 << 60)
 told_ones = st.one_of(
-    st.builds(Choice, names, names),
+    st.builds(Choice, names, names, st.booleans()),
     st.builds(Loss, names, numbers, st.lists(st.builds(Place, names, numbers, numbers), max_size=3).map(tuple)),
 )
 
