@@ -76,11 +76,13 @@ class Decoder:
         rest: list[str] = []  # of a line that has not ended
         n_characters = 0  # of the rest
         data = b"?"
+        is_first = self._is_at_start
         while data:
             data = stream.read(CHUNK)
-            if self._is_at_start and data and encodings.lacks_mark(data, self.encoding):
+            if is_first and data and encodings.lacks_mark(data, self.encoding):
                 hint = f"use --encoding {self.encoding}-le or {self.encoding}-be"
                 self._ledger.fail(f"has no byte order mark of {self.encoding} at its start", hint)
+            is_first = False
             bad: UnicodeDecodeError | None = None
             try:
                 text = decoder.decode(data, final=not data)
