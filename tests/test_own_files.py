@@ -534,3 +534,17 @@ def test_a_forged_partial_is_an_error_or_another_result(here, run, job):
 @pytest.mark.parametrize("job", JOBS)
 def test_many_forged_partials_are_errors_or_other_results(here, run, job):
     assert forge_partials(run, here, job, range(1000))
+
+
+@pytest.mark.parametrize("error", [KeyError("x"), ValueError("x"), TypeError("x"), IndexError("x")])
+def test_a_bug_after_the_counting_is_not_taken_for_damage(here, capsys, monkeypatch, error):
+    def fail(*_, **__):
+        raise error
+
+    (here / "a.txt").write_text("好人\n")
+    use = ["wordcount", "-j", "1", "--checkpoint", "ck", "a.txt"]
+    assert main(use) == 0
+    monkeypatch.setattr("kxcli.output.sink.write", fail)
+    assert main(use) == 1
+    err = capsys.readouterr().err
+    assert f"internal error: {type(error).__name__}" in err and "damaged" not in err
