@@ -1692,7 +1692,8 @@ def test_files_of_words_that_cannot_be_read_are_told(kxcli, option):
 
 BOW_X = ("--kernel-x", "bow")
 USAGE = [
-    # options; what stands in the message
+    # options; what the message contains
+    (("--matrix", "square", "--value", "p_value", "--test", "none"), "--value p_value needs a test"),
     ((), "-x"),
     (("-x", "x"), "-y"),
     (("-y", "y"), "-x"),

@@ -151,3 +151,9 @@ def test_an_unknown_command_suggests_a_similar_one(capsys, name, similar):
 
 def test_a_command_like_no_other_gets_no_suggestion(capsys):
     assert "did you mean" not in usage_error_of(capsys, "xyz")
+
+
+def test_a_wrong_cluster_address_is_answered_with_all_right_ones(capsys, tmp_path):
+    (tmp_path / "a.txt").write_text("a\n")
+    error = usage_error_of(capsys, "wordcount", "--cluster", "foo", str(tmp_path / "a.txt"))
+    assert all(address in error for address in ("tcp://HOST:8786", "tls://HOST:8786", "local:N"))

@@ -441,12 +441,12 @@ def test_other_names_are_free(folder, name):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([*USES["entity-link"], "-o", "a.tsv"], "-o a.tsv: the name says tsv, but the output is jsonl; add -f tsv"),
+        ([*USES["entity-link"], "-o", "a.tsv"], "-o a.tsv: the name says tsv, but the output is jsonl; use -f tsv"),
         ([*USES["entity-link"], "-o", "a.csv"], "-o a.csv: the name says csv, but the output is jsonl; choose another"),
-        ([*USES["evaluate"], "-o", "a.jsonl"], "the name says jsonl, but the output is tsv; add -f jsonl"),
+        ([*USES["evaluate"], "-o", "a.jsonl"], "the name says jsonl, but the output is tsv; use -f jsonl"),
         ([*USES["evaluate"], "--errors", "a.csv"], "--errors a.csv: the name says csv, but the output is tsv; choose"),
         ([*USES["evaluate"], "--errors", "a.tsv.gz"], "--errors a.tsv.gz: the output is not compressed; choose"),
-        ([*USES["hsic"], "-o", "a.csv"], "the name says csv, but the output is tsv; add -f csv"),
+        ([*USES["hsic"], "-o", "a.csv"], "the name says csv, but the output is tsv; use -f csv"),
         ([*USES["hsic"], "-o", "a.npy"], "the name says npy, but the output is tsv; choose another name"),
         (
             ["entity-link", "--kb", "kb.tsv", "--train", "gold.jsonl", "--model", "a.gz"],

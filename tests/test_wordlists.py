@@ -378,7 +378,7 @@ def test_any_bytes_are_a_list_or_an_error_with_a_place(tmp_path, data):
 @pytest.mark.parametrize(
     ("name", "data", "what"),
     [
-        ("list.gz", gzip.compress(b"x\n"), "is compressed (gz); decompress it, or name /dev/stdin instead"),
+        ("list.gz", gzip.compress(b"x\n", mtime=0), "is compressed (gz); decompress it, or name /dev/stdin instead"),
         ("list.bz2", bz2.compress(b"x\n"), "is compressed (bz2); "),
         ("list.xz", lzma.compress(b"x\n"), "is compressed (xz); "),
         ("list.zip", b"PK\x03\x04" + bytes(100), "is a zip archive; extract the list as UTF-8 text\n"),

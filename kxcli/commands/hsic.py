@@ -277,6 +277,8 @@ def _check(ctx: click.Context, given: dict[str, Any], source: options.Input, sin
         raise UsageError("--alpha nan is no number.")
     if given["exit_code"] and given["test"] == "none":
         raise UsageError("--exit-code needs a test.")
+    if given["value"] == "p_value" and given["test"] == "none":
+        raise UsageError("--value p_value needs a test; remove --test none.")
     if given["y_file"] is not None and source.on_error == "skip":
         raise UsageError("--on-error skip would leave rows of one file without their partner in --y-file.")
     if given["test"] == "gamma" and any(map(_is_text, kernels)) and not given["cosine"]:

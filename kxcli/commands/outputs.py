@@ -96,7 +96,7 @@ def _check_name(flag: str, path: str, form: str, offered: Iterable[str]) -> None
         raise UsageError(f"{flag} {path}: the output is not compressed; {how}.")
     said = _FORMATS.get(suffix, form)
     if said != form:
-        how = f"add -f {said}, or choose another name" if said in offered else "choose another name"
+        how = f"use -f {said}, or choose another name" if said in offered else "choose another name"
         raise UsageError(f"{flag} {path}: the name says {said}, but the output is {form}; {how}.")
 
 

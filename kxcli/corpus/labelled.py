@@ -16,7 +16,7 @@ from kxcli.corpus.sources import Source
 SKIPPED = "labeled mentions skipped (the text at the offset differs)"
 MISSED = "labeled mentions counted as missed (the text at the offset differs)"
 REPEATED = "labels left out where the same line labels the same mention again"
-_HINT = "mend the line, or use --on-error skip"
+_HINT = "fix the line, or use --on-error skip"
 _SHAPE = "give JSON objects with text_id, text and mention_data"
 
 

@@ -161,7 +161,7 @@ def _local(address: str) -> int:
     if address.startswith(("tcp://", "tls://")):
         return 0
     if not address.startswith(_LOCAL):
-        raise UsageError(f"--cluster {address}: is none of tcp://HOST:PORT, tls://HOST:PORT and local:N.")
+        raise UsageError(f"--cluster {address}: name a scheduler, as tcp://HOST:8786 or tls://HOST:8786, or local:N.")
     number = address[len(_LOCAL) :]
     if not re.fullmatch(r"[1-9][0-9]{0,3}", number) or int(number) > _MAX_LOCAL:
         raise UsageError(f"--cluster {address}: N of local:N is a number of processes from 1 to {_MAX_LOCAL}.")
