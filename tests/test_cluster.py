@@ -119,7 +119,7 @@ def test_a_checkpoint_keeps_what_the_cluster_did(kxcli, cluster):
     again = kxcli(*use, "--cluster", cluster.address)
     assert counted(cluster, TRANSITIONS) < before + 5
     assert first.out == again.out == kxcli(*use, "-j", 2).out == kxcli("wordcount", path).out
-    assert "ck: 0 of " in first.err and "ck: 0 of " not in again.err
+    assert "ck: found 0 of " in first.err and "ck: found 0 of " not in again.err
 
 
 def test_local_workers_are_started_and_gone(kxcli):
@@ -134,7 +134,7 @@ def test_local_workers_are_started_and_gone(kxcli):
 @pytest.mark.parametrize(
     ("options", "what"),
     [
-        (("--cluster", "somewhere"), "tcp://HOST:PORT"),
+        (("--cluster", "somewhere"), "tcp://HOST:8786"),
         (("--cluster", "local:2", "-j", 2), "--jobs does nothing with --cluster"),
         (("--cluster", "local:2", "--retries", 2), "--retries does nothing with --cluster"),
         (("--output-dir", "d"), "--cluster"),
