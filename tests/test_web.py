@@ -411,21 +411,21 @@ def test_reference_is_read_from_nowhere(url):
 
 SECRET_URLS = [
     *(
-        "http:///me:word@h/",
-        "HTTP://me:word@127.0.0.1:1/",
-        "https:////me:word@h",
-        "http://me:word@[::1/",
-        "http:/me:word@h",
+        "http:///me:pa55@h/",
+        "HTTP://me:pa55@127.0.0.1:1/",
+        "https:////me:pa55@h",
+        "http://me:pa55@[::1/",
+        "http:/me:pa55@h",
     ),
-    *("http://me:wo rd@h/", "http://me:wo/rd@h/", "http://me:wo?rd@h/", "http://me:wo#rd@h/", "http://me:word%40h/"),
-    *("s3://me:word@bucket/a", "S3://me:word@b/a", "s3:///me:word@b", "ftp://me:word@127.0.0.1:1/a", "x+y://me:word@h"),
+    *("http://me:pa 55@h/", "http://me:pa/55@h/", "http://me:pa?55@h/", "http://me:pa#55@h/", "http://me:pa55%40h/"),
+    *("s3://me:pa55@bucket/a", "S3://me:pa55@b/a", "s3:///me:pa55@b", "ftp://me:pa55@127.0.0.1:1/a", "x+y://me:pa55@h"),
     *(
-        "http://m%65:w%6Frd@[",
-        "gs://me:word@b/a",
-        "zip://a::http://me:word@127.0.0.1:1/a",
-        "reference::http://me:word@h/",
+        "http://m%65:p%6155@[",
+        "gs://me:pa55@b/a",
+        "zip://a::http://me:pa55@127.0.0.1:1/a",
+        "reference::http://me:pa55@h/",
     ),
-    *("http://127.0.0.1:1/?word", "http://127.0.0.1:1/a?b=word", "http://127.0.0.1:1/#word", "http://h:word/"),
+    *("http://127.0.0.1:1/?pa55", "http://127.0.0.1:1/a?b=pa55", "http://127.0.0.1:1/#pa55", "http://h:pa55/"),
 ]
 OPTIONS = {
     "input": ["wordcount"],
@@ -453,7 +453,7 @@ def test_no_message_and_no_traceback_has_a_secret(monkeypatch, capsys, tmp_path,
         assert main([OPTIONS[option][0], "-v", *OPTIONS[option][1:], url]) in (1, 2), url
         err = capsys.readouterr().err
         assert "kxcli: error: " in err and "internal error" not in err
-        assert not re.search(r"w(o|%6F)[ /?#]?rd(?!count|s|_| )", err.replace("wordcount", "")), (url, err)
+        assert not re.search(r"p(a|%61)[ /?#]?55", err), (url, err)
     S3FileSystem.clear_instance_cache()  # which knows the endpoint
 
 

@@ -143,7 +143,7 @@ EFFECTS = {
     "jsonl of all": (
         ["-f", "jsonl", "-t", "space", "--df", "--per-million"],
         "甲 甲",
-        '{"word": "甲", "count": 2, "df": 1, "per_million": 1000000.0}\n',
+        '{"word": "甲", "count": 2, "df": 1, "per_million": 1000000}\n',
     ),
     "userdict format": (["-f", "userdict", "-t", "space"], WORDS, "乙 3\n甲 3\n丁 1\n丙 1\n戊 1\n"),
     "header": (["--header", "-t", "space", "--df", "--top", "1"], WORDS, "word\tcount\tdf\n乙\t3\t2\n"),
