@@ -751,24 +751,16 @@ def slow_rows(text, kind):
     lines = lines[: -1 if lines[-1] == "" else None]
     if kind == "tsv":
         return [(n, line.removesuffix("\r").split("\t")) for n, line in enumerate(lines, 1)]
-    at, start, rows = 0, None, []
-
-    def fed():
-        nonlocal at, start
-        for at, line in enumerate(lines, 1):
-            start = at if start is None else start
-            yield line + "\n"
-
-    reader = csv.reader(fed(), strict=True)
-    while True:
-        start = None
+    at, rows = 0, []
+    while at < len(lines):
+        reader = csv.reader((line + "\n" for line in lines[at:]), strict=True)
         try:
-            row = next(reader)
-        except StopIteration:
-            return rows
+            row, n_lines = next(reader), reader.line_num
         except csv.Error:
-            row = None
-        rows.append((start, row))
+            row, n_lines = None, 1  # only the first line of a record that is not CSV is given up
+        rows.append((at + 1, row))
+        at += n_lines
+    return rows
 
 
 def slow_kind(cells):
@@ -861,6 +853,7 @@ def tables(draw):
 )
 @example(("tsv", "1\t2\n\n3\t4\t5\n6\n"), None, "utf-8", "skip", [[0], [1]])
 @example(("tsv", "\r\r\n\r\r\n"), None, "utf-8", "stop", [[0]])
+@example(("csv", '1,1,1\n1,1,1\n1,"p\nq","a"b\n'), True, "utf-8", "skip", [[0]])
 def test_rows_are_those_of_the_slow_twin(folder, small, table, header, encoding, on_error, asked):
     kind, text = table
     path = folder.put(f"a.{kind}", text.encode(encoding))
