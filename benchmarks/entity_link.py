@@ -117,9 +117,9 @@ def play(role: str, kb: str, texts: str) -> None:
             for _ in automaton.iter(line):
                 found += 1
     else:
-        from kxcli.mining.linking.folding import fold_names, folded
-        from kxcli.mining.linking.names import Names
-        from kxcli.mining.linking.together import together
+        from kxcli.batching import together
+        from kxcli.mining.linking.spans.folding import fold_names, folded
+        from kxcli.mining.linking.spans.name_matcher import Names
 
         index = Names.compiled(list(dict.fromkeys(fold_names(names))))
         parts = list(together(lines, len))

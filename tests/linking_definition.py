@@ -10,10 +10,10 @@ from math import exp, inf, log, log1p, sqrt
 
 import numpy as np
 
-from kxcli.mining.linking.abbreviations import abbreviations
-from kxcli.mining.linking.folding import BORDER, fold, folded
-from kxcli.mining.linking.loose import ARTICLES, CLASSICAL, JOINERS, LIGHT, MOST_WORDS, NUMERALS, OUR
-from kxcli.mining.linking.names import is_letter, is_spaced
+from kxcli.mining.linking.spans.abbreviations import abbreviations
+from kxcli.mining.linking.spans.bag_matcher import ARTICLES, CLASSICAL, JOINERS, LIGHT, MOST_WORDS, NUMERALS, OUR
+from kxcli.mining.linking.spans.folding import BORDER, fold, folded
+from kxcli.mining.linking.spans.name_matcher import is_letter, is_spaced
 
 KNOWN, LEARNED, LOOSE, FROM_LONG = 1, 2, 4, 8
 LEAST_BEST = 1e-6

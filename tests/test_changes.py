@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from kxcli.cli import main
-from kxcli.corpus import columns, knowledge, labelled, tables
+from kxcli.corpus import count_tables, knowledge, labelled
 from kxcli.corpus.records import Wanted
 from kxcli.corpus.shards import Planner, TaskReader
 from kxcli.corpus.sources import Source, find
@@ -155,13 +155,15 @@ def labelled_texts(path):
 
 
 def merged_rows(path):
-    return tables.rows(find([path])[0].growable(), None, "utf-8", bare=("word", "count"), known="count", tell=[].append)
+    return count_tables.rows(
+        find([path])[0].growable(), None, "utf-8", bare=("word", "count"), known="count", tell=[].append
+    )
 
 
 def table_blocks(path):
-    reading = columns.Reading(None, "utf-8", None, "stop", lambda told: None)
-    with columns.opened([find([path])[0].growable()], reading) as table:
-        yield from table.blocks([columns.Group((0,), True)])
+    reading = count_tables.Reading(None, "utf-8", None, "stop", lambda told: None)
+    with count_tables.opened([find([path])[0].growable()], reading) as table:
+        yield from table.blocks([count_tables.Group((0,), True)])
 
 
 READERS = {

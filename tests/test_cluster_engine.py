@@ -21,11 +21,11 @@ from clusters import STARTED, TESTS, client, engine_at, threads
 from conftest import ROOT, wait_until
 from distributed.comm.core import CommClosedError
 
-from kxcli.corpus import arrayfile
 from kxcli.errors import ClusterError, InputError, MissingExtraError, UsageError, WorkerDiedError
 from kxcli.mapreduce import local
 from kxcli.mapreduce.cluster import connection, rounds, work
 from kxcli.mapreduce.cluster.engine import Engine
+from kxcli.storage import array_file
 
 pytest_plugins = ["clusters"]
 pytestmark = pytest.mark.full
@@ -193,8 +193,8 @@ def test_a_job_is_one_threads_alone(engine):
 
 def test_arrays_come_along_and_mapped_ones_without_their_file(engine, tmp_path):
     path = str(tmp_path / "arrays")
-    arrayfile.save({"a": np.full(300_000, 3), "b": np.arange(4)}, {}, path)
-    mapped = arrayfile.ArrayFile(path, is_checked=True)
+    array_file.save({"a": np.full(300_000, 3), "b": np.arange(4)}, {}, path)
+    mapped = array_file.ArrayFile(path, is_checked=True)
     os.unlink(path)  # as if it were on another machine
     total = 900_000 + 6 + 5
     tasks = [Numbers((n,)) for n in range(10)]

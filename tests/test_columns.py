@@ -23,10 +23,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kxcli.corpus import decoding, encodings, lines
-from kxcli.corpus.columns import Group, Reading, arrays, batches, chosen, opened, table
-from kxcli.corpus.columns.cells import DEFAULT_CODES, MissingCodes
-from kxcli.corpus.ledger import Choice, Ledger
+from kxcli.corpus.diagnostics import Choice, Ledger
 from kxcli.corpus.sources import find
+from kxcli.corpus.tables import Group, Reading, arrays, batches, chosen, opened, table
+from kxcli.corpus.tables.cells import DEFAULT_CODES, MissingCodes
 from kxcli.errors import InputError, UsageError
 
 zstd = pytest.importorskip("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
@@ -967,7 +967,7 @@ def test_objects_are_those_of_the_slow_twin(folder, small, objects, encoding):
 @pytest.mark.parametrize("way", ["plain", "gz"])
 @pytest.mark.parametrize("dtype", ["f8", ">f4", "f2", "i8", "u1", ">i2", "?", "g"])
 def test_arrays_of_numbers_are_read(folder, monkeypatch, order, way, dtype):
-    from kxcli.corpus.columns import arrays
+    from kxcli.corpus.tables import arrays
 
     monkeypatch.setattr(arrays, "_BATCH", 64)
     array = np.asarray(np.arange(60).reshape(20, 3) % 5, dtype, order=order)

@@ -15,22 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import kxcli.mining
-from kxcli.mining import (
-    Counting,
-    Counts,
-    Dictionary,
-    Ranking,
-    Segmentation,
-    Text,
-    WordCount,
-    count_words,
-    ranked,
-    wordcount,
-)
-from kxcli.mining import ranking as ranking_room
-from kxcli.mining.counts import Cell, Layout, Partial
-from kxcli.mining.merging import Sums
+from kxcli.mining import Counting, Counts, Dictionary, Ranking, Segmentation, Text, WordCount, count_words, ranked
 from kxcli.mining.segment import prepare, tokenizer
+from kxcli.mining.wordcount import job
+from kxcli.mining.wordcount import ranking as ranking_room
+from kxcli.mining.wordcount.counts import Cell, Layout, Partial
+from kxcli.mining.wordcount.merging import Sums
 from kxcli.tally import Tally
 from kxcli.tally import rows as of_rows
 from kxcli.tally import scratch as of_scratch
@@ -186,7 +176,7 @@ def batches(request, monkeypatch):
     """The sizes at which the job hands on what it holds."""
     if request.param == "tiny-batches":
         for name, size in [("_PIECE", 3), ("_BATCH", 5), ("_GRAMS", 2)]:
-            monkeypatch.setattr(wordcount, name, size)
+            monkeypatch.setattr(job, name, size)
         monkeypatch.setattr(of_words, "_PACK_FROM", 4)
 
 

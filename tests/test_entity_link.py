@@ -21,8 +21,8 @@ from test_failures import workers_of
 from kxcli.commands import linked
 from kxcli.corpus.records import Document
 from kxcli.mining.linking import NIL, Entry, Linker, Linking
-from kxcli.mining.linking.compiling import Trouble, compiled
-from kxcli.mining.linking.model import Model
+from kxcli.mining.linking.kb.compiling import Trouble, compiled
+from kxcli.mining.linking.training.model import Model
 from kxcli.output.rows import plain
 
 KB = [

@@ -25,9 +25,9 @@ from kxcli.commands import models
 from kxcli.corpus import knowledge
 from kxcli.errors import InputError
 from kxcli.mining.linking import NIL, Entry, LabelledText, Linker, Linking, Marked
-from kxcli.mining.linking.compiling import Trouble, compiled
-from kxcli.mining.linking.model import Model, ModelError
-from kxcli.mining.linking.training import train
+from kxcli.mining.linking.kb.compiling import Trouble, compiled
+from kxcli.mining.linking.training.model import Model, ModelError
+from kxcli.mining.linking.training.train_model import train
 
 pytestmark = pytest.mark.full  # together half a minute
 

@@ -23,14 +23,14 @@ from hypothesis import strategies as st
 from kxcli import schema
 from kxcli.cli import main
 from kxcli.commands import knowledge, models
-from kxcli.corpus import arrayfile
 from kxcli.errors import InputError
 from kxcli.mining.linking import Entry, LabelledText, Linker, Marked, ModelError
-from kxcli.mining.linking import model as model_module
-from kxcli.mining.linking.compiling import Trouble, compiled
-from kxcli.mining.linking.kb import KnowledgeBase, check
-from kxcli.mining.linking.model import Model
+from kxcli.mining.linking.kb.compiling import Trouble, compiled
+from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase, check
+from kxcli.mining.linking.training import model as model_module
+from kxcli.mining.linking.training.model import Model
 from kxcli.report import Report
+from kxcli.storage import array_file
 
 ENTRIES = [
     Entry("1", "小米", ["小米科技", "MI"], ["公司"], [("总部", "北京"), ("员工", "3000")]),
@@ -617,10 +617,10 @@ def test_a_damaged_cache_is_compiled_again(cache, harm):
 
 def test_another_process_that_cannot_map_the_cache_says_so(cache):
     path, _, _ = cache
-    arrayfile._mapped_again(os.fspath(path))
+    array_file._mapped_again(os.fspath(path))
     path.write_bytes(b"x")
     with pytest.raises(InputError, match="was changed while it was used; leave the folder of --kb-cache alone"):
-        arrayfile._mapped_again(os.fspath(path))
+        array_file._mapped_again(os.fspath(path))
 
 
 def test_the_memory_of_a_forged_model_stays_small(tmp_path, base, arrays):

@@ -8,11 +8,13 @@ from conftest import ROOT
 PACKAGE = ROOT / "kxcli"
 ROOMS = {
     # folder: what of the house it may import, beside itself
-    "mining": {"schema", "tally", "wording"},
-    "tally": {"errors"},
-    "corpus": {"errors", "redaction", "schema", "storage", "wording"},
-    "mapreduce": {"errors", "locking", "schema", "signals", "storage", "temporary", "tuning", "wording"},
-    "output": {"errors", "locking", "signals", "temporary"},
+    "arrays": {"schema"},
+    "storage": {"arrays", "errors", "schema", "signals"},
+    "tally": {"arrays", "errors", "storage"},
+    "mining": {"arrays", "batching", "schema", "tally", "wording"},
+    "corpus": {"arrays", "batching", "errors", "redaction", "schema", "storage", "wording"},
+    "mapreduce": {"arrays", "errors", "schema", "signals", "storage", "tuning", "wording"},
+    "output": {"errors", "signals", "storage"},
 }
 
 

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from kxcli.cli import cli, main
 from kxcli.commands import knowledge as compiling
 from kxcli.corpus import knowledge
+from kxcli.corpus.diagnostics import Choice
 from kxcli.corpus.labelled import labelled
-from kxcli.corpus.ledger import Choice
 from kxcli.errors import InputError
-from kxcli.mining.linking.kb import KnowledgeBase
+from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
 from kxcli.report import Report
 
 

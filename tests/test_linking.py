@@ -16,30 +16,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from linking_definition import Base, Counted, Linked, Spoken, Text, best_threshold, resolved
 
-from kxcli.mining.linking import (
-    NIL,
-    Entry,
-    Linker,
-    Linking,
-    candidates,
-    learners,
-    marks,
-    mentioning,
-    parsing,
-    signals,
-    training,
-)
-from kxcli.mining.linking.candidates import PRIOR, ranked
-from kxcli.mining.linking.compiling import Trouble, compiled
-from kxcli.mining.linking.context import Context
-from kxcli.mining.linking.folding import fold
-from kxcli.mining.linking.kb import KnowledgeBase
+from kxcli.mining.linking import NIL, Entry, Linker, Linking
+from kxcli.mining.linking.candidates import ranking
+from kxcli.mining.linking.candidates.link_statistics import Counts, Statistics
+from kxcli.mining.linking.candidates.ranking import PRIOR, ranked
+from kxcli.mining.linking.kb.compiling import Trouble, compiled
+from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
 from kxcli.mining.linking.linker import linked
-from kxcli.mining.linking.model import Model, ModelError, lexicon
-from kxcli.mining.linking.pieces import LabelledText, Marked
-from kxcli.mining.linking.statistics import Counts, Statistics
-from kxcli.mining.linking.tokens import hashes
-from kxcli.mining.linking.training import train
+from kxcli.mining.linking.mentions import hashed_features, mention_features, mention_model
+from kxcli.mining.linking.mentions.mention_candidates import Context
+from kxcli.mining.linking.spans import parsing
+from kxcli.mining.linking.spans.folding import fold
+from kxcli.mining.linking.spans.tokens import hashes
+from kxcli.mining.linking.training import learners, train_model
+from kxcli.mining.linking.training.examples import LabelledText, Marked
+from kxcli.mining.linking.training.model import Model, ModelError, lexicon
+from kxcli.mining.linking.training.train_model import train
 
 pytestmark = pytest.mark.full  # together half a minute
 
@@ -140,7 +132,7 @@ class Case:
         return [Linked(text, self.slow_base, self.counted, weights, self.most) for text in self.slow_texts()]
 
     def candidates(self, weights=PRIOR):
-        return candidates.candidates(self.base, self.statistics, self.parsed, np.array([*weights.values()]))
+        return ranking.candidates(self.base, self.statistics, self.parsed, np.array([*weights.values()]))
 
     def said(self):
         """Return (text, what it says) of every group."""
@@ -240,7 +232,7 @@ def told(case, found):
     )
     result = {said: {} for said in case.said()}
     for owner, entry, kinds, features in rows:
-        result[case.said()[owner]][entry] = (kinds, dict(zip(candidates.FEATURES, features, strict=True)))
+        result[case.said()[owner]][entry] = (kinds, dict(zip(ranking.FEATURES, features, strict=True)))
     return result
 
 
@@ -288,7 +280,7 @@ def test_what_goes_together_equals_its_definition(entries, texts, rows):
 @given(FEW, FEW_TEXTS)
 def test_the_most_prominent_candidates_are_looked_at(entries, texts):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(candidates, "MOST_CANDIDATES", 2)
+        patch.setattr(ranking, "MOST_CANDIDATES", 2)
         assert_equal_candidates(Case(entries, [], [], texts, most=2))
 
 
@@ -298,7 +290,7 @@ def weights_of(names):
 
 
 @settings(max_examples=100, derandomize=True)
-@given(cases(), weights_of(candidates.FEATURES))
+@given(cases(), weights_of(ranking.FEATURES))
 def test_candidates_are_ranked_by_their_scores(case, weights):
     found = case.candidates()
     order = ranked(found, np.array([*weights.values()]))
@@ -320,27 +312,29 @@ def context_of(case, weights=PRIOR):
 
 
 @settings(max_examples=150, derandomize=True)
-@given(cases(), weights_of(candidates.FEATURES))
+@given(cases(), weights_of(ranking.FEATURES))
 def test_features_of_mentions_equal_their_definition(case, weights):
     context = context_of(case, weights)
     spoken = context.spoken()
-    dense = mentioning.features(context, spoken).dense
+    dense = mention_model.features(context, spoken).dense
     slow = [(number, Spoken(one, weights)) for number, one in enumerate(case.slow())]
     wanted = [(number, one, span) for number, one in slow for span in one.spans]
     spans = case.spans()
     assert [spans[number][:3] for number in spoken.numbers.tolist()] == [(number, *span) for number, _, span in wanted]
     for row, (_, one, span) in zip(dense.tolist(), wanted, strict=True):
         features = {name: float(value) for name, value in one.features(span).items()}
-        assert dict(zip(signals.FEATURES, row, strict=True)) == pytest.approx(features, abs=1e-9, rel=1e-9), span
+        assert dict(zip(mention_features.FEATURES, row, strict=True)) == pytest.approx(features, abs=1e-9, rel=1e-9), (
+            span
+        )
 
 
 @settings(max_examples=150, derandomize=True)
 @given(cases())
 def test_marks_are_equal_where_they_stand_for_the_same(case):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(marks, "HASH_BITS", 30)  # so that no two share a column
+        patch.setattr(hashed_features, "HASH_BITS", 30)  # so that no two share a column
         context = context_of(case)
-        hashed = mentioning.features(context, context.spoken()).hashed
+        hashed = mention_model.features(context, context.spoken()).hashed
     wanted = [one.marks(span) for one in (Spoken(one, PRIOR) for one in case.slow()) for span in one.spans]
     seen, columns = {}, {}
     for row, wanted_marks in zip(hashed.tolist(), wanted, strict=True):
@@ -357,14 +351,14 @@ def test_marks_are_equal_where_they_stand_for_the_same(case):
 @settings(max_examples=150, derandomize=True)
 @given(
     cases(),
-    *(weights_of(names) for names in (candidates.FEATURES, signals.FEATURES, signals.FEATURES)),
+    *(weights_of(names) for names in (ranking.FEATURES, mention_features.FEATURES, mention_features.FEATURES)),
     st.sampled_from([0.1, 0.47, 0.9]),
     st.sampled_from([0.0, 0.2, 0.7]),
     st.sampled_from(["best", "longest", "all"]),
     st.sampled_from(["keep", "drop"]),
 )
 def test_links_equal_their_definition(case, ranking, mention, link, threshold, mention_threshold, overlap, nil):
-    models = [mentioning.Model(np.array([*weights.values()]), None) for weights in (mention, link)]
+    models = [mention_model.Model(np.array([*weights.values()]), None) for weights in (mention, link)]
     model = Model(
         case.statistics, case.lexicon, np.array([*ranking.values()]), *models, threshold, mention_threshold, Tags(case)
     )
@@ -495,7 +489,7 @@ def test_logistic_regression_finds_the_likeliest_weights(seed):
     assert loss(weights) == pytest.approx(loss(best), rel=1e-5)
     assert weights == pytest.approx(best, abs=0.02)
     assert np.abs(gradient(loss, weights)).max() < 0.05
-    scores = mentioning.score(found, rows)
+    scores = mention_model.score(found, rows)
     assert scores == pytest.approx(learners.logistic(matrix @ weights))
 
 
@@ -505,7 +499,7 @@ def test_weights_do_not_hang_on_the_number_of_threads():
 from kxcli.tuning import settle_in
 settle_in()  # as the program does, before numpy is imported
 import numpy as np
-from kxcli.mining.linking import learners
+from kxcli.mining.linking.training import learners
 chance = np.random.default_rng(0)
 dense, hashed = chance.normal(size=(30_000, 36)), chance.integers(0, 500, (30_000, 5)).astype(np.int32)
 right = chance.random(30_000) < learners.logistic(dense[:, 0] - 1)
@@ -557,7 +551,7 @@ def test_ranking_finds_the_likeliest_weights(seed):
 def test_the_best_threshold_is_the_best_of_all(pairs, more):
     scores, right = np.array([s for s, _ in pairs]), np.array([r for _, r in pairs], dtype=bool)
     n_gold = int(right.sum()) + more
-    threshold, f1 = training.best_threshold(scores, right, n_gold)
+    threshold, f1 = train_model.best_threshold(scores, right, n_gold)
     wanted = best_threshold(scores.tolist(), right.tolist(), n_gold)
     assert (threshold, f1) == (wanted[0], pytest.approx(wanted[1]))
 
@@ -866,15 +860,15 @@ def test_a_knowledge_base_comes_back_from_its_arrays(linker):
 @pytest.fixture
 def contexts(monkeypatch):
     """What training made features of, in the order of its pieces, twice; without a tagger."""
-    monkeypatch.setattr(training.tagging, "train", lambda texts, mentions, folds: (None, None))
+    monkeypatch.setattr(train_model.tagging, "train", lambda texts, mentions, folds: (None, None))
     seen = []
-    real = mentioning.features
+    real = mention_model.features
 
     def spy(context, spoken):
         seen.append(context)
         return real(context, spoken)
 
-    monkeypatch.setattr(mentioning, "features", spy)
+    monkeypatch.setattr(mention_model, "features", spy)
     return seen
 
 
@@ -917,7 +911,7 @@ def test_counts_for_training_are_of_other_folds(contexts):
     learned = [name for name in dict.fromkeys(marked) if name not in base.names]
     assert model.lexicon.spelled == learned
     rows = {one.text: slow_counts([one], base, learned, numbers) for one in texts}
-    folds = {text: number % training.FOLDS for number, text in enumerate(rows)}
+    folds = {text: number % train_model.FOLDS for number, text in enumerate(rows)}
     names = sorted({*base.names, *learned, "alpha betas", "ab", "没有"})
     everything = Counted([row for one in texts for row in rows[one.text]])
     assert_equal_counts(model.statistics, everything, names)
@@ -930,22 +924,22 @@ def test_counts_for_training_are_of_other_folds(contexts):
 
 def test_spans_to_learn_from_equal_their_definition(contexts, monkeypatch):
     learned = []
-    real = training.logistic_regression
+    real = train_model.logistic_regression
 
     def spy(rows, is_right, *options):
         learned.append((rows.dense, is_right))
         return real(rows, is_right, *options)
 
-    monkeypatch.setattr(training, "logistic_regression", spy)
+    monkeypatch.setattr(train_model, "logistic_regression", spy)
     texts = list({one.text: one for one in some_labelled(50, 2)}.values())
     for at in range(0, len(texts), 7):  # some mentions of which it is not told what they mean
         texts[at] = texts[at]._replace(mentions=[Marked(m.start, m.stop, (), False) for m in texts[at].mentions])
     model = train(built(SOME), texts).model
     base, numbers = Base(SOME), {entry.id: number for number, entry in enumerate(SOME)}
     rows = {one.text: slow_counts([one], base, model.lexicon.spelled, numbers) for one in texts}
-    folds = {text: number % training.FOLDS for number, text in enumerate(rows)}
+    folds = {text: number % train_model.FOLDS for number, text in enumerate(rows)}
     by_text = {one.text: one for one in texts}
-    weights = dict(zip(candidates.FEATURES, model.ranking.tolist(), strict=True))
+    weights = dict(zip(ranking.FEATURES, model.ranking.tolist(), strict=True))
     wanted = []
     for text in [text for context in contexts[: len(contexts) // 2] for text in sources(context)]:
         counted = Counted([row for other in texts if folds[other.text] != folds[text] for row in rows[other.text]])
@@ -956,8 +950,8 @@ def test_spans_to_learn_from_equal_their_definition(contexts, monkeypatch):
             is_right = mark is not None and best is not None and SOME[best.entry].id in mark.ids
             is_told = mark is None or mark.has_id
             wanted.append(([*map(float, spoken.features(span).values())], mark is not None, is_right, is_told))
-    (dense, is_mention), (link_dense, is_right) = learned[training.FOLDS], learned[2 * training.FOLDS + 1]
-    order = [list(spoken.features(span)).index(name) for name in signals.FEATURES]
+    (dense, is_mention), (link_dense, is_right) = learned[train_model.FOLDS], learned[2 * train_model.FOLDS + 1]
+    order = [list(spoken.features(span)).index(name) for name in mention_features.FEATURES]
     assert dense == pytest.approx(np.array([row for row, *_ in wanted])[:, order], abs=1e-9)
     assert is_mention.tolist() == [one for _, one, _, _ in wanted]
     assert is_right.tolist() == [one for _, _, one, is_told in wanted if is_told]

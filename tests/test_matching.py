@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kxcli.mining.linking.compiling import Entry, Trouble, compiled
-from kxcli.mining.linking.folding import _UNCHANGED_FROM, BORDER, _text, fold, fold_names, folded
-from kxcli.mining.linking.names import Matches, Names, mentions
-from kxcli.mining.linking.overlaps import kept
-from kxcli.mining.linking.slots import Slots
-from kxcli.mining.linking.terms import counted, terms
+from kxcli.arrays.slots import Slots
+from kxcli.mining.linking.candidates.terms import counted, terms
+from kxcli.mining.linking.kb.compiling import Entry, Trouble, compiled
+from kxcli.mining.linking.spans.folding import _UNCHANGED_FROM, BORDER, _text, fold, fold_names, folded
+from kxcli.mining.linking.spans.name_matcher import Matches, Names, mentions
+from kxcli.mining.linking.spans.overlaps import kept
 
 ODD = (
     "aAbBiİıſßﬁﬀǰΐΆσςΣ éé́̂ㇷ゚かガｶﾞ゛¨…㍿℃½①２ｘ한글ᄒ\u1161\u11ab"
@@ -159,7 +159,7 @@ def test_spans_are_of_the_text_as_given_and_fold_to_the_name(raw, texts):
 
 
 def test_long_names_and_pieces(monkeypatch):
-    monkeypatch.setattr("kxcli.mining.linking.names._PIECE", 7)
+    monkeypatch.setattr("kxcli.mining.linking.spans.name_matcher._PIECE", 7)
     names = ["长" * n for n in (1, 2, 3, 50)] + ["长" * 20 + "城", "城", "万里长城"]
     texts = ["长" * 60 + "城", "万里长城长", "", "长" * 19 + "城"]
     assert [Counter(map(tuple, spans)) for spans in found_in(names, texts)] == [

@@ -26,11 +26,12 @@ from hypothesis import strategies as st
 from newwords_definition import lexicon as defined
 from test_failures import ended, put, running, workers_of
 
+from kxcli.arrays import key_index
 from kxcli.corpus import spool
 from kxcli.mining import Discovery, find_words
 from kxcli.mining.newwords import alphabet
 from kxcli.mining.newwords import lexicon as way
-from kxcli.tally import dense, index, keys, runs
+from kxcli.tally import dense, keys, runs
 from kxcli.tally import words as of_words
 
 with warnings.catch_warnings():
@@ -101,7 +102,7 @@ def tiny(monkeypatch):
         keys: {"_HELD": 9, "_SAMPLE": 4, "_PIECE": 3, "_SLOTS_LEAST": 4, "_SLOTS_MOST": 16},
         runs: {"_MERGE_FROM": 5, "_SAMPLE": 2},
         dense: {"_HELD": 13},
-        index: {"_FEWEST_BITS": 1, "_ROOM": 1, "_PIECE": 7},
+        key_index: {"_FEWEST_BITS": 1, "_ROOM": 1, "_PIECE": 7},
         of_words: {"_PACK_FROM": 0, "_COUNT_FROM": 3},
         alphabet: {"_RECORD": 11},
         way: {"_LEAST_BITS": 1},

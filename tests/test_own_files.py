@@ -19,8 +19,8 @@ from conftest import ROOT
 
 from kxcli import schema
 from kxcli.cli import main
-from kxcli.corpus import ledger
-from kxcli.storage import UnsafeError, open_private, private_folder
+from kxcli.corpus import diagnostics
+from kxcli.storage.private_files import UnsafeError, open_private, private_folder
 
 is_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can play another user")
 NOBODY = 65534
@@ -361,7 +361,7 @@ MESSAGES = [
 @pytest.mark.parametrize("message", MESSAGES, ids=repr)
 def test_a_forged_message_in_a_checkpoint_is_computed_again(here, run, message):
     with pytest.raises(ValueError, match="a message"):
-        ledger.from_json(message)
+        diagnostics.from_json(message)
     (here / "a.txt").write_text("好人\n")
     count(run)
     path = kept()
@@ -443,7 +443,7 @@ def test_anything_else_is_refused_by_the_name_of_its_field(name, value):
 
 
 def test_the_program_starts_without_numpy():
-    code = "import sys, kxcli.schema, kxcli.storage; assert 'numpy' not in sys.modules"
+    code = "import sys, kxcli.schema, kxcli.storage.private_files; assert 'numpy' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 

@@ -16,7 +16,8 @@ from conftest import SAMPLES, wait_until
 from test_engine import Numbers, Read, Sum
 
 from kxcli.errors import KxcliError, OutputError
-from kxcli.mapreduce import local, workspace
+from kxcli.mapreduce import local
+from kxcli.storage import workspace
 
 COMMANDS = {
     "wordcount": ("wordcount", "--shard-size", "8K", SAMPLES / "news.txt"),

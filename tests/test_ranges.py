@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from kxcli.corpus import decoding, lines, places, shards
 from kxcli.corpus.decoding import Decoder
-from kxcli.corpus.ledger import Choice, Ledger, Loss, Place, from_json, to_json
+from kxcli.corpus.diagnostics import Choice, Ledger, Loss, Place, from_json, to_json
 from kxcli.corpus.records import Format, Wanted, documents
 from kxcli.corpus.sources import Source
 from kxcli.errors import InputError

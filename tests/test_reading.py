@@ -28,7 +28,7 @@ from hypothesis import strategies as st
 from kxcli.cli import main
 from kxcli.corpus import encodings, sources
 from kxcli.corpus.compression import Stream
-from kxcli.corpus.ledger import Ledger
+from kxcli.corpus.diagnostics import Ledger
 from kxcli.corpus.records import Format, Wanted, documents
 from kxcli.errors import InputError, UsageError
 

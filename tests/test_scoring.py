@@ -20,7 +20,7 @@ from kxcli.commands.evaluation import Known
 from kxcli.corpus.labelled import Label, LabelledMention, labelled
 from kxcli.errors import InputError, OutputError
 from kxcli.mining.linking import NIL, Entry, Linker, Mention
-from kxcli.mining.linking.compiling import Trouble, compiled
+from kxcli.mining.linking.kb.compiling import Trouble, compiled
 from kxcli.mining.linking.scoring import Error, Gold, Tally, errors
 from kxcli.report import Report
 

@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from kxcli.cli import main
-from kxcli.corpus import arrayfile
-from kxcli.mapreduce.shelf import Shelf
-from kxcli.mapreduce.workspace import Workspace
 from kxcli.output import sink
 from kxcli.signals import ENDING, delay_signals
+from kxcli.storage import array_file
+from kxcli.storage.partial_store import Shelf
+from kxcli.storage.workspace import Workspace
 
 
 class EndedError(BaseException):
@@ -67,7 +67,7 @@ def write_partial(folder):
 
 
 def write_arrays(folder):
-    arrayfile.save({"x": np.zeros(3)}, None, f"{folder}/out")
+    array_file.save({"x": np.zeros(3)}, None, f"{folder}/out")
 
 
 USES = {

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kxcli.mining.linking.abbreviations import abbreviations
-from kxcli.mining.linking.folding import BORDER, _text, fold_names, folded
-from kxcli.mining.linking.loose import Bags, begin_small, ordinary_words
-from kxcli.mining.linking.names import is_letter, is_spaced
-from kxcli.mining.linking.tokens import IDEOGRAPH, MARK, WORD, Prefix, Tokens, hashes, shapes
+from kxcli.mining.linking.spans.abbreviations import abbreviations
+from kxcli.mining.linking.spans.bag_matcher import Bags, begin_small, ordinary_words
+from kxcli.mining.linking.spans.folding import BORDER, _text, fold_names, folded
+from kxcli.mining.linking.spans.name_matcher import is_letter, is_spaced
+from kxcli.mining.linking.spans.tokens import IDEOGRAPH, MARK, WORD, Prefix, Tokens, hashes, shapes
 
 pytestmark = pytest.mark.full
 

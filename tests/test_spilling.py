@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from kxcli.errors import OutputError
 from kxcli.mining import Counting, Ranking, Segmentation, Text, WordCount, ranked
-from kxcli.mining.counts import Layout
-from kxcli.mining.merging import Sums
+from kxcli.mining.wordcount.counts import Layout
+from kxcli.mining.wordcount.merging import Sums
 from kxcli.tally import rows as of_rows
 from kxcli.tally import scratch as of_scratch
 from kxcli.tally.rows import DOCUMENTS, counts, decoded, encoded, gathered, merged

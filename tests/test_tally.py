@@ -10,11 +10,12 @@ from conftest import mapped
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kxcli.tally import Tally, dense, frames, index, keys, runs
+from kxcli.arrays import key_index
+from kxcli.arrays.key_index import Index
+from kxcli.tally import Tally, dense, frames, keys, runs
 from kxcli.tally import words as of_words
 from kxcli.tally.buckets import Buckets, may_be_frequent
 from kxcli.tally.dense import DenseTally
-from kxcli.tally.index import Index
 from kxcli.tally.keys import KeyTally
 from kxcli.tally.packing import pack, unpack
 from kxcli.tally.runs import merged
@@ -266,16 +267,16 @@ def test_merged_keys_are_ascending_and_hold_the_sums(lists):
 @given(known=st.lists(key_values, unique=True, max_size=60), asked=st.lists(key_values, max_size=60))
 def test_an_index_gives_each_key_its_number(monkeypatch, known, asked):
     for fewest, room in (8, 8), (1, 1):  # the second so narrow that keys are crowded out of all tables
-        monkeypatch.setattr(index, "_FEWEST_BITS", fewest)
-        monkeypatch.setattr(index, "_ROOM", room)
-        monkeypatch.setattr(index, "_PIECE", 7)
+        monkeypatch.setattr(key_index, "_FEWEST_BITS", fewest)
+        monkeypatch.setattr(key_index, "_ROOM", room)
+        monkeypatch.setattr(key_index, "_PIECE", 7)
         numbers = {key: number for number, key in enumerate(known, 1)}
         found = Index(as_keys(known)).find(as_keys([*asked, *known]))
         assert found.tolist() == [numbers.get(key, 0) for key in [*asked, *known]]
 
 
 def test_a_crowded_index_still_finds_all(monkeypatch):
-    monkeypatch.setattr(index, "_ROOM", 1)
+    monkeypatch.setattr(key_index, "_ROOM", 1)
     draw = np.random.default_rng(3)
     known = np.unique(draw.integers(1, 1 << 40, 50_000, dtype=np.uint64))
     draw.shuffle(known)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
 from kxcli.commands.sides import Asked, Maker, Tables
-from kxcli.corpus.columns import Group, Table, chosen
+from kxcli.corpus.tables import Group, Table, chosen
 from kxcli.errors import InputError, UsageError
 from kxcli.mining.hsic import pairs, permutation, screening, texts
 from kxcli.mining.hsic.dependence import RunJob, measure

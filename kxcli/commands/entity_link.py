@@ -120,7 +120,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     output.check(sink.output)
     if given["train"]:
         from kxcli.commands import models
-        from kxcli.mining.linking.kb import KnowledgeBase
+        from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
 
         models.check(given["model"])
     elif given["errors"] is not None:
@@ -170,7 +170,7 @@ def _linking(given: dict[str, Any]) -> "Linking":
 def _shared(given: dict[str, Any], arrays: Any) -> "Shared":
     """Return what those who link have in common."""
     from kxcli.commands import linked, models
-    from kxcli.mining.linking.kb import KnowledgeBase
+    from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
 
     model = given["model"]
     return linked.Shared(arrays, None if model is None else models.arrays_of(model, KnowledgeBase.mapped(arrays)))

@@ -7,13 +7,13 @@ from typing import Literal, cast
 
 import numpy as np
 
+from kxcli.corpus.diagnostics import Loss, OnError
 from kxcli.corpus.labelled import MISSED, Label, Labelled, labelled
-from kxcli.corpus.ledger import Loss, OnError
 from kxcli.errors import OutputError
-from kxcli.mining.linking.folding import fold
-from kxcli.mining.linking.kb import KnowledgeBase
+from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
 from kxcli.mining.linking.linker import NIL, Mention
 from kxcli.mining.linking.scoring import Counts, Error, Gold, Tally, errors, rank
+from kxcli.mining.linking.spans.folding import fold
 from kxcli.output import rows as output_rows
 from kxcli.output import sink
 from kxcli.output.rows import Cell

@@ -179,10 +179,10 @@ def command(ctx: click.Context, /, **given: Any) -> None:
 
     from kxcli.commands import running, sides
     from kxcli.commands.dependences import Work
-    from kxcli.mapreduce.workspace import Workspace
     from kxcli.mining.hsic.parameters import MeasureError, Testing
     from kxcli.output import rows
     from kxcli.output import sink as output
+    from kxcli.storage.workspace import Workspace
 
     output.check(sink.output)
     has_texts = any(map(_is_text, (given["kernel_x"], given["kernel_y"])))

@@ -12,21 +12,21 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, cast
 
-import numpy.typing as npt
-
-from kxcli.corpus import arrayfile, knowledge
-from kxcli.corpus.ledger import Choice, Loss, OnError, Told
+from kxcli.arrays import AnyArray
+from kxcli.corpus import knowledge
+from kxcli.corpus.diagnostics import Choice, Loss, OnError, Told
 from kxcli.corpus.remote import shown
 from kxcli.corpus.sources import Source, find_local
 from kxcli.errors import reason
-from kxcli.mining.linking.compiling import Entry, Trouble, compiled
-from kxcli.mining.linking.kb import VERSION, check
+from kxcli.mining.linking.kb.compiling import Entry, Trouble, compiled
+from kxcli.mining.linking.kb.knowledge_base import VERSION, check
 from kxcli.report import Report
 from kxcli.schema import IntegerField, ListField, RecordField, RowField, SchemaError, TextField
-from kxcli.storage import UnsafeError, private_folder
+from kxcli.storage import array_file
+from kxcli.storage.private_files import UnsafeError, private_folder
 from kxcli.wording import format_count
 
-Arrays = Mapping[str, npt.NDArray[Any]]
+Arrays = Mapping[str, AnyArray]
 
 _CHUNK = 1 << 20
 _SUFFIX = ".kxkb"
@@ -115,13 +115,13 @@ def _key(sources: Sequence[Source], on_error: str) -> str:
     return digest.hexdigest()[:32]
 
 
-def _kept(target: str, n_files: int, report: Report) -> arrayfile.ArrayFile | None:
+def _kept(target: str, n_files: int, report: Report) -> array_file.ArrayFile | None:
     try:
-        found = arrayfile.ArrayFile(target, _about(n_files), is_checked=True)
+        found = array_file.ArrayFile(target, _about(n_files), is_checked=True)
         check(found)
     except FileNotFoundError:
         return None
-    except (OSError, SchemaError, UnsafeError, arrayfile.DamagedError) as error:
+    except (OSError, SchemaError, UnsafeError, array_file.DamagedError) as error:
         what = reason(error) if isinstance(error, OSError) else f"is damaged ({error})"
         report.detail(f"{target}: {what}; the knowledge base is compiled again")
         return None
@@ -131,11 +131,11 @@ def _kept(target: str, n_files: int, report: Report) -> arrayfile.ArrayFile | No
     return found
 
 
-def _saved(arrays: Arrays, about: Any, target: str, n_files: int, report: Report) -> arrayfile.ArrayFile | None:
+def _saved(arrays: Arrays, about: Any, target: str, n_files: int, report: Report) -> array_file.ArrayFile | None:
     """Keep arrays; without room or the right to, they stay in memory alone."""
-    with suppress(OSError, UnsafeError, arrayfile.DamagedError):
-        arrayfile.save(arrays, about, target)
-        found = arrayfile.ArrayFile(target, _about(n_files), is_checked=False)
+    with suppress(OSError, UnsafeError, array_file.DamagedError):
+        array_file.save(arrays, about, target)
+        found = array_file.ArrayFile(target, _about(n_files), is_checked=False)
         _remove_unused(os.path.dirname(target), report)
         return found
     report.detail(f"{target}: cannot be written, so the knowledge base is compiled every time")

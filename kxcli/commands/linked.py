@@ -7,16 +7,14 @@ from itertools import pairwise
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from kxcli.arrays import AnyArray, FloatArray, IntArray
+from kxcli.arrays.slots import Arrays
+from kxcli.batching import TOGETHER
 from kxcli.corpus.records import Document
-from kxcli.mining.linking.folding import Places
-from kxcli.mining.linking.kb import KnowledgeBase
+from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
 from kxcli.mining.linking.linker import NIL, Linked, Linking, linked
-from kxcli.mining.linking.model import Model
-from kxcli.mining.linking.slots import Arrays
-from kxcli.mining.linking.statistics import Floats
-from kxcli.mining.linking.together import TOGETHER
+from kxcli.mining.linking.training.model import Model
 from kxcli.output.rows import plain
 from kxcli.tally import frames
 
@@ -146,7 +144,7 @@ class _Pieces(dict[Any, bytes]):
         piece = self[value] = _encoded(self._make(value))
         return piece
 
-    def of(self, values: npt.NDArray[Any]) -> list[bytes]:
+    def of(self, values: AnyArray) -> list[bytes]:
         """Return the piece of each value."""
         return [*map(self.__getitem__, values.tolist())]
 
@@ -176,11 +174,11 @@ class _Mentions:
 class _Others(NamedTuple):
     """Runners-up of mentions, `starts[n]` to before `starts[n + 1]` of mention n, the best first."""
 
-    starts: Places
-    entries: Places
-    scores: Floats
+    starts: IntArray
+    entries: IntArray
+    scores: FloatArray
 
-    def after(self, entries: Places, scores: Floats) -> tuple[Places, Places, Places, Floats]:
+    def after(self, entries: IntArray, scores: FloatArray) -> tuple[IntArray, IntArray, IntArray, FloatArray]:
         """Return rows of mentions, given the entry and the score of each, with their runners-up after them.
 
         By row: the number of the mention, the rank from 1, the entry and the score.

@@ -7,12 +7,12 @@ from operator import itemgetter
 from typing import Any
 
 from kxcli.errors import OutputError, reason
-from kxcli.mining.counts import Counts
-from kxcli.mining.ranking import COLUMNS, Ranking, ranked
-from kxcli.mining.wordcount import WordCount
+from kxcli.mining.wordcount.counts import Counts
+from kxcli.mining.wordcount.job import WordCount
+from kxcli.mining.wordcount.ranking import COLUMNS, Ranking, ranked
 from kxcli.output import rows, sink
+from kxcli.storage.temporary import temporary_folder
 from kxcli.tally.scratch import Scratch
-from kxcli.temporary import temporary_folder
 
 _SUFFIXES = {"tsv": ".tsv", "csv": ".csv", "jsonl": ".jsonl"}
 

@@ -7,24 +7,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, cast
 
 import numpy as np
-import numpy.typing as npt
 
+from kxcli.arrays import AnyArray
+from kxcli.corpus.diagnostics import Loss, OnError
 from kxcli.corpus.labelled import labelled
-from kxcli.corpus.ledger import Loss, OnError
-from kxcli.corpus.npy import NpyError, Npz
 from kxcli.errors import InputError, OutputError, reason
-from kxcli.mining.linking.kb import KnowledgeBase
+from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
 from kxcli.mining.linking.linker import Linker, Linking
-from kxcli.mining.linking.model import HEADER, MAX_HEADER, Model, ModelError, declare_arrays, parse_header
-from kxcli.mining.linking.pieces import LabelledText, Marked
 from kxcli.mining.linking.scoring import Gold, Tally
-from kxcli.mining.linking.training import Trained, train
+from kxcli.mining.linking.training.examples import LabelledText, Marked
+from kxcli.mining.linking.training.model import HEADER, MAX_HEADER, Model, ModelError, declare_arrays, parse_header
+from kxcli.mining.linking.training.train_model import Trained, train
 from kxcli.output import sink
 from kxcli.report import Report
 from kxcli.schema import SchemaError, check_forms
+from kxcli.storage.npy import NpyError, Npz
 from kxcli.wording import format_count
 
-Arrays = Mapping[str, npt.NDArray[Any]]
+Arrays = Mapping[str, AnyArray]
 
 _FEW_TEXTS = 20  # different ones: with fewer, F1 in texts held out says little of that in others
 _HIGHEST_THRESHOLD = 0.99

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from kxcli.commands.options import Input, Run, written_by_run
 from kxcli.commands.outputs import refuse_overwriting
-from kxcli.corpus import encodings, ledger, shards, sources
-from kxcli.corpus.ledger import Choice, Loss, OnError, Told
+from kxcli.corpus import diagnostics, encodings, shards, sources
+from kxcli.corpus.diagnostics import Choice, Loss, OnError, Told
 from kxcli.corpus.places import located, with_line
 from kxcli.corpus.records import DEFAULT_FIELD, Asked, Kind, Wanted
 from kxcli.corpus.shards import Planner, TaskReader
 from kxcli.errors import InputError, UsageError
-from kxcli.mapreduce import available, carried, local
+from kxcli.mapreduce import available, inline_tasks, local
 from kxcli.mapreduce.checkpoint import Checkpoint
 from kxcli.mapreduce.job import Engine, Job, Pausing, Task
-from kxcli.mapreduce.workspace import Workspace
 from kxcli.report import Report
+from kxcli.storage.workspace import Workspace
 from kxcli.wording import format_count
 
 if TYPE_CHECKING:
@@ -282,7 +282,7 @@ def engine(run: Run, report: Report, preload: Iterable[str], workspace: Workspac
         if run.checkpoint is None:
             yield started
             return
-        with Checkpoint(started, run.checkpoint, ledger, report.note) as kept:
+        with Checkpoint(started, run.checkpoint, diagnostics, report.note) as kept:
             yield kept
 
 
@@ -342,12 +342,12 @@ class Spread:
     def __call__(self, job: Job[Any, Any], tasks: Iterable[Any], shared: Any, what: str) -> Any:
         """Run a job over at least one task, and return what it finishes with; `what` it is at is shown."""
         self._report.detail(what)
-        pieces = [carried.Piece(task, task.size, what, number) for number, task in enumerate(tasks)]
+        pieces = [inline_tasks.Piece(task, task.size, what, number) for number, task in enumerate(tasks)]
         if isinstance(self._engine, Checkpoint):
             self._engine.expect([piece.identity[0] for piece in pieces])
         with self._report.progress(sum(piece.size for piece in pieces), what, unit="") as progress:
             partial = self._engine.reduce(
-                carried.read, pieces, job, shared=shared, on_done=lambda piece, told: progress.advance(piece.size)
+                inline_tasks.read, pieces, job, shared=shared, on_done=lambda piece, told: progress.advance(piece.size)
             )
         return job.finish(partial)
 

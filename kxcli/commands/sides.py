@@ -7,16 +7,16 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
-import numpy.typing as npt
 
+from kxcli.arrays import BoolArray, FloatArray
 from kxcli.commands import running
 from kxcli.commands.options import Input
 from kxcli.corpus import encodings
-from kxcli.corpus.columns import Group, Numbers, Reading, Table, TableKind, Texts, opened
-from kxcli.corpus.columns.cells import MissingCodes
-from kxcli.corpus.ledger import Choice, OnError, Told
+from kxcli.corpus.diagnostics import Choice, OnError, Told
 from kxcli.corpus.places import located
 from kxcli.corpus.sources import find
+from kxcli.corpus.tables import Group, Reading, Table, TableKind, Texts, opened
+from kxcli.corpus.tables.cells import MissingCodes
 from kxcli.errors import InputError, UsageError
 from kxcli.mining.hsic import texts
 from kxcli.mining.hsic.bandwidth import EXACT_ROWS
@@ -30,7 +30,6 @@ from kxcli.wording import format_count
 if TYPE_CHECKING:
     from kxcli.mining import Counting
 
-Mask = npt.NDArray[np.bool_]
 
 _SOME, _NEARLY = 20, 0.9  # rows, and distinct cells among them, of what is no label
 
@@ -83,7 +82,7 @@ class ColumnRows(NamedTuple):
     """Columns, each as an array (n, 1) or a list of a list of texts, and masks."""
 
     values: list[Any]
-    masks: list[Mask]
+    masks: list[BoolArray]
 
     @property
     def n(self) -> int:
@@ -154,7 +153,7 @@ class Tables:
 def _whole(table: Table, groups: Sequence[Group], *, drops_missing: bool) -> ColumnRows:
     """Return all rows of some groups, and a mask of complete rows for each."""
     parts: list[list[Any]] = [[] for _ in groups]
-    masks: list[list[Mask]] = [[] for _ in groups]
+    masks: list[list[BoolArray]] = [[] for _ in groups]
     for block in table.blocks(groups):
         for part, mask, group in zip(parts, masks, block.groups, strict=True):
             part.append(group)
@@ -166,15 +165,15 @@ def _whole(table: Table, groups: Sequence[Group], *, drops_missing: bool) -> Col
     return ColumnRows([_joined(part) for part in parts], [np.concatenate(mask) for mask in masks])
 
 
-def _complete(rows: ColumnRows) -> tuple[list[Any], Mask]:
+def _complete(rows: ColumnRows) -> tuple[list[Any], BoolArray]:
     """Return the values, and which rows are complete in all groups."""
-    mask: Mask = np.logical_and.reduce(rows.masks)
+    mask: BoolArray = np.logical_and.reduce(rows.masks)
     return rows.values, mask
 
 
-def _is_complete(group: Numbers | Texts) -> Mask:
+def _is_complete(group: FloatArray | Texts) -> BoolArray:
     if isinstance(group, np.ndarray):
-        complete: Mask = np.logical_not(np.isnan(group).any(axis=1))
+        complete: BoolArray = np.logical_not(np.isnan(group).any(axis=1))
         return complete
     return np.array([None not in row for row in zip(*group, strict=True)], dtype=np.bool_)
 
@@ -185,7 +184,7 @@ def _joined(part: list[Any]) -> Any:
     return [[cell for column in columns for cell in column] for columns in zip(*part, strict=True)]
 
 
-def _kept(group: Any, complete: Mask) -> Any:
+def _kept(group: Any, complete: BoolArray) -> Any:
     if isinstance(group, np.ndarray):
         return group[complete]
     return [[cell for cell, is_kept in zip(column, complete.tolist(), strict=True) if is_kept] for column in group]
@@ -203,7 +202,9 @@ class Maker:
         assert self._counting is not None, "there is a kernel of words or n-grams"
         return texts.Terms(Kernel.named(kernel).n, self._counting)
 
-    def column(self, values: Any, present: Mask, asked: Asked, name: str, path: str, *, keeps_values: bool) -> Column:
+    def column(
+        self, values: Any, present: BoolArray, asked: Asked, name: str, path: str, *, keeps_values: bool
+    ) -> Column:
         """Return one of many columns over its rows with a value.
 
         keeps_values: whether sides of fewer rows are to be made of it, because another column lacks some.

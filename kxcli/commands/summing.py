@@ -9,8 +9,8 @@ from kxcli.report import Report
 
 if TYPE_CHECKING:
     from kxcli.commands.counting import Result
-    from kxcli.corpus.ledger import Ledger
-    from kxcli.mining.merging import Sums
+    from kxcli.corpus.diagnostics import Ledger
+    from kxcli.mining.wordcount.merging import Sums
 
 _DIGITS = 18  # of a count that 64 bits hold
 _SHARES = 4  # of the memory: sums that are held take one, and as they are written some more
@@ -20,8 +20,8 @@ _SHARES = 4  # of the memory: sums that are held take one, and as they are writt
 def summed(source: options.Input, run: options.Run, report: Report, output: str | None) -> "Iterator[Result]":
     """Add up earlier outputs; until the block ends, files are there that the sums are read from."""
     from kxcli.mapreduce import available
-    from kxcli.mapreduce.workspace import Workspace
-    from kxcli.mining.merging import Sums
+    from kxcli.mining.wordcount.merging import Sums
+    from kxcli.storage.workspace import Workspace
     from kxcli.tally.scratch import Scratch
 
     with Workspace() as workspace:
@@ -34,17 +34,17 @@ def summed(source: options.Input, run: options.Run, report: Report, output: str 
 def _add(sums: "Sums", source: options.Input, report: Report, output: str | None) -> tuple[str, ...]:
     """Add the rows of all inputs, and return their columns."""
     from kxcli.commands import running
-    from kxcli.corpus import encodings, ledger, tables
+    from kxcli.corpus import count_tables, diagnostics, encodings
 
-    def report_choice(choice: ledger.Told) -> None:
-        assert isinstance(choice, ledger.Choice), "what is bad in an earlier output is an error"
+    def report_choice(choice: diagnostics.Told) -> None:
+        assert isinstance(choice, diagnostics.Choice), "what is bad in an earlier output is an error"
         running.report_choice(choice, report)
 
     columns: tuple[str, ...] | None = None
     first = ""
     for found in [one.growable() for one in running.find_sources(source, report, output)]:
         least = None
-        for cells, place in tables.rows(
+        for cells, place in count_tables.rows(
             found,
             running.record_format(source, by=""),
             encodings.check(source.encoding),

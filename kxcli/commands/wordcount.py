@@ -73,8 +73,8 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     report = Report(quiet=run.quiet, verbose=run.verbose)
 
     from kxcli.commands.listing import Listing, WritePart, check_folder
-    from kxcli.mining.counts import Partial
-    from kxcli.mining.ranking import Ranking
+    from kxcli.mining.wordcount.counts import Partial
+    from kxcli.mining.wordcount.ranking import Ranking
     from kxcli.output import sink as output
 
     ranking = Ranking(given["sort"], given["top"], given["min_count"], given["per_million"])
@@ -120,7 +120,7 @@ def _counting(
 ) -> "Iterator[tuple[Corpus, WordCount, Any]]":
     """Open the inputs; return them, the job that counts their words, and what it shares."""
     from kxcli.commands import running
-    from kxcli.mining.wordcount import WordCount
+    from kxcli.mining.wordcount.job import WordCount
 
     wanted, dictionary = words.prepared(wanted, report)
     with running.opened(
@@ -136,7 +136,7 @@ def _counting(
         ),
         kind=running.record_format(source, by=by),
         preload=[
-            "kxcli.mining.wordcount",
+            "kxcli.mining.wordcount.job",
             "kxcli.corpus.shards",
             *(["rjieba", "kxcli.tally.keys", "kxcli.tally.packing"] if dictionary else []),
         ],

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import NoReturn
 
 from kxcli.corpus import encodings
-from kxcli.corpus.ledger import Ledger
+from kxcli.corpus.diagnostics import Ledger
 from kxcli.corpus.lines import CHUNK, Readable
 
 _BAD = "\udfff"  # stands for bad bytes while lines are parted; strict decoding never gives it

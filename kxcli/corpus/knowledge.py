@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from kxcli.corpus.compression import Stream
 from kxcli.corpus.decoding import Decoder
-from kxcli.corpus.ledger import BadRecord, Choice, Ledger, OnError, Told
+from kxcli.corpus.diagnostics import BadRecord, Choice, Ledger, OnError, Told
 from kxcli.corpus.lines import runs
 from kxcli.corpus.records import is_unicode, object_of, reject
 from kxcli.corpus.remote import shown

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 from kxcli.corpus.compression import Stream
 from kxcli.corpus.decoding import Decoder
+from kxcli.corpus.diagnostics import BadRecord, Ledger, Loss, OnError
 from kxcli.corpus.knowledge import NIL
-from kxcli.corpus.ledger import BadRecord, Ledger, Loss, OnError
 from kxcli.corpus.lines import runs
 from kxcli.corpus.records import is_unicode, object_of, reject
 from kxcli.corpus.remote import shown

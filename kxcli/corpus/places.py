@@ -1,6 +1,6 @@
 """Places in inputs, as they are told: a worker that has a byte range does not know the lines before it."""
 
-from kxcli.corpus.ledger import Place
+from kxcli.corpus.diagnostics import Place
 from kxcli.corpus.remote import is_url
 from kxcli.corpus.sources import Source
 from kxcli.errors import InputError

@@ -5,7 +5,7 @@ import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
 
-from kxcli.corpus.ledger import BadRecord
+from kxcli.corpus.diagnostics import BadRecord
 
 # What a record of several lines may be: a quote that nobody closed would take the rest of the file for one field.
 MAX_LINES = 1_000

@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 from kxcli.corpus import encodings
 from kxcli.corpus.decoding import Decoder, LongLine
-from kxcli.corpus.ledger import FIX, BadFieldError, BadRecord, Ledger, OnError
+from kxcli.corpus.diagnostics import FIX, BadFieldError, BadRecord, Ledger, OnError
 from kxcli.corpus.lines import Readable, runs
 from kxcli.corpus.quoting import CsvRows
 from kxcli.errors import InputError

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from kxcli.corpus import archives, encodings
 from kxcli.corpus.compression import Stream, kind_of, read_up_to
-from kxcli.corpus.ledger import Choice, Ledger, Told
+from kxcli.corpus.diagnostics import Choice, Ledger, Told
 from kxcli.corpus.lines import RangeStream, Readable, runs
 from kxcli.corpus.longline import SpooledLine
 from kxcli.corpus.places import with_line

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import numpy as np
-import numpy.typing as npt
 
-from kxcli.corpus.ledger import Told
+from kxcli.arrays import UInt16Array, UInt32Array, UInt64Array
+from kxcli.corpus.diagnostics import Told
 from kxcli.corpus.shards import Records, Task, TaskReader
 from kxcli.errors import InputError, OutputError, reason
 
-Array = npt.NDArray[np.uint16] | npt.NDArray[np.uint32]
+Array = UInt16Array | UInt32Array
 Convert = Callable[[Iterable[str]], Iterable[Array]]  # texts -> records
 
 _LF = 10
@@ -208,7 +208,7 @@ def tasks(kept: Iterable[Kept], shard_size: int) -> Iterator[KeptTask]:
         yield KeptTask(tuple(held), first)
 
 
-def with_lines(kept: Sequence[Kept], places: Iterable[npt.NDArray[np.uint64]], folder: str) -> list[Kept]:
+def with_lines(kept: Sequence[Kept], places: Iterable[UInt64Array], folder: str) -> list[Kept]:
     """Keep only some lines of kept text; what was kept before is removed.
 
     places: of the lines, ascending: the record's number times 2^32, and the line's number in the record.

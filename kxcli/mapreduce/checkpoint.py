@@ -24,11 +24,11 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from kxcli import schema
 from kxcli.errors import DamagedPartialError, InputError, KxcliError, OutputError, reason
 from kxcli.mapreduce.fingerprint import fingerprint
-from kxcli.mapreduce.holding import merged
 from kxcli.mapreduce.job import Job, OnDone, Pausing, Read, Task
-from kxcli.mapreduce.shelf import NAMES, DamagedError, Shelf, Taken, taken
+from kxcli.mapreduce.spilling import merged
 from kxcli.mapreduce.versions import versions
-from kxcli.storage import UnsafeError, open_private, private_folder
+from kxcli.storage.partial_store import NAMES, DamagedError, Shelf, Taken, taken
+from kxcli.storage.private_files import UnsafeError, open_private, private_folder
 from kxcli.wording import format_count
 
 TaskT = TypeVar("TaskT", bound=Task)

@@ -9,9 +9,9 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from kxcli.errors import KxcliError
-from kxcli.mapreduce.holding import Holder, Keeping
 from kxcli.mapreduce.job import Job, OnDone, Read, Task
 from kxcli.mapreduce.pool import Pool
+from kxcli.mapreduce.spilling import Holder, Keeping
 
 TaskT = TypeVar("TaskT", bound=Task)
 RecordT = TypeVar("RecordT")

@@ -14,12 +14,12 @@ from multiprocessing.reduction import ForkingPickler
 from typing import Any, TypeVar
 
 from kxcli.errors import KxcliError, WorkerDiedError, reason
-from kxcli.mapreduce.holding import Keeping, gathered
 from kxcli.mapreduce.job import Job, OnDone, Read, Task
 from kxcli.mapreduce.rounds import Numbered, Round
-from kxcli.mapreduce.sharing import Shipped, shipped
 from kxcli.mapreduce.spawning import hold_back_signals, isolate_workers, silence_workers
+from kxcli.mapreduce.spilling import Keeping, gathered
 from kxcli.mapreduce.worker import Begin, Do, work
+from kxcli.storage.shared_arrays import Shipped, shipped
 
 TaskT = TypeVar("TaskT", bound=Task)
 RecordT = TypeVar("RecordT")

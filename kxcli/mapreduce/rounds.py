@@ -9,8 +9,8 @@ from multiprocessing.connection import wait
 from typing import TYPE_CHECKING, Any
 
 from kxcli.errors import KxcliError, WorkerDiedError
-from kxcli.mapreduce.holding import Span
 from kxcli.mapreduce.job import Task
+from kxcli.mapreduce.spilling import Span
 from kxcli.mapreduce.worker import Begin, HandOver
 
 if TYPE_CHECKING:

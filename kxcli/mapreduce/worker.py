@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from kxcli.mapreduce.holding import Holder, Keeping, Span
 from kxcli.mapreduce.job import Job, Read, Task
-from kxcli.mapreduce.sharing import Shipped, received
+from kxcli.mapreduce.spilling import Holder, Keeping, Span
 from kxcli.signals import ENDING
+from kxcli.storage.shared_arrays import Shipped, received
 from kxcli.tuning import settle_in
 from kxcli.wording import format_traceback
 

@@ -10,13 +10,13 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from kxcli.mining.arguments import check_type, iter_strings
-from kxcli.mining.counts import Counted, Counts
 from kxcli.mining.hsic.parameters import Dependence, Kernel, Testing
 from kxcli.mining.newwords.discovery import Discovery, Word
-from kxcli.mining.ranking import Ranking, Row, ranked
 from kxcli.mining.segment import Segmentation, prepare
 from kxcli.mining.segment.dictionary import Dictionary
-from kxcli.mining.wordcount import Counting, Text, WordCount
+from kxcli.mining.wordcount.counts import Counted, Counts
+from kxcli.mining.wordcount.job import Counting, Text, WordCount
+from kxcli.mining.wordcount.ranking import Ranking, Row, ranked
 
 if TYPE_CHECKING:
     import numpy.typing as npt

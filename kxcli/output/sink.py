@@ -14,10 +14,10 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import BinaryIO, cast
 
 from kxcli.errors import OutputError, reason
-from kxcli.locking import HOST, is_left, locked_file
 from kxcli.output.descriptors import CompleteWriter, descriptor_path, open_descriptor
 from kxcli.signals import delay_signals
-from kxcli.temporary import temporary_folder
+from kxcli.storage.locking import HOST, is_left, locked_file
+from kxcli.storage.temporary import temporary_folder
 
 STDOUT = "<stdout>"
 

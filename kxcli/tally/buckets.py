@@ -5,11 +5,11 @@ rare as well; leaving it in costs time and never changes a result.
 """
 
 import numpy as np
-import numpy.typing as npt
 
+from kxcli.arrays import BoolArray, UInt64Array
+from kxcli.arrays.hashing import MULTIPLIERS
 from kxcli.tally.dense import DenseTally
-from kxcli.tally.keys import MULTIPLIERS, slots_of
-from kxcli.tally.runs import Keys
+from kxcli.tally.keys import slots_of
 
 _MOST = (1 << 32) - 1  # that a bucket's count can tell
 
@@ -21,7 +21,7 @@ class Buckets:
         self._bits, self._least = bits, min(least, _MOST)
         self._tally = DenseTally(1 << bits, np.uint32)
 
-    def add(self, keys: Keys) -> None:
+    def add(self, keys: UInt64Array) -> None:
         """Count the buckets of some keys."""
         self._tally.add(slots_of(keys, MULTIPLIERS[-1], self._bits))
 
@@ -30,7 +30,7 @@ class Buckets:
         self._tally.merge(other._tally)
         return self
 
-    def frequent(self) -> npt.NDArray[np.bool_]:
+    def frequent(self) -> BoolArray:
         """Return for each bucket whether a key in it may be frequent."""
         return np.asarray(self._tally.counts() >= self._least)
 
@@ -46,6 +46,6 @@ class Buckets:
         return buckets
 
 
-def may_be_frequent(keys: Keys, frequent: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+def may_be_frequent(keys: UInt64Array, frequent: BoolArray) -> BoolArray:
     """Return for each key whether its bucket is frequent."""
     return frequent.take(slots_of(keys, MULTIPLIERS[-1], len(frequent).bit_length() - 1))

@@ -3,8 +3,8 @@
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from kxcli.arrays import AnyArray, IntArray
 from kxcli.errors import DamagedPartialError
 from kxcli.tally.rows import forget
 
@@ -21,12 +21,12 @@ class DenseTally:
 
     def __init__(self, size: int, kind: type[Any] = np.int64) -> None:
         self._size, self._kind = size, kind
-        self._counts: npt.NDArray[Any] | None = None
+        self._counts: AnyArray | None = None
         self._view: memoryview | None = None  # what was dumped, of `_size` counts
-        self._held: list[npt.NDArray[np.int64]] = []
+        self._held: list[IntArray] = []
         self._n_held = 0
 
-    def add(self, numbers: npt.NDArray[Any]) -> None:
+    def add(self, numbers: AnyArray) -> None:
         """Count each number once more; keeps the array, which may not change any more."""
         self._held.append(numbers)
         self._n_held += len(numbers)
@@ -44,7 +44,7 @@ class DenseTally:
             self.add(numbers)
         return self
 
-    def counts(self) -> npt.NDArray[Any]:
+    def counts(self) -> AnyArray:
         """Return the counts, shape (size,)."""
         self._add_view(self._view)
         self._view = None

@@ -1,4 +1,4 @@
-"""Counts of 64-bit keys, at the speed of arrays.
+"""IntArray of 64-bit keys, at the speed of arrays.
 
 A hash table takes running keys, most of which it has seen before, much faster than sorting does.  When the table is
 full, it becomes a sorted run, and sorted runs merge nearly for nothing.
@@ -7,9 +7,10 @@ full, it becomes a sorted run, and sorted runs merge nearly for nothing.
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 
-from kxcli.tally.runs import Counts, Keys, Run, Runs, merged
+from kxcli.arrays import IntArray, UInt64Array
+from kxcli.arrays.hashing import MULTIPLIERS
+from kxcli.tally.runs import Run, Runs, merged
 
 _HELD = 1 << 20  # keys held uncounted: counting many at a time spares the table's growth and the calls
 _SAMPLE = 1 << 17  # keys that are sorted to begin with, so that the frequent ones find their slots free
@@ -19,10 +20,9 @@ _FULL = 0.5  # share of filled slots from which keys would often find theirs tak
 
 # Odd multipliers near 2^64 / golden ratio, 2^64 / e and 2^64 / pi spread keys that differ in few bits over the slots
 # (Knuth, The Art of Computer Programming 6.4): a key has one slot by each.
-MULTIPLIERS = tuple(np.uint64(m) for m in (0x9E37_79B9_7F4A_7C15, 0x5E2D_58D8_B3BC_DF1B, 0x517C_C1B7_2722_0A95))
 
 
-def slots_of(keys: Keys, multiplier: np.uint64, bits: int) -> npt.NDArray[np.int64]:
+def slots_of(keys: UInt64Array, multiplier: np.uint64, bits: int) -> IntArray:
     """Return a number below 2^bits for each key."""
     slots = keys * multiplier
     slots >>= np.uint64(64 - bits)
@@ -33,12 +33,12 @@ class KeyTally:
     """How often each key was seen; merging is associative and commutative.  No key is 0."""
 
     def __init__(self) -> None:
-        self._held: list[Keys] = []
+        self._held: list[UInt64Array] = []
         self._size = 0
         self._table: _Table | None = None
         self._runs = Runs()
 
-    def add(self, keys: Keys) -> None:
+    def add(self, keys: UInt64Array) -> None:
         """Count each key once more; keeps the array, which may not change any more."""
         self._held.append(keys)
         self._size += len(keys)
@@ -123,8 +123,8 @@ class _Table:
 
     def __init__(self, size: int) -> None:
         self._bits = size.bit_length() - 1
-        self._keys: Keys = np.zeros(size, dtype=np.uint64)
-        self._counts: Counts = np.zeros(size, dtype=np.int64)
+        self._keys: UInt64Array = np.zeros(size, dtype=np.uint64)
+        self._counts: IntArray = np.zeros(size, dtype=np.int64)
         self.filled = 0
 
     def __len__(self) -> int:
@@ -134,7 +134,7 @@ class _Table:
     def is_full(self) -> bool:
         return self.filled > _FULL * len(self._keys)
 
-    def count(self, keys: Keys) -> Run:
+    def count(self, keys: UInt64Array) -> Run:
         """Count each key once more; return those that found no slot, in no order, with a count of 1 for each."""
         unknown = [keys[:0]]
         for start in range(0, len(keys), _PIECE):
@@ -176,7 +176,7 @@ class _Table:
         return keys[order], counts[order]
 
 
-def _ones(keys: Keys) -> Run:
+def _ones(keys: UInt64Array) -> Run:
     """Return keys, in any order and perhaps more than once, with a count of 1 for each."""
     return keys, np.ones(len(keys), dtype=np.int64)
 

@@ -5,9 +5,8 @@ LF unit, which no word holds, so that the integer alone tells the word.  A longe
 """
 
 import numpy as np
-import numpy.typing as npt
 
-from kxcli.tally.runs import Keys
+from kxcli.arrays import UInt16Array, UInt64Array
 
 _UNITS = 4
 _LF = 10
@@ -17,7 +16,7 @@ _MASKS = np.array([0xFFFF, 0xFFFF_FFFF, 0xFFFF_FFFF_FFFF, _ALL, _ALL, 0], dtype=
 _PADDING = b"\n\0" + bytes(2 * _UNITS)  # an end for the last word, and room to read four units at each place
 
 
-def pack(lines: str | npt.NDArray[np.uint16]) -> tuple[Keys, list[str]]:
+def pack(lines: str | UInt16Array) -> tuple[UInt64Array, list[str]]:
     """Return the keys of short words, one a line, in their order, and the long words."""
     data = (lines.encode("utf-16-le") if isinstance(lines, str) else lines.tobytes()) + _PADDING
     units = np.frombuffer(data, dtype="<u2")
@@ -26,7 +25,7 @@ def pack(lines: str | npt.NDArray[np.uint16]) -> tuple[Keys, list[str]]:
     starts[0] = 0
     np.add(ends[:-1], 1, out=starts[1:])
     lengths = ends - starts
-    quads: Keys = np.ndarray(len(units) - _UNITS + 1, dtype="<u8", buffer=data, strides=(2,))
+    quads: UInt64Array = np.ndarray(len(units) - _UNITS + 1, dtype="<u8", buffer=data, strides=(2,))
     keys = quads.take(starts)
     keys &= _MASKS.take(lengths, mode="clip")
     long = np.flatnonzero(keys == 0)  # four NULs come out as 0, too, and go the same way
@@ -38,7 +37,7 @@ def pack(lines: str | npt.NDArray[np.uint16]) -> tuple[Keys, list[str]]:
     return keys[keys != 0], units[places].tobytes().decode("utf-16-le").removesuffix("\n").split("\n")
 
 
-def unpack(keys: Keys) -> list[str]:
+def unpack(keys: UInt64Array) -> list[str]:
     """Return the words of keys."""
     if not len(keys):
         return []

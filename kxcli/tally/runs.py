@@ -4,14 +4,12 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from kxcli.arrays import IntArray, UInt64Array
 from kxcli.errors import DamagedPartialError
 from kxcli.tally.rows import forget, resident
 
-Keys = npt.NDArray[np.uint64]
-Counts = npt.NDArray[np.int64]
-Run = tuple[Keys, Counts]  # keys, ascending and distinct, and the count of each
+Run = tuple[UInt64Array, IntArray]  # keys, ascending and distinct, and the count of each
 
 _PAIR = 16  # bytes of a key and its count
 _COPIES = 4  # of pairs that are merged: merging makes one, and sorting others
@@ -19,7 +17,7 @@ _MERGE_FROM = 1 << 17  # pairs held in several runs
 _SAMPLE = 1 << 16  # keys, of all runs together, that tell how keys are spread
 
 
-def merged(parts: Iterable[tuple[Keys, Counts]], combine: np.ufunc = np.add) -> Run:
+def merged(parts: Iterable[tuple[UInt64Array, IntArray]], combine: np.ufunc = np.add) -> Run:
     """Return the distinct keys, ascending, and the sum of the counts of each, or what else combines them.
 
     The sort is a merge sort, which finds sorted parts and takes little more than a copy of them.
@@ -37,7 +35,7 @@ def merged(parts: Iterable[tuple[Keys, Counts]], combine: np.ufunc = np.add) -> 
     return keys[firsts], combine.reduceat(counts[order], firsts)
 
 
-def _is_run(keys: Keys) -> bool:
+def _is_run(keys: UInt64Array) -> bool:
     return bool((keys[1:] > keys[:-1]).all())
 
 
@@ -129,7 +127,7 @@ class _View:
     def __len__(self) -> int:
         return len(self._keys)
 
-    def sample(self, step: int) -> Keys:
+    def sample(self, step: int) -> UInt64Array:
         """Return one key in `step`."""
         keys = self._keys[::step].astype(np.uint64)
         forget(self.data)

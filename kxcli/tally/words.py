@@ -13,9 +13,7 @@ from typing import TYPE_CHECKING
 from kxcli.tally.rows import decoded, encoded
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
+    from kxcli.arrays import UInt16Array
     from kxcli.tally.keys import KeyTally
 
 _PACK_FROM = 1 << 16  # characters: below, numpy's import would take longer than it saves
@@ -49,7 +47,7 @@ class Tally:
         self._counts.update(self._loose)
         self._loose = []
 
-    def add_lines(self, lines: "str | npt.NDArray[np.uint16]") -> None:
+    def add_lines(self, lines: "str | UInt16Array") -> None:
         """Count the words in lines of one word each, given as text or as UTF-16 units; empty lines are none."""
         if len(lines) < _PACK_FROM:
             text = lines if isinstance(lines, str) else lines.tobytes().decode("utf-16-le")

@@ -9,7 +9,7 @@ from kxcli.mapreduce.cluster import work
 from kxcli.mapreduce.cluster.connection import Connection
 from kxcli.mapreduce.cluster.rounds import Round
 from kxcli.mapreduce.job import Job, OnDone, Read, Splitting, Task
-from kxcli.mapreduce.shelf import mapped
+from kxcli.storage.partial_store import mapped
 
 TaskT = TypeVar("TaskT", bound=Task)
 RecordT = TypeVar("RecordT")

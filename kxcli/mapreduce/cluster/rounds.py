@@ -13,8 +13,8 @@ from kxcli.mapreduce.cluster import work
 from kxcli.mapreduce.cluster.batches import Batch, Batches
 from kxcli.mapreduce.cluster.connection import Connection
 from kxcli.mapreduce.cluster.tree import URGENT, Tree
-from kxcli.mapreduce.holding import merged
 from kxcli.mapreduce.job import Job, OnDone, Task
+from kxcli.mapreduce.spilling import merged
 
 if TYPE_CHECKING:
     from distributed import Future

@@ -8,10 +8,10 @@ from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from kxcli.arrays import UInt8Array
 from kxcli.errors import ClusterError
-from kxcli.mapreduce import available, holding
+from kxcli.mapreduce import available, spilling
 from kxcli.mapreduce.job import Job, Splitting, Task
 from kxcli.mapreduce.versions import OF_PYTHON, versions
 
@@ -73,7 +73,7 @@ def unpacked(data: bytes) -> list[Any]:
     return values
 
 
-def payload(value: Any) -> tuple[dict[str, str], bytes, list[npt.NDArray[np.uint8]]]:
+def payload(value: Any) -> tuple[dict[str, str], bytes, list[UInt8Array]]:
     """Return what a `Payload` of a value is made of on a worker; the arrays are views of the value's."""
     buffers: list[Any] = []
     description = _described(value, buffers.append)
@@ -87,7 +87,7 @@ class Payload:
     wanted: the versions of whoever sent it.
     """
 
-    def __init__(self, wanted: Mapping[str, str], description: bytes, arrays: Sequence[npt.NDArray[np.uint8]]) -> None:
+    def __init__(self, wanted: Mapping[str, str], description: bytes, arrays: Sequence[UInt8Array]) -> None:
         self._sent = wanted, description, arrays
         self._mine = threading.local()
 
@@ -148,7 +148,7 @@ def split(*done: Mapped, sent: Payload, parts: int) -> list[bytes]:
 
 def _split(done: Iterable[Mapped], sent: Payload, parts: int) -> list[bytes]:
     job = sent.ready()[1]
-    partial = holding.merged(job, (data for _, data in done))
+    partial = spilling.merged(job, (data for _, data in done))
     if parts > 1 and isinstance(job, Splitting):
         return [job.dump(part) for part in job.split(partial, parts)]
     return [job.dump(partial)]
@@ -167,7 +167,7 @@ def merged(*parts: bytes, sent: Payload) -> bytes:
 
 def _merged(parts: Iterable[bytes], sent: Payload) -> bytes:
     job = sent.ready()[1]
-    return job.dump(holding.merged(job, parts))
+    return job.dump(spilling.merged(job, parts))
 
 
 def written(number: int, *parts: bytes, sent: Payload, write: bytes) -> Any:
@@ -176,7 +176,7 @@ def written(number: int, *parts: bytes, sent: Payload, write: bytes) -> Any:
 
 
 def _written(number: int, parts: Iterable[bytes], sent: Payload, write: bytes) -> Any:
-    return ForkingPickler.loads(write)(number, holding.merged(sent.ready()[1], parts))
+    return ForkingPickler.loads(write)(number, spilling.merged(sent.ready()[1], parts))
 
 
 def _noted(work: Callable[..., Any], *given: Any) -> Any:

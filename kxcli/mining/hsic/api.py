@@ -1,17 +1,17 @@
 """Arrays and lists of strings -> sides, in this process."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from kxcli.arrays import AnyArray
 from kxcli.mining.arguments import describe
 from kxcli.mining.hsic import texts
 from kxcli.mining.hsic.dependence import measure, run_here, side
 from kxcli.mining.hsic.kernels import Side
 from kxcli.mining.hsic.parameters import LEAST_ROWS, Dependence, Kernel, MeasureError, Testing
-from kxcli.mining.wordcount import Counting
+from kxcli.mining.wordcount.job import Counting
 
 _DIMENSIONS = 2
 _NUMBERS, _TEXTS = "biuf", "UO"  # kinds of arrays
@@ -42,7 +42,7 @@ def measured(
     return measure(sides[0], sides[1], testing)
 
 
-def _rows(values: npt.ArrayLike | Sequence[str], name: str) -> npt.NDArray[Any]:
+def _rows(values: npt.ArrayLike | Sequence[str], name: str) -> AnyArray:
     """Return finite numbers or strings as an array, (n,) or (n, d)."""
     array = values if isinstance(values, np.ndarray) else np.array(values, dtype=object)
     if array.ndim not in range(1, _DIMENSIONS + 1):
@@ -66,7 +66,7 @@ def _rows(values: npt.ArrayLike | Sequence[str], name: str) -> npt.NDArray[Any]:
     return array
 
 
-def _of_objects(array: npt.NDArray[Any], name: str) -> npt.NDArray[Any]:
+def _of_objects(array: AnyArray, name: str) -> AnyArray:
     """Return strings unchanged, and other objects as an array of numbers."""
     cells = list(array.flat)
     has_texts = any(isinstance(cell, str) for cell in cells)
@@ -91,12 +91,12 @@ def _is_missing(cell: object) -> bool:
     return cell is None or type(cell).__name__ in ("NAType", "NaTType") or (isinstance(cell, float) and cell != cell)
 
 
-def _place(name: str, array: npt.NDArray[Any], at: int) -> str:
+def _place(name: str, array: AnyArray, at: int) -> str:
     """Return how Python writes the element at a place of the flat array."""
     return f"{name}[{', '.join(map(str, np.unravel_index(at, array.shape)))}]"
 
 
-def _kernel(kernel: Kernel | str | None, array: npt.NDArray[Any], name: str) -> Kernel:
+def _kernel(kernel: Kernel | str | None, array: AnyArray, name: str) -> Kernel:
     """Return the kernel of an argument, by default the one for the type of values."""
     is_text = array.dtype.kind in _TEXTS
     if kernel is None:
@@ -115,7 +115,7 @@ def _kernel(kernel: Kernel | str | None, array: npt.NDArray[Any], name: str) -> 
     return kernel
 
 
-def _side(array: npt.NDArray[Any], kernel: Kernel, seed: int, counting: Counting) -> Side:
+def _side(array: AnyArray, kernel: Kernel, seed: int, counting: Counting) -> Side:
     if kernel.name == "delta":
         return side(array.reshape(len(array), -1).T.tolist(), kernel)
     if kernel.is_of_texts:

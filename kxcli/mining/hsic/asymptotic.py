@@ -1,20 +1,18 @@
 """p-values without permutations: the null distribution of n HSIC for many rows."""
 
 import numpy as np
-import numpy.typing as npt
 
+from kxcli.arrays import FloatArray, IntArray
 from kxcli.mining.hsic.estimators import Sums
 from kxcli.mining.hsic.mixture import tail
 from kxcli.mining.hsic.spectra import spectrum
-
-Array = npt.NDArray[np.float64]
 
 _MOST = 1_000  # chi-squares that are told apart; the rest are one gamma distribution
 _LEAST_DEGREES = 0.01  # of the rest
 _EIGENVALUES = 512  # of a side that are computed
 
 
-def eigen(sums: Sums, spectrum_x: Array, spectrum_y: Array) -> float:
+def eigen(sums: Sums, spectrum_x: FloatArray, spectrum_y: FloatArray) -> float:
     """Return P(n HSIC_b > what it is) where n HSIC_b is a sum of chi-squares weighted by λ_i μ_j (Gretton et al. 2009).
 
     spectrum_x, spectrum_y: eigenvalues of Kc / n and Lc / n, the greatest first, of which 512 count.  What they, and
@@ -39,7 +37,7 @@ def eigen(sums: Sums, spectrum_x: Array, spectrum_y: Array) -> float:
     return tail(products, degrees, value - excess)
 
 
-def category_spectrum(sizes: npt.NDArray[np.int64]) -> Array:
+def category_spectrum(sizes: IntArray) -> FloatArray:
     """Return the greatest eigenvalues of Kc / n for categories: those of diag(p) - p pᵀ, p the categories' shares."""
     shares = np.sort(sizes)[::-1][:_EIGENVALUES] / sizes.sum()
     return spectrum(np.diag(shares) - np.outer(shares, shares))

@@ -3,11 +3,9 @@
 from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 
+from kxcli.arrays import FloatArray, IntArray
 from kxcli.mining.hsic.draws import Purpose, generator
-
-Array = npt.NDArray[np.float64]
 
 EXACT_ROWS = 5_000  # up to so many rows all distances count; beyond, those of so many rows drawn at random
 
@@ -17,7 +15,7 @@ _LOST = 1e-6  # of the squared norms: smaller distances lose digits as a differe
 _NEAR = 1e-9  # relative: how near to the median distances are looked at one by one
 
 
-def median_distance(values: Array, seed: int = 0) -> float | None:
+def median_distance(values: FloatArray, seed: int = 0) -> float | None:
     """Return the median of the positive distances between rows; None where no two rows differ.
 
     values: of shape (n, d), finite.  The median of an even number of distances is the mean of the middle two.
@@ -46,7 +44,7 @@ def _middle(ranks: int) -> tuple[int, int]:
     return (ranks - 1) // 2, ranks // 2
 
 
-def _of_line(values: Array) -> float | None:
+def _of_line(values: FloatArray) -> float | None:
     """Select among the distances of sorted numbers, of which any bound has as many below as a search finds."""
     points, counts = np.unique(values, return_counts=True)
     before = np.concatenate(([0], np.cumsum(counts)))
@@ -54,7 +52,7 @@ def _of_line(values: Array) -> float | None:
     if not n_pairs:
         return None
 
-    def up_to(bound: float) -> npt.NDArray[np.int64]:
+    def up_to(bound: float) -> IntArray:
         """Return for each point the end of the points that are no further above it than about `bound`."""
         return np.searchsorted(points, points + bound, side="right")
 
@@ -89,7 +87,7 @@ def _of_line(values: Array) -> float | None:
     return (lower + upper) / 2
 
 
-def _next_distance(points: Array, ends: npt.NDArray[np.int64]) -> float:
+def _next_distance(points: FloatArray, ends: IntArray) -> float:
     """Return the least distance from a point to the point at its end."""
     has_one = ends < len(points)
     return float((points[ends[has_one]] - points[has_one]).min())
@@ -98,7 +96,7 @@ def _next_distance(points: Array, ends: npt.NDArray[np.int64]) -> float:
 _SHIFT = 46  # bits of a double below those that number its bin
 
 
-def _of_vectors(values: Array) -> float | None:
+def _of_vectors(values: FloatArray) -> float | None:
     """Select by bins: positive doubles are ordered as their bits are, so the first 18 bits number the bins."""
     n_bins = 1 << (64 - _SHIFT)
     sizes = np.zeros(n_bins, dtype=np.int64)
@@ -114,11 +112,11 @@ def _of_vectors(values: Array) -> float | None:
     return float(np.sqrt(among[ranks - (ends[wanted[0]] - sizes[wanted[0]])]).mean())
 
 
-def _bins(squares: Array) -> npt.NDArray[np.int64]:
+def _bins(squares: FloatArray) -> IntArray:
     return (squares.view(np.uint64) >> np.uint64(_SHIFT)).astype(np.int64)
 
 
-def _squared_distances(values: Array) -> Iterator[Array]:
+def _squared_distances(values: FloatArray) -> Iterator[FloatArray]:
     """Yield the positive squared distances, each once."""
     norms = np.einsum("ij,ij->i", values, values)
     for start in range(0, len(values), _BLOCK):

@@ -3,17 +3,15 @@
 from fractions import Fraction
 
 import numpy as np
-import numpy.typing as npt
 
+from kxcli.arrays import IntArray
 from kxcli.mining.hsic.estimators import Pair, Sums
 from kxcli.mining.hsic.kernels import Categories
-
-Whole = npt.NDArray[np.int64]
 
 _DENSE = 4  # cells of a table, for each row, up to which counting them all is cheaper than sorting
 
 
-def pair_counts(x: Whole, y: Whole, n_x: int, n_y: int) -> tuple[Whole, Whole, Whole]:
+def pair_counts(x: IntArray, y: IntArray, n_x: int, n_y: int) -> tuple[IntArray, IntArray, IntArray]:
     """Return the pairs of categories that occur, x's and y's, and how often each does."""
     numbers = x * n_y + y
     if n_x * n_y <= _DENSE * len(x):
@@ -32,7 +30,7 @@ def sums(x: Categories, y: Categories) -> Sums:
     n = x.n
     sides = [(side.sizes.astype(object), int((side.sizes.astype(object) ** 2).sum())) for side in (x, y)]
 
-    def of(left: int, right: int, a: Whole, b: Whole, counts: Whole) -> Pair:
+    def of(left: int, right: int, a: IntArray, b: IntArray, counts: IntArray) -> Pair:
         """Return a pair from the counts of pairs of categories, in Python's integers: n^4 is too great for 64 bits."""
         (sizes_a, squares_a), (sizes_b, squares_b) = sides[left], sides[right]
         both = counts.astype(object)

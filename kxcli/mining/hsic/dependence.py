@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from kxcli.arrays import FloatArray
 from kxcli.mining.hsic import asymptotic, contingency, moments, permutation, tiles
 from kxcli.mining.hsic.bandwidth import EXACT_ROWS, median_distance
 from kxcli.mining.hsic.estimators import Estimates, Sums, estimates, is_flat
@@ -26,8 +26,7 @@ from kxcli.mining.hsic.textkernel import Texts
 from kxcli.mining.hsic.texts import Vectors
 from kxcli.wording import format_count
 
-Array = npt.NDArray[np.float64]
-Values = Array | Vectors | Sequence[Sequence[object]]  # numbers (n, d); counts of terms; columns of labels
+Values = FloatArray | Vectors | Sequence[Sequence[object]]  # numbers (n, d); counts of terms; columns of labels
 RunJob = Callable[
     [Any, Iterable[Any], Any, str], Any
 ]  # (job, tasks, shared, what it is at) -> what the job finishes with
@@ -155,8 +154,8 @@ class _Summed(NamedTuple):
     """Sums over the centred kernels, and what comes along by some ways: spectra, means of the rows of both kernels."""
 
     sums: Sums
-    spectra: Callable[[], tuple[Array, Array]] | None = None
-    means: tuple[Array, Array] | None = None
+    spectra: Callable[[], tuple[FloatArray, FloatArray]] | None = None
+    means: tuple[FloatArray, FloatArray] | None = None
 
 
 def _summed(x: Side, y: Side, name: str, run: RunJob) -> _Summed:
@@ -238,7 +237,7 @@ def _share(half: permutation.Half) -> float:
     return half.share if isinstance(half, Compressed) else 1.0
 
 
-def _spectrum(one: Side, trace: float, squares: float, seed: int, which: int) -> Array:
+def _spectrum(one: Side, trace: float, squares: float, seed: int, which: int) -> FloatArray:
     if isinstance(one, Categories):
         return asymptotic.category_spectrum(one.sizes)
     return sampled_spectrum(one, trace / one.n, squares / one.n**2, seed, which)

@@ -6,9 +6,8 @@ from functools import cached_property
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+from kxcli.arrays import FloatArray, IntArray
 
 _REACH = 6.0  # exp(-6²) is 2e-16: what the kernel is at this distance, and its spectrum at twice it, in bandwidths
 
@@ -25,7 +24,7 @@ class Features(Protocol):
         """The number of features."""
         ...
 
-    def of(self, rows: npt.NDArray[np.float64] | npt.NDArray[np.int64]) -> Array:
+    def of(self, rows: FloatArray | IntArray) -> FloatArray:
         """Return the features of some rows, of shape (width, rows)."""
         ...
 
@@ -36,7 +35,7 @@ class Linear:
 
     width: int
 
-    def of(self, rows: npt.NDArray[np.float64] | npt.NDArray[np.int64]) -> Array:
+    def of(self, rows: FloatArray | IntArray) -> FloatArray:
         """Return the columns as rows."""
         return np.ascontiguousarray(rows.T, dtype=np.float64)
 
@@ -47,7 +46,7 @@ class OneHot:
 
     width: int
 
-    def of(self, rows: npt.NDArray[np.float64] | npt.NDArray[np.int64]) -> Array:
+    def of(self, rows: FloatArray | IntArray) -> FloatArray:
         """Return 1 at each row's category, else 0."""
         features = np.zeros((self.width, len(rows)))
         features[rows.astype(np.int64, copy=False), np.arange(len(rows))] = 1
@@ -82,11 +81,11 @@ class Fourier:
         return 2 * self.n_frequencies
 
     @cached_property
-    def _amplitudes(self) -> Array:
+    def _amplitudes(self) -> FloatArray:
         frequencies = self.step * np.arange(1, self.n_frequencies + 1)
         return np.sqrt(self.step / math.sqrt(math.pi) * np.exp(-(frequencies**2) / 4))
 
-    def of(self, rows: npt.NDArray[np.float64] | npt.NDArray[np.int64]) -> Array:
+    def of(self, rows: FloatArray | IntArray) -> FloatArray:
         """Return the cosines less 1, then the sines: powers of exp(iωd/2) by products, of which log2 follow each other.
 
         Less 1, which centring takes away, a cosine keeps its digits where all numbers are near each other.

@@ -9,12 +9,11 @@ from functools import cached_property
 from typing import Protocol
 
 import numpy as np
-import numpy.typing as npt
 
+from kxcli.arrays import FloatArray, IntArray
 from kxcli.mining.hsic.features import Features, Fourier, Linear, OneHot
 from kxcli.mining.hsic.parameters import Kernel
 
-Array = npt.NDArray[np.float64]
 TILE = 512  # rows and columns of a tile: its few arrays of 2 MB stay near the core
 
 _DIRECT = 8  # columns up to which squared distances are sums of squared differences, which lose no digit
@@ -41,7 +40,7 @@ class Side(Protocol):
         ...
 
     @property
-    def diagonal(self) -> Array:
+    def diagonal(self) -> FloatArray:
         """k(i, i), of shape (n,)."""
         ...
 
@@ -56,15 +55,15 @@ class Side(Protocol):
         ...
 
     @property
-    def rows(self) -> npt.NDArray[np.float64] | npt.NDArray[np.int64]:
+    def rows(self) -> FloatArray | IntArray:
         """What `features` takes, a row each."""
         ...
 
-    def tile(self, i: int, j: int) -> Array:
+    def tile(self, i: int, j: int) -> FloatArray:
         """Return k of the rows of the i-th block against those of the j-th, from 0; new, the caller's to change."""
         ...
 
-    def column(self, i: int) -> Array:
+    def column(self, i: int) -> FloatArray:
         """Return k of all rows against row i, of shape (n,)."""
         ...
 
@@ -87,13 +86,13 @@ class Numbers:
     for the same reason.
     """
 
-    def __init__(self, values: Array, kernel: Kernel) -> None:
+    def __init__(self, values: FloatArray, kernel: Kernel) -> None:
         assert kernel.name == "linear" or kernel.sigma is not None, "the bandwidth has to be settled"
         self.kernel, self.n = kernel, len(values)
-        self.rows: Array = values - np.median(values, axis=0)  # a mean is where an outlier pulls it
+        self.rows: FloatArray = values - np.median(values, axis=0)  # a mean is where an outlier pulls it
         if kernel.sigma is not None:
             self.rows /= kernel.sigma
-        self._norms: Array = np.einsum("ij,ij->i", self.rows, self.rows)
+        self._norms: FloatArray = np.einsum("ij,ij->i", self.rows, self.rows)
         self._is_flat = False
         self._is_flat = kernel.name != "linear" and float(self.column(0).mean()) > _FLAT
 
@@ -108,7 +107,7 @@ class Numbers:
         return self.kernel.name != "linear"
 
     @property
-    def diagonal(self) -> Array:
+    def diagonal(self) -> FloatArray:
         """k(i, i), of shape (n,)."""
         return self._norms if self.kernel.name == "linear" else np.full(self.n, 0.0 if self._is_flat else 1.0)
 
@@ -130,17 +129,17 @@ class Numbers:
             return Fourier.over(float(np.ptp(self.rows)))
         return None
 
-    def tile(self, i: int, j: int) -> Array:
+    def tile(self, i: int, j: int) -> FloatArray:
         """Return a tile; i is j on the diagonal."""
         return self._kernel(block(i), block(j), is_diagonal=i == j)
 
-    def column(self, i: int) -> Array:
+    def column(self, i: int) -> FloatArray:
         """Return a column of the kernel matrix."""
         return self._kernel(slice(None), slice(i, i + 1), is_diagonal=False)[:, 0]
 
-    def _kernel(self, left: slice, right: slice, *, is_diagonal: bool) -> Array:
+    def _kernel(self, left: slice, right: slice, *, is_diagonal: bool) -> FloatArray:
         if self.kernel.name == "linear":
-            products: Array = self.rows[left] @ self.rows[right].T
+            products: FloatArray = self.rows[left] @ self.rows[right].T
             return products
         squares = self._squared_distances(left, right)
         if is_diagonal:
@@ -150,13 +149,13 @@ class Numbers:
         np.negative(squares, out=squares)
         return np.expm1(squares, out=squares) if self._is_flat else np.exp(squares, out=squares)
 
-    def _squared_distances(self, left: slice, right: slice) -> Array:
+    def _squared_distances(self, left: slice, right: slice) -> FloatArray:
         a, b = self.rows[left], self.rows[right]
         norms_a, norms_b = self._norms[left, None], self._norms[right]
         if a.shape[1] <= _DIRECT:
             return _direct(a, b)
         sums = norms_a + norms_b
-        squares: Array = a @ b.T
+        squares: FloatArray = a @ b.T
         squares *= -2
         squares += sums
         # What an inner product loses shows where exp(-d²) is not yet nothing, and where a root is taken of d² near 0.
@@ -171,9 +170,9 @@ class Numbers:
         return np.maximum(squares, 0, out=squares)
 
 
-def _direct(a: Array, b: Array) -> Array:
+def _direct(a: FloatArray, b: FloatArray) -> FloatArray:
     """Return squared distances as sums of squared differences, which lose no digit."""
-    total: Array | None = None
+    total: FloatArray | None = None
     with np.errstate(over="ignore"):  # further than any number says is still far
         for k in range(a.shape[1]):
             differences = np.subtract.outer(a[:, k], b[:, k])
@@ -189,9 +188,9 @@ class Categories:
     codes: of shape (n,), from 0 to the number of categories, each of which occurs.
     """
 
-    def __init__(self, codes: npt.NDArray[np.int64]) -> None:
+    def __init__(self, codes: IntArray) -> None:
         self.kernel, self.n, self.rows = Kernel("delta"), len(codes), codes
-        self.sizes: npt.NDArray[np.int64] = np.bincount(codes)
+        self.sizes: IntArray = np.bincount(codes)
 
     @property
     def is_constant(self) -> bool:
@@ -202,7 +201,7 @@ class Categories:
     greatest = 1.0
 
     @property
-    def diagonal(self) -> Array:
+    def diagonal(self) -> FloatArray:
         """k(i, i) = 1, of shape (n,)."""
         return np.ones(self.n)
 
@@ -211,17 +210,17 @@ class Categories:
         """A feature for each category."""
         return OneHot(len(self.sizes))
 
-    def tile(self, i: int, j: int) -> Array:
+    def tile(self, i: int, j: int) -> FloatArray:
         """Return a tile."""
         return np.equal.outer(self.rows[block(i)], self.rows[block(j)]).astype(np.float64)
 
-    def column(self, i: int) -> Array:
+    def column(self, i: int) -> FloatArray:
         """Return a column of the kernel matrix."""
-        column: Array = (self.rows == self.rows[i]).astype(np.float64)
+        column: FloatArray = (self.rows == self.rows[i]).astype(np.float64)
         return column
 
 
-def renumbered(codes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+def renumbered(codes: IntArray) -> IntArray:
     """Renumber codes from 0 without a gap, in order of appearance."""
     _, firsts, places = np.unique(codes, return_index=True, return_inverse=True)
     numbers = np.empty(len(firsts), np.int64)

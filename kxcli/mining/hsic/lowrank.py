@@ -10,13 +10,11 @@ that a permutation test of what was kept has its level, whatever was left out.
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from kxcli.arrays import FloatArray
 from kxcli.mining.hsic.draws import Purpose, generator
 from kxcli.mining.hsic.features import WIDEST, Features
 from kxcli.mining.hsic.kernels import Categories, Side
-
-Array = npt.NDArray[np.float64]
 
 _DROPPED = 1e-10  # of a trace: what may be left out by either way
 _STEP = 4096  # rows at a time
@@ -29,11 +27,11 @@ class Compressed:
     features: of shape (n, rank), each of mean 0.  share: of the centred kernel's trace that they hold.
     """
 
-    features: Array
+    features: FloatArray
     share: float
 
 
-def compressed(side: Side, rank: int, seed: int, which: int, means: Array | None) -> Compressed | Categories:
+def compressed(side: Side, rank: int, seed: int, which: int, means: FloatArray | None) -> Compressed | Categories:
     """Return a side as at most `rank` features; categories are as small as they are.
 
     seed, which: of the pivots, and the number of the side.  means: of the rows of the kernel, for sides without few
@@ -67,7 +65,7 @@ def _turned(side: Side, features: Features, rank: int) -> Compressed:
     return Compressed(kept, float(variances[:n_kept].sum()) / total if total else 1.0)
 
 
-def _decomposed(side: Side, rank: int, rng: np.random.Generator, means: Array) -> Compressed:
+def _decomposed(side: Side, rank: int, rng: np.random.Generator, means: FloatArray) -> Compressed:
     n = side.n
     mean = float(means.mean())
     left = np.maximum(side.diagonal - 2 * means + mean, 0)

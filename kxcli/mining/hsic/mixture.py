@@ -4,9 +4,8 @@ import cmath
 import math
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+from kxcli.arrays import FloatArray
 
 _STEP, _NODES = 0.0625, 1000  # of the trapezoid rule, at most,
 _LOST = 1e-17  # but no more than till what they add, of all, is this: some 100
@@ -16,7 +15,7 @@ _CORRECTIONS = 50
 _CLOSE = 1e-14
 
 
-def tail(weights: Array, degrees: Array, value: float) -> float:
+def tail(weights: FloatArray, degrees: FloatArray, value: float) -> float:
     """Return P(Q > value) for Q the sum of weights[k] times an independent chi-square of degrees[k].
 
     weights: positive; degrees: positive, not necessarily whole, so that one weight alone is a gamma distribution, but
@@ -68,7 +67,7 @@ def tail(weights: Array, degrees: Array, value: float) -> float:
     return min(1.0, max(0.0, math.exp(peak) * total * _STEP / math.pi))
 
 
-def _saddle(weights: Array, degrees: Array, value: float) -> float:
+def _saddle(weights: FloatArray, degrees: FloatArray, value: float) -> float:
     """Return where K'(s) = value + 1/s between 0 and 1/2: the left side grows, the right one falls."""
     low, high = 0.0, 0.5
     for _ in range(_HALVINGS):

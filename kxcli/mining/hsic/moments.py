@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from kxcli.arrays import FloatArray, IntArray
 from kxcli.mining.hsic import estimators
 from kxcli.mining.hsic.estimators import Pair
 from kxcli.mining.hsic.features import Features
@@ -13,8 +13,7 @@ from kxcli.mining.hsic.kernels import Side
 from kxcli.mining.hsic.spectra import spectrum
 from kxcli.tally.frames import joined, parted
 
-Array = npt.NDArray[np.float64]
-Rows = npt.NDArray[np.float64] | npt.NDArray[np.int64]
+Rows = FloatArray | IntArray
 
 _STEP = 2048  # rows whose features are held at a time
 _LEAST = 1 << 24  # features of a task, at least
@@ -43,7 +42,7 @@ def parts(x: Side, y: Side, width: int) -> Iterator[Part]:
         yield Part(number, x.rows[start : start + step], y.rows[start : start + step])
 
 
-Partial = dict[int, Array]  # number of the part -> its matrix
+Partial = dict[int, FloatArray]  # number of the part -> its matrix
 
 
 class Moments:
@@ -84,7 +83,7 @@ class Moments:
             total += matrix
         return Total(total, self.x.width)
 
-    def _moments(self, part: Part) -> Array:
+    def _moments(self, part: Part) -> FloatArray:
         width = self.x.width + self.y.width + 3
         total = np.zeros((width, width))
         for start in range(0, part.size, _STEP):
@@ -104,7 +103,7 @@ class Moments:
 class Total:
     """Second moments of both sides' features, added up over all rows."""
 
-    def __init__(self, total: Array, width_x: int) -> None:
+    def __init__(self, total: FloatArray, width_x: int) -> None:
         self._total = total
         self._n = float(total[0, 0])
         means = total[0] / self._n
@@ -112,7 +111,7 @@ class Total:
         self._x, self._y = slice(1, 1 + width_x), slice(2 + width_x, len(total) - 1)
         self._diagonal_x, self._diagonal_y = (self._diagonal(side, means) for side in (self._x, self._y))
 
-    def _diagonal(self, side: slice, means: Array) -> Array:
+    def _diagonal(self, side: slice, means: FloatArray) -> FloatArray:
         """Return the weights of the stacked values that give Kc(i, i) = |f|² - 2 f·mean + |mean|²."""
         weights = np.zeros(len(means))
         weights[0] = means[side] @ means[side]
@@ -133,6 +132,6 @@ class Total:
 
         return estimators.Sums(n, pair(0, 1), pair(0, 0), pair(1, 1), traces[0], traces[1], greatest_x, greatest_y)
 
-    def spectra(self) -> tuple[Array, Array]:
+    def spectra(self) -> tuple[FloatArray, FloatArray]:
         """Return the eigenvalues of Kc / n and of Lc / n that are not 0, the greatest first."""
         return spectrum(self._centred[self._x, self._x] / self._n), spectrum(self._centred[self._y, self._y] / self._n)

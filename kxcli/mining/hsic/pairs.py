@@ -7,8 +7,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from kxcli.arrays import BoolArray
 from kxcli.mining.hsic.dependence import Values, measure, side
 from kxcli.mining.hsic.kernels import Categories, Side, renumbered
 from kxcli.mining.hsic.parameters import LEAST_ROWS, Dependence, Kernel, Testing
@@ -20,7 +20,6 @@ BYTES_PER_PAIR = 1_100  # that a measured pair and its row take in the process t
 _ROWS = 20_000  # of all pairs of a task together
 _SIDES = 32  # sides of some rows that are kept: columns that lack the same rows share them
 
-Mask = npt.NDArray[np.bool_]
 Pair = tuple[int, int]
 
 
@@ -36,7 +35,7 @@ class Column:
     side: Side | None
     kernel: Kernel
     values: Values | None
-    present: Mask | None
+    present: BoolArray | None
 
 
 class Some(NamedTuple):
@@ -67,7 +66,7 @@ class MeasurePairs:
         """Take the columns."""
         self._columns = shared
         numbers: dict[bytes | None, int] = {None: 0}
-        self._masks: list[Mask | None] = [None]
+        self._masks: list[BoolArray | None] = [None]
         self._mask_of: list[int] = []  # the number of each column's mask: columns that have the same rows share one
         for column in shared:
             key = None if column.present is None else column.present.tobytes()

@@ -10,16 +10,14 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from kxcli.arrays import FloatArray, IntArray
 from kxcli.mining.hsic.contingency import pair_counts
 from kxcli.mining.hsic.draws import Purpose, generator
 from kxcli.mining.hsic.kernels import Categories
 from kxcli.mining.hsic.lowrank import Compressed
 from kxcli.mining.hsic.textkernel import Texts
 
-Array = npt.NDArray[np.float64]
-Order = npt.NDArray[np.int64]
 Half = Compressed | Categories | Texts
 
 ENUMERATED = 7  # rows up to which all n! permutations are looked at
@@ -86,7 +84,7 @@ class Permutations:
         least = self._observed - self._statistic.slack(self._observed)
         return sum(self._statistic(order) >= least for draw in records for order in self._orders(draw))
 
-    def _orders(self, draw: Draw) -> Iterator[Order]:
+    def _orders(self, draw: Draw) -> Iterator[IntArray]:
         if self._n <= ENUMERATED:
             orders = itertools.permutations(range(self._n))
             yield from map(np.array, itertools.islice(orders, draw.start, draw.stop))
@@ -144,7 +142,7 @@ class _OfFeatures:
         """Return how far below it a statistic may be that is equal."""
         return _TIE * observed + _NOISE * self._scale
 
-    def __call__(self, order: Order) -> float:
+    def __call__(self, order: IntArray) -> float:
         steps = range(0, len(order), _STEP)
         covariance = sum(self._left[i : i + _STEP].T @ self._right.take(order[i : i + _STEP], axis=0) for i in steps)
         return float(np.vdot(covariance, covariance))
@@ -167,7 +165,7 @@ class _OfGroups:
         """Return how far below it a statistic may be that is equal."""
         return _TIE * observed + _NOISE * self._scale
 
-    def __call__(self, order: Order) -> float:
+    def __call__(self, order: IntArray) -> float:
         rows = (_inverted(order) if self._groups_move else order)[self._by_group]
         sums = np.add.reduceat(self._features.take(rows, axis=0), self._starts, axis=0)
         return float(np.vdot(sums, sums))
@@ -179,14 +177,14 @@ class _OfTexts:
     def __init__(self, groups: Categories, texts: Texts, *, groups_move: bool) -> None:
         self._groups, self._sizes, self._groups_move = groups.rows, groups.sizes, groups_move
         self._owners, self._terms, self._counts = texts.entries
-        self._means: Array = np.bincount(self._terms, self._counts) / len(groups.rows)
+        self._means: FloatArray = np.bincount(self._terms, self._counts) / len(groups.rows)
         self._scale = float(texts.diagonal.sum()) * len(groups.rows)
 
     def slack(self, observed: float) -> float:
         """Return how far below it a statistic may be that is equal."""
         return _TIE * observed + _NOISE * self._scale
 
-    def __call__(self, order: Order) -> float:
+    def __call__(self, order: IntArray) -> float:
         groups = self._groups[order] if self._groups_move else self._groups[_inverted(order)]
         places = groups[self._owners] * len(self._means) + self._terms
         sums = np.bincount(places, self._counts, len(self._sizes) * len(self._means))
@@ -205,7 +203,7 @@ class _OfCategories:
         """Return how far below it a statistic may be that is equal: less than 1, but for rounding."""
         return 0.5 + _ULP * abs(observed)
 
-    def __call__(self, order: Order) -> float:
+    def __call__(self, order: IntArray) -> float:
         sizes_x, sizes_y = self._sizes
         a, b, counts = pair_counts(self._x, self._y[order], len(sizes_x), len(sizes_y))
         return float(np.sum(counts * (len(order) * counts.astype(np.float64) - 2 * sizes_x[a] * sizes_y[b])))
@@ -214,7 +212,7 @@ class _OfCategories:
 _Statistic = _OfFeatures | _OfGroups | _OfTexts | _OfCategories
 
 
-def _inverted(order: Order) -> Order:
+def _inverted(order: IntArray) -> IntArray:
     inverse = np.empty_like(order)
     inverse[order] = np.arange(len(order))
     return inverse

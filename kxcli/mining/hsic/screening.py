@@ -5,15 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from kxcli.arrays import FloatArray, IntArray
 from kxcli.mining.hsic.asymptotic import category_spectrum
 from kxcli.mining.hsic.draws import Purpose, generator
 from kxcli.mining.hsic.mixture import tail
 from kxcli.mining.hsic.parameters import MeasureError, Testing
-
-Array = npt.NDArray[np.float64]
-Whole = npt.NDArray[np.int64]
 
 _TIE = 1e-10  # relative: statistics that are equal come out apart by less
 
@@ -49,11 +46,11 @@ def screened_terms(
     if testing.name == "gamma":
         raise MeasureError("terms are tested exactly, by permutation or eigen, not by gamma")
     terms = [term for term, of_term in counts.items() if sum(of_term.values()) >= least]
-    by_label: Whole = np.array(sizes, dtype=np.int64)
+    by_label: IntArray = np.array(sizes, dtype=np.int64)
     n = int(by_label.sum())
-    totals: Whole = np.zeros(len(terms), dtype=np.int64)
-    labels: Whole = np.zeros(len(terms), dtype=np.int64)
-    squares: Array = np.zeros(len(terms))  # of n times the number of texts above each label's share: whole numbers
+    totals: IntArray = np.zeros(len(terms), dtype=np.int64)
+    labels: IntArray = np.zeros(len(terms), dtype=np.int64)
+    squares: FloatArray = np.zeros(len(terms))  # of n times the number of texts above each label's share: whole numbers
     all_squares = float((by_label.astype(np.float64) ** 2).sum())
     for row, term in enumerate(terms):
         own_labels = np.fromiter(counts[term].keys(), np.int64)
@@ -64,7 +61,7 @@ def screened_terms(
         # Labels without the term are total times their size below their share.
         rest = all_squares - float((by_label[own_labels].astype(np.float64) ** 2).sum())
         squares[row] = float((excess.astype(np.float64) ** 2).sum()) + float(total) ** 2 * rest
-    traces: Array = 2 * squares / n**2
+    traces: FloatArray = 2 * squares / n**2
     own = 2 * totals * (n - totals) / n  # the root of Tr(Kc Kc) of a term's presence
     shares = by_label / n  # the sum of the squares of diag(p) - p pᵀ, without so many entries:
     own_label = n * math.sqrt(float((shares**2).sum() - 2 * (shares**3).sum() + (shares**2).sum() ** 2))
@@ -99,7 +96,7 @@ def compute_q_values(p_values: Sequence[float | None]) -> list[float | None]:
     return q_values
 
 
-def benjamini_hochberg(p_values: Array) -> Array:
+def benjamini_hochberg(p_values: FloatArray) -> FloatArray:
     """Return q-values: the least false discovery rate at which each test would be called (1995), in the given order."""
     order = np.argsort(p_values, kind="stable")
     scaled = p_values[order] * len(p_values) / np.arange(1, len(p_values) + 1)
@@ -108,7 +105,7 @@ def benjamini_hochberg(p_values: Array) -> Array:
     return q_values
 
 
-def _p_values(traces: Array, totals: Whole, by_label: Whole, testing: Testing) -> Array:
+def _p_values(traces: FloatArray, totals: IntArray, by_label: IntArray, testing: Testing) -> FloatArray:
     n = int(by_label.sum())
     if testing.name == "eigen":
         spectrum = category_spectrum(by_label)
@@ -137,14 +134,14 @@ def _p_values(traces: Array, totals: Whole, by_label: Whole, testing: Testing) -
     return p_values
 
 
-def _alike(totals: Whole) -> Iterable[tuple[int, Whole]]:
+def _alike(totals: IntArray) -> Iterable[tuple[int, IntArray]]:
     """Yield each number of texts, and which terms have it."""
     order = np.argsort(totals, kind="stable")
     values, starts, lengths = np.unique(totals[order], return_index=True, return_counts=True)
     return [(int(value), order[i : i + n]) for value, i, n in zip(values, starts, lengths, strict=True)]
 
 
-def _hypergeometric(distances: Whole, total: int, by_label: Whole, log_factorials: Array) -> Array:
+def _hypergeometric(distances: IntArray, total: int, by_label: IntArray, log_factorials: FloatArray) -> FloatArray:
     """Return for each distance the probability that `total` texts have the first label so far from its share.
 
     distances: n times the number of texts above or below it.
@@ -152,8 +149,8 @@ def _hypergeometric(distances: Whole, total: int, by_label: Whole, log_factorial
     first, second = map(int, by_label)
     drawn = np.arange(max(0, total - second), min(total, first) + 1)
 
-    def log_choose(n: int, k: Whole) -> Array:
-        chosen: Array = log_factorials[n] - log_factorials[k] - log_factorials[n - k]
+    def log_choose(n: int, k: IntArray) -> FloatArray:
+        chosen: FloatArray = log_factorials[n] - log_factorials[k] - log_factorials[n - k]
         return chosen
 
     logs = log_choose(first, drawn) + log_choose(second, total - drawn)
@@ -162,5 +159,5 @@ def _hypergeometric(distances: Whole, total: int, by_label: Whole, log_factorial
     order = np.argsort(away)
     from_far = np.cumsum(np.exp(logs[order])[::-1])[::-1]  # small ones first, so that they count
     at = np.searchsorted(away[order], distances, side="left")
-    chances: Array = np.minimum(from_far[np.minimum(at, len(from_far) - 1)], 1.0)
+    chances: FloatArray = np.minimum(from_far[np.minimum(at, len(from_far) - 1)], 1.0)
     return chances

@@ -1,24 +1,22 @@
 """Spectra of centred kernels."""
 
 import numpy as np
-import numpy.typing as npt
 
+from kxcli.arrays import FloatArray
 from kxcli.mining.hsic.draws import Purpose, generator
 from kxcli.mining.hsic.kernels import Side
-
-Array = npt.NDArray[np.float64]
 
 SAMPLED_ROWS = 1_000  # of a kernel without few features
 _CLOSE = 1e-9
 _HALVINGS = 60
 
 
-def spectrum(matrix: Array) -> Array:
+def spectrum(matrix: FloatArray) -> FloatArray:
     """Return the eigenvalues of a symmetric matrix, of which the lower half is looked at, the greatest first."""
     return np.linalg.eigvalsh(matrix).astype(np.float64, copy=False)[::-1]
 
 
-def sampled_spectrum(side: Side, trace: float, squares: float, seed: int, which: int) -> Array:
+def sampled_spectrum(side: Side, trace: float, squares: float, seed: int, which: int) -> FloatArray:
     """Return the eigenvalues of Kc / n, as those of at most `SAMPLED_ROWS` rows tell them; all of no more rows.
 
     trace, squares: Tr(Kc) / n and Tr(Kc Kc) / n².  Fewer rows have a greater sum of squares, because the diagonal

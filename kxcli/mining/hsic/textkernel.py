@@ -5,14 +5,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-import numpy.typing as npt
 
+from kxcli.arrays import FloatArray, IntArray
 from kxcli.mining.hsic.kernels import TILE
 from kxcli.mining.hsic.parameters import Kernel
 from kxcli.mining.hsic.texts import Vectors
-
-Array = npt.NDArray[np.float64]
-Whole = npt.NDArray[np.int64]
 
 _PAIRS, _COLUMNS = 1 << 20, 1 << 10  # pairs of entries, and dense columns, held at a time
 _MANY = 1500  # pairs of entries of a word in a tile from which a dense column costs less than the pairs
@@ -27,18 +24,18 @@ class Texts:
 
     def __init__(self, vectors: Vectors, kernel: Kernel) -> None:
         self.kernel, self.n = kernel, vectors.n
-        self.rows: Whole = np.arange(self.n)
+        self.rows: IntArray = np.arange(self.n)
         self._starts = vectors.starts
         owners = np.repeat(self.rows, np.diff(vectors.starts))
         squares = vectors.counts.astype(np.float64) ** 2
-        self._norms: Array = np.bincount(owners, squares, self.n).astype(np.float64, copy=False)
+        self._norms: FloatArray = np.bincount(owners, squares, self.n).astype(np.float64, copy=False)
         counts = vectors.counts / np.sqrt(self._norms)[owners] if kernel.cosine else vectors.counts.astype(np.float64)
         # Within each block of rows, entries by word, so that a tile finds the words that both its blocks have.
         order = np.lexsort((owners, vectors.words, owners // TILE))
         self._owners, self._words, self._counts = owners[order], vectors.words[order], counts[order]
 
     @property
-    def entries(self) -> tuple[Whole, Whole, Array]:
+    def entries(self) -> tuple[IntArray, IntArray, FloatArray]:
         """Text, term and count, or its share of a cosine, of each entry."""
         return self._owners, self._words, self._counts
 
@@ -72,12 +69,12 @@ class Texts:
         """None: there are as many as distinct words."""
 
     @cached_property
-    def diagonal(self) -> Array:
+    def diagonal(self) -> FloatArray:
         """k(i, i), of shape (n,)."""
-        diagonal: Array = (self._norms > 0).astype(np.float64) if self.kernel.cosine else self._norms
+        diagonal: FloatArray = (self._norms > 0).astype(np.float64) if self.kernel.cosine else self._norms
         return diagonal
 
-    def tile(self, i: int, j: int) -> Array:
+    def tile(self, i: int, j: int) -> FloatArray:
         """Return a tile."""
         left, right = self._entries(i), self._entries(j)
         _, at_left, at_right = np.intersect1d(left.words, right.words, assume_unique=True, return_indices=True)
@@ -94,7 +91,7 @@ class Texts:
             tile += left.dense(many_left[some], shape[0]) @ right.dense(many_right[some], shape[1]).T
         return tile
 
-    def column(self, i: int) -> Array:
+    def column(self, i: int) -> FloatArray:
         """Return a column of the kernel matrix."""
         weights = np.zeros(int(self._words.max(initial=0)) + 1)
         is_mine = self._owners == i
@@ -121,17 +118,17 @@ def _pieces(borders: Iterable[int], n: int) -> Iterator[slice]:
 class _Entries:
     """The entries of a block: those of each word stand together, `lengths` of them from `starts`."""
 
-    words: Whole
-    starts: Whole
-    lengths: Whole
-    owners: Whole
-    counts: Array
+    words: IntArray
+    starts: IntArray
+    lengths: IntArray
+    owners: IntArray
+    counts: FloatArray
 
-    def of(self, at: Whole) -> Whole:
+    def of(self, at: IntArray) -> IntArray:
         """Return the places of all entries of some words."""
         return _ranges(self.starts[at], self.lengths[at])
 
-    def dense(self, at: Whole, n: int) -> Array:
+    def dense(self, at: IntArray, n: int) -> FloatArray:
         """Return the counts of some words, of shape (n, len(at))."""
         matrix = np.zeros((n, len(at)))
         entries = self.of(at)
@@ -139,7 +136,7 @@ class _Entries:
         return matrix
 
 
-def _ranges(starts: Whole, lengths: Whole) -> Whole:
+def _ranges(starts: IntArray, lengths: IntArray) -> IntArray:
     """Return start, start + 1, ... for each start, as many as its length."""
     ends = np.cumsum(lengths)
     return np.repeat(starts - ends + lengths, lengths) + np.arange(ends[-1] if len(ends) else 0)
@@ -148,10 +145,10 @@ def _ranges(starts: Whole, lengths: Whole) -> Whole:
 def _of_pairs(
     left: _Entries,
     right: _Entries,
-    at_left: Whole,
-    at_right: Whole,
+    at_left: IntArray,
+    at_right: IntArray,
     shape: tuple[int, int],
-) -> Array:
+) -> FloatArray:
     """Add up the products of the entries of each word, each of the left block with each of the right."""
     mine = left.of(at_left)
     n_others = np.repeat(right.lengths[at_right], left.lengths[at_left])  # for each entry of the left block

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from kxcli.arrays import BoolArray, IntArray
 from kxcli.mining.hsic.kernels import renumbered
-from kxcli.mining.wordcount import Counting, WordCount
+from kxcli.mining.wordcount.job import Counting, WordCount
 from kxcli.tally import Tally
 from kxcli.tally.frames import joined, parted
 
@@ -33,7 +33,7 @@ class Part(NamedTuple):
 
     number: int
     texts: list[str]
-    labels: npt.NDArray[np.int64] | None = None
+    labels: IntArray | None = None
 
     @property
     def size(self) -> int:
@@ -41,7 +41,7 @@ class Part(NamedTuple):
         return sum(map(len, self.texts))
 
 
-def parts(texts: Sequence[str], labels: npt.NDArray[np.int64] | None = None) -> Iterator[Part]:
+def parts(texts: Sequence[str], labels: IntArray | None = None) -> Iterator[Part]:
     """Yield the tasks."""
     start = size = number = 0
     for i, text in enumerate(texts, 1):
@@ -77,16 +77,16 @@ class Cutter:
 class Vectors:
     """Counts of terms: text i has those from starts[i] to starts[i + 1] of `words` (numbers) and `counts`."""
 
-    starts: npt.NDArray[np.int64]
-    words: npt.NDArray[np.int64]
-    counts: npt.NDArray[np.int64]
+    starts: IntArray
+    words: IntArray
+    counts: IntArray
 
     @property
     def n(self) -> int:
         """Texts."""
         return len(self.starts) - 1
 
-    def select(self, rows: npt.NDArray[np.bool_]) -> "Vectors":
+    def select(self, rows: BoolArray) -> "Vectors":
         """Return some of the texts; words are numbered in order of appearance."""
         lengths = np.diff(self.starts)
         is_kept = np.repeat(rows, lengths)
@@ -96,9 +96,9 @@ class Vectors:
 
 class _Counts(NamedTuple):
     vocabulary: list[str]
-    lengths: npt.NDArray[np.int64]
-    words: npt.NDArray[np.int64]
-    counts: npt.NDArray[np.int64]
+    lengths: IntArray
+    words: IntArray
+    counts: IntArray
 
 
 class CountTerms:

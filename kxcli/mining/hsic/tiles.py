@@ -5,14 +5,11 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from kxcli.arrays import FloatArray, IntArray
 from kxcli.mining.hsic.estimators import Pair, Sums, unbiased
 from kxcli.mining.hsic.kernels import TILE, Side, block, blocks
 from kxcli.tally.frames import joined, parted
-
-Array = npt.NDArray[np.float64]
-Whole = npt.NDArray[np.int64]
 
 _PAIRS = 24  # of blocks a task: some tenths of a second
 
@@ -58,7 +55,7 @@ class Partial(NamedTuple):
     """
 
     products: list[tuple[float, float, float]]
-    row_sums: Whole
+    row_sums: IntArray
 
 
 class Tiles:
@@ -119,8 +116,8 @@ class Raw(NamedTuple):
     xy: float
     xx: float
     yy: float
-    rows_x: Array
-    rows_y: Array
+    rows_x: FloatArray
+    rows_y: FloatArray
 
     def sums(self, x: Side, y: Side) -> Sums:
         """Return what the kernels add up to."""
@@ -138,7 +135,7 @@ class Raw(NamedTuple):
         of_pairs = pair(self.xy, 0, 1), pair(self.xx, 0, 0), pair(self.yy, 1, 1)
         return Sums(n, *of_pairs, traces[0], traces[1], x.greatest, y.greatest)
 
-    def means(self, x: Side, y: Side) -> tuple[Array, Array]:
+    def means(self, x: Side, y: Side) -> tuple[FloatArray, FloatArray]:
         """Return the means of the rows of both kernels, with their diagonals."""
         return (self.rows_x + x.diagonal) / x.n, (self.rows_y + y.diagonal) / y.n
 
@@ -149,7 +146,7 @@ class Squares:
     `setup` takes both sides and the row means of both kernels.
     """
 
-    def setup(self, shared: tuple[tuple[Side, Array], tuple[Side, Array]]) -> None:
+    def setup(self, shared: tuple[tuple[Side, FloatArray], tuple[Side, FloatArray]]) -> None:
         """Take the sides."""
         self.sides = shared
 
@@ -159,7 +156,7 @@ class Squares:
         return [math.fsum(self._sum(i, j) for i, j in pairs(n, strip)) for strip in records]
 
     def _sum(self, i: int, j: int) -> float:
-        product: Array | None = None
+        product: FloatArray | None = None
         for side, means in self.sides:
             tile = side.tile(i, j)
             tile -= means[block(i), None]
@@ -196,15 +193,15 @@ def _added(rows: list[tuple[float, float, float]]) -> tuple[float, float, float]
     return xy, xx, yy
 
 
-def _fixed(sums: Array, bound: float) -> Whole:
+def _fixed(sums: FloatArray, bound: float) -> IntArray:
     """Return sums that are no greater than `bound` in fixed point: whole units, and 2^-40 units; of shape (2, n)."""
     scaled = np.ldexp(sums, _BITS - math.frexp(bound)[1])
     units = np.rint(scaled)
     return np.array((units, np.rint(np.ldexp(scaled - units, _FINE))), dtype=np.int64)
 
 
-def _plain(fixed: Whole, bound: float) -> Array:
+def _plain(fixed: IntArray, bound: float) -> FloatArray:
     """Return the sums that were put in fixed point."""
     units, fine = fixed
-    sums: Array = np.ldexp(units + np.ldexp(fine.astype(np.float64), -_FINE), math.frexp(bound)[1] - _BITS)
+    sums: FloatArray = np.ldexp(units + np.ldexp(fine.astype(np.float64), -_FINE), math.frexp(bound)[1] - _BITS)
     return sums

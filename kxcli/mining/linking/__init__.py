@@ -6,10 +6,10 @@
 [(0, 2, '2'), (3, 5, '1')]
 """
 
-from kxcli.mining.linking.compiling import Entry
+from kxcli.mining.linking.kb.compiling import Entry
 from kxcli.mining.linking.linker import NIL, Linker, Linking, Mention
-from kxcli.mining.linking.model import ModelError
-from kxcli.mining.linking.pieces import LabelledText, Marked
-from kxcli.mining.linking.training import Trained
+from kxcli.mining.linking.training.examples import LabelledText, Marked
+from kxcli.mining.linking.training.model import ModelError
+from kxcli.mining.linking.training.train_model import Trained
 
 __all__ = ["NIL", "Entry", "LabelledText", "Linker", "Linking", "Marked", "Mention", "ModelError", "Trained"]

@@ -7,21 +7,21 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from kxcli.mining.linking import mentioning, overlaps
+from kxcli.arrays import FloatArray, IntArray
+from kxcli.arrays.ragged import stretches
+from kxcli.arrays.slots import Arrays
+from kxcli.batching import together
 from kxcli.mining.linking.arguments import check_collection, check_iterable, check_type, iter_strings
-from kxcli.mining.linking.candidates import PRIOR_WEIGHTS, Ranked, candidates, ranked
-from kxcli.mining.linking.compiling import Entry, Trouble, compiled
-from kxcli.mining.linking.context import Context, Spoken
-from kxcli.mining.linking.folding import Places
-from kxcli.mining.linking.model import Model
-from kxcli.mining.linking.overlaps import Overlap
-from kxcli.mining.linking.parsing import Parsed, parsed
-from kxcli.mining.linking.pieces import LabelledText
-from kxcli.mining.linking.ragged import stretches
-from kxcli.mining.linking.slots import Arrays
-from kxcli.mining.linking.statistics import Floats
-from kxcli.mining.linking.together import together
-from kxcli.mining.linking.training import Trained, train
+from kxcli.mining.linking.candidates.ranking import PRIOR_WEIGHTS, Ranked, candidates, ranked
+from kxcli.mining.linking.kb.compiling import Entry, Trouble, compiled
+from kxcli.mining.linking.mentions import mention_model
+from kxcli.mining.linking.mentions.mention_candidates import Context, Spoken
+from kxcli.mining.linking.spans import overlaps
+from kxcli.mining.linking.spans.overlaps import Overlap
+from kxcli.mining.linking.spans.parsing import Parsed, parsed
+from kxcli.mining.linking.training.examples import LabelledText
+from kxcli.mining.linking.training.model import Model
+from kxcli.mining.linking.training.train_model import Trained, train
 
 NIL = "NIL"  # the id of what is no entry
 _DIGITS = 4  # of a score
@@ -74,14 +74,14 @@ class Linked(NamedTuple):
     groups: the number of each mention's candidates in `ranked`, whose shares times `scales` are their scores.
     """
 
-    texts: Places
-    starts: Places
-    stops: Places
-    entries: Places
-    scores: Floats
-    groups: Places
+    texts: IntArray
+    starts: IntArray
+    stops: IntArray
+    entries: IntArray
+    scores: FloatArray
+    groups: IntArray
     ranked: Ranked
-    scales: Floats
+    scales: FloatArray
 
     def candidates(self, number: int, most: int | None = None) -> list[tuple[int, float]]:
         """Return the entries that a mention may mean, the best first, with their scores."""
@@ -91,7 +91,7 @@ class Linked(NamedTuple):
         scores = np.round(self.ranked.shares[start:stop] * self.scales[number], _DIGITS)
         return list(zip(self.ranked.entries[start:stop].tolist(), scores.tolist(), strict=True))
 
-    def runners_up(self, most: int) -> tuple[Places, Places, Floats]:
+    def runners_up(self, most: int) -> tuple[IntArray, IntArray, FloatArray]:
         """Return up to `most` other entries for every mention, and all it may mean where it has no entry.
 
         The first numbers tell where those of each mention start, and where the last ones end; then come the entries,
@@ -114,7 +114,7 @@ def linked(model: Model, texts: Sequence[str], linking: Linking) -> Linked:
     context = Context(base, model.statistics, text, found, order)
     spoken = context.spoken()
     models = [model.mention] if model.link is model.mention else [model.mention, model.link]
-    mention, link = (mentioning.scores(context, spoken, models) * 2)[:2]
+    mention, link = (mention_model.scores(context, spoken, models) * 2)[:2]
     kept, entries, scores = _kept(model, linking, text, spoken, order, mention, link)
     spans, groups = text.spans.chosen(spoken.numbers[kept]), spoken.groups[kept]
     texts_of, offsets = text.whole.located(spans.begins)
@@ -126,8 +126,8 @@ def linked(model: Model, texts: Sequence[str], linking: Linking) -> Linked:
 
 
 def _kept(
-    model: Model, linking: Linking, text: Parsed, spoken: Spoken, order: Ranked, mention: Floats, link: Floats
-) -> tuple[Places, Places, Floats]:
+    model: Model, linking: Linking, text: Parsed, spoken: Spoken, order: Ranked, mention: FloatArray, link: FloatArray
+) -> tuple[IntArray, IntArray, FloatArray]:
     """Return the numbers of the mentions that stay, their entries and scores.
 
     A mention without an entry takes no place from one that has it.
@@ -139,7 +139,7 @@ def _kept(
     entries[is_linked] = order.entries.take(spoken.best[is_linked])
     scores = np.where(is_linked, link, mention)
 
-    def chosen(which: Places) -> Places:
+    def chosen(which: IntArray) -> IntArray:
         return which[overlaps.kept(linking.overlap, starts[which], stops[which], scores[which])]
 
     likely = chosen(np.flatnonzero(is_linked))

@@ -6,11 +6,10 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-Codes = npt.NDArray[np.uint16] | npt.NDArray[np.uint32]  # code points of running text, the records of every job here
-Ids = npt.NDArray[np.uint32]
-Counts = npt.NDArray[np.int64]
+from kxcli.arrays import IntArray, UInt16Array, UInt32Array
+
+Codes = UInt16Array | UInt32Array  # code points of running text, the records of every job here
 
 BITS = 21  # of a character's number: as many as a code point has
 
@@ -60,29 +59,29 @@ class Characters:
     def setup(self, shared: Any) -> None:
         """Nothing to make ready."""
 
-    def map(self, records: Iterable[Codes]) -> Counts:
+    def map(self, records: Iterable[Codes]) -> IntArray:
         """Count the characters of some records."""
         counts = np.zeros(1, dtype=np.int64)
         for codes in records:
             counts = self.merge(counts, np.bincount(codes))
         return counts
 
-    def merge(self, left: Counts, right: Counts) -> Counts:
+    def merge(self, left: IntArray, right: IntArray) -> IntArray:
         """Add up, into the longer one."""
         if len(left) < len(right):
             left, right = right, left
         left[: len(right)] += right
         return left
 
-    def finish(self, partial: Counts) -> Counts:
+    def finish(self, partial: IntArray) -> IntArray:
         """Return the counts."""
         return partial
 
-    def dump(self, partial: Counts) -> bytes:
+    def dump(self, partial: IntArray) -> bytes:
         """Return the counts as bytes."""
         return partial.astype("<i8").tobytes()
 
-    def load(self, data: bytes | memoryview) -> Counts:
+    def load(self, data: bytes | memoryview) -> IntArray:
         """Return the counts that were dumped."""
         return np.frombuffer(data, dtype="<i8").astype(np.int64)
 
@@ -96,15 +95,15 @@ class Alphabet:
     n_frequent: how many are; they have the first numbers.
     """
 
-    ids: Ids
-    codes: npt.NDArray[np.uint32]
-    counts: Counts
+    ids: UInt32Array
+    codes: UInt32Array
+    counts: IntArray
     total: int
     min_count: int
     n_frequent: int
 
     @classmethod
-    def of(cls, counts: Counts, least: Callable[[int], int]) -> "Alphabet":
+    def of(cls, counts: IntArray, least: Callable[[int], int]) -> "Alphabet":
         """Return the alphabet of a corpus, given the count of every code point.
 
         least: returns how often a character has to be seen to be frequent, given the number of all that are kept.
@@ -120,12 +119,12 @@ class Alphabet:
         min_count = least(total)
         return cls(ids, codes, of_kept, total, min_count, int(np.count_nonzero(of_kept >= min_count)))
 
-    def numbered(self, codes: Codes, margin: int) -> Ids:
+    def numbered(self, codes: Codes, margin: int) -> UInt32Array:
         """Return the numbers of running characters, with a border before them and `margin` borders after them."""
         ids = np.zeros(1 + len(codes) + margin, dtype=np.uint32)
         self.ids.take(codes, out=ids[1 : 1 + len(codes)], mode="clip")
         return ids
 
-    def frequent(self, ids: Ids) -> Ids:
+    def frequent(self, ids: UInt32Array) -> UInt32Array:
         """Return running characters with borders in place of the rare ones."""
         return np.where(ids <= self.n_frequent, ids, np.uint32(0))

@@ -12,17 +12,12 @@ Cost: that of counting n-grams one order longer, and a pass for each cut; memory
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-from kxcli.mining.newwords.alphabet import Counts
-from kxcli.mining.newwords.cohesion import Values
+from kxcli.arrays import BoolArray, Float32Array, FloatArray, IntArray
 from kxcli.mining.newwords.discovery import Discovery
 from kxcli.mining.newwords.grams import Grams
 from kxcli.mining.newwords.recut import CountWords, Cut, Recounted, Spaced
-from kxcli.mining.newwords.viterbi import Scores
 from kxcli.mining.newwords.vocabulary import Reduce, Vocabulary
-
-Mask = npt.NDArray[np.bool_]  # of the n-grams of one length, by number
 
 _CUTS = 3  # a fourth changes next to nothing
 _FIRST_WEIGHT = 0.5  # of the log probability of an n-gram, before there is any count of words
@@ -49,7 +44,7 @@ _SPACED = np.array(
 )
 
 
-def vocabulary(grams: Grams, values: Sequence[Values], discovery: Discovery, reduce: Reduce) -> Vocabulary:
+def vocabulary(grams: Grams, values: Sequence[FloatArray], discovery: Discovery, reduce: Reduce) -> Vocabulary:
     """Return the words of the last cut, counted; `grams` are of one order more than words may have characters.
 
     values: the cohesion of n-grams, for each length from 2.
@@ -78,7 +73,9 @@ def vocabulary(grams: Grams, values: Sequence[Values], discovery: Discovery, red
     return Vocabulary.of(found.words[0], spelt, words_spaced, alphabet)
 
 
-def boundary_scores(grams: Grams, values: Sequence[Values], may_be: Sequence[Mask], longest: int) -> list[Values]:
+def boundary_scores(
+    grams: Grams, values: Sequence[FloatArray], may_be: Sequence[BoolArray], longest: int
+) -> list[FloatArray]:
     """Return for each length from 1 to `longest` the boundary scores of n-grams by number.
 
     The branching entropy of g to the right is that of the character after it.  Of these only the frequent n-grams that
@@ -89,7 +86,7 @@ def boundary_scores(grams: Grams, values: Sequence[Values], may_be: Sequence[Mas
     counts = [grams.alphabet.counts, *(level.counts for level in grams.levels)][:longest]
     scores = [np.zeros(len(count)) for count in counts]
     for is_right in (True, False):
-        shorter: Values = np.zeros(0)
+        shorter: FloatArray = np.zeros(0)
         for n, count in enumerate(counts, 1):
             known = np.zeros(len(count), dtype=np.float64)
             if n <= len(grams.levels):
@@ -109,7 +106,7 @@ def boundary_scores(grams: Grams, values: Sequence[Values], may_be: Sequence[Mas
     return [_SINGLE * scores[0], *(np.minimum(score, _MOST_Z) for score in scores[1:])]
 
 
-def _standardised(values: Values, over: Mask) -> Values:
+def _standardised(values: FloatArray, over: BoolArray) -> FloatArray:
     """Return values in standard deviations from the mean, both being those over some n-grams; 0 for the others."""
     chosen = values[over]
     found = np.zeros(len(values))
@@ -119,7 +116,9 @@ def _standardised(values: Values, over: Mask) -> Values:
     return found
 
 
-def _rescored(boundary: Sequence[Values], counts: Sequence[Counts], found: Recounted, grams: Grams) -> list[Values]:
+def _rescored(
+    boundary: Sequence[FloatArray], counts: Sequence[IntArray], found: Recounted, grams: Grams
+) -> list[FloatArray]:
     """Return for each length the scores of words by number, given the cut before."""
     n_words = max(1, sum(int(words.sum()) for words in found.words))
     places = _places(found.words, grams)
@@ -131,7 +130,7 @@ def _rescored(boundary: Sequence[Values], counts: Sequence[Counts], found: Recou
     return scores
 
 
-def _places(words: Sequence[Counts], grams: Grams) -> list[Values]:
+def _places(words: Sequence[IntArray], grams: Grams) -> list[FloatArray]:
     """Return for each length the log probabilities of the places of a word's characters, added up, by number.
 
     A character may be a word, or be the first, the last or another one of a longer word; how probable each is for it
@@ -162,7 +161,7 @@ def _places(words: Sequence[Counts], grams: Grams) -> list[Values]:
     ]
 
 
-def _limited(scores: Sequence[Values], may_be: Sequence[Mask]) -> list[Scores]:
+def _limited(scores: Sequence[FloatArray], may_be: Sequence[BoolArray]) -> list[Float32Array]:
     """Return scores that let only some n-grams be words, and every character."""
     return [
         scores[0].astype(np.float32),
@@ -173,7 +172,7 @@ def _limited(scores: Sequence[Values], may_be: Sequence[Mask]) -> list[Scores]:
     ]
 
 
-def _closed(grams: Grams, unspaced: Sequence[Mask]) -> list[Mask]:
+def _closed(grams: Grams, unspaced: Sequence[BoolArray]) -> list[BoolArray]:
     """Return for each length from 1 which n-grams may be words: not those that hardly occur but within a longer one.
 
     What nearly always goes on in the same way is a part of a word.
@@ -187,7 +186,7 @@ def _closed(grams: Grams, unspaced: Sequence[Mask]) -> list[Mask]:
     return closed
 
 
-def _unspaced(grams: Grams) -> list[Mask]:
+def _unspaced(grams: Grams) -> list[BoolArray]:
     """Return for each length from 1 which n-grams have no character that is written with spaces; number 0 is none."""
     mask = np.searchsorted(_SPACED, grams.alphabet.codes, side="right") % 2 == 0
     masks = [mask]

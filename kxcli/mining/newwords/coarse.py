@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kxcli.mining.newwords.alphabet import Alphabet, Codes, Counts
-from kxcli.mining.newwords.cohesion import Values, is_solid
+from kxcli.arrays import FloatArray, IntArray
+from kxcli.mining.newwords.alphabet import Alphabet, Codes
+from kxcli.mining.newwords.cohesion import is_solid
 from kxcli.mining.newwords.discovery import LONGEST_WORD, Discovery
 from kxcli.mining.newwords.grams import Grams
 from kxcli.mining.newwords.spelling import Spellings
@@ -19,7 +20,7 @@ from kxcli.tally.dense import DenseTally
 from kxcli.tally.frames import joined, parted
 
 
-def vocabulary(grams: Grams, values: Sequence[Values], discovery: Discovery, reduce: Reduce) -> Vocabulary:
+def vocabulary(grams: Grams, values: Sequence[FloatArray], discovery: Discovery, reduce: Reduce) -> Vocabulary:
     """Return the pieces of the coarse cut that may be words, counted."""
     solid = is_solid(values, discovery.thresholds[: len(values)], grams)
     chosen = [np.flatnonzero(of_level) for of_level in solid]
@@ -93,7 +94,7 @@ class CountSegments:
         left.longer.merge(right.longer)
         return left
 
-    def finish(self, partial: Segments) -> tuple[Counts, Counts, Counter[str]]:
+    def finish(self, partial: Segments) -> tuple[IntArray, IntArray, Counter[str]]:
         """Return the counts of characters and solid n-grams by number, and of longer pieces by their text."""
         return partial.characters.counts(), partial.grams.counts(), partial.longer.counts()
 

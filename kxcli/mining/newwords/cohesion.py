@@ -4,18 +4,15 @@ import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
-from kxcli.mining.newwords.alphabet import Counts, Ids
+from kxcli.arrays import BoolArray, FloatArray, IntArray, UInt32Array
 from kxcli.mining.newwords.grams import Grams
 from kxcli.mining.newwords.spelling import Spellings
-
-Values = npt.NDArray[np.float64]
 
 _TIE = 1e-9  # nearer to a threshold than this, rounding might decide: integers do
 
 
-def cohesion(grams: Grams) -> list[Values]:
+def cohesion(grams: Grams) -> list[FloatArray]:
     """Return for each level the cohesion of its n-grams, shape (n + 1,), in nats; that of no n-gram (0) is -inf.
 
     The cohesion of an n-gram g is its pointwise mutual information at its weakest inner cut: the least, over g = ab,
@@ -29,7 +26,7 @@ def cohesion(grams: Grams) -> list[Values]:
     return found
 
 
-def is_solid(values: Sequence[Values], thresholds: Sequence[float], grams: Grams) -> list[npt.NDArray[np.bool_]]:
+def is_solid(values: Sequence[FloatArray], thresholds: Sequence[float], grams: Grams) -> list[BoolArray]:
     """Return for each level which n-grams have a cohesion of at least the level's threshold."""
     solid = []
     for n, (value, threshold) in enumerate(zip(values, thresholds, strict=True), 2):
@@ -43,7 +40,7 @@ def is_solid(values: Sequence[Values], thresholds: Sequence[float], grams: Grams
     return solid
 
 
-def of_words(words: Spellings, values: Sequence[Values], grams: Grams) -> Values:
+def of_words(words: Spellings, values: Sequence[FloatArray], grams: Grams) -> FloatArray:
     """Return the cohesion of words of two or more characters, all n-grams in which are frequent.
 
     That of a word longer than the longest n-grams is the least of theirs.
@@ -61,7 +58,7 @@ def of_words(words: Spellings, values: Sequence[Values], grams: Grams) -> Values
     return found
 
 
-def _strongest_parts(grams: Grams) -> Iterator[Values]:
+def _strongest_parts(grams: Grams) -> Iterator[FloatArray]:
     """Yield for each level the greatest product c(a) c(b) over the inner cuts of its n-grams."""
     for n, level in enumerate(grams.levels, 2):
         products = np.zeros(len(level.counts))
@@ -70,7 +67,7 @@ def _strongest_parts(grams: Grams) -> Iterator[Values]:
         yield products
 
 
-def _cuts(numbers: Ids, n: int, grams: Grams) -> Iterator[tuple[Counts, Counts]]:
+def _cuts(numbers: UInt32Array, n: int, grams: Grams) -> Iterator[tuple[IntArray, IntArray]]:
     """Yield the counts of both parts of n-grams at each inner cut, the longest suffix first."""
     counts = [grams.alphabet.counts, *[level.counts for level in grams.levels]]  # by length, from 1 character
     prefixes, suffixes = [numbers], [numbers]  # of each length below, the longest first

@@ -9,25 +9,25 @@ Cost: a pass over the corpus for each order, linear in the text; memory grows wi
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from kxcli.mining.newwords.alphabet import BITS, Alphabet, Codes, Counts, Ids
+from kxcli.arrays import AnyArray, BoolArray, IntArray, UInt32Array, UInt64Array
+from kxcli.arrays.key_index import Index
+from kxcli.mining.newwords.alphabet import BITS, Alphabet, Codes
 from kxcli.mining.newwords.spelling import Spellings
 from kxcli.tally.buckets import Buckets, may_be_frequent
 from kxcli.tally.frames import joined, parted
-from kxcli.tally.index import Index
 from kxcli.tally.keys import KeyTally
-from kxcli.tally.runs import Keys
 
 SHIFT = np.uint64(BITS)
 LAST = np.uint64((1 << BITS) - 1)
 _MIX = np.uint64(0xD6E8_FEB8_6659_FD93)  # an odd multiplier that spreads low bits upwards
 
 
-def pair(first: npt.NDArray[Any], last: npt.NDArray[Any]) -> Keys:
+def pair(first: AnyArray, last: AnyArray) -> UInt64Array:
     """Return a key for each pair of a number below 2^43 and a character."""
     keys = first.astype(np.uint64)
     keys <<= SHIFT
@@ -44,11 +44,11 @@ class Level:
     """
 
     index: Index
-    counts: Counts
-    suffixes: Ids
+    counts: IntArray
+    suffixes: UInt32Array
 
     @classmethod
-    def of(cls, keys: Keys, counts: Counts, below: "Level | None") -> "Level":
+    def of(cls, keys: UInt64Array, counts: IntArray, below: "Level | None") -> "Level":
         """Return the level of the n-grams with these keys; `below`: that of n-1, None for single characters."""
         order = np.argsort(-counts, kind="stable")
         index = Index(keys[order])
@@ -60,12 +60,12 @@ class Level:
         return cls(index, np.concatenate((np.zeros(1, dtype=np.int64), counts[order])), suffixes)
 
     @property
-    def prefixes(self) -> Ids:
+    def prefixes(self) -> UInt32Array:
         """The number of the first n-1 characters, at the level below."""
         return (self.index.keys >> SHIFT).astype(np.uint32)
 
     @property
-    def last(self) -> Ids:
+    def last(self) -> UInt32Array:
         """The last character."""
         return (self.index.keys & LAST).astype(np.uint32)
 
@@ -77,7 +77,7 @@ class Grams:
     alphabet: Alphabet
     levels: tuple[Level, ...]
 
-    def numbers(self, ids: Ids) -> Iterator[Ids]:
+    def numbers(self, ids: UInt32Array) -> Iterator[UInt32Array]:
         """Yield for each level the number of the n-gram that starts at each place of running characters, 0 for none.
 
         `ids` ends in as many borders as the longest n-grams have characters.
@@ -88,7 +88,7 @@ class Grams:
             shorter = _longer(shorter, characters, n, level)
             yield shorter
 
-    def columns(self, n: int, numbers: npt.NDArray[Any]) -> list[Ids]:
+    def columns(self, n: int, numbers: AnyArray) -> list[UInt32Array]:
         """Return the first, the second and so on characters of n-grams, by their numbers."""
         columns = []
         for level in reversed(self.levels[: n - 1]):
@@ -96,7 +96,7 @@ class Grams:
             numbers = level.prefixes.take(numbers)
         return [numbers.astype(np.uint32), *reversed(columns)]
 
-    def spelt(self, n: int, numbers: npt.NDArray[Any]) -> Spellings:
+    def spelt(self, n: int, numbers: AnyArray) -> Spellings:
         """Return how n-grams are spelt, by their numbers."""
         characters = np.stack(self.columns(n, numbers), axis=1)
         return Spellings(characters.ravel(), np.full(len(characters), n, dtype=np.int64))
@@ -110,7 +110,7 @@ class Known:
     """
 
     grams: Grams
-    may_be: npt.NDArray[np.bool_] | None
+    may_be: BoolArray | None
     bits: int
 
 
@@ -168,7 +168,7 @@ class CountGrams:
         known = self._known
         return Found(KeyTally(), Buckets(known.bits, known.grams.alphabet.min_count))
 
-    def _count(self, ids: Ids, found: Found) -> None:
+    def _count(self, ids: UInt32Array, found: Found) -> None:
         known = self._known
         characters = known.grams.alphabet.frequent(ids)
         n = len(known.grams.levels) + 2
@@ -187,12 +187,12 @@ class CountGrams:
             found.buckets.add(_bucket_keys(shorter, characters, n + 1, starts))
 
 
-def _both_frequent(shorter: Ids) -> npt.NDArray[np.intp]:
+def _both_frequent(shorter: UInt32Array) -> npt.NDArray[np.intp]:
     """Return where an n-gram starts whose two (n-1)-grams are frequent, given the numbers of these."""
     return np.flatnonzero((shorter[:-1] != 0) & (shorter[1:] != 0))
 
 
-def _longer(shorter: Ids, characters: Ids, n: int, level: Level) -> Ids:
+def _longer(shorter: UInt32Array, characters: UInt32Array, n: int, level: Level) -> UInt32Array:
     """Return the number of the n-gram that starts at each place, 0 where it is rare, given those of n-1."""
     longer = np.zeros_like(shorter)
     if n == 2:  # nearly every place has a frequent character: choosing them would cost more than it spares
@@ -203,7 +203,7 @@ def _longer(shorter: Ids, characters: Ids, n: int, level: Level) -> Ids:
     return longer
 
 
-def _bucket_keys(before: Ids, characters: Ids, n: int, starts: npt.NDArray[np.intp]) -> Keys:
+def _bucket_keys(before: UInt32Array, characters: UInt32Array, n: int, starts: npt.NDArray[np.intp]) -> UInt64Array:
     """Return what tells the bucket of n-grams, by the numbers of their first n-2 characters: those two passes know."""
     keys = pair(before.take(starts), characters.take(starts + (n - 2)))
     keys *= _MIX

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 
+from kxcli.arrays import UInt64Array
 from kxcli.mining.newwords.alphabet import Codes
 from kxcli.mining.newwords.spelling import hashes
-from kxcli.tally.runs import Keys, Runs
+from kxcli.tally.runs import Runs
 from kxcli.tally.scratch import Scratch
 
 _LF, _CR = 10, 13
@@ -49,7 +50,7 @@ class FindFirstLines:
         left.merge(right)
         return left
 
-    def finish(self, partial: Runs) -> Iterator[Keys]:
+    def finish(self, partial: Runs) -> Iterator[UInt64Array]:
         """Yield the places of the lines that are kept, ascending."""
         if self._scratch is None:
             for _, places in partial.parts():
@@ -79,7 +80,7 @@ class FindFirstLines:
         return partial.weight
 
 
-def line_hashes(codes: Codes) -> Keys:
+def line_hashes(codes: Codes) -> UInt64Array:
     """Return a hash of each line of some text; a CR before the LF is no part of it."""
     ends = np.flatnonzero(codes == _LF)
     if not len(ends):

@@ -5,15 +5,14 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
+from kxcli.arrays import FloatArray, IntArray
 from kxcli.mining.newwords.alphabet import Alphabet, Codes
-from kxcli.mining.newwords.cohesion import Values
 from kxcli.mining.newwords.grams import LAST, SHIFT, pair
 from kxcli.mining.newwords.trie import Trie
 from kxcli.tally.frames import joined, parted
 from kxcli.tally.keys import KeyTally
-from kxcli.tally.runs import Counts, Run
+from kxcli.tally.runs import Run
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,7 @@ class Words:
 
 
 class Neighbours(NamedTuple):
-    """Counts of pairs of a word's number and the character before it, and after it; 0 is a block's edge."""
+    """IntArray of pairs of a word's number and the character before it, and after it; 0 is a block's edge."""
 
     left: KeyTally
     right: KeyTally
@@ -82,20 +81,20 @@ class Entropies:
 
     def __init__(self, n_words: int) -> None:
         self._n = np.zeros(n_words + 1, dtype=np.int64)
-        self._sum: Values = np.zeros(n_words + 1)
+        self._sum: FloatArray = np.zeros(n_words + 1)
 
-    def add(self, words: npt.NDArray[np.int64], neighbours: npt.NDArray[np.int64], counts: Counts) -> None:
+    def add(self, words: IntArray, neighbours: IntArray, counts: IntArray) -> None:
         """Add the counts of some distinct pairs of a word and a neighbour, 0 being an edge."""
         np.add.at(self._n, words, counts)
         np.add.at(self._sum, words, np.where(neighbours != 0, counts * np.log(counts), 0.0))
 
-    def values(self) -> Values:
+    def values(self) -> FloatArray:
         """Return the entropies by number, shape (n + 1,); 0 for words without occurrence."""
         n = np.maximum(self._n, 1)
         return np.maximum(np.log(n) - self._sum / n, 0.0)
 
 
-def entropies(pairs: Iterable[Run], n_words: int) -> Values:
+def entropies(pairs: Iterable[Run], n_words: int) -> FloatArray:
     """Return the entropies of words by number, given the counts of their neighbours."""
     found = Entropies(n_words)
     for keys, counts in pairs:

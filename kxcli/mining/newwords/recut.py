@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from kxcli.mining.newwords.alphabet import Codes, Counts, Ids
+from kxcli.arrays import BoolArray, Float32Array, IntArray, UInt32Array
+from kxcli.mining.newwords.alphabet import Codes
 from kxcli.mining.newwords.discovery import LONGEST_WORD
 from kxcli.mining.newwords.grams import Grams
 from kxcli.mining.newwords.spelling import Spellings
-from kxcli.mining.newwords.viterbi import Scores, word_starts
+from kxcli.mining.newwords.viterbi import word_starts
 from kxcli.tally import Tally
 from kxcli.tally.buckets import Buckets, may_be_frequent
 from kxcli.tally.dense import DenseTally
@@ -29,10 +29,10 @@ class Spaced:
     counted the buckets; None: these are counted, and not yet the words, of which there may be very many.
     """
 
-    is_spaced: npt.NDArray[np.bool_]
+    is_spaced: BoolArray
     least: int
     is_counted: bool
-    may_be: npt.NDArray[np.bool_] | None
+    may_be: BoolArray | None
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Cut:
     """
 
     grams: Grams
-    scores: Sequence[Scores]
+    scores: Sequence[Float32Array]
     spaced: Spaced
 
 
@@ -64,9 +64,9 @@ class Recounted(NamedTuple):
     words in spaced scripts.  spaced: such words, of two and more characters, by text; all frequent ones are among them.
     """
 
-    words: list[Counts]
-    aligned: list[Counts]
-    may_be_spaced: npt.NDArray[np.bool_]
+    words: list[IntArray]
+    aligned: list[IntArray]
+    may_be_spaced: BoolArray
     spaced: dict[str, int]
 
 
@@ -119,7 +119,7 @@ class CountWords:
         words, aligned = [DenseTally(size) for size in sizes], [DenseTally(size) for size in sizes[1:]]
         return Partial(words, aligned, Buckets(_BUCKET_BITS, self._cut.spaced.least), Tally())
 
-    def _count(self, ids: Ids, found: Partial) -> None:
+    def _count(self, ids: UInt32Array, found: Partial) -> None:
         cut = self._cut
         is_spaced = cut.spaced.is_spaced.take(ids)
         if cut.spaced.is_counted:
@@ -137,7 +137,7 @@ class CountWords:
             found.words[n - 1].add(of.take(starts[is_aligned & ~is_cut_within]))
             is_cut_within |= is_aligned
 
-    def _count_spaced(self, ids: Ids, is_spaced: npt.NDArray[np.bool_], found: Partial) -> None:
+    def _count_spaced(self, ids: UInt32Array, is_spaced: BoolArray, found: Partial) -> None:
         starts = np.flatnonzero(is_spaced[1:] & ~is_spaced[:-1]) + 1
         lengths = np.flatnonzero(is_spaced[:-1] & ~is_spaced[1:]) + 1 - starts
         is_word = (lengths > 1) & (lengths <= LONGEST_WORD)

@@ -1,13 +1,12 @@
 """Many words at once, as runs of numbered characters."""
 
 from collections.abc import Iterable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
-from kxcli.mining.newwords.alphabet import Alphabet, Ids
-from kxcli.tally.runs import Keys
+from kxcli.arrays import AnyArray, IntArray, UInt32Array, UInt64Array
+from kxcli.mining.newwords.alphabet import Alphabet
 
 _LF = np.uint32(10)
 _HALF = np.uint64(32)
@@ -18,8 +17,8 @@ _MIXERS = (np.uint64(0xBF58_476D_1CE4_E5B9), np.uint64(0x94D0_49BB_1331_11EB))
 class Spellings(NamedTuple):
     """Words: the characters of all, one word after the other, and the length of each, shape (n,)."""
 
-    characters: Ids
-    lengths: npt.NDArray[np.int64]
+    characters: UInt32Array
+    lengths: IntArray
 
     @classmethod
     def none(cls) -> "Spellings":
@@ -27,7 +26,7 @@ class Spellings(NamedTuple):
         return cls(np.empty(0, dtype=np.uint32), np.empty(0, dtype=np.int64))
 
     @classmethod
-    def within(cls, ids: Ids, starts: npt.NDArray[Any], lengths: npt.NDArray[Any]) -> "Spellings":
+    def within(cls, ids: UInt32Array, starts: AnyArray, lengths: AnyArray) -> "Spellings":
         """Return the pieces of running characters that start at some places."""
         return cls(ids.take(np.arange(int(lengths.sum())) + np.repeat(starts - _before(lengths), lengths)), lengths)
 
@@ -45,22 +44,22 @@ class Spellings(NamedTuple):
         return cls(np.concatenate([part.characters for part in listed]), np.concatenate([p.lengths for p in listed]))
 
     @property
-    def starts(self) -> npt.NDArray[np.int64]:
+    def starts(self) -> IntArray:
         """Where each word begins in `characters`."""
         return _before(self.lengths)
 
-    def chosen(self, numbers: npt.NDArray[Any]) -> "Spellings":
+    def chosen(self, numbers: AnyArray) -> "Spellings":
         """Return some of the words, by their places from 0."""
         return Spellings.within(self.characters, self.starts[numbers], self.lengths[numbers])
 
-    def bordered(self, margin: int = 1) -> tuple[Ids, npt.NDArray[np.int64]]:
+    def bordered(self, margin: int = 1) -> tuple[UInt32Array, IntArray]:
         """Return the words as running characters, a border before each, `margin` in the end, and where they begin."""
         starts = self.starts + np.arange(1, len(self.lengths) + 1)
         ids = np.zeros(len(self.characters) + len(self.lengths) + margin, dtype=np.uint32)
         ids[np.arange(len(self.characters)) + np.repeat(starts - self.starts, self.lengths)] = self.characters
         return ids, starts
 
-    def hashes(self) -> Keys:
+    def hashes(self) -> UInt64Array:
         """Return a hash of each word."""
         return hashes(self.characters.astype(np.uint64), self.starts)
 
@@ -73,7 +72,7 @@ class Spellings(NamedTuple):
         return codes[1:-1].tobytes().decode("utf-32-le").split("\n")
 
 
-def hashes(text: npt.NDArray[np.uint64], starts: npt.NDArray[Any]) -> Keys:
+def hashes(text: UInt64Array, starts: AnyArray) -> UInt64Array:
     """Return a hash of each piece of a text; a piece ends where the next one starts, and 0s count for nothing.
 
     Two sums of the characters times numbers that depend on their places give 32 bits each: the upper ones, in which
@@ -93,5 +92,5 @@ def hashes(text: npt.NDArray[np.uint64], starts: npt.NDArray[Any]) -> Keys:
     return (halves[0] >> _HALF << _HALF) | (halves[1] >> _HALF)
 
 
-def _before(lengths: npt.NDArray[Any]) -> npt.NDArray[np.int64]:
+def _before(lengths: AnyArray) -> IntArray:
     return np.asarray(np.cumsum(lengths) - lengths, dtype=np.int64)

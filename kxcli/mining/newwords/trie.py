@@ -6,10 +6,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from kxcli.mining.newwords.alphabet import Ids
+from kxcli.arrays import IntArray, UInt32Array
+from kxcli.arrays.key_index import Index
 from kxcli.mining.newwords.grams import pair
 from kxcli.mining.newwords.spelling import Spellings
-from kxcli.tally.index import Index
 
 
 class Occurrences(NamedTuple):
@@ -17,7 +17,7 @@ class Occurrences(NamedTuple):
 
     length: int
     starts: npt.NDArray[np.intp]
-    words: Ids
+    words: UInt32Array
 
 
 class Trie:
@@ -27,9 +27,9 @@ class Trie:
     Built depth by depth, as it is walked; nodes are numbered within their depth, from 2 characters on.
     """
 
-    def __init__(self, words: Spellings, weights: npt.NDArray[np.int64]) -> None:
+    def __init__(self, words: Spellings, weights: IntArray) -> None:
         self._nodes: list[Index] = []  # key: `pair` of the node above, or the first character, and the character
-        self._words: list[Ids] = []  # the word that ends at each node, 0 where none does
+        self._words: list[UInt32Array] = []  # the word that ends at each node, 0 where none does
         characters, lengths = words
         firsts = words.starts
         alive = np.arange(len(lengths))
@@ -49,7 +49,7 @@ class Trie:
             self._words.append(ending)
             alive, above = alive[~is_end], nodes[~is_end]
 
-    def occurrences(self, ids: Ids) -> Iterator[Occurrences]:
+    def occurrences(self, ids: UInt32Array) -> Iterator[Occurrences]:
         """Yield all occurrences in running characters, overlapping ones too, the short words first.
 
         `ids` ends in a border.

@@ -9,14 +9,12 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from kxcli.mining.newwords.alphabet import Ids
-
-Scores = npt.NDArray[np.float32]
+from kxcli.arrays import BoolArray, Float32Array, Int8Array, UInt32Array
 
 _LONGEST = 1000  # characters of a block that are cut at a time: text has no longer ones, and each is a step for all
 
 
-def word_starts(ids: Ids, scores: Sequence[Scores]) -> npt.NDArray[np.bool_]:
+def word_starts(ids: UInt32Array, scores: Sequence[Float32Array]) -> BoolArray:
     """Return where words start in the cut of running characters that has the greatest sum of scores in each block.
 
     scores: for each length from 1, the score of the word of that length at each place, -inf where there is none; any
@@ -39,8 +37,8 @@ def word_starts(ids: Ids, scores: Sequence[Scores]) -> npt.NDArray[np.bool_]:
     by_step = [score.take(places) for score in scores]
     alive_at, first_at = [*alive.tolist(), 0], firsts.tolist()
 
-    best: list[Scores] = [np.zeros(len(starts), dtype=np.float32)]  # of each prefix length, for blocks as long
-    last: list[npt.NDArray[np.int8]] = [np.zeros(0, dtype=np.int8)]  # the length of its last word
+    best: list[Float32Array] = [np.zeros(len(starts), dtype=np.float32)]  # of each prefix length, for blocks as long
+    last: list[Int8Array] = [np.zeros(0, dtype=np.int8)]  # the length of its last word
     for end in range(1, n_steps + 1):
         n = alive_at[end - 1]
         value = best[end - 1][:n] + by_step[0][first_at[end - 1] : first_at[end - 1] + n]
@@ -64,7 +62,7 @@ def word_starts(ids: Ids, scores: Sequence[Scores]) -> npt.NDArray[np.bool_]:
     return is_start
 
 
-def _blocks(ids: Ids) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+def _blocks(ids: UInt32Array) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
     """Return where blocks start, and their lengths; a very long one in pieces."""
     is_kept = ids != 0
     starts = np.flatnonzero(is_kept[1:] & ~is_kept[:-1]) + 1

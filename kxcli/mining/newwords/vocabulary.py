@@ -5,22 +5,23 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kxcli.mining.newwords.alphabet import Alphabet, Counts
+from kxcli.arrays import IntArray
+from kxcli.mining.newwords.alphabet import Alphabet
 from kxcli.mining.newwords.spelling import Spellings
 
 Reduce = Callable[[Any, Any, str], Any]  # job, what it shares, what to call it -> what it finishes with
 
 
 class Vocabulary(NamedTuple):
-    """Counts of words: of single characters by their number, and of longer words, by their place in `words`."""
+    """IntArray of words: of single characters by their number, and of longer words, by their place in `words`."""
 
-    singles: Counts
+    singles: IntArray
     words: Spellings
-    counts: Counts
+    counts: IntArray
 
     @classmethod
     def of(
-        cls, singles: Counts, spelt: Iterable[tuple[Spellings, Counts]], texts: dict[str, int], alphabet: Alphabet
+        cls, singles: IntArray, spelt: Iterable[tuple[Spellings, IntArray]], texts: dict[str, int], alphabet: Alphabet
     ) -> "Vocabulary":
         """Return the vocabulary of words that are spelt in numbers, and of others that are texts."""
         parts = [*spelt, (Spellings.of(texts, alphabet), np.fromiter(texts.values(), dtype=np.int64, count=len(texts)))]

@@ -15,9 +15,7 @@ from kxcli.mining.segment import blocks
 from kxcli.mining.segment.dictionary import Dictionary
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
+    from kxcli.arrays import UInt16Array
     from kxcli.mining.segment.fast import Words
 
 Mode = Literal["jieba", "search", "full", "char", "space", "regex"]
@@ -77,7 +75,7 @@ class Tokenizer(Protocol):
 
     settles_words: bool  # whether a raw token of letters and digits alone may stand for others
 
-    def lines(self, pieces: Sequence[str]) -> "str | npt.NDArray[np.uint16]":
+    def lines(self, pieces: Sequence[str]) -> "str | UInt16Array":
         """Return the raw tokens of pieces of text a line each, as text or as UTF-16 units; empty lines are none."""
         ...
 

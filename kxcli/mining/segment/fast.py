@@ -19,9 +19,7 @@ from kxcli.mining.segment.blocks import FOREIGN_HAN, GLUE, HAN, is_in_block
 from kxcli.mining.segment.dictionary import Dictionary
 
 if TYPE_CHECKING:
-    import numpy as np
-    import numpy.typing as npt
-
+    from kxcli.arrays import UInt16Array
     from kxcli.mining.segment.stage import ModelStage
 
 _ONLY_HAN = re.compile(f"[{HAN}]{{2,}}")
@@ -125,7 +123,7 @@ class FastTokenizer:
         self._stage: ModelStage | None = None
         self.settles_words = search or bool(words.splits)
 
-    def lines(self, pieces: Sequence[str]) -> "str | npt.NDArray[np.uint16]":
+    def lines(self, pieces: Sequence[str]) -> "str | UInt16Array":
         """Return the raw tokens of some pieces of text, a token a line and an empty line between pieces."""
         if not self._hmm:
             return "\n\n".join(["\n".join(self._route(piece)) for piece in pieces])

@@ -10,8 +10,8 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
+from kxcli.arrays import FloatArray, Int8Array, IntArray
 from kxcli.mining.segment.blocks import HAN_FIRST, HAN_LAST
 from kxcli.mining.segment.reference import model_tables
 
@@ -23,7 +23,7 @@ _N_HAN = HAN_LAST - HAN_FIRST + 1
 
 
 @cache
-def _numbers() -> tuple[npt.NDArray[np.float64], list[dict[int, float]], npt.NDArray[np.float64]]:
+def _numbers() -> tuple[FloatArray, list[dict[int, float]], FloatArray]:
     """Return jieba's log probabilities: of a state at the start, from state to state, of a character by state."""
     start, trans, emit = model_tables()
     starts = np.array([start[letter] for letter in _LETTER])
@@ -36,7 +36,7 @@ def _numbers() -> tuple[npt.NDArray[np.float64], list[dict[int, float]], npt.NDA
     return starts, steps, emits
 
 
-def best_states(chars: npt.NDArray[np.int64]) -> npt.NDArray[np.int8]:
+def best_states(chars: IntArray) -> Int8Array:
     """Return the states of runs of equal length: `chars` is (runs, length), of Han code points less the first."""
     starts, steps, emits = _numbers()
     n, length = chars.shape

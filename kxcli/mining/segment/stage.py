@@ -6,13 +6,10 @@ A batch is UTF-16 units, a token a line.  Joining two tokens is dropping the LF 
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 
+from kxcli.arrays import BoolArray, IntArray, UInt8Array, UInt16Array
 from kxcli.mining.segment.blocks import FOREIGN_HAN, GLUE, HAN_FIRST, HAN_LAST
 from kxcli.mining.segment.model import B, M, best_states
-
-Units = npt.NDArray[np.uint16]
-Kinds = npt.NDArray[np.uint8]
 
 _LF = 10
 _QUAD = 4  # units in 64 bits
@@ -29,22 +26,22 @@ _KINDS[0xD840:0xD900] = _FOREIGN  # the first units of planes 2 and 3
 _KINDS[_LF] = _END
 
 
-def to_units(lines: str) -> Units:
+def to_units(lines: str) -> UInt16Array:
     """Return lines as UTF-16 units that may be changed, with two LFs before and after."""
     return np.frombuffer(bytearray(("\n\n" + lines + "\n\n").encode("utf-16-le")), dtype=np.uint16)
 
 
-def kinds_of(units: Units) -> Kinds:
+def kinds_of(units: UInt16Array) -> UInt8Array:
     """Return what each unit is, as far as jieba's rules care."""
     return _KINDS.take(units)
 
 
-def may_hold_foreign_han(kinds: Kinds) -> bool:
+def may_hold_foreign_han(kinds: UInt8Array) -> bool:
     """Whether a character is among `FOREIGN_HAN`, or in a plane that has some."""
     return bool((kinds & _FOREIGN).any())
 
 
-def _glue_signs(units: Units, kinds: Kinds, is_end: npt.NDArray[np.bool_]) -> None:
+def _glue_signs(units: UInt16Array, kinds: UInt8Array, is_end: BoolArray) -> None:
     """Put `GLUE` between a sign that is a token and the ASCII tokens on either side of it."""
     signs = np.flatnonzero(kinds == _SIGN)
     signs = signs[is_end[signs - 1] & is_end[signs + 1]]
@@ -59,7 +56,7 @@ class ModelStage:
         self._is_word = is_word
         self._memory = _Memory(is_word)
 
-    def joined(self, units: Units, kinds: Kinds) -> Units:
+    def joined(self, units: UInt16Array, kinds: UInt8Array) -> UInt16Array:
         """Return the units of `to_units` with the model's words put together, without the LFs around.
 
         A run of singles that is itself a word stays single, as in jieba.  Tokens of letters, digits and signs that
@@ -78,7 +75,7 @@ class ModelStage:
             kept[self._dropped(units, kinds, starts, length)] = False
         return units[2:-2][kept[2:-2]]
 
-    def _dropped(self, units: Units, kinds: Kinds, starts: npt.NDArray[np.int64], length: int) -> npt.NDArray[np.int64]:
+    def _dropped(self, units: UInt16Array, kinds: UInt8Array, starts: IntArray, length: int) -> IntArray:
         """Return the places of the LFs within the words that the model finds in runs of one length."""
         places = starts[:, None] + 2 * np.arange(length)
         chars = units[places]
@@ -91,10 +88,10 @@ class ModelStage:
         for row in words[is_bordered].tolist():
             if not (self._is_single(units, places[row, 0] - 2, -1) or self._is_single(units, places[row, -1] + 2, 1)):
                 is_open[row] = False
-        dropped: npt.NDArray[np.int64] = places[is_open] + 1
+        dropped: IntArray = places[is_open] + 1
         return dropped
 
-    def _is_single(self, units: Units, at: int, step: int) -> bool:
+    def _is_single(self, units: UInt16Array, at: int, step: int) -> bool:
         """Whether the token that begins (step 1) or ends (-1) at `at` is of letters, digits or signs left single."""
         end = at
         while units[end] != _LF and units[end] != GLUE:
@@ -115,7 +112,7 @@ class _Memory:
         self._runs = np.zeros(1 << self.BITS, dtype=np.uint64)
         self._answers = np.zeros(1 << self.BITS, dtype=np.bool_)
 
-    def ask(self, chars: Units) -> npt.NDArray[np.bool_]:
+    def ask(self, chars: UInt16Array) -> BoolArray:
         """Return for each row of characters whether it is a word."""
         n, length = chars.shape
         if length > _QUAD:
@@ -134,7 +131,7 @@ class _Memory:
             self._answers[free[is_free]] = answers[unknown[first[is_free]]]
         return answers
 
-    def _looked_up(self, chars: Units) -> npt.NDArray[np.bool_]:
+    def _looked_up(self, chars: UInt16Array) -> BoolArray:
         n, length = chars.shape
         text = chars.tobytes().decode("utf-16-le")
         return np.array([self._is_word(text[i : i + length]) for i in range(0, n * length, length)], dtype=np.bool_)

@@ -1,0 +1,118 @@
+"""Bytes -> batches of text lines with their numbers, large enough that what a call costs vanishes."""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from kxcli.arrays import IntArray
+from kxcli.corpus import encodings
+from kxcli.corpus.decoding import Decoder
+from kxcli.corpus.diagnostics import Ledger
+from kxcli.corpus.lines import Readable, runs
+from kxcli.corpus.records import Format
+
+BATCH = 1 << 20  # bytes
+
+
+class Batch(NamedTuple):
+    """Some lines, each ended by LF and with the CR before it, and their numbers."""
+
+    text: str
+    lines: IntArray
+
+
+def batches(stream: Readable, form: Format, ledger: Ledger) -> Iterator[Batch]:
+    """Yield the lines of a source; `ledger.line` is the next one's."""
+    decoder = Decoder(form.encoding, ledger, is_guessed=form.is_guessed)
+    if not encodings.is_line_safe(form.encoding):
+        yield from _joined(decoder.lines_in_order(stream, keeps_cr=True), ledger)
+        return
+    for data in _blobs(stream):
+        text = decoder.text(data)
+        if text is None:
+            yield from _joined(_one_by_one(data, decoder), ledger)
+        elif text:
+            text = text if text.endswith("\n") else text + "\n"
+            first, count = ledger.line, text.count("\n")
+            ledger.line += count
+            yield Batch(text, np.arange(first, first + count))
+
+
+class Feed:
+    """Batches line by line; `number` is the last line's."""
+
+    def __init__(self, source: Iterable[Batch]) -> None:
+        self._source = iter(source)
+        self._batch = Batch("", np.empty(0, np.int64))
+        self._at = self._row = 0
+        self._unread: list[tuple[int, str]] = []
+        self.number = 0
+
+    def unread(self, lines: Iterable[tuple[int, str]]) -> None:
+        """Put back numbered lines that came line by line; `rest` begins with them."""
+        self._unread.extend(lines)
+
+    def lines(self) -> Iterator[str]:
+        """Yield the lines, each with its end."""
+        for batch in self._source:
+            self._batch, (text, lines) = batch, batch
+            self._at = self._row = 0
+            while self._at < len(text):
+                start, self._at = self._at, text.index("\n", self._at) + 1
+                self.number = int(lines[self._row])
+                self._row += 1
+                yield text[start : self._at]
+
+    def rest(self) -> Iterator[Batch]:
+        """Yield what has not come line by line."""
+        if self._unread:
+            numbers, unread = zip(*self._unread, strict=True)
+            yield Batch("".join(unread), np.array(numbers, np.int64))
+        text, lines = self._batch
+        if self._at < len(text):
+            yield Batch(text[self._at :], lines[self._row :])
+        yield from self._source
+
+
+def reject(ledger: Ledger, line: int, kind: str, *what_and_hint: str) -> None:
+    """Leave out the record that begins in a line before, or stop at it."""
+    at, ledger.line = ledger.line, line
+    ledger.reject(kind, *what_and_hint)
+    ledger.line = at
+
+
+def _blobs(stream: Readable) -> Iterator[bytes]:
+    """Yield runs of whole lines joined."""
+    held, size = list[bytes](), 0
+    for data, _ in runs(stream, keep_lines_whole=True):
+        held.append(data)
+        size += len(data)
+        if size >= BATCH:
+            yield b"".join(held)
+            held, size = [], 0
+    yield b"".join(held)
+
+
+def _one_by_one(data: bytes, decoder: Decoder) -> Iterator[str]:
+    """Yield lines with their CRs; what is mended in one depends on nothing that follows it."""
+    for raw in data.removesuffix(b"\n").split(b"\n"):
+        for line in decoder.lines(raw + b"\n"):
+            yield line + "\r" if raw.endswith(b"\r") else line
+
+
+def _joined(lines: Iterable[str], ledger: Ledger) -> Iterator[Batch]:
+    held, numbers, size = list[str](), list[int](), 0
+    for line in lines:
+        held.append(line)
+        numbers.append(ledger.line)
+        size += len(line) + 1
+        if size >= BATCH:
+            yield _batch(held, numbers)
+            held, numbers, size = [], [], 0
+    if held:
+        yield _batch(held, numbers)
+
+
+def _batch(lines: list[str], numbers: list[int]) -> Batch:
+    return Batch("\n".join(lines) + "\n", np.array(numbers, np.int64))

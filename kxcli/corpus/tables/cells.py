@@ -1,0 +1,115 @@
+"""The rules for a cell: what is missing, what is a number."""
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kxcli.arrays import FloatArray
+
+Texts = list[list[str | None]]
+
+# What programs write for a missing value: R and pandas, spreadsheets, databases, old C libraries.  Words that are
+# ordinary labels (na, none, Null) and marks that may mean anything (., ?, -) are not among them: --na-values adds them.
+DEFAULT_CODES = frozenset(
+    {
+        *("", "NA", "<NA>", "N/A", "n/a", "#N/A", "#NA", "#N/A N/A", "NaT"),
+        *("NULL", "null", "None", "\\N"),
+        *("1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"),
+    }
+)
+_NAN = frozenset({"nan", "+nan", "-nan"})
+_LONGEST = 40  # characters of a cell that a message shows
+
+_SIGN, _CURRENCY, _GROUP = "[-+\u2212\uff0d\u2013]", "[$€£¥￥₩₹]", r"[.,'’_ \u00a0\u2009\u202f]"
+# A number as people write it and float() does not read it: thousands separators, a decimal comma, a percent or currency
+# sign, a minus of typography, the exponent of Fortran, parentheses for a negative amount, quotes.
+_LIKE_A_NUMBER = re.compile(
+    rf"\(?(?:{_SIGN}?\s?{_CURRENCY}?\s?|{_CURRENCY}{_SIGN})"
+    rf"(?:\d{{1,3}}(?:{_GROUP}\d{{2,3}})*{_GROUP}\d{{3}}(?:[.,]\d+)?|\d+(?:[.,]\d*)?|[.,]\d+)"
+    rf"(?:[eEdD]{_SIGN}?\d+)?"
+    rf"\s?(?:[%％‰]|{_CURRENCY})?\)?"
+)
+
+
+@dataclass(frozen=True)
+class MissingCodes:
+    """Cells without a value: blank ones, `nan`, a code, or the number of a code."""
+
+    codes: frozenset[str] = DEFAULT_CODES
+    numbers: frozenset[float] = frozenset()
+
+    @classmethod
+    def with_codes(cls, more: Iterable[str]) -> "MissingCodes":
+        """Return the default codes and more; a number matches all its spellings."""
+        codes = [code.strip() for code in more]
+        numbers = [float(code) for code in codes if is_number(code)]
+        return cls(DEFAULT_CODES.union(codes), frozenset(number for number in numbers if not math.isnan(number)))
+
+    def has(self, cell: str | None) -> bool:
+        """Return whether a cell has no value."""
+        if cell is None:
+            return True
+        bare = cell.strip()
+        if bare in self.codes or (len(bare) <= 4 and bare.lower() in _NAN):
+            return True
+        return bool(self.numbers) and is_number(bare) and float(bare) in self.numbers
+
+    def erase(self, values: FloatArray) -> FloatArray:
+        """Replace the codes of missing values with NaN, in the same array."""
+        for number in self.numbers:
+            values[values == number] = np.nan
+        return values
+
+
+def is_number(cell: str | None) -> bool:
+    """Whether a cell that is not missing is a number, finite or not."""
+    if cell is None or "_" in cell:  # Python takes 1_000
+        return False
+    try:
+        float(cell.strip())  # which takes off more than float() does
+    except ValueError:
+        return False
+    return True
+
+
+def is_like_number(cell: str) -> bool:
+    """Return whether a cell is a formatted number: `1,5`, `12 %`, `$3.50`, `"7"`."""
+    bare = cell.strip().strip("\"'").strip()
+    return not is_number(cell) and (_LIKE_A_NUMBER.fullmatch(bare) is not None or is_number(bare))
+
+
+def value(cell: str | None, missing: MissingCodes) -> float:
+    """Return a cell as a number, NaN for missing; `ValueError` where it is neither."""
+    if cell is None or missing.has(cell):
+        return np.nan
+    if "_" in cell:
+        raise ValueError(cell)
+    return float(cell.strip())
+
+
+def values(cells: Sequence[str | None], missing: MissingCodes) -> FloatArray | None:
+    """Return the cells as numbers, NaN for missing; None where one is neither."""
+    try:
+        found = np.fromiter(map(float, cells), np.float64, len(cells))  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        pass
+    else:
+        return None if any("_" in cell for cell in cells if cell) else missing.erase(found)
+    try:
+        return np.fromiter((value(cell, missing) for cell in cells), np.float64, len(cells))
+    except ValueError:
+        return None
+
+
+def texts(cells: Sequence[str | None], missing: MissingCodes) -> list[str | None]:
+    """Return the cells as they stand, None for missing."""
+    absent = {cell for cell in set(cells) if missing.has(cell)}
+    return [None if cell in absent else cell for cell in cells] if absent else list(cells)
+
+
+def shortened(cell: str) -> str:
+    """Return a cell for a message."""
+    return cell if len(cell) <= _LONGEST else cell[: _LONGEST - 3] + "..."

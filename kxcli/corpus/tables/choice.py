@@ -1,0 +1,122 @@
+"""Which columns an option names: by name, by number, by range."""
+
+import re
+from typing import NoReturn
+
+from kxcli.corpus.records import shown
+from kxcli.corpus.tables.cells import shortened
+from kxcli.corpus.tables.table import Table
+from kxcli.errors import InputError, UsageError
+
+_NUMBER = re.compile(r"[0-9]{1,18}")
+
+
+def chosen(text: str, table: Table, option: str) -> tuple[int, ...]:
+    """Return the columns, numbered from 0, that the value of an option names, in its order.
+
+    It is the name of a column, or a list separated by commas of names, numbers from 1, and ranges `a:b` or `a-b`, both
+    ends in.  An exact name wins over every other reading; white space around a part counts only if it is part
+    of a name.  Raises `InputError` for a column that is not there, `UsageError` for a list that makes no sense.
+    """
+    return _Choice(text, table, option).columns()
+
+
+class _Choice:
+    def __init__(self, text: str, table: Table, option: str) -> None:
+        self._text, self._table, self._option = text, table, option
+
+    def columns(self) -> tuple[int, ...]:
+        if self._text in self._table.names:
+            return (self._named(self._text),)
+        found: list[int] = []
+        for part in self._text.split(","):
+            found.extend(self._part(part))
+        seen: set[int] = set()
+        for column in found:
+            if column in seen:
+                self._refuse(f"{self._table.called(column)} is named twice")
+            seen.add(column)
+        return tuple(found)
+
+    def _part(self, part: str) -> range:
+        """Return the columns of a name, a number or a range."""
+        bare = part.strip()
+        for name in (part, bare):
+            end = self._end(name)
+            if end is not None:
+                return range(end, end + 1)
+        if not bare:
+            self._refuse("a column is named by nothing")
+        for sign in (":", "-"):
+            ranges = [self._range(part, at, sign) or self._range(bare, at, sign) for at in range(len(part))]
+            found = list(dict.fromkeys(range_ for range_ in ranges if range_ is not None))
+            if len(found) > 1:
+                self._refuse(f"{part!r} may be more than one range; use the columns' numbers")
+            if found:
+                return self._between(part, *found[0])
+        return self._unknown(next((end for end in bare.split(":") if self._end(end) is None), bare))
+
+    def _between(self, part: str, first: int, last: int) -> range:
+        if first > last:
+            self._refuse(f"the range {part!r} runs backwards")
+        return range(first, last + 1)
+
+    def _range(self, text: str, at: int, sign: str) -> tuple[int, int] | None:
+        """Return the columns around a sign, where both sides are columns; `a-b` is by two names or two numbers."""
+        if text[at : at + 1] != sign:
+            return None
+        sides = text[:at], text[at + 1 :]
+        if sign == "-" and not (self._are_names(sides) or all(map(_NUMBER.fullmatch, sides))):
+            return None
+        first, last = map(self._end, sides)
+        return None if first is None or last is None else (first, last)
+
+    def _are_names(self, sides: tuple[str, str]) -> bool:
+        return all(side in self._table.names for side in sides)
+
+    def _end(self, text: str) -> int | None:
+        """Return the column of a name or a number, or None where it is neither."""
+        if text in self._table.names:
+            return self._named(text)
+        if not _NUMBER.fullmatch(text):
+            return None
+        number = int(text)
+        if not number:
+            self._refuse("columns are numbered from 1")
+        if number > self._table.width:
+            self._unknown(text)
+        return number - 1
+
+    def _named(self, name: str) -> int:
+        names = self._table.names
+        if names.count(name) > 1:
+            where = " or ".join(str(at) for at, other in enumerate(names, 1) if other == name)
+            what = f"has {names.count(name)} columns {name!r}"
+            raise InputError(self._table.path, what, f"name one by its number, {where}, with {self._option}", line=1)
+        column = names.index(name)
+        if _NUMBER.fullmatch(name) and int(name) != column + 1 and 0 < int(name) <= self._table.width:
+            self._table.note(f"{self._option} {name} is the column of that name, which is number {column + 1}")
+        return column
+
+    def _unknown(self, name: str) -> NoReturn:
+        table = self._table
+        only = table.names[0] if len(table.names) == 1 else ""
+        if only.startswith(("{", "[")):
+            hint = (
+                f"it has one column, {shortened(only)!r}: if it is JSON, use --input-format jsonl, an object per line"
+            )
+        elif ";" in only:
+            hint = f"it has one column, {shortened(only)!r}: separate the columns by tabs or commas, not semicolons"
+        elif "," in only:
+            hint = f"it has one column, {shortened(only)!r}: if it is CSV, use --input-format csv"
+        elif table.names:
+            hint = f"it has {shown(table.names)}; name one with {self._option}"
+        else:
+            hint = (
+                f"it has no header: name one by its number, 1 to {table.width}, with {self._option}, "
+                "or use --header-in if the first row has the names"
+            )
+        raise InputError(table.path, f"has no column {name!r}", hint, line=1)
+
+    def _refuse(self, what: str) -> NoReturn:
+        raise UsageError(f"{self._option} {self._text!r}: {what}.")

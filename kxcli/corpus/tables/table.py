@@ -1,0 +1,363 @@
+"""Sources -> one table -> blocks of rows: numbers where all cells of a group are numbers, else texts."""
+
+import shlex
+from collections import Counter
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import BinaryIO, Literal, NamedTuple, NoReturn
+
+import numpy as np
+
+from kxcli.arrays import FloatArray, IntArray
+from kxcli.corpus.compression import Stream
+from kxcli.corpus.diagnostics import Choice, Ledger, OnError, Told
+from kxcli.corpus.records import shown
+from kxcli.corpus.remote import bare
+from kxcli.corpus.shards import found_format, kind_by_name
+from kxcli.corpus.sources import Source
+from kxcli.corpus.tables import arrays, delimited, objects
+from kxcli.corpus.tables.cells import MissingCodes, Texts, is_like_number, is_number, shortened, texts, value, values
+from kxcli.corpus.tables.chunks import Chunk, Part
+from kxcli.errors import InputError, UsageError
+from kxcli.wording import format_count
+
+TableKind = Literal["tsv", "csv", "jsonl", "npy"]
+
+HEAD = 1_000  # cells with a value that settle whether a column is numbers
+_COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
+_FEW_LABELS = 10  # distinct cells such as 5% that are labels if they recur, like the doses of a trial
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How tables are read.
+
+    kind: of every source; None: each by its name, TSV where that tells none.  encoding: a codec's name or `auto`.
+    header: whether the first row of TSV and CSV is one; None: unless each of its cells is a number or missing.
+    tell: is told at once what is found out about a source, and what was left out when its end has come.
+    missing: which cells have no value.
+    """
+
+    kind: TableKind | None
+    encoding: str
+    header: bool | None
+    on_error: OnError
+    tell: Callable[[Told], None]
+    missing: MissingCodes = field(default_factory=MissingCodes)
+
+
+@dataclass(frozen=True)
+class Group:
+    """Columns, numbered from 0, that make one vector.
+
+    is_number: what their cells have to be; None: numbers if most of the first cells with a value are, else texts.
+    labels_option: the option that makes the columns texts, to be named where they are mixed.
+    """
+
+    columns: tuple[int, ...]
+    is_number: bool | None
+    labels_option: str = ""
+
+
+class Block(NamedTuple):
+    """Rows of one source: for each group a matrix of numbers, a row each, or a list of texts for each column.
+
+    A missing cell is NaN, or None.  lines: where each row begins, from 1; the row's number in an array.
+    """
+
+    groups: list[FloatArray | Texts]
+    path: str
+    lines: IntArray
+
+
+class Table:
+    """Some sources as one table, open; `path` is that of the first with rows, or with a header."""
+
+    def __init__(self, parts: Iterator[Part], first: Part, blank: Sequence[Part], reading: Reading) -> None:
+        self.names, self.width, self.path = first.names, first.width or 1, first.path
+        self.missing = reading.missing
+        self._parts = chain(blank, [first], parts)
+        self._reading, self._is_header_guessed = reading, first.is_header_guessed
+        self._note_doubtful_header(next(filter(is_number, self.names), None), "is a number")
+
+    def blocks(self, groups: Sequence[Group]) -> Iterator[Block]:
+        """Yield the rows in order, once; there is at least one block, and all have the same types.
+
+        A block is of one source; the first holds the rows that settled the types, as far as they are of that one.
+        Raises `InputError` for a cell that is not what its group's have to be, and for a group of unlike columns.
+        """
+        columns = list(dict.fromkeys(column for group in groups for column in group.columns))
+        chunks = (
+            (part.path, chunk)
+            for part in self._parts
+            if part.width == self.width or self.width == 1
+            for chunk in part.chunks(columns)
+            if len(chunk.lines)
+        )
+        held, kinds = self._settled(chunks, groups, columns)
+        maker = _Maker(self, groups, kinds)
+        yield from _merged([maker.block(path, chunk) for path, chunk in held]) or [maker.empty()]
+        held.clear()
+        for path, chunk in chunks:
+            yield maker.block(path, chunk)
+
+    def called(self, column: int) -> str:
+        """Return what messages call a column."""
+        return f"the column {self.names[column]!r}" if self.names else f"the column {column + 1}"
+
+    def note(self, message: str) -> None:
+        """Report something that was decided about the table."""
+        self._reading.tell(Choice(self.path, message))
+
+    def _settled(
+        self, chunks: Iterator[tuple[str, Chunk]], groups: Sequence[Group], columns: Sequence[int]
+    ) -> tuple[list[tuple[str, Chunk]], list[bool]]:
+        """Return the chunks up to the one that settles the last column, and for each group whether it is numbers."""
+        held: list[tuple[str, Chunk]] = []
+        surveys = {
+            column: _Survey(self.missing) for group in groups if group.is_number is None for column in group.columns
+        }
+        for path, chunk in chunks:
+            held.append((path, chunk))
+            open_columns = [column for column, survey in surveys.items() if survey.n < HEAD]
+            if chunk.is_numeric and (numbers := chunk.numbers(open_columns, self.missing)) is not None:
+                for column, count in zip(open_columns, (~np.isnan(numbers)).sum(axis=0).tolist(), strict=True):
+                    surveys[column].n_numeric += count
+            else:
+                for column, cells in zip(open_columns, chunk.cells(open_columns), strict=True):
+                    surveys[column].add(cells)
+            if all(survey.n >= HEAD for survey in surveys.values()):
+                break
+        if self.names:
+            names = (self.names[column] for column, survey in surveys.items() if self.names[column] in survey.cells)
+            self._note_doubtful_header(next(names, None), "occurs again below it")
+        return held, [
+            self._is_number(group, surveys) if group.is_number is None else group.is_number for group in groups
+        ]
+
+    def _is_number(self, group: Group, surveys: "dict[int, _Survey]") -> bool:
+        kinds = {column: surveys[column].is_number() for column in group.columns if surveys[column].n}
+        if len(set(kinds.values())) > 1:
+            number, label = (
+                next(column for column, kind in kinds.items() if kind is wanted) for wanted in (True, False)
+            )
+            what = f"{self.called(number)} has numbers and {self.called(label)} has labels, so they make no one vector"
+            hint = f"name columns of one kind, or use {group.labels_option} delta for labels"
+            raise InputError(self.path, what, hint)
+        return False not in kinds.values()
+
+    def _note_doubtful_header(self, cell: str | None, what: str) -> None:
+        if cell is not None and self._is_header_guessed:
+            message = (
+                f"the first row is read as the columns' names, although {shortened(cell)!r} in it {what}; "
+                "use --no-header-in if it is data, or --header-in"
+            )
+            self._reading.tell(Choice(self.path, message, is_warning=True))
+            self._is_header_guessed = False  # one note is enough
+
+
+@contextmanager
+def opened(sources: Sequence[Source], reading: Reading) -> Iterator[Table]:
+    """Open some sources as one table; each is open only while it is read.
+
+    Raises `InputError` where there is no row at all, and later where a source has other columns than the first.
+    """
+    if not sources:
+        raise UsageError("there is no input.")
+    with closing(_parts(sources, reading)) as parts:
+        try:
+            blank: list[Part] = []
+            for part in parts:
+                if part.width is not None:
+                    yield Table(parts, part, blank, reading)
+                    return
+                blank.append(part)
+            if not blank:
+                raise InputError(sources[0].path, "is empty", "give a table with rows")
+            yield Table(iter(()), blank[0], blank[1:], reading)
+        except InputError as error:
+            parts.throw(error)  # the source that is open reports whether it was changed, so that it looks damaged
+            raise
+
+
+def _parts(sources: Iterable[Source], reading: Reading) -> Generator[Part]:
+    """Yield the sources that are not empty, each open until the next; the first ones' columns are the others'."""
+    first: Part | None = None
+    headed: Part | None = None  # the first of those that may have a header
+    for source in sources:
+        ledger = Ledger(source.path, reading.on_error)
+        with source.open() as file:
+            part = _read(source, file, reading, first.names if first else (), ledger)
+            if part is not None:
+                if part.width is not None:
+                    first = first or part
+                    headed = headed or (part if part.has_header is not None else None)
+                    _compare(part, first, headed, reading)
+                yield part
+        for loss in ledger.losses:
+            reading.tell(loss)
+
+
+def _read(source: Source, file: BinaryIO, reading: Reading, names: tuple[str, ...], ledger: Ledger) -> Part | None:
+    kind = reading.kind or _kind(source)
+    if kind == "npy":
+        return arrays.read(source, file, ledger)
+    stream = Stream(file, source.path)
+    form = found_format(kind, reading.encoding, source.path, stream.peek, reading.tell)
+    if kind == "jsonl":
+        return objects.read(stream, form, names, ledger)
+    return delimited.read(stream, form, kind, reading.header, reading.missing, ledger)
+
+
+def _kind(source: Source) -> TableKind:
+    if source.is_stdin:
+        return "tsv"
+    stem = bare(source.path).lower()
+    for suffix in _COMPRESSED:
+        stem = stem.removesuffix(suffix)
+    if stem.endswith(".npy"):
+        return "npy"
+    found = kind_by_name(source.path)
+    return "tsv" if found is None or found == "text" else found
+
+
+def _compare(part: Part, first: Part, headed: Part | None, reading: Reading) -> None:
+    """Raise `InputError` where a source's columns are not those of the first."""
+    if reading.header is None and headed and part.has_header is not None and part.has_header != headed.has_header:
+        has, had = ("a header", "none") if part.has_header else ("no header", "one")
+        what = f"seems to have {has}, where {headed.path} has {had}"
+        raise InputError(part.path, what, "use --header-in or --no-header-in", line=1)
+    if part.width != first.width:
+        what = f"has {format_count(part.width or 0, 'columns')} where {first.path} has {first.width}"
+        raise InputError(part.path, what, "give tables with the same columns", line=1)
+    if first.names and part.names and part.names != first.names:
+        what = f"has the columns {shown(part.names)} where {first.path} has {shown(first.names)}"
+        raise InputError(part.path, what, "give tables with the same columns", line=1)
+
+
+class _Survey:
+    """What the first cells of a column are, those without a value aside."""
+
+    def __init__(self, missing: MissingCodes) -> None:
+        self._missing = missing
+        self.cells: Counter[str] = Counter()
+        self.n_numeric = 0  # of arrays of numbers
+
+    @property
+    def n(self) -> int:
+        """Cells."""
+        return self.n_numeric + self.cells.total()
+
+    def add(self, cells: Sequence[str | None]) -> None:
+        """Count cells, as far as they are among the first ones."""
+        for start in range(0, len(cells), HEAD):
+            room = HEAD - self.n
+            if room <= 0:
+                return
+            some = [cell for cell in texts(cells[start : start + HEAD], self._missing) if cell is not None]
+            self.cells.update(some[:room])
+
+    def is_number(self) -> bool:
+        """Return whether most cells, or most distinct ones, are (formatted) numbers.
+
+        A column whose cells are numbers to people alone is labels if these are few.
+        """
+        if values(list(self.cells), self._missing) is not None:
+            return True
+        numbers = {cell for cell in self.cells if is_number(cell)}
+        like = {cell for cell in self.cells if is_like_number(cell)}
+        n = self.n_numeric + sum(self.cells[cell] for cell in numbers | like)
+        if 2 * n <= self.n and 2 * len(numbers | like) <= len(self.cells):
+            return False
+        return bool(numbers or self.n_numeric) or len(self.cells) > _FEW_LABELS or 2 * len(self.cells) > self.n
+
+
+def _merged(blocks: Sequence[Block]) -> list[Block]:
+    """Join the blocks of each source."""
+    merged: list[list[Block]] = []
+    for block in blocks:
+        if merged and merged[-1][0].path == block.path and merged[-1][-1].lines[-1] < block.lines[0]:
+            merged[-1].append(block)
+        else:
+            merged.append([block])
+    return [_joined(same) if len(same) > 1 else same[0] for same in merged]
+
+
+def _joined(blocks: Sequence[Block]) -> Block:
+    groups: list[FloatArray | Texts] = []
+    for same in zip(*(block.groups for block in blocks), strict=True):
+        if isinstance(same[0], np.ndarray):
+            groups.append(np.concatenate(same))
+        else:
+            groups.append([list(chain(*columns)) for columns in zip(*same, strict=True)])
+    return Block(groups, blocks[0].path, np.concatenate([block.lines for block in blocks]))
+
+
+class _Maker:
+    """Makes blocks of chunks; `kinds` says which groups are numbers."""
+
+    def __init__(self, table: Table, groups: Sequence[Group], kinds: Sequence[bool]) -> None:
+        self._table, self._groups, self._kinds = table, groups, kinds
+        self._numbers, self._texts = (
+            list(dict.fromkeys(c for g, is_ in zip(groups, kinds, strict=True) if is_ is kind for c in g.columns))
+            for kind in (True, False)
+        )
+        place = {column: at for at, column in enumerate(self._numbers)}
+        self._at = [
+            [place[column] for column in group.columns] if is_numbers else []
+            for group, is_numbers in zip(groups, kinds, strict=True)
+        ]
+
+    def block(self, path: str, chunk: Chunk) -> Block:
+        matrix = np.empty((len(chunk.lines), 0))
+        if self._numbers:
+            found = chunk.numbers(self._numbers, self._table.missing)
+            if found is None or np.isinf(found).any():
+                self._blame(path, chunk)
+            matrix = found
+        columns = {
+            column: texts(cells, self._table.missing)
+            for column, cells in zip(self._texts, chunk.cells(self._texts) if self._texts else [], strict=True)
+        }
+        groups: list[FloatArray | Texts] = []
+        whole = [*range(matrix.shape[1])]
+        for group, is_numbers, at in zip(self._groups, self._kinds, self._at, strict=True):
+            if is_numbers:
+                groups.append(matrix if at == whole else np.ascontiguousarray(matrix[:, at]))
+            else:
+                groups.append([columns[column] for column in group.columns])
+        return Block(groups, path, chunk.lines)
+
+    def empty(self) -> Block:
+        groups: list[FloatArray | Texts] = [
+            np.empty((0, len(group.columns))) if is_numbers else [[] for _ in group.columns]
+            for group, is_numbers in zip(self._groups, self._kinds, strict=True)
+        ]
+        return Block(groups, self._table.path, np.empty(0, np.int64))
+
+    def _blame(self, path: str, chunk: Chunk) -> NoReturn:
+        """Raise `InputError` for the first cell that is no finite number."""
+        options = {
+            column: group.labels_option
+            for group, is_numbers in zip(reversed(self._groups), reversed(self._kinds), strict=True)
+            if is_numbers
+            for column in group.columns
+        }
+        for line, *row in zip(chunk.lines.tolist(), *chunk.cells(self._numbers), strict=True):
+            for column, cell in zip(self._numbers, row, strict=True):
+                if self._table.missing.has(cell):
+                    continue
+                where = f"in {self._table.called(column)}"
+                code = f"use --na-values {shlex.quote(shortened(cell))} for a missing value"
+                if not is_number(cell):
+                    fix = "write it as 1234.5" if is_like_number(cell) else "correct it"
+                    labels = f", or {options[column]} delta for labels" * bool(options[column])
+                    raise InputError(
+                        path, f"{shortened(cell)!r} {where} is not a number", f"{fix}, {code}{labels}", line
+                    )
+                if np.isinf(value(cell, self._table.missing)):
+                    what = f"{shortened(cell.strip())} {where} is no finite number"
+                    raise InputError(path, what, f"correct it, or {code}", line=line)
+        raise AssertionError("a chunk that is no numbers has a cell that is none")

@@ -1,0 +1,1 @@
+"""Candidate entities of a span and their ranking."""

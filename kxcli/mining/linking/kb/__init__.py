@@ -1,0 +1,1 @@
+"""A compiled knowledge base and its compiler."""

@@ -1,0 +1,207 @@
+"""A compiled knowledge base: arrays that processes share.  Reads and writes no file."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from typing import Any
+
+import numpy as np
+
+from kxcli.arrays import AnyArray, BoolArray, Float32Array, IntArray, UInt8Array, UInt32Array, UInt64Array
+from kxcli.arrays.slots import Arrays, Slots
+from kxcli.mining.linking.spans.bag_matcher import Bags
+from kxcli.mining.linking.spans.name_matcher import Names
+from kxcli.mining.linking.spans.name_trie import declare_names
+from kxcli.schema import ArrayField, SchemaError, Sizes, check_forms, check_values, require_minimum
+
+VERSION = 3  # of what is compiled, and how
+
+
+@dataclass(frozen=True)
+class Strings:
+    """Many strings: UTF-8 of all, and where each begins and the last one ends."""
+
+    data: UInt8Array
+    starts: IntArray
+
+    @classmethod
+    def of(cls, strings: Sequence[str]) -> "Strings":
+        """Return the strings."""
+        encoded = [string.encode("utf-8", "surrogatepass") for string in strings]
+        return cls(np.frombuffer(b"".join(encoded), dtype=np.uint8), starts_of([*map(len, encoded)]))
+
+    @staticmethod
+    def declare_arrays(name: str, size: str) -> dict[str, ArrayField]:
+        """Declare the arrays; `size` is the number of strings."""
+
+        def rule(data: UInt8Array, arrays: Arrays, sizes: Mapping[str, int]) -> str:
+            return "" if _are_strings(data, arrays[f"{name}.starts"]) else "has bytes that are not UTF-8"
+
+        return {
+            f"{name}.starts": ArrayField("i8", (f"{size}+1",), starts=f"{name}.data"),
+            f"{name}.data": ArrayField("u1", (f"{name}.data",), rules=[rule]),
+        }
+
+    def __getitem__(self, number: int) -> str:
+        return self.data[self.starts[number] : self.starts[number + 1]].tobytes().decode("utf-8", "surrogatepass")
+
+    def __len__(self) -> int:
+        return len(self.starts) - 1
+
+    def all(self) -> list[str]:
+        """Return all strings."""
+        data, bounds = self.data.tobytes(), self.starts.tolist()
+        return [data[start:stop].decode("utf-8", "surrogatepass") for start, stop in pairwise(bounds)]
+
+
+@dataclass(frozen=True)
+class KnowledgeBase:
+    """A compiled knowledge base; rows `starts[n]` to before `starts[n + 1]` belong to n.
+
+    names: all folded names.  spelled: the same as strings.  bags: the same for the loose match.
+    is_in_capitals: whether a name is written in capitals wherever the knowledge base has it.
+    candidates, candidate_starts: the entries that have each name, by prominence; is_subject: whether as their subject;
+    forms: a key of how the entry writes it (`tokens.hashes`).
+    ids, subjects: by entry.  kinds: the different types; entry_kinds, entry_kind_starts: those of each entry.
+    kind_weights: as `value_weights`.
+    n_facts, n_names: of each entry.
+    terms: numbers of the words and pairs of characters (`terms.terms`) in names and objects, key: their hash.
+    idf: by such a number, from 1: log of 1 + entries in all by entries that have it.
+    entry_terms, entry_term_starts: the numbers for each entry, ascending; entry_weights: the sum of their idf.
+    entry_values, entry_value_starts: the facts with short objects, as numbers, that other entries have too.
+    value_weights: by such a number, from 0 where all entries have it to almost 1 where two have it.
+    value_objects: by such a number, 1 + the number of its object in `objects`, or 0; object_keys: of that, its hash.
+    entry_numbers, entry_number_starts: facts whose objects are numbers, in standard deviations over all entries;
+    entry_number_kinds: the number of the predicate.
+    digest: SHA-256 of all of this, which a trained model refers to, shape (32,).
+    """
+
+    names: Names
+    spelled: Strings
+    bags: Bags
+    is_in_capitals: BoolArray
+    candidates: UInt32Array
+    is_subject: BoolArray
+    candidate_starts: IntArray
+    forms: UInt64Array
+    ids: Strings
+    subjects: Strings
+    kinds: Strings
+    entry_kinds: UInt32Array
+    entry_kind_starts: IntArray
+    kind_weights: Float32Array
+    n_facts: UInt32Array
+    n_names: UInt32Array
+    terms: Slots
+    idf: Float32Array
+    entry_terms: UInt32Array
+    entry_term_starts: IntArray
+    entry_weights: Float32Array
+    entry_values: UInt32Array
+    entry_value_starts: IntArray
+    value_weights: Float32Array
+    value_objects: UInt32Array
+    objects: Names
+    object_keys: UInt64Array
+    entry_numbers: Float32Array
+    entry_number_kinds: UInt32Array
+    entry_number_starts: IntArray
+    digest: UInt8Array
+
+    def arrays(self) -> dict[str, AnyArray]:
+        """Return all there is as arrays."""
+        strings = {name: getattr(self, name) for name in _STRINGS}
+        return {
+            **self.names.arrays("names"),
+            **self.objects.arrays("objects"),
+            **self.terms.arrays("terms"),
+            **self.bags.arrays("bags"),
+            **{name: getattr(self, name) for name in _ARRAYS},
+            **{f"{name}.data": value.data for name, value in strings.items()},
+            **{f"{name}.starts": value.starts for name, value in strings.items()},
+        }
+
+    @classmethod
+    def mapped(cls, arrays: Arrays) -> "KnowledgeBase":
+        """Return the knowledge base whose `arrays` these are; `KeyError` where one is missing."""
+        read: dict[str, Any] = {name: arrays[name] for name in _ARRAYS}
+        for name in _STRINGS:
+            read[name] = Strings(arrays[f"{name}.data"], arrays[f"{name}.starts"])
+        return cls(
+            names=Names.mapped(arrays, "names"),
+            objects=Names.mapped(arrays, "objects"),
+            terms=Slots.mapped(arrays, "terms"),
+            bags=Bags.mapped(arrays, "bags"),
+            **read,
+        )
+
+
+def _are_strings(data: UInt8Array, starts: IntArray) -> bool:
+    """Return whether data is UTF-8, with no string start within a character."""
+    inner = starts[(starts > 0) & (starts < len(data))]
+    if ((data.take(inner) & 0xC0) == 0x80).any():
+        return False
+    bounds = np.concatenate((inner[np.diff(inner // _CHECKED, prepend=0) > 0], [len(data)])).tolist()
+    try:
+        for start, stop in pairwise([0, *bounds]):
+            data[start:stop].tobytes().decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+_CHECKED = 1 << 20  # bytes of strings that are decoded at a time
+_STRINGS = ("spelled", "ids", "subjects", "kinds")
+_ARRAYS = {
+    "is_in_capitals": ArrayField("b1", ("names",)),
+    "candidates": ArrayField("u4", ("candidates",), below="entries"),
+    "is_subject": ArrayField("b1", ("candidates",)),
+    "candidate_starts": ArrayField("i8", ("names+1",), starts="candidates"),
+    "forms": ArrayField("u8", ("candidates",)),
+    "entry_kinds": ArrayField("u4", ("entry_kinds",), below="kinds"),
+    "entry_kind_starts": ArrayField("i8", ("entries+1",), starts="entry_kinds"),
+    "kind_weights": ArrayField("f4", ("kinds",)),
+    "n_facts": ArrayField("u4", ("entries",)),
+    "n_names": ArrayField("u4", ("entries",)),
+    "idf": ArrayField("f4", ("terms+1",), rules=[require_minimum(0)]),
+    "entry_terms": ArrayField("u4", ("entry_terms",), below="terms+1"),
+    "entry_term_starts": ArrayField("i8", ("entries+1",), starts="entry_terms"),
+    "entry_weights": ArrayField("f4", ("entries",), rules=[require_minimum(0)]),
+    "entry_values": ArrayField("u4", ("entry_values",), below="values"),
+    "entry_value_starts": ArrayField("i8", ("entries+1",), starts="entry_values"),
+    "value_weights": ArrayField("f4", ("values",)),
+    "value_objects": ArrayField("u4", ("values",), below="objects+1"),
+    "object_keys": ArrayField("u8", ("objects",)),
+    "entry_numbers": ArrayField("f4", ("entry_numbers",)),
+    "entry_number_kinds": ArrayField("u4", ("entry_numbers",)),
+    "entry_number_starts": ArrayField("i8", ("entries+1",), starts="entry_numbers"),
+    "digest": ArrayField("u1", (32,)),
+}
+
+
+def check(arrays: Arrays) -> None:
+    """Raise `SchemaError` unless the arrays are those of a knowledge base."""
+    declared = {
+        **_ARRAYS,
+        **declare_names("names", "names", is_narrow=_is_narrow(arrays, "names")),
+        **declare_names("objects", "objects", is_narrow=_is_narrow(arrays, "objects")),
+        **Slots.declare_arrays("terms", "u4", "terms"),
+        **Bags.declare_arrays("bags", "names"),
+    }
+    for name, size in zip(_STRINGS, ("names", "entries", "entries", "kinds"), strict=True):
+        declared |= Strings.declare_arrays(name, size)
+    sizes: Sizes = {}
+    check_forms({name: (array.dtype, array.shape) for name, array in arrays.items()}, declared, sizes)
+    check_values(arrays, declared, sizes)
+
+
+def _is_narrow(arrays: Arrays, name: str) -> bool:
+    try:
+        return arrays[f"{name}.ids"].dtype.itemsize == 2
+    except KeyError:
+        raise SchemaError(f"the array {name}.ids is missing") from None
+
+
+def starts_of(sizes: Sequence[int]) -> IntArray:
+    """Return where each of some stretches starts when they stand one after the other, and where the last one ends."""
+    return np.fromiter(accumulate(sizes, initial=0), dtype=np.int64, count=len(sizes) + 1)

@@ -1,0 +1,1 @@
+"""Decisions whether a span is a mention: features and logistic models."""

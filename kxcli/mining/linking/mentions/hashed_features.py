@@ -1,0 +1,120 @@
+"""What stands in and around a span, hashed to columns of a large table.
+
+After Weinberger et al. 2009, "Feature hashing for large scale multitask learning".
+"""
+
+from collections.abc import Iterator
+from itertools import chain
+
+import numpy as np
+
+from kxcli.arrays import AnyArray, BoolArray, Int32Array, IntArray, UInt64Array
+from kxcli.mining.linking.mentions.mention_candidates import Context, Spoken
+from kxcli.mining.linking.spans.parsing import Parsed, Spans
+from kxcli.mining.linking.spans.tokens import shapes
+
+HASH_BITS = 18
+N_COLUMNS = (1 << HASH_BITS) + 1  # the first one counts for nothing
+_MOST_KINDS = 3  # types of the best candidate that are marks
+_SPREAD = np.uint64(0x9E37_79B9_7F4A_7C15)
+_JOINED = np.uint64(0xC2B2_AE3D_27D4_EB4F)
+_NO_TOKEN = np.uint64(0x1234_5678_9ABC_DEF1)  # stands for what is before the first token of a text, or behind the last
+
+
+def marks(context: Context, spoken: Spoken) -> Iterator[Int32Array]:
+    """Yield the columns of each kind of mark, for every span; 0 where it has none."""
+    for number, values, has_some in _hashes(context, spoken):
+        salted = (values ^ (_key(np.array([number])) * _JOINED)) * _SPREAD
+        columns = (salted >> np.uint64(64 - HASH_BITS)).astype(np.int32) + 1
+        yield columns if has_some is None else np.where(has_some, columns, 0)
+
+
+def _hashes(context: Context, spoken: Spoken) -> Iterator[tuple[int, UInt64Array, BoolArray | None]]:
+    """Yield a number for each kind of mark, its hash, and which spans have one, None for all."""
+    marks = chain(_name_hashes(context, spoken), _text_hashes(context, spoken))
+    for number, (values, has_some) in enumerate(marks, 1):
+        yield number, values, has_some
+    entries, has_best = _best_entries(context, spoken)
+    yield 0, _key(entries), has_best
+    base = context.base
+    for number in range(_MOST_KINDS if len(base.entry_kinds) else 0):
+        at = base.entry_kind_starts.take(entries) + number
+        has_kind = has_best & (at < base.entry_kind_starts.take(entries + 1))
+        yield 100, _key(base.entry_kinds.take(at, mode="clip")), has_kind
+
+
+def _best_entries(context: Context, spoken: Spoken) -> tuple[IntArray, BoolArray]:
+    """Return the best entry of each span, 0 where there is none, and whether there is one."""
+    has_best = spoken.best >= 0
+    entries = np.zeros(len(has_best), dtype=np.int64)
+    entries[has_best] = context.ranked.entries.take(spoken.best[has_best])
+    return entries, has_best
+
+
+def _name_hashes(context: Context, spoken: Spoken) -> Iterator[tuple[UInt64Array, BoolArray | None]]:
+    text, candidates = context.text, context.candidates
+    has_best = spoken.best >= 0
+    kinds = np.zeros(len(has_best), dtype=np.uint8)
+    kinds[has_best] = candidates.kinds.take(context.ranked.rows.take(spoken.best[has_best]))
+    often = np.minimum(context.statistics.stood.take(candidates.numbers), 4).astype(np.uint64)
+    rates = (4 * candidates.rates).astype(np.uint64)
+    yield text.groups.keys.take(spoken.groups), None
+    yield _key(kinds), None
+    yield _key((often << np.uint64(8)) | rates).take(spoken.groups), None
+    spans = text.spans.chosen(spoken.numbers)
+    first, last = _first_and_last(text, spans)
+    own_last = text.tokens.keys.take(last, mode="clip")
+    yield text.tokens.keys.take(first, mode="clip"), None
+    yield own_last, None
+    yield text.tokens.prefix.span(np.maximum(spans.stops - 4, spans.starts), spans.stops), None
+    yield _key(np.minimum(last - first + 1, 6)), None
+    yield _key(np.minimum(spans.stops - spans.starts, 12)), None
+    yield _joined(text.tokens.keys.take(np.maximum(last - 1, 0), mode="clip"), own_last), last > first
+    yield shapes(text.whole.source, spans.begins, spans.ends), None
+
+
+def _text_hashes(context: Context, spoken: Spoken) -> Iterator[tuple[UInt64Array, BoolArray | None]]:
+    text = context.text
+    spans = text.spans.chosen(spoken.numbers)
+    first, last = _first_and_last(text, spans)
+    two_before, before, behind, two_behind = (
+        _token(text, spans, at) for at in (first - 2, first - 1, last + 1, last + 2)
+    )
+    yield before, None
+    yield two_before, None
+    yield behind, None
+    yield two_behind, None
+    yield _joined(before, behind), None
+    yield _joined(two_before, before), None
+    yield _joined(behind, two_behind), None
+    for keys, at in ((before, first - 1), (behind, last + 1)):
+        stops = text.tokens.stops.take(at, mode="clip")
+        starts = np.maximum(stops - 3, text.tokens.starts.take(at, mode="clip"))
+        yield np.where(keys == _NO_TOKEN, _NO_TOKEN, text.tokens.prefix.span(starts, stops)), None
+    texts = text.groups.texts.take(spans.groups)
+    yield np.ones(len(first), dtype=np.uint64), spans.begins == text.whole.starts.take(texts)
+
+
+def _first_and_last(text: Parsed, spans: Spans) -> tuple[IntArray, IntArray]:
+    """Return the numbers of the first and the last token of spans; one within a token has that for both."""
+    first = np.maximum(text.tokens.numbers.take(spans.starts + 1).astype(np.int64) - 1, 0)
+    return first, np.maximum(text.tokens.numbers.take(spans.stops).astype(np.int64) - 1, first)
+
+
+def _token(text: Parsed, spans: Spans, at: IntArray) -> UInt64Array:
+    """Return the keys of tokens in the texts of spans, one for none."""
+    texts = text.groups.texts.take(spans.groups)
+    bounds = text.tokens.numbers.take(np.append(text.firsts, len(text.whole.codes)))
+    is_there = (at >= bounds.take(texts)) & (at < bounds.take(texts + 1))
+    return np.where(is_there, text.tokens.keys.take(at, mode="clip"), _NO_TOKEN)
+
+
+def _key(values: AnyArray) -> UInt64Array:
+    """Return small numbers, spread."""
+    wide = (values.astype(np.uint64) + np.uint64(1)) * _SPREAD
+    return np.asarray(wide ^ (wide >> np.uint64(29)))
+
+
+def _joined(first: UInt64Array, second: UInt64Array) -> UInt64Array:
+    result: UInt64Array = first * _JOINED + second
+    return result

@@ -1,0 +1,43 @@
+"""Texts whose candidates are ranked: what features of mentions are made of."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from kxcli.arrays import IntArray
+from kxcli.mining.linking.candidates.link_statistics import Statistics
+from kxcli.mining.linking.candidates.ranking import Candidates, Ranked
+from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
+from kxcli.mining.linking.spans.parsing import Parsed
+
+
+class Spoken(NamedTuple):
+    """Spans that may be mentions by what is known of their names.
+
+    numbers: of spans.  groups: theirs.  best: the row of the best of the ranked candidates, -1 for none.
+    """
+
+    numbers: IntArray
+    groups: IntArray
+    best: IntArray
+
+
+@dataclass(frozen=True)
+class Context:
+    """All that features of mentions are made of."""
+
+    base: KnowledgeBase
+    statistics: Statistics
+    text: Parsed
+    candidates: Candidates
+    ranked: Ranked
+
+    def spoken(self) -> Spoken:
+        """Return the spans whose group has candidates, or was labelled, or that a tagger gave."""
+        spans, starts = self.text.spans, self.ranked.starts
+        has_some = np.diff(starts) > 0
+        is_likely = has_some | (self.statistics.labelled.take(self.candidates.numbers) > 0)
+        numbers = np.flatnonzero(is_likely.take(spans.groups) | (spans.chances > 0))
+        groups = spans.groups.take(numbers)
+        return Spoken(numbers, groups, np.where(has_some, starts[:-1], -1).take(groups))

@@ -1,0 +1,199 @@
+"""Whether a span is a mention of its best candidate: dense features, for many spans at a time."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from kxcli.arrays import AnyArray, BoolArray, FloatArray
+from kxcli.mining.linking.candidates.context_features import are_among, paired
+from kxcli.mining.linking.candidates.ranking import AT, IS_KNOWN, IS_LEARNED, IS_LOOSE
+from kxcli.mining.linking.mentions.mention_candidates import Context, Spoken
+from kxcli.mining.linking.spans.name_matcher import cases, is_spaced
+from kxcli.mining.linking.spans.parsing import Parsed, Spans
+
+# What speaks for a span to be a mention of its best candidate, and how much before anything was learned.
+#   seen, rate, rate_often: the name stood in labelled texts; log odds of its being meant; these times how often.
+#   known, learned, loose: where the candidate comes from.  defined: the text defines it as a short form; from_long: how
+#   surely its long form means the candidate; long_rate: how likely that is meant; unsupported: no long form means it.
+#   has_short: it is such a long form.  length, repeats, many: logarithms of characters, spans in the text, candidates.
+#   chance, margin: how likely the best candidate is, and by how much likelier than the next.  none: there is no
+#   candidate.  subject, meant, names, facts: of the best candidate.  inside, inside_rate, outside_rate, crossing_rate:
+#   it lies within another span; the greatest rates of spans around it, within it, and across its borders.
+#   titled, quoted, bracketed: by what it is enclosed.  written: as the knowledge base writes it.  not_capitals: a short
+#   name that the knowledge base writes in capitals alone is not written so.  capitals: it is in capitals.  short: one
+#   character, or two of a script with spaces, unless they are in capitals as the knowledge base has them, and no part
+#   of a code as "5-HT".
+#   tag, untagged, tag_rival: log odds of the tagger for it, whether it gives none, and those for spans across.
+PRIOR = {
+    **{"bias": 1.0, "seen": 0.0, "rate": 0.5, "rate_often": 0.0, "known": 0.0, "learned": 0.0, "loose": -0.5},
+    **{"defined": 0.0, "from_long": 2.0, "long_rate": 0.0, "unsupported": -2.0, "has_short": 0.0, "length": 0.0},
+    **{"repeats": 0.0, "many": -0.1, "chance": 0.0, "margin": 0.0, "none": -6.0, "subject": 0.0, "meant": 0.0},
+    **{"names": 0.0, "facts": 0.0, "inside": -1.0, "inside_rate": 0.0, "outside_rate": 0.0, "crossing_rate": 0.0},
+    **{"titled": 2.0, "quoted": 0.7, "bracketed": 0.0, "written": 0.5, "not_capitals": -2.0, "capitals": 0.0},
+    **{"short": -2.0, "tag": 0.0, "untagged": 0.0, "tag_rival": 0.0},
+}
+FEATURES = tuple(PRIOR)
+PRIOR_WEIGHTS = np.array([*PRIOR.values()])
+_RARE = 0.3  # added to counts of both outcomes
+_UNSUPPORTED = 0.3
+_SHORT_CAPITALS = 5  # characters
+_LOOKED_AT = 16  # spans behind a span that are looked at for overlapping
+_LEAST_CHANCE, _MOST_CHANCE = 0.01, 0.999  # of the tagger, before the log odds are taken
+_OPEN, _CLOSE = "\"'“‘「『《〈<＂＇", "\"'”’」』》〉>＂＇"
+_OPEN_TITLE, _CLOSE_TITLE = "《〈", "》〉"
+_OPEN_BRACKET, _CLOSE_BRACKET = "([（［", ")]）］"
+_HYPHENS = [*map(ord, "-‐‑")]
+
+
+def signals(context: Context, spoken: Spoken) -> Iterator[FloatArray]:
+    """Yield the features in their order, each of shape (spans,)."""
+    columns = {**_of_groups(context, spoken), **_of_spans(context, spoken), **_overlaps(context, spoken)}
+    for name in FEATURES:
+        yield np.asarray(columns[name], dtype=np.float64)
+
+
+def _of_groups(context: Context, spoken: Spoken) -> dict[str, AnyArray]:
+    text, found, ranked = context.text, context.candidates, context.ranked
+    n_groups = len(text.groups.texts)
+    sizes = np.diff(ranked.starts)
+    has_some = sizes > 0
+    firsts = ranked.starts[:-1]
+    best, second = np.zeros(n_groups), np.zeros(n_groups)
+    best[has_some] = ranked.shares.take(firsts[has_some])
+    second[sizes > 1] = ranked.shares.take(firsts[sizes > 1] + 1)
+    rows = np.full(n_groups, -1)
+    rows[has_some] = ranked.rows.take(firsts[has_some])
+    kinds = np.where(has_some, found.kinds.take(rows, mode="wrap"), 0) if len(found.kinds) else np.zeros(n_groups, int)
+    stood = context.statistics.stood.take(found.numbers).astype(np.float64)
+    labelled = context.statistics.labelled.take(found.numbers).astype(np.float64)
+    is_seen = stood > 0
+    rate = np.where(is_seen, np.log((labelled + _RARE) / (stood - labelled + _RARE)), 0.0)
+
+    def of_best(name: str) -> FloatArray:
+        column = np.zeros(n_groups)
+        column[has_some] = found.features[AT[name]].take(rows[has_some])
+        return column
+
+    defined, long_rate, has_short = np.zeros(n_groups), np.zeros(n_groups), np.zeros(n_groups)
+    defined[text.defined] = 1.0
+    has_short[text.shorts.longs] = 1.0
+    np.maximum.at(long_rate, text.shorts.shorts, found.rates.take(text.shorts.longs) * text.shorts.shares)
+    lengths = text.spans.stops.take(text.groups.firsts) - text.spans.starts.take(text.groups.firsts)
+    from_long = of_best("from_long")
+    columns = {
+        "bias": np.ones(n_groups),
+        "seen": is_seen,
+        "rate": rate,
+        "rate_often": rate * np.log1p(stood),
+        "known": kinds & IS_KNOWN > 0,
+        "learned": kinds & IS_LEARNED > 0,
+        "loose": kinds == IS_LOOSE,
+        "defined": defined,
+        "from_long": from_long * defined,
+        "long_rate": long_rate,
+        "unsupported": (defined > 0) & (from_long < _UNSUPPORTED),
+        "has_short": has_short,
+        "length": np.log(lengths),
+        "repeats": np.log(text.groups.n_spans),
+        "many": np.log(np.maximum(sizes, 1)),
+        "chance": best,
+        "margin": best - second,
+        "none": ~has_some,
+        "subject": of_best("subject"),
+        "meant": of_best("meant"),
+        "names": of_best("names"),
+        "facts": of_best("facts"),
+    }
+    return {name: column.take(spoken.groups) for name, column in columns.items()}
+
+
+def _of_spans(context: Context, spoken: Spoken) -> dict[str, AnyArray]:
+    text, base = context.text, context.base
+    spans = text.spans.chosen(spoken.numbers)
+    before, behind = _around(text, spans)
+    is_titled = _enclosed(before, behind, _OPEN_TITLE, _CLOSE_TITLE)
+    lengths = spans.stops - spans.starts
+    in_capitals = _in_capitals(text, spans)
+    is_written = _written(context, spans)
+    is_joined = np.isin(before, _HYPHENS) | np.isin(behind, _HYPHENS)
+    is_pair = (lengths == 2) & is_spaced().take(text.whole.codes.take(spans.starts), mode="clip")
+    names = text.groups.names.take(spoken.groups)
+    of_capitals = base.is_in_capitals.take(names, mode="wrap") & (names >= 0) if len(base.names) else names >= 0
+    return {
+        "titled": is_titled,
+        "quoted": _enclosed(before, behind, _OPEN, _CLOSE) & ~is_titled,
+        "bracketed": _enclosed(before, behind, _OPEN_BRACKET, _CLOSE_BRACKET),
+        "written": is_written,
+        "not_capitals": of_capitals & (lengths <= _SHORT_CAPITALS) & ~in_capitals,
+        "capitals": in_capitals,
+        "short": (lengths == 1) | (is_pair & ~(is_written & in_capitals & ~is_joined)),
+        "tag": np.where(spans.chances > 0, _log_odds(spans.chances), 0.0),
+        "untagged": spans.chances == 0,
+    }
+
+
+def _log_odds(chances: FloatArray) -> FloatArray:
+    clipped = chances.clip(_LEAST_CHANCE, _MOST_CHANCE)
+    return np.asarray(np.log(clipped / (1.0 - clipped)))
+
+
+def _overlaps(context: Context, spoken: Spoken) -> dict[str, FloatArray]:
+    """Return what the spans that overlap each one say; the same name again is no other span."""
+    spans, groups = context.text.spans.chosen(spoken.numbers), spoken.groups
+    rates, tag = context.candidates.rates.take(groups), _log_odds(spans.chances)
+    n = len(groups)
+    found = {name: np.zeros(n) for name in ("inside", "inside_rate", "outside_rate", "crossing_rate")}
+    rivals = np.full(n, _log_odds(np.zeros(1))[0])
+    for step in range(1, min(_LOOKED_AT, n - 1) + 1):
+        first = np.flatnonzero(spans.starts[step:] < spans.stops[:-step])
+        if not len(first):
+            break
+        second = first + step
+        np.maximum.at(rivals, first, tag[second])
+        np.maximum.at(rivals, second, tag[first])
+        other = groups[first] != groups[second]
+        first, second = first[other], second[other]
+        is_same = spans.starts[first] == spans.starts[second]  # then the second one is the longer
+        within_first = ~is_same & (spans.stops[second] <= spans.stops[first])
+        crosses = ~is_same & ~within_first
+        for inner, outer, which in ((first, second, is_same), (second, first, within_first)):
+            found["inside"][inner[which]] = 1.0
+            np.maximum.at(found["inside_rate"], inner[which], rates[outer[which]])
+            np.maximum.at(found["outside_rate"], outer[which], rates[inner[which]])
+        np.maximum.at(found["crossing_rate"], first[crosses], rates[second[crosses]])
+        np.maximum.at(found["crossing_rate"], second[crosses], rates[first[crosses]])
+    return {**found, "tag_rival": rivals}
+
+
+def _around(text: Parsed, spans: Spans) -> tuple[AnyArray, AnyArray]:
+    """Return the characters before and behind spans; at the ends of a text, that is the border between texts."""
+    source = text.whole.source
+    before = np.where(spans.begins > 0, source.take(np.maximum(spans.begins - 1, 0)), 0)
+    return before, source.take(spans.ends, mode="clip")  # a border ends every text
+
+
+def _enclosed(before: AnyArray, behind: AnyArray, opening: str, closing: str) -> BoolArray:
+    return np.asarray(np.isin(before, [*map(ord, opening)]) & np.isin(behind, [*map(ord, closing)]))
+
+
+def _written(context: Context, spans: Spans) -> BoolArray:
+    """Return which spans are written as a candidate writes the name."""
+    found, keys = context.candidates, context.text.groups.keys
+    is_folded = found.forms == keys.take(found.owners)
+    has_folded = np.zeros(len(keys), dtype=np.bool_)
+    has_folded[found.owners[is_folded]] = True
+    written: BoolArray = (spans.forms == keys.take(spans.groups)) & has_folded.take(spans.groups)
+    rest = np.flatnonzero(spans.forms != keys.take(spans.groups))
+    others = np.flatnonzero((found.forms > 0) & ~is_folded)
+    forms = np.sort(paired(found.owners.take(others), found.forms.take(others)))
+    written[rest] = are_among(paired(spans.groups.take(rest), spans.forms.take(rest)), forms)
+    return written
+
+
+def _in_capitals(text: Parsed, spans: Spans) -> BoolArray:
+    """Return which spans have capitals, and no letter that has a capital form."""
+    capital, small = cases()
+    source = text.whole.source
+    counts = [np.concatenate(([0], np.cumsum(which.take(source, mode="clip")))) for which in (capital, small)]
+    n_capitals, n_small = (count.take(spans.ends) - count.take(spans.begins) for count in counts)
+    return np.asarray((n_capitals > 0) & (n_small == 0))

@@ -1,0 +1,77 @@
+"""How likely a span is a mention, and meant as its best candidate: logistic models over features and marks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kxcli.arrays import AnyArray, FloatArray
+from kxcli.arrays.slots import Arrays
+from kxcli.mining.linking.mentions.hashed_features import N_COLUMNS, marks
+from kxcli.mining.linking.mentions.mention_candidates import Context, Spoken
+from kxcli.mining.linking.mentions.mention_features import PRIOR, signals
+from kxcli.mining.linking.training.learners import Sparse, Weights, logistic
+from kxcli.schema import ArrayField
+
+_DIGITS = 9  # of a sum that count, so that no processor's last digits do
+
+
+@dataclass(frozen=True)
+class Model:
+    """A logistic model.  dense: as `FEATURES`.  hashed: shape (columns,), None where nothing was learned."""
+
+    dense: FloatArray
+    hashed: AnyArray | None
+
+    def arrays(self) -> dict[str, AnyArray]:
+        """Return all there is, of the hashed columns those that are not 0."""
+        assert self.hashed is not None
+        columns = np.flatnonzero(self.hashed)
+        return {"dense": self.dense, "columns": columns.astype(np.uint32), "weights": self.hashed.take(columns)}
+
+    @staticmethod
+    def declare_arrays(name: str) -> dict[str, ArrayField]:
+        """Declare the arrays."""
+        return {
+            f"{name}.dense": ArrayField("f8", (len(PRIOR),)),
+            f"{name}.columns": ArrayField("u4", (f"{name}.columns",), below=N_COLUMNS),
+            f"{name}.weights": ArrayField("f4", (f"{name}.columns",)),
+        }
+
+    @classmethod
+    def mapped(cls, arrays: Arrays, name: str) -> "Model":
+        """Return the model that `arrays` gave, under names that begin with `name`."""
+        hashed = np.zeros(N_COLUMNS, dtype=np.float32)
+        hashed[arrays[f"{name}.columns"]] = arrays[f"{name}.weights"]
+        return cls(arrays[f"{name}.dense"], hashed)
+
+
+def untrained() -> Model:
+    """Return the model that serves before anything was learned."""
+    return Model(np.array([*PRIOR.values()]), None)
+
+
+def scores(context: Context, spoken: Spoken, models: Sequence[Model]) -> tuple[FloatArray, ...]:
+    """Return the scores of spans, from 0 to 1, by each of some models, term by term."""
+    totals = [np.zeros(len(spoken.numbers)) for _ in models]
+    for number, values in enumerate(signals(context, spoken)):
+        for model, total in zip(models, totals, strict=True):
+            if model.dense[number]:
+                total += model.dense[number] * values
+    if any(model.hashed is not None for model in models):
+        for columns in marks(context, spoken):
+            for model, total in zip(models, totals, strict=True):
+                if model.hashed is not None:
+                    total += model.hashed.take(columns)
+    return tuple(logistic(np.round(total, _DIGITS)) for total in totals)
+
+
+def features(context: Context, spoken: Spoken) -> Sparse:
+    """Return the features to learn from."""
+    dense = np.stack([*signals(context, spoken)], axis=1)
+    return Sparse(dense, np.stack([*marks(context, spoken)], axis=1))
+
+
+def score(weights: Weights, rows: Sparse) -> FloatArray:
+    """Return the scores of features that were computed before."""
+    return logistic(rows.dense @ weights.dense + weights.hashed.take(rows.hashed).sum(axis=1))

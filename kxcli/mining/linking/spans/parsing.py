@@ -1,0 +1,253 @@
+"""Texts -> the spans that may be mentions, grouped by what they say, before anything is counted or weighed."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from kxcli.arrays import AnyArray, FloatArray, Int32Array, IntArray, UInt64Array
+from kxcli.arrays.ragged import expanded, stretches
+from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
+from kxcli.mining.linking.spans.abbreviations import Abbreviations, abbreviations
+from kxcli.mining.linking.spans.bag_matcher import Bags, begin_small
+from kxcli.mining.linking.spans.folding import Folded, folded
+from kxcli.mining.linking.spans.name_matcher import Names, at_word_edges
+from kxcli.mining.linking.spans.tokens import Prefix, Tokens, hashes
+from kxcli.mining.linking.tagger import Spans as Tagged
+
+_TEXT = np.uint64(47)  # bits below a text's number in a group's key: 2^17 texts, of which hashes tell names apart
+_HALF = np.int64(32)
+_LOW = np.int64((1 << 32) - 1)
+
+
+class Spans(NamedTuple):
+    """Spans of running text, by start and then by stop.
+
+    starts, stops: in the folded text.  begins, ends: in the source.  groups: the number of each one's group.
+    forms: the hash of how each is written in the source; mostly that of the folded name.
+    chances: the tagger's probability that it is a mention, 0 where that is small.
+    """
+
+    starts: IntArray
+    stops: IntArray
+    begins: IntArray
+    ends: IntArray
+    groups: IntArray
+    forms: UInt64Array
+    chances: FloatArray
+
+    def chosen(self, which: AnyArray) -> "Spans":
+        """Return some of them."""
+        columns: Iterator[AnyArray] = (column[which] for column in self)
+        return Spans(*columns)
+
+
+class Groups(NamedTuple):
+    """What is said in each text, once for all its spans: ascending by text.
+
+    keys: the hash of the folded name.  names: its number in the knowledge base, or -1.  firsts: a span that says it.
+    n_spans: how many do.
+    """
+
+    texts: IntArray
+    keys: UInt64Array
+    names: IntArray
+    firsts: IntArray
+    n_spans: IntArray
+
+
+class Near(NamedTuple):
+    """Names that have the same words as what a group says, in another order or number.
+
+    names: of the knowledge base, -1 for a learned one; keys: their hashes.
+    """
+
+    groups: IntArray
+    names: IntArray
+    keys: UInt64Array
+
+
+class Shorts(NamedTuple):
+    """Groups that their text defines as a short form, and groups of what it stands for.
+
+    shares: of the part of both spans that is common to the definition's long form and the group's span.
+    """
+
+    shorts: IntArray
+    longs: IntArray
+    shares: FloatArray
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """Some texts, and all their spans that may be mentions.
+
+    places: the place in the source of every folded character.  firsts: that of the first folded character of each text.
+    defined: the groups that are short forms, those too whose long forms are no names.
+    """
+
+    whole: Folded
+    tokens: Tokens
+    places: IntArray
+    firsts: IntArray
+    spans: Spans
+    groups: Groups
+    near: Near
+    shorts: Shorts
+    defined: IntArray
+
+
+@dataclass(frozen=True)
+class Lexicon:
+    """What is looked for in texts: names of a knowledge base, and learned ones that it lacks, as strings too."""
+
+    base: KnowledgeBase
+    spelled: Sequence[str]
+    learned: Names
+    learned_bags: Bags
+    learned_keys: UInt64Array
+
+
+class _Piece(NamedTuple):
+    """Spans of one origin, and a number that goes with each."""
+
+    starts: IntArray
+    stops: IntArray
+    numbers: AnyArray
+
+
+def parsed(texts: Sequence[str], lexicon: Lexicon, tagged: Tagged | None = None) -> Parsed:
+    """Return the spans of some texts; an empty text has none."""
+    whole = folded(texts)
+    places = np.arange(len(whole.codes)) if whole.begins is None else np.maximum.accumulate(whole.begins)
+    tokens = Tokens.of(whole.codes)
+    is_small = begin_small(whole, tokens)
+    short = abbreviations(texts)
+    uses = np.repeat(np.arange(len(short.texts)), np.diff(short.use_starts))
+    pieces = [
+        _exact(whole, lexicon.base.names),
+        _exact(whole, lexicon.learned),
+        _Piece(*lexicon.base.bags.matches(tokens, is_small)),
+        _Piece(*lexicon.learned_bags.matches(tokens, is_small)),
+        _Piece(*_in_folded(whole, short.starts, short.stops), uses),
+    ]
+    if tagged is not None:
+        offsets = whole.starts.take(tagged.texts)
+        at = _in_folded(whole, offsets + tagged.starts, offsets + tagged.stops)
+        has_token = tokens.ends_before(at[1]) > at[0]
+        pieces.append(_Piece(at[0][has_token], at[1][has_token], tagged.probabilities[has_token]))
+    pieces = [_whole_characters(whole, piece) for piece in pieces]
+    keys = [(piece.starts << _HALF) | piece.stops for piece in pieces]
+    distinct, inverse = np.unique(np.concatenate(keys), return_inverse=True)
+    rows = np.split(inverse.reshape(-1), np.cumsum([*map(len, keys)])[:-1])
+    starts, stops = distinct >> _HALF, distinct & _LOW
+    begins, ends = whole.sources(starts, stops)
+    chances = np.zeros(len(starts))
+    if tagged is not None:
+        chances[rows[-1]] = pieces[-1].numbers
+    names = np.full(len(starts), -1)
+    names[rows[0]] = pieces[0].numbers
+    groups, of_spans = _grouped(whole, tokens, starts, stops, begins, names)
+    spans = Spans(starts, stops, begins, ends, of_spans, Prefix(whole.source).span(begins, ends), chances)
+    return Parsed(
+        whole,
+        tokens,
+        places,
+        np.searchsorted(places, whole.starts),
+        spans,
+        groups,
+        _near(
+            lexicon, groups, (of_spans.take(rows[2]), pieces[2].numbers), (of_spans.take(rows[3]), pieces[3].numbers)
+        ),
+        _shorts(short, spans, of_spans.take(rows[4]), pieces[4].numbers),
+        np.unique(of_spans.take(rows[4])),
+    )
+
+
+def _exact(whole: Folded, names: Names) -> _Piece:
+    """Return the names in texts that cut no word."""
+    found = names.matches(whole.codes)
+    edges = np.flatnonzero(at_word_edges(found, whole.codes))
+    return _Piece(found.starts.take(edges), found.stops.take(edges), found.names.take(edges).astype(np.int64))
+
+
+def _in_folded(whole: Folded, begins: AnyArray, ends: AnyArray) -> tuple[IntArray, IntArray]:
+    """Return where spans of the source are in the folded text; -1 where a border of theirs is not."""
+    if whole.begins is None or whole.ends is None:
+        return begins, ends
+    return _place(whole.begins, begins), _place(whole.ends, ends, 1)
+
+
+def _place(known: Int32Array, wanted: IntArray, more: int = 0) -> IntArray:
+    """Return where `known`, ascending but for some -1, has what is wanted, and `more` behind it; -1 for nowhere."""
+    held = np.flatnonzero(known >= 0)
+    at = np.searchsorted(known.take(held), wanted).clip(max=max(len(held) - 1, 0))
+    place = held.take(at)
+    return np.where(known.take(place) == wanted, place + more, -1)
+
+
+def _whole_characters(whole: Folded, piece: _Piece) -> _Piece:
+    """Return those spans that have a place in both texts; folding makes several characters of one, and the reverse."""
+    if whole.begins is None:
+        return piece
+    kept = np.flatnonzero((piece.starts >= 0) & (piece.stops > piece.starts))
+    piece = _Piece(*(column.take(kept) for column in piece))
+    begins, ends = whole.sources(piece.starts, piece.stops)
+    kept = np.flatnonzero((begins >= 0) & (ends >= 0))
+    return _Piece(*(column.take(kept) for column in piece))
+
+
+def _grouped(
+    whole: Folded, tokens: Tokens, starts: IntArray, stops: IntArray, begins: IntArray, names: IntArray
+) -> tuple[Groups, IntArray]:
+    """Return the groups of spans, and the number of each span's group."""
+    texts = np.searchsorted(whole.starts, begins, side="right") - 1
+    hashes = tokens.prefix.span(starts, stops)
+    keys = (texts.astype(np.uint64) << _TEXT) | (hashes >> (np.uint64(64) - _TEXT))
+    _, firsts, inverse, counts = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
+    inverse = inverse.reshape(-1)
+    of_groups = np.full(len(firsts), -1)
+    np.maximum.at(of_groups, inverse, names)  # one that cuts a word has no name, though others that say the same have
+    return Groups(texts.take(firsts), hashes.take(firsts), of_groups, firsts, counts), inverse
+
+
+def _near(
+    lexicon: Lexicon, groups: Groups, known: tuple[IntArray, IntArray], learned: tuple[IntArray, IntArray]
+) -> Near:
+    """Return the names near to groups, given (groups, names) of the knowledge base's and of the learned names."""
+    distinct, inverse = np.unique(known[1], return_inverse=True)
+    keys = hashes([lexicon.base.spelled[name] for name in distinct.tolist()]).take(inverse.reshape(-1))
+    found = Near(
+        np.concatenate((known[0], learned[0])),
+        np.concatenate((known[1], np.full(len(learned[1]), -1))),
+        np.concatenate((keys, lexicon.learned_keys.take(learned[1]))),
+    )
+    kept = np.flatnonzero(found.keys != groups.keys.take(found.groups))
+    rows = np.unique(np.stack([column.take(kept).view(np.uint64) for column in found]), axis=1)
+    return Near(rows[0].astype(np.int64), rows[1].view(np.int64), rows[2])
+
+
+def _shorts(short: Abbreviations, spans: Spans, groups: IntArray, numbers: IntArray) -> Shorts:
+    """Return what short forms stand for, given the (group, number of the short form) of their uses.
+
+    A long form's group is one with a span that ends where the definition's long form ends.
+    """
+    uses = np.unique((groups << _HALF) | numbers)
+    by_short = np.argsort(short.shorts, kind="stable")
+    bounds = np.searchsorted(short.shorts.take(by_short), np.arange(len(short.texts) + 1))
+    of_use, owners = expanded(uses & _LOW, bounds)
+    definitions, shorts = by_short.take(of_use), (uses >> _HALF).take(owners)
+    low, high = short.long_starts.take(definitions), short.long_stops.take(definitions)
+    by_end = np.argsort(spans.ends, kind="stable")
+    ends = spans.ends.take(by_end)
+    firsts, lasts = (np.searchsorted(ends, high, side=side) for side in ("left", "right"))
+    rows = np.repeat(np.arange(len(high)), lasts - firsts)
+    of_long = by_end.take(stretches(firsts, lasts - firsts))
+    begins, low, high = spans.begins.take(of_long), low.take(rows), high.take(rows)
+    shares = (high - np.maximum(begins, low)) / (high - np.minimum(begins, low))
+    keys = (shorts.take(rows) << _HALF) | spans.groups.take(of_long)
+    order = np.lexsort((-shares, keys))
+    order = order[(np.diff(keys.take(order), prepend=-1) != 0) & (shares.take(order) > 0)]
+    order = order[(keys.take(order) >> _HALF) != (keys.take(order) & _LOW)]
+    return Shorts(keys.take(order) >> _HALF, keys.take(order) & _LOW, shares.take(order))

@@ -1,0 +1,206 @@
+"""The weights of features: their rows in one matrix for learning, and what is left of it for tagging.
+
+For tagging, a row's four weights are whole numbers packed into one of 64 bits.  Sums of packed numbers are packed
+sums, the same in any order: so a token's scores do not hang on what stands beside it in memory.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kxcli.arrays import AnyArray, Float32Array, Int32Array, IntArray, UInt32Array, UInt64Array
+from kxcli.arrays.slots import Arrays, Slots
+from kxcli.mining.linking.tagger.features import AFFIXES, FAMILIES, VOCABULARIES, Features, shifted
+from kxcli.schema import ArrayField, require_minimum
+
+_KEYS = {"word": "u8"}  # dtypes of keys that are sums of hashes; those of all others are hashes
+_LEAST = 2  # times that a vocabulary's feature has to occur
+_MOST = (1 << 15) - 1  # of a score, in units
+_FINEST = 12  # bits behind the point
+_MIDDLE = np.uint64(0x8000_8000_8000_8000)
+CLIPPED = 12.0  # a score's magnitude, beyond which it makes no difference
+
+
+class Space:
+    """The features that weights are learned of: the rows of a matrix, of which row 0 is that of no feature.
+
+    A family's rows follow each other by number, then by offset, then by place; those of a vocabulary's number 0,
+    which is that of what it does not have, are not used.
+    """
+
+    def __init__(self, keys: dict[str, UInt32Array]) -> None:
+        self.keys = keys
+        self._slots = {name: Slots.of(known) for name, known in keys.items()}
+        self.starts: dict[str, int] = {}
+        self.n_numbers = _n_numbers({name: len(known) for name, known in keys.items()})
+        self.n_rows = 1
+        for name, family in FAMILIES.items():
+            self.starts[name] = self.n_rows
+            self.n_rows += self.n_numbers[name] * len(family.offsets) * family.places
+
+    @classmethod
+    def fitted(cls, parts: Sequence[Features]) -> "Space":
+        """Return the space of some texts' features."""
+        keys = {}
+        for name in VOCABULARIES:
+            known, counts = np.unique(np.concatenate([part.keys[name] for part in parts]), return_counts=True)
+            keys[name] = known[(counts >= _LEAST) & (known > 1)]
+        return cls(keys)
+
+    def numbers(self, features: Features) -> dict[str, IntArray]:
+        """Return the numbers of all families, as `Features.numbers`; "affix" of shape (affixes, slots)."""
+        found = {name: self._slots[name].find(keys).astype(np.int64) for name, keys in features.keys.items()}
+        found["affix"] = found["affix"].reshape(len(AFFIXES), -1)
+        return found | features.numbers
+
+    def columns(self, features: Features) -> Int32Array:
+        """Return the rows of every slot's features, shape (slots, columns); a slot has the same number of them."""
+        columns = list[Any]()
+        for name, numbers in self.numbers(features).items():
+            family, start = FAMILIES[name], self.starts[name]
+            for part in numbers if name == "affix" else [numbers]:
+                if name in ("affix", "shape"):
+                    whole = np.zeros(len(features.places), dtype=np.int64)
+                    whole[features.spaced] = part
+                else:
+                    whole = part
+                for which, offset in enumerate(family.offsets):
+                    number = shifted(whole, offset) if offset else whole
+                    row = (number * len(family.offsets) + which) * family.places
+                    is_known = number > 0 if name in VOCABULARIES or name == "shape" else number >= 0
+                    if family.places > 1:
+                        row, is_known = row.take(features.words) + features.places, is_known.take(features.words)
+                    columns.append(np.where(is_known, start + row, 0))
+        return np.stack(columns, axis=1).astype(np.int32)
+
+
+class Weights:
+    """Weights in whole units, as they are stored, and what they make of features.
+
+    units: shape (rows, 4), of the tags B, I, E and S.  prior: of a token without features.  bits: of a unit, behind
+    the point.
+    """
+
+    def __init__(self, space: Space, units: npt.NDArray[np.int16], prior: npt.NDArray[np.int16], bits: int) -> None:
+        self.space, self.units, self.prior, self.bits = space, units, prior, bits
+        self._prior = _packed(prior[np.newaxis])[0]
+        packed = _packed(units)
+        self._tables: dict[str, list[UInt64Array]] = {}
+        for name, family in FAMILIES.items():
+            shape = (space.n_numbers[name], len(family.offsets), family.places)
+            start = space.starts[name]
+            table = packed[start : start + math.prod(shape)].reshape(shape)
+            self._tables[name] = [np.ascontiguousarray(table[:, which]) for which in range(len(family.offsets))]
+        scores = (np.arange(1 << 16) - (1 << 15)) / 2.0**bits
+        self._exponentials = np.exp(np.clip(scores, -CLIPPED, CLIPPED)).astype(np.float32)
+
+    @classmethod
+    def of(cls, space: Space, weights: Float32Array, prior: Float32Array) -> "Weights":
+        """Return weights in the finest units in which no sum can be too large."""
+        most = float(np.abs(prior).max())
+        for name, family in FAMILIES.items():
+            size = space.n_numbers[name] * len(family.offsets) * family.places
+            start = space.starts[name]
+            part = np.abs(weights[start : start + size]).reshape(space.n_numbers[name], len(family.offsets), -1)
+            times = len(AFFIXES) if name == "affix" else 1
+            most += times * float(part.max(axis=(0, 2)).sum())
+        bits = min(_FINEST, math.floor(math.log2((_MOST - len(FAMILIES) * 8) / most)))
+        return cls(space, np.rint(weights * 2**bits).astype(np.int16), np.rint(prior * 2**bits).astype(np.int16), bits)
+
+    @staticmethod
+    def declare_arrays() -> dict[str, ArrayField]:
+        """Declare the arrays."""
+
+        def within(rows: UInt32Array, arrays: Arrays, sizes: Mapping[str, int]) -> str:
+            numbers = _n_numbers({name: sizes[f"tagger.{name}"] for name in VOCABULARIES})
+            n_rows = 1 + sum(numbers[name] * len(one.offsets) * one.places for name, one in FAMILIES.items())
+            return "" if int(rows.max()) < n_rows else "has a row that no feature has"
+
+        return {
+            **{
+                f"tagger.{name}": ArrayField(_KEYS.get(name, "u4"), (f"tagger.{name}",), rules=[require_minimum(1)])
+                for name in VOCABULARIES
+            },
+            "tagger.rows": ArrayField("u4", ("tagger.rows",), rules=[within]),
+            "tagger.units": ArrayField("i2", ("tagger.rows", 4)),
+            "tagger.prior": ArrayField("i2", (4,)),
+            "tagger.bits": ArrayField("i8", (), rules=[_are_bits]),
+        }
+
+    @classmethod
+    def mapped(cls, arrays: Arrays) -> "Weights":
+        """Return the weights whose `arrays` these are."""
+        space = Space({name: arrays[f"tagger.{name}"] for name in VOCABULARIES})
+        units = np.zeros((space.n_rows, 4), dtype=np.int16)
+        units[arrays["tagger.rows"]] = arrays["tagger.units"]
+        return cls(space, units, arrays["tagger.prior"], int(arrays["tagger.bits"]))
+
+    def arrays(self) -> dict[str, AnyArray]:
+        """Return all there is as arrays, under names that begin with "tagger."."""
+        rows = np.flatnonzero(self.units.any(axis=1)).astype(np.uint32)
+        return {
+            **{f"tagger.{name}": self.space.keys[name] for name in VOCABULARIES},
+            "tagger.rows": rows,
+            "tagger.units": self.units[rows],
+            "tagger.prior": self.prior,
+            "tagger.bits": np.array(self.bits),
+        }
+
+    def scores(self, features: Features) -> UInt64Array:
+        """Return the packed scores of every slot."""
+        numbers = self.space.numbers(features)
+        total = np.full(len(features.places), self._prior)
+        by_word = np.zeros((len(numbers["word"]), 4), dtype=np.uint64)
+        spaced = features.spaced
+        for name in FAMILIES:
+            for table, offset in zip(self._tables[name], FAMILIES[name].offsets, strict=True):
+                if name == "affix":
+                    for part in numbers[name]:
+                        total[spaced] += table[:, 0].take(part)
+                elif name == "shape":
+                    total[spaced - offset] += table[:, 0].take(numbers[name])
+                elif FAMILIES[name].places > 1:
+                    _add(by_word, table.take(numbers[name], axis=0), offset)
+                else:
+                    _add(total, table[:, 0].take(numbers[name]), offset)
+        total += by_word.ravel().take(features.words * 4 + features.places)
+        return total
+
+    def exponentials(self, scores: UInt64Array) -> Float32Array:
+        """Return the exponentials of packed scores, shape (4, scores)."""
+        fields = (scores + _MIDDLE).astype("<u8", copy=False).view("<u2").reshape(-1, 4)
+        return self._exponentials.take(np.ascontiguousarray(fields.T))
+
+
+def _n_numbers(n_keys: Mapping[str, int]) -> dict[str, int]:
+    """Return how many numbers each family has, given the keys of each vocabulary; number 0 is of none."""
+    return {name: family.n_numbers or n_keys[name] + 1 for name, family in FAMILIES.items()}
+
+
+def _are_bits(bits: IntArray, arrays: Arrays, sizes: Mapping[str, int]) -> str:
+    return "" if abs(int(bits)) <= _FINEST else "is out of range"
+
+
+def unpacked(scores: UInt64Array) -> IntArray:
+    """Return packed scores in units, shape (scores, 4)."""
+    fields = (scores + _MIDDLE).astype("<u8", copy=False).view("<u2").reshape(-1, 4)
+    return fields.astype(np.int64) - (1 << 15)
+
+
+def _packed(units: npt.NDArray[np.int16]) -> UInt64Array:
+    wide = units.astype(np.int64).view(np.uint64) << np.array([0, 16, 32, 48], dtype=np.uint64)
+    packed: UInt64Array = np.add.reduce(wide, axis=1)
+    return packed
+
+
+def _add(total: UInt64Array, values: UInt64Array, offset: int) -> None:
+    """Add values to what stands so many places before theirs."""
+    if offset > 0:
+        total[:-offset] += values[offset:]
+    elif offset:
+        total[-offset:] += values[:offset]
+    else:
+        total += values

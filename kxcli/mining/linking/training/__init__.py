@@ -1,0 +1,1 @@
+"""Training of a linking model from labeled texts."""

@@ -1,0 +1,192 @@
+"""Labelled texts, parsed, in pieces of one fold each."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from kxcli.arrays import BoolArray, IntArray
+from kxcli.arrays.ragged import expanded
+from kxcli.batching import together
+from kxcli.mining.linking.arguments import (
+    check_collection,
+    check_integer,
+    check_string,
+    check_strings,
+    check_type,
+)
+from kxcli.mining.linking.candidates.link_statistics import Counts
+from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
+from kxcli.mining.linking.mentions.mention_candidates import Context
+from kxcli.mining.linking.spans.folding import BORDER, fold_names
+from kxcli.mining.linking.spans.parsing import Lexicon, Parsed, parsed
+from kxcli.mining.linking.tagger import Spans as Tagged
+
+FOLDS = 5
+_HALF = np.int64(32)
+
+
+class _MarkedFields(NamedTuple):
+    start: int
+    stop: int
+    ids: tuple[str, ...]
+    has_id: bool
+
+
+class Marked(_MarkedFields):
+    """A labeled mention, from the character `start` to before `stop`.
+
+    ids: of the entries that are right, none for NIL.  has_id: whether it is known at all what it means.
+    Raises `TypeError` for `ids` that are a string, or what else is no list.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, start: int, stop: int, ids: tuple[str, ...], has_id: bool) -> "Marked":
+        """Return a labeled mention."""
+        check_collection(ids, "ids")
+        return super().__new__(cls, start, stop, ids, has_id)
+
+    def check(self, argument: str, length: int) -> None:
+        """Raise `TypeError` or `ValueError` unless this is a mention in such a text."""
+        check_integer(self.start, f"{argument}.start")
+        check_integer(self.stop, f"{argument}.stop")
+        check_strings(self.ids, f"{argument}.ids")
+        check_type(self.has_id, bool, f"{argument}.has_id")
+        if not 0 <= self.start < self.stop <= length:
+            raise ValueError(f"{argument} from {self.start} to {self.stop} is not within its text")
+
+
+class _LabelledFields(NamedTuple):
+    text: str
+    mentions: Sequence[Marked]
+
+
+class LabelledText(_LabelledFields):
+    """A text with all its mentions; raises `TypeError` for mentions that are no list."""
+
+    __slots__ = ()
+
+    def __new__(cls, text: str, mentions: Sequence[Marked]) -> "LabelledText":
+        """Return a labeled text."""
+        check_collection(mentions, "mentions", "mentions")
+        return super().__new__(cls, text, mentions)
+
+    def check(self, argument: str) -> None:
+        """Raise `TypeError` or `ValueError` with the name of the wrong field."""
+        check_string(self.text, f"{argument}.text")
+        for number, mention in enumerate(self.mentions):
+            check_type(mention, Marked, f"{argument}.mentions[{number}]")
+            mention.check(f"{argument}.mentions[{number}]", len(self.text))
+
+
+@dataclass(frozen=True)
+class Gold:
+    """The labeled mentions of some texts that are parsed together, by where they are in the source.
+
+    keys: begin and end, ascending.  starts, entries: the right entries of each.  has_id: whether it is told what it is.
+    n_linked: those that mean an entry, also one that the knowledge base lacks.
+    """
+
+    keys: IntArray
+    starts: IntArray
+    entries: IntArray
+    has_id: BoolArray
+    n_linked: int
+
+    def of(self, text: Parsed) -> IntArray:
+        """Return the number of the labeled mention that each span is, -1 for none."""
+        wanted = (text.spans.begins << _HALF) | text.spans.ends
+        if not len(self.keys):
+            return np.full(len(wanted), -1)
+        at = np.searchsorted(self.keys, wanted).clip(max=len(self.keys) - 1)
+        return np.where(self.keys.take(at) == wanted, at, -1)
+
+
+@dataclass
+class Piece:
+    """Some texts of one fold, and what is computed of them on the way."""
+
+    fold: int
+    parsed: Parsed
+    gold: Gold
+    of_spans: IntArray
+    context: Context | None = None
+
+
+def unlisted(base: KnowledgeBase, labelled: Sequence[LabelledText]) -> list[str]:
+    """Return the folded mentions that are no names of the knowledge base, in the order of the texts."""
+    found = dict.fromkeys(text[mark.start : mark.stop] for text, marks in labelled for mark in marks)
+    names = [name for name in dict.fromkeys(fold_names([*found])) if name]
+    codes = np.frombuffer(BORDER.join([*names, ""]).encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    matches = base.names.matches(codes)
+    lengths = np.fromiter(map(len, names), dtype=np.int64, count=len(names))
+    starts = np.cumsum(lengths + 1) - lengths - 1
+    numbers = np.searchsorted(starts, matches.starts, side="right") - 1
+    is_whole = (matches.starts == starts.take(numbers)) & (matches.stops - matches.starts == lengths.take(numbers))
+    is_listed = np.zeros(len(names), dtype=np.bool_)
+    is_listed[numbers[is_whole]] = True
+    return [name for name, skip in zip(names, is_listed.tolist(), strict=True) if not skip]
+
+
+def folds_of(labelled: Sequence[LabelledText]) -> IntArray:
+    """Return the fold of each text: the same for equal ones."""
+    distinct: dict[str, int] = {}
+    return np.array([distinct.setdefault(one.text, len(distinct)) % FOLDS for one in labelled], dtype=np.int64)
+
+
+def pieces_of(
+    labelled: Sequence[LabelledText], folds: IntArray, known: Lexicon, numbers: dict[str, int], tagged: Tagged | None
+) -> list[Piece]:
+    """Return the texts in pieces of one fold each."""
+    pieces = []
+    for fold in range(FOLDS):
+        for part in together(np.flatnonzero(folds == fold).tolist(), lambda one: len(labelled[one].text)):
+            texts = [labelled[one] for one in part]
+            text = parsed([one.text for one in texts], known, None if tagged is None else _chosen(tagged, part))
+            gold = _gold(texts, text, numbers)
+            pieces.append(Piece(fold, text, gold, gold.of(text)))
+    return pieces
+
+
+def _chosen(tagged: Tagged, texts: Sequence[int]) -> Tagged:
+    """Return the spans of some texts, ascending, which are numbered from 0."""
+    ordered = np.array(texts)
+    at = np.searchsorted(ordered, tagged.texts).clip(max=len(ordered) - 1)
+    kept = np.flatnonzero(ordered.take(at) == tagged.texts)
+    starts, stops = tagged.starts.take(kept), tagged.stops.take(kept)
+    return Tagged(at.take(kept), starts, stops, tagged.probabilities.take(kept))
+
+
+def _gold(part: Sequence[LabelledText], text: Parsed, numbers: dict[str, int]) -> Gold:
+    rows = sorted(
+        ((start + mark.start) << 32 | start + mark.stop, mark)
+        for start, one in zip(text.whole.starts.tolist(), part, strict=True)
+        for mark in one.mentions
+    )
+    entries = [[numbers[one] for one in mark.ids if one in numbers] for _, mark in rows]
+    sizes = np.fromiter(map(len, entries), dtype=np.int64, count=len(entries))
+    return Gold(
+        np.array([key for key, _ in rows], dtype=np.int64),
+        np.concatenate(([0], np.cumsum(sizes))),
+        np.array([entry for own in entries for entry in own], dtype=np.int64),
+        np.array([mark.has_id for _, mark in rows], dtype=np.bool_),
+        sum(bool(mark.ids) for _, mark in rows),
+    )
+
+
+def counted(piece: Piece) -> Counts:
+    """Return what a piece says of its names."""
+    groups, of_spans = piece.parsed.groups, piece.of_spans
+    n = len(groups.texts)
+    owners = piece.parsed.spans.groups
+    labelled = np.flatnonzero(of_spans >= 0)
+    at, rows = expanded(of_spans.take(labelled), piece.gold.starts)
+    return Counts(
+        groups.keys,
+        groups.n_spans,
+        np.bincount(owners.take(labelled), minlength=n),
+        groups.keys.take(owners.take(labelled.take(rows))),
+        piece.gold.entries.take(at),
+    )

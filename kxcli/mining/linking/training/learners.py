@@ -1,0 +1,150 @@
+"""Convex learners in numpy: a logistic regression over sparse columns, and a log-linear ranking of candidates."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from kxcli.arrays import AnyArray, BoolArray, FloatArray, Int32Array, IntArray
+
+Loss = Callable[[FloatArray], tuple[float, FloatArray]]
+
+_HELD = 8  # steps from which L-BFGS tells the curvature
+_SUFFICIENT = 1e-4  # share of the slope by which a step has to lower the loss (Armijo)
+_HALVINGS = 25
+_TOLERANCE = 1e-6  # of the loss, relative: less gain ends the search
+_FLAT = 1e-12
+
+
+def minimised(loss: Loss, start: FloatArray, rounds: int) -> FloatArray:
+    """Return where a smooth convex function is least, by L-BFGS (Liu and Nocedal 1989) with backtracking.
+
+    loss: gives value and gradient.
+    """
+    point = start.copy()
+    value, gradient = loss(point)
+    steps: list[tuple[FloatArray, FloatArray]] = []
+    for _ in range(rounds):
+        direction = _direction(gradient, steps)
+        slope = float(gradient @ direction)
+        if slope >= -_FLAT:
+            break
+        size = 1.0 if steps else min(1.0, 1.0 / (float(np.abs(gradient).sum()) + _FLAT))
+        for _ in range(_HALVINGS):
+            trial = point + size * direction
+            new, new_gradient = loss(trial)
+            if new <= value + _SUFFICIENT * size * slope:
+                break
+            size *= 0.5
+        else:
+            break
+        step = (trial - point, new_gradient - gradient)
+        if float(step[0] @ step[1]) > _FLAT:
+            steps = [*steps[1 - _HELD :], step]
+        is_done = value - new < _TOLERANCE * max(1.0, abs(value))
+        point, value, gradient = trial, new, new_gradient
+        if is_done:
+            break
+    return point
+
+
+def _direction(gradient: FloatArray, steps: list[tuple[FloatArray, FloatArray]]) -> FloatArray:
+    """Return the gradient times the inverse Hessian that past steps tell of, downwards: the two-loop recursion."""
+    direction = -gradient
+    shares = list[float]()
+    for moved, changed in reversed(steps):
+        shares.append(float(moved @ direction) / float(moved @ changed))
+        direction = direction - shares[-1] * changed
+    if steps:
+        moved, changed = steps[-1]
+        direction = direction * (float(moved @ changed) / float(changed @ changed))
+    for (moved, changed), share in zip(steps, reversed(shares), strict=True):
+        direction = direction + moved * (share - float(changed @ direction) / float(moved @ changed))
+    return direction
+
+
+def logistic(values: FloatArray) -> FloatArray:
+    """Return 1 / (1 + exp(-x)) without overflow."""
+    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * values)))
+
+
+@dataclass(frozen=True)
+class Sparse:
+    """Rows of features: numbers in dense columns, and weights of 1 in some of many hashed ones.
+
+    dense: shape (rows, dense columns).  hashed: shape (rows, marks), numbers of columns; column 0 counts for nothing.
+    """
+
+    dense: FloatArray
+    hashed: Int32Array
+
+    def chosen(self, rows: AnyArray) -> "Sparse":
+        """Return some rows."""
+        return Sparse(self.dense[rows], self.hashed[rows])
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Weights of dense columns, shape (dense columns,), and of hashed ones, shape (columns,)."""
+
+    dense: FloatArray
+    hashed: FloatArray
+
+
+def logistic_regression(
+    rows: Sparse,
+    is_right: BoolArray,
+    n_columns: int,
+    prior: FloatArray,
+    penalties: tuple[float, float],
+    rounds: int = 60,
+) -> Weights:
+    """Return the weights that make `is_right` likeliest.
+
+    penalties: of the squared distance of dense weights from their prior, and of hashed ones from 0.
+    """
+    n_dense = int(rows.dense.shape[-1])
+    used, inverse = np.unique(rows.hashed, return_inverse=True)
+    columns = inverse.reshape(rows.hashed.shape)
+    n_marks = int(rows.hashed.shape[-1])
+    flat = columns.ravel()
+    counts = (used != 0).astype(np.float64)
+    right = is_right.astype(np.float64)
+    start = np.concatenate((prior, np.zeros(len(used))))
+    penalty = np.concatenate((np.full(n_dense, penalties[0]), np.full(len(used), penalties[1])))
+
+    def loss(weights: FloatArray) -> tuple[float, FloatArray]:
+        scores = rows.dense @ weights[:n_dense] + (weights[n_dense:] * counts).take(columns).sum(axis=1)
+        gaps = logistic(scores) - right
+        moved = weights - start
+        value = float(np.logaddexp(0.0, scores).sum() - right @ scores + 0.5 * (penalty * moved) @ moved)
+        hashed = np.bincount(flat, np.repeat(gaps, n_marks), minlength=len(used)) * counts
+        return value, np.concatenate((rows.dense.T @ gaps, hashed)) + penalty * moved
+
+    found = minimised(loss, start, rounds)
+    hashed = np.zeros(n_columns)
+    hashed[used] = found[n_dense:] * counts
+    return Weights(found[:n_dense], hashed)
+
+
+def ranking(
+    features: FloatArray, starts: IntArray, is_right: BoolArray, prior: FloatArray, penalty: float
+) -> FloatArray:
+    """Return weights of a log-linear model by which the right candidates of each group are likeliest, near a prior.
+
+    features: shape (candidates, columns).  starts: where each group starts, and where the last one ends; every group
+    has right candidates and wrong ones.
+    """
+    firsts, sizes = starts[:-1], np.diff(starts)
+    right = is_right.astype(np.float64)
+
+    def loss(weights: FloatArray) -> tuple[float, FloatArray]:
+        scores = features @ weights
+        powers = np.exp(scores - np.repeat(np.maximum.reduceat(scores, firsts), sizes))
+        totals, goods = np.add.reduceat(powers, firsts), np.add.reduceat(powers * right, firsts)
+        gaps = powers / np.repeat(totals, sizes) - powers * right / np.repeat(goods, sizes)
+        moved = weights - prior
+        value = float((np.log(totals) - np.log(goods)).sum() + 0.5 * penalty * moved @ moved)
+        return value, features.T @ gaps + penalty * moved
+
+    return minimised(loss, prior, rounds=100)

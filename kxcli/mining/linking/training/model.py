@@ -1,0 +1,200 @@
+"""What labelled texts taught, in arrays."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from kxcli import schema
+from kxcli.arrays import AnyArray, FloatArray
+from kxcli.arrays.slots import Arrays
+from kxcli.mining.linking.candidates import ranking
+from kxcli.mining.linking.candidates.link_statistics import Statistics
+from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase, Strings
+from kxcli.mining.linking.mentions import mention_features, mention_model
+from kxcli.mining.linking.spans.bag_matcher import Bags
+from kxcli.mining.linking.spans.name_matcher import Names
+from kxcli.mining.linking.spans.parsing import Lexicon
+from kxcli.mining.linking.spans.tokens import hashes
+from kxcli.mining.linking.tagger import Tagger
+
+HEADER = "header"
+VERSION = 2  # of what a model has, and of the features that its weights are for
+_THRESHOLD, _MENTION_THRESHOLD = 0.5, 0.3  # before anything was learned; a lower score is of an everyday word
+
+
+class ModelError(ValueError):
+    """An unusable model: damaged, or of another version or knowledge base."""
+
+
+_FEATURES = [[*ranking.FEATURES], [*mention_features.FEATURES]]
+MAX_HEADER = 1 << 20  # bytes
+_DECLARED = schema.RecordField(
+    {
+        "version": schema.ConstantField(VERSION),
+        "knowledge_base": schema.TextField("[0-9a-f]*"),
+        "arrays": schema.TextField("[0-9a-f]*"),
+        "threshold": schema.NumberField(0, 1),
+        "mention_threshold": schema.NumberField(0, 1),
+        "features": schema.ListField(schema.ListField(schema.TextField())),
+        "has_tagger": schema.FlagField(),
+        "is_linked": schema.FlagField(),
+    }
+)
+
+
+@dataclass(frozen=True, repr=False)
+class Model:
+    """What is known beside the knowledge base.
+
+    statistics: counts of names in labelled texts.  lexicon: the names to look for, those that were learned too.
+    ranking: weights of `ranking.FEATURES`.  mention, link: how likely a span is a mention, and one of its best
+    candidate; the same object where nothing tells them apart.
+    threshold: the score of `link` from which on a mention has an entry.  mention_threshold: that of `mention` from
+    which on a span without an entry is a mention.
+    tagger: finds mentions that no name lists; None where nothing was better with it.
+    """
+
+    statistics: Statistics
+    lexicon: Lexicon
+    ranking: FloatArray
+    mention: mention_model.Model
+    link: mention_model.Model
+    threshold: float
+    mention_threshold: float
+    tagger: Tagger | None
+
+    @classmethod
+    def untrained(cls, base: KnowledgeBase) -> "Model":
+        """Return what serves without labelled texts."""
+        prior = mention_model.untrained()
+        nothing = Statistics.of([], len(base.ids))
+        return cls(
+            nothing, lexicon(base, []), ranking.PRIOR_WEIGHTS, prior, prior, _THRESHOLD, _MENTION_THRESHOLD, None
+        )
+
+    def arrays(self) -> dict[str, AnyArray]:
+        """Return all there is as arrays of numbers, the header as UTF-8 of JSON.
+
+        header: version, digests of the knowledge base and of all other arrays, both thresholds, the features' names,
+        whether there is a tagger, and whether links were learned.
+        """
+        learned = Strings.of(self.lexicon.spelled)
+        arrays: dict[str, AnyArray] = {
+            "learned.data": learned.data,
+            "learned.starts": learned.starts,
+            "ranking": self.ranking,
+            **self.statistics.arrays("statistics"),
+        }
+        models = {"mention": self.mention} | ({} if self.link is self.mention else {"link": self.link})
+        for name, model in models.items():
+            arrays |= {f"{name}.{part}": array for part, array in model.arrays().items()}
+        if self.tagger is not None:
+            arrays |= self.tagger.arrays()
+        header = {
+            "version": VERSION,
+            "knowledge_base": self.lexicon.base.digest.tobytes().hex(),
+            "arrays": _digest(arrays),
+            "threshold": self.threshold,
+            "mention_threshold": self.mention_threshold,
+            "features": [ranking.FEATURES, mention_features.FEATURES],
+            "has_tagger": self.tagger is not None,
+            "is_linked": self.link is not self.mention,
+        }
+        return arrays | {HEADER: np.frombuffer(json.dumps(header).encode("ascii"), dtype=np.uint8)}
+
+    @classmethod
+    def mapped(cls, arrays: Arrays, base: KnowledgeBase) -> "Model":
+        """Return the model whose `arrays` these are; raises `ModelError`."""
+        header = parse_header(_array(arrays, HEADER))
+        declared = declare_arrays(header)
+        sizes = {"entries": len(base.ids)}
+        try:
+            schema.check_names([*arrays], declared)
+            found = {name: _array(arrays, name) for name in arrays}
+            schema.check_forms({name: (array.dtype, array.shape) for name, array in found.items()}, declared, sizes)
+            if header["arrays"] != _digest(found):
+                raise ModelError("is damaged: some of its arrays are not those that were written")
+            if header["knowledge_base"] != base.digest.tobytes().hex():
+                raise ModelError(
+                    "was trained with another knowledge base: give that one, as it was, or train with this one"
+                )
+            schema.check_values(found, declared, sizes)
+        except schema.SchemaError as error:
+            raise ModelError(f"is damaged: {error}") from None
+        learned = Strings(found["learned.data"], found["learned.starts"])
+        mention = mention_model.Model.mapped(found, "mention")
+        return cls(
+            Statistics.mapped(found, "statistics", len(base.ids)),
+            lexicon(base, learned.all()),
+            found["ranking"],
+            mention,
+            mention_model.Model.mapped(found, "link") if header["is_linked"] else mention,
+            float(header["threshold"]),
+            float(header["mention_threshold"]),
+            Tagger.mapped(found) if header["has_tagger"] else None,
+        )
+
+
+def parse_header(data: AnyArray) -> dict[str, Any]:
+    """Return the header of a model; raises `ModelError`."""
+    if data.dtype != np.uint8 or data.ndim != 1 or len(data) > MAX_HEADER:
+        raise ModelError("is no model of kxcli entity-link")
+    try:
+        header: dict[str, Any] = schema.parse(data.tobytes(), schema.TableField(schema.AnyField()))
+        schema.IntegerField().check(header.get("version"), "the version")
+    except schema.SchemaError as error:
+        raise ModelError(f"is no model of kxcli entity-link: {error}") from None
+    if header["version"] != VERSION or header.get("features") != _FEATURES:
+        version = header["version"]
+        raise ModelError(f"is a model of version {version}, and this kxcli reads version {VERSION}: train it again")
+    try:
+        _DECLARED.check(header, "the header")
+    except schema.SchemaError as error:
+        raise ModelError(f"is damaged: {error}") from None
+    return header
+
+
+def declare_arrays(header: Mapping[str, Any]) -> dict[str, schema.ArrayField]:
+    """Declare the arrays of a model with this header; the size "entries" is known."""
+    return {
+        HEADER: schema.ArrayField("u1", (HEADER,)),
+        **Strings.declare_arrays("learned", "learned"),
+        "ranking": schema.ArrayField("f8", (len(ranking.FEATURES),)),
+        **Statistics.declare_arrays("statistics"),
+        **mention_model.Model.declare_arrays("mention"),
+        **(mention_model.Model.declare_arrays("link") if header["is_linked"] else {}),
+        **(Tagger.declare_arrays() if header["has_tagger"] else {}),
+    }
+
+
+def _array(arrays: Arrays, name: str) -> AnyArray:
+    """Return an array; an array of `numpy.load` is read from its file here."""
+    if not isinstance(arrays, Mapping):
+        raise ModelError(f"is no model of kxcli entity-link: {type(arrays).__name__} is no mapping of arrays")
+    try:
+        return np.asarray(arrays[name])
+    except KeyError:
+        raise ModelError(f"is no model of kxcli entity-link: the array {name!a} is missing") from None
+    except Exception as error:
+        what = " ".join(str(error).split()) or type(error).__name__
+        raise ModelError(f"is damaged: the array {name!a} cannot be read ({what[:200]})") from error
+
+
+def _digest(arrays: Arrays) -> str:
+    """Return the SHA-256 of all arrays but the header, by name."""
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        if name != HEADER:
+            array = np.ascontiguousarray(arrays[name])
+            digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
+            digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def lexicon(base: KnowledgeBase, learned: Sequence[str]) -> Lexicon:
+    """Return what to look for; `learned`: folded names that the knowledge base lacks."""
+    return Lexicon(base, [*learned], Names.compiled(learned), Bags.of(learned), hashes(learned))

@@ -1,0 +1,1 @@
+"""Words of a corpus: counted, merged and ranked."""

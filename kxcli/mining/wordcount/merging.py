@@ -1,0 +1,63 @@
+"""Earlier counts added up."""
+
+from types import TracebackType
+
+from kxcli.mining.wordcount.counts import Cell, Counts, Key, Layout, Partial
+from kxcli.tally import Tally
+from kxcli.tally.rows import encoded
+from kxcli.tally.scratch import Scratch, Spool
+
+_ROW = 256  # bytes of a row held: its word, its places in a table of counts and maybe one of documents, and both
+_CHARACTER = 4  # bytes of a character of its word, more
+
+
+class Sums:
+    """Adds up rows of word, count, and group and number of documents where they have them.
+
+    scratch: where sums that memory has no room for go as sorted runs; None: all stay in memory.
+    """
+
+    def __init__(self, scratch: Scratch | None = None) -> None:
+        self._scratch = scratch
+        self._spool: Spool | None = None
+        self._layout = Layout(is_grouped=True)
+        self._totals: dict[Key, int] = {}
+        self._held: dict[str, tuple[dict[str, int], dict[str, int]]] = {}
+        self._size = 0
+
+    def add(self, group: str, word: str, count: int, documents: int) -> None:
+        """Add one row."""
+        words, of_documents = self._held.setdefault(group, ({}, {}))
+        before = words.get(word)
+        if before is None:
+            self._size += _ROW + _CHARACTER * len(word)
+            before = 0
+        words[word] = before + count
+        if documents:
+            of_documents[word] = of_documents.get(word, 0) + documents
+        if self._scratch is not None and self._size >= self._scratch.room:
+            self._spool = self._spool or self._scratch.spool()
+            held = self._taken()
+            self._spool.add(encoded(held.blocks()))
+            for key, total in held.totals.items():
+                self._totals[key] = self._totals.get(key, 0) + total
+
+    def counts(self) -> Counts:
+        """Return the sums."""
+        runs = [] if self._spool is None else self._spool.views()
+        return self._taken(Partial(runs=runs, totals=self._totals))
+
+    def __enter__(self) -> "Sums":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._spool is not None:
+            self._spool.close()
+
+    def _taken(self, others: Partial | None = None) -> Counts:
+        """Return what is held, and maybe more, as counts; nothing is held any more."""
+        cells = {(group, 1): Cell(Tally(words), Tally(documents)) for group, (words, documents) in self._held.items()}
+        self._held, self._size = {}, 0
+        return Counts(self._layout, Partial(cells).merge(others or Partial()), None)

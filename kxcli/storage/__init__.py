@@ -1,0 +1,1 @@
+"""Files that the program writes for itself: temporary, locked, checksummed, private."""

@@ -1,0 +1,123 @@
+"""Safe reading of untrusted .npy headers and .npz files."""
+
+import math
+import warnings
+import zipfile
+from collections.abc import Callable, Mapping
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+
+from kxcli.arrays import AnyArray
+
+_READERS: dict[tuple[int, int], Callable[[BinaryIO], tuple[tuple[int, ...], bool, np.dtype[Any]]]] = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
+_SUFFIX = ".npy"
+_MAX_MEMBERS = 1000
+_MAX_RATIO = 10  # of what is inflated to the file: models have 2 to 3, and zeros 1,000
+_ALWAYS = 1 << 24  # bytes that are inflated whatever the ratio
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # those that numpy writes
+_IS_ENCRYPTED = 1
+
+
+class NpyError(ValueError):
+    """A foreign or damaged file; the message is the cause."""
+
+
+class Header(NamedTuple):
+    """The header of an array: shape, order and dtype."""
+
+    shape: tuple[int, ...]
+    is_fortran: bool
+    dtype: np.dtype[Any]
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of the array."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+def read_header(file: BinaryIO) -> Header:
+    """Read the header of a .npy file, without its array.
+
+    Raises `NpyError`, and what reading the file raises.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # for headers that Python 2 wrote
+            version = np.lib.format.read_magic(file)  # type: ignore[no-untyped-call, unused-ignore]
+            if version not in _READERS:
+                raise NpyError(f"has the version {version[0]}.{version[1]} of the format, which is not read")
+            header = Header(*_READERS[version](file))
+    except (NpyError, OSError, zipfile.BadZipFile):
+        raise
+    except Exception as error:
+        what = " ".join(str(error).split()) or type(error).__name__
+        raise NpyError(f"is damaged ({what[:200]})") from error
+    if any(type(size) is not int or size < 0 for size in header.shape):
+        raise NpyError(f"is damaged (shape {header.shape})")
+    return header
+
+
+class Npz:
+    """An open .npz file; `headers` are those of its arrays, by name.
+
+    Raises `NpyError` for what numpy does not write: names that occur twice, other compression, encryption, sizes that
+    do not fit the headers, and more than can be compressed to so few bytes.
+    """
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        """Read the headers of a file of so many bytes."""
+        try:
+            self._zip = zipfile.ZipFile(file)
+        except Exception as error:
+            raise NpyError("is no .npz file") from error
+        self.headers: dict[str, Header] = {}
+        self._starts: dict[str, int] = {}
+        members = self._zip.infolist()
+        if len(members) > _MAX_MEMBERS:
+            raise NpyError(f"has {len(members):,} arrays, which is too many")
+        for member in members:
+            name = member.filename.removesuffix(_SUFFIX)
+            if name in self.headers or not member.filename.endswith(_SUFFIX):
+                raise NpyError(f"has a file {member.filename!a} that numpy does not write")
+            self._read_member_header(name, member)
+        total = sum(member.file_size for member in members)
+        if total > max(_ALWAYS, _MAX_RATIO * size):
+            raise NpyError(f"would take {total:,} bytes of memory, which no model of its size does")
+
+    def _read_member_header(self, name: str, member: zipfile.ZipInfo) -> None:
+        if member.compress_type not in _METHODS or member.flag_bits & _IS_ENCRYPTED:
+            raise NpyError(f"has the array {name!a} compressed in another way than numpy does, or encrypted")
+        try:
+            with self._zip.open(member) as file:
+                header = self.headers[name] = read_header(file)  # type: ignore[arg-type]
+                start = self._starts[name] = file.tell()
+        except NpyError as error:
+            raise NpyError(f"has the array {name!a}, which {error}") from error
+        except Exception as error:
+            raise _unreadable(name, error) from error
+        if header.dtype.hasobject or start + header.n_bytes != member.file_size:
+            raise NpyError(f"has the array {name!a}, whose size is not what its header says")
+
+    def arrays(self) -> Mapping[str, AnyArray]:
+        """Inflate and return all arrays."""
+        return {name: self.array(name) for name in self.headers}
+
+    def array(self, name: str) -> AnyArray:
+        """Inflate and return an array."""
+        header = self.headers[name]
+        try:
+            with self._zip.open(name + _SUFFIX) as file:
+                data = file.read()[self._starts[name] :]  # to the end, where the checksum is checked
+            array = np.frombuffer(data, header.dtype)
+            return array.reshape(header.shape, order="F" if header.is_fortran else "C")
+        except Exception as error:
+            raise _unreadable(name, error) from error
+
+
+def _unreadable(name: str, error: Exception) -> NpyError:
+    what = " ".join(str(error).split()) or type(error).__name__
+    return NpyError(f"is damaged: the array {name!a} cannot be read ({what[:200]})")
