@@ -18,12 +18,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_failures import workers_of
 
-from kxcli.commands import linked
 from kxcli.corpus.records import Document
 from kxcli.mining.linking import NIL, Entry, Linker, Linking
 from kxcli.mining.linking.kb.compiling import Trouble, compiled
 from kxcli.mining.linking.training.model import Model
 from kxcli.output.rows import plain
+from kxcli.pipelines.linking import link_job
 
 KB = [
     {
@@ -438,7 +438,7 @@ def written_plainly(base, documents, linking, form, n_candidates, first):
         if document.is_open:
             continue
         text, key = document.text, str(number) if document.key is None else document.key
-        found, mentions, rows = linked.linked(Model.untrained(base), [text], linking), [], []
+        found, mentions, rows = link_job.linked(Model.untrained(base), [text], linking), [], []
         for at, (start, stop, entry, score) in enumerate(
             zip(*(a.tolist() for a in (found.starts, found.stops, found.entries, found.scores)), strict=True)
         ):
@@ -467,11 +467,11 @@ def test_what_is_written_is_what_a_plain_writer_writes(odd_base, data):
     linking = Linking(
         data.draw(st.sampled_from(["all", "best"])), nil_threshold=data.draw(st.sampled_from([0.0, 0.6, 1.0]))
     )
-    job = linked.LinkJob(linking, form, n_candidates)
-    job.setup(linked.Shared(odd_base.arrays(), None))
+    job = link_job.LinkJob(linking, form, n_candidates)
+    job.setup(link_job.Shared(odd_base.arrays(), None))
     with (
-        mock.patch.object(linked, "TOGETHER", data.draw(st.sampled_from([1, 20, 1 << 16]))),
-        mock.patch.object(linked, "_KEPT", data.draw(st.sampled_from([1, 3, 1 << 13]))),
+        mock.patch.object(link_job, "TOGETHER", data.draw(st.sampled_from([1, 20, 1 << 16]))),
+        mock.patch.object(link_job, "_KEPT", data.draw(st.sampled_from([1, 3, 1 << 13]))),
     ):
         made = job.map(documents)
     assert job.load(mapped(job.dump(made))) == made

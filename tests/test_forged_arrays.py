@@ -22,13 +22,13 @@ from hypothesis import strategies as st
 
 from kxcli import schema
 from kxcli.cli import main
-from kxcli.commands import knowledge, models
 from kxcli.errors import InputError
 from kxcli.mining.linking import Entry, LabelledText, Linker, Marked, ModelError
 from kxcli.mining.linking.kb.compiling import Trouble, compiled
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase, check
 from kxcli.mining.linking.training import model as model_module
 from kxcli.mining.linking.training.model import Model
+from kxcli.pipelines.linking import knowledge_cache, model_files
 from kxcli.report import Report
 from kxcli.storage import array_file
 
@@ -106,7 +106,7 @@ def members(arrays):
 def refused(path, base):
     """Return the message for a model, which names the file and the fix."""
     with pytest.raises(InputError) as error:
-        models.arrays_of(os.fspath(path), base)
+        model_files.arrays_of(os.fspath(path), base)
     message = str(error.value)
     assert message.startswith(f"{path}: ") and message.endswith(f"; make one with --train LABELLED --model {path}")
     assert "\n" not in message and len(message) < 700 + 2 * len(str(path))
@@ -299,7 +299,7 @@ def test_intact_models_are_accepted(tmp_path, base, arrays):
     path = tmp_path / "m.npz"
     for method in zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED:
         path.write_bytes(zipped(members(arrays), method))
-        found = models.arrays_of(os.fspath(path), base)
+        found = model_files.arrays_of(os.fspath(path), base)
         assert found.keys() == arrays.keys()
         assert all(np.array_equal(found[name], arrays[name]) for name in arrays)
 
@@ -547,7 +547,7 @@ def cache(tmp_path, monkeypatch):
         said.clear()
         report = Report(verbose=True)
         monkeypatch.setattr(report, "detail", said.append)
-        found = knowledge.arrays_of(["kb.tsv"], "cache", "stop", report)
+        found = knowledge_cache.arrays_of(["kb.tsv"], "cache", "stop", report)
         return {name: array.tobytes() for name, array in found.items()}, list(said)
 
     expected, _ = run()
@@ -595,7 +595,7 @@ def test_a_forged_header_of_the_cache_is_compiled_again(cache):
             found, told = run()
             assert found == expected and any("is compiled again" in line for line in told), forged
         else:  # without compiling it again each time; another array may have fewer values, and fit
-            kept = knowledge._kept(os.fspath(path), 1, Report(verbose=False))
+            kept = knowledge_cache._kept(os.fspath(path), 1, Report(verbose=False))
             assert kept is None or forged["arrays"] != header["arrays"], forged
 
 

@@ -12,12 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kxcli.cli import cli, main
-from kxcli.commands import knowledge as compiling
 from kxcli.corpus import knowledge
 from kxcli.corpus.diagnostics import Choice
 from kxcli.corpus.labelled import labelled
 from kxcli.errors import InputError
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
+from kxcli.pipelines.linking import knowledge_cache as compiling
 from kxcli.report import Report
 
 

@@ -15,13 +15,13 @@ from conftest import SAMPLES, SHARED
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kxcli.commands import evaluation
-from kxcli.commands.evaluation import Known
 from kxcli.corpus.labelled import Label, LabelledMention, labelled
 from kxcli.errors import InputError, OutputError
 from kxcli.mining.linking import NIL, Entry, Linker, Mention
 from kxcli.mining.linking.kb.compiling import Trouble, compiled
 from kxcli.mining.linking.scoring import Error, Gold, Tally, errors
+from kxcli.pipelines.linking import evaluation
+from kxcli.pipelines.linking.evaluation import Known
 from kxcli.report import Report
 
 SCORER = SHARED / "eval" / "link_f1.py"

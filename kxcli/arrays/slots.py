@@ -1,4 +1,4 @@
-"""UInt32Array for a fixed set of keys, in arrays that can be written to a file and mapped from it."""
+"""Numbers for a fixed set of keys, in arrays that can be written to a file and mapped from it."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -12,9 +12,9 @@ from kxcli.errors import UsageError
 from kxcli.report import Report
 
 if TYPE_CHECKING:
-    from kxcli.commands.linked import LinkJob, Shared
-    from kxcli.commands.running import Corpus
     from kxcli.mining.linking.linker import Linking
+    from kxcli.pipelines.corpus_run import Corpus
+    from kxcli.pipelines.linking.link_job import LinkJob, Shared
 
 # Bytes of memory for a byte of a whole line: the peak over that of an empty run was 48 for articles of 10 MB in one
 # JSON line, and 128 for "aaa..." with names of several letters "a" in the knowledge base.
@@ -114,22 +114,22 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     options.check(source, sink)
     report = Report(quiet=run.quiet, verbose=run.verbose)
 
-    from kxcli.commands import knowledge
     from kxcli.output import sink as output
+    from kxcli.pipelines.linking import knowledge_cache
 
     output.check(sink.output)
     if given["train"]:
-        from kxcli.commands import models
         from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
+        from kxcli.pipelines.linking import model_files
 
-        models.check(given["model"])
+        model_files.check(given["model"])
     elif given["errors"] is not None:
-        from kxcli.commands import evaluation
+        from kxcli.pipelines.linking import evaluation
 
         evaluation.check(given["errors"])
-    arrays = knowledge.arrays_of(given["kb"], given["kb_cache"], source.on_error, report)
+    arrays = knowledge_cache.arrays_of(given["kb"], given["kb_cache"], source.on_error, report)
     if given["train"]:
-        models.write(KnowledgeBase.mapped(arrays), given["train"], given["model"], source.on_error, report)
+        model_files.write(KnowledgeBase.mapped(arrays), given["train"], given["model"], source.on_error, report)
     elif given["evaluate"] is not None:
         _evaluate(given, source, sink, arrays, report)
     else:
@@ -169,17 +169,19 @@ def _linking(given: dict[str, Any]) -> "Linking":
 
 def _shared(given: dict[str, Any], arrays: Any) -> "Shared":
     """Return what those who link have in common."""
-    from kxcli.commands import linked, models
     from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
+    from kxcli.pipelines.linking import link_job, model_files
 
     model = given["model"]
-    return linked.Shared(arrays, None if model is None else models.arrays_of(model, KnowledgeBase.mapped(arrays)))
+    return link_job.Shared(
+        arrays, None if model is None else model_files.arrays_of(model, KnowledgeBase.mapped(arrays))
+    )
 
 
 def _evaluate(given: dict[str, Any], source: options.Input, sink: options.Output, arrays: Any, report: Report) -> None:
-    from kxcli.commands import evaluation
     from kxcli.mining.linking.linker import Linker
     from kxcli.output import sink as output
+    from kxcli.pipelines.linking import evaluation
 
     model = _shared(given, arrays).linking_model()
     linker = Linker.of(model, _linking(given))
@@ -193,20 +195,21 @@ def _evaluate(given: dict[str, Any], source: options.Input, sink: options.Output
 def _link(
     given: dict[str, Any], source: options.Input, sink: options.Output, run: options.Run, arrays: Any, report: Report
 ) -> None:
-    from kxcli.commands import linked, running
     from kxcli.output import sink as output
+    from kxcli.pipelines import corpus_run
+    from kxcli.pipelines.linking import link_job
 
-    job = linked.LinkJob(_linking(given), sink.format, given["candidates"])
-    columns = linked.COLUMNS + ((linked.RANK,) if given["candidates"] else ())
+    job = link_job.LinkJob(_linking(given), sink.format, given["candidates"])
+    columns = link_job.COLUMNS + ((link_job.RANK,) if given["candidates"] else ())
     head = "\t".join(columns) + "\n" if sink.header else ""
     shared = _shared(given, arrays)
-    with running.opened(
+    with corpus_run.opened(
         source,
         run,
         report,
-        what=running.named_texts(source, running.max_line_for(run, _LINE_COST)),
-        kind="jsonl" if source.field is not None else running.record_format(source, by="") or "sniffed",
-        preload=["kxcli.commands.linked", "kxcli.corpus.shards", *(["rjieba"] if shared.has_tagger else [])],
+        what=corpus_run.named_texts(source, corpus_run.max_line_for(run, _LINE_COST)),
+        kind="jsonl" if source.field is not None else corpus_run.record_format(source, by="") or "sniffed",
+        preload=["kxcli.pipelines.linking.link_job", "kxcli.corpus.shards", *(["rjieba"] if shared.has_tagger else [])],
         output=sink.output,
     ) as corpus:
         output.write(_lines(corpus, job, shared, head.encode("ascii")), sink.output)

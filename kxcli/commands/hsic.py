@@ -177,11 +177,12 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     _check(ctx, given, source, sink)
     report = Report(quiet=run.quiet, verbose=run.verbose)
 
-    from kxcli.commands import running, sides
-    from kxcli.commands.dependences import Work
     from kxcli.mining.hsic.parameters import MeasureError, Testing
     from kxcli.output import rows
     from kxcli.output import sink as output
+    from kxcli.pipelines import corpus_run
+    from kxcli.pipelines.hsic import inputs
+    from kxcli.pipelines.hsic.analyses import Work
     from kxcli.storage.workspace import Workspace
 
     output.check(sink.output)
@@ -190,16 +191,16 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     testing = Testing(given["test"], given["permutations"], given["seed"], given["alpha"])
     preload = ["kxcli.mining.hsic.pairs", *(["rjieba"] if dictionary else [])]
     with (
-        sides.Tables(source, given["y_file"], given["na_values"], sink.output, report) as tables,
+        inputs.Tables(source, given["y_file"], given["na_values"], sink.output, report) as tables,
         Workspace() as workspace,
-        running.engine(run, report, preload, workspace) as engine,
+        corpus_run.engine(run, report, preload, workspace) as engine,
     ):
-        spread = running.Spread(engine, report)
-        maker = sides.Maker(spread, counting, dictionary, given["seed"], report)
+        spread = corpus_run.Spread(engine, report)
+        maker = inputs.Maker(spread, counting, dictionary, given["seed"], report)
         asked_x, asked_y = (
-            sides.Asked(given[f"kernel_{xy}"], _sigma(given, xy), given["cosine"], f"--kernel-{xy}") for xy in "xy"
+            inputs.Asked(given[f"kernel_{xy}"], _sigma(given, xy), given["cosine"], f"--kernel-{xy}") for xy in "xy"
         )
-        drops_missing, memory = given["missing"] == "drop", running.memory_for(run)
+        drops_missing, memory = given["missing"] == "drop", corpus_run.memory_for(run)
         work = Work(tables, maker, asked_x, asked_y, testing, spread, report, drops_missing, memory)
         try:
             if given["screen"] is not None:

@@ -149,25 +149,25 @@ def _lexicon(
     unique_lines: bool,
 ) -> "list[Word]":
     """Return the lexicon of the inputs."""
-    from kxcli.commands import running
     from kxcli.mining.newwords.alphabet import LONGEST, Characters, records
     from kxcli.mining.newwords.discovery import AFTER_BORDER
     from kxcli.mining.newwords.lexicon import lexicon
     from kxcli.mining.newwords.lines import FindFirstLines
+    from kxcli.pipelines import corpus_run
 
-    with running.opened(
+    with corpus_run.opened(
         source,
         run,
         report,
-        what=running.wanted(
+        what=corpus_run.wanted(
             source,
             by=None,
             unit="lines",
             cut=None if unique_lines else AFTER_BORDER,
             longest=LONGEST,
-            max_line=running.max_line_for(run, _LINE_COST),
+            max_line=corpus_run.max_line_for(run, _LINE_COST),
         ),
-        kind=running.record_format(source, by=None),
+        kind=corpus_run.record_format(source, by=None),
         preload=["kxcli.mining.newwords.lexicon", "kxcli.corpus.spool"],
         output=output,
         convert=records,

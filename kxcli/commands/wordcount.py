@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kxcli.commands import counting, options, summing, words
+from kxcli.commands import counting, options, words
 from kxcli.errors import UsageError
+from kxcli.pipelines.wordcount import summing
 from kxcli.report import Report
 
 if TYPE_CHECKING:
-    from kxcli.commands.running import Corpus
     from kxcli.mining import Counting, WordCount
+    from kxcli.pipelines.corpus_run import Corpus
 
 # Bytes of memory for a byte of a whole line: the peak over that of an empty run was 49 for a JSON line of 10 MB of
 # "aaa..."; with --ngram 1-2 it was 59 for articles and 74 for "a a a ...".
@@ -72,10 +73,10 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     counting.check(ctx, given, source, sink)
     report = Report(quiet=run.quiet, verbose=run.verbose)
 
-    from kxcli.commands.listing import Listing, WritePart, check_folder
     from kxcli.mining.wordcount.counts import Partial
     from kxcli.mining.wordcount.ranking import Ranking
     from kxcli.output import sink as output
+    from kxcli.pipelines.wordcount.listing import Listing, WritePart, check_folder
 
     ranking = Ranking(given["sort"], given["top"], given["min_count"], given["per_million"])
     header = sink.format == "csv" if sink.header is None else sink.header
@@ -119,22 +120,22 @@ def _counting(
     by: str | None,
 ) -> "Iterator[tuple[Corpus, WordCount, Any]]":
     """Open the inputs; return them, the job that counts their words, and what it shares."""
-    from kxcli.commands import running
     from kxcli.mining.wordcount.job import WordCount
+    from kxcli.pipelines import corpus_run
 
     wanted, dictionary = words.prepared(wanted, report)
-    with running.opened(
+    with corpus_run.opened(
         source,
         run,
         report,
-        what=running.wanted(
+        what=corpus_run.wanted(
             source,
             by=by,
             unit="lines" if wanted.is_of_lines else "document",
             cut=wanted.cut,
-            max_line=running.max_line_for(run, _LINE_COST),
+            max_line=corpus_run.max_line_for(run, _LINE_COST),
         ),
-        kind=running.record_format(source, by=by),
+        kind=corpus_run.record_format(source, by=by),
         preload=[
             "kxcli.mining.wordcount.job",
             "kxcli.corpus.shards",

@@ -1,4 +1,4 @@
-"""IntArray of 64-bit keys, at the speed of arrays.
+"""Counts of 64-bit keys, at the speed of arrays.
 
 A hash table takes running keys, most of which it has seen before, much faster than sorting does.  When the table is
 full, it becomes a sorted run, and sorted runs merge nearly for nothing.

@@ -24,7 +24,7 @@ class Words:
 
 
 class Neighbours(NamedTuple):
-    """IntArray of pairs of a word's number and the character before it, and after it; 0 is a block's edge."""
+    """Counts of pairs of a word's number and the character before it, and after it; 0 is a block's edge."""
 
     left: KeyTally
     right: KeyTally

@@ -13,7 +13,7 @@ Reduce = Callable[[Any, Any, str], Any]  # job, what it shares, what to call it 
 
 
 class Vocabulary(NamedTuple):
-    """IntArray of words: of single characters by their number, and of longer words, by their place in `words`."""
+    """Counts of words: of single characters by their number, and of longer words, by their place in `words`."""
 
     singles: IntArray
     words: Spellings

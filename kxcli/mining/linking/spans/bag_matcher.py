@@ -57,7 +57,7 @@ NUMERALS = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x")
 
 
 class Loose(NamedTuple):
-    """IntArray whose words are those of a name: from the first of them that counts to the last.
+    """Places whose words are those of a name: from the first of them that counts to the last.
 
     By start, then by stop, then by name; names: numbers of names.
     """

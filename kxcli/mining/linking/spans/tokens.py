@@ -23,7 +23,7 @@ _NO_CODE = 0x110000  # no code point
 
 
 class Prefix:
-    r"""UInt64Array of arbitrary substrings of running code points, in constant time each.
+    r"""Hashes of arbitrary substrings of running code points, in constant time each.
 
     The prefix up to `i` has the hash `h[i] = h[i - 1] * b + c[i - 1]` modulo 2^64 (Karp and Rabin 1987), where `c` are
     the characters, each spread over 64 bits; what stands between two places is told by `h[stop] - h[start] *

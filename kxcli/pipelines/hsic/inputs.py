@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import numpy as np
 
 from kxcli.arrays import BoolArray, FloatArray
-from kxcli.commands import running
 from kxcli.commands.options import Input
 from kxcli.corpus import encodings
 from kxcli.corpus.diagnostics import Choice, OnError, Told
@@ -24,6 +23,7 @@ from kxcli.mining.hsic.dependence import RunJob, side
 from kxcli.mining.hsic.kernels import Categories, Side
 from kxcli.mining.hsic.pairs import Column
 from kxcli.mining.hsic.parameters import LEAST_ROWS, Kernel, MeasureError
+from kxcli.pipelines import corpus_run
 from kxcli.report import Report
 from kxcli.wording import format_count
 
@@ -113,7 +113,7 @@ class Tables:
         self._y_file = y_file
 
     def __enter__(self) -> "Tables":
-        self.x = self._opened(running.find_sources(self._given, self._report, self._output))
+        self.x = self._opened(corpus_run.find_sources(self._given, self._report, self._output))
         self.y = self.x if self._y_file is None else self._opened(find([self._y_file]))
         return self
 
@@ -147,7 +147,7 @@ class Tables:
             self._report.lost(told.kind, told.count, map(located, told.places))
         elif told not in self._choices:
             self._choices.add(told)
-            running.report_choice(told, self._report)
+            corpus_run.report_choice(told, self._report)
 
 
 def _whole(table: Table, groups: Sequence[Group], *, drops_missing: bool) -> ColumnRows:

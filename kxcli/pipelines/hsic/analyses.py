@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
-from kxcli.commands.sides import Asked, Maker, Tables
 from kxcli.corpus.tables import Group, Table, chosen
 from kxcli.errors import InputError, UsageError
 from kxcli.mining.hsic import pairs, permutation, screening, texts
@@ -12,6 +11,7 @@ from kxcli.mining.hsic.dependence import RunJob, measure
 from kxcli.mining.hsic.kernels import categories
 from kxcli.mining.hsic.parameters import LEAST_ROWS, Dependence, Testing
 from kxcli.output.rows import Cell, Exact, shortest
+from kxcli.pipelines.hsic.inputs import Asked, Maker, Tables
 from kxcli.report import Report
 from kxcli.tuning import let_go
 from kxcli.wording import format_count

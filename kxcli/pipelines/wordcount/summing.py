@@ -33,20 +33,20 @@ def summed(source: options.Input, run: options.Run, report: Report, output: str 
 
 def _add(sums: "Sums", source: options.Input, report: Report, output: str | None) -> tuple[str, ...]:
     """Add the rows of all inputs, and return their columns."""
-    from kxcli.commands import running
     from kxcli.corpus import count_tables, diagnostics, encodings
+    from kxcli.pipelines import corpus_run
 
     def report_choice(choice: diagnostics.Told) -> None:
         assert isinstance(choice, diagnostics.Choice), "what is bad in an earlier output is an error"
-        running.report_choice(choice, report)
+        corpus_run.report_choice(choice, report)
 
     columns: tuple[str, ...] | None = None
     first = ""
-    for found in [one.growable() for one in running.find_sources(source, report, output)]:
+    for found in [one.growable() for one in corpus_run.find_sources(source, report, output)]:
         least = None
         for cells, place in count_tables.rows(
             found,
-            running.record_format(source, by=""),
+            corpus_run.record_format(source, by=""),
             encodings.check(source.encoding),
             bare=("word", "count"),
             known="count",

@@ -1,0 +1,1 @@
+"""Dependence measures from tables to output."""

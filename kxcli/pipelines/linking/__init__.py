@@ -1,0 +1,1 @@
+"""Entity linking from inputs to output: knowledge bases, models, links, evaluation."""

@@ -1,0 +1,1 @@
+"""Word counts from inputs to output."""
