@@ -41,6 +41,11 @@ def test_only_the_commands_know_click():
             assert not any(name.split(".")[0] == "click" for name in imported(path)), path
 
 
+def test_pipelines_import_no_command():
+    for path in (PACKAGE / "pipelines").rglob("*.py"):
+        assert not any(name.startswith("kxcli.commands") for name in imported(path)), path
+
+
 def test_only_one_module_knows_jieba():
     knowing = {
         path.name for path in PACKAGE.rglob("*.py") if any(name.split(".")[0] == "jieba" for name in imported(path))

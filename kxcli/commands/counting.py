@@ -8,13 +8,11 @@ import click
 
 from kxcli.commands import options, words
 from kxcli.errors import UsageError
+from kxcli.pipelines.settings import InputSettings, OutputSettings
 from kxcli.report import Report
 
 if TYPE_CHECKING:
-    from kxcli.mining import Counting, Counts
-    from kxcli.tally.scratch import Scratch
-
-    Result = tuple[Counts, tuple[str, ...], Scratch]  # the counts, their columns, and room for what memory has none
+    from kxcli.mining import Counting
 
 
 class Orders(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # generic in newer versions alone
@@ -40,7 +38,7 @@ _OF_COUNTING = (*words.NAMES, "ngram", "df", "per_million", "by", "field", "on_e
 _OF_WORKERS = ("checkpoint", "retries", "cluster")
 
 
-def check(ctx: click.Context, given: dict[str, Any], source: options.Input, sink: options.Output) -> None:
+def check(ctx: click.Context, given: dict[str, Any], source: InputSettings, sink: OutputSettings) -> None:
     """Refuse options that contradict each other, or of which one would do nothing."""
     options.check(source, sink)
     words.check(ctx, given)
@@ -60,8 +58,8 @@ def check(ctx: click.Context, given: dict[str, Any], source: options.Input, sink
         )
 
 
-def _check_parts(ctx: click.Context, given: dict[str, Any], sink: options.Output) -> None:
-    if given["output_dir"] is None:
+def _check_parts(ctx: click.Context, given: dict[str, Any], sink: OutputSettings) -> None:
+    if sink.output_dir is None:
         if options.is_given(ctx, "parts"):
             raise UsageError("--parts is about --output-dir DIR: add it.")
         return

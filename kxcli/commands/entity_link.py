@@ -9,6 +9,7 @@ from click.core import ParameterSource
 
 from kxcli.commands import options
 from kxcli.errors import UsageError
+from kxcli.pipelines.settings import InputSettings, OutputSettings, RunSettings
 from kxcli.report import Report
 
 if TYPE_CHECKING:
@@ -103,14 +104,14 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     kxcli entity-link --kb encyclopedia.jsonl --model news.npz --evaluate gold.jsonl | cut -f 1-7
     kxcli entity-link --kb names.tsv.gz -f tsv --nil drop < texts.jsonl | cut -f 4 | sort | uniq -c
     """  # noqa: D301 -- click's mark for text that is not to be wrapped
-    source: options.Input = options.taken(options.Input, given)
-    sink: options.Output = options.taken(options.Output, given)
-    run: options.Run = options.taken(options.Run, given)
+    source: InputSettings = options.taken(InputSettings, given)
+    sink: OutputSettings = options.taken(OutputSettings, given)
+    run: RunSettings = options.taken(RunSettings, given)
     if given["evaluate"] is not None and ctx.get_parameter_source("format") is ParameterSource.DEFAULT:
         sink = replace(sink, format="tsv")
     if not given["train"] and given["evaluate"] is None:
         options.show_help_at_terminal(ctx, source)
-    _check(ctx, given)
+    _check(ctx, given, sink)
     options.check(source, sink)
     report = Report(quiet=run.quiet, verbose=run.verbose)
 
@@ -123,11 +124,11 @@ def command(ctx: click.Context, /, **given: Any) -> None:
         from kxcli.pipelines.linking import model_files
 
         model_files.check(given["model"])
-    elif given["errors"] is not None:
+    elif sink.errors is not None:
         from kxcli.pipelines.linking import evaluation
 
-        evaluation.check(given["errors"])
-    arrays = knowledge_cache.arrays_of(given["kb"], given["kb_cache"], source.on_error, report)
+        evaluation.check(sink.errors)
+    arrays = knowledge_cache.arrays_of(given["kb"], sink.kb_cache, source.on_error, report)
     if given["train"]:
         model_files.write(KnowledgeBase.mapped(arrays), given["train"], given["model"], source.on_error, report)
     elif given["evaluate"] is not None:
@@ -137,7 +138,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     report.close()
 
 
-def _check(ctx: click.Context, given: dict[str, Any]) -> None:
+def _check(ctx: click.Context, given: dict[str, Any], sink: OutputSettings) -> None:
     """Raise `UsageError` for options that do not go together, before anything is read."""
     for name in ("kb", "train", "model", "evaluate"):
         if "-" in (given[name] if name in ("kb", "train") else (given[name],)):
@@ -146,7 +147,7 @@ def _check(ctx: click.Context, given: dict[str, Any]) -> None:
         raise UsageError("--train and --evaluate are two runs: train first, then evaluate with the --model.")
     if given["train"] and not given["model"]:
         raise UsageError("--train wants --model, the file to write.")
-    if given["errors"] is not None and given["evaluate"] is None:
+    if sink.errors is not None and given["evaluate"] is None:
         raise UsageError("--errors wants --evaluate: it tells what differs from GOLD.")
     if given["train"] or given["evaluate"] is not None:
         _check_alone(ctx, "train" if given["train"] else "evaluate")
@@ -178,7 +179,7 @@ def _shared(given: dict[str, Any], arrays: Any) -> "Shared":
     )
 
 
-def _evaluate(given: dict[str, Any], source: options.Input, sink: options.Output, arrays: Any, report: Report) -> None:
+def _evaluate(given: dict[str, Any], source: InputSettings, sink: OutputSettings, arrays: Any, report: Report) -> None:
     from kxcli.mining.linking.linker import Linker
     from kxcli.output import sink as output
     from kxcli.pipelines.linking import evaluation
@@ -187,13 +188,13 @@ def _evaluate(given: dict[str, Any], source: options.Input, sink: options.Output
     linker = Linker.of(model, _linking(given))
     known = evaluation.known_by(model.lexicon.base)
     tally = evaluation.evaluate(
-        linker.link, given["evaluate"], known, on_error=source.on_error, report=report, errors_path=given["errors"]
+        linker.link, given["evaluate"], known, on_error=source.on_error, report=report, errors_path=sink.errors
     )
     output.write(evaluation.rows(tally, sink.format, header=sink.header is not False), sink.output)
 
 
 def _link(
-    given: dict[str, Any], source: options.Input, sink: options.Output, run: options.Run, arrays: Any, report: Report
+    given: dict[str, Any], source: InputSettings, sink: OutputSettings, run: RunSettings, arrays: Any, report: Report
 ) -> None:
     from kxcli.output import sink as output
     from kxcli.pipelines import corpus_run
@@ -210,7 +211,7 @@ def _link(
         what=corpus_run.named_texts(source, corpus_run.max_line_for(run, _LINE_COST)),
         kind="jsonl" if source.field is not None else corpus_run.record_format(source, by="") or "sniffed",
         preload=["kxcli.pipelines.linking.link_job", "kxcli.corpus.shards", *(["rjieba"] if shared.has_tagger else [])],
-        output=sink.output,
+        output=sink,
     ) as corpus:
         output.write(_lines(corpus, job, shared, head.encode("ascii")), sink.output)
 

@@ -7,6 +7,7 @@ import click
 
 from kxcli.commands import options, words
 from kxcli.errors import InputError, UsageError
+from kxcli.pipelines.settings import InputSettings, OutputSettings, RunSettings
 from kxcli.report import Report
 
 NOT_DEPENDENT = 3  # exit code
@@ -170,9 +171,9 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     kxcli hsic --screen label -x review --kernel-x bow --top 20 reviews.csv
     kxcli hsic --matrix edges measurements.csv
     """  # noqa: D301 -- click's mark for text that is not to be wrapped
-    source: options.Input = options.taken(options.Input, given)
-    sink: options.Output = options.taken(options.Output, given)
-    run: options.Run = options.taken(options.Run, given)
+    source: InputSettings = options.taken(InputSettings, given)
+    sink: OutputSettings = options.taken(OutputSettings, given)
+    run: RunSettings = options.taken(RunSettings, given)
     options.show_help_at_terminal(ctx, source)
     _check(ctx, given, source, sink)
     report = Report(quiet=run.quiet, verbose=run.verbose)
@@ -191,7 +192,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     testing = Testing(given["test"], given["permutations"], given["seed"], given["alpha"])
     preload = ["kxcli.mining.hsic.pairs", *(["rjieba"] if dictionary else [])]
     with (
-        inputs.Tables(source, given["y_file"], given["na_values"], sink.output, report) as tables,
+        inputs.Tables(source, given["y_file"], given["na_values"], sink, report) as tables,
         Workspace() as workspace,
         corpus_run.engine(run, report, preload, workspace) as engine,
     ):
@@ -226,7 +227,7 @@ def _sigma(given: dict[str, Any], xy: str) -> float | None:
     return None if sigma == "median" else sigma
 
 
-def _check(ctx: click.Context, given: dict[str, Any], source: options.Input, sink: options.Output) -> None:
+def _check(ctx: click.Context, given: dict[str, Any], source: InputSettings, sink: OutputSettings) -> None:
     """Refuse options that contradict each other, or of which one would do nothing."""
     options.check(source, sink)
     words.check(ctx, given)

@@ -8,6 +8,7 @@ import click
 
 from kxcli.commands import options, wordlists
 from kxcli.errors import UsageError
+from kxcli.pipelines.settings import InputSettings, OutputSettings, RunSettings
 from kxcli.report import Report
 from kxcli.wording import format_count
 
@@ -101,9 +102,9 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     kxcli wordcount --userdict words.txt corpus.txt
     kxcli newwords --all --min-count 5 --min-entropy 1 --sort score -r corpus --glob '*.txt'
     """  # noqa: D301 -- click's mark for text that is not to be wrapped
-    source: options.Input = options.taken(options.Input, given)
-    sink: options.Output = options.taken(options.Output, given)
-    run: options.Run = options.taken(options.Run, given)
+    source: InputSettings = options.taken(InputSettings, given)
+    sink: OutputSettings = options.taken(OutputSettings, given)
+    run: RunSettings = options.taken(RunSettings, given)
     options.show_help_at_terminal(ctx, source)
     options.check(source, sink)
     if given["is_all"] and given["known"]:
@@ -125,7 +126,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     except ValueError as error:
         raise UsageError(f"--min-pmi: {error}.") from None
     choice = Choice(None if given["is_all"] else _known(given["known"]), given["min_entropy"], given["sort"])
-    words = chosen(_lexicon(discovery, source, sink.output, run, report, given["unique_lines"]), choice)
+    words = chosen(_lexicon(discovery, source, sink, run, report, given["unique_lines"]), choice)
     if sink.format == "userdict":
         words = _findable(words, report)
     if not words:
@@ -142,9 +143,9 @@ def command(ctx: click.Context, /, **given: Any) -> None:
 
 def _lexicon(
     discovery: "Discovery",
-    source: options.Input,
-    output: str | None,
-    run: options.Run,
+    source: InputSettings,
+    sink: OutputSettings,
+    run: RunSettings,
     report: Report,
     unique_lines: bool,
 ) -> "list[Word]":
@@ -169,7 +170,7 @@ def _lexicon(
         ),
         kind=corpus_run.record_format(source, by=None),
         preload=["kxcli.mining.newwords.lexicon", "kxcli.corpus.spool"],
-        output=output,
+        output=sink,
         convert=records,
     ) as corpus:
         scratch = corpus.scratch()

@@ -5,7 +5,6 @@ import re
 import sys
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import click
@@ -13,6 +12,7 @@ from click.core import ParameterSource
 
 from kxcli.commands.outputs import check_outputs
 from kxcli.errors import UsageError
+from kxcli.pipelines.settings import InputSettings, OutputSettings
 from kxcli.report import Said
 
 Function = TypeVar("Function", bound=Callable[..., Any])
@@ -79,46 +79,6 @@ class Command(click.Command):
             if isinstance(param, click.Option) and n_times > 1 and not (param.multiple or param.count):
                 names = " / ".join([*param.opts, *param.secondary_opts])
                 raise click.UsageError(f"{names} is given {n_times} times; give it once.", ctx)
-
-
-@dataclass(frozen=True)
-class Input:
-    """What is read, and how."""
-
-    inputs: tuple[str, ...]
-    recursive: bool
-    glob: tuple[str, ...]
-    hidden: bool
-    files_from: tuple[str, ...]
-    null: bool
-    encoding: str
-    input_format: str | None
-    on_error: str
-    field: str | None = None
-    header_in: bool | None = None
-
-
-@dataclass(frozen=True)
-class Output:
-    """Where rows go, and in which form."""
-
-    output: str | None
-    format: Any
-    header: bool | None
-
-
-@dataclass(frozen=True)
-class Run:
-    """How the work is done and told."""
-
-    jobs: int
-    memory: int | None  # None: half of what is free
-    retries: int
-    checkpoint: str | None
-    cluster: str | None
-    quiet: bool
-    verbose: bool
-    shard_size: int = 0  # of commands that read text
 
 
 def input_options(command: Function) -> Function:
@@ -325,7 +285,7 @@ def taken(kind: type[Any], options: dict[str, Any]) -> Any:
     return kind(**{name: options.pop(name) for name in kind.__dataclass_fields__ if name in options})
 
 
-def check(source: Input, sink: Output) -> None:
+def check(source: InputSettings, sink: OutputSettings) -> None:
     """Refuse options that contradict each other, or of which one would do nothing."""
     if source.glob and not source.recursive:
         raise UsageError("--glob selects among the files of folders: add -r.")
@@ -344,13 +304,6 @@ def check(source: Input, sink: Output) -> None:
             raise UsageError(f"{flag(ctx, name)} does nothing with --cluster, which has its own workers.")
 
 
-def written_by_run() -> list[str | int]:
-    """Return the outputs of this run: paths, and the descriptors of stdout and stderr."""
-    params = click.get_current_context().params
-    names = ("output", "output_dir", "errors", "kb_cache")
-    return [1, 2, *(params[name] for name in names if params.get(name) is not None)]
-
-
 def is_given(ctx: click.Context, name: str) -> bool:
     """Return whether an option stands on the command line."""
     return ctx.get_parameter_source(name) is ParameterSource.COMMANDLINE
@@ -361,7 +314,7 @@ def flag(ctx: click.Context, name: str) -> str:
     return next(param.opts[-1] for param in ctx.command.params if param.name == name)
 
 
-def show_help_at_terminal(ctx: click.Context, given: Input) -> None:
+def show_help_at_terminal(ctx: click.Context, given: InputSettings) -> None:
     """Show the help where nothing was named and nobody pipes anything in."""
     if not given.inputs and not given.files_from and sys.stdin is not None and sys.stdin.isatty():
         click.echo(ctx.get_help())

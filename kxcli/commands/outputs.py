@@ -1,13 +1,12 @@
 """Checks of outputs before the work."""
 
 import os
-import stat
-import sys
 from collections.abc import Iterable
 
 import click
 
 from kxcli.errors import UsageError
+from kxcli.output.conflicts import is_same_output, refuse_overwriting
 
 # The options that name a file to write, with the format that it has; None: the one of -f.
 _WRITTEN = {"output": None, "errors": "tsv", "model": "npz"}
@@ -75,17 +74,8 @@ def check_outputs(ctx: click.Context, form: str) -> None:
         _check_name(flag, path, _WRITTEN[name] or form, offered if name == "output" else ())
         refuse_overwriting(flag, path, read)
     errors, output = ctx.params.get("errors"), ctx.params["output"] or "-"
-    if errors is not None and _destination(errors) == _destination(output):
+    if errors is not None and is_same_output(errors, output):
         raise UsageError("--errors and -o name the same file; name another one.")
-
-
-def refuse_overwriting(flag: str, path: str | None, inputs: Iterable[str]) -> None:
-    """Raise `UsageError` if the output `path` is one of the inputs; `-` is stdin."""
-    if path is None or path == "-":
-        return
-    written = _file(path)
-    if written is not None and any(_file(one) == written for one in inputs):
-        raise UsageError(f"{flag} {path} would overwrite an input; name another file.")
 
 
 def _check_name(flag: str, path: str, form: str, offered: Iterable[str]) -> None:
@@ -102,26 +92,3 @@ def _check_name(flag: str, path: str, form: str, offered: Iterable[str]) -> None
 
 def _flag(ctx: click.Context, name: str) -> str:
     return next(param.opts[-1] for param in ctx.command.params if param.name == name)
-
-
-def _file(path: str) -> tuple[int, int] | None:
-    """Return the device and inode of an input, `-` for stdin; None for a URL or device."""
-    try:
-        return _node(os.fstat(sys.stdin.fileno()) if path == "-" else os.stat(path))
-    except (OSError, ValueError, AttributeError):  # there is none; or stdin is closed, or no file
-        return None
-
-
-def _destination(path: str) -> object:
-    """Return what two names of one output have in common, `-` for stdout."""
-    try:
-        node = _node(os.fstat(sys.stdout.fileno()) if path == "-" else os.stat(path))
-    except (OSError, ValueError, AttributeError):
-        return path if path == "-" else os.path.realpath(path)
-    return object() if node is None else node
-
-
-def _node(status: os.stat_result) -> tuple[int, int] | None:
-    """Return the device and inode of a regular file or a pipe, else None."""
-    is_file = stat.S_ISREG(status.st_mode) or stat.S_ISFIFO(status.st_mode)
-    return (status.st_dev, status.st_ino) if is_file else None

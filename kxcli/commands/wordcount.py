@@ -8,6 +8,7 @@ import click
 
 from kxcli.commands import counting, options, words
 from kxcli.errors import UsageError
+from kxcli.pipelines.settings import InputSettings, OutputSettings, RunSettings
 from kxcli.pipelines.wordcount import summing
 from kxcli.report import Report
 
@@ -66,9 +67,9 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     kxcli wordcount --by label --df --header reviews.jsonl
     kxcli wordcount --merge monday.tsv tuesday.tsv > week.tsv
     """  # noqa: D301 -- click's mark for text that is not to be wrapped
-    source: options.Input = options.taken(options.Input, given)
-    sink: options.Output = options.taken(options.Output, given)
-    run: options.Run = options.taken(options.Run, given)
+    source: InputSettings = options.taken(InputSettings, given)
+    sink: OutputSettings = options.taken(OutputSettings, given)
+    run: RunSettings = options.taken(RunSettings, given)
     options.show_help_at_terminal(ctx, source)
     counting.check(ctx, given, source, sink)
     report = Report(quiet=run.quiet, verbose=run.verbose)
@@ -81,7 +82,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     ranking = Ranking(given["sort"], given["top"], given["min_count"], given["per_million"])
     header = sink.format == "csv" if sink.header is None else sink.header
     is_given = _findable(report) if sink.format == "userdict" else None
-    folder = given["output_dir"]
+    folder = sink.output_dir
     if folder is None:
         output.check(sink.output)
     else:
@@ -91,7 +92,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
         return Listing(ranking, (*columns, *("per_million",) * ranking.per_million), sink.format, header)
 
     if given["merge"]:
-        with summing.summed(source, run, report, sink.output) as (counts, columns, scratch):
+        with summing.summed(source, run, report, sink) as (counts, columns, scratch):
             if sink.format == "userdict" and columns != ("word", "count"):
                 raise UsageError("-f userdict has a word and its frequency alone: merge outputs without groups and df.")
             output.write(listing(columns).blocks(counts, scratch, is_given), sink.output)
@@ -113,9 +114,9 @@ def command(ctx: click.Context, /, **given: Any) -> None:
 @contextmanager
 def _counting(
     wanted: "Counting",
-    source: options.Input,
-    sink: options.Output,
-    run: options.Run,
+    source: InputSettings,
+    sink: OutputSettings,
+    run: RunSettings,
     report: Report,
     by: str | None,
 ) -> "Iterator[tuple[Corpus, WordCount, Any]]":
@@ -141,7 +142,7 @@ def _counting(
             "kxcli.corpus.shards",
             *(["rjieba", "kxcli.tally.keys", "kxcli.tally.packing"] if dictionary else []),
         ],
-        output=sink.output,
+        output=sink,
     ) as corpus:
         yield corpus, WordCount(wanted), dictionary
 

@@ -7,8 +7,6 @@ from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
-from kxcli.commands.options import Input, Run, written_by_run
-from kxcli.commands.outputs import refuse_overwriting
 from kxcli.corpus import diagnostics, encodings, shards, sources
 from kxcli.corpus.diagnostics import Choice, Loss, OnError, Told
 from kxcli.corpus.places import located, with_line
@@ -18,6 +16,8 @@ from kxcli.errors import InputError, UsageError
 from kxcli.mapreduce import available, inline_tasks, local
 from kxcli.mapreduce.checkpoint import Checkpoint
 from kxcli.mapreduce.job import Engine, Job, Pausing, Task
+from kxcli.output.conflicts import refuse_overwriting
+from kxcli.pipelines.settings import InputSettings, OutputSettings, RunSettings
 from kxcli.report import Report
 from kxcli.storage.workspace import Workspace
 from kxcli.wording import format_count
@@ -31,7 +31,7 @@ _MIN_MAX_LINE = 1 << 20  # bytes: text is mapped in pieces of that size, however
 Reduce = Callable[..., Any]  # `Engine.reduce`, or what else takes what it takes
 
 
-def find_sources(given: Input, report: Report, output: str | None) -> list[sources.Source]:
+def find_sources(given: InputSettings, report: Report, output: OutputSettings) -> list[sources.Source]:
     """Return the inputs by the options; report skipped files of folders.
 
     Raises `UsageError` if the output is one of the inputs.
@@ -40,12 +40,12 @@ def find_sources(given: Input, report: Report, output: str | None) -> list[sourc
     found = sources.find(
         given.inputs,
         recursive=given.recursive,
-        walk=sources.Walk(given.glob, given.hidden, sources.inodes(written_by_run())),
+        walk=sources.Walk(given.glob, given.hidden, sources.inodes(output.written)),
         files_from=given.files_from,
         null=given.null,
         skips=skips,
     )
-    refuse_overwriting("-o", output, ("-" if source.is_stdin else source.path for source in found))
+    refuse_overwriting("-o", output.output, ("-" if source.is_stdin else source.path for source in found))
     if skips.hidden:
         report.note(f"skipped hidden and backup files: {_examples(skips.hidden)}; add --hidden to read them")
     if skips.unfinished:
@@ -63,7 +63,7 @@ def _examples(paths: list[str]) -> str:
 
 
 def wanted(
-    given: Input,
+    given: InputSettings,
     *,
     by: str | None,
     unit: Literal["document", "lines"],
@@ -76,13 +76,13 @@ def wanted(
     return Wanted(given.field or DEFAULT_FIELD, by, on_error, unit, cut, longest, max_line=max_line)
 
 
-def named_texts(given: Input, max_line: int | None) -> Wanted:
+def named_texts(given: InputSettings, max_line: int | None) -> Wanted:
     """Return what is wanted of inputs whose texts are told apart by what they call themselves, or their lines."""
     on_error = cast(OnError, given.on_error)
     return Wanted(given.field or DEFAULT_FIELD, None, on_error, key="text_id", counts_lines=True, max_line=max_line)
 
 
-def record_format(given: Input, *, by: str | None) -> Kind | None:
+def record_format(given: InputSettings, *, by: str | None) -> Kind | None:
     """Return the format that was named; text where no field was asked for; None: what each file's name tells."""
     if given.input_format is None and given.field is None and by is None:
         return "text"
@@ -98,8 +98,8 @@ class Corpus:
 
     def __init__(
         self,
-        given: Input,
-        run: Run,
+        given: InputSettings,
+        run: RunSettings,
         report: Report,
         engine: Engine,
         workspace: Workspace,
@@ -107,7 +107,7 @@ class Corpus:
         what: Wanted,
         kind: Asked | None,
         convert: "Convert | None",
-        output: str | None,
+        output: OutputSettings,
     ) -> None:
         self._encoding = encodings.check(given.encoding)
         self._sources = find_sources(given, report, output)
@@ -276,7 +276,7 @@ class Corpus:
 
 
 @contextmanager
-def engine(run: Run, report: Report, preload: Iterable[str], workspace: Workspace) -> Iterator[Engine]:
+def engine(run: RunSettings, report: Report, preload: Iterable[str], workspace: Workspace) -> Iterator[Engine]:
     """Make ready whoever does the work; at the end, no worker is left."""
     with _workers(run, report, preload, workspace) as started:
         if run.checkpoint is None:
@@ -287,7 +287,7 @@ def engine(run: Run, report: Report, preload: Iterable[str], workspace: Workspac
 
 
 @contextmanager
-def _workers(run: Run, report: Report, preload: Iterable[str], workspace: Workspace) -> Iterator[Pausing]:
+def _workers(run: RunSettings, report: Report, preload: Iterable[str], workspace: Workspace) -> Iterator[Pausing]:
     if run.cluster is not None:
         from kxcli.mapreduce import cluster  # numpy comes with it
 
@@ -318,12 +318,12 @@ def _check_outside(folder: str, found: Iterable[sources.Source]) -> None:
             raise UsageError(f"{source.path}: is in the folder of --checkpoint; have that outside of what is read.")
 
 
-def memory_for(run: Run) -> int:
+def memory_for(run: RunSettings) -> int:
     """Return the bytes that all processes may take."""
     return available.memory() if run.memory is None else run.memory
 
 
-def max_line_for(run: Run, cost: int) -> int | None:
+def max_line_for(run: RunSettings, cost: int) -> int | None:
     """Return the bytes of a line that --memory has room for, whatever the number of workers; None without --memory.
 
     A limit by the memory that is free would make the output depend on the moment.
@@ -354,14 +354,14 @@ class Spread:
 
 @contextmanager
 def opened(
-    given: Input,
-    run: Run,
+    given: InputSettings,
+    run: RunSettings,
     report: Report,
     *,
     what: Wanted,
     kind: Asked | None,
     preload: Iterable[str],
-    output: str | None,
+    output: OutputSettings,
     convert: "Convert | None" = None,
 ) -> Iterator[Corpus]:
     """Open the inputs that the options name; at the end, no worker and no temporary file is left."""

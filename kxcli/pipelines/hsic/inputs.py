@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, cast
 import numpy as np
 
 from kxcli.arrays import BoolArray, FloatArray
-from kxcli.commands.options import Input
 from kxcli.corpus import encodings
 from kxcli.corpus.diagnostics import Choice, OnError, Told
 from kxcli.corpus.places import located
@@ -24,6 +23,7 @@ from kxcli.mining.hsic.kernels import Categories, Side
 from kxcli.mining.hsic.pairs import Column
 from kxcli.mining.hsic.parameters import LEAST_ROWS, Kernel, MeasureError
 from kxcli.pipelines import corpus_run
+from kxcli.pipelines.settings import InputSettings, OutputSettings
 from kxcli.report import Report
 from kxcli.wording import format_count
 
@@ -94,7 +94,12 @@ class Tables:
     """The inputs as one table, and with `y_file` another with as many rows; open in a `with` block."""
 
     def __init__(
-        self, given: Input, y_file: str | None, na_values: Iterable[str], output: str | None, report: Report
+        self,
+        given: InputSettings,
+        y_file: str | None,
+        na_values: Iterable[str],
+        output: OutputSettings,
+        report: Report,
     ) -> None:
         self._given, self._output, self._report = given, output, report
         self._choices: set[Choice] = set()

@@ -4,21 +4,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from kxcli.commands import options
+from kxcli.pipelines.settings import InputSettings, OutputSettings, RunSettings
 from kxcli.report import Report
 
 if TYPE_CHECKING:
-    from kxcli.commands.counting import Result
     from kxcli.corpus.diagnostics import Ledger
+    from kxcli.mining import Counts
     from kxcli.mining.wordcount.merging import Sums
+    from kxcli.tally.scratch import Scratch
 
 _DIGITS = 18  # of a count that 64 bits hold
 _SHARES = 4  # of the memory: sums that are held take one, and as they are written some more
 
 
 @contextmanager
-def summed(source: options.Input, run: options.Run, report: Report, output: str | None) -> "Iterator[Result]":
-    """Add up earlier outputs; until the block ends, files are there that the sums are read from."""
+def summed(
+    source: InputSettings, run: RunSettings, report: Report, output: OutputSettings
+) -> "Iterator[tuple[Counts, tuple[str, ...], Scratch]]":
+    """Add up earlier outputs; yield the sums, their columns, and room to sort them in.
+
+    The sums are read from temporary files, which the end of the block removes.
+    """
     from kxcli.mapreduce import available
     from kxcli.mining.wordcount.merging import Sums
     from kxcli.storage.workspace import Workspace
@@ -31,7 +37,7 @@ def summed(source: options.Input, run: options.Run, report: Report, output: str 
             yield sums.counts(), columns, scratch
 
 
-def _add(sums: "Sums", source: options.Input, report: Report, output: str | None) -> tuple[str, ...]:
+def _add(sums: "Sums", source: InputSettings, report: Report, output: OutputSettings) -> tuple[str, ...]:
     """Add the rows of all inputs, and return their columns."""
     from kxcli.corpus import count_tables, diagnostics, encodings
     from kxcli.pipelines import corpus_run

@@ -1,0 +1,45 @@
+"""Outputs that would overwrite an input, or each other."""
+
+import os
+import stat
+import sys
+from collections.abc import Iterable
+
+from kxcli.errors import UsageError
+
+
+def refuse_overwriting(option: str, path: str | None, inputs: Iterable[str]) -> None:
+    """Raise `UsageError` if the output `path` is one of the inputs; `-` is stdin."""
+    if path is None or path == "-":
+        return
+    written = _identify_input(path)
+    if written is not None and any(_identify_input(one) == written for one in inputs):
+        raise UsageError(f"{option} {path} would overwrite an input; name another file.")
+
+
+def is_same_output(path: str, other: str) -> bool:
+    """Return whether two names lead to the same output; `-` is stdout."""
+    return _identify_output(path) == _identify_output(other)
+
+
+def _identify_input(path: str) -> tuple[int, int] | None:
+    """Return the device and inode of an input, `-` for stdin; None for a URL or device."""
+    try:
+        return _node(os.fstat(sys.stdin.fileno()) if path == "-" else os.stat(path))
+    except (OSError, ValueError, AttributeError):  # there is none; or stdin is closed, or no file
+        return None
+
+
+def _identify_output(path: str) -> object:
+    """Return a key that is equal for two names of one output, `-` for stdout."""
+    try:
+        node = _node(os.fstat(sys.stdout.fileno()) if path == "-" else os.stat(path))
+    except (OSError, ValueError, AttributeError):
+        return path if path == "-" else os.path.realpath(path)
+    return object() if node is None else node
+
+
+def _node(status: os.stat_result) -> tuple[int, int] | None:
+    """Return the device and inode of a regular file or a pipe, else None."""
+    is_file = stat.S_ISREG(status.st_mode) or stat.S_ISFIFO(status.st_mode)
+    return (status.st_dev, status.st_ino) if is_file else None

@@ -1,0 +1,53 @@
+"""The options of a run as frozen values: its inputs, its outputs, and how it works."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class InputSettings:
+    """The inputs and how to read them."""
+
+    inputs: tuple[str, ...]
+    recursive: bool
+    glob: tuple[str, ...]
+    hidden: bool
+    files_from: tuple[str, ...]
+    null: bool
+    encoding: str
+    input_format: str | None
+    on_error: str
+    field: str | None = None
+    header_in: bool | None = None
+
+
+@dataclass(frozen=True)
+class OutputSettings:
+    """The outputs and their format."""
+
+    output: str | None  # None: stdout
+    format: Any
+    header: bool | None  # None: the default of the format
+    output_dir: str | None = None
+    errors: str | None = None
+    kb_cache: str | None = None
+
+    @property
+    def written(self) -> list[str | int]:
+        """The paths that the run writes, and the descriptors of stdout and stderr."""
+        paths = (self.output, self.output_dir, self.errors, self.kb_cache)
+        return [1, 2, *(path for path in paths if path is not None)]
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """How the work is done and reported."""
+
+    jobs: int
+    memory: int | None  # bytes; None: half of the free memory
+    retries: int
+    checkpoint: str | None
+    cluster: str | None
+    quiet: bool
+    verbose: bool
+    shard_size: int = 0  # bytes; only of commands that read text
