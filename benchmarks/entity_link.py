@@ -118,15 +118,15 @@ def play(role: str, kb: str, texts: str) -> None:
                 found += 1
     else:
         from kxcli.batching import together
-        from kxcli.mining.linking.spans.folding import fold_names, folded
-        from kxcli.mining.linking.spans.name_matcher import Names
+        from kxcli.mining.linking.spans.folding import fold_names, fold_texts
+        from kxcli.mining.linking.spans.name_matcher import NameMatcher
 
-        index = Names.compiled(list(dict.fromkeys(fold_names(names))))
+        index = NameMatcher.from_names(list(dict.fromkeys(fold_names(names))))
         parts = list(together(lines, len))
-        index.matches(folded(parts[0]).codes)
+        index.matches(fold_texts(parts[0]).codes)
         start = time.perf_counter()
         for part in parts:
-            found += len(index.matches(folded(part).codes).starts)
+            found += len(index.matches(fold_texts(part).codes).starts)
     print(json.dumps([time.perf_counter() - start, found]))
 
 

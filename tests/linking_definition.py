@@ -10,10 +10,10 @@ from math import exp, inf, log, log1p, sqrt
 
 import numpy as np
 
-from kxcli.mining.linking.spans.abbreviations import abbreviations
-from kxcli.mining.linking.spans.bag_matcher import ARTICLES, CLASSICAL, JOINERS, LIGHT, MOST_WORDS, NUMERALS, OUR
-from kxcli.mining.linking.spans.folding import BORDER, fold, folded
-from kxcli.mining.linking.spans.name_matcher import is_letter, is_spaced
+from kxcli.mining.linking.spans.abbreviations import find_abbreviations
+from kxcli.mining.linking.spans.bag_matcher import ARTICLES, CLASSICAL, JOINERS, LIGHT, MAX_WORDS, NUMERALS, OUR
+from kxcli.mining.linking.spans.folding import BORDER, fold, fold_texts
+from kxcli.mining.linking.spans.name_matcher import letter_table, spaced_table
 
 KNOWN, LEARNED, LOOSE, FROM_LONG = 1, 2, 4, 8
 LEAST_BEST = 1e-6
@@ -25,11 +25,11 @@ def narrow(value):
 
 
 def spaced(character):
-    return bool(is_spaced()[min(ord(character), 0x20000)])
+    return bool(spaced_table()[min(ord(character), 0x20000)])
 
 
 def letter(character):
-    return bool(is_letter()[min(ord(character), 0x20000)])
+    return bool(letter_table()[min(ord(character), 0x20000)])
 
 
 def ideograph(character):
@@ -101,7 +101,7 @@ def bag(name):
     found = counted(name)
     if any(ideograph(name[start]) for start, _ in tokens(name)):
         return None
-    if not 0 < len(found) <= MOST_WORDS or sum(map(len, found)) < 4:
+    if not 0 < len(found) <= MAX_WORDS or sum(map(len, found)) < 4:
         return None
     return tuple(sorted(map(stem, found)))
 
@@ -120,7 +120,7 @@ def windows(text):
         if spaced(piece[0]) and piece not in LIGHT:
             own.append((start, stop, part))
     for first in range(len(own)):
-        for last in range(first, min(first + MOST_WORDS, len(own))):
+        for last in range(first, min(first + MAX_WORDS, len(own))):
             if own[first][2] == own[last][2]:
                 yield own[first][0], own[last][1]
 
@@ -129,7 +129,7 @@ def ordinary_words(names):
     """Return the words of names, as written, that begin with no capital and have four letters or more."""
     found = set()
     for name in names:
-        whole = folded([name.replace(BORDER, "")])
+        whole = fold_texts([name.replace(BORDER, "")])
         text = "".join(map(chr, whole.codes.tolist()))[:-1]
         for start, stop in words(text):
             word = text[start:stop]
@@ -306,7 +306,7 @@ class Text:
 
     def __init__(self, source, base, learned, tagged=()):
         self.source = source
-        whole = folded([source])
+        whole = fold_texts([source])
         self.text = "".join(map(chr, whole.codes.tolist()))[:-1]
         n = len(self.text)
         self.begins = list(range(n)) if whole.begins is None else whole.begins.tolist()
@@ -357,7 +357,7 @@ class Text:
         return span is not None and self._put(*span)
 
     def _shorts(self):
-        self.short = short = abbreviations([self.source])
+        self.short = short = find_abbreviations([self.source])
         self.defined = defaultdict(set)  # what is said -> numbers of the short forms that it is a use of
         for number in range(len(short.texts)):
             for row in range(short.use_starts[number], short.use_starts[number + 1]):

@@ -20,7 +20,7 @@ from test_failures import workers_of
 
 from kxcli.corpus.records import Document
 from kxcli.mining.linking import NIL, Entry, Linker, Linking
-from kxcli.mining.linking.kb.compiling import Trouble, compiled
+from kxcli.mining.linking.kb.compiling import SkippedEntries, compile_entries
 from kxcli.mining.linking.training.model import Model
 from kxcli.output.rows import plain
 from kxcli.pipelines.linking import link_job
@@ -399,7 +399,7 @@ def odd_base():
         Entry("\x7f", "小", ["小米粥", "ﬁ", "é", "\udc80"]),
         Entry("", "米\r", ["\x01\x02", "粟"]),
     ]
-    return compiled(enumerate(entries, 1), Trouble())
+    return compile_entries(enumerate(entries, 1), SkippedEntries())
 
 
 @st.composite

@@ -24,7 +24,7 @@ from test_failures import EVIL, ended, raw_controls, running
 from kxcli.corpus import knowledge
 from kxcli.errors import InputError
 from kxcli.mining.linking import NIL, Entry, LabelledText, Linker, Linking, Marked
-from kxcli.mining.linking.kb.compiling import Trouble, compiled
+from kxcli.mining.linking.kb.compiling import SkippedEntries, compile_entries
 from kxcli.mining.linking.training.model import Model, ModelError
 from kxcli.mining.linking.training.train_model import train
 from kxcli.pipelines.linking import model_files
@@ -128,7 +128,7 @@ def toy(kxcli):
 @pytest.fixture(scope="module")
 def toy_base():
     entries = [Entry(e["subject_id"], e["subject"], e["alias"], e.get("type", ()), facts(e)) for e in KB]
-    return compiled(enumerate(entries, 1), Trouble())
+    return compile_entries(enumerate(entries, 1), SkippedEntries())
 
 
 @pytest.fixture(scope="module")
@@ -322,7 +322,7 @@ def test_python_reads_the_model_and_makes_the_same(kxcli, sample):
     entries = [Entry(*one[1:]) for one in knowledge.entries(os.fspath(sample.kb), "strict", lambda loss: None)]
     with np.load(sample.model) as file:
         arrays = {name: file[name] for name in file.files}
-    base = compiled(enumerate(entries, 1), Trouble())
+    base = compile_entries(enumerate(entries, 1), SkippedEntries())
     linker = Linker.of(Model.mapped(arrays, base), Linking())
     ended = kxcli("entity-link", "--kb", sample.kb, "--model", sample.model, "--candidates", MANY, sample.gold)
     texts = [one["text"] for one in objects(ended.text)]
@@ -340,7 +340,7 @@ def test_python_reads_the_model_and_makes_the_same(kxcli, sample):
     assert saved(trained.model.arrays()) == sample.data and own.link(texts) == together
     assert f"of links {trained.link_f1:.3f}" in sample.said.err
     with pytest.raises(ModelError, match="another knowledge base"):
-        Model.mapped(arrays, compiled(enumerate(entries[1:], 1), Trouble()))
+        Model.mapped(arrays, compile_entries(enumerate(entries[1:], 1), SkippedEntries()))
 
 
 # What is learned

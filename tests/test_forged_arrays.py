@@ -24,8 +24,8 @@ from kxcli import schema
 from kxcli.cli import main
 from kxcli.errors import InputError
 from kxcli.mining.linking import Entry, LabelledText, Linker, Marked, ModelError
-from kxcli.mining.linking.kb.compiling import Trouble, compiled
-from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase, check
+from kxcli.mining.linking.kb.compiling import SkippedEntries, compile_entries
+from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase, check_knowledge_base
 from kxcli.mining.linking.training import model as model_module
 from kxcli.mining.linking.training.model import Model
 from kxcli.pipelines.linking import knowledge_cache, model_files
@@ -58,7 +58,7 @@ LABELED = [
 
 @pytest.fixture(scope="module")
 def base():
-    return compiled(enumerate(ENTRIES, 1), Trouble())
+    return compile_entries(enumerate(ENTRIES, 1), SkippedEntries())
 
 
 @pytest.fixture(scope="module")
@@ -437,9 +437,9 @@ def test_odd_values_in_a_model_are_an_error_or_another_result(base, arrays):
 
 def link_with(arrays):
     """Link with a knowledge base if its arrays are as declared."""
-    check(arrays)
+    check_knowledge_base(arrays)
     linker = Linker(ENTRIES)
-    linker.model = Model.untrained(KnowledgeBase.mapped(arrays))
+    linker.model = Model.untrained(KnowledgeBase.from_arrays(arrays))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         return linker.link(TEXTS)

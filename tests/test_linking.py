@@ -18,16 +18,16 @@ from linking_definition import Base, Counted, Linked, Spoken, Text, best_thresho
 
 from kxcli.mining.linking import NIL, Entry, Linker, Linking
 from kxcli.mining.linking.candidates import ranking
-from kxcli.mining.linking.candidates.link_statistics import Counts, Statistics
-from kxcli.mining.linking.candidates.ranking import PRIOR, ranked
-from kxcli.mining.linking.kb.compiling import Trouble, compiled
+from kxcli.mining.linking.candidates.link_statistics import LinkCounts, LinkStatistics
+from kxcli.mining.linking.candidates.ranking import PRIOR, rank_candidates
+from kxcli.mining.linking.kb.compiling import SkippedEntries, compile_entries
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
 from kxcli.mining.linking.linker import linked
 from kxcli.mining.linking.mentions import hashed_features, mention_features, mention_model
 from kxcli.mining.linking.mentions.mention_candidates import Context
 from kxcli.mining.linking.spans import parsing
 from kxcli.mining.linking.spans.folding import fold
-from kxcli.mining.linking.spans.tokens import hashes
+from kxcli.mining.linking.spans.tokens import hash_strings
 from kxcli.mining.linking.training import learners, train_model
 from kxcli.mining.linking.training.examples import LabelledText, Marked
 from kxcli.mining.linking.training.model import Model, ModelError, lexicon
@@ -87,13 +87,13 @@ COUNTS = st.lists(
 
 
 def built(entries):
-    return compiled(enumerate(entries, 1), Trouble())
+    return compile_entries(enumerate(entries, 1), SkippedEntries())
 
 
 def counts_of(rows):
-    keys = hashes([name for name, *_ in rows])
+    keys = hash_strings([name for name, *_ in rows])
     meant = [(key, entry) for key, (*_, entries) in zip(keys.tolist(), rows, strict=True) for entry in entries]
-    return Counts(
+    return LinkCounts(
         keys,
         np.array([stood for _, stood, _, _ in rows], dtype=np.int64),
         np.array([labelled for _, _, labelled, _ in rows], dtype=np.int64),
@@ -112,12 +112,12 @@ class Case:
         self.slow_base, self.base = Base(entries), built(entries)
         self.learned = [name for name in learned if name not in self.slow_base.names]
         self.lexicon = lexicon(self.base, self.learned)
-        self.statistics = Statistics.of([counts_of(rows)], len(entries))
+        self.statistics = LinkStatistics.from_counts([counts_of(rows)], len(entries))
         self.counted = Counted(rows)
         self.most = most
         flat = [(number, *span) for number, own in enumerate(self.tagged) for span in own]
         columns = [np.array([span[at] for span in flat], dtype=kind) for at, kind in enumerate((int, int, int, float))]
-        self.parsed = parsing.parsed(texts, self.lexicon, parsing.Tagged(*columns) if tagged else None)
+        self.parsed = parsing.parse_texts(texts, self.lexicon, parsing.Tagged(*columns) if tagged else None)
 
     def __repr__(self):
         return f"Case({self.given})"
@@ -132,7 +132,7 @@ class Case:
         return [Linked(text, self.slow_base, self.counted, weights, self.most) for text in self.slow_texts()]
 
     def candidates(self, weights=PRIOR):
-        return ranking.candidates(self.base, self.statistics, self.parsed, np.array([*weights.values()]))
+        return ranking.find_candidates(self.base, self.statistics, self.parsed, np.array([*weights.values()]))
 
     def said(self):
         """Return (text, what it says) of every group."""
@@ -188,7 +188,7 @@ def test_spans_and_groups_equal_their_definition(case):
     assert [said[group] for group in parsed.spans.groups.tolist()] == [
         (n, text.said(span)) for n, text in enumerate(texts) for span in sorted(text.spans)
     ]
-    assert parsed.groups.keys.tolist() == hashes([name for _, name in said]).tolist()
+    assert parsed.groups.keys.tolist() == hash_strings([name for _, name in said]).tolist()
     names = [None if name < 0 else case.base.spelled[name] for name in parsed.groups.names.tolist()]
     assert names == [name if texts[n].holders(name, case.slow_base) else None for n, name in said]
 
@@ -198,7 +198,7 @@ def test_spans_and_groups_equal_their_definition(case):
 def test_near_names_and_short_forms_equal_their_definition(case):
     parsed, texts, said = case.parsed, case.slow_texts(), case.said()
     known = [*case.slow_base.names, *case.learned]
-    by_key = dict(zip(hashes(known).tolist(), known, strict=True))
+    by_key = dict(zip(hash_strings(known).tolist(), known, strict=True))
     near = {
         (*said[g], by_key[key]) for g, key in zip(parsed.near.groups.tolist(), parsed.near.keys.tolist(), strict=True)
     }
@@ -293,7 +293,7 @@ def weights_of(names):
 @given(cases(), weights_of(ranking.FEATURES))
 def test_candidates_are_ranked_by_their_scores(case, weights):
     found = case.candidates()
-    order = ranked(found, np.array([*weights.values()]))
+    order = rank_candidates(found, np.array([*weights.values()]))
     slow, starts = case.slow(), order.starts.tolist()
     for group, (number, said) in enumerate(case.said()):
         part = slice(starts[group], starts[group + 1])
@@ -308,7 +308,9 @@ def test_candidates_are_ranked_by_their_scores(case, weights):
 
 def context_of(case, weights=PRIOR):
     found = case.candidates()
-    return Context(case.base, case.statistics, case.parsed, found, ranked(found, np.array([*weights.values()])))
+    return Context(
+        case.base, case.statistics, case.parsed, found, rank_candidates(found, np.array([*weights.values()]))
+    )
 
 
 @settings(max_examples=150, derandomize=True)
@@ -398,11 +400,11 @@ def test_statistics_equal_counters(parts):
     parts = [[(n, s + k, k, ids) for n, s, k, ids in rows] for rows in parts]
     rows = [row for part in parts for row in part]
     counted = Counted(rows)
-    made = Statistics.of([counts_of(part) for part in parts], 9)
-    again = Statistics.mapped(made.arrays("of"), "of", 9)
+    made = LinkStatistics.from_counts([counts_of(part) for part in parts], 9)
+    again = LinkStatistics.from_arrays(made.arrays("of"), "of", 9)
     names = sorted({*(name for name, *_ in rows), "never"})
     for statistics in (made, again):
-        numbers = statistics.slots.find(hashes(names))
+        numbers = statistics.slots.find(hash_strings(names))
         assert statistics.stood[numbers].tolist() == [counted.stood[name] for name in names]
         assert statistics.labelled[numbers].tolist() == [counted.labelled[name] for name in names]
         assert statistics.rates(numbers).tolist() == pytest.approx([counted.rate(name) for name in names])
@@ -847,7 +849,7 @@ def test_a_model_of_another_knowledge_base_is_an_error(linker):
 
 
 def test_a_knowledge_base_comes_back_from_its_arrays(linker):
-    base = KnowledgeBase.mapped(built(SOME).arrays())
+    base = KnowledgeBase.from_arrays(built(SOME).arrays())
     again = Linker.of(Model.mapped(linker.model.arrays(), base), Linking("all"))
     linker = Linker.of(linker.model, Linking("all"))
     texts = [one.text for one in some_labelled(40, 4)]
@@ -892,7 +894,7 @@ def slow_counts(texts, base, learned, numbers):
 
 
 def assert_equal_counts(statistics, counted, names):
-    numbers = statistics.slots.find(hashes(names))
+    numbers = statistics.slots.find(hash_strings(names))
     assert statistics.stood[numbers].tolist() == [counted.stood[name] for name in names]
     assert statistics.labelled[numbers].tolist() == [counted.labelled[name] for name in names]
     for name, number in zip(names, numbers.tolist(), strict=True):
@@ -963,7 +965,7 @@ def test_what_was_labelled_once_says_nothing_of_itself(contexts):
     train(built(SOME), texts)
     for context in contexts:
         spoken = context.spoken()
-        keys = hashes([f"{text[0]}城" for text in sources(context)]).tolist()
+        keys = hash_strings([f"{text[0]}城" for text in sources(context)]).tolist()
         once = np.isin(context.text.groups.keys, np.array(keys, dtype=np.uint64))
         assert once.sum() == len(keys)
         assert not context.candidates.numbers[once].any()

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kxcli.arrays.slots import Slots
-from kxcli.mining.linking.candidates.terms import counted, terms
-from kxcli.mining.linking.kb.compiling import Entry, Trouble, compiled
-from kxcli.mining.linking.spans.folding import _UNCHANGED_FROM, BORDER, _text, fold, fold_names, folded
-from kxcli.mining.linking.spans.name_matcher import Matches, Names, mentions
-from kxcli.mining.linking.spans.overlaps import kept
+from kxcli.mining.linking.candidates.terms import count_terms, find_terms
+from kxcli.mining.linking.kb.compiling import Entry, SkippedEntries, compile_entries
+from kxcli.mining.linking.spans.folding import _UNCHANGED_FROM, BORDER, _text, fold, fold_names, fold_texts
+from kxcli.mining.linking.spans.name_matcher import NameMatcher, NameMatches, find_names
+from kxcli.mining.linking.spans.overlaps import resolve_overlaps
 
 ODD = (
     "aAbBiİıſßﬁﬀǰΐΆσςΣ éé́̂ㇷ゚かガｶﾞ゛¨…㍿℃½①２ｘ한글ᄒ\u1161\u11ab"
@@ -35,7 +35,7 @@ def slow_fold(text):
 
 
 def folded_texts(texts):
-    return _text(folded(texts).codes).split(BORDER)[:-1]
+    return _text(fold_texts(texts).codes).split(BORDER)[:-1]
 
 
 def test_every_character_folds_as_python_has_it():
@@ -56,7 +56,7 @@ def test_folding_equals_its_definition(texts):
 @settings(max_examples=500)
 @given(texts_of_odd)
 def test_every_piece_folds_to_what_it_became(texts):
-    whole = folded(texts)
+    whole = fold_texts(texts)
     joined = BORDER.join([*texts, ""])
     n = len(whole.codes)
     starts, _ = whole.sources(np.arange(n), np.arange(1, n + 1))
@@ -107,8 +107,8 @@ def test_what_is_found(name, text, spans):
 
 def found_in(raw, texts):
     names = list(dict.fromkeys(filter(None, fold_names(raw))))
-    whole = folded(texts)
-    found = mentions(Names.compiled(names), whole)
+    whole = fold_texts(texts)
+    found = find_names(NameMatcher.from_names(names), whole)
     result = [[] for _ in texts]
     numbers, offsets = whole.located(found.starts)
     for text, offset, length, name in zip(
@@ -170,21 +170,21 @@ def test_long_names_and_pieces(monkeypatch):
 def test_more_characters_than_sixteen_bits_number():
     characters = [chr(c) for c in (*range(0x3400, 0xA000), *range(0x20000, 0x2A000), *range(0x30000, 0x31000))]
     names = [a + b for a, b in pairwise(characters)]
-    index = Names.compiled(names)
+    index = NameMatcher.from_names(names)
     assert index.ids.dtype == np.uint32
-    found = index.matches(folded(["".join(characters[-9:])]).codes)
+    found = index.matches(fold_texts(["".join(characters[-9:])]).codes)
     assert found.names.tolist() == list(range(len(names) - 8, len(names)))
 
 
 def test_an_index_comes_back_from_its_arrays():
     names = ["小米", "小米手机", "苹果", "a", "apple pie", "apple tart"]
-    index = Names.compiled(names)
+    index = NameMatcher.from_names(names)
     arrays = index.arrays("names")
-    codes = folded(["小米手机和apple pie, a苹果"]).codes
-    for one, other in zip(index.matches(codes), Names.mapped(arrays, "names").matches(codes), strict=True):
+    codes = fold_texts(["小米手机和apple pie, a苹果"]).codes
+    for one, other in zip(index.matches(codes), NameMatcher.from_arrays(arrays, "names").matches(codes), strict=True):
         assert one.tolist() == other.tolist()
-    assert not len(Names.compiled([]).matches(codes).names)
-    assert len(Names.compiled(["小"]).matches(codes).names) == 1
+    assert not len(NameMatcher.from_names([]).matches(codes).names)
+    assert len(NameMatcher.from_names(["小"]).matches(codes).names) == 1
 
 
 @given(st.sets(st.integers(1, (1 << 32) - 1), max_size=300), st.sampled_from([np.uint32, np.uint64]))
@@ -209,16 +209,16 @@ def test_overlaps_are_chosen_one_after_the_other(listed, overlap):
         if all(listed[number][1] <= listed[o][0] or listed[o][1] <= listed[number][0] for o in chosen):
             chosen.append(number)
     starts, stops, scores = np.array(listed, dtype=np.int64).reshape(-1, 3).T
-    assert kept(overlap, starts, stops, scores.astype(float)).tolist() == sorted(chosen)
+    assert resolve_overlaps(overlap, starts, stops, scores.astype(float)).tolist() == sorted(chosen)
 
 
 def test_a_character_repeated_takes_no_longer_than_others():
     starts = np.arange(300_000)
-    assert kept("longest", starts, starts + 2).tolist() == list(range(0, 300_000, 2))
+    assert resolve_overlaps("longest", starts, starts + 2).tolist() == list(range(0, 300_000, 2))
 
 
 def test_matches_join():
-    assert [array.tolist() for array in Matches.joined([])] == [[], [], []]
+    assert [array.tolist() for array in NameMatches.concatenate([])] == [[], [], []]
 
 
 ENTRIES = [
@@ -231,8 +231,8 @@ ENTRIES = [
 
 
 def built(entries):
-    trouble = Trouble()
-    return compiled(enumerate(entries, 1), trouble), trouble
+    skipped = SkippedEntries()
+    return compile_entries(enumerate(entries, 1), skipped), skipped
 
 
 def candidates(base):
@@ -250,18 +250,18 @@ def candidates(base):
 
 
 def test_names_that_cannot_be_found_are_counted():
-    base, trouble = built(ENTRIES)
+    base, skipped = built(ENTRIES)
     assert candidates(base) == {
         "小米": [("1", True), ("2", True)],
         "mi": [("1", False), ("2", False)],
         "无": [("6", False)],
     }
-    assert trouble.places == {
+    assert skipped.examples == {
         "empty names left out": [1],
         "names left out that have more than 1,000 characters": [4],
         "entries without a name, which cannot be found": [3, 4],
     }
-    assert trouble.counts["entries without a name, which cannot be found"] == 2
+    assert skipped.counts["entries without a name, which cannot be found"] == 2
     assert [base.kinds[k] for k in base.entry_kinds] == ["Company"]
     assert dict(zip(candidates(base), base.is_in_capitals.tolist(), strict=True)) == {
         "小米": False,
@@ -294,8 +294,8 @@ def test_terms_of_entries_weigh_by_how_rare_they_are():
     base, _ = built(
         [Entry("1", "小米", (), (), [("", "手机 phone phone")]), Entry("2", "苹果", (), (), [("", "手机 fruit")])]
     )
-    whole = folded(["一部手机 Phone x"])
-    numbers = base.terms.find(terms(whole.codes).keys)
+    whole = fold_texts(["一部手机 Phone x"])
+    numbers = base.terms.find(find_terms(whole.codes).keys)
     weights = {n: float(base.idf[n]) for n in numbers[numbers > 0].tolist()}
     assert sorted(weights.values()) == [pytest.approx(np.log(2)), pytest.approx(np.log(3))]
     own = base.entry_terms[slice(*base.entry_term_starts[:2].tolist())].tolist()
@@ -311,7 +311,7 @@ def slow_terms(text):
 
 @given(st.lists(st.text(st.sampled_from("abc12小米手机 。"), max_size=15), min_size=1, max_size=5))
 def test_terms_are_words_and_pairs(texts):
-    keys, counts = counted(folded(texts))
+    keys, counts = count_terms(fold_texts(texts))
     for number, text in enumerate(texts):
         expected = slow_terms(text)
         own = dict(
@@ -321,11 +321,11 @@ def test_terms_are_words_and_pairs(texts):
             expected.values()
         )
         for term, count in expected.items():
-            (key,) = terms(folded([term]).codes).keys.tolist()
+            (key,) = find_terms(fold_texts([term]).codes).keys.tolist()
             assert counts[np.flatnonzero(keys == (number << 32 | key))].tolist() == [count] and own
 
 
 def test_many_entries_of_one_name_and_long_texts():
     base, _ = built([Entry(str(n), "小米") for n in range(10_000)])
     assert len(base.candidates) == 10_000
-    assert len(mentions(base.names, folded(["小米" * 1_500_000])).names) == 1_500_000
+    assert len(find_names(base.names, fold_texts(["小米" * 1_500_000])).names) == 1_500_000

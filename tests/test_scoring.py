@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from kxcli.corpus.labelled import Label, LabelledMention, labelled
 from kxcli.errors import InputError, OutputError
 from kxcli.mining.linking import NIL, Entry, Linker, Mention
-from kxcli.mining.linking.kb.compiling import Trouble, compiled
+from kxcli.mining.linking.kb.compiling import SkippedEntries, compile_entries
 from kxcli.mining.linking.scoring import Error, Gold, Tally, errors
 from kxcli.pipelines.linking import evaluation
 from kxcli.pipelines.linking.evaluation import Known
@@ -506,7 +506,7 @@ def test_what_a_compiled_knowledge_base_tells():
         Entry("2", "小米", [], ["Firm"]),
         Entry("3", ""),
     ]
-    known = evaluation.known_by(compiled(enumerate(entries), Trouble()))
+    known = evaluation.known_by(compile_entries(enumerate(entries), SkippedEntries()))
     assert [known.n_entries(name) for name in ("小米", "mi", " MI ", "米")] == [2, 1, 1, 0]
     assert [known.types(key) for key in "1234"] == [("Food", "Plant"), ("Firm",), (), ()]
     assert [known.subject(key) for key in "1234"] == ["小米", "小米", "", None]
@@ -515,7 +515,7 @@ def test_what_a_compiled_knowledge_base_tells():
 def test_the_labelled_sample_fits_the_encyclopedia():
     lines = Path(SAMPLES, "encyclopedia.jsonl").read_text(encoding="utf-8").splitlines()
     entries = [Entry(e["subject_id"], e["subject"], e["alias"], e["type"]) for e in map(json.loads, lines)]
-    known = evaluation.known_by(compiled(enumerate(entries, 1), Trouble()))
+    known = evaluation.known_by(compile_entries(enumerate(entries, 1), SkippedEntries()))
     found, told = read(SAMPLES / "labelled.jsonl")
     assert len(found) == 150 and not told
     mentions = [(one.text[m.start : m.stop], m) for one in found for m in one.mentions]

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kxcli.mining.linking.spans.abbreviations import abbreviations
-from kxcli.mining.linking.spans.bag_matcher import Bags, begin_small, ordinary_words
-from kxcli.mining.linking.spans.folding import BORDER, _text, fold_names, folded
-from kxcli.mining.linking.spans.name_matcher import is_letter, is_spaced
-from kxcli.mining.linking.spans.tokens import IDEOGRAPH, MARK, WORD, Prefix, Tokens, hashes, shapes
+from kxcli.mining.linking.spans.abbreviations import find_abbreviations
+from kxcli.mining.linking.spans.bag_matcher import BagMatcher, lowercase_initials, ordinary_words
+from kxcli.mining.linking.spans.folding import BORDER, _text, fold_names, fold_texts
+from kxcli.mining.linking.spans.name_matcher import letter_table, spaced_table
+from kxcli.mining.linking.spans.tokens import IDEOGRAPH, MARK, WORD, PrefixHashes, Tokens, hash_shapes, hash_strings
 
 pytestmark = pytest.mark.full
 
@@ -31,7 +31,7 @@ odd_texts = st.lists(
 def tables(*texts):
     """Classes of a regular expression for characters of texts that are spaced, and unspaced letters."""
     seen = sorted({character for text in texts for character in text})
-    kinds = [(is_spaced()[min(ord(c), 0x20000)], is_letter()[min(ord(c), 0x20000)]) for c in seen]
+    kinds = [(spaced_table()[min(ord(c), 0x20000)], letter_table()[min(ord(c), 0x20000)]) for c in seen]
     spaced = "".join(re.escape(c) for c, (is_word, _) in zip(seen, kinds, strict=True) if is_word)
     letters = "".join(re.escape(c) for c, (is_word, is_any) in zip(seen, kinds, strict=True) if is_any and not is_word)
     return f"[{spaced}]+" if spaced else "(?!)", f"[{letters}]" if letters else "(?!)"
@@ -43,23 +43,23 @@ def tables(*texts):
 @settings(max_examples=500)
 @given(odd_texts)
 def test_tokens_equal_a_regular_expression(texts):
-    codes = folded(texts).codes
+    codes = fold_texts(texts).codes
     text = _text(codes)
     word, ideograph = tables(text)
     slow = [
         (found.start(), found.end(), WORD if found["w"] else IDEOGRAPH if found["i"] else MARK)
         for found in re.finditer(rf"(?P<w>{word})|(?P<i>{ideograph})|[^\s{BORDER}]", text)
     ]
-    tokens = Tokens.of(codes)
+    tokens = Tokens.from_codes(codes)
     assert list(zip(tokens.starts.tolist(), tokens.stops.tolist(), tokens.kinds.tolist(), strict=True)) == slow
-    assert tokens.keys.tolist() == hashes([text[start:stop] for start, stop, _ in slow]).tolist()
+    assert tokens.keys.tolist() == hash_strings([text[start:stop] for start, stop, _ in slow]).tolist()
     assert tokens.numbers.tolist() == [sum(start < place for start, _, _ in slow) for place in range(len(text) + 1)]
     assert len(tokens) == len(slow)
 
 
 def test_what_words_are_of_several_scripts():
-    codes = folded(["Die Straße(n) im 21. Jh.", "小米MIX 2s，カメラ 한국", "Ёлка हिन्दी naïve_x"]).codes
-    tokens = Tokens.of(codes)
+    codes = fold_texts(["Die Straße(n) im 21. Jh.", "小米MIX 2s，カメラ 한국", "Ёлка हिन्दी naïve_x"]).codes
+    tokens = Tokens.from_codes(codes)
     text = _text(codes)
     pieces = [text[start:stop] for start, stop in zip(tokens.starts, tokens.stops, strict=True)]
     assert pieces == [
@@ -76,28 +76,28 @@ def test_what_words_are_of_several_scripts():
 @given(odd_texts.filter(bool), st.randoms(use_true_random=False))
 def test_a_span_has_the_hash_of_its_text_alone(texts, chance):
     joined = BORDER.join(texts) + BORDER
-    prefix = Prefix(np.array([*map(ord, joined)], dtype=np.uint32))
+    prefix = PrefixHashes(np.array([*map(ord, joined)], dtype=np.uint32))
     spans = [sorted((chance.randrange(len(joined) + 1), chance.randrange(len(joined) + 1))) for _ in range(20)]
     starts, stops = np.array(spans).T
     pieces = [joined[start:stop] for start, stop in spans]
-    assert prefix.span(starts, stops).tolist() == hashes(pieces).tolist()
-    assert [int(hashes([piece])[0]) for piece in pieces] == hashes(pieces).tolist()
+    assert prefix.span(starts, stops).tolist() == hash_strings(pieces).tolist()
+    assert [int(hash_strings([piece])[0]) for piece in pieces] == hash_strings(pieces).tolist()
 
 
 def test_a_long_span_has_the_hash_of_its_text_alone():
     chance = random.Random(1)
     text = "".join(chance.choices("abc中国人", k=100_000))
-    prefix = Prefix(np.array([*map(ord, text)], dtype=np.uint32))
+    prefix = PrefixHashes(np.array([*map(ord, text)], dtype=np.uint32))
     spans = [(0, 100_000), (5, 8192 + 5), (8191, 8193), (8192, 16384), (1, 99_999), (70_000, 90_001), (9, 9)]
     starts, stops = np.array(spans).T
-    assert prefix.span(starts, stops).tolist() == hashes([text[start:stop] for start, stop in spans]).tolist()
+    assert prefix.span(starts, stops).tolist() == hash_strings([text[start:stop] for start, stop in spans]).tolist()
 
 
 def test_hashes_tell_strings_apart_in_all_their_bits():
     chance = random.Random(2)
     strings = {"".join(chance.choices("ab\0中", k=chance.randrange(12))) for _ in range(50_000)}
     strings |= {chr(code) for code in range(0x10000) if not 0xD800 <= code < 0xE000}
-    keys = hashes(sorted(strings))
+    keys = hash_strings(sorted(strings))
     assert keys.dtype == np.uint64
     assert len(np.unique(keys)) == len(strings)
     assert keys.min() > 0
@@ -121,13 +121,13 @@ def slow_shape(text):
 def test_shapes_equal_their_definition(text, chance):
     spans = [sorted((chance.randrange(len(text) + 1), chance.randrange(len(text) + 1))) for _ in range(10)]
     starts, stops = np.array(spans).T
-    keys = shapes(np.array([*map(ord, text), 0xFFFF]), starts, stops)
-    assert keys.tolist() == hashes([slow_shape(text[start:stop]) for start, stop in spans]).tolist()
+    keys = hash_shapes(np.array([*map(ord, text), 0xFFFF]), starts, stops)
+    assert keys.tolist() == hash_strings([slow_shape(text[start:stop]) for start, stop in spans]).tolist()
 
 
 def test_a_shape_is_that_of_capitals_digits_and_marks():
     def shape(text):
-        return int(shapes(np.array([*map(ord, text)]), np.array([0]), np.array([len(text)]))[0])
+        return int(hash_shapes(np.array([*map(ord, text)]), np.array([0]), np.array([len(text)]))[0])
 
     assert shape("Windows") == shape("Linux") != shape("WINDOWS") == shape("LINUX")
     assert shape("iPhone 12") != shape("iPhone-12")
@@ -139,10 +139,10 @@ def test_a_shape_is_that_of_capitals_digits_and_marks():
 
 def spans_of(bags, texts):
     """Return for each text start, stop and name of what is found."""
-    whole = folded(texts)
-    tokens = Tokens.of(whole.codes)
-    found = bags.matches(tokens, begin_small(whole, tokens))
-    bounds = [0, *accumulate(len(folded([text]).codes) for text in texts)]
+    whole = fold_texts(texts)
+    tokens = Tokens.from_codes(whole.codes)
+    found = bags.matches(tokens, lowercase_initials(whole, tokens))
+    bounds = [0, *accumulate(len(fold_texts([text]).codes) for text in texts)]
     out = [[] for _ in texts]
     for start, stop, name in zip(*(part.tolist() for part in found), strict=True):
         text = int(np.searchsorted(bounds, start, side="right")) - 1
@@ -152,7 +152,7 @@ def spans_of(bags, texts):
 
 def slow_spans(text, names, ordinary):
     """Return the same of one text by the definition."""
-    whole = folded([text])
+    whole = fold_texts([text])
     folded_text = _text(whole.codes)[:-1]
     numbers = {name: number for number, name in enumerate(names)}
 
@@ -202,8 +202,8 @@ def test_the_loose_match_equals_its_definition(raw, texts, is_learned):
     names = list(dict.fromkeys(name for name in fold_names(raw) if name))
     texts = [*texts, *raw]
     ordinary = None if is_learned else ordinary_words(raw)
-    bags = Bags.of(names, ordinary)
-    again = Bags.mapped(bags.arrays("of.names"), "of.names")
+    bags = BagMatcher.from_names(names, ordinary)
+    again = BagMatcher.from_arrays(bags.arrays("of.names"), "of.names")
     words = None if is_learned else linking_definition.ordinary_words(raw)
     wanted = [slow_spans(text, names, words) for text in texts]
     assert [*map(sorted, spans_of(bags, texts))] == [*map(sorted, spans_of(again, texts))] == wanted
@@ -212,8 +212,8 @@ def test_the_loose_match_equals_its_definition(raw, texts, is_learned):
 
 def found_by(names, text):
     """Return the pieces of a text that are names by their words alone."""
-    bags = Bags.of(fold_names(names), ordinary_words(names))
-    whole = _text(folded([text]).codes)
+    bags = BagMatcher.from_names(fold_names(names), ordinary_words(names))
+    whole = _text(fold_texts([text]).codes)
     return [whole[start:stop] for start, stop, _ in spans_of(bags, [text])[0]]
 
 
@@ -316,9 +316,9 @@ def test_a_knowledge_base_shows_which_words_are_ordinary():
 
 
 def test_no_window_goes_from_one_text_to_the_next():
-    bags = Bags.of(["lung cancer"])
+    bags = BagMatcher.from_names(["lung cancer"])
     assert spans_of(bags, ["a lung", "cancer", "lung cancer"]) == [[], [], [(0, 11, 0)]]
-    assert spans_of(Bags.of([]), ["lung cancer"]) == [[]]
+    assert spans_of(BagMatcher.from_names([]), ["lung cancer"]) == [[]]
     assert spans_of(bags, []) == []
     assert spans_of(bags, ["", "肺癌"]) == [[], []]
 
@@ -328,7 +328,7 @@ def test_no_window_goes_from_one_text_to_the_next():
 
 def defined(texts):
     """Return for each text (long form, short form's uses) of every definition."""
-    found = abbreviations(texts)
+    found = find_abbreviations(texts)
     joined = BORDER.join([*texts, ""])
     starts = [0, *accumulate(len(text) + 1 for text in texts)]
     out = [[] for _ in texts]
@@ -451,7 +451,7 @@ def test_texts_together_are_as_each_alone(texts):
 
 def test_uses_are_told_once_however_often_a_short_form_is_defined():
     text = "".join(f"hay fever number {number} (HF{number}) and heart failure (HF). " for number in range(5000))
-    found = abbreviations([text])
+    found = find_abbreviations([text])
     assert len(found.shorts) == 10_000
     assert len(found.texts) == 5001
     assert len(found.starts) == 10_000

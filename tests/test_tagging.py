@@ -12,7 +12,7 @@ from conftest import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kxcli.mining.linking.spans.name_matcher import is_spaced
+from kxcli.mining.linking.spans.name_matcher import spaced_table
 from kxcli.mining.linking.tagger import LEAST, Spans, Tagger, train
 from kxcli.mining.linking.tagger.crf import Chains, posterior
 from kxcli.mining.linking.tagger.features import Features
@@ -148,7 +148,7 @@ def test_probabilities_are_those_of_all_legal_sequences(lengths, seed, size):
 
 def slow_tokens(text):
     """Return where tokens are: runs of letters of spaced scripts, and all other characters but white space."""
-    spaced = [bool(is_spaced()[min(ord(character), 0x20000)]) for character in text]
+    spaced = [bool(spaced_table()[min(ord(character), 0x20000)]) for character in text]
     groups = itertools.groupby(range(len(text)), lambda place: "run" if spaced[place] else place)
     runs = [list(places) for _, places in groups]
     return [(run[0], run[-1] + 1) for run in runs if not text[run[0]].isspace()]

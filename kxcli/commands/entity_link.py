@@ -130,7 +130,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
         evaluation.check(sink.errors)
     arrays = knowledge_cache.arrays_of(given["kb"], sink.kb_cache, source.on_error, report)
     if given["train"]:
-        model_files.write(KnowledgeBase.mapped(arrays), given["train"], given["model"], source.on_error, report)
+        model_files.write(KnowledgeBase.from_arrays(arrays), given["train"], given["model"], source.on_error, report)
     elif given["evaluate"] is not None:
         _evaluate(given, source, sink, arrays, report)
     else:
@@ -175,7 +175,7 @@ def _shared(given: dict[str, Any], arrays: Any) -> "Shared":
 
     model = given["model"]
     return link_job.Shared(
-        arrays, None if model is None else model_files.arrays_of(model, KnowledgeBase.mapped(arrays))
+        arrays, None if model is None else model_files.arrays_of(model, KnowledgeBase.from_arrays(arrays))
     )
 
 

@@ -12,13 +12,13 @@ from kxcli.arrays.ragged import stretches
 from kxcli.arrays.slots import Arrays
 from kxcli.batching import together
 from kxcli.mining.linking.arguments import check_collection, check_iterable, check_type, iter_strings
-from kxcli.mining.linking.candidates.ranking import PRIOR_WEIGHTS, Ranked, candidates, ranked
-from kxcli.mining.linking.kb.compiling import Entry, Trouble, compiled
+from kxcli.mining.linking.candidates.ranking import PRIOR_WEIGHTS, RankedCandidates, find_candidates, rank_candidates
+from kxcli.mining.linking.kb.compiling import Entry, SkippedEntries, compile_entries
 from kxcli.mining.linking.mentions import mention_model
 from kxcli.mining.linking.mentions.mention_candidates import Context, Spoken
 from kxcli.mining.linking.spans import overlaps
 from kxcli.mining.linking.spans.overlaps import Overlap
-from kxcli.mining.linking.spans.parsing import Parsed, parsed
+from kxcli.mining.linking.spans.parsing import ParsedTexts, parse_texts
 from kxcli.mining.linking.training.examples import LabelledText
 from kxcli.mining.linking.training.model import Model
 from kxcli.mining.linking.training.train_model import Trained, train
@@ -80,7 +80,7 @@ class Linked(NamedTuple):
     entries: IntArray
     scores: FloatArray
     groups: IntArray
-    ranked: Ranked
+    ranked: RankedCandidates
     scales: FloatArray
 
     def candidates(self, number: int, most: int | None = None) -> list[tuple[int, float]]:
@@ -107,16 +107,16 @@ class Linked(NamedTuple):
 def linked(model: Model, texts: Sequence[str], linking: Linking) -> Linked:
     """Return the mentions of texts."""
     tagged = None if model.tagger is None else model.tagger.spans(texts)
-    text = parsed(texts, model.lexicon, tagged)
+    text = parse_texts(texts, model.lexicon, tagged)
     base = model.lexicon.base
-    found = candidates(base, model.statistics, text, PRIOR_WEIGHTS)
-    order = ranked(found, model.ranking)
+    found = find_candidates(base, model.statistics, text, PRIOR_WEIGHTS)
+    order = rank_candidates(found, model.ranking)
     context = Context(base, model.statistics, text, found, order)
     spoken = context.spoken()
     models = [model.mention] if model.link is model.mention else [model.mention, model.link]
     mention, link = (mention_model.scores(context, spoken, models) * 2)[:2]
     kept, entries, scores = _kept(model, linking, text, spoken, order, mention, link)
-    spans, groups = text.spans.chosen(spoken.numbers[kept]), spoken.groups[kept]
+    spans, groups = text.spans.select(spoken.numbers[kept]), spoken.groups[kept]
     texts_of, offsets = text.whole.located(spans.begins)
     shares = np.ones(len(kept))
     has_best = spoken.best[kept] >= 0
@@ -126,7 +126,13 @@ def linked(model: Model, texts: Sequence[str], linking: Linking) -> Linked:
 
 
 def _kept(
-    model: Model, linking: Linking, text: Parsed, spoken: Spoken, order: Ranked, mention: FloatArray, link: FloatArray
+    model: Model,
+    linking: Linking,
+    text: ParsedTexts,
+    spoken: Spoken,
+    order: RankedCandidates,
+    mention: FloatArray,
+    link: FloatArray,
 ) -> tuple[IntArray, IntArray, FloatArray]:
     """Return the numbers of the mentions that stay, their entries and scores.
 
@@ -140,7 +146,7 @@ def _kept(
     scores = np.where(is_linked, link, mention)
 
     def chosen(which: IntArray) -> IntArray:
-        return which[overlaps.kept(linking.overlap, starts[which], stops[which], scores[which])]
+        return which[overlaps.resolve_overlaps(linking.overlap, starts[which], stops[which], scores[which])]
 
     likely = chosen(np.flatnonzero(is_linked))
     if linking.nil == "keep":
@@ -162,16 +168,16 @@ class Linker:
         if linking is not None:
             check_type(linking, Linking, "linking")
         self.linking = linking or Linking()
-        self.trouble = Trouble()  # what was left out of the entries, by their numbers from 1
+        self.skipped = SkippedEntries()  # what was left out of the entries, by their numbers from 1
         seen: dict[str, None] = {}
-        base = compiled(enumerate(_first_of_each_id(entries, seen), 1), self.trouble)
+        base = compile_entries(enumerate(_first_of_each_id(entries, seen), 1), self.skipped)
         self.model = Model.untrained(base)
 
     @classmethod
     def of(cls, model: Model, linking: Linking) -> "Linker":
         """Return a linker with a model that is there already."""
         linker = cls.__new__(cls)
-        linker.linking, linker.trouble, linker.model = linking, Trouble(), model
+        linker.linking, linker.skipped, linker.model = linking, SkippedEntries(), model
         return linker
 
     def train(self, labelled: Sequence[LabelledText]) -> Trained:

@@ -18,8 +18,8 @@ from kxcli.corpus.diagnostics import Choice, Loss, OnError, Told
 from kxcli.corpus.remote import shown
 from kxcli.corpus.sources import Source, find_local
 from kxcli.errors import reason
-from kxcli.mining.linking.kb.compiling import Entry, Trouble, compiled
-from kxcli.mining.linking.kb.knowledge_base import VERSION, check
+from kxcli.mining.linking.kb.compiling import Entry, SkippedEntries, compile_entries
+from kxcli.mining.linking.kb.knowledge_base import VERSION, check_knowledge_base
 from kxcli.report import Report
 from kxcli.schema import IntegerField, ListField, RecordField, RowField, SchemaError, TextField
 from kxcli.storage import array_file
@@ -118,7 +118,7 @@ def _key(sources: Sequence[Source], on_error: str) -> str:
 def _kept(target: str, n_files: int, report: Report) -> array_file.ArrayFile | None:
     try:
         found = array_file.ArrayFile(target, _about(n_files), is_checked=True)
-        check(found)
+        check_knowledge_base(found)
     except FileNotFoundError:
         return None
     except (OSError, SchemaError, UnsafeError, array_file.DamagedError) as error:
@@ -158,9 +158,11 @@ def _remove_unused(folder: str, report: Report) -> None:
 def _compiled(paths: Sequence[str], on_error: str, report: Report) -> tuple[Arrays, Any]:
     report.detail(f"{', '.join(map(shown, paths))}: compiling the knowledge base")
     files = _Files(paths, on_error)
-    trouble = Trouble()
-    base = compiled(files.entries(), trouble)
-    files.losses += [[kind, count, [*map(files.place, trouble.places[kind])]] for kind, count in trouble.counts.items()]
+    skipped = SkippedEntries()
+    base = compile_entries(files.entries(), skipped)
+    files.losses += [
+        [kind, count, [*map(files.place, skipped.examples[kind])]] for kind, count in skipped.counts.items()
+    ]
     report.detail(f"{format_count(len(base.ids), 'entries')}, {format_count(len(base.names), 'names')}")
     about = {"losses": files.losses, "notes": files.notes, "warnings": files.warnings, "names": len(base.names)}
     return base.arrays(), about

@@ -65,7 +65,7 @@ class Shared(NamedTuple):
 
     def linking_model(self) -> Model:
         """Return what to link with."""
-        base = KnowledgeBase.mapped(self.base)
+        base = KnowledgeBase.from_arrays(self.base)
         return Model.untrained(base) if self.model is None else Model.mapped(self.model, base)
 
 

@@ -9,11 +9,11 @@ import numpy as np
 
 from kxcli.arrays import AnyArray, BoolArray, FloatArray, IntArray, UInt64Array
 from kxcli.arrays.ragged import expanded, stretches
-from kxcli.mining.linking.candidates.terms import counted
+from kxcli.mining.linking.candidates.terms import count_terms
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
-from kxcli.mining.linking.spans.folding import BORDER, Folded
+from kxcli.mining.linking.spans.folding import BORDER, FoldedTexts
 from kxcli.mining.linking.spans.name_matcher import at_word_edges
-from kxcli.mining.linking.spans.parsing import Parsed
+from kxcli.mining.linking.spans.parsing import ParsedTexts
 
 if TYPE_CHECKING:
     from kxcli.mining.linking.candidates.ranking import Candidates
@@ -24,8 +24,8 @@ _IS_MEANT = 0.2  # the belief from which on another group counts as meaning the 
 _NEAR = 60.0  # characters over which nearness falls to 1 / e
 _NEXT = 3  # characters behind a name within which an object is next to it
 _WIDE, _NARROW = 0.15, 0.02  # standard deviations over which likeness of numbers falls to 1 / e
-_MOST_COMPARED = 12  # candidates of a group whose numbers are compared with others'
-_MOST_PAIRS = 1 << 22  # of candidates in a text that are compared
+_MAX_COMPARED = 12  # candidates of a group whose numbers are compared with others'
+_MAX_PAIRS = 1 << 22  # of candidates in a text that are compared
 _HALF = np.uint64(32)
 _LOW = np.uint64((1 << 32) - 1)
 _MIXERS = (np.uint64(0x9E37_79B9_7F4A_7C15), np.uint64(0xC2B2_AE3D_27D4_EB4F))
@@ -47,8 +47,8 @@ class _Open(NamedTuple):
     is_open: BoolArray
 
 
-def fill(
-    base: KnowledgeBase, text: Parsed, found: "Candidates", chances: FloatArray, features: dict[str, FloatArray]
+def compute_context_features(
+    base: KnowledgeBase, text: ParsedTexts, found: "Candidates", chances: FloatArray, features: dict[str, FloatArray]
 ) -> None:
     """Compute the features that hang on the text around; `chances`: what is known of each candidate without them."""
     is_open = np.diff(found.starts) > 1
@@ -66,7 +66,9 @@ def fill(
     features["types"][own] = kinds[0].take(chosen)
     agree, best = _agreement(seen, base.entry_values, base.entry_value_starts, base.value_weights)
     features["agree"][own], features["agree_best"][own] = agree.take(chosen), best.take(chosen)
-    features["other_name"][own] = (_of_others(seen.texts, seen.owners, seen.entries, beliefs) > _IS_MEANT).take(chosen)
+    features["other_name"][own] = (_sum_of_others(seen.texts, seen.owners, seen.entries, beliefs) > _IS_MEANT).take(
+        chosen
+    )
     if len(base.objects):
         for name, values in _said(base, text, seen).items():
             features[name][own] = values.take(chosen)
@@ -92,7 +94,7 @@ def _agreement(seen: _Open, values: Any, starts: IntArray, weights: Any) -> tupl
     """Return how much of what each candidate is or has other groups' candidates have too: in all, and of one thing."""
     at, rows = expanded(seen.entries, starts)
     things = values.take(at).astype(np.int64)
-    left = _of_others(seen.texts.take(rows), seen.owners.take(rows), things, seen.beliefs.take(rows))
+    left = _sum_of_others(seen.texts.take(rows), seen.owners.take(rows), things, seen.beliefs.take(rows))
     gains = weights.take(things) * np.log1p(left)
     best = np.zeros(len(seen.rows))
     np.maximum.at(best, rows, gains)
@@ -103,7 +105,7 @@ def _added(rows: IntArray, gains: FloatArray, n: int) -> FloatArray:
     return np.bincount(rows, gains, minlength=n).astype(np.float64)
 
 
-def _of_others(texts: IntArray, owners: IntArray, things: IntArray, beliefs: FloatArray) -> FloatArray:
+def _sum_of_others(texts: IntArray, owners: IntArray, things: IntArray, beliefs: FloatArray) -> FloatArray:
     """Return how much other groups of its text believe in each row's thing: an entry, or a fact."""
     totals = _summed(texts, things, beliefs)
     left = totals - _summed(owners, things, beliefs)
@@ -118,7 +120,7 @@ def _summed(wheres: IntArray, things: IntArray, beliefs: FloatArray) -> AnyArray
     return np.asarray(np.bincount(inverse, beliefs).take(inverse)) if len(keys) else beliefs
 
 
-def _words(base: KnowledgeBase, text: Parsed, seen: _Open, chosen: IntArray) -> FloatArray:
+def _words(base: KnowledgeBase, text: ParsedTexts, seen: _Open, chosen: IntArray) -> FloatArray:
     """Return which share of the chosen candidates' words, by idf, the text has; those of the name do not count."""
     texts, owners, entries = (column.take(chosen) for column in (seen.texts, seen.owners, seen.entries))
     in_texts = _numbered(base, text.whole, np.unique(texts))
@@ -138,19 +140,19 @@ def _words(base: KnowledgeBase, text: Parsed, seen: _Open, chosen: IntArray) -> 
     return np.asarray(shared / (_SMOOTHING + base.entry_weights.take(entries).astype(np.float64)))
 
 
-def _spelled(text: Parsed, spans: IntArray) -> Folded:
+def _spelled(text: ParsedTexts, spans: IntArray) -> FoldedTexts:
     """Return what spans say as texts of their own."""
     starts = text.spans.starts.take(spans)
     sizes = text.spans.stops.take(spans) - starts + 1
     codes = text.whole.codes.take(stretches(starts, sizes))
     ends = np.cumsum(sizes)
     codes[ends - 1] = ord(BORDER)
-    return Folded(codes, ends - sizes, codes)
+    return FoldedTexts(codes, ends - sizes, codes)
 
 
-def _numbered(base: KnowledgeBase, whole: Folded, texts: IntArray | None) -> UInt64Array:
+def _numbered(base: KnowledgeBase, whole: FoldedTexts, texts: IntArray | None) -> UInt64Array:
     """Return the terms of texts that entries have, the text's number above the term's, ascending; None: of all."""
-    keys, _ = counted(whole)
+    keys, _ = count_terms(whole)
     wheres = keys >> _HALF
     if texts is not None:
         is_seen = np.zeros(len(whole.starts), dtype=np.bool_)
@@ -166,7 +168,7 @@ def _sieved(keys: UInt64Array) -> IntArray:
     return (mixed >> np.uint64(64 - _SIEVE_BITS)).astype(np.int64)
 
 
-class _Objects(NamedTuple):
+class _ObjectMatches(NamedTuple):
     """Where objects of facts stand in the texts.
 
     keys: text and object, ascending.  starts: where those of each key begin in `places`, and where the last one's end.
@@ -179,19 +181,19 @@ class _Objects(NamedTuple):
     lengths: IntArray
 
 
-def _objects(base: KnowledgeBase, text: Parsed) -> _Objects:
+def _objects(base: KnowledgeBase, text: ParsedTexts) -> _ObjectMatches:
     found = base.objects.matches(text.whole.codes)
-    found = found.chosen(np.flatnonzero(at_word_edges(found, text.whole.codes)))
+    found = found.select(np.flatnonzero(at_word_edges(found, text.whole.codes)))
     texts = np.searchsorted(text.firsts, found.starts, side="right") - 1
     keys = (texts.astype(np.uint64) << _HALF) | found.names
     order = np.argsort(keys, kind="stable")
     distinct, firsts = np.unique(keys.take(order), return_index=True)
     places = found.starts.take(order)
     lengths = (found.stops - found.starts).take(order).take(firsts)
-    return _Objects(distinct, np.append(firsts, len(places)), places, np.asarray(lengths))
+    return _ObjectMatches(distinct, np.append(firsts, len(places)), places, np.asarray(lengths))
 
 
-def _said(base: KnowledgeBase, text: Parsed, seen: _Open) -> dict[str, FloatArray]:
+def _said(base: KnowledgeBase, text: ParsedTexts, seen: _Open) -> dict[str, FloatArray]:
     """Return what it says for each candidate that objects of its facts stand in the text."""
     n = len(seen.rows)
     at, rows = expanded(seen.entries, base.entry_value_starts)
@@ -203,7 +205,7 @@ def _said(base: KnowledgeBase, text: Parsed, seen: _Open) -> dict[str, FloatArra
     is_own = base.object_keys.take(objects) == text.groups.keys.take(owners)
     features = {name: np.zeros(n) for name in ("said", "said_near", "said_next", "is_object")}
     if is_own.any():
-        left = _of_others(texts, owners, objects, seen.beliefs.take(rows))[is_own]
+        left = _sum_of_others(texts, owners, objects, seen.beliefs.take(rows))[is_own]
         np.maximum.at(features["is_object"], rows[is_own], np.log1p(left))
     stand = _objects(base, text)
     keys = (texts.astype(np.uint64) << _HALF) | objects.astype(np.uint64)
@@ -222,7 +224,9 @@ def _said(base: KnowledgeBase, text: Parsed, seen: _Open) -> dict[str, FloatArra
     return features
 
 
-def _gaps(text: Parsed, stand: _Objects, groups: IntArray, numbers: IntArray) -> tuple[FloatArray, BoolArray]:
+def _gaps(
+    text: ParsedTexts, stand: _ObjectMatches, groups: IntArray, numbers: IntArray
+) -> tuple[FloatArray, BoolArray]:
     """Return how far from a span of its group each object is, and whether it follows one closely."""
     order = np.argsort(text.spans.groups, kind="stable")
     bounds = np.searchsorted(text.spans.groups.take(order), np.arange(len(text.groups.texts) + 1))
@@ -259,7 +263,7 @@ def _closeness(base: KnowledgeBase, seen: _Open) -> tuple[FloatArray, FloatArray
     order = np.lexsort((-seen.beliefs, seen.owners))
     ordered = seen.owners.take(order)
     places = np.arange(n) - np.searchsorted(ordered, ordered)
-    with_numbers = order[(sizes.take(order) > 0) & (places < _MOST_COMPARED)]
+    with_numbers = order[(sizes.take(order) > 0) & (places < _MAX_COMPARED)]
     asked = np.flatnonzero((sizes > 0) & seen.is_open)
     texts = seen.texts.take(with_numbers)
     by_text = np.argsort(texts, kind="stable")
@@ -270,7 +274,7 @@ def _closeness(base: KnowledgeBase, seen: _Open) -> tuple[FloatArray, FloatArray
     costs = np.cumsum(lasts - firsts)
     first = 0
     while first < len(asked):
-        last = max(first + 1, int(np.searchsorted(costs, (costs[first - 1] if first else 0) + _MOST_PAIRS, "right")))
+        last = max(first + 1, int(np.searchsorted(costs, (costs[first - 1] if first else 0) + _MAX_PAIRS, "right")))
         part = slice(first, last)
         at = stretches(firsts[part], lasts[part] - firsts[part])
         rows = np.repeat(asked[part], lasts[part] - firsts[part])

@@ -13,7 +13,7 @@ from kxcli.schema import ArrayField
 _DOUBT = 0.5  # added to counts of both outcomes, so that little evidence says little
 
 
-class Counts(NamedTuple):
+class LinkCounts(NamedTuple):
     """Counts over some texts.
 
     keys: the hash of each folded name that stands there; stood: how often; labelled: how often as a mention.
@@ -27,13 +27,13 @@ class Counts(NamedTuple):
     meant_entries: IntArray
 
     @classmethod
-    def joined(cls, parts: "Sequence[Counts]") -> "Counts":
+    def concatenate(cls, parts: "Sequence[LinkCounts]") -> "LinkCounts":
         """Return the counts of all parts."""
         return cls(*(np.concatenate(arrays) for arrays in zip(*parts, strict=True)))
 
 
 @dataclass(frozen=True)
-class Statistics:
+class LinkStatistics:
     """Counts of names; number 0 is for a name that was never seen, of which all counts are 0.
 
     slots: the numbers of names, by their hash.  stood, labelled: by number.
@@ -51,10 +51,12 @@ class Statistics:
     meant: FloatArray
 
     @classmethod
-    def of(cls, parts: Sequence[Counts], n_entries: int) -> "Statistics":
+    def from_counts(cls, parts: Sequence[LinkCounts], n_entries: int) -> "LinkStatistics":
         """Return what some counts add up to."""
         empty = np.empty(0, dtype=np.int64)
-        all_ = Counts.joined([*parts, Counts(empty.astype(np.uint64), empty, empty, empty.astype(np.uint64), empty)])
+        all_ = LinkCounts.concatenate(
+            [*parts, LinkCounts(empty.astype(np.uint64), empty, empty, empty.astype(np.uint64), empty)]
+        )
         keys, inverse = np.unique(all_.keys, return_inverse=True)
         slots = Slots.of(keys)
         rows, counts = np.unique(
@@ -103,7 +105,7 @@ class Statistics:
         }
 
     @classmethod
-    def mapped(cls, arrays: Arrays, name: str, n_entries: int) -> "Statistics":
+    def from_arrays(cls, arrays: Arrays, name: str, n_entries: int) -> "LinkStatistics":
         """Return the statistics that `arrays` gave under a name."""
         read: dict[str, Any] = {part: arrays[f"{name}.{part}"] for part in _ARRAYS}
         meant = _meant(read["entries"], read["counts"], n_entries)

@@ -14,11 +14,11 @@ from kxcli.arrays import AnyArray, BoolArray, FloatArray, IntArray, UInt8Array, 
 from kxcli.arrays.ragged import stretches
 from kxcli.mining.linking.candidates import context_features
 from kxcli.mining.linking.candidates.context_features import are_among, paired
-from kxcli.mining.linking.candidates.link_statistics import Statistics
+from kxcli.mining.linking.candidates.link_statistics import LinkStatistics
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
-from kxcli.mining.linking.spans.parsing import Parsed
+from kxcli.mining.linking.spans.parsing import ParsedTexts
 
-MOST_CANDIDATES = 64  # of a name that are looked at: the most prominent ones, and those that it meant most often
+MAX_CANDIDATES = 64  # of a name that are looked at: the most prominent ones, and those that it meant most often
 
 # What speaks for a candidate, and how much before anything was learned.
 #   subject, alias: the name is the entry's subject, or another of its names.  written: it is written the same.
@@ -39,7 +39,7 @@ PRIOR = {
 }
 FEATURES = tuple(PRIOR)
 PRIOR_WEIGHTS = np.array([*PRIOR.values()])
-AT = {name: number for number, name in enumerate(FEATURES)}
+FEATURE_ROWS = {name: number for number, name in enumerate(FEATURES)}
 _MARGINS = {
     "best_share": "share",
     "best_agree": "agree",
@@ -52,7 +52,7 @@ IS_KNOWN, IS_LEARNED, IS_LOOSE, IS_FROM_LONG = 1, 2, 4, 8  # where a candidate c
 _HALF = np.int64(32)
 _LOW = np.int64((1 << 32) - 1)
 _DOUBT = 0.5
-_LEAST_BEST = 1e-6  # of a value that is worth being the best in
+_MIN_BEST = 1e-6  # of a value that is worth being the best in
 _DIGITS = 9  # of a score that count: so equal candidates stay equal, whatever a processor does to the last digits
 
 
@@ -84,7 +84,7 @@ class Candidates:
         return np.round(total, _DIGITS)
 
 
-class Ranked(NamedTuple):
+class RankedCandidates(NamedTuple):
     """Candidates, the best of each group first; rows `starts[n]` to before `starts[n + 1]` belong to group n.
 
     shares: how likely each is, adding up to 1 in a group.  rows: their numbers among the candidates.
@@ -96,15 +96,15 @@ class Ranked(NamedTuple):
     rows: IntArray
 
 
-def ranked(candidates: Candidates, weights: FloatArray) -> Ranked:
+def rank_candidates(candidates: Candidates, weights: FloatArray) -> RankedCandidates:
     """Return the candidates of every group by their scores."""
     scores = candidates.scores(weights)
     order = np.lexsort((np.arange(len(scores)), -scores, candidates.owners))
-    chances = shares(scores, candidates.owners, len(candidates.starts) - 1)
-    return Ranked(candidates.starts, candidates.entries.take(order), chances.take(order), order)
+    chances = softmax_shares(scores, candidates.owners, len(candidates.starts) - 1)
+    return RankedCandidates(candidates.starts, candidates.entries.take(order), chances.take(order), order)
 
 
-def shares(scores: FloatArray, owners: IntArray, n_owners: int) -> FloatArray:
+def softmax_shares(scores: FloatArray, owners: IntArray, n_owners: int) -> FloatArray:
     """Return the softmax of scores within their owners, which ascend."""
     if not len(scores):
         return scores
@@ -118,7 +118,7 @@ def shares(scores: FloatArray, owners: IntArray, n_owners: int) -> FloatArray:
     return result
 
 
-class _Rows(NamedTuple):
+class _CandidateRows(NamedTuple):
     """Candidates before they are put together: one may be there several times."""
 
     owners: IntArray
@@ -128,7 +128,9 @@ class _Rows(NamedTuple):
     forms: UInt64Array  # 0: unknown
 
     @classmethod
-    def of(cls, owners: IntArray, entries: AnyArray, kind: int, forms: Any = None, **columns: Any) -> "_Rows":
+    def create(
+        cls, owners: IntArray, entries: AnyArray, kind: int, forms: Any = None, **columns: Any
+    ) -> "_CandidateRows":
         n = len(owners)
         own = {name: np.asarray(column, dtype=np.float64) for name, column in columns.items()}
         kinds = np.full(n, kind, dtype=np.uint8)
@@ -137,82 +139,96 @@ class _Rows(NamedTuple):
         )
 
 
-def candidates(base: KnowledgeBase, statistics: Statistics, text: Parsed, prior: FloatArray) -> Candidates:
+def find_candidates(
+    base: KnowledgeBase, statistics: LinkStatistics, text: ParsedTexts, prior: FloatArray
+) -> Candidates:
     """Return the candidates of every group with all their features.
 
     prior: weights of features by which it is told what other groups are likely to mean.
     """
     groups = text.groups
     numbers = statistics.slots.find(groups.keys)
-    parts = [_known(base, groups.names), _learned(statistics, np.arange(len(numbers)), numbers)]
+    parts = [_look_up_names(base, groups.names), _look_up_links(statistics, np.arange(len(numbers)), numbers)]
     if len(text.near.groups):
-        parts += _near(base, statistics, text)
-    found = _together(base, statistics, text, parts, numbers)
+        parts += _look_up_similar(base, statistics, text)
+    found = _merge(base, statistics, text, parts, numbers)
     if len(text.shorts.shorts):
-        chances = shares(found.scores(prior), found.owners, len(numbers))
-        parts.append(_of_longs(text, found, chances))
-        found = _together(base, statistics, text, parts, numbers)
+        chances = softmax_shares(found.scores(prior), found.owners, len(numbers))
+        parts.append(_look_up_long_forms(text, found, chances))
+        found = _merge(base, statistics, text, parts, numbers)
     sizes = np.diff(found.starts)
     if (sizes > 1).any():
-        chances = shares(found.scores(prior), found.owners, len(numbers))
-        context_features.fill(base, text, found, chances, {name: found.features[row] for name, row in AT.items()})
+        chances = softmax_shares(found.scores(prior), found.owners, len(numbers))
+        context_features.compute_context_features(
+            base, text, found, chances, {name: found.features[row] for name, row in FEATURE_ROWS.items()}
+        )
         for margin, feature in _MARGINS.items():
-            found.features[AT[margin]] = _margins(found, found.features[AT[feature]])
+            found.features[FEATURE_ROWS[margin]] = _margins(found, found.features[FEATURE_ROWS[feature]])
     return found
 
 
-def _known(base: KnowledgeBase, names: IntArray) -> _Rows:
+def _look_up_names(base: KnowledgeBase, names: IntArray) -> _CandidateRows:
     """Return the entries with the very names."""
     named = np.flatnonzero(names >= 0)
     firsts = base.candidate_starts.take(names.take(named))
-    sizes = np.minimum(base.candidate_starts.take(names.take(named) + 1) - firsts, MOST_CANDIDATES)
+    sizes = np.minimum(base.candidate_starts.take(names.take(named) + 1) - firsts, MAX_CANDIDATES)
     at = stretches(firsts, sizes)
     is_subject = base.is_subject.take(at)
     entries, forms = base.candidates.take(at), base.forms.take(at)
-    return _Rows.of(np.repeat(named, sizes), entries, IS_KNOWN, forms, subject=is_subject, alias=~is_subject)
+    return _CandidateRows.create(
+        np.repeat(named, sizes), entries, IS_KNOWN, forms, subject=is_subject, alias=~is_subject
+    )
 
 
-def _learned(statistics: Statistics, owners: IntArray, numbers: UInt32Array, kind: int = IS_LEARNED) -> _Rows:
+def _look_up_links(
+    statistics: LinkStatistics, owners: IntArray, numbers: UInt32Array, kind: int = IS_LEARNED
+) -> _CandidateRows:
     """Return the entries that names meant in labelled texts."""
     firsts = statistics.starts.take(numbers)
-    sizes = np.minimum(statistics.starts.take(numbers + np.uint32(1)) - firsts, MOST_CANDIDATES)
+    sizes = np.minimum(statistics.starts.take(numbers + np.uint32(1)) - firsts, MAX_CANDIDATES)
     at = stretches(firsts, sizes)
     rows = np.repeat(np.arange(len(numbers)), sizes)
     counts = statistics.counts.take(at).astype(np.float64)
     share = counts / (np.bincount(rows, counts, minlength=len(numbers)) + _DOUBT).take(rows)
     columns = {"near_share": share} if kind == IS_LOOSE else {"share": share, "count": np.log1p(counts)}
-    return _Rows.of(owners.take(rows), statistics.entries.take(at), kind, **columns)
+    return _CandidateRows.create(owners.take(rows), statistics.entries.take(at), kind, **columns)
 
 
-def _near(base: KnowledgeBase, statistics: Statistics, text: Parsed) -> list[_Rows]:
+def _look_up_similar(base: KnowledgeBase, statistics: LinkStatistics, text: ParsedTexts) -> list[_CandidateRows]:
     """Return the entries with names that are near."""
     near = text.near
-    found = _known(base, near.names)
-    known = _Rows.of(near.groups.take(found.owners), found.entries, IS_LOOSE)
-    return [_fewer(known), _fewer(_learned(statistics, near.groups, statistics.slots.find(near.keys), IS_LOOSE))]
+    found = _look_up_names(base, near.names)
+    known = _CandidateRows.create(near.groups.take(found.owners), found.entries, IS_LOOSE)
+    return [_limit(known), _limit(_look_up_links(statistics, near.groups, statistics.slots.find(near.keys), IS_LOOSE))]
 
 
-def _fewer(rows: _Rows) -> _Rows:
+def _limit(rows: _CandidateRows) -> _CandidateRows:
     """Return the first `MOST_CANDIDATES` of each group: many names may have the same words."""
     ranks = np.arange(len(rows.owners)) - np.searchsorted(rows.owners, rows.owners)
-    kept = np.flatnonzero(ranks < MOST_CANDIDATES)
+    kept = np.flatnonzero(ranks < MAX_CANDIDATES)
     columns = {name: column.take(kept) for name, column in rows.columns.items()}
     owners, entries = rows.owners.take(kept), rows.entries.take(kept)
-    return _Rows(owners, entries, rows.kinds.take(kept), columns, rows.forms.take(kept))
+    return _CandidateRows(owners, entries, rows.kinds.take(kept), columns, rows.forms.take(kept))
 
 
-def _of_longs(text: Parsed, found: Candidates, chances: FloatArray) -> _Rows:
+def _look_up_long_forms(text: ParsedTexts, found: Candidates, chances: FloatArray) -> _CandidateRows:
     """Return what long forms mean as candidates of the short forms."""
     firsts = found.starts.take(text.shorts.longs)
     sizes = found.starts.take(text.shorts.longs + 1) - firsts
     at = stretches(firsts, sizes)
     rows = np.repeat(np.arange(len(sizes)), sizes)
     from_long = chances.take(at) * text.shorts.shares.take(rows)
-    return _Rows.of(text.shorts.shorts.take(rows), found.entries.take(at), IS_FROM_LONG, from_long=from_long)
+    return _CandidateRows.create(
+        text.shorts.shorts.take(rows), found.entries.take(at), IS_FROM_LONG, from_long=from_long
+    )
 
 
-def _together(
-    base: KnowledgeBase, statistics: Statistics, text: Parsed, parts: list[_Rows], numbers: UInt32Array
+def _merge(
+    base: KnowledgeBase,
+    statistics: LinkStatistics,
+    text: ParsedTexts,
+    parts: list[_CandidateRows],
+    numbers: UInt32Array,
 ) -> Candidates:
     """Return each candidate of a group once, with the features that need no look around."""
     keys = np.concatenate([(part.owners << _HALF) | part.entries for part in parts])
@@ -226,17 +242,17 @@ def _together(
         np.bitwise_or.at(kinds, rows, part.kinds)
         np.maximum.at(forms, rows, part.forms)
         for name, values in part.columns.items():
-            np.maximum.at(features[AT[name]], rows, values)
-    features[AT["loose"]] = kinds == IS_LOOSE
-    features[AT["written"]] = _are_written(text, owners, forms)
-    features[AT["meant"]] = np.log1p(statistics.meant.take(entries))
-    features[AT["facts"]] = np.log1p(base.n_facts.take(entries))
-    features[AT["names"]] = np.log1p(base.n_names.take(entries))
+            np.maximum.at(features[FEATURE_ROWS[name]], rows, values)
+    features[FEATURE_ROWS["loose"]] = kinds == IS_LOOSE
+    features[FEATURE_ROWS["written"]] = _are_written(text, owners, forms)
+    features[FEATURE_ROWS["meant"]] = np.log1p(statistics.meant.take(entries))
+    features[FEATURE_ROWS["facts"]] = np.log1p(base.n_facts.take(entries))
+    features[FEATURE_ROWS["names"]] = np.log1p(base.n_names.take(entries))
     starts = np.searchsorted(owners, np.arange(len(numbers) + 1))
     return Candidates(starts, owners, entries, kinds, forms, features, numbers, statistics.rates(numbers))
 
 
-def _are_written(text: Parsed, owners: IntArray, forms: UInt64Array) -> BoolArray:
+def _are_written(text: ParsedTexts, owners: IntArray, forms: UInt64Array) -> BoolArray:
     """Return whether a group has a span that is written as the candidate writes its name."""
     spans, keys = text.spans, text.groups.keys
     is_folded = spans.forms == keys.take(spans.groups)
@@ -257,6 +273,6 @@ def _margins(found: Candidates, values: FloatArray) -> FloatArray:
     firsts = found.starts.take(several)
     best, second = ordered.take(firsts), ordered.take(firsts + 1)
     margins = np.zeros(len(values))
-    is_more = best > np.maximum(second, _LEAST_BEST)
+    is_more = best > np.maximum(second, _MIN_BEST)
     margins[order.take(firsts[is_more])] = 1.0 - np.maximum(second[is_more], 0.0) / best[is_more]
     return margins

@@ -5,38 +5,38 @@ from typing import NamedTuple
 import numpy as np
 
 from kxcli.arrays import IntArray, UInt32Array, UInt64Array
-from kxcli.mining.linking.spans.folding import Folded
-from kxcli.mining.linking.spans.name_matcher import is_letter, is_spaced
+from kxcli.mining.linking.spans.folding import FoldedTexts
+from kxcli.mining.linking.spans.name_matcher import letter_table, spaced_table
 
 _GOLDEN = np.uint64(0x9E37_79B9_7F4A_7C15)
 _MIXER = np.uint64(0xBF58_476D_1CE4_E5B9)
 _HALF = np.uint64(32)
-_LONGEST = 64  # characters that tell a word from others
+_MAX_WORD_LENGTH = 64  # characters that tell a word from others
 
 
-class Terms(NamedTuple):
+class TextTerms(NamedTuple):
     """The terms of running text: where they start, and a hash of 32 bits, never 0; words first."""
 
     starts: IntArray
     keys: UInt32Array
 
 
-def terms(codes: UInt32Array) -> Terms:
+def find_terms(codes: UInt32Array) -> TextTerms:
     """Return every two neighbouring characters of unspaced scripts, such a one that stands alone, and every word.
 
     A key is the upper half of a sum of the characters times numbers that depend on their places (multilinear hashing;
     Dietzfelbinger 1996): of a million terms a hundred share theirs.
     """
-    spaced = np.concatenate(([False], is_spaced().take(codes, mode="clip"), [False]))
+    spaced = np.concatenate(([False], spaced_table().take(codes, mode="clip"), [False]))
     edges = np.flatnonzero(spaced[1:] != spaced[:-1])
     firsts, ends = edges[::2], edges[1::2]
-    lengths = np.minimum(ends - firsts, _LONGEST)
+    lengths = np.minimum(ends - firsts, _MAX_WORD_LENGTH)
     places = np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     letters = codes.take(places + np.repeat(firsts, lengths)).astype(np.uint64)
     letters *= _factors().take(places)
     words = np.add.reduceat(letters, np.cumsum(lengths) - lengths) if len(firsts) else letters
 
-    unspaced = np.concatenate(([False], is_letter().take(codes, mode="clip"), [False])) & ~spaced
+    unspaced = np.concatenate(([False], letter_table().take(codes, mode="clip"), [False])) & ~spaced
     here = unspaced[1:-1]
     single = np.flatnonzero(here & ~unspaced[:-2] & ~unspaced[2:])
     pairs = np.flatnonzero(here & unspaced[2:])
@@ -45,18 +45,18 @@ def terms(codes: UInt32Array) -> Terms:
     keys = np.concatenate(
         (words, wide[pairs] * one + wide[np.minimum(pairs + 1, len(wide) - 1)] * two, wide[single] * one)
     )
-    return Terms(np.concatenate((firsts, pairs, single)), (keys >> _HALF).astype(np.uint32) | np.uint32(1))
+    return TextTerms(np.concatenate((firsts, pairs, single)), (keys >> _HALF).astype(np.uint32) | np.uint32(1))
 
 
 def _factors() -> UInt64Array:
-    factors = (np.arange(1, _LONGEST + 1, dtype=np.uint64) * _GOLDEN) ^ _MIXER
+    factors = (np.arange(1, _MAX_WORD_LENGTH + 1, dtype=np.uint64) * _GOLDEN) ^ _MIXER
     factors = (factors ^ (factors >> np.uint64(30))) * _MIXER
     return np.asarray(((factors ^ (factors >> np.uint64(27))) * _GOLDEN) | np.uint64(1))
 
 
-def counted(texts: Folded) -> tuple[UInt64Array, IntArray]:
+def count_terms(texts: FoldedTexts) -> tuple[UInt64Array, IntArray]:
     """Return the distinct terms of each text, its number above the key, ascending, and how often they stand."""
-    found = terms(texts.codes)
+    found = find_terms(texts.codes)
     starts = found.starts
     if texts.begins is not None:
         starts = np.maximum.accumulate(texts.begins).take(starts)  # within a character: where that begins

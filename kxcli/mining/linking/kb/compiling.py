@@ -13,15 +13,15 @@ import numpy as np
 from kxcli.arrays import AnyArray, BoolArray, Float32Array, IntArray, UInt8Array, UInt32Array, UInt64Array
 from kxcli.arrays.slots import Slots
 from kxcli.mining.linking.arguments import check_collection, check_pairs, check_string, check_strings
-from kxcli.mining.linking.candidates.terms import counted
-from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase, Strings, starts_of
-from kxcli.mining.linking.spans.bag_matcher import Bags, ordinary_words
-from kxcli.mining.linking.spans.folding import fold_names, folded
-from kxcli.mining.linking.spans.name_matcher import Names
-from kxcli.mining.linking.spans.tokens import hashes
+from kxcli.mining.linking.candidates.terms import count_terms
+from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase, StringTable, starts_of
+from kxcli.mining.linking.spans.bag_matcher import BagMatcher, ordinary_words
+from kxcli.mining.linking.spans.folding import fold_names, fold_texts
+from kxcli.mining.linking.spans.name_matcher import NameMatcher
+from kxcli.mining.linking.spans.tokens import hash_strings
 
-REPEATED = "entries with the id of an earlier one (names added to it, types and data ignored)"
-LONGEST_NAME = 1000  # characters: more is a text, and the index would have a level for each
+REPEATED_IDS = "entries with the id of an earlier one (names added to it, types and data ignored)"
+MAX_NAME_LENGTH = 1000  # characters: more is a text, and the index would have a level for each
 _LONGEST_VALUE = 40  # characters of an object that entries may share; more is a description
 _TOGETHER = 2000  # entries whose words are counted at a time
 _PIECE = 1 << 15  # keys looked up at a time: what is computed of them stays in a core's cache
@@ -75,32 +75,32 @@ class Entry(_EntryFields):
 
 
 @dataclass
-class Trouble:
+class SkippedEntries:
     """What was left out: how much of each kind, and the first few entries, as the numbers they came with."""
 
-    EXAMPLES = 3
+    MAX_EXAMPLES = 3
 
     counts: Counter[str] = field(default_factory=Counter)
-    places: dict[str, list[int]] = field(default_factory=dict)
+    examples: dict[str, list[int]] = field(default_factory=dict)
 
     def add(self, what: str, place: int) -> None:
         """Count one more."""
         self.counts[what] += 1
-        if len(places := self.places.setdefault(what, [])) < self.EXAMPLES:
+        if len(places := self.examples.setdefault(what, [])) < self.MAX_EXAMPLES:
             places.append(place)
 
 
-def compiled(numbered: Iterable[tuple[int, Entry]], trouble: Trouble) -> KnowledgeBase:
+def compile_entries(numbered: Iterable[tuple[int, Entry]], skipped: SkippedEntries) -> KnowledgeBase:
     """Return a knowledge base of entries; one without a name is kept, and counted.
 
-    An entry with the id of an earlier one adds its names to it.  The numbers that entries come with are for `trouble`
+    An entry with the id of an earlier one adds its names to it.  The numbers that entries come with are for `skipped`
     alone.
     """
     ids, subjects, n_facts, places = list[str](), list[str](), list[int](), list[int]()
     raw, owners, is_first = list[str](), list[int](), list[bool]()
     kinds: dict[str, int] = {}
     entry_kinds, n_kinds = list[int](), list[int]()
-    terms, values, numbers = _Terms(), _Values(), _Numbers()
+    terms, values, numbers = _TermCollector(), _FactCollector(), _NumberCollector()
     iterator = iter(numbered)
     numbers_by_id: dict[str, int] = {}
     while part := list(islice(iterator, _TOGETHER)):
@@ -109,7 +109,7 @@ def compiled(numbered: Iterable[tuple[int, Entry]], trouble: Trouble) -> Knowled
             subject = entry.subject
             number = numbers_by_id.setdefault(entry.id, len(ids))
             if number < len(ids):
-                trouble.add(REPEATED, place)
+                skipped.add(REPEATED_IDS, place)
                 more = [name for name in (subject, *entry.aliases) if name]
                 raw += more
                 owners += [number] * len(more)
@@ -135,24 +135,24 @@ def compiled(numbered: Iterable[tuple[int, Entry]], trouble: Trouble) -> Knowled
             facts = [entry.facts for entry in new]
             values.add(facts)
             numbers.add(facts)
-            terms.add([_described(entry) for entry in new])
-    owned = _Owned.of(raw, owners, is_first, n_facts, places, trouble)
+            terms.add([_description(entry) for entry in new])
+    owned = _EntryNames.collect(raw, owners, is_first, n_facts, places, skipped)
     slots, idf, entry_terms, entry_term_starts, entry_weights = terms.finish(len(ids))
     shared = values.finish(owned.names)
     entry_numbers, entry_number_kinds, entry_number_starts = numbers.finish()
     kind_counts = np.bincount(np.array(entry_kinds, dtype=np.int64), minlength=len(kinds))
     base = KnowledgeBase(
-        names=Names.compiled(owned.names),
-        spelled=Strings.of(owned.names),
-        bags=Bags.of(owned.names, ordinary_words(raw)),
+        names=NameMatcher.from_names(owned.names),
+        spelled=StringTable.from_strings(owned.names),
+        bags=BagMatcher.from_names(owned.names, ordinary_words(raw)),
         is_in_capitals=owned.is_in_capitals,
         candidates=owned.candidates,
         is_subject=owned.is_subject,
         candidate_starts=owned.starts,
         forms=owned.forms,
-        ids=Strings.of(ids),
-        subjects=Strings.of(subjects),
-        kinds=Strings.of(list(kinds)),
+        ids=StringTable.from_strings(ids),
+        subjects=StringTable.from_strings(subjects),
+        kinds=StringTable.from_strings(list(kinds)),
         entry_kinds=np.array(entry_kinds, dtype=np.uint32),
         entry_kind_starts=starts_of(n_kinds),
         kind_weights=_rarity(kind_counts, len(ids)),
@@ -167,8 +167,8 @@ def compiled(numbered: Iterable[tuple[int, Entry]], trouble: Trouble) -> Knowled
         entry_value_starts=shared.starts,
         value_weights=shared.weights,
         value_objects=shared.objects,
-        objects=Names.compiled(shared.spelled),
-        object_keys=hashes(shared.spelled),
+        objects=NameMatcher.from_names(shared.spelled),
+        object_keys=hash_strings(shared.spelled),
         entry_numbers=entry_numbers,
         entry_number_kinds=entry_number_kinds,
         entry_number_starts=entry_number_starts,
@@ -195,12 +195,12 @@ def _is_in_capitals(name: str) -> bool:
     return name.isupper() and (name.isascii() or all(one.isupper() for one in name if one.isalpha()))
 
 
-def _described(entry: Entry) -> str:
+def _description(entry: Entry) -> str:
     """Return what tells an entry from others that share a name; what stands there twice counts once."""
     return "\n".join([entry.subject, *entry.aliases, *[text for _, text in entry.facts]])
 
 
-class _Owned(NamedTuple):
+class _EntryNames(NamedTuple):
     """Distinct names, and the entries that have each, the most prominent first."""
 
     names: list[str]
@@ -212,30 +212,32 @@ class _Owned(NamedTuple):
     n_names: UInt32Array
 
     @classmethod
-    def of(
+    def collect(
         cls,
         raw: Sequence[str],
         owners: Sequence[int],
         is_first: Sequence[bool],
         n_facts: Sequence[int],
         places: Sequence[int],
-        trouble: Trouble,
-    ) -> "_Owned":
+        skipped: SkippedEntries,
+    ) -> "_EntryNames":
         """Return the names as they are folded, of which entries own several, in any order."""
         numbers: dict[str, int] = {}
         of_names = np.empty(len(raw), dtype=np.int64)
         has_small = set[int]()
         for at, name in enumerate(fold_names(raw)):
-            if name and len(name) <= LONGEST_NAME:
+            if name and len(name) <= MAX_NAME_LENGTH:
                 of_names[at] = numbers.setdefault(name, len(numbers))
                 if not _is_in_capitals(raw[at]):
                     has_small.add(numbers[name])
             else:
                 of_names[at] = -1
                 if name:
-                    trouble.add(f"names left out that have more than {LONGEST_NAME:,} characters", places[owners[at]])
+                    skipped.add(
+                        f"names left out that have more than {MAX_NAME_LENGTH:,} characters", places[owners[at]]
+                    )
                 elif not is_first[at]:  # an entry without a subject may have other names
-                    trouble.add("empty names left out", places[owners[at]])
+                    skipped.add("empty names left out", places[owners[at]])
         n_entries = len(places)
         of_entries = np.array(owners, dtype=np.int64)
         keys = (of_names * n_entries + of_entries) * 2 + ~np.array(is_first, dtype=np.bool_)
@@ -247,10 +249,10 @@ class _Owned(NamedTuple):
         is_subject = keys & 1 == 0
         n_names = np.bincount(entries, minlength=n_entries)
         for number in np.flatnonzero(n_names == 0).tolist():
-            trouble.add("entries without a name, which cannot be found", places[number])
+            skipped.add("entries without a name, which cannot be found", places[number])
         prominence = _OF_FACTS * np.log1p(np.array(n_facts, dtype=np.float64)) + _OF_NAMES * np.log1p(n_names)
         order = np.lexsort((entries, -(prominence.take(entries) + _SUBJECT * is_subject), names))
-        forms = hashes([" ".join(name.split()) for name in raw])
+        forms = hash_strings([" ".join(name.split()) for name in raw])
         is_in_capitals = np.ones(len(numbers), dtype=np.bool_)
         is_in_capitals[[*has_small]] = False
         return cls(
@@ -264,7 +266,7 @@ class _Owned(NamedTuple):
         )
 
 
-class _Terms:
+class _TermCollector:
     """The words of entries."""
 
     def __init__(self) -> None:
@@ -273,7 +275,7 @@ class _Terms:
 
     def add(self, texts: Sequence[str]) -> None:
         """Add the next entries."""
-        keys, _ = counted(folded(texts))
+        keys, _ = count_terms(fold_texts(texts))
         self._sizes.append(np.bincount((keys >> _HALF).astype(np.int64), minlength=len(texts)))
         self._keys.append(keys.astype(np.uint32))
 
@@ -294,7 +296,7 @@ class _Terms:
         return slots, idf, numbers, starts_of(sizes.tolist()), weights.astype(np.float32)
 
 
-class _Shared(NamedTuple):
+class _SharedFacts(NamedTuple):
     """Facts that several entries have: those of each entry, their weights, and their objects."""
 
     entries: UInt32Array
@@ -304,7 +306,7 @@ class _Shared(NamedTuple):
     spelled: list[str]
 
 
-class _Values:
+class _FactCollector:
     """The facts of entries that others may have too."""
 
     def __init__(self) -> None:
@@ -324,7 +326,7 @@ class _Values:
             self._all += numbers
             self._sizes.append(len(numbers))
 
-    def finish(self, names: Sequence[str]) -> _Shared:
+    def finish(self, names: Sequence[str]) -> _SharedFacts:
         """Return what is shared; an object of few characters counts only if it is one of the names."""
         n = len(self._sizes)
         everything = np.array(self._all, dtype=np.int64)
@@ -340,7 +342,7 @@ class _Values:
             if is_kept:
                 is_said = len(value) >= _SAID or value in known
                 objects.append(spelled.setdefault(value, len(spelled)) + 1 if is_said else 0)
-        return _Shared(
+        return _SharedFacts(
             renumbered.take(everything[kept]).astype(np.uint32),
             starts_of(sizes.tolist()),
             _rarity(counts[is_shared], n),
@@ -349,7 +351,7 @@ class _Values:
         )
 
 
-class _Numbers:
+class _NumberCollector:
     """The facts of entries whose objects are numbers: the first of each predicate."""
 
     def __init__(self) -> None:

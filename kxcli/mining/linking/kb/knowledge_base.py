@@ -9,8 +9,8 @@ import numpy as np
 
 from kxcli.arrays import AnyArray, BoolArray, Float32Array, IntArray, UInt8Array, UInt32Array, UInt64Array
 from kxcli.arrays.slots import Arrays, Slots
-from kxcli.mining.linking.spans.bag_matcher import Bags
-from kxcli.mining.linking.spans.name_matcher import Names
+from kxcli.mining.linking.spans.bag_matcher import BagMatcher
+from kxcli.mining.linking.spans.name_matcher import NameMatcher
 from kxcli.mining.linking.spans.name_trie import declare_names
 from kxcli.schema import ArrayField, SchemaError, Sizes, check_forms, check_values, require_minimum
 
@@ -18,14 +18,14 @@ VERSION = 3  # of what is compiled, and how
 
 
 @dataclass(frozen=True)
-class Strings:
+class StringTable:
     """Many strings: UTF-8 of all, and where each begins and the last one ends."""
 
     data: UInt8Array
     starts: IntArray
 
     @classmethod
-    def of(cls, strings: Sequence[str]) -> "Strings":
+    def from_strings(cls, strings: Sequence[str]) -> "StringTable":
         """Return the strings."""
         encoded = [string.encode("utf-8", "surrogatepass") for string in strings]
         return cls(np.frombuffer(b"".join(encoded), dtype=np.uint8), starts_of([*map(len, encoded)]))
@@ -76,17 +76,17 @@ class KnowledgeBase:
     digest: SHA-256 of all of this, which a trained model refers to, shape (32,).
     """
 
-    names: Names
-    spelled: Strings
-    bags: Bags
+    names: NameMatcher
+    spelled: StringTable
+    bags: BagMatcher
     is_in_capitals: BoolArray
     candidates: UInt32Array
     is_subject: BoolArray
     candidate_starts: IntArray
     forms: UInt64Array
-    ids: Strings
-    subjects: Strings
-    kinds: Strings
+    ids: StringTable
+    subjects: StringTable
+    kinds: StringTable
     entry_kinds: UInt32Array
     entry_kind_starts: IntArray
     kind_weights: Float32Array
@@ -101,7 +101,7 @@ class KnowledgeBase:
     entry_value_starts: IntArray
     value_weights: Float32Array
     value_objects: UInt32Array
-    objects: Names
+    objects: NameMatcher
     object_keys: UInt64Array
     entry_numbers: Float32Array
     entry_number_kinds: UInt32Array
@@ -122,16 +122,16 @@ class KnowledgeBase:
         }
 
     @classmethod
-    def mapped(cls, arrays: Arrays) -> "KnowledgeBase":
+    def from_arrays(cls, arrays: Arrays) -> "KnowledgeBase":
         """Return the knowledge base whose `arrays` these are; `KeyError` where one is missing."""
         read: dict[str, Any] = {name: arrays[name] for name in _ARRAYS}
         for name in _STRINGS:
-            read[name] = Strings(arrays[f"{name}.data"], arrays[f"{name}.starts"])
+            read[name] = StringTable(arrays[f"{name}.data"], arrays[f"{name}.starts"])
         return cls(
-            names=Names.mapped(arrays, "names"),
-            objects=Names.mapped(arrays, "objects"),
+            names=NameMatcher.from_arrays(arrays, "names"),
+            objects=NameMatcher.from_arrays(arrays, "objects"),
             terms=Slots.mapped(arrays, "terms"),
-            bags=Bags.mapped(arrays, "bags"),
+            bags=BagMatcher.from_arrays(arrays, "bags"),
             **read,
         )
 
@@ -179,17 +179,17 @@ _ARRAYS = {
 }
 
 
-def check(arrays: Arrays) -> None:
+def check_knowledge_base(arrays: Arrays) -> None:
     """Raise `SchemaError` unless the arrays are those of a knowledge base."""
     declared = {
         **_ARRAYS,
         **declare_names("names", "names", is_narrow=_is_narrow(arrays, "names")),
         **declare_names("objects", "objects", is_narrow=_is_narrow(arrays, "objects")),
         **Slots.declare_arrays("terms", "u4", "terms"),
-        **Bags.declare_arrays("bags", "names"),
+        **BagMatcher.declare_arrays("bags", "names"),
     }
     for name, size in zip(_STRINGS, ("names", "entries", "entries", "kinds"), strict=True):
-        declared |= Strings.declare_arrays(name, size)
+        declared |= StringTable.declare_arrays(name, size)
     sizes: Sizes = {}
     check_forms({name: (array.dtype, array.shape) for name, array in arrays.items()}, declared, sizes)
     check_values(arrays, declared, sizes)

@@ -10,8 +10,8 @@ import numpy as np
 
 from kxcli.arrays import AnyArray, BoolArray, Int32Array, IntArray, UInt64Array
 from kxcli.mining.linking.mentions.mention_candidates import Context, Spoken
-from kxcli.mining.linking.spans.parsing import Parsed, Spans
-from kxcli.mining.linking.spans.tokens import shapes
+from kxcli.mining.linking.spans.parsing import MentionSpans, ParsedTexts
+from kxcli.mining.linking.spans.tokens import hash_shapes
 
 HASH_BITS = 18
 N_COLUMNS = (1 << HASH_BITS) + 1  # the first one counts for nothing
@@ -61,7 +61,7 @@ def _name_hashes(context: Context, spoken: Spoken) -> Iterator[tuple[UInt64Array
     yield text.groups.keys.take(spoken.groups), None
     yield _key(kinds), None
     yield _key((often << np.uint64(8)) | rates).take(spoken.groups), None
-    spans = text.spans.chosen(spoken.numbers)
+    spans = text.spans.select(spoken.numbers)
     first, last = _first_and_last(text, spans)
     own_last = text.tokens.keys.take(last, mode="clip")
     yield text.tokens.keys.take(first, mode="clip"), None
@@ -70,12 +70,12 @@ def _name_hashes(context: Context, spoken: Spoken) -> Iterator[tuple[UInt64Array
     yield _key(np.minimum(last - first + 1, 6)), None
     yield _key(np.minimum(spans.stops - spans.starts, 12)), None
     yield _joined(text.tokens.keys.take(np.maximum(last - 1, 0), mode="clip"), own_last), last > first
-    yield shapes(text.whole.source, spans.begins, spans.ends), None
+    yield hash_shapes(text.whole.source, spans.begins, spans.ends), None
 
 
 def _text_hashes(context: Context, spoken: Spoken) -> Iterator[tuple[UInt64Array, BoolArray | None]]:
     text = context.text
-    spans = text.spans.chosen(spoken.numbers)
+    spans = text.spans.select(spoken.numbers)
     first, last = _first_and_last(text, spans)
     two_before, before, behind, two_behind = (
         _token(text, spans, at) for at in (first - 2, first - 1, last + 1, last + 2)
@@ -95,13 +95,13 @@ def _text_hashes(context: Context, spoken: Spoken) -> Iterator[tuple[UInt64Array
     yield np.ones(len(first), dtype=np.uint64), spans.begins == text.whole.starts.take(texts)
 
 
-def _first_and_last(text: Parsed, spans: Spans) -> tuple[IntArray, IntArray]:
+def _first_and_last(text: ParsedTexts, spans: MentionSpans) -> tuple[IntArray, IntArray]:
     """Return the numbers of the first and the last token of spans; one within a token has that for both."""
     first = np.maximum(text.tokens.numbers.take(spans.starts + 1).astype(np.int64) - 1, 0)
     return first, np.maximum(text.tokens.numbers.take(spans.stops).astype(np.int64) - 1, first)
 
 
-def _token(text: Parsed, spans: Spans, at: IntArray) -> UInt64Array:
+def _token(text: ParsedTexts, spans: MentionSpans, at: IntArray) -> UInt64Array:
     """Return the keys of tokens in the texts of spans, one for none."""
     texts = text.groups.texts.take(spans.groups)
     bounds = text.tokens.numbers.take(np.append(text.firsts, len(text.whole.codes)))

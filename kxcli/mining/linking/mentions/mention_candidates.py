@@ -6,10 +6,10 @@ from typing import NamedTuple
 import numpy as np
 
 from kxcli.arrays import IntArray
-from kxcli.mining.linking.candidates.link_statistics import Statistics
-from kxcli.mining.linking.candidates.ranking import Candidates, Ranked
+from kxcli.mining.linking.candidates.link_statistics import LinkStatistics
+from kxcli.mining.linking.candidates.ranking import Candidates, RankedCandidates
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
-from kxcli.mining.linking.spans.parsing import Parsed
+from kxcli.mining.linking.spans.parsing import ParsedTexts
 
 
 class Spoken(NamedTuple):
@@ -28,10 +28,10 @@ class Context:
     """All that features of mentions are made of."""
 
     base: KnowledgeBase
-    statistics: Statistics
-    text: Parsed
+    statistics: LinkStatistics
+    text: ParsedTexts
     candidates: Candidates
-    ranked: Ranked
+    ranked: RankedCandidates
 
     def spoken(self) -> Spoken:
         """Return the spans whose group has candidates, or was labelled, or that a tagger gave."""

@@ -6,10 +6,10 @@ import numpy as np
 
 from kxcli.arrays import AnyArray, BoolArray, FloatArray
 from kxcli.mining.linking.candidates.context_features import are_among, paired
-from kxcli.mining.linking.candidates.ranking import AT, IS_KNOWN, IS_LEARNED, IS_LOOSE
+from kxcli.mining.linking.candidates.ranking import FEATURE_ROWS, IS_KNOWN, IS_LEARNED, IS_LOOSE
 from kxcli.mining.linking.mentions.mention_candidates import Context, Spoken
-from kxcli.mining.linking.spans.name_matcher import cases, is_spaced
-from kxcli.mining.linking.spans.parsing import Parsed, Spans
+from kxcli.mining.linking.spans.name_matcher import case_tables, spaced_table
+from kxcli.mining.linking.spans.parsing import MentionSpans, ParsedTexts
 
 # What speaks for a span to be a mention of its best candidate, and how much before anything was learned.
 #   seen, rate, rate_often: the name stood in labelled texts; log odds of its being meant; these times how often.
@@ -71,7 +71,7 @@ def _of_groups(context: Context, spoken: Spoken) -> dict[str, AnyArray]:
 
     def of_best(name: str) -> FloatArray:
         column = np.zeros(n_groups)
-        column[has_some] = found.features[AT[name]].take(rows[has_some])
+        column[has_some] = found.features[FEATURE_ROWS[name]].take(rows[has_some])
         return column
 
     defined, long_rate, has_short = np.zeros(n_groups), np.zeros(n_groups), np.zeros(n_groups)
@@ -109,14 +109,14 @@ def _of_groups(context: Context, spoken: Spoken) -> dict[str, AnyArray]:
 
 def _of_spans(context: Context, spoken: Spoken) -> dict[str, AnyArray]:
     text, base = context.text, context.base
-    spans = text.spans.chosen(spoken.numbers)
+    spans = text.spans.select(spoken.numbers)
     before, behind = _around(text, spans)
     is_titled = _enclosed(before, behind, _OPEN_TITLE, _CLOSE_TITLE)
     lengths = spans.stops - spans.starts
     in_capitals = _in_capitals(text, spans)
     is_written = _written(context, spans)
     is_joined = np.isin(before, _HYPHENS) | np.isin(behind, _HYPHENS)
-    is_pair = (lengths == 2) & is_spaced().take(text.whole.codes.take(spans.starts), mode="clip")
+    is_pair = (lengths == 2) & spaced_table().take(text.whole.codes.take(spans.starts), mode="clip")
     names = text.groups.names.take(spoken.groups)
     of_capitals = base.is_in_capitals.take(names, mode="wrap") & (names >= 0) if len(base.names) else names >= 0
     return {
@@ -139,7 +139,7 @@ def _log_odds(chances: FloatArray) -> FloatArray:
 
 def _overlaps(context: Context, spoken: Spoken) -> dict[str, FloatArray]:
     """Return what the spans that overlap each one say; the same name again is no other span."""
-    spans, groups = context.text.spans.chosen(spoken.numbers), spoken.groups
+    spans, groups = context.text.spans.select(spoken.numbers), spoken.groups
     rates, tag = context.candidates.rates.take(groups), _log_odds(spans.chances)
     n = len(groups)
     found = {name: np.zeros(n) for name in ("inside", "inside_rate", "outside_rate", "crossing_rate")}
@@ -165,7 +165,7 @@ def _overlaps(context: Context, spoken: Spoken) -> dict[str, FloatArray]:
     return {**found, "tag_rival": rivals}
 
 
-def _around(text: Parsed, spans: Spans) -> tuple[AnyArray, AnyArray]:
+def _around(text: ParsedTexts, spans: MentionSpans) -> tuple[AnyArray, AnyArray]:
     """Return the characters before and behind spans; at the ends of a text, that is the border between texts."""
     source = text.whole.source
     before = np.where(spans.begins > 0, source.take(np.maximum(spans.begins - 1, 0)), 0)
@@ -176,7 +176,7 @@ def _enclosed(before: AnyArray, behind: AnyArray, opening: str, closing: str) ->
     return np.asarray(np.isin(before, [*map(ord, opening)]) & np.isin(behind, [*map(ord, closing)]))
 
 
-def _written(context: Context, spans: Spans) -> BoolArray:
+def _written(context: Context, spans: MentionSpans) -> BoolArray:
     """Return which spans are written as a candidate writes the name."""
     found, keys = context.candidates, context.text.groups.keys
     is_folded = found.forms == keys.take(found.owners)
@@ -190,9 +190,9 @@ def _written(context: Context, spans: Spans) -> BoolArray:
     return written
 
 
-def _in_capitals(text: Parsed, spans: Spans) -> BoolArray:
+def _in_capitals(text: ParsedTexts, spans: MentionSpans) -> BoolArray:
     """Return which spans have capitals, and no letter that has a capital form."""
-    capital, small = cases()
+    capital, small = case_tables()
     source = text.whole.source
     counts = [np.concatenate(([0], np.cumsum(which.take(source, mode="clip")))) for which in (capital, small)]
     n_capitals, n_small = (count.take(spans.ends) - count.take(spans.begins) for count in counts)

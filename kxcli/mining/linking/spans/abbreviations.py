@@ -15,7 +15,7 @@ import numpy as np
 
 from kxcli.arrays import IntArray
 from kxcli.mining.linking.spans.folding import BORDER, fold
-from kxcli.mining.linking.spans.name_matcher import Matches, Names, at_word_edges
+from kxcli.mining.linking.spans.name_matcher import NameMatcher, NameMatches, at_word_edges
 from kxcli.mining.linking.spans.tokens import IDEOGRAPH, MARK, WORD, token_kinds
 
 _OPEN, _CLOSE = "(（[", ")）]"
@@ -31,8 +31,8 @@ _BRACKETED = re.compile(
 )
 _BEHIND = re.compile(rf"[\s{_QUOTES}’]*\Z")  # what may stand between a long form and the bracket
 _ENDS = ".;。；" + BORDER  # no long form goes beyond
-_WIDEST = (40, 12)  # characters before the bracket, and more for each of the short form
-_WIDEST_OF_IDEOGRAPHS = 5  # for each character of the short form
+_WINDOW = (40, 12)  # characters before the bracket, and more for each of the short form
+_IDEOGRAPHIC_WINDOW = 5  # for each character of the short form
 _LAST_WORD = 2  # ideographs
 
 
@@ -57,7 +57,7 @@ class Abbreviations(NamedTuple):
     use_starts: IntArray
 
 
-def abbreviations(texts: Sequence[str]) -> Abbreviations:
+def find_abbreviations(texts: Sequence[str]) -> Abbreviations:
     """Return the definitions of short forms in texts, as given, and the short forms' uses.
 
     A use has the spelling of the short form, cuts no word, and may have an s for the plural.
@@ -90,7 +90,7 @@ def abbreviations(texts: Sequence[str]) -> Abbreviations:
     )
 
 
-def _uses(joined: str, starts: IntArray, shorts: list[str], keys: IntArray) -> tuple[Matches, IntArray]:
+def _uses(joined: str, starts: IntArray, shorts: list[str], keys: IntArray) -> tuple[NameMatches, IntArray]:
     """Return the uses of short forms in those texts that define them, and which of the keys each has.
 
     keys: the number of a text times the number of all short forms, and the number of one, ascending.
@@ -103,18 +103,18 @@ def _uses(joined: str, starts: IntArray, shorts: list[str], keys: IntArray) -> t
     codes = np.frombuffer("".join(pieces).encode("utf-32-le", "surrogatepass"), dtype="<u4")
     lengths = np.diff(bounds).take(texts)
     piece_starts = np.cumsum(lengths) - lengths
-    found = Names.compiled(shorts).matches(codes)
+    found = NameMatcher.from_names(shorts).matches(codes)
     is_plural = codes.take(found.stops) == ord("s")
     is_plural &= np.array([short[-1] != "s" and _kind(short[-1]) == WORD for short in shorts]).take(found.names)
     found = found._replace(stops=found.stops + is_plural)
-    found = found.chosen(np.flatnonzero(at_word_edges(found, codes)))
+    found = found.select(np.flatnonzero(at_word_edges(found, codes)))
     rows = np.searchsorted(piece_starts, found.starts, side="right") - 1
     wanted = texts.take(rows) * len(shorts) + found.names
     owners = np.searchsorted(keys, wanted).clip(max=len(keys) - 1)
     chosen = np.flatnonzero(keys.take(owners) == wanted)
     chosen = chosen[np.argsort(owners.take(chosen), kind="stable")]
     moves = (bounds.take(texts) - piece_starts).take(rows.take(chosen))
-    found = found.chosen(chosen)
+    found = found.select(chosen)
     return found._replace(starts=found.starts + moves, stops=found.stops + moves), owners.take(chosen)
 
 
@@ -132,12 +132,12 @@ def _definition(text: str, found: re.Match[str]) -> _Definition | None:
     is_ideographic = _kind(short[0]) == IDEOGRAPH
     if short.count(" ") > 1 or not (is_ideographic or any(map(str.isupper, short))):
         return None
-    room = _WIDEST[0] + _WIDEST[1] * len(short)
+    room = _WINDOW[0] + _WINDOW[1] * len(short)
     first = max(0, found.start() - room)
     behind = _BEHIND.search(text, first, found.start())
     stop = behind.start() if behind else found.start()
     if is_ideographic:
-        start = _of_ideographs(short, text, first, stop, is_said=found["said"] is not None)
+        start = _ideographic_start(short, text, first, stop, is_said=found["said"] is not None)
         return None if start is None else _Definition(short, start, stop)
     first = _window(text, first, stop, min(len(short) + 5, len(short) * 2))
     end = stop
@@ -177,14 +177,14 @@ def _long_start(short: str, text: str, first: int, stop: int) -> int | None:
     return first + at
 
 
-def _of_ideographs(short: str, text: str, first: int, stop: int, *, is_said: bool) -> int | None:
+def _ideographic_start(short: str, text: str, first: int, stop: int, *, is_said: bool) -> int | None:
     """Return where the long form of a short one of ideographs begins.
 
     Most of what stands in brackets is none, and shares some characters with the sentence by chance, or repeats a piece
     of it.  So the long form has letters and digits alone, the last character of the short one is one of its last two,
     and the short one is no piece of it, unless the text says that it is short for it.
     """
-    first = max(first, stop - _WIDEST_OF_IDEOGRAPHS * len(short))
+    first = max(first, stop - _IDEOGRAPHIC_WINDOW * len(short))
     if any(_kind(char) in (0, MARK) for char in short):
         return None
     for place in range(stop - 1, first - 1, -1):

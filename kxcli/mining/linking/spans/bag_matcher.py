@@ -16,12 +16,12 @@ import numpy as np
 from kxcli.arrays import AnyArray, BoolArray, IntArray, UInt8Array, UInt32Array, UInt64Array
 from kxcli.arrays.ragged import expanded
 from kxcli.arrays.slots import Arrays, Slots
-from kxcli.mining.linking.spans.folding import BORDER, Folded, folded
-from kxcli.mining.linking.spans.name_matcher import cases
-from kxcli.mining.linking.spans.tokens import IDEOGRAPH, MARK, WORD, Prefix, Tokens, hashes, mixed
+from kxcli.mining.linking.spans.folding import BORDER, FoldedTexts, fold_texts
+from kxcli.mining.linking.spans.name_matcher import case_tables
+from kxcli.mining.linking.spans.tokens import IDEOGRAPH, MARK, WORD, PrefixHashes, Tokens, hash_strings, mix_bits
 from kxcli.schema import ArrayField
 
-MOST_WORDS = 8  # of a name that count; windows are no wider
+MAX_WORDS = 8  # of a name that count; windows are no wider
 MIN_LETTERS = 4  # of them all: what is shorter is too much like other things; and of a word that shows a name ordinary
 
 # What comes and goes between the names of one thing in English ("cancer of the lung", "lung cancer"; the s is of the
@@ -34,13 +34,13 @@ ARTICLES = ("a", "an", "s", "the")  # words that do not even count for the order
 JOINERS = "-‐‑–'’‘ʼ/+_"
 _COMMA_MARK, _SLASH = map(ord, ",/")
 
-_SHORTEST_PLURAL = 4  # letters of a word
+_MIN_PLURAL_LENGTH = 4  # letters of a word
 _S, _Y, _I, _U, _E, _A, _O, _R = map(ord, "syiueaor")
 _BEFORE_OUR = 2  # letters: a colour is a color, but four is not for
 _TO_Y = np.uint64(0xC2B2_AE3D_27D4_EB4F)  # tells the stem of "bodies" and "body" from the word "bod"
 _NEXT = np.uint64(0xD6E8_FEB8_6659_FD93)  # tells a word from the one after it, odd
 _SIEVE_ROOM = 16  # slots for each word
-_FEWEST_BITS = 8
+_MIN_BITS = 8
 _NAMES_AT_ONCE = 1 << 16
 
 # British spellings of Greek and Latin words, at the letter that American ones lack, and of words in -our.
@@ -56,7 +56,7 @@ OUR = re.compile(
 NUMERALS = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x")
 
 
-class Loose(NamedTuple):
+class BagMatches(NamedTuple):
     """Places whose words are those of a name: from the first of them that counts to the last.
 
     By start, then by stop, then by name; names: numbers of names.
@@ -68,7 +68,7 @@ class Loose(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Bags:
+class BagMatcher:
     """The bags of words of some names.
 
     slots: from a bag's key, the sum of its words' stems, to its number and one.  names, name_starts: the numbers of
@@ -86,7 +86,7 @@ class Bags:
     traits: UInt8Array
 
     @classmethod
-    def of(cls, names: Sequence[str], ordinary: UInt64Array | None = None) -> "Bags":
+    def from_names(cls, names: Sequence[str], ordinary: UInt64Array | None = None) -> "BagMatcher":
         """Return the bags of folded names; 2 s a million.
 
         A name has none if it has characters of scripts that separate no words by spaces, no word that counts, more
@@ -95,7 +95,7 @@ class Bags:
         """
         codes = np.frombuffer(BORDER.join([*names, ""]).encode("utf-32-le", "surrogatepass"), dtype="<u4")
         lengths = np.fromiter(map(len, names), dtype=np.int64, count=len(names)) + 1
-        tokens = Tokens.of(codes)
+        tokens = Tokens.from_codes(codes)
         bounds = tokens.numbers.take(np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(lengths))))
         words = _words(tokens)
         counted = np.flatnonzero(~words.is_light)
@@ -112,7 +112,7 @@ class Bags:
         n_words = count(at)
         n_letters = totals(at, (tokens.stops - tokens.starts).take(at))
         keys = totals(at, stems)
-        has_bag = (n_words <= MOST_WORDS) & (n_letters >= MIN_LETTERS) & (keys != 0)
+        has_bag = (n_words <= MAX_WORDS) & (n_letters >= MIN_LETTERS) & (keys != 0)
         has_bag &= count(np.flatnonzero(tokens.kinds == IDEOGRAPH)) == 0
         chosen = np.flatnonzero(has_bag)
         bag_keys, bags, counts = np.unique(keys.take(chosen), return_inverse=True, return_counts=True)
@@ -137,7 +137,7 @@ class Bags:
         )
 
     @classmethod
-    def mapped(cls, arrays: Arrays, name: str) -> "Bags":
+    def from_arrays(cls, arrays: Arrays, name: str) -> "BagMatcher":
         """Return the bags that `arrays` gave under a name."""
         read: dict[str, Any] = {part: arrays[f"{name}.{part}"] for part in _ARRAYS}
         return cls(slots=Slots.mapped(arrays, f"{name}.slots"), **read)
@@ -163,7 +163,7 @@ class Bags:
     def __len__(self) -> int:
         return len(self.name_starts) - 1
 
-    def matches(self, tokens: Tokens, is_small: BoolArray) -> Loose:
+    def matches(self, tokens: Tokens, is_small: BoolArray) -> BagMatches:
         """Return the windows of words in running text that are those of a name.
 
         None crosses the end of a sentence, a bracket, another mark but `JOINERS` and commas, a character of a script
@@ -175,7 +175,7 @@ class Bags:
             return _NONE
         counted = np.flatnonzero(~words.is_light)
         stems = words.stems.take(counted)
-        is_known = self.sieve.take(_sieved(stems, self.sieve))
+        is_known = self.sieve.take(_sieve_slots(stems, self.sieve))
         known = np.flatnonzero(is_known)
         if not len(known):
             return _NONE
@@ -185,20 +185,20 @@ class Bags:
         sums = _sums(stems.take(known))
         firsts = np.arange(len(known))
         found: list[tuple[IntArray, IntArray, IntArray]] = []
-        for width in range(1, MOST_WORDS + 1):
+        for width in range(1, MAX_WORDS + 1):
             firsts = firsts[firsts + width <= ends.take(firsts)]
             numbers = self.slots.find(sums.take(firsts + width) - sums.take(firsts))
             hits = np.flatnonzero(numbers)
             first = firsts.take(hits)
             found.append((first, first + width - 1, numbers.take(hits).astype(np.int64) - 1))
         first, last, bags = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
-        order = np.argsort(first * (MOST_WORDS + 1) + last - first)
+        order = np.argsort(first * (MAX_WORDS + 1) + last - first)
         rows, owners = expanded(bags.take(order), self.name_starts)
         first, last = first.take(order).take(owners), last.take(order).take(owners)
         agree = np.flatnonzero(self._agree(rows, first, last, tokens, words, counted.take(known), is_small.take(at)))
         starts = tokens.starts.take(at.take(first.take(agree)))
         stops = tokens.stops.take(at.take(last.take(agree)))
-        return Loose(starts, stops, self.names.take(rows.take(agree)).astype(np.int64))
+        return BagMatches(starts, stops, self.names.take(rows.take(agree)).astype(np.int64))
 
     def _agree(
         self,
@@ -243,7 +243,7 @@ class Bags:
 
 _ORDINARY, _PLURAL, _COMMA = 1, 2, 4  # traits of names: a word of theirs is ordinary; is a plural; they have a comma
 _ARRAYS = ("names", "name_starts", "sieve", "forms", "orders", "traits")
-_NONE = Loose(*(np.empty(0, dtype=np.int64) for _ in Loose._fields))
+_NONE = BagMatches(*(np.empty(0, dtype=np.int64) for _ in BagMatches._fields))
 
 
 def ordinary_words(names: Sequence[str]) -> UInt64Array:
@@ -253,20 +253,20 @@ def ordinary_words(names: Sequence[str]) -> UInt64Array:
     """
     found = [np.empty(0, dtype=np.uint64)]
     for start in range(0, len(names), _NAMES_AT_ONCE):
-        whole = folded([name.replace(BORDER, "") for name in names[start : start + _NAMES_AT_ONCE]])
-        tokens = Tokens.of(whole.codes)
+        whole = fold_texts([name.replace(BORDER, "") for name in names[start : start + _NAMES_AT_ONCE]])
+        tokens = Tokens.from_codes(whole.codes)
         words = _words(tokens)
         at = words.tokens
         initials = whole.characters(tokens.starts.take(at))
         is_used = (tokens.stops - tokens.starts).take(at) >= MIN_LETTERS
-        is_used &= ~words.is_light & ~cases().capital.take(initials, mode="clip") & ~_has_digit(tokens, at)
+        is_used &= ~words.is_light & ~case_tables().capital.take(initials, mode="clip") & ~_has_digit(tokens, at)
         found.append(np.unique(words.forms[is_used]))
     return np.unique(np.concatenate(found))
 
 
-def begin_small(whole: Folded, tokens: Tokens) -> BoolArray:
+def lowercase_initials(whole: FoldedTexts, tokens: Tokens) -> BoolArray:
     """Return a mask of the tokens with a small first letter in the given texts."""
-    return np.asarray(cases().small.take(whole.characters(tokens.starts), mode="clip"))
+    return np.asarray(case_tables().small.take(whole.characters(tokens.starts), mode="clip"))
 
 
 class _Words(NamedTuple):
@@ -291,16 +291,16 @@ def _words(tokens: Tokens) -> _Words:
     """
     words = np.flatnonzero(tokens.kinds == WORD)
     if len(words):
-        words = words[~np.isin(tokens.keys.take(words), hashes(ARTICLES))]
+        words = words[~np.isin(tokens.keys.take(words), hash_strings(ARTICLES))]
     forms = tokens.keys.take(words)
-    is_light = np.isin(forms, hashes(LIGHT))
+    is_light = np.isin(forms, hash_strings(LIGHT))
     starts, stops = tokens.starts.take(words), tokens.stops.take(words)
     last = tokens.codes.take(stops - 1)
     cut = (last == _Y).astype(np.int64)
-    plural = np.flatnonzero((last == _S) & (stops - starts >= _SHORTEST_PLURAL))
+    plural = np.flatnonzero((last == _S) & (stops - starts >= _MIN_PLURAL_LENGTH))
     before = tokens.codes.take(stops.take(plural) - 2)
     is_ies = (before == _E) & (tokens.codes.take(stops.take(plural) - 3) == _I)
-    is_ies &= (stops - starts).take(plural) > _SHORTEST_PLURAL
+    is_ies &= (stops - starts).take(plural) > _MIN_PLURAL_LENGTH
     cut[plural] = np.select([is_ies, before == _Y, np.isin(before, (_I, _S, _U))], [3, 2, 0], 1)
     is_y = last == _Y
     is_y[plural] = is_ies | (before == _Y)
@@ -308,20 +308,20 @@ def _words(tokens: Tokens) -> _Words:
     ends = stops - cut
     changed = np.flatnonzero(cut)
     stems[changed] = tokens.prefix.span(starts.take(changed), ends.take(changed))
-    is_dropped, is_british = _dropped(tokens, words)
+    is_dropped, is_british = _find_british_letters(tokens, words)
     if is_dropped.any():
         n_dropped = np.concatenate(([0], np.cumsum(is_dropped)))
         changed = np.flatnonzero(n_dropped.take(stops) > n_dropped.take(starts))
-        spelled = Prefix(tokens.codes[~is_dropped])
+        spelled = PrefixHashes(tokens.codes[~is_dropped])
         starts, stops, ends = starts.take(changed), stops.take(changed), ends.take(changed)
         firsts = starts - n_dropped.take(starts)
         forms[changed] = spelled.span(firsts, stops - n_dropped.take(stops))
         stems[changed] = spelled.span(firsts, ends - n_dropped.take(ends))
-    stems[is_y] = mixed(stems[is_y] ^ _TO_Y)
+    stems[is_y] = mix_bits(stems[is_y] ^ _TO_Y)
     return _Words(words, is_light, forms, stems, (cut > 0) & (last == _S), is_british)
 
 
-def _dropped(tokens: Tokens, words: IntArray) -> tuple[BoolArray, BoolArray]:
+def _find_british_letters(tokens: Tokens, words: IntArray) -> tuple[BoolArray, BoolArray]:
     """Return masks of British letters, and of the words with such a letter."""
     codes = tokens.codes
     after = np.append(codes[1:], codes[-1:])
@@ -356,7 +356,7 @@ def _sums(values: AnyArray) -> AnyArray:
 
 def _orders(forms: UInt64Array, firsts: IntArray, lasts: IntArray) -> UInt64Array:
     """Return a key of the order of words from each first to each last one."""
-    sums = _sums(mixed(forms[:-1] * _NEXT ^ forms[1:])) if len(forms) else np.zeros(1, dtype=np.uint64)
+    sums = _sums(mix_bits(forms[:-1] * _NEXT ^ forms[1:])) if len(forms) else np.zeros(1, dtype=np.uint64)
     return np.asarray(sums.take(lasts) - sums.take(firsts))
 
 
@@ -368,7 +368,7 @@ def _has_digit(tokens: Tokens, at: IntArray) -> BoolArray:
 
 def _is_number(tokens: Tokens, at: IntArray) -> BoolArray:
     """Return a mask of the tokens with a digit, and of Roman numerals."""
-    return _has_digit(tokens, at) | np.isin(tokens.keys.take(at), hashes(NUMERALS))
+    return _has_digit(tokens, at) | np.isin(tokens.keys.take(at), hash_strings(NUMERALS))
 
 
 def _parts(tokens: Tokens) -> IntArray:
@@ -394,14 +394,14 @@ def _breaks() -> BoolArray:
 
 def _sieve(keys: UInt64Array) -> BoolArray:
     keys = np.unique(keys)
-    sieve = np.zeros(1 << max(_FEWEST_BITS, (_SIEVE_ROOM * len(keys)).bit_length()), dtype=np.bool_)
-    sieve[_sieved(keys, sieve)] = True
+    sieve = np.zeros(1 << max(_MIN_BITS, (_SIEVE_ROOM * len(keys)).bit_length()), dtype=np.bool_)
+    sieve[_sieve_slots(keys, sieve)] = True
     return sieve
 
 
 def _power_of_two(sieve: BoolArray, arrays: Arrays, sizes: Mapping[str, int]) -> str:
-    return "" if len(sieve).bit_count() == 1 and len(sieve) >= 1 << _FEWEST_BITS else "has a size that no sieve has"
+    return "" if len(sieve).bit_count() == 1 and len(sieve) >= 1 << _MIN_BITS else "has a size that no sieve has"
 
 
-def _sieved(keys: UInt64Array, sieve: BoolArray) -> IntArray:
+def _sieve_slots(keys: UInt64Array, sieve: BoolArray) -> IntArray:
     return (keys >> np.uint64(65 - len(sieve).bit_length())).astype(np.int64)

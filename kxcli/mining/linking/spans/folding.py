@@ -45,12 +45,12 @@ def fold_names(names: Sequence[str]) -> list[str]:
     """Return names folded and without white space around them."""
     if not names:
         return []
-    whole = folded([name.replace(BORDER, "") for name in names])
+    whole = fold_texts([name.replace(BORDER, "") for name in names])
     return [name.strip(" ") for name in _text(whole.codes).split(BORDER)[:-1]]
 
 
 @dataclass(frozen=True)
-class Folded:
+class FoldedTexts:
     """Some texts as folded code points, a border after each, and where they come from.
 
     codes: shape (n,).  begins, ends: the source's place where the piece that a code point was made of begins, if it
@@ -82,12 +82,12 @@ class Folded:
         return texts, places - self.starts.take(texts)
 
 
-def folded(texts: Sequence[str]) -> Folded:
+def fold_texts(texts: Sequence[str]) -> FoldedTexts:
     """Return the texts folded; about 10 ns a character, where few of them are made of several."""
     codes, wide = _codes(texts)
     starts = _starts(texts)[:-1] + np.arange(len(texts))
     if not len(codes):
-        return Folded(codes.astype(np.uint32), starts, codes)
+        return FoldedTexts(codes.astype(np.uint32), starts, codes)
     tables = _tables()
     if wide:
         out = tables.single.take(codes, mode="clip")
@@ -106,7 +106,7 @@ def folded(texts: Sequence[str]) -> Folded:
         kept = np.delete(np.arange(len(out)), dropped + 1)
         ends = ends.take(np.append(kept[1:], len(out)) - 1)  # a run ends where its last space does
         out, begins = out.take(kept), begins.take(kept)
-    return Folded(out, starts, codes, begins, ends)
+    return FoldedTexts(out, starts, codes, begins, ends)
 
 
 def _codes(texts: Sequence[str]) -> tuple[AnyArray, bool]:

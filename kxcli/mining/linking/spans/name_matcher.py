@@ -14,7 +14,7 @@ import numpy as np
 
 from kxcli.arrays import AnyArray, BoolArray, IntArray, UInt32Array
 from kxcli.arrays.slots import Arrays, Keys, Slots
-from kxcli.mining.linking.spans.folding import Folded
+from kxcli.mining.linking.spans.folding import FoldedTexts
 from kxcli.mining.linking.spans.name_trie import BITS, TAIL
 
 Ids = AnyArray  # np.uint16, or np.uint32 for very many characters
@@ -24,19 +24,19 @@ _PIECE = 1 << 15  # positions looked at together: all that is computed of them s
 _NARROW = 1 << 16  # characters of all names, from which two of them no longer fit a key of 32 bits
 
 
-class Matches(NamedTuple):
+class NameMatches(NamedTuple):
     """Names in running text: from `starts` to before `stops`, by start and then by stop; `names` are numbers from 0."""
 
     starts: IntArray
     stops: IntArray
     names: UInt32Array
 
-    def chosen(self, which: AnyArray) -> "Matches":
+    def select(self, which: AnyArray) -> "NameMatches":
         """Return some of them."""
-        return Matches(self.starts[which], self.stops[which], self.names[which])
+        return NameMatches(self.starts[which], self.stops[which], self.names[which])
 
     @classmethod
-    def joined(cls, parts: "Sequence[Matches]") -> "Matches":
+    def concatenate(cls, parts: "Sequence[NameMatches]") -> "NameMatches":
         """Return the matches of all parts."""
         if not parts:
             return cls(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty(0, dtype=np.uint32))
@@ -53,7 +53,7 @@ class _Found(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Names:
+class NameMatcher:
     """Distinct folded names, compiled; some 25 bytes a name and 2 a character, of which processes share all.
 
     ids: a number from 1 for every code point up to the last one in a name, 0 for those that no name has, and last.
@@ -79,7 +79,7 @@ class Names:
     longest: int
 
     @classmethod
-    def compiled(cls, names: Sequence[str]) -> "Names":
+    def from_names(cls, names: Sequence[str]) -> "NameMatcher":
         """Return the index of distinct names, none of them empty; 2 s a million."""
         lengths = np.fromiter(map(len, names), dtype=np.int64, count=len(names))
         codes = np.frombuffer("".join(names).encode("utf-32-le", "surrogatepass"), dtype="<u4")
@@ -118,7 +118,7 @@ class Names:
         )
 
     @classmethod
-    def mapped(cls, arrays: Arrays, name: str) -> "Names":
+    def from_arrays(cls, arrays: Arrays, name: str) -> "NameMatcher":
         """Return the index that `arrays` gave under a name."""
         read: dict[str, Any] = {part: arrays[f"{name}.{part}"] for part in _ARRAYS}
         n_inner, longest = arrays[f"{name}.sizes"].tolist()
@@ -137,16 +137,16 @@ class Names:
     def __len__(self) -> int:
         return len(self.letter_starts) - 1
 
-    def matches(self, codes: UInt32Array) -> Matches:
+    def matches(self, codes: UInt32Array) -> NameMatches:
         """Return all occurrences in running code points, overlapping ones too; with one start the 16 longest."""
         if not len(self) or not len(codes):
-            return Matches.joined([])
+            return NameMatches.concatenate([])
         ids = np.zeros(len(codes) + self.longest, dtype=self.ids.dtype)
         self.ids.take(codes, out=ids[: len(codes)], mode="clip")
         firsts = range(0, len(codes), _PIECE)
-        return Matches.joined([self._piece(ids, first, min(first + _PIECE, len(codes))) for first in firsts])
+        return NameMatches.concatenate([self._piece(ids, first, min(first + _PIECE, len(codes))) for first in firsts])
 
-    def _piece(self, ids: Ids, start: int, stop: int) -> Matches:
+    def _piece(self, ids: Ids, start: int, stop: int) -> NameMatches:
         """Return the matches that start within some positions, which many ids follow, zeros in the end."""
         here = ids[start:]
         names = self.singles.take(here[: stop - start])
@@ -159,7 +159,7 @@ class Names:
             longer = np.searchsorted(starts, starts, side="right") - np.arange(len(starts))
             order, starts = order[longer <= _NESTED], starts[longer <= _NESTED]
         starts = starts + start
-        return Matches(starts, starts + lengths.take(order), numbers.take(order) - np.uint32(1))
+        return NameMatches(starts, starts + lengths.take(order), numbers.take(order) - np.uint32(1))
 
     def _walk(self, ids: Ids, n: int) -> list[_Found]:
         """Return the names of two or more characters that start at the first `n` positions."""
@@ -172,7 +172,7 @@ class Names:
         length, held = 2, 0
         while len(starts):
             if held > 2 * _NESTED * n:
-                found = [_longest(found)]
+                found = [_limit_nested(found)]
                 held = len(found[0].starts)
             values = self.values.take(nodes)
             valued = np.flatnonzero(values)
@@ -220,7 +220,7 @@ class Names:
         return _Found(starts.take(right), lengths.take(right), names.take(right))
 
 
-def _longest(parts: Sequence[_Found]) -> _Found:
+def _limit_nested(parts: Sequence[_Found]) -> _Found:
     """Return of the names that start at one place the longest."""
     starts, lengths, names = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
     order = np.lexsort((-lengths, starts))
@@ -291,7 +291,7 @@ _LETTERS_TO = 0x20000  # beyond are ideographs, up to planes of tags and private
 
 
 @cache
-def is_letter() -> BoolArray:
+def letter_table() -> BoolArray:
     """Return, by code point up to some and by the last one for all others, whether it is a letter, digit or mark."""
     letters = np.zeros(_LETTERS_TO + 1, dtype=np.bool_)
     letters[[code for code in range(_LETTERS_TO) if unicodedata.category(chr(code))[0] in "LNM"]] = True
@@ -300,16 +300,16 @@ def is_letter() -> BoolArray:
 
 
 @cache
-def is_spaced() -> BoolArray:
+def spaced_table() -> BoolArray:
     """Return the same of letters, digits and marks of scripts that part words by spaces."""
-    spaced = is_letter().copy()
+    spaced = letter_table().copy()
     for block in _UNSPACED:
         spaced[block.start : block.stop] = False
     spaced[_LETTERS_TO] = False
     return spaced
 
 
-class Cases(NamedTuple):
+class CaseTables(NamedTuple):
     """By code point up to some, whether it is a capital, and whether it is a small letter; none is beyond the last."""
 
     capital: BoolArray
@@ -317,18 +317,18 @@ class Cases(NamedTuple):
 
 
 @cache
-def cases() -> Cases:
+def case_tables() -> CaseTables:
     """Return the cases of characters."""
     characters = [*map(chr, range(_LETTERS_TO)), "\0"]
-    return Cases(np.array([*map(str.isupper, characters)]), np.array([*map(str.islower, characters)]))
+    return CaseTables(np.array([*map(str.isupper, characters)]), np.array([*map(str.islower, characters)]))
 
 
-def at_word_edges(matches: Matches, codes: UInt32Array) -> BoolArray:
+def at_word_edges(matches: NameMatches, codes: UInt32Array) -> BoolArray:
     """Return which matches do not cut a word of a script that parts words by spaces.
 
     A Chinese character next to a Latin letter is an edge, as punctuation is; a digit counts as a letter.
     """
-    spaced = is_spaced()
+    spaced = spaced_table()
     if not len(matches.starts):
         return np.zeros(0, dtype=np.bool_)
 
@@ -340,12 +340,12 @@ def at_word_edges(matches: Matches, codes: UInt32Array) -> BoolArray:
     return ~cuts
 
 
-def mentions(names: Names, texts: Folded) -> Matches:
+def find_names(names: NameMatcher, texts: FoldedTexts) -> NameMatches:
     """Return all names in some texts that cut neither a word nor a character, at their places in the source."""
     found = names.matches(texts.codes)
-    found = found.chosen(np.flatnonzero(at_word_edges(found, texts.codes)))
+    found = found.select(np.flatnonzero(at_word_edges(found, texts.codes)))
     starts, stops = texts.sources(found.starts, found.stops)
     if texts.begins is not None:
         whole = np.flatnonzero((starts >= 0) & (stops >= 0))
-        starts, stops, found = starts.take(whole), stops.take(whole), found.chosen(whole)
-    return Matches(starts, stops, found.names)
+        starts, stops, found = starts.take(whole), stops.take(whole), found.select(whole)
+    return NameMatches(starts, stops, found.names)

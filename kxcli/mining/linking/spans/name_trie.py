@@ -25,7 +25,7 @@ def declare_names(name: str, size: str, *, is_narrow: bool) -> dict[str, ArrayFi
 
     def is_trie(values: UInt32Array, arrays: Arrays, sizes: Mapping[str, int]) -> str:
         try:
-            return _wrong(arrays, name)
+            return _trie_fault(arrays, name)
         except SchemaError as error:
             return f"has slots of which {error}"
 
@@ -57,7 +57,7 @@ def _is_open(ids: AnyArray, arrays: Arrays, sizes: Mapping[str, int]) -> str:
     return "has a number for what is no character of a name" if has_border else ""
 
 
-def _wrong(arrays: Arrays, name: str) -> str:
+def _trie_fault(arrays: Arrays, name: str) -> str:
     """Return what is wrong with a trie, or ""; the arrays before it are as declared."""
     values, n_inner = arrays[f"{name}.values"], int(arrays[f"{name}.sizes"][0])
     lengths = np.concatenate(([0], np.diff(arrays[f"{name}.letter_starts"])))

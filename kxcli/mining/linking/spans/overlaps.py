@@ -9,11 +9,11 @@ from kxcli.arrays import IntArray
 
 Overlap = Literal["longest", "best", "all"]
 
-_MOST_PLACES = 1 << 23  # of all spans, one after the other, that are looked at together
+_MAX_PLACES = 1 << 23  # of all spans, one after the other, that are looked at together
 _ROUNDS = 4  # after which few spans are undecided, but for texts such as a character repeated
 
 
-def kept(
+def resolve_overlaps(
     overlap: Overlap, starts: IntArray, stops: IntArray, scores: npt.NDArray[np.floating[Any]] | None = None
 ) -> IntArray:
     """Return the numbers of the spans that stay, ascending; spans are in running text and not empty.
@@ -40,7 +40,7 @@ def _greedy(starts: IntArray, stops: IntArray, order: IntArray) -> IntArray:
     owner = np.empty(n, dtype=np.int64)
     chosen: list[IntArray] = []
     for _ in range(_ROUNDS):
-        if not len(order) or int((stops - starts).take(order).sum()) > _MOST_PLACES:
+        if not len(order) or int((stops - starts).take(order).sum()) > _MAX_PLACES:
             break
         lengths = (stops - starts).take(order)
         ends = np.cumsum(lengths)

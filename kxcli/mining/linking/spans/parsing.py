@@ -9,11 +9,11 @@ import numpy as np
 from kxcli.arrays import AnyArray, FloatArray, Int32Array, IntArray, UInt64Array
 from kxcli.arrays.ragged import expanded, stretches
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
-from kxcli.mining.linking.spans.abbreviations import Abbreviations, abbreviations
-from kxcli.mining.linking.spans.bag_matcher import Bags, begin_small
-from kxcli.mining.linking.spans.folding import Folded, folded
-from kxcli.mining.linking.spans.name_matcher import Names, at_word_edges
-from kxcli.mining.linking.spans.tokens import Prefix, Tokens, hashes
+from kxcli.mining.linking.spans.abbreviations import Abbreviations, find_abbreviations
+from kxcli.mining.linking.spans.bag_matcher import BagMatcher, lowercase_initials
+from kxcli.mining.linking.spans.folding import FoldedTexts, fold_texts
+from kxcli.mining.linking.spans.name_matcher import NameMatcher, at_word_edges
+from kxcli.mining.linking.spans.tokens import PrefixHashes, Tokens, hash_strings
 from kxcli.mining.linking.tagger import Spans as Tagged
 
 _TEXT = np.uint64(47)  # bits below a text's number in a group's key: 2^17 texts, of which hashes tell names apart
@@ -21,7 +21,7 @@ _HALF = np.int64(32)
 _LOW = np.int64((1 << 32) - 1)
 
 
-class Spans(NamedTuple):
+class MentionSpans(NamedTuple):
     """Spans of running text, by start and then by stop.
 
     starts, stops: in the folded text.  begins, ends: in the source.  groups: the number of each one's group.
@@ -37,13 +37,13 @@ class Spans(NamedTuple):
     forms: UInt64Array
     chances: FloatArray
 
-    def chosen(self, which: AnyArray) -> "Spans":
+    def select(self, which: AnyArray) -> "MentionSpans":
         """Return some of them."""
         columns: Iterator[AnyArray] = (column[which] for column in self)
-        return Spans(*columns)
+        return MentionSpans(*columns)
 
 
-class Groups(NamedTuple):
+class SurfaceForms(NamedTuple):
     """What is said in each text, once for all its spans: ascending by text.
 
     keys: the hash of the folded name.  names: its number in the knowledge base, or -1.  firsts: a span that says it.
@@ -57,7 +57,7 @@ class Groups(NamedTuple):
     n_spans: IntArray
 
 
-class Near(NamedTuple):
+class SimilarNames(NamedTuple):
     """Names that have the same words as what a group says, in another order or number.
 
     names: of the knowledge base, -1 for a learned one; keys: their hashes.
@@ -68,7 +68,7 @@ class Near(NamedTuple):
     keys: UInt64Array
 
 
-class Shorts(NamedTuple):
+class ShortForms(NamedTuple):
     """Groups that their text defines as a short form, and groups of what it stands for.
 
     shares: of the part of both spans that is common to the definition's long form and the group's span.
@@ -80,21 +80,21 @@ class Shorts(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Parsed:
+class ParsedTexts:
     """Some texts, and all their spans that may be mentions.
 
     places: the place in the source of every folded character.  firsts: that of the first folded character of each text.
     defined: the groups that are short forms, those too whose long forms are no names.
     """
 
-    whole: Folded
+    whole: FoldedTexts
     tokens: Tokens
     places: IntArray
     firsts: IntArray
-    spans: Spans
-    groups: Groups
-    near: Near
-    shorts: Shorts
+    spans: MentionSpans
+    groups: SurfaceForms
+    near: SimilarNames
+    shorts: ShortForms
     defined: IntArray
 
 
@@ -104,8 +104,8 @@ class Lexicon:
 
     base: KnowledgeBase
     spelled: Sequence[str]
-    learned: Names
-    learned_bags: Bags
+    learned: NameMatcher
+    learned_bags: BagMatcher
     learned_keys: UInt64Array
 
 
@@ -117,13 +117,13 @@ class _Piece(NamedTuple):
     numbers: AnyArray
 
 
-def parsed(texts: Sequence[str], lexicon: Lexicon, tagged: Tagged | None = None) -> Parsed:
+def parse_texts(texts: Sequence[str], lexicon: Lexicon, tagged: Tagged | None = None) -> ParsedTexts:
     """Return the spans of some texts; an empty text has none."""
-    whole = folded(texts)
+    whole = fold_texts(texts)
     places = np.arange(len(whole.codes)) if whole.begins is None else np.maximum.accumulate(whole.begins)
-    tokens = Tokens.of(whole.codes)
-    is_small = begin_small(whole, tokens)
-    short = abbreviations(texts)
+    tokens = Tokens.from_codes(whole.codes)
+    is_small = lowercase_initials(whole, tokens)
+    short = find_abbreviations(texts)
     uses = np.repeat(np.arange(len(short.texts)), np.diff(short.use_starts))
     pieces = [
         _exact(whole, lexicon.base.names),
@@ -148,9 +148,9 @@ def parsed(texts: Sequence[str], lexicon: Lexicon, tagged: Tagged | None = None)
         chances[rows[-1]] = pieces[-1].numbers
     names = np.full(len(starts), -1)
     names[rows[0]] = pieces[0].numbers
-    groups, of_spans = _grouped(whole, tokens, starts, stops, begins, names)
-    spans = Spans(starts, stops, begins, ends, of_spans, Prefix(whole.source).span(begins, ends), chances)
-    return Parsed(
+    groups, of_spans = _group_spans(whole, tokens, starts, stops, begins, names)
+    spans = MentionSpans(starts, stops, begins, ends, of_spans, PrefixHashes(whole.source).span(begins, ends), chances)
+    return ParsedTexts(
         whole,
         tokens,
         places,
@@ -165,14 +165,14 @@ def parsed(texts: Sequence[str], lexicon: Lexicon, tagged: Tagged | None = None)
     )
 
 
-def _exact(whole: Folded, names: Names) -> _Piece:
+def _exact(whole: FoldedTexts, names: NameMatcher) -> _Piece:
     """Return the names in texts that cut no word."""
     found = names.matches(whole.codes)
     edges = np.flatnonzero(at_word_edges(found, whole.codes))
     return _Piece(found.starts.take(edges), found.stops.take(edges), found.names.take(edges).astype(np.int64))
 
 
-def _in_folded(whole: Folded, begins: AnyArray, ends: AnyArray) -> tuple[IntArray, IntArray]:
+def _in_folded(whole: FoldedTexts, begins: AnyArray, ends: AnyArray) -> tuple[IntArray, IntArray]:
     """Return where spans of the source are in the folded text; -1 where a border of theirs is not."""
     if whole.begins is None or whole.ends is None:
         return begins, ends
@@ -187,7 +187,7 @@ def _place(known: Int32Array, wanted: IntArray, more: int = 0) -> IntArray:
     return np.where(known.take(place) == wanted, place + more, -1)
 
 
-def _whole_characters(whole: Folded, piece: _Piece) -> _Piece:
+def _whole_characters(whole: FoldedTexts, piece: _Piece) -> _Piece:
     """Return those spans that have a place in both texts; folding makes several characters of one, and the reverse."""
     if whole.begins is None:
         return piece
@@ -198,9 +198,9 @@ def _whole_characters(whole: Folded, piece: _Piece) -> _Piece:
     return _Piece(*(column.take(kept) for column in piece))
 
 
-def _grouped(
-    whole: Folded, tokens: Tokens, starts: IntArray, stops: IntArray, begins: IntArray, names: IntArray
-) -> tuple[Groups, IntArray]:
+def _group_spans(
+    whole: FoldedTexts, tokens: Tokens, starts: IntArray, stops: IntArray, begins: IntArray, names: IntArray
+) -> tuple[SurfaceForms, IntArray]:
     """Return the groups of spans, and the number of each span's group."""
     texts = np.searchsorted(whole.starts, begins, side="right") - 1
     hashes = tokens.prefix.span(starts, stops)
@@ -209,26 +209,26 @@ def _grouped(
     inverse = inverse.reshape(-1)
     of_groups = np.full(len(firsts), -1)
     np.maximum.at(of_groups, inverse, names)  # one that cuts a word has no name, though others that say the same have
-    return Groups(texts.take(firsts), hashes.take(firsts), of_groups, firsts, counts), inverse
+    return SurfaceForms(texts.take(firsts), hashes.take(firsts), of_groups, firsts, counts), inverse
 
 
 def _near(
-    lexicon: Lexicon, groups: Groups, known: tuple[IntArray, IntArray], learned: tuple[IntArray, IntArray]
-) -> Near:
+    lexicon: Lexicon, groups: SurfaceForms, known: tuple[IntArray, IntArray], learned: tuple[IntArray, IntArray]
+) -> SimilarNames:
     """Return the names near to groups, given (groups, names) of the knowledge base's and of the learned names."""
     distinct, inverse = np.unique(known[1], return_inverse=True)
-    keys = hashes([lexicon.base.spelled[name] for name in distinct.tolist()]).take(inverse.reshape(-1))
-    found = Near(
+    keys = hash_strings([lexicon.base.spelled[name] for name in distinct.tolist()]).take(inverse.reshape(-1))
+    found = SimilarNames(
         np.concatenate((known[0], learned[0])),
         np.concatenate((known[1], np.full(len(learned[1]), -1))),
         np.concatenate((keys, lexicon.learned_keys.take(learned[1]))),
     )
     kept = np.flatnonzero(found.keys != groups.keys.take(found.groups))
     rows = np.unique(np.stack([column.take(kept).view(np.uint64) for column in found]), axis=1)
-    return Near(rows[0].astype(np.int64), rows[1].view(np.int64), rows[2])
+    return SimilarNames(rows[0].astype(np.int64), rows[1].view(np.int64), rows[2])
 
 
-def _shorts(short: Abbreviations, spans: Spans, groups: IntArray, numbers: IntArray) -> Shorts:
+def _shorts(short: Abbreviations, spans: MentionSpans, groups: IntArray, numbers: IntArray) -> ShortForms:
     """Return what short forms stand for, given the (group, number of the short form) of their uses.
 
     A long form's group is one with a span that ends where the definition's long form ends.
@@ -250,4 +250,4 @@ def _shorts(short: Abbreviations, spans: Spans, groups: IntArray, numbers: IntAr
     order = np.lexsort((-shares, keys))
     order = order[(np.diff(keys.take(order), prepend=-1) != 0) & (shares.take(order) > 0)]
     order = order[(keys.take(order) >> _HALF) != (keys.take(order) & _LOW)]
-    return Shorts(keys.take(order) >> _HALF, keys.take(order) & _LOW, shares.take(order))
+    return ShortForms(keys.take(order) >> _HALF, keys.take(order) & _LOW, shares.take(order))

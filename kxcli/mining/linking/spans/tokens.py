@@ -8,7 +8,7 @@ import numpy as np
 
 from kxcli.arrays import AnyArray, Int32Array, IntArray, UInt8Array, UInt32Array, UInt64Array
 from kxcli.mining.linking.spans.folding import BORDER
-from kxcli.mining.linking.spans.name_matcher import is_letter, is_spaced
+from kxcli.mining.linking.spans.name_matcher import letter_table, spaced_table
 
 WORD, IDEOGRAPH, MARK = 1, 2, 3  # kinds of tokens; 0 is white space, and the border between texts
 
@@ -22,7 +22,7 @@ _SHAPED = 12  # characters of a span that its shape tells of
 _NO_CODE = 0x110000  # no code point
 
 
-class Prefix:
+class PrefixHashes:
     r"""Hashes of arbitrary substrings of running code points, in constant time each.
 
     The prefix up to `i` has the hash `h[i] = h[i - 1] * b + c[i - 1]` modulo 2^64 (Karp and Rabin 1987), where `c` are
@@ -49,18 +49,18 @@ class Prefix:
         """Return the hash of what stands from each start to before its stop."""
         sums = self._sums.take(starts)
         sums *= _power(stops - starts)
-        return mixed(np.subtract(self._sums.take(stops), sums, out=sums))
+        return mix_bits(np.subtract(self._sums.take(stops), sums, out=sums))
 
 
-def hashes(strings: Sequence[str]) -> UInt64Array:
+def hash_strings(strings: Sequence[str]) -> UInt64Array:
     """Return the hash of each string, the same as `Prefix.span` gives where it stands in running text."""
     codes = np.frombuffer("".join(strings).encode("utf-32-le", "surrogatepass"), dtype="<u4")
     lengths = np.fromiter(map(len, strings), dtype=np.int64, count=len(strings))
     stops = np.cumsum(lengths)
-    return Prefix(codes).span(stops - lengths, stops)
+    return PrefixHashes(codes).span(stops - lengths, stops)
 
 
-def mixed(sums: UInt64Array) -> UInt64Array:
+def mix_bits(sums: UInt64Array) -> UInt64Array:
     """Return sums, changed in place, such that each of their bits hangs on all of them, and none is 0."""
     for mixer in _MIXERS:
         sums ^= sums >> _HALF
@@ -86,12 +86,12 @@ class Tokens:
     kinds: UInt8Array
     numbers: Int32Array
     codes: UInt32Array
-    prefix: Prefix
+    prefix: PrefixHashes
 
     @classmethod
-    def of(cls, codes: UInt32Array) -> "Tokens":
+    def from_codes(cls, codes: UInt32Array) -> "Tokens":
         """Return the tokens of some texts, a border after each."""
-        prefix = Prefix(codes)
+        prefix = PrefixHashes(codes)
         kinds = np.zeros(len(codes) + 2, dtype=np.uint8)
         kinds[1:-1] = token_kinds().take(codes, mode="clip")
         is_word = kinds == WORD
@@ -102,7 +102,7 @@ class Tokens:
         stops = np.flatnonzero(is_token & ~goes_on[1:]) + 1
         numbers = np.zeros(len(codes) + 1, dtype=np.int32)
         np.cumsum(is_start, out=numbers[1:])
-        keys = mixed(_spread(codes.take(starts)))
+        keys = mix_bits(_spread(codes.take(starts)))
         longer = np.flatnonzero(stops - starts > 1)
         keys[longer] = prefix.span(starts.take(longer), stops.take(longer))
         return cls(starts, stops, keys, kinds[1:-1].take(starts), numbers, codes, prefix)
@@ -115,7 +115,7 @@ class Tokens:
         return np.append(self.stops, 0).take(self.numbers.take(places) - 1)
 
 
-def shapes(codes: AnyArray, starts: AnyArray, stops: AnyArray) -> UInt64Array:
+def hash_shapes(codes: AnyArray, starts: AnyArray, stops: AnyArray) -> UInt64Array:
     """Return a key for how each span of a text as given looks: `hashes` of its shape as a string.
 
     In a shape "A" stands for a capital, "a" for a small letter, "0" for a digit, "c" for any other letter, and a mark
@@ -141,7 +141,7 @@ def shapes(codes: AnyArray, starts: AnyArray, stops: AnyArray) -> UInt64Array:
         rows = alive.take(kept)
         sums[rows] = sums.take(rows) * base + _spread(here.take(kept))
         last, before_last = here, last
-    return mixed(sums)
+    return mix_bits(sums)
 
 
 def _spread(codes: AnyArray) -> UInt64Array:
@@ -179,7 +179,7 @@ def _power(exponents: AnyArray) -> UInt64Array:
 @cache
 def token_kinds() -> UInt8Array:
     """Return the kind of token by code point up to some, and by the last one for all others."""
-    kinds = np.where(is_spaced(), WORD, np.where(is_letter(), IDEOGRAPH, MARK)).astype(np.uint8)
+    kinds = np.where(spaced_table(), WORD, np.where(letter_table(), IDEOGRAPH, MARK)).astype(np.uint8)
     kinds[[code for code in range(len(kinds)) if chr(code).isspace() or chr(code) == BORDER]] = 0
     return kinds
 
@@ -187,7 +187,7 @@ def token_kinds() -> UInt8Array:
 @cache
 def _classes() -> UInt32Array:
     """Return the code point of what stands in a shape for each one up to some, and by the last one for all others."""
-    classes = np.arange(len(is_letter()), dtype=np.uint32)
+    classes = np.arange(len(letter_table()), dtype=np.uint32)
     for code, character in enumerate(map(chr, range(len(classes)))):
         if character.isupper():
             classes[code] = ord("A")

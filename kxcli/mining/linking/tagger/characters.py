@@ -6,8 +6,8 @@ from functools import cache
 import numpy as np
 
 from kxcli.arrays import UInt8Array, UInt32Array
-from kxcli.mining.linking.spans.folding import folded
-from kxcli.mining.linking.spans.name_matcher import is_letter, is_spaced
+from kxcli.mining.linking.spans.folding import fold_texts
+from kxcli.mining.linking.spans.name_matcher import letter_table, spaced_table
 
 # White space, letters and digits of scripts that part words by spaces, letters of others, and marks.
 WHITE, LOWER, UPPER, DIGIT, SPACED, UNSPACED, OTHER = range(7)
@@ -24,7 +24,7 @@ _KINDS_TO = 0x20000  # beyond are ideographs, up to planes of tags and private u
 @cache
 def kinds() -> UInt8Array:
     """Return the kind of each character, by code point up to some and by the last one for all others."""
-    letters, spaced = is_letter(), is_spaced()
+    letters, spaced = letter_table(), spaced_table()
     found = np.full(_KINDS_TO + 1, OTHER, dtype=np.uint8)
     special = {mark: QUOTE + number for number, marks in enumerate(_MARKS) for mark in marks}
     for first, brackets in ((OPEN, _OPEN), (CLOSE, _CLOSE)):
@@ -54,7 +54,7 @@ def hashes() -> UInt32Array:
     """Return a hash of each character after folding, by code point up to some."""
     codes = np.arange(_KINDS_TO + 1, dtype=np.uint32)
     plain = [code for code in range(_KINDS_TO) if code != 0xFFFF and not 0xD800 <= code < 0xE000]
-    whole = folded([chr(code) for code in plain])
+    whole = fold_texts([chr(code) for code in plain])
     borders = np.flatnonzero(whole.codes == 0xFFFF)
     single = np.flatnonzero(np.diff(borders, prepend=-1) == 2)
     codes[np.array(plain)[single]] = whole.codes[borders[single] - 1]

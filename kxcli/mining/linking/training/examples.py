@@ -16,11 +16,11 @@ from kxcli.mining.linking.arguments import (
     check_strings,
     check_type,
 )
-from kxcli.mining.linking.candidates.link_statistics import Counts
+from kxcli.mining.linking.candidates.link_statistics import LinkCounts
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
 from kxcli.mining.linking.mentions.mention_candidates import Context
 from kxcli.mining.linking.spans.folding import BORDER, fold_names
-from kxcli.mining.linking.spans.parsing import Lexicon, Parsed, parsed
+from kxcli.mining.linking.spans.parsing import Lexicon, ParsedTexts, parse_texts
 from kxcli.mining.linking.tagger import Spans as Tagged
 
 FOLDS = 5
@@ -95,7 +95,7 @@ class Gold:
     has_id: BoolArray
     n_linked: int
 
-    def of(self, text: Parsed) -> IntArray:
+    def of(self, text: ParsedTexts) -> IntArray:
         """Return the number of the labeled mention that each span is, -1 for none."""
         wanted = (text.spans.begins << _HALF) | text.spans.ends
         if not len(self.keys):
@@ -109,7 +109,7 @@ class Piece:
     """Some texts of one fold, and what is computed of them on the way."""
 
     fold: int
-    parsed: Parsed
+    parsed: ParsedTexts
     gold: Gold
     of_spans: IntArray
     context: Context | None = None
@@ -144,7 +144,7 @@ def pieces_of(
     for fold in range(FOLDS):
         for part in together(np.flatnonzero(folds == fold).tolist(), lambda one: len(labelled[one].text)):
             texts = [labelled[one] for one in part]
-            text = parsed([one.text for one in texts], known, None if tagged is None else _chosen(tagged, part))
+            text = parse_texts([one.text for one in texts], known, None if tagged is None else _chosen(tagged, part))
             gold = _gold(texts, text, numbers)
             pieces.append(Piece(fold, text, gold, gold.of(text)))
     return pieces
@@ -159,7 +159,7 @@ def _chosen(tagged: Tagged, texts: Sequence[int]) -> Tagged:
     return Tagged(at.take(kept), starts, stops, tagged.probabilities.take(kept))
 
 
-def _gold(part: Sequence[LabelledText], text: Parsed, numbers: dict[str, int]) -> Gold:
+def _gold(part: Sequence[LabelledText], text: ParsedTexts, numbers: dict[str, int]) -> Gold:
     rows = sorted(
         ((start + mark.start) << 32 | start + mark.stop, mark)
         for start, one in zip(text.whole.starts.tolist(), part, strict=True)
@@ -176,14 +176,14 @@ def _gold(part: Sequence[LabelledText], text: Parsed, numbers: dict[str, int]) -
     )
 
 
-def counted(piece: Piece) -> Counts:
+def counted(piece: Piece) -> LinkCounts:
     """Return what a piece says of its names."""
     groups, of_spans = piece.parsed.groups, piece.of_spans
     n = len(groups.texts)
     owners = piece.parsed.spans.groups
     labelled = np.flatnonzero(of_spans >= 0)
     at, rows = expanded(of_spans.take(labelled), piece.gold.starts)
-    return Counts(
+    return LinkCounts(
         groups.keys,
         groups.n_spans,
         np.bincount(owners.take(labelled), minlength=n),

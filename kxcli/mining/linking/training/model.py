@@ -12,13 +12,13 @@ from kxcli import schema
 from kxcli.arrays import AnyArray, FloatArray
 from kxcli.arrays.slots import Arrays
 from kxcli.mining.linking.candidates import ranking
-from kxcli.mining.linking.candidates.link_statistics import Statistics
-from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase, Strings
+from kxcli.mining.linking.candidates.link_statistics import LinkStatistics
+from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase, StringTable
 from kxcli.mining.linking.mentions import mention_features, mention_model
-from kxcli.mining.linking.spans.bag_matcher import Bags
-from kxcli.mining.linking.spans.name_matcher import Names
+from kxcli.mining.linking.spans.bag_matcher import BagMatcher
+from kxcli.mining.linking.spans.name_matcher import NameMatcher
 from kxcli.mining.linking.spans.parsing import Lexicon
-from kxcli.mining.linking.spans.tokens import hashes
+from kxcli.mining.linking.spans.tokens import hash_strings
 from kxcli.mining.linking.tagger import Tagger
 
 HEADER = "header"
@@ -58,7 +58,7 @@ class Model:
     tagger: finds mentions that no name lists; None where nothing was better with it.
     """
 
-    statistics: Statistics
+    statistics: LinkStatistics
     lexicon: Lexicon
     ranking: FloatArray
     mention: mention_model.Model
@@ -71,7 +71,7 @@ class Model:
     def untrained(cls, base: KnowledgeBase) -> "Model":
         """Return what serves without labelled texts."""
         prior = mention_model.untrained()
-        nothing = Statistics.of([], len(base.ids))
+        nothing = LinkStatistics.from_counts([], len(base.ids))
         return cls(
             nothing, lexicon(base, []), ranking.PRIOR_WEIGHTS, prior, prior, _THRESHOLD, _MENTION_THRESHOLD, None
         )
@@ -82,7 +82,7 @@ class Model:
         header: version, digests of the knowledge base and of all other arrays, both thresholds, the features' names,
         whether there is a tagger, and whether links were learned.
         """
-        learned = Strings.of(self.lexicon.spelled)
+        learned = StringTable.from_strings(self.lexicon.spelled)
         arrays: dict[str, AnyArray] = {
             "learned.data": learned.data,
             "learned.starts": learned.starts,
@@ -125,10 +125,10 @@ class Model:
             schema.check_values(found, declared, sizes)
         except schema.SchemaError as error:
             raise ModelError(f"is damaged: {error}") from None
-        learned = Strings(found["learned.data"], found["learned.starts"])
+        learned = StringTable(found["learned.data"], found["learned.starts"])
         mention = mention_model.Model.mapped(found, "mention")
         return cls(
-            Statistics.mapped(found, "statistics", len(base.ids)),
+            LinkStatistics.from_arrays(found, "statistics", len(base.ids)),
             lexicon(base, learned.all()),
             found["ranking"],
             mention,
@@ -162,9 +162,9 @@ def declare_arrays(header: Mapping[str, Any]) -> dict[str, schema.ArrayField]:
     """Declare the arrays of a model with this header; the size "entries" is known."""
     return {
         HEADER: schema.ArrayField("u1", (HEADER,)),
-        **Strings.declare_arrays("learned", "learned"),
+        **StringTable.declare_arrays("learned", "learned"),
         "ranking": schema.ArrayField("f8", (len(ranking.FEATURES),)),
-        **Statistics.declare_arrays("statistics"),
+        **LinkStatistics.declare_arrays("statistics"),
         **mention_model.Model.declare_arrays("mention"),
         **(mention_model.Model.declare_arrays("link") if header["is_linked"] else {}),
         **(Tagger.declare_arrays() if header["has_tagger"] else {}),
@@ -197,4 +197,6 @@ def _digest(arrays: Arrays) -> str:
 
 def lexicon(base: KnowledgeBase, learned: Sequence[str]) -> Lexicon:
     """Return what to look for; `learned`: folded names that the knowledge base lacks."""
-    return Lexicon(base, [*learned], Names.compiled(learned), Bags.of(learned), hashes(learned))
+    return Lexicon(
+        base, [*learned], NameMatcher.from_names(learned), BagMatcher.from_names(learned), hash_strings(learned)
+    )

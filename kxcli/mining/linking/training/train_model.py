@@ -14,8 +14,8 @@ import numpy as np
 from kxcli.arrays import BoolArray, FloatArray, IntArray
 from kxcli.arrays.ragged import expanded
 from kxcli.mining.linking import tagger as tagging
-from kxcli.mining.linking.candidates.link_statistics import Statistics
-from kxcli.mining.linking.candidates.ranking import PRIOR_WEIGHTS, Candidates, candidates, ranked
+from kxcli.mining.linking.candidates.link_statistics import LinkStatistics
+from kxcli.mining.linking.candidates.ranking import PRIOR_WEIGHTS, Candidates, find_candidates, rank_candidates
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
 from kxcli.mining.linking.mentions import mention_features, mention_model
 from kxcli.mining.linking.mentions.hashed_features import N_COLUMNS
@@ -76,11 +76,11 @@ def _trained(
     counts = [counted(piece) for piece in pieces]
     for fold in range(FOLDS):
         others = [count for piece, count in zip(pieces, counts, strict=True) if piece.fold != fold]
-        held_out = Statistics.of(others, len(base.ids))
+        held_out = LinkStatistics.from_counts(others, len(base.ids))
         for piece in pieces:
             if piece.fold == fold:
-                found = candidates(base, held_out, piece.parsed, PRIOR_WEIGHTS)
-                piece.context = Context(base, held_out, piece.parsed, found, ranked(found, PRIOR_WEIGHTS))
+                found = find_candidates(base, held_out, piece.parsed, PRIOR_WEIGHTS)
+                piece.context = Context(base, held_out, piece.parsed, found, rank_candidates(found, PRIOR_WEIGHTS))
     weights = _ranking(pieces)
     examples = _Examples.of(pieces, weights)
     everything = np.arange(len(examples.folds))
@@ -90,7 +90,7 @@ def _trained(
         told = np.flatnonzero(examples.is_told)
         rivals = told[examples.has_best[told]]
         link = _learned(examples, examples.is_right, examples.n_linked, told, rivals)
-    statistics = Statistics.of(counts, len(base.ids))
+    statistics = LinkStatistics.from_counts(counts, len(base.ids))
     model = Model(statistics, known, weights, mention.model, link.model, link.threshold, mention.threshold, None)
     return Trained(model, mention.f1, link.f1)
 
@@ -149,7 +149,9 @@ class _Examples(NamedTuple):
         for piece in pieces:
             assert piece.context is not None
             old = piece.context
-            context = Context(old.base, old.statistics, old.text, old.candidates, ranked(old.candidates, weights))
+            context = Context(
+                old.base, old.statistics, old.text, old.candidates, rank_candidates(old.candidates, weights)
+            )
             spoken = context.spoken()
             labels = piece.of_spans.take(spoken.numbers)
             labelled = np.flatnonzero(labels >= 0)
@@ -205,7 +207,7 @@ def _learned(examples: _Examples, is_right: BoolArray, n_gold: int, used: IntArr
         inside, outside = used[folds != fold], used[folds == fold]
         weights = _fitted(examples.rows.chosen(inside), is_right[inside])
         scores[outside] = mention_model.score(weights, examples.rows.chosen(outside))
-    kept = rivals[overlaps.kept("best", examples.starts[rivals], examples.stops[rivals], scores[rivals])]
+    kept = rivals[overlaps.resolve_overlaps("best", examples.starts[rivals], examples.stops[rivals], scores[rivals])]
     folds = examples.folds.take(kept)
     n_kept = n_right = 0
     for fold in range(FOLDS):
