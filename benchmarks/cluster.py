@@ -20,8 +20,8 @@ from typing import Any
 from kxcli.corpus.records import Format
 from kxcli.corpus.shards import Range, Task
 from kxcli.corpus.sources import Source
-from kxcli.mapreduce.cluster.engine import Engine
-from kxcli.mapreduce.cluster.work import Parcel
+from kxcli.mapreduce.cluster.engine import ClusterEngine
+from kxcli.mapreduce.cluster.work import BatchPickle
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -140,7 +140,7 @@ def measure(parts: int, n: int) -> str:
         if n_done == n:
             n_tasks, at_end = client.run_on_scheduler(count_tasks), resident(pid)
 
-    with scheduler() as (address, pid), Engine(address, tempfile.gettempdir, print) as engine:
+    with scheduler() as (address, pid), ClusterEngine(address, tempfile.gettempdir, print) as engine:
         client = engine._connection.client
         before, cpu = resident(pid), seconds(pid)
         tasks = [Empty("/corpus/part-000017.txt", number << 28) for number in range(n)]
@@ -168,7 +168,7 @@ def main() -> None:
         print(measure(parts, n), flush=True)
     shown = "/corpus/part-000017.txt"
     source = Source(shown, 1 << 40)
-    batch = Parcel()
+    batch = BatchPickle()
     for at in range(4096, 4096 + 256):
         shard = Range(source, at << 20, (at + 1) << 20, Format("text", "utf-8"), shown)
         batch.add(Task((shard,), 1 << 20, shown))

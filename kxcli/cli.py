@@ -18,7 +18,7 @@ from kxcli.errors import InterruptedBySignal, KxcliError, reason
 from kxcli.output.descriptors import complete_streams
 from kxcli.report import Report, Said
 from kxcli.signals import ENDING
-from kxcli.tuning import settle_in
+from kxcli.tuning import configure_process
 
 COMMANDS = {
     # name: (module, line in the overview)
@@ -75,7 +75,7 @@ def cli(ctx: click.Context) -> None:
 def main(args: list[str] | None = None) -> int:
     """Run the command line and return its exit code: 0 done, 1 input or output, 2 usage, 128 + a signal's number."""
     arguments = sys.argv[1:] if args is None else args
-    settle_in()
+    configure_process()
     _raise_on_signals()
     try:
         with complete_streams():

@@ -13,7 +13,7 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
-def settle_in() -> None:
+def configure_process() -> None:
     """Tune this process for many small objects and arrays that come and go; changes speed alone.
 
     The cycle collector is made rare: no token or row is in a cycle.  Freed memory is kept for the next shard instead
@@ -32,7 +32,7 @@ def settle_in() -> None:
         allocator.mallopt(_M_TRIM_THRESHOLD, 1 << 30)
 
 
-def let_go() -> None:
+def trim_heap() -> None:
     """Give freed memory back, where a phase that needed much has ended and another begins."""
     with suppress(AttributeError, OSError, TypeError):
         ctypes.CDLL(None).malloc_trim(0)

@@ -16,7 +16,7 @@ import psutil
 import pytest
 from conftest import ROOT, wait_until
 
-from kxcli.mapreduce.cluster.engine import Engine
+from kxcli.mapreduce.cluster.engine import ClusterEngine
 
 TESTS = ROOT / "tests"
 STARTED = 120  # seconds in which a scheduler or worker has started, on a machine that has other work
@@ -107,7 +107,7 @@ def cluster():
 
 
 def engine_at(address):
-    return Engine(address, tempfile.gettempdir, lambda message: None)
+    return ClusterEngine(address, tempfile.gettempdir, lambda message: None)
 
 
 def threads(engine):

@@ -27,7 +27,7 @@ def machine(tmp_path):
             path = tmp_path / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(content)
-        return available.memory(str(tmp_path)) / M
+        return available.get_default_memory(str(tmp_path)) / M
 
     return make
 
@@ -51,7 +51,7 @@ def test_without_a_control_group_half_of_the_free_memory_is_taken(machine):
 
 
 def test_memory_is_limited_without_kernel_files(tmp_path):
-    assert available.memory(str(tmp_path)) > 0
+    assert available.get_default_memory(str(tmp_path)) > 0
 
 
 @pytest.mark.parametrize("name", ["max", "high"])
@@ -124,5 +124,7 @@ def test_a_mount_point_with_a_space_is_found(machine):
 @pytest.mark.parametrize(("limit", "used", "taken"), [(400, 0, 256), (200, 0, 200), (100, 40, 60), (100, 100, 0)])
 def test_never_more_than_a_small_limit_is_taken(machine, limit, used, taken):
     assert machine("0::/a", [V2], group("/a", max=limit, current=used)) == taken
-    assert available.workers(0, taken * M) == max(1, min(available.cpus(), taken * M // available.PROCESS - 1))
-    assert available.room(taken * M, 1) > 0
+    assert available.choose_n_workers(0, taken * M) == max(
+        1, min(available.count_cpus(), taken * M // available.PROCESS_BYTES - 1)
+    )
+    assert available.get_partial_limit(taken * M, 1) > 0

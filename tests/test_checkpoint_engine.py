@@ -67,8 +67,8 @@ class Run:
                 raise KeyboardInterrupt
 
         with (
-            local.Engine(workers, (), lambda: str(folder)) as engine,
-            checkpoint.Checkpoint(engine, str(folder), Plain, self.notes.append) as kept,
+            local.LocalEngine(workers, (), lambda: str(folder)) as engine,
+            checkpoint.CheckpointEngine(engine, str(folder), Plain, self.notes.append) as kept,
         ):
             kept.expect({task.source for task in tasks}, about)
             found = getattr(kept, way)(Read, tasks, job or Sum(), shared=shared, on_done=on_done)
@@ -203,7 +203,7 @@ def test_nothing_at_all_is_kept_of_nothing(tmp_path, way):
 
 
 def hold(folder, held, go):
-    with local.Engine(1, (), lambda: folder) as engine, checkpoint.Checkpoint(engine, folder, Plain, print):
+    with local.LocalEngine(1, (), lambda: folder) as engine, checkpoint.CheckpointEngine(engine, folder, Plain, print):
         held.set()
         go.wait(20)
 

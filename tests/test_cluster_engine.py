@@ -24,7 +24,7 @@ from distributed.comm.core import CommClosedError
 from kxcli.errors import ClusterError, InputError, MissingExtraError, UsageError, WorkerDiedError
 from kxcli.mapreduce import local
 from kxcli.mapreduce.cluster import connection, rounds, work
-from kxcli.mapreduce.cluster.engine import Engine
+from kxcli.mapreduce.cluster.engine import ClusterEngine
 from kxcli.storage import array_file
 
 pytest_plugins = ["clusters"]
@@ -69,7 +69,7 @@ def reduced(engine, tasks, job=None, shared=2, told=None):
 def test_partials_of_all_tasks_are_merged(engine, n):
     told = []
     tasks = [Numbers((number, number + 1)) for number in range(n)]
-    with local.Engine(1, (), tempfile.gettempdir) as here:
+    with local.LocalEngine(1, (), tempfile.gettempdir) as here:
         assert reduced(engine, iter(tasks), told=told) == reduced(here, tasks)
     assert sorted(told) == [(task.numbers, list(task.numbers)) for task in tasks]
 
@@ -91,7 +91,7 @@ def test_a_stream_keeps_the_order_of_the_tasks(engine):
 @pytest.mark.parametrize("shared", [None, 0], ids=["nothing", "zero"])
 def test_a_job_may_split_or_not(engine, shared):
     tasks = [Numbers((n % 10, n % 17, n)) for n in range(100)]
-    with local.Engine(1, (), tempfile.gettempdir) as here:
+    with local.LocalEngine(1, (), tempfile.gettempdir) as here:
         expected = reduced(here, tasks, Count(), shared).counts
     assert reduced(engine, tasks, Count(), shared).counts == expected
 
@@ -108,7 +108,7 @@ def test_no_process_holds_all_keys(engine, tmp_path):
         assert 0 < most <= size, "keys of another part were in the same partial"
         assert pid != os.getpid()
         counts.update(items)
-    with local.Engine(1, (), tempfile.gettempdir) as here:
+    with local.LocalEngine(1, (), tempfile.gettempdir) as here:
         assert counts == reduced(here, tasks, Count(), None).counts
 
 
@@ -198,7 +198,7 @@ def test_arrays_come_along_and_mapped_ones_without_their_file(engine, tmp_path):
     os.unlink(path)  # as if it were on another machine
     total = 900_000 + 6 + 5
     tasks = [Numbers((n,)) for n in range(10)]
-    with local.Engine(1, (), tempfile.gettempdir) as here:
+    with local.LocalEngine(1, (), tempfile.gettempdir) as here:
         for shared in ({"arrays": mapped, "more": 5}, {"arrays": {"c": np.array([total - 5])}, "more": 5}):
             expected = reduced(here, tasks, SumOfArrays(), shared)
             assert reduced(engine, tasks, SumOfArrays(), shared) == expected == total * sum(range(10))
@@ -230,7 +230,7 @@ def test_a_worker_that_is_killed_changes_nothing(engine, tmp_path):
     told = []
     tasks = [Numbers((n, n % 10), load=bytes(1000)) for n in range(100)]
     tasks[80] = Numbers((80, 0), trouble=Kill(str(tmp_path), 1))
-    with local.Engine(1, (), tempfile.gettempdir) as here:
+    with local.LocalEngine(1, (), tempfile.gettempdir) as here:
         expected = reduced(here, [Numbers(task.numbers) for task in tasks], Count(), None).counts
     assert reduced(engine, iter(tasks), Count(), None, told).counts == expected
     assert (tmp_path / "killed-0").exists()
@@ -291,7 +291,7 @@ def test_a_worker_with_other_libraries_is_refused(engine, cluster, added, before
 def test_a_worker_looks_at_the_version_that_is_asked_for(engine):
     """So that one that comes later, when all have been asked, is refused, too."""
     versions, *rest = work.payload((Read, Sum(), 1))
-    batch = work.Parcel()
+    batch = work.BatchPickle()
     batch.add(Numbers((1,)))
     sent = work.Payload({**versions, "rjieba": "0.0.1"}, *rest)
     future = client(engine).submit(work.mapped, sent, batch.data(), pure=False)
@@ -333,7 +333,7 @@ def test_a_scheduler_without_workers_or_gone(new_cluster, monkeypatch, tmp_path)
     monkeypatch.setattr(connection, "_GLANCE", 0.1)
     cluster = new_cluster()
     told = []
-    with pytest.raises(ClusterError, match="has had no worker"), Engine(cluster.address, str, told.append):
+    with pytest.raises(ClusterError, match="has had no worker"), ClusterEngine(cluster.address, str, told.append):
         pass
     assert len(told) == 1
     monkeypatch.setattr(connection, "_PATIENCE", 20)
@@ -357,7 +357,7 @@ def test_a_scheduler_without_workers_or_gone(new_cluster, monkeypatch, tmp_path)
 CLIENT = """
 import signal, sys
 from kxcli.errors import InterruptedBySignal, KxcliError
-from kxcli.mapreduce.cluster.engine import Engine
+from kxcli.mapreduce.cluster.engine import ClusterEngine
 from cluster_toys import Numbers, Read, Sum, Wait
 
 def stop(number, frame):
@@ -368,7 +368,7 @@ signal.signal(signal.SIGINT, stop)
 address, folder, begun, end, way = sys.argv[1:]
 tasks = [Numbers((n,), trouble=Wait(begun, end)) for n in range(100)]
 try:
-    with Engine(address, lambda: folder, print) as engine:
+    with ClusterEngine(address, lambda: folder, print) as engine:
         verb = getattr(engine, way)
         found = verb(Read, tasks, Sum(), shared=1, on_done=lambda task, news: None)
         print(found if way == "reduce" else sum(found))
@@ -515,7 +515,7 @@ def test_a_local_cluster_answers_no_other_client(started, tmp_path, cluster):
 @pytest.mark.parametrize("n", ["", "0", "-1", "x", "1.5", "+1", " 1", "01", "٣", "257", "99999999999", "9" * 5000])
 def test_invalid_numbers_of_local_workers_are_refused(n):
     with pytest.raises(UsageError, match="from 1 to 256"):
-        Engine(f"local:{n}", tempfile.gettempdir, print)
+        ClusterEngine(f"local:{n}", tempfile.gettempdir, print)
 
 
 def test_a_local_cluster_that_is_ended_while_it_starts_leaves_nothing(started):

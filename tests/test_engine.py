@@ -95,7 +95,7 @@ class Where:
 
 
 def run(tasks, workers, told=None):
-    with local.Engine(workers, (), tempfile.gettempdir) as engine:
+    with local.LocalEngine(workers, (), tempfile.gettempdir) as engine:
         return engine.reduce(
             Read,
             tasks,
@@ -113,7 +113,7 @@ def test_partials_of_all_tasks_are_merged(workers):
 
 
 def stream(tasks, workers, told=None):
-    with local.Engine(workers, (), tempfile.gettempdir) as engine:
+    with local.LocalEngine(workers, (), tempfile.gettempdir) as engine:
         yield from engine.stream(
             Read,
             tasks,
@@ -159,7 +159,7 @@ def test_what_comes_before_a_failure_is_streamed(workers):
 
 
 def test_job_after_stream_after_job(workers):
-    with local.Engine(workers, (), tempfile.gettempdir) as engine:
+    with local.LocalEngine(workers, (), tempfile.gettempdir) as engine:
         tasks = [Numbers((n,)) for n in range(1, 30)]
         for _ in range(3):
             nothing = lambda task, news: None  # noqa: E731
@@ -181,7 +181,7 @@ def test_the_file_of_a_shared_array_is_gone_when_its_job_is_done(tmp_path, way, 
     def on_done(task, news):
         seen.append([name for name in os.listdir(tmp_path) if name.endswith(".shared")])
 
-    with local.Engine(2, (), lambda: str(tmp_path)) as engine:
+    with local.LocalEngine(2, (), lambda: str(tmp_path)) as engine:
         tasks = [Numbers((n,)) for n in range(1, 30)]
         for _ in range(2):
             found = getattr(engine, way)(Read, tasks, SumOfArray(), shared=shared, on_done=on_done)
@@ -195,7 +195,7 @@ def test_the_file_of_a_shared_array_is_gone_when_its_job_is_done(tmp_path, way, 
             list(found)
         assert os.listdir(tmp_path) == []
     if way == "stream":
-        with local.Engine(2, (), lambda: str(tmp_path)) as engine:
+        with local.LocalEngine(2, (), lambda: str(tmp_path)) as engine:
             found = engine.stream(Read, tasks, SumOfArray(), shared=shared, on_done=on_done)
             next(found)
             found.close()  # whoever took it has enough
@@ -204,7 +204,7 @@ def test_the_file_of_a_shared_array_is_gone_when_its_job_is_done(tmp_path, way, 
 
 def test_the_file_of_a_shared_array_is_gone_when_a_worker_dies(tmp_path):
     shared = {"array": np.ones(200_000, dtype=np.int64), "more": 0}
-    with local.Engine(2, (), lambda: str(tmp_path)) as engine, pytest.raises(WorkerDiedError):
+    with local.LocalEngine(2, (), lambda: str(tmp_path)) as engine, pytest.raises(WorkerDiedError):
         tasks = [Numbers((n,)) for n in (1, 2, 0, 3)]
         engine.reduce(Read, tasks, SumOfArray(), shared=shared, on_done=lambda task, news: None)
     assert os.listdir(tmp_path) == []
@@ -221,7 +221,7 @@ def test_a_single_task_runs_in_this_process():
             return os.getpid()
 
     job = Here()  # a local class: it could not travel to a worker
-    with local.Engine(8, (), tempfile.gettempdir) as engine:
+    with local.LocalEngine(8, (), tempfile.gettempdir) as engine:
         got = engine.reduce(Read, [Numbers((1,))], job, shared=1, on_done=lambda task, news: None)
     assert got == os.getpid()
 
@@ -234,7 +234,7 @@ def test_tasks_are_taken_as_they_are_needed(workers):
             taken.append(n)
             yield Numbers((n,))
 
-    with local.Engine(workers, (), tempfile.gettempdir) as engine:
+    with local.LocalEngine(workers, (), tempfile.gettempdir) as engine:
         engine.reduce(Read, tasks(), Sum(), shared=1, on_done=lambda t, n: done.append(len(taken) - len(done)))
     assert max(done) <= workers + 2
 
@@ -273,7 +273,7 @@ def test_a_killed_worker_is_told_with_the_task_it_had():
 
 def test_the_same_workers_do_job_after_job(workers):
     pids = {}
-    with local.Engine(workers, (), tempfile.gettempdir) as engine:
+    with local.LocalEngine(workers, (), tempfile.gettempdir) as engine:
         for factor in (1, 2, 3):
             tasks = [Numbers((n,)) for n in range(1, 2 + 10 * factor)]
             done = []
@@ -288,7 +288,7 @@ def test_the_same_workers_do_job_after_job(workers):
 def test_a_partial_that_cannot_be_handed_over_is_an_error_of_the_run(workers):
     if workers == 1:
         pytest.skip("one process hands nothing over")
-    with pytest.raises(InputError, match="is full"), local.Engine(workers, (), tempfile.gettempdir) as engine:
+    with pytest.raises(InputError, match="is full"), local.LocalEngine(workers, (), tempfile.gettempdir) as engine:
         engine.reduce(Read, [Numbers((n,)) for n in (1, 2, 3)], BrokenDump(), shared=1, on_done=lambda t, n: None)
 
 
@@ -309,7 +309,7 @@ class Truncate(SumOfArray):
 def test_a_shared_array_whose_file_is_truncated_is_an_error_that_names_it(tmp_path, way):
     shared = {"array": np.ones(1_000_000, dtype=np.int64)}
     told = []
-    with local.Engine(2, (), lambda: str(tmp_path), retries=3, tell=told.append) as engine:
+    with local.LocalEngine(2, (), lambda: str(tmp_path), retries=3, tell=told.append) as engine:
         tasks = [Numbers((0, str(tmp_path))), *(Numbers((n,)) for n in range(1, 5))]
         with pytest.raises(InputError, match=rf"{tmp_path}/.*\.shared: was truncated while it was used; "):
             found = getattr(engine, way)(Read, tasks, Truncate(), shared=shared, on_done=lambda task, news: None)
@@ -325,7 +325,7 @@ class BusError(Sum):
 
 def test_a_worker_that_dies_of_a_bus_error_is_not_tried_again(tmp_path):
     told = []
-    with local.Engine(2, (), lambda: str(tmp_path), retries=3, tell=told.append) as engine:
+    with local.LocalEngine(2, (), lambda: str(tmp_path), retries=3, tell=told.append) as engine:
         tasks = [Numbers((n,)) for n in range(1, 5)]
         with pytest.raises(WorkerDiedError, match=r"numbers \(1,\): .* mapped into memory was truncated"):
             engine.reduce(Read, tasks, BusError(), shared=1, on_done=lambda task, news: None)
@@ -338,7 +338,7 @@ from test_engine import Endless, Numbers, Read
 from kxcli.mapreduce import local, pool
 
 pool._start_method = lambda: sys.argv[2]
-with local.Engine(2, ("test_engine",), lambda: sys.argv[1]) as engine:
+with local.LocalEngine(2, ("test_engine",), lambda: sys.argv[1]) as engine:
     tasks = [Numbers((sys.argv[1], n)) for n in (1, 2)]
     engine.reduce(Read, tasks, Endless(), shared=1, on_done=lambda task, news: None)
 """

@@ -498,8 +498,8 @@ def test_logistic_regression_finds_the_likeliest_weights(seed):
 @pytest.mark.full
 def test_weights_do_not_hang_on_the_number_of_threads():
     code = """
-from kxcli.tuning import settle_in
-settle_in()  # as the program does, before numpy is imported
+from kxcli.tuning import configure_process
+configure_process()  # as the program does, before numpy is imported
 import numpy as np
 from kxcli.mining.linking.training import learners
 chance = np.random.default_rng(0)

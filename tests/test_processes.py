@@ -232,7 +232,7 @@ def test_too_small_files_are_one_error(kxcli):
 
 
 def run_toys(folder):
-    with local.Engine(2, (), lambda: str(folder)) as engine:
+    with local.LocalEngine(2, (), lambda: str(folder)) as engine:
         tasks = [Numbers((n,)) for n in range(1, 20)]
         return engine.reduce(Read, tasks, Sum(), shared=1, on_done=lambda task, news: None)
 

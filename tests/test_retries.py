@@ -68,7 +68,7 @@ def folder():
 
 
 def reduced(tasks, folder, *, job=Sum, read=ReadDeadly, workers=2, on_done=lambda task, told: None, **options):
-    with local.Engine(workers, (), lambda: folder, **options) as engine:
+    with local.LocalEngine(workers, (), lambda: folder, **options) as engine:
         return engine.reduce(read, tasks, job(), shared=1, on_done=on_done)
 
 
@@ -111,14 +111,14 @@ def test_a_task_that_kills_again_and_again_is_the_one_to_name(tmp_path, folder):
 
 def test_a_stream_goes_on_in_order_where_workers_die(tmp_path, folder):
     tasks = deadly(tmp_path, {1: 1, 7: 2, 60: 1})
-    with local.Engine(2, (), lambda: folder, retries=2) as engine:
+    with local.LocalEngine(2, (), lambda: folder, retries=2) as engine:
         results = engine.stream(ReadDeadly, tasks, Sum(), shared=1, on_done=lambda task, told: None)
         assert list(results) == list(range(1, 61))
 
 
 def test_workers_that_died_between_jobs_are_replaced(folder):
     tasks = [Numbers((n,)) for n in range(1, 30)]
-    with local.Engine(2, (), lambda: folder, retries=1) as engine:
+    with local.LocalEngine(2, (), lambda: folder, retries=1) as engine:
         for _ in range(3):
             assert engine.reduce(Read, tasks, Sum(), shared=1, on_done=lambda t, n: None) == sum(range(1, 30))
             for worker in engine._pool.workers:
@@ -161,7 +161,7 @@ def test_legs_give_together_what_the_whole_gives(folder, workers):
         return len(asked) % 7 == 0
 
     tasks = [Numbers((n,)) for n in range(1, 100)]
-    with local.Engine(workers, (), lambda: folder) as engine:
+    with local.LocalEngine(workers, (), lambda: folder) as engine:
         for partial in engine.legs(
             Read, tasks, Sum(), shared=1, on_done=lambda t, n: done.append(t.numbers[0]), is_over=is_over
         ):
@@ -174,7 +174,7 @@ def test_legs_give_together_what_the_whole_gives(folder, workers):
 def test_what_comes_before_a_failing_task_is_given_leg_by_leg(folder, workers):
     tasks = [Numbers((-n if n == 50 else n,)) for n in range(1, 100)]
     given = []
-    with local.Engine(workers, (), lambda: folder) as engine, pytest.raises(InputError) as caught:
+    with local.LocalEngine(workers, (), lambda: folder) as engine, pytest.raises(InputError) as caught:
         for partial in engine.legs(Read, tasks, Sum(), shared=1, on_done=lambda t, n: None, is_over=lambda: True):
             given += [partial]
     assert caught.value.line == 50

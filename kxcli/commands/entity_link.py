@@ -204,12 +204,12 @@ def _link(
     columns = link_job.COLUMNS + ((link_job.RANK,) if given["candidates"] else ())
     head = "\t".join(columns) + "\n" if sink.header else ""
     shared = _shared(given, arrays)
-    with corpus_run.opened(
+    with corpus_run.open_corpus(
         source,
         run,
         report,
-        what=corpus_run.named_texts(source, corpus_run.max_line_for(run, _LINE_COST)),
-        kind="jsonl" if source.field is not None else corpus_run.record_format(source, by="") or "sniffed",
+        what=corpus_run.make_named_text_spec(source, corpus_run.get_max_line_bytes(run, _LINE_COST)),
+        kind="jsonl" if source.field is not None else corpus_run.choose_format(source, by="") or "sniffed",
         preload=["kxcli.pipelines.linking.link_job", "kxcli.corpus.shards", *(["rjieba"] if shared.has_tagger else [])],
         output=sink,
     ) as corpus:

@@ -194,14 +194,14 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     with (
         inputs.Tables(source, given["y_file"], given["na_values"], sink, report) as tables,
         Workspace() as workspace,
-        corpus_run.engine(run, report, preload, workspace) as engine,
+        corpus_run.start_engine(run, report, preload, workspace) as engine,
     ):
-        spread = corpus_run.Spread(engine, report)
+        spread = corpus_run.TaskRunner(engine, report)
         maker = inputs.Maker(spread, counting, dictionary, given["seed"], report)
         asked_x, asked_y = (
             inputs.Asked(given[f"kernel_{xy}"], _sigma(given, xy), given["cosine"], f"--kernel-{xy}") for xy in "xy"
         )
-        drops_missing, memory = given["missing"] == "drop", corpus_run.memory_for(run)
+        drops_missing, memory = given["missing"] == "drop", corpus_run.get_memory_limit(run)
         work = Work(tables, maker, asked_x, asked_y, testing, spread, report, drops_missing, memory)
         try:
             if given["screen"] is not None:

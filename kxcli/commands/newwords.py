@@ -156,19 +156,19 @@ def _lexicon(
     from kxcli.mining.newwords.lines import FindFirstLines
     from kxcli.pipelines import corpus_run
 
-    with corpus_run.opened(
+    with corpus_run.open_corpus(
         source,
         run,
         report,
-        what=corpus_run.wanted(
+        what=corpus_run.make_reader_spec(
             source,
             by=None,
             unit="lines",
             cut=None if unique_lines else AFTER_BORDER,
             longest=LONGEST,
-            max_line=corpus_run.max_line_for(run, _LINE_COST),
+            max_line=corpus_run.get_max_line_bytes(run, _LINE_COST),
         ),
-        kind=corpus_run.record_format(source, by=None),
+        kind=corpus_run.choose_format(source, by=None),
         preload=["kxcli.mining.newwords.lexicon", "kxcli.corpus.spool"],
         output=sink,
         convert=records,

@@ -104,7 +104,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
         ):
             lines = listing(job.counting.columns)
             if folder is not None:
-                corpus.run_into(job, shared, WritePart(job, lines, folder, run.memory), given["parts"])
+                corpus.run_partitioned(job, shared, WritePart(job, lines, folder, run.memory), given["parts"])
             else:
                 counts = corpus.run(job, shared) or job.finish(Partial())
                 output.write(lines.blocks(counts, corpus.scratch(), is_given), sink.output)
@@ -125,18 +125,18 @@ def _counting(
     from kxcli.pipelines import corpus_run
 
     wanted, dictionary = words.prepared(wanted, report)
-    with corpus_run.opened(
+    with corpus_run.open_corpus(
         source,
         run,
         report,
-        what=corpus_run.wanted(
+        what=corpus_run.make_reader_spec(
             source,
             by=by,
             unit="lines" if wanted.is_of_lines else "document",
             cut=wanted.cut,
-            max_line=corpus_run.max_line_for(run, _LINE_COST),
+            max_line=corpus_run.get_max_line_bytes(run, _LINE_COST),
         ),
-        kind=corpus_run.record_format(source, by=by),
+        kind=corpus_run.choose_format(source, by=by),
         preload=[
             "kxcli.mining.wordcount.job",
             "kxcli.corpus.shards",

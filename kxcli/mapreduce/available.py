@@ -5,11 +5,11 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 
-PROCESS = 70 << 20  # bytes that a process takes before it counts anything: the interpreter, arrays, a dictionary
-_LEAST_ROOM = 1 << 22  # bytes: with less there would be very many files, and none the less memory
+PROCESS_BYTES = 70 << 20  # bytes that a process takes before it counts anything: the interpreter, arrays, a dictionary
+_MIN_PARTIAL_BYTES = 1 << 22  # bytes: with less there would be very many files, and none the less memory
 _COPIES = 2  # times that a partial stands in memory while it is merged or written
-_LEAST = 1 << 28  # bytes of which a run takes more than half if they are free: with less it would be slow
-_UNKNOWN = 1 << 30  # bytes that a run takes where nobody tells what is free
+_MIN_FREE = 1 << 28  # bytes of which a run takes more than half if they are free: with less it would be slow
+_DEFAULT_MEMORY = 1 << 30  # bytes that a run takes where nobody tells what is free
 _GROUP_FILES = {
     # file system: (limits of a control group, bytes that it has taken, the name of those that it can give back)
     "cgroup2": (("memory.max", "memory.high"), "memory.current", "inactive_file"),
@@ -17,34 +17,34 @@ _GROUP_FILES = {
 }
 
 
-def cpus() -> int:
+def count_cpus() -> int:
     """Return the number of CPUs that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
-def memory(root: str = "/") -> int:
+def get_default_memory(root: str = "/") -> int:
     """Return the default memory of a run in bytes: half of the free memory.
 
     root: the folder that contains `proc` and `sys`.
     """
-    free = [*_free_of_machine(root), *_free_of_groups(root)]
-    return max(min(free) // 2, min(_LEAST, *free)) if free else _UNKNOWN
+    free = [*_machine_free(root), *_group_free(root)]
+    return max(min(free) // 2, min(_MIN_FREE, *free)) if free else _DEFAULT_MEMORY
 
 
-def workers(asked: int, memory: int) -> int:
+def choose_n_workers(asked: int, memory: int) -> int:
     """Return how many workers to have, where there is memory for so many of them and the parent."""
-    return max(1, min(asked or cpus(), memory // PROCESS - 1))
+    return max(1, min(asked or count_cpus(), memory // PROCESS_BYTES - 1))
 
 
-def room(memory: int, n_workers: int) -> int:
+def get_partial_limit(memory: int, n_workers: int) -> int:
     """Return how many bytes each process may hold of a partial."""
     n = n_workers + (n_workers > 1)
-    return max(_LEAST_ROOM, (memory - n * PROCESS) // (_COPIES * n))
+    return max(_MIN_PARTIAL_BYTES, (memory - n * PROCESS_BYTES) // (_COPIES * n))
 
 
-def _free_of_machine(root: str) -> list[int]:
+def _machine_free(root: str) -> list[int]:
     for line in _lines(root, "proc/meminfo"):
         if line.startswith("MemAvailable:"):
             return [int(line.split()[1]) << 10]
@@ -53,7 +53,7 @@ def _free_of_machine(root: str) -> list[int]:
     return []
 
 
-def _free_of_groups(root: str) -> Iterator[int]:
+def _group_free(root: str) -> Iterator[int]:
     """Yield the free memory of each limited control group of this process.
 
     A limit is set by a container, a unit of systemd (MemoryMax, MemoryHigh) or a batch system, in either version of the
@@ -71,14 +71,14 @@ def _free_of_groups(root: str) -> Iterator[int]:
             continue
         top, point = (_unescape(field) for field in mount.split(" ")[3:5])
         folder = os.path.join(root, point.lstrip("/"))
-        yield from _free_of_group(folder, kind)
+        yield from _limit_free(folder, kind)
         within = os.path.relpath(paths[kind], top)
         for name in within.split("/") if within != "." and not within.startswith("..") else ():
             folder = os.path.join(folder, name)
-            yield from _free_of_group(folder, kind)
+            yield from _limit_free(folder, kind)
 
 
-def _free_of_group(folder: str, kind: str) -> Iterator[int]:
+def _limit_free(folder: str, kind: str) -> Iterator[int]:
     """Yield what a group leaves of each limit.
 
     What the kernel keeps of files counts as taken, but is given back when it is needed.

@@ -24,7 +24,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from kxcli import schema
 from kxcli.errors import DamagedPartialError, InputError, KxcliError, OutputError, reason
 from kxcli.mapreduce.fingerprint import fingerprint
-from kxcli.mapreduce.job import Job, OnDone, Pausing, Read, Task
+from kxcli.mapreduce.job import Job, OnDone, Read, SnapshotEngine, Task
 from kxcli.mapreduce.spilling import merged
 from kxcli.mapreduce.versions import versions
 from kxcli.storage.partial_store import NAMES, DamagedError, Shelf, Taken, taken
@@ -70,7 +70,7 @@ class Codec(Protocol):
         ...
 
 
-class Checkpoint:
+class CheckpointEngine:
     """An engine that keeps what another one computes, and computes only what is not kept.
 
     folder: is made if it is missing, and only this user can write to it; one run at a time has it.  codec: for what
@@ -81,7 +81,7 @@ class Checkpoint:
     Raises `OutputError` if the folder cannot be written or others can write to it, `KxcliError` if another run has it.
     """
 
-    def __init__(self, engine: Pausing, folder: str, codec: Codec, tell: Callable[[str], None]) -> None:
+    def __init__(self, engine: SnapshotEngine, folder: str, codec: Codec, tell: Callable[[str], None]) -> None:
         self._engine, self._folder, self._codec, self._tell = engine, folder, codec, tell
         self._stamps: Collection[str] = frozenset()
         self._about: Any = None
@@ -105,7 +105,7 @@ class Checkpoint:
                 ) from None
             raise KxcliError(f"{folder}: another run is using it; wait for its end, or name another folder") from None
 
-    def __enter__(self) -> "Checkpoint":
+    def __enter__(self) -> "CheckpointEngine":
         return self
 
     def __exit__(

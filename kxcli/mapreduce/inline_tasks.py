@@ -8,7 +8,7 @@ from kxcli.mapreduce.fingerprint import fingerprint
 
 
 @dataclass(frozen=True)
-class Piece:
+class InlineTask:
     """A task with its one record; `size` is its share of the work, `number` tells it from others like it."""
 
     record: Any
@@ -25,18 +25,18 @@ class Piece:
         """There is nothing to let go of."""
 
 
-class Carried:
-    """The record of a piece; there is nothing to tell of it."""
+class InlineRecords:
+    """The record of a task; there is nothing to tell of it."""
 
     told: tuple[()] = ()
 
-    def __init__(self, piece: Piece) -> None:
-        self._piece = piece
+    def __init__(self, task: InlineTask) -> None:
+        self._piece = task
 
     def __iter__(self) -> Iterator[Any]:
         yield self._piece.record
 
 
-def read(piece: Piece) -> Carried:
-    """Return the records of a piece."""
-    return Carried(piece)
+def read(task: InlineTask) -> InlineRecords:
+    """Return the records of a task."""
+    return InlineRecords(task)

@@ -94,7 +94,7 @@ class Job(Protocol[Record_contra, Partial]):
 
 
 @runtime_checkable
-class Growing(Protocol[Partial_contra]):
+class SpillableJob(Protocol[Partial_contra]):
     """What a job has, too, whose partials grow with the input: an engine that has little memory hands them on early.
 
     A partial that was merged from loaded ones holds their views, and `finish` goes through them part by part.
@@ -106,7 +106,7 @@ class Growing(Protocol[Partial_contra]):
 
 
 @runtime_checkable
-class Splitting(Protocol[Partial]):
+class PartitionableJob(Protocol[Partial]):
     """What a job has, too, whose partials can be split by key: no process of a cluster has to hold all keys."""
 
     def split(self, partial: Partial, n: int) -> list[Partial]:
@@ -143,7 +143,7 @@ class Engine(Protocol):
         ...
 
 
-class Pausing(Engine, Protocol):
+class SnapshotEngine(Engine, Protocol):
     """An engine that can be asked for what it has so far."""
 
     @property

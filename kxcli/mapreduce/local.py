@@ -11,14 +11,14 @@ from typing import Any, TypeVar
 from kxcli.errors import KxcliError
 from kxcli.mapreduce.job import Job, OnDone, Read, Task
 from kxcli.mapreduce.pool import Pool
-from kxcli.mapreduce.spilling import Holder, Keeping
+from kxcli.mapreduce.spilling import SpillingAccumulator, SpillPolicy
 
 TaskT = TypeVar("TaskT", bound=Task)
 RecordT = TypeVar("RecordT")
 PartialT = TypeVar("PartialT")
 
 
-class Engine:
+class LocalEngine:
     """Runs jobs one after the other, in this process or in workers that stay for the next job.
 
     preload: modules that workers find imported already, where the platform can do that.
@@ -41,7 +41,7 @@ class Engine:
         self._folder, self._room = folder, room
         self._pool = Pool(self.workers, preload, folder, retries=retries, tell=tell)
 
-    def __enter__(self) -> "Engine":
+    def __enter__(self) -> "LocalEngine":
         return self
 
     def __exit__(
@@ -72,15 +72,15 @@ class Engine:
         on_done: OnDone,
         is_over: Callable[[], bool],
     ) -> Iterator[PartialT]:
-        """Map every task and yield what they give, leg by leg, as `Pausing.legs` says."""
+        """Map every task and yield what they give, leg by leg, as `SnapshotEngine.legs` says."""
         is_alone, ahead = self._looked_ahead(tasks)
         if not is_alone:
-            keeping = Keeping(self._room, self._folder())
+            keeping = SpillPolicy(self._room, self._folder())
             yield from self._pool.legs(
                 read, ahead, job, shared=shared, on_done=on_done, is_over=is_over, keeping=keeping
             )
             return
-        holder = Holder(job, self._room, self._folder)
+        holder = SpillingAccumulator(job, self._room, self._folder)
         with closing(holder):
             for partial in _serial(read, ahead, job, shared, on_done):
                 holder.add(partial)

@@ -17,7 +17,7 @@ from kxcli.errors import KxcliError, WorkerDiedError, reason
 from kxcli.mapreduce.job import Job, OnDone, Read, Task
 from kxcli.mapreduce.rounds import Numbered, Round
 from kxcli.mapreduce.spawning import hold_back_signals, isolate_workers, silence_workers
-from kxcli.mapreduce.spilling import Keeping, gathered
+from kxcli.mapreduce.spilling import SpillPolicy, gathered
 from kxcli.mapreduce.worker import Begin, Do, work
 from kxcli.storage.shared_arrays import Shipped, shipped
 
@@ -149,7 +149,7 @@ class Pool:
         shared: object,
         on_done: OnDone,
         is_over: Callable[[], bool],
-        keeping: Keeping,
+        keeping: SpillPolicy,
     ) -> Iterator[PartialT]:
         """Give every worker a task whenever it has none; merge and yield what they have when a leg is over.
 

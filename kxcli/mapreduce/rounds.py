@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from kxcli.errors import KxcliError, WorkerDiedError
 from kxcli.mapreduce.job import Task
 from kxcli.mapreduce.spilling import Span
-from kxcli.mapreduce.worker import Begin, HandOver
+from kxcli.mapreduce.worker import Begin, CollectPartial
 
 if TYPE_CHECKING:
     from kxcli.mapreduce.pool import Pool, Worker
@@ -104,7 +104,7 @@ class Round:
         asked = []
         for worker in idle:
             try:
-                worker.send(HandOver())
+                worker.send(CollectPartial())
                 asked.append(worker)
             except WorkerDiedError as died:
                 self._bury(worker, died)

@@ -9,7 +9,7 @@ from itertools import chain
 from typing import Any, BinaryIO, Generic, NamedTuple, TypeVar
 
 from kxcli.errors import OutputError, reason
-from kxcli.mapreduce.job import Growing, Job
+from kxcli.mapreduce.job import Job, SpillableJob
 from kxcli.storage.partial_store import last_look
 
 PartialT = TypeVar("PartialT")
@@ -19,7 +19,7 @@ _ALIGNED = 64  # bytes, where each partial begins in a file
 
 
 @dataclass(frozen=True)
-class Keeping:
+class SpillPolicy:
     """How much a process may hold, in bytes, and the folder where it puts what is more."""
 
     room: int
@@ -39,7 +39,7 @@ class Span(NamedTuple):
     stop: int
 
 
-class Holder(Generic[PartialT]):
+class SpillingAccumulator(Generic[PartialT]):
     """What one process has mapped, merged, and how much of it went to a file.
 
     folder: makes the folder for that, when it is first wanted.
@@ -55,7 +55,7 @@ class Holder(Generic[PartialT]):
     def add(self, partial: PartialT) -> None:
         """Merge a partial, and put all away where that makes it too heavy."""
         self.partial = _merged(self._job, self.partial, partial)
-        if isinstance(self._job, Growing) and self._job.weight(self.partial) > self._room:
+        if isinstance(self._job, SpillableJob) and self._job.weight(self.partial) > self._room:
             self.put_away()
 
     @property

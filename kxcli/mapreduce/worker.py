@@ -11,10 +11,10 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from kxcli.mapreduce.job import Job, Read, Task
-from kxcli.mapreduce.spilling import Holder, Keeping, Span
+from kxcli.mapreduce.spilling import Span, SpillingAccumulator, SpillPolicy
 from kxcli.signals import ENDING
 from kxcli.storage.shared_arrays import Shipped, received
-from kxcli.tuning import settle_in
+from kxcli.tuning import configure_process
 from kxcli.wording import format_traceback
 
 
@@ -25,7 +25,7 @@ class Begin:
     read: Read[Any, Any]
     job: Job[Any, Any]
     shared: Shipped
-    keeping: Keeping | None
+    keeping: SpillPolicy | None
 
 
 @dataclass(frozen=True)
@@ -36,14 +36,14 @@ class Do:
     is_to_put_away: bool
 
 
-class HandOver:
+class CollectPartial:
     """Nothing more comes for now, and what was merged is wanted."""
 
 
 def work(connection: Connection) -> None:
     """Do what comes until the parent is gone."""
     _end_with_parent()
-    settle_in()
+    configure_process()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent has it too, and ends us
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
     desk: _Desk | None = None
@@ -81,10 +81,10 @@ class _Desk:
     def __init__(self, given: Begin) -> None:
         self._read, self._job = given.read, given.job
         keeping = given.keeping
-        self._holder = None if keeping is None else Holder(given.job, keeping.room, lambda: keeping.folder)
+        self._holder = None if keeping is None else SpillingAccumulator(given.job, keeping.room, lambda: keeping.folder)
         self._trouble = _answer(lambda: given.job.setup(received(given.shared)))
 
-    def answer(self, message: Do | HandOver) -> Any:
+    def answer(self, message: Do | CollectPartial) -> Any:
         """Return what the parent is to hear: of a task what was told and its partial, or of what was merged; an error.
 
         Of what was merged it hears whether all of that is in files now, and where what is new there.

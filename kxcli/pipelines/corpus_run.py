@@ -14,8 +14,8 @@ from kxcli.corpus.records import DEFAULT_FIELD, Asked, Kind, Wanted
 from kxcli.corpus.shards import Planner, TaskReader
 from kxcli.errors import InputError, UsageError
 from kxcli.mapreduce import available, inline_tasks, local
-from kxcli.mapreduce.checkpoint import Checkpoint
-from kxcli.mapreduce.job import Engine, Job, Pausing, Task
+from kxcli.mapreduce.checkpoint import CheckpointEngine
+from kxcli.mapreduce.job import Engine, Job, SnapshotEngine, Task
 from kxcli.output.conflicts import refuse_overwriting
 from kxcli.pipelines.settings import InputSettings, OutputSettings, RunSettings
 from kxcli.report import Report
@@ -62,7 +62,7 @@ def _examples(paths: list[str]) -> str:
     return f"{', '.join(paths[: Report.EXAMPLES])}{f' and {more:,} more' if more > 0 else ''}"
 
 
-def wanted(
+def make_reader_spec(
     given: InputSettings,
     *,
     by: str | None,
@@ -76,13 +76,13 @@ def wanted(
     return Wanted(given.field or DEFAULT_FIELD, by, on_error, unit, cut, longest, max_line=max_line)
 
 
-def named_texts(given: InputSettings, max_line: int | None) -> Wanted:
+def make_named_text_spec(given: InputSettings, max_line: int | None) -> Wanted:
     """Return what is wanted of inputs whose texts are told apart by what they call themselves, or their lines."""
     on_error = cast(OnError, given.on_error)
     return Wanted(given.field or DEFAULT_FIELD, None, on_error, key="text_id", counts_lines=True, max_line=max_line)
 
 
-def record_format(given: InputSettings, *, by: str | None) -> Kind | None:
+def choose_format(given: InputSettings, *, by: str | None) -> Kind | None:
     """Return the format that was named; text where no field was asked for; None: what each file's name tells."""
     if given.input_format is None and given.field is None and by is None:
         return "text"
@@ -131,10 +131,10 @@ class Corpus:
             run.checkpoint is not None,
             self._is_reread,
         )
-        if isinstance(engine, Checkpoint):
+        if isinstance(engine, CheckpointEngine):
             _check_outside(run.checkpoint or "", self._sources)
             engine.expect(shards.stamps(self._sources), (run.shard_size, kind))
-        self._convert, self._shard_size, self._memory = convert, run.shard_size, memory_for(run)
+        self._convert, self._shard_size, self._memory = convert, run.shard_size, get_memory_limit(run)
         if convert is not None and self._is_reread:
             for source in (source for source in self._sources if source.size is None):
                 raise UsageError(f"{source.path}: it is read several times, which a stream cannot be; give files.")
@@ -151,11 +151,13 @@ class Corpus:
         found = (self._over_kept if is_over_kept else self._over_inputs)(job, shared, what)
         return None if found is None else job.finish(found)
 
-    def run_into(self, job: Job[Any, PartialT], shared: object, write: Callable[[int, PartialT], Any], n: int) -> None:
+    def run_partitioned(
+        self, job: Job[Any, PartialT], shared: object, write: Callable[[int, PartialT], Any], n: int
+    ) -> None:
         """Run a job on a cluster over the inputs, and call `write` for each of n parts of its partial where that is."""
         from kxcli.mapreduce import cluster
 
-        assert isinstance(self._engine, cluster.Engine)
+        assert isinstance(self._engine, cluster.ClusterEngine)
         self._report.detail("reading")
         self._over_inputs(job, shared, "", partial(self._engine.reduce_into, write=write, parts=n))
 
@@ -198,7 +200,7 @@ class Corpus:
         """Return where what is finished may go when it takes more than its share of the memory to put in order."""
         from kxcli.tally.scratch import Scratch
 
-        return Scratch(self._workspace.folder, available.room(self._memory, self._engine.workers))
+        return Scratch(self._workspace.folder, available.get_partial_limit(self._memory, self._engine.workers))
 
     def _over_inputs(self, job: Job[Any, Any], shared: object, what: str, reduce: "Reduce | None" = None) -> Any:
         """Read the inputs; tells what was decided and left out, in input order, when all has been read once."""
@@ -276,37 +278,39 @@ class Corpus:
 
 
 @contextmanager
-def engine(run: RunSettings, report: Report, preload: Iterable[str], workspace: Workspace) -> Iterator[Engine]:
+def start_engine(run: RunSettings, report: Report, preload: Iterable[str], workspace: Workspace) -> Iterator[Engine]:
     """Make ready whoever does the work; at the end, no worker is left."""
     with _workers(run, report, preload, workspace) as started:
         if run.checkpoint is None:
             yield started
             return
-        with Checkpoint(started, run.checkpoint, diagnostics, report.note) as kept:
+        with CheckpointEngine(started, run.checkpoint, diagnostics, report.note) as kept:
             yield kept
 
 
 @contextmanager
-def _workers(run: RunSettings, report: Report, preload: Iterable[str], workspace: Workspace) -> Iterator[Pausing]:
+def _workers(
+    run: RunSettings, report: Report, preload: Iterable[str], workspace: Workspace
+) -> Iterator[SnapshotEngine]:
     if run.cluster is not None:
         from kxcli.mapreduce import cluster  # numpy comes with it
 
-        with cluster.Engine(run.cluster, workspace.folder, report.note) as started:
+        with cluster.ClusterEngine(run.cluster, workspace.folder, report.note) as started:
             report.detail(f"{format_count(started.workers, 'threads')} of workers at {run.cluster}")
             yield started
         return
-    memory = memory_for(run)
-    workers = available.workers(run.jobs, memory)
-    room = available.room(memory, workers)
-    if run.memory is not None and run.memory < available.PROCESS:
-        report.warning(f"--memory is less than the {available.PROCESS >> 20} MiB that a process takes by itself")
+    memory = get_memory_limit(run)
+    workers = available.choose_n_workers(run.jobs, memory)
+    room = available.get_partial_limit(memory, workers)
+    if run.memory is not None and run.memory < available.PROCESS_BYTES:
+        report.warning(f"--memory is less than the {available.PROCESS_BYTES >> 20} MiB that a process takes by itself")
     elif workers < run.jobs:
         report.warning(f"there is memory for {workers} of {format_count(run.jobs, 'workers')}: raise --memory for more")
     report.detail(
         f"{format_count(workers, 'workers')} at most; {memory >> 20:,} MiB for all, {room >> 20:,} for what each counts"
     )
     tell = report.warning
-    with local.Engine(workers, preload, workspace.folder, room=room, retries=run.retries, tell=tell) as engine:
+    with local.LocalEngine(workers, preload, workspace.folder, room=room, retries=run.retries, tell=tell) as engine:
         yield engine
 
 
@@ -318,22 +322,22 @@ def _check_outside(folder: str, found: Iterable[sources.Source]) -> None:
             raise UsageError(f"{source.path}: is in the folder of --checkpoint; have that outside of what is read.")
 
 
-def memory_for(run: RunSettings) -> int:
+def get_memory_limit(run: RunSettings) -> int:
     """Return the bytes that all processes may take."""
-    return available.memory() if run.memory is None else run.memory
+    return available.get_default_memory() if run.memory is None else run.memory
 
 
-def max_line_for(run: RunSettings, cost: int) -> int | None:
+def get_max_line_bytes(run: RunSettings, cost: int) -> int | None:
     """Return the bytes of a line that --memory has room for, whatever the number of workers; None without --memory.
 
     A limit by the memory that is free would make the output depend on the moment.
 
     cost: bytes of memory for a byte of the line.
     """
-    return None if run.memory is None else max(_MIN_MAX_LINE, (run.memory - available.PROCESS) // cost)
+    return None if run.memory is None else max(_MIN_MAX_LINE, (run.memory - available.PROCESS_BYTES) // cost)
 
 
-class Spread:
+class TaskRunner:
     """Runs jobs whose tasks carry what they are about: no input is read for them."""
 
     def __init__(self, engine: Engine, report: Report) -> None:
@@ -342,8 +346,8 @@ class Spread:
     def __call__(self, job: Job[Any, Any], tasks: Iterable[Any], shared: Any, what: str) -> Any:
         """Run a job over at least one task, and return what it finishes with; `what` it is at is shown."""
         self._report.detail(what)
-        pieces = [inline_tasks.Piece(task, task.size, what, number) for number, task in enumerate(tasks)]
-        if isinstance(self._engine, Checkpoint):
+        pieces = [inline_tasks.InlineTask(task, task.size, what, number) for number, task in enumerate(tasks)]
+        if isinstance(self._engine, CheckpointEngine):
             self._engine.expect([piece.identity[0] for piece in pieces])
         with self._report.progress(sum(piece.size for piece in pieces), what, unit="") as progress:
             partial = self._engine.reduce(
@@ -353,7 +357,7 @@ class Spread:
 
 
 @contextmanager
-def opened(
+def open_corpus(
     given: InputSettings,
     run: RunSettings,
     report: Report,
@@ -365,11 +369,11 @@ def opened(
     convert: "Convert | None" = None,
 ) -> Iterator[Corpus]:
     """Open the inputs that the options name; at the end, no worker and no temporary file is left."""
-    with Workspace() as workspace, engine(run, report, preload, workspace) as workers:
+    with Workspace() as workspace, start_engine(run, report, preload, workspace) as workers:
         yield Corpus(given, run, report, workers, workspace, what=what, kind=kind, convert=convert, output=output)
 
 
-def report_choice(choice: Choice, report: Report) -> None:
+def report_notice(choice: Choice, report: Report) -> None:
     """Report a choice, as a warning if it may be wrong."""
     (report.warning if choice.is_warning else report.note)(f"{choice.path}: {choice.message}")
 
@@ -380,7 +384,7 @@ def _tell(told: list[Told], report: Report, inputs: list[sources.Source]) -> Non
     known = sources.by_path(inputs)
     told = [one for one in told if _paths(one) <= order.keys()]  # a checkpoint's could name any file
     for choice in sorted({t for t in told if isinstance(t, Choice)}, key=lambda choice: order[choice.path]):
-        report_choice(choice, report)
+        report_notice(choice, report)
     losses = [t for t in told if isinstance(t, Loss)]
     for kind in sorted({loss.kind for loss in losses}):
         of_kind = [loss for loss in losses if loss.kind == kind]

@@ -9,6 +9,6 @@ cluster has to be one that its user trusts, as all who reach its port can run co
 dumps them, and are loaded without unpickling.
 """
 
-from kxcli.mapreduce.cluster.engine import Engine
+from kxcli.mapreduce.cluster.engine import ClusterEngine
 
-__all__ = ["Engine"]
+__all__ = ["ClusterEngine"]

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from kxcli.errors import KxcliError
-from kxcli.mapreduce.cluster.work import Parcel
+from kxcli.mapreduce.cluster.work import BatchPickle
 from kxcli.mapreduce.job import Task
 
 _LARGEST = 1 << 28  # bytes of input in a batch: some 10 s of counting, which is what a worker that dies takes with it
@@ -61,7 +61,7 @@ class Batches:
     def _together(self, number: int, largest: int) -> Batch | None:
         """Return a batch, None at the end: of one task at least, and no more when they are large or heavy."""
         held: list[Task] = []
-        parcel = Parcel()
+        parcel = BatchPickle()
         size = 0
         while self._trouble is None and (task := self._next()) is not None:
             held.append(task)

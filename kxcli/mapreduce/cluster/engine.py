@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from kxcli.mapreduce.cluster import work
 from kxcli.mapreduce.cluster.connection import Connection
 from kxcli.mapreduce.cluster.rounds import Round
-from kxcli.mapreduce.job import Job, OnDone, Read, Splitting, Task
+from kxcli.mapreduce.job import Job, OnDone, PartitionableJob, Read, Task
 from kxcli.storage.partial_store import mapped
 
 TaskT = TypeVar("TaskT", bound=Task)
@@ -19,7 +19,7 @@ _MAPPED_FROM = 1 << 20  # bytes of a part that goes to a file: all parts togethe
 _FEWEST_PARTS, _MOST_PARTS = 4, 64  # of a partial that can be split; between, as many as there are threads
 
 
-class Engine:
+class ClusterEngine:
     """Runs jobs one after the other on a cluster.
 
     address: `tcp://host:port`, `tls://host:port`, or `local:N`.  folder: makes the run's private folder.
@@ -33,7 +33,7 @@ class Engine:
         self._folder, self.least_leg = folder, 10.0
         self._connection = Connection(address, folder, tell)
 
-    def __enter__(self) -> "Engine":
+    def __enter__(self) -> "ClusterEngine":
         self._connection.__enter__()
         return self
 
@@ -70,11 +70,11 @@ class Engine:
         on_done: OnDone,
         is_over: Callable[[], bool],
     ) -> Iterator[PartialT]:
-        """Map every task and yield what they give, leg by leg, as `Pausing.legs` says.
+        """Map every task and yield what they give, leg by leg, as `SnapshotEngine.legs` says.
 
         At the end of a leg, the workers have nothing to do until their last batches have ended.
         """
-        parts = min(max(self.workers, _FEWEST_PARTS), _MOST_PARTS) if isinstance(job, Splitting) else 1
+        parts = min(max(self.workers, _FEWEST_PARTS), _MOST_PARTS) if isinstance(job, PartitionableJob) else 1
         with closing(Round(self._connection, read, tasks, job, shared, parts=parts)) as round_:
             while not round_.has_ended:
                 for number, data in enumerate(round_.results(round_.reduced(on_done, is_over))):

@@ -12,7 +12,7 @@ import numpy as np
 from kxcli.arrays import UInt8Array
 from kxcli.errors import ClusterError
 from kxcli.mapreduce import available, spilling
-from kxcli.mapreduce.job import Job, Splitting, Task
+from kxcli.mapreduce.job import Job, PartitionableJob, Task
 from kxcli.mapreduce.versions import OF_PYTHON, versions
 
 _PICKLE = 5  # the protocol that hands arrays over apart from what describes them
@@ -46,7 +46,7 @@ def _described(value: Any, take: Callable[[Any], object] | None) -> bytes:
     return description.getvalue()
 
 
-class Parcel:
+class BatchPickle:
     """Values that go out together, as bytes in which what several have in common is there once."""
 
     def __init__(self) -> None:
@@ -149,7 +149,7 @@ def split(*done: Mapped, sent: Payload, parts: int) -> list[bytes]:
 def _split(done: Iterable[Mapped], sent: Payload, parts: int) -> list[bytes]:
     job = sent.ready()[1]
     partial = spilling.merged(job, (data for _, data in done))
-    if parts > 1 and isinstance(job, Splitting):
+    if parts > 1 and isinstance(job, PartitionableJob):
         return [job.dump(part) for part in job.split(partial, parts)]
     return [job.dump(partial)]
 
@@ -200,7 +200,7 @@ def difference(found: Mapping[str, str], wanted: Mapping[str, str]) -> tuple[str
     return None
 
 
-def room(memory: int | None) -> int:
+def get_partial_limit(memory: int | None) -> int:
     """Return how many bytes one thread of this worker may hold of a partial.
 
     memory: bytes that this process may take; None: half of what is free, which as many threads share as there are
@@ -210,8 +210,8 @@ def room(memory: int | None) -> int:
 
     threads = int(get_worker().state.nthreads)
     if memory is not None:
-        return available.room(memory, threads)
-    return available.room(available.memory(), max(threads, available.cpus()))
+        return available.get_partial_limit(memory, threads)
+    return available.get_partial_limit(available.get_default_memory(), max(threads, available.count_cpus()))
 
 
 def _address() -> str:

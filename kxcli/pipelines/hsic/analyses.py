@@ -13,7 +13,7 @@ from kxcli.mining.hsic.parameters import LEAST_ROWS, Dependence, Testing
 from kxcli.output.rows import Cell, Exact, shortest
 from kxcli.pipelines.hsic.inputs import Asked, Maker, Tables
 from kxcli.report import Report
-from kxcli.tuning import let_go
+from kxcli.tuning import trim_heap
 from kxcli.wording import format_count
 
 _UNDEFINED = "undefined"  # the verdict of a test without a defined p-value
@@ -59,7 +59,7 @@ class Work:
         # Popped, so that what was read is let go of.
         side_y = self.maker.side(values.pop(), self.asked_y, "-y", self.tables.y.path)
         side_x = self.maker.side(values.pop(), self.asked_x, "-x", self.tables.x.path)
-        let_go()
+        trim_heap()
         found = measure(side_x, side_y, self.testing, self.run)
         tell = self.report.warning if found.is_undefined or found.cka is None else self.report.note
         for note in found.notes:

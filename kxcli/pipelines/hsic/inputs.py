@@ -152,7 +152,7 @@ class Tables:
             self._report.lost(told.kind, told.count, map(located, told.places))
         elif told not in self._choices:
             self._choices.add(told)
-            corpus_run.report_choice(told, self._report)
+            corpus_run.report_notice(told, self._report)
 
 
 def _whole(table: Table, groups: Sequence[Group], *, drops_missing: bool) -> ColumnRows:

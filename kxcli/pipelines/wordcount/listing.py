@@ -48,14 +48,15 @@ class WritePart:
 
     def __call__(self, number: int, partial: Any) -> str:
         """Write the part of that number, and return the file's path; what is there is replaced when it is whole."""
-        from kxcli.mapreduce.cluster.work import room  # numpy comes with it
+        from kxcli.mapreduce.cluster.work import get_partial_limit  # numpy comes with it
 
         path = os.path.join(self.folder, f"part-{number:05}{_SUFFIXES[self.listing.form]}")
         try:
             os.makedirs(self.folder, exist_ok=True)
         except OSError as error:
             raise OutputError(self.folder, reason(error), "name a folder that workers can make or write") from None
-        scratch = Scratch(temporary_folder, room(self.memory))  # its files have no name that anyone could take
+        # The files of this folder have no name that another user could take.
+        scratch = Scratch(temporary_folder, get_partial_limit(self.memory))
         sink.write(self.listing.blocks(self.job.finish(partial), scratch), path, is_shared=True)
         return path
 

@@ -31,7 +31,7 @@ def summed(
     from kxcli.tally.scratch import Scratch
 
     with Workspace() as workspace:
-        scratch = Scratch(workspace.folder, (run.memory or available.memory()) // _SHARES)
+        scratch = Scratch(workspace.folder, (run.memory or available.get_default_memory()) // _SHARES)
         with Sums(scratch) as sums:
             columns = _add(sums, source, report, output)
             yield sums.counts(), columns, scratch
@@ -44,7 +44,7 @@ def _add(sums: "Sums", source: InputSettings, report: Report, output: OutputSett
 
     def report_choice(choice: diagnostics.Told) -> None:
         assert isinstance(choice, diagnostics.Choice), "what is bad in an earlier output is an error"
-        corpus_run.report_choice(choice, report)
+        corpus_run.report_notice(choice, report)
 
     columns: tuple[str, ...] | None = None
     first = ""
@@ -52,7 +52,7 @@ def _add(sums: "Sums", source: InputSettings, report: Report, output: OutputSett
         least = None
         for cells, place in count_tables.rows(
             found,
-            corpus_run.record_format(source, by=""),
+            corpus_run.choose_format(source, by=""),
             encodings.check(source.encoding),
             bare=("word", "count"),
             known="count",
