@@ -118,8 +118,8 @@ def play(role: str, kb: str, texts: str) -> None:
                 found += 1
     else:
         from kxcli.batching import together
-        from kxcli.mining.linking.spans.folding import fold_names, fold_texts
         from kxcli.mining.linking.spans.name_matcher import NameMatcher
+        from kxcli.mining.text.folding import fold_names, fold_texts
 
         index = NameMatcher.from_names(list(dict.fromkeys(fold_names(names))))
         parts = list(together(lines, len))

@@ -12,8 +12,8 @@ import numpy as np
 
 from kxcli.mining.linking.spans.abbreviations import find_abbreviations
 from kxcli.mining.linking.spans.bag_matcher import ARTICLES, CLASSICAL, JOINERS, LIGHT, MAX_WORDS, NUMERALS, OUR
-from kxcli.mining.linking.spans.folding import BORDER, fold, fold_texts
-from kxcli.mining.linking.spans.name_matcher import letter_table, spaced_table
+from kxcli.mining.text.character_tables import letter_table, spaced_table
+from kxcli.mining.text.folding import BORDER, fold, fold_texts
 
 KNOWN, LEARNED, LOOSE, FROM_LONG = 1, 2, 4, 8
 LEAST_BEST = 1e-6

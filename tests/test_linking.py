@@ -26,12 +26,12 @@ from kxcli.mining.linking.linker import linked
 from kxcli.mining.linking.mentions import hashed_features, mention_features, mention_model
 from kxcli.mining.linking.mentions.mention_candidates import Context
 from kxcli.mining.linking.spans import parsing
-from kxcli.mining.linking.spans.folding import fold
-from kxcli.mining.linking.spans.tokens import hash_strings
 from kxcli.mining.linking.training import learners, train_model
 from kxcli.mining.linking.training.examples import LabelledText, Marked
 from kxcli.mining.linking.training.model import Model, ModelError, lexicon
 from kxcli.mining.linking.training.train_model import train
+from kxcli.mining.text.folding import fold
+from kxcli.mining.text.tokens import hash_strings
 
 pytestmark = pytest.mark.full  # together half a minute
 

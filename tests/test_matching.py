@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kxcli.arrays.slots import Slots
-from kxcli.mining.linking.candidates.terms import count_terms, find_terms
 from kxcli.mining.linking.kb.compiling import Entry, SkippedEntries, compile_entries
-from kxcli.mining.linking.spans.folding import _UNCHANGED_FROM, BORDER, _text, fold, fold_names, fold_texts
 from kxcli.mining.linking.spans.name_matcher import NameMatcher, NameMatches, find_names
 from kxcli.mining.linking.spans.overlaps import resolve_overlaps
+from kxcli.mining.text.folding import _UNCHANGED_FROM, BORDER, _text, fold, fold_names, fold_texts
+from kxcli.mining.text.terms import count_terms, find_terms
 
 ODD = (
     "aAbBiİıſßﬁﬀǰΐΆσςΣ éé́̂ㇷ゚かガｶﾞ゛¨…㍿℃½①２ｘ한글ᄒ\u1161\u11ab"

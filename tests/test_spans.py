@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from kxcli.mining.linking.spans.abbreviations import find_abbreviations
 from kxcli.mining.linking.spans.bag_matcher import BagMatcher, lowercase_initials, ordinary_words
-from kxcli.mining.linking.spans.folding import BORDER, _text, fold_names, fold_texts
-from kxcli.mining.linking.spans.name_matcher import letter_table, spaced_table
-from kxcli.mining.linking.spans.tokens import IDEOGRAPH, MARK, WORD, PrefixHashes, Tokens, hash_shapes, hash_strings
+from kxcli.mining.text.character_tables import letter_table, spaced_table
+from kxcli.mining.text.folding import BORDER, _text, fold_names, fold_texts
+from kxcli.mining.text.tokens import IDEOGRAPH, MARK, WORD, PrefixHashes, Tokens, hash_shapes, hash_strings
 
 pytestmark = pytest.mark.full
 

@@ -12,13 +12,13 @@ from conftest import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kxcli.mining.linking.spans.name_matcher import spaced_table
 from kxcli.mining.linking.tagger import LEAST, Spans, Tagger, train
 from kxcli.mining.linking.tagger.crf import Chains, posterior
 from kxcli.mining.linking.tagger.features import Features
 from kxcli.mining.linking.tagger.layout import LONGEST, PADS, blocks
 from kxcli.mining.linking.tagger.tagger import laid_out
 from kxcli.mining.linking.tagger.weights import Space, Weights, unpacked
+from kxcli.mining.text.character_tables import spaced_table
 
 pytestmark = pytest.mark.full
 

@@ -13,7 +13,7 @@ from kxcli.errors import OutputError
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
 from kxcli.mining.linking.linker import NIL, Mention
 from kxcli.mining.linking.scoring import Counts, Error, Gold, Tally, errors, rank
-from kxcli.mining.linking.spans.folding import fold
+from kxcli.mining.text.folding import fold
 from kxcli.output import rows as output_rows
 from kxcli.output import sink
 from kxcli.output.rows import Cell

@@ -9,11 +9,11 @@ import numpy as np
 
 from kxcli.arrays import AnyArray, BoolArray, FloatArray, IntArray, UInt64Array
 from kxcli.arrays.ragged import expanded, stretches
-from kxcli.mining.linking.candidates.terms import count_terms
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
-from kxcli.mining.linking.spans.folding import BORDER, FoldedTexts
 from kxcli.mining.linking.spans.name_matcher import at_word_edges
 from kxcli.mining.linking.spans.parsing import ParsedTexts
+from kxcli.mining.text.folding import BORDER, FoldedTexts
+from kxcli.mining.text.terms import count_terms
 
 if TYPE_CHECKING:
     from kxcli.mining.linking.candidates.ranking import Candidates

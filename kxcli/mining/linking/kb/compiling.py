@@ -13,12 +13,12 @@ import numpy as np
 from kxcli.arrays import AnyArray, BoolArray, Float32Array, IntArray, UInt8Array, UInt32Array, UInt64Array
 from kxcli.arrays.slots import Slots
 from kxcli.mining.linking.arguments import check_collection, check_pairs, check_string, check_strings
-from kxcli.mining.linking.candidates.terms import count_terms
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase, StringTable, starts_of
 from kxcli.mining.linking.spans.bag_matcher import BagMatcher, ordinary_words
-from kxcli.mining.linking.spans.folding import fold_names, fold_texts
 from kxcli.mining.linking.spans.name_matcher import NameMatcher
-from kxcli.mining.linking.spans.tokens import hash_strings
+from kxcli.mining.text.folding import fold_names, fold_texts
+from kxcli.mining.text.terms import count_terms
+from kxcli.mining.text.tokens import hash_strings
 
 REPEATED_IDS = "entries with the id of an earlier one (names added to it, types and data ignored)"
 MAX_NAME_LENGTH = 1000  # characters: more is a text, and the index would have a level for each

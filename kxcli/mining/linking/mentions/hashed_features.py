@@ -11,7 +11,7 @@ import numpy as np
 from kxcli.arrays import AnyArray, BoolArray, Int32Array, IntArray, UInt64Array
 from kxcli.mining.linking.mentions.mention_candidates import Context, Spoken
 from kxcli.mining.linking.spans.parsing import MentionSpans, ParsedTexts
-from kxcli.mining.linking.spans.tokens import hash_shapes
+from kxcli.mining.text.tokens import hash_shapes
 
 HASH_BITS = 18
 N_COLUMNS = (1 << HASH_BITS) + 1  # the first one counts for nothing

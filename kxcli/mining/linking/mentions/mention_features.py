@@ -8,8 +8,8 @@ from kxcli.arrays import AnyArray, BoolArray, FloatArray
 from kxcli.mining.linking.candidates.context_features import are_among, paired
 from kxcli.mining.linking.candidates.ranking import FEATURE_ROWS, IS_KNOWN, IS_LEARNED, IS_LOOSE
 from kxcli.mining.linking.mentions.mention_candidates import Context, Spoken
-from kxcli.mining.linking.spans.name_matcher import case_tables, spaced_table
 from kxcli.mining.linking.spans.parsing import MentionSpans, ParsedTexts
+from kxcli.mining.text.character_tables import case_tables, spaced_table
 
 # What speaks for a span to be a mention of its best candidate, and how much before anything was learned.
 #   seen, rate, rate_often: the name stood in labelled texts; log odds of its being meant; these times how often.

@@ -14,9 +14,9 @@ from typing import NamedTuple
 import numpy as np
 
 from kxcli.arrays import IntArray
-from kxcli.mining.linking.spans.folding import BORDER, fold
 from kxcli.mining.linking.spans.name_matcher import NameMatcher, NameMatches, at_word_edges
-from kxcli.mining.linking.spans.tokens import IDEOGRAPH, MARK, WORD, token_kinds
+from kxcli.mining.text.folding import BORDER, fold
+from kxcli.mining.text.tokens import IDEOGRAPH, MARK, WORD, token_kinds
 
 _OPEN, _CLOSE = "(（[", ")）]"
 _BRACKETS = re.escape(_OPEN + _CLOSE)

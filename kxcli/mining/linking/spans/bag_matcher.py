@@ -16,9 +16,9 @@ import numpy as np
 from kxcli.arrays import AnyArray, BoolArray, IntArray, UInt8Array, UInt32Array, UInt64Array
 from kxcli.arrays.ragged import expanded
 from kxcli.arrays.slots import Arrays, Slots
-from kxcli.mining.linking.spans.folding import BORDER, FoldedTexts, fold_texts
-from kxcli.mining.linking.spans.name_matcher import case_tables
-from kxcli.mining.linking.spans.tokens import IDEOGRAPH, MARK, WORD, PrefixHashes, Tokens, hash_strings, mix_bits
+from kxcli.mining.text.character_tables import case_tables
+from kxcli.mining.text.folding import BORDER, FoldedTexts, fold_texts
+from kxcli.mining.text.tokens import IDEOGRAPH, MARK, WORD, PrefixHashes, Tokens, hash_strings, mix_bits
 from kxcli.schema import ArrayField
 
 MAX_WORDS = 8  # of a name that count; windows are no wider

@@ -4,18 +4,17 @@ Two characters decide for two positions in three that no name begins there; the 
 all together, as long as several names begin so.  Where one name alone is left, the rest of it is compared.
 """
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from kxcli.arrays import AnyArray, BoolArray, IntArray, UInt32Array
 from kxcli.arrays.slots import Arrays, Keys, Slots
-from kxcli.mining.linking.spans.folding import FoldedTexts
 from kxcli.mining.linking.spans.name_trie import BITS, TAIL
+from kxcli.mining.text.character_tables import spaced_table
+from kxcli.mining.text.folding import FoldedTexts
 
 Ids = AnyArray  # np.uint16, or np.uint32 for very many characters
 
@@ -272,55 +271,6 @@ def _pairs(first: AnyArray, second: AnyArray, kind: type[Any]) -> Keys:
     keys <<= wide(16 if kind is np.uint16 else BITS)
     keys |= second.astype(wide)
     return keys
-
-
-_UNSPACED = (  # blocks of scripts that part no words by spaces, or, as Hangul, write particles onto them
-    range(0x0E00, 0x1200),
-    range(0x1780, 0x1800),
-    range(0x1950, 0x1A00),
-    range(0x1A20, 0x1B80),
-    range(0x2E80, 0xA4D0),
-    range(0xA960, 0xAAE0),
-    range(0xAC00, 0xD800),
-    range(0xF900, 0xFB00),
-    range(0xFF66, 0xFFDD),
-    range(0x16FE0, 0x18E00),
-    range(0x1AFF0, 0x1B300),
-)
-_LETTERS_TO = 0x20000  # beyond are ideographs, up to planes of tags and private use
-
-
-@cache
-def letter_table() -> BoolArray:
-    """Return, by code point up to some and by the last one for all others, whether it is a letter, digit or mark."""
-    letters = np.zeros(_LETTERS_TO + 1, dtype=np.bool_)
-    letters[[code for code in range(_LETTERS_TO) if unicodedata.category(chr(code))[0] in "LNM"]] = True
-    letters[_LETTERS_TO] = True
-    return letters
-
-
-@cache
-def spaced_table() -> BoolArray:
-    """Return the same of letters, digits and marks of scripts that part words by spaces."""
-    spaced = letter_table().copy()
-    for block in _UNSPACED:
-        spaced[block.start : block.stop] = False
-    spaced[_LETTERS_TO] = False
-    return spaced
-
-
-class CaseTables(NamedTuple):
-    """By code point up to some, whether it is a capital, and whether it is a small letter; none is beyond the last."""
-
-    capital: BoolArray
-    small: BoolArray
-
-
-@cache
-def case_tables() -> CaseTables:
-    """Return the cases of characters."""
-    characters = [*map(chr, range(_LETTERS_TO)), "\0"]
-    return CaseTables(np.array([*map(str.isupper, characters)]), np.array([*map(str.islower, characters)]))
 
 
 def at_word_edges(matches: NameMatches, codes: UInt32Array) -> BoolArray:

@@ -10,7 +10,7 @@ import numpy as np
 from kxcli.arrays import AnyArray, IntArray, UInt32Array
 from kxcli.arrays.ragged import stretches
 from kxcli.arrays.slots import Arrays, Slots
-from kxcli.mining.linking.spans.folding import BORDER
+from kxcli.mining.text.folding import BORDER
 from kxcli.schema import ArrayField, SchemaError, require_minimum
 
 BITS = 21  # of a character's number: as many as a code point has

@@ -11,10 +11,10 @@ from kxcli.arrays.ragged import expanded, stretches
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
 from kxcli.mining.linking.spans.abbreviations import Abbreviations, find_abbreviations
 from kxcli.mining.linking.spans.bag_matcher import BagMatcher, lowercase_initials
-from kxcli.mining.linking.spans.folding import FoldedTexts, fold_texts
 from kxcli.mining.linking.spans.name_matcher import NameMatcher, at_word_edges
-from kxcli.mining.linking.spans.tokens import PrefixHashes, Tokens, hash_strings
 from kxcli.mining.linking.tagger import Spans as Tagged
+from kxcli.mining.text.folding import FoldedTexts, fold_texts
+from kxcli.mining.text.tokens import PrefixHashes, Tokens, hash_strings
 
 _TEXT = np.uint64(47)  # bits below a text's number in a group's key: 2^17 texts, of which hashes tell names apart
 _HALF = np.int64(32)

@@ -6,8 +6,8 @@ from functools import cache
 import numpy as np
 
 from kxcli.arrays import UInt8Array, UInt32Array
-from kxcli.mining.linking.spans.folding import fold_texts
-from kxcli.mining.linking.spans.name_matcher import letter_table, spaced_table
+from kxcli.mining.text.character_tables import letter_table, spaced_table
+from kxcli.mining.text.folding import fold_texts
 
 # White space, letters and digits of scripts that part words by spaces, letters of others, and marks.
 WHITE, LOWER, UPPER, DIGIT, SPACED, UNSPACED, OTHER = range(7)

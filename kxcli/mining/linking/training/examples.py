@@ -19,9 +19,9 @@ from kxcli.mining.linking.arguments import (
 from kxcli.mining.linking.candidates.link_statistics import LinkCounts
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
 from kxcli.mining.linking.mentions.mention_candidates import Context
-from kxcli.mining.linking.spans.folding import BORDER, fold_names
 from kxcli.mining.linking.spans.parsing import Lexicon, ParsedTexts, parse_texts
 from kxcli.mining.linking.tagger import Spans as Tagged
+from kxcli.mining.text.folding import BORDER, fold_names
 
 FOLDS = 5
 _HALF = np.int64(32)

@@ -18,8 +18,8 @@ from kxcli.mining.linking.mentions import mention_features, mention_model
 from kxcli.mining.linking.spans.bag_matcher import BagMatcher
 from kxcli.mining.linking.spans.name_matcher import NameMatcher
 from kxcli.mining.linking.spans.parsing import Lexicon
-from kxcli.mining.linking.spans.tokens import hash_strings
 from kxcli.mining.linking.tagger import Tagger
+from kxcli.mining.text.tokens import hash_strings
 
 HEADER = "header"
 VERSION = 2  # of what a model has, and of the features that its weights are for

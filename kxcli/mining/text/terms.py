@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 
 from kxcli.arrays import IntArray, UInt32Array, UInt64Array
-from kxcli.mining.linking.spans.folding import FoldedTexts
-from kxcli.mining.linking.spans.name_matcher import letter_table, spaced_table
+from kxcli.mining.text.character_tables import letter_table, spaced_table
+from kxcli.mining.text.folding import FoldedTexts
 
 _GOLDEN = np.uint64(0x9E37_79B9_7F4A_7C15)
 _MIXER = np.uint64(0xBF58_476D_1CE4_E5B9)

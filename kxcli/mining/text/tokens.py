@@ -7,8 +7,8 @@ from functools import cache
 import numpy as np
 
 from kxcli.arrays import AnyArray, Int32Array, IntArray, UInt8Array, UInt32Array, UInt64Array
-from kxcli.mining.linking.spans.folding import BORDER
-from kxcli.mining.linking.spans.name_matcher import letter_table, spaced_table
+from kxcli.mining.text.character_tables import letter_table, spaced_table
+from kxcli.mining.text.folding import BORDER
 
 WORD, IDEOGRAPH, MARK = 1, 2, 3  # kinds of tokens; 0 is white space, and the border between texts
 
