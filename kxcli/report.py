@@ -16,7 +16,7 @@ from kxcli.wording import escape, format_count, format_traceback
 _LONGEST = 2_000  # characters of a message
 
 
-class Said:
+class Verbosity:
     """What the user said about messages, known also where a run ends before its options are all read."""
 
     def __init__(self) -> None:
@@ -62,7 +62,7 @@ class Report:
         if self.verbose and not self.quiet:
             self._write(f"kxcli: [{time.monotonic() - self._start:.2f} s] {message}")
 
-    def lost(self, kind: str, count: int, examples: Iterable[str]) -> None:
+    def record_skips(self, kind: str, count: int, examples: Iterable[str]) -> None:
         """Count what was left out; told by `close`."""
         self._losses[kind] += count
         kept = self._examples.setdefault(kind, [])

@@ -22,7 +22,7 @@ from kxcli.corpus.records import Document
 from kxcli.mining.linking import NIL, Entry, Linker, Linking
 from kxcli.mining.linking.kb.compiling import SkippedEntries, compile_entries
 from kxcli.mining.linking.training.model import Model
-from kxcli.output.rows import plain
+from kxcli.output.rows import escape_tsv
 from kxcli.pipelines.linking import link_job
 
 KB = [
@@ -454,7 +454,7 @@ def written_plainly(base, documents, linking, form, n_candidates, first):
         if form == "jsonl":
             out.append(json.dumps({"text_id": key, "text": text, "mention_data": mentions}, ensure_ascii=False))
         else:
-            out += ["\t".join(map(plain, row)) for row in rows]
+            out += ["\t".join(map(escape_tsv, row)) for row in rows]
     return "".join(line + "\n" for line in out).encode("utf-8", "surrogatepass"), number - first + 1
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from kxcli.cli import main
 from kxcli.errors import InputError, requirements
-from kxcli.output.rows import Exact, encoded, shortest
+from kxcli.output.rows import RoundTripFloat, encode_rows, format_shortest
 from kxcli.report import Report
 from kxcli.wording import escape, format_count, format_traceback
 
@@ -57,8 +57,8 @@ def test_one_of_a_thing_is_in_the_singular(plural, one):
 
 def test_reported_losses_have_their_number(capsys):
     report = Report()
-    report.lost("records skipped: not valid CSV", 1, ["a:1"])
-    report.lost("words left out", 4, ["a", "b", "c"])
+    report.record_skips("records skipped: not valid CSV", 1, ["a:1"])
+    report.record_skips("words left out", 4, ["a", "b", "c"])
     report.close()
     assert capsys.readouterr().err == (
         "kxcli: warning: 1 record skipped: not valid CSV: a:1\nkxcli: warning: 4 words left out: a, b, c and 1 more\n"
@@ -142,11 +142,11 @@ def test_errors_count_one_thing_in_the_singular(folder, capsys, use, content, sa
 @given(st.floats(allow_nan=False, allow_infinity=False))
 @settings(derandomize=True, max_examples=200)
 def test_numbers_are_exact_and_none_is_longer_than_it_has_to_be(number):
-    text = shortest(number)
-    assert float(text) == number and str(Exact(number)) == text
+    text = format_shortest(number)
+    assert float(text) == number and str(RoundTripFloat(number)) == text
     assert len(text) <= len(repr(number))
     for form in ("tsv", "csv", "jsonl"):
-        row = b"".join(encoded([(Exact(number),)], ["x"], form, header=False)).decode()
+        row = b"".join(encode_rows([(RoundTripFloat(number),)], ["x"], form, header=False)).decode()
         assert row == (f'{{"x": {text}}}\n' if form == "jsonl" else f"{text}\n")
 
 
@@ -155,8 +155,8 @@ def test_numbers_are_exact_and_none_is_longer_than_it_has_to_be(number):
     [(0.9673, "0.9673"), (0.2, "0.2"), (1.0, "1"), (1e-05, "1e-05"), (1e16, "1e+16"), (1e5, "100000")],
 )
 def test_numbers_are_short(number, text):
-    assert shortest(number) == text
-    assert b"".join(encoded([(number,)], ["x"], "jsonl", header=False)).decode() == f'{{"x": {text}}}\n'
+    assert format_shortest(number) == text
+    assert b"".join(encode_rows([(number,)], ["x"], "jsonl", header=False)).decode() == f'{{"x": {text}}}\n'
 
 
 @pytest.mark.parametrize("form", ["tsv", "csv", "jsonl"])
@@ -171,7 +171,7 @@ def test_hsic_writes_a_bandwidth_as_it_was_given(folder, capsys, form, sigma):
     assert re.search(rf"sigma_x\W+{re.escape(sigma)}\W", out)
     assert form == "jsonl" or ("(at 0.0123456789)" in out) == ("undefined" not in out)
     numbers = re.findall(r"\d+\.\d+(?:e-?\d+)?", out)
-    assert numbers and all(shortest(float(number)) == number for number in numbers)
+    assert numbers and all(format_shortest(float(number)) == number for number in numbers)
 
 
 # What to install

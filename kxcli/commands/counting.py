@@ -38,10 +38,10 @@ _OF_COUNTING = (*words.NAMES, "ngram", "df", "per_million", "by", "field", "on_e
 _OF_WORKERS = ("checkpoint", "retries", "cluster")
 
 
-def check(ctx: click.Context, given: dict[str, Any], source: InputSettings, sink: OutputSettings) -> None:
+def validate(ctx: click.Context, given: dict[str, Any], source: InputSettings, sink: OutputSettings) -> None:
     """Refuse options that contradict each other, or of which one would do nothing."""
-    options.check(source, sink)
-    words.check(ctx, given)
+    options.validate(source, sink)
+    words.validate(ctx, given)
     if source.input_format == "text" and given["by"] is not None:
         raise UsageError("--by needs records: --input-format jsonl, csv or tsv.")
     if given["merge"]:
@@ -77,10 +77,10 @@ def _check_parts(ctx: click.Context, given: dict[str, Any], sink: OutputSettings
         raise UsageError(f"{name} cannot go with --output-dir, of which each part is written by itself.")
 
 
-def parameters(given: dict[str, Any], report: Report) -> "Counting":
+def build_counting(given: dict[str, Any], report: Report) -> "Counting":
     """Return what the options ask to be counted; tells what is odd about a user dictionary."""
     return replace(
-        words.parameters(given, report),
+        words.build_counting(given, report),
         orders=given["ngram"],
         has_documents=given["df"],
         is_grouped=given["by"] is not None,

@@ -104,15 +104,15 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     kxcli entity-link --kb encyclopedia.jsonl --model news.npz --evaluate gold.jsonl | cut -f 1-7
     kxcli entity-link --kb names.tsv.gz -f tsv --nil drop < texts.jsonl | cut -f 4 | sort | uniq -c
     """  # noqa: D301 -- click's mark for text that is not to be wrapped
-    source: InputSettings = options.taken(InputSettings, given)
-    sink: OutputSettings = options.taken(OutputSettings, given)
-    run: RunSettings = options.taken(RunSettings, given)
+    source: InputSettings = options.pop_settings(InputSettings, given)
+    sink: OutputSettings = options.pop_settings(OutputSettings, given)
+    run: RunSettings = options.pop_settings(RunSettings, given)
     if given["evaluate"] is not None and ctx.get_parameter_source("format") is ParameterSource.DEFAULT:
         sink = replace(sink, format="tsv")
     if not given["train"] and given["evaluate"] is None:
         options.show_help_at_terminal(ctx, source)
     _check(ctx, given, sink)
-    options.check(source, sink)
+    options.validate(source, sink)
     report = Report(quiet=run.quiet, verbose=run.verbose)
 
     from kxcli.output import sink as output

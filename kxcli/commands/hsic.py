@@ -171,9 +171,9 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     kxcli hsic --screen label -x review --kernel-x bow --top 20 reviews.csv
     kxcli hsic --matrix edges measurements.csv
     """  # noqa: D301 -- click's mark for text that is not to be wrapped
-    source: InputSettings = options.taken(InputSettings, given)
-    sink: OutputSettings = options.taken(OutputSettings, given)
-    run: RunSettings = options.taken(RunSettings, given)
+    source: InputSettings = options.pop_settings(InputSettings, given)
+    sink: OutputSettings = options.pop_settings(OutputSettings, given)
+    run: RunSettings = options.pop_settings(RunSettings, given)
     options.show_help_at_terminal(ctx, source)
     _check(ctx, given, source, sink)
     report = Report(quiet=run.quiet, verbose=run.verbose)
@@ -188,7 +188,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
 
     output.check(sink.output)
     has_texts = any(map(_is_text, (given["kernel_x"], given["kernel_y"])))
-    counting, dictionary = words.prepared(words.parameters(given, report), report) if has_texts else (None, None)
+    counting, dictionary = words.prepare(words.build_counting(given, report), report) if has_texts else (None, None)
     testing = Testing(given["test"], given["permutations"], given["seed"], given["alpha"])
     preload = ["kxcli.mining.hsic.pairs", *(["rjieba"] if dictionary else [])]
     with (
@@ -213,7 +213,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
         except MeasureError as error:
             raise InputError(tables.x.path, str(error)) from None
     header = sink.format == "csv" if sink.header is None else sink.header
-    output.write(rows.encoded(table.rows, table.columns, sink.format, header=header), sink.output)
+    output.write(rows.encode_rows(table.rows, table.columns, sink.format, header=header), sink.output)
     report.close()
     if given["exit_code"] and table.why_undefined:
         raise InputError(tables.x.path, "the test for --exit-code is undefined", table.why_undefined)
@@ -229,8 +229,8 @@ def _sigma(given: dict[str, Any], xy: str) -> float | None:
 
 def _check(ctx: click.Context, given: dict[str, Any], source: InputSettings, sink: OutputSettings) -> None:
     """Refuse options that contradict each other, or of which one would do nothing."""
-    options.check(source, sink)
-    words.check(ctx, given)
+    options.validate(source, sink)
+    words.validate(ctx, given)
     kernels = given["kernel_x"], given["kernel_y"]
     is_single = given["screen"] is None and given["matrix"] is None
     needless = [

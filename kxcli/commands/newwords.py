@@ -102,11 +102,11 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     kxcli wordcount --userdict words.txt corpus.txt
     kxcli newwords --all --min-count 5 --min-entropy 1 --sort score -r corpus --glob '*.txt'
     """  # noqa: D301 -- click's mark for text that is not to be wrapped
-    source: InputSettings = options.taken(InputSettings, given)
-    sink: OutputSettings = options.taken(OutputSettings, given)
-    run: RunSettings = options.taken(RunSettings, given)
+    source: InputSettings = options.pop_settings(InputSettings, given)
+    sink: OutputSettings = options.pop_settings(OutputSettings, given)
+    run: RunSettings = options.pop_settings(RunSettings, given)
     options.show_help_at_terminal(ctx, source)
-    options.check(source, sink)
+    options.validate(source, sink)
     if given["is_all"] and given["known"]:
         raise UsageError("--known does nothing with --all, which prints known words, too.")
     if math.isnan(given["min_entropy"]):
@@ -137,7 +137,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     header = sink.format == "csv" if sink.header is None else sink.header
     columns = _COLUMNS[:2] if sink.format == "userdict" else _COLUMNS
     cells = _numbers(words) if sink.format == "jsonl" else _texts(words, len(columns))
-    output.write(rows.encoded(cells, columns, sink.format, header=header), sink.output)
+    output.write(rows.encode_rows(cells, columns, sink.format, header=header), sink.output)
     report.close()
 
 
@@ -194,7 +194,7 @@ def _findable(words: "list[Word]", report: Report) -> "list[Word]":
 
     left = [word.word for word in words if not is_in_block(word.word)]
     if left:
-        report.lost("words left out that no user dictionary can make jieba find", len(left), left)
+        report.record_skips("words left out that no user dictionary can make jieba find", len(left), left)
     plain = sum(word.word.isascii() for word in words)
     if plain:
         words_of_letters = f"{format_count(plain, 'words')} of Latin letters and digits"

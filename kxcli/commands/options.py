@@ -13,7 +13,7 @@ from click.core import ParameterSource
 from kxcli.commands.outputs import check_outputs
 from kxcli.errors import UsageError
 from kxcli.pipelines.settings import InputSettings, OutputSettings
-from kxcli.report import Said
+from kxcli.report import Verbosity
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -275,17 +275,17 @@ def shard_option(default: str = "1M") -> Callable[[Function], Function]:
 
 def _remember(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
     """Note for whoever tells of errors that tracebacks are wanted."""
-    if (said := ctx.find_object(Said)) is not None:
-        said.is_verbose = value
+    if (verbosity := ctx.find_object(Verbosity)) is not None:
+        verbosity.is_verbose = value
     return value
 
 
-def taken(kind: type[Any], options: dict[str, Any]) -> Any:
+def pop_settings(kind: type[Any], options: dict[str, Any]) -> Any:
     """Take the options that are the fields of a dataclass out of the others, as one value."""
     return kind(**{name: options.pop(name) for name in kind.__dataclass_fields__ if name in options})
 
 
-def check(source: InputSettings, sink: OutputSettings) -> None:
+def validate(source: InputSettings, sink: OutputSettings) -> None:
     """Refuse options that contradict each other, or of which one would do nothing."""
     if source.glob and not source.recursive:
         raise UsageError("--glob selects among the files of folders: add -r.")

@@ -67,11 +67,11 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     kxcli wordcount --by label --df --header reviews.jsonl
     kxcli wordcount --merge monday.tsv tuesday.tsv > week.tsv
     """  # noqa: D301 -- click's mark for text that is not to be wrapped
-    source: InputSettings = options.taken(InputSettings, given)
-    sink: OutputSettings = options.taken(OutputSettings, given)
-    run: RunSettings = options.taken(RunSettings, given)
+    source: InputSettings = options.pop_settings(InputSettings, given)
+    sink: OutputSettings = options.pop_settings(OutputSettings, given)
+    run: RunSettings = options.pop_settings(RunSettings, given)
     options.show_help_at_terminal(ctx, source)
-    counting.check(ctx, given, source, sink)
+    counting.validate(ctx, given, source, sink)
     report = Report(quiet=run.quiet, verbose=run.verbose)
 
     from kxcli.mining.wordcount.counts import Partial
@@ -97,7 +97,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
                 raise UsageError("-f userdict has a word and its frequency alone: merge outputs without groups and df.")
             output.write(listing(columns).blocks(counts, scratch, is_given), sink.output)
     else:
-        with _counting(counting.parameters(given, report), source, sink, run, report, given["by"]) as (
+        with _counting(counting.build_counting(given, report), source, sink, run, report, given["by"]) as (
             corpus,
             job,
             shared,
@@ -124,7 +124,7 @@ def _counting(
     from kxcli.mining.wordcount.job import WordCount
     from kxcli.pipelines import corpus_run
 
-    wanted, dictionary = words.prepared(wanted, report)
+    wanted, dictionary = words.prepare(wanted, report)
     with corpus_run.open_corpus(
         source,
         run,
@@ -153,7 +153,7 @@ def _findable(report: Report) -> Callable[[str], bool]:
 
     def is_findable(word: str) -> bool:
         if not (is_found := is_in_block(word)):
-            report.lost("words left out that no user dictionary can make jieba find", 1, [word])
+            report.record_skips("words left out that no user dictionary can make jieba find", 1, [word])
         return is_found
 
     return is_findable

@@ -82,7 +82,7 @@ def word_options(command: Function) -> Function:
     return command
 
 
-def check(ctx: click.Context, given: dict[str, Any]) -> None:
+def validate(ctx: click.Context, given: dict[str, Any]) -> None:
     """Refuse options that contradict each other, or of which one would do nothing."""
     if (given["tokenizer"] == "regex") != (given["pattern"] is not None):
         raise UsageError("--tokenizer regex and --pattern go together.")
@@ -98,7 +98,7 @@ def check(ctx: click.Context, given: dict[str, Any]) -> None:
             raise UsageError(f"{options.flag(ctx, name)} does nothing with --tokenizer {given['tokenizer']}.")
 
 
-def parameters(given: dict[str, Any], report: Report) -> "Counting":
+def build_counting(given: dict[str, Any], report: Report) -> "Counting":
     """Return how to count words by the options; report lines misread by jieba."""
     from kxcli.mining import Counting, Segmentation
 
@@ -118,7 +118,7 @@ def parameters(given: dict[str, Any], report: Report) -> "Counting":
     )
 
 
-def prepared(wanted: "Counting", report: Report) -> "tuple[Counting, Words | None]":
+def prepare(wanted: "Counting", report: Report) -> "tuple[Counting, Words | None]":
     """Return what every process needs, and what is counted; with jieba itself where the fast engine would differ."""
     from kxcli.mining.segment import prepare
 

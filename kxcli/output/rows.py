@@ -10,16 +10,16 @@ from typing import Literal
 Format = Literal["tsv", "csv", "jsonl", "userdict"]
 
 
-def shortest(number: float) -> str:
+def format_shortest(number: float) -> str:
     """Return the shortest decimal number for a double: 0.2, 1, 1e-05."""
     return float.__repr__(number).removesuffix(".0")
 
 
-class Exact(float):
-    """A number that every format writes as `shortest` does."""
+class RoundTripFloat(float):
+    """A number that every format writes as `format_shortest` does."""
 
     def __str__(self) -> str:
-        return shortest(self)
+        return format_shortest(self)
 
 
 Cell = str | int | float | None  # None: null in JSONL, empty in TSV and CSV
@@ -27,13 +27,15 @@ Cell = str | int | float | None  # None: null in JSONL, empty in TSV and CSV
 _LINES = 10_000  # rows made into one block of bytes
 
 
-def encoded(rows: Iterable[Sequence[Cell]], columns: Sequence[str], form: Format, *, header: bool) -> Iterator[bytes]:
+def encode_rows(
+    rows: Iterable[Sequence[Cell]], columns: Sequence[str], row_format: Format, *, header: bool
+) -> Iterator[bytes]:
     r"""Yield blocks of UTF-8 lines; `columns` are the header, and JSONL's keys.
 
     A user dictionary has the cells separated by a space, and no header.
     In TSV a tab, LF or CR within a cell becomes `\t`, `\n` or `\r`; a backslash stays as it is.
     """
-    write = _WRITERS[form]
+    write = _WRITERS[row_format]
     lines = iter(rows)
     if header:
         yield write([columns], columns)
@@ -47,11 +49,11 @@ def _tsv(rows: Sequence[Sequence[Cell]], columns: Sequence[str]) -> bytes:
         rows = [["" if cell is None else cell for cell in row] for row in rows]
     text = "".join([template % tuple(row) for row in rows])
     if text.count("\t") != len(rows) * (len(columns) - 1) or text.count("\n") != len(rows) or "\r" in text:
-        text = "".join(["\t".join(map(plain, row)) + "\n" for row in rows])
+        text = "".join(["\t".join(map(escape_tsv, row)) + "\n" for row in rows])
     return text.encode("utf-8")
 
 
-def plain(cell: Cell) -> str:
+def escape_tsv(cell: Cell) -> str:
     """Return a cell as it stands in TSV."""
     text = str(cell)
     if "\t" in text or "\n" in text or "\r" in text:
@@ -75,7 +77,7 @@ def _jsonl(rows: Sequence[Sequence[Cell]], columns: Sequence[str]) -> bytes:
 
 
 def _json(cell: Cell) -> str:
-    return shortest(cell) if isinstance(cell, float) else json.dumps(cell, ensure_ascii=False)
+    return format_shortest(cell) if isinstance(cell, float) else json.dumps(cell, ensure_ascii=False)
 
 
 def _userdict(rows: Sequence[Sequence[Cell]], columns: Sequence[str]) -> bytes:

@@ -393,7 +393,7 @@ def _tell(told: list[Told], report: Report, inputs: list[sources.Source]) -> Non
             key=lambda place: (order[place.path], place.offset, place.line),
         )
         shown = [located(place, known[place.path]) for place in places[: report.EXAMPLES]]
-        report.lost(kind, sum(loss.count for loss in of_kind), shown)
+        report.record_skips(kind, sum(loss.count for loss in of_kind), shown)
 
 
 def _paths(told: Told) -> set[str]:

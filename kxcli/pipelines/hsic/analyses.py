@@ -10,7 +10,7 @@ from kxcli.mining.hsic import pairs, permutation, screening, texts
 from kxcli.mining.hsic.dependence import RunJob, measure
 from kxcli.mining.hsic.kernels import categories
 from kxcli.mining.hsic.parameters import LEAST_ROWS, Dependence, Testing
-from kxcli.output.rows import Cell, Exact, shortest
+from kxcli.output.rows import Cell, RoundTripFloat, format_shortest
 from kxcli.pipelines.hsic.inputs import Asked, Maker, Tables
 from kxcli.report import Report
 from kxcli.tuning import trim_heap
@@ -70,7 +70,7 @@ class Work:
             if least > self.testing.alpha:
                 self.report.warning(
                     f"p cannot be below {least:.2g} here, so nothing is called dependent at "
-                    f"{shortest(self.testing.alpha)}: take more --permutations, or --test eigen"
+                    f"{format_shortest(self.testing.alpha)}: take more --permutations, or --test eigen"
                 )
         cells: dict[str, Cell] = {"n": found.n, "n_dropped": n_dropped}
         cells |= {field.name: _cell(getattr(found, field.name)) for field in fields(found)[1:-1]}
@@ -80,7 +80,7 @@ class Work:
         if is_flat:
             return Output(list(cells), [list(cells.values())], found.dependent, why_undefined)
         if found.dependent is not None:
-            cells["dependent"] = f"{'yes' if found.dependent else 'no'} (at {shortest(self.testing.alpha)})"
+            cells["dependent"] = f"{'yes' if found.dependent else 'no'} (at {format_shortest(self.testing.alpha)})"
         return Output(("key", "value"), list(cells.items()), found.dependent, why_undefined)
 
     def matrix(self, x: str | None, value: str | None) -> Output:
@@ -242,4 +242,4 @@ def _cells(found: Dependence, names: Sequence[str]) -> tuple[Cell, ...]:
 
 def _cell(value: Any) -> Cell:
     """Return a value to be written exactly."""
-    return Exact(value) if isinstance(value, float) else value
+    return RoundTripFloat(value) if isinstance(value, float) else value

@@ -149,7 +149,7 @@ class Tables:
 
     def _tell(self, told: Told) -> None:
         if not isinstance(told, Choice):
-            self._report.lost(told.kind, told.count, map(located, told.places))
+            self._report.record_skips(told.kind, told.count, map(located, told.places))
         elif told not in self._choices:
             self._choices.add(told)
             corpus_run.report_notice(told, self._report)

@@ -90,7 +90,7 @@ def evaluate(
     tally = Tally()
 
     def tell(loss: Loss) -> None:
-        report.lost(loss.kind, loss.count, [f"{place.path}:{place.line}" for place in loss.places])
+        report.record_skips(loss.kind, loss.count, [f"{place.path}:{place.line}" for place in loss.places])
 
     def rows() -> Iterator[list[Cell]]:
         with report.progress(None, "evaluating", " texts") as progress:
@@ -107,7 +107,7 @@ def evaluate(
         for _ in rows():
             pass
     else:
-        blocks = output_rows.encoded(rows(), ERROR_COLUMNS, "tsv", header=True)
+        blocks = output_rows.encode_rows(rows(), ERROR_COLUMNS, "tsv", header=True)
         _of_errors(lambda: sink.write(blocks, errors_path))
     if not tally.total.mention_gold:
         report.warning(f"{gold_path}: has no labeled mention, so there is nothing to find")
@@ -121,7 +121,7 @@ def rows(tally: Tally, form: Literal["tsv", "jsonl"], *, header: bool = True) ->
     """
     wanted = [(TOTAL, tally.total, ()), *((name, counts, _UNTYPED) for name, counts in tally.ordered)]
     table = ([name, *_cells(counts, left_out, form)] for name, counts, left_out in wanted)
-    return output_rows.encoded(table, COLUMNS, form, header=header and form == "tsv")
+    return output_rows.encode_rows(table, COLUMNS, form, header=header and form == "tsv")
 
 
 def _cells(counts: Counts, left_out: Sequence[str], form: str) -> Iterator[Cell]:
@@ -155,9 +155,9 @@ def _gold(text: Labelled, known: Known, path: str, report: Report) -> list[Gold]
     labels: list[Label] = [*text.misplaced, *(Label(mention.ids, mention.has_id) for mention in text.mentions)]
     for label in labels:
         if not label.has_id:
-            report.lost(_UNTOLD, 1, [f"{path}:{text.line}"])
+            report.record_skips(_UNTOLD, 1, [f"{path}:{text.line}"])
         elif label.ids and all(known.subject(key) is None for key in label.ids):
-            report.lost(_UNKNOWN, 1, [f"{path}:{text.line}"])
+            report.record_skips(_UNKNOWN, 1, [f"{path}:{text.line}"])
     return [
         *(Gold(-1, -1, label.ids, label.has_id) for label in text.misplaced),
         *(Gold(*mention, known.n_entries(text.text[mention.start : mention.stop])) for mention in text.mentions),

@@ -60,7 +60,7 @@ def arrays_of(paths: Sequence[str], folder: str | None, on_error: str, report: R
     for number, message in about["warnings"]:
         report.warning(f"{names[number]}: {message}")
     for kind, count, places in about["losses"]:
-        report.lost(kind, count, [f"{names[number]}:{line}" for number, line in places])
+        report.record_skips(kind, count, [f"{names[number]}:{line}" for number, line in places])
     if not about["names"]:
         report.warning(f"{', '.join(names)}: has no name in it, so none can be found")
     return arrays if found is None else found

@@ -15,7 +15,7 @@ from kxcli.corpus.records import Document
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
 from kxcli.mining.linking.linker import NIL, Linked, Linking, linked
 from kxcli.mining.linking.training.model import Model
-from kxcli.output.rows import plain
+from kxcli.output.rows import escape_tsv
 from kxcli.tally import frames
 
 COLUMNS = ("text_id", "offset", "mention", "kb_id", "subject", "score")
@@ -245,14 +245,14 @@ class _Rows:
     def __init__(self, base: KnowledgeBase, n_candidates: int) -> None:
         def entry_of(number: int) -> str:
             name, subject = (NIL, "") if number < 0 else (base.ids[number], base.subjects[number])
-            return f"\t{plain(name)}\t{plain(subject)}\t"
+            return f"\t{escape_tsv(name)}\t{escape_tsv(subject)}\t"
 
         self._n_candidates = n_candidates
         self._offsets = _Pieces("\t{}\t".format)
         self._entries = _Pieces(entry_of)
         self._scores = _Pieces(str if n_candidates else "{}\n".format)
         self._ranks = _Pieces("\t{}\n".format)
-        self._mentions = _Mentions(plain, "\t\n\r")
+        self._mentions = _Mentions(escape_tsv, "\t\n\r")
 
     def __call__(self, part: Sequence[Document], found: Linked) -> tuple[bytes, list[int]]:
         """Return the rows of some texts, and those texts which wait for their numbers."""
@@ -264,7 +264,7 @@ class _Rows:
             owners, ranks, entries, scores = others.after(entries, scores)
             columns = [[*map(column.__getitem__, owners.tolist())] for column in columns]
             texts = texts.take(owners)
-        keys = [_HERE if document.key is None else _encoded(plain(document.key)) for document in part]
+        keys = [_HERE if document.key is None else _encoded(escape_tsv(document.key)) for document in part]
         of_rows = [*map(keys.__getitem__, texts.tolist())]
         waiting = list[int]()
         firsts = np.flatnonzero(np.diff(texts, prepend=-1))

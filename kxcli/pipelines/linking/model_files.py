@@ -137,10 +137,10 @@ def _texts(known: frozenset[str], paths: Sequence[str], on_error: OnError, repor
     for path in paths:
 
         def tell(loss: Loss) -> None:
-            report.lost(loss.kind, loss.count, [f"{place.path}:{place.line}" for place in loss.places])
+            report.record_skips(loss.kind, loss.count, [f"{place.path}:{place.line}" for place in loss.places])
 
         for one in labelled(path, on_error, tell):
             for mention in one.mentions:
                 if mention.ids and not known.intersection(mention.ids):
-                    report.lost(_UNKNOWN, 1, [f"{path}:{one.line}"])
+                    report.record_skips(_UNKNOWN, 1, [f"{path}:{one.line}"])
             yield LabelledText(one.text, [Marked(*mention) for mention in one.mentions])

@@ -31,7 +31,7 @@ class Listing:
     ) -> Iterator[bytes]:
         """Yield the lines, in blocks."""
         cells = map(itemgetter(*map(COLUMNS.index, self.columns)), ranked(counts, self.ranking, scratch, is_given))
-        return rows.encoded(cells, self.columns, self.form, header=self.header)
+        return rows.encode_rows(cells, self.columns, self.form, header=self.header)
 
 
 @dataclass(frozen=True)
