@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kxcli.corpus.records import Format
-from kxcli.corpus.shards import Range, Task
+from kxcli.corpus.records import SourceFormat
+from kxcli.corpus.shards import ByteRange, ShardTask
 from kxcli.corpus.sources import Source
 from kxcli.mapreduce.cluster.engine import ClusterEngine
 from kxcli.mapreduce.cluster.work import BatchPickle
@@ -170,8 +170,8 @@ def main() -> None:
     source = Source(shown, 1 << 40)
     batch = BatchPickle()
     for at in range(4096, 4096 + 256):
-        shard = Range(source, at << 20, (at + 1) << 20, Format("text", "utf-8"), shown)
-        batch.add(Task((shard,), 1 << 20, shown))
+        shard = ByteRange(source, at << 20, (at + 1) << 20, SourceFormat("text", "utf-8"), shown)
+        batch.add(ShardTask((shard,), 1 << 20, shown))
     print(f"a batch of 256 ranges of 1M is sent as {len(batch.data()):,} bytes")
 
 

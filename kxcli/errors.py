@@ -25,7 +25,7 @@ class InputError(KxcliError):
     """Input that cannot be read as asked.
 
     `line` counts from 1.  A worker that was handed a byte range does not know its first line: it gives `offset`,
-    the byte where the trouble starts, and `corpus.places.with_line` turns that into a line.
+    the byte where the trouble starts, and `corpus.places.locate_error` turns that into a line.
     """
 
     def __init__(

@@ -2,7 +2,7 @@
 
 import re
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 _PLURAL = re.compile(r"\b(\w+?)(ies|s)\b")
 
@@ -15,6 +15,12 @@ def format_count(n: int, plural: str) -> str:
     if n == 1:
         plural = _PLURAL.sub(lambda match: match[1] + ("y" if match[2] == "ies" else ""), plural, count=1)
     return f"{n:,} {plural}"
+
+
+def format_names(names: Iterable[str]) -> str:
+    """Return the first few names for a message, quoted."""
+    first, *others = [*map(repr, names)] or ["none"]
+    return ", ".join([first, *others[:7]]) + (", ..." if len(others) > 7 else "")
 
 
 def escape(text: str) -> str:

@@ -10,9 +10,9 @@ import pytest
 
 from kxcli.cli import main
 from kxcli.corpus import count_tables, knowledge, labelled
-from kxcli.corpus.records import Wanted
-from kxcli.corpus.shards import Planner, TaskReader
-from kxcli.corpus.sources import Source, find
+from kxcli.corpus.records import ReaderSpec
+from kxcli.corpus.shards import TaskPlanner, TaskReader
+from kxcli.corpus.sources import Source, resolve_sources
 from kxcli.errors import InputError
 
 LONG_AGO = 10**18  # ns: any later change has another time, however coarse the clock of the disk is
@@ -53,11 +53,11 @@ FORMS = {
 
 def planned(path, form, *, size=1_000, is_reread=False):
     """Return an iterator over the documents of a file, whose state is known already."""
-    wanted = Wanted("text", None, "stop")
+    spec = ReaderSpec("text", None, "stop")
     kind = "text" if form == "gz" else form
-    planner = Planner(wanted, kind, "utf-8", size, None, lambda told: None, is_reread=is_reread)
-    sources = [source.growable() for source in find([str(path)])]
-    reader = TaskReader(wanted, "utf-8")
+    planner = TaskPlanner(spec, kind, "utf-8", size, None, lambda told: None, is_reread=is_reread)
+    sources = [source.allow_append() for source in resolve_sources([str(path)])]
+    reader = TaskReader(spec, "utf-8")
     return (document for task in planner.tasks(sources) for document in reader(task))
 
 
@@ -122,14 +122,14 @@ def test_a_small_file_that_is_read_several_times_may_not_be_replaced(tmp_path):
 
 def read_on_another_host(path, size, changed_how=None):
     """Return the documents of a file whose device and inode differ where the tasks are read."""
-    wanted = Wanted("text", None, "stop")
-    planner = Planner(wanted, "text", "utf-8", size, None, lambda told: None, is_reread=True)
-    tasks = [*planner.tasks([source.growable().absolute() for source in find([str(path)])])]
+    spec = ReaderSpec("text", None, "stop")
+    planner = TaskPlanner(spec, "text", "utf-8", size, None, lambda told: None, is_reread=True)
+    tasks = [*planner.tasks([source.allow_append().make_absolute() for source in resolve_sources([str(path)])])]
     shutil.copy2(path, path.with_name("copy"))
     os.replace(path.with_name("copy"), path)
     if changed_how is not None:
         change(path, changed_how)
-    return [document.text for task in tasks for document in TaskReader(wanted, "utf-8")(task)]
+    return [document.text for task in tasks for document in TaskReader(spec, "utf-8")(task)]
 
 
 @pytest.mark.parametrize("size", [1_000, 1_000_000])
@@ -156,13 +156,18 @@ def labelled_texts(path):
 
 def merged_rows(path):
     return count_tables.rows(
-        find([path])[0].growable(), None, "utf-8", bare=("word", "count"), known="count", tell=[].append
+        resolve_sources([path])[0].allow_append(),
+        None,
+        "utf-8",
+        bare=("word", "count"),
+        known="count",
+        report=[].append,
     )
 
 
 def table_blocks(path):
     reading = count_tables.Reading(None, "utf-8", None, "stop", lambda told: None)
-    with count_tables.opened([find([path])[0].growable()], reading) as table:
+    with count_tables.opened([resolve_sources([path])[0].allow_append()], reading) as table:
         yield from table.blocks([count_tables.Group((0,), True)])
 
 
@@ -258,10 +263,10 @@ def test_an_open_file_of_a_process_is_read_as_a_stream(tmp_path, folder):
         (tmp_path / "link").symlink_to(path)
         (tmp_path / "link2").symlink_to("link")
         for name in (path, str(tmp_path / "link"), str(tmp_path / "link2")):
-            assert find([name]) == [Source(name)]
-        assert find([str(tmp_path)], recursive=True) == find([str(tmp_path / "a.txt")])
+            assert resolve_sources([name]) == [Source(name)]
+        assert resolve_sources([str(tmp_path)], recursive=True) == resolve_sources([str(tmp_path / "a.txt")])
     (tmp_path / "plain").symlink_to("a.txt")
-    assert find([str(tmp_path / "plain")])[0].size == 4
+    assert resolve_sources([str(tmp_path / "plain")])[0].size == 4
 
 
 def test_workers_read_the_open_file_that_was_named(kxcli):

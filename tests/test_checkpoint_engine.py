@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from test_engine import Read, Sum
 
-from kxcli.corpus.records import Wanted
+from kxcli.corpus.records import ReaderSpec
 from kxcli.errors import InputError, KxcliError, OutputError
 from kxcli.mapreduce import checkpoint, local
 from kxcli.mapreduce.fingerprint import fingerprint
@@ -293,4 +293,4 @@ def test_fingerprints_tell_values_apart_and_know_equal_ones():
     words = [f"word{n}" for n in range(100)]
     assert fingerprint(frozenset(words)) == fingerprint(frozenset(reversed(words)))
     assert fingerprint(np.arange(6)[::2]) == fingerprint(np.array([0, 2, 4]))
-    assert fingerprint(Wanted(max_line=1 << 20)) == fingerprint(Wanted()) != fingerprint(Wanted(field="a"))
+    assert fingerprint(ReaderSpec(max_line=1 << 20)) == fingerprint(ReaderSpec()) != fingerprint(ReaderSpec(field="a"))

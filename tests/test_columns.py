@@ -23,8 +23,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kxcli.corpus import decoding, encodings, lines
-from kxcli.corpus.diagnostics import Choice, Ledger
-from kxcli.corpus.sources import find
+from kxcli.corpus.diagnostics import Notice, ReadDiagnostics
+from kxcli.corpus.sources import resolve_sources
 from kxcli.corpus.tables import Group, Reading, arrays, batches, chosen, opened, table
 from kxcli.corpus.tables.cells import DEFAULT_CODES, MissingCodes
 from kxcli.errors import InputError, UsageError
@@ -73,7 +73,7 @@ class Folder:
         told = []
         way = {"kind": None, "encoding": "utf-8", "header": None, "on_error": "stop", "tell": told.append} | reading
         way["missing"] = MissingCodes.with_codes(na_values)
-        with opened(find(paths), Reading(**way)) as open_table:
+        with opened(resolve_sources(paths), Reading(**way)) as open_table:
             asked = [x] if y is None else [x, y]
             columns = [
                 chosen(one, open_table, "-x") if isinstance(one, str) else tuple(n - 1 for n in one) for one in asked
@@ -150,7 +150,9 @@ EXPECTED = [[[1, 2.5], [NAN, -300], [4, NAN]], [["a", "b", None]]]
 def test_columns_are_read_by_name(folder, kind, end, encoding, packed):
     data = WRITTEN[kind].replace("\n", end).encode(encoding)
     data, suffix = (data, "") if packed is None else (PACK[packed](data), f".{packed}")
-    got = folder.read(folder.put(f"a.{kind}{suffix}", data), x="n,m", y="name", encoding=encodings.check(encoding))
+    got = folder.read(
+        folder.put(f"a.{kind}{suffix}", data), x="n,m", y="name", encoding=encodings.resolve_encoding(encoding)
+    )
     assert (got.names, got.width) == (("name", "n", "m"), 3)
     assert same(got.values, EXPECTED)
     assert got.lines == ([1, 2, 3] if kind == "jsonl" else [2, 3, 4])
@@ -188,7 +190,7 @@ def test_auto_finds_the_encoding_and_tells_it(folder):
     path = folder.put("a.tsv", "名\t1\n字\t2\n".encode("gb18030"))
     got = folder.read(path, encoding="auto", header=False, x=(1,), y=(2,))
     assert got.values == [[["名", "字"]], [[1], [2]]]
-    assert got.told == [Choice(path, "read as gb18030")]
+    assert got.told == [Notice(path, "read as gb18030")]
 
 
 # Cells
@@ -592,7 +594,7 @@ def test_no_source_is_a_usage_error(folder):
 
 def test_a_missing_file_is_told_and_other_errors_go_their_way(folder):
     path = folder.put("a.tsv", "1\n")
-    sources = find([path])
+    sources = resolve_sources([path])
     reading = Reading(None, "utf-8", None, "stop", print)
     with pytest.raises(OSError, match="mine"), opened(sources, reading):
         raise OSError("mine")
@@ -871,7 +873,7 @@ def test_rows_are_those_of_the_slow_twin(folder, small, table, header, encoding,
     got = folder.read(path, **options)
     assert (got.names, got.lines, got.width) == (names, numbers, width)
     assert same(got.values, values)
-    assert [told.count for told in got.told if not isinstance(told, Choice)] == [len(bad)] * bool(bad)
+    assert [told.count for told in got.told if not isinstance(told, Notice)] == [len(bad)] * bool(bad)
 
 
 @given(st.lists(st.floats(allow_infinity=False), min_size=1), st.sampled_from(["%.17g", "%r", "%.3f", " %g "]))
@@ -1223,7 +1225,7 @@ def test_a_large_table_is_never_held_whole(folder):
     size = os.path.getsize(path)
     tracemalloc.start()
     try:
-        with opened(find([path]), Reading(None, "utf-8", None, "stop", print)) as open_table:
+        with opened(resolve_sources([path]), Reading(None, "utf-8", None, "stop", print)) as open_table:
             rows = sum(len(block.lines) for block in open_table.blocks([Group((0,), None), Group((2,), None)]))
         assert rows == 100_000
         assert tracemalloc.get_traced_memory()[1] < size / 2
@@ -1243,7 +1245,7 @@ def test_no_warning_comes_out(folder, text, on_error, small):
 
 def test_the_table_may_be_left_early(folder):
     path = folder.put("a.tsv", "1\t2\n" * 500_000)
-    with opened(find([path]), Reading(None, "utf-8", None, "stop", print)) as open_table:
+    with opened(resolve_sources([path]), Reading(None, "utf-8", None, "stop", print)) as open_table:
         assert len(next(iter(open_table.blocks([Group((0,), None)]))).lines) >= 1000
 
 
@@ -1253,9 +1255,9 @@ def test_an_array_that_becomes_shorter_while_it_is_read_is_an_error(tmp_path, or
     monkeypatch.setattr(arrays, "_COLUMNS", 1 << 10)
     path = tmp_path / "a.npy"
     np.save(path, np.ones((300_000, 4), dtype, order))  # several parts in either order
-    [source] = find([str(path)])
+    [source] = resolve_sources([str(path)])
     with pytest.raises(InputError, match=r"a\.npy: changed while it was read"), source.open() as file:
-        part = arrays.read(source, file, Ledger(str(path), "stop"))
+        part = arrays.read(source, file, ReadDiagnostics(str(path), "stop"))
         chunks = part.chunks([0, 3])
         next(chunks)
         os.truncate(path, 1000)
@@ -1268,9 +1270,9 @@ def test_columns_of_an_array_in_fortran_order_are_read_in_parts(tmp_path, column
     values = np.random.default_rng(5).normal(size=(1000, 6))
     path = tmp_path / "a.npy"
     np.save(path, np.asfortranarray(values))
-    [source] = find([str(path)])
+    [source] = resolve_sources([str(path)])
     with source.open() as file:
-        chunks = list(arrays.read(source, file, Ledger(str(path), "stop")).chunks(columns))
+        chunks = list(arrays.read(source, file, ReadDiagnostics(str(path), "stop")).chunks(columns))
     assert len(chunks) > 5
     assert np.array_equal(
         np.concatenate([chunk.numbers(columns, MissingCodes(DEFAULT_CODES)) for chunk in chunks]), values[:, columns]

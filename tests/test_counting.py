@@ -110,7 +110,7 @@ def twin(records, counting):
     parts = []
     for record in records:
         parts.append(record.text)
-        if not record.is_open:
+        if not record.has_continuation:
             whole.append((record.group, "".join(parts)))
             parts = []
 
@@ -248,8 +248,8 @@ def parted(record, counting, places):
     allowed = [match.start() for match in re.finditer(counting.cut, record.text)]
     chosen = sorted({allowed[place % len(allowed)] for place in places}) if allowed else []
     borders = [0, *chosen, len(record.text)]
-    parts = [record._replace(text=record.text[a:b], is_open=True) for a, b in itertools.pairwise(borders)]
-    return [*parts[:-1], parts[-1]._replace(is_open=False)]
+    parts = [record._replace(text=record.text[a:b], has_continuation=True) for a, b in itertools.pairwise(borders)]
+    return [*parts[:-1], parts[-1]._replace(has_continuation=False)]
 
 
 @given(
@@ -317,13 +317,19 @@ def test_n_grams_end_with_their_document():
     counting = Counting(Segmentation("space"), orders=(2, 2))
     assert count_words(["a b", "c d"], counting) == {"a b": 1, "c d": 1}
     job = ready(counting)
-    parts = [Text("a ", is_open=True), Text("b ", is_open=True), Text("", is_open=True), Text("c"), Text("d")]
+    parts = [
+        Text("a ", has_continuation=True),
+        Text("b ", has_continuation=True),
+        Text("", has_continuation=True),
+        Text("c"),
+        Text("d"),
+    ]
     assert results(job, job.map(parts))[0] == {("", 2): Counter({"a b": 1, "b c": 1})}
 
 
 def test_a_word_is_of_one_document_however_many_parts_it_comes_in():
     job = ready(Counting(Segmentation("space"), has_documents=True))
-    parts = [Text("a a ", is_open=True), Text("a b ", is_open=True), Text("a"), Text("a")]
+    parts = [Text("a a ", has_continuation=True), Text("a b ", has_continuation=True), Text("a"), Text("a")]
     assert results(job, job.map(parts)) == ({("", 1): Counter(a=5, b=1)}, {("", 1): Counter(a=2, b=1)})
 
 

@@ -427,15 +427,15 @@ def documents_(draw):
     keys = st.none() | st.integers() | st.sampled_from(["", "k", 'q"\t\n\\', "\xff\xfe", "\udfff"])
     document = st.builds(Document, texts, key=keys, n_before=st.sampled_from([0, 0, 0, 1, 3]))
     found = draw(st.lists(document, max_size=12))
-    return found + draw(st.sampled_from([[], [Document("", is_open=True, n_before=2)]]))
+    return found + draw(st.sampled_from([[], [Document("", has_continuation=True, n_before=2)]]))
 
 
 def written_plainly(base, documents, linking, form, n_candidates, first):
     """Return what is to be written of documents, the first line of input being `first`, and lines of input."""
     out, number = [], first - 1
     for document in documents:
-        number += document.n_before + (not document.is_open)
-        if document.is_open:
+        number += document.n_before + (not document.has_continuation)
+        if document.has_continuation:
             continue
         text, key = document.text, str(number) if document.key is None else document.key
         found, mentions, rows = link_job.linked(Model.untrained(base), [text], linking), [], []

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from kxcli.cli import cli, main
 from kxcli.corpus import knowledge
-from kxcli.corpus.diagnostics import Choice
+from kxcli.corpus.diagnostics import Notice
 from kxcli.corpus.labelled import labelled
 from kxcli.errors import InputError
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
@@ -92,7 +92,7 @@ def test_a_first_line_that_names_the_columns_is_skipped_and_noted(folder, capsys
     write(folder, "kb.tsv", f"{header}\n督工\tE1\t主持人\n")
     found, told = entries_of("kb.tsv")
     assert [one[0] for one in found] == ["E1"]
-    assert [type(one) for one in told] == [Choice] and "line 1 is skipped" in told[0].message
+    assert [type(one) for one in told] == [Notice] and "line 1 is skipped" in told[0].message
     assert KnowledgeBase.from_arrays(compiling.arrays_of(["kb.tsv"], None, "stop", Report(quiet=True))).ids.all() == [
         "E1"
     ]
@@ -376,7 +376,7 @@ USED = {
 def value_of(option):
     if option.is_flag:
         return []
-    if isinstance(option.type, click.Choice):
+    if isinstance(option.type, click.Notice):
         return [option.type.choices[-1]]
     if option.type.name == "size":
         return ["2M"]

@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from kxcli.corpus import decoding, lines, places, shards
 from kxcli.corpus.decoding import Decoder
-from kxcli.corpus.diagnostics import Choice, Ledger, Loss, Place, from_json, to_json
-from kxcli.corpus.records import Format, Wanted, documents
+from kxcli.corpus.diagnostics import Notice, Place, ReadDiagnostics, SkippedRecords, from_json, to_json
+from kxcli.corpus.records import ReaderSpec, SourceFormat, documents
 from kxcli.corpus.sources import Source
 from kxcli.errors import InputError
 from kxcli.mining.segment import blocks
@@ -114,16 +114,16 @@ def test_runs_are_whole_lines_or_open_parts_of_a_long_one(data, chunk, long_line
         found = list(lines.runs(BytesIO(data), keep_lines_whole=whole))
     assert b"".join(run.data for run in found) == data
     *before, last = found
-    assert not last.is_open
+    assert not last.has_continuation
     goes_on = False
     for run in before:
         assert run.data
-        if run.is_open:
+        if run.has_continuation:
             assert not whole and b"\n" not in run.data
             assert goes_on or len(run.data) >= long_line
         else:
             assert run.data.endswith(b"\n")
-        goes_on = run.is_open
+        goes_on = run.has_continuation
 
 
 @given(texts, st.integers(0, 60), sizes)
@@ -135,18 +135,18 @@ def test_line_ends_before_a_place_are_counted(data, stop, chunk):
 # Decoding
 
 
-def ledger(on_error="stop"):
-    return Ledger("a", on_error)
+def diagnostics(on_error="stop"):
+    return ReadDiagnostics("a", on_error)
 
 
 @given(texts, sizes)
 def test_lines_are_decoded_alike_in_runs_and_in_order(data, chunk):
     expected = plain_lines(data)
     with small(chunk):
-        in_order = list(Decoder("utf-8", ledger()).lines_in_order(BytesIO(data)))
-        decoder = Decoder("utf-8", ledger())
+        in_order = list(Decoder("utf-8", diagnostics()).lines_in_order(BytesIO(data)))
+        decoder = Decoder("utf-8", diagnostics())
         in_runs = [line for run in lines.runs(BytesIO(data), keep_lines_whole=True) for line in decoder.lines(run.data)]
-    at_once = list(Decoder("utf-8", ledger()).lines(data))
+    at_once = list(Decoder("utf-8", diagnostics()).lines(data))
     assert in_order == in_runs == at_once == expected
 
 
@@ -157,7 +157,7 @@ def test_bad_lines_are_left_out_or_mended_alike_and_counted(data, chunk, on_erro
     bad = [n for n, line in enumerate(strict, 1) if line is None]
     with small(chunk):
         for way in ("in runs", "in order"):
-            kept = ledger(on_error)
+            kept = diagnostics(on_error)
             decoder = Decoder("utf-8", kept)
             if way == "in order":
                 found = list(decoder.lines_in_order(BytesIO(data)))
@@ -165,8 +165,8 @@ def test_bad_lines_are_left_out_or_mended_alike_and_counted(data, chunk, on_erro
                 runs = lines.runs(BytesIO(data), keep_lines_whole=True)
                 found = [line for run in runs for line in decoder.lines(run.data)]
             assert found == [line for line in expected if line is not None]
-            assert sum(loss.count for loss in kept.losses) == len(bad)
-            assert [place.line for loss in kept.losses for place in loss.places] == bad[: kept.EXAMPLES]
+            assert sum(loss.count for loss in kept.skipped_records) == len(bad)
+            assert [place.line for loss in kept.skipped_records for place in loss.places] == bad[: kept.EXAMPLES]
             assert kept.line == len(expected) + 1
 
 
@@ -176,7 +176,7 @@ def test_reading_stops_at_the_first_bad_line(data, chunk):
     first = strict.index(None) + 1 if None in strict else None
     with small(chunk):
         for way in ("in runs", "in order"):
-            decoder = Decoder("utf-8", ledger())
+            decoder = Decoder("utf-8", diagnostics())
             found, error = [], None
             try:
                 if way == "in order":
@@ -199,7 +199,7 @@ def test_wide_encodings_are_read_in_order(text, chunk, encoding):
     if text.removeprefix("\ufeff").startswith("\ufeff"):
         return  # two marks in front: which is the mark is the codec's affair
     with small(max(chunk, 4)):  # a byte order mark is looked for in the first chunk
-        assert list(Decoder(encoding, ledger()).lines_in_order(BytesIO(data))) == expected
+        assert list(Decoder(encoding, diagnostics()).lines_in_order(BytesIO(data))) == expected
 
 
 def joined(records):
@@ -207,7 +207,7 @@ def joined(records):
     found, open_parts = [], []
     for document in records:
         open_parts.append(document.text)
-        if not document.is_open:
+        if not document.has_continuation:
             found.append("".join(open_parts))
             open_parts = []
     assert not open_parts
@@ -226,14 +226,16 @@ CUTS = [
 @given(texts, sizes, sizes, st.sampled_from(CUTS), st.sampled_from(["document", "lines"]))
 def test_parts_of_a_long_line_are_the_line(data, chunk, long_line, cut, unit):
     with small(chunk, long_line):
-        found = list(documents(BytesIO(data), Format("text", "utf-8"), Wanted(cut=cut, unit=unit), ledger()))
+        found = list(
+            documents(BytesIO(data), SourceFormat("text", "utf-8"), ReaderSpec(cut=cut, unit=unit), diagnostics())
+        )
     if unit == "lines":
         text = "\n".join(text.removesuffix("\n") for text in joined(found))
         assert text.replace("\r", "").split("\n") == "\n".join(plain_lines(data)).replace("\r", "").split("\n")
     else:
         assert joined(found) == plain_lines(data)
     if cut is None:
-        assert not any(document.is_open for document in found)
+        assert not any(document.has_continuation for document in found)
 
 
 # Tasks
@@ -249,9 +251,9 @@ def plan(
         Path(path).write_bytes(data)
         sources.append(Source(path, None if is_stream else len(data)))
     told = []
-    wanted = Wanted(on_error=on_error, cut=cut)
-    planner = shards.Planner(wanted, kind, encoding, shard_size, lambda: str(folder), told.append)
-    reader = shards.TaskReader(wanted, encoding)
+    spec = ReaderSpec(on_error=on_error, cut=cut)
+    planner = shards.TaskPlanner(spec, kind, encoding, shard_size, lambda: str(folder), told.append)
+    reader = shards.TaskReader(spec, encoding)
     found = []
     for task in planner.tasks(sources):
         records = reader(task)
@@ -283,11 +285,11 @@ def test_tasks_tell_every_bad_line(folder, data, size, chunk, is_stream, packed)
         stored = gzip.compress(data) if packed else data
         found, told = plan(folder, stored, size, is_stream=is_stream, on_error="skip")
     assert joined(found) == [line for line in strict if line is not None]
-    assert all(isinstance(loss, Loss) for loss in told)
+    assert all(isinstance(loss, SkippedRecords) for loss in told)
     assert sum(loss.count for loss in told) == len(bad)
     if not packed:
         told_of = {place for loss in told for place in loss.places}
-        named = {int(places.located(place).rpartition(":")[2]) for place in told_of}
+        named = {int(places.format_place(place).rpartition(":")[2]) for place in told_of}
         assert named <= bad and len(named) >= min(len(bad), 3)
 
 
@@ -301,7 +303,7 @@ def test_tasks_stop_at_the_first_bad_line(folder, data, size, chunk, long_line, 
         try:
             plan(folder, data, size, is_stream=is_stream, cut=cut)
         except InputError as error:
-            stopped = places.with_line(error).line
+            stopped = places.locate_error(error).line
     assert stopped == first
 
 
@@ -455,8 +457,10 @@ def test_one_line_of_many_megabytes_is_counted_in_bounded_memory(kxcli, workers,
 names = st.sampled_from(["a", "上/é", "s3://a/b", os.fsdecode(b"\xff"), "message"])
 numbers = st.integers(1, 1 << 60)
 told_ones = st.one_of(
-    st.builds(Choice, names, names, st.booleans()),
-    st.builds(Loss, names, numbers, st.lists(st.builds(Place, names, numbers, numbers), max_size=3).map(tuple)),
+    st.builds(Notice, names, names, st.booleans()),
+    st.builds(
+        SkippedRecords, names, numbers, st.lists(st.builds(Place, names, numbers, numbers), max_size=3).map(tuple)
+    ),
 )
 
 

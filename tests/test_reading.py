@@ -28,8 +28,8 @@ from hypothesis import strategies as st
 from kxcli.cli import main
 from kxcli.corpus import encodings, sources
 from kxcli.corpus.compression import Stream
-from kxcli.corpus.diagnostics import Ledger
-from kxcli.corpus.records import Format, Wanted, documents
+from kxcli.corpus.diagnostics import ReadDiagnostics
+from kxcli.corpus.records import ReaderSpec, SourceFormat, read_documents
 from kxcli.errors import InputError, UsageError
 
 zstd = pytest.importorskip("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
@@ -362,8 +362,8 @@ FRENCH = "L'été dernier, nous avons voyagé à travers la forêt où les élè
 RUSSIAN = "Сегодня очень хорошая погода, и мы поехали на поезде из Москвы в Петербург.\n"
 
 
-def guess(data, *, complete=True):
-    return encodings.guess(data, complete=complete)
+def guess_encoding(data, *, complete=True):
+    return encodings.guess_encoding(data, complete=complete)
 
 
 @pytest.mark.parametrize(
@@ -387,7 +387,7 @@ def guess(data, *, complete=True):
     ],
 )
 def test_auto_takes_text_that_is_mostly_utf8_for_utf8(data):
-    assert guess(data) == ("utf-8", "")
+    assert guess_encoding(data) == ("utf-8", "")
 
 
 @pytest.mark.parametrize("encoding", ["gbk", "gb18030"])
@@ -405,9 +405,9 @@ def test_auto_takes_text_that_is_mostly_utf8_for_utf8(data):
 )
 def test_auto_finds_gb18030_without_a_false_alarm(encoding, text):
     data = text.encode(encoding, "ignore")
-    assert guess(data) == ("gb18030", "")
-    assert guess(data[:-1], complete=False) == ("gb18030", "")
-    assert guess(b"\xff\xff\n" + data * 9) == ("gb18030", "")
+    assert guess_encoding(data) == ("gb18030", "")
+    assert guess_encoding(data[:-1], complete=False) == ("gb18030", "")
+    assert guess_encoding(b"\xff\xff\n" + data * 9) == ("gb18030", "")
 
 
 @pytest.mark.parametrize(
@@ -433,18 +433,20 @@ def test_auto_finds_gb18030_without_a_false_alarm(encoding, text):
     ],
 )
 def test_auto_doubts_text_in_another_encoding(text, encoding):
-    assert guess(text.encode(encoding)).doubt
-    assert guess(text.encode(encoding)[1:]).doubt
+    assert guess_encoding(text.encode(encoding)).doubt
+    assert guess_encoding(text.encode(encoding)[1:]).doubt
 
 
 def test_auto_doubts_gb18030_with_some_lines_of_utf8():
     lines = [line.encode("gbk") for line in NEWS.splitlines()]
-    assert guess(b"\n".join([*lines, "广州".encode(), *lines])).doubt == "1 of its 9 lines beyond ASCII are utf-8"
+    assert (
+        guess_encoding(b"\n".join([*lines, "广州".encode(), *lines])).doubt == "1 of its 9 lines beyond ASCII are utf-8"
+    )
 
 
 @pytest.mark.parametrize("marked", ["utf-8-sig", "utf-16", "utf-32"])
 def test_auto_believes_a_byte_order_mark(marked):
-    assert guess(KOREAN.encode(marked)) == (marked.removesuffix("-sig"), "")
+    assert guess_encoding(KOREAN.encode(marked)) == (marked.removesuffix("-sig"), "")
 
 
 def test_a_file_cut_within_a_character_skips_one_line_only(run):
@@ -488,8 +490,8 @@ def test_auto_reads_whole_corpora_and_their_pieces_without_a_false_alarm(corpora
         for start in range(0, len(data), 200_000):
             for size in (100, 2_000, 200_000):
                 piece = data[start : start + size].encode(encoding, "ignore")
-                assert piece.isascii() or guess(piece) == ("gb18030", ""), (path, start, size)
-                assert guess(data[start : start + size].encode()) == ("utf-8", "")
+                assert piece.isascii() or guess_encoding(piece) == ("gb18030", ""), (path, start, size)
+                assert guess_encoding(data[start : start + size].encode()) == ("utf-8", "")
 
 
 # Encodings that need a mark
@@ -755,9 +757,11 @@ ODD_BYTES = [
 
 def read_all(data, kind, encoding, on_error):
     """Return the documents of some bytes, None if they are an error."""
-    wanted = Wanted(on_error=on_error, cut=r"\s")
+    spec = ReaderSpec(on_error=on_error, cut=r"\s")
     try:
-        return [*documents(io.BytesIO(data), Format(kind, encoding), wanted, Ledger("path", on_error))]
+        return [
+            *read_documents(io.BytesIO(data), SourceFormat(kind, encoding), spec, ReadDiagnostics("path", on_error))
+        ]
     except InputError:
         return None
 
@@ -766,7 +770,7 @@ def test_every_codec_reads_any_bytes_or_is_refused():
     refused = set()
     for name in CODECS:
         try:
-            encoding = encodings.check(name)
+            encoding = encodings.resolve_encoding(name)
         except UsageError:
             refused.add(name)
             continue
@@ -832,8 +836,8 @@ def test_any_bytes_are_records_or_an_error(data, kind, encoding, has_header):
     data = b"text\n" * has_header + data
     for on_error in ("stop", "skip", "replace"):
         read_all(data, kind, encoding, on_error)
-    guess(data)
-    guess(data, complete=False)
+    guess_encoding(data)
+    guess_encoding(data, complete=False)
 
 
 # Lines that --memory has no room for

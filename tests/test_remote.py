@@ -21,17 +21,17 @@ import pytest
 import requests
 from conftest import SAMPLES, members, wait_until
 
-from kxcli.corpus.records import Wanted
-from kxcli.corpus.remote import FIRST, TAIL, shown
-from kxcli.corpus.shards import Planner, TaskReader
-from kxcli.corpus.sources import Skips, Source, Walk, find
+from kxcli.corpus.records import ReaderSpec
+from kxcli.corpus.remote import INITIAL_FETCH, RANGE_OVERLAP, display_name
+from kxcli.corpus.shards import TaskPlanner, TaskReader
+from kxcli.corpus.sources import FileFilter, SkippedFiles, Source, resolve_sources
 from kxcli.errors import InputError, UsageError, requirements
 
 WORDS = ("wordcount", "-t", "space")
 SMALL = ("--shard-size", "16K")
 TEXT = "".join(f"w{n % 997} 小明 w{n}\r\n" * (n % 3) for n in range(3_000)).encode()
 PACKED = gzip.compress(TEXT * 10)
-WITHOUT_PAUSES = "import kxcli.corpus.remote as remote; remote.PAUSES = (0, 0, 0, 0)"
+WITHOUT_PAUSES = "import kxcli.corpus.remote as remote; remote.BACKOFF_SECONDS = (0, 0, 0, 0)"
 AWS = {"AWS_ACCESS_KEY_ID": "someone", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
 
 
@@ -368,19 +368,22 @@ def test_a_folder_of_a_store_is_walked_as_one_here_is(kxcli, s3):
         path.write_bytes(name.encode())
 
     def below(folder, glob):
-        skips = Skips()
-        found = [source.path for source in find([folder], recursive=True, walk=Walk(glob), skips=skips)]
+        skips = SkippedFiles()
+        found = [
+            source.path
+            for source in resolve_sources([folder], recursive=True, file_filter=FileFilter(glob), skips=skips)
+        ]
         hidden = {path for path in skips.hidden if ".git" not in path}  # a folder here, files in a store
         return [path.partition("walk/")[2] for path in (*found, *sorted(hidden), *sorted(skips.unfinished))]
 
     for glob in ((), ("*.txt",), ("a/*",), ("b.*", "z.*"), ("*.none",), ("*.part",), (".*", "*~")):
         assert below("s3://bucket/walk", glob) == below(str(kxcli.folder / "walk"), glob)
-    assert len(find(["s3://bucket/walk"], recursive=True)) == len(names) - len(hidden)
-    for source in find(["s3://bucket/walk"], recursive=True):
+    assert len(resolve_sources(["s3://bucket/walk"], recursive=True)) == len(names) - len(hidden)
+    for source in resolve_sources(["s3://bucket/walk"], recursive=True):
         with source.open() as file:
             assert file.read() == source.path.partition("walk/")[2].encode()
     with pytest.raises(InputError, match=r"^s3://bucket/walk: is a folder; use -r"):
-        find(["s3://bucket/walk"])
+        resolve_sources(["s3://bucket/walk"])
 
 
 def test_an_archive_in_a_store_is_walked(kxcli, s3):
@@ -398,9 +401,9 @@ def test_what_a_walk_finds_is_on_the_host_that_was_named(kxcli, web):
         host = f"webhdfs://127.0.0.1:{port}"
         assert kxcli(*WORDS, "-r", f"{host}/d").rows == [["a", "1"], ["c", "1"]]
         for folder in ("/d", "/d/", "/d//", "/"):
-            found = [source.url for source in find([host + folder], recursive=True)]
+            found = [source.url for source in resolve_sources([host + folder], recursive=True)]
             assert found == [f"{host}/d/a.txt", f"{host}/d/b/c.txt"]
-        [first, second] = find([f"webhdfs://someone@127.0.0.1:{port}/d"], recursive=True)
+        [first, second] = resolve_sources([f"webhdfs://someone@127.0.0.1:{port}/d"], recursive=True)
         assert first.path == f"webhdfs://***@127.0.0.1:{port}/d/a.txt"
         assert second.url == f"webhdfs://someone@127.0.0.1:{port}/d/b/c.txt"
 
@@ -433,10 +436,10 @@ def test_a_shard_is_one_request(kxcli, web):
     page = Page(data)
     kxcli(*WORDS, "--shard-size", "100K", "-j", 2, web.url("a", page))
     shards = sorted(page.parts)[2:]  # the first two are of whoever found out what it is
-    assert sorted(page.parts)[:2] == [(0, 1), (0, FIRST)]
+    assert sorted(page.parts)[:2] == [(0, 1), (0, INITIAL_FETCH)]
     size = 100 << 10
     starts = [0, *(start - 1 for start in range(size, len(data), size))]
-    assert shards == [(start, min(start + 1 + size + TAIL, len(data))) for start in starts]
+    assert shards == [(start, min(start + 1 + size + RANGE_OVERLAP, len(data))) for start in starts]
 
 
 def test_a_long_line_is_read_on(kxcli, web):
@@ -603,10 +606,10 @@ def test_what_is_not_there(kxcli, web, s3):
         "unknown://a": "Protocol not known: unknown; check the address",
     }.items():
         with pytest.raises(InputError) as caught:
-            find([url])
+            resolve_sources([url])
         assert str(caught.value) == f"{url}: {what}"
     with pytest.raises(InputError, match=r"^s3://no-such-bucket/a: "):
-        find(["s3://no-such-bucket/a"])
+        resolve_sources(["s3://no-such-bucket/a"])
     kxcli.environment["AWS_ACCESS_KEY_ID"] = ""
     what = "Unable to locate credentials; check the name, the rights and the credentials"
     kxcli.environment["AWS_EC2_METADATA_DISABLED"] = "true"
@@ -679,7 +682,7 @@ def masked(url, user):
     ],
 )
 def test_what_is_secret_in_a_url_is_hidden(url, expected):
-    assert shown(url) == expected
+    assert display_name(url) == expected
 
 
 def test_no_message_and_no_checkpoint_holds_a_secret(kxcli, web):
@@ -712,13 +715,13 @@ def test_no_error_of_a_url_holds_a_secret(web, s3):
     }.items():
         secret, expected = masked(url, "someone:word")
         with pytest.raises(InputError) as caught:
-            find([secret])
+            resolve_sources([secret])
         message = str(caught.value)
         assert message.startswith(f"{expected}: {what}" if url.startswith("http") else expected.removesuffix("***"))
         assert what in message
         assert not re.search("someone|word|signed", message)
     secret, expected = masked(changing, "someone:word")
-    with pytest.raises(InputError) as caught, find([secret])[0].open() as file:
+    with pytest.raises(InputError) as caught, resolve_sources([secret])[0].open() as file:
         file.read(1)
     assert str(caught.value) == f"{expected}: changed while it was read; run again when nobody writes to it"
 
@@ -773,19 +776,19 @@ def test_a_page_in_order_that_changes_is_an_error(kxcli, web):
 
 
 def planner(folder, told=None, **options):
-    wanted = Wanted(cut="words")
-    return Planner(wanted, "text", "utf-8", 2_048, lambda: str(folder), (told or []).append, **options)
+    spec = ReaderSpec(cut="words")
+    return TaskPlanner(spec, "text", "utf-8", 2_048, lambda: str(folder), (told or []).append, **options)
 
 
 def read(task):
-    return [document.text for document in TaskReader(Wanted(cut="words"), "utf-8")(task)]
+    return [document.text for document in TaskReader(ReaderSpec(cut="words"), "utf-8")(task)]
 
 
 @pytest.mark.parametrize("data", [TEXT, b"small\n", PACKED], ids=["large", "small", "packed"])
 def test_an_object_that_changes_is_an_error(s3, tmp_path, data):
     name = f"changing{len(data)}"  # other tests use the server meanwhile
     url = s3.url(name, data)
-    [source] = find([url])
+    [source] = resolve_sources([url])
     assert read(next(planner(tmp_path).tasks([source])))
     s3.url(name, data[:-1] + b"\1")
     with pytest.raises(InputError, match=f"{url}: changed while it was read"):
@@ -808,7 +811,7 @@ def test_a_local_file_may_not_change_in_a_run_that_may_be_resumed(tmp_path, data
             path.unlink()
 
     def tasks(**options):
-        yield from planner(tmp_path, **options).tasks(find([str(path)]))
+        yield from planner(tmp_path, **options).tasks(resolve_sources([str(path)]))
 
     first = next(tasks(is_resumable=True))
     assert read(first)
@@ -833,7 +836,7 @@ def test_a_local_file_may_not_change_in_a_run_that_may_be_resumed(tmp_path, data
 
 
 def stamp(*names):
-    return [source.stamp() for source in find([str(name) for name in names])]
+    return [source.stamp() for source in resolve_sources([str(name) for name in names])]
 
 
 def test_a_stamp_is_of_path_size_time_and_ends(tmp_path, monkeypatch):
@@ -887,7 +890,7 @@ def test_each_task_is_known_by_its_source_and_its_number_in_it(tmp_path, s3):
     names = [*(str(tmp_path / name) for name in ("small", "large", "packed", "small")), s3.url("numbered", TEXT)]
 
     def identities(names, **options):
-        return [task.identity for task in planner(tmp_path, **options).tasks(find(names))]
+        return [task.identity for task in planner(tmp_path, **options).tasks(resolve_sources(names))]
 
     found = identities(names, is_resumable=True)
     stamps = stamp(*names)
@@ -906,7 +909,7 @@ def test_each_task_is_known_by_its_source_and_its_number_in_it(tmp_path, s3):
 def test_tasks_that_are_known_hold_the_same_text(tmp_path):
     (tmp_path / "a").write_bytes(TEXT)
     (tmp_path / "b").write_bytes(b"b\n")
-    sources = find([str(tmp_path / "a"), str(tmp_path / "b"), str(tmp_path / "b")])
+    sources = resolve_sources([str(tmp_path / "a"), str(tmp_path / "b"), str(tmp_path / "b")])
     known, other = (
         [text for task in planner(tmp_path, is_resumable=known).tasks(sources) for text in read(task)]
         for known in (True, False)
@@ -917,7 +920,7 @@ def test_tasks_that_are_known_hold_the_same_text(tmp_path):
 def test_what_cannot_be_read_again_has_no_stamp(tmp_path, web):
     os.mkfifo(tmp_path / "pipe")
     page = web.url("a", Page(TEXT, has_parts=False))
-    for source in (Source("<stdin>", is_stdin=True), *find([str(tmp_path / "pipe"), "/dev/null", page])):
+    for source in (Source("<stdin>", is_stdin=True), *resolve_sources([str(tmp_path / "pipe"), "/dev/null", page])):
         with pytest.raises(Exception, match="a checkpoint needs inputs that can be read again") as caught:
             list(planner(tmp_path, is_resumable=True).tasks([source]))
         assert caught.value.exit_code == 2

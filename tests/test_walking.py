@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from kxcli.cli import main
-from kxcli.corpus.sources import Skips, Walk, find, inodes
+from kxcli.corpus.sources import FileFilter, SkippedFiles, list_inodes, resolve_sources
 from kxcli.errors import InputError
 
 
@@ -24,9 +24,10 @@ def folder(tmp_path):
 
 
 def found(folder, **how):
-    skips = Skips()
+    skips = SkippedFiles()
     names = [
-        os.path.relpath(s.path, folder) for s in find([str(folder)], recursive=True, walk=Walk(**how), skips=skips)
+        os.path.relpath(s.path, folder)
+        for s in resolve_sources([str(folder)], recursive=True, file_filter=FileFilter(**how), skips=skips)
     ]
     return names, skips
 
@@ -108,12 +109,14 @@ def test_files_that_open_refuses_are_left_out_of_a_walk(folder, monkeypatch):
 def test_a_dangling_link_that_is_named_is_an_error(folder):
     (folder / "gone.txt").symlink_to("nowhere")
     with pytest.raises(InputError, match=r"gone\.txt: No such file"):
-        find([str(folder / "gone.txt")])
+        resolve_sources([str(folder / "gone.txt")])
 
 
 def test_what_a_run_writes_is_left_out_of_a_walk(folder):
     (folder / "link").symlink_to("a.txt")
-    names, skips = found(folder, written=inodes([str(folder / "a.txt"), str(folder / "sub"), str(folder / "none")]))
+    names, skips = found(
+        folder, written=list_inodes([str(folder / "a.txt"), str(folder / "sub"), str(folder / "none")])
+    )
     assert names == ["#g.txt", "h#", "~i.txt"]
     assert [path.removeprefix(f"{folder}/") for path in skips.written] == ["a.txt", "link", "sub"]
 

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from kxcli.corpus import remote, sources, web
-from kxcli.corpus.sources import Source, find
+from kxcli.corpus.sources import Source, resolve_sources
 from kxcli.errors import InputError
 
 requests = pytest.importorskip("requests")
@@ -25,7 +25,7 @@ DIGITS = "9" * 5_000
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(remote, "PAUSES", (0, 0, 0, 0))
+    monkeypatch.setattr(remote, "BACKOFF_SECONDS", (0, 0, 0, 0))
     monkeypatch.setattr(web, "_TIMEOUT", (60, 60))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     web._session_of_process.cache_clear()
@@ -86,7 +86,7 @@ def part(start, stop, data=BODY, *, etag='"1"', total=None):
 
 
 def read(url):
-    with find([url])[0].open() as file:
+    with resolve_sources([url])[0].open() as file:
         return b"".join(iter(lambda: file.read(1 << 20), b""))
 
 
@@ -237,7 +237,7 @@ def test_a_reader_that_takes_its_time_is_not_blamed_on_the_server(serve, monkeyp
     def answer(number, start, stop):
         yield head(200, f"Content-Length: {len(BODY)}") + BODY
 
-    with find([serve(answer)])[0].open() as file:
+    with resolve_sources([serve(answer)])[0].open() as file:
         data = b""
         while piece := file.read(1_000):
             data += piece
@@ -318,7 +318,7 @@ def test_a_page_without_a_version_is_read_in_one_stream(serve, headers):
             yield part(start, stop).replace(b'ETag: "1"\r\n', b"")
 
     url = serve(answer)
-    assert find([url])[0].size is None
+    assert resolve_sources([url])[0].size is None
     assert read(url) == BODY
     assert asked == [0, 0, None]
 
@@ -328,7 +328,7 @@ def test_a_page_with_a_date_is_read_in_parts(serve):
         yield part(start, stop).replace(b'ETag: "1"', b"Last-Modified: Mon, 30 Nov 2026 16:00:00 GMT")
 
     url = serve(answer)
-    assert find([url])[0].size == len(BODY)
+    assert resolve_sources([url])[0].size == len(BODY)
     assert read(url) == BODY
 
 
@@ -337,7 +337,7 @@ def test_an_empty_page_without_a_version_is_empty(serve):
         yield head(416, "Content-Range: bytes */0", "Content-Length: 0")
 
     url = serve(answer)
-    assert find([url]) == [Source(url, 0, version="", url=url)]
+    assert resolve_sources([url]) == [Source(url, 0, version="", url=url)]
     assert read(url) == b""
 
 
@@ -365,7 +365,7 @@ UNSAFE = [
 def test_a_list_may_not_name_what_wraps_other_files(tmp_path, name):
     (tmp_path / "list").write_text(f"{name}\n")
     with pytest.raises(InputError, match=r"list: names .*alone; name it on the command line"):
-        find([], files_from=[str(tmp_path / "list")], recursive=True)
+        resolve_sources([], files_from=[str(tmp_path / "list")], recursive=True)
 
 
 @pytest.mark.parametrize(
@@ -375,7 +375,7 @@ def test_a_list_from_a_url_names_urls_alone(serve, name):
     data = name.encode() + b"\n"
     url = serve(lambda number, start, stop: [head(200, f"Content-Length: {len(data)}") + data])
     with pytest.raises(InputError) as caught:
-        find([], files_from=[url], recursive=True)
+        resolve_sources([], files_from=[url], recursive=True)
     assert str(caught.value).startswith(f"{url}: names ")
 
 
@@ -383,7 +383,7 @@ def test_a_list_from_a_url_may_name_pages(serve):
     page = serve(lambda number, start, stop: [part(start, stop)])
     data = page.encode() + b"\r\n"
     url = serve(lambda number, start, stop: [head(200, f"Content-Length: {len(data)}") + data])
-    assert [source.path for source in find([], files_from=[url])] == [page]
+    assert [source.path for source in resolve_sources([], files_from=[url])] == [page]
 
 
 def test_a_list_from_a_url_is_bounded(serve, monkeypatch):
@@ -391,20 +391,23 @@ def test_a_list_from_a_url_is_bounded(serve, monkeypatch):
     data = b"http://127.0.0.1/page\n" * 100_000
     url = serve(lambda number, start, stop: [head(200, f"Content-Length: {len(data)}") + data])
     with pytest.raises(InputError, match=r"a\.txt: is a list of more than 1 MiB; fetch it"):
-        find([], files_from=[url])
+        resolve_sources([], files_from=[url])
 
 
 def test_a_list_here_may_name_local_files_and_pages(serve, tmp_path):
     page = serve(lambda number, start, stop: [part(start, stop)])
     (tmp_path / "a::b").write_text("a\n")
     (tmp_path / "list").write_text(f"{tmp_path}/a::b\n{page}\n")
-    assert [source.path for source in find([], files_from=[str(tmp_path / "list")])] == [f"{tmp_path}/a::b", page]
+    assert [source.path for source in resolve_sources([], files_from=[str(tmp_path / "list")])] == [
+        f"{tmp_path}/a::b",
+        page,
+    ]
 
 
 @pytest.mark.parametrize("url", ["reference::http://h/a", "reference://a", "zip://a::reference::http://h/a"])
 def test_reference_is_read_from_nowhere(url):
     with pytest.raises(InputError, match="reference:: is not read"):
-        find([url])
+        resolve_sources([url])
 
 
 # Secrets.
@@ -460,5 +463,5 @@ def test_no_message_and_no_traceback_has_a_secret(monkeypatch, capsys, tmp_path,
 def test_a_secret_in_a_list_is_not_shown(tmp_path):
     (tmp_path / "list").write_text("reference::http://me:word@host/a?b=c\n")
     with pytest.raises(InputError) as caught:
-        find([], files_from=[str(tmp_path / "list")])
+        resolve_sources([], files_from=[str(tmp_path / "list")])
     assert "reference::http://***@host/a?***" in str(caught.value) and "word" not in str(caught.value)

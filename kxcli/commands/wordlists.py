@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from kxcli.corpus import archives
-from kxcli.corpus.compression import kind_of
+from kxcli.corpus.compression import detect_compression
 from kxcli.errors import InputError, reason
 from kxcli.report import Report
 
@@ -38,11 +38,11 @@ def iter_lines(path: str) -> Iterator[str]:
 def _refuse_compressed(head: bytes, path: str) -> None:
     """Raise `InputError` if the first bytes of a list are those of a compressed file or an archive."""
     head = head[: archives.HEAD_BYTES]
-    kind = kind_of(head)
+    kind = detect_compression(head)
     if kind is not None:
         raise InputError(path, f"is compressed ({kind})", f"decompress it, or {_PIPE.format(_COMMANDS[kind])}")
     try:
-        archives.refuse(head, path)
+        archives.reject_archive(head, path)
     except InputError as error:
         raise InputError(path, error.what, "extract the list as UTF-8 text") from None
 

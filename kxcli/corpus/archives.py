@@ -25,7 +25,7 @@ _PATTERNS = [(re.compile(magic, re.DOTALL), what, command) for magic, what, comm
 _CONVERT = "convert it to text, CSV or JSONL"
 
 
-def refuse(head: bytes, path: str) -> None:
+def reject_archive(head: bytes, path: str) -> None:
     """Raise `InputError` if the first `HEAD_BYTES` of an input are of such a format."""
     what, command = "a tar archive", "tar -xOf"
     if not _is_tar(head):

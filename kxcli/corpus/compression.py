@@ -24,7 +24,7 @@ _BUFFER = 1 << 20
 _MEMBER_BUFFER = 1 << 16  # small: what follows the end of a small member is copied
 
 
-def kind_of(head: bytes) -> str | None:
+def detect_compression(head: bytes) -> str | None:
     """Return gz, bz2, xz or zst by the first bytes, or None for plain data."""
     bz2 = _BZ2.match(head)
     if bz2 and any(magic.startswith(bz2[1][: len(magic)]) for magic in _BZ2_NEXT):
@@ -45,11 +45,11 @@ class Stream:
         head = self._guard(lambda: read_up_to(cast(BinaryIO, rejoined), archives.HEAD_BYTES))
         rejoined.unread(head)
         self._file = cast(BinaryIO, io.BufferedReader(rejoined, _BUFFER))
-        kind = kind_of(head)
+        kind = detect_compression(head)
         if kind is not None:
             self._file = cast(BinaryIO, io.BufferedReader(_Members(self._file, kind, path), _BUFFER))
             head = self.peek(archives.HEAD_BYTES)
-        archives.refuse(head, path)
+        archives.reject_archive(head, path)
 
     def read(self, size: int, /) -> bytes:
         """Return `size` bytes, fewer only at the end."""
@@ -161,7 +161,7 @@ class _Members(io.RawIOBase):
         rest += read_up_to(cast(BinaryIO, self._file), max(0, MAGIC_LENGTH - len(rest)))
         if not rest:
             return False
-        if kind_of(rest) != self._kind:
+        if detect_compression(rest) != self._kind:
             what = f"the compressed data is damaged, or followed by something that is not {self._kind}"
             raise InputError(self._path, what, "fetch the file again, or decompress each part by itself")
         self._member, self._ahead = self._start(), rest

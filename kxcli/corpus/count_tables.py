@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 from kxcli.corpus.compression import Stream
 from kxcli.corpus.decoding import Decoder
-from kxcli.corpus.diagnostics import BadRecord, Ledger, Told
+from kxcli.corpus.diagnostics import BadRecord, Diagnostic, ReadDiagnostics
 from kxcli.corpus.quoting import CsvRows
-from kxcli.corpus.records import Kind, is_unicode, object_of
-from kxcli.corpus.shards import found_format, kind_by_name
+from kxcli.corpus.records import RecordKind, is_unicode, parse_object
+from kxcli.corpus.shards import detect_format, guess_kind
 from kxcli.corpus.sources import Source
 from kxcli.wording import format_count
 
@@ -20,17 +20,17 @@ class Line(NamedTuple):
     """A row: its cells by column, and where it stands."""
 
     cells: dict[str, str | int | float]
-    ledger: Ledger
+    diagnostics: ReadDiagnostics
 
 
 def rows(
     source: Source,
-    kind: Kind | None,
+    kind: RecordKind | None,
     encoding: str,
     *,
     bare: tuple[str, ...],
     known: str,
-    tell: Callable[[Told], None],
+    report: Callable[[Diagnostic], None],
 ) -> Iterator[Line]:
     """Yield the rows of a TSV, CSV or JSONL file, whose format is found by its name and its first line.
 
@@ -39,42 +39,42 @@ def rows(
     Raises `InputError` for what is no table.
     """
     with source.open() as file:
-        ledger = Ledger(source.path, "stop")
+        diagnostics = ReadDiagnostics(source.path, "stop")
         stream = Stream(file, source.path)
-        form = found_format("text", encoding, source.path, stream.peek, tell)
-        lines = Decoder(form.encoding, ledger).lines_in_order(stream, keeps_cr=True)
+        source_format = detect_format("text", encoding, source.path, stream.peek, report)
+        lines = Decoder(source_format.encoding, diagnostics).lines_in_order(stream, keeps_cr=True)
         first = next(lines, None)
         if first is None:
             return
-        kind = kind or kind_by_name(source.path) or _looks_like(first)
+        kind = kind or guess_kind(source.path) or _looks_like(first)
         if kind == "jsonl":
-            yield from _objects(first, lines, ledger)
+            yield from _objects(first, lines, diagnostics)
         else:
-            yield from _cells(first, lines, ledger, kind, bare, known)
+            yield from _cells(first, lines, diagnostics, kind, bare, known)
 
 
-def _looks_like(line: str) -> Kind:
+def _looks_like(line: str) -> RecordKind:
     with suppress(BadRecord):
-        if "word" in object_of(line):
+        if "word" in parse_object(line):
             return "jsonl"
     return "csv" if "," in line and "\t" not in line else "tsv"
 
 
-def _objects(first: str, lines: Iterable[str], ledger: Ledger) -> Iterator[Line]:
+def _objects(first: str, lines: Iterable[str], diagnostics: ReadDiagnostics) -> Iterator[Line]:
     for line in _chained(first, lines):
         try:
-            cells = object_of(line)
+            cells = parse_object(line)
         except BadRecord as bad:
-            ledger.fail(bad.args[0], "give an output of -f jsonl as it was written")
+            diagnostics.fail(bad.args[0], "give an output of -f jsonl as it was written")
         if not all(type(word := cells.get(name, "")) is str and is_unicode(word) for name in _WORDS):
-            ledger.fail("has a word or a group that is not a string of characters", "give an output of -f jsonl")
-        yield Line(cells, ledger)
+            diagnostics.fail("has a word or a group that is not a string of characters", "give an output of -f jsonl")
+        yield Line(cells, diagnostics)
 
 
 def _cells(
-    first: str, lines: Iterable[str], ledger: Ledger, kind: Kind, bare: tuple[str, ...], known: str
+    first: str, lines: Iterable[str], diagnostics: ReadDiagnostics, kind: RecordKind, bare: tuple[str, ...], known: str
 ) -> Iterator[Line]:
-    numbered = ((ledger.line, line) for line in _chained(first, lines))
+    numbered = ((diagnostics.line, line) for line in _chained(first, lines))
     rows: Iterator[tuple[int, list[str] | BadRecord]]
     if kind == "csv":
         rows = iter(CsvRows((number, line + "\n") for number, line in numbered))
@@ -83,8 +83,8 @@ def _cells(
     columns: list[str] | None = None
     for number, row in rows:
         if isinstance(row, BadRecord):
-            ledger.line = number
-            ledger.fail(row.args[0], "give an output of -f csv as it was written")
+            diagnostics.line = number
+            diagnostics.fail(row.args[0], "give an output of -f csv as it was written")
         if columns is None:
             if known in row and not row[-1].isdigit():
                 columns = row
@@ -92,8 +92,8 @@ def _cells(
             columns = list(bare)
         if len(row) != len(columns):
             what = f"has {format_count(len(row), 'cells')}, not {len(columns)} ({', '.join(columns)})"
-            ledger.fail(what, "more columns than a word and its count need --header when they are written")
-        yield Line(dict(zip(columns, row, strict=True)), ledger)
+            diagnostics.fail(what, "more columns than a word and its count need --header when they are written")
+        yield Line(dict(zip(columns, row, strict=True)), diagnostics)
 
 
 def _chained(first: str, lines: Iterable[str]) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Bytes -> text lines, with `--on-error` for bytes that are no text.
 
 Where line ends are LF bytes, a run of lines is decoded in one step, and line by line only where a byte is bad.
-Everything here yields lines without their LF or CRLF, and keeps `ledger.line` at the line that was yielded.
+Everything here yields lines without their LF or CRLF, and keeps `diagnostics.line` at the line that was yielded.
 """
 
 import codecs
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import NoReturn
 
 from kxcli.corpus import encodings
-from kxcli.corpus.diagnostics import Ledger
+from kxcli.corpus.diagnostics import ReadDiagnostics
 from kxcli.corpus.lines import CHUNK, Readable
 
 _BAD = "\udfff"  # stands for bad bytes while lines are parted; strict decoding never gives it
@@ -23,7 +23,7 @@ class Decoder:
     def __init__(
         self,
         encoding: str,
-        ledger: Ledger,
+        diagnostics: ReadDiagnostics,
         *,
         is_guessed: bool = False,
         is_fixed: bool = False,
@@ -35,9 +35,9 @@ class Decoder:
         """
         self.encoding = encoding
         self._is_fixed = is_fixed
-        self._ledger = ledger
+        self._ledger = diagnostics
         self._is_guessed = is_guessed
-        self._is_at_start = ledger.is_at_start
+        self._is_at_start = diagnostics.is_at_start
         self._max_line = max_line
 
     def text(self, data: bytes) -> str | None:
@@ -67,7 +67,7 @@ class Decoder:
                 self._ledger.line += 1
             return
         for raw in data.removesuffix(b"\n").split(b"\n"):
-            yield from self._kept(self._marked(raw))
+            yield from self._keep_decodable(self._decode_marking(raw))
 
     def lines_in_order(self, stream: Readable, *, keeps_cr: bool = False) -> Iterator[str]:
         """Yield the lines of a text in which LF bytes may be parts of characters, and CRs before them too."""
@@ -118,7 +118,7 @@ class Decoder:
             return text.removeprefix("\ufeff")
         return text
 
-    def _marked(self, raw: bytes) -> str:
+    def _decode_marking(self, raw: bytes) -> str:
         try:
             text = raw.decode(self.encoding)
         except UnicodeDecodeError as error:
@@ -133,31 +133,31 @@ class Decoder:
         if limit is not None and len(line) > limit // 4 and len(line.encode("utf-8", "surrogatepass")) > limit:
             self._reject_long_line(limit)
         else:
-            yield from self._kept(line, keeps_cr=keeps_cr)
+            yield from self._keep_decodable(line, keeps_cr=keeps_cr)
 
     def _reject_long_line(self, limit: int) -> None:
         what = f"more than {limit / 1e6:,.1f} MB, for which --memory has no room"
         if self._ledger.on_error == "stop":
             hint = "raise --memory, split the record, or use --on-error skip"
             self._ledger.fail(f"the line has {what}", hint)
-        self._ledger.lose(f"lines left out for {what}")
+        self._ledger.skip(f"lines left out for {what}")
         self._ledger.line += 1
         self._is_at_start = False
 
-    def _kept(self, line: str, *, keeps_cr: bool = False) -> Iterator[str]:
+    def _keep_decodable(self, line: str, *, keeps_cr: bool = False) -> Iterator[str]:
         """Yield the line, mended or not at all where it has bad bytes, and count it."""
         if _BAD in line and self._ledger.on_error == "skip":
-            self._ledger.lose(f"lines left out for bytes that are not {self.encoding}")
+            self._ledger.skip(f"lines left out for bytes that are not {self.encoding}")
         else:
             if _BAD in line:
-                self._ledger.lose(f"lines in which bytes that are not {self.encoding} were replaced")
+                self._ledger.skip(f"lines in which bytes that are not {self.encoding} were replaced")
                 line = line.replace(_BAD, "\ufffd")
             yield line if keeps_cr else line.removesuffix("\r")
         self._ledger.line += 1
 
     def _fail(self, error: UnicodeDecodeError) -> NoReturn:
         hint = "name the right --encoding (auto finds UTF-8 or GB18030), or use --on-error skip or replace"
-        marked = encodings.by_mark(error.object[: encodings.BOM_LENGTH]) if self._is_at_start else None
+        marked = encodings.detect_mark(error.object[: encodings.BOM_LENGTH]) if self._is_at_start else None
         if self._is_fixed:
             hint = f"give it in {self.encoding.upper()}, or use --on-error skip or replace"
         elif self._is_guessed:

@@ -20,7 +20,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Loss:
+class SkippedRecords:
     """Documents that were left out or mended, how many, and where the first few stand."""
 
     kind: str
@@ -29,7 +29,7 @@ class Loss:
 
 
 @dataclass(frozen=True)
-class Choice:
+class Notice:
     """Something that was decided by looking at the input."""
 
     path: str
@@ -37,23 +37,23 @@ class Choice:
     is_warning: bool = False
 
 
-Told = Loss | Choice
+Diagnostic = SkippedRecords | Notice
 
 
-def to_json(told: Told) -> Any:
+def to_json(told: Diagnostic) -> Any:
     """Return what was told as values that JSON knows."""
-    if isinstance(told, Choice):
+    if isinstance(told, Notice):
         return {"path": told.path, "message": told.message, "is_warning": told.is_warning}
     places = [[place.path, place.line, place.offset] for place in told.places]
     return {"kind": told.kind, "count": told.count, "places": places}
 
 
-def from_json(value: Any) -> Told:
+def from_json(value: Any) -> Diagnostic:
     """Return what `to_json` was given; `ValueError` for what it never returns."""
     _TOLD.check(value, "a message")
     if "message" in value:
-        return Choice(value["path"], value["message"], value["is_warning"])
-    return Loss(value["kind"], value["count"], tuple(Place(*place) for place in value["places"]))
+        return Notice(value["path"], value["message"], value["is_warning"])
+    return SkippedRecords(value["kind"], value["count"], tuple(Place(*place) for place in value["places"]))
 
 
 _PLACE = schema.RowField((schema.TextField(), schema.IntegerField(minimum=1), schema.IntegerField()))
@@ -69,7 +69,7 @@ _TOLD = schema.OneOfField(
 )
 
 
-class BadRecord(Exception):  # noqa: N818 -- not yet an error: the ledger decides
+class BadRecord(Exception):  # noqa: N818 -- not yet an error: the reader decides
     """What is wrong with a record, and what to do."""
 
 
@@ -77,7 +77,7 @@ class BadFieldError(BadRecord):
     """What is wrong with a field of a record that could be read."""
 
 
-class Ledger:
+class ReadDiagnostics:
     """The line a reader is at, and its losses; raises `InputError` where reading is to stop.
 
     line: the number of the next line, counted from 1 at the byte `offset` of the source.
@@ -96,15 +96,15 @@ class Ledger:
         return self.line == 1 and self.offset == 0
 
     @property
-    def losses(self) -> list[Loss]:
+    def skipped_records(self) -> list[SkippedRecords]:
         """What was left out or mended so far."""
-        return [Loss(kind, self._counts[kind], tuple(places)) for kind, places in self._places.items()]
+        return [SkippedRecords(kind, self._counts[kind], tuple(places)) for kind, places in self._places.items()]
 
     def fail(self, what: str, hint: str) -> NoReturn:
         """Stop at the current line."""
         raise InputError(self.path, what, hint, line=self.line, offset=self.offset)
 
-    def lose(self, kind: str) -> None:
+    def skip(self, kind: str) -> None:
         """Count the current line as left out or mended."""
         self._counts[kind] = self._counts.get(kind, 0) + 1
         places = self._places.setdefault(kind, [])
@@ -119,4 +119,4 @@ class Ledger:
         if self.on_error == "stop":
             self.fail(what, hint)
         cause = "field missing or of another type" if is_read else f"not valid {kind.upper()}"
-        self.lose(f"records skipped: {cause}")
+        self.skip(f"records skipped: {cause}")

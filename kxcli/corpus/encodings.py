@@ -70,7 +70,7 @@ _NOT_TEXT = frozenset(
 )
 
 
-def check(name: str) -> str:
+def resolve_encoding(name: str) -> str:
     """Return the codec's canonical name, or `auto`; `UsageError` where Python knows no such text encoding."""
     if name.lower() == AUTO:
         return AUTO
@@ -92,7 +92,7 @@ def is_line_safe(encoding: str) -> bool:
     return encoding in _LINE_SAFE
 
 
-def by_mark(head: bytes) -> str | None:
+def detect_mark(head: bytes) -> str | None:
     """Return the encoding that a byte order mark at the start tells, or None."""
     return next((name for mark, name in _BOMS if head.startswith(mark)), None)
 
@@ -103,14 +103,14 @@ def lacks_mark(head: bytes, encoding: str) -> bool:
     return marks is not None and not head.startswith(marks)
 
 
-class Guess(NamedTuple):
+class EncodingGuess(NamedTuple):
     """What a source seems to be in, and why that is doubtful ("" if it is not)."""
 
     encoding: str
     doubt: str
 
 
-def guess(head: bytes, *, complete: bool) -> Guess:
+def guess_encoding(head: bytes, *, complete: bool) -> EncodingGuess:
     """Return the encoding of a source by its first bytes: its mark, else UTF-8 or GB18030.
 
     It is UTF-8 unless more bytes are bad in UTF-8 than support it, and fewer are bad in GB18030.  UTF-8 is hard to meet
@@ -119,9 +119,9 @@ def guess(head: bytes, *, complete: bool) -> Guess:
 
     complete: whether `head` is all there is, so that a character cut off at its end is an error.
     """
-    marked = by_mark(head)
+    marked = detect_mark(head)
     if marked is not None:
-        return Guess(marked, "")
+        return EncodingGuess(marked, "")
     text, n_bad = _read(head, "utf-8", complete=complete)
     if n_bad and n_bad > _utf8_evidence(text):
         text, n_bad_in_gb18030 = _read(head, "gb18030", complete=complete)
@@ -129,8 +129,8 @@ def guess(head: bytes, *, complete: bool) -> Guess:
             doubt = f"{n_bad_in_gb18030:,} of its bytes are not gb18030 either"
             if n_bad_in_gb18030 * _BAD_SHARE <= len(head.translate(None, _ASCII)):
                 doubt = _doubt_bytes(head) or _doubt_text(text) or _doubt_lines(head)
-            return Guess("gb18030", doubt)
-    return Guess("utf-8", _doubt_bytes(head))
+            return EncodingGuess("gb18030", doubt)
+    return EncodingGuess("utf-8", _doubt_bytes(head))
 
 
 def _read(head: bytes, encoding: str, *, complete: bool) -> tuple[str, int]:

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 from kxcli.corpus.compression import Stream
 from kxcli.corpus.decoding import Decoder
-from kxcli.corpus.diagnostics import BadRecord, Choice, Ledger, OnError, Told
-from kxcli.corpus.lines import runs
-from kxcli.corpus.records import is_unicode, object_of, reject
-from kxcli.corpus.remote import shown
+from kxcli.corpus.diagnostics import BadRecord, Diagnostic, Notice, OnError, ReadDiagnostics
+from kxcli.corpus.lines import read_line_blocks
+from kxcli.corpus.records import is_unicode, parse_object, reject_record
+from kxcli.corpus.remote import display_name
 from kxcli.corpus.sources import Source
 
 NIL = "NIL"  # the id of what no entry is meant by
@@ -55,7 +55,7 @@ class Oddity(NamedTuple):
     message: str
 
 
-def entries(path: str, on_error: OnError, tell: Callable[[Told | Oddity], None]) -> Iterator[Described]:
+def entries(path: str, on_error: OnError, report: Callable[[Diagnostic | Oddity], None]) -> Iterator[Described]:
     """Yield the entries of a UTF-8 file, compressed or not; report skips at the end.
 
     JSONL, where the first character that is no white space is `{`, has objects with `subject_id` and maybe `subject`,
@@ -63,28 +63,28 @@ def entries(path: str, on_error: OnError, tell: Callable[[Told | Oddity], None])
     several lines, with a name each, the first of which is its subject.  A first line that names its columns is skipped.
     Raises `InputError`, with the line, for what is neither, unless `on_error` skips it.
     """
-    ledger = Ledger(shown(path), on_error)
+    diagnostics = ReadDiagnostics(display_name(path), on_error)
     rows = _Rows()
     with Source(path).open() as file:
-        lines = _lines(Stream(file, shown(path)), ledger)
+        lines = _lines(Stream(file, display_name(path)), diagnostics)
         first = next(lines, None)
         if first is not None:
             rest = _chained(first, lines)
             if first.lstrip().startswith("{"):
-                yield from _from_json(rest, ledger)
+                yield from _from_json(rest, diagnostics)
             else:
-                _refuse_other_formats(first, ledger)
-                yield from _from_tsv(rest, ledger, rows)
-    for loss in ledger.losses:
-        tell(loss)
+                _refuse_other_formats(first, diagnostics)
+                yield from _from_tsv(rest, diagnostics, rows)
+    for skipped in diagnostics.skipped_records:
+        report(skipped)
     for news in (rows.header, rows.oddity):
         if news is not None:
-            tell(news)
+            report(news)
 
 
-def _lines(stream: Stream, ledger: Ledger) -> Iterator[str]:
-    decoder = Decoder("utf-8", ledger, is_fixed=True)
-    for run in runs(stream, keep_lines_whole=True):
+def _lines(stream: Stream, diagnostics: ReadDiagnostics) -> Iterator[str]:
+    decoder = Decoder("utf-8", diagnostics, is_fixed=True)
+    for run in read_line_blocks(stream, keep_lines_whole=True):
         for line in decoder.lines(run.data):
             if line and not line.isspace():
                 yield line
@@ -95,16 +95,16 @@ def _chained(first: str, lines: Iterator[str]) -> Iterator[str]:
     yield from lines
 
 
-def _from_json(lines: Iterable[str], ledger: Ledger) -> Iterator[Described]:
+def _from_json(lines: Iterable[str], diagnostics: ReadDiagnostics) -> Iterator[Described]:
     for line in lines:
         try:
-            yield _entry(line, ledger.line)
+            yield _entry(line, diagnostics.line)
         except BadRecord as bad:
-            reject(ledger, "jsonl", bad, _HINT)
+            reject_record(diagnostics, "jsonl", bad, _HINT)
 
 
 def _entry(line: str, number: int) -> Described:
-    value = object_of(line)
+    value = parse_object(line)
     key = _string(value.get("subject_id"))
     if not key:
         raise BadRecord("has no subject_id")
@@ -136,35 +136,37 @@ def _string(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _refuse_other_formats(first: str, ledger: Ledger) -> None:
+def _refuse_other_formats(first: str, diagnostics: ReadDiagnostics) -> None:
     """Raise `InputError` if the first line is neither JSONL nor TSV."""
     if _ARRAY.match(first):
-        ledger.fail("is a JSON array, not an object on each line", "convert it: jq -c '.[]' KB.json > KB.jsonl")
+        diagnostics.fail("is a JSON array, not an object on each line", "convert it: jq -c '.[]' KB.json > KB.jsonl")
     if "," in first and "\t" not in first:
         what = "has commas and no tab, as CSV has"
-        ledger.fail(what, "give TSV of names, ids and maybe descriptions: convert it with a CSV tool")
+        diagnostics.fail(what, "give TSV of names, ids and maybe descriptions: convert it with a CSV tool")
 
 
-def _from_tsv(lines: Iterable[str], ledger: Ledger, rows: "_Rows") -> Iterator[Described]:
+def _from_tsv(lines: Iterable[str], diagnostics: ReadDiagnostics, rows: "_Rows") -> Iterator[Described]:
     found: dict[str, Described] = {}
     for number, line in enumerate(lines):
         name, *others = line.split("\t", 2)
         key = others[0].strip() if others else ""
-        if number == 0 and _is_header(line, ledger):
-            message = f"line {ledger.line} is skipped, as it names the columns: {name.strip()}, {key}"
-            rows.header = Choice(ledger.path, message)
+        if number == 0 and _is_header(line, diagnostics):
+            message = f"line {diagnostics.line} is skipped, as it names the columns: {name.strip()}, {key}"
+            rows.header = Notice(diagnostics.path, message)
             continue
         if not key:
             what = "has no tab and id after a name"
-            reject(ledger, "tsv", BadRecord(what, "give TSV of names, ids and maybe descriptions, or JSONL"), _HINT)
+            reject_record(
+                diagnostics, "tsv", BadRecord(what, "give TSV of names, ids and maybe descriptions, or JSONL"), _HINT
+            )
             continue
         if key == NIL:
-            reject(ledger, "tsv", BadRecord(_IS_NIL), _HINT)
+            reject_record(diagnostics, "tsv", BadRecord(_IS_NIL), _HINT)
             continue
         rows.add(name, key)
         entry = found.get(key)
         if entry is None:
-            entry = found[key] = Described(ledger.line, key, name, [], [], [])
+            entry = found[key] = Described(diagnostics.line, key, name, [], [], [])
         else:
             entry.aliases.append(name)
         if len(others) > 1 and others[1]:
@@ -172,7 +174,7 @@ def _from_tsv(lines: Iterable[str], ledger: Ledger, rows: "_Rows") -> Iterator[D
     yield from found.values()
 
 
-def _is_header(line: str, ledger: Ledger) -> bool:
+def _is_header(line: str, diagnostics: ReadDiagnostics) -> bool:
     """Return whether a line is the header; raises `InputError` for another order."""
     names, ids, others = (frozenset(words.split()) for words in (_NAME_COLUMNS, _ID_COLUMNS, _OTHER_COLUMNS))
     cells = [_NO_WORD.sub("", unicodedata.normalize("NFKC", cell)).casefold() for cell in line.split("\t")]
@@ -180,7 +182,7 @@ def _is_header(line: str, ledger: Ledger) -> bool:
         return True
     is_named = len(cells) > 1 and all(cell in names | ids | others for cell in cells[:2])
     if is_named and not names.isdisjoint(cells) and not ids.isdisjoint(cells):
-        ledger.fail(f"has columns in the order {', '.join(line.split())}", "put the names first, then the ids")
+        diagnostics.fail(f"has columns in the order {', '.join(line.split())}", "put the names first, then the ids")
     return False
 
 
@@ -188,7 +190,7 @@ class _Rows:
     """What all rows of a TSV file have in common; header: the decision to skip one."""
 
     def __init__(self) -> None:
-        self.header: Choice | None = None
+        self.header: Notice | None = None
         self._n, self._n_swapped, self._n_quoted = 0, 0, 0
 
     def add(self, name: str, key: str) -> None:

@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 
 from kxcli.corpus.compression import Stream
 from kxcli.corpus.decoding import Decoder
-from kxcli.corpus.diagnostics import BadRecord, Ledger, Loss, OnError
+from kxcli.corpus.diagnostics import BadRecord, OnError, ReadDiagnostics, SkippedRecords
 from kxcli.corpus.knowledge import NIL
-from kxcli.corpus.lines import runs
-from kxcli.corpus.records import is_unicode, object_of, reject
-from kxcli.corpus.remote import shown
+from kxcli.corpus.lines import read_line_blocks
+from kxcli.corpus.records import is_unicode, parse_object, reject_record
+from kxcli.corpus.remote import display_name
 from kxcli.corpus.sources import Source
 
 SKIPPED = "labeled mentions skipped (the text at the offset differs)"
@@ -51,7 +51,7 @@ class Labelled(NamedTuple):
 
 
 def labelled(
-    path: str, on_error: OnError, tell: Callable[[Loss], None], misplaced: str = SKIPPED
+    path: str, on_error: OnError, report: Callable[[SkippedRecords], None], misplaced: str = SKIPPED
 ) -> Iterator[Labelled]:
     """Yield the records of a JSONL file in UTF-8, compressed or not; what was left out is told in the end.
 
@@ -61,25 +61,25 @@ def labelled(
     misplaced: what becomes of mentions that are not at their offset, `SKIPPED` or `MISSED`.
     Raises `InputError`, with the line, for what is no such record, unless `on_error` leaves it out.
     """
-    ledger = Ledger(shown(path), on_error)
+    diagnostics = ReadDiagnostics(display_name(path), on_error)
     with Source(path).open() as file:
-        decoder = Decoder("utf-8", ledger, is_fixed=True)
-        for run in runs(Stream(file, shown(path)), keep_lines_whole=True):
+        decoder = Decoder("utf-8", diagnostics, is_fixed=True)
+        for run in read_line_blocks(Stream(file, display_name(path)), keep_lines_whole=True):
             for line in decoder.lines(run.data):
                 if not line or line.isspace():
                     continue
                 try:
-                    record = _record(line, ledger, misplaced)
+                    record = _record(line, diagnostics, misplaced)
                 except BadRecord as bad:
-                    reject(ledger, "jsonl", bad, _HINT)
+                    reject_record(diagnostics, "jsonl", bad, _HINT)
                 else:
                     yield record
-    for loss in ledger.losses:
-        tell(loss)
+    for skipped in diagnostics.skipped_records:
+        report(skipped)
 
 
-def _record(line: str, ledger: Ledger, kind: str) -> Labelled:
-    value = object_of(line)
+def _record(line: str, diagnostics: ReadDiagnostics, kind: str) -> Labelled:
+    value = parse_object(line)
     if "text" not in value:
         raise BadRecord("has no field 'text'", _SHAPE)
     text, key, items = value["text"], value.get("text_id"), value.get("mention_data")
@@ -89,17 +89,19 @@ def _record(line: str, ledger: Ledger, kind: str) -> Labelled:
         raise BadRecord("has neither a string nor a whole number in the field 'text_id'")
     if items is not None and not isinstance(items, list):
         raise BadRecord("has no list in the field 'mention_data'", _SHAPE)
-    text_id = str(ledger.line if key is None else key)
-    placed, misplaced = _placed(items or [], text, ledger, kind)
+    text_id = str(diagnostics.line if key is None else key)
+    placed, misplaced = _placed(items or [], text, diagnostics, kind)
     if "\\u" in line:  # half a surrogate pair gets in by an escape alone
         ids = [key for label in (*placed.values(), *misplaced) for key in label.ids]
         if not is_unicode("".join([text, text_id, *ids])):
             raise BadRecord("has half a surrogate pair in a string, which is no character")
     mentions = tuple(LabelledMention(start, stop, *label) for (start, stop), label in sorted(placed.items()))
-    return Labelled(ledger.line, text_id, text, mentions, tuple(misplaced))
+    return Labelled(diagnostics.line, text_id, text, mentions, tuple(misplaced))
 
 
-def _placed(items: list[Any], text: str, ledger: Ledger, kind: str) -> tuple[dict[tuple[int, int], Label], list[Label]]:
+def _placed(
+    items: list[Any], text: str, diagnostics: ReadDiagnostics, kind: str
+) -> tuple[dict[tuple[int, int], Label], list[Label]]:
     """Return the labels of spans, and the labels with wrong offsets."""
     placed: dict[tuple[int, int], Label] = {}
     elsewhere: dict[tuple[int, str], Label] = {}
@@ -108,20 +110,20 @@ def _placed(items: list[Any], text: str, ledger: Ledger, kind: str) -> tuple[dic
         fields = item if isinstance(item, dict) else {}
         mention, start, label = fields.get("mention"), _offset(fields.get("offset")), _label(fields)
         if not isinstance(mention, str) or start is None:
-            ledger.lose(kind)
+            diagnostics.skip(kind)
             nowhere.append(label)
         elif mention and start >= 0 and text.startswith(mention, start):
-            _add(placed, (start, start + len(mention)), label, ledger)
+            _add(placed, (start, start + len(mention)), label, diagnostics)
         else:
-            ledger.lose(kind)
-            _add(elsewhere, (start, mention), label, ledger)
+            diagnostics.skip(kind)
+            _add(elsewhere, (start, mention), label, diagnostics)
     return placed, [*elsewhere.values(), *nowhere]
 
 
-def _add(labels: dict[Any, Label], key: Any, label: Label, ledger: Ledger) -> None:
+def _add(labels: dict[Any, Label], key: Any, label: Label, diagnostics: ReadDiagnostics) -> None:
     is_new = key not in labels
     if not is_new:
-        ledger.lose(REPEATED)
+        diagnostics.skip(REPEATED)
     if is_new or label.ids or not label.has_id:
         labels[key] = label
 

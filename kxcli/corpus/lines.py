@@ -19,14 +19,14 @@ class Readable(Protocol):
         ...
 
 
-class Run(NamedTuple):
+class LineBlock(NamedTuple):
     """Some lines, or a part of a long one."""
 
     data: bytes
-    is_open: bool  # its last line goes on in the next run; then it holds no line end at all
+    has_continuation: bool  # its last line goes on in the next run; then it holds no line end at all
 
 
-def runs(stream: Readable, *, keep_lines_whole: bool, max_line: int | None = None) -> Iterator[Run]:
+def read_line_blocks(stream: Readable, *, keep_lines_whole: bool, max_line: int | None = None) -> Iterator[LineBlock]:
     """Yield runs of whole lines; without `keep_lines_whole`, a line over `LONG_LINE` bytes comes in open parts.
 
     max_line: bytes of a whole line after which the reader rejects it, at least `CHUNK`. Only the first line of a run
@@ -38,16 +38,16 @@ def runs(stream: Readable, *, keep_lines_whole: bool, max_line: int | None = Non
         cut = data.rfind(b"\n") + 1
         if cut:
             rest.append(data[:cut])
-            yield Run(b"".join(rest), is_open=False)
+            yield LineBlock(b"".join(rest), has_continuation=False)
             rest, size = [data[cut:]], len(data) - cut
         else:
             if max_line is None or size <= max_line:
                 rest.append(data)
             size += len(data)
             if size >= LONG_LINE and not keep_lines_whole:
-                yield Run(b"".join(rest), is_open=True)
+                yield LineBlock(b"".join(rest), has_continuation=True)
                 rest, size = [], 0
-    yield Run(b"".join(rest), is_open=False)  # may be empty: it closes an open line
+    yield LineBlock(b"".join(rest), has_continuation=False)  # may be empty: it closes an open line
 
 
 class RangeStream:

@@ -14,25 +14,25 @@ class SpooledLine:
     def __init__(self, folder: str) -> None:
         self.size = 0
         self.path = folder
-        with self._told():
+        with self._translate_os_errors():
             handle, self.path = tempfile.mkstemp(dir=folder, suffix=".line")
             self._file = os.fdopen(handle, "wb")
 
     def write(self, data: bytes) -> None:
         """Add to the line; `OutputError` where the disk is full."""
-        with self._told():
+        with self._translate_os_errors():
             self._file.write(data)
             self._file.flush()
         self.size += len(data)
 
     def close(self) -> str:
         """End the line and return the file's path."""
-        with self._told():
+        with self._translate_os_errors():
             self._file.close()
         return self.path
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _translate_os_errors(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:

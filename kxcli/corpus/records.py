@@ -9,14 +9,16 @@ from typing import Any, Literal, NamedTuple
 
 from kxcli.corpus import encodings
 from kxcli.corpus.decoding import Decoder, LongLine
-from kxcli.corpus.diagnostics import FIX, BadFieldError, BadRecord, Ledger, OnError
-from kxcli.corpus.lines import Readable, runs
+from kxcli.corpus.diagnostics import FIX, BadFieldError, BadRecord, OnError, ReadDiagnostics
+from kxcli.corpus.lines import Readable, read_line_blocks
 from kxcli.corpus.quoting import CsvRows
 from kxcli.errors import InputError
-from kxcli.wording import format_count
+from kxcli.wording import format_count, format_names
 
-Kind = Literal["text", "jsonl", "csv", "tsv"]
-Asked = Kind | Literal["sniffed"]  # JSONL where the first character that is no white space is {, else text
+RecordKind = Literal["text", "jsonl", "csv", "tsv"]
+RequestedKind = (
+    RecordKind | Literal["sniffed"]
+)  # JSONL where the first character that is no white space is {, else text
 
 DEFAULT_FIELD = "text"
 _BLANK: tuple[list[str], ...] = ([], [""])  # the rows of an empty line
@@ -27,23 +29,23 @@ _NEVER = re.compile(r"(?!)")
 class Document(NamedTuple):
     """A text, and the group it is counted in ("" without one).
 
-    is_open: the document goes on in the next record; only very long lines come in such parts.
+    has_continuation: the document goes on in the next record; only very long lines come in such parts.
     key: what the record calls itself, where that was wanted and it does.
     n_before: lines before it that gave no document, where these are counted.
     """
 
     text: str
     group: str = ""
-    is_open: bool = False
+    has_continuation: bool = False
     key: str | int | None = None
     n_before: int = 0
 
 
 @dataclass(frozen=True)
-class Format:
+class SourceFormat:
     """How a source's bytes become documents; `encoding` is a codec's name, found by looking where `is_guessed`."""
 
-    kind: Kind
+    kind: RecordKind
     encoding: str
     is_guessed: bool = False
 
@@ -54,7 +56,7 @@ class Format:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ReaderSpec:
     """What a job wants of every source.
 
     field, by: the field or column that holds the text, and the one that holds the group.
@@ -83,77 +85,85 @@ class Wanted:
         return self.cut is None or self.on_error != "stop"
 
 
-def reject(ledger: Ledger, kind: str, bad: BadRecord, hint: str = FIX) -> None:
+def reject_record(diagnostics: ReadDiagnostics, kind: str, bad: BadRecord, hint: str = FIX) -> None:
     """Leave out a bad record, or stop at it."""
     what, hint = bad.args if bad.args[1:] else (*bad.args, hint)
-    ledger.reject(kind, what, hint, is_read=isinstance(bad, BadFieldError))
+    diagnostics.reject(kind, what, hint, is_read=isinstance(bad, BadFieldError))
 
 
-def documents(stream: Readable, form: Format, wanted: Wanted, ledger: Ledger) -> Iterator[Document]:
+def read_documents(
+    stream: Readable, source_format: SourceFormat, spec: ReaderSpec, diagnostics: ReadDiagnostics
+) -> Iterator[Document]:
     """Yield the documents of a stream, in order; memory is bounded by a chunk and the longest line.
 
-    Raises `InputError`, at the line in question, where `wanted.on_error` is "stop"; else the ledger counts.
+    Raises `InputError`, at the line in question, where `spec.on_error` is "stop"; else the reader counts.
     """
-    found = _documents(stream, form, wanted, ledger)
-    return _with_gaps(found, ledger) if wanted.counts_lines else found
+    found = _documents(stream, source_format, spec, diagnostics)
+    return _with_gaps(found, diagnostics) if spec.counts_lines else found
 
 
-def _with_gaps(found: Iterable[Document], ledger: Ledger) -> Iterator[Document]:
-    expected = ledger.line
+def _with_gaps(found: Iterable[Document], diagnostics: ReadDiagnostics) -> Iterator[Document]:
+    expected = diagnostics.line
     for document in found:
-        yield document if ledger.line == expected else document._replace(n_before=ledger.line - expected)
-        expected = ledger.line + 1
-    if ledger.line > expected:
-        yield Document("", is_open=True, n_before=ledger.line - expected)
+        yield document if diagnostics.line == expected else document._replace(n_before=diagnostics.line - expected)
+        expected = diagnostics.line + 1
+    if diagnostics.line > expected:
+        yield Document("", has_continuation=True, n_before=diagnostics.line - expected)
 
 
-def _documents(stream: Readable, form: Format, wanted: Wanted, ledger: Ledger) -> Iterator[Document]:
-    decoder = Decoder(form.encoding, ledger, is_guessed=form.is_guessed, max_line=wanted.max_line)
-    if form.kind == "text" and form.is_cuttable:
-        yield from _texts(stream, decoder, wanted, ledger)
-    elif form.kind == "text":
+def _documents(
+    stream: Readable, source_format: SourceFormat, spec: ReaderSpec, diagnostics: ReadDiagnostics
+) -> Iterator[Document]:
+    decoder = Decoder(source_format.encoding, diagnostics, is_guessed=source_format.is_guessed, max_line=spec.max_line)
+    if source_format.kind == "text" and source_format.is_cuttable:
+        yield from _texts(stream, decoder, spec, diagnostics)
+    elif source_format.kind == "text":
         yield from map(Document, decoder.lines_in_order(stream))
-    elif form.kind == "jsonl":
-        for line in _lines(stream, form, decoder, wanted.max_line):
+    elif source_format.kind == "jsonl":
+        for line in _lines(stream, source_format, decoder, spec.max_line):
             if line and not line.isspace():
                 try:
-                    yield _from_json(line, wanted)
+                    yield _from_json(line, spec)
                 except BadRecord as bad:
-                    reject(ledger, "jsonl", bad)
+                    reject_record(diagnostics, "jsonl", bad)
     else:
-        lines = decoder.lines_in_order(stream, keeps_cr=form.kind == "csv")  # a cell may hold a CR before a line end
-        yield from _from_rows(lines, form.kind, wanted, ledger)
+        lines = decoder.lines_in_order(
+            stream, keeps_cr=source_format.kind == "csv"
+        )  # a cell may hold a CR before a line end
+        yield from _from_rows(lines, source_format.kind, spec, diagnostics)
 
 
-def _lines(stream: Readable, form: Format, decoder: Decoder, max_line: int | None) -> Iterator[str]:
-    if not form.is_cuttable:
+def _lines(stream: Readable, source_format: SourceFormat, decoder: Decoder, max_line: int | None) -> Iterator[str]:
+    if not source_format.is_cuttable:
         yield from decoder.lines_in_order(stream)
         return
-    for run in runs(stream, keep_lines_whole=True, max_line=max_line):
+    for run in read_line_blocks(stream, keep_lines_whole=True, max_line=max_line):
         yield from decoder.lines(decoder.drop_long_line(run.data))
 
 
-def _texts(stream: Readable, decoder: Decoder, wanted: Wanted, ledger: Ledger) -> Iterator[Document]:
-    cut = re.compile(wanted.cut) if wanted.cut is not None else _NEVER
+def _texts(stream: Readable, decoder: Decoder, spec: ReaderSpec, diagnostics: ReadDiagnostics) -> Iterator[Document]:
+    cut = re.compile(spec.cut) if spec.cut is not None else _NEVER
     long: LongLine | None = None
-    is_whole = wanted.keeps_lines_whole
-    for data, is_open in runs(stream, keep_lines_whole=is_whole, max_line=wanted.max_line if is_whole else None):
-        if is_open:
-            long = long or LongLine(decoder, cut, wanted.longest)
-            yield Document(long.feed(data), is_open=True)
+    is_whole = spec.keeps_lines_whole
+    for data, has_continuation in read_line_blocks(
+        stream, keep_lines_whole=is_whole, max_line=spec.max_line if is_whole else None
+    ):
+        if has_continuation:
+            long = long or LongLine(decoder, cut, spec.longest)
+            yield Document(long.feed(data), has_continuation=True)
             continue
         rest = decoder.drop_long_line(data) if is_whole else data
         if long is not None:
             end = data.find(b"\n") + 1 or len(data)
             yield Document(long.finish(data[:end]))
-            ledger.line += 1
+            diagnostics.line += 1
             long, rest = None, data[end:]
-        text = decoder.text(rest) if wanted.unit == "lines" else None
+        text = decoder.text(rest) if spec.unit == "lines" else None
         if text is None:
             yield from map(Document, decoder.lines(rest))
         elif text:
             yield Document(text)
-            ledger.line += rest.count(b"\n")
+            diagnostics.line += rest.count(b"\n")
 
 
 class LongInteger(str):
@@ -172,7 +182,7 @@ def _integer(digits: str) -> int | LongInteger:
 _decode_long_integers = json.JSONDecoder(parse_int=_integer).decode
 
 
-def object_of(line: str) -> dict[str, Any]:
+def parse_object(line: str) -> dict[str, Any]:
     """Return the JSON object of a line; raises `BadRecord` for anything else.
 
     An integer of more digits than Python converts is a `LongInteger`.
@@ -192,20 +202,20 @@ def object_of(line: str) -> dict[str, Any]:
     return value
 
 
-def _from_json(line: str, wanted: Wanted) -> Document:
-    value = object_of(line)
-    for name in (wanted.field, wanted.by):
+def _from_json(line: str, spec: ReaderSpec) -> Document:
+    value = parse_object(line)
+    for name in (spec.field, spec.by):
         if name is not None and name not in value:
-            hint = f"it has {shown(value)}; name one with {'--field' if name == wanted.field else '--by'}"
+            hint = f"it has {format_names(value)}; name one with {'--field' if name == spec.field else '--by'}"
             raise BadFieldError(f"has no field {name!r}", hint)
-    text, group = value[wanted.field], value[wanted.by] if wanted.by is not None else ""
-    key = value.get(wanted.key) if wanted.key is not None else None
+    text, group = value[spec.field], value[spec.by] if spec.by is not None else ""
+    key = value.get(spec.key) if spec.key is not None else None
     if key is not None and type(key) not in (str, int):
-        raise BadFieldError(f"has {_json_type(key)} in the field {wanted.key!r}, not a string or a whole number")
+        raise BadFieldError(f"has {_json_type(key)} in the field {spec.key!r}, not a string or a whole number")
     if type(text) is not str:
-        raise BadFieldError(f"has {_json_type(text)} in the field {wanted.field!r}, not a string")
+        raise BadFieldError(f"has {_json_type(text)} in the field {spec.field!r}, not a string")
     if isinstance(group, (list, dict)) or group is None:
-        raise BadFieldError(f"has {_json_type(group)} in the field {wanted.by!r}, nothing to group by")
+        raise BadFieldError(f"has {_json_type(group)} in the field {spec.by!r}, nothing to group by")
     if not isinstance(group, str):
         group = json.dumps(group)
     if "\\u" in line and not (is_unicode(text) and is_unicode(group) and is_unicode(str(key))):
@@ -213,20 +223,20 @@ def _from_json(line: str, wanted: Wanted) -> Document:
     return Document(text, group, key=key)
 
 
-def _from_rows(lines: Iterable[str], kind: str, wanted: Wanted, ledger: Ledger) -> Iterator[Document]:
+def _from_rows(lines: Iterable[str], kind: str, spec: ReaderSpec, diagnostics: ReadDiagnostics) -> Iterator[Document]:
     rows: Iterator[tuple[int, list[str] | BadRecord]]
     if kind == "csv":
-        rows = iter(CsvRows((ledger.line, line + "\n") for line in lines))
+        rows = iter(CsvRows((diagnostics.line, line + "\n") for line in lines))
     else:
-        rows = ((ledger.line, line.split("\t")) for line in lines)
+        rows = ((diagnostics.line, line.split("\t")) for line in lines)
     number, header = next((row for row in rows if row[1] not in _BLANK), (1, None))
     if header is None:
         return
     if isinstance(header, BadRecord):
         what, hint = header.args
-        raise InputError(ledger.path, f"the header {what}", hint, line=number)
-    text_at = _column(header, wanted.field, "--field", ledger)
-    group_at = None if wanted.by is None else _column(header, wanted.by, "--by", ledger)
+        raise InputError(diagnostics.path, f"the header {what}", hint, line=number)
+    text_at = _column(header, spec.field, "--field", diagnostics)
+    group_at = None if spec.by is None else _column(header, spec.by, "--by", diagnostics)
     for number, row in rows:
         if isinstance(row, BadRecord):
             what, hint = row.args
@@ -238,18 +248,18 @@ def _from_rows(lines: Iterable[str], kind: str, wanted: Wanted, ledger: Ledger) 
             continue
         else:
             bad = BadRecord(f"has {format_count(len(row), 'cells')} where the header has {len(header)}")
-        at, ledger.line = ledger.line, number
-        reject(ledger, kind, bad)
-        ledger.line = at
+        at, diagnostics.line = diagnostics.line, number
+        reject_record(diagnostics, kind, bad)
+        diagnostics.line = at
 
 
-def _column(header: list[str], name: str, option: str, ledger: Ledger) -> int:
+def _column(header: list[str], name: str, option: str, diagnostics: ReadDiagnostics) -> int:
     if name not in header:
-        hint = f"it has {shown(header)}; name one with {option}"
+        hint = f"it has {format_names(header)}; name one with {option}"
         others = [called for separator, called in _SEPARATORS.items() if len(header) == 1 and separator in header[0]]
         if others:
             hint = f"it has one column, {header[0]!r}, which seems to be separated by {others[0]}; use commas or tabs"
-        raise InputError(ledger.path, f"has no column {name!r}", hint, line=1)
+        raise InputError(diagnostics.path, f"has no column {name!r}", hint, line=1)
     return header.index(name)
 
 
@@ -260,12 +270,6 @@ def _json_type(value: Any) -> str:
         return f"an integer of {len(value.lstrip('-')):,} digits"
     names = {dict: "an object", list: "a list", str: "a string", int: "a number", float: "a number"}
     return names.get(type(value), "null")
-
-
-def shown(names: Iterable[str]) -> str:
-    """Return some names for a message: the first few, quoted."""
-    first, *others = [*map(repr, names)] or ["none"]
-    return ", ".join([first, *others[:7]]) + (", ..." if len(others) > 7 else "")
 
 
 def is_unicode(text: str) -> bool:

@@ -18,12 +18,15 @@ from kxcli.wording import format_count
 
 T = TypeVar("T")
 
-FIRST = 1 << 16  # bytes that are asked for first where nothing else is known: enough to see what it is
-TAIL = 1 << 14  # bytes after a range in which its last line is likely to end
-PAUSES = (0.2, 0.6, 1.8, 5.4)  # seconds before another try, each three times the last: 8 s in all
+INITIAL_FETCH = 1 << 16  # bytes that are asked for first where nothing else is known: enough to see what it is
+RANGE_OVERLAP = 1 << 14  # bytes after a range in which its last line is likely to end
+BACKOFF_SECONDS = (0.2, 0.6, 1.8, 5.4)  # seconds before another try, each three times the last: 8 s in all
 
-_PROGRESS = 1 << 12  # bytes of a part that an answer has to bring; with fewer it is a try in vain
-_NEXT, _LARGEST = 1 << 18, 1 << 22  # bytes of the part that follows, and of the largest, which is in memory twice
+_MIN_PROGRESS = 1 << 12  # bytes of a part that an answer has to bring; with fewer it is a try in vain
+_SECOND_FETCH, _MAX_FETCH = (
+    1 << 18,
+    1 << 22,
+)  # bytes of the part that follows, and of the largest, which is in memory twice
 _URL = re.compile(r"[a-z][a-z0-9+.-]*(::[a-z0-9+.:-]+)?://", re.IGNORECASE)
 _WEB = re.compile(r"https?://", re.IGNORECASE)
 _LISTABLE = frozenset({"http", "https", "s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "hdfs", "webhdfs", "oss"})
@@ -34,7 +37,7 @@ WHEN_CHANGED = "run again when nobody writes to it"
 
 
 @dataclass(frozen=True)
-class State:
+class RemoteState:
     """What a store tells of a file.
 
     size: in bytes; None where it comes from its start alone.  version: what tells it from what it was, maybe nothing.
@@ -44,11 +47,11 @@ class State:
     version: str
 
 
-class Part(Protocol):
+class RemoteStream(Protocol):
     """Bytes as they come."""
 
     def read(self, size: int, /) -> bytes:
-        """Return up to `size` bytes, none at the end; raises `BrokenError`."""
+        """Return up to `size` bytes, none at the end; raises `TransientError`."""
         ...
 
     def close(self) -> None:
@@ -56,32 +59,32 @@ class Part(Protocol):
         ...
 
 
-class Store(Protocol):
+class RemoteFile(Protocol):
     """One file somewhere else, or a folder.
 
-    All methods raise `BrokenError` where another try may help, and `InputError` where none does.
+    All methods raise `TransientError` where another try may help, and `InputError` where none does.
     """
 
     url: str
 
-    def state(self) -> State | None:
+    def state(self) -> RemoteState | None:
         """Return what the file is like now; None: it is a folder."""
         ...
 
-    def fetch(self, start: int, stop: int, planned: State) -> bytes:
+    def fetch(self, start: int, stop: int, planned: RemoteState) -> bytes:
         """Return the bytes `start <= position < stop`; `InputError` where the file is not as it was planned."""
         ...
 
-    def stream(self, planned: State) -> Part:
+    def stream(self, planned: RemoteState) -> RemoteStream:
         """Open it to be read in order."""
         ...
 
-    def walk(self) -> Iterator[tuple[str, str, State]]:
+    def walk(self) -> Iterator[tuple[str, str, RemoteState]]:
         """Yield the URL of each file in a folder, its path below that, and its state."""
         ...
 
 
-class BrokenError(Exception):
+class TransientError(Exception):
     """A try that failed and may be repeated; `received` is what had come before that."""
 
     def __init__(self, what: str, received: bytes = b"") -> None:
@@ -94,24 +97,24 @@ def is_url(path: str) -> bool:
     return _URL.match(path) is not None
 
 
-def bare(path: str) -> str:
+def strip_query(path: str) -> str:
     """Return the path without what a URL has after its name: a query, which may be a signature, or a fragment."""
     return re.split(r"[?#]", path, maxsplit=1)[0] if _WEB.match(path) else path
 
 
-def shown(path: str) -> str:
+def display_name(path: str) -> str:
     """Return an argument for messages: a URL without its secrets."""
     return redact_url(path) if is_url(path) else path
 
 
-def wrong(url: str, what: str, hint: str) -> InputError:
+def remote_error(url: str, what: str, hint: str) -> InputError:
     """Return the error for what a URL leads to; `what` may be the words of a library, which quote from the URL."""
-    what = what.replace(url, shown(url))
+    what = what.replace(url, display_name(url))
     for user in _USER.findall(url):
         for secret in (user, unquote(user), *unquote(user).partition(":")[::2]):
             if secret:
                 what = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "***", what)
-    return InputError(shown(url), redact_text(" ".join(what.split())), hint)
+    return InputError(display_name(url), redact_text(" ".join(what.split())), hint)
 
 
 def check_listed(name: str, list_name: str) -> None:
@@ -124,68 +127,74 @@ def check_listed(name: str, list_name: str) -> None:
         scheme = name.partition("://")[0].lower()
         if scheme in _LISTABLE and (_WEB.match(name) or "::" not in name):
             return
-        what = f"names {shown(name)!r}, and a list may have URLs of {', '.join(sorted(_LISTABLE))} alone"
-        raise InputError(shown(list_name), what, "name it on the command line")
+        what = f"names {display_name(name)!r}, and a list may have URLs of {', '.join(sorted(_LISTABLE))} alone"
+        raise InputError(display_name(list_name), what, "name it on the command line")
     if is_url(list_name):
         what = f"names {name!r}, and a list from a URL may name URLs alone"
-        raise InputError(shown(list_name), what, "fetch and check the list, then give the local copy")
+        raise InputError(display_name(list_name), what, "fetch and check the list, then give the local copy")
 
 
-def store(url: str) -> Store:
+def resolve_url(url: str) -> RemoteFile:
     """Return where a URL leads; the libraries for it are imported now."""
     if "reference" in re.split("::|://", url.lower())[:-1]:
-        raise wrong(url, "reference:: is not read: what it refers to decides which files are read", "name the files")
+        raise remote_error(
+            url, "reference:: is not read: what it refers to decides which files are read", "name the files"
+        )
     if _WEB.match(url):
-        from kxcli.corpus.web import Page
+        from kxcli.corpus.web import HttpFile
 
-        return Page(url)
-    from kxcli.corpus.stores import Stored
+        return HttpFile(url)
+    from kxcli.corpus.stores import FsspecFile
 
-    return Stored(url)
+    return FsspecFile(url)
 
 
-def opened(url: str, planned: State | None, first: int) -> BinaryIO:
+def open_url(url: str, planned: RemoteState | None, first: int) -> BinaryIO:
     """Open a file by its URL.
 
     planned: what it has to be like still; None: as it is now.  first: bytes that are likely to be wanted first.
     Its `read` may return fewer bytes than asked for, none only at the end.
     """
-    where = store(url)
+    where = resolve_url(url)
     if planned is None:
-        planned = insisted(url, where.state)
+        planned = with_retries(url, where.state)
     if planned is None:
-        raise wrong(url, "is a folder", "name a file")
-    return cast(BinaryIO, _InOrder(where, planned) if planned.size is None else _InParts(where, planned, first))
+        raise remote_error(url, "is a folder", "name a file")
+    return cast(
+        BinaryIO, _SequentialReader(where, planned) if planned.size is None else _RangedReader(where, planned, first)
+    )
 
 
-def insisted(url: str, attempt: Callable[[], T]) -> T:
+def with_retries(url: str, attempt: Callable[[], T]) -> T:
     """Return what an attempt does, which is repeated a few times where it breaks."""
-    for pause in PAUSES:
+    for pause in BACKOFF_SECONDS:
         try:
             return attempt()
-        except BrokenError:
+        except TransientError:
             time.sleep(pause)
     try:
         return attempt()
-    except BrokenError as broken:
-        raise _given_up(url, broken.what) from None
+    except TransientError as broken:
+        raise _give_up(url, broken.what) from None
 
 
-def _given_up(url: str, what: str) -> InputError:
-    return wrong(url, f"{what} ({len(PAUSES) + 1} tries)", "check the network and the server, and run again")
+def _give_up(url: str, what: str) -> InputError:
+    return remote_error(
+        url, f"{what} ({len(BACKOFF_SECONDS) + 1} tries)", "check the network and the server, and run again"
+    )
 
 
-def changed(path: str) -> InputError:
+def changed_error(path: str) -> InputError:
     """Return the error for a file that is not what it was."""
-    return InputError(shown(path), CHANGED, WHEN_CHANGED)
+    return InputError(display_name(path), CHANGED, WHEN_CHANGED)
 
 
-class _InParts(io.RawIOBase):
+class _RangedReader(io.RawIOBase):
     """A file of known size, of which any part can be asked for; one part is in memory."""
 
-    def __init__(self, where: Store, planned: State, first: int) -> None:
+    def __init__(self, where: RemoteFile, planned: RemoteState, first: int) -> None:
         self._where, self._planned, self._size = where, planned, planned.size or 0
-        self._ahead, self._next = first, _NEXT
+        self._ahead, self._next = first, _SECOND_FETCH
         self._at = self._start = 0
         self._part = b""
 
@@ -209,7 +218,7 @@ class _InParts(io.RawIOBase):
             return 0
         if not self._start <= self._at < self._start + len(self._part):
             self._part = b""  # two parts in memory would be one too many
-            self._part = self._fetched(self._at, min(self._at + self._step(), self._size))
+            self._part = self._fetch(self._at, min(self._at + self._step(), self._size))
             self._start = self._at
         begin = self._at - self._start
         data = memoryview(self._part)[begin : begin + len(buffer)]
@@ -220,13 +229,13 @@ class _InParts(io.RawIOBase):
     def _step(self) -> int:
         """Return how much to ask for: what is left of what is likely to be wanted, then more and more."""
         if self._ahead > 0:
-            step = min(self._ahead, _LARGEST)
+            step = min(self._ahead, _MAX_FETCH)
             self._ahead -= step
         else:
-            step, self._next = self._next, min(2 * self._next, _LARGEST)
+            step, self._next = self._next, min(2 * self._next, _MAX_FETCH)
         return step
 
-    def _fetched(self, start: int, stop: int) -> bytes:
+    def _fetch(self, start: int, stop: int) -> bytes:
         """Return a part; after a break, only what had not come is asked for again."""
         parts = list[bytes]()
         n_vain = 0
@@ -234,28 +243,28 @@ class _InParts(io.RawIOBase):
             try:
                 part, what = (
                     self._where.fetch(start, stop, self._planned),
-                    f"the server sends fewer than {_PROGRESS:,} bytes per response",
+                    f"the server sends fewer than {_MIN_PROGRESS:,} bytes per response",
                 )
-            except BrokenError as broken:
+            except TransientError as broken:
                 part, what = broken.received, broken.what
             parts.append(part)
             start += len(part)
-            if len(part) >= _PROGRESS:
+            if len(part) >= _MIN_PROGRESS:
                 n_vain = 0
             elif start < stop:
-                if n_vain == len(PAUSES):
-                    raise _given_up(self._where.url, what)
-                time.sleep(PAUSES[n_vain])
+                if n_vain == len(BACKOFF_SECONDS):
+                    raise _give_up(self._where.url, what)
+                time.sleep(BACKOFF_SECONDS[n_vain])
                 n_vain += 1
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-class _InOrder(io.RawIOBase):
+class _SequentialReader(io.RawIOBase):
     """A file that comes from its start alone: it is begun again only while nothing of it has been handed on."""
 
-    def __init__(self, where: Store, planned: State) -> None:
+    def __init__(self, where: RemoteFile, planned: RemoteState) -> None:
         self._where, self._planned = where, planned
-        self._part: Part | None = None
+        self._part: RemoteStream | None = None
         self._at = 0
 
     def readable(self) -> bool:
@@ -263,10 +272,14 @@ class _InOrder(io.RawIOBase):
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
         try:
-            data = self._read(len(buffer)) if self._at else insisted(self._where.url, lambda: self._read(len(buffer)))
-        except BrokenError as broken:
+            data = (
+                self._read(len(buffer)) if self._at else with_retries(self._where.url, lambda: self._read(len(buffer)))
+            )
+        except TransientError as broken:
             hint = "the server cannot go on from the middle, so run again, or fetch the file first"
-            raise wrong(self._where.url, f"{broken.what} after {format_count(self._at, 'bytes')}", hint) from None
+            raise remote_error(
+                self._where.url, f"{broken.what} after {format_count(self._at, 'bytes')}", hint
+            ) from None
         buffer[: len(data)] = data
         self._at += len(data)
         return len(data)
@@ -283,7 +296,7 @@ class _InOrder(io.RawIOBase):
             self._part = self._where.stream(self._planned)
         try:
             return self._part.read(size)
-        except BrokenError:
+        except TransientError:
             self._drop()
             raise
 

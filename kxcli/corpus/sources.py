@@ -53,21 +53,21 @@ class Source:
         """Whether it is read by its URL."""
         return not self.is_stdin and remote.is_url(self.path)
 
-    def may_change(self) -> "Source":
+    def allow_change(self) -> "Source":
         """Return the same input for one reading; a local one may change before that."""
         return self if self.is_remote or self.version is None else replace(self, version=None)
 
-    def growable(self) -> "Source":
+    def allow_append(self) -> "Source":
         """Return the same input; a local one may grow, but not change otherwise.
 
         Its ends are read now, because its size and time alone do not show whether it was rewritten or appended to.
         """
         if self.is_remote or self.version is None or self.size is None:
             return self
-        with self.may_change().open() as file:
+        with self.allow_change().open() as file:
             return replace(self, ends=_checksum_ends(file.fileno(), self.size))
 
-    def absolute(self) -> "Source":
+    def make_absolute(self) -> "Source":
         """Return the same input for other machines, without device and inode."""
         is_path = not (self.is_stdin or self.is_remote)
         return replace(self, path=os.path.abspath(self.path), inode=None) if is_path else self
@@ -75,7 +75,7 @@ class Source:
     def check(self) -> None:
         """Raise `InputError` if a local file has changed."""
         if self.version is not None and not self.is_remote and not self._is_as_found(_status(self.path)):
-            raise remote.changed(self.path)
+            raise remote.changed_error(self.path)
 
     def _is_as_found(self, status: os.stat_result) -> bool:
         if self.inode not in (None, _inode(status)):
@@ -111,7 +111,7 @@ class Source:
                 digest.update(_exactly(file, _ENDS))
         return digest.hexdigest()
 
-    def line_of(self, line: int, offset: int) -> int | None:
+    def find_line(self, line: int, offset: int) -> int | None:
         """Return the number of a line that was counted from the byte `offset`; reads what lies before that.
 
         None: it is remote, and to fetch that costs too much.
@@ -121,7 +121,7 @@ class Source:
         with self.open() as file:
             return line + count_lines(file, offset)
 
-    def byte_of(self, line: int, offset: int) -> int:
+    def find_byte(self, line: int, offset: int) -> int:
         """Return where a line begins that was counted from the byte `offset`; reads what lies between."""
         with self.open() as file:
             file.seek(offset)
@@ -132,7 +132,7 @@ class Source:
             return offset
 
     @contextmanager
-    def open(self, first: int = remote.FIRST) -> Iterator[BinaryIO]:
+    def open(self, first: int = remote.INITIAL_FETCH) -> Iterator[BinaryIO]:
         """Open for reading bytes; `InputError` where that, or reading in the block, cannot be.
 
         A local file may be appended to while it is open; if it is changed otherwise, the end of the block raises
@@ -141,8 +141,8 @@ class Source:
         """
         try:
             if self.is_remote:
-                planned = None if self.version is None else remote.State(self.size, self.version)
-                with remote.opened(self.url or self.path, planned, first) as file:
+                planned = None if self.version is None else remote.RemoteState(self.size, self.version)
+                with remote.open_url(self.url or self.path, planned, first) as file:
                     yield file
             elif self.is_stdin:
                 with _watch(sys.stdin.buffer, self):
@@ -193,7 +193,7 @@ def _watch(file: BinaryIO, source: Source) -> Iterator[None]:
         yield
         return
     if source.version is not None and source.inode not in (None, _inode(before)):
-        raise remote.changed(source.path)
+        raise remote.changed_error(source.path)
     ends = _checksum_ends(descriptor, before.st_size)
 
     def check() -> None:
@@ -201,9 +201,9 @@ def _watch(file: BinaryIO, source: Source) -> Iterator[None]:
         is_same = (now.st_size, now.st_mtime_ns) == (before.st_size, before.st_mtime_ns)
         has_grown = now.st_size > before.st_size
         if not is_same and not (has_grown and ends == _checksum_ends(descriptor, before.st_size)):
-            raise remote.changed(source.path)
+            raise remote.changed_error(source.path)
         if not source.is_stdin and _inode(_status(source.path)) != _inode(before):
-            raise remote.changed(source.path)
+            raise remote.changed_error(source.path)
         source.check()
 
     try:
@@ -214,7 +214,7 @@ def _watch(file: BinaryIO, source: Source) -> Iterator[None]:
     check()
 
 
-def by_path(sources: Iterable[Source]) -> dict[str, Source | None]:
+def index_by_path(sources: Iterable[Source]) -> dict[str, Source | None]:
     """Return which source is meant by a path that is shown; None: URLs that differ in what is not shown of them."""
     found = dict[str, Source | None]()
     for source in sources:
@@ -225,7 +225,7 @@ def by_path(sources: Iterable[Source]) -> dict[str, Source | None]:
 
 
 @dataclass
-class Skips:
+class SkippedFiles:
     """What a walk skips, by path.
 
     hidden: hidden and backup files.  unfinished: outputs.  written: what this run writes.
@@ -238,7 +238,7 @@ class Skips:
 
 
 @dataclass(frozen=True)
-class Walk:
+class FileFilter:
     """How folders are walked.
 
     glob: patterns of the files to read, by name, or by path below the folder if the pattern has a slash; a file is read
@@ -255,7 +255,7 @@ class Walk:
         """Return whether to read a file by its path below the folder, and by its name."""
         return not self.glob or any(fnmatch.fnmatchcase(below if "/" in one else name, one) for one in self.glob)
 
-    def check(self, path: str, names: Iterable[str], skips: Skips) -> bool:
+    def check(self, path: str, names: Iterable[str], skips: SkippedFiles) -> bool:
         """Return whether to read what is at a path, by names in it; if one is hidden, add the path to `skips`."""
         for name in names:
             if fnmatch.fnmatchcase(name, _LEFTOVER):
@@ -267,20 +267,20 @@ class Walk:
                 return False
         return True
 
-    def check_file(self, path: str, below: str, skips: Skips) -> bool:
+    def check_file(self, path: str, below: str, skips: SkippedFiles) -> bool:
         """Return whether to read a file by its path below the folder; a hidden one that matches is added to `skips`."""
         names = below.split("/")
         return self.selects(below, names[-1]) and self.check(path, names, skips)
 
 
-def find(
+def resolve_sources(
     arguments: Sequence[str],
     *,
     recursive: bool = False,
-    walk: Walk | None = None,
+    file_filter: FileFilter | None = None,
     files_from: Sequence[str] = (),
     null: bool = False,
-    skips: Skips | None = None,
+    skips: SkippedFiles | None = None,
 ) -> list[Source]:
     """Return the sources that the arguments name, in their order; a folder's files by name.
 
@@ -290,23 +290,23 @@ def find(
     """
     names = list(arguments)
     for list_name in files_from:
-        names.extend(_listed(list_name, null))
+        names.extend(_read_list(list_name, null))
     if "-" in files_from and "-" in names:
         raise UsageError("stdin cannot be both the list of files (--files-from -) and an input (-).")
     if not files_from and not names:
         names = ["-"]
     if names.count("-") > 1 or files_from.count("-") > 1:
         raise UsageError("stdin (-) can be read only once.")
-    walk, skips = walk or Walk(), skips or Skips()
+    file_filter, skips = file_filter or FileFilter(), skips or SkippedFiles()
     found: list[Source] = []
     for name in names:
         if name == "-":
             found.append(_stdin())
         elif remote.is_url(name):
-            found.extend(_remote(name, recursive, walk, skips))
+            found.extend(_remote(name, recursive, file_filter, skips))
         elif stat.S_ISDIR(_status(name).st_mode):
             _refuse_folder(name, recursive)
-            found.extend(_walk(name, walk, skips))
+            found.extend(_walk(name, file_filter, skips))
         else:
             found.append(find_local(name))
     return found
@@ -317,7 +317,7 @@ def find_local(path: str) -> Source:
     return _file(path, _status(path))
 
 
-def inodes(paths: Iterable[str | int]) -> frozenset[tuple[int, int]]:
+def list_inodes(paths: Iterable[str | int]) -> frozenset[tuple[int, int]]:
     """Return the devices and inodes of existing files, by path or descriptor."""
     found = set()
     for path in paths:
@@ -350,25 +350,25 @@ def _is_descriptor(path: str) -> bool:
     return False
 
 
-def _remote(url: str, recursive: bool, walk: Walk, skips: Skips) -> Iterator[Source]:
-    store = remote.store(url)
-    state = remote.insisted(url, store.state)
+def _remote(url: str, recursive: bool, file_filter: FileFilter, skips: SkippedFiles) -> Iterator[Source]:
+    resolve_url = remote.resolve_url(url)
+    state = remote.with_retries(url, resolve_url.state)
     if state is not None:
         yield _at(url, state)
         return
     _refuse_folder(url, recursive)
-    for path, below, state in remote.insisted(url, lambda: list(store.walk())):
-        if walk.check_file(remote.shown(path), below, skips):
+    for path, below, state in remote.with_retries(url, lambda: list(resolve_url.walk())):
+        if file_filter.check_file(remote.display_name(path), below, skips):
             yield _at(path, state)
 
 
-def _at(url: str, state: remote.State) -> Source:
-    return Source(remote.shown(url), state.size, version=state.version, url=url)
+def _at(url: str, state: remote.RemoteState) -> Source:
+    return Source(remote.display_name(url), state.size, version=state.version, url=url)
 
 
 def _refuse_folder(name: str, recursive: bool) -> None:
     if not recursive:
-        raise InputError(remote.shown(name), "is a folder", "use -r to read the files in it")
+        raise InputError(remote.display_name(name), "is a folder", "use -r to read the files in it")
 
 
 def _version(status: os.stat_result) -> str:
@@ -387,7 +387,7 @@ def _status(path: str) -> os.stat_result:
         raise InputError(path, what, "check the path and its permissions") from None
 
 
-def _listed(path: str, null: bool) -> Iterator[str]:
+def _read_list(path: str, null: bool) -> Iterator[str]:
     """Yield the names in a list of files, a line each, or separated by NUL bytes."""
     if path == "-":
         _stdin()
@@ -398,7 +398,7 @@ def _listed(path: str, null: bool) -> Iterator[str]:
     for number, line in enumerate(data.split(b"\0" if null else b"\n"), 1):
         if b"\0" in line:
             what, hint = "contains a NUL byte", "give a list in plain text; for NUL-separated names use -0"
-            raise InputError(STDIN if path == "-" else remote.shown(path), what, hint, number)
+            raise InputError(STDIN if path == "-" else remote.display_name(path), what, hint, number)
         if line:
             name = os.fsdecode(line if null else line.removesuffix(b"\r"))
             remote.check_listed(name, path)
@@ -411,7 +411,7 @@ def _read(path: str) -> bytes:
             data = _exactly(file, _MAX_FETCHED_LIST + 1)
         if len(data) > _MAX_FETCHED_LIST:
             what = f"is a list of more than {_MAX_FETCHED_LIST >> 20} MiB"
-            raise InputError(remote.shown(path), what, "fetch it, then give the local copy")
+            raise InputError(remote.display_name(path), what, "fetch it, then give the local copy")
         return data
     with open(path, "rb") as file:
         return file.read()
@@ -420,7 +420,7 @@ def _read(path: str) -> bytes:
 def _exactly(file: BinaryIO, size: int) -> bytes:
     """Read so many bytes, fewer at the end."""
     data = bytearray()
-    while len(data) < size and (more := file.read(min(size - len(data), remote.FIRST))):
+    while len(data) < size and (more := file.read(min(size - len(data), remote.INITIAL_FETCH))):
         data += more
     return bytes(data)
 
@@ -434,7 +434,7 @@ def _checksum_ends(descriptor: int, size: int) -> int:
     return zlib.crc32(os.pread(descriptor, size - start, start), checksum)
 
 
-def _walk(folder: str, walk: Walk, skips: Skips) -> Iterator[Source]:
+def _walk(folder: str, file_filter: FileFilter, skips: SkippedFiles) -> Iterator[Source]:
     seen: set[tuple[int, int]] = set()
 
     def fail(error: OSError) -> None:
@@ -449,23 +449,23 @@ def _walk(folder: str, walk: Walk, skips: Skips) -> Iterator[Source]:
             skips.unreadable.append(f"{where} ({reason(error)})")
             folders.clear()
             continue
-        if inode in walk.written:
+        if inode in file_filter.written:
             skips.written.append(where)
-        if inode in seen or inode in walk.written:  # seen: a link back to a folder that was walked already
+        if inode in seen or inode in file_filter.written:  # seen: a link back to a folder that was walked already
             folders.clear()
             continue
         seen.add(inode)
         below = os.path.relpath(where, folder)
-        folders[:] = [name for name in sorted(folders) if walk.check(os.path.join(where, name), [name], skips)]
+        folders[:] = [name for name in sorted(folders) if file_filter.check(os.path.join(where, name), [name], skips)]
         for name in sorted(files):
             path = os.path.join(where, name)
-            if not walk.check_file(path, os.path.normpath(os.path.join(below, name)), skips):
+            if not file_filter.check_file(path, os.path.normpath(os.path.join(below, name)), skips):
                 continue
-            if (source := _find_file(path, walk, skips)) is not None:
+            if (source := _find_file(path, file_filter, skips)) is not None:
                 yield source
 
 
-def _find_file(path: str, walk: Walk, skips: Skips) -> Source | None:
+def _find_file(path: str, file_filter: FileFilter, skips: SkippedFiles) -> Source | None:
     """Return a file of a walked folder, None to skip it."""
     try:
         status = os.stat(path)
@@ -476,7 +476,7 @@ def _find_file(path: str, walk: Walk, skips: Skips) -> Source | None:
     except OSError as error:
         skips.unreadable.append(f"{path} ({reason(error)})")
         return None
-    if _inode(status) in walk.written:
+    if _inode(status) in file_filter.written:
         skips.written.append(path)
         return None
     source = _file(path, status)

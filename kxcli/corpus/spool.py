@@ -13,8 +13,8 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from kxcli.arrays import UInt16Array, UInt32Array, UInt64Array
-from kxcli.corpus.diagnostics import Told
-from kxcli.corpus.shards import Records, Task, TaskReader
+from kxcli.corpus.diagnostics import Diagnostic
+from kxcli.corpus.shards import Records, ShardTask, TaskReader
 from kxcli.errors import InputError, OutputError, reason
 
 Array = UInt16Array | UInt32Array
@@ -74,7 +74,7 @@ class KeepingReader:
     def __reduce__(self) -> "tuple[type[KeepingReader], tuple[TaskReader, Convert, str]]":
         return KeepingReader, (self.reader, self.convert, self.folder)  # each process has a file of its own
 
-    def __call__(self, task: Task) -> "KeptRecords":
+    def __call__(self, task: ShardTask) -> "KeptRecords":
         """Return the task's records, not yet read."""
         return KeptRecords(self, self.reader(task))
 
@@ -89,7 +89,7 @@ class ConvertingReader:
     def __init__(self, reader: TaskReader, convert: Convert) -> None:
         self.reader, self.convert = reader, convert
 
-    def __call__(self, task: Task) -> "ConvertedRecords":
+    def __call__(self, task: ShardTask) -> "ConvertedRecords":
         """Return the task's records, not yet read."""
         return ConvertedRecords(self.reader(task), self.convert)
 
@@ -101,7 +101,7 @@ class ConvertedRecords:
         self._records, self._convert = records, convert
 
     @property
-    def told(self) -> list[Told]:
+    def told(self) -> list[Diagnostic]:
         """What the reading told."""
         return self._records.told
 
@@ -147,7 +147,7 @@ class KeptRecords:
         self._kept: list[Kept] = []
 
     @property
-    def told(self) -> "list[Told | Kept]":
+    def told(self) -> "list[Diagnostic | Kept]":
         """What the reading told, and where the records are kept."""
         return [*self._records.told, *self._kept]
 

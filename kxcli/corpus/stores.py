@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from kxcli.corpus.remote import BrokenError, Part, State, changed, wrong
+from kxcli.corpus.remote import RemoteState, RemoteStream, TransientError, changed_error, remote_error
 from kxcli.errors import KxcliError, MissingExtraError
 
 T = TypeVar("T")
@@ -23,34 +23,34 @@ _ENDING = re.compile(r"(?<![:/])/+$")  # slashes at the end of a folder's URL, n
 _FINAL_NAMES = frozenset({"NoCredentialsError", "PartialCredentialsError", "ProfileNotFound", "ParamValidationError"})
 
 
-class Stored:
+class FsspecFile:
     """A file or a folder in a store; its library keeps the connections, one set for each process."""
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self._fs, self._path = _found(url)
+        self._fs, self._path = _open_file_system(url)
 
-    def state(self) -> State | None:
+    def state(self) -> RemoteState | None:
         """Return what a file is like now, None for a folder."""
-        about = self._told(lambda: self._fs.info(self._path))
+        about = self._call(lambda: self._fs.info(self._path))
         return None if about.get("type") == "directory" else _state(about)
 
-    def fetch(self, start: int, stop: int, planned: State) -> bytes:
+    def fetch(self, start: int, stop: int, planned: RemoteState) -> bytes:
         """Return a part.  That the file is what it was afterwards shows that it was so before."""
-        data: bytes = self._told(lambda: self._fs.cat_file(self._path, start=start, end=stop))
+        data: bytes = self._call(lambda: self._fs.cat_file(self._path, start=start, end=stop))
         if self.state() != planned:
-            raise changed(self.url)
+            raise changed_error(self.url)
         if len(data) < stop - start:
-            raise BrokenError("the store sent less than was asked for", data)
+            raise TransientError("the store sent less than was asked for", data)
         return data
 
-    def stream(self, planned: State) -> Part:
+    def stream(self, planned: RemoteState) -> RemoteStream:
         """Open a file whose size nobody knows."""
-        return _Opened(self, self._told(lambda: self._fs.open(self._path, "rb")))
+        return FsspecStream(self, self._call(lambda: self._fs.open(self._path, "rb")))
 
-    def walk(self) -> Iterator[tuple[str, str, State]]:
+    def walk(self) -> Iterator[tuple[str, str, RemoteState]]:
         """Yield the files of a folder, those that lie in it before those in folders in it, by name."""
-        found = self._told(lambda: self._fs.find(self._path, detail=True))
+        found = self._call(lambda: self._fs.find(self._path, detail=True))
         prefix = self._path.rstrip("/") + "/" if self._path else ""
         below = {path.removeprefix(prefix): (path, about) for path, about in found.items() if not path.endswith("/")}
         for name in sorted(below, key=_place):
@@ -66,7 +66,7 @@ class Stored:
         folder = _ENDING.sub("", folder)
         return folder + ("" if folder.endswith("/") else "/") + name + mark + query
 
-    def _told(self, work: Callable[[], T]) -> T:
+    def _call(self, work: Callable[[], T]) -> T:
         """Do some work of the library; every store has exceptions of its own, which only their names tell apart."""
         try:
             return work()
@@ -76,26 +76,26 @@ class Stored:
             what = _plain(error)
             if isinstance(error, _FINAL) or type(error).__name__ in _FINAL_NAMES:
                 hint = "check the name, the rights and the credentials"
-                raise wrong(self.url, what, hint) from None
-            raise BrokenError(what) from None
+                raise remote_error(self.url, what, hint) from None
+            raise TransientError(what) from None
 
 
-class _Opened:
+class FsspecStream:
     """A file of the library, read in order."""
 
-    def __init__(self, store: Stored, file: Any) -> None:
+    def __init__(self, store: FsspecFile, file: Any) -> None:
         self._store, self._file = store, file
 
     def read(self, size: int, /) -> bytes:
         """Return up to `size` bytes, none at the end."""
-        return self._store._told(lambda: bytes(self._file.read(size)))
+        return self._store._call(lambda: bytes(self._file.read(size)))
 
     def close(self) -> None:
         """Close the file."""
         self._file.close()
 
 
-def _found(url: str) -> tuple[Any, str]:
+def _open_file_system(url: str) -> tuple[Any, str]:
     """Return the file system of a URL, and the path in it."""
     protocol = url.partition("://")[0].lower()
     try:
@@ -112,9 +112,9 @@ def _found(url: str) -> tuple[Any, str]:
         if protocol in _BY_EXTRA:
             raise MissingExtraError(f"reading {protocol}://", "remote") from None
         hint = f"install it with: pip install {error.name}" if error.name else _plain(error)
-        raise wrong(url, f"{protocol}:// needs another library", hint) from None
+        raise remote_error(url, f"{protocol}:// needs another library", hint) from None
     except Exception as error:  # noqa: BLE001 -- each store looks at its addresses and settings in its own way
-        raise wrong(url, _plain(error), "check the address") from None
+        raise remote_error(url, _plain(error), "check the address") from None
     if protocol in _BY_EXTRA:
         fs.retries = 1
     return fs, path
@@ -128,10 +128,10 @@ def _keep_silent() -> None:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
-def _state(about: dict[str, Any]) -> State:
+def _state(about: dict[str, Any]) -> RemoteState:
     size = about.get("size")
     version = next((str(about[key]) for key in _VERSIONS if about.get(key)), "")
-    return State(None if size is None else int(size), version.strip('"'))
+    return RemoteState(None if size is None else int(size), version.strip('"'))
 
 
 def _place(name: str) -> list[tuple[bool, str]]:

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urljoin
 
-from kxcli.corpus.remote import BrokenError, State, changed, wrong
+from kxcli.corpus.remote import RemoteState, TransientError, changed_error, remote_error
 from kxcli.errors import MissingExtraError
 
 if TYPE_CHECKING:
@@ -23,68 +23,68 @@ _AGAIN = frozenset({408, 425, 429})  # of the 4xx, those that another try may tu
 _WHOLE = re.compile(r"bytes (?:(\d{1,18})-\d{1,18}|\*)/(\d{1,18})")  # of Content-Range
 
 
-class Page:
+class HttpFile:
     """One page."""
 
     def __init__(self, url: str) -> None:
         self.url = url
 
-    def state(self) -> State:
+    def state(self) -> RemoteState:
         """Ask for the first byte alone: who answers with that, knows parts; not all servers tell by HEAD."""
-        with self._answer({"Range": "bytes=0-0"}) as answer:
+        with self._responding({"Range": "bytes=0-0"}) as answer:
             state = _state(answer)
             if answer.status_code == _PART:
-                _Pieces(answer).read(1)  # to its end, so that the connection can be used again
+                HttpBody(answer).read(1)  # to its end, so that the connection can be used again
             return state
 
-    def fetch(self, start: int, stop: int, planned: State) -> bytes:
+    def fetch(self, start: int, stop: int, planned: RemoteState) -> bytes:
         """Return a part."""
         received = bytearray()
-        with self._answer({"Range": f"bytes={start}-{stop - 1}"}) as answer:
+        with self._responding({"Range": f"bytes={start}-{stop - 1}"}) as answer:
             is_part = answer.status_code == _PART
             if not is_part and _version(answer) == planned.version and answer.status_code == _OK:
-                raise BrokenError("the server sent all where a part was asked for, as it did before")
+                raise TransientError("the server sent all where a part was asked for, as it did before")
             if _state(answer) != planned:
-                raise changed(self.url)
+                raise changed_error(self.url)
             found = _WHOLE.fullmatch(answer.headers.get("Content-Range", ""))
             if found is None or found[1] != str(start):
-                raise BrokenError("the server sent another part than was asked for")
-            pieces = _Pieces(answer)
+                raise TransientError("the server sent another part than was asked for")
+            pieces = HttpBody(answer)
             try:
                 while len(received) < stop - start and (data := pieces.read(min(_PIECE, stop - start - len(received)))):
                     received += data
-            except BrokenError as broken:
-                raise BrokenError(broken.what, bytes(received)) from None
+            except TransientError as broken:
+                raise TransientError(broken.what, bytes(received)) from None
         if not received:
-            raise BrokenError("the server sent an empty part")
+            raise TransientError("the server sent an empty part")
         return bytes(received)
 
-    def stream(self, planned: State) -> "_Pieces":
+    def stream(self, planned: RemoteState) -> "HttpBody":
         """Ask for all of it."""
-        answer = self._asked({})
+        answer = self._request({})
         if planned.version and _version(answer) != planned.version:
             answer.close()
-            raise changed(self.url)
+            raise changed_error(self.url)
         if answer.status_code != _OK:
             answer.close()
-            raise wrong(
+            raise remote_error(
                 self.url, f"the server answers {answer.status_code} to a request for all", "fetch the file first"
             )
-        return _Pieces(answer)
+        return HttpBody(answer)
 
     def walk(self) -> NoReturn:
         """Pages have no list of what is below them."""
-        raise wrong(self.url, "is no folder", "name each page, for example in a list (--files-from)")
+        raise remote_error(self.url, "is no folder", "name each page, for example in a list (--files-from)")
 
     @contextmanager
-    def _answer(self, headers: dict[str, str]) -> "Iterator[requests.Response]":
-        answer = self._asked(headers)
+    def _responding(self, headers: dict[str, str]) -> "Iterator[requests.Response]":
+        answer = self._request(headers)
         try:
             yield answer
         finally:
             answer.close()
 
-    def _asked(self, headers: dict[str, str]) -> "requests.Response":
+    def _request(self, headers: dict[str, str]) -> "requests.Response":
         """Return an answer of which the head has come, and whose status is good."""
         session = _session(self.url)
         import requests
@@ -94,23 +94,27 @@ class Page:
         try:
             answer = _follow_redirects(session, self.url, headers)
         except (requests.ConnectionError, requests.Timeout) as error:
-            raise BrokenError(_plain(error)) from None
+            raise TransientError(_plain(error)) from None
         except requests.TooManyRedirects:
-            raise wrong(self.url, f"redirects more than {_MAX_REDIRECTS} times", "check the address") from None
+            raise remote_error(self.url, f"redirects more than {_MAX_REDIRECTS} times", "check the address") from None
         except requests.exceptions.InvalidProxyURL:
-            raise wrong(self.url, "the address of the proxy is not valid", "check HTTP_PROXY and HTTPS_PROXY") from None
+            raise remote_error(
+                self.url, "the address of the proxy is not valid", "check HTTP_PROXY and HTTPS_PROXY"
+            ) from None
         except requests.exceptions.InvalidHeader:
-            raise wrong(self.url, "the server's answer is not valid HTTP", "check the server") from None
+            raise remote_error(self.url, "the server's answer is not valid HTTP", "check the server") from None
         except (requests.RequestException, HTTPError, ValueError):
-            raise wrong(self.url, "is not a valid URL, or redirects to one that is not", "check the address") from None
+            raise remote_error(
+                self.url, "is not a valid URL, or redirects to one that is not", "check the address"
+            ) from None
         status = answer.status_code
         if status in (_OK, _PART, _NO_SUCH_PART):
             return answer
         answer.close()
         what = f"the server answers {status} {answer.reason or ''}".rstrip()
         if status >= 500 or status in _AGAIN:
-            raise BrokenError(what)
-        raise wrong(self.url, what, "check the address and the rights")
+            raise TransientError(what)
+        raise remote_error(self.url, what, "check the address and the rights")
 
 
 def _follow_redirects(session: "requests.Session", url: str, headers: dict[str, str]) -> "requests.Response":
@@ -123,41 +127,41 @@ def _follow_redirects(session: "requests.Session", url: str, headers: dict[str, 
         target = target_of(answer)
         if target is None:
             return answer
-        with suppress(BrokenError):  # to its end if it is short, so that the connection can be used again
-            _Pieces(answer).read(_PIECE)
+        with suppress(TransientError):  # to its end if it is short, so that the connection can be used again
+            HttpBody(answer).read(_PIECE)
         answer.close()
         url = urljoin(answer.url, requests.utils.requote_uri(target))
     raise requests.TooManyRedirects
 
 
-class _Pieces:
+class HttpBody:
     """The body of an answer, as it was sent: what is compressed is known by its first bytes, like a file."""
 
     def __init__(self, answer: "requests.Response") -> None:
-        self._answer = answer
+        self._responding = answer
         self._size, self._seconds = 0, 0.0  # read since the last time that enough had come, and the time it took
 
     def read(self, size: int, /) -> bytes:
-        """Return up to `size` bytes, none at the end; `BrokenError` also where that comes too early."""
+        """Return up to `size` bytes, none at the end; `TransientError` also where that comes too early."""
         from urllib3.exceptions import HTTPError
 
         start = time.monotonic()
         try:
             # `read` would wait until all of it has come, however slowly.
-            data: bytes = self._answer.raw.read1(size, decode_content=False)
+            data: bytes = self._responding.raw.read1(size, decode_content=False)
         except (HTTPError, OSError, ValueError) as error:
-            raise BrokenError(_plain(error)) from None
+            raise TransientError(_plain(error)) from None
         self._size += len(data)
         self._seconds += time.monotonic() - start
         if self._size >= _MIN_BYTES_PER_WINDOW:
             self._size, self._seconds = 0, 0.0
         elif data and self._seconds > _WINDOW_SECONDS:
-            raise BrokenError(f"the server sent {self._size:,} bytes in {self._seconds:.0f} seconds")
+            raise TransientError(f"the server sent {self._size:,} bytes in {self._seconds:.0f} seconds")
         return data
 
     def close(self) -> None:
         """Give up the connection."""
-        self._answer.close()
+        self._responding.close()
 
 
 @functools.cache
@@ -178,12 +182,12 @@ def _session(url: str) -> "requests.Session":
         raise MissingExtraError(f"reading {url.partition('//')[0]}//", "remote") from None
 
 
-def _state(answer: "requests.Response") -> State:
+def _state(answer: "requests.Response") -> RemoteState:
     """Return the state of a page; without a version, it has no parts."""
     version = _version(answer)
     found = _WHOLE.fullmatch(answer.headers.get("Content-Range", ""))
     size = int(found[2]) if found and answer.status_code in (_PART, _NO_SUCH_PART) else None
-    return State(size if version or size == 0 else None, version)
+    return RemoteState(size if version or size == 0 else None, version)
 
 
 def _version(answer: "requests.Response") -> str:

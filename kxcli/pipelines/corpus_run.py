@@ -8,10 +8,10 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from kxcli.corpus import diagnostics, encodings, shards, sources
-from kxcli.corpus.diagnostics import Choice, Loss, OnError, Told
-from kxcli.corpus.places import located, with_line
-from kxcli.corpus.records import DEFAULT_FIELD, Asked, Kind, Wanted
-from kxcli.corpus.shards import Planner, TaskReader
+from kxcli.corpus.diagnostics import Diagnostic, Notice, OnError, SkippedRecords
+from kxcli.corpus.places import format_place, locate_error
+from kxcli.corpus.records import DEFAULT_FIELD, ReaderSpec, RecordKind, RequestedKind
+from kxcli.corpus.shards import TaskPlanner, TaskReader
 from kxcli.errors import InputError, UsageError
 from kxcli.mapreduce import available, inline_tasks, local
 from kxcli.mapreduce.checkpoint import CheckpointEngine
@@ -36,11 +36,11 @@ def find_sources(given: InputSettings, report: Report, output: OutputSettings) -
 
     Raises `UsageError` if the output is one of the inputs.
     """
-    skips = sources.Skips()
-    found = sources.find(
+    skips = sources.SkippedFiles()
+    found = sources.resolve_sources(
         given.inputs,
         recursive=given.recursive,
-        walk=sources.Walk(given.glob, given.hidden, sources.inodes(output.written)),
+        file_filter=sources.FileFilter(given.glob, given.hidden, sources.list_inodes(output.written)),
         files_from=given.files_from,
         null=given.null,
         skips=skips,
@@ -70,23 +70,23 @@ def make_reader_spec(
     cut: str | None,
     longest: int | None = None,
     max_line: int | None = None,
-) -> Wanted:
+) -> ReaderSpec:
     """Return what is wanted of every input."""
     on_error = cast(OnError, given.on_error)
-    return Wanted(given.field or DEFAULT_FIELD, by, on_error, unit, cut, longest, max_line=max_line)
+    return ReaderSpec(given.field or DEFAULT_FIELD, by, on_error, unit, cut, longest, max_line=max_line)
 
 
-def make_named_text_spec(given: InputSettings, max_line: int | None) -> Wanted:
+def make_named_text_spec(given: InputSettings, max_line: int | None) -> ReaderSpec:
     """Return what is wanted of inputs whose texts are told apart by what they call themselves, or their lines."""
     on_error = cast(OnError, given.on_error)
-    return Wanted(given.field or DEFAULT_FIELD, None, on_error, key="text_id", counts_lines=True, max_line=max_line)
+    return ReaderSpec(given.field or DEFAULT_FIELD, None, on_error, key="text_id", counts_lines=True, max_line=max_line)
 
 
-def choose_format(given: InputSettings, *, by: str | None) -> Kind | None:
+def choose_format(given: InputSettings, *, by: str | None) -> RecordKind | None:
     """Return the format that was named; text where no field was asked for; None: what each file's name tells."""
     if given.input_format is None and given.field is None and by is None:
         return "text"
-    return cast(Kind | None, given.input_format)
+    return cast(RecordKind | None, given.input_format)
 
 
 class Corpus:
@@ -104,24 +104,24 @@ class Corpus:
         engine: Engine,
         workspace: Workspace,
         *,
-        what: Wanted,
-        kind: Asked | None,
+        what: ReaderSpec,
+        kind: RequestedKind | None,
         convert: "Convert | None",
         output: OutputSettings,
     ) -> None:
-        self._encoding = encodings.check(given.encoding)
+        self._encoding = encodings.resolve_encoding(given.encoding)
         self._sources = find_sources(given, report, output)
         if run.checkpoint is None:
             least = run.shard_size + 1 if run.cluster is None else 0  # a file that is read once may change until then
-            self._sources = [one.growable() if (one.size or 0) >= least else one for one in self._sources]
+            self._sources = [one.allow_append() if (one.size or 0) >= least else one for one in self._sources]
         if run.cluster is not None:  # workers stand elsewhere
-            self._sources = [source.absolute() for source in self._sources]
+            self._sources = [source.make_absolute() for source in self._sources]
         if not self._sources:
             report.warning("there is no input: no file is named, or none in the folders matches")
         self._what, self._report, self._engine, self._workspace = what, report, engine, workspace
-        self._told: list[Told] = []
+        self._told: list[Diagnostic] = []
         self._is_reread = run.checkpoint is not None or run.cluster is not None
-        self._planner = Planner(
+        self._planner = TaskPlanner(
             what,
             kind,
             self._encoding,
@@ -133,7 +133,7 @@ class Corpus:
         )
         if isinstance(engine, CheckpointEngine):
             _check_outside(run.checkpoint or "", self._sources)
-            engine.expect(shards.stamps(self._sources), (run.shard_size, kind))
+            engine.expect(shards.compute_stamps(self._sources), (run.shard_size, kind))
         self._convert, self._shard_size, self._memory = convert, run.shard_size, get_memory_limit(run)
         if convert is not None and self._is_reread:
             for source in (source for source in self._sources if source.size is None):
@@ -174,7 +174,7 @@ class Corpus:
                 reader = TaskReader(self._what, self._encoding)
                 yield from self._engine.stream(reader, tasks, job, shared=shared, on_done=on_done)
         except InputError as error:
-            raise with_line(error) from None
+            raise locate_error(error) from None
         self._tell()
 
     def drop_repeated_lines(self, job: Job[Any, Any], shared: object, *, first: Job[Any, Any]) -> None:
@@ -208,21 +208,21 @@ class Corpus:
         numbers: dict[int, int] = {}  # of tasks, by identity
         kept: list[tuple[int, list[Kept]]] = []
 
-        def numbered(tasks: Iterable[shards.Task]) -> Iterator[shards.Task]:
+        def numbered(tasks: Iterable[shards.ShardTask]) -> Iterator[shards.ShardTask]:
             for number, task in enumerate(tasks):
                 numbers[id(task)] = number
                 yield task
 
-        def take(task: Task, news: "list[Told | Kept]") -> None:
-            told = [one for one in news if isinstance(one, (Choice, Loss))]
+        def take(task: Task, news: "list[Diagnostic | Kept]") -> None:
+            told = [one for one in news if isinstance(one, (Notice, SkippedRecords))]
             self._told += told
-            kept.append((numbers.pop(id(task)), [one for one in news if not isinstance(one, (Choice, Loss))]))
+            kept.append((numbers.pop(id(task)), [one for one in news if not isinstance(one, (Notice, SkippedRecords))]))
 
         try:
             with closing(self._planner.tasks(self._sources)) as tasks:
                 found = self._reduced(self._reader(), numbered(tasks), job, shared, total, what, take, reduce)
         except InputError as error:
-            raise with_line(error) from None
+            raise locate_error(error) from None
         self._kept = [record for _, records in sorted(kept, key=itemgetter(0)) for record in records]
         if not self._is_read:
             self._tell()
@@ -362,8 +362,8 @@ def open_corpus(
     run: RunSettings,
     report: Report,
     *,
-    what: Wanted,
-    kind: Asked | None,
+    what: ReaderSpec,
+    kind: RequestedKind | None,
     preload: Iterable[str],
     output: OutputSettings,
     convert: "Convert | None" = None,
@@ -373,28 +373,28 @@ def open_corpus(
         yield Corpus(given, run, report, workers, workspace, what=what, kind=kind, convert=convert, output=output)
 
 
-def report_notice(choice: Choice, report: Report) -> None:
+def report_notice(choice: Notice, report: Report) -> None:
     """Report a choice, as a warning if it may be wrong."""
     (report.warning if choice.is_warning else report.note)(f"{choice.path}: {choice.message}")
 
 
-def _tell(told: list[Told], report: Report, inputs: list[sources.Source]) -> None:
+def _tell(told: list[Diagnostic], report: Report, inputs: list[sources.Source]) -> None:
     """Tell choices and losses, in the order of the inputs and of their lines, whoever came upon them first."""
     order = {source.path: number for number, source in enumerate(inputs)}
-    known = sources.by_path(inputs)
+    known = sources.index_by_path(inputs)
     told = [one for one in told if _paths(one) <= order.keys()]  # a checkpoint's could name any file
-    for choice in sorted({t for t in told if isinstance(t, Choice)}, key=lambda choice: order[choice.path]):
+    for choice in sorted({t for t in told if isinstance(t, Notice)}, key=lambda choice: order[choice.path]):
         report_notice(choice, report)
-    losses = [t for t in told if isinstance(t, Loss)]
+    losses = [t for t in told if isinstance(t, SkippedRecords)]
     for kind in sorted({loss.kind for loss in losses}):
         of_kind = [loss for loss in losses if loss.kind == kind]
         places = sorted(
             {place for loss in of_kind for place in loss.places},
             key=lambda place: (order[place.path], place.offset, place.line),
         )
-        shown = [located(place, known[place.path]) for place in places[: report.EXAMPLES]]
+        shown = [format_place(place, known[place.path]) for place in places[: report.EXAMPLES]]
         report.record_skips(kind, sum(loss.count for loss in of_kind), shown)
 
 
-def _paths(told: Told) -> set[str]:
-    return {told.path} if isinstance(told, Choice) else {place.path for place in told.places}
+def _paths(told: Diagnostic) -> set[str]:
+    return {told.path} if isinstance(told, Notice) else {place.path for place in told.places}

@@ -9,8 +9,8 @@ from typing import Any, BinaryIO, ClassVar, NoReturn, cast
 import numpy as np
 
 from kxcli.arrays import AnyArray, FloatArray, IntArray
-from kxcli.corpus.compression import MAGIC_LENGTH, Stream, kind_of
-from kxcli.corpus.diagnostics import Ledger
+from kxcli.corpus.compression import MAGIC_LENGTH, Stream, detect_compression
+from kxcli.corpus.diagnostics import ReadDiagnostics
 from kxcli.corpus.lines import Readable
 from kxcli.corpus.sources import Source
 from kxcli.corpus.tables.batches import reject
@@ -29,11 +29,11 @@ _MAX_COLUMNS = 1 << 24  # of an array: each gets a name
 _Array = AnyArray
 
 
-def read(source: Source, file: BinaryIO, ledger: Ledger) -> Part | None:
+def read(source: Source, file: BinaryIO, diagnostics: ReadDiagnostics) -> Part | None:
     """Return the requested columns of an array; None if it is empty."""
     is_plain = False
     if source.size is not None and not source.is_remote:
-        is_plain = kind_of(file.read(MAGIC_LENGTH)) is None
+        is_plain = detect_compression(file.read(MAGIC_LENGTH)) is None
         file.seek(0)
     if is_plain:
         size = os.fstat(file.fileno()).st_size
@@ -52,13 +52,13 @@ def read(source: Source, file: BinaryIO, ledger: Ledger) -> Part | None:
         def parts(columns: Sequence[int]) -> Iterator[_Array]:
             return _in_order(stream, shape, is_fortran, dtype, source.path)
 
-    return Part(source.path, (), width, None, _Rest(parts, ledger).chunks)
+    return Part(source.path, (), width, None, _Rest(parts, diagnostics).chunks)
 
 
 @dataclass(frozen=True)
 class _Rest:
     parts: Callable[[Sequence[int]], Iterator[_Array]]
-    ledger: Ledger
+    diagnostics: ReadDiagnostics
 
     def chunks(self, columns: Sequence[int]) -> Iterator[Chunk]:
         first = 1
@@ -78,16 +78,16 @@ class _Rest:
         codes = np.ascontiguousarray(part).view(np.dtype(np.uint32).newbyteorder(part.dtype.byteorder))
         is_bad = ((codes > sys.maxunicode) | (codes >> 11 == _SURROGATE >> 11)).reshape(len(part), -1).any(axis=1)
         for line in lines[is_bad].tolist():
-            reject(self.ledger, line, "npy", "has a code point that is no character")
+            reject(self.diagnostics, line, "npy", "has a code point that is no character")
         return Cells.of(lines[~is_bad].tolist(), part[~is_bad].tolist(), columns)
 
     def _of_bytes(self, lines: IntArray, part: _Array, columns: Sequence[int]) -> Cells:
         """Return the rows whose cells are UTF-8, or can be mended."""
         numbers, rows = list[int](), list[list[str | None]]()
-        for self.ledger.line, row in zip(lines.tolist(), part.tolist(), strict=True):
+        for self.diagnostics.line, row in zip(lines.tolist(), part.tolist(), strict=True):
             texts = self._decoded(row)
             if texts is not None:
-                numbers.append(self.ledger.line)
+                numbers.append(self.diagnostics.line)
                 rows.append(texts)
         return Cells.of(numbers, rows, columns)
 
@@ -96,13 +96,13 @@ class _Rest:
         try:
             return [cell.decode() for cell in row]
         except UnicodeDecodeError as error:
-            if self.ledger.on_error == "stop":
+            if self.diagnostics.on_error == "stop":
                 byte = error.object[error.start]
-                self.ledger.fail(f"byte 0x{byte:02x} is not valid utf-8", "use --on-error skip or replace")
-        if self.ledger.on_error == "skip":
-            self.ledger.lose("rows left out for bytes that are not utf-8")
+                self.diagnostics.fail(f"byte 0x{byte:02x} is not valid utf-8", "use --on-error skip or replace")
+        if self.diagnostics.on_error == "skip":
+            self.diagnostics.skip("rows left out for bytes that are not utf-8")
             return None
-        self.ledger.lose("rows in which bytes that are not utf-8 were replaced")
+        self.diagnostics.skip("rows in which bytes that are not utf-8 were replaced")
         return [cell.decode(errors="replace") for cell in row]
 
 

@@ -8,9 +8,9 @@ import numpy as np
 from kxcli.arrays import IntArray
 from kxcli.corpus import encodings
 from kxcli.corpus.decoding import Decoder
-from kxcli.corpus.diagnostics import Ledger
-from kxcli.corpus.lines import Readable, runs
-from kxcli.corpus.records import Format
+from kxcli.corpus.diagnostics import ReadDiagnostics
+from kxcli.corpus.lines import Readable, read_line_blocks
+from kxcli.corpus.records import SourceFormat
 
 BATCH = 1 << 20  # bytes
 
@@ -22,20 +22,20 @@ class Batch(NamedTuple):
     lines: IntArray
 
 
-def batches(stream: Readable, form: Format, ledger: Ledger) -> Iterator[Batch]:
-    """Yield the lines of a source; `ledger.line` is the next one's."""
-    decoder = Decoder(form.encoding, ledger, is_guessed=form.is_guessed)
+def batches(stream: Readable, form: SourceFormat, diagnostics: ReadDiagnostics) -> Iterator[Batch]:
+    """Yield the lines of a source; `diagnostics.line` is the next one's."""
+    decoder = Decoder(form.encoding, diagnostics, is_guessed=form.is_guessed)
     if not encodings.is_line_safe(form.encoding):
-        yield from _joined(decoder.lines_in_order(stream, keeps_cr=True), ledger)
+        yield from _joined(decoder.lines_in_order(stream, keeps_cr=True), diagnostics)
         return
     for data in _blobs(stream):
         text = decoder.text(data)
         if text is None:
-            yield from _joined(_one_by_one(data, decoder), ledger)
+            yield from _joined(_one_by_one(data, decoder), diagnostics)
         elif text:
             text = text if text.endswith("\n") else text + "\n"
-            first, count = ledger.line, text.count("\n")
-            ledger.line += count
+            first, count = diagnostics.line, text.count("\n")
+            diagnostics.line += count
             yield Batch(text, np.arange(first, first + count))
 
 
@@ -75,17 +75,17 @@ class Feed:
         yield from self._source
 
 
-def reject(ledger: Ledger, line: int, kind: str, *what_and_hint: str) -> None:
+def reject(diagnostics: ReadDiagnostics, line: int, kind: str, *what_and_hint: str) -> None:
     """Leave out the record that begins in a line before, or stop at it."""
-    at, ledger.line = ledger.line, line
-    ledger.reject(kind, *what_and_hint)
-    ledger.line = at
+    at, diagnostics.line = diagnostics.line, line
+    diagnostics.reject(kind, *what_and_hint)
+    diagnostics.line = at
 
 
 def _blobs(stream: Readable) -> Iterator[bytes]:
     """Yield runs of whole lines joined."""
     held, size = list[bytes](), 0
-    for data, _ in runs(stream, keep_lines_whole=True):
+    for data, _ in read_line_blocks(stream, keep_lines_whole=True):
         held.append(data)
         size += len(data)
         if size >= BATCH:
@@ -101,11 +101,11 @@ def _one_by_one(data: bytes, decoder: Decoder) -> Iterator[str]:
             yield line + "\r" if raw.endswith(b"\r") else line
 
 
-def _joined(lines: Iterable[str], ledger: Ledger) -> Iterator[Batch]:
+def _joined(lines: Iterable[str], diagnostics: ReadDiagnostics) -> Iterator[Batch]:
     held, numbers, size = list[str](), list[int](), 0
     for line in lines:
         held.append(line)
-        numbers.append(ledger.line)
+        numbers.append(diagnostics.line)
         size += len(line) + 1
         if size >= BATCH:
             yield _batch(held, numbers)

@@ -3,10 +3,10 @@
 import re
 from typing import NoReturn
 
-from kxcli.corpus.records import shown
 from kxcli.corpus.tables.cells import shortened
 from kxcli.corpus.tables.table import Table
 from kxcli.errors import InputError, UsageError
+from kxcli.wording import format_names
 
 _NUMBER = re.compile(r"[0-9]{1,18}")
 
@@ -110,7 +110,7 @@ class _Choice:
         elif "," in only:
             hint = f"it has one column, {shortened(only)!r}: if it is CSV, use --input-format csv"
         elif table.names:
-            hint = f"it has {shown(table.names)}; name one with {self._option}"
+            hint = f"it has {format_names(table.names)}; name one with {self._option}"
         else:
             hint = (
                 f"it has no header: name one by its number, 1 to {table.width}, with {self._option}, "

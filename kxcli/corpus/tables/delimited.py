@@ -10,10 +10,10 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from kxcli.arrays import FloatArray, IntArray
-from kxcli.corpus.diagnostics import BadRecord, Ledger
+from kxcli.corpus.diagnostics import BadRecord, ReadDiagnostics
 from kxcli.corpus.lines import Readable
 from kxcli.corpus.quoting import CsvRows
-from kxcli.corpus.records import Format
+from kxcli.corpus.records import SourceFormat
 from kxcli.corpus.tables.batches import BATCH, Feed, batches, reject
 from kxcli.corpus.tables.cells import MissingCodes, is_number
 from kxcli.corpus.tables.chunks import Cells, Chunk, Part, stacked
@@ -26,19 +26,19 @@ _BLANK: tuple[list[str], ...] = ([], [""])
 
 def read(
     stream: Readable,
-    form: Format,
+    form: SourceFormat,
     kind: Literal["tsv", "csv"],
     header: bool | None,
     missing: MissingCodes,
-    ledger: Ledger,
+    diagnostics: ReadDiagnostics,
 ) -> Part | None:
     """Return a table of rows of cells, read up to its first row; None where it has no line at all.
 
     header: None finds out.  Blank lines before the first row are rows only where a row has one cell and no header.
     """
-    feed = Feed(batches(stream, form, ledger))
+    feed = Feed(batches(stream, form, diagnostics))
     blank: list[int] = []
-    with closing(_rows(feed, kind, ledger)) as rows:
+    with closing(_rows(feed, kind, diagnostics)) as rows:
         for number, row in rows:
             if row not in _BLANK:
                 break
@@ -46,15 +46,15 @@ def read(
         else:
             if not blank:
                 return None
-            alone = _Rest(feed, kind, 1, "", [(line, [""]) for line in blank], ledger)
-            return Part(ledger.path, (), None, None, alone.chunks)
+            alone = _Rest(feed, kind, 1, "", [(line, [""]) for line in blank], diagnostics)
+            return Part(diagnostics.path, (), None, None, alone.chunks)
     has_header = not all(missing.has(cell) or is_number(cell) for cell in row) if header is None else header
     ahead: list[tuple[int, list[str]]] = []
     if not has_header:
         ahead = [*((line, [""]) for line in blank if len(row) == 1), (number, row)]
-    rest = _Rest(feed, kind, len(row), "header" if has_header else "first row", ahead, ledger)
+    rest = _Rest(feed, kind, len(row), "header" if has_header else "first row", ahead, diagnostics)
     names = tuple(row) if has_header else ()
-    return Part(ledger.path, names, len(row), has_header, rest.chunks, is_header_guessed=header is None)
+    return Part(diagnostics.path, names, len(row), has_header, rest.chunks, is_header_guessed=header is None)
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class _Rest:
     width: int
     like: str
     ahead: list[tuple[int, list[str]]]
-    ledger: Ledger
+    diagnostics: ReadDiagnostics
 
     def chunks(self, columns: Sequence[int]) -> Iterator[Chunk]:
         if self.ahead:
@@ -98,7 +98,7 @@ class _Rest:
 
     def _parsed(self, feed: Feed, columns: Sequence[int]) -> Iterator[Chunk]:
         held, size = list[tuple[int, list[str]]](), 0
-        for number, row in _rows(feed, self.kind, self.ledger):
+        for number, row in _rows(feed, self.kind, self.diagnostics):
             if row in _BLANK:
                 if self.width != 1:
                     continue
@@ -115,7 +115,7 @@ class _Rest:
 
     def _reject(self, line: int, count: int) -> None:
         what = f"has {format_count(count, 'cells')} where the {self.like} has {self.width}"
-        reject(self.ledger, line, self.kind, what)
+        reject(self.diagnostics, line, self.kind, what)
 
 
 @dataclass(frozen=True)
@@ -188,7 +188,7 @@ def _cells(rows: Sequence[tuple[int, list[str]]], columns: Sequence[int]) -> Cel
     return Cells(np.array([number for number, _ in rows], np.int64), found)
 
 
-def _rows(feed: Feed, kind: str, ledger: Ledger) -> Generator[tuple[int, list[str]]]:
+def _rows(feed: Feed, kind: str, diagnostics: ReadDiagnostics) -> Generator[tuple[int, list[str]]]:
     """Yield rows with the numbers of their first lines; put back the rest at the end."""
     if kind == "tsv":
         for line in feed.lines():
@@ -199,7 +199,7 @@ def _rows(feed: Feed, kind: str, ledger: Ledger) -> Generator[tuple[int, list[st
         for number, row in rows:
             if isinstance(row, BadRecord):
                 what, hint = row.args
-                reject(ledger, number, kind, what, f"{hint}, or use --on-error skip")
+                reject(diagnostics, number, kind, what, f"{hint}, or use --on-error skip")
             else:
                 yield number, row
     finally:

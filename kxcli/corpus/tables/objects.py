@@ -5,27 +5,28 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from kxcli.corpus.diagnostics import Ledger
+from kxcli.corpus.diagnostics import ReadDiagnostics
 from kxcli.corpus.lines import Readable
-from kxcli.corpus.records import Format, is_unicode, shown
+from kxcli.corpus.records import SourceFormat, is_unicode
 from kxcli.corpus.tables.batches import BATCH, Feed, batches, reject
 from kxcli.corpus.tables.chunks import Cells, Part
 from kxcli.errors import InputError
+from kxcli.wording import format_names
 
 # Numbers stay as they are written, so that 1 and 1.0 are two texts.
 _decode = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str).decode
 
 
-class _BadRecord(Exception):  # noqa: N818 -- not yet an error: the ledger decides
+class _BadRecord(Exception):  # noqa: N818 -- not yet an error: the reader decides
     """What is wrong with a record."""
 
 
-def read(stream: Readable, form: Format, names: tuple[str, ...], ledger: Ledger) -> Part | None:
+def read(stream: Readable, form: SourceFormat, names: tuple[str, ...], diagnostics: ReadDiagnostics) -> Part | None:
     """Return a table of objects, read up to the first; None where there is none.
 
     names: the keys that the columns have already, () where those of the first object are to be taken.
     """
-    feed = Feed(batches(stream, form, ledger))
+    feed = Feed(batches(stream, form, diagnostics))
     for line in feed.lines():
         if line.isspace():
             continue
@@ -34,14 +35,14 @@ def read(stream: Readable, form: Format, names: tuple[str, ...], ledger: Ledger)
             if not all(map(is_unicode, keys)):
                 raise _BadRecord("has half a surrogate pair in a key, which is no character")
         except _BadRecord as bad:
-            reject(ledger, feed.number, "jsonl", *bad.args)
+            reject(diagnostics, feed.number, "jsonl", *bad.args)
             continue
         if names and not set(keys) & set(names):
-            what = f"has none of the columns of the input before, but {shown(keys)}"
-            raise InputError(ledger.path, what, "give tables with the same columns", line=feed.number)
+            what = f"has none of the columns of the input before, but {format_names(keys)}"
+            raise InputError(diagnostics.path, what, "give tables with the same columns", line=feed.number)
         names = names or keys
-        rest = _Rest(line, feed, names, ledger)
-        return Part(ledger.path, names, len(names), True, rest.chunks)
+        rest = _Rest(line, feed, names, diagnostics)
+        return Part(diagnostics.path, names, len(names), True, rest.chunks)
     return None
 
 
@@ -52,7 +53,7 @@ class _Rest:
     first: str
     feed: Feed
     names: tuple[str, ...]
-    ledger: Ledger
+    diagnostics: ReadDiagnostics
 
     def chunks(self, columns: Sequence[int]) -> Iterator[Cells]:
         names = [self.names[column] for column in columns]
@@ -63,7 +64,7 @@ class _Rest:
             try:
                 rows.append(_cells(line, names))
             except _BadRecord as bad:
-                reject(self.ledger, number, "jsonl", *bad.args)
+                reject(self.diagnostics, number, "jsonl", *bad.args)
                 continue
             lines.append(number)
             size += len(line)

@@ -12,16 +12,15 @@ import numpy as np
 
 from kxcli.arrays import FloatArray, IntArray
 from kxcli.corpus.compression import Stream
-from kxcli.corpus.diagnostics import Choice, Ledger, OnError, Told
-from kxcli.corpus.records import shown
-from kxcli.corpus.remote import bare
-from kxcli.corpus.shards import found_format, kind_by_name
+from kxcli.corpus.diagnostics import Diagnostic, Notice, OnError, ReadDiagnostics
+from kxcli.corpus.remote import strip_query
+from kxcli.corpus.shards import detect_format, guess_kind
 from kxcli.corpus.sources import Source
 from kxcli.corpus.tables import arrays, delimited, objects
 from kxcli.corpus.tables.cells import MissingCodes, Texts, is_like_number, is_number, shortened, texts, value, values
 from kxcli.corpus.tables.chunks import Chunk, Part
 from kxcli.errors import InputError, UsageError
-from kxcli.wording import format_count
+from kxcli.wording import format_count, format_names
 
 TableKind = Literal["tsv", "csv", "jsonl", "npy"]
 
@@ -44,7 +43,7 @@ class Reading:
     encoding: str
     header: bool | None
     on_error: OnError
-    tell: Callable[[Told], None]
+    report: Callable[[Diagnostic], None]
     missing: MissingCodes = field(default_factory=MissingCodes)
 
 
@@ -109,7 +108,7 @@ class Table:
 
     def note(self, message: str) -> None:
         """Report something that was decided about the table."""
-        self._reading.tell(Choice(self.path, message))
+        self._reading.report(Notice(self.path, message))
 
     def _settled(
         self, chunks: Iterator[tuple[str, Chunk]], groups: Sequence[Group], columns: Sequence[int]
@@ -154,7 +153,7 @@ class Table:
                 f"the first row is read as the columns' names, although {shortened(cell)!r} in it {what}; "
                 "use --no-header-in if it is data, or --header-in"
             )
-            self._reading.tell(Choice(self.path, message, is_warning=True))
+            self._reading.report(Notice(self.path, message, is_warning=True))
             self._is_header_guessed = False  # one note is enough
 
 
@@ -187,39 +186,41 @@ def _parts(sources: Iterable[Source], reading: Reading) -> Generator[Part]:
     first: Part | None = None
     headed: Part | None = None  # the first of those that may have a header
     for source in sources:
-        ledger = Ledger(source.path, reading.on_error)
+        diagnostics = ReadDiagnostics(source.path, reading.on_error)
         with source.open() as file:
-            part = _read(source, file, reading, first.names if first else (), ledger)
+            part = _read(source, file, reading, first.names if first else (), diagnostics)
             if part is not None:
                 if part.width is not None:
                     first = first or part
                     headed = headed or (part if part.has_header is not None else None)
                     _compare(part, first, headed, reading)
                 yield part
-        for loss in ledger.losses:
-            reading.tell(loss)
+        for skipped in diagnostics.skipped_records:
+            reading.report(skipped)
 
 
-def _read(source: Source, file: BinaryIO, reading: Reading, names: tuple[str, ...], ledger: Ledger) -> Part | None:
+def _read(
+    source: Source, file: BinaryIO, reading: Reading, names: tuple[str, ...], diagnostics: ReadDiagnostics
+) -> Part | None:
     kind = reading.kind or _kind(source)
     if kind == "npy":
-        return arrays.read(source, file, ledger)
+        return arrays.read(source, file, diagnostics)
     stream = Stream(file, source.path)
-    form = found_format(kind, reading.encoding, source.path, stream.peek, reading.tell)
+    source_format = detect_format(kind, reading.encoding, source.path, stream.peek, reading.report)
     if kind == "jsonl":
-        return objects.read(stream, form, names, ledger)
-    return delimited.read(stream, form, kind, reading.header, reading.missing, ledger)
+        return objects.read(stream, source_format, names, diagnostics)
+    return delimited.read(stream, source_format, kind, reading.header, reading.missing, diagnostics)
 
 
 def _kind(source: Source) -> TableKind:
     if source.is_stdin:
         return "tsv"
-    stem = bare(source.path).lower()
+    stem = strip_query(source.path).lower()
     for suffix in _COMPRESSED:
         stem = stem.removesuffix(suffix)
     if stem.endswith(".npy"):
         return "npy"
-    found = kind_by_name(source.path)
+    found = guess_kind(source.path)
     return "tsv" if found is None or found == "text" else found
 
 
@@ -233,7 +234,7 @@ def _compare(part: Part, first: Part, headed: Part | None, reading: Reading) -> 
         what = f"has {format_count(part.width or 0, 'columns')} where {first.path} has {first.width}"
         raise InputError(part.path, what, "give tables with the same columns", line=1)
     if first.names and part.names and part.names != first.names:
-        what = f"has the columns {shown(part.names)} where {first.path} has {shown(first.names)}"
+        what = f"has the columns {format_names(part.names)} where {first.path} has {format_names(first.names)}"
         raise InputError(part.path, what, "give tables with the same columns", line=1)
 
 

@@ -18,7 +18,7 @@ _GRAMS = 1 << 17  # n-grams held before they are counted
 
 
 class Record(Protocol):
-    """A document, or with `is_open` a part of one that the next record goes on with."""
+    """A document, or with `has_continuation` a part of one that the next record goes on with."""
 
     @property
     def text(self) -> str:
@@ -31,7 +31,7 @@ class Record(Protocol):
         ...
 
     @property
-    def is_open(self) -> bool:
+    def has_continuation(self) -> bool:
         """Whether the next record is of the same document."""
         ...
 
@@ -41,7 +41,7 @@ class Text(NamedTuple):
 
     text: str
     group: str = ""
-    is_open: bool = False
+    has_continuation: bool = False
 
 
 @dataclass(frozen=True)
@@ -278,7 +278,7 @@ class _Grams:
                 self._size += len(grams)
                 if self._has_documents:
                     self._seen.setdefault(order, set()).update(grams)
-            if not record.is_open:
+            if not record.has_continuation:
                 for order, held in self._seen.items():
                     self._cell(record.group, order).documents.add(held)
                 self._last, self._seen = [], {}

@@ -10,9 +10,9 @@ import numpy as np
 
 from kxcli.arrays import BoolArray, FloatArray
 from kxcli.corpus import encodings
-from kxcli.corpus.diagnostics import Choice, OnError, Told
-from kxcli.corpus.places import located
-from kxcli.corpus.sources import find
+from kxcli.corpus.diagnostics import Diagnostic, Notice, OnError
+from kxcli.corpus.places import format_place
+from kxcli.corpus.sources import resolve_sources
 from kxcli.corpus.tables import Group, Reading, Table, TableKind, Texts, opened
 from kxcli.corpus.tables.cells import MissingCodes
 from kxcli.errors import InputError, UsageError
@@ -102,24 +102,24 @@ class Tables:
         report: Report,
     ) -> None:
         self._given, self._output, self._report = given, output, report
-        self._choices: set[Choice] = set()
+        self._choices: set[Notice] = set()
         self._stack = ExitStack()
         reading = Reading(
             cast(TableKind | None, given.input_format),
-            encodings.check(given.encoding),
+            encodings.resolve_encoding(given.encoding),
             given.header_in,
             cast(OnError, given.on_error),
             self._tell,
             MissingCodes.with_codes(na_values),
         )
         self._opened: Callable[[Iterable[Any]], Table] = lambda sources: self._stack.enter_context(
-            opened([source.growable() for source in sources], reading)
+            opened([source.allow_append() for source in sources], reading)
         )
         self._y_file = y_file
 
     def __enter__(self) -> "Tables":
         self.x = self._opened(corpus_run.find_sources(self._given, self._report, self._output))
-        self.y = self.x if self._y_file is None else self._opened(find([self._y_file]))
+        self.y = self.x if self._y_file is None else self._opened(resolve_sources([self._y_file]))
         return self
 
     def __exit__(
@@ -147,9 +147,9 @@ class Tables:
         """Read groups of one column each, including rows with missing cells."""
         return _whole(self.x, groups, drops_missing=drops_missing)
 
-    def _tell(self, told: Told) -> None:
-        if not isinstance(told, Choice):
-            self._report.record_skips(told.kind, told.count, map(located, told.places))
+    def _tell(self, told: Diagnostic) -> None:
+        if not isinstance(told, Notice):
+            self._report.record_skips(told.kind, told.count, map(format_place, told.places))
         elif told not in self._choices:
             self._choices.add(told)
             corpus_run.report_notice(told, self._report)

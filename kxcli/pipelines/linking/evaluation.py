@@ -7,7 +7,7 @@ from typing import Literal, cast
 
 import numpy as np
 
-from kxcli.corpus.diagnostics import Loss, OnError
+from kxcli.corpus.diagnostics import OnError, SkippedRecords
 from kxcli.corpus.labelled import MISSED, Label, Labelled, labelled
 from kxcli.errors import OutputError
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
@@ -89,7 +89,7 @@ def evaluate(
     """
     tally = Tally()
 
-    def tell(loss: Loss) -> None:
+    def tell(loss: SkippedRecords) -> None:
         report.record_skips(loss.kind, loss.count, [f"{place.path}:{place.line}" for place in loss.places])
 
     def rows() -> Iterator[list[Cell]]:

@@ -14,8 +14,8 @@ from typing import Any, cast
 
 from kxcli.arrays import AnyArray
 from kxcli.corpus import knowledge
-from kxcli.corpus.diagnostics import Choice, Loss, OnError, Told
-from kxcli.corpus.remote import shown
+from kxcli.corpus.diagnostics import Diagnostic, Notice, OnError, SkippedRecords
+from kxcli.corpus.remote import display_name
 from kxcli.corpus.sources import Source, find_local
 from kxcli.errors import reason
 from kxcli.mining.linking.kb.compiling import Entry, SkippedEntries, compile_entries
@@ -54,7 +54,7 @@ def arrays_of(paths: Sequence[str], folder: str | None, on_error: str, report: R
         found = None if target is None else _saved(arrays, about, target, len(paths), report)
     else:
         arrays, about = found, found.about
-    names = [*map(shown, paths)]
+    names = [*map(display_name, paths)]
     for number, message in about["notes"]:
         report.note(f"{names[number]}: {message}")
     for number, message in about["warnings"]:
@@ -156,7 +156,7 @@ def _remove_unused(folder: str, report: Report) -> None:
 
 
 def _compiled(paths: Sequence[str], on_error: str, report: Report) -> tuple[Arrays, Any]:
-    report.detail(f"{', '.join(map(shown, paths))}: compiling the knowledge base")
+    report.detail(f"{', '.join(map(display_name, paths))}: compiling the knowledge base")
     files = _Files(paths, on_error)
     skipped = SkippedEntries()
     base = compile_entries(files.entries(), skipped)
@@ -185,7 +185,7 @@ class _Files:
         for number, path in enumerate(self._paths):
             start = last
             self._starts.append(start)
-            told: list[Told | knowledge.Oddity] = []
+            told: list[Diagnostic | knowledge.Oddity] = []
             for found in knowledge.entries(path, self._on_error, told.append):
                 last = max(last, start + found.line)
                 yield start + found.line, Entry(*found[1:])
@@ -197,8 +197,8 @@ class _Files:
         number = bisect_left(self._starts, at) - 1
         return [number, at - self._starts[number]]
 
-    def _keep(self, number: int, told: Told | knowledge.Oddity) -> None:
-        if isinstance(told, Loss):
+    def _keep(self, number: int, told: Diagnostic | knowledge.Oddity) -> None:
+        if isinstance(told, SkippedRecords):
             self.losses.append([told.kind, told.count, [[number, place.line] for place in told.places]])
         else:
-            (self.notes if isinstance(told, Choice) else self.warnings).append([number, told.message])
+            (self.notes if isinstance(told, Notice) else self.warnings).append([number, told.message])

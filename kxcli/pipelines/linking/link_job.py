@@ -92,7 +92,7 @@ class LinkJob:
         part, numbers, n_read, size = list[Document](), list[int](), 0, 0
         for document in records:
             n_read += document.n_before
-            if document.is_open:
+            if document.has_continuation:
                 continue
             n_read += 1
             part.append(document)

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 
 from kxcli.arrays import AnyArray
-from kxcli.corpus.diagnostics import Loss, OnError
+from kxcli.corpus.diagnostics import OnError, SkippedRecords
 from kxcli.corpus.labelled import labelled
 from kxcli.errors import InputError, OutputError, reason
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
@@ -136,7 +136,7 @@ def _of_model(work: Any) -> None:
 def _texts(known: frozenset[str], paths: Sequence[str], on_error: OnError, report: Report) -> Iterator[LabelledText]:
     for path in paths:
 
-        def tell(loss: Loss) -> None:
+        def tell(loss: SkippedRecords) -> None:
             report.record_skips(loss.kind, loss.count, [f"{place.path}:{place.line}" for place in loss.places])
 
         for one in labelled(path, on_error, tell):

@@ -8,7 +8,7 @@ from kxcli.pipelines.settings import InputSettings, OutputSettings, RunSettings
 from kxcli.report import Report
 
 if TYPE_CHECKING:
-    from kxcli.corpus.diagnostics import Ledger
+    from kxcli.corpus.diagnostics import ReadDiagnostics
     from kxcli.mining import Counts
     from kxcli.mining.wordcount.merging import Sums
     from kxcli.tally.scratch import Scratch
@@ -42,21 +42,21 @@ def _add(sums: "Sums", source: InputSettings, report: Report, output: OutputSett
     from kxcli.corpus import count_tables, diagnostics, encodings
     from kxcli.pipelines import corpus_run
 
-    def report_choice(choice: diagnostics.Told) -> None:
-        assert isinstance(choice, diagnostics.Choice), "what is bad in an earlier output is an error"
+    def report_choice(choice: diagnostics.Diagnostic) -> None:
+        assert isinstance(choice, diagnostics.Notice), "what is bad in an earlier output is an error"
         corpus_run.report_notice(choice, report)
 
     columns: tuple[str, ...] | None = None
     first = ""
-    for found in [one.growable() for one in corpus_run.find_sources(source, report, output)]:
+    for found in [one.allow_append() for one in corpus_run.find_sources(source, report, output)]:
         least = None
         for cells, place in count_tables.rows(
             found,
             corpus_run.choose_format(source, by=""),
-            encodings.check(source.encoding),
+            encodings.resolve_encoding(source.encoding),
             bare=("word", "count"),
             known="count",
-            tell=report_choice,
+            report=report_choice,
         ):
             if columns is None:
                 columns, first = _summable(cells, place), found.path
@@ -76,18 +76,18 @@ def _add(sums: "Sums", source: InputSettings, report: Report, output: OutputSett
     return columns or ("word", "count")
 
 
-def _summable(cells: "dict[str, str | int | float]", ledger: "Ledger") -> tuple[str, ...]:
+def _summable(cells: "dict[str, str | int | float]", diagnostics: "ReadDiagnostics") -> tuple[str, ...]:
     if "per_million" in cells:
-        ledger.fail("has the column per_million", "rates do not add up: count without --per-million, then merge")
+        diagnostics.fail("has the column per_million", "rates do not add up: count without --per-million, then merge")
     columns = tuple(name for name in ("group", "word", "count", "df") if name in cells)
     if not {"word", "count"} <= set(columns) or len(columns) != len(cells):
-        ledger.fail(f"has the columns {', '.join(cells)}", "give outputs of kxcli wordcount")
+        diagnostics.fail(f"has the columns {', '.join(cells)}", "give outputs of kxcli wordcount")
     return columns
 
 
-def _number(cells: "dict[str, str | int | float]", name: str, ledger: "Ledger") -> int:
+def _number(cells: "dict[str, str | int | float]", name: str, diagnostics: "ReadDiagnostics") -> int:
     cell = cells[name]
     digits = str(cell) if type(cell) is int else cell
     if isinstance(digits, str) and digits.isascii() and digits.isdigit() and len(digits) <= _DIGITS:
         return int(digits)
-    return ledger.fail(f"has {cell!r} as its {name}, not a whole number", "give outputs of kxcli wordcount")
+    return diagnostics.fail(f"has {cell!r} as its {name}, not a whole number", "give outputs of kxcli wordcount")
