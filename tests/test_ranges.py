@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from kxcli.corpus import decoding, lines, places, shards
 from kxcli.corpus.decoding import Decoder
 from kxcli.corpus.diagnostics import Notice, Place, ReadDiagnostics, SkippedRecords, from_json, to_json
-from kxcli.corpus.records import ReaderSpec, SourceFormat, documents
+from kxcli.corpus.records import ReaderSpec, SourceFormat, read_documents
 from kxcli.corpus.sources import Source
 from kxcli.errors import InputError
 from kxcli.mining.segment import blocks
@@ -227,7 +227,7 @@ CUTS = [
 def test_parts_of_a_long_line_are_the_line(data, chunk, long_line, cut, unit):
     with small(chunk, long_line):
         found = list(
-            documents(BytesIO(data), SourceFormat("text", "utf-8"), ReaderSpec(cut=cut, unit=unit), diagnostics())
+            read_documents(BytesIO(data), SourceFormat("text", "utf-8"), ReaderSpec(cut=cut, unit=unit), diagnostics())
         )
     if unit == "lines":
         text = "\n".join(text.removesuffix("\n") for text in joined(found))
