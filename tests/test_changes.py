@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from kxcli.cli import main
-from kxcli.corpus import count_tables, knowledge, labelled
+from kxcli.corpus import count_tables, knowledge, labelled, tables
 from kxcli.corpus.records import ReaderSpec
 from kxcli.corpus.shards import TaskPlanner, TaskReader
 from kxcli.corpus.sources import Source, resolve_sources
@@ -166,9 +166,9 @@ def merged_rows(path):
 
 
 def table_blocks(path):
-    reading = count_tables.Reading(None, "utf-8", None, "stop", lambda told: None)
-    with count_tables.opened([resolve_sources([path])[0].allow_append()], reading) as table:
-        yield from table.blocks([count_tables.Group((0,), True)])
+    reading = tables.Reading(None, "utf-8", None, "stop", lambda told: None)
+    with tables.opened([resolve_sources([path])[0].allow_append()], reading) as table:
+        yield from table.blocks([tables.Group((0,), True)])
 
 
 READERS = {

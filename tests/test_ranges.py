@@ -111,7 +111,7 @@ def test_ranges_of_any_borders_cover_the_file(data, drawn, chunk):
 @given(texts, sizes, sizes, st.booleans())
 def test_runs_are_whole_lines_or_open_parts_of_a_long_one(data, chunk, long_line, whole):
     with small(chunk, long_line):
-        found = list(lines.runs(BytesIO(data), keep_lines_whole=whole))
+        found = list(lines.read_line_blocks(BytesIO(data), keep_lines_whole=whole))
     assert b"".join(run.data for run in found) == data
     *before, last = found
     assert not last.has_continuation
@@ -145,7 +145,11 @@ def test_lines_are_decoded_alike_in_runs_and_in_order(data, chunk):
     with small(chunk):
         in_order = list(Decoder("utf-8", diagnostics()).lines_in_order(BytesIO(data)))
         decoder = Decoder("utf-8", diagnostics())
-        in_runs = [line for run in lines.runs(BytesIO(data), keep_lines_whole=True) for line in decoder.lines(run.data)]
+        in_runs = [
+            line
+            for run in lines.read_line_blocks(BytesIO(data), keep_lines_whole=True)
+            for line in decoder.lines(run.data)
+        ]
     at_once = list(Decoder("utf-8", diagnostics()).lines(data))
     assert in_order == in_runs == at_once == expected
 
@@ -162,7 +166,7 @@ def test_bad_lines_are_left_out_or_mended_alike_and_counted(data, chunk, on_erro
             if way == "in order":
                 found = list(decoder.lines_in_order(BytesIO(data)))
             else:
-                runs = lines.runs(BytesIO(data), keep_lines_whole=True)
+                runs = lines.read_line_blocks(BytesIO(data), keep_lines_whole=True)
                 found = [line for run in runs for line in decoder.lines(run.data)]
             assert found == [line for line in expected if line is not None]
             assert sum(loss.count for loss in kept.skipped_records) == len(bad)
@@ -182,7 +186,7 @@ def test_reading_stops_at_the_first_bad_line(data, chunk):
                 if way == "in order":
                     found.extend(decoder.lines_in_order(BytesIO(data)))
                 else:
-                    for run in lines.runs(BytesIO(data), keep_lines_whole=True):
+                    for run in lines.read_line_blocks(BytesIO(data), keep_lines_whole=True):
                         found.extend(decoder.lines(run.data))
             except InputError as raised:
                 error = raised.line
