@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from kxcli.cli import main
-from kxcli.corpus import count_tables, knowledge, labelled, tables
+from kxcli.corpus import count_tables, knowledge, labeled_texts, tables
 from kxcli.corpus.records import ReaderSpec
 from kxcli.corpus.shards import TaskPlanner, TaskReader
 from kxcli.corpus.sources import Source, resolve_sources
@@ -147,15 +147,15 @@ def test_a_file_that_is_changed_on_another_host_is_an_error(tmp_path, size, how)
 
 
 def kb_entries(path):
-    return knowledge.entries(path, "stop", lambda told: None)
+    return knowledge.read_entries(path, "stop", lambda told: None)
 
 
 def labelled_texts(path):
-    return labelled.labelled(path, "stop", lambda told: None)
+    return labeled_texts.read_labeled_texts(path, "stop", lambda told: None)
 
 
 def merged_rows(path):
-    return count_tables.rows(
+    return count_tables.read_count_rows(
         resolve_sources([path])[0].allow_append(),
         None,
         "utf-8",
@@ -166,9 +166,9 @@ def merged_rows(path):
 
 
 def table_blocks(path):
-    reading = tables.Reading(None, "utf-8", None, "stop", lambda told: None)
-    with tables.opened([resolve_sources([path])[0].allow_append()], reading) as table:
-        yield from table.blocks([tables.Group((0,), True)])
+    reading = tables.TableReading(None, "utf-8", None, "stop", lambda told: None)
+    with tables.open_table([resolve_sources([path])[0].allow_append()], reading) as table:
+        yield from table.blocks([tables.ColumnGroup((0,), True)])
 
 
 READERS = {

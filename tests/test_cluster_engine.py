@@ -193,7 +193,7 @@ def test_a_job_is_one_threads_alone(engine):
 
 def test_arrays_come_along_and_mapped_ones_without_their_file(engine, tmp_path):
     path = str(tmp_path / "arrays")
-    array_file.save({"a": np.full(300_000, 3), "b": np.arange(4)}, {}, path)
+    array_file.save_arrays({"a": np.full(300_000, 3), "b": np.arange(4)}, {}, path)
     mapped = array_file.ArrayFile(path, is_checked=True)
     os.unlink(path)  # as if it were on another machine
     total = 900_000 + 6 + 5

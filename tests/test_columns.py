@@ -25,7 +25,7 @@ from hypothesis import strategies as st
 from kxcli.corpus import decoding, encodings, lines
 from kxcli.corpus.diagnostics import Notice, ReadDiagnostics
 from kxcli.corpus.sources import resolve_sources
-from kxcli.corpus.tables import Group, Reading, arrays, batches, chosen, opened, table
+from kxcli.corpus.tables import ColumnGroup, TableReading, arrays, line_batches, open_table, select_columns, table
 from kxcli.corpus.tables.cells import DEFAULT_CODES, MissingCodes
 from kxcli.errors import InputError, UsageError
 
@@ -73,13 +73,14 @@ class Folder:
         told = []
         way = {"kind": None, "encoding": "utf-8", "header": None, "on_error": "stop", "tell": told.append} | reading
         way["missing"] = MissingCodes.with_codes(na_values)
-        with opened(resolve_sources(paths), Reading(**way)) as open_table:
+        with open_table(resolve_sources(paths), TableReading(**way)) as opened:
             asked = [x] if y is None else [x, y]
             columns = [
-                chosen(one, open_table, "-x") if isinstance(one, str) else tuple(n - 1 for n in one) for one in asked
+                select_columns(one, opened, "-x") if isinstance(one, str) else tuple(n - 1 for n in one)
+                for one in asked
             ]
             blocks = list(
-                open_table.blocks([Group(c, kind, labels_option) for c, kind in zip(columns, kinds, strict=False)])
+                opened.blocks([ColumnGroup(c, kind, labels_option) for c, kind in zip(columns, kinds, strict=False)])
             )
         groups = []
         for same in zip(*(block.groups for block in blocks), strict=True):
@@ -97,7 +98,7 @@ class Folder:
         numbers = [line for block in blocks for line in block.lines.tolist()]
         paths = [os.path.basename(block.path) for block in blocks]
         sizes = [len(block.lines) for block in blocks]
-        return Got(open_table.names, open_table.width, groups, numbers, paths, sizes, told)
+        return Got(opened.names, opened.width, groups, numbers, paths, sizes, told)
 
     def fails(self, error, *paths, **options):
         with pytest.raises(error) as raised:
@@ -115,8 +116,8 @@ def small(monkeypatch):
     """Batches of a few bytes, and two rows that settle what is a number."""
     monkeypatch.setattr(lines, "CHUNK", 5)
     monkeypatch.setattr(decoding, "CHUNK", 5)
-    monkeypatch.setattr(batches, "BATCH", 11)
-    monkeypatch.setattr(table, "HEAD", 2)
+    monkeypatch.setattr(line_batches, "BATCH", 11)
+    monkeypatch.setattr(table, "N_SURVEYED_CELLS", 2)
 
 
 def same(one, other):
@@ -474,7 +475,7 @@ def test_the_first_thousand_may_come_from_several_sources(folder):
 
 
 def test_the_first_block_holds_a_thousand_cells_with_a_value(folder, monkeypatch):
-    monkeypatch.setattr(batches, "BATCH", 100)
+    monkeypatch.setattr(line_batches, "BATCH", 100)
     monkeypatch.setattr(lines, "CHUNK", 50)
     path = folder.put("a.tsv", "a\tb\n" + "1\t2\n\t2\n" * 3000)
     got = folder.read(path, x="a", y="b")
@@ -588,18 +589,18 @@ def test_nothing_at_all_is_an_error(folder, name, data):
 
 
 def test_no_source_is_a_usage_error(folder):
-    with pytest.raises(UsageError), opened([], Reading(None, "utf-8", None, "stop", print)):
+    with pytest.raises(UsageError), open_table([], TableReading(None, "utf-8", None, "stop", print)):
         pass
 
 
 def test_a_missing_file_is_told_and_other_errors_go_their_way(folder):
     path = folder.put("a.tsv", "1\n")
     sources = resolve_sources([path])
-    reading = Reading(None, "utf-8", None, "stop", print)
-    with pytest.raises(OSError, match="mine"), opened(sources, reading):
+    reading = TableReading(None, "utf-8", None, "stop", print)
+    with pytest.raises(OSError, match="mine"), open_table(sources, reading):
         raise OSError("mine")
     os.unlink(path)
-    with pytest.raises(InputError), opened(sources, reading):
+    with pytest.raises(InputError), open_table(sources, reading):
         pass
 
 
@@ -1090,7 +1091,7 @@ class Named:
         self.notes = []
         self.note = self.notes.append
 
-    def called(self, column):
+    def describe_column(self, column):
         return f"the column {self.names[column]!r}" if self.names else f"the column {column + 1}"
 
 
@@ -1122,15 +1123,15 @@ class Named:
     ],
 )
 def test_columns_are_chosen(names, text, columns):
-    assert chosen(text, Named(*names.split(" ")), "-x") == columns
+    assert select_columns(text, Named(*names.split(" ")), "-x") == columns
 
 
 def test_a_number_that_names_another_column_than_its_own_is_reported():
     table = Named("a", "1", "9")
-    assert chosen("1", table, "-x") == (1,)
+    assert select_columns("1", table, "-x") == (1,)
     assert table.notes == ["-x 1 is the column of that name, which is number 2"]
     table.notes.clear()
-    assert chosen("9,a,2", table, "-x") == (2, 0, 1)
+    assert select_columns("9,a,2", table, "-x") == (2, 0, 1)
     assert not table.notes
 
 
@@ -1171,29 +1172,29 @@ def test_a_header_that_recurs_below_is_reported(folder, text):
 
 def test_spaces_are_parts_of_names():
     table = Named("a", " a", "b c", "")
-    assert [chosen(text, table, "-x") for text in (" a", "a", "a, a", "b c,a", "")] == [
+    assert [select_columns(text, table, "-x") for text in (" a", "a", "a, a", "b c,a", "")] == [
         (1,),
         (0,),
         (0, 1),
         (2, 0),
         (3,),
     ]
-    assert chosen("a,", table, "-x") == (0, 3)
+    assert select_columns("a,", table, "-x") == (0, 3)
 
 
 def test_numbers_choose_without_names():
-    assert chosen("2-3,1", Named(width=3), "-x") == (1, 2, 0)
+    assert select_columns("2-3,1", Named(width=3), "-x") == (1, 2, 0)
 
 
 @pytest.mark.parametrize("text", ["c-a", "3-1", "3:1", "a,a", "a,1", "1-2,b", "0", "0-2", "a,,b", ""])
 def test_what_makes_no_sense_is_a_usage_error(text):
     with pytest.raises(UsageError, match=re.escape(f"-y {text!r}: ")):
-        chosen(text, Named("a", "b", "c"), "-y")
+        select_columns(text, Named("a", "b", "c"), "-y")
 
 
 def test_a_range_that_may_be_two_is_a_usage_error():
     with pytest.raises(UsageError, match="more than one"):
-        chosen("a-b-c", Named("a", "b-c", "a-b", "c"), "-x")
+        select_columns("a-b-c", Named("a", "b-c", "a-b", "c"), "-x")
 
 
 @pytest.mark.parametrize(
@@ -1202,19 +1203,19 @@ def test_a_range_that_may_be_two_is_a_usage_error():
 )
 def test_an_unknown_column_is_told_with_those_that_are_there(text, unknown):
     with pytest.raises(InputError) as raised:
-        chosen(text, Named("a", "b"), "-x")
+        select_columns(text, Named("a", "b"), "-x")
     assert str(raised.value) == f"a.tsv:1: has no column {unknown!r}; it has 'a', 'b'; name one with -x"
 
 
 def test_an_unknown_column_without_names_is_told_with_the_numbers():
     with pytest.raises(InputError, match=r"a\.tsv:1: has no column 'x'; it has no header: .* 1 to 3, with -x"):
-        chosen("x", Named(width=3), "-x")
+        select_columns("x", Named(width=3), "-x")
 
 
 def test_a_name_that_two_columns_have_is_told():
     with pytest.raises(InputError, match=r"has 2 columns 'a'; name one by its number, 1 or 3, with -x"):
-        chosen("a", Named("a", "b", "a"), "-x")
-    assert chosen("3", Named("a", "b", "a"), "-x") == (2,)
+        select_columns("a", Named("a", "b", "a"), "-x")
+    assert select_columns("3", Named("a", "b", "a"), "-x") == (2,)
 
 
 # Memory, warnings
@@ -1225,8 +1226,8 @@ def test_a_large_table_is_never_held_whole(folder):
     size = os.path.getsize(path)
     tracemalloc.start()
     try:
-        with opened(resolve_sources([path]), Reading(None, "utf-8", None, "stop", print)) as open_table:
-            rows = sum(len(block.lines) for block in open_table.blocks([Group((0,), None), Group((2,), None)]))
+        with open_table(resolve_sources([path]), TableReading(None, "utf-8", None, "stop", print)) as opened:
+            rows = sum(len(block.lines) for block in opened.blocks([ColumnGroup((0,), None), ColumnGroup((2,), None)]))
         assert rows == 100_000
         assert tracemalloc.get_traced_memory()[1] < size / 2
     finally:
@@ -1245,8 +1246,8 @@ def test_no_warning_comes_out(folder, text, on_error, small):
 
 def test_the_table_may_be_left_early(folder):
     path = folder.put("a.tsv", "1\t2\n" * 500_000)
-    with opened(resolve_sources([path]), Reading(None, "utf-8", None, "stop", print)) as open_table:
-        assert len(next(iter(open_table.blocks([Group((0,), None)]))).lines) >= 1000
+    with open_table(resolve_sources([path]), TableReading(None, "utf-8", None, "stop", print)) as opened:
+        assert len(next(iter(opened.blocks([ColumnGroup((0,), None)]))).lines) >= 1000
 
 
 @pytest.mark.parametrize("order", ["C", "F"])

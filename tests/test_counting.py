@@ -22,8 +22,8 @@ from kxcli.mining.wordcount import ranking as ranking_room
 from kxcli.mining.wordcount.counts import Cell, Layout, Partial
 from kxcli.mining.wordcount.merging import Sums
 from kxcli.tally import Tally
-from kxcli.tally import rows as of_rows
 from kxcli.tally import scratch as of_scratch
+from kxcli.tally import string_runs as of_rows
 from kxcli.tally import words as of_words
 from kxcli.tally.scratch import Scratch
 
@@ -410,8 +410,8 @@ def tiny_chunks(monkeypatch):
     monkeypatch.setattr(ranking_room, "_FEWEST", 2)
     monkeypatch.setattr(ranking_room, "_ROW", 1 << 10)
     monkeypatch.setattr(ranking_room, "BLOCK", 2)
-    monkeypatch.setattr(of_rows, "BLOCK", 2)
-    monkeypatch.setattr(of_scratch, "_FEWEST", 2)
+    monkeypatch.setattr(of_rows, "BLOCK_ROWS", 2)
+    monkeypatch.setattr(of_scratch, "_MIN_MERGED_RUNS", 2)
 
 
 def rows(words, **options):

@@ -319,7 +319,7 @@ def test_a_packed_knowledge_base_is_the_same_one(kxcli, sample):
 
 
 def test_python_reads_the_model_and_makes_the_same(kxcli, sample):
-    entries = [Entry(*one[1:]) for one in knowledge.entries(os.fspath(sample.kb), "strict", lambda loss: None)]
+    entries = [Entry(*one[1:]) for one in knowledge.read_entries(os.fspath(sample.kb), "strict", lambda loss: None)]
     with np.load(sample.model) as file:
         arrays = {name: file[name] for name in file.files}
     base = compile_entries(enumerate(entries, 1), SkippedEntries())

@@ -617,10 +617,10 @@ def test_a_damaged_cache_is_compiled_again(cache, harm):
 
 def test_another_process_that_cannot_map_the_cache_says_so(cache):
     path, _, _ = cache
-    array_file._mapped_again(os.fspath(path))
+    array_file._map_again(os.fspath(path))
     path.write_bytes(b"x")
     with pytest.raises(InputError, match="was changed while it was used; leave the folder of --kb-cache alone"):
-        array_file._mapped_again(os.fspath(path))
+        array_file._map_again(os.fspath(path))
 
 
 def test_the_memory_of_a_forged_model_stays_small(tmp_path, base, arrays):

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from kxcli.cli import cli, main
 from kxcli.corpus import knowledge
 from kxcli.corpus.diagnostics import Notice
-from kxcli.corpus.labelled import labelled
+from kxcli.corpus.labeled_texts import read_labeled_texts
 from kxcli.errors import InputError
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
 from kxcli.pipelines.linking import knowledge_cache as compiling
@@ -39,7 +39,7 @@ def jsonl(*objects):
 
 def entries_of(path, on_error="stop"):
     told = []
-    return [one[1:] for one in knowledge.entries(path, on_error, told.append)], told
+    return [one[1:] for one in knowledge.read_entries(path, on_error, told.append)], told
 
 
 def run(capsys, *arguments, code=0):
@@ -284,14 +284,14 @@ def test_repeated_ids_add_their_names(folder):
 def test_nil_prefixes_are_nil(folder, kb_id):
     labels = [{"mention": "小米", "offset": 0, "kb_id": kb_id}, {"mention": "粟", "offset": 3, "all_ids": [kb_id, "7"]}]
     write(folder, "gold.jsonl", jsonl({"text": "小米和粟", "mention_data": labels}))
-    (one,) = labelled("gold.jsonl", "stop", print)
+    (one,) = read_labeled_texts("gold.jsonl", "stop", print)
     assert [(mention.ids, mention.has_id) for mention in one.mentions] == [((), True), (("7",), True)]
 
 
 def test_ids_that_only_look_like_nil_are_ids(folder):
     labels = [{"mention": "小米", "offset": 0, "kb_id": "NILE"}, {"mention": "粟", "offset": 3, "kb_id": "nil"}]
     write(folder, "gold.jsonl", jsonl({"text": "小米和粟", "mention_data": labels}))
-    (one,) = labelled("gold.jsonl", "stop", print)
+    (one,) = read_labeled_texts("gold.jsonl", "stop", print)
     assert [mention.ids for mention in one.mentions] == [("NILE",), ("nil",)]
 
 
@@ -491,7 +491,7 @@ def test_any_file_is_a_knowledge_base_or_an_input_error(folder, data, on_error):
 def test_any_file_has_labeled_texts_or_is_an_input_error(folder, data, on_error):
     write(folder, "any", data)
     try:
-        found = list(labelled("any", on_error, lambda loss: None))
+        found = list(read_labeled_texts("any", on_error, lambda loss: None))
     except InputError as error:
         assert str(error).startswith("any") and "\n" not in str(error)
     else:

@@ -31,7 +31,7 @@ from kxcli.corpus import spool
 from kxcli.mining import Discovery, find_words
 from kxcli.mining.newwords import alphabet
 from kxcli.mining.newwords import lexicon as way
-from kxcli.tally import dense, keys, runs
+from kxcli.tally import dense, key_runs, keys
 from kxcli.tally import words as of_words
 
 with warnings.catch_warnings():
@@ -100,7 +100,7 @@ def tiny(monkeypatch):
     """Hardly anything is held at a time, or has room in a table."""
     for module, sizes in {
         keys: {"_HELD": 9, "_SAMPLE": 4, "_PIECE": 3, "_SLOTS_LEAST": 4, "_SLOTS_MOST": 16},
-        runs: {"_MERGE_FROM": 5, "_SAMPLE": 2},
+        key_runs: {"_MIN_MERGE_PAIRS": 5, "_SAMPLE": 2},
         dense: {"_HELD": 13},
         key_index: {"_FEWEST_BITS": 1, "_ROOM": 1, "_PIECE": 7},
         of_words: {"_PACK_FROM": 0, "_COUNT_FROM": 3},

@@ -20,7 +20,7 @@ from conftest import ROOT
 from kxcli import schema
 from kxcli.cli import main
 from kxcli.corpus import diagnostics
-from kxcli.storage.private_files import UnsafeError, open_private, private_folder
+from kxcli.storage.private_files import UnsafeError, make_private_folder, open_private
 
 is_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can play another user")
 NOBODY = 65534
@@ -273,7 +273,7 @@ def test_nothing_but_a_regular_file_is_taken_from_the_cache(here, run, special):
 
 
 def test_private_folders_and_files_are_recognized(tmp_path):
-    private_folder(f"{tmp_path}/a/b/")
+    make_private_folder(f"{tmp_path}/a/b/")
     assert stat.S_IMODE(os.stat(tmp_path / "a" / "b").st_mode) == 0o700
     path = tmp_path / "file"
     path.write_text("x")

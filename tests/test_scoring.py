@@ -15,7 +15,7 @@ from conftest import SAMPLES, SHARED
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kxcli.corpus.labelled import Label, LabelledMention, labelled
+from kxcli.corpus.labeled_texts import Label, LabeledMention, read_labeled_texts
 from kxcli.errors import InputError, OutputError
 from kxcli.mining.linking import NIL, Entry, Linker, Mention
 from kxcli.mining.linking.kb.compiling import SkippedEntries, compile_entries
@@ -395,7 +395,7 @@ def test_texts_with_one_text_id_are_texts_of_their_own(tmp_path):
 
 def read(path, on_error="stop"):
     told = []
-    found = list(labelled(str(path), on_error, told.append))
+    found = list(read_labeled_texts(str(path), on_error, told.append))
     return found, {loss.kind: (loss.count, [place.line for place in loss.places]) for loss in told}
 
 
@@ -418,8 +418,8 @@ def test_records_are_read_with_their_lines(tmp_path):
     found, told = read(path)
     assert not told
     assert [(one.line, one.text_id) for one in found] == [(1, "7"), (3, "3"), (4, "x"), (5, "5")]
-    assert found[0].mentions == (LabelledMention(1, 3, (), True), LabelledMention(4, 6, ("12",), True))
-    assert [one.mentions for one in found[1:]] == [(), (LabelledMention(0, 1, ("1", "2"), True),), ()]
+    assert found[0].mentions == (LabeledMention(1, 3, (), True), LabeledMention(4, 6, ("12",), True))
+    assert [one.mentions for one in found[1:]] == [(), (LabeledMention(0, 1, ("1", "2"), True),), ()]
     for pack in (gzip.compress, lzma.compress):
         packed = tmp_path / "packed"
         packed.write_bytes(pack(path.read_bytes()))
@@ -446,7 +446,7 @@ def test_mentions_that_are_not_at_their_offset_are_counted(tmp_path):
         "labeled mentions skipped (the text at the offset differs)": (10, [2, 2, 2]),
         "labels left out where the same line labels the same mention again": (2, [2, 2]),
     }
-    assert found.mentions == (LabelledMention(0, 1, ("x",), True),)
+    assert found.mentions == (LabeledMention(0, 1, ("x",), True),)
     x = Label(("x",), True)
     assert found.misplaced == (Label(("y",), True), Label((), True), Label((), False), x, x, x, x, x, Label((), False))
 

@@ -11,7 +11,7 @@ from kxcli.cli import main
 from kxcli.output import sink
 from kxcli.signals import ENDING, delay_signals
 from kxcli.storage import array_file
-from kxcli.storage.partial_store import Shelf
+from kxcli.storage.partial_store import PartialStore
 from kxcli.storage.workspace import Workspace
 
 
@@ -63,11 +63,11 @@ def use_workspace(folder):
 
 
 def write_partial(folder):
-    Shelf(str(folder), "").put(b"x")
+    PartialStore(str(folder), "").put(b"x")
 
 
 def write_arrays(folder):
-    array_file.save({"x": np.zeros(3)}, None, f"{folder}/out")
+    array_file.save_arrays({"x": np.zeros(3)}, None, f"{folder}/out")
 
 
 USES = {

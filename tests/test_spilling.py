@@ -15,10 +15,10 @@ from kxcli.errors import OutputError
 from kxcli.mining import Counting, Ranking, Segmentation, Text, WordCount, ranked
 from kxcli.mining.wordcount.counts import Layout
 from kxcli.mining.wordcount.merging import Sums
-from kxcli.tally import rows as of_rows
 from kxcli.tally import scratch as of_scratch
-from kxcli.tally.rows import DOCUMENTS, counts, decoded, encoded, gathered, merged
+from kxcli.tally import string_runs as of_rows
 from kxcli.tally.scratch import Scratch
+from kxcli.tally.string_runs import DOCUMENT_SHIFT, decode_run, encode_run, merge_runs, reduce_runs, strip_documents
 
 # Runs of rows
 
@@ -29,7 +29,9 @@ keys = st.text(characters, max_size=5)
 numbers = st.one_of(
     st.integers(1, 3),
     st.sampled_from([255, 256, 65535, 65536, 2**32 - 1, 2**32, 2**64 - 1, 2**64, 2**90]),
-    st.builds(lambda count, documents: count | documents << DOCUMENTS, st.integers(1, 2**70), st.integers(0, 2**70)),
+    st.builds(
+        lambda count, documents: count | documents << DOCUMENT_SHIFT, st.integers(1, 2**70), st.integers(0, 2**70)
+    ),
 )
 row_dicts = st.dictionaries(keys, numbers, max_size=12)
 
@@ -37,7 +39,7 @@ row_dicts = st.dictionaries(keys, numbers, max_size=12)
 @pytest.fixture(params=[1, 3, 1024])
 def block(request, monkeypatch):
     """How many rows a block has."""
-    monkeypatch.setattr(of_rows, "BLOCK", request.param)
+    monkeypatch.setattr(of_rows, "BLOCK_ROWS", request.param)
     return request.param
 
 
@@ -56,38 +58,38 @@ def all_rows(blocks):
 
 @given(rows=row_dicts)
 def test_rows_outlive_bytes_and_files(block, rows):
-    data = b"".join(encoded(run_of(rows)))
+    data = b"".join(encode_run(run_of(rows)))
     for form in data, memoryview(data), mapped(data):
-        blocks = list(decoded(form))
+        blocks = list(decode_run(form))
         assert all_rows(blocks) == rows
         assert [len(keys) for keys, _ in blocks[:-1]] == [block] * len(blocks[:-1])
-    assert counts(list(rows.values())) == [number & (1 << DOCUMENTS) - 1 for number in rows.values()]
+    assert strip_documents(list(rows.values())) == [number & (1 << DOCUMENT_SHIFT) - 1 for number in rows.values()]
 
 
 @given(rows=st.dictionaries(st.one_of(keys, keys.map(lambda key: key * 20)), numbers, max_size=12))
 def test_a_block_ends_with_the_row_that_fills_it(monkeypatch, rows):
-    monkeypatch.setattr(of_rows, "BLOCK", 5)
-    monkeypatch.setattr(of_rows, "TEXT", 30)
-    blocks = list(decoded(b"".join(encoded(run_of(rows)))))
+    monkeypatch.setattr(of_rows, "BLOCK_ROWS", 5)
+    monkeypatch.setattr(of_rows, "BLOCK_CHARACTERS", 30)
+    blocks = list(decode_run(b"".join(encode_run(run_of(rows)))))
     assert all_rows(blocks) == rows
     for number, (some, _) in enumerate(blocks, 1):
         assert len(some) <= 5 and sum(map(len, some[:-1])) < 30
         assert len(some) == 5 or sum(map(len, some)) >= 30 or number == len(blocks)
     one_by_one = [([key], [rows[key]]) for key in sorted(rows)]
-    assert list(decoded(b"".join(encoded(one_by_one)))) == blocks
+    assert list(decode_run(b"".join(encode_run(one_by_one)))) == blocks
 
 
 def test_long_keys_are_merged_with_few_of_them_in_memory():
     """Of 3 runs of 60 keys of 200,000 characters, 12 MB each, hardly more is in memory than a few keys of each."""
     rows = {f"{number:04d}" * 50_000: number + 1 for number in range(60)}
-    runs = [mapped(b"".join(encoded(run_of(rows)))) for _ in range(3)]
+    runs = [mapped(b"".join(encode_run(run_of(rows)))) for _ in range(3)]
     expected = [(key[:4], 3 * number) for key, number in rows.items()]
     del rows
     tracemalloc.start()
     try:
         found = [
             (key[:4], number)
-            for keys, numbers in merged(map(decoded, runs))
+            for keys, numbers in merge_runs(map(decode_run, runs))
             for key, number in zip(keys, numbers, strict=True)
         ]
         assert tracemalloc.get_traced_memory()[1] < 4 << 20
@@ -102,15 +104,15 @@ def test_however_many_runs_there_are_few_are_open_at_a_time(monkeypatch, several
 
     def watched(runs):
         opened.append(list(runs))
-        return merged(opened[-1])
+        return merge_runs(opened[-1])
 
-    monkeypatch.setattr(of_rows, "_OPEN", most)
-    monkeypatch.setattr(of_rows, "merged", watched)
-    runs = [b"".join(encoded(run_of(rows))) for rows in several]
-    few = gathered(runs)
+    monkeypatch.setattr(of_rows, "_MAX_OPEN_RUNS", most)
+    monkeypatch.setattr(of_rows, "merge_runs", watched)
+    runs = [b"".join(encode_run(run_of(rows))) for rows in several]
+    few = reduce_runs(runs)
     assert all(len(some) <= most for some in opened)
     assert len(few) <= max(most, max(map(len, few), default=1).bit_length())
-    assert all_rows(merged(map(decoded, few))) == all_rows(merged(map(decoded, runs)))
+    assert all_rows(merge_runs(map(decode_run, few))) == all_rows(merge_runs(map(decode_run, runs)))
 
 
 @given(several=st.lists(row_dicts, max_size=6), draw=st.randoms(use_true_random=False))
@@ -120,26 +122,26 @@ def test_merged_runs_are_one_run_of_the_sums(block, several, draw):
         for key, number in rows.items():
             expected[key] = expected.get(key, 0) + number
     draw.shuffle(several)
-    runs = [mapped(b"".join(encoded(run_of(rows)))) for rows in several]
-    assert all_rows(merged(map(decoded, runs))) == expected
-    once_more = b"".join(encoded(merged(map(decoded, runs))))
-    assert all_rows(decoded(once_more)) == expected
+    runs = [mapped(b"".join(encode_run(run_of(rows)))) for rows in several]
+    assert all_rows(merge_runs(map(decode_run, runs))) == expected
+    once_more = b"".join(encode_run(merge_runs(map(decode_run, runs))))
+    assert all_rows(decode_run(once_more)) == expected
 
 
 @given(several=st.lists(row_dicts, max_size=12))
 def test_many_runs_are_merged_a_few_at_a_time(block, tmp_path, several):
-    runs = [b"".join(encoded(run_of(rows))) for rows in several]
-    expected = all_rows(merged(map(decoded, runs)))
+    runs = [b"".join(encode_run(run_of(rows))) for rows in several]
+    expected = all_rows(merge_runs(map(decode_run, runs)))
     few = pytest.MonkeyPatch()
-    few.setattr(of_scratch, "_FEWEST", 2)
+    few.setattr(of_scratch, "_MIN_MERGED_RUNS", 2)
     with few.context():
         scratch = Scratch(lambda: str(tmp_path), 0)
-        assert all_rows(scratch.merged(runs, run_of({"a": 1}), run_of({"a": 2, "b": 1}))) == {
+        assert all_rows(scratch.merge_runs(runs, run_of({"a": 1}), run_of({"a": 2, "b": 1}))) == {
             **expected,
             "a": expected.get("a", 0) + 3,
             "b": expected.get("b", 0) + 1,
         }
-        assert len(scratch.narrowed(runs)) <= 2
+        assert len(scratch.reduce_runs(runs)) <= 2
     few.undo()
     assert list(tmp_path.iterdir()) == []
 
@@ -147,11 +149,11 @@ def test_many_runs_are_merged_a_few_at_a_time(block, tmp_path, several):
 def test_a_run_that_is_read_stays_on_disk():
     """Of 5 runs of 20,000 rows hardly more is in memory than a block of each; all of it would take some 10 MB."""
     rows = {f"{number * 7919 % 1_000_003:07d}": number for number in range(20_000)}
-    runs = [mapped(b"".join(encoded(run_of(rows)))) for _ in range(5)]
+    runs = [mapped(b"".join(encode_run(run_of(rows)))) for _ in range(5)]
     del rows
     tracemalloc.start()
     try:
-        assert sum(len(keys) for keys, _ in merged(map(decoded, runs))) == 20_000
+        assert sum(len(keys) for keys, _ in merge_runs(map(decode_run, runs))) == 20_000
         assert tracemalloc.get_traced_memory()[1] < 3 << 20
     finally:
         tracemalloc.stop()

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from kxcli.arrays import key_index
 from kxcli.arrays.key_index import Index
-from kxcli.tally import Tally, dense, frames, keys, runs
+from kxcli.tally import Tally, dense, frames, key_runs, keys
 from kxcli.tally import words as of_words
 from kxcli.tally.buckets import Buckets, may_be_frequent
 from kxcli.tally.dense import DenseTally
+from kxcli.tally.key_runs import merge_key_runs
 from kxcli.tally.keys import KeyTally
 from kxcli.tally.packing import pack, unpack
-from kxcli.tally.runs import merged
 
 # Words and tallies
 
@@ -185,8 +185,8 @@ def room(request, monkeypatch):
         return None
     for name, size in [("_HELD", 9), ("_SAMPLE", 4), ("_PIECE", 3), ("_SLOTS_LEAST", 4), ("_SLOTS_MOST", 16)]:
         monkeypatch.setattr(keys, name, size)
-    for name, size in [("_MERGE_FROM", 5), ("_SAMPLE", 2)]:
-        monkeypatch.setattr(runs, name, size)
+    for name, size in [("_MIN_MERGE_PAIRS", 5), ("_SAMPLE", 2)]:
+        monkeypatch.setattr(key_runs, name, size)
     return 64 * 7
 
 
@@ -260,7 +260,7 @@ def test_keys_are_read_wherever_they_begin_in_what_was_dumped():
 
 @given(lists=key_lists)
 def test_merged_keys_are_ascending_and_hold_the_sums(lists):
-    some = merged([(as_keys(keys_), np.ones(len(keys_), dtype=np.int64)) for keys_ in lists])
+    some = merge_key_runs([(as_keys(keys_), np.ones(len(keys_), dtype=np.int64)) for keys_ in lists])
     assert as_dict(some) == Counter(key for keys_ in lists for key in keys_)
 
 
@@ -325,4 +325,4 @@ def test_buckets_leave_nearly_all_rare_keys_out():
 
 @given(st.lists(st.binary(max_size=9), max_size=6))
 def test_frames_come_apart_as_they_were_joined(parts):
-    assert frames.parted(frames.joined(parts)) == parts
+    assert frames.split_parts(frames.join_parts(parts)) == parts

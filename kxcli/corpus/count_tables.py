@@ -16,14 +16,14 @@ from kxcli.wording import format_count
 _WORDS = ("word", "group")
 
 
-class Line(NamedTuple):
+class CountRow(NamedTuple):
     """A row: its cells by column, and where it stands."""
 
     cells: dict[str, str | int | float]
     diagnostics: ReadDiagnostics
 
 
-def rows(
+def read_count_rows(
     source: Source,
     kind: RecordKind | None,
     encoding: str,
@@ -31,7 +31,7 @@ def rows(
     bare: tuple[str, ...],
     known: str,
     report: Callable[[Diagnostic], None],
-) -> Iterator[Line]:
+) -> Iterator[CountRow]:
     """Yield the rows of a TSV, CSV or JSONL file, whose format is found by its name and its first line.
 
     bare: the columns of a TSV or CSV without header.  known: a column that every header has.
@@ -60,7 +60,7 @@ def _looks_like(line: str) -> RecordKind:
     return "csv" if "," in line and "\t" not in line else "tsv"
 
 
-def _objects(first: str, lines: Iterable[str], diagnostics: ReadDiagnostics) -> Iterator[Line]:
+def _objects(first: str, lines: Iterable[str], diagnostics: ReadDiagnostics) -> Iterator[CountRow]:
     for line in _chained(first, lines):
         try:
             cells = parse_object(line)
@@ -68,12 +68,12 @@ def _objects(first: str, lines: Iterable[str], diagnostics: ReadDiagnostics) -> 
             diagnostics.fail(bad.args[0], "give an output of -f jsonl as it was written")
         if not all(type(word := cells.get(name, "")) is str and is_unicode(word) for name in _WORDS):
             diagnostics.fail("has a word or a group that is not a string of characters", "give an output of -f jsonl")
-        yield Line(cells, diagnostics)
+        yield CountRow(cells, diagnostics)
 
 
 def _cells(
     first: str, lines: Iterable[str], diagnostics: ReadDiagnostics, kind: RecordKind, bare: tuple[str, ...], known: str
-) -> Iterator[Line]:
+) -> Iterator[CountRow]:
     numbered = ((diagnostics.line, line) for line in _chained(first, lines))
     rows: Iterator[tuple[int, list[str] | BadRecord]]
     if kind == "csv":
@@ -93,7 +93,7 @@ def _cells(
         if len(row) != len(columns):
             what = f"has {format_count(len(row), 'cells')}, not {len(columns)} ({', '.join(columns)})"
             diagnostics.fail(what, "more columns than a word and its count need --header when they are written")
-        yield Line(dict(zip(columns, row, strict=True)), diagnostics)
+        yield CountRow(dict(zip(columns, row, strict=True)), diagnostics)
 
 
 def _chained(first: str, lines: Iterable[str]) -> Iterator[str]:

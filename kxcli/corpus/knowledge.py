@@ -38,7 +38,7 @@ _CODE = re.compile(r"\s*[!-~]*[0-9][!-~]*\s*")
 _TEXT = re.compile(r"\s|[^\W\d_a-zA-Z]")
 
 
-class Described(NamedTuple):
+class KnowledgeEntry(NamedTuple):
     """An entry, and the line that it begins in; `facts` are predicates with their objects."""
 
     line: int
@@ -49,13 +49,15 @@ class Described(NamedTuple):
     facts: list[tuple[str, str]]
 
 
-class Oddity(NamedTuple):
+class FileWarning(NamedTuple):
     """What looks wrong in a file as a whole, and what to do."""
 
     message: str
 
 
-def entries(path: str, on_error: OnError, report: Callable[[Diagnostic | Oddity], None]) -> Iterator[Described]:
+def read_entries(
+    path: str, on_error: OnError, report: Callable[[Diagnostic | FileWarning], None]
+) -> Iterator[KnowledgeEntry]:
     """Yield the entries of a UTF-8 file, compressed or not; report skips at the end.
 
     JSONL, where the first character that is no white space is `{`, has objects with `subject_id` and maybe `subject`,
@@ -64,7 +66,7 @@ def entries(path: str, on_error: OnError, report: Callable[[Diagnostic | Oddity]
     Raises `InputError`, with the line, for what is neither, unless `on_error` skips it.
     """
     diagnostics = ReadDiagnostics(display_name(path), on_error)
-    rows = _Rows()
+    rows = _TsvSurvey()
     with Source(path).open() as file:
         lines = _lines(Stream(file, display_name(path)), diagnostics)
         first = next(lines, None)
@@ -95,28 +97,28 @@ def _chained(first: str, lines: Iterator[str]) -> Iterator[str]:
     yield from lines
 
 
-def _from_json(lines: Iterable[str], diagnostics: ReadDiagnostics) -> Iterator[Described]:
+def _from_json(lines: Iterable[str], diagnostics: ReadDiagnostics) -> Iterator[KnowledgeEntry]:
     for line in lines:
         try:
-            yield _entry(line, diagnostics.line)
+            yield _parse_entry(line, diagnostics.line)
         except BadRecord as bad:
             reject_record(diagnostics, "jsonl", bad, _HINT)
 
 
-def _entry(line: str, number: int) -> Described:
+def _parse_entry(line: str, number: int) -> KnowledgeEntry:
     value = parse_object(line)
-    key = _string(value.get("subject_id"))
+    key = _as_text(value.get("subject_id"))
     if not key:
         raise BadRecord("has no subject_id")
     if key == NIL:
         raise BadRecord(_IS_NIL)
     facts = [
-        (_string(fact.get("predicate")), _string(fact.get("object")))
-        for fact in _listed(value.get("data"))
+        (_as_text(fact.get("predicate")), _as_text(fact.get("object")))
+        for fact in _as_list(value.get("data"))
         if isinstance(fact, dict)
     ]
-    subject, aliases, types = _string(value.get("subject")), _listed(value.get("alias")), _listed(value.get("type"))
-    entry = Described(number, key, subject, [*map(_string, aliases)], [*map(_string, types)], facts)
+    subject, aliases, types = _as_text(value.get("subject")), _as_list(value.get("alias")), _as_list(value.get("type"))
+    entry = KnowledgeEntry(number, key, subject, [*map(_as_text, aliases)], [*map(_as_text, types)], facts)
     if "\\u" in line:  # half a surrogate pair gets in by an escape alone
         strings = [key, subject, *entry.aliases, *entry.types, *[text for fact in facts for text in fact]]
         if not is_unicode("".join(strings)):
@@ -124,11 +126,11 @@ def _entry(line: str, number: int) -> Described:
     return entry
 
 
-def _listed(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [] if value is None else [value]
 
 
-def _string(value: Any) -> str:
+def _as_text(value: Any) -> str:
     if isinstance(value, str):
         return value
     if value is None or isinstance(value, bool):
@@ -145,8 +147,8 @@ def _refuse_other_formats(first: str, diagnostics: ReadDiagnostics) -> None:
         diagnostics.fail(what, "give TSV of names, ids and maybe descriptions: convert it with a CSV tool")
 
 
-def _from_tsv(lines: Iterable[str], diagnostics: ReadDiagnostics, rows: "_Rows") -> Iterator[Described]:
-    found: dict[str, Described] = {}
+def _from_tsv(lines: Iterable[str], diagnostics: ReadDiagnostics, rows: "_TsvSurvey") -> Iterator[KnowledgeEntry]:
+    found: dict[str, KnowledgeEntry] = {}
     for number, line in enumerate(lines):
         name, *others = line.split("\t", 2)
         key = others[0].strip() if others else ""
@@ -166,7 +168,7 @@ def _from_tsv(lines: Iterable[str], diagnostics: ReadDiagnostics, rows: "_Rows")
         rows.add(name, key)
         entry = found.get(key)
         if entry is None:
-            entry = found[key] = Described(diagnostics.line, key, name, [], [], [])
+            entry = found[key] = KnowledgeEntry(diagnostics.line, key, name, [], [], [])
         else:
             entry.aliases.append(name)
         if len(others) > 1 and others[1]:
@@ -186,7 +188,7 @@ def _is_header(line: str, diagnostics: ReadDiagnostics) -> bool:
     return False
 
 
-class _Rows:
+class _TsvSurvey:
     """What all rows of a TSV file have in common; header: the decision to skip one."""
 
     def __init__(self) -> None:
@@ -200,10 +202,14 @@ class _Rows:
         self._n_quoted += all(len(cell) > 1 and cell[0] == cell[-1] == '"' for cell in (name, key))
 
     @property
-    def oddity(self) -> Oddity | None:
+    def oddity(self) -> FileWarning | None:
         """What looks wrong in all rows, if anything does."""
         if self._n and self._n == self._n_swapped:
-            return Oddity("the names are codes and the ids are words, so the columns look swapped; put the names first")
+            return FileWarning(
+                "the names are codes and the ids are words, so the columns look swapped; put the names first"
+            )
         if self._n and self._n == self._n_quoted:
-            return Oddity("all names and ids are in quotation marks, which belong to them in TSV; remove the marks")
+            return FileWarning(
+                "all names and ids are in quotation marks, which belong to them in TSV; remove the marks"
+            )
         return None

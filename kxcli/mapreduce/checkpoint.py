@@ -27,8 +27,8 @@ from kxcli.mapreduce.fingerprint import fingerprint
 from kxcli.mapreduce.job import Job, OnDone, Read, SnapshotEngine, Task
 from kxcli.mapreduce.spilling import merged
 from kxcli.mapreduce.versions import versions
-from kxcli.storage.partial_store import NAMES, DamagedError, Shelf, Taken, taken
-from kxcli.storage.private_files import UnsafeError, open_private, private_folder
+from kxcli.storage.partial_store import NAMES, DamagedError, PartialStore, StoredPartial, load_partial
+from kxcli.storage.private_files import UnsafeError, make_private_folder, open_private
 from kxcli.wording import format_count
 
 TaskT = TypeVar("TaskT", bound=Task)
@@ -268,7 +268,7 @@ class _Kept:
         *,
         is_merged: bool,
     ) -> None:
-        self._shelf, self._codec, self._is_merged = Shelf(folder, _HINT), codec, is_merged
+        self._shelf, self._codec, self._is_merged = PartialStore(folder, _HINT), codec, is_merged
         self.told: dict[Identity, list[Any]] = {}
         self._paths: list[str] = []
         self._places: dict[Identity, tuple[str, int, int]] = {}  # of results that stand alone: the file, from and to
@@ -290,7 +290,7 @@ class _Kept:
         """Yield intact files: path, tasks, sizes of results, and their start; remove others."""
         for path in self._shelf.paths():
             try:
-                found = taken(path, _HEAD, is_checked=True)
+                found = load_partial(path, _HEAD, is_checked=True)
                 tasks, sizes = self._check_head(path, found)
             except DamagedError as error:
                 tell(f"{path}: {error.what}; what was in it is computed again")
@@ -299,7 +299,7 @@ class _Kept:
             else:
                 yield path, tasks, sizes, found.start
 
-    def _check_head(self, path: str, found: Taken) -> tuple[dict[Identity, list[Any]], list[int]]:
+    def _check_head(self, path: str, found: StoredPartial) -> tuple[dict[Identity, list[Any]], list[int]]:
         """Return the tasks and sizes of a head; `DamagedError` if they do not fit."""
         tasks = {(stamp, number): told for stamp, number, told in found.head["tasks"]}
         sizes = found.head["sizes"]
@@ -327,7 +327,7 @@ class _Kept:
         """Yield the files and their merged partials, mapped one after the other."""
         for path in self._paths:
             try:
-                yield path, taken(path, _HEAD, is_checked=False).data
+                yield path, load_partial(path, _HEAD, is_checked=False).data
             except DamagedError as error:
                 raise InputError(path, error.what, _ALONE) from None
 
@@ -355,7 +355,7 @@ class _Kept:
 def _check_private(folder: str) -> None:
     """Make a missing folder; `OutputError` if other users can write to it."""
     try:
-        private_folder(folder)
+        make_private_folder(folder)
     except UnsafeError as error:
         raise OutputError(folder, error.what, error.hint(_OTHER)) from None
     except OSError as error:

@@ -19,7 +19,7 @@ from kxcli.mapreduce.rounds import Numbered, Round
 from kxcli.mapreduce.spawning import hold_back_signals, isolate_workers, silence_workers
 from kxcli.mapreduce.spilling import SpillPolicy, gathered
 from kxcli.mapreduce.worker import Begin, Do, work
-from kxcli.storage.shared_arrays import Shipped, shipped
+from kxcli.storage.shared_arrays import SharedValue, share
 
 TaskT = TypeVar("TaskT", bound=Task)
 RecordT = TypeVar("RecordT")
@@ -200,9 +200,9 @@ class Pool:
             _raise_first(round_.failures)
 
     @contextmanager
-    def _sent(self, shared: object) -> Iterator[Shipped]:
+    def _sent(self, shared: object) -> Iterator[SharedValue]:
         """Make a value ready for all workers; its file is gone when the job is done."""
-        sent = shipped(shared, self._folder)
+        sent = share(shared, self._folder)
         try:
             yield sent
         except WorkerDiedError as died:

@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, Generic, NamedTuple, TypeVar
 
 from kxcli.errors import OutputError, reason
 from kxcli.mapreduce.job import Job, SpillableJob
-from kxcli.storage.partial_store import last_look
+from kxcli.storage.partial_store import map_and_remove
 
 PartialT = TypeVar("PartialT")
 
@@ -132,7 +132,7 @@ def _looked_at(spans: Iterable[Span]) -> Iterator[memoryview]:
     views: dict[str, memoryview] = {}
     for path, start, stop in spans:
         if path not in views:
-            views[path] = last_look(path)
+            views[path] = map_and_remove(path)
         yield views[path][start:stop]
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from kxcli.mapreduce.job import Job, Read, Task
 from kxcli.mapreduce.spilling import Span, SpillingAccumulator, SpillPolicy
 from kxcli.signals import ENDING
-from kxcli.storage.shared_arrays import Shipped, received
+from kxcli.storage.shared_arrays import SharedValue, load_shared
 from kxcli.tuning import configure_process
 from kxcli.wording import format_traceback
 
@@ -24,7 +24,7 @@ class Begin:
 
     read: Read[Any, Any]
     job: Job[Any, Any]
-    shared: Shipped
+    shared: SharedValue
     keeping: SpillPolicy | None
 
 
@@ -82,7 +82,7 @@ class _Desk:
         self._read, self._job = given.read, given.job
         keeping = given.keeping
         self._holder = None if keeping is None else SpillingAccumulator(given.job, keeping.room, lambda: keeping.folder)
-        self._trouble = _answer(lambda: given.job.setup(received(given.shared)))
+        self._trouble = _answer(lambda: given.job.setup(load_shared(given.shared)))
 
     def answer(self, message: Do | CollectPartial) -> Any:
         """Return what the parent is to hear: of a task what was told and its partial, or of what was merged; an error.

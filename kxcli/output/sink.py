@@ -16,7 +16,7 @@ from typing import BinaryIO, cast
 from kxcli.errors import OutputError, reason
 from kxcli.output.descriptors import CompleteWriter, descriptor_path, open_descriptor
 from kxcli.signals import delay_signals
-from kxcli.storage.locking import HOST, is_left, locked_file
+from kxcli.storage.locking import HOST, create_locked_file, is_stale
 from kxcli.storage.temporary import temporary_folder
 
 STDOUT = "<stdout>"
@@ -191,7 +191,7 @@ def _temporary_file(target: str, *, is_new: bool) -> Iterator[tuple[BinaryIO, st
         path: str | None = None
         with delay_signals():
             try:
-                handle, path = locked_file(os.path.dirname(target), _PREFIX, _SUFFIX)
+                handle, path = create_locked_file(os.path.dirname(target), _PREFIX, _SUFFIX)
             except OSError as error:
                 if is_new or error.errno in _FULL:
                     raise
@@ -281,7 +281,7 @@ def _remove_left(folder: str) -> None:
     """Remove what runs of this user had begun to write there when they were killed."""
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name.startswith(_PREFIX) and entry.name.endswith(_SUFFIX) and is_left(entry.path):
+            if entry.name.startswith(_PREFIX) and entry.name.endswith(_SUFFIX) and is_stale(entry.path):
                 os.unlink(entry.path)
 
 

@@ -12,11 +12,11 @@ import numpy as np
 from kxcli import schema
 from kxcli.arrays import AnyArray
 from kxcli.errors import InputError, reason
-from kxcli.storage.private_files import UnsafeError, new_file, open_private
+from kxcli.storage.private_files import UnsafeError, create_file, open_private
 
 _MAGIC = b"kxcli arrays 1\n"
 _HEAD = len(_MAGIC) + hashlib.sha256().digest_size
-_ALIGNED = 64  # bytes, where each array begins
+_ALIGNMENT = 64  # bytes, where each array begins
 _MAX_HEADER = 1 << 20  # bytes
 _DTYPE = schema.TextField(r"\|[bu]1|[<>](?:[iu][248]|f[48])")
 # Of an array: dtype, number of values, offset.
@@ -70,9 +70,9 @@ class ArrayFile(Mapping[str, AnyArray]):
         return len(self._arrays)
 
     def __reduce__(self) -> Any:
-        return _mapped_again, (self.path,)
+        return _map_again, (self.path,)
 
-    def unmapped(self) -> dict[str, AnyArray]:
+    def to_arrays(self) -> dict[str, AnyArray]:
         """Return the arrays without the file, for a machine that does not have it."""
         return self._arrays
 
@@ -84,7 +84,7 @@ def _array(body: memoryview, name: str, kind: str, count: int, offset: int) -> A
     return np.frombuffer(body, dtype, count, offset) if count else np.empty(0, dtype)
 
 
-def _mapped_again(path: str) -> ArrayFile:
+def _map_again(path: str) -> ArrayFile:
     try:
         return ArrayFile(path, is_checked=False)
     except (OSError, DamagedError, UnsafeError, ValueError) as error:
@@ -92,7 +92,7 @@ def _mapped_again(path: str) -> ArrayFile:
         raise InputError(path, what, "leave the folder of --kb-cache alone while kxcli runs") from None
 
 
-def save(arrays: Mapping[str, AnyArray], about: Any, path: str) -> None:
+def save_arrays(arrays: Mapping[str, AnyArray], about: Any, path: str) -> None:
     """Write one-dimensional arrays: a line that tells what this is, the SHA-256 of all that follows, JSON, the arrays.
 
     The file appears when it is whole, with mode 0600.
@@ -101,15 +101,15 @@ def save(arrays: Mapping[str, AnyArray], about: Any, path: str) -> None:
     places: dict[str, Any] = {}
     size = 0
     for name, array in plain.items():
-        size += -size % _ALIGNED
+        size += -size % _ALIGNMENT
         places[name] = [array.dtype.str, len(array), size]
         size += array.nbytes
     head = json.dumps({"size": size, "arrays": places, "about": about}).encode("utf-8")
-    head += b" " * (-(_HEAD + len(head) + 1) % _ALIGNED) + b"\n"
+    head += b" " * (-(_HEAD + len(head) + 1) % _ALIGNMENT) + b"\n"
     digest = hashlib.sha256(head)
     for part in _parts(plain):
         digest.update(part)
-    with new_file(os.path.dirname(path), ".part") as (file, temporary):
+    with create_file(os.path.dirname(path), ".part") as (file, temporary):
         file.write(_MAGIC + digest.digest() + head)
         for part in _parts(plain):
             file.write(part)
@@ -121,6 +121,6 @@ def save(arrays: Mapping[str, AnyArray], about: Any, path: str) -> None:
 def _parts(arrays: Mapping[str, AnyArray]) -> Iterator[Any]:
     at = 0
     for array in arrays.values():
-        yield bytes(-at % _ALIGNED)
+        yield bytes(-at % _ALIGNMENT)
         yield array.data.cast("B") if array.nbytes else b""
-        at += -at % _ALIGNED + array.nbytes
+        at += -at % _ALIGNMENT + array.nbytes

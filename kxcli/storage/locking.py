@@ -14,7 +14,7 @@ _NEW = ".new"
 _WITHOUT_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
 
 
-def locked_file(folder: str, prefix: str, suffix: str) -> tuple[int, str]:
+def create_locked_file(folder: str, prefix: str, suffix: str) -> tuple[int, str]:
     """Make a new file of mode 0600 and lock it; return the open file and its path.
 
     It never stands under its name without its lock, but where the file system has no locks: there nobody takes it
@@ -38,8 +38,8 @@ def locked_file(folder: str, prefix: str, suffix: str) -> tuple[int, str]:
     return handle, path
 
 
-def is_left(path: str) -> bool:
-    """Return whether a file was made by `locked_file` for this user, by a process that is no more."""
+def is_stale(path: str) -> bool:
+    """Return whether a file was made by `create_locked_file` for this user, by a process that is no more."""
     try:
         handle = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:

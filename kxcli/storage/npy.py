@@ -26,7 +26,7 @@ class NpyError(ValueError):
     """A foreign or damaged file; the message is the cause."""
 
 
-class Header(NamedTuple):
+class NpyHeader(NamedTuple):
     """The header of an array: shape, order and dtype."""
 
     shape: tuple[int, ...]
@@ -39,7 +39,7 @@ class Header(NamedTuple):
         return math.prod(self.shape) * self.dtype.itemsize
 
 
-def read_header(file: BinaryIO) -> Header:
+def read_header(file: BinaryIO) -> NpyHeader:
     """Read the header of a .npy file, without its array.
 
     Raises `NpyError`, and what reading the file raises.
@@ -50,7 +50,7 @@ def read_header(file: BinaryIO) -> Header:
             version = np.lib.format.read_magic(file)  # type: ignore[no-untyped-call, unused-ignore]
             if version not in _READERS:
                 raise NpyError(f"has the version {version[0]}.{version[1]} of the format, which is not read")
-            header = Header(*_READERS[version](file))
+            header = NpyHeader(*_READERS[version](file))
     except (NpyError, OSError, zipfile.BadZipFile):
         raise
     except Exception as error:
@@ -61,7 +61,7 @@ def read_header(file: BinaryIO) -> Header:
     return header
 
 
-class Npz:
+class NpzFile:
     """An open .npz file; `headers` are those of its arrays, by name.
 
     Raises `NpyError` for what numpy does not write: names that occur twice, other compression, encryption, sizes that
@@ -74,7 +74,7 @@ class Npz:
             self._zip = zipfile.ZipFile(file)
         except Exception as error:
             raise NpyError("is no .npz file") from error
-        self.headers: dict[str, Header] = {}
+        self.headers: dict[str, NpyHeader] = {}
         self._starts: dict[str, int] = {}
         members = self._zip.infolist()
         if len(members) > _MAX_MEMBERS:
@@ -98,7 +98,7 @@ class Npz:
         except NpyError as error:
             raise NpyError(f"has the array {name!a}, which {error}") from error
         except Exception as error:
-            raise _unreadable(name, error) from error
+            raise _read_error(name, error) from error
         if header.dtype.hasobject or start + header.n_bytes != member.file_size:
             raise NpyError(f"has the array {name!a}, whose size is not what its header says")
 
@@ -115,9 +115,9 @@ class Npz:
             array = np.frombuffer(data, header.dtype)
             return array.reshape(header.shape, order="F" if header.is_fortran else "C")
         except Exception as error:
-            raise _unreadable(name, error) from error
+            raise _read_error(name, error) from error
 
 
-def _unreadable(name: str, error: Exception) -> NpyError:
+def _read_error(name: str, error: Exception) -> NpyError:
     what = " ".join(str(error).split()) or type(error).__name__
     return NpyError(f"is damaged: the array {name!a} cannot be read ({what[:200]})")

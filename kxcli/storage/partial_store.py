@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from kxcli import schema
 from kxcli.errors import InputError, OutputError, reason
-from kxcli.storage.private_files import UnsafeError, new_file, open_private
+from kxcli.storage.private_files import UnsafeError, create_file, open_private
 
 _MAGIC = b"kxcli partial 1\n"
 _LENGTH = 8  # bytes of the head's length
@@ -34,7 +34,7 @@ class DamagedError(Exception):
 
 
 @dataclass(frozen=True)
-class Shelf:
+class PartialStore:
     """A folder for partials; `hint` is what to do where it has no room."""
 
     folder: str
@@ -47,7 +47,7 @@ class Shelf:
         digest = hashlib.sha256(length + start)
         digest.update(data)
         try:
-            with new_file(self.folder, _UNFINISHED, _PREFIX) as (file, temporary):
+            with create_file(self.folder, _UNFINISHED, _PREFIX) as (file, temporary):
                 file.write(_MAGIC + digest.digest() + length + start)
                 file.write(data)
                 file.flush()
@@ -64,7 +64,7 @@ class Shelf:
             return sorted(file.path for file in files if NAMES.fullmatch(file.name) and file.name.endswith(_SUFFIX))
 
 
-class Taken(NamedTuple):
+class StoredPartial(NamedTuple):
     """What a file of a shelf has: what is to be known of it, the dumped partial, and the byte where that starts."""
 
     head: Any
@@ -72,13 +72,13 @@ class Taken(NamedTuple):
     start: int
 
 
-def taken(path: str, head: schema.Field, *, is_checked: bool) -> Taken:
+def load_partial(path: str, head: schema.Field, *, is_checked: bool) -> StoredPartial:
     """Return what a file has; it is mapped: its pages are read as they are looked at.
 
     head: what is to be known of the partial, as declared.  is_checked: whether the checksum is computed, which reads
     the file once.  Raises `DamagedError`, or `InputError` if the disk fails.
     """
-    view = _mapped(path)
+    view = _map_private(path)
     if is_checked:
         is_whole = hashlib.sha256(view[_START:]).digest() == bytes(view[len(_MAGIC) : _START])
         view.obj.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]  # it takes no memory until it is wanted
@@ -89,12 +89,12 @@ def taken(path: str, head: schema.Field, *, is_checked: bool) -> Taken:
     if bytes(view[: len(_MAGIC)]) != _MAGIC or len(view) < body or not stop - body <= min(_MAX_HEAD, len(view) - body):
         raise DamagedError(path)
     try:
-        return Taken(schema.parse(view[body:stop], head), view[stop:], stop)
+        return StoredPartial(schema.parse(view[body:stop], head), view[stop:], stop)
     except schema.SchemaError as error:
         raise DamagedError(path, f"is damaged ({error})") from None
 
 
-def mapped(data: bytes, folder: str) -> memoryview:
+def spill(data: bytes, folder: str) -> memoryview:
     """Return the same bytes, of which there are some, from a file without a name: in memory as far as wanted."""
     try:
         with tempfile.TemporaryFile(dir=folder) as file:
@@ -105,14 +105,14 @@ def mapped(data: bytes, folder: str) -> memoryview:
         raise OutputError(folder, reason(error), "point TMPDIR at a disk with more room") from None
 
 
-def last_look(path: str) -> memoryview:
+def map_and_remove(path: str) -> memoryview:
     """Return the bytes of a file, mapped; the file is gone with the last look at them."""
-    view = _mapped(path)
+    view = _map_private(path)
     os.unlink(path)
     return view
 
 
-def _mapped(path: str) -> memoryview:
+def _map_private(path: str) -> memoryview:
     try:
         with open(path, "rb", opener=lambda path, _: open_private(path)) as file:
             return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))

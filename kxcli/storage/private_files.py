@@ -32,7 +32,7 @@ class UnsafeError(Exception):
         return f"run `{self.fix}`, or {other}" if self.fix else other
 
 
-def private_folder(path: str) -> None:
+def make_private_folder(path: str) -> None:
     """Make a missing folder for this user; `UnsafeError` if others can write to it.
 
     A symbolic link to a folder is followed if this user or root made it.  Raises `UnsafeError`, or `OSError` if the
@@ -88,7 +88,7 @@ def open_private(path: str, flags: int = 0) -> int:
 
 
 @contextmanager
-def new_file(folder: str, suffix: str, prefix: str = "tmp") -> Iterator[tuple[BinaryIO, str]]:
+def create_file(folder: str, suffix: str, prefix: str = "tmp") -> Iterator[tuple[BinaryIO, str]]:
     """Open a new file of mode 0600 with its path; rename it in the block, or it is removed at the end."""
     with ExitStack() as stack:
         with delay_signals():

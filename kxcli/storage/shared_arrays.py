@@ -17,12 +17,12 @@ from kxcli.errors import InputError, OutputError, reason
 
 _PICKLE = 5  # the protocol that hands arrays over apart from what describes them
 _LEAVE_ALONE = "leave TMPDIR alone while kxcli runs"
-_ALIGNED = 64  # bytes, where each array begins
-_LEAST = 1 << 20  # bytes of arrays that are worth a file
+_ALIGNMENT = 64  # bytes, where each array begins
+_MIN_SHARED_BYTES = 1 << 20  # bytes of arrays that are worth a file
 
 
 @dataclass(frozen=True)
-class Shipped:
+class SharedValue:
     """A value on its way: what describes it, and its arrays, small ones along with it.
 
     spans: where great arrays stand in the file `path`, from and to a byte.
@@ -45,29 +45,29 @@ class Shipped:
                 os.unlink(self.path)
 
 
-def shipped(value: Any, folder: Callable[[], str]) -> Shipped:
+def share(value: Any, folder: Callable[[], str]) -> SharedValue:
     """Write a value's arrays, if they are great, to a new file in the folder; `OutputError` where the disk is full."""
     buffers: list[Any] = []
     description = BytesIO()
     ForkingPickler(description, _PICKLE, True, buffers.append).dump(value)
     arrays = [buffer.raw() for buffer in buffers]
-    if sum(array.nbytes for array in arrays) < _LEAST:
-        return Shipped(description.getvalue(), tuple(map(bytes, arrays)))
+    if sum(array.nbytes for array in arrays) < _MIN_SHARED_BYTES:
+        return SharedValue(description.getvalue(), tuple(map(bytes, arrays)))
     where = folder()
     spans = []
     try:
         handle, path = tempfile.mkstemp(dir=where, suffix=".shared")
         with os.fdopen(handle, "wb") as file:
             for array in arrays:
-                file.write(bytes(-file.tell() % _ALIGNED))
+                file.write(bytes(-file.tell() % _ALIGNMENT))
                 spans.append((file.tell(), file.tell() + array.nbytes))
                 file.write(array)
     except OSError as error:
         raise OutputError(where, reason(error), "point TMPDIR at a disk with more room") from None
-    return Shipped(description.getvalue(), (), path, tuple(spans))
+    return SharedValue(description.getvalue(), (), path, tuple(spans))
 
 
-def received(sent: Shipped) -> Any:
+def load_shared(sent: SharedValue) -> Any:
     """Return the value; great arrays are read-only, and in memory only as far as they are looked at."""
     if not sent.path:
         return ForkingPickler.loads(sent.description, buffers=sent.arrays)

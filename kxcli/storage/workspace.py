@@ -11,7 +11,7 @@ from typing import Any
 
 from kxcli.errors import OutputError, reason
 from kxcli.signals import delay_signals
-from kxcli.storage.locking import HOST, is_left, locked_file
+from kxcli.storage.locking import HOST, create_locked_file, is_stale
 from kxcli.storage.temporary import temporary_folder
 
 _PREFIX = f"kxcli-{HOST}-"  # another machine that has the same TMPDIR may not see who holds a lock here
@@ -39,14 +39,14 @@ class Workspace:
             self._before = self._config.get("tempdir")
             with delay_signals():
                 try:
-                    self._path, self._lock = _locked_folder(where)
+                    self._path, self._lock = _create_locked_folder(where)
                 except OSError as error:
                     raise OutputError(where, reason(error), "point TMPDIR at a folder that can be written") from None
                 self._config["tempdir"] = self._path
         return self._path
 
     def __enter__(self) -> "Workspace":
-        _remove_left()
+        _remove_stale()
         return self
 
     def __exit__(
@@ -61,25 +61,25 @@ class Workspace:
             self._path = None
 
 
-def _locked_folder(where: str) -> tuple[str, int]:
+def _create_locked_folder(where: str) -> tuple[str, int]:
     """Make a folder and lock a file in it; remove the folder on failure."""
     path = tempfile.mkdtemp(prefix=_PREFIX, dir=where)
     try:
-        return path, locked_file(path, _LOCK, "")[0]
+        return path, create_locked_file(path, _LOCK, "")[0]
     except BaseException:
         shutil.rmtree(path, ignore_errors=True)
         raise
 
 
-def _remove_left() -> None:
+def _remove_stale() -> None:
     """Remove the folders of runs of this user that are no more."""
     with suppress(OSError), os.scandir(temporary_folder()) as entries:
         for entry in entries:
-            if entry.name.startswith(_PREFIX) and _is_left(entry):
+            if entry.name.startswith(_PREFIX) and _is_stale_folder(entry):
                 shutil.rmtree(entry.path, ignore_errors=True)
 
 
-def _is_left(entry: os.DirEntry[str]) -> bool:
+def _is_stale_folder(entry: os.DirEntry[str]) -> bool:
     """Return whether it is a folder of ours whose lock nobody holds; without one it may be just being made."""
     try:
         status = entry.stat(follow_symlinks=False)
@@ -88,4 +88,4 @@ def _is_left(entry: os.DirEntry[str]) -> bool:
         locks = [name for name in os.listdir(entry.path) if name.startswith(_LOCK) and not name.endswith(".new")]
     except OSError:
         return False
-    return bool(locks) and all(is_left(os.path.join(entry.path, name)) for name in locks)
+    return bool(locks) and all(is_stale(os.path.join(entry.path, name)) for name in locks)

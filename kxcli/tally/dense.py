@@ -6,7 +6,7 @@ import numpy as np
 
 from kxcli.arrays import AnyArray, IntArray
 from kxcli.errors import DamagedPartialError
-from kxcli.tally.rows import forget
+from kxcli.tally.string_runs import advise_dontneed
 
 _WIDTHS = (1, 2, 4, 8)  # bytes of a count
 _HELD = 1 << 20  # numbers held uncounted
@@ -74,7 +74,7 @@ class DenseTally:
             raise DamagedPartialError("there are more or fewer counts than numbers")
         more = np.frombuffer(view, dtype=f"<u{width}")
         np.add(self._counts, more, out=self._counts, casting="unsafe")
-        forget(view)
+        advise_dontneed(view)
 
     def _count_held(self) -> None:
         if self._counts is None:

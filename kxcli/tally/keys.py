@@ -10,7 +10,7 @@ import numpy as np
 
 from kxcli.arrays import IntArray, UInt64Array
 from kxcli.arrays.hashing import MULTIPLIERS
-from kxcli.tally.runs import Run, Runs, merged
+from kxcli.tally.key_runs import KeyRun, KeyRuns, merge_key_runs
 
 _HELD = 1 << 20  # keys held uncounted: counting many at a time spares the table's growth and the calls
 _SAMPLE = 1 << 17  # keys that are sorted to begin with, so that the frequent ones find their slots free
@@ -36,7 +36,7 @@ class KeyTally:
         self._held: list[UInt64Array] = []
         self._size = 0
         self._table: _Table | None = None
-        self._runs = Runs()
+        self._runs = KeyRuns()
 
     def add(self, keys: UInt64Array) -> None:
         """Count each key once more; keeps the array, which may not change any more."""
@@ -65,12 +65,12 @@ class KeyTally:
         """Bytes of memory that it takes, about."""
         return 8 * self._size + 16 * (0 if self._table is None else len(self._table)) + self._runs.weight
 
-    def parts(self, room: int | None = None) -> Iterator[Run]:
+    def parts(self, room: int | None = None) -> Iterator[KeyRun]:
         """Yield keys, ascending, and their counts; with loaded ones, in parts that so many bytes have room for."""
         self._settle()
         return self._runs.parts(room)
 
-    def frequent(self, least: int, room: int | None = None) -> Run:
+    def frequent(self, least: int, room: int | None = None) -> KeyRun:
         """Return the keys counted at least so often, ascending, and their counts; in between, parts have some room."""
         keys, counts = [np.empty(0, dtype=np.uint64)], [np.empty(0, dtype=np.int64)]
         for some, theirs in self.parts(room):
@@ -88,7 +88,7 @@ class KeyTally:
     def load(cls, data: bytes | memoryview) -> "KeyTally":
         """Return the tally that was dumped; it stays where it is."""
         tally = cls()
-        tally._runs = Runs.load(data)
+        tally._runs = KeyRuns.load(data)
         return tally
 
     def _count_held(self) -> None:
@@ -96,7 +96,7 @@ class KeyTally:
         self._held, self._size = [], 0
         left = []
         if self._table is None:
-            first = merged([_ones(keys[:_SAMPLE])])
+            first = merge_key_runs([_ones(keys[:_SAMPLE])])
             self._table = _Table(min(_room_for(len(first[0])), _SLOTS_MOST))
             left.append(self._table.add(first))
             keys = keys[_SAMPLE:]
@@ -108,7 +108,7 @@ class KeyTally:
                 left = [self._table.add(pairs) for pairs in (drained, *left)]
             else:
                 self._runs.add(drained)
-        self._runs.add(merged(left))
+        self._runs.add(merge_key_runs(left))
 
     def _settle(self) -> None:
         if self._held:
@@ -134,7 +134,7 @@ class _Table:
     def is_full(self) -> bool:
         return self.filled > _FULL * len(self._keys)
 
-    def count(self, keys: UInt64Array) -> Run:
+    def count(self, keys: UInt64Array) -> KeyRun:
         """Count each key once more; return those that found no slot, in no order, with a count of 1 for each."""
         unknown = [keys[:0]]
         for start in range(0, len(keys), _PIECE):
@@ -148,7 +148,7 @@ class _Table:
             unknown.append(some)
         return self.add(_ones(np.concatenate(unknown)))
 
-    def add(self, pairs: Run) -> Run:
+    def add(self, pairs: KeyRun) -> KeyRun:
         """Add to the counts of keys, in any order; return what found no slot.
 
         Of keys that want the same slot the one with the greatest count gets it, for it will be asked for most often.
@@ -167,7 +167,7 @@ class _Table:
         self.filled = int(np.count_nonzero(self._keys))
         return keys, counts
 
-    def drained(self) -> Run:
+    def drained(self) -> KeyRun:
         """Return the keys, ascending, and their counts, and forget them."""
         filled = np.flatnonzero(self._keys)
         keys, counts = self._keys[filled], self._counts[filled]
@@ -176,7 +176,7 @@ class _Table:
         return keys[order], counts[order]
 
 
-def _ones(keys: UInt64Array) -> Run:
+def _ones(keys: UInt64Array) -> KeyRun:
     """Return keys, in any order and perhaps more than once, with a count of 1 for each."""
     return keys, np.ones(len(keys), dtype=np.int64)
 

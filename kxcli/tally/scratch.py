@@ -10,9 +10,9 @@ from types import TracebackType
 from typing import IO
 
 from kxcli.errors import OutputError, reason
-from kxcli.tally.rows import BLOCK_BYTES, Block, decoded, encoded, merged
+from kxcli.tally.string_runs import BLOCK_BYTES, Block, decode_run, encode_run, merge_runs
 
-_FEWEST = 8  # runs merged at a time: with less, rows would be written and read again very often
+_MIN_MERGED_RUNS = 8  # runs merged at a time: with less, rows would be written and read again very often
 
 
 @dataclass(frozen=True)
@@ -26,47 +26,47 @@ class Scratch:
     folder: Callable[[], str]
     room: int
 
-    def spool(self) -> "Spool":
+    def spool(self) -> "RunFile":
         """Return a file for some runs; a block's end closes it."""
-        return Spool(self.folder())
+        return RunFile(self.folder())
 
-    def narrowed(self, runs: Sequence[bytes | memoryview]) -> Sequence[bytes | memoryview]:
+    def reduce_runs(self, runs: Sequence[bytes | memoryview]) -> Sequence[bytes | memoryview]:
         """Return the same rows in so few runs that their blocks have room in memory."""
-        most = max(_FEWEST, self.room // BLOCK_BYTES)
+        most = max(_MIN_MERGED_RUNS, self.room // BLOCK_BYTES)
         while len(runs) > most:
             rest = iter(runs)
             with self.spool() as spool:
                 while some := list(islice(rest, most)):
-                    spool.add(encoded(merged(map(decoded, some))))
+                    spool.add(encode_run(merge_runs(map(decode_run, some))))
                 runs = spool.views()
         return runs
 
-    def merged(self, runs: Sequence[bytes | memoryview], *others: Iterator[Block]) -> Iterator[Block]:
+    def merge_runs(self, runs: Sequence[bytes | memoryview], *others: Iterator[Block]) -> Iterator[Block]:
         """Yield the rows of runs, and of other ones that are in memory, as one run."""
-        return merged([*others, *map(decoded, self.narrowed(runs))])
+        return merge_runs([*others, *map(decode_run, self.reduce_runs(runs))])
 
 
-class Spool:
+class RunFile:
     """A file that runs are written to one after the other, and then read through views."""
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
         self._sizes: list[int] = []
-        with _told(folder):
+        with translate_os_errors(folder):
             self._file: IO[bytes] = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 -- `__exit__` closes it
 
     def add(self, pieces: Iterable[bytes]) -> None:
         """Write a run."""
         size = 0
         for piece in pieces:
-            with _told(self._folder):
+            with translate_os_errors(self._folder):
                 self._file.write(piece)
             size += len(piece)
         self._sizes.append(size)
 
     def views(self) -> list[memoryview]:
         """Return the runs; they outlive this object, and take memory only for what was read of them last."""
-        with _told(self._folder):
+        with translate_os_errors(self._folder):
             self._file.flush()
             if not any(self._sizes):
                 return [memoryview(b"") for _ in self._sizes]
@@ -77,7 +77,7 @@ class Spool:
             start += size
         return views
 
-    def __enter__(self) -> "Spool":
+    def __enter__(self) -> "RunFile":
         return self
 
     def __exit__(
@@ -87,12 +87,13 @@ class Spool:
 
     def close(self) -> None:
         """Close the file; its views stay."""
-        with _told(self._folder):
+        with translate_os_errors(self._folder):
             self._file.close()
 
 
 @contextmanager
-def _told(folder: str) -> Iterator[None]:
+def translate_os_errors(folder: str) -> Iterator[None]:
+    """Raise an `OutputError` about the folder for an `OSError` of the block."""
     try:
         yield
     except OSError as error:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from kxcli.tally.rows import decoded, encoded
+from kxcli.tally.string_runs import decode_run, encode_run
 
 if TYPE_CHECKING:
     from kxcli.arrays import UInt16Array
@@ -96,9 +96,9 @@ class Tally:
         """Return the tally as bytes: a run of its words."""
         counts = self.counts()
         words = sorted(counts)
-        return b"".join(encoded([(words, list(map(counts.__getitem__, words)))]))
+        return b"".join(encode_run([(words, list(map(counts.__getitem__, words)))]))
 
     @classmethod
     def load(cls, data: bytes | memoryview) -> "Tally":
         """Return the tally that was dumped."""
-        return cls(dict(chain.from_iterable(zip(*block, strict=True) for block in decoded(data))))
+        return cls(dict(chain.from_iterable(zip(*block, strict=True) for block in decode_run(data))))

@@ -1,22 +1,32 @@
 """Named columns of tables: TSV, CSV, JSONL and .npy become blocks of numbers and texts.
 
-table.py joins the sources and settles which columns are numbers; choice.py knows which columns an option names;
-delimited.py, objects.py and arrays.py read one source each, out of the batches of lines that batches.py makes; cells.py
-has the rules for a cell, and chunks.py what the readers hand on.
+- table.py joins the sources and decides which columns are numbers.
+- column_selection.py resolves the columns that an option names.
+- delimited.py, objects.py and arrays.py read one source each; the first two read the batches of line_batches.py.
+- cells.py has the rules for a cell.
+- chunks.py has the types that the readers return.
 """
 
-from kxcli.corpus.tables.cells import Texts
-from kxcli.corpus.tables.choice import chosen
-from kxcli.corpus.tables.table import HEAD, Block, Group, Reading, Table, TableKind, opened
+from kxcli.corpus.tables.cells import TextColumns
+from kxcli.corpus.tables.column_selection import select_columns
+from kxcli.corpus.tables.table import (
+    N_SURVEYED_CELLS,
+    ColumnGroup,
+    Table,
+    TableBlock,
+    TableKind,
+    TableReading,
+    open_table,
+)
 
 __all__ = [
-    "HEAD",
-    "Block",
-    "Group",
-    "Reading",
+    "N_SURVEYED_CELLS",
+    "ColumnGroup",
     "Table",
+    "TableBlock",
     "TableKind",
-    "Texts",
-    "chosen",
-    "opened",
+    "TableReading",
+    "TextColumns",
+    "open_table",
+    "select_columns",
 ]

@@ -13,9 +13,9 @@ from kxcli.corpus.compression import MAGIC_LENGTH, Stream, detect_compression
 from kxcli.corpus.diagnostics import ReadDiagnostics
 from kxcli.corpus.lines import Readable
 from kxcli.corpus.sources import Source
-from kxcli.corpus.tables.batches import reject
 from kxcli.corpus.tables.cells import MissingCodes
-from kxcli.corpus.tables.chunks import Cells, Chunk, Part
+from kxcli.corpus.tables.chunks import CellChunk, RowChunk, TablePart
+from kxcli.corpus.tables.line_batches import reject_at
 from kxcli.errors import InputError
 from kxcli.storage import npy
 
@@ -29,7 +29,7 @@ _MAX_COLUMNS = 1 << 24  # of an array: each gets a name
 _Array = AnyArray
 
 
-def read(source: Source, file: BinaryIO, diagnostics: ReadDiagnostics) -> Part | None:
+def read(source: Source, file: BinaryIO, diagnostics: ReadDiagnostics) -> TablePart | None:
     """Return the requested columns of an array; None if it is empty."""
     is_plain = False
     if source.size is not None and not source.is_remote:
@@ -50,38 +50,38 @@ def read(source: Source, file: BinaryIO, diagnostics: ReadDiagnostics) -> Part |
         width = shape[1]
 
         def parts(columns: Sequence[int]) -> Iterator[_Array]:
-            return _in_order(stream, shape, is_fortran, dtype, source.path)
+            return _read_in_order(stream, shape, is_fortran, dtype, source.path)
 
-    return Part(source.path, (), width, None, _Rest(parts, diagnostics).chunks)
+    return TablePart(source.path, (), width, None, _ArrayRows(parts, diagnostics).chunks)
 
 
 @dataclass(frozen=True)
-class _Rest:
+class _ArrayRows:
     parts: Callable[[Sequence[int]], Iterator[_Array]]
     diagnostics: ReadDiagnostics
 
-    def chunks(self, columns: Sequence[int]) -> Iterator[Chunk]:
+    def chunks(self, columns: Sequence[int]) -> Iterator[RowChunk]:
         first = 1
         for part in self.parts(columns):
             lines = np.arange(first, first + len(part))
             first += len(part)
             if part.dtype.kind not in "US":
-                yield _Values(lines, part)
+                yield _NumberChunk(lines, part)
                 continue
             asked = part[:, list(columns)]
             yield (
                 self._of_bytes(lines, asked, columns) if part.dtype.kind == "S" else self._texts(lines, asked, columns)
             )
 
-    def _texts(self, lines: IntArray, part: _Array, columns: Sequence[int]) -> Cells:
+    def _texts(self, lines: IntArray, part: _Array, columns: Sequence[int]) -> CellChunk:
         """Return the rows whose cells are characters: numpy takes any code point."""
         codes = np.ascontiguousarray(part).view(np.dtype(np.uint32).newbyteorder(part.dtype.byteorder))
         is_bad = ((codes > sys.maxunicode) | (codes >> 11 == _SURROGATE >> 11)).reshape(len(part), -1).any(axis=1)
         for line in lines[is_bad].tolist():
-            reject(self.diagnostics, line, "npy", "has a code point that is no character")
-        return Cells.of(lines[~is_bad].tolist(), part[~is_bad].tolist(), columns)
+            reject_at(self.diagnostics, line, "npy", "has a code point that is no character")
+        return CellChunk.of(lines[~is_bad].tolist(), part[~is_bad].tolist(), columns)
 
-    def _of_bytes(self, lines: IntArray, part: _Array, columns: Sequence[int]) -> Cells:
+    def _of_bytes(self, lines: IntArray, part: _Array, columns: Sequence[int]) -> CellChunk:
         """Return the rows whose cells are UTF-8, or can be mended."""
         numbers, rows = list[int](), list[list[str | None]]()
         for self.diagnostics.line, row in zip(lines.tolist(), part.tolist(), strict=True):
@@ -89,7 +89,7 @@ class _Rest:
             if texts is not None:
                 numbers.append(self.diagnostics.line)
                 rows.append(texts)
-        return Cells.of(numbers, rows, columns)
+        return CellChunk.of(numbers, rows, columns)
 
     def _decoded(self, row: list[bytes]) -> list[str | None] | None:
         """Return the texts of bytes in UTF-8; None where the row is to be left out for bad ones."""
@@ -107,7 +107,7 @@ class _Rest:
 
 
 @dataclass(frozen=True)
-class _Values:
+class _NumberChunk:
     """Rows of an array of numbers."""
 
     is_numeric: ClassVar[bool] = True
@@ -186,13 +186,13 @@ class _FileArray:
             view, at = view[n:], at + n
 
 
-def _cut(array: _Array) -> Iterator[_Array]:
+def _split_rows(array: _Array) -> Iterator[_Array]:
     step = _step(array.shape[1] * array.dtype.itemsize)
     for start in range(0, len(array), step):
         yield array[start : start + step]
 
 
-def _in_order(
+def _read_in_order(
     stream: Readable, shape: tuple[int, int], is_fortran: bool, dtype: np.dtype[Any], path: str
 ) -> Iterator[_Array]:
     """Yield rows as they come; where columns lie one after the other, after the last has come."""
@@ -205,7 +205,7 @@ def _in_order(
         if len(data) < count * size:
             _fail(path, is_short=True)
         part = np.frombuffer(data, dtype).reshape(count, columns, order="F" if is_fortran else "C")
-        yield from _cut(part) if is_fortran else (part,)
+        yield from _split_rows(part) if is_fortran else (part,)
     if stream.read(1):
         _fail(path, is_short=False)
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from kxcli.arrays import FloatArray
 
-Texts = list[list[str | None]]
+TextColumns = list[list[str | None]]
 
 # What programs write for a missing value: R and pandas, spreadsheets, databases, old C libraries.  Words that are
 # ordinary labels (na, none, Null) and marks that may mean anything (., ?, -) are not among them: --na-values adds them.
@@ -21,7 +21,7 @@ DEFAULT_CODES = frozenset(
     }
 )
 _NAN = frozenset({"nan", "+nan", "-nan"})
-_LONGEST = 40  # characters of a cell that a message shows
+_MAX_SHOWN = 40  # characters of a cell that a message shows
 
 _SIGN, _CURRENCY, _GROUP = "[-+\u2212\uff0d\u2013]", "[$€£¥￥₩₹]", r"[.,'’_ \u00a0\u2009\u202f]"
 # A number as people write it and float() does not read it: thousands separators, a decimal comma, a percent or currency
@@ -81,7 +81,7 @@ def is_like_number(cell: str) -> bool:
     return not is_number(cell) and (_LIKE_A_NUMBER.fullmatch(bare) is not None or is_number(bare))
 
 
-def value(cell: str | None, missing: MissingCodes) -> float:
+def to_number(cell: str | None, missing: MissingCodes) -> float:
     """Return a cell as a number, NaN for missing; `ValueError` where it is neither."""
     if cell is None or missing.has(cell):
         return np.nan
@@ -90,7 +90,7 @@ def value(cell: str | None, missing: MissingCodes) -> float:
     return float(cell.strip())
 
 
-def values(cells: Sequence[str | None], missing: MissingCodes) -> FloatArray | None:
+def to_numbers(cells: Sequence[str | None], missing: MissingCodes) -> FloatArray | None:
     """Return the cells as numbers, NaN for missing; None where one is neither."""
     try:
         found = np.fromiter(map(float, cells), np.float64, len(cells))  # type: ignore[arg-type]
@@ -99,17 +99,17 @@ def values(cells: Sequence[str | None], missing: MissingCodes) -> FloatArray | N
     else:
         return None if any("_" in cell for cell in cells if cell) else missing.erase(found)
     try:
-        return np.fromiter((value(cell, missing) for cell in cells), np.float64, len(cells))
+        return np.fromiter((to_number(cell, missing) for cell in cells), np.float64, len(cells))
     except ValueError:
         return None
 
 
-def texts(cells: Sequence[str | None], missing: MissingCodes) -> list[str | None]:
+def to_texts(cells: Sequence[str | None], missing: MissingCodes) -> list[str | None]:
     """Return the cells as they stand, None for missing."""
     absent = {cell for cell in set(cells) if missing.has(cell)}
     return [None if cell in absent else cell for cell in cells] if absent else list(cells)
 
 
-def shortened(cell: str) -> str:
+def shorten(cell: str) -> str:
     """Return a cell for a message."""
-    return cell if len(cell) <= _LONGEST else cell[: _LONGEST - 3] + "..."
+    return cell if len(cell) <= _MAX_SHOWN else cell[: _MAX_SHOWN - 3] + "..."

@@ -7,10 +7,10 @@ from typing import ClassVar, Protocol
 import numpy as np
 
 from kxcli.arrays import FloatArray, IntArray
-from kxcli.corpus.tables.cells import MissingCodes, values
+from kxcli.corpus.tables.cells import MissingCodes, to_numbers
 
 
-class Chunk(Protocol):
+class RowChunk(Protocol):
     """Some rows of a source, whole in the columns that were asked for."""
 
     @property
@@ -33,7 +33,7 @@ class Chunk(Protocol):
 
 
 @dataclass(frozen=True)
-class Cells:
+class CellChunk:
     """Rows that were parsed one by one: the cells of each column that was asked for."""
 
     is_numeric: ClassVar[bool] = False
@@ -42,13 +42,13 @@ class Cells:
     columns: Mapping[int, Sequence[str | None]]
 
     @classmethod
-    def of(cls, lines: Sequence[int], rows: Sequence[Sequence[str | None]], columns: Sequence[int]) -> "Cells":
+    def of(cls, lines: Sequence[int], rows: Sequence[Sequence[str | None]], columns: Sequence[int]) -> "CellChunk":
         """Make a chunk of rows that have a cell for each of the columns, in their order."""
         return cls(np.array(lines, np.int64), {column: [row[at] for row in rows] for at, column in enumerate(columns)})
 
     def numbers(self, columns: Sequence[int], missing: MissingCodes) -> FloatArray | None:
         """Return columns as numbers, or None."""
-        return stacked(self.cells(columns), len(self.lines), missing)
+        return stack_numbers(self.cells(columns), len(self.lines), missing)
 
     def cells(self, columns: Sequence[int]) -> Sequence[Sequence[str | None]]:
         """Return the cells of each column."""
@@ -56,7 +56,7 @@ class Cells:
 
 
 @dataclass(frozen=True)
-class Part:
+class TablePart:
     """One source of a table.
 
     names: its header, () without one.  width: None where it has blank lines alone, which fit a table of one column.
@@ -68,15 +68,15 @@ class Part:
     names: tuple[str, ...]
     width: int | None
     has_header: bool | None
-    chunks: Callable[[Sequence[int]], Iterator[Chunk]]
+    chunks: Callable[[Sequence[int]], Iterator[RowChunk]]
     is_header_guessed: bool = False
 
 
-def stacked(columns: Sequence[Sequence[str | None]], rows: int, missing: MissingCodes) -> FloatArray | None:
+def stack_numbers(columns: Sequence[Sequence[str | None]], rows: int, missing: MissingCodes) -> FloatArray | None:
     """Return columns of cells as a matrix of numbers; None where a cell is neither number nor missing."""
     matrix = np.empty((rows, len(columns)))
     for at, cells in enumerate(columns):
-        column = values(cells, missing)
+        column = to_numbers(cells, missing)
         if column is None:
             return None
         matrix[:, at] = column

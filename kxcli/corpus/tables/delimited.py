@@ -14,9 +14,9 @@ from kxcli.corpus.diagnostics import BadRecord, ReadDiagnostics
 from kxcli.corpus.lines import Readable
 from kxcli.corpus.quoting import CsvRows
 from kxcli.corpus.records import SourceFormat
-from kxcli.corpus.tables.batches import BATCH, Feed, batches, reject
 from kxcli.corpus.tables.cells import MissingCodes, is_number
-from kxcli.corpus.tables.chunks import Cells, Chunk, Part, stacked
+from kxcli.corpus.tables.chunks import CellChunk, RowChunk, TablePart, stack_numbers
+from kxcli.corpus.tables.line_batches import BATCH, LineFeed, read_batches, reject_at
 from kxcli.wording import format_count
 
 _LF = ord("\n")
@@ -31,12 +31,12 @@ def read(
     header: bool | None,
     missing: MissingCodes,
     diagnostics: ReadDiagnostics,
-) -> Part | None:
+) -> TablePart | None:
     """Return a table of rows of cells, read up to its first row; None where it has no line at all.
 
     header: None finds out.  Blank lines before the first row are rows only where a row has one cell and no header.
     """
-    feed = Feed(batches(stream, form, diagnostics))
+    feed = LineFeed(read_batches(stream, form, diagnostics))
     blank: list[int] = []
     with closing(_rows(feed, kind, diagnostics)) as rows:
         for number, row in rows:
@@ -46,40 +46,40 @@ def read(
         else:
             if not blank:
                 return None
-            alone = _Rest(feed, kind, 1, "", [(line, [""]) for line in blank], diagnostics)
-            return Part(diagnostics.path, (), None, None, alone.chunks)
+            alone = _DelimitedRows(feed, kind, 1, "", [(line, [""]) for line in blank], diagnostics)
+            return TablePart(diagnostics.path, (), None, None, alone.chunks)
     has_header = not all(missing.has(cell) or is_number(cell) for cell in row) if header is None else header
     ahead: list[tuple[int, list[str]]] = []
     if not has_header:
         ahead = [*((line, [""]) for line in blank if len(row) == 1), (number, row)]
-    rest = _Rest(feed, kind, len(row), "header" if has_header else "first row", ahead, diagnostics)
+    rest = _DelimitedRows(feed, kind, len(row), "header" if has_header else "first row", ahead, diagnostics)
     names = tuple(row) if has_header else ()
-    return Part(diagnostics.path, names, len(row), has_header, rest.chunks, is_header_guessed=header is None)
+    return TablePart(diagnostics.path, names, len(row), has_header, rest.chunks, is_header_guessed=header is None)
 
 
 @dataclass(frozen=True)
-class _Rest:
+class _DelimitedRows:
     """What follows the header; `ahead` are rows that were read already, and `like` says what tells the width."""
 
-    feed: Feed
+    feed: LineFeed
     kind: Literal["tsv", "csv"]
     width: int
     like: str
     ahead: list[tuple[int, list[str]]]
     diagnostics: ReadDiagnostics
 
-    def chunks(self, columns: Sequence[int]) -> Iterator[Chunk]:
+    def chunks(self, columns: Sequence[int]) -> Iterator[RowChunk]:
         if self.ahead:
             yield _cells(self.ahead, columns)
         rest = self.feed.rest()
         for batch in rest:
             text = batch.text.replace("\r\n", "\n") if "\r" in batch.text else batch.text
             if self.kind == "csv" and ('"' in text or "\r" in text):
-                yield from self._parsed(Feed(chain([batch], rest)), columns)
+                yield from self._parsed(LineFeed(chain([batch], rest)), columns)
                 return
             yield self._checked(text, batch.lines)
 
-    def _checked(self, text: str, lines: IntArray) -> Chunk:
+    def _checked(self, text: str, lines: IntArray) -> RowChunk:
         """Make a chunk of lines, all of which have the right number of cells when the others are left out."""
         delimiter = "\t" if self.kind == "tsv" else ","
         data = np.frombuffer(text.encode(), np.uint8)
@@ -88,7 +88,7 @@ class _Rest:
         marks = np.flatnonzero(is_mark)
         is_end = data[marks] == _LF
         if len(marks) == len(lines) * self.width and is_end[self.width - 1 :: self.width].all():
-            return _Lines(lines, text, marks.reshape(-1, self.width), delimiter)
+            return _LineChunk(lines, text, marks.reshape(-1, self.width), delimiter)
         counts = np.diff(np.flatnonzero(is_end), prepend=-1)
         lengths = np.diff(marks[is_end], prepend=-1)
         is_good = counts == self.width
@@ -96,7 +96,7 @@ class _Rest:
             self._reject(int(lines[at]), int(counts[at]))
         return self._checked(data[np.repeat(is_good, lengths)].tobytes().decode(), lines[is_good])
 
-    def _parsed(self, feed: Feed, columns: Sequence[int]) -> Iterator[Chunk]:
+    def _parsed(self, feed: LineFeed, columns: Sequence[int]) -> Iterator[RowChunk]:
         held, size = list[tuple[int, list[str]]](), 0
         for number, row in _rows(feed, self.kind, self.diagnostics):
             if row in _BLANK:
@@ -115,11 +115,11 @@ class _Rest:
 
     def _reject(self, line: int, count: int) -> None:
         what = f"has {format_count(count, 'cells')} where the {self.like} has {self.width}"
-        reject(self.diagnostics, line, self.kind, what)
+        reject_at(self.diagnostics, line, self.kind, what)
 
 
 @dataclass(frozen=True)
-class _Lines:
+class _LineChunk:
     """Lines without quotes, all of the same number of cells; `ends` is where each cell ends, in bytes of UTF-8."""
 
     is_numeric: ClassVar[bool] = False
@@ -142,7 +142,7 @@ class _Lines:
                 continue
             if len(matrix) == rows:
                 return missing.erase(matrix)
-        return stacked(self.cells(columns), rows, missing)
+        return stack_numbers(self.cells(columns), rows, missing)
 
     def cells(self, columns: Sequence[int]) -> list[list[str]]:
         """Return the cells of each column."""
@@ -183,12 +183,12 @@ class _Lines:
         return text[1:]
 
 
-def _cells(rows: Sequence[tuple[int, list[str]]], columns: Sequence[int]) -> Cells:
+def _cells(rows: Sequence[tuple[int, list[str]]], columns: Sequence[int]) -> CellChunk:
     found = {column: [row[column] for _, row in rows] for column in columns}
-    return Cells(np.array([number for number, _ in rows], np.int64), found)
+    return CellChunk(np.array([number for number, _ in rows], np.int64), found)
 
 
-def _rows(feed: Feed, kind: str, diagnostics: ReadDiagnostics) -> Generator[tuple[int, list[str]]]:
+def _rows(feed: LineFeed, kind: str, diagnostics: ReadDiagnostics) -> Generator[tuple[int, list[str]]]:
     """Yield rows with the numbers of their first lines; put back the rest at the end."""
     if kind == "tsv":
         for line in feed.lines():
@@ -199,7 +199,7 @@ def _rows(feed: Feed, kind: str, diagnostics: ReadDiagnostics) -> Generator[tupl
         for number, row in rows:
             if isinstance(row, BadRecord):
                 what, hint = row.args
-                reject(diagnostics, number, kind, what, f"{hint}, or use --on-error skip")
+                reject_at(diagnostics, number, kind, what, f"{hint}, or use --on-error skip")
             else:
                 yield number, row
     finally:

@@ -8,8 +8,8 @@ from typing import Any
 from kxcli.corpus.diagnostics import ReadDiagnostics
 from kxcli.corpus.lines import Readable
 from kxcli.corpus.records import SourceFormat, is_unicode
-from kxcli.corpus.tables.batches import BATCH, Feed, batches, reject
-from kxcli.corpus.tables.chunks import Cells, Part
+from kxcli.corpus.tables.chunks import CellChunk, TablePart
+from kxcli.corpus.tables.line_batches import BATCH, LineFeed, read_batches, reject_at
 from kxcli.errors import InputError
 from kxcli.wording import format_names
 
@@ -21,12 +21,14 @@ class _BadRecord(Exception):  # noqa: N818 -- not yet an error: the reader decid
     """What is wrong with a record."""
 
 
-def read(stream: Readable, form: SourceFormat, names: tuple[str, ...], diagnostics: ReadDiagnostics) -> Part | None:
+def read(
+    stream: Readable, form: SourceFormat, names: tuple[str, ...], diagnostics: ReadDiagnostics
+) -> TablePart | None:
     """Return a table of objects, read up to the first; None where there is none.
 
     names: the keys that the columns have already, () where those of the first object are to be taken.
     """
-    feed = Feed(batches(stream, form, diagnostics))
+    feed = LineFeed(read_batches(stream, form, diagnostics))
     for line in feed.lines():
         if line.isspace():
             continue
@@ -35,27 +37,27 @@ def read(stream: Readable, form: SourceFormat, names: tuple[str, ...], diagnosti
             if not all(map(is_unicode, keys)):
                 raise _BadRecord("has half a surrogate pair in a key, which is no character")
         except _BadRecord as bad:
-            reject(diagnostics, feed.number, "jsonl", *bad.args)
+            reject_at(diagnostics, feed.number, "jsonl", *bad.args)
             continue
         if names and not set(keys) & set(names):
             what = f"has none of the columns of the input before, but {format_names(keys)}"
             raise InputError(diagnostics.path, what, "give tables with the same columns", line=feed.number)
         names = names or keys
-        rest = _Rest(line, feed, names, diagnostics)
-        return Part(diagnostics.path, names, len(names), True, rest.chunks)
+        rest = _ObjectRows(line, feed, names, diagnostics)
+        return TablePart(diagnostics.path, names, len(names), True, rest.chunks)
     return None
 
 
 @dataclass(frozen=True)
-class _Rest:
+class _ObjectRows:
     """The first object's line, and what follows."""
 
     first: str
-    feed: Feed
+    feed: LineFeed
     names: tuple[str, ...]
     diagnostics: ReadDiagnostics
 
-    def chunks(self, columns: Sequence[int]) -> Iterator[Cells]:
+    def chunks(self, columns: Sequence[int]) -> Iterator[CellChunk]:
         names = [self.names[column] for column in columns]
         lines, rows, size = list[int](), list[list[str | None]](), 0
         for number, line in self._lines():
@@ -64,18 +66,18 @@ class _Rest:
             try:
                 rows.append(_cells(line, names))
             except _BadRecord as bad:
-                reject(self.diagnostics, number, "jsonl", *bad.args)
+                reject_at(self.diagnostics, number, "jsonl", *bad.args)
                 continue
             lines.append(number)
             size += len(line)
             if size >= BATCH:
-                yield Cells.of(lines, rows, columns)
+                yield CellChunk.of(lines, rows, columns)
                 lines, rows, size = [], [], 0
-        yield Cells.of(lines, rows, columns)
+        yield CellChunk.of(lines, rows, columns)
 
     def _lines(self) -> Iterator[tuple[int, str]]:
         yield self.feed.number, self.first
-        rest = Feed(self.feed.rest())
+        rest = LineFeed(self.feed.rest())
         for line in rest.lines():
             yield rest.number, line
 

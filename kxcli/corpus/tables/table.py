@@ -17,20 +17,29 @@ from kxcli.corpus.remote import strip_query
 from kxcli.corpus.shards import detect_format, guess_kind
 from kxcli.corpus.sources import Source
 from kxcli.corpus.tables import arrays, delimited, objects
-from kxcli.corpus.tables.cells import MissingCodes, Texts, is_like_number, is_number, shortened, texts, value, values
-from kxcli.corpus.tables.chunks import Chunk, Part
+from kxcli.corpus.tables.cells import (
+    MissingCodes,
+    TextColumns,
+    is_like_number,
+    is_number,
+    shorten,
+    to_number,
+    to_numbers,
+    to_texts,
+)
+from kxcli.corpus.tables.chunks import RowChunk, TablePart
 from kxcli.errors import InputError, UsageError
 from kxcli.wording import format_count, format_names
 
 TableKind = Literal["tsv", "csv", "jsonl", "npy"]
 
-HEAD = 1_000  # cells with a value that settle whether a column is numbers
+N_SURVEYED_CELLS = 1_000  # cells with a value that settle whether a column is numbers
 _COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 _FEW_LABELS = 10  # distinct cells such as 5% that are labels if they recur, like the doses of a trial
 
 
 @dataclass(frozen=True)
-class Reading:
+class TableReading:
     """How tables are read.
 
     kind: of every source; None: each by its name, TSV where that tells none.  encoding: a codec's name or `auto`.
@@ -48,7 +57,7 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Group:
+class ColumnGroup:
     """Columns, numbered from 0, that make one vector.
 
     is_number: what their cells have to be; None: numbers if most of the first cells with a value are, else texts.
@@ -60,13 +69,13 @@ class Group:
     labels_option: str = ""
 
 
-class Block(NamedTuple):
+class TableBlock(NamedTuple):
     """Rows of one source: for each group a matrix of numbers, a row each, or a list of texts for each column.
 
     A missing cell is NaN, or None.  lines: where each row begins, from 1; the row's number in an array.
     """
 
-    groups: list[FloatArray | Texts]
+    groups: list[FloatArray | TextColumns]
     path: str
     lines: IntArray
 
@@ -74,14 +83,16 @@ class Block(NamedTuple):
 class Table:
     """Some sources as one table, open; `path` is that of the first with rows, or with a header."""
 
-    def __init__(self, parts: Iterator[Part], first: Part, blank: Sequence[Part], reading: Reading) -> None:
+    def __init__(
+        self, parts: Iterator[TablePart], first: TablePart, blank: Sequence[TablePart], reading: TableReading
+    ) -> None:
         self.names, self.width, self.path = first.names, first.width or 1, first.path
         self.missing = reading.missing
         self._parts = chain(blank, [first], parts)
         self._reading, self._is_header_guessed = reading, first.is_header_guessed
         self._note_doubtful_header(next(filter(is_number, self.names), None), "is a number")
 
-    def blocks(self, groups: Sequence[Group]) -> Iterator[Block]:
+    def blocks(self, groups: Sequence[ColumnGroup]) -> Iterator[TableBlock]:
         """Yield the rows in order, once; there is at least one block, and all have the same types.
 
         A block is of one source; the first holds the rows that settled the types, as far as they are of that one.
@@ -96,13 +107,13 @@ class Table:
             if len(chunk.lines)
         )
         held, kinds = self._settled(chunks, groups, columns)
-        maker = _Maker(self, groups, kinds)
-        yield from _merged([maker.block(path, chunk) for path, chunk in held]) or [maker.empty()]
+        maker = _BlockBuilder(self, groups, kinds)
+        yield from _merge_blocks([maker.block(path, chunk) for path, chunk in held]) or [maker.empty()]
         held.clear()
         for path, chunk in chunks:
             yield maker.block(path, chunk)
 
-    def called(self, column: int) -> str:
+    def describe_column(self, column: int) -> str:
         """Return what messages call a column."""
         return f"the column {self.names[column]!r}" if self.names else f"the column {column + 1}"
 
@@ -111,23 +122,26 @@ class Table:
         self._reading.report(Notice(self.path, message))
 
     def _settled(
-        self, chunks: Iterator[tuple[str, Chunk]], groups: Sequence[Group], columns: Sequence[int]
-    ) -> tuple[list[tuple[str, Chunk]], list[bool]]:
+        self, chunks: Iterator[tuple[str, RowChunk]], groups: Sequence[ColumnGroup], columns: Sequence[int]
+    ) -> tuple[list[tuple[str, RowChunk]], list[bool]]:
         """Return the chunks up to the one that settles the last column, and for each group whether it is numbers."""
-        held: list[tuple[str, Chunk]] = []
+        held: list[tuple[str, RowChunk]] = []
         surveys = {
-            column: _Survey(self.missing) for group in groups if group.is_number is None for column in group.columns
+            column: _ColumnSurvey(self.missing)
+            for group in groups
+            if group.is_number is None
+            for column in group.columns
         }
         for path, chunk in chunks:
             held.append((path, chunk))
-            open_columns = [column for column, survey in surveys.items() if survey.n < HEAD]
+            open_columns = [column for column, survey in surveys.items() if survey.n < N_SURVEYED_CELLS]
             if chunk.is_numeric and (numbers := chunk.numbers(open_columns, self.missing)) is not None:
                 for column, count in zip(open_columns, (~np.isnan(numbers)).sum(axis=0).tolist(), strict=True):
                     surveys[column].n_numeric += count
             else:
                 for column, cells in zip(open_columns, chunk.cells(open_columns), strict=True):
                     surveys[column].add(cells)
-            if all(survey.n >= HEAD for survey in surveys.values()):
+            if all(survey.n >= N_SURVEYED_CELLS for survey in surveys.values()):
                 break
         if self.names:
             names = (self.names[column] for column, survey in surveys.items() if self.names[column] in survey.cells)
@@ -136,13 +150,14 @@ class Table:
             self._is_number(group, surveys) if group.is_number is None else group.is_number for group in groups
         ]
 
-    def _is_number(self, group: Group, surveys: "dict[int, _Survey]") -> bool:
+    def _is_number(self, group: ColumnGroup, surveys: "dict[int, _ColumnSurvey]") -> bool:
         kinds = {column: surveys[column].is_number() for column in group.columns if surveys[column].n}
         if len(set(kinds.values())) > 1:
             number, label = (
                 next(column for column, kind in kinds.items() if kind is wanted) for wanted in (True, False)
             )
-            what = f"{self.called(number)} has numbers and {self.called(label)} has labels, so they make no one vector"
+            numbers, labels = map(self.describe_column, (number, label))
+            what = f"{numbers} has numbers and {labels} has labels, so they make no one vector"
             hint = f"name columns of one kind, or use {group.labels_option} delta for labels"
             raise InputError(self.path, what, hint)
         return False not in kinds.values()
@@ -150,7 +165,7 @@ class Table:
     def _note_doubtful_header(self, cell: str | None, what: str) -> None:
         if cell is not None and self._is_header_guessed:
             message = (
-                f"the first row is read as the columns' names, although {shortened(cell)!r} in it {what}; "
+                f"the first row is read as the columns' names, although {shorten(cell)!r} in it {what}; "
                 "use --no-header-in if it is data, or --header-in"
             )
             self._reading.report(Notice(self.path, message, is_warning=True))
@@ -158,7 +173,7 @@ class Table:
 
 
 @contextmanager
-def opened(sources: Sequence[Source], reading: Reading) -> Iterator[Table]:
+def open_table(sources: Sequence[Source], reading: TableReading) -> Iterator[Table]:
     """Open some sources as one table; each is open only while it is read.
 
     Raises `InputError` where there is no row at all, and later where a source has other columns than the first.
@@ -167,7 +182,7 @@ def opened(sources: Sequence[Source], reading: Reading) -> Iterator[Table]:
         raise UsageError("there is no input.")
     with closing(_parts(sources, reading)) as parts:
         try:
-            blank: list[Part] = []
+            blank: list[TablePart] = []
             for part in parts:
                 if part.width is not None:
                     yield Table(parts, part, blank, reading)
@@ -181,10 +196,10 @@ def opened(sources: Sequence[Source], reading: Reading) -> Iterator[Table]:
             raise
 
 
-def _parts(sources: Iterable[Source], reading: Reading) -> Generator[Part]:
+def _parts(sources: Iterable[Source], reading: TableReading) -> Generator[TablePart]:
     """Yield the sources that are not empty, each open until the next; the first ones' columns are the others'."""
-    first: Part | None = None
-    headed: Part | None = None  # the first of those that may have a header
+    first: TablePart | None = None
+    headed: TablePart | None = None  # the first of those that may have a header
     for source in sources:
         diagnostics = ReadDiagnostics(source.path, reading.on_error)
         with source.open() as file:
@@ -200,8 +215,8 @@ def _parts(sources: Iterable[Source], reading: Reading) -> Generator[Part]:
 
 
 def _read(
-    source: Source, file: BinaryIO, reading: Reading, names: tuple[str, ...], diagnostics: ReadDiagnostics
-) -> Part | None:
+    source: Source, file: BinaryIO, reading: TableReading, names: tuple[str, ...], diagnostics: ReadDiagnostics
+) -> TablePart | None:
     kind = reading.kind or _kind(source)
     if kind == "npy":
         return arrays.read(source, file, diagnostics)
@@ -224,7 +239,7 @@ def _kind(source: Source) -> TableKind:
     return "tsv" if found is None or found == "text" else found
 
 
-def _compare(part: Part, first: Part, headed: Part | None, reading: Reading) -> None:
+def _compare(part: TablePart, first: TablePart, headed: TablePart | None, reading: TableReading) -> None:
     """Raise `InputError` where a source's columns are not those of the first."""
     if reading.header is None and headed and part.has_header is not None and part.has_header != headed.has_header:
         has, had = ("a header", "none") if part.has_header else ("no header", "one")
@@ -238,7 +253,7 @@ def _compare(part: Part, first: Part, headed: Part | None, reading: Reading) -> 
         raise InputError(part.path, what, "give tables with the same columns", line=1)
 
 
-class _Survey:
+class _ColumnSurvey:
     """What the first cells of a column are, those without a value aside."""
 
     def __init__(self, missing: MissingCodes) -> None:
@@ -253,11 +268,13 @@ class _Survey:
 
     def add(self, cells: Sequence[str | None]) -> None:
         """Count cells, as far as they are among the first ones."""
-        for start in range(0, len(cells), HEAD):
-            room = HEAD - self.n
+        for start in range(0, len(cells), N_SURVEYED_CELLS):
+            room = N_SURVEYED_CELLS - self.n
             if room <= 0:
                 return
-            some = [cell for cell in texts(cells[start : start + HEAD], self._missing) if cell is not None]
+            some = [
+                cell for cell in to_texts(cells[start : start + N_SURVEYED_CELLS], self._missing) if cell is not None
+            ]
             self.cells.update(some[:room])
 
     def is_number(self) -> bool:
@@ -265,7 +282,7 @@ class _Survey:
 
         A column whose cells are numbers to people alone is labels if these are few.
         """
-        if values(list(self.cells), self._missing) is not None:
+        if to_numbers(list(self.cells), self._missing) is not None:
             return True
         numbers = {cell for cell in self.cells if is_number(cell)}
         like = {cell for cell in self.cells if is_like_number(cell)}
@@ -275,31 +292,31 @@ class _Survey:
         return bool(numbers or self.n_numeric) or len(self.cells) > _FEW_LABELS or 2 * len(self.cells) > self.n
 
 
-def _merged(blocks: Sequence[Block]) -> list[Block]:
+def _merge_blocks(blocks: Sequence[TableBlock]) -> list[TableBlock]:
     """Join the blocks of each source."""
-    merged: list[list[Block]] = []
+    merged: list[list[TableBlock]] = []
     for block in blocks:
         if merged and merged[-1][0].path == block.path and merged[-1][-1].lines[-1] < block.lines[0]:
             merged[-1].append(block)
         else:
             merged.append([block])
-    return [_joined(same) if len(same) > 1 else same[0] for same in merged]
+    return [_join_blocks(same) if len(same) > 1 else same[0] for same in merged]
 
 
-def _joined(blocks: Sequence[Block]) -> Block:
-    groups: list[FloatArray | Texts] = []
+def _join_blocks(blocks: Sequence[TableBlock]) -> TableBlock:
+    groups: list[FloatArray | TextColumns] = []
     for same in zip(*(block.groups for block in blocks), strict=True):
         if isinstance(same[0], np.ndarray):
             groups.append(np.concatenate(same))
         else:
             groups.append([list(chain(*columns)) for columns in zip(*same, strict=True)])
-    return Block(groups, blocks[0].path, np.concatenate([block.lines for block in blocks]))
+    return TableBlock(groups, blocks[0].path, np.concatenate([block.lines for block in blocks]))
 
 
-class _Maker:
+class _BlockBuilder:
     """Makes blocks of chunks; `kinds` says which groups are numbers."""
 
-    def __init__(self, table: Table, groups: Sequence[Group], kinds: Sequence[bool]) -> None:
+    def __init__(self, table: Table, groups: Sequence[ColumnGroup], kinds: Sequence[bool]) -> None:
         self._table, self._groups, self._kinds = table, groups, kinds
         self._numbers, self._texts = (
             list(dict.fromkeys(c for g, is_ in zip(groups, kinds, strict=True) if is_ is kind for c in g.columns))
@@ -311,7 +328,7 @@ class _Maker:
             for group, is_numbers in zip(groups, kinds, strict=True)
         ]
 
-    def block(self, path: str, chunk: Chunk) -> Block:
+    def block(self, path: str, chunk: RowChunk) -> TableBlock:
         matrix = np.empty((len(chunk.lines), 0))
         if self._numbers:
             found = chunk.numbers(self._numbers, self._table.missing)
@@ -319,26 +336,26 @@ class _Maker:
                 self._blame(path, chunk)
             matrix = found
         columns = {
-            column: texts(cells, self._table.missing)
+            column: to_texts(cells, self._table.missing)
             for column, cells in zip(self._texts, chunk.cells(self._texts) if self._texts else [], strict=True)
         }
-        groups: list[FloatArray | Texts] = []
+        groups: list[FloatArray | TextColumns] = []
         whole = [*range(matrix.shape[1])]
         for group, is_numbers, at in zip(self._groups, self._kinds, self._at, strict=True):
             if is_numbers:
                 groups.append(matrix if at == whole else np.ascontiguousarray(matrix[:, at]))
             else:
                 groups.append([columns[column] for column in group.columns])
-        return Block(groups, path, chunk.lines)
+        return TableBlock(groups, path, chunk.lines)
 
-    def empty(self) -> Block:
-        groups: list[FloatArray | Texts] = [
+    def empty(self) -> TableBlock:
+        groups: list[FloatArray | TextColumns] = [
             np.empty((0, len(group.columns))) if is_numbers else [[] for _ in group.columns]
             for group, is_numbers in zip(self._groups, self._kinds, strict=True)
         ]
-        return Block(groups, self._table.path, np.empty(0, np.int64))
+        return TableBlock(groups, self._table.path, np.empty(0, np.int64))
 
-    def _blame(self, path: str, chunk: Chunk) -> NoReturn:
+    def _blame(self, path: str, chunk: RowChunk) -> NoReturn:
         """Raise `InputError` for the first cell that is no finite number."""
         options = {
             column: group.labels_option
@@ -350,15 +367,13 @@ class _Maker:
             for column, cell in zip(self._numbers, row, strict=True):
                 if self._table.missing.has(cell):
                     continue
-                where = f"in {self._table.called(column)}"
-                code = f"use --na-values {shlex.quote(shortened(cell))} for a missing value"
+                where = f"in {self._table.describe_column(column)}"
+                code = f"use --na-values {shlex.quote(shorten(cell))} for a missing value"
                 if not is_number(cell):
                     fix = "write it as 1234.5" if is_like_number(cell) else "correct it"
                     labels = f", or {options[column]} delta for labels" * bool(options[column])
-                    raise InputError(
-                        path, f"{shortened(cell)!r} {where} is not a number", f"{fix}, {code}{labels}", line
-                    )
-                if np.isinf(value(cell, self._table.missing)):
-                    what = f"{shortened(cell.strip())} {where} is no finite number"
+                    raise InputError(path, f"{shorten(cell)!r} {where} is not a number", f"{fix}, {code}{labels}", line)
+                if np.isinf(to_number(cell, self._table.missing)):
+                    what = f"{shorten(cell.strip())} {where} is no finite number"
                     raise InputError(path, what, f"correct it, or {code}", line=line)
         raise AssertionError("a chunk that is no numbers has a cell that is none")

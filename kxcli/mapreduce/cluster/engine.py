@@ -9,7 +9,7 @@ from kxcli.mapreduce.cluster import work
 from kxcli.mapreduce.cluster.connection import Connection
 from kxcli.mapreduce.cluster.rounds import Round
 from kxcli.mapreduce.job import Job, OnDone, PartitionableJob, Read, Task
-from kxcli.storage.partial_store import mapped
+from kxcli.storage.partial_store import spill
 
 TaskT = TypeVar("TaskT", bound=Task)
 RecordT = TypeVar("RecordT")
@@ -79,7 +79,7 @@ class ClusterEngine:
             while not round_.has_ended:
                 for number, data in enumerate(round_.results(round_.reduced(on_done, is_over))):
                     is_small = len(data) < _MAPPED_FROM
-                    round_.home.take(number, data if is_small else mapped(data, self._folder()))
+                    round_.home.take(number, data if is_small else spill(data, self._folder()))
                 partial: PartialT | None = round_.home.taken()
                 if partial is not None:
                     yield partial

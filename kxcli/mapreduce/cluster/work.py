@@ -28,7 +28,7 @@ class _Pickler(ForkingPickler):
     def reducer_override(self, value: Any) -> Any:
         if isinstance(value, type) or not hasattr(value, "unmapped"):
             return NotImplemented
-        return _itself, (value.unmapped(),)
+        return _itself, (value.to_arrays(),)
 
 
 def _itself(value: Any) -> Any:

@@ -11,7 +11,7 @@ from kxcli.mining.hsic.estimators import Pair
 from kxcli.mining.hsic.features import Features
 from kxcli.mining.hsic.kernels import Side
 from kxcli.mining.hsic.spectra import spectrum
-from kxcli.tally.frames import joined, parted
+from kxcli.tally.frames import join_parts, split_parts
 
 Rows = FloatArray | IntArray
 
@@ -67,11 +67,11 @@ class Moments:
 
     def dump(self, partial: Partial) -> bytes:
         """Return the matrices with their numbers."""
-        return joined(part for number, matrix in partial.items() for part in (b"%d" % number, matrix.tobytes()))
+        return join_parts(part for number, matrix in partial.items() for part in (b"%d" % number, matrix.tobytes()))
 
     def load(self, data: bytes | memoryview) -> Partial:
         """Return the matrices that were dumped."""
-        frames = parted(data)
+        frames = split_parts(data)
         width = self.x.width + self.y.width + 3
         matrices = [np.frombuffer(frame).reshape(width, width) for frame in frames[1::2]]
         return dict(zip((int(bytes(number)) for number in frames[::2]), matrices, strict=True))

@@ -11,7 +11,7 @@ from kxcli.arrays import BoolArray, IntArray
 from kxcli.mining.hsic.kernels import renumbered
 from kxcli.mining.wordcount.job import Counting, WordCount
 from kxcli.tally import Tally
-from kxcli.tally.frames import joined, parted
+from kxcli.tally.frames import join_parts, split_parts
 
 if TYPE_CHECKING:
     from kxcli.mining.segment.fast import Words
@@ -132,22 +132,22 @@ class CountTerms:
 
     def dump(self, partial: dict[int, _Counts]) -> bytes:
         """Return the counts with their numbers."""
-        return joined(
+        return join_parts(
             frame
             for number, counts in partial.items()
             for frame in (
                 b"%d" % number,
-                joined(word.encode("utf-8") for word in counts.vocabulary),
+                join_parts(word.encode("utf-8") for word in counts.vocabulary),
                 *(array.tobytes() for array in counts[1:]),
             )
         )
 
     def load(self, data: bytes | memoryview) -> dict[int, _Counts]:
         """Return the counts that were dumped."""
-        frames = parted(data)
+        frames = split_parts(data)
         return {
             int(bytes(frames[i])): _Counts(
-                [bytes(word).decode("utf-8") for word in parted(frames[i + 1])],
+                [bytes(word).decode("utf-8") for word in split_parts(frames[i + 1])],
                 *(np.frombuffer(frame, np.int64) for frame in frames[i + 2 : i + 5]),
             )
             for i in range(0, len(frames), 5)
@@ -199,11 +199,11 @@ class CountTexts:
 
     def dump(self, partial: dict[int, Tally]) -> bytes:
         """Return labels and tallies."""
-        return joined(frame for label, tally in partial.items() for frame in (b"%d" % label, tally.dump()))
+        return join_parts(frame for label, tally in partial.items() for frame in (b"%d" % label, tally.dump()))
 
     def load(self, data: bytes | memoryview) -> dict[int, Tally]:
         """Return what was dumped."""
-        frames = parted(data)
+        frames = split_parts(data)
         return {int(bytes(label)): Tally.load(tally) for label, tally in zip(frames[::2], frames[1::2], strict=True)}
 
     def finish(self, partial: dict[int, Tally]) -> dict[str, dict[int, int]]:

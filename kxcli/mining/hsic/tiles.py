@@ -9,7 +9,7 @@ import numpy as np
 from kxcli.arrays import FloatArray, IntArray
 from kxcli.mining.hsic.estimators import Pair, Sums, unbiased
 from kxcli.mining.hsic.kernels import TILE, Side, block, blocks
-from kxcli.tally.frames import joined, parted
+from kxcli.tally.frames import join_parts, split_parts
 
 _PAIRS = 24  # of blocks a task: some tenths of a second
 
@@ -95,11 +95,11 @@ class Tiles:
 
     def dump(self, partial: Partial) -> bytes:
         """Return products and sums."""
-        return joined((np.array(partial.products).tobytes(), partial.row_sums.tobytes()))
+        return join_parts((np.array(partial.products).tobytes(), partial.row_sums.tobytes()))
 
     def load(self, data: bytes | memoryview) -> Partial:
         """Return what was dumped."""
-        products, row_sums = parted(data)
+        products, row_sums = split_parts(data)
         rows = [(xy, xx, yy) for xy, xx, yy in np.frombuffer(products).reshape(-1, 3).tolist()]
         return Partial(rows, np.frombuffer(row_sums, np.int64).reshape(2, 2, -1).copy())  # merging writes into them
 

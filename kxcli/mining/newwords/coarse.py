@@ -17,7 +17,7 @@ from kxcli.mining.newwords.trie import Trie
 from kxcli.mining.newwords.vocabulary import Reduce, Vocabulary
 from kxcli.tally import Tally
 from kxcli.tally.dense import DenseTally
-from kxcli.tally.frames import joined, parted
+from kxcli.tally.frames import join_parts, split_parts
 
 
 def vocabulary(grams: Grams, values: Sequence[FloatArray], discovery: Discovery, reduce: Reduce) -> Vocabulary:
@@ -100,11 +100,11 @@ class CountSegments:
 
     def dump(self, partial: Segments) -> bytes:
         """Return the counts as bytes."""
-        return joined((partial.characters.dump(), partial.grams.dump(), partial.longer.dump()))
+        return join_parts((partial.characters.dump(), partial.grams.dump(), partial.longer.dump()))
 
     def load(self, data: bytes | memoryview) -> Segments:
         """Return the counts that were dumped."""
-        characters, grams, longer = parted(data)
+        characters, grams, longer = split_parts(data)
         n_characters, n_grams = len(self._solid.alphabet.codes), self._solid.n_grams + 1
         return Segments(DenseTally.load(characters, n_characters), DenseTally.load(grams, n_grams), Tally.load(longer))
 

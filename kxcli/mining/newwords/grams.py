@@ -19,7 +19,7 @@ from kxcli.arrays.key_index import Index
 from kxcli.mining.newwords.alphabet import BITS, Alphabet, Codes
 from kxcli.mining.newwords.spelling import Spellings
 from kxcli.tally.buckets import Buckets, may_be_frequent
-from kxcli.tally.frames import joined, parted
+from kxcli.tally.frames import join_parts, split_parts
 from kxcli.tally.keys import KeyTally
 
 SHIFT = np.uint64(BITS)
@@ -152,11 +152,11 @@ class CountGrams:
 
     def dump(self, partial: Found) -> bytes:
         """Return the counts as bytes."""
-        return joined((partial.grams.dump(), partial.buckets.dump()))
+        return join_parts((partial.grams.dump(), partial.buckets.dump()))
 
     def load(self, data: bytes | memoryview) -> Found:
         """Return the counts that were dumped."""
-        grams, buckets = parted(data)
+        grams, buckets = split_parts(data)
         known = self._known
         return Found(KeyTally.load(grams), Buckets.load(buckets, known.bits, known.grams.alphabet.min_count))
 

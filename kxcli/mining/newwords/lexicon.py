@@ -13,7 +13,7 @@ from kxcli.mining.newwords.grams import LAST, SHIFT, CountGrams, Grams, Known, L
 from kxcli.mining.newwords.neighbours import CountNeighbours, Entropies, Words, entropies
 from kxcli.mining.newwords.trie import Trie
 from kxcli.mining.newwords.vocabulary import Reduce
-from kxcli.tally.runs import Run, merged
+from kxcli.tally.key_runs import KeyRun, merge_key_runs
 
 _CHARACTERS_PER_BUCKET = 4  # so few that hardly a rare n-gram shares the bucket of a frequent one
 _LEAST_BITS, _MOST_BITS = 10, 23  # the most of them take 32 MB in each process
@@ -107,7 +107,7 @@ def _bucket_bits(n_characters: int) -> int:
     return min(max((n_characters // _CHARACTERS_PER_BUCKET).bit_length(), _LEAST_BITS), _MOST_BITS)
 
 
-def _pairs(grams: Iterable[Run], min_count: int, left: Entropies, right: Entropies) -> Run:
+def _pairs(grams: Iterable[KeyRun], min_count: int, left: Entropies, right: Entropies) -> KeyRun:
     """Return the frequent pairs of characters; adds all pairs, those with a border too, to both entropies."""
     frequent = []
     for keys, counts in grams:
@@ -116,4 +116,4 @@ def _pairs(grams: Iterable[Run], min_count: int, left: Entropies, right: Entropi
         left.add(last, first, counts)
         kept = (counts >= min_count) & (first != 0) & (last != 0)
         frequent.append((keys[kept], counts[kept]))
-    return merged(frequent)
+    return merge_key_runs(frequent)

@@ -11,7 +11,7 @@ import numpy as np
 from kxcli.arrays import UInt64Array
 from kxcli.mining.newwords.alphabet import Codes
 from kxcli.mining.newwords.spelling import hashes
-from kxcli.tally.runs import Runs
+from kxcli.tally.key_runs import KeyRuns
 from kxcli.tally.scratch import Scratch
 
 _LF, _CR = 10, 13
@@ -33,9 +33,9 @@ class FindFirstLines:
     def setup(self, shared: None) -> None:
         """Nothing to make ready."""
 
-    def map(self, records: Iterable[tuple[int, Codes]]) -> Runs:
+    def map(self, records: Iterable[tuple[int, Codes]]) -> KeyRuns:
         """Return the places of lines by their hashes."""
-        found = Runs(np.minimum)
+        found = KeyRuns(np.minimum)
         for number, codes in records:
             hashes = line_hashes(codes)
             places = (number << RECORD_BITS) + np.arange(len(hashes), dtype=np.int64)
@@ -45,37 +45,37 @@ class FindFirstLines:
             found.add((hashes[firsts], places[firsts]))
         return found
 
-    def merge(self, left: Runs, right: Runs) -> Runs:
+    def merge(self, left: KeyRuns, right: KeyRuns) -> KeyRuns:
         """Add to `left`."""
         left.merge(right)
         return left
 
-    def finish(self, partial: Runs) -> Iterator[UInt64Array]:
+    def finish(self, partial: KeyRuns) -> Iterator[UInt64Array]:
         """Yield the places of the lines that are kept, ascending."""
         if self._scratch is None:
             for _, places in partial.parts():
                 yield np.sort(places.astype(np.uint64))
             return
-        ordered = Runs()
+        ordered = KeyRuns()
         with self._scratch.spool() as spool:
             for _, places in partial.parts(self._scratch.room):
-                some = Runs()
+                some = KeyRuns()
                 some.add((np.sort(places.astype(np.uint64)), np.ones(len(places), dtype=np.int64)))
                 spool.add([some.dump()])
             for view in spool.views():
-                ordered.merge(Runs.load(view))
+                ordered.merge(KeyRuns.load(view))
         for keys, _ in ordered.parts(self._scratch.room):
             yield keys
 
-    def dump(self, partial: Runs) -> bytes:
+    def dump(self, partial: KeyRuns) -> bytes:
         """Return the places as bytes."""
         return partial.dump()
 
-    def load(self, data: bytes | memoryview) -> Runs:
+    def load(self, data: bytes | memoryview) -> KeyRuns:
         """Return the places that were dumped."""
-        return Runs.load(data, np.minimum)
+        return KeyRuns.load(data, np.minimum)
 
-    def weight(self, partial: Runs) -> int:
+    def weight(self, partial: KeyRuns) -> int:
         """Return about how many bytes of memory the places take."""
         return partial.weight
 

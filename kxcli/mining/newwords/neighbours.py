@@ -10,9 +10,9 @@ from kxcli.arrays import FloatArray, IntArray
 from kxcli.mining.newwords.alphabet import Alphabet, Codes
 from kxcli.mining.newwords.grams import LAST, SHIFT, pair
 from kxcli.mining.newwords.trie import Trie
-from kxcli.tally.frames import joined, parted
+from kxcli.tally.frames import join_parts, split_parts
+from kxcli.tally.key_runs import KeyRun
 from kxcli.tally.keys import KeyTally
-from kxcli.tally.runs import Run
 
 
 @dataclass(frozen=True)
@@ -60,11 +60,11 @@ class CountNeighbours:
 
     def dump(self, partial: Neighbours) -> bytes:
         """Return the counts as bytes."""
-        return joined((partial.left.dump(), partial.right.dump()))
+        return join_parts((partial.left.dump(), partial.right.dump()))
 
     def load(self, data: bytes | memoryview) -> Neighbours:
         """Return the counts that were dumped."""
-        left, right = parted(data)
+        left, right = split_parts(data)
         return Neighbours(KeyTally.load(left), KeyTally.load(right))
 
     def weight(self, partial: Neighbours) -> int:
@@ -94,7 +94,7 @@ class Entropies:
         return np.maximum(np.log(n) - self._sum / n, 0.0)
 
 
-def entropies(pairs: Iterable[Run], n_words: int) -> FloatArray:
+def entropies(pairs: Iterable[KeyRun], n_words: int) -> FloatArray:
     """Return the entropies of words by number, given the counts of their neighbours."""
     found = Entropies(n_words)
     for keys, counts in pairs:

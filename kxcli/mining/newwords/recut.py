@@ -15,7 +15,7 @@ from kxcli.mining.newwords.viterbi import word_starts
 from kxcli.tally import Tally
 from kxcli.tally.buckets import Buckets, may_be_frequent
 from kxcli.tally.dense import DenseTally
-from kxcli.tally.frames import joined, parted
+from kxcli.tally.frames import join_parts, split_parts
 
 _BUCKET_BITS = 20  # enough for a million different words in spaced scripts, most of them rare
 
@@ -103,11 +103,11 @@ class CountWords:
     def dump(self, partial: Partial) -> bytes:
         """Return the counts as bytes."""
         dense = [tally.dump() for tally in (*partial.words, *partial.aligned)]
-        return joined((*dense, partial.buckets.dump(), partial.spaced.dump()))
+        return join_parts((*dense, partial.buckets.dump(), partial.spaced.dump()))
 
     def load(self, data: bytes | memoryview) -> Partial:
         """Return the counts that were dumped."""
-        *dense, buckets, spaced = parted(data)
+        *dense, buckets, spaced = split_parts(data)
         sizes = [*map(len, self._cut.scores), *map(len, self._cut.scores[1:])]
         tallies = [DenseTally.load(part, size) for part, size in zip(dense, sizes, strict=True)]
         n = len(self._cut.scores)

@@ -12,9 +12,21 @@ from typing import NamedTuple
 from zlib import crc32
 
 from kxcli.tally import Tally
-from kxcli.tally.frames import first_and_rest, joined
-from kxcli.tally.rows import BLOCK, COUNT, DOCUMENTS, TEXT, Block, batched, decoded, encoded, gathered, merged, resident
+from kxcli.tally.frames import join_parts, split_first
 from kxcli.tally.scratch import Scratch
+from kxcli.tally.string_runs import (
+    BLOCK_CHARACTERS,
+    BLOCK_ROWS,
+    COUNT_MASK,
+    DOCUMENT_SHIFT,
+    Block,
+    decode_run,
+    encode_run,
+    merge_runs,
+    reduce_runs,
+    resident_bytes,
+    split_blocks,
+)
 
 _CELL = 1 << 10  # bytes of a cell without a word, and of its total
 _PARTING = "\0"  # what is between words that are made into keys together
@@ -131,7 +143,7 @@ class Partial:
         The words of documents are those of counts: their tables alone are counted.
         """
         cells = sum(_CELL + cell.counts.weight + cell.documents.weight // 2 for cell in self.cells.values())
-        return cells + _CELL * len(self.totals) + sum(map(resident, self.runs))
+        return cells + _CELL * len(self.totals) + sum(map(resident_bytes, self.runs))
 
 
 class Counts:
@@ -158,14 +170,14 @@ class Counts:
         """Yield the rows."""
         for group, keys, numbers in self.layout.pieces(self.blocks()):
             for order, word, number in zip(self.layout.orders_of(keys), self.layout.words(keys), numbers, strict=True):
-                yield Counted(group, word, order, number & COUNT, number >> DOCUMENTS)
+                yield Counted(group, word, order, number & COUNT_MASK, number >> DOCUMENT_SHIFT)
 
     def blocks(self, scratch: Scratch | None = None) -> Iterator[Block]:
         """Yield the rows in blocks; of very many runs some are first merged in a scratch folder; None: in memory."""
-        held = [batched(self._in_memory())] if self._cells else []
+        held = [split_blocks(self._in_memory())] if self._cells else []
         if scratch is None:
-            return merged([*held, *map(decoded, gathered(self._runs))])
-        return scratch.merged(self._runs, *held)
+            return merge_runs([*held, *map(decode_run, reduce_runs(self._runs))])
+        return scratch.merge_runs(self._runs, *held)
 
     def groups(self, scratch: Scratch | None = None) -> Iterator[tuple[str, Iterator[Block]]]:
         """Yield each group with its rows; their keys are without it."""
@@ -175,7 +187,7 @@ class Counts:
 
     def dump(self) -> bytes:
         """Return all of it as bytes: totals as JSON, and one run."""
-        return _dumped(self.totals, encoded(self.blocks()))
+        return _dumped(self.totals, encode_run(self.blocks()))
 
     def split(self, n: int) -> list[Partial]:
         """Return n partials; a hash of the word alone tells where its rows go.  Memory: that of the rows as bytes."""
@@ -188,22 +200,22 @@ class Counts:
                 for order, word, number in zip(orders, of_words, numbers, strict=True):
                     part = crc32(word.encode("utf-8", "surrogatepass")) % n
                     runs[part].add(block[0][at], number)
-                    totals[part][group, order] = totals[part].get((group, order), 0) + (number & COUNT)
+                    totals[part][group, order] = totals[part].get((group, order), 0) + (number & COUNT_MASK)
                     at += 1
         return [Partial(runs=run.views(), totals=of_part) for run, of_part in zip(runs, totals, strict=True)]
 
     def _in_memory(self) -> Iterator[Block]:
         for group, keys in groupby(sorted(self._cells), key=itemgetter(0)):
-            yield from merged([self._of_cell(group, order) for _, order in keys])
+            yield from merge_runs([self._of_cell(group, order) for _, order in keys])
 
     def _of_cell(self, group: str, order: int) -> Iterator[Block]:
         words, documents = self._cells[group, order]
         ordered = sorted(words)
-        for start in range(0, len(ordered), BLOCK):
-            some = ordered[start : start + BLOCK]
+        for start in range(0, len(ordered), BLOCK_ROWS):
+            some = ordered[start : start + BLOCK_ROWS]
             numbers = list(map(words.__getitem__, some))
             if documents:
-                numbers = [count | documents[word] << DOCUMENTS for word, count in zip(some, numbers, strict=True)]
+                numbers = [count | documents[word] << DOCUMENT_SHIFT for word, count in zip(some, numbers, strict=True)]
             yield self.layout.keys(group, order, some), numbers
 
 
@@ -220,7 +232,7 @@ class _Run:
         self._keys.append(key)
         self._numbers.append(number)
         self._size += len(key)
-        if len(self._keys) >= BLOCK or self._size >= TEXT:
+        if len(self._keys) >= BLOCK_ROWS or self._size >= BLOCK_CHARACTERS:
             self._write()
 
     def views(self) -> list[memoryview]:
@@ -230,19 +242,19 @@ class _Run:
         return [memoryview(data)] if data else []
 
     def _write(self) -> None:
-        self._data.writelines(encoded([(self._keys, self._numbers)]))
+        self._data.writelines(encode_run([(self._keys, self._numbers)]))
         self._keys, self._numbers, self._size = [], [], 0
 
 
 def _dumped(totals: dict[Key, int], run: Iterable[bytes]) -> bytes:
     data = BytesIO()  # hands its bytes over without a copy
-    data.write(joined([json.dumps([(*key, total) for key, total in totals.items()]).encode("ascii")]))
+    data.write(join_parts([json.dumps([(*key, total) for key, total in totals.items()]).encode("ascii")]))
     data.writelines(run)
     return data.getvalue()
 
 
 def load(data: bytes | memoryview) -> Partial:
     """Return what was dumped: a view of it, and the totals."""
-    totals, run = first_and_rest(data)
+    totals, run = split_first(data)
     of_keys = {(group, order): total for group, order, total in json.loads(bytes(totals))}
     return Partial(runs=[run] if len(run) else [], totals=of_keys)

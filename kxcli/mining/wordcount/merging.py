@@ -4,8 +4,8 @@ from types import TracebackType
 
 from kxcli.mining.wordcount.counts import Cell, Counts, Key, Layout, Partial
 from kxcli.tally import Tally
-from kxcli.tally.rows import encoded
-from kxcli.tally.scratch import Scratch, Spool
+from kxcli.tally.scratch import RunFile, Scratch
+from kxcli.tally.string_runs import encode_run
 
 _ROW = 256  # bytes of a row held: its word, its places in a table of counts and maybe one of documents, and both
 _CHARACTER = 4  # bytes of a character of its word, more
@@ -19,7 +19,7 @@ class Sums:
 
     def __init__(self, scratch: Scratch | None = None) -> None:
         self._scratch = scratch
-        self._spool: Spool | None = None
+        self._spool: RunFile | None = None
         self._layout = Layout(is_grouped=True)
         self._totals: dict[Key, int] = {}
         self._held: dict[str, tuple[dict[str, int], dict[str, int]]] = {}
@@ -38,7 +38,7 @@ class Sums:
         if self._scratch is not None and self._size >= self._scratch.room:
             self._spool = self._spool or self._scratch.spool()
             held = self._taken()
-            self._spool.add(encoded(held.blocks()))
+            self._spool.add(encode_run(held.blocks()))
             for key, total in held.totals.items():
                 self._totals[key] = self._totals.get(key, 0) + total
 

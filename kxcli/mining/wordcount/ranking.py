@@ -8,8 +8,8 @@ from typing import Literal
 
 from kxcli.mining.arguments import check_choice, check_minimum, check_type
 from kxcli.mining.wordcount.counts import Counts
-from kxcli.tally.rows import BLOCK, DOCUMENTS, Block, counts, encoded
 from kxcli.tally.scratch import Scratch
+from kxcli.tally.string_runs import BLOCK_ROWS, DOCUMENT_SHIFT, Block, encode_run, strip_documents
 
 MILLION = 1_000_000
 _ROW = 400  # bytes of a row that is sorted: its word, number and place; half of them are held while others come
@@ -59,8 +59,8 @@ def ranked(
         if is_given is not None:
             blocks = (_kept(block, map(is_given, layout.words(block[0]))) for block in blocks)
         for keys, numbers in _chosen(blocks, ranking, scratch):
-            of_block = counts(numbers)
-            documents: Iterable[int] = repeat(0) if of_block is numbers else [n >> DOCUMENTS for n in numbers]
+            of_block = strip_documents(numbers)
+            documents: Iterable[int] = repeat(0) if of_block is numbers else [n >> DOCUMENT_SHIFT for n in numbers]
             rates: Iterable[float] = repeat(0.0)
             if ranking.per_million:
                 rates = (
@@ -73,7 +73,7 @@ def ranked(
 def _chosen(blocks: Iterable[Block], ranking: Ranking, scratch: Scratch | None) -> Iterator[Block]:
     """Yield the rows of a group that are given, in order; they come in the order of their keys."""
     if ranking.min_count > 1:
-        blocks = (_kept(block, map(ranking.min_count.__le__, counts(block[1]))) for block in blocks)
+        blocks = (_kept(block, map(ranking.min_count.__le__, strip_documents(block[1]))) for block in blocks)
     if ranking.sort == "word" and ranking.top is None:
         yield from blocks
         return
@@ -92,15 +92,15 @@ def _chosen(blocks: Iterable[Block], ranking: Ranking, scratch: Scratch | None) 
             chunk, following = following, next(chunks, None)
             spool.add(_by_falling_count(chunk))
         del chunk
-        blocks = _first(_unprefixed(scratch.merged(spool.views())), ranking.top)
+        blocks = _first(_unprefixed(scratch.merge_runs(spool.views())), ranking.top)
         if ranking.sort == "count":
             yield from blocks
             return
     with scratch.spool() as spool:
         for some in _chunks(blocks, None, most):
-            spool.add(encoded(_taken(some, sorted(range(len(some[0])), key=some[0].__getitem__))))
+            spool.add(encode_run(_taken(some, sorted(range(len(some[0])), key=some[0].__getitem__))))
         del some
-        yield from scratch.merged(spool.views())
+        yield from scratch.merge_runs(spool.views())
 
 
 def _chunks(blocks: Iterable[Block], top: int | None, most: int) -> Iterator[Block]:
@@ -134,13 +134,13 @@ def _kept(block: Block, is_kept: Iterable[bool]) -> Block:
 
 def _by_count(numbers: list[int]) -> list[int]:
     """Return the places of numbers, the greatest count first; equal ones stay in their order."""
-    return sorted(range(len(numbers)), key=counts(numbers).__getitem__, reverse=True)
+    return sorted(range(len(numbers)), key=strip_documents(numbers).__getitem__, reverse=True)
 
 
 def _taken(chunk: Block, places: list[int]) -> Iterator[Block]:
     """Yield the rows at some places, in blocks."""
-    for start in range(0, len(places), BLOCK):
-        some = places[start : start + BLOCK]
+    for start in range(0, len(places), BLOCK_ROWS):
+        some = places[start : start + BLOCK_ROWS]
         yield list(map(chunk[0].__getitem__, some)), list(map(chunk[1].__getitem__, some))
 
 
@@ -157,15 +157,15 @@ def _by_falling_count(chunk: Block) -> Iterator[bytes]:
     """Yield rows as a run that is in the order of falling counts, which its keys begin with."""
     prefixes = _Prefixes()
     blocks = _taken(chunk, _by_count(chunk[1]))
-    return encoded(
-        ([prefixes[count] + key for count, key in zip(counts(numbers), keys, strict=True)], numbers)
+    return encode_run(
+        ([prefixes[count] + key for count, key in zip(strip_documents(numbers), keys, strict=True)], numbers)
         for keys, numbers in blocks
     )
 
 
 def _unprefixed(blocks: Iterable[Block]) -> Iterator[Block]:
     for keys, numbers in blocks:
-        yield [key[len(str(count)) + 1 :] for count, key in zip(counts(numbers), keys, strict=True)], numbers
+        yield [key[len(str(count)) + 1 :] for count, key in zip(strip_documents(numbers), keys, strict=True)], numbers
 
 
 def _first(blocks: Iterable[Block], top: int | None) -> Iterator[Block]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, NamedTuple
 
-from kxcli.corpus.tables import Group, Table, chosen
+from kxcli.corpus.tables import ColumnGroup, Table, select_columns
 from kxcli.errors import InputError, UsageError
 from kxcli.mining.hsic import pairs, permutation, screening, texts
 from kxcli.mining.hsic.dependence import RunJob, measure
@@ -115,7 +115,7 @@ class Work:
     def screened(self, label: str, x: str | None, least: int, top: int | None) -> Output:
         """Rank columns, or the words of a column, by their dependence on a label."""
         table = self.tables.x
-        labels = chosen(label, table, "--screen")
+        labels = select_columns(label, table, "--screen")
         if len(labels) != 1:
             raise UsageError("--screen takes one column.")
         columns = [column for column in _chosen(x, table, "-x") if x is not None or column not in labels]
@@ -142,7 +142,7 @@ class Work:
     def _terms(self, columns: Sequence[int], labels: tuple[int, ...], least: int, top: int | None) -> Output:
         if len(columns) != 1:
             raise UsageError("words are screened in one column: name it with -x.")
-        (text_column, label_column), _ = self._rows([Group(tuple(columns), False)], [Group(labels, False)])
+        (text_column, label_column), _ = self._rows([ColumnGroup(tuple(columns), False)], [ColumnGroup(labels, False)])
         side = categories(label_column)
         names = list(dict.fromkeys(label_column[0]))
         if side.is_constant:
@@ -169,7 +169,7 @@ class Work:
         ]
         return Output(_OF_TERMS, rows)
 
-    def _rows(self, groups: Sequence[Group], groups_y: Sequence[Group]) -> tuple[list[Any], int]:
+    def _rows(self, groups: Sequence[ColumnGroup], groups_y: Sequence[ColumnGroup]) -> tuple[list[Any], int]:
         """Read, and tell what was dropped."""
         rows = self.tables.rows(groups, groups_y, drops_missing=self.drops_missing)
         if rows.n_dropped:
@@ -229,7 +229,7 @@ class Work:
 
 def _chosen(columns: str | None, table: Table, option: str) -> tuple[int, ...]:
     """Return the columns that an option names; all where it is not given."""
-    return tuple(range(table.width)) if columns is None else chosen(columns, table, option)
+    return tuple(range(table.width)) if columns is None else select_columns(columns, table, option)
 
 
 def _name(table: Table, column: int) -> str:

@@ -13,7 +13,7 @@ from kxcli.corpus import encodings
 from kxcli.corpus.diagnostics import Diagnostic, Notice, OnError
 from kxcli.corpus.places import format_place
 from kxcli.corpus.sources import resolve_sources
-from kxcli.corpus.tables import Group, Reading, Table, TableKind, Texts, opened
+from kxcli.corpus.tables import ColumnGroup, Table, TableKind, TableReading, TextColumns, open_table
 from kxcli.corpus.tables.cells import MissingCodes
 from kxcli.errors import InputError, UsageError
 from kxcli.mining.hsic import texts
@@ -53,9 +53,9 @@ class Asked:
         """Whether it is a kernel of words or n-grams."""
         return self.name is not None and Kernel.named(self.name).is_of_texts
 
-    def group(self, columns: tuple[int, ...]) -> Group:
+    def group(self, columns: tuple[int, ...]) -> ColumnGroup:
         """Return the columns, with the option to name if some of their cells are texts."""
-        return Group(columns, self.is_number, self.option)
+        return ColumnGroup(columns, self.is_number, self.option)
 
     def kernel(self, *, is_number: bool) -> Kernel:
         """Return the kernel, now that it is known what the cells are."""
@@ -104,7 +104,7 @@ class Tables:
         self._given, self._output, self._report = given, output, report
         self._choices: set[Notice] = set()
         self._stack = ExitStack()
-        reading = Reading(
+        reading = TableReading(
             cast(TableKind | None, given.input_format),
             encodings.resolve_encoding(given.encoding),
             given.header_in,
@@ -113,7 +113,7 @@ class Tables:
             MissingCodes.with_codes(na_values),
         )
         self._opened: Callable[[Iterable[Any]], Table] = lambda sources: self._stack.enter_context(
-            opened([source.allow_append() for source in sources], reading)
+            open_table([source.allow_append() for source in sources], reading)
         )
         self._y_file = y_file
 
@@ -127,7 +127,7 @@ class Tables:
     ) -> None:
         self._stack.__exit__(kind, error, trace)
 
-    def rows(self, groups: Sequence[Group], groups_y: Sequence[Group], *, drops_missing: bool) -> Complete:
+    def rows(self, groups: Sequence[ColumnGroup], groups_y: Sequence[ColumnGroup], *, drops_missing: bool) -> Complete:
         """Read the groups of columns of the table, then those of y's table, where that is another."""
         if self.y is self.x:
             values, complete = _complete(_whole(self.x, [*groups, *groups_y], drops_missing=drops_missing))
@@ -143,7 +143,7 @@ class Tables:
         kept = [_kept(group, complete) for group in values]
         return Complete(kept, int(len(complete) - complete.sum()))
 
-    def sparse(self, groups: Sequence[Group], *, drops_missing: bool) -> ColumnRows:
+    def sparse(self, groups: Sequence[ColumnGroup], *, drops_missing: bool) -> ColumnRows:
         """Read groups of one column each, including rows with missing cells."""
         return _whole(self.x, groups, drops_missing=drops_missing)
 
@@ -155,7 +155,7 @@ class Tables:
             corpus_run.report_notice(told, self._report)
 
 
-def _whole(table: Table, groups: Sequence[Group], *, drops_missing: bool) -> ColumnRows:
+def _whole(table: Table, groups: Sequence[ColumnGroup], *, drops_missing: bool) -> ColumnRows:
     """Return all rows of some groups, and a mask of complete rows for each."""
     parts: list[list[Any]] = [[] for _ in groups]
     masks: list[list[BoolArray]] = [[] for _ in groups]
@@ -176,7 +176,7 @@ def _complete(rows: ColumnRows) -> tuple[list[Any], BoolArray]:
     return rows.values, mask
 
 
-def _is_complete(group: FloatArray | Texts) -> BoolArray:
+def _is_complete(group: FloatArray | TextColumns) -> BoolArray:
     if isinstance(group, np.ndarray):
         complete: BoolArray = np.logical_not(np.isnan(group).any(axis=1))
         return complete

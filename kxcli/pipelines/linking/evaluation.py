@@ -8,7 +8,7 @@ from typing import Literal, cast
 import numpy as np
 
 from kxcli.corpus.diagnostics import OnError, SkippedRecords
-from kxcli.corpus.labelled import MISSED, Label, Labelled, labelled
+from kxcli.corpus.labeled_texts import MISSED, Label, LabeledText, read_labeled_texts
 from kxcli.errors import OutputError
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
 from kxcli.mining.linking.linker import NIL, Mention
@@ -94,7 +94,7 @@ def evaluate(
 
     def rows() -> Iterator[list[Cell]]:
         with report.progress(None, "evaluating", " texts") as progress:
-            for part in _together(labelled(gold_path, cast(OnError, on_error), tell, MISSED)):
+            for part in _together(read_labeled_texts(gold_path, cast(OnError, on_error), tell, MISSED)):
                 for text, linked in zip(part, link([one.text for one in part]), strict=True):
                     gold = _gold(text, known, gold_path, report)
                     tally.add(gold, linked, known.types)
@@ -139,8 +139,8 @@ def _of_errors(work: Callable[[], None]) -> None:
         raise OutputError(path, what, hint.replace("with -o", "with --errors")) from None
 
 
-def _together(texts: Iterable[Labelled]) -> Iterator[list[Labelled]]:
-    held, size = list[Labelled](), 0
+def _together(texts: Iterable[LabeledText]) -> Iterator[list[LabeledText]]:
+    held, size = list[LabeledText](), 0
     for text in texts:
         held.append(text)
         size += len(text.text)
@@ -151,7 +151,7 @@ def _together(texts: Iterable[Labelled]) -> Iterator[list[Labelled]]:
         yield held
 
 
-def _gold(text: Labelled, known: Known, path: str, report: Report) -> list[Gold]:
+def _gold(text: LabeledText, known: Known, path: str, report: Report) -> list[Gold]:
     labels: list[Label] = [*text.misplaced, *(Label(mention.ids, mention.has_id) for mention in text.mentions)]
     for label in labels:
         if not label.has_id:
@@ -164,7 +164,7 @@ def _gold(text: Labelled, known: Known, path: str, report: Report) -> list[Gold]
     ]
 
 
-def _row(error: Error, text: Labelled, known: Known) -> list[Cell]:
+def _row(error: Error, text: LabeledText, known: Known) -> list[Cell]:
     start, stop = error.span
     right, linked, source = error.gold, error.linked, text.text
     row: list[Cell] = [text.text_id, start, source[start:stop], error.kind]

@@ -23,7 +23,7 @@ from kxcli.mining.linking.kb.knowledge_base import VERSION, check_knowledge_base
 from kxcli.report import Report
 from kxcli.schema import IntegerField, ListField, RecordField, RowField, SchemaError, TextField
 from kxcli.storage import array_file
-from kxcli.storage.private_files import UnsafeError, private_folder
+from kxcli.storage.private_files import UnsafeError, make_private_folder
 from kxcli.wording import format_count
 
 Arrays = Mapping[str, AnyArray]
@@ -84,7 +84,7 @@ def _is_private(folder: str, tell: Callable[[str], None]) -> bool:
     """Make a missing folder; return whether only this user can write to it."""
     effect = "the compiled knowledge base is not cached"
     try:
-        private_folder(folder)
+        make_private_folder(folder)
     except UnsafeError as error:
         tell(f"{folder}: {error.what}; {effect}; {error.hint('name a folder of your own with --kb-cache')}")
     except OSError as error:
@@ -134,7 +134,7 @@ def _kept(target: str, n_files: int, report: Report) -> array_file.ArrayFile | N
 def _saved(arrays: Arrays, about: Any, target: str, n_files: int, report: Report) -> array_file.ArrayFile | None:
     """Keep arrays; without room or the right to, they stay in memory alone."""
     with suppress(OSError, UnsafeError, array_file.DamagedError):
-        array_file.save(arrays, about, target)
+        array_file.save_arrays(arrays, about, target)
         found = array_file.ArrayFile(target, _about(n_files), is_checked=False)
         _remove_unused(os.path.dirname(target), report)
         return found
@@ -185,8 +185,8 @@ class _Files:
         for number, path in enumerate(self._paths):
             start = last
             self._starts.append(start)
-            told: list[Diagnostic | knowledge.Oddity] = []
-            for found in knowledge.entries(path, self._on_error, told.append):
+            told: list[Diagnostic | knowledge.FileWarning] = []
+            for found in knowledge.read_entries(path, self._on_error, told.append):
                 last = max(last, start + found.line)
                 yield start + found.line, Entry(*found[1:])
             for one in told:
@@ -197,7 +197,7 @@ class _Files:
         number = bisect_left(self._starts, at) - 1
         return [number, at - self._starts[number]]
 
-    def _keep(self, number: int, told: Diagnostic | knowledge.Oddity) -> None:
+    def _keep(self, number: int, told: Diagnostic | knowledge.FileWarning) -> None:
         if isinstance(told, SkippedRecords):
             self.losses.append([told.kind, told.count, [[number, place.line] for place in told.places]])
         else:

@@ -123,11 +123,11 @@ class LinkJob:
     def dump(self, partial: list[Lines]) -> bytes:
         """Return lines as bytes."""
         parts = [(np.array([n_read, *numbers]).tobytes(), data) for n_read, numbers, data in partial]
-        return frames.joined([part for pair in parts for part in pair])
+        return frames.join_parts([part for pair in parts for part in pair])
 
     def load(self, data: bytes | memoryview) -> list[Lines]:
         """Return the lines that were dumped."""
-        parts = frames.parted(data)
+        parts = frames.split_parts(data)
         numbers = [np.frombuffer(part, dtype=np.int64).tolist() for part in parts[::2]]
         return [Lines(n, rest, bytes(part)) for (n, *rest), part in zip(numbers, parts[1::2], strict=True)]
 

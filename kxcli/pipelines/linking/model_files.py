@@ -10,7 +10,7 @@ import numpy as np
 
 from kxcli.arrays import AnyArray
 from kxcli.corpus.diagnostics import OnError, SkippedRecords
-from kxcli.corpus.labelled import labelled
+from kxcli.corpus.labeled_texts import read_labeled_texts
 from kxcli.errors import InputError, OutputError, reason
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
 from kxcli.mining.linking.linker import Linker, Linking
@@ -21,7 +21,7 @@ from kxcli.mining.linking.training.train_model import Trained, train
 from kxcli.output import sink
 from kxcli.report import Report
 from kxcli.schema import SchemaError, check_forms
-from kxcli.storage.npy import NpyError, Npz
+from kxcli.storage.npy import NpyError, NpzFile
 from kxcli.wording import format_count
 
 Arrays = Mapping[str, AnyArray]
@@ -117,7 +117,7 @@ def _read(file: BinaryIO) -> Arrays:
     size = file.seek(0, os.SEEK_END)
     if size > _MAX_PIPED and isinstance(file, io.BytesIO):
         raise ModelError(f"is longer than {_MAX_PIPED:,} bytes, which is too much for a pipe")
-    npz = Npz(file, size)
+    npz = NpzFile(file, size)
     if HEADER not in npz.headers or npz.headers[HEADER].n_bytes > MAX_HEADER:
         raise ModelError("is no model of kxcli entity-link")
     declared = declare_arrays(parse_header(npz.array(HEADER)))
@@ -139,7 +139,7 @@ def _texts(known: frozenset[str], paths: Sequence[str], on_error: OnError, repor
         def tell(loss: SkippedRecords) -> None:
             report.record_skips(loss.kind, loss.count, [f"{place.path}:{place.line}" for place in loss.places])
 
-        for one in labelled(path, on_error, tell):
+        for one in read_labeled_texts(path, on_error, tell):
             for mention in one.mentions:
                 if mention.ids and not known.intersection(mention.ids):
                     report.record_skips(_UNKNOWN, 1, [f"{path}:{one.line}"])

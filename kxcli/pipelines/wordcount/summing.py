@@ -50,7 +50,7 @@ def _add(sums: "Sums", source: InputSettings, report: Report, output: OutputSett
     first = ""
     for found in [one.allow_append() for one in corpus_run.find_sources(source, report, output)]:
         least = None
-        for cells, place in count_tables.rows(
+        for cells, place in count_tables.read_count_rows(
             found,
             corpus_run.choose_format(source, by=""),
             encodings.resolve_encoding(source.encoding),

@@ -14,12 +14,12 @@ from itertools import accumulate
 
 from kxcli.errors import DamagedPartialError
 
-BLOCK = 1024  # rows: of some 150 bytes each in memory, so that hundreds of runs are merged in little
-TEXT = 1 << 16  # characters of keys that fill a block however few they are: up to 64 a key, it is the rows that do
+BLOCK_ROWS = 1024  # rows: of some 150 bytes each in memory, so that hundreds of runs are merged in little
+BLOCK_CHARACTERS = 1 << 16  # characters of keys that fill a block of fewer rows: keys of more than 64 on average
 BLOCK_BYTES = 1 << 18  # of a block and its share of what is merged from it, in memory
-_OPEN = 64  # runs merged at a time where no room is given: their blocks take 16 MB
-DOCUMENTS = 96  # bits of a row's number that are its count; what is above them counts documents
-COUNT = (1 << DOCUMENTS) - 1
+_MAX_OPEN_RUNS = 64  # runs merged at a time where no room is given: their blocks take 16 MB
+DOCUMENT_SHIFT = 96  # bits of a row's number that are its count; what is above them counts documents
+COUNT_MASK = (1 << DOCUMENT_SHIFT) - 1
 
 # Keys, ascending and distinct, and the number of each: its count, and above that how many documents hold it.  Adding
 # two such numbers adds both.
@@ -29,20 +29,20 @@ Block = tuple[list[str], list[int]]
 _HEAD = struct.Struct("<IQBB?")
 _END = "\0"  # of a key but the last; where a key holds it, the block's keys are JSON, which takes longer
 _TYPES = {1: "B", 2: "H", 4: "I", 8: "Q"}
-_WIDEST = 16  # bytes of a number that no type has
+_MAX_WIDTH = 16  # bytes of a number that no type has
 
 
-def batched(blocks: Iterable[Block]) -> Iterator[Block]:
-    """Yield the rows of blocks of any size in blocks that end at `BLOCK` rows, or at the row that fills `TEXT`.
+def split_blocks(blocks: Iterable[Block]) -> Iterator[Block]:
+    """Yield the rows of blocks of any size in blocks of equal size.
 
-    The last one may have less; a key of more than `TEXT` takes what it takes.
+    A block ends at `BLOCK_ROWS` rows, or at the row that fills `BLOCK_CHARACTERS`; the last block may have fewer.
     """
     keys, numbers, size = list[str](), list[int](), 0
     for some, theirs in blocks:
         keys += some
         numbers += theirs
         size += sum(map(len, some))
-        if len(keys) >= BLOCK or size >= TEXT:
+        if len(keys) >= BLOCK_ROWS or size >= BLOCK_CHARACTERS:
             start = 0
             for stop in _ends(keys):
                 yield keys[start:stop], numbers[start:stop]
@@ -57,36 +57,36 @@ def _ends(keys: list[str]) -> Iterator[int]:
     """Yield where the full blocks end."""
     start = 0
     while start < len(keys):
-        stop = start + BLOCK
+        stop = start + BLOCK_ROWS
         lengths = list(map(len, keys[start:stop]))
-        if sum(lengths) >= TEXT:
-            stop = start + 1 + bisect_left(list(accumulate(lengths)), TEXT)
+        if sum(lengths) >= BLOCK_CHARACTERS:
+            stop = start + 1 + bisect_left(list(accumulate(lengths)), BLOCK_CHARACTERS)
         elif stop > len(keys):
             return
         yield stop
         start = stop
 
 
-def encoded(blocks: Iterable[Block]) -> Iterator[bytes]:
+def encode_run(blocks: Iterable[Block]) -> Iterator[bytes]:
     """Yield a run as bytes."""
-    for keys, numbers in batched(blocks):
-        yield _block(keys, numbers)
+    for keys, numbers in split_blocks(blocks):
+        yield _encode_block(keys, numbers)
 
 
-def decoded(data: bytes | memoryview) -> Iterator[Block]:
+def decode_run(data: bytes | memoryview) -> Iterator[Block]:
     """Yield the blocks of a run; pages of a mapped file do not stay in memory once they have been read."""
     view = memoryview(data)
     start = 0
     while start < len(view):
         try:
-            block, start = _decoded_block(view, start)
+            block, start = _decode_block(view, start)
         except (struct.error, ValueError, KeyError, TypeError, RecursionError) as error:
             raise DamagedPartialError("a block of rows is not one that was written") from error
-        forget(view)
+        advise_dontneed(view)
         yield block
 
 
-def _decoded_block(view: memoryview, start: int) -> tuple[Block, int]:
+def _decode_block(view: memoryview, start: int) -> tuple[Block, int]:
     """Return the block at a byte, and where it ends; raises whatever what is no block leads to."""
     n, size, of_count, of_documents, is_json = _HEAD.unpack_from(view, start)
     start += _HEAD.size
@@ -95,69 +95,69 @@ def _decoded_block(view: memoryview, start: int) -> tuple[Block, int]:
     text = str(view[start : start + size], "utf-8", "surrogatepass")
     keys = json.loads(text) if is_json else text.split(_END)
     start += size
-    numbers = _read(view[start : start + n * of_count], of_count)
+    numbers = _decode_numbers(view[start : start + n * of_count], of_count)
     start += n * of_count
     if of_documents:
-        documents = _read(view[start : start + n * of_documents], of_documents)
-        numbers = [count | more << DOCUMENTS for count, more in zip(numbers, documents, strict=True)]
+        documents = _decode_numbers(view[start : start + n * of_documents], of_documents)
+        numbers = [count | more << DOCUMENT_SHIFT for count, more in zip(numbers, documents, strict=True)]
         start += n * of_documents
     if not n or len(keys) != n or len(numbers) != n or (is_json and not all(isinstance(key, str) for key in keys)):
         raise ValueError("a block of other keys than counts")
     return (keys, numbers), start
 
 
-def counts(numbers: list[int]) -> list[int]:
+def strip_documents(numbers: list[int]) -> list[int]:
     """Return the counts of numbers that may have numbers of documents, too."""
-    return numbers if max(numbers, default=0) <= COUNT else [number & COUNT for number in numbers]
+    return numbers if max(numbers, default=0) <= COUNT_MASK else [number & COUNT_MASK for number in numbers]
 
 
-def forget(view: memoryview | None) -> None:
+def advise_dontneed(view: memoryview | None) -> None:
     """Let go of the pages of a mapped file, which come back when they are read again; what is in memory stays."""
     if view is not None and isinstance(view.obj, mmap.mmap):
         view.obj.madvise(mmap.MADV_DONTNEED)
 
 
-def resident(view: memoryview | None) -> int:
+def resident_bytes(view: memoryview | None) -> int:
     """Return the bytes of memory that a view keeps: none of a mapped file."""
     return 0 if view is None or isinstance(view.obj, mmap.mmap) else len(view)
 
 
-def merged(runs: Iterable[Iterator[Block]]) -> Iterator[Block]:
+def merge_runs(runs: Iterable[Iterator[Block]]) -> Iterator[Block]:
     """Yield the rows of several runs as one run; equal keys become one, their numbers added up.
 
     Up to the least of the keys that end the blocks at hand, everything is at hand.
     """
-    heads = [head for head in map(_Head, runs) if head.fill()]
+    heads = [head for head in map(_RunHead, runs) if head.fill()]
     while len(heads) > 1:
         border = min([head.keys[-1] for head in heads])
-        yield _added([piece for head in heads if (piece := head.taken(border))[0]])
+        yield _add_rows([piece for head in heads if (piece := head.split_at(border))[0]])
         heads = [head for head in heads if head.fill()]
     for head in heads:
         yield head.keys, head.numbers
         yield from head.blocks
 
 
-def gathered(runs: Sequence[bytes | memoryview]) -> Sequence[bytes | memoryview]:
+def reduce_runs(runs: Sequence[bytes | memoryview]) -> Sequence[bytes | memoryview]:
     """Return the same rows in so few runs that they may be merged at once, in memory where there were more.
 
     Of what was merged so far, each run is more than twice as large as the next one: a row is written a few times only.
     Memory: twice that of the rows as bytes.
     """
-    if len(runs) <= _OPEN:
+    if len(runs) <= _MAX_OPEN_RUNS:
         return runs
     held: list[bytes] = []
-    for start in range(0, len(runs), _OPEN):
-        held.append(_as_one(runs[start : start + _OPEN]))
+    for start in range(0, len(runs), _MAX_OPEN_RUNS):
+        held.append(_merge_to_bytes(runs[start : start + _MAX_OPEN_RUNS]))
         while len(held) > 1 and len(held[-2]) <= 2 * len(held[-1]):
-            held[-2:] = [_as_one(held[-2:])]
+            held[-2:] = [_merge_to_bytes(held[-2:])]
     return held
 
 
-def _as_one(runs: Sequence[bytes | memoryview]) -> bytes:
-    return b"".join(encoded(merged(map(decoded, runs))))
+def _merge_to_bytes(runs: Sequence[bytes | memoryview]) -> bytes:
+    return b"".join(encode_run(merge_runs(map(decode_run, runs))))
 
 
-class _Head:
+class _RunHead:
     """What is left of the block at hand of a run."""
 
     __slots__ = ("blocks", "keys", "numbers")
@@ -176,7 +176,7 @@ class _Head:
             self.keys, self.numbers = block
         return True
 
-    def taken(self, border: str) -> Block:
+    def split_at(self, border: str) -> Block:
         """Take away the rows up to a key, that one too."""
         n = bisect_right(self.keys, border)
         piece = self.keys[:n], self.numbers[:n]
@@ -184,7 +184,7 @@ class _Head:
         return piece
 
 
-def _added(pieces: Sequence[Block]) -> Block:
+def _add_rows(pieces: Sequence[Block]) -> Block:
     """Return the rows of some pieces, ascending."""
     if len(pieces) == 1:
         return pieces[0]
@@ -199,26 +199,28 @@ def _added(pieces: Sequence[Block]) -> Block:
     return ordered, list(map(sums.__getitem__, ordered))
 
 
-def _block(keys: list[str], numbers: list[int]) -> bytes:
+def _encode_block(keys: list[str], numbers: list[int]) -> bytes:
     joined = _END.join(keys)
     is_json = joined.count(_END) != len(keys) - 1
     text = json.dumps(keys).encode("ascii") if is_json else joined.encode("utf-8", "surrogatepass")
-    width, of_count = _written(counts(numbers))
-    wide, of_documents = _written([number >> DOCUMENTS for number in numbers]) if max(numbers) > COUNT else (0, b"")
+    width, of_count = _encode_numbers(strip_documents(numbers))
+    wide, of_documents = (
+        _encode_numbers([number >> DOCUMENT_SHIFT for number in numbers]) if max(numbers) > COUNT_MASK else (0, b"")
+    )
     return b"".join((_HEAD.pack(len(keys), len(text), width, wide, is_json), text, of_count, of_documents))
 
 
-def _written(numbers: list[int]) -> tuple[int, bytes]:
+def _encode_numbers(numbers: list[int]) -> tuple[int, bytes]:
     """Return numbers as bytes, as few of them for each as the greatest takes."""
     greatest = max(numbers)
     for width, code in _TYPES.items():
         if greatest < 1 << 8 * width:
             return width, array(code, numbers).tobytes()
-    return _WIDEST, b"".join(number.to_bytes(_WIDEST, "little") for number in numbers)
+    return _MAX_WIDTH, b"".join(number.to_bytes(_MAX_WIDTH, "little") for number in numbers)
 
 
-def _read(data: memoryview, width: int) -> list[int]:
-    if width == _WIDEST:
+def _decode_numbers(data: memoryview, width: int) -> list[int]:
+    if width == _MAX_WIDTH:
         return [int.from_bytes(data[i : i + width], "little") for i in range(0, len(data), width)]
     numbers = array(_TYPES[width])
     numbers.frombytes(data)

@@ -3,7 +3,7 @@
 import re
 from typing import NoReturn
 
-from kxcli.corpus.tables.cells import shortened
+from kxcli.corpus.tables.cells import shorten
 from kxcli.corpus.tables.table import Table
 from kxcli.errors import InputError, UsageError
 from kxcli.wording import format_names
@@ -11,17 +11,17 @@ from kxcli.wording import format_names
 _NUMBER = re.compile(r"[0-9]{1,18}")
 
 
-def chosen(text: str, table: Table, option: str) -> tuple[int, ...]:
+def select_columns(text: str, table: Table, option: str) -> tuple[int, ...]:
     """Return the columns, numbered from 0, that the value of an option names, in its order.
 
     It is the name of a column, or a list separated by commas of names, numbers from 1, and ranges `a:b` or `a-b`, both
     ends in.  An exact name wins over every other reading; white space around a part counts only if it is part
     of a name.  Raises `InputError` for a column that is not there, `UsageError` for a list that makes no sense.
     """
-    return _Choice(text, table, option).columns()
+    return _ColumnSelector(text, table, option).columns()
 
 
-class _Choice:
+class _ColumnSelector:
     def __init__(self, text: str, table: Table, option: str) -> None:
         self._text, self._table, self._option = text, table, option
 
@@ -34,7 +34,7 @@ class _Choice:
         seen: set[int] = set()
         for column in found:
             if column in seen:
-                self._refuse(f"{self._table.called(column)} is named twice")
+                self._refuse(f"{self._table.describe_column(column)} is named twice")
             seen.add(column)
         return tuple(found)
 
@@ -102,13 +102,11 @@ class _Choice:
         table = self._table
         only = table.names[0] if len(table.names) == 1 else ""
         if only.startswith(("{", "[")):
-            hint = (
-                f"it has one column, {shortened(only)!r}: if it is JSON, use --input-format jsonl, an object per line"
-            )
+            hint = f"it has one column, {shorten(only)!r}: if it is JSON, use --input-format jsonl, an object per line"
         elif ";" in only:
-            hint = f"it has one column, {shortened(only)!r}: separate the columns by tabs or commas, not semicolons"
+            hint = f"it has one column, {shorten(only)!r}: separate the columns by tabs or commas, not semicolons"
         elif "," in only:
-            hint = f"it has one column, {shortened(only)!r}: if it is CSV, use --input-format csv"
+            hint = f"it has one column, {shorten(only)!r}: if it is CSV, use --input-format csv"
         elif table.names:
             hint = f"it has {format_names(table.names)}; name one with {self._option}"
         else:

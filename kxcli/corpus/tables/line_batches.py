@@ -15,36 +15,36 @@ from kxcli.corpus.records import SourceFormat
 BATCH = 1 << 20  # bytes
 
 
-class Batch(NamedTuple):
+class LineBatch(NamedTuple):
     """Some lines, each ended by LF and with the CR before it, and their numbers."""
 
     text: str
     lines: IntArray
 
 
-def batches(stream: Readable, form: SourceFormat, diagnostics: ReadDiagnostics) -> Iterator[Batch]:
+def read_batches(stream: Readable, form: SourceFormat, diagnostics: ReadDiagnostics) -> Iterator[LineBatch]:
     """Yield the lines of a source; `diagnostics.line` is the next one's."""
     decoder = Decoder(form.encoding, diagnostics, is_guessed=form.is_guessed)
     if not encodings.is_line_safe(form.encoding):
-        yield from _joined(decoder.lines_in_order(stream, keeps_cr=True), diagnostics)
+        yield from _batch_lines(decoder.lines_in_order(stream, keeps_cr=True), diagnostics)
         return
-    for data in _blobs(stream):
+    for data in _read_blobs(stream):
         text = decoder.text(data)
         if text is None:
-            yield from _joined(_one_by_one(data, decoder), diagnostics)
+            yield from _batch_lines(_decode_lines(data, decoder), diagnostics)
         elif text:
             text = text if text.endswith("\n") else text + "\n"
             first, count = diagnostics.line, text.count("\n")
             diagnostics.line += count
-            yield Batch(text, np.arange(first, first + count))
+            yield LineBatch(text, np.arange(first, first + count))
 
 
-class Feed:
+class LineFeed:
     """Batches line by line; `number` is the last line's."""
 
-    def __init__(self, source: Iterable[Batch]) -> None:
+    def __init__(self, source: Iterable[LineBatch]) -> None:
         self._source = iter(source)
-        self._batch = Batch("", np.empty(0, np.int64))
+        self._batch = LineBatch("", np.empty(0, np.int64))
         self._at = self._row = 0
         self._unread: list[tuple[int, str]] = []
         self.number = 0
@@ -64,25 +64,25 @@ class Feed:
                 self._row += 1
                 yield text[start : self._at]
 
-    def rest(self) -> Iterator[Batch]:
+    def rest(self) -> Iterator[LineBatch]:
         """Yield what has not come line by line."""
         if self._unread:
             numbers, unread = zip(*self._unread, strict=True)
-            yield Batch("".join(unread), np.array(numbers, np.int64))
+            yield LineBatch("".join(unread), np.array(numbers, np.int64))
         text, lines = self._batch
         if self._at < len(text):
-            yield Batch(text[self._at :], lines[self._row :])
+            yield LineBatch(text[self._at :], lines[self._row :])
         yield from self._source
 
 
-def reject(diagnostics: ReadDiagnostics, line: int, kind: str, *what_and_hint: str) -> None:
+def reject_at(diagnostics: ReadDiagnostics, line: int, kind: str, *what_and_hint: str) -> None:
     """Leave out the record that begins in a line before, or stop at it."""
     at, diagnostics.line = diagnostics.line, line
     diagnostics.reject(kind, *what_and_hint)
     diagnostics.line = at
 
 
-def _blobs(stream: Readable) -> Iterator[bytes]:
+def _read_blobs(stream: Readable) -> Iterator[bytes]:
     """Yield runs of whole lines joined."""
     held, size = list[bytes](), 0
     for data, _ in read_line_blocks(stream, keep_lines_whole=True):
@@ -94,14 +94,14 @@ def _blobs(stream: Readable) -> Iterator[bytes]:
     yield b"".join(held)
 
 
-def _one_by_one(data: bytes, decoder: Decoder) -> Iterator[str]:
+def _decode_lines(data: bytes, decoder: Decoder) -> Iterator[str]:
     """Yield lines with their CRs; what is mended in one depends on nothing that follows it."""
     for raw in data.removesuffix(b"\n").split(b"\n"):
         for line in decoder.lines(raw + b"\n"):
             yield line + "\r" if raw.endswith(b"\r") else line
 
 
-def _joined(lines: Iterable[str], diagnostics: ReadDiagnostics) -> Iterator[Batch]:
+def _batch_lines(lines: Iterable[str], diagnostics: ReadDiagnostics) -> Iterator[LineBatch]:
     held, numbers, size = list[str](), list[int](), 0
     for line in lines:
         held.append(line)
@@ -114,5 +114,5 @@ def _joined(lines: Iterable[str], diagnostics: ReadDiagnostics) -> Iterator[Batc
         yield _batch(held, numbers)
 
 
-def _batch(lines: list[str], numbers: list[int]) -> Batch:
-    return Batch("\n".join(lines) + "\n", np.array(numbers, np.int64))
+def _batch(lines: list[str], numbers: list[int]) -> LineBatch:
+    return LineBatch("\n".join(lines) + "\n", np.array(numbers, np.int64))

@@ -27,7 +27,7 @@ class Label(NamedTuple):
     has_id: bool
 
 
-class LabelledMention(NamedTuple):
+class LabeledMention(NamedTuple):
     """A mention from the character `start` to before `stop`, with the fields of a `Label`."""
 
     start: int
@@ -36,7 +36,7 @@ class LabelledMention(NamedTuple):
     has_id: bool
 
 
-class Labelled(NamedTuple):
+class LabeledText(NamedTuple):
     """A text, and the line that it stands in.
 
     text_id: the number of the line where the record has none.  mentions: by start and stop, each span once.
@@ -46,13 +46,13 @@ class Labelled(NamedTuple):
     line: int
     text_id: str
     text: str
-    mentions: tuple[LabelledMention, ...]
+    mentions: tuple[LabeledMention, ...]
     misplaced: tuple[Label, ...]
 
 
-def labelled(
+def read_labeled_texts(
     path: str, on_error: OnError, report: Callable[[SkippedRecords], None], misplaced: str = SKIPPED
-) -> Iterator[Labelled]:
+) -> Iterator[LabeledText]:
     """Yield the records of a JSONL file in UTF-8, compressed or not; what was left out is told in the end.
 
     A record has `text` and maybe `text_id` and `mention_data`, a list of `mention`, `offset` (in characters; a number
@@ -69,7 +69,7 @@ def labelled(
                 if not line or line.isspace():
                     continue
                 try:
-                    record = _record(line, diagnostics, misplaced)
+                    record = _parse_text(line, diagnostics, misplaced)
                 except BadRecord as bad:
                     reject_record(diagnostics, "jsonl", bad, _HINT)
                 else:
@@ -78,7 +78,7 @@ def labelled(
         report(skipped)
 
 
-def _record(line: str, diagnostics: ReadDiagnostics, kind: str) -> Labelled:
+def _parse_text(line: str, diagnostics: ReadDiagnostics, kind: str) -> LabeledText:
     value = parse_object(line)
     if "text" not in value:
         raise BadRecord("has no field 'text'", _SHAPE)
@@ -90,16 +90,16 @@ def _record(line: str, diagnostics: ReadDiagnostics, kind: str) -> Labelled:
     if items is not None and not isinstance(items, list):
         raise BadRecord("has no list in the field 'mention_data'", _SHAPE)
     text_id = str(diagnostics.line if key is None else key)
-    placed, misplaced = _placed(items or [], text, diagnostics, kind)
+    placed, misplaced = _place_labels(items or [], text, diagnostics, kind)
     if "\\u" in line:  # half a surrogate pair gets in by an escape alone
         ids = [key for label in (*placed.values(), *misplaced) for key in label.ids]
         if not is_unicode("".join([text, text_id, *ids])):
             raise BadRecord("has half a surrogate pair in a string, which is no character")
-    mentions = tuple(LabelledMention(start, stop, *label) for (start, stop), label in sorted(placed.items()))
-    return Labelled(diagnostics.line, text_id, text, mentions, tuple(misplaced))
+    mentions = tuple(LabeledMention(start, stop, *label) for (start, stop), label in sorted(placed.items()))
+    return LabeledText(diagnostics.line, text_id, text, mentions, tuple(misplaced))
 
 
-def _placed(
+def _place_labels(
     items: list[Any], text: str, diagnostics: ReadDiagnostics, kind: str
 ) -> tuple[dict[tuple[int, int], Label], list[Label]]:
     """Return the labels of spans, and the labels with wrong offsets."""
@@ -108,19 +108,19 @@ def _placed(
     nowhere = list[Label]()
     for item in items:
         fields = item if isinstance(item, dict) else {}
-        mention, start, label = fields.get("mention"), _offset(fields.get("offset")), _label(fields)
+        mention, start, label = fields.get("mention"), _parse_offset(fields.get("offset")), _parse_label(fields)
         if not isinstance(mention, str) or start is None:
             diagnostics.skip(kind)
             nowhere.append(label)
         elif mention and start >= 0 and text.startswith(mention, start):
-            _add(placed, (start, start + len(mention)), label, diagnostics)
+            _add_label(placed, (start, start + len(mention)), label, diagnostics)
         else:
             diagnostics.skip(kind)
-            _add(elsewhere, (start, mention), label, diagnostics)
+            _add_label(elsewhere, (start, mention), label, diagnostics)
     return placed, [*elsewhere.values(), *nowhere]
 
 
-def _add(labels: dict[Any, Label], key: Any, label: Label, diagnostics: ReadDiagnostics) -> None:
+def _add_label(labels: dict[Any, Label], key: Any, label: Label, diagnostics: ReadDiagnostics) -> None:
     is_new = key not in labels
     if not is_new:
         diagnostics.skip(REPEATED)
@@ -128,7 +128,7 @@ def _add(labels: dict[Any, Label], key: Any, label: Label, diagnostics: ReadDiag
         labels[key] = label
 
 
-def _offset(value: Any) -> int | None:
+def _parse_offset(value: Any) -> int | None:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, str):
@@ -137,11 +137,11 @@ def _offset(value: Any) -> int | None:
     return value if type(value) is int else None
 
 
-def _label(fields: dict[str, Any]) -> Label:
+def _parse_label(fields: dict[str, Any]) -> Label:
     if _is_nil(fields.get("kb_id")):
         return Label((), has_id=True)
     several = fields.get("all_ids") or fields.get("kb_id")
-    ids = dict.fromkeys(map(_id, several if isinstance(several, list) else [several]))
+    ids = dict.fromkeys(map(_parse_id, several if isinstance(several, list) else [several]))
     found = tuple(key for key in ids if key and not _is_nil(key))
     return Label(found, has_id=bool(found))
 
@@ -151,6 +151,6 @@ def _is_nil(value: Any) -> bool:
     return isinstance(value, str) and (value == NIL or value.startswith(f"{NIL}_"))
 
 
-def _id(value: Any) -> str:
+def _parse_id(value: Any) -> str:
     """Return an id as a knowledge base's reader gives it."""
     return str(value) if type(value) in (str, int) else ""

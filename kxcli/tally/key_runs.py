@@ -7,17 +7,17 @@ import numpy as np
 
 from kxcli.arrays import IntArray, UInt64Array
 from kxcli.errors import DamagedPartialError
-from kxcli.tally.rows import forget, resident
+from kxcli.tally.string_runs import advise_dontneed, resident_bytes
 
-Run = tuple[UInt64Array, IntArray]  # keys, ascending and distinct, and the count of each
+KeyRun = tuple[UInt64Array, IntArray]  # keys, ascending and distinct, and the count of each
 
 _PAIR = 16  # bytes of a key and its count
 _COPIES = 4  # of pairs that are merged: merging makes one, and sorting others
-_MERGE_FROM = 1 << 17  # pairs held in several runs
+_MIN_MERGE_PAIRS = 1 << 17  # pairs held in several runs
 _SAMPLE = 1 << 16  # keys, of all runs together, that tell how keys are spread
 
 
-def merged(parts: Iterable[tuple[UInt64Array, IntArray]], combine: np.ufunc = np.add) -> Run:
+def merge_key_runs(parts: Iterable[tuple[UInt64Array, IntArray]], combine: np.ufunc = np.add) -> KeyRun:
     """Return the distinct keys, ascending, and the sum of the counts of each, or what else combines them.
 
     The sort is a merge sort, which finds sorted parts and takes little more than a copy of them.
@@ -39,14 +39,14 @@ def _is_run(keys: UInt64Array) -> bool:
     return bool((keys[1:] > keys[:-1]).all())
 
 
-class Runs:
+class KeyRuns:
     """Some runs, in memory or views of what was dumped; merging is associative and commutative, as `combine` is."""
 
     def __init__(self, combine: np.ufunc = np.add) -> None:
         self._combine = combine
-        self._runs: list[Run] = []
+        self._runs: list[KeyRun] = []
         self._merged_size = 0  # of the first run, once it is the merge of others
-        self._views: list[_View] = []
+        self._views: list[_RunView] = []
 
     def __len__(self) -> int:
         """Pairs in memory."""
@@ -55,15 +55,15 @@ class Runs:
     @property
     def weight(self) -> int:
         """Bytes of memory that it takes, about, while it is merged."""
-        return _COPIES * _PAIR * len(self) + sum(resident(view.data) for view in self._views)
+        return _COPIES * _PAIR * len(self) + sum(resident_bytes(view.data) for view in self._views)
 
-    def add(self, run: Run) -> None:
+    def add(self, run: KeyRun) -> None:
         """Add a run."""
         if len(run[0]):
             self._runs.append(run)
-        self._merge(_MERGE_FROM)
+        self._merge(_MIN_MERGE_PAIRS)
 
-    def merge(self, other: "Runs") -> None:
+    def merge(self, other: "KeyRuns") -> None:
         """Take the runs of another."""
         self._views += other._views
         for run in other._runs:
@@ -75,7 +75,7 @@ class Runs:
         return _bytes(run)
 
     @classmethod
-    def load(cls, data: bytes | memoryview, combine: np.ufunc = np.add) -> "Runs":
+    def load(cls, data: bytes | memoryview, combine: np.ufunc = np.add) -> "KeyRuns":
         """Return the runs that were dumped, as a view."""
         runs = cls(combine)
         if len(data):
@@ -84,23 +84,23 @@ class Runs:
                 raise DamagedPartialError("a key has no count")
             keys = np.frombuffer(data, dtype="<u8", count=n)
             counts = np.frombuffer(data, dtype="<i8", count=n, offset=8 * n)
-            runs._views.append(_View((keys, counts), memoryview(data)))
+            runs._views.append(_RunView((keys, counts), memoryview(data)))
         return runs
 
-    def parts(self, room: int | None = None) -> Iterator[Run]:
+    def parts(self, room: int | None = None) -> Iterator[KeyRun]:
         """Yield all of it as one run; with views, in parts by key range of about so many bytes as they are merged."""
         self._merge(0)
         if not self._views:
             yield self._in_memory()
             return
         most = None if room is None else max(1, room // (_COPIES * _PAIR))
-        views = [*self._views, *(_View(run) for run in self._runs)]
+        views = [*self._views, *(_RunView(run) for run in self._runs)]
         first = 0
         for stop in [*_borders(views, most), None]:
-            yield merged([view.part(first, stop) for view in views], self._combine)
+            yield merge_key_runs([view.part(first, stop) for view in views], self._combine)
             first = stop or 0
 
-    def _in_memory(self) -> Run:
+    def _in_memory(self) -> KeyRun:
         return self._runs[0] if self._runs else (np.empty(0, dtype=np.uint64), np.empty(0, dtype=np.int64))
 
     def _merge(self, limit: int) -> None:
@@ -109,18 +109,18 @@ class Runs:
         The limit grows with what was merged, so that each pair is merged a few times only, however many runs come.
         """
         if len(self._runs) > 1 and (not limit or len(self) > max(limit, 2 * self._merged_size)):
-            self._runs = [merged(self._runs, self._combine)]
+            self._runs = [merge_key_runs(self._runs, self._combine)]
             self._merged_size = len(self._runs[0][0])
 
 
-def _bytes(run: Run) -> bytes:
+def _bytes(run: KeyRun) -> bytes:
     return run[0].astype("<u8", copy=False).tobytes() + run[1].astype("<i8", copy=False).tobytes()
 
 
-class _View:
+class _RunView:
     """A run, that may be of a mapped file, of which no more stays in memory than was read last."""
 
-    def __init__(self, run: Run, data: memoryview | None = None) -> None:
+    def __init__(self, run: KeyRun, data: memoryview | None = None) -> None:
         self._keys, self._counts = run
         self.data = data
 
@@ -130,19 +130,19 @@ class _View:
     def sample(self, step: int) -> UInt64Array:
         """Return one key in `step`."""
         keys = self._keys[::step].astype(np.uint64)
-        forget(self.data)
+        advise_dontneed(self.data)
         return keys
 
-    def part(self, first: int, stop: int | None) -> Run:
+    def part(self, first: int, stop: int | None) -> KeyRun:
         """Return a copy of the pairs with `first <= key < stop`; None: to the end."""
         begin = bisect_left(self._keys, first, key=int)  # numpy's own search copies what is not aligned
         end = len(self) if stop is None else bisect_left(self._keys, stop, begin, key=int)
         part = self._keys[begin:end].astype(np.uint64), self._counts[begin:end].astype(np.int64)
-        forget(self.data)
+        advise_dontneed(self.data)
         return part
 
 
-def _borders(views: Sequence[_View], room: int | None) -> list[int]:
+def _borders(views: Sequence[_RunView], room: int | None) -> list[int]:
     """Return keys that part all runs into ranges of about `room` pairs at most."""
     n = sum(map(len, views))
     if room is None or n <= room:
