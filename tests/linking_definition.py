@@ -411,7 +411,7 @@ def score(features, weights):
     return round(sum(weights[name] * value for name, value in features.items()), 9)
 
 
-class Linked:
+class LinkedMentions:
     """The candidates of every group of a text, by entry.
 
     weights: of the features, before the text around is looked at.  most: candidates of a name that are looked at.
@@ -585,7 +585,7 @@ def log_odds(chance):
     return log(chance / (1.0 - chance))
 
 
-class Spoken:
+class MentionCandidates:
     """The spans that may be mentions, ascending: the dense features and the marks of each.
 
     ranking: weights by which the candidates are ranked.

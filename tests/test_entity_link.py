@@ -21,7 +21,7 @@ from test_failures import workers_of
 from kxcli.corpus.records import Document
 from kxcli.mining.linking import NIL, Entry, Linker, Linking
 from kxcli.mining.linking.kb.compiling import SkippedEntries, compile_entries
-from kxcli.mining.linking.training.model import Model
+from kxcli.mining.linking.training.linking_model import LinkingModel
 from kxcli.output.rows import escape_tsv
 from kxcli.pipelines.linking import link_job
 
@@ -438,7 +438,7 @@ def written_plainly(base, documents, linking, form, n_candidates, first):
         if document.has_continuation:
             continue
         text, key = document.text, str(number) if document.key is None else document.key
-        found, mentions, rows = link_job.linked(Model.untrained(base), [text], linking), [], []
+        found, mentions, rows = link_job.link_texts(LinkingModel.untrained(base), [text], linking), [], []
         for at, (start, stop, entry, score) in enumerate(
             zip(*(a.tolist() for a in (found.starts, found.stops, found.entries, found.scores)), strict=True)
         ):
@@ -468,7 +468,7 @@ def test_what_is_written_is_what_a_plain_writer_writes(odd_base, data):
         data.draw(st.sampled_from(["all", "best"])), nil_threshold=data.draw(st.sampled_from([0.0, 0.6, 1.0]))
     )
     job = link_job.LinkJob(linking, form, n_candidates)
-    job.setup(link_job.Shared(odd_base.arrays(), None))
+    job.setup(link_job.LinkResources(odd_base.arrays(), None))
     with (
         mock.patch.object(link_job, "TOGETHER", data.draw(st.sampled_from([1, 20, 1 << 16]))),
         mock.patch.object(link_job, "_KEPT", data.draw(st.sampled_from([1, 3, 1 << 13]))),

@@ -23,9 +23,9 @@ from test_failures import EVIL, ended, raw_controls, running
 
 from kxcli.corpus import knowledge
 from kxcli.errors import InputError
-from kxcli.mining.linking import NIL, Entry, LabelledText, Linker, Linking, Marked
+from kxcli.mining.linking import NIL, Entry, LabeledMention, LabeledText, Linker, Linking
 from kxcli.mining.linking.kb.compiling import SkippedEntries, compile_entries
-from kxcli.mining.linking.training.model import Model, ModelError
+from kxcli.mining.linking.training.linking_model import LinkingModel, ModelError
 from kxcli.mining.linking.training.train_model import train
 from kxcli.pipelines.linking import model_files
 
@@ -146,8 +146,8 @@ def labelled_text(one):
     for item in sorted(one["mention_data"], key=lambda item: int(item["offset"])):
         start, key = int(item["offset"]), item.get("kb_id")
         ids = () if key in (None, NIL) else (key,)
-        marks.append(Marked(start, start + len(item["mention"]), ids, key is not None))
-    return LabelledText(one["text"], marks)
+        marks.append(LabeledMention(start, start + len(item["mention"]), ids, key is not None))
+    return LabeledText(one["text"], marks)
 
 
 def files(folder):
@@ -323,7 +323,7 @@ def test_python_reads_the_model_and_makes_the_same(kxcli, sample):
     with np.load(sample.model) as file:
         arrays = {name: file[name] for name in file.files}
     base = compile_entries(enumerate(entries, 1), SkippedEntries())
-    linker = Linker.of(Model.mapped(arrays, base), Linking())
+    linker = Linker.from_model(LinkingModel.from_arrays(arrays, base), Linking())
     ended = kxcli("entity-link", "--kb", sample.kb, "--model", sample.model, "--candidates", MANY, sample.gold)
     texts = [one["text"] for one in objects(ended.text)]
     together, alone = linker.link(texts), [linker.link([text])[0] for text in texts]
@@ -340,7 +340,7 @@ def test_python_reads_the_model_and_makes_the_same(kxcli, sample):
     assert saved(trained.model.arrays()) == sample.data and own.link(texts) == together
     assert f"of links {trained.link_f1:.3f}" in sample.said.err
     with pytest.raises(ModelError, match="another knowledge base"):
-        Model.mapped(arrays, compile_entries(enumerate(entries[1:], 1), SkippedEntries()))
+        LinkingModel.from_arrays(arrays, compile_entries(enumerate(entries[1:], 1), SkippedEntries()))
 
 
 # What is learned

@@ -23,11 +23,11 @@ from hypothesis import strategies as st
 from kxcli import schema
 from kxcli.cli import main
 from kxcli.errors import InputError
-from kxcli.mining.linking import Entry, LabelledText, Linker, Marked, ModelError
+from kxcli.mining.linking import Entry, LabeledMention, LabeledText, Linker, ModelError
 from kxcli.mining.linking.kb.compiling import SkippedEntries, compile_entries
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase, check_knowledge_base
 from kxcli.mining.linking.training import model as model_module
-from kxcli.mining.linking.training.model import Model
+from kxcli.mining.linking.training.linking_model import LinkingModel
 from kxcli.pipelines.linking import knowledge_cache, model_files
 from kxcli.report import Report
 from kxcli.storage import array_file
@@ -47,10 +47,13 @@ TEXTS = [
     "京小米科技MI谷子" * 3,
 ]
 LABELED = [
-    *[LabelledText(f"{n}号雷军发布小米", [Marked(2, 4, ("4",), True), Marked(6, 8, ("1",), True)]) for n in range(10)],
-    *[LabelledText(f"今天小米粥{n}碗", [Marked(2, 4, ("2",), True)]) for n in range(10, 20)],
     *[
-        LabelledText(f"第{n}号红米也好", [Marked(len(f"第{n}号"), len(f"第{n}号") + 2, (), True)])
+        LabeledText(f"{n}号雷军发布小米", [LabeledMention(2, 4, ("4",), True), LabeledMention(6, 8, ("1",), True)])
+        for n in range(10)
+    ],
+    *[LabeledText(f"今天小米粥{n}碗", [LabeledMention(2, 4, ("2",), True)]) for n in range(10, 20)],
+    *[
+        LabeledText(f"第{n}号红米也好", [LabeledMention(len(f"第{n}号"), len(f"第{n}号") + 2, (), True)])
         for n in range(20, 30)
     ],
 ]
@@ -136,7 +139,7 @@ def test_a_header_that_is_no_object_is_one_message(tmp_path, base, arrays, heade
     path.write_bytes(zipped(members(with_header(arrays, header))))
     assert refused(path, base).startswith("is no model of kxcli entity-link")
     with pytest.raises(ValueError, match="is no model of kxcli entity-link"):
-        Linker(ENTRIES).use(with_header(arrays, header))
+        Linker(ENTRIES).load_model(with_header(arrays, header))
 
 
 @pytest.mark.parametrize("name", ["version", "threshold", "mention_threshold", "has_tagger", "is_linked", "features"])
@@ -149,7 +152,7 @@ def test_an_odd_value_in_the_header_of_a_model_is_one_message(tmp_path, base, ar
             continue
         forged = with_header(arrays, {**good, name: value})
         try:
-            Model.mapped(forged, base)
+            LinkingModel.from_arrays(forged, base)
         except ModelError:
             n_refused += 1
             path.write_bytes(zipped(members(forged)))
@@ -159,9 +162,9 @@ def test_an_odd_value_in_the_header_of_a_model_is_one_message(tmp_path, base, ar
     assert n_refused >= len(ODD) - 3
     lacking = with_header(arrays, {key: value for key, value in good.items() if key != name})
     with pytest.raises(ModelError):
-        Model.mapped(lacking, base)
+        LinkingModel.from_arrays(lacking, base)
     with pytest.raises(ModelError, match="unknown key"):
-        Model.mapped(with_header(arrays, {**good, "more": 1}), base)
+        LinkingModel.from_arrays(with_header(arrays, {**good, "more": 1}), base)
 
 
 # Files
@@ -215,7 +218,7 @@ def test_a_forged_header_of_an_array_is_one_message(tmp_path, base, arrays, name
         with warnings.catch_warnings(), np.load(path) as loaded:
             warnings.simplefilter("ignore")  # of headers that Python 2 wrote
             with pytest.raises(ValueError, match=r"model|damaged"):
-                Linker(ENTRIES).use(loaded)
+                Linker(ENTRIES).load_model(loaded)
 
 
 @pytest.mark.parametrize("packed", [False, True])
@@ -292,7 +295,7 @@ def test_a_forged_zip_file_is_one_message(tmp_path, base, arrays, file):
     refused(path, base)
     if not file.startswith(("cut", "empty")):  # which numpy itself refuses
         with np.load(path) as loaded, suppress(ValueError):  # of numbers alone, numpy may read what we do not
-            Linker(ENTRIES).use(loaded)
+            Linker(ENTRIES).load_model(loaded)
 
 
 def test_intact_models_are_accepted(tmp_path, base, arrays):
@@ -357,7 +360,7 @@ def test_a_device_or_a_folder_instead_of_a_model_is_one_message(tmp_path, base):
 @pytest.mark.parametrize("what", [None, 3, "model.npz", [], np.arange(3), np.array(3)], ids=repr)
 def test_anything_but_arrays_by_name_is_no_model(what):
     with pytest.raises(ValueError, match="is no model of kxcli entity-link"):
-        Linker(ENTRIES).use(what)
+        Linker(ENTRIES).load_model(what)
 
 
 # Dtypes, shapes and values
@@ -405,7 +408,7 @@ def odd_values(array):
 
 def links(arrays, base):
     linker = Linker(ENTRIES)
-    linker.model = Model.mapped(arrays, base)
+    linker.model = LinkingModel.from_arrays(arrays, base)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         return linker.link(TEXTS)
@@ -439,7 +442,7 @@ def link_with(arrays):
     """Link with a knowledge base if its arrays are as declared."""
     check_knowledge_base(arrays)
     linker = Linker(ENTRIES)
-    linker.model = Model.untrained(KnowledgeBase.from_arrays(arrays))
+    linker.model = LinkingModel.untrained(KnowledgeBase.from_arrays(arrays))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         return linker.link(TEXTS)

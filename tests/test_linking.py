@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from linking_definition import Base, Counted, Linked, Spoken, Text, best_threshold, resolved
+from linking_definition import Base, Counted, LinkedMentions, MentionCandidates, Text, best_threshold, resolved
 
 from kxcli.mining.linking import NIL, Entry, Linker, Linking
 from kxcli.mining.linking.candidates import ranking
@@ -22,13 +22,13 @@ from kxcli.mining.linking.candidates.link_statistics import LinkCounts, LinkStat
 from kxcli.mining.linking.candidates.ranking import PRIOR, rank_candidates
 from kxcli.mining.linking.kb.compiling import SkippedEntries, compile_entries
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
-from kxcli.mining.linking.linker import linked
+from kxcli.mining.linking.linker import link_texts
 from kxcli.mining.linking.mentions import hashed_features, mention_features, mention_model
-from kxcli.mining.linking.mentions.mention_candidates import Context
+from kxcli.mining.linking.mentions.mention_candidates import MentionContext
 from kxcli.mining.linking.spans import parsing
 from kxcli.mining.linking.training import learners, train_model
-from kxcli.mining.linking.training.examples import LabelledText, Marked
-from kxcli.mining.linking.training.model import Model, ModelError, lexicon
+from kxcli.mining.linking.training.examples import LabeledMention, LabeledText
+from kxcli.mining.linking.training.linking_model import LinkingModel, ModelError, lexicon
 from kxcli.mining.linking.training.train_model import train
 from kxcli.mining.text.folding import fold
 from kxcli.mining.text.tokens import hash_strings
@@ -117,7 +117,7 @@ class Case:
         self.most = most
         flat = [(number, *span) for number, own in enumerate(self.tagged) for span in own]
         columns = [np.array([span[at] for span in flat], dtype=kind) for at, kind in enumerate((int, int, int, float))]
-        self.parsed = parsing.parse_texts(texts, self.lexicon, parsing.Tagged(*columns) if tagged else None)
+        self.parsed = parsing.parse_texts(texts, self.lexicon, parsing.TaggedSpans(*columns) if tagged else None)
 
     def __repr__(self):
         return f"Case({self.given})"
@@ -129,7 +129,7 @@ class Case:
         ]
 
     def slow(self, weights=PRIOR):
-        return [Linked(text, self.slow_base, self.counted, weights, self.most) for text in self.slow_texts()]
+        return [LinkedMentions(text, self.slow_base, self.counted, weights, self.most) for text in self.slow_texts()]
 
     def candidates(self, weights=PRIOR):
         return ranking.find_candidates(self.base, self.statistics, self.parsed, np.array([*weights.values()]))
@@ -308,7 +308,7 @@ def test_candidates_are_ranked_by_their_scores(case, weights):
 
 def context_of(case, weights=PRIOR):
     found = case.candidates()
-    return Context(
+    return MentionContext(
         case.base, case.statistics, case.parsed, found, rank_candidates(found, np.array([*weights.values()]))
     )
 
@@ -317,12 +317,14 @@ def context_of(case, weights=PRIOR):
 @given(cases(), weights_of(ranking.FEATURES))
 def test_features_of_mentions_equal_their_definition(case, weights):
     context = context_of(case, weights)
-    spoken = context.spoken()
-    dense = mention_model.features(context, spoken).dense
-    slow = [(number, Spoken(one, weights)) for number, one in enumerate(case.slow())]
+    mentions = context.find_mentions()
+    dense = mention_model.stack_features(context, mentions).dense
+    slow = [(number, MentionCandidates(one, weights)) for number, one in enumerate(case.slow())]
     wanted = [(number, one, span) for number, one in slow for span in one.spans]
     spans = case.spans()
-    assert [spans[number][:3] for number in spoken.numbers.tolist()] == [(number, *span) for number, _, span in wanted]
+    assert [spans[number][:3] for number in mentions.numbers.tolist()] == [
+        (number, *span) for number, _, span in wanted
+    ]
     for row, (_, one, span) in zip(dense.tolist(), wanted, strict=True):
         features = {name: float(value) for name, value in one.features(span).items()}
         assert dict(zip(mention_features.FEATURES, row, strict=True)) == pytest.approx(features, abs=1e-9, rel=1e-9), (
@@ -336,8 +338,8 @@ def test_marks_are_equal_where_they_stand_for_the_same(case):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(hashed_features, "HASH_BITS", 30)  # so that no two share a column
         context = context_of(case)
-        hashed = mention_model.features(context, context.spoken()).hashed
-    wanted = [one.marks(span) for one in (Spoken(one, PRIOR) for one in case.slow()) for span in one.spans]
+        hashed = mention_model.stack_features(context, context.find_mentions()).hashed
+    wanted = [one.marks(span) for one in (MentionCandidates(one, PRIOR) for one in case.slow()) for span in one.spans]
     seen, columns = {}, {}
     for row, wanted_marks in zip(hashed.tolist(), wanted, strict=True):
         assert wanted_marks[len(row) :] == [None] * (
@@ -360,21 +362,21 @@ def test_marks_are_equal_where_they_stand_for_the_same(case):
     st.sampled_from(["keep", "drop"]),
 )
 def test_links_equal_their_definition(case, ranking, mention, link, threshold, mention_threshold, overlap, nil):
-    models = [mention_model.Model(np.array([*weights.values()]), None) for weights in (mention, link)]
-    model = Model(
+    models = [mention_model.MentionModel(np.array([*weights.values()]), None) for weights in (mention, link)]
+    model = LinkingModel(
         case.statistics, case.lexicon, np.array([*ranking.values()]), *models, threshold, mention_threshold, Tags(case)
     )
-    found = linked(model, case.texts, Linking(overlap=overlap, nil=nil))
+    found = link_texts(model, case.texts, Linking(overlap=overlap, nil=nil))
     columns = (found.texts, found.starts, found.stops, found.entries, found.scores)
     rows = list(zip(*(column.tolist() for column in columns), strict=True))
     wanted = []
     for number, one in enumerate(case.slow()):
-        own = resolved(Spoken(one, ranking), mention, link, threshold, mention_threshold, overlap, nil)
+        own = resolved(MentionCandidates(one, ranking), mention, link, threshold, mention_threshold, overlap, nil)
         wanted += [(number, a, b, -1 if entry is None else entry, score) for a, b, entry, score in own]
     assert [row[:4] for row in rows] == [row[:4] for row in wanted]
     assert [row[4] for row in rows] == pytest.approx([row[4] for row in wanted], abs=5.1e-5)
-    asked = linked(model, case.texts, Linking(overlap, nil, 0.47))
-    same = linked(replace(model, threshold=0.47), case.texts, Linking(overlap, nil))
+    asked = link_texts(model, case.texts, Linking(overlap, nil, 0.47))
+    same = link_texts(replace(model, threshold=0.47), case.texts, Linking(overlap, nil))
     assert asked.entries.tolist() == same.entries.tolist()
 
 
@@ -388,7 +390,9 @@ class Tags:
         assert texts == self.case.texts
         flat = [(number, *span) for number, own in enumerate(self.case.tagged) for span in own]
         columns = [[span[at] for span in flat] for at in range(4)]
-        return parsing.Tagged(*(np.array(c, dtype=k) for c, k in zip(columns, (int, int, int, float), strict=True)))
+        return parsing.TaggedSpans(
+            *(np.array(c, dtype=k) for c, k in zip(columns, (int, int, int, float), strict=True))
+        )
 
 
 # ------------------------------------------------------------------------------------------------------ statistics
@@ -455,11 +459,11 @@ def test_lbfgs_finds_the_least_of_a_quadratic(seed):
         moved = point - target
         return float(0.5 * moved @ matrix @ moved), matrix @ moved
 
-    found = learners.minimised(loss, start, 200)
+    found = learners.minimize(loss, start, 200)
     assert loss(found)[0] < 1e-4
     assert loss(found)[0] < loss(start)[0] and (start == kept).all()
-    assert (learners.minimised(loss, start, 0) == start).all()
-    assert (learners.minimised(loss, target, 10) == target).all()
+    assert (learners.minimize(loss, start, 0) == start).all()
+    assert (learners.minimize(loss, target, 10) == target).all()
 
 
 def test_logistic_does_not_overflow():
@@ -483,15 +487,15 @@ def test_logistic_regression_finds_the_likeliest_weights(seed):
         moved = weights - np.concatenate((prior, np.zeros(3)))
         return np.logaddexp(0, scores).sum() - scores[right].sum() + 0.5 * (penalties * moved) @ moved
 
-    rows = learners.Sparse(dense, hashed)
-    found = learners.logistic_regression(rows, right, 1000, prior, (0.3, 3.0))
+    rows = learners.FeatureRows(dense, hashed)
+    found = learners.fit_logistic_regression(rows, right, 1000, prior, (0.3, 3.0))
     weights = np.concatenate((found.dense, found.hashed[[100, 200, 300]]))
     best = newton(loss, np.zeros(5))
     assert np.flatnonzero(found.hashed).tolist() == [100, 200, 300] and len(found.hashed) == 1000
     assert loss(weights) == pytest.approx(loss(best), rel=1e-5)
     assert weights == pytest.approx(best, abs=0.02)
     assert np.abs(gradient(loss, weights)).max() < 0.05
-    scores = mention_model.score(found, rows)
+    scores = mention_model.score_rows(found, rows)
     assert scores == pytest.approx(learners.logistic(matrix @ weights))
 
 
@@ -505,7 +509,7 @@ from kxcli.mining.linking.training import learners
 chance = np.random.default_rng(0)
 dense, hashed = chance.normal(size=(30_000, 36)), chance.integers(0, 500, (30_000, 5)).astype(np.int32)
 right = chance.random(30_000) < learners.logistic(dense[:, 0] - 1)
-found = learners.logistic_regression(learners.Sparse(dense, hashed), right, 501, np.zeros(36), (0.3, 3.0))
+found = learners.fit_logistic_regression(learners.FeatureRows(dense, hashed), right, 501, np.zeros(36), (0.3, 3.0))
 starts = np.arange(0, 30_001, 4)
 right = np.arange(30_000) % 4 == chance.integers(0, 4, 7500).repeat(4)
 weights = learners.ranking(dense, starts, right, np.zeros(36), 2.0)
@@ -566,9 +570,9 @@ def labelled(text, *marks):
     own, at = [], 0
     for piece, one in marks:
         at = text.index(piece, at)
-        own.append(Marked(at, at + len(piece), () if one in (None, "?") else (one,), one != "?"))
+        own.append(LabeledMention(at, at + len(piece), () if one in (None, "?") else (one,), one != "?"))
         at += len(piece)
-    return LabelledText(text, own)
+    return LabeledText(text, own)
 
 
 def names_in(linker, text):
@@ -678,15 +682,15 @@ def tagging_linker():
 def test_names_that_nobody_listed_are_found(tagging_linker):
     model = tagging_linker.model
     assert model.tagger is not None
-    likely = Linker.of(replace(model, mention_threshold=0.5), Linking())
+    likely = Linker.from_model(replace(model, mention_threshold=0.5), Linking())
     assert names_in(likely, "今天曹操说了很多话") == [("曹操", NIL)]
     assert names_in(likely, "今天说了很多话") == []
-    assert told_arrays(Model.mapped(model.arrays(), model.lexicon.base)) == told_arrays(model)
+    assert told_arrays(LinkingModel.from_arrays(model.arrays(), model.lexicon.base)) == told_arrays(model)
 
 
 def test_several_right_ids_and_unknown_ones():
     entries = [Entry("1", "小米"), Entry("2", "小米")]
-    texts = [LabelledText(f"{city}小米", [Marked(1, 3, ("2", "没有"), True)]) for city in CITIES]
+    texts = [LabeledText(f"{city}小米", [LabeledMention(1, 3, ("2", "没有"), True)]) for city in CITIES]
     assert names_in(trained(entries, texts), "有小米") == [("小米", "2")]
     texts = [labelled(f"{city}小米", ("小米", "没有")) for city in CITIES]
     assert names_in(trained(entries, texts), "有小米") == [("小米", NIL)]
@@ -716,9 +720,9 @@ def some_labelled(n=60, seed=0):
                 one = {"粟": "g", "MI": "c", "Alpha betas": "b", "ﬁne": "b", "红米": "c"}.get(piece)
                 one = one or ("cg" if piece == "小米" else "af")[int(chance.random() < 0.4)]
                 ids = () if chance.random() < 0.1 else (one,)
-                marks.append(Marked(len(text), len(text) + len(piece), ids, True))
+                marks.append(LabeledMention(len(text), len(text) + len(piece), ids, True))
             text += piece
-        texts.append(LabelledText(text, marks))
+        texts.append(LabeledText(text, marks))
     return texts
 
 
@@ -737,8 +741,8 @@ some_texts = st.lists(
 @given(some_texts, st.sampled_from(["best", "longest", "all"]), st.sampled_from(["none", "plain", "tagger"]))
 def test_texts_together_are_linked_as_each_alone(linker, tagging_linker, texts, overlap, kind):
     texts = [*texts, *texts[:1], "𠮷"]
-    models = {"none": Model.untrained(linker.model.lexicon.base), "plain": linker.model}
-    one = Linker.of(models.get(kind) or replace(tagging_linker.model, mention_threshold=0.01), Linking(overlap))
+    models = {"none": LinkingModel.untrained(linker.model.lexicon.base), "plain": linker.model}
+    one = Linker.from_model(models.get(kind) or replace(tagging_linker.model, mention_threshold=0.01), Linking(overlap))
     assert one.link(texts) == [found for text in texts for found in one.link([text])]
     assert one.link(iter(texts)) == one.link(texts)
 
@@ -746,7 +750,7 @@ def test_texts_together_are_linked_as_each_alone(linker, tagging_linker, texts, 
 @pytest.mark.parametrize("overlap", ["best", "longest", "all"])
 def test_long_batches_are_linked_as_each_text_alone(linker, overlap):
     texts = [one.text * (number % 40) for number, one in enumerate(some_labelled(100, 7))]
-    one = Linker.of(linker.model, Linking(overlap))
+    one = Linker.from_model(linker.model, Linking(overlap))
     assert one.link(texts) == [found for text in texts for found in one.link([text])]
 
 
@@ -793,15 +797,15 @@ def test_a_model_comes_back_from_its_arrays(linker):
     np.savez(packed, **linker.model.arrays())
     packed.seek(0)
     with np.load(packed, allow_pickle=False) as arrays:
-        model = Model.mapped({name: arrays[name] for name in arrays.files}, built(SOME))
-    again = Linker.of(model, Linking())
+        model = LinkingModel.from_arrays({name: arrays[name] for name in arrays.files}, built(SOME))
+    again = Linker.from_model(model, Linking())
     texts = [one.text for one in some_labelled(40, 3)]
     assert again.link(texts) == linker.link(texts)
     assert told_arrays(model) == told_arrays(linker.model)
     assert any(found for found in linker.link(texts))
     same = trained(SOME, [labelled("小米", ("小米", "?"))] * 5).model
-    assert Model.mapped(same.arrays(), built(SOME)).link is not linker.model.link
-    mapped = Model.mapped(same.arrays(), built(SOME))
+    assert LinkingModel.from_arrays(same.arrays(), built(SOME)).link is not linker.model.link
+    mapped = LinkingModel.from_arrays(same.arrays(), built(SOME))
     assert mapped.link is mapped.mention
 
 
@@ -839,19 +843,19 @@ def bytes_of(data):
 )
 def test_what_is_no_model_is_an_error(linker, change, message):
     with pytest.raises(ModelError, match=message or None):
-        Model.mapped(change(linker.model.arrays()), built(SOME))
+        LinkingModel.from_arrays(change(linker.model.arrays()), built(SOME))
 
 
 def test_a_model_of_another_knowledge_base_is_an_error(linker):
     for entries in (SOME[:-1], [*SOME[:-1], Entry("y", "北京")], [*SOME[:-1], Entry("x", "南京")], SOME[::-1]):
         with pytest.raises(ModelError, match="another knowledge base"):
-            Model.mapped(linker.model.arrays(), built(entries))
+            LinkingModel.from_arrays(linker.model.arrays(), built(entries))
 
 
 def test_a_knowledge_base_comes_back_from_its_arrays(linker):
     base = KnowledgeBase.from_arrays(built(SOME).arrays())
-    again = Linker.of(Model.mapped(linker.model.arrays(), base), Linking("all"))
-    linker = Linker.of(linker.model, Linking("all"))
+    again = Linker.from_model(LinkingModel.from_arrays(linker.model.arrays(), base), Linking("all"))
+    linker = Linker.from_model(linker.model, Linking("all"))
     texts = [one.text for one in some_labelled(40, 4)]
     assert again.link(texts) == linker.link(texts)
 
@@ -864,13 +868,13 @@ def contexts(monkeypatch):
     """What training made features of, in the order of its pieces, twice; without a tagger."""
     monkeypatch.setattr(train_model.tagging, "train", lambda texts, mentions, folds: (None, None))
     seen = []
-    real = mention_model.features
+    real = mention_model.stack_features
 
-    def spy(context, spoken):
+    def spy(context, mentions):
         seen.append(context)
-        return real(context, spoken)
+        return real(context, mentions)
 
-    monkeypatch.setattr(mention_model, "features", spy)
+    monkeypatch.setattr(mention_model, "stack_features", spy)
     return seen
 
 
@@ -926,16 +930,18 @@ def test_counts_for_training_are_of_other_folds(contexts):
 
 def test_spans_to_learn_from_equal_their_definition(contexts, monkeypatch):
     learned = []
-    real = train_model.logistic_regression
+    real = train_model.fit_logistic_regression
 
     def spy(rows, is_right, *options):
         learned.append((rows.dense, is_right))
         return real(rows, is_right, *options)
 
-    monkeypatch.setattr(train_model, "logistic_regression", spy)
+    monkeypatch.setattr(train_model, "fit_logistic_regression", spy)
     texts = list({one.text: one for one in some_labelled(50, 2)}.values())
     for at in range(0, len(texts), 7):  # some mentions of which it is not told what they mean
-        texts[at] = texts[at]._replace(mentions=[Marked(m.start, m.stop, (), False) for m in texts[at].mentions])
+        texts[at] = texts[at]._replace(
+            mentions=[LabeledMention(m.start, m.stop, (), False) for m in texts[at].mentions]
+        )
     model = train(built(SOME), texts).model
     base, numbers = Base(SOME), {entry.id: number for number, entry in enumerate(SOME)}
     rows = {one.text: slow_counts([one], base, model.lexicon.spelled, numbers) for one in texts}
@@ -945,15 +951,17 @@ def test_spans_to_learn_from_equal_their_definition(contexts, monkeypatch):
     wanted = []
     for text in [text for context in contexts[: len(contexts) // 2] for text in sources(context)]:
         counted = Counted([row for other in texts if folds[other.text] != folds[text] for row in rows[other.text]])
-        spoken = Spoken(Linked(Text(text, base, model.lexicon.spelled), base, counted, PRIOR), weights)
+        mentions = MentionCandidates(
+            LinkedMentions(Text(text, base, model.lexicon.spelled), base, counted, PRIOR), weights
+        )
         gold = {(mark.start, mark.stop): mark for mark in by_text[text].mentions}
-        for span in spoken.spans:
-            mark, best = gold.get(spoken.text.spans[span]), spoken.best(span)[0]
+        for span in mentions.spans:
+            mark, best = gold.get(mentions.text.spans[span]), mentions.best(span)[0]
             is_right = mark is not None and best is not None and SOME[best.entry].id in mark.ids
             is_told = mark is None or mark.has_id
-            wanted.append(([*map(float, spoken.features(span).values())], mark is not None, is_right, is_told))
+            wanted.append(([*map(float, mentions.features(span).values())], mark is not None, is_right, is_told))
     (dense, is_mention), (link_dense, is_right) = learned[train_model.FOLDS], learned[2 * train_model.FOLDS + 1]
-    order = [list(spoken.features(span)).index(name) for name in mention_features.FEATURES]
+    order = [list(mentions.features(span)).index(name) for name in mention_features.FEATURES]
     assert dense == pytest.approx(np.array([row for row, *_ in wanted])[:, order], abs=1e-9)
     assert is_mention.tolist() == [one for _, one, _, _ in wanted]
     assert is_right.tolist() == [one for _, _, one, is_told in wanted if is_told]
@@ -964,21 +972,19 @@ def test_what_was_labelled_once_says_nothing_of_itself(contexts):
     texts = [labelled(f"{city}小米和{city}城", ("小米", "c"), (f"{city}城", "x")) for city in CITIES]
     train(built(SOME), texts)
     for context in contexts:
-        spoken = context.spoken()
+        mentions = context.find_mentions()
         keys = hash_strings([f"{text[0]}城" for text in sources(context)]).tolist()
         once = np.isin(context.text.groups.keys, np.array(keys, dtype=np.uint64))
         assert once.sum() == len(keys)
         assert not context.candidates.numbers[once].any()
         assert not np.diff(context.candidates.starts)[once].any()
-        assert not once[spoken.groups].any()
+        assert not once[mentions.groups].any()
 
 
 # ----------------------------------------------------------------------------------------------- little and very much
 
 
-@pytest.mark.parametrize(
-    "texts", [[], [LabelledText("", [])], [LabelledText("小米", []), LabelledText("没有名字", [])]]
-)
+@pytest.mark.parametrize("texts", [[], [LabeledText("", [])], [LabeledText("小米", []), LabeledText("没有名字", [])]])
 def test_nothing_to_learn_from(texts):
     with pytest.raises(ValueError, match="no labelled text has a mention"):
         Linker(SOME).train(texts)
@@ -988,19 +994,22 @@ def test_nothing_to_learn_from(texts):
     "texts",
     [
         [labelled("小米", ("小米", "c"))],
-        [labelled("小米", ("小米", "c")), LabelledText("苹果", []), LabelledText("", [])],
+        [labelled("小米", ("小米", "c")), LabeledText("苹果", []), LabeledText("", [])],
         [labelled("小米", ("小米", None))],
         [labelled("小米", ("小米", "?"))],
-        [LabelledText("小米", [Marked(0, 2, ("c",), True), Marked(0, 2, ("c",), True)])],
-        [LabelledText("ﬁ", [Marked(0, 1, ("b",), True)]), LabelledText("  ", [Marked(0, 1, ("b",), True)])],
-        [LabelledText("小米", [Marked(0, 2, ("c",), True)])] * 6,
+        [LabeledText("小米", [LabeledMention(0, 2, ("c",), True), LabeledMention(0, 2, ("c",), True)])],
+        [
+            LabeledText("ﬁ", [LabeledMention(0, 1, ("b",), True)]),
+            LabeledText("  ", [LabeledMention(0, 1, ("b",), True)]),
+        ],
+        [LabeledText("小米", [LabeledMention(0, 2, ("c",), True)])] * 6,
     ],
 )
 @pytest.mark.parametrize("entries", [SOME, []])
 def test_little_to_learn_from(texts, entries):
     linker = trained(entries, texts)
     linker.link(["小米和苹果", ""])
-    assert told_arrays(Model.mapped(linker.model.arrays(), built(entries))) == told_arrays(linker.model)
+    assert told_arrays(LinkingModel.from_arrays(linker.model.arrays(), built(entries))) == told_arrays(linker.model)
 
 
 def test_no_entries_and_no_texts(linker):
@@ -1009,8 +1018,8 @@ def test_no_entries_and_no_texts(linker):
     assert linker.link([]) == empty.link([]) == []
     assert linker.link(["", " ", "\uffff"]) == [[], [], []]
     for one in (empty, linker):
-        assert len(linked(one.model, [], Linking()).texts) == 0
-        assert len(linked(one.model, [""], Linking()).texts) == 0
+        assert len(link_texts(one.model, [], Linking()).texts) == 0
+        assert len(link_texts(one.model, [""], Linking()).texts) == 0
     assert names_in(trained([], [labelled(f"{city}红米", ("红米", None)) for city in CITIES]), "有红米") == [
         ("红米", NIL)
     ]
@@ -1045,16 +1054,16 @@ def test_of_very_many_entries_the_most_prominent_are_looked_at():
 def test_a_long_text_of_one_character_that_is_a_name(linker):
     text = "米" * 1_000_000
     base = built([Entry("1", "米", ["米米"], (), [("p", "米米米")]), Entry("2", "米", (), (), [("p", "米米米")])])
-    found = linked(Model.untrained(base), [text, "米"], Linking())
+    found = link_texts(LinkingModel.untrained(base), [text, "米"], Linking())
     assert found.starts.tolist() == [*range(0, 1_000_000, 2), 0]
     assert set(found.stops[:-1] - found.starts[:-1]) == {2}
-    assert linked(linker.model, [text], Linking()).starts.tolist() == []
+    assert link_texts(linker.model, [text], Linking()).starts.tolist() == []
 
 
 def test_a_tagger_finds_what_no_name_lists():
     case = Case([Entry("1", "cat")], [], [], ["catalog cat", "新词"], [[(0, 3, 0.9)], [(0, 2, 0.9)]])
-    model = replace(Model.untrained(case.base), tagger=Tags(case), mention_threshold=0.0)
-    found = linked(model, case.texts, Linking())
+    model = replace(LinkingModel.untrained(case.base), tagger=Tags(case), mention_threshold=0.0)
+    found = link_texts(model, case.texts, Linking())
     assert list(zip(found.texts.tolist(), found.starts.tolist(), found.entries.tolist(), strict=True)) == [
         (0, 0, 0),
         (0, 8, 0),
@@ -1064,13 +1073,13 @@ def test_a_tagger_finds_what_no_name_lists():
 
 def test_a_linker_takes_a_model_that_was_kept(tmp_path):
     entries = [Entry("1", "小米", facts=[("总部", "北京")]), Entry("2", "小米", facts=[("做法", "熬粥")])]
-    texts = [LabelledText(f"{n}号小米真好", [Marked(2, 4, ("1",), True)]) for n in range(9)]
+    texts = [LabeledText(f"{n}号小米真好", [LabeledMention(2, 4, ("1",), True)]) for n in range(9)]
     taught, other = Linker(entries), Linker(entries)
     taught.train(texts)
     np.savez(tmp_path / "model.npz", **taught.model.arrays())
     before = other.link(["小米呢"])
     with np.load(tmp_path / "model.npz") as arrays:
-        other.use(arrays)
+        other.load_model(arrays)
         assert other.link(["小米呢"]) == taught.link(["小米呢"]) != before
         with pytest.raises(ModelError, match="another knowledge base"):
-            Linker(entries[:1]).use(arrays)
+            Linker(entries[:1]).load_model(arrays)

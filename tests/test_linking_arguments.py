@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from kxcli.mining.linking import Entry, LabelledText, Linker, Linking, Marked
+from kxcli.mining.linking import Entry, LabeledMention, LabeledText, Linker, Linking
 
-MARK = Marked(0, 2, ("1",), True)
+MARK = LabeledMention(0, 2, ("1",), True)
 
 
 def linker(**options):
@@ -115,40 +115,48 @@ def test_a_text_that_is_no_string_is_named(text, make):
 @pytest.mark.parametrize("mentions", ["小米", None, 7, {"a": 1}])
 def test_mentions_are_a_list(mentions):
     with pytest.raises(TypeError, match=r"^mentions is .*, not a list of mentions"):
-        LabelledText("小米", mentions)
+        LabeledText("小米", mentions)
 
 
 @pytest.mark.parametrize("ids", ["1", None, 1, {"1": 1}])
 def test_ids_of_a_mention_are_a_list(ids):
     with pytest.raises(TypeError, match=r"^ids is .*, not a list of strings"):
-        Marked(0, 2, ids, True)
+        LabeledMention(0, 2, ids, True)
 
 
 @pytest.mark.parametrize(
     ("one", "what"),
     [
-        (LabelledText(None, []), r"labelled\[1\]\.text is None"),
-        (LabelledText(b"MI", []), r"labelled\[1\]\.text is a bytes"),
-        (LabelledText("小米", [MARK, (0, 2)]), r"labelled\[1\]\.mentions\[1\] is a tuple, not a Marked"),
-        (LabelledText("小米", [None]), r"labelled\[1\]\.mentions\[0\] is None"),
-        (LabelledText("小米", [Marked("0", 2, ("1",), True)]), r"labelled\[1\]\.mentions\[0\]\.start is a string"),
-        (LabelledText("小米", [Marked(0, None, ("1",), True)]), r"labelled\[1\]\.mentions\[0\]\.stop is None"),
-        (LabelledText("小米", [Marked(0, 2.0, ("1",), True)]), r"labelled\[1\]\.mentions\[0\]\.stop is a float"),
-        (LabelledText("小米", [Marked(0, 2, (1,), True)]), r"labelled\[1\]\.mentions\[0\]\.ids\[0\] is an int"),
-        (LabelledText("小米", [Marked(0, 2, ("1",), "yes")]), r"labelled\[1\]\.mentions\[0\]\.has_id is a string"),
-        (("小米", [MARK]), r"labelled\[1\] is a tuple, not a LabelledText"),
-        ("小米", r"labelled\[1\] is a string, not a LabelledText"),
+        (LabeledText(None, []), r"labelled\[1\]\.text is None"),
+        (LabeledText(b"MI", []), r"labelled\[1\]\.text is a bytes"),
+        (LabeledText("小米", [MARK, (0, 2)]), r"labelled\[1\]\.mentions\[1\] is a tuple, not a LabeledMention"),
+        (LabeledText("小米", [None]), r"labelled\[1\]\.mentions\[0\] is None"),
+        (
+            LabeledText("小米", [LabeledMention("0", 2, ("1",), True)]),
+            r"labelled\[1\]\.mentions\[0\]\.start is a string",
+        ),
+        (LabeledText("小米", [LabeledMention(0, None, ("1",), True)]), r"labelled\[1\]\.mentions\[0\]\.stop is None"),
+        (LabeledText("小米", [LabeledMention(0, 2.0, ("1",), True)]), r"labelled\[1\]\.mentions\[0\]\.stop is a float"),
+        (LabeledText("小米", [LabeledMention(0, 2, (1,), True)]), r"labelled\[1\]\.mentions\[0\]\.ids\[0\] is an int"),
+        (
+            LabeledText("小米", [LabeledMention(0, 2, ("1",), "yes")]),
+            r"labelled\[1\]\.mentions\[0\]\.has_id is a string",
+        ),
+        (("小米", [MARK]), r"labelled\[1\] is a tuple, not a LabeledText"),
+        ("小米", r"labelled\[1\] is a string, not a LabeledText"),
     ],
 )
 def test_training_names_the_text_and_the_field(one, what):
     with pytest.raises(TypeError, match=what):
-        linker().train([LabelledText("小米", [MARK]), one])
+        linker().train([LabeledText("小米", [MARK]), one])
 
 
-@pytest.mark.parametrize("mark", [Marked(-1, 2, (), True), Marked(0, 3, (), True), Marked(1, 1, (), True)])
+@pytest.mark.parametrize(
+    "mark", [LabeledMention(-1, 2, (), True), LabeledMention(0, 3, (), True), LabeledMention(1, 1, (), True)]
+)
 def test_training_names_a_mention_outside_its_text(mark):
     with pytest.raises(ValueError, match=r"labelled\[1\]\.mentions\[0\] from .* is not within its text"):
-        linker().train([LabelledText("小米", [MARK]), LabelledText("小米", [mark])])
+        linker().train([LabeledText("小米", [MARK]), LabeledText("小米", [mark])])
 
 
 @pytest.mark.parametrize("labelled", ["小米", None, (one for one in ()), {}])
@@ -161,5 +169,5 @@ def test_numpy_numbers_and_strings_are_accepted():
     text = np.array(["小米来了"])[0]
     numbers = np.array([0, 2])
     one = linker()
-    one.train([LabelledText(text, [Marked(numbers[0], numbers[1], ("1",), True)])])
+    one.train([LabeledText(text, [LabeledMention(numbers[0], numbers[1], ("1",), True)])])
     assert len(one.link(np.array(["小米来了"]))[0]) == 1

@@ -15,18 +15,18 @@ from conftest import SAMPLES, SHARED
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kxcli.corpus.labeled_texts import Label, LabeledMention, read_labeled_texts
+from kxcli.corpus.labeled_texts import Label, LabeledSpan, read_labeled_texts
 from kxcli.errors import InputError, OutputError
 from kxcli.mining.linking import NIL, Entry, Linker, Mention
 from kxcli.mining.linking.kb.compiling import SkippedEntries, compile_entries
-from kxcli.mining.linking.scoring import Error, Gold, Tally, errors
+from kxcli.mining.linking.scoring import EvaluationTally, GoldMention, LinkMistake, find_mistakes
 from kxcli.pipelines.linking import evaluation
-from kxcli.pipelines.linking.evaluation import Known
+from kxcli.pipelines.linking.evaluation import EntryLookup
 from kxcli.report import Report
 
 SCORER = SHARED / "eval" / "link_f1.py"
 TYPES = {"x": ("Person",), "y": ("Place", "City"), "z": (), "w": ("Place", "Place"), "?": ()}
-KNOWN = Known(len, lambda key: TYPES.get(key, ()), lambda key: f"the {key}" if key in "xyzw" else None)
+KNOWN = EntryLookup(len, lambda key: TYPES.get(key, ()), lambda key: f"the {key}" if key in "xyzw" else None)
 RATIOS = {
     "precision": ("right", "linked"),
     "recall": ("right", "gold"),
@@ -232,7 +232,7 @@ def overlap(one, other):
 @given(
     st.lists(
         st.builds(
-            lambda start, length, ids: Gold(start, start + length, *ids),
+            lambda start, length, ids: GoldMention(start, start + length, *ids),
             st.integers(0, 5),
             st.integers(1, 3),
             st.sampled_from([((), True), ((), False), (("x",), True), (("y", "z"), True)]),
@@ -243,7 +243,7 @@ def overlap(one, other):
     st.lists(links, max_size=4, unique_by=lambda one: (one.start, one.stop)),
 )
 def test_errors_are_of_the_kind_they_say_and_leave_nothing_out(gold, linked):
-    found = errors([*gold, Gold(-1, -1, ("x",))], linked)
+    found = find_mistakes([*gold, GoldMention(-1, -1, ("x",))], linked)
     at = {(one.start, one.stop): one for one in linked}
     of = {(one.start, one.stop): one for one in gold}
     for kind, want, got in found:
@@ -275,7 +275,13 @@ def test_each_kind_of_error():
     def mention(start, stop, entry, *candidates):
         return Mention(start, stop, entry, 0.5, tuple((key, 0.5) for key in candidates))
 
-    gold = [Gold(0, 2, ("x",)), Gold(2, 4, ("x",)), Gold(4, 6, ("x",)), Gold(6, 8, ()), Gold(8, 10, ("y",))]
+    gold = [
+        GoldMention(0, 2, ("x",)),
+        GoldMention(2, 4, ("x",)),
+        GoldMention(4, 6, ("x",)),
+        GoldMention(6, 8, ()),
+        GoldMention(8, 10, ("y",)),
+    ]
     linked = [
         mention(2, 4, NIL, "w", "x"),
         mention(4, 6, "w", "w"),
@@ -284,24 +290,24 @@ def test_each_kind_of_error():
         mention(12, 13, "z", "z"),
         mention(14, 15, NIL, "z"),
     ]
-    assert errors(gold, linked) == [
-        Error("missed", gold[0], None),
-        Error("rejected", gold[1], linked[0]),
-        Error("wrong", gold[2], linked[1]),
-        Error("spurious", gold[3], linked[2]),
-        Error("boundary", gold[4], linked[3]),
-        Error("spurious", None, linked[4]),
+    assert find_mistakes(gold, linked) == [
+        LinkMistake("missed", gold[0], None),
+        LinkMistake("rejected", gold[1], linked[0]),
+        LinkMistake("wrong", gold[2], linked[1]),
+        LinkMistake("spurious", gold[3], linked[2]),
+        LinkMistake("boundary", gold[4], linked[3]),
+        LinkMistake("spurious", None, linked[4]),
     ]
     inside = [mention(0, 1, "w"), mention(0, 2, "x"), mention(8, 10, "y"), mention(9, 10, NIL)]
-    assert errors([gold[0], gold[4]], inside) == [Error("boundary", gold[0], inside[0])]
-    assert errors([Gold(0, 2, (), has_id=False)], [mention(0, 2, "x")]) == []
+    assert find_mistakes([gold[0], gold[4]], inside) == [LinkMistake("boundary", gold[0], inside[0])]
+    assert find_mistakes([GoldMention(0, 2, (), has_id=False)], [mention(0, 2, "x")]) == []
 
 
 def test_many_overlapping_mentions_take_no_square_of_time():
     n = 50_000
-    gold = [Gold(3 * place, 3 * place + 2, ("x",)) for place in range(n)]
+    gold = [GoldMention(3 * place, 3 * place + 2, ("x",)) for place in range(n)]
     linked = [Mention(3 * place + 1, 3 * place + 3, "x", 0.5, ()) for place in range(n)]
-    assert [error.kind for error in errors(gold, linked)] == ["boundary"] * n
+    assert [error.kind for error in find_mistakes(gold, linked)] == ["boundary"] * n
 
 
 def test_the_file_of_errors_has_a_row_for_each(tmp_path):
@@ -370,7 +376,7 @@ def test_without_gold_or_with_nil_alone_there_are_no_ratios(tmp_path):
     empty = tsv(evaluated(tmp_path, [], []))
     assert empty[0] == [*evaluation.COLUMNS] and len(empty) == 2
     assert [cell for cell in empty[1] if cell != "0"] == ["total"] + [""] * 10
-    assert len(b"".join(evaluation.rows(Tally(), "tsv", header=False)).splitlines()) == 1
+    assert len(b"".join(evaluation.rows(EvaluationTally(), "tsv", header=False)).splitlines()) == 1
     records = [{"text": "ab", "mention_data": [{"mention": "a", "offset": 0, "kb_id": NIL}]}]
     row = table(evaluated(tmp_path, records, [[Mention(0, 1, NIL, 0.1, (("x", 0.1),))]]))["total"]
     assert (row["gold"], row["linked"], row["precision"], row["recall"], row["f1"]) == (0, 0, None, None, None)
@@ -418,8 +424,8 @@ def test_records_are_read_with_their_lines(tmp_path):
     found, told = read(path)
     assert not told
     assert [(one.line, one.text_id) for one in found] == [(1, "7"), (3, "3"), (4, "x"), (5, "5")]
-    assert found[0].mentions == (LabeledMention(1, 3, (), True), LabeledMention(4, 6, ("12",), True))
-    assert [one.mentions for one in found[1:]] == [(), (LabeledMention(0, 1, ("1", "2"), True),), ()]
+    assert found[0].mentions == (LabeledSpan(1, 3, (), True), LabeledSpan(4, 6, ("12",), True))
+    assert [one.mentions for one in found[1:]] == [(), (LabeledSpan(0, 1, ("1", "2"), True),), ()]
     for pack in (gzip.compress, lzma.compress):
         packed = tmp_path / "packed"
         packed.write_bytes(pack(path.read_bytes()))
@@ -446,7 +452,7 @@ def test_mentions_that_are_not_at_their_offset_are_counted(tmp_path):
         "labeled mentions skipped (the text at the offset differs)": (10, [2, 2, 2]),
         "labels left out where the same line labels the same mention again": (2, [2, 2]),
     }
-    assert found.mentions == (LabeledMention(0, 1, ("x",), True),)
+    assert found.mentions == (LabeledSpan(0, 1, ("x",), True),)
     x = Label(("x",), True)
     assert found.misplaced == (Label(("y",), True), Label((), True), Label((), False), x, x, x, x, x, Label((), False))
 
@@ -506,7 +512,7 @@ def test_what_a_compiled_knowledge_base_tells():
         Entry("2", "小米", [], ["Firm"]),
         Entry("3", ""),
     ]
-    known = evaluation.known_by(compile_entries(enumerate(entries), SkippedEntries()))
+    known = evaluation.look_up_entries(compile_entries(enumerate(entries), SkippedEntries()))
     assert [known.n_entries(name) for name in ("小米", "mi", " MI ", "米")] == [2, 1, 1, 0]
     assert [known.types(key) for key in "1234"] == [("Food", "Plant"), ("Firm",), (), ()]
     assert [known.subject(key) for key in "1234"] == ["小米", "小米", "", None]
@@ -515,7 +521,7 @@ def test_what_a_compiled_knowledge_base_tells():
 def test_the_labelled_sample_fits_the_encyclopedia():
     lines = Path(SAMPLES, "encyclopedia.jsonl").read_text(encoding="utf-8").splitlines()
     entries = [Entry(e["subject_id"], e["subject"], e["alias"], e["type"]) for e in map(json.loads, lines)]
-    known = evaluation.known_by(compile_entries(enumerate(entries, 1), SkippedEntries()))
+    known = evaluation.look_up_entries(compile_entries(enumerate(entries, 1), SkippedEntries()))
     found, told = read(SAMPLES / "labelled.jsonl")
     assert len(found) == 150 and not told
     mentions = [(one.text[m.start : m.stop], m) for one in found for m in one.mentions]

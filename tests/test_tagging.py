@@ -12,12 +12,12 @@ from conftest import ROOT
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kxcli.mining.linking.tagger import LEAST, Spans, Tagger, train
-from kxcli.mining.linking.tagger.crf import Chains, posterior
-from kxcli.mining.linking.tagger.features import Features
-from kxcli.mining.linking.tagger.layout import LONGEST, PADS, blocks
-from kxcli.mining.linking.tagger.tagger import laid_out
-from kxcli.mining.linking.tagger.weights import Space, Weights, unpacked
+from kxcli.mining.linking.tagger import MIN_PROBABILITY, TaggedSpans, Tagger, train
+from kxcli.mining.linking.tagger.crf import Chains, compute_posterior
+from kxcli.mining.linking.tagger.tag_weights import FeatureSpace, TagWeights, unpack_scores
+from kxcli.mining.linking.tagger.tagger import tokenize_windows
+from kxcli.mining.linking.tagger.token_features import TokenFeatures
+from kxcli.mining.linking.tagger.token_layout import MAX_CHAIN, PADS, iter_blocks
 from kxcli.mining.text.character_tables import spaced_table
 
 pytestmark = pytest.mark.full
@@ -124,7 +124,7 @@ def test_probabilities_are_those_of_all_legal_sequences(lengths, seed, size):
     starts = np.cumsum(lengths + PADS) - lengths
     scores = np.array([[draw.uniform(-size, size) for _ in range(4)] for _ in range(int(starts[-1] + lengths[-1]))])
     chains = Chains(starts, lengths)
-    result = posterior(chains, np.exp(scores[chains.at].T.astype(np.float32)))
+    result = compute_posterior(chains, np.exp(scores[chains.at].T.astype(np.float32)))
     marginals = dict(zip(chains.at.tolist(), result.marginals().T, strict=True))
     gold = np.array([4] * len(chains.at), dtype=np.int8)
     found = {(c, s, s + n): p for c, s, n, p in zip(*(part.tolist() for part in result.spans(1e-6)), strict=True)}
@@ -157,12 +157,12 @@ def slow_tokens(text):
 @settings(max_examples=150, deadline=None, derandomize=True)
 @given(texts_of_odd)
 def test_tokens_are_words_and_characters(texts):
-    for windows in blocks(texts):
-        lay = laid_out(windows)
+    for windows in iter_blocks(texts):
+        lay = tokenize_windows(windows)
         found = [[] for _ in texts]
         is_token = np.zeros(len(lay), dtype=bool)
         for start, length in zip(lay.chain_starts.tolist(), lay.chain_lengths.tolist(), strict=True):
-            assert 0 < length <= LONGEST
+            assert 0 < length <= MAX_CHAIN
             assert not is_token[start - PADS : start + length + PADS].any()
             is_token[start : start + length] = True
             text = int(np.searchsorted(lay.window_starts, lay.starts[start], side="right")) - 1
@@ -185,9 +185,9 @@ def slow_repeated(tokens):
 @given(st.lists(st.text(alphabet="天地a", max_size=12), max_size=6))
 def test_pairs_that_come_again_are_known(texts):
     texts = [" ".join(text) if number % 2 else text for number, text in enumerate(texts)]
-    for windows in blocks(texts):
-        lay = laid_out(windows)
-        numbers = Features.of(lay).numbers["repeated"]
+    for windows in iter_blocks(texts):
+        lay = tokenize_windows(windows)
+        numbers = TokenFeatures.of(lay).numbers["repeated"]
         for start, length in zip(lay.chain_starts.tolist(), lay.chain_lengths.tolist(), strict=True):
             slots = slice(start, start + length)
             tokens = [*zip(lay.hashes[slots].tolist(), strict=True)]
@@ -199,19 +199,22 @@ def test_pairs_that_come_again_are_known(texts):
 @settings(max_examples=20, deadline=None, derandomize=True)
 @given(texts_of_odd, st.integers(0, 9))
 def test_scores_are_the_sums_over_the_columns(texts, seed):
-    known = [Features.of(laid_out(windows)) for windows in blocks([*chinese(20)[0], *english(20)[0], *texts[::2]])]
-    space = Space.fitted(known)
+    known = [
+        TokenFeatures.of(tokenize_windows(windows))
+        for windows in iter_blocks([*chinese(20)[0], *english(20)[0], *texts[::2]])
+    ]
+    space = FeatureSpace.fit(known)
     draw = np.random.default_rng(seed)
     raw = draw.normal(size=(space.n_rows, 4)).astype(np.float32)
     used = np.unique(np.concatenate([space.columns(features).ravel() for features in known]))
     raw[np.setdiff1d(np.arange(space.n_rows), used[used > 0])] = 0  # as learning leaves what does not occur
-    weights = Weights.of(space, raw, draw.normal(size=4).astype(np.float32))
-    for windows in blocks([*texts, *chinese(3, 7)[0]]):
-        features = Features.of(laid_out(windows))
+    weights = TagWeights.of(space, raw, draw.normal(size=4).astype(np.float32))
+    for windows in iter_blocks([*texts, *chinese(3, 7)[0]]):
+        features = TokenFeatures.of(tokenize_windows(windows))
         columns = space.columns(features)
         expected = weights.prior + weights.units.astype(np.int64)[columns].sum(axis=1)
         scores = weights.scores(features)
-        np.testing.assert_array_equal(unpacked(scores), expected)
+        np.testing.assert_array_equal(unpack_scores(scores), expected)
         expected = np.exp(np.clip(expected / 2.0**weights.bits, -12, 12)).T
         np.testing.assert_allclose(weights.exponentials(scores), expected, rtol=1e-6)
 
@@ -227,7 +230,7 @@ def test_a_text_alone_gives_what_it_gives_among_others(learned, texts):
     assert together == sorted(together)
     assert tuples(tagger.spans(texts, least=0.3)) == [span for span in together if span[3] >= np.float32(0.3)]
     for number, start, stop, probability in together:
-        assert LEAST <= probability <= 1
+        assert MIN_PROBABILITY <= probability <= 1
         tokens = slow_tokens(texts[number])
         assert start in {token[0] for token in tokens}
         assert stop in {token[1] for token in tokens}
@@ -236,7 +239,7 @@ def test_a_text_alone_gives_what_it_gives_among_others(learned, texts):
 def test_many_texts_are_tagged_in_blocks_without_a_difference(learned):
     texts = chinese(3000, 4)[0]
     texts.insert(1500, "，".join(texts[:4000]) * 2)
-    assert len(list(blocks(texts))) > 2
+    assert len(list(iter_blocks(texts))) > 2
     whole = tuples(learned[0].spans(texts))
     some = tuples(learned[0].spans(texts[1400:1600]))
     assert [(n + 1400, *rest) for n, *rest in some] == [span for span in whole if 1400 <= span[0] < 1600]
@@ -292,7 +295,7 @@ def test_what_is_stored_tags_as_what_was_learned(learned, tmp_path):
     tagger = learned[0]
     np.savez(tmp_path / "model.npz", **tagger.arrays())
     with np.load(tmp_path / "model.npz", allow_pickle=False) as arrays:
-        mapped = Tagger.mapped(arrays)
+        mapped = Tagger.from_arrays(arrays)
     texts = chinese(50, 5)[0] + english(50, 5)[0]
     assert tuples(mapped.spans(texts)) == tuples(tagger.spans(texts))
     for name, array in tagger.arrays().items():
@@ -356,5 +359,5 @@ def test_mentions_of_long_texts_are_found_where_they_are(learned):
 
 
 def test_no_texts_give_no_spans(learned):
-    assert isinstance(learned[0].spans([]), Spans)
+    assert isinstance(learned[0].spans([]), TaggedSpans)
     assert tuples(learned[0].spans([])) == tuples(learned[0].spans(["", " ", "\n"])) == []

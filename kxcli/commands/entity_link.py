@@ -15,7 +15,7 @@ from kxcli.report import Report
 if TYPE_CHECKING:
     from kxcli.mining.linking.linker import Linking
     from kxcli.pipelines.corpus_run import Corpus
-    from kxcli.pipelines.linking.link_job import LinkJob, Shared
+    from kxcli.pipelines.linking.link_job import LinkJob, LinkResources
 
 # Bytes of memory for a byte of a whole line: the peak over that of an empty run was 48 for articles of 10 MB in one
 # JSON line, and 128 for "aaa..." with names of several letters "a" in the knowledge base.
@@ -168,13 +168,13 @@ def _linking(given: dict[str, Any]) -> "Linking":
     return Linking(given["overlap"], given["nil"], given["nil_threshold"])
 
 
-def _shared(given: dict[str, Any], arrays: Any) -> "Shared":
+def _shared(given: dict[str, Any], arrays: Any) -> "LinkResources":
     """Return what those who link have in common."""
     from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
     from kxcli.pipelines.linking import link_job, model_files
 
     model = given["model"]
-    return link_job.Shared(
+    return link_job.LinkResources(
         arrays, None if model is None else model_files.arrays_of(model, KnowledgeBase.from_arrays(arrays))
     )
 
@@ -185,8 +185,8 @@ def _evaluate(given: dict[str, Any], source: InputSettings, sink: OutputSettings
     from kxcli.pipelines.linking import evaluation
 
     model = _shared(given, arrays).linking_model()
-    linker = Linker.of(model, _linking(given))
-    known = evaluation.known_by(model.lexicon.base)
+    linker = Linker.from_model(model, _linking(given))
+    known = evaluation.look_up_entries(model.lexicon.base)
     tally = evaluation.evaluate(
         linker.link, given["evaluate"], known, on_error=source.on_error, report=report, errors_path=sink.errors
     )
@@ -216,7 +216,7 @@ def _link(
         output.write(_lines(corpus, job, shared, head.encode("ascii")), sink.output)
 
 
-def _lines(corpus: "Corpus", job: "LinkJob", shared: "Shared", head: bytes) -> Iterator[bytes]:
+def _lines(corpus: "Corpus", job: "LinkJob", shared: "LinkResources", head: bytes) -> Iterator[bytes]:
     """Yield the output, in which lines are counted through all inputs."""
     yield head
     number = 1

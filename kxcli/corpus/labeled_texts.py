@@ -27,7 +27,7 @@ class Label(NamedTuple):
     has_id: bool
 
 
-class LabeledMention(NamedTuple):
+class LabeledSpan(NamedTuple):
     """A mention from the character `start` to before `stop`, with the fields of a `Label`."""
 
     start: int
@@ -36,7 +36,7 @@ class LabeledMention(NamedTuple):
     has_id: bool
 
 
-class LabeledText(NamedTuple):
+class LabeledRecord(NamedTuple):
     """A text, and the line that it stands in.
 
     text_id: the number of the line where the record has none.  mentions: by start and stop, each span once.
@@ -46,13 +46,13 @@ class LabeledText(NamedTuple):
     line: int
     text_id: str
     text: str
-    mentions: tuple[LabeledMention, ...]
+    mentions: tuple[LabeledSpan, ...]
     misplaced: tuple[Label, ...]
 
 
 def read_labeled_texts(
     path: str, on_error: OnError, report: Callable[[SkippedRecords], None], misplaced: str = SKIPPED
-) -> Iterator[LabeledText]:
+) -> Iterator[LabeledRecord]:
     """Yield the records of a JSONL file in UTF-8, compressed or not; what was left out is told in the end.
 
     A record has `text` and maybe `text_id` and `mention_data`, a list of `mention`, `offset` (in characters; a number
@@ -78,7 +78,7 @@ def read_labeled_texts(
         report(skipped)
 
 
-def _parse_text(line: str, diagnostics: ReadDiagnostics, kind: str) -> LabeledText:
+def _parse_text(line: str, diagnostics: ReadDiagnostics, kind: str) -> LabeledRecord:
     value = parse_object(line)
     if "text" not in value:
         raise BadRecord("has no field 'text'", _SHAPE)
@@ -95,8 +95,8 @@ def _parse_text(line: str, diagnostics: ReadDiagnostics, kind: str) -> LabeledTe
         ids = [key for label in (*placed.values(), *misplaced) for key in label.ids]
         if not is_unicode("".join([text, text_id, *ids])):
             raise BadRecord("has half a surrogate pair in a string, which is no character")
-    mentions = tuple(LabeledMention(start, stop, *label) for (start, stop), label in sorted(placed.items()))
-    return LabeledText(diagnostics.line, text_id, text, mentions, tuple(misplaced))
+    mentions = tuple(LabeledSpan(start, stop, *label) for (start, stop), label in sorted(placed.items()))
+    return LabeledRecord(diagnostics.line, text_id, text, mentions, tuple(misplaced))
 
 
 def _place_labels(

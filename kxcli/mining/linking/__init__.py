@@ -8,8 +8,18 @@
 
 from kxcli.mining.linking.kb.compiling import Entry
 from kxcli.mining.linking.linker import NIL, Linker, Linking, Mention
-from kxcli.mining.linking.training.examples import LabelledText, Marked
-from kxcli.mining.linking.training.model import ModelError
-from kxcli.mining.linking.training.train_model import Trained
+from kxcli.mining.linking.training.examples import LabeledMention, LabeledText
+from kxcli.mining.linking.training.linking_model import ModelError
+from kxcli.mining.linking.training.train_model import TrainingResult
 
-__all__ = ["NIL", "Entry", "LabelledText", "Linker", "Linking", "Marked", "Mention", "ModelError", "Trained"]
+__all__ = [
+    "NIL",
+    "Entry",
+    "LabeledMention",
+    "LabeledText",
+    "Linker",
+    "Linking",
+    "Mention",
+    "ModelError",
+    "TrainingResult",
+]

@@ -15,13 +15,13 @@ from kxcli.mining.linking.arguments import check_collection, check_iterable, che
 from kxcli.mining.linking.candidates.ranking import PRIOR_WEIGHTS, RankedCandidates, find_candidates, rank_candidates
 from kxcli.mining.linking.kb.compiling import Entry, SkippedEntries, compile_entries
 from kxcli.mining.linking.mentions import mention_model
-from kxcli.mining.linking.mentions.mention_candidates import Context, Spoken
+from kxcli.mining.linking.mentions.mention_candidates import MentionCandidates, MentionContext
 from kxcli.mining.linking.spans import overlaps
 from kxcli.mining.linking.spans.overlaps import Overlap
 from kxcli.mining.linking.spans.parsing import ParsedTexts, parse_texts
-from kxcli.mining.linking.training.examples import LabelledText
-from kxcli.mining.linking.training.model import Model
-from kxcli.mining.linking.training.train_model import Trained, train
+from kxcli.mining.linking.training.examples import LabeledText
+from kxcli.mining.linking.training.linking_model import LinkingModel
+from kxcli.mining.linking.training.train_model import TrainingResult, train
 
 NIL = "NIL"  # the id of what is no entry
 _DIGITS = 4  # of a score
@@ -67,7 +67,7 @@ class Mention(NamedTuple):
     candidates: tuple[tuple[str, float], ...]
 
 
-class Linked(NamedTuple):
+class LinkedMentions(NamedTuple):
     """The mentions of some texts, by text, start and stop.
 
     texts: the number of the text.  starts, stops: in the text.  entries: numbers of entries, -1 for none.
@@ -104,32 +104,34 @@ class Linked(NamedTuple):
         return np.concatenate(([0], np.cumsum(sizes))), self.ranked.entries.take(at), scores
 
 
-def linked(model: Model, texts: Sequence[str], linking: Linking) -> Linked:
+def link_texts(model: LinkingModel, texts: Sequence[str], linking: Linking) -> LinkedMentions:
     """Return the mentions of texts."""
     tagged = None if model.tagger is None else model.tagger.spans(texts)
     text = parse_texts(texts, model.lexicon, tagged)
     base = model.lexicon.base
     found = find_candidates(base, model.statistics, text, PRIOR_WEIGHTS)
     order = rank_candidates(found, model.ranking)
-    context = Context(base, model.statistics, text, found, order)
-    spoken = context.spoken()
+    context = MentionContext(base, model.statistics, text, found, order)
+    mentions = context.find_mentions()
     models = [model.mention] if model.link is model.mention else [model.mention, model.link]
-    mention, link = (mention_model.scores(context, spoken, models) * 2)[:2]
-    kept, entries, scores = _kept(model, linking, text, spoken, order, mention, link)
-    spans, groups = text.spans.select(spoken.numbers[kept]), spoken.groups[kept]
+    mention, link = (mention_model.score_mentions(context, mentions, models) * 2)[:2]
+    kept, entries, scores = _kept(model, linking, text, mentions, order, mention, link)
+    spans, groups = text.spans.select(mentions.numbers[kept]), mentions.groups[kept]
     texts_of, offsets = text.whole.located(spans.begins)
     shares = np.ones(len(kept))
-    has_best = spoken.best[kept] >= 0
-    shares[has_best] = order.shares.take(spoken.best[kept][has_best])
+    has_best = mentions.best[kept] >= 0
+    shares[has_best] = order.shares.take(mentions.best[kept][has_best])
     stops = offsets + spans.ends - spans.begins
-    return Linked(texts_of, offsets, stops, entries, np.round(scores, _DIGITS), groups, order, link[kept] / shares)
+    return LinkedMentions(
+        texts_of, offsets, stops, entries, np.round(scores, _DIGITS), groups, order, link[kept] / shares
+    )
 
 
 def _kept(
-    model: Model,
+    model: LinkingModel,
     linking: Linking,
     text: ParsedTexts,
-    spoken: Spoken,
+    mentions: MentionCandidates,
     order: RankedCandidates,
     mention: FloatArray,
     link: FloatArray,
@@ -139,10 +141,10 @@ def _kept(
     A mention without an entry takes no place from one that has it.
     """
     threshold = model.threshold if linking.nil_threshold is None else linking.nil_threshold
-    is_linked = (spoken.best >= 0) & (link >= threshold)
-    starts, stops = text.spans.starts.take(spoken.numbers), text.spans.stops.take(spoken.numbers)
+    is_linked = (mentions.best >= 0) & (link >= threshold)
+    starts, stops = text.spans.starts.take(mentions.numbers), text.spans.stops.take(mentions.numbers)
     entries = np.full(len(is_linked), -1)
-    entries[is_linked] = order.entries.take(spoken.best[is_linked])
+    entries[is_linked] = order.entries.take(mentions.best[is_linked])
     scores = np.where(is_linked, link, mention)
 
     def chosen(which: IntArray) -> IntArray:
@@ -171,16 +173,16 @@ class Linker:
         self.skipped = SkippedEntries()  # what was left out of the entries, by their numbers from 1
         seen: dict[str, None] = {}
         base = compile_entries(enumerate(_first_of_each_id(entries, seen), 1), self.skipped)
-        self.model = Model.untrained(base)
+        self.model = LinkingModel.untrained(base)
 
     @classmethod
-    def of(cls, model: Model, linking: Linking) -> "Linker":
+    def from_model(cls, model: LinkingModel, linking: Linking) -> "Linker":
         """Return a linker with a model that is there already."""
         linker = cls.__new__(cls)
         linker.linking, linker.skipped, linker.model = linking, SkippedEntries(), model
         return linker
 
-    def train(self, labelled: Sequence[LabelledText]) -> Trained:
+    def train(self, labelled: Sequence[LabeledText]) -> TrainingResult:
         """Learn from labeled texts, replacing the model; return its quality.
 
         Raises `TypeError` or `ValueError` for what is no labeled text, or if none of them has a mention.
@@ -188,15 +190,15 @@ class Linker:
         check_collection(labelled, "labelled", "labeled texts")
         labelled = [*labelled]
         for number, one in enumerate(labelled):
-            check_type(one, LabelledText, f"labelled[{number}]")
+            check_type(one, LabeledText, f"labelled[{number}]")
             one.check(f"labelled[{number}]")
         trained = train(self.model.lexicon.base, labelled)
         self.model = trained.model
         return trained
 
-    def use(self, arrays: Arrays) -> None:
+    def load_model(self, arrays: Arrays) -> None:
         """Take a model by its arrays, as `model.arrays()` gives and `--train` writes them; raises `ModelError`."""
-        self.model = Model.mapped(arrays, self.model.lexicon.base)
+        self.model = LinkingModel.from_arrays(arrays, self.model.lexicon.base)
 
     def link(self, texts: Iterable[str]) -> list[list[Mention]]:
         """Return the mentions of each text; raises `TypeError` for other values."""
@@ -207,7 +209,7 @@ class Linker:
 
     def _linked(self, texts: Sequence[str]) -> list[list[Mention]]:
         result: list[list[Mention]] = [[] for _ in texts]
-        part = linked(self.model, texts, self.linking)
+        part = link_texts(self.model, texts, self.linking)
         ids = self.model.lexicon.base.ids
         for number, (text, start, stop, entry, score) in enumerate(
             zip(*(a.tolist() for a in (part.texts, part.starts, part.stops, part.entries, part.scores)), strict=True)

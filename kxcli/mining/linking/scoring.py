@@ -12,10 +12,10 @@ from typing import Generic, Literal, NamedTuple, Protocol, TypeVar
 from kxcli.mining.linking.linker import NIL, Mention
 
 Types = Callable[[str], Sequence[str]]  # the types of the entry with an id; none where there is no such entry
-Kind = Literal["missed", "rejected", "wrong", "spurious", "boundary"]
+MistakeKind = Literal["missed", "rejected", "wrong", "spurious", "boundary"]
 
 
-class Gold(NamedTuple):
+class GoldMention(NamedTuple):
     """A labeled mention from the character `start` to before `stop`, each span at most once in a text.
 
     start: -1: it stands nowhere in the text, so that it counts as never found.
@@ -36,7 +36,7 @@ class Gold(NamedTuple):
 
 
 @dataclass
-class Counts:
+class EvaluationCounts:
     """How many mentions there are, and how many of them went well.
 
     gold, linked: with an entry, by either side; right: both, with the same span and a right id.
@@ -121,17 +121,17 @@ def _f1(right: int, linked: int, gold: int) -> float | None:
 
 
 @dataclass
-class Tally:
+class EvaluationTally:
     """Counts of all mentions, and of those with an entry by its types, in each of which it counts.
 
     A gold mention has the types of the entry that it was rightly linked to, else of the first that is right.
     Of mentions, a type has the gold ones alone: one linked to no entry is of no type, so `mention_linked` stays 0.
     """
 
-    total: Counts = field(default_factory=Counts)
-    by_type: dict[str, Counts] = field(default_factory=dict)
+    total: EvaluationCounts = field(default_factory=EvaluationCounts)
+    by_type: dict[str, EvaluationCounts] = field(default_factory=dict)
 
-    def add(self, gold: Sequence[Gold], linked: Sequence[Mention], types: Types) -> None:
+    def add(self, gold: Sequence[GoldMention], linked: Sequence[Mention], types: Types) -> None:
         """Count the mentions of one more text; of linked ones with one span, the last that has an entry."""
         spans = _by_span(linked)
         for mention in spans.values():
@@ -143,21 +143,24 @@ class Tally:
             self._add_gold(item, spans.get((item.start, item.stop)), types)
 
     @property
-    def ordered(self) -> list[tuple[str, Counts]]:
+    def ordered(self) -> list[tuple[str, EvaluationCounts]]:
         """The types with their counts, the one with most gold mentions first."""
         return sorted(self.by_type.items(), key=lambda pair: (-pair[1].gold, -pair[1].linked, pair[0]))
 
-    def _of(self, entry: str, types: Types) -> list[Counts]:
-        return [self.total, *(self.by_type.setdefault(kind, Counts()) for kind in dict.fromkeys(types(entry)))]
+    def _of(self, entry: str, types: Types) -> list[EvaluationCounts]:
+        return [
+            self.total,
+            *(self.by_type.setdefault(kind, EvaluationCounts()) for kind in dict.fromkeys(types(entry))),
+        ]
 
-    def _add_gold(self, item: Gold, mention: Mention | None, types: Types) -> None:
+    def _add_gold(self, item: GoldMention, mention: Mention | None, types: Types) -> None:
         if item.is_nil:
             self.total.mention_gold += 1
             self.total.mention_right += mention is not None
             return
         is_found = mention is not None and mention.entry != NIL
         is_right = mention is not None and mention.entry in item.ids
-        is_covered = is_right or (mention is not None and rank(item, mention) is not None)
+        is_covered = is_right or (mention is not None and find_right_rank(item, mention) is not None)
         entries = [mention.entry] if mention is not None and is_right else item.ids[:1]
         for counts in self._of(entries[0], types) if entries else [self.total]:
             counts.mention_gold += 1
@@ -172,12 +175,12 @@ class Tally:
                 counts.ambiguous_right += is_right
 
 
-def rank(item: Gold, mention: Mention) -> int | None:
+def find_right_rank(item: GoldMention, mention: Mention) -> int | None:
     """Return the place, from 1, of the first right id among the candidates of a mention."""
     return next((place for place, (entry, _) in enumerate(mention.candidates, 1) if entry in item.ids), None)
 
 
-class Error(NamedTuple):
+class LinkMistake(NamedTuple):
     """What went wrong with a gold mention, or with a linked one that is none.
 
     missed: nothing is linked there.  rejected: the span was found, but taken for NIL.  wrong: linked to another entry.
@@ -185,8 +188,8 @@ class Error(NamedTuple):
     other borders.
     """
 
-    kind: Kind
-    gold: Gold | None
+    kind: MistakeKind
+    gold: GoldMention | None
     linked: Mention | None
 
     @property
@@ -196,7 +199,7 @@ class Error(NamedTuple):
         return (of.start, of.stop) if of is not None else (0, 0)
 
 
-def errors(gold: Sequence[Gold], linked: Sequence[Mention]) -> list[Error]:
+def find_mistakes(gold: Sequence[GoldMention], linked: Sequence[Mention]) -> list[LinkMistake]:
     """Return what went wrong in a text, in its order.
 
     In at least one of them is every gold mention that stands in the text and is not among the linked ones, or is with
@@ -205,28 +208,28 @@ def errors(gold: Sequence[Gold], linked: Sequence[Mention]) -> list[Error]:
     spans = _by_span(linked)
     wanted = [item for item in gold if item.start >= 0]
     places = {(item.start, item.stop) for item in wanted}
-    strangers = _Spans([mention for span, mention in spans.items() if span not in places])
-    found, told = list[Error](), set[tuple[int, int]]()
+    strangers = _OverlapIndex([mention for span, mention in spans.items() if span not in places])
+    found, told = list[LinkMistake](), set[tuple[int, int]]()
     for item in wanted:
         mention = spans.get((item.start, item.stop))
         if mention is not None:
             kind = _kind(item, mention)
         else:
-            mention = strangers.most_shared(item.start, item.stop)
+            mention = strangers.find_best_overlap(item.start, item.stop)
             kind = "missed" if mention is None else "boundary"
             if mention is not None:
                 told.add((mention.start, mention.stop))
         if kind is not None:
-            found.append(Error(kind, item, mention))
-    around = _Spans(wanted)
+            found.append(LinkMistake(kind, item, mention))
+    around = _OverlapIndex(wanted)
     for mention in strangers.items:
         if mention.entry != NIL and (mention.start, mention.stop) not in told:
-            near = around.most_shared(mention.start, mention.stop)
-            found.append(Error("spurious" if near is None else "boundary", near, mention))
+            near = around.find_best_overlap(mention.start, mention.stop)
+            found.append(LinkMistake("spurious" if near is None else "boundary", near, mention))
     return sorted(found, key=lambda error: error.span)
 
 
-def _kind(item: Gold, mention: Mention) -> Kind | None:
+def _kind(item: GoldMention, mention: Mention) -> MistakeKind | None:
     """Return what is wrong with a gold mention whose span is linked, or NIL."""
     if not item.ids:
         return "spurious" if item.has_id and mention.entry != NIL else None
@@ -254,7 +257,7 @@ class _Spanning(Protocol):
 Item = TypeVar("Item", bound=_Spanning)
 
 
-class _Spans(Generic[Item]):
+class _OverlapIndex(Generic[Item]):
     """Spans to be found by what overlaps them; each is kept with those about as long, so that few are looked at."""
 
     def __init__(self, items: Sequence[Item]) -> None:
@@ -264,7 +267,7 @@ class _Spans(Generic[Item]):
             self._by_length.setdefault((item.stop - item.start).bit_length(), []).append(item)
         self._starts = {bits: [item.start for item in items] for bits, items in self._by_length.items()}
 
-    def most_shared(self, start: int, stop: int) -> Item | None:
+    def find_best_overlap(self, start: int, stop: int) -> Item | None:
         """Return the one that shares most characters with a span, the first of several; None: none shares any."""
         near = list[Item]()
         for bits, items in self._by_length.items():

@@ -8,11 +8,18 @@ from typing import Literal, cast
 import numpy as np
 
 from kxcli.corpus.diagnostics import OnError, SkippedRecords
-from kxcli.corpus.labeled_texts import MISSED, Label, LabeledText, read_labeled_texts
+from kxcli.corpus.labeled_texts import MISSED, Label, LabeledRecord, read_labeled_texts
 from kxcli.errors import OutputError
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
 from kxcli.mining.linking.linker import NIL, Mention
-from kxcli.mining.linking.scoring import Counts, Error, Gold, Tally, errors, rank
+from kxcli.mining.linking.scoring import (
+    EvaluationCounts,
+    EvaluationTally,
+    GoldMention,
+    LinkMistake,
+    find_mistakes,
+    find_right_rank,
+)
 from kxcli.mining.text.folding import fold
 from kxcli.output import rows as output_rows
 from kxcli.output import sink
@@ -41,7 +48,7 @@ _SEVERAL = " | "
 
 
 @dataclass(frozen=True)
-class Known:
+class EntryLookup:
     """What a knowledge base tells of names and ids.
 
     n_entries: how many entries have a name.  types, subject: of the entry with an id; () and None where there is none.
@@ -52,7 +59,7 @@ class Known:
     subject: Callable[[str], str | None]
 
 
-def known_by(base: KnowledgeBase) -> Known:
+def look_up_entries(base: KnowledgeBase) -> EntryLookup:
     """Return what a knowledge base tells, by tables that are made at once."""
     numbers = {base.ids[number]: number for number in range(len(base.ids))}
     sizes = np.diff(base.candidate_starts).tolist()
@@ -71,7 +78,7 @@ def known_by(base: KnowledgeBase) -> Known:
         number = numbers.get(key)
         return None if number is None else base.subjects[number]
 
-    return Known(lambda name: n_entries.get(fold(name).strip(" "), 0), types, subject)
+    return EntryLookup(lambda name: n_entries.get(fold(name).strip(" "), 0), types, subject)
 
 
 def check(errors_path: str) -> None:
@@ -80,14 +87,14 @@ def check(errors_path: str) -> None:
 
 
 def evaluate(
-    link: Link, gold_path: str, known: Known, *, on_error: str, report: Report, errors_path: str | None = None
-) -> Tally:
+    link: Link, gold_path: str, known: EntryLookup, *, on_error: str, report: Report, errors_path: str | None = None
+) -> EvaluationTally:
     """Link the texts of a file, and return how well that fits its labels; `errors_path` gets what does not.
 
     Every line is a text of its own, also where several have one text_id.  The file of errors appears when it is whole.
     Raises `InputError` for gold that cannot be read, `OutputError` where the errors cannot be written.
     """
-    tally = Tally()
+    tally = EvaluationTally()
 
     def tell(loss: SkippedRecords) -> None:
         report.record_skips(loss.kind, loss.count, [f"{place.path}:{place.line}" for place in loss.places])
@@ -99,7 +106,7 @@ def evaluate(
                     gold = _gold(text, known, gold_path, report)
                     tally.add(gold, linked, known.types)
                     if errors_path is not None:
-                        for error in errors(gold, linked):
+                        for error in find_mistakes(gold, linked):
                             yield _row(error, text, known)
                 progress.advance(len(part))
 
@@ -114,7 +121,7 @@ def evaluate(
     return tally
 
 
-def rows(tally: Tally, form: Literal["tsv", "jsonl"], *, header: bool = True) -> Iterator[bytes]:
+def rows(tally: EvaluationTally, form: Literal["tsv", "jsonl"], *, header: bool = True) -> Iterator[bytes]:
     """Yield blocks of UTF-8: a row of all mentions, then one for each type, the one with most gold mentions first.
 
     Ratios have 4 decimals in TSV, all they have in JSONL; one that has nothing to divide by is empty, or null.
@@ -124,7 +131,7 @@ def rows(tally: Tally, form: Literal["tsv", "jsonl"], *, header: bool = True) ->
     return output_rows.encode_rows(table, COLUMNS, form, header=header and form == "tsv")
 
 
-def _cells(counts: Counts, left_out: Sequence[str], form: str) -> Iterator[Cell]:
+def _cells(counts: EvaluationCounts, left_out: Sequence[str], form: str) -> Iterator[Cell]:
     for name in COLUMNS[1:]:
         value: int | float | None = None if name in left_out else getattr(counts, name)
         yield f"{value:.4f}" if form == "tsv" and isinstance(value, float) else value
@@ -139,8 +146,8 @@ def _of_errors(work: Callable[[], None]) -> None:
         raise OutputError(path, what, hint.replace("with -o", "with --errors")) from None
 
 
-def _together(texts: Iterable[LabeledText]) -> Iterator[list[LabeledText]]:
-    held, size = list[LabeledText](), 0
+def _together(texts: Iterable[LabeledRecord]) -> Iterator[list[LabeledRecord]]:
+    held, size = list[LabeledRecord](), 0
     for text in texts:
         held.append(text)
         size += len(text.text)
@@ -151,7 +158,7 @@ def _together(texts: Iterable[LabeledText]) -> Iterator[list[LabeledText]]:
         yield held
 
 
-def _gold(text: LabeledText, known: Known, path: str, report: Report) -> list[Gold]:
+def _gold(text: LabeledRecord, known: EntryLookup, path: str, report: Report) -> list[GoldMention]:
     labels: list[Label] = [*text.misplaced, *(Label(mention.ids, mention.has_id) for mention in text.mentions)]
     for label in labels:
         if not label.has_id:
@@ -159,12 +166,12 @@ def _gold(text: LabeledText, known: Known, path: str, report: Report) -> list[Go
         elif label.ids and all(known.subject(key) is None for key in label.ids):
             report.record_skips(_UNKNOWN, 1, [f"{path}:{text.line}"])
     return [
-        *(Gold(-1, -1, label.ids, label.has_id) for label in text.misplaced),
-        *(Gold(*mention, known.n_entries(text.text[mention.start : mention.stop])) for mention in text.mentions),
+        *(GoldMention(-1, -1, label.ids, label.has_id) for label in text.misplaced),
+        *(GoldMention(*mention, known.n_entries(text.text[mention.start : mention.stop])) for mention in text.mentions),
     ]
 
 
-def _row(error: Error, text: LabeledText, known: Known) -> list[Cell]:
+def _row(error: LinkMistake, text: LabeledRecord, known: EntryLookup) -> list[Cell]:
     start, stop = error.span
     right, linked, source = error.gold, error.linked, text.text
     row: list[Cell] = [text.text_id, start, source[start:stop], error.kind]
@@ -177,7 +184,7 @@ def _row(error: Error, text: LabeledText, known: Known) -> list[Cell]:
         row += [None] * 5
     else:
         row += [linked.entry, known.subject(linked.entry), source[linked.start : linked.stop], linked.score]
-        row += [rank(right, linked) if right is not None else None]
+        row += [find_right_rank(right, linked) if right is not None else None]
         start, stop = min(start, linked.start), max(stop, linked.stop)
     before, after = source[max(0, start - _NEAR) : start], source[stop : stop + _NEAR]
     return [*row, f"{'…' * (start > _NEAR)}{before}{source[start:stop]}{after}{'…' * (stop + _NEAR < len(source))}"]

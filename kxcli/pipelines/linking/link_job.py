@@ -13,8 +13,8 @@ from kxcli.arrays.slots import Arrays
 from kxcli.batching import TOGETHER
 from kxcli.corpus.records import Document
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
-from kxcli.mining.linking.linker import NIL, Linked, Linking, linked
-from kxcli.mining.linking.training.model import Model
+from kxcli.mining.linking.linker import NIL, LinkedMentions, Linking, link_texts
+from kxcli.mining.linking.training.linking_model import LinkingModel
 from kxcli.output.rows import escape_tsv
 from kxcli.tally import frames
 
@@ -31,7 +31,7 @@ _KEPT = 1 << 13  # pieces of each kind that are kept because they are likely to 
 _quoted = json.JSONEncoder(ensure_ascii=False).encode
 
 
-class Lines(NamedTuple):
+class NumberedLines(NamedTuple):
     """Lines that are whole but for the numbers of lines of input in them.
 
     n_read: lines of input that they are about.  numbers: of a line of input, from 1, for each place that waits for one.
@@ -52,7 +52,7 @@ class Lines(NamedTuple):
         return b"".join(pieces)
 
 
-class Shared(NamedTuple):
+class LinkResources(NamedTuple):
     """What all who link have in common: the arrays of a knowledge base, and of a model, if there is one."""
 
     base: Arrays
@@ -63,10 +63,10 @@ class Shared(NamedTuple):
         """Whether the model cuts texts into words, for which a dictionary is wanted."""
         return self.model is not None and any(name.startswith("tagger.") for name in self.model)
 
-    def linking_model(self) -> Model:
+    def linking_model(self) -> LinkingModel:
         """Return what to link with."""
         base = KnowledgeBase.from_arrays(self.base)
-        return Model.untrained(base) if self.model is None else Model.mapped(self.model, base)
+        return LinkingModel.untrained(base) if self.model is None else LinkingModel.from_arrays(self.model, base)
 
 
 @dataclass
@@ -80,15 +80,15 @@ class LinkJob:
     form: Literal["jsonl", "tsv"]
     n_candidates: int
 
-    def setup(self, shared: Shared) -> None:
+    def setup(self, shared: LinkResources) -> None:
         """Make the knowledge base and the model ready."""
         self._model = shared.linking_model()
         base = self._model.lexicon.base
         self._write = (_Objects if self.form == "jsonl" else _Rows)(base, self.n_candidates)
 
-    def map(self, records: Iterable[Document]) -> list[Lines]:
+    def map(self, records: Iterable[Document]) -> list[NumberedLines]:
         """Return the lines of some documents."""
-        made = list[Lines]()
+        made = list[NumberedLines]()
         part, numbers, n_read, size = list[Document](), list[int](), 0, 0
         for document in records:
             n_read += document.n_before
@@ -105,31 +105,31 @@ class LinkJob:
             made.append(self._lines(part, numbers, n_read))
         return made
 
-    def _lines(self, part: Sequence[Document], numbers: Sequence[int], n_read: int) -> Lines:
+    def _lines(self, part: Sequence[Document], numbers: Sequence[int], n_read: int) -> NumberedLines:
         if not part:
-            return Lines(n_read, [], b"")
-        found = linked(self._model, [document.text for document in part], self.linking)
+            return NumberedLines(n_read, [], b"")
+        found = link_texts(self._model, [document.text for document in part], self.linking)
         data, waiting = self._write(part, found)
-        return Lines(n_read, [numbers[at] for at in waiting], data)
+        return NumberedLines(n_read, [numbers[at] for at in waiting], data)
 
-    def merge(self, left: list[Lines], right: list[Lines]) -> list[Lines]:
+    def merge(self, left: list[NumberedLines], right: list[NumberedLines]) -> list[NumberedLines]:
         """Return the lines of both."""
         return left + right
 
-    def finish(self, partial: list[Lines]) -> list[Lines]:
+    def finish(self, partial: list[NumberedLines]) -> list[NumberedLines]:
         """Return the lines."""
         return partial
 
-    def dump(self, partial: list[Lines]) -> bytes:
+    def dump(self, partial: list[NumberedLines]) -> bytes:
         """Return lines as bytes."""
         parts = [(np.array([n_read, *numbers]).tobytes(), data) for n_read, numbers, data in partial]
         return frames.join_parts([part for pair in parts for part in pair])
 
-    def load(self, data: bytes | memoryview) -> list[Lines]:
+    def load(self, data: bytes | memoryview) -> list[NumberedLines]:
         """Return the lines that were dumped."""
         parts = frames.split_parts(data)
         numbers = [np.frombuffer(part, dtype=np.int64).tolist() for part in parts[::2]]
-        return [Lines(n, rest, bytes(part)) for (n, *rest), part in zip(numbers, parts[1::2], strict=True)]
+        return [NumberedLines(n, rest, bytes(part)) for (n, *rest), part in zip(numbers, parts[1::2], strict=True)]
 
 
 class _Pieces(dict[Any, bytes]):
@@ -157,7 +157,7 @@ class _Mentions:
         self._is_special = np.zeros(256, dtype=np.bool_)
         self._is_special[list(which.encode("ascii"))] = True
 
-    def __call__(self, part: Sequence[Document], found: Linked) -> list[bytes]:
+    def __call__(self, part: Sequence[Document], found: LinkedMentions) -> list[bytes]:
         """Return the bytes of each mention."""
         data = _encoded("".join([document.text for document in part]))
         units = np.frombuffer(data, dtype=np.uint8)
@@ -201,7 +201,7 @@ class _Objects:
         self._scores = _Pieces(str)
         self._mentions = _Mentions(lambda mention: _quoted(mention)[1:-1], '"\\' + "".join(map(chr, range(0x20))))
 
-    def __call__(self, part: Sequence[Document], found: Linked) -> tuple[bytes, list[int]]:
+    def __call__(self, part: Sequence[Document], found: LinkedMentions) -> tuple[bytes, list[int]]:
         """Return the lines of some texts, and those which wait for their numbers."""
         before = [b'}, {"mention": "'] * len(found.texts)
         held, at = list[bytes](), 0
@@ -231,7 +231,7 @@ class _Objects:
         waiting = [number for number, document in enumerate(part) if document.key is None]
         return _interleaved(columns) + b"".join(held), waiting
 
-    def _candidates(self, found: Linked) -> list[bytes]:
+    def _candidates(self, found: LinkedMentions) -> list[bytes]:
         others = _Others(*found.runners_up(self._n_candidates))
         ids, scores = self._ids.of(others.entries), self._scores.of(others.scores)
         items = [b'{"kb_id": %b%b}' % pair for pair in zip(ids, scores, strict=True)]
@@ -254,7 +254,7 @@ class _Rows:
         self._ranks = _Pieces("\t{}\n".format)
         self._mentions = _Mentions(escape_tsv, "\t\n\r")
 
-    def __call__(self, part: Sequence[Document], found: Linked) -> tuple[bytes, list[int]]:
+    def __call__(self, part: Sequence[Document], found: LinkedMentions) -> tuple[bytes, list[int]]:
         """Return the rows of some texts, and those texts which wait for their numbers."""
         columns = [self._offsets.of(found.starts), self._mentions(part, found)]
         texts, entries, scores = found.texts, found.entries, found.scores

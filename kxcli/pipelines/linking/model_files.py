@@ -14,10 +14,17 @@ from kxcli.corpus.labeled_texts import read_labeled_texts
 from kxcli.errors import InputError, OutputError, reason
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
 from kxcli.mining.linking.linker import Linker, Linking
-from kxcli.mining.linking.scoring import Gold, Tally
-from kxcli.mining.linking.training.examples import LabelledText, Marked
-from kxcli.mining.linking.training.model import HEADER, MAX_HEADER, Model, ModelError, declare_arrays, parse_header
-from kxcli.mining.linking.training.train_model import Trained, train
+from kxcli.mining.linking.scoring import EvaluationTally, GoldMention
+from kxcli.mining.linking.training.examples import LabeledMention, LabeledText
+from kxcli.mining.linking.training.linking_model import (
+    HEADER,
+    MAX_HEADER,
+    LinkingModel,
+    ModelError,
+    declare_arrays,
+    parse_header,
+)
+from kxcli.mining.linking.training.train_model import TrainingResult, train
 from kxcli.output import sink
 from kxcli.report import Report
 from kxcli.schema import SchemaError, check_forms
@@ -56,7 +63,7 @@ def write(base: KnowledgeBase, paths: Sequence[str], target: str, on_error: str,
     _of_model(lambda: sink.write([data.getvalue()], target))
     tagger = "with a tagger" if found.model.tagger is not None else "without a tagger, which would not help"
     is_linked = found.model.link is not found.model.mention
-    before = _link_f1(Linker.of(Model.untrained(base), Linking()), texts) if is_linked else 0.0
+    before = _link_f1(Linker.from_model(LinkingModel.untrained(base), Linking()), texts) if is_linked else 0.0
     links = f" and of links {found.link_f1:.3f}, without a model {before:.3f}"
     report.note(
         f"{target}: trained on {about}, {tagger}; in texts held out, F1 of mentions {found.mention_f1:.3f}"
@@ -66,7 +73,7 @@ def write(base: KnowledgeBase, paths: Sequence[str], target: str, on_error: str,
         _warn(target, found, before, len({one.text for one in texts}), report)
 
 
-def _warn(target: str, found: Trained, before: float, n_texts: int, report: Report) -> None:
+def _warn(target: str, found: TrainingResult, before: float, n_texts: int, report: Report) -> None:
     """Warn of a model that may link worse than none; before: F1 without a model."""
     threshold = found.model.threshold
     if threshold > _HIGHEST_THRESHOLD or not found.link_f1:
@@ -79,10 +86,12 @@ def _warn(target: str, found: Trained, before: float, n_texts: int, report: Repo
         report.warning(f"{target}: may link worse than without a model, as it learned from {texts}; label more")
 
 
-def _link_f1(linker: Linker, texts: Sequence[LabelledText]) -> float:
-    tally = Tally()
+def _link_f1(linker: Linker, texts: Sequence[LabeledText]) -> float:
+    tally = EvaluationTally()
     for one, linked in zip(texts, linker.link([one.text for one in texts]), strict=True):
-        tally.add([Gold(mark.start, mark.stop, mark.ids, mark.has_id) for mark in one.mentions], linked, lambda _: ())
+        tally.add(
+            [GoldMention(mark.start, mark.stop, mark.ids, mark.has_id) for mark in one.mentions], linked, lambda _: ()
+        )
     return tally.total.f1 or 0.0
 
 
@@ -97,7 +106,7 @@ def arrays_of(path: str, base: KnowledgeBase) -> Arrays:
     try:
         with open(path, "rb") as file:
             arrays = _read(file)
-        Model.mapped(arrays, base)
+        LinkingModel.from_arrays(arrays, base)
     except OSError as error:
         raise InputError(path, reason(error), hint) from None
     except ModelError as error:
@@ -133,7 +142,7 @@ def _of_model(work: Any) -> None:
         raise OutputError(path, what, hint.replace("with -o", "with --model")) from None
 
 
-def _texts(known: frozenset[str], paths: Sequence[str], on_error: OnError, report: Report) -> Iterator[LabelledText]:
+def _texts(known: frozenset[str], paths: Sequence[str], on_error: OnError, report: Report) -> Iterator[LabeledText]:
     for path in paths:
 
         def tell(loss: SkippedRecords) -> None:
@@ -143,4 +152,4 @@ def _texts(known: frozenset[str], paths: Sequence[str], on_error: OnError, repor
             for mention in one.mentions:
                 if mention.ids and not known.intersection(mention.ids):
                     report.record_skips(_UNKNOWN, 1, [f"{path}:{one.line}"])
-            yield LabelledText(one.text, [Marked(*mention) for mention in one.mentions])
+            yield LabeledText(one.text, [LabeledMention(*mention) for mention in one.mentions])

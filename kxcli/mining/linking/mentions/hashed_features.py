@@ -9,84 +9,90 @@ from itertools import chain
 import numpy as np
 
 from kxcli.arrays import AnyArray, BoolArray, Int32Array, IntArray, UInt64Array
-from kxcli.mining.linking.mentions.mention_candidates import Context, Spoken
+from kxcli.mining.linking.mentions.mention_candidates import MentionCandidates, MentionContext
 from kxcli.mining.linking.spans.parsing import MentionSpans, ParsedTexts
 from kxcli.mining.text.tokens import hash_shapes
 
 HASH_BITS = 18
 N_COLUMNS = (1 << HASH_BITS) + 1  # the first one counts for nothing
-_MOST_KINDS = 3  # types of the best candidate that are marks
+_MAX_TYPES = 3  # types of the best candidate that are marks
 _SPREAD = np.uint64(0x9E37_79B9_7F4A_7C15)
 _JOINED = np.uint64(0xC2B2_AE3D_27D4_EB4F)
 _NO_TOKEN = np.uint64(0x1234_5678_9ABC_DEF1)  # stands for what is before the first token of a text, or behind the last
 
 
-def marks(context: Context, spoken: Spoken) -> Iterator[Int32Array]:
+def iter_hashed_columns(context: MentionContext, mentions: MentionCandidates) -> Iterator[Int32Array]:
     """Yield the columns of each kind of mark, for every span; 0 where it has none."""
-    for number, values, has_some in _hashes(context, spoken):
-        salted = (values ^ (_key(np.array([number])) * _JOINED)) * _SPREAD
+    for number, values, has_some in _iter_hashes(context, mentions):
+        salted = (values ^ (_spread_bits(np.array([number])) * _JOINED)) * _SPREAD
         columns = (salted >> np.uint64(64 - HASH_BITS)).astype(np.int32) + 1
         yield columns if has_some is None else np.where(has_some, columns, 0)
 
 
-def _hashes(context: Context, spoken: Spoken) -> Iterator[tuple[int, UInt64Array, BoolArray | None]]:
+def _iter_hashes(
+    context: MentionContext, mentions: MentionCandidates
+) -> Iterator[tuple[int, UInt64Array, BoolArray | None]]:
     """Yield a number for each kind of mark, its hash, and which spans have one, None for all."""
-    marks = chain(_name_hashes(context, spoken), _text_hashes(context, spoken))
-    for number, (values, has_some) in enumerate(marks, 1):
+    iter_hashed_columns = chain(_name_hashes(context, mentions), _text_hashes(context, mentions))
+    for number, (values, has_some) in enumerate(iter_hashed_columns, 1):
         yield number, values, has_some
-    entries, has_best = _best_entries(context, spoken)
-    yield 0, _key(entries), has_best
+    entries, has_best = _find_best_entries(context, mentions)
+    yield 0, _spread_bits(entries), has_best
     base = context.base
-    for number in range(_MOST_KINDS if len(base.entry_kinds) else 0):
+    for number in range(_MAX_TYPES if len(base.entry_kinds) else 0):
         at = base.entry_kind_starts.take(entries) + number
         has_kind = has_best & (at < base.entry_kind_starts.take(entries + 1))
-        yield 100, _key(base.entry_kinds.take(at, mode="clip")), has_kind
+        yield 100, _spread_bits(base.entry_kinds.take(at, mode="clip")), has_kind
 
 
-def _best_entries(context: Context, spoken: Spoken) -> tuple[IntArray, BoolArray]:
+def _find_best_entries(context: MentionContext, mentions: MentionCandidates) -> tuple[IntArray, BoolArray]:
     """Return the best entry of each span, 0 where there is none, and whether there is one."""
-    has_best = spoken.best >= 0
+    has_best = mentions.best >= 0
     entries = np.zeros(len(has_best), dtype=np.int64)
-    entries[has_best] = context.ranked.entries.take(spoken.best[has_best])
+    entries[has_best] = context.ranked.entries.take(mentions.best[has_best])
     return entries, has_best
 
 
-def _name_hashes(context: Context, spoken: Spoken) -> Iterator[tuple[UInt64Array, BoolArray | None]]:
+def _name_hashes(
+    context: MentionContext, mentions: MentionCandidates
+) -> Iterator[tuple[UInt64Array, BoolArray | None]]:
     text, candidates = context.text, context.candidates
-    has_best = spoken.best >= 0
+    has_best = mentions.best >= 0
     kinds = np.zeros(len(has_best), dtype=np.uint8)
-    kinds[has_best] = candidates.kinds.take(context.ranked.rows.take(spoken.best[has_best]))
+    kinds[has_best] = candidates.kinds.take(context.ranked.rows.take(mentions.best[has_best]))
     often = np.minimum(context.statistics.stood.take(candidates.numbers), 4).astype(np.uint64)
     rates = (4 * candidates.rates).astype(np.uint64)
-    yield text.groups.keys.take(spoken.groups), None
-    yield _key(kinds), None
-    yield _key((often << np.uint64(8)) | rates).take(spoken.groups), None
-    spans = text.spans.select(spoken.numbers)
-    first, last = _first_and_last(text, spans)
+    yield text.groups.keys.take(mentions.groups), None
+    yield _spread_bits(kinds), None
+    yield _spread_bits((often << np.uint64(8)) | rates).take(mentions.groups), None
+    spans = text.spans.select(mentions.numbers)
+    first, last = _find_first_and_last(text, spans)
     own_last = text.tokens.keys.take(last, mode="clip")
     yield text.tokens.keys.take(first, mode="clip"), None
     yield own_last, None
     yield text.tokens.prefix.span(np.maximum(spans.stops - 4, spans.starts), spans.stops), None
-    yield _key(np.minimum(last - first + 1, 6)), None
-    yield _key(np.minimum(spans.stops - spans.starts, 12)), None
-    yield _joined(text.tokens.keys.take(np.maximum(last - 1, 0), mode="clip"), own_last), last > first
+    yield _spread_bits(np.minimum(last - first + 1, 6)), None
+    yield _spread_bits(np.minimum(spans.stops - spans.starts, 12)), None
+    yield _join_hashes(text.tokens.keys.take(np.maximum(last - 1, 0), mode="clip"), own_last), last > first
     yield hash_shapes(text.whole.source, spans.begins, spans.ends), None
 
 
-def _text_hashes(context: Context, spoken: Spoken) -> Iterator[tuple[UInt64Array, BoolArray | None]]:
+def _text_hashes(
+    context: MentionContext, mentions: MentionCandidates
+) -> Iterator[tuple[UInt64Array, BoolArray | None]]:
     text = context.text
-    spans = text.spans.select(spoken.numbers)
-    first, last = _first_and_last(text, spans)
+    spans = text.spans.select(mentions.numbers)
+    first, last = _find_first_and_last(text, spans)
     two_before, before, behind, two_behind = (
-        _token(text, spans, at) for at in (first - 2, first - 1, last + 1, last + 2)
+        _find_token_keys(text, spans, at) for at in (first - 2, first - 1, last + 1, last + 2)
     )
     yield before, None
     yield two_before, None
     yield behind, None
     yield two_behind, None
-    yield _joined(before, behind), None
-    yield _joined(two_before, before), None
-    yield _joined(behind, two_behind), None
+    yield _join_hashes(before, behind), None
+    yield _join_hashes(two_before, before), None
+    yield _join_hashes(behind, two_behind), None
     for keys, at in ((before, first - 1), (behind, last + 1)):
         stops = text.tokens.stops.take(at, mode="clip")
         starts = np.maximum(stops - 3, text.tokens.starts.take(at, mode="clip"))
@@ -95,13 +101,13 @@ def _text_hashes(context: Context, spoken: Spoken) -> Iterator[tuple[UInt64Array
     yield np.ones(len(first), dtype=np.uint64), spans.begins == text.whole.starts.take(texts)
 
 
-def _first_and_last(text: ParsedTexts, spans: MentionSpans) -> tuple[IntArray, IntArray]:
+def _find_first_and_last(text: ParsedTexts, spans: MentionSpans) -> tuple[IntArray, IntArray]:
     """Return the numbers of the first and the last token of spans; one within a token has that for both."""
     first = np.maximum(text.tokens.numbers.take(spans.starts + 1).astype(np.int64) - 1, 0)
     return first, np.maximum(text.tokens.numbers.take(spans.stops).astype(np.int64) - 1, first)
 
 
-def _token(text: ParsedTexts, spans: MentionSpans, at: IntArray) -> UInt64Array:
+def _find_token_keys(text: ParsedTexts, spans: MentionSpans, at: IntArray) -> UInt64Array:
     """Return the keys of tokens in the texts of spans, one for none."""
     texts = text.groups.texts.take(spans.groups)
     bounds = text.tokens.numbers.take(np.append(text.firsts, len(text.whole.codes)))
@@ -109,12 +115,12 @@ def _token(text: ParsedTexts, spans: MentionSpans, at: IntArray) -> UInt64Array:
     return np.where(is_there, text.tokens.keys.take(at, mode="clip"), _NO_TOKEN)
 
 
-def _key(values: AnyArray) -> UInt64Array:
+def _spread_bits(values: AnyArray) -> UInt64Array:
     """Return small numbers, spread."""
     wide = (values.astype(np.uint64) + np.uint64(1)) * _SPREAD
     return np.asarray(wide ^ (wide >> np.uint64(29)))
 
 
-def _joined(first: UInt64Array, second: UInt64Array) -> UInt64Array:
+def _join_hashes(first: UInt64Array, second: UInt64Array) -> UInt64Array:
     result: UInt64Array = first * _JOINED + second
     return result

@@ -12,7 +12,7 @@ from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
 from kxcli.mining.linking.spans.parsing import ParsedTexts
 
 
-class Spoken(NamedTuple):
+class MentionCandidates(NamedTuple):
     """Spans that may be mentions by what is known of their names.
 
     numbers: of spans.  groups: theirs.  best: the row of the best of the ranked candidates, -1 for none.
@@ -24,7 +24,7 @@ class Spoken(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Context:
+class MentionContext:
     """All that features of mentions are made of."""
 
     base: KnowledgeBase
@@ -33,11 +33,11 @@ class Context:
     candidates: Candidates
     ranked: RankedCandidates
 
-    def spoken(self) -> Spoken:
+    def find_mentions(self) -> MentionCandidates:
         """Return the spans whose group has candidates, or was labelled, or that a tagger gave."""
         spans, starts = self.text.spans, self.ranked.starts
         has_some = np.diff(starts) > 0
         is_likely = has_some | (self.statistics.labelled.take(self.candidates.numbers) > 0)
         numbers = np.flatnonzero(is_likely.take(spans.groups) | (spans.chances > 0))
         groups = spans.groups.take(numbers)
-        return Spoken(numbers, groups, np.where(has_some, starts[:-1], -1).take(groups))
+        return MentionCandidates(numbers, groups, np.where(has_some, starts[:-1], -1).take(groups))

@@ -7,7 +7,7 @@ import numpy as np
 from kxcli.arrays import AnyArray, BoolArray, FloatArray
 from kxcli.mining.linking.candidates.context_features import are_among, paired
 from kxcli.mining.linking.candidates.ranking import FEATURE_ROWS, IS_KNOWN, IS_LEARNED, IS_LOOSE
-from kxcli.mining.linking.mentions.mention_candidates import Context, Spoken
+from kxcli.mining.linking.mentions.mention_candidates import MentionCandidates, MentionContext
 from kxcli.mining.linking.spans.parsing import MentionSpans, ParsedTexts
 from kxcli.mining.text.character_tables import case_tables, spaced_table
 
@@ -37,22 +37,26 @@ PRIOR_WEIGHTS = np.array([*PRIOR.values()])
 _RARE = 0.3  # added to counts of both outcomes
 _UNSUPPORTED = 0.3
 _SHORT_CAPITALS = 5  # characters
-_LOOKED_AT = 16  # spans behind a span that are looked at for overlapping
-_LEAST_CHANCE, _MOST_CHANCE = 0.01, 0.999  # of the tagger, before the log odds are taken
+_MAX_OVERLAPS = 16  # spans behind a span that are looked at for overlapping
+_MIN_CHANCE, _MAX_CHANCE = 0.01, 0.999  # of the tagger, before the log odds are taken
 _OPEN, _CLOSE = "\"'“‘「『《〈<＂＇", "\"'”’」』》〉>＂＇"
 _OPEN_TITLE, _CLOSE_TITLE = "《〈", "》〉"
 _OPEN_BRACKET, _CLOSE_BRACKET = "([（［", ")]）］"
 _HYPHENS = [*map(ord, "-‐‑")]
 
 
-def signals(context: Context, spoken: Spoken) -> Iterator[FloatArray]:
+def iter_mention_features(context: MentionContext, mentions: MentionCandidates) -> Iterator[FloatArray]:
     """Yield the features in their order, each of shape (spans,)."""
-    columns = {**_of_groups(context, spoken), **_of_spans(context, spoken), **_overlaps(context, spoken)}
+    columns = {
+        **_group_features(context, mentions),
+        **_span_features(context, mentions),
+        **_overlap_features(context, mentions),
+    }
     for name in FEATURES:
         yield np.asarray(columns[name], dtype=np.float64)
 
 
-def _of_groups(context: Context, spoken: Spoken) -> dict[str, AnyArray]:
+def _group_features(context: MentionContext, mentions: MentionCandidates) -> dict[str, AnyArray]:
     text, found, ranked = context.text, context.candidates, context.ranked
     n_groups = len(text.groups.texts)
     sizes = np.diff(ranked.starts)
@@ -104,25 +108,25 @@ def _of_groups(context: Context, spoken: Spoken) -> dict[str, AnyArray]:
         "names": of_best("names"),
         "facts": of_best("facts"),
     }
-    return {name: column.take(spoken.groups) for name, column in columns.items()}
+    return {name: column.take(mentions.groups) for name, column in columns.items()}
 
 
-def _of_spans(context: Context, spoken: Spoken) -> dict[str, AnyArray]:
+def _span_features(context: MentionContext, mentions: MentionCandidates) -> dict[str, AnyArray]:
     text, base = context.text, context.base
-    spans = text.spans.select(spoken.numbers)
-    before, behind = _around(text, spans)
-    is_titled = _enclosed(before, behind, _OPEN_TITLE, _CLOSE_TITLE)
+    spans = text.spans.select(mentions.numbers)
+    before, behind = _find_neighbors(text, spans)
+    is_titled = _are_enclosed(before, behind, _OPEN_TITLE, _CLOSE_TITLE)
     lengths = spans.stops - spans.starts
-    in_capitals = _in_capitals(text, spans)
-    is_written = _written(context, spans)
+    in_capitals = _are_in_capitals(text, spans)
+    is_written = _are_written_alike(context, spans)
     is_joined = np.isin(before, _HYPHENS) | np.isin(behind, _HYPHENS)
     is_pair = (lengths == 2) & spaced_table().take(text.whole.codes.take(spans.starts), mode="clip")
-    names = text.groups.names.take(spoken.groups)
+    names = text.groups.names.take(mentions.groups)
     of_capitals = base.is_in_capitals.take(names, mode="wrap") & (names >= 0) if len(base.names) else names >= 0
     return {
         "titled": is_titled,
-        "quoted": _enclosed(before, behind, _OPEN, _CLOSE) & ~is_titled,
-        "bracketed": _enclosed(before, behind, _OPEN_BRACKET, _CLOSE_BRACKET),
+        "quoted": _are_enclosed(before, behind, _OPEN, _CLOSE) & ~is_titled,
+        "bracketed": _are_enclosed(before, behind, _OPEN_BRACKET, _CLOSE_BRACKET),
         "written": is_written,
         "not_capitals": of_capitals & (lengths <= _SHORT_CAPITALS) & ~in_capitals,
         "capitals": in_capitals,
@@ -133,18 +137,18 @@ def _of_spans(context: Context, spoken: Spoken) -> dict[str, AnyArray]:
 
 
 def _log_odds(chances: FloatArray) -> FloatArray:
-    clipped = chances.clip(_LEAST_CHANCE, _MOST_CHANCE)
+    clipped = chances.clip(_MIN_CHANCE, _MAX_CHANCE)
     return np.asarray(np.log(clipped / (1.0 - clipped)))
 
 
-def _overlaps(context: Context, spoken: Spoken) -> dict[str, FloatArray]:
+def _overlap_features(context: MentionContext, mentions: MentionCandidates) -> dict[str, FloatArray]:
     """Return what the spans that overlap each one say; the same name again is no other span."""
-    spans, groups = context.text.spans.select(spoken.numbers), spoken.groups
+    spans, groups = context.text.spans.select(mentions.numbers), mentions.groups
     rates, tag = context.candidates.rates.take(groups), _log_odds(spans.chances)
     n = len(groups)
     found = {name: np.zeros(n) for name in ("inside", "inside_rate", "outside_rate", "crossing_rate")}
     rivals = np.full(n, _log_odds(np.zeros(1))[0])
-    for step in range(1, min(_LOOKED_AT, n - 1) + 1):
+    for step in range(1, min(_MAX_OVERLAPS, n - 1) + 1):
         first = np.flatnonzero(spans.starts[step:] < spans.stops[:-step])
         if not len(first):
             break
@@ -165,18 +169,18 @@ def _overlaps(context: Context, spoken: Spoken) -> dict[str, FloatArray]:
     return {**found, "tag_rival": rivals}
 
 
-def _around(text: ParsedTexts, spans: MentionSpans) -> tuple[AnyArray, AnyArray]:
+def _find_neighbors(text: ParsedTexts, spans: MentionSpans) -> tuple[AnyArray, AnyArray]:
     """Return the characters before and behind spans; at the ends of a text, that is the border between texts."""
     source = text.whole.source
     before = np.where(spans.begins > 0, source.take(np.maximum(spans.begins - 1, 0)), 0)
     return before, source.take(spans.ends, mode="clip")  # a border ends every text
 
 
-def _enclosed(before: AnyArray, behind: AnyArray, opening: str, closing: str) -> BoolArray:
+def _are_enclosed(before: AnyArray, behind: AnyArray, opening: str, closing: str) -> BoolArray:
     return np.asarray(np.isin(before, [*map(ord, opening)]) & np.isin(behind, [*map(ord, closing)]))
 
 
-def _written(context: Context, spans: MentionSpans) -> BoolArray:
+def _are_written_alike(context: MentionContext, spans: MentionSpans) -> BoolArray:
     """Return which spans are written as a candidate writes the name."""
     found, keys = context.candidates, context.text.groups.keys
     is_folded = found.forms == keys.take(found.owners)
@@ -190,7 +194,7 @@ def _written(context: Context, spans: MentionSpans) -> BoolArray:
     return written
 
 
-def _in_capitals(text: ParsedTexts, spans: MentionSpans) -> BoolArray:
+def _are_in_capitals(text: ParsedTexts, spans: MentionSpans) -> BoolArray:
     """Return which spans have capitals, and no letter that has a capital form."""
     capital, small = case_tables()
     source = text.whole.source

@@ -7,17 +7,17 @@ import numpy as np
 
 from kxcli.arrays import AnyArray, FloatArray
 from kxcli.arrays.slots import Arrays
-from kxcli.mining.linking.mentions.hashed_features import N_COLUMNS, marks
-from kxcli.mining.linking.mentions.mention_candidates import Context, Spoken
-from kxcli.mining.linking.mentions.mention_features import PRIOR, signals
-from kxcli.mining.linking.training.learners import Sparse, Weights, logistic
+from kxcli.mining.linking.mentions.hashed_features import N_COLUMNS, iter_hashed_columns
+from kxcli.mining.linking.mentions.mention_candidates import MentionCandidates, MentionContext
+from kxcli.mining.linking.mentions.mention_features import PRIOR, iter_mention_features
+from kxcli.mining.linking.training.learners import FeatureRows, LogisticWeights, logistic
 from kxcli.schema import ArrayField
 
 _DIGITS = 9  # of a sum that count, so that no processor's last digits do
 
 
 @dataclass(frozen=True)
-class Model:
+class MentionModel:
     """A logistic model.  dense: as `FEATURES`.  hashed: shape (columns,), None where nothing was learned."""
 
     dense: FloatArray
@@ -39,39 +39,41 @@ class Model:
         }
 
     @classmethod
-    def mapped(cls, arrays: Arrays, name: str) -> "Model":
+    def from_arrays(cls, arrays: Arrays, name: str) -> "MentionModel":
         """Return the model that `arrays` gave, under names that begin with `name`."""
         hashed = np.zeros(N_COLUMNS, dtype=np.float32)
         hashed[arrays[f"{name}.columns"]] = arrays[f"{name}.weights"]
         return cls(arrays[f"{name}.dense"], hashed)
 
 
-def untrained() -> Model:
+def prior_model() -> MentionModel:
     """Return the model that serves before anything was learned."""
-    return Model(np.array([*PRIOR.values()]), None)
+    return MentionModel(np.array([*PRIOR.values()]), None)
 
 
-def scores(context: Context, spoken: Spoken, models: Sequence[Model]) -> tuple[FloatArray, ...]:
+def score_mentions(
+    context: MentionContext, mentions: MentionCandidates, models: Sequence[MentionModel]
+) -> tuple[FloatArray, ...]:
     """Return the scores of spans, from 0 to 1, by each of some models, term by term."""
-    totals = [np.zeros(len(spoken.numbers)) for _ in models]
-    for number, values in enumerate(signals(context, spoken)):
+    totals = [np.zeros(len(mentions.numbers)) for _ in models]
+    for number, values in enumerate(iter_mention_features(context, mentions)):
         for model, total in zip(models, totals, strict=True):
             if model.dense[number]:
                 total += model.dense[number] * values
     if any(model.hashed is not None for model in models):
-        for columns in marks(context, spoken):
+        for columns in iter_hashed_columns(context, mentions):
             for model, total in zip(models, totals, strict=True):
                 if model.hashed is not None:
                     total += model.hashed.take(columns)
     return tuple(logistic(np.round(total, _DIGITS)) for total in totals)
 
 
-def features(context: Context, spoken: Spoken) -> Sparse:
+def stack_features(context: MentionContext, mentions: MentionCandidates) -> FeatureRows:
     """Return the features to learn from."""
-    dense = np.stack([*signals(context, spoken)], axis=1)
-    return Sparse(dense, np.stack([*marks(context, spoken)], axis=1))
+    dense = np.stack([*iter_mention_features(context, mentions)], axis=1)
+    return FeatureRows(dense, np.stack([*iter_hashed_columns(context, mentions)], axis=1))
 
 
-def score(weights: Weights, rows: Sparse) -> FloatArray:
+def score_rows(weights: LogisticWeights, rows: FeatureRows) -> FloatArray:
     """Return the scores of features that were computed before."""
     return logistic(rows.dense @ weights.dense + weights.hashed.take(rows.hashed).sum(axis=1))

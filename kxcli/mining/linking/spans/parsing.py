@@ -12,7 +12,7 @@ from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
 from kxcli.mining.linking.spans.abbreviations import Abbreviations, find_abbreviations
 from kxcli.mining.linking.spans.bag_matcher import BagMatcher, lowercase_initials
 from kxcli.mining.linking.spans.name_matcher import NameMatcher, at_word_edges
-from kxcli.mining.linking.tagger import Spans as Tagged
+from kxcli.mining.linking.tagger import TaggedSpans
 from kxcli.mining.text.folding import FoldedTexts, fold_texts
 from kxcli.mining.text.tokens import PrefixHashes, Tokens, hash_strings
 
@@ -117,7 +117,7 @@ class _Piece(NamedTuple):
     numbers: AnyArray
 
 
-def parse_texts(texts: Sequence[str], lexicon: Lexicon, tagged: Tagged | None = None) -> ParsedTexts:
+def parse_texts(texts: Sequence[str], lexicon: Lexicon, tagged: TaggedSpans | None = None) -> ParsedTexts:
     """Return the spans of some texts; an empty text has none."""
     whole = fold_texts(texts)
     places = np.arange(len(whole.codes)) if whole.begins is None else np.maximum.accumulate(whole.begins)

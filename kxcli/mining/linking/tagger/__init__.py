@@ -8,7 +8,7 @@
 (2, 4)
 """
 
-from kxcli.mining.linking.tagger.tagger import LEAST, Spans, Tagger
-from kxcli.mining.linking.tagger.training import train
+from kxcli.mining.linking.tagger.tagger import MIN_PROBABILITY, TaggedSpans, Tagger
+from kxcli.mining.linking.tagger.train_tagger import train
 
-__all__ = ["LEAST", "Spans", "Tagger", "train"]
+__all__ = ["MIN_PROBABILITY", "TaggedSpans", "Tagger", "train"]

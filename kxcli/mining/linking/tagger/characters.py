@@ -58,10 +58,10 @@ def hashes() -> UInt32Array:
     borders = np.flatnonzero(whole.codes == 0xFFFF)
     single = np.flatnonzero(np.diff(borders, prepend=-1) == 2)
     codes[np.array(plain)[single]] = whole.codes[borders[single] - 1]
-    return mixed(codes + np.uint32(1))
+    return mix_bits(codes + np.uint32(1))
 
 
-def mixed(keys: UInt32Array) -> UInt32Array:
+def mix_bits(keys: UInt32Array) -> UInt32Array:
     """Return keys of which every bit depends on every one of the given (lowbias32 of Wellons)."""
     keys = (keys ^ (keys >> np.uint32(16))) * np.uint32(0x7FEB352D)
     keys = (keys ^ (keys >> np.uint32(15))) * np.uint32(0x846CA68B)

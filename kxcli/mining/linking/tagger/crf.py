@@ -91,7 +91,7 @@ class Posterior(NamedTuple):
         return self.chains.order.take(chains), steps, lengths, probabilities
 
 
-def posterior(chains: Chains, exponentials: Float32Array) -> Posterior:
+def compute_posterior(chains: Chains, exponentials: Float32Array) -> Posterior:
     """Return what the exponentials of scores, shape (4, tokens), make of chains.
 
     With scores of at most 12 either way no ratio leaves exp(-24) to exp(24), so that nothing has to be scaled.

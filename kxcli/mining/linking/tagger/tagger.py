@@ -7,16 +7,16 @@ import numpy as np
 
 from kxcli.arrays import AnyArray, Float32Array, IntArray
 from kxcli.arrays.slots import Arrays
-from kxcli.mining.linking.tagger.crf import Chains, Posterior, posterior
-from kxcli.mining.linking.tagger.features import Features
-from kxcli.mining.linking.tagger.layout import LONGEST, Layout, Window, blocks, layout
-from kxcli.mining.linking.tagger.weights import Weights
+from kxcli.mining.linking.tagger.crf import Chains, Posterior, compute_posterior
+from kxcli.mining.linking.tagger.tag_weights import TagWeights
+from kxcli.mining.linking.tagger.token_features import TokenFeatures
+from kxcli.mining.linking.tagger.token_layout import MAX_CHAIN, TextWindow, TokenLayout, iter_blocks, layout
 from kxcli.schema import ArrayField
 
-LEAST = 0.05  # the probability from which on spans are given
+MIN_PROBABILITY = 0.05  # the probability from which on spans are given
 
 
-class Spans(NamedTuple):
+class TaggedSpans(NamedTuple):
     """Spans of texts, by text, start and stop; they may overlap.
 
     texts: numbers of texts.  starts, stops: in the text.  probabilities: that exactly this span is a mention.
@@ -28,7 +28,7 @@ class Spans(NamedTuple):
     probabilities: Float32Array
 
     @classmethod
-    def joined(cls, parts: Sequence["Spans"]) -> "Spans":
+    def concatenate(cls, parts: Sequence["TaggedSpans"]) -> "TaggedSpans":
         """Return the spans of all parts in order."""
         if not parts:
             none = np.empty(0, dtype=np.int64)
@@ -39,39 +39,39 @@ class Spans(NamedTuple):
 class Tagger:
     """Finds spans like those that it has learned from."""
 
-    def __init__(self, weights: Weights) -> None:
+    def __init__(self, weights: TagWeights) -> None:
         self._weights = weights
 
     @staticmethod
     def declare_arrays() -> dict[str, ArrayField]:
         """Declare the arrays."""
-        return Weights.declare_arrays()
+        return TagWeights.declare_arrays()
 
     @classmethod
-    def mapped(cls, arrays: Arrays) -> "Tagger":
+    def from_arrays(cls, arrays: Arrays) -> "Tagger":
         """Return the tagger whose `arrays` these are."""
-        return cls(Weights.mapped(arrays))
+        return cls(TagWeights.from_arrays(arrays))
 
     def arrays(self) -> dict[str, AnyArray]:
         """Return all there is as arrays, under names that begin with "tagger."."""
         return self._weights.arrays()
 
-    def spans(self, texts: Sequence[str], least: float = LEAST) -> Spans:
+    def spans(self, texts: Sequence[str], least: float = MIN_PROBABILITY) -> TaggedSpans:
         """Return all spans that are at least so likely; a text's do not hang on the others."""
-        return Spans.joined([self._block(windows, least) for windows in blocks(texts)])
+        return TaggedSpans.concatenate([self._block(windows, least) for windows in iter_blocks(texts)])
 
-    def _block(self, windows: Sequence[Window], least: float) -> Spans:
-        lay = laid_out(windows)
+    def _block(self, windows: Sequence[TextWindow], least: float) -> TaggedSpans:
+        lay = tokenize_windows(windows)
         chains = Chains(lay.chain_starts, lay.chain_lengths)
-        scores = self._weights.scores(Features.of(lay)).take(chains.at)
-        result = posterior(chains, self._weights.exponentials(scores))
-        firsts, lasts, probabilities = slots_of_spans(result, lay.chain_starts, least)
-        texts, starts, stops = Sources.of(windows, lay, firsts)
+        scores = self._weights.scores(TokenFeatures.of(lay)).take(chains.at)
+        result = compute_posterior(chains, self._weights.exponentials(scores))
+        firsts, lasts, probabilities = find_span_slots(result, lay.chain_starts, least)
+        texts, starts, stops = SlotSources.of(windows, lay, firsts)
         stops += lay.stops.take(lasts) - lay.stops.take(firsts)
-        return Spans(texts, starts, stops, probabilities)
+        return TaggedSpans(texts, starts, stops, probabilities)
 
 
-def laid_out(windows: Sequence[Window]) -> Layout:
+def tokenize_windows(windows: Sequence[TextWindow]) -> TokenLayout:
     """Return the tokens of windows, and words as jieba's dictionary has them."""
     return layout([window.characters for window in windows], _cut)
 
@@ -83,7 +83,7 @@ def _cut(text: str) -> list[str]:
     return words
 
 
-class Sources(NamedTuple):
+class SlotSources(NamedTuple):
     """Where slots come from: the number of the text, and from where to where in it."""
 
     texts: IntArray
@@ -91,7 +91,7 @@ class Sources(NamedTuple):
     stops: IntArray
 
     @classmethod
-    def of(cls, windows: Sequence[Window], lay: Layout, slots: IntArray) -> "Sources":
+    def of(cls, windows: Sequence[TextWindow], lay: TokenLayout, slots: IntArray) -> "SlotSources":
         """Return where slots of windows that are laid out come from."""
         starts = lay.starts.take(slots)
         numbers = np.searchsorted(lay.window_starts, starts, side="right") - 1
@@ -100,10 +100,10 @@ class Sources(NamedTuple):
         return cls(texts.take(numbers), starts + moved, lay.stops.take(slots) + moved)
 
 
-def slots_of_spans(result: Posterior, chain_starts: IntArray, least: float) -> tuple[IntArray, IntArray, Float32Array]:
+def find_span_slots(result: Posterior, chain_starts: IntArray, least: float) -> tuple[IntArray, IntArray, Float32Array]:
     """Return the first and last slots of spans, in their order, and the probabilities; chains start at these slots."""
     chains, steps, lengths, probabilities = result.spans(least)
     firsts = chain_starts.take(chains) + steps
-    order = np.argsort(firsts * LONGEST + lengths - 1)  # no two spans are equal
+    order = np.argsort(firsts * MAX_CHAIN + lengths - 1)  # no two spans are equal
     firsts = firsts.take(order)
     return firsts, firsts + lengths.take(order) - 1, probabilities.take(order)

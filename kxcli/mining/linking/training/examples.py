@@ -18,23 +18,23 @@ from kxcli.mining.linking.arguments import (
 )
 from kxcli.mining.linking.candidates.link_statistics import LinkCounts
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
-from kxcli.mining.linking.mentions.mention_candidates import Context
+from kxcli.mining.linking.mentions.mention_candidates import MentionContext
 from kxcli.mining.linking.spans.parsing import Lexicon, ParsedTexts, parse_texts
-from kxcli.mining.linking.tagger import Spans as Tagged
+from kxcli.mining.linking.tagger import TaggedSpans
 from kxcli.mining.text.folding import BORDER, fold_names
 
 FOLDS = 5
 _HALF = np.int64(32)
 
 
-class _MarkedFields(NamedTuple):
+class _LabeledMentionFields(NamedTuple):
     start: int
     stop: int
     ids: tuple[str, ...]
     has_id: bool
 
 
-class Marked(_MarkedFields):
+class LabeledMention(_LabeledMentionFields):
     """A labeled mention, from the character `start` to before `stop`.
 
     ids: of the entries that are right, none for NIL.  has_id: whether it is known at all what it means.
@@ -43,7 +43,7 @@ class Marked(_MarkedFields):
 
     __slots__ = ()
 
-    def __new__(cls, start: int, stop: int, ids: tuple[str, ...], has_id: bool) -> "Marked":
+    def __new__(cls, start: int, stop: int, ids: tuple[str, ...], has_id: bool) -> "LabeledMention":
         """Return a labeled mention."""
         check_collection(ids, "ids")
         return super().__new__(cls, start, stop, ids, has_id)
@@ -58,17 +58,17 @@ class Marked(_MarkedFields):
             raise ValueError(f"{argument} from {self.start} to {self.stop} is not within its text")
 
 
-class _LabelledFields(NamedTuple):
+class _LabeledTextFields(NamedTuple):
     text: str
-    mentions: Sequence[Marked]
+    mentions: Sequence[LabeledMention]
 
 
-class LabelledText(_LabelledFields):
+class LabeledText(_LabeledTextFields):
     """A text with all its mentions; raises `TypeError` for mentions that are no list."""
 
     __slots__ = ()
 
-    def __new__(cls, text: str, mentions: Sequence[Marked]) -> "LabelledText":
+    def __new__(cls, text: str, mentions: Sequence[LabeledMention]) -> "LabeledText":
         """Return a labeled text."""
         check_collection(mentions, "mentions", "mentions")
         return super().__new__(cls, text, mentions)
@@ -77,12 +77,12 @@ class LabelledText(_LabelledFields):
         """Raise `TypeError` or `ValueError` with the name of the wrong field."""
         check_string(self.text, f"{argument}.text")
         for number, mention in enumerate(self.mentions):
-            check_type(mention, Marked, f"{argument}.mentions[{number}]")
+            check_type(mention, LabeledMention, f"{argument}.mentions[{number}]")
             mention.check(f"{argument}.mentions[{number}]", len(self.text))
 
 
 @dataclass(frozen=True)
-class Gold:
+class GoldSpans:
     """The labeled mentions of some texts that are parsed together, by where they are in the source.
 
     keys: begin and end, ascending.  starts, entries: the right entries of each.  has_id: whether it is told what it is.
@@ -105,17 +105,17 @@ class Gold:
 
 
 @dataclass
-class Piece:
+class FoldBatch:
     """Some texts of one fold, and what is computed of them on the way."""
 
     fold: int
     parsed: ParsedTexts
-    gold: Gold
+    gold: GoldSpans
     of_spans: IntArray
-    context: Context | None = None
+    context: MentionContext | None = None
 
 
-def unlisted(base: KnowledgeBase, labelled: Sequence[LabelledText]) -> list[str]:
+def find_unlisted_names(base: KnowledgeBase, labelled: Sequence[LabeledText]) -> list[str]:
     """Return the folded mentions that are no names of the knowledge base, in the order of the texts."""
     found = dict.fromkeys(text[mark.start : mark.stop] for text, marks in labelled for mark in marks)
     names = [name for name in dict.fromkeys(fold_names([*found])) if name]
@@ -130,36 +130,42 @@ def unlisted(base: KnowledgeBase, labelled: Sequence[LabelledText]) -> list[str]
     return [name for name, skip in zip(names, is_listed.tolist(), strict=True) if not skip]
 
 
-def folds_of(labelled: Sequence[LabelledText]) -> IntArray:
+def assign_folds(labelled: Sequence[LabeledText]) -> IntArray:
     """Return the fold of each text: the same for equal ones."""
     distinct: dict[str, int] = {}
     return np.array([distinct.setdefault(one.text, len(distinct)) % FOLDS for one in labelled], dtype=np.int64)
 
 
-def pieces_of(
-    labelled: Sequence[LabelledText], folds: IntArray, known: Lexicon, numbers: dict[str, int], tagged: Tagged | None
-) -> list[Piece]:
+def split_by_fold(
+    labelled: Sequence[LabeledText],
+    folds: IntArray,
+    known: Lexicon,
+    numbers: dict[str, int],
+    tagged: TaggedSpans | None,
+) -> list[FoldBatch]:
     """Return the texts in pieces of one fold each."""
     pieces = []
     for fold in range(FOLDS):
         for part in together(np.flatnonzero(folds == fold).tolist(), lambda one: len(labelled[one].text)):
             texts = [labelled[one] for one in part]
-            text = parse_texts([one.text for one in texts], known, None if tagged is None else _chosen(tagged, part))
-            gold = _gold(texts, text, numbers)
-            pieces.append(Piece(fold, text, gold, gold.of(text)))
+            text = parse_texts(
+                [one.text for one in texts], known, None if tagged is None else _select_texts(tagged, part)
+            )
+            gold = _find_gold_spans(texts, text, numbers)
+            pieces.append(FoldBatch(fold, text, gold, gold.of(text)))
     return pieces
 
 
-def _chosen(tagged: Tagged, texts: Sequence[int]) -> Tagged:
+def _select_texts(tagged: TaggedSpans, texts: Sequence[int]) -> TaggedSpans:
     """Return the spans of some texts, ascending, which are numbered from 0."""
     ordered = np.array(texts)
     at = np.searchsorted(ordered, tagged.texts).clip(max=len(ordered) - 1)
     kept = np.flatnonzero(ordered.take(at) == tagged.texts)
     starts, stops = tagged.starts.take(kept), tagged.stops.take(kept)
-    return Tagged(at.take(kept), starts, stops, tagged.probabilities.take(kept))
+    return TaggedSpans(at.take(kept), starts, stops, tagged.probabilities.take(kept))
 
 
-def _gold(part: Sequence[LabelledText], text: ParsedTexts, numbers: dict[str, int]) -> Gold:
+def _find_gold_spans(part: Sequence[LabeledText], text: ParsedTexts, numbers: dict[str, int]) -> GoldSpans:
     rows = sorted(
         ((start + mark.start) << 32 | start + mark.stop, mark)
         for start, one in zip(text.whole.starts.tolist(), part, strict=True)
@@ -167,7 +173,7 @@ def _gold(part: Sequence[LabelledText], text: ParsedTexts, numbers: dict[str, in
     )
     entries = [[numbers[one] for one in mark.ids if one in numbers] for _, mark in rows]
     sizes = np.fromiter(map(len, entries), dtype=np.int64, count=len(entries))
-    return Gold(
+    return GoldSpans(
         np.array([key for key, _ in rows], dtype=np.int64),
         np.concatenate(([0], np.cumsum(sizes))),
         np.array([entry for own in entries for entry in own], dtype=np.int64),
@@ -176,7 +182,7 @@ def _gold(part: Sequence[LabelledText], text: ParsedTexts, numbers: dict[str, in
     )
 
 
-def counted(piece: Piece) -> LinkCounts:
+def count_labels(piece: FoldBatch) -> LinkCounts:
     """Return what a piece says of its names."""
     groups, of_spans = piece.parsed.groups, piece.of_spans
     n = len(groups.texts)

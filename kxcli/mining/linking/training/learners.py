@@ -7,7 +7,7 @@ import numpy as np
 
 from kxcli.arrays import AnyArray, BoolArray, FloatArray, Int32Array, IntArray
 
-Loss = Callable[[FloatArray], tuple[float, FloatArray]]
+LossFunction = Callable[[FloatArray], tuple[float, FloatArray]]
 
 _HELD = 8  # steps from which L-BFGS tells the curvature
 _SUFFICIENT = 1e-4  # share of the slope by which a step has to lower the loss (Armijo)
@@ -16,7 +16,7 @@ _TOLERANCE = 1e-6  # of the loss, relative: less gain ends the search
 _FLAT = 1e-12
 
 
-def minimised(loss: Loss, start: FloatArray, rounds: int) -> FloatArray:
+def minimize(loss: LossFunction, start: FloatArray, rounds: int) -> FloatArray:
     """Return where a smooth convex function is least, by L-BFGS (Liu and Nocedal 1989) with backtracking.
 
     loss: gives value and gradient.
@@ -25,7 +25,7 @@ def minimised(loss: Loss, start: FloatArray, rounds: int) -> FloatArray:
     value, gradient = loss(point)
     steps: list[tuple[FloatArray, FloatArray]] = []
     for _ in range(rounds):
-        direction = _direction(gradient, steps)
+        direction = _find_direction(gradient, steps)
         slope = float(gradient @ direction)
         if slope >= -_FLAT:
             break
@@ -48,7 +48,7 @@ def minimised(loss: Loss, start: FloatArray, rounds: int) -> FloatArray:
     return point
 
 
-def _direction(gradient: FloatArray, steps: list[tuple[FloatArray, FloatArray]]) -> FloatArray:
+def _find_direction(gradient: FloatArray, steps: list[tuple[FloatArray, FloatArray]]) -> FloatArray:
     """Return the gradient times the inverse Hessian that past steps tell of, downwards: the two-loop recursion."""
     direction = -gradient
     shares = list[float]()
@@ -69,7 +69,7 @@ def logistic(values: FloatArray) -> FloatArray:
 
 
 @dataclass(frozen=True)
-class Sparse:
+class FeatureRows:
     """Rows of features: numbers in dense columns, and weights of 1 in some of many hashed ones.
 
     dense: shape (rows, dense columns).  hashed: shape (rows, marks), numbers of columns; column 0 counts for nothing.
@@ -78,27 +78,27 @@ class Sparse:
     dense: FloatArray
     hashed: Int32Array
 
-    def chosen(self, rows: AnyArray) -> "Sparse":
+    def select(self, rows: AnyArray) -> "FeatureRows":
         """Return some rows."""
-        return Sparse(self.dense[rows], self.hashed[rows])
+        return FeatureRows(self.dense[rows], self.hashed[rows])
 
 
 @dataclass(frozen=True)
-class Weights:
+class LogisticWeights:
     """Weights of dense columns, shape (dense columns,), and of hashed ones, shape (columns,)."""
 
     dense: FloatArray
     hashed: FloatArray
 
 
-def logistic_regression(
-    rows: Sparse,
+def fit_logistic_regression(
+    rows: FeatureRows,
     is_right: BoolArray,
     n_columns: int,
     prior: FloatArray,
     penalties: tuple[float, float],
     rounds: int = 60,
-) -> Weights:
+) -> LogisticWeights:
     """Return the weights that make `is_right` likeliest.
 
     penalties: of the squared distance of dense weights from their prior, and of hashed ones from 0.
@@ -121,10 +121,10 @@ def logistic_regression(
         hashed = np.bincount(flat, np.repeat(gaps, n_marks), minlength=len(used)) * counts
         return value, np.concatenate((rows.dense.T @ gaps, hashed)) + penalty * moved
 
-    found = minimised(loss, start, rounds)
+    found = minimize(loss, start, rounds)
     hashed = np.zeros(n_columns)
     hashed[used] = found[n_dense:] * counts
-    return Weights(found[:n_dense], hashed)
+    return LogisticWeights(found[:n_dense], hashed)
 
 
 def ranking(
@@ -147,4 +147,4 @@ def ranking(
         value = float((np.log(totals) - np.log(goods)).sum() + 0.5 * penalty * moved @ moved)
         return value, features.T @ gaps + penalty * moved
 
-    return minimised(loss, prior, rounds=100)
+    return minimize(loss, prior, rounds=100)

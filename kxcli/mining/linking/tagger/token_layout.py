@@ -17,10 +17,10 @@ from kxcli.arrays.ragged import stretches
 from kxcli.mining.linking.tagger import characters
 from kxcli.mining.linking.tagger.characters import CLOSE, LOWER, QUOTE, SPACED, UNSPACED, WHITE
 
-Cut = Callable[[str], list[str]]
+CutWords = Callable[[str], list[str]]
 
 PADS = 2  # slots of no token before and behind every chain: as far as features look around
-LONGEST = 128  # tokens of a chain
+MAX_CHAIN = 128  # tokens of a chain
 BLOCK = 1 << 16  # characters laid out together: all that is computed of them stays in a core's cache
 _WINDOW = 1 << 15  # characters of a long text that are taken for a text of their own
 _SHORT = 64  # characters of a line that is one chain, whatever stands in it
@@ -32,7 +32,7 @@ _FINAL = re.compile(r"[\n。！？]|[.?!](?=\s)")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
-class Window(NamedTuple):
+class TextWindow(NamedTuple):
     """A text, or a part of a long one that begins at some character of it."""
 
     text: int
@@ -40,9 +40,9 @@ class Window(NamedTuple):
     characters: str
 
 
-def blocks(texts: Sequence[str]) -> Iterator[list[Window]]:
+def iter_blocks(texts: Sequence[str]) -> Iterator[list[TextWindow]]:
     """Yield the windows of all texts in order, those that are laid out together at a time."""
-    held, size = list[Window](), 0
+    held, size = list[TextWindow](), 0
     for number, text in enumerate(texts):
         for window in _windows(number, text):
             held.append(window)
@@ -54,18 +54,18 @@ def blocks(texts: Sequence[str]) -> Iterator[list[Window]]:
         yield held
 
 
-def _windows(number: int, text: str) -> Iterator[Window]:
+def _windows(number: int, text: str) -> Iterator[TextWindow]:
     start = 0
     while len(text) - start > _WINDOW:
         ends = [match.end() for match in _FINAL.finditer(text, start + _WINDOW // 2, start + _WINDOW)]
         stop = ends[-1] if ends else start + _WINDOW
-        yield Window(number, start, text[start:stop])
+        yield TextWindow(number, start, text[start:stop])
         start = stop
-    yield Window(number, start, text[start:] if start else text)
+    yield TextWindow(number, start, text[start:] if start else text)
 
 
 @dataclass(frozen=True)
-class Layout:
+class TokenLayout:
     """The tokens of some texts, one after the other, each chain between two times `PADS` slots of none.
 
     starts, stops: shape (slots,), where each token stands in the characters, each window's followed by a line end;
@@ -93,7 +93,7 @@ class Layout:
         return len(self.starts)
 
 
-def layout(texts: Sequence[str], cut: Cut) -> Layout:
+def layout(texts: Sequence[str], cut: CutWords) -> TokenLayout:
     """Return the tokens of texts; `cut` gives the words of a text, which are looked for where no spaces part them."""
     joined = "\n".join([*texts, ""])
     codes = _codes(joined)
@@ -128,7 +128,7 @@ def layout(texts: Sequence[str], cut: Cut) -> Layout:
     is_word_start |= slot_kinds == WHITE
     is_word_start[chain_starts] = True
     word_starts = np.flatnonzero(is_word_start)
-    return Layout(
+    return TokenLayout(
         starts,
         stops,
         slot_kinds,
@@ -157,12 +157,12 @@ def _word_hashes(hashes: UInt32Array, starts: IntArray, stops: IntArray) -> UInt
     ends = np.cumsum(lengths)
     places = np.arange(int(ends[-1])) - np.repeat(ends - lengths, lengths)
     letters = hashes.take(places + np.repeat(starts, lengths)) * factors().take(places)
-    return characters.mixed(np.add.reduceat(letters, ends - lengths))
+    return characters.mix_bits(np.add.reduceat(letters, ends - lengths))
 
 
 def factors() -> UInt32Array:
     """Return an odd number for each of the first places of a word."""
-    return characters.mixed(np.arange(1, _LETTERS + 1, dtype=np.uint32)) | np.uint32(1)
+    return characters.mix_bits(np.arange(1, _LETTERS + 1, dtype=np.uint32)) | np.uint32(1)
 
 
 def _breaks(codes: AnyArray, kinds: UInt8Array) -> IntArray:
@@ -197,11 +197,11 @@ def _chains(tokens: IntArray, kinds: UInt8Array, breaks: IntArray) -> tuple[IntA
     firsts = firsts[firsts < len(tokens)]
     lengths = np.diff(firsts, append=len(tokens))
     more = list[int]()
-    for number in np.flatnonzero(lengths > LONGEST).tolist():
+    for number in np.flatnonzero(lengths > MAX_CHAIN).tolist():
         start, stop = int(firsts[number]), int(firsts[number] + lengths[number])
-        while stop - start > LONGEST:
-            marks = np.flatnonzero(kinds[start + LONGEST // 2 : start + LONGEST] >= CLOSE)
-            start += LONGEST // 2 + int(marks[-1]) + 1 if len(marks) else LONGEST
+        while stop - start > MAX_CHAIN:
+            marks = np.flatnonzero(kinds[start + MAX_CHAIN // 2 : start + MAX_CHAIN] >= CLOSE)
+            start += MAX_CHAIN // 2 + int(marks[-1]) + 1 if len(marks) else MAX_CHAIN
             more.append(start)
     if more:
         firsts = np.union1d(firsts, more)
@@ -210,7 +210,7 @@ def _chains(tokens: IntArray, kinds: UInt8Array, breaks: IntArray) -> tuple[IntA
 
 
 def _word_starts(
-    joined: str, texts: Sequence[str], kinds: UInt8Array, starts: IntArray, lengths: IntArray, cut: Cut
+    joined: str, texts: Sequence[str], kinds: UInt8Array, starts: IntArray, lengths: IntArray, cut: CutWords
 ) -> BoolArray:
     """Return by character whether a word starts there; where spaces part the words, any token is one."""
     is_start = np.ones(len(kinds), dtype=np.bool_)
@@ -234,7 +234,7 @@ def _word_starts(
     return is_start
 
 
-def _words(joined: str, cut: Cut) -> list[str]:
+def _words(joined: str, cut: CutWords) -> list[str]:
     try:
         return cut(joined)
     except UnicodeEncodeError:  # lone surrogates, which no Rust string can hold

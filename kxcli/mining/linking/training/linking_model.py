@@ -47,7 +47,7 @@ _DECLARED = schema.RecordField(
 
 
 @dataclass(frozen=True, repr=False)
-class Model:
+class LinkingModel:
     """What is known beside the knowledge base.
 
     statistics: counts of names in labelled texts.  lexicon: the names to look for, those that were learned too.
@@ -61,16 +61,16 @@ class Model:
     statistics: LinkStatistics
     lexicon: Lexicon
     ranking: FloatArray
-    mention: mention_model.Model
-    link: mention_model.Model
+    mention: mention_model.MentionModel
+    link: mention_model.MentionModel
     threshold: float
     mention_threshold: float
     tagger: Tagger | None
 
     @classmethod
-    def untrained(cls, base: KnowledgeBase) -> "Model":
+    def untrained(cls, base: KnowledgeBase) -> "LinkingModel":
         """Return what serves without labelled texts."""
-        prior = mention_model.untrained()
+        prior = mention_model.prior_model()
         nothing = LinkStatistics.from_counts([], len(base.ids))
         return cls(
             nothing, lexicon(base, []), ranking.PRIOR_WEIGHTS, prior, prior, _THRESHOLD, _MENTION_THRESHOLD, None
@@ -107,7 +107,7 @@ class Model:
         return arrays | {HEADER: np.frombuffer(json.dumps(header).encode("ascii"), dtype=np.uint8)}
 
     @classmethod
-    def mapped(cls, arrays: Arrays, base: KnowledgeBase) -> "Model":
+    def from_arrays(cls, arrays: Arrays, base: KnowledgeBase) -> "LinkingModel":
         """Return the model whose `arrays` these are; raises `ModelError`."""
         header = parse_header(_array(arrays, HEADER))
         declared = declare_arrays(header)
@@ -126,16 +126,16 @@ class Model:
         except schema.SchemaError as error:
             raise ModelError(f"is damaged: {error}") from None
         learned = StringTable(found["learned.data"], found["learned.starts"])
-        mention = mention_model.Model.mapped(found, "mention")
+        mention = mention_model.MentionModel.from_arrays(found, "mention")
         return cls(
             LinkStatistics.from_arrays(found, "statistics", len(base.ids)),
             lexicon(base, learned.all()),
             found["ranking"],
             mention,
-            mention_model.Model.mapped(found, "link") if header["is_linked"] else mention,
+            mention_model.MentionModel.from_arrays(found, "link") if header["is_linked"] else mention,
             float(header["threshold"]),
             float(header["mention_threshold"]),
-            Tagger.mapped(found) if header["has_tagger"] else None,
+            Tagger.from_arrays(found) if header["has_tagger"] else None,
         )
 
 
@@ -165,8 +165,8 @@ def declare_arrays(header: Mapping[str, Any]) -> dict[str, schema.ArrayField]:
         **StringTable.declare_arrays("learned", "learned"),
         "ranking": schema.ArrayField("f8", (len(ranking.FEATURES),)),
         **LinkStatistics.declare_arrays("statistics"),
-        **mention_model.Model.declare_arrays("mention"),
-        **(mention_model.Model.declare_arrays("link") if header["is_linked"] else {}),
+        **mention_model.MentionModel.declare_arrays("mention"),
+        **(mention_model.MentionModel.declare_arrays("link") if header["is_linked"] else {}),
         **(Tagger.declare_arrays() if header["has_tagger"] else {}),
     }
 

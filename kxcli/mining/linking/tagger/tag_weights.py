@@ -13,18 +13,18 @@ import numpy.typing as npt
 
 from kxcli.arrays import AnyArray, Float32Array, Int32Array, IntArray, UInt32Array, UInt64Array
 from kxcli.arrays.slots import Arrays, Slots
-from kxcli.mining.linking.tagger.features import AFFIXES, FAMILIES, VOCABULARIES, Features, shifted
+from kxcli.mining.linking.tagger.token_features import AFFIXES, FAMILIES, VOCABULARIES, TokenFeatures, shift
 from kxcli.schema import ArrayField, require_minimum
 
 _KEYS = {"word": "u8"}  # dtypes of keys that are sums of hashes; those of all others are hashes
-_LEAST = 2  # times that a vocabulary's feature has to occur
-_MOST = (1 << 15) - 1  # of a score, in units
+_MIN_COUNT = 2  # times that a vocabulary's feature has to occur
+_MAX_UNITS = (1 << 15) - 1  # of a score, in units
 _FINEST = 12  # bits behind the point
 _MIDDLE = np.uint64(0x8000_8000_8000_8000)
 CLIPPED = 12.0  # a score's magnitude, beyond which it makes no difference
 
 
-class Space:
+class FeatureSpace:
     """The features that weights are learned of: the rows of a matrix, of which row 0 is that of no feature.
 
     A family's rows follow each other by number, then by offset, then by place; those of a vocabulary's number 0,
@@ -42,21 +42,21 @@ class Space:
             self.n_rows += self.n_numbers[name] * len(family.offsets) * family.places
 
     @classmethod
-    def fitted(cls, parts: Sequence[Features]) -> "Space":
+    def fit(cls, parts: Sequence[TokenFeatures]) -> "FeatureSpace":
         """Return the space of some texts' features."""
         keys = {}
         for name in VOCABULARIES:
             known, counts = np.unique(np.concatenate([part.keys[name] for part in parts]), return_counts=True)
-            keys[name] = known[(counts >= _LEAST) & (known > 1)]
+            keys[name] = known[(counts >= _MIN_COUNT) & (known > 1)]
         return cls(keys)
 
-    def numbers(self, features: Features) -> dict[str, IntArray]:
+    def numbers(self, features: TokenFeatures) -> dict[str, IntArray]:
         """Return the numbers of all families, as `Features.numbers`; "affix" of shape (affixes, slots)."""
         found = {name: self._slots[name].find(keys).astype(np.int64) for name, keys in features.keys.items()}
         found["affix"] = found["affix"].reshape(len(AFFIXES), -1)
         return found | features.numbers
 
-    def columns(self, features: Features) -> Int32Array:
+    def columns(self, features: TokenFeatures) -> Int32Array:
         """Return the rows of every slot's features, shape (slots, columns); a slot has the same number of them."""
         columns = list[Any]()
         for name, numbers in self.numbers(features).items():
@@ -68,7 +68,7 @@ class Space:
                 else:
                     whole = part
                 for which, offset in enumerate(family.offsets):
-                    number = shifted(whole, offset) if offset else whole
+                    number = shift(whole, offset) if offset else whole
                     row = (number * len(family.offsets) + which) * family.places
                     is_known = number > 0 if name in VOCABULARIES or name == "shape" else number >= 0
                     if family.places > 1:
@@ -77,17 +77,19 @@ class Space:
         return np.stack(columns, axis=1).astype(np.int32)
 
 
-class Weights:
+class TagWeights:
     """Weights in whole units, as they are stored, and what they make of features.
 
     units: shape (rows, 4), of the tags B, I, E and S.  prior: of a token without features.  bits: of a unit, behind
     the point.
     """
 
-    def __init__(self, space: Space, units: npt.NDArray[np.int16], prior: npt.NDArray[np.int16], bits: int) -> None:
+    def __init__(
+        self, space: FeatureSpace, units: npt.NDArray[np.int16], prior: npt.NDArray[np.int16], bits: int
+    ) -> None:
         self.space, self.units, self.prior, self.bits = space, units, prior, bits
-        self._prior = _packed(prior[np.newaxis])[0]
-        packed = _packed(units)
+        self._prior = _pack_units(prior[np.newaxis])[0]
+        packed = _pack_units(units)
         self._tables: dict[str, list[UInt64Array]] = {}
         for name, family in FAMILIES.items():
             shape = (space.n_numbers[name], len(family.offsets), family.places)
@@ -98,7 +100,7 @@ class Weights:
         self._exponentials = np.exp(np.clip(scores, -CLIPPED, CLIPPED)).astype(np.float32)
 
     @classmethod
-    def of(cls, space: Space, weights: Float32Array, prior: Float32Array) -> "Weights":
+    def of(cls, space: FeatureSpace, weights: Float32Array, prior: Float32Array) -> "TagWeights":
         """Return weights in the finest units in which no sum can be too large."""
         most = float(np.abs(prior).max())
         for name, family in FAMILIES.items():
@@ -107,7 +109,7 @@ class Weights:
             part = np.abs(weights[start : start + size]).reshape(space.n_numbers[name], len(family.offsets), -1)
             times = len(AFFIXES) if name == "affix" else 1
             most += times * float(part.max(axis=(0, 2)).sum())
-        bits = min(_FINEST, math.floor(math.log2((_MOST - len(FAMILIES) * 8) / most)))
+        bits = min(_FINEST, math.floor(math.log2((_MAX_UNITS - len(FAMILIES) * 8) / most)))
         return cls(space, np.rint(weights * 2**bits).astype(np.int16), np.rint(prior * 2**bits).astype(np.int16), bits)
 
     @staticmethod
@@ -131,9 +133,9 @@ class Weights:
         }
 
     @classmethod
-    def mapped(cls, arrays: Arrays) -> "Weights":
+    def from_arrays(cls, arrays: Arrays) -> "TagWeights":
         """Return the weights whose `arrays` these are."""
-        space = Space({name: arrays[f"tagger.{name}"] for name in VOCABULARIES})
+        space = FeatureSpace({name: arrays[f"tagger.{name}"] for name in VOCABULARIES})
         units = np.zeros((space.n_rows, 4), dtype=np.int16)
         units[arrays["tagger.rows"]] = arrays["tagger.units"]
         return cls(space, units, arrays["tagger.prior"], int(arrays["tagger.bits"]))
@@ -149,7 +151,7 @@ class Weights:
             "tagger.bits": np.array(self.bits),
         }
 
-    def scores(self, features: Features) -> UInt64Array:
+    def scores(self, features: TokenFeatures) -> UInt64Array:
         """Return the packed scores of every slot."""
         numbers = self.space.numbers(features)
         total = np.full(len(features.places), self._prior)
@@ -163,9 +165,9 @@ class Weights:
                 elif name == "shape":
                     total[spaced - offset] += table[:, 0].take(numbers[name])
                 elif FAMILIES[name].places > 1:
-                    _add(by_word, table.take(numbers[name], axis=0), offset)
+                    _add_shifted(by_word, table.take(numbers[name], axis=0), offset)
                 else:
-                    _add(total, table[:, 0].take(numbers[name]), offset)
+                    _add_shifted(total, table[:, 0].take(numbers[name]), offset)
         total += by_word.ravel().take(features.words * 4 + features.places)
         return total
 
@@ -184,19 +186,19 @@ def _are_bits(bits: IntArray, arrays: Arrays, sizes: Mapping[str, int]) -> str:
     return "" if abs(int(bits)) <= _FINEST else "is out of range"
 
 
-def unpacked(scores: UInt64Array) -> IntArray:
+def unpack_scores(scores: UInt64Array) -> IntArray:
     """Return packed scores in units, shape (scores, 4)."""
     fields = (scores + _MIDDLE).astype("<u8", copy=False).view("<u2").reshape(-1, 4)
     return fields.astype(np.int64) - (1 << 15)
 
 
-def _packed(units: npt.NDArray[np.int16]) -> UInt64Array:
+def _pack_units(units: npt.NDArray[np.int16]) -> UInt64Array:
     wide = units.astype(np.int64).view(np.uint64) << np.array([0, 16, 32, 48], dtype=np.uint64)
     packed: UInt64Array = np.add.reduce(wide, axis=1)
     return packed
 
 
-def _add(total: UInt64Array, values: UInt64Array, offset: int) -> None:
+def _add_shifted(total: UInt64Array, values: UInt64Array, offset: int) -> None:
     """Add values to what stands so many places before theirs."""
     if offset > 0:
         total[:-offset] += values[offset:]

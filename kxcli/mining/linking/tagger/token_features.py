@@ -11,8 +11,8 @@ import numpy as np
 
 from kxcli.arrays import AnyArray, BoolArray, IntArray, UInt8Array, UInt32Array
 from kxcli.arrays.ragged import stretches
-from kxcli.mining.linking.tagger.characters import LOWER, N_KINDS, OPEN, OTHER, QUOTE, SPACED, UNSPACED, WHITE, mixed
-from kxcli.mining.linking.tagger.layout import LONGEST, Layout, factors
+from kxcli.mining.linking.tagger.characters import LOWER, N_KINDS, OPEN, OTHER, QUOTE, SPACED, UNSPACED, WHITE, mix_bits
+from kxcli.mining.linking.tagger.token_layout import MAX_CHAIN, TokenLayout, factors
 
 AFFIXES = ((2, "first"), (3, "first"), (4, "first"), (2, "last"), (3, "last"), (4, "last"))  # letters of words
 _LEFT, _RIGHT, _APART = np.uint32(0x9E37_79B1), np.uint32(0x85EB_CA77), np.uint32(0xC2B2_AE3D)
@@ -22,7 +22,7 @@ _SIZES = 8  # of words
 _REPEAT_BITS = 18
 
 
-class Family(NamedTuple):
+class FeatureFamily(NamedTuple):
     """Features of one sort: each has weights for a token so many places before or behind the one that is tagged.
 
     n_numbers: how many there are; 0 for those of a vocabulary, which are learned.
@@ -35,23 +35,23 @@ class Family(NamedTuple):
 
 
 VOCABULARIES = {
-    "token": Family((-2, -1, 0, 1, 2)),
-    "pair": Family((-2, -1, 0, 1)),
-    "word": Family((-1, 0, 1), places=4),
-    "affix": Family((0,)),
+    "token": FeatureFamily((-2, -1, 0, 1, 2)),
+    "pair": FeatureFamily((-2, -1, 0, 1)),
+    "word": FeatureFamily((-1, 0, 1), places=4),
+    "affix": FeatureFamily((0,)),
 }
 FAMILIES = VOCABULARIES | {
-    "shape": Family((-1, 0, 1), 5**_RUNS),
-    "kinds": Family((0,), 8**3 * 4),
-    "sizes": Family((0,), _SIZES**3, places=4),
-    "delimited": Family((0,), N_KINDS**2 * (_NEAR + 1) ** 2),
-    "enclosed": Family((0,), N_KINDS**2 * (_NEAR + 1) ** 2),
-    "repeated": Family((0,), 4**4),
+    "shape": FeatureFamily((-1, 0, 1), 5**_RUNS),
+    "kinds": FeatureFamily((0,), 8**3 * 4),
+    "sizes": FeatureFamily((0,), _SIZES**3, places=4),
+    "delimited": FeatureFamily((0,), N_KINDS**2 * (_NEAR + 1) ** 2),
+    "enclosed": FeatureFamily((0,), N_KINDS**2 * (_NEAR + 1) ** 2),
+    "repeated": FeatureFamily((0,), 4**4),
 }
 
 
 @dataclass(frozen=True)
-class Features:
+class TokenFeatures:
     """The features of a layout's slots.
 
     keys: by vocabulary; of "token" and "pair" by slot, of "word" by word, and of "affix" by `AFFIXES` and slot in
@@ -68,7 +68,7 @@ class Features:
     spaced: IntArray
 
     @classmethod
-    def of(cls, lay: Layout) -> "Features":
+    def of(cls, lay: TokenLayout) -> "TokenFeatures":
         """Return the features of a layout."""
         words = np.repeat(np.arange(len(lay.word_starts)), lay.word_lengths)
         is_first = np.zeros(len(lay) + 1, dtype=np.uint8)
@@ -91,7 +91,7 @@ class Features:
         return cls(keys, numbers, words, places, spaced)
 
 
-def shifted(values: AnyArray, by: int) -> AnyArray:
+def shift(values: AnyArray, by: int) -> AnyArray:
     """Return what stands so many places further on; zeros beyond the ends."""
     out = np.zeros_like(values)
     if by > 0:
@@ -105,14 +105,14 @@ def _is_spaced(kinds: UInt8Array) -> BoolArray:
     return (kinds - np.uint8(LOWER)) <= np.uint8(SPACED - LOWER)
 
 
-def _pairs(lay: Layout) -> UInt32Array:
+def _pairs(lay: TokenLayout) -> UInt32Array:
     keys = lay.hashes * _LEFT
     keys[:-1] += lay.hashes[1:] * _RIGHT
     keys[:-1] += lay.gaps[1:] * _APART
     return keys | np.uint32(1)
 
 
-def _words(lay: Layout) -> UInt32Array:
+def _words(lay: TokenLayout) -> UInt32Array:
     """Return the keys of words; those of spaced scripts are tokens, and looked up as such."""
     into = np.arange(len(lay)) - np.repeat(lay.word_starts, lay.word_lengths)
     keys = np.add.reduceat(lay.hashes * factors().take(into, mode="clip"), lay.word_starts) | np.uint32(1)
@@ -121,7 +121,7 @@ def _words(lay: Layout) -> UInt32Array:
     return keys
 
 
-def _affixes(lay: Layout, spaced: IntArray) -> UInt32Array:
+def _affixes(lay: TokenLayout, spaced: IntArray) -> UInt32Array:
     """Return the keys of the words' beginnings and ends, one kind after the other; 1 if that is the whole word."""
     keys = np.ones((len(AFFIXES), len(spaced)), dtype=np.uint32)
     starts, stops = lay.starts.take(spaced), lay.stops.take(spaced)
@@ -131,11 +131,11 @@ def _affixes(lay: Layout, spaced: IntArray) -> UInt32Array:
         key = np.full(len(long), number, dtype=np.uint32)
         for place, factor in enumerate(factors()[:length]):
             key += lay.character_hashes.take(firsts + place) * factor
-        keys[number, long] = mixed(key) | np.uint32(1)
+        keys[number, long] = mix_bits(key) | np.uint32(1)
     return keys.ravel()
 
 
-def _shapes(lay: Layout, spaced: IntArray) -> IntArray:
+def _shapes(lay: TokenLayout, spaced: IntArray) -> IntArray:
     """Return the kinds of the words' letters, each run of equal ones once, as a number of base 5."""
     starts = lay.starts.take(spaced)
     lengths = np.minimum(lay.stops.take(spaced) - starts, 1 << 6)
@@ -151,7 +151,7 @@ def _shapes(lay: Layout, spaced: IntArray) -> IntArray:
     return np.add.reduceat(values, firsts) if len(spaced) else firsts
 
 
-def _kinds(lay: Layout) -> IntArray:
+def _kinds(lay: TokenLayout) -> IntArray:
     kinds = np.minimum(lay.kinds, OPEN).astype(np.uint16)
     numbers = kinds << np.uint16(5)
     numbers[1:] += kinds[:-1] << np.uint16(8)
@@ -161,13 +161,13 @@ def _kinds(lay: Layout) -> IntArray:
     return numbers.astype(np.int64)
 
 
-def _sizes(lay: Layout) -> IntArray:
+def _sizes(lay: TokenLayout) -> IntArray:
     sizes = np.minimum(lay.word_lengths, _SIZES - 1)
-    numbers: IntArray = (shifted(sizes, -1) * _SIZES + sizes) * _SIZES + shifted(sizes, 1)
+    numbers: IntArray = (shift(sizes, -1) * _SIZES + sizes) * _SIZES + shift(sizes, 1)
     return numbers
 
 
-def _gaps(lay: Layout) -> BoolArray:
+def _gaps(lay: TokenLayout) -> BoolArray:
     """Return which tokens white space parts from the one before, but for that between two words of spaced scripts."""
     is_spaced = _is_spaced(lay.kinds)
     is_between = np.zeros(len(lay), dtype=np.bool_)
@@ -175,7 +175,7 @@ def _gaps(lay: Layout) -> BoolArray:
     return lay.gaps & ~is_between
 
 
-def _between(lay: Layout, is_mark: BoolArray, gaps: BoolArray | None) -> IntArray:
+def _between(lay: TokenLayout, is_mark: BoolArray, gaps: BoolArray | None) -> IntArray:
     """Return between which marks, or gaps, each token stands, and how near."""
     is_first = is_mark.copy()
     is_first[1:] |= is_mark[:-1]
@@ -186,7 +186,7 @@ def _between(lay: Layout, is_mark: BoolArray, gaps: BoolArray | None) -> IntArra
     lengths = np.diff(firsts, append=len(lay))
     kinds = np.where(is_mark.take(firsts), lay.kinds.take(firsts), OTHER).astype(np.int64)
     before = np.where(is_mark.take(firsts - 1), lay.kinds.take(firsts - 1), OTHER).astype(np.int64)
-    numbers = (before * N_KINDS + shifted(kinds, 1)) * (_NEAR + 1) ** 2
+    numbers = (before * N_KINDS + shift(kinds, 1)) * (_NEAR + 1) ** 2
     left = np.arange(len(lay)) - np.repeat(firsts, lengths)
     right = np.repeat(lengths - 1, lengths) - left
     near = np.minimum(left, _NEAR) * (_NEAR + 1) + np.minimum(right, _NEAR)
@@ -194,12 +194,12 @@ def _between(lay: Layout, is_mark: BoolArray, gaps: BoolArray | None) -> IntArra
     return near
 
 
-def _repeated(lay: Layout, pairs: UInt32Array, places: UInt8Array) -> IntArray:
+def _repeated(lay: TokenLayout, pairs: UInt32Array, places: UInt8Array) -> IntArray:
     """Return which pairs of tokens come again in their chain, or have come before, around each slot."""
     lengths = lay.chain_lengths - 1  # the last token has no pair
     at = stretches(lay.chain_starts, lengths)
     chains = np.repeat(np.arange(len(lengths), dtype=np.uint32), lengths)
-    slots = mixed(pairs.take(at) + chains * _APART) >> np.uint32(32 - _REPEAT_BITS)
+    slots = mix_bits(pairs.take(at) + chains * _APART) >> np.uint32(32 - _REPEAT_BITS)
     owners = np.empty(1 << _REPEAT_BITS, dtype=np.int32)
     order = np.arange(len(at), dtype=np.int32)
     owners[slots] = order
@@ -208,7 +208,7 @@ def _repeated(lay: Layout, pairs: UInt32Array, places: UInt8Array) -> IntArray:
     is_rival[owners[is_rival]] = True
     rivals = np.flatnonzero(is_rival)
     keys = chains.take(rivals).astype(np.uint64) << np.uint64(32) | pairs.take(at.take(rivals))
-    bits = np.uint64(LONGEST.bit_length())
+    bits = np.uint64(MAX_CHAIN.bit_length())
     keys = np.sort(keys << bits | (at.take(rivals) - lay.chain_starts.take(chains.take(rivals))).astype(np.uint64))
     rivals = lay.chain_starts.take((keys >> (bits + np.uint64(32))).astype(np.int64))
     rivals += (keys & ((np.uint64(1) << bits) - np.uint64(1))).astype(np.int64)

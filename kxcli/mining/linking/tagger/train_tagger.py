@@ -9,45 +9,52 @@ import numpy.typing as npt
 
 from kxcli.arrays import Int8Array, Int32Array, IntArray
 from kxcli.mining.linking.tagger.crf import B, E, I, O, S
-from kxcli.mining.linking.tagger.features import Features
-from kxcli.mining.linking.tagger.layout import LONGEST, blocks
-from kxcli.mining.linking.tagger.learning import Batch, Learner, batches
-from kxcli.mining.linking.tagger.tagger import LEAST, Sources, Spans, Tagger, laid_out, slots_of_spans
-from kxcli.mining.linking.tagger.weights import Space, Weights
+from kxcli.mining.linking.tagger.crf_learner import TaggerBatch, TaggerLearner, batches
+from kxcli.mining.linking.tagger.tag_weights import FeatureSpace, TagWeights
+from kxcli.mining.linking.tagger.tagger import (
+    MIN_PROBABILITY,
+    SlotSources,
+    TaggedSpans,
+    Tagger,
+    find_span_slots,
+    tokenize_windows,
+)
+from kxcli.mining.linking.tagger.token_features import TokenFeatures
+from kxcli.mining.linking.tagger.token_layout import MAX_CHAIN, iter_blocks
 
 Mentions = Sequence[Sequence[tuple[int, int]]]
 
 _FOLDS = 5
-_MOST_EPOCHS = 16
+_MAX_EPOCHS = 16
 _PATIENCE = 2  # epochs without gain, after which no more are tried
 
 
 @dataclass(frozen=True)
-class _Examples:
+class _TaggerExamples:
     """Texts with mentions, as they are learned from; the slots of all texts follow each other."""
 
-    space: Space
+    space: FeatureSpace
     columns: Int32Array
     tags: Int8Array
     chain_starts: IntArray
     chain_lengths: IntArray
-    sources: Sources
+    sources: SlotSources
 
     @classmethod
-    def of(cls, texts: Sequence[str], mentions: Mentions) -> "_Examples":
-        parts = [(windows, laid_out(windows)) for windows in blocks(texts or [""])]
-        features = [Features.of(lay) for _, lay in parts]
-        space = Space.fitted(features)
-        found = [Sources.of(windows, lay, np.arange(len(lay))) for windows, lay in parts]
-        sources = Sources(*(np.concatenate(arrays) for arrays in zip(*found, strict=True)))
+    def of(cls, texts: Sequence[str], mentions: Mentions) -> "_TaggerExamples":
+        parts = [(windows, tokenize_windows(windows)) for windows in iter_blocks(texts or [""])]
+        features = [TokenFeatures.of(lay) for _, lay in parts]
+        space = FeatureSpace.fit(features)
+        found = [SlotSources.of(windows, lay, np.arange(len(lay))) for windows, lay in parts]
+        sources = SlotSources(*(np.concatenate(arrays) for arrays in zip(*found, strict=True)))
         first_slots = np.cumsum([0, *(len(lay) for _, lay in parts)])
         starts = np.concatenate([lay.chain_starts + first for (_, lay), first in zip(parts, first_slots, strict=False)])
         lengths = np.concatenate([lay.chain_lengths for _, lay in parts])
-        tags = _tags(mentions, sources, starts, lengths)
+        tags = _tag_slots(mentions, sources, starts, lengths)
         return cls(space, np.concatenate([space.columns(one) for one in features]), tags, starts, lengths, sources)
 
 
-def _tags(mentions: Mentions, sources: Sources, chain_starts: IntArray, chain_lengths: IntArray) -> Int8Array:
+def _tag_slots(mentions: Mentions, sources: SlotSources, chain_starts: IntArray, chain_lengths: IntArray) -> Int8Array:
     """Return the tags of slots; of mentions that overlap, the first counts, and of those that start there the longest.
 
     A mention that begins or ends within a token, or in another chain than it began, cannot be tagged.
@@ -78,7 +85,7 @@ def train(
     texts: Sequence[str],
     mentions: Mentions,
     folds: npt.NDArray[np.integer[Any]] | None = None,
-) -> tuple[Tagger, Spans]:
+) -> tuple[Tagger, TaggedSpans]:
     """Return a tagger that has learned mentions, and the spans that others find which have not seen the text.
 
     mentions: start and stop of each text's.  folds: a number for each text; for the spans of each fold's texts a
@@ -89,26 +96,28 @@ def train(
         folds = np.arange(len(texts)) % _FOLDS
     if not len(texts) == len(mentions) == len(folds):
         raise ValueError("texts, their mentions and their folds are not equally many")
-    examples = _Examples.of(texts, mentions)
+    examples = _TaggerExamples.of(texts, mentions)
     of_texts = np.unique(folds, return_inverse=True)[1]
     of_chains = of_texts.take(examples.sources.texts.take(examples.chain_starts))
     parts = batches(examples.columns, examples.tags, examples.chain_starts, examples.chain_lengths, of_chains)
     spans, n_epochs = _held_out(examples, parts)
-    learner = Learner(parts, examples.space.n_rows)
+    learner = TaggerLearner(parts, examples.space.n_rows)
     for epoch in range(n_epochs):
         learner.learn(epoch)
-    return Tagger(Weights.of(examples.space, learner.weights, learner.prior)), spans
+    return Tagger(TagWeights.of(examples.space, learner.weights, learner.prior)), spans
 
 
-def _held_out(examples: _Examples, parts: Sequence[Batch]) -> tuple[Spans, int]:
+def _held_out(examples: _TaggerExamples, parts: Sequence[TaggerBatch]) -> tuple[TaggedSpans, int]:
     """Return what taggers find that have not learned from a fold's batches, and how many epochs were best."""
     folds = sorted({batch.fold for batch in parts})
-    learners = [Learner([batch for batch in parts if batch.fold != fold], examples.space.n_rows) for fold in folds]
-    best, n_epochs, loss_of_best = Spans.joined([]), 0, np.inf
+    learners = [
+        TaggerLearner([batch for batch in parts if batch.fold != fold], examples.space.n_rows) for fold in folds
+    ]
+    best, n_epochs, loss_of_best = TaggedSpans.concatenate([]), 0, np.inf
     if not parts:
         return best, n_epochs
     sources = examples.sources
-    for epoch in range(_MOST_EPOCHS):
+    for epoch in range(_MAX_EPOCHS):
         found, loss = [], 0.0
         for fold, learner in zip(folds, learners, strict=True):
             learner.learn(epoch)
@@ -116,12 +125,14 @@ def _held_out(examples: _Examples, parts: Sequence[Batch]) -> tuple[Spans, int]:
                 if batch.fold == fold:
                     result = learner.posterior(batch)
                     loss += result.loss(batch.tags)
-                    found.append(slots_of_spans(result, examples.chain_starts[batch.numbers], LEAST))
+                    found.append(find_span_slots(result, examples.chain_starts[batch.numbers], MIN_PROBABILITY))
         if loss < loss_of_best:
             firsts, lasts, probabilities = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
-            order = np.argsort(firsts * LONGEST + lasts - firsts)
+            order = np.argsort(firsts * MAX_CHAIN + lasts - firsts)
             firsts, lasts = firsts[order], lasts[order]
-            best = Spans(sources.texts[firsts], sources.starts[firsts], sources.stops[lasts], probabilities[order])
+            best = TaggedSpans(
+                sources.texts[firsts], sources.starts[firsts], sources.stops[lasts], probabilities[order]
+            )
             n_epochs, loss_of_best = epoch + 1, loss
         elif epoch + 1 >= n_epochs + _PATIENCE:
             break

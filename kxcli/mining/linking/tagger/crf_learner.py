@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from kxcli.arrays import Float32Array, Int8Array, Int32Array, IntArray
-from kxcli.mining.linking.tagger.crf import N_SCORED, B, Chains, E, I, O, Posterior, S, posterior
-from kxcli.mining.linking.tagger.weights import CLIPPED
+from kxcli.mining.linking.tagger.crf import N_SCORED, B, Chains, E, I, O, Posterior, S, compute_posterior
+from kxcli.mining.linking.tagger.tag_weights import CLIPPED
 
 _TOGETHER = 32  # chains of a step
 _RATE = np.float32(0.06)
@@ -18,7 +18,7 @@ _SEED = 1
 
 
 @dataclass(frozen=True)
-class Batch:
+class TaggerBatch:
     """Chains of one fold that a step learns from.
 
     columns: shape (tokens, features), rows of the weights.  tags: of the tokens.
@@ -35,7 +35,9 @@ class Batch:
     tokens: Int32Array
 
 
-def batches(columns: Int32Array, tags: Int8Array, starts: IntArray, lengths: IntArray, folds: IntArray) -> list[Batch]:
+def batches(
+    columns: Int32Array, tags: Int8Array, starts: IntArray, lengths: IntArray, folds: IntArray
+) -> list[TaggerBatch]:
     """Return the chains in batches; each is of one fold and of similar lengths."""
     order = np.lexsort((lengths + np.random.default_rng(_SEED).random(len(lengths)) * _DEVIATION, folds))
     borders = np.flatnonzero(np.diff(folds[order])) + 1
@@ -49,7 +51,7 @@ def batches(columns: Int32Array, tags: Int8Array, starts: IntArray, lengths: Int
 
 def _batch(
     columns: Int32Array, tags: Int8Array, starts: IntArray, lengths: IntArray, folds: IntArray, numbers: IntArray
-) -> Batch:
+) -> TaggerBatch:
     chains = Chains(starts[numbers], lengths[numbers])
     here = columns[chains.at]
     flat = here.ravel()
@@ -57,13 +59,15 @@ def _batch(
     sorted_rows = flat[order]
     firsts = np.flatnonzero(np.diff(sorted_rows, prepend=-1))
     tokens = (order // here.shape[1]).astype(np.int32)
-    return Batch(int(folds[numbers[0]]), chains, numbers, here, tags[chains.at], sorted_rows[firsts], firsts, tokens)
+    return TaggerBatch(
+        int(folds[numbers[0]]), chains, numbers, here, tags[chains.at], sorted_rows[firsts], firsts, tokens
+    )
 
 
-class Learner:
+class TaggerLearner:
     """Weights that are learned by AdaGrad (Duchi et al. 2011), starting from the tags' frequencies."""
 
-    def __init__(self, batches: Sequence[Batch], n_rows: int) -> None:
+    def __init__(self, batches: Sequence[TaggerBatch], n_rows: int) -> None:
         self._batches = batches
         counts = np.array([1.0, 1.0, 1.0, 1.0, _RARE])
         for batch in batches:
@@ -79,16 +83,16 @@ class Learner:
         for number in np.random.default_rng((_SEED, epoch)).permutation(len(self._batches)).tolist():
             self._step(self._batches[number])
 
-    def posterior(self, batch: Batch) -> Posterior:
+    def posterior(self, batch: TaggerBatch) -> Posterior:
         """Return how likely the batch's tags are."""
         scores = self.weights.take(batch.columns[:, 0], axis=0)
         for column in range(1, batch.columns.shape[1]):
             scores += self.weights.take(batch.columns[:, column], axis=0)
         scores += self.prior
         clipped = np.clip(np.ascontiguousarray(scores.T), -CLIPPED, CLIPPED)
-        return posterior(batch.chains, np.exp(clipped))
+        return compute_posterior(batch.chains, np.exp(clipped))
 
-    def _step(self, batch: Batch) -> None:
+    def _step(self, batch: TaggerBatch) -> None:
         gaps = -self.posterior(batch).marginals()
         tagged = np.flatnonzero(batch.tags != O)
         gaps[batch.tags[tagged], tagged] += 1
