@@ -17,7 +17,7 @@ WIDE = np.longdouble
 
 
 def rows_of(values):
-    """Return numbers as rows, around their mean, which no centred kernel can tell."""
+    """Return numbers as rows, around their mean, which no centered kernel can tell."""
     values = np.asarray(values, dtype=WIDE)
     values = values.reshape(len(values), -1)
     return values - values.mean(axis=0)
@@ -85,14 +85,14 @@ def ngrams(text, n):
 # Estimators
 
 
-def centred(k):
+def centered(k):
     """Return HKH, H = I - 1/n."""
     return k - k.mean(axis=0) - k.mean(axis=1)[:, None] + k.mean()
 
 
 def trace(k, l):  # noqa: E741 -- the field's names
     """Return Tr(KHLH)."""
-    return float((centred(k) * centred(l)).sum())
+    return float((centered(k) * centered(l)).sum())
 
 
 def trace_literally(k, l):  # noqa: E741
@@ -125,9 +125,9 @@ def unbiased(k, l):  # noqa: E741
 
 def estimates(k, l):  # noqa: E741
     """Return all of them: by n², by (n-1)², unbiased, both alignments, and the unbiased variances."""
-    n, centred_k, centred_l = len(k), centred(k), centred(l)
+    n, centered_k, centered_l = len(k), centered(k), centered(l)
     both, own_k, own_l = (
-        float((a * b).sum()) for a, b in ((centred_k, centred_l), (centred_k, centred_k), (centred_l, centred_l))
+        float((a * b).sum()) for a, b in ((centered_k, centered_l), (centered_k, centered_k), (centered_l, centered_l))
     )
     song, song_k, song_l = unbiased(k, l), unbiased(k, k), unbiased(l, l)
     return {
@@ -160,7 +160,7 @@ def gamma_p(k, l):  # noqa: E741
     off = ~np.eye(n, dtype=bool)
     mean_x, mean_y = float(k[off].mean()), float(l[off].mean())
     mean = (1 + mean_x * mean_y - mean_x - mean_y) / n
-    squares = float((((centred(k) * centred(l)) / 6) ** 2)[off].sum()) / (n * (n - 1))
+    squares = float((((centered(k) * centered(l)) / 6) ** 2)[off].sum()) / (n * (n - 1))
     variance = 72 * (n - 4) * (n - 5) / (n * (n - 1) * (n - 2) * (n - 3)) * squares
     shape, scale = mean**2 / variance, variance * n / mean
     return gamma_tail(shape, trace(k, l) / n / scale)
@@ -194,12 +194,12 @@ def gamma_tail(shape, x):
 
 def shuffled_mean(k, l):  # noqa: E741
     """Return what Tr(KHLH) is on average over all orders of y's rows."""
-    return float(np.trace(centred(k)) * np.trace(centred(l))) / (len(k) - 1)
+    return float(np.trace(centered(k)) * np.trace(centered(l))) / (len(k) - 1)
 
 
 def eigenvalues(k):
     """Return those of HKH/n that are positive."""
-    values = np.linalg.eigvalsh(centred(k).astype(float) / len(k))
+    values = np.linalg.eigvalsh(centered(k).astype(float) / len(k))
     return values[values > 1e-14]
 
 
@@ -230,7 +230,7 @@ def mixture_tail(weights, value):
 def permuted(k, l, order):  # noqa: E741
     """Return Tr(KHLH) of y's rows in an order."""
     order = np.asarray(order)
-    return float((centred(k) * l[np.ix_(order, order)]).sum())
+    return float((centered(k) * l[np.ix_(order, order)]).sum())
 
 
 def n_reaching(k, l, orders):  # noqa: E741

@@ -659,7 +659,7 @@ def test_kernels_of_texts(kxcli, kernel, cosine):
     options = ("--kernel-x", kernel, *["--cosine"] * cosine, *["-t", "space"] * (kernel == "bow"))
     found = hsic(kxcli, "-x", "text", "-y", "x", *options, stdin=tsv(table))
     counting = Counting(Segmentation("space"))
-    assert found == expected(table["text"], table["x"], replace(Kernel.named(kernel), cosine=cosine), counting=counting)
+    assert found == expected(table["text"], table["x"], replace(Kernel.parse(kernel), cosine=cosine), counting=counting)
     assert found["kernel_x"] == kernel + "+cosine" * cosine
     n = int(kernel.removeprefix("ngram:")) if kernel != "bow" else 0
     terms = [twin.ngrams(t, n) if n else twin.bag(w for w in t.split() if w != "，") for t in table["text"]]

@@ -26,20 +26,20 @@ from kxcli.mining.hsic import (
     asymptotic,
     contingency,
     dependence,
-    draws,
     lowrank,
     mixture,
     moments,
     pairs,
     permutation,
+    random_streams,
     screening,
     spectra,
     texts,
     tiles,
 )
-from kxcli.mining.hsic.bandwidth import EXACT_ROWS, median_distance
-from kxcli.mining.hsic.estimators import Pair, estimates
-from kxcli.mining.hsic.kernels import TILE, Categories, block, blocks
+from kxcli.mining.hsic.bandwidth import MAX_EXACT_ROWS, median_distance
+from kxcli.mining.hsic.estimators import KernelProduct, compute_estimates
+from kxcli.mining.hsic.kernels import TILE_ROWS, CategoricalVariable, block_rows, count_blocks
 
 UNTESTED = Asked("none")
 
@@ -65,7 +65,7 @@ def labels(values):
 
 
 def strings(values, name, *, cosine=False):
-    kernel = replace(Kernel.named(name), cosine=cosine)
+    kernel = replace(Kernel.parse(name), cosine=cosine)
     cut = str.split if name == "bow" else lambda text: twin.ngrams(text, kernel.n)
     return values, kernel, twin.of_counts([twin.bag(cut(text)) for text in values], cosine=cosine)
 
@@ -117,18 +117,18 @@ def made(name, n, seed=0):
 def side(values, kernel):
     """Return the side that the package makes of values."""
     if kernel.name == "delta":
-        return dependence.side([values], kernel)
-    if kernel.is_of_texts:
-        terms = texts.Terms(kernel.n)
-        counts = dependence.run_here(texts.CountTerms(terms), texts.parts(values), texts.prepared(terms))
-        return dependence.side(counts, kernel)
-    return dependence.side(np.asarray(values, float).reshape(len(values), -1), kernel)
+        return dependence.make_variable([values], kernel)
+    if kernel.compares_texts:
+        terms = texts.TermSpec(kernel.n)
+        counts = dependence.run_inline(texts.CountTerms(terms), texts.iter_tasks(values), texts.prepare_terms(terms))
+        return dependence.make_variable(counts, kernel)
+    return dependence.make_variable(np.asarray(values, float).reshape(len(values), -1), kernel)
 
 
 def half(one, rank, seed=0, which=0):
     """Return the few features of a side that a test compares."""
-    raw = dependence.run_here(tiles.Tiles(), tiles.strips(one.n), (one, one))
-    return lowrank.compressed(one, rank, seed, which, raw.means(one, one)[0])
+    raw = dependence.run_inline(tiles.SumTiles(), tiles.iter_tasks(one.n), (one, one))
+    return lowrank.compress(one, rank, seed, which, raw.means(one, one)[0])
 
 
 def varies(k):
@@ -165,13 +165,13 @@ def assert_right(found, k, l, relative=1e-9, noise=0.0, unbiased=1e-12):  # noqa
 
 def ways(x, y):
     """Yield the sums over both sides' kernels by each way that there is."""
-    raw = dependence.run_here(tiles.Tiles(), tiles.strips(x.n), (x, y))
+    raw = dependence.run_inline(tiles.SumTiles(), tiles.iter_tasks(x.n), (x, y))
     yield "tiles", raw.sums(x, y)
-    if isinstance(x, Categories) and isinstance(y, Categories):
+    if isinstance(x, CategoricalVariable) and isinstance(y, CategoricalVariable):
         yield "contingency", contingency.sums(x, y)
     if x.features is not None and y.features is not None and x.features.width + y.features.width < 1500:
-        parts = moments.parts(x, y, x.features.width + y.features.width)
-        found = dependence.run_here(moments.Moments(x.features, y.features), parts, None)
+        parts = moments.iter_tasks(x, y, x.features.width + y.features.width)
+        found = dependence.run_inline(moments.SumMoments(x.features, y.features), parts, None)
         yield "moments", found.sums(float(x.diagonal.max()), float(y.diagonal.max()))
 
 
@@ -187,7 +187,7 @@ def test_every_way_gives_what_the_definitions_say(n):
             lost = 1e-11 if "outlier" in name + names[j] else 1e-12  # the others are rounded at its distance
             assert_right(found, k, l, unbiased=lost)
             for _, sums in ways(side(x, kernel_x), side(y, kernel_y)):
-                assert_right(estimates(sums), k, l, unbiased=lost)
+                assert_right(compute_estimates(sums), k, l, unbiased=lost)
 
 
 @pytest.mark.parametrize(
@@ -201,15 +201,15 @@ def test_every_way_gives_what_the_definitions_say(n):
 )
 @pytest.mark.full
 def test_many_tasks_give_what_the_definitions_say(monkeypatch, left, right):
-    n = 4 * TILE + 52
+    n = 4 * TILE_ROWS + 52
     monkeypatch.setattr(tiles, "_PAIRS", 4)
-    monkeypatch.setattr(moments, "_LEAST", 1 << 10)
+    monkeypatch.setattr(moments, "_MIN_TASK_FEATURES", 1 << 10)
     monkeypatch.setattr(moments, "_STEP", 100)
     monkeypatch.setattr(texts, "_PART", 900)
-    assert len(list(tiles.strips(n))) == 4
+    assert len(list(tiles.iter_tasks(n))) == 4
     (x, kernel_x, k), (y, kernel_y, l) = made(left, n), made(right, n)  # noqa: E741
     for _, sums in ways(side(x, kernel_x), side(y, kernel_y)):
-        assert_right(estimates(sums), k, l)
+        assert_right(compute_estimates(sums), k, l)
 
 
 def test_words_that_many_texts_share_are_multiplied_as_the_others():
@@ -223,16 +223,16 @@ def test_words_that_many_texts_share_are_multiplied_as_the_others():
 
 @pytest.mark.parametrize("name", NAMES)
 def test_tiles_columns_and_diagonals_are_those_of_the_matrix(name):
-    n = TILE + 9
+    n = TILE_ROWS + 9
     x, kernel, k = made(name, n)
     one = side(x, kernel)
     whole = np.empty((n, n))
-    for i, j in itertools.product(range(blocks(n)), repeat=2):
-        whole[block(i), block(j)] = one.tile(i, j)
+    for i, j in itertools.product(range(count_blocks(n)), repeat=2):
+        whole[block_rows(i), block_rows(j)] = one.tile(i, j)
     greatest = float(np.abs(whole).max())
-    assert np.abs(twin.centred(whole) - twin.centred(k)).max() <= 1e-9 * greatest  # but for a constant, the kernel
+    assert np.abs(twin.centered(whole) - twin.centered(k)).max() <= 1e-9 * greatest  # but for a constant, the kernel
     assert np.abs(whole - whole.T).max() <= 1e-13 * greatest
-    for i in 0, 7, TILE - 1, TILE, n - 1:
+    for i in 0, 7, TILE_ROWS - 1, TILE_ROWS, n - 1:
         assert np.abs(one.column(i) - whole[i]).max() <= 1e-11 * greatest
     assert np.abs(one.diagonal - np.diag(whole)).max() <= 1e-13 * greatest
 
@@ -277,7 +277,7 @@ def columns(draw, n):
 
 
 def is_constant(k):
-    return float(np.abs(twin.centred(k)).max()) <= 1e-15 * float(np.abs(k).max())
+    return float(np.abs(twin.centered(k)).max()) <= 1e-15 * float(np.abs(k).max())
 
 
 @given(data=st.data(), n=st.integers(4, 9))
@@ -292,7 +292,7 @@ def test_small_columns_are_measured_as_the_definitions_say(data, n):
     one, other = side(x, kernel_x), side(y, kernel_y)
     if not (one.is_constant or other.is_constant):
         for _, sums in ways(one, other):
-            assert_right(estimates(sums), k, l, noise=1e-15)
+            assert_right(compute_estimates(sums), k, l, noise=1e-15)
 
 
 @settings(max_examples=40)
@@ -342,7 +342,7 @@ def reference_column(case, which):
     cells = [[row[header.index(name)] for name in case[f"{which}_columns"]] for row in rows]
     name = {"bag_of_words": "bow", "char_ngram_spectrum": f"ngram:{asked.get('n')}"}.get(asked["kernel"])
     if name is not None:
-        return [row[0] for row in cells], replace(Kernel.named(name), cosine=asked["cosine_normalised"])
+        return [row[0] for row in cells], replace(Kernel.parse(name), cosine=asked["cosine_normalised"])
     if asked["kernel"] == "delta":
         return [row[0] for row in cells], Kernel("delta")
     sigma = None if asked.get("bandwidth") == "median_pos" else asked.get("sigma")
@@ -439,11 +439,11 @@ def spread(make, shared, records, draw):
 
 def exactly(found):
     """Return what has to be the same to the last bit, as something that can be compared."""
-    if isinstance(found, moments.Total):
+    if isinstance(found, moments.MomentSums):
         return exactly(found._total)
     if isinstance(found, np.ndarray):
         return found.shape, found.dtype, found.tobytes()
-    if isinstance(found, texts.Vectors):
+    if isinstance(found, texts.TermCounts):
         return exactly(found.starts), exactly(found.words), exactly(found.counts)
     if isinstance(found, tuple) and not isinstance(found, str):
         return tuple(map(exactly, found))
@@ -459,22 +459,22 @@ def cuts(n_pairs, draw):
 @pytest.mark.parametrize("seed", [0, 1, *(pytest.param(n, marks=pytest.mark.slow) for n in (2, 3))])
 def test_moments_tiles_and_squares_come_out_the_same_in_any_order(seed):
     draw = random.Random(seed)
-    n = 3 * TILE + 11
+    n = 3 * TILE_ROWS + 11
     x, y = (side(*made(name, n)[:2]) for name in ("gaussian, narrow", "delta, few"))
     ends = [*range(0, n, 211), n]
-    parts = [moments.Part(i, x.rows[a:b], y.rows[a:b]) for i, (a, b) in enumerate(itertools.pairwise(ends))]
+    parts = [moments.MomentTask(i, x.rows[a:b], y.rows[a:b]) for i, (a, b) in enumerate(itertools.pairwise(ends))]
 
     def job():
-        return moments.Moments(x.features, y.features)
+        return moments.SumMoments(x.features, y.features)
 
-    assert exactly(spread(job, None, parts, draw)) == exactly(dependence.run_here(job(), parts, None))
+    assert exactly(spread(job, None, parts, draw)) == exactly(dependence.run_inline(job(), parts, None))
 
     z = side(*made("bow", n)[:2])
-    n_pairs = blocks(n) * (blocks(n) + 1) // 2
-    strips = [tiles.Strip(*cut) for cut in cuts(n_pairs, draw)]
-    whole = dependence.run_here(tiles.Tiles(), strips, (x, z))  # of the same tasks: each rounds its sums once
-    assert exactly(spread(tiles.Tiles, (x, z), strips, draw)) == exactly(whole)
-    job_of_tiles = tiles.Tiles()
+    n_pairs = count_blocks(n) * (count_blocks(n) + 1) // 2
+    strips = [tiles.TileTask(*cut) for cut in cuts(n_pairs, draw)]
+    whole = dependence.run_inline(tiles.SumTiles(), strips, (x, z))  # of the same tasks: each rounds its sums once
+    assert exactly(spread(tiles.SumTiles, (x, z), strips, draw)) == exactly(whole)
+    job_of_tiles = tiles.SumTiles()
     job_of_tiles.setup((x, z))
     left, right = (job_of_tiles.map(some) for some in (strips[:2], strips[2:]))
     assert [len(partial.products) for partial in (left, right)] == [len(strips[:2]), len(strips[2:])]
@@ -485,17 +485,17 @@ def test_moments_tiles_and_squares_come_out_the_same_in_any_order(seed):
     assert job_of_tiles.merge(loaded, right).products == left.products + right.products
     means = whole.means(x, z)
     shared = (x, means[0]), (z, means[1])
-    squares = dependence.run_here(tiles.Squares(), strips, shared)
-    assert spread(tiles.Squares, shared, strips, draw) == squares
-    job_of_squares = tiles.Squares()
+    squares = dependence.run_inline(tiles.SumSquares(), strips, shared)
+    assert spread(tiles.SumSquares, shared, strips, draw) == squares
+    job_of_squares = tiles.SumSquares()
     job_of_squares.setup(shared)
     some = job_of_squares.map(strips[:1])
     assert len(some) == 1
     assert type(some[0]) is float
     assert job_of_squares.load(mapped(job_of_squares.dump(some))) == some
     assert job_of_squares.merge([1.0], some) == [1.0, *some]
-    k, l = (np.block([[s.tile(i, j) for j in range(blocks(n))] for i in range(blocks(n))]) for s in (x, z))  # noqa: E741
-    products = (twin.centred(k) * twin.centred(l)) ** 2
+    k, l = (np.block([[s.tile(i, j) for j in range(count_blocks(n))] for i in range(count_blocks(n))]) for s in (x, z))  # noqa: E741
+    products = (twin.centered(k) * twin.centered(l)) ** 2
     np.fill_diagonal(products, 0)
     assert close(squares, products.sum(), 1e-10)
 
@@ -506,9 +506,9 @@ def test_permutations_come_out_the_same_in_any_order(seed):
     for left, right in itertools.combinations_with_replacement(["gaussian, 2-D", "delta, few"], 2):
         x, y = side(*made(left, 40, 1)[:2]), side(*made(right, 40, 2)[:2])
         halves = half(x, 64), half(y, 64, which=1)
-        parts = [permutation.Draw(*cut) for cut in cuts(60, draw)]
-        whole = dependence.run_here(permutation.Permutations(3), [permutation.Draw(0, 60)], halves)
-        assert spread(lambda: permutation.Permutations(3), halves, parts, draw) == whole
+        parts = [permutation.PermutationTask(*cut) for cut in cuts(60, draw)]
+        whole = dependence.run_inline(permutation.CountPermutations(3), [permutation.PermutationTask(0, 60)], halves)
+        assert spread(lambda: permutation.CountPermutations(3), halves, parts, draw) == whole
         assert 0 < whole <= 60
 
 
@@ -519,12 +519,12 @@ def test_terms_are_counted_the_same_in_any_order(n, seed):
     rng = np.random.default_rng(seed)
     some = [*some_texts(rng, 40), "a\nb\n\n", "\x00\x00", "天地 𠮷𠮷", "", "café"]
     by_label = rng.integers(0, 3, len(some))
-    terms = texts.Terms(n)
-    shared = texts.prepared(terms)
+    terms = texts.TermSpec(n)
+    shared = texts.prepare_terms(terms)
     ends = cuts(len(some), draw)
-    parts = [texts.Part(i, some[a:b], by_label[a:b]) for i, (a, b) in enumerate(ends)]
-    for make in (lambda: texts.CountTerms(terms)), (lambda: texts.CountTexts(terms)):
-        whole = dependence.run_here(make(), [texts.Part(0, some, by_label)], shared)
+    parts = [texts.TextTask(i, some[a:b], by_label[a:b]) for i, (a, b) in enumerate(ends)]
+    for make in (lambda: texts.CountTerms(terms)), (lambda: texts.CountDocuments(terms)):
+        whole = dependence.run_inline(make(), [texts.TextTask(0, some, by_label)], shared)
         assert exactly(spread(make, shared, parts, draw)) == exactly(whole)
     if n:
         held = {}
@@ -541,11 +541,11 @@ def test_pairs_come_out_the_same_in_any_order(name):
     testing = Asked(name, permutations=19)
     names = ["gaussian, narrow", "delta, few", "gaussian, 2-D", "linear near 1e8"]
     sides = [side(*made(one, 30)[:2]) for one in names]
-    sides.append(dependence.side(np.ones((30, 1)), Kernel("gaussian")))
+    sides.append(dependence.make_variable(np.ones((30, 1)), Kernel("gaussian")))
     every = list(itertools.combinations(range(len(sides)), 2))
-    records = [pairs.Some((pair,)) for pair in every]
-    columns = [pairs.Column(one, one.kernel, None, None) for one in sides]
-    whole = dependence.run_here(pairs.MeasurePairs(testing), pairs.tasks(every, 30), columns)
+    records = [pairs.PairTask((pair,)) for pair in every]
+    columns = [pairs.PairColumn(one, one.kernel, None, None) for one in sides]
+    whole = dependence.run_inline(pairs.MeasurePairs(testing), pairs.iter_tasks(every, 30), columns)
     found = spread(lambda: pairs.MeasurePairs(testing), columns, records, draw)
     assert found == whole
     assert set(found) == set(every)
@@ -571,7 +571,7 @@ def test_either_column_may_come_first(n):
         for name in "permutation", "eigen", "gamma":
             if name == "gamma" and not (np.diag(k) == 1).all() * (np.diag(l) == 1).all():
                 continue
-            if name == "permutation" and n > permutation.ENUMERATED:
+            if name == "permutation" and n > permutation.MAX_ENUMERATED_ROWS:
                 continue
             testing = Asked(name)
             one = measure_dependence(x, y, kernel_x=kernel_x, kernel_y=kernel_y, testing=testing)
@@ -710,18 +710,18 @@ def test_equal_rows_have_no_median_distance():
 @pytest.mark.parametrize("d", [1, 2])
 def test_of_many_rows_some_are_drawn(d):
     rng = np.random.default_rng(d)
-    rows = rng.normal(size=(EXACT_ROWS + 400, d))
+    rows = rng.normal(size=(MAX_EXACT_ROWS + 400, d))
     found = median_distance(rows, 3)
     assert found == median_distance(rows, 3)
     assert found != median_distance(rows, 4)
     assert close(found, median_distance(rows, 4), 0.05)
-    assert median_distance(rows[:EXACT_ROWS], 3) == median_distance(rows[:EXACT_ROWS], 4)
+    assert median_distance(rows[:MAX_EXACT_ROWS], 3) == median_distance(rows[:MAX_EXACT_ROWS], 4)
 
 
 def sparse(d, seed=0):
     """Return more rows than are drawn, which are all the same but for two that are not drawn."""
-    n = EXACT_ROWS + 300
-    drawn = np.random.default_rng((twin.ROWS, seed, 0)).choice(n, EXACT_ROWS, replace=False)
+    n = MAX_EXACT_ROWS + 300
+    drawn = np.random.default_rng((twin.ROWS, seed, 0)).choice(n, MAX_EXACT_ROWS, replace=False)
     rows = np.zeros((n, d))
     others = np.setdiff1d(np.arange(n), drawn)[:2]
     rows[others, 0] = 3, 7
@@ -738,7 +738,7 @@ def test_where_rows_that_were_drawn_are_the_same_all_numbers_count():
 
 @pytest.mark.full
 def test_where_vectors_that_were_drawn_are_the_same_sigma_is_asked_for():
-    rows, y = sparse(2), np.arange(EXACT_ROWS + 300) % 7
+    rows, y = sparse(2), np.arange(MAX_EXACT_ROWS + 300) % 7
     assert median_distance(rows) is None
     with pytest.raises(ValueError) as caught:
         measure_dependence(rows, y, testing=UNTESTED)
@@ -747,12 +747,12 @@ def test_where_vectors_that_were_drawn_are_the_same_sigma_is_asked_for():
     found = measure_dependence(rows, y[:, None] % 2, kernel_x=Kernel("gaussian", 2.0), kernel_y="linear")
     assert found.sigma_x == 2
     assert not side(rows, Kernel("gaussian", 2.0)).is_constant
-    assert side(np.ones((EXACT_ROWS + 300, 2)), Kernel("gaussian")).is_constant
+    assert side(np.ones((MAX_EXACT_ROWS + 300, 2)), Kernel("gaussian")).is_constant
 
 
 def test_the_rows_that_are_drawn_are_those_of_their_stream():
-    rows = np.random.default_rng(1).normal(size=EXACT_ROWS + 400)
-    drawn = np.random.default_rng((twin.ROWS, 3, 0)).choice(len(rows), EXACT_ROWS, replace=False)
+    rows = np.random.default_rng(1).normal(size=MAX_EXACT_ROWS + 400)
+    drawn = np.random.default_rng((twin.ROWS, 3, 0)).choice(len(rows), MAX_EXACT_ROWS, replace=False)
     assert median_distance(rows[:, None], 3) == median_distance(rows[drawn, None])
 
 
@@ -768,7 +768,7 @@ def test_the_least_numbers_have_a_median_distance():
 
 
 def tail(weights, degrees, value):
-    return mixture.tail(np.array(weights, dtype=float), np.array(degrees, dtype=float), value)
+    return mixture.mixture_tail(np.array(weights, dtype=float), np.array(degrees, dtype=float), value)
 
 
 def even_tail(degrees, value):
@@ -901,12 +901,12 @@ def test_permutations_depend_on_the_seed_alone():
 def test_parts_of_the_draws_add_up(seed):
     x, y = side(*made("gaussian, narrow", 60, seed)[:2]), side(*made("laplace", 60, seed)[:2])
     halves = half(x, 64, seed), half(y, 64, seed, which=1)
-    job = permutation.Permutations(seed)
+    job = permutation.CountPermutations(seed)
     job.setup(halves)
-    whole = job.map([permutation.Draw(0, 80)])
+    whole = job.map([permutation.PermutationTask(0, 80)])
     for cut in 1, 40, 79:
-        assert job.map([permutation.Draw(0, cut)]) + job.map([permutation.Draw(cut, 80)]) == whole
-    assert sum(draw.size for draw in permutation.draws(*halves, 12_345)) == 12_345
+        assert job.map([permutation.PermutationTask(0, cut)]) + job.map([permutation.PermutationTask(cut, 80)]) == whole
+    assert sum(draw.size for draw in permutation.iter_tasks(*halves, 12_345)) == 12_345
 
 
 def test_p_is_one_where_nothing_can_be_less():
@@ -967,11 +967,11 @@ def six():
     """Two sides that are independent, with the sums over both and the whole spectra."""
     rng = np.random.default_rng(6)
     sides = [side(rng.normal(size=(SIX, 6)), Kernel("laplace")) for _ in range(2)]
-    sums = dependence.run_here(tiles.Tiles(), tiles.strips(SIX), sides).sums(*sides)
+    sums = dependence.run_inline(tiles.SumTiles(), tiles.iter_tasks(SIX), sides).sums(*sides)
     whole = []
     for one in sides:
-        k = np.block([[one.tile(i, j) for j in range(blocks(SIX))] for i in range(blocks(SIX))])
-        whole.append(np.linalg.eigvalsh(twin.centred(k) / SIX)[::-1])
+        k = np.block([[one.tile(i, j) for j in range(count_blocks(SIX))] for i in range(count_blocks(SIX))])
+        whole.append(np.linalg.eigvalsh(twin.centered(k) / SIX)[::-1])
     return sides, sums, whole
 
 
@@ -982,21 +982,21 @@ def test_a_spectrum_of_some_rows_gives_nearly_the_same_p(six, least, most, monke
     sides, sums, whole = six
     traces = sums.trace_x / SIX, sums.trace_y / SIX
     squares = sums.xx.trace / SIX**2, sums.yy.trace / SIX**2
-    of_all = [spectra.sampled_spectrum(sides[i], traces[i], squares[i], 0, i) for i in (0, 1)]
+    of_all = [spectra.sample_eigenvalues(sides[i], traces[i], squares[i], 0, i) for i in (0, 1)]
     assert all(np.allclose(found, values, atol=1e-12) for found, values in zip(of_all, whole, strict=True))
-    monkeypatch.setattr(spectra, "SAMPLED_ROWS", 300)
-    some = [spectra.sampled_spectrum(sides[i], traces[i], squares[i], 0, i) for i in (0, 1)]
+    monkeypatch.setattr(spectra, "MAX_SPECTRUM_ROWS", 300)
+    some = [spectra.sample_eigenvalues(sides[i], traces[i], squares[i], 0, i) for i in (0, 1)]
     assert [len(found) for found in some] == [300, 300]
     mean = sums.trace_x * sums.trace_y / SIX**2
     deviation = math.sqrt(2 * sums.xx.trace * sums.yy.trace) / SIX**2
     seen = []
     for deviations in np.linspace(-0.2, 4, 30):
-        there = replace(sums, xy=Pair(SIX * (mean + deviations * deviation), 0.0))
-        right = asymptotic.eigen(there, *whole)
+        there = replace(sums, xy=KernelProduct(SIX * (mean + deviations * deviation), 0.0))
+        right = asymptotic.eigen_p_value(there, *whole)
         if least < right < most:
             seen.append(right)
-            assert close(asymptotic.eigen(there, *(values[:64] for values in whole)), right, 0.01)
-            assert close(asymptotic.eigen(there, *some), right, 0.1)
+            assert close(asymptotic.eigen_p_value(there, *(values[:64] for values in whole)), right, 0.01)
+            assert close(asymptotic.eigen_p_value(there, *some), right, 0.1)
     assert len(seen) >= 4
     assert min(seen) < 1.4 * least
     assert max(seen) > 0.7 * most
@@ -1011,8 +1011,8 @@ def test_the_whole_mixture_of_a_rich_kernel_is_what_chance_says(six):
     drawn = np.array([x @ (rng.normal(size=(SIX, SIX)) ** 2 @ y) for _ in range(60)])
     excess = sums.trace_x * sums.trace_y / SIX**2 / (SIX - 1)
     for share in 0.25, 0.5, 0.75:
-        there = replace(sums, xy=Pair(SIX * (float(np.quantile(drawn, share)) + excess), 0.0))
-        assert abs(asymptotic.eigen(there, x, y) - (1 - share)) < 0.2
+        there = replace(sums, xy=KernelProduct(SIX * (float(np.quantile(drawn, share)) + excess), 0.0))
+        assert abs(asymptotic.eigen_p_value(there, x, y) - (1 - share)) < 0.2
 
 
 NEARLY_IDENTITIES = {
@@ -1049,14 +1049,14 @@ def test_eigen_near_the_identity_is_between_a_half_and_the_permutations(name, n)
 @pytest.mark.parametrize("turned", [False, True], ids=["texts first", "labels first"])
 @pytest.mark.parametrize("name", ["bow", "ngram:2"])
 def test_texts_against_labels_are_permuted_with_all_their_terms(monkeypatch, name, turned, cosine):
-    monkeypatch.setattr(permutation, "rank_for", lambda n: 1)  # few features would be too few
+    monkeypatch.setattr(permutation, "max_rank", lambda n: 1)  # few features would be too few
     n = 70
     rng = np.random.default_rng(len(name))
     some = some_texts(rng, n)
     by_label = [str(min(len(text) // 12, 2)) if rng.random() < 0.3 else rng.choice(list("012")) for text in some]
     columns = [strings(some, name, cosine=cosine), labels(by_label)]
     (x, kernel_x, k), (y, kernel_y, l) = columns[::-1] if turned else columns  # noqa: E741
-    of = permutation.statistic(side(x, kernel_x), side(y, kernel_y))
+    of = permutation.make_statistic(side(x, kernel_x), side(y, kernel_y))
     for seed in range(5):
         order = np.random.default_rng(seed).permutation(n)
         assert close(of(order), twin.permuted(k, l, order), 1e-11)
@@ -1066,11 +1066,11 @@ def test_texts_against_labels_are_permuted_with_all_their_terms(monkeypatch, nam
 
 
 def test_texts_against_too_many_labels_are_compressed(monkeypatch):
-    monkeypatch.setattr(permutation, "_MOST_SUMS", 10)
+    monkeypatch.setattr(permutation, "_MAX_SUMS", 10)
     (x, kernel_x, k), (y, kernel_y, l) = made("bow", 60), made("delta, few", 60)  # noqa: E741
     found = measure_dependence(x, y, kernel_x=kernel_x, kernel_y=kernel_y, testing=Asked("permutation", 39, 2))
     assert found.p_value == twin.drawn_p(k, l, 2, 39)
-    assert not permutation.keeps_terms(side(x, kernel_x), side(y, kernel_y))
+    assert not permutation.keeps_all_terms(side(x, kernel_x), side(y, kernel_y))
 
 
 def rich(n=200):
@@ -1087,7 +1087,7 @@ def test_auto_takes_eigen_where_permutations_would_compare_too_little(monkeypatc
     x, y = rich()
     shares = [share_of(rank, x) for rank in (20, 150)]
     assert shares[0] < 0.9 < shares[1] < 0.999
-    monkeypatch.setattr(permutation, "rank_for", lambda n: 20)
+    monkeypatch.setattr(permutation, "max_rank", lambda n: 20)
     found = measure_dependence(x, y, testing=Asked(permutations=19))
     assert found.test == "eigen"
     assert found.notes == ("the test is eigen, as permutations would compare too little of a kernel",)
@@ -1101,12 +1101,12 @@ def test_auto_takes_eigen_where_permutations_would_compare_too_little(monkeypatc
         f"the permutations compare 20 features of x's kernel, which hold {shares[0]:.1%} of its variance; "
         "that costs power, not the level of the test, and eigen may find more",
     )
-    monkeypatch.setattr(permutation, "rank_for", lambda n: 150)
+    monkeypatch.setattr(permutation, "max_rank", lambda n: 150)
     found = measure_dependence(x, y, testing=Asked(permutations=19))
     assert found.test == "permutation"
     assert len(found.notes) == 1
     assert found.notes[0].startswith("the permutations compare 150 features of x's kernel, which hold 9")
-    monkeypatch.setattr(permutation, "rank_for", lambda n: 199)
+    monkeypatch.setattr(permutation, "max_rank", lambda n: 199)
     assert share_of(199, x) >= 0.999
     assert measure_dependence(x, y, testing=Asked(permutations=19)).notes == ()
 
@@ -1114,12 +1114,12 @@ def test_auto_takes_eigen_where_permutations_would_compare_too_little(monkeypatc
 def test_what_eigen_knows_of_a_spectrum_is_told(monkeypatch):
     x, y = rich()
     assert measure_dependence(x, y, testing=Asked("eigen")).notes == ()
-    monkeypatch.setattr(spectra, "SAMPLED_ROWS", 100)
-    monkeypatch.setattr(dependence, "SAMPLED_ROWS", 100)
+    monkeypatch.setattr(spectra, "MAX_SPECTRUM_ROWS", 100)
+    monkeypatch.setattr(dependence, "MAX_SPECTRUM_ROWS", 100)
     found = measure_dependence(x, y, testing=Asked("eigen"))
     n = len(x)
     assert found.notes[0] == f"the spectrum of x's kernel is that of 100 of {n:,} rows"
-    monkeypatch.setattr(permutation, "rank_for", lambda n: 20)
+    monkeypatch.setattr(permutation, "max_rank", lambda n: 20)
     assert measure_dependence(x, y).notes == (
         "the test is eigen, as permutations would compare too little of a kernel",
         *found.notes,
@@ -1127,26 +1127,28 @@ def test_what_eigen_knows_of_a_spectrum_is_told(monkeypatch):
 
 
 def test_so_many_features_of_so_many_rows():
-    assert [permutation.rank_for(n) for n in (100, 1000, 20_000, 10**6)] == [1000, 316, 70, 64]
+    assert [permutation.max_rank(n) for n in (100, 1000, 20_000, 10**6)] == [1000, 316, 70, 64]
 
 
 # What is drawn
 
 
 def test_what_is_drawn_for_one_purpose_tells_nothing_of_another():
-    seeds = itertools.product(draws.Purpose, (0, 1, 2**70), (0, 1, 2))
-    streams = [tuple(draws.generator(*of).integers(0, 2**62, 4)) for of in seeds]
+    seeds = itertools.product(random_streams.RandomStream, (0, 1, 2**70), (0, 1, 2))
+    streams = [tuple(random_streams.make_generator(*of).integers(0, 2**62, 4)) for of in seeds]
     assert len(set(streams)) == len(streams)
-    one, again = (draws.generator(draws.Purpose.ROWS, 5) for _ in range(2))
+    one, again = (random_streams.make_generator(random_streams.RandomStream.ROWS, 5) for _ in range(2))
     assert one.random() == again.random()
 
 
 def test_permutations_are_those_of_their_stream():
     x, y = side(*made("gaussian, narrow", 12)[:2]), side(*made("laplace", 12)[:2])
-    job = permutation.Permutations(8)
+    job = permutation.CountPermutations(8)
     job.setup((half(x, 12), half(y, 12)))
-    found = list(job._orders(permutation.Draw(3, 6)))
-    right = [draws.generator(draws.Purpose.PERMUTATION, 8, b).permutation(12) for b in (3, 4, 5)]
+    found = list(job._orders(permutation.PermutationTask(3, 6)))
+    right = [
+        random_streams.make_generator(random_streams.RandomStream.PERMUTATION, 8, b).permutation(12) for b in (3, 4, 5)
+    ]
     assert np.array_equal(found, right)
     assert np.array_equal(found[0], np.random.default_rng((twin.PERMUTATION, 8, 3)).permutation(12))
 
@@ -1179,19 +1181,19 @@ def test_the_gamma_test_is_that_of_the_definition():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_features_are_the_centred_kernel_where_the_rank_suffices(name):
+def test_features_are_the_centered_kernel_where_the_rank_suffices(name):
     n = 130
     x, kernel, k = made(name, n)
     kept = half(side(x, kernel), n)
-    if isinstance(kept, Categories):
+    if isinstance(kept, CategoricalVariable):
         assert kernel.name == "delta"
         return
     assert kept.features.shape[0] == n
     assert kept.features.shape[1] <= n
     assert np.abs(kept.features.mean(axis=0)).max() <= 1e-12 * np.abs(kept.features).max()
-    assert np.abs(kept.features @ kept.features.T - twin.centred(k)).max() <= 3e-10 * float(np.trace(k))
+    assert np.abs(kept.features @ kept.features.T - twin.centered(k)).max() <= 3e-10 * float(np.trace(k))
     assert kept.share == pytest.approx(1, abs=1e-9)
-    spectrum = spectra.spectrum(kept.features.T @ kept.features / n)
+    spectrum = spectra.eigenvalues(kept.features.T @ kept.features / n)
     expected = np.sort(twin.eigenvalues(k))[::-1]
     assert np.allclose(spectrum[:10], expected[:10], rtol=1e-6, atol=1e-9 * expected[0])
 
@@ -1211,9 +1213,9 @@ def test_features_are_the_kernel_where_it_is_flat(values, exponent, shift):
     features = one.features.of(one.rows)
     own = features - features.mean(axis=1)[:, None]
     squares = twin.distances(rows) ** 2
-    right = twin.centred(np.expm1(-squares / twin.WIDE(sigma) ** 2))
+    right = twin.centered(np.expm1(-squares / twin.WIDE(sigma) ** 2))
     greatest = float(np.abs(right).max())
-    for found in own.T @ own, twin.centred(one.tile(0, 0)):
+    for found in own.T @ own, twin.centered(one.tile(0, 0)):
         assert np.abs(found - right).max() <= (1e-11 if shift == 0 else 1e-9) * greatest
 
 
@@ -1224,7 +1226,7 @@ def test_flat_kernels_keep_their_digits_by_features_too(sigma, n):
     x = rng.uniform(size=n)
     y = x + rng.uniform(size=n)
     one, other = side(x, Kernel("gaussian", sigma)), side(y, Kernel("gaussian", sigma))
-    found = {way: estimates(sums) for way, sums in ways(one, other)}
+    found = {way: compute_estimates(sums) for way, sums in ways(one, other)}
     assert set(found) == {"tiles", "moments"}
     for name in "biased_n2", "unbiased", "cka", "cka_unbiased":
         values = [getattr(of_way, name) for of_way in found.values()]
@@ -1238,12 +1240,12 @@ def test_flat_kernels_keep_their_digits_by_features_too(sigma, n):
 
 @pytest.mark.parametrize("name", [name for name in NAMES if "delta" not in name])
 @pytest.mark.parametrize("rank", [1, 5, 20])
-def test_the_share_is_what_the_features_hold_of_the_centred_kernel(name, rank):
+def test_the_share_is_what_the_features_hold_of_the_centered_kernel(name, rank):
     n = 90
     x, kernel, k = made(name, n)
     kept = half(side(x, kernel), rank)
     assert kept.features.shape[1] <= rank
-    whole = twin.centred(k)
+    whole = twin.centered(k)
     assert close(kept.share, float((kept.features**2).sum() / np.trace(whole)), 1e-9)
     # What is left is a kernel too: nothing is made up.
     left = (whole - kept.features @ kept.features.T).astype(float)
@@ -1258,11 +1260,11 @@ def test_what_was_left_out_is_told():
     found = measure_dependence(x, y, kernel_x=Kernel("gaussian", 4.0), testing=testing)
     assert found.notes == () or "variance" in found.notes[0]
     some = ["好" * 1000 + "".join(map(chr, rng.permutation(400)[:30] + 0x4E00)) for _ in range(300)]
-    terms = texts.Terms(1)
-    counts = dependence.run_here(texts.CountTerms(terms), texts.parts(some), None)
-    one = dependence.side(counts, Kernel("ngram", n=1))
+    terms = texts.TermSpec(1)
+    counts = dependence.run_inline(texts.CountTerms(terms), texts.iter_tasks(some), None)
+    one = dependence.make_variable(counts, Kernel("ngram", n=1))
     kept = half(one, 64)
-    held = float((kept.features**2).sum() / np.trace(twin.centred(one.tile(0, 0))))
+    held = float((kept.features**2).sum() / np.trace(twin.centered(one.tile(0, 0))))
     assert close(kept.share, held, 1e-6)
 
 
@@ -1280,7 +1282,7 @@ def test_a_wide_gaussian_kernel_sees_what_the_linear_one_sees():
 def screened(table, sizes, testing=None, least=1):
     """Screen the words of a table: a list of numbers of texts by label for each."""
     counts = {word: {label: count for label, count in enumerate(row) if count} for word, row in table.items()}
-    return {one.term: one for one in screening.screened_terms(counts, sizes, testing or Asked(), least)}
+    return {one.term: one for one in screening.screen_terms(counts, sizes, testing or Asked(), least)}
 
 
 TWO = {f"w{a}{b}": (a, b) for a in range(8) for b in range(6) if a + b}
@@ -1388,19 +1390,19 @@ def test_words_that_all_texts_have_and_labels_that_all_differ_are_not_tested(nam
 
 
 def test_words_are_ranked_and_rare_ones_left_out():
-    rows = screening.screened_terms(
+    rows = screening.screen_terms(
         {"b": {0: 3}, "a": {0: 3}, "c": {0: 5}, "d": {1: 1}, "all": {0: 5, 1: 5}}, [5, 5], UNTESTED, 2
     )
     assert [row.term for row in rows] == ["c", "a", "b", "all"]
     assert [row.label for row in rows[:3]] == [0, 0, 0]
     assert close(rows[0].cka, 1)
-    assert screening.screened_terms({}, [5, 5], Asked()) == []
+    assert screening.screen_terms({}, [5, 5], Asked()) == []
 
 
 def test_a_screening_of_texts_counts_each_text_once():
     some = ["aaaa", "ab", "ba", "bb", "", "a\nb"]
     by_label = np.array([0, 0, 1, 1, 0, 1])
-    counts = dependence.run_here(texts.CountTexts(texts.Terms(1)), texts.parts(some, by_label), None)
+    counts = dependence.run_inline(texts.CountDocuments(texts.TermSpec(1)), texts.iter_tasks(some, by_label), None)
     assert counts == {"\n": {1: 1}, "a": {0: 2, 1: 2}, "b": {0: 1, 1: 3}}
 
 
@@ -1504,7 +1506,7 @@ def test_a_rest_of_nearly_no_degrees_does_not_count(degrees):
     """Of the smallest mean, rounding makes any variance."""
     x = side(["a", "b"] * 20, Kernel("delta"))
     y = side(["a", "b", "b"] * 13 + ["a"], Kernel("delta"))
-    sums, spectra = contingency.sums(x, y), [asymptotic.category_spectrum(one.sizes) for one in (x, y)]
+    sums, spectra = contingency.sums(x, y), [asymptotic.category_eigenvalues(one.sizes) for one in (x, y)]
     product = float(spectra[0][0] * spectra[1][0])
     weight = 5 * product
     # Such a rest: as much to the mean, and to half the variance.
@@ -1513,8 +1515,8 @@ def test_a_rest_of_nearly_no_degrees_does_not_count(degrees):
     trace = mean * n**2 / sums.trace_y
     square = half_variance * n**4 / sums.yy.trace
     for times in 0.5, 3, 6:
-        there = replace(sums, xy=Pair(n * product * times, 0.0), xx=Pair(square, 0.0), trace_x=trace)
-        found = asymptotic.eigen(there, *(values[:1] for values in spectra))
+        there = replace(sums, xy=KernelProduct(n * product * times, 0.0), xx=KernelProduct(square, 0.0), trace_x=trace)
+        found = asymptotic.eigen_p_value(there, *(values[:1] for values in spectra))
         value = times - mean / product / (n - 1)
         assert 0 <= found <= 1
         if degrees < 0.01:
@@ -1626,7 +1628,7 @@ def test_one_long_text_takes_the_memory_of_one():
 
 
 def test_auto_permutes_up_to_so_many_rows(monkeypatch):
-    monkeypatch.setattr(dependence, "PERMUTED_ROWS", 30)
+    monkeypatch.setattr(dependence, "MAX_PERMUTED_ROWS", 30)
     x = np.random.default_rng(0).normal(size=31)
     found = measure_dependence(x[:30], x[:30] ** 2, testing=Asked(permutations=9))
     assert (found.test, found.notes) == ("permutation", ())
@@ -1864,7 +1866,7 @@ def test_numbers_too_great_to_be_squared_are_an_error(n):
 
 def test_terms_have_no_gamma_test():
     with pytest.raises(ValueError, match=r"^terms are tested exactly, by permutation or eigen, not by gamma$"):
-        screening.screened_terms({"a": {0: 1}}, [2, 2], Asked("gamma"))
+        screening.screen_terms({"a": {0: 1}}, [2, 2], Asked("gamma"))
 
 
 @pytest.mark.parametrize("n", [6, 20])
@@ -1880,13 +1882,13 @@ def test_a_test_has_permutations(n):
 
 
 def test_kernels_have_names():
-    assert Kernel.named("gaussian") == Kernel("gaussian")
-    assert replace(Kernel.named("laplace"), sigma=2.0) == Kernel("laplace", 2.0)
-    assert Kernel.named("ngram:12") == Kernel("ngram", n=12)
+    assert Kernel.parse("gaussian") == Kernel("gaussian")
+    assert replace(Kernel.parse("laplace"), sigma=2.0) == Kernel("laplace", 2.0)
+    assert Kernel.parse("ngram:12") == Kernel("ngram", n=12)
     for name in "gaussian", "laplace", "linear", "delta", "bow", "ngram:3":
-        assert str(Kernel.named(name)) == name
+        assert str(Kernel.parse(name)) == name
     assert str(Kernel("bow", cosine=True)) == "bow+cosine"
-    assert str(replace(Kernel.named("ngram:3"), cosine=True)) == "ngram:3+cosine"
+    assert str(replace(Kernel.parse("ngram:3"), cosine=True)) == "ngram:3+cosine"
 
 
 @pytest.mark.parametrize(
@@ -1909,7 +1911,7 @@ def test_kernels_have_names():
 )
 def test_other_kernels_are_an_error(name):
     with pytest.raises(ValueError) as caught:
-        Kernel.named(name)
+        Kernel.parse(name)
     assert str(caught.value) == f"{name!r} is no kernel; there are gaussian, laplace, linear, delta, bow and ngram:N"
 
 
@@ -1922,7 +1924,7 @@ def test_kernels_take_what_they_have():
     bandwidth = "^sigma must be greater than 0, and only gaussian and laplace have one$"
     for name in "linear", "delta", "bow", "ngram:2":
         with pytest.raises(ValueError, match=bandwidth):
-            replace(Kernel.named(name), sigma=1.0)
+            replace(Kernel.parse(name), sigma=1.0)
     for name, sigma in itertools.product(["gaussian", "laplace"], [0.0, -1.0, math.nan, math.inf, -math.inf]):
         with pytest.raises(ValueError, match=bandwidth):
             Kernel(name, sigma)

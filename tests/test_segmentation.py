@@ -567,9 +567,9 @@ thread.join()
 
 def test_bags_of_words_of_hsic_have_jiebas_total():
     segmentation = Segmentation(dictionary=Dictionary(user="小明来到 10"))
-    shared = hsic_texts.prepared(hsic_texts.Terms(0, Counting(segmentation)))
+    shared = hsic_texts.prepare_terms(hsic_texts.TermSpec(0, Counting(segmentation)))
     assert shared == resolve(segmentation.dictionary)
-    assert hsic_texts.prepared(hsic_texts.Terms(0, Counting())) == resolve(Dictionary())
+    assert hsic_texts.prepare_terms(hsic_texts.TermSpec(0, Counting())) == resolve(Dictionary())
 
 
 def test_totals_beyond_the_port_are_refused():

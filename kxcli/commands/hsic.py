@@ -43,7 +43,7 @@ class KernelName(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # g
         from kxcli.mining.hsic.parameters import Kernel
 
         try:
-            Kernel.named(value)
+            Kernel.parse(value)
         except ValueError as error:
             self.fail(f"{error}.", param, ctx)
         return str(value)
@@ -183,7 +183,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     from kxcli.output import sink as output
     from kxcli.pipelines import corpus_run
     from kxcli.pipelines.hsic import inputs
-    from kxcli.pipelines.hsic.analyses import Work
+    from kxcli.pipelines.hsic.analyses import HsicRun
     from kxcli.storage.workspace import Workspace
 
     output.check(sink.output)
@@ -192,17 +192,18 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     testing = Testing(given["test"], given["permutations"], given["seed"], given["alpha"])
     preload = ["kxcli.mining.hsic.pairs", *(["rjieba"] if dictionary else [])]
     with (
-        inputs.Tables(source, given["y_file"], given["na_values"], sink, report) as tables,
+        inputs.HsicTables(source, given["y_file"], given["na_values"], sink, report) as tables,
         Workspace() as workspace,
         corpus_run.start_engine(run, report, preload, workspace) as engine,
     ):
         spread = corpus_run.TaskRunner(engine, report)
-        maker = inputs.Maker(spread, counting, dictionary, given["seed"], report)
+        maker = inputs.VariableBuilder(spread, counting, dictionary, given["seed"], report)
         asked_x, asked_y = (
-            inputs.Asked(given[f"kernel_{xy}"], _sigma(given, xy), given["cosine"], f"--kernel-{xy}") for xy in "xy"
+            inputs.KernelRequest(given[f"kernel_{xy}"], _sigma(given, xy), given["cosine"], f"--kernel-{xy}")
+            for xy in "xy"
         )
         drops_missing, memory = given["missing"] == "drop", corpus_run.get_memory_limit(run)
-        work = Work(tables, maker, asked_x, asked_y, testing, spread, report, drops_missing, memory)
+        work = HsicRun(tables, maker, asked_x, asked_y, testing, spread, report, drops_missing, memory)
         try:
             if given["screen"] is not None:
                 table = work.screened(given["screen"], given["x"], given["min_df"], given["top"])
@@ -297,4 +298,4 @@ def _is_text(kernel: str | None) -> bool:
     """Whether a kernel of such a name compares words or n-grams."""
     from kxcli.mining.hsic.parameters import Kernel
 
-    return kernel is not None and Kernel.named(kernel).is_of_texts
+    return kernel is not None and Kernel.parse(kernel).compares_texts

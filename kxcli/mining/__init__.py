@@ -96,7 +96,7 @@ def measure_dependence(
     or neither numbers nor strings, for unequal lengths, and for kernels that do not fit; `TypeError` for a kernel,
     testing or counting of another type.
     """
-    from kxcli.mining.hsic.api import measured
+    from kxcli.mining.hsic.api import measure_arrays
 
     testing = Testing() if testing is None else testing
-    return measured(x, y, kernel_x, kernel_y, testing, Counting() if counting is None else counting)
+    return measure_arrays(x, y, kernel_x, kernel_y, testing, Counting() if counting is None else counting)

@@ -8,16 +8,16 @@ import numpy.typing as npt
 from kxcli.arrays import AnyArray
 from kxcli.mining.arguments import describe
 from kxcli.mining.hsic import texts
-from kxcli.mining.hsic.dependence import measure, run_here, side
-from kxcli.mining.hsic.kernels import Side
-from kxcli.mining.hsic.parameters import LEAST_ROWS, Dependence, Kernel, MeasureError, Testing
+from kxcli.mining.hsic.dependence import make_variable, measure, run_inline
+from kxcli.mining.hsic.kernels import Variable
+from kxcli.mining.hsic.parameters import MIN_ROWS, Dependence, Kernel, MeasureError, Testing
 from kxcli.mining.wordcount.job import Counting
 
 _DIMENSIONS = 2
 _NUMBERS, _TEXTS = "biuf", "UO"  # kinds of arrays
 
 
-def measured(
+def measure_arrays(
     x: npt.ArrayLike | Sequence[str],
     y: npt.ArrayLike | Sequence[str],
     kernel_x: Kernel | str | None,
@@ -48,7 +48,7 @@ def _rows(values: npt.ArrayLike | Sequence[str], name: str) -> AnyArray:
     if array.ndim not in range(1, _DIMENSIONS + 1):
         raise MeasureError(f"{name} has the shape {array.shape}: give n rows, of shape (n,) or (n, d)")
     if not array.size:
-        raise MeasureError(f"{name} has the shape {array.shape}, so no value: HSIC needs {LEAST_ROWS} rows at least")
+        raise MeasureError(f"{name} has the shape {array.shape}, so no value: HSIC needs {MIN_ROWS} rows at least")
     if np.ma.is_masked(array):
         raise MeasureError(
             f"{_place(name, array, int(np.ma.getmaskarray(array).argmax()))} is masked: leave its row out"
@@ -103,23 +103,23 @@ def _kernel(kernel: Kernel | str | None, array: AnyArray, name: str) -> Kernel:
         return Kernel("delta" if is_text else "gaussian")
     if isinstance(kernel, str):
         try:
-            kernel = Kernel.named(kernel)
+            kernel = Kernel.parse(kernel)
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None
     if not isinstance(kernel, Kernel):
         raise TypeError(f"{name} must be a Kernel or the name of one, not {describe(kernel)}")
-    if kernel.is_of_texts and (not is_text or array.ndim != 1):
+    if kernel.compares_texts and (not is_text or array.ndim != 1):
         raise MeasureError(f"{name}: {kernel} compares texts: give a list of strings")
-    if is_text and kernel.name != "delta" and not kernel.is_of_texts:
+    if is_text and kernel.name != "delta" and not kernel.compares_texts:
         raise MeasureError(f"{name}: {kernel} compares numbers, and these are strings")
     return kernel
 
 
-def _side(array: AnyArray, kernel: Kernel, seed: int, counting: Counting) -> Side:
+def _side(array: AnyArray, kernel: Kernel, seed: int, counting: Counting) -> Variable:
     if kernel.name == "delta":
-        return side(array.reshape(len(array), -1).T.tolist(), kernel)
-    if kernel.is_of_texts:
-        terms = texts.Terms(kernel.n, counting)
-        counts = run_here(texts.CountTerms(terms), texts.parts(array.tolist()), texts.prepared(terms))
-        return side(counts, kernel)
-    return side(array.reshape(len(array), -1).astype(np.float64), kernel, seed)
+        return make_variable(array.reshape(len(array), -1).T.tolist(), kernel)
+    if kernel.compares_texts:
+        terms = texts.TermSpec(kernel.n, counting)
+        counts = run_inline(texts.CountTerms(terms), texts.iter_tasks(array.tolist()), texts.prepare_terms(terms))
+        return make_variable(counts, kernel)
+    return make_variable(array.reshape(len(array), -1).astype(np.float64), kernel, seed)

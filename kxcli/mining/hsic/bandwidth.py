@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from kxcli.arrays import FloatArray, IntArray
-from kxcli.mining.hsic.draws import Purpose, generator
+from kxcli.mining.hsic.random_streams import RandomStream, make_generator
 
-EXACT_ROWS = 5_000  # up to so many rows all distances count; beyond, those of so many rows drawn at random
+MAX_EXACT_ROWS = 5_000  # up to so many rows all distances count; beyond, those of so many rows drawn at random
 
 _BLOCK = 32  # rows whose distances to all others are held at a time
 _HELD = 1 << 18  # differences held at a time
@@ -19,23 +19,23 @@ def median_distance(values: FloatArray, seed: int = 0) -> float | None:
     """Return the median of the positive distances between rows; None where no two rows differ.
 
     values: of shape (n, d), finite.  The median of an even number of distances is the mean of the middle two.
-    Of more than `EXACT_ROWS` rows, as many are drawn without replacement; where these are all the same number, all
+    Of more than `MAX_EXACT_ROWS` rows, as many are drawn without replacement; where these are all the same number, all
     rows count after all.
     Cost: in one dimension O(n log n) a probe, and some 60 probes; else all distances, twice.
     """
     some = values
-    if len(values) > EXACT_ROWS:
-        chosen = generator(Purpose.ROWS, seed).choice(len(values), EXACT_ROWS, replace=False)
+    if len(values) > MAX_EXACT_ROWS:
+        chosen = make_generator(RandomStream.ROWS, seed).choice(len(values), MAX_EXACT_ROWS, replace=False)
         some = values[np.sort(chosen)]
     if values.shape[1] == 1:
         found = _of_line(some[:, 0])
         return _of_line(values[:, 0]) if found is None else found
     values = some
-    centred = values - np.median(values, axis=0)
-    scale = float(np.abs(centred).max())  # squares are to go neither over nor under
+    centered = values - np.median(values, axis=0)
+    scale = float(np.abs(centered).max())  # squares are to go neither over nor under
     if not scale:
         return None
-    found = _of_vectors(centred / scale)
+    found = _of_vectors(centered / scale)
     return None if found is None else found * scale
 
 
@@ -63,7 +63,7 @@ def _of_line(values: FloatArray) -> float | None:
         return int((counts * (before[ends] - before[1:])).sum())
 
     low, high = 0.0, float(points[-1] - points[0])  # the median lies in low < median <= high
-    least, greatest = _middle(n_pairs)
+    least, max_abs = _middle(n_pairs)
     while high - low > _NEAR * high:
         middle = (low + high) / 2
         if middle in (low, high):  # no number lies between them
@@ -81,7 +81,7 @@ def _of_line(values: FloatArray) -> float | None:
     distances, weights = points[right] - points[left], counts[left] * counts[right]
     order = np.argsort(distances)
     ranks = n_up_to(low) + np.cumsum(weights[order])
-    first, second = (int(np.searchsorted(ranks, rank, side="right")) for rank in (least, greatest))
+    first, second = (int(np.searchsorted(ranks, rank, side="right")) for rank in (least, max_abs))
     lower = float(distances[order[first]])
     upper = float(distances[order[second]]) if second < len(order) else _next_distance(points, ends)
     return (lower + upper) / 2

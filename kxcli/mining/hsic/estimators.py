@@ -1,4 +1,4 @@
-"""Sums over two centred kernels -> the estimators of HSIC, and of the kernels' alignment (CKA).
+"""Sums over two centered kernels -> the estimators of HSIC, and of the kernels' alignment (CKA).
 
 Kc = HKH is the kernel matrix with its row and column means taken out.  Neither estimate changes when a value is added
 to a row and the same column, so the unbiased one, too, may be computed from Kc instead of K.
@@ -13,7 +13,7 @@ _EQUAL = 1e-12  # of the squared trace: how far apart equal eigenvalues come out
 _ROUNDING = 1e-15  # of its square: an unbiased estimate that is no more may be 0
 
 
-class Pair(NamedTuple):
+class KernelProduct(NamedTuple):
     """Of two kernels: Tr(Kc Lc), and the unbiased estimate."""
 
     trace: float
@@ -21,7 +21,7 @@ class Pair(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Sums:
+class KernelSums:
     """What both sides' kernels add up to.
 
     xy, xx, yy: of both kernels, and of each with itself.  trace_x, trace_y: of Kc and Lc.
@@ -29,13 +29,13 @@ class Sums:
     """
 
     n: int
-    xy: Pair
-    xx: Pair
-    yy: Pair
+    xy: KernelProduct
+    xx: KernelProduct
+    yy: KernelProduct
     trace_x: float
     trace_y: float
-    greatest_x: float
-    greatest_y: float
+    max_abs_x: float
+    max_abs_y: float
 
 
 class Estimates(NamedTuple):
@@ -54,14 +54,14 @@ class Estimates(NamedTuple):
     cka_unbiased: float | None
 
 
-def estimates(sums: Sums) -> Estimates:
+def compute_estimates(sums: KernelSums) -> Estimates:
     """Return every estimator; n has to be 4 at least."""
     n, trace = sums.n, max(sums.xy.trace, 0.0)  # which is below 0 by rounding alone
     xx, yy = max(sums.xx.trace, 0.0), max(sums.yy.trace, 0.0)
-    varies = math.sqrt(xx) > n * _NOISE * sums.greatest_x and math.sqrt(yy) > n * _NOISE * sums.greatest_y
+    varies = math.sqrt(xx) > n * _NOISE * sums.max_abs_x and math.sqrt(yy) > n * _NOISE * sums.max_abs_y
     has_variances = varies and all(
-        of_one.unbiased > _ROUNDING * greatest**2
-        for of_one, greatest in ((sums.xx, sums.greatest_x), (sums.yy, sums.greatest_y))
+        of_one.unbiased > _ROUNDING * max_abs**2
+        for of_one, max_abs in ((sums.xx, sums.max_abs_x), (sums.yy, sums.max_abs_y))
     )
     return Estimates(
         biased_n2=trace / n**2,
@@ -72,7 +72,7 @@ def estimates(sums: Sums) -> Estimates:
     )
 
 
-def is_flat(n: int, own: Pair, trace: float) -> bool:
+def is_permutation_invariant(n: int, own: KernelProduct, trace: float) -> bool:
     """Whether the n - 1 eigenvalues of a centered kernel are equal but for rounding, so no permutation changes it.
 
     own: of the kernel with itself; trace: Tr(Kc).  By Cauchy and Schwarz (n - 1) Tr(Kc²) is at least Tr(Kc)², and equal
@@ -86,15 +86,15 @@ def _aligned(xy: float, xx: float, yy: float) -> float:
     return xy / (math.sqrt(xx / yy) * yy)
 
 
-def pair(n: int, trace: float, diagonal: float, trace_x: float, trace_y: float) -> Pair:
+def pair(n: int, trace: float, diagonal: float, trace_x: float, trace_y: float) -> KernelProduct:
     """Return a pair from Tr(Kc Lc), the sum of Kc(i, i) Lc(i, i), Tr(Kc) and Tr(Lc).
 
     The unbiased estimate is that of Kc and Lc, and without its diagonal a row i of Kc adds up to -Kc(i, i).
     """
-    return Pair(trace, unbiased(n, trace - diagonal, diagonal, trace_x * trace_y))
+    return KernelProduct(trace, unbiased_hsic(n, trace - diagonal, diagonal, trace_x * trace_y))
 
 
-def unbiased(n: int, products: float, rows: float, totals: float) -> float:
+def unbiased_hsic(n: int, products: float, rows: float, totals: float) -> float:
     """Return Song's estimator from sums over kernels K and L without their diagonals.
 
     products: of K(i, j) L(i, j); rows: of the products of their row sums; totals: the product of their sums.

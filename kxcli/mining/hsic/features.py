@@ -12,11 +12,11 @@ from kxcli.arrays import FloatArray, IntArray
 _REACH = 6.0  # exp(-6²) is 2e-16: what the kernel is at this distance, and its spectrum at twice it, in bandwidths
 
 
-WIDEST = 1024  # features of a side, or of both, that matrices of width x width are made of
+MAX_WIDTH = 1024  # features of a side, or of both, that matrices of width x width are made of
 _FURTHEST = 1e4  # bandwidths, beyond which there would be more features than anybody has rows for
 
 
-class Features(Protocol):
+class FeatureMap(Protocol):
     """Maps rows to features; picklable and small."""
 
     @property
@@ -30,8 +30,8 @@ class Features(Protocol):
 
 
 @dataclass(frozen=True)
-class Linear:
-    """The columns of centred numbers."""
+class LinearFeatures:
+    """The columns of centered numbers."""
 
     width: int
 
@@ -41,7 +41,7 @@ class Linear:
 
 
 @dataclass(frozen=True)
-class OneHot:
+class OneHotFeatures:
     """A feature for each category."""
 
     width: int
@@ -54,13 +54,13 @@ class OneHot:
 
 
 @dataclass(frozen=True)
-class Fourier:
+class FourierFeatures:
     """Cosines and sines for the gaussian kernel in one dimension, of numbers given in bandwidths.
 
     exp(-d²) is the integral of its spectrum exp(-ω²/4) / (2 √π) times cos(ωd).  The trapezoid rule with step h gives
     the sum of the kernel's copies 2π/h apart (Poisson's formula), so with h = 2π / (range + 6) all but the first are
     below 2e-16 wherever two rows can be apart, and beyond ω = 12 the spectrum is.  Hence 1.91 (range + 6)
-    frequencies, and twice as many features.  That of frequency 0, which is constant, is left out: centring takes it
+    frequencies, and twice as many features.  That of frequency 0, which is constant, is left out: centering takes it
     away.
     """
 
@@ -68,7 +68,7 @@ class Fourier:
     n_frequencies: int
 
     @classmethod
-    def over(cls, extent: float) -> "Fourier | None":
+    def over(cls, extent: float) -> "FourierFeatures | None":
         """Return the features for numbers no further apart than `extent` bandwidths; None where that is too far."""
         if not extent <= _FURTHEST:
             return None
@@ -88,7 +88,7 @@ class Fourier:
     def of(self, rows: FloatArray | IntArray) -> FloatArray:
         """Return the cosines less 1, then the sines: powers of exp(iωd/2) by products, of which log2 follow each other.
 
-        Less 1, which centring takes away, a cosine keeps its digits where all numbers are near each other.
+        Less 1, which centering takes away, a cosine keeps its digits where all numbers are near each other.
         """
         halves = np.empty((self.n_frequencies, len(rows)), dtype=np.complex128)
         angles = self.step / 2 * rows[:, 0]

@@ -11,10 +11,10 @@ from typing import Protocol
 import numpy as np
 
 from kxcli.arrays import FloatArray, IntArray
-from kxcli.mining.hsic.features import Features, Fourier, Linear, OneHot
+from kxcli.mining.hsic.features import FeatureMap, FourierFeatures, LinearFeatures, OneHotFeatures
 from kxcli.mining.hsic.parameters import Kernel
 
-TILE = 512  # rows and columns of a tile: its few arrays of 2 MB stay near the core
+TILE_ROWS = 512  # rows and columns of a tile: its few arrays of 2 MB stay near the core
 
 _DIRECT = 8  # columns up to which squared distances are sums of squared differences, which lose no digit
 _LOST = 1e-3  # of the squared norms: d² below it has lost three digits of sixteen,
@@ -23,8 +23,8 @@ _HELD = 1 << 20  # differences held at a time
 _FLAT = 0.5  # mean of a kernel from which it is computed less 1
 
 
-class Side(Protocol):
-    """The values of one side, with their kernel k: up to a constant, which centring takes away."""
+class Variable(Protocol):
+    """The values of one side, with their kernel k: up to a constant, which centering takes away."""
 
     kernel: Kernel
     n: int
@@ -45,12 +45,12 @@ class Side(Protocol):
         ...
 
     @property
-    def greatest(self) -> float:
+    def max_abs(self) -> float:
         """A bound of |k|."""
         ...
 
     @property
-    def features(self) -> Features | None:
+    def features(self) -> FeatureMap | None:
         """Features, few and exact, whose inner product is the kernel up to a constant; None where there are none."""
         ...
 
@@ -68,20 +68,20 @@ class Side(Protocol):
         ...
 
 
-def blocks(n: int) -> int:
+def count_blocks(n: int) -> int:
     """Return the number of blocks of rows."""
-    return -(-n // TILE)
+    return -(-n // TILE_ROWS)
 
 
-def block(i: int) -> slice:
+def block_rows(i: int) -> slice:
     """Return the rows of the i-th block."""
-    return slice(i * TILE, (i + 1) * TILE)
+    return slice(i * TILE_ROWS, (i + 1) * TILE_ROWS)
 
 
-class Numbers:
+class NumericVariable:
     """Vectors of numbers under a gaussian, laplace or linear kernel.
 
-    values: of shape (n, d), finite.  They are centred, and divided by σ, before anything else is computed of them, so
+    values: of shape (n, d), finite.  They are centered, and divided by σ, before anything else is computed of them, so
     that columns near 1e8 keep their digits.  A kernel that is nearly constant, because σ is great, is computed less 1,
     for the same reason.
     """
@@ -112,7 +112,7 @@ class Numbers:
         return self._norms if self.kernel.name == "linear" else np.full(self.n, 0.0 if self._is_flat else 1.0)
 
     @cached_property
-    def greatest(self) -> float:
+    def max_abs(self) -> float:
         """A bound of |k|: less 1, it is no further from 0 than the greatest distance tells."""
         norm = float(self._norms.max())
         if self.kernel.name == "linear":
@@ -121,17 +121,17 @@ class Numbers:
         return -math.expm1(-furthest) if self._is_flat else 1.0
 
     @cached_property
-    def features(self) -> Features | None:
+    def features(self) -> FeatureMap | None:
         """The columns themselves; for the gaussian kernel in one dimension, Fourier features."""
         if self.kernel.name == "linear":
-            return Linear(self.rows.shape[1])
+            return LinearFeatures(self.rows.shape[1])
         if self.kernel.name == "gaussian" and self.rows.shape[1] == 1:
-            return Fourier.over(float(np.ptp(self.rows)))
+            return FourierFeatures.over(float(np.ptp(self.rows)))
         return None
 
     def tile(self, i: int, j: int) -> FloatArray:
         """Return a tile; i is j on the diagonal."""
-        return self._kernel(block(i), block(j), is_diagonal=i == j)
+        return self._kernel(block_rows(i), block_rows(j), is_diagonal=i == j)
 
     def column(self, i: int) -> FloatArray:
         """Return a column of the kernel matrix."""
@@ -182,7 +182,7 @@ def _direct(a: FloatArray, b: FloatArray) -> FloatArray:
     return total
 
 
-class Categories:
+class CategoricalVariable:
     """Labels under the delta kernel.
 
     codes: of shape (n,), from 0 to the number of categories, each of which occurs.
@@ -198,7 +198,7 @@ class Categories:
         return len(self.sizes) == 1
 
     has_unit_diagonal = True
-    greatest = 1.0
+    max_abs = 1.0
 
     @property
     def diagonal(self) -> FloatArray:
@@ -206,13 +206,13 @@ class Categories:
         return np.ones(self.n)
 
     @property
-    def features(self) -> Features:
+    def features(self) -> FeatureMap:
         """A feature for each category."""
-        return OneHot(len(self.sizes))
+        return OneHotFeatures(len(self.sizes))
 
     def tile(self, i: int, j: int) -> FloatArray:
         """Return a tile."""
-        return np.equal.outer(self.rows[block(i)], self.rows[block(j)]).astype(np.float64)
+        return np.equal.outer(self.rows[block_rows(i)], self.rows[block_rows(j)]).astype(np.float64)
 
     def column(self, i: int) -> FloatArray:
         """Return a column of the kernel matrix."""
@@ -220,7 +220,7 @@ class Categories:
         return column
 
 
-def renumbered(codes: IntArray) -> IntArray:
+def renumber_codes(codes: IntArray) -> IntArray:
     """Renumber codes from 0 without a gap, in order of appearance."""
     _, firsts, places = np.unique(codes, return_index=True, return_inverse=True)
     numbers = np.empty(len(firsts), np.int64)
@@ -228,8 +228,10 @@ def renumbered(codes: IntArray) -> IntArray:
     return numbers[places]
 
 
-def categories(columns: Sequence[Sequence[object]]) -> Categories:
+def encode_labels(columns: Sequence[Sequence[object]]) -> CategoricalVariable:
     """Return the rows of some columns of labels as categories: rows are alike where all their labels are equal."""
     numbers: dict[tuple[object, ...], int] = {}
     rows = zip(*columns, strict=True)
-    return Categories(np.fromiter((numbers.setdefault(row, len(numbers)) for row in rows), np.int64, len(columns[0])))
+    return CategoricalVariable(
+        np.fromiter((numbers.setdefault(row, len(numbers)) for row in rows), np.int64, len(columns[0]))
+    )

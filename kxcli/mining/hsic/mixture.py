@@ -15,7 +15,7 @@ _CORRECTIONS = 50
 _CLOSE = 1e-14
 
 
-def tail(weights: FloatArray, degrees: FloatArray, value: float) -> float:
+def mixture_tail(weights: FloatArray, degrees: FloatArray, value: float) -> float:
     """Return P(Q > value) for Q the sum of weights[k] times an independent chi-square of degrees[k].
 
     weights: positive; degrees: positive, not necessarily whole, so that one weight alone is a gamma distribution, but

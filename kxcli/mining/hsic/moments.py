@@ -1,4 +1,4 @@
-"""Sums over centred kernels by features: O(n m²) for m features of both sides, O(block) memory, nothing left out."""
+"""Sums over centered kernels by features: O(n m²) for m features of both sides, O(block) memory, nothing left out."""
 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -7,21 +7,21 @@ import numpy as np
 
 from kxcli.arrays import FloatArray, IntArray
 from kxcli.mining.hsic import estimators
-from kxcli.mining.hsic.estimators import Pair
-from kxcli.mining.hsic.features import Features
-from kxcli.mining.hsic.kernels import Side
-from kxcli.mining.hsic.spectra import spectrum
+from kxcli.mining.hsic.estimators import KernelProduct
+from kxcli.mining.hsic.features import FeatureMap
+from kxcli.mining.hsic.kernels import Variable
+from kxcli.mining.hsic.spectra import eigenvalues
 from kxcli.tally.frames import join_parts, split_parts
 
 Rows = FloatArray | IntArray
 
 _STEP = 2048  # rows whose features are held at a time
-_LEAST = 1 << 24  # features of a task, at least
+_MIN_TASK_FEATURES = 1 << 24  # features of a task, at least
 _TASKS = 64  # at most,
 _MATRICES = 1 << 26  # and no more than make so many bytes of matrices, which are kept until all are added up in order
 
 
-class Part(NamedTuple):
+class MomentTask(NamedTuple):
     """The rows of a task, on both sides."""
 
     number: int
@@ -34,30 +34,30 @@ class Part(NamedTuple):
         return len(self.x)
 
 
-def parts(x: Side, y: Side, width: int) -> Iterator[Part]:
+def iter_tasks(x: Variable, y: Variable, width: int) -> Iterator[MomentTask]:
     """Yield the tasks; `width` is the number of features of both sides."""
-    n_tasks = max(1, min(_TASKS, x.n * width // _LEAST, _MATRICES // (8 * width**2)))
+    n_tasks = max(1, min(_TASKS, x.n * width // _MIN_TASK_FEATURES, _MATRICES // (8 * width**2)))
     step = -(-x.n // n_tasks // _STEP) * _STEP if n_tasks > 1 else x.n
     for number, start in enumerate(range(0, x.n, step)):
-        yield Part(number, x.rows[start : start + step], y.rows[start : start + step])
+        yield MomentTask(number, x.rows[start : start + step], y.rows[start : start + step])
 
 
 Partial = dict[int, FloatArray]  # number of the part -> its matrix
 
 
-class Moments:
+class SumMoments:
     """The job: second moments of 1, the features of x, their squared norm, those of y, and theirs.
 
     Matrices are added up in the order of the parts, so the digits do not depend on who computed which.
     """
 
-    def __init__(self, x: Features, y: Features) -> None:
+    def __init__(self, x: FeatureMap, y: FeatureMap) -> None:
         self.x, self.y = x, y
 
     def setup(self, shared: object) -> None:
         """Make nothing ready."""
 
-    def map(self, records: Iterable[Part]) -> Partial:
+    def map(self, records: Iterable[MomentTask]) -> Partial:
         """Return the moments of some parts."""
         return {part.number: self._moments(part) for part in records}
 
@@ -76,14 +76,14 @@ class Moments:
         matrices = [np.frombuffer(frame).reshape(width, width) for frame in frames[1::2]]
         return dict(zip((int(bytes(number)) for number in frames[::2]), matrices, strict=True))
 
-    def finish(self, partial: Partial) -> "Total":
+    def finish(self, partial: Partial) -> "MomentSums":
         """Return the sum of all."""
         total = np.zeros_like(next(iter(partial.values())))
         for _, matrix in sorted(partial.items()):
             total += matrix
-        return Total(total, self.x.width)
+        return MomentSums(total, self.x.width)
 
-    def _moments(self, part: Part) -> FloatArray:
+    def _moments(self, part: MomentTask) -> FloatArray:
         width = self.x.width + self.y.width + 3
         total = np.zeros((width, width))
         for start in range(0, part.size, _STEP):
@@ -100,14 +100,14 @@ class Moments:
         return total
 
 
-class Total:
+class MomentSums:
     """Second moments of both sides' features, added up over all rows."""
 
     def __init__(self, total: FloatArray, width_x: int) -> None:
         self._total = total
         self._n = float(total[0, 0])
         means = total[0] / self._n
-        self._centred = total - self._n * np.outer(means, means)
+        self._centered = total - self._n * np.outer(means, means)
         self._x, self._y = slice(1, 1 + width_x), slice(2 + width_x, len(total) - 1)
         self._diagonal_x, self._diagonal_y = (self._diagonal(side, means) for side in (self._x, self._y))
 
@@ -119,19 +119,21 @@ class Total:
         weights[side.stop] = 1
         return weights
 
-    def sums(self, greatest_x: float, greatest_y: float) -> estimators.Sums:
+    def sums(self, max_abs_x: float, max_abs_y: float) -> estimators.KernelSums:
         """Return what the kernels add up to."""
         sides = (self._x, self._diagonal_x), (self._y, self._diagonal_y)
         traces = [float(weights @ self._total[0]) for _, weights in sides]
         n = round(self._n)
 
-        def pair(a: int, b: int) -> Pair:
+        def pair(a: int, b: int) -> KernelProduct:
             (left, weights), (right, others) = sides[a], sides[b]
-            trace = float(np.sum(self._centred[left, right] ** 2))
+            trace = float(np.sum(self._centered[left, right] ** 2))
             return estimators.pair(n, trace, float(weights @ self._total @ others), traces[a], traces[b])
 
-        return estimators.Sums(n, pair(0, 1), pair(0, 0), pair(1, 1), traces[0], traces[1], greatest_x, greatest_y)
+        return estimators.KernelSums(n, pair(0, 1), pair(0, 0), pair(1, 1), traces[0], traces[1], max_abs_x, max_abs_y)
 
     def spectra(self) -> tuple[FloatArray, FloatArray]:
         """Return the eigenvalues of Kc / n and of Lc / n that are not 0, the greatest first."""
-        return spectrum(self._centred[self._x, self._x] / self._n), spectrum(self._centred[self._y, self._y] / self._n)
+        return eigenvalues(self._centered[self._x, self._x] / self._n), eigenvalues(
+            self._centered[self._y, self._y] / self._n
+        )

@@ -11,9 +11,9 @@ from kxcli.mining.arguments import describe
 KernelName = Literal["gaussian", "laplace", "linear", "delta", "bow", "ngram"]
 TestName = Literal["auto", "permutation", "eigen", "gamma", "none"]
 
-LEAST_ROWS = 4
-GAMMA_ROWS = 6
-PERMUTED_ROWS = 20_000  # up to which `auto` permutes
+MIN_ROWS = 4
+MIN_GAMMA_ROWS = 6
+MAX_PERMUTED_ROWS = 20_000  # up to which `auto` permutes
 
 
 class MeasureError(ValueError):
@@ -55,13 +55,13 @@ class Kernel:
             _check_type("sigma", self.sigma, Real)
         if (self.n > 0) != (self.name == "ngram") or self.n < 0:
             raise ValueError("the kernel ngram has an n of 1 or more, and no other kernel has one")
-        if self.cosine and not self.is_of_texts:
+        if self.cosine and not self.compares_texts:
             raise ValueError(f"the kernel {self.name} has no cosine; bow and ngram have one")
         if self.sigma is not None and not (self.has_bandwidth and 0 < self.sigma < math.inf):
             raise ValueError("sigma must be greater than 0, and only gaussian and laplace have one")
 
     @classmethod
-    def named(cls, text: str) -> "Kernel":
+    def parse(cls, text: str) -> "Kernel":
         """Return the kernel that a user names, n-grams as `ngram:3`; `ValueError` where there is none such."""
         match = re.fullmatch(r"(gaussian|laplace|linear|delta|bow)|ngram:([1-9]\d{0,2})", text, re.ASCII)
         if match is None:
@@ -69,7 +69,7 @@ class Kernel:
         return cls(cast(KernelName, match[1] or "ngram"), n=int(match[2] or 0))
 
     @property
-    def is_of_texts(self) -> bool:
+    def compares_texts(self) -> bool:
         """Whether it compares counts of words or n-grams."""
         return self.name in ("bow", "ngram")
 
@@ -84,7 +84,7 @@ class Testing:
     """How independence is tested.
 
     name: "permutation"; "eigen", the asymptotic null distribution from the kernels' spectra; "gamma", its
-    approximation with two moments; "none"; "auto": permutation up to `PERMUTED_ROWS` rows, eigen beyond, and
+    approximation with two moments; "none"; "auto": permutation up to `MAX_PERMUTED_ROWS` rows, eigen beyond, and
     where permutations would compare less than 90 % of a kernel.
     alpha: the columns are called dependent where p is no greater.
     """
@@ -112,7 +112,7 @@ class Dependence:
     """What is known of two columns.
 
     sigma_x, sigma_y: the bandwidths used; None for kernels without one, and for a constant column.
-    biased_n2, ..., cka_unbiased: see `estimators.Estimates`; of a pair of many columns that has fewer than `LEAST_ROWS`
+    biased_n2, ..., cka_unbiased: see `estimators.Estimates`; of a pair of many columns that has fewer than `MIN_ROWS`
     rows with a value in both, all are None.
     test: what was done; p_value and dependent are None without a test, and where the test is undefined.
     notes: what was decided on the way, for whoever asked.

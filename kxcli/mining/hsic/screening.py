@@ -7,10 +7,10 @@ from typing import NamedTuple
 import numpy as np
 
 from kxcli.arrays import FloatArray, IntArray
-from kxcli.mining.hsic.asymptotic import category_spectrum
-from kxcli.mining.hsic.draws import Purpose, generator
-from kxcli.mining.hsic.mixture import tail
+from kxcli.mining.hsic.asymptotic import category_eigenvalues
+from kxcli.mining.hsic.mixture import mixture_tail
 from kxcli.mining.hsic.parameters import MeasureError, Testing
+from kxcli.mining.hsic.random_streams import RandomStream, make_generator
 
 _TIE = 1e-10  # relative: statistics that are equal come out apart by less
 
@@ -32,7 +32,7 @@ class TermDependence(NamedTuple):
     q_value: float | None
 
 
-def screened_terms(
+def screen_terms(
     counts: Mapping[str, Mapping[int, int]], sizes: Sequence[int], testing: Testing, least: int = 1
 ) -> list[TermDependence]:
     """Return the terms that at least so many texts hold, those of the greatest CKA first, equal ones by code points.
@@ -108,13 +108,13 @@ def benjamini_hochberg(p_values: FloatArray) -> FloatArray:
 def _p_values(traces: FloatArray, totals: IntArray, by_label: IntArray, testing: Testing) -> FloatArray:
     n = int(by_label.sum())
     if testing.name == "eigen":
-        spectrum = category_spectrum(by_label)
+        spectrum = category_eigenvalues(by_label)
         spectrum = spectrum[spectrum > 1e-12]
         scales = 2 * (totals / n) * (1 - totals / n)
-        excesses = scales * float(spectrum.sum()) / (n - 1)  # as in `asymptotic.eigen`
+        excesses = scales * float(spectrum.sum()) / (n - 1)  # as in `asymptotic.eigen_p_value`
         return np.array(
             [
-                tail(scale * spectrum, np.ones(len(spectrum)), trace / n - excess)
+                mixture_tail(scale * spectrum, np.ones(len(spectrum)), trace / n - excess)
                 for scale, trace, excess in zip(scales, traces, excesses, strict=True)
             ]
         )
@@ -126,7 +126,7 @@ def _p_values(traces: FloatArray, totals: IntArray, by_label: IntArray, testing:
             distances = np.rint(n * np.sqrt(traces[at]) / 2).astype(np.int64)  # both labels' are the same
             p_values[at] = _hypergeometric(distances, total, by_label, log_factorials)
         else:
-            rng = generator(Purpose.TEXTS, testing.seed, total)
+            rng = make_generator(RandomStream.TEXTS, testing.seed, total)
             draws = rng.multivariate_hypergeometric(by_label, total, testing.permutations, method="marginals")
             null = np.sort(2 * np.square((n * draws - total * by_label) / n).sum(axis=1))
             n_reaching = len(null) - np.searchsorted(null, traces[at] * (1 - _TIE), side="left")

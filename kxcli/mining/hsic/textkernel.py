@@ -7,22 +7,22 @@ from functools import cached_property
 import numpy as np
 
 from kxcli.arrays import FloatArray, IntArray
-from kxcli.mining.hsic.kernels import TILE
+from kxcli.mining.hsic.kernels import TILE_ROWS
 from kxcli.mining.hsic.parameters import Kernel
-from kxcli.mining.hsic.texts import Vectors
+from kxcli.mining.hsic.texts import TermCounts
 
 _PAIRS, _COLUMNS = 1 << 20, 1 << 10  # pairs of entries, and dense columns, held at a time
 _MANY = 1500  # pairs of entries of a word in a tile from which a dense column costs less than the pairs
 
 
-class Texts:
+class TextVariable:
     """Counts of words or n-grams under the inner product, or the cosine.
 
     vectors: the counts, a sparse row a text.  Words that many texts of a tile share are multiplied as dense columns,
     the others pair by pair.  Cost of a tile: the pairs of its texts that share a word, for each word.
     """
 
-    def __init__(self, vectors: Vectors, kernel: Kernel) -> None:
+    def __init__(self, vectors: TermCounts, kernel: Kernel) -> None:
         self.kernel, self.n = kernel, vectors.n
         self.rows: IntArray = np.arange(self.n)
         self._starts = vectors.starts
@@ -31,7 +31,7 @@ class Texts:
         self._norms: FloatArray = np.bincount(owners, squares, self.n).astype(np.float64, copy=False)
         counts = vectors.counts / np.sqrt(self._norms)[owners] if kernel.cosine else vectors.counts.astype(np.float64)
         # Within each block of rows, entries by word, so that a tile finds the words that both its blocks have.
-        order = np.lexsort((owners, vectors.words, owners // TILE))
+        order = np.lexsort((owners, vectors.words, owners // TILE_ROWS))
         self._owners, self._words, self._counts = owners[order], vectors.words[order], counts[order]
 
     @property
@@ -50,7 +50,7 @@ class Texts:
         return self.kernel.cosine and bool((self._norms > 0).all())
 
     @property
-    def greatest(self) -> float:
+    def max_abs(self) -> float:
         """A bound of k."""
         return float(self.diagonal.max())
 
@@ -80,7 +80,7 @@ class Texts:
         _, at_left, at_right = np.intersect1d(left.words, right.words, assume_unique=True, return_indices=True)
         n_left, n_right = left.lengths[at_left], right.lengths[at_right]
         is_many = n_left * n_right > _MANY
-        shape = min(TILE, self.n - i * TILE), min(TILE, self.n - j * TILE)
+        shape = min(TILE_ROWS, self.n - i * TILE_ROWS), min(TILE_ROWS, self.n - j * TILE_ROWS)
         tile = np.zeros(shape)
         few_left, few_right = at_left[~is_many], at_right[~is_many]
         ends = np.cumsum((n_left * n_right)[~is_many])
@@ -98,11 +98,11 @@ class Texts:
         weights[self._words[is_mine]] = self._counts[is_mine]
         return np.bincount(self._owners, weights[self._words] * self._counts, self.n).astype(np.float64, copy=False)
 
-    def _entries(self, i: int) -> "_Entries":
-        first, last = i * TILE, min((i + 1) * TILE, self.n)
+    def _entries(self, i: int) -> "_TermBlock":
+        first, last = i * TILE_ROWS, min((i + 1) * TILE_ROWS, self.n)
         part = slice(self._starts[first], self._starts[last])
         words, starts, lengths = np.unique(self._words[part], return_index=True, return_counts=True)
-        return _Entries(words, starts, lengths, self._owners[part] - first, self._counts[part])
+        return _TermBlock(words, starts, lengths, self._owners[part] - first, self._counts[part])
 
 
 def _pieces(borders: Iterable[int], n: int) -> Iterator[slice]:
@@ -115,7 +115,7 @@ def _pieces(borders: Iterable[int], n: int) -> Iterator[slice]:
 
 
 @dataclass(frozen=True)
-class _Entries:
+class _TermBlock:
     """The entries of a block: those of each word stand together, `lengths` of them from `starts`."""
 
     words: IntArray
@@ -143,8 +143,8 @@ def _ranges(starts: IntArray, lengths: IntArray) -> IntArray:
 
 
 def _of_pairs(
-    left: _Entries,
-    right: _Entries,
+    left: _TermBlock,
+    right: _TermBlock,
     at_left: IntArray,
     at_right: IntArray,
     shape: tuple[int, int],

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from kxcli.arrays import BoolArray, IntArray
-from kxcli.mining.hsic.kernels import renumbered
+from kxcli.mining.hsic.kernels import renumber_codes
 from kxcli.mining.wordcount.job import Counting, WordCount
 from kxcli.tally import Tally
 from kxcli.tally.frames import join_parts, split_parts
@@ -21,14 +21,14 @@ _BATCH = 1000  # texts cut at a time
 
 
 @dataclass(frozen=True)
-class Terms:
+class TermSpec:
     """What is counted of a text: its words, or with `n` its n-grams of so many characters, white space included."""
 
     n: int = 0
     counting: Counting = field(default_factory=Counting)
 
 
-class Part(NamedTuple):
+class TextTask(NamedTuple):
     """Some texts, with the number of the task and, for a screening, each text's label."""
 
     number: int
@@ -41,20 +41,20 @@ class Part(NamedTuple):
         return sum(map(len, self.texts))
 
 
-def parts(texts: Sequence[str], labels: IntArray | None = None) -> Iterator[Part]:
+def iter_tasks(texts: Sequence[str], labels: IntArray | None = None) -> Iterator[TextTask]:
     """Yield the tasks."""
     start = size = number = 0
     for i, text in enumerate(texts, 1):
         size += len(text)
         if size >= _PART or i == len(texts):
-            yield Part(number, list(texts[start:i]), None if labels is None else labels[start:i])
+            yield TextTask(number, list(texts[start:i]), None if labels is None else labels[start:i])
             start, size, number = i, 0, number + 1
 
 
-class Cutter:
+class TermTokenizer:
     """Cuts texts into terms."""
 
-    def __init__(self, terms: Terms) -> None:
+    def __init__(self, terms: TermSpec) -> None:
         self._n = terms.n
         self._words = WordCount(terms.counting)
 
@@ -74,7 +74,7 @@ class Cutter:
 
 
 @dataclass(frozen=True)
-class Vectors:
+class TermCounts:
     """Counts of terms: text i has those from starts[i] to starts[i + 1] of `words` (numbers) and `counts`."""
 
     starts: IntArray
@@ -86,15 +86,15 @@ class Vectors:
         """Texts."""
         return len(self.starts) - 1
 
-    def select(self, rows: BoolArray) -> "Vectors":
+    def select(self, rows: BoolArray) -> "TermCounts":
         """Return some of the texts; words are numbered in order of appearance."""
         lengths = np.diff(self.starts)
         is_kept = np.repeat(rows, lengths)
         starts = np.concatenate(([0], np.cumsum(lengths[rows])))
-        return Vectors(starts, renumbered(self.words[is_kept]), self.counts[is_kept])
+        return TermCounts(starts, renumber_codes(self.words[is_kept]), self.counts[is_kept])
 
 
-class _Counts(NamedTuple):
+class _TaskCounts(NamedTuple):
     vocabulary: list[str]
     lengths: IntArray
     words: IntArray
@@ -104,18 +104,18 @@ class _Counts(NamedTuple):
 class CountTerms:
     """The job: texts -> `Vectors`, whose words are numbered in the order in which they come up."""
 
-    def __init__(self, terms: Terms) -> None:
-        self._cutter = Cutter(terms)
+    def __init__(self, terms: TermSpec) -> None:
+        self._cutter = TermTokenizer(terms)
 
     def setup(self, shared: "Words | None") -> None:
         """Take the dictionary."""
         self._cutter.setup(shared)
 
-    def map(self, records: Iterable[Part]) -> dict[int, _Counts]:
+    def map(self, records: Iterable[TextTask]) -> dict[int, _TaskCounts]:
         """Count the terms of each text."""
         return {part.number: self._counted(part.texts) for part in records}
 
-    def _counted(self, texts: list[str]) -> _Counts:
+    def _counted(self, texts: list[str]) -> _TaskCounts:
         numbers: dict[str, int] = {}
         lengths, words, counts = [], list[int](), list[int]()
         for terms in self._cutter.cut(texts):
@@ -124,13 +124,13 @@ class CountTerms:
             words += [numbers.setdefault(word, len(numbers)) for word in counter]
             counts += counter.values()
         arrays = (np.array(numbers, dtype=np.int64) for numbers in (lengths, words, counts))
-        return _Counts(list(numbers), *arrays)
+        return _TaskCounts(list(numbers), *arrays)
 
-    def merge(self, left: dict[int, _Counts], right: dict[int, _Counts]) -> dict[int, _Counts]:
+    def merge(self, left: dict[int, _TaskCounts], right: dict[int, _TaskCounts]) -> dict[int, _TaskCounts]:
         """Return both."""
         return left | right
 
-    def dump(self, partial: dict[int, _Counts]) -> bytes:
+    def dump(self, partial: dict[int, _TaskCounts]) -> bytes:
         """Return the counts with their numbers."""
         return join_parts(
             frame
@@ -142,18 +142,18 @@ class CountTerms:
             )
         )
 
-    def load(self, data: bytes | memoryview) -> dict[int, _Counts]:
+    def load(self, data: bytes | memoryview) -> dict[int, _TaskCounts]:
         """Return the counts that were dumped."""
         frames = split_parts(data)
         return {
-            int(bytes(frames[i])): _Counts(
+            int(bytes(frames[i])): _TaskCounts(
                 [bytes(word).decode("utf-8") for word in split_parts(frames[i + 1])],
                 *(np.frombuffer(frame, np.int64) for frame in frames[i + 2 : i + 5]),
             )
             for i in range(0, len(frames), 5)
         }
 
-    def finish(self, partial: dict[int, _Counts]) -> Vectors:
+    def finish(self, partial: dict[int, _TaskCounts]) -> TermCounts:
         """Return the vectors, in the order of the texts."""
         numbers: dict[str, int] = {}
         words = []
@@ -162,24 +162,24 @@ class CountTerms:
             own = [numbers.setdefault(word, len(numbers)) for word in counts.vocabulary]
             words.append(np.array(own, dtype=np.int64)[counts.words])
         lengths = np.concatenate([counts.lengths for counts in ordered])
-        return Vectors(
+        return TermCounts(
             np.concatenate(([0], np.cumsum(lengths))),
             np.concatenate(words),
             np.concatenate([counts.counts for counts in ordered]),
         )
 
 
-class CountTexts:
+class CountDocuments:
     """The job: how many texts of each label hold a term; merging adds up, so memory grows with distinct terms alone."""
 
-    def __init__(self, terms: Terms) -> None:
-        self._cutter = Cutter(terms)
+    def __init__(self, terms: TermSpec) -> None:
+        self._cutter = TermTokenizer(terms)
 
     def setup(self, shared: "Words | None") -> None:
         """Take the dictionary."""
         self._cutter.setup(shared)
 
-    def map(self, records: Iterable[Part]) -> dict[int, Tally]:
+    def map(self, records: Iterable[TextTask]) -> dict[int, Tally]:
         """Count, by label."""
         tallies: dict[int, Tally] = {}
         for part in records:
@@ -215,7 +215,7 @@ class CountTexts:
         return dict(sorted(terms.items()))
 
 
-def prepared(terms: Terms) -> Any:
+def prepare_terms(terms: TermSpec) -> Any:
     """Return what `setup` of the jobs takes; raises `segment.fast.NotEqualError`."""
     from kxcli.mining.segment import prepare
 

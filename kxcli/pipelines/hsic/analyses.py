@@ -8,10 +8,10 @@ from kxcli.corpus.tables import ColumnGroup, Table, select_columns
 from kxcli.errors import InputError, UsageError
 from kxcli.mining.hsic import pairs, permutation, screening, texts
 from kxcli.mining.hsic.dependence import RunJob, measure
-from kxcli.mining.hsic.kernels import categories
-from kxcli.mining.hsic.parameters import LEAST_ROWS, Dependence, Testing
+from kxcli.mining.hsic.kernels import encode_labels
+from kxcli.mining.hsic.parameters import MIN_ROWS, Dependence, Testing
 from kxcli.output.rows import Cell, RoundTripFloat, format_shortest
-from kxcli.pipelines.hsic.inputs import Asked, Maker, Tables
+from kxcli.pipelines.hsic.inputs import HsicTables, KernelRequest, VariableBuilder
 from kxcli.report import Report
 from kxcli.tuning import trim_heap
 from kxcli.wording import format_count
@@ -28,7 +28,7 @@ _OF_SCREEN = ("n", "kernel_x", "sigma_x", "biased_n2", "unbiased", "cka", "cka_u
 _OF_TERMS = ("word", "df", "label", "biased_n2", "cka", "p_value", "q_value")
 
 
-class Output(NamedTuple):
+class ResultTable(NamedTuple):
     """Output columns and rows; of a pair, the verdict."""
 
     columns: Sequence[str]
@@ -38,20 +38,20 @@ class Output(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Work:
+class HsicRun:
     """A run over some tables."""
 
-    tables: Tables
-    maker: Maker
-    asked_x: Asked
-    asked_y: Asked
+    tables: HsicTables
+    maker: VariableBuilder
+    asked_x: KernelRequest
+    asked_y: KernelRequest
     testing: Testing
     run: RunJob
     report: Report
     drops_missing: bool
     memory: int  # bytes for all processes
 
-    def pair(self, x: str | None, y: str | None, *, is_flat: bool) -> Output:
+    def pair(self, x: str | None, y: str | None, *, is_flat: bool) -> ResultTable:
         """Measure -x against -y; a row for each value, or with `is_flat` one row."""
         columns_x, columns_y = _chosen(x, self.tables.x, "-x"), _chosen(y, self.tables.y, "-y")
         groups = self.asked_x.group(columns_x), self.asked_y.group(columns_y)
@@ -65,8 +65,8 @@ class Work:
         for note in found.notes:
             tell(note)
         if found.test == "permutation" and found.dependent is False:
-            n_reaching = int(found.n <= permutation.ENUMERATED)  # the rows as they stand are one of all
-            least = permutation.p_value(n_reaching, found.n, self.testing.permutations)
+            n_reaching = int(found.n <= permutation.MAX_ENUMERATED_ROWS)  # the rows as they stand are one of all
+            least = permutation.permutation_p_value(n_reaching, found.n, self.testing.permutations)
             if least > self.testing.alpha:
                 self.report.warning(
                     f"p cannot be below {least:.2g} here, so nothing is called dependent at "
@@ -78,12 +78,12 @@ class Work:
         if found.is_undefined:
             cells["dependent"] = _UNDEFINED
         if is_flat:
-            return Output(list(cells), [list(cells.values())], found.dependent, why_undefined)
+            return ResultTable(list(cells), [list(cells.values())], found.dependent, why_undefined)
         if found.dependent is not None:
             cells["dependent"] = f"{'yes' if found.dependent else 'no'} (at {format_shortest(self.testing.alpha)})"
-        return Output(("key", "value"), list(cells.items()), found.dependent, why_undefined)
+        return ResultTable(("key", "value"), list(cells.items()), found.dependent, why_undefined)
 
-    def matrix(self, x: str | None, value: str | None) -> Output:
+    def matrix(self, x: str | None, value: str | None) -> ResultTable:
         """Measure all pairs of columns; a square of one value, or without it a row a pair."""
         table = self.tables.x
         columns = _chosen(x, table, "-x")
@@ -102,7 +102,7 @@ class Work:
                 (names[i], names[j], *_cells(found[i, j], _OF_EDGES), _cell(q))
                 for (i, j), q in zip(wanted, q_values, strict=True)
             ]
-            return Output(("x", "y", *_OF_EDGES, "q_value"), rows)
+            return ResultTable(("x", "y", *_OF_EDGES, "q_value"), rows)
         square = [
             (name, *(_cell(getattr(found[min(i, j), max(i, j)], value)) for j in range(n)))
             for i, name in enumerate(names)
@@ -110,9 +110,9 @@ class Work:
         own = "column"
         while own in names:  # a JSON reader keeps one of two equal keys
             own += "_"
-        return Output((own, *names), square)
+        return ResultTable((own, *names), square)
 
-    def screened(self, label: str, x: str | None, least: int, top: int | None) -> Output:
+    def screened(self, label: str, x: str | None, least: int, top: int | None) -> ResultTable:
         """Rank columns, or the words of a column, by their dependence on a label."""
         table = self.tables.x
         labels = select_columns(label, table, "--screen")
@@ -137,21 +137,21 @@ class Work:
         ]
         alignments = [found[pair].cka_unbiased for pair in wanted]
         order = sorted(range(len(rows)), key=lambda i: (alignments[i] is None, -(alignments[i] or 0.0), names[i]))
-        return Output(("column", *_OF_SCREEN, "q_value"), [rows[i] for i in order[:top]])
+        return ResultTable(("column", *_OF_SCREEN, "q_value"), [rows[i] for i in order[:top]])
 
-    def _terms(self, columns: Sequence[int], labels: tuple[int, ...], least: int, top: int | None) -> Output:
+    def _terms(self, columns: Sequence[int], labels: tuple[int, ...], least: int, top: int | None) -> ResultTable:
         if len(columns) != 1:
             raise UsageError("words are screened in one column: name it with -x.")
         (text_column, label_column), _ = self._rows([ColumnGroup(tuple(columns), False)], [ColumnGroup(labels, False)])
-        side = categories(label_column)
+        side = encode_labels(label_column)
         names = list(dict.fromkeys(label_column[0]))
         if side.is_constant:
             self.report.warning(f"the label is always {names[0]!r}, so the tests are undefined")
         elif len(names) == side.n:
             self.report.warning("all labels differ, so the tests are undefined")
-        job = texts.CountTexts(self.maker.terms(str(self.asked_x.name)))
-        counts = self.run(job, texts.parts(text_column[0], side.rows), self.maker.dictionary, "words")
-        found = screening.screened_terms(counts, side.sizes.tolist(), self.testing, least)
+        job = texts.CountDocuments(self.maker.terms(str(self.asked_x.name)))
+        counts = self.run(job, texts.iter_tasks(text_column[0], side.rows), self.maker.dictionary, "words")
+        found = screening.screen_terms(counts, side.sizes.tolist(), self.testing, least)
         if len(found) < len(counts):
             rare = f"{format_count(len(counts) - len(found), 'words')} in fewer than {format_count(least, 'rows')}"
             self.report.note(f"ignored {rare} (--min-df {least})")
@@ -167,7 +167,7 @@ class Work:
             (one.term, one.n, names[one.label], *map(_cell, (one.biased_n2, one.cka, one.p_value, one.q_value)))
             for one in found[:top]
         ]
-        return Output(_OF_TERMS, rows)
+        return ResultTable(_OF_TERMS, rows)
 
     def _rows(self, groups: Sequence[ColumnGroup], groups_y: Sequence[ColumnGroup]) -> tuple[list[Any], int]:
         """Read, and tell what was dropped."""
@@ -180,14 +180,16 @@ class Work:
             raise InputError(self.tables.x.path, "has no row without a missing cell", "name other columns")
         return rows.groups, rows.n_dropped
 
-    def _columns(self, columns: Sequence[int], asked: Sequence[Asked], names: Sequence[str]) -> list[pairs.Column]:
+    def _columns(
+        self, columns: Sequence[int], asked: Sequence[KernelRequest], names: Sequence[str]
+    ) -> list[pairs.PairColumn]:
         """Read columns that are measured in pairs."""
         table = self.tables.x
         groups = [one.group((column,)) for one, column in zip(asked, columns, strict=True)]
         rows = self.tables.sparse(groups, drops_missing=self.drops_missing)
         max_rows = max(int(mask.sum()) for mask in rows.masks)
-        if max_rows < LEAST_ROWS:
-            what = f"too few rows with a value in a column: {max_rows}, and HSIC needs {LEAST_ROWS} at least"
+        if max_rows < MIN_ROWS:
+            what = f"too few rows with a value in a column: {max_rows}, and HSIC needs {MIN_ROWS} at least"
             raise InputError(table.path, what, "name other columns, or give more rows")
         keeps_values = not all(mask.all() for mask in rows.masks)
         values = rows.values
@@ -207,15 +209,15 @@ class Work:
             self.report.note(f"{message} for {n_pairs:,} pairs")
 
     def _pairs(
-        self, columns: list[pairs.Column], wanted: list[pairs.Pair], testing: Testing, names: Sequence[str]
-    ) -> dict[pairs.Pair, Dependence]:
+        self, columns: list[pairs.PairColumn], wanted: list[tuple[int, int]], testing: Testing, names: Sequence[str]
+    ) -> dict[tuple[int, int], Dependence]:
         n = max(column.side.n for column in columns if column.side is not None)
-        found: dict[pairs.Pair, Dependence] = self.run(
-            pairs.MeasurePairs(testing), pairs.tasks(wanted, n), columns, "pairs"
+        found: dict[tuple[int, int], Dependence] = self.run(
+            pairs.MeasurePairs(testing), pairs.iter_tasks(wanted, n), columns, "pairs"
         )
         sizes = [one.n for one in found.values()]
-        if max(sizes) < LEAST_ROWS:
-            what = f"too few rows with a value in both columns: {max(sizes)}, and HSIC needs {LEAST_ROWS} at least"
+        if max(sizes) < MIN_ROWS:
+            what = f"too few rows with a value in both columns: {max(sizes)}, and HSIC needs {MIN_ROWS} at least"
             raise InputError(self.tables.x.path, what, "name other columns")
         if min(sizes) < max(sizes):
             self.report.note(f"a pair is measured over the {min(sizes):,} to {max(sizes):,} rows with a value in both")

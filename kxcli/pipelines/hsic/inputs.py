@@ -17,11 +17,11 @@ from kxcli.corpus.tables import ColumnGroup, Table, TableKind, TableReading, Tex
 from kxcli.corpus.tables.cells import MissingCodes
 from kxcli.errors import InputError, UsageError
 from kxcli.mining.hsic import texts
-from kxcli.mining.hsic.bandwidth import EXACT_ROWS
-from kxcli.mining.hsic.dependence import RunJob, side
-from kxcli.mining.hsic.kernels import Categories, Side
-from kxcli.mining.hsic.pairs import Column
-from kxcli.mining.hsic.parameters import LEAST_ROWS, Kernel, MeasureError
+from kxcli.mining.hsic.bandwidth import MAX_EXACT_ROWS
+from kxcli.mining.hsic.dependence import RunJob, make_variable
+from kxcli.mining.hsic.kernels import CategoricalVariable, Variable
+from kxcli.mining.hsic.pairs import PairColumn
+from kxcli.mining.hsic.parameters import MIN_ROWS, Kernel, MeasureError
 from kxcli.pipelines import corpus_run
 from kxcli.pipelines.settings import InputSettings, OutputSettings
 from kxcli.report import Report
@@ -35,7 +35,7 @@ _SOME, _NEARLY = 20, 0.9  # rows, and distinct cells among them, of what is no l
 
 
 @dataclass(frozen=True)
-class Asked:
+class KernelRequest:
     """The kernel that a side was asked to have; `name` None: by what its cells are."""
 
     name: str | None
@@ -51,7 +51,7 @@ class Asked:
     @property
     def compares_texts(self) -> bool:
         """Whether it is a kernel of words or n-grams."""
-        return self.name is not None and Kernel.named(self.name).is_of_texts
+        return self.name is not None and Kernel.parse(self.name).compares_texts
 
     def group(self, columns: tuple[int, ...]) -> ColumnGroup:
         """Return the columns, with the option to name if some of their cells are texts."""
@@ -60,12 +60,12 @@ class Asked:
     def kernel(self, *, is_number: bool) -> Kernel:
         """Return the kernel, now that it is known what the cells are."""
         name = self.name or ("gaussian" if is_number else "delta")
-        kernel = Kernel.named(name)
+        kernel = Kernel.parse(name)
         sigma = self.sigma if kernel.has_bandwidth else None
-        return replace(kernel, sigma=sigma, cosine=self.cosine and kernel.is_of_texts)
+        return replace(kernel, sigma=sigma, cosine=self.cosine and kernel.compares_texts)
 
 
-class Complete(NamedTuple):
+class CompleteRows(NamedTuple):
     """The rows without a missing cell: for each group an array (n, d), or a list of texts for each column."""
 
     groups: list[Any]
@@ -78,7 +78,7 @@ class Complete(NamedTuple):
         return len(first) if isinstance(first, np.ndarray) else len(first[0])
 
 
-class ColumnRows(NamedTuple):
+class MaskedColumns(NamedTuple):
     """Columns, each as an array (n, 1) or a list of a list of texts, and masks."""
 
     values: list[Any]
@@ -90,7 +90,7 @@ class ColumnRows(NamedTuple):
         return len(self.masks[0])
 
 
-class Tables:
+class HsicTables:
     """The inputs as one table, and with `y_file` another with as many rows; open in a `with` block."""
 
     def __init__(
@@ -117,7 +117,7 @@ class Tables:
         )
         self._y_file = y_file
 
-    def __enter__(self) -> "Tables":
+    def __enter__(self) -> "HsicTables":
         self.x = self._opened(corpus_run.find_sources(self._given, self._report, self._output))
         self.y = self.x if self._y_file is None else self._opened(resolve_sources([self._y_file]))
         return self
@@ -127,7 +127,9 @@ class Tables:
     ) -> None:
         self._stack.__exit__(kind, error, trace)
 
-    def rows(self, groups: Sequence[ColumnGroup], groups_y: Sequence[ColumnGroup], *, drops_missing: bool) -> Complete:
+    def rows(
+        self, groups: Sequence[ColumnGroup], groups_y: Sequence[ColumnGroup], *, drops_missing: bool
+    ) -> CompleteRows:
         """Read the groups of columns of the table, then those of y's table, where that is another."""
         if self.y is self.x:
             values, complete = _complete(_whole(self.x, [*groups, *groups_y], drops_missing=drops_missing))
@@ -139,11 +141,11 @@ class Tables:
                 raise InputError(self.y.path, what, "give files with as many rows")
             values, complete = values + others, complete & complete_y
         if complete.all():
-            return Complete(values, 0)
+            return CompleteRows(values, 0)
         kept = [_kept(group, complete) for group in values]
-        return Complete(kept, int(len(complete) - complete.sum()))
+        return CompleteRows(kept, int(len(complete) - complete.sum()))
 
-    def sparse(self, groups: Sequence[ColumnGroup], *, drops_missing: bool) -> ColumnRows:
+    def sparse(self, groups: Sequence[ColumnGroup], *, drops_missing: bool) -> MaskedColumns:
         """Read groups of one column each, including rows with missing cells."""
         return _whole(self.x, groups, drops_missing=drops_missing)
 
@@ -155,7 +157,7 @@ class Tables:
             corpus_run.report_notice(told, self._report)
 
 
-def _whole(table: Table, groups: Sequence[ColumnGroup], *, drops_missing: bool) -> ColumnRows:
+def _whole(table: Table, groups: Sequence[ColumnGroup], *, drops_missing: bool) -> MaskedColumns:
     """Return all rows of some groups, and a mask of complete rows for each."""
     parts: list[list[Any]] = [[] for _ in groups]
     masks: list[list[BoolArray]] = [[] for _ in groups]
@@ -167,10 +169,10 @@ def _whole(table: Table, groups: Sequence[ColumnGroup], *, drops_missing: bool) 
             row = min(int(mask[-1].argmin()) for mask in masks if not mask[-1].all())
             line = int(block.lines[row])
             raise InputError(block.path, "has a missing cell", "fill it in, or use --missing drop", line=line)
-    return ColumnRows([_joined(part) for part in parts], [np.concatenate(mask) for mask in masks])
+    return MaskedColumns([_joined(part) for part in parts], [np.concatenate(mask) for mask in masks])
 
 
-def _complete(rows: ColumnRows) -> tuple[list[Any], BoolArray]:
+def _complete(rows: MaskedColumns) -> tuple[list[Any], BoolArray]:
     """Return the values, and which rows are complete in all groups."""
     mask: BoolArray = np.logical_and.reduce(rows.masks)
     return rows.values, mask
@@ -195,59 +197,60 @@ def _kept(group: Any, complete: BoolArray) -> Any:
     return [[cell for cell, is_kept in zip(column, complete.tolist(), strict=True) if is_kept] for column in group]
 
 
-class Maker:
+class VariableBuilder:
     """Makes sides of groups of columns."""
 
     def __init__(self, run: RunJob, counting: "Counting | None", dictionary: Any, seed: int, report: Report) -> None:
         self._run, self._counting, self.dictionary = run, counting, dictionary
         self._seed, self._report = seed, report
 
-    def terms(self, kernel: str) -> texts.Terms:
+    def terms(self, kernel: str) -> texts.TermSpec:
         """Return what a kernel of words or n-grams counts."""
         assert self._counting is not None, "there is a kernel of words or n-grams"
-        return texts.Terms(Kernel.named(kernel).n, self._counting)
+        return texts.TermSpec(Kernel.parse(kernel).n, self._counting)
 
     def column(
-        self, values: Any, present: BoolArray, asked: Asked, name: str, path: str, *, keeps_values: bool
-    ) -> Column:
+        self, values: Any, present: BoolArray, asked: KernelRequest, name: str, path: str, *, keeps_values: bool
+    ) -> PairColumn:
         """Return one of many columns over its rows with a value.
 
         keeps_values: whether sides of fewer rows are to be made of it, because another column lacks some.
         """
         kernel = asked.kernel(is_number=isinstance(values, np.ndarray))
-        if int(present.sum()) < LEAST_ROWS:
-            return Column(None, kernel, None, present)
+        if int(present.sum()) < MIN_ROWS:
+            return PairColumn(None, kernel, None, present)
         is_whole = bool(present.all())
         values = self._values(values if is_whole else _kept(values, present), kernel, asked, name)
         made = self._side(values, kernel, asked, name, path)
-        return Column(made, kernel, values if keeps_values else None, None if is_whole else present)
+        return PairColumn(made, kernel, values if keeps_values else None, None if is_whole else present)
 
-    def side(self, values: Any, asked: Asked, name: str, path: str) -> Side:
+    def side(self, values: Any, asked: KernelRequest, name: str, path: str) -> Variable:
         """Return a group of columns, of the table `path`, with the kernel that was asked for."""
         kernel = asked.kernel(is_number=isinstance(values, np.ndarray))
         return self._side(self._values(values, kernel, asked, name), kernel, asked, name, path)
 
-    def _values(self, values: Any, kernel: Kernel, asked: Asked, name: str) -> Any:
+    def _values(self, values: Any, kernel: Kernel, asked: KernelRequest, name: str) -> Any:
         """Return what a side is made of."""
-        if kernel.is_of_texts:
+        if kernel.compares_texts:
             if len(values) > 1:
                 raise UsageError(f"{asked.option} {kernel} takes one column of texts, and {name} has {len(values)}.")
             terms = self.terms(str(asked.name))
-            return self._run(texts.CountTerms(terms), texts.parts(values[0]), self.dictionary, f"words of {name}")
+            return self._run(texts.CountTerms(terms), texts.iter_tasks(values[0]), self.dictionary, f"words of {name}")
         return values
 
-    def _side(self, values: Any, kernel: Kernel, asked: Asked, name: str, path: str) -> Side:
+    def _side(self, values: Any, kernel: Kernel, asked: KernelRequest, name: str, path: str) -> Variable:
         try:
-            made = side(values, kernel, self._seed)
+            made = make_variable(values, kernel, self._seed)
         except MeasureError as error:
             raise InputError(path, f"{name}: {error}") from None
-        if isinstance(made, Categories) and made.n >= _SOME and len(made.sizes) > _NEARLY * made.n:
+        if isinstance(made, CategoricalVariable) and made.n >= _SOME and len(made.sizes) > _NEARLY * made.n:
             self._report.warning(
                 f"nearly all cells of {name} differ, and delta sees only which are equal; for texts, there are "
                 f"{asked.option} bow and ngram:N"
             )
-        if kernel.has_bandwidth and kernel.sigma is None and made.n > EXACT_ROWS and not made.is_constant:
+        if kernel.has_bandwidth and kernel.sigma is None and made.n > MAX_EXACT_ROWS and not made.is_constant:
             self._report.note(
-                f"the bandwidth of {name} is the median distance of {EXACT_ROWS:,} of {made.n:,} rows, drawn by --seed"
+                f"the bandwidth of {name} is the median distance of {MAX_EXACT_ROWS:,} of {made.n:,} rows, "
+                "drawn by --seed"
             )
         return made

@@ -5,7 +5,7 @@ from enum import IntEnum
 import numpy as np
 
 
-class Purpose(IntEnum):
+class RandomStream(IntEnum):
     """What is drawn; the first word of a stream's seed."""
 
     PERMUTATION = 1
@@ -15,6 +15,6 @@ class Purpose(IntEnum):
     SPECTRUM = 5
 
 
-def generator(purpose: Purpose, seed: int, number: int = 0) -> np.random.Generator:
+def make_generator(purpose: RandomStream, seed: int, number: int = 0) -> np.random.Generator:
     """Return the generator of a stream: the same for the same purpose, seed of the user's and number."""
     return np.random.default_rng((int(purpose), seed, number))
