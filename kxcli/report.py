@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from typing import Protocol
 
 from kxcli.redaction import redact_text
-from kxcli.wording import escape, format_count, format_traceback
+from kxcli.wording import MAX_EXAMPLES, escape, format_count, format_examples, format_traceback
 
 _LONGEST = 2_000  # characters of a message
 
@@ -34,8 +34,6 @@ class Report:
 
     quiet: errors alone.  verbose: what is done and how long it took, too.
     """
-
-    EXAMPLES = 3  # losses told one by one; the rest are in the total
 
     def __init__(self, *, quiet: bool = False, verbose: bool = False) -> None:
         self.quiet, self.verbose = quiet, verbose
@@ -66,14 +64,12 @@ class Report:
         """Count what was left out; told by `close`."""
         self._losses[kind] += count
         kept = self._examples.setdefault(kind, [])
-        kept.extend(list(examples)[: self.EXAMPLES - len(kept)])
+        kept.extend(list(examples)[: MAX_EXAMPLES - len(kept)])
 
     def close(self) -> None:
         """Tell what was left out, in the order in which each kind came up first."""
         for kind, count in self._losses.items():
-            examples = self._examples[kind]
-            more = "" if count <= len(examples) else f" and {count - len(examples)} more"
-            self.warning(f"{format_count(count, kind)}: {', '.join(examples)}{more}")
+            self.warning(f"{format_count(count, kind)}: {format_examples(self._examples[kind], count)}")
         self._losses.clear()
 
     @contextmanager

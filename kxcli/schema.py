@@ -11,9 +11,10 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from kxcli.wording import shorten
+
 MAX_INTEGER = (1 << 63) - 1
 MAX_WEIGHT = 1e9  # of the magnitude of a float in an array: sums of products of such numbers stay finite
-_MAX_SHOWN = 40  # characters of a value in a message
 
 
 class SchemaError(ValueError):
@@ -208,8 +209,7 @@ def _format_value(value: Any) -> str:
         return str(value)
     if isinstance(value, (list, dict)):
         return f"{'a list' if isinstance(value, list) else 'an object'} of {len(value)}"
-    text = ascii(value)
-    return text if len(text) <= _MAX_SHOWN else text[:_MAX_SHOWN] + "..."
+    return shorten(ascii(value))
 
 
 # Arrays

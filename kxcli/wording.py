@@ -2,7 +2,10 @@
 
 import re
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+
+MAX_EXAMPLES = 3  # examples that a message shows of one kind of problem
+MAX_QUOTE = 40  # characters that a message quotes of an input
 
 _PLURAL = re.compile(r"\b(\w+?)(ies|s)\b")
 
@@ -21,6 +24,22 @@ def format_names(names: Iterable[str]) -> str:
     """Return the first few names for a message, quoted."""
     first, *others = [*map(repr, names)] or ["none"]
     return ", ".join([first, *others[:7]]) + (", ..." if len(others) > 7 else "")
+
+
+def format_examples(examples: Sequence[str], total: int | None = None) -> str:
+    """Return the first examples, and the number of the others: "a, b, c and 2 more".
+
+    Args:
+        total: the number of all, if it is not the length of `examples`.
+    """
+    shown = examples[:MAX_EXAMPLES]
+    n_more = (len(examples) if total is None else total) - len(shown)
+    return ", ".join(shown) + (f" and {n_more:,} more" if n_more else "")
+
+
+def shorten(text: str) -> str:
+    """Return the text, or its first `MAX_QUOTE` characters and "..."."""
+    return text if len(text) <= MAX_QUOTE else text[:MAX_QUOTE] + "..."
 
 
 def escape(text: str) -> str:

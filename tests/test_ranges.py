@@ -23,6 +23,7 @@ from kxcli.corpus.records import ReaderSpec, SourceFormat, read_documents
 from kxcli.corpus.sources import Source
 from kxcli.errors import InputError
 from kxcli.mining.segment import blocks
+from kxcli.wording import MAX_EXAMPLES
 
 # Few byte values, so that line ends and cut characters come often.
 GOOD = [b"\n", b"\n", b"\r", b"\r\n", b"a", b" ", "上".encode(), "é".encode(), "😀".encode(), "\ufeff".encode()]
@@ -170,7 +171,7 @@ def test_bad_lines_are_left_out_or_mended_alike_and_counted(data, chunk, on_erro
                 found = [line for run in runs for line in decoder.lines(run.data)]
             assert found == [line for line in expected if line is not None]
             assert sum(loss.count for loss in kept.skipped_records) == len(bad)
-            assert [place.line for loss in kept.skipped_records for place in loss.places] == bad[: kept.EXAMPLES]
+            assert [place.line for loss in kept.skipped_records for place in loss.places] == bad[:MAX_EXAMPLES]
             assert kept.line == len(expected) + 1
 
 

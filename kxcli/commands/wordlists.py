@@ -7,6 +7,7 @@ from kxcli.corpus import archives
 from kxcli.corpus.compression import detect_compression
 from kxcli.errors import InputError, reason
 from kxcli.report import Report
+from kxcli.wording import MAX_EXAMPLES
 
 if TYPE_CHECKING:
     from kxcli.mining import Dictionary
@@ -96,9 +97,7 @@ def _report_misread(path: str, dictionary: "Dictionary", report: Report) -> None
     n_lines = 0
     for line, what in dictionary.misread_lines():
         n_lines += 1
-        if n_lines <= report.EXAMPLES:
+        if n_lines <= MAX_EXAMPLES:
             report.warning(f"{path}:{line}: {what}")
-    if n_lines > report.EXAMPLES:
-        report.warning(
-            f"{path}: {n_lines} lines have words that jieba never finds; the first {report.EXAMPLES} are shown"
-        )
+    if n_lines > MAX_EXAMPLES:
+        report.warning(f"{path}: {n_lines} lines have words that jieba never finds; the first {MAX_EXAMPLES} are shown")

@@ -5,6 +5,7 @@ from typing import Any, Literal, NoReturn
 
 from kxcli import schema
 from kxcli.errors import InputError
+from kxcli.wording import MAX_EXAMPLES
 
 FIX = "fix the record, or use --on-error skip"
 OnError = Literal["stop", "skip", "replace"]
@@ -83,8 +84,6 @@ class ReadDiagnostics:
     line: the number of the next line, counted from 1 at the byte `offset` of the source.
     """
 
-    EXAMPLES = 3  # places kept of each kind of loss
-
     def __init__(self, path: str, on_error: OnError, *, line: int = 1, offset: int = 0) -> None:
         self.path, self.on_error, self.line, self.offset = path, on_error, line, offset
         self._counts: dict[str, int] = {}
@@ -108,7 +107,7 @@ class ReadDiagnostics:
         """Count the current line as left out or mended."""
         self._counts[kind] = self._counts.get(kind, 0) + 1
         places = self._places.setdefault(kind, [])
-        if len(places) < self.EXAMPLES:
+        if len(places) < MAX_EXAMPLES:
             places.append(Place(self.path, self.line, self.offset))
 
     def reject(self, kind: str, what: str, hint: str = FIX, *, is_read: bool = False) -> None:

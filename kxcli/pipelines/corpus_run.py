@@ -20,7 +20,7 @@ from kxcli.output.conflicts import refuse_overwriting
 from kxcli.pipelines.settings import InputSettings, OutputSettings, RunSettings
 from kxcli.report import Report
 from kxcli.storage.workspace import Workspace
-from kxcli.wording import format_count
+from kxcli.wording import MAX_EXAMPLES, format_count, format_examples
 
 if TYPE_CHECKING:
     from kxcli.corpus.spool import Convert, Kept
@@ -47,19 +47,14 @@ def find_sources(given: InputSettings, report: Report, output: OutputSettings) -
     )
     refuse_overwriting("-o", output.output, ("-" if source.is_stdin else source.path for source in found))
     if skips.hidden:
-        report.note(f"skipped hidden and backup files: {_examples(skips.hidden)}; add --hidden to read them")
+        report.note(f"skipped hidden and backup files: {format_examples(skips.hidden)}; add --hidden to read them")
     if skips.unfinished:
-        report.note(f"skipped unfinished outputs: {_examples(skips.unfinished)}")
+        report.note(f"skipped unfinished outputs: {format_examples(skips.unfinished)}")
     if skips.written:
-        report.note(f"skipped outputs of this run: {_examples(skips.written)}")
+        report.note(f"skipped outputs of this run: {format_examples(skips.written)}")
     if skips.unreadable:
-        report.warning(f"skipped unreadable files: {_examples(skips.unreadable)}")
+        report.warning(f"skipped unreadable files: {format_examples(skips.unreadable)}")
     return found
-
-
-def _examples(paths: list[str]) -> str:
-    more = len(paths) - Report.EXAMPLES
-    return f"{', '.join(paths[: Report.EXAMPLES])}{f' and {more:,} more' if more > 0 else ''}"
 
 
 def make_reader_spec(
@@ -392,7 +387,7 @@ def _tell(told: list[Diagnostic], report: Report, inputs: list[sources.Source]) 
             {place for loss in of_kind for place in loss.places},
             key=lambda place: (order[place.path], place.offset, place.line),
         )
-        shown = [format_place(place, known[place.path]) for place in places[: report.EXAMPLES]]
+        shown = [format_place(place, known[place.path]) for place in places[:MAX_EXAMPLES]]
         report.record_skips(kind, sum(loss.count for loss in of_kind), shown)
 
 

@@ -21,7 +21,6 @@ DEFAULT_CODES = frozenset(
     }
 )
 _NAN = frozenset({"nan", "+nan", "-nan"})
-_MAX_SHOWN = 40  # characters of a cell that a message shows
 
 _SIGN, _CURRENCY, _GROUP = "[-+\u2212\uff0d\u2013]", "[$€£¥￥₩₹]", r"[.,'’_ \u00a0\u2009\u202f]"
 # A number as people write it and float() does not read it: thousands separators, a decimal comma, a percent or currency
@@ -108,8 +107,3 @@ def to_texts(cells: Sequence[str | None], missing: MissingCodes) -> list[str | N
     """Return the cells as they stand, None for missing."""
     absent = {cell for cell in set(cells) if missing.has(cell)}
     return [None if cell in absent else cell for cell in cells] if absent else list(cells)
-
-
-def shorten(cell: str) -> str:
-    """Return a cell for a message."""
-    return cell if len(cell) <= _MAX_SHOWN else cell[: _MAX_SHOWN - 3] + "..."

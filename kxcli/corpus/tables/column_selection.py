@@ -3,10 +3,9 @@
 import re
 from typing import NoReturn
 
-from kxcli.corpus.tables.cells import shorten
 from kxcli.corpus.tables.table import Table
 from kxcli.errors import InputError, UsageError
-from kxcli.wording import format_names
+from kxcli.wording import format_names, shorten
 
 _NUMBER = re.compile(r"[0-9]{1,18}")
 

@@ -22,14 +22,13 @@ from kxcli.corpus.tables.cells import (
     TextColumns,
     is_like_number,
     is_number,
-    shorten,
     to_number,
     to_numbers,
     to_texts,
 )
 from kxcli.corpus.tables.chunks import RowChunk, TablePart
 from kxcli.errors import InputError, UsageError
-from kxcli.wording import format_count, format_names
+from kxcli.wording import format_count, format_names, shorten
 
 TableKind = Literal["tsv", "csv", "jsonl", "npy"]
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from kxcli.mining.arguments import check_type
 from kxcli.mining.segment.blocks import is_in_block
+from kxcli.wording import shorten
 
 MAX_WORD = 1000  # characters, as of the words that `newwords` finds
 _MAX_BEGINNINGS = 1 << 29  # characters of all beginnings of words, twice: jieba stores each beginning, some 600 MB then
@@ -19,7 +20,6 @@ _MARKS = re.compile("^\ufeff+", re.MULTILINE)
 _MAX_FREQUENCY = 1 << 53  # frequencies beyond are not exact as floats
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _FILE_NAME = re.compile(r"(?:/|\./|\.\./|~/).*|.*\.(?:txt|dict?|tsv|csv|utf-?8|gz|bz2|xz|zst|zip)", re.IGNORECASE)
-_SHOWN = 40  # characters of a word in a message
 
 
 class DictionaryError(ValueError):
@@ -51,7 +51,7 @@ class Dictionary:
             check_type(argument, text, str, "the text of a dictionary")
             if "\n" not in text and _FILE_NAME.fullmatch(text):
                 raise ValueError(
-                    f"{argument} is the text of a dictionary, and {text[:_SHOWN]!r} looks like the name of a file; "
+                    f"{argument} is the text of a dictionary, and {shorten(text)!r} looks like the name of a file; "
                     "read the file, or end a word with a line break"
                 )
             if (odd := _SURROGATE.search(text)) is not None:
@@ -69,7 +69,7 @@ class Dictionary:
         for line, word, _ in user_words(self.user or ""):
             if is_in_block(word):
                 continue
-            shown = _shorten(word)
+            shown = shorten(word)
             if "\t" in word:
                 yield line, f"jieba reads {shown!r} as one word with a tab; separate the fields by one space"
             elif any(map(str.isspace, word)):
@@ -105,7 +105,7 @@ def check_main(lines: Iterable[str]) -> Iterator[str]:
         fields = without_marks(line).strip(_WHITE).split(" ")
         size = _add_size("main", number, fields[0], size)
         if len(fields) < 2:
-            what = f"{_shorten(fields[0])!r} is not `word frequency [tag]`, separated by single spaces"
+            what = f"{shorten(fields[0])!r} is not `word frequency [tag]`, separated by single spaces"
             raise DictionaryError("main", number, what)
         total += _parse_frequency("main", number, fields[1])
         yield line
@@ -136,10 +136,6 @@ def _parse_frequency(argument: str, line: int, digits: str) -> int:
     except ValueError:
         frequency = -1
     if not 0 <= frequency <= _MAX_FREQUENCY:
-        what = f"frequency {_shorten(digits)!r} is not a whole number from 0 to {_MAX_FREQUENCY}"
+        what = f"frequency {shorten(digits)!r} is not a whole number from 0 to {_MAX_FREQUENCY}"
         raise DictionaryError(argument, line, what)
     return frequency
-
-
-def _shorten(text: str) -> str:
-    return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

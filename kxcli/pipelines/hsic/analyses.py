@@ -14,11 +14,10 @@ from kxcli.output.rows import Cell, RoundTripFloat, format_shortest
 from kxcli.pipelines.hsic.inputs import HsicTables, KernelRequest, VariableBuilder
 from kxcli.report import Report
 from kxcli.tuning import trim_heap
-from kxcli.wording import format_count
+from kxcli.wording import MAX_EXAMPLES, format_count
 
 _UNDEFINED = "undefined"  # the verdict of a test without a defined p-value
 _MANY_PAIRS = 100_000  # from which what they need is reported
-_EXAMPLES = 3  # notes on pairs that are told one by one
 
 _OF_EDGES = (
     *("n", "kernel_x", "sigma_x", "kernel_y", "sigma_y"),
@@ -222,10 +221,10 @@ class HsicRun:
         if min(sizes) < max(sizes):
             self.report.note(f"a pair is measured over the {min(sizes):,} to {max(sizes):,} rows with a value in both")
         told = [(i, j, note) for i, j in wanted if i != j for note in found[i, j].notes]
-        for i, j, note in told[:_EXAMPLES]:
+        for i, j, note in told[:MAX_EXAMPLES]:
             self.report.note(f"{names[i]} (x) and {names[j]} (y): {note}")
-        if len(told) > _EXAMPLES:
-            self.report.note(f"and {format_count(len(told) - _EXAMPLES, 'more such notes')} on other pairs")
+        if len(told) > MAX_EXAMPLES:
+            self.report.note(f"and {format_count(len(told) - MAX_EXAMPLES, 'more such notes')} on other pairs")
         return found
 
 

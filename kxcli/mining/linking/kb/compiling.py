@@ -19,6 +19,7 @@ from kxcli.mining.linking.spans.name_matcher import NameMatcher
 from kxcli.mining.text.folding import fold_names, fold_texts
 from kxcli.mining.text.terms import count_terms
 from kxcli.mining.text.tokens import hash_strings
+from kxcli.wording import MAX_EXAMPLES
 
 REPEATED_IDS = "entries with the id of an earlier one (names added to it, types and data ignored)"
 MAX_NAME_LENGTH = 1000  # characters: more is a text, and the index would have a level for each
@@ -78,15 +79,13 @@ class Entry(_EntryFields):
 class SkippedEntries:
     """What was left out: how much of each kind, and the first few entries, as the numbers they came with."""
 
-    MAX_EXAMPLES = 3
-
     counts: Counter[str] = field(default_factory=Counter)
     examples: dict[str, list[int]] = field(default_factory=dict)
 
     def add(self, what: str, place: int) -> None:
         """Count one more."""
         self.counts[what] += 1
-        if len(places := self.examples.setdefault(what, [])) < self.MAX_EXAMPLES:
+        if len(places := self.examples.setdefault(what, [])) < MAX_EXAMPLES:
             places.append(place)
 
 
