@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kxcli.arrays.slots import Slots
+from kxcli.arrays.code_points import from_code_points
+from kxcli.arrays.key_index import KeyIndex
 from kxcli.mining.linking.kb.compiling import Entry, SkippedEntries, compile_entries
 from kxcli.mining.linking.spans.name_matcher import NameMatcher, NameMatches, find_names
 from kxcli.mining.linking.spans.overlaps import resolve_overlaps
-from kxcli.mining.text.folding import _UNCHANGED_FROM, BORDER, _text, fold, fold_names, fold_texts
+from kxcli.mining.text.folding import _UNCHANGED_FROM, BORDER, fold, fold_names, fold_texts
 from kxcli.mining.text.terms import count_terms, find_terms
 
 ODD = (
@@ -35,7 +36,7 @@ def slow_fold(text):
 
 
 def folded_texts(texts):
-    return _text(fold_texts(texts).codes).split(BORDER)[:-1]
+    return from_code_points(fold_texts(texts).codes).split(BORDER)[:-1]
 
 
 def test_every_character_folds_as_python_has_it():
@@ -70,7 +71,7 @@ def test_every_piece_folds_to_what_it_became(texts):
     for first in firsts:
         for last in lasts[(lasts >= first) & (lasts < first + 6)]:
             piece = joined[starts[first] : stops[last]]
-            assert slow_fold(piece) == _text(whole.codes[first : last + 1])
+            assert slow_fold(piece) == from_code_points(whole.codes[first : last + 1])
 
 
 @pytest.mark.parametrize(
@@ -190,7 +191,7 @@ def test_an_index_comes_back_from_its_arrays():
 @given(st.sets(st.integers(1, (1 << 32) - 1), max_size=300), st.sampled_from([np.uint32, np.uint64]))
 def test_slots_number_all_keys_and_no_other(keys, kind):
     listed = np.array(sorted(keys), dtype=kind)
-    slots = Slots.of(listed)
+    slots = KeyIndex.from_keys(listed)
     assert slots.find(listed).tolist() == list(range(1, len(listed) + 1))
     others = np.array([key for key in range(1, 500) if key not in keys], dtype=kind)
     assert not slots.find(others).any()

@@ -102,7 +102,7 @@ def tiny(monkeypatch):
         keys: {"_HELD": 9, "_SAMPLE": 4, "_PIECE": 3, "_SLOTS_LEAST": 4, "_SLOTS_MOST": 16},
         key_runs: {"_MIN_MERGE_PAIRS": 5, "_SAMPLE": 2},
         dense: {"_HELD": 13},
-        key_index: {"_FEWEST_BITS": 1, "_ROOM": 1, "_PIECE": 7},
+        key_index: {"_MIN_BITS": 1, "_SLOTS_PER_KEY": 1, "_PIECE": 7},
         of_words: {"_PACK_FROM": 0, "_COUNT_FROM": 3},
         alphabet: {"_RECORD": 11},
         way: {"_LEAST_BITS": 1},

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kxcli.arrays.code_points import from_code_points
 from kxcli.mining.linking.spans.abbreviations import find_abbreviations
 from kxcli.mining.linking.spans.bag_matcher import BagMatcher, lowercase_initials, ordinary_words
 from kxcli.mining.text.character_tables import letter_table, spaced_table
-from kxcli.mining.text.folding import BORDER, _text, fold_names, fold_texts
+from kxcli.mining.text.folding import BORDER, fold_names, fold_texts
 from kxcli.mining.text.tokens import IDEOGRAPH, MARK, WORD, PrefixHashes, Tokens, hash_shapes, hash_strings
 
 pytestmark = pytest.mark.full
@@ -44,7 +45,7 @@ def tables(*texts):
 @given(odd_texts)
 def test_tokens_equal_a_regular_expression(texts):
     codes = fold_texts(texts).codes
-    text = _text(codes)
+    text = from_code_points(codes)
     word, ideograph = tables(text)
     slow = [
         (found.start(), found.end(), WORD if found["w"] else IDEOGRAPH if found["i"] else MARK)
@@ -60,7 +61,7 @@ def test_tokens_equal_a_regular_expression(texts):
 def test_what_words_are_of_several_scripts():
     codes = fold_texts(["Die Straße(n) im 21. Jh.", "小米MIX 2s，カメラ 한국", "Ёлка हिन्दी naïve_x"]).codes
     tokens = Tokens.from_codes(codes)
-    text = _text(codes)
+    text = from_code_points(codes)
     pieces = [text[start:stop] for start, stop in zip(tokens.starts, tokens.stops, strict=True)]
     assert pieces == [
         *("die", "strasse", "(", "n", ")", "im", "21", ".", "jh", "."),
@@ -153,7 +154,7 @@ def spans_of(bags, texts):
 def slow_spans(text, names, ordinary):
     """Return the same of one text by the definition."""
     whole = fold_texts([text])
-    folded_text = _text(whole.codes)[:-1]
+    folded_text = from_code_points(whole.codes)[:-1]
     numbers = {name: number for number, name in enumerate(names)}
 
     def is_small(place):
@@ -213,7 +214,7 @@ def test_the_loose_match_equals_its_definition(raw, texts, is_learned):
 def found_by(names, text):
     """Return the pieces of a text that are names by their words alone."""
     bags = BagMatcher.from_names(fold_names(names), ordinary_words(names))
-    whole = _text(fold_texts([text]).codes)
+    whole = from_code_points(fold_texts([text]).codes)
     return [whole[start:stop] for start, stop, _ in spans_of(bags, [text])[0]]
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kxcli.arrays import key_index
-from kxcli.arrays.key_index import Index
+from kxcli.arrays.key_index import KeyIndex
 from kxcli.tally import Tally, dense, frames, key_runs, keys
 from kxcli.tally import words as of_words
 from kxcli.tally.buckets import Buckets, may_be_frequent
@@ -267,21 +267,21 @@ def test_merged_keys_are_ascending_and_hold_the_sums(lists):
 @given(known=st.lists(key_values, unique=True, max_size=60), asked=st.lists(key_values, max_size=60))
 def test_an_index_gives_each_key_its_number(monkeypatch, known, asked):
     for fewest, room in (8, 8), (1, 1):  # the second so narrow that keys are crowded out of all tables
-        monkeypatch.setattr(key_index, "_FEWEST_BITS", fewest)
-        monkeypatch.setattr(key_index, "_ROOM", room)
+        monkeypatch.setattr(key_index, "_MIN_BITS", fewest)
+        monkeypatch.setattr(key_index, "_SLOTS_PER_KEY", room)
         monkeypatch.setattr(key_index, "_PIECE", 7)
         numbers = {key: number for number, key in enumerate(known, 1)}
-        found = Index(as_keys(known)).find(as_keys([*asked, *known]))
+        found = KeyIndex.from_keys(as_keys(known)).find(as_keys([*asked, *known]))
         assert found.tolist() == [numbers.get(key, 0) for key in [*asked, *known]]
 
 
 def test_a_crowded_index_still_finds_all(monkeypatch):
-    monkeypatch.setattr(key_index, "_ROOM", 1)
+    monkeypatch.setattr(key_index, "_SLOTS_PER_KEY", 1)
     draw = np.random.default_rng(3)
     known = np.unique(draw.integers(1, 1 << 40, 50_000, dtype=np.uint64))
     draw.shuffle(known)
-    assert Index(known).find(known).tolist() == list(range(1, len(known) + 1))
-    assert not Index(known).find(known + np.uint64(1 << 41)).any()
+    assert KeyIndex.from_keys(known).find(known).tolist() == list(range(1, len(known) + 1))
+    assert not KeyIndex.from_keys(known).find(known + np.uint64(1 << 41)).any()
 
 
 @given(lists=key_lists, bits=st.integers(1, 8), least=st.one_of(st.integers(1, 4), st.just(300)))

@@ -1,5 +1,6 @@
-"""Array operations that the features share, and the types of arrays; free of text and of files."""
+"""Array operations that all features share, and the types of arrays."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,3 +17,4 @@ UInt8Array = npt.NDArray[np.uint8]
 UInt16Array = npt.NDArray[np.uint16]
 UInt32Array = npt.NDArray[np.uint32]
 UInt64Array = npt.NDArray[np.uint64]
+NamedArrays = Mapping[str, AnyArray]

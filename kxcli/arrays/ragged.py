@@ -1,21 +1,30 @@
-"""Rows of different lengths, one after the other in one array: where each begins, and where the last one ends."""
+"""Rows of different lengths in one array, and where each row starts."""
 
 import numpy as np
+import numpy.typing as npt
 
 from kxcli.arrays import AnyArray, IntArray
 
 
-def stretches(starts: IntArray, sizes: IntArray) -> IntArray:
-    """Return the places of stretches, one after the other."""
-    places: IntArray = np.arange(int(sizes.sum())) + np.repeat(starts - (np.cumsum(sizes) - sizes), sizes)
-    return places
+def starts_of(sizes: npt.ArrayLike) -> IntArray:
+    """Return where each of n consecutive rows starts and where the last one ends, shape (n + 1,)."""
+    sizes = np.asarray(sizes)
+    starts = np.zeros(len(sizes) + 1, dtype=np.int64)
+    np.cumsum(sizes, dtype=np.int64, out=starts[1:])
+    return starts
 
 
-def expanded(rows: AnyArray, starts: IntArray) -> tuple[IntArray, IntArray]:
-    """Return the places of what belongs to some rows, and for each which of them it is of.
+def expand_ranges(starts: IntArray, sizes: IntArray) -> IntArray:
+    """Return the positions in n ranges, concatenated."""
+    positions: IntArray = np.arange(int(sizes.sum())) + np.repeat(starts - (np.cumsum(sizes) - sizes), sizes)
+    return positions
 
-    What belongs to row n is at `starts[n]` to before `starts[n + 1]`.
+
+def expand_rows(rows: AnyArray, starts: IntArray) -> tuple[IntArray, IntArray]:
+    """Return the positions of all items of some rows, and for each item the index of its row in `rows`.
+
+    Row n has the items from `starts[n]` to before `starts[n + 1]`.
     """
     firsts = starts.take(rows)
     sizes = starts.take(rows + 1) - firsts
-    return stretches(firsts, sizes), np.repeat(np.arange(len(rows)), sizes)
+    return expand_ranges(firsts, sizes), np.repeat(np.arange(len(rows)), sizes)

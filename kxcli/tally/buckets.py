@@ -7,9 +7,8 @@ rare as well; leaving it in costs time and never changes a result.
 import numpy as np
 
 from kxcli.arrays import BoolArray, UInt64Array
-from kxcli.arrays.hashing import MULTIPLIERS
+from kxcli.arrays.hashing import PI, hash_to_slots
 from kxcli.tally.dense import DenseTally
-from kxcli.tally.keys import slots_of
 
 _MOST = (1 << 32) - 1  # that a bucket's count can tell
 
@@ -23,7 +22,7 @@ class Buckets:
 
     def add(self, keys: UInt64Array) -> None:
         """Count the buckets of some keys."""
-        self._tally.add(slots_of(keys, MULTIPLIERS[-1], self._bits))
+        self._tally.add(hash_to_slots(keys, PI, self._bits))
 
     def merge(self, other: "Buckets") -> "Buckets":
         """Add the other's counts to this one's, and return this one."""
@@ -48,4 +47,4 @@ class Buckets:
 
 def may_be_frequent(keys: UInt64Array, frequent: BoolArray) -> BoolArray:
     """Return for each key whether its bucket is frequent."""
-    return frequent.take(slots_of(keys, MULTIPLIERS[-1], len(frequent).bit_length() - 1))
+    return frequent.take(hash_to_slots(keys, PI, len(frequent).bit_length() - 1))

@@ -9,24 +9,15 @@ from collections.abc import Iterator
 import numpy as np
 
 from kxcli.arrays import IntArray, UInt64Array
-from kxcli.arrays.hashing import MULTIPLIERS
+from kxcli.arrays.hashing import DEGSKI, GOLDEN, XXHASH, hash_to_slots
 from kxcli.tally.key_runs import KeyRun, KeyRuns, merge_key_runs
 
 _HELD = 1 << 20  # keys held uncounted: counting many at a time spares the table's growth and the calls
 _SAMPLE = 1 << 17  # keys that are sorted to begin with, so that the frequent ones find their slots free
 _SLOTS_LEAST, _SLOTS_MOST = 1 << 10, 1 << 21  # of the table, 16 bytes each
 _PIECE = 1 << 15  # keys looked up at a time, so that all that is computed of them stays in a core's cache
+_MULTIPLIERS = (GOLDEN, XXHASH, DEGSKI)  # a key has one slot by each
 _FULL = 0.5  # share of filled slots from which keys would often find theirs taken
-
-# Odd multipliers near 2^64 / golden ratio, 2^64 / e and 2^64 / pi spread keys that differ in few bits over the slots
-# (Knuth, The Art of Computer Programming 6.4): a key has one slot by each.
-
-
-def slots_of(keys: UInt64Array, multiplier: np.uint64, bits: int) -> IntArray:
-    """Return a number below 2^bits for each key."""
-    slots = keys * multiplier
-    slots >>= np.uint64(64 - bits)
-    return slots.view(np.int64)
 
 
 class KeyTally:
@@ -139,8 +130,8 @@ class _Table:
         unknown = [keys[:0]]
         for start in range(0, len(keys), _PIECE):
             some = keys[start : start + _PIECE]
-            for multiplier in MULTIPLIERS:
-                slots = slots_of(some, multiplier, self._bits)
+            for multiplier in _MULTIPLIERS:
+                slots = hash_to_slots(some, multiplier, self._bits)
                 others = np.flatnonzero(self._keys.take(slots) != some)
                 np.add.at(self._counts, slots, 1)  # most are known by their first slot: the others are taken back
                 np.subtract.at(self._counts, slots.take(others), 1)
@@ -157,8 +148,8 @@ class _Table:
             return pairs
         order = pairs[1].argsort(kind="stable")
         keys, counts = pairs[0][order], pairs[1][order]
-        for multiplier in MULTIPLIERS:
-            slots = slots_of(keys, multiplier, self._bits)
+        for multiplier in _MULTIPLIERS:
+            slots = hash_to_slots(keys, multiplier, self._bits)
             is_free = self._keys.take(slots) == 0
             self._keys[slots[is_free]] = keys[is_free]  # the last one stays
             is_known = self._keys.take(slots) == keys

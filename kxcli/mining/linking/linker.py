@@ -7,9 +7,8 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from kxcli.arrays import FloatArray, IntArray
-from kxcli.arrays.ragged import stretches
-from kxcli.arrays.slots import Arrays
+from kxcli.arrays import FloatArray, IntArray, NamedArrays
+from kxcli.arrays.ragged import expand_ranges, starts_of
 from kxcli.batching import together
 from kxcli.mining.linking.arguments import check_collection, check_iterable, check_type, iter_strings
 from kxcli.mining.linking.candidates.ranking import PRIOR_WEIGHTS, RankedCandidates, find_candidates, rank_candidates
@@ -99,9 +98,9 @@ class LinkedMentions(NamedTuple):
         """
         firsts = self.ranked.starts.take(self.groups) + (self.entries >= 0)
         sizes = np.minimum(self.ranked.starts.take(self.groups + 1) - firsts, most)
-        at = stretches(firsts, sizes)
+        at = expand_ranges(firsts, sizes)
         scores = np.round(self.ranked.shares.take(at) * np.repeat(self.scales, sizes), _DIGITS)
-        return np.concatenate(([0], np.cumsum(sizes))), self.ranked.entries.take(at), scores
+        return starts_of(sizes), self.ranked.entries.take(at), scores
 
 
 def link_texts(model: LinkingModel, texts: Sequence[str], linking: Linking) -> LinkedMentions:
@@ -155,7 +154,7 @@ def _kept(
         unlikely = np.flatnonzero(~is_linked & (mention >= model.mention_threshold))
         if linking.overlap != "all" and len(unlikely):
             taken = np.zeros(int(stops.max()) + 1, dtype=np.int64)
-            taken[stretches(starts[likely], stops[likely] - starts[likely]) + 1] = 1
+            taken[expand_ranges(starts[likely], stops[likely] - starts[likely]) + 1] = 1
             taken = np.cumsum(taken)
             unlikely = unlikely[taken[stops[unlikely]] == taken[starts[unlikely]]]
         likely = np.sort(np.concatenate((likely, chosen(unlikely))))
@@ -196,7 +195,7 @@ class Linker:
         self.model = trained.model
         return trained
 
-    def load_model(self, arrays: Arrays) -> None:
+    def load_model(self, arrays: NamedArrays) -> None:
         """Take a model by its arrays, as `model.arrays()` gives and `--train` writes them; raises `ModelError`."""
         self.model = LinkingModel.from_arrays(arrays, self.model.lexicon.base)
 

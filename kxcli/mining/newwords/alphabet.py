@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from kxcli.arrays import IntArray, UInt16Array, UInt32Array
+from kxcli.arrays.code_points import to_code_points
 
 Codes = UInt16Array | UInt32Array  # code points of running text, the records of every job here
 
@@ -50,7 +51,7 @@ def _codes(text: str) -> Codes:
     units = np.frombuffer(text.encode("utf-16-le", "surrogatepass"), dtype="<u2")
     if len(units) == len(text):
         return units
-    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    return to_code_points(text)
 
 
 class Characters:

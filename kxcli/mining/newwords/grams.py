@@ -15,7 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from kxcli.arrays import AnyArray, BoolArray, IntArray, UInt32Array, UInt64Array
-from kxcli.arrays.key_index import Index
+from kxcli.arrays.hashing import DEGSKI
+from kxcli.arrays.key_index import KeyIndex
 from kxcli.mining.newwords.alphabet import BITS, Alphabet, Codes
 from kxcli.mining.newwords.spelling import Spellings
 from kxcli.tally.buckets import Buckets, may_be_frequent
@@ -24,7 +25,6 @@ from kxcli.tally.keys import KeyTally
 
 SHIFT = np.uint64(BITS)
 LAST = np.uint64((1 << BITS) - 1)
-_MIX = np.uint64(0xD6E8_FEB8_6659_FD93)  # an odd multiplier that spreads low bits upwards
 
 
 def pair(first: AnyArray, last: AnyArray) -> UInt64Array:
@@ -39,11 +39,12 @@ def pair(first: AnyArray, last: AnyArray) -> UInt64Array:
 class Level:
     """The frequent n-grams of one order, numbered from 1, the most frequent first; all arrays have shape (n + 1,).
 
-    index: number by key, the key being `pair` of the number of the first n-1 characters and the last character.
+    keys: `pair` of the number of the first n-1 characters and the last character.  index: number by key.
     suffixes: the number of the last n-1 characters, at the level below.
     """
 
-    index: Index
+    keys: UInt64Array
+    index: KeyIndex
     counts: IntArray
     suffixes: UInt32Array
 
@@ -51,23 +52,25 @@ class Level:
     def of(cls, keys: UInt64Array, counts: IntArray, below: "Level | None") -> "Level":
         """Return the level of the n-grams with these keys; `below`: that of n-1, None for single characters."""
         order = np.argsort(-counts, kind="stable")
-        index = Index(keys[order])
-        last = index.keys & LAST
+        counts = np.concatenate((np.zeros(1, dtype=np.int64), counts[order]))
+        index = KeyIndex.from_keys(keys[order])
+        keys = np.concatenate((np.zeros(1, dtype=np.uint64), keys[order]))
+        last = keys & LAST
         if below is None:
             suffixes = last.astype(np.uint32)
         else:
-            suffixes = below.index.find(pair(below.suffixes.take((index.keys >> SHIFT).astype(np.int64)), last))
-        return cls(index, np.concatenate((np.zeros(1, dtype=np.int64), counts[order])), suffixes)
+            suffixes = below.index.find(pair(below.suffixes.take((keys >> SHIFT).astype(np.int64)), last))
+        return cls(keys, index, counts, suffixes)
 
     @property
     def prefixes(self) -> UInt32Array:
         """The number of the first n-1 characters, at the level below."""
-        return (self.index.keys >> SHIFT).astype(np.uint32)
+        return (self.keys >> SHIFT).astype(np.uint32)
 
     @property
     def last(self) -> UInt32Array:
         """The last character."""
-        return (self.index.keys & LAST).astype(np.uint32)
+        return (self.keys & LAST).astype(np.uint32)
 
 
 @dataclass(frozen=True)
@@ -206,7 +209,7 @@ def _longer(shorter: UInt32Array, characters: UInt32Array, n: int, level: Level)
 def _bucket_keys(before: UInt32Array, characters: UInt32Array, n: int, starts: npt.NDArray[np.intp]) -> UInt64Array:
     """Return what tells the bucket of n-grams, by the numbers of their first n-2 characters: those two passes know."""
     keys = pair(before.take(starts), characters.take(starts + (n - 2)))
-    keys *= _MIX
+    keys *= DEGSKI
     keys ^= keys >> np.uint64(32)
     keys += characters.take(starts + (n - 1))
     return keys

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from kxcli.arrays import UInt64Array
+from kxcli.arrays.hashing import hash_pieces
 from kxcli.mining.newwords.alphabet import Codes
-from kxcli.mining.newwords.spelling import hashes
 from kxcli.tally.key_runs import KeyRuns
 from kxcli.tally.scratch import Scratch
 
@@ -88,4 +88,4 @@ def line_hashes(codes: Codes) -> UInt64Array:
     text = np.where(codes == _LF, np.uint64(0), codes.astype(np.uint64) + np.uint64(1))[: ends[-1] + 1]
     before = np.maximum(ends - 1, 0)
     text[before[(codes[before] == _CR) & (before < ends)]] = 0
-    return hashes(text, np.concatenate(([0], ends[:-1] + 1)))
+    return hash_pieces(text, np.concatenate(([0], ends[:-1] + 1)))

@@ -6,12 +6,11 @@ from typing import NamedTuple
 import numpy as np
 
 from kxcli.arrays import AnyArray, IntArray, UInt32Array, UInt64Array
+from kxcli.arrays.code_points import from_code_points, to_code_points
+from kxcli.arrays.hashing import hash_pieces
 from kxcli.mining.newwords.alphabet import Alphabet
 
 _LF = np.uint32(10)
-_HALF = np.uint64(32)
-_GOLDEN = np.uint64(0x9E37_79B9_7F4A_7C15)
-_MIXERS = (np.uint64(0xBF58_476D_1CE4_E5B9), np.uint64(0x94D0_49BB_1331_11EB))
 
 
 class Spellings(NamedTuple):
@@ -34,7 +33,7 @@ class Spellings(NamedTuple):
     def of(cls, words: Iterable[str], alphabet: Alphabet) -> "Spellings":
         """Return words of the alphabet's characters."""
         listed = list(words)
-        codes = np.frombuffer("".join(listed).encode("utf-32-le"), dtype="<u4")
+        codes = to_code_points("".join(listed))
         return cls(alphabet.ids.take(codes), np.fromiter(map(len, listed), dtype=np.int64, count=len(listed)))
 
     @classmethod
@@ -61,7 +60,7 @@ class Spellings(NamedTuple):
 
     def hashes(self) -> UInt64Array:
         """Return a hash of each word."""
-        return hashes(self.characters.astype(np.uint64), self.starts)
+        return hash_pieces(self.characters.astype(np.uint64), self.starts)
 
     def texts(self, alphabet: Alphabet) -> list[str]:
         """Return the words as strings."""
@@ -69,27 +68,7 @@ class Spellings(NamedTuple):
             return []
         ids, _ = self.bordered()
         codes = np.where(ids != 0, alphabet.codes.take(ids), _LF)
-        return codes[1:-1].tobytes().decode("utf-32-le").split("\n")
-
-
-def hashes(text: UInt64Array, starts: AnyArray) -> UInt64Array:
-    """Return a hash of each piece of a text; a piece ends where the next one starts, and 0s count for nothing.
-
-    Two sums of the characters times numbers that depend on their places give 32 bits each: the upper ones, in which
-    different pieces are equal no more often than by chance, if the numbers are as good as random (multilinear hashing;
-    Dietzfelbinger 1996).
-    """
-    if not len(starts):
-        return np.empty(0, dtype=np.uint64)
-    lengths = np.diff(starts, append=len(text))
-    places = np.arange(len(text)) - np.repeat(starts, lengths)
-    halves = []
-    for mixer in _MIXERS:
-        factors = (np.arange(1, int(lengths.max()) + 1, dtype=np.uint64) * _GOLDEN) ^ mixer
-        factors = (factors ^ (factors >> np.uint64(30))) * mixer
-        factors = ((factors ^ (factors >> np.uint64(27))) * _GOLDEN) | np.uint64(1)
-        halves.append(np.add.reduceat(text * factors.take(places), starts))
-    return (halves[0] >> _HALF << _HALF) | (halves[1] >> _HALF)
+        return from_code_points(codes[1:-1]).split("\n")
 
 
 def _before(lengths: AnyArray) -> IntArray:

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kxcli.arrays import IntArray, UInt32Array
-from kxcli.arrays.key_index import Index
+from kxcli.arrays.key_index import KeyIndex
 from kxcli.mining.newwords.grams import pair
 from kxcli.mining.newwords.spelling import Spellings
 
@@ -28,7 +28,7 @@ class Trie:
     """
 
     def __init__(self, words: Spellings, weights: IntArray) -> None:
-        self._nodes: list[Index] = []  # key: `pair` of the node above, or the first character, and the character
+        self._nodes: list[KeyIndex] = []  # key: `pair` of the node above, or the first character, and the character
         self._words: list[UInt32Array] = []  # the word that ends at each node, 0 where none does
         characters, lengths = words
         firsts = words.starts
@@ -45,7 +45,7 @@ class Trie:
             ending = np.zeros(len(keys) + 1, dtype=np.uint32)
             is_end = lengths[alive] == depth
             ending[nodes[is_end]] = alive[is_end] + 1
-            self._nodes.append(Index(keys[order]))
+            self._nodes.append(KeyIndex.from_keys(keys[order]))
             self._words.append(ending)
             alive, above = alive[~is_end], nodes[~is_end]
 

@@ -8,12 +8,12 @@ from collections.abc import Callable
 import numpy as np
 
 from kxcli.arrays import BoolArray, IntArray, UInt8Array, UInt16Array
+from kxcli.arrays.hashing import GOLDEN, hash_to_slots
 from kxcli.mining.segment.blocks import FOREIGN_HAN, GLUE, HAN_FIRST, HAN_LAST
 from kxcli.mining.segment.model import B, M, best_states
 
 _LF = 10
 _QUAD = 4  # units in 64 bits
-_FIBONACCI = np.uint64(0x9E37_79B9_7F4A_7C15)  # 2^64 / golden ratio: spreads keys that differ in few bits
 
 # The kinds of UTF-16 units, looked up once for a batch.
 _SIGN, _ALNUM, _HAN, _FOREIGN, _END = 1, 2, 4, 8, 16
@@ -120,7 +120,7 @@ class _Memory:
         padded = np.zeros((n, _QUAD), dtype=np.uint16)
         padded[:, :length] = chars
         runs = padded.view(np.uint64).reshape(-1)
-        slots = ((runs * _FIBONACCI) >> np.uint64(64 - self.BITS)).view(np.int64)
+        slots = hash_to_slots(runs, GOLDEN, self.BITS)
         answers = self._answers.take(slots)
         unknown = np.flatnonzero(self._runs.take(slots) != runs)
         if len(unknown):

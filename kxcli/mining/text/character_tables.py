@@ -21,15 +21,15 @@ _UNSPACED = (  # blocks of scripts that part no words by spaces, or, as Hangul, 
     range(0x16FE0, 0x18E00),
     range(0x1AFF0, 0x1B300),
 )
-_TABLE_SIZE = 0x20000  # beyond are ideographs, up to planes of tags and private use
+TABLE_END = 0x20000  # beyond are ideographs, up to planes of tags and private use
 
 
 @cache
 def letter_table() -> BoolArray:
     """Return, by code point up to some and by the last one for all others, whether it is a letter, digit or mark."""
-    letters = np.zeros(_TABLE_SIZE + 1, dtype=np.bool_)
-    letters[[code for code in range(_TABLE_SIZE) if unicodedata.category(chr(code))[0] in "LNM"]] = True
-    letters[_TABLE_SIZE] = True
+    letters = np.zeros(TABLE_END + 1, dtype=np.bool_)
+    letters[[code for code in range(TABLE_END) if unicodedata.category(chr(code))[0] in "LNM"]] = True
+    letters[TABLE_END] = True
     return letters
 
 
@@ -39,7 +39,7 @@ def spaced_table() -> BoolArray:
     spaced = letter_table().copy()
     for block in _UNSPACED:
         spaced[block.start : block.stop] = False
-    spaced[_TABLE_SIZE] = False
+    spaced[TABLE_END] = False
     return spaced
 
 
@@ -53,5 +53,5 @@ class CaseTables(NamedTuple):
 @cache
 def case_tables() -> CaseTables:
     """Return the cases of characters."""
-    characters = [*map(chr, range(_TABLE_SIZE)), "\0"]
+    characters = [*map(chr, range(TABLE_END)), "\0"]
     return CaseTables(np.array([*map(str.isupper, characters)]), np.array([*map(str.islower, characters)]))

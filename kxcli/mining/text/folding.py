@@ -9,12 +9,14 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from itertools import accumulate, chain
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
 
 from kxcli.arrays import AnyArray, BoolArray, Int32Array, IntArray, UInt32Array
+from kxcli.arrays.code_points import from_code_points, to_code_points
+from kxcli.arrays.ragged import expand_ranges, starts_of
 
 BORDER = "\uffff"  # stands between texts: no character, in no name, and nothing composes with it
 SPACE = 0x20
@@ -46,7 +48,7 @@ def fold_names(names: Sequence[str]) -> list[str]:
     if not names:
         return []
     whole = fold_texts([name.replace(BORDER, "") for name in names])
-    return [name.strip(" ") for name in _text(whole.codes).split(BORDER)[:-1]]
+    return [name.strip(" ") for name in from_code_points(whole.codes).split(BORDER)[:-1]]
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ class FoldedTexts:
 def fold_texts(texts: Sequence[str]) -> FoldedTexts:
     """Return the texts folded; about 10 ns a character, where few of them are made of several."""
     codes, wide = _codes(texts)
-    starts = _starts(texts)[:-1] + np.arange(len(texts))
+    starts = starts_of([len(text) + 1 for text in texts])[:-1]
     if not len(codes):
         return FoldedTexts(codes.astype(np.uint32), starts, codes)
     tables = _tables()
@@ -115,7 +117,7 @@ def _codes(texts: Sequence[str]) -> tuple[AnyArray, bool]:
     units = np.frombuffer(joined.encode("utf-16-le", "surrogatepass"), dtype="<u2")
     if len(units) == len(joined):
         return units, False
-    return np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), dtype="<u4"), True
+    return to_code_points(joined), True
 
 
 class _Tables(NamedTuple):
@@ -157,7 +159,7 @@ def _tables() -> _Tables:
             specials.append(_WHITE.sub(" ", becomes))
         elif becomes != character or becomes.isspace():
             single[code] = SPACE if becomes.isspace() else ord(becomes)
-    return _Tables(single, np.array(combines), _spelled(specials), _starts(specials))
+    return _Tables(single, np.array(combines), _spelled(specials), starts_of([*map(len, specials)]))
 
 
 def _expanded(
@@ -171,7 +173,10 @@ def _expanded(
     firsts = np.flatnonzero(np.diff(combining, prepend=-1) > 1)
     begins = combining.take(firsts) - 1
     ends = combining.take(np.append(firsts[1:], len(combining)) - 1) + 1 if len(firsts) else begins
-    pieces = [_normalized(_text(codes[begin:end])) for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)]
+    pieces = [
+        _normalized(from_code_points(codes[begin:end]))
+        for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)
+    ]
 
     lengths = np.ones(len(codes), dtype=np.int64)
     lengths[specials] = np.diff(tables.spelled_starts).take(numbers)
@@ -183,10 +188,10 @@ def _expanded(
     places = np.cumsum(lengths) - lengths  # in what is returned
     spelled = np.repeat(out, lengths)
     alone = is_alone[specials]
-    spelled[_within(places[specials[alone]], lengths[specials[alone]])] = tables.spelled[
-        _within(tables.spelled_starts[numbers[alone]], lengths[specials[alone]])
+    spelled[expand_ranges(places[specials[alone]], lengths[specials[alone]])] = tables.spelled[
+        expand_ranges(tables.spelled_starts[numbers[alone]], lengths[specials[alone]])
     ]
-    spelled[_within(places[begins], lengths[begins])] = _spelled(pieces)
+    spelled[expand_ranges(places[begins], lengths[begins])] = _spelled(pieces)
     first = np.full(len(spelled), -1, dtype=np.int32)
     last = np.full(len(spelled), -1, dtype=np.int32)
     kept = np.flatnonzero(lengths)
@@ -197,25 +202,10 @@ def _expanded(
     return spelled, first, last
 
 
-def _within(starts: IntArray, lengths: IntArray) -> IntArray:
-    """Return the places of stretches, one after the other."""
-    places: IntArray = np.arange(int(lengths.sum())) + np.repeat(starts - (np.cumsum(lengths) - lengths), lengths)
-    return places
-
-
 @lru_cache(1 << 12)
 def _normalized(piece: str) -> str:
     return _WHITE.sub(" ", unicodedata.normalize("NFKC", piece).casefold())
 
 
-def _text(codes: AnyArray) -> str:
-    return codes.astype("<u4").tobytes().decode("utf-32-le", "surrogatepass")
-
-
 def _spelled(texts: Sequence[str]) -> UInt32Array:
-    return np.frombuffer("".join(texts).encode("utf-32-le", "surrogatepass"), dtype="<u4")
-
-
-def _starts(texts: Sequence[str]) -> IntArray:
-    """Return where each text starts when they stand one after the other, and where the last one ends."""
-    return np.fromiter(accumulate(map(len, texts), initial=0), dtype=np.int64, count=len(texts) + 1)
+    return to_code_points("".join(texts))

@@ -5,11 +5,10 @@ from typing import NamedTuple
 import numpy as np
 
 from kxcli.arrays import IntArray, UInt32Array, UInt64Array
+from kxcli.arrays.hashing import SPLITMIX, position_factors
 from kxcli.mining.text.character_tables import letter_table, spaced_table
 from kxcli.mining.text.folding import FoldedTexts
 
-_GOLDEN = np.uint64(0x9E37_79B9_7F4A_7C15)
-_MIXER = np.uint64(0xBF58_476D_1CE4_E5B9)
 _HALF = np.uint64(32)
 _MAX_WORD_LENGTH = 64  # characters that tell a word from others
 
@@ -27,31 +26,26 @@ def find_terms(codes: UInt32Array) -> TextTerms:
     A key is the upper half of a sum of the characters times numbers that depend on their places (multilinear hashing;
     Dietzfelbinger 1996): of a million terms a hundred share theirs.
     """
+    factors = position_factors(_MAX_WORD_LENGTH, SPLITMIX[0])
     spaced = np.concatenate(([False], spaced_table().take(codes, mode="clip"), [False]))
     edges = np.flatnonzero(spaced[1:] != spaced[:-1])
     firsts, ends = edges[::2], edges[1::2]
     lengths = np.minimum(ends - firsts, _MAX_WORD_LENGTH)
     places = np.arange(int(lengths.sum())) - np.repeat(np.cumsum(lengths) - lengths, lengths)
     letters = codes.take(places + np.repeat(firsts, lengths)).astype(np.uint64)
-    letters *= _factors().take(places)
+    letters *= factors.take(places)
     words = np.add.reduceat(letters, np.cumsum(lengths) - lengths) if len(firsts) else letters
 
     unspaced = np.concatenate(([False], letter_table().take(codes, mode="clip"), [False])) & ~spaced
     here = unspaced[1:-1]
     single = np.flatnonzero(here & ~unspaced[:-2] & ~unspaced[2:])
     pairs = np.flatnonzero(here & unspaced[2:])
-    one, two = _factors()[:2]
+    one, two = factors[:2]
     wide = codes.astype(np.uint64)
     keys = np.concatenate(
         (words, wide[pairs] * one + wide[np.minimum(pairs + 1, len(wide) - 1)] * two, wide[single] * one)
     )
     return TextTerms(np.concatenate((firsts, pairs, single)), (keys >> _HALF).astype(np.uint32) | np.uint32(1))
-
-
-def _factors() -> UInt64Array:
-    factors = (np.arange(1, _MAX_WORD_LENGTH + 1, dtype=np.uint64) * _GOLDEN) ^ _MIXER
-    factors = (factors ^ (factors >> np.uint64(30))) * _MIXER
-    return np.asarray(((factors ^ (factors >> np.uint64(27))) * _GOLDEN) | np.uint64(1))
 
 
 def count_terms(texts: FoldedTexts) -> tuple[UInt64Array, IntArray]:

@@ -7,6 +7,8 @@ from functools import cache
 import numpy as np
 
 from kxcli.arrays import AnyArray, Int32Array, IntArray, UInt8Array, UInt32Array, UInt64Array
+from kxcli.arrays.code_points import to_code_points
+from kxcli.arrays.hashing import GOLDEN, mix_bits_64
 from kxcli.mining.text.character_tables import letter_table, spaced_table
 from kxcli.mining.text.folding import BORDER
 
@@ -14,9 +16,6 @@ WORD, IDEOGRAPH, MARK = 1, 2, 3  # kinds of tokens; 0 is white space, and the bo
 
 _BASE = 0xD134_2543_DE82_EF95
 _INVERSE = pow(_BASE, -1, 1 << 64)
-_SPREAD = np.uint64(0x9E37_79B9_7F4A_7C15)
-_MIXERS = (np.uint64(0xD6E8_FEB8_6659_FD93), _SPREAD)
-_HALF = np.uint64(32)
 _BITS = 13  # of the number of characters whose powers are in tables, which have to stay in a core's cache
 _SHAPED = 12  # characters of a span that its shape tells of
 _NO_CODE = 0x110000  # no code point
@@ -49,23 +48,15 @@ class PrefixHashes:
         """Return the hash of what stands from each start to before its stop."""
         sums = self._sums.take(starts)
         sums *= _power(stops - starts)
-        return mix_bits(np.subtract(self._sums.take(stops), sums, out=sums))
+        return mix_bits_64(np.subtract(self._sums.take(stops), sums, out=sums))
 
 
 def hash_strings(strings: Sequence[str]) -> UInt64Array:
     """Return the hash of each string, the same as `Prefix.span` gives where it stands in running text."""
-    codes = np.frombuffer("".join(strings).encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    codes = to_code_points("".join(strings))
     lengths = np.fromiter(map(len, strings), dtype=np.int64, count=len(strings))
     stops = np.cumsum(lengths)
     return PrefixHashes(codes).span(stops - lengths, stops)
-
-
-def mix_bits(sums: UInt64Array) -> UInt64Array:
-    """Return sums, changed in place, such that each of their bits hangs on all of them, and none is 0."""
-    for mixer in _MIXERS:
-        sums ^= sums >> _HALF
-        sums *= mixer
-    return np.maximum(sums, np.uint64(1), out=sums)
 
 
 @dataclass(frozen=True)
@@ -102,7 +93,7 @@ class Tokens:
         stops = np.flatnonzero(is_token & ~goes_on[1:]) + 1
         numbers = np.zeros(len(codes) + 1, dtype=np.int32)
         np.cumsum(is_start, out=numbers[1:])
-        keys = mix_bits(_spread(codes.take(starts)))
+        keys = mix_bits_64(_spread(codes.take(starts)))
         longer = np.flatnonzero(stops - starts > 1)
         keys[longer] = prefix.span(starts.take(longer), stops.take(longer))
         return cls(starts, stops, keys, kinds[1:-1].take(starts), numbers, codes, prefix)
@@ -141,13 +132,13 @@ def hash_shapes(codes: AnyArray, starts: AnyArray, stops: AnyArray) -> UInt64Arr
         rows = alive.take(kept)
         sums[rows] = sums.take(rows) * base + _spread(here.take(kept))
         last, before_last = here, last
-    return mix_bits(sums)
+    return mix_bits_64(sums)
 
 
 def _spread(codes: AnyArray) -> UInt64Array:
     wide = codes.astype(np.uint64)
     wide += np.uint64(1)  # no character counts for nothing
-    wide *= _SPREAD
+    wide *= GOLDEN
     wide ^= wide >> np.uint64(29)
     return wide
 

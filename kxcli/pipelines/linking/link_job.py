@@ -8,8 +8,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from kxcli.arrays import AnyArray, FloatArray, IntArray
-from kxcli.arrays.slots import Arrays
+from kxcli.arrays import AnyArray, FloatArray, IntArray, NamedArrays
 from kxcli.batching import TOGETHER
 from kxcli.corpus.records import Document
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
@@ -55,8 +54,8 @@ class NumberedLines(NamedTuple):
 class LinkResources(NamedTuple):
     """What all who link have in common: the arrays of a knowledge base, and of a model, if there is one."""
 
-    base: Arrays
-    model: Arrays | None
+    base: NamedArrays
+    model: NamedArrays | None
 
     @property
     def has_tagger(self) -> bool:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from kxcli.arrays import AnyArray, BoolArray, FloatArray, IntArray, UInt64Array
-from kxcli.arrays.ragged import expanded, stretches
+from kxcli.arrays.hashing import GOLDEN, XXHASH
+from kxcli.arrays.key_index import in_sorted
+from kxcli.arrays.ragged import expand_ranges, expand_rows
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
 from kxcli.mining.linking.spans.name_matcher import at_word_edges
 from kxcli.mining.linking.spans.parsing import ParsedTexts
@@ -28,7 +30,6 @@ _MAX_COMPARED = 12  # candidates of a group whose numbers are compared with othe
 _MAX_PAIRS = 1 << 22  # of candidates in a text that are compared
 _HALF = np.uint64(32)
 _LOW = np.uint64((1 << 32) - 1)
-_MIXERS = (np.uint64(0x9E37_79B9_7F4A_7C15), np.uint64(0xC2B2_AE3D_27D4_EB4F))
 _SIEVE_BITS = 20
 
 
@@ -77,22 +78,9 @@ def compute_context_features(
         features["close"][own], features["closer"][own] = close.take(chosen), closer.take(chosen)
 
 
-def paired(wheres: IntArray, keys: UInt64Array) -> UInt64Array:
-    """Return keys that tell where they are, too; those of different pairs differ but for one in some 2^64."""
-    result: UInt64Array = (keys ^ (wheres.astype(np.uint64) * _MIXERS[0])) * _MIXERS[1]
-    return result
-
-
-def are_among(keys: UInt64Array, ordered: UInt64Array) -> BoolArray:
-    """Return which keys are among ascending ones."""
-    if not len(ordered):
-        return np.zeros(len(keys), dtype=np.bool_)
-    return np.asarray(ordered.take(np.searchsorted(ordered, keys).clip(max=len(ordered) - 1)) == keys)
-
-
 def _agreement(seen: _Open, values: Any, starts: IntArray, weights: Any) -> tuple[FloatArray, FloatArray]:
     """Return how much of what each candidate is or has other groups' candidates have too: in all, and of one thing."""
-    at, rows = expanded(seen.entries, starts)
+    at, rows = expand_rows(seen.entries, starts)
     things = values.take(at).astype(np.int64)
     left = _sum_of_others(seen.texts.take(rows), seen.owners.take(rows), things, seen.beliefs.take(rows))
     gains = weights.take(things) * np.log1p(left)
@@ -126,15 +114,15 @@ def _words(base: KnowledgeBase, text: ParsedTexts, seen: _Open, chosen: IntArray
     in_texts = _numbered(base, text.whole, np.unique(texts))
     own, of_rows = np.unique(owners, return_inverse=True)
     in_names = _numbered(base, _spelled(text, text.groups.firsts.take(own)), None)
-    at, rows = expanded(entries, base.entry_term_starts)
+    at, rows = expand_rows(entries, base.entry_term_starts)
     words = base.entry_terms.take(at).astype(np.uint64)
     keys = (texts.take(rows).astype(np.uint64) << _HALF) | words
     sieve = np.zeros(1 << _SIEVE_BITS, dtype=np.bool_)
     sieve[_sieved(in_texts)] = True
     maybe = np.flatnonzero(sieve.take(_sieved(keys)))  # most words of an entry are not in the text
-    found = maybe[are_among(keys[maybe], in_texts)]
+    found = maybe[in_sorted(keys[maybe], in_texts)]
     of_names = (of_rows.reshape(-1).take(rows[found]).astype(np.uint64) << _HALF) | words[found]
-    found = found[~are_among(of_names, in_names)]
+    found = found[~in_sorted(of_names, in_names)]
     weights = base.idf.take(words[found].astype(np.int64)).astype(np.float64)
     shared = np.bincount(rows[found], weights, minlength=len(entries))
     return np.asarray(shared / (_SMOOTHING + base.entry_weights.take(entries).astype(np.float64)))
@@ -144,7 +132,7 @@ def _spelled(text: ParsedTexts, spans: IntArray) -> FoldedTexts:
     """Return what spans say as texts of their own."""
     starts = text.spans.starts.take(spans)
     sizes = text.spans.stops.take(spans) - starts + 1
-    codes = text.whole.codes.take(stretches(starts, sizes))
+    codes = text.whole.codes.take(expand_ranges(starts, sizes))
     ends = np.cumsum(sizes)
     codes[ends - 1] = ord(BORDER)
     return FoldedTexts(codes, ends - sizes, codes)
@@ -164,7 +152,7 @@ def _numbered(base: KnowledgeBase, whole: FoldedTexts, texts: IntArray | None) -
 
 
 def _sieved(keys: UInt64Array) -> IntArray:
-    mixed = (keys * _MIXERS[0]) ^ ((keys >> _HALF) * _MIXERS[1])
+    mixed = (keys * GOLDEN) ^ ((keys >> _HALF) * XXHASH)
     return (mixed >> np.uint64(64 - _SIEVE_BITS)).astype(np.int64)
 
 
@@ -196,7 +184,7 @@ def _objects(base: KnowledgeBase, text: ParsedTexts) -> _ObjectMatches:
 def _said(base: KnowledgeBase, text: ParsedTexts, seen: _Open) -> dict[str, FloatArray]:
     """Return what it says for each candidate that objects of its facts stand in the text."""
     n = len(seen.rows)
-    at, rows = expanded(seen.entries, base.entry_value_starts)
+    at, rows = expand_rows(seen.entries, base.entry_value_starts)
     values = base.entry_values.take(at)
     objects = base.value_objects.take(values).astype(np.int64) - 1
     kept = np.flatnonzero(objects >= 0)
@@ -209,7 +197,7 @@ def _said(base: KnowledgeBase, text: ParsedTexts, seen: _Open) -> dict[str, Floa
         np.maximum.at(features["is_object"], rows[is_own], np.log1p(left))
     stand = _objects(base, text)
     keys = (texts.astype(np.uint64) << _HALF) | objects.astype(np.uint64)
-    there = np.flatnonzero(are_among(keys, stand.keys) & ~is_own & seen.is_open.take(rows))
+    there = np.flatnonzero(in_sorted(keys, stand.keys) & ~is_own & seen.is_open.take(rows))
     if not len(there):
         return features
     rows, values, owners = rows.take(there), values.take(there), owners.take(there)
@@ -230,7 +218,7 @@ def _gaps(
     """Return how far from a span of its group each object is, and whether it follows one closely."""
     order = np.argsort(text.spans.groups, kind="stable")
     bounds = np.searchsorted(text.spans.groups.take(order), np.arange(len(text.groups.texts) + 1))
-    at, pairs = expanded(groups, bounds)
+    at, pairs = expand_rows(groups, bounds)
     spans = order.take(at)
     starts, stops = text.spans.starts.take(spans), text.spans.stops.take(spans)
     of_pairs = numbers.take(pairs)
@@ -276,7 +264,7 @@ def _closeness(base: KnowledgeBase, seen: _Open) -> tuple[FloatArray, FloatArray
     while first < len(asked):
         last = max(first + 1, int(np.searchsorted(costs, (costs[first - 1] if first else 0) + _MAX_PAIRS, "right")))
         part = slice(first, last)
-        at = stretches(firsts[part], lasts[part] - firsts[part])
+        at = expand_ranges(firsts[part], lasts[part] - firsts[part])
         rows = np.repeat(asked[part], lasts[part] - firsts[part])
         others = with_numbers.take(at)
         for total, gains in zip((close, closer), _likeness(base, seen, rows, others), strict=True):
@@ -290,9 +278,9 @@ def _likeness(base: KnowledgeBase, seen: _Open, rows: IntArray, others: IntArray
     n = len(seen.rows)
     kept = np.flatnonzero(seen.owners.take(rows) != seen.owners.take(others))
     rows, others = rows.take(kept), others.take(kept)
-    at, pairs = expanded(seen.entries.take(rows), base.entry_number_starts)
+    at, pairs = expand_rows(seen.entries.take(rows), base.entry_number_starts)
     kinds, values = base.entry_number_kinds.take(at), base.entry_numbers.take(at).astype(np.float64)
-    other_at, other_pairs = expanded(seen.entries.take(others), base.entry_number_starts)
+    other_at, other_pairs = expand_rows(seen.entries.take(others), base.entry_number_starts)
     n_kinds = int(base.entry_number_kinds.max(initial=0)) + 1
     other_keys = other_pairs * n_kinds + base.entry_number_kinds.take(other_at)
     order = np.argsort(other_keys)

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kxcli.arrays import AnyArray, FloatArray, IntArray, UInt32Array, UInt64Array
-from kxcli.arrays.slots import Arrays, Slots
+from kxcli.arrays import AnyArray, FloatArray, IntArray, NamedArrays, UInt32Array, UInt64Array
+from kxcli.arrays.key_index import KeyIndex
 from kxcli.schema import ArrayField
 
 _DOUBT = 0.5  # added to counts of both outcomes, so that little evidence says little
@@ -42,7 +42,7 @@ class LinkStatistics:
     meant: how often each entry was meant by any name, shape (entries,).
     """
 
-    slots: Slots
+    slots: KeyIndex
     stood: UInt32Array
     labelled: UInt32Array
     starts: IntArray
@@ -58,7 +58,7 @@ class LinkStatistics:
             [*parts, LinkCounts(empty.astype(np.uint64), empty, empty, empty.astype(np.uint64), empty)]
         )
         keys, inverse = np.unique(all_.keys, return_inverse=True)
-        slots = Slots.of(keys)
+        slots = KeyIndex.from_keys(keys)
         rows, counts = np.unique(
             slots.find(all_.meant_keys).astype(np.int64) * max(n_entries, 1) + all_.meant_entries, return_counts=True
         )
@@ -92,7 +92,7 @@ class LinkStatistics:
     def declare_arrays(name: str) -> dict[str, ArrayField]:
         """Declare the arrays; the size "entries" is known."""
 
-        def at_most(labelled: UInt32Array, arrays: Arrays, sizes: Mapping[str, int]) -> str:
+        def at_most(labelled: UInt32Array, arrays: NamedArrays, sizes: Mapping[str, int]) -> str:
             return "" if (labelled <= arrays[f"{name}.stood"]).all() else "is larger than how often a name stood there"
 
         return {
@@ -101,15 +101,15 @@ class LinkStatistics:
             f"{name}.starts": ArrayField("i8", (f"{name}+2",), starts=f"{name}.entries"),
             f"{name}.entries": ArrayField("u4", (f"{name}.entries",), below="entries"),
             f"{name}.counts": ArrayField("u4", (f"{name}.entries",)),
-            **Slots.declare_arrays(f"{name}.slots", "u8", name),
+            **KeyIndex.declare_arrays(f"{name}.slots", "u8", name),
         }
 
     @classmethod
-    def from_arrays(cls, arrays: Arrays, name: str, n_entries: int) -> "LinkStatistics":
+    def from_arrays(cls, arrays: NamedArrays, name: str, n_entries: int) -> "LinkStatistics":
         """Return the statistics that `arrays` gave under a name."""
         read: dict[str, Any] = {part: arrays[f"{name}.{part}"] for part in _ARRAYS}
         meant = _meant(read["entries"], read["counts"], n_entries)
-        return cls(slots=Slots.mapped(arrays, f"{name}.slots"), meant=meant, **read)
+        return cls(slots=KeyIndex.from_arrays(arrays, f"{name}.slots"), meant=meant, **read)
 
 
 def _meant(entries: AnyArray, counts: AnyArray, n_entries: int) -> FloatArray:

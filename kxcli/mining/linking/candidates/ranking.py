@@ -11,9 +11,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kxcli.arrays import AnyArray, BoolArray, FloatArray, IntArray, UInt8Array, UInt32Array, UInt64Array
-from kxcli.arrays.ragged import stretches
+from kxcli.arrays.hashing import pair_keys
+from kxcli.arrays.key_index import in_sorted
+from kxcli.arrays.ragged import expand_ranges
 from kxcli.mining.linking.candidates import context_features
-from kxcli.mining.linking.candidates.context_features import are_among, paired
 from kxcli.mining.linking.candidates.link_statistics import LinkStatistics
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
 from kxcli.mining.linking.spans.parsing import ParsedTexts
@@ -172,7 +173,7 @@ def _look_up_names(base: KnowledgeBase, names: IntArray) -> _CandidateRows:
     named = np.flatnonzero(names >= 0)
     firsts = base.candidate_starts.take(names.take(named))
     sizes = np.minimum(base.candidate_starts.take(names.take(named) + 1) - firsts, MAX_CANDIDATES)
-    at = stretches(firsts, sizes)
+    at = expand_ranges(firsts, sizes)
     is_subject = base.is_subject.take(at)
     entries, forms = base.candidates.take(at), base.forms.take(at)
     return _CandidateRows.create(
@@ -186,7 +187,7 @@ def _look_up_links(
     """Return the entries that names meant in labelled texts."""
     firsts = statistics.starts.take(numbers)
     sizes = np.minimum(statistics.starts.take(numbers + np.uint32(1)) - firsts, MAX_CANDIDATES)
-    at = stretches(firsts, sizes)
+    at = expand_ranges(firsts, sizes)
     rows = np.repeat(np.arange(len(numbers)), sizes)
     counts = statistics.counts.take(at).astype(np.float64)
     share = counts / (np.bincount(rows, counts, minlength=len(numbers)) + _DOUBT).take(rows)
@@ -215,7 +216,7 @@ def _look_up_long_forms(text: ParsedTexts, found: Candidates, chances: FloatArra
     """Return what long forms mean as candidates of the short forms."""
     firsts = found.starts.take(text.shorts.longs)
     sizes = found.starts.take(text.shorts.longs + 1) - firsts
-    at = stretches(firsts, sizes)
+    at = expand_ranges(firsts, sizes)
     rows = np.repeat(np.arange(len(sizes)), sizes)
     from_long = chances.take(at) * text.shorts.shares.take(rows)
     return _CandidateRows.create(
@@ -260,8 +261,8 @@ def _are_written(text: ParsedTexts, owners: IntArray, forms: UInt64Array) -> Boo
     has_folded[spans.groups[is_folded]] = True
     written: BoolArray = (forms == keys.take(owners)) & has_folded.take(owners)
     rest = np.flatnonzero((forms > 0) & (forms != keys.take(owners)))
-    others = np.sort(paired(spans.groups[~is_folded], spans.forms[~is_folded]))
-    written[rest] = are_among(paired(owners.take(rest), forms.take(rest)), others)
+    others = np.sort(pair_keys(spans.groups[~is_folded], spans.forms[~is_folded]))
+    written[rest] = in_sorted(pair_keys(owners.take(rest), forms.take(rest)), others)
     return written
 
 

@@ -11,9 +11,10 @@ from typing import NamedTuple
 import numpy as np
 
 from kxcli.arrays import AnyArray, BoolArray, Float32Array, IntArray, UInt8Array, UInt32Array, UInt64Array
-from kxcli.arrays.slots import Slots
+from kxcli.arrays.key_index import KeyIndex
+from kxcli.arrays.ragged import starts_of
 from kxcli.mining.linking.arguments import check_collection, check_pairs, check_string, check_strings
-from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase, StringTable, starts_of
+from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase, StringTable
 from kxcli.mining.linking.spans.bag_matcher import BagMatcher, ordinary_words
 from kxcli.mining.linking.spans.name_matcher import NameMatcher
 from kxcli.mining.text.folding import fold_names, fold_texts
@@ -278,21 +279,21 @@ class _TermCollector:
         self._sizes.append(np.bincount((keys >> _HALF).astype(np.int64), minlength=len(texts)))
         self._keys.append(keys.astype(np.uint32))
 
-    def finish(self, n: int) -> tuple[Slots, Float32Array, UInt32Array, IntArray, Float32Array]:
+    def finish(self, n: int) -> tuple[KeyIndex, Float32Array, UInt32Array, IntArray, Float32Array]:
         """Return the slots of terms, their idf, and the numbers, starts and sums of idf for each of n entries."""
         keys = np.concatenate([np.empty(0, dtype=np.uint32), *self._keys])
         ordered = np.sort(keys)
         firsts = np.flatnonzero(
             np.concatenate((np.ones(min(1, len(keys)), dtype=np.bool_), ordered[1:] != ordered[:-1]))
         )
-        slots = Slots.of(ordered[firsts])
+        slots = KeyIndex.from_keys(ordered[firsts])
         frequencies = np.diff(firsts, append=len(ordered))
         idf = np.concatenate(([0.0], np.log1p(n / np.maximum(frequencies, 1)))).astype(np.float32)
         sizes = np.concatenate([np.empty(0, dtype=np.int64), *self._sizes])
         parts = [slots.find(keys[at : at + _PIECE]) for at in range(0, len(keys), _PIECE)]
         numbers = np.concatenate([np.empty(0, dtype=np.uint32), *parts])
         weights = np.bincount(np.repeat(np.arange(n), sizes), idf.take(numbers), minlength=n)
-        return slots, idf, numbers, starts_of(sizes.tolist()), weights.astype(np.float32)
+        return slots, idf, numbers, starts_of(sizes), weights.astype(np.float32)
 
 
 class _SharedFacts(NamedTuple):
@@ -343,7 +344,7 @@ class _FactCollector:
                 objects.append(spelled.setdefault(value, len(spelled)) + 1 if is_said else 0)
         return _SharedFacts(
             renumbered.take(everything[kept]).astype(np.uint32),
-            starts_of(sizes.tolist()),
+            starts_of(sizes),
             _rarity(counts[is_shared], n),
             np.array(objects, dtype=np.uint32),
             list(spelled),

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
-from kxcli.arrays import AnyArray, BoolArray, Float32Array, IntArray, UInt8Array, UInt32Array, UInt64Array
-from kxcli.arrays.slots import Arrays, Slots
+from kxcli.arrays import AnyArray, BoolArray, Float32Array, IntArray, NamedArrays, UInt8Array, UInt32Array, UInt64Array
+from kxcli.arrays.key_index import KeyIndex
+from kxcli.arrays.ragged import starts_of
 from kxcli.mining.linking.spans.bag_matcher import BagMatcher
 from kxcli.mining.linking.spans.name_matcher import NameMatcher
 from kxcli.mining.linking.spans.name_trie import declare_names
@@ -34,7 +35,7 @@ class StringTable:
     def declare_arrays(name: str, size: str) -> dict[str, ArrayField]:
         """Declare the arrays; `size` is the number of strings."""
 
-        def rule(data: UInt8Array, arrays: Arrays, sizes: Mapping[str, int]) -> str:
+        def rule(data: UInt8Array, arrays: NamedArrays, sizes: Mapping[str, int]) -> str:
             return "" if _are_strings(data, arrays[f"{name}.starts"]) else "has bytes that are not UTF-8"
 
         return {
@@ -92,7 +93,7 @@ class KnowledgeBase:
     kind_weights: Float32Array
     n_facts: UInt32Array
     n_names: UInt32Array
-    terms: Slots
+    terms: KeyIndex
     idf: Float32Array
     entry_terms: UInt32Array
     entry_term_starts: IntArray
@@ -122,7 +123,7 @@ class KnowledgeBase:
         }
 
     @classmethod
-    def from_arrays(cls, arrays: Arrays) -> "KnowledgeBase":
+    def from_arrays(cls, arrays: NamedArrays) -> "KnowledgeBase":
         """Return the knowledge base whose `arrays` these are; `KeyError` where one is missing."""
         read: dict[str, Any] = {name: arrays[name] for name in _ARRAYS}
         for name in _STRINGS:
@@ -130,7 +131,7 @@ class KnowledgeBase:
         return cls(
             names=NameMatcher.from_arrays(arrays, "names"),
             objects=NameMatcher.from_arrays(arrays, "objects"),
-            terms=Slots.mapped(arrays, "terms"),
+            terms=KeyIndex.from_arrays(arrays, "terms"),
             bags=BagMatcher.from_arrays(arrays, "bags"),
             **read,
         )
@@ -179,13 +180,13 @@ _ARRAYS = {
 }
 
 
-def check_knowledge_base(arrays: Arrays) -> None:
+def check_knowledge_base(arrays: NamedArrays) -> None:
     """Raise `SchemaError` unless the arrays are those of a knowledge base."""
     declared = {
         **_ARRAYS,
         **declare_names("names", "names", is_narrow=_is_narrow(arrays, "names")),
         **declare_names("objects", "objects", is_narrow=_is_narrow(arrays, "objects")),
-        **Slots.declare_arrays("terms", "u4", "terms"),
+        **KeyIndex.declare_arrays("terms", "u4", "terms"),
         **BagMatcher.declare_arrays("bags", "names"),
     }
     for name, size in zip(_STRINGS, ("names", "entries", "entries", "kinds"), strict=True):
@@ -195,13 +196,8 @@ def check_knowledge_base(arrays: Arrays) -> None:
     check_values(arrays, declared, sizes)
 
 
-def _is_narrow(arrays: Arrays, name: str) -> bool:
+def _is_narrow(arrays: NamedArrays, name: str) -> bool:
     try:
         return arrays[f"{name}.ids"].dtype.itemsize == 2
     except KeyError:
         raise SchemaError(f"the array {name}.ids is missing") from None
-
-
-def starts_of(sizes: Sequence[int]) -> IntArray:
-    """Return where each of some stretches starts when they stand one after the other, and where the last one ends."""
-    return np.fromiter(accumulate(sizes, initial=0), dtype=np.int64, count=len(sizes) + 1)

@@ -9,6 +9,7 @@ from itertools import chain
 import numpy as np
 
 from kxcli.arrays import AnyArray, BoolArray, Int32Array, IntArray, UInt64Array
+from kxcli.arrays.hashing import GOLDEN, XXHASH
 from kxcli.mining.linking.mentions.mention_candidates import MentionCandidates, MentionContext
 from kxcli.mining.linking.spans.parsing import MentionSpans, ParsedTexts
 from kxcli.mining.text.tokens import hash_shapes
@@ -16,15 +17,13 @@ from kxcli.mining.text.tokens import hash_shapes
 HASH_BITS = 18
 N_COLUMNS = (1 << HASH_BITS) + 1  # the first one counts for nothing
 _MAX_TYPES = 3  # types of the best candidate that are marks
-_SPREAD = np.uint64(0x9E37_79B9_7F4A_7C15)
-_JOINED = np.uint64(0xC2B2_AE3D_27D4_EB4F)
 _NO_TOKEN = np.uint64(0x1234_5678_9ABC_DEF1)  # stands for what is before the first token of a text, or behind the last
 
 
 def iter_hashed_columns(context: MentionContext, mentions: MentionCandidates) -> Iterator[Int32Array]:
     """Yield the columns of each kind of mark, for every span; 0 where it has none."""
     for number, values, has_some in _iter_hashes(context, mentions):
-        salted = (values ^ (_spread_bits(np.array([number])) * _JOINED)) * _SPREAD
+        salted = (values ^ (_spread_bits(np.array([number])) * XXHASH)) * GOLDEN
         columns = (salted >> np.uint64(64 - HASH_BITS)).astype(np.int32) + 1
         yield columns if has_some is None else np.where(has_some, columns, 0)
 
@@ -117,10 +116,10 @@ def _find_token_keys(text: ParsedTexts, spans: MentionSpans, at: IntArray) -> UI
 
 def _spread_bits(values: AnyArray) -> UInt64Array:
     """Return small numbers, spread."""
-    wide = (values.astype(np.uint64) + np.uint64(1)) * _SPREAD
+    wide = (values.astype(np.uint64) + np.uint64(1)) * GOLDEN
     return np.asarray(wide ^ (wide >> np.uint64(29)))
 
 
 def _join_hashes(first: UInt64Array, second: UInt64Array) -> UInt64Array:
-    result: UInt64Array = first * _JOINED + second
+    result: UInt64Array = first * XXHASH + second
     return result

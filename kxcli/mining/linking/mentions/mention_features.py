@@ -5,7 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from kxcli.arrays import AnyArray, BoolArray, FloatArray
-from kxcli.mining.linking.candidates.context_features import are_among, paired
+from kxcli.arrays.hashing import pair_keys
+from kxcli.arrays.key_index import in_sorted
+from kxcli.arrays.ragged import starts_of
 from kxcli.mining.linking.candidates.ranking import FEATURE_ROWS, IS_KNOWN, IS_LEARNED, IS_LOOSE
 from kxcli.mining.linking.mentions.mention_candidates import MentionCandidates, MentionContext
 from kxcli.mining.linking.spans.parsing import MentionSpans, ParsedTexts
@@ -189,8 +191,8 @@ def _are_written_alike(context: MentionContext, spans: MentionSpans) -> BoolArra
     written: BoolArray = (spans.forms == keys.take(spans.groups)) & has_folded.take(spans.groups)
     rest = np.flatnonzero(spans.forms != keys.take(spans.groups))
     others = np.flatnonzero((found.forms > 0) & ~is_folded)
-    forms = np.sort(paired(found.owners.take(others), found.forms.take(others)))
-    written[rest] = are_among(paired(spans.groups.take(rest), spans.forms.take(rest)), forms)
+    forms = np.sort(pair_keys(found.owners.take(others), found.forms.take(others)))
+    written[rest] = in_sorted(pair_keys(spans.groups.take(rest), spans.forms.take(rest)), forms)
     return written
 
 
@@ -198,6 +200,6 @@ def _are_in_capitals(text: ParsedTexts, spans: MentionSpans) -> BoolArray:
     """Return which spans have capitals, and no letter that has a capital form."""
     capital, small = case_tables()
     source = text.whole.source
-    counts = [np.concatenate(([0], np.cumsum(which.take(source, mode="clip")))) for which in (capital, small)]
+    counts = [starts_of(which.take(source, mode="clip")) for which in (capital, small)]
     n_capitals, n_small = (count.take(spans.ends) - count.take(spans.begins) for count in counts)
     return np.asarray((n_capitals > 0) & (n_small == 0))

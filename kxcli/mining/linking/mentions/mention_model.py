@@ -5,8 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kxcli.arrays import AnyArray, FloatArray
-from kxcli.arrays.slots import Arrays
+from kxcli.arrays import AnyArray, FloatArray, NamedArrays
 from kxcli.mining.linking.mentions.hashed_features import N_COLUMNS, iter_hashed_columns
 from kxcli.mining.linking.mentions.mention_candidates import MentionCandidates, MentionContext
 from kxcli.mining.linking.mentions.mention_features import PRIOR, iter_mention_features
@@ -39,7 +38,7 @@ class MentionModel:
         }
 
     @classmethod
-    def from_arrays(cls, arrays: Arrays, name: str) -> "MentionModel":
+    def from_arrays(cls, arrays: NamedArrays, name: str) -> "MentionModel":
         """Return the model that `arrays` gave, under names that begin with `name`."""
         hashed = np.zeros(N_COLUMNS, dtype=np.float32)
         hashed[arrays[f"{name}.columns"]] = arrays[f"{name}.weights"]

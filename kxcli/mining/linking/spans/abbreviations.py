@@ -14,6 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from kxcli.arrays import IntArray
+from kxcli.arrays.code_points import to_code_points
+from kxcli.arrays.ragged import starts_of
 from kxcli.mining.linking.spans.name_matcher import NameMatcher, NameMatches, at_word_edges
 from kxcli.mining.text.folding import BORDER, fold
 from kxcli.mining.text.tokens import IDEOGRAPH, MARK, WORD, token_kinds
@@ -69,8 +71,7 @@ def find_abbreviations(texts: Sequence[str]) -> Abbreviations:
     if not definitions:
         none = np.empty(0, dtype=np.int64)
         return Abbreviations(none, none, none, none, none, none, np.zeros(1, dtype=np.int64))
-    starts = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts)) + 1
-    starts = np.cumsum(starts) - starts
+    starts = starts_of([len(text) + 1 for text in texts])[:-1]
     numbers: dict[str, int] = {}
     names = np.array([numbers.setdefault(one.short, len(numbers)) for one in definitions])
     long_starts = np.array([one.start for one in definitions])
@@ -86,7 +87,7 @@ def find_abbreviations(texts: Sequence[str]) -> Abbreviations:
         keys // len(numbers),
         found.starts,
         found.stops,
-        np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(counts))),
+        starts_of(counts),
     )
 
 
@@ -100,9 +101,9 @@ def _uses(joined: str, starts: IntArray, shorts: list[str], keys: IntArray) -> t
     pieces = [
         joined[start:stop] for start, stop in zip(bounds[texts].tolist(), bounds[texts + 1].tolist(), strict=True)
     ]
-    codes = np.frombuffer("".join(pieces).encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    codes = to_code_points("".join(pieces))
     lengths = np.diff(bounds).take(texts)
-    piece_starts = np.cumsum(lengths) - lengths
+    piece_starts = starts_of(lengths)[:-1]
     found = NameMatcher.from_names(shorts).matches(codes)
     is_plural = codes.take(found.stops) == ord("s")
     is_plural &= np.array([short[-1] != "s" and _kind(short[-1]) == WORD for short in shorts]).take(found.names)

@@ -13,12 +13,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kxcli.arrays import AnyArray, BoolArray, IntArray, UInt8Array, UInt32Array, UInt64Array
-from kxcli.arrays.ragged import expanded
-from kxcli.arrays.slots import Arrays, Slots
+from kxcli.arrays import AnyArray, BoolArray, IntArray, NamedArrays, UInt8Array, UInt32Array, UInt64Array
+from kxcli.arrays.code_points import from_code_points, to_code_points
+from kxcli.arrays.hashing import DEGSKI, XXHASH, mix_bits_64
+from kxcli.arrays.key_index import KeyIndex
+from kxcli.arrays.ragged import expand_rows, starts_of
 from kxcli.mining.text.character_tables import case_tables
 from kxcli.mining.text.folding import BORDER, FoldedTexts, fold_texts
-from kxcli.mining.text.tokens import IDEOGRAPH, MARK, WORD, PrefixHashes, Tokens, hash_strings, mix_bits
+from kxcli.mining.text.tokens import IDEOGRAPH, MARK, WORD, PrefixHashes, Tokens, hash_strings
 from kxcli.schema import ArrayField
 
 MAX_WORDS = 8  # of a name that count; windows are no wider
@@ -37,8 +39,8 @@ _COMMA_MARK, _SLASH = map(ord, ",/")
 _MIN_PLURAL_LENGTH = 4  # letters of a word
 _S, _Y, _I, _U, _E, _A, _O, _R = map(ord, "syiueaor")
 _BEFORE_OUR = 2  # letters: a colour is a color, but four is not for
-_TO_Y = np.uint64(0xC2B2_AE3D_27D4_EB4F)  # tells the stem of "bodies" and "body" from the word "bod"
-_NEXT = np.uint64(0xD6E8_FEB8_6659_FD93)  # tells a word from the one after it, odd
+_TO_Y = XXHASH  # tells the stem of "bodies" and "body" from the word "bod"
+_NEXT = DEGSKI  # tells a word from the one after it, odd
 _SIEVE_ROOM = 16  # slots for each word
 _MIN_BITS = 8
 _NAMES_AT_ONCE = 1 << 16
@@ -77,7 +79,7 @@ class BagMatcher:
     forms, orders, traits: by row of `names`, a key of its words as they are, one of their order, and bits as `_COMMA`.
     """
 
-    slots: Slots
+    slots: KeyIndex
     names: UInt32Array
     name_starts: IntArray
     sieve: BoolArray
@@ -93,10 +95,10 @@ class BagMatcher:
         than `MOST_WORDS` of them, or fewer than four letters in these.
         ordinary: `ordinary_words`; None: all words are ordinary.
         """
-        codes = np.frombuffer(BORDER.join([*names, ""]).encode("utf-32-le", "surrogatepass"), dtype="<u4")
+        codes = to_code_points(BORDER.join([*names, ""]))
         lengths = np.fromiter(map(len, names), dtype=np.int64, count=len(names)) + 1
         tokens = Tokens.from_codes(codes)
-        bounds = tokens.numbers.take(np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(lengths))))
+        bounds = tokens.numbers.take(starts_of(lengths))
         words = _words(tokens)
         counted = np.flatnonzero(~words.is_light)
         at = words.tokens.take(counted)
@@ -127,9 +129,9 @@ class BagMatcher:
         firsts = np.searchsorted(at, bounds[:-1]).take(rows)
         lasts = np.searchsorted(at, bounds[1:]).take(rows) - 1
         return cls(
-            Slots.of(bag_keys),
+            KeyIndex.from_keys(bag_keys),
             rows.astype(np.uint32),
-            np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(counts))),
+            starts_of(counts),
             _sieve(stems[np.repeat(has_bag, n_words)]),
             totals(at, forms).take(rows),
             _orders(words.forms, counted.take(firsts), counted.take(lasts)),
@@ -137,10 +139,10 @@ class BagMatcher:
         )
 
     @classmethod
-    def from_arrays(cls, arrays: Arrays, name: str) -> "BagMatcher":
+    def from_arrays(cls, arrays: NamedArrays, name: str) -> "BagMatcher":
         """Return the bags that `arrays` gave under a name."""
         read: dict[str, Any] = {part: arrays[f"{name}.{part}"] for part in _ARRAYS}
-        return cls(slots=Slots.mapped(arrays, f"{name}.slots"), **read)
+        return cls(slots=KeyIndex.from_arrays(arrays, f"{name}.slots"), **read)
 
     @staticmethod
     def declare_arrays(name: str, size: str) -> dict[str, ArrayField]:
@@ -152,7 +154,7 @@ class BagMatcher:
             f"{name}.orders": ArrayField("u8", (f"{name}.names",)),
             f"{name}.traits": ArrayField("u1", (f"{name}.names",)),
             f"{name}.sieve": ArrayField("b1", (f"{name}.sieve+1",), rules=[_power_of_two]),
-            **Slots.declare_arrays(f"{name}.slots", "u8", name),
+            **KeyIndex.declare_arrays(f"{name}.slots", "u8", name),
         }
 
     def arrays(self, name: str) -> dict[str, AnyArray]:
@@ -193,7 +195,7 @@ class BagMatcher:
             found.append((first, first + width - 1, numbers.take(hits).astype(np.int64) - 1))
         first, last, bags = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
         order = np.argsort(first * (MAX_WORDS + 1) + last - first)
-        rows, owners = expanded(bags.take(order), self.name_starts)
+        rows, owners = expand_rows(bags.take(order), self.name_starts)
         first, last = first.take(order).take(owners), last.take(order).take(owners)
         agree = np.flatnonzero(self._agree(rows, first, last, tokens, words, counted.take(known), is_small.take(at)))
         starts = tokens.starts.take(at.take(first.take(agree)))
@@ -310,14 +312,14 @@ def _words(tokens: Tokens) -> _Words:
     stems[changed] = tokens.prefix.span(starts.take(changed), ends.take(changed))
     is_dropped, is_british = _find_british_letters(tokens, words)
     if is_dropped.any():
-        n_dropped = np.concatenate(([0], np.cumsum(is_dropped)))
+        n_dropped = starts_of(is_dropped)
         changed = np.flatnonzero(n_dropped.take(stops) > n_dropped.take(starts))
         spelled = PrefixHashes(tokens.codes[~is_dropped])
         starts, stops, ends = starts.take(changed), stops.take(changed), ends.take(changed)
         firsts = starts - n_dropped.take(starts)
         forms[changed] = spelled.span(firsts, stops - n_dropped.take(stops))
         stems[changed] = spelled.span(firsts, ends - n_dropped.take(ends))
-    stems[is_y] = mix_bits(stems[is_y] ^ _TO_Y)
+    stems[is_y] = mix_bits_64(stems[is_y] ^ _TO_Y)
     return _Words(words, is_light, forms, stems, (cut > 0) & (last == _S), is_british)
 
 
@@ -335,15 +337,14 @@ def _find_british_letters(tokens: Tokens, words: IntArray) -> tuple[BoolArray, B
     starts, stops = tokens.starts.take(words), tokens.stops.take(words)
     for word in np.flatnonzero(n_candidates.take(stops) > n_candidates.take(starts)).tolist():
         start = int(starts[word])
-        places = _british_letters(codes[start : stops[word]].tobytes())
+        places = _british_letters(from_code_points(codes[start : stops[word]]))
         is_dropped[[start + place for place in places]] = True
         is_british[word] = bool(places)
     return is_dropped, is_british
 
 
-def _british_letters(word: bytes) -> list[int]:
+def _british_letters(text: str) -> list[int]:
     """Return the places of British letters: a or o before e, and u in -our."""
-    text = word.decode("utf-32-le", "surrogatepass")
     return [*(one.start() for one in CLASSICAL.finditer(text)), *(one.end() - 2 for one in OUR.finditer(text))]
 
 
@@ -356,7 +357,7 @@ def _sums(values: AnyArray) -> AnyArray:
 
 def _orders(forms: UInt64Array, firsts: IntArray, lasts: IntArray) -> UInt64Array:
     """Return a key of the order of words from each first to each last one."""
-    sums = _sums(mix_bits(forms[:-1] * _NEXT ^ forms[1:])) if len(forms) else np.zeros(1, dtype=np.uint64)
+    sums = _sums(mix_bits_64(forms[:-1] * _NEXT ^ forms[1:])) if len(forms) else np.zeros(1, dtype=np.uint64)
     return np.asarray(sums.take(lasts) - sums.take(firsts))
 
 
@@ -399,7 +400,7 @@ def _sieve(keys: UInt64Array) -> BoolArray:
     return sieve
 
 
-def _power_of_two(sieve: BoolArray, arrays: Arrays, sizes: Mapping[str, int]) -> str:
+def _power_of_two(sieve: BoolArray, arrays: NamedArrays, sizes: Mapping[str, int]) -> str:
     return "" if len(sieve).bit_count() == 1 and len(sieve) >= 1 << _MIN_BITS else "has a size that no sieve has"
 
 

@@ -10,8 +10,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kxcli.arrays import AnyArray, BoolArray, IntArray, UInt32Array
-from kxcli.arrays.slots import Arrays, Keys, Slots
+from kxcli.arrays import AnyArray, BoolArray, IntArray, NamedArrays, UInt32Array
+from kxcli.arrays.code_points import to_code_points
+from kxcli.arrays.key_index import KeyArray, KeyIndex
+from kxcli.arrays.ragged import starts_of
 from kxcli.mining.linking.spans.name_trie import BITS, TAIL
 from kxcli.mining.text.character_tables import spaced_table
 from kxcli.mining.text.folding import FoldedTexts
@@ -67,9 +69,9 @@ class NameMatcher:
 
     ids: Ids
     singles: UInt32Array
-    pairs: Slots
+    pairs: KeyIndex
     pair_nodes: UInt32Array
-    children: Slots
+    children: KeyIndex
     child_nodes: UInt32Array
     values: UInt32Array
     letters: Ids
@@ -81,13 +83,13 @@ class NameMatcher:
     def from_names(cls, names: Sequence[str]) -> "NameMatcher":
         """Return the index of distinct names, none of them empty; 2 s a million."""
         lengths = np.fromiter(map(len, names), dtype=np.int64, count=len(names))
-        codes = np.frombuffer("".join(names).encode("utf-32-le", "surrogatepass"), dtype="<u4")
+        codes = to_code_points("".join(names))
         seen = np.unique(codes)
         kind = np.uint16 if len(seen) < _NARROW else np.uint32
         ids = np.zeros(int(seen[-1]) + 2 if len(seen) else 1, dtype=kind)
         ids[seen] = np.arange(1, len(seen) + 1)
         letters = ids.take(codes)
-        starts = np.concatenate((np.zeros(1, dtype=np.int64), np.cumsum(lengths)))
+        starts = starts_of(lengths)
         is_single = lengths == 1
         singles = np.zeros(len(seen) + 1, dtype=np.uint32)
         singles[letters[starts[:-1][is_single]]] = np.flatnonzero(is_single) + 1
@@ -105,9 +107,11 @@ class NameMatcher:
         return cls(
             ids,
             singles,
-            Slots.of(_pairs(keys[:n_pairs] >> np.uint64(BITS), keys[:n_pairs] & np.uint64((1 << BITS) - 1), kind)),
+            KeyIndex.from_keys(
+                _pairs(keys[:n_pairs] >> np.uint64(BITS), keys[:n_pairs] & np.uint64((1 << BITS) - 1), kind)
+            ),
             numbers[: n_pairs + 1],
-            Slots.of(keys[n_pairs:]),
+            KeyIndex.from_keys(keys[n_pairs:]),
             np.concatenate((numbers[:1], numbers[n_pairs + 1 :])),
             values,
             letters,
@@ -117,11 +121,14 @@ class NameMatcher:
         )
 
     @classmethod
-    def from_arrays(cls, arrays: Arrays, name: str) -> "NameMatcher":
+    def from_arrays(cls, arrays: NamedArrays, name: str) -> "NameMatcher":
         """Return the index that `arrays` gave under a name."""
         read: dict[str, Any] = {part: arrays[f"{name}.{part}"] for part in _ARRAYS}
         n_inner, longest = arrays[f"{name}.sizes"].tolist()
-        pairs, children = Slots.mapped(arrays, f"{name}.pairs"), Slots.mapped(arrays, f"{name}.children")
+        pairs, children = (
+            KeyIndex.from_arrays(arrays, f"{name}.pairs"),
+            KeyIndex.from_arrays(arrays, f"{name}.children"),
+        )
         return cls(pairs=pairs, children=children, n_inner=n_inner, longest=longest, **read)
 
     def arrays(self, name: str) -> dict[str, AnyArray]:
@@ -234,7 +241,7 @@ _ARRAYS = ("ids", "singles", "pair_nodes", "child_nodes", "values", "letters", "
 class _Level(NamedTuple):
     """The nodes of one depth, by key: the number of inner ones, 0 for leaves, and their values."""
 
-    keys: Keys
+    keys: KeyArray
     nodes: IntArray
     values: UInt32Array
 
@@ -264,7 +271,7 @@ def _levels(letters: Ids, starts: IntArray, lengths: IntArray) -> list[_Level]:
     return levels
 
 
-def _pairs(first: AnyArray, second: AnyArray, kind: type[Any]) -> Keys:
+def _pairs(first: AnyArray, second: AnyArray, kind: type[Any]) -> KeyArray:
     """Return a key for two characters' numbers: of 32 bits, if those have 16, else of 64."""
     wide: Any = np.uint32 if kind is np.uint16 else np.uint64
     keys = first.astype(wide)

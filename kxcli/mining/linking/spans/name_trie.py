@@ -7,9 +7,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from kxcli.arrays import AnyArray, IntArray, UInt32Array
-from kxcli.arrays.ragged import stretches
-from kxcli.arrays.slots import Arrays, Slots
+from kxcli.arrays import AnyArray, IntArray, NamedArrays, UInt32Array
+from kxcli.arrays.key_index import KeyIndex
+from kxcli.arrays.ragged import expand_ranges
 from kxcli.mining.text.folding import BORDER
 from kxcli.schema import ArrayField, SchemaError, require_minimum
 
@@ -23,13 +23,13 @@ def declare_names(name: str, size: str, *, is_narrow: bool) -> dict[str, ArrayFi
     """Declare the arrays of `size` names; `is_narrow`: their ids have 16 bits."""
     kind, keys = ("u2", "u4") if is_narrow else ("u4", "u8")
 
-    def is_trie(values: UInt32Array, arrays: Arrays, sizes: Mapping[str, int]) -> str:
+    def is_trie(values: UInt32Array, arrays: NamedArrays, sizes: Mapping[str, int]) -> str:
         try:
             return _trie_fault(arrays, name)
         except SchemaError as error:
             return f"has slots of which {error}"
 
-    def bounds(numbers: IntArray, arrays: Arrays, sizes: Mapping[str, int]) -> str:
+    def bounds(numbers: IntArray, arrays: NamedArrays, sizes: Mapping[str, int]) -> str:
         n_inner, longest = numbers.tolist()
         lengths = np.diff(arrays[f"{name}.letter_starts"])
         is_right = 0 <= n_inner < sizes[f"{name}.nodes"] and longest == lengths.max(initial=0)
@@ -45,19 +45,19 @@ def declare_names(name: str, size: str, *, is_narrow: bool) -> dict[str, ArrayFi
         ),
         f"{name}.letter_starts": ArrayField("i8", (f"{size}+1",), starts=f"{name}.letters"),
         f"{name}.sizes": ArrayField("i8", (2,), rules=[bounds]),
-        **Slots.declare_arrays(f"{name}.pairs", keys, f"{name}.pairs"),
-        **Slots.declare_arrays(f"{name}.children", "u8", f"{name}.children"),
+        **KeyIndex.declare_arrays(f"{name}.pairs", keys, f"{name}.pairs"),
+        **KeyIndex.declare_arrays(f"{name}.children", "u8", f"{name}.children"),
         f"{name}.values": ArrayField("u4", (f"{name}.nodes",), rules=[is_trie]),
     }
 
 
-def _is_open(ids: AnyArray, arrays: Arrays, sizes: Mapping[str, int]) -> str:
+def _is_open(ids: AnyArray, arrays: NamedArrays, sizes: Mapping[str, int]) -> str:
     """Rule: no name has a separator of texts or an unknown character."""
     has_border = ids.take(ord(BORDER), mode="clip") or ids[-1]
     return "has a number for what is no character of a name" if has_border else ""
 
 
-def _trie_fault(arrays: Arrays, name: str) -> str:
+def _trie_fault(arrays: NamedArrays, name: str) -> str:
     """Return what is wrong with a trie, or ""; the arrays before it are as declared."""
     values, n_inner = arrays[f"{name}.values"], int(arrays[f"{name}.sizes"][0])
     lengths = np.concatenate(([0], np.diff(arrays[f"{name}.letter_starts"])))
@@ -65,9 +65,9 @@ def _trie_fault(arrays: Arrays, name: str) -> str:
     of_singles = arrays[f"{name}.singles"]
     if of_singles[0] or (lengths.take(of_singles[of_singles > 0]) != 1).any():
         return "does not fit the names of one character"
-    pairs = Slots.mapped(arrays, f"{name}.pairs").keys().astype(np.uint64)
+    pairs = KeyIndex.from_arrays(arrays, f"{name}.pairs").recover_keys().astype(np.uint64)
     bits = np.uint64(8 * arrays[f"{name}.ids"].itemsize if arrays[f"{name}.ids"].itemsize == 2 else BITS)
-    children = Slots.mapped(arrays, f"{name}.children").keys()
+    children = KeyIndex.from_arrays(arrays, f"{name}.children").recover_keys()
     parents = (children >> np.uint64(BITS)).astype(np.int64)
     mask = np.uint64((1 << BITS) - 1)
     letters = np.concatenate((pairs >> bits, pairs & ((np.uint64(1) << bits) - np.uint64(1)), children & mask))
@@ -102,6 +102,6 @@ def _depths(roots: _Places, nodes: _Places, parents: _Places, n_inner: int, n: i
         inner = level[level <= n_inner]
         firsts = np.searchsorted(parents, inner)
         sizes = np.searchsorted(parents, inner, side="right") - firsts
-        level = nodes.take(stretches(firsts, sizes))
+        level = nodes.take(expand_ranges(firsts, sizes))
         depth += 1
     return depths

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kxcli.arrays import AnyArray, FloatArray, Int32Array, IntArray, UInt64Array
-from kxcli.arrays.ragged import expanded, stretches
+from kxcli.arrays.ragged import expand_ranges, expand_rows
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
 from kxcli.mining.linking.spans.abbreviations import Abbreviations, find_abbreviations
 from kxcli.mining.linking.spans.bag_matcher import BagMatcher, lowercase_initials
@@ -236,14 +236,14 @@ def _shorts(short: Abbreviations, spans: MentionSpans, groups: IntArray, numbers
     uses = np.unique((groups << _HALF) | numbers)
     by_short = np.argsort(short.shorts, kind="stable")
     bounds = np.searchsorted(short.shorts.take(by_short), np.arange(len(short.texts) + 1))
-    of_use, owners = expanded(uses & _LOW, bounds)
+    of_use, owners = expand_rows(uses & _LOW, bounds)
     definitions, shorts = by_short.take(of_use), (uses >> _HALF).take(owners)
     low, high = short.long_starts.take(definitions), short.long_stops.take(definitions)
     by_end = np.argsort(spans.ends, kind="stable")
     ends = spans.ends.take(by_end)
     firsts, lasts = (np.searchsorted(ends, high, side=side) for side in ("left", "right"))
     rows = np.repeat(np.arange(len(high)), lasts - firsts)
-    of_long = by_end.take(stretches(firsts, lasts - firsts))
+    of_long = by_end.take(expand_ranges(firsts, lasts - firsts))
     begins, low, high = spans.begins.take(of_long), low.take(rows), high.take(rows)
     shares = (high - np.maximum(begins, low)) / (high - np.minimum(begins, low))
     keys = (shorts.take(rows) << _HALF) | spans.groups.take(of_long)

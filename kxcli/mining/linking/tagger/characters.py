@@ -6,7 +6,8 @@ from functools import cache
 import numpy as np
 
 from kxcli.arrays import UInt8Array, UInt32Array
-from kxcli.mining.text.character_tables import letter_table, spaced_table
+from kxcli.arrays.hashing import mix_bits_32
+from kxcli.mining.text.character_tables import TABLE_END, letter_table, spaced_table
 from kxcli.mining.text.folding import fold_texts
 
 # White space, letters and digits of scripts that part words by spaces, letters of others, and marks.
@@ -18,18 +19,17 @@ QUOTE = 17  # and more, one for each of `_MARKS`
 SENTENCE_MARK = QUOTE + len(_MARKS) - 1
 ANY_MARK = QUOTE + len(_MARKS)
 N_KINDS = 32  # a power of two above all kinds
-_KINDS_TO = 0x20000  # beyond are ideographs, up to planes of tags and private use
 
 
 @cache
 def kinds() -> UInt8Array:
     """Return the kind of each character, by code point up to some and by the last one for all others."""
     letters, spaced = letter_table(), spaced_table()
-    found = np.full(_KINDS_TO + 1, OTHER, dtype=np.uint8)
+    found = np.full(TABLE_END + 1, OTHER, dtype=np.uint8)
     special = {mark: QUOTE + number for number, marks in enumerate(_MARKS) for mark in marks}
     for first, brackets in ((OPEN, _OPEN), (CLOSE, _CLOSE)):
         special |= {bracket: first + min(number, 4) for number, bracket in enumerate(brackets)}
-    for code in range(_KINDS_TO):
+    for code in range(TABLE_END):
         character = chr(code)
         if spaced[code]:
             category = unicodedata.category(character)
@@ -45,24 +45,17 @@ def kinds() -> UInt8Array:
             found[code] = special[character]
         elif unicodedata.category(character)[0] in "PS":
             found[code] = ANY_MARK
-    found[_KINDS_TO] = UNSPACED
+    found[TABLE_END] = UNSPACED
     return found
 
 
 @cache
 def hashes() -> UInt32Array:
     """Return a hash of each character after folding, by code point up to some."""
-    codes = np.arange(_KINDS_TO + 1, dtype=np.uint32)
-    plain = [code for code in range(_KINDS_TO) if code != 0xFFFF and not 0xD800 <= code < 0xE000]
+    codes = np.arange(TABLE_END + 1, dtype=np.uint32)
+    plain = [code for code in range(TABLE_END) if code != 0xFFFF and not 0xD800 <= code < 0xE000]
     whole = fold_texts([chr(code) for code in plain])
     borders = np.flatnonzero(whole.codes == 0xFFFF)
     single = np.flatnonzero(np.diff(borders, prepend=-1) == 2)
     codes[np.array(plain)[single]] = whole.codes[borders[single] - 1]
-    return mix_bits(codes + np.uint32(1))
-
-
-def mix_bits(keys: UInt32Array) -> UInt32Array:
-    """Return keys of which every bit depends on every one of the given (lowbias32 of Wellons)."""
-    keys = (keys ^ (keys >> np.uint32(16))) * np.uint32(0x7FEB352D)
-    keys = (keys ^ (keys >> np.uint32(15))) * np.uint32(0x846CA68B)
-    return keys ^ (keys >> np.uint32(16))
+    return mix_bits_32(codes + np.uint32(1))

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kxcli.arrays import AnyArray, Float32Array, Int32Array, IntArray, UInt32Array, UInt64Array
-from kxcli.arrays.slots import Arrays, Slots
+from kxcli.arrays import AnyArray, Float32Array, Int32Array, IntArray, NamedArrays, UInt32Array, UInt64Array
+from kxcli.arrays.key_index import KeyIndex
 from kxcli.mining.linking.tagger.token_features import AFFIXES, FAMILIES, VOCABULARIES, TokenFeatures, shift
 from kxcli.schema import ArrayField, require_minimum
 
@@ -33,7 +33,7 @@ class FeatureSpace:
 
     def __init__(self, keys: dict[str, UInt32Array]) -> None:
         self.keys = keys
-        self._slots = {name: Slots.of(known) for name, known in keys.items()}
+        self._slots = {name: KeyIndex.from_keys(known) for name, known in keys.items()}
         self.starts: dict[str, int] = {}
         self.n_numbers = _n_numbers({name: len(known) for name, known in keys.items()})
         self.n_rows = 1
@@ -116,7 +116,7 @@ class TagWeights:
     def declare_arrays() -> dict[str, ArrayField]:
         """Declare the arrays."""
 
-        def within(rows: UInt32Array, arrays: Arrays, sizes: Mapping[str, int]) -> str:
+        def within(rows: UInt32Array, arrays: NamedArrays, sizes: Mapping[str, int]) -> str:
             numbers = _n_numbers({name: sizes[f"tagger.{name}"] for name in VOCABULARIES})
             n_rows = 1 + sum(numbers[name] * len(one.offsets) * one.places for name, one in FAMILIES.items())
             return "" if int(rows.max()) < n_rows else "has a row that no feature has"
@@ -133,7 +133,7 @@ class TagWeights:
         }
 
     @classmethod
-    def from_arrays(cls, arrays: Arrays) -> "TagWeights":
+    def from_arrays(cls, arrays: NamedArrays) -> "TagWeights":
         """Return the weights whose `arrays` these are."""
         space = FeatureSpace({name: arrays[f"tagger.{name}"] for name in VOCABULARIES})
         units = np.zeros((space.n_rows, 4), dtype=np.int16)
@@ -182,7 +182,7 @@ def _n_numbers(n_keys: Mapping[str, int]) -> dict[str, int]:
     return {name: family.n_numbers or n_keys[name] + 1 for name, family in FAMILIES.items()}
 
 
-def _are_bits(bits: IntArray, arrays: Arrays, sizes: Mapping[str, int]) -> str:
+def _are_bits(bits: IntArray, arrays: NamedArrays, sizes: Mapping[str, int]) -> str:
     return "" if abs(int(bits)) <= _FINEST else "is out of range"
 
 

@@ -5,8 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kxcli.arrays import AnyArray, Float32Array, IntArray
-from kxcli.arrays.slots import Arrays
+from kxcli.arrays import AnyArray, Float32Array, IntArray, NamedArrays
 from kxcli.mining.linking.tagger.crf import Chains, Posterior, compute_posterior
 from kxcli.mining.linking.tagger.tag_weights import TagWeights
 from kxcli.mining.linking.tagger.token_features import TokenFeatures
@@ -48,7 +47,7 @@ class Tagger:
         return TagWeights.declare_arrays()
 
     @classmethod
-    def from_arrays(cls, arrays: Arrays) -> "Tagger":
+    def from_arrays(cls, arrays: NamedArrays) -> "Tagger":
         """Return the tagger whose `arrays` these are."""
         return cls(TagWeights.from_arrays(arrays))
 

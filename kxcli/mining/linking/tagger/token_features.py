@@ -10,8 +10,9 @@ from typing import NamedTuple
 import numpy as np
 
 from kxcli.arrays import AnyArray, BoolArray, IntArray, UInt8Array, UInt32Array
-from kxcli.arrays.ragged import stretches
-from kxcli.mining.linking.tagger.characters import LOWER, N_KINDS, OPEN, OTHER, QUOTE, SPACED, UNSPACED, WHITE, mix_bits
+from kxcli.arrays.hashing import mix_bits_32
+from kxcli.arrays.ragged import expand_ranges
+from kxcli.mining.linking.tagger.characters import LOWER, N_KINDS, OPEN, OTHER, QUOTE, SPACED, UNSPACED, WHITE
 from kxcli.mining.linking.tagger.token_layout import MAX_CHAIN, TokenLayout, factors
 
 AFFIXES = ((2, "first"), (3, "first"), (4, "first"), (2, "last"), (3, "last"), (4, "last"))  # letters of words
@@ -131,7 +132,7 @@ def _affixes(lay: TokenLayout, spaced: IntArray) -> UInt32Array:
         key = np.full(len(long), number, dtype=np.uint32)
         for place, factor in enumerate(factors()[:length]):
             key += lay.character_hashes.take(firsts + place) * factor
-        keys[number, long] = mix_bits(key) | np.uint32(1)
+        keys[number, long] = mix_bits_32(key) | np.uint32(1)
     return keys.ravel()
 
 
@@ -139,7 +140,7 @@ def _shapes(lay: TokenLayout, spaced: IntArray) -> IntArray:
     """Return the kinds of the words' letters, each run of equal ones once, as a number of base 5."""
     starts = lay.starts.take(spaced)
     lengths = np.minimum(lay.stops.take(spaced) - starts, 1 << 6)
-    kinds = lay.character_kinds.take(stretches(starts, lengths)).astype(np.int64)
+    kinds = lay.character_kinds.take(expand_ranges(starts, lengths)).astype(np.int64)
     firsts = np.cumsum(lengths) - lengths
     is_new = np.ones(len(kinds), dtype=np.bool_)
     is_new[1:] = kinds[1:] != kinds[:-1]
@@ -197,9 +198,9 @@ def _between(lay: TokenLayout, is_mark: BoolArray, gaps: BoolArray | None) -> In
 def _repeated(lay: TokenLayout, pairs: UInt32Array, places: UInt8Array) -> IntArray:
     """Return which pairs of tokens come again in their chain, or have come before, around each slot."""
     lengths = lay.chain_lengths - 1  # the last token has no pair
-    at = stretches(lay.chain_starts, lengths)
+    at = expand_ranges(lay.chain_starts, lengths)
     chains = np.repeat(np.arange(len(lengths), dtype=np.uint32), lengths)
-    slots = mix_bits(pairs.take(at) + chains * _APART) >> np.uint32(32 - _REPEAT_BITS)
+    slots = mix_bits_32(pairs.take(at) + chains * _APART) >> np.uint32(32 - _REPEAT_BITS)
     owners = np.empty(1 << _REPEAT_BITS, dtype=np.int32)
     order = np.arange(len(at), dtype=np.int32)
     owners[slots] = order

@@ -13,7 +13,9 @@ from typing import NamedTuple
 import numpy as np
 
 from kxcli.arrays import AnyArray, BoolArray, IntArray, UInt8Array, UInt32Array
-from kxcli.arrays.ragged import stretches
+from kxcli.arrays.code_points import to_code_points
+from kxcli.arrays.hashing import mix_bits_32
+from kxcli.arrays.ragged import expand_ranges, starts_of
 from kxcli.mining.linking.tagger import characters
 from kxcli.mining.linking.tagger.characters import CLOSE, LOWER, QUOTE, SPACED, UNSPACED, WHITE
 
@@ -98,7 +100,7 @@ def layout(texts: Sequence[str], cut: CutWords) -> TokenLayout:
     joined = "\n".join([*texts, ""])
     codes = _codes(joined)
     lengths = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts)) + 1
-    window_starts = np.cumsum(lengths) - lengths
+    window_starts = starts_of(lengths)[:-1]
     kinds = characters.kinds().take(codes, mode="clip")
     hashes = characters.hashes().take(codes, mode="clip")
     is_spaced = (kinds - np.uint8(LOWER)) <= np.uint8(SPACED - LOWER)
@@ -148,7 +150,7 @@ def _codes(joined: str) -> AnyArray:
     units = np.frombuffer(joined.encode("utf-16-le", "surrogatepass"), dtype="<u2")
     if len(units) == len(joined):
         return units
-    return np.frombuffer(joined.encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    return to_code_points(joined)
 
 
 def _word_hashes(hashes: UInt32Array, starts: IntArray, stops: IntArray) -> UInt32Array:
@@ -157,12 +159,12 @@ def _word_hashes(hashes: UInt32Array, starts: IntArray, stops: IntArray) -> UInt
     ends = np.cumsum(lengths)
     places = np.arange(int(ends[-1])) - np.repeat(ends - lengths, lengths)
     letters = hashes.take(places + np.repeat(starts, lengths)) * factors().take(places)
-    return characters.mix_bits(np.add.reduceat(letters, ends - lengths))
+    return mix_bits_32(np.add.reduceat(letters, ends - lengths))
 
 
 def factors() -> UInt32Array:
     """Return an odd number for each of the first places of a word."""
-    return characters.mix_bits(np.arange(1, _LETTERS + 1, dtype=np.uint32)) | np.uint32(1)
+    return mix_bits_32(np.arange(1, _LETTERS + 1, dtype=np.uint32)) | np.uint32(1)
 
 
 def _breaks(codes: AnyArray, kinds: UInt8Array) -> IntArray:
@@ -230,7 +232,7 @@ def _word_starts(
     of_chosen[0] = True
     if len(chosen) == len(texts):
         return of_chosen
-    is_start[stretches(starts[chosen], lengths[chosen])] = of_chosen
+    is_start[expand_ranges(starts[chosen], lengths[chosen])] = of_chosen
     return is_start
 
 

@@ -7,7 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from kxcli.arrays import BoolArray, IntArray
-from kxcli.arrays.ragged import expanded
+from kxcli.arrays.code_points import to_code_points
+from kxcli.arrays.ragged import expand_rows, starts_of
 from kxcli.batching import together
 from kxcli.mining.linking.arguments import (
     check_collection,
@@ -119,10 +120,10 @@ def find_unlisted_names(base: KnowledgeBase, labelled: Sequence[LabeledText]) ->
     """Return the folded mentions that are no names of the knowledge base, in the order of the texts."""
     found = dict.fromkeys(text[mark.start : mark.stop] for text, marks in labelled for mark in marks)
     names = [name for name in dict.fromkeys(fold_names([*found])) if name]
-    codes = np.frombuffer(BORDER.join([*names, ""]).encode("utf-32-le", "surrogatepass"), dtype="<u4")
+    codes = to_code_points(BORDER.join([*names, ""]))
     matches = base.names.matches(codes)
     lengths = np.fromiter(map(len, names), dtype=np.int64, count=len(names))
-    starts = np.cumsum(lengths + 1) - lengths - 1
+    starts = starts_of(lengths + 1)[:-1]
     numbers = np.searchsorted(starts, matches.starts, side="right") - 1
     is_whole = (matches.starts == starts.take(numbers)) & (matches.stops - matches.starts == lengths.take(numbers))
     is_listed = np.zeros(len(names), dtype=np.bool_)
@@ -172,10 +173,9 @@ def _find_gold_spans(part: Sequence[LabeledText], text: ParsedTexts, numbers: di
         for mark in one.mentions
     )
     entries = [[numbers[one] for one in mark.ids if one in numbers] for _, mark in rows]
-    sizes = np.fromiter(map(len, entries), dtype=np.int64, count=len(entries))
     return GoldSpans(
         np.array([key for key, _ in rows], dtype=np.int64),
-        np.concatenate(([0], np.cumsum(sizes))),
+        starts_of([*map(len, entries)]),
         np.array([entry for own in entries for entry in own], dtype=np.int64),
         np.array([mark.has_id for _, mark in rows], dtype=np.bool_),
         sum(bool(mark.ids) for _, mark in rows),
@@ -188,7 +188,7 @@ def count_labels(piece: FoldBatch) -> LinkCounts:
     n = len(groups.texts)
     owners = piece.parsed.spans.groups
     labelled = np.flatnonzero(of_spans >= 0)
-    at, rows = expanded(of_spans.take(labelled), piece.gold.starts)
+    at, rows = expand_rows(of_spans.take(labelled), piece.gold.starts)
     return LinkCounts(
         groups.keys,
         groups.n_spans,

@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from kxcli import schema
-from kxcli.arrays import AnyArray, FloatArray
-from kxcli.arrays.slots import Arrays
+from kxcli.arrays import AnyArray, FloatArray, NamedArrays
 from kxcli.mining.linking.candidates import ranking
 from kxcli.mining.linking.candidates.link_statistics import LinkStatistics
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase, StringTable
@@ -107,7 +106,7 @@ class LinkingModel:
         return arrays | {HEADER: np.frombuffer(json.dumps(header).encode("ascii"), dtype=np.uint8)}
 
     @classmethod
-    def from_arrays(cls, arrays: Arrays, base: KnowledgeBase) -> "LinkingModel":
+    def from_arrays(cls, arrays: NamedArrays, base: KnowledgeBase) -> "LinkingModel":
         """Return the model whose `arrays` these are; raises `ModelError`."""
         header = parse_header(_array(arrays, HEADER))
         declared = declare_arrays(header)
@@ -171,7 +170,7 @@ def declare_arrays(header: Mapping[str, Any]) -> dict[str, schema.ArrayField]:
     }
 
 
-def _array(arrays: Arrays, name: str) -> AnyArray:
+def _array(arrays: NamedArrays, name: str) -> AnyArray:
     """Return an array; an array of `numpy.load` is read from its file here."""
     if not isinstance(arrays, Mapping):
         raise ModelError(f"is no model of kxcli entity-link: {type(arrays).__name__} is no mapping of arrays")
@@ -184,7 +183,7 @@ def _array(arrays: Arrays, name: str) -> AnyArray:
         raise ModelError(f"is damaged: the array {name!a} cannot be read ({what[:200]})") from error
 
 
-def _digest(arrays: Arrays) -> str:
+def _digest(arrays: NamedArrays) -> str:
     """Return the SHA-256 of all arrays but the header, by name."""
     digest = hashlib.sha256()
     for name in sorted(arrays):

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kxcli.arrays import BoolArray, FloatArray, IntArray
-from kxcli.arrays.ragged import expanded
+from kxcli.arrays.ragged import expand_rows, starts_of
 from kxcli.mining.linking import tagger as tagging
 from kxcli.mining.linking.candidates.link_statistics import LinkStatistics
 from kxcli.mining.linking.candidates.ranking import PRIOR_WEIGHTS, Candidates, find_candidates, rank_candidates
@@ -111,7 +111,7 @@ def _fit_ranking(pieces: Sequence[FoldBatch]) -> FloatArray:
     for piece in pieces:
         found = _found(piece)
         labelled = np.flatnonzero(piece.of_spans >= 0)
-        at, rows = expanded(piece.of_spans.take(labelled), piece.gold.starts)
+        at, rows = expand_rows(piece.of_spans.take(labelled), piece.gold.starts)
         groups = piece.parsed.spans.groups.take(labelled.take(rows))
         is_right = np.isin((found.owners << _HALF) | found.entries, (groups << _HALF) | piece.gold.entries.take(at))
         n = len(found.starts) - 1
@@ -121,7 +121,7 @@ def _fit_ranking(pieces: Sequence[FoldBatch]) -> FloatArray:
         features.append(found.features[:, rows].T)
         sizes.append(np.diff(found.starts)[is_used])
         right.append(is_right[rows])
-    starts = np.concatenate(([0], np.cumsum(np.concatenate(sizes))))
+    starts = starts_of(np.concatenate(sizes))
     if len(starts) == 1:
         return PRIOR_WEIGHTS
     return ranking(np.concatenate(features), starts, np.concatenate(right), PRIOR_WEIGHTS, _RANKING_PENALTY)
@@ -165,7 +165,7 @@ class _TrainingExamples(NamedTuple):
             mentions = context.find_mentions()
             labels = piece.of_spans.take(mentions.numbers)
             labelled = np.flatnonzero(labels >= 0)
-            at, rows = expanded(labels.take(labelled), piece.gold.starts)
+            at, rows = expand_rows(labels.take(labelled), piece.gold.starts)
             rows = labelled.take(rows)
             best = np.full(len(labels), -1)
             has_best = mentions.best >= 0
