@@ -27,11 +27,12 @@ _URL = re.compile(r"[a-z][a-z0-9+.:-]*://", re.IGNORECASE)
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-def write(blocks: Iterable[bytes], path: str | None, *, is_shared: bool = False) -> None:
+def write(blocks: Iterable[bytes], path: str | None, *, is_shared: bool = False, option: str = "-o") -> None:
     """Write to stdout (None or `-`) or to `path`; raises `OutputError`.
 
     is_shared: whether other machines write into the same folder; what a killed run left there then stays, because the
     lock of a file that another one is writing may not be seen here.
+    option: the option that named `path`, for messages.
 
     A regular file is written to a temporary file next to it, flushed to disk, and renamed, so that a failed run leaves
     the old one.  The new file has the owner, group, permissions, ACL and extended attributes of the old one.  If it
@@ -50,7 +51,7 @@ def write(blocks: Iterable[bytes], path: str | None, *, is_shared: bool = False)
     except OSError as error:
         if path is None:
             raise OutputError(STDOUT, reason(error), "make room where stdout goes") from None
-        raise OutputError(path, reason(error), "make room, or name another file with -o") from None
+        raise OutputError(path, reason(error), f"make room, or name another file with {option}") from None
 
 
 class _BlocksError(Exception):
@@ -82,30 +83,35 @@ def _write(blocks: Iterable[bytes], path: str | None, is_shared: bool) -> None:
     _write_regular(target, blocks)
 
 
-def check(path: str | None) -> None:
-    """Raise `OutputError` if `write` is bound to fail: before the work, not after it."""
+def check(path: str | None, *, option: str = "-o") -> None:
+    """Raise `OutputError` if `write` is bound to fail: before the work, not after it.
+
+    option: the option that named `path`, for messages.
+    """
     if path is None or path == "-":
         if sys.stdout is None:
-            raise OutputError(STDOUT, "is closed", "name a file with -o")
+            raise OutputError(STDOUT, "is closed", f"name a file with {option}")
         return
     if _URL.match(path):
         shown = path.partition("://")[0] + "://..."  # the rest may contain a password
-        raise OutputError(shown, "is a URL, and output goes to local files", "name a file with -o, or pipe stdout")
+        raise OutputError(
+            shown, "is a URL, and output goes to local files", f"name a file with {option}, or pipe stdout"
+        )
     if not path or path.endswith("/") or os.path.isdir(path):
         raise OutputError(path, "is a folder, or no name at all", "name a file")
     try:
-        _check(path)
+        _check(path, option)
     except OSError as error:
-        raise OutputError(path, reason(error), "name another file with -o") from None
+        raise OutputError(path, reason(error), f"name another file with {option}") from None
 
 
-def _check(path: str) -> None:
+def _check(path: str, option: str) -> None:
     descriptor = descriptor_path(path)
     if descriptor is not None:
         handle = open_descriptor(descriptor)
         try:
             if fcntl.fcntl(handle, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY:
-                raise OutputError(path, "is open for reading only", "name another file with -o")
+                raise OutputError(path, "is open for reading only", f"name another file with {option}")
         finally:
             os.close(handle)
         return

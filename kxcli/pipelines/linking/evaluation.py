@@ -9,7 +9,6 @@ import numpy as np
 
 from kxcli.corpus.diagnostics import OnError, SkippedRecords
 from kxcli.corpus.labeled_texts import MISSED, Label, LabeledRecord, read_labeled_texts
-from kxcli.errors import OutputError
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
 from kxcli.mining.linking.linker import NIL, Mention
 from kxcli.mining.linking.scoring import (
@@ -83,7 +82,7 @@ def look_up_entries(base: KnowledgeBase) -> EntryLookup:
 
 def check(errors_path: str) -> None:
     """Raise at once where the file of errors could not be written in the end."""
-    _of_errors(lambda: sink.check(errors_path))
+    sink.check(errors_path, option="--errors")
 
 
 def evaluate(
@@ -115,7 +114,7 @@ def evaluate(
             pass
     else:
         blocks = output_rows.encode_rows(rows(), ERROR_COLUMNS, "tsv", header=True)
-        _of_errors(lambda: sink.write(blocks, errors_path))
+        sink.write(blocks, errors_path, option="--errors")
     if not tally.total.mention_gold:
         report.warning(f"{gold_path}: has no labeled mention, so there is nothing to find")
     return tally
@@ -135,15 +134,6 @@ def _cells(counts: EvaluationCounts, left_out: Sequence[str], form: str) -> Iter
     for name in COLUMNS[1:]:
         value: int | float | None = None if name in left_out else getattr(counts, name)
         yield f"{value:.4f}" if form == "tsv" and isinstance(value, float) else value
-
-
-def _of_errors(work: Callable[[], None]) -> None:
-    """Do what may fail to write the file of errors, and name its option then."""
-    try:
-        work()
-    except OutputError as error:
-        path, what, hint = error.args
-        raise OutputError(path, what, hint.replace("with -o", "with --errors")) from None
 
 
 def _together(texts: Iterable[LabeledRecord]) -> Iterator[list[LabeledRecord]]:

@@ -11,7 +11,7 @@ import numpy as np
 from kxcli.arrays import AnyArray
 from kxcli.corpus.diagnostics import OnError, SkippedRecords
 from kxcli.corpus.labeled_texts import read_labeled_texts
-from kxcli.errors import InputError, OutputError, reason
+from kxcli.errors import InputError, reason
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
 from kxcli.mining.linking.linker import Linker, Linking
 from kxcli.mining.linking.scoring import EvaluationTally, GoldMention
@@ -60,7 +60,7 @@ def write(base: KnowledgeBase, paths: Sequence[str], target: str, on_error: str,
         progress.advance(1)
     data = io.BytesIO()
     np.savez_compressed(data, **cast(Any, found.model.arrays()))
-    _of_model(lambda: sink.write([data.getvalue()], target))
+    sink.write([data.getvalue()], target, option="--model")
     tagger = "with a tagger" if found.model.tagger is not None else "without a tagger, which would not help"
     is_linked = found.model.link is not found.model.mention
     before = _link_f1(Linker.from_model(LinkingModel.untrained(base), Linking()), texts) if is_linked else 0.0
@@ -97,7 +97,7 @@ def _link_f1(linker: Linker, texts: Sequence[LabeledText]) -> float:
 
 def check(target: str) -> None:
     """Raise at once where a model could not be written in the end."""
-    _of_model(lambda: sink.check(target))
+    sink.check(target, option="--model")
 
 
 def arrays_of(path: str, base: KnowledgeBase) -> Arrays:
@@ -132,14 +132,6 @@ def _read(file: BinaryIO) -> Arrays:
     declared = declare_arrays(parse_header(npz.array(HEADER)))
     check_forms({name: (one.dtype, one.shape) for name, one in npz.headers.items()}, declared, {})
     return npz.arrays()
-
-
-def _of_model(work: Any) -> None:
-    try:
-        work()
-    except OutputError as error:
-        path, what, hint = error.args
-        raise OutputError(path, what, hint.replace("with -o", "with --model")) from None
 
 
 def _texts(known: frozenset[str], paths: Sequence[str], on_error: OnError, report: Report) -> Iterator[LabeledText]:
