@@ -16,7 +16,7 @@ from kxcli.mining.text.character_tables import letter_table, spaced_table
 from kxcli.mining.text.folding import BORDER, fold, fold_texts
 
 KNOWN, LEARNED, LOOSE, FROM_LONG = 1, 2, 4, 8
-LEAST_BEST = 1e-6
+MIN_BEST = 1e-6
 NUMBER = re.compile(r"[-+]?\d{1,15}(\.\d+)?")
 
 
@@ -218,15 +218,15 @@ class Base:
                     own.setdefault(name, (place == 0, " ".join(raw.split())))
                     self.spellings[name].append(raw)
             self.n_names.append(len(own))
-            for name, (is_subject, form) in own.items():
-                self.names[name].append((number, is_subject, form))
+            for name, (is_subject, spelling) in own.items():
+                self.names[name].append((number, is_subject, spelling))
         self.names = dict(self.names)
         self.capitals = {name for name, own in self.spellings.items() if all(map(in_capitals, own))}
         self.ordinary = ordinary_words([raw for entry in entries for raw in (entry.subject, *entry.aliases)])
         for holders in self.names.values():
             holders.sort(key=lambda one: (-self._prominence(*one[:2]), one[0]))
-        self.kinds = [[*dict.fromkeys(kind for kind in entry.types if kind)] for entry in entries]
-        self.kind_weights = self._rarities(Counter(kind for own in self.kinds for kind in own), n)
+        self.types = [[*dict.fromkeys(kind for kind in entry.types if kind)] for entry in entries]
+        self.type_weights = self._rarities(Counter(kind for own in self.types for kind in own), n)
         self._terms(n)
         self._values(n)
         self._numbers()
@@ -254,10 +254,10 @@ class Base:
                     own[predicate, value] = None
             everything.append(own)
         counts = Counter(fact for own in everything for fact in own)
-        self.values = [[fact for fact in own if counts[fact] > 1] for own in everything]
-        self.value_weights = self._rarities(counts, n)
+        self.facts = [[fact for fact in own if counts[fact] > 1] for own in everything]
+        self.fact_weights = self._rarities(counts, n)
 
-    def is_said(self, value):
+    def is_searched(self, value):
         """Return whether it counts where an object stands in a text."""
         return len(value) >= 3 or value in self.names
 
@@ -281,27 +281,27 @@ class Base:
 
 
 class Counted:
-    """Counts of names in labelled texts: `stood`, `labelled`, and how often each name meant which entry."""
+    """Counts of names in labelled texts: `n_occurrences`, `n_mentions`, and how often each name links which entry."""
 
     def __init__(self, rows=()):
-        self.stood, self.labelled, self.ids, self.meant = Counter(), Counter(), {}, Counter()
-        for name, stood, labelled, entries in rows:
-            self.stood[name] += stood
-            self.labelled[name] += labelled
-            self.ids.setdefault(name, Counter()).update(entries)
-            self.meant.update(entries)
+        self.n_occurrences, self.n_mentions, self.links, self.n_links = Counter(), Counter(), {}, Counter()
+        for name, n_occurrences, n_mentions, entries in rows:
+            self.n_occurrences[name] += n_occurrences
+            self.n_mentions[name] += n_mentions
+            self.links.setdefault(name, Counter()).update(entries)
+            self.n_links.update(entries)
 
     def rate(self, name):
-        return (self.labelled[name] + 0.5) / (self.stood[name] + 1.0)
+        return (self.n_mentions[name] + 0.5) / (self.n_occurrences[name] + 1.0)
 
 
 # ------------------------------------------------------------------------------------------------------- parsing
 
 
 class Text:
-    """A text with its spans: {(start, stop) in the folded text: (begin, end) in the source}, and their groups.
+    """A text with its spans: {(start, stop) in the folded text: (begin, end) in the source}, and their forms.
 
-    groups: what is said -> its spans.  near: -> names of the same words.  shorts: short form -> {long form: share}.
+    forms: what is form -> its spans.  near: -> names of the same words.  shorts: short form -> {long spelling: share}.
     """
 
     def __init__(self, source, base, learned, tagged=()):
@@ -312,33 +312,33 @@ class Text:
         self.begins = list(range(n)) if whole.begins is None else whole.begins.tolist()
         self.ends = list(range(1, n + 1)) if whole.ends is None else whole.ends.tolist()
         self.tokens = tokens(self.text)
-        self.spans, self.chances, self.near = {}, {}, defaultdict(set)
+        self.spans, self.tag_probabilities, self.similar = {}, {}, defaultdict(set)
         for name in {**base.names, **dict.fromkeys(learned)}:
             for start in occurrences(self.text, name):
                 self._put(start, start + len(name))
         for names, ordinary in ((base.names, base.ordinary), (learned, None)):
             for start, stop, name in loose(self.text, self._is_small, names, ordinary):
                 if self._put(start, stop):
-                    self.near[self.said((start, stop))] |= {name} - {self.said((start, stop))}
+                    self.similar[self.form((start, stop))] |= {name} - {self.form((start, stop))}
         for begin, end, chance in tagged:
             if self._put_source(begin, end):
-                self.chances[self._folded(begin, end)] = chance
+                self.tag_probabilities[self._folded(begin, end)] = chance
         self._shorts()
-        self.groups = defaultdict(list)
+        self.forms = defaultdict(list)
         for span in sorted(self.spans):
-            self.groups[self.said(span)].append(span)
+            self.forms[self.form(span)].append(span)
         self._longs()
 
-    def said(self, span):
+    def form(self, span):
         return self.text[span[0] : span[1]]
 
     def _is_small(self, place):
         return self.source[max(self.begins[: place + 1])].islower()
 
-    def holders(self, said, base):
+    def holders(self, form, base):
         """Return the entries with a name; a tagger's span within a word is not the name that it looks like."""
-        is_name = any(not cuts_word(self.text, *span) for span in self.groups[said])
-        return base.names.get(said, []) if is_name else []
+        is_name = any(not cuts_word(self.text, *span) for span in self.forms[form])
+        return base.names.get(form, []) if is_name else []
 
     def _put(self, start, stop):
         """Keep a span that is one of the source too."""
@@ -357,26 +357,29 @@ class Text:
         return span is not None and self._put(*span)
 
     def _shorts(self):
-        self.short = short = find_abbreviations([self.source])
-        self.defined = defaultdict(set)  # what is said -> numbers of the short forms that it is a use of
+        self.abbreviations = short = find_abbreviations([self.source])
+        self.defined_forms = defaultdict(set)  # what is form -> numbers of the short forms that it is a use of
         for number in range(len(short.texts)):
             for row in range(short.use_starts[number], short.use_starts[number + 1]):
                 begin, end = int(short.starts[row]), int(short.stops[row])
                 if self._put_source(begin, end):
-                    self.defined[self.said(self._folded(begin, end))].add(number)
+                    self.defined_forms[self.form(self._folded(begin, end))].add(number)
 
     def _longs(self):
-        self.shorts = {}
-        for said, numbers in self.defined.items():
+        self.short_forms = {}
+        for form, numbers in self.defined_forms.items():
             longs = {}
             for number, first, last in zip(
-                self.short.shorts.tolist(), self.short.long_starts.tolist(), self.short.long_stops.tolist(), strict=True
+                self.abbreviations.shorts.tolist(),
+                self.abbreviations.long_starts.tolist(),
+                self.abbreviations.long_stops.tolist(),
+                strict=True,
             ):
                 for span, (begin, end) in self.spans.items():
-                    if number in numbers and end == last and self.said(span) != said:
+                    if number in numbers and end == last and self.form(span) != form:
                         share = (last - max(begin, first)) / (last - min(begin, first))
-                        longs[self.said(span)] = max(longs.get(self.said(span), 0.0), share)
-            self.shorts[said] = longs
+                        longs[self.form(span)] = max(longs.get(self.form(span), 0.0), share)
+            self.short_forms[form] = longs
 
 
 # ---------------------------------------------------------------------------------------------------- candidates
@@ -384,9 +387,9 @@ class Text:
 
 class Candidate:
     def __init__(self, base, counted, entry):
-        self.entry, self.kinds, self.forms = entry, 0, set()
+        self.entry, self.origins, self.spellings = entry, 0, set()
         self.features = dict.fromkeys(FEATURES, 0.0)
-        self.features["meant"] = log1p(counted.meant[entry])
+        self.features["links"] = log1p(counted.n_links[entry])
         self.features["facts"] = log1p(base.n_facts[entry])
         self.features["names"] = log1p(base.n_names[entry])
 
@@ -396,8 +399,19 @@ class Candidate:
 
 
 FEATURES = (
-    *("subject", "alias", "written", "loose", "share", "count", "near_share", "meant", "facts", "names", "words"),
-    *("agree", "agree_best", "types", "said", "said_near", "said_next", "other_name", "is_object", "close", "closer"),
+    *("subject", "alias", "written", "loose", "share", "count", "near_share", "links", "facts", "names", "words"),
+    *(
+        "agree",
+        "agree_best",
+        "types",
+        "object",
+        "object_near",
+        "object_next",
+        "other_name",
+        "is_object",
+        "close",
+        "closer",
+    ),
     *("from_long", "best_share", "best_agree", "best_closer", "best_words", "best_facts"),
 )
 
@@ -419,79 +433,79 @@ class LinkedMentions:
 
     def __init__(self, text, base, counted, weights, most=64):
         self.text, self.base, self.counted, self.weights, self.most = text, base, counted, weights, most
-        self.candidates = {said: {} for said in text.groups}
-        for said in text.groups:
-            self._own(said)
+        self.candidates = {form: {} for form in text.forms}
+        for form in text.forms:
+            self._own(form)
         self._finish()
-        if text.shorts:
-            beliefs = {said: self._shares(said) for said in text.groups}
-            for said, longs in text.shorts.items():
+        if text.short_forms:
+            beliefs = {form: self._shares(form) for form in text.forms}
+            for form, longs in text.short_forms.items():
                 for other, share in longs.items():
                     for entry, chance in beliefs[other].items():
-                        one = self._candidate(said, entry)
-                        one.kinds |= FROM_LONG
+                        one = self._candidate(form, entry)
+                        one.origins |= FROM_LONG
                         one.most(from_long=chance * share)
             self._finish()
-        self._surroundings()
+        self._add_context()
 
-    def _candidate(self, said, entry):
-        own = self.candidates[said]
+    def _candidate(self, form, entry):
+        own = self.candidates[form]
         if entry not in own:
             own[entry] = Candidate(self.base, self.counted, entry)
         return own[entry]
 
-    def _own(self, said):
-        for entry, is_subject, form in self.text.holders(said, self.base)[: self.most]:
-            one = self._candidate(said, entry)
-            one.kinds |= KNOWN
-            one.forms.add(form)
+    def _own(self, form):
+        for entry, is_subject, spelling in self.text.holders(form, self.base)[: self.most]:
+            one = self._candidate(form, entry)
+            one.origins |= KNOWN
+            one.spellings.add(spelling)
             one.most(subject=is_subject, alias=not is_subject)
-        meant = self.counted.ids.get(said, Counter())
-        for entry, count in meant.items():
-            one = self._candidate(said, entry)
-            one.kinds |= LEARNED
-            one.most(share=count / (meant.total() + 0.5), count=log1p(count))
-        for name in self.text.near[said]:
+        links = self.counted.links.get(form, Counter())
+        for entry, count in links.items():
+            one = self._candidate(form, entry)
+            one.origins |= LEARNED
+            one.most(share=count / (links.total() + 0.5), count=log1p(count))
+        for name in self.text.similar[form]:
             for entry, _, _ in self.base.names.get(name, [])[: self.most]:
-                self._candidate(said, entry).kinds |= LOOSE
-            meant = self.counted.ids.get(name, Counter())
-            for entry, count in meant.items():
-                one = self._candidate(said, entry)
-                one.kinds |= LOOSE
-                one.most(near_share=count / (meant.total() + 0.5))
+                self._candidate(form, entry).origins |= LOOSE
+            links = self.counted.links.get(name, Counter())
+            for entry, count in links.items():
+                one = self._candidate(form, entry)
+                one.origins |= LOOSE
+                one.most(near_share=count / (links.total() + 0.5))
 
     def _finish(self):
-        for said, own in self.candidates.items():
-            self.candidates[said] = dict(sorted(own.items()))
-            spans = self.text.groups[said]
+        for form, own in self.candidates.items():
+            self.candidates[form] = dict(sorted(own.items()))
+            spans = self.text.forms[form]
             written = {self.text.source[slice(*self.text.spans[span])] for span in spans}
             for one in own.values():
-                one.features["loose"] = float(one.kinds == LOOSE)
-                one.features["written"] = float(bool(one.forms & written))
+                one.features["loose"] = float(one.origins == LOOSE)
+                one.features["written"] = float(bool(one.spellings & written))
 
-    def _shares(self, said, weights=None):
-        own = self.candidates[said]
+    def _shares(self, form, weights=None):
+        own = self.candidates[form]
         if not own:
             return {}
         scores = [score(one.features, weights or self.weights) for one in own.values()]
         return dict(zip(own, softmax(scores), strict=True))
 
-    def ranked(self, said, weights):
+    def ranked(self, form, weights):
         """Return (entry, share), the best first, of equal ones the first entry."""
-        return sorted(self._shares(said, weights).items(), key=lambda pair: (-pair[1], pair[0]))
+        return sorted(self._shares(form, weights).items(), key=lambda pair: (-pair[1], pair[0]))
 
-    def _surroundings(self):
+    def _add_context(self):
         self.belief = {
-            said: {entry: chance * self.counted.rate(said) for entry, chance in self._shares(said).items()}
-            for said in self.candidates
+            form: {entry: chance * self.counted.rate(form) for entry, chance in self._shares(form).items()}
+            for form in self.candidates
         }
         found = {}
-        for said, own in self.candidates.items():
+        for form, own in self.candidates.items():
             if len(own) > 1:
                 for entry in own:
-                    found[said, entry] = self._around(said, entry)
-        for (said, entry), features in found.items():
-            self.candidates[said][entry].features.update(features)
+                    found[form, entry] = self._around(form, entry)
+        for (form, entry), features in found.items():
+            self.candidates[form][entry].features.update(features)
         for own in self.candidates.values():
             if len(own) > 1:
                 for name in ("share", "agree", "closer", "words", "facts"):
@@ -500,67 +514,67 @@ class LinkedMentions:
     def _margin(self, own, name):
         values = sorted((one.features[name] for one in own.values()), reverse=True)
         second = max(values[1], 0.0)
-        if values[0] > max(second * (1.0 + 1e-12), LEAST_BEST):
+        if values[0] > max(second * (1.0 + 1e-12), MIN_BEST):
             best = max(own.values(), key=lambda one: one.features[name])
             best.features[f"best_{name}"] = 1.0 - second / values[0]
 
-    def _others(self, said):
-        """Yield (entry, belief) of all candidates of other groups."""
+    def _others(self, form):
+        """Yield (entry, belief) of all candidates of other forms."""
         for other, own in self.belief.items():
-            if other != said:
+            if other != form:
                 yield from own.items()
 
-    def _around(self, said, entry):
+    def _around(self, form, entry):
         base = self.base
-        text_terms = terms(self.text.text) - terms(said)
+        text_terms = terms(self.text.text) - terms(form)
         shared = sum(base.idf[term] for term in base.terms[entry] & text_terms)
         gains = []
-        for fact in base.values[entry]:
-            left = sum(belief for other, belief in self._others(said) if fact in base.values[other])
-            gains.append(base.value_weights[fact] * log1p(left))
+        for fact in base.facts[entry]:
+            left = sum(belief for other, belief in self._others(form) if fact in base.facts[other])
+            gains.append(base.fact_weights[fact] * log1p(left))
         types = 0.0
-        for kind in base.kinds[entry]:
-            left = sum(belief for other, belief in self._others(said) if kind in base.kinds[other])
-            types += base.kind_weights[kind] * log1p(left)
-        close, closer = self._closeness(said, entry)
+        for kind in base.types[entry]:
+            left = sum(belief for other, belief in self._others(form) if kind in base.types[other])
+            types += base.type_weights[kind] * log1p(left)
+        close, closer = self._closeness(form, entry)
         return {
             "words": shared / (30.0 + base.term_weights[entry]),
             "agree": sum(gains),
             "agree_best": max(gains, default=0.0),
             "types": types,
-            "other_name": float(sum(belief for other, belief in self._others(said) if other == entry) > 0.2),
+            "other_name": float(sum(belief for other, belief in self._others(form) if other == entry) > 0.2),
             "close": close,
             "closer": closer,
-            **self._said(said, entry),
+            **self._objects(form, entry),
         }
 
-    def _said(self, said, entry):
+    def _objects(self, form, entry):
         base, text = self.base, self.text
-        features = dict.fromkeys(("said", "said_near", "said_next", "is_object"), 0.0)
-        for fact in base.values[entry]:
+        features = dict.fromkeys(("object", "object_near", "object_next", "is_object"), 0.0)
+        for fact in base.facts[entry]:
             value = fact[1]
-            if not base.is_said(value):
+            if not base.is_searched(value):
                 continue
-            if value == said:
-                left = sum(b * sum(v == said for _, v in base.values[o]) for o, b in self._others(said))
+            if value == form:
+                left = sum(b * sum(v == form for _, v in base.facts[o]) for o, b in self._others(form))
                 features["is_object"] = max(features["is_object"], log1p(left))
                 continue
             places = occurrences(text.text, value)
             if places:
-                gain = base.value_weights[fact] * log1p(len(places))
-                features["said"] = max(features["said"], gain)
-            for start, stop in text.groups[said]:
+                gain = base.fact_weights[fact] * log1p(len(places))
+                features["object"] = max(features["object"], gain)
+            for start, stop in text.forms[form]:
                 behind = min((place - stop for place in places if place >= stop), default=inf)
                 ends = [place + len(value) for place in places]
                 before = min((start - end for end in ends if end <= start), default=inf)
-                features["said_near"] = max(features["said_near"], exp(-min(behind, before) / 60.0))
-                features["said_next"] = max(features["said_next"], float(0 < behind <= 3))
+                features["object_near"] = max(features["object_near"], exp(-min(behind, before) / 60.0))
+                features["object_next"] = max(features["object_next"], float(0 < behind <= 3))
         return features
 
-    def _closeness(self, said, entry):
+    def _closeness(self, form, entry):
         own, sums = self.base.numbers[entry], [0.0, 0.0]
         for other, beliefs in self.belief.items():
-            if other == said:
+            if other == form:
                 continue
             best = [0.0, 0.0]
             for rival, belief in sorted(beliefs.items(), key=lambda pair: (-pair[1], pair[0]))[:12]:
@@ -593,39 +607,39 @@ class MentionCandidates:
 
     def __init__(self, linked, ranking):
         self.linked, self.text, self.base = linked, linked.text, linked.base
-        self.ranked = {said: linked.ranked(said, ranking) for said in linked.candidates}
+        self.ranked = {form: linked.ranked(form, ranking) for form in linked.candidates}
         self.spans = []
         for span in sorted(self.text.spans):
-            said = self.text.said(span)
-            is_labelled = linked.counted.labelled[said] > 0
-            if self.ranked[said] or is_labelled or self.text.chances.get(span, 0.0) > 0:
+            form = self.text.form(span)
+            is_labelled = linked.counted.n_mentions[form] > 0
+            if self.ranked[form] or is_labelled or self.text.tag_probabilities.get(span, 0.0) > 0:
                 self.spans.append(span)
 
     def best(self, span):
         """Return the best candidate, its share and how much more that is than the next one's; or None."""
-        ranked = self.ranked[self.text.said(span)]
+        ranked = self.ranked[self.text.form(span)]
         if not ranked:
             return None, 0.0, 0.0
         second = ranked[1][1] if len(ranked) > 1 else 0.0
-        return self.linked.candidates[self.text.said(span)][ranked[0][0]], ranked[0][1], ranked[0][1] - second
+        return self.linked.candidates[self.text.form(span)][ranked[0][0]], ranked[0][1], ranked[0][1] - second
 
     def features(self, span):
         return {**self._of_group(span), **self._of_span(span), **self._overlaps(span)}
 
     def _of_group(self, span):
-        said, counted, text = self.text.said(span), self.linked.counted, self.text
+        form, counted, text = self.text.form(span), self.linked.counted, self.text
         best, chance, margin = self.best(span)
-        stood, labelled = counted.stood[said], counted.labelled[said]
-        rate = log((labelled + 0.3) / (stood - labelled + 0.3)) if stood else 0.0
-        kinds = best.kinds if best else 0
+        n_occurrences, n_mentions = counted.n_occurrences[form], counted.n_mentions[form]
+        rate = log((n_mentions + 0.3) / (n_occurrences - n_mentions + 0.3)) if n_occurrences else 0.0
+        kinds = best.origins if best else 0
         features = best.features if best else dict.fromkeys(FEATURES, 0.0)
-        is_defined = said in text.defined
-        longs = text.shorts.get(said, {})
+        is_defined = form in text.defined_forms
+        longs = text.short_forms.get(form, {})
         return {
             "bias": 1.0,
-            "seen": stood > 0,
+            "seen": n_occurrences > 0,
             "rate": rate,
-            "rate_often": rate * log1p(stood),
+            "rate_often": rate * log1p(n_occurrences),
             "known": kinds & KNOWN > 0,
             "learned": kinds & LEARNED > 0,
             "loose": kinds == LOOSE,
@@ -633,18 +647,18 @@ class MentionCandidates:
             "from_long": features["from_long"] if is_defined else 0.0,
             "long_rate": max((counted.rate(long) * share for long, share in longs.items()), default=0.0),
             "unsupported": is_defined and features["from_long"] < 0.3,
-            "has_short": any(said in own for own in text.shorts.values()),
-            "length": log(len(said)),
-            "repeats": log(len(text.groups[said])),
-            "many": log(max(len(self.ranked[said]), 1)),
+            "has_short": any(form in own for own in text.short_forms.values()),
+            "length": log(len(form)),
+            "repeats": log(len(text.forms[form])),
+            "many": log(max(len(self.ranked[form]), 1)),
             "chance": chance,
             "margin": margin,
             "none": best is None,
-            **{name: features[name] for name in ("subject", "meant", "names", "facts")},
+            **{name: features[name] for name in ("subject", "links", "names", "facts")},
         }
 
     def _of_span(self, span):
-        source, said = self.text.source, self.text.said(span)
+        source, form = self.text.source, self.text.form(span)
         begin, end = self.text.spans[span]
         before = source[begin - 1] if begin else ""
         behind = source[end : end + 1]
@@ -652,36 +666,36 @@ class MentionCandidates:
         def is_within(marks):
             return bool(before and behind and before in marks[0] and behind in marks[1])
 
-        holders = self.text.holders(said, self.base)
+        holders = self.text.holders(form, self.base)
         capitals = [c for c in source[begin:end] if c.isupper()]
         is_capital = bool(capitals) and not any(c.islower() for c in source[begin:end])
-        is_written = any(source[begin:end] == form for _, _, form in holders)
+        is_written = any(source[begin:end] == spelling for _, _, spelling in holders)
         is_joined = any(c and c in "-‐‑" for c in (before, behind))
-        is_pair = len(said) == 2 and spaced(said[0])
-        chance = self.text.chances.get(span, 0.0)
+        is_pair = len(form) == 2 and spaced(form[0])
+        chance = self.text.tag_probabilities.get(span, 0.0)
         return {
             "titled": is_within(TITLES),
             "quoted": is_within((OPEN, CLOSE)) and not is_within(TITLES),
             "bracketed": is_within(BRACKETS),
             "written": is_written,
-            "not_capitals": bool(holders) and said in self.base.capitals and len(said) <= 5 and not is_capital,
+            "not_capitals": bool(holders) and form in self.base.capitals and len(form) <= 5 and not is_capital,
             "capitals": is_capital,
-            "short": len(said) == 1 or (is_pair and (is_joined or not (is_written and is_capital))),
+            "short": len(form) == 1 or (is_pair and (is_joined or not (is_written and is_capital))),
             "tag": log_odds(chance) if chance > 0 else 0.0,
             "untagged": chance == 0,
         }
 
     def _overlaps(self, span):
-        said, counted = self.text.said(span), self.linked.counted
+        form, counted = self.text.form(span), self.linked.counted
         found = {"inside": 0.0, "inside_rate": 0.0, "outside_rate": 0.0, "crossing_rate": 0.0, "tag_rival": log_odds(0)}
         for other in self.spans:
             if other == span or other[0] >= span[1] or other[1] <= span[0]:
                 continue
-            rival = log_odds(self.text.chances.get(other, 0.0))
+            rival = log_odds(self.text.tag_probabilities.get(other, 0.0))
             found["tag_rival"] = max(found["tag_rival"], rival)
-            if self.text.said(other) == said:
+            if self.text.form(other) == form:
                 continue
-            rate = counted.rate(self.text.said(other))
+            rate = counted.rate(self.text.form(other))
             if other[0] <= span[0] and span[1] <= other[1]:
                 found["inside"] = 1.0
                 found["inside_rate"] = max(found["inside_rate"], rate)
@@ -693,7 +707,7 @@ class MentionCandidates:
 
     def marks(self, span):
         """Return what each kind of mark stands for, None where there is none; several kinds may have one number."""
-        said, text, counted = self.text.said(span), self.text, self.linked.counted
+        form, text, counted = self.text.form(span), self.text, self.linked.counted
         best, _, _ = self.best(span)
         begin, end = text.spans[span]
         first = min(n for n, (_, stop) in enumerate(text.tokens) if stop > span[0])
@@ -704,16 +718,16 @@ class MentionCandidates:
             return text.text[slice(*text.tokens[number])] if 0 <= number < len(text.tokens) else None
 
         before, behind = token(first - 1), token(last + 1)
-        kinds = self.base.kinds[best.entry][:3] if best else []
+        kinds = self.base.types[best.entry][:3] if best else []
         return [
-            ("name", said),
-            ("kinds", best.kinds if best else 0),
-            ("often", min(counted.stood[said], 4), int(4 * counted.rate(said))),
+            ("name", form),
+            ("kinds", best.origins if best else 0),
+            ("often", min(counted.n_occurrences[form], 4), int(4 * counted.rate(form))),
             ("first", token(first)),
             ("last", token(last)),
-            ("ending", said[-4:]),
+            ("ending", form[-4:]),
             ("words", min(last - first + 1, 6)),
-            ("length", min(len(said), 12)),
+            ("length", min(len(form), 12)),
             ("last two", token(last - 1), token(last)) if last > first else None,
             ("shape", shape(text.source[begin:end])),
             ("before", before),

@@ -270,11 +270,11 @@ def test_repeated_ids_add_their_names(folder):
         ),
     )
     base = KnowledgeBase.from_arrays(compiling.arrays_of(["kb.jsonl"], None, "stop", Report(quiet=True)))
-    assert base.ids.all() == ["1", "2"] and base.spelled.all() == ["小米", "苹果", "红米", "黑米"]
+    assert base.ids.all() == ["1", "2"] and base.names.all() == ["小米", "苹果", "红米", "黑米"]
     assert base.n_names.tolist() == [3, 1]
     write(folder, "kb.tsv", "小米\t1\n苹果\t2\n红米\t1\n黑米\t1\n小米\t1\n")
     same = KnowledgeBase.from_arrays(compiling.arrays_of(["kb.tsv"], None, "stop", Report(quiet=True)))
-    assert sorted(same.spelled.all()) == sorted(base.spelled.all()) and same.n_names.tolist() == [3, 1]
+    assert sorted(same.names.all()) == sorted(base.names.all()) and same.n_names.tolist() == [3, 1]
 
 
 # ------------------------------------------------------------------------------------------------- labels of no entry

@@ -95,7 +95,7 @@ def counts_of(rows):
     meant = [(key, entry) for key, (*_, entries) in zip(keys.tolist(), rows, strict=True) for entry in entries]
     return LinkCounts(
         keys,
-        np.array([stood for _, stood, _, _ in rows], dtype=np.int64),
+        np.array([n_occurrences for _, n_occurrences, _, _ in rows], dtype=np.int64),
         np.array([labelled for _, _, labelled, _ in rows], dtype=np.int64),
         np.array([key for key, _ in meant], dtype=np.uint64),
         np.array([entry for _, entry in meant], dtype=np.int64),
@@ -134,20 +134,20 @@ class Case:
     def candidates(self, weights=PRIOR):
         return ranking.find_candidates(self.base, self.statistics, self.parsed, np.array([*weights.values()]))
 
-    def said(self):
-        """Return (text, what it says) of every group."""
+    def surface_forms(self):
+        """Return (text, surface form) of every form."""
         parsed = self.parsed
-        firsts = parsed.groups.firsts
+        firsts = parsed.forms.first_spans
         starts, stops = parsed.spans.starts[firsts].tolist(), parsed.spans.stops[firsts].tolist()
-        joined = "".join(map(chr, parsed.whole.codes.tolist()))
-        return [(t, joined[a:b]) for t, a, b in zip(parsed.groups.texts.tolist(), starts, stops, strict=True)]
+        joined = "".join(map(chr, parsed.folded.codes.tolist()))
+        return [(t, joined[a:b]) for t, a, b in zip(parsed.forms.texts.tolist(), starts, stops, strict=True)]
 
     def spans(self):
         """Return (text, start, stop) in the folded text, and begin and end in the source, of every span."""
         parsed = self.parsed
-        texts = parsed.groups.texts[parsed.spans.groups]
-        starts = parsed.spans.starts - parsed.firsts[texts], parsed.spans.stops - parsed.firsts[texts]
-        begins = parsed.spans.begins - parsed.whole.starts[texts], parsed.spans.ends - parsed.whole.starts[texts]
+        texts = parsed.forms.texts[parsed.spans.forms]
+        starts = parsed.spans.starts - parsed.starts[texts], parsed.spans.stops - parsed.starts[texts]
+        begins = parsed.spans.begins - parsed.folded.starts[texts], parsed.spans.ends - parsed.folded.starts[texts]
         return list(zip(*(column.tolist() for column in (texts, *starts, *begins)), strict=True))
 
 
@@ -179,46 +179,47 @@ def test_spans_and_groups_equal_their_definition(case):
     parsed, texts = case.parsed, case.slow_texts()
     wanted = [(n, *span, *place) for n, text in enumerate(texts) for span, place in sorted(text.spans.items())]
     assert case.spans() == wanted
-    chances = [text.chances.get(span, 0.0) for text in texts for span in sorted(text.spans)]
-    assert parsed.spans.chances.tolist() == chances
-    said = case.said()
-    assert parsed.groups.texts.tolist() == sorted(parsed.groups.texts.tolist())
-    sizes = {(n, name): len(spans) for n, text in enumerate(texts) for name, spans in text.groups.items()}
-    assert dict(zip(said, parsed.groups.n_spans.tolist(), strict=True)) == sizes
-    assert [said[group] for group in parsed.spans.groups.tolist()] == [
-        (n, text.said(span)) for n, text in enumerate(texts) for span in sorted(text.spans)
+    chances = [text.tag_probabilities.get(span, 0.0) for text in texts for span in sorted(text.spans)]
+    assert parsed.spans.tag_probabilities.tolist() == chances
+    said = case.surface_forms()
+    assert parsed.forms.texts.tolist() == sorted(parsed.forms.texts.tolist())
+    sizes = {(n, name): len(spans) for n, text in enumerate(texts) for name, spans in text.forms.items()}
+    assert dict(zip(said, parsed.forms.n_spans.tolist(), strict=True)) == sizes
+    assert [said[group] for group in parsed.spans.forms.tolist()] == [
+        (n, text.form(span)) for n, text in enumerate(texts) for span in sorted(text.spans)
     ]
-    assert parsed.groups.keys.tolist() == hash_strings([name for _, name in said]).tolist()
-    names = [None if name < 0 else case.base.spelled[name] for name in parsed.groups.names.tolist()]
+    assert parsed.forms.keys.tolist() == hash_strings([name for _, name in said]).tolist()
+    names = [None if name < 0 else case.base.names[name] for name in parsed.forms.names.tolist()]
     assert names == [name if texts[n].holders(name, case.slow_base) else None for n, name in said]
 
 
 @settings(max_examples=150, derandomize=True)
 @given(cases())
 def test_near_names_and_short_forms_equal_their_definition(case):
-    parsed, texts, said = case.parsed, case.slow_texts(), case.said()
+    parsed, texts, said = case.parsed, case.slow_texts(), case.surface_forms()
     known = [*case.slow_base.names, *case.learned]
     by_key = dict(zip(hash_strings(known).tolist(), known, strict=True))
     near = {
-        (*said[g], by_key[key]) for g, key in zip(parsed.near.groups.tolist(), parsed.near.keys.tolist(), strict=True)
+        (*said[g], by_key[key])
+        for g, key in zip(parsed.similar.forms.tolist(), parsed.similar.keys.tolist(), strict=True)
     }
-    assert near == {(n, one, name) for n, text in enumerate(texts) for one, own in text.near.items() for name in own}
-    assert len(near) == len(parsed.near.groups)
-    for name, key in zip(parsed.near.names.tolist(), parsed.near.keys.tolist(), strict=True):
-        assert by_key[key] in case.learned if name < 0 else case.base.spelled[name] == by_key[key]
+    assert near == {(n, one, name) for n, text in enumerate(texts) for one, own in text.similar.items() for name in own}
+    assert len(near) == len(parsed.similar.forms)
+    for name, key in zip(parsed.similar.names.tolist(), parsed.similar.keys.tolist(), strict=True):
+        assert by_key[key] in case.learned if name < 0 else case.base.names[name] == by_key[key]
     shorts = {
         (said[short], said[long]): share
-        for short, long, share in zip(*(column.tolist() for column in parsed.shorts), strict=True)
+        for short, long, share in zip(*(column.tolist() for column in parsed.short_forms), strict=True)
     }
     assert shorts == {
         ((n, short), (n, long)): share
         for n, text in enumerate(texts)
-        for short, longs in text.shorts.items()
+        for short, longs in text.short_forms.items()
         for long, share in longs.items()
     }
-    assert len(shorts) == len(parsed.shorts.shorts)
-    assert {said[group] for group in parsed.defined.tolist()} == {
-        (n, short) for n, text in enumerate(texts) for short in text.defined
+    assert len(shorts) == len(parsed.short_forms.shorts)
+    assert {said[group] for group in parsed.defined_forms.tolist()} == {
+        (n, short) for n, text in enumerate(texts) for short in text.defined_forms
     }
 
 
@@ -226,13 +227,13 @@ def test_near_names_and_short_forms_equal_their_definition(case):
 
 
 def told(case, found):
-    """Return {(text, what it says): {entry: (kinds, features)}}."""
+    """Return {(text, surface form): {entry: (origins, features)}}."""
     rows = zip(
-        found.owners.tolist(), found.entries.tolist(), found.kinds.tolist(), found.features.T.tolist(), strict=True
+        found.forms.tolist(), found.entries.tolist(), found.origins.tolist(), found.features.T.tolist(), strict=True
     )
-    result = {said: {} for said in case.said()}
+    result = {said: {} for said in case.surface_forms()}
     for owner, entry, kinds, features in rows:
-        result[case.said()[owner]][entry] = (kinds, dict(zip(ranking.FEATURES, features, strict=True)))
+        result[case.surface_forms()[owner]][entry] = (kinds, dict(zip(ranking.FEATURES, features, strict=True)))
     return result
 
 
@@ -242,7 +243,7 @@ def assert_equal_candidates(case):
         wanted = slow[number].candidates[said]
         assert [*own] == [*wanted]
         for entry, (kinds, features) in own.items():
-            assert kinds == wanted[entry].kinds
+            assert kinds == wanted[entry].origins
             assert features == pytest.approx(wanted[entry].features, abs=1e-9, rel=1e-9), (said, entry)
 
 
@@ -280,7 +281,7 @@ def test_what_goes_together_equals_its_definition(entries, texts, rows):
 @given(FEW, FEW_TEXTS)
 def test_the_most_prominent_candidates_are_looked_at(entries, texts):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ranking, "MOST_CANDIDATES", 2)
+        patch.setattr(ranking, "MAX_CANDIDATES", 2)
         assert_equal_candidates(Case(entries, [], [], texts, most=2))
 
 
@@ -295,7 +296,7 @@ def test_candidates_are_ranked_by_their_scores(case, weights):
     found = case.candidates()
     order = rank_candidates(found, np.array([*weights.values()]))
     slow, starts = case.slow(), order.starts.tolist()
-    for group, (number, said) in enumerate(case.said()):
+    for group, (number, said) in enumerate(case.surface_forms()):
         part = slice(starts[group], starts[group + 1])
         wanted = slow[number].ranked(said, weights)
         assert order.entries[part].tolist() == [entry for entry, _ in wanted]
@@ -409,14 +410,14 @@ def test_statistics_equal_counters(parts):
     names = sorted({*(name for name, *_ in rows), "never"})
     for statistics in (made, again):
         numbers = statistics.slots.find(hash_strings(names))
-        assert statistics.stood[numbers].tolist() == [counted.stood[name] for name in names]
-        assert statistics.labelled[numbers].tolist() == [counted.labelled[name] for name in names]
+        assert statistics.n_occurrences[numbers].tolist() == [counted.n_occurrences[name] for name in names]
+        assert statistics.n_mentions[numbers].tolist() == [counted.n_mentions[name] for name in names]
         assert statistics.rates(numbers).tolist() == pytest.approx([counted.rate(name) for name in names])
         for name, number in zip(names, numbers.tolist(), strict=True):
             own = slice(statistics.starts[number], statistics.starts[number + 1])
             meant = dict(zip(statistics.entries[own].tolist(), statistics.counts[own].tolist(), strict=True))
-            assert meant == counted.ids.get(name, Counter())
-        assert statistics.meant.tolist() == [counted.meant[entry] for entry in range(9)]
+            assert meant == counted.links.get(name, Counter())
+        assert statistics.n_links.tolist() == [counted.n_links[entry] for entry in range(9)]
     assert {key: array.tolist() for key, array in again.arrays("of").items()} == {
         key: array.tolist() for key, array in made.arrays("of").items()
     }
@@ -879,8 +880,8 @@ def contexts(monkeypatch):
 
 
 def sources(context):
-    joined = "".join(map(chr, context.text.whole.source.tolist()))
-    bounds = [*context.text.whole.starts.tolist(), len(joined)]
+    joined = "".join(map(chr, context.text.folded.source.tolist()))
+    bounds = [*context.text.folded.starts.tolist(), len(joined)]
     return [joined[start : stop - 1] for start, stop in pairwise(bounds)]
 
 
@@ -890,7 +891,7 @@ def slow_counts(texts, base, learned, numbers):
     for one in texts:
         text = Text(one.text, base, learned)
         gold = {(mark.start, mark.stop): mark for mark in one.mentions}
-        for said, spans in text.groups.items():
+        for said, spans in text.forms.items():
             marks = [gold[text.spans[span]] for span in spans if text.spans[span] in gold]
             ids = [numbers[one] for mark in marks for one in mark.ids if one in numbers]
             rows.append((said, len(spans), len(marks), ids))
@@ -899,13 +900,13 @@ def slow_counts(texts, base, learned, numbers):
 
 def assert_equal_counts(statistics, counted, names):
     numbers = statistics.slots.find(hash_strings(names))
-    assert statistics.stood[numbers].tolist() == [counted.stood[name] for name in names]
-    assert statistics.labelled[numbers].tolist() == [counted.labelled[name] for name in names]
+    assert statistics.n_occurrences[numbers].tolist() == [counted.n_occurrences[name] for name in names]
+    assert statistics.n_mentions[numbers].tolist() == [counted.n_mentions[name] for name in names]
     for name, number in zip(names, numbers.tolist(), strict=True):
         own = slice(statistics.starts[number], statistics.starts[number + 1])
         meant = dict(zip(statistics.entries[own].tolist(), statistics.counts[own].tolist(), strict=True))
-        assert meant == counted.ids.get(name, {})
-    assert statistics.meant.tolist() == [counted.meant[entry] for entry in range(len(statistics.meant))]
+        assert meant == counted.links.get(name, {})
+    assert statistics.n_links.tolist() == [counted.n_links[entry] for entry in range(len(statistics.n_links))]
 
 
 def test_counts_for_training_are_of_other_folds(contexts):
@@ -915,7 +916,7 @@ def test_counts_for_training_are_of_other_folds(contexts):
     model = train(built(SOME), texts).model
     marked = [fold(one.text[mark.start : mark.stop]) for one in texts for mark in one.mentions]
     learned = [name for name in dict.fromkeys(marked) if name not in base.names]
-    assert model.lexicon.spelled == learned
+    assert model.lexicon.learned_names == learned
     rows = {one.text: slow_counts([one], base, learned, numbers) for one in texts}
     folds = {text: number % train_model.FOLDS for number, text in enumerate(rows)}
     names = sorted({*base.names, *learned, "alpha betas", "ab", "没有"})
@@ -944,7 +945,7 @@ def test_spans_to_learn_from_equal_their_definition(contexts, monkeypatch):
         )
     model = train(built(SOME), texts).model
     base, numbers = Base(SOME), {entry.id: number for number, entry in enumerate(SOME)}
-    rows = {one.text: slow_counts([one], base, model.lexicon.spelled, numbers) for one in texts}
+    rows = {one.text: slow_counts([one], base, model.lexicon.learned_names, numbers) for one in texts}
     folds = {text: number % train_model.FOLDS for number, text in enumerate(rows)}
     by_text = {one.text: one for one in texts}
     weights = dict(zip(ranking.FEATURES, model.ranking.tolist(), strict=True))
@@ -952,7 +953,7 @@ def test_spans_to_learn_from_equal_their_definition(contexts, monkeypatch):
     for text in [text for context in contexts[: len(contexts) // 2] for text in sources(context)]:
         counted = Counted([row for other in texts if folds[other.text] != folds[text] for row in rows[other.text]])
         mentions = MentionCandidates(
-            LinkedMentions(Text(text, base, model.lexicon.spelled), base, counted, PRIOR), weights
+            LinkedMentions(Text(text, base, model.lexicon.learned_names), base, counted, PRIOR), weights
         )
         gold = {(mark.start, mark.stop): mark for mark in by_text[text].mentions}
         for span in mentions.spans:
@@ -974,11 +975,11 @@ def test_what_was_labelled_once_says_nothing_of_itself(contexts):
     for context in contexts:
         mentions = context.find_mentions()
         keys = hash_strings([f"{text[0]}城" for text in sources(context)]).tolist()
-        once = np.isin(context.text.groups.keys, np.array(keys, dtype=np.uint64))
+        once = np.isin(context.text.forms.keys, np.array(keys, dtype=np.uint64))
         assert once.sum() == len(keys)
-        assert not context.candidates.numbers[once].any()
+        assert not context.candidates.name_numbers[once].any()
         assert not np.diff(context.candidates.starts)[once].any()
-        assert not once[mentions.groups].any()
+        assert not once[mentions.forms].any()
 
 
 # ----------------------------------------------------------------------------------------------- little and very much

@@ -238,15 +238,15 @@ def built(entries):
 
 def candidates(base):
     return {
-        base.spelled[n]: [
+        base.names[n]: [
             (base.ids[e], bool(s))
             for e, s in zip(
-                base.candidates[base.candidate_starts[n] : base.candidate_starts[n + 1]].tolist(),
-                base.is_subject[base.candidate_starts[n] : base.candidate_starts[n + 1]].tolist(),
+                base.name_entries[base.name_entry_starts[n] : base.name_entry_starts[n + 1]].tolist(),
+                base.is_subject[base.name_entry_starts[n] : base.name_entry_starts[n + 1]].tolist(),
                 strict=True,
             )
         ]
-        for n in range(len(base.names))
+        for n in range(len(base.name_matcher))
     }
 
 
@@ -263,7 +263,7 @@ def test_names_that_cannot_be_found_are_counted():
         "entries without a name, which cannot be found": [3, 4],
     }
     assert skipped.counts["entries without a name, which cannot be found"] == 2
-    assert [base.kinds[k] for k in base.entry_kinds] == ["Company"]
+    assert [base.types[k] for k in base.entry_types] == ["Company"]
     assert dict(zip(candidates(base), base.is_in_capitals.tolist(), strict=True)) == {
         "小米": False,
         "mi": False,
@@ -285,10 +285,10 @@ def test_facts_that_entries_share_weigh_by_how_rare_they_are():
         for n in range(4)
     ]
     base, _ = built([*places, Entry("5", "q", (), (), [("国", "中國"), ("市", "广东"), ("lat", "12.5"), ("x", "")])])
-    at = base.entry_value_starts
-    own = [base.entry_values[at[n] : at[n + 1]].tolist() for n in range(5)]
+    at = base.entry_fact_starts
+    own = [base.entry_facts[at[n] : at[n + 1]].tolist() for n in range(5)]
     assert own[1] == own[2] and len(own[1]) == 2 and len(own[0]) == len(own[3]) == 1 and own[4] == []
-    assert base.value_weights[own[0][0]] == pytest.approx(np.log(5 / 3) / np.log(5))
+    assert base.fact_weights[own[0][0]] == pytest.approx(np.log(5 / 3) / np.log(5))
 
 
 def test_terms_of_entries_weigh_by_how_rare_they_are():
@@ -296,11 +296,11 @@ def test_terms_of_entries_weigh_by_how_rare_they_are():
         [Entry("1", "小米", (), (), [("", "手机 phone phone")]), Entry("2", "苹果", (), (), [("", "手机 fruit")])]
     )
     whole = fold_texts(["一部手机 Phone x"])
-    numbers = base.terms.find(find_terms(whole.codes).keys)
+    numbers = base.term_index.find(find_terms(whole.codes).keys)
     weights = {n: float(base.idf[n]) for n in numbers[numbers > 0].tolist()}
     assert sorted(weights.values()) == [pytest.approx(np.log(2)), pytest.approx(np.log(3))]
     own = base.entry_terms[slice(*base.entry_term_starts[:2].tolist())].tolist()
-    assert set(weights) <= set(own) and base.entry_weights[0] == pytest.approx(sum(base.idf[n] for n in own))
+    assert set(weights) <= set(own) and base.entry_term_weights[0] == pytest.approx(sum(base.idf[n] for n in own))
 
 
 def slow_terms(text):
@@ -328,5 +328,5 @@ def test_terms_are_words_and_pairs(texts):
 
 def test_many_entries_of_one_name_and_long_texts():
     base, _ = built([Entry(str(n), "小米") for n in range(10_000)])
-    assert len(base.candidates) == 10_000
-    assert len(find_names(base.names, fold_texts(["小米" * 1_500_000])).names) == 1_500_000
+    assert len(base.name_entries) == 10_000
+    assert len(find_names(base.name_matcher, fold_texts(["小米" * 1_500_000])).names) == 1_500_000

@@ -70,7 +70,7 @@ class LinkedMentions(NamedTuple):
     """The mentions of some texts, by text, start and stop.
 
     texts: the number of the text.  starts, stops: in the text.  entries: numbers of entries, -1 for none.
-    groups: the number of each mention's candidates in `ranked`, whose shares times `scales` are their scores.
+    forms: the number of each mention's candidates in `ranked`, whose shares times `scales` are their scores.
     """
 
     texts: IntArray
@@ -78,13 +78,13 @@ class LinkedMentions(NamedTuple):
     stops: IntArray
     entries: IntArray
     scores: FloatArray
-    groups: IntArray
+    forms: IntArray
     ranked: RankedCandidates
     scales: FloatArray
 
     def candidates(self, number: int, most: int | None = None) -> list[tuple[int, float]]:
         """Return the entries that a mention may mean, the best first, with their scores."""
-        group = int(self.groups[number])
+        group = int(self.forms[number])
         start, stop = self.ranked.starts[group : group + 2].tolist()
         stop = stop if most is None else min(stop, start + most)
         scores = np.round(self.ranked.shares[start:stop] * self.scales[number], _DIGITS)
@@ -96,8 +96,8 @@ class LinkedMentions(NamedTuple):
         The first numbers tell where those of each mention start, and where the last ones end; then come the entries,
         the best of a mention first, and their scores.
         """
-        firsts = self.ranked.starts.take(self.groups) + (self.entries >= 0)
-        sizes = np.minimum(self.ranked.starts.take(self.groups + 1) - firsts, most)
+        firsts = self.ranked.starts.take(self.forms) + (self.entries >= 0)
+        sizes = np.minimum(self.ranked.starts.take(self.forms + 1) - firsts, most)
         at = expand_ranges(firsts, sizes)
         scores = np.round(self.ranked.shares.take(at) * np.repeat(self.scales, sizes), _DIGITS)
         return starts_of(sizes), self.ranked.entries.take(at), scores
@@ -115,14 +115,14 @@ def link_texts(model: LinkingModel, texts: Sequence[str], linking: Linking) -> L
     models = [model.mention] if model.link is model.mention else [model.mention, model.link]
     mention, link = (mention_model.score_mentions(context, mentions, models) * 2)[:2]
     kept, entries, scores = _kept(model, linking, text, mentions, order, mention, link)
-    spans, groups = text.spans.select(mentions.numbers[kept]), mentions.groups[kept]
-    texts_of, offsets = text.whole.located(spans.begins)
+    spans, forms = text.spans.select(mentions.numbers[kept]), mentions.forms[kept]
+    texts_of, offsets = text.folded.located(spans.begins)
     shares = np.ones(len(kept))
     has_best = mentions.best[kept] >= 0
     shares[has_best] = order.shares.take(mentions.best[kept][has_best])
     stops = offsets + spans.ends - spans.begins
     return LinkedMentions(
-        texts_of, offsets, stops, entries, np.round(scores, _DIGITS), groups, order, link[kept] / shares
+        texts_of, offsets, stops, entries, np.round(scores, _DIGITS), forms, order, link[kept] / shares
     )
 
 

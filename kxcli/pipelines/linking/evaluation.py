@@ -61,17 +61,17 @@ class EntryLookup:
 def look_up_entries(base: KnowledgeBase) -> EntryLookup:
     """Return what a knowledge base tells, by tables that are made at once."""
     numbers = {base.ids[number]: number for number in range(len(base.ids))}
-    sizes = np.diff(base.candidate_starts).tolist()
-    n_entries = {base.spelled[number]: size for number, size in enumerate(sizes)}
-    kinds = [base.kinds[number] for number in range(len(base.kinds))]
+    sizes = np.diff(base.name_entry_starts).tolist()
+    n_entries = {base.names[number]: size for number, size in enumerate(sizes)}
+    kinds = [base.types[number] for number in range(len(base.types))]
 
     @cache
     def types(key: str) -> tuple[str, ...]:
         number = numbers.get(key)
         if number is None:
             return ()
-        start, stop = base.entry_kind_starts[number : number + 2].tolist()
-        return tuple(kinds[kind] for kind in base.entry_kinds[start:stop].tolist())
+        start, stop = base.entry_type_starts[number : number + 2].tolist()
+        return tuple(kinds[kind] for kind in base.entry_types[start:stop].tolist())
 
     def subject(key: str) -> str | None:
         number = numbers.get(key)

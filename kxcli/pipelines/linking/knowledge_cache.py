@@ -163,8 +163,8 @@ def _compiled(paths: Sequence[str], on_error: str, report: Report) -> tuple[Arra
     files.losses += [
         [kind, count, [*map(files.place, skipped.examples[kind])]] for kind, count in skipped.counts.items()
     ]
-    report.detail(f"{format_count(len(base.ids), 'entries')}, {format_count(len(base.names), 'names')}")
-    about = {"losses": files.losses, "notes": files.notes, "warnings": files.warnings, "names": len(base.names)}
+    report.detail(f"{format_count(len(base.ids), 'entries')}, {format_count(len(base.name_matcher), 'names')}")
+    about = {"losses": files.losses, "notes": files.notes, "warnings": files.warnings, "names": len(base.name_matcher)}
     return base.arrays(), about
 
 

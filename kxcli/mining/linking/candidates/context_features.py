@@ -42,7 +42,7 @@ class _Open(NamedTuple):
 
     rows: IntArray
     texts: IntArray
-    owners: IntArray
+    forms: IntArray
     entries: IntArray
     beliefs: FloatArray
     is_open: BoolArray
@@ -53,24 +53,24 @@ def compute_context_features(
 ) -> None:
     """Compute the features that hang on the text around; `chances`: what is known of each candidate without them."""
     is_open = np.diff(found.starts) > 1
-    is_seen = np.zeros(len(text.whole.starts), dtype=np.bool_)
-    is_seen[text.groups.texts[is_open]] = True
-    texts = text.groups.texts.take(found.owners)
+    is_seen = np.zeros(len(text.folded.starts), dtype=np.bool_)
+    is_seen[text.forms.texts[is_open]] = True
+    texts = text.forms.texts.take(found.forms)
     rows = np.flatnonzero(is_seen.take(texts))
-    owners = found.owners.take(rows)
+    owners = found.forms.take(rows)
     beliefs = chances.take(rows) * found.rates.take(owners)
     seen = _Open(rows, texts.take(rows), owners, found.entries.take(rows), beliefs, is_open.take(owners))
     chosen = np.flatnonzero(seen.is_open)
     own = rows.take(chosen)
     features["words"][own] = _words(base, text, seen, chosen)
-    kinds = _agreement(seen, base.entry_kinds, base.entry_kind_starts, base.kind_weights)
+    kinds = _agreement(seen, base.entry_types, base.entry_type_starts, base.type_weights)
     features["types"][own] = kinds[0].take(chosen)
-    agree, best = _agreement(seen, base.entry_values, base.entry_value_starts, base.value_weights)
+    agree, best = _agreement(seen, base.entry_facts, base.entry_fact_starts, base.fact_weights)
     features["agree"][own], features["agree_best"][own] = agree.take(chosen), best.take(chosen)
-    features["other_name"][own] = (_sum_of_others(seen.texts, seen.owners, seen.entries, beliefs) > _IS_MEANT).take(
+    features["other_name"][own] = (_sum_of_others(seen.texts, seen.forms, seen.entries, beliefs) > _IS_MEANT).take(
         chosen
     )
-    if len(base.objects):
+    if len(base.object_matcher):
         for name, values in _said(base, text, seen).items():
             features[name][own] = values.take(chosen)
     if len(base.entry_numbers):
@@ -79,10 +79,10 @@ def compute_context_features(
 
 
 def _agreement(seen: _Open, values: Any, starts: IntArray, weights: Any) -> tuple[FloatArray, FloatArray]:
-    """Return how much of what each candidate is or has other groups' candidates have too: in all, and of one thing."""
+    """Return how much of what each candidate is or has other forms' candidates have too: in all, and of one thing."""
     at, rows = expand_rows(seen.entries, starts)
     things = values.take(at).astype(np.int64)
-    left = _sum_of_others(seen.texts.take(rows), seen.owners.take(rows), things, seen.beliefs.take(rows))
+    left = _sum_of_others(seen.texts.take(rows), seen.forms.take(rows), things, seen.beliefs.take(rows))
     gains = weights.take(things) * np.log1p(left)
     best = np.zeros(len(seen.rows))
     np.maximum.at(best, rows, gains)
@@ -94,7 +94,7 @@ def _added(rows: IntArray, gains: FloatArray, n: int) -> FloatArray:
 
 
 def _sum_of_others(texts: IntArray, owners: IntArray, things: IntArray, beliefs: FloatArray) -> FloatArray:
-    """Return how much other groups of its text believe in each row's thing: an entry, or a fact."""
+    """Return how much other forms of its text believe in each row's thing: an entry, or a fact."""
     totals = _summed(texts, things, beliefs)
     left = totals - _summed(owners, things, beliefs)
     return np.where(left > 1e-9 * totals, left, 0.0)
@@ -110,10 +110,10 @@ def _summed(wheres: IntArray, things: IntArray, beliefs: FloatArray) -> AnyArray
 
 def _words(base: KnowledgeBase, text: ParsedTexts, seen: _Open, chosen: IntArray) -> FloatArray:
     """Return which share of the chosen candidates' words, by idf, the text has; those of the name do not count."""
-    texts, owners, entries = (column.take(chosen) for column in (seen.texts, seen.owners, seen.entries))
-    in_texts = _numbered(base, text.whole, np.unique(texts))
+    texts, owners, entries = (column.take(chosen) for column in (seen.texts, seen.forms, seen.entries))
+    in_texts = _numbered(base, text.folded, np.unique(texts))
     own, of_rows = np.unique(owners, return_inverse=True)
-    in_names = _numbered(base, _spelled(text, text.groups.firsts.take(own)), None)
+    in_names = _numbered(base, _spelled(text, text.forms.first_spans.take(own)), None)
     at, rows = expand_rows(entries, base.entry_term_starts)
     words = base.entry_terms.take(at).astype(np.uint64)
     keys = (texts.take(rows).astype(np.uint64) << _HALF) | words
@@ -125,14 +125,14 @@ def _words(base: KnowledgeBase, text: ParsedTexts, seen: _Open, chosen: IntArray
     found = found[~in_sorted(of_names, in_names)]
     weights = base.idf.take(words[found].astype(np.int64)).astype(np.float64)
     shared = np.bincount(rows[found], weights, minlength=len(entries))
-    return np.asarray(shared / (_SMOOTHING + base.entry_weights.take(entries).astype(np.float64)))
+    return np.asarray(shared / (_SMOOTHING + base.entry_term_weights.take(entries).astype(np.float64)))
 
 
 def _spelled(text: ParsedTexts, spans: IntArray) -> FoldedTexts:
     """Return what spans say as texts of their own."""
     starts = text.spans.starts.take(spans)
     sizes = text.spans.stops.take(spans) - starts + 1
-    codes = text.whole.codes.take(expand_ranges(starts, sizes))
+    codes = text.folded.codes.take(expand_ranges(starts, sizes))
     ends = np.cumsum(sizes)
     codes[ends - 1] = ord(BORDER)
     return FoldedTexts(codes, ends - sizes, codes)
@@ -147,7 +147,7 @@ def _numbered(base: KnowledgeBase, whole: FoldedTexts, texts: IntArray | None) -
         is_seen[texts] = True
         chosen = np.flatnonzero(is_seen.take(wheres.astype(np.int64)))
         keys, wheres = keys.take(chosen), wheres.take(chosen)
-    numbers = base.terms.find((keys & _LOW).astype(np.uint32)).astype(np.uint64)
+    numbers = base.term_index.find((keys & _LOW).astype(np.uint32)).astype(np.uint64)
     return np.sort(((wheres << _HALF) | numbers)[numbers > 0])
 
 
@@ -170,9 +170,9 @@ class _ObjectMatches(NamedTuple):
 
 
 def _objects(base: KnowledgeBase, text: ParsedTexts) -> _ObjectMatches:
-    found = base.objects.matches(text.whole.codes)
-    found = found.select(np.flatnonzero(at_word_edges(found, text.whole.codes)))
-    texts = np.searchsorted(text.firsts, found.starts, side="right") - 1
+    found = base.object_matcher.matches(text.folded.codes)
+    found = found.select(np.flatnonzero(at_word_edges(found, text.folded.codes)))
+    texts = np.searchsorted(text.starts, found.starts, side="right") - 1
     keys = (texts.astype(np.uint64) << _HALF) | found.names
     order = np.argsort(keys, kind="stable")
     distinct, firsts = np.unique(keys.take(order), return_index=True)
@@ -184,14 +184,14 @@ def _objects(base: KnowledgeBase, text: ParsedTexts) -> _ObjectMatches:
 def _said(base: KnowledgeBase, text: ParsedTexts, seen: _Open) -> dict[str, FloatArray]:
     """Return what it says for each candidate that objects of its facts stand in the text."""
     n = len(seen.rows)
-    at, rows = expand_rows(seen.entries, base.entry_value_starts)
-    values = base.entry_values.take(at)
-    objects = base.value_objects.take(values).astype(np.int64) - 1
+    at, rows = expand_rows(seen.entries, base.entry_fact_starts)
+    values = base.entry_facts.take(at)
+    objects = base.fact_objects.take(values).astype(np.int64) - 1
     kept = np.flatnonzero(objects >= 0)
     rows, values, objects = rows.take(kept), values.take(kept), objects.take(kept)
-    owners, texts = seen.owners.take(rows), seen.texts.take(rows)
-    is_own = base.object_keys.take(objects) == text.groups.keys.take(owners)
-    features = {name: np.zeros(n) for name in ("said", "said_near", "said_next", "is_object")}
+    owners, texts = seen.forms.take(rows), seen.texts.take(rows)
+    is_own = base.object_keys.take(objects) == text.forms.keys.take(owners)
+    features = {name: np.zeros(n) for name in ("object", "object_near", "object_next", "is_object")}
     if is_own.any():
         left = _sum_of_others(texts, owners, objects, seen.beliefs.take(rows))[is_own]
         np.maximum.at(features["is_object"], rows[is_own], np.log1p(left))
@@ -203,22 +203,20 @@ def _said(base: KnowledgeBase, text: ParsedTexts, seen: _Open) -> dict[str, Floa
     rows, values, owners = rows.take(there), values.take(there), owners.take(there)
     numbers = np.searchsorted(stand.keys, keys.take(there))
     counts = np.diff(stand.starts).take(numbers)
-    np.maximum.at(features["said"], rows, base.value_weights.take(values) * np.log1p(counts))
+    np.maximum.at(features["object"], rows, base.fact_weights.take(values) * np.log1p(counts))
     pairs, inverse = np.unique(owners * len(stand.keys) + numbers, return_inverse=True)
     gaps, follows = _gaps(text, stand, *np.divmod(pairs, len(stand.keys)))
     inverse = inverse.reshape(-1)
-    np.maximum.at(features["said_near"], rows, np.exp(-gaps / _NEAR).take(inverse))
-    np.maximum.at(features["said_next"], rows, follows.take(inverse).astype(np.float64))
+    np.maximum.at(features["object_near"], rows, np.exp(-gaps / _NEAR).take(inverse))
+    np.maximum.at(features["object_next"], rows, follows.take(inverse).astype(np.float64))
     return features
 
 
-def _gaps(
-    text: ParsedTexts, stand: _ObjectMatches, groups: IntArray, numbers: IntArray
-) -> tuple[FloatArray, BoolArray]:
+def _gaps(text: ParsedTexts, stand: _ObjectMatches, forms: IntArray, numbers: IntArray) -> tuple[FloatArray, BoolArray]:
     """Return how far from a span of its group each object is, and whether it follows one closely."""
-    order = np.argsort(text.spans.groups, kind="stable")
-    bounds = np.searchsorted(text.spans.groups.take(order), np.arange(len(text.groups.texts) + 1))
-    at, pairs = expand_rows(groups, bounds)
+    order = np.argsort(text.spans.forms, kind="stable")
+    bounds = np.searchsorted(text.spans.forms.take(order), np.arange(len(text.forms.texts) + 1))
+    at, pairs = expand_rows(forms, bounds)
     spans = order.take(at)
     starts, stops = text.spans.starts.take(spans), text.spans.stops.take(spans)
     of_pairs = numbers.take(pairs)
@@ -234,22 +232,22 @@ def _gaps(
     gap_before = np.where(
         before >= stand.starts.take(of_pairs), starts - stand.places.take(before.clip(min=0)) - lengths, np.inf
     )
-    gaps = np.full(len(groups), np.inf)
+    gaps = np.full(len(forms), np.inf)
     np.minimum.at(gaps, pairs, np.minimum(gap_behind, gap_before))
-    follows = np.zeros(len(groups), dtype=np.bool_)
+    follows = np.zeros(len(forms), dtype=np.bool_)
     follows[pairs[(gap_behind > 0) & (gap_behind <= _NEXT)]] = True
     return gaps, follows
 
 
 def _closeness(base: KnowledgeBase, seen: _Open) -> tuple[FloatArray, FloatArray]:
-    """Return how like each candidate's numbers are to those of likely candidates of other groups, widely and narrowly.
+    """Return how like each candidate's numbers are to those of likely candidates of other forms, widely and narrowly.
 
     The distance is the root of the mean square over the predicates that both have.
     """
     n = len(seen.rows)
     sizes = np.diff(base.entry_number_starts).take(seen.entries)
-    order = np.lexsort((-seen.beliefs, seen.owners))
-    ordered = seen.owners.take(order)
+    order = np.lexsort((-seen.beliefs, seen.forms))
+    ordered = seen.forms.take(order)
     places = np.arange(n) - np.searchsorted(ordered, ordered)
     with_numbers = order[(sizes.take(order) > 0) & (places < _MAX_COMPARED)]
     asked = np.flatnonzero((sizes > 0) & seen.is_open)
@@ -274,15 +272,15 @@ def _closeness(base: KnowledgeBase, seen: _Open) -> tuple[FloatArray, FloatArray
 
 
 def _likeness(base: KnowledgeBase, seen: _Open, rows: IntArray, others: IntArray) -> tuple[FloatArray, FloatArray]:
-    """Return the sum over other groups of the likeness of their likest candidate, by row."""
+    """Return the sum over other forms of the likeness of their likest candidate, by row."""
     n = len(seen.rows)
-    kept = np.flatnonzero(seen.owners.take(rows) != seen.owners.take(others))
+    kept = np.flatnonzero(seen.forms.take(rows) != seen.forms.take(others))
     rows, others = rows.take(kept), others.take(kept)
     at, pairs = expand_rows(seen.entries.take(rows), base.entry_number_starts)
-    kinds, values = base.entry_number_kinds.take(at), base.entry_numbers.take(at).astype(np.float64)
+    kinds, values = base.entry_number_predicates.take(at), base.entry_numbers.take(at).astype(np.float64)
     other_at, other_pairs = expand_rows(seen.entries.take(others), base.entry_number_starts)
-    n_kinds = int(base.entry_number_kinds.max(initial=0)) + 1
-    other_keys = other_pairs * n_kinds + base.entry_number_kinds.take(other_at)
+    n_kinds = int(base.entry_number_predicates.max(initial=0)) + 1
+    other_keys = other_pairs * n_kinds + base.entry_number_predicates.take(other_at)
     order = np.argsort(other_keys)
     ordered = other_keys.take(order)
     keys = pairs * n_kinds + kinds
@@ -293,11 +291,11 @@ def _likeness(base: KnowledgeBase, seen: _Open, rows: IntArray, others: IntArray
     shared = np.bincount(pairs.take(both), minlength=len(rows))
     distances = np.sqrt(total / np.maximum(shared, 1))
     beliefs = np.where(shared > 0, seen.beliefs.take(others), 0.0)
-    groups, inverse = np.unique(rows * (int(seen.owners.max()) + 1) + seen.owners.take(others), return_inverse=True)
+    forms, inverse = np.unique(rows * (int(seen.forms.max()) + 1) + seen.forms.take(others), return_inverse=True)
     inverse = inverse.reshape(-1)
     sums = []
     for reach in (_WIDE, _NARROW):
-        best = np.zeros(len(groups))
+        best = np.zeros(len(forms))
         np.maximum.at(best, inverse, beliefs * np.exp(-distances / reach))
-        sums.append(_added(groups // (int(seen.owners.max()) + 1), best, n))
+        sums.append(_added(forms // (int(seen.forms.max()) + 1), best, n))
     return sums[0], sums[1]

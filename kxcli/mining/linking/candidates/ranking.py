@@ -1,6 +1,6 @@
-"""Which entries the groups of a text may mean, and what speaks for each: features that a log-linear model weighs.
+"""Which entries the forms of a text may mean, and what speaks for each: features that a log-linear model weighs.
 
-All is computed for many texts at a time.  What looks at the text around, or at other groups, is computed only where
+All is computed for many texts at a time.  What looks at the text around, or at other forms, is computed only where
 there is something to choose; every sum is of one text's terms in their order, so that it does not hang on the texts
 beside it.
 """
@@ -26,15 +26,15 @@ MAX_CANDIDATES = 64  # of a name that are looked at: the most prominent ones, an
 #   loose: only words of a name are there.  share, count: how often the name meant it, in labelled texts; near_share:
 #   the same for a name that is near.  meant: how often any name did.  facts, names: how many it has.
 #   words: how much of what is said of it stands in the text.  agree, agree_best: facts that it shares with what other
-#   groups may mean; types: the same for types.  said, said_near, said_next: objects of its facts stand in the text, and
+#   forms may mean; types: the same for types.  said, said_near, said_next: objects of its facts stand in the text, and
 #   near, or next to the name.  other_name: another group may mean it.  is_object: the name is an object of a fact of
-#   its own, and of what other groups may mean.  close, closer: its numbers are like those of what others may mean.
+#   its own, and of what other forms may mean.  close, closer: its numbers are like those of what others may mean.
 #   from_long: the long form of which this is the short form means it.
 #   best_*: by how much it is the best of all candidates in this.
 PRIOR = {
     **{"subject": 0.5, "alias": 0.0, "written": 1.0, "loose": -2.0, "share": 4.0, "count": 0.3, "near_share": 2.0},
-    **{"meant": 0.5, "facts": 0.3, "names": 0.5, "words": 8.0, "agree": 0.7, "agree_best": 0.7, "types": 0.0},
-    **{"said": 1.0, "said_near": 1.0, "said_next": 2.0, "other_name": 1.0, "is_object": 0.7, "close": 1.0},
+    **{"links": 0.5, "facts": 0.3, "names": 0.5, "words": 8.0, "agree": 0.7, "agree_best": 0.7, "types": 0.0},
+    **{"object": 1.0, "object_near": 1.0, "object_next": 2.0, "other_name": 1.0, "is_object": 0.7, "close": 1.0},
     **{"closer": 1.0, "from_long": 4.0, "best_share": 0.0, "best_agree": 0.0, "best_closer": 0.0, "best_words": 0.0},
     **{"best_facts": 0.0},
 }
@@ -59,26 +59,26 @@ _DIGITS = 9  # of a score that count: so equal candidates stay equal, whatever a
 
 @dataclass(frozen=True)
 class Candidates:
-    """Candidates of all groups, ascending by group and then by entry.
+    """Candidates of all forms, ascending by group and then by entry.
 
     starts: where those of each group start, and where the last one's end.  owners: the group of each.  kinds: where
-    each comes from, as bits.  forms: the hash of how the entry writes the very name, 0 where it lacks it.
+    each comes from, as bits.  spellings: the hash of how the entry writes the very name, 0 where it lacks it.
     features: shape (features, candidates).
-    numbers, rates: of groups, of the name in the statistics, and how likely it is meant as one.
+    numbers, rates: of forms, of the name in the statistics, and how likely it is meant as one.
     """
 
     starts: IntArray
-    owners: IntArray
+    forms: IntArray
     entries: IntArray
-    kinds: UInt8Array
-    forms: UInt64Array
+    origins: UInt8Array
+    spellings: UInt64Array
     features: FloatArray
-    numbers: UInt32Array
+    name_numbers: UInt32Array
     rates: FloatArray
 
     def scores(self, weights: FloatArray) -> FloatArray:
         """Return the weighted sums of features, term by term: the same whatever stands beside a candidate."""
-        total = np.zeros(len(self.owners))
+        total = np.zeros(len(self.forms))
         for weight, feature in zip(weights.tolist(), self.features, strict=True):
             if weight:
                 total += weight * feature
@@ -100,8 +100,8 @@ class RankedCandidates(NamedTuple):
 def rank_candidates(candidates: Candidates, weights: FloatArray) -> RankedCandidates:
     """Return the candidates of every group by their scores."""
     scores = candidates.scores(weights)
-    order = np.lexsort((np.arange(len(scores)), -scores, candidates.owners))
-    chances = softmax_shares(scores, candidates.owners, len(candidates.starts) - 1)
+    order = np.lexsort((np.arange(len(scores)), -scores, candidates.forms))
+    chances = softmax_shares(scores, candidates.forms, len(candidates.starts) - 1)
     return RankedCandidates(candidates.starts, candidates.entries.take(order), chances.take(order), order)
 
 
@@ -122,21 +122,25 @@ def softmax_shares(scores: FloatArray, owners: IntArray, n_owners: int) -> Float
 class _CandidateRows(NamedTuple):
     """Candidates before they are put together: one may be there several times."""
 
-    owners: IntArray
+    forms: IntArray
     entries: IntArray
-    kinds: UInt8Array
+    origins: UInt8Array
     columns: dict[str, FloatArray]
-    forms: UInt64Array  # 0: unknown
+    spellings: UInt64Array  # 0: unknown
 
     @classmethod
     def create(
-        cls, owners: IntArray, entries: AnyArray, kind: int, forms: Any = None, **columns: Any
+        cls, owners: IntArray, entries: AnyArray, kind: int, spellings: Any = None, **columns: Any
     ) -> "_CandidateRows":
         n = len(owners)
         own = {name: np.asarray(column, dtype=np.float64) for name, column in columns.items()}
         kinds = np.full(n, kind, dtype=np.uint8)
         return cls(
-            owners, entries.astype(np.int64), kinds, own, np.zeros(n, dtype=np.uint64) if forms is None else forms
+            owners,
+            entries.astype(np.int64),
+            kinds,
+            own,
+            np.zeros(n, dtype=np.uint64) if spellings is None else spellings,
         )
 
 
@@ -145,21 +149,21 @@ def find_candidates(
 ) -> Candidates:
     """Return the candidates of every group with all their features.
 
-    prior: weights of features by which it is told what other groups are likely to mean.
+    prior: weights of features by which it is told what other forms are likely to mean.
     """
-    groups = text.groups
-    numbers = statistics.slots.find(groups.keys)
-    parts = [_look_up_names(base, groups.names), _look_up_links(statistics, np.arange(len(numbers)), numbers)]
-    if len(text.near.groups):
+    forms = text.forms
+    numbers = statistics.slots.find(forms.keys)
+    parts = [_look_up_names(base, forms.names), _look_up_links(statistics, np.arange(len(numbers)), numbers)]
+    if len(text.similar.forms):
         parts += _look_up_similar(base, statistics, text)
     found = _merge(base, statistics, text, parts, numbers)
-    if len(text.shorts.shorts):
-        chances = softmax_shares(found.scores(prior), found.owners, len(numbers))
+    if len(text.short_forms.shorts):
+        chances = softmax_shares(found.scores(prior), found.forms, len(numbers))
         parts.append(_look_up_long_forms(text, found, chances))
         found = _merge(base, statistics, text, parts, numbers)
     sizes = np.diff(found.starts)
     if (sizes > 1).any():
-        chances = softmax_shares(found.scores(prior), found.owners, len(numbers))
+        chances = softmax_shares(found.scores(prior), found.forms, len(numbers))
         context_features.compute_context_features(
             base, text, found, chances, {name: found.features[row] for name, row in FEATURE_ROWS.items()}
         )
@@ -171,13 +175,13 @@ def find_candidates(
 def _look_up_names(base: KnowledgeBase, names: IntArray) -> _CandidateRows:
     """Return the entries with the very names."""
     named = np.flatnonzero(names >= 0)
-    firsts = base.candidate_starts.take(names.take(named))
-    sizes = np.minimum(base.candidate_starts.take(names.take(named) + 1) - firsts, MAX_CANDIDATES)
+    firsts = base.name_entry_starts.take(names.take(named))
+    sizes = np.minimum(base.name_entry_starts.take(names.take(named) + 1) - firsts, MAX_CANDIDATES)
     at = expand_ranges(firsts, sizes)
     is_subject = base.is_subject.take(at)
-    entries, forms = base.candidates.take(at), base.forms.take(at)
+    entries, spellings = base.name_entries.take(at), base.spellings.take(at)
     return _CandidateRows.create(
-        np.repeat(named, sizes), entries, IS_KNOWN, forms, subject=is_subject, alias=~is_subject
+        np.repeat(named, sizes), entries, IS_KNOWN, spellings, subject=is_subject, alias=~is_subject
     )
 
 
@@ -197,30 +201,30 @@ def _look_up_links(
 
 def _look_up_similar(base: KnowledgeBase, statistics: LinkStatistics, text: ParsedTexts) -> list[_CandidateRows]:
     """Return the entries with names that are near."""
-    near = text.near
+    near = text.similar
     found = _look_up_names(base, near.names)
-    known = _CandidateRows.create(near.groups.take(found.owners), found.entries, IS_LOOSE)
-    return [_limit(known), _limit(_look_up_links(statistics, near.groups, statistics.slots.find(near.keys), IS_LOOSE))]
+    known = _CandidateRows.create(near.forms.take(found.forms), found.entries, IS_LOOSE)
+    return [_limit(known), _limit(_look_up_links(statistics, near.forms, statistics.slots.find(near.keys), IS_LOOSE))]
 
 
 def _limit(rows: _CandidateRows) -> _CandidateRows:
     """Return the first `MOST_CANDIDATES` of each group: many names may have the same words."""
-    ranks = np.arange(len(rows.owners)) - np.searchsorted(rows.owners, rows.owners)
+    ranks = np.arange(len(rows.forms)) - np.searchsorted(rows.forms, rows.forms)
     kept = np.flatnonzero(ranks < MAX_CANDIDATES)
     columns = {name: column.take(kept) for name, column in rows.columns.items()}
-    owners, entries = rows.owners.take(kept), rows.entries.take(kept)
-    return _CandidateRows(owners, entries, rows.kinds.take(kept), columns, rows.forms.take(kept))
+    owners, entries = rows.forms.take(kept), rows.entries.take(kept)
+    return _CandidateRows(owners, entries, rows.origins.take(kept), columns, rows.spellings.take(kept))
 
 
 def _look_up_long_forms(text: ParsedTexts, found: Candidates, chances: FloatArray) -> _CandidateRows:
-    """Return what long forms mean as candidates of the short forms."""
-    firsts = found.starts.take(text.shorts.longs)
-    sizes = found.starts.take(text.shorts.longs + 1) - firsts
+    """Return what long spellings mean as candidates of the short spellings."""
+    firsts = found.starts.take(text.short_forms.longs)
+    sizes = found.starts.take(text.short_forms.longs + 1) - firsts
     at = expand_ranges(firsts, sizes)
     rows = np.repeat(np.arange(len(sizes)), sizes)
-    from_long = chances.take(at) * text.shorts.shares.take(rows)
+    from_long = chances.take(at) * text.short_forms.shares.take(rows)
     return _CandidateRows.create(
-        text.shorts.shorts.take(rows), found.entries.take(at), IS_FROM_LONG, from_long=from_long
+        text.short_forms.shorts.take(rows), found.entries.take(at), IS_FROM_LONG, from_long=from_long
     )
 
 
@@ -232,43 +236,43 @@ def _merge(
     numbers: UInt32Array,
 ) -> Candidates:
     """Return each candidate of a group once, with the features that need no look around."""
-    keys = np.concatenate([(part.owners << _HALF) | part.entries for part in parts])
+    keys = np.concatenate([(part.forms << _HALF) | part.entries for part in parts])
     distinct, inverse = np.unique(keys, return_inverse=True)
-    pieces = np.split(inverse.reshape(-1), np.cumsum([len(part.owners) for part in parts])[:-1])
+    pieces = np.split(inverse.reshape(-1), np.cumsum([len(part.forms) for part in parts])[:-1])
     owners, entries = distinct >> _HALF, distinct & _LOW
     features = np.zeros((len(FEATURES), len(distinct)))
     kinds = np.zeros(len(distinct), dtype=np.uint8)
-    forms = np.zeros(len(distinct), dtype=np.uint64)
+    spellings = np.zeros(len(distinct), dtype=np.uint64)
     for part, rows in zip(parts, pieces, strict=True):
-        np.bitwise_or.at(kinds, rows, part.kinds)
-        np.maximum.at(forms, rows, part.forms)
+        np.bitwise_or.at(kinds, rows, part.origins)
+        np.maximum.at(spellings, rows, part.spellings)
         for name, values in part.columns.items():
             np.maximum.at(features[FEATURE_ROWS[name]], rows, values)
     features[FEATURE_ROWS["loose"]] = kinds == IS_LOOSE
-    features[FEATURE_ROWS["written"]] = _are_written(text, owners, forms)
-    features[FEATURE_ROWS["meant"]] = np.log1p(statistics.meant.take(entries))
+    features[FEATURE_ROWS["written"]] = _are_written(text, owners, spellings)
+    features[FEATURE_ROWS["links"]] = np.log1p(statistics.n_links.take(entries))
     features[FEATURE_ROWS["facts"]] = np.log1p(base.n_facts.take(entries))
     features[FEATURE_ROWS["names"]] = np.log1p(base.n_names.take(entries))
     starts = np.searchsorted(owners, np.arange(len(numbers) + 1))
-    return Candidates(starts, owners, entries, kinds, forms, features, numbers, statistics.rates(numbers))
+    return Candidates(starts, owners, entries, kinds, spellings, features, numbers, statistics.rates(numbers))
 
 
-def _are_written(text: ParsedTexts, owners: IntArray, forms: UInt64Array) -> BoolArray:
+def _are_written(text: ParsedTexts, owners: IntArray, spellings: UInt64Array) -> BoolArray:
     """Return whether a group has a span that is written as the candidate writes its name."""
-    spans, keys = text.spans, text.groups.keys
-    is_folded = spans.forms == keys.take(spans.groups)
+    spans, keys = text.spans, text.forms.keys
+    is_folded = spans.spellings == keys.take(spans.forms)
     has_folded = np.zeros(len(keys), dtype=np.bool_)
-    has_folded[spans.groups[is_folded]] = True
-    written: BoolArray = (forms == keys.take(owners)) & has_folded.take(owners)
-    rest = np.flatnonzero((forms > 0) & (forms != keys.take(owners)))
-    others = np.sort(pair_keys(spans.groups[~is_folded], spans.forms[~is_folded]))
-    written[rest] = in_sorted(pair_keys(owners.take(rest), forms.take(rest)), others)
+    has_folded[spans.forms[is_folded]] = True
+    written: BoolArray = (spellings == keys.take(owners)) & has_folded.take(owners)
+    rest = np.flatnonzero((spellings > 0) & (spellings != keys.take(owners)))
+    others = np.sort(pair_keys(spans.forms[~is_folded], spans.spellings[~is_folded]))
+    written[rest] = in_sorted(pair_keys(owners.take(rest), spellings.take(rest)), others)
     return written
 
 
 def _margins(found: Candidates, values: FloatArray) -> FloatArray:
     """Return by what share the one best value of a group with several candidates is greater than the next one."""
-    order = np.lexsort((-values, found.owners))
+    order = np.lexsort((-values, found.forms))
     ordered = values.take(order)
     several = np.flatnonzero(np.diff(found.starts) > 1)
     firsts = found.starts.take(several)

@@ -15,7 +15,7 @@ from kxcli.mining.linking.spans.name_matcher import NameMatcher
 from kxcli.mining.linking.spans.name_trie import declare_names
 from kxcli.schema import ArrayField, SchemaError, Sizes, check_forms, check_values, require_minimum
 
-VERSION = 3  # of what is compiled, and how
+VERSION = 4  # of the compiled arrays; caches of another version are compiled again
 
 
 @dataclass(frozen=True)
@@ -59,53 +59,53 @@ class StringTable:
 class KnowledgeBase:
     """A compiled knowledge base; rows `starts[n]` to before `starts[n + 1]` belong to n.
 
-    names: all folded names.  spelled: the same as strings.  bags: the same for the loose match.
+    name_matcher: all folded names.  spelled: the same as strings.  bags: the same for the loose match.
     is_in_capitals: whether a name is written in capitals wherever the knowledge base has it.
     candidates, candidate_starts: the entries that have each name, by prominence; is_subject: whether as their subject;
-    forms: a key of how the entry writes it (`tokens.hashes`).
+    spellings: a key of how the entry writes it (`tokens.hashes`).
     ids, subjects: by entry.  kinds: the different types; entry_kinds, entry_kind_starts: those of each entry.
-    kind_weights: as `value_weights`.
+    type_weights: as `value_weights`.
     n_facts, n_names: of each entry.
-    terms: numbers of the words and pairs of characters (`terms.terms`) in names and objects, key: their hash.
+    term_index: numbers of the words and pairs of characters (`terms.terms`) in names and objects, key: their hash.
     idf: by such a number, from 1: log of 1 + entries in all by entries that have it.
     entry_terms, entry_term_starts: the numbers for each entry, ascending; entry_weights: the sum of their idf.
     entry_values, entry_value_starts: the facts with short objects, as numbers, that other entries have too.
-    value_weights: by such a number, from 0 where all entries have it to almost 1 where two have it.
-    value_objects: by such a number, 1 + the number of its object in `objects`, or 0; object_keys: of that, its hash.
+    fact_weights: by such a number, from 0 where all entries have it to almost 1 where two have it.
+    fact_objects: by such a number, 1 + the number of its object in `objects`, or 0; object_keys: of that, its hash.
     entry_numbers, entry_number_starts: facts whose objects are numbers, in standard deviations over all entries;
-    entry_number_kinds: the number of the predicate.
+    entry_number_predicates: the number of the predicate.
     digest: SHA-256 of all of this, which a trained model refers to, shape (32,).
     """
 
-    names: NameMatcher
-    spelled: StringTable
-    bags: BagMatcher
+    name_matcher: NameMatcher
+    names: StringTable
+    bag_matcher: BagMatcher
     is_in_capitals: BoolArray
-    candidates: UInt32Array
+    name_entries: UInt32Array
     is_subject: BoolArray
-    candidate_starts: IntArray
-    forms: UInt64Array
+    name_entry_starts: IntArray
+    spellings: UInt64Array
     ids: StringTable
     subjects: StringTable
-    kinds: StringTable
-    entry_kinds: UInt32Array
-    entry_kind_starts: IntArray
-    kind_weights: Float32Array
+    types: StringTable
+    entry_types: UInt32Array
+    entry_type_starts: IntArray
+    type_weights: Float32Array
     n_facts: UInt32Array
     n_names: UInt32Array
-    terms: KeyIndex
+    term_index: KeyIndex
     idf: Float32Array
     entry_terms: UInt32Array
     entry_term_starts: IntArray
-    entry_weights: Float32Array
-    entry_values: UInt32Array
-    entry_value_starts: IntArray
-    value_weights: Float32Array
-    value_objects: UInt32Array
-    objects: NameMatcher
+    entry_term_weights: Float32Array
+    entry_facts: UInt32Array
+    entry_fact_starts: IntArray
+    fact_weights: Float32Array
+    fact_objects: UInt32Array
+    object_matcher: NameMatcher
     object_keys: UInt64Array
     entry_numbers: Float32Array
-    entry_number_kinds: UInt32Array
+    entry_number_predicates: UInt32Array
     entry_number_starts: IntArray
     digest: UInt8Array
 
@@ -113,10 +113,10 @@ class KnowledgeBase:
         """Return all there is as arrays."""
         strings = {name: getattr(self, name) for name in _STRINGS}
         return {
-            **self.names.arrays("names"),
-            **self.objects.arrays("objects"),
-            **self.terms.arrays("terms"),
-            **self.bags.arrays("bags"),
+            **self.name_matcher.arrays("name_matcher"),
+            **self.object_matcher.arrays("object_matcher"),
+            **self.term_index.arrays("term_index"),
+            **self.bag_matcher.arrays("bag_matcher"),
             **{name: getattr(self, name) for name in _ARRAYS},
             **{f"{name}.data": value.data for name, value in strings.items()},
             **{f"{name}.starts": value.starts for name, value in strings.items()},
@@ -129,10 +129,10 @@ class KnowledgeBase:
         for name in _STRINGS:
             read[name] = StringTable(arrays[f"{name}.data"], arrays[f"{name}.starts"])
         return cls(
-            names=NameMatcher.from_arrays(arrays, "names"),
-            objects=NameMatcher.from_arrays(arrays, "objects"),
-            terms=KeyIndex.from_arrays(arrays, "terms"),
-            bags=BagMatcher.from_arrays(arrays, "bags"),
+            name_matcher=NameMatcher.from_arrays(arrays, "name_matcher"),
+            object_matcher=NameMatcher.from_arrays(arrays, "object_matcher"),
+            term_index=KeyIndex.from_arrays(arrays, "term_index"),
+            bag_matcher=BagMatcher.from_arrays(arrays, "bag_matcher"),
             **read,
         )
 
@@ -152,29 +152,29 @@ def _are_strings(data: UInt8Array, starts: IntArray) -> bool:
 
 
 _CHECKED = 1 << 20  # bytes of strings that are decoded at a time
-_STRINGS = ("spelled", "ids", "subjects", "kinds")
+_STRINGS = ("names", "ids", "subjects", "types")
 _ARRAYS = {
     "is_in_capitals": ArrayField("b1", ("names",)),
-    "candidates": ArrayField("u4", ("candidates",), below="entries"),
-    "is_subject": ArrayField("b1", ("candidates",)),
-    "candidate_starts": ArrayField("i8", ("names+1",), starts="candidates"),
-    "forms": ArrayField("u8", ("candidates",)),
-    "entry_kinds": ArrayField("u4", ("entry_kinds",), below="kinds"),
-    "entry_kind_starts": ArrayField("i8", ("entries+1",), starts="entry_kinds"),
-    "kind_weights": ArrayField("f4", ("kinds",)),
+    "name_entries": ArrayField("u4", ("name_entries",), below="entries"),
+    "is_subject": ArrayField("b1", ("name_entries",)),
+    "name_entry_starts": ArrayField("i8", ("names+1",), starts="name_entries"),
+    "spellings": ArrayField("u8", ("name_entries",)),
+    "entry_types": ArrayField("u4", ("entry_types",), below="types"),
+    "entry_type_starts": ArrayField("i8", ("entries+1",), starts="entry_types"),
+    "type_weights": ArrayField("f4", ("types",)),
     "n_facts": ArrayField("u4", ("entries",)),
     "n_names": ArrayField("u4", ("entries",)),
     "idf": ArrayField("f4", ("terms+1",), rules=[require_minimum(0)]),
     "entry_terms": ArrayField("u4", ("entry_terms",), below="terms+1"),
     "entry_term_starts": ArrayField("i8", ("entries+1",), starts="entry_terms"),
-    "entry_weights": ArrayField("f4", ("entries",), rules=[require_minimum(0)]),
-    "entry_values": ArrayField("u4", ("entry_values",), below="values"),
-    "entry_value_starts": ArrayField("i8", ("entries+1",), starts="entry_values"),
-    "value_weights": ArrayField("f4", ("values",)),
-    "value_objects": ArrayField("u4", ("values",), below="objects+1"),
+    "entry_term_weights": ArrayField("f4", ("entries",), rules=[require_minimum(0)]),
+    "entry_facts": ArrayField("u4", ("entry_facts",), below="facts"),
+    "entry_fact_starts": ArrayField("i8", ("entries+1",), starts="entry_facts"),
+    "fact_weights": ArrayField("f4", ("facts",)),
+    "fact_objects": ArrayField("u4", ("facts",), below="objects+1"),
     "object_keys": ArrayField("u8", ("objects",)),
     "entry_numbers": ArrayField("f4", ("entry_numbers",)),
-    "entry_number_kinds": ArrayField("u4", ("entry_numbers",)),
+    "entry_number_predicates": ArrayField("u4", ("entry_numbers",)),
     "entry_number_starts": ArrayField("i8", ("entries+1",), starts="entry_numbers"),
     "digest": ArrayField("u1", (32,)),
 }
@@ -184,12 +184,12 @@ def check_knowledge_base(arrays: NamedArrays) -> None:
     """Raise `SchemaError` unless the arrays are those of a knowledge base."""
     declared = {
         **_ARRAYS,
-        **declare_names("names", "names", is_narrow=_is_narrow(arrays, "names")),
-        **declare_names("objects", "objects", is_narrow=_is_narrow(arrays, "objects")),
-        **KeyIndex.declare_arrays("terms", "u4", "terms"),
-        **BagMatcher.declare_arrays("bags", "names"),
+        **declare_names("name_matcher", "names", is_narrow=_is_narrow(arrays, "name_matcher")),
+        **declare_names("object_matcher", "objects", is_narrow=_is_narrow(arrays, "object_matcher")),
+        **KeyIndex.declare_arrays("term_index", "u4", "terms"),
+        **BagMatcher.declare_arrays("bag_matcher", "names"),
     }
-    for name, size in zip(_STRINGS, ("names", "entries", "entries", "kinds"), strict=True):
+    for name, size in zip(_STRINGS, ("names", "entries", "entries", "types"), strict=True):
         declared |= StringTable.declare_arrays(name, size)
     sizes: Sizes = {}
     check_forms({name: (array.dtype, array.shape) for name, array in arrays.items()}, declared, sizes)

@@ -38,10 +38,10 @@ def _iter_hashes(
     entries, has_best = _find_best_entries(context, mentions)
     yield 0, _spread_bits(entries), has_best
     base = context.base
-    for number in range(_MAX_TYPES if len(base.entry_kinds) else 0):
-        at = base.entry_kind_starts.take(entries) + number
-        has_kind = has_best & (at < base.entry_kind_starts.take(entries + 1))
-        yield 100, _spread_bits(base.entry_kinds.take(at, mode="clip")), has_kind
+    for number in range(_MAX_TYPES if len(base.entry_types) else 0):
+        at = base.entry_type_starts.take(entries) + number
+        has_kind = has_best & (at < base.entry_type_starts.take(entries + 1))
+        yield 100, _spread_bits(base.entry_types.take(at, mode="clip")), has_kind
 
 
 def _find_best_entries(context: MentionContext, mentions: MentionCandidates) -> tuple[IntArray, BoolArray]:
@@ -58,12 +58,12 @@ def _name_hashes(
     text, candidates = context.text, context.candidates
     has_best = mentions.best >= 0
     kinds = np.zeros(len(has_best), dtype=np.uint8)
-    kinds[has_best] = candidates.kinds.take(context.ranked.rows.take(mentions.best[has_best]))
-    often = np.minimum(context.statistics.stood.take(candidates.numbers), 4).astype(np.uint64)
+    kinds[has_best] = candidates.origins.take(context.ranked.rows.take(mentions.best[has_best]))
+    often = np.minimum(context.statistics.n_occurrences.take(candidates.name_numbers), 4).astype(np.uint64)
     rates = (4 * candidates.rates).astype(np.uint64)
-    yield text.groups.keys.take(mentions.groups), None
+    yield text.forms.keys.take(mentions.forms), None
     yield _spread_bits(kinds), None
-    yield _spread_bits((often << np.uint64(8)) | rates).take(mentions.groups), None
+    yield _spread_bits((often << np.uint64(8)) | rates).take(mentions.forms), None
     spans = text.spans.select(mentions.numbers)
     first, last = _find_first_and_last(text, spans)
     own_last = text.tokens.keys.take(last, mode="clip")
@@ -73,7 +73,7 @@ def _name_hashes(
     yield _spread_bits(np.minimum(last - first + 1, 6)), None
     yield _spread_bits(np.minimum(spans.stops - spans.starts, 12)), None
     yield _join_hashes(text.tokens.keys.take(np.maximum(last - 1, 0), mode="clip"), own_last), last > first
-    yield hash_shapes(text.whole.source, spans.begins, spans.ends), None
+    yield hash_shapes(text.folded.source, spans.begins, spans.ends), None
 
 
 def _text_hashes(
@@ -96,8 +96,8 @@ def _text_hashes(
         stops = text.tokens.stops.take(at, mode="clip")
         starts = np.maximum(stops - 3, text.tokens.starts.take(at, mode="clip"))
         yield np.where(keys == _NO_TOKEN, _NO_TOKEN, text.tokens.prefix.span(starts, stops)), None
-    texts = text.groups.texts.take(spans.groups)
-    yield np.ones(len(first), dtype=np.uint64), spans.begins == text.whole.starts.take(texts)
+    texts = text.forms.texts.take(spans.forms)
+    yield np.ones(len(first), dtype=np.uint64), spans.begins == text.folded.starts.take(texts)
 
 
 def _find_first_and_last(text: ParsedTexts, spans: MentionSpans) -> tuple[IntArray, IntArray]:
@@ -108,8 +108,8 @@ def _find_first_and_last(text: ParsedTexts, spans: MentionSpans) -> tuple[IntArr
 
 def _find_token_keys(text: ParsedTexts, spans: MentionSpans, at: IntArray) -> UInt64Array:
     """Return the keys of tokens in the texts of spans, one for none."""
-    texts = text.groups.texts.take(spans.groups)
-    bounds = text.tokens.numbers.take(np.append(text.firsts, len(text.whole.codes)))
+    texts = text.forms.texts.take(spans.forms)
+    bounds = text.tokens.numbers.take(np.append(text.starts, len(text.folded.codes)))
     is_there = (at >= bounds.take(texts)) & (at < bounds.take(texts + 1))
     return np.where(is_there, text.tokens.keys.take(at, mode="clip"), _NO_TOKEN)
 

@@ -15,11 +15,11 @@ from kxcli.mining.linking.spans.parsing import ParsedTexts
 class MentionCandidates(NamedTuple):
     """Spans that may be mentions by what is known of their names.
 
-    numbers: of spans.  groups: theirs.  best: the row of the best of the ranked candidates, -1 for none.
+    numbers: of spans.  forms: theirs.  best: the row of the best of the ranked candidates, -1 for none.
     """
 
     numbers: IntArray
-    groups: IntArray
+    forms: IntArray
     best: IntArray
 
 
@@ -37,7 +37,7 @@ class MentionContext:
         """Return the spans whose group has candidates, or was labelled, or that a tagger gave."""
         spans, starts = self.text.spans, self.ranked.starts
         has_some = np.diff(starts) > 0
-        is_likely = has_some | (self.statistics.labelled.take(self.candidates.numbers) > 0)
-        numbers = np.flatnonzero(is_likely.take(spans.groups) | (spans.chances > 0))
-        groups = spans.groups.take(numbers)
-        return MentionCandidates(numbers, groups, np.where(has_some, starts[:-1], -1).take(groups))
+        is_likely = has_some | (self.statistics.n_mentions.take(self.candidates.name_numbers) > 0)
+        numbers = np.flatnonzero(is_likely.take(spans.forms) | (spans.tag_probabilities > 0))
+        forms = spans.forms.take(numbers)
+        return MentionCandidates(numbers, forms, np.where(has_some, starts[:-1], -1).take(forms))

@@ -29,7 +29,7 @@ from kxcli.mining.text.character_tables import case_tables, spaced_table
 PRIOR = {
     **{"bias": 1.0, "seen": 0.0, "rate": 0.5, "rate_often": 0.0, "known": 0.0, "learned": 0.0, "loose": -0.5},
     **{"defined": 0.0, "from_long": 2.0, "long_rate": 0.0, "unsupported": -2.0, "has_short": 0.0, "length": 0.0},
-    **{"repeats": 0.0, "many": -0.1, "chance": 0.0, "margin": 0.0, "none": -6.0, "subject": 0.0, "meant": 0.0},
+    **{"repeats": 0.0, "many": -0.1, "chance": 0.0, "margin": 0.0, "none": -6.0, "subject": 0.0, "links": 0.0},
     **{"names": 0.0, "facts": 0.0, "inside": -1.0, "inside_rate": 0.0, "outside_rate": 0.0, "crossing_rate": 0.0},
     **{"titled": 2.0, "quoted": 0.7, "bracketed": 0.0, "written": 0.5, "not_capitals": -2.0, "capitals": 0.0},
     **{"short": -2.0, "tag": 0.0, "untagged": 0.0, "tag_rival": 0.0},
@@ -60,34 +60,38 @@ def iter_mention_features(context: MentionContext, mentions: MentionCandidates) 
 
 def _group_features(context: MentionContext, mentions: MentionCandidates) -> dict[str, AnyArray]:
     text, found, ranked = context.text, context.candidates, context.ranked
-    n_groups = len(text.groups.texts)
+    n_forms = len(text.forms.texts)
     sizes = np.diff(ranked.starts)
     has_some = sizes > 0
     firsts = ranked.starts[:-1]
-    best, second = np.zeros(n_groups), np.zeros(n_groups)
+    best, second = np.zeros(n_forms), np.zeros(n_forms)
     best[has_some] = ranked.shares.take(firsts[has_some])
     second[sizes > 1] = ranked.shares.take(firsts[sizes > 1] + 1)
-    rows = np.full(n_groups, -1)
+    rows = np.full(n_forms, -1)
     rows[has_some] = ranked.rows.take(firsts[has_some])
-    kinds = np.where(has_some, found.kinds.take(rows, mode="wrap"), 0) if len(found.kinds) else np.zeros(n_groups, int)
-    stood = context.statistics.stood.take(found.numbers).astype(np.float64)
-    labelled = context.statistics.labelled.take(found.numbers).astype(np.float64)
+    kinds = (
+        np.where(has_some, found.origins.take(rows, mode="wrap"), 0) if len(found.origins) else np.zeros(n_forms, int)
+    )
+    stood = context.statistics.n_occurrences.take(found.name_numbers).astype(np.float64)
+    labelled = context.statistics.n_mentions.take(found.name_numbers).astype(np.float64)
     is_seen = stood > 0
     rate = np.where(is_seen, np.log((labelled + _RARE) / (stood - labelled + _RARE)), 0.0)
 
     def of_best(name: str) -> FloatArray:
-        column = np.zeros(n_groups)
+        column = np.zeros(n_forms)
         column[has_some] = found.features[FEATURE_ROWS[name]].take(rows[has_some])
         return column
 
-    defined, long_rate, has_short = np.zeros(n_groups), np.zeros(n_groups), np.zeros(n_groups)
-    defined[text.defined] = 1.0
-    has_short[text.shorts.longs] = 1.0
-    np.maximum.at(long_rate, text.shorts.shorts, found.rates.take(text.shorts.longs) * text.shorts.shares)
-    lengths = text.spans.stops.take(text.groups.firsts) - text.spans.starts.take(text.groups.firsts)
+    defined, long_rate, has_short = np.zeros(n_forms), np.zeros(n_forms), np.zeros(n_forms)
+    defined[text.defined_forms] = 1.0
+    has_short[text.short_forms.longs] = 1.0
+    np.maximum.at(
+        long_rate, text.short_forms.shorts, found.rates.take(text.short_forms.longs) * text.short_forms.shares
+    )
+    lengths = text.spans.stops.take(text.forms.first_spans) - text.spans.starts.take(text.forms.first_spans)
     from_long = of_best("from_long")
     columns = {
-        "bias": np.ones(n_groups),
+        "bias": np.ones(n_forms),
         "seen": is_seen,
         "rate": rate,
         "rate_often": rate * np.log1p(stood),
@@ -100,17 +104,17 @@ def _group_features(context: MentionContext, mentions: MentionCandidates) -> dic
         "unsupported": (defined > 0) & (from_long < _UNSUPPORTED),
         "has_short": has_short,
         "length": np.log(lengths),
-        "repeats": np.log(text.groups.n_spans),
+        "repeats": np.log(text.forms.n_spans),
         "many": np.log(np.maximum(sizes, 1)),
         "chance": best,
         "margin": best - second,
         "none": ~has_some,
         "subject": of_best("subject"),
-        "meant": of_best("meant"),
+        "links": of_best("links"),
         "names": of_best("names"),
         "facts": of_best("facts"),
     }
-    return {name: column.take(mentions.groups) for name, column in columns.items()}
+    return {name: column.take(mentions.forms) for name, column in columns.items()}
 
 
 def _span_features(context: MentionContext, mentions: MentionCandidates) -> dict[str, AnyArray]:
@@ -122,9 +126,9 @@ def _span_features(context: MentionContext, mentions: MentionCandidates) -> dict
     in_capitals = _are_in_capitals(text, spans)
     is_written = _are_written_alike(context, spans)
     is_joined = np.isin(before, _HYPHENS) | np.isin(behind, _HYPHENS)
-    is_pair = (lengths == 2) & spaced_table().take(text.whole.codes.take(spans.starts), mode="clip")
-    names = text.groups.names.take(mentions.groups)
-    of_capitals = base.is_in_capitals.take(names, mode="wrap") & (names >= 0) if len(base.names) else names >= 0
+    is_pair = (lengths == 2) & spaced_table().take(text.folded.codes.take(spans.starts), mode="clip")
+    names = text.forms.names.take(mentions.forms)
+    of_capitals = base.is_in_capitals.take(names, mode="wrap") & (names >= 0) if len(base.name_matcher) else names >= 0
     return {
         "titled": is_titled,
         "quoted": _are_enclosed(before, behind, _OPEN, _CLOSE) & ~is_titled,
@@ -133,21 +137,21 @@ def _span_features(context: MentionContext, mentions: MentionCandidates) -> dict
         "not_capitals": of_capitals & (lengths <= _SHORT_CAPITALS) & ~in_capitals,
         "capitals": in_capitals,
         "short": (lengths == 1) | (is_pair & ~(is_written & in_capitals & ~is_joined)),
-        "tag": np.where(spans.chances > 0, _log_odds(spans.chances), 0.0),
-        "untagged": spans.chances == 0,
+        "tag": np.where(spans.tag_probabilities > 0, _log_odds(spans.tag_probabilities), 0.0),
+        "untagged": spans.tag_probabilities == 0,
     }
 
 
-def _log_odds(chances: FloatArray) -> FloatArray:
-    clipped = chances.clip(_MIN_CHANCE, _MAX_CHANCE)
+def _log_odds(tag_probabilities: FloatArray) -> FloatArray:
+    clipped = tag_probabilities.clip(_MIN_CHANCE, _MAX_CHANCE)
     return np.asarray(np.log(clipped / (1.0 - clipped)))
 
 
 def _overlap_features(context: MentionContext, mentions: MentionCandidates) -> dict[str, FloatArray]:
     """Return what the spans that overlap each one say; the same name again is no other span."""
-    spans, groups = context.text.spans.select(mentions.numbers), mentions.groups
-    rates, tag = context.candidates.rates.take(groups), _log_odds(spans.chances)
-    n = len(groups)
+    spans, forms = context.text.spans.select(mentions.numbers), mentions.forms
+    rates, tag = context.candidates.rates.take(forms), _log_odds(spans.tag_probabilities)
+    n = len(forms)
     found = {name: np.zeros(n) for name in ("inside", "inside_rate", "outside_rate", "crossing_rate")}
     rivals = np.full(n, _log_odds(np.zeros(1))[0])
     for step in range(1, min(_MAX_OVERLAPS, n - 1) + 1):
@@ -157,7 +161,7 @@ def _overlap_features(context: MentionContext, mentions: MentionCandidates) -> d
         second = first + step
         np.maximum.at(rivals, first, tag[second])
         np.maximum.at(rivals, second, tag[first])
-        other = groups[first] != groups[second]
+        other = forms[first] != forms[second]
         first, second = first[other], second[other]
         is_same = spans.starts[first] == spans.starts[second]  # then the second one is the longer
         within_first = ~is_same & (spans.stops[second] <= spans.stops[first])
@@ -173,7 +177,7 @@ def _overlap_features(context: MentionContext, mentions: MentionCandidates) -> d
 
 def _find_neighbors(text: ParsedTexts, spans: MentionSpans) -> tuple[AnyArray, AnyArray]:
     """Return the characters before and behind spans; at the ends of a text, that is the border between texts."""
-    source = text.whole.source
+    source = text.folded.source
     before = np.where(spans.begins > 0, source.take(np.maximum(spans.begins - 1, 0)), 0)
     return before, source.take(spans.ends, mode="clip")  # a border ends every text
 
@@ -184,22 +188,22 @@ def _are_enclosed(before: AnyArray, behind: AnyArray, opening: str, closing: str
 
 def _are_written_alike(context: MentionContext, spans: MentionSpans) -> BoolArray:
     """Return which spans are written as a candidate writes the name."""
-    found, keys = context.candidates, context.text.groups.keys
-    is_folded = found.forms == keys.take(found.owners)
+    found, keys = context.candidates, context.text.forms.keys
+    is_folded = found.spellings == keys.take(found.forms)
     has_folded = np.zeros(len(keys), dtype=np.bool_)
-    has_folded[found.owners[is_folded]] = True
-    written: BoolArray = (spans.forms == keys.take(spans.groups)) & has_folded.take(spans.groups)
-    rest = np.flatnonzero(spans.forms != keys.take(spans.groups))
-    others = np.flatnonzero((found.forms > 0) & ~is_folded)
-    forms = np.sort(pair_keys(found.owners.take(others), found.forms.take(others)))
-    written[rest] = in_sorted(pair_keys(spans.groups.take(rest), spans.forms.take(rest)), forms)
+    has_folded[found.forms[is_folded]] = True
+    written: BoolArray = (spans.spellings == keys.take(spans.forms)) & has_folded.take(spans.forms)
+    rest = np.flatnonzero(spans.spellings != keys.take(spans.forms))
+    others = np.flatnonzero((found.spellings > 0) & ~is_folded)
+    spellings = np.sort(pair_keys(found.forms.take(others), found.spellings.take(others)))
+    written[rest] = in_sorted(pair_keys(spans.forms.take(rest), spans.spellings.take(rest)), spellings)
     return written
 
 
 def _are_in_capitals(text: ParsedTexts, spans: MentionSpans) -> BoolArray:
     """Return which spans have capitals, and no letter that has a capital form."""
     capital, small = case_tables()
-    source = text.whole.source
+    source = text.folded.source
     counts = [starts_of(which.take(source, mode="clip")) for which in (capital, small)]
     n_capitals, n_small = (count.take(spans.ends) - count.take(spans.begins) for count in counts)
     return np.asarray((n_capitals > 0) & (n_small == 0))

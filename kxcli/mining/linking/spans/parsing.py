@@ -24,18 +24,18 @@ _LOW = np.int64((1 << 32) - 1)
 class MentionSpans(NamedTuple):
     """Spans of running text, by start and then by stop.
 
-    starts, stops: in the folded text.  begins, ends: in the source.  groups: the number of each one's group.
-    forms: the hash of how each is written in the source; mostly that of the folded name.
-    chances: the tagger's probability that it is a mention, 0 where that is small.
+    starts, stops: in the folded text.  begins, ends: in the source.  forms: the number of each one's group.
+    spellings: the hash of how each is written in the source; mostly that of the folded name.
+    tag_probabilities: the tagger's probability that it is a mention, 0 where that is small.
     """
 
     starts: IntArray
     stops: IntArray
     begins: IntArray
     ends: IntArray
-    groups: IntArray
-    forms: UInt64Array
-    chances: FloatArray
+    forms: IntArray
+    spellings: UInt64Array
+    tag_probabilities: FloatArray
 
     def select(self, which: AnyArray) -> "MentionSpans":
         """Return some of them."""
@@ -53,7 +53,7 @@ class SurfaceForms(NamedTuple):
     texts: IntArray
     keys: UInt64Array
     names: IntArray
-    firsts: IntArray
+    first_spans: IntArray
     n_spans: IntArray
 
 
@@ -63,13 +63,13 @@ class SimilarNames(NamedTuple):
     names: of the knowledge base, -1 for a learned one; keys: their hashes.
     """
 
-    groups: IntArray
+    forms: IntArray
     names: IntArray
     keys: UInt64Array
 
 
 class ShortForms(NamedTuple):
-    """Groups that their text defines as a short form, and groups of what it stands for.
+    """Groups that their text defines as a short form, and forms of what it stands for.
 
     shares: of the part of both spans that is common to the definition's long form and the group's span.
     """
@@ -84,18 +84,17 @@ class ParsedTexts:
     """Some texts, and all their spans that may be mentions.
 
     places: the place in the source of every folded character.  firsts: that of the first folded character of each text.
-    defined: the groups that are short forms, those too whose long forms are no names.
+    defined: the forms that are short spellings, those too whose long spellings are no names.
     """
 
-    whole: FoldedTexts
+    folded: FoldedTexts
     tokens: Tokens
-    places: IntArray
-    firsts: IntArray
+    starts: IntArray
     spans: MentionSpans
-    groups: SurfaceForms
-    near: SimilarNames
-    shorts: ShortForms
-    defined: IntArray
+    forms: SurfaceForms
+    similar: SimilarNames
+    short_forms: ShortForms
+    defined_forms: IntArray
 
 
 @dataclass(frozen=True)
@@ -103,9 +102,9 @@ class Lexicon:
     """What is looked for in texts: names of a knowledge base, and learned ones that it lacks, as strings too."""
 
     base: KnowledgeBase
-    spelled: Sequence[str]
-    learned: NameMatcher
-    learned_bags: BagMatcher
+    learned_names: Sequence[str]
+    learned_matcher: NameMatcher
+    learned_bag_matcher: BagMatcher
     learned_keys: UInt64Array
 
 
@@ -126,10 +125,10 @@ def parse_texts(texts: Sequence[str], lexicon: Lexicon, tagged: TaggedSpans | No
     short = find_abbreviations(texts)
     uses = np.repeat(np.arange(len(short.texts)), np.diff(short.use_starts))
     pieces = [
-        _exact(whole, lexicon.base.names),
-        _exact(whole, lexicon.learned),
-        _Piece(*lexicon.base.bags.matches(tokens, is_small)),
-        _Piece(*lexicon.learned_bags.matches(tokens, is_small)),
+        _exact(whole, lexicon.base.name_matcher),
+        _exact(whole, lexicon.learned_matcher),
+        _Piece(*lexicon.base.bag_matcher.matches(tokens, is_small)),
+        _Piece(*lexicon.learned_bag_matcher.matches(tokens, is_small)),
         _Piece(*_in_folded(whole, short.starts, short.stops), uses),
     ]
     if tagged is not None:
@@ -143,23 +142,22 @@ def parse_texts(texts: Sequence[str], lexicon: Lexicon, tagged: TaggedSpans | No
     rows = np.split(inverse.reshape(-1), np.cumsum([*map(len, keys)])[:-1])
     starts, stops = distinct >> _HALF, distinct & _LOW
     begins, ends = whole.sources(starts, stops)
-    chances = np.zeros(len(starts))
+    tag_probabilities = np.zeros(len(starts))
     if tagged is not None:
-        chances[rows[-1]] = pieces[-1].numbers
+        tag_probabilities[rows[-1]] = pieces[-1].numbers
     names = np.full(len(starts), -1)
     names[rows[0]] = pieces[0].numbers
-    groups, of_spans = _group_spans(whole, tokens, starts, stops, begins, names)
-    spans = MentionSpans(starts, stops, begins, ends, of_spans, PrefixHashes(whole.source).span(begins, ends), chances)
+    forms, of_spans = _group_spans(whole, tokens, starts, stops, begins, names)
+    spans = MentionSpans(
+        starts, stops, begins, ends, of_spans, PrefixHashes(whole.source).span(begins, ends), tag_probabilities
+    )
     return ParsedTexts(
         whole,
         tokens,
-        places,
         np.searchsorted(places, whole.starts),
         spans,
-        groups,
-        _near(
-            lexicon, groups, (of_spans.take(rows[2]), pieces[2].numbers), (of_spans.take(rows[3]), pieces[3].numbers)
-        ),
+        forms,
+        _near(lexicon, forms, (of_spans.take(rows[2]), pieces[2].numbers), (of_spans.take(rows[3]), pieces[3].numbers)),
         _shorts(short, spans, of_spans.take(rows[4]), pieces[4].numbers),
         np.unique(of_spans.take(rows[4])),
     )
@@ -201,39 +199,39 @@ def _whole_characters(whole: FoldedTexts, piece: _Piece) -> _Piece:
 def _group_spans(
     whole: FoldedTexts, tokens: Tokens, starts: IntArray, stops: IntArray, begins: IntArray, names: IntArray
 ) -> tuple[SurfaceForms, IntArray]:
-    """Return the groups of spans, and the number of each span's group."""
+    """Return the forms of spans, and the number of each span's group."""
     texts = np.searchsorted(whole.starts, begins, side="right") - 1
     hashes = tokens.prefix.span(starts, stops)
     keys = (texts.astype(np.uint64) << _TEXT) | (hashes >> (np.uint64(64) - _TEXT))
     _, firsts, inverse, counts = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
     inverse = inverse.reshape(-1)
-    of_groups = np.full(len(firsts), -1)
-    np.maximum.at(of_groups, inverse, names)  # one that cuts a word has no name, though others that say the same have
-    return SurfaceForms(texts.take(firsts), hashes.take(firsts), of_groups, firsts, counts), inverse
+    of_forms = np.full(len(firsts), -1)
+    np.maximum.at(of_forms, inverse, names)  # one that cuts a word has no name, though others that say the same have
+    return SurfaceForms(texts.take(firsts), hashes.take(firsts), of_forms, firsts, counts), inverse
 
 
 def _near(
-    lexicon: Lexicon, groups: SurfaceForms, known: tuple[IntArray, IntArray], learned: tuple[IntArray, IntArray]
+    lexicon: Lexicon, forms: SurfaceForms, known: tuple[IntArray, IntArray], learned: tuple[IntArray, IntArray]
 ) -> SimilarNames:
-    """Return the names near to groups, given (groups, names) of the knowledge base's and of the learned names."""
+    """Return the names near to forms, given (forms, names) of the knowledge base's and of the learned names."""
     distinct, inverse = np.unique(known[1], return_inverse=True)
-    keys = hash_strings([lexicon.base.spelled[name] for name in distinct.tolist()]).take(inverse.reshape(-1))
+    keys = hash_strings([lexicon.base.names[name] for name in distinct.tolist()]).take(inverse.reshape(-1))
     found = SimilarNames(
         np.concatenate((known[0], learned[0])),
         np.concatenate((known[1], np.full(len(learned[1]), -1))),
         np.concatenate((keys, lexicon.learned_keys.take(learned[1]))),
     )
-    kept = np.flatnonzero(found.keys != groups.keys.take(found.groups))
+    kept = np.flatnonzero(found.keys != forms.keys.take(found.forms))
     rows = np.unique(np.stack([column.take(kept).view(np.uint64) for column in found]), axis=1)
     return SimilarNames(rows[0].astype(np.int64), rows[1].view(np.int64), rows[2])
 
 
-def _shorts(short: Abbreviations, spans: MentionSpans, groups: IntArray, numbers: IntArray) -> ShortForms:
-    """Return what short forms stand for, given the (group, number of the short form) of their uses.
+def _shorts(short: Abbreviations, spans: MentionSpans, forms: IntArray, numbers: IntArray) -> ShortForms:
+    """Return what short spellings stand for, given the (group, number of the short form) of their uses.
 
     A long form's group is one with a span that ends where the definition's long form ends.
     """
-    uses = np.unique((groups << _HALF) | numbers)
+    uses = np.unique((forms << _HALF) | numbers)
     by_short = np.argsort(short.shorts, kind="stable")
     bounds = np.searchsorted(short.shorts.take(by_short), np.arange(len(short.texts) + 1))
     of_use, owners = expand_rows(uses & _LOW, bounds)
@@ -246,7 +244,7 @@ def _shorts(short: Abbreviations, spans: MentionSpans, groups: IntArray, numbers
     of_long = by_end.take(expand_ranges(firsts, lasts - firsts))
     begins, low, high = spans.begins.take(of_long), low.take(rows), high.take(rows)
     shares = (high - np.maximum(begins, low)) / (high - np.minimum(begins, low))
-    keys = (shorts.take(rows) << _HALF) | spans.groups.take(of_long)
+    keys = (shorts.take(rows) << _HALF) | spans.forms.take(of_long)
     order = np.lexsort((-shares, keys))
     order = order[(np.diff(keys.take(order), prepend=-1) != 0) & (shares.take(order) > 0)]
     order = order[(keys.take(order) >> _HALF) != (keys.take(order) & _LOW)]

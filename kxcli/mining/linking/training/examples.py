@@ -121,7 +121,7 @@ def find_unlisted_names(base: KnowledgeBase, labelled: Sequence[LabeledText]) ->
     found = dict.fromkeys(text[mark.start : mark.stop] for text, marks in labelled for mark in marks)
     names = [name for name in dict.fromkeys(fold_names([*found])) if name]
     codes = to_code_points(BORDER.join([*names, ""]))
-    matches = base.names.matches(codes)
+    matches = base.name_matcher.matches(codes)
     lengths = np.fromiter(map(len, names), dtype=np.int64, count=len(names))
     starts = starts_of(lengths + 1)[:-1]
     numbers = np.searchsorted(starts, matches.starts, side="right") - 1
@@ -169,7 +169,7 @@ def _select_texts(tagged: TaggedSpans, texts: Sequence[int]) -> TaggedSpans:
 def _find_gold_spans(part: Sequence[LabeledText], text: ParsedTexts, numbers: dict[str, int]) -> GoldSpans:
     rows = sorted(
         ((start + mark.start) << 32 | start + mark.stop, mark)
-        for start, one in zip(text.whole.starts.tolist(), part, strict=True)
+        for start, one in zip(text.folded.starts.tolist(), part, strict=True)
         for mark in one.mentions
     )
     entries = [[numbers[one] for one in mark.ids if one in numbers] for _, mark in rows]
@@ -184,15 +184,15 @@ def _find_gold_spans(part: Sequence[LabeledText], text: ParsedTexts, numbers: di
 
 def count_labels(piece: FoldBatch) -> LinkCounts:
     """Return what a piece says of its names."""
-    groups, of_spans = piece.parsed.groups, piece.of_spans
-    n = len(groups.texts)
-    owners = piece.parsed.spans.groups
+    forms, of_spans = piece.parsed.forms, piece.of_spans
+    n = len(forms.texts)
+    owners = piece.parsed.spans.forms
     labelled = np.flatnonzero(of_spans >= 0)
     at, rows = expand_rows(of_spans.take(labelled), piece.gold.starts)
     return LinkCounts(
-        groups.keys,
-        groups.n_spans,
+        forms.keys,
+        forms.n_spans,
         np.bincount(owners.take(labelled), minlength=n),
-        groups.keys.take(owners.take(labelled.take(rows))),
+        forms.keys.take(owners.take(labelled.take(rows))),
         piece.gold.entries.take(at),
     )

@@ -21,7 +21,7 @@ from kxcli.mining.linking.tagger import Tagger
 from kxcli.mining.text.tokens import hash_strings
 
 HEADER = "header"
-VERSION = 2  # of what a model has, and of the features that its weights are for
+VERSION = 3  # of what a model has, and of the features that its weights are for
 _THRESHOLD, _MENTION_THRESHOLD = 0.5, 0.3  # before anything was learned; a lower score is of an everyday word
 
 
@@ -81,7 +81,7 @@ class LinkingModel:
         header: version, digests of the knowledge base and of all other arrays, both thresholds, the features' names,
         whether there is a tagger, and whether links were learned.
         """
-        learned = StringTable.from_strings(self.lexicon.spelled)
+        learned = StringTable.from_strings(self.lexicon.learned_names)
         arrays: dict[str, AnyArray] = {
             "learned.data": learned.data,
             "learned.starts": learned.starts,

@@ -106,18 +106,18 @@ def _train_from_spans(
 
 
 def _fit_ranking(pieces: Sequence[FoldBatch]) -> FloatArray:
-    """Return the weights of the ranking, from groups that have right candidates and wrong ones."""
+    """Return the weights of the ranking, from forms that have right candidates and wrong ones."""
     features, sizes, right = [], [], []
     for piece in pieces:
         found = _found(piece)
         labelled = np.flatnonzero(piece.of_spans >= 0)
         at, rows = expand_rows(piece.of_spans.take(labelled), piece.gold.starts)
-        groups = piece.parsed.spans.groups.take(labelled.take(rows))
-        is_right = np.isin((found.owners << _HALF) | found.entries, (groups << _HALF) | piece.gold.entries.take(at))
+        forms = piece.parsed.spans.forms.take(labelled.take(rows))
+        is_right = np.isin((found.forms << _HALF) | found.entries, (forms << _HALF) | piece.gold.entries.take(at))
         n = len(found.starts) - 1
-        n_right = np.bincount(found.owners, is_right, minlength=n)
+        n_right = np.bincount(found.forms, is_right, minlength=n)
         is_used = (n_right > 0) & (n_right < np.diff(found.starts))
-        rows = np.flatnonzero(is_used.take(found.owners))
+        rows = np.flatnonzero(is_used.take(found.forms))
         features.append(found.features[:, rows].T)
         sizes.append(np.diff(found.starts)[is_used])
         right.append(is_right[rows])
@@ -189,7 +189,7 @@ class _TrainingExamples(NamedTuple):
                     is_right,
                 )
             )
-            offset += len(piece.parsed.whole.codes)
+            offset += len(piece.parsed.folded.codes)
         dense, hashed, folds, starts, stops, is_told, has_best, is_mention, is_right = (
             np.concatenate(column) for column in zip(*parts, strict=True)
         )
