@@ -275,7 +275,7 @@ def test_what_was_not_used_for_long_leaves_the_cache_when_something_new_comes(kx
     assert time.time() - used.stat().st_mtime < 1000 and old.exists()
     kb.write_text(jsonl(KB[1:]), encoding="utf-8")
     ended = run()
-    assert not old.exists() and f"{old}: was not used for long" in ended.err
+    assert not old.exists() and f"{old}: was not used for 30 days" in ended.err
     assert {used, young, other, folder, link} < {*cached(kxcli)} and len(cached(kxcli)) == 6
 
 

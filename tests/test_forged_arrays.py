@@ -530,12 +530,14 @@ def test_a_forged_model_never_crashes(base, arrays, seed):
 
 # The cache
 
+CACHE_MARK = b"kxcli arrays 2\n"
+
 
 def signed(path, header, body):
     """Write a compiled knowledge base with a valid checksum."""
     header = header if isinstance(header, bytes) else json.dumps(header).encode()
-    rest = header + b"\n" + body
-    path.write_bytes(b"kxcli arrays 1\n" + hashlib.sha256(rest).digest() + rest)
+    rest = len(header).to_bytes(8, "little") + header + body
+    path.write_bytes(CACHE_MARK + hashlib.sha256(rest).digest() + rest)
 
 
 @pytest.fixture
@@ -559,9 +561,9 @@ def cache(tmp_path, monkeypatch):
 
 
 def cache_parts(path):
-    rest = path.read_bytes()[len(b"kxcli arrays 1\n") + 32 :]
-    line, _, body = rest.partition(b"\n")
-    return json.loads(line), body
+    rest = path.read_bytes()[len(CACHE_MARK) + 32 :]
+    stop = 8 + int.from_bytes(rest[:8], "little")
+    return json.loads(rest[8:stop]), rest[stop:]
 
 
 def forged_cache_headers(header):

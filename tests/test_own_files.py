@@ -24,7 +24,7 @@ from kxcli.storage.private_files import UnsafeError, make_private_folder, open_p
 
 is_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can play another user")
 NOBODY = 65534
-SHELF = b"kxcli partial 1\n"
+SHELF = b"kxcli partial 2\n"
 
 
 @pytest.fixture

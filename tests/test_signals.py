@@ -33,7 +33,7 @@ def raise_on_signals(monkeypatch, tmp_path):
         signal.signal(number, handler)
 
 
-def send_after(monkeypatch, name, number=signal.SIGTERM, *, of=".kxcli- kxcli- lock- kept- tmp"):
+def send_after(monkeypatch, name, number=signal.SIGTERM, *, of=".kxcli- kxcli- lock- kept- out."):
     """Send a signal right after a function of `os` has worked on a file or folder of ours for the first time."""
     function = getattr(os, name)
     sent = []
@@ -63,7 +63,7 @@ def use_workspace(folder):
 
 
 def write_partial(folder):
-    PartialStore(str(folder), "").put(b"x")
+    PartialStore(str(folder), "").save(b"x")
 
 
 def write_arrays(folder):

@@ -16,12 +16,12 @@ from kxcli.corpus import archives, encodings
 from kxcli.corpus.compression import Stream, detect_compression, read_up_to
 from kxcli.corpus.diagnostics import Diagnostic, Notice, ReadDiagnostics
 from kxcli.corpus.lines import RangeStream, Readable, read_line_blocks
-from kxcli.corpus.longline import SpooledLine
 from kxcli.corpus.places import locate_error
 from kxcli.corpus.records import Document, ReaderSpec, RecordKind, RequestedKind, SourceFormat, read_documents
 from kxcli.corpus.remote import RANGE_OVERLAP, strip_query
 from kxcli.corpus.sources import Source
 from kxcli.errors import InputError, UsageError
+from kxcli.storage.temp_files import TempFile
 
 _SUFFIXES: dict[str, RecordKind] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv"}
 _RECORD = 64  # bytes that a parsed document takes beside its text, so that empty ones fill a shard, too
@@ -209,7 +209,7 @@ class TaskPlanner:
     def _lines(self, path: str, stream: Stream, source_format: SourceFormat) -> Iterator[Shard]:
         """Yield whole lines as they come; a line without end goes to disk and is read from there."""
         line, held, size = 1, list[bytes](), 0
-        spooled: SpooledLine | None = None
+        spooled: TempFile | None = None
         folder = self.folder
         is_needed_whole = source_format.kind != "text" or self.spec.keeps_lines_whole
         max_line = self.spec.max_line if is_needed_whole else None
@@ -223,12 +223,13 @@ class TaskPlanner:
                     line += sum(part.count(b"\n") for part in held)
                     held, size = [], 0
                 assert folder is not None, "lines that are kept whole are not open"
-                spooled = spooled or SpooledLine(folder())
+                spooled = spooled or TempFile(folder(), ".line")
                 end = len(data) if has_continuation else data.find(b"\n") + 1 or len(data)
                 spooled.write(data[:end])
                 if has_continuation:
                     continue
-                yield ByteRange(Source(spooled.close()), 0, spooled.size, source_format, path, line, is_spooled=True)
+                spooled.close()
+                yield ByteRange(Source(spooled.path), 0, spooled.size, source_format, path, line, is_spooled=True)
                 line += 1
                 spooled, rest = None, data[end:]
             held.append(rest)

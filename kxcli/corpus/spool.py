@@ -4,11 +4,10 @@ Cost, where the arrays are code points: 2 bytes of disk for most characters, two
 """
 
 import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from kxcli.arrays import UInt16Array, UInt32Array, UInt64Array
 from kxcli.corpus.diagnostics import Diagnostic
 from kxcli.corpus.shards import Records, ShardTask, TaskReader
 from kxcli.errors import InputError, OutputError, reason
+from kxcli.storage.temp_files import TempFile
 
 Array = UInt16Array | UInt32Array
 Convert = Callable[[Iterable[str]], Iterable[Array]]  # texts -> records
@@ -114,25 +114,17 @@ class _File:
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
-        self._path = ""
-        self._file: BinaryIO | None = None
+        self._file: TempFile | None = None
 
     def keep(self, record: Array) -> Kept:
-        try:
-            if self._file is None:
-                handle, self._path = tempfile.mkstemp(dir=self._folder, suffix=".records")
-                self._file = os.fdopen(handle, "wb")
-            start = self._file.tell()
-            self._file.write(record.data)
-            self._file.flush()
-        except OSError as error:
-            raise OutputError(self._folder, reason(error), "point TMPDIR at a disk with more room") from None
-        return Kept(self._path, start, len(record), record.itemsize)
+        self._file = self._file or TempFile(self._folder, ".records")
+        start = self._file.write(record.data)
+        return Kept(self._file.path, start, len(record), record.itemsize)
 
     def close(self) -> None:
         """Close the file, if there is one."""
         if self._file is not None:
-            with suppress(OSError):  # of a record that did not go to a full disk, which was reported
+            with suppress(OutputError):  # of a record that did not go to a full disk, which was reported
                 self._file.close()
 
     def __del__(self) -> None:

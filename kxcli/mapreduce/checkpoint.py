@@ -27,8 +27,10 @@ from kxcli.mapreduce.fingerprint import fingerprint
 from kxcli.mapreduce.job import Job, OnDone, Read, SnapshotEngine, Task
 from kxcli.mapreduce.spilling import merged
 from kxcli.mapreduce.versions import versions
-from kxcli.storage.partial_store import NAMES, DamagedError, PartialStore, StoredPartial, load_partial
+from kxcli.storage.container import DamagedError
+from kxcli.storage.partial_store import NAMES, PartialStore, StoredPartial, load_partial
 from kxcli.storage.private_files import UnsafeError, make_private_folder, open_private
+from kxcli.storage.stale_files import remove_unused
 from kxcli.wording import format_count
 
 TaskT = TypeVar("TaskT", bound=Task)
@@ -42,7 +44,6 @@ _SHARE = 0.05  # of the time so far, after which what is finished is kept
 _NAME = 32  # characters of a job's folder
 _NAMES = re.compile(r"[0-9a-f]{32}")
 _LARGEST = 1 << 25  # bytes of a file, about: they are in memory while it is written
-_KEPT_FOR = 30 * 24 * 60 * 60  # seconds that a file stays which no run asks for
 _MAX_TASKS = 1 << 16  # of a file: its head is parsed as a whole
 _HINT = "make room in the folder of --checkpoint, or name another one"
 _ALONE = "leave the folder of --checkpoint alone while kxcli runs"
@@ -268,7 +269,7 @@ class _Kept:
         *,
         is_merged: bool,
     ) -> None:
-        self._shelf, self._codec, self._is_merged = PartialStore(folder, _HINT), codec, is_merged
+        self._store, self._codec, self._is_merged = PartialStore(folder, _HINT), codec, is_merged
         self.told: dict[Identity, list[Any]] = {}
         self._paths: list[str] = []
         self._places: dict[Identity, tuple[str, int, int]] = {}  # of results that stand alone: the file, from and to
@@ -288,7 +289,7 @@ class _Kept:
         self, tell: Callable[[str], None]
     ) -> Iterator[tuple[str, dict[Identity, list[Any]], list[int], int]]:
         """Yield intact files: path, tasks, sizes of results, and their start; remove others."""
-        for path in self._shelf.paths():
+        for path in self._store.paths():
             try:
                 found = load_partial(path, _HEAD, is_checked=True)
                 tasks, sizes = self._check_head(path, found)
@@ -319,7 +320,7 @@ class _Kept:
         tasks = {identity: [self._codec.to_json(one) for one in told] for identity, told in done}
         sizes = [*map(len, parts)]
         head = {"tasks": [[*identity, told] for identity, told in tasks.items()], "sizes": sizes}
-        path = self._shelf.put(b"".join(parts), head)
+        path = self._store.save(b"".join(parts), head)
         self._take(tasks, sizes, path, os.path.getsize(path) - sum(sizes))
         return sum(sizes)
 
@@ -381,13 +382,9 @@ def _identity(task: Task) -> Identity:
 
 def _remove_unused(folder: str) -> None:
     """Remove what runs that were killed had begun to write, files of ours that no run asks for, and empty folders."""
-    oldest = time.time() - _KEPT_FOR
     with suppress(OSError):
         for entry in os.scandir(folder):
             if entry.is_dir(follow_symlinks=False) and _NAMES.fullmatch(entry.name):
-                for file in os.scandir(entry.path):
-                    is_old = file.stat(follow_symlinks=False).st_mtime < oldest
-                    if NAMES.fullmatch(file.name) and (is_old or file.name.endswith(".part")):
-                        os.unlink(file.path)
+                remove_unused(entry.path, NAMES, is_locked=True)
                 with suppress(OSError):
                     os.rmdir(entry.path)  # refused where it has files

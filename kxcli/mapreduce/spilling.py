@@ -1,21 +1,19 @@
 """The partial that a process has while it works: merged task by task, and put into a file before it is too heavy."""
 
-import os
-import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
-from typing import Any, BinaryIO, Generic, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
-from kxcli.errors import OutputError, reason
+from kxcli.errors import OutputError
 from kxcli.mapreduce.job import Job, SpillableJob
 from kxcli.storage.partial_store import map_and_remove
+from kxcli.storage.temp_files import ALIGNMENT, TempFile
 
 PartialT = TypeVar("PartialT")
 
 _MOST_HELD = 1 << 27
-_ALIGNED = 64  # bytes, where each partial begins in a file
 
 
 @dataclass(frozen=True)
@@ -47,8 +45,7 @@ class SpillingAccumulator(Generic[PartialT]):
 
     def __init__(self, job: Job[Any, PartialT], room: int, folder: Callable[[], str]) -> None:
         self._job, self._room, self._folder = job, room, folder
-        self._file: BinaryIO | None = None
-        self._path = ""
+        self._file: TempFile | None = None
         self._new: list[Span] = []
         self.partial: PartialT | None = None
 
@@ -71,18 +68,9 @@ class SpillingAccumulator(Generic[PartialT]):
         if self.partial is None:
             return
         data, self.partial = self._job.dump(self.partial), None
-        folder = self._folder()
-        try:
-            if self._file is None:
-                handle, self._path = tempfile.mkstemp(dir=folder, suffix=".partials")
-                self._file = os.fdopen(handle, "wb")
-            self._file.write(bytes(-self._file.tell() % _ALIGNED))
-            start = self._file.tell()
-            self._file.write(data)
-            self._file.flush()
-        except OSError as error:
-            raise OutputError(folder, reason(error), "point TMPDIR at a disk with more room") from None
-        self._new.append(Span(self._path, start, start + len(data)))
+        self._file = self._file or TempFile(self._folder(), ".partials")
+        start = self._file.write(data, ALIGNMENT)
+        self._new.append(Span(self._file.path, start, start + len(data)))
 
     def new_spans(self) -> list[Span]:
         """Return where what was put away since the last time is."""
@@ -98,7 +86,7 @@ class SpillingAccumulator(Generic[PartialT]):
     def close(self) -> None:
         """Close the file, if there is one."""
         if self._file is not None:
-            with suppress(OSError):  # what it could not take is told where that was written
+            with suppress(OutputError):  # what it could not take is told where that was written
                 self._file.close()
             self._file = None
 

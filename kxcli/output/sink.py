@@ -8,16 +8,15 @@ import re
 import shutil
 import stat
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from typing import BinaryIO, cast
+from typing import BinaryIO
 
 from kxcli.errors import OutputError, reason
 from kxcli.output.descriptors import CompleteWriter, descriptor_path, open_descriptor
 from kxcli.signals import delay_signals
-from kxcli.storage.locking import HOST, create_locked_file, is_stale
-from kxcli.storage.temporary import temporary_folder
+from kxcli.storage.stale_files import HOST, create_locked_file, remove_stale
+from kxcli.storage.temp_files import open_nameless, temporary_folder
 
 STDOUT = "<stdout>"
 
@@ -79,7 +78,7 @@ def _write(blocks: Iterable[bytes], path: str | None, is_shared: bool) -> None:
         return
     target = os.path.realpath(path)
     if not is_shared:
-        _remove_left(os.path.dirname(target))
+        remove_stale(os.path.dirname(target), _PREFIX, _SUFFIX)
     _write_regular(target, blocks)
 
 
@@ -202,7 +201,7 @@ def _temporary_file(target: str, *, is_new: bool) -> Iterator[tuple[BinaryIO, st
                 if is_new or error.errno in _FULL:
                     raise
                 try:
-                    file = cast(BinaryIO, tempfile.TemporaryFile(dir=temporary_folder()))  # noqa: SIM115 -- the stack closes it
+                    file = open_nameless(temporary_folder())
                 except OSError as failure:
                     raise _temporary_error(failure) from None
             else:
@@ -281,14 +280,6 @@ def _sync_folder(folder: str) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
-
-
-def _remove_left(folder: str) -> None:
-    """Remove what runs of this user had begun to write there when they were killed."""
-    with suppress(OSError), os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.name.startswith(_PREFIX) and entry.name.endswith(_SUFFIX) and is_stale(entry.path):
-                os.unlink(entry.path)
 
 
 def _umask() -> int:

@@ -1,71 +1,50 @@
-"""Partials in files: where a process puts what it has no room for, and a run what it wants to find again.
+"""Dumped partials in files: those of a checkpoint, and those that memory has no room for."""
 
-A file has a mark, the SHA-256 of all that follows, the length of a head, the head as JSON, and a dumped partial.  It
-appears under its name when it is whole.
-"""
-
-import hashlib
-import json
-import mmap
 import os
 import re
-import tempfile
+import secrets
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from kxcli import schema
-from kxcli.errors import InputError, OutputError, reason
-from kxcli.storage.private_files import UnsafeError, create_file, open_private
+from kxcli.errors import InputError, reason
+from kxcli.storage.container import (
+    UNFINISHED_PATTERN,
+    DamagedError,
+    map_private_file,
+    read_container,
+    write_container,
+)
+from kxcli.storage.temp_files import TempFile, translate_os_errors
 
-_MAGIC = b"kxcli partial 1\n"
-_LENGTH = 8  # bytes of the head's length
-_MAX_HEAD = 1 << 26  # bytes of a head: parsed, it takes ten times as much
-_START = len(_MAGIC) + hashlib.sha256().digest_size
-NAMES = re.compile(r"kept-\w+\.(?:partial|part)", re.ASCII)  # of files that are ours
-_PREFIX, _SUFFIX, _UNFINISHED = "kept-", ".partial", ".part"
-
-
-class DamagedError(Exception):
-    """A file that is not what was put on the shelf; `what` is the cause."""
-
-    def __init__(self, path: str, what: str = "is damaged") -> None:
-        super().__init__(path, what)
-        self.path, self.what = path, what
+_MARK = b"kxcli partial 2\n"
+_SUFFIX = ".partial"
+_FINISHED = re.compile(r"kept-\w+\.partial", re.ASCII)
+NAMES = re.compile(rf"kept-\w+(?:\.partial{UNFINISHED_PATTERN}|\.part)", re.ASCII)  # version 1 wrote kept-*.part
 
 
 @dataclass(frozen=True)
 class PartialStore:
-    """A folder for partials; `hint` is what to do where it has no room."""
+    """A folder of partials; `hint` is the advice if it cannot be written."""
 
     folder: str
     hint: str
 
-    def put(self, data: bytes, head: Any = None) -> str:
-        """Write a dumped partial, and what is to be known of it; return the file's path."""
-        start = json.dumps(head, ensure_ascii=False).encode("utf-8", "surrogatepass")
-        length = len(start).to_bytes(_LENGTH, "little")
-        digest = hashlib.sha256(length + start)
-        digest.update(data)
-        try:
-            with create_file(self.folder, _UNFINISHED, _PREFIX) as (file, temporary):
-                file.write(_MAGIC + digest.digest() + length + start)
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())  # a machine that is switched off has all of it, or nothing under its name
-                path = temporary.removesuffix(_UNFINISHED) + _SUFFIX
-                os.rename(temporary, path)
-        except OSError as error:
-            raise OutputError(self.folder, reason(error), self.hint) from None
+    def save(self, data: bytes, head: Any = None) -> str:
+        """Write a dumped partial with a description; return the file's path."""
+        path = os.path.join(self.folder, f"kept-{secrets.token_hex(8)}{_SUFFIX}")
+        with translate_os_errors(self.folder, self.hint):
+            write_container(path, _MARK, head, [data])
         return path
 
     def paths(self) -> list[str]:
-        """Return the files, in the order of their names."""
+        """Return the complete files, sorted by name."""
         with os.scandir(self.folder) as files:
-            return sorted(file.path for file in files if NAMES.fullmatch(file.name) and file.name.endswith(_SUFFIX))
+            return sorted(file.path for file in files if _FINISHED.fullmatch(file.name))
 
 
 class StoredPartial(NamedTuple):
-    """What a file of a shelf has: what is to be known of it, the dumped partial, and the byte where that starts."""
+    """A file of a store: the description of the partial, the dumped partial, and the byte where it starts."""
 
     head: Any
     data: memoryview
@@ -73,54 +52,39 @@ class StoredPartial(NamedTuple):
 
 
 def load_partial(path: str, head: schema.Field, *, is_checked: bool) -> StoredPartial:
-    """Return what a file has; it is mapped: its pages are read as they are looked at.
+    """Map a file of a store.
 
-    head: what is to be known of the partial, as declared.  is_checked: whether the checksum is computed, which reads
-    the file once.  Raises `DamagedError`, or `InputError` if the disk fails.
+    Args:
+        path: The file.
+        head: The declared form of the description.
+        is_checked: Whether to verify the checksum, which reads the file once.
+
+    Raises:
+        DamagedError: If the file differs from what was written.
+        InputError: If the disk fails.
     """
-    view = _map_private(path)
-    if is_checked:
-        is_whole = hashlib.sha256(view[_START:]).digest() == bytes(view[len(_MAGIC) : _START])
-        view.obj.madvise(mmap.MADV_DONTNEED)  # type: ignore[attr-defined]  # it takes no memory until it is wanted
-        if not is_whole:
-            raise DamagedError(path)
-    body = _START + _LENGTH
-    stop = body + int.from_bytes(view[_START:body], "little")
-    if bytes(view[: len(_MAGIC)]) != _MAGIC or len(view) < body or not stop - body <= min(_MAX_HEAD, len(view) - body):
-        raise DamagedError(path)
     try:
-        return StoredPartial(schema.parse(view[body:stop], head), view[stop:], stop)
-    except schema.SchemaError as error:
-        raise DamagedError(path, f"is damaged ({error})") from None
-
-
-def spill(data: bytes, folder: str) -> memoryview:
-    """Return the same bytes, of which there are some, from a file without a name: in memory as far as wanted."""
-    try:
-        with tempfile.TemporaryFile(dir=folder) as file:
-            file.write(data)
-            file.flush()
-            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-    except OSError as error:
-        raise OutputError(folder, reason(error), "point TMPDIR at a disk with more room") from None
-
-
-def map_and_remove(path: str) -> memoryview:
-    """Return the bytes of a file, mapped; the file is gone with the last look at them."""
-    view = _map_private(path)
-    os.unlink(path)
-    return view
-
-
-def _map_private(path: str) -> memoryview:
-    try:
-        with open(path, "rb", opener=lambda path, _: open_private(path)) as file:
-            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-    except ValueError:  # it is empty
-        raise DamagedError(path) from None
-    except UnsafeError as error:
-        raise DamagedError(path, error.what) from None
+        return StoredPartial(*read_container(path, _MARK, head, is_checked=is_checked))
     except PermissionError as error:
         raise DamagedError(path, f"cannot be read ({reason(error)})") from None
     except OSError as error:
         raise InputError(path, reason(error), "check the disk that it is on") from None
+
+
+def spill(data: bytes, folder: str) -> memoryview:
+    """Return a view of the same bytes in a nameless file, so that they take memory only while they are read."""
+    with TempFile(folder) as file:
+        file.write(data)
+        return file.map()
+
+
+def map_and_remove(path: str) -> memoryview:
+    """Map a file of this run and unlink it; the disk space is freed with the view."""
+    try:
+        view = map_private_file(path)
+        os.unlink(path)
+    except DamagedError as error:
+        raise InputError(path, error.what, "leave TMPDIR alone while kxcli runs") from None
+    except OSError as error:
+        raise InputError(path, reason(error), "check the disk that TMPDIR is on") from None
+    return view

@@ -3,16 +3,13 @@
 import multiprocessing
 import os
 import shutil
-import stat
 import tempfile
-from contextlib import suppress
 from types import TracebackType
 from typing import Any
 
-from kxcli.errors import OutputError, reason
 from kxcli.signals import delay_signals
-from kxcli.storage.locking import HOST, create_locked_file, is_stale
-from kxcli.storage.temporary import temporary_folder
+from kxcli.storage.stale_files import HOST, create_locked_file, remove_stale
+from kxcli.storage.temp_files import temporary_folder, translate_os_errors
 
 _PREFIX = f"kxcli-{HOST}-"  # another machine that has the same TMPDIR may not see who holds a lock here
 _LOCK = "lock-"
@@ -38,15 +35,13 @@ class Workspace:
             self._config = multiprocessing.current_process()._config  # type: ignore[attr-defined]
             self._before = self._config.get("tempdir")
             with delay_signals():
-                try:
+                with translate_os_errors(where, "point TMPDIR at a folder that can be written"):
                     self._path, self._lock = _create_locked_folder(where)
-                except OSError as error:
-                    raise OutputError(where, reason(error), "point TMPDIR at a folder that can be written") from None
                 self._config["tempdir"] = self._path
         return self._path
 
     def __enter__(self) -> "Workspace":
-        _remove_stale()
+        remove_stale(temporary_folder(), _PREFIX, "", _LOCK)
         return self
 
     def __exit__(
@@ -69,23 +64,3 @@ def _create_locked_folder(where: str) -> tuple[str, int]:
     except BaseException:
         shutil.rmtree(path, ignore_errors=True)
         raise
-
-
-def _remove_stale() -> None:
-    """Remove the folders of runs of this user that are no more."""
-    with suppress(OSError), os.scandir(temporary_folder()) as entries:
-        for entry in entries:
-            if entry.name.startswith(_PREFIX) and _is_stale_folder(entry):
-                shutil.rmtree(entry.path, ignore_errors=True)
-
-
-def _is_stale_folder(entry: os.DirEntry[str]) -> bool:
-    """Return whether it is a folder of ours whose lock nobody holds; without one it may be just being made."""
-    try:
-        status = entry.stat(follow_symlinks=False)
-        if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o077:
-            return False
-        locks = [name for name in os.listdir(entry.path) if name.startswith(_LOCK) and not name.endswith(".new")]
-    except OSError:
-        return False
-    return bool(locks) and all(is_stale(os.path.join(entry.path, name)) for name in locks)

@@ -6,7 +6,7 @@ import numpy as np
 
 from kxcli.arrays import AnyArray, IntArray
 from kxcli.errors import DamagedPartialError
-from kxcli.tally.string_runs import advise_dontneed
+from kxcli.storage.temp_files import advise_dontneed
 
 _WIDTHS = (1, 2, 4, 8)  # bytes of a count
 _HELD = 1 << 20  # numbers held uncounted

@@ -7,7 +7,7 @@ import numpy as np
 
 from kxcli.arrays import IntArray, UInt64Array
 from kxcli.errors import DamagedPartialError
-from kxcli.tally.string_runs import advise_dontneed, resident_bytes
+from kxcli.storage.temp_files import advise_dontneed, resident_bytes
 
 KeyRun = tuple[UInt64Array, IntArray]  # keys, ascending and distinct, and the count of each
 

@@ -1,15 +1,11 @@
 """Room for what memory cannot hold: runs in files that have no name, and vanish with the process whatever ends it."""
 
-import mmap
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 from types import TracebackType
-from typing import IO
 
-from kxcli.errors import OutputError, reason
+from kxcli.storage.temp_files import TempFile
 from kxcli.tally.string_runs import BLOCK_BYTES, Block, decode_run, encode_run, merge_runs
 
 _MIN_MERGED_RUNS = 8  # runs merged at a time: with less, rows would be written and read again very often
@@ -47,35 +43,22 @@ class Scratch:
 
 
 class RunFile:
-    """A file that runs are written to one after the other, and then read through views."""
+    """A nameless file of runs: written one after the other, then read through views."""
 
     def __init__(self, folder: str) -> None:
-        self._folder = folder
-        self._sizes: list[int] = []
-        with translate_os_errors(folder):
-            self._file: IO[bytes] = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 -- `__exit__` closes it
+        self._file = TempFile(folder)
+        self._ends = [0]
 
     def add(self, pieces: Iterable[bytes]) -> None:
-        """Write a run."""
-        size = 0
+        """Write a run; raises `OutputError`."""
         for piece in pieces:
-            with translate_os_errors(self._folder):
-                self._file.write(piece)
-            size += len(piece)
-        self._sizes.append(size)
+            self._file.write(piece)
+        self._ends.append(self._file.size)
 
     def views(self) -> list[memoryview]:
-        """Return the runs; they outlive this object, and take memory only for what was read of them last."""
-        with translate_os_errors(self._folder):
-            self._file.flush()
-            if not any(self._sizes):
-                return [memoryview(b"") for _ in self._sizes]
-            whole = memoryview(mmap.mmap(self._file.fileno(), 0, access=mmap.ACCESS_READ))
-        views, start = [], 0
-        for size in self._sizes:
-            views.append(whole[start : start + size])
-            start += size
-        return views
+        """Return the runs; they outlive this object, and take memory only for the pages that were read last."""
+        whole = self._file.map()
+        return [whole[start:stop] for start, stop in pairwise(self._ends)]
 
     def __enter__(self) -> "RunFile":
         return self
@@ -87,14 +70,4 @@ class RunFile:
 
     def close(self) -> None:
         """Close the file; its views stay."""
-        with translate_os_errors(self._folder):
-            self._file.close()
-
-
-@contextmanager
-def translate_os_errors(folder: str) -> Iterator[None]:
-    """Raise an `OutputError` about the folder for an `OSError` of the block."""
-    try:
-        yield
-    except OSError as error:
-        raise OutputError(folder, reason(error), "point TMPDIR at a disk with more room") from None
+        self._file.close()

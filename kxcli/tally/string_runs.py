@@ -5,7 +5,6 @@ points, and their counts.  Of many runs only the blocks at hand are in memory.
 """
 
 import json
-import mmap
 import struct
 from array import array
 from bisect import bisect_left, bisect_right
@@ -13,6 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate
 
 from kxcli.errors import DamagedPartialError
+from kxcli.storage.temp_files import advise_dontneed
+from kxcli.storage.temp_files import resident_bytes as resident_bytes  # for kxcli/mining, which imports no storage
 
 BLOCK_ROWS = 1024  # rows: of some 150 bytes each in memory, so that hundreds of runs are merged in little
 BLOCK_CHARACTERS = 1 << 16  # characters of keys that fill a block of fewer rows: keys of more than 64 on average
@@ -109,17 +110,6 @@ def _decode_block(view: memoryview, start: int) -> tuple[Block, int]:
 def strip_documents(numbers: list[int]) -> list[int]:
     """Return the counts of numbers that may have numbers of documents, too."""
     return numbers if max(numbers, default=0) <= COUNT_MASK else [number & COUNT_MASK for number in numbers]
-
-
-def advise_dontneed(view: memoryview | None) -> None:
-    """Let go of the pages of a mapped file, which come back when they are read again; what is in memory stays."""
-    if view is not None and isinstance(view.obj, mmap.mmap):
-        view.obj.madvise(mmap.MADV_DONTNEED)
-
-
-def resident_bytes(view: memoryview | None) -> int:
-    """Return the bytes of memory that a view keeps: none of a mapped file."""
-    return 0 if view is None or isinstance(view.obj, mmap.mmap) else len(view)
 
 
 def merge_runs(runs: Iterable[Iterator[Block]]) -> Iterator[Block]:

@@ -5,7 +5,6 @@ import os
 import re
 import stat
 import sys
-import time
 import unicodedata
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,16 +21,17 @@ from kxcli.mining.linking.kb.compiling import Entry, SkippedEntries, compile_ent
 from kxcli.mining.linking.kb.knowledge_base import VERSION, check_knowledge_base
 from kxcli.report import Report
 from kxcli.schema import IntegerField, ListField, RecordField, RowField, SchemaError, TextField
-from kxcli.storage import array_file
+from kxcli.storage.array_file import ArrayFile, save_arrays
+from kxcli.storage.container import UNFINISHED_PATTERN, DamagedError
 from kxcli.storage.private_files import UnsafeError, make_private_folder
+from kxcli.storage.stale_files import remove_unused
 from kxcli.wording import format_count
 
 Arrays = Mapping[str, AnyArray]
 
 _CHUNK = 1 << 20
 _SUFFIX = ".kxkb"
-_OURS = re.compile(r"[0-9a-f]{32}\.kxkb")
-_KEPT_FOR = 30 * 24 * 60 * 60  # seconds after its last use, when there is another one to be kept
+_NAMES = re.compile(rf"[0-9a-f]{{32}}\.kxkb{UNFINISHED_PATTERN}")
 
 
 def arrays_of(paths: Sequence[str], folder: str | None, on_error: str, report: Report) -> Arrays:
@@ -115,14 +115,15 @@ def _key(sources: Sequence[Source], on_error: str) -> str:
     return digest.hexdigest()[:32]
 
 
-def _kept(target: str, n_files: int, report: Report) -> array_file.ArrayFile | None:
+def _kept(target: str, n_files: int, report: Report) -> ArrayFile | None:
     try:
-        found = array_file.ArrayFile(target, _about(n_files), is_checked=True)
+        found = ArrayFile(target, _about(n_files), is_checked=True)
         check_knowledge_base(found)
     except FileNotFoundError:
         return None
-    except (OSError, SchemaError, UnsafeError, array_file.DamagedError) as error:
-        what = reason(error) if isinstance(error, OSError) else f"is damaged ({error})"
+    except (OSError, SchemaError, DamagedError) as error:
+        is_forged = isinstance(error, SchemaError)
+        what = reason(error) if isinstance(error, OSError) else f"is damaged ({error})" if is_forged else str(error)
         report.detail(f"{target}: {what}; the knowledge base is compiled again")
         return None
     report.detail(f"{target}: has the knowledge base")
@@ -131,28 +132,19 @@ def _kept(target: str, n_files: int, report: Report) -> array_file.ArrayFile | N
     return found
 
 
-def _saved(arrays: Arrays, about: Any, target: str, n_files: int, report: Report) -> array_file.ArrayFile | None:
+def _saved(arrays: Arrays, about: Any, target: str, n_files: int, report: Report) -> ArrayFile | None:
     """Keep arrays; without room or the right to, they stay in memory alone."""
-    with suppress(OSError, UnsafeError, array_file.DamagedError):
-        array_file.save_arrays(arrays, about, target)
-        found = array_file.ArrayFile(target, _about(n_files), is_checked=False)
-        _remove_unused(os.path.dirname(target), report)
+    with suppress(OSError, DamagedError):
+        save_arrays(arrays, about, target)
+        found = ArrayFile(target, _about(n_files), is_checked=False)
+        remove_unused(
+            os.path.dirname(target),
+            _NAMES,
+            lambda path: report.detail(f"{path}: was not used for 30 days, and is removed"),
+        )
         return found
     report.detail(f"{target}: cannot be written, so the knowledge base is compiled every time")
     return None
-
-
-def _remove_unused(folder: str, report: Report) -> None:
-    """Remove compiled knowledge bases that nobody has used for long: one that was changed has another name."""
-    oldest = time.time() - _KEPT_FOR
-    with suppress(OSError), os.scandir(folder) as files:
-        for file in files:
-            if _OURS.fullmatch(file.name):
-                with suppress(OSError):
-                    status = file.stat(follow_symlinks=False)
-                    if stat.S_ISREG(status.st_mode) and status.st_uid == os.geteuid() and status.st_mtime < oldest:
-                        os.unlink(file.path)
-                        report.detail(f"{file.path}: was not used for long, and is removed")
 
 
 def _compiled(paths: Sequence[str], on_error: str, report: Report) -> tuple[Arrays, Any]:

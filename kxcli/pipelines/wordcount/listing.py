@@ -11,7 +11,7 @@ from kxcli.mining.wordcount.counts import Counts
 from kxcli.mining.wordcount.job import WordCount
 from kxcli.mining.wordcount.ranking import COLUMNS, Ranking, ranked
 from kxcli.output import rows, sink
-from kxcli.storage.temporary import temporary_folder
+from kxcli.storage.temp_files import temporary_folder
 from kxcli.tally.scratch import Scratch
 
 _SUFFIXES = {"tsv": ".tsv", "csv": ".csv", "jsonl": ".jsonl"}
