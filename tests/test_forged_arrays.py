@@ -26,7 +26,7 @@ from kxcli.errors import InputError
 from kxcli.mining.linking import Entry, LabeledMention, LabeledText, Linker, ModelError
 from kxcli.mining.linking.kb.compiling import SkippedEntries, compile_entries
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase, check_knowledge_base
-from kxcli.mining.linking.training import model as model_module
+from kxcli.mining.linking.training import linking_model as model_module
 from kxcli.mining.linking.training.linking_model import LinkingModel
 from kxcli.pipelines.linking import knowledge_cache, model_files
 from kxcli.report import Report
