@@ -20,14 +20,13 @@ from test_failures import put
 
 from kxcli.corpus import spool
 from kxcli.mining import Discovery, find_words
-from kxcli.mining.newwords import alphabet, branching, viterbi
-from kxcli.mining.newwords import lexicon as way
-from kxcli.mining.newwords.alphabet import Alphabet, Characters
-from kxcli.mining.newwords.cohesion import cohesion
-from kxcli.mining.newwords.grams import Grams
-from kxcli.mining.newwords.lines import FindFirstLines, line_hashes
-from kxcli.mining.newwords.neighbours import Entropies
-from kxcli.mining.newwords.recut import CountWords, Cut, Recounted, Spaced
+from kxcli.mining.newwords import alphabet, branching, lexicon, viterbi
+from kxcli.mining.newwords.alphabet import Alphabet, CountCharacters
+from kxcli.mining.newwords.cohesion import compute_cohesion
+from kxcli.mining.newwords.cutting import CountWords, CutCounts, CutModel, SpacedScripts
+from kxcli.mining.newwords.grams import Ngrams
+from kxcli.mining.newwords.lines import FindFirstLines, hash_lines
+from kxcli.mining.newwords.neighbors import BranchingEntropies
 from kxcli.tally.scratch import Scratch
 
 NONE = float("-inf")
@@ -81,7 +80,7 @@ def counts_of(texts, order):
 
 def one_by_one(texts):
     """Return a `reduce` in one process."""
-    kept = list(alphabet.records(texts))
+    kept = list(alphabet.iter_records(texts))
 
     def reduce(job, shared, what=""):
         job.setup(shared)
@@ -92,7 +91,7 @@ def one_by_one(texts):
 
 def in_workers(texts, draw):
     """Return a `reduce` whose tasks are of random records, merged in random order, after a way as bytes or not."""
-    kept = list(alphabet.records(texts))
+    kept = list(alphabet.iter_records(texts))
 
     def reduce(job, shared, what=""):
         sent = pickle.dumps((job, shared))
@@ -115,25 +114,25 @@ def in_workers(texts, draw):
 @pytest.fixture
 def small_records(monkeypatch):
     """Each text is a record of its own."""
-    monkeypatch.setattr(alphabet, "_RECORD", 1)
+    monkeypatch.setattr(alphabet, "_MIN_RECORD", 1)
 
 
 def counted(texts, order, min_count):
     """Return the n-grams of some texts as the lexicon counts them; None where there is no character."""
     reduce = one_by_one(texts)
-    found = reduce(Characters(), None)
-    letters = Alphabet.of(np.zeros(1, dtype=np.int64) if found is None else found, lambda n: min_count)
+    found = reduce(CountCharacters(), None)
+    letters = Alphabet.from_counts(np.zeros(1, dtype=np.int64) if found is None else found, lambda n: min_count)
     if not letters.total:
         return None
-    left, right = Entropies(len(letters.codes) - 1), Entropies(len(letters.codes) - 1)
-    return Grams(letters, tuple(way._levels(letters, order, reduce, None, left, right)))
+    left, right = BranchingEntropies(len(letters.codes) - 1), BranchingEntropies(len(letters.codes) - 1)
+    return Ngrams(letters, tuple(lexicon._count_levels(letters, order, reduce, None, left, right)))
 
 
-def spelt(grams, n):
+def spell(grams, n):
     """Return the n-grams of one length as strings, by number; "" for number 0."""
     if n == 1:
         return ["", *(chr(code) for code in grams.alphabet.codes.tolist()[1:])]
-    return ["", *grams.spelt(n, np.arange(1, len(grams.levels[n - 2].counts))).texts(grams.alphabet)]
+    return ["", *grams.spell(n, np.arange(1, len(grams.levels[n - 2].counts))).to_texts(grams.alphabet)]
 
 
 def by_text(grams, columns):
@@ -141,7 +140,7 @@ def by_text(grams, columns):
     return {
         gram: value
         for n, column in enumerate(columns, 1)
-        for gram, value in zip(spelt(grams, n), column.tolist(), strict=True)
+        for gram, value in zip(spell(grams, n), column.tolist(), strict=True)
         if gram
     }
 
@@ -176,7 +175,7 @@ def best_cut(block, score, longest_word, longest_block=10**9):
 def test_blocks_are_cut_as_one_after_the_other_would_be(
     monkeypatch, lengths, longest_word, longest_block, spread, draw
 ):
-    monkeypatch.setattr(viterbi, "_LONGEST", longest_block)
+    monkeypatch.setattr(viterbi, "_MAX_BLOCK", longest_block)
     ids = [0]
     for length in lengths:
         ids += [*(draw.randint(1, 9) for _ in range(length)), *[0] * draw.randint(1, 3)]
@@ -246,8 +245,8 @@ def boundary_by_definition(texts, order, min_count):
 
 
 def boundary_scores(grams, order):
-    values = cohesion(Grams(grams.alphabet, grams.levels[: order - 1]))
-    return branching.boundary_scores(grams, values, branching._unspaced(grams), order)
+    values = compute_cohesion(Ngrams(grams.alphabet, grams.levels[: order - 1]))
+    return branching.boundary_scores(grams, values, branching._find_unspaced(grams), order)
 
 
 @given(texts=lists_of_texts(), order=st.integers(2, 5), min_count=st.integers(1, 4))
@@ -308,7 +307,7 @@ def test_scores_after_a_cut_are_what_their_definition_says(texts, order, most, d
     boundary = [np.array([draw.uniform(-3, 5) for _ in count]) for count in counts]
     count_of, word_of, aligned_of, z_of = (by_text(grams, columns) for columns in (counts, words, aligned, boundary))
     place_of = places_by_definition(word_of)
-    assert by_text(grams, branching._places(words, grams)) == pytest.approx(place_of, abs=1e-9)
+    assert by_text(grams, branching._score_positions(words, grams)) == pytest.approx(place_of, abs=1e-9)
 
     n_words = max(1, sum(word_of.values()))
     expected = {}
@@ -316,7 +315,7 @@ def test_scores_after_a_cut_are_what_their_definition_says(texts, order, most, d
         stood = max(aligned_of[gram], 0.5)
         frequency, share = math.log(stood / n_words), math.log(stood / count_of[gram])
         expected[gram] = z + frequency + 2.5 + share / 2 + place_of[gram] / 2
-    rescored = branching._rescored(boundary, counts, Recounted(words, aligned, np.ones(2, dtype=np.bool_), {}), grams)
+    rescored = branching._rescore(boundary, counts, CutCounts(words, aligned, np.ones(2, dtype=np.bool_), {}), grams)
     assert by_text(grams, rescored) == pytest.approx(expected, abs=1e-9)
 
 
@@ -349,7 +348,7 @@ def recounted_by_definition(texts, score_of, order, longest_block, with_spaced):
 def test_a_cut_is_counted_as_plain_loops_count_it(
     small_records, monkeypatch, texts, order, min_count, longest_block, with_spaced, draw
 ):
-    monkeypatch.setattr(viterbi, "_LONGEST", longest_block)
+    monkeypatch.setattr(viterbi, "_MAX_BLOCK", longest_block)
     grams = counted(texts, order, min_count)
     if grams is None:
         return
@@ -359,7 +358,7 @@ def test_a_cut_is_counted_as_plain_loops_count_it(
         some = [NONE, *(draw.choice([NONE, *range(-4, 5)]) for _ in range(size - 1))]
         scores.append(np.array(some, dtype=np.float32))
     all_buckets = np.ones(2, dtype=np.bool_)
-    cut = Cut(grams, scores, Spaced(~branching._unspaced(grams)[0], 1, with_spaced, all_buckets))
+    cut = CutModel(grams, scores, SpacedScripts(~branching._find_unspaced(grams)[0], 1, with_spaced, all_buckets))
     expected = recounted_by_definition(texts, by_text(grams, scores), order, longest_block, with_spaced)
 
     within = re.findall(r".*?(?:[\W_]|$)", "\n".join(texts), re.DOTALL)  # as finely as borders part it
@@ -367,7 +366,7 @@ def test_a_cut_is_counted_as_plain_loops_count_it(
         found = reduce(CountWords(), cut)
         words, aligned, spaced = expected
         assert +Counter(by_text(grams, found.words)) == +words
-        kept = {gram for n in range(2, len(sizes) + 1) for gram in spelt(grams, n)}
+        kept = {gram for n in range(2, len(sizes) + 1) for gram in spell(grams, n)}
         of_grams = Counter({gram: n for gram, n in by_text(grams, found.aligned).items() if len(gram) > 1})
         assert +of_grams == Counter({gram: n for gram, n in aligned.items() if gram in kept})
         assert found.aligned[0].tolist() == found.words[0].tolist()
@@ -426,7 +425,7 @@ def test_the_same_words_are_found_in_any_number_of_workers(small_records, place,
     room = 1 if place == "parts" else None
     discovery = Discovery(order=order, min_count=min_count)
     expected = find_words(["\n".join(texts)], discovery)
-    assert rounded(way.lexicon(discovery, in_workers(texts, draw), room)) == rounded(expected)
+    assert rounded(lexicon.find_lexicon(discovery, in_workers(texts, draw), room)) == rounded(expected)
     assert sum(len(word.word) * word.count for word in expected) <= sum(map(len, blocks_of(texts)))
     assert all(word.count >= min_count for word in expected)
 
@@ -439,7 +438,7 @@ def test_an_invented_text_holds_the_same_words_in_one_piece_and_in_many(small_re
     assert sum(len(word) * n for word, n, *_ in expected) <= sum(map(len, blocks_of([text])))
     for seed in range(2):
         reduce = in_workers(text.split("\n"), random.Random(seed))
-        assert rounded(way.lexicon(discovery, reduce, 1 << 15)) == expected
+        assert rounded(lexicon.find_lexicon(discovery, reduce, 1 << 15)) == expected
 
 
 @pytest.mark.parametrize("text", ["天，", "天地，", "天地玄，", "天地玄黄宇宙，", "ab cd ", "天a，"])
@@ -452,7 +451,7 @@ def test_a_text_without_long_n_grams_is_mined_too(text, order):
 @pytest.mark.parametrize("discovery", [Discovery(min_count=7), Discovery("pmi", min_count=7)])
 @pytest.mark.parametrize("n_characters", [0, 10**6, 10**12])
 def test_a_count_that_is_asked_for_is_the_least(discovery, n_characters):
-    assert discovery.least(n_characters) == discovery.least_spaced == 7
+    assert discovery.min_count_for(n_characters) == discovery.min_count_spaced == 7
 
 
 @pytest.mark.parametrize(
@@ -460,8 +459,13 @@ def test_a_count_that_is_asked_for_is_the_least(discovery, n_characters):
     [(0, 4), (24_999_999, 4), (25_000_000, 5), (30_000_000, 6), (159_999_999, 31), (160_000_000, 32), (10**12, 32)],
 )
 def test_the_least_count_grows_with_the_text(n_characters, least):
-    assert Discovery().least(n_characters) == least
-    assert Discovery("pmi").least(n_characters) == Discovery().least_spaced == Discovery("pmi").least_spaced == 32
+    assert Discovery().min_count_for(n_characters) == least
+    assert (
+        Discovery("pmi").min_count_for(n_characters)
+        == Discovery().min_count_spaced
+        == Discovery("pmi").min_count_spaced
+        == 32
+    )
 
 
 @pytest.mark.parametrize("settings", [{"min_pmi": (2.0,)}, {"order": 1}, {"order": 7}, {"min_count": 0}])
@@ -487,7 +491,7 @@ def as_line(line):
 
 
 def hashes_of(some, width=4):
-    return line_hashes(as_codes("".join(f"{line}\n" for line in some), width)).tolist()
+    return hash_lines(as_codes("".join(f"{line}\n" for line in some), width)).tolist()
 
 
 @given(st.lists(lines, max_size=20))
@@ -516,7 +520,7 @@ def test_many_short_and_many_long_lines_have_different_hashes():
 @given(st.text("a\r\n", max_size=12))
 def test_what_no_line_feed_ends_is_no_line(text):
     whole = text[: text.rfind("\n") + 1]
-    assert line_hashes(as_codes(text)).tolist() == hashes_of(whole.split("\n")[:-1])
+    assert hash_lines(as_codes(text)).tolist() == hashes_of(whole.split("\n")[:-1])
 
 
 def keep(records, folder):
@@ -651,7 +655,7 @@ def test_workers_shards_and_memory_change_no_byte(kxcli):
 def test_rare_words_in_spaced_scripts_are_not_spelt_out():
     text = "".join(f"用户{number:06x}登录，" for number in range(3000)) + "kxcli，" * 40
     cuts = []
-    records_ = list(alphabet.records([text]))
+    records_ = list(alphabet.iter_records([text]))
 
     def reduce(job, shared, what):
         job.setup(shared)
@@ -660,6 +664,6 @@ def test_rare_words_in_spaced_scripts_are_not_spelt_out():
             cuts.append(found.spaced)
         return found
 
-    words = {word.word: word.count for word in way.lexicon(Discovery(), reduce)}
+    words = {word.word: word.count for word in lexicon.find_lexicon(Discovery(), reduce)}
     assert words["kxcli"] == 40
     assert cuts[:2] == [{}, {}] and len(cuts[2]) < 100

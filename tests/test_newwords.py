@@ -29,10 +29,9 @@ from test_failures import ended, put, running, workers_of
 from kxcli.arrays import key_index
 from kxcli.corpus import spool
 from kxcli.mining import Discovery, find_words
-from kxcli.mining.newwords import alphabet
-from kxcli.mining.newwords import lexicon as way
+from kxcli.mining.newwords import alphabet, lexicon
 from kxcli.tally import dense, key_runs, keys
-from kxcli.tally import words as of_words
+from kxcli.tally import words as tally_words
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # jieba's source has escapes that newer Pythons warn of
@@ -103,9 +102,9 @@ def tiny(monkeypatch):
         key_runs: {"_MIN_MERGE_PAIRS": 5, "_SAMPLE": 2},
         dense: {"_HELD": 13},
         key_index: {"_MIN_BITS": 1, "_SLOTS_PER_KEY": 1, "_PIECE": 7},
-        of_words: {"_PACK_FROM": 0, "_COUNT_FROM": 3},
-        alphabet: {"_RECORD": 11},
-        way: {"_LEAST_BITS": 1},
+        tally_words: {"_PACK_FROM": 0, "_COUNT_FROM": 3},
+        alphabet: {"_MIN_RECORD": 11},
+        lexicon: {"_MIN_BITS": 1},
     }.items():
         for name, size in sizes.items():
             monkeypatch.setattr(module, name, size)
@@ -113,7 +112,7 @@ def tiny(monkeypatch):
 
 def in_workers(texts, draw):
     """Return a `reduce` whose tasks are of random records in random order, in workers that share nothing."""
-    records = list(alphabet.records(texts))
+    records = list(alphabet.iter_records(texts))
 
     def reduce(job, shared, what):
         sent = pickle.dumps((job, shared))
@@ -138,7 +137,7 @@ def in_workers(texts, draw):
 @pytest.mark.parametrize("room", [None, 64 * 7])
 @given(texts=lists_of_texts(), discovery=discoveries(), seed=st.integers(0, 1 << 30))
 def test_the_same_words_are_found_in_any_number_of_workers(tiny, room, texts, discovery, seed):
-    found = way.lexicon(discovery, in_workers(texts, random.Random(seed)), room)
+    found = lexicon.find_lexicon(discovery, in_workers(texts, random.Random(seed)), room)
     assert rounded(found) == rounded(find_words(texts, discovery))
     assert rounded(found) == rounded(by_definition("\n".join(texts), discovery))
 
@@ -146,7 +145,7 @@ def test_the_same_words_are_found_in_any_number_of_workers(tiny, room, texts, di
 @pytest.mark.parametrize("method", ["entropy", "pmi"])
 def test_each_pass_is_the_same_whatever_room_there_is(method):
     """So that a run that was killed finds what it kept, with other workers and other memory, too."""
-    records = list(alphabet.records([word_text(random.Random(1), HAN[:300], 500, 10_000)]))
+    records = list(alphabet.iter_records([word_text(random.Random(1), HAN[:300], 500, 10_000)]))
     passes = {}
 
     def noting(room):
@@ -157,7 +156,7 @@ def test_each_pass_is_the_same_whatever_room_there_is(method):
 
         return reduce
 
-    found = [way.lexicon(Discovery(method), noting(room), room) for room in (None, 1 << 10)]
+    found = [lexicon.find_lexicon(Discovery(method), noting(room), room) for room in (None, 1 << 10)]
     assert found[0] == found[1] != []
     assert passes[None] == passes[1 << 10]
 

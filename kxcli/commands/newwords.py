@@ -116,7 +116,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     report = Report(quiet=run.quiet, verbose=run.verbose)
 
     from kxcli.mining import Discovery
-    from kxcli.mining.newwords.choosing import Choice, chosen
+    from kxcli.mining.newwords.discovery import LexiconFilter, select_words
     from kxcli.output import rows
     from kxcli.output import sink as output
 
@@ -125,8 +125,8 @@ def command(ctx: click.Context, /, **given: Any) -> None:
         discovery = Discovery(given["method"], given["order"], given["min_count"], given["min_pmi"])
     except ValueError as error:
         raise UsageError(f"--min-pmi: {error}.") from None
-    choice = Choice(None if given["is_all"] else _known(given["known"]), given["min_entropy"], given["sort"])
-    words = chosen(_lexicon(discovery, source, sink, run, report, given["unique_lines"]), choice)
+    choice = LexiconFilter(None if given["is_all"] else _known(given["known"]), given["min_entropy"], given["sort"])
+    words = select_words(_lexicon(discovery, source, sink, run, report, given["unique_lines"]), choice)
     if sink.format == "userdict":
         words = _findable(words, report)
     if not words:
@@ -150,9 +150,9 @@ def _lexicon(
     unique_lines: bool,
 ) -> "list[Word]":
     """Return the lexicon of the inputs."""
-    from kxcli.mining.newwords.alphabet import LONGEST, Characters, records
-    from kxcli.mining.newwords.discovery import AFTER_BORDER
-    from kxcli.mining.newwords.lexicon import lexicon
+    from kxcli.mining.newwords.alphabet import MAX_RECORD, CountCharacters, iter_records
+    from kxcli.mining.newwords.discovery import SAFE_SPLIT_PATTERN
+    from kxcli.mining.newwords.lexicon import find_lexicon
     from kxcli.mining.newwords.lines import FindFirstLines
     from kxcli.pipelines import corpus_run
 
@@ -164,19 +164,19 @@ def _lexicon(
             source,
             by=None,
             unit="lines",
-            cut=None if unique_lines else AFTER_BORDER,
-            longest=LONGEST,
+            cut=None if unique_lines else SAFE_SPLIT_PATTERN,
+            longest=MAX_RECORD,
             max_line=corpus_run.get_max_line_bytes(run, _LINE_COST),
         ),
         kind=corpus_run.choose_format(source, by=None),
         preload=["kxcli.mining.newwords.lexicon", "kxcli.corpus.spool"],
         output=sink,
-        convert=records,
+        convert=iter_records,
     ) as corpus:
         scratch = corpus.scratch()
         if unique_lines:
-            corpus.drop_repeated_lines(FindFirstLines(scratch), None, first=Characters())
-        return lexicon(discovery, corpus.run, scratch.room)
+            corpus.drop_repeated_lines(FindFirstLines(scratch), None, first=CountCharacters())
+        return find_lexicon(discovery, corpus.run, scratch.room)
 
 
 def _known(paths: Iterable[str]) -> frozenset[str]:

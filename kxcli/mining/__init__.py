@@ -71,9 +71,9 @@ def find_words(texts: Iterable[str], discovery: Discovery | None = None) -> list
     strings = iter_strings("texts", texts)
     discovery = Discovery() if discovery is None else discovery
     check_type("discovery", discovery, Discovery, "a Discovery")
-    from kxcli.mining.newwords.lexicon import of_texts
+    from kxcli.mining.newwords.lexicon import find_lexicon_of_texts
 
-    return of_texts(strings, discovery)
+    return find_lexicon_of_texts(strings, discovery)
 
 
 def measure_dependence(

@@ -15,31 +15,31 @@ Codes = UInt16Array | UInt32Array  # code points of running text, the records of
 BITS = 21  # of a character's number: as many as a code point has
 
 
-LONGEST = 1 << 20  # characters of a record; a block that is longer is parted
-_RECORD = 1 << 16  # characters from which arrays are fast, and still fit a core's cache
+MAX_RECORD = 1 << 20  # characters of a record; a block that is longer is parted
+_MIN_RECORD = 1 << 16  # characters from which arrays are fast, and still fit a core's cache
 
 
-def records(texts: Iterable[str]) -> Iterator[Codes]:
+def iter_records(texts: Iterable[str]) -> Iterator[Codes]:
     """Yield texts as arrays of code points, of 2 bytes where that is enough; short texts together, an LF after each.
 
     A text of more than 2^20 characters is parted after a border; a block of more is parted every so many.
     """
     held, size = list[str](), 0
-    for part in chain.from_iterable(map(_parted, texts)):
+    for part in chain.from_iterable(map(_split_long, texts)):
         held += (part, "\n")
         size += len(part) + 1
-        if size >= _RECORD:
+        if size >= _MIN_RECORD:
             yield _codes("".join(held))
             held, size = [], 0
     if held:
         yield _codes("".join(held))
 
 
-def _parted(text: str) -> Iterator[str]:
-    """Yield a text in parts of at most `LONGEST` characters."""
+def _split_long(text: str) -> Iterator[str]:
+    """Yield a text in parts of at most `MAX_RECORD` characters."""
     start = 0
-    while len(text) - start > LONGEST:
-        stop = place = start + LONGEST
+    while len(text) - start > MAX_RECORD:
+        stop = place = start + MAX_RECORD
         while place > start and text[place - 1].isalnum():
             place -= 1
         yield text[start : place if place > start else stop]
@@ -54,7 +54,7 @@ def _codes(text: str) -> Codes:
     return to_code_points(text)
 
 
-class Characters:
+class CountCharacters:
     """The job that counts characters; a partial is the count of every code point up to the last one seen."""
 
     def setup(self, shared: Any) -> None:
@@ -104,10 +104,10 @@ class Alphabet:
     n_frequent: int
 
     @classmethod
-    def of(cls, counts: IntArray, least: Callable[[int], int]) -> "Alphabet":
+    def from_counts(cls, counts: IntArray, min_count_for: Callable[[int], int]) -> "Alphabet":
         """Return the alphabet of a corpus, given the count of every code point.
 
-        least: returns how often a character has to be seen to be frequent, given the number of all that are kept.
+        min_count_for: returns the minimum count of a frequent character, given the number of all kept characters.
         """
         seen = np.flatnonzero(counts)
         kept = seen[[chr(code).isalnum() for code in seen.tolist()]] if len(seen) else seen
@@ -117,15 +117,15 @@ class Alphabet:
         codes = np.concatenate(([0], kept)).astype(np.uint32)
         of_kept = np.concatenate(([0], counts[kept]))
         total = int(of_kept.sum())
-        min_count = least(total)
+        min_count = min_count_for(total)
         return cls(ids, codes, of_kept, total, min_count, int(np.count_nonzero(of_kept >= min_count)))
 
-    def numbered(self, codes: Codes, margin: int) -> UInt32Array:
+    def number(self, codes: Codes, margin: int) -> UInt32Array:
         """Return the numbers of running characters, with a border before them and `margin` borders after them."""
         ids = np.zeros(1 + len(codes) + margin, dtype=np.uint32)
         self.ids.take(codes, out=ids[1 : 1 + len(codes)], mode="clip")
         return ids
 
-    def frequent(self, ids: UInt32Array) -> UInt32Array:
+    def mask_rare(self, ids: UInt32Array) -> UInt32Array:
         """Return running characters with borders in place of the rare ones."""
         return np.where(ids <= self.n_frequent, ids, np.uint32(0))

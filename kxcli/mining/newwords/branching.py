@@ -14,21 +14,21 @@ from collections.abc import Sequence
 import numpy as np
 
 from kxcli.arrays import BoolArray, Float32Array, FloatArray, IntArray
+from kxcli.mining.newwords.cutting import CountWords, CutCounts, CutModel, SpacedScripts
 from kxcli.mining.newwords.discovery import Discovery
-from kxcli.mining.newwords.grams import Grams
-from kxcli.mining.newwords.recut import CountWords, Cut, Recounted, Spaced
-from kxcli.mining.newwords.vocabulary import Reduce, Vocabulary
+from kxcli.mining.newwords.grams import Ngrams
+from kxcli.mining.newwords.spelling import Reduce, Vocabulary
 
 _CUTS = 3  # a fourth changes next to nothing
 _FIRST_WEIGHT = 0.5  # of the log probability of an n-gram, before there is any count of words
-_MOST_Z = 5.0  # standard deviations: one very clear boundary does not outweigh the words around it
+_MAX_Z = 5.0  # standard deviations: one very clear boundary does not outweigh the words around it
 _COHESION = 0.5  # weight of the cohesion of an n-gram, beside 1 for each side's variation
 _SINGLE = 0.5  # weight of the boundary score of one character
 _WORD = 2.5  # nats for each word: what keeps a cut into few words from being the most probable one
 _ALIGNED = 0.5  # weight of the log share of an n-gram's occurrences that stand between two cuts
 _PLACES = 0.5  # weight of the log probabilities of the places that characters have in words
 _WITHIN = 0.95  # share of its occurrences that make an n-gram a part of the longer one in which they are
-_LEAST_ALIGNED = 2  # times that an n-gram has to have stood between two cuts to stay a possible word
+_MIN_ALIGNED = 2  # times that an n-gram has to have stood between two cuts to stay a possible word
 _NONE = 0.5  # occurrences that stand for none
 _SAME = 1e-9  # values that deviate less are the same, but for rounding
 _PRIOR = 2.0  # occurrences of a character by which the places of all characters count for it, too
@@ -44,37 +44,39 @@ _SPACED = np.array(
 )
 
 
-def vocabulary(grams: Grams, values: Sequence[FloatArray], discovery: Discovery, reduce: Reduce) -> Vocabulary:
+def find_vocabulary(grams: Ngrams, values: Sequence[FloatArray], discovery: Discovery, reduce: Reduce) -> Vocabulary:
     """Return the words of the last cut, counted; `grams` are of one order more than words may have characters.
 
     values: the cohesion of n-grams, for each length from 2.
     """
     alphabet = grams.alphabet
-    unspaced = _unspaced(grams)
+    unspaced = _find_unspaced(grams)
     boundary = boundary_scores(grams, values, unspaced, discovery.order)
-    shorter = Grams(alphabet, grams.levels[: discovery.order - 1])
+    shorter = Ngrams(alphabet, grams.levels[: discovery.order - 1])
     counts = [alphabet.counts, *(level.counts for level in shorter.levels)]
     scores = [
         z + _FIRST_WEIGHT * np.log(np.maximum(count, 1) / alphabet.total)
         for z, count in zip(boundary, counts, strict=True)
     ]
-    may_be = closed = _closed(shorter, unspaced)
+    may_be = closed = _find_closed(shorter, unspaced)
     may_be_spaced = None
     for number in range(1, _CUTS + 1):
-        spaced = Spaced(~unspaced[0], discovery.least_spaced, number in (1, _CUTS), may_be_spaced)
-        found: Recounted = reduce(CountWords(), Cut(shorter, _limited(scores, may_be), spaced), f"cut {number}")
+        spaced = SpacedScripts(~unspaced[0], discovery.min_count_spaced, number in (1, _CUTS), may_be_spaced)
+        found: CutCounts = reduce(
+            CountWords(), CutModel(shorter, _mask_scores(scores, may_be), spaced), f"cut {number}"
+        )
         if number == 1:
             may_be_spaced = found.may_be_spaced
         if number < _CUTS:
-            scores = _rescored(boundary, counts, found, shorter)
-            may_be = [of & (aligned >= _LEAST_ALIGNED) for of, aligned in zip(closed, found.aligned, strict=True)]
-    spelt = [(shorter.spelt(n, np.flatnonzero(words)), words[words > 0]) for n, words in enumerate(found.words[1:], 2)]
-    words_spaced = {word: count for word, count in found.spaced.items() if count >= discovery.least_spaced}
-    return Vocabulary.of(found.words[0], spelt, words_spaced, alphabet)
+            scores = _rescore(boundary, counts, found, shorter)
+            may_be = [of & (aligned >= _MIN_ALIGNED) for of, aligned in zip(closed, found.aligned, strict=True)]
+    spelt = [(shorter.spell(n, np.flatnonzero(words)), words[words > 0]) for n, words in enumerate(found.words[1:], 2)]
+    words_spaced = {word: count for word, count in found.spaced.items() if count >= discovery.min_count_spaced}
+    return Vocabulary.from_parts(found.words[0], spelt, words_spaced, alphabet)
 
 
 def boundary_scores(
-    grams: Grams, values: Sequence[FloatArray], may_be: Sequence[BoolArray], longest: int
+    grams: Ngrams, values: Sequence[FloatArray], may_be: Sequence[BoolArray], longest: int
 ) -> list[FloatArray]:
     """Return for each length from 1 to `longest` the boundary scores of n-grams by number.
 
@@ -99,14 +101,14 @@ def boundary_scores(
             if n > 1:
                 level = grams.levels[n - 2]
                 variation = entropy - shorter.take(level.prefixes if is_right else level.suffixes)
-            scores[n - 1] += _standardised(variation, may_be[n - 1])
+            scores[n - 1] += _standardize(variation, may_be[n - 1])
             shorter = entropy
     for score, value, mask in zip(scores[1:], values, may_be[1:], strict=False):
-        score += _COHESION * _standardised(value, mask)
-    return [_SINGLE * scores[0], *(np.minimum(score, _MOST_Z) for score in scores[1:])]
+        score += _COHESION * _standardize(value, mask)
+    return [_SINGLE * scores[0], *(np.minimum(score, _MAX_Z) for score in scores[1:])]
 
 
-def _standardised(values: FloatArray, over: BoolArray) -> FloatArray:
+def _standardize(values: FloatArray, over: BoolArray) -> FloatArray:
     """Return values in standard deviations from the mean, both being those over some n-grams; 0 for the others."""
     chosen = values[over]
     found = np.zeros(len(values))
@@ -116,12 +118,12 @@ def _standardised(values: FloatArray, over: BoolArray) -> FloatArray:
     return found
 
 
-def _rescored(
-    boundary: Sequence[FloatArray], counts: Sequence[IntArray], found: Recounted, grams: Grams
+def _rescore(
+    boundary: Sequence[FloatArray], counts: Sequence[IntArray], found: CutCounts, grams: Ngrams
 ) -> list[FloatArray]:
     """Return for each length the scores of words by number, given the cut before."""
     n_words = max(1, sum(int(words.sum()) for words in found.words))
-    places = _places(found.words, grams)
+    places = _score_positions(found.words, grams)
     scores = []
     for z, count, aligned, place in zip(boundary, counts, found.aligned, places, strict=True):
         stood = np.maximum(aligned, _NONE)
@@ -130,7 +132,7 @@ def _rescored(
     return scores
 
 
-def _places(words: Sequence[IntArray], grams: Grams) -> list[FloatArray]:
+def _score_positions(words: Sequence[IntArray], grams: Ngrams) -> list[FloatArray]:
     """Return for each length the log probabilities of the places of a word's characters, added up, by number.
 
     A character may be a word, or be the first, the last or another one of a longer word; how probable each is for it
@@ -161,7 +163,7 @@ def _places(words: Sequence[IntArray], grams: Grams) -> list[FloatArray]:
     ]
 
 
-def _limited(scores: Sequence[FloatArray], may_be: Sequence[BoolArray]) -> list[Float32Array]:
+def _mask_scores(scores: Sequence[FloatArray], may_be: Sequence[BoolArray]) -> list[Float32Array]:
     """Return scores that let only some n-grams be words, and every character."""
     return [
         scores[0].astype(np.float32),
@@ -172,7 +174,7 @@ def _limited(scores: Sequence[FloatArray], may_be: Sequence[BoolArray]) -> list[
     ]
 
 
-def _closed(grams: Grams, unspaced: Sequence[BoolArray]) -> list[BoolArray]:
+def _find_closed(grams: Ngrams, unspaced: Sequence[BoolArray]) -> list[BoolArray]:
     """Return for each length from 1 which n-grams may be words: not those that hardly occur but within a longer one.
 
     What nearly always goes on in the same way is a part of a word.
@@ -186,7 +188,7 @@ def _closed(grams: Grams, unspaced: Sequence[BoolArray]) -> list[BoolArray]:
     return closed
 
 
-def _unspaced(grams: Grams) -> list[BoolArray]:
+def _find_unspaced(grams: Ngrams) -> list[BoolArray]:
     """Return for each length from 1 which n-grams have no character that is written with spaces; number 0 is none."""
     mask = np.searchsorted(_SPACED, grams.alphabet.codes, side="right") % 2 == 0
     masks = [mask]

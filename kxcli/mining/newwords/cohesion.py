@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from kxcli.arrays import BoolArray, FloatArray, IntArray, UInt32Array
-from kxcli.mining.newwords.grams import Grams
+from kxcli.mining.newwords.grams import Ngrams
 from kxcli.mining.newwords.spelling import Spellings
 
 _TIE = 1e-9  # nearer to a threshold than this, rounding might decide: integers do
 
 
-def cohesion(grams: Grams) -> list[FloatArray]:
+def compute_cohesion(grams: Ngrams) -> list[FloatArray]:
     """Return for each level the cohesion of its n-grams, shape (n + 1,), in nats; that of no n-gram (0) is -inf.
 
     The cohesion of an n-gram g is its pointwise mutual information at its weakest inner cut: the least, over g = ab,
@@ -26,7 +26,7 @@ def cohesion(grams: Grams) -> list[FloatArray]:
     return found
 
 
-def is_solid(values: Sequence[FloatArray], thresholds: Sequence[float], grams: Grams) -> list[BoolArray]:
+def find_solid(values: Sequence[FloatArray], thresholds: Sequence[float], grams: Ngrams) -> list[BoolArray]:
     """Return for each level which n-grams have a cohesion of at least the level's threshold."""
     solid = []
     for n, (value, threshold) in enumerate(zip(values, thresholds, strict=True), 2):
@@ -40,15 +40,15 @@ def is_solid(values: Sequence[FloatArray], thresholds: Sequence[float], grams: G
     return solid
 
 
-def of_words(words: Spellings, values: Sequence[FloatArray], grams: Grams) -> FloatArray:
+def word_cohesion(words: Spellings, values: Sequence[FloatArray], grams: Ngrams) -> FloatArray:
     """Return the cohesion of words of two or more characters, all n-grams in which are frequent.
 
     That of a word longer than the longest n-grams is the least of theirs.
     """
     order = len(grams.levels) + 1
-    ids, starts = words.bordered(order)
+    ids, starts = words.with_borders(order)
     found = np.full(len(starts), np.inf)
-    for n, (numbers, value) in enumerate(zip(grams.numbers(ids), values, strict=True), 2):
+    for n, (numbers, value) in enumerate(zip(grams.iter_numbers(ids), values, strict=True), 2):
         n_within = np.where(words.lengths == n, 1, 0)
         if n == order:
             n_within = np.maximum(words.lengths - n + 1, 0)
@@ -58,7 +58,7 @@ def of_words(words: Spellings, values: Sequence[FloatArray], grams: Grams) -> Fl
     return found
 
 
-def _strongest_parts(grams: Grams) -> Iterator[FloatArray]:
+def _strongest_parts(grams: Ngrams) -> Iterator[FloatArray]:
     """Yield for each level the greatest product c(a) c(b) over the inner cuts of its n-grams."""
     for n, level in enumerate(grams.levels, 2):
         products = np.zeros(len(level.counts))
@@ -67,7 +67,7 @@ def _strongest_parts(grams: Grams) -> Iterator[FloatArray]:
         yield products
 
 
-def _cuts(numbers: UInt32Array, n: int, grams: Grams) -> Iterator[tuple[IntArray, IntArray]]:
+def _cuts(numbers: UInt32Array, n: int, grams: Ngrams) -> Iterator[tuple[IntArray, IntArray]]:
     """Yield the counts of both parts of n-grams at each inner cut, the longest suffix first."""
     counts = [grams.alphabet.counts, *[level.counts for level in grams.levels]]  # by length, from 1 character
     prefixes, suffixes = [numbers], [numbers]  # of each length below, the longest first

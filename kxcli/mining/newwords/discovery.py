@@ -1,25 +1,27 @@
 """What is looked for, and what is found."""
 
 import math
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, get_args
+from typing import Any, Literal, NamedTuple, get_args
 
 from kxcli.mining.arguments import check_choice, check_minimum, check_type
 
 Method = Literal["pmi", "entropy"]
+Sort = Literal["count", "pmi", "entropy", "score"]
 
-LEAST_ORDER, MOST_ORDER = 2, 6
+MIN_ORDER, MAX_ORDER = 2, 6
 DEFAULT_ORDER = 4
 DEFAULT_MIN_COUNT = 32
-LONGEST_WORD = 1000  # characters; a longer piece is no word, and in periodic text would take long to be looked for
+MAX_WORD_LENGTH = 1000  # characters; a longer piece is no word, and in periodic text would take long to be looked for
 
 # By entropies, rarer words are found, too: one in so many characters, but no fewer than 4 times, for chance makes
 # entropies of less; on more text, the words seen 5 times would hardly be among the 50,000 most frequent.
 CHARACTERS_FOR_ONE = 5_000_000
-LEAST_MIN_COUNT = 4
+MIN_MIN_COUNT = 4
 DEFAULT_MIN_PMI = (2.0, 4.0, 6.0, 8.0, 10.0)
 
-AFTER_BORDER = (
+SAFE_SPLIT_PATTERN = (
     r"(?<=[\W_])"  # where a text may be parted: after a character that is not kept, `\w` being the kept and _
 )
 
@@ -64,8 +66,8 @@ class Discovery:
     def __post_init__(self) -> None:
         check_choice("method", self.method, get_args(Method))
         check_type("order", self.order, int, "an integer")
-        if not LEAST_ORDER <= self.order <= MOST_ORDER:
-            raise ValueError(f"order {self.order} is not between {LEAST_ORDER} and {MOST_ORDER}")
+        if not MIN_ORDER <= self.order <= MAX_ORDER:
+            raise ValueError(f"order {self.order} is not between {MIN_ORDER} and {MAX_ORDER}")
         if self.min_count is not None:
             check_minimum("min_count", self.min_count, 1)
         if self.min_pmi is not None:
@@ -76,16 +78,16 @@ class Discovery:
             raise ValueError("the method by entropies has no thresholds of pmi")
         _ = self.thresholds  # raises where they cannot be
 
-    def least(self, n_characters: int) -> int:
+    def min_count_for(self, n_characters: int) -> int:
         """Return how often an n-gram has to be seen in a corpus of so many characters."""
         if self.min_count is not None:
             return self.min_count
         if self.method == "pmi":
             return DEFAULT_MIN_COUNT
-        return min(max(n_characters // CHARACTERS_FOR_ONE, LEAST_MIN_COUNT), DEFAULT_MIN_COUNT)
+        return min(max(n_characters // CHARACTERS_FOR_ONE, MIN_MIN_COUNT), DEFAULT_MIN_COUNT)
 
     @property
-    def least_spaced(self) -> int:
+    def min_count_spaced(self) -> int:
         """How often a word in a script with spaces has to be seen."""
         return DEFAULT_MIN_COUNT if self.min_count is None else self.min_count
 
@@ -113,3 +115,38 @@ class Word(NamedTuple):
     def score(self) -> float:
         """How much of a word it is: its cohesion within and its freedom on both sides, added up; all in nats."""
         return (self.pmi or 0.0) + self.entropy
+
+
+_DECIMALS = 4  # values are compared as they are printed
+
+_VALUES: dict[Sort, Callable[[Word], float]] = {
+    "count": lambda word: word.count,
+    "pmi": lambda word: float("-inf") if word.pmi is None else round(word.pmi, _DECIMALS),
+    "entropy": lambda word: round(word.entropy, _DECIMALS),
+    "score": lambda word: round(word.score, _DECIMALS),
+}
+
+
+@dataclass(frozen=True)
+class LexiconFilter:
+    """Which words are given.
+
+    known: words that are not new; None: all are given, single characters too.
+    min_entropy: the least that the lesser entropy may be.
+    sort: by what, the greatest first, equal ones by code points.
+    """
+
+    known: frozenset[str] | None = None
+    min_entropy: float = 0.0
+    sort: Sort = "count"
+
+
+def select_words(words: Iterable[Word], choice: LexiconFilter) -> list[Word]:
+    """Return the words that are wanted, in their order."""
+    kept = [word for word in words if round(word.entropy, _DECIMALS) >= choice.min_entropy]
+    if choice.known is not None:
+        kept = [word for word in kept if len(word.word) > 1 and word.word not in choice.known]
+    value: Callable[[Word], Any] = _VALUES[choice.sort]
+    kept.sort(key=lambda word: word.word)
+    kept.sort(key=value, reverse=True)
+    return kept

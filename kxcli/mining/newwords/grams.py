@@ -27,7 +27,7 @@ SHIFT = np.uint64(BITS)
 LAST = np.uint64((1 << BITS) - 1)
 
 
-def pair(first: AnyArray, last: AnyArray) -> UInt64Array:
+def pack_pair(first: AnyArray, last: AnyArray) -> UInt64Array:
     """Return a key for each pair of a number below 2^43 and a character."""
     keys = first.astype(np.uint64)
     keys <<= SHIFT
@@ -36,10 +36,10 @@ def pair(first: AnyArray, last: AnyArray) -> UInt64Array:
 
 
 @dataclass(frozen=True)
-class Level:
+class NgramLevel:
     """The frequent n-grams of one order, numbered from 1, the most frequent first; all arrays have shape (n + 1,).
 
-    keys: `pair` of the number of the first n-1 characters and the last character.  index: number by key.
+    keys: `pack_pair` of the number of the first n-1 characters and the last character.  index: number by key.
     suffixes: the number of the last n-1 characters, at the level below.
     """
 
@@ -49,7 +49,7 @@ class Level:
     suffixes: UInt32Array
 
     @classmethod
-    def of(cls, keys: UInt64Array, counts: IntArray, below: "Level | None") -> "Level":
+    def from_counts(cls, keys: UInt64Array, counts: IntArray, below: "NgramLevel | None") -> "NgramLevel":
         """Return the level of the n-grams with these keys; `below`: that of n-1, None for single characters."""
         order = np.argsort(-counts, kind="stable")
         counts = np.concatenate((np.zeros(1, dtype=np.int64), counts[order]))
@@ -59,7 +59,7 @@ class Level:
         if below is None:
             suffixes = last.astype(np.uint32)
         else:
-            suffixes = below.index.find(pair(below.suffixes.take((keys >> SHIFT).astype(np.int64)), last))
+            suffixes = below.index.find(pack_pair(below.suffixes.take((keys >> SHIFT).astype(np.int64)), last))
         return cls(keys, index, counts, suffixes)
 
     @property
@@ -74,21 +74,21 @@ class Level:
 
 
 @dataclass(frozen=True)
-class Grams:
+class Ngrams:
     """The characters and the frequent n-grams of a corpus, by levels from 2 on."""
 
     alphabet: Alphabet
-    levels: tuple[Level, ...]
+    levels: tuple[NgramLevel, ...]
 
-    def numbers(self, ids: UInt32Array) -> Iterator[UInt32Array]:
+    def iter_numbers(self, ids: UInt32Array) -> Iterator[UInt32Array]:
         """Yield for each level the number of the n-gram that starts at each place of running characters, 0 for none.
 
         `ids` ends in as many borders as the longest n-grams have characters.
         """
-        characters = self.alphabet.frequent(ids)
+        characters = self.alphabet.mask_rare(ids)
         shorter = characters
         for n, level in enumerate(self.levels, 2):
-            shorter = _longer(shorter, characters, n, level)
+            shorter = _extend(shorter, characters, n, level)
             yield shorter
 
     def columns(self, n: int, numbers: AnyArray) -> list[UInt32Array]:
@@ -99,92 +99,92 @@ class Grams:
             numbers = level.prefixes.take(numbers)
         return [numbers.astype(np.uint32), *reversed(columns)]
 
-    def spelt(self, n: int, numbers: AnyArray) -> Spellings:
+    def spell(self, n: int, numbers: AnyArray) -> Spellings:
         """Return how n-grams are spelt, by their numbers."""
         characters = np.stack(self.columns(n, numbers), axis=1)
         return Spellings(characters.ravel(), np.full(len(characters), n, dtype=np.int64))
 
 
 @dataclass(frozen=True)
-class Known:
+class NgramPass:
     """What counting an order builds on: the n-grams so far, and which buckets may hold the frequent ones.
 
     may_be: None for pairs, all of which are counted.  bits: of the buckets for the next order; 0: there is none.
     """
 
-    grams: Grams
+    grams: Ngrams
     may_be: BoolArray | None
     bits: int
 
 
-class Found(NamedTuple):
+class NgramCounts(NamedTuple):
     """What counting an order gives: its n-grams, and the buckets of the next order's."""
 
     grams: KeyTally
     buckets: Buckets
 
 
-class CountGrams:
+class CountNgrams:
     """The job that counts the n-grams of the order after the known levels.
 
     Of pairs it counts all, with rare characters and borders, too: they are neighbours.  Of longer ones it counts
     those that may be frequent.
     """
 
-    def setup(self, shared: Known) -> None:
+    def setup(self, shared: NgramPass) -> None:
         """Take what is known."""
         self._known = shared
 
-    def map(self, records: Iterable[Codes]) -> Found:
+    def map(self, records: Iterable[Codes]) -> NgramCounts:
         """Count the n-grams of some records."""
         found = self._none()
         for codes in records:
             grams = self._known.grams
-            self._count(grams.alphabet.numbered(codes, len(grams.levels) + 3), found)
+            self._count(grams.alphabet.number(codes, len(grams.levels) + 3), found)
         return found
 
-    def merge(self, left: Found, right: Found) -> Found:
+    def merge(self, left: NgramCounts, right: NgramCounts) -> NgramCounts:
         """Add up, into `left`."""
         left.grams.merge(right.grams)
         left.buckets.merge(right.buckets)
         return left
 
-    def finish(self, partial: Found) -> Found:
+    def finish(self, partial: NgramCounts) -> NgramCounts:
         """Return the counts."""
         return partial
 
-    def dump(self, partial: Found) -> bytes:
+    def dump(self, partial: NgramCounts) -> bytes:
         """Return the counts as bytes."""
         return join_parts((partial.grams.dump(), partial.buckets.dump()))
 
-    def load(self, data: bytes | memoryview) -> Found:
+    def load(self, data: bytes | memoryview) -> NgramCounts:
         """Return the counts that were dumped."""
         grams, buckets = split_parts(data)
         known = self._known
-        return Found(KeyTally.load(grams), Buckets.load(buckets, known.bits, known.grams.alphabet.min_count))
+        return NgramCounts(KeyTally.load(grams), Buckets.load(buckets, known.bits, known.grams.alphabet.min_count))
 
-    def weight(self, partial: Found) -> int:
+    def weight(self, partial: NgramCounts) -> int:
         """Return about how many bytes of memory the n-grams take; the buckets take the same however many there are."""
         return partial.grams.weight
 
-    def _none(self) -> Found:
+    def _none(self) -> NgramCounts:
         known = self._known
-        return Found(KeyTally(), Buckets(known.bits, known.grams.alphabet.min_count))
+        return NgramCounts(KeyTally(), Buckets(known.bits, known.grams.alphabet.min_count))
 
-    def _count(self, ids: UInt32Array, found: Found) -> None:
+    def _count(self, ids: UInt32Array, found: NgramCounts) -> None:
         known = self._known
-        characters = known.grams.alphabet.frequent(ids)
+        characters = known.grams.alphabet.mask_rare(ids)
         n = len(known.grams.levels) + 2
         if known.may_be is None:
-            keys = pair(ids[:-1], ids[1:])
+            keys = pack_pair(ids[:-1], ids[1:])
             found.grams.add(keys[keys != 0])
             starts = np.flatnonzero((characters[:-1] != 0) & (characters[1:] != 0))
             shorter = characters
         else:
-            *_, before, shorter = (characters, *known.grams.numbers(ids))
+            *_, before, shorter = (characters, *known.grams.iter_numbers(ids))
             starts = _both_frequent(shorter)
             starts = starts[may_be_frequent(_bucket_keys(before, characters, n, starts), known.may_be)]
-            found.grams.add(pair(shorter.take(starts), characters.take(starts + (n - 1))))
+            found.grams.add(pack_pair(shorter.take(starts), characters.take(starts + (n - 1))))
         if known.bits:
             starts = starts[np.flatnonzero(starts[1:] == starts[:-1] + 1)]
             found.buckets.add(_bucket_keys(shorter, characters, n + 1, starts))
@@ -195,20 +195,20 @@ def _both_frequent(shorter: UInt32Array) -> npt.NDArray[np.intp]:
     return np.flatnonzero((shorter[:-1] != 0) & (shorter[1:] != 0))
 
 
-def _longer(shorter: UInt32Array, characters: UInt32Array, n: int, level: Level) -> UInt32Array:
+def _extend(shorter: UInt32Array, characters: UInt32Array, n: int, level: NgramLevel) -> UInt32Array:
     """Return the number of the n-gram that starts at each place, 0 where it is rare, given those of n-1."""
     longer = np.zeros_like(shorter)
     if n == 2:  # nearly every place has a frequent character: choosing them would cost more than it spares
-        longer[:-1] = level.index.find(pair(shorter[:-1], shorter[1:]))
+        longer[:-1] = level.index.find(pack_pair(shorter[:-1], shorter[1:]))
     else:
         starts = _both_frequent(shorter)
-        longer[starts] = level.index.find(pair(shorter.take(starts), characters.take(starts + (n - 1))))
+        longer[starts] = level.index.find(pack_pair(shorter.take(starts), characters.take(starts + (n - 1))))
     return longer
 
 
 def _bucket_keys(before: UInt32Array, characters: UInt32Array, n: int, starts: npt.NDArray[np.intp]) -> UInt64Array:
     """Return what tells the bucket of n-grams, by the numbers of their first n-2 characters: those two passes know."""
-    keys = pair(before.take(starts), characters.take(starts + (n - 2)))
+    keys = pack_pair(before.take(starts), characters.take(starts + (n - 2)))
     keys *= DEGSKI
     keys ^= keys >> np.uint64(32)
     keys += characters.take(starts + (n - 1))

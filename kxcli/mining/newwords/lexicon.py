@@ -6,41 +6,41 @@ from typing import Any
 import numpy as np
 
 from kxcli.mining.newwords import branching, coarse
-from kxcli.mining.newwords.alphabet import Alphabet, Characters, records
-from kxcli.mining.newwords.cohesion import cohesion, of_words
+from kxcli.mining.newwords.alphabet import Alphabet, CountCharacters, iter_records
+from kxcli.mining.newwords.cohesion import compute_cohesion, word_cohesion
 from kxcli.mining.newwords.discovery import Discovery, Word
-from kxcli.mining.newwords.grams import LAST, SHIFT, CountGrams, Grams, Known, Level
-from kxcli.mining.newwords.neighbours import CountNeighbours, Entropies, Words, entropies
-from kxcli.mining.newwords.trie import Trie
-from kxcli.mining.newwords.vocabulary import Reduce
+from kxcli.mining.newwords.grams import LAST, SHIFT, CountNgrams, NgramLevel, NgramPass, Ngrams
+from kxcli.mining.newwords.neighbors import BranchingEntropies, CountNeighbors, WordSearch, compute_entropies
+from kxcli.mining.newwords.spelling import Reduce
+from kxcli.mining.newwords.word_trie import WordTrie
 from kxcli.tally.key_runs import KeyRun, merge_key_runs
 
 _CHARACTERS_PER_BUCKET = 4  # so few that hardly a rare n-gram shares the bucket of a frequent one
-_LEAST_BITS, _MOST_BITS = 10, 23  # the most of them take 32 MB in each process
+_MIN_BITS, _MAX_BITS = 10, 23  # the most of them take 32 MB in each process
 
 
-def lexicon(discovery: Discovery, reduce: Reduce, room: int | None = None) -> list[Word]:
+def find_lexicon(discovery: Discovery, reduce: Reduce, room: int | None = None) -> list[Word]:
     """Return the lexicon of a corpus, the most frequent words first, equal ones by code points.
 
     reduce: runs a job over all records of the corpus, each time the same in any order; None where there is none.
     room: bytes of memory that merging counts may take at a time; None: whatever it takes.
     """
-    counts = reduce(Characters(), None, "characters")
-    alphabet = Alphabet.of(np.zeros(1, dtype=np.int64) if counts is None else counts, discovery.least)
+    counts = reduce(CountCharacters(), None, "characters")
+    alphabet = Alphabet.from_counts(np.zeros(1, dtype=np.int64) if counts is None else counts, discovery.min_count_for)
     if not alphabet.total:
         return []
-    left, right = Entropies(len(alphabet.codes) - 1), Entropies(len(alphabet.codes) - 1)
+    left, right = BranchingEntropies(len(alphabet.codes) - 1), BranchingEntropies(len(alphabet.codes) - 1)
     order = discovery.order + (discovery.method == "entropy")
-    counted = Grams(alphabet, tuple(_levels(alphabet, order, reduce, room, left, right)))
-    grams = Grams(alphabet, counted.levels[: discovery.order - 1])
-    values = cohesion(grams)
+    counted = Ngrams(alphabet, tuple(_count_levels(alphabet, order, reduce, room, left, right)))
+    grams = Ngrams(alphabet, counted.levels[: discovery.order - 1])
+    values = compute_cohesion(grams)
     if discovery.method == "entropy":
-        found = branching.vocabulary(counted, values, discovery, reduce)
+        found = branching.find_vocabulary(counted, values, discovery, reduce)
     else:
-        found = coarse.vocabulary(grams, values, discovery, reduce)
+        found = coarse.find_vocabulary(grams, values, discovery, reduce)
     found = found.frequent(alphabet.min_count)
 
-    pairs = reduce(CountNeighbours(), Words(alphabet, Trie(found.words, found.counts)), "neighbours")
+    pairs = reduce(CountNeighbors(), WordSearch(alphabet, WordTrie(found.words, found.counts)), "neighbours")
     singles = np.flatnonzero(found.singles)
     words = [
         *zip(
@@ -52,11 +52,11 @@ def lexicon(discovery: Discovery, reduce: Reduce, room: int | None = None) -> li
             strict=True,
         ),
         *zip(
-            found.words.texts(alphabet),
+            found.words.to_texts(alphabet),
             found.counts.tolist(),
-            of_words(found.words, values, grams).tolist(),
-            entropies(pairs.left.parts(room), len(found.counts))[1:].tolist(),
-            entropies(pairs.right.parts(room), len(found.counts))[1:].tolist(),
+            word_cohesion(found.words, values, grams).tolist(),
+            compute_entropies(pairs.left.parts(room), len(found.counts))[1:].tolist(),
+            compute_entropies(pairs.right.parts(room), len(found.counts))[1:].tolist(),
             strict=True,
         ),
     ]
@@ -65,49 +65,51 @@ def lexicon(discovery: Discovery, reduce: Reduce, room: int | None = None) -> li
     return [Word(*word) for word in words]
 
 
-def of_texts(texts: Iterable[str], discovery: Discovery) -> list[Word]:
+def find_lexicon_of_texts(texts: Iterable[str], discovery: Discovery) -> list[Word]:
     """Return the lexicon of texts in memory."""
-    kept = list(records(texts))
+    kept = list(iter_records(texts))
 
     def reduce(job: Any, shared: Any, what: str) -> Any:
         job.setup(shared)
         return job.finish(job.map(kept)) if kept else None
 
-    return lexicon(discovery, reduce)
+    return find_lexicon(discovery, reduce)
 
 
-def _levels(
+def _count_levels(
     alphabet: Alphabet,
     order: int,
     reduce: Reduce,
     room: int | None,
-    left: Entropies,
-    right: Entropies,
-) -> list[Level]:
+    left: BranchingEntropies,
+    right: BranchingEntropies,
+) -> list[NgramLevel]:
     """Count the n-grams, order after order; adds the neighbours of single characters to their entropies."""
-    levels: list[Level] = []
+    levels: list[NgramLevel] = []
     may_be = None
     for n in range(2, order + 1):
         bits = _bucket_bits(alphabet.total) if n < order else 0
-        known = Known(Grams(alphabet, tuple(levels)), may_be, bits)
-        grams, buckets = reduce(CountGrams(), known, f"{n}-grams")
+        known = NgramPass(Ngrams(alphabet, tuple(levels)), may_be, bits)
+        grams, buckets = reduce(CountNgrams(), known, f"{n}-grams")
         if n == 2:
-            keys, counts = _pairs(grams.parts(room), alphabet.min_count, left, right)
+            keys, counts = _count_pairs(grams.parts(room), alphabet.min_count, left, right)
         else:
             keys, counts = grams.frequent(alphabet.min_count, room)
         if not len(keys):
             break
-        levels.append(Level.of(keys, counts, levels[-1] if levels else None))
+        levels.append(NgramLevel.from_counts(keys, counts, levels[-1] if levels else None))
         may_be = buckets.frequent() if bits else None
     return levels
 
 
 def _bucket_bits(n_characters: int) -> int:
     """Return the bits of the buckets: by the input alone, so that a pass is known again whatever memory there is."""
-    return min(max((n_characters // _CHARACTERS_PER_BUCKET).bit_length(), _LEAST_BITS), _MOST_BITS)
+    return min(max((n_characters // _CHARACTERS_PER_BUCKET).bit_length(), _MIN_BITS), _MAX_BITS)
 
 
-def _pairs(grams: Iterable[KeyRun], min_count: int, left: Entropies, right: Entropies) -> KeyRun:
+def _count_pairs(
+    grams: Iterable[KeyRun], min_count: int, left: BranchingEntropies, right: BranchingEntropies
+) -> KeyRun:
     """Return the frequent pairs of characters; adds all pairs, those with a border too, to both entropies."""
     frequent = []
     for keys, counts in grams:

@@ -37,7 +37,7 @@ class FindFirstLines:
         """Return the places of lines by their hashes."""
         found = KeyRuns(np.minimum)
         for number, codes in records:
-            hashes = line_hashes(codes)
+            hashes = hash_lines(codes)
             places = (number << RECORD_BITS) + np.arange(len(hashes), dtype=np.int64)
             order = hashes.argsort(kind="stable")
             hashes, places = hashes[order], places[order]
@@ -80,7 +80,7 @@ class FindFirstLines:
         return partial.weight
 
 
-def line_hashes(codes: Codes) -> UInt64Array:
+def hash_lines(codes: Codes) -> UInt64Array:
     """Return a hash of each line of some text; a CR before the LF is no part of it."""
     ends = np.flatnonzero(codes == _LF)
     if not len(ends):

@@ -1,7 +1,7 @@
 """Many words at once, as runs of numbered characters."""
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from kxcli.mining.newwords.alphabet import Alphabet
 _LF = np.uint32(10)
 
 
+Reduce = Callable[[Any, Any, str], Any]  # job, shared value, label -> result of `finish`
+
+
 class Spellings(NamedTuple):
     """Words: the characters of all, one word after the other, and the length of each, shape (n,)."""
 
@@ -20,26 +23,26 @@ class Spellings(NamedTuple):
     lengths: IntArray
 
     @classmethod
-    def none(cls) -> "Spellings":
+    def empty(cls) -> "Spellings":
         """Return no words."""
         return cls(np.empty(0, dtype=np.uint32), np.empty(0, dtype=np.int64))
 
     @classmethod
-    def within(cls, ids: UInt32Array, starts: AnyArray, lengths: AnyArray) -> "Spellings":
+    def from_text(cls, ids: UInt32Array, starts: AnyArray, lengths: AnyArray) -> "Spellings":
         """Return the pieces of running characters that start at some places."""
         return cls(ids.take(np.arange(int(lengths.sum())) + np.repeat(starts - _before(lengths), lengths)), lengths)
 
     @classmethod
-    def of(cls, words: Iterable[str], alphabet: Alphabet) -> "Spellings":
+    def from_words(cls, words: Iterable[str], alphabet: Alphabet) -> "Spellings":
         """Return words of the alphabet's characters."""
         listed = list(words)
         codes = to_code_points("".join(listed))
         return cls(alphabet.ids.take(codes), np.fromiter(map(len, listed), dtype=np.int64, count=len(listed)))
 
     @classmethod
-    def joined(cls, parts: "Iterable[Spellings]") -> "Spellings":
+    def concatenate(cls, parts: "Iterable[Spellings]") -> "Spellings":
         """Return the words of all parts."""
-        listed = [cls.none(), *parts]
+        listed = [cls.empty(), *parts]
         return cls(np.concatenate([part.characters for part in listed]), np.concatenate([p.lengths for p in listed]))
 
     @property
@@ -47,28 +50,54 @@ class Spellings(NamedTuple):
         """Where each word begins in `characters`."""
         return _before(self.lengths)
 
-    def chosen(self, numbers: AnyArray) -> "Spellings":
+    def select(self, numbers: AnyArray) -> "Spellings":
         """Return some of the words, by their places from 0."""
-        return Spellings.within(self.characters, self.starts[numbers], self.lengths[numbers])
+        return Spellings.from_text(self.characters, self.starts[numbers], self.lengths[numbers])
 
-    def bordered(self, margin: int = 1) -> tuple[UInt32Array, IntArray]:
+    def with_borders(self, margin: int = 1) -> tuple[UInt32Array, IntArray]:
         """Return the words as running characters, a border before each, `margin` in the end, and where they begin."""
         starts = self.starts + np.arange(1, len(self.lengths) + 1)
         ids = np.zeros(len(self.characters) + len(self.lengths) + margin, dtype=np.uint32)
         ids[np.arange(len(self.characters)) + np.repeat(starts - self.starts, self.lengths)] = self.characters
         return ids, starts
 
-    def hashes(self) -> UInt64Array:
+    def hash_words(self) -> UInt64Array:
         """Return a hash of each word."""
         return hash_pieces(self.characters.astype(np.uint64), self.starts)
 
-    def texts(self, alphabet: Alphabet) -> list[str]:
+    def to_texts(self, alphabet: Alphabet) -> list[str]:
         """Return the words as strings."""
         if not len(self.lengths):
             return []
-        ids, _ = self.bordered()
+        ids, _ = self.with_borders()
         codes = np.where(ids != 0, alphabet.codes.take(ids), _LF)
         return from_code_points(codes[1:-1]).split("\n")
+
+
+class Vocabulary(NamedTuple):
+    """Counts of words: of single characters by their number, and of longer words, by their place in `words`."""
+
+    singles: IntArray
+    words: Spellings
+    counts: IntArray
+
+    @classmethod
+    def from_parts(
+        cls, singles: IntArray, spelt: Iterable[tuple[Spellings, IntArray]], texts: dict[str, int], alphabet: Alphabet
+    ) -> "Vocabulary":
+        """Return the vocabulary of words that are spelt in numbers, and of others that are texts."""
+        parts = [
+            *spelt,
+            (Spellings.from_words(texts, alphabet), np.fromiter(texts.values(), dtype=np.int64, count=len(texts))),
+        ]
+        return cls(
+            singles, Spellings.concatenate(words for words, _ in parts), np.concatenate([counts for _, counts in parts])
+        )
+
+    def frequent(self, least: int) -> "Vocabulary":
+        """Return those seen at least so often."""
+        kept = np.flatnonzero(self.counts >= least)
+        return Vocabulary(np.where(self.singles >= least, self.singles, 0), self.words.select(kept), self.counts[kept])
 
 
 def _before(lengths: AnyArray) -> IntArray:

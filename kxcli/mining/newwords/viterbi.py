@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from kxcli.arrays import BoolArray, Float32Array, Int8Array, UInt32Array
 
-_LONGEST = 1000  # characters of a block that are cut at a time: text has no longer ones, and each is a step for all
+_MAX_BLOCK = 1000  # characters of a block that are cut at a time: text has no longer ones, and each is a step for all
 
 
 def word_starts(ids: UInt32Array, scores: Sequence[Float32Array]) -> BoolArray:
@@ -67,9 +67,9 @@ def _blocks(ids: UInt32Array) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp
     is_kept = ids != 0
     starts = np.flatnonzero(is_kept[1:] & ~is_kept[:-1]) + 1
     lengths = np.flatnonzero(is_kept[:-1] & ~is_kept[1:]) + 1 - starts
-    if lengths.max(initial=0) <= _LONGEST:
+    if lengths.max(initial=0) <= _MAX_BLOCK:
         return starts, lengths
-    n_pieces = -(-lengths // _LONGEST)
+    n_pieces = -(-lengths // _MAX_BLOCK)
     number = np.arange(n_pieces.sum()) - np.repeat(np.cumsum(n_pieces) - n_pieces, n_pieces)
-    starts = np.repeat(starts, n_pieces) + number * _LONGEST
-    return starts, np.minimum(np.repeat(lengths, n_pieces) - number * _LONGEST, _LONGEST)
+    starts = np.repeat(starts, n_pieces) + number * _MAX_BLOCK
+    return starts, np.minimum(np.repeat(lengths, n_pieces) - number * _MAX_BLOCK, _MAX_BLOCK)

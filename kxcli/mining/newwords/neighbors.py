@@ -8,71 +8,71 @@ import numpy as np
 
 from kxcli.arrays import FloatArray, IntArray
 from kxcli.mining.newwords.alphabet import Alphabet, Codes
-from kxcli.mining.newwords.grams import LAST, SHIFT, pair
-from kxcli.mining.newwords.trie import Trie
+from kxcli.mining.newwords.grams import LAST, SHIFT, pack_pair
+from kxcli.mining.newwords.word_trie import WordTrie
 from kxcli.tally.frames import join_parts, split_parts
 from kxcli.tally.key_runs import KeyRun
 from kxcli.tally.keys import KeyTally
 
 
 @dataclass(frozen=True)
-class Words:
+class WordSearch:
     """The words whose neighbours are counted."""
 
     alphabet: Alphabet
-    trie: Trie
+    trie: WordTrie
 
 
-class Neighbours(NamedTuple):
+class NeighborCounts(NamedTuple):
     """Counts of pairs of a word's number and the character before it, and after it; 0 is a block's edge."""
 
     left: KeyTally
     right: KeyTally
 
 
-class CountNeighbours:
+class CountNeighbors:
     """The job that counts the neighbours of words at all their occurrences in blocks, overlapping ones too."""
 
-    def setup(self, shared: Words) -> None:
+    def setup(self, shared: WordSearch) -> None:
         """Take the words."""
         self._words = shared
 
-    def map(self, records: Iterable[Codes]) -> Neighbours:
+    def map(self, records: Iterable[Codes]) -> NeighborCounts:
         """Count the neighbours in some records."""
         words = self._words
-        found = Neighbours(KeyTally(), KeyTally())
+        found = NeighborCounts(KeyTally(), KeyTally())
         for codes in records:
-            ids = words.alphabet.numbered(codes, 1)
+            ids = words.alphabet.number(codes, 1)
             for length, starts, numbers in words.trie.occurrences(ids):
-                found.left.add(pair(numbers, ids.take(starts - 1)))
-                found.right.add(pair(numbers, ids.take(starts + length)))
+                found.left.add(pack_pair(numbers, ids.take(starts - 1)))
+                found.right.add(pack_pair(numbers, ids.take(starts + length)))
         return found
 
-    def merge(self, left: Neighbours, right: Neighbours) -> Neighbours:
+    def merge(self, left: NeighborCounts, right: NeighborCounts) -> NeighborCounts:
         """Add up, into `left`."""
         left.left.merge(right.left)
         left.right.merge(right.right)
         return left
 
-    def finish(self, partial: Neighbours) -> Neighbours:
+    def finish(self, partial: NeighborCounts) -> NeighborCounts:
         """Return the counts."""
         return partial
 
-    def dump(self, partial: Neighbours) -> bytes:
+    def dump(self, partial: NeighborCounts) -> bytes:
         """Return the counts as bytes."""
         return join_parts((partial.left.dump(), partial.right.dump()))
 
-    def load(self, data: bytes | memoryview) -> Neighbours:
+    def load(self, data: bytes | memoryview) -> NeighborCounts:
         """Return the counts that were dumped."""
         left, right = split_parts(data)
-        return Neighbours(KeyTally.load(left), KeyTally.load(right))
+        return NeighborCounts(KeyTally.load(left), KeyTally.load(right))
 
-    def weight(self, partial: Neighbours) -> int:
+    def weight(self, partial: NeighborCounts) -> int:
         """Return about how many bytes of memory the counts take."""
         return partial.left.weight + partial.right.weight
 
 
-class Entropies:
+class BranchingEntropies:
     """Branching entropies of words, in nats: each word's neighbours are added in the order of their keys.
 
     An occurrence at a block's edge counts as a neighbour of its own, seen once.  The entropy of counts c that sum to n
@@ -94,9 +94,9 @@ class Entropies:
         return np.maximum(np.log(n) - self._sum / n, 0.0)
 
 
-def entropies(pairs: Iterable[KeyRun], n_words: int) -> FloatArray:
+def compute_entropies(pairs: Iterable[KeyRun], n_words: int) -> FloatArray:
     """Return the entropies of words by number, given the counts of their neighbours."""
-    found = Entropies(n_words)
+    found = BranchingEntropies(n_words)
     for keys, counts in pairs:
         found.add((keys >> SHIFT).astype(np.int64), (keys & LAST).astype(np.int64), counts)
     return found.values()

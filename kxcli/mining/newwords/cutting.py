@@ -8,8 +8,8 @@ import numpy as np
 
 from kxcli.arrays import BoolArray, Float32Array, IntArray, UInt32Array
 from kxcli.mining.newwords.alphabet import Codes
-from kxcli.mining.newwords.discovery import LONGEST_WORD
-from kxcli.mining.newwords.grams import Grams
+from kxcli.mining.newwords.discovery import MAX_WORD_LENGTH
+from kxcli.mining.newwords.grams import Ngrams
 from kxcli.mining.newwords.spelling import Spellings
 from kxcli.mining.newwords.viterbi import word_starts
 from kxcli.tally import Tally
@@ -21,7 +21,7 @@ _BUCKET_BITS = 20  # enough for a million different words in spaced scripts, mos
 
 
 @dataclass(frozen=True)
-class Spaced:
+class SpacedScripts:
     """What is done about the scripts that are written with spaces: a run of their characters is a word, and not cut.
 
     is_spaced: for each character, whether it is of such a script.  least: how often a word has to be seen.
@@ -36,18 +36,18 @@ class Spaced:
 
 
 @dataclass(frozen=True)
-class Cut:
+class CutModel:
     """What a cut goes by.
 
     grams: the n-grams that may be words.  scores: for each length from 1, by number; -inf for those that may not.
     """
 
-    grams: Grams
+    grams: Ngrams
     scores: Sequence[Float32Array]
-    spaced: Spaced
+    spaced: SpacedScripts
 
 
-class Partial(NamedTuple):
+class CutTallies(NamedTuple):
     """Tallies for each length from 1, by number, and that of the words in spaced scripts of two and more characters."""
 
     words: list[DenseTally]
@@ -56,7 +56,7 @@ class Partial(NamedTuple):
     spaced: Tally
 
 
-class Recounted(NamedTuple):
+class CutCounts(NamedTuple):
     """The counts of a cut.
 
     words: for each length, how often each n-gram is a word.  aligned: how often it stands between two cuts, whatever
@@ -73,18 +73,18 @@ class Recounted(NamedTuple):
 class CountWords:
     """The job that cuts the blocks of a corpus, and counts."""
 
-    def setup(self, shared: Cut) -> None:
+    def setup(self, shared: CutModel) -> None:
         """Take what the cut goes by."""
         self._cut = shared
 
-    def map(self, records: Iterable[Codes]) -> Partial:
+    def map(self, records: Iterable[Codes]) -> CutTallies:
         """Cut some records and count."""
         found = self._none()
         for codes in records:
-            self._count(self._cut.grams.alphabet.numbered(codes, len(self._cut.scores) + 1), found)
+            self._count(self._cut.grams.alphabet.number(codes, len(self._cut.scores) + 1), found)
         return found
 
-    def merge(self, left: Partial, right: Partial) -> Partial:
+    def merge(self, left: CutTallies, right: CutTallies) -> CutTallies:
         """Add up, into `left`."""
         for ours, theirs in zip((*left.words, *left.aligned), (*right.words, *right.aligned), strict=True):
             ours.merge(theirs)
@@ -92,40 +92,40 @@ class CountWords:
         left.spaced.merge(right.spaced)
         return left
 
-    def finish(self, partial: Partial) -> Recounted:
+    def finish(self, partial: CutTallies) -> CutCounts:
         """Return the counts."""
         words = [tally.counts() for tally in partial.words]
         aligned = [words[0], *(tally.counts() for tally in partial.aligned)]  # a character between two cuts is a word
         for counts in aligned[1:]:
             counts[:1] = 0
-        return Recounted(words, aligned, partial.buckets.frequent(), partial.spaced.counts())
+        return CutCounts(words, aligned, partial.buckets.frequent(), partial.spaced.counts())
 
-    def dump(self, partial: Partial) -> bytes:
+    def dump(self, partial: CutTallies) -> bytes:
         """Return the counts as bytes."""
         dense = [tally.dump() for tally in (*partial.words, *partial.aligned)]
         return join_parts((*dense, partial.buckets.dump(), partial.spaced.dump()))
 
-    def load(self, data: bytes | memoryview) -> Partial:
+    def load(self, data: bytes | memoryview) -> CutTallies:
         """Return the counts that were dumped."""
         *dense, buckets, spaced = split_parts(data)
         sizes = [*map(len, self._cut.scores), *map(len, self._cut.scores[1:])]
         tallies = [DenseTally.load(part, size) for part, size in zip(dense, sizes, strict=True)]
         n = len(self._cut.scores)
         of_buckets = Buckets.load(buckets, _BUCKET_BITS, self._cut.spaced.least)
-        return Partial(tallies[:n], tallies[n:], of_buckets, Tally.load(spaced))
+        return CutTallies(tallies[:n], tallies[n:], of_buckets, Tally.load(spaced))
 
-    def _none(self) -> Partial:
+    def _none(self) -> CutTallies:
         sizes = [len(scores) for scores in self._cut.scores]
         words, aligned = [DenseTally(size) for size in sizes], [DenseTally(size) for size in sizes[1:]]
-        return Partial(words, aligned, Buckets(_BUCKET_BITS, self._cut.spaced.least), Tally())
+        return CutTallies(words, aligned, Buckets(_BUCKET_BITS, self._cut.spaced.least), Tally())
 
-    def _count(self, ids: UInt32Array, found: Partial) -> None:
+    def _count(self, ids: UInt32Array, found: CutTallies) -> None:
         cut = self._cut
         is_spaced = cut.spaced.is_spaced.take(ids)
         if cut.spaced.is_counted:
             self._count_spaced(ids, is_spaced & (ids != 0), found)
         ids = np.where(is_spaced, np.uint32(0), ids)
-        numbers = [ids, *cut.grams.numbers(ids)]
+        numbers = [ids, *cut.grams.iter_numbers(ids)]
         is_start = word_starts(ids, [scores.take(of) for scores, of in zip(cut.scores, numbers, strict=True)])
         is_edge = is_start | (ids == 0)
         starts = np.flatnonzero(is_start)
@@ -137,15 +137,15 @@ class CountWords:
             found.words[n - 1].add(of.take(starts[is_aligned & ~is_cut_within]))
             is_cut_within |= is_aligned
 
-    def _count_spaced(self, ids: UInt32Array, is_spaced: BoolArray, found: Partial) -> None:
+    def _count_spaced(self, ids: UInt32Array, is_spaced: BoolArray, found: CutTallies) -> None:
         starts = np.flatnonzero(is_spaced[1:] & ~is_spaced[:-1]) + 1
         lengths = np.flatnonzero(is_spaced[:-1] & ~is_spaced[1:]) + 1 - starts
-        is_word = (lengths > 1) & (lengths <= LONGEST_WORD)
-        words = Spellings.within(ids, starts[is_word], lengths[is_word])
-        hashes, may_be = words.hashes(), self._cut.spaced.may_be
+        is_word = (lengths > 1) & (lengths <= MAX_WORD_LENGTH)
+        words = Spellings.from_text(ids, starts[is_word], lengths[is_word])
+        hashes, may_be = words.hash_words(), self._cut.spaced.may_be
         if may_be is None:
             found.buckets.add(hashes)
         else:
             found.words[0].add(ids.take(starts[lengths == 1]))
-            kept = words.chosen(np.flatnonzero(may_be_frequent(hashes, may_be)))
-            found.spaced.add(kept.texts(self._cut.grams.alphabet))
+            kept = words.select(np.flatnonzero(may_be_frequent(hashes, may_be)))
+            found.spaced.add(kept.to_texts(self._cut.grams.alphabet))

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from kxcli.arrays import IntArray, UInt32Array
 from kxcli.arrays.key_index import KeyIndex
-from kxcli.mining.newwords.grams import pair
+from kxcli.mining.newwords.grams import pack_pair
 from kxcli.mining.newwords.spelling import Spellings
 
 
@@ -20,7 +20,7 @@ class Occurrences(NamedTuple):
     words: UInt32Array
 
 
-class Trie:
+class WordTrie:
     """Distinct words of two or more characters, numbered from 1 in the order in which they are given.
 
     weights: how often each is about to be met, shape (n,); it changes speed alone.
@@ -28,7 +28,9 @@ class Trie:
     """
 
     def __init__(self, words: Spellings, weights: IntArray) -> None:
-        self._nodes: list[KeyIndex] = []  # key: `pair` of the node above, or the first character, and the character
+        self._nodes: list[
+            KeyIndex
+        ] = []  # key: `pack_pair` of the node above, or the first character, and the character
         self._words: list[UInt32Array] = []  # the word that ends at each node, 0 where none does
         characters, lengths = words
         firsts = words.starts
@@ -36,7 +38,7 @@ class Trie:
         above = characters[firsts]
         depth = 1
         while len(alive):
-            keys, inverse = np.unique(pair(above, characters[firsts[alive] + depth]), return_inverse=True)
+            keys, inverse = np.unique(pack_pair(above, characters[firsts[alive] + depth]), return_inverse=True)
             order = np.argsort(-np.bincount(inverse, weights[alive]), kind="stable")
             number = np.empty(len(keys), dtype=np.uint32)
             number[order] = np.arange(1, len(keys) + 1)
@@ -56,11 +58,11 @@ class Trie:
         """
         for length, (index, words) in enumerate(zip(self._nodes, self._words, strict=True), 2):
             if length == 2:
-                nodes = index.find(pair(ids[:-1], ids[1:]))
+                nodes = index.find(pack_pair(ids[:-1], ids[1:]))
                 starts = np.flatnonzero(nodes)
                 nodes = nodes.take(starts)
             else:  # a start that got so far has a border or a character after it
-                nodes = index.find(pair(nodes, ids.take(starts + (length - 1))))
+                nodes = index.find(pack_pair(nodes, ids.take(starts + (length - 1))))
                 alive = np.flatnonzero(nodes)
                 starts, nodes = starts.take(alive), nodes.take(alive)
             ending = words.take(nodes)
