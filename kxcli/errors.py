@@ -25,7 +25,7 @@ class InputError(KxcliError):
     """Input that cannot be read as asked.
 
     `line` counts from 1.  A worker that was handed a byte range does not know its first line: it gives `offset`,
-    the byte where the trouble starts, and `corpus.places.locate_error` turns that into a line.
+    the byte where the trouble starts, and `corpus.diagnostics.locate_error` turns that into a line.
     """
 
     def __init__(
@@ -37,6 +37,11 @@ class InputError(KxcliError):
     def __str__(self) -> str:
         where = self.path if self.line is None else f"{self.path}:{self.line}"
         return f"{where}: {self.what}; {self.hint}" if self.hint else f"{where}: {self.what}"
+
+
+def changed_error(path: str) -> InputError:
+    """Return the error for an input that is not as it was when the run began."""
+    return InputError(path, "changed while it was read", "run again when nobody writes to it")
 
 
 class DamagedPartialError(KxcliError):

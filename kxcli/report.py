@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Protocol
 
-from kxcli.redaction import redact_text
+from kxcli.urls import redact_text
 from kxcli.wording import MAX_EXAMPLES, escape, format_count, format_examples, format_traceback
 
 _LONGEST = 2_000  # characters of a message

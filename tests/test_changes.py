@@ -10,9 +10,10 @@ import pytest
 
 from kxcli.cli import main
 from kxcli.corpus import count_tables, knowledge, labeled_texts, tables
+from kxcli.corpus.named_inputs import resolve_sources
 from kxcli.corpus.records import ReaderSpec
 from kxcli.corpus.shards import TaskPlanner, TaskReader
-from kxcli.corpus.sources import Source, resolve_sources
+from kxcli.corpus.sources import Source
 from kxcli.errors import InputError
 
 LONG_AGO = 10**18  # ns: any later change has another time, however coarse the clock of the disk is

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 
 from kxcli.corpus import decoding, encodings, lines
 from kxcli.corpus.diagnostics import Notice, ReadDiagnostics
-from kxcli.corpus.sources import resolve_sources
+from kxcli.corpus.named_inputs import resolve_sources
 from kxcli.corpus.tables import ColumnGroup, TableReading, arrays, line_batches, open_table, select_columns, table
 from kxcli.corpus.tables.cells import DEFAULT_CODES, MissingCodes
 from kxcli.errors import InputError, UsageError

@@ -12,9 +12,9 @@ ROOMS = {
     "storage": {"arrays", "errors", "schema", "signals"},
     "tally": {"arrays", "errors", "storage"},
     "mining": {"arrays", "batching", "schema", "tally", "wording"},
-    "corpus": {"arrays", "batching", "errors", "redaction", "schema", "storage", "wording"},
+    "corpus": {"arrays", "batching", "errors", "urls", "schema", "storage", "wording"},
     "mapreduce": {"arrays", "errors", "schema", "signals", "storage", "tuning", "wording"},
-    "output": {"errors", "signals", "storage"},
+    "output": {"errors", "signals", "storage", "urls"},
 }
 
 

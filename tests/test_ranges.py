@@ -16,9 +16,18 @@ from conftest import members
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kxcli.corpus import decoding, lines, places, shards
+from kxcli.corpus import decoding, lines, shards
 from kxcli.corpus.decoding import Decoder
-from kxcli.corpus.diagnostics import Notice, Place, ReadDiagnostics, SkippedRecords, from_json, to_json
+from kxcli.corpus.diagnostics import (
+    Notice,
+    Place,
+    ReadDiagnostics,
+    SkippedRecords,
+    format_place,
+    from_json,
+    locate_error,
+    to_json,
+)
 from kxcli.corpus.records import ReaderSpec, SourceFormat, read_documents
 from kxcli.corpus.sources import Source
 from kxcli.errors import InputError
@@ -294,7 +303,7 @@ def test_tasks_tell_every_bad_line(folder, data, size, chunk, is_stream, packed)
     assert sum(loss.count for loss in told) == len(bad)
     if not packed:
         told_of = {place for loss in told for place in loss.places}
-        named = {int(places.format_place(place).rpartition(":")[2]) for place in told_of}
+        named = {int(format_place(place).rpartition(":")[2]) for place in told_of}
         assert named <= bad and len(named) >= min(len(bad), 3)
 
 
@@ -308,7 +317,7 @@ def test_tasks_stop_at_the_first_bad_line(folder, data, size, chunk, long_line, 
         try:
             plan(folder, data, size, is_stream=is_stream, cut=cut)
         except InputError as error:
-            stopped = places.locate_error(error).line
+            stopped = locate_error(error).line
     assert stopped == first
 
 

@@ -21,17 +21,20 @@ import pytest
 import requests
 from conftest import SAMPLES, members, wait_until
 
+from kxcli.corpus.named_inputs import resolve_sources
 from kxcli.corpus.records import ReaderSpec
-from kxcli.corpus.remote import INITIAL_FETCH, RANGE_OVERLAP, display_name
+from kxcli.corpus.remote.readers import INITIAL_FETCH, RANGE_OVERLAP
 from kxcli.corpus.shards import TaskPlanner, TaskReader
-from kxcli.corpus.sources import FileFilter, SkippedFiles, Source, resolve_sources
+from kxcli.corpus.sources import Source
+from kxcli.corpus.walking import FileFilter, SkippedFiles
 from kxcli.errors import InputError, UsageError, requirements
+from kxcli.urls import display_name
 
 WORDS = ("wordcount", "-t", "space")
 SMALL = ("--shard-size", "16K")
 TEXT = "".join(f"w{n % 997} 小明 w{n}\r\n" * (n % 3) for n in range(3_000)).encode()
 PACKED = gzip.compress(TEXT * 10)
-WITHOUT_PAUSES = "import kxcli.corpus.remote as remote; remote.BACKOFF_SECONDS = (0, 0, 0, 0)"
+WITHOUT_PAUSES = "from kxcli.corpus.remote import base; base.BACKOFF_SECONDS = (0, 0, 0, 0)"
 AWS = {"AWS_ACCESS_KEY_ID": "someone", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
 
 
@@ -484,7 +487,7 @@ def test_without_parts_it_begins_again_only_while_nothing_is_handed_on(kxcli, we
     url = web.url("b", page)
     err = kxcli(*WORDS, "-j", "1", *SMALL, url, code=1).err
     assert err.startswith(f"kxcli: error: {url}: the connection broke after ")
-    assert "; the server cannot go on from the middle" in err
+    assert "; the server cannot resume in the middle" in err
     assert len(page.asked) == 2
 
 
@@ -548,7 +551,7 @@ def test_in_the_end_it_gives_up(kxcli, web):
 
 def test_a_server_that_falls_silent_is_asked_again(kxcli, web):
     page = Page(b"a\n", hangs=[False, True, False])
-    script = "import kxcli.corpus.web as web; web._TIMEOUT = (10, 0.5)"
+    script = "from kxcli.corpus.remote import http_file; http_file.TIMEOUT_SECONDS = (10, 0.5)"
     assert blocked(kxcli, script, *WORDS, web.url("a", page)).stdout == "a\t1\n"
     assert len(page.asked) == 3
 
@@ -727,7 +730,7 @@ def test_no_error_of_a_url_holds_a_secret(web, s3):
 
 
 BAD = TEXT + b"\xff\n" + TEXT
-FAR = "import kxcli.corpus.sources as sources; sources._COUNTED = 20_000"
+FAR = "from kxcli.corpus import sources; sources.MAX_COUNTED_BYTES = 20_000"
 
 
 def test_where_a_line_is_too_far_to_be_counted_its_byte_is_told(kxcli, web):
@@ -836,7 +839,7 @@ def test_a_local_file_may_not_change_in_a_run_that_may_be_resumed(tmp_path, data
 
 
 def stamp(*names):
-    return [source.stamp() for source in resolve_sources([str(name) for name in names])]
+    return [source.stamp for source in resolve_sources([str(name) for name in names])]
 
 
 def test_a_stamp_is_of_path_size_time_and_ends(tmp_path, monkeypatch):

@@ -6,8 +6,10 @@ import sys
 import pytest
 
 from kxcli.cli import main
-from kxcli.corpus.sources import FileFilter, SkippedFiles, list_inodes, resolve_sources
+from kxcli.corpus.named_inputs import resolve_sources
+from kxcli.corpus.walking import FileFilter, SkippedFiles
 from kxcli.errors import InputError
+from kxcli.storage.paths import file_ids
 
 
 @pytest.fixture
@@ -114,9 +116,7 @@ def test_a_dangling_link_that_is_named_is_an_error(folder):
 
 def test_what_a_run_writes_is_left_out_of_a_walk(folder):
     (folder / "link").symlink_to("a.txt")
-    names, skips = found(
-        folder, written=list_inodes([str(folder / "a.txt"), str(folder / "sub"), str(folder / "none")])
-    )
+    names, skips = found(folder, written=file_ids([str(folder / "a.txt"), str(folder / "sub"), str(folder / "none")]))
     assert names == ["#g.txt", "h#", "~i.txt"]
     assert [path.removeprefix(f"{folder}/") for path in skips.written] == ["a.txt", "link", "sub"]
 

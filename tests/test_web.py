@@ -10,8 +10,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from kxcli.corpus import remote, sources, web
-from kxcli.corpus.sources import Source, resolve_sources
+from kxcli.corpus import named_inputs
+from kxcli.corpus.named_inputs import resolve_sources
+from kxcli.corpus.remote import base, http_file
+from kxcli.corpus.sources import Source
 from kxcli.errors import InputError
 
 requests = pytest.importorskip("requests")
@@ -25,13 +27,13 @@ DIGITS = "9" * 5_000
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(remote, "BACKOFF_SECONDS", (0, 0, 0, 0))
-    monkeypatch.setattr(web, "_TIMEOUT", (60, 60))
+    monkeypatch.setattr(base, "BACKOFF_SECONDS", (0, 0, 0, 0))
+    monkeypatch.setattr(http_file, "TIMEOUT_SECONDS", (60, 60))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    web._session_of_process.cache_clear()
+    http_file._make_session.cache_clear()
     yield
-    web._session_of_process().close()
-    web._session_of_process.cache_clear()
+    http_file._make_session().close()
+    http_file._make_session.cache_clear()
     gc.collect()
 
 
@@ -152,7 +154,7 @@ def test_another_part_than_was_asked_for_is_an_error(serve, shift):
         data = part(start, stop)
         yield data.replace(f"bytes {start}-".encode(), f"bytes {shown}-".encode())
 
-    assert failure(serve(answer)) == "the server sent another part than was asked for (5 tries)"
+    assert failure(serve(answer)) == "the server sent another part than requested (5 tries)"
 
 
 def test_a_part_that_is_longer_than_asked_for_is_cut(serve):
@@ -192,7 +194,7 @@ def test_a_few_tiny_parts_are_no_reason_to_give_up(serve):
 def slow_clock(monkeypatch):
     """Every look at the clock takes 20 seconds, and so does every read."""
     ticks = itertools.count(step=20)
-    monkeypatch.setattr(web, "time", SimpleNamespace(monotonic=lambda: float(next(ticks))))
+    monkeypatch.setattr(http_file, "time", SimpleNamespace(monotonic=lambda: float(next(ticks))))
 
 
 def test_a_body_that_trickles_is_given_up(serve, slow_clock):
@@ -220,8 +222,8 @@ def test_a_stream_that_trickles_is_given_up(serve, slow_clock):
 
 
 def test_a_slow_server_is_waited_for(serve, slow_clock, monkeypatch):
-    monkeypatch.setattr(web, "_MIN_BYTES_PER_WINDOW", 1_000)
-    monkeypatch.setattr(web, "_PIECE", 1_000)  # 20 reads, of 20 seconds each
+    monkeypatch.setattr(http_file, "MIN_BYTES_PER_WINDOW", 1_000)
+    monkeypatch.setattr(http_file, "READ_SIZE", 1_000)  # 20 reads, of 20 seconds each
 
     def answer(number, start, stop):
         yield part(start, stop, BODY[:20_000])
@@ -231,8 +233,8 @@ def test_a_slow_server_is_waited_for(serve, slow_clock, monkeypatch):
 
 def test_a_reader_that_takes_its_time_is_not_blamed_on_the_server(serve, monkeypatch):
     now = [0.0]
-    monkeypatch.setattr(web, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    monkeypatch.setattr(web, "_MIN_BYTES_PER_WINDOW", 2 * len(BODY))
+    monkeypatch.setattr(http_file, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(http_file, "MIN_BYTES_PER_WINDOW", 2 * len(BODY))
 
     def answer(number, start, stop):
         yield head(200, f"Content-Length: {len(BODY)}") + BODY
@@ -364,7 +366,7 @@ UNSAFE = [
 @pytest.mark.parametrize("name", UNSAFE)
 def test_a_list_may_not_name_what_wraps_other_files(tmp_path, name):
     (tmp_path / "list").write_text(f"{name}\n")
-    with pytest.raises(InputError, match=r"list: names .*alone; name it on the command line"):
+    with pytest.raises(InputError, match=r"list: names .*; name it on the command line"):
         resolve_sources([], files_from=[str(tmp_path / "list")], recursive=True)
 
 
@@ -387,7 +389,7 @@ def test_a_list_from_a_url_may_name_pages(serve):
 
 
 def test_a_list_from_a_url_is_bounded(serve, monkeypatch):
-    monkeypatch.setattr(sources, "_MAX_FETCHED_LIST", 1 << 20)
+    monkeypatch.setattr(named_inputs, "MAX_LIST_BYTES", 1 << 20)
     data = b"http://127.0.0.1/page\n" * 100_000
     url = serve(lambda number, start, stop: [head(200, f"Content-Length: {len(data)}") + data])
     with pytest.raises(InputError, match=r"a\.txt: is a list of more than 1 MiB; fetch it"):
@@ -406,7 +408,7 @@ def test_a_list_here_may_name_local_files_and_pages(serve, tmp_path):
 
 @pytest.mark.parametrize("url", ["reference::http://h/a", "reference://a", "zip://a::reference::http://h/a"])
 def test_reference_is_read_from_nowhere(url):
-    with pytest.raises(InputError, match="reference:: is not read"):
+    with pytest.raises(InputError, match="reference:: is not supported"):
         resolve_sources([url])
 
 

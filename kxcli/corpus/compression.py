@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import BinaryIO, Protocol, cast
 
 from kxcli.corpus import archives
+from kxcli.corpus.lines import Readable
 from kxcli.errors import InputError, MissingExtraError, reason
 
 _MAGIC = {
@@ -203,10 +204,13 @@ class _GzipMember:
         return found
 
 
-def read_up_to(file: BinaryIO, size: int) -> bytes:
-    """Read `size` bytes, fewer only at the end: a pipe or an unbuffered file may give them in parts."""
+def read_up_to(file: Readable, size: int) -> bytes:
+    """Read `size` bytes, fewer only at the end: a pipe or an unbuffered file may give them in parts.
+
+    The memory for all of them is not allocated before they arrive.
+    """
     parts, missing = [], size
-    while missing and (data := file.read(missing)):
+    while missing and (data := file.read(min(missing, _BUFFER))):
         parts.append(data)
         missing -= len(data)
     return parts[0] if len(parts) == 1 else b"".join(parts)

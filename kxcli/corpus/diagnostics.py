@@ -1,10 +1,12 @@
-"""Where a reader stands in its input, and what it had to leave out."""
+"""The position of a reader, its messages, and the records that it skips."""
 
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn
 
 from kxcli import schema
+from kxcli.corpus.sources import Source
 from kxcli.errors import InputError
+from kxcli.urls import is_url
 from kxcli.wording import MAX_EXAMPLES
 
 FIX = "fix the record, or use --on-error skip"
@@ -13,7 +15,7 @@ OnError = Literal["stop", "skip", "replace"]
 
 @dataclass(frozen=True)
 class Place:
-    """A line of an input, counted from 1 at the byte `offset` (0: at its start)."""
+    """A line of an input, counted from 1 at the byte `offset`; 0 is its start."""
 
     path: str
     line: int
@@ -22,7 +24,7 @@ class Place:
 
 @dataclass(frozen=True)
 class SkippedRecords:
-    """Documents that were left out or mended, how many, and where the first few stand."""
+    """The number of records that were skipped or repaired for one reason, and the places of the first few."""
 
     kind: str
     count: int
@@ -31,7 +33,7 @@ class SkippedRecords:
 
 @dataclass(frozen=True)
 class Notice:
-    """Something that was decided by looking at the input."""
+    """A decision by the content of an input, such as its encoding."""
 
     path: str
     message: str
@@ -41,47 +43,19 @@ class Notice:
 Diagnostic = SkippedRecords | Notice
 
 
-def to_json(told: Diagnostic) -> Any:
-    """Return what was told as values that JSON knows."""
-    if isinstance(told, Notice):
-        return {"path": told.path, "message": told.message, "is_warning": told.is_warning}
-    places = [[place.path, place.line, place.offset] for place in told.places]
-    return {"kind": told.kind, "count": told.count, "places": places}
-
-
-def from_json(value: Any) -> Diagnostic:
-    """Return what `to_json` was given; `ValueError` for what it never returns."""
-    _TOLD.check(value, "a message")
-    if "message" in value:
-        return Notice(value["path"], value["message"], value["is_warning"])
-    return SkippedRecords(value["kind"], value["count"], tuple(Place(*place) for place in value["places"]))
-
-
-_PLACE = schema.RowField((schema.TextField(), schema.IntegerField(minimum=1), schema.IntegerField()))
-_TOLD = schema.OneOfField(
-    (
-        schema.RecordField(
-            {"path": schema.TextField(), "message": schema.TextField(), "is_warning": schema.FlagField()}
-        ),
-        schema.RecordField(
-            {"kind": schema.TextField(), "count": schema.IntegerField(), "places": schema.ListField(_PLACE)}
-        ),
-    )
-)
-
-
-class BadRecord(Exception):  # noqa: N818 -- not yet an error: the reader decides
-    """What is wrong with a record, and what to do."""
+class BadRecord(Exception):  # noqa: N818 -- not an error yet: the reader decides by --on-error
+    """The problem with a record, and a hint."""
 
 
 class BadFieldError(BadRecord):
-    """What is wrong with a field of a record that could be read."""
+    """The problem with a field of a record that is otherwise valid."""
 
 
 class ReadDiagnostics:
-    """The line a reader is at, and its losses; raises `InputError` where reading is to stop.
+    """The line of a reader, and the records it skips; raises `InputError` if it must stop.
 
-    line: the number of the next line, counted from 1 at the byte `offset` of the source.
+    Attributes:
+        line: the number of the next line, counted from 1 at the byte `offset` of the source.
     """
 
     def __init__(self, path: str, on_error: OnError, *, line: int = 1, offset: int = 0) -> None:
@@ -96,26 +70,97 @@ class ReadDiagnostics:
 
     @property
     def skipped_records(self) -> list[SkippedRecords]:
-        """What was left out or mended so far."""
+        """The records that were skipped or repaired so far."""
         return [SkippedRecords(kind, self._counts[kind], tuple(places)) for kind, places in self._places.items()]
 
     def fail(self, what: str, hint: str) -> NoReturn:
-        """Stop at the current line."""
+        """Raise `InputError` at the current line."""
         raise InputError(self.path, what, hint, line=self.line, offset=self.offset)
 
     def skip(self, kind: str) -> None:
-        """Count the current line as left out or mended."""
+        """Count the current line as skipped or repaired."""
         self._counts[kind] = self._counts.get(kind, 0) + 1
         places = self._places.setdefault(kind, [])
         if len(places) < MAX_EXAMPLES:
             places.append(Place(self.path, self.line, self.offset))
 
     def reject(self, kind: str, what: str, hint: str = FIX, *, is_read: bool = False) -> None:
-        """Leave out the current record, or stop at it, as `on_error` says.
+        """Skip the current record, or raise `InputError` if `on_error` is "stop".
 
-        is_read: whether it could be read, but has not the fields that are needed.
+        Args:
+            kind: the format.
+            what: the problem.
+            hint: the fix.
+            is_read: whether the record is valid, but lacks the fields that are needed.
         """
         if self.on_error == "stop":
             self.fail(what, hint)
         cause = "field missing or of another type" if is_read else f"not valid {kind.upper()}"
         self.skip(f"records skipped: {cause}")
+
+
+def format_place(place: Place, source: Source | None = None) -> str:
+    """Return `path:line`; for a place in a byte range, count the lines of the file before it.
+
+    If that costs too much, the result has the byte of the line instead.
+
+    Args:
+        place: the place.
+        source: its source; if None, the local file at its path, or one of several URLs that look alike in messages.
+    """
+    if not place.offset:
+        return f"{place.path}:{place.line}"
+    if source is None and is_url(place.path):
+        return f"{place.path}: line {place.line} from byte {place.offset}"
+    source = source or Source(place.path)
+    line = source.find_line(place.line, place.offset)
+    if line is None:
+        return f"{place.path}: byte {source.find_byte(place.line, place.offset)}"
+    return f"{place.path}:{line}"
+
+
+def locate_error(error: InputError, source: Source | None = None) -> InputError:
+    """Return the error with its line counted from the start of the file, or with its byte if that is far.
+
+    Args:
+        error: the error, maybe of a worker that read a byte range.
+        source: its source; if None, the local file at its path.
+    """
+    if error.line is None or not error.offset:
+        return error
+    source = source or Source(error.path)
+    line = source.find_line(error.line, error.offset)
+    what = error.what if line is not None else f"byte {source.find_byte(error.line, error.offset)}: {error.what}"
+    located = InputError(error.path, what, error.hint, line=line)
+    for note in getattr(error, "__notes__", ()):
+        located.add_note(note)
+    return located
+
+
+_PLACE = schema.RowField((schema.TextField(), schema.IntegerField(minimum=1), schema.IntegerField()))
+_DIAGNOSTIC = schema.OneOfField(
+    (
+        schema.RecordField(
+            {"path": schema.TextField(), "message": schema.TextField(), "is_warning": schema.FlagField()}
+        ),
+        schema.RecordField(
+            {"kind": schema.TextField(), "count": schema.IntegerField(), "places": schema.ListField(_PLACE)}
+        ),
+    )
+)
+
+
+def to_json(diagnostic: Diagnostic) -> Any:
+    """Return a diagnostic as a JSON value."""
+    if isinstance(diagnostic, Notice):
+        return {"path": diagnostic.path, "message": diagnostic.message, "is_warning": diagnostic.is_warning}
+    places = [[place.path, place.line, place.offset] for place in diagnostic.places]
+    return {"kind": diagnostic.kind, "count": diagnostic.count, "places": places}
+
+
+def from_json(value: Any) -> Diagnostic:
+    """Return the diagnostic of a JSON value; raise `ValueError` if `to_json` cannot have written it."""
+    _DIAGNOSTIC.check(value, "a message")
+    if "message" in value:
+        return Notice(value["path"], value["message"], value["is_warning"])
+    return SkippedRecords(value["kind"], value["count"], tuple(Place(*place) for place in value["places"]))

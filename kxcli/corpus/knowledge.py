@@ -11,8 +11,8 @@ from kxcli.corpus.decoding import Decoder
 from kxcli.corpus.diagnostics import BadRecord, Diagnostic, Notice, OnError, ReadDiagnostics
 from kxcli.corpus.lines import read_line_blocks
 from kxcli.corpus.records import is_unicode, parse_object, reject_record
-from kxcli.corpus.remote import display_name
 from kxcli.corpus.sources import Source
+from kxcli.urls import display_name
 
 NIL = "NIL"  # the id of what no entry is meant by
 _IS_NIL = f"has the id {NIL}, which stands for no entry"

@@ -10,8 +10,8 @@ from kxcli.corpus.diagnostics import BadRecord, OnError, ReadDiagnostics, Skippe
 from kxcli.corpus.knowledge import NIL
 from kxcli.corpus.lines import read_line_blocks
 from kxcli.corpus.records import is_unicode, parse_object, reject_record
-from kxcli.corpus.remote import display_name
 from kxcli.corpus.sources import Source
+from kxcli.urls import display_name
 
 SKIPPED = "labeled mentions skipped (the text at the offset differs)"
 MISSED = "labeled mentions counted as missed (the text at the offset differs)"

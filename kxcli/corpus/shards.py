@@ -14,14 +14,14 @@ from typing import BinaryIO
 
 from kxcli.corpus import archives, encodings
 from kxcli.corpus.compression import Stream, detect_compression, read_up_to
-from kxcli.corpus.diagnostics import Diagnostic, Notice, ReadDiagnostics
+from kxcli.corpus.diagnostics import Diagnostic, Notice, ReadDiagnostics, locate_error
 from kxcli.corpus.lines import RangeStream, Readable, read_line_blocks
-from kxcli.corpus.places import locate_error
 from kxcli.corpus.records import Document, ReaderSpec, RecordKind, RequestedKind, SourceFormat, read_documents
-from kxcli.corpus.remote import RANGE_OVERLAP, strip_query
+from kxcli.corpus.remote.readers import RANGE_OVERLAP
 from kxcli.corpus.sources import Source
 from kxcli.errors import InputError, UsageError
 from kxcli.storage.temp_files import TempFile
+from kxcli.urls import strip_query
 
 _SUFFIXES: dict[str, RecordKind] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv"}
 _RECORD = 64  # bytes that a parsed document takes beside its text, so that empty ones fill a shard, too
@@ -102,7 +102,7 @@ def compute_stamps(sources: Iterable[Source]) -> list[str]:
     """Return what each source is known by in another run; one that is named twice has two stamps."""
     seen = Counter[str]()
     found = []
-    for stamp in (source.stamp() for source in sources):
+    for stamp in (source.stamp for source in sources):
         seen[stamp] += 1
         found.append(stamp if seen[stamp] == 1 else f"{stamp}-{seen[stamp]}")
     return found

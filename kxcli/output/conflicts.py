@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable
 
 from kxcli.errors import UsageError
+from kxcli.storage.paths import FileId, file_id
 
 
 def refuse_overwriting(option: str, path: str | None, inputs: Iterable[str]) -> None:
@@ -22,7 +23,7 @@ def is_same_output(path: str, other: str) -> bool:
     return _identify_output(path) == _identify_output(other)
 
 
-def _identify_input(path: str) -> tuple[int, int] | None:
+def _identify_input(path: str) -> FileId | None:
     """Return the device and inode of an input, `-` for stdin; None for a URL or device."""
     try:
         return _node(os.fstat(sys.stdin.fileno()) if path == "-" else os.stat(path))
@@ -39,7 +40,7 @@ def _identify_output(path: str) -> object:
     return object() if node is None else node
 
 
-def _node(status: os.stat_result) -> tuple[int, int] | None:
+def _node(status: os.stat_result) -> FileId | None:
     """Return the device and inode of a regular file or a pipe, else None."""
     is_file = stat.S_ISREG(status.st_mode) or stat.S_ISFIFO(status.st_mode)
-    return (status.st_dev, status.st_ino) if is_file else None
+    return file_id(status) if is_file else None

@@ -2,17 +2,13 @@
 
 import io
 import os
-import re
 import select
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
-_MAX_LINKS = 40  # symbolic links on a path, as Linux has it
-
-# /dev/stdout, /dev/fd and /proc/self lead here; other systems than Linux end at /dev/fd.
-_DESCRIPTOR = re.compile(r"/proc/(?P<pid>\d+)(?:/task/\d+)?/fd/(?P<number>\d+)|/dev/fd/(?P<own>\d+)")
+from kxcli.storage.paths import DESCRIPTOR
 
 
 class CompleteWriter(io.RawIOBase):
@@ -90,27 +86,12 @@ def _complete_stream(name: str) -> Iterator[None]:
         setattr(sys, name, before)
 
 
-def descriptor_path(path: str) -> str | None:
-    """Return the descriptor of a path such as /dev/fd/N, None for other paths.
-
-    /dev/stdout, /dev/fd/N, /proc/self/fd/N and symbolic links to them lead to descriptors.
-    """
-    for _ in range(_MAX_LINKS):
-        path = os.path.join(os.path.realpath(os.path.dirname(path)), os.path.basename(path))
-        if _DESCRIPTOR.fullmatch(path):
-            return path
-        if not os.path.islink(path):
-            return None
-        path = os.path.join(os.path.dirname(path), os.readlink(path))
-    return None
-
-
 def open_descriptor(path: str) -> int:
     """Return a new descriptor for a `descriptor_path`, at the same offset.
 
     A regular file that another process has open, and this one has not, is appended to.
     """
-    match = _DESCRIPTOR.fullmatch(path)
+    match = DESCRIPTOR.fullmatch(path)
     assert match is not None, "`descriptor_path` returned it"
     if match["own"] or match["pid"] == os.path.basename(os.path.realpath("/proc/self")):
         return os.dup(int(match["own"] or match["number"]))

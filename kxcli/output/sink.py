@@ -4,7 +4,6 @@ import errno
 import fcntl
 import io
 import os
-import re
 import shutil
 import stat
 import sys
@@ -13,16 +12,17 @@ from contextlib import ExitStack, contextmanager, suppress
 from typing import BinaryIO
 
 from kxcli.errors import OutputError, reason
-from kxcli.output.descriptors import CompleteWriter, descriptor_path, open_descriptor
+from kxcli.output.descriptors import CompleteWriter, open_descriptor
 from kxcli.signals import delay_signals
+from kxcli.storage.paths import descriptor_path
 from kxcli.storage.stale_files import HOST, create_locked_file, remove_stale
 from kxcli.storage.temp_files import open_nameless, temporary_folder
+from kxcli.urls import is_url
 
 STDOUT = "<stdout>"
 
 # Another machine that writes to the same folder may not see who holds a lock here.
 _PREFIX, _SUFFIX = f".kxcli-{HOST}-", ".part"
-_URL = re.compile(r"[a-z][a-z0-9+.:-]*://", re.IGNORECASE)
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
@@ -91,7 +91,7 @@ def check(path: str | None, *, option: str = "-o") -> None:
         if sys.stdout is None:
             raise OutputError(STDOUT, "is closed", f"name a file with {option}")
         return
-    if _URL.match(path):
+    if is_url(path):
         shown = path.partition("://")[0] + "://..."  # the rest may contain a password
         raise OutputError(
             shown, "is a URL, and output goes to local files", f"name a file with {option}, or pipe stdout"

@@ -8,10 +8,11 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from kxcli.corpus import diagnostics, encodings, shards, sources
-from kxcli.corpus.diagnostics import Diagnostic, Notice, OnError, SkippedRecords
-from kxcli.corpus.places import format_place, locate_error
+from kxcli.corpus.diagnostics import Diagnostic, Notice, OnError, SkippedRecords, format_place, locate_error
+from kxcli.corpus.named_inputs import resolve_sources
 from kxcli.corpus.records import DEFAULT_FIELD, ReaderSpec, RecordKind, RequestedKind
 from kxcli.corpus.shards import TaskPlanner, TaskReader
+from kxcli.corpus.walking import FileFilter, SkippedFiles
 from kxcli.errors import InputError, UsageError
 from kxcli.mapreduce import available, inline_tasks, local
 from kxcli.mapreduce.checkpoint import CheckpointEngine
@@ -19,6 +20,7 @@ from kxcli.mapreduce.job import Engine, Job, SnapshotEngine, Task
 from kxcli.output.conflicts import refuse_overwriting
 from kxcli.pipelines.settings import InputSettings, OutputSettings, RunSettings
 from kxcli.report import Report
+from kxcli.storage.paths import file_ids
 from kxcli.storage.workspace import Workspace
 from kxcli.wording import MAX_EXAMPLES, format_count, format_examples
 
@@ -36,11 +38,11 @@ def find_sources(given: InputSettings, report: Report, output: OutputSettings) -
 
     Raises `UsageError` if the output is one of the inputs.
     """
-    skips = sources.SkippedFiles()
-    found = sources.resolve_sources(
+    skips = SkippedFiles()
+    found = resolve_sources(
         given.inputs,
         recursive=given.recursive,
-        file_filter=sources.FileFilter(given.glob, given.hidden, sources.list_inodes(output.written)),
+        file_filter=FileFilter(given.glob, given.hidden, file_ids(output.written)),
         files_from=given.files_from,
         null=given.null,
         skips=skips,

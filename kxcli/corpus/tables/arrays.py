@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, ClassVar, NoReturn, cast
 import numpy as np
 
 from kxcli.arrays import AnyArray, FloatArray, IntArray
-from kxcli.corpus.compression import MAGIC_LENGTH, Stream, detect_compression
+from kxcli.corpus.compression import MAGIC_LENGTH, Stream, detect_compression, read_up_to
 from kxcli.corpus.diagnostics import ReadDiagnostics
 from kxcli.corpus.lines import Readable
 from kxcli.corpus.sources import Source
@@ -201,22 +201,13 @@ def _read_in_order(
     step = max(rows, 1) if is_fortran else _step(size)
     for start in range(0, rows, step):
         count = min(step, rows - start)
-        data = _exactly(stream, count * size)
+        data = read_up_to(stream, count * size)
         if len(data) < count * size:
             _fail(path, is_short=True)
         part = np.frombuffer(data, dtype).reshape(count, columns, order="F" if is_fortran else "C")
         yield from _split_rows(part) if is_fortran else (part,)
     if stream.read(1):
         _fail(path, is_short=False)
-
-
-def _exactly(stream: Readable, size: int) -> bytes:
-    """Read so many bytes, fewer at the end; what a damaged header says is not made room for beforehand."""
-    parts = list[bytes]()
-    while size and (data := stream.read(min(size, _BATCH))):
-        parts.append(data)
-        size -= len(data)
-    return b"".join(parts)
 
 
 def _step(size: int) -> int:

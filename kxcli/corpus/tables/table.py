@@ -13,7 +13,6 @@ import numpy as np
 from kxcli.arrays import FloatArray, IntArray
 from kxcli.corpus.compression import Stream
 from kxcli.corpus.diagnostics import Diagnostic, Notice, OnError, ReadDiagnostics
-from kxcli.corpus.remote import strip_query
 from kxcli.corpus.shards import detect_format, guess_kind
 from kxcli.corpus.sources import Source
 from kxcli.corpus.tables import arrays, delimited, objects
@@ -28,6 +27,7 @@ from kxcli.corpus.tables.cells import (
 )
 from kxcli.corpus.tables.chunks import RowChunk, TablePart
 from kxcli.errors import InputError, UsageError
+from kxcli.urls import strip_query
 from kxcli.wording import format_count, format_names, shorten
 
 TableKind = Literal["tsv", "csv", "jsonl", "npy"]

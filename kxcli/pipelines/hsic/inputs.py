@@ -10,9 +10,8 @@ import numpy as np
 
 from kxcli.arrays import BoolArray, FloatArray
 from kxcli.corpus import encodings
-from kxcli.corpus.diagnostics import Diagnostic, Notice, OnError
-from kxcli.corpus.places import format_place
-from kxcli.corpus.sources import resolve_sources
+from kxcli.corpus.diagnostics import Diagnostic, Notice, OnError, format_place
+from kxcli.corpus.named_inputs import resolve_sources
 from kxcli.corpus.tables import ColumnGroup, Table, TableKind, TableReading, TextColumns, open_table
 from kxcli.corpus.tables.cells import MissingCodes
 from kxcli.errors import InputError, UsageError

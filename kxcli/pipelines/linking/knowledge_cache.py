@@ -14,7 +14,6 @@ from typing import Any, cast
 from kxcli.arrays import AnyArray
 from kxcli.corpus import knowledge
 from kxcli.corpus.diagnostics import Diagnostic, Notice, OnError, SkippedRecords
-from kxcli.corpus.remote import display_name
 from kxcli.corpus.sources import Source, find_local
 from kxcli.errors import reason
 from kxcli.mining.linking.kb.compiling import Entry, SkippedEntries, compile_entries
@@ -25,6 +24,7 @@ from kxcli.storage.array_file import ArrayFile, save_arrays
 from kxcli.storage.container import UNFINISHED_PATTERN, DamagedError
 from kxcli.storage.private_files import UnsafeError, make_private_folder
 from kxcli.storage.stale_files import remove_unused
+from kxcli.urls import display_name
 from kxcli.wording import format_count
 
 Arrays = Mapping[str, AnyArray]

@@ -1,0 +1,108 @@
+"""Arguments -> sources: files, folders, lists of files, stdin and URLs."""
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+
+from kxcli.corpus.compression import read_up_to
+from kxcli.corpus.remote import check_listed, resolve_url
+from kxcli.corpus.remote.base import with_retries
+from kxcli.corpus.sources import STDIN, Source, WaitingInput, file_status, find_local, open_stdin
+from kxcli.corpus.walking import FileFilter, SkippedFiles, remote_source, walk_folder, walk_url
+from kxcli.errors import InputError, UsageError, reason
+from kxcli.urls import display_name, is_url
+
+MAX_LIST_BYTES = 64 << 20  # of a remote list: about a million names, which are all resolved before a run begins
+
+
+def resolve_sources(
+    arguments: Sequence[str],
+    *,
+    recursive: bool = False,
+    file_filter: FileFilter | None = None,
+    files_from: Sequence[str] = (),
+    null: bool = False,
+    skips: SkippedFiles | None = None,
+) -> list[Source]:
+    """Return the sources that the arguments name, in their order; the files of a folder by name.
+
+    A file that is named twice gives two sources. The state of a URL is requested now.
+
+    Args:
+        arguments: paths, URLs, or `-` for stdin, which is also read if there are no arguments and no lists.
+        recursive: whether to read the files in folders.
+        file_filter: which files of folders to read.
+        files_from: lists of files, one a line.
+        null: whether the names in the lists are separated by NUL bytes.
+        skips: receives the files of folders that are not read.
+
+    Raises:
+        InputError: for a missing file, or a folder without `recursive`.
+    """
+    names = list(arguments)
+    for list_name in files_from:
+        names.extend(_iter_list(list_name, null))
+    if "-" in files_from and "-" in names:
+        raise UsageError("stdin cannot be both the list of files (--files-from -) and an input (-).")
+    if not files_from and not names:
+        names = ["-"]
+    if names.count("-") > 1 or files_from.count("-") > 1:
+        raise UsageError("stdin (-) can be read only once.")
+    file_filter, skips = file_filter or FileFilter(), skips or SkippedFiles()
+    found: list[Source] = []
+    for name in names:
+        if name == "-":
+            found.append(open_stdin())
+        elif is_url(name):
+            found.extend(_resolve_remote(name, recursive, file_filter, skips))
+        elif stat.S_ISDIR(file_status(name).st_mode):
+            _refuse_folder(name, recursive)
+            found.extend(walk_folder(name, file_filter, skips))
+        else:
+            found.append(find_local(name))
+    return found
+
+
+def _resolve_remote(url: str, recursive: bool, file_filter: FileFilter, skips: SkippedFiles) -> Iterator[Source]:
+    file = resolve_url(url)
+    state = with_retries(url, file.state)
+    if state is None:
+        _refuse_folder(url, recursive)
+        yield from walk_url(file, file_filter, skips)
+    else:
+        yield remote_source(url, state)
+
+
+def _refuse_folder(name: str, recursive: bool) -> None:
+    if not recursive:
+        raise InputError(display_name(name), "is a folder", "use -r to read the files in it")
+
+
+def _iter_list(path: str, null: bool) -> Iterator[str]:
+    """Yield the names in a list of files, one a line, or separated by NUL bytes."""
+    if path == "-":
+        open_stdin()
+    try:
+        data = WaitingInput().readall() if path == "-" else _read_list(path)
+    except OSError as error:
+        raise InputError(path, reason(error), "check the path and its permissions") from None
+    for number, line in enumerate(data.split(b"\0" if null else b"\n"), 1):
+        if b"\0" in line:
+            what, hint = "contains a NUL byte", "give a list in plain text; for NUL-separated names use -0"
+            raise InputError(STDIN if path == "-" else display_name(path), what, hint, number)
+        if line:
+            name = os.fsdecode(line if null else line.removesuffix(b"\r"))
+            check_listed(name, path)
+            yield name
+
+
+def _read_list(path: str) -> bytes:
+    if not is_url(path):
+        with open(path, "rb") as file:
+            return file.read()
+    with Source(path).open() as file:
+        data = read_up_to(file, MAX_LIST_BYTES + 1)
+    if len(data) > MAX_LIST_BYTES:
+        what = f"is a list of more than {MAX_LIST_BYTES >> 20} MiB"
+        raise InputError(display_name(path), what, "fetch it, then give the local copy")
+    return data

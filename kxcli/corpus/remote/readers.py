@@ -1,0 +1,136 @@
+"""Remote files as raw files: by ranges of growing size, or from the start only."""
+
+import io
+from contextlib import closing
+
+from kxcli.corpus.remote.base import RemoteFile, RemoteState, RemoteStream, TransientError, remote_error, with_retries
+from kxcli.wording import format_count
+
+INITIAL_FETCH = 1 << 16  # bytes of the first range if nothing is known about the file: enough to detect its format
+RANGE_OVERLAP = 1 << 14  # bytes after a shard that are likely to contain the end of its last line
+
+_MIN_PROGRESS = 1 << 12  # bytes that a response must have, or it counts as a failed try
+_SECOND_FETCH, _MAX_FETCH = 1 << 18, 1 << 22  # bytes of the next range, and of the largest, which is in memory twice
+
+
+class RangedReader(io.RawIOBase):
+    """A file of known size, read by ranges; one range is in memory."""
+
+    def __init__(self, file: RemoteFile, state: RemoteState, first: int) -> None:
+        """Read `file` while it is in `state`; the first `first` bytes are requested together."""
+        self._file, self._state, self._size = file, state, state.size or 0
+        self._first, self._next = first, _SECOND_FETCH
+        self._position = self._start = 0
+        self._range = b""
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seekable(self) -> bool:
+        """Return True."""
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Set the position, counted from the start."""
+        if whence != io.SEEK_SET:
+            raise io.UnsupportedOperation("only from the start")
+        self._position = offset
+        return offset
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._position
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        """Read up to the end of the range in memory."""
+        if self._position >= self._size or not len(buffer):
+            return 0
+        if not self._start <= self._position < self._start + len(self._range):
+            self._range = b""  # first, so that two ranges are never in memory together
+            self._range = self._fetch(self._position, min(self._position + self._next_size(), self._size))
+            self._start = self._position
+        begin = self._position - self._start
+        data = memoryview(self._range)[begin : begin + len(buffer)]
+        buffer[: len(data)] = data
+        self._position += len(data)
+        return len(data)
+
+    def _next_size(self) -> int:
+        """Return the size of the next range: the rest of the first bytes, then more and more."""
+        if self._first > 0:
+            size = min(self._first, _MAX_FETCH)
+            self._first -= size
+        else:
+            size, self._next = self._next, min(2 * self._next, _MAX_FETCH)
+        return size
+
+    def _fetch(self, start: int, stop: int) -> bytes:
+        """Return a range; after a failure, request only the missing bytes."""
+        parts = list[bytes]()
+
+        def fetch_more() -> int:
+            begin = start + sum(map(len, parts))
+            try:
+                part = self._file.fetch(begin, stop, self._state)
+                problem = f"the server sends fewer than {_MIN_PROGRESS:,} bytes per response"
+            except TransientError as error:
+                part, problem = error.received, error.what
+            parts.append(part)
+            if len(part) < _MIN_PROGRESS and begin + len(part) < stop:
+                raise TransientError(problem)
+            return begin + len(part)
+
+        while with_retries(self._file.url, fetch_more) < stop:
+            pass
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+class SequentialReader(io.RawIOBase):
+    """A file that can be read only from its start; retried until the first bytes have arrived."""
+
+    def __init__(self, file: RemoteFile, state: RemoteState) -> None:
+        """Read `file` while it is in `state`."""
+        self._file, self._state = file, state
+        self._stream: RemoteStream | None = None
+        self._position = 0
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        """Read what has arrived."""
+        size = len(buffer)
+        try:
+            data = self._read(size) if self._position else with_retries(self._file.url, lambda: self._read(size))
+        except TransientError as error:
+            what = f"{error.what} after {format_count(self._position, 'bytes')}"
+            hint = "the server cannot resume in the middle, so run again, or fetch the file first"
+            raise remote_error(self._file.url, what, hint) from None
+        buffer[: len(data)] = data
+        self._position += len(data)
+        return len(data)
+
+    def tell(self) -> int:
+        """Return the position."""
+        return self._position
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._disconnect()
+        super().close()
+
+    def _read(self, size: int) -> bytes:
+        if self._stream is None:
+            self._stream = self._file.stream(self._state)
+        try:
+            return self._stream.read(size)
+        except TransientError:
+            self._disconnect()
+            raise
+
+    def _disconnect(self) -> None:
+        if self._stream is not None:
+            with closing(self._stream):
+                self._stream = None

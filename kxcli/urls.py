@@ -1,0 +1,79 @@
+"""URLs: how arguments are recognized as such, and how messages show them without secrets."""
+
+import re
+
+_HIDDEN = "***"  # as long as no secret is known to be
+_SCHEME = r"[a-z][a-z0-9+.-]*"
+_URL = re.compile(rf"{_SCHEME}(::[a-z0-9+.:-]+)?://", re.IGNORECASE)
+_HTTP = re.compile(r"https?://", re.IGNORECASE)
+_START = re.compile(rf"(?<![\w+.-])(?:({_SCHEME})://+|(https?|s3a?|ftp|gs):/(?!/))", re.IGNORECASE)
+_LOCAL_SCHEMES = frozenset({"file", "local"})
+_HTTP_SCHEMES = frozenset({"http", "https"})
+_HOST = re.compile(r"[^/?#]*")
+_WORD = re.compile(r"[^\s?#]*")
+_NO_PORT = re.compile(r"[^/?#@:\s\[]+:(?!\d*(?:[/?#:;,)'\"\s]|$))")
+_HTTP_QUERY = re.compile(r"(?<=[?#])(?!\*\*\*)\S+?(?=[:;,)'\"]*(?:\s|$))")
+_OTHER_QUERY = re.compile(r"(?<=\?)(?!\*\*\*)[^\s=]*=\S*?(?=[:;,)'\"]*(?:\s|$))")
+_LONG_QUERY = re.compile(r"https?://[^?#]*[?#](?=.)", re.IGNORECASE | re.DOTALL)
+
+
+def is_url(path: str) -> bool:
+    """Return whether an argument begins with `scheme://`."""
+    return _URL.match(path) is not None
+
+
+def is_http(url: str) -> bool:
+    """Return whether an argument is a URL of HTTP or HTTPS."""
+    return _HTTP.match(url) is not None
+
+
+def strip_query(path: str) -> str:
+    """Return a path; of a URL of HTTP, only up to its query or fragment."""
+    return re.split(r"[?#]", path, maxsplit=1)[0] if is_http(path) else path
+
+
+def display_name(path: str) -> str:
+    """Return an argument for messages, without the secrets of a URL."""
+    return redact_url(path) if is_url(path) else path
+
+
+def redact_text(text: str) -> str:
+    """Remove user, password, query and fragment from the URLs in a message."""
+    starts = list(_START.finditer(text))
+    if not starts:
+        return text
+    parts = [text[: starts[0].start()]]
+    for number, found in enumerate(starts):
+        stop = starts[number + 1].start() if number + 1 < len(starts) else len(text)
+        scheme = (found[1] or found[2]).lower()
+        rest = text[found.end() : stop]
+        if scheme in _LOCAL_SCHEMES:
+            parts += found[0], rest
+            continue
+        shown = _remove_user(rest, has_host=found[0].endswith("://") and not found[0].endswith(":///"))
+        start = found[0] if shown == rest else f"{found[0].rstrip('/')}//"
+        parts += start, (_HTTP_QUERY if scheme in _HTTP_SCHEMES else _OTHER_QUERY).sub(_HIDDEN, shown, count=1)
+    return "".join(parts)
+
+
+def redact_url(url: str) -> str:
+    """Remove the secrets of one URL, which may contain spaces."""
+    shown = redact_text(url)
+    found = _LONG_QUERY.search(shown)
+    return shown if found is None else shown[: found.end()] + _HIDDEN
+
+
+def _remove_user(rest: str, *, has_host: bool) -> str:
+    """Return the part after `scheme://` without user and password, also of malformed URLs."""
+    host = _HOST.match(rest)
+    word = _WORD.match(rest)
+    assert host is not None and word is not None, "both patterns match the empty string"
+    if "@" in host[0]:
+        return f"{_HIDDEN}@{rest[host[0].rindex('@') + 1 :]}"
+    if not has_host and "@" in word[0]:
+        return f"{_HIDDEN}@{rest[word[0].rindex('@') + 1 :]}"
+    if found := _NO_PORT.match(rest):  # a password that contains a separator
+        if "@" in rest:
+            return f"{_HIDDEN}@{rest[rest.rindex('@') + 1 :]}"
+        return f"{found[0]}{_HIDDEN}{rest[host.end() :]}"
+    return rest
