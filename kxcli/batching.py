@@ -1,21 +1,26 @@
-"""Things put together until they are large enough to be worth a round."""
+"""Items collected into batches that are large enough to be worth a step."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
-TOGETHER = 1 << 15  # characters of texts linked at a time: what is computed of them stays in a core's cache
+CACHE_BATCH = 1 << 15  # characters of texts; the arrays computed from them stay in a core's cache
 
-Thing = TypeVar("Thing")
+ItemT = TypeVar("ItemT")
 
 
-def together(things: Iterable[Thing], length: Callable[[Thing], int]) -> Iterator[list[Thing]]:
-    """Yield things in order, some together, each of so many characters by `length`."""
-    held, size = list[Thing](), 0
-    for thing in things:
-        held.append(thing)
-        size += length(thing) + 1
-        if size >= TOGETHER:
-            yield held
-            held, size = [], 0
-    if held:
-        yield held
+def iter_batches(
+    items: Iterable[ItemT], size_of: Callable[[ItemT], int], batch_size: int = CACHE_BATCH
+) -> Iterator[list[ItemT]]:
+    """Yield items in order, in lists that are full when their sizes add up to `batch_size`.
+
+    Each item counts one more than its size, so that empty items fill a batch, too.
+    """
+    batch, size = list[ItemT](), 0
+    for item in items:
+        batch.append(item)
+        size += size_of(item) + 1
+        if size >= batch_size:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch

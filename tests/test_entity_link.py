@@ -20,10 +20,13 @@ from test_failures import workers_of
 
 from kxcli.corpus.records import Document
 from kxcli.mining.linking import NIL, Entry, Linker, Linking
+from kxcli.mining.linking.job import LinkResources
 from kxcli.mining.linking.kb.compiling import SkippedEntries, compile_entries
+from kxcli.mining.linking.linker import link_texts
 from kxcli.mining.linking.training.linking_model import LinkingModel
 from kxcli.output.rows import escape_tsv
-from kxcli.pipelines.linking import link_job
+from kxcli.pipelines.linking import render_links
+from kxcli.pipelines.linking.render_links import fill_line_numbers, make_link_job
 
 KB = [
     {
@@ -438,7 +441,7 @@ def written_plainly(base, documents, linking, form, n_candidates, first):
         if document.has_continuation:
             continue
         text, key = document.text, str(number) if document.key is None else document.key
-        found, mentions, rows = link_job.link_texts(LinkingModel.untrained(base), [text], linking), [], []
+        found, mentions, rows = link_texts(LinkingModel.from_prior(base), [text], linking), [], []
         for at, (start, stop, entry, score) in enumerate(
             zip(*(a.tolist() for a in (found.starts, found.stops, found.entries, found.scores)), strict=True)
         ):
@@ -467,19 +470,17 @@ def test_what_is_written_is_what_a_plain_writer_writes(odd_base, data):
     linking = Linking(
         data.draw(st.sampled_from(["all", "best"])), nil_threshold=data.draw(st.sampled_from([0.0, 0.6, 1.0]))
     )
-    job = link_job.LinkJob(linking, form, n_candidates)
-    job.setup(link_job.LinkResources(odd_base.arrays(), None))
-    with (
-        mock.patch.object(link_job, "TOGETHER", data.draw(st.sampled_from([1, 20, 1 << 16]))),
-        mock.patch.object(link_job, "_KEPT", data.draw(st.sampled_from([1, 3, 1 << 13]))),
-    ):
+    job = make_link_job(linking, form, n_candidates)
+    job.batch_size = data.draw(st.sampled_from([1, 20, 1 << 16]))
+    job.setup(LinkResources(odd_base.arrays()))
+    with mock.patch.object(render_links, "_CACHE_SIZE", data.draw(st.sampled_from([1, 3, 1 << 13]))):
         made = job.map(documents)
     assert job.load(mapped(job.dump(made))) == made
     first = number = data.draw(st.integers(1, 3))
     out = []
-    for lines in made:
-        out.append(lines.numbered(number))
-        number += lines.n_read
+    for rendered in made:
+        out.append(fill_line_numbers(rendered, number))
+        number += rendered.n_lines
     wanted = written_plainly(odd_base, documents, linking, form, n_candidates, first)
     assert (b"".join(out), number - first) == wanted
 

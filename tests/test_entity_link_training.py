@@ -887,7 +887,7 @@ def test_every_model_of_no_use_is_told(toy_base, toy_model, tmp_path, harm):
     path = tmp_path / "model.npz"
     path.write_bytes(HARMED[harm](toy_model))
     with pytest.raises(InputError) as error:
-        model_files.arrays_of(os.fspath(path), toy_base)
+        model_files.load_model(os.fspath(path), toy_base)
     assert error.value.args[0] == os.fspath(path) and re.search(wanted_of(harm), error.value.args[1])
 
 
@@ -897,7 +897,7 @@ def test_harm_anywhere_in_a_model_is_told_or_of_no_consequence(toy_base, toy_mod
     for at in range(7, len(data), max(1, len(data) // 150)):
         path.write_bytes(data[:at] + bytes([data[at] ^ (1 << at % 8)]) + data[at + 1 :])
         try:
-            arrays = model_files.arrays_of(os.fspath(path), toy_base)
+            arrays = model_files.load_model(os.fspath(path), toy_base)
         except InputError as error:
             n_told += 1
             assert error.args[0] == os.fspath(path)

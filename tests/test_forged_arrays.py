@@ -109,7 +109,7 @@ def members(arrays):
 def refused(path, base):
     """Return the message for a model, which names the file and the fix."""
     with pytest.raises(InputError) as error:
-        model_files.arrays_of(os.fspath(path), base)
+        model_files.load_model(os.fspath(path), base)
     message = str(error.value)
     assert message.startswith(f"{path}: ") and message.endswith(f"; make one with --train LABELLED --model {path}")
     assert "\n" not in message and len(message) < 700 + 2 * len(str(path))
@@ -302,7 +302,7 @@ def test_intact_models_are_accepted(tmp_path, base, arrays):
     path = tmp_path / "m.npz"
     for method in zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED:
         path.write_bytes(zipped(members(arrays), method))
-        found = model_files.arrays_of(os.fspath(path), base)
+        found = model_files.load_model(os.fspath(path), base)
         assert found.keys() == arrays.keys()
         assert all(np.array_equal(found[name], arrays[name]) for name in arrays)
 
@@ -442,7 +442,7 @@ def link_with(arrays):
     """Link with a knowledge base if its arrays are as declared."""
     check_knowledge_base(arrays)
     linker = Linker(ENTRIES)
-    linker.model = LinkingModel.untrained(KnowledgeBase.from_arrays(arrays))
+    linker.model = LinkingModel.from_prior(KnowledgeBase.from_arrays(arrays))
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         return linker.link(TEXTS)
@@ -552,7 +552,7 @@ def cache(tmp_path, monkeypatch):
         said.clear()
         report = Report(verbose=True)
         monkeypatch.setattr(report, "detail", said.append)
-        found = knowledge_cache.arrays_of(["kb.tsv"], "cache", "stop", report)
+        found = knowledge_cache.load_knowledge_base(["kb.tsv"], "cache", "stop", report)
         return {name: array.tobytes() for name, array in found.items()}, list(said)
 
     expected, _ = run()

@@ -93,9 +93,9 @@ def test_a_first_line_that_names_the_columns_is_skipped_and_noted(folder, capsys
     found, told = entries_of("kb.tsv")
     assert [one[0] for one in found] == ["E1"]
     assert [type(one) for one in told] == [Notice] and "line 1 is skipped" in told[0].message
-    assert KnowledgeBase.from_arrays(compiling.arrays_of(["kb.tsv"], None, "stop", Report(quiet=True))).ids.all() == [
-        "E1"
-    ]
+    assert KnowledgeBase.from_arrays(
+        compiling.load_knowledge_base(["kb.tsv"], None, "stop", Report(quiet=True))
+    ).ids.all() == ["E1"]
     for _ in range(2):  # compiled, and from the cache
         found, err = links_of(capsys, ["kb.tsv"], "督工的 name 和 subject 名称")
         assert found == [("督工", "E1")]
@@ -269,11 +269,11 @@ def test_repeated_ids_add_their_names(folder):
             {"subject_id": "1"},
         ),
     )
-    base = KnowledgeBase.from_arrays(compiling.arrays_of(["kb.jsonl"], None, "stop", Report(quiet=True)))
+    base = KnowledgeBase.from_arrays(compiling.load_knowledge_base(["kb.jsonl"], None, "stop", Report(quiet=True)))
     assert base.ids.all() == ["1", "2"] and base.names.all() == ["小米", "苹果", "红米", "黑米"]
     assert base.n_names.tolist() == [3, 1]
     write(folder, "kb.tsv", "小米\t1\n苹果\t2\n红米\t1\n黑米\t1\n小米\t1\n")
-    same = KnowledgeBase.from_arrays(compiling.arrays_of(["kb.tsv"], None, "stop", Report(quiet=True)))
+    same = KnowledgeBase.from_arrays(compiling.load_knowledge_base(["kb.tsv"], None, "stop", Report(quiet=True)))
     assert sorted(same.names.all()) == sorted(base.names.all()) and same.n_names.tolist() == [3, 1]
 
 
@@ -478,7 +478,7 @@ ANY_FILE = settings(
 def test_any_file_is_a_knowledge_base_or_an_input_error(folder, data, on_error):
     write(folder, "any", data)
     try:
-        arrays = compiling.arrays_of(["any"], str(folder / "kb"), on_error, Report(quiet=True))
+        arrays = compiling.load_knowledge_base(["any"], str(folder / "kb"), on_error, Report(quiet=True))
     except InputError as error:
         assert str(error).startswith("any") and "\n" not in str(error)
     else:

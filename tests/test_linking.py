@@ -742,7 +742,7 @@ some_texts = st.lists(
 @given(some_texts, st.sampled_from(["best", "longest", "all"]), st.sampled_from(["none", "plain", "tagger"]))
 def test_texts_together_are_linked_as_each_alone(linker, tagging_linker, texts, overlap, kind):
     texts = [*texts, *texts[:1], "𠮷"]
-    models = {"none": LinkingModel.untrained(linker.model.lexicon.base), "plain": linker.model}
+    models = {"none": LinkingModel.from_prior(linker.model.lexicon.base), "plain": linker.model}
     one = Linker.from_model(models.get(kind) or replace(tagging_linker.model, mention_threshold=0.01), Linking(overlap))
     assert one.link(texts) == [found for text in texts for found in one.link([text])]
     assert one.link(iter(texts)) == one.link(texts)
@@ -1055,7 +1055,7 @@ def test_of_very_many_entries_the_most_prominent_are_looked_at():
 def test_a_long_text_of_one_character_that_is_a_name(linker):
     text = "米" * 1_000_000
     base = built([Entry("1", "米", ["米米"], (), [("p", "米米米")]), Entry("2", "米", (), (), [("p", "米米米")])])
-    found = link_texts(LinkingModel.untrained(base), [text, "米"], Linking())
+    found = link_texts(LinkingModel.from_prior(base), [text, "米"], Linking())
     assert found.starts.tolist() == [*range(0, 1_000_000, 2), 0]
     assert set(found.stops[:-1] - found.starts[:-1]) == {2}
     assert link_texts(linker.model, [text], Linking()).starts.tolist() == []
@@ -1063,7 +1063,7 @@ def test_a_long_text_of_one_character_that_is_a_name(linker):
 
 def test_a_tagger_finds_what_no_name_lists():
     case = Case([Entry("1", "cat")], [], [], ["catalog cat", "新词"], [[(0, 3, 0.9)], [(0, 2, 0.9)]])
-    model = replace(LinkingModel.untrained(case.base), tagger=Tags(case), mention_threshold=0.0)
+    model = replace(LinkingModel.from_prior(case.base), tagger=Tags(case), mention_threshold=0.0)
     found = link_texts(model, case.texts, Linking())
     assert list(zip(found.texts.tolist(), found.starts.tolist(), found.entries.tolist(), strict=True)) == [
         (0, 0, 0),

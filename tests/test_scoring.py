@@ -15,6 +15,7 @@ from conftest import SAMPLES, SHARED
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kxcli.batching import CACHE_BATCH
 from kxcli.corpus.labeled_texts import Label, LabeledSpan, read_labeled_texts
 from kxcli.errors import InputError, OutputError
 from kxcli.mining.linking import NIL, Entry, Linker, Mention
@@ -86,7 +87,7 @@ def cases(draw):
     return records, linked
 
 
-def evaluated(folder, records, linked, errors_path=None):
+def evaluated(folder, records, linked, errors_path=None, batch_size=CACHE_BATCH):
     """Return the tally of a file of records, by a linker that gives what stands in `linked`."""
     path = folder / "gold.jsonl"
     path.write_text("".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records), encoding="utf-8")
@@ -97,14 +98,16 @@ def evaluated(folder, records, linked, errors_path=None):
         return linked[len(given_texts) - len(texts) : len(given_texts)]
 
     report = Report(quiet=True)
-    tally = evaluation.evaluate(link, str(path), KNOWN, on_error="stop", report=report, errors_path=errors_path)
+    tally = evaluation.evaluate_file(
+        link, str(path), KNOWN, on_error="stop", report=report, errors_path=errors_path, batch_size=batch_size
+    )
     assert given_texts == [record["text"] for record in records]
     return tally
 
 
 def table(tally):
     """Return the rows of the output, by type, in their order."""
-    data = b"".join(evaluation.rows(tally, "jsonl"))
+    data = b"".join(evaluation.encode_evaluation(tally, "jsonl"))
     return {row.pop("type"): row for row in map(json.loads, data.decode("utf-8").splitlines())}
 
 
@@ -167,8 +170,7 @@ def test_all_that_is_counted_equals_the_text_of_the_task(tmp_path, case):
         assert twin["gold"] == twin["linked"] == 0
     order = [(-row["gold"], -row["linked"], kind) for kind, row in rows.items()][1:]
     assert order == sorted(order)
-    with mock.patch.object(evaluation, "_TOGETHER", 4):
-        assert table(evaluated(tmp_path, records, linked)) == rows
+    assert table(evaluated(tmp_path, records, linked, batch_size=4)) == rows
 
 
 def by_the_scorer(folder, records, linked, *options):
@@ -369,14 +371,16 @@ def test_a_failed_evaluation_leaves_the_old_file_of_errors(tmp_path):
 
 
 def tsv(tally):
-    return [line.split("\t") for line in b"".join(evaluation.rows(tally, "tsv")).decode("utf-8").splitlines()]
+    return [
+        line.split("\t") for line in b"".join(evaluation.encode_evaluation(tally, "tsv")).decode("utf-8").splitlines()
+    ]
 
 
 def test_without_gold_or_with_nil_alone_there_are_no_ratios(tmp_path):
     empty = tsv(evaluated(tmp_path, [], []))
     assert empty[0] == [*evaluation.COLUMNS] and len(empty) == 2
     assert [cell for cell in empty[1] if cell != "0"] == ["total"] + [""] * 10
-    assert len(b"".join(evaluation.rows(EvaluationTally(), "tsv", header=False)).splitlines()) == 1
+    assert len(b"".join(evaluation.encode_evaluation(EvaluationTally(), "tsv", header=False)).splitlines()) == 1
     records = [{"text": "ab", "mention_data": [{"mention": "a", "offset": 0, "kb_id": NIL}]}]
     row = table(evaluated(tmp_path, records, [[Mention(0, 1, NIL, 0.1, (("x", 0.1),))]]))["total"]
     assert (row["gold"], row["linked"], row["precision"], row["recall"], row["f1"]) == (0, 0, None, None, None)
@@ -496,13 +500,13 @@ def test_what_gold_a_knowledge_base_cannot_give_is_told(tmp_path, capsys):
     items = [{"mention": "a", "offset": 0, "kb_id": "?"}, {"mention": "b", "offset": 1}]
     path = written(tmp_path, json.dumps({"text": "ab", "mention_data": items}))
     report = Report()
-    evaluation.evaluate(lambda texts: [[] for _ in texts], str(path), KNOWN, on_error="stop", report=report)
+    evaluation.evaluate_file(lambda texts: [[] for _ in texts], str(path), KNOWN, on_error="stop", report=report)
     report.close()
     told = capsys.readouterr().err
     assert f"1 labeled mention whose kb_id the knowledge base does not have: {path}:1\n" in told
     assert f"1 labeled mention without a kb_id, to which no link is right: {path}:1\n" in told
     written(tmp_path, '{"text": "ab"}')
-    evaluation.evaluate(lambda texts: [[] for _ in texts], str(path), KNOWN, on_error="stop", report=report)
+    evaluation.evaluate_file(lambda texts: [[] for _ in texts], str(path), KNOWN, on_error="stop", report=report)
     assert "gold.jsonl: has no labeled mention" in capsys.readouterr().err
 
 
@@ -512,19 +516,19 @@ def test_what_a_compiled_knowledge_base_tells():
         Entry("2", "小米", [], ["Firm"]),
         Entry("3", ""),
     ]
-    known = evaluation.look_up_entries(compile_entries(enumerate(entries), SkippedEntries()))
-    assert [known.n_entries(name) for name in ("小米", "mi", " MI ", "米")] == [2, 1, 1, 0]
-    assert [known.types(key) for key in "1234"] == [("Food", "Plant"), ("Firm",), (), ()]
-    assert [known.subject(key) for key in "1234"] == ["小米", "小米", "", None]
+    known = EntryLookup.from_base(compile_entries(enumerate(entries), SkippedEntries()))
+    assert [known.count_entries(name) for name in ("小米", "mi", " MI ", "米")] == [2, 1, 1, 0]
+    assert [known.get_types(key) for key in "1234"] == [("Food", "Plant"), ("Firm",), (), ()]
+    assert [known.get_subject(key) for key in "1234"] == ["小米", "小米", "", None]
 
 
 def test_the_labelled_sample_fits_the_encyclopedia():
     lines = Path(SAMPLES, "encyclopedia.jsonl").read_text(encoding="utf-8").splitlines()
     entries = [Entry(e["subject_id"], e["subject"], e["alias"], e["type"]) for e in map(json.loads, lines)]
-    known = evaluation.look_up_entries(compile_entries(enumerate(entries, 1), SkippedEntries()))
+    known = EntryLookup.from_base(compile_entries(enumerate(entries, 1), SkippedEntries()))
     found, told = read(SAMPLES / "labelled.jsonl")
     assert len(found) == 150 and not told
     mentions = [(one.text[m.start : m.stop], m) for one in found for m in one.mentions]
     assert len(mentions) == 241 and sum(not m.ids for _, m in mentions) == 15
-    assert all(known.subject(key) is not None for _, m in mentions for key in m.ids)
-    assert sum(known.n_entries(name) > 1 for name, m in mentions if m.ids) > 150
+    assert all(known.get_subject(key) is not None for _, m in mentions for key in m.ids)
+    assert sum(known.count_entries(name) > 1 for name, m in mentions if m.ids) > 150

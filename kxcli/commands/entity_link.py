@@ -1,7 +1,7 @@
 """`kxcli entity-link`: options -> a linked line for every line."""
 
-from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,8 +14,6 @@ from kxcli.report import Report
 
 if TYPE_CHECKING:
     from kxcli.mining.linking.linker import Linking
-    from kxcli.pipelines.corpus_run import Corpus
-    from kxcli.pipelines.linking.link_job import LinkJob, LinkResources
 
 # Bytes of memory for a byte of a whole line: the peak over that of an empty run was 48 for articles of 10 MB in one
 # JSON line, and 128 for "aaa..." with names of several letters "a" in the knowledge base.
@@ -123,14 +121,14 @@ def command(ctx: click.Context, /, **given: Any) -> None:
         from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
         from kxcli.pipelines.linking import model_files
 
-        model_files.check(given["model"])
+        output.check(given["model"], option="--model")
     elif sink.errors is not None:
-        from kxcli.pipelines.linking import evaluation
-
-        evaluation.check(sink.errors)
-    arrays = knowledge_cache.arrays_of(given["kb"], sink.kb_cache, source.on_error, report)
+        output.check(sink.errors, option="--errors")
+    arrays = knowledge_cache.load_knowledge_base(given["kb"], sink.kb_cache, source.on_error, report)
     if given["train"]:
-        model_files.write(KnowledgeBase.from_arrays(arrays), given["train"], given["model"], source.on_error, report)
+        model_files.train_model_file(
+            KnowledgeBase.from_arrays(arrays), given["train"], given["model"], source.on_error, report
+        )
     elif given["evaluate"] is not None:
         _evaluate(given, source, sink, arrays, report)
     else:
@@ -168,29 +166,18 @@ def _linking(given: dict[str, Any]) -> "Linking":
     return Linking(given["overlap"], given["nil"], given["nil_threshold"])
 
 
-def _shared(given: dict[str, Any], arrays: Any) -> "LinkResources":
-    """Return what those who link have in common."""
-    from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
-    from kxcli.pipelines.linking import link_job, model_files
-
-    model = given["model"]
-    return link_job.LinkResources(
-        arrays, None if model is None else model_files.arrays_of(model, KnowledgeBase.from_arrays(arrays))
-    )
-
-
 def _evaluate(given: dict[str, Any], source: InputSettings, sink: OutputSettings, arrays: Any, report: Report) -> None:
     from kxcli.mining.linking.linker import Linker
     from kxcli.output import sink as output
-    from kxcli.pipelines.linking import evaluation
+    from kxcli.pipelines.linking import evaluation, model_files
 
-    model = _shared(given, arrays).linking_model()
+    model = model_files.load_resources(arrays, given["model"]).load_model()
     linker = Linker.from_model(model, _linking(given))
-    known = evaluation.look_up_entries(model.lexicon.base)
-    tally = evaluation.evaluate(
-        linker.link, given["evaluate"], known, on_error=source.on_error, report=report, errors_path=sink.errors
+    lookup = evaluation.EntryLookup.from_base(model.lexicon.base)
+    tally = evaluation.evaluate_file(
+        linker.link, given["evaluate"], lookup, on_error=source.on_error, report=report, errors_path=sink.errors
     )
-    output.write(evaluation.rows(tally, sink.format, header=sink.header is not False), sink.output)
+    output.write(evaluation.encode_evaluation(tally, sink.format, header=sink.header is not False), sink.output)
 
 
 def _link(
@@ -198,29 +185,21 @@ def _link(
 ) -> None:
     from kxcli.output import sink as output
     from kxcli.pipelines import corpus_run
-    from kxcli.pipelines.linking import link_job
+    from kxcli.pipelines.linking import model_files, render_links
 
-    job = link_job.LinkJob(_linking(given), sink.format, given["candidates"])
-    columns = link_job.COLUMNS + ((link_job.RANK,) if given["candidates"] else ())
+    job = render_links.make_link_job(_linking(given), sink.format, given["candidates"])
+    columns = render_links.COLUMNS + ((render_links.RANK,) if given["candidates"] else ())
     head = "\t".join(columns) + "\n" if sink.header else ""
-    shared = _shared(given, arrays)
+    resources = model_files.load_resources(arrays, given["model"])
+    modules = ["kxcli.pipelines.linking.render_links", "kxcli.corpus.shards"]
     with corpus_run.open_corpus(
         source,
         run,
         report,
         what=corpus_run.make_named_text_spec(source, corpus_run.get_max_line_bytes(run, _LINE_COST)),
         kind="jsonl" if source.field is not None else corpus_run.choose_format(source, by="") or "sniffed",
-        preload=["kxcli.pipelines.linking.link_job", "kxcli.corpus.shards", *(["rjieba"] if shared.has_tagger else [])],
+        preload=[*modules, "rjieba"] if resources.has_tagger else modules,
         output=sink,
     ) as corpus:
-        output.write(_lines(corpus, job, shared, head.encode("ascii")), sink.output)
-
-
-def _lines(corpus: "Corpus", job: "LinkJob", shared: "LinkResources", head: bytes) -> Iterator[bytes]:
-    """Yield the output, in which lines are counted through all inputs."""
-    yield head
-    number = 1
-    for partial in corpus.stream(job, shared):
-        for lines in partial:
-            yield lines.numbered(number)
-            number += lines.n_read
+        lines = render_links.number_lines(corpus.stream(job, resources))
+        output.write(chain([head.encode("ascii")], lines), sink.output)

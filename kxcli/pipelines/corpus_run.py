@@ -8,7 +8,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 
 from kxcli.corpus import diagnostics, encodings, shards, sources
-from kxcli.corpus.diagnostics import Diagnostic, Notice, OnError, SkippedRecords, format_place, locate_error
+from kxcli.corpus.diagnostics import Diagnostic, Notice, SkippedRecords, format_place, locate_error
 from kxcli.corpus.named_inputs import resolve_sources
 from kxcli.corpus.records import DEFAULT_FIELD, ReaderSpec, RecordKind, RequestedKind
 from kxcli.corpus.shards import TaskPlanner, TaskReader
@@ -69,13 +69,13 @@ def make_reader_spec(
     max_line: int | None = None,
 ) -> ReaderSpec:
     """Return what is wanted of every input."""
-    on_error = cast(OnError, given.on_error)
+    on_error = given.on_error
     return ReaderSpec(given.field or DEFAULT_FIELD, by, on_error, unit, cut, longest, max_line=max_line)
 
 
 def make_named_text_spec(given: InputSettings, max_line: int | None) -> ReaderSpec:
     """Return what is wanted of inputs whose texts are told apart by what they call themselves, or their lines."""
-    on_error = cast(OnError, given.on_error)
+    on_error = given.on_error
     return ReaderSpec(given.field or DEFAULT_FIELD, None, on_error, key="text_id", counts_lines=True, max_line=max_line)
 
 

@@ -1,7 +1,10 @@
 """The options of a run as frozen values: its inputs, its outputs, and how it works."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kxcli.corpus.diagnostics import OnError
 
 
 @dataclass(frozen=True)
@@ -16,7 +19,7 @@ class InputSettings:
     null: bool
     encoding: str
     input_format: str | None
-    on_error: str
+    on_error: "OnError"
     field: str | None = None
     header_in: bool | None = None
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from kxcli.arrays import FloatArray, IntArray, NamedArrays
 from kxcli.arrays.ragged import expand_ranges, starts_of
-from kxcli.batching import together
+from kxcli.batching import iter_batches
 from kxcli.mining.linking.arguments import check_collection, check_iterable, check_type, iter_strings
 from kxcli.mining.linking.candidates.ranking import PRIOR_WEIGHTS, RankedCandidates, find_candidates, rank_candidates
 from kxcli.mining.linking.kb.compiling import Entry, SkippedEntries, compile_entries
@@ -112,7 +112,7 @@ def link_texts(model: LinkingModel, texts: Sequence[str], linking: Linking) -> L
     order = rank_candidates(found, model.ranking)
     context = MentionContext(base, model.statistics, text, found, order)
     mentions = context.find_mentions()
-    models = [model.mention] if model.link is model.mention else [model.mention, model.link]
+    models = [model.mention, model.link] if model.has_link_model else [model.mention]
     mention, link = (mention_model.score_mentions(context, mentions, models) * 2)[:2]
     kept, entries, scores = _kept(model, linking, text, mentions, order, mention, link)
     spans, forms = text.spans.select(mentions.numbers[kept]), mentions.forms[kept]
@@ -172,7 +172,7 @@ class Linker:
         self.skipped = SkippedEntries()  # what was left out of the entries, by their numbers from 1
         seen: dict[str, None] = {}
         base = compile_entries(enumerate(_first_of_each_id(entries, seen), 1), self.skipped)
-        self.model = LinkingModel.untrained(base)
+        self.model = LinkingModel.from_prior(base)
 
     @classmethod
     def from_model(cls, model: LinkingModel, linking: Linking) -> "Linker":
@@ -202,7 +202,7 @@ class Linker:
     def link(self, texts: Iterable[str]) -> list[list[Mention]]:
         """Return the mentions of each text; raises `TypeError` for other values."""
         found: list[list[Mention]] = []
-        for part in together(iter_strings(texts, "texts"), len):
+        for part in iter_batches(iter_strings(texts, "texts"), len):
             found += self._linked(part)
         return found
 

@@ -1,7 +1,7 @@
-"""Linked mentions against gold ones: counts, ratios, and what went wrong.
+"""Links compared to gold mentions: counts, ratios and mistakes.
 
-Counted as in the CCKS 2019 task: micro-averaged over the texts, an item being a span with an entry; gold and linked
-mentions without an entry (NIL) are left out of that, and are kept in where mentions alone are counted.
+Counts are those of the CCKS 2019 task: micro-averaged over the texts, where an item is a span with an entry.  Mentions
+without an entry (NIL) are ignored on both sides, except in the counts of mentions alone.
 """
 
 from bisect import bisect_left
@@ -11,16 +11,20 @@ from typing import Generic, Literal, NamedTuple, Protocol, TypeVar
 
 from kxcli.mining.linking.linker import NIL, Mention
 
-Types = Callable[[str], Sequence[str]]  # the types of the entry with an id; none where there is no such entry
+GetTypes = Callable[[str], Sequence[str]]  # the types of the entry with an id, empty if there is no such entry
 MistakeKind = Literal["missed", "rejected", "wrong", "spurious", "boundary"]
 
 
 class GoldMention(NamedTuple):
-    """A labeled mention from the character `start` to before `stop`, each span at most once in a text.
+    """A labeled mention; a text has at most one for a span.
 
-    start: -1: it stands nowhere in the text, so that it counts as never found.
-    ids: of the entries that are right; none of them but `has_id`: NIL.  Neither: nothing linked here is right.
-    n_entries: how many entries have this name.
+    Attributes:
+        start: First character; -1 if the mention occurs nowhere in the text, so that it counts as never found.
+        stop: End, exclusive.
+        ids: The right entries.
+        has_id: Whether the label says what the mention means.  Without ids, True means NIL, and False that no link
+            is right.
+        n_entries: Number of entries with this name.
     """
 
     start: int
@@ -31,19 +35,22 @@ class GoldMention(NamedTuple):
 
     @property
     def is_nil(self) -> bool:
-        """Whether it is known to have no entry."""
+        """Whether the label says that the mention has no entry."""
         return self.has_id and not self.ids
 
 
 @dataclass
 class EvaluationCounts:
-    """How many mentions there are, and how many of them went well.
+    """Numbers of gold and linked mentions, and of those that are right.
 
-    gold, linked: with an entry, by either side; right: both, with the same span and a right id.
-    found: gold ones whose span is linked to whatever entry.  covered: gold ones whose span is among the linked or the
-    NIL ones, and has a right id among its candidates.
-    ambiguous, ambiguous_found, ambiguous_right: of the gold ones, those whose name several entries have.
-    mention_gold, mention_linked, mention_right: spans, with NIL ones.
+    Attributes:
+        gold: Gold mentions with an entry.
+        linked: Mentions linked to an entry.
+        right: Linked mentions with the span and an id of a gold one.
+        found: Gold mentions whose span is linked to any entry.
+        covered: Gold mentions whose span is linked, or NIL, with a right id among the candidates.
+        ambiguous, ambiguous_found, ambiguous_right: As gold, found and right, of names that several entries have.
+        mention_gold, mention_linked, mention_right: As gold, linked and right, of spans alone, with NIL.
     """
 
     gold: int = 0
@@ -61,59 +68,59 @@ class EvaluationCounts:
     @property
     def precision(self) -> float | None:
         """Right by linked."""
-        return _ratio(self.right, self.linked)
+        return _divide(self.right, self.linked)
 
     @property
     def recall(self) -> float | None:
         """Right by gold."""
-        return _ratio(self.right, self.gold)
+        return _divide(self.right, self.gold)
 
     @property
     def f1(self) -> float | None:
-        """The harmonic mean of precision and recall; None where nothing is gold and nothing linked."""
-        return _f1(self.right, self.linked, self.gold)
+        """The harmonic mean of precision and recall; None if nothing is gold and nothing linked."""
+        return _compute_f1(self.right, self.linked, self.gold)
 
     @property
     def accuracy(self) -> float | None:
-        """Right by found: how often the id is right where the mention was found."""
-        return _ratio(self.right, self.found)
+        """Right by found."""
+        return _divide(self.right, self.found)
 
     @property
     def ambiguous_accuracy(self) -> float | None:
-        """Right by all, of ambiguous ones."""
-        return _ratio(self.ambiguous_right, self.ambiguous)
+        """Right by gold, of ambiguous names."""
+        return _divide(self.ambiguous_right, self.ambiguous)
 
     @property
     def ambiguous_accuracy_found(self) -> float | None:
-        """Right by found, of ambiguous ones."""
-        return _ratio(self.ambiguous_right, self.ambiguous_found)
+        """Right by found, of ambiguous names."""
+        return _divide(self.ambiguous_right, self.ambiguous_found)
 
     @property
     def candidate_recall(self) -> float | None:
-        """Covered by gold: no choice among the candidates can give a higher recall."""
-        return _ratio(self.covered, self.gold)
+        """Covered by gold, the upper limit of recall for any choice among the candidates."""
+        return _divide(self.covered, self.gold)
 
     @property
     def mention_precision(self) -> float | None:
-        """Spans that are gold ones, by linked ones."""
-        return _ratio(self.mention_right, self.mention_linked)
+        """Right spans by linked ones."""
+        return _divide(self.mention_right, self.mention_linked)
 
     @property
     def mention_recall(self) -> float | None:
-        """Spans that are linked ones, by gold ones."""
-        return _ratio(self.mention_right, self.mention_gold)
+        """Right spans by gold ones."""
+        return _divide(self.mention_right, self.mention_gold)
 
     @property
     def mention_f1(self) -> float | None:
-        """The harmonic mean of both; None where there is no mention at all."""
-        return _f1(self.mention_right, self.mention_linked, self.mention_gold)
+        """The harmonic mean of both; None without any mention."""
+        return _compute_f1(self.mention_right, self.mention_linked, self.mention_gold)
 
 
-def _ratio(part: int, whole: int) -> float | None:
+def _divide(part: int, whole: int) -> float | None:
     return part / whole if whole else None
 
 
-def _f1(right: int, linked: int, gold: int) -> float | None:
+def _compute_f1(right: int, linked: int, gold: int) -> float | None:
     if not right:
         return 0.0 if linked or gold else None
     precision, recall = right / linked, right / gold
@@ -122,38 +129,36 @@ def _f1(right: int, linked: int, gold: int) -> float | None:
 
 @dataclass
 class EvaluationTally:
-    """Counts of all mentions, and of those with an entry by its types, in each of which it counts.
+    """Counts of all mentions, and of the mentions of each entry type.
 
-    A gold mention has the types of the entry that it was rightly linked to, else of the first that is right.
-    Of mentions, a type has the gold ones alone: one linked to no entry is of no type, so `mention_linked` stays 0.
+    A mention with several types counts in each of them.  A gold mention has the types of the entry that it is rightly
+    linked to, else those of its first right entry.  A mention linked to no entry has no type, so that `mention_linked`
+    stays 0 for types.
     """
 
     total: EvaluationCounts = field(default_factory=EvaluationCounts)
     by_type: dict[str, EvaluationCounts] = field(default_factory=dict)
 
-    def add(self, gold: Sequence[GoldMention], linked: Sequence[Mention], types: Types) -> None:
-        """Count the mentions of one more text; of linked ones with one span, the last that has an entry."""
-        spans = _by_span(linked)
+    def add(self, gold: Sequence[GoldMention], linked: Sequence[Mention], get_types: GetTypes) -> None:
+        """Count the mentions of one text; of several linked ones with one span, the last that has an entry."""
+        spans = _index_by_span(linked)
         for mention in spans.values():
             self.total.mention_linked += 1
             if mention.entry != NIL:
-                for counts in self._of(mention.entry, types):
+                for counts in self._select_counts(mention.entry, get_types):
                     counts.linked += 1
         for item in gold:
-            self._add_gold(item, spans.get((item.start, item.stop)), types)
+            self._add_gold(item, spans.get((item.start, item.stop)), get_types)
 
-    @property
-    def ordered(self) -> list[tuple[str, EvaluationCounts]]:
-        """The types with their counts, the one with most gold mentions first."""
+    def rank_types(self) -> list[tuple[str, EvaluationCounts]]:
+        """Return the types with their counts, by descending number of gold mentions."""
         return sorted(self.by_type.items(), key=lambda pair: (-pair[1].gold, -pair[1].linked, pair[0]))
 
-    def _of(self, entry: str, types: Types) -> list[EvaluationCounts]:
-        return [
-            self.total,
-            *(self.by_type.setdefault(kind, EvaluationCounts()) for kind in dict.fromkeys(types(entry))),
-        ]
+    def _select_counts(self, entry: str, get_types: GetTypes) -> list[EvaluationCounts]:
+        types = dict.fromkeys(get_types(entry))
+        return [self.total, *(self.by_type.setdefault(name, EvaluationCounts()) for name in types)]
 
-    def _add_gold(self, item: GoldMention, mention: Mention | None, types: Types) -> None:
+    def _add_gold(self, item: GoldMention, mention: Mention | None, get_types: GetTypes) -> None:
         if item.is_nil:
             self.total.mention_gold += 1
             self.total.mention_right += mention is not None
@@ -162,7 +167,7 @@ class EvaluationTally:
         is_right = mention is not None and mention.entry in item.ids
         is_covered = is_right or (mention is not None and find_right_rank(item, mention) is not None)
         entries = [mention.entry] if mention is not None and is_right else item.ids[:1]
-        for counts in self._of(entries[0], types) if entries else [self.total]:
+        for counts in self._select_counts(entries[0], get_types) if entries else [self.total]:
             counts.mention_gold += 1
             counts.mention_right += mention is not None
             counts.gold += 1
@@ -176,16 +181,19 @@ class EvaluationTally:
 
 
 def find_right_rank(item: GoldMention, mention: Mention) -> int | None:
-    """Return the place, from 1, of the first right id among the candidates of a mention."""
-    return next((place for place, (entry, _) in enumerate(mention.candidates, 1) if entry in item.ids), None)
+    """Return the rank, from 1, of the first right id among the candidates of a mention."""
+    return next((rank for rank, (entry, _) in enumerate(mention.candidates, 1) if entry in item.ids), None)
 
 
 class LinkMistake(NamedTuple):
-    """What went wrong with a gold mention, or with a linked one that is none.
+    """A difference between the gold mentions and the linked ones.
 
-    missed: nothing is linked there.  rejected: the span was found, but taken for NIL.  wrong: linked to another entry.
-    spurious: linked where the gold has nothing, or NIL.  boundary: what is linked overlaps a gold mention and has
-    other borders.
+    Attributes:
+        kind: missed: nothing is linked there.  rejected: the span is linked to NIL.  wrong: it is linked to another
+            entry.  spurious: a link where the gold has nothing, or NIL.  boundary: a link that overlaps a gold
+            mention with other borders.
+        gold: The gold mention, if any.
+        linked: The linked mention, if any.
     """
 
     kind: MistakeKind
@@ -194,43 +202,43 @@ class LinkMistake(NamedTuple):
 
     @property
     def span(self) -> tuple[int, int]:
-        """Where it is: of the gold mention, if there is one."""
-        of = self.gold or self.linked
-        return (of.start, of.stop) if of is not None else (0, 0)
+        """The span of the gold mention if there is one, else of the linked mention."""
+        mention = self.gold or self.linked
+        return (mention.start, mention.stop) if mention is not None else (0, 0)
 
 
 def find_mistakes(gold: Sequence[GoldMention], linked: Sequence[Mention]) -> list[LinkMistake]:
-    """Return what went wrong in a text, in its order.
+    """Return the mistakes in a text, by position.
 
-    In at least one of them is every gold mention that stands in the text and is not among the linked ones, or is with
-    another entry, and every mention that is wrongly linked to an entry.  One without an entry is no error by itself.
+    They cover every gold mention in the text that is not linked or is linked to another entry, and every mention that
+    is linked to a wrong entry.  A linked mention without an entry is no mistake in itself.
     """
-    spans = _by_span(linked)
-    wanted = [item for item in gold if item.start >= 0]
-    places = {(item.start, item.stop) for item in wanted}
-    strangers = _OverlapIndex([mention for span, mention in spans.items() if span not in places])
-    found, told = list[LinkMistake](), set[tuple[int, int]]()
-    for item in wanted:
+    spans = _index_by_span(linked)
+    present = [item for item in gold if item.start >= 0]
+    gold_spans = {(item.start, item.stop) for item in present}
+    others = _OverlapIndex([mention for span, mention in spans.items() if span not in gold_spans])
+    mistakes, reported = list[LinkMistake](), set[tuple[int, int]]()
+    for item in present:
         mention = spans.get((item.start, item.stop))
         if mention is not None:
-            kind = _kind(item, mention)
+            kind = _classify(item, mention)
         else:
-            mention = strangers.find_best_overlap(item.start, item.stop)
+            mention = others.find_largest_overlap(item.start, item.stop)
             kind = "missed" if mention is None else "boundary"
             if mention is not None:
-                told.add((mention.start, mention.stop))
+                reported.add((mention.start, mention.stop))
         if kind is not None:
-            found.append(LinkMistake(kind, item, mention))
-    around = _OverlapIndex(wanted)
-    for mention in strangers.items:
-        if mention.entry != NIL and (mention.start, mention.stop) not in told:
-            near = around.find_best_overlap(mention.start, mention.stop)
-            found.append(LinkMistake("spurious" if near is None else "boundary", near, mention))
-    return sorted(found, key=lambda error: error.span)
+            mistakes.append(LinkMistake(kind, item, mention))
+    gold_index = _OverlapIndex(present)
+    for mention in others.items:
+        if mention.entry != NIL and (mention.start, mention.stop) not in reported:
+            nearest = gold_index.find_largest_overlap(mention.start, mention.stop)
+            mistakes.append(LinkMistake("spurious" if nearest is None else "boundary", nearest, mention))
+    return sorted(mistakes, key=lambda mistake: mistake.span)
 
 
-def _kind(item: GoldMention, mention: Mention) -> MistakeKind | None:
-    """Return what is wrong with a gold mention whose span is linked, or NIL."""
+def _classify(item: GoldMention, mention: Mention) -> MistakeKind | None:
+    """Return the mistake in a linked mention with the span of a gold one, None if it is right."""
     if not item.ids:
         return "spurious" if item.has_id and mention.entry != NIL else None
     if mention.entry == NIL:
@@ -238,7 +246,7 @@ def _kind(item: GoldMention, mention: Mention) -> MistakeKind | None:
     return None if mention.entry in item.ids else "wrong"
 
 
-def _by_span(linked: Sequence[Mention]) -> dict[tuple[int, int], Mention]:
+def _index_by_span(linked: Sequence[Mention]) -> dict[tuple[int, int], Mention]:
     spans: dict[tuple[int, int], Mention] = {}
     for mention in linked:
         if mention.entry != NIL or (mention.start, mention.stop) not in spans:
@@ -246,7 +254,7 @@ def _by_span(linked: Sequence[Mention]) -> dict[tuple[int, int], Mention]:
     return spans
 
 
-class _Spanning(Protocol):
+class _HasSpan(Protocol):
     @property
     def start(self) -> int: ...
 
@@ -254,25 +262,25 @@ class _Spanning(Protocol):
     def stop(self) -> int: ...
 
 
-Item = TypeVar("Item", bound=_Spanning)
+ItemT = TypeVar("ItemT", bound=_HasSpan)
 
 
-class _OverlapIndex(Generic[Item]):
-    """Spans to be found by what overlaps them; each is kept with those about as long, so that few are looked at."""
+class _OverlapIndex(Generic[ItemT]):
+    """Spans by power of two of their length, so that a search looks at few of them."""
 
-    def __init__(self, items: Sequence[Item]) -> None:
+    def __init__(self, items: Sequence[ItemT]) -> None:
         self.items = sorted(items, key=lambda item: (item.start, item.stop))
-        self._by_length: dict[int, list[Item]] = {}
+        self._by_length: dict[int, list[ItemT]] = {}
         for item in self.items:
             self._by_length.setdefault((item.stop - item.start).bit_length(), []).append(item)
         self._starts = {bits: [item.start for item in items] for bits, items in self._by_length.items()}
 
-    def find_best_overlap(self, start: int, stop: int) -> Item | None:
-        """Return the one that shares most characters with a span, the first of several; None: none shares any."""
-        near = list[Item]()
+    def find_largest_overlap(self, start: int, stop: int) -> ItemT | None:
+        """Return the item that shares most characters with a span, the first of several; None without overlap."""
+        near = list[ItemT]()
         for bits, items in self._by_length.items():
-            places = (start - (1 << bits) + 1, stop)
-            first, last = (bisect_left(self._starts[bits], place) for place in places)
+            bounds = (start - (1 << bits) + 1, stop)
+            first, last = (bisect_left(self._starts[bits], bound) for bound in bounds)
             near += items[first:last]
         shared = [(min(stop, item.stop) - max(start, item.start), -item.start, -item.stop) for item in near]
         best = max(range(len(near)), key=shared.__getitem__, default=None)

@@ -10,7 +10,7 @@ import numpy as np
 
 from kxcli.arrays import BoolArray, FloatArray
 from kxcli.corpus import encodings
-from kxcli.corpus.diagnostics import Diagnostic, Notice, OnError, format_place
+from kxcli.corpus.diagnostics import Diagnostic, Notice, format_place
 from kxcli.corpus.named_inputs import resolve_sources
 from kxcli.corpus.tables import ColumnGroup, Table, TableKind, TableReading, TextColumns, open_table
 from kxcli.corpus.tables.cells import MissingCodes
@@ -107,7 +107,7 @@ class HsicTables:
             cast(TableKind | None, given.input_format),
             encodings.resolve_encoding(given.encoding),
             given.header_in,
-            cast(OnError, given.on_error),
+            given.on_error,
             self._tell,
             MissingCodes.with_codes(na_values),
         )

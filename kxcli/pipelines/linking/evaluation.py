@@ -1,12 +1,13 @@
-"""A linker, and texts with gold mentions -> how well it links, and what went wrong."""
+"""Evaluation of links: a linker and texts with gold mentions -> counts, ratios and a list of mistakes."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal, cast
+from typing import Literal
 
 import numpy as np
 
+from kxcli.batching import CACHE_BATCH, iter_batches
 from kxcli.corpus.diagnostics import OnError, SkippedRecords
 from kxcli.corpus.labeled_texts import MISSED, Label, LabeledRecord, read_labeled_texts
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
@@ -40,141 +41,153 @@ ERROR_COLUMNS = (
 TOTAL = "total"
 _UNTYPED = ("mention_linked", "mention_precision", "mention_f1")  # a mention that is linked to NIL has no type
 _UNKNOWN = "labeled mentions whose kb_id the knowledge base does not have"
-_UNTOLD = "labeled mentions without a kb_id, to which no link is right"
-_NEAR = 20  # characters told on each side of what went wrong
-_TOGETHER = 1 << 20  # characters of texts linked at a time
-_SEVERAL = " | "
+_NO_ID = "labeled mentions without a kb_id, to which no link is right"
+_CONTEXT = 20  # characters shown on each side of a mistake
+_SEPARATOR = " | "
 
 
 @dataclass(frozen=True)
 class EntryLookup:
-    """What a knowledge base tells of names and ids.
+    """Functions that look up names and ids in a knowledge base.
 
-    n_entries: how many entries have a name.  types, subject: of the entry with an id; () and None where there is none.
+    Attributes:
+        count_entries: Returns the number of entries that have a name.
+        get_types: Returns the types of the entry with an id, () if there is none.
+        get_subject: Returns the subject of the entry with an id, None if there is none.
     """
 
-    n_entries: Callable[[str], int]
-    types: Callable[[str], Sequence[str]]
-    subject: Callable[[str], str | None]
+    count_entries: Callable[[str], int]
+    get_types: Callable[[str], Sequence[str]]
+    get_subject: Callable[[str], str | None]
+
+    @classmethod
+    def from_base(cls, base: KnowledgeBase) -> "EntryLookup":
+        """Return the lookup for a knowledge base, by tables that are made at once."""
+        numbers = {base.ids[number]: number for number in range(len(base.ids))}
+        sizes = np.diff(base.name_entry_starts).tolist()
+        n_entries = {base.names[number]: size for number, size in enumerate(sizes)}
+        kinds = [base.types[number] for number in range(len(base.types))]
+
+        @cache
+        def get_types(key: str) -> tuple[str, ...]:
+            number = numbers.get(key)
+            if number is None:
+                return ()
+            start, stop = base.entry_type_starts[number : number + 2].tolist()
+            return tuple(kinds[kind] for kind in base.entry_types[start:stop].tolist())
+
+        def get_subject(key: str) -> str | None:
+            number = numbers.get(key)
+            return None if number is None else base.subjects[number]
+
+        return cls(lambda name: n_entries.get(fold(name).strip(" "), 0), get_types, get_subject)
 
 
-def look_up_entries(base: KnowledgeBase) -> EntryLookup:
-    """Return what a knowledge base tells, by tables that are made at once."""
-    numbers = {base.ids[number]: number for number in range(len(base.ids))}
-    sizes = np.diff(base.name_entry_starts).tolist()
-    n_entries = {base.names[number]: size for number, size in enumerate(sizes)}
-    kinds = [base.types[number] for number in range(len(base.types))]
-
-    @cache
-    def types(key: str) -> tuple[str, ...]:
-        number = numbers.get(key)
-        if number is None:
-            return ()
-        start, stop = base.entry_type_starts[number : number + 2].tolist()
-        return tuple(kinds[kind] for kind in base.entry_types[start:stop].tolist())
-
-    def subject(key: str) -> str | None:
-        number = numbers.get(key)
-        return None if number is None else base.subjects[number]
-
-    return EntryLookup(lambda name: n_entries.get(fold(name).strip(" "), 0), types, subject)
-
-
-def check(errors_path: str) -> None:
-    """Raise at once where the file of errors could not be written in the end."""
-    sink.check(errors_path, option="--errors")
-
-
-def evaluate(
-    link: Link, gold_path: str, known: EntryLookup, *, on_error: str, report: Report, errors_path: str | None = None
+def evaluate_file(
+    link: Link,
+    gold_path: str,
+    lookup: EntryLookup,
+    *,
+    on_error: OnError,
+    report: Report,
+    errors_path: str | None = None,
+    batch_size: int = CACHE_BATCH,
 ) -> EvaluationTally:
-    """Link the texts of a file, and return how well that fits its labels; `errors_path` gets what does not.
+    """Link the texts of a file and compare the links to its labels.
 
-    Every line is a text of its own, also where several have one text_id.  The file of errors appears when it is whole.
-    Raises `InputError` for gold that cannot be read, `OutputError` where the errors cannot be written.
+    Every line is a text of its own, even if several have one text_id.
+
+    Args:
+        link: Links a list of texts.
+        gold_path: JSON Lines with labels.
+        lookup: The knowledge base.
+        on_error: Whether a bad line ends the run.
+        report: Gets the skipped records, and labels that no link can match.
+        errors_path: The file for a list of mistakes, which appears when it is complete.
+        batch_size: Characters linked at a time.
+
+    Raises:
+        InputError: The gold file cannot be read.
+        OutputError: The file of mistakes cannot be written.
     """
     tally = EvaluationTally()
 
-    def tell(loss: SkippedRecords) -> None:
-        report.record_skips(loss.kind, loss.count, [f"{place.path}:{place.line}" for place in loss.places])
+    def record(skips: SkippedRecords) -> None:
+        report.record_skips(skips.kind, skips.count, [f"{place.path}:{place.line}" for place in skips.places])
 
-    def rows() -> Iterator[list[Cell]]:
+    def iter_rows() -> Iterator[list[Cell]]:
+        texts = read_labeled_texts(gold_path, on_error, record, MISSED)
         with report.progress(None, "evaluating", " texts") as progress:
-            for part in _together(read_labeled_texts(gold_path, cast(OnError, on_error), tell, MISSED)):
-                for text, linked in zip(part, link([one.text for one in part]), strict=True):
-                    gold = _gold(text, known, gold_path, report)
-                    tally.add(gold, linked, known.types)
+            for batch in iter_batches(texts, lambda text: len(text.text), batch_size):
+                for text, linked in zip(batch, link([one.text for one in batch]), strict=True):
+                    gold = _make_gold(text, lookup, gold_path, report)
+                    tally.add(gold, linked, lookup.get_types)
                     if errors_path is not None:
-                        for error in find_mistakes(gold, linked):
-                            yield _row(error, text, known)
-                progress.advance(len(part))
+                        for mistake in find_mistakes(gold, linked):
+                            yield _make_row(mistake, text, lookup)
+                progress.advance(len(batch))
 
     if errors_path is None:
-        for _ in rows():
+        for _ in iter_rows():
             pass
     else:
-        blocks = output_rows.encode_rows(rows(), ERROR_COLUMNS, "tsv", header=True)
+        blocks = output_rows.encode_rows(iter_rows(), ERROR_COLUMNS, "tsv", header=True)
         sink.write(blocks, errors_path, option="--errors")
     if not tally.total.mention_gold:
         report.warning(f"{gold_path}: has no labeled mention, so there is nothing to find")
     return tally
 
 
-def rows(tally: EvaluationTally, form: Literal["tsv", "jsonl"], *, header: bool = True) -> Iterator[bytes]:
-    """Yield blocks of UTF-8: a row of all mentions, then one for each type, the one with most gold mentions first.
+def encode_evaluation(
+    tally: EvaluationTally, row_format: Literal["tsv", "jsonl"], *, header: bool = True
+) -> Iterator[bytes]:
+    """Yield blocks of UTF-8: a row for all mentions, then one for each type, those with most gold mentions first.
 
-    Ratios have 4 decimals in TSV, all they have in JSONL; one that has nothing to divide by is empty, or null.
+    Ratios have 4 decimals in TSV and all digits in JSONL; a ratio with the denominator 0 is empty, or null.
     """
-    wanted = [(TOTAL, tally.total, ()), *((name, counts, _UNTYPED) for name, counts in tally.ordered)]
-    table = ([name, *_cells(counts, left_out, form)] for name, counts, left_out in wanted)
-    return output_rows.encode_rows(table, COLUMNS, form, header=header and form == "tsv")
+    counts = [(TOTAL, tally.total, ()), *((name, own, _UNTYPED) for name, own in tally.rank_types())]
+    table = ([name, *_make_cells(own, omitted, row_format)] for name, own, omitted in counts)
+    return output_rows.encode_rows(table, COLUMNS, row_format, header=header and row_format == "tsv")
 
 
-def _cells(counts: EvaluationCounts, left_out: Sequence[str], form: str) -> Iterator[Cell]:
+def _make_cells(counts: EvaluationCounts, omitted: Sequence[str], row_format: str) -> Iterator[Cell]:
     for name in COLUMNS[1:]:
-        value: int | float | None = None if name in left_out else getattr(counts, name)
-        yield f"{value:.4f}" if form == "tsv" and isinstance(value, float) else value
+        value: int | float | None = None if name in omitted else getattr(counts, name)
+        yield f"{value:.4f}" if row_format == "tsv" and isinstance(value, float) else value
 
 
-def _together(texts: Iterable[LabeledRecord]) -> Iterator[list[LabeledRecord]]:
-    held, size = list[LabeledRecord](), 0
-    for text in texts:
-        held.append(text)
-        size += len(text.text)
-        if size >= _TOGETHER:
-            yield held
-            held, size = [], 0
-    if held:
-        yield held
-
-
-def _gold(text: LabeledRecord, known: EntryLookup, path: str, report: Report) -> list[GoldMention]:
+def _make_gold(text: LabeledRecord, lookup: EntryLookup, path: str, report: Report) -> list[GoldMention]:
+    """Return the gold mentions of a text; report labels that no link can match."""
     labels: list[Label] = [*text.misplaced, *(Label(mention.ids, mention.has_id) for mention in text.mentions)]
     for label in labels:
         if not label.has_id:
-            report.record_skips(_UNTOLD, 1, [f"{path}:{text.line}"])
-        elif label.ids and all(known.subject(key) is None for key in label.ids):
+            report.record_skips(_NO_ID, 1, [f"{path}:{text.line}"])
+        elif label.ids and all(lookup.get_subject(key) is None for key in label.ids):
             report.record_skips(_UNKNOWN, 1, [f"{path}:{text.line}"])
     return [
         *(GoldMention(-1, -1, label.ids, label.has_id) for label in text.misplaced),
-        *(GoldMention(*mention, known.n_entries(text.text[mention.start : mention.stop])) for mention in text.mentions),
+        *(
+            GoldMention(*mention, lookup.count_entries(text.text[mention.start : mention.stop]))
+            for mention in text.mentions
+        ),
     ]
 
 
-def _row(error: LinkMistake, text: LabeledRecord, known: EntryLookup) -> list[Cell]:
-    start, stop = error.span
-    right, linked, source = error.gold, error.linked, text.text
-    row: list[Cell] = [text.text_id, start, source[start:stop], error.kind]
+def _make_row(mistake: LinkMistake, text: LabeledRecord, lookup: EntryLookup) -> list[Cell]:
+    start, stop = mistake.span
+    right, linked, source = mistake.gold, mistake.linked, text.text
+    row: list[Cell] = [text.text_id, start, source[start:stop], mistake.kind]
     if right is None:
         row += [None, None]
     else:
-        row += [NIL if right.is_nil else _SEVERAL.join(right.ids)]
-        row += [_SEVERAL.join(known.subject(key) or "" for key in right.ids)]
+        row += [NIL if right.is_nil else _SEPARATOR.join(right.ids)]
+        row += [_SEPARATOR.join(lookup.get_subject(key) or "" for key in right.ids)]
     if linked is None:
         row += [None] * 5
     else:
-        row += [linked.entry, known.subject(linked.entry), source[linked.start : linked.stop], linked.score]
+        row += [linked.entry, lookup.get_subject(linked.entry), source[linked.start : linked.stop], linked.score]
         row += [find_right_rank(right, linked) if right is not None else None]
         start, stop = min(start, linked.start), max(stop, linked.stop)
-    before, after = source[max(0, start - _NEAR) : start], source[stop : stop + _NEAR]
-    return [*row, f"{'…' * (start > _NEAR)}{before}{source[start:stop]}{after}{'…' * (stop + _NEAR < len(source))}"]
+    before, after = source[max(0, start - _CONTEXT) : start], source[stop : stop + _CONTEXT]
+    first, last = "…" * (start > _CONTEXT), "…" * (stop + _CONTEXT < len(source))
+    return [*row, f"{first}{before}{source[start:stop]}{after}{last}"]

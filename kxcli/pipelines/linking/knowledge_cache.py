@@ -9,7 +9,7 @@ import unicodedata
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, cast
+from typing import Any
 
 from kxcli.arrays import AnyArray
 from kxcli.corpus import knowledge
@@ -34,7 +34,7 @@ _SUFFIX = ".kxkb"
 _NAMES = re.compile(rf"[0-9a-f]{{32}}\.kxkb{UNFINISHED_PATTERN}")
 
 
-def arrays_of(paths: Sequence[str], folder: str | None, on_error: str, report: Report) -> Arrays:
+def load_knowledge_base(paths: Sequence[str], folder: str | None, on_error: OnError, report: Report) -> Arrays:
     """Return the knowledge base of some files as arrays.
 
     What was skipped is reported.
@@ -102,7 +102,7 @@ def _is_file(path: str) -> bool:
         return False
 
 
-def _key(sources: Sequence[Source], on_error: str) -> str:
+def _key(sources: Sequence[Source], on_error: OnError) -> str:
     """Return the dependencies of a compiled base: contents, versions, Unicode data."""
     about = f"{VERSION} {unicodedata.unidata_version} {sys.byteorder} {on_error}"
     digest = hashlib.sha256(about.encode("ascii"))
@@ -147,7 +147,7 @@ def _saved(arrays: Arrays, about: Any, target: str, n_files: int, report: Report
     return None
 
 
-def _compiled(paths: Sequence[str], on_error: str, report: Report) -> tuple[Arrays, Any]:
+def _compiled(paths: Sequence[str], on_error: OnError, report: Report) -> tuple[Arrays, Any]:
     report.detail(f"{', '.join(map(display_name, paths))}: compiling the knowledge base")
     files = _Files(paths, on_error)
     skipped = SkippedEntries()
@@ -166,8 +166,8 @@ class _Files:
     losses, notes, warnings: as in `_about`.
     """
 
-    def __init__(self, paths: Sequence[str], on_error: str) -> None:
-        self._paths, self._on_error = paths, cast(OnError, on_error)
+    def __init__(self, paths: Sequence[str], on_error: OnError) -> None:
+        self._paths, self._on_error = paths, on_error
         self._starts = list[int]()  # the number before the first line of each file
         self.losses, self.notes, self.warnings = list[Any](), list[Any](), list[Any]()
 

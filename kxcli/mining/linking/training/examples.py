@@ -9,7 +9,7 @@ import numpy as np
 from kxcli.arrays import BoolArray, IntArray
 from kxcli.arrays.code_points import to_code_points
 from kxcli.arrays.ragged import expand_rows, starts_of
-from kxcli.batching import together
+from kxcli.batching import iter_batches
 from kxcli.mining.linking.arguments import (
     check_collection,
     check_integer,
@@ -147,7 +147,7 @@ def split_by_fold(
     """Return the texts in pieces of one fold each."""
     pieces = []
     for fold in range(FOLDS):
-        for part in together(np.flatnonzero(folds == fold).tolist(), lambda one: len(labelled[one].text)):
+        for part in iter_batches(np.flatnonzero(folds == fold).tolist(), lambda one: len(labelled[one].text)):
             texts = [labelled[one] for one in part]
             text = parse_texts(
                 [one.text for one in texts], known, None if tagged is None else _select_texts(tagged, part)

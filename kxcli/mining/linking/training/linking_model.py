@@ -67,13 +67,18 @@ class LinkingModel:
     tagger: Tagger | None
 
     @classmethod
-    def untrained(cls, base: KnowledgeBase) -> "LinkingModel":
+    def from_prior(cls, base: KnowledgeBase) -> "LinkingModel":
         """Return what serves without labelled texts."""
         prior = mention_model.prior_model()
         nothing = LinkStatistics.from_counts([], len(base.ids))
         return cls(
             nothing, lexicon(base, []), ranking.PRIOR_WEIGHTS, prior, prior, _THRESHOLD, _MENTION_THRESHOLD, None
         )
+
+    @property
+    def has_link_model(self) -> bool:
+        """Whether links were learned apart from mentions."""
+        return self.link is not self.mention
 
     def arrays(self) -> dict[str, AnyArray]:
         """Return all there is as arrays of numbers, the header as UTF-8 of JSON.
@@ -88,7 +93,7 @@ class LinkingModel:
             "ranking": self.ranking,
             **self.statistics.arrays("statistics"),
         }
-        models = {"mention": self.mention} | ({} if self.link is self.mention else {"link": self.link})
+        models = {"mention": self.mention} | ({"link": self.link} if self.has_link_model else {})
         for name, model in models.items():
             arrays |= {f"{name}.{part}": array for part, array in model.arrays().items()}
         if self.tagger is not None:
@@ -101,7 +106,7 @@ class LinkingModel:
             "mention_threshold": self.mention_threshold,
             "features": [ranking.FEATURES, mention_features.FEATURES],
             "has_tagger": self.tagger is not None,
-            "is_linked": self.link is not self.mention,
+            "is_linked": self.has_link_model,
         }
         return arrays | {HEADER: np.frombuffer(json.dumps(header).encode("ascii"), dtype=np.uint8)}
 

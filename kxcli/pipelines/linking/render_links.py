@@ -1,0 +1,223 @@
+"""Linked mentions -> lines of JSON or TSV.
+
+Workers do not know how many lines of input precede theirs.  They write placeholders for the line numbers, and
+`fill_line_numbers` replaces them in the parent process.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from itertools import chain, pairwise
+from typing import Any, Literal
+
+import numpy as np
+
+from kxcli.arrays import AnyArray, FloatArray, IntArray
+from kxcli.arrays.ragged import starts_of
+from kxcli.mining.linking.job import LinkJob, LinkRecord, RenderedLinks
+from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
+from kxcli.mining.linking.linker import NIL, LinkedMentions, Linking
+from kxcli.output.rows import escape_tsv
+
+COLUMNS = ("text_id", "offset", "mention", "kb_id", "subject", "score")
+RANK = "rank"
+
+# Placeholders, of bytes that UTF-8 does not have.
+_NUMBER = b"\xff"  # a line number
+_NEXT = b"\xfe"  # ahead of the first placeholder with the next number
+_NUMBERED_TEXT = _NEXT + b'{"text_id": "' + _NUMBER + b'", "text": %b, "mention_data": ['
+_NAMED_TEXT = b'{"text_id": %b, "text": %b, "mention_data": ['
+_CACHE_SIZE = 1 << 13  # encoded values of each kind
+
+_quote = json.JSONEncoder(ensure_ascii=False).encode
+
+
+def make_link_job(linking: Linking, row_format: Literal["jsonl", "tsv"], n_candidates: int) -> LinkJob:
+    """Return the job that links texts and writes lines.
+
+    Args:
+        linking: How mentions are linked.
+        row_format: JSON Lines, one for each text, or TSV, a row for each mention.
+        n_candidates: Number of runners-up written for each mention.
+    """
+    renderer = JsonRenderer if row_format == "jsonl" else TsvRenderer
+    return LinkJob(linking, partial(renderer, n_candidates=n_candidates))
+
+
+def fill_line_numbers(rendered: RenderedLinks, first: int) -> bytes:
+    """Return rendered lines with their line numbers, counted from the line `first`."""
+    if not rendered.unnamed:
+        return rendered.data
+    start, *parts = rendered.data.split(_NEXT)
+    numbered = zip(rendered.unnamed, parts, strict=True)
+    return start + b"".join([part.replace(_NUMBER, b"%d" % (first - 1 + number)) for number, part in numbered])
+
+
+def number_lines(partials: Iterable[list[RenderedLinks]]) -> Iterator[bytes]:
+    """Yield rendered lines with line numbers that count through all partials."""
+    first = 1
+    for rendered in chain.from_iterable(partials):
+        yield fill_line_numbers(rendered, first)
+        first += rendered.n_lines
+
+
+class _EncodedValues(dict[Any, bytes]):
+    """Encoded values, kept because most occur again; emptied when there are `_CACHE_SIZE`."""
+
+    def __init__(self, format_value: Callable[[Any], str]) -> None:
+        self._format_value = format_value
+
+    def __missing__(self, value: Any) -> bytes:
+        if len(self) >= _CACHE_SIZE:
+            self.clear()
+        encoded = self[value] = _encode(self._format_value(value))
+        return encoded
+
+    def encode_all(self, values: AnyArray) -> list[bytes]:
+        """Return the encoded value of each item of an array."""
+        return [*map(self.__getitem__, values.tolist())]
+
+
+class _MentionEncoder:
+    """Encodes the text of mentions.
+
+    Args:
+        escape: Returns a mention as the format has it.
+        special: The ASCII characters that `escape` changes.
+    """
+
+    def __init__(self, escape: Callable[[str], str], special: str) -> None:
+        self._escape = escape
+        self._is_special = np.zeros(256, dtype=np.bool_)
+        self._is_special[list(special.encode("ascii"))] = True
+
+    def encode_all(self, records: Sequence[LinkRecord], found: LinkedMentions) -> list[bytes]:
+        """Return the bytes of each mention."""
+        data = _encode("".join([record.text for record in records]))
+        units = np.frombuffer(data, dtype=np.uint8)
+        positions = np.append(np.flatnonzero((units & 0xC0) != 0x80), len(units))  # of each character
+        text_starts = starts_of([len(record.text) for record in records]).take(found.texts)
+        starts, stops = (positions.take(text_starts + offsets) for offsets in (found.starts, found.stops))
+        mentions = [data[start:stop] for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)]
+        special = np.flatnonzero(self._is_special.take(units))
+        for at in np.flatnonzero(np.searchsorted(special, starts) != np.searchsorted(special, stops)).tolist():
+            mentions[at] = _encode(self._escape(mentions[at].decode("utf-8", "surrogatepass")))
+        return mentions
+
+
+class JsonRenderer:
+    """Writes a JSON object for each text."""
+
+    def __init__(self, base: KnowledgeBase, n_candidates: int) -> None:
+        self._n_candidates = n_candidates
+        self._offsets = _EncodedValues('", "offset": {}, "kb_id": '.format)
+        self._ids = _EncodedValues(lambda entry: f'{_quote(NIL if entry < 0 else base.ids[entry])}, "score": ')
+        self._scores = _EncodedValues(str)
+        control_characters = "".join(map(chr, range(0x20)))
+        self._mentions = _MentionEncoder(lambda mention: _quote(mention)[1:-1], '"\\' + control_characters)
+
+    def __call__(self, records: Sequence[LinkRecord], found: LinkedMentions) -> tuple[bytes, list[int]]:
+        """Return the lines of some texts, and the positions of the texts that wait for their line number."""
+        openings, end = self._render_texts(records, found)
+        columns = [
+            openings,
+            self._mentions.encode_all(records, found),
+            self._offsets.encode_all(found.starts),
+            self._ids.encode_all(found.entries),
+            self._scores.encode_all(found.scores),
+        ]
+        if self._n_candidates:
+            columns.append(self._render_candidates(found))
+        waiting = [position for position, record in enumerate(records) if record.key is None]
+        return _interleave(columns) + end, waiting
+
+    def _render_texts(self, records: Sequence[LinkRecord], found: LinkedMentions) -> tuple[list[bytes], bytes]:
+        """Return the bytes ahead of each mention, and those after the last one."""
+        openings = [b'}, {"mention": "'] * len(found.texts)
+        pending, at = list[bytes](), 0
+        counts = np.bincount(found.texts, minlength=len(records)).tolist()
+        for record, count in zip(records, counts, strict=True):
+            text = _encode(_quote(record.text))
+            if record.key is None:
+                pending.append(_NUMBERED_TEXT % text)
+            else:
+                pending.append(_NAMED_TEXT % (_encode(_quote(record.key)), text))
+            if count:
+                openings[at] = b"".join(pending) + b'{"mention": "'
+                pending = [b"}]}\n"]
+                at += count
+            else:
+                pending.append(b"]}\n")
+        return openings, b"".join(pending)
+
+    def _render_candidates(self, found: LinkedMentions) -> list[bytes]:
+        starts, entries, scores = found.runners_up(self._n_candidates)
+        pairs = zip(self._ids.encode_all(entries), self._scores.encode_all(scores), strict=True)
+        items = [b'{"kb_id": %b%b}' % pair for pair in pairs]
+        return [b', "candidates": [%b]' % b", ".join(items[start:stop]) for start, stop in pairwise(starts.tolist())]
+
+
+class TsvRenderer:
+    """Writes a row for each mention, and for each of its runners-up."""
+
+    def __init__(self, base: KnowledgeBase, n_candidates: int) -> None:
+        def format_entry(number: int) -> str:
+            name, subject = (NIL, "") if number < 0 else (base.ids[number], base.subjects[number])
+            return f"\t{escape_tsv(name)}\t{escape_tsv(subject)}\t"
+
+        self._n_candidates = n_candidates
+        self._offsets = _EncodedValues("\t{}\t".format)
+        self._entries = _EncodedValues(format_entry)
+        self._scores = _EncodedValues(str if n_candidates else "{}\n".format)
+        self._ranks = _EncodedValues("\t{}\n".format)
+        self._mentions = _MentionEncoder(escape_tsv, "\t\n\r")
+
+    def __call__(self, records: Sequence[LinkRecord], found: LinkedMentions) -> tuple[bytes, list[int]]:
+        """Return the rows of some texts, and the positions of the texts that wait for their line number."""
+        columns = [self._offsets.encode_all(found.starts), self._mentions.encode_all(records, found)]
+        texts, entries, scores, ranks = found.texts, found.entries, found.scores, None
+        if self._n_candidates:
+            owners, ranks, entries, scores = _insert_runners_up(found, self._n_candidates)
+            columns = [[*map(column.__getitem__, owners.tolist())] for column in columns]
+            texts = texts.take(owners)
+        ids, waiting = _encode_ids(records, texts)
+        columns = [ids, *columns, self._entries.encode_all(entries), self._scores.encode_all(scores)]
+        return _interleave(columns if ranks is None else [*columns, self._ranks.encode_all(ranks)]), waiting
+
+
+def _insert_runners_up(found: LinkedMentions, n_candidates: int) -> tuple[IntArray, IntArray, IntArray, FloatArray]:
+    """Return rows for mentions, each followed by its runners-up.
+
+    Returns:
+        For each row: the number of the mention, the rank from 1, the entry and the score.
+    """
+    starts, entries, scores = found.runners_up(n_candidates)
+    n = len(found.entries)
+    owners = np.repeat(np.arange(n), np.diff(starts) + 1)
+    ranks = np.arange(len(owners)) - (np.arange(n) + starts[:-1]).take(owners) + 1
+    return owners, ranks, np.insert(entries, starts[:-1], found.entries), np.insert(scores, starts[:-1], found.scores)
+
+
+def _encode_ids(records: Sequence[LinkRecord], texts: IntArray) -> tuple[list[bytes], list[int]]:
+    """Return the id of each row, or a placeholder, and the positions of the texts with placeholders."""
+    keys = [_NUMBER if record.key is None else _encode(escape_tsv(record.key)) for record in records]
+    ids = [*map(keys.__getitem__, texts.tolist())]
+    waiting = list[int]()
+    firsts = np.flatnonzero(np.diff(texts, prepend=-1))
+    for at, text in zip(firsts.tolist(), texts.take(firsts).tolist(), strict=True):
+        if records[text].key is None:
+            ids[at] = _NEXT + _NUMBER
+            waiting.append(text)
+    return ids, waiting
+
+
+def _encode(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _interleave(columns: Sequence[Sequence[bytes]]) -> bytes:
+    """Return the first cell of each column, then the second, and so on."""
+    cells = [b""] * (len(columns) * len(columns[0]))
+    for at, column in enumerate(columns):
+        cells[at :: len(columns)] = column
+    return b"".join(cells)
