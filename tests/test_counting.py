@@ -15,12 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import kxcli.mining
-from kxcli.mining import Counting, Counts, Dictionary, Ranking, Segmentation, Text, WordCount, count_words, ranked
-from kxcli.mining.segment import prepare, tokenizer
+from kxcli.mining import Counting, Counts, Dictionary, Ranking, Segmentation, Text, WordCount, count_words, rank_rows
+from kxcli.mining.segment import load_tokenizer, prepare
 from kxcli.mining.wordcount import job
 from kxcli.mining.wordcount import ranking as ranking_room
-from kxcli.mining.wordcount.counts import Cell, Layout, Partial
-from kxcli.mining.wordcount.merging import Sums
+from kxcli.mining.wordcount.counts import Cell, KeyLayout, Partial
+from kxcli.mining.wordcount.merging import CountSums
 from kxcli.tally import Tally
 from kxcli.tally import scratch as of_scratch
 from kxcli.tally import string_runs as of_rows
@@ -89,7 +89,7 @@ def countings(**fixed):
 @functools.cache
 def prepared(segmentation):
     words = prepare(segmentation)
-    return words, tokenizer(segmentation, words)
+    return words, load_tokenizer(segmentation, words)
 
 
 def ready(counting):
@@ -100,7 +100,7 @@ def ready(counting):
 
 def plain_tokens(segmentation, text):
     tokens = prepared(segmentation)[1]
-    return [word for token in tokens.cut([text])[0] for word in tokens.settle(token)]
+    return [word for token in tokens.cut([text])[0] for word in tokens.expand_token(token)]
 
 
 def twin(records, counting):
@@ -240,12 +240,12 @@ def test_map_depends_on_nothing_that_was_mapped_before(records, counting):
     assert results(job, job.merge(job.map([]), job.map(records))) == first
 
 
-CUTTABLE = [segmentation for segmentation in SEGMENTATIONS.values() if segmentation.cut is not None]
+CUTTABLE = [segmentation for segmentation in SEGMENTATIONS.values() if segmentation.safe_split_pattern is not None]
 
 
 def parted(record, counting, places):
     """Cut a document where its tokens allow it: all parts but the last are open."""
-    allowed = [match.start() for match in re.finditer(counting.cut, record.text)]
+    allowed = [match.start() for match in re.finditer(counting.safe_split_pattern, record.text)]
     chosen = sorted({allowed[place % len(allowed)] for place in places}) if allowed else []
     borders = [0, *chosen, len(record.text)]
     parts = [record._replace(text=record.text[a:b], has_continuation=True) for a, b in itertools.pairwise(borders)]
@@ -273,8 +273,8 @@ def test_a_document_in_parts_gives_what_the_whole_gives(batches, records, counti
 def test_several_lines_may_be_one_record_where_a_job_says_so(batches, texts, counting):
     texts = [text.replace("\r\n", "\n").replace("\r", "") for text in texts]
     lines = [Text(line) for text in texts for line in text.split("\n")]
-    assert counting.is_of_lines == (counting.segmentation.mode != "regex")
-    if counting.is_of_lines:
+    assert counting.ignores_document_borders == (counting.segmentation.mode != "regex")
+    if counting.ignores_document_borders:
         job = ready(counting)
         together = results(job, job.map(map(Text, texts)))
         assert together == results(job, job.map(lines)) == expected(lines, counting)
@@ -284,14 +284,14 @@ def test_several_lines_may_be_one_record_where_a_job_says_so(batches, texts, cou
     "changes", [{"orders": (1, 2)}, {"orders": (2, 2)}, {"has_documents": True}, {"is_grouped": True}], ids=str
 )
 def test_counts_of_documents_want_documents(changes):
-    assert Counting().is_of_lines
-    assert not replace(Counting(), **changes).is_of_lines
+    assert Counting().ignores_document_borders
+    assert not replace(Counting(), **changes).ignores_document_borders
 
 
 def test_whole_documents_are_wanted_where_a_cut_could_change_tokens():
-    assert Counting(nfkc=True).cut is None
-    assert Counting(Segmentation("regex", pattern="a")).cut is None
-    assert Counting().cut is not None
+    assert Counting(nfkc=True).safe_split_pattern is None
+    assert Counting(Segmentation("regex", pattern="a")).safe_split_pattern is None
+    assert Counting().safe_split_pattern is not None
 
 
 def grams(text, **options):
@@ -358,7 +358,7 @@ def finished(cells, orders=(1, 2), documents=lambda word: 0):
         key: Cell(Tally(words), Tally({word: documents(word) for word in words if documents(word)}))
         for key, words in cells.items()
     }
-    return Counts(Layout(True, orders), Partial(of_words), None)
+    return Counts(KeyLayout(True, orders), Partial(of_words), None)
 
 
 rankings = st.builds(
@@ -399,7 +399,7 @@ def hashed(word):
 @settings(max_examples=250)
 def test_rows_are_ranked_as_slow_loops_rank_them(tiny_chunks, tmp_path, cells, ranking, documents, room):
     scratch = None if room is None else Scratch(lambda: str(tmp_path), room)
-    found = list(ranked(finished(cells, documents=documents), ranking, scratch))
+    found = list(rank_rows(finished(cells, documents=documents), ranking, scratch))
     assert found == ranked_slowly(cells, ranking, documents)
     assert os.listdir(tmp_path) == []
 
@@ -407,16 +407,16 @@ def test_rows_are_ranked_as_slow_loops_rank_them(tiny_chunks, tmp_path, cells, r
 @pytest.fixture
 def tiny_chunks(monkeypatch):
     """Few rows are sorted in memory, and few are written and read at a time."""
-    monkeypatch.setattr(ranking_room, "_FEWEST", 2)
+    monkeypatch.setattr(ranking_room, "_MIN_SORTED", 2)
     monkeypatch.setattr(ranking_room, "_ROW", 1 << 10)
-    monkeypatch.setattr(ranking_room, "BLOCK", 2)
+    monkeypatch.setattr(ranking_room, "BLOCK_ROWS", 2)
     monkeypatch.setattr(of_rows, "BLOCK_ROWS", 2)
     monkeypatch.setattr(of_scratch, "_MIN_MERGED_RUNS", 2)
 
 
 def rows(words, **options):
     counts = finished({("", 1): words}, (1, 1))
-    return [(word, count) for _, word, count, _, _ in ranked(counts, Ranking(**options))]
+    return [(word, count) for _, word, count, _, _ in rank_rows(counts, Ranking(**options))]
 
 
 def test_equal_counts_are_ranked_by_code_points():
@@ -440,7 +440,7 @@ def test_the_top_takes_the_first_by_code_point_of_those_tied_at_its_border(top):
 
 def test_the_top_is_of_each_group():
     counts = finished({("x", 1): {"a": 3, "b": 2}, ("y", 1): {"c": 1, "b": 1}})
-    assert [row[:3] for row in ranked(counts, Ranking(top=1))] == [("x", "a", 3), ("y", "b", 1)]
+    assert [row[:3] for row in rank_rows(counts, Ranking(top=1))] == [("x", "a", 3), ("y", "b", 1)]
 
 
 def test_only_words_that_are_wanted_are_given_and_the_top_is_of_them():
@@ -451,7 +451,7 @@ def test_only_words_that_are_wanted_are_given_and_the_top_is_of_them():
         asked.append(word)
         return word != "a"
 
-    found = list(ranked(counts, Ranking(top=1, per_million=True), is_given=is_given))
+    found = list(rank_rows(counts, Ranking(top=1, per_million=True), accepts=is_given))
     assert found == [("x", "b", 2, 0, 333333.333), ("y", "a b", 2, 0, 1_000_000.0)]
     assert asked == ["a", "b", "c", "a b"]
 
@@ -459,13 +459,13 @@ def test_only_words_that_are_wanted_are_given_and_the_top_is_of_them():
 def test_rates_are_of_all_words_of_an_order_before_rows_are_cut():
     counts = finished({("", 1): {"a": 3, "b": 1}, ("", 2): {"a b": 2, "b a": 1}})
     expected = [("", "a", 3, 0, 750_000.0), ("", "a b", 2, 0, 666_666.667)]
-    assert list(ranked(counts, Ranking(per_million=True, min_count=2))) == expected
-    assert list(ranked(counts, Ranking(per_million=True, top=2))) == expected
+    assert list(rank_rows(counts, Ranking(per_million=True, min_count=2))) == expected
+    assert list(rank_rows(counts, Ranking(per_million=True, top=2))) == expected
 
 
 def test_an_empty_count_has_no_rows():
-    assert list(ranked(finished({}), Ranking())) == []
-    assert list(ranked(finished({("", 1): {}}), Ranking(per_million=True, top=3))) == []
+    assert list(rank_rows(finished({}), Ranking())) == []
+    assert list(rank_rows(finished({("", 1): {}}), Ranking(per_million=True, top=3))) == []
 
 
 # Earlier counts
@@ -486,7 +486,7 @@ def test_earlier_counts_add_up_whatever_their_order(tiny_chunks, tmp_path, room,
         before = expected.get((group, word), (0, 0))
         expected[group, word] = before[0] + count, before[1] + documents
     draw.shuffle(given)
-    with Sums(None if room is None else Scratch(lambda: str(tmp_path), room)) as sums:
+    with CountSums(None if room is None else Scratch(lambda: str(tmp_path), room)) as sums:
         for row in given:
             sums.add(*row)
         counts = sums.counts()
@@ -497,7 +497,7 @@ def test_earlier_counts_add_up_whatever_their_order(tiny_chunks, tmp_path, room,
 
 
 def test_sums_may_be_greater_than_64_bits():
-    sums = Sums()
+    sums = CountSums()
     for _ in range(30):
         sums.add("", "a", 10**18 - 1, 10**18 - 1)
     (row,) = sums.counts()

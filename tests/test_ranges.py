@@ -230,10 +230,10 @@ def joined(records):
 
 CUTS = [
     None,
-    blocks.ANYWHERE,
-    blocks.AFTER_SPACE,
-    blocks.AFTER_ANY_SEPARATOR,
-    blocks.BEFORE_BLOCK,
+    blocks.SPLIT_ANYWHERE,
+    blocks.SPLIT_AFTER_SPACE,
+    blocks.SPLIT_AFTER_SEPARATOR,
+    blocks.SPLIT_BEFORE_BLOCK,
 ]
 
 

@@ -21,9 +21,10 @@ from hypothesis import strategies as st
 
 from kxcli.mining import Counting, Dictionary, Segmentation, Text, WordCount, count_words
 from kxcli.mining.hsic import texts as hsic_texts
-from kxcli.mining.segment import blocks, fast, model, prepare, tokenizer
-from kxcli.mining.segment.fast import FastTokenizer, NotEqualError, resolve
-from kxcli.mining.segment.reference import JiebaTokenizer
+from kxcli.mining.segment import blocks, jieba_port, load_tokenizer, prepare
+from kxcli.mining.segment.hmm_pass import decode_states
+from kxcli.mining.segment.jieba_port import NotEqualError, PortTokenizer, resolve
+from kxcli.mining.segment.jieba_reference import JiebaTokenizer
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # jieba's source has escapes that newer Pythons warn of
@@ -82,7 +83,7 @@ def with_main(main, user=""):
 @pytest.fixture(params=["run-by-run", "arrays"])
 def way(request, monkeypatch):
     """Both ways of the fast engine, whatever the length of a text."""
-    monkeypatch.setattr(fast, "_BY_ARRAYS_FROM", 0 if request.param == "arrays" else sys.maxsize)
+    monkeypatch.setattr(jieba_port, "_BY_ARRAYS_FROM", 0 if request.param == "arrays" else sys.maxsize)
     return request.param
 
 
@@ -90,7 +91,7 @@ def way(request, monkeypatch):
 def port():
     """The fast tokenizers with jieba's own dictionary, by mode."""
     words = resolve(Dictionary())
-    return {(mode, hmm): FastTokenizer(words, hmm=hmm, search=mode == "search") for mode, hmm in MODES}
+    return {(mode, hmm): PortTokenizer(words, hmm=hmm, search=mode == "search") for mode, hmm in MODES}
 
 
 def batched(items, size):
@@ -103,7 +104,7 @@ def solid(tokens):
 
 def settled(tokenizer, raw):
     """Return the tokens that raw ones stand for; white space, which is never counted, may be told in other words."""
-    return solid(word for token in raw if token for word in tokenizer.settle(token))
+    return solid(word for token in raw if token for word in tokenizer.expand_token(token))
 
 
 def cut(tokenizer, text):
@@ -271,7 +272,7 @@ def test_latin_runs_with_every_pair_of_connectors_are_cut_as_jieba_cuts_them(way
 @pytest.mark.parametrize(("mode", "hmm"), [*MODES, ("full", True)], ids=[*MODE_NAMES, "full"])
 def test_a_long_text_takes_the_arrays_and_is_counted_as_jieba_counts_it(plain, vocabulary, mode, hmm):
     text = "".join(glued_texts(vocabulary, 99, 5000))
-    assert len(text) > 2 * fast._BY_ARRAYS_FROM
+    assert len(text) > 2 * jieba_port._BY_ARRAYS_FROM
     for pieces in [text], text.split("在"):
         counted = count_words(pieces, Counting(Segmentation(mode, hmm), keeps_punctuation=True))
         assert counted == Counter(solid(token for piece in pieces for token in plain.tokens(piece, mode, hmm)))
@@ -415,7 +416,7 @@ def user_texts(name, seed, n):
 def test_user_dictionaries_are_followed_as_jieba_follows_them(way, user):
     name, plain, words = user
     for mode, hmm in MODES:
-        tokenizer = FastTokenizer(words, hmm=hmm, search=mode == "search")
+        tokenizer = PortTokenizer(words, hmm=hmm, search=mode == "search")
         alone = USER_PIECES[name]
         pairs = ["".join(pair) for pair in itertools.product(alone, repeat=2)]
         assert_equal(tokenizer, plain, [*alone, *pairs, *user_texts(name, 1, 800)], mode, hmm)
@@ -527,7 +528,7 @@ def test_ties_fall_as_in_jieba_with_random_user_dictionaries(way, plain, vocabul
         some = draw.sample(ties, 400)
         mixed = [draw.choice(own) + text + draw.choice(own) for text in some[:100]]
         texts = [*some, *mixed, *in_long_blocks(some[:30], vocabulary, seed)]
-        assert_equal(FastTokenizer(words, hmm=hmm, search=mode == "search"), plain, texts, mode, hmm)
+        assert_equal(PortTokenizer(words, hmm=hmm, search=mode == "search"), plain, texts, mode, hmm)
 
 
 TIED = "中国人在雨"
@@ -545,7 +546,7 @@ tied_line = st.tuples(st.text(st.sampled_from(TIED), min_size=1, max_size=3), ti
 )
 @settings(max_examples=60, derandomize=True)
 def test_ties_fall_as_in_jieba_where_a_dictionary_repeats_words(way, mode, hmm, main, user, texts):
-    tokenizer = FastTokenizer(resolve(Dictionary(main, user)), hmm=hmm, search=mode == "search")
+    tokenizer = PortTokenizer(resolve(Dictionary(main, user)), hmm=hmm, search=mode == "search")
     assert_equal(tokenizer, with_main(main, user or ""), texts, mode, hmm)
 
 
@@ -554,11 +555,11 @@ def test_a_tokenizer_can_be_made_while_another_thread_cuts():
 import sys, threading
 import rjieba
 from kxcli.mining import Dictionary
-from kxcli.mining.segment.fast import FastTokenizer, resolve
+from kxcli.mining.segment.jieba_port import PortTokenizer, resolve
 words = resolve(Dictionary())
 thread = threading.Thread(target=rjieba.cut, args=("小明来到北京清华大学" * 100_000, False))
 thread.start()
-tokenizer = FastTokenizer(words, hmm=True, search=False)
+tokenizer = PortTokenizer(words, hmm=True, search=False)
 assert tokenizer.cut(["丰足额吗"]) == [["丰足", "额", "吗"]]
 thread.join()
 """
@@ -605,7 +606,7 @@ def test_any_dictionaries_are_followed_as_jieba_follows_them_or_refused(way, mod
         words = resolve(Dictionary(main, user))
     except NotEqualError:
         assume(False)
-    tokenizer = FastTokenizer(words, hmm=hmm, search=mode == "search")
+    tokenizer = PortTokenizer(words, hmm=hmm, search=mode == "search")
     assert_equal(tokenizer, with_main(main, user), texts, mode, hmm)
 
 
@@ -634,11 +635,11 @@ def test_dictionaries_that_the_port_could_not_follow_are_refused(main, user):
 
 def test_no_word_of_jiebas_own_dictionary_would_be_refused(plain):
     own = {word: frequency for word, frequency in plain.of.FREQ.items() if frequency}
-    fast._check(own, plain.of.FREQ, plain.of.total, frozenset())
+    jieba_port._check(own, plain.of.FREQ, plain.of.total, frozenset())
 
 
 def test_the_port_brings_jiebas_own_dictionary(plain):
-    tokenizer = FastTokenizer(resolve(Dictionary()), hmm=True, search=False)
+    tokenizer = PortTokenizer(resolve(Dictionary()), hmm=True, search=False)
     assert all(tokenizer._is_word(word) == bool(frequency) for word, frequency in plain.of.FREQ.items())
 
 
@@ -659,7 +660,7 @@ runs = st.integers(1, 9).flatmap(
 
 def states(runs):
     points = np.array([[ord(ch) - blocks.HAN_FIRST for ch in run] for run in runs], dtype=np.int64)
-    return ["".join("BMES"[state] for state in row) for row in model.best_states(points).tolist()]
+    return ["".join("BMES"[state] for state in row) for row in decode_states(points).tolist()]
 
 
 def viterbi(run):
@@ -721,7 +722,7 @@ def test_every_code_point_between_han_is_cut_as_jieba_cuts_it_without_its_model(
 def test_a_dictionary_word_with_any_code_point_is_found_where_jieba_finds_it(way, characters):
     """Where the port's blocks hold a character that jieba's do not, it would find words that jieba cannot."""
     main = "".join([f"{ch}雨 5\n雨{ch}在 5\n" for ch in characters if not ch.isspace()])
-    tokenizer = FastTokenizer(resolve(Dictionary(main=main)), hmm=True, search=False)
+    tokenizer = PortTokenizer(resolve(Dictionary(main=main)), hmm=True, search=False)
     texts = ["".join(f"{ch}雨，雨{ch}在，" for ch in some) for some in batched(characters, 5000)]
     assert_equal(tokenizer, with_main(main), texts, "jieba", True)
 
@@ -757,7 +758,7 @@ PARTED = [*MODES, ("full", True), ("char", True), ("space", True)]
 @settings(max_examples=150)
 def test_a_text_may_be_parted_where_the_segmentation_allows_it(plain, mode, hmm, text, data):
     segment = {"char": list, "space": str.split}.get(mode) or (lambda text: plain.tokens(text, mode, hmm))
-    places = [match.start() for match in re.finditer(Segmentation(mode, hmm).cut, text)]
+    places = [match.start() for match in re.finditer(Segmentation(mode, hmm).safe_split_pattern, text)]
     chosen = sorted(data.draw(st.sets(st.sampled_from(places)))) if places else []
     parts = [text[start:stop] for start, stop in itertools.pairwise([0, *chosen, len(text)])]
     for some in parts, [text[a:b] for a, b in itertools.pairwise([0, *places, len(text)])]:
@@ -767,15 +768,15 @@ def test_a_text_may_be_parted_where_the_segmentation_allows_it(plain, mode, hmm,
 def test_a_text_is_parted_at_many_places():
     text = "今天，天气。很好！ 是的\n不\r\n错"
     for mode, least in [("jieba", 6), ("search", 6), ("full", 4), ("space", 3), ("char", 16)]:
-        assert len(re.findall(Segmentation(mode).cut, text)) >= least, mode
-    assert Segmentation("regex", pattern=".").cut is None
+        assert len(re.findall(Segmentation(mode).safe_split_pattern, text)) >= least, mode
+    assert Segmentation("regex", pattern=".").safe_split_pattern is None
 
 
 @pytest.mark.parametrize(("mode", "hmm"), PARTED, ids=[*MODE_NAMES, "full", "char", "space"])
 @given(some=st.lists(texts, min_size=1, max_size=6))
 @settings(max_examples=100)
 def test_many_pieces_give_what_they_give_one_by_one(way, tokenizers, mode, hmm, some):
-    tokenizer = tokenizers(Segmentation(mode, hmm))._cut.tokenizer
+    tokenizer = tokenizers(Segmentation(mode, hmm))._tokens.tokenizer
     one_by_one = [token for text in some for token in lines(tokenizer, [text])]
     assert lines(tokenizer, some) == one_by_one
     assert [settled(tokenizer, raw) for raw in tokenizer.cut(some)] == [lines(tokenizer, [text]) for text in some]
@@ -784,8 +785,8 @@ def test_many_pieces_give_what_they_give_one_by_one(way, tokenizers, mode, hmm, 
 def test_the_ways_change_over_at_a_length_without_a_seam(plain, port):
     unit = "常在雨，O.K-a在在"
     for extra in -1, 0, 1:
-        text = unit * (fast._BY_ARRAYS_FROM // len(unit) + 1)
-        text = text[: fast._BY_ARRAYS_FROM + extra]
+        text = unit * (jieba_port._BY_ARRAYS_FROM // len(unit) + 1)
+        text = text[: jieba_port._BY_ARRAYS_FROM + extra]
         assert Counter(cut(port["jieba", True], text)) == Counter(solid(plain.tokens(text)))
 
 
@@ -794,18 +795,18 @@ def test_the_ways_change_over_at_a_length_without_a_seam(plain, port):
 
 @given(texts)
 def test_the_character_mode_gives_characters(text):
-    assert cut(tokenizer(Segmentation("char"), None), text) == solid(text)
+    assert cut(load_tokenizer(Segmentation("char"), None), text) == solid(text)
 
 
 @given(texts)
 def test_the_space_mode_gives_what_stands_between_white_space(text):
-    assert cut(tokenizer(Segmentation("space"), None), text) == text.split()
+    assert cut(load_tokenizer(Segmentation("space"), None), text) == text.split()
 
 
 @given(texts, st.sampled_from([r"\w+", r"[a-z]+|\d", r"在.", r"x*", r"(?i)a(b)?"]))
 def test_the_pattern_mode_gives_its_matches(text, pattern):
     expected = solid(match.group() for match in re.finditer(pattern, text))
-    assert cut(tokenizer(Segmentation("regex", pattern=pattern), None), text) == expected
+    assert cut(load_tokenizer(Segmentation("regex", pattern=pattern), None), text) == expected
 
 
 # Real text

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kxcli.errors import OutputError
-from kxcli.mining import Counting, Ranking, Segmentation, Text, WordCount, ranked
-from kxcli.mining.wordcount.counts import Layout
-from kxcli.mining.wordcount.merging import Sums
+from kxcli.mining import Counting, Ranking, Segmentation, Text, WordCount, rank_rows
+from kxcli.mining.wordcount.counts import KeyLayout
+from kxcli.mining.wordcount.merging import CountSums
 from kxcli.tally import scratch as of_scratch
 from kxcli.tally import string_runs as of_rows
 from kxcli.tally.scratch import Scratch
@@ -177,13 +177,13 @@ def test_keys_come_in_the_order_of_groups_words_and_orders(rows, is_grouped, ord
         rows = [("", word, order) for _, word, order in rows]
     if orders[0] == orders[1]:
         rows = [(group, word, orders[0]) for group, word, _ in rows]
-    layout = Layout(is_grouped, orders)
+    layout = KeyLayout(is_grouped, orders)
     rows = sorted(set(rows))
     of_rows = [layout.keys(group, order, [word])[0] for group, word, order in rows]
     assert of_rows == sorted(set(of_rows))
     found = []
-    for group, some, _ in layout.pieces([(of_rows, [1] * len(rows))]):
-        found += zip([group] * len(some), layout.words(some), layout.orders_of(some), strict=True)
+    for group, some, _ in layout.split_groups([(of_rows, [1] * len(rows))]):
+        found += zip([group] * len(some), layout.words(some), layout.parse_orders(some), strict=True)
     assert found == rows
     for group, order in {(group, order) for group, _, order in rows}:
         words = [word for of_group, word, of_order in rows if (of_group, of_order) == (group, order)]
@@ -301,8 +301,8 @@ def test_what_is_dumped_and_mapped_weighs_nothing_and_ranks_alike(tmp_path, coun
     for options in {}, {"top": 5000}, {"top": 5000, "sort": "word"}, {"sort": "word"}, {"per_million": True}:
         ranking = Ranking(**options)
         scratch = Scratch(lambda: str(tmp_path), 1)
-        rows = list(ranked(job.finish(spilled), ranking, scratch))
-        assert rows == list(ranked(job.finish(whole), ranking)) and len(rows) > 1500
+        rows = list(rank_rows(job.finish(spilled), ranking, scratch))
+        assert rows == list(rank_rows(job.finish(whole), ranking)) and len(rows) > 1500
 
 
 @pytest.mark.parametrize("orders", [(1, 1), (1, 2)], ids=str)
@@ -331,10 +331,10 @@ def test_long_words_are_summed_and_ranked_in_little_memory(tmp_path, options):
         expected.sort()
     tracemalloc.start()
     try:
-        with Sums(scratch) as sums:
+        with CountSums(scratch) as sums:
             for number in range(80):
                 sums.add("", f"{number:02d}" * 100_000, 1 + number % 7, 0)
-            found = [(row[1][:2], row[2]) for row in ranked(sums.counts(), Ranking(**options), scratch)]
+            found = [(row[1][:2], row[2]) for row in rank_rows(sums.counts(), Ranking(**options), scratch)]
         assert tracemalloc.get_traced_memory()[1] < 9 << 20
     finally:
         tracemalloc.stop()

@@ -22,8 +22,8 @@ from kxcli.errors import InputError
 from kxcli.mining import Counting, Dictionary, Segmentation, Text, WordCount
 from kxcli.mining.segment import dictionary
 from kxcli.mining.segment.dictionary import DictionaryError
-from kxcli.mining.segment.fast import NotEqualError, resolve
-from kxcli.mining.segment.reference import JiebaTokenizer
+from kxcli.mining.segment.jieba_port import NotEqualError, resolve
+from kxcli.mining.segment.jieba_reference import JiebaTokenizer
 from kxcli.report import Report
 
 MARK = b"\xef\xbb\xbf"

@@ -182,9 +182,9 @@ def _lexicon(
 def _known(paths: Iterable[str]) -> frozenset[str]:
     """Return the words that are not new."""
     if not paths:
-        from kxcli.mining.segment.reference import dictionary_words
+        from kxcli.mining.segment.jieba_reference import read_dictionary_words
 
-        return dictionary_words()
+        return read_dictionary_words()
     return wordlists.read_first_words(paths)
 
 

@@ -132,8 +132,8 @@ def _counting(
         what=corpus_run.make_reader_spec(
             source,
             by=by,
-            unit="lines" if wanted.is_of_lines else "document",
-            cut=wanted.cut,
+            unit="lines" if wanted.ignores_document_borders else "document",
+            cut=wanted.safe_split_pattern,
             max_line=corpus_run.get_max_line_bytes(run, _LINE_COST),
         ),
         kind=corpus_run.choose_format(source, by=by),

@@ -12,7 +12,7 @@ from kxcli.report import Report
 
 if TYPE_CHECKING:
     from kxcli.mining import Counting
-    from kxcli.mining.segment.fast import Words
+    from kxcli.mining.segment.jieba_port import PortDictionary
 
 _OF_JIEBA = ("no_hmm", "main", "userdict", "engine")
 NAMES = (*_OF_JIEBA, "tokenizer", "pattern", "punct", "stopwords", "min_length", "normalize", "lower")
@@ -118,12 +118,12 @@ def build_counting(given: dict[str, Any], report: Report) -> "Counting":
     )
 
 
-def prepare(wanted: "Counting", report: Report) -> "tuple[Counting, Words | None]":
+def prepare(wanted: "Counting", report: Report) -> "tuple[Counting, PortDictionary | None]":
     """Return what every process needs, and what is counted; with jieba itself where the fast engine would differ."""
     from kxcli.mining.segment import prepare
 
-    if wanted.segmentation.is_by_port:
-        from kxcli.mining.segment.fast import NotEqualError
+    if wanted.segmentation.uses_port:
+        from kxcli.mining.segment.jieba_port import NotEqualError
 
         try:
             return wanted, prepare(wanted.segmentation)

@@ -16,7 +16,7 @@ from kxcli.mining.segment import Segmentation, prepare
 from kxcli.mining.segment.dictionary import Dictionary
 from kxcli.mining.wordcount.counts import Counted, Counts
 from kxcli.mining.wordcount.job import Counting, Text, WordCount
-from kxcli.mining.wordcount.ranking import Ranking, Row, ranked
+from kxcli.mining.wordcount.ranking import Ranking, Row, rank_rows
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -39,7 +39,7 @@ __all__ = [
     "count_words",
     "find_words",
     "measure_dependence",
-    "ranked",
+    "rank_rows",
 ]
 
 
@@ -49,7 +49,7 @@ def count_words(texts: Iterable[str], counting: Counting | None = None) -> Count
     counting: what is counted, by default the words that jieba's default mode finds and that hold a letter or a
     digit.  With several n-gram orders, the counter holds them all.  Texts are read once, one after the other.
     Raises `TypeError` for a text that is no string, with its position, and
-    `segment.fast.NotEqualError` for a user dictionary that takes `Segmentation(engine="jieba")`.
+    `segment.jieba_port.NotEqualError` for a user dictionary that takes `Segmentation(engine="jieba")`.
     """
     strings = iter_strings("texts", texts)
     counting = Counting() if counting is None else counting

@@ -14,7 +14,7 @@ from kxcli.tally import Tally
 from kxcli.tally.frames import join_parts, split_parts
 
 if TYPE_CHECKING:
-    from kxcli.mining.segment.fast import Words
+    from kxcli.mining.segment.jieba_port import PortDictionary
 
 _PART = 1 << 19  # characters of a task, about
 _BATCH = 1000  # texts cut at a time
@@ -58,7 +58,7 @@ class TermTokenizer:
         self._n = terms.n
         self._words = WordCount(terms.counting)
 
-    def setup(self, words: "Words | None") -> None:
+    def setup(self, words: "PortDictionary | None") -> None:
         """Take the dictionary, where there is one: `words` is what `segment.prepare` returned."""
         if not self._n:
             self._words.setup(words)
@@ -69,7 +69,7 @@ class TermTokenizer:
             yield from ([text[i : i + self._n] for i in range(len(text) - self._n + 1)] for text in texts)
             return
         for start in range(0, len(texts), _BATCH):
-            for words in self._words.words(texts[start : start + _BATCH]):
+            for words in self._words.iter_words(texts[start : start + _BATCH]):
                 yield [word for word in words if word is not None]
 
 
@@ -107,7 +107,7 @@ class CountTerms:
     def __init__(self, terms: TermSpec) -> None:
         self._cutter = TermTokenizer(terms)
 
-    def setup(self, shared: "Words | None") -> None:
+    def setup(self, shared: "PortDictionary | None") -> None:
         """Take the dictionary."""
         self._cutter.setup(shared)
 
@@ -175,7 +175,7 @@ class CountDocuments:
     def __init__(self, terms: TermSpec) -> None:
         self._cutter = TermTokenizer(terms)
 
-    def setup(self, shared: "Words | None") -> None:
+    def setup(self, shared: "PortDictionary | None") -> None:
         """Take the dictionary."""
         self._cutter.setup(shared)
 
@@ -216,7 +216,7 @@ class CountDocuments:
 
 
 def prepare_terms(terms: TermSpec) -> Any:
-    """Return what `setup` of the jobs takes; raises `segment.fast.NotEqualError`."""
+    """Return what `setup` of the jobs takes; raises `segment.jieba_port.NotEqualError`."""
     from kxcli.mining.segment import prepare
 
     return None if terms.n else prepare(terms.counting.segmentation)

@@ -16,17 +16,17 @@ from kxcli.mining.segment.dictionary import Dictionary
 
 if TYPE_CHECKING:
     from kxcli.arrays import UInt16Array
-    from kxcli.mining.segment.fast import Words
+    from kxcli.mining.segment.jieba_port import PortDictionary
 
 Mode = Literal["jieba", "search", "full", "char", "space", "regex"]
 Engine = Literal["fast", "jieba"]
 
-_CUTS: dict[Mode, str | None] = {
-    "jieba": blocks.AFTER_ANY_SEPARATOR,
-    "search": blocks.AFTER_ANY_SEPARATOR,
-    "full": blocks.BEFORE_BLOCK,
-    "char": blocks.ANYWHERE,
-    "space": blocks.AFTER_SPACE,
+_SAFE_SPLITS: dict[Mode, str | None] = {
+    "jieba": blocks.SPLIT_AFTER_SEPARATOR,
+    "search": blocks.SPLIT_AFTER_SEPARATOR,
+    "full": blocks.SPLIT_BEFORE_BLOCK,
+    "char": blocks.SPLIT_ANYWHERE,
+    "space": blocks.SPLIT_AFTER_SPACE,
     "regex": None,
 }
 
@@ -60,12 +60,12 @@ class Segmentation:
             raise ValueError(f'pattern has no effect with the mode "{self.mode}"; use the mode "regex"')
 
     @property
-    def cut(self) -> str | None:
+    def safe_split_pattern(self) -> str | None:
         """A pattern for the places where a text may be parted without changing its tokens; None: nowhere."""
-        return _CUTS[self.mode]
+        return _SAFE_SPLITS[self.mode]
 
     @property
-    def is_by_port(self) -> bool:
+    def uses_port(self) -> bool:
         """Whether the Rust port does the work."""
         return self.engine == "fast" and self.mode in ("jieba", "search")
 
@@ -73,7 +73,7 @@ class Segmentation:
 class Tokenizer(Protocol):
     """Cuts texts into raw tokens, each of which stands for one token or some, whatever is around it."""
 
-    settles_words: bool  # whether a raw token of letters and digits alone may stand for others
+    may_expand_words: bool  # whether a raw token of letters and digits alone may stand for others
 
     def lines(self, pieces: Sequence[str]) -> "str | UInt16Array":
         """Return the raw tokens of pieces of text a line each, as text or as UTF-16 units; empty lines are none."""
@@ -83,7 +83,7 @@ class Tokenizer(Protocol):
         """Return the raw tokens of each text, in order."""
         ...
 
-    def settle(self, token: str) -> list[str]:
+    def expand_token(self, token: str) -> list[str]:
         """Return the tokens that a raw token stands for."""
         ...
 
@@ -91,7 +91,7 @@ class Tokenizer(Protocol):
 class PlainTokenizer:
     """A tokenizer by a function; its tokens stand for themselves."""
 
-    settles_words = False
+    may_expand_words = False
 
     def __init__(self, cut: Callable[[str], list[str]]) -> None:
         self._cut = cut
@@ -104,7 +104,7 @@ class PlainTokenizer:
         """Return the tokens of each text."""
         return [self._cut(text) for text in texts]
 
-    def settle(self, token: str) -> list[str]:
+    def expand_token(self, token: str) -> list[str]:
         """Return the token."""
         return [token]
 
@@ -148,25 +148,25 @@ def _more_recursion() -> Iterator[None]:
         sys.setrecursionlimit(limit)
 
 
-def prepare(segmentation: Segmentation) -> "Words | None":
-    """Do once what every process would have to do; a value for `tokenizer`.
+def prepare(segmentation: Segmentation) -> "PortDictionary | None":
+    """Do once what every process would have to do; a value for `load_tokenizer`.
 
     Raises `NotEqualError` where the fast engine would differ from jieba with the user's dictionary.
     """
-    if not segmentation.is_by_port:
+    if not segmentation.uses_port:
         return None
-    from kxcli.mining.segment.fast import resolve
+    from kxcli.mining.segment.jieba_port import resolve
 
     return resolve(segmentation.dictionary)
 
 
-def tokenizer(segmentation: Segmentation, words: "Words | None") -> Tokenizer:
+def load_tokenizer(segmentation: Segmentation, words: "PortDictionary | None") -> Tokenizer:
     """Return the tokenizer; `words` is what `prepare` returned.  Loading a dictionary takes 0.1 to 1 s."""
     mode, hmm = segmentation.mode, segmentation.hmm
     if words is not None:
-        from kxcli.mining.segment.fast import FastTokenizer
+        from kxcli.mining.segment.jieba_port import PortTokenizer
 
-        return FastTokenizer(words, hmm=hmm, search=mode == "search")
+        return PortTokenizer(words, hmm=hmm, search=mode == "search")
     if mode == "char":
         return PlainTokenizer(list)
     if mode == "space":
@@ -176,7 +176,7 @@ def tokenizer(segmentation: Segmentation, words: "Words | None") -> Tokenizer:
         with _more_recursion():
             pattern = _compile(segmentation.pattern)
         return PlainTokenizer(lambda text: [m.group() for m in pattern.finditer(text) if m.group()])
-    from kxcli.mining.segment.reference import JiebaTokenizer
+    from kxcli.mining.segment.jieba_reference import JiebaTokenizer
 
     jieba = JiebaTokenizer(segmentation.dictionary)
     if mode == "full":

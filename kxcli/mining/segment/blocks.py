@@ -15,10 +15,10 @@ BLOCK = HAN + r"a-zA-Z0-9+#&._%\-"
 FOREIGN_HAN = re.compile("([\u3400-\u4dbf\u9fd6-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])")
 
 # Places where a text may be parted without changing its tokens (patterns of no width).
-AFTER_ANY_SEPARATOR = rf"(?<=[^{BLOCK}\r])"  # each is a token of its own, save \r\n
-BEFORE_BLOCK = rf"(?<=[^{BLOCK}])(?=[{BLOCK}])"  # what lies between blocks is one token
-AFTER_SPACE = r"(?<=\s)"
-ANYWHERE = r"(?<=[^\r])"
+SPLIT_AFTER_SEPARATOR = rf"(?<=[^{BLOCK}\r])"  # each is a token of its own, save \r\n
+SPLIT_BEFORE_BLOCK = rf"(?<=[^{BLOCK}])(?=[{BLOCK}])"  # what lies between blocks is one token
+SPLIT_AFTER_SPACE = r"(?<=\s)"
+SPLIT_ANYWHERE = r"(?<=[^\r])"
 
 GLUE = 0x0B  # a vertical tab, itself white space that no token holds, between tokens that are settled together
 

@@ -66,7 +66,7 @@ class Dictionary:
 
     def misread_lines(self) -> Iterator[tuple[int, str]]:
         """Yield the user dictionary's lines that jieba takes as a word which it can never find: number, what."""
-        for line, word, _ in user_words(self.user or ""):
+        for line, word, _ in iter_user_words(self.user or ""):
             if is_in_block(word):
                 continue
             shown = shorten(word)
@@ -79,7 +79,7 @@ class Dictionary:
                 yield line, f"jieba splits the text at {odd!r}, so it never finds {shown!r}"
 
 
-def user_words(text: str) -> Iterator[tuple[int, str, str | None]]:
+def iter_user_words(text: str) -> Iterator[tuple[int, str, str | None]]:
     """Yield line number, word and frequency digits of a user dictionary."""
     for number, line in enumerate(text.split("\n"), 1):
         match = _USER_LINE.match(line.strip(_WHITE).lstrip("\ufeff"))
@@ -91,7 +91,7 @@ def check_user(lines: Iterable[str]) -> Iterator[str]:
     """Yield the lines of a user dictionary; raises `DictionaryError`."""
     size = 0
     for number, line in enumerate(lines, 1):
-        for _, word, digits in user_words(line):
+        for _, word, digits in iter_user_words(line):
             size = _add_size("user", number, word, size)
             if digits is not None:
                 _parse_frequency("user", number, digits.strip(" "))
@@ -102,7 +102,7 @@ def check_main(lines: Iterable[str]) -> Iterator[str]:
     """Yield the lines of a main dictionary; raises `DictionaryError`."""
     total = size = 0
     for number, line in enumerate(lines, 1):
-        fields = without_marks(line).strip(_WHITE).split(" ")
+        fields = strip_marks(line).strip(_WHITE).split(" ")
         size = _add_size("main", number, fields[0], size)
         if len(fields) < 2:
             what = f"{shorten(fields[0])!r} is not `word frequency [tag]`, separated by single spaces"
@@ -113,7 +113,7 @@ def check_main(lines: Iterable[str]) -> Iterator[str]:
         raise DictionaryError("main", 1, "no word of the dictionary has a frequency")
 
 
-def without_marks(text: str) -> str:
+def strip_marks(text: str) -> str:
     """Return a text without byte order marks at the start of its lines."""
     return _MARKS.sub("", text) if "\ufeff" in text else text
 

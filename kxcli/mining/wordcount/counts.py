@@ -29,7 +29,7 @@ from kxcli.tally.string_runs import (
 )
 
 _CELL = 1 << 10  # bytes of a cell without a word, and of its total
-_PARTING = "\0"  # what is between words that are made into keys together
+_SEPARATOR = "\0"  # what is between words that are made into keys together
 # A group's end, and a word's where orders follow; what these characters are written as within groups and words, so
 # that the order of keys is that of groups, words and orders.
 _END = "\1"
@@ -51,7 +51,7 @@ class Counted(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Layout:
+class KeyLayout:
     """What a row's key is made of: the group where there are groups, the word, and the order where there are several.
 
     The same string may be of several orders: tokens by a pattern may have spaces.
@@ -64,17 +64,17 @@ class Layout:
         """Return the keys of some words, in their order."""
         if not words:
             return []
-        text = _PARTING.join(words)
-        if text.count(_PARTING) != len(words) - 1 or _END in text or _ESCAPE in text:
+        text = _SEPARATOR.join(words)
+        if text.count(_SEPARATOR) != len(words) - 1 or _END in text or _ESCAPE in text:
             words = [word.translate(_ESCAPED) for word in words]
-            text = _PARTING.join(words)
+            text = _SEPARATOR.join(words)
         head = group.translate(_ESCAPED) + _END if self.is_grouped else ""
         tail = _END + chr(_ORDER + order) if self._has_orders else ""
         if not (head or tail):
             return words
-        return (head + text.replace(_PARTING, tail + _PARTING + head) + tail).split(_PARTING)
+        return (head + text.replace(_SEPARATOR, tail + _SEPARATOR + head) + tail).split(_SEPARATOR)
 
-    def pieces(self, blocks: Iterable[Block]) -> Iterator[tuple[str, list[str], list[int]]]:
+    def split_groups(self, blocks: Iterable[Block]) -> Iterator[tuple[str, list[str], list[int]]]:
         """Yield blocks in pieces of one group: the group, keys without it, and numbers."""
         for keys, numbers in blocks:
             if not self.is_grouped:
@@ -85,16 +85,16 @@ class Layout:
                 group = keys[start][: keys[start].index(_END)]
                 stop = bisect_left(keys, group + chr(ord(_END) + 1), start)
                 length = len(group) + 1
-                yield _plain(group), [key[length:] for key in keys[start:stop]], numbers[start:stop]
+                yield _unescape(group), [key[length:] for key in keys[start:stop]], numbers[start:stop]
                 start = stop
 
     def words(self, keys: list[str]) -> list[str]:
         """Return the words of keys without groups."""
         if self._has_orders:
             keys = [key[:-2] for key in keys]
-        return list(map(_plain, keys)) if _ESCAPE in "".join(keys) else keys
+        return list(map(_unescape, keys)) if _ESCAPE in "".join(keys) else keys
 
-    def orders_of(self, keys: list[str]) -> list[int]:
+    def parse_orders(self, keys: list[str]) -> list[int]:
         """Return the orders of keys."""
         return [ord(key[-1]) - _ORDER for key in keys] if self._has_orders else [self.orders[0]] * len(keys)
 
@@ -103,7 +103,7 @@ class Layout:
         return self.orders[0] != self.orders[1]
 
 
-def _plain(text: str) -> str:
+def _unescape(text: str) -> str:
     """Return a group or a word as it was before it became part of a key."""
     return re.sub(_ESCAPE + "(.)", lambda match: chr(ord(match[1]) - 3), text) if _ESCAPE in text else text
 
@@ -153,7 +153,7 @@ class Counts:
     """
 
     def __init__(
-        self, layout: Layout, partial: Partial, settled: Callable[[dict[str, int]], dict[str, int]] | None
+        self, layout: KeyLayout, partial: Partial, finalize: Callable[[dict[str, int]], dict[str, int]] | None
     ) -> None:
         self.layout = layout
         self._runs = partial.runs
@@ -161,42 +161,44 @@ class Counts:
         self.totals = dict(partial.totals)
         for key, cell in partial.cells.items():
             words: dict[str, int] = cell.counts.counts()
-            if settled is not None and words:  # where nothing was cut here, no dictionary is loaded for it
-                words = settled(words)
+            if finalize is not None and words:  # where nothing was cut here, no dictionary is loaded for it
+                words = finalize(words)
             self._cells[key] = words, cell.documents.counts()
             self.totals[key] = self.totals.get(key, 0) + sum(words.values())
 
     def __iter__(self) -> Iterator[Counted]:
         """Yield the rows."""
-        for group, keys, numbers in self.layout.pieces(self.blocks()):
-            for order, word, number in zip(self.layout.orders_of(keys), self.layout.words(keys), numbers, strict=True):
+        for group, keys, numbers in self.layout.split_groups(self.blocks()):
+            for order, word, number in zip(
+                self.layout.parse_orders(keys), self.layout.words(keys), numbers, strict=True
+            ):
                 yield Counted(group, word, order, number & COUNT_MASK, number >> DOCUMENT_SHIFT)
 
     def blocks(self, scratch: Scratch | None = None) -> Iterator[Block]:
         """Yield the rows in blocks; of very many runs some are first merged in a scratch folder; None: in memory."""
-        held = [split_blocks(self._in_memory())] if self._cells else []
+        held = [split_blocks(self._iter_memory())] if self._cells else []
         if scratch is None:
             return merge_runs([*held, *map(decode_run, reduce_runs(self._runs))])
         return scratch.merge_runs(self._runs, *held)
 
     def groups(self, scratch: Scratch | None = None) -> Iterator[tuple[str, Iterator[Block]]]:
         """Yield each group with its rows; their keys are without it."""
-        pieces = self.layout.pieces(self.blocks(scratch))
+        pieces = self.layout.split_groups(self.blocks(scratch))
         for group, of_group in groupby(pieces, key=itemgetter(0)):
             yield group, ((keys, numbers) for _, keys, numbers in of_group)
 
     def dump(self) -> bytes:
         """Return all of it as bytes: totals as JSON, and one run."""
-        return _dumped(self.totals, encode_run(self.blocks()))
+        return _dump(self.totals, encode_run(self.blocks()))
 
     def split(self, n: int) -> list[Partial]:
         """Return n partials; a hash of the word alone tells where its rows go.  Memory: that of the rows as bytes."""
-        runs = [_Run() for _ in range(n)]
+        runs = [_RunBuilder() for _ in range(n)]
         totals: list[dict[Key, int]] = [{} for _ in range(n)]
         for block in self.blocks():
             at = 0
-            for group, keys, numbers in self.layout.pieces([block]):
-                orders, of_words = self.layout.orders_of(keys), self.layout.words(keys)
+            for group, keys, numbers in self.layout.split_groups([block]):
+                orders, of_words = self.layout.parse_orders(keys), self.layout.words(keys)
                 for order, word, number in zip(orders, of_words, numbers, strict=True):
                     part = crc32(word.encode("utf-8", "surrogatepass")) % n
                     runs[part].add(block[0][at], number)
@@ -204,11 +206,11 @@ class Counts:
                     at += 1
         return [Partial(runs=run.views(), totals=of_part) for run, of_part in zip(runs, totals, strict=True)]
 
-    def _in_memory(self) -> Iterator[Block]:
+    def _iter_memory(self) -> Iterator[Block]:
         for group, keys in groupby(sorted(self._cells), key=itemgetter(0)):
-            yield from merge_runs([self._of_cell(group, order) for _, order in keys])
+            yield from merge_runs([self._iter_cell(group, order) for _, order in keys])
 
-    def _of_cell(self, group: str, order: int) -> Iterator[Block]:
+    def _iter_cell(self, group: str, order: int) -> Iterator[Block]:
         words, documents = self._cells[group, order]
         ordered = sorted(words)
         for start in range(0, len(ordered), BLOCK_ROWS):
@@ -219,7 +221,7 @@ class Counts:
             yield self.layout.keys(group, order, some), numbers
 
 
-class _Run:
+class _RunBuilder:
     """A run that rows are added to one by one, in their order."""
 
     def __init__(self) -> None:
@@ -246,14 +248,14 @@ class _Run:
         self._keys, self._numbers, self._size = [], [], 0
 
 
-def _dumped(totals: dict[Key, int], run: Iterable[bytes]) -> bytes:
+def _dump(totals: dict[Key, int], run: Iterable[bytes]) -> bytes:
     data = BytesIO()  # hands its bytes over without a copy
     data.write(join_parts([json.dumps([(*key, total) for key, total in totals.items()]).encode("ascii")]))
     data.writelines(run)
     return data.getvalue()
 
 
-def load(data: bytes | memoryview) -> Partial:
+def load_partial(data: bytes | memoryview) -> Partial:
     """Return what was dumped: a view of it, and the totals."""
     totals, run = split_first(data)
     of_keys = {(group, order): total for group, order, total in json.loads(bytes(totals))}

@@ -8,8 +8,8 @@ from itertools import chain, islice
 from typing import Any, NamedTuple, Protocol
 
 from kxcli.mining.arguments import check_minimum, check_type, describe, iter_strings
-from kxcli.mining.segment import Segmentation, Tokenizer, tokenizer
-from kxcli.mining.wordcount.counts import Cell, Counts, Layout, Partial, load
+from kxcli.mining.segment import Segmentation, Tokenizer, load_tokenizer
+from kxcli.mining.wordcount.counts import Cell, Counts, KeyLayout, Partial, load_partial
 from kxcli.tally import Tally
 
 _PIECE = 1000  # characters cut at a time: their tokens' objects are used again before they leave a core's cache
@@ -85,15 +85,15 @@ class Counting:
         return ("group",) * self.is_grouped + ("word", "count") + ("df",) * self.has_documents
 
     @property
-    def is_of_lines(self) -> bool:
+    def ignores_document_borders(self) -> bool:
         """Whether several lines may be given as one record: no count depends on where documents begin and end."""
         plain = self.orders == (1, 1) and not self.has_documents and not self.is_grouped
         return plain and self.segmentation.mode != "regex"
 
     @property
-    def cut(self) -> str | None:
+    def safe_split_pattern(self) -> str | None:
         """A pattern for the places where a document may be parted; None where it has to be whole."""
-        return None if self.nfkc else self.segmentation.cut
+        return None if self.nfkc else self.segmentation.safe_split_pattern
 
 
 class WordCount:
@@ -107,30 +107,30 @@ class WordCount:
 
     def __init__(self, counting: Counting) -> None:
         self.counting = counting
-        self.layout = Layout(counting.is_grouped, counting.orders)
-        self._cutting: _Cutting | None = None
+        self.layout = KeyLayout(counting.is_grouped, counting.orders)
+        self._tokenization: _Tokenization | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"counting": self.counting, "layout": self.layout, "_cutting": None}
+        return {"counting": self.counting, "layout": self.layout, "_tokenization": None}
 
     def setup(self, shared: Any) -> None:
         """Take what `segment.prepare` returned; the dictionary is loaded when the first text is cut."""
-        self._shared, self._cutting = shared, None
+        self._shared, self._tokenization = shared, None
 
     def map(self, records: Iterable[Record]) -> Partial:
         """Count the words of some records."""
-        if self.counting.is_of_lines:
+        if self.counting.ignores_document_borders:
             return Partial({("", 1): Cell(self._raw_tokens(records), Tally())})
-        grams = _Grams(self.counting)
+        grams = _NgramCounter(self.counting)
         held: list[Record] = []
         size = 0
         for record in records:
             held.append(record)
             size += len(record.text)
             if size >= _BATCH:
-                grams.count(held, self.words([record.text for record in held]))
+                grams.count(held, self.iter_words([record.text for record in held]))
                 held, size = [], 0
-        grams.count(held, self.words([record.text for record in held]))
+        grams.count(held, self.iter_words([record.text for record in held]))
         return grams.finish()
 
     def merge(self, left: Partial, right: Partial) -> Partial:
@@ -139,7 +139,7 @@ class WordCount:
 
     def finish(self, partial: Partial) -> Counts:
         """Return the counts."""
-        return Counts(self.layout, partial, self._settled if self.counting.is_of_lines else None)
+        return Counts(self.layout, partial, self._finalize_counts if self.counting.ignores_document_borders else None)
 
     def dump(self, partial: Partial) -> bytes:
         """Return the partial as bytes: its rows as a sorted run, and their totals."""
@@ -147,7 +147,7 @@ class WordCount:
 
     def load(self, data: bytes | memoryview) -> Partial:
         """Return the partial that was dumped; its run stays where it is."""
-        return load(data)
+        return load_partial(data)
 
     def weight(self, partial: Partial) -> int:
         """Return about how many bytes of memory a partial takes."""
@@ -158,7 +158,7 @@ class WordCount:
         return self.finish(partial).split(n)
 
     def _raw_tokens(self, records: Iterable[Record]) -> Tally:
-        tally, cut = Tally(), self._cut.tokenizer
+        tally, cut = Tally(), self._tokens.tokenizer
         held: list[str] = []
         size = 0
         for record in records:
@@ -175,77 +175,79 @@ class WordCount:
         if self.counting.nfkc:
             text = unicodedata.normalize("NFKC", text)
         start = 0
-        if (border := self._cut.border) is not None:
+        if (border := self._tokens.border) is not None:
             while len(text) - start > _PIECE and (match := border.search(text, start + _PIECE)):
                 yield text[start : match.start()]
                 start = match.start()
         yield text[start:] if start else text
 
-    def _settled(self, raw: dict[str, int]) -> dict[str, int]:
+    def _finalize_counts(self, raw: dict[str, int]) -> dict[str, int]:
         """Return the counts of the words that are kept, from those of raw tokens."""
         words: dict[str, int] = {}
         others = raw
-        if self._cut.keeps_plain:  # nearly all distinct tokens, in one step
+        if self._tokens.plain_is_final:  # nearly all distinct tokens, in one step
             least, stopwords = self.counting.min_length, self.counting.stopwords
             words = {token: count for token, count in raw.items() if token.isalnum() and len(token) >= least}
             for stopword in stopwords & words.keys():
                 del words[stopword]
             others = {token: count for token, count in raw.items() if not token.isalnum()}
         for token, count in others.items():
-            for word in filter(None, self._cut.kept[token]):
+            for word in filter(None, self._tokens.cache[token]):
                 words[word] = words.get(word, 0) + count
         return words
 
-    def words(self, texts: Sequence[str]) -> Iterator[list[str | None]]:
+    def iter_words(self, texts: Sequence[str]) -> Iterator[list[str | None]]:
         """Yield the words of each text that are kept, and None where an n-gram may not go on; `setup` comes first."""
-        kept = self._cut.kept
+        kept = self._tokens.cache
         if self.counting.nfkc:
             texts = [unicodedata.normalize("NFKC", text) for text in texts]
-        for tokens in self._cut.tokenizer.cut(texts):
+        for tokens in self._tokens.tokenizer.cut(texts):
             yield list(chain.from_iterable(map(kept.__getitem__, tokens)))
 
     @property
-    def _cut(self) -> "_Cutting":
-        if self._cutting is None:
-            self._cutting = _Cutting(self.counting, self._shared)
-        return self._cutting
+    def _tokens(self) -> "_Tokenization":
+        if self._tokenization is None:
+            self._tokenization = _Tokenization(self.counting, self._shared)
+        return self._tokenization
 
 
-class _Cutting:
-    """What texts are cut with, a dictionary among it.
+class _Tokenization:
+    """The loaded tokenizer and the cache of its tokens.
 
-    border: where a document may be parted.  keeps_plain: whether a raw token of letters and digits is a word as it is.
+    Attributes:
+        plain_is_final: Whether a raw token of letters and digits is a word without any change.
+        border: Pattern for the places where a document may be split.
     """
 
     def __init__(self, counting: Counting, shared: Any) -> None:
-        self.tokenizer = tokenizer(counting.segmentation, shared)
-        self.kept = _Kept(self.tokenizer, counting)
-        self.keeps_plain = not (self.tokenizer.settles_words or counting.lower or counting.nfkc)
-        self.border = re.compile(counting.cut) if counting.cut is not None else None
+        self.tokenizer = load_tokenizer(counting.segmentation, shared)
+        self.cache = _TokenCache(self.tokenizer, counting)
+        self.plain_is_final = not (self.tokenizer.may_expand_words or counting.lower or counting.nfkc)
+        self.border = re.compile(counting.safe_split_pattern) if counting.safe_split_pattern is not None else None
 
 
-class _Kept(dict[str, tuple[str | None, ...]]):
+class _TokenCache(dict[str, tuple[str | None, ...]]):
     """Raw token -> the words that are counted for it; None: an n-gram may not go on."""
 
     LIMIT = 1 << 17  # tokens remembered, of some 200 bytes each
 
     def __init__(self, cut: Tokenizer, counting: Counting) -> None:
         super().__init__()
-        self._settle, self._counting = cut.settle, counting
-        self._stopwords = frozenset(map(self._formed, counting.stopwords))
+        self._expand, self._counting = cut.expand_token, counting
+        self._stopwords = frozenset(map(self._normalize, counting.stopwords))
 
     def __missing__(self, token: str) -> tuple[str | None, ...]:
         if len(self) >= self.LIMIT:
             self.clear()
-        words = self[token] = tuple(self._chosen(self._settle(token)))
+        words = self[token] = tuple(self._filter(self._expand(token)))
         return words
 
-    def _formed(self, word: str) -> str:
+    def _normalize(self, word: str) -> str:
         if self._counting.nfkc:
             word = unicodedata.normalize("NFKC", word)
         return word.lower() if self._counting.lower else word
 
-    def _chosen(self, tokens: Iterable[str]) -> Iterator[str | None]:
+    def _filter(self, tokens: Iterable[str]) -> Iterator[str | None]:
         counting = self._counting
         for token in tokens:
             if token.isspace():
@@ -253,12 +255,12 @@ class _Kept(dict[str, tuple[str | None, ...]]):
             if not counting.keeps_punctuation and not (token.isalnum() or any(map(str.isalnum, token))):
                 yield None
                 continue
-            word = self._formed(token)
+            word = self._normalize(token)
             if len(word) >= counting.min_length and word not in self._stopwords:
                 yield word
 
 
-class _Grams:
+class _NgramCounter:
     """Counts n-grams, and the documents that hold them, of records in document order."""
 
     def __init__(self, counting: Counting) -> None:

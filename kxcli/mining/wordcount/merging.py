@@ -2,7 +2,7 @@
 
 from types import TracebackType
 
-from kxcli.mining.wordcount.counts import Cell, Counts, Key, Layout, Partial
+from kxcli.mining.wordcount.counts import Cell, Counts, Key, KeyLayout, Partial
 from kxcli.tally import Tally
 from kxcli.tally.scratch import RunFile, Scratch
 from kxcli.tally.string_runs import encode_run
@@ -11,7 +11,7 @@ _ROW = 256  # bytes of a row held: its word, its places in a table of counts and
 _CHARACTER = 4  # bytes of a character of its word, more
 
 
-class Sums:
+class CountSums:
     """Adds up rows of word, count, and group and number of documents where they have them.
 
     scratch: where sums that memory has no room for go as sorted runs; None: all stay in memory.
@@ -20,7 +20,7 @@ class Sums:
     def __init__(self, scratch: Scratch | None = None) -> None:
         self._scratch = scratch
         self._spool: RunFile | None = None
-        self._layout = Layout(is_grouped=True)
+        self._layout = KeyLayout(is_grouped=True)
         self._totals: dict[Key, int] = {}
         self._held: dict[str, tuple[dict[str, int], dict[str, int]]] = {}
         self._size = 0
@@ -37,7 +37,7 @@ class Sums:
             of_documents[word] = of_documents.get(word, 0) + documents
         if self._scratch is not None and self._size >= self._scratch.room:
             self._spool = self._spool or self._scratch.spool()
-            held = self._taken()
+            held = self._drain()
             self._spool.add(encode_run(held.blocks()))
             for key, total in held.totals.items():
                 self._totals[key] = self._totals.get(key, 0) + total
@@ -45,9 +45,9 @@ class Sums:
     def counts(self) -> Counts:
         """Return the sums."""
         runs = [] if self._spool is None else self._spool.views()
-        return self._taken(Partial(runs=runs, totals=self._totals))
+        return self._drain(Partial(runs=runs, totals=self._totals))
 
-    def __enter__(self) -> "Sums":
+    def __enter__(self) -> "CountSums":
         return self
 
     def __exit__(
@@ -56,7 +56,7 @@ class Sums:
         if self._spool is not None:
             self._spool.close()
 
-    def _taken(self, others: Partial | None = None) -> Counts:
+    def _drain(self, others: Partial | None = None) -> Counts:
         """Return what is held, and maybe more, as counts; nothing is held any more."""
         cells = {(group, 1): Cell(Tally(words), Tally(documents)) for group, (words, documents) in self._held.items()}
         self._held, self._size = {}, 0

@@ -9,7 +9,7 @@ from typing import Any
 from kxcli.errors import OutputError, reason
 from kxcli.mining.wordcount.counts import Counts
 from kxcli.mining.wordcount.job import WordCount
-from kxcli.mining.wordcount.ranking import COLUMNS, Ranking, ranked
+from kxcli.mining.wordcount.ranking import COLUMNS, Ranking, rank_rows
 from kxcli.output import rows, sink
 from kxcli.storage.temp_files import temporary_folder
 from kxcli.tally.scratch import Scratch
@@ -27,10 +27,10 @@ class Listing:
     header: bool
 
     def blocks(
-        self, counts: Counts, scratch: Scratch | None, is_given: Callable[[str], bool] | None = None
+        self, counts: Counts, scratch: Scratch | None, accepts: Callable[[str], bool] | None = None
     ) -> Iterator[bytes]:
         """Yield the lines, in blocks."""
-        cells = map(itemgetter(*map(COLUMNS.index, self.columns)), ranked(counts, self.ranking, scratch, is_given))
+        cells = map(itemgetter(*map(COLUMNS.index, self.columns)), rank_rows(counts, self.ranking, scratch, accepts))
         return rows.encode_rows(cells, self.columns, self.form, header=self.header)
 
 

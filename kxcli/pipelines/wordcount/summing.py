@@ -10,7 +10,7 @@ from kxcli.report import Report
 if TYPE_CHECKING:
     from kxcli.corpus.diagnostics import ReadDiagnostics
     from kxcli.mining import Counts
-    from kxcli.mining.wordcount.merging import Sums
+    from kxcli.mining.wordcount.merging import CountSums
     from kxcli.tally.scratch import Scratch
 
 _DIGITS = 18  # of a count that 64 bits hold
@@ -26,18 +26,18 @@ def summed(
     The sums are read from temporary files, which the end of the block removes.
     """
     from kxcli.mapreduce import available
-    from kxcli.mining.wordcount.merging import Sums
+    from kxcli.mining.wordcount.merging import CountSums
     from kxcli.storage.workspace import Workspace
     from kxcli.tally.scratch import Scratch
 
     with Workspace() as workspace:
         scratch = Scratch(workspace.folder, (run.memory or available.get_default_memory()) // _SHARES)
-        with Sums(scratch) as sums:
+        with CountSums(scratch) as sums:
             columns = _add(sums, source, report, output)
             yield sums.counts(), columns, scratch
 
 
-def _add(sums: "Sums", source: InputSettings, report: Report, output: OutputSettings) -> tuple[str, ...]:
+def _add(sums: "CountSums", source: InputSettings, report: Report, output: OutputSettings) -> tuple[str, ...]:
     """Add the rows of all inputs, and return their columns."""
     from kxcli.corpus import count_tables, diagnostics, encodings
     from kxcli.pipelines import corpus_run

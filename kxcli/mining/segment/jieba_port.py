@@ -20,7 +20,7 @@ from kxcli.mining.segment.dictionary import Dictionary
 
 if TYPE_CHECKING:
     from kxcli.arrays import UInt16Array
-    from kxcli.mining.segment.stage import ModelStage
+    from kxcli.mining.segment.hmm_pass import HmmPass
 
 _ONLY_HAN = re.compile(f"[{HAN}]{{2,}}")
 _PART = re.compile(r"([a-zA-Z0-9]+(?:\.[0-9]+)?%?)")  # what jieba's model stage keeps whole outside Han
@@ -39,7 +39,7 @@ class NotEqualError(Exception):
 
 
 @dataclass(frozen=True)
-class Words:
+class PortDictionary:
     """A dictionary for the port: words to add, on top of its own dictionary or of none.
 
     excess: what jieba's total has beyond the sum of the frequencies.  splits: words that the model may not join.
@@ -51,23 +51,23 @@ class Words:
     splits: frozenset[str] = frozenset()
 
 
-def resolve(dictionary: Dictionary) -> Words:
+def resolve(dictionary: Dictionary) -> PortDictionary:
     """Return what the port needs to have the dictionary.
 
     Takes about a second for another dictionary than jieba's own, and is computed again for each call.
     Raises `NotEqualError` where the port could differ from jieba.
     """
-    from kxcli.mining.segment.reference import JiebaTokenizer
+    from kxcli.mining.segment.jieba_reference import JiebaTokenizer
 
     if dictionary.is_default:
-        return Words(excess=_DEFAULT_EXCESS)
+        return PortDictionary(excess=_DEFAULT_EXCESS)
     jieba = JiebaTokenizer(dictionary)
     frequencies = jieba.frequencies
     own = dictionary.main is None and all(frequencies[word] for word in jieba.user_words)
     words = jieba.user_words if own else frequencies
     added = {word: frequencies[word] for word in words if frequencies[word]}
     _check(added, frequencies, jieba.total, jieba.splits)
-    return Words(tuple(added.items()), own, jieba.total - sum(frequencies.values()), jieba.splits)
+    return PortDictionary(tuple(added.items()), own, jieba.total - sum(frequencies.values()), jieba.splits)
 
 
 def _check(added: dict[str, int], frequencies: dict[str, int], total: int, splits: frozenset[str]) -> None:
@@ -88,7 +88,7 @@ def _check(added: dict[str, int], frequencies: dict[str, int], total: int, split
                 raise NotEqualError(f"{word!r} is less frequent than its characters")
 
 
-def _load_port(words: Words) -> Any:
+def _load_port(words: PortDictionary) -> Any:
     """Return the port with a dictionary.
 
     Without other words it is the instance that importing `rjieba` makes: a second one would take 24 MB and 0.1 s in
@@ -109,61 +109,61 @@ def _load_port(words: Words) -> Any:
     return port
 
 
-class FastTokenizer:
+class PortTokenizer:
     """Cuts as jieba does, in default and search mode.
 
-    What it gives are raw tokens; `settle` tells what each of them is in jieba.
+    What it gives are raw tokens; `expand_token` tells what each of them is in jieba.
     """
 
-    def __init__(self, words: Words, *, hmm: bool, search: bool) -> None:
+    def __init__(self, words: PortDictionary, *, hmm: bool, search: bool) -> None:
         port = _load_port(words)
         self._cut, self._is_word = port.cut, port.has_word
         self._hmm, self._search = hmm, search
         self._splits = set(words.splits)
-        self._stage: ModelStage | None = None
-        self.settles_words = search or bool(words.splits)
+        self._hmm_pass: HmmPass | None = None
+        self.may_expand_words = search or bool(words.splits)
 
     def lines(self, pieces: Sequence[str]) -> "str | UInt16Array":
         """Return the raw tokens of some pieces of text, a token a line and an empty line between pieces."""
         if not self._hmm:
-            return "\n\n".join(["\n".join(self._route(piece)) for piece in pieces])
+            return "\n\n".join(["\n".join(self._cut_by_route(piece)) for piece in pieces])
         if sum(map(len, pieces)) < _BY_ARRAYS_FROM:
-            return "\n\n".join(["\n".join(self._with_model(self._route(piece))) for piece in pieces])
-        from kxcli.mining.segment.stage import ModelStage, kinds_of, may_hold_foreign_han, to_units
+            return "\n\n".join(["\n".join(self._apply_hmm(self._cut_by_route(piece))) for piece in pieces])
+        from kxcli.mining.segment.hmm_pass import HmmPass, classify_units, may_hold_foreign_han, to_units
 
         units = to_units("\n\n".join(["\n".join(self._cut(piece, False)) for piece in pieces]))
-        kinds = kinds_of(units)
+        kinds = classify_units(units)
         if may_hold_foreign_han(kinds):
-            units = to_units("\n\n".join(["\n".join(self._route(piece)) for piece in pieces]))
-            kinds = kinds_of(units)
-        if self._stage is None:
-            self._stage = ModelStage(self._is_word)
-        return self._stage.joined(units, kinds)
+            units = to_units("\n\n".join(["\n".join(self._cut_by_route(piece)) for piece in pieces]))
+            kinds = classify_units(units)
+        if self._hmm_pass is None:
+            self._hmm_pass = HmmPass(self._is_word)
+        return self._hmm_pass.join(units, kinds)
 
     def cut(self, texts: Sequence[str]) -> list[list[str]]:
         """Return the raw tokens of each text."""
         if not self._hmm:
-            return [self._route(text) for text in texts]
+            return [self._cut_by_route(text) for text in texts]
         if sum(map(len, texts)) < _BY_ARRAYS_FROM:
-            return [list(self._with_model(self._route(text))) for text in texts]
+            return [list(self._apply_hmm(self._cut_by_route(text))) for text in texts]
         lines = self.lines([text.replace("\n", " ") for text in texts])  # as good: both are white space
         assert not isinstance(lines, str)
         parts = lines.tobytes().decode("utf-16-le").split("\n\n")
         return [part.split("\n") if part else [] for part in parts]
 
-    def settle(self, token: str) -> list[str]:
+    def expand_token(self, token: str) -> list[str]:
         """Return what jieba gives for a raw token."""
         if _GLUE in token and len(token) > 1:
             parts = token.split(_GLUE)
             is_of_singles = token.isascii() and not any(len(part) > 1 and self._is_word(part) for part in parts)
-            words = list(self._modelled("".join(parts)) if is_of_singles else self._with_model(parts))
+            words = list(self._cut_run("".join(parts)) if is_of_singles else self._apply_hmm(parts))
         elif token in self._splits and _ONLY_HAN.fullmatch(token):
             words = list(token)
         else:
             words = [token]
-        return [part for word in words for part in self._expanded(word)] if self._search else words
+        return [part for word in words for part in self._iter_search_words(word)] if self._search else words
 
-    def _route(self, text: str) -> list[str]:
+    def _cut_by_route(self, text: str) -> list[str]:
         """Return the tokens of the dictionary's best route."""
         if FOREIGN_HAN.search(text) is None:
             whole: list[str] = self._cut(text, False)
@@ -176,7 +176,7 @@ class FastTokenizer:
                 tokens.extend(self._cut(part, False))
         return tokens
 
-    def _with_model(self, route: Iterable[str]) -> Iterator[str]:
+    def _apply_hmm(self, route: Iterable[str]) -> Iterator[str]:
         """Yield jieba's tokens from the route's: what that left single goes through the model, block by block."""
         run = ""
         for token in route:
@@ -186,22 +186,22 @@ class FastTokenizer:
                 run += token
                 continue
             if run:
-                yield from self._modelled(run)
+                yield from self._cut_run(run)
                 run = ""
             yield token
         if run:
-            yield from self._modelled(run)
+            yield from self._cut_run(run)
 
-    def _modelled(self, run: str) -> Iterable[str]:
+    def _cut_run(self, run: str) -> Iterable[str]:
         if len(run) == 1 or self._is_word(run):
             return run
         if run.isascii():
             return filter(None, _PART.split(run))
-        from kxcli.mining.segment.reference import model_cut
+        from kxcli.mining.segment.jieba_reference import cut_with_hmm
 
-        return model_cut(run, self._splits)
+        return cut_with_hmm(run, self._splits)
 
-    def _expanded(self, word: str) -> Iterator[str]:
+    def _iter_search_words(self, word: str) -> Iterator[str]:
         """Yield what jieba's search mode gives for a word of its default mode."""
         for length in (2, 3):
             if len(word) > length:

@@ -14,7 +14,7 @@ from functools import cache
 from types import ModuleType
 from typing import Any, BinaryIO
 
-from kxcli.mining.segment.dictionary import Dictionary, user_words, without_marks
+from kxcli.mining.segment.dictionary import Dictionary, iter_user_words, strip_marks
 
 
 @cache
@@ -33,13 +33,13 @@ def _jieba() -> ModuleType:
     return jieba  # type: ignore[no-any-return]
 
 
-def model_tables() -> tuple[Any, Any, Any]:
+def load_hmm_tables() -> tuple[Any, Any, Any]:
     """Return the log probabilities of jieba's model: by state, by state and state, by state and character."""
     finalseg = _jieba().finalseg
     return finalseg.start_P, finalseg.trans_P, finalseg.emit_P
 
 
-def model_cut(run: str, splits: set[str]) -> list[str]:
+def cut_with_hmm(run: str, splits: set[str]) -> list[str]:
     """Cut with jieba's model alone; words in `splits` are parted into characters."""
     finalseg = _jieba().finalseg
     finalseg.Force_Split_Words = splits
@@ -52,7 +52,7 @@ def _open_dictionary() -> BinaryIO:
     return open(os.path.join(os.path.dirname(str(jieba.__file__)), jieba.DEFAULT_DICT_NAME), "rb")
 
 
-def dictionary_words() -> frozenset[str]:
+def read_dictionary_words() -> frozenset[str]:
     """Return the words of jieba's dictionary."""
     with _open_dictionary() as file:
         return frozenset(line.partition(" ")[0] for line in file.read().decode("utf-8").splitlines())
@@ -65,13 +65,13 @@ class JiebaTokenizer:
         jieba = _jieba()
         self._finalseg = jieba.finalseg
         self._tokenizer: Any = jieba.Tokenizer()
-        main = _open_dictionary() if dictionary.main is None else _file(without_marks(dictionary.main))
+        main = _open_dictionary() if dictionary.main is None else _file(strip_marks(dictionary.main))
         self._tokenizer.FREQ, self._tokenizer.total = self._tokenizer.gen_pfdict(main)
         self._tokenizer.initialized = True
         self._splits: set[str] = set()  # jieba's set is global to the process; each tokenizer brings its own
         self.user_words: dict[str, None] = {}  # in order
         if dictionary.user is not None:
-            self.user_words = dict.fromkeys(word for _, word, _ in user_words(dictionary.user))
+            self.user_words = dict.fromkeys(word for _, word, _ in iter_user_words(dictionary.user))
             self._finalseg.Force_Split_Words = self._splits
             self._tokenizer.load_userdict(_file(dictionary.user))
 

@@ -4,13 +4,21 @@ A batch is UTF-16 units, a token a line.  Joining two tokens is dropping the LF 
 """
 
 from collections.abc import Callable
+from functools import cache
+from typing import Any
 
 import numpy as np
 
-from kxcli.arrays import BoolArray, IntArray, UInt8Array, UInt16Array
+from kxcli.arrays import BoolArray, FloatArray, Int8Array, IntArray, UInt8Array, UInt16Array
 from kxcli.arrays.hashing import GOLDEN, hash_to_slots
 from kxcli.mining.segment.blocks import FOREIGN_HAN, GLUE, HAN_FIRST, HAN_LAST
-from kxcli.mining.segment.model import B, M, best_states
+from kxcli.mining.segment.jieba_reference import load_hmm_tables
+
+B, M, E, S = range(4)
+_BEFORE = {B: (E, S), M: (M, B), S: (S, E), E: (B, M)}  # jieba's PrevStatus
+_LETTER = "BMES"
+_IMPOSSIBLE = -3.14e100  # jieba's log probability of what was never seen
+_N_HAN = HAN_LAST - HAN_FIRST + 1
 
 _LF = 10
 _QUAD = 4  # units in 64 bits
@@ -31,7 +39,7 @@ def to_units(lines: str) -> UInt16Array:
     return np.frombuffer(bytearray(("\n\n" + lines + "\n\n").encode("utf-16-le")), dtype=np.uint16)
 
 
-def kinds_of(units: UInt16Array) -> UInt8Array:
+def classify_units(units: UInt16Array) -> UInt8Array:
     """Return what each unit is, as far as jieba's rules care."""
     return _KINDS.take(units)
 
@@ -49,14 +57,14 @@ def _glue_signs(units: UInt16Array, kinds: UInt8Array, is_end: BoolArray) -> Non
     units[signs[(kinds[signs + 2] & (_SIGN | _ALNUM)) > 0] + 1] = GLUE
 
 
-class ModelStage:
+class HmmPass:
     """Puts words together as jieba's model does, given what is a word of the dictionary."""
 
     def __init__(self, is_word: Callable[[str], bool]) -> None:
         self._is_word = is_word
-        self._memory = _Memory(is_word)
+        self._cache = _WordCache(is_word)
 
-    def joined(self, units: UInt16Array, kinds: UInt8Array) -> UInt16Array:
+    def join(self, units: UInt16Array, kinds: UInt8Array) -> UInt16Array:
         """Return the units of `to_units` with the model's words put together, without the LFs around.
 
         A run of singles that is itself a word stays single, as in jieba.  Tokens of letters, digits and signs that
@@ -72,17 +80,17 @@ class ModelStage:
         lengths = np.diff(firsts, append=len(singles))
         for length in np.unique(lengths[lengths > 1]).tolist():
             starts = singles[firsts[lengths == length]]
-            kept[self._dropped(units, kinds, starts, length)] = False
+            kept[self._find_dropped(units, kinds, starts, length)] = False
         return units[2:-2][kept[2:-2]]
 
-    def _dropped(self, units: UInt16Array, kinds: UInt8Array, starts: IntArray, length: int) -> IntArray:
+    def _find_dropped(self, units: UInt16Array, kinds: UInt8Array, starts: IntArray, length: int) -> IntArray:
         """Return the places of the LFs within the words that the model finds in runs of one length."""
         places = starts[:, None] + 2 * np.arange(length)
         chars = units[places]
-        states = best_states(chars.astype(np.int64) - HAN_FIRST)
+        states = decode_states(chars.astype(np.int64) - HAN_FIRST)
         is_open = (states == B) | (states == M)
         some = np.flatnonzero(is_open.any(axis=1))
-        words = some[self._memory.ask(chars[some])]
+        words = some[self._cache.are_words(chars[some])]
         is_bordered = ((kinds[places[words, 0] - 2] | kinds[places[words, -1] + 2]) & (_SIGN | _ALNUM)) > 0
         is_open[words[~is_bordered]] = False
         for row in words[is_bordered].tolist():
@@ -102,7 +110,49 @@ class ModelStage:
         return token.isascii() and token.isalnum() and not self._is_word(token)
 
 
-class _Memory:
+@cache
+def _load_log_probabilities() -> tuple[FloatArray, list[dict[int, float]], FloatArray]:
+    """Return jieba's log probabilities: of a state at the start, from state to state, of a character by state."""
+    start, trans, emit = load_hmm_tables()
+    starts = np.array([start[letter] for letter in _LETTER])
+    steps = [{s: trans[_LETTER[p]].get(_LETTER[s], _IMPOSSIBLE) for s in range(4)} for p in range(4)]
+    emits = np.full((4, _N_HAN), _IMPOSSIBLE)
+    for state, letter in enumerate(_LETTER):
+        for ch, value in emit[letter].items():
+            if len(ch) == 1 and HAN_FIRST <= ord(ch) <= HAN_LAST:
+                emits[state, ord(ch) - HAN_FIRST] = value
+    return starts, steps, emits
+
+
+def decode_states(chars: IntArray) -> Int8Array:
+    """Return the states of runs of equal length: `chars` is (runs, length), of Han code points less the first."""
+    starts, steps, emits = _load_log_probabilities()
+    n, length = chars.shape
+    value = [starts[state] + emits[state].take(chars[:, 0]) for state in range(4)]
+    came_from = np.empty((length, 4, n), dtype=np.int8)
+    for t in range(1, length):
+        column = chars[:, t]
+        new: list[Any] = [None] * 4
+        for state, (first, second) in _BEFORE.items():
+            if t == length - 1 and state in (B, M):  # no run ends within a word
+                continue
+            low, high = sorted((first, second), key=_LETTER.__getitem__)
+            emitted = emits[state].take(column)
+            by_low = value[low] + steps[low][state] + emitted
+            by_high = value[high] + steps[high][state] + emitted
+            takes_low = by_low > by_high
+            new[state] = np.where(takes_low, by_low, by_high)
+            came_from[t, state] = np.where(takes_low, low, high)
+        value = new
+    states = np.empty((n, length), dtype=np.int8)
+    states[:, -1] = np.where(value[E] > value[S], E, S)
+    rows = np.arange(n)
+    for t in range(length - 1, 0, -1):
+        states[:, t - 1] = came_from[t, states[:, t], rows]
+    return states
+
+
+class _WordCache:
     """Whether runs of characters are words; of up to four, remembered: the first that falls into a slot stays."""
 
     BITS = 16
@@ -112,11 +162,11 @@ class _Memory:
         self._runs = np.zeros(1 << self.BITS, dtype=np.uint64)
         self._answers = np.zeros(1 << self.BITS, dtype=np.bool_)
 
-    def ask(self, chars: UInt16Array) -> BoolArray:
+    def are_words(self, chars: UInt16Array) -> BoolArray:
         """Return for each row of characters whether it is a word."""
         n, length = chars.shape
         if length > _QUAD:
-            return self._looked_up(chars)
+            return self._look_up(chars)
         padded = np.zeros((n, _QUAD), dtype=np.uint16)
         padded[:, :length] = chars
         runs = padded.view(np.uint64).reshape(-1)
@@ -124,14 +174,14 @@ class _Memory:
         answers = self._answers.take(slots)
         unknown = np.flatnonzero(self._runs.take(slots) != runs)
         if len(unknown):
-            answers[unknown] = self._looked_up(chars[unknown])
+            answers[unknown] = self._look_up(chars[unknown])
             free, first = np.unique(slots[unknown], return_index=True)
             is_free = self._runs[free] == 0
             self._runs[free[is_free]] = runs[unknown[first[is_free]]]
             self._answers[free[is_free]] = answers[unknown[first[is_free]]]
         return answers
 
-    def _looked_up(self, chars: UInt16Array) -> BoolArray:
+    def _look_up(self, chars: UInt16Array) -> BoolArray:
         n, length = chars.shape
         text = chars.tobytes().decode("utf-16-le")
         return np.array([self._is_word(text[i : i + length]) for i in range(0, n * length, length)], dtype=np.bool_)
