@@ -600,7 +600,7 @@ def test_a_forged_header_of_the_cache_is_compiled_again(cache):
             found, told = run()
             assert found == expected and any("is compiled again" in line for line in told), forged
         else:  # without compiling it again each time; another array may have fewer values, and fit
-            kept = knowledge_cache._kept(os.fspath(path), 1, Report(verbose=False))
+            kept = knowledge_cache._open_cached(os.fspath(path), 1, Report(verbose=False))
             assert kept is None or forged["arrays"] != header["arrays"], forged
 
 
