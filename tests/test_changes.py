@@ -160,7 +160,7 @@ def merged_rows(path):
         resolve_sources([path])[0].allow_append(),
         None,
         "utf-8",
-        bare=("word", "count"),
+        default_columns=("word", "count"),
         known="count",
         report=[].append,
     )

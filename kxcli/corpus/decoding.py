@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from kxcli.corpus import encodings
 from kxcli.corpus.diagnostics import ReadDiagnostics
-from kxcli.corpus.lines import CHUNK, Readable
+from kxcli.corpus.lines import CHUNK, Readable, read_line_blocks
 
 _BAD = "\udfff"  # stands for bad bytes while lines are parted; strict decoding never gives it
 codecs.register_error("kxcli.mark", lambda error: (_BAD, error.end))  # type: ignore[attr-defined, unused-ignore]
@@ -68,6 +68,14 @@ class Decoder:
             return
         for raw in data.removesuffix(b"\n").split(b"\n"):
             yield from self._keep_decodable(self._decode_marking(raw))
+
+    def read_lines(self, stream: Readable) -> Iterator[str]:
+        """Yield the lines of a stream without their CRs."""
+        if not encodings.is_line_safe(self.encoding):
+            yield from self.lines_in_order(stream)
+            return
+        for data, _ in read_line_blocks(stream, keep_lines_whole=True, max_line=self._max_line):
+            yield from self.lines(self.drop_long_line(data))
 
     def lines_in_order(self, stream: Readable, *, keeps_cr: bool = False) -> Iterator[str]:
         """Yield the lines of a text in which LF bytes may be parts of characters, and CRs before them too."""

@@ -43,8 +43,12 @@ class Notice:
 Diagnostic = SkippedRecords | Notice
 
 
-class BadRecord(Exception):  # noqa: N818 -- not an error yet: the reader decides by --on-error
-    """The problem with a record, and a hint."""
+class BadRecord(Exception):  # noqa: N818 -- not yet an error: the reader decides
+    """The problem with a record, and the hint if it is not `FIX`."""
+
+    def __init__(self, what: str, hint: str = "") -> None:
+        super().__init__(what, hint)
+        self.what, self.hint = what, hint
 
 
 class BadFieldError(BadRecord):
@@ -84,19 +88,21 @@ class ReadDiagnostics:
         if len(places) < MAX_EXAMPLES:
             places.append(Place(self.path, self.line, self.offset))
 
-    def reject(self, kind: str, what: str, hint: str = FIX, *, is_read: bool = False) -> None:
-        """Skip the current record, or raise `InputError` if `on_error` is "stop".
+    def reject(self, kind: str, bad: BadRecord, line: int | None = None) -> None:
+        """Skip a bad record, or stop at it, according to `on_error`.
 
         Args:
-            kind: the format.
-            what: the problem.
-            hint: the fix.
-            is_read: whether the record is valid, but lacks the fields that are needed.
+            kind: The format of the record.
+            bad: What is wrong with it.
+            line: Its first line; by default the current one.
         """
+        current, self.line = self.line, self.line if line is None else line
         if self.on_error == "stop":
-            self.fail(what, hint)
-        cause = "field missing or of another type" if is_read else f"not valid {kind.upper()}"
+            self.fail(bad.what, bad.hint or FIX)
+        is_parsed = isinstance(bad, BadFieldError)
+        cause = "field missing or of another type" if is_parsed else f"not valid {kind.upper()}"
         self.skip(f"records skipped: {cause}")
+        self.line = current
 
 
 def format_place(place: Place, source: Source | None = None) -> str:

@@ -4,19 +4,18 @@ import json
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import Any, NamedTuple
 
 from kxcli.corpus.compression import Stream
 from kxcli.corpus.decoding import Decoder
 from kxcli.corpus.diagnostics import BadRecord, Diagnostic, Notice, OnError, ReadDiagnostics
-from kxcli.corpus.lines import read_line_blocks
-from kxcli.corpus.records import is_unicode, parse_object, reject_record
+from kxcli.corpus.row_reader import check_unicode, number_lines, parse_lines, parse_object
 from kxcli.corpus.sources import Source
 from kxcli.urls import display_name
 
 NIL = "NIL"  # the id of what no entry is meant by
 _IS_NIL = f"has the id {NIL}, which stands for no entry"
-_HINT = "fix the line, or use --on-error skip"
 
 # Words that name a column, without case, white space and punctuation.
 _NAME_COLUMNS = (
@@ -68,12 +67,15 @@ def read_entries(
     diagnostics = ReadDiagnostics(display_name(path), on_error)
     rows = _TsvSurvey()
     with Source(path).open() as file:
-        lines = _lines(Stream(file, display_name(path)), diagnostics)
+        decoder = Decoder("utf-8", diagnostics, is_fixed=True)
+        lines = (line for line in decoder.read_lines(Stream(file, display_name(path))) if line and not line.isspace())
         first = next(lines, None)
         if first is not None:
-            rest = _chained(first, lines)
+            rest = chain([first], lines)
             if first.lstrip().startswith("{"):
-                yield from _from_json(rest, diagnostics)
+                numbered = number_lines(rest, diagnostics)
+                for _, entry in parse_lines(numbered, lambda line: _parse_entry(line, diagnostics.line), diagnostics):
+                    yield entry
             else:
                 _refuse_other_formats(first, diagnostics)
                 yield from _from_tsv(rest, diagnostics, rows)
@@ -82,27 +84,6 @@ def read_entries(
     for news in (rows.header, rows.oddity):
         if news is not None:
             report(news)
-
-
-def _lines(stream: Stream, diagnostics: ReadDiagnostics) -> Iterator[str]:
-    decoder = Decoder("utf-8", diagnostics, is_fixed=True)
-    for run in read_line_blocks(stream, keep_lines_whole=True):
-        for line in decoder.lines(run.data):
-            if line and not line.isspace():
-                yield line
-
-
-def _chained(first: str, lines: Iterator[str]) -> Iterator[str]:
-    yield first
-    yield from lines
-
-
-def _from_json(lines: Iterable[str], diagnostics: ReadDiagnostics) -> Iterator[KnowledgeEntry]:
-    for line in lines:
-        try:
-            yield _parse_entry(line, diagnostics.line)
-        except BadRecord as bad:
-            reject_record(diagnostics, "jsonl", bad, _HINT)
 
 
 def _parse_entry(line: str, number: int) -> KnowledgeEntry:
@@ -119,10 +100,8 @@ def _parse_entry(line: str, number: int) -> KnowledgeEntry:
     ]
     subject, aliases, types = _as_text(value.get("subject")), _as_list(value.get("alias")), _as_list(value.get("type"))
     entry = KnowledgeEntry(number, key, subject, [*map(_as_text, aliases)], [*map(_as_text, types)], facts)
-    if "\\u" in line:  # half a surrogate pair gets in by an escape alone
-        strings = [key, subject, *entry.aliases, *entry.types, *[text for fact in facts for text in fact]]
-        if not is_unicode("".join(strings)):
-            raise BadRecord("has half a surrogate pair in a string, which is no character")
+    if "\\u" in line:
+        check_unicode(key, subject, *entry.aliases, *entry.types, *chain.from_iterable(facts))
     return entry
 
 
@@ -157,13 +136,11 @@ def _from_tsv(lines: Iterable[str], diagnostics: ReadDiagnostics, rows: "_TsvSur
             rows.header = Notice(diagnostics.path, message)
             continue
         if not key:
-            what = "has no tab and id after a name"
-            reject_record(
-                diagnostics, "tsv", BadRecord(what, "give TSV of names, ids and maybe descriptions, or JSONL"), _HINT
-            )
+            hint = "give TSV of names, ids and maybe descriptions, or JSONL"
+            diagnostics.reject("tsv", BadRecord("has no tab and id after a name", hint))
             continue
         if key == NIL:
-            reject_record(diagnostics, "tsv", BadRecord(_IS_NIL), _HINT)
+            diagnostics.reject("tsv", BadRecord(_IS_NIL))
             continue
         rows.add(name, key)
         entry = found.get(key)

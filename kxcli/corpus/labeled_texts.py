@@ -8,15 +8,13 @@ from kxcli.corpus.compression import Stream
 from kxcli.corpus.decoding import Decoder
 from kxcli.corpus.diagnostics import BadRecord, OnError, ReadDiagnostics, SkippedRecords
 from kxcli.corpus.knowledge import NIL
-from kxcli.corpus.lines import read_line_blocks
-from kxcli.corpus.records import is_unicode, parse_object, reject_record
+from kxcli.corpus.row_reader import check_unicode, number_lines, parse_lines, parse_object
 from kxcli.corpus.sources import Source
 from kxcli.urls import display_name
 
 SKIPPED = "labeled mentions skipped (the text at the offset differs)"
 MISSED = "labeled mentions counted as missed (the text at the offset differs)"
 REPEATED = "labels left out where the same line labels the same mention again"
-_HINT = "fix the line, or use --on-error skip"
 _SHAPE = "give JSON objects with text_id, text and mention_data"
 
 
@@ -64,16 +62,9 @@ def read_labeled_texts(
     diagnostics = ReadDiagnostics(display_name(path), on_error)
     with Source(path).open() as file:
         decoder = Decoder("utf-8", diagnostics, is_fixed=True)
-        for run in read_line_blocks(Stream(file, display_name(path)), keep_lines_whole=True):
-            for line in decoder.lines(run.data):
-                if not line or line.isspace():
-                    continue
-                try:
-                    record = _parse_text(line, diagnostics, misplaced)
-                except BadRecord as bad:
-                    reject_record(diagnostics, "jsonl", bad, _HINT)
-                else:
-                    yield record
+        lines = number_lines(decoder.read_lines(Stream(file, display_name(path))), diagnostics)
+        for _, text in parse_lines(lines, lambda line: _parse_text(line, diagnostics, misplaced), diagnostics):
+            yield text
     for skipped in diagnostics.skipped_records:
         report(skipped)
 
@@ -91,10 +82,8 @@ def _parse_text(line: str, diagnostics: ReadDiagnostics, kind: str) -> LabeledRe
         raise BadRecord("has no list in the field 'mention_data'", _SHAPE)
     text_id = str(diagnostics.line if key is None else key)
     placed, misplaced = _place_labels(items or [], text, diagnostics, kind)
-    if "\\u" in line:  # half a surrogate pair gets in by an escape alone
-        ids = [key for label in (*placed.values(), *misplaced) for key in label.ids]
-        if not is_unicode("".join([text, text_id, *ids])):
-            raise BadRecord("has half a surrogate pair in a string, which is no character")
+    if "\\u" in line:
+        check_unicode(text, text_id, *(key for label in (*placed.values(), *misplaced) for key in label.ids))
     mentions = tuple(LabeledSpan(start, stop, *label) for (start, stop), label in sorted(placed.items()))
     return LabeledRecord(diagnostics.line, text_id, text, mentions, tuple(misplaced))
 

@@ -5,15 +5,27 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from functools import partial
+from typing import Literal, NamedTuple
 
 from kxcli.corpus import encodings
 from kxcli.corpus.decoding import Decoder, LongLine
-from kxcli.corpus.diagnostics import FIX, BadFieldError, BadRecord, OnError, ReadDiagnostics
+from kxcli.corpus.diagnostics import BadFieldError, BadRecord, OnError, ReadDiagnostics
 from kxcli.corpus.lines import Readable, read_line_blocks
-from kxcli.corpus.quoting import CsvRows
+from kxcli.corpus.row_reader import (
+    BLANK_ROWS,
+    OR_SKIP,
+    DelimitedRows,
+    NumberedLine,
+    check_unicode,
+    explain_width,
+    name_json_type,
+    number_lines,
+    parse_lines,
+    parse_object,
+)
 from kxcli.errors import InputError
-from kxcli.wording import format_count, format_names
+from kxcli.wording import format_names
 
 RecordKind = Literal["text", "jsonl", "csv", "tsv"]
 RequestedKind = (
@@ -21,7 +33,6 @@ RequestedKind = (
 )  # JSONL where the first character that is no white space is {, else text
 
 DEFAULT_FIELD = "text"
-_BLANK: tuple[list[str], ...] = ([], [""])  # the rows of an empty line
 _SEPARATORS = {";": "semicolons", "\t": "tabs (--input-format tsv)", ",": "commas (--input-format csv)", "|": "bars"}
 _NEVER = re.compile(r"(?!)")
 
@@ -85,12 +96,6 @@ class ReaderSpec:
         return self.cut is None or self.on_error != "stop"
 
 
-def reject_record(diagnostics: ReadDiagnostics, kind: str, bad: BadRecord, hint: str = FIX) -> None:
-    """Leave out a bad record, or stop at it."""
-    what, hint = bad.args if bad.args[1:] else (*bad.args, hint)
-    diagnostics.reject(kind, what, hint, is_read=isinstance(bad, BadFieldError))
-
-
 def read_documents(
     stream: Readable, source_format: SourceFormat, spec: ReaderSpec, diagnostics: ReadDiagnostics
 ) -> Iterator[Document]:
@@ -120,25 +125,12 @@ def _documents(
     elif source_format.kind == "text":
         yield from map(Document, decoder.lines_in_order(stream))
     elif source_format.kind == "jsonl":
-        for line in _lines(stream, source_format, decoder, spec.max_line):
-            if line and not line.isspace():
-                try:
-                    yield _from_json(line, spec)
-                except BadRecord as bad:
-                    reject_record(diagnostics, "jsonl", bad)
+        lines = number_lines(decoder.read_lines(stream), diagnostics)
+        for _, document in parse_lines(lines, partial(_from_json, spec=spec), diagnostics):
+            yield document
     else:
-        lines = decoder.lines_in_order(
-            stream, keeps_cr=source_format.kind == "csv"
-        )  # a cell may hold a CR before a line end
+        lines = number_lines(decoder.lines_in_order(stream, keeps_cr=True), diagnostics)
         yield from _from_rows(lines, source_format.kind, spec, diagnostics)
-
-
-def _lines(stream: Readable, source_format: SourceFormat, decoder: Decoder, max_line: int | None) -> Iterator[str]:
-    if not source_format.is_cuttable:
-        yield from decoder.lines_in_order(stream)
-        return
-    for run in read_line_blocks(stream, keep_lines_whole=True, max_line=max_line):
-        yield from decoder.lines(decoder.drop_long_line(run.data))
 
 
 def _texts(stream: Readable, decoder: Decoder, spec: ReaderSpec, diagnostics: ReadDiagnostics) -> Iterator[Document]:
@@ -166,42 +158,6 @@ def _texts(stream: Readable, decoder: Decoder, spec: ReaderSpec, diagnostics: Re
             diagnostics.line += rest.count(b"\n")
 
 
-class LongInteger(str):
-    """The digits of an integer beyond Python's limit for conversion."""
-
-    __slots__ = ()
-
-
-def _integer(digits: str) -> int | LongInteger:
-    try:
-        return int(digits)
-    except ValueError:
-        return LongInteger(digits)
-
-
-_decode_long_integers = json.JSONDecoder(parse_int=_integer).decode
-
-
-def parse_object(line: str) -> dict[str, Any]:
-    """Return the JSON object of a line; raises `BadRecord` for anything else.
-
-    An integer of more digits than Python converts is a `LongInteger`.
-    """
-    try:
-        try:
-            value = json.loads(line)
-        except json.JSONDecodeError:
-            raise
-        except ValueError:
-            value = _decode_long_integers(line)
-    except (ValueError, RecursionError) as error:
-        what = f"{error.msg} at column {error.colno}" if isinstance(error, json.JSONDecodeError) else str(error)
-        raise BadRecord(f"is not JSON ({what})") from None
-    if not isinstance(value, dict):
-        raise BadRecord(f"is {_json_type(value)}, not a JSON object")
-    return value
-
-
 def _from_json(line: str, spec: ReaderSpec) -> Document:
     value = parse_object(line)
     for name in (spec.field, spec.by):
@@ -211,46 +167,38 @@ def _from_json(line: str, spec: ReaderSpec) -> Document:
     text, group = value[spec.field], value[spec.by] if spec.by is not None else ""
     key = value.get(spec.key) if spec.key is not None else None
     if key is not None and type(key) not in (str, int):
-        raise BadFieldError(f"has {_json_type(key)} in the field {spec.key!r}, not a string or a whole number")
+        raise BadFieldError(f"has {name_json_type(key)} in the field {spec.key!r}, not a string or a whole number")
     if type(text) is not str:
-        raise BadFieldError(f"has {_json_type(text)} in the field {spec.field!r}, not a string")
+        raise BadFieldError(f"has {name_json_type(text)} in the field {spec.field!r}, not a string")
     if isinstance(group, (list, dict)) or group is None:
-        raise BadFieldError(f"has {_json_type(group)} in the field {spec.by!r}, nothing to group by")
+        raise BadFieldError(f"has {name_json_type(group)} in the field {spec.by!r}, nothing to group by")
     if not isinstance(group, str):
         group = json.dumps(group)
-    if "\\u" in line and not (is_unicode(text) and is_unicode(group) and is_unicode(str(key))):
-        raise BadRecord("has half a surrogate pair in a string, which is no character")
+    if "\\u" in line:
+        check_unicode(text, group, str(key))
     return Document(text, group, key=key)
 
 
-def _from_rows(lines: Iterable[str], kind: str, spec: ReaderSpec, diagnostics: ReadDiagnostics) -> Iterator[Document]:
-    rows: Iterator[tuple[int, list[str] | BadRecord]]
-    if kind == "csv":
-        rows = iter(CsvRows((diagnostics.line, line + "\n") for line in lines))
-    else:
-        rows = ((diagnostics.line, line.split("\t")) for line in lines)
-    number, header = next((row for row in rows if row[1] not in _BLANK), (1, None))
+def _from_rows(
+    lines: Iterable[NumberedLine], kind: Literal["csv", "tsv"], spec: ReaderSpec, diagnostics: ReadDiagnostics
+) -> Iterator[Document]:
+    rows = iter(DelimitedRows(lines, kind))
+    number, header = next((row for row in rows if row[1] not in BLANK_ROWS), (1, None))
     if header is None:
         return
     if isinstance(header, BadRecord):
-        what, hint = header.args
-        raise InputError(diagnostics.path, f"the header {what}", hint, line=number)
+        what = f"the header {header.what}"
+        raise InputError(diagnostics.path, what, header.hint.removesuffix(OR_SKIP), line=number)
     text_at = _column(header, spec.field, "--field", diagnostics)
     group_at = None if spec.by is None else _column(header, spec.by, "--by", diagnostics)
+    width = len(header)
     for number, row in rows:
         if isinstance(row, BadRecord):
-            what, hint = row.args
-            bad = BadRecord(what, f"{hint}, or use --on-error skip")
-        elif len(row) == len(header):
+            diagnostics.reject(kind, row, number)
+        elif len(row) == width:
             yield Document(row[text_at], "" if group_at is None else row[group_at])
-            continue
-        elif row in _BLANK:
-            continue
-        else:
-            bad = BadRecord(f"has {format_count(len(row), 'cells')} where the header has {len(header)}")
-        at, diagnostics.line = diagnostics.line, number
-        reject_record(diagnostics, kind, bad)
-        diagnostics.line = at
+        elif row not in BLANK_ROWS:
+            diagnostics.reject(kind, explain_width(len(row), width), number)
 
 
 def _column(header: list[str], name: str, option: str, diagnostics: ReadDiagnostics) -> int:
@@ -261,21 +209,3 @@ def _column(header: list[str], name: str, option: str, diagnostics: ReadDiagnost
             hint = f"it has one column, {header[0]!r}, which seems to be separated by {others[0]}; use commas or tabs"
         raise InputError(diagnostics.path, f"has no column {name!r}", hint, line=1)
     return header.index(name)
-
-
-def _json_type(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true or false"
-    if isinstance(value, LongInteger):
-        return f"an integer of {len(value.lstrip('-')):,} digits"
-    names = {dict: "an object", list: "a list", str: "a string", int: "a number", float: "a number"}
-    return names.get(type(value), "null")
-
-
-def is_unicode(text: str) -> bool:
-    """Whether a string is all characters: half a surrogate pair is none."""
-    try:
-        text.encode("utf-8")
-    except UnicodeEncodeError:
-        return False
-    return True

@@ -69,7 +69,7 @@ def read_container(path: str, mark: bytes, head: schema.Field, *, is_checked: bo
     at_head = at_length + _LENGTH_BYTES
     start = at_head + int.from_bytes(view[at_length:at_head], "little")
     if bytes(view[: len(mark)]) != mark:
-        raise DamagedError(path, "is not a file of this version of kxcli")
+        raise DamagedError(path, "is damaged, or of another version of kxcli")
     if is_checked:
         is_whole = hashlib.sha256(view[at_length:]).digest() == bytes(view[len(mark) : at_length])
         advise_dontneed(view)

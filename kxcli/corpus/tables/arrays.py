@@ -10,12 +10,11 @@ import numpy as np
 
 from kxcli.arrays import AnyArray, FloatArray, IntArray
 from kxcli.corpus.compression import MAGIC_LENGTH, Stream, detect_compression, read_up_to
-from kxcli.corpus.diagnostics import ReadDiagnostics
+from kxcli.corpus.diagnostics import BadRecord, ReadDiagnostics
 from kxcli.corpus.lines import Readable
 from kxcli.corpus.sources import Source
 from kxcli.corpus.tables.cells import MissingCodes
 from kxcli.corpus.tables.chunks import CellChunk, RowChunk, TablePart
-from kxcli.corpus.tables.line_batches import reject_at
 from kxcli.errors import InputError
 from kxcli.storage import npy
 
@@ -78,7 +77,7 @@ class _ArrayRows:
         codes = np.ascontiguousarray(part).view(np.dtype(np.uint32).newbyteorder(part.dtype.byteorder))
         is_bad = ((codes > sys.maxunicode) | (codes >> 11 == _SURROGATE >> 11)).reshape(len(part), -1).any(axis=1)
         for line in lines[is_bad].tolist():
-            reject_at(self.diagnostics, line, "npy", "has a code point that is no character")
+            self.diagnostics.reject("npy", BadRecord("has a code point that is no character"), line)
         return CellChunk.of(lines[~is_bad].tolist(), part[~is_bad].tolist(), columns)
 
     def _of_bytes(self, lines: IntArray, part: _Array, columns: Sequence[int]) -> CellChunk:

@@ -12,16 +12,14 @@ import numpy as np
 from kxcli.arrays import FloatArray, IntArray
 from kxcli.corpus.diagnostics import BadRecord, ReadDiagnostics
 from kxcli.corpus.lines import Readable
-from kxcli.corpus.quoting import CsvRows
 from kxcli.corpus.records import SourceFormat
+from kxcli.corpus.row_reader import BLANK_ROWS, DelimitedRows, explain_width
 from kxcli.corpus.tables.cells import MissingCodes, is_number
 from kxcli.corpus.tables.chunks import CellChunk, RowChunk, TablePart, stack_numbers
-from kxcli.corpus.tables.line_batches import BATCH, LineFeed, read_batches, reject_at
-from kxcli.wording import format_count
+from kxcli.corpus.tables.line_batches import BATCH, LineFeed, read_batches
 
 _LF = ord("\n")
 _SPARSE = 8  # columns for each that is asked for
-_BLANK: tuple[list[str], ...] = ([], [""])
 
 
 def read(
@@ -40,7 +38,7 @@ def read(
     blank: list[int] = []
     with closing(_rows(feed, kind, diagnostics)) as rows:
         for number, row in rows:
-            if row not in _BLANK:
+            if row not in BLANK_ROWS:
                 break
             blank.append(number)
         else:
@@ -99,7 +97,7 @@ class _DelimitedRows:
     def _parsed(self, feed: LineFeed, columns: Sequence[int]) -> Iterator[RowChunk]:
         held, size = list[tuple[int, list[str]]](), 0
         for number, row in _rows(feed, self.kind, self.diagnostics):
-            if row in _BLANK:
+            if row in BLANK_ROWS:
                 if self.width != 1:
                     continue
                 row = [""]
@@ -114,8 +112,7 @@ class _DelimitedRows:
         yield _cells(held, columns)
 
     def _reject(self, line: int, count: int) -> None:
-        what = f"has {format_count(count, 'cells')} where the {self.like} has {self.width}"
-        reject_at(self.diagnostics, line, self.kind, what)
+        self.diagnostics.reject(self.kind, explain_width(count, self.width, self.like), line)
 
 
 @dataclass(frozen=True)
@@ -188,18 +185,15 @@ def _cells(rows: Sequence[tuple[int, list[str]]], columns: Sequence[int]) -> Cel
     return CellChunk(np.array([number for number, _ in rows], np.int64), found)
 
 
-def _rows(feed: LineFeed, kind: str, diagnostics: ReadDiagnostics) -> Generator[tuple[int, list[str]]]:
-    """Yield rows with the numbers of their first lines; put back the rest at the end."""
-    if kind == "tsv":
-        for line in feed.lines():
-            yield feed.number, line.removesuffix("\n").removesuffix("\r").split("\t")
-        return
-    rows = CsvRows((feed.number, line) for line in feed.lines())
+def _rows(
+    feed: LineFeed, kind: Literal["tsv", "csv"], diagnostics: ReadDiagnostics
+) -> Generator[tuple[int, list[str]]]:
+    """Yield the good rows with the numbers of their first lines; put back the lines that were read ahead."""
+    rows = DelimitedRows(feed.lines(), kind)
     try:
         for number, row in rows:
             if isinstance(row, BadRecord):
-                what, hint = row.args
-                reject_at(diagnostics, number, kind, what, f"{hint}, or use --on-error skip")
+                diagnostics.reject(kind, row, number)
             else:
                 yield number, row
     finally:

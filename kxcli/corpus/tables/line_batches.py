@@ -1,6 +1,6 @@
 """Bytes -> batches of text lines with their numbers, large enough that what a call costs vanishes."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +11,7 @@ from kxcli.corpus.decoding import Decoder
 from kxcli.corpus.diagnostics import ReadDiagnostics
 from kxcli.corpus.lines import Readable, read_line_blocks
 from kxcli.corpus.records import SourceFormat
+from kxcli.corpus.row_reader import NumberedLine
 
 BATCH = 1 << 20  # bytes
 
@@ -40,46 +41,38 @@ def read_batches(stream: Readable, form: SourceFormat, diagnostics: ReadDiagnost
 
 
 class LineFeed:
-    """Batches line by line; `number` is the last line's."""
+    """Batches that are read line by line at first, and then batch by batch."""
 
     def __init__(self, source: Iterable[LineBatch]) -> None:
         self._source = iter(source)
         self._batch = LineBatch("", np.empty(0, np.int64))
         self._at = self._row = 0
-        self._unread: list[tuple[int, str]] = []
-        self.number = 0
+        self._unread: list[NumberedLine] = []
 
-    def unread(self, lines: Iterable[tuple[int, str]]) -> None:
-        """Put back numbered lines that came line by line; `rest` begins with them."""
+    def unread(self, lines: Iterable[NumberedLine]) -> None:
+        """Put back lines of `lines`; `rest` begins with them."""
         self._unread.extend(lines)
 
-    def lines(self) -> Iterator[str]:
-        """Yield the lines, each with its end."""
+    def lines(self) -> Iterator[NumberedLine]:
+        """Yield the lines with their numbers, without their LF."""
         for batch in self._source:
             self._batch, (text, lines) = batch, batch
             self._at = self._row = 0
             while self._at < len(text):
                 start, self._at = self._at, text.index("\n", self._at) + 1
-                self.number = int(lines[self._row])
+                number = int(lines[self._row])
                 self._row += 1
-                yield text[start : self._at]
+                yield number, text[start : self._at - 1]
 
     def rest(self) -> Iterator[LineBatch]:
-        """Yield what has not come line by line."""
+        """Yield all that `lines` has not yielded, or that was put back."""
         if self._unread:
             numbers, unread = zip(*self._unread, strict=True)
-            yield LineBatch("".join(unread), np.array(numbers, np.int64))
+            yield _batch(unread, numbers)
         text, lines = self._batch
         if self._at < len(text):
             yield LineBatch(text[self._at :], lines[self._row :])
         yield from self._source
-
-
-def reject_at(diagnostics: ReadDiagnostics, line: int, kind: str, *what_and_hint: str) -> None:
-    """Leave out the record that begins in a line before, or stop at it."""
-    at, diagnostics.line = diagnostics.line, line
-    diagnostics.reject(kind, *what_and_hint)
-    diagnostics.line = at
 
 
 def _read_blobs(stream: Readable) -> Iterator[bytes]:
@@ -114,5 +107,5 @@ def _batch_lines(lines: Iterable[str], diagnostics: ReadDiagnostics) -> Iterator
         yield _batch(held, numbers)
 
 
-def _batch(lines: list[str], numbers: list[int]) -> LineBatch:
+def _batch(lines: Sequence[str], numbers: Sequence[int]) -> LineBatch:
     return LineBatch("\n".join(lines) + "\n", np.array(numbers, np.int64))

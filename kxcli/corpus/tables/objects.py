@@ -1,106 +1,77 @@
-"""JSONL: an object a line, the keys of the first one being the columns."""
+"""Tables in JSONL: an object a line; the keys of the first object are the columns."""
 
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
-from kxcli.corpus.diagnostics import ReadDiagnostics
+from kxcli.corpus.diagnostics import BadRecord, ReadDiagnostics
 from kxcli.corpus.lines import Readable
-from kxcli.corpus.records import SourceFormat, is_unicode
+from kxcli.corpus.records import SourceFormat
+from kxcli.corpus.row_reader import check_unicode, name_json_type, parse_lines, parse_object
 from kxcli.corpus.tables.chunks import CellChunk, TablePart
-from kxcli.corpus.tables.line_batches import BATCH, LineFeed, read_batches, reject_at
+from kxcli.corpus.tables.line_batches import BATCH, LineFeed, read_batches
 from kxcli.errors import InputError
 from kxcli.wording import format_names
-
-# Numbers stay as they are written, so that 1 and 1.0 are two texts.
-_decode = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=str).decode
-
-
-class _BadRecord(Exception):  # noqa: N818 -- not yet an error: the reader decides
-    """What is wrong with a record."""
 
 
 def read(
     stream: Readable, form: SourceFormat, names: tuple[str, ...], diagnostics: ReadDiagnostics
 ) -> TablePart | None:
-    """Return a table of objects, read up to the first; None where there is none.
+    """Return a table of objects, read up to its first one, or None if there is none.
 
-    names: the keys that the columns have already, () where those of the first object are to be taken.
+    Args:
+        stream: The bytes of the source.
+        form: Their format.
+        names: The columns of the sources before, or () to take the keys of the first object.
+        diagnostics: Where bad records are reported.
     """
     feed = LineFeed(read_batches(stream, form, diagnostics))
-    for line in feed.lines():
-        if line.isspace():
-            continue
-        try:
-            keys = tuple(_object(line))
-            if not all(map(is_unicode, keys)):
-                raise _BadRecord("has half a surrogate pair in a key, which is no character")
-        except _BadRecord as bad:
-            reject_at(diagnostics, feed.number, "jsonl", *bad.args)
-            continue
+    for number, (keys, line) in parse_lines(feed.lines(), _parse_keys, diagnostics):
         if names and not set(keys) & set(names):
             what = f"has none of the columns of the input before, but {format_names(keys)}"
-            raise InputError(diagnostics.path, what, "give tables with the same columns", line=feed.number)
-        names = names or keys
-        rest = _ObjectRows(line, feed, names, diagnostics)
-        return TablePart(diagnostics.path, names, len(names), True, rest.chunks)
+            raise InputError(diagnostics.path, what, "give tables with the same columns", line=number)
+        feed.unread([(number, line)])
+        rows = _ObjectRows(feed, names or keys, diagnostics)
+        return TablePart(diagnostics.path, rows.names, len(rows.names), True, rows.chunks)
     return None
+
+
+def _parse_keys(line: str) -> tuple[tuple[str, ...], str]:
+    keys = tuple(parse_object(line, keeps_spelling=True))
+    check_unicode(*keys)
+    return keys, line
 
 
 @dataclass(frozen=True)
 class _ObjectRows:
-    """The first object's line, and what follows."""
+    """The objects of a source, from the first one on."""
 
-    first: str
     feed: LineFeed
     names: tuple[str, ...]
     diagnostics: ReadDiagnostics
 
     def chunks(self, columns: Sequence[int]) -> Iterator[CellChunk]:
-        names = [self.names[column] for column in columns]
+        parse = partial(_parse_cells, names=[self.names[column] for column in columns])
         lines, rows, size = list[int](), list[list[str | None]](), 0
-        for number, line in self._lines():
-            if line.isspace():
-                continue
-            try:
-                rows.append(_cells(line, names))
-            except _BadRecord as bad:
-                reject_at(self.diagnostics, number, "jsonl", *bad.args)
-                continue
+        for number, (cells, length) in parse_lines(LineFeed(self.feed.rest()).lines(), parse, self.diagnostics):
             lines.append(number)
-            size += len(line)
+            rows.append(cells)
+            size += length
             if size >= BATCH:
                 yield CellChunk.of(lines, rows, columns)
                 lines, rows, size = [], [], 0
         yield CellChunk.of(lines, rows, columns)
 
-    def _lines(self) -> Iterator[tuple[int, str]]:
-        yield self.feed.number, self.first
-        rest = LineFeed(self.feed.rest())
-        for line in rest.lines():
-            yield rest.number, line
 
-
-def _object(line: str) -> dict[str, Any]:
-    try:
-        value = _decode(line)
-    except (ValueError, RecursionError) as error:
-        what = f"{error.msg} at column {error.colno}" if isinstance(error, json.JSONDecodeError) else str(error)
-        raise _BadRecord(f"is not JSON ({what})") from None
-    if not isinstance(value, dict):
-        raise _BadRecord("is not a JSON object")
-    return value
-
-
-def _cells(line: str, names: Sequence[str]) -> list[str | None]:
-    found = _object(line)
+def _parse_cells(line: str, names: Sequence[str]) -> tuple[list[str | None], int]:
+    """Return the cells of an object, with numbers as they are written, and the length of its line."""
+    found = parse_object(line, keeps_spelling=True)
     cells = [found.get(name) for name in names]
     for at, cell in enumerate(cells):
         if isinstance(cell, bool):
             cells[at] = "true" if cell else "false"
         elif isinstance(cell, (list, dict)):
-            raise _BadRecord(f"has {'a list' if isinstance(cell, list) else 'an object'} in the field {names[at]!r}")
-        elif cell is not None and "\\u" in line and not is_unicode(cell):
-            raise _BadRecord("has half a surrogate pair in a string, which is no character")
-    return cells
+            raise BadRecord(f"has {name_json_type(cell)} in the field {names[at]!r}")
+    if "\\u" in line:
+        check_unicode(*(cell for cell in cells if cell is not None))
+    return cells, len(line) + 1

@@ -54,7 +54,7 @@ def _add(sums: "CountSums", source: InputSettings, report: Report, output: Outpu
             found,
             corpus_run.choose_format(source, by=""),
             encodings.resolve_encoding(source.encoding),
-            bare=("word", "count"),
+            default_columns=("word", "count"),
             known="count",
             report=report_choice,
         ):
