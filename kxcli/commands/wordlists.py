@@ -3,8 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from kxcli.corpus import archives
-from kxcli.corpus.compression import detect_compression
+from kxcli.corpus.compression import HEAD_BYTES, detect_compression, reject_archive
 from kxcli.errors import InputError, reason
 from kxcli.report import Report
 from kxcli.wording import MAX_EXAMPLES
@@ -23,7 +22,7 @@ def iter_lines(path: str) -> Iterator[str]:
     number = 0
     try:
         with open(path, "rb") as file:
-            _refuse_compressed(file.peek(archives.HEAD_BYTES), path)
+            _refuse_compressed(file.peek(HEAD_BYTES), path)
             while data := file.readline(_MAX_LINE_BYTES):
                 number += 1
                 if len(data) == _MAX_LINE_BYTES:
@@ -38,12 +37,12 @@ def iter_lines(path: str) -> Iterator[str]:
 
 def _refuse_compressed(head: bytes, path: str) -> None:
     """Raise `InputError` if the first bytes of a list are those of a compressed file or an archive."""
-    head = head[: archives.HEAD_BYTES]
+    head = head[:HEAD_BYTES]
     kind = detect_compression(head)
     if kind is not None:
         raise InputError(path, f"is compressed ({kind})", f"decompress it, or {_PIPE.format(_COMMANDS[kind])}")
     try:
-        archives.reject_archive(head, path)
+        reject_archive(head, path)
     except InputError as error:
         raise InputError(path, error.what, "extract the list as UTF-8 text") from None
 

@@ -6,7 +6,6 @@ import zlib
 from collections.abc import Callable
 from typing import BinaryIO, Protocol, cast
 
-from kxcli.corpus import archives
 from kxcli.corpus.lines import Readable
 from kxcli.errors import InputError, MissingExtraError, reason
 
@@ -24,6 +23,26 @@ _PADDING = {"gz": 1, "xz": 4}  # NUL bytes may follow a member, in multiples of 
 _BUFFER = 1 << 20
 _MEMBER_BUFFER = 1 << 16  # small: what follows the end of a small member is copied
 
+HEAD_BYTES = 512  # a tar header
+
+_SIZES_OF_LZMA = rb"(?:\x00[\x01-\x04]|[\x01\x02\x03\x04\x06\x08\x0c\x10\x18\x20\x30\x40\x60\x80\xc0]\x00)"
+_ARCHIVES = (  # a pattern of the first bytes, the name of the format, and a command that reads it
+    (rb"PK\x03\x04.{26}(?:\[Content_Types\]|_rels/)|\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an Office document", ""),
+    (rb"PK(?:\x03\x04|\x05\x06|\x07\x08)", "a zip archive", "unzip -p"),
+    (rb"7z\xbc\xaf\x27\x1c", "a 7z archive", "7z x -so"),
+    (rb"Rar!\x1a\x07", "a rar archive", "unrar p -inul"),
+    (rb"\x04\x22\x4d\x18|\x02\x21\x4c\x18", "compressed by lz4", "lz4 -dc"),
+    (rb"\x1f[\x9d\xa0\x1e]", "compressed by compress or pack", "gzip -dc"),
+    # The sizes that xz accepts for lzma: of the dictionary, and of the data, known (below 256 GiB) or not.
+    (rb"\x5d\x00\x00" + _SIZES_OF_LZMA + rb"(?:\xff{8}|.{4}.\x00\x00\x00)", "compressed by lzma", "xz -dc"),
+    (rb"LZIP\x01", "compressed by lzip", "lzip -dc"),
+    (rb"\x89LZO\x00\r\n\x1a\n", "compressed by lzop", "lzop -dc"),
+    (rb"PAR1\x15", "a Parquet file", ""),
+    (rb"%PDF-\d", "a PDF document", ""),
+)
+_ARCHIVE_PATTERNS = [(re.compile(magic, re.DOTALL), what, command) for magic, what, command in _ARCHIVES]
+_CONVERT = "convert it to text, CSV or JSONL"
+
 
 def detect_compression(head: bytes) -> str | None:
     """Return gz, bz2, xz or zst by the first bytes, or None for plain data."""
@@ -31,6 +50,28 @@ def detect_compression(head: bytes) -> str | None:
     if bz2 and any(magic.startswith(bz2[1][: len(magic)]) for magic in _BZ2_NEXT):
         return "bz2"
     return next((kind for kind, magic in _MAGIC.items() if magic.match(head)), None)
+
+
+def reject_archive(head: bytes, path: str) -> None:
+    """Raise `InputError` if the first `HEAD_BYTES` of an input are those of a format that is not supported."""
+    what, command = "a tar archive", "tar -xOf"
+    if not _is_tar(head):
+        found = next(((what, command) for magic, what, command in _ARCHIVE_PATTERNS if magic.match(head)), None)
+        if found is None:
+            return
+        what, command = found
+    raise InputError(path, f"is {what}", f"use: {command} FILE | kxcli ..." if command else _CONVERT)
+
+
+def _is_tar(head: bytes) -> bool:
+    """Return whether these are the first bytes of a tar archive.
+
+    The oldest archives have no magic number, but the sum of the header's bytes as an octal number.
+    """
+    if head[257:262] == b"ustar" and b"\0" in head[:257]:
+        return True
+    stored = re.fullmatch(rb" *([0-7]{4,7})[\0 ]*", head[148:156])
+    return stored is not None and len(head) == HEAD_BYTES and int(stored[1], 8) == sum(head) - sum(head[148:156]) + 256
 
 
 class Stream:
@@ -43,14 +84,14 @@ class Stream:
         self._path = path
         self._ahead = b""
         rejoined = _Rejoined(raw)
-        head = self._guard(lambda: read_up_to(cast(BinaryIO, rejoined), archives.HEAD_BYTES))
+        head = self._guard(lambda: read_up_to(cast(BinaryIO, rejoined), HEAD_BYTES))
         rejoined.unread(head)
         self._file = cast(BinaryIO, io.BufferedReader(rejoined, _BUFFER))
         kind = detect_compression(head)
         if kind is not None:
             self._file = cast(BinaryIO, io.BufferedReader(_Members(self._file, kind, path), _BUFFER))
-            head = self.peek(archives.HEAD_BYTES)
-        archives.reject_archive(head, path)
+            head = self.peek(HEAD_BYTES)
+        reject_archive(head, path)
 
     def read(self, size: int, /) -> bytes:
         """Return `size` bytes, fewer only at the end."""

@@ -1,6 +1,6 @@
-"""Sources -> tasks: parts of the input that are read where they are needed, or carried along.
+"""Sources -> tasks: byte ranges that workers read, or data that the task carries.
 
-Tasks depend on the input and the shard size alone, never on the number of workers or on memory.
+Tasks depend only on the input and the shard size, never on the number of workers or on memory.
 """
 
 import os
@@ -12,8 +12,8 @@ from functools import partial
 from io import BytesIO
 from typing import BinaryIO
 
-from kxcli.corpus import archives, encodings
-from kxcli.corpus.compression import Stream, detect_compression, read_up_to
+from kxcli.corpus import encodings
+from kxcli.corpus.compression import HEAD_BYTES, Stream, detect_compression, read_up_to, reject_archive
 from kxcli.corpus.diagnostics import Diagnostic, Notice, ReadDiagnostics, locate_error
 from kxcli.corpus.lines import RangeStream, Readable, read_line_blocks
 from kxcli.corpus.records import Document, ReaderSpec, RecordKind, RequestedKind, SourceFormat, read_documents
@@ -24,14 +24,14 @@ from kxcli.storage.temp_files import TempFile
 from kxcli.urls import strip_query
 
 _SUFFIXES: dict[str, RecordKind] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv"}
-_RECORD = 64  # bytes that a parsed document takes beside its text, so that empty ones fill a shard, too
-_SNIFFED = 1 << 12  # bytes in which there is something but white space
+_DOCUMENT_BYTES = 64  # of a parsed document without its text, so that empty ones fill a shard, too
+_SNIFFED_BYTES = 1 << 12  # enough to contain something else than white space
 _COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 
 
 @dataclass(frozen=True)
 class FileShard:
-    """A small file, or what a file holds compressed: everything about it is found out where it is read."""
+    """A small or a compressed file; its format is detected where it is read."""
 
     source: Source
     kind: RequestedKind
@@ -39,20 +39,26 @@ class FileShard:
 
 @dataclass(frozen=True)
 class ByteRange:
-    """The lines of a file that begin in `start <= position < stop`; `shown` is the input they came from."""
+    """The lines of a file that begin in `start <= position < stop`.
+
+    Attributes:
+        shown: the input that messages name.
+        line: the number of the file's first line.
+        is_spooled: whether the file is a line of a stream, kept on disk until it has been read.
+    """
 
     source: Source
     start: int
     stop: int
     source_format: SourceFormat
     shown: str
-    line: int = 1  # the number of the file's first line
-    is_spooled: bool = False  # a line of a stream, kept on disk until it has been read
+    line: int = 1
+    is_spooled: bool = False
 
 
 @dataclass(frozen=True)
 class BufferShard:
-    """FileShard lines of a stream, plain, with the number of the first."""
+    """Whole lines of a stream, decompressed, with the number of the first."""
 
     path: str
     data: bytes
@@ -62,7 +68,7 @@ class BufferShard:
 
 @dataclass(frozen=True)
 class DocumentShard:
-    """Documents that could only be read in order."""
+    """Documents of a format that can be read only in order."""
 
     documents: tuple[Document, ...]
 
@@ -72,9 +78,12 @@ Shard = FileShard | ByteRange | BufferShard | DocumentShard
 
 @dataclass(frozen=True)
 class ShardTask:
-    """Some shards that are read together; `size` in bytes of the input as it is stored.
+    """Some shards that are read together.
 
-    identity: the stamp of the source and the task's number in it, where a run may be resumed.
+    Attributes:
+        size: bytes of the input as it is stored.
+        name: the path of the first input, for messages.
+        identity: the stamp of the source and the number of the task in it, if the run can be resumed.
     """
 
     shards: tuple[Shard, ...]
@@ -83,7 +92,7 @@ class ShardTask:
     identity: tuple[str, int] | None = None
 
     def release(self) -> None:
-        """Remove the lines of a stream that were kept on disk for it."""
+        """Remove the lines of a stream that were kept on disk for this task."""
         for shard in self.shards:
             if isinstance(shard, ByteRange) and shard.is_spooled:
                 with suppress(FileNotFoundError):
@@ -91,7 +100,7 @@ class ShardTask:
 
 
 def guess_kind(path: str) -> RecordKind | None:
-    """Return the record format that a file's suffix tells, looking through a compression's suffix."""
+    """Return the record format by a file's suffix, or by the one before the suffix of a compression."""
     stem, suffix = os.path.splitext(strip_query(path).lower())
     if suffix in _COMPRESSED:
         suffix = os.path.splitext(stem)[1]
@@ -99,25 +108,29 @@ def guess_kind(path: str) -> RecordKind | None:
 
 
 def compute_stamps(sources: Iterable[Source]) -> list[str]:
-    """Return what each source is known by in another run; one that is named twice has two stamps."""
-    seen = Counter[str]()
-    found = []
+    """Return the stamps of sources, numbered if a source is named more than once."""
+    n_seen = Counter[str]()
+    stamps = []
     for stamp in (source.stamp for source in sources):
-        seen[stamp] += 1
-        found.append(stamp if seen[stamp] == 1 else f"{stamp}-{seen[stamp]}")
-    return found
+        n_seen[stamp] += 1
+        stamps.append(stamp if n_seen[stamp] == 1 else f"{stamp}-{n_seen[stamp]}")
+    return stamps
 
 
 @dataclass(frozen=True)
 class TaskPlanner:
-    """Cuts sources into tasks.
+    """Splits sources into tasks.
 
-    kind: the record format of every source; None: each by its name, an error where that tells none.
-    encoding: a codec's name or `auto`.  folder: makes the private folder where an endless line of a stream is kept;
-    None: it is carried in memory, to whom has no such folder.
-    tell: is told at once what reading in order leaves out.  is_resumable: each task is known by its source and its
-    number in that, so it is of one source alone, and no source may change while it is read.
-    is_reread: the sources are read several times, so that none may change in between.
+    Attributes:
+        spec: how records are read.
+        kind: the record format of every source; if None, each source has the one of its name.
+        encoding: a codec's name or `auto`.
+        shard_size: bytes of a shard, at least.
+        folder: returns the private folder for long lines of a stream; if None, they are kept in memory.
+        report: receives the diagnostics of sources that are read while they are planned.
+        is_resumable: whether each task has an identity; then it contains one source only, and no source may change
+            while it is read.
+        is_reread: whether the sources are read several times; then none of them may change in between.
     """
 
     spec: ReaderSpec
@@ -130,99 +143,98 @@ class TaskPlanner:
     is_reread: bool = False
 
     def tasks(self, sources: Iterable[Source]) -> Generator[ShardTask]:
-        """Yield the tasks in input order; small files share one, unless the run may be resumed."""
+        """Yield the tasks in input order; small files share one, unless the run can be resumed."""
         if self.is_resumable:
-            yield from self._resumable(list(sources))
+            sources = list(sources)
+            for source, stamp in zip(sources, compute_stamps(sources), strict=True):
+                for number, task in enumerate(self._plan(source)):
+                    yield replace(task, identity=(stamp, number))
             return
-        small: list[Shard] = []
-        size = 0
-        first = ""
+        small, size = list[ShardTask](), 0
         for source in sources:
-            kind = self._kind(source)
-            if source.size is not None and source.size <= self.shard_size:
-                if small and size + source.size > self.shard_size:
-                    yield ShardTask(tuple(small), size, first)
-                    small, size = [], 0
-                first = first if small else source.path
-                small.append(FileShard(source if self.is_reread else source.allow_change(), kind))
-                size += source.size
-                continue
-            if small:
-                yield ShardTask(tuple(small), size, first)
-                small, size = [], 0
-            yield from self._large(source, kind)
-        if small:
-            yield ShardTask(tuple(small), size, first)
+            size += source.size or 0
+            if not self._is_small(source) or size > self.shard_size:
+                yield from _join(small)
+                small, size = [], source.size or 0
+            if self._is_small(source):
+                small += self._plan(source)
+            else:
+                yield from self._plan(source)
+        yield from _join(small)
 
-    def _resumable(self, sources: Sequence[Source]) -> Iterator[ShardTask]:
-        for source, stamp in zip(sources, compute_stamps(sources), strict=True):
-            for number, task in enumerate(self._alone(source, self._kind(source))):
-                yield replace(task, identity=(stamp, number))
+    def _is_small(self, source: Source) -> bool:
+        return source.size is not None and source.size <= self.shard_size
 
-    def _alone(self, source: Source, kind: RequestedKind) -> Iterator[ShardTask]:
-        if source.size is not None and source.size <= self.shard_size:
-            yield ShardTask((FileShard(source, kind),), source.size, source.path)
-        else:
-            yield from self._large(source, kind)
-
-    def _kind(self, source: Source) -> RequestedKind:
-        kind = self.kind or (None if source.is_stdin else guess_kind(source.path))
-        if kind is None:
-            raise UsageError(
-                f"{source.path}: the name does not tell how records are written; add --input-format jsonl, csv or tsv."
-            )
-        return kind
-
-    def _large(self, source: Source, kind: RequestedKind) -> Iterator[ShardTask]:
+    def _plan(self, source: Source) -> Iterator[ShardTask]:
+        """Yield the tasks of one source."""
+        kind = self._kind(source)
+        if self._is_small(source):
+            is_fixed = self.is_resumable or self.is_reread
+            shard = FileShard(source if is_fixed else source.allow_change(), kind)
+            yield ShardTask((shard,), source.size or 0, source.path)
+            return
         with source.open() as file:
             if source.size is not None:
-                head = read_up_to(file, archives.HEAD_BYTES)
+                head = read_up_to(file, HEAD_BYTES)
                 if detect_compression(head) is None:
-                    archives.reject_archive(head, source.path)
+                    reject_archive(head, source.path)
                     file.seek(0)
                     peek = partial(read_up_to, file)
                     source_format = detect_format(kind, self.encoding, source.path, peek, self.report)
                     if source_format.is_cuttable:
-                        yield from self._ranges(source, source.size, source_format)
+                        yield from self._plan_ranges(source, source.size, source_format)
                         return
                 file.seek(0)
-            yield from self._in_order(source, file, kind)
+            yield from self._plan_in_order(source, file, kind)
 
-    def _ranges(self, source: Source, size: int, source_format: SourceFormat) -> Iterator[ShardTask]:
+    def _kind(self, source: Source) -> RequestedKind:
+        kind = self.kind or (None if source.is_stdin else guess_kind(source.path))
+        if kind is None:
+            what = "its name does not show the record format"
+            raise UsageError(f"{source.path}: {what}; add --input-format jsonl, csv or tsv.")
+        return kind
+
+    def _plan_ranges(self, source: Source, size: int, source_format: SourceFormat) -> Iterator[ShardTask]:
         for start in range(0, size, self.shard_size):
             stop = min(start + self.shard_size, size)
             yield ShardTask((ByteRange(source, start, stop, source_format, source.path),), stop - start, source.path)
 
-    def _in_order(self, source: Source, file: BinaryIO, kind: RequestedKind) -> Iterator[ShardTask]:
-        path = source.path
-        stream = Stream(file, path)
-        source_format = detect_format(kind, self.encoding, path, stream.peek, self.report)
-        position = _Position(file)
-        for shard in (
-            self._lines(path, stream, source_format)
-            if source_format.is_cuttable
-            else self._plan_documents(path, stream, source_format)
-        ):
+    def _plan_in_order(self, source: Source, file: BinaryIO, kind: RequestedKind) -> Iterator[ShardTask]:
+        stream = Stream(file, source.path)
+        source_format = detect_format(kind, self.encoding, source.path, stream.peek, self.report)
+        split = self._split_lines if source_format.is_cuttable else self._split_documents
+        last = 0
+        for shard in split(source.path, stream, source_format):
             source.check()
-            yield ShardTask((shard,), position.step() or _length(shard), path)
+            try:
+                position = file.tell()
+            except OSError:  # a pipe
+                position = last
+            size = position - last or (len(shard.data) if isinstance(shard, BufferShard) else 0)
+            last = position
+            yield ShardTask((shard,), size, source.path)
 
-    def _lines(self, path: str, stream: Stream, source_format: SourceFormat) -> Iterator[Shard]:
-        """Yield whole lines as they come; a line without end goes to disk and is read from there."""
-        line, held, size = 1, list[bytes](), 0
+    def _split_lines(self, path: str, stream: Stream, source_format: SourceFormat) -> Iterator[Shard]:
+        """Yield whole lines; a long one goes to disk first, part by part."""
+        line, held = 1, list[bytes]()
         spooled: TempFile | None = None
         folder = self.folder
-        is_needed_whole = source_format.kind != "text" or self.spec.keeps_lines_whole
-        max_line = self.spec.max_line if is_needed_whole else None
-        for data, has_continuation in read_line_blocks(
-            stream, keep_lines_whole=is_needed_whole or folder is None, max_line=max_line
-        ):
+        needs_whole_lines = source_format.kind != "text" or self.spec.keeps_lines_whole
+        max_line = self.spec.max_line if needs_whole_lines else None
+
+        def flush() -> Iterator[Shard]:
+            nonlocal line
+            if data := b"".join(held):
+                yield BufferShard(path, data, source_format, line)
+                line += data.count(b"\n")
+            held.clear()
+
+        keep_lines_whole = needs_whole_lines or folder is None
+        for data, has_continuation in read_line_blocks(stream, keep_lines_whole=keep_lines_whole, max_line=max_line):
             rest = data
             if has_continuation or spooled is not None:
-                if held:
-                    yield BufferShard(path, b"".join(held), source_format, line)
-                    line += sum(part.count(b"\n") for part in held)
-                    held, size = [], 0
-                assert folder is not None, "lines that are kept whole are not open"
+                yield from flush()
+                assert folder is not None, "lines that are kept whole have no continuation"
                 spooled = spooled or TempFile(folder(), ".line")
                 end = len(data) if has_continuation else data.find(b"\n") + 1 or len(data)
                 spooled.write(data[:end])
@@ -233,20 +245,16 @@ class TaskPlanner:
                 line += 1
                 spooled, rest = None, data[end:]
             held.append(rest)
-            size += len(rest)
-            if size >= self.shard_size:
-                yield BufferShard(path, b"".join(held), source_format, line)
-                line += sum(part.count(b"\n") for part in held)
-                held, size = [], 0
-        if size:
-            yield BufferShard(path, b"".join(held), source_format, line)
+            if sum(map(len, held)) >= self.shard_size:
+                yield from flush()
+        yield from flush()
 
-    def _plan_documents(self, path: str, stream: Stream, source_format: SourceFormat) -> Iterator[Shard]:
+    def _split_documents(self, path: str, stream: Stream, source_format: SourceFormat) -> Iterator[Shard]:
         diagnostics = ReadDiagnostics(path, self.spec.on_error)
         held, size = list[Document](), 0
         for document in read_documents(stream, source_format, self.spec, diagnostics):
             held.append(document)
-            size += 2 * len(document.text) + _RECORD
+            size += 2 * len(document.text) + _DOCUMENT_BYTES
             if size >= self.shard_size:
                 yield DocumentShard(tuple(held))
                 held, size = [], 0
@@ -254,6 +262,13 @@ class TaskPlanner:
             yield DocumentShard(tuple(held))
         for skipped in diagnostics.skipped_records:
             self.report(skipped)
+
+
+def _join(tasks: Sequence[ShardTask]) -> Iterator[ShardTask]:
+    """Yield one task with the shards of several, if there are any."""
+    if tasks:
+        shards = tuple(shard for task in tasks for shard in task.shards)
+        yield ShardTask(shards, sum(task.size for task in tasks), tasks[0].name)
 
 
 @dataclass(frozen=True)
@@ -317,13 +332,17 @@ class Records:
 
 
 def detect_format(
-    kind: RequestedKind, encoding: str, path: str, peek: Callable[[int], bytes], report: Callable[[Diagnostic], None]
+    kind: RequestedKind,
+    encoding: str,
+    path: str,
+    peek: Callable[[int], bytes],
+    report: Callable[[Diagnostic], None],
 ) -> SourceFormat:
-    """Return the format of a source, its encoding found by its first bytes where it is `auto`; the choice is told."""
+    """Return the format of a source; detect its encoding if it is `auto`, and report that."""
     is_auto = encoding == encodings.AUTO
     if not is_auto and kind != "sniffed":
         return SourceFormat(kind, encoding)
-    size = encodings.AUTO_SAMPLE if is_auto else _SNIFFED
+    size = encodings.AUTO_SAMPLE if is_auto else _SNIFFED_BYTES
     head = peek(size)
     if is_auto:
         encoding, doubt = encodings.guess_encoding(head, complete=len(head) < size)
@@ -334,22 +353,3 @@ def detect_format(
     if kind == "sniffed":
         kind = "jsonl" if head.decode(encoding, "ignore").lstrip("\ufeff \t\r\n").startswith("{") else "text"
     return SourceFormat(kind, encoding, is_guessed=is_auto)
-
-
-class _Position:
-    """How far a file has been read since the last time, 0 where it has no position."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file, self._last = file, 0
-
-    def step(self) -> int:
-        try:
-            at = self._file.tell()
-        except OSError:
-            return 0
-        step, self._last = at - self._last, at
-        return step
-
-
-def _length(shard: Shard) -> int:
-    return len(shard.data) if isinstance(shard, BufferShard) else 0
