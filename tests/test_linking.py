@@ -17,9 +17,10 @@ from hypothesis import strategies as st
 from linking_definition import Base, Counted, LinkedMentions, MentionCandidates, Text, best_threshold, resolved
 
 from kxcli.mining.linking import NIL, Entry, Linker, Linking
-from kxcli.mining.linking.candidates import ranking
+from kxcli.mining.linking.candidates.candidate_features import FEATURES, PRIOR
 from kxcli.mining.linking.candidates.link_statistics import LinkCounts, LinkStatistics
-from kxcli.mining.linking.candidates.ranking import PRIOR, rank_candidates
+from kxcli.mining.linking.candidates.lookup import find_candidates
+from kxcli.mining.linking.candidates.ranking import rank_candidates
 from kxcli.mining.linking.kb.compiling import SkippedEntries, compile_entries
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
 from kxcli.mining.linking.linker import link_texts
@@ -105,7 +106,7 @@ def counts_of(rows):
 class Case:
     """The same knowledge, given to the program and to the definition."""
 
-    def __init__(self, entries, learned, rows, texts, tagged=None, most=64):
+    def __init__(self, entries, learned, rows, texts, tagged=None, max_candidates=64):
         rows = [(n, s, min(k, s), [e for e in ids if e < len(entries)][: min(k, s)]) for n, s, k, ids in rows]
         self.given = {"entries": entries, "learned": learned, "rows": rows, "texts": texts, "tagged": tagged}
         self.texts, self.tagged = texts, tagged or [[] for _ in texts]
@@ -114,7 +115,7 @@ class Case:
         self.lexicon = lexicon(self.base, self.learned)
         self.statistics = LinkStatistics.from_counts([counts_of(rows)], len(entries))
         self.counted = Counted(rows)
-        self.most = most
+        self.max_candidates = max_candidates
         flat = [(number, *span) for number, own in enumerate(self.tagged) for span in own]
         columns = [np.array([span[at] for span in flat], dtype=kind) for at, kind in enumerate((int, int, int, float))]
         self.parsed = parsing.parse_texts(texts, self.lexicon, parsing.TaggedSpans(*columns) if tagged else None)
@@ -129,10 +130,14 @@ class Case:
         ]
 
     def slow(self, weights=PRIOR):
-        return [LinkedMentions(text, self.slow_base, self.counted, weights, self.most) for text in self.slow_texts()]
+        return [
+            LinkedMentions(text, self.slow_base, self.counted, weights, self.max_candidates)
+            for text in self.slow_texts()
+        ]
 
     def candidates(self, weights=PRIOR):
-        return ranking.find_candidates(self.base, self.statistics, self.parsed, np.array([*weights.values()]))
+        prior = np.array([*weights.values()])
+        return find_candidates(self.base, self.statistics, self.parsed, prior, self.max_candidates)
 
     def surface_forms(self):
         """Return (text, surface form) of every form."""
@@ -233,7 +238,7 @@ def told(case, found):
     )
     result = {said: {} for said in case.surface_forms()}
     for owner, entry, kinds, features in rows:
-        result[case.surface_forms()[owner]][entry] = (kinds, dict(zip(ranking.FEATURES, features, strict=True)))
+        result[case.surface_forms()[owner]][entry] = (kinds, dict(zip(FEATURES, features, strict=True)))
     return result
 
 
@@ -280,9 +285,7 @@ def test_what_goes_together_equals_its_definition(entries, texts, rows):
 @settings(max_examples=50, derandomize=True)
 @given(FEW, FEW_TEXTS)
 def test_the_most_prominent_candidates_are_looked_at(entries, texts):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(ranking, "MAX_CANDIDATES", 2)
-        assert_equal_candidates(Case(entries, [], [], texts, most=2))
+    assert_equal_candidates(Case(entries, [], [], texts, max_candidates=2))
 
 
 def weights_of(names):
@@ -291,7 +294,7 @@ def weights_of(names):
 
 
 @settings(max_examples=100, derandomize=True)
-@given(cases(), weights_of(ranking.FEATURES))
+@given(cases(), weights_of(FEATURES))
 def test_candidates_are_ranked_by_their_scores(case, weights):
     found = case.candidates()
     order = rank_candidates(found, np.array([*weights.values()]))
@@ -315,7 +318,7 @@ def context_of(case, weights=PRIOR):
 
 
 @settings(max_examples=150, derandomize=True)
-@given(cases(), weights_of(ranking.FEATURES))
+@given(cases(), weights_of(FEATURES))
 def test_features_of_mentions_equal_their_definition(case, weights):
     context = context_of(case, weights)
     mentions = context.find_mentions()
@@ -356,7 +359,7 @@ def test_marks_are_equal_where_they_stand_for_the_same(case):
 @settings(max_examples=150, derandomize=True)
 @given(
     cases(),
-    *(weights_of(names) for names in (ranking.FEATURES, mention_features.FEATURES, mention_features.FEATURES)),
+    *(weights_of(names) for names in (FEATURES, mention_features.FEATURES, mention_features.FEATURES)),
     st.sampled_from([0.1, 0.47, 0.9]),
     st.sampled_from([0.0, 0.2, 0.7]),
     st.sampled_from(["best", "longest", "all"]),
@@ -948,7 +951,7 @@ def test_spans_to_learn_from_equal_their_definition(contexts, monkeypatch):
     rows = {one.text: slow_counts([one], base, model.lexicon.learned_names, numbers) for one in texts}
     folds = {text: number % train_model.FOLDS for number, text in enumerate(rows)}
     by_text = {one.text: one for one in texts}
-    weights = dict(zip(ranking.FEATURES, model.ranking.tolist(), strict=True))
+    weights = dict(zip(FEATURES, model.ranking.tolist(), strict=True))
     wanted = []
     for text in [text for context in contexts[: len(contexts) // 2] for text in sources(context)]:
         counted = Counted([row for other in texts if folds[other.text] != folds[text] for row in rows[other.text]])

@@ -11,7 +11,9 @@ from kxcli.arrays import FloatArray, IntArray, NamedArrays
 from kxcli.arrays.ragged import expand_ranges, starts_of
 from kxcli.batching import iter_batches
 from kxcli.mining.linking.arguments import check_collection, check_iterable, check_type, iter_strings
-from kxcli.mining.linking.candidates.ranking import PRIOR_WEIGHTS, RankedCandidates, find_candidates, rank_candidates
+from kxcli.mining.linking.candidates.candidate_features import PRIOR_WEIGHTS
+from kxcli.mining.linking.candidates.lookup import find_candidates
+from kxcli.mining.linking.candidates.ranking import RankedCandidates, rank_candidates
 from kxcli.mining.linking.kb.compiling import Entry, SkippedEntries, compile_entries
 from kxcli.mining.linking.mentions import mention_model
 from kxcli.mining.linking.mentions.mention_candidates import MentionCandidates, MentionContext

@@ -5,10 +5,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from kxcli.arrays import AnyArray, BoolArray, FloatArray
-from kxcli.arrays.hashing import pair_keys
-from kxcli.arrays.key_index import in_sorted
 from kxcli.arrays.ragged import starts_of
-from kxcli.mining.linking.candidates.ranking import FEATURE_ROWS, IS_KNOWN, IS_LEARNED, IS_LOOSE
+from kxcli.mining.linking.candidates.candidate_features import (
+    FEATURE_ROWS,
+    IS_KNOWN,
+    IS_LEARNED,
+    IS_LOOSE,
+    match_spellings,
+)
 from kxcli.mining.linking.mentions.mention_candidates import MentionCandidates, MentionContext
 from kxcli.mining.linking.spans.parsing import MentionSpans, ParsedTexts
 from kxcli.mining.text.character_tables import case_tables, spaced_table
@@ -124,7 +128,9 @@ def _span_features(context: MentionContext, mentions: MentionCandidates) -> dict
     is_titled = _are_enclosed(before, behind, _OPEN_TITLE, _CLOSE_TITLE)
     lengths = spans.stops - spans.starts
     in_capitals = _are_in_capitals(text, spans)
-    is_written = _are_written_alike(context, spans)
+    is_written = match_spellings(
+        text.forms.keys, spans.forms, spans.spellings, context.candidates.forms, context.candidates.spellings
+    )
     is_joined = np.isin(before, _HYPHENS) | np.isin(behind, _HYPHENS)
     is_pair = (lengths == 2) & spaced_table().take(text.folded.codes.take(spans.starts), mode="clip")
     names = text.forms.names.take(mentions.forms)
@@ -184,20 +190,6 @@ def _find_neighbors(text: ParsedTexts, spans: MentionSpans) -> tuple[AnyArray, A
 
 def _are_enclosed(before: AnyArray, behind: AnyArray, opening: str, closing: str) -> BoolArray:
     return np.asarray(np.isin(before, [*map(ord, opening)]) & np.isin(behind, [*map(ord, closing)]))
-
-
-def _are_written_alike(context: MentionContext, spans: MentionSpans) -> BoolArray:
-    """Return which spans are written as a candidate writes the name."""
-    found, keys = context.candidates, context.text.forms.keys
-    is_folded = found.spellings == keys.take(found.forms)
-    has_folded = np.zeros(len(keys), dtype=np.bool_)
-    has_folded[found.forms[is_folded]] = True
-    written: BoolArray = (spans.spellings == keys.take(spans.forms)) & has_folded.take(spans.forms)
-    rest = np.flatnonzero(spans.spellings != keys.take(spans.forms))
-    others = np.flatnonzero((found.spellings > 0) & ~is_folded)
-    spellings = np.sort(pair_keys(found.forms.take(others), found.spellings.take(others)))
-    written[rest] = in_sorted(pair_keys(spans.forms.take(rest), spans.spellings.take(rest)), spellings)
-    return written
 
 
 def _are_in_capitals(text: ParsedTexts, spans: MentionSpans) -> BoolArray:

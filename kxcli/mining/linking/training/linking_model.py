@@ -10,7 +10,7 @@ import numpy as np
 
 from kxcli import schema
 from kxcli.arrays import AnyArray, FloatArray, NamedArrays
-from kxcli.mining.linking.candidates import ranking
+from kxcli.mining.linking.candidates import candidate_features
 from kxcli.mining.linking.candidates.link_statistics import LinkStatistics
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase, StringTable
 from kxcli.mining.linking.mentions import mention_features, mention_model
@@ -29,7 +29,7 @@ class ModelError(ValueError):
     """An unusable model: damaged, or of another version or knowledge base."""
 
 
-_FEATURES = [[*ranking.FEATURES], [*mention_features.FEATURES]]
+_FEATURES = [[*candidate_features.FEATURES], [*mention_features.FEATURES]]
 MAX_HEADER = 1 << 20  # bytes
 _DECLARED = schema.RecordField(
     {
@@ -50,7 +50,7 @@ class LinkingModel:
     """What is known beside the knowledge base.
 
     statistics: counts of names in labelled texts.  lexicon: the names to look for, those that were learned too.
-    ranking: weights of `ranking.FEATURES`.  mention, link: how likely a span is a mention, and one of its best
+    ranking: weights of the features of candidates.  mention, link: how likely a span is a mention, and one of its best
     candidate; the same object where nothing tells them apart.
     threshold: the score of `link` from which on a mention has an entry.  mention_threshold: that of `mention` from
     which on a span without an entry is a mention.
@@ -72,7 +72,14 @@ class LinkingModel:
         prior = mention_model.prior_model()
         nothing = LinkStatistics.from_counts([], len(base.ids))
         return cls(
-            nothing, lexicon(base, []), ranking.PRIOR_WEIGHTS, prior, prior, _THRESHOLD, _MENTION_THRESHOLD, None
+            nothing,
+            lexicon(base, []),
+            candidate_features.PRIOR_WEIGHTS,
+            prior,
+            prior,
+            _THRESHOLD,
+            _MENTION_THRESHOLD,
+            None,
         )
 
     @property
@@ -104,7 +111,7 @@ class LinkingModel:
             "arrays": _digest(arrays),
             "threshold": self.threshold,
             "mention_threshold": self.mention_threshold,
-            "features": [ranking.FEATURES, mention_features.FEATURES],
+            "features": [candidate_features.FEATURES, mention_features.FEATURES],
             "has_tagger": self.tagger is not None,
             "is_linked": self.has_link_model,
         }
@@ -167,7 +174,7 @@ def declare_arrays(header: Mapping[str, Any]) -> dict[str, schema.ArrayField]:
     return {
         HEADER: schema.ArrayField("u1", (HEADER,)),
         **StringTable.declare_arrays("learned", "learned"),
-        "ranking": schema.ArrayField("f8", (len(ranking.FEATURES),)),
+        "ranking": schema.ArrayField("f8", (len(candidate_features.FEATURES),)),
         **LinkStatistics.declare_arrays("statistics"),
         **mention_model.MentionModel.declare_arrays("mention"),
         **(mention_model.MentionModel.declare_arrays("link") if header["is_linked"] else {}),

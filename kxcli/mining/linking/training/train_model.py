@@ -14,8 +14,10 @@ import numpy as np
 from kxcli.arrays import BoolArray, FloatArray, IntArray
 from kxcli.arrays.ragged import expand_rows, starts_of
 from kxcli.mining.linking import tagger as tagging
+from kxcli.mining.linking.candidates.candidate_features import PRIOR_WEIGHTS, Candidates
 from kxcli.mining.linking.candidates.link_statistics import LinkStatistics
-from kxcli.mining.linking.candidates.ranking import PRIOR_WEIGHTS, Candidates, find_candidates, rank_candidates
+from kxcli.mining.linking.candidates.lookup import find_candidates
+from kxcli.mining.linking.candidates.ranking import rank_candidates
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
 from kxcli.mining.linking.mentions import mention_features, mention_model
 from kxcli.mining.linking.mentions.hashed_features import N_COLUMNS
