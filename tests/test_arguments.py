@@ -1,10 +1,13 @@
 """Arguments from Python that make no sense: an error that names them, before anything is computed."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import kxcli.mining
 from kxcli.mining import Counting, Dictionary, Discovery, Ranking, Segmentation, count_words, find_words
 
 WRONG = [
@@ -123,3 +126,18 @@ def test_valid_arguments_are_accepted():
     assert count_words(np.array(["雨 雨", "雨"]), Counting(Segmentation("space"))) == {"雨": 3}
     assert count_words(iter(())) == {}
     assert hash(Counting(stopwords={"的"})) == hash(Counting(stopwords=("的",)))
+
+
+def test_importing_linking_loads_no_other_feature():
+    code = (
+        "import sys, kxcli.mining.linking; print(*(name for name in sys.modules if name.startswith('kxcli.mining.')))"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    assert {name.split(".")[2] for name in loaded} == {"arguments", "linking", "text"}
+
+
+def test_the_lazy_package_lists_and_loads_its_names():
+    assert dir(kxcli.mining) == sorted(kxcli.mining.__all__)
+    assert kxcli.mining.count_words is count_words
+    with pytest.raises(AttributeError, match="no attribute 'count_wrods'"):
+        kxcli.mining.count_wrods  # noqa: B018

@@ -1,13 +1,23 @@
-"""Checks of arguments from Python, with errors by argument and position."""
+"""Checks of arguments from Python; errors name the argument and the position."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from numbers import Integral, Real
 from typing import Any
 
+_DESCRIPTIONS: dict[type, str] = {
+    bool: "True or False",
+    str: "a string",
+    Integral: "an integer",
+    Real: "a number",
+}
+_STRINGS = (str, bytes, bytearray)
+_MAX_SHOWN = 60  # characters of a value in a message
 
-def check_type(name: str, value: object, kind: type | tuple[type, ...], description: str) -> None:
-    """Raise `TypeError` unless a value is of a type; True and False are no numbers."""
-    if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
-        raise TypeError(f"{name} must be {description}, not {describe(value)}")
+
+def check_type(name: str, value: object, kind: type | tuple[type, ...], description: str | None = None) -> None:
+    """Raise `TypeError` unless a value is of a type; True and False are not numbers."""
+    if not isinstance(value, kind) or (kind in (Integral, Real) and isinstance(value, bool)):
+        raise TypeError(f"{name} must be {description or _describe_type(kind)}, not {describe(value)}")
 
 
 def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
@@ -16,30 +26,47 @@ def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, not {describe(value)}")
 
 
-def check_minimum(name: str, value: int, minimum: int) -> None:
-    """Raise unless a value is an integer and not less than another."""
-    check_type(name, value, int, "an integer")
+def check_minimum(name: str, value: Any, minimum: int) -> None:
+    """Raise `TypeError` or `ValueError` unless a value is an integer of at least `minimum`."""
+    check_type(name, value, Integral)
     if value < minimum:
         raise ValueError(f"{name} must be {minimum} or more, not {value}")
 
 
+def check_list(name: str, values: object, what: str, kind: type = Collection) -> None:
+    """Raise `TypeError` unless a value is a collection, or of another kind, and neither a string nor a mapping."""
+    if not isinstance(values, kind) or isinstance(values, (*_STRINGS, Mapping)):
+        raise TypeError(f"{name} must be a list of {what}, not {describe(values)}")
+
+
+def check_strings(name: str, values: Collection[str]) -> None:
+    """Raise `TypeError` unless a value is a collection of strings."""
+    check_list(name, values, "strings")
+    for _ in iter_strings(name, values):
+        pass
+
+
 def iter_strings(name: str, values: Iterable[str]) -> Iterator[str]:
-    """Return the strings of a collection; raises `TypeError` for other values."""
-    if isinstance(values, (str, bytes, bytearray)) or not isinstance(values, Iterable):
+    """Return an iterator over strings; raises `TypeError` for other values, at once for a single string."""
+    if isinstance(values, _STRINGS) or not isinstance(values, Iterable):
         raise TypeError(f"{name} must be a list of {name} (strings), not {describe(values)}")
     return _iter_checked(name, values)
 
 
 def _iter_checked(name: str, values: Iterable[str]) -> Iterator[str]:
     for position, value in enumerate(values):
-        if not isinstance(value, str):
-            raise TypeError(f"{name}[{position}] must be a string, not {describe(value)}")
+        check_type(f"{name}[{position}]", value, str)
         yield value
 
 
-def describe(value: Any) -> str:
-    """Return a value as messages show it, with its type, in few characters."""
+def describe(value: object) -> str:
+    """Return a value and its type in few characters, for messages."""
     if value is None:
         return "None"
     shown = repr(value)
-    return f"{shown if len(shown) <= 60 else shown[:60] + '...'} ({type(value).__name__})"
+    return f"{shown if len(shown) <= _MAX_SHOWN else shown[:_MAX_SHOWN] + '...'} ({type(value).__name__})"
+
+
+def _describe_type(kind: Any) -> str:
+    name: str = kind.__name__
+    return _DESCRIPTIONS.get(kind) or f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"

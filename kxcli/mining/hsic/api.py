@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kxcli.arrays import AnyArray
-from kxcli.mining.arguments import describe
+from kxcli.mining.arguments import check_type, describe
 from kxcli.mining.hsic import texts
 from kxcli.mining.hsic.dependence import make_variable, measure, run_inline
 from kxcli.mining.hsic.kernels import Variable
@@ -17,18 +17,35 @@ _DIMENSIONS = 2
 _NUMBERS, _TEXTS = "biuf", "UO"  # kinds of arrays
 
 
-def measure_arrays(
+def measure_dependence(
     x: npt.ArrayLike | Sequence[str],
     y: npt.ArrayLike | Sequence[str],
-    kernel_x: Kernel | str | None,
-    kernel_y: Kernel | str | None,
-    testing: Testing,
-    counting: Counting,
+    *,
+    kernel_x: Kernel | str | None = None,
+    kernel_y: Kernel | str | None = None,
+    testing: Testing | None = None,
+    counting: Counting | None = None,
 ) -> Dependence:
-    """Return how dependent two columns are: `kxcli.mining.measure_dependence`."""
-    for name, value, kind in (("testing", testing, Testing), ("counting", counting, Counting)):
-        if not isinstance(value, kind):
-            raise TypeError(f"{name} must be a {kind.__name__}, not {describe(value)}")
+    """Return the Hilbert-Schmidt independence criterion of two columns, with a p-value.
+
+    Args:
+        x: n rows, at least 4: numbers of shape (n,) or (n, d), or a list of n strings.
+        y: As x.
+        kernel_x: A `Kernel`, or its name as in "gaussian" or "ngram:3"; by default gaussian with the median rule for
+            numbers, delta for strings.
+        kernel_y: As kernel_x.
+        testing: How independence is tested; by default by 1,000 permutations up to 20,000 rows.
+        counting: What bow counts as a word; by default as `count_words`.
+
+    Raises:
+        ValueError: A value is missing, not finite or neither a number nor a string, the lengths differ, or a kernel
+            does not fit; names the argument and the position.
+        TypeError: A kernel, testing or counting has another type.
+    """
+    testing = Testing() if testing is None else testing
+    counting = Counting() if counting is None else counting
+    check_type("testing", testing, Testing)
+    check_type("counting", counting, Counting)
     columns = {"x": _rows(x, "x"), "y": _rows(y, "y")}
     if len(columns["x"]) != len(columns["y"]):
         raise MeasureError(f"x has {len(columns['x']):,} rows and y has {len(columns['y']):,}")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Literal, cast, get_args
 
-from kxcli.mining.arguments import describe
+from kxcli.mining.arguments import check_minimum, check_type, describe
 
 KernelName = Literal["gaussian", "laplace", "linear", "delta", "bow", "ngram"]
 TestName = Literal["auto", "permutation", "eigen", "gamma", "none"]
@@ -18,13 +18,6 @@ MAX_PERMUTED_ROWS = 20_000  # up to which `auto` permutes
 
 class MeasureError(ValueError):
     """Values of which HSIC, or the test asked for, cannot be told; `str()` says why."""
-
-
-def _check_type(name: str, value: object, kind: type) -> None:
-    """Raise `TypeError` for an argument of another type; bools are no numbers."""
-    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-        what = {bool: "True or False", Integral: "an integer", Real: "a number"}[kind]
-        raise TypeError(f"{name} must be {what}, not {describe(value)}")
 
 
 @dataclass(frozen=True)
@@ -49,10 +42,10 @@ class Kernel:
     def __post_init__(self) -> None:
         if self.name not in get_args(KernelName):
             raise ValueError(f"{describe(self.name)} is no kernel; there are {', '.join(get_args(KernelName))}")
-        _check_type("n", self.n, Integral)
-        _check_type("cosine", self.cosine, bool)
+        check_type("n", self.n, Integral)
+        check_type("cosine", self.cosine, bool)
         if self.sigma is not None:
-            _check_type("sigma", self.sigma, Real)
+            check_type("sigma", self.sigma, Real)
         if (self.n > 0) != (self.name == "ngram") or self.n < 0:
             raise ValueError("the kernel ngram has an n of 1 or more, and no other kernel has one")
         if self.cosine and not self.compares_texts:
@@ -97,12 +90,9 @@ class Testing:
     def __post_init__(self) -> None:
         if self.name not in get_args(TestName):
             raise ValueError(f"{describe(self.name)} is no test; there are {', '.join(get_args(TestName))}")
-        for name, least in (("permutations", 1), ("seed", 0)):
-            value = getattr(self, name)
-            _check_type(name, value, Integral)
-            if value < least:
-                raise ValueError(f"{name} must be {least} or more, not {value}")
-        _check_type("alpha", self.alpha, Real)
+        check_minimum("permutations", self.permutations, 1)
+        check_minimum("seed", self.seed, 0)
+        check_type("alpha", self.alpha, Real)
         if not 0 < self.alpha < 1:
             raise ValueError(f"alpha must be between 0 and 1, not {self.alpha}")
 

@@ -3,14 +3,14 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from numbers import Real
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
 from kxcli.arrays import FloatArray, IntArray, NamedArrays
 from kxcli.arrays.ragged import expand_ranges, starts_of
 from kxcli.batching import iter_batches
-from kxcli.mining.linking.arguments import check_collection, check_iterable, check_type, iter_strings
+from kxcli.mining.arguments import check_choice, check_list, check_type, iter_strings
 from kxcli.mining.linking.candidates.candidate_features import PRIOR_WEIGHTS
 from kxcli.mining.linking.candidates.lookup import find_candidates
 from kxcli.mining.linking.candidates.ranking import RankedCandidates, rank_candidates
@@ -42,17 +42,12 @@ class Linking:
     nil_threshold: float | None = None
 
     def __post_init__(self) -> None:
-        for name, value, known in (
-            ("overlap", self.overlap, ("longest", "best", "all")),
-            ("nil", self.nil, ("keep", "drop")),
-        ):
-            if value not in known:
-                raise ValueError(f"{name} is {value!r}; choose from {', '.join(known)}")
+        check_choice("overlap", self.overlap, get_args(Overlap))
+        check_choice("nil", self.nil, ("keep", "drop"))
         if self.nil_threshold is not None:
-            if not isinstance(self.nil_threshold, Real) or isinstance(self.nil_threshold, bool):
-                raise TypeError(f"nil_threshold is {self.nil_threshold!r}, not a number")
+            check_type("nil_threshold", self.nil_threshold, Real)
             if not 0 <= self.nil_threshold <= 1:
-                raise ValueError(f"nil_threshold is {self.nil_threshold}, not from 0 to 1")
+                raise ValueError(f"nil_threshold must be from 0 to 1, not {self.nil_threshold}")
 
 
 class Mention(NamedTuple):
@@ -167,9 +162,9 @@ class Linker:
     """A knowledge base that texts are linked to, after `train` also by what labelled texts taught."""
 
     def __init__(self, entries: Iterable[Entry], linking: Linking | None = None) -> None:
-        check_iterable(entries, "entries", "entries")
+        check_list("entries", entries, "entries", Iterable)
         if linking is not None:
-            check_type(linking, Linking, "linking")
+            check_type("linking", linking, Linking)
         self.linking = linking or Linking()
         self.skipped = SkippedEntries()  # what was left out of the entries, by their numbers from 1
         seen: dict[str, None] = {}
@@ -188,10 +183,10 @@ class Linker:
 
         Raises `TypeError` or `ValueError` for what is no labeled text, or if none of them has a mention.
         """
-        check_collection(labelled, "labelled", "labeled texts")
+        check_list("labelled", labelled, "labeled texts")
         labelled = [*labelled]
         for number, one in enumerate(labelled):
-            check_type(one, LabeledText, f"labelled[{number}]")
+            check_type(f"labelled[{number}]", one, LabeledText)
             one.check(f"labelled[{number}]")
         trained = train(self.model.lexicon.base, labelled)
         self.model = trained.model
@@ -204,7 +199,8 @@ class Linker:
     def link(self, texts: Iterable[str]) -> list[list[Mention]]:
         """Return the mentions of each text; raises `TypeError` for other values."""
         found: list[list[Mention]] = []
-        for part in iter_batches(iter_strings(texts, "texts"), len):
+        check_list("texts", texts, "texts", Iterable)
+        for part in iter_batches(iter_strings("texts", texts), len):
             found += self._linked(part)
         return found
 
@@ -222,7 +218,7 @@ class Linker:
 
 def _first_of_each_id(entries: Iterable[Entry], seen: dict[str, None]) -> Iterator[Entry]:
     for number, entry in enumerate(entries):
-        check_type(entry, Entry, f"entries[{number}]")
+        check_type(f"entries[{number}]", entry, Entry)
         entry.check(f"entries[{number}]")
         if entry.id == NIL:
             raise ValueError(f"entries[{number}].id is {NIL!r}, which stands for no entry")

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any, Literal, NamedTuple, get_args
 
 from kxcli.mining.arguments import check_choice, check_minimum, check_type
@@ -65,7 +66,7 @@ class Discovery:
 
     def __post_init__(self) -> None:
         check_choice("method", self.method, get_args(Method))
-        check_type("order", self.order, int, "an integer")
+        check_type("order", self.order, Integral)
         if not MIN_ORDER <= self.order <= MAX_ORDER:
             raise ValueError(f"order {self.order} is not between {MIN_ORDER} and {MAX_ORDER}")
         if self.min_count is not None:
@@ -73,7 +74,7 @@ class Discovery:
         if self.min_pmi is not None:
             check_type("min_pmi", self.min_pmi, (tuple, list), "a tuple of numbers")
             for position, value in enumerate(self.min_pmi):
-                check_type(f"min_pmi[{position}]", value, (int, float), "a number")
+                check_type(f"min_pmi[{position}]", value, Real)
         if self.method == "entropy" and self.min_pmi is not None:
             raise ValueError("the method by entropies has no thresholds of pmi")
         _ = self.thresholds  # raises where they cannot be

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from kxcli.mining.arguments import check_type, iter_strings
 from kxcli.mining.newwords import branching, coarse
 from kxcli.mining.newwords.alphabet import Alphabet, CountCharacters, iter_records
 from kxcli.mining.newwords.cohesion import compute_cohesion, word_cohesion
@@ -65,13 +66,26 @@ def find_lexicon(discovery: Discovery, reduce: Reduce, room: int | None = None) 
     return [Word(*word) for word in words]
 
 
-def find_lexicon_of_texts(texts: Iterable[str], discovery: Discovery) -> list[Word]:
-    """Return the lexicon of texts in memory."""
-    kept = list(iter_records(texts))
+def find_words(texts: Iterable[str], discovery: Discovery | None = None) -> list[Word]:
+    """Return the lexicon of texts, the most frequent words first; known words and single characters are included.
+
+    Texts are read once and kept in memory, at 2 bytes a character, or 4 near characters beyond U+FFFF.
+
+    Args:
+        texts: Strings.
+        discovery: How words are found.
+
+    Raises:
+        TypeError: A text is not a string; names its position.
+    """
+    strings = iter_strings("texts", texts)
+    discovery = Discovery() if discovery is None else discovery
+    check_type("discovery", discovery, Discovery)
+    records = list(iter_records(strings))
 
     def reduce(job: Any, shared: Any, what: str) -> Any:
         job.setup(shared)
-        return job.finish(job.map(kept)) if kept else None
+        return job.finish(job.map(records)) if records else None
 
     return find_lexicon(discovery, reduce)
 

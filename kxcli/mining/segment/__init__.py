@@ -49,8 +49,8 @@ class Segmentation:
 
     def __post_init__(self) -> None:
         check_choice("mode", self.mode, get_args(Mode))
-        check_type("hmm", self.hmm, bool, "True or False")
-        check_type("dictionary", self.dictionary, Dictionary, "a Dictionary")
+        check_type("hmm", self.hmm, bool)
+        check_type("dictionary", self.dictionary, Dictionary)
         check_choice("engine", self.engine, get_args(Engine))
         if self.mode == "regex":
             if self.pattern is None:
@@ -111,7 +111,7 @@ class PlainTokenizer:
 
 def check_pattern(pattern: str) -> None:
     """Raise `ValueError` if the pattern of words is invalid or matches no character."""
-    check_type("pattern", pattern, str, "a string")
+    check_type("pattern", pattern, str)
     try:
         _compile(pattern)
         with _without_warnings():

@@ -2,13 +2,14 @@
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any, NamedTuple, Protocol
 
 from kxcli.mining.arguments import check_minimum, check_type, describe, iter_strings
-from kxcli.mining.segment import Segmentation, Tokenizer, load_tokenizer
+from kxcli.mining.segment import Segmentation, Tokenizer, load_tokenizer, prepare
 from kxcli.mining.wordcount.counts import Cell, Counts, KeyLayout, Partial, load_partial
 from kxcli.tally import Tally
 
@@ -68,9 +69,9 @@ class Counting:
     is_grouped: bool = False
 
     def __post_init__(self) -> None:
-        check_type("segmentation", self.segmentation, Segmentation, "a Segmentation")
+        check_type("segmentation", self.segmentation, Segmentation)
         for name in ("keeps_punctuation", "lower", "nfkc", "has_documents", "is_grouped"):
-            check_type(name, getattr(self, name), bool, "True or False")
+            check_type(name, getattr(self, name), bool)
         object.__setattr__(self, "stopwords", frozenset(iter_strings("stopwords", self.stopwords)))
         check_minimum("min_length", self.min_length, 1)
         if not isinstance(self.orders, (tuple, list)) or len(self.orders) != 2:
@@ -335,3 +336,26 @@ def _unbroken(words: list[str | None]) -> Iterator[list[str] | None]:
         yield words[start:end]  # type: ignore[misc]
         yield None
         start = end + 1
+
+
+def count_words(texts: Iterable[str], counting: Counting | None = None) -> Counter[str]:
+    """Return the words of texts with their counts; each text is a document.
+
+    Args:
+        texts: Read once, one after the other.
+        counting: What is counted; by default the words that jieba's default mode finds and that contain a letter or
+            digit. With several n-gram orders, the counter has n-grams of all orders.
+
+    Raises:
+        TypeError: A text is not a string; names its position.
+        segment.jieba_port.NotEqualError: The user dictionary requires `Segmentation(engine="jieba")`.
+    """
+    strings = iter_strings("texts", texts)
+    counting = Counting() if counting is None else counting
+    check_type("counting", counting, Counting)
+    job = WordCount(counting)
+    job.setup(prepare(counting.segmentation))
+    words: Counter[str] = Counter()
+    for row in job.finish(job.map(map(Text, strings))):
+        words[row.word] += row.count
+    return words

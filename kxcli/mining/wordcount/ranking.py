@@ -39,7 +39,7 @@ class Ranking:
         if self.top is not None:
             check_minimum("top", self.top, 0)
         check_minimum("min_count", self.min_count, 1)
-        check_type("per_million", self.per_million, bool, "True or False")
+        check_type("per_million", self.per_million, bool)
 
 
 def rank_rows(

@@ -13,7 +13,7 @@ import numpy as np
 from kxcli.arrays import AnyArray, BoolArray, Float32Array, IntArray, UInt8Array, UInt32Array, UInt64Array
 from kxcli.arrays.key_index import KeyIndex
 from kxcli.arrays.ragged import starts_of
-from kxcli.mining.linking.arguments import check_collection, check_pairs, check_string, check_strings
+from kxcli.mining.arguments import check_list, check_strings, check_type, describe
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase, StringTable
 from kxcli.mining.linking.spans.bag_matcher import BagMatcher, ordinary_words
 from kxcli.mining.linking.spans.name_matcher import NameMatcher
@@ -60,20 +60,24 @@ class Entry(_EntryFields):
         facts: Sequence[tuple[str, str]] = (),
     ) -> "Entry":
         """Return an entry."""
-        check_collection(aliases, "aliases")
-        check_collection(types, "types")
-        check_collection(facts, "facts", "pairs of a predicate and an object")
+        check_list("aliases", aliases, "strings")
+        check_list("types", types, "strings")
+        check_list("facts", facts, "pairs of a predicate and an object")
         return super().__new__(cls, id, subject, aliases, types, facts)
 
     def check(self, argument: str) -> None:
         """Raise `TypeError` or `ValueError` with the name of the wrong field."""
-        check_string(self.id, f"{argument}.id")
+        check_type(f"{argument}.id", self.id, str)
         if not self.id:
             raise ValueError(f"{argument}.id is empty")
-        check_string(self.subject, f"{argument}.subject")
-        check_strings(self.aliases, f"{argument}.aliases")
-        check_strings(self.types, f"{argument}.types")
-        check_pairs(self.facts, f"{argument}.facts")
+        check_type(f"{argument}.subject", self.subject, str)
+        check_strings(f"{argument}.aliases", self.aliases)
+        check_strings(f"{argument}.types", self.types)
+        for number, fact in enumerate(self.facts):
+            is_pair = isinstance(fact, (tuple, list)) and len(fact) == 2 and all(isinstance(part, str) for part in fact)
+            if not is_pair:
+                what = "a pair of a predicate and an object"
+                raise TypeError(f"{argument}.facts[{number}] must be {what}, not {describe(fact)}")
 
 
 @dataclass

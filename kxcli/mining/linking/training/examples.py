@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import NamedTuple
 
 import numpy as np
@@ -10,10 +11,8 @@ from kxcli.arrays import BoolArray, IntArray
 from kxcli.arrays.code_points import to_code_points
 from kxcli.arrays.ragged import expand_rows, starts_of
 from kxcli.batching import iter_batches
-from kxcli.mining.linking.arguments import (
-    check_collection,
-    check_integer,
-    check_string,
+from kxcli.mining.arguments import (
+    check_list,
     check_strings,
     check_type,
 )
@@ -46,15 +45,15 @@ class LabeledMention(_LabeledMentionFields):
 
     def __new__(cls, start: int, stop: int, ids: tuple[str, ...], has_id: bool) -> "LabeledMention":
         """Return a labeled mention."""
-        check_collection(ids, "ids")
+        check_list("ids", ids, "strings")
         return super().__new__(cls, start, stop, ids, has_id)
 
     def check(self, argument: str, length: int) -> None:
         """Raise `TypeError` or `ValueError` unless this is a mention in such a text."""
-        check_integer(self.start, f"{argument}.start")
-        check_integer(self.stop, f"{argument}.stop")
-        check_strings(self.ids, f"{argument}.ids")
-        check_type(self.has_id, bool, f"{argument}.has_id")
+        check_type(f"{argument}.start", self.start, Integral)
+        check_type(f"{argument}.stop", self.stop, Integral)
+        check_strings(f"{argument}.ids", self.ids)
+        check_type(f"{argument}.has_id", self.has_id, bool)
         if not 0 <= self.start < self.stop <= length:
             raise ValueError(f"{argument} from {self.start} to {self.stop} is not within its text")
 
@@ -71,14 +70,14 @@ class LabeledText(_LabeledTextFields):
 
     def __new__(cls, text: str, mentions: Sequence[LabeledMention]) -> "LabeledText":
         """Return a labeled text."""
-        check_collection(mentions, "mentions", "mentions")
+        check_list("mentions", mentions, "mentions")
         return super().__new__(cls, text, mentions)
 
     def check(self, argument: str) -> None:
         """Raise `TypeError` or `ValueError` with the name of the wrong field."""
-        check_string(self.text, f"{argument}.text")
+        check_type(f"{argument}.text", self.text, str)
         for number, mention in enumerate(self.mentions):
-            check_type(mention, LabeledMention, f"{argument}.mentions[{number}]")
+            check_type(f"{argument}.mentions[{number}]", mention, LabeledMention)
             mention.check(f"{argument}.mentions[{number}]", len(self.text))
 
 
