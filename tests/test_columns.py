@@ -71,7 +71,7 @@ class Folder:
     def read(self, *paths, x=(1,), y=None, kinds=(None, None), labels_option="", na_values=(), **reading):
         """Read columns, numbered from 1 or named as for an option; `y` None is no second group."""
         told = []
-        way = {"kind": None, "encoding": "utf-8", "header": None, "on_error": "stop", "tell": told.append} | reading
+        way = {"kind": None, "encoding": "utf-8", "header": None, "on_error": "stop", "report": told.append} | reading
         way["missing"] = MissingCodes.with_codes(na_values)
         with open_table(resolve_sources(paths), TableReading(**way)) as opened:
             asked = [x] if y is None else [x, y]

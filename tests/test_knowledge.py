@@ -224,7 +224,7 @@ def test_a_knowledge_base_that_changes_before_it_is_compiled_is_not_kept(
     path = folder / "kb.tsv"
     path.write_bytes(pack("小米\t1\n".encode()))
     os.utime(path, ns=(10**18, 10**18))
-    find_key = compiling._key
+    find_key = compiling._make_key
 
     def change_after_key(*arguments):
         key = find_key(*arguments)
@@ -233,7 +233,7 @@ def test_a_knowledge_base_that_changes_before_it_is_compiled_is_not_kept(
 
     write(folder, "a.txt", "小米")
     write(folder, "good.tsv", "小麦\t3\n")
-    monkeypatch.setattr(compiling, "_key", change_after_key)
+    monkeypatch.setattr(compiling, "_make_key", change_after_key)
     err = run(capsys, "--kb", "good.tsv", "--kb", "kb.tsv", "-j", "1", "a.txt", code=1).err
     assert err == "kxcli: error: kb.tsv: changed while it was read; run again when nobody writes to it\n"
     monkeypatch.undo()
@@ -376,7 +376,7 @@ USED = {
 def value_of(option):
     if option.is_flag:
         return []
-    if isinstance(option.type, click.Notice):
+    if isinstance(option.type, click.Choice):
         return [option.type.choices[-1]]
     if option.type.name == "size":
         return ["2M"]
