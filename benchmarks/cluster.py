@@ -22,6 +22,7 @@ from kxcli.corpus.shards import ByteRange, ShardTask
 from kxcli.corpus.sources import Source
 from kxcli.mapreduce.cluster.engine import ClusterEngine
 from kxcli.mapreduce.cluster.work import BatchPickle
+from kxcli.mapreduce.job import Call
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -35,16 +36,9 @@ class Empty:
     size: int = 1 << 28
 
 
-def read(task: Empty) -> Any:
+def read(task: Empty, diagnostics: object, spooled: object) -> tuple[()]:
     """Return the records of a task: none."""
-    return _Nothing()
-
-
-class _Nothing:
-    told: tuple[()] = ()
-
-    def __iter__(self) -> Iterator[None]:
-        return iter(())
+    return ()
 
 
 class Nothing:
@@ -134,7 +128,7 @@ def measure(parts: int, n: int) -> str:
     """Return a row."""
     n_done = n_tasks = at_end = 0
 
-    def on_done(task: Any, told: Any) -> None:
+    def on_done(done: Any) -> None:
         nonlocal n_done, n_tasks, at_end
         n_done += 1
         if n_done == n:
@@ -145,7 +139,7 @@ def measure(parts: int, n: int) -> str:
         before, cpu = resident(pid), seconds(pid)
         tasks = [Empty("/corpus/part-000017.txt", number << 28) for number in range(n)]
         start = time.monotonic()
-        engine.reduce_into(read, tasks, Nothing(), Write(), shared=None, on_done=on_done, parts=parts)
+        engine.reduce_into(Call(read, tasks, Nothing(), None, on_done), Write(), parts)
         took, cpu = time.monotonic() - start, seconds(pid) - cpu
     columns = [
         f"{parts}",

@@ -68,18 +68,14 @@ class Mark:
         Path(self.folder, self.name).write_text(str(os.getpid()))
 
 
-class Read:
-    def __init__(self, task):
-        self.task, self.told = task, []
-
-    def __iter__(self):
-        if self.task.trouble is not None:
-            self.task.trouble()
-        for number in self.task.numbers:
-            if number < 0:
-                raise InputError("numbers", f"{number} is negative", line=-number)
-            self.told.append(number)
-            yield number
+def read(task, diagnostics, spooled):
+    if task.trouble is not None:
+        task.trouble()
+    for number in task.numbers:
+        if number < 0:
+            raise InputError("numbers", f"{number} is negative", line=-number)
+        diagnostics.append(number)
+        yield number
 
 
 class Sum:

@@ -16,6 +16,7 @@ import psutil
 import pytest
 from conftest import ROOT, wait_until
 
+from kxcli.mapreduce.cluster.connection import Timeouts
 from kxcli.mapreduce.cluster.engine import ClusterEngine
 
 TESTS = ROOT / "tests"
@@ -106,8 +107,14 @@ def cluster():
             made.close()
 
 
-def engine_at(address):
-    return ClusterEngine(address, tempfile.gettempdir, lambda message: None)
+def engine_at(address, *, log=lambda message: None, max_remembered_bytes=1 << 28, **timeouts):
+    return ClusterEngine(
+        address,
+        tempfile.gettempdir,
+        log,
+        timeouts=Timeouts(**timeouts),
+        max_remembered_bytes=max_remembered_bytes,
+    )
 
 
 def threads(engine):

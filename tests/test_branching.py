@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from test_failures import put
 
-from kxcli.corpus import spool
+from kxcli.corpus.spool import select_lines
 from kxcli.mining import Discovery, find_words
 from kxcli.mining.newwords import alphabet, branching, lexicon, viterbi
 from kxcli.mining.newwords.alphabet import Alphabet, CountCharacters
@@ -27,6 +27,7 @@ from kxcli.mining.newwords.cutting import CountWords, CutCounts, CutModel, Space
 from kxcli.mining.newwords.grams import Ngrams
 from kxcli.mining.newwords.lines import FindFirstLines, hash_lines
 from kxcli.mining.newwords.neighbors import BranchingEntropies
+from kxcli.storage.array_spool import ArraySpool
 from kxcli.tally.scratch import Scratch
 
 NONE = float("-inf")
@@ -523,17 +524,17 @@ def test_what_no_line_feed_ends_is_no_line(text):
     assert hash_lines(as_codes(text)).tolist() == hashes_of(whole.split("\n")[:-1])
 
 
-def keep(records, folder):
-    """Return records as kept in files in a folder, in two files where there are two records."""
-    keepers = spool._File(str(folder)), spool._File(str(folder))
-    return [keepers[number % 2].keep(record) for number, record in enumerate(records)]
+def write_to_spools(records, folder):
+    """Return where records are in two files of a folder."""
+    spools = ArraySpool(str(folder)), ArraySpool(str(folder))
+    return [spools[number % 2].write(record) for number, record in enumerate(records)]
 
 
 def first_lines(kept, scratch, draw):
     """Return what is left of kept records."""
     job = FindFirstLines(scratch)
     job.setup(None)
-    numbered = [(number, spool.read(one)) for number, one in enumerate(kept)]
+    numbered = [(number, one.load()) for number, one in enumerate(kept)]
     partials = []
     for pair in draw.sample(numbered, len(numbered)):
         if partials and draw.random() < 0.3:
@@ -548,13 +549,13 @@ def check_first_lines(folder, records, scratch, draw):
     """The lines that are left are the first of each of their kind, in their order."""
     texts = ["".join(f"{line}\n" for line in record) for record in records]
     wide = [any(char > "\uffff" for char in text) for text in texts]
-    kept = keep([as_codes(text, 4 if so else 2) for text, so in zip(texts, wide, strict=True)], folder)
-    left = spool.with_lines(kept, first_lines(kept, scratch, draw), str(folder))
+    kept = write_to_spools([as_codes(text, 4 if so else 2) for text, so in zip(texts, wide, strict=True)], folder)
+    left = select_lines(kept, first_lines(kept, scratch, draw), str(folder))
     seen, expected = set(), []
     for record in records:
         new = [line for line in record if not (as_line(line) in seen or seen.add(as_line(line)))]
         expected.append("".join(f"{line}\n" for line in new))
-    found = [spool.read(one).tobytes().decode(f"utf-{8 * one.width}-le", "surrogatepass") for one in left]
+    found = [one.load().tobytes().decode(f"utf-{8 * one.width}-le", "surrogatepass") for one in left]
     assert found == [text for text in expected if text]
     assert set(os.listdir(folder)) == {os.path.basename(one.path) for one in left}
     for name in os.listdir(folder):

@@ -59,7 +59,7 @@ def planned(path, form, *, size=1_000, is_reread=False):
     planner = TaskPlanner(spec, kind, "utf-8", size, None, lambda told: None, is_reread=is_reread)
     sources = [source.allow_append() for source in resolve_sources([str(path)])]
     reader = TaskReader(spec, "utf-8")
-    return (document for task in planner.tasks(sources) for document in reader(task))
+    return (document for task in planner.tasks(sources) for document in reader(task, []))
 
 
 @pytest.mark.parametrize("how", CHANGES)
@@ -130,7 +130,7 @@ def read_on_another_host(path, size, changed_how=None):
     os.replace(path.with_name("copy"), path)
     if changed_how is not None:
         change(path, changed_how)
-    return [document.text for task in tasks for document in TaskReader(spec, "utf-8")(task)]
+    return [document.text for task in tasks for document in TaskReader(spec, "utf-8")(task, [])]
 
 
 @pytest.mark.parametrize("size", [1_000, 1_000_000])

@@ -1,5 +1,6 @@
 """What is kept of a run, by itself: a toy job, kept, taken up, damaged, changed."""
 
+import math
 import multiprocessing
 import os
 import random
@@ -7,12 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from test_engine import Read, Sum
+from test_engine import Sum, read
 
 from kxcli.corpus.records import ReaderSpec
 from kxcli.errors import InputError, KxcliError, OutputError
-from kxcli.mapreduce import checkpoint, local
+from kxcli.mapreduce.checkpoint import CheckpointEngine, _SnapshotTimer
 from kxcli.mapreduce.fingerprint import fingerprint
+from kxcli.mapreduce.job import Call
+from kxcli.mapreduce.local import LocalEngine
 
 
 @dataclass(frozen=True)
@@ -49,29 +52,24 @@ class Plain:
         return told
 
 
-@pytest.fixture(autouse=True)
-def every_task_is_kept(monkeypatch):
-    """Keep after every task, which a real run does every two seconds."""
-    monkeypatch.setattr(checkpoint._Clock, "is_over", True)
-
-
 class Run:
-    """A run over a folder: its result, how many tasks were kept, and what was told."""
+    """A run over a folder: its result, the number of stored tasks, and the diagnostics; each task gets a file."""
 
-    def __init__(self, folder, tasks, *, workers=1, way="reduce", job=None, shared=2, about=0, stop=None):
+    def __init__(self, folder, tasks, *, workers=1, way="reduce", job=None, shared=2, about=0, stop=None, seconds=0):
         self.told, self.notes, self.result = [], [], None
 
-        def on_done(task, news):
-            self.told.append((task.identity, news))
+        def on_done(done):
+            assert tasks[done.number] == done.task
+            self.told.append((done.task.identity, done.diagnostics))
             if len(self.told) == stop:
                 raise KeyboardInterrupt
 
         with (
-            local.LocalEngine(workers, (), lambda: str(folder)) as engine,
-            checkpoint.CheckpointEngine(engine, str(folder), Plain, self.notes.append) as kept,
+            LocalEngine(workers, (), lambda: str(folder)) as engine,
+            CheckpointEngine(engine, str(folder), Plain, self.notes.append, min_interval=seconds, max_share=0) as kept,
         ):
             kept.expect({task.source for task in tasks}, about)
-            found = getattr(kept, way)(Read, tasks, job or Sum(), shared=shared, on_done=on_done)
+            found = getattr(kept, way)(Call(read, tasks, job or Sum(), shared, on_done))
             self.result = found if way == "reduce" else list(found)
         self.kept, self.n = (int(word) for word in self.notes[-1].rpartition(": ")[2].split() if word.isdigit())
 
@@ -135,11 +133,10 @@ def test_of_less_input_only_that_is_in_the_result(tmp_path, way):
         assert Run(tmp_path, some, way=way).result == expected(some, way)
 
 
-def test_files_that_share_a_task_are_not_both_used(tmp_path, monkeypatch):
-    monkeypatch.setattr(checkpoint._Clock, "is_over", False)  # one file a run
+def test_files_that_share_a_task_are_not_both_used(tmp_path):
     for sources in ("a", "bb"), ("a",), ("bb", "ccc"), ("a", "bb", "ccc"), ("ccc",), ("a", "ccc"):
         tasks = tasks_of(*sources)
-        assert Run(tmp_path, tasks).result == expected(tasks, "reduce")
+        assert Run(tmp_path, tasks, seconds=math.inf).result == expected(tasks, "reduce")  # one file a run
     assert len(files(tmp_path)) > 3
 
 
@@ -203,7 +200,7 @@ def test_nothing_at_all_is_kept_of_nothing(tmp_path, way):
 
 
 def hold(folder, held, go):
-    with local.LocalEngine(1, (), lambda: folder) as engine, checkpoint.CheckpointEngine(engine, folder, Plain, print):
+    with LocalEngine(1, (), lambda: folder) as engine, CheckpointEngine(engine, folder, Plain, print):
         held.set()
         go.wait(20)
 
@@ -238,15 +235,14 @@ def test_a_full_disk_is_told(small_disk):
 
 def test_a_file_is_not_much_larger_than_it_may_be(monkeypatch):
     now = [0.0]
-    monkeypatch.undo()
-    monkeypatch.setattr(checkpoint.time, "monotonic", lambda: now[0])
-    clock = checkpoint._Clock(2.0)
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    clock = _SnapshotTimer(2.0, 0.05)
     seconds = []
     for _ in range(400):
         start = now[0]
         while not clock.is_over:
             now[0] += 0.1
-        clock.begin(int((now[0] - start) * 5_000_000))  # 5 MB/s
+        clock.restart(int((now[0] - start) * 5_000_000))  # 5 MB/s
         seconds.append(now[0] - start)
     assert min(seconds) >= 2
     assert max(seconds) <= (1 << 25) / 5_000_000 + 0.2  # a twentieth of the time so far would be more

@@ -16,15 +16,17 @@ import distributed
 import numpy as np
 import psutil
 import pytest
-from cluster_toys import Alone, Count, Kill, Mark, NoWrite, Numbers, Read, Sum, SumOfArrays, Write
+from cluster_toys import Alone, Count, Kill, Mark, NoWrite, Numbers, Sum, SumOfArrays, Write, read
 from clusters import STARTED, TESTS, client, engine_at, threads
 from conftest import ROOT, wait_until
 from distributed.comm.core import CommClosedError
 
 from kxcli.errors import ClusterError, InputError, MissingExtraError, UsageError, WorkerDiedError
-from kxcli.mapreduce import local
-from kxcli.mapreduce.cluster import connection, rounds, work
+from kxcli.mapreduce.cluster import work
+from kxcli.mapreduce.cluster.connection import Timeouts
 from kxcli.mapreduce.cluster.engine import ClusterEngine
+from kxcli.mapreduce.job import Call
+from kxcli.mapreduce.local import LocalEngine
 from kxcli.storage import array_file
 
 pytest_plugins = ["clusters"]
@@ -38,7 +40,7 @@ def collected():
     gc.collect()
 
 
-def ignore(task, news):
+def ignore(done):
     pass
 
 
@@ -58,32 +60,32 @@ def count_batches(dask_scheduler=None):
 
 
 def reduced(engine, tasks, job=None, shared=2, told=None):
-    def on_done(task, news):
+    def on_done(done):
         if told is not None:
-            told.append((task.numbers, news))
+            told.append((done.number, done.task.numbers, done.diagnostics))
 
-    return engine.reduce(Read, tasks, job or Sum(), shared=shared, on_done=on_done)
+    return engine.reduce(Call(read, tasks, job or Sum(), shared, on_done))
 
 
 @pytest.mark.parametrize("n", [1, 2, 300])
 def test_partials_of_all_tasks_are_merged(engine, n):
     told = []
     tasks = [Numbers((number, number + 1)) for number in range(n)]
-    with local.LocalEngine(1, (), tempfile.gettempdir) as here:
+    with LocalEngine(1, (), tempfile.gettempdir) as here:
         assert reduced(engine, iter(tasks), told=told) == reduced(here, tasks)
-    assert sorted(told) == [(task.numbers, list(task.numbers)) for task in tasks]
+    assert sorted(told) == [(number, task.numbers, list(task.numbers)) for number, task in enumerate(tasks)]
 
 
 def test_no_task_is_no_partial(engine):
     assert reduced(engine, []) is None
-    assert engine.reduce_into(Read, [], Count(), Write("nowhere"), shared=None, on_done=ignore, parts=3) == []
-    assert list(engine.stream(Read, [], Sum(), shared=2, on_done=ignore)) == []
+    assert engine.reduce_into(Call(read, [], Count(), None, ignore), Write("nowhere"), 3) == []
+    assert list(engine.stream(Call(read, [], Sum(), 2, ignore))) == []
 
 
 def test_a_stream_keeps_the_order_of_the_tasks(engine):
     told = []
     tasks = [Numbers(tuple(range(n % 7 * 1000 + 1))) for n in range(60)]
-    found = engine.stream(Read, tasks, Sum(), shared=2, on_done=lambda task, news: told.append(len(news)))
+    found = engine.stream(Call(read, tasks, Sum(), 2, lambda done: told.append(len(done.diagnostics))))
     assert list(found) == [2 * sum(task.numbers) for task in tasks]
     assert sorted(told) == sorted(len(task.numbers) for task in tasks)
 
@@ -91,7 +93,7 @@ def test_a_stream_keeps_the_order_of_the_tasks(engine):
 @pytest.mark.parametrize("shared", [None, 0], ids=["nothing", "zero"])
 def test_a_job_may_split_or_not(engine, shared):
     tasks = [Numbers((n % 10, n % 17, n)) for n in range(100)]
-    with local.LocalEngine(1, (), tempfile.gettempdir) as here:
+    with LocalEngine(1, (), tempfile.gettempdir) as here:
         expected = reduced(here, tasks, Count(), shared).counts
     assert reduced(engine, tasks, Count(), shared).counts == expected
 
@@ -99,7 +101,7 @@ def test_a_job_may_split_or_not(engine, shared):
 def test_no_process_holds_all_keys(engine, tmp_path):
     n_parts = 5
     tasks = [Numbers((n, n % 100, 500 + n % 10), size=1000) for n in range(300)]
-    written = engine.reduce_into(Read, tasks, Count(), Write(str(tmp_path)), shared=None, on_done=ignore, parts=n_parts)
+    written = engine.reduce_into(Call(read, tasks, Count(), None, ignore), Write(str(tmp_path)), n_parts)
     counts = {}
     for part, (size, most, pid) in enumerate(written):
         items = eval((tmp_path / f"part-{part}").read_text())
@@ -108,13 +110,13 @@ def test_no_process_holds_all_keys(engine, tmp_path):
         assert 0 < most <= size, "keys of another part were in the same partial"
         assert pid != os.getpid()
         counts.update(items)
-    with local.LocalEngine(1, (), tempfile.gettempdir) as here:
+    with LocalEngine(1, (), tempfile.gettempdir) as here:
         assert counts == reduced(here, tasks, Count(), None).counts
 
 
 def test_a_part_that_cannot_be_written_is_told(engine):
     with pytest.raises(InputError) as caught:
-        engine.reduce_into(Read, [Numbers((1, 2))], Count(), NoWrite(), shared=None, on_done=ignore, parts=3)
+        engine.reduce_into(Call(read, [Numbers((1, 2))], Count(), None, ignore), NoWrite(), 3)
     assert caught.value.path == "part-0"
 
 
@@ -140,15 +142,15 @@ def test_tasks_are_taken_as_they_are_needed(engine):
             taken += 1
             yield Numbers((n,))
 
-    def on_done(task, news):
+    def on_done(done):
         nonlocal n_done
         n_done += 1
         ahead.append(taken - n_done)
 
-    engine.reduce(Read, tasks(), Sum(), shared=1, on_done=on_done)
+    engine.reduce(Call(read, tasks(), Sum(), 1, on_done))
     largest = 200 // (4 * engine.workers) + 1  # tasks in a batch
     assert max(ahead) <= (3 * engine.workers + 1) * largest
-    taken, found = 0, engine.stream(Read, tasks(), Sum(), shared=1, on_done=ignore)
+    taken, found = 0, engine.stream(Call(read, tasks(), Sum(), 1, ignore))
     for n in range(30):
         assert next(found) == n
         assert taken <= n + 3 * engine.workers + 2
@@ -165,9 +167,9 @@ def test_the_first_failure_in_input_order_is_raised(engine, bad, way):
         if way == "reduce":
             reduced(engine, tasks)
         else:
-            got.extend(engine.stream(Read, tasks, Sum(), shared=1, on_done=ignore))
+            got.extend(engine.stream(Call(read, tasks, Sum(), 1, ignore)))
     assert str(caught.value) == f"numbers:{min(bad)}: {-min(bad)} is negative"
-    assert "in __iter__" in "".join(caught.value.__notes__)
+    assert "in read" in "".join(caught.value.__notes__)
     assert got == list(range(1, len(got) + 1))
 
 
@@ -198,31 +200,30 @@ def test_arrays_come_along_and_mapped_ones_without_their_file(engine, tmp_path):
     os.unlink(path)  # as if it were on another machine
     total = 900_000 + 6 + 5
     tasks = [Numbers((n,)) for n in range(10)]
-    with local.LocalEngine(1, (), tempfile.gettempdir) as here:
+    with LocalEngine(1, (), tempfile.gettempdir) as here:
         for shared in ({"arrays": mapped, "more": 5}, {"arrays": {"c": np.array([total - 5])}, "more": 5}):
             expected = reduced(here, tasks, SumOfArrays(), shared)
             assert reduced(engine, tasks, SumOfArrays(), shared) == expected == total * sum(range(10))
 
 
-def test_what_tasks_carry_is_not_kept_for_the_whole_run(engine, monkeypatch, tmp_path):
-    held = []
+def test_scheduler_forgets_batches_when_partials_are_fetched(cluster, tmp_path):
+    largest = []
+    tasks = [Numbers((n,), load=bytes(1 << 13), size=0) for n in range(200)]  # each is a batch
     for remembered in (1 << 28, 1 << 16):
-        monkeypatch.setattr(rounds, "_REMEMBERED", remembered)
-        most = 0
+        with engine_at(cluster.address, max_remembered_bytes=remembered) as engine:
+            n_batches = []
 
-        def on_done(task, news):
-            nonlocal most
-            if task.numbers[0] % 20 == 0:
-                most = max(most, client(engine).run_on_scheduler(count_batches))
+            def on_done(done, engine=engine, n_batches=n_batches):
+                if done.number % 20 == 0:
+                    n_batches.append(client(engine).run_on_scheduler(count_batches))
 
-        tasks = [Numbers((n,), load=bytes(1 << 13), size=0) for n in range(200)]  # each is a batch
-        found = engine.reduce(Read, iter(tasks), Count(), shared=None, on_done=on_done)
-        assert found.counts == dict.fromkeys(range(200), 1)
-        held.append(most)
-    assert held[0] > 150
-    assert held[1] < held[0] / 2
-    written = engine.reduce_into(Read, tasks, Count(), Write(str(tmp_path)), shared=None, on_done=ignore, parts=3)
-    assert sum(size for size, _, _ in written) == 200
+            found = engine.reduce(Call(read, iter(tasks), Count(), None, on_done))
+            assert found.counts == dict.fromkeys(range(200), 1)
+            largest.append(max(n_batches))
+            written = engine.reduce_into(Call(read, tasks, Count(), None, ignore), Write(str(tmp_path)), 3)
+            assert sum(size for size, _, _ in written) == 200
+    assert largest[0] > 150
+    assert largest[1] < largest[0] / 2
 
 
 def test_a_worker_that_is_killed_changes_nothing(engine, tmp_path):
@@ -230,17 +231,17 @@ def test_a_worker_that_is_killed_changes_nothing(engine, tmp_path):
     told = []
     tasks = [Numbers((n, n % 10), load=bytes(1000)) for n in range(100)]
     tasks[80] = Numbers((80, 0), trouble=Kill(str(tmp_path), 1))
-    with local.LocalEngine(1, (), tempfile.gettempdir) as here:
+    with LocalEngine(1, (), tempfile.gettempdir) as here:
         expected = reduced(here, [Numbers(task.numbers) for task in tasks], Count(), None).counts
     assert reduced(engine, iter(tasks), Count(), None, told).counts == expected
     assert (tmp_path / "killed-0").exists()
-    assert sorted(told) == sorted((task.numbers, list(task.numbers)) for task in tasks)
+    assert sorted(told) == [(number, task.numbers, list(task.numbers)) for number, task in enumerate(tasks)]
 
 
 def test_a_stream_goes_on_when_a_worker_is_killed(engine, tmp_path):
     tasks = [Numbers((n,)) for n in range(40)]
     tasks[20] = Numbers((20,), trouble=Kill(str(tmp_path), 1))
-    assert list(engine.stream(Read, tasks, Sum(), shared=1, on_done=ignore)) == list(range(40))
+    assert list(engine.stream(Call(read, tasks, Sum(), 1, ignore))) == list(range(40))
     assert (tmp_path / "killed-0").exists()
 
 
@@ -274,9 +275,9 @@ def added(cluster, engine):
 @pytest.mark.parametrize(
     ("before", "what"),
     [
-        (OTHER_NUMPY, "this worker has numpy 0.0.1, while .*; install numpy .* for all workers"),
-        (OTHER_VERSION, "this worker has kxcli 0.0.1, while .*; install kxcli"),
-        (NO_KXCLI, "this worker has no kxcli, while .*; install kxcli"),
+        (OTHER_NUMPY, "this worker has numpy 0.0.1, but .*; install numpy .* for all workers"),
+        (OTHER_VERSION, "this worker has kxcli 0.0.1, but .*; install kxcli"),
+        (NO_KXCLI, "this worker has no kxcli, but .*; install kxcli"),
     ],
     ids=["another numpy", "another kxcli", "none"],
 )
@@ -290,24 +291,26 @@ def test_a_worker_with_other_libraries_is_refused(engine, cluster, added, before
 
 def test_a_worker_looks_at_the_version_that_is_asked_for(engine):
     """So that one that comes later, when all have been asked, is refused, too."""
-    versions, *rest = work.payload((Read, Sum(), 1))
+    versions, *rest = work.pickle_job(read, Sum(), 1)
     batch = work.BatchPickle()
     batch.add(Numbers((1,)))
-    sent = work.Payload({**versions, "rjieba": "0.0.1"}, *rest)
-    future = client(engine).submit(work.mapped, sent, batch.data(), pure=False)
+    sent = work.JobPayload({**versions, "rjieba": "0.0.1"}, *rest)
+    future = client(engine).submit(work.map_batch, sent, batch.data(), pure=False)
     with pytest.raises(
-        ClusterError, match=r"this worker has rjieba .*, while 0.0.1 is asked for; install rjieba 0.0.1"
+        ClusterError, match=r"this worker has rjieba .*, but this run needs 0.0.1; install rjieba 0.0.1"
     ):
         future.result(timeout=STARTED)
 
 
-def test_a_scheduler_that_is_not_there(monkeypatch):
-    monkeypatch.setattr(connection, "_CONNECTED", 1)
+def test_a_scheduler_that_is_not_there():
     before = set(threading.enumerate())
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
         address = f"tcp://127.0.0.1:{closed.getsockname()[1]}"
-        with pytest.raises(ClusterError, match=f"^{address}: no scheduler answers") as caught, engine_at(address):
+        with (
+            pytest.raises(ClusterError, match=f"^{address}: no scheduler answers") as caught,
+            engine_at(address, connect=1),
+        ):
             pass
     assert "\n" not in str(caught.value)
     assert set(threading.enumerate()) <= before
@@ -328,37 +331,38 @@ def test_an_address_that_is_none(address):
         pass
 
 
-def test_a_scheduler_without_workers_or_gone(new_cluster, monkeypatch, tmp_path):
-    monkeypatch.setattr(connection, "_PATIENCE", 0.5)
-    monkeypatch.setattr(connection, "_GLANCE", 0.1)
+def test_a_scheduler_without_workers_or_gone(new_cluster, tmp_path):
     cluster = new_cluster()
-    told = []
-    with pytest.raises(ClusterError, match="has had no worker"), ClusterEngine(cluster.address, str, told.append):
+    logged = []
+    with (
+        pytest.raises(ClusterError, match="has had no worker"),
+        engine_at(cluster.address, log=logged.append, worker=0.5),
+    ):
         pass
-    assert len(told) == 1
-    monkeypatch.setattr(connection, "_PATIENCE", 20)
+    assert len(logged) == 1
     cluster.worker("--no-nanny", "--nthreads", "1")
-    with engine_at(cluster.address) as engine:
-        monkeypatch.setattr(connection, "_PATIENCE", 0.5)
+    with engine_at(cluster.address, worker=STARTED, check=0.1) as engine:
+        engine._connection.timeouts = Timeouts(worker=0.5, check=0.1)
         with pytest.raises(ClusterError, match="has had no worker"):
             reduced(engine, [Numbers((1,), trouble=Kill(str(tmp_path), 1))])
-        monkeypatch.setattr(connection, "_PATIENCE", 20)
+        engine._connection.timeouts = Timeouts(worker=STARTED, check=0.1)
         cluster.worker("--no-nanny", "--nthreads", "1")
         wait_until(lambda: threads(engine))
 
-        def kill(task, news):
+        def kill(done):
             cluster.stop(cluster.scheduler)
 
         tasks = [Numbers((n,)) for n in range(100)]
         with pytest.raises(ClusterError, match="the scheduler is gone"):
-            engine.reduce(Read, tasks, Sum(), shared=1, on_done=kill)
+            engine.reduce(Call(read, tasks, Sum(), 1, kill))
 
 
 CLIENT = """
 import signal, sys
 from kxcli.errors import InterruptedBySignal, KxcliError
 from kxcli.mapreduce.cluster.engine import ClusterEngine
-from cluster_toys import Numbers, Read, Sum, Wait
+from kxcli.mapreduce.job import Call
+from cluster_toys import Numbers, Sum, Wait, read
 
 def stop(number, frame):
     raise InterruptedBySignal(number)
@@ -370,7 +374,7 @@ tasks = [Numbers((n,), trouble=Wait(begun, end)) for n in range(100)]
 try:
     with ClusterEngine(address, lambda: folder, print) as engine:
         verb = getattr(engine, way)
-        found = verb(Read, tasks, Sum(), shared=1, on_done=lambda task, news: None)
+        found = verb(Call(read, tasks, Sum(), 1, lambda done: None))
         print(found if way == "reduce" else sum(found))
 except InterruptedBySignal as end:
     sys.exit(end.exit_code)

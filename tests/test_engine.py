@@ -14,7 +14,8 @@ import pytest
 from conftest import members, wait_until
 
 from kxcli.errors import InputError, WorkerDiedError
-from kxcli.mapreduce import local
+from kxcli.mapreduce.job import Call
+from kxcli.mapreduce.local import LocalEngine
 
 
 @dataclass(frozen=True)
@@ -32,18 +33,18 @@ class Numbers:
         return f"numbers {self.numbers}"
 
 
-class Read:
-    def __init__(self, task):
-        self.task, self.told = task, []
+def read(task, diagnostics, spooled):
+    for number in task.numbers:
+        if number < 0:
+            raise InputError("numbers", f"{number} is negative", line=-number)
+        if number == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        diagnostics.append(number)
+        yield number
 
-    def __iter__(self):
-        for number in self.task.numbers:
-            if number < 0:
-                raise InputError("numbers", f"{number} is negative", line=-number)
-            if number == 0:
-                os.kill(os.getpid(), signal.SIGKILL)
-            self.told.append(number)
-            yield number
+
+def read_numbers(task, diagnostics, spooled):
+    yield task.numbers
 
 
 class Sum:
@@ -94,33 +95,26 @@ class Where:
         return Places(total, set(pids))
 
 
+def note_in(notes):
+    """Return an `on_done` that appends the number of a task, its numbers and its diagnostics to `notes`, if given."""
+    return lambda done: notes is not None and notes.append((done.number, done.task.numbers, done.diagnostics))
+
+
 def run(tasks, workers, told=None):
-    with local.LocalEngine(workers, (), tempfile.gettempdir) as engine:
-        return engine.reduce(
-            Read,
-            tasks,
-            Sum(),
-            shared=2,
-            on_done=lambda task, news: told is not None and told.append((task.numbers, news)),
-        )
+    with LocalEngine(workers, (), tempfile.gettempdir) as engine:
+        return engine.reduce(Call(read, tasks, Sum(), 2, note_in(told)))
 
 
 def test_partials_of_all_tasks_are_merged(workers):
     told = []
     tasks = [Numbers((n, n + 1)) for n in range(1, 200)]
     assert run(tasks, workers, told) == 2 * sum(2 * n + 1 for n in range(1, 200))
-    assert sorted(told) == [((n, n + 1), [n, n + 1]) for n in range(1, 200)]
+    assert sorted(told) == [(n - 1, (n, n + 1), [n, n + 1]) for n in range(1, 200)]
 
 
 def stream(tasks, workers, told=None):
-    with local.LocalEngine(workers, (), tempfile.gettempdir) as engine:
-        yield from engine.stream(
-            Read,
-            tasks,
-            Sum(),
-            shared=2,
-            on_done=lambda task, news: told is not None and told.append((task.numbers, news)),
-        )
+    with LocalEngine(workers, (), tempfile.gettempdir) as engine:
+        yield from engine.stream(Call(read, tasks, Sum(), 2, note_in(told)))
 
 
 def test_a_stream_keeps_the_order_of_the_tasks(workers):
@@ -159,12 +153,12 @@ def test_what_comes_before_a_failure_is_streamed(workers):
 
 
 def test_job_after_stream_after_job(workers):
-    with local.LocalEngine(workers, (), tempfile.gettempdir) as engine:
+    with LocalEngine(workers, (), tempfile.gettempdir) as engine:
         tasks = [Numbers((n,)) for n in range(1, 30)]
         for _ in range(3):
-            nothing = lambda task, news: None  # noqa: E731
-            assert engine.reduce(Read, tasks, Sum(), shared=1, on_done=nothing) == sum(range(1, 30))
-            assert list(engine.stream(Read, tasks, Sum(), shared=3, on_done=nothing)) == [3 * n for n in range(1, 30)]
+            nothing = lambda done: None  # noqa: E731
+            assert engine.reduce(Call(read, tasks, Sum(), 1, nothing)) == sum(range(1, 30))
+            assert list(engine.stream(Call(read, tasks, Sum(), 3, nothing))) == [3 * n for n in range(1, 30)]
 
 
 class SumOfArray(Sum):
@@ -178,25 +172,25 @@ def test_the_file_of_a_shared_array_is_gone_when_its_job_is_done(tmp_path, way, 
     shared = {"array": np.ones(size, dtype=np.int64), "more": 5}
     seen = []
 
-    def on_done(task, news):
+    def on_done(done):
         seen.append([name for name in os.listdir(tmp_path) if name.endswith(".shared")])
 
-    with local.LocalEngine(2, (), lambda: str(tmp_path)) as engine:
+    with LocalEngine(2, (), lambda: str(tmp_path)) as engine:
         tasks = [Numbers((n,)) for n in range(1, 30)]
         for _ in range(2):
-            found = getattr(engine, way)(Read, tasks, SumOfArray(), shared=shared, on_done=on_done)
+            found = getattr(engine, way)(Call(read, tasks, SumOfArray(), shared, on_done))
             total = found if way == "reduce" else sum(found)
             assert total == (size + 5) * sum(range(1, 30))
             assert os.listdir(tmp_path) == []
         assert {len(names) for names in seen} == {int(size > 1000)}
         bad = [*tasks, Numbers((-3,)), *tasks]
         with pytest.raises(InputError):
-            found = getattr(engine, way)(Read, bad, SumOfArray(), shared=shared, on_done=on_done)
+            found = getattr(engine, way)(Call(read, bad, SumOfArray(), shared, on_done))
             list(found)
         assert os.listdir(tmp_path) == []
     if way == "stream":
-        with local.LocalEngine(2, (), lambda: str(tmp_path)) as engine:
-            found = engine.stream(Read, tasks, SumOfArray(), shared=shared, on_done=on_done)
+        with LocalEngine(2, (), lambda: str(tmp_path)) as engine:
+            found = engine.stream(Call(read, tasks, SumOfArray(), shared, on_done))
             next(found)
             found.close()  # whoever took it has enough
             assert os.listdir(tmp_path) == []
@@ -204,9 +198,9 @@ def test_the_file_of_a_shared_array_is_gone_when_its_job_is_done(tmp_path, way, 
 
 def test_the_file_of_a_shared_array_is_gone_when_a_worker_dies(tmp_path):
     shared = {"array": np.ones(200_000, dtype=np.int64), "more": 0}
-    with local.LocalEngine(2, (), lambda: str(tmp_path)) as engine, pytest.raises(WorkerDiedError):
+    with LocalEngine(2, (), lambda: str(tmp_path)) as engine, pytest.raises(WorkerDiedError):
         tasks = [Numbers((n,)) for n in (1, 2, 0, 3)]
-        engine.reduce(Read, tasks, SumOfArray(), shared=shared, on_done=lambda task, news: None)
+        engine.reduce(Call(read, tasks, SumOfArray(), shared, lambda done: None))
     assert os.listdir(tmp_path) == []
 
 
@@ -221,8 +215,8 @@ def test_a_single_task_runs_in_this_process():
             return os.getpid()
 
     job = Here()  # a local class: it could not travel to a worker
-    with local.LocalEngine(8, (), tempfile.gettempdir) as engine:
-        got = engine.reduce(Read, [Numbers((1,))], job, shared=1, on_done=lambda task, news: None)
+    with LocalEngine(8, (), tempfile.gettempdir) as engine:
+        got = engine.reduce(Call(read, [Numbers((1,))], job, 1, lambda done: None))
     assert got == os.getpid()
 
 
@@ -234,8 +228,8 @@ def test_tasks_are_taken_as_they_are_needed(workers):
             taken.append(n)
             yield Numbers((n,))
 
-    with local.LocalEngine(workers, (), tempfile.gettempdir) as engine:
-        engine.reduce(Read, tasks(), Sum(), shared=1, on_done=lambda t, n: done.append(len(taken) - len(done)))
+    with LocalEngine(workers, (), tempfile.gettempdir) as engine:
+        engine.reduce(Call(read, tasks(), Sum(), 1, lambda _: done.append(len(taken) - len(done))))
     assert max(done) <= workers + 2
 
 
@@ -260,7 +254,7 @@ def test_an_error_of_the_tasks_themselves_comes_after_those_given_out(workers):
 def test_a_worker_error_brings_its_traceback_home():
     with pytest.raises(InputError) as caught:
         run([Numbers((n,)) for n in (1, -2, 3)], 2)
-    assert "in __iter__" in "".join(caught.value.__notes__)
+    assert "in read" in "".join(caught.value.__notes__)
 
 
 def test_a_killed_worker_is_told_with_the_task_it_had():
@@ -273,11 +267,11 @@ def test_a_killed_worker_is_told_with_the_task_it_had():
 
 def test_the_same_workers_do_job_after_job(workers):
     pids = {}
-    with local.LocalEngine(workers, (), tempfile.gettempdir) as engine:
+    with LocalEngine(workers, (), tempfile.gettempdir) as engine:
         for factor in (1, 2, 3):
             tasks = [Numbers((n,)) for n in range(1, 2 + 10 * factor)]
             done = []
-            got = engine.reduce(Read, tasks, Where(), shared=factor, on_done=lambda t, n, done=done: done.append(t))
+            got = engine.reduce(Call(read, tasks, Where(), factor, lambda one, done=done: done.append(one)))
             pids[factor] = got.pids
             assert got.total == factor * sum(task.numbers[0] for task in tasks)
             assert len(done) == len(tasks)
@@ -288,8 +282,8 @@ def test_the_same_workers_do_job_after_job(workers):
 def test_a_partial_that_cannot_be_handed_over_is_an_error_of_the_run(workers):
     if workers == 1:
         pytest.skip("one process hands nothing over")
-    with pytest.raises(InputError, match="is full"), local.LocalEngine(workers, (), tempfile.gettempdir) as engine:
-        engine.reduce(Read, [Numbers((n,)) for n in (1, 2, 3)], BrokenDump(), shared=1, on_done=lambda t, n: None)
+    with pytest.raises(InputError, match="is full"), LocalEngine(workers, (), tempfile.gettempdir) as engine:
+        engine.reduce(Call(read, [Numbers((n,)) for n in (1, 2, 3)], BrokenDump(), 1, lambda done: None))
 
 
 class Truncate(SumOfArray):
@@ -299,7 +293,8 @@ class Truncate(SumOfArray):
         self.array = shared["array"]
 
     def map(self, records):
-        if 0 in (numbers := records.task.numbers):
+        (numbers,) = records
+        if 0 in numbers:
             for name in os.listdir(numbers[1]):
                 os.truncate(os.path.join(numbers[1], name), 4096)
         return int(self.array.sum())
@@ -309,10 +304,10 @@ class Truncate(SumOfArray):
 def test_a_shared_array_whose_file_is_truncated_is_an_error_that_names_it(tmp_path, way):
     shared = {"array": np.ones(1_000_000, dtype=np.int64)}
     told = []
-    with local.LocalEngine(2, (), lambda: str(tmp_path), retries=3, tell=told.append) as engine:
+    with LocalEngine(2, (), lambda: str(tmp_path), retries=3, warn=told.append) as engine:
         tasks = [Numbers((0, str(tmp_path))), *(Numbers((n,)) for n in range(1, 5))]
         with pytest.raises(InputError, match=rf"{tmp_path}/.*\.shared: was truncated while it was used; "):
-            found = getattr(engine, way)(Read, tasks, Truncate(), shared=shared, on_done=lambda task, news: None)
+            found = getattr(engine, way)(Call(read_numbers, tasks, Truncate(), shared, lambda done: None))
             list(found)
     assert told == []  # it is not tried again
     assert os.listdir(tmp_path) == []
@@ -325,22 +320,25 @@ class BusError(Sum):
 
 def test_a_worker_that_dies_of_a_bus_error_is_not_tried_again(tmp_path):
     told = []
-    with local.LocalEngine(2, (), lambda: str(tmp_path), retries=3, tell=told.append) as engine:
+    with LocalEngine(2, (), lambda: str(tmp_path), retries=3, warn=told.append) as engine:
         tasks = [Numbers((n,)) for n in range(1, 5)]
         with pytest.raises(WorkerDiedError, match=r"numbers \(1,\): .* mapped into memory was truncated"):
-            engine.reduce(Read, tasks, BusError(), shared=1, on_done=lambda task, news: None)
+            engine.reduce(Call(read, tasks, BusError(), 1, lambda done: None))
     assert told == []
 
 
 ENDLESS = """
-import sys, tempfile
-from test_engine import Endless, Numbers, Read
-from kxcli.mapreduce import local, pool
+import sys
+from test_engine import Endless, Numbers, read_numbers
+import multiprocessing
+from kxcli.mapreduce import pool
+from kxcli.mapreduce.job import Call
+from kxcli.mapreduce.local import LocalEngine
 
-pool._start_method = lambda: sys.argv[2]
-with local.LocalEngine(2, ("test_engine",), lambda: sys.argv[1]) as engine:
+pool._choose_context = lambda: multiprocessing.get_context(sys.argv[2])
+with LocalEngine(2, ("test_engine",), lambda: sys.argv[1]) as engine:
     tasks = [Numbers((sys.argv[1], n)) for n in (1, 2)]
-    engine.reduce(Read, tasks, Endless(), shared=1, on_done=lambda task, news: None)
+    engine.reduce(Call(read_numbers, tasks, Endless(), 1, lambda done: None))
 """
 
 
@@ -348,7 +346,7 @@ class Endless(Sum):
     """Computes for ever, in one call that never lets another thread run."""
 
     def map(self, records):
-        folder, number = records.task.numbers
+        ((folder, number),) = records
         with open(os.path.join(folder, f"begun-{number}"), "w"):
             pass
         re.match(r"(a*)*b", "a" * 40)

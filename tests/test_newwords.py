@@ -30,6 +30,7 @@ from kxcli.arrays import key_index
 from kxcli.corpus import spool
 from kxcli.mining import Discovery, find_words
 from kxcli.mining.newwords import alphabet, lexicon
+from kxcli.storage.array_spool import SpooledArray
 from kxcli.tally import dense, key_runs, keys
 from kxcli.tally import words as tally_words
 
@@ -705,14 +706,14 @@ def test_a_signal_while_a_file_is_read_is_that_signal(tmp_path):
 
     path = str(tmp_path / "file")
     np.zeros(1000, dtype=np.uint64).tofile(path)
-    (task,) = spool.tasks([spool.Kept(path, 100, 500, 2)] * 100, 1 << 20)
+    (task,) = spool.iter_tasks([SpooledArray(path, 100, 500, 2)] * 100, 1 << 20)
     before = signal.signal(signal.SIGALRM, stop)
     try:
         for n in range(400):
             with pytest.raises(Stopped):
                 signal.setitimer(signal.ITIMER_REAL, 0.0005 + n % 7 * 1e-5)
                 while True:
-                    list(spool.SpoolReader()(task))
+                    list(spool.read_spooled(task))
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)

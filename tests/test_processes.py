@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 from conftest import SAMPLES, wait_until
-from test_engine import Numbers, Read, Sum
+from test_engine import Numbers, Sum, read
 
 from kxcli.errors import KxcliError, OutputError
-from kxcli.mapreduce import local
+from kxcli.mapreduce.job import Call
+from kxcli.mapreduce.local import LocalEngine
 from kxcli.storage import workspace
 
 COMMANDS = {
@@ -232,9 +233,9 @@ def test_too_small_files_are_one_error(kxcli):
 
 
 def run_toys(folder):
-    with local.LocalEngine(2, (), lambda: str(folder)) as engine:
+    with LocalEngine(2, (), lambda: str(folder)) as engine:
         tasks = [Numbers((n,)) for n in range(1, 20)]
-        return engine.reduce(Read, tasks, Sum(), shared=1, on_done=lambda task, news: None)
+        return engine.reduce(Call(read, tasks, Sum(), 1, lambda done: None))
 
 
 def test_workers_are_started_again_when_their_server_is_killed(tmp_path, monkeypatch, capfd):

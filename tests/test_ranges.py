@@ -270,9 +270,7 @@ def plan(
     reader = shards.TaskReader(spec, encoding)
     found = []
     for task in planner.tasks(sources):
-        records = reader(task)
-        found.extend(records)
-        told.extend(records.told)
+        found.extend(reader(task, told))
     return found, told
 
 

@@ -784,7 +784,7 @@ def planner(folder, told=None, **options):
 
 
 def read(task):
-    return [document.text for document in TaskReader(ReaderSpec(cut="words"), "utf-8")(task)]
+    return [document.text for document in TaskReader(ReaderSpec(cut="words"), "utf-8")(task, [])]
 
 
 @pytest.mark.parametrize("data", [TEXT, b"small\n", PACKED], ids=["large", "small", "packed"])

@@ -7,10 +7,11 @@ import tempfile
 from dataclasses import dataclass
 
 import pytest
-from test_engine import Numbers, Read, Sum
+from test_engine import Numbers, Sum, read
 
 from kxcli.errors import InputError, OutputError, WorkerDiedError
-from kxcli.mapreduce import local
+from kxcli.mapreduce.job import Call
+from kxcli.mapreduce.local import LocalEngine
 
 
 @dataclass(frozen=True)
@@ -29,19 +30,16 @@ class Deadly:
         return f"number {self.number}"
 
 
-class ReadDeadly:
-    def __init__(self, task):
-        self.task, self.told = task, [task.number]
-
-    def __iter__(self):
-        try:
-            left = os.path.getsize(self.task.marks)
-        except OSError:
-            left = 0
-        if left:
-            os.truncate(self.task.marks, left - 1)
-            os.kill(os.getpid(), signal.SIGKILL)
-        yield self.task.number
+def read_deadly(task, diagnostics, spooled):
+    diagnostics.append(task.number)
+    try:
+        left = os.path.getsize(task.marks)
+    except OSError:
+        left = 0
+    if left:
+        os.truncate(task.marks, left - 1)
+        os.kill(os.getpid(), signal.SIGKILL)
+    yield task.number
 
 
 class HeavySum(Sum):
@@ -67,9 +65,9 @@ def folder():
         yield path
 
 
-def reduced(tasks, folder, *, job=Sum, read=ReadDeadly, workers=2, on_done=lambda task, told: None, **options):
-    with local.LocalEngine(workers, (), lambda: folder, **options) as engine:
-        return engine.reduce(read, tasks, job(), shared=1, on_done=on_done)
+def reduced(tasks, folder, *, job=Sum, reader=read_deadly, workers=2, on_done=lambda done: None, **options):
+    with LocalEngine(workers, (), lambda: folder, **options) as engine:
+        return engine.reduce(Call(reader, tasks, job(), 1, on_done))
 
 
 @pytest.mark.parametrize(("deaths", "room"), [({1: 1, 2: 1, 60: 1}, 100), ({30: 3}, 10**9)])
@@ -80,9 +78,9 @@ def test_what_a_dead_worker_had_goes_to_another(tmp_path, folder, deaths, room):
         folder,
         job=HeavySum,
         retries=3,
-        room=room,
-        tell=told.append,
-        on_done=lambda task, news: done.append((task.number, news)),
+        max_partial_bytes=room,
+        warn=told.append,
+        on_done=lambda one: done.append((one.task.number, one.diagnostics)),
     )
     assert total == sum(range(1, 61))
     assert sorted(done) == [(number, [number]) for number in range(1, 61)]
@@ -98,29 +96,31 @@ def test_nothing_is_counted_twice_whenever_workers_die(tmp_path, folder):
         where.mkdir()
         deaths = {rng.randint(1, 60): rng.randint(1, 2) for _ in range(4)}
         tasks = deadly(where, deaths)
-        assert reduced(tasks, folder, job=HeavySum, retries=2, room=rng.choice([50, 500, 5000])) == sum(range(1, 61))
+        assert reduced(tasks, folder, job=HeavySum, retries=2, max_partial_bytes=rng.choice([50, 500, 5000])) == sum(
+            range(1, 61)
+        )
 
 
 def test_a_task_that_kills_again_and_again_is_the_one_to_name(tmp_path, folder):
     told = []
     with pytest.raises(WorkerDiedError, match=r"number 30: .* signal 9"):
-        reduced(deadly(tmp_path, {30: 100}), folder, retries=2, tell=told.append)
+        reduced(deadly(tmp_path, {30: 100}), folder, retries=2, warn=told.append)
     assert (tmp_path / "30").stat().st_size == 100 - 3
     assert len(told) == 2
 
 
 def test_a_stream_goes_on_in_order_where_workers_die(tmp_path, folder):
     tasks = deadly(tmp_path, {1: 1, 7: 2, 60: 1})
-    with local.LocalEngine(2, (), lambda: folder, retries=2) as engine:
-        results = engine.stream(ReadDeadly, tasks, Sum(), shared=1, on_done=lambda task, told: None)
+    with LocalEngine(2, (), lambda: folder, retries=2) as engine:
+        results = engine.stream(Call(read_deadly, tasks, Sum(), 1, lambda done: None))
         assert list(results) == list(range(1, 61))
 
 
 def test_workers_that_died_between_jobs_are_replaced(folder):
     tasks = [Numbers((n,)) for n in range(1, 30)]
-    with local.LocalEngine(2, (), lambda: folder, retries=1) as engine:
+    with LocalEngine(2, (), lambda: folder, retries=1) as engine:
         for _ in range(3):
-            assert engine.reduce(Read, tasks, Sum(), shared=1, on_done=lambda t, n: None) == sum(range(1, 30))
+            assert engine.reduce(Call(read, tasks, Sum(), 1, lambda done: None)) == sum(range(1, 30))
             for worker in engine._pool.workers:
                 os.kill(worker.process.pid, signal.SIGKILL)
                 worker.process.join()
@@ -132,10 +132,10 @@ def test_heavy_partials_go_to_files_and_come_back(folder, workers):
         [Numbers((n, n)) for n in range(1, 200)],
         folder,
         job=HeavySum,
-        read=Read,
+        reader=read,
         workers=workers,
-        room=1000,
-        on_done=lambda task, told: seen.append(sum(entry.stat().st_size for entry in os.scandir(folder))),
+        max_partial_bytes=1000,
+        on_done=lambda _: seen.append(sum(entry.stat().st_size for entry in os.scandir(folder))),
     )
     assert total == 2 * sum(range(1, 200))
     assert len(set(seen)) > 10
@@ -150,7 +150,7 @@ class FatSum(HeavySum):
 def test_no_room_for_heavy_partials_is_told(small_disk, workers):
     tasks = [Numbers((n,)) for n in range(1, 100)]
     with pytest.raises(OutputError, match="No space left on device; point TMPDIR at"):
-        reduced(tasks, str(small_disk), job=FatSum, read=Read, workers=workers, room=1)
+        reduced(tasks, str(small_disk), job=FatSum, reader=read, workers=workers, max_partial_bytes=1)
 
 
 def test_legs_give_together_what_the_whole_gives(folder, workers):
@@ -161,9 +161,9 @@ def test_legs_give_together_what_the_whole_gives(folder, workers):
         return len(asked) % 7 == 0
 
     tasks = [Numbers((n,)) for n in range(1, 100)]
-    with local.LocalEngine(workers, (), lambda: folder) as engine:
-        for partial in engine.legs(
-            Read, tasks, Sum(), shared=1, on_done=lambda t, n: done.append(t.numbers[0]), is_over=is_over
+    with LocalEngine(workers, (), lambda: folder) as engine:
+        for partial in engine.iter_snapshots(
+            Call(read, tasks, Sum(), 1, lambda one: done.append(one.task.numbers[0])), is_over
         ):
             given.append(partial)
             assert sum(given) == sum(done)  # all that was told of, and nothing else
@@ -174,8 +174,8 @@ def test_legs_give_together_what_the_whole_gives(folder, workers):
 def test_what_comes_before_a_failing_task_is_given_leg_by_leg(folder, workers):
     tasks = [Numbers((-n if n == 50 else n,)) for n in range(1, 100)]
     given = []
-    with local.LocalEngine(workers, (), lambda: folder) as engine, pytest.raises(InputError) as caught:
-        for partial in engine.legs(Read, tasks, Sum(), shared=1, on_done=lambda t, n: None, is_over=lambda: True):
+    with LocalEngine(workers, (), lambda: folder) as engine, pytest.raises(InputError) as caught:
+        for partial in engine.iter_snapshots(Call(read, tasks, Sum(), 1, lambda done: None), lambda: True):
             given += [partial]
     assert caught.value.line == 50
     assert len(given) >= 40 / workers

@@ -184,7 +184,7 @@ def _link(
     given: dict[str, Any], source: InputSettings, sink: OutputSettings, run: RunSettings, arrays: Any, report: Report
 ) -> None:
     from kxcli.output import sink as output
-    from kxcli.pipelines import corpus_run
+    from kxcli.pipelines import corpus_run, engines
     from kxcli.pipelines.linking import model_files, render_links
 
     job = render_links.make_link_job(_linking(given), sink.format, given["candidates"])
@@ -196,7 +196,7 @@ def _link(
         source,
         run,
         report,
-        what=corpus_run.make_named_text_spec(source, corpus_run.get_max_line_bytes(run, _LINE_COST)),
+        spec=corpus_run.make_named_text_spec(source, engines.get_max_line_bytes(run, _LINE_COST)),
         kind="jsonl" if source.field is not None else corpus_run.choose_format(source, by="") or "sniffed",
         preload=[*modules, "rjieba"] if resources.has_tagger else modules,
         output=sink,

@@ -181,7 +181,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     from kxcli.mining.hsic.parameters import MeasureError, Testing
     from kxcli.output import rows
     from kxcli.output import sink as output
-    from kxcli.pipelines import corpus_run
+    from kxcli.pipelines import engines
     from kxcli.pipelines.hsic import inputs
     from kxcli.pipelines.hsic.analyses import HsicRun
     from kxcli.storage.workspace import Workspace
@@ -194,15 +194,15 @@ def command(ctx: click.Context, /, **given: Any) -> None:
     with (
         inputs.HsicTables(source, given["y_file"], given["na_values"], sink, report) as tables,
         Workspace() as workspace,
-        corpus_run.start_engine(run, report, preload, workspace) as engine,
+        engines.start_engine(run, report, preload, workspace) as engine,
     ):
-        spread = corpus_run.TaskRunner(engine, report)
+        spread = engines.TaskRunner(engine, report)
         maker = inputs.VariableBuilder(spread, counting, dictionary, given["seed"], report)
         asked_x, asked_y = (
             inputs.KernelRequest(given[f"kernel_{xy}"], _sigma(given, xy), given["cosine"], f"--kernel-{xy}")
             for xy in "xy"
         )
-        drops_missing, memory = given["missing"] == "drop", corpus_run.get_memory_limit(run)
+        drops_missing, memory = given["missing"] == "drop", engines.get_memory_limit(run)
         work = HsicRun(tables, maker, asked_x, asked_y, testing, spread, report, drops_missing, memory)
         try:
             if given["screen"] is not None:

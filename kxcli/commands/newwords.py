@@ -154,28 +154,28 @@ def _lexicon(
     from kxcli.mining.newwords.discovery import SAFE_SPLIT_PATTERN
     from kxcli.mining.newwords.lexicon import find_lexicon
     from kxcli.mining.newwords.lines import FindFirstLines
-    from kxcli.pipelines import corpus_run
+    from kxcli.pipelines import array_corpus, corpus_run, engines
 
-    with corpus_run.open_corpus(
+    with array_corpus.open_array_corpus(
         source,
         run,
         report,
-        what=corpus_run.make_reader_spec(
+        spec=corpus_run.make_reader_spec(
             source,
             by=None,
             unit="lines",
             cut=None if unique_lines else SAFE_SPLIT_PATTERN,
             longest=MAX_RECORD,
-            max_line=corpus_run.get_max_line_bytes(run, _LINE_COST),
+            max_line=engines.get_max_line_bytes(run, _LINE_COST),
         ),
         kind=corpus_run.choose_format(source, by=None),
         preload=["kxcli.mining.newwords.lexicon", "kxcli.corpus.spool"],
         output=sink,
         convert=iter_records,
     ) as corpus:
-        scratch = corpus.scratch()
+        scratch = corpus.open_scratch()
         if unique_lines:
-            corpus.drop_repeated_lines(FindFirstLines(scratch), None, first=CountCharacters())
+            corpus.drop_repeated_lines(CountCharacters(), FindFirstLines(scratch))
         return find_lexicon(discovery, corpus.run, scratch.room)
 
 

@@ -107,7 +107,7 @@ def command(ctx: click.Context, /, **given: Any) -> None:
                 corpus.run_partitioned(job, shared, WritePart(job, lines, folder, run.memory), given["parts"])
             else:
                 counts = corpus.run(job, shared) or job.finish(Partial())
-                output.write(lines.blocks(counts, corpus.scratch(), is_given), sink.output)
+                output.write(lines.blocks(counts, corpus.open_scratch(), is_given), sink.output)
     report.close()
 
 
@@ -122,19 +122,19 @@ def _counting(
 ) -> "Iterator[tuple[Corpus, WordCount, Any]]":
     """Open the inputs; return them, the job that counts their words, and what it shares."""
     from kxcli.mining.wordcount.job import WordCount
-    from kxcli.pipelines import corpus_run
+    from kxcli.pipelines import corpus_run, engines
 
     wanted, dictionary = words.prepare(wanted, report)
     with corpus_run.open_corpus(
         source,
         run,
         report,
-        what=corpus_run.make_reader_spec(
+        spec=corpus_run.make_reader_spec(
             source,
             by=by,
             unit="lines" if wanted.ignores_document_borders else "document",
             cut=wanted.safe_split_pattern,
-            max_line=corpus_run.get_max_line_bytes(run, _LINE_COST),
+            max_line=engines.get_max_line_bytes(run, _LINE_COST),
         ),
         kind=corpus_run.choose_format(source, by=by),
         preload=[

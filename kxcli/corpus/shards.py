@@ -273,62 +273,47 @@ def _join(tasks: Sequence[ShardTask]) -> Iterator[ShardTask]:
 
 @dataclass(frozen=True)
 class TaskReader:
-    """Reads a task where it is needed: `reader(task)` is an iterable of documents that has things to tell."""
+    """Reads the documents of a task where they are needed."""
 
     spec: ReaderSpec
     encoding: str
 
-    def __call__(self, task: ShardTask) -> "Records":
-        """Return the task's documents, not yet read."""
-        return Records(self, task)
-
-
-class Records:
-    """The documents of a task; `told`, complete when they have been read, is what was decided and left out."""
-
-    def __init__(self, reader: TaskReader, task: ShardTask) -> None:
-        self._reader, self._task = reader, task
-        self.told: list[Diagnostic] = []
-
-    def __iter__(self) -> Iterator[Document]:
-        for shard in self._task.shards:
+    def __call__(self, task: ShardTask, diagnostics: list[Diagnostic], _spooled: object = None) -> Iterator[Document]:
+        """Yield the task's documents; append notices and skipped records to `diagnostics`."""
+        for shard in task.shards:
             if isinstance(shard, DocumentShard):
                 yield from shard.documents
             elif isinstance(shard, BufferShard):
-                yield from self._read(BytesIO(shard.data), shard.source_format, shard.path, line=shard.line)
+                position = ReadDiagnostics(shard.path, self.spec.on_error, line=shard.line)
+                yield from self._read(BytesIO(shard.data), shard.source_format, position, diagnostics)
             else:
-                first = (
-                    (shard.source.size or 0)
-                    if isinstance(shard, FileShard)
-                    else 1 + shard.stop - shard.start + RANGE_OVERLAP
-                )
+                n_bytes = 1 + shard.stop - shard.start + RANGE_OVERLAP if isinstance(shard, ByteRange) else None
                 try:
-                    with shard.source.open(first) as file:
-                        yield from (
-                            self._whole(file, shard) if isinstance(shard, FileShard) else self._range(file, shard)
-                        )
+                    with shard.source.open(n_bytes or shard.source.size or 0) as file:
+                        yield from self._read_file(file, shard, diagnostics)
                 except InputError as error:
                     if not shard.source.is_remote:
                         raise
                     # Only here is known by what URL, and in what state, it can be looked at again.
                     raise locate_error(error, shard.source) from None
 
-    def _whole(self, file: BinaryIO, shard: FileShard) -> Iterator[Document]:
-        path = shard.source.path
-        stream = Stream(file, path)
-        source_format = detect_format(shard.kind, self._reader.encoding, path, stream.peek, self.told.append)
-        yield from self._read(stream, source_format, path)
-
-    def _range(self, file: BinaryIO, shard: ByteRange) -> Iterator[Document]:
-        stream = RangeStream(file, shard.start, shard.stop)
-        yield from self._read(stream, shard.source_format, shard.shown, line=shard.line, offset=stream.begin)
+    def _read_file(
+        self, file: BinaryIO, shard: FileShard | ByteRange, diagnostics: list[Diagnostic]
+    ) -> Iterator[Document]:
+        if isinstance(shard, FileShard):
+            path = shard.source.path
+            stream = Stream(file, path)
+            source_format = detect_format(shard.kind, self.encoding, path, stream.peek, diagnostics.append)
+            return self._read(stream, source_format, ReadDiagnostics(path, self.spec.on_error), diagnostics)
+        part = RangeStream(file, shard.start, shard.stop)
+        position = ReadDiagnostics(shard.shown, self.spec.on_error, line=shard.line, offset=part.begin)
+        return self._read(part, shard.source_format, position, diagnostics)
 
     def _read(
-        self, stream: Readable, source_format: SourceFormat, path: str, *, line: int = 1, offset: int = 0
+        self, stream: Readable, source_format: SourceFormat, position: ReadDiagnostics, diagnostics: list[Diagnostic]
     ) -> Iterator[Document]:
-        diagnostics = ReadDiagnostics(path, self._reader.spec.on_error, line=line, offset=offset)
-        yield from read_documents(stream, source_format, self._reader.spec, diagnostics)
-        self.told.extend(diagnostics.skipped_records)
+        yield from read_documents(stream, source_format, self.spec, position)
+        diagnostics.extend(position.skipped_records)
 
 
 def detect_format(

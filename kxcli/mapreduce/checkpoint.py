@@ -1,12 +1,12 @@
-"""Finished tasks kept in a folder, so that the same run, killed or with more input, does only what is missing.
+"""Finished tasks in a folder, so that the same run, killed or with more input, computes only the missing ones.
 
-The folder has a lock, and a folder for each job: its name is the fingerprint of all that its partials depend on but
-the input: how records are read, what is computed of them, what that goes by, and the program's version.  In it are
-files (`shelf`), each with the tasks that it is about: the merged partial of some tasks, or the results of some, one
-after the other.  A task is known by its source's stamp, which tells a changed file, and its number in the source.
+The folder has a lock, and a folder for each job. The name of that is the fingerprint of everything that the partials
+depend on except the input: the reader, the job, what they share, and the versions of the program and its libraries.
+Each of its files (`storage/partial_store`) lists some tasks and holds their merged partial, or the partial of each in
+turn. A task is known by the stamp of its source, which differs if the file changes, and by its number there.
 
-Cost: a file every two seconds, later one for every twentieth of the time so far, or before it has more than 32 MiB.
-A run that is killed, or ends in an error, loses what came since the last one.
+Cost: one file every two seconds; later one for each twentieth of the time so far, or before it exceeds some 32 MiB.
+A run that is killed or fails loses what it computed since the last file.
 """
 
 import errno
@@ -18,14 +18,15 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from kxcli import schema
 from kxcli.errors import DamagedPartialError, InputError, KxcliError, OutputError, reason
 from kxcli.mapreduce.fingerprint import fingerprint
-from kxcli.mapreduce.job import Job, OnDone, Read, SnapshotEngine, Task
-from kxcli.mapreduce.spilling import merged
+from kxcli.mapreduce.job import Call, DiagnosticT, Done, Engine, Job, PartialT, RecordT, SnapshotEngine, Task, TaskT
+from kxcli.mapreduce.spilling import merge_dumped
 from kxcli.mapreduce.versions import versions
 from kxcli.storage.container import DamagedError
 from kxcli.storage.partial_store import NAMES, PartialStore, StoredPartial, load_partial
@@ -33,22 +34,22 @@ from kxcli.storage.private_files import UnsafeError, make_private_folder, open_p
 from kxcli.storage.stale_files import remove_unused
 from kxcli.wording import format_count
 
-TaskT = TypeVar("TaskT", bound=Task)
-RecordT = TypeVar("RecordT")
-PartialT = TypeVar("PartialT")
+CodedT = TypeVar("CodedT")
 
 Identity = tuple[str, int]
+JsonValue = Any  # what `json` reads and writes
 
 _LOCK = "lock"
-_SHARE = 0.05  # of the time so far, after which what is finished is kept
-_NAME = 32  # characters of a job's folder
+_MAX_SHARE = 0.05  # of the time so far, lost at most if the run is killed
+_N_NAME = 32  # characters of a job's folder
 _NAMES = re.compile(r"[0-9a-f]{32}")
-_LARGEST = 1 << 25  # bytes of a file, about: they are in memory while it is written
+_MAX_FILE_BYTES = 1 << 25  # about: they are in memory while the file is written
 _MAX_TASKS = 1 << 16  # of a file: its head is parsed as a whole
-_HINT = "make room in the folder of --checkpoint, or name another one"
-_ALONE = "leave the folder of --checkpoint alone while kxcli runs"
-_OTHER = "name a folder of your own with --checkpoint"
-_OF_DAMAGE = (ValueError, KeyError, TypeError, IndexError, OverflowError, RecursionError)  # what jobs raise for it
+_NO_ROOM_HINT = "make room in the folder of --checkpoint, or name another one"
+_CHANGED_HINT = "leave the folder of --checkpoint alone while kxcli runs"
+_UNSAFE_HINT = "name a folder of your own with --checkpoint"
+_UNWRITABLE_HINT = "name a folder that can be written with --checkpoint"
+_LOAD_ERRORS = (ValueError, KeyError, TypeError, IndexError, OverflowError, RecursionError)  # of damaged partials
 _HEAD = schema.RecordField(
     {
         "tasks": schema.ListField(
@@ -59,52 +60,54 @@ _HEAD = schema.RecordField(
 )
 
 
-class Codec(Protocol):
-    """How what the reading of a task told is written as JSON, and read back."""
+class Codec(Protocol[CodedT]):
+    """How diagnostics are written as JSON and read back."""
 
-    def to_json(self, told: Any, /) -> Any:
+    def to_json(self, diagnostic: CodedT, /) -> JsonValue:
         """Return a plain value."""
         ...
 
-    def from_json(self, value: Any, /) -> Any:
+    def from_json(self, value: JsonValue, /) -> CodedT:
         """Invert `to_json`; raises `KeyError`, `TypeError` or `ValueError`."""
         ...
 
 
-class CheckpointEngine:
-    """An engine that keeps what another one computes, and computes only what is not kept.
+class CheckpointEngine(Engine):
+    """Stores what another engine computes, and computes only what is not stored.
 
-    folder: is made if it is missing, and only this user can write to it; one run at a time has it.  codec: for what
-    tasks told.
-    tell: is told of damaged files, and in the end of how much was kept.
+    Every task has an identity, and the tasks of a run have different ones.
 
-    Every task has an identity, and no two tasks of a run have the same.
-    Raises `OutputError` if the folder cannot be written or others can write to it, `KxcliError` if another run has it.
+    Args:
+        engine: computes the missing tasks.
+        folder: created if it is missing; one run at a time uses it, and only this user may write to it.
+        codec: for the diagnostics of tasks.
+        log: receives a message about each damaged file, and at the end how many tasks were found.
+        min_interval: seconds between files; by default that of the engine.
+        max_share: the longest time between files, as a share of the time so far.
+
+    Raises:
+        OutputError: the folder cannot be written, or others can write to it.
+        KxcliError: another run uses it.
     """
 
-    def __init__(self, engine: SnapshotEngine, folder: str, codec: Codec, tell: Callable[[str], None]) -> None:
-        self._engine, self._folder, self._codec, self._tell = engine, folder, codec, tell
+    def __init__(
+        self,
+        engine: SnapshotEngine,
+        folder: str,
+        codec: Codec[Any],
+        log: Callable[[str], None],
+        *,
+        min_interval: float | None = None,
+        max_share: float = _MAX_SHARE,
+    ) -> None:
+        self._engine, self._folder, self._codec, self._log = engine, folder, codec, log
+        self._min_interval, self._max_share = min_interval, max_share
         self._stamps: Collection[str] = frozenset()
-        self._about: Any = None
-        self._n_tasks = self._n_kept = 0
-        _check_private(folder)
-        path = os.path.join(folder, _LOCK)
-        try:
-            self._is_new = not os.listdir(folder)
-            self._lock = open_private(path, os.O_CREAT | os.O_RDWR)
-        except UnsafeError as error:
-            raise OutputError(path, error.what, error.hint("remove it")) from None
-        except OSError as error:
-            raise OutputError(folder, reason(error), "name a folder that can be written with --checkpoint") from None
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(self._lock)
-            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
-                raise OutputError(
-                    path, f"cannot be locked ({reason(error)})", "name a folder on another disk"
-                ) from None
-            raise KxcliError(f"{folder}: another run is using it; wait for its end, or name another folder") from None
+        self._about: object = None
+        self._n_tasks = self._n_stored = 0
+        self.n_workers = engine.n_workers
+        self._is_new = _prepare_folder(folder)
+        self._lock = _lock_folder(folder)
 
     def __enter__(self) -> "CheckpointEngine":
         return self
@@ -114,214 +117,189 @@ class CheckpointEngine:
     ) -> None:
         if kind is None:
             others = "; the others are new, or their input or the options changed" * (
-                self._n_kept < self._n_tasks and not self._is_new
+                self._n_stored < self._n_tasks and not self._is_new
             )
-            self._tell(f"{self._folder}: found {self._n_kept:,} of {format_count(self._n_tasks, 'tasks')} done{others}")
+            self._log(
+                f"{self._folder}: found {self._n_stored:,} of {format_count(self._n_tasks, 'tasks')} done{others}"
+            )
             _remove_unused(self._folder)
         os.close(self._lock)
 
-    @property
-    def workers(self) -> int:
-        """How many processes work at once."""
-        return self._engine.workers
-
-    def expect(self, stamps: Collection[str], about: Any = None) -> None:
-        """Tell the stamps of all sources of the tasks to come, and how these are cut, as far as tasks do not tell."""
+    def expect(self, stamps: Iterable[str], about: object = None) -> None:
+        """Announce the sources of the tasks to come, and whatever else determines the tasks."""
         self._stamps, self._about = frozenset(stamps), about
 
-    def reduce(
-        self,
-        read: Read[TaskT, RecordT],
-        tasks: Iterable[TaskT],
-        job: Job[RecordT, PartialT],
-        *,
-        shared: object,
-        on_done: OnDone,
-    ) -> PartialT | None:
-        """Map every task that is not kept, and merge what all give; None where there was no task."""
-        kept = self._open_kept(read, job, shared, is_merged=True)
-        clock = _Clock(self._engine.least_leg)
-        done: list[_Done] = []
+    def reduce(self, call: Call[TaskT, RecordT, PartialT, DiagnosticT]) -> PartialT | None:
+        """Map every task that is not stored, and merge all partials; None if there is no task."""
+        job_store = self._open_job(call, is_merged=True)
+        timer = self._start_timer()
+        finished: list[_StoredTask] = []
 
-        def note(task: Task, told: list[Any]) -> None:
-            done.append(_Done(_identity(task), told))
-            on_done(task, told)
+        def note(task: _StoredTask) -> None:
+            finished.append(task)
 
-        def missing() -> Iterator[TaskT]:
-            for task in tasks:
-                if not self._is_kept(task, kept, on_done):
-                    yield task
+        def should_snapshot() -> bool:
+            return timer.is_over or len(finished) >= _MAX_TASKS
 
-        def is_over() -> bool:
-            return clock.is_over or len(done) >= _MAX_TASKS
+        for partial in self._engine.iter_snapshots(self._skip_stored(call, job_store, note), should_snapshot):
+            timer.restart(job_store.put(finished, [call.job.dump(partial)]))
+            finished = []
+        call.job.setup(call.shared)
+        total: PartialT | None = None
+        for path, data in job_store.partials():
+            total = _load(call.job, path, data, total)
+        return total
 
-        for partial in self._engine.legs(read, missing(), job, shared=shared, on_done=note, is_over=is_over):
-            clock.begin(kept.put(done, [job.dump(partial)]))
-            done = []
-        job.setup(shared)
-        found: PartialT | None = None
-        for path, data in kept.partials():
-            found = _loaded(job, path, data, found)
-        return found
+    def stream(self, call: Call[TaskT, RecordT, PartialT, DiagnosticT]) -> Iterator[PartialT]:
+        """Map every task that is not stored, and yield all partials in the order of the tasks."""
+        job_store = self._open_job(call, is_merged=False)
+        order: deque[Identity] = deque()  # of the tasks before the next one that the inner engine yields
+        new: dict[Identity, _StoredTask] = {}
 
-    def stream(
-        self,
-        read: Read[TaskT, RecordT],
-        tasks: Iterable[TaskT],
-        job: Job[RecordT, PartialT],
-        *,
-        shared: object,
-        on_done: OnDone,
-    ) -> Iterator[PartialT]:
-        """Map every task that is not kept, and yield what each gives, in the order of the tasks."""
-        kept = self._open_kept(read, job, shared, is_merged=False)
-        order: deque[Identity] = deque()  # of the tasks before the next one that the other engine yields
-        news: dict[Identity, list[Any]] = {}
+        def note(task: _StoredTask) -> None:
+            new[task.identity] = task
 
-        def note(task: Task, told: list[Any]) -> None:
-            news[_identity(task)] = told
-            on_done(task, told)
+        def iter_stored() -> Iterator[PartialT]:
+            while order and order[0] in job_store.diagnostics:
+                yield _load(call.job, *job_store.result(order.popleft()))
 
-        def missing() -> Iterator[TaskT]:
-            for task in tasks:
-                order.append(_identity(task))
-                if not self._is_kept(task, kept, on_done):
-                    yield task
-
-        def known() -> Iterator[PartialT]:
-            while order and order[0] in kept.told:
-                yield _loaded(job, *kept.result(order.popleft()))
-
-        clock = _Clock(self._engine.least_leg)
-        done: list[_Done] = []
+        timer = self._start_timer()
+        finished: list[_StoredTask] = []
         results: list[bytes] = []
         try:
-            for partial in self._engine.stream(read, missing(), job, shared=shared, on_done=note):
-                yield from known()
-                identity = order.popleft()
-                done.append(_Done(identity, news.pop(identity)))
-                results.append(job.dump(partial))
-                if clock.is_over or len(done) >= _MAX_TASKS or sum(map(len, results)) > _LARGEST:
-                    clock.begin(kept.put(done, results))
-                    done, results = [], []
+            for partial in self._engine.stream(self._skip_stored(call, job_store, note, order.append)):
+                yield from iter_stored()
+                finished.append(new.pop(order.popleft()))
+                results.append(call.job.dump(partial))
+                if timer.is_over or len(finished) >= _MAX_TASKS or sum(map(len, results)) > _MAX_FILE_BYTES:
+                    timer.restart(job_store.put(finished, results))
+                    finished, results = [], []
                 yield partial
-            yield from known()
-        finally:  # also where whoever takes the results has enough, or a signal came
-            if done:
-                kept.put(done, results)
+            yield from iter_stored()
+        finally:  # also if the caller stops early, or a signal arrives
+            if finished:
+                job_store.put(finished, results)
 
-    def _open_kept(self, read: object, job: object, shared: object, *, is_merged: bool) -> "_Kept":
-        name = fingerprint((versions(), self._about, read, job, shared))[:_NAME]
-        return _Kept(os.path.join(self._folder, name), self._stamps, self._codec, self._tell, is_merged=is_merged)
+    def _start_timer(self) -> "_SnapshotTimer":
+        min_interval = self._engine.min_interval if self._min_interval is None else self._min_interval
+        return _SnapshotTimer(min_interval, self._max_share)
 
-    def _is_kept(self, task: Task, kept: "_Kept", on_done: OnDone) -> bool:
-        """Tell whether a task is kept; if it is, it is done."""
-        self._n_tasks += 1
-        told = kept.told.get(_identity(task))
-        if told is None:
-            return False
-        self._n_kept += 1
-        task.release()
-        on_done(task, [self._codec.from_json(value) for value in told])
-        return True
+    def _open_job(self, call: Call[TaskT, RecordT, PartialT, DiagnosticT], *, is_merged: bool) -> "_JobStore":
+        name = fingerprint((versions(), self._about, call.read, call.job, call.shared))[:_N_NAME]
+        return _JobStore(os.path.join(self._folder, name), self._stamps, self._codec, self._log, is_merged=is_merged)
+
+    def _skip_stored(
+        self,
+        call: Call[TaskT, RecordT, PartialT, DiagnosticT],
+        job_store: "_JobStore",
+        note: Callable[["_StoredTask"], None],
+        observe: Callable[[Identity], None] = lambda identity: None,
+    ) -> Call[TaskT, RecordT, PartialT, DiagnosticT]:
+        """Return the call without the tasks that are stored: these are done when they are taken.
+
+        Args:
+            call: the call with all tasks.
+            job_store: where tasks are stored.
+            note: called for each task that the inner engine finishes.
+            observe: called for each task in input order.
+        """
+        numbers: dict[Identity, int] = {}  # of the tasks that the inner engine has
+
+        def iter_missing() -> Iterator[TaskT]:
+            for number, task in enumerate(call.tasks):
+                identity = _get_identity(task)
+                observe(identity)
+                self._n_tasks += 1
+                stored = job_store.diagnostics.get(identity)
+                if stored is None:
+                    numbers[identity] = number
+                    yield task
+                else:
+                    self._n_stored += 1
+                    task.release()
+                    call.on_done(Done(task, number, [self._codec.from_json(value) for value in stored]))
+
+        def on_done(done: Done[DiagnosticT]) -> None:
+            identity = _get_identity(done.task)
+            note(_StoredTask(identity, [self._codec.to_json(one) for one in done.diagnostics]))
+            call.on_done(replace(done, number=numbers.pop(identity)))
+
+        return replace(call, tasks=iter_missing(), on_done=on_done)
 
 
-class _Done(NamedTuple):
-    """A finished task, and what its reading told."""
+class _StoredTask(NamedTuple):
+    """A finished task, and the diagnostics of its reader as JSON."""
 
     identity: Identity
-    told: list[Any]
+    diagnostics: list[Any]
 
 
-class _Clock:
-    """Tells when it is time to keep what was done since the last time."""
+class _SnapshotTimer:
+    """Decides when to write the next file.
 
-    def __init__(self, least: float) -> None:
-        self._least = least
+    Args:
+        min_interval: seconds between files.
+        max_share: the longest time between files, as a share of the time so far.
+    """
+
+    def __init__(self, min_interval: float, max_share: float) -> None:
+        self._min_interval, self._max_share = min_interval, max_share
         self._start = self._last = time.monotonic()
-        self._longest = math.inf  # seconds in which as much comes as a file may have
+        self._max_interval = math.inf  # seconds in which a file grows to its largest size
 
-    def begin(self, n_bytes: int) -> None:
-        """Note that so many bytes were kept."""
+    def restart(self, n_bytes: int) -> None:
+        """Note that a file of that size was written."""
         now = time.monotonic()
-        self._longest = (now - self._last) * _LARGEST / max(n_bytes, 1)
+        self._max_interval = (now - self._last) * _MAX_FILE_BYTES / max(n_bytes, 1)
         self._last = now
 
     @property
     def is_over(self) -> bool:
         now = time.monotonic()
-        return now - self._last > min(max(self._least, _SHARE * (now - self._start)), self._longest)
+        interval = max(self._min_interval, self._max_share * (now - self._start))
+        return now - self._last >= min(interval, self._max_interval)
 
 
-class _Kept:
-    """What is kept of one job, as far as it is about the sources of this run.
+class _JobStore:
+    """The stored tasks of one job that belong to the sources of this run.
 
-    told: what was told of each task, as JSON.
-    is_merged: whether a file has one partial of all its tasks, or the result of each.
+    Args:
+        folder: of the job.
+        stamps: of all sources of this run.
+        codec: for diagnostics.
+        log: receives a message about each damaged file.
+        is_merged: whether a file has one partial of all its tasks, or the partial of each.
+
+    Attributes:
+        diagnostics: of each task, as JSON.
     """
 
     def __init__(
-        self,
-        folder: str,
-        stamps: Collection[str],
-        codec: Codec,
-        tell: Callable[[str], None],
-        *,
-        is_merged: bool,
+        self, folder: str, stamps: Collection[str], codec: Codec[Any], log: Callable[[str], None], *, is_merged: bool
     ) -> None:
-        self._store, self._codec, self._is_merged = PartialStore(folder, _HINT), codec, is_merged
-        self.told: dict[Identity, list[Any]] = {}
+        self._store, self._codec, self._is_merged = PartialStore(folder, _NO_ROOM_HINT), codec, is_merged
+        self.diagnostics: dict[Identity, list[JsonValue]] = {}
         self._paths: list[str] = []
-        self._places: dict[Identity, tuple[str, int, int]] = {}  # of results that stand alone: the file, from and to
-        _check_private(folder)
+        self._spans: dict[Identity, tuple[str, int, int]] = {}  # of single partials: the file, from and to a byte
+        _prepare_folder(folder)
         try:
-            found = list(self._iter_intact(tell))
+            files = list(self._iter_intact(log))
         except OSError as error:
-            raise OutputError(folder, reason(error), "name a folder that can be written with --checkpoint") from None
-        # Two files may be about one task where another choice of inputs was counted between: the fuller one serves.
-        for path, tasks, sizes, start in sorted(found, key=lambda one: (-len(one[1]), one[0])):
-            if all(stamp in stamps for stamp, _ in tasks) and self.told.keys().isdisjoint(tasks):
-                self._take(tasks, sizes, path, start)
+            raise OutputError(folder, reason(error), _UNWRITABLE_HINT) from None
+        # Runs over overlapping inputs may leave two files with a task in common: use the one with more tasks.
+        for path, tasks, sizes, start in sorted(files, key=lambda file: (-len(file[1]), file[0])):
+            if all(stamp in stamps for stamp, _ in tasks) and self.diagnostics.keys().isdisjoint(tasks):
+                self._add(tasks, sizes, path, start)
                 with suppress(OSError):
                     os.utime(path)
 
-    def _iter_intact(
-        self, tell: Callable[[str], None]
-    ) -> Iterator[tuple[str, dict[Identity, list[Any]], list[int], int]]:
-        """Yield intact files: path, tasks, sizes of results, and their start; remove others."""
-        for path in self._store.paths():
-            try:
-                found = load_partial(path, _HEAD, is_checked=True)
-                tasks, sizes = self._check_head(path, found)
-            except DamagedError as error:
-                tell(f"{path}: {error.what}; what was in it is computed again")
-                with suppress(OSError):  # a folder stays, and is reported again
-                    os.unlink(path)
-            else:
-                yield path, tasks, sizes, found.start
-
-    def _check_head(self, path: str, found: StoredPartial) -> tuple[dict[Identity, list[Any]], list[int]]:
-        """Return the tasks and sizes of a head; `DamagedError` if they do not fit."""
-        tasks = {(stamp, number): told for stamp, number, told in found.head["tasks"]}
-        sizes = found.head["sizes"]
-        n_parts = 1 if self._is_merged else len(tasks)
-        if len(tasks) != len(found.head["tasks"]) or len(sizes) != n_parts or sum(sizes) != len(found.data):
-            raise DamagedError(path, "is damaged (its tasks and sizes do not fit)")
-        try:
-            for told in tasks.values():
-                for one in told:
-                    self._codec.from_json(one)
-        except (KeyError, TypeError, ValueError):
-            raise DamagedError(path, "is damaged (its messages are not as they were written)") from None
-        return tasks, sizes
-
-    def put(self, done: list[_Done], parts: list[bytes]) -> int:
-        """Keep what some tasks gave: one part for all of them, or one for each; return how many bytes that is."""
-        tasks = {identity: [self._codec.to_json(one) for one in told] for identity, told in done}
-        sizes = [*map(len, parts)]
-        head = {"tasks": [[*identity, told] for identity, told in tasks.items()], "sizes": sizes}
-        path = self._store.save(b"".join(parts), head)
-        self._take(tasks, sizes, path, os.path.getsize(path) - sum(sizes))
+    def put(self, done: list[_StoredTask], partials: list[bytes]) -> int:
+        """Write the merged partial of some tasks, or the partial of each; return the bytes of these."""
+        tasks = dict(done)
+        sizes = [*map(len, partials)]
+        head = {"tasks": [[*identity, diagnostics] for identity, diagnostics in tasks.items()], "sizes": sizes}
+        path = self._store.save(b"".join(partials), head)
+        self._add(tasks, sizes, path, os.path.getsize(path) - sum(sizes))
         return sum(sizes)
 
     def partials(self) -> Iterator[tuple[str, memoryview]]:
@@ -330,61 +308,114 @@ class _Kept:
             try:
                 yield path, load_partial(path, _HEAD, is_checked=False).data
             except DamagedError as error:
-                raise InputError(path, error.what, _ALONE) from None
+                raise InputError(path, error.what, _CHANGED_HINT) from None
 
     def result(self, identity: Identity) -> tuple[str, bytes]:
-        """Return the file that has what one task gave, and that."""
-        path, start, stop = self._places[identity]
+        """Return the file that has the partial of one task, and the partial."""
+        path, start, stop = self._spans[identity]
         try:
             with open(path, "rb", opener=lambda path, _: open_private(path)) as file:
                 file.seek(start)
                 return path, file.read(stop - start)
         except UnsafeError as error:
-            raise InputError(path, error.what, _ALONE) from None
+            raise InputError(path, error.what, _CHANGED_HINT) from None
         except OSError as error:
-            raise InputError(path, reason(error), _ALONE) from None
+            raise InputError(path, reason(error), _CHANGED_HINT) from None
 
-    def _take(self, tasks: dict[Identity, list[Any]], sizes: list[int], path: str, start: int) -> None:
-        self.told.update(tasks)
+    def _iter_intact(
+        self, log: Callable[[str], None]
+    ) -> Iterator[tuple[str, dict[Identity, list[JsonValue]], list[int], int]]:
+        """Yield the intact files as path, tasks, sizes of partials, and their start; remove the others."""
+        for path in self._store.paths():
+            try:
+                file = load_partial(path, _HEAD, is_checked=True)
+                tasks, sizes = self._check_head(path, file)
+            except DamagedError as error:
+                log(f"{path}: {error.what}; what was in it is computed again")
+                with suppress(OSError):  # a folder stays, and is reported again
+                    os.unlink(path)
+            else:
+                yield path, tasks, sizes, file.start
+
+    def _check_head(self, path: str, file: StoredPartial) -> tuple[dict[Identity, list[JsonValue]], list[int]]:
+        """Return the tasks and sizes of a head; `DamagedError` if they do not fit."""
+        tasks = {(stamp, number): diagnostics for stamp, number, diagnostics in file.head["tasks"]}
+        sizes = file.head["sizes"]
+        n_partials = 1 if self._is_merged else len(tasks)
+        if len(tasks) != len(file.head["tasks"]) or len(sizes) != n_partials or sum(sizes) != len(file.data):
+            raise DamagedError(path, "is damaged (its tasks and sizes do not fit)")
+        try:
+            for diagnostics in tasks.values():
+                for value in diagnostics:
+                    self._codec.from_json(value)
+        except (KeyError, TypeError, ValueError):
+            raise DamagedError(path, "is damaged (its messages are not as they were written)") from None
+        return tasks, sizes
+
+    def _add(self, tasks: dict[Identity, list[JsonValue]], sizes: list[int], path: str, start: int) -> None:
+        self.diagnostics.update(tasks)
         self._paths.append(path)
         if not self._is_merged:
             for identity, size in zip(tasks, sizes, strict=True):
-                self._places[identity] = path, start, start + size
+                self._spans[identity] = path, start, start + size
                 start += size
 
 
-def _check_private(folder: str) -> None:
-    """Make a missing folder; `OutputError` if other users can write to it."""
+def _lock_folder(folder: str) -> int:
+    """Lock a folder for this run; `KxcliError` if another run has it."""
+    path = os.path.join(folder, _LOCK)
+    try:
+        lock = open_private(path, os.O_CREAT | os.O_RDWR)
+    except UnsafeError as error:
+        raise OutputError(path, error.what, error.hint("remove it")) from None
+    except OSError as error:
+        raise OutputError(folder, reason(error), _UNWRITABLE_HINT) from None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(lock)
+        if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+            what = f"cannot be locked ({reason(error)})"
+            raise OutputError(path, what, "name a folder on another disk") from None
+        raise KxcliError(f"{folder}: another run is using it; wait for its end, or name another folder") from None
+    return lock
+
+
+def _prepare_folder(folder: str) -> bool:
+    """Create a missing folder, and return whether it is empty; `OutputError` if other users can write to it."""
     try:
         make_private_folder(folder)
+        return not os.listdir(folder)
     except UnsafeError as error:
-        raise OutputError(folder, error.what, error.hint(_OTHER)) from None
+        raise OutputError(folder, error.what, error.hint(_UNSAFE_HINT)) from None
     except OSError as error:
-        raise OutputError(folder, reason(error), "name a folder that can be written with --checkpoint") from None
+        raise OutputError(folder, reason(error), _UNWRITABLE_HINT) from None
 
 
-def _loaded(job: Job[Any, PartialT], path: str, data: bytes | memoryview, held: PartialT | None = None) -> PartialT:
-    """Return what a dumped partial of a file is, merged with what is held."""
+def _load(
+    job: Job[RecordT, PartialT, object], path: str, data: bytes | memoryview, partial: PartialT | None = None
+) -> PartialT:
+    """Return the dumped partial of a file, merged with another one."""
     try:
-        found: PartialT | None = merged(job, [data], held)
-    except (DamagedPartialError, *_OF_DAMAGE) as error:
+        total = merge_dumped(job, [data], partial)
+    except (DamagedPartialError, *_LOAD_ERRORS) as error:
         with suppress(OSError):
             os.unlink(path)
         raise InputError(path, "is damaged, and is removed", "run again to compute what was in it") from error
-    assert found is not None
-    return found
+    assert total is not None
+    return total
 
 
-def _identity(task: Task) -> Identity:
-    assert task.identity is not None, "a task that cannot be known again is never planned for a checkpoint"
+def _get_identity(task: Task) -> Identity:
+    assert task.identity is not None, "tasks without an identity are never planned for a checkpoint"
     return task.identity
 
 
 def _remove_unused(folder: str) -> None:
-    """Remove what runs that were killed had begun to write, files of ours that no run asks for, and empty folders."""
+    """Remove files that no run uses, files that a killed run began, and empty folders."""
     with suppress(OSError):
         for entry in os.scandir(folder):
             if entry.is_dir(follow_symlinks=False) and _NAMES.fullmatch(entry.name):
                 remove_unused(entry.path, NAMES, is_locked=True)
                 with suppress(OSError):
-                    os.rmdir(entry.path)  # refused where it has files
+                    os.rmdir(entry.path)  # refused if it has files

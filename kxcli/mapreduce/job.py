@@ -1,168 +1,233 @@
-"""The contract between what is computed (`mining/`) and how it is spread (`local.py`, `cluster/`).
+"""The contract between what is computed (`mining/`) and who computes it (`local.py`, `cluster/`, `checkpoint.py`).
 
-An engine is given `(read, tasks, job)` and computes `job.map(read(task))` for every task.  Tasks depend on the
-input alone, so that any engine, with any number of processes, computes the same.
+An engine executes a `Call`: it computes `job.map(read(task))` for every task and merges the partials. Tasks depend on
+the input alone, so the result is the same for any engine and any number of processes.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, runtime_checkable
 
-Record_co = TypeVar("Record_co", covariant=True)
-Record_contra = TypeVar("Record_contra", contravariant=True)
-Partial = TypeVar("Partial")
-Partial_contra = TypeVar("Partial_contra", contravariant=True)
+if TYPE_CHECKING:
+    from kxcli.storage.array_spool import SpooledArray
+
 TaskT = TypeVar("TaskT", bound="Task")
+TaskT_contra = TypeVar("TaskT_contra", bound="Task", contravariant=True)
+RecordT = TypeVar("RecordT")
+RecordT_co = TypeVar("RecordT_co", covariant=True)
+RecordT_contra = TypeVar("RecordT_contra", contravariant=True)
+PartialT = TypeVar("PartialT")
+PartialT_contra = TypeVar("PartialT_contra", contravariant=True)
+ResultT = TypeVar("ResultT")
+ResultT_co = TypeVar("ResultT_co", covariant=True)
+DiagnosticT = TypeVar("DiagnosticT")
 
 
 class Task(Protocol):
-    """A part of the input: how far it brings the progress bar, and what a message calls it."""
+    """A part of the input."""
 
     @property
     def size(self) -> int:
-        """Bytes of input."""
+        """Bytes of input, for the progress bar."""
         ...
 
     @property
     def name(self) -> str:
-        """The input that it is a part of."""
+        """The input that it is a part of, for messages."""
         ...
 
     @property
     def identity(self) -> tuple[str, int] | None:
-        """What it is known by in another run: its source's stamp, and its number in that; None: by nothing."""
+        """The stamp of its source and its number there, equal in every run; None if there is no checkpoint."""
         ...
 
     def release(self) -> None:
-        """Let go of what it would take to read it once more; called where what it gave can no longer be lost."""
+        """Free what a second reading would need; the engine calls this when the partial is safe."""
         ...
 
 
-class Records(Protocol[Record_co]):
-    """The records of a task, and what their reading has to tell once they have been read; both picklable."""
+class Reader(Protocol[TaskT_contra, RecordT_co, DiagnosticT]):
+    """Reads the records of a task; picklable."""
 
-    def __iter__(self) -> Iterator[Record_co]:
-        """Read the records, one after the other."""
+    def __call__(
+        self, task: TaskT_contra, diagnostics: list[DiagnosticT], spooled: "list[SpooledArray]", /
+    ) -> Iterable[RecordT_co]:
+        """Yield the records.
+
+        Args:
+            task: what to read.
+            diagnostics: the reader appends its messages here; complete when the last record is read.
+            spooled: the reader appends here where it keeps records for the next job.
+        """
         ...
 
-    @property
-    def told(self) -> Sequence[Any]:
-        """Messages for whoever started the run; the engine hands them on as they are."""
-        ...
 
-
-Read = Callable[[TaskT], Records[Record_co]]
-OnDone = Callable[[Any, list[Any]], None]  # a finished task, and what the reading of it told
-
-
-class Job(Protocol[Record_contra, Partial]):
+class Job(Protocol[RecordT_contra, PartialT, ResultT_co]):
     """What is computed; picklable before `setup`, and the same value in every process.
 
-    `merge` is associative and commutative, and `map` of two record lists merged equals `map` of their
-    concatenation, whatever the order; tests hold every job to these laws.
+    `merge` is associative and commutative. `map` of two record lists, merged, equals `map` of their concatenation in
+    any order. Tests hold every job to these laws.
     """
 
     def setup(self, shared: Any) -> None:
-        """Make ready in a process, once: dictionaries, arrays.
+        """Prepare the job in a process: dictionaries, arrays.
 
-        It comes before `map`, `merge`, `load` and `finish`.  What is heavy waits for the first `map`: a process that
-        only merges does without.
+        Called once, before any other method. Expensive preparation waits for the first `map`, because a process that
+        only merges does not need it.
         """
         ...
 
-    def map(self, records: Iterable[Record_contra]) -> Partial:
-        """Return what some records give; does no input or output, and depends on nothing but them."""
+    def map(self, records: Iterable[RecordT_contra]) -> PartialT:
+        """Return the partial of some records; no input or output, and no state but the records."""
         ...
 
-    def merge(self, left: Partial, right: Partial) -> Partial:
-        """Return what both give together; may take either apart for it."""
+    def merge(self, left: PartialT, right: PartialT) -> PartialT:
+        """Return the sum of two partials; may reuse either."""
         ...
 
-    def finish(self, partial: Partial) -> Any:
-        """Return the result that the merged partial stands for; called by whoever started the run."""
+    def finish(self, partial: PartialT) -> ResultT_co:
+        """Return the result; the caller of the engine calls this on the merged partial."""
         ...
 
-    def dump(self, partial: Partial) -> bytes:
-        """Return the partial as bytes, for another process, machine or time."""
+    def dump(self, partial: PartialT) -> bytes:
+        """Return the partial as bytes for another process, machine or run."""
         ...
 
-    def load(self, data: bytes | memoryview) -> Partial:
-        """Return the partial that was dumped; never unpickles.
+    def load(self, data: bytes | memoryview) -> PartialT:
+        """Return the partial of dumped bytes; never unpickles.
 
-        May keep views of `data`, which is then a mapped file: only what is looked at is in memory.
+        The partial may keep views of `data`. If that is a mapped file, only the pages in use are in memory.
         """
         ...
 
 
 @runtime_checkable
-class SpillableJob(Protocol[Partial_contra]):
-    """What a job has, too, whose partials grow with the input: an engine that has little memory hands them on early.
+class SpillableJob(Protocol[PartialT_contra]):
+    """Trait of a job whose partials grow with the input: engines spill heavy partials to disk.
 
-    A partial that was merged from loaded ones holds their views, and `finish` goes through them part by part.
+    A partial that is merged from loaded ones holds their views, and `finish` reads them part by part.
     """
 
-    def weight(self, partial: Partial_contra) -> int:
-        """Return about how many bytes of memory a partial takes, views of mapped files not among them."""
+    def weight(self, partial: PartialT_contra) -> int:
+        """Return the approximate bytes of memory of a partial, without views of mapped files."""
         ...
 
 
 @runtime_checkable
-class PartitionableJob(Protocol[Partial]):
-    """What a job has, too, whose partials can be split by key: no process of a cluster has to hold all keys."""
+class PartitionableJob(Protocol[PartialT]):
+    """Trait of a job whose partials can be split by key: no process of a cluster holds all keys."""
 
-    def split(self, partial: Partial, n: int) -> list[Partial]:
-        """Return n partials that merge to the given one: which key goes where depends on the key and n alone."""
+    def split(self, partial: PartialT, n: int) -> list[PartialT]:
+        """Return n partials that merge to the given one; the part of a key depends on the key and n alone."""
         ...
 
 
-class Engine(Protocol):
-    """Who runs jobs: `local.py`, `cluster/`, and `checkpoint.py`, which keeps what one of these computes.
+@dataclass(frozen=True)
+class Done(Generic[DiagnosticT]):
+    """A finished task.
 
-    `on_done` is called, by whoever called the engine, in the order in which tasks end.
-    Where tasks fail, the error of the first in input order is raised; `WorkerDiedError` where workers died again and
-    again with the same task.
+    Attributes:
+        task: the task.
+        number: its position among the tasks of the call.
+        diagnostics: messages of its reader.
+        spooled: where its reader keeps records for the next job.
     """
 
-    @property
-    def workers(self) -> int:
-        """How many processes work at once."""
-        ...
+    task: Task
+    number: int
+    diagnostics: Sequence[DiagnosticT]
+    spooled: "Sequence[SpooledArray]" = ()
 
-    def reduce(
-        self, read: Read[Any, Any], tasks: Iterable[Any], job: Job[Any, Partial], *, shared: object, on_done: OnDone
-    ) -> Partial | None:
-        """Map every task and merge the partials; None where there was no task."""
-        ...
 
-    def stream(
-        self, read: Read[Any, Any], tasks: Iterable[Any], job: Job[Any, Partial], *, shared: object, on_done: OnDone
-    ) -> Iterator[Partial]:
-        """Map every task and yield the partials in the order of the tasks; only some wait for one before them.
+@dataclass(frozen=True)
+class Call(Generic[TaskT, RecordT, PartialT, DiagnosticT]):
+    """A job and what it runs over.
 
-        What comes before a task that fails is yielded first.
+    Attributes:
+        read: reads the records of a task.
+        tasks: the tasks in input order, taken as they are needed.
+        job: what is computed.
+        shared: given to `job.setup`; its large arrays are mapped, not copied, by the workers of this machine.
+        on_done: called in this process for every task, in the order in which tasks end.
+    """
+
+    read: Reader[TaskT, RecordT, DiagnosticT]
+    tasks: Iterable[TaskT]
+    job: Job[RecordT, PartialT, object]
+    shared: object
+    on_done: Callable[[Done[DiagnosticT]], None]
+
+
+class Engine(ABC):
+    """Runs jobs.
+
+    If tasks fail, the error of the first in input order is raised: `WorkerDiedError` if a task killed every worker
+    that had it.
+
+    Attributes:
+        n_workers: how many tasks run at once.
+    """
+
+    n_workers: int
+
+    @abstractmethod
+    def reduce(self, call: Call[TaskT, RecordT, PartialT, DiagnosticT]) -> PartialT | None:
+        """Map every task and merge the partials; None if there is no task."""
+
+    @abstractmethod
+    def stream(self, call: Call[TaskT, RecordT, PartialT, DiagnosticT]) -> Iterator[PartialT]:
+        """Map every task and yield the partials in the order of the tasks; only a few are computed ahead.
+
+        The partials before a failing task are yielded first.
         """
-        ...
 
-
-class SnapshotEngine(Engine, Protocol):
-    """An engine that can be asked for what it has so far."""
-
-    @property
-    def least_leg(self) -> float:
-        """Seconds below which a leg would take longer to begin and end than it is."""
-        ...
-
-    def legs(
+    def reduce_into(
         self,
-        read: Read[Any, Any],
-        tasks: Iterable[Any],
-        job: Job[Any, Partial],
-        *,
-        shared: object,
-        on_done: OnDone,
-        is_over: Callable[[], bool],
-    ) -> Iterator[Partial]:
-        """Map every task; yield what the tasks since the last time give together, each time that `is_over`, and last.
+        call: Call[TaskT, RecordT, PartialT, DiagnosticT],
+        write: Callable[[int, PartialT], ResultT],
+        n_parts: int,
+    ) -> list[ResultT]:
+        """Map every task, and call `write(number, part)` for each part of the partial on the worker that holds it.
 
-        `is_over` is asked after each task.  Every task of which `on_done` heard is in what is yielded next.
+        Returns:
+            The results of `write` by number; empty if there is no task.
         """
-        ...
+        raise NotImplementedError("only a cluster writes parts")
+
+    def expect(self, stamps: Iterable[str], about: object = None) -> None:
+        """Announce the sources of the tasks to come; only a checkpoint needs this.
+
+        Args:
+            stamps: of all sources; only a checkpoint evaluates them.
+            about: whatever else determines the tasks, such as the shard size.
+        """
+        return
+
+
+class SnapshotEngine(Engine):
+    """An engine that can return what it has so far.
+
+    Attributes:
+        min_interval: seconds between snapshots below which a snapshot costs more than the work between two of them.
+    """
+
+    min_interval: float
+
+    @abstractmethod
+    def iter_snapshots(
+        self, call: Call[TaskT, RecordT, PartialT, DiagnosticT], should_snapshot: Callable[[], bool]
+    ) -> Iterator[PartialT]:
+        """Map every task, and yield the merged partial of the tasks since the last snapshot.
+
+        Each task that `call.on_done` has received is in the next partial.
+
+        Args:
+            call: what to compute.
+            should_snapshot: called after each task; the last snapshot comes in any case.
+        """
+
+    def reduce(self, call: Call[TaskT, RecordT, PartialT, DiagnosticT]) -> PartialT | None:
+        """Map every task and merge the partials; None if there is no task."""
+        partials = list(self.iter_snapshots(call, lambda: False))
+        return partials[0] if partials else None

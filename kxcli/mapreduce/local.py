@@ -4,42 +4,47 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from itertools import chain, islice
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING
 
 from kxcli.errors import KxcliError
-from kxcli.mapreduce.job import Job, OnDone, Read, Task
+from kxcli.mapreduce.job import Call, DiagnosticT, Done, PartialT, RecordT, SnapshotEngine, TaskT
 from kxcli.mapreduce.pool import Pool
 from kxcli.mapreduce.spilling import SpillingAccumulator, SpillPolicy
 
-TaskT = TypeVar("TaskT", bound=Task)
-RecordT = TypeVar("RecordT")
-PartialT = TypeVar("PartialT")
+if TYPE_CHECKING:
+    from kxcli.storage.array_spool import SpooledArray
 
 
-class LocalEngine:
+class LocalEngine(SnapshotEngine):
     """Runs jobs one after the other, in this process or in workers that stay for the next job.
 
-    preload: modules that workers find imported already, where the platform can do that.
-    folder: makes the run's private folder, for arrays that workers share, and partials that memory has no room for.
-    room: bytes that a process may hold of a partial.
-    retries: how often a task is given to another worker when one dies that has it; `tell` is told of that.
+    Args:
+        n_workers: how many processes work at once.
+        preload: modules that workers import before the first task, if the platform supports that.
+        make_folder: returns the private folder of the run, for shared arrays and spilled partials.
+        max_partial_bytes: memory that a process may use for a partial.
+        retries: how often a task is repeated if its worker dies.
+        warn: receives a message about each such death.
     """
+
+    min_interval = 2.0
 
     def __init__(
         self,
-        workers: int,
+        n_workers: int,
         preload: Iterable[str],
-        folder: Callable[[], str],
+        make_folder: Callable[[], str],
         *,
-        room: int = sys.maxsize,
+        max_partial_bytes: int = sys.maxsize,
         retries: int = 0,
-        tell: Callable[[str], None] = lambda message: None,
+        warn: Callable[[str], None] = lambda message: None,
     ) -> None:
-        self.workers, self.least_leg = workers if _has_current_folder() else 1, 2.0
-        self._folder, self._room = folder, room
-        self._pool = Pool(self.workers, preload, folder, retries=retries, tell=tell)
+        self.n_workers = n_workers if _has_current_folder() else 1
+        self._make_folder, self._max_partial_bytes = make_folder, max_partial_bytes
+        self._pool = Pool(self.n_workers, preload, make_folder, retries=retries, warn=warn)
 
     def __enter__(self) -> "LocalEngine":
         return self
@@ -49,68 +54,39 @@ class LocalEngine:
     ) -> None:
         self._pool.close()
 
-    def reduce(
-        self,
-        read: Read[TaskT, RecordT],
-        tasks: Iterable[TaskT],
-        job: Job[RecordT, PartialT],
-        *,
-        shared: object,
-        on_done: OnDone,
-    ) -> PartialT | None:
-        """Map every task and merge the partials, as `Engine.reduce` says; in this process, if there is but one."""
-        [*whole] = self.legs(read, tasks, job, shared=shared, on_done=on_done, is_over=lambda: False)
-        return whole[0] if whole else None
-
-    def legs(
-        self,
-        read: Read[TaskT, RecordT],
-        tasks: Iterable[TaskT],
-        job: Job[RecordT, PartialT],
-        *,
-        shared: object,
-        on_done: OnDone,
-        is_over: Callable[[], bool],
+    def iter_snapshots(
+        self, call: Call[TaskT, RecordT, PartialT, DiagnosticT], should_snapshot: Callable[[], bool]
     ) -> Iterator[PartialT]:
-        """Map every task and yield what they give, leg by leg, as `SnapshotEngine.legs` says."""
-        is_alone, ahead = self._looked_ahead(tasks)
+        """Map every task and yield snapshots; a single task runs in this process."""
+        is_alone, call = self._look_ahead(call)
         if not is_alone:
-            keeping = SpillPolicy(self._room, self._folder())
-            yield from self._pool.legs(
-                read, ahead, job, shared=shared, on_done=on_done, is_over=is_over, keeping=keeping
-            )
+            policy = SpillPolicy(self._max_partial_bytes, self._make_folder())
+            yield from self._pool.iter_snapshots(call, policy, should_snapshot)
             return
-        holder = SpillingAccumulator(job, self._room, self._folder)
-        with closing(holder):
-            for partial in _serial(read, ahead, job, shared, on_done):
-                holder.add(partial)
-                if is_over():
-                    yield from holder.gathered()
-            yield from holder.gathered()
+        with closing(SpillingAccumulator(call.job, self._max_partial_bytes, self._make_folder)) as accumulator:
+            for partial in _map_serially(call):
+                accumulator.add(partial)
+                if should_snapshot():
+                    yield from accumulator.drain_merged()
+            yield from accumulator.drain_merged()
 
-    def stream(
-        self,
-        read: Read[TaskT, RecordT],
-        tasks: Iterable[TaskT],
-        job: Job[RecordT, PartialT],
-        *,
-        shared: object,
-        on_done: OnDone,
-    ) -> Iterator[PartialT]:
-        """Map every task and yield the partials in the order of the tasks, as `Engine.stream` says."""
-        is_alone, ahead = self._looked_ahead(tasks)
-        yield from (_serial if is_alone else self._pool.stream)(read, ahead, job, shared, on_done)
+    def stream(self, call: Call[TaskT, RecordT, PartialT, DiagnosticT]) -> Iterator[PartialT]:
+        """Map every task and yield the partials in the order of the tasks."""
+        is_alone, call = self._look_ahead(call)
+        yield from _map_serially(call) if is_alone else self._pool.stream(call)
 
-    def _looked_ahead(self, tasks: Iterable[TaskT]) -> tuple[bool, Iterator[TaskT]]:
-        """Return whether one process is enough, and all tasks."""
-        ahead = iter(tasks)
-        first = list(islice(ahead, 1))
-        if self.workers > 1 and first:
+    def _look_ahead(
+        self, call: Call[TaskT, RecordT, PartialT, DiagnosticT]
+    ) -> tuple[bool, Call[TaskT, RecordT, PartialT, DiagnosticT]]:
+        """Return whether one process is enough, and the call with all tasks."""
+        tasks = iter(call.tasks)
+        first = list(islice(tasks, 1))
+        if self.n_workers > 1 and first:
             try:
-                first += islice(ahead, 1)
-            except KxcliError as error:  # what comes before it in the input may fail, too
-                ahead = _failing(error)
-        return len(first) < 2, chain(first, ahead)
+                first += islice(tasks, 1)
+            except KxcliError as error:  # the first task precedes it in the input and may fail, too
+                tasks = _fail(error)
+        return len(first) < 2, replace(call, tasks=chain(first, tasks))
 
 
 def _has_current_folder() -> bool:
@@ -122,23 +98,18 @@ def _has_current_folder() -> bool:
     return True
 
 
-def _serial(
-    read: Read[TaskT, RecordT],
-    tasks: Iterable[TaskT],
-    job: Job[RecordT, PartialT],
-    shared: object,
-    on_done: OnDone,
-) -> Iterator[PartialT]:
-    for number, task in enumerate(tasks):
+def _map_serially(call: Call[TaskT, RecordT, PartialT, DiagnosticT]) -> Iterator[PartialT]:
+    for number, task in enumerate(call.tasks):
         if not number:
-            job.setup(shared)
-        records = read(task)
-        partial = job.map(records)
+            call.job.setup(call.shared)
+        diagnostics: list[DiagnosticT] = []
+        spooled: list[SpooledArray] = []
+        partial = call.job.map(call.read(task, diagnostics, spooled))
         task.release()
-        on_done(task, list(records.told))
+        call.on_done(Done(task, number, diagnostics, spooled))
         yield partial
 
 
-def _failing(error: KxcliError) -> Iterator[Any]:
+def _fail(error: KxcliError) -> Iterator[TaskT]:
     yield from ()
     raise error

@@ -1,36 +1,38 @@
-"""The partial that a process has while it works: merged task by task, and put into a file before it is too heavy."""
+"""The merged partial of a process, spilled to a file when it is too heavy."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import chain
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Generic, NamedTuple
 
 from kxcli.errors import OutputError
-from kxcli.mapreduce.job import Job, SpillableJob
+from kxcli.mapreduce.job import Job, PartialT, RecordT, SpillableJob
 from kxcli.storage.partial_store import map_and_remove
 from kxcli.storage.temp_files import ALIGNMENT, TempFile
 
-PartialT = TypeVar("PartialT")
-
-_MOST_HELD = 1 << 27
+_MAX_REPLAY_BYTES = 1 << 27
 
 
 @dataclass(frozen=True)
 class SpillPolicy:
-    """How much a process may hold, in bytes, and the folder where it puts what is more."""
+    """How much a process may hold.
 
-    room: int
+    Attributes:
+        max_partial_bytes: memory of a partial; a heavier one is spilled.
+        folder: where files of partials are made.
+    """
+
+    max_partial_bytes: int
     folder: str
 
     @property
-    def most_held(self) -> int:
-        """Bytes of tasks that the parent may hold for one worker, in case it dies."""
-        return min(self.room, _MOST_HELD)
+    def max_replay_bytes(self) -> int:
+        """Bytes of pickled tasks that the parent may hold for one worker, in case it dies."""
+        return min(self.max_partial_bytes, _MAX_REPLAY_BYTES)
 
 
-class Span(NamedTuple):
-    """Where a dumped partial is: from and to a byte of a file."""
+class FileSpan(NamedTuple):
+    """Where a dumped partial is: from byte `start` to byte `stop` of a file."""
 
     path: str
     start: int
@@ -38,91 +40,91 @@ class Span(NamedTuple):
 
 
 class SpillingAccumulator(Generic[PartialT]):
-    """What one process has mapped, merged, and how much of it went to a file.
+    """Merges partials, and spills the sum when it is too heavy.
 
-    folder: makes the folder for that, when it is first wanted.
+    Args:
+        job: merges and dumps the partials.
+        max_bytes: weight of a partial that stays in memory.
+        make_folder: returns the folder for the file; called when it is needed.
     """
 
-    def __init__(self, job: Job[Any, PartialT], room: int, folder: Callable[[], str]) -> None:
-        self._job, self._room, self._folder = job, room, folder
+    def __init__(self, job: Job[RecordT, PartialT, object], max_bytes: int, make_folder: Callable[[], str]) -> None:
+        self._job, self._max_bytes, self._make_folder = job, max_bytes, make_folder
         self._file: TempFile | None = None
-        self._new: list[Span] = []
+        self._spans: list[FileSpan] = []
         self.partial: PartialT | None = None
 
     def add(self, partial: PartialT) -> None:
-        """Merge a partial, and put all away where that makes it too heavy."""
-        self.partial = _merged(self._job, self.partial, partial)
-        if isinstance(self._job, SpillableJob) and self._job.weight(self.partial) > self._room:
-            self.put_away()
+        """Merge a partial, and spill the sum if it is too heavy."""
+        self.partial = partial if self.partial is None else self._job.merge(self.partial, partial)
+        if isinstance(self._job, SpillableJob) and self._job.weight(self.partial) > self._max_bytes:
+            self.spill()
 
     @property
-    def has_put_away(self) -> bool:
-        """Whether something is in a file since the last time that all was handed over."""
+    def has_spilled(self) -> bool:
+        """Whether anything was spilled since the last drain."""
         return self._file is not None
 
-    def put_away(self) -> None:
-        """Write what is held to a file; `OutputError` where the disk is full.
+    def spill(self) -> None:
+        """Move the partial to the file; `OutputError` if the disk is full.
 
-        All goes to one file: each that is mapped takes a descriptor, of which a process has not very many.
+        There is one file for all: each mapped file takes a descriptor, and a process has few of them.
         """
         if self.partial is None:
             return
         data, self.partial = self._job.dump(self.partial), None
-        self._file = self._file or TempFile(self._folder(), ".partials")
+        self._file = self._file or TempFile(self._make_folder(), ".partials")
         start = self._file.write(data, ALIGNMENT)
-        self._new.append(Span(self._file.path, start, start + len(data)))
+        self._spans.append(FileSpan(self._file.path, start, start + len(data)))
 
-    def new_spans(self) -> list[Span]:
-        """Return where what was put away since the last time is."""
-        new, self._new = self._new, []
-        return new
+    def drain_spans(self) -> list[FileSpan]:
+        """Return the spans that were spilled since the last call."""
+        spans, self._spans = self._spans, []
+        return spans
 
-    def taken(self) -> PartialT | None:
-        """Return what is held; what follows begins anew, in memory and on disk."""
+    def drain(self) -> PartialT | None:
+        """Return the partial in memory, and start over with none and with a new file."""
         partial, self.partial = self.partial, None
         self.close()
         return partial
 
+    def drain_merged(self) -> Iterator[PartialT]:
+        """Yield the sum of everything since the last drain, if there is anything."""
+        return merge_spilled(self._job, (), self.drain_spans(), self.drain())
+
     def close(self) -> None:
         """Close the file, if there is one."""
         if self._file is not None:
-            with suppress(OutputError):  # what it could not take is told where that was written
+            with suppress(OutputError):  # reported when it was written
                 self._file.close()
             self._file = None
 
-    def gathered(self) -> Iterator[PartialT]:
-        """Yield all that was merged since the last time, if there was anything."""
-        return gathered(self._job, self.taken(), (), self.new_spans())
 
-
-def gathered(
-    job: Job[Any, PartialT], held: PartialT | None, handed: Iterable[bytes], spans: Iterable[Span]
+def merge_spilled(
+    job: Job[RecordT, PartialT, object],
+    dumped: Iterable[bytes],
+    spans: Iterable[FileSpan],
+    partial: PartialT | None = None,
 ) -> Iterator[PartialT]:
-    """Yield what a partial, dumped ones, and those in files give together, if there are any.
+    """Yield the sum of dumped partials, spilled ones and one in memory, if there are any.
 
-    Files are mapped, and gone with the last look at them.
+    The files are mapped and unlinked: they vanish with their last view.
     """
-    together = merged(job, chain(handed, _looked_at(spans)), held)
-    if together is not None:
-        yield together
-
-
-def merged(
-    job: Job[Any, PartialT], datas: Iterable[bytes | memoryview], held: PartialT | None = None
-) -> PartialT | None:
-    """Return what dumped partials, and one that is held, give together; None where there is none."""
-    for data in datas:
-        held = _merged(job, held, job.load(data))
-    return held
-
-
-def _looked_at(spans: Iterable[Span]) -> Iterator[memoryview]:
     views: dict[str, memoryview] = {}
+    partial = merge_dumped(job, dumped, partial)
     for path, start, stop in spans:
         if path not in views:
             views[path] = map_and_remove(path)
-        yield views[path][start:stop]
+        partial = merge_dumped(job, [views[path][start:stop]], partial)
+    if partial is not None:
+        yield partial
 
 
-def _merged(job: Job[Any, PartialT], left: PartialT | None, right: PartialT) -> PartialT:
-    return right if left is None else job.merge(left, right)
+def merge_dumped(
+    job: Job[RecordT, PartialT, object], dumped: Iterable[bytes | memoryview], partial: PartialT | None = None
+) -> PartialT | None:
+    """Return the sum of dumped partials and one in memory; None if there is none."""
+    for data in dumped:
+        loaded = job.load(data)
+        partial = loaded if partial is None else job.merge(partial, loaded)
+    return partial

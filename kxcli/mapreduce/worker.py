@@ -8,115 +8,149 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from kxcli.mapreduce.job import Job, Read, Task
-from kxcli.mapreduce.spilling import Span, SpillingAccumulator, SpillPolicy
+from kxcli.mapreduce.job import Job, Reader, Task
+from kxcli.mapreduce.spilling import FileSpan, SpillingAccumulator, SpillPolicy
 from kxcli.signals import ENDING
 from kxcli.storage.shared_arrays import SharedValue, load_shared
 from kxcli.tuning import configure_process
 from kxcli.wording import format_traceback
 
+if TYPE_CHECKING:
+    from kxcli.storage.array_spool import SpooledArray
+
+AnswerT = TypeVar("AnswerT")
+
 
 @dataclass(frozen=True)
-class Begin:
-    """What a job's tasks need; without `keeping` each of its partials goes to the parent, with it they are merged."""
+class StartJob:
+    """Message to a worker: what the tasks of a job need.
 
-    read: Read[Any, Any]
-    job: Job[Any, Any]
+    Without a policy each partial goes to the parent; with one the worker merges them.
+    """
+
+    read: Reader[Any, Any, Any]
+    job: Job[Any, Any, object]
     shared: SharedValue
-    keeping: SpillPolicy | None
+    policy: SpillPolicy | None
 
 
 @dataclass(frozen=True)
-class Do:
-    """A task; is_to_put_away: what is merged then goes to a file."""
+class RunTask:
+    """Message to a worker: a task, and whether to spill the merged partial afterwards."""
 
     task: Task
-    is_to_put_away: bool
+    should_spill: bool
 
 
 class CollectPartial:
-    """Nothing more comes for now, and what was merged is wanted."""
+    """Message to a worker: send the merged partial."""
 
 
-def work(connection: Connection) -> None:
-    """Do what comes until the parent is gone."""
+class MappedTask(NamedTuple):
+    """Answer to `RunTask`.
+
+    Attributes:
+        diagnostics: messages of the reader.
+        spooled: where the reader keeps records.
+        partial: the dumped partial, if the worker does not merge.
+        spans: what was spilled since the last answer.
+        is_safe: whether no merged partial would be lost with the worker.
+    """
+
+    diagnostics: list[Any]
+    spooled: "list[SpooledArray]"
+    partial: bytes
+    spans: list[FileSpan]
+    is_safe: bool
+
+
+class MergedPartial(NamedTuple):
+    """Answer to `CollectPartial`: the dumped partial, if there is one, and what was spilled since the last answer."""
+
+    data: bytes | None
+    spans: list[FileSpan]
+
+
+def run_worker(connection: Connection) -> None:
+    """Answer messages until the parent is gone."""
     _end_with_parent()
     configure_process()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent has it too, and ends us
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent receives it, too, and ends this process
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
-    desk: _Desk | None = None
+    context: _JobContext | None = None
     try:
         while True:
             message = connection.recv()
-            if isinstance(message, Begin):
-                desk = None  # lets go of what the last job had, before the next one's is made
-                desk = _Desk(message)
-            elif desk is not None:
-                connection.send(desk.answer(message))
+            if isinstance(message, StartJob):
+                context = None  # frees the memory of the last job first
+                context = _JobContext(message)
+            elif context is not None:
+                connection.send(context.answer(message))
     except (EOFError, OSError):
-        return  # the parent is gone, and so is all need for an answer
+        return  # the parent is gone
 
 
 def _end_with_parent() -> None:
     """Let the kernel end this process when the parent ends.
 
-    The parent has the other end of a pipe, as long as it lives. The kernel sends SIGIO when that end is closed, which
-    ends a process by default. The parent of this process is multiprocessing's server, so PR_SET_PDEATHSIG does not do.
+    The parent holds the other end of a pipe as long as it lives. The kernel sends SIGIO when that end is closed, which
+    ends a process by default. PR_SET_PDEATHSIG does not help: the parent of this process is multiprocessing's server.
     """
     parent = multiprocessing.parent_process()
     assert parent is not None
     signal.signal(signal.SIGIO, signal.SIG_DFL)
-    with suppress(OSError):  # without it, the worker ends when its task has ended
+    with suppress(OSError):  # without it, the worker ends after its task
         fcntl.fcntl(parent.sentinel, fcntl.F_SETOWN, os.getpid())
         fcntl.fcntl(parent.sentinel, fcntl.F_SETFL, fcntl.fcntl(parent.sentinel, fcntl.F_GETFL) | os.O_ASYNC)
     if wait([parent.sentinel], 0):
         os._exit(1)
 
 
-class _Desk:
-    """What a worker has of one job."""
+class _JobContext:
+    """The state of a worker for one job."""
 
-    def __init__(self, given: Begin) -> None:
-        self._read, self._job = given.read, given.job
-        keeping = given.keeping
-        self._holder = None if keeping is None else SpillingAccumulator(given.job, keeping.room, lambda: keeping.folder)
-        self._trouble = _answer(lambda: given.job.setup(load_shared(given.shared)))
+    def __init__(self, start: StartJob) -> None:
+        self._read, self._job = start.read, start.job
+        self._accumulator: SpillingAccumulator[Any] | None = None
+        if (policy := start.policy) is not None:
+            folder = policy.folder
+            self._accumulator = SpillingAccumulator(start.job, policy.max_partial_bytes, lambda: folder)
+        setup = _call_safely(lambda: start.job.setup(load_shared(start.shared)))
+        self._setup_error = setup if isinstance(setup, Exception) else None
 
-    def answer(self, message: Do | CollectPartial) -> Any:
-        """Return what the parent is to hear: of a task what was told and its partial, or of what was merged; an error.
+    def answer(self, message: RunTask | CollectPartial) -> MappedTask | MergedPartial | Exception:
+        """Return the answer to a message, or the error that the parent is to raise."""
+        if self._setup_error is not None:
+            return self._setup_error
+        return _call_safely(lambda: self._map(message) if isinstance(message, RunTask) else self._collect())
 
-        Of what was merged it hears whether all of that is in files now, and where what is new there.
-        """
-        if self._trouble is not None:
-            return self._trouble
-        return _answer(lambda: self._mapped(message) if isinstance(message, Do) else self._left())
+    def _map(self, message: RunTask) -> MappedTask:
+        diagnostics: list[Any] = []
+        spooled: list[SpooledArray] = []
+        partial = self._job.map(self._read(message.task, diagnostics, spooled))
+        accumulator = self._accumulator
+        if accumulator is None:
+            return MappedTask(diagnostics, spooled, self._job.dump(partial), [], is_safe=True)
+        accumulator.add(partial)
+        if message.should_spill:
+            accumulator.spill()
+        return MappedTask(diagnostics, spooled, b"", accumulator.drain_spans(), is_safe=accumulator.partial is None)
 
-    def _mapped(self, given: Do) -> tuple[list[Any], Any]:
-        records = self._read(given.task)
-        partial = self._job.map(records)
-        holder = self._holder
-        if holder is None:
-            return list(records.told), self._job.dump(partial)
-        holder.add(partial)
-        if given.is_to_put_away:
-            holder.put_away()
-        return list(records.told), (holder.partial is None, holder.new_spans())
-
-    def _left(self) -> tuple[bytes | None, list[Span]]:
-        holder = self._holder
-        assert holder is not None, "nothing was merged"
-        if holder.has_put_away:  # there is much of it: the parent is not to hold what is left of all workers
-            holder.put_away()
-        partial = holder.taken()
-        return None if partial is None else self._job.dump(partial), holder.new_spans()
+    def _collect(self) -> MergedPartial:
+        accumulator = self._accumulator
+        assert accumulator is not None, "nothing is merged without a policy"
+        if accumulator.has_spilled:  # it is large: the parent has no room for the rest of all workers
+            accumulator.spill()
+        partial = accumulator.drain()
+        return MergedPartial(None if partial is None else self._job.dump(partial), accumulator.drain_spans())
 
 
-def _answer(work: Callable[[], Any]) -> Any:
-    """Return what some work gives, or the error that ended it, for the parent to raise."""
+def _call_safely(work: Callable[[], AnswerT]) -> AnswerT | Exception:
+    """Return the result of a function, or its error with the traceback as a note."""
     try:
         return work()
-    except Exception as error:  # noqa: BLE001 -- carried to the parent
+    except Exception as error:  # noqa: BLE001 -- raised in the parent
         error.add_note("in a worker:\n" + "\n".join(format_traceback(error)))
         return error

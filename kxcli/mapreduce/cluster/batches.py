@@ -7,15 +7,15 @@ from kxcli.errors import KxcliError
 from kxcli.mapreduce.cluster.work import BatchPickle
 from kxcli.mapreduce.job import Task
 
-_LARGEST = 1 << 28  # bytes of input in a batch: some 10 s of counting, which is what a worker that dies takes with it
-_HEAVIEST = 1 << 22  # bytes of what tasks carry in a batch
-_WEIGHTIEST = 1 << 26  # bytes of the dumped partial of a batch: eight of them are in one worker's memory at a time
-_SHARE = 4  # batches for each thread in which the input seen so far would come: none waits long for the last one
+_MAX_INPUT_BYTES = 1 << 28  # of a batch: some 10 s of counting, which a dead worker loses
+_MAX_PICKLED_BYTES = 1 << 22  # of a batch
+_MAX_PARTIAL_BYTES = 1 << 26  # of a batch, dumped: a worker holds eight of them at a time
+_N_PER_THREAD = 4  # batches that the input so far would make for each thread: no thread waits long for the last one
 
 
 @dataclass(frozen=True)
-class Batch:
-    """Some consecutive tasks, and what is sent of them."""
+class TaskBatch:
+    """Some consecutive tasks, and their pickle."""
 
     number: int
     tasks: tuple[Task, ...]
@@ -28,52 +28,57 @@ class Batch:
 
     @property
     def name(self) -> str:
-        """What a message calls it."""
+        """The name in messages."""
         first, last = self.tasks[0].name, self.tasks[-1].name
         return first if first == last else f"{first} ... {last}"
 
 
-class Batches:
-    """All tasks in batches, taken when they are asked for.
+class TaskBatches:
+    """Iterates over all tasks in batches, which grow with the input.
 
-    Batches grow with the input, so that a small one is spread over all threads, and a great one makes few of them.
-    is_single: one task is a batch.  A `KxcliError` of the tasks themselves comes after the batch that they broke off.
+    So a small input is spread over all threads, and a large one makes few batches. A `KxcliError` of the tasks
+    themselves is raised after the batch that it cuts off.
+
+    Args:
+        tasks: taken as they are needed.
+        n_threads: of the cluster.
+        is_single: whether each task is a batch.
     """
 
-    def __init__(self, tasks: Iterable[Task], threads: int, *, is_single: bool = False) -> None:
-        self._tasks, self._threads, self._is_single = iter(tasks), threads, is_single
-        self._largest = _LARGEST
-        self._trouble: KxcliError | None = None
+    def __init__(self, tasks: Iterable[Task], n_threads: int, *, is_single: bool = False) -> None:
+        self._tasks, self._n_threads, self._is_single = iter(tasks), n_threads, is_single
+        self._max_size = _MAX_INPUT_BYTES
+        self._error: KxcliError | None = None
 
-    def weigh(self, batch: Batch, weight: int) -> None:
-        """Hear how many bytes the partial of a batch takes; where these are many, the next ones will be smaller."""
-        if weight > _WEIGHTIEST:
-            self._largest = min(self._largest, batch.size // 2)
+    def adapt(self, batch: TaskBatch, n_bytes: int) -> None:
+        """Make the next batches smaller if the partial of a batch, of `n_bytes`, is large."""
+        if n_bytes > _MAX_PARTIAL_BYTES:
+            self._max_size = min(self._max_size, batch.size // 2)
 
-    def __iter__(self) -> Iterator[Batch]:
+    def __iter__(self) -> Iterator[TaskBatch]:
         seen, number = 0, 0
-        while (batch := self._together(number, min(self._largest, seen // (_SHARE * self._threads)))) is not None:
+        while (batch := self._make(number, min(self._max_size, seen // (_N_PER_THREAD * self._n_threads)))) is not None:
             yield batch
             seen, number = seen + batch.size, number + 1
-        if self._trouble is not None:
-            raise self._trouble
+        if self._error is not None:
+            raise self._error
 
-    def _together(self, number: int, largest: int) -> Batch | None:
-        """Return a batch, None at the end: of one task at least, and no more when they are large or heavy."""
-        held: list[Task] = []
-        parcel = BatchPickle()
+    def _make(self, number: int, max_size: int) -> TaskBatch | None:
+        """Return a batch of at least one task, None at the end."""
+        tasks: list[Task] = []
+        pickled = BatchPickle()
         size = 0
-        while self._trouble is None and (task := self._next()) is not None:
-            held.append(task)
-            parcel.add(task)
+        while self._error is None and (task := self._next()) is not None:
+            tasks.append(task)
+            pickled.add(task)
             size += task.size
-            if self._is_single or size >= largest or len(parcel) >= _HEAVIEST:
+            if self._is_single or size >= max_size or len(pickled) >= _MAX_PICKLED_BYTES:
                 break
-        return Batch(number, tuple(held), parcel.data()) if held else None
+        return TaskBatch(number, tuple(tasks), pickled.data()) if tasks else None
 
     def _next(self) -> Task | None:
         try:
             return next(self._tasks, None)
         except KxcliError as error:
-            self._trouble = error
+            self._error = error
             return None

@@ -1,4 +1,4 @@
-"""The client of a cluster: connected, its workers asked who they are, its answers waited for; and silent."""
+"""The client of a cluster: it connects, checks the workers and waits for results; Dask writes nothing to stderr."""
 
 import logging
 import re
@@ -6,157 +6,186 @@ import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from kxcli.errors import ClusterError, MissingExtraError, UsageError
-from kxcli.mapreduce.cluster.work import difference
+from kxcli.mapreduce.cluster.work import find_version_mismatch
 from kxcli.mapreduce.versions import versions
 
 if TYPE_CHECKING:
-    from distributed import Client, Future
+    from distributed import Client, Future, Security
 
 _LOCAL = "local:"
 _MAX_LOCAL = 256  # processes of some 100 MB each, which are started whether there is work for them or not
-_CONNECTED = 10  # seconds until a scheduler that does not answer is not there
-_PATIENCE = 30  # seconds that a cluster may be without any worker
-_GLANCE = 2  # seconds without an answer after which it is looked whether there are workers
-_CLOSED = 5  # seconds to take leave in
+_CLOSE_SECONDS = 5
 
-# What a worker evaluates: it has to answer where kxcli is not installed, and no function of ours can be sent there.
-_WHO = (
+# Workers evaluate this: they have to answer even without kxcli, so none of its functions can be sent.
+_GET_VERSIONS = (
     "__import__('importlib.util').util.find_spec('kxcli')"
     " and __import__('kxcli.mapreduce.versions', fromlist=['versions']).versions()"
 )
-_LOUD = ("distributed", "distributed.client", "distributed.gc", "tornado", "tornado.application", "bokeh", "asyncio")
+_LOGGERS = ("distributed", "distributed.client", "distributed.gc", "tornado", "tornado.application", "bokeh", "asyncio")
 
 
-class Connection:
-    """A cluster that can work, until the block ends.
+@dataclass(frozen=True)
+class Timeouts:
+    """Seconds to wait for a cluster.
 
-    address: `tcp://host:port`, `tls://host:port`, or `local:N` for N processes on this machine, gone at the end.
-    folder: makes the run's private folder.  tell: is told what is waited for.
+    Attributes:
+        connect: for the scheduler to answer.
+        worker: for a cluster without workers to get one.
+        check: without a result until the cluster is checked for workers.
     """
 
-    def __init__(self, address: str, folder: Callable[[], str], tell: Callable[[str], None]) -> None:
-        self.address, self._folder, self._tell = address, folder, tell
-        self.workers = 0
-        self._n_local = _local(address)
+    connect: float = 10
+    worker: float = 30
+    check: float = 2
+
+
+class ClusterConnection:
+    """A cluster that can work, until the block ends.
+
+    Args:
+        address: `tcp://host:port`, `tls://host:port`, or `local:N` for N processes on this machine, which end with it.
+        make_folder: returns the private folder of the run.
+        log: receives a message if there is no worker yet.
+        timeouts: how long to wait.
+
+    Attributes:
+        n_threads: of all workers.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        make_folder: Callable[[], str],
+        log: Callable[[str], None],
+        timeouts: Timeouts,
+    ) -> None:
+        self.address, self._make_folder, self._log, self.timeouts = address, make_folder, log, timeouts
+        self.n_threads = 0
+        self._n_local = _parse_local(address)
         self._stack = ExitStack()
         self._last_seen = 0.0  # when there were workers
 
-    def __enter__(self) -> "Connection":
+    def __enter__(self) -> "ClusterConnection":
         try:
             import distributed
 
             if self._n_local:
-                from kxcli.mapreduce.cluster.localhost import start_cluster
+                import kxcli.mapreduce.cluster.localhost  # noqa: F401
         except ImportError:
             raise MissingExtraError("--cluster", "cluster") from None
         with self._stack:
             self._stack.enter_context(_silence())
-            address, security = self.address, None
-            if self._n_local:
-                try:
-                    address, security = self._stack.enter_context(start_cluster(self._n_local, self._folder()))
-                except (OSError, RuntimeError) as error:  # a limit on processes, threads, memory or open files
-                    what = f"its workers could not be started ({_first_line(error)})"
-                    raise ClusterError(self.address, what, "use fewer of them, or -j without --cluster") from None
+            address, security = self._start_local() if self._n_local else (self.address, None)
             self.client: Client = distributed.Client.__new__(distributed.Client)
-            self._stack.callback(self._close)  # also where it is still at connecting
+            self._stack.callback(self._close)  # also while it connects
             try:
                 self.client.__init__(  # type: ignore[misc]
-                    address, timeout=_CONNECTED, security=security, set_as_default=False, name="kxcli"
+                    address, timeout=self.timeouts.connect, security=security, set_as_default=False, name="kxcli"
                 )
             except (OSError, TypeError, ValueError, RuntimeError) as error:
-                what = f"no scheduler answers ({_first_line(error)})"
-                hint = "start one with `dask scheduler`, or look at the address"
+                what = f"no scheduler answers ({_get_first_line(error)})"
+                hint = "start one with `dask scheduler`, or check the address"
                 raise ClusterError(self.address, what, hint) from None
             self._wait_for_workers()
-            self.workers = sum(self.check_workers().values())
+            self.n_threads = sum(self.check_workers().values())
             self._stack = self._stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def _close(self) -> None:
-        with suppress(Exception):  # the scheduler may be gone
-            self.client.close(timeout=_CLOSED)
-        with suppress(Exception):  # its thread and sockets, which it keeps where it could not connect or take leave
-            self.client._loop_runner.stop()
-        self.client.status = "closed"  # so that it does not try, and complain, again when it is collected
-
-    def _wait_for_workers(self) -> None:
-        end = time.monotonic() + _PATIENCE
-        is_told = False
-        while not self.client.nthreads():
-            if not is_told:
-                self._tell(f"waiting for a worker at {self.address}, up to {_PATIENCE} seconds")
-                is_told = True
-            if time.monotonic() > end:
-                raise self._without_workers()
-            time.sleep(0.2)
-
     def check_workers(self) -> dict[str, int]:
-        """Return the workers by address, with their threads; `ClusterError` where one would not compute the same."""
-        answers: dict[str, Any] = self.client.run(eval, _WHO, on_error="return")
+        """Return the threads of each worker by address; `ClusterError` if one has other versions."""
+        answers: dict[str, Any] = self.client.run(eval, _GET_VERSIONS, on_error="return")
         for address, found in sorted(answers.items()):
             if isinstance(found, BaseException):
-                what = f"this worker does not say which kxcli it has ({_first_line(found)})"
-                raise ClusterError(address, what, "look at its log")
-            if (wrong := difference(found or {}, versions())) is not None:
-                raise ClusterError(address, *wrong)
+                what = f"this worker does not report its version of kxcli ({_get_first_line(found)})"
+                raise ClusterError(address, what, "see its log")
+            if (mismatch := find_version_mismatch(found or {}, versions())) is not None:
+                raise ClusterError(address, *mismatch)
         threads = self.client.nthreads()
         return {address: threads.get(address, 1) for address in answers}
 
-    def gathered(self, futures: "list[Future[Any]]") -> list[Any]:
-        """Return results that are there, or raise what they ended in; `ClusterError` where the scheduler is gone."""
+    def fetch(self, futures: "list[Future[Any]]") -> list[Any]:
+        """Return the results of finished futures, or raise their error; `ClusterError` if the scheduler is gone."""
         if self.client.status != "running":
-            raise self.gone()
+            raise self.make_gone_error()
         try:
             return list(self.client.gather(futures))
         except Exception:
             if self.client.status != "running":
-                raise self.gone() from None
+                raise self.make_gone_error() from None
             raise
 
-    def finished(self, queue: "SimpleQueue[Future[Any]]") -> "list[Future[Any]]":
-        """Wait for futures that put themselves in a queue; `ClusterError` where none can come."""
-        done: list[Future[Any]] = []
+    def wait_finished(self, queue: "SimpleQueue[Future[Any]]") -> "list[Future[Any]]":
+        """Wait for futures that put themselves in a queue; `ClusterError` if none can come."""
+        finished: list[Future[Any]] = []
         self._last_seen = time.monotonic()
-        while not done:
+        while not finished:
             with suppress(Empty):
-                done.append(queue.get(timeout=_GLANCE))
+                finished.append(queue.get(timeout=self.timeouts.check))
                 continue
-            self._look_for_workers()
+            self._check_has_workers()
         with suppress(Empty):
             while True:
-                done.append(queue.get_nowait())
-        return done
+                finished.append(queue.get_nowait())
+        return finished
 
-    def _look_for_workers(self) -> None:
-        if self.client.status != "running":
-            raise self.gone()
+    def make_gone_error(self) -> ClusterError:
+        """Return the error of a scheduler that has ended."""
+        return ClusterError(self.address, "the scheduler is gone, and the results with it", "run this again")
+
+    def _start_local(self) -> "tuple[str, Security]":
+        """Start a cluster on this machine; return its address and key."""
+        from kxcli.mapreduce.cluster.localhost import start_cluster
+
         try:
-            is_anyone_there = bool(self.client.nthreads())
+            return self._stack.enter_context(start_cluster(self._n_local, self._make_folder()))
+        except (OSError, RuntimeError) as error:  # a limit on processes, threads, memory or open files
+            what = f"its workers could not be started ({_get_first_line(error)})"
+            raise ClusterError(self.address, what, "use fewer of them, or -j without --cluster") from None
+
+    def _close(self) -> None:
+        with suppress(Exception):  # the scheduler may be gone
+            self.client.close(timeout=_CLOSE_SECONDS)
+        with suppress(Exception):  # its thread and sockets, which stay if it could not connect or close
+            self.client._loop_runner.stop()
+        self.client.status = "closed"  # so that its destructor does not try again, and complain
+
+    def _wait_for_workers(self) -> None:
+        end = time.monotonic() + self.timeouts.worker
+        is_logged = False
+        while not self.client.nthreads():
+            if not is_logged:
+                self._log(f"waiting for a worker at {self.address}, up to {self.timeouts.worker:g} seconds")
+                is_logged = True
+            if time.monotonic() > end:
+                raise self._make_no_worker_error()
+            time.sleep(0.2)
+
+    def _check_has_workers(self) -> None:
+        if self.client.status != "running":
+            raise self.make_gone_error()
+        try:
+            has_workers = bool(self.client.nthreads())
         except (OSError, RuntimeError, AttributeError):
-            raise self.gone() from None
-        if is_anyone_there:
+            raise self.make_gone_error() from None
+        if has_workers:
             self._last_seen = time.monotonic()
-        elif time.monotonic() - self._last_seen > _PATIENCE:
-            raise self._without_workers()
+        elif time.monotonic() - self._last_seen > self.timeouts.worker:
+            raise self._make_no_worker_error()
 
-    def gone(self) -> ClusterError:
-        """Return the error of a scheduler that is not there any more."""
-        return ClusterError(self.address, "the scheduler is gone, and what was computed with it", "run this again")
-
-    def _without_workers(self) -> ClusterError:
-        what = f"the scheduler has had no worker for {_PATIENCE} seconds"
+    def _make_no_worker_error(self) -> ClusterError:
+        what = f"the scheduler has had no worker for {self.timeouts.worker:g} seconds"
         return ClusterError(self.address, what, "start some with `dask worker`")
 
 
-def _local(address: str) -> int:
+def _parse_local(address: str) -> int:
     """Return the number of local workers, 0 for an address; raises `UsageError`."""
     if address.startswith(("tcp://", "tls://")):
         return 0
@@ -170,10 +199,10 @@ def _local(address: str) -> int:
 
 @contextmanager
 def _silence() -> Iterator[None]:
-    """Let nobody but us write to stderr: what matters of it becomes an error of ours."""
+    """Keep Dask from writing to stderr: its errors become errors of this program."""
     import dask
 
-    for name in _LOUD:
+    for name in _LOGGERS:
         logger = logging.getLogger(name)
         logger.handlers[:] = [logging.NullHandler()]
         logger.propagate = False
@@ -184,5 +213,5 @@ def _silence() -> Iterator[None]:
         yield
 
 
-def _first_line(error: BaseException) -> str:
+def _get_first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]

@@ -1,40 +1,54 @@
-"""The engine: jobs of the one contract on the workers of a cluster."""
+"""The engine of a cluster: the same jobs on the workers of Dask."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from types import TracebackType
-from typing import Any, TypeVar
 
-from kxcli.mapreduce.cluster import work
-from kxcli.mapreduce.cluster.connection import Connection
-from kxcli.mapreduce.cluster.rounds import Round
-from kxcli.mapreduce.job import Job, OnDone, PartitionableJob, Read, Task
+from kxcli.mapreduce.cluster.batch_scheduler import BatchScheduler
+from kxcli.mapreduce.cluster.connection import ClusterConnection, Timeouts
+from kxcli.mapreduce.job import (
+    Call,
+    DiagnosticT,
+    PartialT,
+    PartitionableJob,
+    RecordT,
+    ResultT,
+    SnapshotEngine,
+    TaskT,
+)
 from kxcli.storage.partial_store import spill
 
-TaskT = TypeVar("TaskT", bound=Task)
-RecordT = TypeVar("RecordT")
-PartialT = TypeVar("PartialT")
-
-_MAPPED_FROM = 1 << 20  # bytes of a part that goes to a file: all parts together may be more than memory has room for
-_FEWEST_PARTS, _MOST_PARTS = 4, 64  # of a partial that can be split; between, as many as there are threads
+_MIN_MAPPED_BYTES = 1 << 20  # of a part that goes to a file: all parts together may need more than the memory
+_MIN_PARTS, _MAX_PARTS = 4, 64  # of a partial that can be split; between these, one for each thread
 
 
-class ClusterEngine:
+class ClusterEngine(SnapshotEngine):
     """Runs jobs one after the other on a cluster.
 
-    address: `tcp://host:port`, `tls://host:port`, or `local:N`.  folder: makes the run's private folder.
-    tell: is told what is waited for.  workers: threads of all workers, when they were asked.
-    least_leg: seconds that a leg should last, as each ends with workers that have nothing to do.
+    Args:
+        address: `tcp://host:port`, `tls://host:port`, or `local:N`.
+        make_folder: returns the private folder of the run.
+        log: receives a message if the engine waits for workers.
+        timeouts: how long it waits; by default as `Timeouts` says.
+        max_remembered_bytes: of pickled batches that the scheduler keeps to repeat them.
     """
 
-    least_leg = 10.0
+    min_interval = 10.0  # at a snapshot, workers wait for the last batches
 
-    def __init__(self, address: str, folder: Callable[[], str], tell: Callable[[str], None]) -> None:
-        self._folder, self.least_leg = folder, 10.0
-        self._connection = Connection(address, folder, tell)
+    def __init__(
+        self,
+        address: str,
+        make_folder: Callable[[], str],
+        log: Callable[[str], None],
+        *,
+        timeouts: Timeouts | None = None,
+        max_remembered_bytes: int = 1 << 29,
+    ) -> None:
+        self._make_folder, self._max_remembered_bytes = make_folder, max_remembered_bytes
+        self._connection = ClusterConnection(address, make_folder, log, timeouts or Timeouts())
 
     def __enter__(self) -> "ClusterEngine":
-        self._connection.__enter__()
+        self.n_workers = self._connection.__enter__().n_threads
         return self
 
     def __exit__(
@@ -42,77 +56,48 @@ class ClusterEngine:
     ) -> None:
         self._connection.__exit__()
 
-    @property
-    def workers(self) -> int:
-        """How many tasks can be at work at the same time."""
-        return self._connection.workers
-
-    def reduce(
-        self,
-        read: Read[TaskT, RecordT],
-        tasks: Iterable[TaskT],
-        job: Job[RecordT, PartialT],
-        *,
-        shared: object,
-        on_done: OnDone,
-    ) -> PartialT | None:
-        """Map every task and merge the partials, as `Engine.reduce` says."""
-        [*whole] = self.legs(read, tasks, job, shared=shared, on_done=on_done, is_over=lambda: False)
-        return whole[0] if whole else None
-
-    def legs(
-        self,
-        read: Read[TaskT, RecordT],
-        tasks: Iterable[TaskT],
-        job: Job[RecordT, PartialT],
-        *,
-        shared: object,
-        on_done: OnDone,
-        is_over: Callable[[], bool],
+    def iter_snapshots(
+        self, call: Call[TaskT, RecordT, PartialT, DiagnosticT], should_snapshot: Callable[[], bool]
     ) -> Iterator[PartialT]:
-        """Map every task and yield what they give, leg by leg, as `SnapshotEngine.legs` says.
-
-        At the end of a leg, the workers have nothing to do until their last batches have ended.
-        """
-        parts = min(max(self.workers, _FEWEST_PARTS), _MOST_PARTS) if isinstance(job, PartitionableJob) else 1
-        with closing(Round(self._connection, read, tasks, job, shared, parts=parts)) as round_:
-            while not round_.has_ended:
-                for number, data in enumerate(round_.results(round_.reduced(on_done, is_over))):
-                    is_small = len(data) < _MAPPED_FROM
-                    round_.home.take(number, data if is_small else spill(data, self._folder()))
-                partial: PartialT | None = round_.home.taken()
+        """Map every task and yield snapshots; at each, workers wait until their last batches have ended."""
+        is_partitionable = isinstance(call.job, PartitionableJob)
+        n_parts = min(max(self.n_workers, _MIN_PARTS), _MAX_PARTS) if is_partitionable else 1
+        with closing(self._schedule(call, n_parts)) as scheduler:
+            while not scheduler.has_ended:
+                parts = scheduler.reduce(should_snapshot)
+                for number, data in enumerate(scheduler.fetch_each(parts)):
+                    is_small = len(data) < _MIN_MAPPED_BYTES
+                    scheduler.returned.add(number, data if is_small else spill(data, self._make_folder()))
+                partial = scheduler.returned.drain()
                 if partial is not None:
                     yield partial
 
     def reduce_into(
         self,
-        read: Read[TaskT, RecordT],
-        tasks: Iterable[TaskT],
-        job: Job[RecordT, PartialT],
-        write: work.Write,
-        *,
-        shared: object,
-        on_done: OnDone,
-        parts: int,
-    ) -> list[Any]:
-        """As `reduce`, but hand each part to `write` where it is, and return what it returned, by number.
+        call: Call[TaskT, RecordT, PartialT, DiagnosticT],
+        write: Callable[[int, PartialT], ResultT],
+        n_parts: int,
+    ) -> list[ResultT]:
+        """Map every task, and call `write(number, part)` for each part on the worker that holds it.
 
-        A worker that dies may have written: another writes the part again, so `write` has to replace what is there.
+        If a worker dies after it wrote, another writes the part again: `write` has to replace what exists.
         """
-        with closing(Round(self._connection, read, tasks, job, shared, parts=parts)) as round_:
-            row = round_.reduced(on_done)
-            return list(round_.results(round_.written(row, write)))
+        with closing(self._schedule(call, n_parts)) as scheduler:
+            return list(scheduler.fetch_each(scheduler.write(scheduler.reduce(), write)))
 
-    def stream(
-        self,
-        read: Read[TaskT, RecordT],
-        tasks: Iterable[TaskT],
-        job: Job[RecordT, PartialT],
-        *,
-        shared: object,
-        on_done: OnDone,
-    ) -> Iterator[PartialT]:
-        """Map every task and yield the partials in the order of the tasks, as `Engine.stream` says."""
-        with closing(Round(self._connection, read, tasks, job, shared, is_single=True)) as round_:
-            for data in round_.streamed(on_done):
-                yield round_.home.job.load(data)
+    def stream(self, call: Call[TaskT, RecordT, PartialT, DiagnosticT]) -> Iterator[PartialT]:
+        """Map every task and yield the partials in the order of the tasks."""
+        with closing(self._schedule(call, is_single=True)) as scheduler:
+            for data in scheduler.stream():
+                yield scheduler.returned.job.load(data)
+
+    def _schedule(
+        self, call: Call[TaskT, RecordT, PartialT, DiagnosticT], n_parts: int = 1, *, is_single: bool = False
+    ) -> BatchScheduler[PartialT]:
+        return BatchScheduler(
+            self._connection,
+            call,
+            n_parts=n_parts,
+            is_single=is_single,
+            max_remembered_bytes=self._max_remembered_bytes,
+        )

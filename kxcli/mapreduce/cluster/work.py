@@ -1,227 +1,248 @@
-"""What runs on the workers, and what is sent to them; nothing here needs Dask to be imported but within a worker."""
+"""What runs on the workers, and what is sent to them; Dask is imported only within a worker."""
 
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from io import BytesIO
 from multiprocessing.reduction import ForkingPickler
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from kxcli.arrays import UInt8Array
 from kxcli.errors import ClusterError
-from kxcli.mapreduce import available, spilling
-from kxcli.mapreduce.job import Job, PartitionableJob, Task
+from kxcli.mapreduce import available
+from kxcli.mapreduce.job import Job, PartitionableJob, Reader
+from kxcli.mapreduce.spilling import merge_dumped
 from kxcli.mapreduce.versions import OF_PYTHON, versions
 
-_PICKLE = 5  # the protocol that hands arrays over apart from what describes them
+if TYPE_CHECKING:
+    from kxcli.storage.array_spool import SpooledArray
 
-Write = Callable[[int, Any], Any]  # the number of a part, and its partial
-Told = list[list[Any]]  # by task
-Mapped = tuple[Told, bytes]  # of a batch: what was told, and the dumped partial
+_PICKLE_PROTOCOL = 5  # which separates arrays from what describes them
+
+ResultT = TypeVar("ResultT")
+
+
+class TaskReport(NamedTuple):
+    """What the reader of a task reports."""
+
+    diagnostics: list[Any]
+    spooled: "list[SpooledArray]"
+
+
+class MappedBatch(NamedTuple):
+    """The reports of a batch by task, and its dumped partial."""
+
+    reports: list[TaskReport]
+    data: bytes
+
+
+class BatchSummary(NamedTuple):
+    """The reports of a batch by task, and the size of its dumped partial."""
+
+    reports: list[TaskReport]
+    n_bytes: int
 
 
 class _Pickler(ForkingPickler):
-    """Sends what is mapped from a file of this machine as what it holds."""
+    """Sends the content of values that are mapped from a file of this machine."""
 
     def reducer_override(self, value: Any) -> Any:
-        if isinstance(value, type) or not hasattr(value, "unmapped"):
+        if isinstance(value, type) or not hasattr(value, "to_arrays"):
             return NotImplemented
-        return _itself, (value.to_arrays(),)
+        return _return_value, (value.to_arrays(),)
 
 
-def _itself(value: Any) -> Any:
+def _return_value(value: Any) -> Any:
     return value
 
 
-def dumped(value: Any) -> bytes:
+def pickle_value(value: object) -> bytes:
     """Return a value as bytes, for a worker."""
-    return _described(value, None)
+    return _pickle(value, None)
 
 
-def _described(value: Any, take: Callable[[Any], object] | None) -> bytes:
-    description = BytesIO()
-    _Pickler(description, _PICKLE, True, take).dump(value)
-    return description.getvalue()
+def _pickle(value: object, take_buffer: Callable[[Any], object] | None) -> bytes:
+    data = BytesIO()
+    _Pickler(data, _PICKLE_PROTOCOL, True, take_buffer).dump(value)
+    return data.getvalue()
 
 
 class BatchPickle:
-    """Values that go out together, as bytes in which what several have in common is there once."""
+    """Tasks that are pickled together: what several of them share is in the bytes once."""
 
     def __init__(self) -> None:
-        self._values: list[Any] = []
+        self._tasks: list[Any] = []
         self._size = 0
 
-    def add(self, value: Any) -> None:
-        """Add a value."""
-        self._values.append(value)
-        self._size += len(dumped(value))
+    def add(self, task: object) -> None:
+        """Add a task."""
+        self._tasks.append(task)
+        self._size += len(pickle_value(task))
 
     def __len__(self) -> int:
-        """Return no fewer bytes than they will be."""
+        """Return an upper bound of the number of bytes."""
         return self._size
 
     def data(self) -> bytes:
         """Return the bytes, for a worker."""
-        return dumped(self._values)
+        return pickle_value(self._tasks)
 
 
-def unpacked(data: bytes) -> list[Any]:
-    """Return the values of a parcel."""
-    values: list[Any] = ForkingPickler.loads(data)
-    return values
-
-
-def payload(value: Any) -> tuple[dict[str, str], bytes, list[UInt8Array]]:
-    """Return what a `Payload` of a value is made of on a worker; the arrays are views of the value's."""
+def pickle_job(read: object, job: object, shared: object) -> tuple[dict[str, str], bytes, list[UInt8Array]]:
+    """Return the arguments of the `JobPayload` of a job; the arrays are views of those in `shared`."""
     buffers: list[Any] = []
-    description = _described(value, buffers.append)
-    return versions(), description, [np.frombuffer(buffer.raw(), dtype=np.uint8) for buffer in buffers]
+    pickled = _pickle((read, job, shared), buffers.append)
+    return versions(), pickled, [np.frombuffer(buffer.raw(), dtype=np.uint8) for buffer in buffers]
 
 
-class Payload:
-    """What all tasks of a job have in common, made ready once in each thread: jobs may not be shared by threads.
+class JobPayload:
+    """What all tasks of a job share, set up once in each thread, because threads may not share a job.
 
-    Lives on a worker as long as the scheduler holds the job's key, and what was made ready lives in it.
-    wanted: the versions of whoever sent it.
+    It lives on a worker as long as the scheduler holds the key of the job.
+
+    Args:
+        expected: the versions of the sender.
+        pickled: the reader, the job and what is shared, without the arrays.
+        arrays: the arrays, which threads share.
     """
 
-    def __init__(self, wanted: Mapping[str, str], description: bytes, arrays: Sequence[UInt8Array]) -> None:
-        self._sent = wanted, description, arrays
-        self._mine = threading.local()
+    def __init__(self, expected: Mapping[str, str], pickled: bytes, arrays: Sequence[UInt8Array]) -> None:
+        self._arguments = expected, pickled, arrays
+        self._local = threading.local()
 
     def __reduce__(self) -> Any:
-        return Payload, self._sent
+        return JobPayload, self._arguments
 
     def __sizeof__(self) -> int:
-        _, description, arrays = self._sent
-        return len(description) + sum(array.nbytes for array in arrays)
+        _, pickled, arrays = self._arguments
+        return len(pickled) + sum(array.nbytes for array in arrays)
 
-    def ready(self) -> tuple[Callable[[Task], Any], Job[Any, Any]]:
-        """Return how tasks are read, and the job, set up for this thread; threads share the arrays.
+    def setup(self) -> tuple[Reader[Any, Any, Any], Job[Any, Any, object]]:
+        """Return the reader, and the job that is set up for this thread.
 
-        `ClusterError` where the job would give something else here: a worker may have come after all were asked.
-        Nothing is set for the process as a whole, which is not ours.
+        Settings of the process are not changed: it belongs to the cluster.
+
+        Raises:
+            ClusterError: the job would give another result here; workers may join after all were checked.
         """
-        if not hasattr(self._mine, "ready"):
-            wanted, description, arrays = self._sent
-            if (wrong := difference(versions(), wanted)) is not None:
-                raise ClusterError(_address(), *wrong)
-            read, job, shared = ForkingPickler.loads(description, buffers=arrays)
+        if not hasattr(self._local, "ready"):
+            expected, pickled, arrays = self._arguments
+            if (mismatch := find_version_mismatch(versions(), expected)) is not None:
+                raise ClusterError(_get_address(), *mismatch)
+            read, job, shared = ForkingPickler.loads(pickled, buffers=arrays)
             job.setup(shared)
-            self._mine.ready = read, job
-        ready: tuple[Callable[[Task], Any], Job[Any, Any]] = self._mine.ready
+            self._local.ready = read, job
+        ready: tuple[Reader[Any, Any, Any], Job[Any, Any, object]] = self._local.ready
         return ready
 
 
-def mapped(sent: Payload, batch: bytes) -> Mapped:
-    """Return what the reading of a batch's tasks told, and its partial, dumped."""
-    done: Mapped = _noted(_mapped, sent, batch)
-    return done
+def map_batch(payload: JobPayload, batch: bytes) -> MappedBatch:
+    """Return the reports of a batch's tasks, and its partial."""
+    return _with_traceback(_map_batch, payload, batch)
 
 
-def _mapped(sent: Payload, batch: bytes) -> Mapped:
-    read, job = sent.ready()
-    told: Told = []
+def _map_batch(payload: JobPayload, batch: bytes) -> MappedBatch:
+    read, job = payload.setup()
+    reports: list[TaskReport] = []
     merged: Any = None
-    for number, task in enumerate(unpacked(batch)):
+    for number, task in enumerate(ForkingPickler.loads(batch)):
         if number:
-            _stop_if_unwanted()
-        records = read(task)
-        partial = job.map(records)
-        told.append(list(records.told))
+            _stop_if_cancelled()
+        report = TaskReport([], [])
+        partial = job.map(read(task, *report))
+        reports.append(report)
         merged = partial if merged is None else job.merge(merged, partial)
-    return told, job.dump(merged)
+    return MappedBatch(reports, job.dump(merged))
 
 
-def told(done: Mapped) -> tuple[Told, int]:
-    """Return what was told of a batch, and the size of its dumped partial."""
-    return done[0], len(done[1])
+def summarize_batch(batch: MappedBatch) -> BatchSummary:
+    """Return a batch without its partial, which stays on the worker."""
+    return BatchSummary(batch.reports, len(batch.data))
 
 
-def split(*done: Mapped, sent: Payload, parts: int) -> list[bytes]:
-    """Return the parts of what some batches give together, dumped; a job that cannot split has one."""
-    made: list[bytes] = _noted(_split, done, sent, parts)
-    return made
+def split_batches(*batches: MappedBatch, payload: JobPayload, n_parts: int) -> list[bytes]:
+    """Return the dumped parts of the merged partial of some batches; one part if the job cannot split."""
+    return _with_traceback(_split_batches, batches, payload, n_parts)
 
 
-def _split(done: Iterable[Mapped], sent: Payload, parts: int) -> list[bytes]:
-    job = sent.ready()[1]
-    partial = spilling.merged(job, (data for _, data in done))
-    if parts > 1 and isinstance(job, PartitionableJob):
-        return [job.dump(part) for part in job.split(partial, parts)]
+def _split_batches(batches: Iterable[MappedBatch], payload: JobPayload, n_parts: int) -> list[bytes]:
+    job = payload.setup()[1]
+    partial = merge_dumped(job, (batch.data for batch in batches))
+    if n_parts > 1 and isinstance(job, PartitionableJob):
+        return [job.dump(part) for part in job.split(partial, n_parts)]
     return [job.dump(partial)]
 
 
-def part(made: list[bytes], number: int) -> bytes:
-    """Return one of some parts, which is then held, moved and let go of by itself."""
-    return made[number]
+def get_part(parts: list[bytes], number: int) -> bytes:
+    """Return one of some parts, which Dask then holds, moves and releases on its own."""
+    return parts[number]
 
 
-def merged(*parts: bytes, sent: Payload) -> bytes:
-    """Return what some dumped partials give together, dumped."""
-    together: bytes = _noted(_merged, parts, sent)
-    return together
+def merge_parts(*parts: bytes, payload: JobPayload) -> bytes:
+    """Return the merged partial of some dumped ones, dumped."""
+    return _with_traceback(_merge_parts, parts, payload)
 
 
-def _merged(parts: Iterable[bytes], sent: Payload) -> bytes:
-    job = sent.ready()[1]
-    return job.dump(spilling.merged(job, parts))
+def _merge_parts(parts: Iterable[bytes], payload: JobPayload) -> bytes:
+    job = payload.setup()[1]
+    return job.dump(merge_dumped(job, parts))
 
 
-def written(number: int, *parts: bytes, sent: Payload, write: bytes) -> Any:
-    """Hand a part of the result to `write`, on the worker that holds it, and return what that returns."""
-    return _noted(_written, number, parts, sent, write)
+def write_part(number: int, *parts: bytes, payload: JobPayload, write: bytes) -> Any:
+    """Call the pickled function `write` with a part of the result, on the worker that holds it; return its result."""
+    return _with_traceback(_write_part, number, parts, payload, write)
 
 
-def _written(number: int, parts: Iterable[bytes], sent: Payload, write: bytes) -> Any:
-    return ForkingPickler.loads(write)(number, spilling.merged(sent.ready()[1], parts))
+def _write_part(number: int, parts: Iterable[bytes], payload: JobPayload, write: bytes) -> Any:
+    return ForkingPickler.loads(write)(number, merge_dumped(payload.setup()[1], parts))
 
 
-def _noted(work: Callable[..., Any], *given: Any) -> Any:
-    """Do some work, and let an error tell where in the worker it came up: of its traceback, Dask brings a part."""
+def _with_traceback(work: Callable[..., ResultT], *arguments: object) -> ResultT:
+    """Call a function; add the worker's traceback to an error, because Dask transfers a part of it only."""
     try:
-        return work(*given)
+        return work(*arguments)
     except Exception as error:
-        error.add_note(f"in the worker {_address()}:\n" + "".join(traceback.format_exception(error)))
+        error.add_note(f"in the worker {_get_address()}:\n" + "".join(traceback.format_exception(error)))
         raise
 
 
-def difference(found: Mapping[str, str], wanted: Mapping[str, str]) -> tuple[str, str] | None:
-    """Return what is wrong with a worker that has some versions, and what to do; None where it has what is wanted."""
-    for name, version in wanted.items():
+def find_version_mismatch(found: Mapping[str, str], expected: Mapping[str, str]) -> tuple[str, str] | None:
+    """Return the fault of a worker with other versions and how to fix it, None if it has the expected ones."""
+    for name, version in expected.items():
         if found.get(name) != version:
             what = f"this worker has {name} {found[name]}" if name in found else f"this worker has no {name}"
-            hint = f"install {name} {version} for all workers, and start them again"
+            hint = f"install {name} {version} for all workers, and restart them"
             if name in OF_PYTHON:
                 hint = "start all workers with the same Python as this run's"
-            return f"{what}, while {version} is asked for", hint
+            return f"{what}, but this run needs {version}", hint
     return None
 
 
 def get_partial_limit(memory: int | None) -> int:
-    """Return how many bytes one thread of this worker may hold of a partial.
+    """Return the bytes that one thread of this worker may use for a partial.
 
-    memory: bytes that this process may take; None: half of what is free, which as many threads share as there are
-    CPUs, in one process or in several.
+    Args:
+        memory: bytes that this process may use. If None, half of the free memory, shared by as many threads as there
+            are CPUs, in one process or in several.
     """
     from distributed import get_worker
 
-    threads = int(get_worker().state.nthreads)
+    n_threads = int(get_worker().state.nthreads)
     if memory is not None:
-        return available.get_partial_limit(memory, threads)
-    return available.get_partial_limit(available.get_default_memory(), max(threads, available.count_cpus()))
+        return available.get_partial_limit(memory, n_threads)
+    return available.get_partial_limit(available.get_default_memory(), max(n_threads, available.count_cpus()))
 
 
-def _address() -> str:
+def _get_address() -> str:
     from distributed import get_worker
 
     return str(get_worker().address)
 
 
-def _stop_if_unwanted() -> None:
-    """End a batch whose result nobody waits for, as after Ctrl-C; nothing else can end a thread."""
+def _stop_if_cancelled() -> None:
+    """End a batch that nobody waits for, for example after Ctrl-C; a thread cannot be ended from outside."""
     from distributed import Reschedule, get_worker
 
     worker = get_worker()

@@ -1,0 +1,138 @@
+"""Starts the engine that the options of a run ask for, and runs jobs that read no input."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from kxcli.corpus import diagnostics
+from kxcli.mapreduce import available
+from kxcli.mapreduce.checkpoint import CheckpointEngine
+from kxcli.mapreduce.fingerprint import fingerprint
+from kxcli.mapreduce.job import Call, Done, Engine, Job, PartialT, ResultT, SnapshotEngine
+from kxcli.mapreduce.local import LocalEngine
+from kxcli.pipelines.settings import RunSettings
+from kxcli.report import Report
+from kxcli.storage.workspace import Workspace
+from kxcli.wording import format_count
+
+_MIN_MAX_LINE = 1 << 20  # bytes: text is mapped in pieces of that size, however little memory there is
+
+
+@contextmanager
+def start_engine(run: RunSettings, report: Report, preload: Iterable[str], workspace: Workspace) -> Iterator[Engine]:
+    """Start the engine of a run; at the end of the block, no worker is left."""
+    with _start_workers(run, report, preload, workspace) as engine:
+        if run.checkpoint is None:
+            yield engine
+            return
+        with CheckpointEngine(engine, run.checkpoint, diagnostics, report.note) as checkpoint:
+            yield checkpoint
+
+
+@contextmanager
+def _start_workers(
+    run: RunSettings, report: Report, preload: Iterable[str], workspace: Workspace
+) -> Iterator[SnapshotEngine]:
+    if run.cluster is not None:
+        from kxcli.mapreduce.cluster import ClusterEngine  # imports numpy
+
+        with ClusterEngine(run.cluster, workspace.folder, report.note) as engine:
+            report.detail(f"{format_count(engine.n_workers, 'threads')} of workers at {run.cluster}")
+            yield engine
+        return
+    memory = get_memory_limit(run)
+    n_workers = available.choose_n_workers(run.jobs, memory)
+    n_bytes = available.get_partial_limit(memory, n_workers)
+    if run.memory is not None and run.memory < available.PROCESS_BYTES:
+        report.warning(f"--memory is less than the {available.PROCESS_BYTES >> 20} MiB that a process takes by itself")
+    elif n_workers < run.jobs:
+        report.warning(
+            f"there is memory for {n_workers} of {format_count(run.jobs, 'workers')}: raise --memory for more"
+        )
+    limits = f"{memory >> 20:,} MiB for all, {n_bytes >> 20:,} for what each counts"
+    report.detail(f"{format_count(n_workers, 'workers')} at most; {limits}")
+    with LocalEngine(
+        n_workers, preload, workspace.folder, max_partial_bytes=n_bytes, retries=run.retries, warn=report.warning
+    ) as local:
+        yield local
+
+
+def get_memory_limit(run: RunSettings) -> int:
+    """Return the bytes that all processes may use."""
+    return available.get_default_memory() if run.memory is None else run.memory
+
+
+def get_max_line_bytes(run: RunSettings, cost: int) -> int | None:
+    """Return the bytes of a line that --memory has room for, for any number of workers; None without --memory.
+
+    A limit by the free memory would make the output depend on the moment.
+
+    Args:
+        run: the options.
+        cost: bytes of memory for a byte of the line.
+    """
+    return None if run.memory is None else max(_MIN_MAX_LINE, (run.memory - available.PROCESS_BYTES) // cost)
+
+
+class SizedRecord(Protocol):
+    """A record that knows its share of the work."""
+
+    @property
+    def size(self) -> int:
+        """Some unit of work, the same for all records of a job."""
+        ...
+
+
+SizedRecordT = TypeVar("SizedRecordT", bound=SizedRecord)
+
+
+@dataclass(frozen=True)
+class InlineTask(Generic[SizedRecordT]):
+    """A task that carries its one record: rows, pairs of blocks, numbers of permutations."""
+
+    record: SizedRecordT
+    name: str
+    number: int
+
+    @property
+    def size(self) -> int:
+        """Its share of the work."""
+        return self.record.size
+
+    @property
+    def identity(self) -> tuple[str, int]:
+        """The fingerprint of the record, and the task's number among equal ones."""
+        return fingerprint(self.record), self.number
+
+    def release(self) -> None:
+        """Do nothing: there is nothing to free."""
+
+
+def _read_inline(
+    task: InlineTask[SizedRecordT], _diagnostics: list[object], _spooled: object
+) -> tuple[SizedRecordT, ...]:
+    return (task.record,)
+
+
+class TaskRunner:
+    """Runs jobs over records that are computed, not read."""
+
+    def __init__(self, engine: Engine, report: Report) -> None:
+        self._engine, self._report = engine, report
+
+    def __call__(
+        self, job: Job[SizedRecordT, PartialT, ResultT], records: Iterable[SizedRecordT], shared: object, what: str
+    ) -> ResultT:
+        """Run a job over at least one record and return its result; `what` names it in the progress bar."""
+        self._report.detail(what)
+        tasks = [InlineTask(record, what, number) for number, record in enumerate(records)]
+        self._engine.expect(task.identity[0] for task in tasks)
+        with self._report.progress(sum(task.size for task in tasks), what, unit="") as progress:
+
+            def on_done(done: Done[object]) -> None:
+                progress.advance(done.task.size)
+
+            partial = self._engine.reduce(Call(_read_inline, tasks, job, shared, on_done))
+        assert partial is not None, "there is no record"
+        return job.finish(partial)
