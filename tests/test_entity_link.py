@@ -21,7 +21,8 @@ from test_failures import workers_of
 from kxcli.corpus.records import Document
 from kxcli.mining.linking import NIL, Entry, Linker, Linking
 from kxcli.mining.linking.job import LinkResources
-from kxcli.mining.linking.kb.compiling import SkippedEntries, compile_entries
+from kxcli.mining.linking.kb.compiling import compile_entries
+from kxcli.mining.linking.kb.entries import SkippedEntries
 from kxcli.mining.linking.linker import link_texts
 from kxcli.mining.linking.training.linking_model import LinkingModel
 from kxcli.output.rows import escape_tsv
@@ -212,9 +213,9 @@ def test_what_of_a_knowledge_base_cannot_be_used_is_counted(kxcli, kb):
     for _ in range(2):
         ended = kxcli("entity-link", "--kb", kb, stdin="乙乙和又")
         assert links(ended) == {"1": [("乙乙", "p"), ("又", NIL)]}
-        assert f"1 entry with the id of an earlier one (names added to it, types and data ignored): {kb}:5" in ended.err
+        assert f"1 entry with the id of an earlier entry (names added, types and facts ignored): {kb}:5" in ended.err
         assert f"1 entry without a name, which cannot be found: {kb}:6" in ended.err
-        assert f"1 empty name left out: {kb}:7" in ended.err
+        assert f"1 empty name skipped: {kb}:7" in ended.err
     (kxcli.folder / "bad.tsv").write_text("小米\n", encoding="utf-8")
     assert "bad.tsv:1: has no tab and id" in kxcli("entity-link", "--kb", "bad.tsv", stdin="x", code=1).err
     (kxcli.folder / "bytes.tsv").write_bytes(b"a\t1\n\xff\t2\n")

@@ -24,7 +24,8 @@ from test_failures import EVIL, ended, raw_controls, running
 from kxcli.corpus import knowledge
 from kxcli.errors import InputError
 from kxcli.mining.linking import NIL, Entry, LabeledMention, LabeledText, Linker, Linking
-from kxcli.mining.linking.kb.compiling import SkippedEntries, compile_entries
+from kxcli.mining.linking.kb.compiling import compile_entries
+from kxcli.mining.linking.kb.entries import SkippedEntries
 from kxcli.mining.linking.training.linking_model import LinkingModel, ModelError
 from kxcli.mining.linking.training.train_model import train
 from kxcli.pipelines.linking import model_files

@@ -24,7 +24,8 @@ from kxcli import schema
 from kxcli.cli import main
 from kxcli.errors import InputError
 from kxcli.mining.linking import Entry, LabeledMention, LabeledText, Linker, ModelError
-from kxcli.mining.linking.kb.compiling import SkippedEntries, compile_entries
+from kxcli.mining.linking.kb.compiling import compile_entries
+from kxcli.mining.linking.kb.entries import SkippedEntries
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase, check_knowledge_base
 from kxcli.mining.linking.training import linking_model as model_module
 from kxcli.mining.linking.training.linking_model import LinkingModel

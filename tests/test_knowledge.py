@@ -250,7 +250,7 @@ def test_messages_name_the_right_file(folder, capsys):
         assert "b.tsv: line 1 is skipped" in err
         assert "not valid JSONL: c.jsonl:3" in err
         assert "without a name, which cannot be found: a.jsonl:2, b.tsv:4" in err
-        assert "2 entries with the id of an earlier one (names added to it, types and data ignored): " in err
+        assert "2 entries with the id of an earlier entry (names added, types and facts ignored): " in err
         assert "b.tsv:2, c.jsonl:2" in err
     err = run(capsys, "--kb", "a.jsonl", "--kb", "c.jsonl", "x", code=1).err
     assert "error: c.jsonl:3: has no subject_id" in err

@@ -21,7 +21,8 @@ from kxcli.mining.linking.candidates.candidate_features import FEATURES, PRIOR
 from kxcli.mining.linking.candidates.link_statistics import LinkCounts, LinkStatistics
 from kxcli.mining.linking.candidates.lookup import find_candidates
 from kxcli.mining.linking.candidates.ranking import rank_candidates
-from kxcli.mining.linking.kb.compiling import SkippedEntries, compile_entries
+from kxcli.mining.linking.kb.compiling import compile_entries
+from kxcli.mining.linking.kb.entries import SkippedEntries
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
 from kxcli.mining.linking.linker import link_texts
 from kxcli.mining.linking.mentions import hashed_features, mention_features, mention_model

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from kxcli.arrays.code_points import from_code_points
 from kxcli.arrays.key_index import KeyIndex
-from kxcli.mining.linking.kb.compiling import Entry, SkippedEntries, compile_entries
+from kxcli.mining.linking.kb.compiling import compile_entries
+from kxcli.mining.linking.kb.entries import Entry, SkippedEntries
 from kxcli.mining.linking.spans.name_matcher import NameMatcher, NameMatches, find_names
 from kxcli.mining.linking.spans.overlaps import resolve_overlaps
 from kxcli.mining.text.folding import _UNCHANGED_FROM, BORDER, fold, fold_names, fold_texts
@@ -258,8 +259,8 @@ def test_names_that_cannot_be_found_are_counted():
         "无": [("6", False)],
     }
     assert skipped.examples == {
-        "empty names left out": [1],
-        "names left out that have more than 1,000 characters": [4],
+        "empty names skipped": [1],
+        "names skipped with more than 1,000 characters": [4],
         "entries without a name, which cannot be found": [3, 4],
     }
     assert skipped.counts["entries without a name, which cannot be found"] == 2

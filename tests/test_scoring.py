@@ -19,7 +19,8 @@ from kxcli.batching import CACHE_BATCH
 from kxcli.corpus.labeled_texts import Label, LabeledSpan, read_labeled_texts
 from kxcli.errors import InputError, OutputError
 from kxcli.mining.linking import NIL, Entry, Linker, Mention
-from kxcli.mining.linking.kb.compiling import SkippedEntries, compile_entries
+from kxcli.mining.linking.kb.compiling import compile_entries
+from kxcli.mining.linking.kb.entries import SkippedEntries
 from kxcli.mining.linking.scoring import EvaluationTally, GoldMention, LinkMistake, find_mistakes
 from kxcli.pipelines.linking import evaluation
 from kxcli.pipelines.linking.evaluation import EntryLookup

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from kxcli.arrays.code_points import from_code_points
 from kxcli.mining.linking.spans.abbreviations import find_abbreviations
-from kxcli.mining.linking.spans.bag_matcher import BagMatcher, lowercase_initials, ordinary_words
+from kxcli.mining.linking.spans.bag_matcher import BagMatcher, find_ordinary_words, lowercase_initials
 from kxcli.mining.text.character_tables import letter_table, spaced_table
 from kxcli.mining.text.folding import BORDER, fold_names, fold_texts
 from kxcli.mining.text.tokens import IDEOGRAPH, MARK, WORD, PrefixHashes, Tokens, hash_shapes, hash_strings
@@ -202,10 +202,10 @@ wordy = st.lists(st.tuples(st.sampled_from(WORDS), st.sampled_from(MARKS)), max_
 def test_the_loose_match_equals_its_definition(raw, texts, is_learned):
     names = list(dict.fromkeys(name for name in fold_names(raw) if name))
     texts = [*texts, *raw]
-    ordinary = None if is_learned else ordinary_words(raw)
+    ordinary = None if is_learned else find_ordinary_words(raw)
     bags = BagMatcher.from_names(names, ordinary)
     again = BagMatcher.from_arrays(bags.arrays("of.names"), "of.names")
-    words = None if is_learned else linking_definition.ordinary_words(raw)
+    words = None if is_learned else linking_definition.find_ordinary_words(raw)
     wanted = [slow_spans(text, names, words) for text in texts]
     assert [*map(sorted, spans_of(bags, texts))] == [*map(sorted, spans_of(again, texts))] == wanted
     assert len(bags) == len({linking_definition.bag(name) for name in names} - {None})
@@ -213,7 +213,7 @@ def test_the_loose_match_equals_its_definition(raw, texts, is_learned):
 
 def found_by(names, text):
     """Return the pieces of a text that are names by their words alone."""
-    bags = BagMatcher.from_names(fold_names(names), ordinary_words(names))
+    bags = BagMatcher.from_names(fold_names(names), find_ordinary_words(names))
     whole = from_code_points(fold_texts([text]).codes)
     return [whole[start:stop] for start, stop, _ in spans_of(bags, [text])[0]]
 

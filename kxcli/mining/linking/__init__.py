@@ -6,7 +6,7 @@
 [(0, 2, '2'), (3, 5, '1')]
 """
 
-from kxcli.mining.linking.kb.compiling import Entry
+from kxcli.mining.linking.kb.entries import Entry
 from kxcli.mining.linking.linker import NIL, Linker, Linking, Mention
 from kxcli.mining.linking.training.examples import LabeledMention, LabeledText
 from kxcli.mining.linking.training.linking_model import ModelError

@@ -14,7 +14,8 @@ from kxcli.mining.arguments import check_choice, check_list, check_type, iter_st
 from kxcli.mining.linking.candidates.candidate_features import PRIOR_WEIGHTS
 from kxcli.mining.linking.candidates.lookup import find_candidates
 from kxcli.mining.linking.candidates.ranking import RankedCandidates, rank_candidates
-from kxcli.mining.linking.kb.compiling import Entry, SkippedEntries, compile_entries
+from kxcli.mining.linking.kb.compiling import compile_entries
+from kxcli.mining.linking.kb.entries import Entry, SkippedEntries
 from kxcli.mining.linking.mentions import mention_model
 from kxcli.mining.linking.mentions.mention_candidates import MentionCandidates, MentionContext
 from kxcli.mining.linking.spans import overlaps

@@ -16,7 +16,8 @@ from kxcli.corpus.diagnostics import Diagnostic, Notice, OnError, SkippedRecords
 from kxcli.corpus.knowledge import FileWarning, read_entries
 from kxcli.corpus.sources import Source, find_local
 from kxcli.errors import reason
-from kxcli.mining.linking.kb.compiling import Entry, SkippedEntries, compile_entries
+from kxcli.mining.linking.kb.compiling import compile_entries
+from kxcli.mining.linking.kb.entries import Entry, SkippedEntries
 from kxcli.mining.linking.kb.knowledge_base import VERSION, check_knowledge_base
 from kxcli.report import Report
 from kxcli.schema import IntegerField, ListField, RecordField, RowField, SchemaError, TextField

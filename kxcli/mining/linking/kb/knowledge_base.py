@@ -1,4 +1,4 @@
-"""A compiled knowledge base: arrays that processes share.  Reads and writes no file."""
+"""A compiled knowledge base: arrays that processes share; reads and writes no file."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,14 +20,14 @@ VERSION = 4  # of the compiled arrays; caches of another version are compiled ag
 
 @dataclass(frozen=True)
 class StringTable:
-    """Many strings: UTF-8 of all, and where each begins and the last one ends."""
+    """Many strings: their UTF-8, and where each starts and the last one ends."""
 
     data: UInt8Array
     starts: IntArray
 
     @classmethod
     def from_strings(cls, strings: Sequence[str]) -> "StringTable":
-        """Return the strings."""
+        """Return a table of strings."""
         encoded = [string.encode("utf-8", "surrogatepass") for string in strings]
         return cls(np.frombuffer(b"".join(encoded), dtype=np.uint8), starts_of([*map(len, encoded)]))
 
@@ -57,24 +57,40 @@ class StringTable:
 
 @dataclass(frozen=True)
 class KnowledgeBase:
-    """A compiled knowledge base; rows `starts[n]` to before `starts[n + 1]` belong to n.
+    """A compiled knowledge base; `x_starts` say where the rows of each x begin, and where the last one's end.
 
-    name_matcher: all folded names.  spelled: the same as strings.  bags: the same for the loose match.
-    is_in_capitals: whether a name is written in capitals wherever the knowledge base has it.
-    candidates, candidate_starts: the entries that have each name, by prominence; is_subject: whether as their subject;
-    spellings: a key of how the entry writes it (`tokens.hashes`).
-    ids, subjects: by entry.  kinds: the different types; entry_kinds, entry_kind_starts: those of each entry.
-    type_weights: as `value_weights`.
-    n_facts, n_names: of each entry.
-    term_index: numbers of the words and pairs of characters (`terms.terms`) in names and objects, key: their hash.
-    idf: by such a number, from 1: log of 1 + entries in all by entries that have it.
-    entry_terms, entry_term_starts: the numbers for each entry, ascending; entry_weights: the sum of their idf.
-    entry_values, entry_value_starts: the facts with short objects, as numbers, that other entries have too.
-    fact_weights: by such a number, from 0 where all entries have it to almost 1 where two have it.
-    fact_objects: by such a number, 1 + the number of its object in `objects`, or 0; object_keys: of that, its hash.
-    entry_numbers, entry_number_starts: facts whose objects are numbers, in standard deviations over all entries;
-    entry_number_predicates: the number of the predicate.
-    digest: SHA-256 of all of this, which a trained model refers to, shape (32,).
+    Args:
+        name_matcher: Finds the names in texts.
+        names: The folded names.
+        bag_matcher: Finds the names by their words.
+        is_in_capitals: Whether a name is in capitals wherever the knowledge base has it.
+        name_entries: The entries of each name, the most prominent first.
+        is_subject: Whether the name is the subject of the entry.
+        name_entry_starts: By name, in `name_entries`.
+        spellings: By row of `name_entries`, the hash of the entry's spelling of the name.
+        ids: By entry.
+        subjects: By entry.
+        types: The distinct types.
+        entry_types: Numbers of the types of each entry.
+        entry_type_starts: By entry, in `entry_types`.
+        type_weights: By type, 0 if all entries have it, 1 if one has it.
+        n_facts: By entry.
+        n_names: By entry.
+        term_index: Numbers of the terms (`text.terms`) in names and objects, from 1.
+        idf: By number of a term, the log of 1 + the ratio of entries to entries with the term.
+        entry_terms: Numbers of the terms of each entry, ascending by hash.
+        entry_term_starts: By entry, in `entry_terms`.
+        entry_term_weights: By entry, the sum of the idf of its terms.
+        entry_facts: Numbers of the facts of each entry that other entries have too, with objects of few characters.
+        entry_fact_starts: By entry, in `entry_facts`.
+        fact_weights: By fact, 0 if all entries have it, almost 1 if two have it.
+        fact_objects: By fact, 1 + the number of its object in `object_matcher`, or 0.
+        object_matcher: Finds the objects of facts in texts.
+        object_keys: By object, its hash.
+        entry_numbers: Numbers among the objects of each entry, in standard deviations over all entries.
+        entry_number_predicates: By row of `entry_numbers`, the number of the predicate.
+        entry_number_starts: By entry, in `entry_numbers`.
+        digest: SHA-256 of all other arrays, to which a trained model refers, shape (32,).
     """
 
     name_matcher: NameMatcher
@@ -110,7 +126,7 @@ class KnowledgeBase:
     digest: UInt8Array
 
     def arrays(self) -> dict[str, AnyArray]:
-        """Return all there is as arrays."""
+        """Return all arrays by name."""
         strings = {name: getattr(self, name) for name in _STRINGS}
         return {
             **self.name_matcher.arrays("name_matcher"),
@@ -124,7 +140,7 @@ class KnowledgeBase:
 
     @classmethod
     def from_arrays(cls, arrays: NamedArrays) -> "KnowledgeBase":
-        """Return the knowledge base whose `arrays` these are; `KeyError` where one is missing."""
+        """Return the knowledge base of these arrays; raises `KeyError` if one is missing."""
         read: dict[str, Any] = {name: arrays[name] for name in _ARRAYS}
         for name in _STRINGS:
             read[name] = StringTable(arrays[f"{name}.data"], arrays[f"{name}.starts"])

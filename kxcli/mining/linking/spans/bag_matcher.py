@@ -93,7 +93,7 @@ class BagMatcher:
 
         A name has none if it has characters of scripts that separate no words by spaces, no word that counts, more
         than `MOST_WORDS` of them, or fewer than four letters in these.
-        ordinary: `ordinary_words`; None: all words are ordinary.
+        ordinary: `find_ordinary_words`; None: all words are ordinary.
         """
         codes = to_code_points(BORDER.join([*names, ""]))
         lengths = np.fromiter(map(len, names), dtype=np.int64, count=len(names)) + 1
@@ -248,7 +248,7 @@ _ARRAYS = ("names", "name_starts", "sieve", "forms", "orders", "traits")
 _NONE = BagMatches(*(np.empty(0, dtype=np.int64) for _ in BagMatches._fields))
 
 
-def ordinary_words(names: Sequence[str]) -> UInt64Array:
+def find_ordinary_words(names: Sequence[str]) -> UInt64Array:
     """Return keys of the words of some names, as written, that begin with no capital, ascending.
 
     A word of fewer than four letters says nothing: "van" and "and" are in proper names too.
