@@ -1,18 +1,24 @@
 """What the tests share: the real program in a real process, the samples, the corpora where they stand."""
 
+import gc
 import mmap
+import multiprocessing.forkserver
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from kxcli.cli import main
 
 settings.register_profile(
     "kxcli",
@@ -39,7 +45,11 @@ class Ended:
 
     code: int
     out: bytes
-    err: str
+    messages: bytes
+
+    @property
+    def err(self):
+        return self.messages.decode("utf-8", "replace")
 
     @property
     def text(self):
@@ -50,8 +60,73 @@ class Ended:
         return [line.split("\t") for line in self.text.splitlines()]
 
 
+def encode(text):
+    return text if isinstance(text, bytes) else text.encode()
+
+
+@contextmanager
+def in_process(environment, folder, stdin):
+    """Give this process the environment, folder and descriptors 0 to 2 of a new one; yield its [stdout, stderr].
+
+    The list is filled when the block ends.  stdin is a pipe, as in a shell; stdout and stderr are files, since a server
+    of multiprocessing that ends later would keep a pipe open.
+    """
+    streams = []
+    before = dict(os.environ), os.getcwd(), tempfile.tempdir, (sys.stdin, sys.stdout, sys.stderr)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM)}
+    collector = gc.get_threshold()
+    with ExitStack() as stack:
+        files = [stack.enter_context(tempfile.TemporaryFile()) for _ in range(2)]
+        saved = [os.dup(number) for number in range(3)]
+        reading, writing = os.pipe()
+        feeder = threading.Thread(target=_feed, args=(writing, stdin))
+        feeder.start()
+        for number, source in enumerate((reading, files[0].fileno(), files[1].fileno())):
+            os.dup2(source, number)
+        os.close(reading)
+        os.environ.clear()
+        os.environ.update(environment)
+        os.chdir(folder)
+        tempfile.tempdir = None
+        sys.stdin = text_stream(0, "r", "surrogateescape")
+        sys.stdout = text_stream(1, "w", "surrogateescape")
+        sys.stderr = text_stream(2, "w", "backslashreplace")
+        try:
+            yield streams
+        finally:
+            with suppress(FileNotFoundError):  # its socket was in the folder of the run
+                multiprocessing.forkserver._forkserver._stop()
+            for stream in (sys.stdout, sys.stderr):
+                with suppress(ValueError, AttributeError):
+                    stream.flush()
+            for number, descriptor in enumerate(saved):
+                os.dup2(descriptor, number)
+                os.close(descriptor)
+            feeder.join()
+            os.environ.clear()
+            os.environ.update(before[0])
+            os.chdir(before[1])
+            tempfile.tempdir = before[2]
+            sys.stdin, sys.stdout, sys.stderr = before[3]
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+            gc.set_threshold(*collector)
+            for file in files:
+                file.seek(0)
+                streams.append(file.read())
+
+
+def text_stream(number, mode, errors):
+    return open(number, mode, encoding="utf-8", errors=errors, closefd=False)
+
+
+def _feed(descriptor, data):
+    with suppress(BrokenPipeError), open(descriptor, "wb") as pipe:
+        pipe.write(data)
+
+
 class Program:
-    """`kxcli` as a user has it: another process, an environment of its own, a temporary folder of its own."""
+    """`kxcli` with an environment, a folder and a temporary folder of its own, in this process or in another one."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -79,14 +154,28 @@ class Program:
         )
 
     def __call__(self, *arguments, stdin=b"", code=0, **options):
-        """Run to the end; the exit code has to be `code`."""
+        """Call the program in this process and return how it ended; the exit code has to be `code`.
+
+        Options of `subprocess.Popen` and variables of the interpreter need a process of its own: see `run`.
+        """
+        if options or any(name.startswith("PYTHON") for name in self.environment):
+            return self.run(*arguments, stdin=stdin, code=code, **options)
+        with in_process(self.environment, self.folder, encode(stdin)) as streams:
+            exit_code = main([*map(str, arguments)])
+        return self._check(Ended(exit_code, *streams), code, arguments)
+
+    def run(self, *arguments, stdin=b"", code=0, **options):
+        """Run the program in a process of its own to the end; the exit code has to be `code`."""
         process = self.start(*arguments, stdin=subprocess.PIPE, **options)
         try:
-            out, err = process.communicate(stdin if isinstance(stdin, bytes) else stdin.encode(), timeout=120)
+            out, err = process.communicate(encode(stdin), timeout=120)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, signal.SIGKILL)
             raise
-        ended = Ended(process.returncode, out or b"", (err or b"").decode("utf-8", "replace"))
+        return self._check(Ended(process.returncode, out or b"", err or b""), code, arguments)
+
+    @staticmethod
+    def _check(ended, code, arguments):
         assert ended.code == code, f"exit code {ended.code}, not {code}: {ended.err}"
         assert "Traceback" not in ended.err or "-v" in arguments
         return ended

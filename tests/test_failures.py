@@ -614,7 +614,7 @@ def test_a_bad_byte_at_a_spooled_line_is_told_by_its_line(kxcli, workers, place)
 
 def test_a_full_disk_under_tmpdir_is_told(kxcli, workers, small_disk, old):
     kxcli.environment["TMPDIR"] = str(small_disk)
-    err = kxcli(*SPACE, "-j", workers, "-o", old, stdin=b"x " * LIMIT, code=1).err
+    err = kxcli.run(*SPACE, "-j", workers, "-o", old, stdin=b"x " * LIMIT, code=1).err
     assert err.startswith("kxcli: error: ") and "TMPDIR" in err and err.count("\n") == 1
     assert os.listdir(small_disk) == []
 
