@@ -31,7 +31,7 @@ test-quick: $(VENV)/.test
 	$(BIN)/pytest -n $(WORKERS) -m "not slow and not full"
 
 test-slow: $(VENV)/.test
-	$(BIN)/pytest -n $(WORKERS)
+	$(BIN)/pytest -n $(WORKERS) --hypothesis-profile=random
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .

@@ -1,4 +1,4 @@
-"""What the tests share: the real program in a real process, the samples, the corpora where they stand."""
+"""Fixtures that the tests share: the program, the samples, the corpora if they are available."""
 
 import gc
 import mmap
@@ -19,17 +19,21 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from kxcli.cli import main
+from kxcli.tuning import configure_process
 
-settings.register_profile(
-    "kxcli",
-    deadline=None,
-    print_blob=True,
+configure_process()  # as the program does, before numpy is imported
+
+COMMON = {
+    "deadline": None,
+    "print_blob": True,
     # The fixtures that tests with examples use are the same for all examples.
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
-)
-settings.load_profile("kxcli")
+    "suppress_health_check": [HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+}
+settings.register_profile("fixed", derandomize=True, max_examples=50, **COMMON)
+settings.register_profile("random", **COMMON)  # of `make test-slow`
+settings.load_profile("fixed")
 
-# Under nohup, or in the background of a shell, signals are ignored, which processes inherit; a handler they do not.
+# Processes inherit ignored signals (under nohup, or in the background of a shell), but not handlers.
 for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGQUIT):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, lambda number, frame: None)
@@ -181,7 +185,7 @@ class Program:
         return ended
 
     def left_behind(self):
-        """Return what stands in the temporary folder."""
+        """Return the names in the temporary folder."""
         return sorted(path.name for path in self.tmp.iterdir())
 
 
@@ -212,10 +216,10 @@ def workers(request):
 
 @pytest.fixture(scope="session")
 def corpora():
-    """The folder of real corpora; a test that wants it is skipped where it is not there."""
+    """Return the folder of real corpora; skip the test if it is missing."""
     folder = SHARED / "data" / "corpus"
     if not folder.is_dir():
-        pytest.skip("the real corpora are not here")
+        pytest.skip("the real corpora are missing")
     return folder
 
 
@@ -245,10 +249,10 @@ def mapped(data):
 
 
 def wait_until(condition, seconds=120):
-    """Wait until a condition holds; fails where it does not in time."""
+    """Wait until a condition holds; fail if it does not in time."""
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, "waited in vain"
+        assert time.monotonic() < end, "timeout"
         time.sleep(0.02)
 
 
@@ -256,7 +260,7 @@ QUICK_CASES = 1
 
 
 def pytest_collection_modifyitems(items):
-    """Of a test with many cases, leave all but the first to the full run: `make test-quick` is for every edit."""
+    """Mark all cases of a test but the first as `full`: `make test-quick` is for every edit."""
     seen = {}
     for item in items:
         name = (item.path, getattr(item, "originalname", item.name))
