@@ -12,7 +12,7 @@ ROOMS = {
     "storage": {"arrays", "errors", "schema", "signals"},
     "tally": {"arrays", "errors", "storage"},
     "mining": {"arrays", "batching", "schema", "tally", "wording"},
-    "corpus": {"arrays", "batching", "errors", "urls", "schema", "storage", "wording"},
+    "corpus": {"arrays", "batching", "errors", "schema", "storage", "suffixes", "urls", "wording"},
     "mapreduce": {"arrays", "errors", "schema", "signals", "storage", "tuning", "wording"},
     "output": {"errors", "signals", "storage", "urls"},
 }

@@ -7,45 +7,12 @@ import click
 
 from kxcli.errors import UsageError
 from kxcli.output.conflicts import is_same_output, refuse_overwriting
+from kxcli.suffixes import COMPRESSORS, FORMATS
 
 # The options that name a file to write, with the format that it has; None: the one of -f.
 _WRITTEN = {"output": None, "errors": "tsv", "model": "npz"}
 _READ = ("inputs", "files_from", "main", "userdict", "stopwords", "known", "kb", "train", "evaluate", "model", "y_file")
 _FOLDERS = ("output_dir", "checkpoint", "kb_cache")
-
-# What the end of a name says of the content; other ends (.txt, .dat) say nothing.
-_FORMATS = {
-    ".tsv": "tsv",
-    ".tab": "tsv",
-    ".csv": "csv",
-    ".json": "jsonl",
-    ".jsonl": "jsonl",
-    ".jsonlines": "jsonl",
-    ".ndjson": "jsonl",
-    ".npy": "npy",
-    ".npz": "npz",
-    ".parquet": "parquet",
-    ".arrow": "arrow",
-    ".feather": "arrow",
-    ".xls": "xls",
-    ".xlsx": "xlsx",
-    ".ods": "ods",
-}
-_COMPRESSORS = {
-    ".gz": "gzip",
-    ".tgz": "gzip",
-    ".bgz": "bgzip",
-    ".bz2": "bzip2",
-    ".xz": "xz",
-    ".lzma": "lzma",
-    ".zst": "zstd",
-    ".zstd": "zstd",
-    ".lz4": "lz4",
-    ".br": "brotli",
-    ".z": "compress",
-    ".zip": "zip",
-    ".7z": "7z",
-}
 
 
 def check_outputs(ctx: click.Context, form: str) -> None:
@@ -80,11 +47,11 @@ def check_outputs(ctx: click.Context, form: str) -> None:
 
 def _check_name(flag: str, path: str, form: str, offered: Iterable[str]) -> None:
     suffix = os.path.splitext(path)[1].lower()
-    if suffix in _COMPRESSORS:
-        example = f"kxcli ... | {_COMPRESSORS[suffix]} > {os.path.basename(path)}"
+    if suffix in COMPRESSORS:
+        example = f"kxcli ... | {COMPRESSORS[suffix]} > {os.path.basename(path)}"
         how = f"choose another name, or compress stdout: {example}" if flag == "-o" else "choose another name"
         raise UsageError(f"{flag} {path}: the output is not compressed; {how}.")
-    said = _FORMATS.get(suffix, form)
+    said = FORMATS.get(suffix, form)
     if said != form:
         how = f"use -f {said}, or choose another name" if said in offered else "choose another name"
         raise UsageError(f"{flag} {path}: the name says {said}, but the output is {form}; {how}.")

@@ -21,12 +21,10 @@ from kxcli.corpus.remote.readers import RANGE_OVERLAP
 from kxcli.corpus.sources import Source
 from kxcli.errors import InputError, UsageError
 from kxcli.storage.temp_files import TempFile
-from kxcli.urls import strip_query
+from kxcli.suffixes import guess_format
 
-_SUFFIXES: dict[str, RecordKind] = {".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv", ".tsv": "tsv"}
 _DOCUMENT_BYTES = 64  # of a parsed document without its text, so that empty ones fill a shard, too
 _SNIFFED_BYTES = 1 << 12  # enough to contain something else than white space
-_COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 
 
 @dataclass(frozen=True)
@@ -101,10 +99,8 @@ class ShardTask:
 
 def guess_kind(path: str) -> RecordKind | None:
     """Return the record format by a file's suffix, or by the one before the suffix of a compression."""
-    stem, suffix = os.path.splitext(strip_query(path).lower())
-    if suffix in _COMPRESSED:
-        suffix = os.path.splitext(stem)[1]
-    return _SUFFIXES.get(suffix)
+    found = guess_format(path)
+    return None if found == "npy" else found
 
 
 def compute_stamps(sources: Iterable[Source]) -> list[str]:

@@ -14,7 +14,6 @@ from kxcli.corpus.tables.table import (
     ColumnGroup,
     Table,
     TableBlock,
-    TableKind,
     TableReading,
     open_table,
 )
@@ -24,7 +23,6 @@ __all__ = [
     "ColumnGroup",
     "Table",
     "TableBlock",
-    "TableKind",
     "TableReading",
     "TextColumns",
     "open_table",

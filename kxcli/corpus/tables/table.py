@@ -6,14 +6,14 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import BinaryIO, Literal, NamedTuple, NoReturn
+from typing import BinaryIO, NamedTuple, NoReturn
 
 import numpy as np
 
 from kxcli.arrays import FloatArray, IntArray
 from kxcli.corpus.compression import Stream
 from kxcli.corpus.diagnostics import Diagnostic, Notice, OnError, ReadDiagnostics
-from kxcli.corpus.shards import detect_format, guess_kind
+from kxcli.corpus.shards import detect_format
 from kxcli.corpus.sources import Source
 from kxcli.corpus.tables import arrays, delimited, objects
 from kxcli.corpus.tables.cells import (
@@ -27,13 +27,10 @@ from kxcli.corpus.tables.cells import (
 )
 from kxcli.corpus.tables.chunks import RowChunk, TablePart
 from kxcli.errors import InputError, UsageError
-from kxcli.urls import strip_query
+from kxcli.suffixes import InputFormat, guess_format
 from kxcli.wording import format_count, format_names, shorten
 
-TableKind = Literal["tsv", "csv", "jsonl", "npy"]
-
 N_SURVEYED_CELLS = 1_000  # cells with a value that settle whether a column is numbers
-_COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 _FEW_LABELS = 10  # distinct cells such as 5% that are labels if they recur, like the doses of a trial
 
 
@@ -47,7 +44,7 @@ class TableReading:
     missing: which cells have no value.
     """
 
-    kind: TableKind | None
+    kind: InputFormat | None
     encoding: str
     header: bool | None
     on_error: OnError
@@ -216,7 +213,7 @@ def _parts(sources: Iterable[Source], reading: TableReading) -> Generator[TableP
 def _read(
     source: Source, file: BinaryIO, reading: TableReading, names: tuple[str, ...], diagnostics: ReadDiagnostics
 ) -> TablePart | None:
-    kind = reading.kind or _kind(source)
+    kind = reading.kind or (not source.is_stdin and guess_format(source.path)) or "tsv"
     if kind == "npy":
         return arrays.read(source, file, diagnostics)
     stream = Stream(file, source.path)
@@ -224,18 +221,6 @@ def _read(
     if kind == "jsonl":
         return objects.read(stream, source_format, names, diagnostics)
     return delimited.read(stream, source_format, kind, reading.header, reading.missing, diagnostics)
-
-
-def _kind(source: Source) -> TableKind:
-    if source.is_stdin:
-        return "tsv"
-    stem = strip_query(source.path).lower()
-    for suffix in _COMPRESSED:
-        stem = stem.removesuffix(suffix)
-    if stem.endswith(".npy"):
-        return "npy"
-    found = guess_kind(source.path)
-    return "tsv" if found is None or found == "text" else found
 
 
 def _compare(part: TablePart, first: TablePart, headed: TablePart | None, reading: TableReading) -> None:

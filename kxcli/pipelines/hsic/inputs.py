@@ -12,7 +12,7 @@ from kxcli.arrays import BoolArray, FloatArray
 from kxcli.corpus import encodings
 from kxcli.corpus.diagnostics import Diagnostic, Notice, format_place
 from kxcli.corpus.named_inputs import resolve_sources
-from kxcli.corpus.tables import ColumnGroup, Table, TableKind, TableReading, TextColumns, open_table
+from kxcli.corpus.tables import ColumnGroup, Table, TableReading, TextColumns, open_table
 from kxcli.corpus.tables.cells import MissingCodes
 from kxcli.errors import InputError, UsageError
 from kxcli.mining.hsic import texts
@@ -24,6 +24,7 @@ from kxcli.mining.hsic.parameters import MIN_ROWS, Kernel, MeasureError
 from kxcli.pipelines import corpus_run
 from kxcli.pipelines.settings import InputSettings, OutputSettings
 from kxcli.report import Report
+from kxcli.suffixes import InputFormat
 from kxcli.wording import format_count
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ class HsicTables:
         self._choices: set[Notice] = set()
         self._stack = ExitStack()
         reading = TableReading(
-            cast(TableKind | None, given.input_format),
+            cast(InputFormat | None, given.input_format),
             encodings.resolve_encoding(given.encoding),
             given.header_in,
             given.on_error,

@@ -14,8 +14,6 @@ from kxcli.output import rows, sink
 from kxcli.storage.temp_files import temporary_folder
 from kxcli.tally.scratch import Scratch
 
-_SUFFIXES = {"tsv": ".tsv", "csv": ".csv", "jsonl": ".jsonl"}
-
 
 @dataclass(frozen=True)
 class Listing:
@@ -50,7 +48,7 @@ class WritePart:
         """Write the part of that number, and return the file's path; what is there is replaced when it is whole."""
         from kxcli.mapreduce.cluster.work import get_partial_limit  # numpy comes with it
 
-        path = os.path.join(self.folder, f"part-{number:05}{_SUFFIXES[self.listing.form]}")
+        path = os.path.join(self.folder, f"part-{number:05}.{self.listing.form}")
         try:
             os.makedirs(self.folder, exist_ok=True)
         except OSError as error:
