@@ -1,4 +1,4 @@
-"""What stands in and around a span, hashed to columns of a large table.
+"""Sparse features of spans, hashed to the columns of a large table.
 
 After Weinberger et al. 2009, "Feature hashing for large scale multitask learning".
 """
@@ -15,15 +15,18 @@ from kxcli.mining.linking.spans.parsing import MentionSpans, ParsedTexts
 from kxcli.mining.text.tokens import hash_shapes
 
 HASH_BITS = 18
-N_COLUMNS = (1 << HASH_BITS) + 1  # the first one counts for nothing
-_MAX_TYPES = 3  # types of the best candidate that are marks
-_NO_TOKEN = np.uint64(0x1234_5678_9ABC_DEF1)  # stands for what is before the first token of a text, or behind the last
+N_COLUMNS = (1 << HASH_BITS) + 1  # column 0 is for spans without a feature, and has no weight
+_MAX_TYPES = 3  # types of the best candidate that are features
+_ENTRY_NUMBER, _TYPE_NUMBER = 0, 100  # numbers of the features of the best entry
+_NO_TOKEN = np.uint64(0x1234_5678_9ABC_DEF1)  # the hash of a position outside of the text
+
+Hashes = tuple[UInt64Array, BoolArray | None]  # a hash for each span, and which spans have the feature, None for all
 
 
 def iter_hashed_columns(context: MentionContext, mentions: MentionCandidates) -> Iterator[Int32Array]:
-    """Yield the columns of each kind of mark, for every span; 0 where it has none."""
-    for number, values, has_some in _iter_hashes(context, mentions):
-        salted = (values ^ (_spread_bits(np.array([number])) * XXHASH)) * GOLDEN
+    """Yield the column of each feature for every span, 0 if the span does not have it."""
+    for number, hashes, has_some in _iter_hashes(context, mentions):
+        salted = (hashes ^ (_spread_bits(np.array([number])) * XXHASH)) * GOLDEN
         columns = (salted >> np.uint64(64 - HASH_BITS)).astype(np.int32) + 1
         yield columns if has_some is None else np.where(has_some, columns, 0)
 
@@ -31,68 +34,62 @@ def iter_hashed_columns(context: MentionContext, mentions: MentionCandidates) ->
 def _iter_hashes(
     context: MentionContext, mentions: MentionCandidates
 ) -> Iterator[tuple[int, UInt64Array, BoolArray | None]]:
-    """Yield a number for each kind of mark, its hash, and which spans have one, None for all."""
-    iter_hashed_columns = chain(_name_hashes(context, mentions), _text_hashes(context, mentions))
-    for number, (values, has_some) in enumerate(iter_hashed_columns, 1):
-        yield number, values, has_some
-    entries, has_best = _find_best_entries(context, mentions)
-    yield 0, _spread_bits(entries), has_best
+    """Yield for each feature its number, hashes, and the spans that have it."""
+    spans = context.text.spans.select(mentions.numbers)
+    first, last = _find_tokens(context.text, spans)
+    form_hashes = _form_hashes(context, mentions)
+    span_hashes = _span_hashes(context.text, spans, first, last)
+    neighbor_hashes = _neighbor_hashes(context.text, spans, first, last)
+    for number, (hashes, has_some) in enumerate(chain(form_hashes, span_hashes, neighbor_hashes), 1):
+        yield number, hashes, has_some
+    entries, has_best = context.best_entries(mentions)
+    yield _ENTRY_NUMBER, _spread_bits(entries), has_best
     base = context.base
     for number in range(_MAX_TYPES if len(base.entry_types) else 0):
         at = base.entry_type_starts.take(entries) + number
-        has_kind = has_best & (at < base.entry_type_starts.take(entries + 1))
-        yield 100, _spread_bits(base.entry_types.take(at, mode="clip")), has_kind
+        has_type = has_best & (at < base.entry_type_starts.take(entries + 1))
+        yield _TYPE_NUMBER, _spread_bits(base.entry_types.take(at, mode="clip")), has_type
 
 
-def _find_best_entries(context: MentionContext, mentions: MentionCandidates) -> tuple[IntArray, BoolArray]:
-    """Return the best entry of each span, 0 where there is none, and whether there is one."""
+def _form_hashes(context: MentionContext, mentions: MentionCandidates) -> Iterator[Hashes]:
+    """Yield the name, the origin of its best candidate, and how often and how likely it is a mention."""
+    candidates = context.candidates
     has_best = mentions.best >= 0
-    entries = np.zeros(len(has_best), dtype=np.int64)
-    entries[has_best] = context.ranked.entries.take(mentions.best[has_best])
-    return entries, has_best
-
-
-def _name_hashes(
-    context: MentionContext, mentions: MentionCandidates
-) -> Iterator[tuple[UInt64Array, BoolArray | None]]:
-    text, candidates = context.text, context.candidates
-    has_best = mentions.best >= 0
-    kinds = np.zeros(len(has_best), dtype=np.uint8)
-    kinds[has_best] = candidates.origins.take(context.ranked.rows.take(mentions.best[has_best]))
+    origins = np.zeros(len(has_best), dtype=np.uint8)
+    origins[has_best] = candidates.origins.take(context.ranked.rows.take(mentions.best[has_best]))
     often = np.minimum(context.statistics.n_occurrences.take(candidates.name_numbers), 4).astype(np.uint64)
     rates = (4 * candidates.rates).astype(np.uint64)
-    yield text.forms.keys.take(mentions.forms), None
-    yield _spread_bits(kinds), None
+    yield context.text.forms.keys.take(mentions.forms), None
+    yield _spread_bits(origins), None
     yield _spread_bits((often << np.uint64(8)) | rates).take(mentions.forms), None
-    spans = text.spans.select(mentions.numbers)
-    first, last = _find_first_and_last(text, spans)
-    own_last = text.tokens.keys.take(last, mode="clip")
-    yield text.tokens.keys.take(first, mode="clip"), None
-    yield own_last, None
-    yield text.tokens.prefix.span(np.maximum(spans.stops - 4, spans.starts), spans.stops), None
+
+
+def _span_hashes(text: ParsedTexts, spans: MentionSpans, first: IntArray, last: IntArray) -> Iterator[Hashes]:
+    """Yield tokens of spans, their last characters, sizes and shapes."""
+    tokens = text.tokens
+    last_keys = tokens.keys.take(last, mode="clip")
+    yield tokens.keys.take(first, mode="clip"), None
+    yield last_keys, None
+    yield tokens.prefix.span(np.maximum(spans.stops - 4, spans.starts), spans.stops), None
     yield _spread_bits(np.minimum(last - first + 1, 6)), None
     yield _spread_bits(np.minimum(spans.stops - spans.starts, 12)), None
-    yield _join_hashes(text.tokens.keys.take(np.maximum(last - 1, 0), mode="clip"), own_last), last > first
+    yield _join_hashes(tokens.keys.take(np.maximum(last - 1, 0), mode="clip"), last_keys), last > first
     yield hash_shapes(text.folded.source, spans.begins, spans.ends), None
 
 
-def _text_hashes(
-    context: MentionContext, mentions: MentionCandidates
-) -> Iterator[tuple[UInt64Array, BoolArray | None]]:
-    text = context.text
-    spans = text.spans.select(mentions.numbers)
-    first, last = _find_first_and_last(text, spans)
-    two_before, before, behind, two_behind = (
-        _find_token_keys(text, spans, at) for at in (first - 2, first - 1, last + 1, last + 2)
+def _neighbor_hashes(text: ParsedTexts, spans: MentionSpans, first: IntArray, last: IntArray) -> Iterator[Hashes]:
+    """Yield tokens before and after spans, pairs of them, their last characters, and the start of the text."""
+    two_before, before, after, two_after = (
+        _get_token_keys(text, spans, at) for at in (first - 2, first - 1, last + 1, last + 2)
     )
     yield before, None
     yield two_before, None
-    yield behind, None
-    yield two_behind, None
-    yield _join_hashes(before, behind), None
+    yield after, None
+    yield two_after, None
+    yield _join_hashes(before, after), None
     yield _join_hashes(two_before, before), None
-    yield _join_hashes(behind, two_behind), None
-    for keys, at in ((before, first - 1), (behind, last + 1)):
+    yield _join_hashes(after, two_after), None
+    for keys, at in ((before, first - 1), (after, last + 1)):
         stops = text.tokens.stops.take(at, mode="clip")
         starts = np.maximum(stops - 3, text.tokens.starts.take(at, mode="clip"))
         yield np.where(keys == _NO_TOKEN, _NO_TOKEN, text.tokens.prefix.span(starts, stops)), None
@@ -100,22 +97,22 @@ def _text_hashes(
     yield np.ones(len(first), dtype=np.uint64), spans.begins == text.folded.starts.take(texts)
 
 
-def _find_first_and_last(text: ParsedTexts, spans: MentionSpans) -> tuple[IntArray, IntArray]:
-    """Return the numbers of the first and the last token of spans; one within a token has that for both."""
+def _find_tokens(text: ParsedTexts, spans: MentionSpans) -> tuple[IntArray, IntArray]:
+    """Return the numbers of the first and the last token of spans, equal for a span within a token."""
     first = np.maximum(text.tokens.numbers.take(spans.starts + 1).astype(np.int64) - 1, 0)
     return first, np.maximum(text.tokens.numbers.take(spans.stops).astype(np.int64) - 1, first)
 
 
-def _find_token_keys(text: ParsedTexts, spans: MentionSpans, at: IntArray) -> UInt64Array:
-    """Return the keys of tokens in the texts of spans, one for none."""
+def _get_token_keys(text: ParsedTexts, spans: MentionSpans, numbers: IntArray) -> UInt64Array:
+    """Return the hashes of tokens, `_NO_TOKEN` for those outside of the span's text."""
     texts = text.forms.texts.take(spans.forms)
     bounds = text.tokens.numbers.take(np.append(text.starts, len(text.folded.codes)))
-    is_there = (at >= bounds.take(texts)) & (at < bounds.take(texts + 1))
-    return np.where(is_there, text.tokens.keys.take(at, mode="clip"), _NO_TOKEN)
+    is_inside = (numbers >= bounds.take(texts)) & (numbers < bounds.take(texts + 1))
+    return np.where(is_inside, text.tokens.keys.take(numbers, mode="clip"), _NO_TOKEN)
 
 
 def _spread_bits(values: AnyArray) -> UInt64Array:
-    """Return small numbers, spread."""
+    """Return a hash of small numbers."""
     wide = (values.astype(np.uint64) + np.uint64(1)) * GOLDEN
     return np.asarray(wide ^ (wide >> np.uint64(29)))
 

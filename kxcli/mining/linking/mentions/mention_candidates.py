@@ -1,11 +1,11 @@
-"""Texts whose candidates are ranked: what features of mentions are made of."""
+"""Spans that may be mentions, and the ranked candidates that features are computed from."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from kxcli.arrays import IntArray
+from kxcli.arrays import BoolArray, IntArray
 from kxcli.mining.linking.candidates.candidate_features import Candidates
 from kxcli.mining.linking.candidates.link_statistics import LinkStatistics
 from kxcli.mining.linking.candidates.ranking import RankedCandidates
@@ -14,9 +14,12 @@ from kxcli.mining.linking.spans.parsing import ParsedTexts
 
 
 class MentionCandidates(NamedTuple):
-    """Spans that may be mentions by what is known of their names.
+    """Spans that may be mentions.
 
-    numbers: of spans.  forms: theirs.  best: the row of the best of the ranked candidates, -1 for none.
+    Attributes:
+        numbers: Their numbers among all spans, ascending.
+        forms: The number of each one's surface form.
+        best: The row of each one's best entry among the ranked candidates, -1 if it has none.
     """
 
     numbers: IntArray
@@ -26,7 +29,7 @@ class MentionCandidates(NamedTuple):
 
 @dataclass(frozen=True)
 class MentionContext:
-    """All that features of mentions are made of."""
+    """Parsed texts with their candidates: all that features of mentions depend on."""
 
     base: KnowledgeBase
     statistics: LinkStatistics
@@ -35,10 +38,17 @@ class MentionContext:
     ranked: RankedCandidates
 
     def find_mentions(self) -> MentionCandidates:
-        """Return the spans whose group has candidates, or was labelled, or that a tagger gave."""
+        """Return the spans that have candidates, whose name was labeled, or that the tagger found."""
         spans, starts = self.text.spans, self.ranked.starts
         has_some = np.diff(starts) > 0
         is_likely = has_some | (self.statistics.n_mentions.take(self.candidates.name_numbers) > 0)
         numbers = np.flatnonzero(is_likely.take(spans.forms) | (spans.tag_probabilities > 0))
         forms = spans.forms.take(numbers)
         return MentionCandidates(numbers, forms, np.where(has_some, starts[:-1], -1).take(forms))
+
+    def best_entries(self, mentions: MentionCandidates) -> tuple[IntArray, BoolArray]:
+        """Return the best entry of each mention, 0 if it has none, and whether it has one."""
+        has_best = mentions.best >= 0
+        entries = np.zeros(len(has_best), dtype=np.int64)
+        entries[has_best] = self.ranked.entries.take(mentions.best[has_best])
+        return entries, has_best

@@ -1,4 +1,4 @@
-"""Whether a span is a mention of its best candidate: dense features, for many spans at a time."""
+"""Dense features of spans, for the decision whether each is a mention of its best candidate."""
 
 from collections.abc import Iterator
 
@@ -17,19 +17,26 @@ from kxcli.mining.linking.mentions.mention_candidates import MentionCandidates, 
 from kxcli.mining.linking.spans.parsing import MentionSpans, ParsedTexts
 from kxcli.mining.text.character_tables import case_tables, spaced_table
 
-# What speaks for a span to be a mention of its best candidate, and how much before anything was learned.
-#   seen, rate, rate_often: the name stood in labelled texts; log odds of its being meant; these times how often.
-#   known, learned, loose: where the candidate comes from.  defined: the text defines it as a short form; from_long: how
-#   surely its long form means the candidate; long_rate: how likely that is meant; unsupported: no long form means it.
-#   has_short: it is such a long form.  length, repeats, many: logarithms of characters, spans in the text, candidates.
-#   chance, margin: how likely the best candidate is, and by how much likelier than the next.  none: there is no
-#   candidate.  subject, meant, names, facts: of the best candidate.  inside, inside_rate, outside_rate, crossing_rate:
-#   it lies within another span; the greatest rates of spans around it, within it, and across its borders.
-#   titled, quoted, bracketed: by what it is enclosed.  written: as the knowledge base writes it.  not_capitals: a short
-#   name that the knowledge base writes in capitals alone is not written so.  capitals: it is in capitals.  short: one
-#   character, or two of a script with spaces, unless they are in capitals as the knowledge base has them, and no part
-#   of a code as "5-HT".
-#   tag, untagged, tag_rival: log odds of the tagger for it, whether it gives none, and those for spans across.
+# Weights of the features in the untrained model.
+#
+#   seen, rate, rate_often: The name occurs in labeled texts; log odds that it is a mention there; these times the
+#       logarithm of its occurrences.
+#   known, learned, loose: Where the best candidate comes from.
+#   defined: The text defines the name as a short form.
+#   from_long, long_rate, unsupported: The share of the candidate among those of the long form; the rate of the long
+#       form; no long form supports the candidate.
+#   has_short: The name is the long form of such a definition.
+#   length, repeats, many: Logarithms of the numbers of characters, of spans with the name, and of candidates.
+#   chance, margin, none: The share of the best candidate; its lead over the second; there is no candidate.
+#   subject, links, names, facts: As in the ranking, of the best candidate.
+#   inside, inside_rate, outside_rate, crossing_rate: The span lies within another one; the maximal rate of names
+#       around it, within it, and across its borders.
+#   titled, quoted, bracketed: The span is enclosed in title marks, quotation marks or brackets.
+#   written: It is written as in the knowledge base.
+#   not_capitals, capitals: A short name that the knowledge base writes in capitals is not in capitals; it is.
+#   short: One character, or two of a script with spaces; not if it is in capitals as in the knowledge base and no
+#       part of a code such as "5-HT".
+#   tag, untagged, tag_rival: Log odds by the tagger; it found no span there; maximal log odds of overlapping spans.
 PRIOR = {
     **{"bias": 1.0, "seen": 0.0, "rate": 0.5, "rate_often": 0.0, "known": 0.0, "learned": 0.0, "loose": -0.5},
     **{"defined": 0.0, "from_long": 2.0, "long_rate": 0.0, "unsupported": -2.0, "has_short": 0.0, "length": 0.0},
@@ -40,11 +47,11 @@ PRIOR = {
 }
 FEATURES = tuple(PRIOR)
 PRIOR_WEIGHTS = np.array([*PRIOR.values()])
-_RARE = 0.3  # added to counts of both outcomes
-_UNSUPPORTED = 0.3
-_SHORT_CAPITALS = 5  # characters
-_MAX_OVERLAPS = 16  # spans behind a span that are looked at for overlapping
-_MIN_CHANCE, _MAX_CHANCE = 0.01, 0.999  # of the tagger, before the log odds are taken
+_SMOOTHING = 0.3  # added to the counts of both outcomes
+_MIN_SUPPORT = 0.3  # share of a candidate among those of a long form
+_MAX_CAPITALS = 5  # characters of a short name in capitals
+_MAX_OVERLAPS = 16  # following spans that are compared with a span
+_MIN_CHANCE, _MAX_CHANCE = 0.01, 0.999  # limits of the tagger's probability, for finite log odds
 _OPEN, _CLOSE = "\"'“‘「『《〈<＂＇", "\"'”’」』》〉>＂＇"
 _OPEN_TITLE, _CLOSE_TITLE = "《〈", "》〉"
 _OPEN_BRACKET, _CLOSE_BRACKET = "([（［", ")]）］"
@@ -52,9 +59,10 @@ _HYPHENS = [*map(ord, "-‐‑")]
 
 
 def iter_mention_features(context: MentionContext, mentions: MentionCandidates) -> Iterator[FloatArray]:
-    """Yield the features in their order, each of shape (spans,)."""
+    """Yield the features in the order of `FEATURES`, each of shape (mentions,)."""
+    by_form = {**_name_features(context), **_definition_features(context), **_candidate_features(context)}
     columns = {
-        **_group_features(context, mentions),
+        **{name: column.take(mentions.forms) for name, column in by_form.items()},
         **_span_features(context, mentions),
         **_overlap_features(context, mentions),
     }
@@ -62,85 +70,97 @@ def iter_mention_features(context: MentionContext, mentions: MentionCandidates) 
         yield np.asarray(columns[name], dtype=np.float64)
 
 
-def _group_features(context: MentionContext, mentions: MentionCandidates) -> dict[str, AnyArray]:
-    text, found, ranked = context.text, context.candidates, context.ranked
-    n_forms = len(text.forms.texts)
-    sizes = np.diff(ranked.starts)
-    has_some = sizes > 0
-    firsts = ranked.starts[:-1]
-    best, second = np.zeros(n_forms), np.zeros(n_forms)
-    best[has_some] = ranked.shares.take(firsts[has_some])
-    second[sizes > 1] = ranked.shares.take(firsts[sizes > 1] + 1)
-    rows = np.full(n_forms, -1)
-    rows[has_some] = ranked.rows.take(firsts[has_some])
-    kinds = (
-        np.where(has_some, found.origins.take(rows, mode="wrap"), 0) if len(found.origins) else np.zeros(n_forms, int)
-    )
-    stood = context.statistics.n_occurrences.take(found.name_numbers).astype(np.float64)
-    labelled = context.statistics.n_mentions.take(found.name_numbers).astype(np.float64)
-    is_seen = stood > 0
-    rate = np.where(is_seen, np.log((labelled + _RARE) / (stood - labelled + _RARE)), 0.0)
+def _name_features(context: MentionContext) -> dict[str, AnyArray]:
+    """Return the features of names, shape (forms,)."""
+    spans, forms, numbers = context.text.spans, context.text.forms, context.candidates.name_numbers
+    n_occurrences = context.statistics.n_occurrences.take(numbers).astype(np.float64)
+    n_mentions = context.statistics.n_mentions.take(numbers).astype(np.float64)
+    is_seen = n_occurrences > 0
+    log_odds = np.log((n_mentions + _SMOOTHING) / (n_occurrences - n_mentions + _SMOOTHING))
+    rate = np.where(is_seen, log_odds, 0.0)
+    return {
+        "bias": np.ones(len(numbers)),
+        "seen": is_seen,
+        "rate": rate,
+        "rate_often": rate * np.log1p(n_occurrences),
+        "length": np.log(spans.stops.take(forms.first_spans) - spans.starts.take(forms.first_spans)),
+        "repeats": np.log(forms.n_spans),
+    }
 
-    def of_best(name: str) -> FloatArray:
-        column = np.zeros(n_forms)
-        column[has_some] = found.features[FEATURE_ROWS[name]].take(rows[has_some])
-        return column
 
+def _definition_features(context: MentionContext) -> dict[str, AnyArray]:
+    """Return the features of short forms and long ones that the text defines, shape (forms,)."""
+    text, n_forms = context.text, len(context.text.forms.texts)
     defined, long_rate, has_short = np.zeros(n_forms), np.zeros(n_forms), np.zeros(n_forms)
     defined[text.defined_forms] = 1.0
     has_short[text.short_forms.longs] = 1.0
-    np.maximum.at(
-        long_rate, text.short_forms.shorts, found.rates.take(text.short_forms.longs) * text.short_forms.shares
-    )
-    lengths = text.spans.stops.take(text.forms.first_spans) - text.spans.starts.take(text.forms.first_spans)
-    from_long = of_best("from_long")
-    columns = {
-        "bias": np.ones(n_forms),
-        "seen": is_seen,
-        "rate": rate,
-        "rate_often": rate * np.log1p(stood),
-        "known": kinds & IS_KNOWN > 0,
-        "learned": kinds & IS_LEARNED > 0,
-        "loose": kinds == IS_LOOSE,
+    rates = context.candidates.rates.take(text.short_forms.longs) * text.short_forms.shares
+    np.maximum.at(long_rate, text.short_forms.shorts, rates)
+    from_long = _best_feature(context, "from_long")
+    return {
         "defined": defined,
         "from_long": from_long * defined,
         "long_rate": long_rate,
-        "unsupported": (defined > 0) & (from_long < _UNSUPPORTED),
+        "unsupported": (defined > 0) & (from_long < _MIN_SUPPORT),
         "has_short": has_short,
-        "length": np.log(lengths),
-        "repeats": np.log(text.forms.n_spans),
+    }
+
+
+def _candidate_features(context: MentionContext) -> dict[str, AnyArray]:
+    """Return the features of the best candidate, shape (forms,)."""
+    ranked, origins = context.ranked, context.candidates.origins
+    sizes = np.diff(ranked.starts)
+    has_some, firsts = sizes > 0, ranked.starts[:-1]
+    best, second = np.zeros(len(sizes)), np.zeros(len(sizes))
+    best[has_some] = ranked.shares.take(firsts[has_some])
+    second[sizes > 1] = ranked.shares.take(firsts[sizes > 1] + 1)
+    origin = np.zeros(len(sizes), dtype=np.int64)
+    origin[has_some] = origins.take(ranked.rows.take(firsts[has_some]))
+    return {
+        "known": origin & IS_KNOWN > 0,
+        "learned": origin & IS_LEARNED > 0,
+        "loose": origin == IS_LOOSE,
         "many": np.log(np.maximum(sizes, 1)),
         "chance": best,
         "margin": best - second,
         "none": ~has_some,
-        "subject": of_best("subject"),
-        "links": of_best("links"),
-        "names": of_best("names"),
-        "facts": of_best("facts"),
+        **{name: _best_feature(context, name) for name in ("subject", "links", "names", "facts")},
     }
-    return {name: column.take(mentions.forms) for name, column in columns.items()}
+
+
+def _best_feature(context: MentionContext, name: str) -> FloatArray:
+    """Return a feature of the ranking for each form's best candidate, 0 if it has none."""
+    starts = context.ranked.starts
+    has_some = np.diff(starts) > 0
+    column = np.zeros(len(has_some))
+    rows = context.ranked.rows.take(starts[:-1][has_some])
+    column[has_some] = context.candidates.features[FEATURE_ROWS[name]].take(rows)
+    return column
 
 
 def _span_features(context: MentionContext, mentions: MentionCandidates) -> dict[str, AnyArray]:
+    """Return the features of spans and of the characters around them, shape (mentions,)."""
     text, base = context.text, context.base
     spans = text.spans.select(mentions.numbers)
-    before, behind = _find_neighbors(text, spans)
-    is_titled = _are_enclosed(before, behind, _OPEN_TITLE, _CLOSE_TITLE)
+    before, after = _find_neighbors(text, spans)
+    is_titled = _are_enclosed(before, after, _OPEN_TITLE, _CLOSE_TITLE)
     lengths = spans.stops - spans.starts
     in_capitals = _are_in_capitals(text, spans)
     is_written = match_spellings(
         text.forms.keys, spans.forms, spans.spellings, context.candidates.forms, context.candidates.spellings
     )
-    is_joined = np.isin(before, _HYPHENS) | np.isin(behind, _HYPHENS)
+    is_joined = np.isin(before, _HYPHENS) | np.isin(after, _HYPHENS)
     is_pair = (lengths == 2) & spaced_table().take(text.folded.codes.take(spans.starts), mode="clip")
     names = text.forms.names.take(mentions.forms)
-    of_capitals = base.is_in_capitals.take(names, mode="wrap") & (names >= 0) if len(base.name_matcher) else names >= 0
+    has_capitals = names >= 0
+    if len(base.name_matcher):
+        has_capitals &= base.is_in_capitals.take(names, mode="wrap")
     return {
         "titled": is_titled,
-        "quoted": _are_enclosed(before, behind, _OPEN, _CLOSE) & ~is_titled,
-        "bracketed": _are_enclosed(before, behind, _OPEN_BRACKET, _CLOSE_BRACKET),
+        "quoted": _are_enclosed(before, after, _OPEN, _CLOSE) & ~is_titled,
+        "bracketed": _are_enclosed(before, after, _OPEN_BRACKET, _CLOSE_BRACKET),
         "written": is_written,
-        "not_capitals": of_capitals & (lengths <= _SHORT_CAPITALS) & ~in_capitals,
+        "not_capitals": has_capitals & (lengths <= _MAX_CAPITALS) & ~in_capitals,
         "capitals": in_capitals,
         "short": (lengths == 1) | (is_pair & ~(is_written & in_capitals & ~is_joined)),
         "tag": np.where(spans.tag_probabilities > 0, _log_odds(spans.tag_probabilities), 0.0),
@@ -148,13 +168,13 @@ def _span_features(context: MentionContext, mentions: MentionCandidates) -> dict
     }
 
 
-def _log_odds(tag_probabilities: FloatArray) -> FloatArray:
-    clipped = tag_probabilities.clip(_MIN_CHANCE, _MAX_CHANCE)
+def _log_odds(chances: FloatArray) -> FloatArray:
+    clipped = chances.clip(_MIN_CHANCE, _MAX_CHANCE)
     return np.asarray(np.log(clipped / (1.0 - clipped)))
 
 
 def _overlap_features(context: MentionContext, mentions: MentionCandidates) -> dict[str, FloatArray]:
-    """Return what the spans that overlap each one say; the same name again is no other span."""
+    """Return the features of overlapping spans with another name, shape (mentions,)."""
     spans, forms = context.text.spans.select(mentions.numbers), mentions.forms
     rates, tag = context.candidates.rates.take(forms), _log_odds(spans.tag_probabilities)
     n = len(forms)
@@ -169,7 +189,7 @@ def _overlap_features(context: MentionContext, mentions: MentionCandidates) -> d
         np.maximum.at(rivals, second, tag[first])
         other = forms[first] != forms[second]
         first, second = first[other], second[other]
-        is_same = spans.starts[first] == spans.starts[second]  # then the second one is the longer
+        is_same = spans.starts[first] == spans.starts[second]  # the second one is longer
         within_first = ~is_same & (spans.stops[second] <= spans.stops[first])
         crosses = ~is_same & ~within_first
         for inner, outer, which in ((first, second, is_same), (second, first, within_first)):
@@ -182,18 +202,18 @@ def _overlap_features(context: MentionContext, mentions: MentionCandidates) -> d
 
 
 def _find_neighbors(text: ParsedTexts, spans: MentionSpans) -> tuple[AnyArray, AnyArray]:
-    """Return the characters before and behind spans; at the ends of a text, that is the border between texts."""
+    """Return the characters before and after spans; at the ends of a text, the border between texts."""
     source = text.folded.source
     before = np.where(spans.begins > 0, source.take(np.maximum(spans.begins - 1, 0)), 0)
     return before, source.take(spans.ends, mode="clip")  # a border ends every text
 
 
-def _are_enclosed(before: AnyArray, behind: AnyArray, opening: str, closing: str) -> BoolArray:
-    return np.asarray(np.isin(before, [*map(ord, opening)]) & np.isin(behind, [*map(ord, closing)]))
+def _are_enclosed(before: AnyArray, after: AnyArray, opening: str, closing: str) -> BoolArray:
+    return np.asarray(np.isin(before, [*map(ord, opening)]) & np.isin(after, [*map(ord, closing)]))
 
 
 def _are_in_capitals(text: ParsedTexts, spans: MentionSpans) -> BoolArray:
-    """Return which spans have capitals, and no letter that has a capital form."""
+    """Return which spans have capital letters and no small ones."""
     capital, small = case_tables()
     source = text.folded.source
     counts = [starts_of(which.take(source, mode="clip")) for which in (capital, small)]

@@ -1,4 +1,4 @@
-"""How likely a span is a mention, and meant as its best candidate: logistic models over features and marks."""
+"""Logistic models that score spans: as mentions, and as mentions of their best candidate."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,22 +8,27 @@ import numpy as np
 from kxcli.arrays import AnyArray, FloatArray, NamedArrays
 from kxcli.mining.linking.mentions.hashed_features import N_COLUMNS, iter_hashed_columns
 from kxcli.mining.linking.mentions.mention_candidates import MentionCandidates, MentionContext
-from kxcli.mining.linking.mentions.mention_features import PRIOR, iter_mention_features
+from kxcli.mining.linking.mentions.mention_features import PRIOR, PRIOR_WEIGHTS, iter_mention_features
 from kxcli.mining.linking.training.learners import FeatureRows, LogisticWeights, logistic
 from kxcli.schema import ArrayField
 
-_DIGITS = 9  # of a sum that count, so that no processor's last digits do
+_DIGITS = 9  # of a sum; the last ones differ between processors
 
 
 @dataclass(frozen=True)
 class MentionModel:
-    """A logistic model.  dense: as `FEATURES`.  hashed: shape (columns,), None where nothing was learned."""
+    """The weights of a logistic model.
+
+    Attributes:
+        dense: Weights of `FEATURES`.
+        hashed: Weights of hashed columns, shape (N_COLUMNS,); None in the untrained model.
+    """
 
     dense: FloatArray
     hashed: AnyArray | None
 
     def arrays(self) -> dict[str, AnyArray]:
-        """Return all there is, of the hashed columns those that are not 0."""
+        """Return the weights; of the hashed columns, only those that are not 0."""
         assert self.hashed is not None
         columns = np.flatnonzero(self.hashed)
         return {"dense": self.dense, "columns": columns.astype(np.uint32), "weights": self.hashed.take(columns)}
@@ -39,21 +44,21 @@ class MentionModel:
 
     @classmethod
     def from_arrays(cls, arrays: NamedArrays, name: str) -> "MentionModel":
-        """Return the model that `arrays` gave, under names that begin with `name`."""
+        """Return the model that `arrays` returned, under names that begin with `name`."""
         hashed = np.zeros(N_COLUMNS, dtype=np.float32)
         hashed[arrays[f"{name}.columns"]] = arrays[f"{name}.weights"]
         return cls(arrays[f"{name}.dense"], hashed)
 
 
 def prior_model() -> MentionModel:
-    """Return the model that serves before anything was learned."""
-    return MentionModel(np.array([*PRIOR.values()]), None)
+    """Return the untrained model."""
+    return MentionModel(PRIOR_WEIGHTS, None)
 
 
 def score_mentions(
     context: MentionContext, mentions: MentionCandidates, models: Sequence[MentionModel]
 ) -> tuple[FloatArray, ...]:
-    """Return the scores of spans, from 0 to 1, by each of some models, term by term."""
+    """Return the scores of mentions, from 0 to 1, by each model; features are computed once for all models."""
     totals = [np.zeros(len(mentions.numbers)) for _ in models]
     for number, values in enumerate(iter_mention_features(context, mentions)):
         for model, total in zip(models, totals, strict=True):
@@ -68,11 +73,11 @@ def score_mentions(
 
 
 def stack_features(context: MentionContext, mentions: MentionCandidates) -> FeatureRows:
-    """Return the features to learn from."""
+    """Return all features as rows to learn from."""
     dense = np.stack([*iter_mention_features(context, mentions)], axis=1)
     return FeatureRows(dense, np.stack([*iter_hashed_columns(context, mentions)], axis=1))
 
 
 def score_rows(weights: LogisticWeights, rows: FeatureRows) -> FloatArray:
-    """Return the scores of features that were computed before."""
+    """Return the scores of rows that were stacked before."""
     return logistic(rows.dense @ weights.dense + weights.hashed.take(rows.hashed).sum(axis=1))
