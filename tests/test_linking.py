@@ -30,7 +30,7 @@ from kxcli.mining.linking.mentions.mention_candidates import MentionContext
 from kxcli.mining.linking.spans import parsing
 from kxcli.mining.linking.training import learners, train_model
 from kxcli.mining.linking.training.examples import LabeledMention, LabeledText
-from kxcli.mining.linking.training.linking_model import LinkingModel, ModelError, lexicon
+from kxcli.mining.linking.training.linking_model import LinkingModel, ModelError, make_lexicon
 from kxcli.mining.linking.training.train_model import train
 from kxcli.mining.text.folding import fold
 from kxcli.mining.text.tokens import hash_strings
@@ -113,7 +113,7 @@ class Case:
         self.texts, self.tagged = texts, tagged or [[] for _ in texts]
         self.slow_base, self.base = Base(entries), built(entries)
         self.learned = [name for name in learned if name not in self.slow_base.names]
-        self.lexicon = lexicon(self.base, self.learned)
+        self.lexicon = make_lexicon(self.base, self.learned)
         self.statistics = LinkStatistics.from_counts([counts_of(rows)], len(entries))
         self.counted = Counted(rows)
         self.max_candidates = max_candidates
@@ -517,7 +517,7 @@ right = chance.random(30_000) < learners.logistic(dense[:, 0] - 1)
 found = learners.fit_logistic_regression(learners.FeatureRows(dense, hashed), right, 501, np.zeros(36), (0.3, 3.0))
 starts = np.arange(0, 30_001, 4)
 right = np.arange(30_000) % 4 == chance.integers(0, 4, 7500).repeat(4)
-weights = learners.ranking(dense, starts, right, np.zeros(36), 2.0)
+weights = learners.fit_ranking(dense, starts, right, np.zeros(36), 2.0)
 print(found.dense.tobytes().hex(), found.hashed.tobytes().hex(), weights.tobytes().hex())
 """
     told = set()
@@ -550,11 +550,11 @@ def test_ranking_finds_the_likeliest_weights(seed):
         lost = -sum(np.log(scores[own][right[own]].sum() / scores[own].sum()) for own in groups)
         return lost + 0.5 * 2.0 * (weights - prior) @ (weights - prior)
 
-    found = learners.ranking(features, starts, right, prior, 2.0)
+    found = learners.fit_ranking(features, starts, right, prior, 2.0)
     best = newton(loss, prior)
     assert loss(found) == pytest.approx(loss(best), rel=1e-4)
     assert found == pytest.approx(best, abs=0.05)
-    assert learners.ranking(features, starts, right, prior, 1e9) == pytest.approx(prior, abs=1e-3)
+    assert learners.fit_ranking(features, starts, right, prior, 1e9) == pytest.approx(prior, abs=1e-3)
 
 
 @settings(max_examples=500, derandomize=True)
@@ -562,7 +562,7 @@ def test_ranking_finds_the_likeliest_weights(seed):
 def test_the_best_threshold_is_the_best_of_all(pairs, more):
     scores, right = np.array([s for s, _ in pairs]), np.array([r for _, r in pairs], dtype=bool)
     n_gold = int(right.sum()) + more
-    threshold, f1 = train_model.best_threshold(scores, right, n_gold)
+    threshold, f1 = train_model.find_best_threshold(scores, right, n_gold)
     wanted = best_threshold(scores.tolist(), right.tolist(), n_gold)
     assert (threshold, f1) == (wanted[0], pytest.approx(wanted[1]))
 
@@ -922,7 +922,7 @@ def test_counts_for_training_are_of_other_folds(contexts):
     learned = [name for name in dict.fromkeys(marked) if name not in base.names]
     assert model.lexicon.learned_names == learned
     rows = {one.text: slow_counts([one], base, learned, numbers) for one in texts}
-    folds = {text: number % train_model.FOLDS for number, text in enumerate(rows)}
+    folds = {text: number % train_model.N_FOLDS for number, text in enumerate(rows)}
     names = sorted({*base.names, *learned, "alpha betas", "ab", "没有"})
     everything = Counted([row for one in texts for row in rows[one.text]])
     assert_equal_counts(model.statistics, everything, names)
@@ -950,7 +950,7 @@ def test_spans_to_learn_from_equal_their_definition(contexts, monkeypatch):
     model = train(built(SOME), texts).model
     base, numbers = Base(SOME), {entry.id: number for number, entry in enumerate(SOME)}
     rows = {one.text: slow_counts([one], base, model.lexicon.learned_names, numbers) for one in texts}
-    folds = {text: number % train_model.FOLDS for number, text in enumerate(rows)}
+    folds = {text: number % train_model.N_FOLDS for number, text in enumerate(rows)}
     by_text = {one.text: one for one in texts}
     weights = dict(zip(FEATURES, model.ranking.tolist(), strict=True))
     wanted = []
@@ -965,7 +965,7 @@ def test_spans_to_learn_from_equal_their_definition(contexts, monkeypatch):
             is_right = mark is not None and best is not None and SOME[best.entry].id in mark.ids
             is_told = mark is None or mark.has_id
             wanted.append(([*map(float, mentions.features(span).values())], mark is not None, is_right, is_told))
-    (dense, is_mention), (link_dense, is_right) = learned[train_model.FOLDS], learned[2 * train_model.FOLDS + 1]
+    (dense, is_mention), (link_dense, is_right) = learned[train_model.N_FOLDS], learned[2 * train_model.N_FOLDS + 1]
     order = [list(mentions.features(span)).index(name) for name in mention_features.FEATURES]
     assert dense == pytest.approx(np.array([row for row, *_ in wanted])[:, order], abs=1e-9)
     assert is_mention.tolist() == [one for _, one, _, _ in wanted]
@@ -991,7 +991,7 @@ def test_what_was_labelled_once_says_nothing_of_itself(contexts):
 
 @pytest.mark.parametrize("texts", [[], [LabeledText("", [])], [LabeledText("小米", []), LabeledText("没有名字", [])]])
 def test_nothing_to_learn_from(texts):
-    with pytest.raises(ValueError, match="no labelled text has a mention"):
+    with pytest.raises(ValueError, match="no labeled text has a mention"):
         Linker(SOME).train(texts)
 
 

@@ -1,6 +1,6 @@
-"""Labelled texts, parsed, in pieces of one fold each."""
+"""Labeled texts, and batches of them for cross-validation."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
 from typing import NamedTuple
@@ -18,13 +18,12 @@ from kxcli.mining.arguments import (
 )
 from kxcli.mining.linking.candidates.link_statistics import LinkCounts
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
-from kxcli.mining.linking.mentions.mention_candidates import MentionContext
 from kxcli.mining.linking.spans.parsing import Lexicon, ParsedTexts, parse_texts
 from kxcli.mining.linking.tagger import TaggedSpans
 from kxcli.mining.text.folding import BORDER, fold_names
 
-FOLDS = 5
-_HALF = np.int64(32)
+N_FOLDS = 5
+_HALF = np.int64(32)  # bits
 
 
 class _LabeledMentionFields(NamedTuple):
@@ -35,10 +34,16 @@ class _LabeledMentionFields(NamedTuple):
 
 
 class LabeledMention(_LabeledMentionFields):
-    """A labeled mention, from the character `start` to before `stop`.
+    """A labeled mention.
 
-    ids: of the entries that are right, none for NIL.  has_id: whether it is known at all what it means.
-    Raises `TypeError` for `ids` that are a string, or what else is no list.
+    Attributes:
+        start: First character.
+        stop: End, exclusive.
+        ids: The right entries; empty for NIL.
+        has_id: Whether it is known what the mention means.
+
+    Raises:
+        TypeError: `ids` is no list, or a string.
     """
 
     __slots__ = ()
@@ -49,7 +54,7 @@ class LabeledMention(_LabeledMentionFields):
         return super().__new__(cls, start, stop, ids, has_id)
 
     def check(self, argument: str, length: int) -> None:
-        """Raise `TypeError` or `ValueError` unless this is a mention in such a text."""
+        """Raise `TypeError` or `ValueError` unless this is a mention in a text of a length."""
         check_type(f"{argument}.start", self.start, Integral)
         check_type(f"{argument}.stop", self.stop, Integral)
         check_strings(f"{argument}.ids", self.ids)
@@ -64,7 +69,11 @@ class _LabeledTextFields(NamedTuple):
 
 
 class LabeledText(_LabeledTextFields):
-    """A text with all its mentions; raises `TypeError` for mentions that are no list."""
+    """A text with all its mentions.
+
+    Raises:
+        TypeError: `mentions` is no list.
+    """
 
     __slots__ = ()
 
@@ -83,10 +92,14 @@ class LabeledText(_LabeledTextFields):
 
 @dataclass(frozen=True)
 class GoldSpans:
-    """The labeled mentions of some texts that are parsed together, by where they are in the source.
+    """The labeled mentions of texts that are parsed together, by position in the source.
 
-    keys: begin and end, ascending.  starts, entries: the right entries of each.  has_id: whether it is told what it is.
-    n_linked: those that mean an entry, also one that the knowledge base lacks.
+    Attributes:
+        keys: Begin and end of each in one number, ascending.
+        starts: Where the right entries of each start in `entries`.
+        entries: Numbers of right entries.
+        has_id: Whether it is known what each means.
+        n_linked: Number of those that mean an entry, even one that the knowledge base lacks.
     """
 
     keys: IntArray
@@ -95,69 +108,96 @@ class GoldSpans:
     has_id: BoolArray
     n_linked: int
 
-    def of(self, text: ParsedTexts) -> IntArray:
-        """Return the number of the labeled mention that each span is, -1 for none."""
-        wanted = (text.spans.begins << _HALF) | text.spans.ends
+    def match_spans(self, text: ParsedTexts) -> IntArray:
+        """Return the number of the labeled mention with the position of each span, -1 if there is none."""
+        keys = (text.spans.begins << _HALF) | text.spans.ends
         if not len(self.keys):
-            return np.full(len(wanted), -1)
-        at = np.searchsorted(self.keys, wanted).clip(max=len(self.keys) - 1)
-        return np.where(self.keys.take(at) == wanted, at, -1)
+            return np.full(len(keys), -1)
+        at = np.searchsorted(self.keys, keys).clip(max=len(self.keys) - 1)
+        return np.where(self.keys.take(at) == keys, at, -1)
+
+    def expand_entries(self, labels: IntArray) -> tuple[IntArray, IntArray, IntArray]:
+        """Return the labeled ones of some spans, and a row for each of their right entries.
+
+        Args:
+            labels: As `match_spans` returns.
+
+        Returns:
+            The positions of labeled spans; for each row, the position of the span, and the entry.
+        """
+        labeled = np.flatnonzero(labels >= 0)
+        at, rows = expand_rows(labels.take(labeled), self.starts)
+        return labeled, labeled.take(rows), self.entries.take(at)
 
 
-@dataclass
+@dataclass(frozen=True)
 class FoldBatch:
-    """Some texts of one fold, and what is computed of them on the way."""
+    """Some texts of one fold.
+
+    Attributes:
+        fold: The number of the fold.
+        text: The parsed texts.
+        gold: Their labeled mentions.
+        labels: The number of the labeled mention of each span, -1 if there is none.
+    """
 
     fold: int
-    parsed: ParsedTexts
+    text: ParsedTexts
     gold: GoldSpans
-    of_spans: IntArray
-    context: MentionContext | None = None
+    labels: IntArray
+
+    def count_labels(self) -> LinkCounts:
+        """Return the counts of the names in the texts."""
+        forms, owners = self.text.forms, self.text.spans.forms
+        labeled, rows, entries = self.gold.expand_entries(self.labels)
+        n_mentions = np.bincount(owners.take(labeled), minlength=len(forms.texts))
+        return LinkCounts(forms.keys, forms.n_spans, n_mentions, forms.keys.take(owners.take(rows)), entries)
 
 
-def find_unlisted_names(base: KnowledgeBase, labelled: Sequence[LabeledText]) -> list[str]:
+def find_unlisted_names(base: KnowledgeBase, labeled: Sequence[LabeledText]) -> list[str]:
     """Return the folded mentions that are no names of the knowledge base, in the order of the texts."""
-    found = dict.fromkeys(text[mark.start : mark.stop] for text, marks in labelled for mark in marks)
+    found = dict.fromkeys(text[mention.start : mention.stop] for text, mentions in labeled for mention in mentions)
     names = [name for name in dict.fromkeys(fold_names([*found])) if name]
-    codes = to_code_points(BORDER.join([*names, ""]))
-    matches = base.name_matcher.matches(codes)
+    matches = base.name_matcher.matches(to_code_points(BORDER.join([*names, ""])))
     lengths = np.fromiter(map(len, names), dtype=np.int64, count=len(names))
     starts = starts_of(lengths + 1)[:-1]
     numbers = np.searchsorted(starts, matches.starts, side="right") - 1
     is_whole = (matches.starts == starts.take(numbers)) & (matches.stops - matches.starts == lengths.take(numbers))
-    is_listed = np.zeros(len(names), dtype=np.bool_)
-    is_listed[numbers[is_whole]] = True
-    return [name for name, skip in zip(names, is_listed.tolist(), strict=True) if not skip]
+    listed = {names[number] for number in numbers[is_whole].tolist()}
+    return [name for name in names if name not in listed]
 
 
-def assign_folds(labelled: Sequence[LabeledText]) -> IntArray:
-    """Return the fold of each text: the same for equal ones."""
+def assign_folds(labeled: Sequence[LabeledText]) -> IntArray:
+    """Return the fold of each text; equal texts have the same one."""
     distinct: dict[str, int] = {}
-    return np.array([distinct.setdefault(one.text, len(distinct)) % FOLDS for one in labelled], dtype=np.int64)
+    return np.array([distinct.setdefault(one.text, len(distinct)) % N_FOLDS for one in labeled], dtype=np.int64)
 
 
 def split_by_fold(
-    labelled: Sequence[LabeledText],
-    folds: IntArray,
-    known: Lexicon,
-    numbers: dict[str, int],
-    tagged: TaggedSpans | None,
+    labeled: Sequence[LabeledText], folds: IntArray, lexicon: Lexicon, tagged: TaggedSpans | None
 ) -> list[FoldBatch]:
-    """Return the texts in pieces of one fold each."""
-    pieces = []
-    for fold in range(FOLDS):
-        for part in iter_batches(np.flatnonzero(folds == fold).tolist(), lambda one: len(labelled[one].text)):
-            texts = [labelled[one] for one in part]
-            text = parse_texts(
-                [one.text for one in texts], known, None if tagged is None else _select_texts(tagged, part)
-            )
-            gold = _find_gold_spans(texts, text, numbers)
-            pieces.append(FoldBatch(fold, text, gold, gold.of(text)))
-    return pieces
+    """Return the texts in batches of one fold each.
+
+    Args:
+        labeled: The texts.
+        folds: The fold of each.
+        lexicon: The names to look for.
+        tagged: The spans that taggers found.
+    """
+    entry_numbers = {name: number for number, name in enumerate(lexicon.base.ids.all())}
+    batches = []
+    for fold in range(N_FOLDS):
+        for part in iter_batches(np.flatnonzero(folds == fold).tolist(), lambda number: len(labeled[number].text)):
+            texts = [labeled[number] for number in part]
+            own = None if tagged is None else _select_texts(tagged, part)
+            text = parse_texts([one.text for one in texts], lexicon, own)
+            gold = _find_gold_spans(texts, text, entry_numbers)
+            batches.append(FoldBatch(fold, text, gold, gold.match_spans(text)))
+    return batches
 
 
 def _select_texts(tagged: TaggedSpans, texts: Sequence[int]) -> TaggedSpans:
-    """Return the spans of some texts, ascending, which are numbered from 0."""
+    """Return the spans of some texts, given ascending; the texts are renumbered from 0."""
     ordered = np.array(texts)
     at = np.searchsorted(ordered, tagged.texts).clip(max=len(ordered) - 1)
     kept = np.flatnonzero(ordered.take(at) == tagged.texts)
@@ -165,33 +205,17 @@ def _select_texts(tagged: TaggedSpans, texts: Sequence[int]) -> TaggedSpans:
     return TaggedSpans(at.take(kept), starts, stops, tagged.probabilities.take(kept))
 
 
-def _find_gold_spans(part: Sequence[LabeledText], text: ParsedTexts, numbers: dict[str, int]) -> GoldSpans:
+def _find_gold_spans(texts: Sequence[LabeledText], parsed: ParsedTexts, entry_numbers: Mapping[str, int]) -> GoldSpans:
     rows = sorted(
-        ((start + mark.start) << 32 | start + mark.stop, mark)
-        for start, one in zip(text.folded.starts.tolist(), part, strict=True)
-        for mark in one.mentions
+        ((start + mention.start) << 32 | start + mention.stop, mention)
+        for start, one in zip(parsed.folded.starts.tolist(), texts, strict=True)
+        for mention in one.mentions
     )
-    entries = [[numbers[one] for one in mark.ids if one in numbers] for _, mark in rows]
+    entries = [[entry_numbers[key] for key in mention.ids if key in entry_numbers] for _, mention in rows]
     return GoldSpans(
         np.array([key for key, _ in rows], dtype=np.int64),
         starts_of([*map(len, entries)]),
         np.array([entry for own in entries for entry in own], dtype=np.int64),
-        np.array([mark.has_id for _, mark in rows], dtype=np.bool_),
-        sum(bool(mark.ids) for _, mark in rows),
-    )
-
-
-def count_labels(piece: FoldBatch) -> LinkCounts:
-    """Return what a piece says of its names."""
-    forms, of_spans = piece.parsed.forms, piece.of_spans
-    n = len(forms.texts)
-    owners = piece.parsed.spans.forms
-    labelled = np.flatnonzero(of_spans >= 0)
-    at, rows = expand_rows(of_spans.take(labelled), piece.gold.starts)
-    return LinkCounts(
-        forms.keys,
-        forms.n_spans,
-        np.bincount(owners.take(labelled), minlength=n),
-        forms.keys.take(owners.take(labelled.take(rows))),
-        piece.gold.entries.take(at),
+        np.array([mention.has_id for _, mention in rows], dtype=np.bool_),
+        sum(bool(mention.ids) for _, mention in rows),
     )

@@ -1,25 +1,30 @@
-"""Convex learners in numpy: a logistic regression over sparse columns, and a log-linear ranking of candidates."""
+"""Convex learners: logistic regression over sparse columns, and log-linear ranking."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from kxcli.arrays import AnyArray, BoolArray, FloatArray, Int32Array, IntArray
 
-LossFunction = Callable[[FloatArray], tuple[float, FloatArray]]
+LossFunction = Callable[[FloatArray], tuple[float, FloatArray]]  # weights -> value and gradient
 
-_HELD = 8  # steps from which L-BFGS tells the curvature
-_SUFFICIENT = 1e-4  # share of the slope by which a step has to lower the loss (Armijo)
-_HALVINGS = 25
-_TOLERANCE = 1e-6  # of the loss, relative: less gain ends the search
+_MEMORY = 8  # past steps from which L-BFGS approximates the curvature
+_SUFFICIENT = 1e-4  # share of the slope by which a step must lower the loss (Armijo)
+_MAX_HALVINGS = 25  # of a step
+_TOLERANCE = 1e-6  # relative; a smaller gain ends the search
 _FLAT = 1e-12
 
 
 def minimize(loss: LossFunction, start: FloatArray, rounds: int) -> FloatArray:
-    """Return where a smooth convex function is least, by L-BFGS (Liu and Nocedal 1989) with backtracking.
+    """Return the minimum of a smooth convex function, by L-BFGS with backtracking.
 
-    loss: gives value and gradient.
+    After Liu and Nocedal 1989.
+
+    Args:
+        loss: The function.
+        start: The first point.
+        rounds: The maximal number of steps.
     """
     point = start.copy()
     value, gradient = loss(point)
@@ -30,7 +35,7 @@ def minimize(loss: LossFunction, start: FloatArray, rounds: int) -> FloatArray:
         if slope >= -_FLAT:
             break
         size = 1.0 if steps else min(1.0, 1.0 / (float(np.abs(gradient).sum()) + _FLAT))
-        for _ in range(_HALVINGS):
+        for _ in range(_MAX_HALVINGS):
             trial = point + size * direction
             new, new_gradient = loss(trial)
             if new <= value + _SUFFICIENT * size * slope:
@@ -40,7 +45,7 @@ def minimize(loss: LossFunction, start: FloatArray, rounds: int) -> FloatArray:
             break
         step = (trial - point, new_gradient - gradient)
         if float(step[0] @ step[1]) > _FLAT:
-            steps = [*steps[1 - _HELD :], step]
+            steps = [*steps[1 - _MEMORY :], step]
         is_done = value - new < _TOLERANCE * max(1.0, abs(value))
         point, value, gradient = trial, new, new_gradient
         if is_done:
@@ -49,7 +54,7 @@ def minimize(loss: LossFunction, start: FloatArray, rounds: int) -> FloatArray:
 
 
 def _find_direction(gradient: FloatArray, steps: list[tuple[FloatArray, FloatArray]]) -> FloatArray:
-    """Return the gradient times the inverse Hessian that past steps tell of, downwards: the two-loop recursion."""
+    """Return the descent direction of past steps and their changes of the gradient, by the two-loop recursion."""
     direction = -gradient
     shares = list[float]()
     for moved, changed in reversed(steps):
@@ -70,13 +75,20 @@ def logistic(values: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True)
 class FeatureRows:
-    """Rows of features: numbers in dense columns, and weights of 1 in some of many hashed ones.
+    """Rows of features.
 
-    dense: shape (rows, dense columns).  hashed: shape (rows, marks), numbers of columns; column 0 counts for nothing.
+    Attributes:
+        dense: Values, shape (rows, dense columns).
+        hashed: Numbers of hashed columns with the value 1, shape (rows, hashed features); column 0 has no weight.
     """
 
     dense: FloatArray
     hashed: Int32Array
+
+    @classmethod
+    def concatenate(cls, parts: "Sequence[FeatureRows]") -> "FeatureRows":
+        """Return the rows of all parts."""
+        return cls(np.concatenate([part.dense for part in parts]), np.concatenate([part.hashed for part in parts]))
 
     def select(self, rows: AnyArray) -> "FeatureRows":
         """Return some rows."""
@@ -99,41 +111,51 @@ def fit_logistic_regression(
     penalties: tuple[float, float],
     rounds: int = 60,
 ) -> LogisticWeights:
-    """Return the weights that make `is_right` likeliest.
+    """Return the weights of maximal penalized likelihood.
 
-    penalties: of the squared distance of dense weights from their prior, and of hashed ones from 0.
+    Args:
+        rows: The features.
+        is_right: The outcome of each row.
+        n_columns: Number of hashed columns.
+        prior: Dense weights to stay near.
+        penalties: Of the squared distances of dense weights from their prior, and of hashed ones from 0.
+        rounds: The maximal number of steps.
     """
     n_dense = int(rows.dense.shape[-1])
     used, inverse = np.unique(rows.hashed, return_inverse=True)
     columns = inverse.reshape(rows.hashed.shape)
-    n_marks = int(rows.hashed.shape[-1])
+    n_hashed = int(rows.hashed.shape[-1])
     flat = columns.ravel()
-    counts = (used != 0).astype(np.float64)
+    is_counted = (used != 0).astype(np.float64)
     right = is_right.astype(np.float64)
     start = np.concatenate((prior, np.zeros(len(used))))
     penalty = np.concatenate((np.full(n_dense, penalties[0]), np.full(len(used), penalties[1])))
 
     def loss(weights: FloatArray) -> tuple[float, FloatArray]:
-        scores = rows.dense @ weights[:n_dense] + (weights[n_dense:] * counts).take(columns).sum(axis=1)
+        scores = rows.dense @ weights[:n_dense] + (weights[n_dense:] * is_counted).take(columns).sum(axis=1)
         gaps = logistic(scores) - right
-        moved = weights - start
-        value = float(np.logaddexp(0.0, scores).sum() - right @ scores + 0.5 * (penalty * moved) @ moved)
-        hashed = np.bincount(flat, np.repeat(gaps, n_marks), minlength=len(used)) * counts
-        return value, np.concatenate((rows.dense.T @ gaps, hashed)) + penalty * moved
+        distance = weights - start
+        value = float(np.logaddexp(0.0, scores).sum() - right @ scores + 0.5 * (penalty * distance) @ distance)
+        hashed = np.bincount(flat, np.repeat(gaps, n_hashed), minlength=len(used)) * is_counted
+        return value, np.concatenate((rows.dense.T @ gaps, hashed)) + penalty * distance
 
     found = minimize(loss, start, rounds)
     hashed = np.zeros(n_columns)
-    hashed[used] = found[n_dense:] * counts
+    hashed[used] = found[n_dense:] * is_counted
     return LogisticWeights(found[:n_dense], hashed)
 
 
-def ranking(
+def fit_ranking(
     features: FloatArray, starts: IntArray, is_right: BoolArray, prior: FloatArray, penalty: float
 ) -> FloatArray:
-    """Return weights of a log-linear model by which the right candidates of each group are likeliest, near a prior.
+    """Return the weights of a log-linear model of the right candidates of each group.
 
-    features: shape (candidates, columns).  starts: where each group starts, and where the last one ends; every group
-    has right candidates and wrong ones.
+    Args:
+        features: Shape (candidates, columns).
+        starts: Where each group starts and where the last one ends; every group has right candidates and wrong ones.
+        is_right: Which candidates are right.
+        prior: Weights to stay near.
+        penalty: Of the squared distance from the prior.
     """
     firsts, sizes = starts[:-1], np.diff(starts)
     right = is_right.astype(np.float64)
@@ -143,8 +165,8 @@ def ranking(
         powers = np.exp(scores - np.repeat(np.maximum.reduceat(scores, firsts), sizes))
         totals, goods = np.add.reduceat(powers, firsts), np.add.reduceat(powers * right, firsts)
         gaps = powers / np.repeat(totals, sizes) - powers * right / np.repeat(goods, sizes)
-        moved = weights - prior
-        value = float((np.log(totals) - np.log(goods)).sum() + 0.5 * penalty * moved @ moved)
-        return value, features.T @ gaps + penalty * moved
+        distance = weights - prior
+        value = float((np.log(totals) - np.log(goods)).sum() + 0.5 * penalty * distance @ distance)
+        return value, features.T @ gaps + penalty * distance
 
     return minimize(loss, prior, rounds=100)

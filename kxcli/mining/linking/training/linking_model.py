@@ -1,4 +1,4 @@
-"""What labelled texts taught, in arrays."""
+"""The linking model: what is learned from labeled texts, and its arrays."""
 
 import hashlib
 import json
@@ -21,8 +21,8 @@ from kxcli.mining.linking.tagger import Tagger
 from kxcli.mining.text.tokens import hash_strings
 
 HEADER = "header"
-VERSION = 3  # of what a model has, and of the features that its weights are for
-_THRESHOLD, _MENTION_THRESHOLD = 0.5, 0.3  # before anything was learned; a lower score is of an everyday word
+VERSION = 3  # of the arrays and of the features
+_THRESHOLD, _MENTION_THRESHOLD = 0.5, 0.3  # of the untrained model; everyday words score lower
 
 
 class ModelError(ValueError):
@@ -47,14 +47,17 @@ _DECLARED = schema.RecordField(
 
 @dataclass(frozen=True, repr=False)
 class LinkingModel:
-    """What is known beside the knowledge base.
+    """All that linking needs, with the knowledge base.
 
-    statistics: counts of names in labelled texts.  lexicon: the names to look for, those that were learned too.
-    ranking: weights of the features of candidates.  mention, link: how likely a span is a mention, and one of its best
-    candidate; the same object where nothing tells them apart.
-    threshold: the score of `link` from which on a mention has an entry.  mention_threshold: that of `mention` from
-    which on a span without an entry is a mention.
-    tagger: finds mentions that no name lists; None where nothing was better with it.
+    Attributes:
+        statistics: Counts of names in labeled texts.
+        lexicon: The names to look for, with learned ones.
+        ranking: Weights of the features of candidates.
+        mention: Scores spans as mentions.
+        link: Scores spans as mentions of their best candidate; the same object as `mention` if no links are labeled.
+        threshold: The score of `link` at which a mention gets an entry.
+        mention_threshold: The score of `mention` at which a span without an entry is a mention.
+        tagger: Finds mentions without a known name; None if it did not help.
     """
 
     statistics: LinkStatistics
@@ -68,12 +71,12 @@ class LinkingModel:
 
     @classmethod
     def from_prior(cls, base: KnowledgeBase) -> "LinkingModel":
-        """Return what serves without labelled texts."""
+        """Return the untrained model."""
         prior = mention_model.prior_model()
         nothing = LinkStatistics.from_counts([], len(base.ids))
         return cls(
             nothing,
-            lexicon(base, []),
+            make_lexicon(base, []),
             candidate_features.PRIOR_WEIGHTS,
             prior,
             prior,
@@ -88,10 +91,10 @@ class LinkingModel:
         return self.link is not self.mention
 
     def arrays(self) -> dict[str, AnyArray]:
-        """Return all there is as arrays of numbers, the header as UTF-8 of JSON.
+        """Return the model as arrays of numbers.
 
-        header: version, digests of the knowledge base and of all other arrays, both thresholds, the features' names,
-        whether there is a tagger, and whether links were learned.
+        The array "header" is JSON in UTF-8: version, digests of the knowledge base and of all other arrays, thresholds,
+        names of features, whether there is a tagger, and whether links were learned.
         """
         learned = StringTable.from_strings(self.lexicon.learned_names)
         arrays: dict[str, AnyArray] = {
@@ -108,7 +111,7 @@ class LinkingModel:
         header = {
             "version": VERSION,
             "knowledge_base": self.lexicon.base.digest.tobytes().hex(),
-            "arrays": _digest(arrays),
+            "arrays": _hash_arrays(arrays),
             "threshold": self.threshold,
             "mention_threshold": self.mention_threshold,
             "features": [candidate_features.FEATURES, mention_features.FEATURES],
@@ -119,19 +122,19 @@ class LinkingModel:
 
     @classmethod
     def from_arrays(cls, arrays: NamedArrays, base: KnowledgeBase) -> "LinkingModel":
-        """Return the model whose `arrays` these are; raises `ModelError`."""
-        header = parse_header(_array(arrays, HEADER))
+        """Return the model that `arrays` returned; raises `ModelError`."""
+        header = parse_header(_get_array(arrays, HEADER))
         declared = declare_arrays(header)
         sizes = {"entries": len(base.ids)}
         try:
             schema.check_names([*arrays], declared)
-            found = {name: _array(arrays, name) for name in arrays}
+            found = {name: _get_array(arrays, name) for name in arrays}
             schema.check_forms({name: (array.dtype, array.shape) for name, array in found.items()}, declared, sizes)
-            if header["arrays"] != _digest(found):
-                raise ModelError("is damaged: some of its arrays are not those that were written")
+            if header["arrays"] != _hash_arrays(found):
+                raise ModelError("is damaged: some arrays do not match their checksum")
             if header["knowledge_base"] != base.digest.tobytes().hex():
                 raise ModelError(
-                    "was trained with another knowledge base: give that one, as it was, or train with this one"
+                    "was trained with another knowledge base: use that one unchanged, or train with this one"
                 )
             schema.check_values(found, declared, sizes)
         except schema.SchemaError as error:
@@ -140,7 +143,7 @@ class LinkingModel:
         mention = mention_model.MentionModel.from_arrays(found, "mention")
         return cls(
             LinkStatistics.from_arrays(found, "statistics", len(base.ids)),
-            lexicon(base, learned.all()),
+            make_lexicon(base, learned.all()),
             found["ranking"],
             mention,
             mention_model.MentionModel.from_arrays(found, "link") if header["is_linked"] else mention,
@@ -182,8 +185,8 @@ def declare_arrays(header: Mapping[str, Any]) -> dict[str, schema.ArrayField]:
     }
 
 
-def _array(arrays: NamedArrays, name: str) -> AnyArray:
-    """Return an array; an array of `numpy.load` is read from its file here."""
+def _get_array(arrays: NamedArrays, name: str) -> AnyArray:
+    """Return an array, which `numpy.load` reads only now."""
     if not isinstance(arrays, Mapping):
         raise ModelError(f"is no model of kxcli entity-link: {type(arrays).__name__} is no mapping of arrays")
     try:
@@ -195,7 +198,7 @@ def _array(arrays: NamedArrays, name: str) -> AnyArray:
         raise ModelError(f"is damaged: the array {name!a} cannot be read ({what[:200]})") from error
 
 
-def _digest(arrays: NamedArrays) -> str:
+def _hash_arrays(arrays: NamedArrays) -> str:
     """Return the SHA-256 of all arrays but the header, by name."""
     digest = hashlib.sha256()
     for name in sorted(arrays):
@@ -206,8 +209,8 @@ def _digest(arrays: NamedArrays) -> str:
     return digest.hexdigest()
 
 
-def lexicon(base: KnowledgeBase, learned: Sequence[str]) -> Lexicon:
-    """Return what to look for; `learned`: folded names that the knowledge base lacks."""
+def make_lexicon(base: KnowledgeBase, learned: Sequence[str]) -> Lexicon:
+    """Return the names to look for: those of the knowledge base, and folded ones that it lacks."""
     return Lexicon(
         base, [*learned], NameMatcher.from_names(learned), BagMatcher.from_names(learned), hash_strings(learned)
     )

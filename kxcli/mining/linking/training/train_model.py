@@ -1,21 +1,21 @@
-"""Labelled texts -> a model.
+"""Training of a linking model from labeled texts.
 
-Whatever is learned from counts is learned from counts of other texts: the texts are parted into folds, and the features
-of each fold's texts come from statistics, and from a tagger, of the other folds (Wolpert 1992, "Stacked
-generalization").  Otherwise a name that was labelled once would seem to be always right.
+Counts that a text contributes to are never features of this text: the texts are divided into folds, and the features
+of each fold's texts come from the statistics and the tagger of the other folds (Wolpert 1992, "Stacked
+generalization").  Otherwise a name that is labeled once would look as if it were always right.
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from kxcli.arrays import BoolArray, FloatArray, IntArray
-from kxcli.arrays.ragged import expand_rows, starts_of
+from kxcli.arrays.ragged import starts_of
 from kxcli.mining.linking import tagger as tagging
-from kxcli.mining.linking.candidates.candidate_features import PRIOR_WEIGHTS, Candidates
-from kxcli.mining.linking.candidates.link_statistics import LinkStatistics
+from kxcli.mining.linking.candidates.candidate_features import PRIOR_WEIGHTS
+from kxcli.mining.linking.candidates.link_statistics import LinkCounts, LinkStatistics
 from kxcli.mining.linking.candidates.lookup import find_candidates
 from kxcli.mining.linking.candidates.ranking import rank_candidates
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
@@ -24,186 +24,191 @@ from kxcli.mining.linking.mentions.hashed_features import N_COLUMNS
 from kxcli.mining.linking.mentions.mention_candidates import MentionContext
 from kxcli.mining.linking.spans import overlaps
 from kxcli.mining.linking.spans.parsing import Lexicon
-from kxcli.mining.linking.tagger import TaggedSpans
 from kxcli.mining.linking.training.examples import (
-    FOLDS,
+    N_FOLDS,
     FoldBatch,
     LabeledText,
     assign_folds,
-    count_labels,
     find_unlisted_names,
     split_by_fold,
 )
-from kxcli.mining.linking.training.learners import FeatureRows, LogisticWeights, fit_logistic_regression, ranking
-from kxcli.mining.linking.training.linking_model import LinkingModel, lexicon
+from kxcli.mining.linking.training.learners import FeatureRows, LogisticWeights, fit_logistic_regression, fit_ranking
+from kxcli.mining.linking.training.linking_model import LinkingModel, make_lexicon
 
 _RANKING_PENALTY = 2.0
 _PENALTIES = (1.0, 3.0)  # of dense and of hashed columns
-_GAIN = 0.005  # of an F1 that a tagger is worth having for
-_HALF = np.int64(32)
-_PRIOR_THRESHOLD, _PRIOR_MENTIONS = 0.5, 5  # the threshold without a model, and how many mentions it weighs as much as
+_MIN_GAIN = 0.005  # F1 that a tagger adds at least
+_HALF = np.int64(32)  # bits
+_PRIOR_THRESHOLD, _PRIOR_MENTIONS = 0.5, 5  # the untrained threshold, and its weight in mentions
 
 
 class TrainingResult(NamedTuple):
-    """A model, and how good it is for labelled texts that it was not trained on: the F1 of mentions, and of links."""
+    """A model and its quality.
+
+    Attributes:
+        model: The model.
+        mention_f1: F1 of mentions in texts that were held out.
+        link_f1: F1 of links in texts that were held out.
+    """
 
     model: LinkingModel
     mention_f1: float
     link_f1: float
 
 
-def train(base: KnowledgeBase, labelled: Sequence[LabeledText]) -> TrainingResult:
-    """Return the model of labelled texts; cost in time and memory in proportion to their length.
+def train(base: KnowledgeBase, labeled: Sequence[LabeledText]) -> TrainingResult:
+    """Return the model of labeled texts.
 
-    A tagger, which takes most of the time, is part of it if mentions or links are clearly better with it.
-    Raises `ValueError` if no text has a mention.
+    Time and memory are proportional to the length of the texts.  A tagger, which takes most of the time, is part of
+    the model if mentions or links are clearly better with it.
+
+    Raises:
+        ValueError: No text has a mention.
     """
-    if not any(one.mentions for one in labelled):
-        raise ValueError("no labelled text has a mention to learn from")
-    known = lexicon(base, find_unlisted_names(base, labelled))
-    numbers = {name: number for number, name in enumerate(base.ids.all())}
-    folds = assign_folds(labelled)
-    plain = _train_from_spans(base, labelled, folds, known, numbers, None)
-    texts = [one.text for one in labelled]
-    mentions = [[(mark.start, mark.stop) for mark in one.mentions] for one in labelled]
+    if not any(one.mentions for one in labeled):
+        raise ValueError("no labeled text has a mention to learn from")
+    lexicon = make_lexicon(base, find_unlisted_names(base, labeled))
+    folds = assign_folds(labeled)
+    plain = _train_from_spans(lexicon, split_by_fold(labeled, folds, lexicon, None))
+    texts = [one.text for one in labeled]
+    mentions = [[(mention.start, mention.stop) for mention in one.mentions] for one in labeled]
     tagger, held_out = tagging.train(texts, mentions, folds)
-    tagged = _train_from_spans(base, labelled, folds, known, numbers, held_out)
-    if max(tagged.mention_f1 - plain.mention_f1, tagged.link_f1 - plain.link_f1) < _GAIN:
+    tagged = _train_from_spans(lexicon, split_by_fold(labeled, folds, lexicon, held_out))
+    if max(tagged.mention_f1 - plain.mention_f1, tagged.link_f1 - plain.link_f1) < _MIN_GAIN:
         return plain
     return tagged._replace(model=replace(tagged.model, tagger=tagger))
 
 
-def _train_from_spans(
-    base: KnowledgeBase,
-    labelled: Sequence[LabeledText],
-    folds: IntArray,
-    known: Lexicon,
-    numbers: dict[str, int],
-    tagged: TaggedSpans | None,
-) -> TrainingResult:
-    """Return what is learned from spans, those of a tagger among them."""
-    pieces = split_by_fold(labelled, folds, known, numbers, tagged)
-    counts = [count_labels(piece) for piece in pieces]
-    for fold in range(FOLDS):
-        others = [count for piece, count in zip(pieces, counts, strict=True) if piece.fold != fold]
-        held_out = LinkStatistics.from_counts(others, len(base.ids))
-        for piece in pieces:
-            if piece.fold == fold:
-                found = find_candidates(base, held_out, piece.parsed, PRIOR_WEIGHTS)
-                piece.context = MentionContext(
-                    base, held_out, piece.parsed, found, rank_candidates(found, PRIOR_WEIGHTS)
-                )
-    weights = _fit_ranking(pieces)
-    examples = _TrainingExamples.of(pieces, weights)
+def _train_from_spans(lexicon: Lexicon, batches: Sequence[FoldBatch]) -> TrainingResult:
+    """Return the model of labeled spans, without a tagger."""
+    counts = [batch.count_labels() for batch in batches]
+    contexts = _make_contexts(lexicon.base, batches, counts)
+    ranking = _learn_ranking(batches, contexts)
+    examples = _collect_examples(batches, [_rank_again(context, ranking) for context in contexts])
     everything = np.arange(len(examples.folds))
-    mention = _fit_mention_model(examples, examples.is_mention, examples.n_mentions, everything, everything)
+    mention = _fit_model(examples, examples.is_mention, examples.n_mentions, everything, everything)
     link = mention
-    if any(piece.gold.has_id.any() for piece in pieces):
-        told = np.flatnonzero(examples.is_told)
-        rivals = told[examples.has_best[told]]
-        link = _fit_mention_model(examples, examples.is_right, examples.n_linked, told, rivals)
-    statistics = LinkStatistics.from_counts(counts, len(base.ids))
-    model = LinkingModel(statistics, known, weights, mention.model, link.model, link.threshold, mention.threshold, None)
+    if any(batch.gold.has_id.any() for batch in batches):
+        known = np.flatnonzero(examples.is_known)
+        link = _fit_model(examples, examples.is_right, examples.n_linked, known, known[examples.has_best[known]])
+    statistics = LinkStatistics.from_counts(counts, len(lexicon.base.ids))
+    model = LinkingModel(
+        statistics, lexicon, ranking, mention.model, link.model, link.threshold, mention.threshold, None
+    )
     return TrainingResult(model, mention.f1, link.f1)
 
 
-def _fit_ranking(pieces: Sequence[FoldBatch]) -> FloatArray:
-    """Return the weights of the ranking, from forms that have right candidates and wrong ones."""
+def _make_contexts(
+    base: KnowledgeBase, batches: Sequence[FoldBatch], counts: Sequence[LinkCounts]
+) -> list[MentionContext]:
+    """Return the candidates of each batch, by the statistics of the other folds."""
+    statistics = [
+        LinkStatistics.from_counts(
+            [own for batch, own in zip(batches, counts, strict=True) if batch.fold != fold], len(base.ids)
+        )
+        for fold in range(N_FOLDS)
+    ]
+    contexts = []
+    for batch in batches:
+        held_out = statistics[batch.fold]
+        found = find_candidates(base, held_out, batch.text, PRIOR_WEIGHTS)
+        contexts.append(MentionContext(base, held_out, batch.text, found, rank_candidates(found, PRIOR_WEIGHTS)))
+    return contexts
+
+
+def _rank_again(context: MentionContext, ranking: FloatArray) -> MentionContext:
+    return replace(context, ranked=rank_candidates(context.candidates, ranking))
+
+
+def _learn_ranking(batches: Sequence[FoldBatch], contexts: Sequence[MentionContext]) -> FloatArray:
+    """Return the weights of the ranking, from surface forms with both right and wrong candidates."""
     features, sizes, right = [], [], []
-    for piece in pieces:
-        found = _found(piece)
-        labelled = np.flatnonzero(piece.of_spans >= 0)
-        at, rows = expand_rows(piece.of_spans.take(labelled), piece.gold.starts)
-        forms = piece.parsed.spans.forms.take(labelled.take(rows))
-        is_right = np.isin((found.forms << _HALF) | found.entries, (forms << _HALF) | piece.gold.entries.take(at))
-        n = len(found.starts) - 1
-        n_right = np.bincount(found.forms, is_right, minlength=n)
-        is_used = (n_right > 0) & (n_right < np.diff(found.starts))
-        rows = np.flatnonzero(is_used.take(found.forms))
-        features.append(found.features[:, rows].T)
-        sizes.append(np.diff(found.starts)[is_used])
-        right.append(is_right[rows])
+    for batch, context in zip(batches, contexts, strict=True):
+        found = context.candidates
+        _, rows, entries = batch.gold.expand_entries(batch.labels)
+        forms = batch.text.spans.forms.take(rows)
+        is_right = np.isin((found.forms << _HALF) | found.entries, (forms << _HALF) | entries)
+        n_candidates = np.diff(found.starts)
+        n_right = np.bincount(found.forms, is_right, minlength=len(n_candidates))
+        is_used = (n_right > 0) & (n_right < n_candidates)
+        used = np.flatnonzero(is_used.take(found.forms))
+        features.append(found.features[:, used].T)
+        sizes.append(n_candidates[is_used])
+        right.append(is_right[used])
     starts = starts_of(np.concatenate(sizes))
     if len(starts) == 1:
         return PRIOR_WEIGHTS
-    return ranking(np.concatenate(features), starts, np.concatenate(right), PRIOR_WEIGHTS, _RANKING_PENALTY)
-
-
-def _found(piece: FoldBatch) -> Candidates:
-    assert piece.context is not None
-    return piece.context.candidates
+    return fit_ranking(np.concatenate(features), starts, np.concatenate(right), PRIOR_WEIGHTS, _RANKING_PENALTY)
 
 
 class _TrainingExamples(NamedTuple):
-    """All spans to learn from.
+    """Spans to learn from.
 
-    folds: of each.  starts, stops: in one running text of all.  is_told: whether it is known what it means, or that it
-    is no mention.  has_best: whether it has a candidate; is_mention: whether it is labelled; is_right: whether it means
-    its best candidate.  n_mentions, n_linked: labelled ones, also
-    those that are no spans, and how many of them mean an entry.
+    Attributes:
+        rows: Their features.
+        folds: The fold of each.
+        starts, stops: Their position in all texts joined.
+        is_known: Whether it is known what the span means, or that it is no mention.
+        has_best: Whether it has a candidate.
+        is_mention: Whether it is labeled.
+        is_right: Whether it means its best candidate.
+        n_mentions: Number of labeled mentions, with those that are no spans.
+        n_linked: Number of labeled mentions that mean an entry.
     """
 
     rows: FeatureRows
     folds: IntArray
     starts: IntArray
     stops: IntArray
-    is_told: BoolArray
+    is_known: BoolArray
     has_best: BoolArray
     is_mention: BoolArray
     is_right: BoolArray
     n_mentions: int
     n_linked: int
 
-    @classmethod
-    def of(cls, pieces: Sequence[FoldBatch], weights: FloatArray) -> "_TrainingExamples":
-        parts: list[tuple[Any, ...]] = []
-        offset = 0
-        for piece in pieces:
-            assert piece.context is not None
-            old = piece.context
-            context = MentionContext(
-                old.base, old.statistics, old.text, old.candidates, rank_candidates(old.candidates, weights)
-            )
-            mentions = context.find_mentions()
-            labels = piece.of_spans.take(mentions.numbers)
-            labelled = np.flatnonzero(labels >= 0)
-            at, rows = expand_rows(labels.take(labelled), piece.gold.starts)
-            rows = labelled.take(rows)
-            best = np.full(len(labels), -1)
-            has_best = mentions.best >= 0
-            best[has_best] = context.ranked.entries.take(mentions.best[has_best])
-            is_right = np.zeros(len(labels), dtype=np.bool_)
-            is_right[rows[piece.gold.entries.take(at) == best.take(rows)]] = True
-            is_told = np.ones(len(labels), dtype=np.bool_)
-            is_told[labelled] = piece.gold.has_id.take(labels.take(labelled))
-            spans = piece.parsed.spans
-            found = mention_model.stack_features(context, mentions)
-            parts.append(
-                (
-                    found.dense,
-                    found.hashed,
-                    np.full(len(labels), piece.fold),
-                    spans.starts.take(mentions.numbers) + offset,
-                    spans.stops.take(mentions.numbers) + offset,
-                    is_told,
-                    has_best,
-                    labels >= 0,
-                    is_right,
-                )
-            )
-            offset += len(piece.parsed.folded.codes)
-        dense, hashed, folds, starts, stops, is_told, has_best, is_mention, is_right = (
-            np.concatenate(column) for column in zip(*parts, strict=True)
-        )
-        examples = FeatureRows(dense, hashed)
-        n_mentions, n_linked = sum(len(one.gold.keys) for one in pieces), sum(one.gold.n_linked for one in pieces)
-        return cls(examples, folds, starts, stops, is_told, has_best, is_mention, is_right, n_mentions, n_linked)
+
+def _collect_examples(batches: Sequence[FoldBatch], contexts: Sequence[MentionContext]) -> _TrainingExamples:
+    parts, offset = [], 0
+    for batch, context in zip(batches, contexts, strict=True):
+        parts.append(_make_examples(batch, context, offset))
+        offset += len(batch.text.folded.codes)
+    rows, *columns, n_mentions, n_linked = zip(*parts, strict=True)
+    arrays = [np.concatenate(column) for column in columns]
+    return _TrainingExamples._make([FeatureRows.concatenate(rows), *arrays, sum(n_mentions), sum(n_linked)])
+
+
+def _make_examples(batch: FoldBatch, context: MentionContext, offset: int) -> _TrainingExamples:
+    """Return the examples of a batch; offset: its position in all texts joined."""
+    mentions = context.find_mentions()
+    labels = batch.labels.take(mentions.numbers)
+    labeled, rows, entries = batch.gold.expand_entries(labels)
+    best, has_best = context.best_entries(mentions)
+    is_right = np.zeros(len(labels), dtype=np.bool_)
+    is_right[rows[has_best.take(rows) & (entries == best.take(rows))]] = True
+    is_known = np.ones(len(labels), dtype=np.bool_)
+    is_known[labeled] = batch.gold.has_id.take(labels.take(labeled))
+    return _TrainingExamples(
+        mention_model.stack_features(context, mentions),
+        np.full(len(labels), batch.fold),
+        batch.text.spans.starts.take(mentions.numbers) + offset,
+        batch.text.spans.stops.take(mentions.numbers) + offset,
+        is_known,
+        has_best,
+        labels >= 0,
+        is_right,
+        len(batch.gold.keys),
+        batch.gold.n_linked,
+    )
 
 
 class _FittedModel(NamedTuple):
-    """A model, the threshold that suits spans of folds that it was not trained on, and the F1 there.
+    """A model of mentions or links.
 
-    f1: with a threshold for each fold that was chosen on the others.
+    Attributes:
+        model: Its weights.
+        threshold: The threshold that suits held-out spans.
+        f1: F1 of held-out spans, where the threshold of each fold is chosen on the others.
     """
 
     model: mention_model.MentionModel
@@ -211,26 +216,34 @@ class _FittedModel(NamedTuple):
     f1: float
 
 
-def _fit_mention_model(
+def _fit_model(
     examples: _TrainingExamples, is_right: BoolArray, n_gold: int, used: IntArray, rivals: IntArray
 ) -> _FittedModel:
-    """Return what tells the right ones of some spans; of `rivals`, those that overlap better ones do not count."""
+    """Return a model that separates right spans from wrong ones.
+
+    Args:
+        examples: All spans.
+        is_right: Which of them are right.
+        n_gold: Number of right spans, with those that are missing among the examples.
+        used: The spans to learn from.
+        rivals: The spans that F1 counts, unless a better one overlaps.
+    """
     scores = np.zeros(len(is_right))
     folds = examples.folds.take(used)
-    for fold in range(FOLDS):
+    for fold in range(N_FOLDS):
         inside, outside = used[folds != fold], used[folds == fold]
         weights = _fit_weights(examples.rows.select(inside), is_right[inside])
         scores[outside] = mention_model.score_rows(weights, examples.rows.select(outside))
     kept = rivals[overlaps.resolve_overlaps("best", examples.starts[rivals], examples.stops[rivals], scores[rivals])]
     folds = examples.folds.take(kept)
     n_kept = n_right = 0
-    for fold in range(FOLDS):
+    for fold in range(N_FOLDS):
         others, own = kept[folds != fold], kept[folds == fold]
-        threshold = _shrunk_threshold(scores[others], is_right[others], n_gold * (FOLDS - 1) // FOLDS)
+        threshold = _shrink_threshold(scores[others], is_right[others], n_gold * (N_FOLDS - 1) // N_FOLDS)
         own = own[scores[own] >= threshold]
         n_kept, n_right = n_kept + len(own), n_right + int(is_right[own].sum())
     f1 = 2.0 * n_right / max(n_kept + n_gold, 1)
-    threshold = _shrunk_threshold(scores[kept], is_right[kept], n_gold)
+    threshold = _shrink_threshold(scores[kept], is_right[kept], n_gold)
     weights = _fit_weights(examples.rows.select(used), is_right[used])
     return _FittedModel(mention_model.MentionModel(weights.dense, weights.hashed.astype(np.float32)), threshold, f1)
 
@@ -239,22 +252,28 @@ def _fit_weights(rows: FeatureRows, is_right: BoolArray) -> LogisticWeights:
     return fit_logistic_regression(rows, is_right, N_COLUMNS, mention_features.PRIOR_WEIGHTS, _PENALTIES)
 
 
-def _shrunk_threshold(scores: FloatArray, is_right: BoolArray, n_gold: int) -> float:
-    """Return the best threshold, near the default one if few mentions are labeled."""
-    best, _ = best_threshold(scores, is_right, n_gold)
+def _shrink_threshold(scores: FloatArray, is_right: BoolArray, n_gold: int) -> float:
+    """Return the best threshold, near the untrained one if few mentions are labeled."""
+    best, _ = find_best_threshold(scores, is_right, n_gold)
     return (n_gold * best + _PRIOR_MENTIONS * _PRIOR_THRESHOLD) / (n_gold + _PRIOR_MENTIONS)
 
 
-def best_threshold(scores: FloatArray, is_right: BoolArray, n_gold: int) -> tuple[float, float]:
-    """Return a score from which on keeping spans gives the best F1 against so many labelled ones, and that F1."""
+def find_best_threshold(scores: FloatArray, is_right: BoolArray, n_gold: int) -> tuple[float, float]:
+    """Return the threshold with the best F1, and this F1.
+
+    Args:
+        scores: The score of each span.
+        is_right: Which spans are right.
+        n_gold: Number of right spans, with missing ones.
+    """
     order = np.argsort(-scores, kind="stable")
     if not len(order):
         return 0.5, 0.0
     ordered = scores.take(order)
     f1 = 2.0 * np.cumsum(is_right.take(order)) / (np.arange(1, len(order) + 1) + n_gold)
-    f1[:-1][ordered[:-1] == ordered[1:]] = -1.0  # equal scores are kept together
+    f1[:-1][ordered[:-1] == ordered[1:]] = -1.0  # equal scores are kept or dropped together
     best = int(np.argmax(f1))
     if not f1[best] > 0:
         return 1.0, 0.0
     lower = ordered[best + 1] if best + 1 < len(ordered) else 0.0
-    return float(ordered[best] + lower) / 2, float(f1[best])  # in the middle: what is between was never seen
+    return float(ordered[best] + lower) / 2, float(f1[best])  # halfway to the next score
