@@ -16,7 +16,7 @@ import click
 from kxcli import __version__
 from kxcli.errors import InterruptedBySignal, KxcliError, reason
 from kxcli.output.descriptors import complete_streams
-from kxcli.report import Report, Verbosity
+from kxcli.report import Report
 from kxcli.signals import ENDING
 from kxcli.tuning import configure_process
 
@@ -86,12 +86,11 @@ def main(args: list[str] | None = None) -> int:
 
 def _run_and_report(arguments: list[str]) -> int:
     report = Report()
-    verbosity = Verbosity()
     try:
-        return _run(arguments, verbosity)
+        return _run(arguments, report)
     except KxcliError as error:
         report.error(str(error))
-        verbosity.print_traceback(error)
+        report.traceback(error)
         return error.exit_code
     except click.ClickException as error:
         command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "kxcli"
@@ -106,14 +105,14 @@ def _run_and_report(arguments: list[str]) -> int:
         if has_file and error.errno in (errno.EPIPE, errno.ESHUTDOWN):  # the reader of the output closed it
             return 0
         report.error(f"{os.fspath(error.filename)}: {reason(error)}" if has_file else reason(error))
-        verbosity.print_traceback(error)
+        report.traceback(error)
         return 1
     except Exception as error:  # noqa: BLE001 -- a bug of ours, but still no traceback unasked
         if _is_lack_of_memory(error):
             report.error("memory ran out; use fewer workers (-j), or a machine with more")
             return 1
         report.error(f"internal error: {type(error).__name__}: {error}; please report it, with what -v adds")
-        verbosity.print_traceback(error)
+        report.traceback(error)
         return 1
 
 
@@ -137,13 +136,13 @@ def _raise_on_signals() -> None:
             signal.signal(number, stop)
 
 
-def _run(arguments: list[str], verbosity: Verbosity) -> int:
+def _run(arguments: list[str], report: Report) -> int:
     """Run the command line as click's own `main` does, but for a closed pipe, which that turns into exit code 1."""
     exit_code = 0
     if _COMPLETION in os.environ:
         cli.main(arguments, prog_name="kxcli", complete_var=_COMPLETION)
     try:
-        with cli.make_context("kxcli", arguments, obj=verbosity) as context:
+        with cli.make_context("kxcli", arguments, obj=report) as context:
             cli.invoke(context)
     except click.exceptions.Exit as end:
         exit_code = end.exit_code

@@ -1,6 +1,6 @@
-"""What a run tells its user on stderr: messages, counts of what was left out, and a progress bar.
+"""The messages of a run on stderr, the counts of skipped records, and the progress bar.
 
-Made once in `commands/` and handed down.  stdout is data alone; nothing here writes to it.
+The program makes one report and passes it to all that prints messages.  stdout is only for data.
 """
 
 import sys
@@ -13,68 +13,63 @@ from typing import Protocol
 from kxcli.urls import redact_text
 from kxcli.wording import MAX_EXAMPLES, escape, format_count, format_examples, format_traceback
 
-_LONGEST = 2_000  # characters of a message
-
-
-class Verbosity:
-    """What the user said about messages, known also where a run ends before its options are all read."""
-
-    def __init__(self) -> None:
-        self.is_verbose = False
-
-    def print_traceback(self, error: BaseException) -> None:
-        """Print the traceback of an error if the user requested it."""
-        if self.is_verbose:
-            for line in format_traceback(error):
-                _print(redact_text(line))
+_MAX_MESSAGE = 2_000  # characters of a message
 
 
 class Report:
     """Messages on stderr, in the form `kxcli: level: message`.
 
-    quiet: errors alone.  verbose: what is done and how long it took, too.
+    Attributes:
+        quiet: Whether only errors are printed.
+        verbose: Whether the steps, with their time, and tracebacks are printed too.
     """
 
     def __init__(self, *, quiet: bool = False, verbose: bool = False) -> None:
         self.quiet, self.verbose = quiet, verbose
-        self._losses: Counter[str] = Counter()
+        self._skips: Counter[str] = Counter()
         self._examples: dict[str, list[str]] = {}
         self._start = time.monotonic()
 
     def error(self, message: str) -> None:
-        """Tell what ended the run."""
+        """Print the error that ends the run."""
         self._write(f"kxcli: error: {message}")
 
+    def traceback(self, error: BaseException) -> None:
+        """Print the traceback of an error, if verbose."""
+        if self.verbose:
+            for line in format_traceback(error):
+                _print(redact_text(line))
+
     def warning(self, message: str) -> None:
-        """Tell what may make the result other than the user thinks."""
+        """Print a warning that the result may differ from the expected one."""
         if not self.quiet:
             self._write(f"kxcli: warning: {message}")
 
     def note(self, message: str) -> None:
-        """Tell a choice that was made for the user."""
+        """Print a decision that was made for the user."""
         if not self.quiet:
             self._write(f"kxcli: {message}")
 
     def detail(self, message: str) -> None:
-        """Tell, with -v alone, what is done."""
+        """Print a step of the run with its time, if verbose."""
         if self.verbose and not self.quiet:
             self._write(f"kxcli: [{time.monotonic() - self._start:.2f} s] {message}")
 
     def record_skips(self, kind: str, count: int, examples: Iterable[str]) -> None:
-        """Count what was left out; told by `close`."""
-        self._losses[kind] += count
-        kept = self._examples.setdefault(kind, [])
-        kept.extend(list(examples)[: MAX_EXAMPLES - len(kept)])
+        """Count skipped records of one kind, for the warnings of `close`."""
+        self._skips[kind] += count
+        known = self._examples.setdefault(kind, [])
+        known.extend(list(examples)[: MAX_EXAMPLES - len(known)])
 
     def close(self) -> None:
-        """Tell what was left out, in the order in which each kind came up first."""
-        for kind, count in self._losses.items():
+        """Print a warning for each kind of skipped records, in the order of their first record."""
+        for kind, count in self._skips.items():
             self.warning(f"{format_count(count, kind)}: {format_examples(self._examples[kind], count)}")
-        self._losses.clear()
+        self._skips.clear()
 
     @contextmanager
     def progress(self, total: int | None, what: str = "", unit: str = "B") -> "Iterator[Progress]":
-        """Show a bar while the block runs, where stderr is a terminal; `total` None: not known."""
+        """Show a bar while the block runs, if stderr is a terminal; `total` is None if unknown."""
         if self.quiet or not _is_terminal():
             yield Progress(None)
             return
@@ -95,10 +90,10 @@ class Report:
 
     @staticmethod
     def _write(line: str) -> None:
-        # A message is one line that can be read, whatever a file name or a cell contains.
+        # A file name or a cell may contain control characters and secrets.
         line = redact_text(line)
-        if len(line) > _LONGEST:
-            line = f"{line[: _LONGEST // 2]} [...] {line[-_LONGEST // 2 :]}"
+        if len(line) > _MAX_MESSAGE:
+            line = f"{line[: _MAX_MESSAGE // 2]} [...] {line[-_MAX_MESSAGE // 2 :]}"
         _print(escape(line))
 
 
@@ -107,19 +102,19 @@ class _Bar(Protocol):
 
 
 class Progress:
-    """A bar that may be none."""
+    """A progress bar, or nothing."""
 
     def __init__(self, bar: _Bar | None) -> None:
         self._bar = bar
 
     def advance(self, size: int) -> None:
-        """Move the bar on by so many bytes, or whatever its unit is."""
+        """Advance the bar by a number of its units."""
         if self._bar is not None:
             self._bar.update(size)
 
 
 def _print(line: str) -> None:
-    with suppress(OSError, ValueError, AttributeError):  # a closed stderr is no reason to fail
+    with suppress(OSError, ValueError, AttributeError):  # stderr is closed
         sys.stderr.write(line + "\n")
         sys.stderr.flush()
 

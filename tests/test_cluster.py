@@ -135,15 +135,6 @@ def test_local_workers_are_started_and_gone(kxcli):
     ("options", "what"),
     [
         (("--cluster", "somewhere"), "tcp://HOST:8786"),
-        (("--cluster", "local:2", "-j", 2), "--jobs does nothing with --cluster"),
-        (("--cluster", "local:2", "--retries", 2), "--retries does nothing with --cluster"),
-        (("--output-dir", "d"), "--cluster"),
-        (("--parts", 3), "--output-dir"),
-        (("--cluster", "local:2", "--output-dir", "d", "--top", 3), "--top"),
-        (("--cluster", "local:2", "--output-dir", "d", "-o", "f"), "-o"),
-        (("--cluster", "local:2", "--output-dir", "d", "-f", "userdict"), "-f userdict"),
-        (("--cluster", "local:2", "--output-dir", "d", "--per-million"), "--per-million"),
-        (("--cluster", "local:2", "--output-dir", "d", "--checkpoint", "c"), "--checkpoint"),
     ],
 )
 def test_options_that_make_no_sense_are_refused(kxcli, options, what):

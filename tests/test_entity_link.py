@@ -315,7 +315,7 @@ def test_a_knowledge_base_from_a_pipe(kxcli, kb):
     ("arguments", "code", "what"),
     [
         ([], 2, "--kb"),
-        (["--kb", "-"], 2, "--kb needs a file"),
+        (["--kb", "-"], 2, "'--kb': needs a file, not -"),
         (["--kb", "none"], 1, "none: No such file"),
         (["--kb", "."], 1, "Is a directory"),
         (["--kb", "kb.jsonl", "none"], 1, "none: No such file"),

@@ -943,22 +943,25 @@ def test_a_model_may_come_from_a_pipe(toy):
 @pytest.mark.parametrize(
     ("arguments", "what"),
     [
-        (["--train", "toy.jsonl"], "--train wants --model"),
-        (["--train", "toy.jsonl", "--model", ""], "--train wants --model"),
+        (["--train", "toy.jsonl"], "--train requires --model"),
+        (["--train", "toy.jsonl", "--model", ""], "--train requires --model"),
         (["--train", "toy.jsonl", "--model", "m.npz", "toy.jsonl"], "INPUT has no effect with --train"),
         (["--train", "toy.jsonl", "--model", "m.npz", "--files-from", "toy.jsonl"], "--files-from has no effect"),
-        (["--train", "toy.jsonl", "--model", "m.npz", "--evaluate", "toy.jsonl"], "--train and --evaluate"),
-        (["--train", "toy.jsonl", "--model", "m.npz", "--errors", "e"], "--errors wants --evaluate"),
-        (["--errors", "e", "toy.jsonl"], "--errors wants --evaluate"),
+        (
+            ["--train", "toy.jsonl", "--model", "m.npz", "--evaluate", "toy.jsonl"],
+            "--train cannot be combined with --evaluate",
+        ),
+        (["--train", "toy.jsonl", "--model", "m.npz", "--errors", "e"], "--errors requires --evaluate"),
+        (["--errors", "e", "toy.jsonl"], "--errors requires --evaluate"),
         (["--evaluate", "toy.jsonl", "toy.jsonl"], "INPUT has no effect with --evaluate"),
         (["--evaluate", "toy.jsonl", "--errors", "e", "-o", "./e"], "--errors and -o name the same file"),
         (["--evaluate", "toy.jsonl", "-f", "csv"], "csv"),
         (["--evaluate", "toy.jsonl", "--candidates", "2"], "--candidates"),
         (["--train", "toy.jsonl", "--model", "m.npz", "-o", "out"], "--output"),
         (["--train", "toy.jsonl", "--model", "m.npz", "--encoding", "none"], "--encoding"),
-        (["--train", "-", "--model", "m.npz"], "--train needs a file"),
-        (["--train", "toy.jsonl", "--model", "-"], "--model needs a file"),
-        (["--evaluate", "-"], "--evaluate needs a file"),
+        (["--train", "-", "--model", "m.npz"], "'--train': needs a file, not -"),
+        (["--train", "toy.jsonl", "--model", "-"], "'--model': needs a file, not -"),
+        (["--evaluate", "-"], "'--evaluate': needs a file, not -"),
     ],
 )
 def test_wrong_options_end_with_a_message(toy, arguments, what):

@@ -6,6 +6,7 @@ import pytest
 from conftest import ROOT
 
 PACKAGE = ROOT / "kxcli"
+MAX_COMMAND_LINES = 150
 ROOMS = {
     # folder: what of the house it may import, beside itself
     "arrays": {"schema"},
@@ -39,6 +40,11 @@ def test_only_the_commands_know_click():
     for path in PACKAGE.rglob("*.py"):
         if path.relative_to(PACKAGE).parts[0] not in ("commands", "cli.py"):
             assert not any(name.split(".")[0] == "click" for name in imported(path)), path
+
+
+def test_files_of_commands_are_short():
+    for path in (PACKAGE / "commands").rglob("*.py"):
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= MAX_COMMAND_LINES, path
 
 
 def test_pipelines_import_no_command():

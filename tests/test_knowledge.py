@@ -394,7 +394,7 @@ def test_an_option_without_effect_is_a_usage_error(capsys, mode):
             continue
         for name in (*param.opts, *param.secondary_opts):
             err = run(capsys, "--kb", "kb", *modes[mode], name, *value_of(param), code=2).err
-            what = "has no effect with" if param.name != "errors" else "wants"
+            what = "has no effect with" if param.name != "errors" else "requires"
             assert f"{param.opts[-1]} {what} --" in err
         checked.add(param.name)
     needed = {"jobs", "shard_size", "memory", "checkpoint", "retries", "cluster", "field", "input_format", "candidates"}

@@ -75,7 +75,7 @@ ONE = re.compile(rf"(?<![\d,.])1 ([a-z]+ )?({NOUNS})\b")
         (["wordcount", "--on-error", "skip", "bad.txt"], "1 line left out"),
         (["wordcount", "--on-error", "replace", "bad.txt"], "1 line in which"),
         (["wordcount", "--on-error", "skip", "--field", "text", "bad.jsonl"], "1 record skipped"),
-        (["wordcount", "-f", "userdict", "Ⅱ.txt"], "1 word left out"),
+        (["wordcount", "-f", "userdict", "Ⅱ.txt"], "1 word skipped"),
         (["wordcount", "-v", "one.txt"], "1 input, 7 bytes"),
         (["newwords", "--all", "--min-count", "1", "--top", "9", "character.txt"], "only 1 word found (--top 9)"),
         (["newwords", "--min-count", "1", "-f", "userdict", "latin.txt"], "1 word of Latin letters"),

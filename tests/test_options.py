@@ -1,5 +1,7 @@
 """Options of all commands: which may be repeated, and what is said of one that may not be."""
 
+import shlex
+
 import click
 import pytest
 
@@ -26,7 +28,7 @@ def value_of(option):
         return [str(max(kind.min or 0, 2))]
     if isinstance(kind, click.FloatRange):
         return ["0.5"]
-    known = {"size": "2M", "sigma": "2", "kernel": "delta", "orders": "2", "thresholds": "1,2"}
+    known = {"size": "2M", "bandwidth": "2", "kernel": "delta", "orders": "2", "numbers": "1,2"}
     return [known.get(kind.name, "value")]
 
 
@@ -61,7 +63,7 @@ def test_every_option_that_may_be_given_once_is_refused_when_given_twice(capsys,
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_refuses_repeated_options(name):
-    from kxcli.commands.options import Command
+    from kxcli.commands.command import Command
 
     assert isinstance(cli.get_command(None, name), Command)
 
@@ -157,3 +159,52 @@ def test_a_wrong_cluster_address_is_answered_with_all_right_ones(capsys, tmp_pat
     (tmp_path / "a.txt").write_text("a\n")
     error = usage_error_of(capsys, "wordcount", "--cluster", "foo", str(tmp_path / "a.txt"))
     assert all(address in error for address in ("tcp://HOST:8786", "tls://HOST:8786", "local:N"))
+
+
+# Rules
+
+RULES = [(name, rule) for name in COMMANDS for rule in cli.get_command(None, name).rules]
+
+
+def subjects_of(name, rule):
+    """Return the options that a rule is about."""
+    return [param for param in options_of(name) if rule.applies_to(param.name)]
+
+
+def message_of(rule, name, option):
+    return f"kxcli: error: {rule.format_error(option.opts[-1] if option else name)}\n"
+
+
+@pytest.mark.parametrize(("name", "rule"), RULES, ids=lambda one: one if isinstance(one, str) else one.example)
+def test_options_that_violate_a_rule_are_refused(capsys, name, rule):
+    """Add each option to the example, unless it is there; an option may violate another rule before this one."""
+    needed = ["--kb", "kb"] if name == "entity-link" and "--kb" not in rule.example else []
+    example = [*needed, *shlex.split(rule.example)]
+    rules = [other for owner, other in RULES if owner == name]
+    all_messages = {message_of(other, name, option) for other in rules for option in [None, *options_of(name)]}
+    messages = set()
+    for option in subjects_of(name, rule) if rule.options else [None]:
+        is_there = option is None or {*option.opts, *option.secondary_opts} & {*example}
+        error = usage_error_of(capsys, name, *example, *([] if is_there else [option.opts[0], *value_of(option)]))
+        assert error in all_messages
+        if error == message_of(rule, name, option):
+            messages.add(error)
+    assert messages
+
+
+@pytest.mark.parametrize(("name", "rule"), RULES, ids=lambda one: one if isinstance(one, str) else one.example)
+def test_rules_name_options_that_exist(name, rule):
+    assert {*rule.options.split()} <= {param.name for param in cli.get_command(None, name).params}
+
+
+@pytest.mark.parametrize(("name", "rule"), RULES, ids=lambda one: one if isinstance(one, str) else one.example)
+def test_help_states_the_rules_of_an_option(name, rule):
+    is_stated = rule.in_help and rule.value is None and not rule.is_inverted
+    for option in subjects_of(name, rule):
+        assert rule.format_help() in option.help or not is_stated, option.name
+
+
+def test_a_merged_user_dictionary_needs_n_grams_of_one_word(capsys, tmp_path):
+    (tmp_path / "a").write_text("北京\n", encoding="utf-8")
+    assert main(["wordcount", "-f", "userdict", "--ngram", "1", str(tmp_path / "a")]) == 0
+    assert capsys.readouterr().out == "北京 1\n"

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kxcli.cli import COMMANDS, cli, main
-from kxcli.commands import outputs
+from kxcli.commands.option_types import PathType
 from kxcli.errors import OutputError
 from kxcli.output import sink
 from kxcli.output.descriptors import CompleteWriter
@@ -379,15 +379,13 @@ def test_devices_may_be_input_and_output():
     assert count("-o", "/dev/null", "/dev/null") == 0
 
 
-def test_every_option_that_names_a_file_is_checked():
-    """An option for a file that is added has to be said to be read or written."""
+def test_options_for_paths_have_a_role():
     for name in COMMANDS:
-        command = cli.get_command(click.Context(cli), name)
-        for param in command.params:
-            if param.metavar in ("FILE", "KB", "LABELLED", "GOLD", "MODEL", "[INPUT]..."):
-                assert param.name in {*outputs._READ, *outputs._WRITTEN}, param
-            if param.metavar == "DIR":
-                assert param.name in outputs._FOLDERS, param
+        for param in cli.get_command(click.Context(cli), name).params:
+            is_path = param.metavar in ("FILE", "DIR", "KB", "LABELED", "GOLD", "MODEL", "[INPUT]...")
+            assert isinstance(param.type, PathType) == is_path, param
+            if is_path:
+                assert (param.type.role == "folder") == (param.metavar == "DIR"), param
 
 
 # Names that contradict the format

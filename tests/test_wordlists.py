@@ -17,7 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kxcli.cli import COMMANDS, main
-from kxcli.commands import options, wordlists
+from kxcli.commands import wordlists
+from kxcli.commands.option_types import decode_option
 from kxcli.errors import InputError
 from kxcli.mining import Counting, Dictionary, Segmentation, Text, WordCount
 from kxcli.mining.segment import dictionary
@@ -282,23 +283,19 @@ def test_values_outside_ascii_match_in_an_ascii_locale(tmp_path):
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_option_that_is_compared_with_texts_takes_any_text(name):
-    """Whatever takes a plain string names a file, an address or a codec: it is not compared with what is read."""
+def test_options_compared_with_texts_are_decoded(name):
+    """Names of encodings, addresses and patterns of file names are compared with nothing in an input."""
     command = import_module(COMMANDS[name][0]).command
     plain = {param.opts[-1] for param in command.params if param.type is click.STRING}
-    of_names = {"--encoding", "--cluster", "--glob"}
-    for param in command.params:
-        if param.opts[-1] in plain - of_names:
-            assert param.metavar in ("FILE", "DIR", "KB", "LABELLED", "MODEL", "GOLD"), param.opts
+    assert plain == {"--encoding", "--cluster", "--glob"}
 
 
-def test_a_value_that_is_decoded_stays_as_it_is():
-    text = options.OptionText()
+def test_a_decoded_value_is_unchanged():
     for value in ("", "abc", "你好", "é\u0301", "😀"):
-        assert text.convert(value, None, None) == value
-        assert text.convert(os.fsencode(value).decode("ascii", "surrogateescape"), None, None) == value
-    with pytest.raises(click.BadParameter):
-        text.convert("a\udcff", None, None)
+        assert decode_option(value) == value
+        assert decode_option(os.fsencode(value).decode("ascii", "surrogateescape")) == value
+    with pytest.raises(ValueError, match="UTF-8"):
+        decode_option("a\udcff")
 
 
 # Whatever is in a list, it is read or refused, with a place

@@ -57,9 +57,9 @@ def find_sources(given: InputSettings, report: Report, output: OutputSettings) -
 def make_reader_spec(
     given: InputSettings,
     *,
-    by: str | None,
-    unit: Literal["document", "lines"],
-    cut: str | None,
+    by: str | None = None,
+    unit: Literal["document", "lines"] = "lines",
+    cut: str | None = None,
     longest: int | None = None,
     max_line: int | None = None,
 ) -> ReaderSpec:

@@ -1,0 +1,54 @@
+"""The class of all subcommands, and what declares their options."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+
+import click
+from click.core import ParameterSource
+
+from kxcli.commands.option_rules import Rule, add_rules_to_help
+
+CommandT = TypeVar("CommandT", bound=Callable[..., Any])
+Decorator = Callable[[Any], Any]
+
+
+def add_options(*options: Decorator) -> Callable[[CommandT], CommandT]:
+    """Return a decorator that adds options to a command, in this order."""
+
+    def add(command: CommandT) -> CommandT:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
+class Command(click.Command):
+    """A subcommand with rules for its options; an option that may not be repeated is refused when it is."""
+
+    def __init__(self, *args: Any, rules: Sequence[Rule] = (), **attributes: Any) -> None:
+        super().__init__(*args, **attributes)
+        self.rules = tuple(rules)
+        add_rules_to_help(self.params, self.rules)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments; raise `click.UsageError`."""
+        given = list(args)
+        try:
+            rest = super().parse_args(ctx, args)
+        except click.BadParameter as error:
+            param = error.param
+            if param is not None and ctx.get_parameter_source(param.name or "") is ParameterSource.ENVIRONMENT:
+                error.param_hint = str(param.envvar)
+            raise
+        if not ctx.resilient_parsing:
+            self._refuse_repeated(ctx, given)
+        return rest
+
+    def _refuse_repeated(self, ctx: click.Context, args: list[str]) -> None:
+        _, _, order = self.make_parser(ctx).parse_args(args=args)
+        for param, n_times in Counter(order).items():
+            if isinstance(param, click.Option) and n_times > 1 and not (param.multiple or param.count):
+                names = " / ".join([*param.opts, *param.secondary_opts])
+                raise click.UsageError(f"{names} is given {n_times} times; give it once.", ctx)

@@ -1,0 +1,91 @@
+"""The rules for options of `hsic`."""
+
+from kxcli.commands.input_options import INPUT_RULES
+from kxcli.commands.option_rules import EXCLUDES, NO_EFFECT, REQUIRES, Condition, Rule, Values, any_of, has
+from kxcli.commands.output_options import header_rule
+from kxcli.commands.run_options import RUN_RULES
+from kxcli.commands.word_options import WORD_NAMES, WORD_RULES
+
+FORMATS = ("tsv", "csv", "jsonl")
+
+
+def compares_texts(kernel: str | None) -> bool:
+    """Return whether a kernel of this name compares words or n-grams."""
+    return kernel is not None and (kernel == "bow" or kernel.startswith("ngram:"))
+
+
+def _kernels(values: Values) -> set[str | None]:
+    return {values["kernel_x"], values["kernel_y"]}
+
+
+def _screens_words(values: Values) -> bool:
+    return values["screen"] is not None and compares_texts(values["kernel_x"])
+
+
+def _has_bandwidth(kernel: str | None) -> bool:
+    return kernel in (None, "gaussian", "laplace")
+
+
+def _has_sides(values: Values) -> bool:
+    """Return whether the columns of both sides are given, or need not be."""
+    others = (values["screen"], values["matrix"], values["y_file"])
+    return None not in (values["x"], values["y"]) or any(one is not None for one in others)
+
+
+_SIDES = Condition("-x and -y, or one of --screen, --matrix and --y-file", _has_sides)
+_SCREEN, _MATRIX, _Y_FILE = has("screen", "--screen"), has("matrix", "--matrix"), has("y_file", "--y-file")
+_WORD_SCREEN = Condition("--screen with --kernel-x bow or ngram:N", _screens_words)
+_SQUARE = Condition("--matrix square", lambda values: values["matrix"] == "square")
+_P_VALUE = Condition("--value p_value", lambda values: values["value"] == "p_value")
+_OTHER_VALUE = Condition(
+    "--matrix square without --value p_value", lambda values: _SQUARE.is_met(values) and not _P_VALUE.is_met(values)
+)
+_TEST = Condition("a test", lambda values: values["test"] != "none")
+_NO_TEST = Condition("--test none", lambda values: values["test"] == "none")
+_GAMMA = Condition("--test gamma", lambda values: values["test"] == "gamma")
+_NO_DRAWS = Condition("--test eigen, gamma or none", lambda values: values["test"] in ("eigen", "gamma", "none"))
+_BOW = Condition("--kernel-x or --kernel-y bow", lambda values: "bow" in _kernels(values))
+_LINEAR = Condition("the kernel linear", lambda values: "linear" in _kernels(values))
+_TEXTS = Condition("the kernel bow or ngram:N", lambda values: any(map(compares_texts, _kernels(values))))
+_NORMALIZED = Condition(
+    "--cosine for the kernels bow and ngram:N", lambda values: values["cosine"] or not _TEXTS.is_met(values)
+)
+_BANDWIDTH = Condition("the kernel gaussian or laplace", lambda values: any(map(_has_bandwidth, _kernels(values))))
+_BANDWIDTH_X = Condition("--kernel-x gaussian or laplace", lambda values: _has_bandwidth(values["kernel_x"]))
+_BANDWIDTH_Y = Condition("--kernel-y gaussian or laplace", lambda values: _has_bandwidth(values["kernel_y"]))
+_STDIN = Condition("an input from stdin", lambda values: "-" in ((*values["inputs"], *values["files_from"]) or ("-",)))
+_Y_STDIN = Condition("--y-file -", lambda values: values["y_file"] == "-")
+_SKIP = Condition("--on-error skip", lambda values: values["on_error"] == "skip")
+_NOT_DELTA = Condition("--kernel-y other than delta", lambda values: values["kernel_y"] not in (None, "delta"))
+
+_XY = "-x x -y y"
+_WORDS = "--screen x --kernel-x bow"
+_UNIT = "it needs k(x, x) = 1"
+
+RULES = (
+    *(*INPUT_RULES, header_rule(*FORMATS), *RUN_RULES, *WORD_RULES),
+    Rule(WORD_NAMES, REQUIRES, _BOW, _XY),
+    Rule("matrix", EXCLUDES, _SCREEN, "--screen x"),
+    Rule("y y_file exit_code", NO_EFFECT, any_of(_SCREEN, _MATRIX), "--screen x"),
+    Rule("kernel_y sigma_y", NO_EFFECT, _MATRIX, "--matrix edges", advice="all its columns are -x"),
+    Rule("alpha", NO_EFFECT, any_of(_SCREEN, _MATRIX, _NO_TEST), f"{_XY} --test none"),
+    Rule("test", NO_EFFECT, _OTHER_VALUE, "--matrix square"),
+    Rule("permutations", NO_EFFECT, _NO_DRAWS, f"{_XY} --test none"),
+    Rule("top", REQUIRES, _SCREEN, _XY),
+    Rule("min_df", REQUIRES, _WORD_SCREEN, "--screen x"),
+    Rule("value", REQUIRES, _SQUARE, "--matrix edges"),
+    Rule("cosine", REQUIRES, _TEXTS, _XY),
+    Rule("cosine", NO_EFFECT, _WORD_SCREEN, _WORDS),
+    Rule("sigma", REQUIRES, _BANDWIDTH, f"{_XY} --kernel-x delta --kernel-y delta"),
+    Rule("sigma_x", REQUIRES, _BANDWIDTH_X, f"{_XY} --kernel-x delta"),
+    Rule("sigma_y", REQUIRES, _BANDWIDTH_Y, f"{_XY} --kernel-y delta"),
+    Rule("", REQUIRES, _SIDES, "-x x"),
+    Rule("y_file", EXCLUDES, _STDIN, f"{_XY} --y-file - -", _Y_STDIN, "stdin can be read only once"),
+    Rule("exit_code", REQUIRES, _TEST, f"{_XY} --test none"),
+    Rule("value", REQUIRES, _TEST, "--matrix square --value p_value --test none", _P_VALUE),
+    Rule("on_error", EXCLUDES, _Y_FILE, f"{_XY} --y-file b --on-error skip", _SKIP, "it skips rows of one file alone"),
+    Rule("test", EXCLUDES, _WORD_SCREEN, f"{_WORDS} --test gamma", _GAMMA, "use permutation or eigen"),
+    Rule("test", REQUIRES, _NORMALIZED, f"{_XY} --kernel-x bow --test gamma", _GAMMA, _UNIT),
+    Rule("test", EXCLUDES, _LINEAR, f"{_XY} --kernel-x linear --test gamma", _GAMMA, _UNIT),
+    Rule("kernel_y", EXCLUDES, _WORD_SCREEN, f"{_WORDS} --kernel-y gaussian", _NOT_DELTA),
+)

@@ -1,0 +1,68 @@
+"""The options for writing results."""
+
+import click
+
+from kxcli.commands.command import Decorator
+from kxcli.commands.option_rules import EXCLUDES, NO_EFFECT, REQUIRES, Condition, Rule, has
+from kxcli.commands.option_types import FOLDER, PathType
+
+_OUTPUT_DIR, _CLUSTER = has("output_dir", "--output-dir"), has("cluster", "--cluster")
+USERDICT = Condition("-f userdict", lambda values: values["format"] == "userdict")
+
+_PARTS = "--output-dir out --cluster local:1"
+_BY_ITSELF = "each part of the result is written by itself"
+PARTS_RULES = (
+    Rule("parts", REQUIRES, _OUTPUT_DIR, ""),
+    Rule("output_dir", REQUIRES, _CLUSTER, ""),
+    Rule("output merge checkpoint top per_million", EXCLUDES, _OUTPUT_DIR, _PARTS, None, _BY_ITSELF, in_help=False),
+    Rule("format", EXCLUDES, _OUTPUT_DIR, f"{_PARTS} -f userdict", USERDICT, _BY_ITSELF),
+)
+
+
+def header_rule(*formats: str) -> Rule:
+    """Return the rule for the header of a command with these formats."""
+    headerless = [name for name in formats if name in ("jsonl", "userdict")]
+    condition = Condition(f"-f {' or '.join(headerless)}", lambda values: values["format"] in headerless)
+    return Rule("header", NO_EFFECT, condition, "-f jsonl")
+
+
+def output_options(*formats: str) -> tuple[Decorator, ...]:
+    """Return the options for one output; the first format is the default."""
+    return (
+        click.option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            type=PathType("output"),
+            help="Write to FILE instead of stdout (-). FILE appears when it is complete.",
+        ),
+        click.option(
+            "-f",
+            "--format",
+            type=click.Choice(formats),
+            default=formats[0],
+            show_default=True,
+            help="Format of the output.",
+        ),
+        click.option(
+            "--header/--no-header", default=None, help="Begin with a row of the column names. [default: only in CSV]"
+        ),
+    )
+
+
+PARTS_OPTIONS = (
+    click.option(
+        "--output-dir",
+        metavar="DIR",
+        type=FOLDER,
+        help="Write the result as several files to DIR, a folder that all workers of the cluster share.",
+    ),
+    click.option(
+        "--parts",
+        metavar="N",
+        type=click.IntRange(1, 10_000),
+        default=16,
+        show_default=True,
+        help="Number of files in --output-dir; a hash of the word selects the file.",
+    ),
+)

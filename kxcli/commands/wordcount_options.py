@@ -1,0 +1,77 @@
+"""The options of `wordcount`."""
+
+import re
+
+import click
+
+from kxcli.commands.input_options import PLAIN_TEXT, TEXT_INPUT_RULES
+from kxcli.commands.option_rules import EXCLUDES, NO_EFFECT, Condition, Rule, has
+from kxcli.commands.option_types import OPTION_TEXT, ParsedType
+from kxcli.commands.output_options import PARTS_RULES, USERDICT, header_rule
+from kxcli.commands.run_options import RUN_RULES
+from kxcli.commands.word_options import WORD_NAMES, WORD_RULES
+
+FORMATS = ("tsv", "csv", "jsonl", "userdict")
+
+_COUNTING = f"{WORD_NAMES} ngram df per_million by field on_error checkpoint retries cluster"
+_MERGE = has("merge", "--merge")
+_LONG_NGRAMS = Condition("--ngram", lambda values: values["ngram"] != (1, 1))
+_TWO_COLUMNS = "it has only words and their counts"
+
+RULES = (
+    *(*TEXT_INPUT_RULES, header_rule(*FORMATS), *RUN_RULES, *WORD_RULES, *PARTS_RULES),
+    Rule("by", NO_EFFECT, PLAIN_TEXT, "--input-format text"),
+    Rule(_COUNTING, NO_EFFECT, _MERGE, "--merge", advice="its inputs are counted already", in_help=False),
+    Rule("merge", EXCLUDES, PLAIN_TEXT, "--input-format text", advice="give TSV, CSV or JSONL"),
+    Rule("df per_million by", EXCLUDES, USERDICT, "-f userdict", advice=_TWO_COLUMNS),
+    Rule("ngram", EXCLUDES, USERDICT, "-f userdict --ngram 2", _LONG_NGRAMS, _TWO_COLUMNS),
+)
+
+
+def parse_orders(text: str) -> tuple[int, int]:
+    """Return the minimum and maximum length of n-grams: N, or N-M."""
+    match = re.fullmatch(r"(\d{1,2})(?:-(\d{1,2}))?", text, re.ASCII)
+    minimum, maximum = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
+    if not 1 <= minimum <= maximum:
+        raise ValueError(f"{text!r} is not a length of n-grams; write it as 2 or 1-3")
+    return minimum, maximum
+
+
+COUNT_OPTIONS = (
+    click.option(
+        "--ngram",
+        type=ParsedType("orders", parse_orders),
+        metavar="N|N-M",
+        default="1",
+        help="Count n-grams of N, or N to M, words in a document.",
+    ),
+    click.option("--df", is_flag=True, help="Add a column with the number of documents that contain the word."),
+    click.option(
+        "--per-million", is_flag=True, help="Add a column with the rate per million words (or n-grams of that order)."
+    ),
+    click.option(
+        "--by", type=OPTION_TEXT, metavar="FIELD", help="Count separately for each value of FIELD in the records."
+    ),
+    click.option(
+        "--top", metavar="K", type=click.IntRange(min=0), help="Show only the K most frequent words, of each group."
+    ),
+    click.option(
+        "--min-count",
+        metavar="K",
+        type=click.IntRange(min=1),
+        default=1,
+        help="Show only words with a count of K or more.",
+    ),
+    click.option(
+        "--sort",
+        type=click.Choice(["count", "word"]),
+        default="count",
+        show_default=True,
+        help="Sort by count and, if equal, by code point; or by word.",
+    ),
+    click.option(
+        "--merge",
+        is_flag=True,
+        help="Add up earlier outputs, which the inputs are. Options for counting have no effect.",
+    ),
+)
