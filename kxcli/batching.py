@@ -11,14 +11,11 @@ ItemT = TypeVar("ItemT")
 def iter_batches(
     items: Iterable[ItemT], size_of: Callable[[ItemT], int], batch_size: int = CACHE_BATCH
 ) -> Iterator[list[ItemT]]:
-    """Yield items in order, in lists that are full when their sizes add up to `batch_size`.
-
-    Each item counts one more than its size, so that empty items fill a batch, too.
-    """
+    """Yield items in order, in lists that are full when their sizes add up to `batch_size`."""
     batch, size = list[ItemT](), 0
     for item in items:
         batch.append(item)
-        size += size_of(item) + 1
+        size += size_of(item)
         if size >= batch_size:
             yield batch
             batch, size = [], 0

@@ -12,6 +12,7 @@ from functools import partial
 from io import BytesIO
 from typing import BinaryIO
 
+from kxcli.batching import iter_batches
 from kxcli.corpus import encodings
 from kxcli.corpus.compression import HEAD_BYTES, Stream, detect_compression, read_up_to, reject_archive
 from kxcli.corpus.diagnostics import Diagnostic, Notice, ReadDiagnostics, locate_error
@@ -247,15 +248,9 @@ class TaskPlanner:
 
     def _split_documents(self, path: str, stream: Stream, source_format: SourceFormat) -> Iterator[Shard]:
         diagnostics = ReadDiagnostics(path, self.spec.on_error)
-        held, size = list[Document](), 0
-        for document in read_documents(stream, source_format, self.spec, diagnostics):
-            held.append(document)
-            size += 2 * len(document.text) + _DOCUMENT_BYTES
-            if size >= self.shard_size:
-                yield DocumentShard(tuple(held))
-                held, size = [], 0
-        if held:
-            yield DocumentShard(tuple(held))
+        documents = read_documents(stream, source_format, self.spec, diagnostics)
+        for batch in iter_batches(documents, lambda one: 2 * len(one.text) + _DOCUMENT_BYTES, self.shard_size):
+            yield DocumentShard(tuple(batch))
         for skipped in diagnostics.skipped_records:
             self.report(skipped)
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kxcli.arrays import UInt64Array
+from kxcli.batching import iter_batches
 from kxcli.corpus.diagnostics import Diagnostic
 from kxcli.corpus.shards import ShardTask, TaskReader
 from kxcli.storage.array_spool import ArraySpool, CodeArray, SpooledArray
@@ -74,16 +75,10 @@ def read_numbered(
 
 def iter_tasks(records: Iterable[SpooledArray], shard_size: int) -> Iterator[SpoolTask]:
     """Yield the tasks that read spooled records again, each of at least `shard_size` bytes but the last."""
-    held, size, first = list[SpooledArray](), 0, 0
-    for record in records:
-        held.append(record)
-        size += record.size
-        if size >= shard_size:
-            yield SpoolTask(tuple(held), first)
-            first += len(held)
-            held, size = [], 0
-    if held:
-        yield SpoolTask(tuple(held), first)
+    first = 0
+    for batch in iter_batches(records, lambda record: record.size, shard_size):
+        yield SpoolTask(tuple(batch), first)
+        first += len(batch)
 
 
 def select_lines(records: Sequence[SpooledArray], places: Iterable[UInt64Array], folder: str) -> list[SpooledArray]:

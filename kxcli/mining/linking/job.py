@@ -117,7 +117,7 @@ class LinkJob:
                 if not record.has_continuation:
                     yield record, n_lines
 
-        for batch in iter_batches(iter_numbered(), lambda numbered: len(numbered[0].text), self.batch_size):
+        for batch in iter_batches(iter_numbered(), lambda numbered: len(numbered[0].text) + 1, self.batch_size):
             texts = [record for record, _ in batch]
             found = link_texts(self._model, [record.text for record in texts], self.linking)
             data, waiting = self._render(texts, found)

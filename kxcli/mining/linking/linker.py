@@ -201,7 +201,7 @@ class Linker:
         """Return the mentions of each text; raises `TypeError` for other values."""
         found: list[list[Mention]] = []
         check_list("texts", texts, "texts", Iterable)
-        for part in iter_batches(iter_strings("texts", texts), len):
+        for part in iter_batches(iter_strings("texts", texts), lambda text: len(text) + 1):
             found += self._linked(part)
         return found
 

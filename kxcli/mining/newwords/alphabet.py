@@ -9,6 +9,7 @@ import numpy as np
 
 from kxcli.arrays import IntArray, UInt16Array, UInt32Array
 from kxcli.arrays.code_points import to_code_points
+from kxcli.batching import iter_batches
 
 Codes = UInt16Array | UInt32Array  # code points of running text, the records of every job here
 
@@ -24,15 +25,9 @@ def iter_records(texts: Iterable[str]) -> Iterator[Codes]:
 
     A text of more than 2^20 characters is parted after a border; a block of more is parted every so many.
     """
-    held, size = list[str](), 0
-    for part in chain.from_iterable(map(_split_long, texts)):
-        held += (part, "\n")
-        size += len(part) + 1
-        if size >= _MIN_RECORD:
-            yield _codes("".join(held))
-            held, size = [], 0
-    if held:
-        yield _codes("".join(held))
+    parts = chain.from_iterable(map(_split_long, texts))
+    for batch in iter_batches(parts, lambda part: len(part) + 1, _MIN_RECORD):
+        yield _codes("\n".join([*batch, ""]))
 
 
 def _split_long(text: str) -> Iterator[str]:

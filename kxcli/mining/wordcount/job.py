@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import chain, islice
 from typing import Any, NamedTuple, Protocol
 
+from kxcli.batching import iter_batches
 from kxcli.mining.arguments import check_minimum, check_type, describe, iter_strings
 from kxcli.mining.segment import Segmentation, Tokenizer, load_tokenizer, prepare
 from kxcli.mining.wordcount.counts import Cell, Counts, KeyLayout, Partial, load_partial
@@ -121,17 +122,10 @@ class WordCount:
     def map(self, records: Iterable[Record]) -> Partial:
         """Count the words of some records."""
         if self.counting.ignores_document_borders:
-            return Partial({("", 1): Cell(self._raw_tokens(records), Tally())})
+            return Partial({("", 1): Cell(self._count_raw_tokens(records), Tally())})
         grams = _NgramCounter(self.counting)
-        held: list[Record] = []
-        size = 0
-        for record in records:
-            held.append(record)
-            size += len(record.text)
-            if size >= _BATCH:
-                grams.count(held, self.iter_words([record.text for record in held]))
-                held, size = [], 0
-        grams.count(held, self.iter_words([record.text for record in held]))
+        for batch in iter_batches(records, lambda record: len(record.text), _BATCH):
+            grams.count(batch, self.iter_words([record.text for record in batch]))
         return grams.finish()
 
     def merge(self, left: Partial, right: Partial) -> Partial:
@@ -158,21 +152,14 @@ class WordCount:
         """Return n partials that merge to the given one: a hash of the word alone tells where its rows go."""
         return self.finish(partial).split(n)
 
-    def _raw_tokens(self, records: Iterable[Record]) -> Tally:
-        tally, cut = Tally(), self._tokens.tokenizer
-        held: list[str] = []
-        size = 0
-        for record in records:
-            for piece in self._pieces(record.text):
-                held.append(piece)
-                size += len(piece)
-                if size >= _BATCH:
-                    tally.add_lines(cut.lines(held))
-                    held, size = [], 0
-        tally.add_lines(cut.lines(held))
+    def _count_raw_tokens(self, records: Iterable[Record]) -> Tally:
+        tally = Tally()
+        pieces = chain.from_iterable(self._split_text(record.text) for record in records)
+        for batch in iter_batches(pieces, len, _BATCH):
+            tally.add_lines(self._tokens.tokenizer.lines(batch))
         return tally
 
-    def _pieces(self, text: str) -> Iterator[str]:
+    def _split_text(self, text: str) -> Iterator[str]:
         if self.counting.nfkc:
             text = unicodedata.normalize("NFKC", text)
         start = 0

@@ -118,7 +118,7 @@ def evaluate_file(
     def iter_rows() -> Iterator[list[Cell]]:
         texts = read_labeled_texts(gold_path, on_error, record, MISSED)
         with report.progress(None, "evaluating", " texts") as progress:
-            for batch in iter_batches(texts, lambda text: len(text.text), batch_size):
+            for batch in iter_batches(texts, lambda text: len(text.text) + 1, batch_size):
                 for text, linked in zip(batch, link([one.text for one in batch]), strict=True):
                     gold = _make_gold(text, lookup, gold_path, report)
                     tally.add(gold, linked, lookup.get_types)

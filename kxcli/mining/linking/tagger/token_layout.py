@@ -16,6 +16,7 @@ from kxcli.arrays import AnyArray, BoolArray, IntArray, UInt8Array, UInt32Array
 from kxcli.arrays.code_points import to_code_points
 from kxcli.arrays.hashing import mix_bits_32
 from kxcli.arrays.ragged import expand_ranges, starts_of
+from kxcli.batching import iter_batches
 from kxcli.mining.linking.tagger import characters
 from kxcli.mining.linking.tagger.characters import CLOSE, LOWER, QUOTE, SPACED, UNSPACED, WHITE
 
@@ -44,16 +45,8 @@ class TextWindow(NamedTuple):
 
 def iter_blocks(texts: Sequence[str]) -> Iterator[list[TextWindow]]:
     """Yield the windows of all texts in order, those that are laid out together at a time."""
-    held, size = list[TextWindow](), 0
-    for number, text in enumerate(texts):
-        for window in _windows(number, text):
-            held.append(window)
-            size += len(window.characters) + 1
-            if size >= BLOCK:
-                yield held
-                held, size = [], 0
-    if held:
-        yield held
+    windows = (window for number, text in enumerate(texts) for window in _windows(number, text))
+    return iter_batches(windows, lambda window: len(window.characters) + 1, BLOCK)
 
 
 def _windows(number: int, text: str) -> Iterator[TextWindow]:

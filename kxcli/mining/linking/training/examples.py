@@ -187,7 +187,8 @@ def split_by_fold(
     entry_numbers = {name: number for number, name in enumerate(lexicon.base.ids.all())}
     batches = []
     for fold in range(N_FOLDS):
-        for part in iter_batches(np.flatnonzero(folds == fold).tolist(), lambda number: len(labeled[number].text)):
+        numbers = np.flatnonzero(folds == fold).tolist()
+        for part in iter_batches(numbers, lambda number: len(labeled[number].text) + 1):
             texts = [labeled[number] for number in part]
             own = None if tagged is None else _select_texts(tagged, part)
             text = parse_texts([one.text for one in texts], lexicon, own)
