@@ -1,4 +1,4 @@
-"""URLs: how arguments are recognized as such, and how messages show them without secrets."""
+"""URLs: recognized among arguments, and shown in messages without secrets."""
 
 import re
 
@@ -57,14 +57,14 @@ def redact_text(text: str) -> str:
 
 
 def redact_url(url: str) -> str:
-    """Remove the secrets of one URL, which may contain spaces."""
+    """Remove the secrets of one URL, even if it contains spaces."""
     shown = redact_text(url)
     found = _LONG_QUERY.search(shown)
     return shown if found is None else shown[: found.end()] + _HIDDEN
 
 
 def _remove_user(rest: str, *, has_host: bool) -> str:
-    """Return the part after `scheme://` without user and password, also of malformed URLs."""
+    """Return the part after `scheme://` without user and password."""
     host = _HOST.match(rest)
     word = _WORD.match(rest)
     assert host is not None and word is not None, "both patterns match the empty string"

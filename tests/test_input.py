@@ -485,7 +485,7 @@ def test_lines_with_bad_bytes_are_skipped_and_told(kxcli, workers, way):
     name, ended = run_on(kxcli, way, spoiled(), *SPACE, "-j", workers, "--on-error", "skip")
     words = counts(ended)
     assert words["好"] == LINES - 3 and not {f"w{n}" for n in BAD_AT} & set(words)
-    assert f"3 lines left out for bytes that are not utf-8: {name}:1234, {name}:2345, {name}:2999\n" in ended.err
+    assert f"3 lines skipped: bytes that are not utf-8: {name}:1234, {name}:2345, {name}:2999\n" in ended.err
     assert ended.err.startswith("kxcli: warning: ")
 
 
@@ -494,7 +494,7 @@ def test_bad_bytes_are_replaced_and_told(kxcli, workers, way):
     name, ended = run_on(kxcli, way, spoiled(), *SPACE, "--punct", "-j", workers, "--on-error", "replace")
     words = counts(ended)
     assert words["好"] == LINES and words["\ufffd"] == 3
-    assert f"3 lines in which bytes that are not utf-8 were replaced: {name}:1234, {name}:2345" in ended.err
+    assert f"3 lines with replaced bytes that are not utf-8: {name}:1234, {name}:2345" in ended.err
 
 
 def test_more_bad_lines_than_are_named_are_counted(kxcli, workers):

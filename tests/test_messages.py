@@ -39,7 +39,7 @@ def stderr_of(capsys, *arguments, code=0):
         ("words", "1 word"),
         ("entries", "1 entry"),
         ("bytes", "1 byte"),
-        ("lines left out for bytes that are not utf-8", "1 line left out for bytes that are not utf-8"),
+        ("lines skipped: bytes that are not utf-8", "1 line skipped: bytes that are not utf-8"),
         ("labeled mentions left out that are not at their offset", "1 labeled mention left out that are not at"),
         (
             "entries left out whose subject_id an earlier one has",

@@ -153,14 +153,14 @@ def diagnostics(on_error="stop"):
 def test_lines_are_decoded_alike_in_runs_and_in_order(data, chunk):
     expected = plain_lines(data)
     with small(chunk):
-        in_order = list(Decoder("utf-8", diagnostics()).lines_in_order(BytesIO(data)))
+        in_order = list(Decoder("utf-8", diagnostics()).read_text(BytesIO(data)))
         decoder = Decoder("utf-8", diagnostics())
         in_runs = [
             line
             for run in lines.read_line_blocks(BytesIO(data), keep_lines_whole=True)
-            for line in decoder.lines(run.data)
+            for line in decoder.decode_lines(run.data)
         ]
-    at_once = list(Decoder("utf-8", diagnostics()).lines(data))
+    at_once = list(Decoder("utf-8", diagnostics()).decode_lines(data))
     assert in_order == in_runs == at_once == expected
 
 
@@ -174,10 +174,10 @@ def test_bad_lines_are_left_out_or_mended_alike_and_counted(data, chunk, on_erro
             kept = diagnostics(on_error)
             decoder = Decoder("utf-8", kept)
             if way == "in order":
-                found = list(decoder.lines_in_order(BytesIO(data)))
+                found = list(decoder.read_text(BytesIO(data)))
             else:
                 runs = lines.read_line_blocks(BytesIO(data), keep_lines_whole=True)
-                found = [line for run in runs for line in decoder.lines(run.data)]
+                found = [line for run in runs for line in decoder.decode_lines(run.data)]
             assert found == [line for line in expected if line is not None]
             assert sum(loss.count for loss in kept.skipped_records) == len(bad)
             assert [place.line for loss in kept.skipped_records for place in loss.places] == bad[:MAX_EXAMPLES]
@@ -194,10 +194,10 @@ def test_reading_stops_at_the_first_bad_line(data, chunk):
             found, error = [], None
             try:
                 if way == "in order":
-                    found.extend(decoder.lines_in_order(BytesIO(data)))
+                    found.extend(decoder.read_text(BytesIO(data)))
                 else:
                     for run in lines.read_line_blocks(BytesIO(data), keep_lines_whole=True):
-                        found.extend(decoder.lines(run.data))
+                        found.extend(decoder.decode_lines(run.data))
             except InputError as raised:
                 error = raised.line
             assert error == first, way
@@ -213,7 +213,7 @@ def test_wide_encodings_are_read_in_order(text, chunk, encoding):
     if text.removeprefix("\ufeff").startswith("\ufeff"):
         return  # two marks in front: which is the mark is the codec's affair
     with small(max(chunk, 4)):  # a byte order mark is looked for in the first chunk
-        assert list(Decoder(encoding, diagnostics()).lines_in_order(BytesIO(data))) == expected
+        assert list(Decoder(encoding, diagnostics()).read_text(BytesIO(data))) == expected
 
 
 def joined(records):
@@ -241,7 +241,9 @@ CUTS = [
 def test_parts_of_a_long_line_are_the_line(data, chunk, long_line, cut, unit):
     with small(chunk, long_line):
         found = list(
-            read_documents(BytesIO(data), SourceFormat("text", "utf-8"), ReaderSpec(cut=cut, unit=unit), diagnostics())
+            read_documents(
+                BytesIO(data), SourceFormat("text", "utf-8"), ReaderSpec(split_pattern=cut, unit=unit), diagnostics()
+            )
         )
     if unit == "lines":
         text = "\n".join(text.removesuffix("\n") for text in joined(found))
@@ -265,7 +267,7 @@ def plan(
         Path(path).write_bytes(data)
         sources.append(Source(path, None if is_stream else len(data)))
     told = []
-    spec = ReaderSpec(on_error=on_error, cut=cut)
+    spec = ReaderSpec(on_error=on_error, split_pattern=cut)
     planner = shards.TaskPlanner(spec, kind, encoding, shard_size, lambda: str(folder), told.append)
     reader = shards.TaskReader(spec, encoding)
     found = []

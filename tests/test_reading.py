@@ -757,7 +757,7 @@ ODD_BYTES = [
 
 def read_all(data, kind, encoding, on_error):
     """Return the documents of some bytes, None if they are an error."""
-    spec = ReaderSpec(on_error=on_error, cut=r"\s")
+    spec = ReaderSpec(on_error=on_error, split_pattern=r"\s")
     try:
         return [
             *read_documents(io.BytesIO(data), SourceFormat(kind, encoding), spec, ReadDiagnostics("path", on_error))
@@ -840,10 +840,10 @@ def test_any_bytes_are_records_or_an_error(data, kind, encoding, has_header):
     guess_encoding(data, complete=False)
 
 
-# Lines that --memory has no room for
+# Lines too long for --memory
 
 LONG = "a " * 700_000  # more than 1 MiB, which is read with any memory
-OVER = "more than 1.0 MB, for which --memory has no room"
+OVER = "more than 1.0 MB, too much for --memory"
 LONG_LINES = {
     # name: (arguments; input with a long second line)
     "words of jsonl": (
@@ -875,7 +875,7 @@ def test_a_line_that_memory_has_no_room_for_is_a_bad_record(run, name):
     put("bad", b"\n".join(b"\xff" if "a a" in line else line.encode() for line in text.split("\n")))
     assert f"kxcli: error: a:2: the line has {OVER}; raise --memory" in run(*use, "a", code=1).err
     skipped = run(*use, "a", "--on-error", "skip")
-    assert f"1 line left out for {OVER}: a:2\n" in skipped.err
+    assert f"1 line skipped: {OVER}: a:2\n" in skipped.err
     assert skipped.out == run(*use, "bad", "--on-error", "skip").out
 
 
@@ -887,7 +887,7 @@ def test_a_long_line_of_a_stream_or_of_utf_16_is_a_bad_record(run, pack, encodin
     use = (*SPACE, "--memory", "80M", "--input-format", "jsonl", "--encoding", encoding, "--shard-size", "100K", "a")
     assert "a:1: the line has" in run(*use, code=1).err
     skipped = run(*use, "--on-error", "skip")
-    assert (skipped.out, f"2 lines left out for {OVER}: a:1, a:3\n" in skipped.err) == (b"b\t1\n", True)
+    assert (skipped.out, f"2 lines skipped: {OVER}: a:1, a:3\n" in skipped.err) == (b"b\t1\n", True)
 
 
 def test_long_lines_are_read_without_a_limit_of_memory_or_in_parts(run):

@@ -779,12 +779,12 @@ def test_a_page_in_order_that_changes_is_an_error(kxcli, web):
 
 
 def planner(folder, told=None, **options):
-    spec = ReaderSpec(cut="words")
+    spec = ReaderSpec(split_pattern="words")
     return TaskPlanner(spec, "text", "utf-8", 2_048, lambda: str(folder), (told or []).append, **options)
 
 
 def read(task):
-    return [document.text for document in TaskReader(ReaderSpec(cut="words"), "utf-8")(task, [])]
+    return [document.text for document in TaskReader(ReaderSpec(split_pattern="words"), "utf-8")(task, [])]
 
 
 @pytest.mark.parametrize("data", [TEXT, b"small\n", PACKED], ids=["large", "small", "packed"])

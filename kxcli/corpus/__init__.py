@@ -1,1 +1,1 @@
-"""What goes in: arguments become sources, sources become tasks, tasks are read as documents."""
+"""Inputs: arguments -> sources -> tasks -> documents or tables."""

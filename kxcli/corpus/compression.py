@@ -1,4 +1,4 @@
-"""Compressed input, known by its magic number and never by its name."""
+"""Compressed input and archives, recognized by their first bytes only."""
 
 import io
 import re
@@ -12,18 +12,16 @@ from kxcli.errors import InputError, MissingExtraError, reason
 _MAGIC = {
     "gz": re.compile(rb"\x1f\x8b"),
     "xz": re.compile(rb"\xfd7zXZ\x00"),
-    "zst": re.compile(
-        rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18"
-    ),  # the latter of a frame to skip, as pzstd writes it
+    "zst": re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18"),  # the latter: a skippable frame, of pzstd
 }
 _BZ2 = re.compile(rb"BZh[1-9](.+)", re.DOTALL)
 _BZ2_NEXT = (b"1AY&SY", b"\x17rE8P\x90")  # of a block, and of the end of an empty file: "BZh9" alone may be text
 MAGIC_LENGTH = 10
 _PADDING = {"gz": 1, "xz": 4}  # NUL bytes may follow a member, in multiples of this
 _BUFFER = 1 << 20
-_MEMBER_BUFFER = 1 << 16  # small: what follows the end of a small member is copied
+_MEMBER_BUFFER = 1 << 16  # small, because the bytes after the end of a member are copied
 
-HEAD_BYTES = 512  # a tar header
+HEAD_BYTES = 512  # that show the format: a tar header
 
 _SIZES_OF_LZMA = rb"(?:\x00[\x01-\x04]|[\x01\x02\x03\x04\x06\x08\x0c\x10\x18\x20\x30\x40\x60\x80\xc0]\x00)"
 _ARCHIVES = (  # a pattern of the first bytes, the name of the format, and a command that reads it
@@ -53,7 +51,7 @@ def detect_compression(head: bytes) -> str | None:
 
 
 def reject_archive(head: bytes, path: str) -> None:
-    """Raise `InputError` if the first `HEAD_BYTES` of an input are those of a format that is not supported."""
+    """Raise `InputError` if the first `HEAD_BYTES` show an unsupported format."""
     what, command = "a tar archive", "tar -xOf"
     if not _is_tar(head):
         found = next(((what, command) for magic, what, command in _ARCHIVE_PATTERNS if magic.match(head)), None)
@@ -75,9 +73,9 @@ def _is_tar(head: bytes) -> bool:
 
 
 class Stream:
-    """Bytes in order from a file or pipe, decompressed where they are compressed.
+    """The decompressed bytes of a file or pipe, in order.
 
-    Errors of the disk and of the compressed format come out as `InputError`, and so do formats that are not read.
+    Errors of the disk, damaged data and unsupported formats raise `InputError`.
     """
 
     def __init__(self, raw: BinaryIO, path: str) -> None:
@@ -101,7 +99,7 @@ class Stream:
         return ahead + self._guard(lambda: read_up_to(self._file, size - len(ahead)))
 
     def peek(self, size: int) -> bytes:
-        """Return the next `size` bytes, fewer only at the end, and leave them to be read."""
+        """Return the next `size` bytes, fewer only at the end, without reading past them."""
         self._ahead = self.read(size) + self._ahead
         return self._ahead[:size]
 
@@ -115,7 +113,7 @@ class Stream:
                 raise InputError(self._path, reason(error), "check the file and the disk") from None
             what = f"the compressed data is damaged ({error})"
         except Exception as error:
-            # lzma.LZMAError and ZstdError derive from Exception alone, and their modules are imported on need.
+            # lzma.LZMAError and ZstdError derive from Exception only, and their modules are imported on demand.
             if type(error).__name__ not in ("LZMAError", "ZstdError"):
                 raise
             what = f"the compressed data is damaged ({error})"
@@ -123,19 +121,19 @@ class Stream:
 
 
 class _Rejoined(io.RawIOBase):
-    """Data read ahead, and then the rest, up to the first end of a terminal."""
+    """Data that was read ahead, then the rest, up to the first end of a terminal."""
 
     def __init__(self, rest: BinaryIO) -> None:
         self._ahead = b""
         self._is_at_end = False
-        # A buffered reader's `read` may wait for more in a loop in which a signal goes unheard until more comes.
+        # `read` of a buffered reader may wait for more in a loop that handles no signal before more arrives.
         self._read = getattr(rest, "read1", rest.read)
 
     def readable(self) -> bool:
         return True
 
     def unread(self, data: bytes) -> None:
-        """Put back what was read."""
+        """Put back data that was read."""
         self._ahead = data + self._ahead
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
@@ -150,7 +148,7 @@ class _Rejoined(io.RawIOBase):
 
 
 class _Decompressor(Protocol):
-    """What the modules bz2, lzma and zstd have for one member."""
+    """The decompressor of one member, as in the modules bz2, lzma and zstd."""
 
     @property
     def eof(self) -> bool: ...
@@ -165,9 +163,9 @@ class _Decompressor(Protocol):
 
 
 class _Members(io.RawIOBase):
-    """What compressed members hold, one after the other; nothing else may follow them.
+    """The data of compressed members, one after the other.
 
-    The file classes of the standard library take what does not begin a stream for the end of the file.
+    Nothing else may follow them. The file classes of the standard library treat other bytes after a member as the end of the file.
     """
 
     def __init__(self, file: BinaryIO, kind: str, path: str) -> None:
@@ -196,20 +194,20 @@ class _Members(io.RawIOBase):
         return len(data)
 
     def _begin_next(self) -> bool:
-        """Begin the next member and return whether there is one."""
+        """Begin the next member; return whether there is one."""
         rest = self._member.unused_data
         if self._kind in _PADDING:
-            rest = self._without_padding(rest)
+            rest = self._skip_padding(rest)
         rest += read_up_to(cast(BinaryIO, self._file), max(0, MAGIC_LENGTH - len(rest)))
         if not rest:
             return False
         if detect_compression(rest) != self._kind:
-            what = f"the compressed data is damaged, or followed by something that is not {self._kind}"
+            what = f"the compressed data is damaged, or followed by data that is not {self._kind}"
             raise InputError(self._path, what, "fetch the file again, or decompress each part by itself")
         self._member, self._ahead = self._start(), rest
         return True
 
-    def _without_padding(self, rest: bytes) -> bytes:
+    def _skip_padding(self, rest: bytes) -> bytes:
         size = 0
         while True:
             data = rest.lstrip(b"\0")
@@ -246,9 +244,9 @@ class _GzipMember:
 
 
 def read_up_to(file: Readable, size: int) -> bytes:
-    """Read `size` bytes, fewer only at the end: a pipe or an unbuffered file may give them in parts.
+    """Read `size` bytes, fewer only at the end.
 
-    The memory for all of them is not allocated before they arrive.
+    A pipe or an unbuffered file may give them in parts. Memory is allocated as they arrive.
     """
     parts, missing = [], size
     while missing and (data := file.read(min(missing, _BUFFER))):
@@ -258,7 +256,7 @@ def read_up_to(file: Readable, size: int) -> bytes:
 
 
 def _decompressor(kind: str) -> Callable[[], _Decompressor]:
-    """Return what makes a decompressor of one member."""
+    """Return a function that makes the decompressor of one member."""
     if kind == "gz":
         return _GzipMember
     if kind == "bz2":

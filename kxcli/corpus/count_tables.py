@@ -50,7 +50,7 @@ def read_count_rows(
         diagnostics = ReadDiagnostics(source.path, "stop")
         stream = Stream(file, source.path)
         source_format = detect_format("text", encoding, source.path, stream.peek, report)
-        lines = Decoder(source_format.encoding, diagnostics).lines_in_order(stream, keeps_cr=True)
+        lines = Decoder(source_format.encoding, diagnostics).read_text(stream, keeps_cr=True)
         first = next(lines, None)
         if first is None:
             return

@@ -1,7 +1,7 @@
-"""Bytes -> text lines, with `--on-error` for bytes that are no text.
+"""Bytes -> text lines, with `--on-error` for bytes that are not valid.
 
-Where line ends are LF bytes, a run of lines is decoded in one step, and line by line only where a byte is bad.
-Everything here yields lines without their LF or CRLF, and keeps `diagnostics.line` at the line that was yielded.
+If line ends are LF bytes, a block of lines is decoded in one step, and line by line only if a byte is bad. All methods
+yield lines without LF or CRLF, and keep `diagnostics.line` at the line that was yielded.
 """
 
 import codecs
@@ -13,12 +13,21 @@ from kxcli.corpus import encodings
 from kxcli.corpus.diagnostics import ReadDiagnostics
 from kxcli.corpus.lines import CHUNK, Readable, read_line_blocks
 
-_BAD = "\udfff"  # stands for bad bytes while lines are parted; strict decoding never gives it
-codecs.register_error("kxcli.mark", lambda error: (_BAD, error.end))  # type: ignore[attr-defined, unused-ignore]
+_BAD = "\udfff"  # marks bad bytes until lines are split; strict decoding never gives it
+_MARK_BAD = "kxcli.mark"
+codecs.register_error(_MARK_BAD, lambda error: (_BAD, error.end))  # type: ignore[attr-defined, unused-ignore]
 
 
 class Decoder:
-    """Decodes the bytes of one source, in order."""
+    """Decodes the bytes of one source, in order.
+
+    Args:
+        encoding: the codec's name.
+        diagnostics: counts the lines, and the bad ones among them.
+        is_guessed: whether the encoding was guessed by the start of the source.
+        is_fixed: whether no option can choose another encoding.
+        max_line: bytes of a line after which it is rejected; None for no limit.
+    """
 
     def __init__(
         self,
@@ -29,27 +38,30 @@ class Decoder:
         is_fixed: bool = False,
         max_line: int | None = None,
     ) -> None:
-        """Take what the encoding is known from: `is_guessed` from the start, `is_fixed` since there is no other.
-
-        max_line: bytes of a line after which it is rejected; None: no limit.
-        """
         self.encoding = encoding
-        self._is_fixed = is_fixed
-        self._ledger = diagnostics
-        self._is_guessed = is_guessed
+        self._diagnostics = diagnostics
+        self._is_guessed, self._is_fixed = is_guessed, is_fixed
         self._is_at_start = diagnostics.is_at_start
         self._max_line = max_line
 
-    def text(self, data: bytes) -> str | None:
-        """Return the text of whole lines as it is, or None where a byte is bad."""
+    def decode_text(self, data: bytes) -> str | None:
+        """Return the text of whole lines, or None if a byte is bad."""
         try:
             text = data.decode(self.encoding)
         except UnicodeDecodeError:
             return None
-        return self.without_mark(text)
+        return self._strip_mark(text)
+
+    def decode_part(self, decoder: codecs.IncrementalDecoder, data: bytes, *, final: bool) -> str:
+        """Return the text of a part of a line."""
+        try:
+            text = decoder.decode(data, final=final)
+        except UnicodeDecodeError as error:
+            self._fail(error)
+        return self._strip_mark(text)
 
     def drop_long_line(self, data: bytes) -> bytes:
-        """Return a run of whole lines without its first one if that is too long."""
+        """Return a block of whole lines without its first one if that is too long."""
         if self._max_line is None or len(data) <= self._max_line:
             return data
         end = data.find(b"\n") + 1 or len(data)
@@ -58,28 +70,28 @@ class Decoder:
         self._reject_long_line(self._max_line)
         return data[end:]
 
-    def lines(self, data: bytes) -> Iterator[str]:
-        """Yield the lines of some whole lines of bytes."""
-        text = self.text(data)
+    def decode_lines(self, data: bytes) -> Iterator[str]:
+        """Yield the lines of a block of whole lines."""
+        text = self.decode_text(data)
         if text is not None:
             for line in text.removesuffix("\n").split("\n") if text else ():
                 yield line.removesuffix("\r")
-                self._ledger.line += 1
+                self._diagnostics.line += 1
             return
         for raw in data.removesuffix(b"\n").split(b"\n"):
-            yield from self._keep_decodable(self._decode_marking(raw))
+            yield from self._keep_valid(self._decode_line(raw))
 
     def read_lines(self, stream: Readable) -> Iterator[str]:
         """Yield the lines of a stream without their CRs."""
         if not encodings.is_line_safe(self.encoding):
-            yield from self.lines_in_order(stream)
+            yield from self.read_text(stream)
             return
         for data, _ in read_line_blocks(stream, keep_lines_whole=True, max_line=self._max_line):
-            yield from self.lines(self.drop_long_line(data))
+            yield from self.decode_lines(self.drop_long_line(data))
 
-    def lines_in_order(self, stream: Readable, *, keeps_cr: bool = False) -> Iterator[str]:
-        """Yield the lines of a text in which LF bytes may be parts of characters, and CRs before them too."""
-        errors = "strict" if self._ledger.on_error == "stop" else "kxcli.mark"
+    def read_text(self, stream: Readable, *, keeps_cr: bool = False) -> Iterator[str]:
+        """Yield the lines of a stream in any encoding; decode it before splitting at LFs."""
+        errors = "strict" if self._diagnostics.on_error == "stop" else _MARK_BAD
         decoder = codecs.getincrementaldecoder(self.encoding)(errors)
         rest: list[str] = []  # of a line that has not ended
         n_characters = 0  # of the rest
@@ -89,14 +101,14 @@ class Decoder:
             data = stream.read(CHUNK)
             if is_first and data and encodings.lacks_mark(data, self.encoding):
                 hint = f"use --encoding {self.encoding}-le or {self.encoding}-be"
-                self._ledger.fail(f"has no byte order mark of {self.encoding} at its start", hint)
+                self._diagnostics.fail(f"has no byte order mark of {self.encoding} at its start", hint)
             is_first = False
             bad: UnicodeDecodeError | None = None
             try:
                 text = decoder.decode(data, final=not data)
             except UnicodeDecodeError as error:
                 bad, text = error, error.object[: error.start].decode(error.encoding, "ignore")
-            *lines, last = self.without_mark(text).split("\n")
+            *lines, last = self._strip_mark(text).split("\n")
             if lines:
                 lines[0] = "".join((*rest, lines[0]))
                 rest, n_characters = [], 0
@@ -104,112 +116,106 @@ class Decoder:
                 rest.append(last)
             n_characters += len(last)
             for line in lines:
-                yield from self._keep_unless_long(line, keeps_cr=keeps_cr)
+                yield from self._keep_short(line, keeps_cr=keeps_cr)
             if bad is not None:
                 self._fail(bad)
         line = "".join(rest)
         if line:
-            yield from self._keep_unless_long(line, keeps_cr=keeps_cr)
+            yield from self._keep_short(line, keeps_cr=keeps_cr)
 
-    def part(self, decoder: codecs.IncrementalDecoder, data: bytes, *, final: bool) -> str:
-        """Decode a part of a line."""
-        try:
-            text = decoder.decode(data, final=final)
-        except UnicodeDecodeError as error:
-            self._fail(error)
-        return self.without_mark(text)
-
-    def without_mark(self, text: str) -> str:
+    def _strip_mark(self, text: str) -> str:
         """Drop the byte order mark at the start of the source; inside, it is a character."""
         if self._is_at_start and text:
             self._is_at_start = False
             return text.removeprefix("\ufeff")
         return text
 
-    def _decode_marking(self, raw: bytes) -> str:
+    def _decode_line(self, raw: bytes) -> str:
+        """Return a line with its bad bytes marked."""
         try:
             text = raw.decode(self.encoding)
         except UnicodeDecodeError as error:
-            if self._ledger.on_error == "stop":
+            if self._diagnostics.on_error == "stop":
                 self._fail(error)
-            text = raw.decode(self.encoding, "kxcli.mark")
-        return self.without_mark(text)
+            text = raw.decode(self.encoding, _MARK_BAD)
+        return self._strip_mark(text)
 
-    def _keep_unless_long(self, line: str, *, keeps_cr: bool) -> Iterator[str]:
+    def _keep_short(self, line: str, *, keeps_cr: bool) -> Iterator[str]:
         """Yield the line unless it is too long in UTF-8."""
         limit = self._max_line
         if limit is not None and len(line) > limit // 4 and len(line.encode("utf-8", "surrogatepass")) > limit:
             self._reject_long_line(limit)
         else:
-            yield from self._keep_decodable(line, keeps_cr=keeps_cr)
+            yield from self._keep_valid(line, keeps_cr=keeps_cr)
 
     def _reject_long_line(self, limit: int) -> None:
-        what = f"more than {limit / 1e6:,.1f} MB, for which --memory has no room"
-        if self._ledger.on_error == "stop":
+        what = f"more than {limit / 1e6:,.1f} MB, too much for --memory"
+        if self._diagnostics.on_error == "stop":
             hint = "raise --memory, split the record, or use --on-error skip"
-            self._ledger.fail(f"the line has {what}", hint)
-        self._ledger.skip(f"lines left out for {what}")
-        self._ledger.line += 1
+            self._diagnostics.fail(f"the line has {what}", hint)
+        self._diagnostics.skip(f"lines skipped: {what}")
+        self._diagnostics.line += 1
         self._is_at_start = False
 
-    def _keep_decodable(self, line: str, *, keeps_cr: bool = False) -> Iterator[str]:
-        """Yield the line, mended or not at all where it has bad bytes, and count it."""
-        if _BAD in line and self._ledger.on_error == "skip":
-            self._ledger.skip(f"lines left out for bytes that are not {self.encoding}")
+    def _keep_valid(self, line: str, *, keeps_cr: bool = False) -> Iterator[str]:
+        """Yield the line unless it has bad bytes and is skipped; count it."""
+        if _BAD in line and self._diagnostics.on_error == "skip":
+            self._diagnostics.skip(f"lines skipped: bytes that are not {self.encoding}")
         else:
             if _BAD in line:
-                self._ledger.skip(f"lines in which bytes that are not {self.encoding} were replaced")
+                self._diagnostics.skip(f"lines with replaced bytes that are not {self.encoding}")
                 line = line.replace(_BAD, "\ufffd")
             yield line if keeps_cr else line.removesuffix("\r")
-        self._ledger.line += 1
+        self._diagnostics.line += 1
 
     def _fail(self, error: UnicodeDecodeError) -> NoReturn:
         hint = "name the right --encoding (auto finds UTF-8 or GB18030), or use --on-error skip or replace"
         marked = encodings.detect_mark(error.object[: encodings.BOM_LENGTH]) if self._is_at_start else None
         if self._is_fixed:
-            hint = f"give it in {self.encoding.upper()}, or use --on-error skip or replace"
+            hint = f"convert it to {self.encoding.upper()}, or use --on-error skip or replace"
         elif self._is_guessed:
-            hint = (
-                f"its start looked like {self.encoding}: name the right --encoding, or use --on-error skip or replace"
-            )
+            looks = f"its start looks like {self.encoding}"
+            hint = f"{looks}: name the right --encoding, or use --on-error skip or replace"
         elif marked is not None:
-            hint = f"its first bytes are the mark of {marked}: use --encoding {marked}"
+            hint = f"it starts with the byte order mark of {marked}: use --encoding {marked}"
         byte = error.object[error.start]
-        self._ledger.fail(f"byte 0x{byte:02x} is not valid {self.encoding}", hint)
+        self._diagnostics.fail(f"byte 0x{byte:02x} is not valid {self.encoding}", hint)
 
 
-class LongLine:
-    """A line too long to hold: decoded as it comes, parted at the last place where `cut` matches.
+class LongLineDecoder:
+    """Decodes a line too long for memory, and splits it where that is safe.
 
-    longest: characters without such a place after which it is parted, every so many; None: never.
+    Args:
+        decoder: the decoder of the source.
+        split_pattern: matches at the places where the line may be split.
+        max_part: characters without such a place after which the line is split anyway; None for never.
     """
 
-    def __init__(self, decoder: Decoder, cut: re.Pattern[str], longest: int | None) -> None:
-        self._longest = longest
+    def __init__(self, decoder: Decoder, split_pattern: re.Pattern[str], max_part: int | None) -> None:
         self._decoder = decoder
         self._incremental = codecs.getincrementaldecoder(decoder.encoding)()
-        self._cut = cut
-        self._rest: list[str] = []  # holds no place where it may be parted
+        self._split_pattern, self._max_part = split_pattern, max_part
+        self._rest: list[str] = []  # without a place for a split
         self._last = ""  # its last character
 
     def feed(self, data: bytes) -> str:
-        """Return the text up to the last place where it may be parted, "" where there is none; the rest waits."""
-        text = self._last + self._decoder.part(self._incremental, data, final=False)
+        """Return the text up to the last place for a split; hold the rest."""
+        text = self._last + self._decoder.decode_part(self._incremental, data, final=False)
         for place in range(len(text) - 1, 0, -1):
-            if self._cut.match(text, place):
-                parted = "".join((*self._rest, text[len(self._last) : place]))
+            if self._split_pattern.match(text, place):
+                part = "".join((*self._rest, text[len(self._last) : place]))
                 self._rest, self._last = [text[place:]], text[-1]
-                return parted
+                return part
         self._rest.append(text[len(self._last) :])
         self._last = text[-1:]
-        if self._longest is None or sum(map(len, self._rest)) < self._longest:
+        if self._max_part is None or sum(map(len, self._rest)) < self._max_part:
             return ""
         rest = "".join(self._rest)
-        place = len(rest) - len(rest) % self._longest  # told by the text alone, not by how it comes
+        place = len(rest) - len(rest) % self._max_part  # depends on the text alone, not on the sizes of its parts
         self._rest, self._last = [rest[place:]], rest[place:][-1:]
         return rest[:place]
 
     def finish(self, data: bytes) -> str:
-        """Return what is left of the line, without its end."""
-        text = "".join((*self._rest, self._decoder.part(self._incremental, data, final=True)))
+        """Return the rest of the line, without its end."""
+        text = "".join((*self._rest, self._decoder.decode_part(self._incremental, data, final=True)))
         return text.removesuffix("\n").removesuffix("\r")

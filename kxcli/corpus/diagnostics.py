@@ -24,7 +24,7 @@ class Place:
 
 @dataclass(frozen=True)
 class SkippedRecords:
-    """The number of records that were skipped or repaired for one reason, and the places of the first few."""
+    """The number of records skipped or repaired for one reason, and some places."""
 
     kind: str
     count: int
@@ -56,7 +56,7 @@ class BadFieldError(BadRecord):
 
 
 class ReadDiagnostics:
-    """The line of a reader, and the records it skips; raises `InputError` if it must stop.
+    """The line of a reader, and the records that it skips.
 
     Attributes:
         line: the number of the next line, counted from 1 at the byte `offset` of the source.
@@ -106,9 +106,10 @@ class ReadDiagnostics:
 
 
 def format_place(place: Place, source: Source | None = None) -> str:
-    """Return `path:line`; for a place in a byte range, count the lines of the file before it.
+    """Return `path:line` of a place.
 
-    If that costs too much, the result has the byte of the line instead.
+    For a place in a byte range, the lines of the file before it are counted. If that costs too much, the result has the
+    byte of the line instead.
 
     Args:
         place: the place.
@@ -126,7 +127,9 @@ def format_place(place: Place, source: Source | None = None) -> str:
 
 
 def locate_error(error: InputError, source: Source | None = None) -> InputError:
-    """Return the error with its line counted from the start of the file, or with its byte if that is far.
+    """Return the error with its line counted from the start of the file.
+
+    If that costs too much, it has the byte of the line instead.
 
     Args:
         error: the error, maybe of a worker that read a byte range.
@@ -165,7 +168,7 @@ def to_json(diagnostic: Diagnostic) -> Any:
 
 
 def from_json(value: Any) -> Diagnostic:
-    """Return the diagnostic of a JSON value; raise `ValueError` if `to_json` cannot have written it."""
+    """Return the diagnostic of a JSON value; raise `ValueError` if it has none."""
     _DIAGNOSTIC.check(value, "a message")
     if "message" in value:
         return Notice(value["path"], value["message"], value["is_warning"])

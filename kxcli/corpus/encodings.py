@@ -1,4 +1,4 @@
-"""Which encoding a source is in, and whether its LF bytes are line ends."""
+"""Encodings of sources: names, detection, and whether LF bytes are line ends."""
 
 import codecs
 import re
@@ -8,11 +8,11 @@ from typing import NamedTuple
 from kxcli.errors import UsageError
 
 AUTO = "auto"
-AUTO_SAMPLE = 1 << 20  # bytes looked at by `--encoding auto`: enough to meet a non-ASCII character in most files
+AUTO_SAMPLE = 1 << 20  # bytes examined by `--encoding auto`: enough to contain non-ASCII characters in most files
 
 _ASCII = bytes(range(128))
 _TWO_BYTES = re.compile("[\x80-\u07ff]")  # characters of two bytes in UTF-8
-_TWO_BYTE_SHARE = 4  # one in so many bytes of theirs counts
+_TWO_BYTE_SHARE = 4  # one of 4 of their bytes counts as evidence
 
 # The 500 most common characters of Chinese, and their forms in the traditional script: counted in three corpora
 # (news, questions, articles), and in the frequencies of jieba's dictionary.  They are 65 % to 80 % of running text, and
@@ -32,12 +32,12 @@ _COMMON = frozenset(
     "路身車軍軟較載輸轉车转软载较输达过运近还这进连迴选這通速造連週進遊運過道達選還那部都配醫里重量金錄錢錯錶钱错長长"
     "門開間閤關门问间队际限院除隊随際隨隻难集難電需非面音響項領頭頻題類顯项领频题風颱风首馬驗马验體高髮麪麼點齣"
 )
-_COMMON_SHARE = 4  # at least one in so many letters is common,
-_COMMON_SLACK = 7  # besides so many letters, since a short text may have no common one
+_COMMON_SHARE = 4  # at least one of 4 letters is common,
+_COMMON_SLACK = 7  # apart from 7 letters, because a short text may have no common one
 _CONTROL = bytes({*range(32)} - {*b"\t\n\v\f\r\x1b"})
-_CONTROL_SHARE = 10  # at most one in so many bytes is a control character; in UTF-16, most of ASCII has a NUL byte
-_BAD_SHARE = 10  # at most one in so many bytes beyond ASCII is bad
-_MIXED_SHARE = 100  # at most one in so many lines may be of another encoding by chance
+_CONTROL_SHARE = 10  # at most one of 10 bytes is a control character; in UTF-16, most of ASCII has a NUL byte
+_BAD_SHARE = 10  # at most one of 10 bytes beyond ASCII is bad
+_MIXED_SHARE = 100  # at most one of 100 lines may be in another encoding by chance
 
 _BOMS = (  # the longer marks first: UTF-32-LE begins like UTF-16-LE
     (codecs.BOM_UTF8, "utf-8"),
@@ -53,8 +53,8 @@ _NEEDED_MARKS = {
     "utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),
 }
 
-# Codecs (by Python's canonical names) in which a byte 0x0A is a line end wherever it stands and no state crosses it:
-# single-byte supersets of ASCII, and multi-byte ones whose later bytes are never 0x0A.
+# Codecs (by Python's canonical names) where every byte 0x0A is a line end and no state crosses it: single-byte
+# supersets of ASCII, and multi-byte encodings whose later bytes are never 0x0A.
 _LINE_SAFE = frozenset(
     {"ascii", "utf-8", "gb18030", "gbk", "gb2312", "big5", "big5hkscs", "cp950", "euc_jp", "euc_jis_2004"}
     | {"euc_jisx0213", "euc_kr", "cp949", "johab", "shift_jis", "shift_jis_2004", "shift_jisx0213", "cp932"}
@@ -63,24 +63,27 @@ _LINE_SAFE = frozenset(
     | {f"cp{n}" for n in (874, *range(1250, 1259))}
 )
 
-
-# Text encodings in which a part of the bytes has no text of its own, or that are made for names.
+# Text encodings with bytes that are no text by themselves, and encodings of names.
 _NOT_TEXT = frozenset(
     {"utf-7", "unicode-escape", "raw-unicode-escape", "unicode_escape", "raw_unicode_escape", "idna", "punycode"}
 )
 
 
 def resolve_encoding(name: str) -> str:
-    """Return the codec's canonical name, or `auto`; `UsageError` where Python knows no such text encoding."""
+    """Return the codec's canonical name, or `auto`.
+
+    Raises:
+        UsageError: for an unknown or unsupported encoding.
+    """
     if name.lower() == AUTO:
         return AUTO
     try:
         codec = codecs.lookup(name)
-        "".encode(name)  # refuses the codecs that are not between text and bytes, as "zip" or "rot13"
+        "".encode(name)  # fails for codecs that are not between text and bytes, as "zip" or "rot13"
         codecs.getincrementaldecoder(codec.name)
     except (LookupError, ValueError):
         raise UsageError(
-            f"unknown encoding {name!r}; use utf-8, gb18030, auto, or any text encoding that Python knows."
+            f"unknown encoding {name!r}; use utf-8, gb18030, auto, or any other text encoding of Python."
         ) from None
     if codec.name in _NOT_TEXT:
         raise UsageError(f"--encoding {name} is not supported; convert the input to utf-8 first.")
@@ -88,36 +91,43 @@ def resolve_encoding(name: str) -> str:
 
 
 def is_line_safe(encoding: str) -> bool:
-    """Whether text in this encoding may be cut at LF bytes before it is decoded."""
+    """Return whether text in this encoding may be cut at any LF byte."""
     return encoding in _LINE_SAFE
 
 
 def detect_mark(head: bytes) -> str | None:
-    """Return the encoding that a byte order mark at the start tells, or None."""
+    """Return the encoding by the byte order mark at the start, or None."""
     return next((name for mark, name in _BOMS if head.startswith(mark)), None)
 
 
 def lacks_mark(head: bytes, encoding: str) -> bool:
-    """Whether the first bytes lack the byte order mark required by the encoding."""
+    """Return whether the byte order mark that the encoding requires is missing."""
     marks = _NEEDED_MARKS.get(encoding)
     return marks is not None and not head.startswith(marks)
 
 
 class EncodingGuess(NamedTuple):
-    """What a source seems to be in, and why that is doubtful ("" if it is not)."""
+    """A guessed encoding.
+
+    Attributes:
+        encoding: the codec's name.
+        doubt: why the guess may be wrong; "" if it is certain.
+    """
 
     encoding: str
     doubt: str
 
 
 def guess_encoding(head: bytes, *, complete: bool) -> EncodingGuess:
-    """Return the encoding of a source by its first bytes: its mark, else UTF-8 or GB18030.
+    """Return the encoding of a source by its byte order mark, else UTF-8 or GB18030.
 
-    It is UTF-8 unless more bytes are bad in UTF-8 than support it, and fewer are bad in GB18030.  UTF-8 is hard to meet
-    by chance, while GB18030 gives a character to nearly any two bytes; so text in the latter is doubted if it is not
-    made of common characters.
+    It is UTF-8 unless more bytes are bad in UTF-8 than support it, and fewer are bad in GB18030.  UTF-8 rarely occurs
+    by chance, but GB18030 gives a character to nearly any two bytes.  So a guess of GB18030 is doubtful unless the text
+    consists of common characters.
 
-    complete: whether `head` is all there is, so that a character cut off at its end is an error.
+    Args:
+        head: the first bytes.
+        complete: whether they are all bytes, so that a character cut off at their end is an error.
     """
     marked = detect_mark(head)
     if marked is not None:
@@ -134,7 +144,7 @@ def guess_encoding(head: bytes, *, complete: bool) -> EncodingGuess:
 
 
 def _read(head: bytes, encoding: str, *, complete: bool) -> tuple[str, int]:
-    """Return the text without undecodable bytes, and the number of these."""
+    """Return the text without undecodable bytes, and their number."""
     decoder = codecs.getincrementaldecoder(encoding)("ignore")
     text = decoder.decode(head, complete)
     return text, len(head) - len(decoder.getstate()[0]) - len(text.encode(encoding))
@@ -178,7 +188,7 @@ def _doubt_lines(head: bytes) -> str:
 
 
 def _is_utf8(line: bytes) -> bool:
-    """Whether a line is UTF-8 with a character of three or more bytes."""
+    """Return whether a line is UTF-8 with a character of three or more bytes."""
     try:
         return max(line.decode()) > "\u07ff"
     except UnicodeDecodeError:

@@ -1,36 +1,44 @@
-"""Bytes -> runs of whole lines, from a stream or from a byte range of a file.
+"""Bytes -> blocks of whole lines, from a stream or from a byte range of a file.
 
-Only LF ends a line.  A line belongs to the range in which its first byte lies, so ranges that cover a file
-cover each of its lines once, whatever their borders.
+Only LF ends a line.  A line belongs to the range that contains its first byte.  So ranges that cover a file cover each
+of its lines once, wherever they begin.
 """
 
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple, Protocol
 
 CHUNK = 1 << 18  # bytes read, decoded and split at a time: small enough to stay in a core's cache
-LONG_LINE = 1 << 22  # bytes of one line from which it is handed on in parts, where it may be
+LONG_LINE = 1 << 22  # bytes of one line; a longer one is read in parts if the job allows that
 
 
 class Readable(Protocol):
-    """What bytes are read from, in order; fewer than asked for only at the end."""
+    """A stream of bytes; `read` gives fewer than requested only at the end."""
 
     def read(self, size: int, /) -> bytes:
-        """Return `size` bytes, or what is left."""
+        """Return `size` bytes, or the rest."""
         ...
 
 
 class LineBlock(NamedTuple):
-    """Some lines, or a part of a long one."""
+    """Some whole lines, or a part of a long one.
+
+    Attributes:
+        data: the bytes.
+        has_continuation: whether the line continues in the next block; then this one has no line end.
+    """
 
     data: bytes
-    has_continuation: bool  # its last line goes on in the next run; then it holds no line end at all
+    has_continuation: bool
 
 
 def read_line_blocks(stream: Readable, *, keep_lines_whole: bool, max_line: int | None = None) -> Iterator[LineBlock]:
-    """Yield runs of whole lines; without `keep_lines_whole`, a line over `LONG_LINE` bytes comes in open parts.
+    """Yield blocks of whole lines.
 
-    max_line: bytes of a whole line after which the reader rejects it, at least `CHUNK`. Only the first line of a run
-    can be longer, and it lacks bytes then.
+    Args:
+        stream: the bytes.
+        keep_lines_whole: whether a line over `LONG_LINE` bytes comes as one, not in parts.
+        max_line: bytes of a whole line after which the reader rejects it, at least `CHUNK`. Only the first line of a
+            block can be longer, and it lacks bytes then.
     """
     rest: list[bytes] = []
     size = 0
@@ -47,11 +55,15 @@ def read_line_blocks(stream: Readable, *, keep_lines_whole: bool, max_line: int 
             if size >= LONG_LINE and not keep_lines_whole:
                 yield LineBlock(b"".join(rest), has_continuation=True)
                 rest, size = [], 0
-    yield LineBlock(b"".join(rest), has_continuation=False)  # may be empty: it closes an open line
+    yield LineBlock(b"".join(rest), has_continuation=False)  # may be empty: it ends a line that was read in parts
 
 
 class RangeStream:
-    """The lines of a file that begin in `start <= position < stop`, as a stream; `begin` is where the first does."""
+    """The lines of a file that begin in `start <= position < stop`, as a stream.
+
+    Attributes:
+        begin: the position of the first of them.
+    """
 
     def __init__(self, file: BinaryIO, start: int, stop: int) -> None:
         self._file, self._stop = file, stop
@@ -59,11 +71,11 @@ class RangeStream:
         self.begin = self._position = self._first_line_start(start)
 
     def read(self, size: int) -> bytes:
-        """Return up to `size` bytes; nothing after the last line that begins before `stop`."""
+        """Return up to `size` bytes, none after the last line that begins before `stop`."""
         if self._done:
             return b""
         data = self._file.read(size)
-        last = self._stop - 1  # a line end here or later ends the last line that is ours
+        last = self._stop - 1  # a line end here or later ends the last line of the range
         if self._position + len(data) > last:
             end = data.find(b"\n", max(0, last - self._position)) + 1
             if end:
@@ -74,7 +86,7 @@ class RangeStream:
     def _first_line_start(self, start: int) -> int:
         if start == 0:
             return 0
-        position = start - 1  # a line end just before the range means that a line begins with it
+        position = start - 1  # if the byte before the range is a line end, a line begins with the range
         self._file.seek(position)
         while position < self._stop - 1 and (data := self._file.read(min(CHUNK, self._stop - 1 - position))):
             end = data.find(b"\n") + 1
@@ -82,12 +94,12 @@ class RangeStream:
                 self._file.seek(position + end)
                 return position + end
             position += len(data)
-        self._done = True  # all of the range lies within a line that began before it
+        self._done = True  # the whole range is within a line that began before it
         return position
 
 
 def count_lines(file: BinaryIO, stop: int) -> int:
-    """Return how many line ends lie before the byte `stop`; reads the file up to there."""
+    """Return the number of line ends before the byte `stop`."""
     count = position = 0
     while position < stop and (data := file.read(min(CHUNK, stop - position))):
         count += data.count(b"\n")

@@ -1,4 +1,4 @@
-"""Streams of bytes -> documents: a line, a field of JSONL, a column of CSV or TSV."""
+"""Bytes -> documents: a line, a field of JSONL, a column of CSV or TSV."""
 
 import dataclasses
 import json
@@ -9,7 +9,7 @@ from functools import partial
 from typing import Literal, NamedTuple
 
 from kxcli.corpus import encodings
-from kxcli.corpus.decoding import Decoder, LongLine
+from kxcli.corpus.decoding import Decoder, LongLineDecoder
 from kxcli.corpus.diagnostics import BadFieldError, BadRecord, OnError, ReadDiagnostics
 from kxcli.corpus.lines import Readable, read_line_blocks
 from kxcli.corpus.row_reader import (
@@ -28,9 +28,7 @@ from kxcli.errors import InputError
 from kxcli.wording import format_names
 
 RecordKind = Literal["text", "jsonl", "csv", "tsv"]
-RequestedKind = (
-    RecordKind | Literal["sniffed"]
-)  # JSONL where the first character that is no white space is {, else text
+RequestedKind = RecordKind | Literal["sniffed"]  # JSONL if the first character except white space is {, else text
 
 DEFAULT_FIELD = "text"
 _SEPARATORS = {";": "semicolons", "\t": "tabs (--input-format tsv)", ",": "commas (--input-format csv)", "|": "bars"}
@@ -38,11 +36,14 @@ _NEVER = re.compile(r"(?!)")
 
 
 class Document(NamedTuple):
-    """A text, and the group it is counted in ("" without one).
+    """A text and its group.
 
-    has_continuation: the document goes on in the next record; only very long lines come in such parts.
-    key: what the record calls itself, where that was wanted and it does.
-    n_before: lines before it that gave no document, where these are counted.
+    Attributes:
+        text: the text, or a part of a very long line.
+        group: the group that it is counted in; "" if there are no groups.
+        has_continuation: whether the next document continues this one.
+        key: the identifier of the record, if the spec names a field for it.
+        n_before: the number of lines without a document before it, if the spec counts them.
     """
 
     text: str
@@ -54,7 +55,12 @@ class Document(NamedTuple):
 
 @dataclass(frozen=True)
 class SourceFormat:
-    """How a source's bytes become documents; `encoding` is a codec's name, found by looking where `is_guessed`."""
+    """The record format and the encoding of a source.
+
+    Attributes:
+        encoding: a codec's name.
+        is_guessed: whether the encoding was guessed by the start of the source.
+    """
 
     kind: RecordKind
     encoding: str
@@ -62,52 +68,64 @@ class SourceFormat:
 
     @property
     def is_cuttable(self) -> bool:
-        """Whether its bytes may be cut after any LF; CSV has line ends within quotes, UTF-16 has other ones."""
+        """Whether its bytes may be cut after any LF.
+
+        CSV has LFs within quotes, UTF-16 has LF bytes within characters.
+        """
         return self.kind in ("text", "jsonl") and encodings.is_line_safe(self.encoding)
 
 
 @dataclass(frozen=True)
 class ReaderSpec:
-    """What a job wants of every source.
+    """How the shards of every source become documents.
 
-    field, by: the field or column that holds the text, and the one that holds the group.
-    unit: "document" gives a record a document; "lines" may give several lines of text as one record, for jobs to
-    which a line end is a border like any other.
-    cut: a pattern that matches at the places where a long line may be parted; None: documents stay whole.
-    longest: characters without such a place after which a long line is parted, every so many; None: never.
-    max_line: bytes of a line after which it is rejected, unless it is read in parts; None: no limit.
-    key: the field that holds what a JSONL record calls itself, if it does.
-    counts_lines: whether documents tell of lines that gave none; those at the end come as an empty open document.
+    Attributes:
+        field: the field or column of the text.
+        by: the field or column of the group; None without groups.
+        on_error: what to do with a bad record.
+        unit: "document" for a document per record; "lines" if several lines of text may come as one document, for jobs
+            that treat a line end like any other separator.
+        split_pattern: matches at the places where a long line may be split; None to keep documents whole.
+        max_part: characters without such a place after which a long line is split anyway; None for never.
+        key: the field of a JSONL record's identifier.
+        counts_lines: whether documents have the number of lines without a document before them; those at the end come
+            with an empty document that has a continuation.
+        max_line: bytes of a line after which it is rejected, unless it is read in parts; None for no limit.
     """
 
     field: str = DEFAULT_FIELD
     by: str | None = None
     on_error: OnError = "stop"
     unit: Literal["document", "lines"] = "document"
-    cut: str | None = None
-    longest: int | None = None
+    split_pattern: str | None = None
+    max_part: int | None = None
     key: str | None = None
     counts_lines: bool = False
-    max_line: int | None = dataclasses.field(default=None, compare=False)  # a run may be resumed with other memory
+    max_line: int | None = dataclasses.field(default=None, compare=False)  # a run can be resumed with other memory
 
     @property
     def keeps_lines_whole(self) -> bool:
-        """Whether long lines are read as one; a bad line can only be left out or mended as a whole."""
-        return self.cut is None or self.on_error != "stop"
+        """Whether long lines are read as one.
+
+        A bad line can be skipped or repaired only as a whole.
+        """
+        return self.split_pattern is None or self.on_error != "stop"
 
 
 def read_documents(
     stream: Readable, source_format: SourceFormat, spec: ReaderSpec, diagnostics: ReadDiagnostics
 ) -> Iterator[Document]:
-    """Yield the documents of a stream, in order; memory is bounded by a chunk and the longest line.
+    """Yield the documents of a stream in order.
 
-    Raises `InputError`, at the line in question, where `spec.on_error` is "stop"; else the reader counts.
+    Memory is bounded by a chunk and the longest line. A bad record raises `InputError` with its line if
+    `spec.on_error` is "stop", else `diagnostics` counts it.
     """
-    found = _documents(stream, source_format, spec, diagnostics)
-    return _with_gaps(found, diagnostics) if spec.counts_lines else found
+    found = _read_all(stream, source_format, spec, diagnostics)
+    return _count_gaps(found, diagnostics) if spec.counts_lines else found
 
 
-def _with_gaps(found: Iterable[Document], diagnostics: ReadDiagnostics) -> Iterator[Document]:
+def _count_gaps(found: Iterable[Document], diagnostics: ReadDiagnostics) -> Iterator[Document]:
+    """Yield the documents with the number of lines before them that gave none."""
     expected = diagnostics.line
     for document in found:
         yield document if diagnostics.line == expected else document._replace(n_before=diagnostics.line - expected)
@@ -116,32 +134,34 @@ def _with_gaps(found: Iterable[Document], diagnostics: ReadDiagnostics) -> Itera
         yield Document("", has_continuation=True, n_before=diagnostics.line - expected)
 
 
-def _documents(
+def _read_all(
     stream: Readable, source_format: SourceFormat, spec: ReaderSpec, diagnostics: ReadDiagnostics
 ) -> Iterator[Document]:
     decoder = Decoder(source_format.encoding, diagnostics, is_guessed=source_format.is_guessed, max_line=spec.max_line)
     if source_format.kind == "text" and source_format.is_cuttable:
-        yield from _texts(stream, decoder, spec, diagnostics)
+        yield from _read_text_lines(stream, decoder, spec, diagnostics)
     elif source_format.kind == "text":
-        yield from map(Document, decoder.lines_in_order(stream))
+        yield from map(Document, decoder.read_text(stream))
     elif source_format.kind == "jsonl":
         lines = number_lines(decoder.read_lines(stream), diagnostics)
-        for _, document in parse_lines(lines, partial(_from_json, spec=spec), diagnostics):
+        for _, document in parse_lines(lines, partial(_parse_document, spec=spec), diagnostics):
             yield document
     else:
-        lines = number_lines(decoder.lines_in_order(stream, keeps_cr=True), diagnostics)
-        yield from _from_rows(lines, source_format.kind, spec, diagnostics)
+        lines = number_lines(decoder.read_text(stream, keeps_cr=True), diagnostics)
+        yield from _read_rows(lines, source_format.kind, spec, diagnostics)
 
 
-def _texts(stream: Readable, decoder: Decoder, spec: ReaderSpec, diagnostics: ReadDiagnostics) -> Iterator[Document]:
-    cut = re.compile(spec.cut) if spec.cut is not None else _NEVER
-    long: LongLine | None = None
+def _read_text_lines(
+    stream: Readable, decoder: Decoder, spec: ReaderSpec, diagnostics: ReadDiagnostics
+) -> Iterator[Document]:
+    split_pattern = _NEVER if spec.split_pattern is None else re.compile(spec.split_pattern)
+    long: LongLineDecoder | None = None
     is_whole = spec.keeps_lines_whole
     for data, has_continuation in read_line_blocks(
         stream, keep_lines_whole=is_whole, max_line=spec.max_line if is_whole else None
     ):
         if has_continuation:
-            long = long or LongLine(decoder, cut, spec.longest)
+            long = long or LongLineDecoder(decoder, split_pattern, spec.max_part)
             yield Document(long.feed(data), has_continuation=True)
             continue
         rest = decoder.drop_long_line(data) if is_whole else data
@@ -150,15 +170,15 @@ def _texts(stream: Readable, decoder: Decoder, spec: ReaderSpec, diagnostics: Re
             yield Document(long.finish(data[:end]))
             diagnostics.line += 1
             long, rest = None, data[end:]
-        text = decoder.text(rest) if spec.unit == "lines" else None
+        text = decoder.decode_text(rest) if spec.unit == "lines" else None
         if text is None:
-            yield from map(Document, decoder.lines(rest))
+            yield from map(Document, decoder.decode_lines(rest))
         elif text:
             yield Document(text)
             diagnostics.line += rest.count(b"\n")
 
 
-def _from_json(line: str, spec: ReaderSpec) -> Document:
+def _parse_document(line: str, spec: ReaderSpec) -> Document:
     value = parse_object(line)
     for name in (spec.field, spec.by):
         if name is not None and name not in value:
@@ -179,7 +199,7 @@ def _from_json(line: str, spec: ReaderSpec) -> Document:
     return Document(text, group, key=key)
 
 
-def _from_rows(
+def _read_rows(
     lines: Iterable[NumberedLine], kind: Literal["csv", "tsv"], spec: ReaderSpec, diagnostics: ReadDiagnostics
 ) -> Iterator[Document]:
     rows = iter(DelimitedRows(lines, kind))
@@ -189,8 +209,8 @@ def _from_rows(
     if isinstance(header, BadRecord):
         what = f"the header {header.what}"
         raise InputError(diagnostics.path, what, header.hint.removesuffix(OR_SKIP), line=number)
-    text_at = _column(header, spec.field, "--field", diagnostics)
-    group_at = None if spec.by is None else _column(header, spec.by, "--by", diagnostics)
+    text_at = _find_column(header, spec.field, "--field", diagnostics)
+    group_at = None if spec.by is None else _find_column(header, spec.by, "--by", diagnostics)
     width = len(header)
     for number, row in rows:
         if isinstance(row, BadRecord):
@@ -201,7 +221,7 @@ def _from_rows(
             diagnostics.reject(kind, explain_width(len(row), width), number)
 
 
-def _column(header: list[str], name: str, option: str, diagnostics: ReadDiagnostics) -> int:
+def _find_column(header: list[str], name: str, option: str, diagnostics: ReadDiagnostics) -> int:
     if name not in header:
         hint = f"it has {format_names(header)}; name one with {option}"
         others = [called for separator, called in _SEPARATORS.items() if len(header) == 1 and separator in header[0]]

@@ -99,7 +99,7 @@ class ShardTask:
 
 
 def guess_kind(path: str) -> RecordKind | None:
-    """Return the record format by a file's suffix, or by the one before the suffix of a compression."""
+    """Return the record format by a file's suffix, ignoring that of a compression."""
     found = guess_format(path)
     return None if found == "npy" else found
 
@@ -140,7 +140,10 @@ class TaskPlanner:
     is_reread: bool = False
 
     def tasks(self, sources: Iterable[Source]) -> Generator[ShardTask]:
-        """Yield the tasks in input order; small files share one, unless the run can be resumed."""
+        """Yield the tasks in input order.
+
+        Small files share a task, unless the run can be resumed.
+        """
         if self.is_resumable:
             sources = list(sources)
             for source, stamp in zip(sources, compute_stamps(sources), strict=True):
@@ -314,7 +317,7 @@ def detect_format(
     peek: Callable[[int], bytes],
     report: Callable[[Diagnostic], None],
 ) -> SourceFormat:
-    """Return the format of a source; detect its encoding if it is `auto`, and report that."""
+    """Return the format of a source; report the encoding if it is `auto`."""
     is_auto = encoding == encodings.AUTO
     if not is_auto and kind != "sniffed":
         return SourceFormat(kind, encoding)

@@ -1,4 +1,4 @@
-"""Sources: local files, stdin and URLs, opened for reading and checked for changes."""
+"""Sources: local files, stdin and URLs, opened and checked for changes."""
 
 import errno
 import io
@@ -93,7 +93,9 @@ class Source:
 
     @cached_property
     def stamp(self) -> str:
-        """The hex digest of path, size, version and both ends: equal in another run if the input is the same.
+        """The hex digest of path, size, version and both ends.
+
+        It is equal in another run if the input is the same.
 
         Raises:
             UsageError: if the input cannot be read again.
@@ -114,9 +116,9 @@ class Source:
         return digest.hexdigest()
 
     def find_line(self, line: int, offset: int) -> int | None:
-        """Return the number in the file of a line counted from the byte `offset`; read the bytes before that.
+        """Return the number in the file of a line counted from the byte `offset`.
 
-        None for a remote file with more than `MAX_COUNTED_BYTES` before it.
+        Reads the bytes before that. None for a remote file with more than `MAX_COUNTED_BYTES` before it.
         """
         if self.is_remote and offset > MAX_COUNTED_BYTES:
             return None
@@ -124,7 +126,7 @@ class Source:
             return line + count_lines(file, offset)
 
     def find_byte(self, line: int, offset: int) -> int:
-        """Return the first byte of a line counted from the byte `offset`; read the bytes between."""
+        """Return the first byte of a line counted from the byte `offset`."""
         with self.open() as file:
             file.seek(offset)
             while line > 1 and (data := file.read(_END_BYTES)):
@@ -135,13 +137,13 @@ class Source:
 
     @contextmanager
     def open(self, first: int = INITIAL_FETCH) -> Iterator[BinaryIO]:
-        """Open for reading bytes; raise `InputError` if that, or reading in the block, fails.
+        """Open for reading bytes; an `OSError` in the block becomes an `InputError`.
 
         A local file may be appended to while it is open. If it changes otherwise, the end of the block raises
         `InputError`.
 
         Args:
-            first: bytes that are likely to be read first, which a server is asked for together.
+            first: bytes that are likely to be read first, requested from a server together.
         """
         try:
             if self.is_remote:
@@ -177,9 +179,9 @@ class WaitingInput(io.RawIOBase):
         """Return the descriptor."""
         return int(self._raw.fileno())
 
-    def tell(self) -> int:
-        """Return the position."""
-        return int(self._raw.tell())
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Set the position."""
+        return int(self._raw.seek(offset, whence))
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
         """Wait for input and read it."""
@@ -217,7 +219,10 @@ def file_status(path: str) -> os.stat_result:
 
 
 def index_by_path(sources: Iterable[Source]) -> dict[str, Source | None]:
-    """Return the source of each path that messages show; None for URLs that differ in their secrets only."""
+    """Return the source of each path in messages.
+
+    None for URLs that differ only in their secrets.
+    """
     found = dict[str, Source | None]()
     for source in sources:
         known = found.setdefault(source.path, source)
@@ -241,7 +246,7 @@ def _checksum_ends(descriptor: int, size: int) -> int:
 
 @contextmanager
 def _watch(file: BinaryIO, source: Source) -> Iterator[None]:
-    """Raise `InputError` after the block if a regular file changed by more than appends."""
+    """Raise `InputError` after the block if a file changed, except by appends."""
     try:
         descriptor = file.fileno()
     except (OSError, ValueError):  # a stdin without a descriptor, in a program that calls this one

@@ -49,14 +49,17 @@ class FileFilter:
     written: frozenset[FileId] = frozenset()
 
     def check_file(self, path: str, below: str, skips: SkippedFiles) -> bool:
-        """Return whether to read a file by its path below the folder; add a hidden one that matches to `skips`."""
+        """Return whether to read a file by its path below the folder.
+
+        A hidden one that matches the patterns is added to `skips`.
+        """
         names = below.split("/")
         if self.glob and not any(fnmatch.fnmatchcase(below if "/" in glob else names[-1], glob) for glob in self.glob):
             return False
         return self.check_names(path, names, skips)
 
     def check_names(self, path: str, names: Iterable[str], skips: SkippedFiles) -> bool:
-        """Return whether to read a path by the names in it; if one of them is hidden, add the path to `skips`."""
+        """Return whether to read a path by the names in it; add a hidden one to `skips`."""
         for name in names:
             if fnmatch.fnmatchcase(name, _UNFINISHED):
                 skips.unfinished.append(path)
@@ -69,7 +72,10 @@ class FileFilter:
 
 
 def walk_folder(folder: str, file_filter: FileFilter, skips: SkippedFiles) -> Iterator[Source]:
-    """Yield the files of a local folder by name; a folder that links lead to twice is read once."""
+    """Yield the files of a local folder by name.
+
+    A folder that links lead to twice is read once.
+    """
     seen: set[FileId] = set()
 
     def fail(error: OSError) -> None:

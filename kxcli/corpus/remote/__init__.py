@@ -1,4 +1,4 @@
-"""Inputs that are named by a URL: one library or another reads them, in parts if the server allows that."""
+"""Inputs that are named by a URL, read by ranges if the server supports that."""
 
 import re
 from typing import BinaryIO, cast

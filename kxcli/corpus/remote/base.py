@@ -55,7 +55,11 @@ class RemoteFile(Protocol):
         ...
 
     def fetch(self, start: int, stop: int, expected: RemoteState) -> bytes:
-        """Return the bytes `start <= position < stop`; raise `InputError` if the file has changed."""
+        """Return the bytes `start <= position < stop`.
+
+        Raises:
+            InputError: if the file is no longer in the expected state.
+        """
         ...
 
     def stream(self, expected: RemoteState) -> RemoteStream:
@@ -63,7 +67,7 @@ class RemoteFile(Protocol):
         ...
 
     def walk(self) -> Iterator[tuple[str, str, RemoteState]]:
-        """Yield the URL, the path below the folder and the state of each file in a folder."""
+        """Yield URL, path below the folder, and state of each file in a folder."""
         ...
 
 
@@ -81,7 +85,11 @@ class TransientError(Exception):
 
 
 def with_retries(url: str, attempt: Callable[[], T]) -> T:
-    """Return the result of `attempt`, repeated with backoff after each `TransientError`."""
+    """Return the result of `attempt`; repeat it with backoff if it fails.
+
+    Raises:
+        InputError: if the last try raises `TransientError`, too.
+    """
     for seconds in BACKOFF_SECONDS:
         try:
             return attempt()
@@ -95,7 +103,13 @@ def with_retries(url: str, attempt: Callable[[], T]) -> T:
 
 
 def remote_error(url: str, what: str, hint: str) -> InputError:
-    """Return the error for a URL, without its secrets; `what` may be a message of a library that quotes the URL."""
+    """Return the error for a URL, without its secrets.
+
+    Args:
+        url: the URL with its secrets.
+        what: the problem; maybe a message of a library that quotes the URL.
+        hint: the fix.
+    """
     what = what.replace(url, display_name(url))
     for user in _USER.findall(url):
         for secret in (user, unquote(user), *unquote(user).partition(":")[::2]):

@@ -25,7 +25,10 @@ _TRAILING_SLASHES = re.compile(r"(?<![:/])/+$")  # of a folder's URL, but not th
 
 
 class FsspecFile:
-    """A file or a folder in a store; fsspec keeps one set of connections in each process."""
+    """A file or a folder in a store.
+
+    fsspec keeps one set of connections in each process.
+    """
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -37,7 +40,10 @@ class FsspecFile:
         return None if info.get("type") == "directory" else _state(info)
 
     def fetch(self, start: int, stop: int, expected: RemoteState) -> bytes:
-        """Return a range of bytes; a state that is as expected afterwards was so before, too."""
+        """Return a range of bytes.
+
+        The state is checked afterwards: if it is as expected then, it was so before.
+        """
         data: bytes = self.call(lambda: self._fs.cat_file(self._path, start=start, end=stop))
         if self.state() != expected:
             raise changed_error(display_name(self.url))
@@ -68,7 +74,7 @@ class FsspecFile:
         return folder + ("" if folder.endswith("/") else "/") + name + mark + query
 
     def call(self, function: Callable[[], T]) -> T:
-        """Call the library and translate its errors; those of a store may be known by name only."""
+        """Call the library and translate its errors; some are known by name only."""
         try:
             return function()
         except (KxcliError, MemoryError):
@@ -120,7 +126,7 @@ def _open_file_system(url: str) -> tuple[Any, str]:
 
 
 def _silence_logging() -> None:
-    """Keep libraries from writing to stderr; their messages arrive as exceptions, too."""
+    """Keep libraries from writing to stderr; they raise exceptions, too."""
     import logging
 
     for name in ("asyncio", "fsspec", "aiobotocore", "botocore"):

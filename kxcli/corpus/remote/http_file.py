@@ -32,7 +32,11 @@ class HttpFile:
         self.url = url
 
     def state(self) -> RemoteState:
-        """Request the first byte: a server that returns only that supports ranges; HEAD does not show it everywhere."""
+        """Return the current state.
+
+        Only the first byte is requested: a server that returns just that supports ranges. Not all servers show that by
+        HEAD.
+        """
         with self._responding({"Range": "bytes=0-0"}) as response:
             state = _state(response)
             if response.status_code == _PARTIAL_CONTENT:
@@ -119,14 +123,18 @@ class HttpFile:
 
 
 class HttpBody:
-    """The body of a response as it was sent; compressed content is left to be detected like that of a file."""
+    """The body of a response as it was sent; nothing is decompressed here."""
 
     def __init__(self, response: "requests.Response") -> None:
         self._response = response
         self._n_bytes, self._seconds = 0, 0.0  # since the last full window
 
     def read(self, size: int, /) -> bytes:
-        """Return up to `size` bytes, none at the end; raise `TransientError` if the end comes too early."""
+        """Return up to `size` bytes, none at the end.
+
+        Raises:
+            TransientError: if the connection breaks, ends too early, or is too slow.
+        """
         from urllib3.exceptions import HTTPError
 
         start = time.monotonic()
@@ -149,7 +157,7 @@ class HttpBody:
 
 
 def _follow_redirects(session: "requests.Session", url: str, headers: dict[str, str]) -> "requests.Response":
-    """Return the response after redirects; read at most `READ_SIZE` bytes of their bodies."""
+    """Return the response after redirects; read `READ_SIZE` bytes of these at most."""
     import requests
 
     target_of = requests.sessions.SessionRedirectMixin().get_redirect_target
@@ -167,7 +175,7 @@ def _follow_redirects(session: "requests.Session", url: str, headers: dict[str, 
 
 @functools.cache
 def _make_session() -> "requests.Session":
-    """Return the session of this process, which reuses connections."""
+    """Return the session of this process; it reuses connections."""
     import requests
 
     session = requests.Session()
@@ -199,7 +207,10 @@ def _version(response: "requests.Response") -> str:
 
 
 def _system_message(error: BaseException) -> str:
-    """Return the system's message for a broken connection, found in the chain of exceptions."""
+    """Return the system's message for a broken connection.
+
+    It is in the chain of causes.
+    """
     from urllib3.exceptions import TimeoutError as NoAnswerError
 
     what = "the connection broke"

@@ -17,7 +17,7 @@ class RangedReader(io.RawIOBase):
     """A file of known size, read by ranges; one range is in memory."""
 
     def __init__(self, file: RemoteFile, state: RemoteState, first: int) -> None:
-        """Read `file` while it is in `state`; the first `first` bytes are requested together."""
+        """Read `file` while it is in `state`; request the first `first` bytes together."""
         self._file, self._state, self._size = file, state, state.size or 0
         self._first, self._next = first, _SECOND_FETCH
         self._position = self._start = 0
@@ -32,14 +32,10 @@ class RangedReader(io.RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Set the position, counted from the start."""
-        if whence != io.SEEK_SET:
-            raise io.UnsupportedOperation("only from the start")
-        self._position = offset
-        return offset
-
-    def tell(self) -> int:
-        """Return the position."""
+        """Set the position, from the start or from the current one."""
+        if whence not in (io.SEEK_SET, io.SEEK_CUR):
+            raise io.UnsupportedOperation("seek from the end")
+        self._position = offset if whence == io.SEEK_SET else self._position + offset
         return self._position
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
@@ -57,7 +53,7 @@ class RangedReader(io.RawIOBase):
         return len(data)
 
     def _next_size(self) -> int:
-        """Return the size of the next range: the rest of the first bytes, then more and more."""
+        """Return the size of the next range: the rest of `first`, then more and more."""
         if self._first > 0:
             size = min(self._first, _MAX_FETCH)
             self._first -= size
@@ -87,7 +83,10 @@ class RangedReader(io.RawIOBase):
 
 
 class SequentialReader(io.RawIOBase):
-    """A file that can be read only from its start; retried until the first bytes have arrived."""
+    """A file that can be read only from its start.
+
+    It is requested again until the first bytes have arrived.
+    """
 
     def __init__(self, file: RemoteFile, state: RemoteState) -> None:
         """Read `file` while it is in `state`."""
@@ -100,7 +99,7 @@ class SequentialReader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        """Read what has arrived."""
+        """Read the bytes that have arrived."""
         size = len(buffer)
         try:
             data = self._read(size) if self._position else with_retries(self._file.url, lambda: self._read(size))
@@ -112,8 +111,10 @@ class SequentialReader(io.RawIOBase):
         self._position += len(data)
         return len(data)
 
-    def tell(self) -> int:
-        """Return the position."""
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Return the position; it cannot be changed."""
+        if (offset, whence) != (0, io.SEEK_CUR):
+            raise io.UnsupportedOperation("seek")
         return self._position
 
     def close(self) -> None:

@@ -27,10 +27,10 @@ def read_batches(stream: Readable, form: SourceFormat, diagnostics: ReadDiagnost
     """Yield the lines of a source; `diagnostics.line` is the next one's."""
     decoder = Decoder(form.encoding, diagnostics, is_guessed=form.is_guessed)
     if not encodings.is_line_safe(form.encoding):
-        yield from _batch_lines(decoder.lines_in_order(stream, keeps_cr=True), diagnostics)
+        yield from _batch_lines(decoder.read_text(stream, keeps_cr=True), diagnostics)
         return
     for data in _read_blobs(stream):
-        text = decoder.text(data)
+        text = decoder.decode_text(data)
         if text is None:
             yield from _batch_lines(_decode_lines(data, decoder), diagnostics)
         elif text:
@@ -90,7 +90,7 @@ def _read_blobs(stream: Readable) -> Iterator[bytes]:
 def _decode_lines(data: bytes, decoder: Decoder) -> Iterator[str]:
     """Yield lines with their CRs; what is mended in one depends on nothing that follows it."""
     for raw in data.removesuffix(b"\n").split(b"\n"):
-        for line in decoder.lines(raw + b"\n"):
+        for line in decoder.decode_lines(raw + b"\n"):
             yield line + "\r" if raw.endswith(b"\r") else line
 
 
