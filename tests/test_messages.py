@@ -72,7 +72,7 @@ ONE = re.compile(rf"(?<![\d,.])1 ([a-z]+ )?({NOUNS})\b")
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["wordcount", "--on-error", "skip", "bad.txt"], "1 line left out"),
+        (["wordcount", "--on-error", "skip", "bad.txt"], "1 line skipped"),
         (["wordcount", "--on-error", "replace", "bad.txt"], "1 line in which"),
         (["wordcount", "--on-error", "skip", "--field", "text", "bad.jsonl"], "1 record skipped"),
         (["wordcount", "-f", "userdict", "Ⅱ.txt"], "1 word skipped"),

@@ -165,7 +165,7 @@ class _Decompressor(Protocol):
 class _Members(io.RawIOBase):
     """The data of compressed members, one after the other.
 
-    Nothing else may follow them. The file classes of the standard library treat other bytes after a member as the end of the file.
+    Nothing else may follow them. The file classes of the standard library treat other bytes as the end of the file.
     """
 
     def __init__(self, file: BinaryIO, kind: str, path: str) -> None:

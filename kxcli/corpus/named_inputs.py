@@ -26,7 +26,8 @@ def resolve_sources(
 ) -> list[Source]:
     """Return the sources that the arguments name, in their order.
 
-    The files of a folder are sorted by name. A file that is named twice gives two sources. The state of a URL is requested now.
+    The files of a folder are sorted by name. A file that is named twice gives two sources. The
+    state of a URL is requested now.
 
     Args:
         arguments: paths, URLs, or `-` for stdin, which is also read if there are no arguments and no lists.
