@@ -161,7 +161,7 @@ def test_a_run_that_is_read_stays_on_disk():
 
 def test_a_folder_that_cannot_be_written_is_told(tmp_path):
     with pytest.raises(OutputError, match="TMPDIR"):
-        Scratch(lambda: str(tmp_path / "gone"), 1).spool()
+        Scratch(lambda: str(tmp_path / "gone"), 1).open_run_file()
 
 
 # Keys of rows

@@ -1,1 +1,1 @@
-"""Files that the program writes for itself: temporary, locked, checksummed, private."""
+"""Temporary, locked, checksummed and private files of the program."""

@@ -1,4 +1,4 @@
-"""Named arrays in a checksummed file: written once, and mapped by every process that uses them."""
+"""Named arrays in a checksummed file that every process maps."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -18,9 +18,9 @@ _ANYTHING = schema.AnyField()
 
 
 class ArrayFile(Mapping[str, AnyArray]):
-    """The arrays of a file by name, read-only and mapped; `about` is their description.
+    """The arrays of a file by name, read-only and mapped.
 
-    Its pickle is the path: another process maps the file, too.
+    `about` is their description. The pickle is the path: another process maps the file, too.
     """
 
     def __init__(self, path: str, about: schema.Field = _ANYTHING, *, is_checked: bool) -> None:

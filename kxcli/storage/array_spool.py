@@ -14,7 +14,7 @@ CodeArray = UInt16Array | UInt32Array
 
 @dataclass(frozen=True)
 class SpooledArray:
-    """Where an array is: `count` integers of `width` bytes from byte `start` of a file."""
+    """An array in a file: `count` integers of `width` bytes from byte `start`."""
 
     path: str
     start: int
@@ -40,7 +40,7 @@ class SpooledArray:
 
 
 class ArraySpool:
-    """A file of arrays in `folder`, made for the first one; each process has its own."""
+    """A file of arrays, created with the first one; each process has its own."""
 
     def __init__(self, folder: str) -> None:
         self.folder = folder

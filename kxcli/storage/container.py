@@ -1,4 +1,4 @@
-"""The checksummed container of kxcli's own files: a JSON head and a body of bytes.
+"""Checksummed files of a JSON head and a body of bytes.
 
 Layout: a mark of the kind and version, the SHA-256 of all that follows, the length of the head in 8 bytes (little
 endian), the head as JSON with spaces up to the alignment, the body.
@@ -22,7 +22,7 @@ _MAX_HEAD_BYTES = 1 << 26  # parsed, a head takes ten times as much memory
 
 
 class DamagedError(Exception):
-    """A file that differs from what was written; `what` is the cause."""
+    """A file that was changed or not written by kxcli; `what` is the cause."""
 
     def __init__(self, path: str, what: str = "is damaged") -> None:
         super().__init__(path, what)
@@ -33,7 +33,7 @@ class DamagedError(Exception):
 
 
 class Container(NamedTuple):
-    """The content of a file; the body is a view of the mapped file and starts at the byte `start`."""
+    """The content of a file; the body is mapped, and begins at the byte `start`."""
 
     head: Any
     body: memoryview
@@ -41,7 +41,11 @@ class Container(NamedTuple):
 
 
 def write_container(path: str, mark: bytes, head: Any, body: Sequence[bytes | memoryview]) -> None:
-    """Write a file of mode 0600, which appears under its name when it is complete; raises `OSError`."""
+    """Write a file of mode 0600; it appears under its name when it is complete.
+
+    Raises:
+        OSError: If the file cannot be written.
+    """
     text = json.dumps(head, ensure_ascii=False).encode("utf-8", "surrogatepass")
     text += b" " * (-(len(mark) + _DIGEST_BYTES + _LENGTH_BYTES + len(text)) % ALIGNMENT)
     length = len(text).to_bytes(_LENGTH_BYTES, "little")
@@ -84,7 +88,12 @@ def read_container(path: str, mark: bytes, head: schema.Field, *, is_checked: bo
 
 
 def map_private_file(path: str) -> memoryview:
-    """Map a file that only this user can write to; raises `DamagedError` for another one, and `OSError`."""
+    """Map a file that only this user can write to.
+
+    Raises:
+        DamagedError: For another file.
+        OSError: If the file cannot be read.
+    """
     try:
         handle = open_private(path)
     except UnsafeError as error:
@@ -96,7 +105,10 @@ def map_private_file(path: str) -> memoryview:
 
 
 def replace_file(path: str, parts: Iterable[bytes | memoryview]) -> None:
-    """Write a file, sync it to disk, and rename it, so that a power failure leaves the old file or all of the new."""
+    """Write a file, sync it to disk, and rename it.
+
+    After a power failure, the path leads to the old file or to the complete new one.
+    """
     with create_file(os.path.dirname(path), ".part", os.path.basename(path) + ".") as (file, temporary):
         file.writelines(parts)
         file.flush()

@@ -16,9 +16,9 @@ _READERS: dict[tuple[int, int], Callable[[BinaryIO], tuple[tuple[int, ...], bool
 }
 _SUFFIX = ".npy"
 _MAX_MEMBERS = 1000
-_MAX_RATIO = 10  # of what is inflated to the file: models have 2 to 3, and zeros 1,000
-_ALWAYS = 1 << 24  # bytes that are inflated whatever the ratio
-_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # those that numpy writes
+_MAX_RATIO = 10  # inflated bytes for each of the file; models have 2 to 3, zeros 1,000
+_MIN_LIMIT_BYTES = 1 << 24  # inflated bytes that are accepted with any ratio
+_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the methods of numpy
 _IS_ENCRYPTED = 1
 
 
@@ -42,14 +42,16 @@ class NpyHeader(NamedTuple):
 def read_header(file: BinaryIO) -> NpyHeader:
     """Read the header of a .npy file, without its array.
 
-    Raises `NpyError`, and what reading the file raises.
+    Raises:
+        NpyError: If the file is damaged or of an unknown version.
+        OSError: If the file cannot be read.
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # for headers that Python 2 wrote
+            warnings.simplefilter("ignore")  # about headers of Python 2
             version = np.lib.format.read_magic(file)  # type: ignore[no-untyped-call, unused-ignore]
             if version not in _READERS:
-                raise NpyError(f"has the version {version[0]}.{version[1]} of the format, which is not read")
+                raise NpyError(f"has the unknown version {version[0]}.{version[1]} of the format")
             header = NpyHeader(*_READERS[version](file))
     except (NpyError, OSError, zipfile.BadZipFile):
         raise
@@ -62,35 +64,36 @@ def read_header(file: BinaryIO) -> NpyHeader:
 
 
 class NpzFile:
-    """An open .npz file; `headers` are those of its arrays, by name.
+    """An open .npz file; `headers` are the headers of its arrays by name.
 
-    Raises `NpyError` for what numpy does not write: names that occur twice, other compression, encryption, sizes that
-    do not fit the headers, and more than can be compressed to so few bytes.
+    Raises:
+        NpyError: If numpy cannot have written the file: repeated names, other compression, encryption, sizes that
+            differ from the headers, or an inflated size beyond that of a model.
     """
 
     def __init__(self, file: BinaryIO, size: int) -> None:
-        """Read the headers of a file of so many bytes."""
+        """Read the headers of a file of `size` bytes."""
         try:
             self._zip = zipfile.ZipFile(file)
         except Exception as error:
-            raise NpyError("is no .npz file") from error
+            raise NpyError("is not a .npz file") from error
         self.headers: dict[str, NpyHeader] = {}
         self._starts: dict[str, int] = {}
         members = self._zip.infolist()
         if len(members) > _MAX_MEMBERS:
-            raise NpyError(f"has {len(members):,} arrays, which is too many")
+            raise NpyError(f"has {len(members):,} arrays, more than the limit of {_MAX_MEMBERS:,}")
         for member in members:
             name = member.filename.removesuffix(_SUFFIX)
             if name in self.headers or not member.filename.endswith(_SUFFIX):
                 raise NpyError(f"has a file {member.filename!a} that numpy does not write")
             self._read_member_header(name, member)
         total = sum(member.file_size for member in members)
-        if total > max(_ALWAYS, _MAX_RATIO * size):
-            raise NpyError(f"would take {total:,} bytes of memory, which no model of its size does")
+        if total > max(_MIN_LIMIT_BYTES, _MAX_RATIO * size):
+            raise NpyError(f"would take {total:,} bytes of memory, too much for its size")
 
     def _read_member_header(self, name: str, member: zipfile.ZipInfo) -> None:
         if member.compress_type not in _METHODS or member.flag_bits & _IS_ENCRYPTED:
-            raise NpyError(f"has the array {name!a} compressed in another way than numpy does, or encrypted")
+            raise NpyError(f"has the array {name!a} compressed by an unknown method, or encrypted")
         try:
             with self._zip.open(member) as file:
                 header = self.headers[name] = read_header(file)  # type: ignore[arg-type]
@@ -100,7 +103,7 @@ class NpzFile:
         except Exception as error:
             raise _read_error(name, error) from error
         if header.dtype.hasobject or start + header.n_bytes != member.file_size:
-            raise NpyError(f"has the array {name!a}, whose size is not what its header says")
+            raise NpyError(f"has the array {name!a}, whose size differs from its header")
 
     def arrays(self) -> Mapping[str, AnyArray]:
         """Inflate and return all arrays."""
@@ -111,7 +114,7 @@ class NpzFile:
         header = self.headers[name]
         try:
             with self._zip.open(name + _SUFFIX) as file:
-                data = file.read()[self._starts[name] :]  # to the end, where the checksum is checked
+                data = file.read()[self._starts[name] :]  # reading to the end verifies the checksum
             array = np.frombuffer(data, header.dtype)
             return array.reshape(header.shape, order="F" if header.is_fortran else "C")
         except Exception as error:

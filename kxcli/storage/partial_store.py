@@ -1,4 +1,4 @@
-"""Dumped partials in files: those of a checkpoint, and those that memory has no room for."""
+"""Files of dumped partials: of a checkpoint, or for lack of memory."""
 
 import os
 import re
@@ -44,7 +44,7 @@ class PartialStore:
 
 
 class StoredPartial(NamedTuple):
-    """A file of a store: the description of the partial, the dumped partial, and the byte where it starts."""
+    """A file of a store: a description, the dumped partial, and its first byte."""
 
     head: Any
     data: memoryview
@@ -72,7 +72,7 @@ def load_partial(path: str, head: schema.Field, *, is_checked: bool) -> StoredPa
 
 
 def spill(data: bytes, folder: str) -> memoryview:
-    """Return a view of the same bytes in a nameless file, so that they take memory only while they are read."""
+    """Move bytes to a nameless file; return a view, which takes memory while it is read."""
     with TempFile(folder) as file:
         file.write(data)
         return file.map()

@@ -10,14 +10,16 @@ from typing import BinaryIO
 
 from kxcli.signals import delay_signals
 
-_OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # no link is followed, and no FIFO waited for
+_OPEN = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # follows no link, waits for no FIFO
 _BY_OTHERS = 0o022  # write permission of the group and of all others
 
 
 class UnsafeError(Exception):
-    """A folder or a file with possible changes by other users.
+    """A folder or a file that other users may change.
 
-    what: the cause.  fix: a command that helps, or "".
+    Args:
+        what: The cause.
+        fix: A command that helps, or "".
     """
 
     def __init__(self, what: str, fix: str = "") -> None:
@@ -28,17 +30,20 @@ class UnsafeError(Exception):
         return self.what
 
     def hint(self, other: str) -> str:
-        """Return what to do: the fix, if there is one, or the other thing."""
+        """Return the fix, if there is one, or another advice."""
         return f"run `{self.fix}`, or {other}" if self.fix else other
 
 
 def make_private_folder(path: str) -> None:
-    """Make a missing folder for this user; `UnsafeError` if others can write to it.
+    """Create a folder for this user, if it is missing, and check who can write to it.
 
-    A symbolic link to a folder is followed if this user or root made it.  Raises `UnsafeError`, or `OSError` if the
-    folder cannot be made.
+    A symbolic link to a folder is followed if this user or root made it.
+
+    Raises:
+        UnsafeError: If other users can write to it.
+        OSError: If it cannot be created.
     """
-    path = path.rstrip("/") or path  # "link/" is the folder, and not the link
+    path = path.rstrip("/") or path  # "link/" is the folder, "link" the link
     try:
         status = os.lstat(path)
     except FileNotFoundError:
@@ -53,22 +58,27 @@ def make_private_folder(path: str) -> None:
     if status.st_uid != os.geteuid():
         raise UnsafeError("belongs to another user")
     if status.st_mode & _BY_OTHERS:
-        is_shared = status.st_mode & stat.S_ISVTX  # as /tmp is, which has to stay writable
+        is_shared = status.st_mode & stat.S_ISVTX  # like /tmp, which must stay writable
         raise UnsafeError("other users can write to it", "" if is_shared else _chmod(path))
 
 
 def open_private(path: str, flags: int = 0) -> int:
-    """Open a file of a private folder, and return its descriptor.
+    """Open a file of a private folder for reading; return its descriptor.
 
-    flags: added to those of reading.  Raises `UnsafeError` for anything but a regular file that only this user can
-    write and that has no other name, and `OSError`.
+    Args:
+        path: The file.
+        flags: More flags of `os.open`.
+
+    Raises:
+        UnsafeError: If it is not a regular file, has a second name, or other users can write to it.
+        OSError: If it cannot be opened.
     """
     try:
         handle = os.open(path, _OPEN | flags, 0o600)
     except OSError:
         with suppress(OSError):
             mode = os.lstat(path).st_mode
-            if not stat.S_ISREG(mode):  # a link is not followed, and sockets and folders cannot be opened
+            if not stat.S_ISREG(mode):  # a link, a socket or a folder
                 raise UnsafeError(_kind(mode)) from None
         raise
     try:
@@ -89,7 +99,10 @@ def open_private(path: str, flags: int = 0) -> int:
 
 @contextmanager
 def create_file(folder: str, suffix: str, prefix: str = "tmp") -> Iterator[tuple[BinaryIO, str]]:
-    """Open a new file of mode 0600 with its path; rename it in the block, or it is removed at the end."""
+    """Create a file of mode 0600; yield it with its path.
+
+    It is removed at the end of the block, unless the block renames it.
+    """
     with ExitStack() as stack:
         with delay_signals():
             handle, path = tempfile.mkstemp(dir=folder, prefix=prefix, suffix=suffix)

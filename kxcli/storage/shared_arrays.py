@@ -1,6 +1,7 @@
-"""A value for all workers: its large arrays go to one file that each worker maps, instead of a copy to each.
+"""Values with large arrays for all workers, without a copy for each.
 
-The rest of the value goes through the pipe between two processes of this run; the file holds plain numbers.
+The arrays go to one file that each worker maps. The rest of the value goes through the pipe between two processes of
+this run; the file has plain numbers alone.
 """
 
 import os
@@ -62,7 +63,7 @@ def share(value: Any, folder: Callable[[], str]) -> SharedValue:
 
 
 def load_shared(sent: SharedValue) -> Any:
-    """Return the value; large arrays are read-only, and take memory only for the pages that are read."""
+    """Return the value; its large arrays are read-only and mapped."""
     if not sent.path:
         return ForkingPickler.loads(sent.description, buffers=sent.arrays)
     try:

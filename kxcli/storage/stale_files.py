@@ -1,4 +1,4 @@
-"""Locked files of running processes, and the removal of files that nobody needs any longer.
+"""Locked files of running processes, and the removal of stale files.
 
 A process holds a lock on its unfinished files. A file without its lock belongs to a process that was killed.
 """
@@ -48,7 +48,7 @@ def create_locked_file(folder: str, prefix: str, suffix: str) -> tuple[int, str]
 
 
 def is_stale(path: str) -> bool:
-    """Return whether `create_locked_file` made a file for this user, in a process that has ended."""
+    """Return whether a locked file of this user belongs to a process that has ended."""
     try:
         handle = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
@@ -85,7 +85,10 @@ def remove_stale(folder: str, prefix: str, suffix: str, lock: str = "") -> None:
 
 
 def _is_stale_folder(entry: os.DirEntry[str], lock: str) -> bool:
-    """Return whether nobody holds the locks of a private folder; one without a lock may be under construction."""
+    """Return whether nobody holds the locks of a private folder.
+
+    A folder without a lock may belong to a process that has just created it.
+    """
     try:
         status = entry.stat(follow_symlinks=False)
         if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & 0o077:

@@ -33,7 +33,7 @@ def translate_os_errors(path: str, hint: str = _NEEDS_ROOM) -> Iterator[None]:
 
 
 def open_nameless(folder: str) -> BinaryIO:
-    """Open a new file without a name; it vanishes with its last descriptor and its last map."""
+    """Open a new file without a name; it vanishes with its last descriptor and map."""
     return cast(BinaryIO, tempfile.TemporaryFile(dir=folder))
 
 
@@ -98,7 +98,7 @@ def map_file(handle: int) -> memoryview:
 
 
 def advise_dontneed(view: memoryview | None) -> None:
-    """Free the memory of a mapped file's pages until their next access; other memory stays."""
+    """Free the memory of a mapped file's pages until their next access."""
     if view is not None and isinstance(view.obj, mmap.mmap):
         view.obj.madvise(mmap.MADV_DONTNEED)
 

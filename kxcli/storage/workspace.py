@@ -1,4 +1,4 @@
-"""The run's private temporary folder."""
+"""The private temporary folder of a run."""
 
 import multiprocessing
 import os
@@ -11,15 +11,15 @@ from kxcli.signals import delay_signals
 from kxcli.storage.stale_files import HOST, create_locked_file, remove_stale
 from kxcli.storage.temp_files import temporary_folder, translate_os_errors
 
-_PREFIX = f"kxcli-{HOST}-"  # another machine that has the same TMPDIR may not see who holds a lock here
+_PREFIX = f"kxcli-{HOST}-"  # a machine that shares TMPDIR may not see the locks of this one
 _LOCK = "lock-"
 
 
 class Workspace:
-    """A folder of mode 0700 below TMPDIR, made when it is first asked for and gone when the block ends.
+    """A folder of mode 0700 below TMPDIR, created on first use and removed with the block.
 
-    While the process lives, it holds a lock in the folder.  So the next run of the same user can tell, and remove,
-    what a process left that was killed before it could clean up.
+    The process holds a lock in the folder. If it is killed, the next run of the same user finds the folder without
+    its lock and removes it.
     """
 
     def __init__(self) -> None:
@@ -28,10 +28,10 @@ class Workspace:
         self._config: dict[str, Any] = {}  # of multiprocessing
 
     def folder(self) -> str:
-        """Return the folder's path."""
+        """Return the folder's path; create the folder on the first call."""
         if self._path is None:
             where = temporary_folder()
-            # Sockets of multiprocessing would otherwise have a folder of their own, that nobody could tell is ours.
+            # The sockets of multiprocessing would else be in a folder of their own, which no later run could remove.
             self._config = multiprocessing.current_process()._config  # type: ignore[attr-defined]
             self._before = self._config.get("tempdir")
             with delay_signals():
@@ -57,7 +57,7 @@ class Workspace:
 
 
 def _create_locked_folder(where: str) -> tuple[str, int]:
-    """Make a folder and lock a file in it; remove the folder on failure."""
+    """Create a folder and lock a file in it; return the path and the descriptor."""
     path = tempfile.mkdtemp(prefix=_PREFIX, dir=where)
     try:
         return path, create_locked_file(path, _LOCK, "")[0]

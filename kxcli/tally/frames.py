@@ -1,4 +1,4 @@
-"""Several byte strings as one, for partials that are made of several."""
+"""Several byte strings in one, for partials of several parts."""
 
 from collections.abc import Iterable
 
@@ -8,12 +8,12 @@ _LENGTH = 8  # bytes of a length
 
 
 def join_parts(parts: Iterable[bytes]) -> bytes:
-    """Return the parts as one byte string, each after its length."""
+    """Join byte strings, each after its length."""
     return b"".join(piece for part in parts for piece in (len(part).to_bytes(_LENGTH, "little"), part))
 
 
 def split_parts(data: bytes | memoryview) -> list[memoryview]:
-    """Return views of the parts that were joined."""
+    """Return views of the parts of a joined byte string."""
     parts, rest = [], memoryview(data)
     while len(rest):
         part, rest = split_first(rest)
@@ -22,9 +22,9 @@ def split_parts(data: bytes | memoryview) -> list[memoryview]:
 
 
 def split_first(data: bytes | memoryview) -> tuple[memoryview, memoryview]:
-    """Return views of the first part that was joined, and of all that comes after it."""
+    """Return views of the first part of a joined byte string, and of the rest."""
     view = memoryview(data)
     end = _LENGTH + int.from_bytes(view[:_LENGTH], "little")
     if end > len(view):
-        raise DamagedPartialError("a part is cut short")
+        raise DamagedPartialError("a part is truncated")
     return view[_LENGTH:end], view[end:]

@@ -1,4 +1,4 @@
-"""Sorted runs of keys with their counts: merged in memory, and by key range out of mapped files."""
+"""Sorted runs of integer keys with counts, in memory and in mapped files."""
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
@@ -12,15 +12,15 @@ from kxcli.storage.temp_files import advise_dontneed, resident_bytes
 KeyRun = tuple[UInt64Array, IntArray]  # keys, ascending and distinct, and the count of each
 
 _PAIR = 16  # bytes of a key and its count
-_COPIES = 4  # of pairs that are merged: merging makes one, and sorting others
-_MIN_MERGE_PAIRS = 1 << 17  # pairs held in several runs
-_SAMPLE = 1 << 16  # keys, of all runs together, that tell how keys are spread
+_COPIES = 4  # of the pairs, in memory during a merge and its sort
+_MIN_MERGE_PAIRS = 1 << 17  # pairs in several runs
+_SAMPLE = 1 << 16  # keys of all runs, for the distribution of the keys
 
 
 def merge_key_runs(parts: Iterable[tuple[UInt64Array, IntArray]], combine: np.ufunc = np.add) -> KeyRun:
-    """Return the distinct keys, ascending, and the sum of the counts of each, or what else combines them.
+    """Return the distinct keys, ascending, and the combined counts of each.
 
-    The sort is a merge sort, which finds sorted parts and takes little more than a copy of them.
+    The sort is a merge sort, which uses the order of sorted parts and takes little more time than a copy.
     """
     pairs = list(parts)
     if len(pairs) == 1 and _is_run(pairs[0][0]):
@@ -40,12 +40,12 @@ def _is_run(keys: UInt64Array) -> bool:
 
 
 class KeyRuns:
-    """Some runs, in memory or views of what was dumped; merging is associative and commutative, as `combine` is."""
+    """Runs in memory, or views of dumped runs; merging is associative and commutative."""
 
     def __init__(self, combine: np.ufunc = np.add) -> None:
         self._combine = combine
         self._runs: list[KeyRun] = []
-        self._merged_size = 0  # of the first run, once it is the merge of others
+        self._merged_size = 0  # pairs of the first run, if it is a merge of others
         self._views: list[_RunView] = []
 
     def __len__(self) -> int:
@@ -54,7 +54,7 @@ class KeyRuns:
 
     @property
     def weight(self) -> int:
-        """Bytes of memory that it takes, about, while it is merged."""
+        """Approximate bytes of memory during a merge."""
         return _COPIES * _PAIR * len(self) + sum(resident_bytes(view.data) for view in self._views)
 
     def add(self, run: KeyRun) -> None:
@@ -64,39 +64,39 @@ class KeyRuns:
         self._merge(_MIN_MERGE_PAIRS)
 
     def merge(self, other: "KeyRuns") -> None:
-        """Take the runs of another."""
+        """Add the runs of another object."""
         self._views += other._views
         for run in other._runs:
             self.add(run)
 
     def dump(self) -> bytes:
-        """Return all of it as bytes: all keys, then all counts."""
+        """Return the bytes of all keys, then those of all counts."""
         (run,) = self.parts()
         return _bytes(run)
 
     @classmethod
     def load(cls, data: bytes | memoryview, combine: np.ufunc = np.add) -> "KeyRuns":
-        """Return the runs that were dumped, as a view."""
+        """Return a view of dumped runs."""
         runs = cls(combine)
         if len(data):
             n, rest = divmod(len(data), _PAIR)
             if rest:
-                raise DamagedPartialError("a key has no count")
+                raise DamagedPartialError("the keys and counts differ in number")
             keys = np.frombuffer(data, dtype="<u8", count=n)
             counts = np.frombuffer(data, dtype="<i8", count=n, offset=8 * n)
             runs._views.append(_RunView((keys, counts), memoryview(data)))
         return runs
 
     def parts(self, room: int | None = None) -> Iterator[KeyRun]:
-        """Yield all of it as one run; with views, in parts by key range of about so many bytes as they are merged."""
+        """Yield all pairs in ascending order of keys: one run, or parts of `room` bytes if there are views."""
         self._merge(0)
         if not self._views:
             yield self._in_memory()
             return
-        most = None if room is None else max(1, room // (_COPIES * _PAIR))
+        limit = None if room is None else max(1, room // (_COPIES * _PAIR))
         views = [*self._views, *(_RunView(run) for run in self._runs)]
         first = 0
-        for stop in [*_borders(views, most), None]:
+        for stop in [*_split_keys(views, limit), None]:
             yield merge_key_runs([view.part(first, stop) for view in views], self._combine)
             first = stop or 0
 
@@ -104,9 +104,9 @@ class KeyRuns:
         return self._runs[0] if self._runs else (np.empty(0, dtype=np.uint64), np.empty(0, dtype=np.int64))
 
     def _merge(self, limit: int) -> None:
-        """Merge the runs in memory into one if they hold more than `limit` pairs.
+        """Merge the runs in memory into one if they have more than `limit` pairs.
 
-        The limit grows with what was merged, so that each pair is merged a few times only, however many runs come.
+        The limit grows with the merged run, so that each pair is merged a few times only.
         """
         if len(self._runs) > 1 and (not limit or len(self) > max(limit, 2 * self._merged_size)):
             self._runs = [merge_key_runs(self._runs, self._combine)]
@@ -118,7 +118,7 @@ def _bytes(run: KeyRun) -> bytes:
 
 
 class _RunView:
-    """A run, that may be of a mapped file, of which no more stays in memory than was read last."""
+    """A run, maybe of a mapped file; the pages of the file leave memory after they are read."""
 
     def __init__(self, run: KeyRun, data: memoryview | None = None) -> None:
         self._keys, self._counts = run
@@ -128,22 +128,22 @@ class _RunView:
         return len(self._keys)
 
     def sample(self, step: int) -> UInt64Array:
-        """Return one key in `step`."""
+        """Return every `step`-th key."""
         keys = self._keys[::step].astype(np.uint64)
         advise_dontneed(self.data)
         return keys
 
     def part(self, first: int, stop: int | None) -> KeyRun:
-        """Return a copy of the pairs with `first <= key < stop`; None: to the end."""
-        begin = bisect_left(self._keys, first, key=int)  # numpy's own search copies what is not aligned
+        """Return a copy of the pairs with `first <= key < stop`, to the end if `stop` is None."""
+        begin = bisect_left(self._keys, first, key=int)  # numpy's search copies an unaligned array
         end = len(self) if stop is None else bisect_left(self._keys, stop, begin, key=int)
         part = self._keys[begin:end].astype(np.uint64), self._counts[begin:end].astype(np.int64)
         advise_dontneed(self.data)
         return part
 
 
-def _borders(views: Sequence[_RunView], room: int | None) -> list[int]:
-    """Return keys that part all runs into ranges of about `room` pairs at most."""
+def _split_keys(views: Sequence[_RunView], room: int | None) -> list[int]:
+    """Return keys that split all runs into ranges of at most about `room` pairs."""
     n = sum(map(len, views))
     if room is None or n <= room:
         return []

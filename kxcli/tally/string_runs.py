@@ -1,7 +1,7 @@
-"""Sorted runs of rows, a string key with a count each: written in blocks, and merged block by block.
+"""Sorted runs of rows: string keys with counts, written and merged block by block.
 
-A run is written as one block after the other, each with a thousand keys, or fewer that are long, ascending by code
-points, and their counts.  Of many runs only the blocks at hand are in memory.
+A run is a sequence of blocks. A block has about a thousand keys, or fewer long ones, in ascending order of code points,
+and their counts. Of each run that is merged, one block is in memory.
 """
 
 import json
@@ -15,22 +15,22 @@ from kxcli.errors import DamagedPartialError
 from kxcli.storage.temp_files import advise_dontneed
 from kxcli.storage.temp_files import resident_bytes as resident_bytes  # for kxcli/mining, which imports no storage
 
-BLOCK_ROWS = 1024  # rows: of some 150 bytes each in memory, so that hundreds of runs are merged in little
+BLOCK_ROWS = 1024  # of some 150 bytes each in memory
 BLOCK_CHARACTERS = 1 << 16  # characters of keys that fill a block of fewer rows: keys of more than 64 on average
-BLOCK_BYTES = 1 << 18  # of a block and its share of what is merged from it, in memory
-_MAX_OPEN_RUNS = 64  # runs merged at a time where no room is given: their blocks take 16 MB
-DOCUMENT_SHIFT = 96  # bits of a row's number that are its count; what is above them counts documents
+BLOCK_BYTES = 1 << 18  # memory of a block and of its share of the merged rows
+_MAX_OPEN_RUNS = 64  # runs merged at a time: their blocks take 16 MB
+DOCUMENT_SHIFT = 96  # bits of a row's number for its count; the bits above are the number of documents
 COUNT_MASK = (1 << DOCUMENT_SHIFT) - 1
 
-# Keys, ascending and distinct, and the number of each: its count, and above that how many documents hold it.  Adding
-# two such numbers adds both.
+# Keys, ascending and distinct, and a number for each: its count, and above it the number of its documents.
+# The sum of two numbers has the sums of both.
 Block = tuple[list[str], list[int]]
 
-# Rows, bytes of keys, bytes of each count, and of each number of documents, and whether keys are a list in JSON.
+# Number of rows, bytes of the keys, bytes of each count, bytes of each number of documents, whether the keys are JSON.
 _HEAD = struct.Struct("<IQBB?")
-_END = "\0"  # of a key but the last; where a key holds it, the block's keys are JSON, which takes longer
+_END = "\0"  # between keys; if a key has it, the block's keys are JSON, which is slower
 _TYPES = {1: "B", 2: "H", 4: "I", 8: "Q"}
-_MAX_WIDTH = 16  # bytes of a number that no type has
+_MAX_WIDTH = 16  # bytes of a number that is too large for the types
 
 
 def split_blocks(blocks: Iterable[Block]) -> Iterator[Block]:
@@ -55,7 +55,7 @@ def split_blocks(blocks: Iterable[Block]) -> Iterator[Block]:
 
 
 def _ends(keys: list[str]) -> Iterator[int]:
-    """Yield where the full blocks end."""
+    """Yield the ends of the full blocks."""
     start = 0
     while start < len(keys):
         stop = start + BLOCK_ROWS
@@ -69,53 +69,53 @@ def _ends(keys: list[str]) -> Iterator[int]:
 
 
 def encode_run(blocks: Iterable[Block]) -> Iterator[bytes]:
-    """Yield a run as bytes."""
+    """Yield the bytes of a run, block by block."""
     for keys, numbers in split_blocks(blocks):
         yield _encode_block(keys, numbers)
 
 
 def decode_run(data: bytes | memoryview) -> Iterator[Block]:
-    """Yield the blocks of a run; pages of a mapped file do not stay in memory once they have been read."""
+    """Yield the blocks of a run; the pages of a mapped file leave memory after they are read."""
     view = memoryview(data)
     start = 0
     while start < len(view):
         try:
             block, start = _decode_block(view, start)
         except (struct.error, ValueError, KeyError, TypeError, RecursionError) as error:
-            raise DamagedPartialError("a block of rows is not one that was written") from error
+            raise DamagedPartialError("a block of rows cannot be decoded") from error
         advise_dontneed(view)
         yield block
 
 
 def _decode_block(view: memoryview, start: int) -> tuple[Block, int]:
-    """Return the block at a byte, and where it ends; raises whatever what is no block leads to."""
-    n, size, of_count, of_documents, is_json = _HEAD.unpack_from(view, start)
+    """Return the block at a byte, and its end; damage raises errors of several types."""
+    n, size, count_width, documents_width, is_json = _HEAD.unpack_from(view, start)
     start += _HEAD.size
-    if start + size + n * (of_count + of_documents) > len(view):
-        raise ValueError("a block that is cut short")
+    if start + size + n * (count_width + documents_width) > len(view):
+        raise ValueError("a truncated block")
     text = str(view[start : start + size], "utf-8", "surrogatepass")
     keys = json.loads(text) if is_json else text.split(_END)
     start += size
-    numbers = _decode_numbers(view[start : start + n * of_count], of_count)
-    start += n * of_count
-    if of_documents:
-        documents = _decode_numbers(view[start : start + n * of_documents], of_documents)
+    numbers = _decode_numbers(view[start : start + n * count_width], count_width)
+    start += n * count_width
+    if documents_width:
+        documents = _decode_numbers(view[start : start + n * documents_width], documents_width)
         numbers = [count | more << DOCUMENT_SHIFT for count, more in zip(numbers, documents, strict=True)]
-        start += n * of_documents
+        start += n * documents_width
     if not n or len(keys) != n or len(numbers) != n or (is_json and not all(isinstance(key, str) for key in keys)):
-        raise ValueError("a block of other keys than counts")
+        raise ValueError("a block whose keys and counts differ in number")
     return (keys, numbers), start
 
 
 def strip_documents(numbers: list[int]) -> list[int]:
-    """Return the counts of numbers that may have numbers of documents, too."""
+    """Return the counts of numbers, without the numbers of documents."""
     return numbers if max(numbers, default=0) <= COUNT_MASK else [number & COUNT_MASK for number in numbers]
 
 
 def merge_runs(runs: Iterable[Iterator[Block]]) -> Iterator[Block]:
-    """Yield the rows of several runs as one run; equal keys become one, their numbers added up.
+    """Yield the rows of several runs as one run, with the sum for equal keys.
 
-    Up to the least of the keys that end the blocks at hand, everything is at hand.
+    The current blocks have all rows up to the smallest of their last keys, so these are merged together.
     """
     heads = [head for head in map(_RunHead, runs) if head.fill()]
     while len(heads) > 1:
@@ -128,10 +128,10 @@ def merge_runs(runs: Iterable[Iterator[Block]]) -> Iterator[Block]:
 
 
 def reduce_runs(runs: Sequence[bytes | memoryview]) -> Sequence[bytes | memoryview]:
-    """Return the same rows in so few runs that they may be merged at once, in memory where there were more.
+    """Merge runs in memory until few enough are left for one merge.
 
-    Of what was merged so far, each run is more than twice as large as the next one: a row is written a few times only.
-    Memory: twice that of the rows as bytes.
+    Each merged run is more than twice as large as the next one, so a row is written a few times only.
+    Memory: twice that of the encoded rows.
     """
     if len(runs) <= _MAX_OPEN_RUNS:
         return runs
@@ -148,7 +148,7 @@ def _merge_to_bytes(runs: Sequence[bytes | memoryview]) -> bytes:
 
 
 class _RunHead:
-    """What is left of the block at hand of a run."""
+    """The rest of the current block of a run."""
 
     __slots__ = ("blocks", "keys", "numbers")
 
@@ -158,7 +158,7 @@ class _RunHead:
         self.numbers: list[int] = []
 
     def fill(self) -> bool:
-        """Take the next block if nothing is left of this one; return whether there is any."""
+        """Load the next block if this one is empty; return whether there are rows left."""
         while not self.keys:
             block = next(self.blocks, None)
             if block is None:
@@ -167,7 +167,7 @@ class _RunHead:
         return True
 
     def split_at(self, border: str) -> Block:
-        """Take away the rows up to a key, that one too."""
+        """Remove and return the rows up to a key, inclusive."""
         n = bisect_right(self.keys, border)
         piece = self.keys[:n], self.numbers[:n]
         self.keys, self.numbers = self.keys[n:], self.numbers[n:]
@@ -175,7 +175,7 @@ class _RunHead:
 
 
 def _add_rows(pieces: Sequence[Block]) -> Block:
-    """Return the rows of some pieces, ascending."""
+    """Return the rows of sorted pieces as one sorted piece."""
     if len(pieces) == 1:
         return pieces[0]
     sums: dict[str, int] = {}
@@ -185,7 +185,7 @@ def _add_rows(pieces: Sequence[Block]) -> Block:
         sums.update(zip(keys, numbers, strict=True))
         for key, number in before:
             sums[key] += number
-    ordered = sorted(sums)  # finds the pieces, each of which is sorted, and merges them
+    ordered = sorted(sums)  # Timsort merges the sorted pieces
     return ordered, list(map(sums.__getitem__, ordered))
 
 
@@ -193,18 +193,18 @@ def _encode_block(keys: list[str], numbers: list[int]) -> bytes:
     joined = _END.join(keys)
     is_json = joined.count(_END) != len(keys) - 1
     text = json.dumps(keys).encode("ascii") if is_json else joined.encode("utf-8", "surrogatepass")
-    width, of_count = _encode_numbers(strip_documents(numbers))
-    wide, of_documents = (
-        _encode_numbers([number >> DOCUMENT_SHIFT for number in numbers]) if max(numbers) > COUNT_MASK else (0, b"")
-    )
-    return b"".join((_HEAD.pack(len(keys), len(text), width, wide, is_json), text, of_count, of_documents))
+    count_width, counts = _encode_numbers(strip_documents(numbers))
+    documents_width, documents = 0, b""
+    if max(numbers) > COUNT_MASK:
+        documents_width, documents = _encode_numbers([number >> DOCUMENT_SHIFT for number in numbers])
+    return b"".join((_HEAD.pack(len(keys), len(text), count_width, documents_width, is_json), text, counts, documents))
 
 
 def _encode_numbers(numbers: list[int]) -> tuple[int, bytes]:
-    """Return numbers as bytes, as few of them for each as the greatest takes."""
-    greatest = max(numbers)
+    """Return the width of the largest number in bytes, and all numbers with that width."""
+    largest = max(numbers)
     for width, code in _TYPES.items():
-        if greatest < 1 << 8 * width:
+        if largest < 1 << 8 * width:
             return width, array(code, numbers).tobytes()
     return _MAX_WIDTH, b"".join(number.to_bytes(_MAX_WIDTH, "little") for number in numbers)
 

@@ -57,7 +57,7 @@ class FindFirstLines:
                 yield np.sort(places.astype(np.uint64))
             return
         ordered = KeyRuns()
-        with self._scratch.spool() as spool:
+        with self._scratch.open_run_file() as spool:
             for _, places in partial.parts(self._scratch.room):
                 some = KeyRuns()
                 some.add((np.sort(places.astype(np.uint64)), np.ones(len(places), dtype=np.int64)))

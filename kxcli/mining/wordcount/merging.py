@@ -36,7 +36,7 @@ class CountSums:
         if documents:
             of_documents[word] = of_documents.get(word, 0) + documents
         if self._scratch is not None and self._size >= self._scratch.room:
-            self._spool = self._spool or self._scratch.spool()
+            self._spool = self._spool or self._scratch.open_run_file()
             held = self._drain()
             self._spool.add(encode_run(held.blocks()))
             for key, total in held.totals.items():

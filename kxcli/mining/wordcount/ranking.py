@@ -86,7 +86,7 @@ def _select_rows(blocks: Iterable[Block], ranking: Ranking, scratch: Scratch | N
             places.sort()
         yield from _iter_rows_at(chunk, places)
         return
-    with scratch.spool() as spool:
+    with scratch.open_run_file() as spool:
         spool.add(_sort_by_falling_count(chunk))
         while following is not None:
             chunk, following = following, next(chunks, None)
@@ -96,7 +96,7 @@ def _select_rows(blocks: Iterable[Block], ranking: Ranking, scratch: Scratch | N
         if ranking.sort == "count":
             yield from blocks
             return
-    with scratch.spool() as spool:
+    with scratch.open_run_file() as spool:
         for some in _iter_chunks(blocks, None, most):
             spool.add(encode_run(_iter_rows_at(some, sorted(range(len(some[0])), key=some[0].__getitem__))))
         del some
