@@ -11,9 +11,10 @@ from math import exp, inf, log, log1p, sqrt
 import numpy as np
 
 from kxcli.mining.linking.spans.abbreviations import find_abbreviations
-from kxcli.mining.linking.spans.bag_matcher import ARTICLES, CLASSICAL, JOINERS, LIGHT, MAX_WORDS, NUMERALS, OUR
+from kxcli.mining.linking.spans.bag_matcher import JOINERS, MAX_WORDS
 from kxcli.mining.text.character_tables import letter_table, spaced_table
 from kxcli.mining.text.folding import BORDER, fold, fold_texts
+from kxcli.mining.text.words import ARTICLES, CLASSICAL, LIGHT, NUMERALS, OUR
 
 KNOWN, LEARNED, LOOSE, FROM_LONG = 1, 2, 4, 8
 MIN_BEST = 1e-6
@@ -125,7 +126,7 @@ def windows(text):
                 yield own[first][0], own[last][1]
 
 
-def ordinary_words(names):
+def find_ordinary_words(names):
     """Return the words of names, as written, that begin with no capital and have four letters or more."""
     found = set()
     for name in names:
@@ -222,7 +223,7 @@ class Base:
                 self.names[name].append((number, is_subject, spelling))
         self.names = dict(self.names)
         self.capitals = {name for name, own in self.spellings.items() if all(map(in_capitals, own))}
-        self.ordinary = ordinary_words([raw for entry in entries for raw in (entry.subject, *entry.aliases)])
+        self.ordinary = find_ordinary_words([raw for entry in entries for raw in (entry.subject, *entry.aliases)])
         for holders in self.names.values():
             holders.sort(key=lambda one: (-self._prominence(*one[:2]), one[0]))
         self.types = [[*dict.fromkeys(kind for kind in entry.types if kind)] for entry in entries]

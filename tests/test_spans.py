@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from kxcli.arrays.code_points import from_code_points
 from kxcli.mining.linking.spans.abbreviations import find_abbreviations
-from kxcli.mining.linking.spans.bag_matcher import BagMatcher, find_ordinary_words, lowercase_initials
+from kxcli.mining.linking.spans.bag_matcher import BagMatcher
 from kxcli.mining.text.character_tables import letter_table, spaced_table
 from kxcli.mining.text.folding import BORDER, fold_names, fold_texts
 from kxcli.mining.text.tokens import IDEOGRAPH, MARK, WORD, PrefixHashes, Tokens, hash_shapes, hash_strings
+from kxcli.mining.text.words import find_lowercase_initials, find_ordinary_words
 
 pytestmark = pytest.mark.full
 
@@ -142,7 +143,7 @@ def spans_of(bags, texts):
     """Return for each text start, stop and name of what is found."""
     whole = fold_texts(texts)
     tokens = Tokens.from_codes(whole.codes)
-    found = bags.matches(tokens, lowercase_initials(whole, tokens))
+    found = bags.matches(tokens, find_lowercase_initials(whole, tokens))
     bounds = [0, *accumulate(len(fold_texts([text]).codes) for text in texts)]
     out = [[] for _ in texts]
     for start, stop, name in zip(*(part.tolist() for part in found), strict=True):

@@ -28,3 +28,10 @@ def expand_rows(rows: AnyArray, starts: IntArray) -> tuple[IntArray, IntArray]:
     firsts = starts.take(rows)
     sizes = starts.take(rows + 1) - firsts
     return expand_ranges(firsts, sizes), np.repeat(np.arange(len(rows)), sizes)
+
+
+def prefix_sums(values: AnyArray) -> AnyArray:
+    """Return the sum of the values before each position and of all, shape (n + 1,); counts for booleans."""
+    sums = np.zeros(len(values) + 1, dtype=np.int64 if values.dtype == np.bool_ else values.dtype)
+    np.cumsum(values, out=sums[1:])
+    return sums

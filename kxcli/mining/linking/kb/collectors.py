@@ -13,11 +13,12 @@ from kxcli.arrays import AnyArray, Float32Array, IntArray, UInt32Array
 from kxcli.arrays.key_index import KeyIndex
 from kxcli.arrays.ragged import starts_of
 from kxcli.mining.linking.kb.knowledge_base import StringTable
-from kxcli.mining.linking.spans.bag_matcher import BagMatcher, find_ordinary_words
+from kxcli.mining.linking.spans.bag_matcher import BagMatcher
 from kxcli.mining.linking.spans.name_matcher import NameMatcher
 from kxcli.mining.text.folding import fold_names, fold_texts
 from kxcli.mining.text.terms import count_terms
 from kxcli.mining.text.tokens import hash_strings
+from kxcli.mining.text.words import find_ordinary_words
 
 MAX_NAME_LENGTH = 1000  # a longer name is a text, and the matcher would need a level for each character
 _MAX_OBJECT_LENGTH = 40  # characters; a longer object is a description, which no entries share

@@ -10,11 +10,12 @@ from kxcli.arrays import AnyArray, FloatArray, Int32Array, IntArray, UInt64Array
 from kxcli.arrays.ragged import expand_ranges, expand_rows
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
 from kxcli.mining.linking.spans.abbreviations import Abbreviations, find_abbreviations
-from kxcli.mining.linking.spans.bag_matcher import BagMatcher, lowercase_initials
+from kxcli.mining.linking.spans.bag_matcher import BagMatcher
 from kxcli.mining.linking.spans.name_matcher import NameMatcher, at_word_edges
 from kxcli.mining.linking.tagger import TaggedSpans
 from kxcli.mining.text.folding import FoldedTexts, fold_texts
 from kxcli.mining.text.tokens import PrefixHashes, Tokens, hash_strings
+from kxcli.mining.text.words import find_lowercase_initials
 
 _TEXT = np.uint64(47)  # bits below a text's number in a group's key: 2^17 texts, of which hashes tell names apart
 _HALF = np.int64(32)
@@ -121,14 +122,14 @@ def parse_texts(texts: Sequence[str], lexicon: Lexicon, tagged: TaggedSpans | No
     whole = fold_texts(texts)
     places = np.arange(len(whole.codes)) if whole.begins is None else np.maximum.accumulate(whole.begins)
     tokens = Tokens.from_codes(whole.codes)
-    is_small = lowercase_initials(whole, tokens)
+    is_lowercase = find_lowercase_initials(whole, tokens)
     short = find_abbreviations(texts)
     uses = np.repeat(np.arange(len(short.texts)), np.diff(short.use_starts))
     pieces = [
         _exact(whole, lexicon.base.name_matcher),
         _exact(whole, lexicon.learned_matcher),
-        _Piece(*lexicon.base.bag_matcher.matches(tokens, is_small)),
-        _Piece(*lexicon.learned_bag_matcher.matches(tokens, is_small)),
+        _Piece(*lexicon.base.bag_matcher.matches(tokens, is_lowercase)),
+        _Piece(*lexicon.learned_bag_matcher.matches(tokens, is_lowercase)),
         _Piece(*_in_folded(whole, short.starts, short.stops), uses),
     ]
     if tagged is not None:
