@@ -1,6 +1,7 @@
 """The walls of the house: which folder may import which."""
 
 import ast
+import graphlib
 
 import pytest
 from conftest import ROOT
@@ -27,6 +28,29 @@ def imported(path):
         elif isinstance(node, ast.ImportFrom):
             yield node.module
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def module_name(path):
+    """Return the dotted name of a file's module; an `__init__` has that of its package."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imported_modules(path, known):
+    """Return the modules among `known` that a file imports, within functions and under TYPE_CHECKING too."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            submodules = {f"{node.module}.{alias.name}" for alias in node.names}
+            found.update(submodules if submodules <= known else {*submodules, node.module})
+    return found & known
+
+
+def test_no_imports_are_circular():
+    paths = {module_name(path): path for path in PACKAGE.rglob("*.py")}
+    graph = {name: imported_modules(path, paths.keys()) - {name} for name, path in paths.items()}
+    graphlib.TopologicalSorter(graph).prepare()  # raises CycleError with the modules of a circle
 
 
 @pytest.mark.parametrize("folder", ROOMS)
