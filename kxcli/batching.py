@@ -11,7 +11,7 @@ ItemT = TypeVar("ItemT")
 def iter_batches(
     items: Iterable[ItemT], size_of: Callable[[ItemT], int], batch_size: int = CACHE_BATCH
 ) -> Iterator[list[ItemT]]:
-    """Yield items in order, in lists that are full when their sizes add up to `batch_size`."""
+    """Yield lists of consecutive items with a total size of at least `batch_size`."""
     batch, size = list[ItemT](), 0
     for item in items:
         batch.append(item)

@@ -99,11 +99,11 @@ def test_words_are_found_as_the_definition_says(texts, discovery):
 def tiny(monkeypatch):
     """Hardly anything is held at a time, or has room in a table."""
     for module, sizes in {
-        keys: {"_HELD": 9, "_SAMPLE": 4, "_PIECE": 3, "_SLOTS_LEAST": 4, "_SLOTS_MOST": 16},
+        keys: {"_MAX_PENDING": 9, "_SAMPLE": 4, "_PIECE": 3, "_MIN_SLOTS": 4, "_MAX_SLOTS": 16},
         key_runs: {"_MIN_MERGE_PAIRS": 5, "_SAMPLE": 2},
-        dense: {"_HELD": 13},
+        dense: {"_MAX_PENDING": 13},
         key_index: {"_MIN_BITS": 1, "_SLOTS_PER_KEY": 1, "_PIECE": 7},
-        tally_words: {"_PACK_FROM": 0, "_COUNT_FROM": 3},
+        tally_words: {"_PACK_FROM": 0, "_MAX_PENDING": 3},
         alphabet: {"_MIN_RECORD": 11},
         lexicon: {"_MIN_BITS": 1},
     }.items():

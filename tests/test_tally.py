@@ -36,8 +36,8 @@ def form(request, monkeypatch):
     """How tallies hold counts: packed from the first word, never packed, or as it is, where short lines are not."""
     if request.param == "packed":
         monkeypatch.setattr(of_words, "_PACK_FROM", 0)
-        monkeypatch.setattr(of_words, "_COUNT_FROM", 3)
-        monkeypatch.setattr(keys, "_HELD", 7)
+        monkeypatch.setattr(of_words, "_MAX_PENDING", 3)
+        monkeypatch.setattr(keys, "_MAX_PENDING", 7)
     elif request.param == "strings":
         monkeypatch.setattr(of_words, "_PACK_FROM", 1 << 60)
     return request.param
@@ -183,7 +183,7 @@ def room(request, monkeypatch):
     """How much is held: as it is set; hardly anything, and loaded keys are gone through a few at a time."""
     if request.param == "as-set":
         return None
-    for name, size in [("_HELD", 9), ("_SAMPLE", 4), ("_PIECE", 3), ("_SLOTS_LEAST", 4), ("_SLOTS_MOST", 16)]:
+    for name, size in [("_MAX_PENDING", 9), ("_SAMPLE", 4), ("_PIECE", 3), ("_MIN_SLOTS", 4), ("_MAX_SLOTS", 16)]:
         monkeypatch.setattr(keys, name, size)
     for name, size in [("_MIN_MERGE_PAIRS", 5), ("_SAMPLE", 2)]:
         monkeypatch.setattr(key_runs, name, size)
@@ -223,18 +223,18 @@ def test_tallies_of_keys_may_be_merged_in_any_order_and_travel_as_bytes(room, a,
     one, two = loaded(key_tally(a)), KeyTally.load(key_tally(b).dump())
     both = loaded(one.merge(two)).merge(key_tally(c))
     assert all_of(both, room) == expected
-    assert KeyTally.load(both.dump()).merge(KeyTally()).frequent(1, room)[0].tolist() == sorted(expected)
+    assert KeyTally.load(both.dump()).merge(KeyTally()).select_frequent(1, room)[0].tolist() == sorted(expected)
 
 
 @given(lists=key_lists, least=st.integers(1, 4))
 def test_frequent_keys_are_those_with_such_counts(room, lists, least):
     expected = Counter(key for some in lists for key in some)
-    got = as_dict(loaded(key_tally(lists)).frequent(least, room))
+    got = as_dict(loaded(key_tally(lists)).select_frequent(least, room))
     assert got == {key: count for key, count in expected.items() if count >= least}
 
 
 def test_loaded_keys_come_in_ascending_parts_that_have_room(monkeypatch):
-    monkeypatch.setattr(keys, "_HELD", 50_000)
+    monkeypatch.setattr(keys, "_MAX_PENDING", 50_000)
     draw = np.random.default_rng(7)
     made, slowly = KeyTally(), Counter()
     for _ in range(30):
@@ -286,14 +286,14 @@ def test_a_crowded_index_still_finds_all(monkeypatch):
 
 @given(lists=key_lists, bits=st.integers(1, 8), least=st.one_of(st.integers(1, 4), st.just(300)))
 def test_no_frequent_key_is_in_a_rare_bucket(monkeypatch, lists, bits, least):
-    monkeypatch.setattr(dense, "_HELD", 13)
+    monkeypatch.setattr(dense, "_MAX_PENDING", 13)
     parts = []
     for some in lists:
         part = Buckets(bits, least)
         part.add(as_keys(some))
         parts.append(part)
     parts[0] = Buckets.load(parts[0].dump(), bits, least)
-    frequent = functools.reduce(Buckets.merge, parts).frequent()
+    frequent = functools.reduce(Buckets.merge, parts).find_frequent()
     assert frequent.shape == (1 << bits,)
     for key, count in Counter(key for some in lists for key in some).items():
         if count >= least:
@@ -302,7 +302,7 @@ def test_no_frequent_key_is_in_a_rare_bucket(monkeypatch, lists, bits, least):
 
 @given(lists=st.lists(st.lists(st.integers(0, 9), max_size=30), min_size=1, max_size=5), most=st.integers(1, 20))
 def test_small_numbers_are_counted_as_a_counter_counts_them(monkeypatch, lists, most):
-    monkeypatch.setattr(dense, "_HELD", 13)
+    monkeypatch.setattr(dense, "_MAX_PENDING", 13)
     expected = [Counter(n for some in lists for n in some)[n] for n in range(10)]
     parts = []
     for some in lists:
@@ -320,7 +320,7 @@ def test_buckets_leave_nearly_all_rare_keys_out():
     made = Buckets(16, 3)
     made.add(np.arange(1, 2001, dtype=np.uint64))
     made.add(as_keys([5, 5]))
-    assert np.flatnonzero(may_be_frequent(np.arange(1, 2001, dtype=np.uint64), made.frequent())).tolist() == [4]
+    assert np.flatnonzero(may_be_frequent(np.arange(1, 2001, dtype=np.uint64), made.find_frequent())).tolist() == [4]
 
 
 @given(st.lists(st.binary(max_size=9), max_size=6))

@@ -25,20 +25,20 @@ def hash_to_slots(keys: UInt64Array, multiplier: np.uint64, bits: int) -> IntArr
 
 
 def pair_keys(numbers: IntArray, keys: UInt64Array) -> UInt64Array:
-    """Return a hash of each pair of a number and a key; different pairs collide once in 2^64."""
+    """Return a hash of each pair of a number and a key, with 64 random bits."""
     result: UInt64Array = (keys ^ (numbers.astype(np.uint64) * GOLDEN)) * XXHASH
     return result
 
 
 def mix_bits_32(keys: UInt32Array) -> UInt32Array:
-    """Return keys mixed so that every bit depends on every bit (lowbias32 of Wellons)."""
+    """Return keys with each bit dependent on all bits (lowbias32 of Wellons)."""
     keys = (keys ^ (keys >> np.uint32(16))) * np.uint32(0x7FEB352D)
     keys = (keys ^ (keys >> np.uint32(15))) * np.uint32(0x846CA68B)
     return keys ^ (keys >> np.uint32(16))
 
 
 def mix_bits_64(keys: UInt64Array) -> UInt64Array:
-    """Return keys, changed in place, so that every bit depends on every bit and none is 0."""
+    """Change keys in place so that each bit depends on all bits; none is 0."""
     for multiplier in (DEGSKI, GOLDEN):
         keys ^= keys >> _HALF
         keys *= multiplier
@@ -46,9 +46,10 @@ def mix_bits_64(keys: UInt64Array) -> UInt64Array:
 
 
 def position_factors(n: int, mixer: np.uint64) -> UInt64Array:
-    """Return a pseudorandom odd factor for each of n positions, for multilinear hashing (Dietzfelbinger 1996).
+    """Return a pseudorandom odd factor for each of n positions.
 
-    The upper 32 bits of the sum of factor times character collide no more often than by chance.
+    Multilinear hashing (Dietzfelbinger 1996): the upper 32 bits of the sum of factor times character collide as rarely
+    as random numbers.
     """
     factors = (np.arange(1, n + 1, dtype=np.uint64) * GOLDEN) ^ mixer
     factors = (factors ^ (factors >> np.uint64(30))) * mixer
@@ -56,9 +57,9 @@ def position_factors(n: int, mixer: np.uint64) -> UInt64Array:
 
 
 def hash_pieces(text: UInt64Array, starts: AnyArray) -> UInt64Array:
-    """Return a 64-bit hash of each piece of a text; a piece ends at the next start, and zeros are ignored.
+    """Return a 64-bit hash of each piece of a text.
 
-    Each half of the hash is the upper half of a multilinear sum.
+    A piece ends where the next one starts; zeros are ignored.  Each half of the hash is the upper half of a multilinear sum.
     """
     if not len(starts):
         return np.empty(0, dtype=np.uint64)

@@ -1,4 +1,4 @@
-"""Numbers for a fixed set of keys: a static hash index in arrays, which a file can hold and processes can share."""
+"""A static hash index in arrays, for a file or for shared memory."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -81,7 +81,7 @@ class KeyIndex:
         }
 
     def recover_keys(self) -> KeyArray:
-        """Return the keys by number; raises `SchemaError` if a number is missing or duplicated."""
+        """Return the keys by number; raises `SchemaError` for inconsistent numbers."""
         kind = self._others.dtype.type
         width = 8 * self._others.itemsize
         keys, numbers = [self._others], [self._others_numbers.astype(np.int64)]

@@ -7,7 +7,7 @@ from kxcli.arrays import AnyArray, IntArray
 
 
 def starts_of(sizes: npt.ArrayLike) -> IntArray:
-    """Return where each of n consecutive rows starts and where the last one ends, shape (n + 1,)."""
+    """Return the starts of n consecutive rows and the end of the last, shape (n + 1,)."""
     sizes = np.asarray(sizes)
     starts = np.zeros(len(sizes) + 1, dtype=np.int64)
     np.cumsum(sizes, dtype=np.int64, out=starts[1:])
@@ -21,7 +21,7 @@ def expand_ranges(starts: IntArray, sizes: IntArray) -> IntArray:
 
 
 def expand_rows(rows: AnyArray, starts: IntArray) -> tuple[IntArray, IntArray]:
-    """Return the positions of all items of some rows, and for each item the index of its row in `rows`.
+    """Return the positions of the items of rows, and the index in `rows` of each item.
 
     Row n has the items from `starts[n]` to before `starts[n + 1]`.
     """

@@ -1,4 +1,4 @@
-"""The features of kxcli for Python: pure functions and jobs, without input or output.
+"""The features of kxcli for Python: functions and jobs without input or output.
 
 Each name is loaded from its module when it is first used, so that one feature does not import the others.
 

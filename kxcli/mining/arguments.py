@@ -27,14 +27,14 @@ def check_choice(name: str, value: object, choices: Sequence[str]) -> None:
 
 
 def check_minimum(name: str, value: Any, minimum: int) -> None:
-    """Raise `TypeError` or `ValueError` unless a value is an integer of at least `minimum`."""
+    """Raise `TypeError` or `ValueError` unless a value is an integer >= `minimum`."""
     check_type(name, value, Integral)
     if value < minimum:
         raise ValueError(f"{name} must be {minimum} or more, not {value}")
 
 
 def check_list(name: str, values: object, what: str, kind: type = Collection) -> None:
-    """Raise `TypeError` unless a value is a collection, or of another kind, and neither a string nor a mapping."""
+    """Raise `TypeError` for strings, mappings and values of another kind."""
     if not isinstance(values, kind) or isinstance(values, (*_STRINGS, Mapping)):
         raise TypeError(f"{name} must be a list of {what}, not {describe(values)}")
 
@@ -47,7 +47,7 @@ def check_strings(name: str, values: Collection[str]) -> None:
 
 
 def iter_strings(name: str, values: Iterable[str]) -> Iterator[str]:
-    """Return an iterator over strings; raises `TypeError` for other values, at once for a single string."""
+    """Return an iterator that raises `TypeError` for values other than strings."""
     if isinstance(values, _STRINGS) or not isinstance(values, Iterable):
         raise TypeError(f"{name} must be a list of {name} (strings), not {describe(values)}")
     return _iter_checked(name, values)

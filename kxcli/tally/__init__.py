@@ -1,8 +1,8 @@
-"""Key -> how often it was seen: counted, merged, kept in bounded memory, written as bytes.
+"""Counts of keys in bounded memory.
 
-words.py counts strings, keys.py 64-bit integers; packing.py turns short words into such integers; buckets.py tells
-cheaply which keys cannot be frequent.  What memory has no room for is dumped as sorted runs, which are loaded as views
-of files and merged part by part: rows.py has those of strings, runs.py those of integers, scratch.py the files.
+words.py counts strings, keys.py 64-bit integers, dense.py small integers; packing.py turns short words into 64-bit
+integers, and buckets.py finds keys that cannot be frequent.  Counts that exceed the memory are dumped as sorted runs,
+loaded as views of files, and merged part by part: string_runs.py, key_runs.py; scratch.py has the files.
 """
 
 from kxcli.tally.words import Tally

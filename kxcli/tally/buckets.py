@@ -1,7 +1,7 @@
-"""Which keys cannot be frequent: told by counts of buckets that many keys share (Park, Chen and Yu 1995).
+"""A filter for keys that cannot be frequent: counts of buckets that many keys share (Park, Chen and Yu 1995).
 
-A bucket's count is at least that of each key in it, so a key whose bucket is rare is rare.  What this lets out may be
-rare as well; leaving it in costs time and never changes a result.
+The count of a bucket is at least that of each key in it, so all keys of a rare bucket are rare.  Some keys of frequent
+buckets are rare, too; counting them costs time and changes no result.
 """
 
 import numpy as np
@@ -10,37 +10,37 @@ from kxcli.arrays import BoolArray, UInt64Array
 from kxcli.arrays.hashing import PI, hash_to_slots
 from kxcli.tally.dense import DenseTally
 
-_MOST = (1 << 32) - 1  # that a bucket's count can tell
+_MAX_COUNT = (1 << 32) - 1  # of a bucket
 
 
 class Buckets:
-    """Counts of 2^bits buckets, of which only matters whether they reach `least`."""
+    """Counts of 2^bits buckets, exact up to `min_count`."""
 
-    def __init__(self, bits: int, least: int) -> None:
-        self._bits, self._least = bits, min(least, _MOST)
+    def __init__(self, bits: int, min_count: int) -> None:
+        self._bits, self._min_count = bits, min(min_count, _MAX_COUNT)
         self._tally = DenseTally(1 << bits, np.uint32)
 
     def add(self, keys: UInt64Array) -> None:
-        """Count the buckets of some keys."""
+        """Count the buckets of keys."""
         self._tally.add(hash_to_slots(keys, PI, self._bits))
 
     def merge(self, other: "Buckets") -> "Buckets":
-        """Add the other's counts to this one's, and return this one."""
+        """Add the counts of other buckets, and return these."""
         self._tally.merge(other._tally)
         return self
 
-    def frequent(self) -> BoolArray:
-        """Return for each bucket whether a key in it may be frequent."""
-        return np.asarray(self._tally.counts() >= self._least)
+    def find_frequent(self) -> BoolArray:
+        """Return for each bucket whether its keys may be frequent."""
+        return np.asarray(self._tally.counts() >= self._min_count)
 
     def dump(self) -> bytes:
         """Return the counts as bytes."""
-        return self._tally.dump(most=self._least)
+        return self._tally.dump(max_count=self._min_count)
 
     @classmethod
-    def load(cls, data: bytes | memoryview, bits: int, least: int) -> "Buckets":
-        """Return the buckets that were dumped."""
-        buckets = cls(bits, least)
+    def load(cls, data: bytes | memoryview, bits: int, min_count: int) -> "Buckets":
+        """Return dumped buckets."""
+        buckets = cls(bits, min_count)
         buckets._tally = DenseTally.load(data, 1 << bits, np.uint32)
         return buckets
 

@@ -1,7 +1,7 @@
-"""Counts of 64-bit keys, at the speed of arrays.
+"""Counts of 64-bit keys in arrays.
 
-A hash table takes running keys, most of which it has seen before, much faster than sorting does.  When the table is
-full, it becomes a sorted run, and sorted runs merge nearly for nothing.
+For running text, where most keys are known, a hash table is much faster than sorting.  A full table becomes a sorted
+run, and sorted runs are cheap to merge.
 """
 
 from collections.abc import Iterator
@@ -12,105 +12,105 @@ from kxcli.arrays import IntArray, UInt64Array
 from kxcli.arrays.hashing import DEGSKI, GOLDEN, XXHASH, hash_to_slots
 from kxcli.tally.key_runs import KeyRun, KeyRuns, merge_key_runs
 
-_HELD = 1 << 20  # keys held uncounted: counting many at a time spares the table's growth and the calls
-_SAMPLE = 1 << 17  # keys that are sorted to begin with, so that the frequent ones find their slots free
-_SLOTS_LEAST, _SLOTS_MOST = 1 << 10, 1 << 21  # of the table, 16 bytes each
-_PIECE = 1 << 15  # keys looked up at a time, so that all that is computed of them stays in a core's cache
+_MAX_PENDING = 1 << 20  # keys; to count many at a time saves calls and growth of the table
+_SAMPLE = 1 << 17  # first keys, sorted by count so that frequent ones get their slots
+_MIN_SLOTS, _MAX_SLOTS = 1 << 10, 1 << 21  # of 16 bytes
+_PIECE = 1 << 15  # keys looked up at a time, so that intermediate arrays stay in a core's cache
 _MULTIPLIERS = (GOLDEN, XXHASH, DEGSKI)  # a key has one slot by each
-_FULL = 0.5  # share of filled slots from which keys would often find theirs taken
+_FULL = 0.5  # share of filled slots; beyond it, collisions become frequent
 
 
 class KeyTally:
-    """How often each key was seen; merging is associative and commutative.  No key is 0."""
+    """The counts of nonzero keys; merging is associative and commutative."""
 
     def __init__(self) -> None:
-        self._held: list[UInt64Array] = []
+        self._pending: list[UInt64Array] = []
         self._size = 0
         self._table: _Table | None = None
         self._runs = KeyRuns()
 
     def add(self, keys: UInt64Array) -> None:
-        """Count each key once more; keeps the array, which may not change any more."""
-        self._held.append(keys)
+        """Count keys; the array is kept and must not change."""
+        self._pending.append(keys)
         self._size += len(keys)
-        if self._size >= _HELD:
-            self._count_held()
+        if self._size >= _MAX_PENDING:
+            self._count_pending()
 
     def merge(self, other: "KeyTally") -> "KeyTally":
-        """Add the other's counts to this one's, and return this one."""
+        """Add the counts of another tally, and return this one."""
         if other._table is not None:
-            self._runs.add(other._table.drained())
+            self._runs.add(other._table.drain())
             other._table = None
         self._runs.merge(other._runs)
-        for keys in other._held:
+        for keys in other._pending:
             self.add(keys)
         return self
 
     @property
     def n_distinct(self) -> int:
-        """How many distinct keys are in memory, at most, those that are not counted yet left aside."""
+        """Upper bound of the distinct counted keys in memory."""
         return len(self._runs) + (0 if self._table is None else self._table.filled)
 
     @property
     def weight(self) -> int:
-        """Bytes of memory that it takes, about."""
+        """Approximate bytes of memory."""
         return 8 * self._size + 16 * (0 if self._table is None else len(self._table)) + self._runs.weight
 
     def parts(self, room: int | None = None) -> Iterator[KeyRun]:
-        """Yield keys, ascending, and their counts; with loaded ones, in parts that so many bytes have room for."""
-        self._settle()
+        """Yield ascending keys and their counts, in parts of about `room` bytes."""
+        self._flush()
         return self._runs.parts(room)
 
-    def frequent(self, least: int, room: int | None = None) -> KeyRun:
-        """Return the keys counted at least so often, ascending, and their counts; in between, parts have some room."""
+    def select_frequent(self, min_count: int, room: int | None = None) -> KeyRun:
+        """Return the keys counted `min_count` times or more, ascending, and their counts."""
         keys, counts = [np.empty(0, dtype=np.uint64)], [np.empty(0, dtype=np.int64)]
         for some, theirs in self.parts(room):
-            kept = theirs >= least
+            kept = theirs >= min_count
             keys.append(some[kept])
             counts.append(theirs[kept])
         return np.concatenate(keys), np.concatenate(counts)
 
     def dump(self) -> bytes:
         """Return the tally as bytes."""
-        self._settle()
+        self._flush()
         return self._runs.dump()
 
     @classmethod
     def load(cls, data: bytes | memoryview) -> "KeyTally":
-        """Return the tally that was dumped; it stays where it is."""
+        """Return a dumped tally, as a view of the data."""
         tally = cls()
         tally._runs = KeyRuns.load(data)
         return tally
 
-    def _count_held(self) -> None:
-        keys = self._held[0] if len(self._held) == 1 else np.concatenate(self._held)
-        self._held, self._size = [], 0
+    def _count_pending(self) -> None:
+        keys = self._pending[0] if len(self._pending) == 1 else np.concatenate(self._pending)
+        self._pending, self._size = [], 0
         left = []
         if self._table is None:
             first = merge_key_runs([_ones(keys[:_SAMPLE])])
-            self._table = _Table(min(_room_for(len(first[0])), _SLOTS_MOST))
+            self._table = _Table(min(_n_slots(len(first[0])), _MAX_SLOTS))
             left.append(self._table.add(first))
             keys = keys[_SAMPLE:]
         left.append(self._table.count(keys))
         while self._table.is_full:
-            drained = self._table.drained()
-            if len(self._table) < _SLOTS_MOST:
-                self._table = _Table(min(4 * len(self._table), _SLOTS_MOST))
+            drained = self._table.drain()
+            if len(self._table) < _MAX_SLOTS:
+                self._table = _Table(min(4 * len(self._table), _MAX_SLOTS))
                 left = [self._table.add(pairs) for pairs in (drained, *left)]
             else:
                 self._runs.add(drained)
         self._runs.add(merge_key_runs(left))
 
-    def _settle(self) -> None:
-        if self._held:
-            self._count_held()
+    def _flush(self) -> None:
+        if self._pending:
+            self._count_pending()
         if self._table is not None:
-            self._runs.add(self._table.drained())
+            self._runs.add(self._table.drain())
             self._table = None
 
 
 class _Table:
-    """Slots for keys and their counts; a key that finds all of its slots taken by others is handed back."""
+    """A hash table of keys and counts; it returns keys whose slots are all occupied."""
 
     def __init__(self, size: int) -> None:
         self._bits = size.bit_length() - 1
@@ -126,23 +126,23 @@ class _Table:
         return self.filled > _FULL * len(self._keys)
 
     def count(self, keys: UInt64Array) -> KeyRun:
-        """Count each key once more; return those that found no slot, in no order, with a count of 1 for each."""
+        """Count keys; return those without a slot, with a count of 1 for each."""
         unknown = [keys[:0]]
         for start in range(0, len(keys), _PIECE):
             some = keys[start : start + _PIECE]
             for multiplier in _MULTIPLIERS:
                 slots = hash_to_slots(some, multiplier, self._bits)
                 others = np.flatnonzero(self._keys.take(slots) != some)
-                np.add.at(self._counts, slots, 1)  # most are known by their first slot: the others are taken back
+                np.add.at(self._counts, slots, 1)  # most keys are in their first slot; undo the others
                 np.subtract.at(self._counts, slots.take(others), 1)
                 some = some.take(others)
             unknown.append(some)
         return self.add(_ones(np.concatenate(unknown)))
 
     def add(self, pairs: KeyRun) -> KeyRun:
-        """Add to the counts of keys, in any order; return what found no slot.
+        """Add counts of keys, in any order; return those without a slot.
 
-        Of keys that want the same slot the one with the greatest count gets it, for it will be asked for most often.
+        Of keys with the same free slot, the one with the highest count gets it, because it will recur most often.
         """
         if not len(pairs[0]):
             return pairs
@@ -158,8 +158,8 @@ class _Table:
         self.filled = int(np.count_nonzero(self._keys))
         return keys, counts
 
-    def drained(self) -> KeyRun:
-        """Return the keys, ascending, and their counts, and forget them."""
+    def drain(self) -> KeyRun:
+        """Empty the table, and return its keys, ascending, with their counts."""
         filled = np.flatnonzero(self._keys)
         keys, counts = self._keys[filled], self._counts[filled]
         self._keys[filled], self._counts[filled], self.filled = 0, 0, 0
@@ -168,10 +168,10 @@ class _Table:
 
 
 def _ones(keys: UInt64Array) -> KeyRun:
-    """Return keys, in any order and perhaps more than once, with a count of 1 for each."""
+    """Return keys with a count of 1 for each."""
     return keys, np.ones(len(keys), dtype=np.int64)
 
 
-def _room_for(n_keys: int) -> int:
-    """Return the slots for so many keys, and as many again."""
-    return max(_SLOTS_LEAST, 1 << (4 * n_keys).bit_length())
+def _n_slots(n_keys: int) -> int:
+    """Return the number of slots for a number of keys, with room for as many more."""
+    return max(_MIN_SLOTS, 1 << (4 * n_keys).bit_length())

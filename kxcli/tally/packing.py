@@ -1,7 +1,7 @@
-"""Short words as 64-bit integers, for counting at the speed of arrays.
+"""Short words as 64-bit integers.
 
-A word of up to four UTF-16 units is the integer of its units, the first lowest; a shorter one is followed by an
-LF unit, which no word holds, so that the integer alone tells the word.  A longer word has none.
+The key of a word of up to four UTF-16 units consists of its units, the first lowest.  A word of fewer units is
+terminated by an LF, which no word contains, so keys are unique.  Longer words have no key.
 """
 
 import numpy as np
@@ -11,13 +11,13 @@ from kxcli.arrays import UInt16Array, UInt64Array
 _UNITS = 4
 _LF = 10
 _ALL = (1 << 64) - 1
-# What of the four units at a word's start is kept, by the word's length: its units and the LF after them.
+# Bits of the four units at the start of a word that belong to its key, by its length: its units and the LF.
 _MASKS = np.array([0xFFFF, 0xFFFF_FFFF, 0xFFFF_FFFF_FFFF, _ALL, _ALL, 0], dtype=np.uint64)
-_PADDING = b"\n\0" + bytes(2 * _UNITS)  # an end for the last word, and room to read four units at each place
+_PADDING = b"\n\0" + bytes(2 * _UNITS)  # ends the last word, and allows reading four units at each position
 
 
 def pack(lines: str | UInt16Array) -> tuple[UInt64Array, list[str]]:
-    """Return the keys of short words, one a line, in their order, and the long words."""
+    """Return the keys of short words, in order, and the long words; lines have one word each."""
     data = (lines.encode("utf-16-le") if isinstance(lines, str) else lines.tobytes()) + _PADDING
     units = np.frombuffer(data, dtype="<u2")
     ends = np.flatnonzero(units[:-_UNITS] == _LF)
@@ -28,10 +28,10 @@ def pack(lines: str | UInt16Array) -> tuple[UInt64Array, list[str]]:
     quads: UInt64Array = np.ndarray(len(units) - _UNITS + 1, dtype="<u8", buffer=data, strides=(2,))
     keys = quads.take(starts)
     keys &= _MASKS.take(lengths, mode="clip")
-    long = np.flatnonzero(keys == 0)  # four NULs come out as 0, too, and go the same way
+    long = np.flatnonzero(keys == 0)  # four NULs have the key 0, too, and count as a long word
     if not len(long):
         return keys, []
-    sizes = lengths[long] + 1  # with the LF
+    sizes = lengths[long] + 1  # including the LF
     before = np.cumsum(sizes) - sizes
     places = np.arange(before[-1] + sizes[-1]) + np.repeat(starts[long] - before, sizes)
     return keys[keys != 0], units[places].tobytes().decode("utf-16-le").removesuffix("\n").split("\n")

@@ -1,8 +1,7 @@
-"""Counts of words: added, merged, and written as bytes.
+"""Counts of words.
 
-Most words are short, and to make and hash a Python string for each occurrence costs as much as segmentation.
-So a tally also takes text with a word a line, whose short words numpy counts as integers (`packing`); they become
-strings once, when the counts are asked for.
+To create and hash a Python string for each occurrence costs as much as segmentation.  So a tally also takes text with
+one word per line: numpy counts its short words as integers (`packing`), and each becomes a string once, at the end.
 """
 
 from collections import Counter
@@ -16,19 +15,19 @@ if TYPE_CHECKING:
     from kxcli.arrays import UInt16Array
     from kxcli.tally.keys import KeyTally
 
-_PACK_FROM = 1 << 16  # characters: below, numpy's import would take longer than it saves
-_COUNT_FROM = 1 << 17  # words held uncounted
-_WORD = 176  # bytes of a word, its place in a table that grows by halves, and its count
-_HELD = 96  # bytes of a word that is not counted yet
+_PACK_FROM = 1 << 16  # characters; importing numpy for shorter text takes longer than it saves
+_MAX_PENDING = 1 << 17  # words
+_WORD_BYTES = 176  # of a word, its share of a dict that grows by halves, and its count
+_PENDING_BYTES = 96  # of a word that is not counted yet
 
 
 class Tally:
-    """How often each word was seen; merging is associative and commutative, whatever form the counts are in."""
+    """The counts of words; merging is associative and commutative."""
 
     def __init__(self, counts: dict[str, int] | None = None) -> None:
         self._counts: Counter[str] = Counter(counts)
-        self._loose: list[str] = []
-        self._keys: KeyTally | None = None  # the short words, once there are many
+        self._pending: list[str] = []
+        self._keys: KeyTally | None = None  # short words, if there are many
 
     def __reduce__(self) -> tuple[Callable[[bytes], "Tally"], tuple[bytes]]:
         return Tally.load, (self.dump(),)
@@ -37,18 +36,18 @@ class Tally:
         """Count each word once more."""
         self._counts.update(words)
 
-    def _add_loose(self, words: list[str]) -> None:
-        """Hold words that are not counted yet: counting many at a time is faster than merging counts."""
-        self._loose += words
-        if len(self._loose) > _COUNT_FROM:
-            self._count_loose()
+    def _add_pending(self, words: list[str]) -> None:
+        """Add words to be counted later, many at a time, which is faster than merging counts."""
+        self._pending += words
+        if len(self._pending) > _MAX_PENDING:
+            self._count_pending()
 
-    def _count_loose(self) -> None:
-        self._counts.update(self._loose)
-        self._loose = []
+    def _count_pending(self) -> None:
+        self._counts.update(self._pending)
+        self._pending = []
 
     def add_lines(self, lines: "str | UInt16Array") -> None:
-        """Count the words in lines of one word each, given as text or as UTF-16 units; empty lines are none."""
+        """Count the words of text or UTF-16 units, one per line; skip empty lines."""
         if len(lines) < _PACK_FROM:
             text = lines if isinstance(lines, str) else lines.tobytes().decode("utf-16-le")
             self._counts.update(text.split("\n"))
@@ -58,13 +57,13 @@ class Tally:
         from kxcli.tally.packing import pack
 
         keys, long_words = pack(lines)
-        self._add_loose(long_words)
+        self._add_pending(long_words)
         self._keys = self._keys or KeyTally()
         self._keys.add(keys)
 
     def merge(self, other: "Tally") -> "Tally":
-        """Add the other's counts to this one's, and return this one."""
-        self._add_loose(other._loose)
+        """Add the counts of another tally, and return this one."""
+        self._add_pending(other._pending)
         for word, count in other._counts.items():
             self._counts[word] += count
         if other._keys is not None:
@@ -72,12 +71,12 @@ class Tally:
         return self
 
     def counts(self) -> Counter[str]:
-        """Return each word's count."""
-        self._count_loose()
+        """Return the count of each word."""
+        self._count_pending()
         if self._keys is not None:
             from kxcli.tally.packing import unpack
 
-            keys, counts = self._keys.frequent(1)
+            keys, counts = self._keys.select_frequent(1)
             words = dict(zip(unpack(keys), counts.tolist(), strict=True))
             words.pop("", None)
             for word, count in self._counts.items():
@@ -87,18 +86,18 @@ class Tally:
 
     @property
     def weight(self) -> int:
-        """Bytes of memory that it takes, about, as strings, which packed words become when they are asked for."""
+        """Approximate bytes of memory after packed words become strings."""
         n_packed = 0 if self._keys is None else self._keys.n_distinct
         packed = 0 if self._keys is None else self._keys.weight
-        return (len(self._counts) + n_packed) * _WORD + len(self._loose) * _HELD + packed
+        return (len(self._counts) + n_packed) * _WORD_BYTES + len(self._pending) * _PENDING_BYTES + packed
 
     def dump(self) -> bytes:
-        """Return the tally as bytes: a run of its words."""
+        """Return the tally as a run of its words."""
         counts = self.counts()
         words = sorted(counts)
         return b"".join(encode_run([(words, list(map(counts.__getitem__, words)))]))
 
     @classmethod
     def load(cls, data: bytes | memoryview) -> "Tally":
-        """Return the tally that was dumped."""
+        """Return a dumped tally."""
         return cls(dict(chain.from_iterable(zip(*block, strict=True) for block in decode_run(data))))

@@ -98,7 +98,7 @@ class CountWords:
         aligned = [words[0], *(tally.counts() for tally in partial.aligned)]  # a character between two cuts is a word
         for counts in aligned[1:]:
             counts[:1] = 0
-        return CutCounts(words, aligned, partial.buckets.frequent(), partial.spaced.counts())
+        return CutCounts(words, aligned, partial.buckets.find_frequent(), partial.spaced.counts())
 
     def dump(self, partial: CutTallies) -> bytes:
         """Return the counts as bytes."""

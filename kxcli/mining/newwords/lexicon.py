@@ -108,11 +108,11 @@ def _count_levels(
         if n == 2:
             keys, counts = _count_pairs(grams.parts(room), alphabet.min_count, left, right)
         else:
-            keys, counts = grams.frequent(alphabet.min_count, room)
+            keys, counts = grams.select_frequent(alphabet.min_count, room)
         if not len(keys):
             break
         levels.append(NgramLevel.from_counts(keys, counts, levels[-1] if levels else None))
-        may_be = buckets.frequent() if bits else None
+        may_be = buckets.find_frequent() if bits else None
     return levels
 
 
