@@ -11,11 +11,11 @@ ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextmanager
 def delay_signals() -> Iterator[None]:
-    """Let signals that end a run wait until the block ends.
+    """Delay signals that end a run until the block ends.
 
-    A file or folder that is made in the block is also registered for removal there, so that no signal comes between.
-    Blocking the signals would not be enough: the system gives them to another thread then, and Python calls the
-    handler in the main thread all the same.
+    A block creates a file or folder and registers it for removal, and no signal may arrive between the two. It would
+    not be enough to block the signals: the system gives them to another thread then, and Python still calls the handler
+    in the main thread.
     """
     if threading.current_thread() is not threading.main_thread():  # no handler raises in it
         yield

@@ -148,12 +148,12 @@ def test_tasks_are_taken_as_they_are_needed(engine):
         ahead.append(taken - n_done)
 
     engine.reduce(Call(read, tasks(), Sum(), 1, on_done))
-    largest = 200 // (4 * engine.workers) + 1  # tasks in a batch
-    assert max(ahead) <= (3 * engine.workers + 1) * largest
+    largest = 200 // (4 * engine.n_workers) + 1  # tasks in a batch
+    assert max(ahead) <= (3 * engine.n_workers + 1) * largest
     taken, found = 0, engine.stream(Call(read, tasks(), Sum(), 1, ignore))
     for n in range(30):
         assert next(found) == n
-        assert taken <= n + 3 * engine.workers + 2
+        assert taken <= n + 3 * engine.n_workers + 2
     found.close()
     wait_until(lambda: client(engine).run_on_scheduler(count_tasks) == 0)
 

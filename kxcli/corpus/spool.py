@@ -1,4 +1,4 @@
-"""Texts as arrays in temporary files, so that a method can read them again and the input is read once.
+"""Texts as arrays in temporary files, for methods that read them several times.
 
 Cost, if the arrays are code points: 2 bytes of disk for most characters, two thirds of Chinese text in UTF-8.
 """
@@ -23,7 +23,10 @@ _RECORD_BITS = 32  # of a place, for a line's number in its record
 
 @dataclass(frozen=True)
 class SpoolTask:
-    """Some spooled records that are read together; `first` is the number of the first of them."""
+    """Some spooled records, read together.
+
+    `first` is the number of the first of them.
+    """
 
     records: tuple[SpooledArray, ...]
     first: int
@@ -45,7 +48,7 @@ class SpoolTask:
 
 @dataclass(frozen=True)
 class ConvertingReader:
-    """Reads the documents of another reader as arrays, and writes them to a spool if there is one."""
+    """Reads documents as arrays, and writes these to a spool if there is one."""
 
     reader: TaskReader
     convert: Convert
@@ -74,7 +77,10 @@ def read_numbered(
 
 
 def iter_tasks(records: Iterable[SpooledArray], shard_size: int) -> Iterator[SpoolTask]:
-    """Yield the tasks that read spooled records again, each of at least `shard_size` bytes but the last."""
+    """Yield the tasks of a second reading.
+
+    Each has at least `shard_size` bytes, except the last.
+    """
     first = 0
     for batch in iter_batches(records, lambda record: record.size, shard_size):
         yield SpoolTask(tuple(batch), first)
@@ -82,7 +88,7 @@ def iter_tasks(records: Iterable[SpooledArray], shard_size: int) -> Iterator[Spo
 
 
 def select_lines(records: Sequence[SpooledArray], places: Iterable[UInt64Array], folder: str) -> list[SpooledArray]:
-    """Write only some lines of spooled texts to a new file in `folder`, and remove the old files.
+    """Write the selected lines of spooled texts to a new file; remove the others.
 
     Args:
         records: the texts.

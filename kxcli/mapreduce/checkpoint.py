@@ -1,4 +1,4 @@
-"""Finished tasks in a folder, so that the same run, killed or with more input, computes only the missing ones.
+"""Finished tasks in a folder: a run that is repeated computes the missing ones.
 
 The folder has a lock, and a folder for each job. The name of that is the fingerprint of everything that the partials
 depend on except the input: the reader, the job, what they share, and the versions of the program and its libraries.
@@ -73,7 +73,7 @@ class Codec(Protocol[CodedT]):
 
 
 class CheckpointEngine(Engine):
-    """Stores what another engine computes, and computes only what is not stored.
+    """Stores the partials of another engine, and computes the missing ones.
 
     Every task has an identity, and the tasks of a run have different ones.
 
@@ -126,11 +126,11 @@ class CheckpointEngine(Engine):
         os.close(self._lock)
 
     def expect(self, stamps: Iterable[str], about: object = None) -> None:
-        """Announce the sources of the tasks to come, and whatever else determines the tasks."""
+        """Announce the sources of the tasks, and anything else that determines them."""
         self._stamps, self._about = frozenset(stamps), about
 
     def reduce(self, call: Call[TaskT, RecordT, PartialT, DiagnosticT]) -> PartialT | None:
-        """Map every task that is not stored, and merge all partials; None if there is no task."""
+        """Map the missing tasks and merge all partials; None if there is no task."""
         job_store = self._open_job(call, is_merged=True)
         timer = self._start_timer()
         finished: list[_StoredTask] = []
@@ -151,7 +151,7 @@ class CheckpointEngine(Engine):
         return total
 
     def stream(self, call: Call[TaskT, RecordT, PartialT, DiagnosticT]) -> Iterator[PartialT]:
-        """Map every task that is not stored, and yield all partials in the order of the tasks."""
+        """Map the missing tasks, and yield all partials in the order of the tasks."""
         job_store = self._open_job(call, is_merged=False)
         order: deque[Identity] = deque()  # of the tasks before the next one that the inner engine yields
         new: dict[Identity, _StoredTask] = {}
@@ -195,7 +195,9 @@ class CheckpointEngine(Engine):
         note: Callable[["_StoredTask"], None],
         observe: Callable[[Identity], None] = lambda identity: None,
     ) -> Call[TaskT, RecordT, PartialT, DiagnosticT]:
-        """Return the call without the tasks that are stored: these are done when they are taken.
+        """Return the call without the stored tasks.
+
+        A stored task is done when the inner engine takes the next one.
 
         Args:
             call: the call with all tasks.
@@ -245,7 +247,7 @@ class _SnapshotTimer:
     def __init__(self, min_interval: float, max_share: float) -> None:
         self._min_interval, self._max_share = min_interval, max_share
         self._start = self._last = time.monotonic()
-        self._max_interval = math.inf  # seconds in which a file grows to its largest size
+        self._max_interval = math.inf  # seconds until a file reaches its largest size
 
     def restart(self, n_bytes: int) -> None:
         """Note that a file of that size was written."""
@@ -294,7 +296,10 @@ class _JobStore:
                     os.utime(path)
 
     def put(self, done: list[_StoredTask], partials: list[bytes]) -> int:
-        """Write the merged partial of some tasks, or the partial of each; return the bytes of these."""
+        """Write the merged partial of some tasks, or the partial of each.
+
+        Returns the bytes of the partials.
+        """
         tasks = dict(done)
         sizes = [*map(len, partials)]
         head = {"tasks": [[*identity, diagnostics] for identity, diagnostics in tasks.items()], "sizes": sizes}
@@ -325,7 +330,10 @@ class _JobStore:
     def _iter_intact(
         self, log: Callable[[str], None]
     ) -> Iterator[tuple[str, dict[Identity, list[JsonValue]], list[int], int]]:
-        """Yield the intact files as path, tasks, sizes of partials, and their start; remove the others."""
+        """Yield the intact files, and remove the others.
+
+        Of each file come the path, the tasks, the sizes of the partials, and where they start.
+        """
         for path in self._store.paths():
             try:
                 file = load_partial(path, _HEAD, is_checked=True)
@@ -382,7 +390,10 @@ def _lock_folder(folder: str) -> int:
 
 
 def _prepare_folder(folder: str) -> bool:
-    """Create a missing folder, and return whether it is empty; `OutputError` if other users can write to it."""
+    """Create a missing folder, and return whether it is empty.
+
+    Raises `OutputError` if other users can write to it.
+    """
     try:
         make_private_folder(folder)
         return not os.listdir(folder)
@@ -412,7 +423,7 @@ def _get_identity(task: Task) -> Identity:
 
 
 def _remove_unused(folder: str) -> None:
-    """Remove files that no run uses, files that a killed run began, and empty folders."""
+    """Remove unused and unfinished files, and empty folders."""
     with suppress(OSError):
         for entry in os.scandir(folder):
             if entry.is_dir(follow_symlinks=False) and _NAMES.fullmatch(entry.name):

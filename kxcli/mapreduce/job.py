@@ -1,4 +1,4 @@
-"""The contract between what is computed (`mining/`) and who computes it (`local.py`, `cluster/`, `checkpoint.py`).
+"""The contract between jobs (`mining/`) and the engines that run them.
 
 An engine executes a `Call`: it computes `job.map(read(task))` for every task and merges the partials. Tasks depend on
 the input alone, so the result is the same for any engine and any number of processes.
@@ -39,11 +39,17 @@ class Task(Protocol):
 
     @property
     def identity(self) -> tuple[str, int] | None:
-        """The stamp of its source and its number there, equal in every run; None if there is no checkpoint."""
+        """The stamp of its source and its number there.
+
+        They are equal in every run. None if there is no checkpoint.
+        """
         ...
 
     def release(self) -> None:
-        """Free what a second reading would need; the engine calls this when the partial is safe."""
+        """Free the resources of a second reading.
+
+        The engine calls this when the partial is safe.
+        """
         ...
 
 
@@ -64,7 +70,9 @@ class Reader(Protocol[TaskT_contra, RecordT_co, DiagnosticT]):
 
 
 class Job(Protocol[RecordT_contra, PartialT, ResultT_co]):
-    """What is computed; picklable before `setup`, and the same value in every process.
+    """A computation over records.
+
+    It is picklable before `setup`, and the same value in every process.
 
     `merge` is associative and commutative. `map` of two record lists, merged, equals `map` of their concatenation in
     any order. Tests hold every job to these laws.
@@ -79,7 +87,10 @@ class Job(Protocol[RecordT_contra, PartialT, ResultT_co]):
         ...
 
     def map(self, records: Iterable[RecordT_contra]) -> PartialT:
-        """Return the partial of some records; no input or output, and no state but the records."""
+        """Return the partial of some records.
+
+        Does no input or output, and depends on the records alone.
+        """
         ...
 
     def merge(self, left: PartialT, right: PartialT) -> PartialT:
@@ -104,22 +115,33 @@ class Job(Protocol[RecordT_contra, PartialT, ResultT_co]):
 
 @runtime_checkable
 class SpillableJob(Protocol[PartialT_contra]):
-    """Trait of a job whose partials grow with the input: engines spill heavy partials to disk.
+    """Trait of a job with partials that grow with the input.
+
+    Engines spill its heavy partials to disk.
 
     A partial that is merged from loaded ones holds their views, and `finish` reads them part by part.
     """
 
     def weight(self, partial: PartialT_contra) -> int:
-        """Return the approximate bytes of memory of a partial, without views of mapped files."""
+        """Return the approximate bytes of memory of a partial.
+
+        Views of mapped files do not count.
+        """
         ...
 
 
 @runtime_checkable
 class PartitionableJob(Protocol[PartialT]):
-    """Trait of a job whose partials can be split by key: no process of a cluster holds all keys."""
+    """Trait of a job with partials that can be split by key.
+
+    No process of a cluster holds all keys.
+    """
 
     def split(self, partial: PartialT, n: int) -> list[PartialT]:
-        """Return n partials that merge to the given one; the part of a key depends on the key and n alone."""
+        """Return n partials that merge to the given one.
+
+        The part of a key depends on the key and n alone.
+        """
         ...
 
 
@@ -142,14 +164,14 @@ class Done(Generic[DiagnosticT]):
 
 @dataclass(frozen=True)
 class Call(Generic[TaskT, RecordT, PartialT, DiagnosticT]):
-    """A job and what it runs over.
+    """A job, its reader and its tasks.
 
     Attributes:
         read: reads the records of a task.
         tasks: the tasks in input order, taken as they are needed.
         job: what is computed.
         shared: given to `job.setup`; its large arrays are mapped, not copied, by the workers of this machine.
-        on_done: called in this process for every task, in the order in which tasks end.
+        on_done: called in this process for every task that ends, at once.
     """
 
     read: Reader[TaskT, RecordT, DiagnosticT]
@@ -177,7 +199,9 @@ class Engine(ABC):
 
     @abstractmethod
     def stream(self, call: Call[TaskT, RecordT, PartialT, DiagnosticT]) -> Iterator[PartialT]:
-        """Map every task and yield the partials in the order of the tasks; only a few are computed ahead.
+        """Map every task and yield the partials in the order of the tasks.
+
+        Only a few tasks are computed ahead.
 
         The partials before a failing task are yielded first.
         """
@@ -188,7 +212,7 @@ class Engine(ABC):
         write: Callable[[int, PartialT], ResultT],
         n_parts: int,
     ) -> list[ResultT]:
-        """Map every task, and call `write(number, part)` for each part of the partial on the worker that holds it.
+        """Map every task, and call `write(number, part)` on the worker of each part.
 
         Returns:
             The results of `write` by number; empty if there is no task.
@@ -206,7 +230,7 @@ class Engine(ABC):
 
 
 class SnapshotEngine(Engine):
-    """An engine that can return what it has so far.
+    """An engine that can return partial results.
 
     Attributes:
         min_interval: seconds between snapshots below which a snapshot costs more than the work between two of them.
@@ -218,7 +242,7 @@ class SnapshotEngine(Engine):
     def iter_snapshots(
         self, call: Call[TaskT, RecordT, PartialT, DiagnosticT], should_snapshot: Callable[[], bool]
     ) -> Iterator[PartialT]:
-        """Map every task, and yield the merged partial of the tasks since the last snapshot.
+        """Map every task, and yield the sum of the partials since the last snapshot.
 
         Each task that `call.on_done` has received is in the next partial.
 

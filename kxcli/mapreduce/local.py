@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class LocalEngine(SnapshotEngine):
-    """Runs jobs one after the other, in this process or in workers that stay for the next job.
+    """Runs jobs in this process, or in workers that stay for the next job.
 
     Args:
         n_workers: how many processes work at once.

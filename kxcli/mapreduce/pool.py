@@ -55,7 +55,7 @@ class Pool:
         policy: SpillPolicy,
         should_snapshot: Callable[[], bool],
     ) -> Iterator[PartialT]:
-        """Give every free worker a task, and yield the sum of their partials at each snapshot.
+        """Give every free worker a task, and yield the sum of the partials.
 
         A worker merges its partials. They cross to the parent when they are heavy and at a snapshot, because to
         transfer and merge the partial of each task would take longer than to compute it.
@@ -81,7 +81,10 @@ class Pool:
             scheduler.raise_first()
 
     def stream(self, call: Call[TaskT, RecordT, PartialT, DiagnosticT]) -> Iterator[PartialT]:
-        """Yield the partial of each task in the order of the tasks; only a few are computed ahead."""
+        """Yield the partial of each task in the order of the tasks.
+
+        Only a few tasks are computed ahead.
+        """
         waiting: dict[int, bytes] = {}
         n_yielded = 0
         with self._schedule(call, None) as scheduler:
@@ -119,7 +122,10 @@ class Pool:
             shared.remove()
 
     def _start_worker(self) -> WorkerHandle | None:
-        """Start one more worker; None if there are enough, `KxcliError` if that is impossible."""
+        """Start one more worker; None if there are enough.
+
+        Raises `KxcliError` if that is impossible.
+        """
         if len(self.workers) >= self._limit:
             return None
         self._make_folder()  # before multiprocessing puts anything there
@@ -148,7 +154,9 @@ class Pool:
 
 
 def _choose_context() -> BaseContext:
-    """Return how to start workers: from a small server, whose imports they share, if the platform has it.
+    """Return the way to start workers.
+
+    If the platform has it, this is a small server, and workers share its imports.
 
     Plain fork would copy whatever threads and locks a library left in the parent.
     """

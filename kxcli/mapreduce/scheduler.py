@@ -1,4 +1,4 @@
-"""The tasks of one job on their way to workers and back, from workers that die to others."""
+"""Gives the tasks of one job to workers, and repeats those of dead workers."""
 
 import heapq
 import sys
@@ -20,7 +20,7 @@ _MAX_MERGED = 256  # tasks that are lost with a worker: some 15 seconds of work
 
 @dataclass(frozen=True)
 class WorkerSupply:
-    """Where a scheduler gets its workers from.
+    """The worker processes of a pool, for one scheduler.
 
     Attributes:
         present: workers that run and have no task.
@@ -97,7 +97,9 @@ class TaskScheduler:
         return bool(self._busy)
 
     def iter_done(self) -> Iterator[tuple[Done[Any], bytes]]:
-        """Wait for workers; yield each finished task with its dumped partial, which is empty if workers merge.
+        """Wait for workers; yield each finished task with its dumped partial.
+
+        The partial is empty if workers merge.
 
         A task that is done for the second time, because its worker died after the first, is not yielded again.
         """
@@ -124,7 +126,10 @@ class TaskScheduler:
                 yield Done(task, number, answer.diagnostics, answer.spooled), answer.partial
 
     def collect(self) -> Iterator[bytes]:
-        """Yield the dumped partial of each worker; the tasks of one that died are to be repeated."""
+        """Yield the dumped partial of each worker.
+
+        If a worker died, there are tasks to repeat afterwards.
+        """
         idle, self._idle = self._idle, []
         asked = []
         for worker in idle:
@@ -158,7 +163,10 @@ class TaskScheduler:
             raise self.failures[min(self.failures)]
 
     def _peek(self) -> NumberedTask | None:
-        """Return the next task; None after a failure, because only the tasks before it matter then."""
+        """Return the next task; None after a failure.
+
+        Only the tasks before the one that failed matter then.
+        """
         if self.failures:
             return None
         if self._repeated:
@@ -191,14 +199,17 @@ class TaskScheduler:
             return worker
 
     def _should_spill(self, worker: WorkerHandle) -> bool:
-        """Return whether a worker has merged so much that its tasks should not be held any longer."""
+        """Return whether a worker should spill, to release its merged tasks."""
         policy = self._start_job.policy
         if policy is None or not self._retries:
             return False
         return len(worker.merged) >= _MAX_MERGED or worker.n_bytes > policy.max_replay_bytes
 
     def _replace(self, worker: WorkerHandle, died: WorkerDiedError) -> None:
-        """Requeue the tasks of a dead worker, or fail the current one if its retries are used up."""
+        """Requeue the tasks of a dead worker, or fail the one that it had.
+
+        It fails if its retries are used up.
+        """
         self._supply.remove(worker)
         lost = worker.lost_tasks()
         if not lost:

@@ -1,4 +1,4 @@
-"""Imports of the processes of multiprocessing."""
+"""The environment of new processes: signals, stderr, imports."""
 
 import os
 import signal
@@ -14,12 +14,12 @@ from kxcli.signals import ENDING
 
 @contextmanager
 def hold_back_signals() -> Iterator[None]:
-    """Block ending signals during the block, and in the threads and processes it starts.
+    """Block ending signals in this thread and in the threads and processes it starts.
 
-    Until a worker ignores Ctrl-C itself, it would report it with a traceback.
+    Before a worker ignores Ctrl-C, it would print a traceback for it.
     """
     with _blocked_signals():
-        resource_tracker.ensure_running()  # now, because it lets SIGINT through when it is done
+        resource_tracker.ensure_running()  # now, because this unblocks SIGINT at its end
     with _blocked_signals():
         yield
 
@@ -35,19 +35,19 @@ def _blocked_signals() -> Iterator[None]:
 
 @contextmanager
 def silence_workers() -> Iterator[None]:
-    """Start processes in this block without stderr; the parent reports their errors.
+    """Start processes without stderr; the parent reports their errors.
 
-    Under limits (of memory, open files, processes), each process would report its own end with a traceback.
+    Under limits (of memory, open files, processes), each process would print a traceback at its end.
     """
     with warnings.catch_warnings(), ExitStack() as stack:
-        warnings.simplefilter("ignore")  # that a resource tracker was killed, and is started again
+        warnings.simplefilter("ignore")  # about a resource tracker that was killed and is restarted
         with suppress(OSError):  # it is closed
             stderr = os.dup(2)
             stack.callback(os.close, stderr)
-            nothing = os.open(os.devnull, os.O_WRONLY)
-            stack.callback(os.close, nothing)
+            null = os.open(os.devnull, os.O_WRONLY)
+            stack.callback(os.close, null)
             stack.callback(os.dup2, stderr, 2)
-            os.dup2(nothing, 2)
+            os.dup2(null, 2)
         yield
 
 
@@ -55,8 +55,8 @@ def silence_workers() -> Iterator[None]:
 def isolate_workers() -> Iterator[None]:
     """Start processes without the main script and the current folder.
 
-    multiprocessing starts `python -c`, which looks for modules in the current folder first. With a safe path it does
-    not, and it then has the search path of this process, so that it imports the same kxcli.
+    multiprocessing starts `python -c`, which looks for modules in the current folder first. PYTHONSAFEPATH prevents
+    that, and PYTHONPATH is the search path of this process, so that a worker imports the same kxcli.
     """
     path = os.pathsep.join(folder for folder in sys.path if folder)
     with _without_main_script(), _environment(PYTHONSAFEPATH="1", PYTHONPATH=path), _safe_path_option():
@@ -65,7 +65,10 @@ def isolate_workers() -> Iterator[None]:
 
 @contextmanager
 def _safe_path_option() -> Iterator[None]:
-    """Start processes with -P if this one ignores the environment (-E): they do so too, and so PYTHONSAFEPATH."""
+    """Start processes with -P if this one ignores the environment (-E).
+
+    They ignore it, too, and with it PYTHONSAFEPATH.
+    """
     if not sys.flags.ignore_environment:
         yield
         return
@@ -79,7 +82,10 @@ def _safe_path_option() -> Iterator[None]:
 
 @contextmanager
 def _without_main_script() -> Iterator[None]:
-    """Keep multiprocessing from importing the parent's main script in every worker: a task needs none of it."""
+    """Keep workers from importing the parent's main script.
+
+    A task needs nothing of it.
+    """
     main = sys.modules["__main__"].__dict__
     hidden: dict[str, Any] = {name: main.pop(name) for name in ("__file__", "__spec__") if name in main}
     main["__spec__"] = None

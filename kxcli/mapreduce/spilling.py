@@ -27,7 +27,7 @@ class SpillPolicy:
 
     @property
     def max_replay_bytes(self) -> int:
-        """Bytes of pickled tasks that the parent may hold for one worker, in case it dies."""
+        """Bytes of pickled tasks that the parent holds to repeat them."""
         return min(self.max_partial_bytes, _MAX_REPLAY_BYTES)
 
 
@@ -89,7 +89,7 @@ class SpillingAccumulator(Generic[PartialT]):
         return partial
 
     def drain_merged(self) -> Iterator[PartialT]:
-        """Yield the sum of everything since the last drain, if there is anything."""
+        """Yield the sum of dumped, spilled and held partials, if there are any."""
         return merge_spilled(self._job, (), self.drain_spans(), self.drain())
 
     def close(self) -> None:
@@ -106,7 +106,7 @@ def merge_spilled(
     spans: Iterable[FileSpan],
     partial: PartialT | None = None,
 ) -> Iterator[PartialT]:
-    """Yield the sum of dumped partials, spilled ones and one in memory, if there are any.
+    """Yield the sum of dumped, spilled and held partials, if there is any.
 
     The files are mapped and unlinked: they vanish with their last view.
     """

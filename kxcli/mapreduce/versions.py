@@ -1,4 +1,7 @@
-"""The versions of everything but the input that a result depends on."""
+"""The versions of the program, of Python and of the libraries.
+
+A result depends on them and on the input.
+"""
 
 import sys
 import unicodedata
@@ -6,17 +9,20 @@ from functools import cache
 
 import kxcli
 
-OF_PYTHON = ("Python", "Unicode data")
+PYTHON_NAMES = ("Python", "Unicode data")
 _LIBRARIES = ("jieba", "numpy", "rjieba")
 
 
 @cache
 def versions() -> dict[str, str]:
-    """Return the versions by name, without those of libraries that are not installed; imports none of them."""
-    from importlib import metadata  # takes as long as click's parsing: few runs ask
+    """Return the versions by name; imports no library.
 
-    of_python = ".".join(map(str, sys.version_info[:2])), unicodedata.unidata_version
-    found = {"kxcli": kxcli.__version__, **dict(zip(OF_PYTHON, of_python, strict=True))}
+    Libraries that are not installed are missing.
+    """
+    from importlib import metadata  # takes as long as click's parsing, and few runs need it
+
+    python_versions = ".".join(map(str, sys.version_info[:2])), unicodedata.unidata_version
+    found = {"kxcli": kxcli.__version__, **dict(zip(PYTHON_NAMES, python_versions, strict=True))}
     for name in _LIBRARIES:
         try:
             found[name] = metadata.version(name)

@@ -1,4 +1,4 @@
-"""What a worker process does: one job after the other, task after task, as the parent sends them."""
+"""The loop of a worker process: one job after the other, task after task."""
 
 import fcntl
 import multiprocessing
@@ -25,7 +25,7 @@ AnswerT = TypeVar("AnswerT")
 
 @dataclass(frozen=True)
 class StartJob:
-    """Message to a worker: what the tasks of a job need.
+    """Message to a worker: the reader, the job and its shared values.
 
     Without a policy each partial goes to the parent; with one the worker merges them.
     """
@@ -38,7 +38,7 @@ class StartJob:
 
 @dataclass(frozen=True)
 class RunTask:
-    """Message to a worker: a task, and whether to spill the merged partial afterwards."""
+    """Message to a worker: a task, and whether to spill afterwards."""
 
     task: Task
     should_spill: bool
@@ -67,7 +67,10 @@ class MappedTask(NamedTuple):
 
 
 class MergedPartial(NamedTuple):
-    """Answer to `CollectPartial`: the dumped partial, if there is one, and what was spilled since the last answer."""
+    """Answer to `CollectPartial`: the dumped partial, if there is one.
+
+    `spans` is what was spilled since the last answer.
+    """
 
     data: bytes | None
     spans: list[FileSpan]

@@ -28,7 +28,9 @@ FirstT = TypeVar("FirstT")
 
 
 class ArrayCorpus(CorpusInputs):
-    """The texts of a run as arrays: the first job reads the inputs and spools them, the others read the spool.
+    """The texts of a run as arrays.
+
+    The first job reads the inputs and spools them, the others read the spool.
 
     On a cluster and with a checkpoint, every job reads the inputs.
     """
@@ -75,7 +77,9 @@ class ArrayCorpus(CorpusInputs):
         first: Job[CodeArray, FirstT, object],
         job: Job[tuple[int, CodeArray], PartialT, Iterable[UInt64Array]],
     ) -> None:
-        """Drop all lines but those whose places a job returns; before any other job.
+        """Drop all lines except those at the places that a job returns.
+
+        This comes before any other job.
 
         Args:
             first: the job that reads the inputs.
@@ -121,6 +125,9 @@ def open_array_corpus(
     output: OutputSettings,
     convert: Convert,
 ) -> Iterator[ArrayCorpus]:
-    """Open the inputs that the options name; at the end of the block, no worker and no temporary file is left."""
+    """Open the inputs that the options name.
+
+    At the end of the block, no worker and no temporary file is left.
+    """
     with Workspace() as workspace, start_engine(run, report, preload, workspace) as engine:
         yield ArrayCorpus(given, run, report, engine, workspace, spec=spec, kind=kind, output=output, convert=convert)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def find_sources(given: InputSettings, report: Report, output: OutputSettings) -> list[sources.Source]:
-    """Return the inputs that the options name, and report files of folders that are skipped.
+    """Return the inputs by the options, and report the skipped files of folders.
 
     Raises:
         UsageError: the output is one of the inputs.
@@ -63,19 +63,22 @@ def make_reader_spec(
     longest: int | None = None,
     max_line: int | None = None,
 ) -> ReaderSpec:
-    """Return how the documents of the inputs are read."""
+    """Return how documents are read, by the options."""
     on_error = given.on_error
     return ReaderSpec(given.field or DEFAULT_FIELD, by, on_error, unit, cut, longest, max_line=max_line)
 
 
 def make_named_text_spec(given: InputSettings, max_line: int | None) -> ReaderSpec:
-    """Return how texts are read that have a `text_id`, or else the number of their line."""
+    """Return how texts with a `text_id` or a line number are read."""
     on_error = given.on_error
     return ReaderSpec(given.field or DEFAULT_FIELD, None, on_error, key="text_id", counts_lines=True, max_line=max_line)
 
 
 def choose_format(given: InputSettings, *, by: str | None) -> RecordKind | None:
-    """Return the format by the options: text if they name no field, None if the names of the files decide."""
+    """Return the format by the options; text if they name no field.
+
+    None if the names of the files decide.
+    """
     if given.input_format is None and given.field is None and by is None:
         return "text"
     return cast(RecordKind | None, given.input_format)
@@ -143,7 +146,7 @@ class CorpusInputs:
             engine.expect(shards.compute_stamps(self.sources), (run.shard_size, kind))
 
     def open_scratch(self) -> "Scratch":
-        """Return where results are put in order if they need more than their share of the memory."""
+        """Return the files for results that need more memory than their share."""
         from kxcli.tally.scratch import Scratch
 
         return Scratch(self.workspace.folder, available.get_partial_limit(self._memory, self.engine.n_workers))
@@ -156,7 +159,9 @@ class CorpusInputs:
         shared: object,
         what: str,
     ) -> "Iterator[Call[ShardTask, RecordT, PartialT, Diagnostic]]":
-        """Make the call of a job over the inputs; at the end of the first block, its diagnostics are reported.
+        """Make the call of a job over the inputs.
+
+        At the end of the first block, the diagnostics are reported.
 
         Args:
             read: reads a task.
@@ -203,7 +208,7 @@ class Corpus(CorpusInputs):
         write: Callable[[int, PartialT], object],
         n_parts: int,
     ) -> None:
-        """Run a job on a cluster, and call `write` for each part of its partial on the worker that holds it."""
+        """Run a job on a cluster, and call `write` on the worker of each part."""
         self.report.detail("reading")
         with self.open_call(self.reader, job, shared, "") as call:
             self.engine.reduce_into(call, write, n_parts)
@@ -225,7 +230,10 @@ def open_corpus(
     preload: Iterable[str],
     output: OutputSettings,
 ) -> Iterator[Corpus]:
-    """Open the inputs that the options name; at the end of the block, no worker and no temporary file is left."""
+    """Open the inputs that the options name.
+
+    At the end of the block, no worker and no temporary file is left.
+    """
     with Workspace() as workspace, start_engine(run, report, preload, workspace) as engine:
         yield Corpus(given, run, report, engine, workspace, spec=spec, kind=kind, output=output)
 
@@ -244,7 +252,7 @@ def report_notice(notice: Notice, report: Report) -> None:
 
 
 def _report_diagnostics(diagnostics: Iterable[Diagnostic], report: Report, inputs: list[sources.Source]) -> None:
-    """Report notices and skipped records in the order of the inputs and of their lines."""
+    """Report notices and skipped records in the order of the inputs."""
     order = {source.path: number for number, source in enumerate(inputs)}
     known = sources.index_by_path(inputs)
     diagnostics = [one for one in diagnostics if _get_paths(one) <= order.keys()]  # a checkpoint could name any file

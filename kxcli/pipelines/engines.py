@@ -1,4 +1,4 @@
-"""Starts the engine that the options of a run ask for, and runs jobs that read no input."""
+"""Engines by the options of a run, and jobs without input files."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -64,7 +64,7 @@ def get_memory_limit(run: RunSettings) -> int:
 
 
 def get_max_line_bytes(run: RunSettings, cost: int) -> int | None:
-    """Return the bytes of a line that --memory has room for, for any number of workers; None without --memory.
+    """Return the longest line that --memory has room for; None without --memory.
 
     A limit by the free memory would make the output depend on the moment.
 
@@ -89,7 +89,7 @@ SizedRecordT = TypeVar("SizedRecordT", bound=SizedRecord)
 
 @dataclass(frozen=True)
 class InlineTask(Generic[SizedRecordT]):
-    """A task that carries its one record: rows, pairs of blocks, numbers of permutations."""
+    """A task with its record: rows, pairs of blocks, numbers of permutations."""
 
     record: SizedRecordT
     name: str
@@ -124,7 +124,10 @@ class TaskRunner:
     def __call__(
         self, job: Job[SizedRecordT, PartialT, ResultT], records: Iterable[SizedRecordT], shared: object, what: str
     ) -> ResultT:
-        """Run a job over at least one record and return its result; `what` names it in the progress bar."""
+        """Run a job over at least one record and return its result.
+
+        `what` is its name in the progress bar.
+        """
         self._report.detail(what)
         tasks = [InlineTask(record, what, number) for number, record in enumerate(records)]
         self._engine.expect(task.identity[0] for task in tasks)

@@ -1,4 +1,4 @@
-"""The batches of one job on their way to the workers, and what comes back."""
+"""Gives the batches of one job to the workers, and fetches the results."""
 
 import sys
 import uuid
@@ -27,7 +27,7 @@ _MERGING = "the merging of partials"
 
 
 class ReturnedParts(Generic[PartialT]):
-    """The parts of the partial that came back from the cluster, merged in this process."""
+    """The parts of the partial in this process, merged."""
 
     def __init__(self, job: Job[RecordT, PartialT, object], shared: object) -> None:
         self._job, self._shared = job, shared
@@ -104,7 +104,9 @@ class BatchScheduler(Generic[PartialT]):
         self.returned = ReturnedParts(call.job, call.shared)
 
     def reduce(self, should_snapshot: Callable[[], bool] = lambda: False) -> "PartFutures":
-        """Map batches until a snapshot is due or all are mapped, and wait for those that were given out.
+        """Map batches until a snapshot is due, or all are mapped.
+
+        Waits for the batches that were given out.
 
         Returns:
             The futures of the parts of their sum, without the parts in `returned`.
@@ -140,7 +142,10 @@ class BatchScheduler(Generic[PartialT]):
                 yield waiting.pop(n_yielded - 1)
 
     def write(self, parts: "PartFutures", write: Callable[[int, PartialT], object]) -> "PartFutures":
-        """Call `write` for each part on its worker, together with what is in `returned`."""
+        """Call `write` for each part on its worker.
+
+        The parts in `returned` are merged into these first.
+        """
         returned = self.returned.dump()
         numbers = range(len(parts))
         written: PartFutures = self._client.map(
@@ -156,7 +161,7 @@ class BatchScheduler(Generic[PartialT]):
         return written
 
     def fetch_each(self, parts: "PartFutures") -> Iterator[Any]:
-        """Wait for all parts, then yield their results one after the other, and release each."""
+        """Wait for all parts, then yield and release each."""
         self._watch(parts)
         waiting = {future.key for future in parts}
         while waiting:
@@ -183,7 +188,9 @@ class BatchScheduler(Generic[PartialT]):
     def _iter_ended(
         self, give: "Callable[[TaskBatch], Future[Any]]", get_limit: Callable[[], int]
     ) -> Iterator[tuple[TaskBatch, Any]]:
-        """Give out the batches below the limit, some at a time; yield those that ended, with their results.
+        """Give out the batches below the limit, and yield those that ended.
+
+        Each comes with its result.
 
         If batches fail, those before them are waited for, and the first error is raised.
         """
@@ -263,7 +270,10 @@ class BatchScheduler(Generic[PartialT]):
             future.add_done_callback(self._queue.put)
 
     def _take(self, finished: "list[Future[Any]]") -> "list[tuple[TaskBatch, Future[Any]]]":
-        """Return the batches among finished futures; add fetched parts to `returned`, and note other errors."""
+        """Return the batches among finished futures.
+
+        Fetched parts go to `returned`, errors of other futures to the failures.
+        """
         ended = []
         for future in finished:
             self._tree.release(future.key)

@@ -34,7 +34,7 @@ class TaskBatch:
 
 
 class TaskBatches:
-    """Iterates over all tasks in batches, which grow with the input.
+    """Iterates over all tasks in batches that grow with the input.
 
     So a small input is spread over all threads, and a large one makes few batches. A `KxcliError` of the tasks
     themselves is raised after the batch that it cuts off.
@@ -51,7 +51,10 @@ class TaskBatches:
         self._error: KxcliError | None = None
 
     def adapt(self, batch: TaskBatch, n_bytes: int) -> None:
-        """Make the next batches smaller if the partial of a batch, of `n_bytes`, is large."""
+        """Make the next batches smaller if the partial of this one is large.
+
+        `n_bytes` is its size.
+        """
         if n_bytes > _MAX_PARTIAL_BYTES:
             self._max_size = min(self._max_size, batch.size // 2)
 

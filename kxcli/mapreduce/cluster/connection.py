@@ -1,4 +1,7 @@
-"""The client of a cluster: it connects, checks the workers and waits for results; Dask writes nothing to stderr."""
+"""The client of a cluster: connects, checks workers, waits for results.
+
+Dask writes nothing to stderr.
+"""
 
 import logging
 import re
@@ -100,7 +103,10 @@ class ClusterConnection:
         self._stack.close()
 
     def check_workers(self) -> dict[str, int]:
-        """Return the threads of each worker by address; `ClusterError` if one has other versions."""
+        """Return the threads of each worker by address.
+
+        Raises `ClusterError` if a worker has other versions.
+        """
         answers: dict[str, Any] = self.client.run(eval, _GET_VERSIONS, on_error="return")
         for address, found in sorted(answers.items()):
             if isinstance(found, BaseException):
@@ -112,7 +118,10 @@ class ClusterConnection:
         return {address: threads.get(address, 1) for address in answers}
 
     def fetch(self, futures: "list[Future[Any]]") -> list[Any]:
-        """Return the results of finished futures, or raise their error; `ClusterError` if the scheduler is gone."""
+        """Return the results of finished futures, or raise their error.
+
+        Raises `ClusterError` if the scheduler is gone.
+        """
         if self.client.status != "running":
             raise self.make_gone_error()
         try:
@@ -123,7 +132,10 @@ class ClusterConnection:
             raise
 
     def wait_finished(self, queue: "SimpleQueue[Future[Any]]") -> "list[Future[Any]]":
-        """Wait for futures that put themselves in a queue; `ClusterError` if none can come."""
+        """Wait for futures that put themselves in a queue.
+
+        Raises `ClusterError` if none can come.
+        """
         finished: list[Future[Any]] = []
         self._last_seen = time.monotonic()
         while not finished:

@@ -59,7 +59,10 @@ class ClusterEngine(SnapshotEngine):
     def iter_snapshots(
         self, call: Call[TaskT, RecordT, PartialT, DiagnosticT], should_snapshot: Callable[[], bool]
     ) -> Iterator[PartialT]:
-        """Map every task and yield snapshots; at each, workers wait until their last batches have ended."""
+        """Map every task and yield snapshots.
+
+        At each, workers wait until their last batches have ended.
+        """
         is_partitionable = isinstance(call.job, PartitionableJob)
         n_parts = min(max(self.n_workers, _MIN_PARTS), _MAX_PARTS) if is_partitionable else 1
         with closing(self._schedule(call, n_parts)) as scheduler:
@@ -78,7 +81,7 @@ class ClusterEngine(SnapshotEngine):
         write: Callable[[int, PartialT], ResultT],
         n_parts: int,
     ) -> list[ResultT]:
-        """Map every task, and call `write(number, part)` for each part on the worker that holds it.
+        """Map every task, and call `write(number, part)` on the worker of each part.
 
         If a worker dies after it wrote, another writes the part again: `write` has to replace what exists.
         """

@@ -96,7 +96,10 @@ class _LocalCluster:
             await self._cluster.close()
 
     def kill(self) -> None:
-        """Kill the workers for good: they have nothing to clean up, and a polite request would wait for their tasks."""
+        """Kill the workers for good.
+
+        They have nothing to clean up, and a polite request would wait for their tasks.
+        """
         for nanny in self._cluster.workers.values() if self._cluster is not None else ():
             nanny.auto_restart = False
         for process in set(multiprocessing.active_children()) - self._other_processes:

@@ -15,7 +15,7 @@ URGENT = 10  # priority of what frees memory
 
 
 class MergeTree:
-    """Merges eight batches whole and splits the sum into parts, then merges these parts by eight, and so on.
+    """Merges batches by eight, splits the sums into parts, and merges the parts.
 
     To split every batch would make as many tasks for the scheduler as there are batches times parts. Only the futures
     that wait for others are held, so that the scheduler can forget what has been merged.
@@ -40,7 +40,7 @@ class MergeTree:
         return self._add_parts(self._split(), 0) if len(self._whole) == _FAN_IN else []
 
     def drain(self) -> "PartFutures":
-        """Return the parts of everything, none if there is nothing; the tree is empty then."""
+        """Return the parts of everything and empty the tree; none if it is empty."""
         rows = [self._split()] if self._whole else []
         rows += [row for level in self._levels for row in level]  # the small ones first
         self._levels = []
@@ -49,15 +49,15 @@ class MergeTree:
         return rows[0] if rows else []
 
     def hold(self, futures: "Iterable[Future[Any]]", needed: "list[Future[Any]]") -> None:
-        """Hold what futures need until they are done.
+        """Hold the inputs of futures until these are done.
 
-        The scheduler adds a graph while it processes other messages. If it were told first that nobody needs the
-        inputs of the graph any longer, it would cancel the graph.
+        The scheduler adds a graph while it processes other messages. If the message that the inputs are no longer
+        needed came first, the scheduler would cancel the graph.
         """
         self._needed.update((future.key, needed) for future in futures)
 
     def release(self, key: object) -> None:
-        """Release what a finished future needed."""
+        """Release the inputs of a finished future."""
         self._needed.pop(key, None)
 
     def futures(self) -> "Iterator[Future[Any]]":

@@ -1,4 +1,7 @@
-"""What runs on the workers, and what is sent to them; Dask is imported only within a worker."""
+"""The functions that workers run, and their arguments.
+
+Dask is imported only within a worker.
+"""
 
 import threading
 import traceback
@@ -14,7 +17,7 @@ from kxcli.errors import ClusterError
 from kxcli.mapreduce import available
 from kxcli.mapreduce.job import Job, PartitionableJob, Reader
 from kxcli.mapreduce.spilling import merge_dumped
-from kxcli.mapreduce.versions import OF_PYTHON, versions
+from kxcli.mapreduce.versions import PYTHON_NAMES, versions
 
 if TYPE_CHECKING:
     from kxcli.storage.array_spool import SpooledArray
@@ -25,7 +28,7 @@ ResultT = TypeVar("ResultT")
 
 
 class TaskReport(NamedTuple):
-    """What the reader of a task reports."""
+    """The diagnostics and the spooled records of a task."""
 
     diagnostics: list[Any]
     spooled: "list[SpooledArray]"
@@ -46,7 +49,7 @@ class BatchSummary(NamedTuple):
 
 
 class _Pickler(ForkingPickler):
-    """Sends the content of values that are mapped from a file of this machine."""
+    """Pickles the content of values that are mapped from a file of this machine."""
 
     def reducer_override(self, value: Any) -> Any:
         if isinstance(value, type) or not hasattr(value, "to_arrays"):
@@ -70,7 +73,7 @@ def _pickle(value: object, take_buffer: Callable[[Any], object] | None) -> bytes
 
 
 class BatchPickle:
-    """Tasks that are pickled together: what several of them share is in the bytes once."""
+    """Tasks that are pickled together: common values are in the bytes once."""
 
     def __init__(self) -> None:
         self._tasks: list[Any] = []
@@ -91,14 +94,19 @@ class BatchPickle:
 
 
 def pickle_job(read: object, job: object, shared: object) -> tuple[dict[str, str], bytes, list[UInt8Array]]:
-    """Return the arguments of the `JobPayload` of a job; the arrays are views of those in `shared`."""
+    """Return the arguments of the `JobPayload` of a job.
+
+    The arrays are views of those in `shared`.
+    """
     buffers: list[Any] = []
     pickled = _pickle((read, job, shared), buffers.append)
     return versions(), pickled, [np.frombuffer(buffer.raw(), dtype=np.uint8) for buffer in buffers]
 
 
 class JobPayload:
-    """What all tasks of a job share, set up once in each thread, because threads may not share a job.
+    """A job and its shared values, set up once in each thread of a worker.
+
+    Threads may not share a job.
 
     It lives on a worker as long as the scheduler holds the key of the job.
 
@@ -158,12 +166,15 @@ def _map_batch(payload: JobPayload, batch: bytes) -> MappedBatch:
 
 
 def summarize_batch(batch: MappedBatch) -> BatchSummary:
-    """Return a batch without its partial, which stays on the worker."""
+    """Return a batch without its partial."""
     return BatchSummary(batch.reports, len(batch.data))
 
 
 def split_batches(*batches: MappedBatch, payload: JobPayload, n_parts: int) -> list[bytes]:
-    """Return the dumped parts of the merged partial of some batches; one part if the job cannot split."""
+    """Return the dumped parts of the sum of some batches.
+
+    There is one part if the job cannot split.
+    """
     return _with_traceback(_split_batches, batches, payload, n_parts)
 
 
@@ -176,7 +187,7 @@ def _split_batches(batches: Iterable[MappedBatch], payload: JobPayload, n_parts:
 
 
 def get_part(parts: list[bytes], number: int) -> bytes:
-    """Return one of some parts, which Dask then holds, moves and releases on its own."""
+    """Return one of some parts: Dask then holds and releases each on its own."""
     return parts[number]
 
 
@@ -191,7 +202,10 @@ def _merge_parts(parts: Iterable[bytes], payload: JobPayload) -> bytes:
 
 
 def write_part(number: int, *parts: bytes, payload: JobPayload, write: bytes) -> Any:
-    """Call the pickled function `write` with a part of the result, on the worker that holds it; return its result."""
+    """Call the pickled function `write` with a part of the result.
+
+    This runs on the worker that holds the part. Returns the result of `write`.
+    """
     return _with_traceback(_write_part, number, parts, payload, write)
 
 
@@ -200,7 +214,10 @@ def _write_part(number: int, parts: Iterable[bytes], payload: JobPayload, write:
 
 
 def _with_traceback(work: Callable[..., ResultT], *arguments: object) -> ResultT:
-    """Call a function; add the worker's traceback to an error, because Dask transfers a part of it only."""
+    """Call a function; add the worker's traceback to its error.
+
+    Dask transfers only a part of the traceback.
+    """
     try:
         return work(*arguments)
     except Exception as error:
@@ -209,12 +226,15 @@ def _with_traceback(work: Callable[..., ResultT], *arguments: object) -> ResultT
 
 
 def find_version_mismatch(found: Mapping[str, str], expected: Mapping[str, str]) -> tuple[str, str] | None:
-    """Return the fault of a worker with other versions and how to fix it, None if it has the expected ones."""
+    """Return the fault of a worker with other versions, and how to fix it.
+
+    None if it has the expected versions.
+    """
     for name, version in expected.items():
         if found.get(name) != version:
             what = f"this worker has {name} {found[name]}" if name in found else f"this worker has no {name}"
             hint = f"install {name} {version} for all workers, and restart them"
-            if name in OF_PYTHON:
+            if name in PYTHON_NAMES:
                 hint = "start all workers with the same Python as this run's"
             return f"{what}, but this run needs {version}", hint
     return None
@@ -242,7 +262,10 @@ def _get_address() -> str:
 
 
 def _stop_if_cancelled() -> None:
-    """End a batch that nobody waits for, for example after Ctrl-C; a thread cannot be ended from outside."""
+    """End a batch if nobody waits for it, for example after Ctrl-C.
+
+    A thread cannot be ended from outside.
+    """
     from distributed import Reschedule, get_worker
 
     worker = get_worker()
