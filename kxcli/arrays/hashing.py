@@ -59,7 +59,8 @@ def position_factors(n: int, mixer: np.uint64) -> UInt64Array:
 def hash_pieces(text: UInt64Array, starts: AnyArray) -> UInt64Array:
     """Return a 64-bit hash of each piece of a text.
 
-    A piece ends where the next one starts; zeros are ignored.  Each half of the hash is the upper half of a multilinear sum.
+    A piece ends where the next one starts; zeros are ignored.
+    Each half of the hash is the upper half of a multilinear sum.
     """
     if not len(starts):
         return np.empty(0, dtype=np.uint64)

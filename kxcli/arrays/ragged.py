@@ -7,7 +7,7 @@ from kxcli.arrays import AnyArray, IntArray
 
 
 def starts_of(sizes: npt.ArrayLike) -> IntArray:
-    """Return the starts of n consecutive rows and the end of the last, shape (n + 1,)."""
+    """Return the starts of n consecutive rows and the end of the last one."""
     sizes = np.asarray(sizes)
     starts = np.zeros(len(sizes) + 1, dtype=np.int64)
     np.cumsum(sizes, dtype=np.int64, out=starts[1:])
@@ -21,7 +21,7 @@ def expand_ranges(starts: IntArray, sizes: IntArray) -> IntArray:
 
 
 def expand_rows(rows: AnyArray, starts: IntArray) -> tuple[IntArray, IntArray]:
-    """Return the positions of the items of rows, and the index in `rows` of each item.
+    """Return the positions of all items of rows, and the index of each item's row.
 
     Row n has the items from `starts[n]` to before `starts[n + 1]`.
     """
@@ -31,7 +31,7 @@ def expand_rows(rows: AnyArray, starts: IntArray) -> tuple[IntArray, IntArray]:
 
 
 def prefix_sums(values: AnyArray) -> AnyArray:
-    """Return the sum of the values before each position and of all, shape (n + 1,); counts for booleans."""
+    """Return the sums of values before each position, and of all, shape (n + 1,)."""
     sums = np.zeros(len(values) + 1, dtype=np.int64 if values.dtype == np.bool_ else values.dtype)
     np.cumsum(values, out=sums[1:])
     return sums

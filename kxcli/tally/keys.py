@@ -110,7 +110,7 @@ class KeyTally:
 
 
 class _Table:
-    """A hash table of keys and counts; it returns keys whose slots are all occupied."""
+    """A hash table of keys and counts; keys without a free slot are returned."""
 
     def __init__(self, size: int) -> None:
         self._bits = size.bit_length() - 1

@@ -17,7 +17,7 @@ _PADDING = b"\n\0" + bytes(2 * _UNITS)  # ends the last word, and allows reading
 
 
 def pack(lines: str | UInt16Array) -> tuple[UInt64Array, list[str]]:
-    """Return the keys of short words, in order, and the long words; lines have one word each."""
+    """Return the keys of short words, in order, and the long words, one per line."""
     data = (lines.encode("utf-16-le") if isinstance(lines, str) else lines.tobytes()) + _PADDING
     units = np.frombuffer(data, dtype="<u2")
     ends = np.flatnonzero(units[:-_UNITS] == _LF)

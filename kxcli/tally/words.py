@@ -37,7 +37,7 @@ class Tally:
         self._counts.update(words)
 
     def _add_pending(self, words: list[str]) -> None:
-        """Add words to be counted later, many at a time, which is faster than merging counts."""
+        """Collect words, to count many at a time, not to merge small counts."""
         self._pending += words
         if len(self._pending) > _MAX_PENDING:
             self._count_pending()

@@ -1,4 +1,4 @@
-"""Texts -> tokens: jieba's three modes, characters, white space, a pattern."""
+"""Segmentation of texts: jieba's three modes, characters, white space, a pattern."""
 
 import re
 import sys
@@ -35,10 +35,12 @@ _SAFE_SPLITS: dict[Mode, str | None] = {
 class Segmentation:
     """How texts are cut into tokens.
 
-    mode: jieba's default, search or full mode; single characters; white space; the matches of `pattern`.
-    hmm: whether jieba's model may find words that are not in the dictionary.
-    engine: "fast" is the Rust port made equal to jieba; full mode takes jieba whatever is asked for.
-    pattern: a regular expression in Python's syntax, for the mode "regex" alone.
+    Args:
+        mode: jieba's default, search or full mode; single characters; white space; the matches of `pattern`.
+        hmm: Whether jieba's hidden Markov model may find words that are not in the dictionary.
+        dictionary: The words for jieba's modes.
+        engine: "fast" is the Rust port with jieba's exact results; full mode always uses jieba.
+        pattern: A Python regular expression, only for the mode "regex".
     """
 
     mode: Mode = "jieba"
@@ -61,22 +63,22 @@ class Segmentation:
 
     @property
     def safe_split_pattern(self) -> str | None:
-        """A pattern for the places where a text may be parted without changing its tokens; None: nowhere."""
+        """Pattern of positions where splitting a text keeps its tokens, or None."""
         return _SAFE_SPLITS[self.mode]
 
     @property
     def uses_port(self) -> bool:
-        """Whether the Rust port does the work."""
+        """Whether the Rust port is used."""
         return self.engine == "fast" and self.mode in ("jieba", "search")
 
 
 class Tokenizer(Protocol):
-    """Cuts texts into raw tokens, each of which stands for one token or some, whatever is around it."""
+    """Cuts texts into raw tokens, each to be expanded regardless of context."""
 
-    may_expand_words: bool  # whether a raw token of letters and digits alone may stand for others
+    may_expand_words: bool  # whether raw tokens of letters and digits may expand
 
     def lines(self, pieces: Sequence[str]) -> "str | UInt16Array":
-        """Return the raw tokens of pieces of text a line each, as text or as UTF-16 units; empty lines are none."""
+        """Return the raw tokens of pieces of text, one per line, as text or UTF-16 units."""
         ...
 
     def cut(self, texts: Sequence[str]) -> list[list[str]]:
@@ -84,12 +86,12 @@ class Tokenizer(Protocol):
         ...
 
     def expand_token(self, token: str) -> list[str]:
-        """Return the tokens that a raw token stands for."""
+        """Return the tokens of a raw token."""
         ...
 
 
 class PlainTokenizer:
-    """A tokenizer by a function; its tokens stand for themselves."""
+    """A tokenizer by a function; raw tokens are tokens."""
 
     may_expand_words = False
 
@@ -97,7 +99,7 @@ class PlainTokenizer:
         self._cut = cut
 
     def lines(self, pieces: Sequence[str]) -> str:
-        """Return the tokens a line each; no token may hold an LF beside other characters."""
+        """Return the tokens, one per line; a token with an LF has no other characters."""
         return "\n".join(["\n".join(self._cut(piece)) for piece in pieces])
 
     def cut(self, texts: Sequence[str]) -> list[list[str]]:
@@ -110,14 +112,14 @@ class PlainTokenizer:
 
 
 def check_pattern(pattern: str) -> None:
-    """Raise `ValueError` if the pattern of words is invalid or matches no character."""
+    """Raise `ValueError` if a pattern is invalid or matches no character."""
     check_type("pattern", pattern, str)
     try:
         _compile(pattern)
         with _without_warnings():
             width = _parser.parse(pattern).getwidth()[1]
     except (re.error, OverflowError) as error:
-        raise ValueError(f"pattern is no regular expression: {error}") from None
+        raise ValueError(f"pattern is not a regular expression: {error}") from None
     except RecursionError:
         raise ValueError("pattern is nested too deeply") from None
     if not width:
@@ -131,7 +133,7 @@ def _compile(pattern: str) -> re.Pattern[str]:
 
 @contextmanager
 def _without_warnings() -> Iterator[None]:
-    """Silence warnings about syntax of future versions of Python."""
+    """Silence warnings about the syntax of future Python versions."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -139,7 +141,7 @@ def _without_warnings() -> Iterator[None]:
 
 @contextmanager
 def _more_recursion() -> Iterator[None]:
-    """Raise the recursion limit for the compilation of a known pattern."""
+    """Raise the recursion limit, for compiling a pattern that compiled before."""
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(limit + 200)
     try:
@@ -149,9 +151,10 @@ def _more_recursion() -> Iterator[None]:
 
 
 def prepare(segmentation: Segmentation) -> "PortDictionary | None":
-    """Do once what every process would have to do; a value for `load_tokenizer`.
+    """Resolve the dictionary once for all processes, for `load_tokenizer`.
 
-    Raises `NotEqualError` where the fast engine would differ from jieba with the user's dictionary.
+    Raises:
+        NotEqualError: The fast engine differs from jieba with this dictionary.
     """
     if not segmentation.uses_port:
         return None
@@ -161,7 +164,7 @@ def prepare(segmentation: Segmentation) -> "PortDictionary | None":
 
 
 def load_tokenizer(segmentation: Segmentation, words: "PortDictionary | None") -> Tokenizer:
-    """Return the tokenizer; `words` is what `prepare` returned.  Loading a dictionary takes 0.1 to 1 s."""
+    """Return the tokenizer, given the value of `prepare`; takes 0.1 to 1 s."""
     mode, hmm = segmentation.mode, segmentation.hmm
     if words is not None:
         from kxcli.mining.segment.jieba_port import PortTokenizer

@@ -1,4 +1,4 @@
-"""jieba's dictionary, replaced or added to by the user, as values that travel to workers.
+"""Replacements of jieba's dictionary and additions to it, as values for workers.
 
 The formats are jieba's: `--dict` has `word frequency [tag]` a line, separated by single spaces; a user dictionary has
 `word [frequency] [tag]`.
@@ -12,18 +12,18 @@ from kxcli.mining.arguments import check_type
 from kxcli.mining.segment.blocks import is_in_block
 from kxcli.wording import shorten
 
-MAX_WORD = 1000  # characters, as of the words that `newwords` finds
-_MAX_BEGINNINGS = 1 << 29  # characters of all beginnings of words, twice: jieba stores each beginning, some 600 MB then
-_USER_LINE = re.compile(r"^(.+?)( [0-9]+)?( [a-z]+)?$")  # jieba's own pattern: what it does not match is the word
-_WHITE = " \t\n\r\x0b\x0c"  # jieba strips lines as bytes, so of this alone
+MAX_WORD = 1000  # characters, as for the words of `newwords`
+_MAX_BEGINNINGS = 1 << 29  # sum of squared word lengths: jieba stores every prefix, which takes 600 MB then
+_USER_LINE = re.compile(r"^(.+?)( [0-9]+)?( [a-z]+)?$")  # jieba's own pattern
+_WHITE = " \t\n\r\x0b\x0c"  # jieba strips lines as bytes, so only of these
 _MARKS = re.compile("^\ufeff+", re.MULTILINE)
-_MAX_FREQUENCY = 1 << 53  # frequencies beyond are not exact as floats
+_MAX_FREQUENCY = 1 << 53  # larger integers are not exact as floats
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _FILE_NAME = re.compile(r"(?:/|\./|\.\./|~/).*|.*\.(?:txt|dict?|tsv|csv|utf-?8|gz|bz2|xz|zst|zip)", re.IGNORECASE)
 
 
 class DictionaryError(ValueError):
-    """A dictionary line that jieba could not load; `line` counts from 1."""
+    """An invalid dictionary line; `line` counts from 1."""
 
     def __init__(self, argument: str, line: int, what: str, hint: str = "correct the line") -> None:
         super().__init__(argument, line, what, hint)
@@ -35,10 +35,12 @@ class DictionaryError(ValueError):
 
 @dataclass(frozen=True)
 class Dictionary:
-    """Texts for jieba: `main` instead of its own dictionary, then `user` lines.
+    """Texts for jieba: `main` replaces its dictionary, `user` is added.
 
-    Byte order marks at the start of lines are dropped, which jieba does in user dictionaries alone.
-    Raises `DictionaryError` for a line that jieba could not load, and for words that would take all memory.
+    Byte order marks at the start of lines are dropped; jieba does so only in user dictionaries.
+
+    Raises:
+        DictionaryError: jieba could not load a line, or the words would take too much memory.
     """
 
     main: str | None = None
@@ -61,11 +63,11 @@ class Dictionary:
 
     @property
     def is_default(self) -> bool:
-        """Whether this is jieba's own dictionary, unchanged."""
+        """Whether this is jieba's own dictionary."""
         return self.main is None and self.user is None
 
     def misread_lines(self) -> Iterator[tuple[int, str]]:
-        """Yield the user dictionary's lines that jieba takes as a word which it can never find: number, what."""
+        """Yield number and fault of user lines with a word that jieba never finds."""
         for line, word, _ in iter_user_words(self.user or ""):
             if is_in_block(word):
                 continue
@@ -80,7 +82,7 @@ class Dictionary:
 
 
 def iter_user_words(text: str) -> Iterator[tuple[int, str, str | None]]:
-    """Yield line number, word and frequency digits of a user dictionary."""
+    """Yield line number, word and digits of the frequency of a user dictionary."""
     for number, line in enumerate(text.split("\n"), 1):
         match = _USER_LINE.match(line.strip(_WHITE).lstrip("\ufeff"))
         if match is not None:

@@ -1,6 +1,11 @@
-"""The model's stage over arrays: what the dictionary's route left single, put together in a whole batch at once.
+"""jieba's hidden Markov model over arrays, for a whole batch of text.
 
-A batch is UTF-16 units, a token a line.  Joining two tokens is dropping the LF between them.
+It joins single characters of a route to words.  A batch is an array of UTF-16 units with one token per line; to join
+two tokens is to remove the LF between them.
+
+The states of a character are B, M, E, S: begin, middle, end of a word, single; Viterbi's algorithm finds the best path.
+The Rust port has the same model with rounded numbers, which decides near ties differently: one word in 20 million.
+Here the sums are jieba's, in its order and in double precision, and ties go to the later letter, as in jieba.
 """
 
 from collections.abc import Callable
@@ -17,13 +22,13 @@ from kxcli.mining.segment.jieba_reference import load_hmm_tables
 B, M, E, S = range(4)
 _BEFORE = {B: (E, S), M: (M, B), S: (S, E), E: (B, M)}  # jieba's PrevStatus
 _LETTER = "BMES"
-_IMPOSSIBLE = -3.14e100  # jieba's log probability of what was never seen
+_IMPOSSIBLE = -3.14e100  # jieba's log probability of unseen events
 _N_HAN = HAN_LAST - HAN_FIRST + 1
 
 _LF = 10
 _QUAD = 4  # units in 64 bits
 
-# The kinds of UTF-16 units, looked up once for a batch.
+# Classes of UTF-16 units.
 _SIGN, _ALNUM, _HAN, _FOREIGN, _END = 1, 2, 4, 8, 16
 _KINDS = np.zeros(1 << 16, dtype=np.uint8)
 _KINDS[[ord(ch) for ch in "+#&._%-"]] = _SIGN
@@ -35,22 +40,22 @@ _KINDS[_LF] = _END
 
 
 def to_units(lines: str) -> UInt16Array:
-    """Return lines as UTF-16 units that may be changed, with two LFs before and after."""
+    """Return lines as writable UTF-16 units, with two LFs before and after."""
     return np.frombuffer(bytearray(("\n\n" + lines + "\n\n").encode("utf-16-le")), dtype=np.uint16)
 
 
 def classify_units(units: UInt16Array) -> UInt8Array:
-    """Return what each unit is, as far as jieba's rules care."""
+    """Return the class of each unit in jieba's rules."""
     return _KINDS.take(units)
 
 
 def may_hold_foreign_han(kinds: UInt8Array) -> bool:
-    """Whether a character is among `FOREIGN_HAN`, or in a plane that has some."""
+    """Return whether a unit may belong to a character of `FOREIGN_HAN`."""
     return bool((kinds & _FOREIGN).any())
 
 
 def _glue_signs(units: UInt16Array, kinds: UInt8Array, is_end: BoolArray) -> None:
-    """Put `GLUE` between a sign that is a token and the ASCII tokens on either side of it."""
+    """Put `GLUE` between a token that is a sign and adjacent ASCII tokens."""
     signs = np.flatnonzero(kinds == _SIGN)
     signs = signs[is_end[signs - 1] & is_end[signs + 1]]
     units[signs[(kinds[signs - 2] & (_SIGN | _ALNUM)) > 0] - 1] = GLUE
@@ -58,17 +63,17 @@ def _glue_signs(units: UInt16Array, kinds: UInt8Array, is_end: BoolArray) -> Non
 
 
 class HmmPass:
-    """Puts words together as jieba's model does, given what is a word of the dictionary."""
+    """Joins characters to words as jieba's HMM does."""
 
     def __init__(self, is_word: Callable[[str], bool]) -> None:
         self._is_word = is_word
         self._cache = _WordCache(is_word)
 
     def join(self, units: UInt16Array, kinds: UInt8Array) -> UInt16Array:
-        """Return the units of `to_units` with the model's words put together, without the LFs around.
+        """Return the units with the HMM's words joined, without the LFs around.
 
-        A run of singles that is itself a word stays single, as in jieba.  Tokens of letters, digits and signs that
-        stood side by side come as one line with `GLUE` between them, to be settled one distinct line at a time.
+        A run of single characters that is a dictionary word is not joined, as in jieba.  Adjacent tokens of letters,
+        digits and signs become one line with `GLUE` between them, for `expand_token`.
         """
         is_end = kinds == _END
         _glue_signs(units, kinds, is_end)
@@ -84,7 +89,7 @@ class HmmPass:
         return units[2:-2][kept[2:-2]]
 
     def _find_dropped(self, units: UInt16Array, kinds: UInt8Array, starts: IntArray, length: int) -> IntArray:
-        """Return the places of the LFs within the words that the model finds in runs of one length."""
+        """Return the positions of LFs within the words of the HMM, in runs of one length."""
         places = starts[:, None] + 2 * np.arange(length)
         chars = units[places]
         states = decode_states(chars.astype(np.int64) - HAN_FIRST)
@@ -100,7 +105,7 @@ class HmmPass:
         return dropped
 
     def _is_single(self, units: UInt16Array, at: int, step: int) -> bool:
-        """Whether the token that begins (step 1) or ends (-1) at `at` is of letters, digits or signs left single."""
+        """Return whether a lone ASCII token begins (step 1) or ends (-1) at a unit."""
         end = at
         while units[end] != _LF and units[end] != GLUE:
             end += step
@@ -112,7 +117,7 @@ class HmmPass:
 
 @cache
 def _load_log_probabilities() -> tuple[FloatArray, list[dict[int, float]], FloatArray]:
-    """Return jieba's log probabilities: of a state at the start, from state to state, of a character by state."""
+    """Return jieba's log probabilities of start states, transitions and emissions."""
     start, trans, emit = load_hmm_tables()
     starts = np.array([start[letter] for letter in _LETTER])
     steps = [{s: trans[_LETTER[p]].get(_LETTER[s], _IMPOSSIBLE) for s in range(4)} for p in range(4)]
@@ -125,7 +130,7 @@ def _load_log_probabilities() -> tuple[FloatArray, list[dict[int, float]], Float
 
 
 def decode_states(chars: IntArray) -> Int8Array:
-    """Return the states of runs of equal length: `chars` is (runs, length), of Han code points less the first."""
+    """Return the best states of runs; a row of `chars` is a run, counted from U+4E00."""
     starts, steps, emits = _load_log_probabilities()
     n, length = chars.shape
     value = [starts[state] + emits[state].take(chars[:, 0]) for state in range(4)]
@@ -134,7 +139,7 @@ def decode_states(chars: IntArray) -> Int8Array:
         column = chars[:, t]
         new: list[Any] = [None] * 4
         for state, (first, second) in _BEFORE.items():
-            if t == length - 1 and state in (B, M):  # no run ends within a word
+            if t == length - 1 and state in (B, M):  # a run cannot end within a word
                 continue
             low, high = sorted((first, second), key=_LETTER.__getitem__)
             emitted = emits[state].take(column)
@@ -153,7 +158,7 @@ def decode_states(chars: IntArray) -> Int8Array:
 
 
 class _WordCache:
-    """Whether runs of characters are words; of up to four, remembered: the first that falls into a slot stays."""
+    """Whether runs of characters are words; for up to four characters, a cache."""
 
     BITS = 16
 

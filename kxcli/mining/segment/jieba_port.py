@@ -1,10 +1,10 @@
-"""rjieba, the Rust port of jieba, made equal to it.
+"""rjieba, the Rust port of jieba, with exactly jieba's results.
 
-The port gives the dictionary's best route, without the model for unknown words.  That is jieba's own but for one
-thing, which is mended: its blocks hold more Han characters than jieba's, so the text is parted at those first.  The
-model's stage is done here: run by run for a short text, over arrays (`stage`) for a long one.  Frequencies that
-jieba suggests for user words are computed by jieba and added as they are.  jieba's total counts every line of a
-dictionary, the port's every word once: the difference decides between routes with equal products of frequencies.
+The port computes the dictionary's best route, without the hidden Markov model (HMM) for unknown words.  It differs from
+jieba in one point: its blocks contain more Han characters, so the text is split at those first.  The HMM runs here:
+run by run for a short text, over arrays (`hmm_pass`) for a long one.  jieba computes the frequencies that it suggests
+for user words, and they are added unchanged.  jieba's total counts every line of a dictionary, the port's every word
+once; the difference decides between routes with equal products of frequencies.
 """
 
 import math
@@ -23,26 +23,30 @@ if TYPE_CHECKING:
     from kxcli.mining.segment.hmm_pass import HmmPass
 
 _ONLY_HAN = re.compile(f"[{HAN}]{{2,}}")
-_PART = re.compile(r"([a-zA-Z0-9]+(?:\.[0-9]+)?%?)")  # what jieba's model stage keeps whole outside Han
-_NEVER_FOUND = "\n"  # a word outside any block: its frequency counts in the total alone
+_PART = re.compile(r"([a-zA-Z0-9]+(?:\.[0-9]+)?%?)")  # text outside Han that jieba's HMM does not split
+_NEVER_FOUND = "\n"  # a word outside any block; only its frequency counts, in the total
 _LOCK = threading.Lock()
-_MAX_TOTAL = 1 << 63  # the port's total has 64 bits
-# Of jieba 0.42.1: its dict.txt has the line "B超 3 n" twice, and its total counts both.
+_MAX_TOTAL = 1 << 63  # the port's total is a signed 64-bit integer
+# dict.txt of jieba 0.42.1 has the line "B超 3 n" twice, and its total counts both.
 _DEFAULT_EXCESS = 3
-_MARGIN = 1e-9  # of log probabilities, above the rounding of their sums
-_BY_ARRAYS_FROM = 1 << 16  # characters: below, numpy's import would take longer than it saves
+_MARGIN = 1e-9  # of log probabilities; exceeds the rounding error of their sums
+_BY_ARRAYS_FROM = 1 << 16  # characters; importing numpy for shorter text takes longer than it saves
 _GLUE = chr(GLUE)
 
 
 class NotEqualError(Exception):
-    """The port cannot be made equal for this dictionary; says why."""
+    """The port would differ from jieba with this dictionary; the text says why."""
 
 
 @dataclass(frozen=True)
 class PortDictionary:
-    """A dictionary for the port: words to add, on top of its own dictionary or of none.
+    """Words to add to the port's dictionary or to an empty one.
 
-    excess: what jieba's total has beyond the sum of the frequencies.  splits: words that the model may not join.
+    Attributes:
+        added: Words with their frequencies.
+        is_added_to_own: Whether the port's own dictionary is used.
+        excess: jieba's total minus the sum of the frequencies.
+        splits: Words that the HMM may not join.
     """
 
     added: tuple[tuple[str, int], ...] = ()
@@ -52,10 +56,12 @@ class PortDictionary:
 
 
 def resolve(dictionary: Dictionary) -> PortDictionary:
-    """Return what the port needs to have the dictionary.
+    """Return the port's form of a dictionary.
 
-    Takes about a second for another dictionary than jieba's own, and is computed again for each call.
-    Raises `NotEqualError` where the port could differ from jieba.
+    Takes about a second unless it is jieba's own dictionary; the result is not cached.
+
+    Raises:
+        NotEqualError: The port could differ from jieba.
     """
     from kxcli.mining.segment.jieba_reference import JiebaTokenizer
 
@@ -71,10 +77,10 @@ def resolve(dictionary: Dictionary) -> PortDictionary:
 
 
 def _check(added: dict[str, int], frequencies: dict[str, int], total: int, splits: frozenset[str]) -> None:
-    """Refuse dictionaries with which a token would not tell whether the route or a later stage made it.
+    """Raise `NotEqualError` if tokens of the route and of the HMM could be confused.
 
-    The route leaves a word's characters single only where they score as well as the word itself.  Single letters and
-    digits come out put together, and may then spell that word, or be a part of it.
+    The route splits a word into characters only if they score at least as high as the word.  Single letters and digits
+    are joined afterwards, and could form that word, or a part of it.
     """
     if total >= _MAX_TOTAL:
         raise NotEqualError(f"the frequencies of the dictionary add up to {total}")
@@ -91,13 +97,13 @@ def _check(added: dict[str, int], frequencies: dict[str, int], total: int, split
 def _load_port(words: PortDictionary) -> Any:
     """Return the port with a dictionary.
 
-    Without other words it is the instance that importing `rjieba` makes: a second one would take 24 MB and 0.1 s in
-    each process.  Only its total changes.
+    For jieba's own dictionary it is the module's instance, because another one takes 24 MB and 0.1 s per process.  Only
+    its total changes.
     """
     import rjieba
 
     if words.is_added_to_own and not words.added:
-        with _LOCK, suppress(RuntimeError):  # another thread cuts with it right now: it cannot be changed
+        with _LOCK, suppress(RuntimeError):  # another thread is using it, so it cannot change
             if words.excess and not rjieba.has_word(_NEVER_FOUND):
                 rjieba.add_word(_NEVER_FOUND, words.excess, None)
             return rjieba
@@ -110,10 +116,7 @@ def _load_port(words: PortDictionary) -> Any:
 
 
 class PortTokenizer:
-    """Cuts as jieba does, in default and search mode.
-
-    What it gives are raw tokens; `expand_token` tells what each of them is in jieba.
-    """
+    """Raw tokens by the port; `expand_token` makes them jieba's tokens."""
 
     def __init__(self, words: PortDictionary, *, hmm: bool, search: bool) -> None:
         port = _load_port(words)
@@ -124,7 +127,7 @@ class PortTokenizer:
         self.may_expand_words = search or bool(words.splits)
 
     def lines(self, pieces: Sequence[str]) -> "str | UInt16Array":
-        """Return the raw tokens of some pieces of text, a token a line and an empty line between pieces."""
+        """Return the raw tokens of pieces, one per line; empty lines separate pieces."""
         if not self._hmm:
             return "\n\n".join(["\n".join(self._cut_by_route(piece)) for piece in pieces])
         if sum(map(len, pieces)) < _BY_ARRAYS_FROM:
@@ -146,13 +149,13 @@ class PortTokenizer:
             return [self._cut_by_route(text) for text in texts]
         if sum(map(len, texts)) < _BY_ARRAYS_FROM:
             return [list(self._apply_hmm(self._cut_by_route(text))) for text in texts]
-        lines = self.lines([text.replace("\n", " ") for text in texts])  # as good: both are white space
+        lines = self.lines([text.replace("\n", " ") for text in texts])  # equivalent: both are white space
         assert not isinstance(lines, str)
         parts = lines.tobytes().decode("utf-16-le").split("\n\n")
         return [part.split("\n") if part else [] for part in parts]
 
     def expand_token(self, token: str) -> list[str]:
-        """Return what jieba gives for a raw token."""
+        """Return jieba's tokens for a raw token."""
         if _GLUE in token and len(token) > 1:
             parts = token.split(_GLUE)
             is_of_singles = token.isascii() and not any(len(part) > 1 and self._is_word(part) for part in parts)
@@ -177,7 +180,7 @@ class PortTokenizer:
         return tokens
 
     def _apply_hmm(self, route: Iterable[str]) -> Iterator[str]:
-        """Yield jieba's tokens from the route's: what that left single goes through the model, block by block."""
+        """Yield the tokens of a route, with runs of single characters cut by the HMM."""
         run = ""
         for token in route:
             if is_in_block(token) and (
@@ -202,7 +205,7 @@ class PortTokenizer:
         return cut_with_hmm(run, self._splits)
 
     def _iter_search_words(self, word: str) -> Iterator[str]:
-        """Yield what jieba's search mode gives for a word of its default mode."""
+        """Yield the tokens of jieba's search mode for a word of its default mode."""
         for length in (2, 3):
             if len(word) > length:
                 for start in range(len(word) - length + 1):

@@ -1,7 +1,7 @@
-"""jieba itself: the reference that every other engine has to equal.  The only module that imports it.
+"""jieba itself, the reference for the other engines; only this module imports it.
 
-jieba logs to stderr, imports pkg_resources where it can, and keeps its dictionary as marshal data in the shared
-temporary folder, where anybody can plant one; all three are kept from happening here.
+jieba logs to stderr, imports pkg_resources if it is installed, and caches its dictionary as marshal data in the shared
+temporary folder, where any user could place a malicious one.  This module prevents all three.
 """
 
 import io
@@ -21,10 +21,10 @@ from kxcli.mining.segment.dictionary import Dictionary, iter_user_words, strip_m
 def _jieba() -> ModuleType:
     absent = "pkg_resources" not in sys.modules
     if absent:
-        sys.modules["pkg_resources"] = None  # type: ignore[assignment]  # an import of it then fails at once
+        sys.modules["pkg_resources"] = None  # type: ignore[assignment]  # makes its import fail at once
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # jieba's source has escapes that newer Pythons warn of
+            warnings.simplefilter("ignore")  # jieba's source has escapes that newer Python versions warn about
             import jieba
     finally:
         if absent:
@@ -34,20 +34,20 @@ def _jieba() -> ModuleType:
 
 
 def load_hmm_tables() -> tuple[Any, Any, Any]:
-    """Return the log probabilities of jieba's model: by state, by state and state, by state and character."""
+    """Return jieba's log probabilities of start states, transitions and emissions."""
     finalseg = _jieba().finalseg
     return finalseg.start_P, finalseg.trans_P, finalseg.emit_P
 
 
 def cut_with_hmm(run: str, splits: set[str]) -> list[str]:
-    """Cut with jieba's model alone; words in `splits` are parted into characters."""
+    """Cut with jieba's HMM alone; words in `splits` become characters."""
     finalseg = _jieba().finalseg
     finalseg.Force_Split_Words = splits
     return list(finalseg.cut(run))
 
 
 def _open_dictionary() -> BinaryIO:
-    """Open jieba's dictionary, without use of the current folder."""
+    """Open jieba's dictionary, independently of the current folder."""
     jieba = _jieba()
     return open(os.path.join(os.path.dirname(str(jieba.__file__)), jieba.DEFAULT_DICT_NAME), "rb")
 
@@ -59,7 +59,7 @@ def read_dictionary_words() -> frozenset[str]:
 
 
 class JiebaTokenizer:
-    """A `jieba.Tokenizer` with a dictionary of its own, none of it shared or cached."""
+    """A `jieba.Tokenizer` with its own dictionary, neither shared nor cached."""
 
     def __init__(self, dictionary: Dictionary) -> None:
         jieba = _jieba()
@@ -68,7 +68,7 @@ class JiebaTokenizer:
         main = _open_dictionary() if dictionary.main is None else _file(strip_marks(dictionary.main))
         self._tokenizer.FREQ, self._tokenizer.total = self._tokenizer.gen_pfdict(main)
         self._tokenizer.initialized = True
-        self._splits: set[str] = set()  # jieba's set is global to the process; each tokenizer brings its own
+        self._splits: set[str] = set()  # jieba's set is global; each tokenizer sets its own before use
         self.user_words: dict[str, None] = {}  # in order
         if dictionary.user is not None:
             self.user_words = dict.fromkeys(word for _, word, _ in iter_user_words(dictionary.user))
@@ -77,17 +77,17 @@ class JiebaTokenizer:
 
     @property
     def frequencies(self) -> dict[str, int]:
-        """Each word's frequency; 0 for the beginnings of words, and for words that are never to be joined."""
+        """The frequency of each word; 0 for prefixes of words, and for words to be split."""
         return self._tokenizer.FREQ  # type: ignore[no-any-return]
 
     @property
     def total(self) -> int:
-        """The sum of frequencies that jieba computes with: replaced words count twice."""
+        """The sum of frequencies in jieba's computation; replaced words count twice."""
         return self._tokenizer.total  # type: ignore[no-any-return]
 
     @property
     def splits(self) -> frozenset[str]:
-        """The words of frequency 0, which jieba parts into characters where its model joins them."""
+        """Words of frequency 0; jieba splits them into characters if its HMM joins them."""
         return frozenset(self._splits)
 
     def cut(self, text: str, *, hmm: bool) -> list[str]:
@@ -101,7 +101,7 @@ class JiebaTokenizer:
         return self._tokenizer.lcut_for_search(text, HMM=hmm)  # type: ignore[no-any-return]
 
     def cut_all(self, text: str) -> list[str]:
-        """Cut in jieba's full mode; the empty tokens that it gives between separators are left out."""
+        """Cut in jieba's full mode, without its empty tokens between separators."""
         return [token for token in self._tokenizer.cut(text, cut_all=True) if token]
 
 
