@@ -391,7 +391,7 @@ class Tags:
     def __init__(self, case):
         self.case = case
 
-    def spans(self, texts):
+    def find_spans(self, texts):
         assert texts == self.case.texts
         flat = [(number, *span) for number, own in enumerate(self.case.tagged) for span in own]
         columns = [[span[at] for span in flat] for at in range(4)]

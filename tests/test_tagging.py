@@ -127,7 +127,7 @@ def test_probabilities_are_those_of_all_legal_sequences(lengths, seed, size):
     result = compute_posterior(chains, np.exp(scores[chains.at].T.astype(np.float32)))
     marginals = dict(zip(chains.at.tolist(), result.marginals().T, strict=True))
     gold = np.array([4] * len(chains.at), dtype=np.int8)
-    found = {(c, s, s + n): p for c, s, n, p in zip(*(part.tolist() for part in result.spans(1e-6)), strict=True)}
+    found = {(c, s, s + n): p for c, s, n, p in zip(*(part.tolist() for part in result.find_spans(1e-6)), strict=True)}
     outside = 0.0
     for chain, (start, length) in enumerate(zip(starts.tolist(), lengths.tolist(), strict=True)):
         weights = {
@@ -158,21 +158,22 @@ def slow_tokens(text):
 @given(texts_of_odd)
 def test_tokens_are_words_and_characters(texts):
     for windows in iter_blocks(texts):
-        lay = tokenize_windows(windows)
+        layout = tokenize_windows(windows)
         found = [[] for _ in texts]
-        is_token = np.zeros(len(lay), dtype=bool)
-        for start, length in zip(lay.chain_starts.tolist(), lay.chain_lengths.tolist(), strict=True):
+        is_token = np.zeros(len(layout), dtype=bool)
+        for start, length in zip(layout.chain_starts.tolist(), layout.chain_lengths.tolist(), strict=True):
             assert 0 < length <= MAX_CHAIN
             assert not is_token[start - PADS : start + length + PADS].any()
             is_token[start : start + length] = True
-            text = int(np.searchsorted(lay.window_starts, lay.starts[start], side="right")) - 1
-            first = int(lay.window_starts[text])
+            text = int(np.searchsorted(layout.window_starts, layout.starts[start], side="right")) - 1
+            first = int(layout.window_starts[text])
             found[text] += [
-                (int(lay.starts[slot]) - first, int(lay.stops[slot]) - first) for slot in range(start, start + length)
+                (int(layout.starts[slot]) - first, int(layout.stops[slot]) - first)
+                for slot in range(start, start + length)
             ]
         assert found == list(map(slow_tokens, texts))
-        assert not lay.kinds[~is_token].any()
-        assert int(lay.word_lengths.sum()) == len(lay)
+        assert not layout.kinds[~is_token].any()
+        assert int(layout.word_lengths.sum()) == len(layout)
 
 
 def slow_repeated(tokens):
@@ -186,12 +187,12 @@ def slow_repeated(tokens):
 def test_pairs_that_come_again_are_known(texts):
     texts = [" ".join(text) if number % 2 else text for number, text in enumerate(texts)]
     for windows in iter_blocks(texts):
-        lay = tokenize_windows(windows)
-        numbers = TokenFeatures.of(lay).numbers["repeated"]
-        for start, length in zip(lay.chain_starts.tolist(), lay.chain_lengths.tolist(), strict=True):
+        layout = tokenize_windows(windows)
+        numbers = TokenFeatures.extract(layout).numbers["repeated"]
+        for start, length in zip(layout.chain_starts.tolist(), layout.chain_lengths.tolist(), strict=True):
             slots = slice(start, start + length)
-            tokens = [*zip(lay.hashes[slots].tolist(), strict=True)]
-            gaps = lay.gaps[slots].tolist()
+            tokens = [*zip(layout.hashes[slots].tolist(), strict=True)]
+            gaps = layout.gaps[slots].tolist()
             if len(set(gaps[1:])) < 2:
                 assert (numbers[slots] >> 4 & 3).tolist() == slow_repeated(tokens)
 
@@ -200,7 +201,7 @@ def test_pairs_that_come_again_are_known(texts):
 @given(texts_of_odd, st.integers(0, 9))
 def test_scores_are_the_sums_over_the_columns(texts, seed):
     known = [
-        TokenFeatures.of(tokenize_windows(windows))
+        TokenFeatures.extract(tokenize_windows(windows))
         for windows in iter_blocks([*chinese(20)[0], *english(20)[0], *texts[::2]])
     ]
     space = FeatureSpace.fit(known)
@@ -208,9 +209,9 @@ def test_scores_are_the_sums_over_the_columns(texts, seed):
     raw = draw.normal(size=(space.n_rows, 4)).astype(np.float32)
     used = np.unique(np.concatenate([space.columns(features).ravel() for features in known]))
     raw[np.setdiff1d(np.arange(space.n_rows), used[used > 0])] = 0  # as learning leaves what does not occur
-    weights = TagWeights.of(space, raw, draw.normal(size=4).astype(np.float32))
+    weights = TagWeights.quantize(space, raw, draw.normal(size=4).astype(np.float32))
     for windows in iter_blocks([*texts, *chinese(3, 7)[0]]):
-        features = TokenFeatures.of(tokenize_windows(windows))
+        features = TokenFeatures.extract(tokenize_windows(windows))
         columns = space.columns(features)
         expected = weights.prior + weights.units.astype(np.int64)[columns].sum(axis=1)
         scores = weights.scores(features)
@@ -224,11 +225,13 @@ def test_scores_are_the_sums_over_the_columns(texts, seed):
 def test_a_text_alone_gives_what_it_gives_among_others(learned, texts):
     tagger = learned[0]
     texts = [*chinese(4, 3)[0], *english(4, 3)[0], *texts]
-    together = tuples(tagger.spans(texts))
-    alone = [(n, *rest) for n, text in enumerate(texts) for _, *rest in tuples(tagger.spans([text]))]
+    together = tuples(tagger.find_spans(texts))
+    alone = [(n, *rest) for n, text in enumerate(texts) for _, *rest in tuples(tagger.find_spans([text]))]
     assert together == alone
     assert together == sorted(together)
-    assert tuples(tagger.spans(texts, least=0.3)) == [span for span in together if span[3] >= np.float32(0.3)]
+    assert tuples(tagger.find_spans(texts, min_probability=0.3)) == [
+        span for span in together if span[3] >= np.float32(0.3)
+    ]
     for number, start, stop, probability in together:
         assert MIN_PROBABILITY <= probability <= 1
         tokens = slow_tokens(texts[number])
@@ -240,8 +243,8 @@ def test_many_texts_are_tagged_in_blocks_without_a_difference(learned):
     texts = chinese(3000, 4)[0]
     texts.insert(1500, "，".join(texts[:4000]) * 2)
     assert len(list(iter_blocks(texts))) > 2
-    whole = tuples(learned[0].spans(texts))
-    some = tuples(learned[0].spans(texts[1400:1600]))
+    whole = tuples(learned[0].find_spans(texts))
+    some = tuples(learned[0].find_spans(texts[1400:1600]))
     assert [(n + 1400, *rest) for n, *rest in some] == [span for span in whole if 1400 <= span[0] < 1600]
 
 
@@ -253,7 +256,7 @@ def best(spans, threshold=0.4):
 def test_a_pattern_is_learned(learned, corpus):
     texts, mentions = corpus(100, seed=11)
     gold = {(number, *span) for number, spans in enumerate(mentions) for span in spans}
-    found = best(learned[0].spans(texts))
+    found = best(learned[0].find_spans(texts))
     assert len(found & gold) > 0.9 * max(len(gold), len(found))
 
 
@@ -297,7 +300,7 @@ def test_what_is_stored_tags_as_what_was_learned(learned, tmp_path):
     with np.load(tmp_path / "model.npz", allow_pickle=False) as arrays:
         mapped = Tagger.from_arrays(arrays)
     texts = chinese(50, 5)[0] + english(50, 5)[0]
-    assert tuples(mapped.spans(texts)) == tuples(tagger.spans(texts))
+    assert tuples(mapped.find_spans(texts)) == tuples(tagger.find_spans(texts))
     for name, array in tagger.arrays().items():
         np.testing.assert_array_equal(array, mapped.arrays()[name])
 
@@ -317,7 +320,7 @@ def test_what_is_stored_tags_as_what_was_learned(learned, tmp_path):
 def test_anything_can_be_learned_from(texts, mentions):
     tagger, spans = train(texts, mentions)
     assert set(spans.texts.tolist()) <= set(range(len(texts)))
-    for number, start, stop, _ in tuples(tagger.spans([*texts, "小米"])):
+    for number, start, stop, _ in tuples(tagger.find_spans([*texts, "小米"])):
         assert 0 <= start < stop <= len([*texts, "小米"][number])
 
 
@@ -325,7 +328,7 @@ def test_nothing_is_found_where_nothing_was_to_learn():
     texts = chinese(40)[0]
     tagger, spans = train(texts, [[] for _ in texts])
     assert not len(spans.texts)
-    assert not len(tagger.spans(texts).texts)
+    assert not len(tagger.find_spans(texts).texts)
 
 
 def test_of_mentions_that_overlap_the_first_and_longest_is_learned():
@@ -338,13 +341,13 @@ def test_of_mentions_that_overlap_the_first_and_longest_is_learned():
 
 def test_unequal_numbers_are_refused():
     for arguments in ((["a"], []), (["a"], [[]], np.array([0, 1]))):
-        with pytest.raises(ValueError, match="equally many"):
+        with pytest.raises(ValueError, match="numbers of texts"):
             train(*arguments)
 
 
 @pytest.mark.parametrize("text", ["米" * 1_000_000, "a" * 1_000_000, "ab " * 300_000, "《" * 300_000, "\n" * 100_000])
 def test_long_texts_without_any_end_are_tagged(learned, text):
-    spans = learned[0].spans([text])
+    spans = learned[0].find_spans([text])
     assert (spans.stops - spans.starts > 0).all()
 
 
@@ -354,10 +357,10 @@ def test_mentions_of_long_texts_are_found_where_they_are(learned):
     for text, spans in zip(texts, mentions, strict=True):
         gold |= {(0, len(whole) + start, len(whole) + stop) for start, stop in spans}
         whole += text + "。"
-    found = best(learned[0].spans([whole]))
+    found = best(learned[0].find_spans([whole]))
     assert len(found & gold) > 0.9 * max(len(gold), len(found))
 
 
 def test_no_texts_give_no_spans(learned):
-    assert isinstance(learned[0].spans([]), TaggedSpans)
-    assert tuples(learned[0].spans([])) == tuples(learned[0].spans(["", " ", "\n"])) == []
+    assert isinstance(learned[0].find_spans([]), TaggedSpans)
+    assert tuples(learned[0].find_spans([])) == tuples(learned[0].find_spans(["", " ", "\n"])) == []

@@ -103,7 +103,7 @@ class LinkedMentions(NamedTuple):
 
 def link_texts(model: LinkingModel, texts: Sequence[str], linking: Linking) -> LinkedMentions:
     """Return the mentions of texts."""
-    tagged = None if model.tagger is None else model.tagger.spans(texts)
+    tagged = None if model.tagger is None else model.tagger.find_spans(texts)
     text = parse_texts(texts, model.lexicon, tagged)
     base = model.lexicon.base
     found = find_candidates(base, model.statistics, text, PRIOR_WEIGHTS)

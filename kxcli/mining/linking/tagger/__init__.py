@@ -1,8 +1,8 @@
-"""Mentions that no knowledge base lists, found by what texts with mentions have taught.
+"""A tagger of mentions that no knowledge base lists, trained on texts with mentions.
 
 >>> from kxcli.mining.linking.tagger import train
 >>> tagger, held_out = train(["他说小米好", "我说苹果好", "谁说红豆好"] * 5, [[(2, 4)]] * 15)
->>> spans = tagger.spans(["你说绿茶好"])
+>>> spans = tagger.find_spans(["你说绿茶好"])
 >>> best = spans.probabilities.argmax()
 >>> int(spans.starts[best]), int(spans.stops[best])
 (2, 4)

@@ -1,4 +1,4 @@
-"""What tokens are made of: the kind of every character, and a hash of what it is folded to."""
+"""Kinds and hashes of characters, from which tokens and their features are made."""
 
 import unicodedata
 from functools import cache
@@ -10,52 +10,52 @@ from kxcli.arrays.hashing import mix_bits_32
 from kxcli.mining.text.character_tables import TABLE_END, letter_table, spaced_table
 from kxcli.mining.text.folding import fold_texts
 
-# White space, letters and digits of scripts that part words by spaces, letters of others, and marks.
+# White space; letters and digits of scripts with spaces between words; letters of other scripts; other characters.
 WHITE, LOWER, UPPER, DIGIT, SPACED, UNSPACED, OTHER = range(7)
 _OPEN, _CLOSE = "《【(“[‘「『<{〔〖〈", "》】)”]’」』>}〕〗〉"
-_MARKS = ("\"'", "_", "-–—―", ":", ",、;", "·.•・", "|", "/", "!?。…~")
-OPEN, CLOSE = 7, 12  # five kinds each: the first four characters, and the others
-QUOTE = 17  # and more, one for each of `_MARKS`
-SENTENCE_MARK = QUOTE + len(_MARKS) - 1
-ANY_MARK = QUOTE + len(_MARKS)
+_PUNCTUATION = ("\"'", "_", "-–—―", ":", ",、;", "·.•・", "|", "/", "!?。…~")
+OPEN, CLOSE = 7, 12  # five kinds each: one for each of the first four brackets, and one for all others
+QUOTE = 17  # the first of one kind for each string of `_PUNCTUATION`
+SENTENCE_MARK = QUOTE + len(_PUNCTUATION) - 1
+ANY_MARK = QUOTE + len(_PUNCTUATION)
 N_KINDS = 32  # a power of two above all kinds
 
 
 @cache
-def kinds() -> UInt8Array:
-    """Return the kind of each character, by code point up to some and by the last one for all others."""
+def kind_table() -> UInt8Array:
+    """Return the kind of each character by code point; the last row is for all higher ones."""
     letters, spaced = letter_table(), spaced_table()
-    found = np.full(TABLE_END + 1, OTHER, dtype=np.uint8)
-    special = {mark: QUOTE + number for number, marks in enumerate(_MARKS) for mark in marks}
+    kinds = np.full(TABLE_END + 1, OTHER, dtype=np.uint8)
+    special = {mark: QUOTE + number for number, marks in enumerate(_PUNCTUATION) for mark in marks}
     for first, brackets in ((OPEN, _OPEN), (CLOSE, _CLOSE)):
         special |= {bracket: first + min(number, 4) for number, bracket in enumerate(brackets)}
     for code in range(TABLE_END):
         character = chr(code)
         if spaced[code]:
             category = unicodedata.category(character)
-            found[code] = {"Lu": UPPER, "Lt": UPPER, "Ll": LOWER, "Nd": DIGIT}.get(category, SPACED)
+            kinds[code] = {"Lu": UPPER, "Lt": UPPER, "Ll": LOWER, "Nd": DIGIT}.get(category, SPACED)
         elif letters[code]:
-            found[code] = UNSPACED
+            kinds[code] = UNSPACED
         elif character.isspace():
-            found[code] = WHITE
-        elif 0xFF00 <= code < 0xFFF0:
+            kinds[code] = WHITE
+        elif 0xFF00 <= code < 0xFFF0:  # full-width and half-width forms
             plain = unicodedata.normalize("NFKC", character)
-            found[code] = special.get(plain, ANY_MARK)
+            kinds[code] = special.get(plain, ANY_MARK)
         elif character in special:
-            found[code] = special[character]
+            kinds[code] = special[character]
         elif unicodedata.category(character)[0] in "PS":
-            found[code] = ANY_MARK
-    found[TABLE_END] = UNSPACED
-    return found
+            kinds[code] = ANY_MARK
+    kinds[TABLE_END] = UNSPACED
+    return kinds
 
 
 @cache
-def hashes() -> UInt32Array:
-    """Return a hash of each character after folding, by code point up to some."""
+def hash_table() -> UInt32Array:
+    """Return a hash of each folded character by code point; the last row is for all higher ones."""
     codes = np.arange(TABLE_END + 1, dtype=np.uint32)
-    plain = [code for code in range(TABLE_END) if code != 0xFFFF and not 0xD800 <= code < 0xE000]
-    whole = fold_texts([chr(code) for code in plain])
-    borders = np.flatnonzero(whole.codes == 0xFFFF)
-    single = np.flatnonzero(np.diff(borders, prepend=-1) == 2)
-    codes[np.array(plain)[single]] = whole.codes[borders[single] - 1]
+    foldable = [code for code in range(TABLE_END) if code != 0xFFFF and not 0xD800 <= code < 0xE000]
+    folded = fold_texts([chr(code) for code in foldable])
+    borders = np.flatnonzero(folded.codes == 0xFFFF)
+    single = np.flatnonzero(np.diff(borders, prepend=-1) == 2)  # characters that fold to one character
+    codes[np.array(foldable)[single]] = folded.codes[borders[single] - 1]
     return mix_bits_32(codes + np.uint32(1))

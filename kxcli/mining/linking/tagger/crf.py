@@ -1,8 +1,9 @@
-"""A chain CRF (Lafferty et al. 2001) over tokens: B, I and E for the first, inner and last one of a span, S, and O.
+"""A chain CRF (Lafferty et al. 2001) over tokens.
 
-What follows a tag hangs on nothing but whether it leaves a span open; there are no weights of pairs of tags.  So the
-border between two tokens is in one of two states, outside or inside a span, and of the backward sums over all ways to
-go on, one ratio, inside to outside, tells all: forward, what remains is a Markov chain.  The score of O is 0.
+The tags are B, I and E for the first, inner and last token of a span, S for a span of one token, and O for no span.
+There are no weights of pairs of tags: the next tag depends only on whether a span is open.  So the border between two
+tokens is in one of two states, outside or inside a span, and the ratio of the two backward sums, inside to outside, is
+sufficient.  Given these ratios, the tags are a Markov chain, which is computed forward.  The score of O is 0.
 """
 
 from typing import NamedTuple
@@ -12,16 +13,21 @@ import numpy as np
 from kxcli.arrays import Float32Array, Int8Array, IntArray
 from kxcli.arrays.ragged import starts_of
 
-B, I, E, S, O = range(5)  # noqa: E741  # as they are called everywhere
+B, I, E, S, O = range(5)  # noqa: E741 -- the names of the literature
 N_SCORED = 4
 _ONE = np.float32(1)
 
 
 class Chains:
-    """Chains side by side, the longest first: all first tokens, then all second ones, and so on.
+    """Tokens of chains, arranged by step: all first tokens, then all second ones, and so on.
 
-    order: the numbers of the chains.  lengths: in that order.  at: the slot of each token.
-    begins: where each step's tokens begin, and the last one's end.
+    Within a step, the longest chains come first.
+
+    Attributes:
+        order: The numbers of the chains, the longest first.
+        lengths: Their lengths, in this order.
+        at: The slot of each token.
+        begins: Where the tokens of each step begin, and where the last step ends.
     """
 
     def __init__(self, starts: IntArray, lengths: IntArray) -> None:
@@ -34,17 +40,21 @@ class Chains:
         chains = np.arange(int(self.begins[-1])) - np.repeat(self.begins[:-1], counts)
         self.at = starts[self.order].take(chains) + np.repeat(steps, counts)
 
-    def located(self, tokens: IntArray) -> tuple[IntArray, IntArray]:
-        """Return the place in `order` of each token's chain, and the step."""
+    def locate(self, tokens: IntArray) -> tuple[IntArray, IntArray]:
+        """Return the position of each token's chain in `order`, and its step."""
         steps = np.searchsorted(self.begins, tokens, side="right") - 1
         return tokens - self.begins.take(steps), steps
 
 
 class Posterior(NamedTuple):
-    """How likely tags are given the scores of whole chains; shape (tokens,), in the order of `chains.at`.
+    """Probabilities of tags, shape (tokens,), in the order of `chains.at`.
 
-    inside: that a span is open before the token.  begins, single: B and S, if none is.  goes_on: I, if one is, else
-    it is E.
+    Attributes:
+        chains: The chains.
+        inside: That a span is open before the token.
+        begins: Of B if no span is open.
+        single: Of S if no span is open.
+        goes_on: Of I if a span is open; the alternative is E.
     """
 
     chains: Chains
@@ -60,48 +70,52 @@ class Posterior(NamedTuple):
         return np.stack((outside * self.begins, going, self.inside - going, outside * self.single))
 
     def loss(self, tags: Int8Array) -> float:
-        """Return the negative logarithm of the tags' probability."""
+        """Return the negative logarithm of the probability of tags."""
         if not len(tags):
             return 0.0
         ends = _ONE - self.goes_on
         parts = np.stack((self.begins, self.goes_on, ends, self.single, _ONE - self.begins - self.single))
-        of_tags = parts[tags, np.arange(len(tags))]
-        return -float(np.log(np.maximum(of_tags, np.float32(1e-9))).sum(dtype=np.float64))
+        chosen = parts[tags, np.arange(len(tags))]
+        return -float(np.log(np.maximum(chosen, np.float32(1e-9))).sum(dtype=np.float64))
 
-    def spans(self, least: float) -> tuple[IntArray, IntArray, IntArray, Float32Array]:
-        """Return the spans that are at least so likely: the chains' numbers, steps, lengths and probabilities."""
+    def find_spans(self, min_probability: float) -> tuple[IntArray, IntArray, IntArray, Float32Array]:
+        """Return the chain, first step, length and probability of each likely span."""
         outside = _ONE - self.inside
         single = outside * self.single
-        likely = np.flatnonzero(single >= least)
-        found = [(*self.chains.located(likely), np.ones(len(likely), dtype=np.int64), single.take(likely))]
+        likely = np.flatnonzero(single >= min_probability)
+        found = [(*self.chains.locate(likely), np.ones(len(likely), dtype=np.int64), single.take(likely))]
         mass = outside * self.begins
-        likely = np.flatnonzero(mass >= least)
-        chains, steps = self.chains.located(likely)
+        likely = np.flatnonzero(mass >= min_probability)
+        chains, steps = self.chains.locate(likely)
         mass, length = mass.take(likely), 1
         while len(chains):
             following = self.chains.begins.take(steps + length) + chains
             length += 1
             going = mass * self.goes_on.take(following)
             ending = mass - going
-            likely = np.flatnonzero(ending >= least)
+            likely = np.flatnonzero(ending >= min_probability)
             lengths = np.full(len(likely), length)
             found.append((chains.take(likely), steps.take(likely), lengths, ending.take(likely)))
-            likely = np.flatnonzero(going >= least)
+            likely = np.flatnonzero(going >= min_probability)
             chains, steps, mass = chains.take(likely), steps.take(likely), going.take(likely)
         chains, steps, lengths, probabilities = (np.concatenate(parts) for parts in zip(*found, strict=True))
         return self.chains.order.take(chains), steps, lengths, probabilities
 
 
 def compute_posterior(chains: Chains, exponentials: Float32Array) -> Posterior:
-    """Return what the exponentials of scores, shape (4, tokens), make of chains.
+    """Return the probabilities of tags.
 
-    With scores of at most 12 either way no ratio leaves exp(-24) to exp(24), so that nothing has to be scaled.
+    With scores from -12 to 12 all ratios are between exp(-24) and exp(24), so that no scaling is necessary.
+
+    Args:
+        chains: The chains.
+        exponentials: Of the scores of B, I, E and S, shape (4, tokens).
     """
-    begin, go_on, end, alone = exponentials
+    begin, go_on, end, single = exponentials
     begins, goes_on, open_ = np.empty_like(begin), np.empty_like(begin), np.empty_like(begin)
-    outside = alone + _ONE
+    outside = single + _ONE
     bounds = chains.begins.tolist()
-    ratios = np.zeros(bounds[1] if len(bounds) > 1 else 0, dtype=np.float32)  # where a chain ends, none may be open
+    ratios = np.zeros(bounds[1] if len(bounds) > 1 else 0, dtype=np.float32)  # no span is open at the end of a chain
     for start, stop in zip(bounds[-2::-1], bounds[:0:-1], strict=True):
         ratio, still_out, still_open = ratios[: stop - start], outside[start:stop], open_[start:stop]
         np.multiply(begin[start:stop], ratio, out=begins[start:stop])
@@ -117,4 +131,4 @@ def compute_posterior(chains: Chains, exponentials: Float32Array) -> Posterior:
         until = before + stop - start
         np.multiply(inside[before:until], change[before:until], out=inside[start:stop])
         np.add(inside[start:stop], begins[before:until], out=inside[start:stop])
-    return Posterior(chains, inside, begins, alone / outside, goes_on)
+    return Posterior(chains, inside, begins, single / outside, goes_on)

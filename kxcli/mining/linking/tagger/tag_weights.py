@@ -1,7 +1,7 @@
-"""The weights of features: their rows in one matrix for learning, and what is left of it for tagging.
+"""The weights of features: one matrix for learning, and packed integers for tagging.
 
-For tagging, a row's four weights are whole numbers packed into one of 64 bits.  Sums of packed numbers are packed
-sums, the same in any order: so a token's scores do not hang on what stands beside it in memory.
+For tagging, the four weights of a row are integers packed into one of 64 bits.  Sums of packed integers are packed
+sums and equal in any order, so that the scores of a token do not depend on other tokens.
 """
 
 import math
@@ -9,33 +9,32 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from kxcli.arrays import AnyArray, Float32Array, Int32Array, IntArray, NamedArrays, UInt32Array, UInt64Array
+from kxcli.arrays import AnyArray, Float32Array, Int16Array, Int32Array, IntArray, NamedArrays, UInt32Array, UInt64Array
 from kxcli.arrays.key_index import KeyIndex
 from kxcli.mining.linking.tagger.token_features import AFFIXES, FAMILIES, VOCABULARIES, TokenFeatures, shift
 from kxcli.schema import ArrayField, require_minimum
 
-_KEYS = {"word": "u8"}  # dtypes of keys that are sums of hashes; those of all others are hashes
-_MIN_COUNT = 2  # times that a vocabulary's feature has to occur
-_MAX_UNITS = (1 << 15) - 1  # of a score, in units
-_FINEST = 12  # bits behind the point
+_KEY_TYPES = {"word": "u8"}  # dtypes of keys that are sums of hashes; other keys are hashes
+_MIN_COUNT = 2  # occurrences of a feature in a vocabulary
+_MAX_UNITS = (1 << 15) - 1  # of a score
+_MAX_BITS = 12  # fractional bits of a weight
 _MIDDLE = np.uint64(0x8000_8000_8000_8000)
-CLIPPED = 12.0  # a score's magnitude, beyond which it makes no difference
+MAX_SCORE = 12.0  # magnitude, beyond which a score makes no difference
 
 
 class FeatureSpace:
-    """The features that weights are learned of: the rows of a matrix, of which row 0 is that of no feature.
+    """The features that have weights, as rows of a matrix; row 0 is no feature.
 
-    A family's rows follow each other by number, then by offset, then by place; those of a vocabulary's number 0,
-    which is that of what it does not have, are not used.
+    The rows of a family are ordered by number, then by offset, then by place.  Number 0 of a vocabulary is any
+    unknown feature, and its rows are not used.
     """
 
     def __init__(self, keys: dict[str, UInt32Array]) -> None:
         self.keys = keys
-        self._slots = {name: KeyIndex.from_keys(known) for name, known in keys.items()}
+        self._indexes = {name: KeyIndex.from_keys(known) for name, known in keys.items()}
         self.starts: dict[str, int] = {}
-        self.n_numbers = _n_numbers({name: len(known) for name, known in keys.items()})
+        self.n_numbers = _count_numbers({name: len(known) for name, known in keys.items()})
         self.n_rows = 1
         for name, family in FAMILIES.items():
             self.starts[name] = self.n_rows
@@ -43,7 +42,7 @@ class FeatureSpace:
 
     @classmethod
     def fit(cls, parts: Sequence[TokenFeatures]) -> "FeatureSpace":
-        """Return the space of some texts' features."""
+        """Return the space of the features that occur in some texts."""
         keys = {}
         for name in VOCABULARIES:
             known, counts = np.unique(np.concatenate([part.keys[name] for part in parts]), return_counts=True)
@@ -51,13 +50,13 @@ class FeatureSpace:
         return cls(keys)
 
     def numbers(self, features: TokenFeatures) -> dict[str, IntArray]:
-        """Return the numbers of all families, as `Features.numbers`; "affix" of shape (affixes, slots)."""
-        found = {name: self._slots[name].find(keys).astype(np.int64) for name, keys in features.keys.items()}
+        """Return the numbers of all families, as `TokenFeatures.numbers`; "affix" has the shape (affixes, slots)."""
+        found = {name: self._indexes[name].find(keys).astype(np.int64) for name, keys in features.keys.items()}
         found["affix"] = found["affix"].reshape(len(AFFIXES), -1)
         return found | features.numbers
 
     def columns(self, features: TokenFeatures) -> Int32Array:
-        """Return the rows of every slot's features, shape (slots, columns); a slot has the same number of them."""
+        """Return the rows of the features of every slot, shape (slots, columns)."""
         columns = list[Any]()
         for name, numbers in self.numbers(features).items():
             family, start = FAMILIES[name], self.starts[name]
@@ -78,15 +77,16 @@ class FeatureSpace:
 
 
 class TagWeights:
-    """Weights in whole units, as they are stored, and what they make of features.
+    """Weights as integers, as stored, and the scores of features.
 
-    units: shape (rows, 4), of the tags B, I, E and S.  prior: of a token without features.  bits: of a unit, behind
-    the point.
+    Attributes:
+        space: The features.
+        units: Weights of the tags B, I, E and S, shape (rows, 4), in units of 2^-bits.
+        prior: Scores of a token without features.
+        bits: Fractional bits.
     """
 
-    def __init__(
-        self, space: FeatureSpace, units: npt.NDArray[np.int16], prior: npt.NDArray[np.int16], bits: int
-    ) -> None:
+    def __init__(self, space: FeatureSpace, units: Int16Array, prior: Int16Array, bits: int) -> None:
         self.space, self.units, self.prior, self.bits = space, units, prior, bits
         self._prior = _pack_units(prior[np.newaxis])[0]
         packed = _pack_units(units)
@@ -97,51 +97,53 @@ class TagWeights:
             table = packed[start : start + math.prod(shape)].reshape(shape)
             self._tables[name] = [np.ascontiguousarray(table[:, which]) for which in range(len(family.offsets))]
         scores = (np.arange(1 << 16) - (1 << 15)) / 2.0**bits
-        self._exponentials = np.exp(np.clip(scores, -CLIPPED, CLIPPED)).astype(np.float32)
+        self._exponentials = np.exp(np.clip(scores, -MAX_SCORE, MAX_SCORE)).astype(np.float32)
 
     @classmethod
-    def of(cls, space: FeatureSpace, weights: Float32Array, prior: Float32Array) -> "TagWeights":
-        """Return weights in the finest units in which no sum can be too large."""
-        most = float(np.abs(prior).max())
+    def quantize(cls, space: FeatureSpace, weights: Float32Array, prior: Float32Array) -> "TagWeights":
+        """Return weights in the finest units for which no sum overflows."""
+        max_sum = float(np.abs(prior).max())
         for name, family in FAMILIES.items():
             size = space.n_numbers[name] * len(family.offsets) * family.places
             start = space.starts[name]
             part = np.abs(weights[start : start + size]).reshape(space.n_numbers[name], len(family.offsets), -1)
             times = len(AFFIXES) if name == "affix" else 1
-            most += times * float(part.max(axis=(0, 2)).sum())
-        bits = min(_FINEST, math.floor(math.log2((_MAX_UNITS - len(FAMILIES) * 8) / most)))
+            max_sum += times * float(part.max(axis=(0, 2)).sum())
+        bits = min(_MAX_BITS, math.floor(math.log2((_MAX_UNITS - len(FAMILIES) * 8) / max_sum)))
         return cls(space, np.rint(weights * 2**bits).astype(np.int16), np.rint(prior * 2**bits).astype(np.int16), bits)
 
     @staticmethod
     def declare_arrays() -> dict[str, ArrayField]:
         """Declare the arrays."""
 
-        def within(rows: UInt32Array, arrays: NamedArrays, sizes: Mapping[str, int]) -> str:
-            numbers = _n_numbers({name: sizes[f"tagger.{name}"] for name in VOCABULARIES})
+        def check_rows(rows: UInt32Array, arrays: NamedArrays, sizes: Mapping[str, int]) -> str:
+            numbers = _count_numbers({name: sizes[f"tagger.{name}"] for name in VOCABULARIES})
             n_rows = 1 + sum(numbers[name] * len(one.offsets) * one.places for name, one in FAMILIES.items())
-            return "" if int(rows.max()) < n_rows else "has a row that no feature has"
+            return "" if int(rows.max()) < n_rows else "has a row without a feature"
 
         return {
             **{
-                f"tagger.{name}": ArrayField(_KEYS.get(name, "u4"), (f"tagger.{name}",), rules=[require_minimum(1)])
+                f"tagger.{name}": ArrayField(
+                    _KEY_TYPES.get(name, "u4"), (f"tagger.{name}",), rules=[require_minimum(1)]
+                )
                 for name in VOCABULARIES
             },
-            "tagger.rows": ArrayField("u4", ("tagger.rows",), rules=[within]),
+            "tagger.rows": ArrayField("u4", ("tagger.rows",), rules=[check_rows]),
             "tagger.units": ArrayField("i2", ("tagger.rows", 4)),
             "tagger.prior": ArrayField("i2", (4,)),
-            "tagger.bits": ArrayField("i8", (), rules=[_are_bits]),
+            "tagger.bits": ArrayField("i8", (), rules=[_check_bits]),
         }
 
     @classmethod
     def from_arrays(cls, arrays: NamedArrays) -> "TagWeights":
-        """Return the weights whose `arrays` these are."""
+        """Return the weights that `arrays` returned."""
         space = FeatureSpace({name: arrays[f"tagger.{name}"] for name in VOCABULARIES})
         units = np.zeros((space.n_rows, 4), dtype=np.int16)
         units[arrays["tagger.rows"]] = arrays["tagger.units"]
         return cls(space, units, arrays["tagger.prior"], int(arrays["tagger.bits"]))
 
     def arrays(self) -> dict[str, AnyArray]:
-        """Return all there is as arrays, under names that begin with "tagger."."""
+        """Return the weights as arrays, under names that begin with "tagger."."""
         rows = np.flatnonzero(self.units.any(axis=1)).astype(np.uint32)
         return {
             **{f"tagger.{name}": self.space.keys[name] for name in VOCABULARIES},
@@ -173,33 +175,36 @@ class TagWeights:
 
     def exponentials(self, scores: UInt64Array) -> Float32Array:
         """Return the exponentials of packed scores, shape (4, scores)."""
-        fields = (scores + _MIDDLE).astype("<u8", copy=False).view("<u2").reshape(-1, 4)
-        return self._exponentials.take(np.ascontiguousarray(fields.T))
+        return self._exponentials.take(np.ascontiguousarray(_split_fields(scores).T))
 
 
-def _n_numbers(n_keys: Mapping[str, int]) -> dict[str, int]:
-    """Return how many numbers each family has, given the keys of each vocabulary; number 0 is of none."""
+def _count_numbers(n_keys: Mapping[str, int]) -> dict[str, int]:
+    """Return the number of numbers of each family, given the number of keys of each vocabulary."""
     return {name: family.n_numbers or n_keys[name] + 1 for name, family in FAMILIES.items()}
 
 
-def _are_bits(bits: IntArray, arrays: NamedArrays, sizes: Mapping[str, int]) -> str:
-    return "" if abs(int(bits)) <= _FINEST else "is out of range"
+def _check_bits(bits: IntArray, arrays: NamedArrays, sizes: Mapping[str, int]) -> str:
+    return "" if abs(int(bits)) <= _MAX_BITS else "is out of range"
 
 
 def unpack_scores(scores: UInt64Array) -> IntArray:
     """Return packed scores in units, shape (scores, 4)."""
-    fields = (scores + _MIDDLE).astype("<u8", copy=False).view("<u2").reshape(-1, 4)
-    return fields.astype(np.int64) - (1 << 15)
+    return _split_fields(scores).astype(np.int64) - (1 << 15)
 
 
-def _pack_units(units: npt.NDArray[np.int16]) -> UInt64Array:
+def _split_fields(scores: UInt64Array) -> AnyArray:
+    """Return the four fields of packed scores, each plus 2^15, shape (scores, 4)."""
+    return (scores + _MIDDLE).astype("<u8", copy=False).view("<u2").reshape(-1, 4)
+
+
+def _pack_units(units: Int16Array) -> UInt64Array:
     wide = units.astype(np.int64).view(np.uint64) << np.array([0, 16, 32, 48], dtype=np.uint64)
     packed: UInt64Array = np.add.reduce(wide, axis=1)
     return packed
 
 
 def _add_shifted(total: UInt64Array, values: UInt64Array, offset: int) -> None:
-    """Add values to what stands so many places before theirs."""
+    """Add values to the totals `offset` positions before them."""
     if offset > 0:
         total[:-offset] += values[offset:]
     elif offset:

@@ -1,4 +1,4 @@
-"""Spans of text that may be mentions, learned from texts with mentions alone, with how likely each one is."""
+"""The tagger: spans of texts that may be mentions, with their probabilities."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,16 +9,19 @@ from kxcli.arrays import AnyArray, Float32Array, IntArray, NamedArrays
 from kxcli.mining.linking.tagger.crf import Chains, Posterior, compute_posterior
 from kxcli.mining.linking.tagger.tag_weights import TagWeights
 from kxcli.mining.linking.tagger.token_features import TokenFeatures
-from kxcli.mining.linking.tagger.token_layout import MAX_CHAIN, TextWindow, TokenLayout, iter_blocks, layout
+from kxcli.mining.linking.tagger.token_layout import MAX_CHAIN, TextWindow, TokenLayout, iter_blocks
 from kxcli.schema import ArrayField
 
-MIN_PROBABILITY = 0.05  # the probability from which on spans are given
+MIN_PROBABILITY = 0.05  # of the spans that are returned
 
 
 class TaggedSpans(NamedTuple):
     """Spans of texts, by text, start and stop; they may overlap.
 
-    texts: numbers of texts.  starts, stops: in the text.  probabilities: that exactly this span is a mention.
+    Attributes:
+        texts: The number of each one's text.
+        starts, stops: Its characters.
+        probabilities: That exactly this span is a mention.
     """
 
     texts: IntArray
@@ -28,7 +31,7 @@ class TaggedSpans(NamedTuple):
 
     @classmethod
     def concatenate(cls, parts: Sequence["TaggedSpans"]) -> "TaggedSpans":
-        """Return the spans of all parts in order."""
+        """Return the spans of all parts."""
         if not parts:
             none = np.empty(0, dtype=np.int64)
             return cls(none, none, none, np.empty(0, dtype=np.float32))
@@ -36,7 +39,7 @@ class TaggedSpans(NamedTuple):
 
 
 class Tagger:
-    """Finds spans like those that it has learned from."""
+    """Finds spans like the mentions that it learned from."""
 
     def __init__(self, weights: TagWeights) -> None:
         self._weights = weights
@@ -48,34 +51,34 @@ class Tagger:
 
     @classmethod
     def from_arrays(cls, arrays: NamedArrays) -> "Tagger":
-        """Return the tagger whose `arrays` these are."""
+        """Return the tagger that `arrays` returned."""
         return cls(TagWeights.from_arrays(arrays))
 
     def arrays(self) -> dict[str, AnyArray]:
-        """Return all there is as arrays, under names that begin with "tagger."."""
+        """Return the tagger as arrays, under names that begin with "tagger."."""
         return self._weights.arrays()
 
-    def spans(self, texts: Sequence[str], least: float = MIN_PROBABILITY) -> TaggedSpans:
-        """Return all spans that are at least so likely; a text's do not hang on the others."""
-        return TaggedSpans.concatenate([self._block(windows, least) for windows in iter_blocks(texts)])
+    def find_spans(self, texts: Sequence[str], min_probability: float = MIN_PROBABILITY) -> TaggedSpans:
+        """Return all likely spans; those of a text do not depend on the other texts."""
+        return TaggedSpans.concatenate([self._tag_block(windows, min_probability) for windows in iter_blocks(texts)])
 
-    def _block(self, windows: Sequence[TextWindow], least: float) -> TaggedSpans:
-        lay = tokenize_windows(windows)
-        chains = Chains(lay.chain_starts, lay.chain_lengths)
-        scores = self._weights.scores(TokenFeatures.of(lay)).take(chains.at)
+    def _tag_block(self, windows: Sequence[TextWindow], min_probability: float) -> TaggedSpans:
+        layout = tokenize_windows(windows)
+        chains = Chains(layout.chain_starts, layout.chain_lengths)
+        scores = self._weights.scores(TokenFeatures.extract(layout)).take(chains.at)
         result = compute_posterior(chains, self._weights.exponentials(scores))
-        firsts, lasts, probabilities = find_span_slots(result, lay.chain_starts, least)
-        texts, starts, stops = SlotSources.of(windows, lay, firsts)
-        stops += lay.stops.take(lasts) - lay.stops.take(firsts)
+        firsts, lasts, probabilities = find_span_slots(result, layout.chain_starts, min_probability)
+        texts, starts, stops = SlotSources.locate(windows, layout, firsts)
+        stops += layout.stops.take(lasts) - layout.stops.take(firsts)
         return TaggedSpans(texts, starts, stops, probabilities)
 
 
 def tokenize_windows(windows: Sequence[TextWindow]) -> TokenLayout:
-    """Return the tokens of windows, and words as jieba's dictionary has them."""
-    return layout([window.characters for window in windows], _cut)
+    """Return the tokens of windows, with the words of jieba."""
+    return TokenLayout.from_texts([window.characters for window in windows], _cut_words)
 
 
-def _cut(text: str) -> list[str]:
+def _cut_words(text: str) -> list[str]:
     import rjieba
 
     words: list[str] = rjieba.cut(text, False)
@@ -83,25 +86,33 @@ def _cut(text: str) -> list[str]:
 
 
 class SlotSources(NamedTuple):
-    """Where slots come from: the number of the text, and from where to where in it."""
+    """The text of each slot, and the characters in it."""
 
     texts: IntArray
     starts: IntArray
     stops: IntArray
 
     @classmethod
-    def of(cls, windows: Sequence[TextWindow], lay: TokenLayout, slots: IntArray) -> "SlotSources":
-        """Return where slots of windows that are laid out come from."""
-        starts = lay.starts.take(slots)
-        numbers = np.searchsorted(lay.window_starts, starts, side="right") - 1
+    def locate(cls, windows: Sequence[TextWindow], layout: TokenLayout, slots: IntArray) -> "SlotSources":
+        """Return the sources of slots in the layout of windows."""
+        starts = layout.starts.take(slots)
+        numbers = np.searchsorted(layout.window_starts, starts, side="right") - 1
         texts = np.array([window.text for window in windows], dtype=np.int64)
-        moved = (np.array([window.offset for window in windows], dtype=np.int64) - lay.window_starts).take(numbers)
-        return cls(texts.take(numbers), starts + moved, lay.stops.take(slots) + moved)
+        moved = (np.array([window.offset for window in windows], dtype=np.int64) - layout.window_starts).take(numbers)
+        return cls(texts.take(numbers), starts + moved, layout.stops.take(slots) + moved)
 
 
-def find_span_slots(result: Posterior, chain_starts: IntArray, least: float) -> tuple[IntArray, IntArray, Float32Array]:
-    """Return the first and last slots of spans, in their order, and the probabilities; chains start at these slots."""
-    chains, steps, lengths, probabilities = result.spans(least)
+def find_span_slots(
+    result: Posterior, chain_starts: IntArray, min_probability: float
+) -> tuple[IntArray, IntArray, Float32Array]:
+    """Return the first slot, last slot and probability of each likely span, by slot.
+
+    Args:
+        result: The probabilities of tags.
+        chain_starts: The first slot of each chain.
+        min_probability: The lower limit.
+    """
+    chains, steps, lengths, probabilities = result.find_spans(min_probability)
     firsts = chain_starts.take(chains) + steps
     order = np.argsort(firsts * MAX_CHAIN + lengths - 1)  # no two spans are equal
     firsts = firsts.take(order)

@@ -1,15 +1,13 @@
-"""Learning a tagger, and what it finds in texts that it has not learned from."""
+"""Training of a tagger, and the spans that it finds in held-out texts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from kxcli.arrays import Int8Array, Int32Array, IntArray
+from kxcli.arrays import AnyArray, Float32Array, Int8Array, Int32Array, IntArray
 from kxcli.mining.linking.tagger.crf import B, E, I, O, S
-from kxcli.mining.linking.tagger.crf_learner import TaggerBatch, TaggerLearner, batches
+from kxcli.mining.linking.tagger.crf_learner import TaggerBatch, TaggerLearner, make_batches
 from kxcli.mining.linking.tagger.tag_weights import FeatureSpace, TagWeights
 from kxcli.mining.linking.tagger.tagger import (
     MIN_PROBABILITY,
@@ -24,14 +22,14 @@ from kxcli.mining.linking.tagger.token_layout import MAX_CHAIN, iter_blocks
 
 Mentions = Sequence[Sequence[tuple[int, int]]]
 
-_FOLDS = 5
+_N_FOLDS = 5
 _MAX_EPOCHS = 16
-_PATIENCE = 2  # epochs without gain, after which no more are tried
+_PATIENCE = 2  # epochs without gain that end the training
 
 
 @dataclass(frozen=True)
 class _TaggerExamples:
-    """Texts with mentions, as they are learned from; the slots of all texts follow each other."""
+    """Texts with mentions as the slots of all their chains."""
 
     space: FeatureSpace
     columns: Int32Array
@@ -41,23 +39,26 @@ class _TaggerExamples:
     sources: SlotSources
 
     @classmethod
-    def of(cls, texts: Sequence[str], mentions: Mentions) -> "_TaggerExamples":
+    def create(cls, texts: Sequence[str], mentions: Mentions) -> "_TaggerExamples":
         parts = [(windows, tokenize_windows(windows)) for windows in iter_blocks(texts or [""])]
-        features = [TokenFeatures.of(lay) for _, lay in parts]
+        features = [TokenFeatures.extract(layout) for _, layout in parts]
         space = FeatureSpace.fit(features)
-        found = [SlotSources.of(windows, lay, np.arange(len(lay))) for windows, lay in parts]
+        found = [SlotSources.locate(windows, layout, np.arange(len(layout))) for windows, layout in parts]
         sources = SlotSources(*(np.concatenate(arrays) for arrays in zip(*found, strict=True)))
-        first_slots = np.cumsum([0, *(len(lay) for _, lay in parts)])
-        starts = np.concatenate([lay.chain_starts + first for (_, lay), first in zip(parts, first_slots, strict=False)])
-        lengths = np.concatenate([lay.chain_lengths for _, lay in parts])
+        first_slots = np.cumsum([0, *(len(layout) for _, layout in parts)])
+        starts = np.concatenate(
+            [layout.chain_starts + first for (_, layout), first in zip(parts, first_slots, strict=False)]
+        )
+        lengths = np.concatenate([layout.chain_lengths for _, layout in parts])
         tags = _tag_slots(mentions, sources, starts, lengths)
         return cls(space, np.concatenate([space.columns(one) for one in features]), tags, starts, lengths, sources)
 
 
 def _tag_slots(mentions: Mentions, sources: SlotSources, chain_starts: IntArray, chain_lengths: IntArray) -> Int8Array:
-    """Return the tags of slots; of mentions that overlap, the first counts, and of those that start there the longest.
+    """Return the tags of slots.
 
-    A mention that begins or ends within a token, or in another chain than it began, cannot be tagged.
+    Of mentions that overlap, the first one is tagged, and of those with one start the longest.  A mention that starts
+    or ends within a token, or is in two chains, is not tagged.
     """
     tags = np.full(len(sources.texts), O, dtype=np.int8)
     slots = np.repeat(chain_starts - np.cumsum(chain_lengths) + chain_lengths, chain_lengths)
@@ -84,56 +85,62 @@ def _tag_slots(mentions: Mentions, sources: SlotSources, chain_starts: IntArray,
 def train(
     texts: Sequence[str],
     mentions: Mentions,
-    folds: npt.NDArray[np.integer[Any]] | None = None,
+    folds: AnyArray | None = None,
 ) -> tuple[Tagger, TaggedSpans]:
-    """Return a tagger that has learned mentions, and the spans that others find which have not seen the text.
+    """Return a tagger, and the spans that taggers trained on other texts find in each text.
 
-    mentions: start and stop of each text's.  folds: a number for each text; for the spans of each fold's texts a
-    tagger learns from all other folds.  By default, five folds take turns.  How long to learn is chosen by how likely
-    the held-out tags are.  Raises `ValueError` where there are not as many mentions, or folds, as texts.
+    The number of epochs maximizes the likelihood of held-out tags.
+
+    Args:
+        texts: The texts.
+        mentions: Start and stop of the mentions of each text.
+        folds: A number for each text; the spans of a fold come from a tagger trained on the other folds.  By default,
+            the number of the text modulo 5.
+
+    Raises:
+        ValueError: The numbers of texts, mentions and folds differ.
     """
     if folds is None:
-        folds = np.arange(len(texts)) % _FOLDS
+        folds = np.arange(len(texts)) % _N_FOLDS
     if not len(texts) == len(mentions) == len(folds):
-        raise ValueError("texts, their mentions and their folds are not equally many")
-    examples = _TaggerExamples.of(texts, mentions)
-    of_texts = np.unique(folds, return_inverse=True)[1]
-    of_chains = of_texts.take(examples.sources.texts.take(examples.chain_starts))
-    parts = batches(examples.columns, examples.tags, examples.chain_starts, examples.chain_lengths, of_chains)
-    spans, n_epochs = _held_out(examples, parts)
-    learner = TaggerLearner(parts, examples.space.n_rows)
+        raise ValueError("the numbers of texts, of lists of mentions and of folds differ")
+    examples = _TaggerExamples.create(texts, mentions)
+    text_folds = np.unique(folds, return_inverse=True)[1]
+    chain_folds = text_folds.take(examples.sources.texts.take(examples.chain_starts))
+    batches = make_batches(examples.columns, examples.tags, examples.chain_starts, examples.chain_lengths, chain_folds)
+    spans, n_epochs = _find_held_out_spans(examples, batches)
+    learner = TaggerLearner(batches, examples.space.n_rows)
     for epoch in range(n_epochs):
         learner.learn(epoch)
-    return Tagger(TagWeights.of(examples.space, learner.weights, learner.prior)), spans
+    return Tagger(TagWeights.quantize(examples.space, learner.weights, learner.prior)), spans
 
 
-def _held_out(examples: _TaggerExamples, parts: Sequence[TaggerBatch]) -> tuple[TaggedSpans, int]:
-    """Return what taggers find that have not learned from a fold's batches, and how many epochs were best."""
-    folds = sorted({batch.fold for batch in parts})
+def _find_held_out_spans(examples: _TaggerExamples, batches: Sequence[TaggerBatch]) -> tuple[TaggedSpans, int]:
+    """Return the spans that taggers of the other folds find, after the best number of epochs, and this number."""
+    folds = sorted({batch.fold for batch in batches})
     learners = [
-        TaggerLearner([batch for batch in parts if batch.fold != fold], examples.space.n_rows) for fold in folds
+        TaggerLearner([batch for batch in batches if batch.fold != fold], examples.space.n_rows) for fold in folds
     ]
-    best, n_epochs, loss_of_best = TaggedSpans.concatenate([]), 0, np.inf
-    if not parts:
-        return best, n_epochs
-    sources = examples.sources
-    for epoch in range(_MAX_EPOCHS):
+    best, n_epochs, min_loss = TaggedSpans.concatenate([]), 0, np.inf
+    for epoch in range(_MAX_EPOCHS if batches else 0):
         found, loss = [], 0.0
         for fold, learner in zip(folds, learners, strict=True):
             learner.learn(epoch)
-            for batch in parts:
+            for batch in batches:
                 if batch.fold == fold:
                     result = learner.posterior(batch)
                     loss += result.loss(batch.tags)
                     found.append(find_span_slots(result, examples.chain_starts[batch.numbers], MIN_PROBABILITY))
-        if loss < loss_of_best:
-            firsts, lasts, probabilities = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
-            order = np.argsort(firsts * MAX_CHAIN + lasts - firsts)
-            firsts, lasts = firsts[order], lasts[order]
-            best = TaggedSpans(
-                sources.texts[firsts], sources.starts[firsts], sources.stops[lasts], probabilities[order]
-            )
-            n_epochs, loss_of_best = epoch + 1, loss
+        if loss < min_loss:
+            best, n_epochs, min_loss = _locate_spans(examples.sources, found), epoch + 1, loss
         elif epoch + 1 >= n_epochs + _PATIENCE:
             break
     return best, n_epochs
+
+
+def _locate_spans(sources: SlotSources, found: Sequence[tuple[IntArray, IntArray, Float32Array]]) -> TaggedSpans:
+    """Return spans of slots as spans of texts, in order."""
+    firsts, lasts, probabilities = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
+    order = np.argsort(firsts * MAX_CHAIN + lasts - firsts)
+    firsts, lasts = firsts[order], lasts[order]
+    return TaggedSpans(sources.texts[firsts], sources.starts[firsts], sources.stops[lasts], probabilities[order])
