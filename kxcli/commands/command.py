@@ -24,6 +24,40 @@ def add_options(*options: Decorator) -> Callable[[CommandT], CommandT]:
     return add
 
 
+def option(
+    usage: str,
+    text: str,
+    *,
+    choices: Sequence[str] = (),
+    default: object = None,
+    name: str | None = None,
+    **attributes: Any,
+) -> Decorator:
+    """Return a decorator that adds an option.
+
+    Args:
+        usage: The flags, and the placeholder if it has a value: "-o, --output FILE".
+        text: The help; it may end with the default in words, in brackets.
+        choices: The possible values.
+        default: The default value.
+        name: The name of the parameter, if it is not the last flag.
+        attributes: More attributes of `click.Option`.
+    """
+    words = usage.replace(", ", " ").split(" ")
+    flags = [word for word in words if word.startswith("-")]
+    if choices:
+        attributes["type"] = click.Choice(choices)
+    elif "/" in usage:
+        attributes["default"] = None
+    elif len(flags) == len(words):
+        attributes["is_flag"] = True
+    else:
+        attributes["metavar"] = words[-1]
+    if default is not None:
+        attributes |= {"default": default, "show_default": "[default:" not in text}
+    return click.option(*flags, *([] if name is None else [name]), help=text, **attributes)
+
+
 class Command(click.Command):
     """A subcommand with rules for its options; an option that may not be repeated is refused when it is."""
 

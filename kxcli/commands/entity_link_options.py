@@ -2,6 +2,7 @@
 
 import click
 
+from kxcli.commands.command import option
 from kxcli.commands.input_options import TEXT_INPUT_RULES
 from kxcli.commands.option_rules import EXCLUDES, NO_EFFECT, REQUIRES, Condition, Rule, has
 from kxcli.commands.option_types import FOLDER, PathType
@@ -32,70 +33,47 @@ _MODEL_FILE = PathType("output", accepts_dash=False, file_format="npz", only_wit
 _ERRORS = PathType("output", file_format="tsv")
 
 LINK_OPTIONS = (
-    click.option(
-        "--kb",
-        metavar="KB",
+    option(
+        "--kb KB",
+        "Knowledge base: JSONL or TSV in UTF-8, may be compressed. May be repeated.",
         type=_FILE,
         required=True,
         multiple=True,
-        help="Knowledge base: JSONL or TSV in UTF-8, may be compressed. May be repeated.",
     ),
-    click.option(
-        "--kb-cache",
-        metavar="DIR",
+    option(
+        "--kb-cache DIR",
+        "Save compiled knowledge bases in DIR. [default: a folder of your own in XDG_CACHE_HOME]",
         type=FOLDER,
-        help="Save compiled knowledge bases in DIR. [default: a folder of your own in XDG_CACHE_HOME]",
     ),
-    click.option(
-        "--train",
-        metavar="LABELED",
+    option(
+        "--train LABELED",
+        "Train on the texts with mention_data in LABELED, and write --model. Reads no input. May be repeated.",
         type=_FILE,
         multiple=True,
-        help="Train on the texts with mention_data in LABELED, and write --model. Reads no input. May be repeated.",
     ),
-    click.option(
-        "--model",
-        metavar="MODEL",
-        type=_MODEL_FILE,
-        help="Link with the model in MODEL, or write it with --train.",
-    ),
-    click.option(
-        "--evaluate",
-        metavar="GOLD",
+    option("--model MODEL", "Link with the model in MODEL, or write it with --train.", type=_MODEL_FILE),
+    option(
+        "--evaluate GOLD",
+        "Link the texts of GOLD, and compare with its mention_data. Write a row for all, and one per type.",
         type=_FILE,
-        help="Link the texts of GOLD, and compare with its mention_data. Write a row for all, and one per type.",
     ),
-    click.option(
-        "--errors",
-        metavar="FILE",
-        type=PathType("output", file_format="tsv"),
-        help="Write each error as a TSV row to FILE.",
-    ),
-    click.option(
-        "--candidates",
-        metavar="K",
-        type=click.IntRange(min=0),
-        default=0,
-        help="Add the K next best candidates of each mention.",
-    ),
-    click.option(
+    option("--errors FILE", "Write each error as a TSV row to FILE.", type=PathType("output", file_format="tsv")),
+    option("--candidates K", "Add the K next best candidates of each mention.", type=click.IntRange(min=0), default=0),
+    option(
         "--nil",
-        type=click.Choice(["keep", "drop"]),
+        "Keep mentions without an entry, with the kb_id NIL, or drop them.",
+        choices=["keep", "drop"],
         default="keep",
-        show_default=True,
-        help="Keep mentions without an entry, with the kb_id NIL, or drop them.",
     ),
-    click.option(
-        "--nil-threshold",
-        metavar="X",
+    option(
+        "--nil-threshold X",
+        "Minimum score of a mention with an entry. [default: from the model; 0.5 without one]",
         type=click.FloatRange(0, 1),
-        help="Minimum score of a mention with an entry. [default: from the model; 0.5 without one]",
     ),
-    click.option(
+    option(
         "--overlap",
-        type=click.Choice(["longest", "best", "all"]),
+        "Of overlapping mentions, keep the longest, the one with the best score, or all.",
+        choices=["longest", "best", "all"],
         default="best",
-        show_default=True,
-        help="Of overlapping mentions, keep the longest, the one with the best score, or all.",
     ),
 )

@@ -4,6 +4,7 @@ import math
 
 import click
 
+from kxcli.commands.command import option
 from kxcli.commands.option_types import INPUT_FILE, OPTION_TEXT, NumberRange, ParsedType
 
 _VALUES = ("biased_n2", "biased_nm1", "unbiased", "cka", "cka_unbiased", "p_value")
@@ -33,116 +34,75 @@ def check_kernel(text: str) -> str:
 _BANDWIDTH, _KERNEL = ParsedType("bandwidth", parse_bandwidth), ParsedType("kernel", check_kernel)
 
 MEASURE_OPTIONS = (
-    click.option(
-        "-x",
-        "x",
-        type=OPTION_TEXT,
-        metavar="COLS",
-        help="Columns by name, number from 1, or range (a:c, 2-5), separated by commas.",
-    ),
-    click.option("-y", "y", type=OPTION_TEXT, metavar="COLS", help="Columns of the other side."),
-    click.option("--y-file", metavar="FILE", type=INPUT_FILE, help="Read -y from FILE, a table with as many rows."),
-    click.option(
-        "--kernel-x",
-        type=_KERNEL,
-        metavar="NAME",
-        help="gaussian: exp(-d²/σ²), without a factor 2; laplace: exp(-d/σ); linear; delta: 1 for equal cells; "
+    option("-x COLS", "Columns by name, number from 1, or range (a:c, 2-5), separated by commas.", type=OPTION_TEXT),
+    option("-y COLS", "Columns of the other side.", type=OPTION_TEXT),
+    option("--y-file FILE", "Read -y from FILE, a table with as many rows.", type=INPUT_FILE),
+    option(
+        "--kernel-x NAME",
+        "gaussian: exp(-d²/σ²), without a factor 2; laplace: exp(-d/σ); linear; delta: 1 for equal cells; "
         "bow: words of a text; ngram:N: n-grams of N characters. [default: gaussian for numbers, delta for "
         "strings, by the first 1,000 cells]",
+        type=_KERNEL,
     ),
-    click.option("--kernel-y", type=_KERNEL, metavar="NAME", help="Kernel of -y."),
-    click.option("--cosine", is_flag=True, help="Use the cosine of texts instead of the inner product."),
-    click.option(
-        "--sigma",
+    option("--kernel-y NAME", "Kernel of -y.", type=_KERNEL),
+    option("--cosine", "Use the cosine of texts instead of the inner product."),
+    option(
+        "--sigma X|median",
+        "Bandwidth of gaussian and laplace; median: of the positive distances between 5,000 rows at most.",
         type=_BANDWIDTH,
-        metavar="X|median",
         default="median",
-        show_default=True,
-        help="Bandwidth of gaussian and laplace; median: of the positive distances between 5,000 rows at most.",
     ),
-    click.option("--sigma-x", type=_BANDWIDTH, metavar="X|median", help="Bandwidth of -x."),
-    click.option("--sigma-y", type=_BANDWIDTH, metavar="X|median", help="Bandwidth of -y."),
-    click.option(
+    option("--sigma-x X|median", "Bandwidth of -x.", type=_BANDWIDTH),
+    option("--sigma-y X|median", "Bandwidth of -y.", type=_BANDWIDTH),
+    option(
         "--missing",
-        type=click.Choice(["drop", "error"]),
-        default="drop",
-        show_default=True,
-        help="drop: skip rows with a missing cell in -x or -y; with --screen or --matrix, each pair of columns "
+        "drop: skip rows with a missing cell in -x or -y; with --screen or --matrix, each pair of columns "
         "uses the rows that have both. error: stop at the first missing cell.",
+        choices=["drop", "error"],
+        default="drop",
     ),
-    click.option(
-        "--na-values",
-        type=OPTION_TEXT,
-        metavar="CODE",
-        multiple=True,
-        help="Read cells with the text or number CODE as missing too, such as '?' or -9999. May be repeated. "
+    option(
+        "--na-values CODE",
+        "Read cells with the text or number CODE as missing too, such as '?' or -9999. May be repeated. "
         "[always: empty, NA, N/A, n/a, #N/A, NULL, null, None, nan and a few more]",
+        type=OPTION_TEXT,
+        multiple=True,
     ),
-    click.option(
+    option(
         "--test",
-        type=click.Choice(["auto", "permutation", "eigen", "gamma", "none"]),
+        "permutation; eigen: by the asymptotic distribution; gamma: by two of its moments, for comparison; "
+        "auto: permutation for up to 20,000 rows, else eigen, also if permutations would compare too little "
+        "of a kernel.",
+        choices=["auto", "permutation", "eigen", "gamma", "none"],
         default="auto",
-        show_default=True,
-        help="permutation; eigen: by the asymptotic distribution; gamma: by two of its moments, for comparison; "
-        "auto: permutation for up to 20,000 rows, else eigen, also if permutations would compare too little of a "
-        "kernel.",
     ),
-    click.option(
-        "--permutations",
-        metavar="B",
+    option(
+        "--permutations B",
+        "Number of random permutations; for 7 rows or fewer, all are used.",
         type=click.IntRange(min=1),
         default=1000,
-        show_default=True,
-        help="Number of random permutations; for 7 rows or fewer, all are used.",
     ),
-    click.option(
-        "--seed",
-        metavar="N",
-        type=click.IntRange(min=0),
-        default=0,
-        show_default=True,
-        help="Seed of all random numbers.",
-    ),
-    click.option(
-        "--alpha",
-        metavar="A",
+    option("--seed N", "Seed of all random numbers.", type=click.IntRange(min=0), default=0),
+    option(
+        "--alpha A",
+        "Report columns as dependent if the p-value is A or less.",
         type=NumberRange(0, 1, min_open=True, max_open=True),
         default=0.05,
-        show_default=True,
-        help="Report columns as dependent if the p-value is A or less.",
     ),
-    click.option(
-        "--exit-code",
-        is_flag=True,
-        help="Exit with 3 if the columns are not dependent, with 1 if the test is undefined.",
-    ),
-    click.option(
-        "--screen",
-        type=OPTION_TEXT,
-        metavar="LABEL",
-        help="Rank all other columns, or those in -x, by their dependence on column LABEL. With --kernel-x bow or "
+    option("--exit-code", "Exit with 3 if the columns are not dependent, with 1 if the test is undefined."),
+    option(
+        "--screen LABEL",
+        "Rank all other columns, or those in -x, by their dependence on column LABEL. With --kernel-x bow or "
         "ngram:N, rank all words.",
+        type=OPTION_TEXT,
     ),
-    click.option("--top", metavar="K", type=click.IntRange(min=0), help="Show only the top K rows."),
-    click.option(
-        "--min-df",
-        metavar="K",
-        type=click.IntRange(min=1),
-        default=5,
-        show_default=True,
-        help="Show only words that occur in K rows or more.",
-    ),
-    click.option(
+    option("--top K", "Show only the top K rows.", type=click.IntRange(min=0)),
+    option("--min-df K", "Show only words that occur in K rows or more.", type=click.IntRange(min=1), default=5),
+    option(
         "--matrix",
-        type=click.Choice(["square", "edges"]),
-        help="Measure all pairs of columns, or of those in -x. square: one value per pair; edges: a row with all "
+        "Measure all pairs of columns, or of those in -x. square: one value per pair; edges: a row with all "
         "values per pair. Runs one test per pair.",
+        choices=["square", "edges"],
     ),
-    click.option(
-        "--value",
-        type=click.Choice(_VALUES),
-        default="cka_unbiased",
-        show_default=True,
-        help="Value in --matrix square.",
-    ),
+    option("--value", "Value in --matrix square.", choices=_VALUES, default="cka_unbiased"),
 )

@@ -2,7 +2,7 @@
 
 import click
 
-from kxcli.commands.command import Decorator
+from kxcli.commands.command import Decorator, option
 from kxcli.commands.option_rules import NO_EFFECT, REQUIRES, Condition, Rule, has
 from kxcli.commands.option_types import INPUT_FILE, OPTION_TEXT
 
@@ -16,58 +16,50 @@ TEXT_INPUT_RULES = (*INPUT_RULES, Rule("field", NO_EFFECT, PLAIN_TEXT, "--input-
 def _input_options(formats: list[str], default: str) -> tuple[Decorator, ...]:
     return (
         click.argument("inputs", nargs=-1, metavar="[INPUT]...", type=INPUT_FILE),
-        click.option("-r", "--recursive", is_flag=True, help="Read the files in folders and their subfolders."),
-        click.option(
-            "--glob",
-            metavar="PATTERN",
+        option("-r, --recursive", "Read the files in folders and their subfolders."),
+        option(
+            "--glob PATTERN",
+            "In folders, read only files with names that match PATTERN, such as '*.txt'. May be repeated.",
             multiple=True,
-            help="In folders, read only files with names that match PATTERN, such as '*.txt'. May be repeated.",
         ),
-        click.option("--hidden", is_flag=True, help="In folders, read hidden and backup files too."),
-        click.option(
-            "--files-from",
-            metavar="FILE",
+        option("--hidden", "In folders, read hidden and backup files too."),
+        option(
+            "--files-from FILE",
+            "Read the names of more inputs from FILE, one per line; - is stdin. May be repeated.",
             type=INPUT_FILE,
             multiple=True,
-            help="Read the names of more inputs from FILE, one per line; - is stdin. May be repeated.",
         ),
-        click.option(
-            "-0", "--null", is_flag=True, help="Split the names in --files-from at NUL, as find -print0 writes them."
-        ),
-        click.option(
-            "--encoding",
-            metavar="NAME",
-            default="utf-8",
-            show_default=True,
-            help="Encoding of the inputs: utf-8, gb18030, any Python codec, or auto. auto uses the byte order mark, "
+        option("-0, --null", "Split the names in --files-from at NUL, as find -print0 writes them."),
+        option(
+            "--encoding NAME",
+            "Encoding of the inputs: utf-8, gb18030, any Python codec, or auto. auto uses the byte order mark, "
             "else UTF-8 or GB18030 by the first MiB.",
+            default="utf-8",
         ),
-        click.option("--input-format", type=click.Choice(formats), help=f"Format of the inputs. [default: {default}]"),
-        click.option(
+        option("--input-format", f"Format of the inputs. [default: {default}]", choices=formats),
+        option(
             "--on-error",
-            type=click.Choice(["stop", "skip", "replace"]),
+            "At invalid bytes or records: stop; skip the line and count it; or replace invalid bytes by U+FFFD.",
+            choices=["stop", "skip", "replace"],
             default="stop",
-            show_default=True,
-            help="At invalid bytes or records: stop; skip the line and count it; or replace invalid bytes by U+FFFD.",
         ),
     )
 
 
 TEXT_INPUT_OPTIONS = (
     *_input_options(["text", "jsonl", "csv", "tsv"], "text; if a field is named, by the file name"),
-    click.option("--field", type=OPTION_TEXT, metavar="NAME", help="Read the text from this field. [default: text]"),
+    option("--field NAME", "Read the text from this field. [default: text]", type=OPTION_TEXT),
 )
 # Texts that may have names of their own.
 NAMED_TEXT_INPUT_OPTIONS = (
     *_input_options(["text", "jsonl"], "jsonl if the input begins with {, else text"),
-    click.option("--field", type=OPTION_TEXT, metavar="NAME", help="Read the text from this field. [default: text]"),
+    option("--field NAME", "Read the text from this field. [default: text]", type=OPTION_TEXT),
 )
 TABLE_INPUT_OPTIONS = (
     *_input_options(["tsv", "csv", "jsonl", "npy"], "by the file name, else tsv"),
-    click.option(
+    option(
         "--header-in/--no-header-in",
-        default=None,
-        help="Read the first row as column names, or as values. [default: as names, unless all its cells are numbers "
-        "or missing]",
+        "Read the first row as column names, or as values. [default: as names, unless all its cells are "
+        "numbers or missing]",
     ),
 )

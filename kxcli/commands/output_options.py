@@ -2,7 +2,7 @@
 
 import click
 
-from kxcli.commands.command import Decorator
+from kxcli.commands.command import Decorator, option
 from kxcli.commands.option_rules import EXCLUDES, NO_EFFECT, REQUIRES, Condition, Rule, has
 from kxcli.commands.option_types import FOLDER, PathType
 
@@ -29,40 +29,26 @@ def header_rule(*formats: str) -> Rule:
 def output_options(*formats: str) -> tuple[Decorator, ...]:
     """Return the options for one output; the first format is the default."""
     return (
-        click.option(
-            "-o",
-            "--output",
-            metavar="FILE",
+        option(
+            "-o, --output FILE",
+            "Write to FILE instead of stdout (-). FILE appears when it is complete.",
             type=PathType("output"),
-            help="Write to FILE instead of stdout (-). FILE appears when it is complete.",
         ),
-        click.option(
-            "-f",
-            "--format",
-            type=click.Choice(formats),
-            default=formats[0],
-            show_default=True,
-            help="Format of the output.",
-        ),
-        click.option(
-            "--header/--no-header", default=None, help="Begin with a row of the column names. [default: only in CSV]"
-        ),
+        option("-f, --format", "Format of the output.", choices=formats, default=formats[0]),
+        option("--header/--no-header", "Begin with a row of the column names. [default: only in CSV]"),
     )
 
 
 PARTS_OPTIONS = (
-    click.option(
-        "--output-dir",
-        metavar="DIR",
+    option(
+        "--output-dir DIR",
+        "Write the result as several files to DIR, a folder that all workers of the cluster share.",
         type=FOLDER,
-        help="Write the result as several files to DIR, a folder that all workers of the cluster share.",
     ),
-    click.option(
-        "--parts",
-        metavar="N",
+    option(
+        "--parts N",
+        "Number of files in --output-dir; a hash of the word selects the file.",
         type=click.IntRange(1, 10_000),
         default=16,
-        show_default=True,
-        help="Number of files in --output-dir; a hash of the word selects the file.",
     ),
 )

@@ -2,7 +2,7 @@
 
 import click
 
-from kxcli.commands.command import Decorator
+from kxcli.commands.command import Decorator, option
 from kxcli.commands.option_rules import NO_EFFECT, Rule, has
 from kxcli.commands.option_types import FOLDER, SIZE
 from kxcli.report import Report
@@ -20,59 +20,46 @@ def _set_verbose(ctx: click.Context, param: click.Parameter, value: bool) -> boo
 
 
 RUN_OPTIONS = (
-    click.option(
-        "-j",
-        "--jobs",
-        metavar="N",
+    option(
+        "-j, --jobs N",
+        "Number of worker processes; 0 is one per available CPU. [default: KXCLI_JOBS, else 0]",
         type=click.IntRange(min=0),
         default=0,
         envvar="KXCLI_JOBS",
-        help="Number of worker processes; 0 is one per available CPU. [default: KXCLI_JOBS, else 0]",
     ),
-    click.option(
-        "--memory",
-        metavar="SIZE",
-        type=SIZE,
-        help="Memory of all processes, such as 300M or 2G. Limits the number of workers and the size of a record; "
+    option(
+        "--memory SIZE",
+        "Memory of all processes, such as 300M or 2G. Limits the number of workers and the size of a record; "
         "counts that need more go to TMPDIR. [default: half of the free memory, and records of any size]",
+        type=SIZE,
     ),
-    click.option(
-        "--checkpoint",
-        metavar="DIR",
+    option(
+        "--checkpoint DIR",
+        "Save finished work in DIR, and resume from it: run the same command again, or with more inputs.",
         type=FOLDER,
-        help="Save finished work in DIR, and resume from it: run the same command again, or with more inputs.",
     ),
-    click.option(
-        "--retries",
-        metavar="N",
+    option(
+        "--retries N",
+        "Repeat a part of the work up to N times if its worker is killed.",
         type=click.IntRange(min=0),
         default=1,
-        show_default=True,
-        help="Repeat a part of the work up to N times if its worker is killed.",
     ),
-    click.option(
-        "--cluster",
-        metavar="ADDRESS",
-        help="Run on the workers of a Dask cluster: tcp://HOST:PORT, or local:N to start N workers here.",
+    option(
+        "--cluster ADDRESS",
+        "Run on the workers of a Dask cluster: tcp://HOST:PORT, or local:N to start N workers here.",
     ),
-    click.option("-q", "--quiet", is_flag=True, help="Print only errors on stderr."),
-    click.option(
-        "-v",
-        "--verbose",
-        is_flag=True,
+    option("-q, --quiet", "Print only errors on stderr."),
+    option(
+        "-v, --verbose",
+        "Print each step, and the traceback of an error, on stderr.",
         is_eager=True,
         callback=_set_verbose,
-        help="Print each step, and the traceback of an error, on stderr.",
     ),
 )
 
 
 def shard_option(default: str = "1M") -> Decorator:
     """Return the option for the size of a task: some 50 ms of work, so that all workers end at the same time."""
-    return click.option(
-        "--shard-size",
-        metavar="SIZE",
-        type=SIZE,
-        default=default,
-        help=f"Input of one task. Changes memory and speed, not the output. [default: {default}]",
+    return option(
+        "--shard-size SIZE", "Input of one task. Changes memory and speed, not the output.", type=SIZE, default=default
     )

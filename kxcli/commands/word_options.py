@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kxcli.commands import wordlists
+from kxcli.commands.command import option
 from kxcli.commands.option_rules import NO_EFFECT, REQUIRES, Condition, Rule, has
 from kxcli.commands.option_types import INPUT_FILE, ParsedType, decode_option
 from kxcli.errors import UsageError
@@ -47,62 +48,40 @@ def parse_pattern(text: str) -> str:
 _PATTERN = ParsedType("pattern", parse_pattern)
 
 WORD_OPTIONS = (
-    click.option(
-        "-t",
-        "--tokenizer",
-        type=click.Choice(["jieba", "search", "full", "char", "space", "regex"]),
-        default="jieba",
-        show_default=True,
-        help="How to split text into words: jieba in its default, search or full mode; by character; at white "
+    option(
+        "-t, --tokenizer",
+        "How to split text into words: jieba in its default, search or full mode; by character; at white "
         "space; or regex, the matches of --pattern.",
+        choices=["jieba", "search", "full", "char", "space", "regex"],
+        default="jieba",
     ),
-    click.option(
-        "--pattern",
-        type=_PATTERN,
-        metavar="REGEX",
-        help="Regular expression of a word, as in Python.",
-    ),
-    click.option("--no-hmm", is_flag=True, help="Disable jieba's model for words that are not in its dictionary."),
-    click.option(
-        "--dict",
-        "main",
-        metavar="FILE",
+    option("--pattern REGEX", "Regular expression of a word, as in Python.", type=_PATTERN),
+    option("--no-hmm", "Disable jieba's model for words that are not in its dictionary."),
+    option(
+        "--dict FILE",
+        "Use the dictionary in FILE instead of jieba's: `word frequency [tag]` per line.",
         type=INPUT_FILE,
-        help="Use the dictionary in FILE instead of jieba's: `word frequency [tag]` per line.",
+        name="main",
     ),
-    click.option(
-        "--userdict",
-        metavar="FILE",
+    option(
+        "--userdict FILE",
+        "Add the words in FILE to the dictionary: `word [frequency] [tag]` per line. May be repeated.",
         type=INPUT_FILE,
         multiple=True,
-        help="Add the words in FILE to the dictionary: `word [frequency] [tag]` per line. May be repeated.",
     ),
-    click.option(
+    option(
         "--engine",
-        type=click.Choice(["fast", "jieba"]),
+        "fast is a Rust port with the same results; jieba is the original, many times slower.",
+        choices=["fast", "jieba"],
         default="fast",
-        show_default=True,
-        help="fast is a Rust port with the same results; jieba is the original, many times slower.",
     ),
-    click.option("--punct", is_flag=True, help="Count tokens without a letter or digit too, except white space."),
-    click.option(
-        "--stopwords",
-        metavar="FILE",
-        type=INPUT_FILE,
-        multiple=True,
-        help="Exclude the words in FILE, one per line. May be repeated.",
+    option("--punct", "Count tokens without a letter or digit too, except white space."),
+    option(
+        "--stopwords FILE", "Exclude the words in FILE, one per line. May be repeated.", type=INPUT_FILE, multiple=True
     ),
-    click.option(
-        "--min-length",
-        metavar="N",
-        type=click.IntRange(min=1),
-        default=1,
-        help="Exclude words of fewer than N characters.",
-    ),
-    click.option(
-        "--normalize", type=click.Choice(["nfkc"]), help="Normalize the text to this Unicode form before it is split."
-    ),
-    click.option("--lower", is_flag=True, help="Convert words to lower case."),
+    option("--min-length N", "Exclude words of fewer than N characters.", type=click.IntRange(min=1), default=1),
+    option("--normalize", "Normalize the text to this Unicode form before it is split.", choices=["nfkc"]),
+    option("--lower", "Convert words to lower case."),
 )
 
 

@@ -4,6 +4,7 @@ import re
 
 import click
 
+from kxcli.commands.command import option
 from kxcli.commands.input_options import PLAIN_TEXT, TEXT_INPUT_RULES
 from kxcli.commands.option_rules import EXCLUDES, NO_EFFECT, Condition, Rule, has
 from kxcli.commands.option_types import OPTION_TEXT, ParsedType
@@ -38,40 +39,19 @@ def parse_orders(text: str) -> tuple[int, int]:
 
 
 COUNT_OPTIONS = (
-    click.option(
-        "--ngram",
+    option(
+        "--ngram N|N-M",
+        "Count n-grams of N, or N to M, words in a document.",
         type=ParsedType("orders", parse_orders),
-        metavar="N|N-M",
         default="1",
-        help="Count n-grams of N, or N to M, words in a document.",
     ),
-    click.option("--df", is_flag=True, help="Add a column with the number of documents that contain the word."),
-    click.option(
-        "--per-million", is_flag=True, help="Add a column with the rate per million words (or n-grams of that order)."
+    option("--df", "Add a column with the number of documents that contain the word."),
+    option("--per-million", "Add a column with the rate per million words (or n-grams of that order)."),
+    option("--by FIELD", "Count separately for each value of FIELD in the records.", type=OPTION_TEXT),
+    option("--top K", "Show only the K most frequent words, of each group.", type=click.IntRange(min=0)),
+    option("--min-count K", "Show only words with a count of K or more.", type=click.IntRange(min=1), default=1),
+    option(
+        "--sort", "Sort by count and, if equal, by code point; or by word.", choices=["count", "word"], default="count"
     ),
-    click.option(
-        "--by", type=OPTION_TEXT, metavar="FIELD", help="Count separately for each value of FIELD in the records."
-    ),
-    click.option(
-        "--top", metavar="K", type=click.IntRange(min=0), help="Show only the K most frequent words, of each group."
-    ),
-    click.option(
-        "--min-count",
-        metavar="K",
-        type=click.IntRange(min=1),
-        default=1,
-        help="Show only words with a count of K or more.",
-    ),
-    click.option(
-        "--sort",
-        type=click.Choice(["count", "word"]),
-        default="count",
-        show_default=True,
-        help="Sort by count and, if equal, by code point; or by word.",
-    ),
-    click.option(
-        "--merge",
-        is_flag=True,
-        help="Add up earlier outputs, which the inputs are. Options for counting have no effect.",
-    ),
+    option("--merge", "Add up earlier outputs, which the inputs are. Options for counting have no effect."),
 )
