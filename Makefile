@@ -37,6 +37,7 @@ check: $(VENV)/.dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/codespell
 
 # Asks a service on the network whether the installed versions have known holes, so it is no part of check.
 audit: $(VENV)/.dev

@@ -155,8 +155,8 @@ class _LineChunk:
 
     def _column(self, column: int) -> list[str]:
         ends = self.ends[:, column]
-        befores = self.ends[:, column - 1] if column else np.append(-1, self.ends[:-1, -1])[: len(ends)]
-        return [self.text[before + 1 : end] for before, end in zip(befores.tolist(), ends.tolist(), strict=True)]
+        previous_ends = self.ends[:, column - 1] if column else np.append(-1, self.ends[:-1, -1])[: len(ends)]
+        return [self.text[before + 1 : end] for before, end in zip(previous_ends.tolist(), ends.tolist(), strict=True)]
 
     def _spellings(self, missing: MissingCodes) -> Iterator[str]:
         """Yield what numpy's parser may take: the lines as they are, and mended."""

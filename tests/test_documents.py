@@ -1,0 +1,102 @@
+"""The documents: every command runs, every output and option is as shown."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+from conftest import ROOT, SAMPLES
+
+DOCUMENTS = {
+    path.name: path.read_text(encoding="utf-8")
+    for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
+}
+INSTALL = "git clone"  # begins the block that `make demo` tests
+
+# A closed pipe may end `sort`, but not kxcli.
+WATCHED = 'kxcli() { command kxcli "$@" || { echo "kxcli $*: exit $?" >> failed; return 1; }; }\n'
+
+
+def blocks(language):
+    """Return the code blocks of all documents, each once, as test parameters."""
+    found = {}
+    for name, text in DOCUMENTS.items():
+        for number, block in enumerate(re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL), 1):
+            if INSTALL not in block and block not in found:
+                found[block] = pytest.param(block, id=f"{name}-{number}")
+    return list(found.values())
+
+
+@pytest.fixture
+def folder(tmp_path):
+    shutil.copytree(SAMPLES, tmp_path / "data" / "samples")
+    return tmp_path
+
+
+def shell(script, folder):
+    environment = {
+        "PATH": os.path.dirname(sys.executable) + os.pathsep + os.environ["PATH"],
+        "HOME": str(folder),
+        "LANG": "C.UTF-8",
+    }
+    return subprocess.run(
+        ["bash", "-e", "-c", WATCHED + script],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("script", blocks("sh"))
+def test_shell_block_runs_and_writes_something(script, folder):
+    ended = shell(script, folder)
+    assert ended.returncode == 0, ended.stderr
+    assert not (folder / "failed").exists(), (folder / "failed").read_text()
+    assert "error" not in ended.stderr
+    assert ended.stdout or any(path.suffix == ".tsv" for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("block", blocks("console"))
+def test_console_block_shows_the_output(block, folder):
+    command, _, shown = block.removeprefix("$ ").partition("\n")
+    assert shell(command, folder).stdout == shown
+
+
+@pytest.mark.parametrize("block", blocks("python"))
+def test_python_block_gives_the_value_in_its_comment(block):
+    *before, last = block.strip().splitlines()
+    expression, value = last.split("#")
+    values = {}
+    exec("\n".join(before), values)
+    assert eval(expression, values) == eval(value)
+
+
+def test_named_options_exist(kxcli):
+    shown = "".join(kxcli(command, "--help").text for command in ("wordcount", "newwords", "entity-link", "hsic"))
+    of_others = {"--help", "--gold", "--sizes", "--most", "--runs", "--nanny", "--nworkers", "--nthreads", "--strict"}
+    text = "".join(DOCUMENTS.values())
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)) - of_others
+    assert named
+    assert {option for option in named if option not in shown} == set()
+
+
+def test_links_lead_to_files():
+    for name, text in DOCUMENTS.items():
+        folder = ROOT if name in ("README.md", "CONTRIBUTING.md") else ROOT / "docs"
+        for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
+            assert (folder / target).exists(), f"{name}: {target}"
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_nothing_is_left_to_fill_in(name):
+    assert not re.search(r"@\w+@|TODO|XXX", DOCUMENTS[name])
+
+
+def test_readme_is_short():
+    assert (ROOT / "README.md").stat().st_size <= 8_000
