@@ -127,32 +127,32 @@ def test_ids_of_a_mention_are_a_list(ids):
 @pytest.mark.parametrize(
     ("one", "what"),
     [
-        (LabeledText(None, []), r"labelled\[1\]\.text must be a string, not"),
-        (LabeledText(b"MI", []), r"labelled\[1\]\.text must be a string, not"),
-        (LabeledText("小米", [MARK, (0, 2)]), r"labelled\[1\]\.mentions\[1\] must be a LabeledMention, not"),
-        (LabeledText("小米", [None]), r"labelled\[1\]\.mentions\[0\] must be a LabeledMention, not"),
+        (LabeledText(None, []), r"labeled\[1\]\.text must be a string, not"),
+        (LabeledText(b"MI", []), r"labeled\[1\]\.text must be a string, not"),
+        (LabeledText("小米", [MARK, (0, 2)]), r"labeled\[1\]\.mentions\[1\] must be a LabeledMention, not"),
+        (LabeledText("小米", [None]), r"labeled\[1\]\.mentions\[0\] must be a LabeledMention, not"),
         (
             LabeledText("小米", [LabeledMention("0", 2, ("1",), True)]),
-            r"labelled\[1\]\.mentions\[0\]\.start must be an integer, not",
+            r"labeled\[1\]\.mentions\[0\]\.start must be an integer, not",
         ),
         (
             LabeledText("小米", [LabeledMention(0, None, ("1",), True)]),
-            r"labelled\[1\]\.mentions\[0\]\.stop must be an integer, not",
+            r"labeled\[1\]\.mentions\[0\]\.stop must be an integer, not",
         ),
         (
             LabeledText("小米", [LabeledMention(0, 2.0, ("1",), True)]),
-            r"labelled\[1\]\.mentions\[0\]\.stop must be an integer, not",
+            r"labeled\[1\]\.mentions\[0\]\.stop must be an integer, not",
         ),
         (
             LabeledText("小米", [LabeledMention(0, 2, (1,), True)]),
-            r"labelled\[1\]\.mentions\[0\]\.ids\[0\] must be a string, not",
+            r"labeled\[1\]\.mentions\[0\]\.ids\[0\] must be a string, not",
         ),
         (
             LabeledText("小米", [LabeledMention(0, 2, ("1",), "yes")]),
-            r"labelled\[1\]\.mentions\[0\]\.has_id must be True or False, not",
+            r"labeled\[1\]\.mentions\[0\]\.has_id must be True or False, not",
         ),
-        (("小米", [MARK]), r"labelled\[1\] must be a LabeledText, not"),
-        ("小米", r"labelled\[1\] must be a LabeledText, not"),
+        (("小米", [MARK]), r"labeled\[1\] must be a LabeledText, not"),
+        ("小米", r"labeled\[1\] must be a LabeledText, not"),
     ],
 )
 def test_training_names_the_text_and_the_field(one, what):
@@ -164,14 +164,14 @@ def test_training_names_the_text_and_the_field(one, what):
     "mark", [LabeledMention(-1, 2, (), True), LabeledMention(0, 3, (), True), LabeledMention(1, 1, (), True)]
 )
 def test_training_names_a_mention_outside_its_text(mark):
-    with pytest.raises(ValueError, match=r"labelled\[1\]\.mentions\[0\] from .* is not within its text"):
+    with pytest.raises(ValueError, match=r"labeled\[1\]\.mentions\[0\] from .* is not within its text"):
         linker().train([LabeledText("小米", [MARK]), LabeledText("小米", [mark])])
 
 
-@pytest.mark.parametrize("labelled", ["小米", None, (one for one in ()), {}])
-def test_labeled_texts_are_a_list(labelled):
-    with pytest.raises(TypeError, match=r"^labelled must be a list of labeled texts, not"):
-        linker().train(labelled)
+@pytest.mark.parametrize("labeled", ["小米", None, (one for one in ()), {}])
+def test_labeled_texts_are_a_list(labeled):
+    with pytest.raises(TypeError, match=r"^labeled must be a list of labeled texts, not"):
+        linker().train(labeled)
 
 
 def test_numpy_numbers_and_strings_are_accepted():

@@ -1,4 +1,4 @@
-"""Names of a knowledge base found in texts, and which of its entries each one means.
+"""Entity linking: names of a knowledge base in texts, each linked to an entry.
 
 >>> from kxcli.mining.linking import Entry, Linker
 >>> linker = Linker([Entry("1", "小米", ["小米科技"], (), [("总部", "北京")]), Entry("2", "雷军")])
@@ -6,6 +6,7 @@
 [(0, 2, '2'), (3, 5, '1')]
 """
 
+from kxcli.mining.linking.job import LinkJob, LinkText
 from kxcli.mining.linking.kb.entries import Entry
 from kxcli.mining.linking.linker import NIL, Linker, Linking, Mention
 from kxcli.mining.linking.training.examples import LabeledMention, LabeledText
@@ -17,6 +18,8 @@ __all__ = [
     "Entry",
     "LabeledMention",
     "LabeledText",
+    "LinkJob",
+    "LinkText",
     "Linker",
     "Linking",
     "Mention",

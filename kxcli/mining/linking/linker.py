@@ -1,4 +1,4 @@
-"""Texts -> mentions with entries, many texts at a time."""
+"""The linker: texts -> mentions with entries."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
-from kxcli.arrays import FloatArray, IntArray, NamedArrays
+from kxcli.arrays import BoolArray, FloatArray, IntArray, NamedArrays
 from kxcli.arrays.ragged import expand_ranges, starts_of
 from kxcli.batching import iter_batches
 from kxcli.mining.arguments import check_choice, check_list, check_type, iter_strings
@@ -25,17 +25,19 @@ from kxcli.mining.linking.training.examples import LabeledText
 from kxcli.mining.linking.training.linking_model import LinkingModel
 from kxcli.mining.linking.training.train_model import TrainingResult, train
 
-NIL = "NIL"  # the id of what is no entry
-_DIGITS = 4  # of a score
+NIL = "NIL"  # the id of a mention without an entry
+_DIGITS = 4  # decimals of a score
 
 
 @dataclass(frozen=True)
 class Linking:
     """How mentions are linked.
 
-    overlap: which of the mentions that overlap stay: again and again the longest, or the best; or all of them.
-    nil: whether mentions that score less than `nil_threshold` are kept, without an entry, where no other one is.
-    nil_threshold: None: as the model says, .5 without one.
+    Attributes:
+        overlap: Which of overlapping mentions are kept: the longest one first, the one with the best score first, or
+            all of them.
+        nil: Whether mentions below the threshold are kept without an entry, if they overlap no linked one.
+        nil_threshold: The score below which a mention has no entry; None for that of the model, .5 without one.
     """
 
     overlap: Overlap = "best"
@@ -52,9 +54,14 @@ class Linking:
 
 
 class Mention(NamedTuple):
-    """A name in a text, from the character `start` to before `stop`; `entry` is `NIL` where it has none.
+    """A name in a text.
 
-    score: from 0 to 1.  candidates: all entries it may mean with their scores, the best first.
+    Attributes:
+        start: First character.
+        stop: End, exclusive.
+        entry: The id of the entry, `NIL` if there is none.
+        score: From 0 to 1.
+        candidates: The ids of all candidates with their scores, the best first.
     """
 
     start: int
@@ -67,8 +74,14 @@ class Mention(NamedTuple):
 class LinkedMentions(NamedTuple):
     """The mentions of some texts, by text, start and stop.
 
-    texts: the number of the text.  starts, stops: in the text.  entries: numbers of entries, -1 for none.
-    forms: the number of each mention's candidates in `ranked`, whose shares times `scales` are their scores.
+    Attributes:
+        texts: The number of each one's text.
+        starts, stops: Its characters.
+        entries: The number of its entry, -1 if there is none.
+        scores: From 0 to 1.
+        forms: The number of its surface form, whose candidates are in `ranked`.
+        ranked: The candidates of all surface forms.
+        scales: The factor from the share of a candidate to its score.
     """
 
     texts: IntArray
@@ -80,22 +93,21 @@ class LinkedMentions(NamedTuple):
     ranked: RankedCandidates
     scales: FloatArray
 
-    def candidates(self, number: int, most: int | None = None) -> list[tuple[int, float]]:
-        """Return the entries that a mention may mean, the best first, with their scores."""
-        group = int(self.forms[number])
-        start, stop = self.ranked.starts[group : group + 2].tolist()
-        stop = stop if most is None else min(stop, start + most)
+    def candidates(self, number: int) -> list[tuple[int, float]]:
+        """Return the candidates of a mention with their scores, the best first."""
+        form = int(self.forms[number])
+        start, stop = self.ranked.starts[form : form + 2].tolist()
         scores = np.round(self.ranked.shares[start:stop] * self.scales[number], _DIGITS)
         return list(zip(self.ranked.entries[start:stop].tolist(), scores.tolist(), strict=True))
 
-    def runners_up(self, most: int) -> tuple[IntArray, IntArray, FloatArray]:
-        """Return up to `most` other entries for every mention, and all it may mean where it has no entry.
+    def runners_up(self, max_count: int) -> tuple[IntArray, IntArray, FloatArray]:
+        """Return the best candidates of each mention other than its entry.
 
-        The first numbers tell where those of each mention start, and where the last ones end; then come the entries,
-        the best of a mention first, and their scores.
+        Returns:
+            Where those of each mention start and where the last ones end; their entries; their scores.
         """
         firsts = self.ranked.starts.take(self.forms) + (self.entries >= 0)
-        sizes = np.minimum(self.ranked.starts.take(self.forms + 1) - firsts, most)
+        sizes = np.minimum(self.ranked.starts.take(self.forms + 1) - firsts, max_count)
         at = expand_ranges(firsts, sizes)
         scores = np.round(self.ranked.shares.take(at) * np.repeat(self.scales, sizes), _DIGITS)
         return starts_of(sizes), self.ranked.entries.take(at), scores
@@ -107,117 +119,132 @@ def link_texts(model: LinkingModel, texts: Sequence[str], linking: Linking) -> L
     text = parse_texts(texts, model.lexicon, tagged)
     base = model.lexicon.base
     found = find_candidates(base, model.statistics, text, PRIOR_WEIGHTS)
-    order = rank_candidates(found, model.ranking)
-    context = MentionContext(base, model.statistics, text, found, order)
+    ranked = rank_candidates(found, model.ranking)
+    context = MentionContext(base, model.statistics, text, found, ranked)
     mentions = context.find_mentions()
     models = [model.mention, model.link] if model.has_link_model else [model.mention]
-    mention, link = (mention_model.score_mentions(context, mentions, models) * 2)[:2]
-    kept, entries, scores = _kept(model, linking, text, mentions, order, mention, link)
-    spans, forms = text.spans.select(mentions.numbers[kept]), mentions.forms[kept]
-    texts_of, offsets = text.folded.located(spans.begins)
+    mention_scores, link_scores = (mention_model.score_mentions(context, mentions, models) * 2)[:2]
+    kept, is_linked = _select_mentions(model, linking, text, mentions, mention_scores, link_scores)
+    best = mentions.best[kept]
+    entries = np.full(len(kept), -1)
+    entries[is_linked] = ranked.entries.take(best[is_linked])
     shares = np.ones(len(kept))
-    has_best = mentions.best[kept] >= 0
-    shares[has_best] = order.shares.take(mentions.best[kept][has_best])
-    stops = offsets + spans.ends - spans.begins
+    shares[best >= 0] = ranked.shares.take(best[best >= 0])
+    scores: FloatArray = np.where(is_linked, link_scores[kept], mention_scores[kept])
+    spans = text.spans.select(mentions.numbers[kept])
+    numbers, starts = text.folded.located(spans.begins)
     return LinkedMentions(
-        texts_of, offsets, stops, entries, np.round(scores, _DIGITS), forms, order, link[kept] / shares
+        numbers,
+        starts,
+        starts + spans.ends - spans.begins,
+        entries,
+        np.round(scores, _DIGITS),
+        mentions.forms[kept],
+        ranked,
+        link_scores[kept] / shares,
     )
 
 
-def _kept(
+def _select_mentions(
     model: LinkingModel,
     linking: Linking,
     text: ParsedTexts,
     mentions: MentionCandidates,
-    order: RankedCandidates,
-    mention: FloatArray,
-    link: FloatArray,
-) -> tuple[IntArray, IntArray, FloatArray]:
-    """Return the numbers of the mentions that stay, their entries and scores.
+    mention_scores: FloatArray,
+    link_scores: FloatArray,
+) -> tuple[IntArray, BoolArray]:
+    """Return the positions of the mentions that are kept, and whether each is linked to its best candidate.
 
-    A mention without an entry takes no place from one that has it.
+    A mention without an entry never displaces one with an entry.
     """
     threshold = model.threshold if linking.nil_threshold is None else linking.nil_threshold
-    is_linked = (mentions.best >= 0) & (link >= threshold)
+    is_linked = (mentions.best >= 0) & (link_scores >= threshold)
     starts, stops = text.spans.starts.take(mentions.numbers), text.spans.stops.take(mentions.numbers)
-    entries = np.full(len(is_linked), -1)
-    entries[is_linked] = order.entries.take(mentions.best[is_linked])
-    scores = np.where(is_linked, link, mention)
+    scores = np.where(is_linked, link_scores, mention_scores)
 
-    def chosen(which: IntArray) -> IntArray:
+    def resolve(which: IntArray) -> IntArray:
         return which[overlaps.resolve_overlaps(linking.overlap, starts[which], stops[which], scores[which])]
 
-    likely = chosen(np.flatnonzero(is_linked))
+    kept = resolve(np.flatnonzero(is_linked))
     if linking.nil == "keep":
-        unlikely = np.flatnonzero(~is_linked & (mention >= model.mention_threshold))
-        if linking.overlap != "all" and len(unlikely):
-            taken = np.zeros(int(stops.max()) + 1, dtype=np.int64)
-            taken[expand_ranges(starts[likely], stops[likely] - starts[likely]) + 1] = 1
-            taken = np.cumsum(taken)
-            unlikely = unlikely[taken[stops[unlikely]] == taken[starts[unlikely]]]
-        likely = np.sort(np.concatenate((likely, chosen(unlikely))))
-    return likely, entries[likely], scores[likely]
+        others = np.flatnonzero(~is_linked & (mention_scores >= model.mention_threshold))
+        if linking.overlap != "all" and len(others):
+            n_occupied = np.zeros(int(stops.max()) + 1, dtype=np.int64)  # characters of linked mentions, cumulative
+            n_occupied[expand_ranges(starts[kept], stops[kept] - starts[kept]) + 1] = 1
+            n_occupied = np.cumsum(n_occupied)
+            others = others[n_occupied[stops[others]] == n_occupied[starts[others]]]
+        kept = np.sort(np.concatenate((kept, resolve(others))))
+    return kept, is_linked[kept]
 
 
 class Linker:
-    """A knowledge base that texts are linked to, after `train` also by what labelled texts taught."""
+    """Links texts to a knowledge base, with a model after `train` or `load_model`.
+
+    Attributes:
+        linking: How mentions are linked.
+        skipped: The entries that could not be used, by their numbers from 1.
+        model: The model.
+    """
 
     def __init__(self, entries: Iterable[Entry], linking: Linking | None = None) -> None:
         check_list("entries", entries, "entries", Iterable)
         if linking is not None:
             check_type("linking", linking, Linking)
         self.linking = linking or Linking()
-        self.skipped = SkippedEntries()  # what was left out of the entries, by their numbers from 1
-        seen: dict[str, None] = {}
-        base = compile_entries(enumerate(_first_of_each_id(entries, seen), 1), self.skipped)
+        self.skipped = SkippedEntries()
+        base = compile_entries(enumerate(_iter_checked(entries), 1), self.skipped)
         self.model = LinkingModel.from_prior(base)
 
     @classmethod
     def from_model(cls, model: LinkingModel, linking: Linking) -> "Linker":
-        """Return a linker with a model that is there already."""
+        """Return a linker with a model."""
         linker = cls.__new__(cls)
         linker.linking, linker.skipped, linker.model = linking, SkippedEntries(), model
         return linker
 
-    def train(self, labelled: Sequence[LabeledText]) -> TrainingResult:
+    def train(self, labeled: Sequence[LabeledText]) -> TrainingResult:
         """Learn from labeled texts, replacing the model; return its quality.
 
-        Raises `TypeError` or `ValueError` for what is no labeled text, or if none of them has a mention.
+        Raises:
+            TypeError: An item is no labeled text.
+            ValueError: A mention is outside of its text, or no text has a mention.
         """
-        check_list("labelled", labelled, "labeled texts")
-        labelled = [*labelled]
-        for number, one in enumerate(labelled):
-            check_type(f"labelled[{number}]", one, LabeledText)
-            one.check(f"labelled[{number}]")
-        trained = train(self.model.lexicon.base, labelled)
-        self.model = trained.model
-        return trained
+        check_list("labeled", labeled, "labeled texts")
+        labeled = [*labeled]
+        for number, one in enumerate(labeled):
+            check_type(f"labeled[{number}]", one, LabeledText)
+            one.check(f"labeled[{number}]")
+        result = train(self.model.lexicon.base, labeled)
+        self.model = result.model
+        return result
 
     def load_model(self, arrays: NamedArrays) -> None:
-        """Take a model by its arrays, as `model.arrays()` gives and `--train` writes them; raises `ModelError`."""
+        """Use a model from its arrays, as `model.arrays()` returns and `--train` writes; raises `ModelError`."""
         self.model = LinkingModel.from_arrays(arrays, self.model.lexicon.base)
 
     def link(self, texts: Iterable[str]) -> list[list[Mention]]:
         """Return the mentions of each text; raises `TypeError` for other values."""
-        found: list[list[Mention]] = []
         check_list("texts", texts, "texts", Iterable)
-        for part in iter_batches(iter_strings("texts", texts), lambda text: len(text) + 1):
-            found += self._linked(part)
-        return found
+        mentions: list[list[Mention]] = []
+        for batch in iter_batches(iter_strings("texts", texts), lambda text: len(text) + 1):
+            mentions += self._link_batch(batch)
+        return mentions
 
-    def _linked(self, texts: Sequence[str]) -> list[list[Mention]]:
-        result: list[list[Mention]] = [[] for _ in texts]
-        part = link_texts(self.model, texts, self.linking)
+    def _link_batch(self, texts: Sequence[str]) -> list[list[Mention]]:
+        mentions: list[list[Mention]] = [[] for _ in texts]
+        found = link_texts(self.model, texts, self.linking)
         ids = self.model.lexicon.base.ids
-        for number, (text, start, stop, entry, score) in enumerate(
-            zip(*(a.tolist() for a in (part.texts, part.starts, part.stops, part.entries, part.scores)), strict=True)
-        ):
-            candidates = tuple((ids[one], value) for one, value in part.candidates(number))
-            result[text].append(Mention(start, stop, ids[entry] if entry >= 0 else NIL, score, candidates))
-        return result
+        columns = (found.texts, found.starts, found.stops, found.entries, found.scores)
+        rows = zip(*(column.tolist() for column in columns), strict=True)
+        for number, (text, start, stop, entry, score) in enumerate(rows):
+            candidates = tuple((ids[one], value) for one, value in found.candidates(number))
+            mentions[text].append(Mention(start, stop, ids[entry] if entry >= 0 else NIL, score, candidates))
+        return mentions
 
 
-def _first_of_each_id(entries: Iterable[Entry], seen: dict[str, None]) -> Iterator[Entry]:
+def _iter_checked(entries: Iterable[Entry]) -> Iterator[Entry]:
+    """Yield entries; raises `TypeError` or `ValueError` for a wrong one, or a repeated id."""
+    seen = set[str]()
     for number, entry in enumerate(entries):
         check_type(f"entries[{number}]", entry, Entry)
         entry.check(f"entries[{number}]")
@@ -225,5 +252,5 @@ def _first_of_each_id(entries: Iterable[Entry], seen: dict[str, None]) -> Iterat
             raise ValueError(f"entries[{number}].id is {NIL!r}, which stands for no entry")
         if entry.id in seen:
             raise ValueError(f"entries[{number}].id: two entries have the id {entry.id!r}")
-        seen[entry.id] = None
+        seen.add(entry.id)
         yield entry
