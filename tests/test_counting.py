@@ -19,7 +19,7 @@ from kxcli.mining import Counting, Counts, Dictionary, Ranking, Segmentation, Te
 from kxcli.mining.segment import load_tokenizer, prepare
 from kxcli.mining.wordcount import job
 from kxcli.mining.wordcount import ranking as ranking_room
-from kxcli.mining.wordcount.counts import Cell, KeyLayout, Partial
+from kxcli.mining.wordcount.counts import Cell, KeyLayout, WordCountPartial
 from kxcli.mining.wordcount.merging import CountSums
 from kxcli.tally import Tally
 from kxcli.tally import scratch as of_scratch
@@ -358,7 +358,7 @@ def finished(cells, orders=(1, 2), documents=lambda word: 0):
         key: Cell(Tally(words), Tally({word: documents(word) for word in words if documents(word)}))
         for key, words in cells.items()
     }
-    return Counts(KeyLayout(True, orders), Partial(of_words), None)
+    return Counts(KeyLayout(True, orders), WordCountPartial(of_words), None)
 
 
 rankings = st.builds(
@@ -408,7 +408,7 @@ def test_rows_are_ranked_as_slow_loops_rank_them(tiny_chunks, tmp_path, cells, r
 def tiny_chunks(monkeypatch):
     """Few rows are sorted in memory, and few are written and read at a time."""
     monkeypatch.setattr(ranking_room, "_MIN_SORTED", 2)
-    monkeypatch.setattr(ranking_room, "_ROW", 1 << 10)
+    monkeypatch.setattr(ranking_room, "_ROW_BYTES", 1 << 10)
     monkeypatch.setattr(ranking_room, "BLOCK_ROWS", 2)
     monkeypatch.setattr(of_rows, "BLOCK_ROWS", 2)
     monkeypatch.setattr(of_scratch, "_MIN_MERGED_RUNS", 2)

@@ -45,7 +45,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     kxcli wordcount --merge monday.tsv tuesday.tsv > week.tsv
     """  # noqa: D301 -- click's mark for text that is not wrapped
     with open_session(ctx) as session:
-        from kxcli.mining.wordcount.counts import Partial
+        from kxcli.mining.wordcount.counts import WordCountPartial
         from kxcli.mining.wordcount.ranking import Ranking
         from kxcli.pipelines.wordcount.listing import Listing, WritePart, check_folder
         from kxcli.pipelines.wordcount.summing import summed
@@ -72,7 +72,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
                 write = WritePart(job, listing, sink.output_dir, session.run.memory)
                 corpus.run_partitioned(job, dictionary, write, options["parts"])
             else:
-                counts = corpus.run(job, dictionary) or job.finish(Partial())
+                counts = corpus.run(job, dictionary) or job.finish(WordCountPartial())
                 session.write(listing.blocks(counts, corpus.open_scratch(), is_shown))
 
 

@@ -1,1 +1,1 @@
-"""Words of a corpus: counted, merged and ranked."""
+"""Word counts of a corpus: counting, merging, ranking."""

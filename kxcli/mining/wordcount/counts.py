@@ -1,4 +1,4 @@
-"""What a count of words is held in: cells in memory, sorted runs in files, and the rows that both make."""
+"""Word counts in memory and in sorted runs, and their rows."""
 
 import json
 import re
@@ -28,40 +28,41 @@ from kxcli.tally.string_runs import (
     split_blocks,
 )
 
-_CELL = 1 << 10  # bytes of a cell without a word, and of its total
-_SEPARATOR = "\0"  # what is between words that are made into keys together
-# A group's end, and a word's where orders follow; what these characters are written as within groups and words, so
-# that the order of keys is that of groups, words and orders.
+_CELL_BYTES = 1 << 10  # of a cell without words, and of its total
+_SEPARATOR = "\0"  # between words that become keys together
+# Terminates groups, and words before orders.  Groups and words have these characters escaped, so that the order of keys
+# is that of groups, words and orders.
 _END = "\1"
 _ESCAPE = "\2"
 _ESCAPED = {code: _ESCAPE + chr(code + 3) for code in (0, 1, 2)}
-_ORDER = 32  # an order's character is so many after it
+_FIRST_ORDER = 32  # code point of order 0
 
 Key = tuple[str, int]  # group, order
 
 
 class Counted(NamedTuple):
-    """A row: how often an n-gram was seen in a group, and how many documents hold it, 0 where nobody asked."""
+    """A row: the counts of an n-gram in a group; `documents` is 0 unless counted."""
 
     group: str
     word: str
     order: int
-    count: int  # type: ignore[assignment]  # hides the method that counts items, which says nothing here
+    count: int  # type: ignore[assignment]  # hides tuple.count
     documents: int
 
 
 @dataclass(frozen=True)
 class KeyLayout:
-    """What a row's key is made of: the group where there are groups, the word, and the order where there are several.
+    """The parts of a row's key: group, word and order.
 
-    The same string may be of several orders: tokens by a pattern may have spaces.
+    The group is absent if counts are not grouped, the order if there is only one.  The same string may occur with
+    several orders, because tokens of a pattern may have spaces.
     """
 
     is_grouped: bool = False
     orders: tuple[int, int] = (1, 1)
 
     def keys(self, group: str, order: int, words: list[str]) -> list[str]:
-        """Return the keys of some words, in their order."""
+        """Return the keys of words."""
         if not words:
             return []
         text = _SEPARATOR.join(words)
@@ -69,13 +70,13 @@ class KeyLayout:
             words = [word.translate(_ESCAPED) for word in words]
             text = _SEPARATOR.join(words)
         head = group.translate(_ESCAPED) + _END if self.is_grouped else ""
-        tail = _END + chr(_ORDER + order) if self._has_orders else ""
+        tail = _END + chr(_FIRST_ORDER + order) if self._has_orders else ""
         if not (head or tail):
             return words
         return (head + text.replace(_SEPARATOR, tail + _SEPARATOR + head) + tail).split(_SEPARATOR)
 
     def split_groups(self, blocks: Iterable[Block]) -> Iterator[tuple[str, list[str], list[int]]]:
-        """Yield blocks in pieces of one group: the group, keys without it, and numbers."""
+        """Split blocks by group; yield the group, the keys without it, and numbers."""
         for keys, numbers in blocks:
             if not self.is_grouped:
                 yield "", keys, numbers
@@ -89,14 +90,14 @@ class KeyLayout:
                 start = stop
 
     def words(self, keys: list[str]) -> list[str]:
-        """Return the words of keys without groups."""
+        """Return the words of keys without group."""
         if self._has_orders:
             keys = [key[:-2] for key in keys]
         return list(map(_unescape, keys)) if _ESCAPE in "".join(keys) else keys
 
     def parse_orders(self, keys: list[str]) -> list[int]:
-        """Return the orders of keys."""
-        return [ord(key[-1]) - _ORDER for key in keys] if self._has_orders else [self.orders[0]] * len(keys)
+        """Return the orders of keys without group."""
+        return [ord(key[-1]) - _FIRST_ORDER for key in keys] if self._has_orders else [self.orders[0]] * len(keys)
 
     @property
     def _has_orders(self) -> bool:
@@ -104,27 +105,27 @@ class KeyLayout:
 
 
 def _unescape(text: str) -> str:
-    """Return a group or a word as it was before it became part of a key."""
+    """Return the original text of a group or word in a key."""
     return re.sub(_ESCAPE + "(.)", lambda match: chr(ord(match[1]) - 3), text) if _ESCAPE in text else text
 
 
 class Cell(NamedTuple):
-    """The counts of the n-grams of one order in one group."""
+    """Counts and document frequencies of the n-grams of one order in one group."""
 
     counts: Tally
     documents: Tally
 
 
 @dataclass
-class Partial:
-    """Cells in memory, and runs that were loaded, whose keys are those of a layout; totals: of the runs' counts."""
+class WordCountPartial:
+    """Cells in memory, and loaded runs with the totals of their counts."""
 
     cells: dict[Key, Cell] = field(default_factory=dict)
     runs: list[memoryview] = field(default_factory=list)
     totals: dict[Key, int] = field(default_factory=dict)
 
-    def merge(self, other: "Partial") -> "Partial":
-        """Add the other's counts to this one's, and return this one."""
+    def merge(self, other: "WordCountPartial") -> "WordCountPartial":
+        """Add the counts of another partial, and return this one."""
         for key, cell in other.cells.items():
             if key in self.cells:
                 self.cells[key].counts.merge(cell.counts)
@@ -138,22 +139,25 @@ class Partial:
 
     @property
     def weight(self) -> int:
-        """Bytes of memory that it takes, about; mapped files are not among them.
+        """Approximate bytes of memory, without mapped files.
 
-        The words of documents are those of counts: their tables alone are counted.
+        The words of document frequencies are those of counts, so only their tables are added.
         """
-        cells = sum(_CELL + cell.counts.weight + cell.documents.weight // 2 for cell in self.cells.values())
-        return cells + _CELL * len(self.totals) + sum(map(resident_bytes, self.runs))
+        cells = sum(_CELL_BYTES + cell.counts.weight + cell.documents.weight // 2 for cell in self.cells.values())
+        return cells + _CELL_BYTES * len(self.totals) + sum(map(resident_bytes, self.runs))
 
 
 class Counts:
-    """Finished counts: rows in the order of groups, words and orders, by code points.
+    """Final counts; rows are ordered by group, word and order.
 
-    totals: of all counts, by group and order; memory grows with them, and with the cells that were never dumped.
+    Memory grows with the totals, and with the cells that were never dumped.
+
+    Attributes:
+        totals: Sums of all counts, by group and order.
     """
 
     def __init__(
-        self, layout: KeyLayout, partial: Partial, finalize: Callable[[dict[str, int]], dict[str, int]] | None
+        self, layout: KeyLayout, partial: WordCountPartial, finalize: Callable[[dict[str, int]], dict[str, int]] | None
     ) -> None:
         self.layout = layout
         self._runs = partial.runs
@@ -161,7 +165,7 @@ class Counts:
         self.totals = dict(partial.totals)
         for key, cell in partial.cells.items():
             words: dict[str, int] = cell.counts.counts()
-            if finalize is not None and words:  # where nothing was cut here, no dictionary is loaded for it
+            if finalize is not None and words:  # without words, the dictionary is not loaded
                 words = finalize(words)
             self._cells[key] = words, cell.documents.counts()
             self.totals[key] = self.totals.get(key, 0) + sum(words.values())
@@ -175,24 +179,24 @@ class Counts:
                 yield Counted(group, word, order, number & COUNT_MASK, number >> DOCUMENT_SHIFT)
 
     def blocks(self, scratch: Scratch | None = None) -> Iterator[Block]:
-        """Yield the rows in blocks; of very many runs some are first merged in a scratch folder; None: in memory."""
+        """Yield the rows in blocks; if there is `scratch`, it merges many runs first."""
         held = [split_blocks(self._iter_memory())] if self._cells else []
         if scratch is None:
             return merge_runs([*held, *map(decode_run, reduce_runs(self._runs))])
         return scratch.merge_runs(self._runs, *held)
 
     def groups(self, scratch: Scratch | None = None) -> Iterator[tuple[str, Iterator[Block]]]:
-        """Yield each group with its rows; their keys are without it."""
+        """Yield each group with its rows; keys have no group."""
         pieces = self.layout.split_groups(self.blocks(scratch))
         for group, of_group in groupby(pieces, key=itemgetter(0)):
             yield group, ((keys, numbers) for _, keys, numbers in of_group)
 
     def dump(self) -> bytes:
-        """Return all of it as bytes: totals as JSON, and one run."""
+        """Return the counts as bytes: totals as JSON, and one run."""
         return _dump(self.totals, encode_run(self.blocks()))
 
-    def split(self, n: int) -> list[Partial]:
-        """Return n partials; a hash of the word alone tells where its rows go.  Memory: that of the rows as bytes."""
+    def split(self, n: int) -> list[WordCountPartial]:
+        """Return n partials by a hash of the word; takes the memory of the rows as bytes."""
         runs = [_RunBuilder() for _ in range(n)]
         totals: list[dict[Key, int]] = [{} for _ in range(n)]
         for block in self.blocks():
@@ -204,7 +208,7 @@ class Counts:
                     runs[part].add(block[0][at], number)
                     totals[part][group, order] = totals[part].get((group, order), 0) + (number & COUNT_MASK)
                     at += 1
-        return [Partial(runs=run.views(), totals=of_part) for run, of_part in zip(runs, totals, strict=True)]
+        return [WordCountPartial(runs=run.views(), totals=of_part) for run, of_part in zip(runs, totals, strict=True)]
 
     def _iter_memory(self) -> Iterator[Block]:
         for group, keys in groupby(sorted(self._cells), key=itemgetter(0)):
@@ -222,10 +226,10 @@ class Counts:
 
 
 class _RunBuilder:
-    """A run that rows are added to one by one, in their order."""
+    """A run built row by row."""
 
     def __init__(self) -> None:
-        self._data = BytesIO()  # hands its bytes over without a copy
+        self._data = BytesIO()  # `getvalue` does not copy
         self._keys: list[str] = []
         self._numbers: list[int] = []
         self._size = 0
@@ -238,7 +242,7 @@ class _RunBuilder:
             self._write()
 
     def views(self) -> list[memoryview]:
-        """Return the run, if there is any row."""
+        """Return the run, if it has a row."""
         self._write()
         data = self._data.getvalue()
         return [memoryview(data)] if data else []
@@ -249,14 +253,14 @@ class _RunBuilder:
 
 
 def _dump(totals: dict[Key, int], run: Iterable[bytes]) -> bytes:
-    data = BytesIO()  # hands its bytes over without a copy
+    data = BytesIO()  # `getvalue` does not copy
     data.write(join_parts([json.dumps([(*key, total) for key, total in totals.items()]).encode("ascii")]))
     data.writelines(run)
     return data.getvalue()
 
 
-def load_partial(data: bytes | memoryview) -> Partial:
-    """Return what was dumped: a view of it, and the totals."""
+def load_partial(data: bytes | memoryview) -> WordCountPartial:
+    """Return a dumped partial: a view of the data, and the totals."""
     totals, run = split_first(data)
     of_keys = {(group, order): total for group, order, total in json.loads(bytes(totals))}
-    return Partial(runs=[run] if len(run) else [], totals=of_keys)
+    return WordCountPartial(runs=[run] if len(run) else [], totals=of_keys)

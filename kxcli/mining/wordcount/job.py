@@ -1,4 +1,4 @@
-"""Words of a corpus counted: alone, as n-grams, by group, with the number of documents that hold them."""
+"""The job that counts words and n-grams, by group and with document frequencies."""
 
 import re
 import unicodedata
@@ -11,16 +11,16 @@ from typing import Any, NamedTuple, Protocol
 from kxcli.batching import iter_batches
 from kxcli.mining.arguments import check_minimum, check_type, describe, iter_strings
 from kxcli.mining.segment import Segmentation, Tokenizer, load_tokenizer, prepare
-from kxcli.mining.wordcount.counts import Cell, Counts, KeyLayout, Partial, load_partial
+from kxcli.mining.wordcount.counts import Cell, Counts, KeyLayout, WordCountPartial, load_partial
 from kxcli.tally import Tally
 
-_PIECE = 1000  # characters cut at a time: their tokens' objects are used again before they leave a core's cache
-_BATCH = 1 << 19  # characters cut and counted in one go
-_GRAMS = 1 << 17  # n-grams held before they are counted
+_PIECE = 1000  # characters cut at a time, so that the objects of tokens are reused while in a core's cache
+_BATCH = 1 << 19  # characters cut and counted at a time
+_GRAMS = 1 << 17  # n-grams collected before they are counted
 
 
 class Record(Protocol):
-    """A document, or with `has_continuation` a part of one that the next record goes on with."""
+    """A document, or a part of one."""
 
     @property
     def text(self) -> str:
@@ -29,17 +29,17 @@ class Record(Protocol):
 
     @property
     def group(self) -> str:
-        """The group that it is counted in."""
+        """The group of the document."""
         ...
 
     @property
     def has_continuation(self) -> bool:
-        """Whether the next record is of the same document."""
+        """Whether the next record continues the same document."""
         ...
 
 
 class Text(NamedTuple):
-    """A document in Python: a record for `WordCount.map`."""
+    """A record for `WordCount.map`."""
 
     text: str
     group: str = ""
@@ -48,15 +48,20 @@ class Text(NamedTuple):
 
 @dataclass(frozen=True)
 class Counting:
-    """What is counted.
+    """The words to count.
 
-    segmentation: how texts become tokens.
-    keeps_punctuation: count tokens without a letter or digit (`str.isalnum`), too; never white space.
-    stopwords, min_length: leave out these words, and those of fewer characters; n-grams go on over them, as they go
-    on over white space, while punctuation that is not counted breaks them.
-    lower: count words in lower case.  nfkc: bring each text to Unicode's NFKC form before it is cut.
-    orders: the least and the greatest n of the n-grams.
-    has_documents: count the documents that hold each word, too.  is_grouped: count each group by itself.
+    Excluded words and white space do not break n-grams; punctuation does, unless it is counted.
+
+    Args:
+        segmentation: How texts become tokens.
+        keeps_punctuation: Also count tokens without a letter or digit (`str.isalnum`), except white space.
+        stopwords: Words to exclude.
+        min_length: Minimum number of characters of a word.
+        lower: Count words in lower case.
+        nfkc: Convert each text to Unicode's NFKC form before it is cut.
+        orders: The smallest and largest n of the n-grams.
+        has_documents: Also count the documents of each word.
+        is_grouped: Count each group separately.
     """
 
     segmentation: Segmentation = field(default_factory=Segmentation)
@@ -76,35 +81,37 @@ class Counting:
         object.__setattr__(self, "stopwords", frozenset(iter_strings("stopwords", self.stopwords)))
         check_minimum("min_length", self.min_length, 1)
         if not isinstance(self.orders, (tuple, list)) or len(self.orders) != 2:
-            raise TypeError(f"orders must be two integers, the least and the greatest n, not {describe(self.orders)}")
+            raise TypeError(f"orders must be two integers, the smallest and largest n, not {describe(self.orders)}")
         check_minimum("orders[0]", self.orders[0], 1)
         check_minimum("orders[1]", self.orders[1], self.orders[0])
         object.__setattr__(self, "orders", tuple(self.orders))
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """What rows of such counts have."""
+        """The columns of the rows."""
         return ("group",) * self.is_grouped + ("word", "count") + ("df",) * self.has_documents
 
     @property
     def ignores_document_borders(self) -> bool:
-        """Whether several lines may be given as one record: no count depends on where documents begin and end."""
-        plain = self.orders == (1, 1) and not self.has_documents and not self.is_grouped
-        return plain and self.segmentation.mode != "regex"
+        """Whether no count depends on document borders; a record may have many lines."""
+        has_words_only = self.orders == (1, 1) and not self.has_documents and not self.is_grouped
+        return has_words_only and self.segmentation.mode != "regex"
 
     @property
     def safe_split_pattern(self) -> str | None:
-        """A pattern for the places where a document may be parted; None where it has to be whole."""
+        """Pattern of positions where a document may be split, or None."""
         return None if self.nfkc else self.segmentation.safe_split_pattern
 
 
 class WordCount:
-    """The job: `map` counts some records, `merge` adds up, `finish` gives words.
+    """The job that counts words.
 
-    Cost: linear in the text; memory grows with the number of distinct n-grams alone, and where partials are dumped
-    and loaded as they grow, with those of a partial.
-    Where no count depends on documents, raw tokens are counted, and each distinct one is settled and filtered in
-    `dump` and `finish`; else every token is looked up in a memory of settled ones.
+    If no count depends on document borders, `map` counts raw tokens.  Punctuation, stop words and case are applied only
+    in `finish` and `dump`, once for each distinct token.  Otherwise `map` looks up every token in a cache of filtered
+    tokens.
+
+    Cost: linear in the text; memory grows with the distinct n-grams, or with those of one partial if partials are
+    spilled.
     """
 
     def __init__(self, counting: Counting) -> None:
@@ -116,40 +123,40 @@ class WordCount:
         return {"counting": self.counting, "layout": self.layout, "_tokenization": None}
 
     def setup(self, shared: Any) -> None:
-        """Take what `segment.prepare` returned; the dictionary is loaded when the first text is cut."""
+        """Keep the value of `segment.prepare`; the first text loads the dictionary."""
         self._shared, self._tokenization = shared, None
 
-    def map(self, records: Iterable[Record]) -> Partial:
-        """Count the words of some records."""
+    def map(self, records: Iterable[Record]) -> WordCountPartial:
+        """Count the words of records."""
         if self.counting.ignores_document_borders:
-            return Partial({("", 1): Cell(self._count_raw_tokens(records), Tally())})
+            return WordCountPartial({("", 1): Cell(self._count_raw_tokens(records), Tally())})
         grams = _NgramCounter(self.counting)
         for batch in iter_batches(records, lambda record: len(record.text), _BATCH):
             grams.count(batch, self.iter_words([record.text for record in batch]))
         return grams.finish()
 
-    def merge(self, left: Partial, right: Partial) -> Partial:
-        """Add up, into `left`."""
+    def merge(self, left: WordCountPartial, right: WordCountPartial) -> WordCountPartial:
+        """Add the counts of `right` to `left`."""
         return left.merge(right)
 
-    def finish(self, partial: Partial) -> Counts:
-        """Return the counts."""
+    def finish(self, partial: WordCountPartial) -> Counts:
+        """Return the final counts."""
         return Counts(self.layout, partial, self._finalize_counts if self.counting.ignores_document_borders else None)
 
-    def dump(self, partial: Partial) -> bytes:
-        """Return the partial as bytes: its rows as a sorted run, and their totals."""
+    def dump(self, partial: WordCountPartial) -> bytes:
+        """Return a partial as bytes: totals, and rows as a sorted run."""
         return self.finish(partial).dump()
 
-    def load(self, data: bytes | memoryview) -> Partial:
-        """Return the partial that was dumped; its run stays where it is."""
+    def load(self, data: bytes | memoryview) -> WordCountPartial:
+        """Return a dumped partial, as a view of the data."""
         return load_partial(data)
 
-    def weight(self, partial: Partial) -> int:
-        """Return about how many bytes of memory a partial takes."""
+    def weight(self, partial: WordCountPartial) -> int:
+        """Return the approximate bytes of memory of a partial."""
         return partial.weight
 
-    def split(self, partial: Partial, n: int) -> list[Partial]:
-        """Return n partials that merge to the given one: a hash of the word alone tells where its rows go."""
+    def split(self, partial: WordCountPartial, n: int) -> list[WordCountPartial]:
+        """Return n partials that merge to the given one, split by a hash of the word."""
         return self.finish(partial).split(n)
 
     def _count_raw_tokens(self, records: Iterable[Record]) -> Tally:
@@ -170,12 +177,12 @@ class WordCount:
         yield text[start:] if start else text
 
     def _finalize_counts(self, raw: dict[str, int]) -> dict[str, int]:
-        """Return the counts of the words that are kept, from those of raw tokens."""
+        """Return the counts of words, given those of raw tokens."""
         words: dict[str, int] = {}
         others = raw
-        if self._tokens.plain_is_final:  # nearly all distinct tokens, in one step
-            least, stopwords = self.counting.min_length, self.counting.stopwords
-            words = {token: count for token, count in raw.items() if token.isalnum() and len(token) >= least}
+        if self._tokens.plain_is_final:  # nearly all distinct tokens, in one step each
+            min_length, stopwords = self.counting.min_length, self.counting.stopwords
+            words = {token: count for token, count in raw.items() if token.isalnum() and len(token) >= min_length}
             for stopword in stopwords & words.keys():
                 del words[stopword]
             others = {token: count for token, count in raw.items() if not token.isalnum()}
@@ -185,7 +192,7 @@ class WordCount:
         return words
 
     def iter_words(self, texts: Sequence[str]) -> Iterator[list[str | None]]:
-        """Yield the words of each text that are kept, and None where an n-gram may not go on; `setup` comes first."""
+        """Yield the words of each text, with None at breaks of n-grams; requires `setup`."""
         kept = self._tokens.cache
         if self.counting.nfkc:
             texts = [unicodedata.normalize("NFKC", text) for text in texts]
@@ -215,9 +222,9 @@ class _Tokenization:
 
 
 class _TokenCache(dict[str, tuple[str | None, ...]]):
-    """Raw token -> the words that are counted for it; None: an n-gram may not go on."""
+    """Raw token -> its counted words, with None at breaks of n-grams."""
 
-    LIMIT = 1 << 17  # tokens remembered, of some 200 bytes each
+    MAX_TOKENS = 1 << 17  # tokens of some 200 bytes
 
     def __init__(self, cut: Tokenizer, counting: Counting) -> None:
         super().__init__()
@@ -225,7 +232,7 @@ class _TokenCache(dict[str, tuple[str | None, ...]]):
         self._stopwords = frozenset(map(self._normalize, counting.stopwords))
 
     def __missing__(self, token: str) -> tuple[str | None, ...]:
-        if len(self) >= self.LIMIT:
+        if len(self) >= self.MAX_TOKENS:
             self.clear()
         words = self[token] = tuple(self._filter(self._expand(token)))
         return words
@@ -249,19 +256,19 @@ class _TokenCache(dict[str, tuple[str | None, ...]]):
 
 
 class _NgramCounter:
-    """Counts n-grams, and the documents that hold them, of records in document order."""
+    """Counts n-grams and their documents, for records in document order."""
 
     def __init__(self, counting: Counting) -> None:
-        self._least, self._most = counting.orders
+        self._min_n, self._max_n = counting.orders
         self._has_documents = counting.has_documents
-        self._last: list[str] = []  # the words that an n-gram may go on from: those before, up to the last break
-        self._seen: dict[int, set[str]] = {}  # what the current document holds, by order
-        self._partial = Partial()
+        self._last: list[str] = []  # the last words that n-grams of the next record may begin with
+        self._seen: dict[int, set[str]] = {}  # the n-grams of the current document, by order
+        self._partial = WordCountPartial()
         self._held: dict[tuple[str, int], list[str]] = {}
         self._size = 0
 
     def count(self, records: Iterable[Record], words: Iterable[list[str | None]]) -> None:
-        """Count some more records, the words of which are given."""
+        """Count records, given the words of each."""
         for record, kept in zip(records, words, strict=True):
             for order, grams in self._grams(kept):
                 self._held.setdefault((record.group, order), []).extend(grams)
@@ -275,13 +282,13 @@ class _NgramCounter:
             if self._size >= _GRAMS:
                 self._flush()
 
-    def finish(self) -> Partial:
+    def finish(self) -> WordCountPartial:
         """Return the counts."""
         self._flush()
         return self._partial
 
     def _grams(self, words: list[str | None]) -> Iterator[tuple[int, list[str]]]:
-        """Yield order and n-grams that end in a record; leaves in `_last` what its next part goes on from."""
+        """Yield order and n-grams that end in a record, and update `_last`."""
         run, known = self._last[:], len(self._last)
         for unbroken in _unbroken(words):
             if unbroken is None:
@@ -290,11 +297,11 @@ class _NgramCounter:
             else:
                 run += unbroken
         yield from self._ending(run, known)
-        self._last = run[-(self._most - 1) :] if self._most > 1 else []
+        self._last = run[-(self._max_n - 1) :] if self._max_n > 1 else []
 
     def _ending(self, run: list[str], known: int) -> Iterator[tuple[int, list[str]]]:
-        """Yield the n-grams of a run of words that end after its first `known` ones."""
-        for order in range(self._least, self._most + 1):
+        """Yield the n-grams of a run of words that end after the first `known` words."""
+        for order in range(self._min_n, self._max_n + 1):
             start = max(0, known - order + 1)
             if order == 1:
                 yield 1, run[start:]
@@ -312,13 +319,13 @@ class _NgramCounter:
 
 
 def _unbroken(words: list[str | None]) -> Iterator[list[str] | None]:
-    """Part words at the breaks between them: lists of words, and None for each break."""
+    """Yield the lists of words between breaks, and None for each break."""
     start = 0
     while True:
         try:
             end = words.index(None, start)
         except ValueError:
-            yield words[start:]  # type: ignore[misc]  # no None is left
+            yield words[start:]  # type: ignore[misc]  # contains no None
             return
         yield words[start:end]  # type: ignore[misc]
         yield None

@@ -1,20 +1,21 @@
-"""Earlier counts added up."""
+"""Sums of earlier outputs."""
 
 from types import TracebackType
 
-from kxcli.mining.wordcount.counts import Cell, Counts, Key, KeyLayout, Partial
+from kxcli.mining.wordcount.counts import Cell, Counts, Key, KeyLayout, WordCountPartial
 from kxcli.tally import Tally
 from kxcli.tally.scratch import RunFile, Scratch
 from kxcli.tally.string_runs import encode_run
 
-_ROW = 256  # bytes of a row held: its word, its places in a table of counts and maybe one of documents, and both
-_CHARACTER = 4  # bytes of a character of its word, more
+_ROW_BYTES = 256  # of a row: its word, its share of one or two dicts, and its counts
+_CHARACTER_BYTES = 4  # additional, per character of the word
 
 
 class CountSums:
-    """Adds up rows of word, count, and group and number of documents where they have them.
+    """Sums of rows by group and word.
 
-    scratch: where sums that memory has no room for go as sorted runs; None: all stay in memory.
+    Args:
+        scratch: Receives sums that exceed its memory limit as sorted runs; if None, all sums stay in memory.
     """
 
     def __init__(self, scratch: Scratch | None = None) -> None:
@@ -30,7 +31,7 @@ class CountSums:
         words, of_documents = self._held.setdefault(group, ({}, {}))
         before = words.get(word)
         if before is None:
-            self._size += _ROW + _CHARACTER * len(word)
+            self._size += _ROW_BYTES + _CHARACTER_BYTES * len(word)
             before = 0
         words[word] = before + count
         if documents:
@@ -45,7 +46,7 @@ class CountSums:
     def counts(self) -> Counts:
         """Return the sums."""
         runs = [] if self._spool is None else self._spool.views()
-        return self._drain(Partial(runs=runs, totals=self._totals))
+        return self._drain(WordCountPartial(runs=runs, totals=self._totals))
 
     def __enter__(self) -> "CountSums":
         return self
@@ -56,8 +57,8 @@ class CountSums:
         if self._spool is not None:
             self._spool.close()
 
-    def _drain(self, others: Partial | None = None) -> Counts:
-        """Return what is held, and maybe more, as counts; nothing is held any more."""
+    def _drain(self, others: WordCountPartial | None = None) -> Counts:
+        """Return the sums in memory and those of a partial, and clear the memory."""
         cells = {(group, 1): Cell(Tally(words), Tally(documents)) for group, (words, documents) in self._held.items()}
         self._held, self._size = {}, 0
-        return Counts(self._layout, Partial(cells).merge(others or Partial()), None)
+        return Counts(self._layout, WordCountPartial(cells).merge(others or WordCountPartial()), None)

@@ -1,4 +1,4 @@
-"""Finished counts -> rows in a total order: by value, and where values are equal by the word's code points."""
+"""Ranked rows of final counts: by value, then by the code points of the word."""
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -12,22 +12,22 @@ from kxcli.tally.scratch import Scratch
 from kxcli.tally.string_runs import BLOCK_ROWS, DOCUMENT_SHIFT, Block, encode_run, strip_documents
 
 MILLION = 1_000_000
-_ROW = 400  # bytes of a row that is sorted: its word, number and place; half of them are held while others come
-_CHARACTER = 4  # bytes of a character of its word, more
-_MIN_SORTED = 1 << 10  # rows that are sorted in memory however little there is
+_ROW_BYTES = 400  # of a row in a sort: its word, number and position; a chunk has half of the memory
+_CHARACTER_BYTES = 4  # additional, per character of the word
+_MIN_SORTED = 1 << 10  # rows sorted in memory even if the limit is lower
 _MAX_DIGITS = 100  # more than any count has
 _INVERTED = str.maketrans("0123456789", "9876543210")
 
 
-# Group, word, count, documents, rate per million; the last two are 0 where they were not asked for.  A plain tuple:
-# there are as many as distinct words, and naming the cells of each would take longer than sorting them.
+# Group, word, count, documents, rate per million; the last two are 0 unless requested.  A plain tuple, because creating
+# a named one for each distinct word takes longer than sorting them.
 Row = tuple[str, str, int, int, float]
 COLUMNS = ("group", "word", "count", "df", "per_million")
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """Which rows are given, and in what order; `top` is per group."""
+    """The selection and order of rows; `top` is per group."""
 
     sort: Literal["count", "word"] = "count"
     top: int | None = None
@@ -48,11 +48,16 @@ def rank_rows(
     scratch: Scratch | None = None,
     accepts: Callable[[str], bool] | None = None,
 ) -> Iterator[Row]:
-    """Yield the rows, group after group; the orders of n-grams in a group are ranked together.
+    """Yield the rows, group by group.
 
-    The rate is per million of all words counted of that order in that group, before rows are cut.
-    scratch: where rows are sorted that memory has no room for; None: in memory, whatever it takes.
-    accepts: told a word, says whether it is given at all.
+    All orders of n-grams in a group are ranked together.  The rate is per million of all counted words of that order in
+    that group, before rows are excluded.
+
+    Args:
+        finished: The final counts.
+        ranking: The selection and order of rows.
+        scratch: Sorts rows that exceed its memory limit; if None, all rows are sorted in memory.
+        accepts: Returns whether a word is included; by default all are.
     """
     layout, totals = finished.layout, finished.totals
     for group, blocks in finished.groups(scratch):
@@ -71,14 +76,14 @@ def rank_rows(
 
 
 def _select_rows(blocks: Iterable[Block], ranking: Ranking, scratch: Scratch | None) -> Iterator[Block]:
-    """Yield the rows of a group that are given, in order; they come in the order of their keys."""
+    """Yield the selected rows of a group, in order; `blocks` are ordered by key."""
     if ranking.min_count > 1:
         blocks = (_filter_block(block, map(ranking.min_count.__le__, strip_documents(block[1]))) for block in blocks)
     if ranking.sort == "word" and ranking.top is None:
         yield from blocks
         return
-    most = sys.maxsize if scratch is None else max(_MIN_SORTED * _ROW, scratch.room)
-    chunks = _iter_chunks(blocks, ranking.top, most)
+    max_bytes = sys.maxsize if scratch is None else max(_MIN_SORTED * _ROW_BYTES, scratch.room)
+    chunks = _iter_chunks(blocks, ranking.top, max_bytes)
     chunk, following = next(chunks), next(chunks, None)
     if scratch is None or following is None:
         places = _order_by_count(chunk[1])[: ranking.top]
@@ -97,34 +102,34 @@ def _select_rows(blocks: Iterable[Block], ranking: Ranking, scratch: Scratch | N
             yield from blocks
             return
     with scratch.open_run_file() as spool:
-        for some in _iter_chunks(blocks, None, most):
+        for some in _iter_chunks(blocks, None, max_bytes):
             spool.add(encode_run(_iter_rows_at(some, sorted(range(len(some[0])), key=some[0].__getitem__))))
         del some
         yield from scratch.merge_runs(spool.views())
 
 
-def _iter_chunks(blocks: Iterable[Block], top: int | None, most: int) -> Iterator[Block]:
-    """Yield the rows in chunks that take about `most` bytes, at least one; without what is not in a chunk's `top`."""
+def _iter_chunks(blocks: Iterable[Block], top: int | None, max_bytes: int) -> Iterator[Block]:
+    """Yield chunks of about `max_bytes`, at least one, each cut to its `top` rows."""
     limit = sys.maxsize if top is None else 2 * top + _MIN_SORTED
     keys, numbers, size = list[str](), list[int](), 0
     for some, theirs in blocks:
         keys += some
         numbers += theirs
         size += _size(some)
-        if len(keys) < limit and size < most:
+        if len(keys) < limit and size < max_bytes:
             continue
         if top is not None:
             places = sorted(_order_by_count(numbers)[:top])
             keys, numbers = list(map(keys.__getitem__, places)), list(map(numbers.__getitem__, places))
             size = _size(keys)
-        if size > most // 2:
+        if size > max_bytes // 2:
             yield keys, numbers
             keys, numbers, size = [], [], 0
     yield keys, numbers
 
 
 def _size(keys: list[str]) -> int:
-    return _ROW * len(keys) + _CHARACTER * sum(map(len, keys))
+    return _ROW_BYTES * len(keys) + _CHARACTER_BYTES * sum(map(len, keys))
 
 
 def _filter_block(block: Block, is_kept: Iterable[bool]) -> Block:
@@ -133,19 +138,19 @@ def _filter_block(block: Block, is_kept: Iterable[bool]) -> Block:
 
 
 def _order_by_count(numbers: list[int]) -> list[int]:
-    """Return the places of numbers, the greatest count first; equal ones stay in their order."""
+    """Return the positions of numbers by falling count; the sort is stable."""
     return sorted(range(len(numbers)), key=strip_documents(numbers).__getitem__, reverse=True)
 
 
 def _iter_rows_at(chunk: Block, places: list[int]) -> Iterator[Block]:
-    """Yield the rows at some places, in blocks."""
+    """Yield the rows at some positions, in blocks."""
     for start in range(0, len(places), BLOCK_ROWS):
         some = places[start : start + BLOCK_ROWS]
         yield list(map(chunk[0].__getitem__, some)), list(map(chunk[1].__getitem__, some))
 
 
 class _Prefixes(dict[int, str]):
-    """Count -> what makes keys come in the order of falling counts: how many digits it has, and these, all inverted."""
+    """Count -> its length and digits, inverted, to order keys by falling count."""
 
     def __missing__(self, count: int) -> str:
         digits = str(count)
@@ -154,7 +159,7 @@ class _Prefixes(dict[int, str]):
 
 
 def _sort_by_falling_count(chunk: Block) -> Iterator[bytes]:
-    """Yield rows as a run that is in the order of falling counts, which its keys begin with."""
+    """Return rows as a run by falling count; keys begin with the count."""
     prefixes = _Prefixes()
     blocks = _iter_rows_at(chunk, _order_by_count(chunk[1]))
     return encode_run(
@@ -169,7 +174,7 @@ def _strip_prefixes(blocks: Iterable[Block]) -> Iterator[Block]:
 
 
 def _limit(blocks: Iterable[Block], top: int | None) -> Iterator[Block]:
-    """Yield so many rows."""
+    """Yield the first `top` rows."""
     left = sys.maxsize if top is None else top
     for keys, numbers in blocks:
         yield keys[:left], numbers[:left]
