@@ -169,7 +169,7 @@ def test_quotation_marks_around_all_cells_are_a_warning(folder, capsys):
         ('[{"subject_id": "1", "subject": "小米"}]', "is a JSON array, not an object on each line; convert it: jq"),
         ('[\n  {"subject_id": "1"}\n]', "is a JSON array"),
         ('\ufeff[ {"subject_id": "1"},\n', "is a JSON array"),
-        ("name,id,description\n小米,1,手机\n", "has commas and no tab, as CSV has; give TSV"),
+        ("name,id,description\n小米,1,手机\n", "has commas and no tab, like CSV; give TSV"),
         ('"小米","1"\n', "has commas and no tab"),
         ("小米\n", "has no tab and id after a name; give TSV"),
     ],

@@ -455,7 +455,7 @@ def test_mentions_that_are_not_at_their_offset_are_counted(tmp_path):
     (found,), told = read(written(tmp_path, "", json.dumps({"text": "abc", "mention_data": items})))
     assert told == {
         "labeled mentions skipped (the text at the offset differs)": (10, [2, 2, 2]),
-        "labels left out where the same line labels the same mention again": (2, [2, 2]),
+        "labels skipped (the same line labels the same mention again)": (2, [2, 2]),
     }
     assert found.mentions == (LabeledSpan(0, 1, ("x",), True),)
     x = Label(("x",), True)

@@ -1,4 +1,4 @@
-"""Earlier outputs, read back as rows of named cells."""
+"""Outputs of wordcount, read back as rows of named cells."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -18,7 +18,7 @@ _WORDS = ("word", "group")
 
 
 class CountRow(NamedTuple):
-    """A row: its cells by column, and where it stands."""
+    """A row: its cells by column, and the reader with its line."""
 
     cells: dict[str, str | int | float]
     diagnostics: ReadDiagnostics

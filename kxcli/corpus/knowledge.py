@@ -1,4 +1,4 @@
-"""Knowledge bases in files: JSONL or TSV -> entries."""
+"""Knowledge bases in JSONL or TSV -> entries."""
 
 import json
 import re
@@ -14,10 +14,10 @@ from kxcli.corpus.row_reader import check_unicode, number_lines, parse_lines, pa
 from kxcli.corpus.sources import Source
 from kxcli.urls import display_name
 
-NIL = "NIL"  # the id of what no entry is meant by
-_IS_NIL = f"has the id {NIL}, which stands for no entry"
+NIL = "NIL"  # the id of a mention of no entry
+_IS_NIL = f"has the id {NIL}, which is reserved for mentions of no entry"
 
-# Words that name a column, without case, white space and punctuation.
+# The names of columns, without case, white space and punctuation.
 _NAME_COLUMNS = (
     "name names label title subject entity entityname entitylabel itemlabel mention term word lemma "
     "surface surfaceform alias aliases preflabel preferredname 名称 名字 姓名 名 实体 实体名 实体名称 中文名 "
@@ -38,7 +38,7 @@ _TEXT = re.compile(r"\s|[^\W\d_a-zA-Z]")
 
 
 class KnowledgeEntry(NamedTuple):
-    """An entry, and the line that it begins in; `facts` are predicates with their objects."""
+    """An entry, and its first line; `facts` are predicates with their objects."""
 
     line: int
     id: str
@@ -49,7 +49,7 @@ class KnowledgeEntry(NamedTuple):
 
 
 class FileWarning(NamedTuple):
-    """What looks wrong in a file as a whole, and what to do."""
+    """A problem of a file as a whole, and the fix."""
 
     message: str
 
@@ -57,12 +57,19 @@ class FileWarning(NamedTuple):
 def read_entries(
     path: str, on_error: OnError, report: Callable[[Diagnostic | FileWarning], None]
 ) -> Iterator[KnowledgeEntry]:
-    """Yield the entries of a UTF-8 file, compressed or not; report skips at the end.
+    """Yield the entries of a UTF-8 file, compressed or not.
 
-    JSONL, where the first character that is no white space is `{`, has objects with `subject_id` and maybe `subject`,
-    `alias`, `type` and `data` (predicate and object).  TSV has a name, an id and maybe a description; an id may be on
-    several lines, with a name each, the first of which is its subject.  A first line that names its columns is skipped.
-    Raises `InputError`, with the line, for what is neither, unless `on_error` skips it.
+    The file is JSONL if its first character that is no white space is `{`. Its objects have `subject_id` and maybe
+    `subject`, `alias`, `type` and `data` (predicates and objects). Otherwise it is TSV: names, ids and maybe
+    descriptions. Several lines may have one id; their first name is the subject. A header is skipped.
+
+    Args:
+        path: The file.
+        on_error: What is done with a bad line.
+        report: Called at the end with the skipped lines, the header and a problem of the whole file.
+
+    Raises:
+        InputError: For a bad line if `on_error` is "stop", or a file of another format.
     """
     diagnostics = ReadDiagnostics(display_name(path), on_error)
     rows = _TsvSurvey()
@@ -81,7 +88,7 @@ def read_entries(
                 yield from _from_tsv(rest, diagnostics, rows)
     for skipped in diagnostics.skipped_records:
         report(skipped)
-    for news in (rows.header, rows.oddity):
+    for news in (rows.header, rows.warning):
         if news is not None:
             report(news)
 
@@ -122,7 +129,7 @@ def _refuse_other_formats(first: str, diagnostics: ReadDiagnostics) -> None:
     if _ARRAY.match(first):
         diagnostics.fail("is a JSON array, not an object on each line", "convert it: jq -c '.[]' KB.json > KB.jsonl")
     if "," in first and "\t" not in first:
-        what = "has commas and no tab, as CSV has"
+        what = "has commas and no tab, like CSV"
         diagnostics.fail(what, "give TSV of names, ids and maybe descriptions: convert it with a CSV tool")
 
 
@@ -166,21 +173,21 @@ def _is_header(line: str, diagnostics: ReadDiagnostics) -> bool:
 
 
 class _TsvSurvey:
-    """What all rows of a TSV file have in common; header: the decision to skip one."""
+    """Features of all rows of a TSV file; `header` reports its skipped header."""
 
     def __init__(self) -> None:
         self.header: Notice | None = None
         self._n, self._n_swapped, self._n_quoted = 0, 0, 0
 
     def add(self, name: str, key: str) -> None:
-        """Look at one more row."""
+        """Count the features of a row."""
         self._n += 1
         self._n_swapped += bool(_CODE.fullmatch(name)) and bool(_TEXT.search(key))
         self._n_quoted += all(len(cell) > 1 and cell[0] == cell[-1] == '"' for cell in (name, key))
 
     @property
-    def oddity(self) -> FileWarning | None:
-        """What looks wrong in all rows, if anything does."""
+    def warning(self) -> FileWarning | None:
+        """The problem that all rows have, if there is one."""
         if self._n and self._n == self._n_swapped:
             return FileWarning(
                 "the names are codes and the ids are words, so the columns look swapped; put the names first"

@@ -1,4 +1,4 @@
-"""Texts with labeled mentions in files, as of the CCKS 2019 task: JSONL -> records."""
+"""Texts with labeled mentions, as in the CCKS 2019 task: JSONL -> records."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -14,19 +14,22 @@ from kxcli.urls import display_name
 
 SKIPPED = "labeled mentions skipped (the text at the offset differs)"
 MISSED = "labeled mentions counted as missed (the text at the offset differs)"
-REPEATED = "labels left out where the same line labels the same mention again"
+REPEATED = "labels skipped (the same line labels the same mention again)"
 _SHAPE = "give JSON objects with text_id, text and mention_data"
 
 
 class Label(NamedTuple):
-    """What a mention means: any of `ids`; none of them but `has_id`: no entry (NIL); neither: it is not told."""
+    """The meaning of a mention.
+
+    Any of `ids` is right. Without ids, `has_id` says whether the mention is labeled as NIL (no entry) or has no label.
+    """
 
     ids: tuple[str, ...]
     has_id: bool
 
 
 class LabeledSpan(NamedTuple):
-    """A mention from the character `start` to before `stop`, with the fields of a `Label`."""
+    """A mention from `start` up to `stop`, with the fields of a `Label`."""
 
     start: int
     stop: int
@@ -35,10 +38,14 @@ class LabeledSpan(NamedTuple):
 
 
 class LabeledRecord(NamedTuple):
-    """A text, and the line that it stands in.
+    """A text with labels.
 
-    text_id: the number of the line where the record has none.  mentions: by start and stop, each span once.
-    misplaced: labels of mentions that are not at their offset.
+    Attributes:
+        line: Its line in the file.
+        text_id: Its id, or the number of its line.
+        text: The text.
+        mentions: Its mentions, sorted by start and stop, each span once.
+        misplaced: The labels of mentions that are not at their offset.
     """
 
     line: int
@@ -51,13 +58,20 @@ class LabeledRecord(NamedTuple):
 def read_labeled_texts(
     path: str, on_error: OnError, report: Callable[[SkippedRecords], None], misplaced: str = SKIPPED
 ) -> Iterator[LabeledRecord]:
-    """Yield the records of a JSONL file in UTF-8, compressed or not; what was left out is told in the end.
+    """Yield the records of a JSONL file in UTF-8, compressed or not.
 
-    A record has `text` and maybe `text_id` and `mention_data`, a list of `mention`, `offset` (in characters; a number
-    or digits), `kb_id` and maybe `all_ids`, every one of which is right then.  Of several labels of one mention, the
-    last that is not NIL counts.  `NIL_Person` and whatever else begins with `NIL_` is NIL.
-    misplaced: what becomes of mentions that are not at their offset, `SKIPPED` or `MISSED`.
-    Raises `InputError`, with the line, for what is no such record, unless `on_error` leaves it out.
+    A record has `text` and maybe `text_id` and `mention_data`. The latter is a list of objects with `mention`, `offset`
+    (in characters, as a number or digits), `kb_id` and maybe `all_ids`, if several ids are right. If a mention has
+    several labels, the last one that is not NIL counts. All ids that begin with `NIL_` are NIL.
+
+    Args:
+        path: The file.
+        on_error: What is done with a bad record.
+        report: Called with the skipped records and labels at the end.
+        misplaced: How a mention that is not at its offset is reported, `SKIPPED` or `MISSED`.
+
+    Raises:
+        InputError: For a bad record, with its line, if `on_error` is "stop".
     """
     diagnostics = ReadDiagnostics(display_name(path), on_error)
     with Source(path).open() as file:

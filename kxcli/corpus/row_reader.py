@@ -1,4 +1,4 @@
-"""Numbered lines of TSV, CSV and JSONL -> rows of cells and objects, or the reason why a record is bad."""
+"""Numbered lines of TSV, CSV and JSONL -> rows of cells, and objects."""
 
 import csv
 import json
@@ -84,7 +84,7 @@ class DelimitedRows:
             yield numbered[1] + "\n"
 
     def _explain(self, error: csv.Error) -> BadRecord:
-        """Return what is wrong with the record."""
+        """Return the error of the current record."""
         what = str(error)
         if what.startswith("unexpected end"):  # of the lines, within quotes
             n_characters = sum(len(line) + 1 for _, line in self._record)
@@ -97,7 +97,7 @@ class DelimitedRows:
 
 
 def explain_width(n_cells: int, width: int, model: str = "header") -> BadRecord:
-    """Return what is wrong with a row of another width than the header or the first row."""
+    """Return the error of a row that is not as wide as the header or the first row."""
     return BadRecord(f"has {format_count(n_cells, 'cells')} where the {model} has {width}")
 
 
@@ -162,7 +162,7 @@ def parse_object(line: str, *, keeps_spelling: bool = False) -> dict[str, Any]:
 
 
 def name_json_type(value: Any) -> str:
-    """Return what a message calls the type of a JSON value."""
+    """Return the name of a JSON value's type for messages."""
     if isinstance(value, bool):
         return "true or false"
     if isinstance(value, LongInteger):
@@ -172,13 +172,13 @@ def name_json_type(value: Any) -> str:
 
 
 def check_unicode(*texts: str) -> None:
-    """Raise `BadRecord` if a string has half a surrogate pair; only an escape can put one into JSON."""
+    """Raise `BadRecord` if a JSON escape put half a surrogate pair into a string."""
     if not all(map(is_unicode, texts)):
         raise BadRecord("has half a surrogate pair in a string, which is no character")
 
 
 def is_unicode(text: str) -> bool:
-    """Return whether all of a string is characters: half a surrogate pair is none."""
+    """Return whether a string has no half of a surrogate pair."""
     try:
         text.encode("utf-8")
     except UnicodeEncodeError:

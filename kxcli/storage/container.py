@@ -22,7 +22,7 @@ _MAX_HEAD_BYTES = 1 << 26  # parsed, a head takes ten times as much memory
 
 
 class DamagedError(Exception):
-    """A file that was changed or not written by kxcli; `what` is the cause."""
+    """A changed or foreign file, with its path and the cause."""
 
     def __init__(self, path: str, what: str = "is damaged") -> None:
         super().__init__(path, what)

@@ -72,7 +72,7 @@ def load_partial(path: str, head: schema.Field, *, is_checked: bool) -> StoredPa
 
 
 def spill(data: bytes, folder: str) -> memoryview:
-    """Move bytes to a nameless file; return a view, which takes memory while it is read."""
+    """Move bytes to a nameless file; return a view of the mapped file."""
     with TempFile(folder) as file:
         file.write(data)
         return file.map()

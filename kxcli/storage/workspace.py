@@ -16,7 +16,7 @@ _LOCK = "lock-"
 
 
 class Workspace:
-    """A folder of mode 0700 below TMPDIR, created on first use and removed with the block.
+    """A folder of mode 0700 in TMPDIR, created on first use and removed at the end.
 
     The process holds a lock in the folder. If it is killed, the next run of the same user finds the folder without
     its lock and removes it.

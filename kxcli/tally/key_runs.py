@@ -40,7 +40,7 @@ def _is_run(keys: UInt64Array) -> bool:
 
 
 class KeyRuns:
-    """Runs in memory, or views of dumped runs; merging is associative and commutative."""
+    """Runs in memory and views of dumped ones; merge is associative, commutative."""
 
     def __init__(self, combine: np.ufunc = np.add) -> None:
         self._combine = combine
@@ -88,7 +88,11 @@ class KeyRuns:
         return runs
 
     def parts(self, room: int | None = None) -> Iterator[KeyRun]:
-        """Yield all pairs in ascending order of keys: one run, or parts of `room` bytes if there are views."""
+        """Yield all pairs by ascending keys: as one run, or in parts if there are views.
+
+        Args:
+            room: Approximate bytes of memory for merging a part.
+        """
         self._merge(0)
         if not self._views:
             yield self._in_memory()
@@ -118,7 +122,7 @@ def _bytes(run: KeyRun) -> bytes:
 
 
 class _RunView:
-    """A run, maybe of a mapped file; the pages of the file leave memory after they are read."""
+    """A run, maybe of a mapped file, with its memory freed after each use."""
 
     def __init__(self, run: KeyRun, data: memoryview | None = None) -> None:
         self._keys, self._counts = run
@@ -134,7 +138,7 @@ class _RunView:
         return keys
 
     def part(self, first: int, stop: int | None) -> KeyRun:
-        """Return a copy of the pairs with `first <= key < stop`, to the end if `stop` is None."""
+        """Return a copy of the pairs with `first <= key < stop`; None is no limit."""
         begin = bisect_left(self._keys, first, key=int)  # numpy's search copies an unaligned array
         end = len(self) if stop is None else bisect_left(self._keys, stop, begin, key=int)
         part = self._keys[begin:end].astype(np.uint64), self._counts[begin:end].astype(np.int64)

@@ -1,4 +1,4 @@
-"""Sorted runs in nameless files, which vanish with the process."""
+"""Sorted runs in nameless files that vanish with the process."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -56,6 +56,6 @@ class RunFile(TempFile):
         self._ends.append(self.size)
 
     def views(self) -> list[memoryview]:
-        """Return the runs; they outlive the file's closing, and take memory while they are read."""
+        """Return the runs as views, valid after the file is closed, too."""
         whole = self.map()
         return [whole[start:stop] for start, stop in pairwise(self._ends)]

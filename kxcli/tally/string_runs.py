@@ -1,4 +1,4 @@
-"""Sorted runs of rows: string keys with counts, written and merged block by block.
+"""Sorted runs of string keys with counts, written and merged block by block.
 
 A run is a sequence of blocks. A block has about a thousand keys, or fewer long ones, in ascending order of code points,
 and their counts. Of each run that is merged, one block is in memory.
@@ -75,7 +75,7 @@ def encode_run(blocks: Iterable[Block]) -> Iterator[bytes]:
 
 
 def decode_run(data: bytes | memoryview) -> Iterator[Block]:
-    """Yield the blocks of a run; the pages of a mapped file leave memory after they are read."""
+    """Yield the blocks of a run; free the memory of a mapped file after each."""
     view = memoryview(data)
     start = 0
     while start < len(view):
@@ -201,7 +201,7 @@ def _encode_block(keys: list[str], numbers: list[int]) -> bytes:
 
 
 def _encode_numbers(numbers: list[int]) -> tuple[int, bytes]:
-    """Return the width of the largest number in bytes, and all numbers with that width."""
+    """Return the bytes of the largest number, and all numbers at that width."""
     largest = max(numbers)
     for width, code in _TYPES.items():
         if largest < 1 << 8 * width:

@@ -1,4 +1,4 @@
-"""Named columns of tables: TSV, CSV, JSONL and .npy become blocks of numbers and texts.
+"""Named columns of TSV, CSV, JSONL and .npy tables, as numbers and texts.
 
 - table.py joins the sources and decides which columns are numbers.
 - column_selection.py resolves the columns that an option names.

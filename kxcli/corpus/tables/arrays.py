@@ -1,4 +1,7 @@
-"""Arrays that numpy wrote: one column, or rows by columns; nothing in them is ever unpickled."""
+"""Tables in .npy files: arrays of one column, or of rows by columns.
+
+Nothing in them is unpickled.
+"""
 
 import os
 import sys
@@ -14,22 +17,20 @@ from kxcli.corpus.diagnostics import BadRecord, ReadDiagnostics
 from kxcli.corpus.lines import Readable
 from kxcli.corpus.sources import Source
 from kxcli.corpus.tables.cells import MissingCodes
-from kxcli.corpus.tables.chunks import CellChunk, RowChunk, TablePart
+from kxcli.corpus.tables.chunks import CellChunk, NumberedCells, RowChunk, TablePart
 from kxcli.errors import InputError
 from kxcli.storage import npy
 
-_SURROGATE = 0xD800  # the first of the half pairs, 0x800 of them
-_BATCH = 1 << 20  # bytes
-_COLUMNS = 1 << 24  # bytes of columns that lie one after the other
-_MAX_SPARSE = 1 << 30  # bytes of an array of which only some columns are filled
+_SURROGATE = 0xD800  # the first of the 0x800 surrogates
+_BATCH = 1 << 20  # bytes of rows that are read at a time
+_COLUMNS = 1 << 24  # bytes of columns in Fortran order that are read at a time
+_MAX_SPARSE = 1 << 30  # bytes of an array with unfilled columns, which take no memory
 _AGAIN = "write or fetch the file again"
-_MAX_COLUMNS = 1 << 24  # of an array: each gets a name
-
-_Array = AnyArray
+_MAX_COLUMNS = 1 << 24  # the limit, as each column gets a name
 
 
 def read(source: Source, file: BinaryIO, diagnostics: ReadDiagnostics) -> TablePart | None:
-    """Return the requested columns of an array; None if it is empty."""
+    """Return the table of an array, or None if the source is empty."""
     is_plain = False
     if source.size is not None and not source.is_remote:
         is_plain = detect_compression(file.read(MAGIC_LENGTH)) is None
@@ -48,7 +49,7 @@ def read(source: Source, file: BinaryIO, diagnostics: ReadDiagnostics) -> TableP
         shape, is_fortran, dtype = _header(cast(BinaryIO, stream), source.path)
         width = shape[1]
 
-        def parts(columns: Sequence[int]) -> Iterator[_Array]:
+        def parts(columns: Sequence[int]) -> Iterator[AnyArray]:
             return _read_in_order(stream, shape, is_fortran, dtype, source.path)
 
     return TablePart(source.path, (), width, None, _ArrayRows(parts, diagnostics).chunks)
@@ -56,7 +57,7 @@ def read(source: Source, file: BinaryIO, diagnostics: ReadDiagnostics) -> TableP
 
 @dataclass(frozen=True)
 class _ArrayRows:
-    parts: Callable[[Sequence[int]], Iterator[_Array]]
+    parts: Callable[[Sequence[int]], Iterator[AnyArray]]
     diagnostics: ReadDiagnostics
 
     def chunks(self, columns: Sequence[int]) -> Iterator[RowChunk]:
@@ -67,31 +68,29 @@ class _ArrayRows:
             if part.dtype.kind not in "US":
                 yield _NumberChunk(lines, part)
                 continue
-            asked = part[:, list(columns)]
-            yield (
-                self._of_bytes(lines, asked, columns) if part.dtype.kind == "S" else self._texts(lines, asked, columns)
-            )
+            selected = part[:, list(columns)]
+            read = self._decode_bytes if part.dtype.kind == "S" else self._check_texts
+            yield CellChunk.from_rows(read(lines, selected), columns)
 
-    def _texts(self, lines: IntArray, part: _Array, columns: Sequence[int]) -> CellChunk:
-        """Return the rows whose cells are characters: numpy takes any code point."""
+    def _check_texts(self, lines: IntArray, part: AnyArray) -> list[NumberedCells]:
+        """Return the rows of valid characters; numpy itself accepts any code point."""
         codes = np.ascontiguousarray(part).view(np.dtype(np.uint32).newbyteorder(part.dtype.byteorder))
         is_bad = ((codes > sys.maxunicode) | (codes >> 11 == _SURROGATE >> 11)).reshape(len(part), -1).any(axis=1)
         for line in lines[is_bad].tolist():
             self.diagnostics.reject("npy", BadRecord("has a code point that is no character"), line)
-        return CellChunk.of(lines[~is_bad].tolist(), part[~is_bad].tolist(), columns)
+        return list(zip(lines[~is_bad].tolist(), part[~is_bad].tolist(), strict=True))
 
-    def _of_bytes(self, lines: IntArray, part: _Array, columns: Sequence[int]) -> CellChunk:
-        """Return the rows whose cells are UTF-8, or can be mended."""
-        numbers, rows = list[int](), list[list[str | None]]()
+    def _decode_bytes(self, lines: IntArray, part: AnyArray) -> list[NumberedCells]:
+        """Return the rows of valid UTF-8, and those that are repaired."""
+        rows = list[NumberedCells]()
         for self.diagnostics.line, row in zip(lines.tolist(), part.tolist(), strict=True):
-            texts = self._decoded(row)
+            texts = self._decode_row(row)
             if texts is not None:
-                numbers.append(self.diagnostics.line)
-                rows.append(texts)
-        return CellChunk.of(numbers, rows, columns)
+                rows.append((self.diagnostics.line, texts))
+        return rows
 
-    def _decoded(self, row: list[bytes]) -> list[str | None] | None:
-        """Return the texts of bytes in UTF-8; None where the row is to be left out for bad ones."""
+    def _decode_row(self, row: list[bytes]) -> list[str | None] | None:
+        """Return the texts of a row in UTF-8, or None if bad bytes make it skipped."""
         try:
             return [cell.decode() for cell in row]
         except UnicodeDecodeError as error:
@@ -99,9 +98,9 @@ class _ArrayRows:
                 byte = error.object[error.start]
                 self.diagnostics.fail(f"byte 0x{byte:02x} is not valid utf-8", "use --on-error skip or replace")
         if self.diagnostics.on_error == "skip":
-            self.diagnostics.skip("rows left out for bytes that are not utf-8")
+            self.diagnostics.skip("rows skipped for bytes that are not utf-8")
             return None
-        self.diagnostics.skip("rows in which bytes that are not utf-8 were replaced")
+        self.diagnostics.skip("rows with replaced bytes that are not utf-8")
         return [cell.decode(errors="replace") for cell in row]
 
 
@@ -112,10 +111,10 @@ class _NumberChunk:
     is_numeric: ClassVar[bool] = True
 
     lines: IntArray
-    array: _Array
+    array: AnyArray
 
     def numbers(self, columns: Sequence[int], missing: MissingCodes) -> FloatArray:
-        """Return columns as numbers; what is too large for one is infinite."""
+        """Return columns as float64; numbers beyond its range are infinite."""
         with np.errstate(all="ignore"):
             return missing.erase(self.array[:, list(columns)].astype(np.float64))
 
@@ -128,23 +127,24 @@ def _header(file: BinaryIO, path: str) -> tuple[tuple[int, int], bool, np.dtype[
     try:
         shape, is_fortran, dtype = npy.read_header(file)
     except npy.NpyError as error:
-        raise InputError(path, f"is no .npy file that is read: it {error}", _AGAIN) from None
+        raise InputError(path, f"is not a valid .npy file: it {error}", _AGAIN) from None
     if dtype.kind not in "biufUS" or not dtype.itemsize:
-        what = f"is an array of {dtype}, neither numbers nor texts"
+        what = f"is an array of {dtype}, not of numbers or texts"
         raise InputError(path, what, "write an array of numbers or strings")
     if len(shape) not in (1, 2) or 0 in shape[1:]:
-        what = f"is an array of shape {shape}, neither one column nor rows by columns"
+        what = f"is an array of shape {shape}, not one column or rows by columns"
         raise InputError(path, what, "write an array of one or two dimensions")
     rows, columns = shape if len(shape) == 2 else (*shape, 1)
     if columns > _MAX_COLUMNS:
-        raise InputError(path, f"is an array of {columns:,} columns, which is too many", "transpose it")
+        what = f"is an array of {columns:,} columns, more than the limit of {_MAX_COLUMNS:,}"
+        raise InputError(path, what, "transpose it")
     return (rows, columns), is_fortran, dtype
 
 
 class _FileArray:
-    """An array that is plain in a file, which is read and not mapped.
+    """An uncompressed array in a file.
 
-    If the file becomes shorter, a read reports it, where a map would end the process with SIGBUS.
+    It is read and not mapped: if the file is truncated, a read reports an error, but a map ends the process by SIGBUS.
     """
 
     def __init__(
@@ -155,16 +155,16 @@ class _FileArray:
         self._is_fortran, self._dtype = is_fortran, dtype
 
     def check_size(self, size: int) -> None:
-        """Raise `InputError` if the file does not end where the array does."""
+        """Raise `InputError` if the file does not end with the array."""
         needed = self._offset + self.shape[0] * self.shape[1] * self._dtype.itemsize
         if needed != size:
             _fail(self._path, is_short=needed > size)
 
-    def parts(self, columns: Sequence[int]) -> Iterator[_Array]:
-        """Yield blocks of rows; in Fortran order, only these columns have values."""
+    def parts(self, columns: Sequence[int]) -> Iterator[AnyArray]:
+        """Yield blocks of rows; in Fortran order only the given columns have values."""
         (rows, width), size = self.shape, self._dtype.itemsize
         step = _step(width * size)
-        if self._is_fortran:  # large ones, as each column is elsewhere in the file; what is not read takes no memory
+        if self._is_fortran:  # large blocks, as columns are far apart in the file; unread columns take no memory
             step = min(_MAX_SPARSE // (width * size), _COLUMNS // (max(len(columns), 1) * size)) or 1
         for start in range(0, rows, step):
             part = np.empty((min(step, rows - start), width), self._dtype, "F" if self._is_fortran else "C")
@@ -175,8 +175,8 @@ class _FileArray:
                 self._read(part.reshape(-1), start * width)
             yield part
 
-    def _read(self, cells: _Array, first: int) -> None:
-        """Fill contiguous cells with those of the file from that one on."""
+    def _read(self, cells: AnyArray, first: int) -> None:
+        """Fill contiguous cells with those of the file from cell `first` on."""
         view, at = cells.view(np.uint8).data, self._offset + first * self._dtype.itemsize
         while view:
             n = os.preadv(self._handle, [view], at)
@@ -185,7 +185,7 @@ class _FileArray:
             view, at = view[n:], at + n
 
 
-def _split_rows(array: _Array) -> Iterator[_Array]:
+def _split_rows(array: AnyArray) -> Iterator[AnyArray]:
     step = _step(array.shape[1] * array.dtype.itemsize)
     for start in range(0, len(array), step):
         yield array[start : start + step]
@@ -193,8 +193,8 @@ def _split_rows(array: _Array) -> Iterator[_Array]:
 
 def _read_in_order(
     stream: Readable, shape: tuple[int, int], is_fortran: bool, dtype: np.dtype[Any], path: str
-) -> Iterator[_Array]:
-    """Yield rows as they come; where columns lie one after the other, after the last has come."""
+) -> Iterator[AnyArray]:
+    """Yield blocks of rows of a stream; in Fortran order, after all of it is read."""
     rows, columns = shape
     size = columns * dtype.itemsize
     step = max(rows, 1) if is_fortran else _step(size)
@@ -214,5 +214,5 @@ def _step(size: int) -> int:
 
 
 def _fail(path: str, *, is_short: bool) -> NoReturn:
-    what = "the array ends too early" if is_short else "there is something after the array"
+    what = "the array is truncated" if is_short else "there are bytes after the array"
     raise InputError(path, what, _AGAIN)

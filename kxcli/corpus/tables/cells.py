@@ -1,4 +1,4 @@
-"""The rules for a cell: what is missing, what is a number."""
+"""The rules for cells: missing values and numbers."""
 
 import math
 import re
@@ -11,8 +11,8 @@ from kxcli.arrays import FloatArray
 
 TextColumns = list[list[str | None]]
 
-# What programs write for a missing value: R and pandas, spreadsheets, databases, old C libraries.  Words that are
-# ordinary labels (na, none, Null) and marks that may mean anything (., ?, -) are not among them: --na-values adds them.
+# The codes for a missing value of R, pandas, spreadsheets, databases and old C libraries. Ordinary labels (na, none,
+# Null) and ambiguous marks (., ?, -) are not among them; --na-values adds them.
 DEFAULT_CODES = frozenset(
     {
         *("", "NA", "<NA>", "N/A", "n/a", "#N/A", "#NA", "#N/A N/A", "NaT"),
@@ -23,8 +23,8 @@ DEFAULT_CODES = frozenset(
 _NAN = frozenset({"nan", "+nan", "-nan"})
 
 _SIGN, _CURRENCY, _GROUP = "[-+\u2212\uff0d\u2013]", "[$€£¥￥₩₹]", r"[.,'’_ \u00a0\u2009\u202f]"
-# A number as people write it and float() does not read it: thousands separators, a decimal comma, a percent or currency
-# sign, a minus of typography, the exponent of Fortran, parentheses for a negative amount, quotes.
+# A formatted number that float() does not read: thousands separators, a decimal comma, a percent or currency sign, a
+# typographic minus, a Fortran exponent, parentheses for a negative amount, quotes.
 _LIKE_A_NUMBER = re.compile(
     rf"\(?(?:{_SIGN}?\s?{_CURRENCY}?\s?|{_CURRENCY}{_SIGN})"
     rf"(?:\d{{1,3}}(?:{_GROUP}\d{{2,3}})*{_GROUP}\d{{3}}(?:[.,]\d+)?|\d+(?:[.,]\d*)?|[.,]\d+)"
@@ -35,14 +35,14 @@ _LIKE_A_NUMBER = re.compile(
 
 @dataclass(frozen=True)
 class MissingCodes:
-    """Cells without a value: blank ones, `nan`, a code, or the number of a code."""
+    """The cells without a value: blank, `nan`, a code, or a number equal to a code."""
 
     codes: frozenset[str] = DEFAULT_CODES
     numbers: frozenset[float] = frozenset()
 
     @classmethod
     def with_codes(cls, more: Iterable[str]) -> "MissingCodes":
-        """Return the default codes and more; a number matches all its spellings."""
+        """Return the default codes and more; a number matches all of its spellings."""
         codes = [code.strip() for code in more]
         numbers = [float(code) for code in codes if is_number(code)]
         return cls(DEFAULT_CODES.union(codes), frozenset(number for number in numbers if not math.isnan(number)))
@@ -64,11 +64,11 @@ class MissingCodes:
 
 
 def is_number(cell: str | None) -> bool:
-    """Whether a cell that is not missing is a number, finite or not."""
-    if cell is None or "_" in cell:  # Python takes 1_000
+    """Return whether a cell that is not missing is a number, finite or not."""
+    if cell is None or "_" in cell:  # float() accepts 1_000
         return False
     try:
-        float(cell.strip())  # which takes off more than float() does
+        float(cell.strip())  # strips more than float() does
     except ValueError:
         return False
     return True
@@ -81,7 +81,11 @@ def is_like_number(cell: str) -> bool:
 
 
 def to_number(cell: str | None, missing: MissingCodes) -> float:
-    """Return a cell as a number, NaN for missing; `ValueError` where it is neither."""
+    """Return a cell as a number, NaN if it is missing.
+
+    Raises:
+        ValueError: If it is neither.
+    """
     if cell is None or missing.has(cell):
         return np.nan
     if "_" in cell:
@@ -90,7 +94,7 @@ def to_number(cell: str | None, missing: MissingCodes) -> float:
 
 
 def to_numbers(cells: Sequence[str | None], missing: MissingCodes) -> FloatArray | None:
-    """Return the cells as numbers, NaN for missing; None where one is neither."""
+    """Return the cells as numbers, NaN if missing, or None if one is neither."""
     try:
         found = np.fromiter(map(float, cells), np.float64, len(cells))  # type: ignore[arg-type]
     except (TypeError, ValueError):
@@ -104,6 +108,6 @@ def to_numbers(cells: Sequence[str | None], missing: MissingCodes) -> FloatArray
 
 
 def to_texts(cells: Sequence[str | None], missing: MissingCodes) -> list[str | None]:
-    """Return the cells as they stand, None for missing."""
+    """Return the cells as they are, None for missing ones."""
     absent = {cell for cell in set(cells) if missing.has(cell)}
     return [None if cell in absent else cell for cell in cells] if absent else list(cells)

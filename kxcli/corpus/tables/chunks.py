@@ -1,4 +1,4 @@
-"""What the readers of tables hand on: one source's part of the table, in chunks of rows."""
+"""The parts of a table, one for each source, in chunks of rows."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,22 +9,27 @@ import numpy as np
 from kxcli.arrays import FloatArray, IntArray
 from kxcli.corpus.tables.cells import MissingCodes, to_numbers
 
+NumberedCells = tuple[int, Sequence[str | None]]  # the first line of a row, and its cells
+
 
 class RowChunk(Protocol):
-    """Some rows of a source, whole in the columns that were asked for."""
+    """Some rows of a source, with the cells of the requested columns."""
 
     @property
     def lines(self) -> IntArray:
-        """The line on which each row begins."""
+        """The first line of each row."""
         ...
 
     @property
     def is_numeric(self) -> bool:
-        """Whether all cells are numbers or missing, whatever their texts look like."""
+        """Whether the source has numbers instead of texts."""
         ...
 
     def numbers(self, columns: Sequence[int], missing: MissingCodes) -> FloatArray | None:
-        """Return columns as numbers, a row each, NaN for missing; None where a cell is neither."""
+        """Return columns as a matrix of numbers, with NaN for missing cells.
+
+        Return None if a cell is neither a number nor missing.
+        """
         ...
 
     def cells(self, columns: Sequence[int]) -> Sequence[Sequence[str | None]]:
@@ -34,7 +39,7 @@ class RowChunk(Protocol):
 
 @dataclass(frozen=True)
 class CellChunk:
-    """Rows that were parsed one by one: the cells of each column that was asked for."""
+    """Rows that were parsed one by one: the cells of each requested column."""
 
     is_numeric: ClassVar[bool] = False
 
@@ -42,12 +47,20 @@ class CellChunk:
     columns: Mapping[int, Sequence[str | None]]
 
     @classmethod
-    def of(cls, lines: Sequence[int], rows: Sequence[Sequence[str | None]], columns: Sequence[int]) -> "CellChunk":
-        """Make a chunk of rows that have a cell for each of the columns, in their order."""
-        return cls(np.array(lines, np.int64), {column: [row[at] for row in rows] for at, column in enumerate(columns)})
+    def from_rows(cls, rows: Sequence[NumberedCells], columns: Sequence[int], *, is_whole: bool = False) -> "CellChunk":
+        """Make a chunk of numbered rows.
+
+        Args:
+            rows: The rows, with the cells of the requested columns in their order.
+            columns: The requested columns.
+            is_whole: Whether the rows have the cells of all columns instead.
+        """
+        places = zip(columns, columns if is_whole else range(len(columns)), strict=True)
+        cells = {column: [row[at] for _, row in rows] for column, at in places}
+        return cls(np.array([number for number, _ in rows], np.int64), cells)
 
     def numbers(self, columns: Sequence[int], missing: MissingCodes) -> FloatArray | None:
-        """Return columns as numbers, or None."""
+        """Return columns as a matrix of numbers, or None."""
         return stack_numbers(self.cells(columns), len(self.lines), missing)
 
     def cells(self, columns: Sequence[int]) -> Sequence[Sequence[str | None]]:
@@ -59,9 +72,13 @@ class CellChunk:
 class TablePart:
     """One source of a table.
 
-    names: its header, () without one.  width: None where it has blank lines alone, which fit a table of one column.
-    has_header: None where there is none to be had.  chunks: reads the rest of it, the columns that are named.
-    is_header_guessed: whether the first row decided `has_header`.
+    Attributes:
+        path: The source.
+        names: The cells of its header, or () without one.
+        width: The number of its columns, or None if it has blank lines alone, which fit a table of any one column.
+        has_header: Whether it has a header, or None if its format has none.
+        chunks: Reads the rows of the given columns.
+        is_header_guessed: Whether the first row decided `has_header`.
     """
 
     path: str
@@ -73,7 +90,10 @@ class TablePart:
 
 
 def stack_numbers(columns: Sequence[Sequence[str | None]], rows: int, missing: MissingCodes) -> FloatArray | None:
-    """Return columns of cells as a matrix of numbers; None where a cell is neither number nor missing."""
+    """Return columns of cells as a matrix of numbers, with NaN for missing cells.
+
+    Return None if a cell is neither a number nor missing.
+    """
     matrix = np.empty((rows, len(columns)))
     for at, cells in enumerate(columns):
         column = to_numbers(cells, missing)

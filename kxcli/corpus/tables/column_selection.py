@@ -1,4 +1,4 @@
-"""Which columns an option names: by name, by number, by range."""
+"""The columns that an option names: by name, by number, by range."""
 
 import re
 from typing import NoReturn
@@ -11,11 +11,15 @@ _NUMBER = re.compile(r"[0-9]{1,18}")
 
 
 def select_columns(text: str, table: Table, option: str) -> tuple[int, ...]:
-    """Return the columns, numbered from 0, that the value of an option names, in its order.
+    """Return the columns of an option's value, numbered from 0, in its order.
 
-    It is the name of a column, or a list separated by commas of names, numbers from 1, and ranges `a:b` or `a-b`, both
-    ends in.  An exact name wins over every other reading; white space around a part counts only if it is part
-    of a name.  Raises `InputError` for a column that is not there, `UsageError` for a list that makes no sense.
+    The value is the name of a column, or a list, separated by commas, of names, numbers from 1, and ranges `a:b` or
+    `a-b` with both ends. An exact name has priority over all other meanings. White space around a part is ignored,
+    unless it belongs to a name.
+
+    Raises:
+        InputError: For a column that the table does not have.
+        UsageError: For an invalid list.
     """
     return _ColumnSelector(text, table, option).columns()
 
@@ -45,7 +49,7 @@ class _ColumnSelector:
             if end is not None:
                 return range(end, end + 1)
         if not bare:
-            self._refuse("a column is named by nothing")
+            self._refuse("a part of the list is empty")
         for sign in (":", "-"):
             ranges = [self._range(part, at, sign) or self._range(bare, at, sign) for at in range(len(part))]
             found = list(dict.fromkeys(range_ for range_ in ranges if range_ is not None))
@@ -61,7 +65,10 @@ class _ColumnSelector:
         return range(first, last + 1)
 
     def _range(self, text: str, at: int, sign: str) -> tuple[int, int] | None:
-        """Return the columns around a sign, where both sides are columns; `a-b` is by two names or two numbers."""
+        """Return the ends of a range, or None if a side of the sign is no column.
+
+        The sides of `a-b` are two names or two numbers.
+        """
         if text[at : at + 1] != sign:
             return None
         sides = text[:at], text[at + 1 :]
@@ -74,7 +81,7 @@ class _ColumnSelector:
         return all(side in self._table.names for side in sides)
 
     def _end(self, text: str) -> int | None:
-        """Return the column of a name or a number, or None where it is neither."""
+        """Return the column of a name or a number, or None for another text."""
         if text in self._table.names:
             return self._named(text)
         if not _NUMBER.fullmatch(text):

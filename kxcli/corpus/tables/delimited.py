@@ -1,4 +1,7 @@
-"""TSV and CSV: a row a line where there are no quotes, by numpy's parser; else by the csv module, row by row."""
+"""Tables in TSV and CSV.
+
+numpy parses the lines; from the first quote on, the csv module does.
+"""
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing
@@ -10,6 +13,7 @@ from typing import ClassVar, Literal
 import numpy as np
 
 from kxcli.arrays import FloatArray, IntArray
+from kxcli.batching import iter_batches
 from kxcli.corpus.diagnostics import BadRecord, ReadDiagnostics
 from kxcli.corpus.lines import Readable
 from kxcli.corpus.records import SourceFormat
@@ -19,7 +23,7 @@ from kxcli.corpus.tables.chunks import CellChunk, RowChunk, TablePart, stack_num
 from kxcli.corpus.tables.line_batches import BATCH, LineFeed, read_batches
 
 _LF = ord("\n")
-_SPARSE = 8  # columns for each that is asked for
+_SPARSE = 8  # times as many columns as requested: then single cells are cut out of the text
 
 
 def read(
@@ -30,13 +34,21 @@ def read(
     missing: MissingCodes,
     diagnostics: ReadDiagnostics,
 ) -> TablePart | None:
-    """Return a table of rows of cells, read up to its first row; None where it has no line at all.
+    """Return a table of cells, read up to its first row, or None if it has no line.
 
-    header: None finds out.  Blank lines before the first row are rows only where a row has one cell and no header.
+    Blank lines before the first row are rows only in a table of one column without a header.
+
+    Args:
+        stream: The bytes of the source.
+        form: Their format.
+        kind: TSV or CSV.
+        header: Whether the first row is a header; None to decide by its cells.
+        missing: The cells without a value.
+        diagnostics: Where bad rows are reported.
     """
     feed = LineFeed(read_batches(stream, form, diagnostics))
     blank: list[int] = []
-    with closing(_rows(feed, kind, diagnostics)) as rows:
+    with closing(_read_rows(feed, kind, diagnostics)) as rows:
         for number, row in rows:
             if row not in BLANK_ROWS:
                 break
@@ -57,28 +69,37 @@ def read(
 
 @dataclass(frozen=True)
 class _DelimitedRows:
-    """What follows the header; `ahead` are rows that were read already, and `like` says what tells the width."""
+    """The rows after the header.
+
+    Attributes:
+        feed: The lines that are not read yet.
+        kind: The format.
+        width: The number of cells of a row.
+        model: The row that has this width, for messages.
+        ahead: Rows that are read already.
+        diagnostics: Where bad rows are reported.
+    """
 
     feed: LineFeed
     kind: Literal["tsv", "csv"]
     width: int
-    like: str
+    model: str
     ahead: list[tuple[int, list[str]]]
     diagnostics: ReadDiagnostics
 
     def chunks(self, columns: Sequence[int]) -> Iterator[RowChunk]:
         if self.ahead:
-            yield _cells(self.ahead, columns)
+            yield CellChunk.from_rows(self.ahead, columns, is_whole=True)
         rest = self.feed.rest()
         for batch in rest:
             text = batch.text.replace("\r\n", "\n") if "\r" in batch.text else batch.text
             if self.kind == "csv" and ('"' in text or "\r" in text):
-                yield from self._parsed(LineFeed(chain([batch], rest)), columns)
+                yield from self._parse(LineFeed(chain([batch], rest)), columns)
                 return
-            yield self._checked(text, batch.lines)
+            yield self._split(text, batch.lines)
 
-    def _checked(self, text: str, lines: IntArray) -> RowChunk:
-        """Make a chunk of lines, all of which have the right number of cells when the others are left out."""
+    def _split(self, text: str, lines: IntArray) -> RowChunk:
+        """Make a chunk of lines without quotes; reject lines of another width."""
         delimiter = "\t" if self.kind == "tsv" else ","
         data = np.frombuffer(text.encode(), np.uint8)
         is_mark = data == ord(delimiter)
@@ -92,32 +113,31 @@ class _DelimitedRows:
         is_good = counts == self.width
         for at in np.flatnonzero(~is_good & (lengths > 1)):
             self._reject(int(lines[at]), int(counts[at]))
-        return self._checked(data[np.repeat(is_good, lengths)].tobytes().decode(), lines[is_good])
+        return self._split(data[np.repeat(is_good, lengths)].tobytes().decode(), lines[is_good])
 
-    def _parsed(self, feed: LineFeed, columns: Sequence[int]) -> Iterator[RowChunk]:
-        held, size = list[tuple[int, list[str]]](), 0
-        for number, row in _rows(feed, self.kind, self.diagnostics):
-            if row in BLANK_ROWS:
-                if self.width != 1:
-                    continue
-                row = [""]
-            if len(row) != self.width:
-                self._reject(number, len(row))
-                continue
-            held.append((number, row))
-            size += sum(map(len, row)) + len(row)
-            if size >= BATCH:
-                yield _cells(held, columns)
-                held, size = [], 0
-        yield _cells(held, columns)
+    def _parse(self, feed: LineFeed, columns: Sequence[int]) -> Iterator[RowChunk]:
+        """Make chunks of CSV lines with quotes, row by row."""
+        for rows in iter_batches(self._good_rows(feed), lambda row: sum(map(len, row[1])) + len(row[1]), BATCH):
+            yield CellChunk.from_rows(rows, columns, is_whole=True)
+
+    def _good_rows(self, feed: LineFeed) -> Iterator[tuple[int, list[str]]]:
+        for number, row in _read_rows(feed, self.kind, self.diagnostics):
+            cells = [""] if row in BLANK_ROWS and self.width == 1 else row
+            if len(cells) == self.width:
+                yield number, cells
+            elif row not in BLANK_ROWS:
+                self._reject(number, len(cells))
 
     def _reject(self, line: int, count: int) -> None:
-        self.diagnostics.reject(self.kind, explain_width(count, self.width, self.like), line)
+        self.diagnostics.reject(self.kind, explain_width(count, self.width, self.model), line)
 
 
 @dataclass(frozen=True)
 class _LineChunk:
-    """Lines without quotes, all of the same number of cells; `ends` is where each cell ends, in bytes of UTF-8."""
+    """Lines without quotes that have equally many cells.
+
+    `ends` has the end of each cell in bytes of UTF-8, a row for each line.
+    """
 
     is_numeric: ClassVar[bool] = False
 
@@ -127,9 +147,10 @@ class _LineChunk:
     delimiter: str
 
     def numbers(self, columns: Sequence[int], missing: MissingCodes) -> FloatArray | None:
-        """Return columns as numbers: by numpy's parser, with the missing cells mended where it refuses them.
+        """Return columns as a matrix of numbers, or None.
 
-        What it takes besides is white space around, as float() does; what it does not take goes cell by cell.
+        numpy parses the lines, or the lines with NaN for missing cells. Like float(), it ignores white space around a
+        number. If it fails, Python parses cell by cell.
         """
         rows = len(self.lines)
         for text in () if self._is_sparse(columns) or not rows else self._spellings(missing):
@@ -146,11 +167,11 @@ class _LineChunk:
         if self._is_sparse(columns):
             return [self._column(column) for column in columns]
         flat = self.text.replace("\n", self.delimiter).split(self.delimiter)
-        flat.pop()  # what follows the last line's end
+        flat.pop()  # after the last line
         return [flat[column :: self.ends.shape[1]] for column in columns]
 
     def _is_sparse(self, columns: Sequence[int]) -> bool:
-        """Whether so few of the columns are asked for that it is quicker to go to their cells than through all."""
+        """Whether few columns are requested, so that their cells alone are cut out."""
         return self.ends.shape[1] >= _SPARSE * len(columns) and self.text.isascii()
 
     def _column(self, column: int) -> list[str]:
@@ -159,15 +180,15 @@ class _LineChunk:
         return [self.text[before + 1 : end] for before, end in zip(previous_ends.tolist(), ends.tolist(), strict=True)]
 
     def _spellings(self, missing: MissingCodes) -> Iterator[str]:
-        """Yield what numpy's parser may take: the lines as they are, and mended."""
-        if "\r" in self.text:  # a character of a cell here, a line end there
+        """Yield the lines as they are, and with NaN for missing cells."""
+        if "\r" in self.text:  # a character of a cell, but a line end for numpy
             return
         if self.ends.shape[1] > 1 or not (self.text.startswith("\n") or "\n\n" in self.text):
-            yield self.text  # blank lines, cells of a table of one column, would be left out
+            yield self.text  # numpy skips blank lines, which are cells in a table of one column
         yield self._with_nan(missing)
 
     def _with_nan(self, missing: MissingCodes) -> str:
-        """Write missing cells so that numpy's parser takes them."""
+        """Return the lines with `nan` for missing cells."""
         text = "\n" + self.text
         ends = (self.delimiter, "\n")
         for code in sorted(code for code in missing.codes if code in text and self.delimiter not in code):
@@ -180,15 +201,13 @@ class _LineChunk:
         return text[1:]
 
 
-def _cells(rows: Sequence[tuple[int, list[str]]], columns: Sequence[int]) -> CellChunk:
-    found = {column: [row[column] for _, row in rows] for column in columns}
-    return CellChunk(np.array([number for number, _ in rows], np.int64), found)
-
-
-def _rows(
+def _read_rows(
     feed: LineFeed, kind: Literal["tsv", "csv"], diagnostics: ReadDiagnostics
 ) -> Generator[tuple[int, list[str]]]:
-    """Yield the good rows with the numbers of their first lines; put back the lines that were read ahead."""
+    """Yield the rows that can be parsed, with their first lines.
+
+    At the end, lines that were read ahead are put back.
+    """
     rows = DelimitedRows(feed.lines(), kind)
     try:
         for number, row in rows:

@@ -1,4 +1,4 @@
-"""Bytes -> batches of text lines with their numbers, large enough that what a call costs vanishes."""
+"""Bytes -> large batches of numbered text lines."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
@@ -6,30 +6,32 @@ from typing import NamedTuple
 import numpy as np
 
 from kxcli.arrays import IntArray
+from kxcli.batching import iter_batches
 from kxcli.corpus import encodings
 from kxcli.corpus.decoding import Decoder
 from kxcli.corpus.diagnostics import ReadDiagnostics
 from kxcli.corpus.lines import Readable, read_line_blocks
 from kxcli.corpus.records import SourceFormat
-from kxcli.corpus.row_reader import NumberedLine
+from kxcli.corpus.row_reader import NumberedLine, number_lines
 
 BATCH = 1 << 20  # bytes
 
 
 class LineBatch(NamedTuple):
-    """Some lines, each ended by LF and with the CR before it, and their numbers."""
+    """Lines, each with its LF and the CR before it, and their numbers."""
 
     text: str
     lines: IntArray
 
 
 def read_batches(stream: Readable, form: SourceFormat, diagnostics: ReadDiagnostics) -> Iterator[LineBatch]:
-    """Yield the lines of a source; `diagnostics.line` is the next one's."""
+    """Yield the lines of a source; `diagnostics.line` is the next line."""
     decoder = Decoder(form.encoding, diagnostics, is_guessed=form.is_guessed)
     if not encodings.is_line_safe(form.encoding):
         yield from _batch_lines(decoder.read_text(stream, keeps_cr=True), diagnostics)
         return
-    for data in _read_blobs(stream):
+    blocks = (block.data for block in read_line_blocks(stream, keep_lines_whole=True))
+    for data in map(b"".join, iter_batches(blocks, len, BATCH)):
         text = decoder.decode_text(data)
         if text is None:
             yield from _batch_lines(_decode_lines(data, decoder), diagnostics)
@@ -41,7 +43,7 @@ def read_batches(stream: Readable, form: SourceFormat, diagnostics: ReadDiagnost
 
 
 class LineFeed:
-    """Batches that are read line by line at first, and then batch by batch."""
+    """Batches that are read line by line first, then batch by batch."""
 
     def __init__(self, source: Iterable[LineBatch]) -> None:
         self._source = iter(source)
@@ -50,11 +52,11 @@ class LineFeed:
         self._unread: list[NumberedLine] = []
 
     def unread(self, lines: Iterable[NumberedLine]) -> None:
-        """Put back lines of `lines`; `rest` begins with them."""
+        """Put back numbered lines; `rest` begins with them."""
         self._unread.extend(lines)
 
     def lines(self) -> Iterator[NumberedLine]:
-        """Yield the lines with their numbers, without their LF."""
+        """Yield the numbered lines, without their LF."""
         for batch in self._source:
             self._batch, (text, lines) = batch, batch
             self._at = self._row = 0
@@ -65,47 +67,27 @@ class LineFeed:
                 yield number, text[start : self._at - 1]
 
     def rest(self) -> Iterator[LineBatch]:
-        """Yield all that `lines` has not yielded, or that was put back."""
+        """Yield the lines that were put back, and those that `lines` has not yielded."""
         if self._unread:
-            numbers, unread = zip(*self._unread, strict=True)
-            yield _batch(unread, numbers)
+            yield _join(self._unread)
         text, lines = self._batch
         if self._at < len(text):
             yield LineBatch(text[self._at :], lines[self._row :])
         yield from self._source
 
 
-def _read_blobs(stream: Readable) -> Iterator[bytes]:
-    """Yield runs of whole lines joined."""
-    held, size = list[bytes](), 0
-    for data, _ in read_line_blocks(stream, keep_lines_whole=True):
-        held.append(data)
-        size += len(data)
-        if size >= BATCH:
-            yield b"".join(held)
-            held, size = [], 0
-    yield b"".join(held)
-
-
 def _decode_lines(data: bytes, decoder: Decoder) -> Iterator[str]:
-    """Yield lines with their CRs; what is mended in one depends on nothing that follows it."""
+    """Yield lines with their CRs, each decoded and repaired by itself."""
     for raw in data.removesuffix(b"\n").split(b"\n"):
         for line in decoder.decode_lines(raw + b"\n"):
             yield line + "\r" if raw.endswith(b"\r") else line
 
 
 def _batch_lines(lines: Iterable[str], diagnostics: ReadDiagnostics) -> Iterator[LineBatch]:
-    held, numbers, size = list[str](), list[int](), 0
-    for line in lines:
-        held.append(line)
-        numbers.append(diagnostics.line)
-        size += len(line) + 1
-        if size >= BATCH:
-            yield _batch(held, numbers)
-            held, numbers, size = [], [], 0
-    if held:
-        yield _batch(held, numbers)
+    numbered = number_lines(lines, diagnostics)
+    return map(_join, iter_batches(numbered, lambda one: len(one[1]) + 1, BATCH))
 
 
-def _batch(lines: Sequence[str], numbers: Sequence[int]) -> LineBatch:
-    return LineBatch("\n".join(lines) + "\n", np.array(numbers, np.int64))
+def _join(lines: Sequence[NumberedLine]) -> LineBatch:
+    numbers, texts = zip(*lines, strict=True)
+    return LineBatch("\n".join(texts) + "\n", np.array(numbers, np.int64))

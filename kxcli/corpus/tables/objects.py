@@ -1,9 +1,10 @@
-"""Tables in JSONL: an object a line; the keys of the first object are the columns."""
+"""Tables in JSONL: the keys of the first object are the columns."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from kxcli.batching import iter_batches
 from kxcli.corpus.diagnostics import BadRecord, ReadDiagnostics
 from kxcli.corpus.lines import Readable
 from kxcli.corpus.records import SourceFormat
@@ -52,19 +53,13 @@ class _ObjectRows:
 
     def chunks(self, columns: Sequence[int]) -> Iterator[CellChunk]:
         parse = partial(_parse_cells, names=[self.names[column] for column in columns])
-        lines, rows, size = list[int](), list[list[str | None]](), 0
-        for number, (cells, length) in parse_lines(LineFeed(self.feed.rest()).lines(), parse, self.diagnostics):
-            lines.append(number)
-            rows.append(cells)
-            size += length
-            if size >= BATCH:
-                yield CellChunk.of(lines, rows, columns)
-                lines, rows, size = [], [], 0
-        yield CellChunk.of(lines, rows, columns)
+        rows = parse_lines(LineFeed(self.feed.rest()).lines(), parse, self.diagnostics)
+        for batch in iter_batches(rows, lambda row: row[1][1], BATCH):
+            yield CellChunk.from_rows([(number, cells) for number, (cells, _) in batch], columns)
 
 
 def _parse_cells(line: str, names: Sequence[str]) -> tuple[list[str | None], int]:
-    """Return the cells of an object, with numbers as they are written, and the length of its line."""
+    """Return the cells of an object, numbers as they are written, and its length."""
     found = parse_object(line, keeps_spelling=True)
     cells = [found.get(name) for name in names]
     for at, cell in enumerate(cells):

@@ -1,4 +1,4 @@
-"""Sources -> one table -> blocks of rows: numbers where all cells of a group are numbers, else texts."""
+"""Sources -> one table -> blocks of rows of numbers or texts."""
 
 import shlex
 from collections import Counter
@@ -30,7 +30,7 @@ from kxcli.errors import InputError, UsageError
 from kxcli.suffixes import InputFormat, guess_format
 from kxcli.wording import format_count, format_names, shorten
 
-N_SURVEYED_CELLS = 1_000  # cells with a value that settle whether a column is numbers
+N_SURVEYED_CELLS = 1_000  # cells with a value that decide whether a column is numbers
 _FEW_LABELS = 10  # distinct cells such as 5% that are labels if they recur, like the doses of a trial
 
 
@@ -38,10 +38,14 @@ _FEW_LABELS = 10  # distinct cells such as 5% that are labels if they recur, lik
 class TableReading:
     """How tables are read.
 
-    kind: of every source; None: each by its name, TSV where that tells none.  encoding: a codec's name or `auto`.
-    header: whether the first row of TSV and CSV is one; None: unless each of its cells is a number or missing.
-    tell: is told at once what is found out about a source, and what was left out when its end has come.
-    missing: which cells have no value.
+    Attributes:
+        kind: The format of all sources; None for the format that each name indicates, or TSV.
+        encoding: The name of a codec, or `auto`.
+        header: Whether the first row of TSV and CSV is a header; None if it is unless all of its cells are numbers or
+            missing.
+        on_error: What is done with a bad row.
+        report: Called with each decision about a source, and with the skipped rows at its end.
+        missing: The cells without a value.
     """
 
     kind: InputFormat | None
@@ -54,10 +58,12 @@ class TableReading:
 
 @dataclass(frozen=True)
 class ColumnGroup:
-    """Columns, numbered from 0, that make one vector.
+    """Columns that make one vector.
 
-    is_number: what their cells have to be; None: numbers if most of the first cells with a value are, else texts.
-    labels_option: the option that makes the columns texts, to be named where they are mixed.
+    Attributes:
+        columns: Their numbers, from 0.
+        is_number: Whether their cells must be numbers or texts; None to decide by the first cells with a value.
+        labels_option: The option that makes the columns texts, for messages about mixed columns.
     """
 
     columns: tuple[int, ...]
@@ -66,9 +72,12 @@ class ColumnGroup:
 
 
 class TableBlock(NamedTuple):
-    """Rows of one source: for each group a matrix of numbers, a row each, or a list of texts for each column.
+    """Rows of one source.
 
-    A missing cell is NaN, or None.  lines: where each row begins, from 1; the row's number in an array.
+    Attributes:
+        groups: For each group a matrix of numbers, NaN if missing, or a list for each column of texts, None if missing.
+        path: The source.
+        lines: The first line of each row, from 1; for an array, the row's number.
     """
 
     groups: list[FloatArray | TextColumns]
@@ -77,7 +86,7 @@ class TableBlock(NamedTuple):
 
 
 class Table:
-    """Some sources as one table, open; `path` is that of the first with rows, or with a header."""
+    """Sources as one open table; `path` is the first source with rows or a header."""
 
     def __init__(
         self, parts: Iterator[TablePart], first: TablePart, blank: Sequence[TablePart], reading: TableReading
@@ -89,10 +98,13 @@ class Table:
         self._note_doubtful_header(next(filter(is_number, self.names), None), "is a number")
 
     def blocks(self, groups: Sequence[ColumnGroup]) -> Iterator[TableBlock]:
-        """Yield the rows in order, once; there is at least one block, and all have the same types.
+        """Yield the rows in order; this works once.
 
-        A block is of one source; the first holds the rows that settled the types, as far as they are of that one.
-        Raises `InputError` for a cell that is not what its group's have to be, and for a group of unlike columns.
+        There is at least one block, and all have the same types. A block has rows of one source. The first has the
+        rows of its source that decided the types.
+
+        Raises:
+            InputError: For a cell of another type than its group, or a group of columns of different types.
         """
         columns = list(dict.fromkeys(column for group in groups for column in group.columns))
         chunks = (
@@ -102,7 +114,7 @@ class Table:
             for chunk in part.chunks(columns)
             if len(chunk.lines)
         )
-        held, kinds = self._settled(chunks, groups, columns)
+        held, kinds = self._decide_types(chunks, groups, columns)
         maker = _BlockBuilder(self, groups, kinds)
         yield from _merge_blocks([maker.block(path, chunk) for path, chunk in held]) or [maker.empty()]
         held.clear()
@@ -110,17 +122,17 @@ class Table:
             yield maker.block(path, chunk)
 
     def describe_column(self, column: int) -> str:
-        """Return what messages call a column."""
+        """Return the name of a column for messages."""
         return f"the column {self.names[column]!r}" if self.names else f"the column {column + 1}"
 
     def note(self, message: str) -> None:
-        """Report something that was decided about the table."""
+        """Report a decision about the table."""
         self._reading.report(Notice(self.path, message))
 
-    def _settled(
+    def _decide_types(
         self, chunks: Iterator[tuple[str, RowChunk]], groups: Sequence[ColumnGroup], columns: Sequence[int]
     ) -> tuple[list[tuple[str, RowChunk]], list[bool]]:
-        """Return the chunks up to the one that settles the last column, and for each group whether it is numbers."""
+        """Return the chunks that decide the types, and the type of each group."""
         held: list[tuple[str, RowChunk]] = []
         surveys = {
             column: _ColumnSurvey(self.missing)
@@ -150,10 +162,10 @@ class Table:
         kinds = {column: surveys[column].is_number() for column in group.columns if surveys[column].n}
         if len(set(kinds.values())) > 1:
             number, label = (
-                next(column for column, kind in kinds.items() if kind is wanted) for wanted in (True, False)
+                next(column for column, kind in kinds.items() if kind is expected) for expected in (True, False)
             )
             numbers, labels = map(self.describe_column, (number, label))
-            what = f"{numbers} has numbers and {labels} has labels, so they make no one vector"
+            what = f"{numbers} has numbers and {labels} has labels, so they cannot be one vector"
             hint = f"name columns of one kind, or use {group.labels_option} delta for labels"
             raise InputError(self.path, what, hint)
         return False not in kinds.values()
@@ -170,9 +182,10 @@ class Table:
 
 @contextmanager
 def open_table(sources: Sequence[Source], reading: TableReading) -> Iterator[Table]:
-    """Open some sources as one table; each is open only while it is read.
+    """Open sources as one table; each is open only while it is read.
 
-    Raises `InputError` where there is no row at all, and later where a source has other columns than the first.
+    Raises:
+        InputError: If there is no row, or later, if a source has other columns than the first.
     """
     if not sources:
         raise UsageError("there is no input.")
@@ -188,14 +201,14 @@ def open_table(sources: Sequence[Source], reading: TableReading) -> Iterator[Tab
                 raise InputError(sources[0].path, "is empty", "give a table with rows")
             yield Table(iter(()), blank[0], blank[1:], reading)
         except InputError as error:
-            parts.throw(error)  # the source that is open reports whether it was changed, so that it looks damaged
+            parts.throw(error)  # the open source checks whether it was changed meanwhile
             raise
 
 
 def _parts(sources: Iterable[Source], reading: TableReading) -> Generator[TablePart]:
-    """Yield the sources that are not empty, each open until the next; the first ones' columns are the others'."""
+    """Yield the sources that are not empty, each open until the next."""
     first: TablePart | None = None
-    headed: TablePart | None = None  # the first of those that may have a header
+    headed: TablePart | None = None  # the first one that may have a header
     for source in sources:
         diagnostics = ReadDiagnostics(source.path, reading.on_error)
         with source.open() as file:
@@ -224,7 +237,7 @@ def _read(
 
 
 def _compare(part: TablePart, first: TablePart, headed: TablePart | None, reading: TableReading) -> None:
-    """Raise `InputError` where a source's columns are not those of the first."""
+    """Raise `InputError` if a source has other columns than the first."""
     if reading.header is None and headed and part.has_header is not None and part.has_header != headed.has_header:
         has, had = ("a header", "none") if part.has_header else ("no header", "one")
         what = f"seems to have {has}, where {headed.path} has {had}"
@@ -238,7 +251,7 @@ def _compare(part: TablePart, first: TablePart, headed: TablePart | None, readin
 
 
 class _ColumnSurvey:
-    """What the first cells of a column are, those without a value aside."""
+    """The first cells of a column that have a value."""
 
     def __init__(self, missing: MissingCodes) -> None:
         self._missing = missing
@@ -251,7 +264,7 @@ class _ColumnSurvey:
         return self.n_numeric + self.cells.total()
 
     def add(self, cells: Sequence[str | None]) -> None:
-        """Count cells, as far as they are among the first ones."""
+        """Count cells until enough are counted."""
         for start in range(0, len(cells), N_SURVEYED_CELLS):
             room = N_SURVEYED_CELLS - self.n
             if room <= 0:
@@ -264,7 +277,7 @@ class _ColumnSurvey:
     def is_number(self) -> bool:
         """Return whether most cells, or most distinct ones, are (formatted) numbers.
 
-        A column whose cells are numbers to people alone is labels if these are few.
+        A column of formatted numbers alone is labels if it has few distinct ones.
         """
         if to_numbers(list(self.cells), self._missing) is not None:
             return True
@@ -298,7 +311,7 @@ def _join_blocks(blocks: Sequence[TableBlock]) -> TableBlock:
 
 
 class _BlockBuilder:
-    """Makes blocks of chunks; `kinds` says which groups are numbers."""
+    """Makes blocks from chunks; `kinds` has for each group whether it is numbers."""
 
     def __init__(self, table: Table, groups: Sequence[ColumnGroup], kinds: Sequence[bool]) -> None:
         self._table, self._groups, self._kinds = table, groups, kinds
@@ -317,7 +330,7 @@ class _BlockBuilder:
         if self._numbers:
             found = chunk.numbers(self._numbers, self._table.missing)
             if found is None or np.isinf(found).any():
-                self._blame(path, chunk)
+                self._raise_bad_cell(path, chunk)
             matrix = found
         columns = {
             column: to_texts(cells, self._table.missing)
@@ -339,8 +352,8 @@ class _BlockBuilder:
         ]
         return TableBlock(groups, self._table.path, np.empty(0, np.int64))
 
-    def _blame(self, path: str, chunk: RowChunk) -> NoReturn:
-        """Raise `InputError` for the first cell that is no finite number."""
+    def _raise_bad_cell(self, path: str, chunk: RowChunk) -> NoReturn:
+        """Raise `InputError` for the first cell that is not a finite number."""
         options = {
             column: group.labels_option
             for group, is_numbers in zip(reversed(self._groups), reversed(self._kinds), strict=True)
@@ -358,6 +371,6 @@ class _BlockBuilder:
                     labels = f", or {options[column]} delta for labels" * bool(options[column])
                     raise InputError(path, f"{shorten(cell)!r} {where} is not a number", f"{fix}, {code}{labels}", line)
                 if np.isinf(to_number(cell, self._table.missing)):
-                    what = f"{shorten(cell.strip())} {where} is no finite number"
+                    what = f"{shorten(cell.strip())} {where} is not a finite number"
                     raise InputError(path, what, f"correct it, or {code}", line=line)
-        raise AssertionError("a chunk that is no numbers has a cell that is none")
+        raise AssertionError("all cells of a chunk without numbers are numbers")
