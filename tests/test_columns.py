@@ -417,7 +417,7 @@ def test_infinity_is_no_finite_number(folder, cell, kind):
     for kinds in ((True,), (None,)):
         message = folder.fails(InputError, path, kinds=kinds)
         assert re.fullmatch(
-            r"a\.\w+:2: \S+ in the column '?1'? is no finite number; correct it, or use --na-values .*", message
+            r"a\.\w+:2: \S+ in the column '?1'? is not a finite number; correct it, or use --na-values .*", message
         )
 
 
@@ -444,7 +444,7 @@ def test_the_first_bad_cell_is_told_whatever_its_column_and_fault(folder):
 def test_a_group_of_numbers_and_labels_is_an_error(folder, names):
     path = folder.put("a.tsv", "a\tb\tc\n1\tu\t\n3\tx\t\n")
     assert folder.fails(InputError, path, x=names, labels_option="--kernel-x") == (
-        "a.tsv: the column 'a' has numbers and the column 'b' has labels, so they make no one vector; "
+        "a.tsv: the column 'a' has numbers and the column 'b' has labels, so they cannot be one vector; "
         "name columns of one kind, or use --kernel-x delta for labels"
     )
     assert folder.read(path, x="a,b", kinds=(False,)).values == [[["1", "3"], ["u", "x"]]]
