@@ -148,8 +148,8 @@ def lines_of(found, alpha="0.05"):
 
 
 NEARLY_ALL = (
-    "kxcli: warning: nearly all cells of {} differ, and delta sees only which are equal; "
-    "for texts, there are {} bow and ngram:N\n"
+    "kxcli: warning: nearly all cells of {} differ, and the kernel delta compares only whether they are equal; "
+    "for texts, use {} bow or ngram:N\n"
 )
 
 
@@ -158,7 +158,7 @@ def test_lines_are_a_key_and_its_value(kxcli, workers, y):
     table = people()
     ended = kxcli("hsic", "-j", workers, "-x", "x", "-y", y, put(kxcli, "a.tsv", tsv(table)))
     assert ended.rows == lines_of(expected(table["x"], table[y]))
-    undefined = "kxcli: warning: no two rows of y are alike by its kernel, so the test is undefined\n"
+    undefined = "kxcli: warning: no two rows of y are equal for its kernel, so the test is undefined\n"
     assert ended.err == (NEARLY_ALL.format("-y", "--kernel-y") + undefined if y == "text" else "")
 
 
@@ -760,12 +760,12 @@ UNDEFINED = {  # cells of y, options, and why there is no test
     "constant number": (["3"] * 8, (), "y is constant"),
     "constant label": (["a"] * 8, (), "y is constant"),
     "constant text": (["好 吃"] * 8, ("--kernel-y", "bow", "-t", "space"), "y is constant"),
-    "labels that all differ": (list("abcdefgh"), (), "no two rows of y are alike"),
-    "numbers as labels": (range(8), ("--kernel-y", "delta"), "no two rows of y are alike"),
-    "a small bandwidth": (range(8), ("--sigma-y", "1e-3"), "no two rows of y are alike"),
+    "labels that all differ": (list("abcdefgh"), (), "no two rows of y are equal"),
+    "numbers as labels": (range(8), ("--kernel-y", "delta"), "no two rows of y are equal"),
+    "a small bandwidth": (range(8), ("--sigma-y", "1e-3"), "no two rows of y are equal"),
     "a great bandwidth": (range(8), ("--sigma-y", "1e160"), "does not vary beyond rounding"),
-    "eigen": (list("abcdefgh"), ("--test", "eigen"), "no two rows of y are alike"),
-    "gamma": (list("abcdefgh"), ("--test", "gamma"), "no two rows of y are alike"),
+    "eigen": (list("abcdefgh"), ("--test", "eigen"), "no two rows of y are equal"),
+    "gamma": (list("abcdefgh"), ("--test", "gamma"), "no two rows of y are equal"),
 }
 
 
@@ -791,7 +791,7 @@ def test_a_test_that_is_undefined_has_no_p_and_says_so(in_process, case):
 def test_a_pair_of_too_few_rows_is_an_error(in_process):
     in_process.put("a.tsv", "x\ty\n1\t2\n2\tNA\n3\t4\n4\t4\n")
     code, out, err = in_process("hsic", "-x", "x", "-y", "y", "-q", "a.tsv")
-    assert (code, out, err) == (1, "", "kxcli: error: a.tsv: too few rows: 3, and HSIC needs 4 at least\n")
+    assert (code, out, err) == (1, "", "kxcli: error: a.tsv: too few rows: 3; HSIC needs at least 4\n")
 
 
 def test_the_gamma_test_of_too_few_rows_is_undefined(in_process):
@@ -809,7 +809,7 @@ def test_auto_takes_eigen_for_many_rows_and_tells(kxcli):
     put(kxcli, "few.tsv", tsv({name: column[1:] for name, column in table.items()}))
     many = kxcli("hsic", "-x", "x", "-y", "y", "-f", "jsonl", "many.tsv")
     assert json.loads(many.text)["test"] == "eigen"
-    assert many.err == "kxcli: the test is eigen, as there are more than 20,000 rows\n"
+    assert many.err == "kxcli: the test is eigen, because there are more than 20,000 rows\n"
     few = kxcli("hsic", "-x", "x", "-y", "y", "-f", "jsonl", "--permutations", 20, "few.tsv")
     assert (json.loads(few.text)["test"], few.err) == ("permutation", "")
     assert kxcli("hsic", "-x", "x", "-y", "y", "--test", "eigen", "many.tsv").err == ""
@@ -888,7 +888,7 @@ def test_columns_are_ranked_by_what_chance_does_not_give(kxcli):
     assert first["cka"] < second["cka"] and first["cka_unbiased"] > 0 and second["cka_unbiased"] is None
     assert (first["n"], second["n"]) == (60, 60)
     assert ended.err == NEARLY_ALL.format("id", "--kernel-x") + (
-        "kxcli: id (x) and x (y): no two rows of x are alike by its kernel, so the test is undefined\n"
+        "kxcli: id (x) and x (y): no two rows of x are equal for its kernel, so the test is undefined\n"
     )
     assert (second["p_value"], second["q_value"], first["q_value"]) == (None, None, first["p_value"])
 
@@ -1254,19 +1254,19 @@ def test_many_columns_of_too_few_rows_are_an_error(in_process, use):
     wide = "\t".join(["a", *(f"c{i}" for i in range(700))]) + "\n" + "1\t" * 700 + "1\n"
     in_process.put("a.tsv", wide)
     code, out, err = in_process("hsic", *use, "a.tsv")
-    assert (code, out) == (1, "") and "a.tsv: too few rows with a value in a column: 1," in err
+    assert (code, out) == (1, "") and "a.tsv: too few rows with a value in a column: 1;" in err
     if use[1] == "square":  # where a column is a pair with itself, too
         return
     in_process.put("a.tsv", "a\tb\tc\n" + "1\t\t\n\t2\t\n\t\t3\n" * 5)
     code, out, err = in_process("hsic", *use, "a.tsv")
-    assert (code, out) == (1, "") and "a.tsv: too few rows with a value in both columns: 0," in err
+    assert (code, out) == (1, "") and "a.tsv: too few rows with a value in both columns: 0;" in err
 
 
 @pytest.mark.parametrize("options", [(), ("--kernel-x", "bow")])
 def test_a_label_without_another_column_is_a_usage_error(in_process, options):
     in_process.put("a.tsv", "label\na\nb\na\nb\n")
     code, out, err = in_process("hsic", "--screen", "label", *options, "a.tsv")
-    assert (code, out) == (2, "") and "--screen label: the table has no other column to compare it with" in err
+    assert (code, out) == (2, "") and "--screen label: the table has no other column" in err
 
 
 def test_a_matrix_that_does_not_fit_the_memory_is_refused_before_it_is_read(in_process):
@@ -1275,7 +1275,7 @@ def test_a_matrix_that_does_not_fit_the_memory_is_refused_before_it_is_read(in_p
     code, out, err = in_process("hsic", "--matrix", "edges", "--memory", "2G", "a.tsv")
     assert (code, out) == (1, "")
     assert "a.tsv: --matrix over 20,000 columns needs about " in err
-    assert "MiB, and 2,048 MiB are available; name fewer columns with -x, or raise --memory" in err
+    assert "MiB, and 2,048 MiB are available; select fewer columns with -x, or raise --memory" in err
     code, _, err = in_process("hsic", "--matrix", "edges", "-x", "1-500", "--memory", "2G", "a.tsv")
     assert code == 1 and "for 124,750 pairs" in err and "a.tsv:2: has 1 cell where" in err
 
@@ -1390,7 +1390,7 @@ def test_labels_that_nearly_all_differ_are_told(kxcli, n_distinct, n, is_told):
     table = {"x": [f"w{i % n_distinct}" for i in range(n)], "y": [i * i % 7 for i in range(n)]}
     for options in (), ("--kernel-x", "delta"):
         ended = kxcli("hsic", "-x", "x", "-y", "y", *options, stdin=tsv(table))
-        undefined = "kxcli: warning: no two rows of x are alike by its kernel, so the test is undefined\n"
+        undefined = "kxcli: warning: no two rows of x are equal for its kernel, so the test is undefined\n"
         assert ended.err == NEARLY_ALL.format("-x", "--kernel-x") * is_told + undefined * (n_distinct == n)
     assert kxcli("hsic", "-x", "x", "-y", "y", "--kernel-x", "ngram:1", stdin=tsv(table)).err == ""
 
@@ -1410,8 +1410,8 @@ def test_labels_that_nearly_all_differ_are_told(kxcli, n_distinct, n, is_told):
 def test_a_p_that_cannot_fall_to_alpha_is_told(kxcli, options, least):
     alpha = options[-1] if "--alpha" in options else "0.05"
     err = kxcli("hsic", "-x", "x", "-y", "y", *options, stdin=tsv(people())).err
-    told = f"kxcli: warning: p cannot be below {least} here, so nothing is called dependent at {alpha}: "
-    assert err == ("" if least is None else told + "take more --permutations, or --test eigen\n")
+    told = f"kxcli: warning: p cannot be below {least} here, so no columns are called dependent at {alpha}; "
+    assert err == ("" if least is None else told + "use more --permutations, or --test eigen\n")
 
 
 @pytest.mark.full
@@ -1429,10 +1429,8 @@ def test_q_that_cannot_fall_to_alpha_is_told(kxcli, labels, is_told):
     use = ("hsic", "--screen", "stars", "-x", "review", "--kernel-x", "bow", "-t", "space", "--min-df", 1, "a.tsv")
     ended = kxcli(*use, "--permutations", 99)
     n_words = sum(row[5] != "" for row in ended.rows)  # those that are tested
-    told = (
-        f"with 99 permutations and {n_words} words, q is {n_words / 100:.2g} or more for a word that stands out alone"
-    )
-    assert ended.err == f"kxcli: warning: {told}: take more --permutations, or --test eigen\n" * is_told
+    told = f"with 99 permutations and {n_words} words, q is at least {n_words / 100:.2g} for a single dependent word"
+    assert ended.err == f"kxcli: warning: {told}; use more --permutations, or --test eigen\n" * is_told
     assert kxcli(*use, "--permutations", 999).err == kxcli(*use, "--test", "eigen").err == ""
 
 
@@ -1464,7 +1462,7 @@ def test_an_error_of_a_side_comes_with_the_side_and_its_file(kxcli):
     put(kxcli, "good.tsv", tsv(good))
     put(kxcli, "great.tsv", tsv(great))
     put(kxcli, "both.tsv", tsv({**good, **great}))
-    told = "the numbers are too great to be squared: divide them by a power of ten"
+    told = "the numbers are too large to be squared; divide them by a power of ten"
     ended = kxcli("hsic", "good.tsv", "--y-file", "great.tsv", code=1)
     assert ended.err == f"kxcli: error: great.tsv: -y: {told}\n"
     ended = kxcli("hsic", "great.tsv", "--y-file", "good.tsv", code=1)
@@ -1474,7 +1472,7 @@ def test_an_error_of_a_side_comes_with_the_side_and_its_file(kxcli):
     small = tsv({**good, "y": [value * 1e-300 for value in great["y"][:1]] + [1e-100, 2e-100, 3e-100, 0]})
     err = kxcli("hsic", *XY, "--kernel-y", "linear", stdin=small, code=1).err
     assert (
-        err == "kxcli: error: <stdin>: -y: the numbers are too small to be squared: multiply them by a power of ten\n"
+        err == "kxcli: error: <stdin>: -y: the numbers are too small to be squared; multiply them by a power of ten\n"
     )
 
 
@@ -1487,7 +1485,7 @@ def test_where_the_rows_that_were_drawn_are_the_same_sigma_is_asked_for(kxcli):
     put(kxcli, "a.npy", saved(values))
     use = ("hsic", "-y", 3, "--kernel-y", "linear", "--test", "none", "a.npy")
     assert kxcli(*use, "-x", "1,2", code=1).err == (
-        "kxcli: error: a.npy: -x: 5,000 rows drawn for the median distance are all the same: give a --sigma\n"
+        "kxcli: error: a.npy: -x: the 5,000 rows sampled for the median distance are all equal; set --sigma\n"
     )
     assert dict(kxcli(*use, "-x", 1).rows)["sigma_x"] == "4"
     assert dict(kxcli(*use, "-x", "1,2", "--sigma-x", 4).rows)["sigma_x"] == "4"
@@ -1610,8 +1608,8 @@ XY = ("-x", "x", "-y", "y")
 GOOD = "x\ty\n1\t3\n2\t4\n3\t3\n5\t3\n"
 
 INPUTS = {
-    "three rows": ("x\ty\n1\t3\n2\t4\n3\t3\n", XY, "", "too few rows: 3, and HSIC needs 4 at least"),
-    "three complete rows": (GOOD.replace("5", ""), (*XY, "-q"), "", "too few rows: 3, and HSIC needs 4 at least"),
+    "three rows": ("x\ty\n1\t3\n2\t4\n3\t3\n", XY, "", "too few rows: 3; HSIC needs at least 4"),
+    "three complete rows": (GOOD.replace("5", ""), (*XY, "-q"), "", "too few rows: 3; HSIC needs at least 4"),
     "no complete row": ("x\ty\n1\t\n\t4\n", (*XY, "-q"), "", "missing"),
     "a header alone": ("x\ty\n", XY, "", "no row"),
     "empty": ("", XY, "", "is empty"),
@@ -1626,7 +1624,7 @@ INPUTS = {
     "inf": (GOOD.replace("5", "inf"), XY, ":5", "not a finite number"),
     "-Infinity": (GOOD.replace("5", "-Infinity"), XY, ":5", "not a finite number"),
     "1e999": (GOOD.replace("5", "1e999"), XY, ":5", "not a finite number"),
-    "too great": (GOOD.replace("5", "1e200"), XY, "", "too great"),
+    "too great": (GOOD.replace("5", "1e200"), XY, "", "too large"),
     "too small a bandwidth": (GOOD, (*XY, "--sigma", "1e-200"), "", "too small"),
     "a short row": (GOOD + "6\n", XY, ":6", "1 cell where the header has 2"),
     "a long row": (GOOD + "6\t7\t8\n", XY, ":6", "3 cells where the header has 2"),
@@ -1726,7 +1724,7 @@ USAGE = [
     (("-x", "", "-y", "y"), "-x"),
     (("-x", "x,", "-y", "y"), "-x"),
     (("--screen", "x,y"), "one column"),
-    (("--matrix", "square", "-x", "x"), "two columns"),
+    (("--matrix", "square", "-x", "x"), "at least two columns"),
     (("--screen", "x", "-x", "x,y", *BOW_X), "one column"),
 ]
 

@@ -23,22 +23,20 @@ from kxcli.mining import Dependence, Kernel, measure_dependence
 from kxcli.mining import Testing as Asked  # pytest would take it for a test
 from kxcli.mining.arguments import describe
 from kxcli.mining.hsic import (
-    asymptotic,
-    contingency,
     dependence,
-    lowrank,
-    mixture,
+    low_rank,
     moments,
+    null_distribution,
     pairs,
     permutation,
     random_streams,
     screening,
-    spectra,
-    texts,
     tiles,
 )
+from kxcli.mining.hsic import terms as terms_module
 from kxcli.mining.hsic.bandwidth import MAX_EXACT_ROWS, median_distance
-from kxcli.mining.hsic.estimators import KernelProduct, compute_estimates
+from kxcli.mining.hsic.estimators import KernelProduct, compute_estimates, sum_categories
+from kxcli.mining.hsic.jobs import run_inline
 from kxcli.mining.hsic.kernels import TILE_ROWS, CategoricalVariable, block_rows, count_blocks
 
 UNTESTED = Asked("none")
@@ -114,21 +112,25 @@ def made(name, n, seed=0):
     return KINDS[name](np.random.default_rng((seed, n, NAMES.index(name))), n)
 
 
-def side(values, kernel):
+def side(values, kernel, n_characters=1 << 19):
     """Return the side that the package makes of values."""
     if kernel.name == "delta":
         return dependence.make_variable([values], kernel)
     if kernel.compares_texts:
-        terms = texts.TermSpec(kernel.n)
-        counts = dependence.run_inline(texts.CountTerms(terms), texts.iter_tasks(values), texts.prepare_terms(terms))
+        terms = terms_module.TermSpec(kernel.n)
+        counts = run_inline(
+            terms_module.CountTerms(terms),
+            terms_module.iter_tasks(values, n_characters=n_characters),
+            terms_module.prepare_terms(terms),
+        )
         return dependence.make_variable(counts, kernel)
     return dependence.make_variable(np.asarray(values, float).reshape(len(values), -1), kernel)
 
 
 def half(one, rank, seed=0, which=0):
     """Return the few features of a side that a test compares."""
-    raw = dependence.run_inline(tiles.SumTiles(), tiles.iter_tasks(one.n), (one, one))
-    return lowrank.compress(one, rank, seed, which, raw.means(one, one)[0])
+    raw = run_inline(tiles.SumTiles(), tiles.iter_tasks(one.n), (one, one))
+    return low_rank.compress(one, rank, seed, which, raw.compute_means(one, one)[0])
 
 
 def varies(k):
@@ -137,6 +139,13 @@ def varies(k):
 
 
 last = []
+
+
+def measure_limited(x, y, testing, kernel_x=None, kernel_y=None, **limits):
+    """Measure two columns as `measure_dependence` does, with other limits."""
+    kernels = kernel_x or Kernel("gaussian"), kernel_y or Kernel("gaussian")
+    variables = [side(values, kernel) for values, kernel in zip((x, y), kernels, strict=True)]
+    return dependence.measure(*variables, testing, limits=dependence.MeasureLimits(**limits))
 
 
 def defined(k, l):  # noqa: E741
@@ -163,16 +172,16 @@ def assert_right(found, k, l, relative=1e-9, noise=0.0, unbiased=1e-12):  # noqa
             assert found.cka_unbiased is None
 
 
-def ways(x, y):
-    """Yield the sums over both sides' kernels by each way that there is."""
-    raw = dependence.run_inline(tiles.SumTiles(), tiles.iter_tasks(x.n), (x, y))
-    yield "tiles", raw.sums(x, y)
+def ways(x, y, pairs_per_task=24, min_features=1 << 24, block_rows=2048):
+    """Yield the sums over both variables' kernels by each method that applies."""
+    raw = run_inline(tiles.SumTiles(), tiles.iter_tasks(x.n, pairs_per_task), (x, y))
+    yield "tiles", raw.compute_sums(x, y)
     if isinstance(x, CategoricalVariable) and isinstance(y, CategoricalVariable):
-        yield "contingency", contingency.sums(x, y)
+        yield "contingency", sum_categories(x, y)
     if x.features is not None and y.features is not None and x.features.width + y.features.width < 1500:
-        parts = moments.iter_tasks(x, y, x.features.width + y.features.width)
-        found = dependence.run_inline(moments.SumMoments(x.features, y.features), parts, None)
-        yield "moments", found.sums(float(x.diagonal.max()), float(y.diagonal.max()))
+        tasks = moments.iter_tasks(x, y, x.features.width + y.features.width, min_features, block_rows)
+        found = run_inline(moments.SumMoments(x.features, y.features, block_rows), tasks, None)
+        yield "moments", found.compute_sums(float(x.diagonal.max()), float(y.diagonal.max()))
 
 
 @pytest.mark.parametrize("n", [4, 5, 7, 8, 127, 128, 129, 511, 512, 513, 1025])
@@ -200,15 +209,12 @@ def test_every_way_gives_what_the_definitions_say(n):
     ],
 )
 @pytest.mark.full
-def test_many_tasks_give_what_the_definitions_say(monkeypatch, left, right):
+def test_many_tasks_give_what_the_definitions_say(left, right):
     n = 4 * TILE_ROWS + 52
-    monkeypatch.setattr(tiles, "_PAIRS", 4)
-    monkeypatch.setattr(moments, "_MIN_TASK_FEATURES", 1 << 10)
-    monkeypatch.setattr(moments, "_STEP", 100)
-    monkeypatch.setattr(texts, "_PART", 900)
-    assert len(list(tiles.iter_tasks(n))) == 4
+    assert len(list(tiles.iter_tasks(n, 4))) == 4
     (x, kernel_x, k), (y, kernel_y, l) = made(left, n), made(right, n)  # noqa: E741
-    for _, sums in ways(side(x, kernel_x), side(y, kernel_y)):
+    variables = side(x, kernel_x, n_characters=900), side(y, kernel_y, n_characters=900)
+    for _, sums in ways(*variables, pairs_per_task=4, min_features=1 << 10, block_rows=100):
         assert_right(compute_estimates(sums), k, l)
 
 
@@ -440,11 +446,11 @@ def spread(make, shared, records, draw):
 def exactly(found):
     """Return what has to be the same to the last bit, as something that can be compared."""
     if isinstance(found, moments.MomentSums):
-        return exactly(found._total)
+        return exactly(found.total)
     if isinstance(found, np.ndarray):
         return found.shape, found.dtype, found.tobytes()
-    if isinstance(found, texts.TermCounts):
-        return exactly(found.starts), exactly(found.words), exactly(found.counts)
+    if isinstance(found, terms_module.TermCounts):
+        return exactly(found.starts), exactly(found.terms), exactly(found.counts)
     if isinstance(found, tuple) and not isinstance(found, str):
         return tuple(map(exactly, found))
     return found
@@ -467,12 +473,12 @@ def test_moments_tiles_and_squares_come_out_the_same_in_any_order(seed):
     def job():
         return moments.SumMoments(x.features, y.features)
 
-    assert exactly(spread(job, None, parts, draw)) == exactly(dependence.run_inline(job(), parts, None))
+    assert exactly(spread(job, None, parts, draw)) == exactly(run_inline(job(), parts, None))
 
     z = side(*made("bow", n)[:2])
     n_pairs = count_blocks(n) * (count_blocks(n) + 1) // 2
     strips = [tiles.TileTask(*cut) for cut in cuts(n_pairs, draw)]
-    whole = dependence.run_inline(tiles.SumTiles(), strips, (x, z))  # of the same tasks: each rounds its sums once
+    whole = run_inline(tiles.SumTiles(), strips, (x, z))  # of the same tasks: each rounds its sums once
     assert exactly(spread(tiles.SumTiles, (x, z), strips, draw)) == exactly(whole)
     job_of_tiles = tiles.SumTiles()
     job_of_tiles.setup((x, z))
@@ -483,9 +489,9 @@ def test_moments_tiles_and_squares_come_out_the_same_in_any_order(seed):
     assert exactly(tuple(loaded.products)) == exactly(tuple(left.products))
     assert exactly(loaded.row_sums) == exactly(left.row_sums)
     assert job_of_tiles.merge(loaded, right).products == left.products + right.products
-    means = whole.means(x, z)
+    means = whole.compute_means(x, z)
     shared = (x, means[0]), (z, means[1])
-    squares = dependence.run_inline(tiles.SumSquares(), strips, shared)
+    squares = run_inline(tiles.SumSquares(), strips, shared)
     assert spread(tiles.SumSquares, shared, strips, draw) == squares
     job_of_squares = tiles.SumSquares()
     job_of_squares.setup(shared)
@@ -507,7 +513,7 @@ def test_permutations_come_out_the_same_in_any_order(seed):
         x, y = side(*made(left, 40, 1)[:2]), side(*made(right, 40, 2)[:2])
         halves = half(x, 64), half(y, 64, which=1)
         parts = [permutation.PermutationTask(*cut) for cut in cuts(60, draw)]
-        whole = dependence.run_inline(permutation.CountPermutations(3), [permutation.PermutationTask(0, 60)], halves)
+        whole = run_inline(permutation.CountPermutations(3), [permutation.PermutationTask(0, 60)], halves)
         assert spread(lambda: permutation.CountPermutations(3), halves, parts, draw) == whole
         assert 0 < whole <= 60
 
@@ -519,12 +525,12 @@ def test_terms_are_counted_the_same_in_any_order(n, seed):
     rng = np.random.default_rng(seed)
     some = [*some_texts(rng, 40), "a\nb\n\n", "\x00\x00", "天地 𠮷𠮷", "", "café"]
     by_label = rng.integers(0, 3, len(some))
-    terms = texts.TermSpec(n)
-    shared = texts.prepare_terms(terms)
+    terms = terms_module.TermSpec(n)
+    shared = terms_module.prepare_terms(terms)
     ends = cuts(len(some), draw)
-    parts = [texts.TextTask(i, some[a:b], by_label[a:b]) for i, (a, b) in enumerate(ends)]
-    for make in (lambda: texts.CountTerms(terms)), (lambda: texts.CountDocuments(terms)):
-        whole = dependence.run_inline(make(), [texts.TextTask(0, some, by_label)], shared)
+    parts = [terms_module.TextTask(i, some[a:b], by_label[a:b]) for i, (a, b) in enumerate(ends)]
+    for make in (lambda: terms_module.CountTerms(terms)), (lambda: terms_module.CountDocuments(terms)):
+        whole = run_inline(make(), [terms_module.TextTask(0, some, by_label)], shared)
         assert exactly(spread(make, shared, parts, draw)) == exactly(whole)
     if n:
         held = {}
@@ -545,7 +551,7 @@ def test_pairs_come_out_the_same_in_any_order(name):
     every = list(itertools.combinations(range(len(sides)), 2))
     records = [pairs.PairTask((pair,)) for pair in every]
     columns = [pairs.PairColumn(one, one.kernel, None, None) for one in sides]
-    whole = dependence.run_inline(pairs.MeasurePairs(testing), pairs.iter_tasks(every, 30), columns)
+    whole = run_inline(pairs.MeasurePairs(testing), pairs.iter_tasks(every, 30), columns)
     found = spread(lambda: pairs.MeasurePairs(testing), columns, records, draw)
     assert found == whole
     assert set(found) == set(every)
@@ -742,7 +748,7 @@ def test_where_vectors_that_were_drawn_are_the_same_sigma_is_asked_for():
     assert median_distance(rows) is None
     with pytest.raises(ValueError) as caught:
         measure_dependence(rows, y, testing=UNTESTED)
-    assert str(caught.value) == "x: 5,000 rows drawn for the median distance are all the same: give a --sigma"
+    assert str(caught.value) == "x: the 5,000 rows sampled for the median distance are all equal; set --sigma"
     assert median_distance(rows, 1) is not None  # others are drawn
     found = measure_dependence(rows, y[:, None] % 2, kernel_x=Kernel("gaussian", 2.0), kernel_y="linear")
     assert found.sigma_x == 2
@@ -768,7 +774,7 @@ def test_the_least_numbers_have_a_median_distance():
 
 
 def tail(weights, degrees, value):
-    return mixture.mixture_tail(np.array(weights, dtype=float), np.array(degrees, dtype=float), value)
+    return null_distribution.mixture_tail(np.array(weights, dtype=float), np.array(degrees, dtype=float), value)
 
 
 def even_tail(degrees, value):
@@ -967,7 +973,7 @@ def six():
     """Two sides that are independent, with the sums over both and the whole spectra."""
     rng = np.random.default_rng(6)
     sides = [side(rng.normal(size=(SIX, 6)), Kernel("laplace")) for _ in range(2)]
-    sums = dependence.run_inline(tiles.SumTiles(), tiles.iter_tasks(SIX), sides).sums(*sides)
+    sums = run_inline(tiles.SumTiles(), tiles.iter_tasks(SIX), sides).compute_sums(*sides)
     whole = []
     for one in sides:
         k = np.block([[one.tile(i, j) for j in range(count_blocks(SIX))] for i in range(count_blocks(SIX))])
@@ -977,26 +983,25 @@ def six():
 
 @pytest.mark.full
 @pytest.mark.parametrize(("least", "most"), [pytest.param(0.035, 0.52, marks=pytest.mark.slow), (0.008, 0.035)])
-def test_a_spectrum_of_some_rows_gives_nearly_the_same_p(six, least, most, monkeypatch):
+def test_a_spectrum_of_some_rows_gives_nearly_the_same_p(six, least, most):
     """And so do the greatest eigenvalues alone, with what mean and variance tell of the rest."""
     sides, sums, whole = six
     traces = sums.trace_x / SIX, sums.trace_y / SIX
     squares = sums.xx.trace / SIX**2, sums.yy.trace / SIX**2
-    of_all = [spectra.sample_eigenvalues(sides[i], traces[i], squares[i], 0, i) for i in (0, 1)]
+    of_all = [null_distribution.sample_eigenvalues(sides[i], traces[i], squares[i], 0, i) for i in (0, 1)]
     assert all(np.allclose(found, values, atol=1e-12) for found, values in zip(of_all, whole, strict=True))
-    monkeypatch.setattr(spectra, "MAX_SPECTRUM_ROWS", 300)
-    some = [spectra.sample_eigenvalues(sides[i], traces[i], squares[i], 0, i) for i in (0, 1)]
+    some = [null_distribution.sample_eigenvalues(sides[i], traces[i], squares[i], 0, i, 300) for i in (0, 1)]
     assert [len(found) for found in some] == [300, 300]
     mean = sums.trace_x * sums.trace_y / SIX**2
     deviation = math.sqrt(2 * sums.xx.trace * sums.yy.trace) / SIX**2
     seen = []
     for deviations in np.linspace(-0.2, 4, 30):
         there = replace(sums, xy=KernelProduct(SIX * (mean + deviations * deviation), 0.0))
-        right = asymptotic.eigen_p_value(there, *whole)
+        right = null_distribution.eigen_p_value(there, *whole)
         if least < right < most:
             seen.append(right)
-            assert close(asymptotic.eigen_p_value(there, *(values[:64] for values in whole)), right, 0.01)
-            assert close(asymptotic.eigen_p_value(there, *some), right, 0.1)
+            assert close(null_distribution.eigen_p_value(there, *(values[:64] for values in whole)), right, 0.01)
+            assert close(null_distribution.eigen_p_value(there, *some), right, 0.1)
     assert len(seen) >= 4
     assert min(seen) < 1.4 * least
     assert max(seen) > 0.7 * most
@@ -1012,7 +1017,7 @@ def test_the_whole_mixture_of_a_rich_kernel_is_what_chance_says(six):
     excess = sums.trace_x * sums.trace_y / SIX**2 / (SIX - 1)
     for share in 0.25, 0.5, 0.75:
         there = replace(sums, xy=KernelProduct(SIX * (float(np.quantile(drawn, share)) + excess), 0.0))
-        assert abs(asymptotic.eigen_p_value(there, x, y) - (1 - share)) < 0.2
+        assert abs(null_distribution.eigen_p_value(there, x, y) - (1 - share)) < 0.2
 
 
 NEARLY_IDENTITIES = {
@@ -1048,8 +1053,7 @@ def test_eigen_near_the_identity_is_between_a_half_and_the_permutations(name, n)
 @pytest.mark.parametrize("cosine", [False, True], ids=["product", "cosine"])
 @pytest.mark.parametrize("turned", [False, True], ids=["texts first", "labels first"])
 @pytest.mark.parametrize("name", ["bow", "ngram:2"])
-def test_texts_against_labels_are_permuted_with_all_their_terms(monkeypatch, name, turned, cosine):
-    monkeypatch.setattr(permutation, "max_rank", lambda n: 1)  # few features would be too few
+def test_texts_against_labels_are_permuted_with_all_their_terms(name, turned, cosine):
     n = 70
     rng = np.random.default_rng(len(name))
     some = some_texts(rng, n)
@@ -1060,17 +1064,16 @@ def test_texts_against_labels_are_permuted_with_all_their_terms(monkeypatch, nam
     for seed in range(5):
         order = np.random.default_rng(seed).permutation(n)
         assert close(of(order), twin.permuted(k, l, order), 1e-11)
-        found = measure_dependence(x, y, kernel_x=kernel_x, kernel_y=kernel_y, testing=Asked("auto", 39, seed))
+        found = measure_limited(x, y, Asked("auto", 39, seed), kernel_x, kernel_y, rank=1)  # too few if it counted
         assert (found.test, found.notes) == ("permutation", ())
         assert found.p_value == twin.drawn_p(k, l, seed, 39)
 
 
-def test_texts_against_too_many_labels_are_compressed(monkeypatch):
-    monkeypatch.setattr(permutation, "_MAX_SUMS", 10)
+def test_texts_against_too_many_labels_are_compressed():
     (x, kernel_x, k), (y, kernel_y, l) = made("bow", 60), made("delta, few", 60)  # noqa: E741
-    found = measure_dependence(x, y, kernel_x=kernel_x, kernel_y=kernel_y, testing=Asked("permutation", 39, 2))
+    found = measure_limited(x, y, Asked("permutation", 39, 2), kernel_x, kernel_y, cells=10)
     assert found.p_value == twin.drawn_p(k, l, 2, 39)
-    assert not permutation.keeps_all_terms(side(x, kernel_x), side(y, kernel_y))
+    assert not permutation.keeps_all_terms(side(x, kernel_x), side(y, kernel_y), 10)
 
 
 def rich(n=200):
@@ -1083,45 +1086,37 @@ def share_of(rank, x):
     return half(side(x, Kernel("gaussian")), rank, 0).share
 
 
-def test_auto_takes_eigen_where_permutations_would_compare_too_little(monkeypatch):
+def test_auto_uses_eigen_if_permutations_would_compare_too_little():
     x, y = rich()
     shares = [share_of(rank, x) for rank in (20, 150)]
     assert shares[0] < 0.9 < shares[1] < 0.999
-    monkeypatch.setattr(permutation, "max_rank", lambda n: 20)
-    found = measure_dependence(x, y, testing=Asked(permutations=19))
+    found = measure_limited(x, y, Asked(permutations=19), rank=20)
     assert found.test == "eigen"
-    assert found.notes == ("the test is eigen, as permutations would compare too little of a kernel",)
+    assert found.notes == ("the test is eigen, because permutations would compare too little of a kernel",)
     assert found.p_value == measure_dependence(x, y, testing=Asked("eigen")).p_value
-    turned = measure_dependence(y, x, testing=Asked(permutations=19))
+    turned = measure_limited(y, x, Asked(permutations=19), rank=20)
     assert (turned.test, turned.notes) == (found.test, found.notes)
-    # Who asks for permutations has them, and is told.
-    asked = measure_dependence(x, y, testing=Asked("permutation", 19))
-    assert asked.test == "permutation"
-    assert asked.notes == (
-        f"the permutations compare 20 features of x's kernel, which hold {shares[0]:.1%} of its variance; "
+    requested = measure_limited(x, y, Asked("permutation", 19), rank=20)
+    assert requested.test == "permutation"
+    assert requested.notes == (
+        f"the permutations compare 20 features of x's kernel, with {shares[0]:.1%} of its variance; "
         "that costs power, not the level of the test, and eigen may find more",
     )
-    monkeypatch.setattr(permutation, "max_rank", lambda n: 150)
-    found = measure_dependence(x, y, testing=Asked(permutations=19))
+    found = measure_limited(x, y, Asked(permutations=19), rank=150)
     assert found.test == "permutation"
     assert len(found.notes) == 1
-    assert found.notes[0].startswith("the permutations compare 150 features of x's kernel, which hold 9")
-    monkeypatch.setattr(permutation, "max_rank", lambda n: 199)
+    assert found.notes[0].startswith("the permutations compare 150 features of x's kernel, with 9")
     assert share_of(199, x) >= 0.999
-    assert measure_dependence(x, y, testing=Asked(permutations=19)).notes == ()
+    assert measure_limited(x, y, Asked(permutations=19), rank=199).notes == ()
 
 
-def test_what_eigen_knows_of_a_spectrum_is_told(monkeypatch):
+def test_sampled_spectra_are_noted():
     x, y = rich()
     assert measure_dependence(x, y, testing=Asked("eigen")).notes == ()
-    monkeypatch.setattr(spectra, "MAX_SPECTRUM_ROWS", 100)
-    monkeypatch.setattr(dependence, "MAX_SPECTRUM_ROWS", 100)
-    found = measure_dependence(x, y, testing=Asked("eigen"))
-    n = len(x)
-    assert found.notes[0] == f"the spectrum of x's kernel is that of 100 of {n:,} rows"
-    monkeypatch.setattr(permutation, "max_rank", lambda n: 20)
-    assert measure_dependence(x, y).notes == (
-        "the test is eigen, as permutations would compare too little of a kernel",
+    found = measure_limited(x, y, Asked("eigen"), spectrum_rows=100)
+    assert found.notes[0] == f"the spectrum of x's kernel is that of 100 of {len(x):,} rows"
+    assert measure_limited(x, y, Asked(), spectrum_rows=100, rank=20).notes == (
+        "the test is eigen, because permutations would compare too little of a kernel",
         *found.notes,
     )
 
@@ -1145,7 +1140,7 @@ def test_permutations_are_those_of_their_stream():
     x, y = side(*made("gaussian, narrow", 12)[:2]), side(*made("laplace", 12)[:2])
     job = permutation.CountPermutations(8)
     job.setup((half(x, 12), half(y, 12)))
-    found = list(job._orders(permutation.PermutationTask(3, 6)))
+    found = list(job.iter_orders(permutation.PermutationTask(3, 6)))
     right = [
         random_streams.make_generator(random_streams.RandomStream.PERMUTATION, 8, b).permutation(12) for b in (3, 4, 5)
     ]
@@ -1193,7 +1188,7 @@ def test_features_are_the_centered_kernel_where_the_rank_suffices(name):
     assert np.abs(kept.features.mean(axis=0)).max() <= 1e-12 * np.abs(kept.features).max()
     assert np.abs(kept.features @ kept.features.T - twin.centered(k)).max() <= 3e-10 * float(np.trace(k))
     assert kept.share == pytest.approx(1, abs=1e-9)
-    spectrum = spectra.eigenvalues(kept.features.T @ kept.features / n)
+    spectrum = null_distribution.eigenvalues(kept.features.T @ kept.features / n)
     expected = np.sort(twin.eigenvalues(k))[::-1]
     assert np.allclose(spectrum[:10], expected[:10], rtol=1e-6, atol=1e-9 * expected[0])
 
@@ -1210,7 +1205,7 @@ def test_features_are_the_kernel_where_it_is_flat(values, exponent, shift):
     rows = np.array(values) / extent + shift
     sigma = 10**exponent
     one = side(rows, Kernel("gaussian", sigma))
-    features = one.features.of(one.rows)
+    features = one.features.transform(one.rows)
     own = features - features.mean(axis=1)[:, None]
     squares = twin.distances(rows) ** 2
     right = twin.centered(np.expm1(-squares / twin.WIDE(sigma) ** 2))
@@ -1260,8 +1255,8 @@ def test_what_was_left_out_is_told():
     found = measure_dependence(x, y, kernel_x=Kernel("gaussian", 4.0), testing=testing)
     assert found.notes == () or "variance" in found.notes[0]
     some = ["好" * 1000 + "".join(map(chr, rng.permutation(400)[:30] + 0x4E00)) for _ in range(300)]
-    terms = texts.TermSpec(1)
-    counts = dependence.run_inline(texts.CountTerms(terms), texts.iter_tasks(some), None)
+    terms = terms_module.TermSpec(1)
+    counts = run_inline(terms_module.CountTerms(terms), terms_module.iter_tasks(some), None)
     one = dependence.make_variable(counts, Kernel("ngram", n=1))
     kept = half(one, 64)
     held = float((kept.features**2).sum() / np.trace(twin.centered(one.tile(0, 0))))
@@ -1402,7 +1397,9 @@ def test_words_are_ranked_and_rare_ones_left_out():
 def test_a_screening_of_texts_counts_each_text_once():
     some = ["aaaa", "ab", "ba", "bb", "", "a\nb"]
     by_label = np.array([0, 0, 1, 1, 0, 1])
-    counts = dependence.run_inline(texts.CountDocuments(texts.TermSpec(1)), texts.iter_tasks(some, by_label), None)
+    counts = run_inline(
+        terms_module.CountDocuments(terms_module.TermSpec(1)), terms_module.iter_tasks(some, by_label), None
+    )
     assert counts == {"\n": {1: 1}, "a": {0: 2, 1: 2}, "b": {0: 1, 1: 3}}
 
 
@@ -1436,9 +1433,9 @@ def test_nothing_depends_on_a_constant(constant, kernel, name):
     assert (found.p_value, found.dependent, found.is_undefined) == (None, None, name != "none")
     assert found.sigma_x is None
     assert found.sigma_y == 3
-    assert found.notes == ("x is constant, so nothing depends on it: HSIC is 0, CKA and the test are undefined",)
+    assert found.notes == ("x is constant, so HSIC is 0, and CKA and the test are undefined",)
     turned = measure_dependence(other, constant, kernel_y=kernel, testing=testing)
-    assert turned.notes == ("y is constant, so nothing depends on it: HSIC is 0, CKA and the test are undefined",)
+    assert turned.notes == ("y is constant, so HSIC is 0, and CKA and the test are undefined",)
     assert turned.p_value == found.p_value
     both = measure_dependence(constant, constant, kernel_x=kernel, kernel_y=kernel, testing=testing)
     assert len(both.notes) == 2
@@ -1467,7 +1464,7 @@ def test_rows_that_are_all_distinct_labels(n, name):
     twice = measure_dependence(some, [*some[1:], some[1]], testing=Asked(name, 19))
     for one in found, other, twice:
         assert (one.p_value, one.dependent, one.is_undefined, one.test) == (None, None, True, name)
-        assert "no two rows of x are alike by its kernel, so the test is undefined" in one.notes
+        assert "no two rows of x are equal for its kernel, so the test is undefined" in one.notes
 
 
 @pytest.mark.parametrize("n", [8, 140, 1000])
@@ -1506,7 +1503,7 @@ def test_a_rest_of_nearly_no_degrees_does_not_count(degrees):
     """Of the smallest mean, rounding makes any variance."""
     x = side(["a", "b"] * 20, Kernel("delta"))
     y = side(["a", "b", "b"] * 13 + ["a"], Kernel("delta"))
-    sums, spectra = contingency.sums(x, y), [asymptotic.category_eigenvalues(one.sizes) for one in (x, y)]
+    sums, spectra = sum_categories(x, y), [null_distribution.category_eigenvalues(one.sizes) for one in (x, y)]
     product = float(spectra[0][0] * spectra[1][0])
     weight = 5 * product
     # Such a rest: as much to the mean, and to half the variance.
@@ -1516,7 +1513,7 @@ def test_a_rest_of_nearly_no_degrees_does_not_count(degrees):
     square = half_variance * n**4 / sums.yy.trace
     for times in 0.5, 3, 6:
         there = replace(sums, xy=KernelProduct(n * product * times, 0.0), xx=KernelProduct(square, 0.0), trace_x=trace)
-        found = asymptotic.eigen_p_value(there, *(values[:1] for values in spectra))
+        found = null_distribution.eigen_p_value(there, *(values[:1] for values in spectra))
         value = times - mean / product / (n - 1)
         assert 0 <= found <= 1
         if degrees < 0.01:
@@ -1627,13 +1624,12 @@ def test_one_long_text_takes_the_memory_of_one():
         tracemalloc.stop()
 
 
-def test_auto_permutes_up_to_so_many_rows(monkeypatch):
-    monkeypatch.setattr(dependence, "MAX_PERMUTED_ROWS", 30)
+def test_auto_permutes_up_to_a_number_of_rows():
     x = np.random.default_rng(0).normal(size=31)
-    found = measure_dependence(x[:30], x[:30] ** 2, testing=Asked(permutations=9))
+    found = measure_limited(x[:30], x[:30] ** 2, Asked(permutations=9), permuted_rows=30)
     assert (found.test, found.notes) == ("permutation", ())
-    found = measure_dependence(x, x**2)
-    assert (found.test, found.notes) == ("eigen", ("the test is eigen, as there are more than 30 rows",))
+    found = measure_limited(x, x**2, Asked(), permuted_rows=30)
+    assert (found.test, found.notes) == ("eigen", ("the test is eigen, because there are more than 30 rows",))
 
 
 def test_alpha_says_what_is_called_dependent():
@@ -1652,10 +1648,10 @@ DAYS = np.arange("2024-01-01", "2024-01-05", dtype="datetime64[D]")
 @pytest.mark.parametrize(
     ("x", "y", "kernel", "testing", "message"),
     [
-        ([1, 2, 3], [1, 2, 3], None, None, "too few rows: 3, and HSIC needs 4 at least"),
-        (["a"], ["b"], None, None, "too few rows: 1, and HSIC needs 4 at least"),
-        ([], [], None, None, "x has the shape (0,), so no value: HSIC needs 4 rows at least"),
-        (FOUR, [], "delta", None, "y has the shape (0,), so no value: HSIC needs 4 rows at least"),
+        ([1, 2, 3], [1, 2, 3], None, None, "too few rows: 3; HSIC needs at least 4"),
+        (["a"], ["b"], None, None, "too few rows: 1; HSIC needs at least 4"),
+        ([], [], None, None, "x has the shape (0,) and no values; HSIC needs at least 4 rows"),
+        (FOUR, [], "delta", None, "y has the shape (0,) and no values; HSIC needs at least 4 rows"),
         (FOUR, [1, 2, 3, 4, 5], None, None, "x has 4 rows and y has 5"),
         ([1.0] * 1234, FOUR, None, None, "x has 1,234 rows and y has 4"),
         (list("abcd"), np.zeros((5, 2)), None, None, "x has 4 rows and y has 5"),
@@ -1664,40 +1660,40 @@ DAYS = np.arange("2024-01-01", "2024-01-05", dtype="datetime64[D]")
             FOUR,
             "gauss",
             None,
-            "kernel_x: 'gauss' is no kernel; there are gaussian, laplace, linear, delta, bow and ngram:N",
+            "kernel_x: unknown kernel 'gauss'; choose from gaussian, laplace, linear, delta, bow and ngram:N",
         ),
-        (FOUR, FOUR, "ngram:1", None, "kernel_x: ngram:1 compares texts: give a list of strings"),
-        (FOUR, FOUR, "bow", None, "kernel_x: bow compares texts: give a list of strings"),
-        ([["a", "b"]] * 4, FOUR, "bow", None, "kernel_x: bow compares texts: give a list of strings"),
+        (FOUR, FOUR, "ngram:1", None, "kernel_x: ngram:1 compares texts; pass a list of strings"),
+        (FOUR, FOUR, "bow", None, "kernel_x: bow compares texts; pass a list of strings"),
+        ([["a", "b"]] * 4, FOUR, "bow", None, "kernel_x: bow compares texts; pass a list of strings"),
         (list("abcd"), FOUR, "gaussian", None, "kernel_x: gaussian compares numbers, and these are strings"),
         (list("abcd"), FOUR, "linear", None, "kernel_x: linear compares numbers, and these are strings"),
-        (3.0, FOUR, None, None, "x has the shape (): give n rows, of shape (n,) or (n, d)"),
-        ("abcd", FOUR, None, None, "x has the shape (): give n rows, of shape (n,) or (n, d)"),
-        (FOUR, {1, 2, 3, 4}, None, None, "y has the shape (): give n rows, of shape (n,) or (n, d)"),
-        (np.zeros((4, 2, 2)), FOUR, None, None, "x has the shape (4, 2, 2): give n rows, of shape (n,) or (n, d)"),
-        (FOUR, [[[1]]] * 4, None, None, "y has the shape (4, 1, 1): give n rows, of shape (n,) or (n, d)"),
-        (np.zeros((4, 0)), FOUR, None, None, "x has the shape (4, 0), so no value: HSIC needs 4 rows at least"),
-        (np.zeros((4, 0)), FOUR, "delta", None, "x has the shape (4, 0), so no value: HSIC needs 4 rows at least"),
-        ([1, 2, math.nan, 4], FOUR, None, None, "x[2] is nan, no finite number: leave its row out"),
-        ([1, 2, math.inf, 4], FOUR, "linear", None, "x[2] is inf, no finite number: leave its row out"),
-        ([1, 2, math.nan, 4], FOUR, "delta", None, "x[2] is nan, no finite number: leave its row out"),
-        ([1, 2, -math.inf, 4], FOUR, "delta", None, "x[2] is -inf, no finite number: leave its row out"),
-        (FOUR, np.array([[1, 2], [3, 4], [5, math.nan], [7, 8]]), None, None, "y[2, 1] is nan, no finite number"),
-        ([1, 2, None, 4], FOUR, None, None, "x[2] is None, a missing value: leave its row out"),
-        ([1, 2, None, 4], FOUR, "delta", None, "x[2] is None, a missing value: leave its row out"),
-        (["a", "b", None, "a"], FOUR, None, None, "x[2] is None, a missing value: leave its row out"),
-        ([None, "b", "a", "a"], FOUR, None, None, "x[0] is None, a missing value: leave its row out"),
-        (["a", "b", None, "a"], FOUR, "bow", None, "x[2] is None, a missing value: leave its row out"),
-        (FOUR, ["a", "b", "c", math.nan], None, None, "y[3] is nan, a missing value: leave its row out"),
+        (3.0, FOUR, None, None, "x has the shape (); pass n rows, of shape (n,) or (n, d)"),
+        ("abcd", FOUR, None, None, "x has the shape (); pass n rows, of shape (n,) or (n, d)"),
+        (FOUR, {1, 2, 3, 4}, None, None, "y has the shape (); pass n rows, of shape (n,) or (n, d)"),
+        (np.zeros((4, 2, 2)), FOUR, None, None, "x has the shape (4, 2, 2); pass n rows, of shape (n,) or (n, d)"),
+        (FOUR, [[[1]]] * 4, None, None, "y has the shape (4, 1, 1); pass n rows, of shape (n,) or (n, d)"),
+        (np.zeros((4, 0)), FOUR, None, None, "x has the shape (4, 0) and no values; HSIC needs at least 4 rows"),
+        (np.zeros((4, 0)), FOUR, "delta", None, "x has the shape (4, 0) and no values; HSIC needs at least 4 rows"),
+        ([1, 2, math.nan, 4], FOUR, None, None, "x[2] is nan, not a finite number; remove its row"),
+        ([1, 2, math.inf, 4], FOUR, "linear", None, "x[2] is inf, not a finite number; remove its row"),
+        ([1, 2, math.nan, 4], FOUR, "delta", None, "x[2] is nan, not a finite number; remove its row"),
+        ([1, 2, -math.inf, 4], FOUR, "delta", None, "x[2] is -inf, not a finite number; remove its row"),
+        (FOUR, np.array([[1, 2], [3, 4], [5, math.nan], [7, 8]]), None, None, "y[2, 1] is nan, not a finite number"),
+        ([1, 2, None, 4], FOUR, None, None, "x[2] is None, a missing value; remove its row"),
+        ([1, 2, None, 4], FOUR, "delta", None, "x[2] is None, a missing value; remove its row"),
+        (["a", "b", None, "a"], FOUR, None, None, "x[2] is None, a missing value; remove its row"),
+        ([None, "b", "a", "a"], FOUR, None, None, "x[0] is None, a missing value; remove its row"),
+        (["a", "b", None, "a"], FOUR, "bow", None, "x[2] is None, a missing value; remove its row"),
+        (FOUR, ["a", "b", "c", math.nan], None, None, "y[3] is nan, a missing value; remove its row"),
         (FOUR, [["a", "b"], ["a", None], *[["c", "d"]] * 2], None, None, "y[1, 1] is None, a missing value"),
         (np.array([*FOUR[:3], None], dtype=object), FOUR, None, None, "x[3] is None, a missing value"),
-        (np.ma.array(FOUR, mask=[0, 1, 0, 0]), FOUR, None, None, "x[1] is masked: leave its row out"),
-        (["a", 2, 3, 4], FOUR, None, None, "x[1] is 2 (int): give strings"),
-        (FOUR, [1, 2, "3", 4], None, None, "y[0] is 1 (int): give strings"),
-        ([1j, 2, 3, 4], FOUR, None, None, "x[0] is 1j (complex): give numbers or strings"),
-        (np.array([1j, 2, 3, 4]), FOUR, "delta", None, "x has values of the type complex128: give numbers or strings"),
-        (DAYS, FOUR, None, None, "x has values of the type datetime64[D]: give numbers or strings"),
-        (FOUR, DAYS, "delta", None, "y has values of the type datetime64[D]: give numbers or strings"),
+        (np.ma.array(FOUR, mask=[0, 1, 0, 0]), FOUR, None, None, "x[1] is masked; remove its row"),
+        (["a", 2, 3, 4], FOUR, None, None, "x[1] is 2 (int); pass strings"),
+        (FOUR, [1, 2, "3", 4], None, None, "y[0] is 1 (int); pass strings"),
+        ([1j, 2, 3, 4], FOUR, None, None, "x[0] is 1j (complex); pass numbers or strings"),
+        (np.array([1j, 2, 3, 4]), FOUR, "delta", None, "x has values of the type complex128; pass numbers or strings"),
+        (DAYS, FOUR, None, None, "x has values of the type datetime64[D]; pass numbers or strings"),
+        (FOUR, DAYS, "delta", None, "y has values of the type datetime64[D]; pass numbers or strings"),
         (
             [datetime.date(2024, 1, day) for day in (1, 2, 3, 4)],
             FOUR,
@@ -1705,11 +1701,11 @@ DAYS = np.arange("2024-01-01", "2024-01-05", dtype="datetime64[D]")
             None,
             "x[0] is datetime.date(2024, 1, 1) (date)",
         ),
-        ([b"a", b"b"] * 2, FOUR, None, None, "x[0] is b'a' (bytes): give numbers or strings"),
-        (np.array([b"a", b"b"] * 2), FOUR, None, None, "x has values of the type |S1: give numbers or strings"),
-        ([[1, 2], [3], [4, 5], [6, 7]], FOUR, None, None, "x[0] is [1, 2] (list): give numbers or strings"),
+        ([b"a", b"b"] * 2, FOUR, None, None, "x[0] is b'a' (bytes); pass numbers or strings"),
+        (np.array([b"a", b"b"] * 2), FOUR, None, None, "x has values of the type |S1; pass numbers or strings"),
+        ([[1, 2], [3], [4, 5], [6, 7]], FOUR, None, None, "x[0] is [1, 2] (list); pass numbers or strings"),
         ([1, 2, 3, 10**400], FOUR, None, None, "x has a number that is too large"),
-        ([1e200, 2, 3, 4], FOUR, None, None, "x: the numbers are too great to be squared"),
+        ([1e200, 2, 3, 4], FOUR, None, None, "x: the numbers are too large to be squared"),
         (
             FOUR * 2,
             FOUR * 2,
@@ -1755,7 +1751,7 @@ def test_an_argument_of_another_type_is_named(options, message):
 @pytest.mark.parametrize(
     ("kind", "options", "error", "message"),
     [
-        (Asked, {"name": "permutations"}, ValueError, "'permutations' (str) is no test; there are auto"),
+        (Asked, {"name": "permutations"}, ValueError, "the test must be one of 'auto'"),
         (Asked, {"permutations": -1}, ValueError, "permutations must be 1 or more, not -1"),
         (Asked, {"permutations": 0}, ValueError, "permutations must be 1 or more, not 0"),
         (Asked, {"permutations": 9.5}, TypeError, "permutations must be an integer, not 9.5"),
@@ -1766,13 +1762,13 @@ def test_an_argument_of_another_type_is_named(options, message):
         *((Asked, {"alpha": alpha}, ValueError, "alpha must be between 0 and 1") for alpha in (0, 1, 2, -1, math.nan)),
         (Asked, {"alpha": "5%"}, TypeError, "alpha must be a number, not '5%'"),
         *(
-            (Kernel, {"name": "gaussian", "sigma": sigma}, ValueError, "sigma must be greater than 0")
+            (Kernel, {"name": "gaussian", "sigma": sigma}, ValueError, "sigma must be greater than 0 and finite")
             for sigma in (0, -1.0, math.nan, math.inf)
         ),
         (Kernel, {"name": "gaussian", "sigma": "median"}, TypeError, "sigma must be a number, not 'median'"),
         (Kernel, {"name": "laplace", "sigma": True}, TypeError, "sigma must be a number, not True"),
         (Kernel, {"name": "ngram", "n": 2.0}, TypeError, "n must be an integer, not 2.0"),
-        (Kernel, {"name": "ngram", "n": -2}, ValueError, "the kernel ngram has an n of 1 or more"),
+        (Kernel, {"name": "ngram", "n": -2}, ValueError, "n must be 1 or more for the kernel ngram"),
         (Kernel, {"name": "bow", "cosine": "yes"}, TypeError, "cosine must be True or False, not 'yes'"),
     ],
 )
@@ -1790,10 +1786,10 @@ def test_series_of_pandas_are_rows():
         assert measure_dependence(pd.Series(words, dtype=kind), pd.Series(numbers)) == found
         for gap in None, math.nan, pd.NA:
             gappy = pd.Series([*words[:2], gap, *words[3:]], dtype=kind)
-            with pytest.raises(ValueError, match=r"^y\[2\] is .*, a missing value: leave its row out$"):
+            with pytest.raises(ValueError, match=r"^y\[2\] is .*, a missing value; remove its row$"):
                 measure_dependence(numbers, gappy)
     assert measure_dependence(words, pd.Series(numbers, dtype="Float64")) == found
-    with pytest.raises(ValueError, match=r"^x\[1\] is <NA>, a missing value: leave its row out$"):
+    with pytest.raises(ValueError, match=r"^x\[1\] is <NA>, a missing value; remove its row$"):
         measure_dependence(pd.Series([1, None, 2, 3, 4], dtype="Int64"), words)
     frame = pd.DataFrame({"a": numbers, "b": [2.0, 2, 1, 1, 0]})
     assert measure_dependence(frame, words) == measure_dependence(frame.to_numpy(), words)
@@ -1830,16 +1826,16 @@ class Series:
 def test_columns_with_gaps_are_named_with_the_position(gap):
     words, numbers = ["a", "b", "a", "c", "b"], [1.0, 2, 5, 3, 4]
     assert measure_dependence(Series(words), Series(numbers)) == measure_dependence(words, numbers)
-    with pytest.raises(ValueError, match=r"^x\[1\] is .*, a missing value: leave its row out$"):
+    with pytest.raises(ValueError, match=r"^x\[1\] is .*, a missing value; remove its row$"):
         measure_dependence(Series(["a", gap, "a", "c", "b"]), numbers)
-    with pytest.raises(ValueError, match=r"^y\[4\] is .*: leave its row out$"):
+    with pytest.raises(ValueError, match=r"^y\[4\] is .*; remove its row$"):
         measure_dependence(words, Series([1.0, 2, 5, 3, gap]))
 
 
 @pytest.mark.parametrize("n", [10, 500])
 def test_numbers_too_great_to_be_squared_are_an_error(n):
     x, y = np.arange(n) / n, np.arange(n)
-    too_great = "^[xy]: the numbers are too great to be squared: divide them by a power of ten$"
+    too_great = "^[xy]: the numbers are too large to be squared; divide them by a power of ten$"
     for scale in 1e150, 1e160, 1e307:
         with pytest.raises(ValueError, match=too_great):
             measure_dependence(x * scale, x * scale, kernel_x="linear", kernel_y="linear")
@@ -1849,7 +1845,7 @@ def test_numbers_too_great_to_be_squared_are_an_error(n):
         with pytest.raises(ValueError, match=too_great):
             measure_dependence(x * 1e307, y, kernel_x=kernel)
     found = measure_dependence(x, x, kernel_x="linear", kernel_y="linear", testing=Asked("none"))
-    too_small = "^x: the numbers are too small to be squared: multiply them by a power of ten$"
+    too_small = "^x: the numbers are too small to be squared; multiply them by a power of ten$"
     for scale in 1e-71, 1e-160, 1e-300:
         for d in 1, 3:
             with pytest.raises(ValueError, match=too_small):
@@ -1912,16 +1908,18 @@ def test_kernels_have_names():
 def test_other_kernels_are_an_error(name):
     with pytest.raises(ValueError) as caught:
         Kernel.parse(name)
-    assert str(caught.value) == f"{name!r} is no kernel; there are gaussian, laplace, linear, delta, bow and ngram:N"
+    assert (
+        str(caught.value) == f"unknown kernel {name!r}; choose from gaussian, laplace, linear, delta, bow and ngram:N"
+    )
 
 
 def test_kernels_take_what_they_have():
     for name in "gaussian", "laplace", "linear", "delta":
-        with pytest.raises(ValueError, match=f"^the kernel {name} has no cosine; bow and ngram have one$"):
+        with pytest.raises(ValueError, match=f"^the kernel {name} has no cosine; use bow or ngram$"):
             Kernel(name, cosine=True)
         with pytest.raises(ValueError, match="has no cosine"):
             replace(Kernel(name), cosine=True)
-    bandwidth = "^sigma must be greater than 0, and only gaussian and laplace have one$"
+    bandwidth = "^sigma must be greater than 0 and finite, for the kernels gaussian and laplace only$"
     for name in "linear", "delta", "bow", "ngram:2":
         with pytest.raises(ValueError, match=bandwidth):
             replace(Kernel.parse(name), sigma=1.0)
@@ -1929,14 +1927,14 @@ def test_kernels_take_what_they_have():
         with pytest.raises(ValueError, match=bandwidth):
             Kernel(name, sigma)
     for name, n in ("ngram", 0), ("ngram", -1), ("bow", 1), ("gaussian", 2), ("delta", 1):
-        with pytest.raises(ValueError, match=r"^the kernel ngram has an n of 1 or more, and no other kernel has one$"):
+        with pytest.raises(ValueError, match=r"^n must be 1 or more for the kernel ngram, and 0 for other kernels$"):
             Kernel(name, n=n)
     for name in "rbf", "", "ngram:3", "Gaussian":
         with pytest.raises(ValueError) as caught:
             Kernel(name)
         assert (
-            str(caught.value)
-            == f"{describe(name)} is no kernel; there are gaussian, laplace, linear, delta, bow, ngram"
+            str(caught.value) == "the kernel must be one of 'gaussian', 'laplace', 'linear', 'delta', 'bow', 'ngram', "
+            f"not {describe(name)}"
         )
 
 

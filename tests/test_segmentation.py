@@ -20,7 +20,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from kxcli.mining import Counting, Dictionary, Segmentation, Text, WordCount, count_words
-from kxcli.mining.hsic import texts as hsic_texts
+from kxcli.mining.hsic import terms as hsic_terms
 from kxcli.mining.segment import blocks, jieba_port, load_tokenizer, prepare
 from kxcli.mining.segment.hmm_pass import decode_states
 from kxcli.mining.segment.jieba_port import NotEqualError, PortTokenizer, resolve
@@ -568,9 +568,9 @@ thread.join()
 
 def test_bags_of_words_of_hsic_have_jiebas_total():
     segmentation = Segmentation(dictionary=Dictionary(user="小明来到 10"))
-    shared = hsic_texts.prepare_terms(hsic_texts.TermSpec(0, Counting(segmentation)))
+    shared = hsic_terms.prepare_terms(hsic_terms.TermSpec(0, Counting(segmentation)))
     assert shared == resolve(segmentation.dictionary)
-    assert hsic_texts.prepare_terms(hsic_texts.TermSpec(0, Counting())) == resolve(Dictionary())
+    assert hsic_terms.prepare_terms(hsic_terms.TermSpec(0, Counting())) == resolve(Dictionary())
 
 
 def test_totals_beyond_the_port_are_refused():

@@ -60,7 +60,14 @@ def _measure(session: Session, options: dict[str, Any]) -> "tuple[ResultTable, s
         counting, dictionary = prepare_counting(build_counting(options, report), report)
     modules = ["kxcli.mining.hsic.pairs", *(["rjieba"] if dictionary else [])]
     with (
-        inputs.HsicTables(session.source, options["y_file"], options["na_values"], session.sink, report) as tables,
+        inputs.HsicTables(
+            session.source,
+            options["y_file"],
+            options["na_values"],
+            session.sink,
+            report,
+            drops_missing=options["missing"] == "drop",
+        ) as tables,
         session.start_tasks(modules) as run_job,
     ):
         request_x, request_y = (
@@ -77,7 +84,6 @@ def _measure(session: Session, options: dict[str, Any]) -> "tuple[ResultTable, s
             Testing(options["test"], options["permutations"], options["seed"], options["alpha"]),
             run_job,
             report,
-            options["missing"] == "drop",
             engines.get_memory_limit(session.run),
         )
         try:
@@ -88,10 +94,10 @@ def _measure(session: Session, options: dict[str, Any]) -> "tuple[ResultTable, s
 
 def _run_analysis(run: "HsicRun", options: dict[str, Any], *, is_flat: bool) -> "ResultTable":
     if options["screen"] is not None:
-        return run.screened(options["screen"], options["x"], options["min_df"], options["top"])
+        return run.screen(options["screen"], options["x"], options["min_df"], options["top"])
     if options["matrix"] is not None:
-        return run.matrix(options["x"], options["value"] if options["matrix"] == "square" else None)
-    return run.pair(options["x"], options["y"], is_flat=is_flat)
+        return run.measure_matrix(options["x"], options["value"] if options["matrix"] == "square" else None)
+    return run.measure_pair(options["x"], options["y"], is_flat=is_flat)
 
 
 def _choose_bandwidth(options: dict[str, Any], xy: str) -> float | None:

@@ -1,6 +1,6 @@
-"""The Hilbert-Schmidt independence criterion (HSIC): how dependent two columns are, of numbers, categories or texts.
+"""The Hilbert-Schmidt independence criterion (HSIC) of two columns of numbers, labels or texts.
 
-Data goes one way: `kernels` (values -> a side with a kernel) -> `moments`, `tiles` or `contingency` (sums over the
-centered kernels, exact) -> `estimators`; beside them `lowrank` (kernels as few features) -> `permutation` or
-`asymptotic` (p-values).  `dependence` is the way through, `screening` ranks many columns or words.
+Data flows one way: `kernels` (values -> a variable with a kernel) -> `moments`, `tiles` or `estimators.sum_categories`
+(exact sums over the centered kernels) -> `estimators`, and for the p-value `low_rank` -> `permutation`, or
+`null_distribution`.  `dependence` ties them together; `pairs` and `screening` measure many columns or words.
 """

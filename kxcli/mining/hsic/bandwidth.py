@@ -5,132 +5,138 @@ from collections.abc import Iterator
 import numpy as np
 
 from kxcli.arrays import FloatArray, IntArray
+from kxcli.arrays.ragged import expand_ranges, starts_of
 from kxcli.mining.hsic.random_streams import RandomStream, make_generator
 
-MAX_EXACT_ROWS = 5_000  # up to so many rows all distances count; beyond, those of so many rows drawn at random
+MAX_EXACT_ROWS = 5_000  # beyond, the distances of a sample of so many rows count
 
-_BLOCK = 32  # rows whose distances to all others are held at a time
-_HELD = 1 << 18  # differences held at a time
-_LOST = 1e-6  # of the squared norms: smaller distances lose digits as a difference, and are computed directly
-_NEAR = 1e-9  # relative: how near to the median distances are looked at one by one
+_BLOCK_ROWS = 32  # rows with their distances to all others at a time
+_MAX_DIFFERENCES = 1 << 18  # in memory at a time
+_CANCELLATION = 1e-6  # of the squared norms: smaller distances lose digits as a difference, so are computed directly
+_NEAR = 1e-9  # relative width of the interval around the median in which distances are looked at one by one
+_BIN_SHIFT = 46  # low bits of a double that do not count for its bin
+_N_BINS = 1 << (64 - _BIN_SHIFT)
 
 
 def median_distance(values: FloatArray, seed: int = 0) -> float | None:
-    """Return the median of the positive distances between rows; None where no two rows differ.
+    """Return the median of the positive distances between rows.
 
-    values: of shape (n, d), finite.  The median of an even number of distances is the mean of the middle two.
-    Of more than `MAX_EXACT_ROWS` rows, as many are drawn without replacement; where these are all the same number, all
-    rows count after all.
-    Cost: in one dimension O(n log n) a probe, and some 60 probes; else all distances, twice.
+    Of an even number of distances, it is the mean of the middle two.  Of more than `MAX_EXACT_ROWS` rows, a sample
+    without replacement is used; if its numbers are all the same, all rows are used after all.
+    Cost: in one dimension O(n log n) per probe, and some 60 probes; else all distances, twice.
+
+    Args:
+        values: finite, of shape (n, d).
+        seed: of the sample.
+
+    Returns:
+        None if no two rows differ.
     """
-    some = values
+    sample = values
     if len(values) > MAX_EXACT_ROWS:
-        chosen = make_generator(RandomStream.ROWS, seed).choice(len(values), MAX_EXACT_ROWS, replace=False)
-        some = values[np.sort(chosen)]
+        rows = make_generator(RandomStream.ROWS, seed).choice(len(values), MAX_EXACT_ROWS, replace=False)
+        sample = values[np.sort(rows)]
     if values.shape[1] == 1:
-        found = _of_line(some[:, 0])
-        return _of_line(values[:, 0]) if found is None else found
-    values = some
-    centered = values - np.median(values, axis=0)
-    scale = float(np.abs(centered).max())  # squares are to go neither over nor under
+        median = _line_median(sample[:, 0])
+        return _line_median(values[:, 0]) if median is None else median
+    centered = sample - np.median(sample, axis=0)
+    scale = float(np.abs(centered).max())  # so that no square overflows or underflows
     if not scale:
         return None
-    found = _of_vectors(centered / scale)
-    return None if found is None else found * scale
+    median = _vector_median(centered / scale)
+    return None if median is None else median * scale
 
 
-def _middle(ranks: int) -> tuple[int, int]:
-    """Return the ranks, from 0, whose mean is the median."""
-    return (ranks - 1) // 2, ranks // 2
+def _middle_ranks(n: int) -> tuple[int, int]:
+    """Return the ranks, from 0, of the two values around the median."""
+    return (n - 1) // 2, n // 2
 
 
-def _of_line(values: FloatArray) -> float | None:
-    """Select among the distances of sorted numbers, of which any bound has as many below as a search finds."""
+def _line_median(values: FloatArray) -> float | None:
+    """Return the median of the distances of numbers, by bisection over sorted numbers."""
     points, counts = np.unique(values, return_counts=True)
-    before = np.concatenate(([0], np.cumsum(counts)))
+    before = starts_of(counts)
     n_pairs = (len(values) ** 2 - int((counts.astype(np.int64) ** 2).sum())) // 2
     if not n_pairs:
         return None
 
-    def up_to(bound: float) -> IntArray:
-        """Return for each point the end of the points that are no further above it than about `bound`."""
+    def find_ends(bound: float) -> IntArray:
+        """Return for each point the end of the points no further above it than about `bound`."""
         return np.searchsorted(points, points + bound, side="right")
 
     own = np.arange(1, len(points) + 1)
 
-    def n_up_to(bound: float) -> int:
-        ends = np.maximum(up_to(bound), own)
+    def count_within(bound: float) -> int:
+        ends = np.maximum(find_ends(bound), own)
         return int((counts * (before[ends] - before[1:])).sum())
 
-    low, high = 0.0, float(points[-1] - points[0])  # the median lies in low < median <= high
-    least, max_abs = _middle(n_pairs)
+    low, high = 0.0, float(points[-1] - points[0])  # low < median <= high
+    lower_rank, upper_rank = _middle_ranks(n_pairs)
     while high - low > _NEAR * high:
         middle = (low + high) / 2
-        if middle in (low, high):  # no number lies between them
+        if middle in (low, high):  # no double between them
             break
-        if n_up_to(middle) > least:
+        if count_within(middle) > lower_rank:
             high = middle
         else:
             low = middle
-    # Rounding makes a search wrong by an ulp: the distances about the bounds are looked at themselves.
+    # Rounding makes a search wrong by one unit in the last place: distances near the bounds are looked at one by one.
     low, high = low * (1 - _NEAR), high * (1 + _NEAR)
-    starts, ends = np.maximum(up_to(low), own), np.maximum(up_to(high), own)
-    lengths = ends - starts
-    left = np.repeat(np.arange(len(points)), lengths)
-    right = np.repeat(starts - np.cumsum(lengths) + lengths, lengths) + np.arange(lengths.sum())
+    starts, ends = np.maximum(find_ends(low), own), np.maximum(find_ends(high), own)
+    left = np.repeat(np.arange(len(points)), ends - starts)
+    right = expand_ranges(starts, ends - starts)
     distances, weights = points[right] - points[left], counts[left] * counts[right]
     order = np.argsort(distances)
-    ranks = n_up_to(low) + np.cumsum(weights[order])
-    first, second = (int(np.searchsorted(ranks, rank, side="right")) for rank in (least, max_abs))
+    ranks = count_within(low) + np.cumsum(weights[order])
+    first, second = (int(np.searchsorted(ranks, rank, side="right")) for rank in (lower_rank, upper_rank))
     lower = float(distances[order[first]])
-    upper = float(distances[order[second]]) if second < len(order) else _next_distance(points, ends)
+    upper = float(distances[order[second]]) if second < len(order) else _min_next_distance(points, ends)
     return (lower + upper) / 2
 
 
-def _next_distance(points: FloatArray, ends: IntArray) -> float:
-    """Return the least distance from a point to the point at its end."""
-    has_one = ends < len(points)
-    return float((points[ends[has_one]] - points[has_one]).min())
+def _min_next_distance(points: FloatArray, ends: IntArray) -> float:
+    """Return the smallest distance from a point to the point at its end."""
+    has_next = ends < len(points)
+    return float((points[ends[has_next]] - points[has_next]).min())
 
 
-_SHIFT = 46  # bits of a double below those that number its bin
+def _vector_median(values: FloatArray) -> float | None:
+    """Return the median of the distances of rows, by bins of squared distances.
 
-
-def _of_vectors(values: FloatArray) -> float | None:
-    """Select by bins: positive doubles are ordered as their bits are, so the first 18 bits number the bins."""
-    n_bins = 1 << (64 - _SHIFT)
-    sizes = np.zeros(n_bins, dtype=np.int64)
-    for squares in _squared_distances(values):
-        sizes += np.bincount(_bins(squares), minlength=n_bins)
+    Positive doubles have the same order as their bits, so the upper 18 bits number the bins.
+    """
+    sizes = np.zeros(_N_BINS, dtype=np.int64)
+    for squares in _iter_squared_distances(values):
+        sizes += np.bincount(_find_bins(squares), minlength=_N_BINS)
     ends = np.cumsum(sizes)
     if not ends[-1]:
         return None
-    ranks = np.array(_middle(int(ends[-1])))
-    wanted = np.unique(np.searchsorted(ends, ranks, side="right"))  # one bin, or two with none but empty ones between
-    found = [squares[np.isin(_bins(squares), wanted)] for squares in _squared_distances(values)]
-    among = np.sort(np.concatenate(found))
-    return float(np.sqrt(among[ranks - (ends[wanted[0]] - sizes[wanted[0]])]).mean())
+    ranks = np.array(_middle_ranks(int(ends[-1])))
+    bins = np.unique(np.searchsorted(ends, ranks, side="right"))  # one, or two with only empty ones between them
+    candidates = np.sort(
+        np.concatenate([squares[np.isin(_find_bins(squares), bins)] for squares in _iter_squared_distances(values)])
+    )
+    return float(np.sqrt(candidates[ranks - (ends[bins[0]] - sizes[bins[0]])]).mean())
 
 
-def _bins(squares: FloatArray) -> IntArray:
-    return (squares.view(np.uint64) >> np.uint64(_SHIFT)).astype(np.int64)
+def _find_bins(squares: FloatArray) -> IntArray:
+    return (squares.view(np.uint64) >> np.uint64(_BIN_SHIFT)).astype(np.int64)
 
 
-def _squared_distances(values: FloatArray) -> Iterator[FloatArray]:
-    """Yield the positive squared distances, each once."""
+def _iter_squared_distances(values: FloatArray) -> Iterator[FloatArray]:
+    """Yield the positive squared distances, each pair once."""
     norms = np.einsum("ij,ij->i", values, values)
-    for start in range(0, len(values), _BLOCK):
-        block = slice(start, start + _BLOCK)
+    for start in range(0, len(values), _BLOCK_ROWS):
+        block = slice(start, start + _BLOCK_ROWS)
         sums = norms[block, None] + norms[start:]
         squares = values[block] @ values[start:].T
         squares *= -2
         squares += sums
         is_upper = np.arange(squares.shape[1]) > np.arange(len(squares))[:, None]
-        is_unsure = is_upper & (squares < _LOST * sums)
-        rows, columns = np.nonzero(is_unsure)
-        step = max(1, _HELD // values.shape[1])
-        for some in range(0, len(rows), step):
-            left, right = rows[some : some + step], columns[some : some + step]
+        rows, columns = np.nonzero(is_upper & (squares < _CANCELLATION * sums))
+        step = max(1, _MAX_DIFFERENCES // values.shape[1])
+        for first in range(0, len(rows), step):
+            left, right = rows[first : first + step], columns[first : first + step]
             differences = values[start + left] - values[start + right]
             squares[left, right] = np.einsum("ij,ij->i", differences, differences)
         yield squares[is_upper & (squares > 0)]

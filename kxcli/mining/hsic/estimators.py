@@ -1,20 +1,26 @@
-"""Sums over two centered kernels -> the estimators of HSIC, and of the kernels' alignment (CKA).
+"""Sums over two centered kernels -> the estimators of HSIC and of the alignment of kernels (CKA).
 
-Kc = HKH is the kernel matrix with its row and column means taken out.  Neither estimate changes when a value is added
-to a row and the same column, so the unbiased one, too, may be computed from Kc instead of K.
+Kc = HKH is the kernel matrix less its row and column means.  No estimate changes if a value is added to a row and the
+same column, so the unbiased one can be computed from Kc instead of K.
 """
 
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import NamedTuple
 
-_NOISE = 1e-13  # of the kernel's greatest value: what is left of a constant kernel when its means are taken out
-_EQUAL = 1e-12  # of the squared trace: how far apart equal eigenvalues come out
-_ROUNDING = 1e-15  # of its square: an unbiased estimate that is no more may be 0
+import numpy as np
+
+from kxcli.arrays import AnyArray, IntArray
+from kxcli.mining.hsic.kernels import CategoricalVariable, count_label_pairs
+
+_CONSTANT_NOISE = 1e-13  # of max |k|: the rounding that remains of a constant kernel after centering
+_EIGENVALUE_NOISE = 1e-12  # of the squared trace: the computed difference of equal eigenvalues
+_VARIANCE_NOISE = 1e-15  # of max |k|²: an unbiased estimate up to this may be 0
 
 
 class KernelProduct(NamedTuple):
-    """Of two kernels: Tr(Kc Lc), and the unbiased estimate."""
+    """Tr(Kc Lc) of two kernels, and the unbiased estimate."""
 
     trace: float
     unbiased: float
@@ -22,10 +28,12 @@ class KernelProduct(NamedTuple):
 
 @dataclass(frozen=True)
 class KernelSums:
-    """What both sides' kernels add up to.
+    """Sums over the kernels of two variables.
 
-    xy, xx, yy: of both kernels, and of each with itself.  trace_x, trace_y: of Kc and Lc.
-    greatest_x, greatest_y: k(i, i), at most.
+    Attributes:
+        xy: of the two kernels; xx, yy: of each with itself.
+        trace_x, trace_y: of Kc and of Lc.
+        max_abs_x, max_abs_y: bounds of the kernels' absolute values.
     """
 
     n: int
@@ -39,12 +47,15 @@ class KernelSums:
 
 
 class Estimates(NamedTuple):
-    """The estimators of one pair of columns; `cka` and `cka_unbiased` are None where a column does not vary.
+    """The estimators of one pair of columns.
 
-    biased_n2: Tr(KHLH) / n² (Gretton et al. 2005 divide by (n-1)², which is biased_nm1).
-    unbiased: Song et al. 2012, equation 5; may be negative, as cka_unbiased may.
-    cka: biased_n2 over the root of the product of both sides' own (Cortes et al. 2012; Kornblith et al. 2019).
-    cka_unbiased: the same of the unbiased ones; None where one of those is not positive.
+    Attributes:
+        biased_n2: Tr(KHLH) / n².
+        biased_nm1: Tr(KHLH) / (n-1)², as in Gretton et al. 2005.
+        unbiased: Song et al. 2012, equation 5; may be negative, and so may cka_unbiased.
+        cka: biased_n2 over the geometric mean of both variables' own (Cortes et al. 2012; Kornblith et al. 2019);
+            None if a column does not vary.
+        cka_unbiased: the same of the unbiased estimates; None if an own estimate is not positive.
     """
 
     biased_n2: float
@@ -55,41 +66,46 @@ class Estimates(NamedTuple):
 
 
 def compute_estimates(sums: KernelSums) -> Estimates:
-    """Return every estimator; n has to be 4 at least."""
-    n, trace = sums.n, max(sums.xy.trace, 0.0)  # which is below 0 by rounding alone
+    """Return every estimator; n has to be at least 4."""
+    n, trace = sums.n, max(sums.xy.trace, 0.0)  # rounding alone makes it negative
     xx, yy = max(sums.xx.trace, 0.0), max(sums.yy.trace, 0.0)
-    varies = math.sqrt(xx) > n * _NOISE * sums.max_abs_x and math.sqrt(yy) > n * _NOISE * sums.max_abs_y
-    has_variances = varies and all(
-        of_one.unbiased > _ROUNDING * max_abs**2
-        for of_one, max_abs in ((sums.xx, sums.max_abs_x), (sums.yy, sums.max_abs_y))
+    noise = n * _CONSTANT_NOISE
+    varies = math.sqrt(xx) > noise * sums.max_abs_x and math.sqrt(yy) > noise * sums.max_abs_y
+    has_variances = (
+        varies
+        and sums.xx.unbiased > _VARIANCE_NOISE * sums.max_abs_x**2
+        and sums.yy.unbiased > _VARIANCE_NOISE * sums.max_abs_y**2
     )
     return Estimates(
         biased_n2=trace / n**2,
         biased_nm1=trace / (n - 1) ** 2,
         unbiased=sums.xy.unbiased,
-        cka=_aligned(trace, xx, yy) if varies else None,
-        cka_unbiased=_aligned(sums.xy.unbiased, sums.xx.unbiased, sums.yy.unbiased) if has_variances else None,
+        cka=_align(trace, xx, yy) if varies else None,
+        cka_unbiased=_align(sums.xy.unbiased, sums.xx.unbiased, sums.yy.unbiased) if has_variances else None,
     )
 
 
-def is_permutation_invariant(n: int, own: KernelProduct, trace: float) -> bool:
-    """Whether the n - 1 eigenvalues of a centered kernel are equal but for rounding, so no permutation changes it.
-
-    own: of the kernel with itself; trace: Tr(Kc).  By Cauchy and Schwarz (n - 1) Tr(Kc²) is at least Tr(Kc)², and equal
-    only then: when the kernel has the same value for all pairs of rows.
-    """
-    return (n - 1) * own.trace - trace**2 <= _EQUAL * trace**2
-
-
-def _aligned(xy: float, xx: float, yy: float) -> float:
-    """Return xy over the root of xx times yy, which is 1 where all three are the same."""
+def _align(xy: float, xx: float, yy: float) -> float:
+    """Return xy over the root of xx times yy: exactly 1 if all three are equal."""
     return xy / (math.sqrt(xx / yy) * yy)
 
 
-def pair(n: int, trace: float, diagonal: float, trace_x: float, trace_y: float) -> KernelProduct:
-    """Return a pair from Tr(Kc Lc), the sum of Kc(i, i) Lc(i, i), Tr(Kc) and Tr(Lc).
+def is_permutation_invariant(n: int, own: KernelProduct, trace: float) -> bool:
+    """Whether no permutation changes a kernel: its n - 1 eigenvalues are equal but for rounding.
 
-    The unbiased estimate is that of Kc and Lc, and without its diagonal a row i of Kc adds up to -Kc(i, i).
+    (n - 1) Tr(Kc²) >= Tr(Kc)² by Cauchy and Schwarz, with equality only if k is the same for all pairs of rows.
+
+    Args:
+        own: of the kernel with itself.
+        trace: Tr(Kc).
+    """
+    return (n - 1) * own.trace - trace**2 <= _EIGENVALUE_NOISE * trace**2
+
+
+def make_product(n: int, trace: float, diagonal: float, trace_x: float, trace_y: float) -> KernelProduct:
+    """Return a product from Tr(Kc Lc), the sum of Kc(i, i) Lc(i, i), Tr(Kc) and Tr(Lc).
+
+    The unbiased estimate is that of Kc and Lc; without its diagonal, row i of Kc sums to -Kc(i, i).
     """
     return KernelProduct(trace, unbiased_hsic(n, trace - diagonal, diagonal, trace_x * trace_y))
 
@@ -97,6 +113,49 @@ def pair(n: int, trace: float, diagonal: float, trace_x: float, trace_y: float) 
 def unbiased_hsic(n: int, products: float, rows: float, totals: float) -> float:
     """Return Song's estimator from sums over kernels K and L without their diagonals.
 
-    products: of K(i, j) L(i, j); rows: of the products of their row sums; totals: the product of their sums.
+    Args:
+        n: the number of rows.
+        products: the sum of K(i, j) L(i, j).
+        rows: the sum of the products of their row sums.
+        totals: the product of their sums.
     """
     return (products + totals / ((n - 1) * (n - 2)) - 2 * rows / (n - 2)) / (n * (n - 3))
+
+
+def sum_categories(x: CategoricalVariable, y: CategoricalVariable) -> KernelSums:
+    """Return the sums over two delta kernels from their contingency table, in O(n log n) time.
+
+    If a pair of categories a, b has n(a, b) rows, the row sums of K L there are n(a, b), and those of K are n(a).
+    """
+    n = x.n
+    own_x, own_y = (np.arange(len(variable.sizes)) for variable in (x, y))
+    sizes_x, sizes_y = x.sizes.astype(object), y.sizes.astype(object)
+    return KernelSums(
+        n,
+        _sum_table(n, sizes_x, sizes_y, *count_label_pairs(x.rows, y.rows, len(x.sizes), len(y.sizes))),
+        _sum_table(n, sizes_x, sizes_x, own_x, own_x, x.sizes),
+        _sum_table(n, sizes_y, sizes_y, own_y, own_y, y.sizes),
+        float(Fraction(n * n - int((sizes_x**2).sum()), n)),
+        float(Fraction(n * n - int((sizes_y**2).sum()), n)),
+        max_abs_x=1.0,
+        max_abs_y=1.0,
+    )
+
+
+def _sum_table(
+    n: int, sizes_a: AnyArray, sizes_b: AnyArray, a: IntArray, b: IntArray, counts: IntArray
+) -> KernelProduct:
+    """Return a product from the counts of pairs of categories.
+
+    Sizes and counts are Python's integers: n^4 may exceed 64 bits.
+    """
+    cells = counts.astype(object)
+    squares_a, squares_b = int((sizes_a**2).sum()), int((sizes_b**2).sum())
+    products = int((cells**2).sum())
+    rows = int((cells * sizes_a[a] * sizes_b[b]).sum())
+    trace = Fraction(n * n * products - 2 * n * rows + squares_a * squares_b, n * n)
+    # The diagonals are n times 1; without them, a row of a category of m rows sums to m - 1.
+    own_rows = int((cells * (sizes_a[a] - 1) * (sizes_b[b] - 1)).sum())
+    totals = Fraction((squares_a - n) * (squares_b - n), (n - 1) * (n - 2))
+    unbiased = (products - n + totals - Fraction(2 * own_rows, n - 2)) / (n * (n - 3))
+    return KernelProduct(float(trace), float(unbiased))

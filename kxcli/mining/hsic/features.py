@@ -1,4 +1,4 @@
-"""Kernels that are the inner product of a few features, exactly or to double precision."""
+"""Feature maps: kernels that equal an inner product of few features, at least to double precision."""
 
 import math
 from dataclasses import dataclass
@@ -9,22 +9,23 @@ import numpy as np
 
 from kxcli.arrays import FloatArray, IntArray
 
-_REACH = 6.0  # exp(-6²) is 2e-16: what the kernel is at this distance, and its spectrum at twice it, in bandwidths
+MAX_WIDTH = 1024  # features of one variable, or of two, for which matrices of width x width are computed
 
-
-MAX_WIDTH = 1024  # features of a side, or of both, that matrices of width x width are made of
-_FURTHEST = 1e4  # bandwidths, beyond which there would be more features than anybody has rows for
+_REACH = (
+    6.0  # bandwidths: exp(-6²) is 2e-16, so there the kernel, and at twice that its spectrum, is 0 but for rounding
+)
+_MAX_EXTENT = 1e4  # bandwidths; a larger extent would need more features than there are rows
 
 
 class FeatureMap(Protocol):
-    """Maps rows to features; picklable and small."""
+    """A picklable, small map from rows to features."""
 
     @property
     def width(self) -> int:
         """The number of features."""
         ...
 
-    def of(self, rows: FloatArray | IntArray) -> FloatArray:
+    def transform(self, rows: FloatArray | IntArray) -> FloatArray:
         """Return the features of some rows, of shape (width, rows)."""
         ...
 
@@ -35,19 +36,19 @@ class LinearFeatures:
 
     width: int
 
-    def of(self, rows: FloatArray | IntArray) -> FloatArray:
+    def transform(self, rows: FloatArray | IntArray) -> FloatArray:
         """Return the columns as rows."""
         return np.ascontiguousarray(rows.T, dtype=np.float64)
 
 
 @dataclass(frozen=True)
 class OneHotFeatures:
-    """A feature for each category."""
+    """One feature per category."""
 
     width: int
 
-    def of(self, rows: FloatArray | IntArray) -> FloatArray:
-        """Return 1 at each row's category, else 0."""
+    def transform(self, rows: FloatArray | IntArray) -> FloatArray:
+        """Return 1 at the category of each row, else 0."""
         features = np.zeros((self.width, len(rows)))
         features[rows.astype(np.int64, copy=False), np.arange(len(rows))] = 1
         return features
@@ -55,22 +56,21 @@ class OneHotFeatures:
 
 @dataclass(frozen=True)
 class FourierFeatures:
-    """Cosines and sines for the gaussian kernel in one dimension, of numbers given in bandwidths.
+    """Cosines and sines for the gaussian kernel in one dimension, of numbers in bandwidths.
 
     exp(-d²) is the integral of its spectrum exp(-ω²/4) / (2 √π) times cos(ωd).  The trapezoid rule with step h gives
-    the sum of the kernel's copies 2π/h apart (Poisson's formula), so with h = 2π / (range + 6) all but the first are
-    below 2e-16 wherever two rows can be apart, and beyond ω = 12 the spectrum is.  Hence 1.91 (range + 6)
-    frequencies, and twice as many features.  That of frequency 0, which is constant, is left out: centering takes it
-    away.
+    the sum of copies of the kernel 2π/h apart (Poisson's formula).  With h = 2π / (range + 6), all copies but the first
+    are below 2e-16 for any two rows, and so is the spectrum beyond ω = 12.  Hence 1.91 (range + 6) frequencies, and
+    twice as many features.  The constant feature of frequency 0 is omitted, because centering removes it.
     """
 
     step: float
     n_frequencies: int
 
     @classmethod
-    def over(cls, extent: float) -> "FourierFeatures | None":
-        """Return the features for numbers no further apart than `extent` bandwidths; None where that is too far."""
-        if not extent <= _FURTHEST:
+    def for_extent(cls, extent: float) -> "FourierFeatures | None":
+        """Return the features for numbers within `extent` bandwidths, or None if that is too wide."""
+        if not extent <= _MAX_EXTENT:
             return None
         step = 2 * math.pi / (extent + _REACH)
         return cls(step, math.ceil(2 * _REACH / step))
@@ -85,10 +85,11 @@ class FourierFeatures:
         frequencies = self.step * np.arange(1, self.n_frequencies + 1)
         return np.sqrt(self.step / math.sqrt(math.pi) * np.exp(-(frequencies**2) / 4))
 
-    def of(self, rows: FloatArray | IntArray) -> FloatArray:
-        """Return the cosines less 1, then the sines: powers of exp(iωd/2) by products, of which log2 follow each other.
+    def transform(self, rows: FloatArray | IntArray) -> FloatArray:
+        """Return the cosines less 1, then the sines.
 
-        Less 1, which centering takes away, a cosine keeps its digits where all numbers are near each other.
+        The powers of exp(iωd/2) are products of smaller powers, log2(n_frequencies) of them in sequence.  A cosine
+        less 1 keeps its digits if all numbers are close to each other; centering removes the 1.
         """
         halves = np.empty((self.n_frequencies, len(rows)), dtype=np.complex128)
         angles = self.step / 2 * rows[:, 0]

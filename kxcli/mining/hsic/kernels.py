@@ -1,6 +1,6 @@
-"""Values of one side and the kernel over them: what a tile, a column and the diagonal of the kernel matrix are.
+"""Variables: the values of one side and the kernel over them, by tile, column and diagonal of the kernel matrix.
 
-The matrix itself, n x n, is never held: a tile has `TILE` x `TILE` entries.
+The n x n matrix itself is never in memory: a tile has `TILE_ROWS` x `TILE_ROWS` entries.
 """
 
 import math
@@ -14,17 +14,21 @@ from kxcli.arrays import FloatArray, IntArray
 from kxcli.mining.hsic.features import FeatureMap, FourierFeatures, LinearFeatures, OneHotFeatures
 from kxcli.mining.hsic.parameters import Kernel
 
-TILE_ROWS = 512  # rows and columns of a tile: its few arrays of 2 MB stay near the core
+TILE_ROWS = 512  # rows and columns of a tile: its few arrays of 2 MB fit the cache of a core
 
-_DIRECT = 8  # columns up to which squared distances are sums of squared differences, which lose no digit
-_LOST = 1e-3  # of the squared norms: d² below it has lost three digits of sixteen,
-_LOST_SQUARE = 1e-5  # and of their square, where an error of 1e-16 of the norms would show in exp(-d²)
-_HELD = 1 << 20  # differences held at a time
-_FLAT = 0.5  # mean of a kernel from which it is computed less 1
+_MAX_DIRECT_COLUMNS = 8  # up to which squared distances are sums of squared differences: no digit is lost
+# A squared distance from an inner product has an error of 1e-16 of the rows' squared norms.  It is computed again as a
+# sum of squared differences if it is below this share of the norms (laplace: three of sixteen digits are lost), or of
+# the square of the norms (gaussian: the error is visible in exp(-d²)).
+_LAPLACE_CANCELLATION, _GAUSSIAN_CANCELLATION = 1e-3, 1e-5
+_MAX_DIFFERENCES = 1 << 20  # in memory at a time
+_FLAT_MEAN = 0.5  # mean of a kernel from which it is computed less 1
+_MIN_UNIQUE_ROWS, _MIN_UNIQUE_SHARE = 20, 0.9  # rows, and their share of distinct cells, of a column without labels
+_MAX_CELLS_PER_ROW = 4  # of a contingency table, up to which counting all cells is faster than sorting the pairs
 
 
 class Variable(Protocol):
-    """The values of one side, with their kernel k: up to a constant, which centering takes away."""
+    """The values of one side with their kernel k, up to a constant removed by centering."""
 
     kernel: Kernel
     n: int
@@ -36,7 +40,7 @@ class Variable(Protocol):
 
     @property
     def has_unit_diagonal(self) -> bool:
-        """Whether k(i, i) is 1, as the gamma test has to have it."""
+        """Whether k(i, i) is 1, as the gamma test requires."""
         ...
 
     @property
@@ -51,16 +55,16 @@ class Variable(Protocol):
 
     @property
     def features(self) -> FeatureMap | None:
-        """Features, few and exact, whose inner product is the kernel up to a constant; None where there are none."""
+        """Few exact features with the kernel as inner product, up to a constant, or None."""
         ...
 
     @property
     def rows(self) -> FloatArray | IntArray:
-        """What `features` takes, a row each."""
+        """The input of `features`, one row each."""
         ...
 
     def tile(self, i: int, j: int) -> FloatArray:
-        """Return k of the rows of the i-th block against those of the j-th, from 0; new, the caller's to change."""
+        """Return k of the i-th block of rows against the j-th, from 0, as a new array."""
         ...
 
     def column(self, i: int) -> FloatArray:
@@ -79,22 +83,25 @@ def block_rows(i: int) -> slice:
 
 
 class NumericVariable:
-    """Vectors of numbers under a gaussian, laplace or linear kernel.
+    """Vectors of numbers with a gaussian, laplace or linear kernel.
 
-    values: of shape (n, d), finite.  They are centered, and divided by σ, before anything else is computed of them, so
-    that columns near 1e8 keep their digits.  A kernel that is nearly constant, because σ is great, is computed less 1,
-    for the same reason.
+    Values are centered and divided by σ first, so that columns near 1e8 keep their digits.  For the same reason, a
+    nearly constant kernel (large σ) is computed less 1.
+
+    Args:
+        values: finite, of shape (n, d).
+        kernel: with a bandwidth, unless it is linear.
     """
 
     def __init__(self, values: FloatArray, kernel: Kernel) -> None:
-        assert kernel.name == "linear" or kernel.sigma is not None, "the bandwidth has to be settled"
+        assert kernel.name == "linear" or kernel.sigma is not None, "the bandwidth has to be known"
         self.kernel, self.n = kernel, len(values)
-        self.rows: FloatArray = values - np.median(values, axis=0)  # a mean is where an outlier pulls it
+        self.rows: FloatArray = values - np.median(values, axis=0)  # an outlier would shift a mean
         if kernel.sigma is not None:
             self.rows /= kernel.sigma
         self._norms: FloatArray = np.einsum("ij,ij->i", self.rows, self.rows)
         self._is_flat = False
-        self._is_flat = kernel.name != "linear" and float(self.column(0).mean()) > _FLAT
+        self._is_flat = kernel.name != "linear" and float(self.column(0).mean()) > _FLAT_MEAN
 
     @cached_property
     def is_constant(self) -> bool:
@@ -113,31 +120,31 @@ class NumericVariable:
 
     @cached_property
     def max_abs(self) -> float:
-        """A bound of |k|: less 1, it is no further from 0 than the greatest distance tells."""
+        """A bound of |k|; if k is computed less 1, from a bound of the distances."""
         norm = float(self._norms.max())
         if self.kernel.name == "linear":
             return norm
-        furthest = 4 * norm if self.kernel.name == "gaussian" else 2 * math.sqrt(norm)
-        return -math.expm1(-furthest) if self._is_flat else 1.0
+        max_distance = 4 * norm if self.kernel.name == "gaussian" else 2 * math.sqrt(norm)
+        return -math.expm1(-max_distance) if self._is_flat else 1.0
 
     @cached_property
     def features(self) -> FeatureMap | None:
-        """The columns themselves; for the gaussian kernel in one dimension, Fourier features."""
+        """The columns of a linear kernel, or Fourier features of a gaussian one in one dimension."""
         if self.kernel.name == "linear":
             return LinearFeatures(self.rows.shape[1])
         if self.kernel.name == "gaussian" and self.rows.shape[1] == 1:
-            return FourierFeatures.over(float(np.ptp(self.rows)))
+            return FourierFeatures.for_extent(float(np.ptp(self.rows)))
         return None
 
     def tile(self, i: int, j: int) -> FloatArray:
-        """Return a tile; i is j on the diagonal."""
-        return self._kernel(block_rows(i), block_rows(j), is_diagonal=i == j)
+        """Return a tile."""
+        return self._compute_kernel(block_rows(i), block_rows(j), is_diagonal=i == j)
 
     def column(self, i: int) -> FloatArray:
         """Return a column of the kernel matrix."""
-        return self._kernel(slice(None), slice(i, i + 1), is_diagonal=False)[:, 0]
+        return self._compute_kernel(slice(None), slice(i, i + 1), is_diagonal=False)[:, 0]
 
-    def _kernel(self, left: slice, right: slice, *, is_diagonal: bool) -> FloatArray:
+    def _compute_kernel(self, left: slice, right: slice, *, is_diagonal: bool) -> FloatArray:
         if self.kernel.name == "linear":
             products: FloatArray = self.rows[left] @ self.rows[right].T
             return products
@@ -151,29 +158,28 @@ class NumericVariable:
 
     def _squared_distances(self, left: slice, right: slice) -> FloatArray:
         a, b = self.rows[left], self.rows[right]
-        norms_a, norms_b = self._norms[left, None], self._norms[right]
-        if a.shape[1] <= _DIRECT:
-            return _direct(a, b)
-        sums = norms_a + norms_b
+        if a.shape[1] <= _MAX_DIRECT_COLUMNS:
+            return _sum_squared_differences(a, b)
+        sums = self._norms[left, None] + self._norms[right]
         squares: FloatArray = a @ b.T
         squares *= -2
         squares += sums
-        # What an inner product loses shows where exp(-d²) is not yet nothing, and where a root is taken of d² near 0.
         with np.errstate(over="ignore"):
-            is_lost = squares < (_LOST * sums if self.kernel.name == "laplace" else _LOST_SQUARE * sums**2)
-        rows, columns = np.nonzero(is_lost)
-        step = max(1, _HELD // a.shape[1])
-        for some in range(0, len(rows), step):
-            i, j = rows[some : some + step], columns[some : some + step]
+            is_inexact = squares < (
+                _LAPLACE_CANCELLATION * sums if self.kernel.name == "laplace" else _GAUSSIAN_CANCELLATION * sums**2
+            )
+        rows, columns = np.nonzero(is_inexact)
+        step = max(1, _MAX_DIFFERENCES // a.shape[1])
+        for start in range(0, len(rows), step):
+            i, j = rows[start : start + step], columns[start : start + step]
             differences = a[i] - b[j]
             squares[i, j] = np.einsum("ij,ij->i", differences, differences)
         return np.maximum(squares, 0, out=squares)
 
 
-def _direct(a: FloatArray, b: FloatArray) -> FloatArray:
-    """Return squared distances as sums of squared differences, which lose no digit."""
+def _sum_squared_differences(a: FloatArray, b: FloatArray) -> FloatArray:
     total: FloatArray | None = None
-    with np.errstate(over="ignore"):  # further than any number says is still far
+    with np.errstate(over="ignore"):  # an infinite distance has the kernel 0, as it should
         for k in range(a.shape[1]):
             differences = np.subtract.outer(a[:, k], b[:, k])
             np.square(differences, out=differences)
@@ -183,10 +189,14 @@ def _direct(a: FloatArray, b: FloatArray) -> FloatArray:
 
 
 class CategoricalVariable:
-    """Labels under the delta kernel.
+    """Labels with the delta kernel.
 
-    codes: of shape (n,), from 0 to the number of categories, each of which occurs.
+    Args:
+        codes: of shape (n,), from 0 to the number of categories; each occurs.
     """
+
+    has_unit_diagonal = True
+    max_abs = 1.0
 
     def __init__(self, codes: IntArray) -> None:
         self.kernel, self.n, self.rows = Kernel("delta"), len(codes), codes
@@ -194,11 +204,13 @@ class CategoricalVariable:
 
     @property
     def is_constant(self) -> bool:
-        """Whether there is one category alone."""
+        """Whether there is only one category."""
         return len(self.sizes) == 1
 
-    has_unit_diagonal = True
-    max_abs = 1.0
+    @property
+    def is_nearly_unique(self) -> bool:
+        """Whether nearly all rows differ, as texts or identifiers do and labels do not."""
+        return self.n >= _MIN_UNIQUE_ROWS and len(self.sizes) > _MIN_UNIQUE_SHARE * self.n
 
     @property
     def diagonal(self) -> FloatArray:
@@ -207,7 +219,7 @@ class CategoricalVariable:
 
     @property
     def features(self) -> FeatureMap:
-        """A feature for each category."""
+        """One feature per category."""
         return OneHotFeatures(len(self.sizes))
 
     def tile(self, i: int, j: int) -> FloatArray:
@@ -220,18 +232,27 @@ class CategoricalVariable:
         return column
 
 
+def count_label_pairs(x: IntArray, y: IntArray, n_x: int, n_y: int) -> tuple[IntArray, IntArray, IntArray]:
+    """Return the pairs of categories that occur, as codes of x and of y, and the count of each."""
+    codes = x * n_y + y
+    if n_x * n_y <= _MAX_CELLS_PER_ROW * len(x):
+        table = np.bincount(codes, minlength=n_x * n_y)
+        pairs = np.flatnonzero(table)
+        return pairs // n_y, pairs % n_y, table[pairs]
+    pairs, counts = np.unique(codes, return_counts=True)
+    return pairs // n_y, pairs % n_y, counts
+
+
 def renumber_codes(codes: IntArray) -> IntArray:
     """Renumber codes from 0 without a gap, in order of appearance."""
-    _, firsts, places = np.unique(codes, return_index=True, return_inverse=True)
+    _, firsts, positions = np.unique(codes, return_index=True, return_inverse=True)
     numbers = np.empty(len(firsts), np.int64)
     numbers[np.argsort(firsts, kind="stable")] = np.arange(len(firsts))
-    return numbers[places]
+    return numbers[positions]
 
 
 def encode_labels(columns: Sequence[Sequence[object]]) -> CategoricalVariable:
-    """Return the rows of some columns of labels as categories: rows are alike where all their labels are equal."""
+    """Return columns of labels as one variable; rows are equal if all their labels are."""
     numbers: dict[tuple[object, ...], int] = {}
-    rows = zip(*columns, strict=True)
-    return CategoricalVariable(
-        np.fromiter((numbers.setdefault(row, len(numbers)) for row in rows), np.int64, len(columns[0]))
-    )
+    codes = (numbers.setdefault(row, len(numbers)) for row in zip(*columns, strict=True))
+    return CategoricalVariable(np.fromiter(codes, np.int64, len(columns[0])))

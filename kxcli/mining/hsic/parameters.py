@@ -1,4 +1,4 @@
-"""What is asked, and what is answered; free of numpy, so that a command can name them before it reads anything."""
+"""Kernels, tests and results; free of numpy, so that a command can name them before it reads anything."""
 
 import math
 import re
@@ -6,29 +6,37 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Literal, cast, get_args
 
-from kxcli.mining.arguments import check_minimum, check_type, describe
+from kxcli.mining.arguments import check_choice, check_minimum, check_type
 
 KernelName = Literal["gaussian", "laplace", "linear", "delta", "bow", "ngram"]
 TestName = Literal["auto", "permutation", "eigen", "gamma", "none"]
 
-MIN_ROWS = 4
-MIN_GAMMA_ROWS = 6
+NUMERIC_KERNELS = ("gaussian", "laplace", "linear")
+BANDWIDTH_KERNELS = ("gaussian", "laplace")
+TEXT_KERNELS = ("bow", "ngram")
+
+MIN_ROWS = 4  # the unbiased estimator divides by n - 3
+MIN_GAMMA_ROWS = 6  # the variance of the gamma test is that of n - 5
 MAX_PERMUTED_ROWS = 20_000  # up to which `auto` permutes
 
 
 class MeasureError(ValueError):
-    """Values of which HSIC, or the test asked for, cannot be told; `str()` says why."""
+    """Values for which HSIC or the requested test is not defined; `str()` is the reason."""
 
 
 @dataclass(frozen=True)
 class Kernel:
-    """A kernel by name.
+    """A kernel of two values.
 
-    gaussian: exp(-d²/σ²), without a 2, as in the article (https://spaces.ac.cn/archives/6910); laplace: exp(-d/σ), d
-    the Euclidean distance; linear: the inner product; delta: 1 where all cells are equal, else 0; bow, ngram: the
-    inner product of the texts' counts of words, or of their n-grams of `n` characters.
-    sigma: of gaussian and laplace; None: the median of the positive pairwise distances.
-    cosine: of bow and ngram: the cosine instead of the inner product; of a text without words it is 0.
+    Attributes:
+        name: "gaussian": exp(-d²/σ²), without a 2, as in the article (https://spaces.ac.cn/archives/6910).
+            "laplace": exp(-d/σ), d the Euclidean distance.
+            "linear": the inner product.
+            "delta": 1 if all cells are equal, else 0.
+            "bow", "ngram": the inner product of the texts' counts of words, or of n-grams of characters.
+        sigma: the bandwidth of gaussian and laplace; None for the median of the positive pairwise distances.
+        n: the length of the n-grams.
+        cosine: for bow and ngram, the cosine instead of the inner product; 0 for a text without words.
     """
 
     name: KernelName
@@ -40,46 +48,53 @@ class Kernel:
         return f"{self.name}{f':{self.n}' * bool(self.n)}{'+cosine' * self.cosine}"
 
     def __post_init__(self) -> None:
-        if self.name not in get_args(KernelName):
-            raise ValueError(f"{describe(self.name)} is no kernel; there are {', '.join(get_args(KernelName))}")
+        check_choice("the kernel", self.name, get_args(KernelName))
         check_type("n", self.n, Integral)
         check_type("cosine", self.cosine, bool)
+        if (self.n > 0) != (self.name == "ngram") or self.n < 0:
+            raise ValueError("n must be 1 or more for the kernel ngram, and 0 for other kernels")
+        if self.cosine and not self.compares_texts:
+            raise ValueError(f"the kernel {self.name} has no cosine; use bow or ngram")
         if self.sigma is not None:
             check_type("sigma", self.sigma, Real)
-        if (self.n > 0) != (self.name == "ngram") or self.n < 0:
-            raise ValueError("the kernel ngram has an n of 1 or more, and no other kernel has one")
-        if self.cosine and not self.compares_texts:
-            raise ValueError(f"the kernel {self.name} has no cosine; bow and ngram have one")
-        if self.sigma is not None and not (self.has_bandwidth and 0 < self.sigma < math.inf):
-            raise ValueError("sigma must be greater than 0, and only gaussian and laplace have one")
+            if not (self.has_bandwidth and 0 < self.sigma < math.inf):
+                raise ValueError("sigma must be greater than 0 and finite, for the kernels gaussian and laplace only")
 
     @classmethod
     def parse(cls, text: str) -> "Kernel":
-        """Return the kernel that a user names, n-grams as `ngram:3`; `ValueError` where there is none such."""
+        """Return the kernel of a name, n-grams as `ngram:3`; raises `ValueError` for other names."""
         match = re.fullmatch(r"(gaussian|laplace|linear|delta|bow)|ngram:([1-9]\d{0,2})", text, re.ASCII)
         if match is None:
-            raise ValueError(f"{text[:60]!r} is no kernel; there are gaussian, laplace, linear, delta, bow and ngram:N")
+            raise ValueError(
+                f"unknown kernel {text[:60]!r}; choose from gaussian, laplace, linear, delta, bow and ngram:N"
+            )
         return cls(cast(KernelName, match[1] or "ngram"), n=int(match[2] or 0))
 
     @property
     def compares_texts(self) -> bool:
         """Whether it compares counts of words or n-grams."""
-        return self.name in ("bow", "ngram")
+        return self.name in TEXT_KERNELS
 
     @property
     def has_bandwidth(self) -> bool:
         """Whether it has a σ."""
-        return self.name in ("gaussian", "laplace")
+        return self.name in BANDWIDTH_KERNELS
 
 
 @dataclass(frozen=True)
 class Testing:
-    """How independence is tested.
+    """A test of independence.
 
-    name: "permutation"; "eigen", the asymptotic null distribution from the kernels' spectra; "gamma", its
-    approximation with two moments; "none"; "auto": permutation up to `MAX_PERMUTED_ROWS` rows, eigen beyond, and
-    where permutations would compare less than 90 % of a kernel.
-    alpha: the columns are called dependent where p is no greater.
+    Attributes:
+        name: "permutation".
+            "eigen": the asymptotic null distribution from the kernels' spectra.
+            "gamma": its approximation by two moments.
+            "none".
+            "auto": permutation up to `MAX_PERMUTED_ROWS` rows; eigen for more, and if permutations would compare less
+            than 90 % of a kernel.
+        permutations: the number to draw; all are enumerated for 7 rows or fewer.
+        seed: of all draws.
+        alpha: the columns are called dependent if p is not greater.
     """
 
     name: TestName = "auto"
@@ -88,8 +103,7 @@ class Testing:
     alpha: float = 0.05
 
     def __post_init__(self) -> None:
-        if self.name not in get_args(TestName):
-            raise ValueError(f"{describe(self.name)} is no test; there are {', '.join(get_args(TestName))}")
+        check_choice("the test", self.name, get_args(TestName))
         check_minimum("permutations", self.permutations, 1)
         check_minimum("seed", self.seed, 0)
         check_type("alpha", self.alpha, Real)
@@ -99,13 +113,17 @@ class Testing:
 
 @dataclass(frozen=True)
 class Dependence:
-    """What is known of two columns.
+    """The dependence of two columns.
 
-    sigma_x, sigma_y: the bandwidths used; None for kernels without one, and for a constant column.
-    biased_n2, ..., cka_unbiased: see `estimators.Estimates`; of a pair of many columns that has fewer than `MIN_ROWS`
-    rows with a value in both, all are None.
-    test: what was done; p_value and dependent are None without a test, and where the test is undefined.
-    notes: what was decided on the way, for whoever asked.
+    Attributes:
+        n: the number of rows.
+        kernel_x, kernel_y: as `str` of the kernels.
+        sigma_x, sigma_y: the bandwidths used; None for kernels without one, and for a constant column.
+        biased_n2, biased_nm1, unbiased, cka, cka_unbiased: see `estimators.Estimates`.  All are None for a pair of
+            many columns with fewer than `MIN_ROWS` rows that have a value in both.
+        test: the test that was done.
+        p_value, dependent: None without a test, and if the test is undefined.
+        notes: decisions of the measurement, for messages.
     """
 
     n: int

@@ -1,233 +1,253 @@
-"""The permutation test: how often HSIC is as great where the rows of one side are shuffled.
+"""The permutation test: how often HSIC is at least as large if the rows of y are permuted.
 
-A permutation costs O(n r s) for sides of r and s features (`lowrank`), not O(n²).  Random ones are seeded by their
-number, so that any part of them can be drawn anywhere.
+A permutation costs O(n r s) for variables of r and s features (`low_rank`), not O(n²).  Random permutations are seeded
+by their number, so that any worker can draw any of them.
 """
 
 import itertools
 import math
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from kxcli.arrays import FloatArray, IntArray
-from kxcli.mining.hsic.contingency import count_label_pairs
-from kxcli.mining.hsic.kernels import CategoricalVariable
-from kxcli.mining.hsic.lowrank import LowRankKernel
+from kxcli.arrays.ragged import starts_of
+from kxcli.mining.hsic.kernels import CategoricalVariable, count_label_pairs
+from kxcli.mining.hsic.low_rank import LowRankKernel
 from kxcli.mining.hsic.random_streams import RandomStream, make_generator
-from kxcli.mining.hsic.textkernel import TextVariable
+from kxcli.mining.hsic.text_kernel import TextVariable
 
-PermutationView = LowRankKernel | CategoricalVariable | TextVariable
+PermutationView = LowRankKernel | CategoricalVariable | TextVariable  # the data of a variable that permutations compare
 
-MAX_ENUMERATED_ROWS = 7  # rows up to which all n! permutations are looked at
+MAX_ENUMERATED_ROWS = 7  # up to which all n! permutations are compared
+MAX_CELLS = 1 << 22  # of the table of terms by categories, up to which texts keep all their terms
 
-_TIE = 1e-10  # relative: statistics that are equal come out apart by less,
-_NOISE = 1e-19  # or by less than this of the product of both traces, where they are near 0
-_ULP = 1e-15
-_FLOPS = 4e10  # a second, about
-_ENTRY = 20  # features that a term of a text costs as much as
-_MAX_SUMS = 1 << 22  # of terms and categories that are held
-_TASK = 0.25  # seconds of a task, about
-_RANK_COST = 1e11  # multiplications for a thousand permutations
+# Equal statistics differ by rounding: relative to their value, and to the product of both traces if they are near 0.
+_RELATIVE_TOLERANCE, _ABSOLUTE_TOLERANCE = 1e-10, 1e-19
+_ROUNDING = 1e-15  # relative, of a sum of integers
+_TASK_FLOPS = 1e10  # multiplications of a task: a quarter of a second
+_ENTRY_WIDTH = 20  # features with the cost of one entry of a text
+_RANK_COST = 1e11  # multiplications of a thousand permutations: seconds
 _MIN_RANK = 64
-_STEP = 4096  # rows at a time
+_BLOCK_ROWS = 4096  # rows at a time
 
 
 def max_rank(n: int) -> int:
-    """Return the greatest number of features of a side for n rows: a thousand permutations are to take seconds."""
+    """Return the maximal number of features for n rows: a thousand permutations should take seconds."""
     return max(_MIN_RANK, math.isqrt(int(_RANK_COST / (1000 * n))))
 
 
-def keeps_all_terms(texts: TextVariable, other: object) -> bool:
-    """Whether texts are permuted with all their terms: against categories, of which there are not too many."""
-    return isinstance(other, CategoricalVariable) and len(other.sizes) * texts.n_terms <= _MAX_SUMS
+def keeps_all_terms(texts: TextVariable, groups: CategoricalVariable, max_cells: int = MAX_CELLS) -> bool:
+    """Whether texts are permuted against categories with all their terms."""
+    return len(groups.sizes) * texts.n_terms <= max_cells
 
 
 class PermutationTask(NamedTuple):
-    """A task: the permutations with such numbers."""
+    """A range of permutations by number."""
 
     start: int
     stop: int
 
     @property
     def size(self) -> int:
-        """Permutations."""
+        """The number of permutations."""
         return self.stop - self.start
 
 
 def iter_tasks(x: PermutationView, y: PermutationView, n_permutations: int) -> Iterator[PermutationTask]:
-    """Yield the tasks; all n! permutations are one."""
-    n, width = _rows(x), _width(x) * _width(y)
+    """Yield the tasks; enumerated permutations are one task."""
+    n, width = _count_rows(x), _estimate_width(x) * _estimate_width(y)
     if n <= MAX_ENUMERATED_ROWS:
         yield PermutationTask(0, math.factorial(n))
         return
-    step = max(1, int(_TASK * _FLOPS / (2 * n * (width + 50))))
+    step = max(1, int(_TASK_FLOPS / (2 * n * (width + 50))))
     for start in range(0, n_permutations, step):
         yield PermutationTask(start, min(start + step, n_permutations))
 
 
 class CountPermutations:
-    """The job: count the permutations whose statistic is no less than that of the rows as they stand."""
+    """The job that counts the permutations with a statistic at least as large as the observed one."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
 
     def setup(self, shared: tuple[PermutationView, PermutationView]) -> None:
-        """Take the sides."""
+        """Receive the variables."""
         self._statistic = make_statistic(*shared)
-        self._n = _rows(shared[0])
+        self._n = _count_rows(shared[0])
         self._observed = self._statistic(np.arange(self._n))
 
     def map(self, records: Iterable[PermutationTask]) -> int:
-        """Return how many permutations reach the statistic."""
-        least = self._observed - self._statistic.tolerance(self._observed)
-        return sum(self._statistic(order) >= least for draw in records for order in self._orders(draw))
+        """Count the permutations of some tasks that reach the observed statistic."""
+        threshold = self._observed - self._statistic.tolerance(self._observed)
+        return sum(self._statistic(order) >= threshold for task in records for order in self.iter_orders(task))
 
-    def _orders(self, draw: PermutationTask) -> Iterator[IntArray]:
+    def iter_orders(self, task: PermutationTask) -> Iterator[IntArray]:
+        """Yield the permutations of a task."""
         if self._n <= MAX_ENUMERATED_ROWS:
             orders = itertools.permutations(range(self._n))
-            yield from map(np.array, itertools.islice(orders, draw.start, draw.stop))
+            yield from map(np.array, itertools.islice(orders, task.start, task.stop))
             return
-        for number in range(draw.start, draw.stop):
+        for number in range(task.start, task.stop):
             yield make_generator(RandomStream.PERMUTATION, self.seed, number).permutation(self._n)
 
     def merge(self, left: int, right: int) -> int:
-        """Add up."""
+        """Add the counts."""
         return left + right
 
     def dump(self, partial: int) -> bytes:
-        """Return the number in digits."""
+        """Return the count in digits."""
         return b"%d" % partial
 
     def load(self, data: bytes | memoryview) -> int:
-        """Return the number that was dumped."""
+        """Return a dumped count."""
         return int(bytes(data))
 
     def finish(self, partial: int) -> int:
-        """Return the number."""
+        """Return the count."""
         return partial
 
 
 def permutation_p_value(n_reaching: int, n: int, n_permutations: int) -> float:
-    """Return (1 + k) / (1 + B); where all permutations were looked at, their share."""
+    """Return (1 + k) / (1 + B), or the share of all permutations if they were enumerated."""
     if n <= MAX_ENUMERATED_ROWS:
         return n_reaching / math.factorial(n)
     return (1 + n_reaching) / (1 + n_permutations)
 
 
-def make_statistic(x: PermutationView, y: PermutationView) -> "_Statistic":
-    """Return the function from an order of y's rows to a statistic that grows as Tr(Kc Lc) does."""
+def min_p_value(n: int, n_permutations: int) -> float:
+    """Return the smallest p-value that can occur: enumerated permutations include the observed order."""
+    return permutation_p_value(int(n <= MAX_ENUMERATED_ROWS), n, n_permutations)
+
+
+class PermutationStatistic(Protocol):
+    """A function of the order of y's rows that grows with Tr(Kc Lc)."""
+
+    def __call__(self, order: IntArray) -> float:
+        """Return the statistic of an order."""
+        ...
+
+    def tolerance(self, observed: float) -> float:
+        """Return the difference up to which a statistic counts as equal to the observed one."""
+        ...
+
+
+def make_statistic(x: PermutationView, y: PermutationView) -> PermutationStatistic:
+    """Return the fastest statistic for two variables; only categories are compared with all terms of texts."""
     if isinstance(x, CategoricalVariable) and isinstance(y, CategoricalVariable):
         return _ContingencyStatistic(x, y)
-    if isinstance(x, CategoricalVariable) or isinstance(y, CategoricalVariable):
-        groups, other = (x, y) if isinstance(x, CategoricalVariable) else (y, x)
-        assert isinstance(groups, CategoricalVariable), "one of them is"
-        assert not isinstance(other, CategoricalVariable), "both of them are done with"
-        kind = _TermStatistic if isinstance(other, TextVariable) else _GroupStatistic
-        return kind(groups, other, groups_move=groups is y)  # type: ignore[arg-type]  # as said
-    assert isinstance(x, LowRankKernel), "texts keep all their terms against categories alone"
-    assert isinstance(y, LowRankKernel), "texts keep all their terms against categories alone"
-    return _LowRankStatistic(x, y)
+    if isinstance(x, LowRankKernel) and isinstance(y, LowRankKernel):
+        return _LowRankStatistic(x, y)
+    groups, other = (x, y) if isinstance(x, CategoricalVariable) else (y, x)
+    assert isinstance(groups, CategoricalVariable), "texts keep all their terms against categories only"
+    if isinstance(other, TextVariable):
+        return _TermStatistic(groups, other, permutes_groups=groups is y)
+    assert isinstance(other, LowRankKernel), "two categorical variables have a contingency table"
+    return _GroupStatistic(groups, other, permutes_groups=groups is y)
 
 
-class _LowRankStatistic:
+class _FloatStatistic:
+    """A statistic in floating point, with rounding relative to itself and to the product of both traces."""
+
+    _trace_product: float
+
+    def tolerance(self, observed: float) -> float:
+        """Return the difference of equal statistics."""
+        return _RELATIVE_TOLERANCE * observed + _ABSOLUTE_TOLERANCE * self._trace_product
+
+
+class _LowRankStatistic(_FloatStatistic):
     """The squared norm of the features' cross-covariance, times n²."""
 
     def __init__(self, x: LowRankKernel, y: LowRankKernel) -> None:
         self._left, self._right = x.features, y.features
-        self._scale = _trace(x) * _trace(y)
-
-    def tolerance(self, observed: float) -> float:
-        """Return how far below it a statistic may be that is equal."""
-        return _TIE * observed + _NOISE * self._scale
+        self._trace_product = _compute_trace(x) * _compute_trace(y)
 
     def __call__(self, order: IntArray) -> float:
-        steps = range(0, len(order), _STEP)
-        covariance = sum(self._left[i : i + _STEP].T @ self._right.take(order[i : i + _STEP], axis=0) for i in steps)
+        blocks = [slice(start, start + _BLOCK_ROWS) for start in range(0, len(order), _BLOCK_ROWS)]
+        covariance = sum(self._left[block].T @ self._right.take(order[block], axis=0) for block in blocks)
         return float(np.vdot(covariance, covariance))
 
 
-class _GroupStatistic:
-    """The squared norm of the sums of features over each category, times n²; the features' means are 0.
+class _GroupStatistic(_FloatStatistic):
+    """The squared norm of the sums of features over each category, times n²; features have mean 0.
 
-    groups_move: whether the categories are y, whose rows an order shuffles.
+    Args:
+        groups: the categories.
+        features: of the other variable.
+        permutes_groups: whether the categories are y, and so are permuted.
     """
 
-    def __init__(self, groups: CategoricalVariable, features: LowRankKernel, *, groups_move: bool) -> None:
+    def __init__(self, groups: CategoricalVariable, features: LowRankKernel, *, permutes_groups: bool) -> None:
         self._features = features.features
         self._by_group = np.argsort(groups.rows, kind="stable")
-        self._starts = np.concatenate(([0], np.cumsum(groups.sizes)[:-1]))
-        self._groups_move = groups_move
-        self._scale = _trace(features) * len(groups.rows)
-
-    def tolerance(self, observed: float) -> float:
-        """Return how far below it a statistic may be that is equal."""
-        return _TIE * observed + _NOISE * self._scale
+        self._starts = starts_of(groups.sizes)[:-1]
+        self._permutes_groups = permutes_groups
+        self._trace_product = _compute_trace(features) * len(groups.rows)
 
     def __call__(self, order: IntArray) -> float:
-        rows = (_inverted(order) if self._groups_move else order)[self._by_group]
+        rows = (_invert(order) if self._permutes_groups else order)[self._by_group]
         sums = np.add.reduceat(self._features.take(rows, axis=0), self._starts, axis=0)
         return float(np.vdot(sums, sums))
 
 
-class _TermStatistic:
-    """The squared norm of the sums of each term over each category, less the share it would have, times n²."""
+class _TermStatistic(_FloatStatistic):
+    """The squared norm of the sums of each term over each category less their expected share, times n².
 
-    def __init__(self, groups: CategoricalVariable, texts: TextVariable, *, groups_move: bool) -> None:
-        self._groups, self._sizes, self._groups_move = groups.rows, groups.sizes, groups_move
-        self._owners, self._terms, self._counts = texts.entries
-        self._means: FloatArray = np.bincount(self._terms, self._counts) / len(groups.rows)
-        self._scale = float(texts.diagonal.sum()) * len(groups.rows)
+    Args:
+        groups: the categories.
+        texts: the other variable.
+        permutes_groups: whether the categories are y, and so are permuted.
+    """
 
-    def tolerance(self, observed: float) -> float:
-        """Return how far below it a statistic may be that is equal."""
-        return _TIE * observed + _NOISE * self._scale
+    def __init__(self, groups: CategoricalVariable, texts: TextVariable, *, permutes_groups: bool) -> None:
+        self._groups, self._sizes, self._permutes_groups = groups.rows, groups.sizes, permutes_groups
+        self._owners, self._terms, self._values = texts.entries
+        self._means: FloatArray = np.bincount(self._terms, self._values) / len(groups.rows)
+        self._trace_product = float(texts.diagonal.sum()) * len(groups.rows)
 
     def __call__(self, order: IntArray) -> float:
-        groups = self._groups[order] if self._groups_move else self._groups[_inverted(order)]
-        places = groups[self._owners] * len(self._means) + self._terms
-        sums = np.bincount(places, self._counts, len(self._sizes) * len(self._means))
+        groups = self._groups[order] if self._permutes_groups else self._groups[_invert(order)]
+        cells = groups[self._owners] * len(self._means) + self._terms
+        sums = np.bincount(cells, self._values, len(self._sizes) * len(self._means))
         sums = sums.reshape(len(self._sizes), -1) - np.outer(self._sizes, self._means)
         return float(np.vdot(sums, sums))
 
 
 class _ContingencyStatistic:
-    """The sum of n n(a, b)² - 2 n(a, b) n(a) n(b) over pairs of categories: whole numbers, so that ties are ties."""
+    """The sum of n n(a, b)² - 2 n(a, b) n(a) n(b) over pairs of categories: integers, so ties are exact."""
 
     def __init__(self, x: CategoricalVariable, y: CategoricalVariable) -> None:
         self._x, self._y = x.rows, y.rows
-        self._sizes = x.sizes.astype(np.float64), y.sizes.astype(np.float64)
+        self._sizes_x, self._sizes_y = x.sizes.astype(np.float64), y.sizes.astype(np.float64)
 
     def tolerance(self, observed: float) -> float:
-        """Return how far below it a statistic may be that is equal: less than 1, but for rounding."""
-        return 0.5 + _ULP * abs(observed)
+        """Return the difference of equal statistics: less than 1, but for rounding."""
+        return 0.5 + _ROUNDING * abs(observed)
 
     def __call__(self, order: IntArray) -> float:
-        sizes_x, sizes_y = self._sizes
-        a, b, counts = count_label_pairs(self._x, self._y[order], len(sizes_x), len(sizes_y))
-        return float(np.sum(counts * (len(order) * counts.astype(np.float64) - 2 * sizes_x[a] * sizes_y[b])))
+        a, b, counts = count_label_pairs(self._x, self._y[order], len(self._sizes_x), len(self._sizes_y))
+        expected = 2 * self._sizes_x[a] * self._sizes_y[b]
+        return float(np.sum(counts * (len(order) * counts.astype(np.float64) - expected)))
 
 
-_Statistic = _LowRankStatistic | _GroupStatistic | _TermStatistic | _ContingencyStatistic
-
-
-def _inverted(order: IntArray) -> IntArray:
+def _invert(order: IntArray) -> IntArray:
     inverse = np.empty_like(order)
     inverse[order] = np.arange(len(order))
     return inverse
 
 
-def _rows(half: PermutationView) -> int:
-    return len(half.features) if isinstance(half, LowRankKernel) else half.n
+def _count_rows(view: PermutationView) -> int:
+    return len(view.features) if isinstance(view, LowRankKernel) else view.n
 
 
-def _trace(half: LowRankKernel) -> float:
-    return float(np.einsum("ij,ij->", half.features, half.features))
+def _compute_trace(kernel: LowRankKernel) -> float:
+    return float(np.einsum("ij,ij->", kernel.features, kernel.features))
 
 
-def _width(half: PermutationView) -> int:
-    """Return about how many features a permutation has to look at a row."""
-    if isinstance(half, TextVariable):
-        return _ENTRY * len(half.entries[0]) // half.n
-    return 4 if isinstance(half, CategoricalVariable) else half.features.shape[1]
+def _estimate_width(view: PermutationView) -> int:
+    """Return about how many features per row a permutation reads."""
+    if isinstance(view, TextVariable):
+        return _ENTRY_WIDTH * len(view.entries[0]) // view.n
+    return 4 if isinstance(view, CategoricalVariable) else view.features.shape[1]

@@ -1,4 +1,4 @@
-"""Random draws, each from a stream of its own: what is drawn for one purpose tells nothing of another."""
+"""Streams of random numbers, independent of each other: one for each purpose, seed and number."""
 
 from enum import IntEnum
 
@@ -6,7 +6,7 @@ import numpy as np
 
 
 class RandomStream(IntEnum):
-    """What is drawn; the first word of a stream's seed."""
+    """The purpose of a draw: the first word of the stream's seed."""
 
     PERMUTATION = 1
     PIVOTS = 2
@@ -15,6 +15,6 @@ class RandomStream(IntEnum):
     SPECTRUM = 5
 
 
-def make_generator(purpose: RandomStream, seed: int, number: int = 0) -> np.random.Generator:
-    """Return the generator of a stream: the same for the same purpose, seed of the user's and number."""
-    return np.random.default_rng((int(purpose), seed, number))
+def make_generator(stream: RandomStream, seed: int, number: int = 0) -> np.random.Generator:
+    """Return the generator of a stream; equal arguments give equal draws."""
+    return np.random.default_rng((int(stream), seed, number))

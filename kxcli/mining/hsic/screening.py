@@ -1,4 +1,4 @@
-"""Which of many goes with a label?  Words or n-grams by counts alone; q-values for many tests at once."""
+"""Terms that depend on a label, from counts alone; q-values for many tests."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,20 +7,25 @@ from typing import NamedTuple
 import numpy as np
 
 from kxcli.arrays import FloatArray, IntArray
-from kxcli.mining.hsic.asymptotic import category_eigenvalues
-from kxcli.mining.hsic.mixture import mixture_tail
+from kxcli.mining.hsic.null_distribution import category_eigenvalues, mixture_tail
 from kxcli.mining.hsic.parameters import MeasureError, Testing
 from kxcli.mining.hsic.random_streams import RandomStream, make_generator
 
-_TIE = 1e-10  # relative: statistics that are equal come out apart by less
+_RELATIVE_TOLERANCE = 1e-10  # of equal statistics
+_ZERO_EIGENVALUE = 1e-12
 
 
 class TermDependence(NamedTuple):
-    """How a term's presence in a text depends on the text's label, both under the delta kernel.
+    """The dependence of a term's presence in a text on the text's label, both with the delta kernel.
 
-    n: texts that hold it.  label: the number of the label that has it most above its share.
-    cka: None where every text holds it.  p_value, q_value: None without a test, and where it is undefined: every text
-    holds the term, or all labels are the same, or all are different.
+    Attributes:
+        term: a word or n-gram.
+        n: the number of texts that have it.
+        label: the code of the label with the largest excess of such texts over its share.
+        biased_n2: see `estimators.Estimates`.
+        cka: None if every text has the term.
+        p_value, q_value: None without a test, and if the test is undefined: every text has the term, or all labels are
+            equal, or all are different.
     """
 
     term: str
@@ -33,57 +38,73 @@ class TermDependence(NamedTuple):
 
 
 def screen_terms(
-    counts: Mapping[str, Mapping[int, int]], sizes: Sequence[int], testing: Testing, least: int = 1
+    counts: Mapping[str, Mapping[int, int]], sizes: Sequence[int], testing: Testing, min_texts: int = 1
 ) -> list[TermDependence]:
-    """Return the terms that at least so many texts hold, those of the greatest CKA first, equal ones by code points.
+    """Return the terms in descending order of CKA, equal ones in the order of code points.
 
-    counts: for each term its number of texts by label.  sizes: the number of texts of each label.
     With two labels and `auto`, p is exact: HSIC grows with the distance of a term's texts of one label from their
-    share, which permutations make hypergeometric.  Else permutations are drawn as what they are, numbers of texts by
-    label, once for each number of texts that a term has.  Raises `MeasureError` for a test that is not for terms.
-    Cost: O(terms) and what the tests of the distinct numbers of texts take; never a row a text.
+    share, which is hypergeometric under permutations.  Else permutations are drawn as numbers of texts by label, once
+    for each distinct number of texts of a term.
+    Cost: O(terms) and the tests of the distinct numbers of texts; independent of the number of texts.
+
+    Args:
+        counts: for each term, its number of texts by label.
+        sizes: the number of texts of each label.
+        testing: the test of independence.
+        min_texts: of a term; rarer ones are excluded.
+
+    Raises:
+        MeasureError: for the gamma test.
     """
     if testing.name == "gamma":
         raise MeasureError("terms are tested exactly, by permutation or eigen, not by gamma")
-    terms = [term for term, of_term in counts.items() if sum(of_term.values()) >= least]
-    by_label: IntArray = np.array(sizes, dtype=np.int64)
-    n = int(by_label.sum())
-    totals: IntArray = np.zeros(len(terms), dtype=np.int64)
-    labels: IntArray = np.zeros(len(terms), dtype=np.int64)
-    squares: FloatArray = np.zeros(len(terms))  # of n times the number of texts above each label's share: whole numbers
-    all_squares = float((by_label.astype(np.float64) ** 2).sum())
-    for row, term in enumerate(terms):
-        own_labels = np.fromiter(counts[term].keys(), np.int64)
-        own_counts = np.fromiter(counts[term].values(), np.int64)
-        total = totals[row] = own_counts.sum()
-        excess = n * own_counts - total * by_label[own_labels]
-        labels[row] = own_labels[excess.argmax()]
-        # Labels without the term are total times their size below their share.
-        rest = all_squares - float((by_label[own_labels].astype(np.float64) ** 2).sum())
-        squares[row] = float((excess.astype(np.float64) ** 2).sum()) + float(total) ** 2 * rest
-    traces: FloatArray = 2 * squares / n**2
-    own = 2 * totals * (n - totals) / n  # the root of Tr(Kc Kc) of a term's presence
-    shares = by_label / n  # the sum of the squares of diag(p) - p pᵀ, without so many entries:
-    own_label = n * math.sqrt(float((shares**2).sum() - 2 * (shares**3).sum() + (shares**2).sum() ** 2))
+    terms = [term for term, by_label in counts.items() if sum(by_label.values()) >= min_texts]
+    label_sizes: IntArray = np.array(sizes, dtype=np.int64)
+    n = int(label_sizes.sum())
+    totals, labels, traces = _measure_terms([counts[term] for term in terms], label_sizes)
+    roots = 2 * totals * (n - totals) / n  # of Tr(Kc Kc) of a term's presence
+    shares = label_sizes / n
+    # The sum of squares of the matrix diag(p) - p pᵀ, of the shares p.
+    label_root = n * math.sqrt(float((shares**2).sum() - 2 * (shares**3).sum() + (shares**2).sum() ** 2))
     p_values: list[float | None] = [None] * len(terms)
-    if testing.name != "none" and 1 < len(by_label) < n:
+    if testing.name != "none" and 1 < len(label_sizes) < n:
         is_tested = np.flatnonzero(totals < n)
-        for i, p in zip(is_tested, _p_values(traces[is_tested], totals[is_tested], by_label, testing), strict=True):
+        tested = _compute_p_values(traces[is_tested], totals[is_tested], label_sizes, testing)
+        for i, p in zip(is_tested, tested, strict=True):
             p_values[i] = float(p)
     q_values = compute_q_values(p_values)
-    found = [
+    rows = [
         TermDependence(
             term,
             int(totals[i]),
             int(labels[i]),
             float(traces[i]) / n**2,
-            float(traces[i] / own[i] / own_label) if own[i] and own_label else None,
+            float(traces[i] / roots[i] / label_root) if roots[i] and label_root else None,
             p_values[i],
             q_values[i],
         )
         for i, term in enumerate(terms)
     ]
-    return sorted(found, key=lambda one: (one.cka is None, -(one.cka or 0.0), one.term))
+    return sorted(rows, key=lambda row: (row.cka is None, -(row.cka or 0.0), row.term))
+
+
+def _measure_terms(counts: Sequence[Mapping[int, int]], label_sizes: IntArray) -> tuple[IntArray, IntArray, FloatArray]:
+    """Return for each term its number of texts, its label, and Tr(Kc Lc)."""
+    n = int(label_sizes.sum())
+    totals: IntArray = np.zeros(len(counts), dtype=np.int64)
+    labels: IntArray = np.zeros(len(counts), dtype=np.int64)
+    squares: FloatArray = np.zeros(len(counts))  # of n times the excess over each label's share: integers
+    all_squares = float((label_sizes.astype(np.float64) ** 2).sum())
+    for row, by_label in enumerate(counts):
+        own_labels = np.fromiter(by_label.keys(), np.int64)
+        own_counts = np.fromiter(by_label.values(), np.int64)
+        total = totals[row] = own_counts.sum()
+        excess = n * own_counts - total * label_sizes[own_labels]
+        labels[row] = own_labels[excess.argmax()]
+        # For labels without the term, the excess is minus the total times their size.
+        rest = all_squares - float((label_sizes[own_labels].astype(np.float64) ** 2).sum())
+        squares[row] = float((excess.astype(np.float64) ** 2).sum()) + float(total) ** 2 * rest
+    return totals, labels, 2 * squares / n**2
 
 
 def compute_q_values(p_values: Sequence[float | None]) -> list[float | None]:
@@ -97,7 +118,7 @@ def compute_q_values(p_values: Sequence[float | None]) -> list[float | None]:
 
 
 def benjamini_hochberg(p_values: FloatArray) -> FloatArray:
-    """Return q-values: the least false discovery rate at which each test would be called (1995), in the given order."""
+    """Return q-values: the smallest false discovery rate at which each test is rejected (1995), in the given order."""
     order = np.argsort(p_values, kind="stable")
     scaled = p_values[order] * len(p_values) / np.arange(1, len(p_values) + 1)
     q_values = np.empty(len(p_values))
@@ -105,13 +126,13 @@ def benjamini_hochberg(p_values: FloatArray) -> FloatArray:
     return q_values
 
 
-def _p_values(traces: FloatArray, totals: IntArray, by_label: IntArray, testing: Testing) -> FloatArray:
-    n = int(by_label.sum())
+def _compute_p_values(traces: FloatArray, totals: IntArray, label_sizes: IntArray, testing: Testing) -> FloatArray:
+    n = int(label_sizes.sum())
     if testing.name == "eigen":
-        spectrum = category_eigenvalues(by_label)
-        spectrum = spectrum[spectrum > 1e-12]
+        spectrum = category_eigenvalues(label_sizes)
+        spectrum = spectrum[spectrum > _ZERO_EIGENVALUE]
         scales = 2 * (totals / n) * (1 - totals / n)
-        excesses = scales * float(spectrum.sum()) / (n - 1)  # as in `asymptotic.eigen_p_value`
+        excesses = scales * float(spectrum.sum()) / (n - 1)  # as in `null_distribution.eigen_p_value`
         return np.array(
             [
                 mixture_tail(scale * spectrum, np.ones(len(spectrum)), trace / n - excess)
@@ -119,45 +140,51 @@ def _p_values(traces: FloatArray, totals: IntArray, by_label: IntArray, testing:
             ]
         )
     p_values = np.empty(len(traces))
-    is_exact = testing.name == "auto" and len(by_label) == 2
+    is_exact = testing.name == "auto" and len(label_sizes) == 2
     log_factorials = np.array([math.lgamma(i + 1) for i in range(n + 1)]) if is_exact else np.empty(0)
-    for total, at in _alike(totals):
+    for total, at in _group_by_total(totals):
         if is_exact:
-            distances = np.rint(n * np.sqrt(traces[at]) / 2).astype(np.int64)  # both labels' are the same
-            p_values[at] = _hypergeometric(distances, total, by_label, log_factorials)
+            distances = np.rint(n * np.sqrt(traces[at]) / 2).astype(np.int64)  # the same for both labels
+            p_values[at] = _hypergeometric_tail(distances, total, label_sizes, log_factorials)
         else:
             rng = make_generator(RandomStream.TEXTS, testing.seed, total)
-            draws = rng.multivariate_hypergeometric(by_label, total, testing.permutations, method="marginals")
-            null = np.sort(2 * np.square((n * draws - total * by_label) / n).sum(axis=1))
-            n_reaching = len(null) - np.searchsorted(null, traces[at] * (1 - _TIE), side="left")
+            draws = rng.multivariate_hypergeometric(label_sizes, total, testing.permutations, method="marginals")
+            null = np.sort(2 * np.square((n * draws - total * label_sizes) / n).sum(axis=1))
+            n_reaching = len(null) - np.searchsorted(null, traces[at] * (1 - _RELATIVE_TOLERANCE), side="left")
             p_values[at] = (1 + n_reaching) / (1 + testing.permutations)
     return p_values
 
 
-def _alike(totals: IntArray) -> Iterable[tuple[int, IntArray]]:
-    """Yield each number of texts, and which terms have it."""
+def _group_by_total(totals: IntArray) -> Iterable[tuple[int, IntArray]]:
+    """Return each number of texts with the positions of its terms."""
     order = np.argsort(totals, kind="stable")
     values, starts, lengths = np.unique(totals[order], return_index=True, return_counts=True)
     return [(int(value), order[i : i + n]) for value, i, n in zip(values, starts, lengths, strict=True)]
 
 
-def _hypergeometric(distances: IntArray, total: int, by_label: IntArray, log_factorials: FloatArray) -> FloatArray:
-    """Return for each distance the probability that `total` texts have the first label so far from its share.
+def _hypergeometric_tail(
+    distances: IntArray, total: int, label_sizes: IntArray, log_factorials: FloatArray
+) -> FloatArray:
+    """Return the probability that texts of the first label are at least so far from their share.
 
-    distances: n times the number of texts above or below it.
+    Args:
+        distances: n times the number of texts above or below the share.
+        total: the number of texts with the term.
+        label_sizes: the number of texts of both labels.
+        log_factorials: of 0 to n.
     """
-    first, second = map(int, by_label)
+    first, second = map(int, label_sizes)
     drawn = np.arange(max(0, total - second), min(total, first) + 1)
 
     def log_choose(n: int, k: IntArray) -> FloatArray:
-        chosen: FloatArray = log_factorials[n] - log_factorials[k] - log_factorials[n - k]
-        return chosen
+        logs: FloatArray = log_factorials[n] - log_factorials[k] - log_factorials[n - k]
+        return logs
 
     logs = log_choose(first, drawn) + log_choose(second, total - drawn)
     logs -= log_choose(first + second, np.array([total]))
-    away = np.abs((first + second) * drawn - total * first)
-    order = np.argsort(away)
-    from_far = np.cumsum(np.exp(logs[order])[::-1])[::-1]  # small ones first, so that they count
-    at = np.searchsorted(away[order], distances, side="left")
-    chances: FloatArray = np.minimum(from_far[np.minimum(at, len(from_far) - 1)], 1.0)
-    return chances
+    all_distances = np.abs((first + second) * drawn - total * first)
+    order = np.argsort(all_distances)
+    tails = np.cumsum(np.exp(logs[order])[::-1])[::-1]  # the smallest are added first, so that they count
+    at = np.searchsorted(all_distances[order], distances, side="left")
+    probabilities: FloatArray = np.minimum(tails[np.minimum(at, len(tails) - 1)], 1.0)
+    return probabilities

@@ -1,1 +1,1 @@
-"""Dependence measures from tables to output."""
+"""Dependence measures from tables to output rows."""

@@ -1,34 +1,35 @@
-"""What `kxcli hsic` measures: a pair, a screening, a matrix -> rows."""
+"""The analyses of `kxcli hsic`: a pair, a screening, a matrix -> rows."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, NamedTuple
+from typing import NamedTuple, cast
 
 from kxcli.corpus.tables import ColumnGroup, Table, select_columns
 from kxcli.errors import InputError, UsageError
-from kxcli.mining.hsic import pairs, permutation, screening, texts
-from kxcli.mining.hsic.dependence import RunJob, measure
-from kxcli.mining.hsic.kernels import encode_labels
-from kxcli.mining.hsic.parameters import MIN_ROWS, Dependence, Testing
+from kxcli.mining.hsic import pairs, permutation, screening, terms
+from kxcli.mining.hsic.dependence import measure
+from kxcli.mining.hsic.jobs import RunJob
+from kxcli.mining.hsic.kernels import CategoricalVariable, encode_labels
+from kxcli.mining.hsic.parameters import MIN_ROWS, Dependence, Kernel, Testing
 from kxcli.output.rows import Cell, RoundTripFloat, format_shortest
 from kxcli.pipelines.hsic.inputs import HsicTables, KernelRequest, VariableBuilder
 from kxcli.report import Report
 from kxcli.tuning import trim_heap
 from kxcli.wording import MAX_EXAMPLES, format_count
 
-_UNDEFINED = "undefined"  # the verdict of a test without a defined p-value
-_MANY_PAIRS = 100_000  # from which what they need is reported
+_UNDEFINED = "undefined"  # the verdict of a test without a p-value
+_MIN_REPORTED_PAIRS = 100_000  # from which their memory is reported
 
-_OF_EDGES = (
+_EDGE_COLUMNS = (
     *("n", "kernel_x", "sigma_x", "kernel_y", "sigma_y"),
     *("biased_n2", "biased_nm1", "unbiased", "cka", "cka_unbiased", "p_value"),
 )
-_OF_SCREEN = ("n", "kernel_x", "sigma_x", "biased_n2", "unbiased", "cka", "cka_unbiased", "p_value")
-_OF_TERMS = ("word", "df", "label", "biased_n2", "cka", "p_value", "q_value")
+_SCREEN_COLUMNS = ("n", "kernel_x", "sigma_x", "biased_n2", "unbiased", "cka", "cka_unbiased", "p_value")
+_TERM_COLUMNS = ("word", "df", "label", "biased_n2", "cka", "p_value", "q_value")
 
 
 class ResultTable(NamedTuple):
-    """Output columns and rows; of a pair, the verdict."""
+    """Names of columns, and rows; for a pair, its verdict."""
 
     columns: Sequence[str]
     rows: Iterable[Sequence[Cell]]
@@ -38,41 +39,41 @@ class ResultTable(NamedTuple):
 
 @dataclass(frozen=True)
 class HsicRun:
-    """A run over some tables."""
+    """A run over some tables.
+
+    Attributes:
+        tables: the inputs.
+        builder: makes variables of their columns.
+        request_x, request_y: the kernels.
+        testing: the test of independence.
+        run: runs jobs over the engine.
+        report: receives notes and warnings.
+        memory: bytes for all processes.
+    """
 
     tables: HsicTables
-    maker: VariableBuilder
-    asked_x: KernelRequest
-    asked_y: KernelRequest
+    builder: VariableBuilder
+    request_x: KernelRequest
+    request_y: KernelRequest
     testing: Testing
     run: RunJob
     report: Report
-    drops_missing: bool
-    memory: int  # bytes for all processes
+    memory: int
 
-    def pair(self, x: str | None, y: str | None, *, is_flat: bool) -> ResultTable:
-        """Measure -x against -y; a row for each value, or with `is_flat` one row."""
-        columns_x, columns_y = _chosen(x, self.tables.x, "-x"), _chosen(y, self.tables.y, "-y")
-        groups = self.asked_x.group(columns_x), self.asked_y.group(columns_y)
-        values, n_dropped = self._rows(groups[:1], groups[1:])
-        # Popped, so that what was read is let go of.
-        side_y = self.maker.side(values.pop(), self.asked_y, "-y", self.tables.y.path)
-        side_x = self.maker.side(values.pop(), self.asked_x, "-x", self.tables.x.path)
+    def measure_pair(self, x: str | None, y: str | None, *, is_flat: bool) -> ResultTable:
+        """Measure -x against -y; return one row if `is_flat`, else a row per value."""
+        columns_x, columns_y = _select(x, self.tables.x, "-x"), _select(y, self.tables.y, "-y")
+        groups = self.request_x.make_group(columns_x), self.request_y.make_group(columns_y)
+        rows = self.tables.read_complete_rows(groups[:1], groups[1:])
+        self._check_rows(rows.n, rows.n_dropped)
+        # Popped, so that the memory of the cells is freed.
+        variable_y = self.builder.make_variable(rows.groups.pop(), self.request_y, "-y", self.tables.y.path)
+        variable_x = self.builder.make_variable(rows.groups.pop(), self.request_x, "-x", self.tables.x.path)
         trim_heap()
-        found = measure(side_x, side_y, self.testing, self.run)
-        tell = self.report.warning if found.is_undefined or found.cka is None else self.report.note
-        for note in found.notes:
-            tell(note)
-        if found.test == "permutation" and found.dependent is False:
-            n_reaching = int(found.n <= permutation.MAX_ENUMERATED_ROWS)  # the rows as they stand are one of all
-            least = permutation.permutation_p_value(n_reaching, found.n, self.testing.permutations)
-            if least > self.testing.alpha:
-                self.report.warning(
-                    f"p cannot be below {least:.2g} here, so nothing is called dependent at "
-                    f"{format_shortest(self.testing.alpha)}: take more --permutations, or --test eigen"
-                )
-        cells: dict[str, Cell] = {"n": found.n, "n_dropped": n_dropped}
-        cells |= {field.name: _cell(getattr(found, field.name)) for field in fields(found)[1:-1]}
+        found = measure(variable_x, variable_y, self.testing, self.run)
+        self._report_notes(found)
+        cells: dict[str, Cell] = {"n": found.n, "n_dropped": rows.n_dropped}
+        cells |= {field.name: _make_cell(getattr(found, field.name)) for field in fields(found)[1:-1]}
         why_undefined = "; ".join(found.notes) if found.is_undefined else ""
         if found.is_undefined:
             cells["dependent"] = _UNDEFINED
@@ -82,165 +83,201 @@ class HsicRun:
             cells["dependent"] = f"{'yes' if found.dependent else 'no'} (at {format_shortest(self.testing.alpha)})"
         return ResultTable(("key", "value"), list(cells.items()), found.dependent, why_undefined)
 
-    def matrix(self, x: str | None, value: str | None) -> ResultTable:
-        """Measure all pairs of columns; a square of one value, or without it a row a pair."""
+    def _report_notes(self, found: Dependence) -> None:
+        """Report the notes of a pair, and an alpha that no permutation could reach."""
+        report = self.report.warning if found.is_undefined or found.cka is None else self.report.note
+        for note in found.notes:
+            report(note)
+        if found.test == "permutation" and found.dependent is False:
+            min_p = permutation.min_p_value(found.n, self.testing.permutations)
+            if min_p > self.testing.alpha:
+                self.report.warning(
+                    f"p cannot be below {min_p:.2g} here, so no columns are called dependent at "
+                    f"{format_shortest(self.testing.alpha)}; use more --permutations, or --test eigen"
+                )
+
+    def measure_matrix(self, x: str | None, value: str | None) -> ResultTable:
+        """Measure all pairs of columns; return a square of one value, or a row per pair if `value` is None."""
         table = self.tables.x
-        columns = _chosen(x, table, "-x")
-        if len(columns) < 2:
-            raise UsageError("--matrix needs two columns at least.")
+        columns = _select(x, table, "-x")
         n = len(columns)
-        self._check_memory(n * (n - 1) // 2 if value is None else n * (n + 1) // 2, f"--matrix over {n:,} columns")
-        names = [_name(table, column) for column in columns]
-        measurable = self._columns(columns, [self.asked_x] * n, names)
-        wanted = [(i, j) for i in range(n) for j in range(i + (value is None), n)]
+        if n < 2:
+            raise UsageError("--matrix needs at least two columns.")
+        all_pairs = [(i, j) for i in range(n) for j in range(i + (value is None), n)]
+        self._check_memory(len(all_pairs), f"--matrix over {n:,} columns")
+        names = [_name_column(table, column) for column in columns]
+        pair_columns = self._read_columns(columns, [self.request_x] * n, names)
         testing = Testing("none") if value not in (None, "p_value") else self.testing
-        found = self._pairs(measurable, wanted, testing, names)
+        found = self._measure_pairs(pair_columns, all_pairs, testing, names)
         if value is None:
-            q_values = screening.compute_q_values([found[pair].p_value for pair in wanted])
+            q_values = screening.compute_q_values([found[pair].p_value for pair in all_pairs])
             rows = [
-                (names[i], names[j], *_cells(found[i, j], _OF_EDGES), _cell(q))
-                for (i, j), q in zip(wanted, q_values, strict=True)
+                (names[i], names[j], *_make_cells(found[i, j], _EDGE_COLUMNS), _make_cell(q))
+                for (i, j), q in zip(all_pairs, q_values, strict=True)
             ]
-            return ResultTable(("x", "y", *_OF_EDGES, "q_value"), rows)
+            return ResultTable(("x", "y", *_EDGE_COLUMNS, "q_value"), rows)
         square = [
-            (name, *(_cell(getattr(found[min(i, j), max(i, j)], value)) for j in range(n)))
+            (name, *(_make_cell(getattr(found[min(i, j), max(i, j)], value)) for j in range(n)))
             for i, name in enumerate(names)
         ]
-        own = "column"
-        while own in names:  # a JSON reader keeps one of two equal keys
-            own += "_"
-        return ResultTable((own, *names), square)
+        header = "column"
+        while header in names:  # a JSON reader drops one of two equal keys
+            header += "_"
+        return ResultTable((header, *names), square)
 
-    def screened(self, label: str, x: str | None, least: int, top: int | None) -> ResultTable:
-        """Rank columns, or the words of a column, by their dependence on a label."""
+    def screen(self, label: str, x: str | None, min_df: int, top: int | None) -> ResultTable:
+        """Rank columns, or the terms of a column, by their dependence on a label."""
         table = self.tables.x
         labels = select_columns(label, table, "--screen")
         if len(labels) != 1:
             raise UsageError("--screen takes one column.")
-        columns = [column for column in _chosen(x, table, "-x") if x is not None or column not in labels]
+        columns = [column for column in _select(x, table, "-x") if x is not None or column not in labels]
         if not columns:
-            raise UsageError(f"--screen {label}: the table has no other column to compare it with.")
-        if self.asked_x.compares_texts:
-            return self._terms(columns, labels, least, top)
-        names = [_name(table, column) for column in columns]
+            raise UsageError(f"--screen {label}: the table has no other column.")
+        if self.request_x.compares_texts:
+            return self._screen_terms(columns, labels, min_df, top)
+        names = [_name_column(table, column) for column in columns]
         self._check_memory(len(columns), f"--screen over {format_count(len(columns), 'columns')}")
-        of_all = [*names, _name(table, labels[0])]
-        asked = [*[self.asked_x] * len(columns), self.asked_y]
-        measurable = self._columns([*columns, *labels], asked, of_all)
-        wanted = [(i, len(columns)) for i in range(len(columns))]
-        found = self._pairs(measurable, wanted, self.testing, of_all)
-        q_values = screening.compute_q_values([found[pair].p_value for pair in wanted])
+        all_names = [*names, _name_column(table, labels[0])]
+        requests = [*[self.request_x] * len(columns), self.request_y]
+        pair_columns = self._read_columns([*columns, *labels], requests, all_names)
+        all_pairs = [(i, len(columns)) for i in range(len(columns))]
+        found = self._measure_pairs(pair_columns, all_pairs, self.testing, all_names)
+        q_values = screening.compute_q_values([found[pair].p_value for pair in all_pairs])
         rows = [
-            (name, *_cells(found[pair], _OF_SCREEN), _cell(q))
-            for name, pair, q in zip(names, wanted, q_values, strict=True)
+            (name, *_make_cells(found[pair], _SCREEN_COLUMNS), _make_cell(q))
+            for name, pair, q in zip(names, all_pairs, q_values, strict=True)
         ]
-        alignments = [found[pair].cka_unbiased for pair in wanted]
+        alignments = [found[pair].cka_unbiased for pair in all_pairs]
         order = sorted(range(len(rows)), key=lambda i: (alignments[i] is None, -(alignments[i] or 0.0), names[i]))
-        return ResultTable(("column", *_OF_SCREEN, "q_value"), [rows[i] for i in order[:top]])
+        return ResultTable(("column", *_SCREEN_COLUMNS, "q_value"), [rows[i] for i in order[:top]])
 
-    def _terms(self, columns: Sequence[int], labels: tuple[int, ...], least: int, top: int | None) -> ResultTable:
+    def _screen_terms(
+        self, columns: Sequence[int], labels: tuple[int, ...], min_df: int, top: int | None
+    ) -> ResultTable:
         if len(columns) != 1:
-            raise UsageError("words are screened in one column: name it with -x.")
-        (text_column, label_column), _ = self._rows([ColumnGroup(tuple(columns), False)], [ColumnGroup(labels, False)])
-        side = encode_labels(label_column)
-        names = list(dict.fromkeys(label_column[0]))
-        if side.is_constant:
+            raise UsageError("--screen takes the words of one column; select it with -x.")
+        rows = self.tables.read_complete_rows(
+            [ColumnGroup(tuple(columns), is_number=False)], [ColumnGroup(labels, is_number=False)]
+        )
+        self._check_rows(rows.n, rows.n_dropped)
+        (texts,), (label_cells,) = cast(list[list[list[str]]], rows.groups)
+        variable = encode_labels([label_cells])
+        names = list(dict.fromkeys(label_cells))
+        spec = self.builder.make_term_spec(Kernel.parse(str(self.request_x.name)))
+        tasks = terms.iter_tasks(texts, variable.rows)
+        counts = self.run(terms.CountDocuments(spec), tasks, self.builder.dictionary, "words")
+        found = screening.screen_terms(counts, variable.sizes.tolist(), self.testing, min_df)
+        self._report_screening(found, variable, names, len(counts) - len(found), min_df)
+        return ResultTable(
+            _TERM_COLUMNS,
+            [
+                (
+                    *(one.term, one.n, names[one.label]),
+                    *map(_make_cell, (one.biased_n2, one.cka, one.p_value, one.q_value)),
+                )
+                for one in found[:top]
+            ],
+        )
+
+    def _report_screening(
+        self,
+        found: Sequence[screening.TermDependence],
+        labels: CategoricalVariable,
+        names: Sequence[str],
+        n_rare: int,
+        min_df: int,
+    ) -> None:
+        """Report labels without a test, excluded terms, and an alpha that no q-value could reach."""
+        if labels.is_constant:
             self.report.warning(f"the label is always {names[0]!r}, so the tests are undefined")
-        elif len(names) == side.n:
+        elif len(names) == labels.n:
             self.report.warning("all labels differ, so the tests are undefined")
-        job = texts.CountDocuments(self.maker.terms(str(self.asked_x.name)))
-        counts = self.run(job, texts.iter_tasks(text_column[0], side.rows), self.maker.dictionary, "words")
-        found = screening.screen_terms(counts, side.sizes.tolist(), self.testing, least)
-        if len(found) < len(counts):
-            rare = f"{format_count(len(counts) - len(found), 'words')} in fewer than {format_count(least, 'rows')}"
-            self.report.note(f"ignored {rare} (--min-df {least})")
+        if n_rare:
+            rare = f"{format_count(n_rare, 'words')} in fewer than {format_count(min_df, 'rows')}"
+            self.report.note(f"ignored {rare} (--min-df {min_df})")
         n_tested = sum(one.p_value is not None for one in found)
-        least_q = n_tested / (1 + self.testing.permutations)
-        if self.testing.name in ("auto", "permutation") and len(names) > 2 and least_q > self.testing.alpha:
+        min_q = n_tested / (1 + self.testing.permutations)
+        if self.testing.name in ("auto", "permutation") and len(names) > 2 and min_q > self.testing.alpha:
             self.report.warning(
                 f"with {format_count(self.testing.permutations, 'permutations')} and "
-                f"{format_count(n_tested, 'words')}, q is {least_q:.2g} or more for a word that stands out alone: "
-                "take more --permutations, or --test eigen"
+                f"{format_count(n_tested, 'words')}, q is at least {min_q:.2g} for a single dependent word; "
+                "use more --permutations, or --test eigen"
             )
-        rows = [
-            (one.term, one.n, names[one.label], *map(_cell, (one.biased_n2, one.cka, one.p_value, one.q_value)))
-            for one in found[:top]
-        ]
-        return ResultTable(_OF_TERMS, rows)
 
-    def _rows(self, groups: Sequence[ColumnGroup], groups_y: Sequence[ColumnGroup]) -> tuple[list[Any], int]:
-        """Read, and tell what was dropped."""
-        rows = self.tables.rows(groups, groups_y, drops_missing=self.drops_missing)
-        if rows.n_dropped:
-            self.report.note(f"skipped {format_count(rows.n_dropped, 'rows')} with a missing cell; used {rows.n:,}")
-        if not rows.n + rows.n_dropped:
+    def _check_rows(self, n: int, n_dropped: int) -> None:
+        """Report dropped rows, and raise `InputError` if none remains."""
+        if n_dropped:
+            self.report.note(f"skipped {format_count(n_dropped, 'rows')} with a missing cell; used {n:,}")
+        if not n + n_dropped:
             raise InputError(self.tables.x.path, "has no rows", "give a table with rows")
-        if not rows.n:
-            raise InputError(self.tables.x.path, "has no row without a missing cell", "name other columns")
-        return rows.groups, rows.n_dropped
+        if not n:
+            raise InputError(self.tables.x.path, "has no row without a missing cell", "select other columns")
 
-    def _columns(
-        self, columns: Sequence[int], asked: Sequence[KernelRequest], names: Sequence[str]
+    def _read_columns(
+        self, columns: Sequence[int], requests: Sequence[KernelRequest], names: Sequence[str]
     ) -> list[pairs.PairColumn]:
         """Read columns that are measured in pairs."""
         table = self.tables.x
-        groups = [one.group((column,)) for one, column in zip(asked, columns, strict=True)]
-        rows = self.tables.sparse(groups, drops_missing=self.drops_missing)
+        rows = self.tables.read_columns(
+            [request.make_group((column,)) for request, column in zip(requests, columns, strict=True)]
+        )
         max_rows = max(int(mask.sum()) for mask in rows.masks)
         if max_rows < MIN_ROWS:
-            what = f"too few rows with a value in a column: {max_rows}, and HSIC needs {MIN_ROWS} at least"
-            raise InputError(table.path, what, "name other columns, or give more rows")
+            what = f"too few rows with a value in a column: {max_rows}; HSIC needs at least {MIN_ROWS}"
+            raise InputError(table.path, what, "select other columns, or give more rows")
         keeps_values = not all(mask.all() for mask in rows.masks)
-        values = rows.values
         return [
-            self.maker.column(values.pop(0), *one, table.path, keeps_values=keeps_values)
-            for one in zip(rows.masks, asked, names, strict=True)
+            self.builder.make_column(rows.values.pop(0), mask, request, name, table.path, keeps_values=keeps_values)
+            for mask, request, name in zip(rows.masks, requests, names, strict=True)
         ]
 
     def _check_memory(self, n_pairs: int, what: str) -> None:
         """Refuse more pairs than there is memory for, before anything is read."""
-        needed = n_pairs * pairs.BYTES_PER_PAIR
-        message = f"{what} needs about {max(1, needed >> 20):,} MiB"
-        if needed > self.memory:
-            hint = "name fewer columns with -x, or raise --memory"
+        n_bytes = n_pairs * pairs.BYTES_PER_PAIR
+        message = f"{what} needs about {max(1, n_bytes >> 20):,} MiB"
+        if n_bytes > self.memory:
+            hint = "select fewer columns with -x, or raise --memory"
             raise InputError(self.tables.x.path, f"{message}, and {self.memory >> 20:,} MiB are available", hint)
-        if n_pairs >= _MANY_PAIRS:
+        if n_pairs >= _MIN_REPORTED_PAIRS:
             self.report.note(f"{message} for {n_pairs:,} pairs")
 
-    def _pairs(
-        self, columns: list[pairs.PairColumn], wanted: list[tuple[int, int]], testing: Testing, names: Sequence[str]
+    def _measure_pairs(
+        self,
+        columns: list[pairs.PairColumn],
+        all_pairs: list[tuple[int, int]],
+        testing: Testing,
+        names: Sequence[str],
     ) -> dict[tuple[int, int], Dependence]:
-        n = max(column.side.n for column in columns if column.side is not None)
-        found: dict[tuple[int, int], Dependence] = self.run(
-            pairs.MeasurePairs(testing), pairs.iter_tasks(wanted, n), columns, "pairs"
-        )
+        n = max(column.variable.n for column in columns if column.variable is not None)
+        found = self.run(pairs.MeasurePairs(testing), pairs.iter_tasks(all_pairs, n), columns, "pairs")
         sizes = [one.n for one in found.values()]
         if max(sizes) < MIN_ROWS:
-            what = f"too few rows with a value in both columns: {max(sizes)}, and HSIC needs {MIN_ROWS} at least"
-            raise InputError(self.tables.x.path, what, "name other columns")
+            what = f"too few rows with a value in both columns: {max(sizes)}; HSIC needs at least {MIN_ROWS}"
+            raise InputError(self.tables.x.path, what, "select other columns")
         if min(sizes) < max(sizes):
             self.report.note(f"a pair is measured over the {min(sizes):,} to {max(sizes):,} rows with a value in both")
-        told = [(i, j, note) for i, j in wanted if i != j for note in found[i, j].notes]
-        for i, j, note in told[:MAX_EXAMPLES]:
+        notes = [(i, j, note) for i, j in all_pairs if i != j for note in found[i, j].notes]
+        for i, j, note in notes[:MAX_EXAMPLES]:
             self.report.note(f"{names[i]} (x) and {names[j]} (y): {note}")
-        if len(told) > MAX_EXAMPLES:
-            self.report.note(f"and {format_count(len(told) - MAX_EXAMPLES, 'more such notes')} on other pairs")
+        if len(notes) > MAX_EXAMPLES:
+            self.report.note(f"and {format_count(len(notes) - MAX_EXAMPLES, 'more such notes')} on other pairs")
         return found
 
 
-def _chosen(columns: str | None, table: Table, option: str) -> tuple[int, ...]:
-    """Return the columns that an option names; all where it is not given."""
+def _select(columns: str | None, table: Table, option: str) -> tuple[int, ...]:
+    """Return the columns of an option, all if it is not given."""
     return tuple(range(table.width)) if columns is None else select_columns(columns, table, option)
 
 
-def _name(table: Table, column: int) -> str:
+def _name_column(table: Table, column: int) -> str:
     return table.names[column] if table.names else str(column + 1)
 
 
-def _cells(found: Dependence, names: Sequence[str]) -> tuple[Cell, ...]:
-    return tuple(_cell(getattr(found, name)) for name in names)
+def _make_cells(found: Dependence, names: Sequence[str]) -> tuple[Cell, ...]:
+    return tuple(_make_cell(getattr(found, name)) for name in names)
 
 
-def _cell(value: Any) -> Cell:
-    """Return a value to be written exactly."""
+def _make_cell(value: Cell | bool) -> Cell:
+    """Return a value that is written with all its digits."""
     return RoundTripFloat(value) if isinstance(value, float) else value

@@ -1,10 +1,10 @@
-"""Columns of tables -> rows without missing cells -> sides with their kernels."""
+"""Columns of tables -> rows with values -> variables with their kernels."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 
@@ -12,15 +12,17 @@ from kxcli.arrays import BoolArray, FloatArray
 from kxcli.corpus import encodings
 from kxcli.corpus.diagnostics import Diagnostic, Notice, format_place
 from kxcli.corpus.named_inputs import resolve_sources
+from kxcli.corpus.sources import Source
 from kxcli.corpus.tables import ColumnGroup, Table, TableReading, TextColumns, open_table
 from kxcli.corpus.tables.cells import MissingCodes
 from kxcli.errors import InputError, UsageError
-from kxcli.mining.hsic import texts
+from kxcli.mining.hsic import terms
 from kxcli.mining.hsic.bandwidth import MAX_EXACT_ROWS
-from kxcli.mining.hsic.dependence import RunJob, make_variable
+from kxcli.mining.hsic.dependence import Values, make_variable
+from kxcli.mining.hsic.jobs import RunJob
 from kxcli.mining.hsic.kernels import CategoricalVariable, Variable
 from kxcli.mining.hsic.pairs import PairColumn
-from kxcli.mining.hsic.parameters import MIN_ROWS, Kernel, MeasureError
+from kxcli.mining.hsic.parameters import MIN_ROWS, NUMERIC_KERNELS, Kernel, MeasureError
 from kxcli.pipelines import corpus_run
 from kxcli.pipelines.settings import InputSettings, OutputSettings
 from kxcli.report import Report
@@ -29,14 +31,19 @@ from kxcli.wording import format_count
 
 if TYPE_CHECKING:
     from kxcli.mining import Counting
-
-
-_SOME, _NEARLY = 20, 0.9  # rows, and distinct cells among them, of what is no label
+    from kxcli.mining.segment.jieba_port import PortDictionary
 
 
 @dataclass(frozen=True)
 class KernelRequest:
-    """The kernel that a side was asked to have; `name` None: by what its cells are."""
+    """The kernel options of one side.
+
+    Attributes:
+        name: None for the kernel by the type of the cells.
+        sigma: None for the median.
+        cosine: the cosine instead of the inner product, if the kernel compares texts.
+        option: the option of the kernel, for messages.
+    """
 
     name: str | None
     sigma: float | None
@@ -44,54 +51,49 @@ class KernelRequest:
     option: str
 
     @property
-    def is_number(self) -> bool | None:
-        """What the cells have to be; None: either."""
-        return None if self.name is None else self.name in ("gaussian", "laplace", "linear")
-
-    @property
     def compares_texts(self) -> bool:
         """Whether it is a kernel of words or n-grams."""
         return self.name is not None and Kernel.parse(self.name).compares_texts
 
-    def group(self, columns: tuple[int, ...]) -> ColumnGroup:
-        """Return the columns, with the option to name if some of their cells are texts."""
-        return ColumnGroup(columns, self.is_number, self.option)
+    def make_group(self, columns: tuple[int, ...]) -> ColumnGroup:
+        """Return columns with the type that the kernel needs, and the option to name if it is another."""
+        return ColumnGroup(columns, None if self.name is None else self.name in NUMERIC_KERNELS, self.option)
 
-    def kernel(self, *, is_number: bool) -> Kernel:
-        """Return the kernel, now that it is known what the cells are."""
-        name = self.name or ("gaussian" if is_number else "delta")
-        kernel = Kernel.parse(name)
+    def make_kernel(self, *, is_number: bool) -> Kernel:
+        """Return the kernel, given the type of the cells."""
+        kernel = Kernel.parse(self.name or ("gaussian" if is_number else "delta"))
         sigma = self.sigma if kernel.has_bandwidth else None
         return replace(kernel, sigma=sigma, cosine=self.cosine and kernel.compares_texts)
 
 
 class CompleteRows(NamedTuple):
-    """The rows without a missing cell: for each group an array (n, d), or a list of texts for each column."""
+    """The rows without a missing cell: for each group an array (n, d) or a list of texts per column."""
 
-    groups: list[Any]
+    groups: list[FloatArray | TextColumns]
     n_dropped: int
 
     @property
     def n(self) -> int:
-        """Rows."""
+        """The number of rows."""
         first = self.groups[0]
         return len(first) if isinstance(first, np.ndarray) else len(first[0])
 
 
 class MaskedColumns(NamedTuple):
-    """Columns, each as an array (n, 1) or a list of a list of texts, and masks."""
+    """All rows of some groups, and for each group the mask of rows without a missing cell."""
 
-    values: list[Any]
+    values: list[FloatArray | TextColumns]
     masks: list[BoolArray]
 
     @property
-    def n(self) -> int:
-        """Rows."""
-        return len(self.masks[0])
+    def is_complete(self) -> BoolArray:
+        """Which rows have no missing cell in any group."""
+        mask: BoolArray = np.logical_and.reduce(self.masks)
+        return mask
 
 
 class HsicTables:
-    """The inputs as one table, and with `y_file` another with as many rows; open in a `with` block."""
+    """The inputs as one table, and with `y_file` a second one with as many rows; a context manager."""
 
     def __init__(
         self,
@@ -100,26 +102,25 @@ class HsicTables:
         na_values: Iterable[str],
         output: OutputSettings,
         report: Report,
+        *,
+        drops_missing: bool,
     ) -> None:
-        self._given, self._output, self._report = given, output, report
-        self._choices: set[Notice] = set()
+        self._given, self._y_file, self._output, self._report = given, y_file, output, report
+        self._drops_missing = drops_missing
+        self._notices: set[Notice] = set()
         self._stack = ExitStack()
-        reading = TableReading(
+        self._reading = TableReading(
             cast(InputFormat | None, given.input_format),
             encodings.resolve_encoding(given.encoding),
             given.header_in,
             given.on_error,
-            self._tell,
+            self._report_diagnostic,
             MissingCodes.with_codes(na_values),
         )
-        self._opened: Callable[[Iterable[Any]], Table] = lambda sources: self._stack.enter_context(
-            open_table([source.allow_append() for source in sources], reading)
-        )
-        self._y_file = y_file
 
     def __enter__(self) -> "HsicTables":
-        self.x = self._opened(corpus_run.find_sources(self._given, self._report, self._output))
-        self.y = self.x if self._y_file is None else self._opened(resolve_sources([self._y_file]))
+        self.x = self._open(corpus_run.find_sources(self._given, self._report, self._output))
+        self.y = self.x if self._y_file is None else self._open(resolve_sources([self._y_file]))
         return self
 
     def __exit__(
@@ -127,130 +128,146 @@ class HsicTables:
     ) -> None:
         self._stack.__exit__(kind, error, trace)
 
-    def rows(
-        self, groups: Sequence[ColumnGroup], groups_y: Sequence[ColumnGroup], *, drops_missing: bool
-    ) -> CompleteRows:
-        """Read the groups of columns of the table, then those of y's table, where that is another."""
+    def _open(self, sources: Sequence[Source]) -> Table:
+        return self._stack.enter_context(open_table([source.allow_append() for source in sources], self._reading))
+
+    def read_complete_rows(self, groups: Sequence[ColumnGroup], groups_y: Sequence[ColumnGroup]) -> CompleteRows:
+        """Read groups of columns of the table, and then those of y's table if there is one."""
         if self.y is self.x:
-            values, complete = _complete(_whole(self.x, [*groups, *groups_y], drops_missing=drops_missing))
+            rows = self._read_groups(self.x, [*groups, *groups_y])
+            values, is_complete = rows.values, rows.is_complete
         else:
-            values, complete = _complete(_whole(self.x, groups, drops_missing=drops_missing))
-            others, complete_y = _complete(_whole(self.y, groups_y, drops_missing=drops_missing))
-            if len(complete) != len(complete_y):
-                what = f"has {format_count(len(complete_y), 'rows')}, but {self.x.path} has {len(complete):,}"
+            rows, rows_y = self._read_groups(self.x, groups), self._read_groups(self.y, groups_y)
+            n, n_y = len(rows.masks[0]), len(rows_y.masks[0])
+            if n != n_y:
+                what = f"has {format_count(n_y, 'rows')}, but {self.x.path} has {n:,}"
                 raise InputError(self.y.path, what, "give files with as many rows")
-            values, complete = values + others, complete & complete_y
-        if complete.all():
+            values, is_complete = rows.values + rows_y.values, rows.is_complete & rows_y.is_complete
+        if is_complete.all():
             return CompleteRows(values, 0)
-        kept = [_kept(group, complete) for group in values]
-        return CompleteRows(kept, int(len(complete) - complete.sum()))
+        return CompleteRows([select_rows(group, is_complete) for group in values], int((~is_complete).sum()))
 
-    def sparse(self, groups: Sequence[ColumnGroup], *, drops_missing: bool) -> MaskedColumns:
+    def read_columns(self, groups: Sequence[ColumnGroup]) -> MaskedColumns:
         """Read groups of one column each, including rows with missing cells."""
-        return _whole(self.x, groups, drops_missing=drops_missing)
+        return self._read_groups(self.x, groups)
 
-    def _tell(self, told: Diagnostic) -> None:
-        if not isinstance(told, Notice):
-            self._report.record_skips(told.kind, told.count, map(format_place, told.places))
-        elif told not in self._choices:
-            self._choices.add(told)
-            corpus_run.report_notice(told, self._report)
+    def _read_groups(self, table: Table, groups: Sequence[ColumnGroup]) -> MaskedColumns:
+        parts: list[list[FloatArray | TextColumns]] = [[] for _ in groups]
+        masks: list[list[BoolArray]] = [[] for _ in groups]
+        for block in table.blocks(groups):
+            for part, mask, group in zip(parts, masks, block.groups, strict=True):
+                part.append(group)
+                mask.append(_find_complete_rows(group))
+            if not self._drops_missing and not all(mask[-1].all() for mask in masks):
+                row = min(int(mask[-1].argmin()) for mask in masks if not mask[-1].all())
+                line = int(block.lines[row])
+                raise InputError(block.path, "has a missing cell", "fill it in, or use --missing drop", line=line)
+        return MaskedColumns([_join_blocks(part) for part in parts], [np.concatenate(mask) for mask in masks])
 
-
-def _whole(table: Table, groups: Sequence[ColumnGroup], *, drops_missing: bool) -> MaskedColumns:
-    """Return all rows of some groups, and a mask of complete rows for each."""
-    parts: list[list[Any]] = [[] for _ in groups]
-    masks: list[list[BoolArray]] = [[] for _ in groups]
-    for block in table.blocks(groups):
-        for part, mask, group in zip(parts, masks, block.groups, strict=True):
-            part.append(group)
-            mask.append(_is_complete(group))
-        if not drops_missing and not all(mask[-1].all() for mask in masks):
-            row = min(int(mask[-1].argmin()) for mask in masks if not mask[-1].all())
-            line = int(block.lines[row])
-            raise InputError(block.path, "has a missing cell", "fill it in, or use --missing drop", line=line)
-    return MaskedColumns([_joined(part) for part in parts], [np.concatenate(mask) for mask in masks])
-
-
-def _complete(rows: MaskedColumns) -> tuple[list[Any], BoolArray]:
-    """Return the values, and which rows are complete in all groups."""
-    mask: BoolArray = np.logical_and.reduce(rows.masks)
-    return rows.values, mask
+    def _report_diagnostic(self, diagnostic: Diagnostic) -> None:
+        """Report skipped records, and each notice once."""
+        if not isinstance(diagnostic, Notice):
+            self._report.record_skips(diagnostic.kind, diagnostic.count, map(format_place, diagnostic.places))
+        elif diagnostic not in self._notices:
+            self._notices.add(diagnostic)
+            corpus_run.report_notice(diagnostic, self._report)
 
 
-def _is_complete(group: FloatArray | TextColumns) -> BoolArray:
+def select_rows(group: FloatArray | TextColumns, mask: BoolArray) -> FloatArray | TextColumns:
+    """Return some rows of a group."""
+    if isinstance(group, np.ndarray):
+        return group[mask]
+    return [[cell for cell, is_selected in zip(column, mask.tolist(), strict=True) if is_selected] for column in group]
+
+
+def _find_complete_rows(group: FloatArray | TextColumns) -> BoolArray:
     if isinstance(group, np.ndarray):
         complete: BoolArray = np.logical_not(np.isnan(group).any(axis=1))
         return complete
     return np.array([None not in row for row in zip(*group, strict=True)], dtype=np.bool_)
 
 
-def _joined(part: list[Any]) -> Any:
-    if isinstance(part[0], np.ndarray):
-        return np.concatenate(part) if len(part) > 1 else part[0]
-    return [[cell for column in columns for cell in column] for columns in zip(*part, strict=True)]
-
-
-def _kept(group: Any, complete: BoolArray) -> Any:
-    if isinstance(group, np.ndarray):
-        return group[complete]
-    return [[cell for cell, is_kept in zip(column, complete.tolist(), strict=True) if is_kept] for column in group]
+def _join_blocks(blocks: Sequence[FloatArray | TextColumns]) -> FloatArray | TextColumns:
+    """Return the blocks of a group as one."""
+    first = blocks[0]
+    if isinstance(first, np.ndarray):
+        return np.concatenate(cast(Sequence[FloatArray], blocks)) if len(blocks) > 1 else first
+    columns = zip(*cast(Sequence[TextColumns], blocks), strict=True)
+    return [[cell for part in column for cell in part] for column in columns]
 
 
 class VariableBuilder:
-    """Makes sides of groups of columns."""
+    """Makes variables of groups of columns, and reports doubtful ones."""
 
-    def __init__(self, run: RunJob, counting: "Counting | None", dictionary: Any, seed: int, report: Report) -> None:
+    def __init__(
+        self, run: RunJob, counting: "Counting | None", dictionary: "PortDictionary | None", seed: int, report: Report
+    ) -> None:
         self._run, self._counting, self.dictionary = run, counting, dictionary
         self._seed, self._report = seed, report
 
-    def terms(self, kernel: str) -> texts.TermSpec:
-        """Return what a kernel of words or n-grams counts."""
-        assert self._counting is not None, "there is a kernel of words or n-grams"
-        return texts.TermSpec(Kernel.parse(kernel).n, self._counting)
+    def make_term_spec(self, kernel: Kernel) -> terms.TermSpec:
+        """Return the terms that a kernel of words or n-grams counts."""
+        assert self._counting is not None, "a kernel of words or n-grams has a counting"
+        return terms.TermSpec(kernel.n, self._counting)
 
-    def column(
-        self, values: Any, present: BoolArray, asked: KernelRequest, name: str, path: str, *, keeps_values: bool
+    def make_column(
+        self,
+        cells: FloatArray | TextColumns,
+        present: BoolArray,
+        request: KernelRequest,
+        name: str,
+        path: str,
+        *,
+        keeps_values: bool,
     ) -> PairColumn:
         """Return one of many columns over its rows with a value.
 
-        keeps_values: whether sides of fewer rows are to be made of it, because another column lacks some.
+        Args:
+            cells: of all rows.
+            present: the mask of rows with a value.
+            request: its kernel.
+            name: of the column, for messages.
+            path: of the table.
+            keeps_values: whether variables of fewer rows will be made of it, because another column has missing cells.
         """
-        kernel = asked.kernel(is_number=isinstance(values, np.ndarray))
+        kernel = request.make_kernel(is_number=isinstance(cells, np.ndarray))
         if int(present.sum()) < MIN_ROWS:
             return PairColumn(None, kernel, None, present)
         is_whole = bool(present.all())
-        values = self._values(values if is_whole else _kept(values, present), kernel, asked, name)
-        made = self._side(values, kernel, asked, name, path)
-        return PairColumn(made, kernel, values if keeps_values else None, None if is_whole else present)
+        values = self._make_values(cells if is_whole else select_rows(cells, present), kernel, request, name)
+        variable = self._make_variable(values, kernel, request, name, path)
+        return PairColumn(variable, kernel, values if keeps_values else None, None if is_whole else present)
 
-    def side(self, values: Any, asked: KernelRequest, name: str, path: str) -> Variable:
-        """Return a group of columns, of the table `path`, with the kernel that was asked for."""
-        kernel = asked.kernel(is_number=isinstance(values, np.ndarray))
-        return self._side(self._values(values, kernel, asked, name), kernel, asked, name, path)
+    def make_variable(self, cells: FloatArray | TextColumns, request: KernelRequest, name: str, path: str) -> Variable:
+        """Return a group of columns with the requested kernel; `name` and `path` are for messages."""
+        kernel = request.make_kernel(is_number=isinstance(cells, np.ndarray))
+        return self._make_variable(self._make_values(cells, kernel, request, name), kernel, request, name, path)
 
-    def _values(self, values: Any, kernel: Kernel, asked: KernelRequest, name: str) -> Any:
-        """Return what a side is made of."""
-        if kernel.compares_texts:
-            if len(values) > 1:
-                raise UsageError(f"{asked.option} {kernel} takes one column of texts, and {name} has {len(values)}.")
-            terms = self.terms(str(asked.name))
-            return self._run(texts.CountTerms(terms), texts.iter_tasks(values[0]), self.dictionary, f"words of {name}")
-        return values
+    def _make_values(
+        self, cells: FloatArray | TextColumns, kernel: Kernel, request: KernelRequest, name: str
+    ) -> Values:
+        """Return the cells, or the counts of their terms."""
+        if not kernel.compares_texts or isinstance(cells, np.ndarray):
+            return cells
+        if len(cells) > 1:
+            raise UsageError(f"{request.option} {kernel} takes one column of texts, and {name} has {len(cells)}.")
+        texts = cast(list[str], cells[0])  # rows with a missing cell are dropped
+        job = terms.CountTerms(self.make_term_spec(kernel))
+        return self._run(job, terms.iter_tasks(texts), self.dictionary, f"words of {name}")
 
-    def _side(self, values: Any, kernel: Kernel, asked: KernelRequest, name: str, path: str) -> Variable:
+    def _make_variable(self, values: Values, kernel: Kernel, request: KernelRequest, name: str, path: str) -> Variable:
         try:
-            made = make_variable(values, kernel, self._seed)
+            variable = make_variable(values, kernel, self._seed)
         except MeasureError as error:
             raise InputError(path, f"{name}: {error}") from None
-        if isinstance(made, CategoricalVariable) and made.n >= _SOME and len(made.sizes) > _NEARLY * made.n:
+        if isinstance(variable, CategoricalVariable) and variable.is_nearly_unique:
             self._report.warning(
-                f"nearly all cells of {name} differ, and delta sees only which are equal; for texts, there are "
-                f"{asked.option} bow and ngram:N"
+                f"nearly all cells of {name} differ, and the kernel delta compares only whether they are equal; "
+                f"for texts, use {request.option} bow or ngram:N"
             )
-        if kernel.has_bandwidth and kernel.sigma is None and made.n > MAX_EXACT_ROWS and not made.is_constant:
+        if kernel.has_bandwidth and kernel.sigma is None and variable.n > MAX_EXACT_ROWS and not variable.is_constant:
             self._report.note(
-                f"the bandwidth of {name} is the median distance of {MAX_EXACT_ROWS:,} of {made.n:,} rows, "
-                "drawn by --seed"
+                f"the bandwidth of {name} is the median distance of {MAX_EXACT_ROWS:,} of {variable.n:,} rows, "
+                "sampled by --seed"
             )
-        return made
+        return variable

@@ -3,11 +3,12 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from kxcli.arrays import BoolArray, IntArray
+from kxcli.arrays.ragged import starts_of
 from kxcli.mining.hsic.kernels import renumber_codes
 from kxcli.mining.wordcount.job import Counting, WordCount
 from kxcli.tally import Tally
@@ -16,20 +17,20 @@ from kxcli.tally.frames import join_parts, split_parts
 if TYPE_CHECKING:
     from kxcli.mining.segment.jieba_port import PortDictionary
 
-_PART = 1 << 19  # characters of a task, about
-_BATCH = 1000  # texts cut at a time
+_TASK_CHARACTERS = 1 << 19
+_BATCH_TEXTS = 1000  # texts that are tokenized at a time
 
 
 @dataclass(frozen=True)
 class TermSpec:
-    """What is counted of a text: its words, or with `n` its n-grams of so many characters, white space included."""
+    """The terms of a text: its words, or with `n` its n-grams of n characters, white space included."""
 
     n: int = 0
     counting: Counting = field(default_factory=Counting)
 
 
 class TextTask(NamedTuple):
-    """Some texts, with the number of the task and, for a screening, each text's label."""
+    """Some texts, and for a screening the code of each text's label."""
 
     number: int
     texts: list[str]
@@ -37,97 +38,109 @@ class TextTask(NamedTuple):
 
     @property
     def size(self) -> int:
-        """Characters."""
+        """The number of characters."""
         return sum(map(len, self.texts))
 
 
-def iter_tasks(texts: Sequence[str], labels: IntArray | None = None) -> Iterator[TextTask]:
-    """Yield the tasks."""
+def iter_tasks(
+    texts: Sequence[str], labels: IntArray | None = None, n_characters: int = _TASK_CHARACTERS
+) -> Iterator[TextTask]:
+    """Yield the tasks, of about `n_characters` each."""
     start = size = number = 0
     for i, text in enumerate(texts, 1):
         size += len(text)
-        if size >= _PART or i == len(texts):
+        if size >= n_characters or i == len(texts):
             yield TextTask(number, list(texts[start:i]), None if labels is None else labels[start:i])
             start, size, number = i, 0, number + 1
 
 
-class TermTokenizer:
-    """Cuts texts into terms."""
+def prepare_terms(spec: TermSpec) -> "PortDictionary | None":
+    """Return the dictionary that the jobs' `setup` receives.
 
-    def __init__(self, terms: TermSpec) -> None:
-        self._n = terms.n
-        self._words = WordCount(terms.counting)
+    Raises:
+        NotEqualError: of `segment.jieba_port`.
+    """
+    from kxcli.mining.segment import prepare
+
+    return None if spec.n else prepare(spec.counting.segmentation)
+
+
+class TermTokenizer:
+    """Splits texts into terms."""
+
+    def __init__(self, spec: TermSpec) -> None:
+        self._n = spec.n
+        self._words = WordCount(spec.counting)
 
     def setup(self, words: "PortDictionary | None") -> None:
-        """Take the dictionary, where there is one: `words` is what `segment.prepare` returned."""
+        """Receive the dictionary from `prepare_terms`."""
         if not self._n:
             self._words.setup(words)
 
-    def cut(self, texts: Sequence[str]) -> Iterator[list[str]]:
+    def tokenize(self, texts: Sequence[str]) -> Iterator[list[str]]:
         """Yield the terms of each text."""
         if self._n:
             yield from ([text[i : i + self._n] for i in range(len(text) - self._n + 1)] for text in texts)
             return
-        for start in range(0, len(texts), _BATCH):
-            for words in self._words.iter_words(texts[start : start + _BATCH]):
+        for start in range(0, len(texts), _BATCH_TEXTS):
+            for words in self._words.iter_words(texts[start : start + _BATCH_TEXTS]):
                 yield [word for word in words if word is not None]
 
 
 @dataclass(frozen=True)
 class TermCounts:
-    """Counts of terms: text i has those from starts[i] to starts[i + 1] of `words` (numbers) and `counts`."""
+    """Counts of terms: text i has the entries from starts[i] to starts[i + 1] of `terms` (numbers) and `counts`."""
 
     starts: IntArray
-    words: IntArray
+    terms: IntArray
     counts: IntArray
 
     @property
     def n(self) -> int:
-        """Texts."""
+        """The number of texts."""
         return len(self.starts) - 1
 
     def select(self, rows: BoolArray) -> "TermCounts":
-        """Return some of the texts; words are numbered in order of appearance."""
+        """Return some of the texts, with terms numbered in order of appearance."""
         lengths = np.diff(self.starts)
-        is_kept = np.repeat(rows, lengths)
-        starts = np.concatenate(([0], np.cumsum(lengths[rows])))
-        return TermCounts(starts, renumber_codes(self.words[is_kept]), self.counts[is_kept])
+        is_selected = np.repeat(rows, lengths)
+        starts = starts_of(lengths[rows])
+        return TermCounts(starts, renumber_codes(self.terms[is_selected]), self.counts[is_selected])
 
 
 class _TaskCounts(NamedTuple):
     vocabulary: list[str]
-    lengths: IntArray
-    words: IntArray
+    lengths: IntArray  # entries of each text
+    terms: IntArray
     counts: IntArray
 
 
 class CountTerms:
-    """The job: texts -> `Vectors`, whose words are numbered in the order in which they come up."""
+    """The job: texts -> `TermCounts`, with terms numbered in order of appearance."""
 
-    def __init__(self, terms: TermSpec) -> None:
-        self._cutter = TermTokenizer(terms)
+    def __init__(self, spec: TermSpec) -> None:
+        self._tokenizer = TermTokenizer(spec)
 
     def setup(self, shared: "PortDictionary | None") -> None:
-        """Take the dictionary."""
-        self._cutter.setup(shared)
+        """Receive the dictionary."""
+        self._tokenizer.setup(shared)
 
     def map(self, records: Iterable[TextTask]) -> dict[int, _TaskCounts]:
         """Count the terms of each text."""
-        return {part.number: self._counted(part.texts) for part in records}
+        return {task.number: self._count_texts(task.texts) for task in records}
 
-    def _counted(self, texts: list[str]) -> _TaskCounts:
+    def _count_texts(self, texts: list[str]) -> _TaskCounts:
         numbers: dict[str, int] = {}
-        lengths, words, counts = [], list[int](), list[int]()
-        for terms in self._cutter.cut(texts):
-            counter = Counter(terms)
+        lengths, terms, counts = list[int](), list[int](), list[int]()
+        for tokens in self._tokenizer.tokenize(texts):
+            counter = Counter(tokens)
             lengths.append(len(counter))
-            words += [numbers.setdefault(word, len(numbers)) for word in counter]
+            terms += [numbers.setdefault(term, len(numbers)) for term in counter]
             counts += counter.values()
-        arrays = (np.array(numbers, dtype=np.int64) for numbers in (lengths, words, counts))
-        return _TaskCounts(list(numbers), *arrays)
+        return _TaskCounts(list(numbers), *(np.array(values, dtype=np.int64) for values in (lengths, terms, counts)))
 
     def merge(self, left: dict[int, _TaskCounts], right: dict[int, _TaskCounts]) -> dict[int, _TaskCounts]:
-        """Return both."""
+        """Return the counts of both."""
         return left | right
 
     def dump(self, partial: dict[int, _TaskCounts]) -> bytes:
@@ -137,72 +150,72 @@ class CountTerms:
             for number, counts in partial.items()
             for frame in (
                 b"%d" % number,
-                join_parts(word.encode("utf-8") for word in counts.vocabulary),
+                join_parts(term.encode("utf-8") for term in counts.vocabulary),
                 *(array.tobytes() for array in counts[1:]),
             )
         )
 
     def load(self, data: bytes | memoryview) -> dict[int, _TaskCounts]:
-        """Return the counts that were dumped."""
+        """Return dumped counts."""
         frames = split_parts(data)
         return {
             int(bytes(frames[i])): _TaskCounts(
-                [bytes(word).decode("utf-8") for word in split_parts(frames[i + 1])],
+                [bytes(term).decode("utf-8") for term in split_parts(frames[i + 1])],
                 *(np.frombuffer(frame, np.int64) for frame in frames[i + 2 : i + 5]),
             )
             for i in range(0, len(frames), 5)
         }
 
     def finish(self, partial: dict[int, _TaskCounts]) -> TermCounts:
-        """Return the vectors, in the order of the texts."""
+        """Return the counts of all texts in their order."""
         numbers: dict[str, int] = {}
-        words = []
+        terms = []
         ordered = [counts for _, counts in sorted(partial.items())]
         for counts in ordered:
-            own = [numbers.setdefault(word, len(numbers)) for word in counts.vocabulary]
-            words.append(np.array(own, dtype=np.int64)[counts.words])
+            own = [numbers.setdefault(term, len(numbers)) for term in counts.vocabulary]
+            terms.append(np.array(own, dtype=np.int64)[counts.terms])
         lengths = np.concatenate([counts.lengths for counts in ordered])
         return TermCounts(
-            np.concatenate(([0], np.cumsum(lengths))),
-            np.concatenate(words),
+            starts_of(lengths),
+            np.concatenate(terms),
             np.concatenate([counts.counts for counts in ordered]),
         )
 
 
 class CountDocuments:
-    """The job: how many texts of each label hold a term; merging adds up, so memory grows with distinct terms alone."""
+    """The job: for each label, the number of texts that have a term; memory grows with the distinct terms only."""
 
-    def __init__(self, terms: TermSpec) -> None:
-        self._cutter = TermTokenizer(terms)
+    def __init__(self, spec: TermSpec) -> None:
+        self._tokenizer = TermTokenizer(spec)
 
     def setup(self, shared: "PortDictionary | None") -> None:
-        """Take the dictionary."""
-        self._cutter.setup(shared)
+        """Receive the dictionary."""
+        self._tokenizer.setup(shared)
 
     def map(self, records: Iterable[TextTask]) -> dict[int, Tally]:
-        """Count, by label."""
+        """Count the texts of some tasks by label."""
         tallies: dict[int, Tally] = {}
-        for part in records:
-            assert part.labels is not None, "a screening has labels"
-            held: dict[int, list[str]] = {}
-            for label, terms in zip(part.labels.tolist(), self._cutter.cut(part.texts), strict=True):
-                held.setdefault(label, []).extend(set(terms))
-            for label, terms in held.items():
+        for task in records:
+            assert task.labels is not None, "a screening has labels"
+            terms_by_label: dict[int, list[str]] = {}
+            for label, terms in zip(task.labels.tolist(), self._tokenizer.tokenize(task.texts), strict=True):
+                terms_by_label.setdefault(label, []).extend(set(terms))
+            for label, terms in terms_by_label.items():
                 tallies.setdefault(label, Tally()).add(terms)
         return tallies
 
     def merge(self, left: dict[int, Tally], right: dict[int, Tally]) -> dict[int, Tally]:
-        """Add up, into `left`."""
+        """Add the right counts to the left."""
         for label, tally in right.items():
             left.setdefault(label, Tally()).merge(tally)
         return left
 
     def dump(self, partial: dict[int, Tally]) -> bytes:
-        """Return labels and tallies."""
+        """Return labels and tallies as bytes."""
         return join_parts(frame for label, tally in partial.items() for frame in (b"%d" % label, tally.dump()))
 
     def load(self, data: bytes | memoryview) -> dict[int, Tally]:
-        """Return what was dumped."""
+        """Return dumped tallies."""
         frames = split_parts(data)
         return {int(bytes(label)): Tally.load(tally) for label, tally in zip(frames[::2], frames[1::2], strict=True)}
 
@@ -213,10 +226,3 @@ class CountDocuments:
             for term, count in tally.counts().items():
                 terms.setdefault(term, {})[label] = count
         return dict(sorted(terms.items()))
-
-
-def prepare_terms(terms: TermSpec) -> Any:
-    """Return what `setup` of the jobs takes; raises `segment.jieba_port.NotEqualError`."""
-    from kxcli.mining.segment import prepare
-
-    return None if terms.n else prepare(terms.counting.segmentation)

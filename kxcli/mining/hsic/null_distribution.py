@@ -1,0 +1,196 @@
+"""The asymptotic null distribution of n HSIC: a weighted sum of chi-squares, or a gamma distribution."""
+
+import cmath
+import math
+
+import numpy as np
+
+from kxcli.arrays import FloatArray, IntArray
+from kxcli.mining.hsic.estimators import KernelSums
+from kxcli.mining.hsic.kernels import Variable
+from kxcli.mining.hsic.random_streams import RandomStream, make_generator
+
+MAX_SPECTRUM_ROWS = 1_000  # rows whose eigenvalues stand for a kernel without few features
+
+_MAX_EIGENVALUES = 512  # of each kernel
+_MAX_WEIGHTS = 1_000  # chi-squares with a weight of their own; the rest are one gamma distribution
+_MIN_REST_DEGREES = 0.01  # of freedom, for the rest to be a gamma distribution
+_SPECTRUM_NOISE = 1e-9  # relative excess of a sum of squares that is rounding
+_SHRINK_STEPS = 60  # halvings of an interval of doubles to its last bit
+
+# The trapezoid rule of `mixture_tail`.
+_STEP = 0.0625
+_MAX_NODES = 1000
+_NEGLIGIBLE = 1e-17  # of the sum: a node that ends it, after some 100
+_UNDERFLOW = -800.0  # exp of it is 0
+_MAX_HALVINGS = 2100  # more than the distinct halvings of the doubles between 0 and 1/2
+_MAX_NEWTON_STEPS = 50
+_NEWTON_TOLERANCE = 1e-14
+
+
+def eigen_p_value(sums: KernelSums, spectrum_x: FloatArray, spectrum_y: FloatArray) -> float:
+    """Return P(n HSIC_b > observed) if n HSIC_b is a sum of chi-squares with weights λ_i μ_j (Gretton et al. 2009).
+
+    The sum's mean and variance are known exactly from the traces of both kernels and their squares.  The part of them
+    that is not in the largest products λ_i μ_j becomes one gamma distribution, or a constant if its variance is small.
+
+    Args:
+        sums: over both kernels.
+        spectrum_x: eigenvalues of Kc / n in descending order; the first 512 count.
+        spectrum_y: the same of Lc / n.
+    """
+    n = sums.n
+    products = np.outer(spectrum_x[:_MAX_EIGENVALUES], spectrum_y[:_MAX_EIGENVALUES]).ravel()
+    products = np.sort(products[products > 0])[::-1][:_MAX_WEIGHTS]
+    mean = sums.trace_x * sums.trace_y / n**2 - float(products.sum())
+    half_variance = sums.xx.trace * sums.yy.trace / n**4 - float(products @ products)
+    degrees = np.ones(len(products))
+    value = sums.xy.trace / n
+    if half_variance > 0 and mean**2 > _MIN_REST_DEGREES * half_variance:
+        weight = half_variance / mean
+        products, degrees = np.append(products, weight), np.append(degrees, mean / weight)
+    else:  # a constant, or rounding
+        value -= mean
+    # Permuted rows have the mean Tr(Kc) Tr(Lc) / (n - 1), which is n / (n - 1) times that of the mixture: near the
+    # identity, the statistic of a kernel varies by less than the difference.
+    excess = sums.trace_x * sums.trace_y / (n * n * (n - 1))
+    return mixture_tail(products, degrees, value - excess)
+
+
+def gamma_p_value(sums: KernelSums, squares: float) -> float | None:
+    """Return P(n HSIC_b > observed) by a gamma distribution with the null's mean and variance.
+
+    Gretton et al. 2007, for kernels with k(i, i) = 1; known to be inexact in the tails, and here for comparison.
+
+    Args:
+        sums: over both kernels, of at least 6 rows.
+        squares: the sum of (Kc(i, j) Lc(i, j))² over i != j.
+
+    Returns:
+        None without variance.
+    """
+    n = sums.n
+    # If k(i, i) = 1, the mean of the entries off the diagonal is 1 - Tr(Kc) / (n - 1).
+    mean = sums.trace_x * sums.trace_y / (n - 1) ** 2 / n
+    variance = 72 * (n - 4) * (n - 5) / (n * (n - 1) * (n - 2) * (n - 3)) * (squares / 36 / (n * (n - 1)))
+    if not variance > 0:  # a kernel that varies by less than the root of the smallest double
+        return None
+    shape, scale = mean**2 / variance, variance * n / mean
+    return mixture_tail(np.array([scale / 2]), np.array([2 * shape]), sums.xy.trace / n)
+
+
+def eigenvalues(matrix: FloatArray) -> FloatArray:
+    """Return the eigenvalues of a symmetric matrix, by its lower half, in descending order."""
+    return np.linalg.eigvalsh(matrix).astype(np.float64, copy=False)[::-1]
+
+
+def category_eigenvalues(sizes: IntArray) -> FloatArray:
+    """Return the eigenvalues of Kc / n of categories: those of diag(p) - p pᵀ for the largest shares p."""
+    shares = np.sort(sizes)[::-1][:_MAX_EIGENVALUES] / sizes.sum()
+    return eigenvalues(np.diag(shares) - np.outer(shares, shares))
+
+
+def sample_eigenvalues(
+    variable: Variable, trace: float, squares: float, seed: int, which: int, max_rows: int = MAX_SPECTRUM_ROWS
+) -> FloatArray:
+    """Return the eigenvalues of Kc / n, or an estimate from a sample of the rows.
+
+    A sample has a larger sum of squares, because the diagonal weighs more: its eigenvalues are all lowered until the
+    sum is right.
+
+    Args:
+        variable: the values with their kernel.
+        trace: Tr(Kc) / n.
+        squares: Tr(Kc Kc) / n².
+        seed: of the sample.
+        which: 0 for x, 1 for y: the number of the sample's stream.
+        max_rows: the size of the sample.
+    """
+    rows = np.arange(variable.n)
+    if variable.n > max_rows:
+        rng = make_generator(RandomStream.SPECTRUM, seed, which)
+        rows = np.sort(rng.choice(variable.n, max_rows, replace=False))
+    matrix = np.empty((len(rows), len(rows)))
+    for at, row in enumerate(rows.tolist()):
+        matrix[at] = variable.column(row)[rows]
+    matrix -= matrix.mean(axis=0)
+    matrix -= matrix.mean(axis=1)[:, None]
+    values = np.maximum(eigenvalues(matrix), 0)
+    values *= trace / max(float(values.sum()), np.finfo(np.float64).tiny)
+    if float(values @ values) <= squares * (1 + _SPECTRUM_NOISE):
+        return values
+    low, high = 0.0, float(values[0])
+    for _ in range(_SHRINK_STEPS):
+        middle = (low + high) / 2
+        lowered = np.maximum(values - middle, 0)
+        low, high = (low, middle) if float(lowered @ lowered) <= squares else (middle, high)
+    return np.maximum(values - high, 0)
+
+
+def mixture_tail(weights: FloatArray, degrees: FloatArray, value: float) -> float:
+    """Return P(Q > value), Q the sum of weights[k] times an independent chi-square of degrees[k].
+
+    P is 1/(2πi) times the integral of exp(g(s)) over a line with 0 < Re s < 1 / (2 max weight), where
+    g(s) = -1/2 sum of degrees log(1 - 2 weights s) - s value - log s.  The path of integration is that of steepest
+    descent from the saddle point on the real axis: there g is real and falls as -t², so that the trapezoid rule over t
+    is exact to rounding, relative to P.  The path never meets another saddle: above the real axis, where all branch
+    points are, Im g' is positive.
+
+    Args:
+        weights: positive.
+        degrees: of freedom, positive, not necessarily integers (a single weight is a gamma distribution), and not
+            nearly 0 for the largest weight.
+        value: the observed value.
+    """
+    if value <= 0:
+        return 1.0
+    unit = float(weights.max())  # in this unit, no number overflows
+    weights, value = weights / unit, value / unit
+    if -0.5 * float(np.log1p(-weights / 2) @ degrees) - value / 4 < _UNDERFLOW:  # Chernoff's bound at s = 1/4
+        return 0.0
+    saddle = _find_saddle(weights, degrees, value)
+    distances = 1 - 2 * weights * saddle
+    peak = -0.5 * float(np.log(distances) @ degrees) - saddle * value - math.log(saddle)
+    curvature = 2 * float(np.sum(degrees * (weights / distances) ** 2)) + 1 / saddle**2
+
+    def g(z: complex) -> tuple[complex, complex]:
+        """Return g at exp(z) less its peak, and its derivative by z: far out, g grows as a logarithm."""
+        s = cmath.exp(z)
+        factors = 1 - 2 * s * weights
+        slope = complex(np.sum(degrees * weights / factors)) - value - 1 / s
+        return -0.5 * complex(np.log(factors) @ degrees) - s * value - z - peak, slope * s
+
+    t = _STEP / 2
+    z = cmath.log(saddle + 1j * t * math.sqrt(2 / curvature))
+    total = 0.0
+    for _ in range(_MAX_NODES):
+        for _ in range(_MAX_NEWTON_STEPS):
+            height, slope = g(z)
+            correction = (height + t * t) / slope
+            z -= correction
+            if abs(correction) < _NEWTON_TOLERANCE * (1 + abs(z)):
+                break
+        _, slope = g(z)
+        rate = -2 * t / slope  # dz / dt
+        term = cmath.exp(z - t * t) * rate
+        total += term.imag
+        if abs(term) < _NEGLIGIBLE * abs(total):
+            break
+        middle = -2 * (t + _STEP / 2) / g(z + rate * _STEP / 2)[1]
+        z += middle * _STEP
+        t += _STEP
+    return min(1.0, max(0.0, math.exp(peak) * total * _STEP / math.pi))
+
+
+def _find_saddle(weights: FloatArray, degrees: FloatArray, value: float) -> float:
+    """Return the s between 0 and 1/2 with K'(s) = value + 1/s: the left side grows, the right one falls."""
+    low, high = 0.0, 0.5
+    for _ in range(_MAX_HALVINGS):
+        middle = (low + high) / 2
+        if middle in (low, high):
+            break
+        if float(np.sum(degrees * weights / (1 - 2 * weights * middle))) > value + 1 / middle:
+            high = middle
+        else:
+            low = middle
+    return low
