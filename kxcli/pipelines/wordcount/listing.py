@@ -1,4 +1,4 @@
-"""Finished counts -> lines of bytes, in one output or in parts where each is held."""
+"""Output of final counts: as one file, or as parts written by the workers."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ from kxcli.tally.scratch import Scratch
 
 @dataclass(frozen=True)
 class Listing:
-    """How counts are listed: which rows in what order, their columns, and the form that lines have."""
+    """How counts become lines: rows, order, columns, format."""
 
     ranking: Ranking
     columns: tuple[str, ...]
@@ -27,16 +27,20 @@ class Listing:
     def blocks(
         self, counts: Counts, scratch: Scratch | None, accepts: Callable[[str], bool] | None = None
     ) -> Iterator[bytes]:
-        """Yield the lines, in blocks."""
+        """Yield blocks of lines."""
         cells = map(itemgetter(*map(COLUMNS.index, self.columns)), rank_rows(counts, self.ranking, scratch, accepts))
         return rows.encode_rows(cells, self.columns, self.form, header=self.header)
 
 
 @dataclass(frozen=True)
 class WritePart:
-    """Writes a part of the counts into a folder; it is called where the part is, on a worker of a cluster.
+    """Writes a part of the counts into a folder, on the worker that has it.
 
-    memory: bytes that the worker may take for putting parts in order; None: half of what is free there.
+    Attributes:
+        job: The job that made the counts.
+        listing: How counts become lines.
+        folder: The output folder.
+        memory: Bytes for sorting; if None, half of the worker's free memory.
     """
 
     job: WordCount
@@ -45,22 +49,22 @@ class WritePart:
     memory: int | None
 
     def __call__(self, number: int, partial: Any) -> str:
-        """Write the part of that number, and return the file's path; what is there is replaced when it is whole."""
-        from kxcli.mapreduce.cluster.work import get_partial_limit  # numpy comes with it
+        """Write a part and return its path; an existing file is replaced atomically."""
+        from kxcli.mapreduce.cluster.work import get_partial_limit  # imports numpy
 
         path = os.path.join(self.folder, f"part-{number:05}.{self.listing.form}")
         try:
             os.makedirs(self.folder, exist_ok=True)
         except OSError as error:
             raise OutputError(self.folder, reason(error), "name a folder that workers can make or write") from None
-        # The files of this folder have no name that another user could take.
+        # The files in it have no name, so no other user can claim one.
         scratch = Scratch(temporary_folder, get_partial_limit(self.memory))
         sink.write(self.listing.blocks(self.job.finish(partial), scratch), path, is_shared=True)
         return path
 
 
 def check_folder(folder: str) -> None:
-    """Raise `OutputError` where a folder for parts has something in it: parts of two runs would be mixed."""
+    """Raise `OutputError` unless a folder for parts is empty or absent."""
     try:
         names = os.listdir(folder)
     except FileNotFoundError:

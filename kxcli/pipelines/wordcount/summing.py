@@ -1,4 +1,4 @@
-"""`kxcli wordcount --merge`: earlier outputs -> their sum."""
+"""Sums of earlier outputs, for `kxcli wordcount --merge`."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,17 +13,17 @@ if TYPE_CHECKING:
     from kxcli.mining.wordcount.merging import CountSums
     from kxcli.tally.scratch import Scratch
 
-_DIGITS = 18  # of a count that 64 bits hold
-_SHARES = 4  # of the memory: sums that are held take one, and as they are written some more
+_MAX_DIGITS = 18  # a count must fit 64 bits
+_MEMORY_SHARES = 4  # sums take one of them, and writing them some more
 
 
 @contextmanager
-def summed(
+def sum_outputs(
     source: InputSettings, run: RunSettings, report: Report, output: OutputSettings
 ) -> "Iterator[tuple[Counts, tuple[str, ...], Scratch]]":
-    """Add up earlier outputs; yield the sums, their columns, and room to sort them in.
+    """Add up earlier outputs; yield the sums, their columns, and a scratch folder.
 
-    The sums are read from temporary files, which the end of the block removes.
+    The sums are read from temporary files, which exist until the end of the block.
     """
     from kxcli.mapreduce import available
     from kxcli.mining.wordcount.merging import CountSums
@@ -31,7 +31,7 @@ def summed(
     from kxcli.tally.scratch import Scratch
 
     with Workspace() as workspace:
-        scratch = Scratch(workspace.folder, (run.memory or available.get_default_memory()) // _SHARES)
+        scratch = Scratch(workspace.folder, (run.memory or available.get_default_memory()) // _MEMORY_SHARES)
         with CountSums(scratch) as sums:
             columns = _add(sums, source, report, output)
             yield sums.counts(), columns, scratch
@@ -42,52 +42,52 @@ def _add(sums: "CountSums", source: InputSettings, report: Report, output: Outpu
     from kxcli.corpus import count_tables, diagnostics, encodings
     from kxcli.pipelines import corpus_run
 
-    def report_choice(choice: diagnostics.Diagnostic) -> None:
-        assert isinstance(choice, diagnostics.Notice), "what is bad in an earlier output is an error"
-        corpus_run.report_notice(choice, report)
+    def report_notice(notice: diagnostics.Diagnostic) -> None:
+        assert isinstance(notice, diagnostics.Notice), "bad rows of an earlier output are errors"
+        corpus_run.report_notice(notice, report)
 
     columns: tuple[str, ...] | None = None
     first = ""
     for found in [one.allow_append() for one in corpus_run.find_sources(source, report, output)]:
-        least = None
+        min_count = None
         for cells, place in count_tables.read_count_rows(
             found,
             corpus_run.choose_format(source, by=""),
             encodings.resolve_encoding(source.encoding),
             default_columns=("word", "count"),
             known="count",
-            report=report_choice,
+            report=report_notice,
         ):
             if columns is None:
-                columns, first = _summable(cells, place), found.path
+                columns, first = _choose_columns(cells, place), found.path
             elif set(cells) != set(columns):
                 place.fail(
                     f"has the columns {', '.join(cells)}, but {first} has {', '.join(columns)}",
-                    "merge equals",
+                    "merge outputs with the same columns",
                 )
-            numbers = [_number(cells, name, place) for name in ("count", "df") if name in columns]
-            least = numbers[0] if least is None else min(least, numbers[0])
-            sums.add(str(cells.get("group", "")), str(cells["word"]), numbers[0], numbers[1] if numbers[1:] else 0)
-        if least is not None and least > 1:
+            count, *df = (_parse_count(cells, name, place) for name in ("count", "df") if name in columns)
+            min_count = count if min_count is None else min(min_count, count)
+            sums.add(str(cells.get("group", "")), str(cells["word"]), count, df[0] if df else 0)
+        if min_count is not None and min_count > 1:
             report.warning(
-                f"{found.path}: no count is below {least}: it looks cut by --top or --min-count, "
-                "so the sums of rarer words may be too low"
+                f"{found.path}: the lowest count is {min_count}, as after --top or --min-count, "
+                "so the sums of rare words may be too low"
             )
     return columns or ("word", "count")
 
 
-def _summable(cells: "dict[str, str | int | float]", diagnostics: "ReadDiagnostics") -> tuple[str, ...]:
+def _choose_columns(cells: "dict[str, str | int | float]", diagnostics: "ReadDiagnostics") -> tuple[str, ...]:
     if "per_million" in cells:
-        diagnostics.fail("has the column per_million", "rates do not add up: count without --per-million, then merge")
+        diagnostics.fail("has the column per_million", "rates cannot be added; count without --per-million, then merge")
     columns = tuple(name for name in ("group", "word", "count", "df") if name in cells)
     if not {"word", "count"} <= set(columns) or len(columns) != len(cells):
-        diagnostics.fail(f"has the columns {', '.join(cells)}", "give outputs of kxcli wordcount")
+        diagnostics.fail(f"has the columns {', '.join(cells)}", "merge only outputs of kxcli wordcount")
     return columns
 
 
-def _number(cells: "dict[str, str | int | float]", name: str, diagnostics: "ReadDiagnostics") -> int:
+def _parse_count(cells: "dict[str, str | int | float]", name: str, diagnostics: "ReadDiagnostics") -> int:
     cell = cells[name]
     digits = str(cell) if type(cell) is int else cell
-    if isinstance(digits, str) and digits.isascii() and digits.isdigit() and len(digits) <= _DIGITS:
+    if isinstance(digits, str) and digits.isascii() and digits.isdigit() and len(digits) <= _MAX_DIGITS:
         return int(digits)
-    return diagnostics.fail(f"has {cell!r} as its {name}, not a whole number", "give outputs of kxcli wordcount")
+    return diagnostics.fail(f"has {cell!r} as its {name}, not an integer", "merge only outputs of kxcli wordcount")
