@@ -132,7 +132,7 @@ def link_texts(model: LinkingModel, texts: Sequence[str], linking: Linking) -> L
     shares[best >= 0] = ranked.shares.take(best[best >= 0])
     scores: FloatArray = np.where(is_linked, link_scores[kept], mention_scores[kept])
     spans = text.spans.select(mentions.numbers[kept])
-    numbers, starts = text.folded.located(spans.begins)
+    numbers, starts = text.folded.locate(spans.begins)
     return LinkedMentions(
         numbers,
         starts,

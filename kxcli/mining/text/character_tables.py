@@ -1,4 +1,4 @@
-"""Tables of what characters are, by code point: letters, scripts with spaces between words, capitals."""
+"""Tables of characters by code point: letters, scripts with spaces between words, capitals."""
 
 import unicodedata
 from functools import cache
@@ -8,7 +8,7 @@ import numpy as np
 
 from kxcli.arrays import BoolArray
 
-_UNSPACED = (  # blocks of scripts that part no words by spaces, or, as Hangul, write particles onto them
+_UNSPACED = (  # blocks of scripts without spaces between words, or with particles attached to them, as Hangul
     range(0x0E00, 0x1200),
     range(0x1780, 0x1800),
     range(0x1950, 0x1A00),
@@ -21,12 +21,12 @@ _UNSPACED = (  # blocks of scripts that part no words by spaces, or, as Hangul, 
     range(0x16FE0, 0x18E00),
     range(0x1AFF0, 0x1B300),
 )
-TABLE_END = 0x20000  # beyond are ideographs, up to planes of tags and private use
+TABLE_END = 0x20000  # higher code points are ideographs, tags and private use
 
 
 @cache
 def letter_table() -> BoolArray:
-    """Return, by code point up to some and by the last one for all others, whether it is a letter, digit or mark."""
+    """Return whether a code point is a letter, digit or combining mark; the last value is for all higher ones."""
     letters = np.zeros(TABLE_END + 1, dtype=np.bool_)
     letters[[code for code in range(TABLE_END) if unicodedata.category(chr(code))[0] in "LNM"]] = True
     letters[TABLE_END] = True
@@ -35,7 +35,7 @@ def letter_table() -> BoolArray:
 
 @cache
 def spaced_table() -> BoolArray:
-    """Return the same of letters, digits and marks of scripts that part words by spaces."""
+    """Return the same for scripts with spaces between words."""
     spaced = letter_table().copy()
     for block in _UNSPACED:
         spaced[block.start : block.stop] = False
@@ -44,7 +44,12 @@ def spaced_table() -> BoolArray:
 
 
 class CaseTables(NamedTuple):
-    """By code point up to some, whether it is a capital, and whether it is a small letter; none is beyond the last."""
+    """The case of characters by code point; the last value is for all higher ones, without case.
+
+    Args:
+        capital: Whether it is a capital.
+        small: Whether it is a lowercase letter.
+    """
 
     capital: BoolArray
     small: BoolArray
@@ -52,6 +57,6 @@ class CaseTables(NamedTuple):
 
 @cache
 def case_tables() -> CaseTables:
-    """Return the cases of characters."""
+    """Return the tables of cases."""
     characters = [*map(chr, range(TABLE_END)), "\0"]
     return CaseTables(np.array([*map(str.isupper, characters)]), np.array([*map(str.islower, characters)]))

@@ -1,7 +1,7 @@
-r"""Texts made comparable, with the way back: NFKC, then case folding, then every run of white space as one space.
+r"""Fold texts for comparison, with the way back to the source: NFKC, case folding, runs of white space as one space.
 
-`fold(text)` is `re.sub(r"\s+", " ", unicodedata.normalize("NFKC", text).casefold())`, and what is done to many texts
-at a time over arrays is the same, code point by code point.  What Unicode data the running Python has decides it.
+`fold(text)` is `re.sub(r"\s+", " ", unicodedata.normalize("NFKC", text).casefold())`.  `fold_texts` does the same to
+many texts over arrays of code points.  The Unicode data are those of the running Python.
 """
 
 import re
@@ -18,14 +18,14 @@ from kxcli.arrays import AnyArray, BoolArray, Int32Array, IntArray, UInt32Array
 from kxcli.arrays.code_points import from_code_points, to_code_points
 from kxcli.arrays.ragged import expand_ranges, starts_of
 
-BORDER = "\uffff"  # stands between texts: no character, in no name, and nothing composes with it
+BORDER = "\uffff"  # between texts: not a character, in no name, and never composed
 SPACE = 0x20
 
 _WHITE = re.compile(r"\s")
 _WHITE_RUN = re.compile(r"\s+")
-_UNCHANGED_FROM = 0x30000  # planes of ideographs, tags, variation selectors and private use: no folding, no composing
-_SPECIAL = 0x110000  # from here, an entry of the table is not a code point but the number of a `_Tables.spelled`
-_CHANGING = (  # all others stay what they are: ideographs, Hangul syllables, surrogates and the border
+UNCHANGED_FROM = 0x30000  # ideographs, tags, variation selectors, private use: neither folded nor composed
+_SPECIAL = 0x110000  # from here, a table entry is the number of a row of `_Tables.spelled`, not a code point
+_CHANGING = (  # the other characters never change: ideographs, Hangul syllables, surrogates and the border
     range(0x3400),
     range(0xA000, 0xAC00),
     range(0xD7A4, 0xD800),
@@ -44,7 +44,7 @@ def fold(text: str) -> str:
 
 
 def fold_names(names: Sequence[str]) -> list[str]:
-    """Return names folded and without white space around them."""
+    """Return names folded and stripped of white space."""
     if not names:
         return []
     whole = fold_texts([name.replace(BORDER, "") for name in names])
@@ -53,11 +53,17 @@ def fold_names(names: Sequence[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class FoldedTexts:
-    """Some texts as folded code points, a border after each, and where they come from.
+    """Texts as folded code points, with a border after each.
 
-    codes: shape (n,).  begins, ends: the source's place where the piece that a code point was made of begins, if it
-    is the piece's first, and behind it, if it is its last; else -1.  None: every code point comes from its own place.
-    starts: the place in the source where each text begins.  source: its code points, of 16 or 32 bits.
+    A piece of the source is one character, or several that compose.  It becomes one folded code point or several.
+
+    Args:
+        codes: The folded code points.
+        starts: Where each text begins in the source.
+        source: The source's code points, of 16 or 32 bits.
+        begins: By folded code point, where its piece of the source begins, -1 if it is not the first of its piece.  If
+            None, each code point comes from the same position.
+        ends: By folded code point, where its piece of the source ends, -1 if it is not the last of its piece.
     """
 
     codes: UInt32Array
@@ -67,38 +73,59 @@ class FoldedTexts:
     ends: Int32Array | None = None
 
     def sources(self, starts: AnyArray, stops: AnyArray) -> tuple[IntArray, IntArray]:
-        """Return where spans begin and end in the source, -1 where a border of theirs lies within a character."""
+        """Return the begins and ends of folded spans in the source, -1 for one within a piece."""
         if self.begins is None or self.ends is None:
             return starts.astype(np.int64), stops.astype(np.int64)
         return self.begins.take(starts).astype(np.int64), self.ends.take(stops - 1).astype(np.int64)
 
-    def characters(self, places: AnyArray) -> AnyArray:
-        """Return the (first) source code point of each folded one."""
-        if self.begins is None:
-            return self.source.take(places)
-        return self.source.take(np.maximum.accumulate(self.begins).take(places))
+    def positions(self, begins: IntArray, ends: IntArray) -> tuple[IntArray, IntArray]:
+        """Return the starts and stops of spans of the source in the folded text, -1 for one within a piece."""
+        if self.begins is None or self.ends is None:
+            return begins, ends
+        starts, lasts = _find_positions(self.begins, begins), _find_positions(self.ends, ends)
+        return starts, np.where(lasts >= 0, lasts + 1, -1)
 
-    def located(self, places: AnyArray) -> tuple[IntArray, IntArray]:
-        """Return the number of the text in which each place of the source lies, and its offset there."""
-        texts = np.searchsorted(self.starts, places, side="right") - 1
-        return texts, places - self.starts.take(texts)
+    def characters(self, positions: AnyArray) -> AnyArray:
+        """Return the first source code point of each folded one."""
+        if self.begins is None:
+            return self.source.take(positions)
+        return self.source.take(np.maximum.accumulate(self.begins).take(positions))
+
+    def folded_starts(self) -> IntArray:
+        """Return where each text begins in the folded text."""
+        if self.begins is None:
+            return self.starts
+        return np.searchsorted(np.maximum.accumulate(self.begins), self.starts)
+
+    def locate(self, positions: AnyArray) -> tuple[IntArray, IntArray]:
+        """Return the number of the text of each position in the source, and the offset in the text."""
+        texts = np.searchsorted(self.starts, positions, side="right") - 1
+        return texts, positions - self.starts.take(texts)
+
+
+def _find_positions(known: Int32Array, values: IntArray) -> IntArray:
+    """Return the position of each value in `known`, which ascends except for -1; -1 if it has no such value."""
+    used = np.flatnonzero(known >= 0)
+    at = np.searchsorted(known.take(used), values).clip(max=max(len(used) - 1, 0))
+    positions = used.take(at)
+    return np.where(known.take(positions) == values, positions, -1)
 
 
 def fold_texts(texts: Sequence[str]) -> FoldedTexts:
-    """Return the texts folded; about 10 ns a character, where few of them are made of several."""
-    codes, wide = _codes(texts)
+    """Return texts folded; about 10 ns a character if few characters compose."""
+    codes, wide = _encode(texts)
     starts = starts_of([len(text) + 1 for text in texts])[:-1]
     if not len(codes):
         return FoldedTexts(codes.astype(np.uint32), starts, codes)
     tables = _tables()
     if wide:
         out = tables.single.take(codes, mode="clip")
-        np.copyto(out, codes, where=codes >= _UNCHANGED_FROM)
+        np.copyto(out, codes, where=codes >= UNCHANGED_FROM)
     else:
         out = tables.single.take(codes)
     begins = ends = None
     if out.max() >= _SPECIAL:
-        out, begins, ends = _expanded(codes, out, starts, tables)
+        out, begins, ends = _expand_specials(codes, out, starts, tables)
     is_space = out == SPACE
     dropped = np.flatnonzero(is_space[1:] & is_space[:-1])
     if len(dropped):
@@ -106,13 +133,13 @@ def fold_texts(texts: Sequence[str]) -> FoldedTexts:
             begins = np.arange(len(out), dtype=np.int32)
             ends = begins + np.int32(1)
         kept = np.delete(np.arange(len(out)), dropped + 1)
-        ends = ends.take(np.append(kept[1:], len(out)) - 1)  # a run ends where its last space does
+        ends = ends.take(np.append(kept[1:], len(out)) - 1)  # a run of spaces ends where its last space ends
         out, begins = out.take(kept), begins.take(kept)
     return FoldedTexts(out, starts, codes, begins, ends)
 
 
-def _codes(texts: Sequence[str]) -> tuple[AnyArray, bool]:
-    """Return the code points of texts, a border after each, and whether any is beyond U+FFFF."""
+def _encode(texts: Sequence[str]) -> tuple[AnyArray, bool]:
+    """Return the code points of texts, with a border after each, and whether any is above U+FFFF."""
     joined = BORDER.join([*texts, ""])
     units = np.frombuffer(joined.encode("utf-16-le", "surrogatepass"), dtype="<u2")
     if len(units) == len(joined):
@@ -121,11 +148,14 @@ def _codes(texts: Sequence[str]) -> tuple[AnyArray, bool]:
 
 
 class _Tables(NamedTuple):
-    """What each code point is folded to when it stands alone.
+    """The folding of each code point by itself.
 
-    single: the code point, or `_SPECIAL` and more for those that become several, or combine with what is before them.
-    combines: whether a special one is of the latter kind.  spelled: what special ones become, one after the other,
-    each up to the next one's start.
+    Args:
+        single: The folded code point, or `_SPECIAL` + a number for a character that becomes several or composes with
+            the one before it.
+        combines: By such a number, whether the character composes with the one before it.
+        spelled: By such a number, the folded code points, concatenated.
+        spelled_starts: Where those of each number start in `spelled`, and where the last ones end.
     """
 
     single: UInt32Array
@@ -146,7 +176,7 @@ def _tables() -> _Tables:
         pair = unicodedata.decomposition(chr(code)).split()
         if len(pair) == 2 and pair[0][0] != "<":
             seconds.add(chr(int(pair[1], 16)))
-    single = np.arange(_UNCHANGED_FROM, dtype=np.uint32)
+    single = np.arange(UNCHANGED_FROM, dtype=np.uint32)
     combines, specials = list[bool](), list[str]()
     for code in _changing():
         character = chr(code)
@@ -159,22 +189,22 @@ def _tables() -> _Tables:
             specials.append(_WHITE.sub(" ", becomes))
         elif becomes != character or becomes.isspace():
             single[code] = SPACE if becomes.isspace() else ord(becomes)
-    return _Tables(single, np.array(combines), _spelled(specials), starts_of([*map(len, specials)]))
+    return _Tables(single, np.array(combines), _join_codes(specials), starts_of([*map(len, specials)]))
 
 
-def _expanded(
+def _expand_specials(
     codes: AnyArray, out: UInt32Array, text_starts: IntArray, tables: _Tables
 ) -> tuple[UInt32Array, Int32Array, Int32Array]:
-    """Return folded texts in which special characters are spelled, and where every code point begins and ends."""
+    """Return folded texts with special characters spelled out, and the begin and end of each code point's piece."""
     specials = np.flatnonzero(out >= _SPECIAL)
     numbers = out.take(specials).astype(np.int64) - _SPECIAL
     combining = specials[tables.combines.take(numbers)]
-    combining = np.setdiff1d(combining, text_starts, assume_unique=True)  # there is nothing before those
+    combining = np.setdiff1d(combining, text_starts, assume_unique=True)  # composes with nothing
     firsts = np.flatnonzero(np.diff(combining, prepend=-1) > 1)
     begins = combining.take(firsts) - 1
     ends = combining.take(np.append(firsts[1:], len(combining)) - 1) + 1 if len(firsts) else begins
     pieces = [
-        _normalized(from_code_points(codes[begin:end]))
+        _fold_piece(from_code_points(codes[begin:end]))
         for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)
     ]
 
@@ -185,13 +215,13 @@ def _expanded(
     is_alone = np.ones(len(codes), dtype=np.bool_)
     is_alone[begins] = is_alone[combining] = False
 
-    places = np.cumsum(lengths) - lengths  # in what is returned
+    places = np.cumsum(lengths) - lengths  # in the result
     spelled = np.repeat(out, lengths)
     alone = is_alone[specials]
     spelled[expand_ranges(places[specials[alone]], lengths[specials[alone]])] = tables.spelled[
         expand_ranges(tables.spelled_starts[numbers[alone]], lengths[specials[alone]])
     ]
-    spelled[expand_ranges(places[begins], lengths[begins])] = _spelled(pieces)
+    spelled[expand_ranges(places[begins], lengths[begins])] = _join_codes(pieces)
     first = np.full(len(spelled), -1, dtype=np.int32)
     last = np.full(len(spelled), -1, dtype=np.int32)
     kept = np.flatnonzero(lengths)
@@ -203,9 +233,9 @@ def _expanded(
 
 
 @lru_cache(1 << 12)
-def _normalized(piece: str) -> str:
+def _fold_piece(piece: str) -> str:
     return _WHITE.sub(" ", unicodedata.normalize("NFKC", piece).casefold())
 
 
-def _spelled(texts: Sequence[str]) -> UInt32Array:
+def _join_codes(texts: Sequence[str]) -> UInt32Array:
     return to_code_points("".join(texts))

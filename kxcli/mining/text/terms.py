@@ -1,4 +1,4 @@
-"""What a text is about, as numbers: pairs of characters, and words of scripts that part them by spaces."""
+"""Terms of texts as hashes: words of scripts with spaces, pairs of characters of other scripts."""
 
 from typing import NamedTuple
 
@@ -10,21 +10,26 @@ from kxcli.mining.text.character_tables import letter_table, spaced_table
 from kxcli.mining.text.folding import FoldedTexts
 
 _HALF = np.uint64(32)
-_MAX_WORD_LENGTH = 64  # characters that tell a word from others
+_MAX_WORD_LENGTH = 64  # characters of a word that count
 
 
 class TextTerms(NamedTuple):
-    """The terms of running text: where they start, and a hash of 32 bits, never 0; words first."""
+    """The terms of running text, words first.
+
+    Args:
+        starts: Positions of the first characters.
+        keys: Hashes of 32 bits, never 0.
+    """
 
     starts: IntArray
     keys: UInt32Array
 
 
 def find_terms(codes: UInt32Array) -> TextTerms:
-    """Return every two neighbouring characters of unspaced scripts, such a one that stands alone, and every word.
+    """Return all words, all pairs of adjacent characters of scripts without spaces, and single such characters.
 
-    A key is the upper half of a sum of the characters times numbers that depend on their places (multilinear hashing;
-    Dietzfelbinger 1996): of a million terms a hundred share theirs.
+    A key is the upper half of the sum of the characters times factors of their positions (multilinear hashing,
+    Dietzfelbinger 1996).  A hundred of a million terms share their key with another.
     """
     factors = position_factors(_MAX_WORD_LENGTH, SPLITMIX[0])
     spaced = np.concatenate(([False], spaced_table().take(codes, mode="clip"), [False]))
@@ -48,17 +53,11 @@ def find_terms(codes: UInt32Array) -> TextTerms:
     return TextTerms(np.concatenate((firsts, pairs, single)), (keys >> _HALF).astype(np.uint32) | np.uint32(1))
 
 
-def count_terms(texts: FoldedTexts) -> tuple[UInt64Array, IntArray]:
-    """Return the distinct terms of each text, its number above the key, ascending, and how often they stand."""
+def find_terms_by_text(texts: FoldedTexts) -> UInt64Array:
+    """Return the distinct terms of each text, ascending, with the number of the text above the key."""
     found = find_terms(texts.codes)
     starts = found.starts
     if texts.begins is not None:
-        starts = np.maximum.accumulate(texts.begins).take(starts)  # within a character: where that begins
+        starts = np.maximum.accumulate(texts.begins).take(starts)  # a term may start within a piece of the source
     numbers = np.searchsorted(texts.starts, starts, side="right") - 1
-    return _runs((numbers.astype(np.uint64) << _HALF) | found.keys)
-
-
-def _runs(keys: UInt64Array) -> tuple[UInt64Array, IntArray]:
-    keys = np.sort(keys)
-    firsts = np.flatnonzero(np.concatenate((np.ones(min(1, len(keys)), dtype=np.bool_), keys[1:] != keys[:-1])))
-    return keys.take(firsts), np.diff(firsts, append=len(keys))
+    return np.unique((numbers.astype(np.uint64) << _HALF) | found.keys)

@@ -1,4 +1,4 @@
-"""Running text cut into words, ideographs and marks, and a hash for every piece of it."""
+"""Tokens of running text: words, ideographs and marks; and hashes of arbitrary substrings."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,21 +12,21 @@ from kxcli.arrays.hashing import GOLDEN, mix_bits_64
 from kxcli.mining.text.character_tables import letter_table, spaced_table
 from kxcli.mining.text.folding import BORDER
 
-WORD, IDEOGRAPH, MARK = 1, 2, 3  # kinds of tokens; 0 is white space, and the border between texts
+WORD, IDEOGRAPH, MARK = 1, 2, 3  # kinds of tokens; 0 is white space and the border between texts
 
 _BASE = 0xD134_2543_DE82_EF95
 _INVERSE = pow(_BASE, -1, 1 << 64)
-_BITS = 13  # of the number of characters whose powers are in tables, which have to stay in a core's cache
-_SHAPED = 12  # characters of a span that its shape tells of
-_NO_CODE = 0x110000  # no code point
+_TABLE_BITS = 13  # the tables of 2^13 powers stay in a core's cache
+_MAX_SHAPE_LENGTH = 12  # characters of a span that its shape describes
+_NO_CODE = 0x110000  # above all code points
 
 
 class PrefixHashes:
-    r"""Hashes of arbitrary substrings of running code points, in constant time each.
+    """Hashes of arbitrary substrings of a text, in constant time each.
 
-    The prefix up to `i` has the hash `h[i] = h[i - 1] * b + c[i - 1]` modulo 2^64 (Karp and Rabin 1987), where `c` are
-    the characters, each spread over 64 bits; what stands between two places is told by `h[stop] - h[start] *
-    b ** (stop - start)`, wherever it stands.  Mixed, and never 0.
+    The prefix up to `i` has the hash `h[i] = h[i - 1] * b + c[i - 1]` modulo 2^64 (Karp and Rabin 1987), with the
+    characters `c` spread over 64 bits.  The substring from start to stop has the hash `h[stop] - h[start] *
+    b ** (stop - start)`, mixed and never 0.  It is the same at any position.
     """
 
     def __init__(self, codes: AnyArray) -> None:
@@ -45,14 +45,14 @@ class PrefixHashes:
             last = out[-1:]
 
     def span(self, starts: AnyArray, stops: AnyArray) -> UInt64Array:
-        """Return the hash of what stands from each start to before its stop."""
+        """Return the hash of each substring."""
         sums = self._sums.take(starts)
         sums *= _power(stops - starts)
         return mix_bits_64(np.subtract(self._sums.take(stops), sums, out=sums))
 
 
 def hash_strings(strings: Sequence[str]) -> UInt64Array:
-    """Return the hash of each string, the same as `Prefix.span` gives where it stands in running text."""
+    """Return the hash of each string, as `PrefixHashes.span` returns it for a substring."""
     codes = to_code_points("".join(strings))
     lengths = np.fromiter(map(len, strings), dtype=np.int64, count=len(strings))
     stops = np.cumsum(lengths)
@@ -61,14 +61,20 @@ def hash_strings(strings: Sequence[str]) -> UInt64Array:
 
 @dataclass(frozen=True)
 class Tokens:
-    """The tokens of folded running text, ascending; white space and borders between texts lie in none.
+    """The tokens of folded texts, ascending, without white space and borders.
 
-    A token is a run of characters of scripts that part words by spaces (`WORD`), one character of another script
-    (`IDEOGRAPH`), or one that is neither letter, digit nor white space (`MARK`).
+    A token is a run of characters of scripts with spaces between words (`WORD`), one character of another script
+    (`IDEOGRAPH`), or one character that is neither letter, digit nor white space (`MARK`).
 
-    starts, stops: places in the text.  keys: hashes of the tokens' characters, as `hashes` gives them for strings.
-    kinds: of 8 bits.  numbers: by place, the end of the text too, how many tokens start before it: so a span's tokens
-    are those from `numbers[start]` to before `numbers[stop]`.  codes, prefix: the text, and the hashes of its pieces.
+    Args:
+        starts: Positions of the first characters.
+        stops: Positions after the last characters.
+        keys: Hashes of the tokens, as of `hash_strings`.
+        kinds: `WORD`, `IDEOGRAPH` or `MARK`.
+        numbers: By position and for the end of the text, the number of tokens that start before it.  A span has the
+            tokens from `numbers[start]` to before `numbers[stop]`.
+        codes: The text.
+        prefix: Hashes of its substrings.
     """
 
     starts: IntArray
@@ -81,16 +87,16 @@ class Tokens:
 
     @classmethod
     def from_codes(cls, codes: UInt32Array) -> "Tokens":
-        """Return the tokens of some texts, a border after each."""
+        """Return the tokens of texts with a border after each."""
         prefix = PrefixHashes(codes)
         kinds = np.zeros(len(codes) + 2, dtype=np.uint8)
         kinds[1:-1] = token_kinds().take(codes, mode="clip")
         is_word = kinds == WORD
-        goes_on = is_word[:-1] & is_word[1:]
+        continues = is_word[:-1] & is_word[1:]
         is_token = kinds[1:-1] != 0
-        is_start = is_token & ~goes_on[:-1]
+        is_start = is_token & ~continues[:-1]
         starts = np.flatnonzero(is_start)
-        stops = np.flatnonzero(is_token & ~goes_on[1:]) + 1
+        stops = np.flatnonzero(is_token & ~continues[1:]) + 1
         numbers = np.zeros(len(codes) + 1, dtype=np.int32)
         np.cumsum(is_start, out=numbers[1:])
         keys = mix_bits_64(_spread(codes.take(starts)))
@@ -101,26 +107,25 @@ class Tokens:
     def __len__(self) -> int:
         return len(self.starts)
 
-    def ends_before(self, places: AnyArray) -> IntArray:
-        """Return where the last token that starts before each place ends; 0 where none does."""
-        return np.append(self.stops, 0).take(self.numbers.take(places) - 1)
+    def ends_before(self, positions: AnyArray) -> IntArray:
+        """Return the stop of the last token that starts before each position, 0 if there is none."""
+        return np.append(self.stops, 0).take(self.numbers.take(positions) - 1)
 
 
 def hash_shapes(codes: AnyArray, starts: AnyArray, stops: AnyArray) -> UInt64Array:
-    """Return a key for how each span of a text as given looks: `hashes` of its shape as a string.
+    """Return the hash of the shape of each span of a source text.
 
-    In a shape "A" stands for a capital, "a" for a small letter, "0" for a digit, "c" for any other letter, and a mark
-    for itself; of more than two in succession that are the same only two are there (Collins 2002).  It is that of a
-    span's first twelve characters.
+    A shape has "A" for a capital, "a" for a lowercase letter, "0" for a digit, "c" for another letter, and each mark
+    itself.  Of a longer run of the same character, two remain (Collins 2002).  Only the first twelve characters count.
     """
-    classes = _classes()
+    classes = _shape_table()
     base = np.uint64(_BASE)
     sums = np.zeros(len(starts), dtype=np.uint64)
     last = np.full(len(starts), _NO_CODE, dtype=np.uint32)
     before_last = last
     alive = np.arange(len(starts))
-    lengths = np.minimum(stops - starts, _SHAPED)
-    for place in range(_SHAPED):
+    lengths = np.minimum(stops - starts, _MAX_SHAPE_LENGTH)
+    for place in range(_MAX_SHAPE_LENGTH):
         is_long = lengths > place
         if not is_long.all():
             alive, starts, lengths = alive[is_long], starts[is_long], lengths[is_long]
@@ -137,7 +142,7 @@ def hash_shapes(codes: AnyArray, starts: AnyArray, stops: AnyArray) -> UInt64Arr
 
 def _spread(codes: AnyArray) -> UInt64Array:
     wide = codes.astype(np.uint64)
-    wide += np.uint64(1)  # no character counts for nothing
+    wide += np.uint64(1)  # so that no character has the value 0
     wide *= GOLDEN
     wide ^= wide >> np.uint64(29)
     return wide
@@ -145,10 +150,10 @@ def _spread(codes: AnyArray) -> UInt64Array:
 
 @cache
 def _powers() -> tuple[UInt64Array, UInt64Array]:
-    """Return the powers of the base from 0, and of its inverse from 1, as many less one."""
+    """Return the powers of the base, from exponent 0, and of its inverse, from exponent 1."""
     tables = []
     for base in (_BASE, _INVERSE):
-        table = np.full((1 << _BITS) + 1, base, dtype=np.uint64)
+        table = np.full((1 << _TABLE_BITS) + 1, base, dtype=np.uint64)
         table[0] = 1
         tables.append(np.multiply.accumulate(table))
     return tables[0], tables[1][1:]
@@ -157,27 +162,27 @@ def _powers() -> tuple[UInt64Array, UInt64Array]:
 def _power(exponents: AnyArray) -> UInt64Array:
     """Return powers of the base."""
     table = _powers()[0]
-    most = int(exponents.max(initial=0))
-    if most < len(table):
+    highest = int(exponents.max(initial=0))
+    if highest < len(table):
         return table.take(exponents)
-    steps = np.full((most >> _BITS) + 1, table[-1], dtype=np.uint64)
+    steps = np.full((highest >> _TABLE_BITS) + 1, table[-1], dtype=np.uint64)
     steps[0] = 1
-    result: UInt64Array = np.multiply.accumulate(steps).take(exponents >> _BITS)
-    result *= table.take(exponents & ((1 << _BITS) - 1))
+    result: UInt64Array = np.multiply.accumulate(steps).take(exponents >> _TABLE_BITS)
+    result *= table.take(exponents & ((1 << _TABLE_BITS) - 1))
     return result
 
 
 @cache
 def token_kinds() -> UInt8Array:
-    """Return the kind of token by code point up to some, and by the last one for all others."""
+    """Return the kind of token by code point; the last value is for all higher ones."""
     kinds = np.where(spaced_table(), WORD, np.where(letter_table(), IDEOGRAPH, MARK)).astype(np.uint8)
     kinds[[code for code in range(len(kinds)) if chr(code).isspace() or chr(code) == BORDER]] = 0
     return kinds
 
 
 @cache
-def _classes() -> UInt32Array:
-    """Return the code point of what stands in a shape for each one up to some, and by the last one for all others."""
+def _shape_table() -> UInt32Array:
+    """Return the code point of a character in a shape, by code point; the last value is for all higher ones."""
     classes = np.arange(len(letter_table()), dtype=np.uint32)
     for code, character in enumerate(map(chr, range(len(classes)))):
         if character.isupper():

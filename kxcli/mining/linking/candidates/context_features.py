@@ -14,7 +14,7 @@ from kxcli.mining.linking.candidates.object_features import find_object_features
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
 from kxcli.mining.linking.spans.parsing import ParsedTexts
 from kxcli.mining.text.folding import BORDER, FoldedTexts
-from kxcli.mining.text.terms import count_terms
+from kxcli.mining.text.terms import find_terms_by_text
 
 _SMOOTHING = 30.0  # added to the idf of an entry's words, so that an entry of few words has no extreme share
 _MIN_BELIEF = 0.2  # from which another form counts as a mention of the entry
@@ -124,7 +124,7 @@ def _texts_of_spans(text: ParsedTexts, spans: IntArray) -> FoldedTexts:
 
 def _find_term_numbers(base: KnowledgeBase, folded: FoldedTexts, texts: IntArray | None) -> UInt64Array:
     """Return the terms of some or all texts that entries have, the text's number above the term's, ascending."""
-    keys, _ = count_terms(folded)
+    keys = find_terms_by_text(folded)
     numbers = keys >> _HALF
     if texts is not None:
         is_used = np.zeros(len(folded.starts), dtype=np.bool_)

@@ -9,7 +9,6 @@ from kxcli.arrays.key_index import in_sorted
 from kxcli.arrays.ragged import expand_rows
 from kxcli.mining.linking.candidates.candidate_features import ContextCandidates
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
-from kxcli.mining.linking.spans.name_matcher import at_word_edges
 from kxcli.mining.linking.spans.parsing import ParsedTexts
 
 _NEAR = 60.0  # characters over which "object_near" falls to 1 / e
@@ -64,8 +63,7 @@ def find_object_features(base: KnowledgeBase, text: ParsedTexts, used: ContextCa
 
 
 def _find_objects(base: KnowledgeBase, text: ParsedTexts) -> _ObjectMatches:
-    found = base.object_matcher.matches(text.folded.codes)
-    found = found.select(np.flatnonzero(at_word_edges(found, text.folded.codes)))
+    found = base.object_matcher.word_matches(text.folded.codes)
     texts = np.searchsorted(text.starts, found.starts, side="right") - 1
     keys = (texts.astype(np.uint64) << _HALF) | found.names
     order = np.argsort(keys, kind="stable")

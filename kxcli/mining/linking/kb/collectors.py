@@ -16,7 +16,7 @@ from kxcli.mining.linking.kb.knowledge_base import StringTable
 from kxcli.mining.linking.spans.bag_matcher import BagMatcher
 from kxcli.mining.linking.spans.name_matcher import NameMatcher
 from kxcli.mining.text.folding import fold_names, fold_texts
-from kxcli.mining.text.terms import count_terms
+from kxcli.mining.text.terms import find_terms_by_text
 from kxcli.mining.text.tokens import hash_strings
 from kxcli.mining.text.words import find_ordinary_words
 
@@ -149,7 +149,7 @@ class TermCollector:
 
     def add(self, texts: Sequence[str]) -> None:
         """Add all names and objects of the next entries, a text for each entry."""
-        keys, _ = count_terms(fold_texts(texts))
+        keys = find_terms_by_text(fold_texts(texts))
         self._sizes.append(np.bincount((keys >> _HALF).astype(np.int64), minlength=len(texts)))
         self._keys.append(keys.astype(np.uint32))
 

@@ -166,6 +166,11 @@ class NameMatcher:
             [self._batch(ids, first, min(first + batch_size, len(codes))) for first in firsts]
         )
 
+    def word_matches(self, codes: UInt32Array) -> NameMatches:
+        """Return the occurrences that begin and end at the edges of words."""
+        found = self.matches(codes)
+        return found.select(at_word_edges(found, codes))
+
     def _batch(self, ids: IdArray, start: int, stop: int) -> NameMatches:
         """Return the matches that start within a range of positions; zeros follow the ids of the text."""
         here = ids[start:]

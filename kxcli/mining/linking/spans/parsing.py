@@ -1,4 +1,4 @@
-"""Texts -> the spans that may be mentions, grouped by what they say, before anything is counted or weighed."""
+"""Find the spans of texts that may be mentions, and group them by surface form."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -6,28 +6,33 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kxcli.arrays import AnyArray, FloatArray, Int32Array, IntArray, UInt64Array
+from kxcli.arrays import AnyArray, FloatArray, IntArray, UInt64Array
 from kxcli.arrays.ragged import expand_ranges, expand_rows
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
 from kxcli.mining.linking.spans.abbreviations import Abbreviations, find_abbreviations
 from kxcli.mining.linking.spans.bag_matcher import BagMatcher
-from kxcli.mining.linking.spans.name_matcher import NameMatcher, at_word_edges
+from kxcli.mining.linking.spans.name_matcher import NameMatcher
 from kxcli.mining.linking.tagger import TaggedSpans
 from kxcli.mining.text.folding import FoldedTexts, fold_texts
 from kxcli.mining.text.tokens import PrefixHashes, Tokens, hash_strings
 from kxcli.mining.text.words import find_lowercase_initials
 
-_TEXT = np.uint64(47)  # bits below a text's number in a group's key: 2^17 texts, of which hashes tell names apart
+_TEXT_BITS = np.uint64(47)  # bits below a text's number in the key of a form: 2^17 texts, names differ by their hash
 _HALF = np.int64(32)
 _LOW = np.int64((1 << 32) - 1)
 
 
 class MentionSpans(NamedTuple):
-    """Spans of running text, by start and then by stop.
+    """Spans that may be mentions, by start, then by stop.
 
-    starts, stops: in the folded text.  begins, ends: in the source.  forms: the number of each one's group.
-    spellings: the hash of how each is written in the source; mostly that of the folded name.
-    tag_probabilities: the tagger's probability that it is a mention, 0 where that is small.
+    Args:
+        starts: In the folded text.
+        stops: In the folded text.
+        begins: In the source.
+        ends: In the source.
+        forms: The number of the surface form of each span.
+        spellings: The hash of the span in the source; mostly that of the folded name.
+        tag_probabilities: The tagger's probability that the span is a mention, 0 if it is low.
     """
 
     starts: IntArray
@@ -39,16 +44,20 @@ class MentionSpans(NamedTuple):
     tag_probabilities: FloatArray
 
     def select(self, which: AnyArray) -> "MentionSpans":
-        """Return some of them."""
+        """Return some of the spans."""
         columns: Iterator[AnyArray] = (column[which] for column in self)
         return MentionSpans(*columns)
 
 
 class SurfaceForms(NamedTuple):
-    """What is said in each text, once for all its spans: ascending by text.
+    """The distinct surface forms of each text, ascending by text.
 
-    keys: the hash of the folded name.  names: its number in the knowledge base, or -1.  firsts: a span that says it.
-    n_spans: how many do.
+    Args:
+        texts: The number of the text of each form.
+        keys: The hash of the folded form.
+        names: The number of the form's name in the knowledge base, or -1.
+        first_spans: The first span of each form.
+        n_spans: The number of its spans.
     """
 
     texts: IntArray
@@ -59,9 +68,12 @@ class SurfaceForms(NamedTuple):
 
 
 class SimilarNames(NamedTuple):
-    """Names that have the same words as what a group says, in another order or number.
+    """Names with the same words as a surface form, in another order or number.
 
-    names: of the knowledge base, -1 for a learned one; keys: their hashes.
+    Args:
+        forms: The number of the form.
+        names: The number of the name in the knowledge base, -1 for a learned name.
+        keys: The hash of the name.
     """
 
     forms: IntArray
@@ -70,9 +82,12 @@ class SimilarNames(NamedTuple):
 
 
 class ShortForms(NamedTuple):
-    """Groups that their text defines as a short form, and forms of what it stands for.
+    """Abbreviations that a text defines, with their long forms.
 
-    shares: of the part of both spans that is common to the definition's long form and the group's span.
+    Args:
+        shorts: The number of the short surface form.
+        longs: The number of the long surface form.
+        shares: The overlap of the long form's span and the definition's long form, relative to their union.
     """
 
     shorts: IntArray
@@ -82,10 +97,17 @@ class ShortForms(NamedTuple):
 
 @dataclass(frozen=True)
 class ParsedTexts:
-    """Some texts, and all their spans that may be mentions.
+    """Some texts with all spans that may be mentions.
 
-    places: the place in the source of every folded character.  firsts: that of the first folded character of each text.
-    defined: the forms that are short spellings, those too whose long spellings are no names.
+    Args:
+        folded: The folded texts.
+        tokens: Their tokens.
+        starts: Where each text starts in the folded text.
+        spans: The spans of all texts.
+        forms: The surface forms of the spans.
+        similar: Names with the words of a form.
+        short_forms: Abbreviations and their long forms.
+        defined_forms: Numbers of the forms that are abbreviations, also of those with an unknown long form.
     """
 
     folded: FoldedTexts
@@ -100,7 +122,7 @@ class ParsedTexts:
 
 @dataclass(frozen=True)
 class Lexicon:
-    """What is looked for in texts: names of a knowledge base, and learned ones that it lacks, as strings too."""
+    """Names to find in texts: those of a knowledge base, and learned names that it lacks."""
 
     base: KnowledgeBase
     learned_names: Sequence[str]
@@ -109,143 +131,157 @@ class Lexicon:
     learned_keys: UInt64Array
 
 
-class _Piece(NamedTuple):
-    """Spans of one origin, and a number that goes with each."""
+class _Found(NamedTuple):
+    """Spans of the folded text from one origin, and a number for each."""
 
     starts: IntArray
     stops: IntArray
     numbers: AnyArray
 
+    def select(self, rows: AnyArray) -> "_Found":
+        """Return some of the spans."""
+        return _Found(self.starts[rows], self.stops[rows], self.numbers[rows])
+
 
 def parse_texts(texts: Sequence[str], lexicon: Lexicon, tagged: TaggedSpans | None = None) -> ParsedTexts:
-    """Return the spans of some texts; an empty text has none."""
-    whole = fold_texts(texts)
-    places = np.arange(len(whole.codes)) if whole.begins is None else np.maximum.accumulate(whole.begins)
-    tokens = Tokens.from_codes(whole.codes)
-    is_lowercase = find_lowercase_initials(whole, tokens)
-    short = find_abbreviations(texts)
-    uses = np.repeat(np.arange(len(short.texts)), np.diff(short.use_starts))
-    pieces = [
-        _exact(whole, lexicon.base.name_matcher),
-        _exact(whole, lexicon.learned_matcher),
-        _Piece(*lexicon.base.bag_matcher.matches(tokens, is_lowercase)),
-        _Piece(*lexicon.learned_bag_matcher.matches(tokens, is_lowercase)),
-        _Piece(*_in_folded(whole, short.starts, short.stops), uses),
-    ]
-    if tagged is not None:
-        offsets = whole.starts.take(tagged.texts)
-        at = _in_folded(whole, offsets + tagged.starts, offsets + tagged.stops)
-        has_token = tokens.ends_before(at[1]) > at[0]
-        pieces.append(_Piece(at[0][has_token], at[1][has_token], tagged.probabilities[has_token]))
-    pieces = [_whole_characters(whole, piece) for piece in pieces]
-    keys = [(piece.starts << _HALF) | piece.stops for piece in pieces]
+    """Return the spans of some texts that may be mentions.
+
+    Args:
+        texts: The texts; they may be empty.
+        lexicon: The names to find.
+        tagged: Further spans, from a tagger.
+    """
+    folded = fold_texts(texts)
+    tokens = Tokens.from_codes(folded.codes)
+    abbreviations = find_abbreviations(texts)
+    found = _find_spans(folded, tokens, lexicon, abbreviations, tagged)
+    keys = [(one.starts << _HALF) | one.stops for one in found.values()]
     distinct, inverse = np.unique(np.concatenate(keys), return_inverse=True)
-    rows = np.split(inverse.reshape(-1), np.cumsum([*map(len, keys)])[:-1])
+    rows = dict(zip(found, np.split(inverse.reshape(-1), np.cumsum([*map(len, keys)])[:-1]), strict=True))
     starts, stops = distinct >> _HALF, distinct & _LOW
-    begins, ends = whole.sources(starts, stops)
+    begins, ends = folded.sources(starts, stops)
     tag_probabilities = np.zeros(len(starts))
-    if tagged is not None:
-        tag_probabilities[rows[-1]] = pieces[-1].numbers
+    if "tagged" in found:
+        tag_probabilities[rows["tagged"]] = found["tagged"].numbers
     names = np.full(len(starts), -1)
-    names[rows[0]] = pieces[0].numbers
-    forms, of_spans = _group_spans(whole, tokens, starts, stops, begins, names)
-    spans = MentionSpans(
-        starts, stops, begins, ends, of_spans, PrefixHashes(whole.source).span(begins, ends), tag_probabilities
+    names[rows["names"]] = found["names"].numbers
+    forms, form_numbers = _group_spans(folded, tokens.prefix.span(starts, stops), begins, names)
+    spellings = PrefixHashes(folded.source).span(begins, ends)
+    spans = MentionSpans(starts, stops, begins, ends, form_numbers, spellings, tag_probabilities)
+    known, learned = (
+        (form_numbers.take(rows[origin]), found[origin].numbers) for origin in ("name bags", "learned bags")
     )
+    uses = form_numbers.take(rows["short forms"])
     return ParsedTexts(
-        whole,
-        tokens,
-        np.searchsorted(places, whole.starts),
-        spans,
-        forms,
-        _near(lexicon, forms, (of_spans.take(rows[2]), pieces[2].numbers), (of_spans.take(rows[3]), pieces[3].numbers)),
-        _shorts(short, spans, of_spans.take(rows[4]), pieces[4].numbers),
-        np.unique(of_spans.take(rows[4])),
+        folded=folded,
+        tokens=tokens,
+        starts=folded.folded_starts(),
+        spans=spans,
+        forms=forms,
+        similar=_find_similar_names(lexicon, forms, known, learned),
+        short_forms=_find_long_forms(abbreviations, spans, uses, found["short forms"].numbers),
+        defined_forms=np.unique(uses),
     )
 
 
-def _exact(whole: FoldedTexts, names: NameMatcher) -> _Piece:
-    """Return the names in texts that cut no word."""
-    found = names.matches(whole.codes)
-    edges = np.flatnonzero(at_word_edges(found, whole.codes))
-    return _Piece(found.starts.take(edges), found.stops.take(edges), found.names.take(edges).astype(np.int64))
+def _find_spans(
+    folded: FoldedTexts,
+    tokens: Tokens,
+    lexicon: Lexicon,
+    abbreviations: Abbreviations,
+    tagged: TaggedSpans | None,
+) -> dict[str, _Found]:
+    """Return the spans by origin, with numbers of names or abbreviations, or with probabilities."""
+    is_lowercase = find_lowercase_initials(folded, tokens)
+    uses = np.repeat(np.arange(len(abbreviations.texts)), np.diff(abbreviations.use_starts))
+    found = {
+        "names": _Found(*lexicon.base.name_matcher.word_matches(folded.codes)),
+        "learned names": _Found(*lexicon.learned_matcher.word_matches(folded.codes)),
+        "name bags": _Found(*lexicon.base.bag_matcher.matches(tokens, is_lowercase)),
+        "learned bags": _Found(*lexicon.learned_bag_matcher.matches(tokens, is_lowercase)),
+        "short forms": _Found(*folded.positions(abbreviations.starts, abbreviations.stops), uses),
+    }
+    if tagged is not None:
+        offsets = folded.starts.take(tagged.texts)
+        starts, stops = folded.positions(offsets + tagged.starts, offsets + tagged.stops)
+        has_token = tokens.ends_before(stops) > starts
+        found["tagged"] = _Found(starts, stops, tagged.probabilities).select(has_token)
+    return {origin: _drop_parts_of_characters(folded, one) for origin, one in found.items()}
 
 
-def _in_folded(whole: FoldedTexts, begins: AnyArray, ends: AnyArray) -> tuple[IntArray, IntArray]:
-    """Return where spans of the source are in the folded text; -1 where a border of theirs is not."""
-    if whole.begins is None or whole.ends is None:
-        return begins, ends
-    return _place(whole.begins, begins), _place(whole.ends, ends, 1)
-
-
-def _place(known: Int32Array, wanted: IntArray, more: int = 0) -> IntArray:
-    """Return where `known`, ascending but for some -1, has what is wanted, and `more` behind it; -1 for nowhere."""
-    held = np.flatnonzero(known >= 0)
-    at = np.searchsorted(known.take(held), wanted).clip(max=max(len(held) - 1, 0))
-    place = held.take(at)
-    return np.where(known.take(place) == wanted, place + more, -1)
-
-
-def _whole_characters(whole: FoldedTexts, piece: _Piece) -> _Piece:
-    """Return those spans that have a place in both texts; folding makes several characters of one, and the reverse."""
-    if whole.begins is None:
-        return piece
-    kept = np.flatnonzero((piece.starts >= 0) & (piece.stops > piece.starts))
-    piece = _Piece(*(column.take(kept) for column in piece))
-    begins, ends = whole.sources(piece.starts, piece.stops)
-    kept = np.flatnonzero((begins >= 0) & (ends >= 0))
-    return _Piece(*(column.take(kept) for column in piece))
+def _drop_parts_of_characters(folded: FoldedTexts, found: _Found) -> _Found:
+    """Return the spans of whole characters: folding makes several characters of one, and one of several."""
+    if folded.begins is None:
+        return found
+    found = found.select((found.starts >= 0) & (found.stops > found.starts))
+    begins, ends = folded.sources(found.starts, found.stops)
+    return found.select((begins >= 0) & (ends >= 0))
 
 
 def _group_spans(
-    whole: FoldedTexts, tokens: Tokens, starts: IntArray, stops: IntArray, begins: IntArray, names: IntArray
+    folded: FoldedTexts, hashes: UInt64Array, begins: IntArray, names: IntArray
 ) -> tuple[SurfaceForms, IntArray]:
-    """Return the forms of spans, and the number of each span's group."""
-    texts = np.searchsorted(whole.starts, begins, side="right") - 1
-    hashes = tokens.prefix.span(starts, stops)
-    keys = (texts.astype(np.uint64) << _TEXT) | (hashes >> (np.uint64(64) - _TEXT))
+    """Return the surface forms of spans, and the number of each span's form.
+
+    Args:
+        folded: The folded texts.
+        hashes: The hash of each folded span.
+        begins: Where each span begins in the source.
+        names: The number of each span's name, or -1. A span within a word has none, though its form may.
+    """
+    texts = np.searchsorted(folded.starts, begins, side="right") - 1
+    keys = (texts.astype(np.uint64) << _TEXT_BITS) | (hashes >> (np.uint64(64) - _TEXT_BITS))
     _, firsts, inverse, counts = np.unique(keys, return_index=True, return_inverse=True, return_counts=True)
     inverse = inverse.reshape(-1)
-    of_forms = np.full(len(firsts), -1)
-    np.maximum.at(of_forms, inverse, names)  # one that cuts a word has no name, though others that say the same have
-    return SurfaceForms(texts.take(firsts), hashes.take(firsts), of_forms, firsts, counts), inverse
+    form_names = np.full(len(firsts), -1)
+    np.maximum.at(form_names, inverse, names)
+    return SurfaceForms(texts.take(firsts), hashes.take(firsts), form_names, firsts, counts), inverse
 
 
-def _near(
-    lexicon: Lexicon, forms: SurfaceForms, known: tuple[IntArray, IntArray], learned: tuple[IntArray, IntArray]
+def _find_similar_names(
+    lexicon: Lexicon, forms: SurfaceForms, known: tuple[IntArray, AnyArray], learned: tuple[IntArray, AnyArray]
 ) -> SimilarNames:
-    """Return the names near to forms, given (forms, names) of the knowledge base's and of the learned names."""
+    """Return the names with the words of a form, given forms and numbers of known and of learned names."""
     distinct, inverse = np.unique(known[1], return_inverse=True)
     keys = hash_strings([lexicon.base.names[name] for name in distinct.tolist()]).take(inverse.reshape(-1))
     found = SimilarNames(
         np.concatenate((known[0], learned[0])),
-        np.concatenate((known[1], np.full(len(learned[1]), -1))),
+        np.concatenate((known[1].astype(np.int64), np.full(len(learned[1]), -1))),
         np.concatenate((keys, lexicon.learned_keys.take(learned[1]))),
     )
-    kept = np.flatnonzero(found.keys != forms.keys.take(found.forms))
-    rows = np.unique(np.stack([column.take(kept).view(np.uint64) for column in found]), axis=1)
+    others = np.flatnonzero(found.keys != forms.keys.take(found.forms))
+    rows = np.unique(np.stack([column.take(others).view(np.uint64) for column in found]), axis=1)
     return SimilarNames(rows[0].astype(np.int64), rows[1].view(np.int64), rows[2])
 
 
-def _shorts(short: Abbreviations, spans: MentionSpans, forms: IntArray, numbers: IntArray) -> ShortForms:
-    """Return what short spellings stand for, given the (group, number of the short form) of their uses.
+def _find_long_forms(
+    abbreviations: Abbreviations, spans: MentionSpans, uses: IntArray, numbers: IntArray
+) -> ShortForms:
+    """Return the forms that abbreviations are short for.
 
-    A long form's group is one with a span that ends where the definition's long form ends.
+    A long form is one with a span that ends where the long form of a definition ends.
+
+    Args:
+        abbreviations: The definitions in the texts.
+        spans: All spans.
+        uses: The form of each use of an abbreviation.
+        numbers: The number of the abbreviation of each use.
     """
-    uses = np.unique((forms << _HALF) | numbers)
-    by_short = np.argsort(short.shorts, kind="stable")
-    bounds = np.searchsorted(short.shorts.take(by_short), np.arange(len(short.texts) + 1))
-    of_use, owners = expand_rows(uses & _LOW, bounds)
-    definitions, shorts = by_short.take(of_use), (uses >> _HALF).take(owners)
-    low, high = short.long_starts.take(definitions), short.long_stops.take(definitions)
+    pairs = np.unique((uses << _HALF) | numbers)
+    by_short = np.argsort(abbreviations.shorts, kind="stable")
+    bounds = np.searchsorted(abbreviations.shorts.take(by_short), np.arange(len(abbreviations.texts) + 1))
+    at, owners = expand_rows(pairs & _LOW, bounds)
+    definitions, shorts = by_short.take(at), (pairs >> _HALF).take(owners)
+    low, high = abbreviations.long_starts.take(definitions), abbreviations.long_stops.take(definitions)
     by_end = np.argsort(spans.ends, kind="stable")
     ends = spans.ends.take(by_end)
-    firsts, lasts = (np.searchsorted(ends, high, side=side) for side in ("left", "right"))
-    rows = np.repeat(np.arange(len(high)), lasts - firsts)
-    of_long = by_end.take(expand_ranges(firsts, lasts - firsts))
-    begins, low, high = spans.begins.take(of_long), low.take(rows), high.take(rows)
+    firsts = np.searchsorted(ends, high)
+    sizes = np.searchsorted(ends, high, side="right") - firsts
+    rows = np.repeat(np.arange(len(high)), sizes)
+    longs = by_end.take(expand_ranges(firsts, sizes))
+    begins, low, high = spans.begins.take(longs), low.take(rows), high.take(rows)
     shares = (high - np.maximum(begins, low)) / (high - np.minimum(begins, low))
-    keys = (shorts.take(rows) << _HALF) | spans.forms.take(of_long)
+    keys = (shorts.take(rows) << _HALF) | spans.forms.take(longs)
     order = np.lexsort((-shares, keys))
     order = order[(np.diff(keys.take(order), prepend=-1) != 0) & (shares.take(order) > 0)]
     order = order[(keys.take(order) >> _HALF) != (keys.take(order) & _LOW)]
