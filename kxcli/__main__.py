@@ -1,17 +1,17 @@
 """The program: `python -m kxcli` and the console script.
 
-Little is imported before Ctrl-C ends the program in silence, and nothing from the current folder.
+The first imports are few, so that Ctrl-C soon ends the program silently.  None is from the current folder.
 """
 
 import os
 import sys
 
 
-def _leave_out_current_folder() -> None:
-    """Import nothing from the current folder, unless kxcli is found only there."""
+def _drop_current_folder() -> None:
+    """Remove the current folder from the import path, unless kxcli is only there."""
     try:
         current = os.getcwd()
-    except FileNotFoundError:  # Python has no such folder in its path then
+    except FileNotFoundError:  # the folder was removed, and is not in the path
         return
     home = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     if not sys.flags.safe_path and sys.path[0] == current and (current != home or home in sys.path[1:]):
@@ -19,9 +19,9 @@ def _leave_out_current_folder() -> None:
 
 
 if __name__ == "__main__":
-    _leave_out_current_folder()
+    _drop_current_folder()
 
-import signal  # noqa: E402 -- it is a file, which the current folder may have, too
+import signal  # noqa: E402 -- the current folder may have a file of that name
 from types import FrameType  # noqa: E402
 
 

@@ -1,6 +1,6 @@
-"""The command `kxcli`: finds the subcommand, and turns every way a run can end into an exit code.
+"""The command `kxcli`: it runs a subcommand and returns the exit code.
 
-Imports nothing heavier than click; a subcommand's module is imported when it is asked for.
+This module imports nothing heavier than click.  The module of a subcommand is imported when it is used.
 """
 
 import errno
@@ -29,12 +29,12 @@ COMMANDS = {
 }
 
 
-_NOT_LOADED = "failed to map segment|cannot allocate memory"  # of the dynamic linker
-_COMPLETION = "_KXCLI_COMPLETE"  # set by the shell scripts that click makes
+_NOT_LOADED = "failed to map segment|cannot allocate memory"  # messages of the dynamic linker
+_COMPLETION = "_KXCLI_COMPLETE"  # set by the completion scripts of click
 
 
 class _Commands(click.Group):
-    """The subcommands, each imported when it is run or asked for help."""
+    """The subcommands, each imported when it is run or its help is shown."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -65,22 +65,25 @@ class _Commands(click.Group):
 def cli(ctx: click.Context) -> None:
     """Mine Chinese (and any other) text from the shell.
 
-    Input is files, folders (-r) or stdin; output is stdout as TSV, or a file with -o.
-    `kxcli COMMAND --help` shows a command's options.
+    Read files, folders (-r) or stdin; write TSV to stdout, or to a file with -o.
+    `kxcli COMMAND --help` shows the options of a command.
     """
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
 
 
 def main(args: list[str] | None = None) -> int:
-    """Run the command line and return its exit code: 0 done, 1 input or output, 2 usage, 128 + a signal's number."""
+    """Run the command line and return its exit code.
+
+    0: success; 1: an error of input or output; 2: an error of usage; 128 + N: ended by signal N.
+    """
     arguments = sys.argv[1:] if args is None else args
     configure_process()
     _raise_on_signals()
     try:
         with complete_streams():
             return _run_and_report(arguments)
-    except InterruptedBySignal as end:  # while something was reported
+    except InterruptedBySignal as end:  # during a message
         return end.exit_code
 
 
@@ -102,32 +105,32 @@ def _run_and_report(arguments: list[str]) -> int:
         return end.exit_code
     except OSError as error:
         has_file = isinstance(error.filename, (str, os.PathLike))
-        if has_file and error.errno in (errno.EPIPE, errno.ESHUTDOWN):  # the reader of the output closed it
+        if has_file and error.errno in (errno.EPIPE, errno.ESHUTDOWN):  # the reader of the output ended
             return 0
         report.error(f"{os.fspath(error.filename)}: {reason(error)}" if has_file else reason(error))
         report.traceback(error)
         return 1
-    except Exception as error:  # noqa: BLE001 -- a bug of ours, but still no traceback unasked
-        if _is_lack_of_memory(error):
+    except Exception as error:  # noqa: BLE001 -- a bug, reported without a traceback unless verbose
+        if _is_out_of_memory(error):
             report.error("memory ran out; use fewer workers (-j), or a machine with more")
             return 1
-        report.error(f"internal error: {type(error).__name__}: {error}; please report it, with what -v adds")
+        report.error(f"internal error: {type(error).__name__}: {error}; please report it, with the output of -v")
         report.traceback(error)
         return 1
 
 
-def _is_lack_of_memory(error: Exception) -> bool:
-    """Return whether memory ran out, also for a library that was to be loaded."""
+def _is_out_of_memory(error: Exception) -> bool:
+    """Return whether memory ran out, also while a library was loaded."""
     return isinstance(error, MemoryError) or (
         isinstance(error, ImportError) and re.search(_NOT_LOADED, str(error), re.IGNORECASE) is not None
     )
 
 
 def _raise_on_signals() -> None:
-    """Let Ctrl-C, SIGTERM and SIGHUP unwind the stack, unless the caller (nohup) had them ignored."""
+    """Raise an exception on SIGINT, SIGTERM and SIGHUP, unless they are ignored (nohup)."""
 
     def stop(number: int, frame: FrameType | None) -> None:
-        for other in ENDING:  # a second signal does not disturb the cleaning up
+        for other in ENDING:  # a second signal must not interrupt the clean-up
             signal.signal(other, signal.SIG_IGN)
         raise InterruptedBySignal(number)
 
@@ -137,7 +140,10 @@ def _raise_on_signals() -> None:
 
 
 def _run(arguments: list[str], report: Report) -> int:
-    """Run the command line as click's own `main` does, but for a closed pipe, which that turns into exit code 1."""
+    """Run the command line and return its exit code.
+
+    Unlike `main` of click, let a closed pipe raise an error.
+    """
     exit_code = 0
     if _COMPLETION in os.environ:
         cli.main(arguments, prog_name="kxcli", complete_var=_COMPLETION)

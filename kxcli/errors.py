@@ -1,7 +1,7 @@
-"""What can go wrong for a user, each with its exit code.
+"""Errors for users, with their exit codes.
 
-Every error carries one clear sentence: where, what is wrong, what to do.  They travel from workers to the
-parent by pickling, so each keeps its arguments in `args`.
+The message of an error is one sentence: the place, the fault, and the fix.  Workers pickle errors for the parent
+process, so each error keeps its arguments in `args`.
 """
 
 import re
@@ -10,22 +10,27 @@ import signal
 
 
 class KxcliError(Exception):
-    """An error to be told in one line; `str()` is that line without the program's name."""
+    """An error that `str()` describes in one line."""
 
     exit_code = 1
 
 
 class UsageError(KxcliError):
-    """Options that do not fit together, or values that no run could use."""
+    """Options that exclude each other, or an invalid value."""
 
     exit_code = 2
 
 
 class InputError(KxcliError):
-    """Input that cannot be read as asked.
+    """Invalid or unreadable input.
 
-    `line` counts from 1.  A worker that was handed a byte range does not know its first line: it gives `offset`,
-    the byte where the trouble starts, and `corpus.diagnostics.locate_error` turns that into a line.
+    Args:
+        path: The input.
+        what: The fault.
+        hint: The fix.
+        line: The number of the line, from 1.
+        offset: The first bad byte, for a worker with a byte range that does not know its first line;
+            `corpus.diagnostics.locate_error` turns it into a line.
     """
 
     def __init__(
@@ -40,7 +45,7 @@ class InputError(KxcliError):
 
 
 def changed_error(path: str) -> InputError:
-    """Return the error for an input that is not as it was when the run began."""
+    """Return the error for an input that changes during the run."""
     return InputError(path, "changed while it was read", "run again when nobody writes to it")
 
 
@@ -51,9 +56,7 @@ class DamagedPartialError(KxcliError):
         super().__init__(what)
 
     def __str__(self) -> str:
-        return (
-            f"counts that were read back are damaged ({self.args[0]}); remove the folder of --checkpoint, and run again"
-        )
+        return f"a file of saved counts is damaged ({self.args[0]}); remove the folder of --checkpoint, and run again"
 
 
 class OutputError(KxcliError):
@@ -68,7 +71,7 @@ class OutputError(KxcliError):
 
 
 class MissingExtraError(KxcliError):
-    """A library that an optional feature needs is not installed."""
+    """A missing library of an optional feature."""
 
     def __init__(self, what: str, extra: str) -> None:
         super().__init__(what, extra)
@@ -88,15 +91,18 @@ def requirements(extra: str) -> str:
             name, _, marker = requirement.partition(";")
             if re.search(rf"\bextra == ['\"]{extra}['\"]", marker):
                 names.append(shlex.quote(name.strip()))
-    except PackageNotFoundError:  # it is run from a checkout and was not installed
+    except PackageNotFoundError:  # it runs from a checkout
         pass
     return " ".join(names) or f"'.[{extra}]' in the checkout of kxcli"
 
 
 class WorkerDiedError(KxcliError):
-    """A worker process was killed, or ended itself, while it had a task.
+    """A worker process that was killed or ended.
 
-    exit_code: None, where several workers of a cluster did, one after the other, and nobody tells how.
+    Args:
+        task: The task that it had; None if it had none.
+        exit_code: The negative number of the signal, or the exit status; None if several workers of a cluster died in
+            turn for unknown reasons.
     """
 
     def __init__(self, task: str | None, exit_code: int | None) -> None:
@@ -109,29 +115,25 @@ class WorkerDiedError(KxcliError):
         if code is None:
             return (
                 f"{task}: every worker that had this part of the input died; "
-                "where memory ran out, use workers with more, or fewer threads on each"
+                "if memory ran out, use workers with more memory, or fewer threads per worker"
             )
         how = f"was killed by signal {-code}" if code < 0 else f"ended with status {code}"
-        return (
-            f"a worker process that had nothing to do {how}"
-            if task is None
-            else (f"{task}: the worker process that had this part of the input {how}")
-        )
+        return f"an idle worker process {how}" if task is None else f"{task}: its worker process {how}"
 
     @property
     def is_bus_error(self) -> bool:
-        """Whether a mapped file became shorter or its disk failed; no retry helps."""
+        """Whether a mapped file or its disk failed, so that retries are useless."""
         return bool(self.args[1] == -signal.SIGBUS)
 
     def __str__(self) -> str:
         if self.is_bus_error:
             what = "a file that it had mapped into memory was truncated, or its disk failed"
             return f"{self.what_happened}: {what}; leave TMPDIR and the folders of --checkpoint and --kb-cache alone"
-        return f"{self.what_happened}; where memory ran out, use less of it (--memory, -j), or a machine with more"
+        return f"{self.what_happened}; if memory ran out, use less (--memory, -j), or a machine with more"
 
 
 class ClusterError(KxcliError):
-    """A cluster that cannot do the work: it is not there, has no workers, or not the right ones."""
+    """A cluster without suitable workers, or without a connection."""
 
     def __init__(self, address: str, what: str, hint: str) -> None:
         super().__init__(address, what, hint)
@@ -141,7 +143,7 @@ class ClusterError(KxcliError):
 
 
 class InterruptedBySignal(BaseException):
-    """SIGTERM or SIGHUP arrived; raised in the main thread so that everything is cleaned up on the way out."""
+    """The end of the run by a signal, raised in the main thread for the clean-up."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -149,5 +151,5 @@ class InterruptedBySignal(BaseException):
 
 
 def reason(error: OSError) -> str:
-    """Return the operating system's words for an error, as in "No such file or directory"."""
+    """Return the description of an error, such as "No such file or directory"."""
     return error.strerror or str(error)

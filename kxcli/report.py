@@ -1,4 +1,4 @@
-"""The messages of a run on stderr, the counts of skipped records, and the progress bar.
+"""Messages on stderr, counts of skipped records, and the progress bar.
 
 The program makes one report and passes it to all that prints messages.  stdout is only for data.
 """
@@ -62,14 +62,20 @@ class Report:
         known.extend(list(examples)[: MAX_EXAMPLES - len(known)])
 
     def close(self) -> None:
-        """Print a warning for each kind of skipped records, in the order of their first record."""
+        """Print a warning for each kind of skipped records, in order of first appearance."""
         for kind, count in self._skips.items():
             self.warning(f"{format_count(count, kind)}: {format_examples(self._examples[kind], count)}")
         self._skips.clear()
 
     @contextmanager
     def progress(self, total: int | None, what: str = "", unit: str = "B") -> "Iterator[Progress]":
-        """Show a bar while the block runs, if stderr is a terminal; `total` is None if unknown."""
+        """Show a progress bar during the block, if stderr is a terminal.
+
+        Args:
+            total: The number of units; None if unknown.
+            what: A label.
+            unit: The unit.
+        """
         if self.quiet or not _is_terminal():
             yield Progress(None)
             return

@@ -300,7 +300,7 @@ def check_forms(
 
 
 def check_values(arrays: Mapping[str, Any], declared: Mapping[str, ArrayField], sizes: Sizes) -> None:
-    """Check the values of arrays whose forms were checked."""
+    """Check the values of arrays after their forms."""
     for name, one in declared.items():
         if name in arrays:
             one.check_values(arrays[name], arrays, sizes, name)

@@ -43,7 +43,7 @@ COMPRESSORS = {
 
 
 def guess_format(path: str) -> InputFormat | None:
-    """Return the format that the name of an input indicates; the suffix of a compressor is ignored."""
+    """Return the format by the suffix of an input, without that of a compressor."""
     stem, suffix = os.path.splitext(strip_query(path).lower())
     if suffix in INPUT_COMPRESSORS:
         suffix = os.path.splitext(stem)[1]

@@ -1,4 +1,4 @@
-"""Text of messages: counts with their nouns, and control characters made visible."""
+"""Text of messages: counts, examples, escaped characters and tracebacks."""
 
 import re
 import traceback
@@ -11,9 +11,10 @@ _PLURAL = re.compile(r"\b(\w+?)(ies|s)\b")
 
 
 def format_count(n: int, plural: str) -> str:
-    """Return a count and what is counted: "2 words", and for 1 of the same "1 word".
+    """Return a count with its noun, such as "2 words" and "1 word".
 
-    plural: the noun, maybe with words around it, of which it is the first to end in s: "labeled mentions left out".
+    Args:
+        plural: The noun, which is the first word that ends in s: "labeled mentions without an entry".
     """
     if n == 1:
         plural = _PLURAL.sub(lambda match: match[1] + ("y" if match[2] == "ies" else ""), plural, count=1)
@@ -30,7 +31,7 @@ def format_examples(examples: Sequence[str], total: int | None = None) -> str:
     """Return the first examples, and the number of the others: "a, b, c and 2 more".
 
     Args:
-        total: the number of all, if it is not the length of `examples`.
+        total: The number of all, if it is not the length of `examples`.
     """
     shown = examples[:MAX_EXAMPLES]
     n_more = (len(examples) if total is None else total) - len(shown)
@@ -48,7 +49,7 @@ def escape(text: str) -> str:
 
 
 def format_traceback(error: BaseException) -> Iterator[str]:
-    """Yield the lines of an error's traceback, and before them those of what led to it; its message is escaped."""
+    """Yield the escaped traceback of an error, after those of its causes."""
     earlier = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     if earlier is not None:
         yield from format_traceback(earlier)

@@ -1,1 +1,1 @@
-"""One thin file a command: options -> frozen parameters -> tasks and job -> rows."""
+"""The subcommands: options, their rules, and a session that runs a pipeline."""

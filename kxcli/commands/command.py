@@ -1,4 +1,4 @@
-"""The class of all subcommands, and what declares their options."""
+"""The class of all subcommands, and the declaration of options."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -59,7 +59,10 @@ def option(
 
 
 class Command(click.Command):
-    """A subcommand with rules for its options; an option that may not be repeated is refused when it is."""
+    """A subcommand with rules for its options.
+
+    An option that is repeated is refused, unless it may be given several times.
+    """
 
     def __init__(self, *args: Any, rules: Sequence[Rule] = (), **attributes: Any) -> None:
         super().__init__(*args, **attributes)
@@ -67,7 +70,7 @@ class Command(click.Command):
         add_rules_to_help(self.params, self.rules)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the arguments; raise `click.UsageError`."""
+        """Parse the arguments; raise `click.UsageError` if they are invalid."""
         given = list(args)
         try:
             rest = super().parse_args(ctx, args)

@@ -25,7 +25,7 @@ _LINE_COST = 130
 @add_options(*NAMED_TEXT_INPUT_OPTIONS, *LINK_OPTIONS, *output_options(*FORMATS), shard_option("256K"), *RUN_OPTIONS)
 @click.pass_context
 def command(ctx: click.Context, /, **options: Any) -> None:
-    """Find the names of a knowledge base in texts, and link each to the entry that it means.
+    """Find the names of a knowledge base in texts, and link them to its entries.
 
     An INPUT has JSON objects with text_id and text, or a text per line, which is named by the line number; without
     INPUT, read stdin. Write a line for every line: text_id, text, and mention_data, a list of mention, offset (in

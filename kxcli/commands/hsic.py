@@ -24,12 +24,12 @@ NOT_DEPENDENT = 3  # exit code
 @add_options(*TABLE_INPUT_OPTIONS, *MEASURE_OPTIONS, *WORD_OPTIONS, *output_options(*FORMATS), *RUN_OPTIONS)
 @click.pass_context
 def command(ctx: click.Context, /, **options: Any) -> None:
-    """Measure how dependent two columns are: HSIC, the Hilbert-Schmidt independence criterion.
+    """Measure how dependent columns are by HSIC.
 
-    An INPUT is a table: TSV, CSV, JSONL or .npy; without INPUT, read stdin. Several columns are one vector. Write key,
-    TAB, value: every estimator, and a test of independence; only unbiased estimators can be negative. A constant
-    column, or one without equal rows, has no p-value, and the verdict is "undefined". Exit codes: 0 success, 1 invalid
-    input, 2 usage, 3 no dependence with --exit-code.
+    HSIC is the Hilbert-Schmidt independence criterion. An INPUT is a table: TSV, CSV, JSONL or .npy; without INPUT,
+    read stdin. Several columns are one vector. Write key, TAB, value: every estimator, and a test of independence; only
+    unbiased estimators can be negative. A constant column, or one without equal rows, has no p-value, and the verdict
+    is "undefined". Exit codes: 0 success, 1 invalid input, 2 usage, 3 no dependence with --exit-code.
 
     \b
     kxcli hsic -x height -y weight people.tsv

@@ -1,4 +1,7 @@
-"""Rules for options that depend on each other, as data: checked in one place, printed in the help of the option."""
+"""Rules for options that depend on each other.
+
+The rules are data: they are checked in one place, stated in the help of the options, and tested.
+"""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -44,7 +47,7 @@ class Rule:
         verb: How the options depend on the condition: `REQUIRES`, `EXCLUDES` or `NO_EFFECT`.
         condition: The state of the other options.
         example: Arguments that violate the rule, if necessary with any of the options added.
-        value: The value to which the rule applies; None for any.
+        value: The value for which the rule is; None for any.
         advice: A reason, or what to do, for the end of the message.
         in_help: Whether the help of the options states the rule.
         is_inverted: Whether the rule is for all parameters except `options`.

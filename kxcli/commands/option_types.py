@@ -70,7 +70,7 @@ class PathType(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # gen
         role: Its use in a run.
         accepts_dash: Whether it may be `-`, for stdin or stdout; a folder may not.
         file_format: The format of an output; None for the one of -f.
-        only_with: The option with which an output is written; without that option, it is an input.
+        only_with: An option; without it, the run reads the output.
     """
 
     name = "path"

@@ -1,4 +1,4 @@
-"""Checks of the names of outputs before the work."""
+"""Checks of output names before the work."""
 
 import os
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from kxcli.suffixes import COMPRESSORS, FORMATS
 
 
 def check_output_names(ctx: click.Context) -> None:
-    """Raise `UsageError` for an output with a wrong suffix, or equal to an input or another output.
+    """Raise `UsageError` for a wrong suffix, or for a file that is used twice.
 
     `find_sources` checks the inputs from lists and folders later, when they are known.
     """

@@ -1,4 +1,4 @@
-"""The options for how a run works and reports."""
+"""The options for the work and the messages of a run."""
 
 import click
 
@@ -13,7 +13,7 @@ RUN_RULES = (Rule("jobs retries", NO_EFFECT, _CLUSTER, "--cluster local:1", advi
 
 
 def _set_verbose(ctx: click.Context, param: click.Parameter, value: bool) -> bool:
-    """Set the report of the run, which thus prints the traceback of an error in other options too."""
+    """Make the report verbose, also for errors in the other options."""
     if (report := ctx.find_object(Report)) is not None:
         report.verbose = value
     return value
@@ -59,7 +59,10 @@ RUN_OPTIONS = (
 
 
 def shard_option(default: str = "1M") -> Decorator:
-    """Return the option for the size of a task: some 50 ms of work, so that all workers end at the same time."""
+    """Return the option for the size of a task.
+
+    The default is some 50 ms of work, so that all workers end at about the same time.
+    """
     return option(
         "--shard-size SIZE", "Input of one task. Changes memory and speed, not the output.", type=SIZE, default=default
     )

@@ -1,4 +1,4 @@
-"""The steps that all commands share, from checked options to the end of the report."""
+"""The steps of all commands, from the check of options to the end of the report."""
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -104,9 +104,9 @@ class Session:
 
 @contextmanager
 def open_session(ctx: click.Context, *, reads_inputs: bool = True) -> Iterator[Session]:
-    """Check the options of a command; at the end of the block, report the skipped records.
+    """Check the options; at the end of the block, report the skipped records.
 
-    Without inputs at a terminal, show the help and exit.
+    If the input is a terminal, show the help and exit.
 
     Args:
         ctx: The context of the command, with its options.

@@ -86,7 +86,7 @@ WORD_OPTIONS = (
 
 
 def build_counting(options: Mapping[str, Any], report: Report) -> "Counting":
-    """Return how to count words by the options; report dictionary lines that jieba misreads."""
+    """Return how to count words; report dictionary lines that jieba misreads."""
     from kxcli.mining import Counting, Segmentation
 
     return Counting(

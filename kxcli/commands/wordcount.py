@@ -78,7 +78,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
 
 @contextmanager
 def _open_corpus(session: Session, options: dict[str, Any]) -> "Iterator[tuple[Corpus, WordCount, Any]]":
-    """Open the inputs; yield them, the job that counts their words, and the dictionary for all workers."""
+    """Yield the open inputs, the job that counts their words, and its dictionary."""
     from kxcli.mining.wordcount.job import WordCount
 
     counting, dictionary = prepare_counting(
@@ -104,7 +104,7 @@ def _open_corpus(session: Session, options: dict[str, Any]) -> "Iterator[tuple[C
 
 
 def _choose_findable(session: Session) -> Callable[[str], bool]:
-    """Return a filter for words that jieba finds in a text if they are in its dictionary; it reports the others."""
+    """Return a filter for words that a user dictionary helps to find."""
     from kxcli.mining.segment.blocks import is_in_block
 
     def is_findable(word: str) -> bool:

@@ -36,7 +36,7 @@ def iter_lines(path: str) -> Iterator[str]:
 
 
 def _refuse_compressed(head: bytes, path: str) -> None:
-    """Raise `InputError` if the first bytes of a list are those of a compressed file or an archive."""
+    """Raise `InputError` if a list begins as a compressed file or an archive."""
     head = head[:HEAD_BYTES]
     kind = detect_compression(head)
     if kind is not None:

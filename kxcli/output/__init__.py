@@ -1,1 +1,1 @@
-"""What comes out: rows as TSV, CSV, JSONL or a user dictionary; whole files; the closed pipe."""
+"""The formats of rows, complete files, and stdout."""

@@ -1,4 +1,4 @@
-"""Outputs that would overwrite an input, or each other."""
+"""Outputs that overwrite an input or each other."""
 
 import os
 import stat
@@ -24,15 +24,15 @@ def is_same_output(path: str, other: str) -> bool:
 
 
 def _identify_input(path: str) -> FileId | None:
-    """Return the device and inode of an input, `-` for stdin; None for a URL or device."""
+    """Return the identity of an input (`-` is stdin); None for a URL or a device."""
     try:
         return _node(os.fstat(sys.stdin.fileno()) if path == "-" else os.stat(path))
-    except (OSError, ValueError, AttributeError):  # there is none; or stdin is closed, or no file
+    except (OSError, ValueError, AttributeError):  # it does not exist, or stdin is closed or no file
         return None
 
 
 def _identify_output(path: str) -> object:
-    """Return a key that is equal for two names of one output, `-` for stdout."""
+    """Return a value that is equal for two names of one output; `-` is stdout."""
     try:
         node = _node(os.fstat(sys.stdout.fileno()) if path == "-" else os.stat(path))
     except (OSError, ValueError, AttributeError):
@@ -41,6 +41,6 @@ def _identify_output(path: str) -> object:
 
 
 def _node(status: os.stat_result) -> FileId | None:
-    """Return the device and inode of a regular file or a pipe, else None."""
+    """Return the identity of a regular file or a pipe; None for others."""
     is_file = stat.S_ISREG(status.st_mode) or stat.S_ISFIFO(status.st_mode)
     return file_id(status) if is_file else None

@@ -1,4 +1,4 @@
-"""Complete writes to open descriptors, on full disks and non-blocking pipes too."""
+"""Complete writes to open descriptors, also to non-blocking pipes."""
 
 import io
 import os
@@ -12,10 +12,10 @@ from kxcli.storage.paths import DESCRIPTOR
 
 
 class CompleteWriter(io.RawIOBase):
-    """A descriptor as a raw file with complete writes; errors name `name`.
+    """A raw file that writes all bytes to a descriptor.
 
-    A plain raw file reports a short write and leaves the rest to its caller; Python's unbuffered stdout drops it.
-    Closing does not close the descriptor.
+    An error has the file name `name`.  A plain raw file returns the size of a short write; the unbuffered stdout of Python drops the other bytes.
+    `close` does not close the descriptor.
     """
 
     def __init__(self, descriptor: int, name: str) -> None:
@@ -26,7 +26,7 @@ class CompleteWriter(io.RawIOBase):
         return self._descriptor
 
     def isatty(self) -> bool:
-        """Return whether it is a terminal."""
+        """Return whether the descriptor is a terminal."""
         return os.isatty(self._descriptor)
 
     def writable(self) -> bool:
@@ -34,7 +34,7 @@ class CompleteWriter(io.RawIOBase):
         return True
 
     def write(self, data: Any, /) -> int:
-        """Write all bytes; wait for a slow reader of a non-blocking descriptor."""
+        """Write all bytes; wait if a non-blocking descriptor is full."""
         view = memoryview(data).cast("B")
         n_written = 0
         try:
@@ -56,9 +56,9 @@ class CompleteWriter(io.RawIOBase):
 
 @contextmanager
 def complete_streams() -> Iterator[None]:
-    """Let `sys.stdout` and `sys.stderr` write all or fail while the block runs.
+    """Let `sys.stdout` and `sys.stderr` write all bytes or fail during the block.
 
-    What is buffered when the block fails is dropped.  Streams that are closed, or no descriptors, stay as they are.
+    If the block fails, their buffers are dropped.  Streams without an open descriptor are not changed.
     """
     with ExitStack() as stack:
         for name in ("stdout", "stderr"):
@@ -82,14 +82,14 @@ def _complete_stream(name: str) -> Iterator[None]:
     try:
         yield
     finally:
-        raw.close()  # so that nothing is flushed when the stream is collected
+        raw.close()  # the stream flushes nothing when it is collected
         setattr(sys, name, before)
 
 
 def open_descriptor(path: str) -> int:
     """Return a new descriptor for a `descriptor_path`, at the same offset.
 
-    A regular file that another process has open, and this one has not, is appended to.
+    Append to a regular file that only another process has open.
     """
     match = DESCRIPTOR.fullmatch(path)
     assert match is not None, "`descriptor_path` returned it"
@@ -100,13 +100,13 @@ def open_descriptor(path: str) -> int:
 
 
 def _shared_descriptor(path: str, pid: str, number: str) -> int | None:
-    """Return this process's inherited descriptor of the same open file, or None."""
+    """Return the inherited descriptor of the same open file; None if there is none."""
     state = _state(f"/proc/{pid}/fdinfo/{number}")
     status = os.stat(path)
     for own in sorted(map(int, os.listdir("/proc/self/fd"))):
         try:
             is_same = os.path.samestat(os.fstat(own), status)
-        except OSError:  # the descriptor that listed the folder
+        except OSError:  # the closed descriptor of the listing
             continue
         if is_same and _state(f"/proc/self/fdinfo/{own}") == state:
             return own
@@ -114,7 +114,7 @@ def _shared_descriptor(path: str, pid: str, number: str) -> int | None:
 
 
 def _state(path: str) -> tuple[int, int]:
-    """Return the offset and the flags of an open file, without the one that each descriptor has for itself."""
+    """Return the offset and the flags of an open file, except close-on-exec."""
     with open(path, encoding="ascii") as file:
         fields = dict(line.split(":", 1) for line in file)
     return int(fields["pos"]), int(fields["flags"], 8) & ~os.O_CLOEXEC

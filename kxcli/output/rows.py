@@ -1,4 +1,4 @@
-"""Rows -> lines of bytes."""
+"""Rows as lines of TSV, CSV, JSONL or a user dictionary."""
 
 import csv
 import io
@@ -16,7 +16,7 @@ def format_shortest(number: float) -> str:
 
 
 class RoundTripFloat(float):
-    """A number that every format writes as `format_shortest` does."""
+    """A float that every format writes with `format_shortest`."""
 
     def __str__(self) -> str:
         return format_shortest(self)
@@ -24,16 +24,22 @@ class RoundTripFloat(float):
 
 Cell = str | int | float | None  # None: null in JSONL, empty in TSV and CSV
 
-_LINES = 10_000  # rows made into one block of bytes
+_LINES = 10_000  # rows of one block of bytes
 
 
 def encode_rows(
     rows: Iterable[Sequence[Cell]], columns: Sequence[str], row_format: Format, *, header: bool
 ) -> Iterator[bytes]:
-    r"""Yield blocks of UTF-8 lines; `columns` are the header, and JSONL's keys.
+    r"""Yield blocks of UTF-8 lines.
 
-    A user dictionary has the cells separated by a space, and no header.
-    In TSV a tab, LF or CR within a cell becomes `\t`, `\n` or `\r`; a backslash stays as it is.
+    A user dictionary separates cells by a space, and has no header.  TSV writes a tab, LF or CR in a cell as `\t`, `\n`
+    or `\r`; it does not escape a backslash.
+
+    Args:
+        rows: The cells of each row.
+        columns: The names for the header, and the keys of JSONL.
+        row_format: The format.
+        header: Whether to begin with the names.
     """
     write = _WRITERS[row_format]
     lines = iter(rows)
@@ -54,7 +60,7 @@ def _tsv(rows: Sequence[Sequence[Cell]], columns: Sequence[str]) -> bytes:
 
 
 def escape_tsv(cell: Cell) -> str:
-    """Return a cell as it stands in TSV."""
+    """Return the text of a cell in TSV."""
     text = str(cell)
     if "\t" in text or "\n" in text or "\r" in text:
         return text.replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r")
@@ -65,7 +71,7 @@ def _csv(rows: Sequence[Sequence[Cell]], columns: Sequence[str]) -> bytes:
     buffer = io.StringIO()
     plain = csv.writer(buffer, lineterminator="\n")
     quoted = csv.writer(buffer, lineterminator="\n", quoting=csv.QUOTE_ALL)
-    for row in rows:  # csv takes a CR for harmless, and then cannot read it
+    for row in rows:  # csv writes a CR unquoted, and then cannot read it
         (quoted if any(isinstance(cell, str) and "\r" in cell for cell in row) else plain).writerow(row)
     return buffer.getvalue().encode("utf-8")
 

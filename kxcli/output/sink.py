@@ -21,24 +21,30 @@ from kxcli.urls import is_url
 
 STDOUT = "<stdout>"
 
-# Another machine that writes to the same folder may not see who holds a lock here.
+# Another machine that writes to the same folder may not see the locks of this one.
 _PREFIX, _SUFFIX = f".kxcli-{HOST}-", ".part"
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def write(blocks: Iterable[bytes], path: str | None, *, is_shared: bool = False, option: str = "-o") -> None:
-    """Write to stdout (None or `-`) or to `path`; raises `OutputError`.
+    """Write blocks to stdout, an open descriptor, a special file, or a complete file.
 
-    is_shared: whether other machines write into the same folder; what a killed run left there then stays, because the
-    lock of a file that another one is writing may not be seen here.
-    option: the option that named `path`, for messages.
+    A regular file is written to a temporary file next to it, flushed to disk, and renamed, so that a failed run keeps
+    the old file.  The new file has the owner, group, permissions, ACL and extended attributes of the old one.  If it
+    cannot have these, has other names (hard links), or cannot be renamed, the old file is overwritten from the
+    temporary file.  A symbolic link is followed.  A path of an open descriptor (/dev/stdout) is written at its current
+    offset, and a special file (a FIFO, /dev/null) in place.
 
-    A regular file is written to a temporary file next to it, flushed to disk, and renamed, so that a failed run leaves
-    the old one.  The new file has the owner, group, permissions, ACL and extended attributes of the old one.  If it
-    cannot have these, has other names (hard links), or cannot be renamed to its place, the old file is overwritten from
-    the temporary file.  A symbolic link's target is written.  A path that leads to an open descriptor (/dev/stdout) is
-    written at its current offset, and a special file (a FIFO, /dev/null) as it is.  A closed pipe raises
-    `BrokenPipeError`.
+    Args:
+        blocks: The content.
+        path: The output; None or `-` is stdout.
+        is_shared: Whether other machines write to the same folder.  Stale files there are kept, because the lock of a
+            file that another machine writes may be invisible here.
+        option: The option that names `path`, for messages.
+
+    Raises:
+        OutputError: The output cannot be written.
+        BrokenPipeError: The reader of a pipe ended.
     """
     path = None if path == "-" else path
     try:
@@ -54,7 +60,7 @@ def write(blocks: Iterable[bytes], path: str | None, *, is_shared: bool = False,
 
 
 class _BlocksError(Exception):
-    """An `OSError` of what makes the blocks, which says nothing of the output."""
+    """An `OSError` from the iterator of the blocks, not from the output."""
 
     def __init__(self, error: OSError) -> None:
         super().__init__(error)
@@ -83,9 +89,11 @@ def _write(blocks: Iterable[bytes], path: str | None, is_shared: bool) -> None:
 
 
 def check(path: str | None, *, option: str = "-o") -> None:
-    """Raise `OutputError` if `write` is bound to fail: before the work, not after it.
+    """Raise `OutputError` before the work if `write` is certain to fail.
 
-    option: the option that named `path`, for messages.
+    Args:
+        path: The output; None or `-` is stdout.
+        option: The option that names `path`, for messages.
     """
     if path is None or path == "-":
         if sys.stdout is None:
@@ -120,7 +128,7 @@ def _check(path: str, option: str) -> None:
         raise OutputError(path, "its folder does not exist", "make it first")
     if status is None or stat.S_ISREG(status.st_mode):
         if status is not None:
-            # Opening changes nothing; `os.access` does not know of files that can only be appended to.
+            # Opening changes nothing; `os.access` does not detect append-only files.
             os.close(os.open(target, os.O_WRONLY))
         with _temporary_file(target, is_new=status is None):
             pass
@@ -131,7 +139,7 @@ def _check(path: str, option: str) -> None:
 
 
 def _status(path: str) -> os.stat_result | None:
-    """Return the status of what a path leads to; None if there is nothing yet."""
+    """Return the status of the file at the end of links; None if it does not exist."""
     try:
         return os.stat(path)
     except FileNotFoundError:
@@ -156,7 +164,7 @@ def _write_descriptor(descriptor: int, blocks: Iterable[bytes], name: str) -> No
         file.writelines(blocks)
         file.flush()
     finally:
-        raw.close()  # so that nothing is flushed when the file is collected
+        raw.close()  # the file flushes nothing when it is collected
         os.close(descriptor)
 
 
@@ -179,7 +187,7 @@ def _write_regular(target: str, blocks: Iterable[bytes]) -> None:
         if path is not None and _keep_attributes(file.fileno(), target, old):
             os.fsync(file.fileno())
             try:
-                os.replace(path, target)  # while it is locked: another run might treat it as a leftover
+                os.replace(path, target)  # while it is locked: else another run may remove it as stale
             except OSError as error:
                 if old is None or error.errno in _FULL:
                     raise
@@ -191,7 +199,7 @@ def _write_regular(target: str, blocks: Iterable[bytes]) -> None:
 
 @contextmanager
 def _temporary_file(target: str, *, is_new: bool) -> Iterator[tuple[BinaryIO, str | None]]:
-    """Open a temporary file next to `target`, else a nameless one in TMPDIR."""
+    """Open a temporary file next to `target`, or a nameless one in TMPDIR."""
     with ExitStack() as stack:
         path: str | None = None
         with delay_signals():
@@ -212,7 +220,7 @@ def _temporary_file(target: str, *, is_new: bool) -> Iterator[tuple[BinaryIO, st
 
 
 def _remove(path: str) -> None:
-    with delay_signals(), suppress(FileNotFoundError):  # it is in its place
+    with delay_signals(), suppress(FileNotFoundError):  # it was renamed
         os.unlink(path)
 
 
@@ -232,7 +240,7 @@ def _keep_attributes(handle: int, target: str, old: os.stat_result | None) -> bo
         if (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid):
             os.fchown(handle, old.st_uid, old.st_gid)
         if sys.platform == "linux":
-            # What is in the name space security is the system's: labels that a new file has, capabilities like set-id.
+            # The system sets the name space security: labels, and capabilities similar to set-id.
             for name in os.listxattr(target):
                 if not name.startswith("security."):
                     os.setxattr(handle, name, os.getxattr(target, name))
@@ -255,9 +263,9 @@ def _overwrite(target: str, source: BinaryIO) -> None:
         if size < old.st_size:
             os.ftruncate(file.fileno(), size)
         if old.st_mode & (stat.S_ISUID | stat.S_ISGID):
-            with suppress(PermissionError):  # the system cleared them for who does not own the file
+            with suppress(PermissionError):  # only the owner may set them
                 os.fchmod(file.fileno(), stat.S_IMODE(old.st_mode) & 0o777)
-        with suppress(OSError):  # files of /proc and /sys have no disk
+        with suppress(OSError):  # files in /proc and /sys are on no disk
             os.fsync(file.fileno())
 
 
@@ -269,11 +277,11 @@ def _reserve(handle: int, size: int, old_size: int) -> None:
         if error.errno in _FULL:
             os.ftruncate(handle, old_size)
             raise
-        # The file system cannot; the copy is written all the same.
+        # The file system cannot allocate; the copy is written anyway.
 
 
 def _sync_folder(folder: str) -> None:
-    """Flush a rename to disk, as far as the file system can."""
+    """Flush a rename to disk, if the file system can."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         try:

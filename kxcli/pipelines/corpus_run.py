@@ -37,7 +37,7 @@ def find_sources(given: InputSettings, report: Report, output: OutputSettings) -
     found = resolve_sources(
         given.inputs,
         recursive=given.recursive,
-        file_filter=FileFilter(given.glob, given.hidden, file_ids(output.written)),
+        file_filter=FileFilter(given.glob, given.hidden, file_ids(output.written_paths)),
         files_from=given.files_from,
         null=given.null,
         skips=skips,

@@ -1,4 +1,4 @@
-"""The options of a run as frozen values: its inputs, its outputs, and how it works."""
+"""The options of a run as frozen values."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -36,8 +36,8 @@ class OutputSettings:
     kb_cache: str | None = None
 
     @property
-    def written(self) -> list[str | int]:
-        """The paths that the run writes, and the descriptors of stdout and stderr."""
+    def written_paths(self) -> list[str | int]:
+        """All paths that the run writes, and the descriptors of stdout and stderr."""
         paths = (self.output, self.output_dir, self.errors, self.kb_cache)
         return [1, 2, *(path for path in paths if path is not None)]
 
