@@ -127,7 +127,7 @@ def _is_out_of_memory(error: Exception) -> bool:
 
 
 def _raise_on_signals() -> None:
-    """Raise an exception on SIGINT, SIGTERM and SIGHUP, unless they are ignored (nohup)."""
+    """Raise an exception on SIGINT, SIGTERM, SIGHUP, unless ignored by the caller."""
 
     def stop(number: int, frame: FrameType | None) -> None:
         for other in ENDING:  # a second signal must not interrupt the clean-up
