@@ -505,7 +505,7 @@ def test_what_gold_a_knowledge_base_cannot_give_is_told(tmp_path, capsys):
     report.close()
     told = capsys.readouterr().err
     assert f"1 labeled mention whose kb_id the knowledge base does not have: {path}:1\n" in told
-    assert f"1 labeled mention without a kb_id, to which no link is right: {path}:1\n" in told
+    assert f"1 labeled mention without a kb_id (no link is right): {path}:1\n" in told
     written(tmp_path, '{"text": "ab"}')
     evaluation.evaluate_file(lambda texts: [[] for _ in texts], str(path), KNOWN, on_error="stop", report=report)
     assert "gold.jsonl: has no labeled mention" in capsys.readouterr().err

@@ -15,7 +15,7 @@ from kxcli.tally import frames
 
 
 class LinkRecord(Protocol):
-    """A text to link, or with `has_continuation` a part of one, which is ignored."""
+    """A text to link; parts of a text, with `has_continuation`, are ignored."""
 
     @property
     def text(self) -> str:
@@ -48,14 +48,14 @@ class LinkText(NamedTuple):
 
 
 class LinkResources(NamedTuple):
-    """The arrays of a knowledge base, and of a model if there is one, shared by all workers."""
+    """The arrays of a knowledge base and of a model, shared by all workers."""
 
     base: NamedArrays
     model: NamedArrays | None = None
 
     @property
     def has_tagger(self) -> bool:
-        """Whether the model has a tagger, which needs the dictionary of jieba."""
+        """Whether the model has a tagger, so that workers need jieba's dictionary."""
         return self.model is not None and any(name.startswith("tagger.") for name in self.model)
 
     def load_model(self) -> LinkingModel:
@@ -82,13 +82,13 @@ class Renderer(Protocol):
     """Renders the mentions of records."""
 
     def __call__(self, records: Sequence[LinkRecord], found: LinkedMentions) -> tuple[bytes, list[int]]:
-        """Return the bytes, and the positions of the records that wait for their line number."""
+        """Return the bytes, and the positions of the records without a line number."""
         ...
 
 
 @dataclass
 class LinkJob:
-    """The job: `map` links some records and renders the mentions, `merge` concatenates.
+    """The job: `map` links and renders some records, `merge` concatenates.
 
     Attributes:
         linking: How mentions are linked.

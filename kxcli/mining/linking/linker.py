@@ -153,7 +153,7 @@ def _select_mentions(
     mention_scores: FloatArray,
     link_scores: FloatArray,
 ) -> tuple[IntArray, BoolArray]:
-    """Return the positions of the mentions that are kept, and whether each is linked to its best candidate.
+    """Return the positions of the kept mentions, and whether each is linked.
 
     A mention without an entry never displaces one with an entry.
     """
@@ -219,7 +219,10 @@ class Linker:
         return result
 
     def load_model(self, arrays: NamedArrays) -> None:
-        """Use a model from its arrays, as `model.arrays()` returns and `--train` writes; raises `ModelError`."""
+        """Use the model with some arrays; raises `ModelError`.
+
+        `model.arrays()` returns such arrays, and `--train` writes them.
+        """
         self.model = LinkingModel.from_arrays(arrays, self.model.lexicon.base)
 
     def link(self, texts: Iterable[str]) -> list[list[Mention]]:
@@ -243,7 +246,7 @@ class Linker:
 
 
 def _iter_checked(entries: Iterable[Entry]) -> Iterator[Entry]:
-    """Yield entries; raises `TypeError` or `ValueError` for a wrong one, or a repeated id."""
+    """Yield entries; raises `TypeError` or `ValueError` for a wrong one."""
     seen = set[str]()
     for number, entry in enumerate(entries):
         check_type(f"entries[{number}]", entry, Entry)

@@ -77,7 +77,7 @@ class EvaluationCounts:
 
     @property
     def f1(self) -> float | None:
-        """The harmonic mean of precision and recall; None if nothing is gold and nothing linked."""
+        """The harmonic mean of precision and recall; None without any link."""
         return _compute_f1(self.right, self.linked, self.gold)
 
     @property
@@ -140,7 +140,10 @@ class EvaluationTally:
     by_type: dict[str, EvaluationCounts] = field(default_factory=dict)
 
     def add(self, gold: Sequence[GoldMention], linked: Sequence[Mention], get_types: GetTypes) -> None:
-        """Count the mentions of one text; of several linked ones with one span, the last that has an entry."""
+        """Count the mentions of one text.
+
+        Of several linked mentions with one span, the last one with an entry counts.
+        """
         spans = _index_by_span(linked)
         for mention in spans.values():
             self.total.mention_linked += 1
@@ -181,7 +184,7 @@ class EvaluationTally:
 
 
 def find_right_rank(item: GoldMention, mention: Mention) -> int | None:
-    """Return the rank, from 1, of the first right id among the candidates of a mention."""
+    """Return the rank, from 1, of the first right candidate; None if there is none."""
     return next((rank for rank, (entry, _) in enumerate(mention.candidates, 1) if entry in item.ids), None)
 
 
@@ -238,7 +241,7 @@ def find_mistakes(gold: Sequence[GoldMention], linked: Sequence[Mention]) -> lis
 
 
 def _classify(item: GoldMention, mention: Mention) -> MistakeKind | None:
-    """Return the mistake in a linked mention with the span of a gold one, None if it is right."""
+    """Return the mistake in a link with a gold span, None if it is right."""
     if not item.ids:
         return "spurious" if item.has_id and mention.entry != NIL else None
     if mention.entry == NIL:
@@ -276,7 +279,10 @@ class _OverlapIndex(Generic[ItemT]):
         self._starts = {bits: [item.start for item in items] for bits, items in self._by_length.items()}
 
     def find_largest_overlap(self, start: int, stop: int) -> ItemT | None:
-        """Return the item that shares most characters with a span, the first of several; None without overlap."""
+        """Return the item with the largest overlap with a span, the first of several.
+
+        None if no item overlaps.
+        """
         near = list[ItemT]()
         for bits, items in self._by_length.items():
             bounds = (start - (1 << bits) + 1, stop)

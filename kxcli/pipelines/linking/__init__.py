@@ -1,1 +1,1 @@
-"""Entity linking from inputs to output: knowledge bases, models, links, evaluation."""
+"""Entity linking: files of knowledge bases and models, links, evaluation."""

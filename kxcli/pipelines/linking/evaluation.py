@@ -1,4 +1,4 @@
-"""Evaluation of links: a linker and texts with gold mentions -> counts, ratios and a list of mistakes."""
+"""Evaluation of links: texts with gold mentions -> counts and mistakes."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ ERROR_COLUMNS = (
 TOTAL = "total"
 _UNTYPED = ("mention_linked", "mention_precision", "mention_f1")  # a mention that is linked to NIL has no type
 _UNKNOWN = "labeled mentions whose kb_id the knowledge base does not have"
-_NO_ID = "labeled mentions without a kb_id, to which no link is right"
+_NO_ID = "labeled mentions without a kb_id (no link is right)"
 _CONTEXT = 20  # characters shown on each side of a mistake
 _SEPARATOR = " | "
 
@@ -141,7 +141,9 @@ def evaluate_file(
 def encode_evaluation(
     tally: EvaluationTally, row_format: Literal["tsv", "jsonl"], *, header: bool = True
 ) -> Iterator[bytes]:
-    """Yield blocks of UTF-8: a row for all mentions, then one for each type, those with most gold mentions first.
+    """Yield blocks of rows: one for all mentions, then one for each type.
+
+    Types with most gold mentions come first.
 
     Ratios have 4 decimals in TSV and all digits in JSONL; a ratio with the denominator 0 is empty, or null.
     """

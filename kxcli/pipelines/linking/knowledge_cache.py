@@ -34,7 +34,7 @@ _FILE_NAMES = re.compile(rf"[0-9a-f]{{32}}\.kxkb{UNFINISHED_PATTERN}")
 
 
 def load_knowledge_base(paths: Sequence[str], folder: str | None, on_error: OnError, report: Report) -> NamedArrays:
-    """Return the knowledge base of some files as arrays; report what was skipped.
+    """Return the knowledge base of some files as arrays; report skips.
 
     Args:
         paths: The files, which are one knowledge base.
@@ -85,7 +85,7 @@ def _declare_about(n_files: int) -> RecordField:
 
 
 def _ensure_private(folder: str, log: Callable[[str], None]) -> bool:
-    """Create a missing folder; return whether only this user can write to it, and log why not."""
+    """Create a missing folder; return whether only this user can write to it."""
     effect = "the compiled knowledge base is not cached"
     try:
         make_private_folder(folder)
@@ -107,7 +107,7 @@ def _is_file(path: str) -> bool:
 
 
 def _make_key(sources: Sequence[Source], on_error: OnError) -> str:
-    """Return a hash of all that the arrays depend on: contents, versions, Unicode data."""
+    """Return a hash of all dependencies: contents, versions, Unicode data."""
     about = f"{VERSION} {unicodedata.unidata_version} {sys.byteorder} {on_error}"
     digest = hashlib.sha256(about.encode("ascii"))
     for source in sources:
@@ -137,7 +137,7 @@ def _open_cached(target: str, n_files: int, report: Report) -> ArrayFile | None:
 
 
 def _save(arrays: NamedArrays, about: Any, target: str, n_files: int, report: Report) -> ArrayFile | None:
-    """Write arrays to the cache and map the file; return None if the disk or the permissions forbid it."""
+    """Write arrays to the cache and map the file; None if that is impossible."""
     with suppress(OSError, DamagedError):
         save_arrays(arrays, about, target)
         file = ArrayFile(target, _declare_about(n_files), is_checked=False)

@@ -1,4 +1,4 @@
-"""Models of `entity-link` in files: labeled texts -> a file, and a file -> arrays."""
+"""Models in files: labeled texts -> a file, and a file -> arrays."""
 
 import io
 import os

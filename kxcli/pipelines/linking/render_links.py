@@ -62,7 +62,7 @@ def number_lines(partials: Iterable[list[RenderedLinks]]) -> Iterator[bytes]:
 
 
 class _EncodedValues(dict[Any, bytes]):
-    """Encoded values, kept because most occur again; emptied when there are `_CACHE_SIZE`."""
+    """A cache of encoded values, emptied when it has `_CACHE_SIZE`."""
 
     def __init__(self, format_value: Callable[[Any], str]) -> None:
         self._format_value = format_value
@@ -117,7 +117,7 @@ class JsonRenderer:
         self._mentions = _MentionEncoder(lambda mention: _quote(mention)[1:-1], '"\\' + control_characters)
 
     def __call__(self, records: Sequence[LinkRecord], found: LinkedMentions) -> tuple[bytes, list[int]]:
-        """Return the lines of some texts, and the positions of the texts that wait for their line number."""
+        """Return the lines, and the positions of the texts without a line number."""
         openings, end = self._render_texts(records, found)
         columns = [
             openings,
@@ -173,7 +173,7 @@ class TsvRenderer:
         self._mentions = _MentionEncoder(escape_tsv, "\t\n\r")
 
     def __call__(self, records: Sequence[LinkRecord], found: LinkedMentions) -> tuple[bytes, list[int]]:
-        """Return the rows of some texts, and the positions of the texts that wait for their line number."""
+        """Return the rows, and the positions of the texts without a line number."""
         columns = [self._offsets.encode_all(found.starts), self._mentions.encode_all(records, found)]
         texts, entries, scores, ranks = found.texts, found.entries, found.scores, None
         if self._n_candidates:
@@ -199,7 +199,10 @@ def _insert_runners_up(found: LinkedMentions, n_candidates: int) -> tuple[IntArr
 
 
 def _encode_ids(records: Sequence[LinkRecord], texts: IntArray) -> tuple[list[bytes], list[int]]:
-    """Return the id of each row, or a placeholder, and the positions of the texts with placeholders."""
+    """Return the id of each row, or a placeholder.
+
+    The second list has the positions of the texts with placeholders.
+    """
     keys = [_NUMBER if record.key is None else _encode(escape_tsv(record.key)) for record in records]
     ids = [*map(keys.__getitem__, texts.tolist())]
     waiting = list[int]()

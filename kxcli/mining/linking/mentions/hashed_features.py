@@ -24,7 +24,7 @@ Hashes = tuple[UInt64Array, BoolArray | None]  # a hash for each span, and which
 
 
 def iter_hashed_columns(context: MentionContext, mentions: MentionCandidates) -> Iterator[Int32Array]:
-    """Yield the column of each feature for every span, 0 if the span does not have it."""
+    """Yield the column of each feature for every span, 0 if the span lacks it."""
     for number, hashes, has_some in _iter_hashes(context, mentions):
         salted = (hashes ^ (_spread_bits(np.array([number])) * XXHASH)) * GOLDEN
         columns = (salted >> np.uint64(64 - HASH_BITS)).astype(np.int32) + 1
@@ -52,7 +52,7 @@ def _iter_hashes(
 
 
 def _form_hashes(context: MentionContext, mentions: MentionCandidates) -> Iterator[Hashes]:
-    """Yield the name, the origin of its best candidate, and how often and how likely it is a mention."""
+    """Yield hashes of names, of their origins, and of their frequencies and rates."""
     candidates = context.candidates
     has_best = mentions.best >= 0
     origins = np.zeros(len(has_best), dtype=np.uint8)
@@ -65,7 +65,7 @@ def _form_hashes(context: MentionContext, mentions: MentionCandidates) -> Iterat
 
 
 def _span_hashes(text: ParsedTexts, spans: MentionSpans, first: IntArray, last: IntArray) -> Iterator[Hashes]:
-    """Yield tokens of spans, their last characters, sizes and shapes."""
+    """Yield hashes of the tokens, last characters, sizes and shapes of spans."""
     tokens = text.tokens
     last_keys = tokens.keys.take(last, mode="clip")
     yield tokens.keys.take(first, mode="clip"), None
@@ -78,7 +78,10 @@ def _span_hashes(text: ParsedTexts, spans: MentionSpans, first: IntArray, last: 
 
 
 def _neighbor_hashes(text: ParsedTexts, spans: MentionSpans, first: IntArray, last: IntArray) -> Iterator[Hashes]:
-    """Yield tokens before and after spans, pairs of them, their last characters, and the start of the text."""
+    """Yield hashes of the tokens before and after spans.
+
+    First single tokens, then pairs, then last characters, then the start of the text.
+    """
     two_before, before, after, two_after = (
         _get_token_keys(text, spans, at) for at in (first - 2, first - 1, last + 1, last + 2)
     )
@@ -98,7 +101,7 @@ def _neighbor_hashes(text: ParsedTexts, spans: MentionSpans, first: IntArray, la
 
 
 def _find_tokens(text: ParsedTexts, spans: MentionSpans) -> tuple[IntArray, IntArray]:
-    """Return the numbers of the first and the last token of spans, equal for a span within a token."""
+    """Return the first and the last token of spans, equal for a span within a token."""
     first = np.maximum(text.tokens.numbers.take(spans.starts + 1).astype(np.int64) - 1, 0)
     return first, np.maximum(text.tokens.numbers.take(spans.stops).astype(np.int64) - 1, first)
 

@@ -1,4 +1,4 @@
-"""Spans that may be mentions, and the ranked candidates that features are computed from."""
+"""Spans that may be mentions, and the ranked candidates for their features."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -38,7 +38,7 @@ class MentionContext:
     ranked: RankedCandidates
 
     def find_mentions(self) -> MentionCandidates:
-        """Return the spans that have candidates, whose name was labeled, or that the tagger found."""
+        """Return the spans with candidates, a labeled name, or a tag."""
         spans, starts = self.text.spans, self.ranked.starts
         has_some = np.diff(starts) > 0
         is_likely = has_some | (self.statistics.n_mentions.take(self.candidates.name_numbers) > 0)
@@ -47,7 +47,7 @@ class MentionContext:
         return MentionCandidates(numbers, forms, np.where(has_some, starts[:-1], -1).take(forms))
 
     def best_entries(self, mentions: MentionCandidates) -> tuple[IntArray, BoolArray]:
-        """Return the best entry of each mention, 0 if it has none, and whether it has one."""
+        """Return the best entry of each mention, or 0, and whether it has one."""
         has_best = mentions.best >= 0
         entries = np.zeros(len(has_best), dtype=np.int64)
         entries[has_best] = self.ranked.entries.take(mentions.best[has_best])

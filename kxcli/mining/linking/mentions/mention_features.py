@@ -1,4 +1,4 @@
-"""Dense features of spans, for the decision whether each is a mention of its best candidate."""
+"""Dense features of spans for the mention models."""
 
 from collections.abc import Iterator
 
@@ -89,7 +89,7 @@ def _name_features(context: MentionContext) -> dict[str, AnyArray]:
 
 
 def _definition_features(context: MentionContext) -> dict[str, AnyArray]:
-    """Return the features of short forms and long ones that the text defines, shape (forms,)."""
+    """Return the features of defined short and long forms, shape (forms,)."""
     text, n_forms = context.text, len(context.text.forms.texts)
     defined, long_rate, has_short = np.zeros(n_forms), np.zeros(n_forms), np.zeros(n_forms)
     defined[text.defined_forms] = 1.0
@@ -129,7 +129,7 @@ def _candidate_features(context: MentionContext) -> dict[str, AnyArray]:
 
 
 def _best_feature(context: MentionContext, name: str) -> FloatArray:
-    """Return a feature of the ranking for each form's best candidate, 0 if it has none."""
+    """Return a feature of the best candidate of each form, 0 if it has none."""
     starts = context.ranked.starts
     has_some = np.diff(starts) > 0
     column = np.zeros(len(has_some))
@@ -139,7 +139,7 @@ def _best_feature(context: MentionContext, name: str) -> FloatArray:
 
 
 def _span_features(context: MentionContext, mentions: MentionCandidates) -> dict[str, AnyArray]:
-    """Return the features of spans and of the characters around them, shape (mentions,)."""
+    """Return the features of spans and their neighbor characters, shape (mentions,)."""
     text, base = context.text, context.base
     spans = text.spans.select(mentions.numbers)
     before, after = _find_neighbors(text, spans)
@@ -202,7 +202,7 @@ def _overlap_features(context: MentionContext, mentions: MentionCandidates) -> d
 
 
 def _find_neighbors(text: ParsedTexts, spans: MentionSpans) -> tuple[AnyArray, AnyArray]:
-    """Return the characters before and after spans; at the ends of a text, the border between texts."""
+    """Return the characters before and after spans, or the border between texts."""
     source = text.folded.source
     before = np.where(spans.begins > 0, source.take(np.maximum(spans.begins - 1, 0)), 0)
     return before, source.take(spans.ends, mode="clip")  # a border ends every text
@@ -213,7 +213,7 @@ def _are_enclosed(before: AnyArray, after: AnyArray, opening: str, closing: str)
 
 
 def _are_in_capitals(text: ParsedTexts, spans: MentionSpans) -> BoolArray:
-    """Return which spans have capital letters and no small ones."""
+    """Return for each span whether it has capital letters and no small ones."""
     capital, small = case_tables()
     source = text.folded.source
     counts = [starts_of(which.take(source, mode="clip")) for which in (capital, small)]

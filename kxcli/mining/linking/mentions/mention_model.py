@@ -1,4 +1,4 @@
-"""Logistic models that score spans: as mentions, and as mentions of their best candidate."""
+"""Logistic models that score spans as mentions, or as links."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -58,7 +58,10 @@ def prior_model() -> MentionModel:
 def score_mentions(
     context: MentionContext, mentions: MentionCandidates, models: Sequence[MentionModel]
 ) -> tuple[FloatArray, ...]:
-    """Return the scores of mentions, from 0 to 1, by each model; features are computed once for all models."""
+    """Return the scores of mentions, from 0 to 1, by each model.
+
+    The features are computed once for all models, and one at a time.
+    """
     totals = [np.zeros(len(mentions.numbers)) for _ in models]
     for number, values in enumerate(iter_mention_features(context, mentions)):
         for model, total in zip(models, totals, strict=True):

@@ -1,4 +1,4 @@
-"""A tagger of mentions that no knowledge base lists, trained on texts with mentions.
+"""A tagger of mentions, known or not, trained on texts with mentions.
 
 >>> from kxcli.mining.linking.tagger import train
 >>> tagger, held_out = train(["他说小米好", "我说苹果好", "谁说红豆好"] * 5, [[(2, 4)]] * 15)

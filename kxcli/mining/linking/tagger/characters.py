@@ -1,4 +1,4 @@
-"""Kinds and hashes of characters, from which tokens and their features are made."""
+"""Kinds and hashes of characters, for tokens and their features."""
 
 import unicodedata
 from functools import cache
@@ -23,7 +23,10 @@ N_KINDS = 32  # a power of two above all kinds
 
 @cache
 def kind_table() -> UInt8Array:
-    """Return the kind of each character by code point; the last row is for all higher ones."""
+    """Return the kind of each character by code point.
+
+    The last row is for all higher code points.
+    """
     letters, spaced = letter_table(), spaced_table()
     kinds = np.full(TABLE_END + 1, OTHER, dtype=np.uint8)
     special = {mark: QUOTE + number for number, marks in enumerate(_PUNCTUATION) for mark in marks}
@@ -51,7 +54,10 @@ def kind_table() -> UInt8Array:
 
 @cache
 def hash_table() -> UInt32Array:
-    """Return a hash of each folded character by code point; the last row is for all higher ones."""
+    """Return a hash of each folded character by code point.
+
+    The last row is for all higher code points.
+    """
     codes = np.arange(TABLE_END + 1, dtype=np.uint32)
     foldable = [code for code in range(TABLE_END) if code != 0xFFFF and not 0xD800 <= code < 0xE000]
     folded = fold_texts([chr(code) for code in foldable])

@@ -19,7 +19,7 @@ _ONE = np.float32(1)
 
 
 class Chains:
-    """Tokens of chains, arranged by step: all first tokens, then all second ones, and so on.
+    """Tokens of chains: all first tokens, then all second ones, and so on.
 
     Within a step, the longest chains come first.
 

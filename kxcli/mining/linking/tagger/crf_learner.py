@@ -12,7 +12,7 @@ from kxcli.mining.linking.tagger.tag_weights import MAX_SCORE
 _BATCH_SIZE = 32  # chains of a step
 _LEARNING_RATE = np.float32(0.06)
 _INITIAL_SQUARES = 0.1  # sum of squared gradients before the first step
-_LENGTH_SPREAD = 6  # tokens by which the chains of a step may differ in length
+_LENGTH_SPREAD = 6  # maximal difference in length of the chains of a step, in tokens
 _PRIOR_OUTSIDE = 1000.0  # tokens outside of mentions, added to the counts of tags
 _SEED = 1
 
@@ -72,7 +72,10 @@ def _make_batch(
 
 
 class TaggerLearner:
-    """Weights that are learned by AdaGrad (Duchi et al. 2011), with the frequencies of tags as prior."""
+    """Weights of features, learned by AdaGrad (Duchi et al. 2011).
+
+    The prior are the frequencies of tags.
+    """
 
     def __init__(self, batches: Sequence[TaggerBatch], n_rows: int) -> None:
         self._batches = batches

@@ -1,4 +1,4 @@
-"""The weights of features: one matrix for learning, and packed integers for tagging.
+"""Weights of features: a matrix for learning, packed integers for tagging.
 
 For tagging, the four weights of a row are integers packed into one of 64 bits.  Sums of packed integers are packed
 sums and equal in any order, so that the scores of a token do not depend on other tokens.
@@ -50,7 +50,10 @@ class FeatureSpace:
         return cls(keys)
 
     def numbers(self, features: TokenFeatures) -> dict[str, IntArray]:
-        """Return the numbers of all families, as `TokenFeatures.numbers`; "affix" has the shape (affixes, slots)."""
+        """Return the numbers of all families, as `TokenFeatures.numbers`.
+
+        "affix" has the shape (affixes, slots).
+        """
         found = {name: self._indexes[name].find(keys).astype(np.int64) for name, keys in features.keys.items()}
         found["affix"] = found["affix"].reshape(len(AFFIXES), -1)
         return found | features.numbers
@@ -101,7 +104,7 @@ class TagWeights:
 
     @classmethod
     def quantize(cls, space: FeatureSpace, weights: Float32Array, prior: Float32Array) -> "TagWeights":
-        """Return weights in the finest units for which no sum overflows."""
+        """Return weights in the finest units without overflow of any sum."""
         max_sum = float(np.abs(prior).max())
         for name, family in FAMILIES.items():
             size = space.n_numbers[name] * len(family.offsets) * family.places
@@ -179,7 +182,7 @@ class TagWeights:
 
 
 def _count_numbers(n_keys: Mapping[str, int]) -> dict[str, int]:
-    """Return the number of numbers of each family, given the number of keys of each vocabulary."""
+    """Return the size of each family, given the size of each vocabulary."""
     return {name: family.n_numbers or n_keys[name] + 1 for name, family in FAMILIES.items()}
 
 

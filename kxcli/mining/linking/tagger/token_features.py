@@ -119,7 +119,7 @@ def _hash_pairs(layout: TokenLayout) -> UInt32Array:
 
 
 def _hash_words(layout: TokenLayout) -> UInt32Array:
-    """Return the hashes of words, 1 for words of spaced scripts, which are tokens."""
+    """Return the hashes of words, 1 for a single token of a spaced script."""
     into = np.arange(len(layout)) - np.repeat(layout.word_starts, layout.word_lengths)
     keys = np.add.reduceat(layout.hashes * position_factors().take(into, mode="clip"), layout.word_starts) | np.uint32(
         1
@@ -130,7 +130,10 @@ def _hash_words(layout: TokenLayout) -> UInt32Array:
 
 
 def _hash_affixes(layout: TokenLayout, spaced: IntArray) -> UInt32Array:
-    """Return the hashes of the affixes of words, shape (affixes, words); 1 if the affix is the whole word."""
+    """Return the hashes of affixes, 1 if the affix is the whole word.
+
+    They are ordered by affix, then by word.
+    """
     keys = np.ones((len(AFFIXES), len(spaced)), dtype=np.uint32)
     starts, stops = layout.starts.take(spaced), layout.stops.take(spaced)
     for number, (length, end) in enumerate(AFFIXES):
@@ -144,7 +147,7 @@ def _hash_affixes(layout: TokenLayout, spaced: IntArray) -> UInt32Array:
 
 
 def _number_shapes(layout: TokenLayout, spaced: IntArray) -> IntArray:
-    """Return the kinds of the characters of words, with runs of a kind as one digit of base 5."""
+    """Return the shapes of words: each run of a kind is one digit of base 5."""
     starts = layout.starts.take(spaced)
     lengths = np.minimum(layout.stops.take(spaced) - starts, 1 << 6)
     kinds = layout.character_kinds.take(expand_ranges(starts, lengths)).astype(np.int64)
@@ -176,7 +179,7 @@ def _number_sizes(layout: TokenLayout) -> IntArray:
 
 
 def _find_gaps(layout: TokenLayout) -> BoolArray:
-    """Return which tokens follow white space, except between two words of spaced scripts."""
+    """Return the gaps except those between two words of spaced scripts."""
     is_spaced = are_spaced(layout.kinds)
     is_between = np.zeros(len(layout), dtype=np.bool_)
     is_between[1:] = is_spaced[1:] & is_spaced[:-1]
@@ -184,7 +187,10 @@ def _find_gaps(layout: TokenLayout) -> BoolArray:
 
 
 def _number_surroundings(layout: TokenLayout, is_mark: BoolArray, gaps: BoolArray | None) -> IntArray:
-    """Return the kinds of the marks, or gaps, before and after each token, and the distances to them."""
+    """Return the kinds and distances of the marks before and after each token.
+
+    A gap, if there are any, is a mark of the kind OTHER.
+    """
     is_first = is_mark.copy()
     is_first[1:] |= is_mark[:-1]
     if gaps is not None:
@@ -203,7 +209,10 @@ def _number_surroundings(layout: TokenLayout, is_mark: BoolArray, gaps: BoolArra
 
 
 def _number_repeats(layout: TokenLayout, pairs: UInt32Array, places: UInt8Array) -> IntArray:
-    """Return which of the pairs of tokens around each slot occur earlier or later in their chain."""
+    """Return for the pairs around each slot whether they occur again in the chain.
+
+    Two bits for each of three pairs: earlier and later.
+    """
     lengths = layout.chain_lengths - 1  # the last token has no pair
     at = expand_ranges(layout.chain_starts, lengths)
     chains = np.repeat(np.arange(len(lengths), dtype=np.uint32), lengths)

@@ -101,7 +101,7 @@ class TokenLayout:
 
     @classmethod
     def from_texts(cls, texts: Sequence[str], cut_words: CutWords) -> "TokenLayout":
-        """Return the tokens of texts; `cut_words` splits the parts without spaces into words."""
+        """Return the tokens of texts; `cut_words` splits a text into words."""
         joined = "\n".join([*texts, ""])
         codes = _encode(joined)
         lengths = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts)) + 1
@@ -145,7 +145,7 @@ def _encode(joined: str) -> AnyArray:
 
 
 def _find_tokens(kinds: UInt8Array, hashes: UInt32Array) -> tuple[IntArray, IntArray, UInt32Array]:
-    """Return the start, stop and hash of each token, by the kinds and hashes of characters."""
+    """Return the start, stop and hash of each token."""
     is_spaced = are_spaced(kinds)
     is_start = kinds != WHITE
     is_start[1:] &= ~(is_spaced[1:] & is_spaced[:-1])
@@ -159,12 +159,12 @@ def _find_tokens(kinds: UInt8Array, hashes: UInt32Array) -> tuple[IntArray, IntA
 
 
 def are_spaced(kinds: UInt8Array) -> BoolArray:
-    """Return which kinds are of scripts with spaces between words."""
+    """Return whether each kind is of scripts with spaces between words."""
     return (kinds - np.uint8(LOWER)) <= np.uint8(SPACED - LOWER)
 
 
 def _hash_words(hashes: UInt32Array, starts: IntArray, stops: IntArray) -> UInt32Array:
-    """Return a hash of each word: the sum of its character hashes times factors by position."""
+    """Return a hash of each word: a sum of character hashes times factors."""
     lengths = np.minimum(stops - starts, _MAX_HASHED)
     ends = np.cumsum(lengths)
     positions = np.arange(int(ends[-1])) - np.repeat(ends - lengths, lengths)
@@ -178,7 +178,7 @@ def position_factors() -> UInt32Array:
 
 
 def _find_breaks(codes: AnyArray, kinds: UInt8Array) -> IntArray:
-    """Return the starts of lines, and of sentences within lines that are not short, ascending."""
+    """Return the starts of lines, and of sentences in long lines, ascending."""
     newlines = np.flatnonzero((codes == _NEWLINE) | (codes == ord("\r")))
     line_starts = np.concatenate((np.zeros(1, dtype=np.int64), newlines + 1))
     line_lengths = np.diff(line_starts, append=len(codes))
@@ -203,7 +203,10 @@ def _find_breaks(codes: AnyArray, kinds: UInt8Array) -> IntArray:
 
 
 def _split_chains(tokens: IntArray, kinds: UInt8Array, breaks: IntArray) -> tuple[IntArray, IntArray]:
-    """Return the first token and the length of each chain; long ones are split after a mark if possible."""
+    """Return the first token and the length of each chain.
+
+    Long chains are split, after a mark if possible.
+    """
     firsts = np.unique(np.searchsorted(tokens, breaks))
     firsts = firsts[firsts < len(tokens)]
     lengths = np.diff(firsts, append=len(tokens))
@@ -223,7 +226,9 @@ def _split_chains(tokens: IntArray, kinds: UInt8Array, breaks: IntArray) -> tupl
 def _find_word_starts(
     joined: str, texts: Sequence[str], kinds: UInt8Array, starts: IntArray, lengths: IntArray, cut_words: CutWords
 ) -> BoolArray:
-    """Return for each character whether a word starts there; in texts with spaces every token is a word.
+    """Return for each character whether a word starts there.
+
+    In texts with spaces every token is a word.
 
     Args:
         joined: All characters.
@@ -254,7 +259,10 @@ def _find_word_starts(
 
 
 def _cut_any(joined: str, cut_words: CutWords) -> list[str]:
-    """Return the words of any text, also one with lone surrogates, which no Rust string can hold."""
+    """Return the words of any text.
+
+    No Rust string holds lone surrogates, so that they are replaced.
+    """
     try:
         return cut_words(joined)
     except UnicodeEncodeError:

@@ -87,7 +87,7 @@ def train(
     mentions: Mentions,
     folds: AnyArray | None = None,
 ) -> tuple[Tagger, TaggedSpans]:
-    """Return a tagger, and the spans that taggers trained on other texts find in each text.
+    """Return a tagger, and the spans that taggers find in held-out texts.
 
     The number of epochs maximizes the likelihood of held-out tags.
 
@@ -116,7 +116,10 @@ def train(
 
 
 def _find_held_out_spans(examples: _TaggerExamples, batches: Sequence[TaggerBatch]) -> tuple[TaggedSpans, int]:
-    """Return the spans that taggers of the other folds find, after the best number of epochs, and this number."""
+    """Return the spans that taggers find in held-out folds, and the number of epochs.
+
+    The number of epochs is the best one.
+    """
     folds = sorted({batch.fold for batch in batches})
     learners = [
         TaggerLearner([batch for batch in batches if batch.fold != fold], examples.space.n_rows) for fold in folds

@@ -54,7 +54,7 @@ class LabeledMention(_LabeledMentionFields):
         return super().__new__(cls, start, stop, ids, has_id)
 
     def check(self, argument: str, length: int) -> None:
-        """Raise `TypeError` or `ValueError` unless this is a mention in a text of a length."""
+        """Raise `TypeError` or `ValueError` unless this is within a text of a length."""
         check_type(f"{argument}.start", self.start, Integral)
         check_type(f"{argument}.stop", self.stop, Integral)
         check_strings(f"{argument}.ids", self.ids)
@@ -92,7 +92,7 @@ class LabeledText(_LabeledTextFields):
 
 @dataclass(frozen=True)
 class GoldSpans:
-    """The labeled mentions of texts that are parsed together, by position in the source.
+    """The labeled mentions of parsed texts, by position in the source.
 
     Attributes:
         keys: Begin and end of each in one number, ascending.
@@ -109,7 +109,7 @@ class GoldSpans:
     n_linked: int
 
     def match_spans(self, text: ParsedTexts) -> IntArray:
-        """Return the number of the labeled mention with the position of each span, -1 if there is none."""
+        """Return the number of the labeled mention at each span, -1 if there is none."""
         keys = (text.spans.begins << _HALF) | text.spans.ends
         if not len(self.keys):
             return np.full(len(keys), -1)
@@ -117,7 +117,7 @@ class GoldSpans:
         return np.where(self.keys.take(at) == keys, at, -1)
 
     def expand_entries(self, labels: IntArray) -> tuple[IntArray, IntArray, IntArray]:
-        """Return the labeled ones of some spans, and a row for each of their right entries.
+        """Return the labeled spans, and a row for each of their right entries.
 
         Args:
             labels: As `match_spans` returns.
@@ -155,7 +155,7 @@ class FoldBatch:
 
 
 def find_unlisted_names(base: KnowledgeBase, labeled: Sequence[LabeledText]) -> list[str]:
-    """Return the folded mentions that are no names of the knowledge base, in the order of the texts."""
+    """Return the folded mentions without a name in the base, in text order."""
     found = dict.fromkeys(text[mention.start : mention.stop] for text, mentions in labeled for mention in mentions)
     names = [name for name in dict.fromkeys(fold_names([*found])) if name]
     matches = base.name_matcher.matches(to_code_points(BORDER.join([*names, ""])))
@@ -198,7 +198,7 @@ def split_by_fold(
 
 
 def _select_texts(tagged: TaggedSpans, texts: Sequence[int]) -> TaggedSpans:
-    """Return the spans of some texts, given ascending; the texts are renumbered from 0."""
+    """Return the spans of some texts, renumbered from 0; `texts` ascends."""
     ordered = np.array(texts)
     at = np.searchsorted(ordered, tagged.texts).clip(max=len(ordered) - 1)
     kept = np.flatnonzero(ordered.take(at) == tagged.texts)

@@ -1,4 +1,4 @@
-"""Convex learners: logistic regression over sparse columns, and log-linear ranking."""
+"""Convex learners: sparse logistic regression and log-linear ranking."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,8 +9,8 @@ from kxcli.arrays import AnyArray, BoolArray, FloatArray, Int32Array, IntArray
 
 LossFunction = Callable[[FloatArray], tuple[float, FloatArray]]  # weights -> value and gradient
 
-_MEMORY = 8  # past steps from which L-BFGS approximates the curvature
-_SUFFICIENT = 1e-4  # share of the slope by which a step must lower the loss (Armijo)
+_MEMORY = 8  # past steps that approximate the curvature
+_SUFFICIENT = 1e-4  # minimal decrease of the loss in a step, relative to the slope (Armijo)
 _MAX_HALVINGS = 25  # of a step
 _TOLERANCE = 1e-6  # relative; a smaller gain ends the search
 _FLAT = 1e-12
@@ -54,7 +54,7 @@ def minimize(loss: LossFunction, start: FloatArray, rounds: int) -> FloatArray:
 
 
 def _find_direction(gradient: FloatArray, steps: list[tuple[FloatArray, FloatArray]]) -> FloatArray:
-    """Return the descent direction of past steps and their changes of the gradient, by the two-loop recursion."""
+    """Return the descent direction, by the two-loop recursion over past steps."""
     direction = -gradient
     shares = list[float]()
     for moved, changed in reversed(steps):
@@ -97,7 +97,7 @@ class FeatureRows:
 
 @dataclass(frozen=True)
 class LogisticWeights:
-    """Weights of dense columns, shape (dense columns,), and of hashed ones, shape (columns,)."""
+    """Weights of dense columns and of hashed columns."""
 
     dense: FloatArray
     hashed: FloatArray

@@ -1,4 +1,4 @@
-"""The linking model: what is learned from labeled texts, and its arrays."""
+"""The linking model, learned from labeled texts, and its arrays."""
 
 import hashlib
 import json
@@ -186,7 +186,7 @@ def declare_arrays(header: Mapping[str, Any]) -> dict[str, schema.ArrayField]:
 
 
 def _get_array(arrays: NamedArrays, name: str) -> AnyArray:
-    """Return an array, which `numpy.load` reads only now."""
+    """Return an array; `numpy.load` reads it only now."""
     if not isinstance(arrays, Mapping):
         raise ModelError(f"is no model of kxcli entity-link: {type(arrays).__name__} is no mapping of arrays")
     try:
@@ -210,7 +210,12 @@ def _hash_arrays(arrays: NamedArrays) -> str:
 
 
 def make_lexicon(base: KnowledgeBase, learned: Sequence[str]) -> Lexicon:
-    """Return the names to look for: those of the knowledge base, and folded ones that it lacks."""
+    """Return the names of the knowledge base, and learned ones, to look for.
+
+    Args:
+        base: The knowledge base.
+        learned: Folded names that it lacks.
+    """
     return Lexicon(
         base, [*learned], NameMatcher.from_names(learned), BagMatcher.from_names(learned), hash_strings(learned)
     )

@@ -121,7 +121,10 @@ def _rank_again(context: MentionContext, ranking: FloatArray) -> MentionContext:
 
 
 def _learn_ranking(batches: Sequence[FoldBatch], contexts: Sequence[MentionContext]) -> FloatArray:
-    """Return the weights of the ranking, from surface forms with both right and wrong candidates."""
+    """Return the weights of the ranking.
+
+    They are learned from surface forms with both right and wrong candidates.
+    """
     features, sizes, right = [], [], []
     for batch, context in zip(batches, contexts, strict=True):
         found = context.candidates
