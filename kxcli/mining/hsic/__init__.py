@@ -1,4 +1,6 @@
-"""The Hilbert-Schmidt independence criterion (HSIC) of two columns of numbers, labels or texts.
+"""The Hilbert-Schmidt independence criterion (HSIC) of two columns.
+
+Columns hold numbers, labels or texts.
 
 Data flows one way: `kernels` (values -> a variable with a kernel) -> `moments`, `tiles` or `estimators.sum_categories`
 (exact sums over the centered kernels) -> `estimators`, and for the p-value `low_rank` -> `permutation`, or

@@ -29,7 +29,7 @@ def measure_dependence(
     testing: Testing | None = None,
     counting: Counting | None = None,
 ) -> Dependence:
-    """Return the Hilbert-Schmidt independence criterion of two columns, with a p-value.
+    """Return the dependence of two columns by HSIC, with a p-value.
 
     Args:
         x: n rows, at least 4: numbers of shape (n,) or (n, d), or a list of n strings.

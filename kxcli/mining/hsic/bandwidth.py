@@ -1,4 +1,4 @@
-"""The median rule: σ is the median of the positive Euclidean distances between rows."""
+"""The median rule: σ is the median positive Euclidean distance of two rows."""
 
 from collections.abc import Iterator
 
@@ -13,7 +13,7 @@ MAX_EXACT_ROWS = 5_000  # beyond, the distances of a sample of so many rows coun
 _BLOCK_ROWS = 32  # rows with their distances to all others at a time
 _MAX_DIFFERENCES = 1 << 18  # in memory at a time
 _CANCELLATION = 1e-6  # of the squared norms: smaller distances lose digits as a difference, so are computed directly
-_NEAR = 1e-9  # relative width of the interval around the median in which distances are looked at one by one
+_NEAR = 1e-9  # relative width of the interval around the median, whose distances are looked at one by one
 _BIN_SHIFT = 46  # low bits of a double that do not count for its bin
 _N_BINS = 1 << (64 - _BIN_SHIFT)
 
@@ -53,7 +53,7 @@ def _middle_ranks(n: int) -> tuple[int, int]:
 
 
 def _line_median(values: FloatArray) -> float | None:
-    """Return the median of the distances of numbers, by bisection over sorted numbers."""
+    """Return the median distance of numbers, by bisection over sorted numbers."""
     points, counts = np.unique(values, return_counts=True)
     before = starts_of(counts)
     n_pairs = (len(values) ** 2 - int((counts.astype(np.int64) ** 2).sum())) // 2
@@ -61,7 +61,7 @@ def _line_median(values: FloatArray) -> float | None:
         return None
 
     def find_ends(bound: float) -> IntArray:
-        """Return for each point the end of the points no further above it than about `bound`."""
+        """Return for each point the end of the points at most about `bound` above it."""
         return np.searchsorted(points, points + bound, side="right")
 
     own = np.arange(1, len(points) + 1)

@@ -36,7 +36,7 @@ from kxcli.wording import format_count
 
 Values = FloatArray | TermCounts | Sequence[Sequence[object]]  # numbers (n, d), counts of terms, or columns of labels
 
-_MAX_TILED_ROWS = 128  # up to which tiles cost nothing, and keep more digits of nearly diagonal kernels
+_MAX_TILED_ROWS = 128  # tiles of so few rows cost nothing, and keep more digits of nearly diagonal kernels
 _FEATURE_SECONDS, _ENTRY_SECONDS, _PRODUCT_SECONDS = 6e-9, 3e-9, 2.5e-11  # per feature, tile entry and product
 _MAX_NUMBER, _MAX_LINEAR_NUMBER = 1e150, 1e70  # whose squares, and products of squares, are finite
 _MIN_AUTO_SHARE = 0.9  # of a kernel's variance, below which `auto` does not permute
@@ -45,13 +45,13 @@ _FULL_SHARE = 0.999  # of a kernel's variance: not worth a note
 
 @dataclass(frozen=True)
 class MeasureLimits:
-    """Sizes up to which a measurement is exact.
+    """Maximal sizes of an exact measurement.
 
     Attributes:
-        permuted_rows: up to which `auto` permutes.
+        permuted_rows: that `auto` permutes.
         spectrum_rows: of a kernel whose eigenvalues are computed.
         rank: features that permutations compare; None for `permutation.max_rank`.
-        cells: of the table of terms by categories, up to which permutations compare all terms.
+        cells: of the table of terms by categories, for permutations that compare all terms.
     """
 
     permuted_rows: int = MAX_PERMUTED_ROWS
@@ -64,7 +64,7 @@ DEFAULT_LIMITS = MeasureLimits()
 
 
 def make_variable(values: Values, kernel: Kernel, seed: int = 0) -> Variable:
-    """Return values with their kernel, with the bandwidth computed if it is the median.
+    """Return values with their kernel; compute the bandwidth if it is the median.
 
     Args:
         values: an array (n, d) for gaussian, laplace and linear; counts for bow and ngram; columns of labels for delta.
@@ -162,7 +162,7 @@ def measure(
 
 
 def _explain_undefined(estimates: Estimates, sums: KernelSums, name: str) -> list[str]:
-    """Return the reasons for which CKA or a test is undefined."""
+    """Return why CKA or a test is undefined."""
     if estimates.cka is None:
         return ["a kernel does not vary beyond rounding, so CKA and the test are undefined"]
     if name == "none":
@@ -178,7 +178,7 @@ def _explain_undefined(estimates: Estimates, sums: KernelSums, name: str) -> lis
 
 
 class _KernelSummary(NamedTuple):
-    """Sums over the centered kernels, with the moments or the row means of both kernels if they were computed."""
+    """Sums over the centered kernels, and intermediate results that a test can use."""
 
     sums: KernelSums
     moment_sums: moments.MomentSums | None = None
@@ -186,7 +186,10 @@ class _KernelSummary(NamedTuple):
 
 
 def _sum_kernels(x: Variable, y: Variable, name: str, run: RunJob) -> _KernelSummary:
-    """Return the sums by the fastest exact method; the gamma test needs the row means."""
+    """Return the sums by the fastest exact method.
+
+    The gamma test needs the row means of tiles.
+    """
     if name != "gamma":
         if isinstance(x, CategoricalVariable) and isinstance(y, CategoricalVariable):
             return _KernelSummary(sum_categories(x, y))
@@ -252,9 +255,10 @@ class _Test:
         return permutation.permutation_p_value(n_reaching, self.x.n, self.testing.permutations)
 
     def _make_views(self, min_share: float) -> tuple[PermutationView, PermutationView] | None:
-        """Return the data that permutations compare: all terms of texts against categories, else few features.
+        """Return the data that permutations compare.
 
-        None if the features of a variable would hold less than `min_share` of its kernel.
+        These are all terms of texts against categories, and else few features; None if the features of a variable would
+        hold less than `min_share` of its kernel.
         """
         for texts, groups in ((self.x, self.y), (self.y, self.x)):
             if (

@@ -1,4 +1,4 @@
-"""Sums over two centered kernels -> the estimators of HSIC and of the alignment of kernels (CKA).
+"""Sums over two centered kernels -> HSIC and the alignment of kernels (CKA).
 
 Kc = HKH is the kernel matrix less its row and column means.  No estimate changes if a value is added to a row and the
 same column, so the unbiased one can be computed from Kc instead of K.
@@ -91,9 +91,10 @@ def _align(xy: float, xx: float, yy: float) -> float:
 
 
 def is_permutation_invariant(n: int, own: KernelProduct, trace: float) -> bool:
-    """Whether no permutation changes a kernel: its n - 1 eigenvalues are equal but for rounding.
+    """Whether no permutation changes a kernel.
 
-    (n - 1) Tr(Kc²) >= Tr(Kc)² by Cauchy and Schwarz, with equality only if k is the same for all pairs of rows.
+    Then its n - 1 eigenvalues are equal but for rounding: (n - 1) Tr(Kc²) >= Tr(Kc)² by Cauchy and Schwarz, with
+    equality only if k is the same for all pairs of rows.
 
     Args:
         own: of the kernel with itself.
@@ -103,9 +104,10 @@ def is_permutation_invariant(n: int, own: KernelProduct, trace: float) -> bool:
 
 
 def make_product(n: int, trace: float, diagonal: float, trace_x: float, trace_y: float) -> KernelProduct:
-    """Return a product from Tr(Kc Lc), the sum of Kc(i, i) Lc(i, i), Tr(Kc) and Tr(Lc).
+    """Return a product from Tr(Kc Lc), the diagonals' product, Tr(Kc) and Tr(Lc).
 
-    The unbiased estimate is that of Kc and Lc; without its diagonal, row i of Kc sums to -Kc(i, i).
+    The diagonals' product is the sum of Kc(i, i) Lc(i, i).  The unbiased estimate is that of Kc and Lc; without its
+    diagonal, row i of Kc sums to -Kc(i, i).
     """
     return KernelProduct(trace, unbiased_hsic(n, trace - diagonal, diagonal, trace_x * trace_y))
 
@@ -123,9 +125,10 @@ def unbiased_hsic(n: int, products: float, rows: float, totals: float) -> float:
 
 
 def sum_categories(x: CategoricalVariable, y: CategoricalVariable) -> KernelSums:
-    """Return the sums over two delta kernels from their contingency table, in O(n log n) time.
+    """Return the sums over two delta kernels from their contingency table.
 
-    If a pair of categories a, b has n(a, b) rows, the row sums of K L there are n(a, b), and those of K are n(a).
+    Cost: O(n log n).  If a pair of categories a, b has n(a, b) rows, the row sums of K L there are n(a, b), and those
+    of K are n(a).
     """
     n = x.n
     own_x, own_y = (np.arange(len(variable.sizes)) for variable in (x, y))

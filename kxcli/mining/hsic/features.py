@@ -1,4 +1,4 @@
-"""Feature maps: kernels that equal an inner product of few features, at least to double precision."""
+"""Kernels that equal an inner product of few features to double precision."""
 
 import math
 from dataclasses import dataclass
@@ -56,12 +56,13 @@ class OneHotFeatures:
 
 @dataclass(frozen=True)
 class FourierFeatures:
-    """Cosines and sines for the gaussian kernel in one dimension, of numbers in bandwidths.
+    """Cosines and sines for the gaussian kernel in one dimension.
 
-    exp(-d²) is the integral of its spectrum exp(-ω²/4) / (2 √π) times cos(ωd).  The trapezoid rule with step h gives
-    the sum of copies of the kernel 2π/h apart (Poisson's formula).  With h = 2π / (range + 6), all copies but the first
-    are below 2e-16 for any two rows, and so is the spectrum beyond ω = 12.  Hence 1.91 (range + 6) frequencies, and
-    twice as many features.  The constant feature of frequency 0 is omitted, because centering removes it.
+    Numbers are in bandwidths.  exp(-d²) is the integral of its spectrum exp(-ω²/4) / (2 √π) times cos(ωd).  The
+    trapezoid rule with step h gives the sum of copies of the kernel 2π/h apart (Poisson's formula).  With h = 2π /
+    (range + 6), all copies but the first are below 2e-16 for any two rows, and so is the spectrum beyond ω = 12.  Hence
+    1.91 (range + 6) frequencies, and twice as many features.  The constant feature of frequency 0 is omitted, because
+    centering removes it.
     """
 
     step: float
@@ -69,7 +70,7 @@ class FourierFeatures:
 
     @classmethod
     def for_extent(cls, extent: float) -> "FourierFeatures | None":
-        """Return the features for numbers within `extent` bandwidths, or None if that is too wide."""
+        """Return the features for a range of `extent` bandwidths; None if too wide."""
         if not extent <= _MAX_EXTENT:
             return None
         step = 2 * math.pi / (extent + _REACH)

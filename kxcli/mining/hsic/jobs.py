@@ -1,4 +1,4 @@
-"""The contract between the jobs of HSIC and whatever runs them."""
+"""The contract between the jobs of HSIC and their runners."""
 
 from collections.abc import Iterable
 from typing import Any, Protocol, TypeVar
@@ -23,7 +23,10 @@ Result_co = TypeVar("Result_co", covariant=True)
 
 
 class HsicJob(Protocol[Task_contra, Shared_contra, Partial, Result_co]):
-    """A job over tasks that hold their own data; `merge` is associative and commutative."""
+    """A job over tasks that hold their own data.
+
+    `merge` is associative and commutative.
+    """
 
     def setup(self, shared: Shared_contra) -> None:
         """Receive the data of all tasks, once per process."""
@@ -56,14 +59,17 @@ class RunJob(Protocol):
     def __call__(
         self, job: HsicJob[Task, Shared, Any, Result], tasks: Iterable[Task], shared: Shared, what: str, /
     ) -> Result:
-        """Return the result of a job; `what` names the phase in reports."""
+        """Return the result of a job.
+
+        `what` is the name of the job in reports.
+        """
         ...
 
 
 def run_inline(
     job: HsicJob[Task, Shared, Partial, Result], tasks: Iterable[Task], shared: Shared, what: str = ""
 ) -> Result:
-    """Run a job in this process; for `what`, see `RunJob`."""
+    """Run a job in this process."""
     job.setup(shared)
     remaining = iter(tasks)
     partial = job.map([next(remaining)])

@@ -1,6 +1,7 @@
-"""Variables: the values of one side and the kernel over them, by tile, column and diagonal of the kernel matrix.
+"""Variables: the values of one side and the kernel over them.
 
-The n x n matrix itself is never in memory: a tile has `TILE_ROWS` x `TILE_ROWS` entries.
+The kernel matrix is given by tile, column and diagonal.  The n x n matrix itself is never in memory: a tile has
+`TILE_ROWS` x `TILE_ROWS` entries.
 """
 
 import math
@@ -16,19 +17,22 @@ from kxcli.mining.hsic.parameters import Kernel
 
 TILE_ROWS = 512  # rows and columns of a tile: its few arrays of 2 MB fit the cache of a core
 
-_MAX_DIRECT_COLUMNS = 8  # up to which squared distances are sums of squared differences: no digit is lost
+_MAX_DIRECT_COLUMNS = 8  # for squared distances as sums of squared differences: no digit is lost
 # A squared distance from an inner product has an error of 1e-16 of the rows' squared norms.  It is computed again as a
 # sum of squared differences if it is below this share of the norms (laplace: three of sixteen digits are lost), or of
 # the square of the norms (gaussian: the error is visible in exp(-d²)).
 _LAPLACE_CANCELLATION, _GAUSSIAN_CANCELLATION = 1e-3, 1e-5
 _MAX_DIFFERENCES = 1 << 20  # in memory at a time
-_FLAT_MEAN = 0.5  # mean of a kernel from which it is computed less 1
+_FLAT_MEAN = 0.5  # a kernel with a larger mean is computed less 1
 _MIN_UNIQUE_ROWS, _MIN_UNIQUE_SHARE = 20, 0.9  # rows, and their share of distinct cells, of a column without labels
-_MAX_CELLS_PER_ROW = 4  # of a contingency table, up to which counting all cells is faster than sorting the pairs
+_MAX_CELLS_PER_ROW = 4  # of a small contingency table: counting all cells is faster than sorting the pairs
 
 
 class Variable(Protocol):
-    """The values of one side with their kernel k, up to a constant removed by centering."""
+    """The values of one side with their kernel k.
+
+    The kernel is given up to a constant, because centering removes it.
+    """
 
     kernel: Kernel
     n: int
@@ -129,7 +133,7 @@ class NumericVariable:
 
     @cached_property
     def features(self) -> FeatureMap | None:
-        """The columns of a linear kernel, or Fourier features of a gaussian one in one dimension."""
+        """The columns, or Fourier features for a gaussian kernel in one dimension."""
         if self.kernel.name == "linear":
             return LinearFeatures(self.rows.shape[1])
         if self.kernel.name == "gaussian" and self.rows.shape[1] == 1:
@@ -233,7 +237,7 @@ class CategoricalVariable:
 
 
 def count_label_pairs(x: IntArray, y: IntArray, n_x: int, n_y: int) -> tuple[IntArray, IntArray, IntArray]:
-    """Return the pairs of categories that occur, as codes of x and of y, and the count of each."""
+    """Return the pairs of codes of x and y that occur, and the count of each."""
     codes = x * n_y + y
     if n_x * n_y <= _MAX_CELLS_PER_ROW * len(x):
         table = np.bincount(codes, minlength=n_x * n_y)
@@ -252,7 +256,7 @@ def renumber_codes(codes: IntArray) -> IntArray:
 
 
 def encode_labels(columns: Sequence[Sequence[object]]) -> CategoricalVariable:
-    """Return columns of labels as one variable; rows are equal if all their labels are."""
+    """Return columns of labels as one variable: equal rows have equal labels."""
     numbers: dict[tuple[object, ...], int] = {}
     codes = (numbers.setdefault(row, len(numbers)) for row in zip(*columns, strict=True))
     return CategoricalVariable(np.fromiter(codes, np.int64, len(columns[0])))

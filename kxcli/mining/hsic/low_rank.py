@@ -36,7 +36,9 @@ class LowRankKernel:
 def compress(
     variable: Variable, rank: int, seed: int, which: int, means: FloatArray | None
 ) -> LowRankKernel | CategoricalVariable:
-    """Return a variable as at most `rank` features, in O(n rank²) time and O(n rank) memory.
+    """Return a variable as at most `rank` features.
+
+    Cost: O(n rank²) time and O(n rank) memory.
 
     Args:
         variable: returned as it is if categorical.

@@ -1,4 +1,7 @@
-"""Exact sums over centered kernels by features: O(n m²) time for m features, O(block) memory."""
+"""Exact sums over centered kernels by features.
+
+Cost: O(n m²) time for m features, O(block) memory.
+"""
 
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
@@ -50,10 +53,10 @@ def iter_tasks(
 
 
 class SumMoments:
-    """The job that sums second moments of 1, the features of x, their squared norm, and the same of y.
+    """The job that sums second moments of features.
 
-    A partial has the matrix of each task by number.  They are added in the order of the tasks, so the digits do not
-    depend on the workers.
+    The moments are those of 1, the features of x, their squared norm, and the same of y.  A partial has the matrix of
+    each task by number.  They are added in the order of the tasks, so the digits do not depend on the workers.
     """
 
     def __init__(self, x: FeatureMap, y: FeatureMap, block_rows: int = _BLOCK_ROWS) -> None:
@@ -117,7 +120,10 @@ class MomentSums:
         self._diagonal_x, self._diagonal_y = (self._diagonal_weights(part, means) for part in (self._x, self._y))
 
     def _diagonal_weights(self, part: slice, means: FloatArray) -> FloatArray:
-        """Return the weights of the stacked values in Kc(i, i) = |f|² - 2 f·mean + |mean|²."""
+        """Return the weights of the stacked values in Kc(i, i).
+
+        Kc(i, i) = |f|² - 2 f·mean + |mean|².
+        """
         weights = np.zeros(len(means))
         weights[0] = means[part] @ means[part]
         weights[part] = -2 * means[part]
@@ -138,6 +144,6 @@ class MomentSums:
         return KernelSums(n, multiply(0, 1), multiply(0, 0), multiply(1, 1), traces[0], traces[1], max_abs_x, max_abs_y)
 
     def compute_spectra(self) -> tuple[FloatArray, FloatArray]:
-        """Return the eigenvalues of Kc / n and of Lc / n that may differ from 0, in descending order."""
+        """Return the eigenvalues of Kc / n and of Lc / n in descending order."""
         x, y = (eigenvalues(self._centered[part, part] / self._n) for part in (self._x, self._y))
         return x, y

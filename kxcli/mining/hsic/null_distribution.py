@@ -1,4 +1,7 @@
-"""The asymptotic null distribution of n HSIC: a weighted sum of chi-squares, or a gamma distribution."""
+"""The asymptotic null distribution of n HSIC.
+
+It is a weighted sum of chi-squares, or approximately a gamma distribution.
+"""
 
 import cmath
 import math
@@ -29,10 +32,11 @@ _NEWTON_TOLERANCE = 1e-14
 
 
 def eigen_p_value(sums: KernelSums, spectrum_x: FloatArray, spectrum_y: FloatArray) -> float:
-    """Return P(n HSIC_b > observed) if n HSIC_b is a sum of chi-squares with weights λ_i μ_j (Gretton et al. 2009).
+    """Return P(n HSIC_b > observed) by a weighted sum of chi-squares.
 
-    The sum's mean and variance are known exactly from the traces of both kernels and their squares.  The part of them
-    that is not in the largest products λ_i μ_j becomes one gamma distribution, or a constant if its variance is small.
+    Under independence, the weights are λ_i μ_j (Gretton et al. 2009).  The sum's mean and variance are known exactly
+    from the traces of both kernels and their squares.  The part of them that is not in the largest products λ_i μ_j
+    becomes one gamma distribution, or a constant if its variance is small.
 
     Args:
         sums: over both kernels.
@@ -58,9 +62,10 @@ def eigen_p_value(sums: KernelSums, spectrum_x: FloatArray, spectrum_y: FloatArr
 
 
 def gamma_p_value(sums: KernelSums, squares: float) -> float | None:
-    """Return P(n HSIC_b > observed) by a gamma distribution with the null's mean and variance.
+    """Return P(n HSIC_b > observed) by a gamma distribution.
 
-    Gretton et al. 2007, for kernels with k(i, i) = 1; known to be inexact in the tails, and here for comparison.
+    It has the mean and variance of the null distribution: Gretton et al. 2007, for kernels with k(i, i) = 1; known to
+    be inexact in the tails, and here for comparison.
 
     Args:
         sums: over both kernels, of at least 6 rows.
@@ -80,12 +85,15 @@ def gamma_p_value(sums: KernelSums, squares: float) -> float | None:
 
 
 def eigenvalues(matrix: FloatArray) -> FloatArray:
-    """Return the eigenvalues of a symmetric matrix, by its lower half, in descending order."""
+    """Return the eigenvalues of a symmetric matrix in descending order."""
     return np.linalg.eigvalsh(matrix).astype(np.float64, copy=False)[::-1]
 
 
 def category_eigenvalues(sizes: IntArray) -> FloatArray:
-    """Return the eigenvalues of Kc / n of categories: those of diag(p) - p pᵀ for the largest shares p."""
+    """Return the eigenvalues of Kc / n of categories.
+
+    These are the eigenvalues of diag(p) - p pᵀ for the largest shares p.
+    """
     shares = np.sort(sizes)[::-1][:_MAX_EIGENVALUES] / sizes.sum()
     return eigenvalues(np.diag(shares) - np.outer(shares, shares))
 
@@ -128,13 +136,13 @@ def sample_eigenvalues(
 
 
 def mixture_tail(weights: FloatArray, degrees: FloatArray, value: float) -> float:
-    """Return P(Q > value), Q the sum of weights[k] times an independent chi-square of degrees[k].
+    """Return P(Q > value) for a weighted sum of chi-squares Q.
 
-    P is 1/(2πi) times the integral of exp(g(s)) over a line with 0 < Re s < 1 / (2 max weight), where
-    g(s) = -1/2 sum of degrees log(1 - 2 weights s) - s value - log s.  The path of integration is that of steepest
-    descent from the saddle point on the real axis: there g is real and falls as -t², so that the trapezoid rule over t
-    is exact to rounding, relative to P.  The path never meets another saddle: above the real axis, where all branch
-    points are, Im g' is positive.
+    Q is the sum of weights[k] times an independent chi-square of degrees[k].  P is 1/(2πi) times the integral of
+    exp(g(s)) over a line with 0 < Re s < 1 / (2 max weight), where g(s) = -1/2 sum of degrees log(1 - 2 weights s) - s
+    value - log s.  The path of integration is that of steepest descent from the saddle point on the real axis: there g
+    is real and falls as -t², so that the trapezoid rule over t is exact to rounding, relative to P.  The path never
+    meets another saddle: above the real axis, where all branch points are, Im g' is positive.
 
     Args:
         weights: positive.
@@ -154,7 +162,10 @@ def mixture_tail(weights: FloatArray, degrees: FloatArray, value: float) -> floa
     curvature = 2 * float(np.sum(degrees * (weights / distances) ** 2)) + 1 / saddle**2
 
     def g(z: complex) -> tuple[complex, complex]:
-        """Return g at exp(z) less its peak, and its derivative by z: far out, g grows as a logarithm."""
+        """Return g at exp(z) less its peak, and its derivative by z.
+
+        Far from the saddle, g grows as a logarithm.
+        """
         s = cmath.exp(z)
         factors = 1 - 2 * s * weights
         slope = complex(np.sum(degrees * weights / factors)) - value - 1 / s
@@ -183,7 +194,10 @@ def mixture_tail(weights: FloatArray, degrees: FloatArray, value: float) -> floa
 
 
 def _find_saddle(weights: FloatArray, degrees: FloatArray, value: float) -> float:
-    """Return the s between 0 and 1/2 with K'(s) = value + 1/s: the left side grows, the right one falls."""
+    """Return the s between 0 and 1/2 with K'(s) = value + 1/s.
+
+    The left side grows, the right one falls.
+    """
     low, high = 0.0, 0.5
     for _ in range(_MAX_HALVINGS):
         middle = (low + high) / 2

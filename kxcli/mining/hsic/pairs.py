@@ -57,7 +57,7 @@ def iter_tasks(pairs: Sequence[tuple[int, int]], n: int) -> Iterator[PairTask]:
 
 
 class MeasurePairs:
-    """The job that measures the dependence of each pair; `setup` receives the columns."""
+    """The job that measures each pair; `setup` receives the columns."""
 
     def __init__(self, testing: Testing) -> None:
         self.testing = testing

@@ -1,4 +1,7 @@
-"""Kernels, tests and results; free of numpy, so that a command can name them before it reads anything."""
+"""Kernels, tests and results.
+
+Without numpy, so that a command can check its options before it reads anything.
+"""
 
 import math
 import re
@@ -17,11 +20,11 @@ TEXT_KERNELS = ("bow", "ngram")
 
 MIN_ROWS = 4  # the unbiased estimator divides by n - 3
 MIN_GAMMA_ROWS = 6  # the variance of the gamma test is that of n - 5
-MAX_PERMUTED_ROWS = 20_000  # up to which `auto` permutes
+MAX_PERMUTED_ROWS = 20_000  # for `auto`; more rows are tested by eigen
 
 
 class MeasureError(ValueError):
-    """Values for which HSIC or the requested test is not defined; `str()` is the reason."""
+    """HSIC or the requested test is not defined for some values; `str()` says why."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ class Kernel:
 
     @classmethod
     def parse(cls, text: str) -> "Kernel":
-        """Return the kernel of a name, n-grams as `ngram:3`; raises `ValueError` for other names."""
+        """Return the kernel of a name, as `ngram:3`; raises `ValueError` for others."""
         match = re.fullmatch(r"(gaussian|laplace|linear|delta|bow)|ngram:([1-9]\d{0,2})", text, re.ASCII)
         if match is None:
             raise ValueError(
@@ -94,7 +97,7 @@ class Testing:
             than 90 % of a kernel.
         permutations: the number to draw; all are enumerated for 7 rows or fewer.
         seed: of all draws.
-        alpha: the columns are called dependent if p is not greater.
+        alpha: the columns are called dependent if p is at most alpha.
     """
 
     name: TestName = "auto"

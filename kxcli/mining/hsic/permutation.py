@@ -1,4 +1,4 @@
-"""The permutation test: how often HSIC is at least as large if the rows of y are permuted.
+"""The permutation test: how often HSIC is as large if the rows of y are permuted.
 
 A permutation costs O(n r s) for variables of r and s features (`low_rank`), not O(n²).  Random permutations are seeded
 by their number, so that any worker can draw any of them.
@@ -20,8 +20,8 @@ from kxcli.mining.hsic.text_kernel import TextVariable
 
 PermutationView = LowRankKernel | CategoricalVariable | TextVariable  # the data of a variable that permutations compare
 
-MAX_ENUMERATED_ROWS = 7  # up to which all n! permutations are compared
-MAX_CELLS = 1 << 22  # of the table of terms by categories, up to which texts keep all their terms
+MAX_ENUMERATED_ROWS = 7  # for which all n! permutations are compared
+MAX_CELLS = 1 << 22  # of the table of terms by categories, for texts that keep all their terms
 
 # Equal statistics differ by rounding: relative to their value, and to the product of both traces if they are near 0.
 _RELATIVE_TOLERANCE, _ABSOLUTE_TOLERANCE = 1e-10, 1e-19
@@ -34,7 +34,10 @@ _BLOCK_ROWS = 4096  # rows at a time
 
 
 def max_rank(n: int) -> int:
-    """Return the maximal number of features for n rows: a thousand permutations should take seconds."""
+    """Return the maximal number of features for n rows.
+
+    A thousand permutations should take seconds.
+    """
     return max(_MIN_RANK, math.isqrt(int(_RANK_COST / (1000 * n))))
 
 
@@ -67,7 +70,7 @@ def iter_tasks(x: PermutationView, y: PermutationView, n_permutations: int) -> I
 
 
 class CountPermutations:
-    """The job that counts the permutations with a statistic at least as large as the observed one."""
+    """The job that counts the permutations with at least the observed statistic."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
@@ -110,14 +113,17 @@ class CountPermutations:
 
 
 def permutation_p_value(n_reaching: int, n: int, n_permutations: int) -> float:
-    """Return (1 + k) / (1 + B), or the share of all permutations if they were enumerated."""
+    """Return (1 + k) / (1 + B), or the share of enumerated permutations."""
     if n <= MAX_ENUMERATED_ROWS:
         return n_reaching / math.factorial(n)
     return (1 + n_reaching) / (1 + n_permutations)
 
 
 def min_p_value(n: int, n_permutations: int) -> float:
-    """Return the smallest p-value that can occur: enumerated permutations include the observed order."""
+    """Return the smallest p-value that can occur.
+
+    Enumerated permutations include the observed order.
+    """
     return permutation_p_value(int(n <= MAX_ENUMERATED_ROWS), n, n_permutations)
 
 
@@ -129,12 +135,15 @@ class PermutationStatistic(Protocol):
         ...
 
     def tolerance(self, observed: float) -> float:
-        """Return the difference up to which a statistic counts as equal to the observed one."""
+        """Return the maximal difference of equal statistics."""
         ...
 
 
 def make_statistic(x: PermutationView, y: PermutationView) -> PermutationStatistic:
-    """Return the fastest statistic for two variables; only categories are compared with all terms of texts."""
+    """Return the fastest statistic for two variables.
+
+    Texts keep all their terms against categories only.
+    """
     if isinstance(x, CategoricalVariable) and isinstance(y, CategoricalVariable):
         return _ContingencyStatistic(x, y)
     if isinstance(x, LowRankKernel) and isinstance(y, LowRankKernel):
@@ -148,7 +157,10 @@ def make_statistic(x: PermutationView, y: PermutationView) -> PermutationStatist
 
 
 class _FloatStatistic:
-    """A statistic in floating point, with rounding relative to itself and to the product of both traces."""
+    """A statistic in floating point.
+
+    Its rounding error is relative to itself and to the product of both traces.
+    """
 
     _trace_product: float
 
@@ -171,7 +183,9 @@ class _LowRankStatistic(_FloatStatistic):
 
 
 class _GroupStatistic(_FloatStatistic):
-    """The squared norm of the sums of features over each category, times n²; features have mean 0.
+    """The squared norm of the sums of features over each category, times n².
+
+    Features have mean 0.
 
     Args:
         groups: the categories.
@@ -193,7 +207,7 @@ class _GroupStatistic(_FloatStatistic):
 
 
 class _TermStatistic(_FloatStatistic):
-    """The squared norm of the sums of each term over each category less their expected share, times n².
+    """The squared norm of the excess of each term in each category, times n².
 
     Args:
         groups: the categories.
@@ -216,7 +230,10 @@ class _TermStatistic(_FloatStatistic):
 
 
 class _ContingencyStatistic:
-    """The sum of n n(a, b)² - 2 n(a, b) n(a) n(b) over pairs of categories: integers, so ties are exact."""
+    """The sum of n n(a, b)² - 2 n(a, b) n(a) n(b) over pairs of categories.
+
+    All values are integers, so ties are exact.
+    """
 
     def __init__(self, x: CategoricalVariable, y: CategoricalVariable) -> None:
         self._x, self._y = x.rows, y.rows

@@ -1,4 +1,4 @@
-"""Streams of random numbers, independent of each other: one for each purpose, seed and number."""
+"""Independent streams of random numbers, one per purpose, seed and number."""
 
 from enum import IntEnum
 

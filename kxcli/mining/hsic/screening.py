@@ -16,7 +16,9 @@ _ZERO_EIGENVALUE = 1e-12
 
 
 class TermDependence(NamedTuple):
-    """The dependence of a term's presence in a text on the text's label, both with the delta kernel.
+    """The dependence of a term's presence in a text on the text's label.
+
+    Both have the delta kernel.
 
     Attributes:
         term: a word or n-gram.
@@ -40,7 +42,7 @@ class TermDependence(NamedTuple):
 def screen_terms(
     counts: Mapping[str, Mapping[int, int]], sizes: Sequence[int], testing: Testing, min_texts: int = 1
 ) -> list[TermDependence]:
-    """Return the terms in descending order of CKA, equal ones in the order of code points.
+    """Return the terms in descending order of CKA, ties by code points.
 
     With two labels and `auto`, p is exact: HSIC grows with the distance of a term's texts of one label from their
     share, which is hypergeometric under permutations.  Else permutations are drawn as numbers of texts by label, once
@@ -118,7 +120,10 @@ def compute_q_values(p_values: Sequence[float | None]) -> list[float | None]:
 
 
 def benjamini_hochberg(p_values: FloatArray) -> FloatArray:
-    """Return q-values: the smallest false discovery rate at which each test is rejected (1995), in the given order."""
+    """Return the q-values of some p-values (Benjamini and Hochberg 1995).
+
+    A q-value is the smallest false discovery rate at which the test is rejected.
+    """
     order = np.argsort(p_values, kind="stable")
     scaled = p_values[order] * len(p_values) / np.arange(1, len(p_values) + 1)
     q_values = np.empty(len(p_values))
@@ -165,7 +170,7 @@ def _group_by_total(totals: IntArray) -> Iterable[tuple[int, IntArray]]:
 def _hypergeometric_tail(
     distances: IntArray, total: int, label_sizes: IntArray, log_factorials: FloatArray
 ) -> FloatArray:
-    """Return the probability that texts of the first label are at least so far from their share.
+    """Return the probabilities of at least some distances from the share.
 
     Args:
         distances: n times the number of texts above or below the share.

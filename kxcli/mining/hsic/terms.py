@@ -23,7 +23,10 @@ _BATCH_TEXTS = 1000  # texts that are tokenized at a time
 
 @dataclass(frozen=True)
 class TermSpec:
-    """The terms of a text: its words, or with `n` its n-grams of n characters, white space included."""
+    """The terms of a text: its words, or its n-grams of `n` characters.
+
+    N-grams include white space.
+    """
 
     n: int = 0
     counting: Counting = field(default_factory=Counting)
@@ -89,7 +92,10 @@ class TermTokenizer:
 
 @dataclass(frozen=True)
 class TermCounts:
-    """Counts of terms: text i has the entries from starts[i] to starts[i + 1] of `terms` (numbers) and `counts`."""
+    """Counts of terms as sparse rows.
+
+    Text i has the entries from starts[i] to starts[i + 1] of `terms` (numbers) and `counts`.
+    """
 
     starts: IntArray
     terms: IntArray
@@ -183,7 +189,10 @@ class CountTerms:
 
 
 class CountDocuments:
-    """The job: for each label, the number of texts that have a term; memory grows with the distinct terms only."""
+    """The job: for each term, the number of texts of each label that have it.
+
+    Memory grows with the distinct terms only.
+    """
 
     def __init__(self, spec: TermSpec) -> None:
         self._tokenizer = TermTokenizer(spec)
@@ -220,7 +229,7 @@ class CountDocuments:
         return {int(bytes(label)): Tally.load(tally) for label, tally in zip(frames[::2], frames[1::2], strict=True)}
 
     def finish(self, partial: dict[int, Tally]) -> dict[str, dict[int, int]]:
-        """Return for each term, in the order of code points, its number of texts by label."""
+        """Return the number of texts by label of each term, ordered by code points."""
         terms: dict[str, dict[int, int]] = {}
         for label, tally in sorted(partial.items()):
             for term, count in tally.counts().items():

@@ -13,7 +13,7 @@ from kxcli.mining.hsic.parameters import Kernel
 from kxcli.mining.hsic.terms import TermCounts
 
 _MAX_PAIRS, _MAX_COLUMNS = 1 << 20, 1 << 10  # pairs of entries, and dense columns, in memory at a time
-_MIN_DENSE_PAIRS = 1500  # pairs of entries of a term in a tile from which a dense column is faster than the pairs
+_MIN_DENSE_PAIRS = 1500  # of entries of a term in a tile, for a dense column to be faster than the pairs
 
 
 class TextVariable:
@@ -43,7 +43,7 @@ class TextVariable:
 
     @property
     def entries(self) -> tuple[IntArray, IntArray, FloatArray]:
-        """Text, term and count of each entry; for a cosine, the count over the text's norm."""
+        """Text, term and value of each entry: the count, for a cosine over the norm."""
         return self._owners, self._terms, self._values
 
     @property
@@ -139,7 +139,7 @@ class _TermBlock:
 def _multiply_pairs(
     left: _TermBlock, right: _TermBlock, at_left: IntArray, at_right: IntArray, shape: tuple[int, int]
 ) -> FloatArray:
-    """Return the tile of some terms, from each pair of a left and a right entry of a term."""
+    """Return the tile of some terms, by pairs of a left and a right entry."""
     lengths = left.lengths[at_left]
     n_partners = np.repeat(right.lengths[at_right], lengths)  # of each entry of the left block
     partners = expand_ranges(np.repeat(right.starts[at_right], lengths), n_partners)

@@ -1,4 +1,7 @@
-"""Exact sums over centered kernels by tiles: O(n²) time, O(n) memory and a few tiles, for any kernel."""
+"""Exact sums over centered kernels by tiles, for any kernel.
+
+Cost: O(n²) time, O(n) memory and a few tiles.
+"""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -58,7 +61,10 @@ class TilePartial(NamedTuple):
 
 
 class SumTiles:
-    """The job that sums products and rows of two kernel matrices; `setup` receives both variables."""
+    """The job that sums products and rows of two kernel matrices.
+
+    `setup` receives both variables.
+    """
 
     def setup(self, shared: tuple[Variable, Variable]) -> None:
         """Receive the variables."""
@@ -110,7 +116,12 @@ class SumTiles:
 
 
 class TileSums(NamedTuple):
-    """Sums over two kernel matrices without their diagonals: of K L, K K and L L, and of the rows of K and of L."""
+    """Sums over two kernel matrices without their diagonals.
+
+    Attributes:
+        xy, xx, yy: of K L, K K and L L.
+        rows_x, rows_y: of each row of K and of L.
+    """
 
     xy: float
     xx: float
@@ -141,9 +152,9 @@ class TileSums(NamedTuple):
 
 
 class SumSquares:
-    """The job that sums (Kc Lc)² off the diagonal, for the variance of the gamma test.
+    """The job that sums (Kc Lc)² off the diagonal.
 
-    `setup` receives each variable with the row means of its kernel.
+    The gamma test needs it.  `setup` receives each variable with the row means of its kernel.
     """
 
     def setup(self, shared: tuple[tuple[Variable, FloatArray], tuple[Variable, FloatArray]]) -> None:
@@ -188,13 +199,13 @@ class SumSquares:
 
 
 def _sum_columns(rows: list[tuple[float, float, float]]) -> tuple[float, float, float]:
-    """Return the sums of the columns, each rounded once, so that the order does not matter (`math.fsum`)."""
+    """Return the sums of the columns, each rounded once: in any order the same."""
     xy, xx, yy = map(math.fsum, zip(*rows, strict=True))
     return xy, xx, yy
 
 
 def _to_fixed_point(sums: FloatArray, bound: float) -> IntArray:
-    """Return sums of at most `bound` in fixed point: units, and 2^-40 units, of shape (2, n)."""
+    """Return sums up to `bound` in fixed point: units and 2^-40 units, (2, n)."""
     scaled = np.ldexp(sums, _HIGH_BITS - math.frexp(bound)[1])
     units = np.rint(scaled)
     return np.array((units, np.rint(np.ldexp(scaled - units, _LOW_BITS))), dtype=np.int64)

@@ -18,7 +18,7 @@ from kxcli.tuning import trim_heap
 from kxcli.wording import MAX_EXAMPLES, format_count
 
 _UNDEFINED = "undefined"  # the verdict of a test without a p-value
-_MIN_REPORTED_PAIRS = 100_000  # from which their memory is reported
+_MIN_REPORTED_PAIRS = 100_000  # for a note on their memory
 
 _EDGE_COLUMNS = (
     *("n", "kernel_x", "sigma_x", "kernel_y", "sigma_y"),
@@ -97,7 +97,10 @@ class HsicRun:
                 )
 
     def measure_matrix(self, x: str | None, value: str | None) -> ResultTable:
-        """Measure all pairs of columns; return a square of one value, or a row per pair if `value` is None."""
+        """Measure all pairs of columns.
+
+        Return a square of one value, or a row per pair if `value` is None.
+        """
         table = self.tables.x
         columns = _select(x, table, "-x")
         n = len(columns)
@@ -188,7 +191,7 @@ class HsicRun:
         n_rare: int,
         min_df: int,
     ) -> None:
-        """Report labels without a test, excluded terms, and an alpha that no q-value could reach."""
+        """Report labels without a test, excluded terms, and an unreachable alpha."""
         if labels.is_constant:
             self.report.warning(f"the label is always {names[0]!r}, so the tests are undefined")
         elif len(names) == labels.n:

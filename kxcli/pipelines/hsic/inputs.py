@@ -56,7 +56,7 @@ class KernelRequest:
         return self.name is not None and Kernel.parse(self.name).compares_texts
 
     def make_group(self, columns: tuple[int, ...]) -> ColumnGroup:
-        """Return columns with the type that the kernel needs, and the option to name if it is another."""
+        """Return columns with the type of cells that the kernel needs."""
         return ColumnGroup(columns, None if self.name is None else self.name in NUMERIC_KERNELS, self.option)
 
     def make_kernel(self, *, is_number: bool) -> Kernel:
@@ -67,7 +67,12 @@ class KernelRequest:
 
 
 class CompleteRows(NamedTuple):
-    """The rows without a missing cell: for each group an array (n, d) or a list of texts per column."""
+    """The rows without a missing cell.
+
+    Attributes:
+        groups: for each group an array (n, d) or a list of texts per column.
+        n_dropped: the number of other rows.
+    """
 
     groups: list[FloatArray | TextColumns]
     n_dropped: int
@@ -80,7 +85,7 @@ class CompleteRows(NamedTuple):
 
 
 class MaskedColumns(NamedTuple):
-    """All rows of some groups, and for each group the mask of rows without a missing cell."""
+    """All rows of some groups, with the mask of complete rows of each."""
 
     values: list[FloatArray | TextColumns]
     masks: list[BoolArray]
@@ -93,7 +98,10 @@ class MaskedColumns(NamedTuple):
 
 
 class HsicTables:
-    """The inputs as one table, and with `y_file` a second one with as many rows; a context manager."""
+    """The inputs as one table, and a second one with as many rows for `y_file`.
+
+    A context manager: closes the inputs.
+    """
 
     def __init__(
         self,
@@ -132,7 +140,7 @@ class HsicTables:
         return self._stack.enter_context(open_table([source.allow_append() for source in sources], self._reading))
 
     def read_complete_rows(self, groups: Sequence[ColumnGroup], groups_y: Sequence[ColumnGroup]) -> CompleteRows:
-        """Read groups of columns of the table, and then those of y's table if there is one."""
+        """Read groups of columns of the table, then those of the second table."""
         if self.y is self.x:
             rows = self._read_groups(self.x, [*groups, *groups_y])
             values, is_complete = rows.values, rows.is_complete
@@ -228,7 +236,7 @@ class VariableBuilder:
             request: its kernel.
             name: of the column, for messages.
             path: of the table.
-            keeps_values: whether variables of fewer rows will be made of it, because another column has missing cells.
+            keeps_values: whether subsets of its rows will be measured, because another column has missing cells.
         """
         kernel = request.make_kernel(is_number=isinstance(cells, np.ndarray))
         if int(present.sum()) < MIN_ROWS:
@@ -239,7 +247,7 @@ class VariableBuilder:
         return PairColumn(variable, kernel, values if keeps_values else None, None if is_whole else present)
 
     def make_variable(self, cells: FloatArray | TextColumns, request: KernelRequest, name: str, path: str) -> Variable:
-        """Return a group of columns with the requested kernel; `name` and `path` are for messages."""
+        """Return a group of columns with its kernel; `name` and `path` are for messages."""
         kernel = request.make_kernel(is_number=isinstance(cells, np.ndarray))
         return self._make_variable(self._make_values(cells, kernel, request, name), kernel, request, name, path)
 
