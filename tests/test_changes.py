@@ -1,4 +1,4 @@
-"""Local inputs that are changed while they are read: an error in all readers, but for what is appended."""
+"""Local inputs that change while they are read: an error in all readers, except for appends."""
 
 import gzip
 import os
@@ -16,7 +16,7 @@ from kxcli.corpus.shards import TaskPlanner, TaskReader
 from kxcli.corpus.sources import Source
 from kxcli.errors import InputError
 
-LONG_AGO = 10**18  # ns: any later change has another time, however coarse the clock of the disk is
+LONG_AGO = 10**18  # ns: any later change has another time, even with a coarse clock of the disk
 
 CHANGES = ("replaced", "replaced by a longer one", "rewritten", "rewritten by a longer one", "truncated", "touched")
 
@@ -52,8 +52,8 @@ FORMS = {
 }
 
 
-def planned(path, form, *, size=1_000, is_reread=False):
-    """Return an iterator over the documents of a file, whose state is known already."""
+def iter_documents(path, form, *, size=1_000, is_reread=False):
+    """Return an iterator over the documents of a file; its state is recorded now."""
     spec = ReaderSpec("text", None, "stop")
     kind = "text" if form == "gz" else form
     planner = TaskPlanner(spec, kind, "utf-8", size, None, lambda told: None, is_reread=is_reread)
@@ -64,10 +64,10 @@ def planned(path, form, *, size=1_000, is_reread=False):
 
 @pytest.mark.parametrize("how", CHANGES)
 @pytest.mark.parametrize("form", FORMS)
-def test_a_file_that_is_changed_between_its_parts_is_an_error(tmp_path, form, how):
+def test_change_between_shards_is_an_error(tmp_path, form, how):
     name, data = FORMS[form]
     write(tmp_path / name, data)
-    documents = planned(tmp_path / name, form)
+    documents = iter_documents(tmp_path / name, form)
     next(documents)
     change(tmp_path / name, how)
     with pytest.raises(InputError, match=f"{name}: changed while it was read"):
@@ -75,19 +75,19 @@ def test_a_file_that_is_changed_between_its_parts_is_an_error(tmp_path, form, ho
 
 
 @pytest.mark.parametrize("how", CHANGES)
-def test_a_file_that_is_changed_before_its_first_part_is_an_error(tmp_path, how):
+def test_change_before_the_first_shard_is_an_error(tmp_path, how):
     write(tmp_path / "a.txt", FORMS["text"][1])
-    documents = planned(tmp_path / "a.txt", "text")
+    documents = iter_documents(tmp_path / "a.txt", "text")
     change(tmp_path / "a.txt", how)
     with pytest.raises(InputError, match=r"a\.txt: changed while it was read"):
         list(documents)
 
 
 @pytest.mark.parametrize("size", [10, 40_000, 100_000, 200_000])
-def test_a_file_that_is_changed_while_it_is_read_in_one_task_is_an_error(tmp_path, size):
+def test_change_within_a_task_is_an_error(tmp_path, size):
     for how in CHANGES:
         write(tmp_path / "a.txt", b"%08d\n" % size * (size // 9 + 1))
-        documents = planned(tmp_path / "a.txt", "text", size=4_000_000)
+        documents = iter_documents(tmp_path / "a.txt", "text", size=4_000_000)
         next(documents)
         change(tmp_path / "a.txt", how)
         with pytest.raises(InputError, match=r"a\.txt: changed while it was read"):
@@ -95,34 +95,34 @@ def test_a_file_that_is_changed_while_it_is_read_in_one_task_is_an_error(tmp_pat
 
 
 @pytest.mark.parametrize("form", ["text", "jsonl"])
-def test_what_is_appended_between_the_parts_changes_nothing(tmp_path, form):
+def test_append_between_shards_is_ignored(tmp_path, form):
     name, data = FORMS[form]
     write(tmp_path / name, data)
-    documents = planned(tmp_path / name, form)
+    documents = iter_documents(tmp_path / name, form)
     next(documents)
     change(tmp_path / name, "appended to")
     assert sum(1 for _ in documents) == data.count(b"\n") - 1
 
 
-def test_a_small_file_may_be_replaced_before_it_is_opened(tmp_path):
+def test_small_file_may_be_replaced_before_it_is_opened(tmp_path):
     write(tmp_path / "a.txt", b"old\n")
-    documents = planned(tmp_path / "a.txt", "text")
+    documents = iter_documents(tmp_path / "a.txt", "text")
     (tmp_path / "b.txt").write_bytes(b"new text\n")
     os.replace(tmp_path / "b.txt", tmp_path / "a.txt")
     assert [document.text for document in documents] == ["new text"]
 
 
-def test_a_small_file_that_is_read_several_times_may_not_be_replaced(tmp_path):
+def test_replaced_small_file_is_an_error_if_reread(tmp_path):
     write(tmp_path / "a.txt", b"old\n")
-    documents = planned(tmp_path / "a.txt", "text", is_reread=True)
+    documents = iter_documents(tmp_path / "a.txt", "text", is_reread=True)
     (tmp_path / "b.txt").write_bytes(b"new\n")
     os.replace(tmp_path / "b.txt", tmp_path / "a.txt")
     with pytest.raises(InputError, match="changed while it was read"):
         list(documents)
 
 
-def read_on_another_host(path, size, changed_how=None):
-    """Return the documents of a file whose device and inode differ where the tasks are read."""
+def read_on_other_host(path, size, changed_how=None):
+    """Return the documents of a file whose device and inode differ on the host of the reader."""
     spec = ReaderSpec("text", None, "stop")
     planner = TaskPlanner(spec, "text", "utf-8", size, None, lambda told: None, is_reread=True)
     tasks = [*planner.tasks([source.allow_append().make_absolute() for source in resolve_sources([str(path)])])]
@@ -134,17 +134,17 @@ def read_on_another_host(path, size, changed_how=None):
 
 
 @pytest.mark.parametrize("size", [1_000, 1_000_000])
-def test_a_file_may_have_another_inode_on_another_host(tmp_path, size):
+def test_inode_may_differ_on_another_host(tmp_path, size):
     write(tmp_path / "a.txt", b"a b\n" * 2_000)
-    assert read_on_another_host(tmp_path / "a.txt", size) == ["a b"] * 2_000
+    assert read_on_other_host(tmp_path / "a.txt", size) == ["a b"] * 2_000
 
 
 @pytest.mark.parametrize("how", CHANGES)
 @pytest.mark.parametrize("size", [1_000, 1_000_000])
-def test_a_file_that_is_changed_on_another_host_is_an_error(tmp_path, size, how):
+def test_change_on_another_host_is_an_error(tmp_path, size, how):
     write(tmp_path / "a.txt", b"a b\n" * 2_000)
     with pytest.raises(InputError, match=r"a\.txt: changed while it was read"):
-        read_on_another_host(tmp_path / "a.txt", size, how)
+        read_on_other_host(tmp_path / "a.txt", size, how)
 
 
 def kb_entries(path):
@@ -183,7 +183,7 @@ READERS = {
 @pytest.mark.parametrize("how", CHANGES)
 @pytest.mark.parametrize("n", [100, 20_000])
 @pytest.mark.parametrize("reader", READERS)
-def test_every_reader_notices_that_its_file_is_changed(tmp_path, reader, n, how):
+def test_every_reader_detects_a_change(tmp_path, reader, n, how):
     read, line = READERS[reader]
     path = tmp_path / "a.jsonl" if reader == "labelled" else tmp_path / "a.tsv"
     write(path, b"".join(line % (i, i) for i in range(n)))
@@ -195,7 +195,7 @@ def test_every_reader_notices_that_its_file_is_changed(tmp_path, reader, n, how)
 
 
 @pytest.mark.parametrize("how", ["rewritten", "touched"])
-def test_a_mapped_array_may_not_be_rewritten(tmp_path, how):
+def test_rewritten_mapped_array_is_an_error(tmp_path, how):
     np.save(tmp_path / "a.npy", np.arange(300_000.0))
     os.utime(tmp_path / "a.npy", ns=(LONG_AGO, LONG_AGO))
     blocks = table_blocks(str(tmp_path / "a.npy"))
@@ -206,7 +206,7 @@ def test_a_mapped_array_may_not_be_rewritten(tmp_path, how):
 
 
 @pytest.mark.parametrize("reader", ["kb", "labelled", "merge", "tsv"])
-def test_every_reader_lets_its_file_grow(tmp_path, reader):
+def test_every_reader_allows_appends(tmp_path, reader):
     read, line = READERS[reader]
     path = tmp_path / "a.jsonl" if reader == "labelled" else tmp_path / "a.tsv"
     write(path, b"".join(line % (i, i) for i in range(100)))
@@ -233,14 +233,14 @@ COMMANDS = {
         *((command, "rewritten by a longer one") for command in ("wordcount", "newwords", "entity-link")),
     ],
 )
-def test_every_command_ends_with_an_error_where_its_input_is_changed(tmp_path, monkeypatch, capsys, command, how):
+def test_every_command_fails_on_a_changed_input(tmp_path, monkeypatch, capsys, command, how):
     monkeypatch.chdir(tmp_path)
     write(tmp_path / "kb.tsv", "北京\t1\n".encode())
     write(tmp_path / "a.txt", b"".join(b"%d\t%d\n" % (i, i * i) for i in range(1_500)))
     os.mkfifo(tmp_path / "first")
 
     def feed():
-        with open(tmp_path / "first", "wb") as pipe:  # opened when the inputs have been found
+        with open(tmp_path / "first", "wb") as pipe:  # opened after the inputs are resolved
             change(tmp_path / "a.txt", how)
             pipe.write(b"1\t2\n")
 
@@ -250,12 +250,12 @@ def test_every_command_ends_with_an_error_where_its_input_is_changed(tmp_path, m
     feeder.join(10)
     out, err = capsys.readouterr()
     assert code == 1
-    assert not out or command == "entity-link"  # which writes as it reads
+    assert not out or command == "entity-link"  # writes as it reads
     assert "kxcli: error: a.txt: changed while it was read" in err
 
 
 @pytest.mark.parametrize("folder", ["/dev/fd", "/proc/self/fd", "/proc/PID/fd", "/proc/thread-self/fd"])
-def test_an_open_file_of_a_process_is_read_as_a_stream(tmp_path, folder):
+def test_open_descriptor_is_read_as_a_stream(tmp_path, folder):
     (tmp_path / "a.txt").write_bytes(b"a b\n")
     with open(tmp_path / "a.txt", "rb") as file:
         path = f"{folder.replace('PID', str(os.getpid()))}/{file.fileno()}"
@@ -270,7 +270,7 @@ def test_an_open_file_of_a_process_is_read_as_a_stream(tmp_path, folder):
     assert resolve_sources([str(tmp_path / "plain")])[0].size == 4
 
 
-def test_workers_read_the_open_file_that_was_named(kxcli):
+def test_workers_read_the_named_descriptor(kxcli):
     (kxcli.folder / "large.txt").write_bytes(b"a b\n" * 300_000)
     (kxcli.folder / "small.txt").write_bytes(b"c d\n" * 10)
     with open(kxcli.folder / "small.txt", "rb") as file:

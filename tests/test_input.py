@@ -1,4 +1,4 @@
-"""What goes in, on the real program: names, folders, compression, encodings, lines, records, bad bytes."""
+"""Inputs of the program: names, folders, compression, encodings, lines, records, bad bytes."""
 
 import bz2
 import gzip
@@ -31,7 +31,7 @@ def counts(ended):
 
 
 def assert_error(ended, start):
-    """The one line on stderr tells where, as `path` or `path:line`."""
+    """Check that stderr is one line that begins with `path` or `path:line`."""
     assert ended.err.startswith(f"kxcli: error: {start}: "), ended.err
     assert ended.err.count("\n") == 1
     assert ended.out == b""
@@ -40,7 +40,7 @@ def assert_error(ended, start):
 # Names
 
 
-def test_files_are_added_up(kxcli):
+def test_counts_of_files_are_added(kxcli):
     put(kxcli, "a.txt", "x y\n")
     put(kxcli, "b.txt", "x\n")
     assert counts(kxcli(*SPACE, "a.txt", "b.txt")) == {"x": 2, "y": 1}
@@ -51,7 +51,7 @@ def test_stdin_is_read(kxcli, names):
     assert counts(kxcli(*SPACE, *names, stdin="x y x")) == {"x": 2, "y": 1}
 
 
-def test_stdin_stands_among_files(kxcli):
+def test_stdin_is_read_among_files(kxcli):
     put(kxcli, "a.txt", "x\n")
     assert counts(kxcli(*SPACE, "a.txt", "-", "a.txt", stdin="x z\n")) == {"x": 3, "z": 1}
 
@@ -60,17 +60,17 @@ def test_stdin_named_twice_is_a_usage_error(kxcli):
     assert "-" in kxcli(*SPACE, "-", "-", stdin="x", code=2).err
 
 
-def test_a_file_named_twice_counts_twice(kxcli, workers):
+def test_file_named_twice_counts_twice(kxcli, workers):
     put(kxcli, "a.txt", "x y\n" * 100)
     assert counts(kxcli(*SPACE, "-j", workers, "--shard-size", 50, "a.txt", "a.txt")) == {"x": 200, "y": 200}
 
 
-def test_a_file_named_with_a_dash_in_front_is_read(kxcli):
+def test_name_that_begins_with_a_dash_is_read(kxcli):
     put(kxcli, "-a.txt", "x\n")
     assert counts(kxcli(*SPACE, "--", "-a.txt")) == {"x": 1}
 
 
-def test_a_name_that_is_no_utf8_is_read(kxcli):
+def test_name_that_is_not_utf8_is_read(kxcli):
     name = b"\xff\xfe.txt"
     with open(os.fsencode(kxcli.folder) + b"/" + name, "wb") as file:
         file.write(b"x\n")
@@ -96,49 +96,49 @@ def tree(kxcli):
         ("nothing", ""),
     ],
 )
-def test_a_folder_is_walked_and_globbed(kxcli, tree, glob, words):
+def test_recursive_reads_folders_and_glob_filters(kxcli, tree, glob, words):
     chosen = () if glob is None else ("--glob", glob)
     assert counts(kxcli(*SPACE, "-r", tree, *chosen)) == dict.fromkeys(words, 1)
 
 
-def test_a_named_file_is_read_whatever_the_glob(kxcli, tree):
+def test_glob_does_not_filter_named_files(kxcli, tree):
     assert counts(kxcli(*SPACE, "-r", "--glob", "*.md", "tree/a.txt", tree)) == {"a": 1, "b": 1}
 
 
-def test_a_folder_without_r_is_an_error(kxcli, tree):
+def test_folder_without_recursive_is_an_error(kxcli, tree):
     ended = kxcli(*SPACE, tree, code=1)
     assert_error(ended, tree)
     assert "-r" in ended.err
 
 
-def test_glob_without_r_is_a_usage_error(kxcli, tree):
+def test_glob_without_recursive_is_a_usage_error(kxcli, tree):
     assert "-r" in kxcli(*SPACE, "--glob", "*", "tree/a.txt", code=2).err
 
 
 @pytest.mark.parametrize("target", [".", "..", "sub"])
-def test_a_link_loop_in_a_folder_ends_and_reads_once(kxcli, tree, target):
+def test_link_loop_is_read_once(kxcli, tree, target):
     (kxcli.folder / tree / "loop").symlink_to(target)
     assert set(counts(kxcli(*SPACE, "-r", tree)).values()) == {1}
 
 
-def test_two_links_to_each_other_end(kxcli, tree):
+def test_links_to_each_other_are_skipped(kxcli, tree):
     (kxcli.folder / tree / "sub" / "there").symlink_to("../other")
     (kxcli.folder / tree / "other" / "back").symlink_to("../sub")
     assert counts(kxcli(*SPACE, "-r", tree)) == dict.fromkeys("abcde", 1)
 
 
-def test_a_linked_file_in_a_folder_is_read(kxcli, tree):
+def test_linked_file_in_a_folder_is_read(kxcli, tree):
     put(kxcli, "elsewhere.txt", "z\n")
     (kxcli.folder / tree / "z.txt").symlink_to("../elsewhere.txt")
     assert counts(kxcli(*SPACE, "-r", tree)) == dict.fromkeys("abcdez", 1)
 
 
-def test_a_fifo_in_a_walked_folder_is_left_alone(kxcli, tree):
+def test_walk_skips_a_fifo(kxcli, tree):
     os.mkfifo(kxcli.folder / tree / "pipe")
     assert counts(kxcli(*SPACE, "-r", tree)) == dict.fromkeys("abcde", 1)
 
 
-def test_the_order_of_a_folder_is_that_of_names(kxcli):
+def test_files_of_a_folder_are_read_by_name(kxcli):
     for name in ("b", "a", "c"):
         put(kxcli, f"d/{name}", b"\xff\n")
     assert_error(kxcli(*SPACE, "-r", "d", code=1), "d/a:1")
@@ -146,7 +146,7 @@ def test_the_order_of_a_folder_is_that_of_names(kxcli):
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
 @pytest.mark.parametrize("last", [True, False])
-def test_names_come_from_a_list(kxcli, end, last):
+def test_list_names_inputs(kxcli, end, last):
     put(kxcli, "a b.txt", "x\n")
     put(kxcli, "c.txt", "x y\n")
     listed = end.join(["a b.txt", "c.txt"]) + end * last
@@ -155,7 +155,7 @@ def test_names_come_from_a_list(kxcli, end, last):
     assert counts(kxcli(*SPACE, "c.txt", "--files-from", "-", stdin=listed)) == {"x": 3, "y": 2}
 
 
-def test_names_in_a_list_end_in_nul(kxcli):
+def test_null_separates_names_in_a_list(kxcli):
     put(kxcli, "a\nb.txt", "x\n")
     put(kxcli, "c.txt", "x y\n")
     put(kxcli, "list", "a\nb.txt\0c.txt\0")
@@ -163,7 +163,7 @@ def test_names_in_a_list_end_in_nul(kxcli):
     assert counts(kxcli(*SPACE, "--null", "--files-from", "-", stdin="a\nb.txt\0c.txt")) == {"x": 2, "y": 1}
 
 
-def test_an_empty_list_is_no_input(kxcli):
+def test_empty_list_has_no_input(kxcli):
     put(kxcli, "list")
     assert kxcli(*SPACE, "--files-from", "list", stdin="x").out == b""
 
@@ -172,22 +172,22 @@ def test_stdin_as_list_and_input_is_a_usage_error(kxcli):
     assert "--files-from -" in kxcli(*SPACE, "--files-from", "-", "-", stdin="x", code=2).err
 
 
-def test_nul_without_a_list_is_a_usage_error(kxcli):
+def test_null_without_a_list_is_a_usage_error(kxcli):
     assert "--files-from" in kxcli(*SPACE, "-0", stdin="x", code=2).err
 
 
-def test_a_missing_list_is_an_error(kxcli):
+def test_missing_list_is_an_error(kxcli):
     assert_error(kxcli(*SPACE, "--files-from", "none", code=1), "none")
 
 
-def test_a_missing_file_in_a_list_is_an_error(kxcli):
+def test_missing_file_in_a_list_is_an_error(kxcli):
     assert_error(kxcli(*SPACE, "--files-from", "-", stdin="none.txt\n", code=1), "none.txt")
 
 
 @pytest.mark.parametrize(
     ("data", "line"), [(b"a.txt\na\0b\n", 2), (gzip.compress(b"a.txt\n", mtime=0), 1), ("a.txt\n".encode("utf-16"), 1)]
 )
-def test_a_nul_in_a_list_of_lines_is_an_error(kxcli, data, line):
+def test_nul_in_a_list_of_lines_is_an_error(kxcli, data, line):
     put(kxcli, "a.txt", "x\n")
     put(kxcli, "list", data)
     for shown, ended in (
@@ -198,25 +198,25 @@ def test_a_nul_in_a_list_of_lines_is_an_error(kxcli, data, line):
         assert ended.err == f"kxcli: error: {shown}:{line}: {what}\n"
 
 
-def test_a_missing_file_is_an_error(kxcli, workers):
+def test_missing_file_is_an_error(kxcli, workers):
     put(kxcli, "a.txt", "x\n")
     assert_error(kxcli(*SPACE, "-j", workers, "a.txt", "none.txt", code=1), "none.txt")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_an_unreadable_file_is_an_error(kxcli, workers):
+def test_unreadable_file_is_an_error(kxcli, workers):
     put(kxcli, "a.txt", "x\n")
     (kxcli.folder / "a.txt").chmod(0)
     assert_error(kxcli(*SPACE, "-j", workers, "a.txt", code=1), "a.txt")
 
 
-def test_a_file_without_size_is_read_to_its_end(kxcli, workers):
+def test_file_without_size_is_read(kxcli, workers):
     ended = kxcli(*SPACE, "-j", workers, "/proc/self/status")
     assert counts(ended)["Pid:"] == 1
 
 
 @pytest.mark.parametrize("size", [0, 20_000, 99_999])
-def test_a_file_that_is_cut_short_before_all_is_read_is_an_error(kxcli, workers, size):
+def test_truncation_while_reading_is_an_error(kxcli, workers, size):
     data = b"a b\n" * 25_000
     put(kxcli, "a.txt", data)
     with waiting(kxcli, workers) as process:
@@ -226,7 +226,7 @@ def test_a_file_that_is_cut_short_before_all_is_read_is_an_error(kxcli, workers,
     assert err == b"kxcli: error: a.txt: changed while it was read; run again when nobody writes to it\n"
 
 
-def test_a_file_that_grows_meanwhile_is_read_as_far_as_it_went(kxcli, workers):
+def test_growing_file_is_read_up_to_its_first_size(kxcli, workers):
     put(kxcli, "a.txt", b"a b\n" * 25_000)
     with waiting(kxcli, workers) as process:
         with open(kxcli.folder / "a.txt", "ab") as file:
@@ -238,11 +238,11 @@ def test_a_file_that_grows_meanwhile_is_read_as_far_as_it_went(kxcli, workers):
 
 @contextmanager
 def waiting(kxcli, workers):
-    """Start a run that has found its inputs, and reads stdin, before the file that comes after that."""
+    """Start a run that has resolved its inputs and reads stdin before the file after it."""
     command = (*SPACE, "-j", workers, "--shard-size", "16K", "-", "a.txt")
     with kxcli.start(*command, stdin=subprocess.PIPE) as process:
         try:
-            process.stdin.write(b"\n" * (1 << 20))  # more than a pipe holds, so some of it has been taken
+            process.stdin.write(b"\n" * (1 << 20))  # more than a pipe holds, so the run has read some of it
             process.stdin.flush()
             yield process
         finally:
@@ -254,19 +254,19 @@ def waiting(kxcli, workers):
 
 @pytest.mark.parametrize("kind", PACK)
 @pytest.mark.parametrize("name", ["a.{}", "a.txt", "a.bin"])
-def test_compressed_files_are_known_by_their_first_bytes(kxcli, kind, name):
+def test_compression_is_detected_by_first_bytes(kxcli, kind, name):
     name = put(kxcli, name.format(kind), PACK[kind]("好 好\n坏\n".encode()))
     assert counts(kxcli(*SPACE, name)) == {"好": 2, "坏": 1}
 
 
 @pytest.mark.parametrize("kind", PACK)
-def test_a_compressed_file_under_another_kinds_name_is_read(kxcli, kind):
+def test_compressed_file_with_a_wrong_suffix_is_read(kxcli, kind):
     name = put(kxcli, "a.gz" if kind != "gz" else "a.xz", PACK[kind](b"x\n"))
     assert counts(kxcli(*SPACE, name)) == {"x": 1}
 
 
 @pytest.mark.parametrize("kind", PACK)
-def test_plain_text_under_a_compressed_name_is_read(kxcli, kind):
+def test_plain_text_with_a_compressed_suffix_is_read(kxcli, kind):
     assert counts(kxcli(*SPACE, put(kxcli, f"a.{kind}", "x\n"))) == {"x": 1}
 
 
@@ -277,14 +277,14 @@ def test_compressed_stdin_is_read(kxcli, workers, kind):
 
 
 @pytest.mark.parametrize("kind", PACK)
-def test_concatenated_members_are_read_to_the_end(kxcli, workers, kind):
+def test_concatenated_members_are_read(kxcli, workers, kind):
     name = put(kxcli, "a", b"".join(PACK[kind](b"x%d y" % n) for n in range(300)))
     words = counts(kxcli(*SPACE, "-j", workers, "--shard-size", 500, name))
     assert words["y"] == 1 and len(words) == 301  # no line end between the members: `yx1`
 
 
 @pytest.mark.parametrize("kind", PACK)
-def test_a_large_compressed_file_is_cut_at_line_ends(kxcli, workers, kind):
+def test_large_compressed_file_is_split_at_line_ends(kxcli, workers, kind):
     lines = [f"w{n} 好" for n in range(20_000)]
     name = put(kxcli, "a", PACK[kind]("\n".join(lines).encode()))
     words = counts(kxcli(*SPACE, "-j", workers, "--shard-size", "3K", name))
@@ -297,12 +297,12 @@ def test_many_small_compressed_files_are_read(kxcli, workers):
     assert counts(kxcli(*SPACE, "-j", workers, "--shard-size", 200, "-r", "d")) == {"x": sum(range(60))}
 
 
-def test_an_empty_compressed_file_is_empty(kxcli):
+def test_empty_compressed_file_is_empty(kxcli):
     assert kxcli(*SPACE, put(kxcli, "a.gz", gzip.compress(b""))).out == b""
 
 
 @pytest.mark.parametrize("data", [b"(", b"B", b"BZ", b"x"])
-def test_a_file_shorter_than_the_magic_number_is_read(kxcli, data):
+def test_file_shorter_than_a_magic_number_is_read(kxcli, data):
     ended = kxcli(*WHOLE, put(kxcli, "a", data))
     assert ended.out == data + b"\t1\n"
 
@@ -345,18 +345,18 @@ def test_only_lf_ends_a_line(kxcli, text, lines, way):
     assert {row[0]: int(row[1]) for row in rows} == lines
 
 
-def test_a_bom_is_dropped_from_each_file(kxcli):
+def test_bom_of_each_file_is_dropped(kxcli):
     for name in "ab":
         put(kxcli, name, f"{BOM}x\n")
     assert counts(kxcli(*WHOLE, "a", "b")) == {"x": 2}
 
 
-def test_a_bom_inside_is_a_character(kxcli):
+def test_bom_within_a_text_is_a_character(kxcli):
     put(kxcli, "a", f"{BOM}好{BOM}坏\n")
     assert counts(kxcli("wordcount", "--punct", "a")) == {"好": 1, BOM: 1, "坏": 1}
 
 
-def test_empty_files_among_others_change_nothing(kxcli, workers):
+def test_empty_files_change_nothing(kxcli, workers):
     for name, text in (("a", ""), ("b", "x\n"), ("c", ""), ("d", "x"), ("e", "")):
         put(kxcli, name, text)
     assert counts(kxcli(*SPACE, "-j", workers, "--shard-size", 1, *"abcde")) == {"x": 2}
@@ -370,7 +370,7 @@ UP = "上 下 \u0a0a\n"  # bytes 0x0A within characters of UTF-16
 @pytest.mark.parametrize(
     "encoding", ["gb18030", "GBK", "big5", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-8", "utf-8-sig", "hz"]
 )
-def test_a_named_encoding_is_read(kxcli, workers, encoding):
+def test_encoding_option_is_used(kxcli, workers, encoding):
     text = UP if encoding.startswith("utf") else "上 下\n"
     name = put(kxcli, "a", (text * 50).encode(encoding))
     ended = kxcli(*SPACE, "-j", workers, "--shard-size", 64, "--encoding", encoding, name)
@@ -379,7 +379,7 @@ def test_a_named_encoding_is_read(kxcli, workers, encoding):
 
 
 @pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
-def test_a_bom_is_dropped_in_utf_16_of_named_order(kxcli, encoding):
+def test_bom_of_utf_16_with_byte_order_is_dropped(kxcli, encoding):
     assert counts(kxcli(*WHOLE, "--encoding", encoding, stdin=f"{BOM}上\n{BOM}下".encode(encoding))) == {
         "上": 1,
         f"{BOM}下": 1,
@@ -388,7 +388,7 @@ def test_a_bom_is_dropped_in_utf_16_of_named_order(kxcli, encoding):
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030", "utf-16", "utf-32"])
 @pytest.mark.parametrize("way", ["file", "shards", "gz", "stdin"])
-def test_auto_finds_the_encoding_and_tells_it(kxcli, workers, encoding, way):
+def test_auto_detects_and_reports_the_encoding(kxcli, workers, encoding, way):
     data = ("上 下\n" * 50).encode(encoding)
     small = ("--shard-size", 64) if way == "shards" else ()
     if way == "stdin":
@@ -400,12 +400,12 @@ def test_auto_finds_the_encoding_and_tells_it(kxcli, workers, encoding, way):
     assert ended.err == f"kxcli: {name}: read as {encoding.removesuffix('-sig')}\n"
 
 
-def test_auto_finds_the_mark_of_gb18030(kxcli):
+def test_auto_detects_the_mark_of_gb18030(kxcli):
     ended = kxcli(*WHOLE, "--encoding", "auto", stdin=f"{BOM}上\n".encode("gb18030"))
     assert counts(ended) == {"上": 1}
 
 
-def test_auto_takes_each_file_by_itself(kxcli):
+def test_auto_detects_the_encoding_of_each_file(kxcli):
     put(kxcli, "a", "上\n".encode("gb18030"))
     put(kxcli, "b", "上\n".encode())
     put(kxcli, "c", b"")
@@ -415,7 +415,7 @@ def test_auto_takes_each_file_by_itself(kxcli):
 
 
 @pytest.mark.parametrize("way", ["file", "gz", "stdin"])
-def test_auto_contradicted_later_is_an_error(kxcli, workers, way):
+def test_bytes_that_contradict_auto_are_an_error(kxcli, workers, way):
     plain = b"x" * 99 + b"\n"
     data = plain * 12_000 + "上\n".encode("gb18030") + plain * 100  # the first MiB is ASCII
     if way == "stdin":
@@ -427,18 +427,18 @@ def test_auto_contradicted_later_is_an_error(kxcli, workers, way):
     assert "start" in ended.err and "utf-8" in ended.err and "--encoding" in ended.err
 
 
-def test_a_character_cut_at_the_end_of_what_auto_looks_at_is_no_contradiction(kxcli):
+def test_character_cut_at_the_end_of_the_sample_is_valid(kxcli):
     data = ("x" * ((1 << 20) - 1) + "上\n").encode()
     assert kxcli(*SPACE, "--encoding", "auto", stdin=data).err == "kxcli: <stdin>: read as utf-8\n"
 
 
 @pytest.mark.parametrize("name", ["utf-9", "no-such", "zip", "rot13", "", "base64"])
-def test_an_unknown_encoding_is_a_usage_error(kxcli, name):
+def test_unknown_encoding_is_a_usage_error(kxcli, name):
     ended = kxcli(*SPACE, "--encoding", name, stdin="x", code=2)
     assert "unknown encoding" in ended.err and ended.err.count("\n") == 1
 
 
-def test_utf_16_read_as_utf_8_is_told_by_its_mark(kxcli):
+def test_hint_names_utf_16_by_its_mark(kxcli):
     ended = kxcli(*SPACE, put(kxcli, "a", "上\n".encode("utf-16")), code=1)
     assert_error(ended, "a:1")
     assert "--encoding utf-16" in ended.err
@@ -450,8 +450,8 @@ LINES = 3000
 BAD_AT = (1234, 2345, 2999)
 
 
-def spoiled(encoding="utf-8", bad=BAD_AT, end="\n"):
-    """Lines of text, with a byte in some of them (numbered from 1) that is no text."""
+def add_bad_bytes(encoding="utf-8", bad=BAD_AT, end="\n"):
+    """Return lines of text with an invalid byte in some of them, numbered from 1."""
     lines = [f"好 w{n}".encode(encoding) for n in range(1, LINES + 1)]
     for n in bad:
         lines[n - 1] = lines[n - 1] + b" \xff"
@@ -462,7 +462,7 @@ WAYS = ["file", "shards", "gz", "gz-shards", "stdin", "stdin-shards"]
 
 
 def run_on(kxcli, way, data, *arguments, name="a.txt", **options):
-    """Run on some bytes that come in one of the ways; return the name that messages give them, and how it ended."""
+    """Run on bytes that arrive in one of the ways; return their name in messages, and the end of the run."""
     small = ("--shard-size", "1K") if "shards" in way else ()
     if way.startswith("stdin"):
         return "<stdin>", kxcli(*arguments, *small, stdin=data, **options)
@@ -472,17 +472,17 @@ def run_on(kxcli, way, data, *arguments, name="a.txt", **options):
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("encoding", ["utf-8", "gb18030"])
-def test_a_bad_byte_stops_at_the_first_such_line(kxcli, workers, way, encoding):
+def test_bad_byte_stops_at_its_line(kxcli, workers, way, encoding):
     name, ended = run_on(
-        kxcli, way, spoiled(encoding), *SPACE, "-j", workers, "--encoding", encoding, code=1, name="a.txt"
+        kxcli, way, add_bad_bytes(encoding), *SPACE, "-j", workers, "--encoding", encoding, code=1, name="a.txt"
     )
     assert_error(ended, f"{name}:1234")
     assert "0xff" in ended.err and encoding in ended.err and "--on-error" in ended.err
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_lines_with_bad_bytes_are_skipped_and_told(kxcli, workers, way):
-    name, ended = run_on(kxcli, way, spoiled(), *SPACE, "-j", workers, "--on-error", "skip")
+def test_lines_with_bad_bytes_are_skipped_and_reported(kxcli, workers, way):
+    name, ended = run_on(kxcli, way, add_bad_bytes(), *SPACE, "-j", workers, "--on-error", "skip")
     words = counts(ended)
     assert words["好"] == LINES - 3 and not {f"w{n}" for n in BAD_AT} & set(words)
     assert f"3 lines skipped: bytes that are not utf-8: {name}:1234, {name}:2345, {name}:2999\n" in ended.err
@@ -490,45 +490,45 @@ def test_lines_with_bad_bytes_are_skipped_and_told(kxcli, workers, way):
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_bad_bytes_are_replaced_and_told(kxcli, workers, way):
-    name, ended = run_on(kxcli, way, spoiled(), *SPACE, "--punct", "-j", workers, "--on-error", "replace")
+def test_bad_bytes_are_replaced_and_reported(kxcli, workers, way):
+    name, ended = run_on(kxcli, way, add_bad_bytes(), *SPACE, "--punct", "-j", workers, "--on-error", "replace")
     words = counts(ended)
     assert words["好"] == LINES and words["\ufffd"] == 3
     assert f"3 lines with replaced bytes that are not utf-8: {name}:1234, {name}:2345" in ended.err
 
 
-def test_more_bad_lines_than_are_named_are_counted(kxcli, workers):
+def test_number_of_further_bad_lines_is_reported(kxcli, workers):
     bad = range(100, 3000, 100)
-    _, ended = run_on(kxcli, "shards", spoiled(bad=bad), *SPACE, "-j", workers, "--on-error", "skip")
+    _, ended = run_on(kxcli, "shards", add_bad_bytes(bad=bad), *SPACE, "-j", workers, "--on-error", "skip")
     assert "29 lines" in ended.err and "a.txt:100, a.txt:200, a.txt:300 and 26 more" in ended.err
 
 
-def test_losses_are_told_in_input_order(kxcli, workers):
+def test_skipped_lines_are_reported_in_input_order(kxcli, workers):
     for name in "abc":
         put(kxcli, name, b"x\n" * 50 + b"\xff\n")
     ended = kxcli(*SPACE, "-j", workers, "--shard-size", 20, "--on-error", "skip", *"cab")
     assert "3 lines" in ended.err and "c:51, a:51, b:51" in ended.err
 
 
-def test_a_bad_first_line_after_a_bom_is_skipped(kxcli):
+def test_bad_first_line_after_a_bom_is_skipped(kxcli):
     ended = kxcli(*WHOLE, "--on-error", "skip", stdin=BOM.encode() + b"\xff\nx\n")
     assert counts(ended) == {"x": 1}
     assert "<stdin>:1" in ended.err
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_a_character_cut_off_at_the_end_is_bad(kxcli, way):
+def test_character_cut_at_the_end_is_bad(kxcli, way):
     name, ended = run_on(kxcli, way, "好\n好\n坏".encode()[:-1], *SPACE, code=1)
     assert_error(ended, f"{name}:3")
 
 
-def test_bad_bytes_of_each_line_are_told_right_with_crlf(kxcli, workers):
-    _, ended = run_on(kxcli, "shards", spoiled(end="\r\n"), *SPACE, "-j", workers, code=1)
+def test_bad_bytes_in_crlf_lines_are_reported_with_their_lines(kxcli, workers):
+    _, ended = run_on(kxcli, "shards", add_bad_bytes(end="\r\n"), *SPACE, "-j", workers, code=1)
     assert_error(ended, "a.txt:1234")
 
 
 @pytest.mark.parametrize("way", ["file", "shards", "stdin"])
-def test_a_bad_unit_of_utf_16_stops_at_its_line(kxcli, workers, way):
+def test_bad_unit_of_utf_16_stops_at_its_line(kxcli, workers, way):
     lines = [f"上 w{n}\n".encode("utf-16-le") for n in range(1, 101)]
     lines[49] = b"\x00\xd8" + lines[49]  # half a surrogate pair
     name, ended = run_on(
@@ -537,7 +537,7 @@ def test_a_bad_unit_of_utf_16_stops_at_its_line(kxcli, workers, way):
     assert_error(ended, f"{name}:50")
 
 
-def test_a_bad_unit_of_utf_16_is_skipped(kxcli):
+def test_bad_unit_of_utf_16_is_skipped(kxcli):
     lines = [f"上 w{n}\n".encode("utf-16-le") for n in range(1, 101)]
     lines[49] = b"\x00\xd8" + lines[49]
     ended = kxcli(*SPACE, "--encoding", "utf-16-le", "--on-error", "skip", stdin=b"".join(lines))
@@ -563,7 +563,7 @@ WRITTEN = {
 @pytest.mark.parametrize("kind", WRITTEN)
 @pytest.mark.parametrize("bom", ["", BOM])
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_a_field_is_counted(kxcli, kind, bom, end):
+def test_field_option_selects_the_text(kxcli, kind, bom, end):
     name = put(kxcli, f"a.{kind}", bom + WRITTEN[kind].replace("\n", end))
     assert counts(kxcli(*SPACE, "--field", "text", name)) == {"x": 2, "y": 1}
     assert counts(kxcli(*SPACE, "--field", "body", name)) == {"z": 2}
@@ -571,18 +571,18 @@ def test_a_field_is_counted(kxcli, kind, bom, end):
 
 
 @pytest.mark.parametrize("kind", WRITTEN)
-def test_a_named_format_needs_no_suffix(kxcli, kind):
+def test_input_format_needs_no_suffix(kxcli, kind):
     assert counts(kxcli(*SPACE, "--input-format", kind, stdin=WRITTEN[kind])) == {"x": 2, "y": 1}
 
 
 @pytest.mark.parametrize("kind", PACK)
-def test_the_suffix_is_found_before_that_of_a_compression(kxcli, kind):
+def test_suffix_before_that_of_a_compression_gives_the_format(kxcli, kind):
     name = put(kxcli, f"a.jsonl.{kind}", PACK[kind](WRITTEN["jsonl"].encode()))
     assert counts(kxcli(*SPACE, "--field", "body", name)) == {"z": 2}
 
 
 @pytest.mark.parametrize("option", [("--field", "text"), ("--by", "label")])
-def test_a_field_of_what_has_no_known_format_is_a_usage_error(kxcli, option):
+def test_field_of_an_unknown_format_is_a_usage_error(kxcli, option):
     name = put(kxcli, "a.txt", "x\n")
     assert "--input-format" in kxcli(*SPACE, *option, name, code=2).err
     assert "--input-format" in kxcli(*SPACE, *option, stdin="x\n", code=2).err
@@ -592,7 +592,7 @@ def test_without_a_field_jsonl_is_text(kxcli):
     assert counts(kxcli(*SPACE, put(kxcli, "a.jsonl", '{"text": "x"}\n'))) == {'{"text":': 1, '"x"}': 1}
 
 
-def test_line_ends_in_quotes_belong_to_the_cell(kxcli, workers):
+def test_quoted_line_ends_belong_to_the_cell(kxcli, workers):
     rows = "".join(f'"x{n}\n""q"", y\r\nz",{n % 2}\n' for n in range(500))
     name = put(kxcli, "a.csv", "text,label\n" + rows)
     small = ("-j", workers, "--shard-size", 100)
@@ -602,7 +602,7 @@ def test_line_ends_in_quotes_belong_to_the_cell(kxcli, workers):
     assert ["0", "z", "250"] in by and ["1", "z", "250"] in by
 
 
-def test_quotes_are_nothing_special_in_tsv(kxcli):
+def test_quotes_in_tsv_are_characters(kxcli):
     name = put(kxcli, "a.tsv", 'text\tn\n"x y\t1\nx"\t2\n')
     assert counts(kxcli("wordcount", "-t", "regex", "--pattern", r'[a-z"]+', "--field", "text", name)) == {
         '"x': 1,
@@ -612,20 +612,20 @@ def test_quotes_are_nothing_special_in_tsv(kxcli):
 
 
 @pytest.mark.parametrize("kind", ["csv", "tsv"])
-def test_a_lone_cr_is_a_character_of_a_table(kxcli, kind):
+def test_lone_cr_in_a_table_is_a_character(kxcli, kind):
     mark = '"' if kind == "csv" else ""
     name = put(kxcli, f"a.{kind}", f"text\n{mark}x\ry{mark}\nz\n")
     assert counts(kxcli(*WHOLE, "--field", "text", name)) == {"x\\ry": 1, "z": 1}
 
 
 @pytest.mark.parametrize("kind", WRITTEN)
-def test_blank_lines_are_no_records(kxcli, kind):
+def test_blank_lines_are_not_records(kxcli, kind):
     ended = kxcli(*SPACE, "--input-format", kind, stdin=WRITTEN[kind].replace("\n", "\n\n"))
     assert counts(ended) == {"x": 2, "y": 1}
 
 
 @pytest.mark.parametrize("kind", WRITTEN)
-def test_an_empty_file_of_records_is_empty(kxcli, kind):
+def test_empty_file_of_records_is_empty(kxcli, kind):
     assert kxcli(*SPACE, "--field", "text", put(kxcli, f"a.{kind}")).out == b""
 
 
@@ -640,7 +640,7 @@ def test_escapes_of_json_are_text(kxcli):
     assert ended.text == "好😀\\n\\u\t1\n"
 
 
-def test_values_of_a_group_may_be_numbers_or_truths(kxcli):
+def test_groups_may_be_numbers_or_booleans(kxcli):
     data = jsonl({"text": "x", "g": 1}, {"text": "x", "g": True}, {"text": "x", "g": 1.5}, {"text": "x", "g": ""})
     rows = kxcli(*SPACE, "--input-format", "jsonl", "--by", "g", stdin=data).rows
     assert sorted(row[0] for row in rows) == ["", "1", "1.5", "true"]
@@ -666,14 +666,14 @@ BAD_RECORDS = {
 
 
 @pytest.mark.parametrize("bad", BAD_RECORDS.values(), ids=BAD_RECORDS)
-def test_a_bad_json_record_stops_at_its_line(kxcli, bad):
+def test_bad_json_record_stops_at_its_line(kxcli, bad):
     ended = kxcli(*SPACE, "--field", "text", put(kxcli, "a.jsonl", f'{{"text": "x"}}\n{bad}\n'), code=1)
     assert_error(ended, "a.jsonl:2")
     assert "; " in ended.err
 
 
 @pytest.mark.parametrize("sign", ["", "-"])
-def test_the_digits_of_a_long_integer_are_counted(kxcli, sign):
+def test_error_has_the_number_of_digits_of_a_long_integer(kxcli, sign):
     name = put(kxcli, "a.jsonl", f'{{"text": {sign}{"9" * 5000}}}')
     ended = kxcli(*SPACE, "--field", "text", name, code=1)
     assert_error(ended, "a.jsonl:1")
@@ -682,7 +682,7 @@ def test_the_digits_of_a_long_integer_are_counted(kxcli, sign):
 
 @pytest.mark.parametrize("bad", BAD_RECORDS.values(), ids=BAD_RECORDS)
 @pytest.mark.parametrize("on_error", ["skip", "replace"])
-def test_a_bad_json_record_is_skipped(kxcli, bad, on_error):
+def test_bad_json_record_is_skipped(kxcli, bad, on_error):
     good = '{"text": "x"}\n'
     name = put(kxcli, "a.jsonl", good + bad + "\n" + good)
     ended = kxcli(*SPACE, "--field", "text", "--on-error", on_error, name)
@@ -691,7 +691,7 @@ def test_a_bad_json_record_is_skipped(kxcli, bad, on_error):
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_bad_json_deep_in_a_file_is_told_by_its_line(kxcli, workers, way):
+def test_bad_json_deep_in_a_file_is_reported_with_its_line(kxcli, workers, way):
     lines = [json.dumps({"text": f"x w{n}"}) for n in range(1, 2001)]
     lines[776] = lines[1999] = "{"
     data = "\n".join(lines).encode()
@@ -708,7 +708,7 @@ def test_bad_json_deep_in_a_file_is_told_by_its_line(kxcli, workers, way):
     [("null", "null"), ('["p"]', "a list"), ('{"p": 1}', "an object")],
     ids=["null", "list", "object"],
 )
-def test_what_nothing_can_be_grouped_by_is_told(kxcli, group, type_):
+def test_group_of_wrong_type_is_a_bad_record(kxcli, group, type_):
     data = f'{{"text": "x", "g": "p"}}\n{{"text": "x", "g": {group}}}\n'
     use = (*SPACE, "--input-format", "jsonl", "--by", "g")
     ended = kxcli(*use, stdin=data, code=1)
@@ -717,12 +717,12 @@ def test_what_nothing_can_be_grouped_by_is_told(kxcli, group, type_):
     assert kxcli(*use, "--on-error", "skip", stdin=data).rows == [["p", "x", "1"]]
 
 
-def test_a_lone_surrogate_in_a_group_is_a_bad_record(kxcli):
+def test_lone_surrogate_in_a_group_is_a_bad_record(kxcli):
     data = r'{"text": "x", "g": "\ud800"}'
     assert_error(kxcli(*SPACE, "--input-format", "jsonl", "--by", "g", stdin=data, code=1), "<stdin>:1")
 
 
-def test_a_missing_group_names_by(kxcli):
+def test_missing_group_names_by(kxcli):
     ended = kxcli(*SPACE, "--by", "g", put(kxcli, "a.jsonl", '{"text": "x", "h": 1}\n'), code=1)
     assert_error(ended, "a.jsonl:1")
     assert "'g'" in ended.err and "'h'" in ended.err and "--by" in ended.err
@@ -730,7 +730,7 @@ def test_a_missing_group_names_by(kxcli):
 
 @pytest.mark.parametrize("kind", ["csv", "tsv"])
 @pytest.mark.parametrize("option", ["--field", "--by"])
-def test_a_missing_column_is_an_error(kxcli, kind, option):
+def test_missing_column_is_an_error(kxcli, kind, option):
     ended = kxcli(*SPACE, option, "none", put(kxcli, f"a.{kind}", WRITTEN[kind]), code=1)
     assert_error(ended, f"a.{kind}:1")
     assert "'none'" in ended.err and "'body'" in ended.err and option in ended.err
@@ -738,7 +738,7 @@ def test_a_missing_column_is_an_error(kxcli, kind, option):
 
 @pytest.mark.parametrize("kind", ["csv", "tsv"])
 @pytest.mark.parametrize("row", ["x", "x{0}y{0}z{0}more"])
-def test_a_row_of_another_length_is_a_bad_record(kxcli, kind, row):
+def test_row_of_another_length_is_a_bad_record(kxcli, kind, row):
     data = WRITTEN[kind] + row.format("," if kind == "csv" else "\t") + "\n"
     use = (*SPACE, "--input-format", kind)
     assert_error(kxcli(*use, stdin=data, code=1), "<stdin>:4")
@@ -747,12 +747,12 @@ def test_a_row_of_another_length_is_a_bad_record(kxcli, kind, row):
     assert "<stdin>:4\n" in ended.err
 
 
-def test_an_open_quote_is_an_error_at_the_line_where_its_record_begins(kxcli, workers):
+def test_open_quote_is_an_error_at_the_first_line_of_its_record(kxcli, workers):
     data = 'text,n\nx,1\n"a\nb",2\nx,3\n"open,4\nx,5\nx,6\n'
     use = (*SPACE, "-j", workers, "--shard-size", 8, "--field", "text", put(kxcli, "a.csv", data))
     assert_error(kxcli(*use, code=1), "a.csv:6")
     ended = kxcli(*use, "--on-error", "skip")
-    assert counts(ended) == {"x": 4, "a": 1, "b": 1}  # only the line with the quote is given up
+    assert counts(ended) == {"x": 4, "a": 1, "b": 1}  # only the line with the quote is skipped
     assert "a.csv:6\n" in ended.err
 
 
@@ -765,7 +765,7 @@ def test_text_after_a_quote_is_a_bad_record(kxcli):
 
 @pytest.mark.parametrize("way", ["file", "shards", "gz", "stdin"])
 @pytest.mark.parametrize("kind", WRITTEN)
-def test_a_bad_byte_in_records_stops_at_its_line(kxcli, workers, way, kind):
+def test_bad_byte_in_records_stops_at_its_line(kxcli, workers, way, kind):
     lines = WRITTEN[kind].encode().splitlines(keepends=True)
     data = b"".join(lines[:-1] + lines[-1:] * 500 + [lines[-1].replace(b"x", b"\xff")] + lines[-1:] * 10)
     at = len(lines) + 500
@@ -774,7 +774,7 @@ def test_a_bad_byte_in_records_stops_at_its_line(kxcli, workers, way, kind):
 
 
 @pytest.mark.parametrize("kind", WRITTEN)
-def test_a_bad_byte_in_records_is_skipped_or_replaced(kxcli, kind):
+def test_bad_byte_in_records_is_skipped_or_replaced(kxcli, kind):
     data = WRITTEN[kind].encode().replace(b"x y", b"x \xff")
     at = 1 if kind == "jsonl" else 2
     use = (*SPACE, "--punct", "--input-format", kind, "--on-error")
@@ -784,6 +784,6 @@ def test_a_bad_byte_in_records_is_skipped_or_replaced(kxcli, kind):
     assert counts(ended) == {"x": 2, "\ufffd": 1} and f"<stdin>:{at}\n" in ended.err
 
 
-def test_a_cell_larger_than_the_csv_modules_limit_is_read(kxcli):
+def test_cell_larger_than_the_default_limit_of_csv_is_read(kxcli):
     name = put(kxcli, "a.csv", "text\n" + "x " * 200_000 + "\n")
     assert counts(kxcli(*SPACE, "--field", "text", name)) == {"x": 200_000}

@@ -1,4 +1,4 @@
-"""Bytes cut into ranges, runs, shards and tasks: each line once and in order, whatever the cuts; the same output."""
+"""Bytes in ranges, blocks, shards and tasks: each line once, in order, for any sizes; equal output."""
 
 import gzip
 import json
@@ -34,24 +34,24 @@ from kxcli.errors import InputError
 from kxcli.mining.segment import blocks
 from kxcli.wording import MAX_EXAMPLES
 
-# Few byte values, so that line ends and cut characters come often.
+# Few byte values, so that line ends and cut characters are frequent.
 GOOD = [b"\n", b"\n", b"\r", b"\r\n", b"a", b" ", "上".encode(), "é".encode(), "😀".encode(), "\ufeff".encode()]
 BAD = [*GOOD, b"\xff", b"\xe4", b"\xb8\x8a"]
 
 
-def is_some(data):
-    """Leave out a mark alone, which may be no document or an empty one: no count can tell."""
+def has_text(data):
+    """Return False for a lone byte order mark: it may be no document or an empty one, which no count shows."""
     return data != "\ufeff".encode()
 
 
-texts = st.lists(st.sampled_from(GOOD), max_size=40).map(b"".join).filter(is_some)
-any_bytes = st.lists(st.sampled_from(BAD), max_size=40).map(b"".join).filter(is_some)
+texts = st.lists(st.sampled_from(GOOD), max_size=40).map(b"".join).filter(has_text)
+any_bytes = st.lists(st.sampled_from(BAD), max_size=40).map(b"".join).filter(has_text)
 sizes = st.integers(1, 20)
 
 
 @contextmanager
 def small(chunk, long_line=1 << 22):
-    """Read by a few bytes, and take lines of a few bytes for long ones."""
+    """Read a few bytes at a time, and treat lines of a few bytes as long ones."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lines, "CHUNK", chunk)
         patch.setattr(decoding, "CHUNK", chunk)
@@ -60,7 +60,7 @@ def small(chunk, long_line=1 << 22):
 
 
 def lines_with_starts(data):
-    """The slow twin: the lines of some bytes, each with its first byte's place."""
+    """Return the lines of some bytes with their positions, slowly."""
     found, start = [], 0
     for line in re.findall(rb"[^\n]*\n|[^\n]+", data):
         found.append((start, line))
@@ -69,7 +69,7 @@ def lines_with_starts(data):
 
 
 def plain_lines(data, encoding="utf-8", errors="strict"):
-    """The slow twin of decoding: the lines as documents; None for a line with a bad byte that is left out."""
+    """Decode lines to documents, slowly; None for a line with a bad byte that is skipped."""
     found = []
     for _, raw in lines_with_starts(data.removeprefix("\ufeff".encode())):
         try:
@@ -88,11 +88,11 @@ def read_all(stream, step):
     return b"".join(parts)
 
 
-# Ranges and runs
+# Ranges and blocks
 
 
 @given(texts, sizes, sizes, sizes)
-def test_ranges_give_each_line_once_to_the_range_of_its_first_byte(data, size, chunk, step):
+def test_range_contains_the_lines_that_begin_in_it(data, size, chunk, step):
     with small(chunk):
         for start in range(0, len(data), size):
             stop = min(start + size, len(data))
@@ -106,7 +106,7 @@ def test_ranges_give_each_line_once_to_the_range_of_its_first_byte(data, size, c
 
 
 @given(texts, st.data(), sizes)
-def test_ranges_of_any_borders_cover_the_file(data, drawn, chunk):
+def test_ranges_with_any_borders_cover_the_file(data, drawn, chunk):
     inner = drawn.draw(st.lists(st.integers(0, len(data)), max_size=6).map(sorted))
     borders = [0, *inner, len(data)]
     with small(chunk):
@@ -119,7 +119,7 @@ def test_ranges_of_any_borders_cover_the_file(data, drawn, chunk):
 
 
 @given(texts, sizes, sizes, st.booleans())
-def test_runs_are_whole_lines_or_open_parts_of_a_long_one(data, chunk, long_line, whole):
+def test_blocks_are_whole_lines_or_parts_of_a_long_line(data, chunk, long_line, whole):
     with small(chunk, long_line):
         found = list(lines.read_line_blocks(BytesIO(data), keep_lines_whole=whole))
     assert b"".join(run.data for run in found) == data
@@ -137,7 +137,7 @@ def test_runs_are_whole_lines_or_open_parts_of_a_long_one(data, chunk, long_line
 
 
 @given(texts, st.integers(0, 60), sizes)
-def test_line_ends_before_a_place_are_counted(data, stop, chunk):
+def test_count_lines_stops_at_a_position(data, stop, chunk):
     with small(chunk):
         assert lines.count_lines(BytesIO(data), stop) == data[:stop].count(b"\n")
 
@@ -150,7 +150,7 @@ def diagnostics(on_error="stop"):
 
 
 @given(texts, sizes)
-def test_lines_are_decoded_alike_in_runs_and_in_order(data, chunk):
+def test_blocks_and_streams_decode_to_equal_lines(data, chunk):
     expected = plain_lines(data)
     with small(chunk):
         in_order = list(Decoder("utf-8", diagnostics()).read_text(BytesIO(data)))
@@ -165,7 +165,7 @@ def test_lines_are_decoded_alike_in_runs_and_in_order(data, chunk):
 
 
 @given(any_bytes, sizes, st.sampled_from(["skip", "replace"]))
-def test_bad_lines_are_left_out_or_mended_alike_and_counted(data, chunk, on_error):
+def test_bad_lines_are_skipped_or_repaired_and_counted(data, chunk, on_error):
     expected = plain_lines(data, errors=on_error)
     strict = plain_lines(data, errors="skip")
     bad = [n for n, line in enumerate(strict, 1) if line is None]
@@ -185,7 +185,7 @@ def test_bad_lines_are_left_out_or_mended_alike_and_counted(data, chunk, on_erro
 
 
 @given(any_bytes, sizes)
-def test_reading_stops_at_the_first_bad_line(data, chunk):
+def test_decoding_stops_at_the_first_bad_line(data, chunk):
     strict = plain_lines(data, errors="skip")
     first = strict.index(None) + 1 if None in strict else None
     with small(chunk):
@@ -204,20 +204,20 @@ def test_reading_stops_at_the_first_bad_line(data, chunk):
 
 
 @given(st.text("a上é😀 \n\r\ufeff", max_size=40), sizes, st.sampled_from(["utf-16-le", "utf-16", "utf-32-be"]))
-def test_wide_encodings_are_read_in_order(text, chunk, encoding):
+def test_wide_encodings_are_decoded(text, chunk, encoding):
     expected = plain_lines(text.removeprefix("\ufeff").encode())
     if text.startswith("\ufeff") or encoding != "utf-16":
         data = text.encode(encoding.replace("16", "16-le") if encoding == "utf-16" else encoding)
     else:
         data = text.encode(encoding)
     if text.removeprefix("\ufeff").startswith("\ufeff"):
-        return  # two marks in front: which is the mark is the codec's affair
-    with small(max(chunk, 4)):  # a byte order mark is looked for in the first chunk
+        return  # two marks at the start: the codec decides which is the mark
+    with small(max(chunk, 4)):  # the first chunk contains the byte order mark
         assert list(Decoder(encoding, diagnostics()).read_text(BytesIO(data))) == expected
 
 
-def joined(records):
-    """Put the parts of documents together again."""
+def join_parts(records):
+    """Join the parts of documents."""
     found, open_parts = [], []
     for document in records:
         open_parts.append(document.text)
@@ -238,7 +238,7 @@ CUTS = [
 
 
 @given(texts, sizes, sizes, st.sampled_from(CUTS), st.sampled_from(["document", "lines"]))
-def test_parts_of_a_long_line_are_the_line(data, chunk, long_line, cut, unit):
+def test_parts_of_a_long_line_join_to_the_line(data, chunk, long_line, cut, unit):
     with small(chunk, long_line):
         found = list(
             read_documents(
@@ -246,10 +246,10 @@ def test_parts_of_a_long_line_are_the_line(data, chunk, long_line, cut, unit):
             )
         )
     if unit == "lines":
-        text = "\n".join(text.removesuffix("\n") for text in joined(found))
+        text = "\n".join(text.removesuffix("\n") for text in join_parts(found))
         assert text.replace("\r", "").split("\n") == "\n".join(plain_lines(data)).replace("\r", "").split("\n")
     else:
-        assert joined(found) == plain_lines(data)
+        assert join_parts(found) == plain_lines(data)
     if cut is None:
         assert not any(document.has_continuation for document in found)
 
@@ -260,7 +260,7 @@ def test_parts_of_a_long_line_are_the_line(data, chunk, long_line, cut, unit):
 def plan(
     folder, data, shard_size, *, is_stream, on_error="stop", cut=None, kind="text", encoding="utf-8", names=("a",)
 ):
-    """Cut files into tasks, read these, and return the documents and what was told."""
+    """Split files into tasks, read these, and return the documents and diagnostics."""
     sources = []
     for name in names:
         path = os.path.join(folder, name)
@@ -283,22 +283,22 @@ def folder(tmp_path_factory):
 
 @settings(deadline=None)
 @given(data=texts, size=sizes, chunk=sizes, long_line=sizes, cut=st.sampled_from(CUTS), is_stream=st.booleans())
-def test_tasks_give_each_document_once_and_in_order(folder, data, size, chunk, long_line, cut, is_stream):
+def test_tasks_yield_each_document_once_and_in_order(folder, data, size, chunk, long_line, cut, is_stream):
     with small(chunk, long_line):
         found, told = plan(folder, data, size, is_stream=is_stream, cut=cut, names=("a", "b"))
-    assert joined(found) == plain_lines(data) * 2
+    assert join_parts(found) == plain_lines(data) * 2
     assert told == []
 
 
 @settings(deadline=None)
 @given(data=any_bytes, size=sizes, chunk=sizes, is_stream=st.booleans(), packed=st.booleans())
-def test_tasks_tell_every_bad_line(folder, data, size, chunk, is_stream, packed):
+def test_tasks_report_every_bad_line(folder, data, size, chunk, is_stream, packed):
     strict = plain_lines(data, errors="skip")
     bad = {n for n, line in enumerate(strict, 1) if line is None}
     with small(chunk):
         stored = gzip.compress(data) if packed else data
         found, told = plan(folder, stored, size, is_stream=is_stream, on_error="skip")
-    assert joined(found) == [line for line in strict if line is not None]
+    assert join_parts(found) == [line for line in strict if line is not None]
     assert all(isinstance(loss, SkippedRecords) for loss in told)
     assert sum(loss.count for loss in told) == len(bad)
     if not packed:
@@ -329,7 +329,7 @@ def test_tasks_stop_at_the_first_bad_line(folder, data, size, chunk, long_line, 
     end=st.sampled_from(["\n", "\r\n"]),
     is_stream=st.booleans(),
 )
-def test_cells_of_csv_are_whole_whatever_the_cuts(folder, values, size, chunk, end, is_stream):
+def test_csv_cells_are_whole_for_any_shard_size(folder, values, size, chunk, end, is_stream):
     quoted = ['"' + value.replace('"', '""') + '"' for value in values]
     data = end.join(["text", *quoted, ""]).encode()
     with small(chunk):
@@ -338,7 +338,7 @@ def test_cells_of_csv_are_whole_whatever_the_cuts(folder, values, size, chunk, e
     assert [document.text for document in found if document.text] == expected
 
 
-# The real program: cuts never change the output
+# The program: shard sizes never change the output
 
 SENTENCES = [
     "今天天气很好，我们去公园散步。",
@@ -369,7 +369,7 @@ OPTIONS = [
 
 @pytest.mark.full
 @pytest.mark.parametrize("options", OPTIONS, ids=" ".join)
-def test_no_way_of_cutting_changes_the_output(kxcli, options):
+def test_output_is_equal_for_any_shard_size(kxcli, options):
     whole = corpus()
     data = "\n".join(whole).encode()
     (kxcli.folder / "whole").write_bytes(data)
@@ -389,7 +389,7 @@ def test_no_way_of_cutting_changes_the_output(kxcli, options):
         ("-j", 2, "--shard-size", "2K"),
         ("-j", 1, "-r", "parts"),
     ]
-    for way in ways[:2] if "full" in options else ways:  # jieba's own dictionary takes a second in each process
+    for way in ways[:2] if "full" in options else ways:  # jieba's dictionary takes a second in each process
         assert kxcli(*use, *way, stdin=data).out == expected, way
 
 
@@ -402,7 +402,7 @@ def long_words(size, seed=2):
 
 @pytest.mark.full
 @pytest.mark.parametrize("way", ["file", "gz", "stdin"])
-def test_a_document_longer_than_a_shard_is_one_document(kxcli, workers, way):
+def test_document_longer_than_a_shard_is_one_document(kxcli, workers, way):
     words, single, pairs = long_words(2_000_000)  # 7.8 MB: in parts of 4 MiB
     data = ("w1 w2\n" + " ".join(words) + "\nw1 w2\n").encode()
     use = ("wordcount", "-t", "space", "--df", "--ngram", "1-2", "-j", workers)
@@ -419,10 +419,10 @@ def test_a_document_longer_than_a_shard_is_one_document(kxcli, workers, way):
 
 @pytest.mark.full
 @pytest.mark.parametrize("options", [("--df",), ("-t", "search", "--no-hmm", "--punct")], ids=" ".join)
-def test_a_long_line_is_cut_where_jieba_ends_its_blocks(kxcli, workers, options):
+def test_long_line_is_split_between_jieba_blocks(kxcli, workers, options):
     parts = corpus(2000)
     flat = "。".join(part.replace("\r", "") for part in parts)
-    line = (flat * (5_000_000 // len(flat.encode()) + 1)).encode()  # 5 MB: longer than what is read in one part
+    line = (flat * (5_000_000 // len(flat.encode()) + 1)).encode()  # 5 MB: longer than one part
     clauses = line.replace("。".encode(), "。\n".encode())  # jieba ends a block at the full stop
     use = ("wordcount", *options, "-j", workers)
     (kxcli.folder / "a").write_bytes(line)
@@ -433,7 +433,7 @@ def test_a_long_line_is_cut_where_jieba_ends_its_blocks(kxcli, workers, options)
 
 
 def peak_memory(kxcli, *arguments):
-    """Run to the end; return the greatest memory of any process of the run, in bytes, and the output."""
+    """Run to the end; return the maximal memory of a process of the run, in bytes, and the output."""
     peaks = {}
     with open(kxcli.folder / "peak.out", "wb") as out:
         process = kxcli.start(*arguments, stdout=out)
@@ -449,7 +449,7 @@ def peak_memory(kxcli, *arguments):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("options", [(), ("--df", "--ngram", "1-2"), ("-t", "full")], ids=" ".join)
-def test_one_line_of_many_megabytes_is_counted_in_bounded_memory(kxcli, workers, options):
+def test_long_line_is_counted_in_bounded_memory(kxcli, workers, options):
     flat = "，".join(part.replace("\r", "") for part in corpus(3000))
     size = len(flat.encode())
     files = {}
@@ -465,7 +465,7 @@ def test_one_line_of_many_megabytes_is_counted_in_bounded_memory(kxcli, workers,
     assert large_peak < 300 << 20
 
 
-# What is told of tasks
+# Diagnostics of tasks
 
 
 names = st.sampled_from(["a", "上/é", "s3://a/b", os.fsdecode(b"\xff"), "message"])
@@ -479,11 +479,11 @@ told_ones = st.one_of(
 
 
 @given(told_ones)
-def test_what_was_told_goes_through_json_and_back(told):
+def test_diagnostics_survive_json(told):
     assert from_json(json.loads(json.dumps(to_json(told)))) == told
 
 
 @pytest.mark.parametrize("value", [{}, [], 1, None, {"path": "a"}, {"kind": "a", "count": "x", "places": []}])
-def test_what_was_never_told_is_refused(value):
+def test_invalid_diagnostics_are_refused(value):
     with pytest.raises((KeyError, TypeError, ValueError)):
         from_json(value)

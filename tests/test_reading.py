@@ -1,4 +1,4 @@
-"""What every reader of input shares, in this process: compression, archives, encodings, records, stdin."""
+"""Common behavior of all readers: compression, archives, encodings, records, stdin."""
 
 import array
 import bz2
@@ -41,7 +41,7 @@ TABLE = b"x\ty\n" + b"".join(b"%d\t%d\n" % (n, n % 7) for n in range(20))
 LABELED = b'{"text": "ab", "mention_data": []}\n'
 WEATHER = "".join(f"{first}天气很好{last}\n" for first in "今明后昨" for last in "呢吗吧了").encode()
 READERS = {
-    # name: (arguments, where {} is the file; what is read)
+    # name: (arguments, {} for the file; what is read)
     "text": ((*SPACE, "{}"), b"a b\n" * 40),
     "text in shards": ((*SPACE, "--shard-size", "16", "{}"), b"a b\n" * 40),
     "jsonl": ((*SPACE, "--input-format", "jsonl", "{}"), b'{"text": "a b"}\n' * 40),
@@ -82,7 +82,7 @@ def run(tmp_path, monkeypatch, capfdbinary):
     def call(*arguments, stdin=None, code=0):
         if stdin is not None:
             monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
-        stdout = os.dup(1)  # the program points it at nothing when it fails
+        stdout = os.dup(1)  # the program closes it when it fails
         try:
             ended = main([str(argument) for argument in arguments])
         finally:
@@ -104,7 +104,7 @@ def put(name, data):
 
 
 def assert_error(ended, start, *parts):
-    """One line on stderr says where, what, and what to do."""
+    """Check that stderr is one line with place, problem and hint."""
     assert ended.err.startswith(f"kxcli: error: {start}"), ended.err
     assert ended.err.count("\n") == 1 and "; " in ended.err
     assert all(part in ended.err for part in parts), ended.err
@@ -122,7 +122,7 @@ def read_with(run, reader, data, *, is_stdin=False, code=0):
 
 
 def members(kind, data):
-    """Return data in three compressed members, two of which end within a line."""
+    """Return data in three compressed members; two of them end within a line."""
     cut = len(data) // 3
     return [PACK[kind](part) for part in (data[: cut + 1], data[cut + 1 : 2 * cut], data[2 * cut :])]
 
@@ -132,7 +132,7 @@ def skippable(data=b"abcd", number=0):
 
 
 @pytest.mark.parametrize(("reader", "kind"), BY_KIND)
-def test_all_members_are_read_by_every_reader(run, reader, kind):
+def test_every_reader_reads_all_members(run, reader, kind):
     data = READERS[reader][1]
     plain = read_with(run, reader, data).out
     assert plain and read_with(run, reader, b"".join(members(kind, data))).out == plain
@@ -141,7 +141,7 @@ def test_all_members_are_read_by_every_reader(run, reader, kind):
 
 
 @pytest.mark.parametrize(("reader", "kind"), BY_KIND)
-def test_what_follows_a_member_is_an_error_of_every_reader(run, reader, kind):
+def test_every_reader_refuses_data_after_a_member(run, reader, kind):
     data = READERS[reader][1]
     other = "xz" if kind != "xz" else "gz"
     harmed = PACK[kind](data) + PACK[other](data)
@@ -175,34 +175,34 @@ class Trickle(io.RawIOBase):
     ("kind", "n_before", "n_after"),
     [("xz", 4, 0), ("xz", 8, 8), ("xz", 0, 4), ("xz", 1 << 17, 4), ("gz", 1, 0), ("gz", 511, 0), ("gz", 3, 1 << 17)],
 )
-def test_padding_between_and_after_members_is_skipped(raw, kind, n_before, n_after):
+def test_padding_of_members_is_skipped(raw, kind, n_before, n_after):
     one = PACK[kind](b"some text\n")
     assert drain(one + bytes(n_before) + one + bytes(n_after), raw=raw) == b"some text\n" * 2
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 6, 65_537])
 @pytest.mark.parametrize("where", ["between", "after"])
-def test_xz_padding_that_is_no_multiple_of_four_is_an_error(size, where):
+def test_xz_padding_of_wrong_length_is_an_error(size, where):
     one = lzma.compress(b"some text\n")
     with pytest.raises(InputError, match="multiple of 4"):
         drain(one + bytes(size) + (one if where == "between" else b""))
 
 
 @pytest.mark.parametrize("kind", ["bz2", "zst"])
-def test_padding_that_the_format_does_not_have_is_an_error(kind):
+def test_padding_of_other_formats_is_an_error(kind):
     with pytest.raises(InputError, match=f"not {kind}"):
         drain(PACK[kind](b"some text\n") + bytes(8))
 
 
 @pytest.mark.parametrize("kind", PACK)
 @pytest.mark.parametrize("tail", [b"x", b"some words\n" * 3, b"\n", bytes(3) + b"x", b"BZh9", b"\x1f", b"\xfd7z"])
-def test_anything_after_the_last_member_is_an_error(kind, tail):
+def test_data_after_the_last_member_is_an_error(kind, tail):
     with pytest.raises(InputError, match=r"path: the compressed data .*; "):
         drain(PACK[kind](b"some text\n") * 2 + tail)
 
 
 @pytest.mark.parametrize("kind", PACK)
-def test_every_cut_of_a_later_member_is_an_error(kind):
+def test_truncated_later_member_is_an_error(kind):
     one = PACK[kind](b"some text\n")
     for size in range(1, len(one)):
         with pytest.raises(InputError, match="path: the compressed data "):
@@ -210,7 +210,7 @@ def test_every_cut_of_a_later_member_is_an_error(kind):
 
 
 @pytest.mark.parametrize("kind", PACK)
-def test_no_flipped_bit_of_a_later_member_loses_text_silently(kind):
+def test_flipped_bits_of_a_later_member_never_lose_text_silently(kind):
     one = PACK[kind](b"some text\n")
     if kind == "zst":
         one = zstd.compress(b"some text\n", options={zstd.CompressionParameter.checksum_flag: 1})
@@ -222,18 +222,18 @@ def test_no_flipped_bit_of_a_later_member_loses_text_silently(kind):
         except InputError as error:
             assert "the compressed data " in str(error)
         else:
-            assert found == b"some text\n" * 2, at  # as in gzip's time and name of the file
+            assert found == b"some text\n" * 2, at  # as in the time and the name of the file in gzip
 
 
 @pytest.mark.parametrize("raw", [io.BytesIO, Trickle])
 @pytest.mark.parametrize("order", ["ST", "SSTS", "TSST", "STSTS", "S", "SS"])
-def test_skippable_frames_of_zst_are_skipped_wherever_they_are(raw, order):
+def test_skippable_frames_of_zst_are_skipped(raw, order):
     text = zstd.compress(b"some text\n")
     frames = [text if one == "T" else skippable(b"x" * number, number) for number, one in enumerate(order)]
     assert drain(b"".join(frames), raw=raw) == b"some text\n" * order.count("T")
 
 
-def test_a_skippable_frame_that_is_cut_is_an_error():
+def test_truncated_skippable_frame_is_an_error():
     with pytest.raises(InputError, match="ends too early"):
         drain(skippable()[:-1])
 
@@ -246,14 +246,14 @@ def test_zst_with_a_large_window_is_read(window):
     assert drain(data) == b"some text\n"
 
 
-def test_members_come_whole_whatever_is_read_at_a_time():
+def test_members_are_whole_for_any_read_size():
     parts = [bytes([97 + n % 26]) * n for n in range(200)]
     for kind, pack in PACK.items():
         for size in (1, 7, 1 << 18):
             assert drain(b"".join(map(pack, parts)), size) == b"".join(parts), kind
 
 
-# Formats that are not read
+# Unsupported formats
 
 
 def tar(form, *, size=5):
@@ -266,7 +266,7 @@ def tar(form, *, size=5):
 
 
 def old_tar():
-    """Return an archive of the time before magic numbers."""
+    """Return an archive of the format without a magic number."""
     head = bytearray(tar(tarfile.USTAR_FORMAT))
     head[257:265] = bytes(8)
     head[148:156] = b" " * 8
@@ -302,7 +302,7 @@ UNREAD = {
 
 @pytest.mark.parametrize("form", UNREAD)
 @pytest.mark.parametrize("size", [None, 4])
-def test_a_format_that_is_not_read_is_refused_with_a_hint(run, form, size):
+def test_unsupported_format_is_refused_with_a_hint(run, form, size):
     data, hint = UNREAD[form]
     shards = () if size is None else ("--shard-size", size)
     assert_error(run(*SPACE, *shards, put("a", data), code=1), "a: is ", hint)
@@ -311,7 +311,7 @@ def test_a_format_that_is_not_read_is_refused_with_a_hint(run, form, size):
 
 @pytest.mark.parametrize("kind", PACK)
 @pytest.mark.parametrize("form", ["tar, ustar", "tar, gnu", "tar, pax", "tar, old"])
-def test_a_compressed_tar_archive_is_refused(run, kind, form):
+def test_compressed_tar_archive_is_refused(run, kind, form):
     assert_error(run(*SPACE, put("a", PACK[kind](UNREAD[form][0])), code=1), "a: is a tar archive; ", "tar -xOf")
 
 
@@ -386,7 +386,7 @@ def guess_encoding(data, *, complete=True):
         KOREAN.encode()[1:],
     ],
 )
-def test_auto_takes_text_that_is_mostly_utf8_for_utf8(data):
+def test_auto_detects_mostly_valid_utf8(data):
     assert guess_encoding(data) == ("utf-8", "")
 
 
@@ -403,7 +403,7 @@ def test_auto_takes_text_that_is_mostly_utf8_for_utf8(data):
         "㐀㐁𠀀，这是生僻字的一个例子",
     ],
 )
-def test_auto_finds_gb18030_without_a_false_alarm(encoding, text):
+def test_auto_detects_gb18030_without_doubt(encoding, text):
     data = text.encode(encoding, "ignore")
     assert guess_encoding(data) == ("gb18030", "")
     assert guess_encoding(data[:-1], complete=False) == ("gb18030", "")
@@ -445,11 +445,11 @@ def test_auto_doubts_gb18030_with_some_lines_of_utf8():
 
 
 @pytest.mark.parametrize("marked", ["utf-8-sig", "utf-16", "utf-32"])
-def test_auto_believes_a_byte_order_mark(marked):
+def test_auto_trusts_a_byte_order_mark(marked):
     assert guess_encoding(KOREAN.encode(marked)) == (marked.removesuffix("-sig"), "")
 
 
-def test_a_file_cut_within_a_character_skips_one_line_only(run):
+def test_file_cut_within_a_character_skips_one_line(run):
     text = NEWS.encode() * 9
     put("whole", text[text.index(b"\n") + 1 :])
     put("cut", text[1:])
@@ -460,7 +460,7 @@ def test_a_file_cut_within_a_character_skips_one_line_only(run):
 
 
 @pytest.mark.parametrize("reader", [name for name in READERS if name not in ("knowledge base", "gold")])
-def test_every_reader_warns_of_text_that_looks_wrong(run, reader):
+def test_every_reader_warns_of_a_doubtful_encoding(run, reader):
     arguments, data = READERS[reader]
     arguments = [part.replace("{}", "input") for part in arguments]
     bad = TRADITIONAL.replace("\n", "").encode("big5")
@@ -484,7 +484,7 @@ def test_every_reader_warns_of_text_that_looks_wrong(run, reader):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("encoding", ["gbk", "gb18030"])
-def test_auto_reads_whole_corpora_and_their_pieces_without_a_false_alarm(corpora, encoding):
+def test_auto_has_no_doubts_about_corpora_and_their_pieces(corpora, encoding):
     for path in sorted(corpora.glob("*")):
         data = (lzma.decompress(path.read_bytes()) if path.suffix == ".xz" else path.read_bytes()).decode()
         for start in range(0, len(data), 200_000):
@@ -500,7 +500,7 @@ def test_auto_reads_whole_corpora_and_their_pieces_without_a_false_alarm(corpora
 @pytest.mark.parametrize("reader", ON_STDIN)
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32"])
 @pytest.mark.parametrize("order", ["le", "be"])
-def test_a_missing_byte_order_mark_is_an_error_of_every_reader(run, reader, encoding, order):
+def test_every_reader_refuses_a_missing_byte_order_mark(run, reader, encoding, order):
     arguments, data = READERS[reader]
     put("input", data.decode().encode(f"{encoding}-{order}"))
     arguments = [part.replace("{}", "input") for part in arguments]
@@ -543,7 +543,7 @@ ON_PIPE = {
 
 
 @pytest.mark.parametrize("reader", ON_PIPE)
-def test_a_nonblocking_stdin_is_read_to_its_end(run, monkeypatch, reader):
+def test_nonblocking_stdin_is_read_to_its_end(run, monkeypatch, reader):
     arguments, data = ON_PIPE[reader]
     expected = run(*arguments, stdin=data).out
     read_end, write_end = os.pipe()
@@ -566,7 +566,7 @@ def test_a_nonblocking_stdin_is_read_to_its_end(run, monkeypatch, reader):
         out = run(*arguments).out
         assert not os.get_blocking(read_end)
     with pytest.raises(OSError):
-        os.close(write_end)  # the end was met, too
+        os.close(write_end)  # the end of the input, too
     assert expected and out == expected
 
 
@@ -606,7 +606,7 @@ def table_with_open_quote(n_before, n_after, *, width=1):
 
 
 @pytest.mark.parametrize(("n_after", "width"), [(3_000, 1), (999, 1), (1, 1), (30, 100_000)])
-def test_an_open_quote_is_an_error_where_it_opens_and_swallows_nothing(run, n_after, width):
+def test_open_quote_is_an_error_at_its_line(run, n_after, width):
     put("a.csv", table_with_open_quote(20, n_after, width=width))
     for arguments in csv_readers("a.csv"):
         assert_error(
@@ -616,18 +616,18 @@ def test_an_open_quote_is_an_error_where_it_opens_and_swallows_nothing(run, n_af
     assert run(*csv_readers("a.csv")[0], "--on-error", "skip").counts == {"北京": 20, "广州" + "州" * width: n_after}
 
 
-def test_a_quoted_field_of_many_lines_within_the_limit_is_one_field(run):
+def test_quoted_field_of_many_lines_is_one_field(run):
     put("a.csv", "text,id\n" + '"' + "a\n" * 990 + '",1\nb,2\n')
     assert run(*SPACE, "--field", "text", "a.csv").counts == {"a": 990, "b": 1}
 
 
-def test_a_long_field_on_one_line_is_read(run):
+def test_long_field_on_one_line_is_read(run):
     put("a.csv", "text,id\n" + '"' + "a " * (1 << 20) + '",1\nb,2\n')
     assert run(*SPACE, "--field", "text", "a.csv").counts == {"a": 1 << 20, "b": 1}
 
 
 @pytest.mark.parametrize("n", [2, 3, 1_200])
-def test_every_line_with_an_open_quote_is_skipped_by_itself(run, n):
+def test_lines_with_an_open_quote_are_skipped_one_by_one(run, n):
     put("a.csv", "text,id\nx,1\n" + 'x,"y\n' * n + "x,2\n")
     ended = run(*SPACE, "--field", "text", "--on-error", "skip", "a.csv")
     assert ended.counts == {"x": 2}
@@ -644,7 +644,7 @@ HEADERS = {
 
 
 @pytest.mark.parametrize("header", HEADERS)
-def test_a_header_that_is_not_csv_is_an_error(run, header):
+def test_header_that_is_not_csv_is_an_error(run, header):
     data, what = HEADERS[header]
     put("a.csv", data)
     for arguments in (*csv_readers("a.csv"), ("wordcount", "--merge", "a.csv")):
@@ -658,12 +658,12 @@ def test_blank_lines_before_a_csv_header_are_skipped(run):
 
 
 @pytest.mark.parametrize(("separator", "name"), [(";", "a.csv"), ("\t", "a.csv"), (",", "a.tsv"), ("|", "a.csv")])
-def test_another_separator_is_named(run, separator, name):
+def test_hint_names_another_separator(run, separator, name):
     put(name, separator.join(("text", "id")) + "\n" + separator.join(("x", "1")) + "\n")
     assert_error(run(*SPACE, "--field", "text", name, code=1), f"{name}:1: has no column 'text'; it has one column")
 
 
-# Odd JSON
+# Unusual JSON
 
 DIGITS = "1" * 5_000
 ODD_VALUES = {
@@ -680,7 +680,7 @@ ODD_VALUES = {
     "too deep": "[" * 100_000,
 }
 ODD_LINES = {
-    # what has the odd value: (arguments, a line of the input, its other lines)
+    # name: (arguments, a line with the unusual value, the other lines)
     "a field that is not used": ((*SPACE, "--field", "text", "a.jsonl"), '{"text": "ab", "o": %s}', '{"text": "cd"}'),
     "the text": ((*SPACE, "--field", "text", "a.jsonl"), '{"text": %s}', '{"text": "cd"}'),
     "the group": ((*SPACE, "--by", "g", "a.jsonl"), '{"text": "ab", "g": %s}', '{"text": "cd", "g": 1}'),
@@ -714,7 +714,7 @@ ODD_LINES = {
 
 
 @pytest.mark.parametrize("where", ODD_LINES)
-def test_odd_json_is_read_or_a_bad_record(run, monkeypatch, where):
+def test_odd_json_is_read_or_is_a_bad_record(run, monkeypatch, where):
     monkeypatch.setenv("XDG_CACHE_HOME", os.getcwd())
     arguments, line, others = ODD_LINES[where]
     for name, value in ODD_VALUES.items():
@@ -728,12 +728,12 @@ def test_odd_json_is_read_or_a_bad_record(run, monkeypatch, where):
             assert_error(run(*arguments, code=1), f"a.jsonl:{others.count(chr(10)) + 2}: ")
 
 
-def test_a_long_integer_groups_by_its_digits(run):
+def test_long_integer_is_a_group_by_its_digits(run):
     put("a.jsonl", f'{{"text": "ab", "g": {DIGITS}}}\n' * 2)
     assert run(*SPACE, "--by", "g", "a.jsonl").out == f"{DIGITS}\tab\t2\n".encode()
 
 
-def test_a_field_of_another_type_is_not_called_unreadable(run):
+def test_field_of_another_type_is_not_called_invalid_json(run):
     put("a.jsonl", '{"text": "ab"}\n{"text": null}\n{"text": "ab"\n{"x": 1}\n')
     err = run(*SPACE, "--field", "text", "--on-error", "skip", "a.jsonl").err
     assert "not valid JSONL: a.jsonl:3\n" in err
@@ -785,7 +785,7 @@ def test_every_codec_reads_any_bytes_or_is_refused():
 @pytest.mark.parametrize(
     "name", ["hex", "rot13", "base64", "idna", "punycode", "utf-7", "undefined", "unicode_escape", ""]
 )
-def test_what_is_no_encoding_of_text_is_a_usage_error(run, name):
+def test_codec_that_is_not_of_text_is_a_usage_error(run, name):
     put("a.txt", "a\n")
     for arguments in ((*SPACE, "a.txt"), ("newwords", "a.txt"), ("hsic", "-x", "1", "-y", "2", "a.txt")):
         assert "encoding" in run(*arguments, "--encoding", name, code=2).err
@@ -832,7 +832,7 @@ PARTS += [
     st.sampled_from(["utf-8", "gb18030", "utf-16", "utf-16-le", "utf-32", "big5", "iso2022_jp"]),
     st.booleans(),
 )
-def test_any_bytes_are_records_or_an_error(data, kind, encoding, has_header):
+def test_any_bytes_give_records_or_an_error(data, kind, encoding, has_header):
     data = b"text\n" * has_header + data
     for on_error in ("stop", "skip", "replace"):
         read_all(data, kind, encoding, on_error)
@@ -842,7 +842,7 @@ def test_any_bytes_are_records_or_an_error(data, kind, encoding, has_header):
 
 # Lines too long for --memory
 
-LONG = "a " * 700_000  # more than 1 MiB, which is read with any memory
+LONG = "a " * 700_000  # more than 1 MiB, the minimal limit
 OVER = "more than 1.0 MB, too much for --memory"
 LONG_LINES = {
     # name: (arguments; input with a long second line)
@@ -867,7 +867,7 @@ LONG_LINES = {
 
 
 @pytest.mark.parametrize("name", LONG_LINES)
-def test_a_line_that_memory_has_no_room_for_is_a_bad_record(run, name):
+def test_line_too_long_for_memory_is_a_bad_record(run, name):
     arguments, text = LONG_LINES[name]
     put("kb.jsonl", ENTRIES)
     use = (*arguments, "-j", "1", "--memory", "80M")
@@ -881,7 +881,7 @@ def test_a_line_that_memory_has_no_room_for_is_a_bad_record(run, name):
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
 @pytest.mark.parametrize("pack", [bytes, bz2.compress])
-def test_a_long_line_of_a_stream_or_of_utf_16_is_a_bad_record(run, pack, encoding):
+def test_long_line_of_a_stream_or_of_utf_16_is_a_bad_record(run, pack, encoding):
     text = f'{{"text": "{LONG}"}}\n{{"text": "b"}}\n{{"text": "{LONG}"}}'
     put("a", pack(text.encode(encoding)))
     use = (*SPACE, "--memory", "80M", "--input-format", "jsonl", "--encoding", encoding, "--shard-size", "100K", "a")
@@ -890,7 +890,7 @@ def test_a_long_line_of_a_stream_or_of_utf_16_is_a_bad_record(run, pack, encodin
     assert (skipped.out, f"2 lines skipped: {OVER}: a:1, a:3\n" in skipped.err) == (b"b\t1\n", True)
 
 
-def test_long_lines_are_read_without_a_limit_of_memory_or_in_parts(run):
+def test_long_lines_are_read_in_parts_or_without_a_limit(run):
     put("a.jsonl", f'{{"text": "{LONG}"}}\n')
     put("a.txt", f"{LONG}\n")
     assert run(*SPACE, "--field", "text", "a.jsonl").out == b"a\t700000\n"

@@ -1,4 +1,4 @@
-"""Input by URL, read from real servers on the loopback: HTTP with and without parts, and moto's S3."""
+"""Inputs by URL, from servers on the loopback: HTTP with and without ranges, and moto's S3."""
 
 import fcntl
 import gzip
@@ -43,10 +43,14 @@ AWS = {"AWS_ACCESS_KEY_ID": "someone", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_D
 
 @dataclass
 class Page:
-    """What a server has at an address, and how it is going to misbehave, request by request.
+    """The content of an address, and the failures of the server, request by request.
 
-    breaks: bytes after which the connection is cut.  statuses: answered instead.  after: requests after which it is
-    `data + data` with another tag.  is_hanging: an answer never comes; then: from which request on.
+    Attributes:
+        breaks: bytes after which the connection is cut.
+        statuses: statuses that are answered instead.
+        after: the number of requests after which the content is `data + data` with another tag.
+        hangs: the requests that are never answered.
+        requests: the ranges of the requests, in order.
     """
 
     data: bytes
@@ -57,12 +61,12 @@ class Page:
     statuses: list = field(default_factory=list)
     after: int | None = None
     hangs: list = field(default_factory=list)
-    asked: list = field(default_factory=list)  # the ranges of the requests, in order
+    requests: list = field(default_factory=list)
 
     @property
-    def parts(self):
-        """The parts that were asked for: start and stop."""
-        found = (re.fullmatch(r"bytes=(\d+)-(\d+)", asked or "") for asked in self.asked)
+    def ranges(self):
+        """The ranges of the requests: start and stop."""
+        found = (re.fullmatch(r"bytes=(\d+)-(\d+)", header or "") for header in self.requests)
         return [(int(one[1]), int(one[2]) + 1) for one in found if one]
 
 
@@ -77,7 +81,8 @@ class Web:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
-            wbufsize = -1  # head and body in one go: what is sent in two waits for the client's delayed answer
+            # Head and body together, because a second packet waits for the client's delayed acknowledgment.
+            wbufsize = -1
 
             def do_GET(self):
                 page = web.pages.get(self.path.partition("?")[0])
@@ -97,7 +102,7 @@ class Web:
             daemon_threads = True
             request_queue_size = 32
 
-            def handle_error(self, *about):  # clients that have enough
+            def handle_error(self, *about):  # clients that close the connection early
                 pass
 
         self.server = Server(("127.0.0.1", 0), Handler)
@@ -115,8 +120,8 @@ class Web:
         return f"http://127.0.0.1:{self.server.server_port}/{name}"
 
     def answer(self, handler, page):
-        asked = handler.headers.get("Range")
-        page.asked.append(asked)
+        address = handler.headers.get("Range")
+        page.requests.append(address)
         if page.hangs and page.hangs.pop(0):
             self.released.wait()
             handler.close_connection = True
@@ -124,7 +129,7 @@ class Web:
         if page.statuses and (status := page.statuses.pop(0)) is not None:
             handler.send_error(status)
             return
-        is_new = page.after is not None and len(page.asked) > page.after
+        is_new = page.after is not None and len(page.requests) > page.after
         data, tag = (page.data * 2, '"two"') if is_new else (page.data, page.tag)
         part = re.fullmatch(r"bytes=(\d+)-(\d*)", asked or "") if page.has_parts else None
         start, stop = (int(part[1]), int(part[2] or len(data) - 1) + 1) if part else (0, len(data))
@@ -165,9 +170,9 @@ def web(monkeypatch):
 
 @pytest.fixture(scope="session")
 def moto(tmp_path_factory):
-    """The address of an S3 server with a bucket, one for all processes that run tests.
+    """Yield the address of an S3 server with a bucket, one for all test processes.
 
-    It ends when the last of them has closed its end of a pipe, however that came to its end.
+    It ends when the last of them has closed its end of a pipe, even if that process was killed.
     """
     is_one_of_many = "PYTEST_XDIST_WORKER" in os.environ
     folder = tmp_path_factory.getbasetemp().parent if is_one_of_many else tmp_path_factory.getbasetemp()
@@ -178,7 +183,7 @@ def moto(tmp_path_factory):
         if not pipe.exists():
             os.mkfifo(pipe)
         try:
-            end = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)  # refused where no server reads
+            end = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)  # fails if no server reads
         except OSError:
             process, end = served(pipe, known)
     try:
@@ -190,7 +195,7 @@ def moto(tmp_path_factory):
 
 
 def served(pipe, known):
-    """Start an S3 server that ends with the pipe; return it, and the end of the pipe that is held open for it."""
+    """Start an S3 server that ends with the pipe; return it, and the open end of the pipe."""
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
     end = os.open(pipe, os.O_WRONLY)
     os.set_blocking(reader, True)
@@ -212,12 +217,12 @@ def served(pipe, known):
 def put_straight(address, data):
     someone = {"Authorization": "AWS4-HMAC-SHA256 Credential=someone/20260101/us-east-1/s3/aws4_request"}
     with requests.Session() as session:
-        session.trust_env = False  # no proxy leads to the loopback
+        session.trust_env = False  # no proxy reaches the loopback
         session.put(address, data=data, timeout=120, headers=someone).raise_for_status()
 
 
 class S3:
-    """moto's server, with what a client of it needs in its environment."""
+    """moto's server, with the environment of its clients."""
 
     def __init__(self, endpoint):
         self.endpoint = endpoint
@@ -239,13 +244,13 @@ def s3(moto, kxcli, monkeypatch):
 
 @contextmanager
 def hadoop(files):
-    """Serve files by WebHDFS, as far as one who reads them asks for it, and give the port."""
+    """Serve files by WebHDFS, as far as reading needs it; yield the port."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
-            asked = urlsplit(self.path)
-            query = dict(parse_qsl(asked.query))
-            path = asked.path.removeprefix("/webhdfs/v1")
+            address = urlsplit(self.path)
+            query = dict(parse_qsl(address.query))
+            path = address.path.removeprefix("/webhdfs/v1")
             if query["op"] == "OPEN":
                 start = int(query.get("offset", 0))
                 return self.send(files[path][start : start + int(query.get("length", 1 << 30))])
@@ -277,15 +282,15 @@ def hadoop(files):
             thread.join()
 
 
-PLACES = ["parts", "in order", "s3", "file"]
+PLACES = ["ranges", "in order", "s3", "file"]
 
 
 @pytest.fixture(params=PLACES)
 def put(request, kxcli):
-    """Put bytes somewhere, and return their URL."""
+    """Put bytes on a server, and return their URL."""
     if request.param == "s3":
         return request.getfixturevalue("s3").url
-    if request.param == "file":  # what fsspec knows beside the stores
+    if request.param == "file":  # other protocols of fsspec
 
         def write(name, data):
             (kxcli.folder / name).write_bytes(data)
@@ -301,7 +306,7 @@ COUNTED = {}
 
 
 def counted(kxcli, data):
-    """Return what a local file of these bytes gives, which is counted once."""
+    """Return the output for a local file of these bytes, cached."""
     if data not in COUNTED:
         (kxcli.folder / "local").write_bytes(data)
         COUNTED[data] = kxcli(*WORDS, "local").out
@@ -315,11 +320,11 @@ def counts_of(text):
     return words
 
 
-# The same bytes
+# Equal bytes
 
 
-@pytest.mark.parametrize(("put", "workers"), [("parts", 1), *((place, 2) for place in PLACES)], indirect=["put"])
-def test_a_url_gives_what_the_file_gives(kxcli, put, workers):
+@pytest.mark.parametrize(("put", "workers"), [("ranges", 1), *((place, 2) for place in PLACES)], indirect=["put"])
+def test_url_gives_the_output_of_the_file(kxcli, put, workers):
     url = put("a.txt", TEXT)
     ended = kxcli(*WORDS, "-j", workers, *SMALL, url)
     assert ended.out == counted(kxcli, TEXT)
@@ -327,27 +332,27 @@ def test_a_url_gives_what_the_file_gives(kxcli, put, workers):
     assert kxcli.left_behind() == []
 
 
-@pytest.mark.parametrize("put", ["parts", "in order", "file"], indirect=True)
-def test_whatever_it_is_packed_in(kxcli, put):
+@pytest.mark.parametrize("put", ["ranges", "in order", "file"], indirect=True)
+def test_compressed_url_is_read(kxcli, put):
     urls = [put("a", gzip.compress(TEXT)), put("b", TEXT.decode().encode("utf-16"))]
     options = ("-j", "1", "--shard-size", "1K", "--encoding", "auto", "-q")
     assert kxcli(*WORDS, *options, *urls).out == counted(kxcli, TEXT * 2)
 
 
-@pytest.mark.parametrize("put", ["parts", "in order", "s3"], indirect=True)
-def test_small_and_empty_files_and_records(kxcli, put):
+@pytest.mark.parametrize("put", ["ranges", "in order", "s3"], indirect=True)
+def test_small_and_empty_remote_files_are_read(kxcli, put):
     lines = b"".join(b'{"text": "a b"}\n' for _ in range(500))
     urls = [put("a.jsonl", lines), put("empty.jsonl", b""), put("b.csv", b"text\n" + b'"a\nb"\n' * 500)]
-    options = ("-j", "1", "--shard-size", "1K", "--field", "text")  # of which the second is larger
+    options = ("-j", "1", "--shard-size", "1K", "--field", "text")  # the second is larger
     assert kxcli(*WORDS, *options, *urls).rows == [["a", "1000"], ["b", "1000"]]
 
 
-def test_small_pages_share_a_task(kxcli, web):
+def test_small_remote_files_share_a_task(kxcli, web):
     urls = [web.url(f"{n}.jsonl", b'{"text": "a b"}\n' * n) for n in range(3)]
     assert kxcli(*WORDS, "--field", "text", *urls).rows == [["a", "3"], ["b", "3"]]
 
 
-def test_urls_in_a_list_and_beside_files(kxcli, web):
+def test_urls_are_read_from_lists_and_among_files(kxcli, web):
     urls = [web.url("a?version=2", b""), web.url("a", b"a\n"), web.url("b", b"b\n")]
     (kxcli.folder / "list").write_text("\n".join(urls))
     (kxcli.folder / "c").write_bytes(b"c\n")
@@ -355,13 +360,13 @@ def test_urls_in_a_list_and_beside_files(kxcli, web):
     assert kxcli(*WORDS, "--files-from", web.url("list", "\n".join(urls[:2]).encode())).rows == [["a", "2"]]
 
 
-def test_the_name_tells_the_format_whatever_a_query_adds(kxcli, web):
+def test_format_is_guessed_without_the_query(kxcli, web):
     web.url("a.jsonl", b'{"text": "a"}\n')
     url = web.url("a.jsonl", b'{"text": "a"}\n') + "?signature=x.csv"
     assert kxcli(*WORDS, "--field", "text", url).rows == [["a", "1"]]
 
 
-def test_a_folder_of_a_store_is_walked_as_one_here_is(kxcli, s3):
+def test_remote_folder_is_walked_like_a_local_one(kxcli, s3):
     hidden = (".x.txt", "a/.git/x.txt", "a/x.txt~", "a/.kxcli-x.part")
     names = ("b.txt", "a/z.txt", "a/b/c.txt", "a.txt", "skipped.csv", "a/skipped.csv", *hidden)
     for name in names:
@@ -376,7 +381,7 @@ def test_a_folder_of_a_store_is_walked_as_one_here_is(kxcli, s3):
             source.path
             for source in resolve_sources([folder], recursive=True, file_filter=FileFilter(glob), skips=skips)
         ]
-        hidden = {path for path in skips.hidden if ".git" not in path}  # a folder here, files in a store
+        hidden = {path for path in skips.hidden if ".git" not in path}  # a folder here, files in the store
         return [path.partition("walk/")[2] for path in (*found, *sorted(hidden), *sorted(skips.unfinished))]
 
     for glob in ((), ("*.txt",), ("a/*",), ("b.*", "z.*"), ("*.none",), ("*.part",), (".*", "*~")):
@@ -389,7 +394,7 @@ def test_a_folder_of_a_store_is_walked_as_one_here_is(kxcli, s3):
         resolve_sources(["s3://bucket/walk"])
 
 
-def test_an_archive_in_a_store_is_walked(kxcli, s3):
+def test_archive_in_a_store_is_walked(kxcli, s3):
     file = BytesIO()
     with zipfile.ZipFile(file, "w") as archive:
         for name in ("a.txt", "b/c.txt"):
@@ -398,7 +403,7 @@ def test_an_archive_in_a_store_is_walked(kxcli, s3):
     assert kxcli(*WORDS, "-j", "1", "--shard-size", "32K", "-r", f"zip://::{url}").out == counted(kxcli, TEXT * 2)
 
 
-def test_what_a_walk_finds_is_on_the_host_that_was_named(kxcli, web):
+def test_walk_keeps_the_host_of_the_url(kxcli, web):
     files = {"/d/a.txt": b"a\n", "/d/b/c.txt": b"c\n"}
     with hadoop(files) as port:
         host = f"webhdfs://127.0.0.1:{port}"
@@ -431,107 +436,113 @@ def test_columns_are_read_from_urls(kxcli, web):
     assert kxcli("hsic", *options, web.url("b.npy", file.getvalue())).out == kxcli("hsic", *options, "a.npy").out
 
 
-# Parts
+# Ranges
 
 
-def test_a_shard_is_one_request(kxcli, web):
+def test_shard_is_one_request(kxcli, web):
     data = TEXT * 10
     page = Page(data)
     kxcli(*WORDS, "--shard-size", "100K", "-j", 2, web.url("a", page))
-    shards = sorted(page.parts)[2:]  # the first two are of whoever found out what it is
-    assert sorted(page.parts)[:2] == [(0, 1), (0, INITIAL_FETCH)]
+    shards = sorted(page.ranges)[2:]  # the first two requests detect the format
+    assert sorted(page.ranges)[:2] == [(0, 1), (0, INITIAL_FETCH)]
     size = 100 << 10
     starts = [0, *(start - 1 for start in range(size, len(data), size))]
     assert shards == [(start, min(start + 1 + size + RANGE_OVERLAP, len(data))) for start in starts]
 
 
-def test_a_long_line_is_read_on(kxcli, web):
+def test_long_line_is_read_beyond_its_range(kxcli, web):
     data = b"a b\n" + b"x " * 200_000 + b"\n" + b"c d\n" * 1_000
     assert kxcli(*WORDS, "-j", "2", *SMALL, web.url("a", data)).out == counted(kxcli, data)
 
 
-def test_a_page_that_comes_in_order_is_read_once(kxcli, web):
+def test_file_without_ranges_is_requested_once(kxcli, web):
     page = Page(TEXT, has_parts=False)
     kxcli(*WORDS, *SMALL, web.url("a", page))
-    assert page.asked == ["bytes=0-0", None]
+    assert page.requests == ["bytes=0-0", None]
 
 
-def test_what_is_packed_is_not_asked_for_twice(kxcli, web):
+def test_compressed_file_is_requested_once(kxcli, web):
     page = Page(gzip.compress(os.urandom(1 << 19)))
     kxcli(*WORDS, "--encoding", "latin-1", "--shard-size", "64K", web.url("a", page))
-    (probe, *parts) = page.parts
+    (probe, *ranges) = page.ranges
     assert probe == (0, 1)
-    assert [start for start, _ in parts] == [0, *(stop for _, stop in parts[:-1])]
-    assert parts[-1][1] == len(page.data)
+    assert [start for start, _ in ranges] == [0, *(stop for _, stop in ranges[:-1])]
+    assert ranges[-1][1] == len(page.data)
 
 
-# What breaks
+# Failures
 
 
-def test_after_a_break_it_goes_on_at_the_same_byte(kxcli, web):
+def test_broken_range_resumes_at_the_same_byte(kxcli, web):
     page = Page(TEXT, breaks=[None, None, 1_000, 500, 0])
     options = ("-j", "1", "--shard-size", "1M", "--encoding", "auto", "-q")
-    assert blocked(kxcli, WITHOUT_PAUSES, *WORDS, *options, web.url("a", page)).stdout == counted(kxcli, TEXT).decode()
+    assert (
+        run_with_script(kxcli, WITHOUT_PAUSES, *WORDS, *options, web.url("a", page)).stdout
+        == counted(kxcli, TEXT).decode()
+    )
     page = Page(gzip.compress(TEXT), breaks=[None, 1_000, 500, 0])
-    ended = blocked(kxcli, WITHOUT_PAUSES, *WORDS, "-j", "1", *SMALL, web.url("b", page))
+    ended = run_with_script(kxcli, WITHOUT_PAUSES, *WORDS, "-j", "1", *SMALL, web.url("b", page))
     assert ended.stdout == counted(kxcli, TEXT).decode()
-    assert [start for start, _ in page.parts] == [0, 0, 1_000, 1_500, 1_500]
+    assert [start for start, _ in page.ranges] == [0, 0, 1_000, 1_500, 1_500]
 
 
-def test_without_parts_it_begins_again_only_while_nothing_is_handed_on(kxcli, web):
+def test_broken_stream_restarts_only_before_its_first_byte(kxcli, web):
     page = Page(TEXT, has_parts=False, breaks=[None, 0, 0])
-    ended = blocked(kxcli, WITHOUT_PAUSES, *WORDS, "-j", "1", *SMALL, web.url("a", page))
+    ended = run_with_script(kxcli, WITHOUT_PAUSES, *WORDS, "-j", "1", *SMALL, web.url("a", page))
     assert ended.stdout == counted(kxcli, TEXT).decode()
-    assert len(page.asked) == 4
+    assert len(page.requests) == 4
     page = Page(TEXT, has_parts=False, breaks=[None, 30_000])
     url = web.url("b", page)
     err = kxcli(*WORDS, "-j", "1", *SMALL, url, code=1).err
     assert err.startswith(f"kxcli: error: {url}: the connection broke after ")
     assert "; the server cannot resume in the middle" in err
-    assert len(page.asked) == 2
+    assert len(page.requests) == 2
 
 
 @pytest.mark.parametrize("cut", [30_000, -5])
-def test_an_answer_whose_end_is_missing_is_no_whole_one(kxcli, web, cut):
+def test_truncated_answer_is_an_error(kxcli, web, cut):
     url = web.url("a", Page(TEXT, has_parts=False, has_length=False, breaks=[None, cut]))
     assert "the connection broke after " in kxcli(*WORDS, url, code=1).err
 
 
-def test_a_process_keeps_its_connection(kxcli, web):
+def test_process_reuses_its_connection(kxcli, web):
     page = Page(TEXT)
     kxcli(*WORDS, "-j", "1", *SMALL, web.url("a", page))
-    assert len(page.asked) == 6
+    assert len(page.requests) == 6
     assert web.n_connections == 1
 
 
-def test_a_part_is_no_larger_than_it_need_be(kxcli, web):
+def test_ranges_are_as_small_as_possible(kxcli, web):
     data = TEXT * 200
     page = Page(data)
     kxcli(*WORDS, "-j", "1", "--shard-size", "1G", web.url("a", page))
-    assert page.parts == [(0, 1), *((at, min(at + (4 << 20), len(data))) for at in range(0, len(data), 4 << 20))]
+    assert page.ranges == [
+        (0, 1),
+        *((at, min(at + (4 << 20), len(data))) for at in range(0, len(data), 4 << 20)),
+    ]
 
 
-def test_a_server_that_is_busy_is_asked_again(kxcli, web):
+def test_busy_server_is_retried(kxcli, web):
     statuses = [503, None, 500, None, 429, 502]
     page = Page(TEXT, statuses=[*statuses])
     assert kxcli(*WORDS, "-j", "2", *SMALL, web.url("a", page)).out == counted(kxcli, TEXT)
     assert len(page.statuses) < len(statuses)
 
 
-def test_a_store_that_is_busy_is_asked_again(kxcli, web):
-    """No store, but all that a client sees of one that is overloaded, and then has no such file."""
+def test_busy_store_is_retried(kxcli, web):
+    """The server is no store, but answers like one that is overloaded, and then has no such file."""
     page = Page(b"", statuses=[500, 503, 404, 404, 404])
     web.url("bucket/a", page)
     kxcli.environment |= AWS | {"AWS_ENDPOINT_URL": web.url("", b"").rstrip("/")}
     web.server.RequestHandlerClass.do_HEAD = web.server.RequestHandlerClass.do_GET
-    err = blocked(kxcli, WITHOUT_PAUSES, *WORDS, "s3://bucket/a", code=1).stderr
-    assert len(page.asked) >= 3
+    err = run_with_script(kxcli, WITHOUT_PAUSES, *WORDS, "s3://bucket/a", code=1).stderr
+    assert len(page.requests) >= 3
     assert err.startswith("kxcli: error: s3://bucket/a: ")
     assert len(err.splitlines()) == 1
 
 
-def blocked(kxcli, script, *arguments, code=0, **environment):
-    """Run the program after a script has been at the interpreter."""
+def run_with_script(kxcli, script, *arguments, code=0, **environment):
+    """Run the program after a script in the same interpreter."""
     program = f"import sys\n{script}\nfrom kxcli.cli import main\nsys.exit(main(sys.argv[1:]))"
     command = [sys.executable, "-c", program, *map(str, arguments)]
     environment = kxcli.environment | environment
@@ -540,20 +551,20 @@ def blocked(kxcli, script, *arguments, code=0, **environment):
     return process
 
 
-def test_in_the_end_it_gives_up(kxcli, web):
+def test_retries_end(kxcli, web):
     page = Page(TEXT, statuses=[None, *[503] * 100])
     url = web.url("a", page)
-    err = blocked(kxcli, WITHOUT_PAUSES, *WORDS, url, code=1).stderr
+    err = run_with_script(kxcli, WITHOUT_PAUSES, *WORDS, url, code=1).stderr
     what = "the server answers 503 Service Unavailable (5 tries)"
     assert err == f"kxcli: error: {url}: {what}; check the network and the server, and run again\n"
-    assert len(page.asked) == 1 + 5
+    assert len(page.requests) == 1 + 5
 
 
-def test_a_server_that_falls_silent_is_asked_again(kxcli, web):
+def test_silent_server_is_retried(kxcli, web):
     page = Page(b"a\n", hangs=[False, True, False])
     script = "from kxcli.corpus.remote import http_file; http_file.TIMEOUT_SECONDS = (10, 0.5)"
-    assert blocked(kxcli, script, *WORDS, web.url("a", page)).stdout == "a\t1\n"
-    assert len(page.asked) == 3
+    assert run_with_script(kxcli, script, *WORDS, web.url("a", page)).stdout == "a\t1\n"
+    assert len(page.requests) == 3
 
 
 @contextmanager
@@ -580,7 +591,7 @@ def started(kxcli, *arguments):
         ("store", 1, signal.SIGINT),
     ],
 )
-def test_a_signal_ends_a_run_whose_server_hangs(kxcli, web, hanging, workers, number):
+def test_signal_ends_a_run_with_a_hanging_server(kxcli, web, hanging, workers, number):
     page = Page(TEXT, hangs={"first part": [False, True], "shard": [False, False, *[True] * 9]}.get(hanging, [True]))
     url = web.url("bucket/a", page)
     if hanging == "store":
@@ -589,7 +600,7 @@ def test_a_signal_ends_a_run_whose_server_hangs(kxcli, web, hanging, workers, nu
         url = "s3://bucket/a"
     n_asked = {"first part": 2, "shard": 2 + workers}.get(hanging, 1)
     with started(kxcli, *WORDS, *SMALL, "-j", workers, url) as process:
-        wait_until(lambda: len(page.asked) == n_asked)
+        wait_until(lambda: len(page.requests) == n_asked)
         process.send_signal(number)
         assert process.wait(timeout=120) == 128 + number
         assert process.stderr.read() == b""
@@ -597,8 +608,8 @@ def test_a_signal_ends_a_run_whose_server_hangs(kxcli, web, hanging, workers, nu
     assert kxcli.left_behind() == []
 
 
-def test_what_is_not_there(kxcli, web, s3):
-    """Most of it is looked for in this process: the libraries of a store take a second to import."""
+def test_missing_remote_files_are_errors(kxcli, web, s3):
+    """Most of them in this process, because importing the libraries of a store takes a second."""
     missing = web.url("a", b"").replace("/a", "/missing")
     for url, what in {
         missing: "the server answers 404 Not Found; check the address and the rights",
@@ -616,10 +627,10 @@ def test_what_is_not_there(kxcli, web, s3):
     kxcli.environment["AWS_ACCESS_KEY_ID"] = ""
     what = "Unable to locate credentials; check the name, the rights and the credentials"
     kxcli.environment["AWS_EC2_METADATA_DISABLED"] = "true"
-    assert kxcli(*WORDS, "s3://bucket/a", code=1).err == f"kxcli: error: s3://bucket/a: {what}\n"
+    assert kxcli.run(*WORDS, "s3://bucket/a", code=1).err == f"kxcli: error: s3://bucket/a: {what}\n"
 
 
-def test_nobody_at_home(kxcli):
+def test_refused_connection_is_an_error(kxcli):
     with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as closed:
         address = f"http://127.0.0.1:{closed.server_port}"
     kxcli.environment |= AWS | {"AWS_ENDPOINT_URL": address}
@@ -627,34 +638,34 @@ def test_nobody_at_home(kxcli):
         f"{address}/a": "Connection refused",
         "s3://bucket/a": "Could not connect to the endpoint",
     }.items():
-        err = blocked(kxcli, WITHOUT_PAUSES, *WORDS, url, code=1).stderr
+        err = run_with_script(kxcli, WITHOUT_PAUSES, *WORDS, url, code=1).stderr
         assert err.startswith(f"kxcli: error: {url}: {what}")
         assert err.endswith(" (5 tries); check the network and the server, and run again\n")
 
 
-@pytest.mark.parametrize("put", ["parts", "in order", "file"], indirect=True)
-def test_a_bad_byte_is_told_with_its_line(kxcli, put):
+@pytest.mark.parametrize("put", ["ranges", "in order", "file"], indirect=True)
+def test_bad_byte_is_reported_with_its_line(kxcli, put):
     url = put("bad.txt", TEXT + b"\xff\n" + TEXT)
     line = TEXT.count(b"\n") + 1
     err = kxcli(*WORDS, "-j", "1", *SMALL, url, code=1).err
     assert err.startswith(f"kxcli: error: {url}:{line}: byte 0xff is not valid utf-8")
 
 
-@pytest.mark.parametrize("put", ["parts", "s3"], indirect=True)
-def test_a_line_left_out_is_told_with_its_number(kxcli, put):
+@pytest.mark.parametrize("put", ["ranges", "s3"], indirect=True)
+def test_skipped_line_is_reported_with_its_number(kxcli, put):
     err = kxcli(*WORDS, "-j", "1", *SMALL, "--on-error", "skip", url := put("bad.txt", TEXT + b"\xff\n" + TEXT)).err
     line = TEXT.count(b"\n") + 1
     assert f"{url}:{line}" in err
 
 
-def test_output_stays_here(kxcli):
+def test_output_to_a_url_is_refused(kxcli):
     err = kxcli(*WORDS, "-o", "s3://bucket/a", stdin="a\n", code=1).err
     assert err.startswith("kxcli: error: s3://...: is a URL, and output goes to local files; ")
     assert [path.name for path in kxcli.folder.iterdir()] == ["tmp"]
 
 
-def masked(url, user):
-    """Return the URL with a name, a word and a signature, and how that is to be shown."""
+def mask(url, user):
+    """Return the URL with a name, a password and a signature, and its form in messages."""
     secret = url.replace("://", f"://{user}@") + "?X-Amz-Signature=signed%2F==&opaque9"
     return secret, url.replace("://", "://***@") + "?***"
 
@@ -681,21 +692,21 @@ def masked(url, user):
         ("s3://bucket/what?.txt", "s3://bucket/what?.txt"),
         ("s3://bucket/me@home?versionId=a&b", "s3://bucket/me@home?***"),
         ("file:///home/me@a", "file:///home/me@a"),
-        ("me:word@a?b=c", "me:word@a?b=c"),  # no URL
+        ("me:word@a?b=c", "me:word@a?b=c"),  # not a URL
     ],
 )
-def test_what_is_secret_in_a_url_is_hidden(url, expected):
+def test_secrets_of_urls_are_hidden(url, expected):
     assert display_name(url) == expected
 
 
-def test_no_message_and_no_checkpoint_holds_a_secret(kxcli, web):
-    url, expected = masked(web.url("a.txt", TEXT + b"\xff\n" + TEXT), "someone:word")
+def test_messages_and_checkpoints_have_no_secrets(kxcli, web):
+    url, expected = mask(web.url("a.txt", TEXT + b"\xff\n" + TEXT), "someone:word")
     options = ("-v", *SMALL, "--checkpoint", "kept")
     ended = kxcli(*WORDS, *options, "-j", "2", url, code=1)
     line = TEXT.count(b"\n") + 1
     assert f"kxcli: error: {expected}:{line}: byte 0xff is not valid utf-8" in ended.err
     errs = [ended.err]
-    for _ in range(2):  # the second knows all from the checkpoint
+    for _ in range(2):  # the second run reads the checkpoint only
         errs.append(kxcli(*WORDS, *options, "-j", "1", "--encoding", "auto", "--on-error", "skip", url).err)
         assert f"{expected}:{line}\n" in errs[-1]
         assert f"{expected}: read as " in errs[-1]
@@ -706,7 +717,7 @@ def test_no_message_and_no_checkpoint_holds_a_secret(kxcli, web):
             assert secret not in data
 
 
-def test_no_error_of_a_url_holds_a_secret(web, s3):
+def test_errors_of_urls_have_no_secrets(web, s3):
     forbidden, changing = web.url("b", Page(b"", statuses=[403])), web.url("c", Page(TEXT, after=1))
     for url, what in {
         forbidden.replace("/b", "/missing"): "the server answers 404",
@@ -716,14 +727,14 @@ def test_no_error_of_a_url_holds_a_secret(web, s3):
         "s3://bucket/missing": "",
         "unknown://a": "Protocol not known",
     }.items():
-        secret, expected = masked(url, "someone:word")
+        secret, expected = mask(url, "someone:word")
         with pytest.raises(InputError) as caught:
             resolve_sources([secret])
         message = str(caught.value)
         assert message.startswith(f"{expected}: {what}" if url.startswith("http") else expected.removesuffix("***"))
         assert what in message
         assert not re.search("someone|word|signed", message)
-    secret, expected = masked(changing, "someone:word")
+    secret, expected = mask(changing, "someone:word")
     with pytest.raises(InputError) as caught, resolve_sources([secret])[0].open() as file:
         file.read(1)
     assert str(caught.value) == f"{expected}: changed while it was read; run again when nobody writes to it"
@@ -733,47 +744,47 @@ BAD = TEXT + b"\xff\n" + TEXT
 FAR = "from kxcli.corpus import sources; sources.MAX_COUNTED_BYTES = 20_000"
 
 
-def test_where_a_line_is_too_far_to_be_counted_its_byte_is_told(kxcli, web):
+def test_distant_line_is_reported_by_its_byte(kxcli, web):
     assert len(TEXT) > 20_000
     page = Page(BAD)
     url = web.url("a", page)
     options = ("-j", "1", *SMALL)
-    err = blocked(kxcli, FAR, *WORDS, *options, url, code=1).stderr
+    err = run_with_script(kxcli, FAR, *WORDS, *options, url, code=1).stderr
     assert err.startswith(f"kxcli: error: {url}: byte {len(TEXT)}: byte 0xff is not valid utf-8")
-    starts = [start for start, _ in page.parts]
-    assert starts[:3] == [0, 0, 0]  # what it is, how it is written, and its first shard
+    starts = [start for start, _ in page.ranges]
+    assert starts[:3] == [0, 0, 0]  # its state, its format, and its first shard
     assert 0 not in starts[3:]
-    err = blocked(kxcli, FAR, *WORDS, *options, "--on-error", "skip", url).stderr
+    err = run_with_script(kxcli, FAR, *WORDS, *options, "--on-error", "skip", url).stderr
     assert f": {url}: byte {len(TEXT)}\n" in err
 
 
 @pytest.mark.parametrize(("on_error", "read"), [("stop", TEXT), ("skip", BAD)])
-def test_a_line_is_counted_in_the_file_that_was_read(kxcli, web, on_error, read):
+def test_lines_are_counted_in_the_version_that_was_read(kxcli, web, on_error, read):
     n_shards = len(read) // (16 << 10) + 1
-    url = web.url("a", Page(BAD, after=2 + n_shards))  # what is asked for then is to be counted
+    url = web.url("a", Page(BAD, after=2 + n_shards))  # the next request is the one that counts lines
     err = kxcli(*WORDS, "-j", "1", *SMALL, "--on-error", on_error, url, code=1).err
     assert err == f"kxcli: error: {url}: changed while it was read; run again when nobody writes to it\n"
 
 
-def test_urls_that_are_shown_alike_are_not_taken_for_each_other(kxcli, web):
+def test_urls_that_differ_in_their_query_are_distinguished(kxcli, web):
     url = web.url("a", BAD)
     err = kxcli(*WORDS, "-j", "1", *SMALL, "--on-error", "skip", f"{url}?v=1", f"{url}?v=2").err
-    found = re.search(rf"2 lines left out .*: {re.escape(url)}\?\*\*\*: line (\d+) from byte (\d+)", err)
+    found = re.search(rf"2 lines skipped: .*: {re.escape(url)}\?\*\*\*: line (\d+) from byte (\d+)", err)
     line, start = int(found[1]), int(found[2])
     assert BAD[start:].split(b"\n")[line - 1] == b"\xff"
 
 
-# What changes meanwhile
+# Changes while reading
 
 
 @pytest.mark.parametrize(("n_before", "workers"), [(1, 1), (3, 2), (5, 1)])
-def test_a_page_that_changes_is_an_error(kxcli, web, n_before, workers):
+def test_changed_file_is_an_error(kxcli, web, n_before, workers):
     url = web.url("a", Page(TEXT, after=n_before))
     err = kxcli(*WORDS, "-j", workers, *SMALL, url, code=1).err
     assert err == f"kxcli: error: {url}: changed while it was read; run again when nobody writes to it\n"
 
 
-def test_a_page_in_order_that_changes_is_an_error(kxcli, web):
+def test_changed_file_without_ranges_is_an_error(kxcli, web):
     page = Page(TEXT, has_parts=False, after=1)
     assert "changed while it was read" in kxcli(*WORDS, "-j", "1", *SMALL, web.url("a", page), code=1).err
 
@@ -788,8 +799,8 @@ def read(task):
 
 
 @pytest.mark.parametrize("data", [TEXT, b"small\n", PACKED], ids=["large", "small", "packed"])
-def test_an_object_that_changes_is_an_error(s3, tmp_path, data):
-    name = f"changing{len(data)}"  # other tests use the server meanwhile
+def test_changed_object_is_an_error(s3, tmp_path, data):
+    name = f"changing{len(data)}"  # other tests use the server at the same time
     url = s3.url(name, data)
     [source] = resolve_sources([url])
     assert read(next(planner(tmp_path).tasks([source])))
@@ -801,7 +812,7 @@ def test_an_object_that_changes_is_an_error(s3, tmp_path, data):
 
 @pytest.mark.parametrize("data", [TEXT, b"small\n", PACKED], ids=["large", "small", "packed"])
 @pytest.mark.parametrize("how", ["longer", "later", "gone"])
-def test_a_local_file_may_not_change_in_a_run_that_may_be_resumed(tmp_path, data, how):
+def test_changed_local_file_is_an_error_in_a_resumable_run(tmp_path, data, how):
     path = tmp_path / "a"
     path.write_bytes(data)
 
@@ -835,14 +846,14 @@ def test_a_local_file_may_not_change_in_a_run_that_may_be_resumed(tmp_path, data
         list(watched)
 
 
-# What a source is known by
+# Stamps of sources
 
 
 def stamp(*names):
     return [source.stamp for source in resolve_sources([str(name) for name in names])]
 
 
-def test_a_stamp_is_of_path_size_time_and_ends(tmp_path, monkeypatch):
+def test_stamp_depends_on_path_size_time_and_ends(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "a"
     data = os.urandom(300_000)
@@ -863,14 +874,14 @@ def test_a_stamp_is_of_path_size_time_and_ends(tmp_path, monkeypatch):
     assert changed(data[:-1])
     for at in (0, 65_535, len(data) - 65_536, len(data) - 1):
         assert changed(data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :])
-    assert not changed(data[:150_000] + bytes([data[150_000] ^ 1]) + data[150_001:])  # the time is to tell of that
+    assert not changed(data[:150_000] + bytes([data[150_000] ^ 1]) + data[150_001:])  # the time differs then
     assert stamp("./a") != [before]
     for size in (0, 1, 65_536, 65_537):
         path.write_bytes(data[:size])
         assert stamp("a") == stamp("a")
 
 
-def test_a_stamp_of_an_object_is_of_its_content(s3, web):
+def test_stamp_of_an_object_depends_on_its_content(s3, web):
     urls = [s3.url("stamped", TEXT), s3.url("stamped2", TEXT), web.url("a", Page(TEXT))]
     stamps = stamp(*urls)
     assert len(set(stamps)) == 3
@@ -881,12 +892,12 @@ def test_a_stamp_of_an_object_is_of_its_content(s3, web):
     assert [a == b for a, b in zip(stamps, after, strict=True)] == [False, True, False]
 
 
-def test_a_page_without_a_version_has_no_stamp(web):
+def test_file_without_a_version_has_no_stamp(web):
     with pytest.raises(UsageError, match="read again"):
         stamp(web.url("a", Page(TEXT, tag=None)))
 
 
-def test_each_task_is_known_by_its_source_and_its_number_in_it(tmp_path, s3):
+def test_identity_of_a_task_is_stamp_and_number(tmp_path, s3):
     (tmp_path / "small").write_bytes(b"a\n")
     (tmp_path / "large").write_bytes(TEXT)
     (tmp_path / "packed").write_bytes(PACKED)
@@ -898,7 +909,7 @@ def test_each_task_is_known_by_its_source_and_its_number_in_it(tmp_path, s3):
     found = identities(names, is_resumable=True)
     stamps = stamp(*names)
     expected = [[number for known, number in found if known == one] for one in stamps]
-    assert stamps[3] == stamps[0]  # a source that is named again has another stamp in a run: no two tasks are the same
+    assert stamps[3] == stamps[0]  # a source that is named twice has two stamps, so that all tasks differ
     assert expected[0] == expected[3] == [0]
     assert [number for known, number in found if known == f"{stamps[0]}-2"] == [0]
     assert len({*found}) == len(found)
@@ -909,7 +920,7 @@ def test_each_task_is_known_by_its_source_and_its_number_in_it(tmp_path, s3):
     assert set(identities(names)) == {None}
 
 
-def test_tasks_that_are_known_hold_the_same_text(tmp_path):
+def test_tasks_of_equal_identity_have_equal_text(tmp_path):
     (tmp_path / "a").write_bytes(TEXT)
     (tmp_path / "b").write_bytes(b"b\n")
     sources = resolve_sources([str(tmp_path / "a"), str(tmp_path / "b"), str(tmp_path / "b")])
@@ -920,7 +931,7 @@ def test_tasks_that_are_known_hold_the_same_text(tmp_path):
     assert counts_of(" ".join(known)) == counts_of(" ".join(other))
 
 
-def test_what_cannot_be_read_again_has_no_stamp(tmp_path, web):
+def test_streams_have_no_stamp(tmp_path, web):
     os.mkfifo(tmp_path / "pipe")
     page = web.url("a", Page(TEXT, has_parts=False))
     for source in (Source("<stdin>", is_stdin=True), *resolve_sources([str(tmp_path / "pipe"), "/dev/null", page])):
@@ -929,32 +940,32 @@ def test_what_cannot_be_read_again_has_no_stamp(tmp_path, web):
         assert caught.value.exit_code == 2
 
 
-# What is imported
+# Imports
 
 
 @pytest.mark.parametrize(
     ("library", "url"), [("requests", "http://127.0.0.1/a"), ("fsspec", "s3://a/b"), ("s3fs", "s3://a/b")]
 )
-def test_without_the_extra_it_says_what_to_install(kxcli, library, url):
-    ended = blocked(kxcli, f"sys.modules['{library}'] = None", *WORDS, url, code=1)
+def test_missing_extra_is_named(kxcli, library, url):
+    ended = run_with_script(kxcli, f"sys.modules['{library}'] = None", *WORDS, url, code=1)
     what = f"reading {url.partition('//')[0]}// needs an extra library"
     assert ended.stderr == f"kxcli: error: {what}; install it with: pip install {requirements('remote')}\n"
 
 
-def test_another_store_says_what_it_needs(kxcli):
+def test_missing_library_of_a_store_is_named(kxcli):
     for url, library in {"gs://bucket/a": "gcsfs", "hdfs://host/a": "pyarrow"}.items():
         script = f"sys.modules['{library}'] = None"
-        err = blocked(kxcli, script, *WORDS, url, code=1).stderr
+        err = run_with_script(kxcli, script, *WORDS, url, code=1).stderr
         assert re.fullmatch(rf"kxcli: error: {url}: \w+:// needs another library; .*{library}.*\n", err)
 
 
-def test_without_a_url_nothing_of_it_is_imported(kxcli):
+def test_remote_libraries_are_imported_only_for_urls(kxcli):
     (kxcli.folder / "a").write_bytes(b"a\n")
     libraries = {"fsspec", "requests", "urllib3", "s3fs", "aiohttp", "asyncio", "ssl"}
     report = f"import atexit; atexit.register(lambda: print(sorted({libraries} & set(sys.modules)), file=sys.stderr))"
     for arguments in (["--help"], [*WORDS, "a"], ["newwords", "a"]):
-        assert blocked(kxcli, report, *arguments).stderr.endswith("[]\n")
+        assert run_with_script(kxcli, report, *arguments).stderr.endswith("[]\n")
 
 
-def test_http_does_without_fsspec(kxcli, web):
-    assert blocked(kxcli, "sys.modules['fsspec'] = None", *WORDS, web.url("a", b"a\n")).stdout == "a\t1\n"
+def test_http_needs_no_fsspec(kxcli, web):
+    assert run_with_script(kxcli, "sys.modules['fsspec'] = None", *WORDS, web.url("a", b"a\n")).stdout == "a\t1\n"

@@ -1,4 +1,4 @@
-"""Walked folders: what is read of them, what is left out, and what is reported; and a stdin that is closed."""
+"""Walks through folders: files read, skipped and reported; a closed stdin."""
 
 import os
 import sys
@@ -25,7 +25,7 @@ def folder(tmp_path):
     return made
 
 
-def found(folder, **how):
+def walk(folder, **how):
     skips = SkippedFiles()
     names = [
         os.path.relpath(s.path, folder)
@@ -37,19 +37,19 @@ def found(folder, **how):
 VISIBLE = ["#g.txt", "a.txt", "h#", "~i.txt", "sub/b.txt"]
 
 
-def test_hidden_and_backup_files_are_left_out_of_a_walk(folder):
-    names, skips = found(folder)
+def test_walk_skips_hidden_and_backup_files(folder):
+    names, skips = walk(folder)
     assert names == VISIBLE
     assert {*map(os.path.basename, skips.hidden)} >= {".git", ".DS_Store", "._a.txt", "e.txt~", "#f.txt#", "sub~"}
 
 
-def test_hidden_files_are_left_out_whatever_the_glob(folder):
-    assert found(folder, glob=["*.txt"])[0] == ["#g.txt", "a.txt", "~i.txt", "sub/b.txt"]
-    assert found(folder, glob=["._*", ".git/*", "*~"])[0] == []
+def test_walk_skips_hidden_files_that_match_a_glob(folder):
+    assert walk(folder, glob=["*.txt"])[0] == ["#g.txt", "a.txt", "~i.txt", "sub/b.txt"]
+    assert walk(folder, glob=["._*", ".git/*", "*~"])[0] == []
 
 
-def test_hidden_reads_all_but_unfinished_output(folder):
-    names, skips = found(folder, hidden=True)
+def test_hidden_option_reads_all_but_unfinished_output(folder):
+    names, skips = walk(folder, hidden=True)
     assert {*names} == {
         *VISIBLE,
         *(".DS_Store", "._a.txt", "e.txt~", "#f.txt#", ".git/c.txt", ".git/sub/d.txt", "sub/.hidden.txt", "sub~/j.txt"),
@@ -59,29 +59,29 @@ def test_hidden_reads_all_but_unfinished_output(folder):
 
 
 @pytest.mark.parametrize("hidden", [False, True])
-def test_unfinished_outputs_are_reported_as_such(folder, capsys, hidden):
+def test_unfinished_outputs_are_reported(folder, capsys, hidden):
     err = run(capsys, "wordcount", "-t", "space", "-r", folder, *["--hidden"] * hidden).err
     unfinished = f"{folder / '.kxcli-abc.part'}, {folder / 'sub' / '.kxcli-x.part'}"
     assert f"kxcli: skipped unfinished outputs: {unfinished}\n" in err
     assert ("add --hidden" in err) != hidden
 
 
-def test_hidden_files_that_no_glob_matches_are_not_reported(folder):
-    _, skips = found(folder, glob=["._*", "*.part"])
+def test_hidden_files_that_match_no_glob_are_not_reported(folder):
+    _, skips = walk(folder, glob=["._*", "*.part"])
     assert sorted(map(os.path.basename, skips.hidden)) == ["._a.txt", ".git", "sub~"]
     assert [*map(os.path.basename, skips.unfinished)] == [".kxcli-abc.part", ".kxcli-x.part"]
 
 
-def test_a_hidden_folder_that_is_named_is_read(folder):
-    assert found(folder / ".git")[0] == ["c.txt", "sub/d.txt"]
+def test_named_hidden_folder_is_read(folder):
+    assert walk(folder / ".git")[0] == ["c.txt", "sub/d.txt"]
 
 
-def test_what_cannot_be_read_in_a_walked_folder_is_left_out(folder):
+def test_walk_skips_unreadable_entries(folder):
     (folder / "gone.txt").symlink_to("nowhere")
     (folder / "loop").symlink_to("loop")
     (folder / "sub" / "up").symlink_to("..")
     os.mkfifo(folder / "pipe")
-    names, skips = found(folder)
+    names, skips = walk(folder)
     assert names == VISIBLE
     assert [path.removeprefix(f"{folder}/") for path in skips.unreadable] == [
         "gone.txt (No such file or directory)",
@@ -90,33 +90,33 @@ def test_what_cannot_be_read_in_a_walked_folder_is_left_out(folder):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_files_and_folders_without_permission_are_left_out_of_a_walk(folder):
+def test_walk_skips_files_and_folders_without_permission(folder):
     (folder / "a.txt").chmod(0)
     (folder / "sub").chmod(0)
     try:
-        names, skips = found(folder)
+        names, skips = walk(folder)
     finally:
         (folder / "sub").chmod(0o700)
     assert names == ["#g.txt", "h#", "~i.txt"]
     assert len(skips.unreadable) == 2
 
 
-def test_files_that_open_refuses_are_left_out_of_a_walk(folder, monkeypatch):
+def test_walk_skips_files_that_access_refuses(folder, monkeypatch):
     monkeypatch.setattr(os, "access", lambda path, mode: not path.endswith("a.txt"))
-    names, skips = found(folder)
+    names, skips = walk(folder)
     assert names == ["#g.txt", "h#", "~i.txt", "sub/b.txt"]
     assert skips.unreadable == [f"{folder / 'a.txt'} (Permission denied)"]
 
 
-def test_a_dangling_link_that_is_named_is_an_error(folder):
+def test_named_dangling_link_is_an_error(folder):
     (folder / "gone.txt").symlink_to("nowhere")
     with pytest.raises(InputError, match=r"gone\.txt: No such file"):
         resolve_sources([str(folder / "gone.txt")])
 
 
-def test_what_a_run_writes_is_left_out_of_a_walk(folder):
+def test_walk_skips_the_outputs_of_its_run(folder):
     (folder / "link").symlink_to("a.txt")
-    names, skips = found(folder, written=file_ids([str(folder / "a.txt"), str(folder / "sub"), str(folder / "none")]))
+    names, skips = walk(folder, written=file_ids([str(folder / "a.txt"), str(folder / "sub"), str(folder / "none")]))
     assert names == ["#g.txt", "h#", "~i.txt"]
     assert [path.removeprefix(f"{folder}/") for path in skips.written] == ["a.txt", "link", "sub"]
 
@@ -127,7 +127,7 @@ def run(capsys, *arguments, code=0):
 
 
 @pytest.mark.parametrize("command", [["wordcount", "-t", "space"], ["newwords", "--all", "--min-count", "1"]])
-def test_the_output_of_a_run_is_not_input_of_the_next(tmp_path, capsys, command):
+def test_walk_skips_an_existing_output_file(tmp_path, capsys, command):
     (tmp_path / "a.txt").write_text("北京 天气\n" * 20, encoding="utf-8")
     outputs = []
     for _ in range(3):
@@ -137,7 +137,7 @@ def test_the_output_of_a_run_is_not_input_of_the_next(tmp_path, capsys, command)
     assert f"kxcli: skipped outputs of this run: {tmp_path / 'out'}" in err
 
 
-def test_hsic_and_entity_link_leave_their_output_out(tmp_path, capsys):
+def test_hsic_and_entity_link_skip_their_output(tmp_path, capsys):
     (tmp_path / "d").mkdir()
     (tmp_path / "d" / "a.tsv").write_text("".join(f"{i}\t{i * i % 7}\n" for i in range(30)))
     (tmp_path / "kb.tsv").write_text("北京\t1\n", encoding="utf-8")
@@ -153,7 +153,7 @@ def test_hsic_and_entity_link_leave_their_output_out(tmp_path, capsys):
         (tmp_path / "d" / "z.out").unlink()
 
 
-def test_what_stdout_is_redirected_to_is_not_read(kxcli):
+def test_walk_skips_the_file_of_stdout(kxcli):
     (kxcli.folder / "d").mkdir()
     (kxcli.folder / "d" / "a.txt").write_bytes(b"a\n")
     for _ in range(2):
@@ -162,14 +162,14 @@ def test_what_stdout_is_redirected_to_is_not_read(kxcli):
     assert (kxcli.folder / "d" / "out").read_bytes() == b"a\t1\n" * 2
 
 
-def test_a_walk_says_what_it_left_out(folder, capsys):
+def test_skipped_files_are_reported(folder, capsys):
     (folder / "gone.txt").symlink_to("nowhere")
     err = run(capsys, "wordcount", "-t", "space", "-r", folder).err
     assert f"kxcli: skipped hidden and backup files: {folder / '.git'}, " in err and "add --hidden" in err
     assert f"kxcli: warning: skipped unreadable files: {folder / 'gone.txt'} (No such file or directory)\n" in err
 
 
-def test_hidden_without_a_folder_is_a_usage_error(capsys):
+def test_hidden_without_recursive_is_a_usage_error(capsys):
     assert "-r" in run(capsys, "wordcount", "--hidden", "a.txt", code=2).err
 
 
@@ -184,7 +184,7 @@ def test_hidden_without_a_folder_is_a_usage_error(capsys):
         ["hsic", "--matrix", "edges"],
     ],
 )
-def test_a_closed_stdin_is_an_error(tmp_path, monkeypatch, capsys, command, arguments):
+def test_closed_stdin_is_an_error(tmp_path, monkeypatch, capsys, command, arguments):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "stdin", None)
     (tmp_path / "kb.tsv").write_text("北京\t1\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Answers of HTTP servers that are broken, slow or hostile: one clear error, in a bounded time."""
+"""Broken, slow and hostile answers of HTTP servers: one clear error, in bounded time."""
 
 import gc
 import itertools
@@ -39,9 +39,10 @@ def quick(monkeypatch):
 
 @pytest.fixture
 def serve():
-    """Return what starts a server: `answer(number, start, stop)` yields the bytes to answer a request with.
+    """Return a function that starts a server and returns its URL.
 
-    start, stop: of the range that is requested; None, None: all.
+    Its argument `answer(number, start, stop)` yields the bytes of the answer to a request for a range; start and stop
+    are None if the whole file is requested.
     """
     servers = []
 
@@ -58,7 +59,7 @@ def serve():
                 try:
                     for data in answer(next(numbers), *part):
                         self.wfile.write(data)
-                except OSError:  # the client has enough
+                except OSError:  # the client has closed the connection
                     pass
 
         class Server(socketserver.ThreadingTCPServer):
@@ -92,7 +93,7 @@ def read(url):
         return b"".join(iter(lambda: file.read(1 << 20), b""))
 
 
-def failure(url):
+def read_error(url):
     with pytest.raises(InputError) as caught:
         read(url)
     assert str(caught.value).startswith(f"{url}: ")
@@ -114,7 +115,7 @@ def failure(url):
         "",
     ],
 )
-def test_invalid_content_range_falls_back_to_stream(serve, content_range):
+def test_invalid_content_range_falls_back_to_a_stream(serve, content_range):
     def answer(number, start, stop):
         if start is None:
             yield head(200, f"Content-Length: {len(BODY)}", 'ETag: "1"') + BODY
@@ -140,24 +141,24 @@ def test_invalid_content_length_does_not_crash(serve, length):
 
 
 @pytest.mark.parametrize("length", [len(BODY) + 1, 10**18])
-def test_a_body_that_is_too_short_is_an_error(serve, length):
+def test_short_body_is_an_error(serve, length):
     def answer(number, start, stop):
         yield head(200, f"Content-Length: {length}", 'ETag: "1"') + BODY
 
-    assert "the connection broke after 250,000 bytes" in failure(serve(answer))
+    assert "the connection broke after 250,000 bytes" in read_error(serve(answer))
 
 
 @pytest.mark.parametrize("shift", [1, 7, 1_000_000])
-def test_another_part_than_was_asked_for_is_an_error(serve, shift):
+def test_wrong_range_is_an_error(serve, shift):
     def answer(number, start, stop):
         shown = start if number == 0 else start + shift
         data = part(start, stop)
         yield data.replace(f"bytes {start}-".encode(), f"bytes {shown}-".encode())
 
-    assert failure(serve(answer)) == "the server sent another part than requested (5 tries)"
+    assert read_error(serve(answer)) == "the server sent another part than requested (5 tries)"
 
 
-def test_a_part_that_is_longer_than_asked_for_is_cut(serve):
+def test_long_range_is_cut(serve):
     def answer(number, start, stop):
         yield part(start, stop + 1_000)
 
@@ -165,25 +166,25 @@ def test_a_part_that_is_longer_than_asked_for_is_cut(serve):
 
 
 @pytest.mark.parametrize("size", [1, 100])
-def test_tiny_parts_end_in_an_error(serve, size):
+def test_tiny_ranges_are_an_error(serve, size):
     asked = []
 
     def answer(number, start, stop):
         asked.append(start)
         yield part(start, stop if number == 0 else start + size)
 
-    assert "(5 tries)" in failure(serve(answer))
+    assert "(5 tries)" in read_error(serve(answer))
     assert len(asked) == 1 + 5
 
 
-def test_short_parts_that_bring_something_add_up(serve):
+def test_short_ranges_with_progress_are_joined(serve):
     def answer(number, start, stop):
         yield part(start, stop if number == 0 else start + 20_000)
 
     assert read(serve(answer)) == BODY
 
 
-def test_a_few_tiny_parts_are_no_reason_to_give_up(serve):
+def test_a_few_tiny_ranges_are_retried(serve):
     def answer(number, start, stop):
         yield part(start, stop if number % 4 == 0 else start + 10)
 
@@ -192,12 +193,12 @@ def test_a_few_tiny_parts_are_no_reason_to_give_up(serve):
 
 @pytest.fixture
 def slow_clock(monkeypatch):
-    """Every look at the clock takes 20 seconds, and so does every read."""
+    """Let the clock advance by 20 seconds whenever it is read, so that every read takes 20 seconds."""
     ticks = itertools.count(step=20)
     monkeypatch.setattr(http_file, "time", SimpleNamespace(monotonic=lambda: float(next(ticks))))
 
 
-def test_a_body_that_trickles_is_given_up(serve, slow_clock):
+def test_slow_range_is_an_error(serve, slow_clock):
     def answer(number, start, stop):
         if number == 0:
             yield part(start, stop)
@@ -208,20 +209,20 @@ def test_a_body_that_trickles_is_given_up(serve, slow_clock):
             yield b"l"
             time.sleep(0.01)
 
-    assert re.fullmatch(r"the server sent \d+ bytes in 80 seconds \(5 tries\)", failure(serve(answer)))
+    assert re.fullmatch(r"the server sent \d+ bytes in 80 seconds \(5 tries\)", read_error(serve(answer)))
 
 
-def test_a_stream_that_trickles_is_given_up(serve, slow_clock):
+def test_slow_stream_is_an_error(serve, slow_clock):
     def answer(number, start, stop):
         yield head(200, "Transfer-Encoding: chunked")
         while True:
             yield b"1\r\nl\r\n"
             time.sleep(0.01)
 
-    assert re.search(r"the server sent \d+ bytes in 80 seconds", failure(serve(answer)))
+    assert re.search(r"the server sent \d+ bytes in 80 seconds", read_error(serve(answer)))
 
 
-def test_a_slow_server_is_waited_for(serve, slow_clock, monkeypatch):
+def test_slow_but_steady_server_is_read(serve, slow_clock, monkeypatch):
     monkeypatch.setattr(http_file, "MIN_BYTES_PER_WINDOW", 1_000)
     monkeypatch.setattr(http_file, "READ_SIZE", 1_000)  # 20 reads, of 20 seconds each
 
@@ -231,7 +232,7 @@ def test_a_slow_server_is_waited_for(serve, slow_clock, monkeypatch):
     assert read(serve(answer)) == BODY[:20_000]
 
 
-def test_a_reader_that_takes_its_time_is_not_blamed_on_the_server(serve, monkeypatch):
+def test_time_of_the_reader_does_not_count(serve, monkeypatch):
     now = [0.0]
     monkeypatch.setattr(http_file, "time", SimpleNamespace(monotonic=lambda: now[0]))
     monkeypatch.setattr(http_file, "MIN_BYTES_PER_WINDOW", 2 * len(BODY))
@@ -252,10 +253,10 @@ def test_endless_redirects_are_an_error(serve, target):
     def answer(number, start, stop):
         yield head(302, f"Location: {target or f'/{number}'}", "Content-Length: 0")
 
-    assert failure(serve(answer)) == "redirects more than 30 times"
+    assert read_error(serve(answer)) == "redirects more than 30 times"
 
 
-def test_the_body_of_a_redirect_is_not_read_to_its_end(serve):
+def test_long_body_of_a_redirect_is_not_read(serve):
     def answer(number, start, stop):
         if number == 0:
             yield head(302, "Location: /b", "Transfer-Encoding: chunked")
@@ -266,7 +267,7 @@ def test_the_body_of_a_redirect_is_not_read_to_its_end(serve):
     assert read(serve(answer)) == BODY
 
 
-def test_redirects_are_followed_for_every_part(serve):
+def test_every_range_follows_redirects(serve):
     def answer(number, start, stop):
         yield head(302, "Location: b", "Content-Length: 2") + b"to" if number % 2 == 0 else part(start, stop)
 
@@ -276,11 +277,11 @@ def test_redirects_are_followed_for_every_part(serve):
 @pytest.mark.parametrize(
     "target", ["file:///etc/passwd", "ftp://127.0.0.1/", "gopher://x/", "http://", "http://[", "\\\\x"]
 )
-def test_a_redirect_that_leads_out_of_the_web_is_an_error(serve, target):
+def test_redirect_to_another_protocol_is_an_error(serve, target):
     def answer(number, start, stop):
         yield head(302, f"Location: {target}", "Content-Length: 0") if number == 0 else head(404)
 
-    what = failure(serve(answer))
+    what = read_error(serve(answer))
     assert "is not a valid URL" in what or "the server answers 404" in what
 
 
@@ -301,15 +302,15 @@ def test_a_redirect_that_leads_out_of_the_web_is_an_error(serve, target):
         b"HTTP/1.1 302 X\r\nLocation: \xff\xfe\r\n\r\n",
     ],
 )
-def test_an_answer_that_is_no_http_is_an_error(serve, data):
+def test_invalid_http_is_an_error(serve, data):
     def answer(number, start, stop):
         yield data
 
-    failure(serve(answer))
+    read_error(serve(answer))
 
 
 @pytest.mark.parametrize("headers", [[], ["ETag: "]])
-def test_a_page_without_a_version_is_read_in_one_stream(serve, headers):
+def test_file_without_a_version_is_read_as_a_stream(serve, headers):
     asked = []
 
     def answer(number, start, stop):
@@ -325,7 +326,7 @@ def test_a_page_without_a_version_is_read_in_one_stream(serve, headers):
     assert asked == [0, 0, None]
 
 
-def test_a_page_with_a_date_is_read_in_parts(serve):
+def test_file_with_a_date_is_read_by_ranges(serve):
     def answer(number, start, stop):
         yield part(start, stop).replace(b'ETag: "1"', b"Last-Modified: Mon, 30 Nov 2026 16:00:00 GMT")
 
@@ -334,7 +335,7 @@ def test_a_page_with_a_date_is_read_in_parts(serve):
     assert read(url) == BODY
 
 
-def test_an_empty_page_without_a_version_is_empty(serve):
+def test_empty_file_without_a_version_is_empty(serve):
     def answer(number, start, stop):
         yield head(416, "Content-Range: bytes */0", "Content-Length: 0")
 
@@ -364,7 +365,7 @@ UNSAFE = [
 
 
 @pytest.mark.parametrize("name", UNSAFE)
-def test_a_list_may_not_name_what_wraps_other_files(tmp_path, name):
+def test_list_with_a_wrapping_url_is_an_error(tmp_path, name):
     (tmp_path / "list").write_text(f"{name}\n")
     with pytest.raises(InputError, match=r"list: names .*; name it on the command line"):
         resolve_sources([], files_from=[str(tmp_path / "list")], recursive=True)
@@ -373,7 +374,7 @@ def test_a_list_may_not_name_what_wraps_other_files(tmp_path, name):
 @pytest.mark.parametrize(
     "name", ["/etc/passwd", "a.txt", "-", "./http://", "http:/host/a", "~/a", "zip::a.zip", *UNSAFE]
 )
-def test_a_list_from_a_url_names_urls_alone(serve, name):
+def test_remote_list_with_a_local_name_is_an_error(serve, name):
     data = name.encode() + b"\n"
     url = serve(lambda number, start, stop: [head(200, f"Content-Length: {len(data)}") + data])
     with pytest.raises(InputError) as caught:
@@ -381,14 +382,14 @@ def test_a_list_from_a_url_names_urls_alone(serve, name):
     assert str(caught.value).startswith(f"{url}: names ")
 
 
-def test_a_list_from_a_url_may_name_pages(serve):
+def test_remote_list_may_contain_urls(serve):
     page = serve(lambda number, start, stop: [part(start, stop)])
     data = page.encode() + b"\r\n"
     url = serve(lambda number, start, stop: [head(200, f"Content-Length: {len(data)}") + data])
     assert [source.path for source in resolve_sources([], files_from=[url])] == [page]
 
 
-def test_a_list_from_a_url_is_bounded(serve, monkeypatch):
+def test_remote_list_has_a_maximal_size(serve, monkeypatch):
     monkeypatch.setattr(named_inputs, "MAX_LIST_BYTES", 1 << 20)
     data = b"http://127.0.0.1/page\n" * 100_000
     url = serve(lambda number, start, stop: [head(200, f"Content-Length: {len(data)}") + data])
@@ -396,7 +397,7 @@ def test_a_list_from_a_url_is_bounded(serve, monkeypatch):
         resolve_sources([], files_from=[url])
 
 
-def test_a_list_here_may_name_local_files_and_pages(serve, tmp_path):
+def test_local_list_may_contain_local_files_and_urls(serve, tmp_path):
     page = serve(lambda number, start, stop: [part(start, stop)])
     (tmp_path / "a::b").write_text("a\n")
     (tmp_path / "list").write_text(f"{tmp_path}/a::b\n{page}\n")
@@ -407,7 +408,7 @@ def test_a_list_here_may_name_local_files_and_pages(serve, tmp_path):
 
 
 @pytest.mark.parametrize("url", ["reference::http://h/a", "reference://a", "zip://a::reference::http://h/a"])
-def test_reference_is_read_from_nowhere(url):
+def test_reference_urls_are_refused(url):
     with pytest.raises(InputError, match="reference:: is not supported"):
         resolve_sources([url])
 
@@ -445,7 +446,7 @@ OPTIONS = {
 
 
 @pytest.mark.parametrize("option", OPTIONS)
-def test_no_message_and_no_traceback_has_a_secret(monkeypatch, capsys, tmp_path, option):
+def test_messages_and_tracebacks_hide_secrets(monkeypatch, capsys, tmp_path, option):
     from s3fs import S3FileSystem
 
     from kxcli.cli import main
@@ -459,10 +460,10 @@ def test_no_message_and_no_traceback_has_a_secret(monkeypatch, capsys, tmp_path,
         err = capsys.readouterr().err
         assert "kxcli: error: " in err and "internal error" not in err
         assert not re.search(r"p(a|%61)[ /?#]?55", err), (url, err)
-    S3FileSystem.clear_instance_cache()  # which knows the endpoint
+    S3FileSystem.clear_instance_cache()  # to set the endpoint
 
 
-def test_a_secret_in_a_list_is_not_shown(tmp_path):
+def test_errors_of_lists_hide_secrets(tmp_path):
     (tmp_path / "list").write_text("reference::http://me:word@host/a?b=c\n")
     with pytest.raises(InputError) as caught:
         resolve_sources([], files_from=[str(tmp_path / "list")])
