@@ -120,8 +120,8 @@ class Web:
         return f"http://127.0.0.1:{self.server.server_port}/{name}"
 
     def answer(self, handler, page):
-        address = handler.headers.get("Range")
-        page.requests.append(address)
+        requested = handler.headers.get("Range")
+        page.requests.append(requested)
         if page.hangs and page.hangs.pop(0):
             self.released.wait()
             handler.close_connection = True
@@ -131,7 +131,7 @@ class Web:
             return
         is_new = page.after is not None and len(page.requests) > page.after
         data, tag = (page.data * 2, '"two"') if is_new else (page.data, page.tag)
-        part = re.fullmatch(r"bytes=(\d+)-(\d*)", asked or "") if page.has_parts else None
+        part = re.fullmatch(r"bytes=(\d+)-(\d*)", requested or "") if page.has_parts else None
         start, stop = (int(part[1]), int(part[2] or len(data) - 1) + 1) if part else (0, len(data))
         if part and start >= len(data):
             handler.send_response(416)
@@ -598,9 +598,9 @@ def test_signal_ends_a_run_with_a_hanging_server(kxcli, web, hanging, workers, n
         kxcli.environment |= AWS | {"AWS_ENDPOINT_URL": url.removesuffix("/bucket/a")}
         web.server.RequestHandlerClass.do_HEAD = web.server.RequestHandlerClass.do_GET
         url = "s3://bucket/a"
-    n_asked = {"first part": 2, "shard": 2 + workers}.get(hanging, 1)
+    n_requests = {"first part": 2, "shard": 2 + workers}.get(hanging, 1)
     with started(kxcli, *WORDS, *SMALL, "-j", workers, url) as process:
-        wait_until(lambda: len(page.requests) == n_asked)
+        wait_until(lambda: len(page.requests) == n_requests)
         process.send_signal(number)
         assert process.wait(timeout=120) == 128 + number
         assert process.stderr.read() == b""
