@@ -1,1 +1,1 @@
-"""Texts as arrays of code points: folding, tokens, hashes of substrings and terms; knows nothing of linking."""
+"""Texts as arrays of code points: folding, tokens, words, terms and hashes."""

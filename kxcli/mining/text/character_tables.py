@@ -1,4 +1,4 @@
-"""Tables of characters by code point: letters, scripts with spaces between words, capitals."""
+"""Tables of characters by code point; the last value is for all higher ones."""
 
 import unicodedata
 from functools import cache
@@ -26,7 +26,7 @@ TABLE_END = 0x20000  # higher code points are ideographs, tags and private use
 
 @cache
 def letter_table() -> BoolArray:
-    """Return whether a code point is a letter, digit or combining mark; the last value is for all higher ones."""
+    """Return whether a code point is a letter, digit or combining mark."""
     letters = np.zeros(TABLE_END + 1, dtype=np.bool_)
     letters[[code for code in range(TABLE_END) if unicodedata.category(chr(code))[0] in "LNM"]] = True
     letters[TABLE_END] = True
@@ -44,7 +44,7 @@ def spaced_table() -> BoolArray:
 
 
 class CaseTables(NamedTuple):
-    """The case of characters by code point; the last value is for all higher ones, without case.
+    """The case of characters.
 
     Args:
         capital: Whether it is a capital.

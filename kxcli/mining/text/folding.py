@@ -1,5 +1,6 @@
-r"""Fold texts for comparison, with the way back to the source: NFKC, case folding, runs of white space as one space.
+r"""Fold texts for comparison, with the way back to the source.
 
+Folding is NFKC, then case folding, then one space for each run of white space.
 `fold(text)` is `re.sub(r"\s+", " ", unicodedata.normalize("NFKC", text).casefold())`.  `fold_texts` does the same to
 many texts over arrays of code points.  The Unicode data are those of the running Python.
 """
@@ -73,13 +74,13 @@ class FoldedTexts:
     ends: Int32Array | None = None
 
     def sources(self, starts: AnyArray, stops: AnyArray) -> tuple[IntArray, IntArray]:
-        """Return the begins and ends of folded spans in the source, -1 for one within a piece."""
+        """Return the begins and ends of folded spans in the source, -1 within a piece."""
         if self.begins is None or self.ends is None:
             return starts.astype(np.int64), stops.astype(np.int64)
         return self.begins.take(starts).astype(np.int64), self.ends.take(stops - 1).astype(np.int64)
 
     def positions(self, begins: IntArray, ends: IntArray) -> tuple[IntArray, IntArray]:
-        """Return the starts and stops of spans of the source in the folded text, -1 for one within a piece."""
+        """Return the starts and stops of source spans when folded, -1 within a piece."""
         if self.begins is None or self.ends is None:
             return begins, ends
         starts, lasts = _find_positions(self.begins, begins), _find_positions(self.ends, ends)
@@ -98,13 +99,16 @@ class FoldedTexts:
         return np.searchsorted(np.maximum.accumulate(self.begins), self.starts)
 
     def locate(self, positions: AnyArray) -> tuple[IntArray, IntArray]:
-        """Return the number of the text of each position in the source, and the offset in the text."""
+        """Return the number of the text of each source position, and the offset there."""
         texts = np.searchsorted(self.starts, positions, side="right") - 1
         return texts, positions - self.starts.take(texts)
 
 
 def _find_positions(known: Int32Array, values: IntArray) -> IntArray:
-    """Return the position of each value in `known`, which ascends except for -1; -1 if it has no such value."""
+    """Return the position of each value in `known`, or -1.
+
+    Without its values of -1, `known` ascends.
+    """
     used = np.flatnonzero(known >= 0)
     at = np.searchsorted(known.take(used), values).clip(max=max(len(used) - 1, 0))
     positions = used.take(at)
@@ -139,7 +143,7 @@ def fold_texts(texts: Sequence[str]) -> FoldedTexts:
 
 
 def _encode(texts: Sequence[str]) -> tuple[AnyArray, bool]:
-    """Return the code points of texts, with a border after each, and whether any is above U+FFFF."""
+    """Return the code points of bordered texts, and whether any is above U+FFFF."""
     joined = BORDER.join([*texts, ""])
     units = np.frombuffer(joined.encode("utf-16-le", "surrogatepass"), dtype="<u2")
     if len(units) == len(joined):
@@ -195,7 +199,7 @@ def _tables() -> _Tables:
 def _expand_specials(
     codes: AnyArray, out: UInt32Array, text_starts: IntArray, tables: _Tables
 ) -> tuple[UInt32Array, Int32Array, Int32Array]:
-    """Return folded texts with special characters spelled out, and the begin and end of each code point's piece."""
+    """Spell out special characters; return the code points, their begins and ends."""
     specials = np.flatnonzero(out >= _SPECIAL)
     numbers = out.take(specials).astype(np.int64) - _SPECIAL
     combining = specials[tables.combines.take(numbers)]

@@ -1,4 +1,4 @@
-"""Terms of texts as hashes: words of scripts with spaces, pairs of characters of other scripts."""
+"""Terms of texts as hashes: words, and pairs of characters of unspaced scripts."""
 
 from typing import NamedTuple
 
@@ -26,8 +26,9 @@ class TextTerms(NamedTuple):
 
 
 def find_terms(codes: UInt32Array) -> TextTerms:
-    """Return all words, all pairs of adjacent characters of scripts without spaces, and single such characters.
+    """Return the terms of running text.
 
+    Terms are all words, all pairs of adjacent characters of scripts without spaces, and isolated such characters.
     A key is the upper half of the sum of the characters times factors of their positions (multilinear hashing,
     Dietzfelbinger 1996).  A hundred of a million terms share their key with another.
     """
@@ -54,7 +55,10 @@ def find_terms(codes: UInt32Array) -> TextTerms:
 
 
 def find_terms_by_text(texts: FoldedTexts) -> UInt64Array:
-    """Return the distinct terms of each text, ascending, with the number of the text above the key."""
+    """Return the distinct terms of each text, ascending.
+
+    The upper 32 bits are the number of the text, the lower ones the key of the term.
+    """
     found = find_terms(texts.codes)
     starts = found.starts
     if texts.begins is not None:

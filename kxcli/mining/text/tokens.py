@@ -1,4 +1,4 @@
-"""Tokens of running text: words, ideographs and marks; and hashes of arbitrary substrings."""
+"""Tokens of running text, and hashes of arbitrary substrings."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -52,7 +52,7 @@ class PrefixHashes:
 
 
 def hash_strings(strings: Sequence[str]) -> UInt64Array:
-    """Return the hash of each string, as `PrefixHashes.span` returns it for a substring."""
+    """Return the hash of each string, as `PrefixHashes.span` of an equal substring."""
     codes = to_code_points("".join(strings))
     lengths = np.fromiter(map(len, strings), dtype=np.int64, count=len(strings))
     stops = np.cumsum(lengths)
@@ -108,7 +108,7 @@ class Tokens:
         return len(self.starts)
 
     def ends_before(self, positions: AnyArray) -> IntArray:
-        """Return the stop of the last token that starts before each position, 0 if there is none."""
+        """Return the stop of the last token that starts before each position, or 0."""
         return np.append(self.stops, 0).take(self.numbers.take(positions) - 1)
 
 
@@ -150,7 +150,7 @@ def _spread(codes: AnyArray) -> UInt64Array:
 
 @cache
 def _powers() -> tuple[UInt64Array, UInt64Array]:
-    """Return the powers of the base, from exponent 0, and of its inverse, from exponent 1."""
+    """Return the powers of the base from exponent 0, of its inverse from exponent 1."""
     tables = []
     for base in (_BASE, _INVERSE):
         table = np.full((1 << _TABLE_BITS) + 1, base, dtype=np.uint64)
@@ -182,7 +182,7 @@ def token_kinds() -> UInt8Array:
 
 @cache
 def _shape_table() -> UInt32Array:
-    """Return the code point of a character in a shape, by code point; the last value is for all higher ones."""
+    """Return the character of a shape by code point; the last is for all higher ones."""
     classes = np.arange(len(letter_table()), dtype=np.uint32)
     for code, character in enumerate(map(chr, range(len(classes)))):
         if character.isupper():

@@ -1,4 +1,4 @@
-"""Words of running text, with hashes of their American spelling and of their stem without a plural ending."""
+"""Words of running text, hashed with and without their plural ending."""
 
 import re
 from collections.abc import Sequence
@@ -89,7 +89,7 @@ def find_words(tokens: Tokens) -> Words:
 
 
 def _plural_endings(tokens: Tokens, starts: IntArray, stops: IntArray) -> tuple[IntArray, BoolArray]:
-    """Return the number of letters that a stem lacks, and which words have a stem without -y."""
+    """Return the number of letters missing in each stem, and if one is a -y."""
     last = tokens.codes.take(stops - 1)
     n_cut = (last == _Y).astype(np.int64)
     plural = np.flatnonzero((last == _S) & (stops - starts >= _MIN_PLURAL_LENGTH))
@@ -103,7 +103,7 @@ def _plural_endings(tokens: Tokens, starts: IntArray, stops: IntArray) -> tuple[
 
 
 def _find_british_letters(tokens: Tokens, words: IntArray) -> tuple[BoolArray, BoolArray]:
-    """Return masks of the letters that American spelling drops, and of the words with such a letter."""
+    """Return masks of the letters dropped in American spelling, and of their words."""
     codes = tokens.codes
     after = np.append(codes[1:], codes[-1:])
     is_candidate = ((codes == _A) | (codes == _O)) & (after == _E)
@@ -124,7 +124,7 @@ def _find_british_letters(tokens: Tokens, words: IntArray) -> tuple[BoolArray, B
 
 
 def find_ordinary_words(names: Sequence[str]) -> UInt64Array:
-    """Return ascending hashes of the words of some names that begin with no capital and are not short."""
+    """Return hashes of the words in names without a capital initial, ascending."""
     parts = [np.empty(0, dtype=np.uint64)]
     for start in range(0, len(names), _NAMES_BATCH):
         whole = fold_texts([name.replace(BORDER, "") for name in names[start : start + _NAMES_BATCH]])
@@ -144,7 +144,7 @@ def find_lowercase_initials(whole: FoldedTexts, tokens: Tokens) -> BoolArray:
 
 
 def are_numbers(tokens: Tokens, at: IntArray) -> BoolArray:
-    """Return which of some tokens have a digit or are Roman numerals."""
+    """Return whether each token has a digit or is a Roman numeral."""
     return _has_digit(tokens, at) | np.isin(tokens.keys.take(at), hash_strings(NUMERALS))
 
 

@@ -1,4 +1,4 @@
-"""Candidates of surface forms and their features, which a log-linear model weighs."""
+"""Candidates of surface forms, with the features of a log-linear model."""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -49,7 +49,7 @@ _DIGITS = 9  # rounding makes scores of equal candidates equal on every processo
 
 @dataclass(frozen=True)
 class Candidates:
-    """Candidates of all surface forms of some texts, ascending by form, then by entry.
+    """Candidates of the surface forms of some texts, by form, then by entry.
 
     Args:
         starts: Where the candidates of each form start, and where the last one's end.
@@ -120,7 +120,7 @@ class ContextCandidates(NamedTuple):
 
 
 def _sum_equal(owners: IntArray, things: IntArray, values: FloatArray) -> FloatArray:
-    """Return for each row the sum of the values of all rows with the same owner and thing."""
+    """Return the sum of the values of equal pairs of an owner and a thing."""
     if not len(owners):
         return values
     keys = (owners.astype(np.uint64) << np.uint64(32)) | things.astype(np.uint64)
@@ -150,7 +150,9 @@ def match_spellings(
     other_forms: IntArray,
     other_spellings: UInt64Array,
 ) -> BoolArray:
-    """Return which pairs of a form and a spelling are among the other pairs; spelling 0 is unknown.
+    """Return whether each pair of a form and a spelling is among other pairs.
+
+    Spelling 0 is unknown and matches nothing.
 
     Args:
         keys: By form, the hash of the folded name. Most spellings equal it and need no sorting.

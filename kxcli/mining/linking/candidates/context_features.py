@@ -1,4 +1,4 @@
-"""Features of candidates from the text around them: words, shared facts and types, objects of facts, numbers."""
+"""Features of candidates from the text around them."""
 
 from typing import NamedTuple
 
@@ -17,14 +17,14 @@ from kxcli.mining.text.folding import BORDER, FoldedTexts
 from kxcli.mining.text.terms import find_terms_by_text
 
 _SMOOTHING = 30.0  # added to the idf of an entry's words, so that an entry of few words has no extreme share
-_MIN_BELIEF = 0.2  # from which another form counts as a mention of the entry
+_MIN_BELIEF = 0.2  # the belief that makes another form count as a mention of the entry
 _HALF = np.uint64(32)
 _LOW = np.uint64((1 << 32) - 1)
 _SIEVE_BITS = 20
 
 
 class ContextFeatures(NamedTuple):
-    """Features of the candidates whose form has several.
+    """Features of the candidates of forms with several candidates.
 
     Args:
         rows: Positions in `Candidates`.
@@ -76,7 +76,9 @@ def compute_context_features(
 def _agreement(
     used: ContextCandidates, values: AnyArray, starts: IntArray, weights: AnyArray
 ) -> tuple[FloatArray, FloatArray]:
-    """Return the weights of what each candidate shares with candidates of other forms: the sum and the largest.
+    """Return the weights of shared facts or types: their sum and the largest.
+
+    A candidate shares a fact if candidates of other forms in its text have it too.
 
     Args:
         used: The candidates.
@@ -93,7 +95,10 @@ def _agreement(
 
 
 def _shared_words(base: KnowledgeBase, text: ParsedTexts, used: ContextCandidates, rivals: IntArray) -> FloatArray:
-    """Return the share, by idf, of an entry's words that its text has outside the form."""
+    """Return the share, by idf, of an entry's words that are in the text.
+
+    The words of the form do not count.
+    """
     texts, forms, entries = (column.take(rivals) for column in (used.texts, used.forms, used.entries))
     in_texts = _find_term_numbers(base, text.folded, np.unique(texts))
     distinct, names = np.unique(forms, return_inverse=True)
@@ -123,7 +128,13 @@ def _texts_of_spans(text: ParsedTexts, spans: IntArray) -> FoldedTexts:
 
 
 def _find_term_numbers(base: KnowledgeBase, folded: FoldedTexts, texts: IntArray | None) -> UInt64Array:
-    """Return the terms of some or all texts that entries have, the text's number above the term's, ascending."""
+    """Return the known terms of texts, ascending, with the number of the text above.
+
+    Args:
+        base: The knowledge base; a term of no entry is unknown.
+        folded: The texts.
+        texts: Numbers of the texts to use, by default of all.
+    """
     keys = find_terms_by_text(folded)
     numbers = keys >> _HALF
     if texts is not None:

@@ -34,7 +34,7 @@ class LinkCounts(NamedTuple):
 
 @dataclass(frozen=True)
 class LinkStatistics:
-    """Counts of names, by the number of a name; number 0 is any unseen name, with counts of 0.
+    """Counts by the number of a name; number 0 is any unseen name.
 
     slots: numbers of names by their hash.
     n_occurrences, n_mentions: of each name.

@@ -37,7 +37,7 @@ def find_candidates(
     prior: FloatArray,
     max_candidates: int = MAX_CANDIDATES,
 ) -> Candidates:
-    """Return the candidates of each surface form with all features, for many texts at a time.
+    """Return the candidates of each surface form with all features.
 
     Features of the context are computed only for forms with several candidates.  Sums add the terms of one text in
     their order, so that a result does not depend on the other texts.
@@ -112,7 +112,13 @@ class _Lookup:
         return _CandidateRows(np.repeat(named, sizes), entries, IS_KNOWN, features, spellings)
 
     def links(self, forms: IntArray, numbers: UInt32Array, *, is_similar: bool = False) -> _CandidateRows:
-        """Return the entries that names link to in labeled texts, given the number of each name."""
+        """Return the entries linked to names in labeled texts.
+
+        Args:
+            forms: The form of each name.
+            numbers: The number of each name in the statistics.
+            is_similar: Whether the names only have the same words as the forms.
+        """
         firsts = self.statistics.starts.take(numbers)
         sizes = self.statistics.starts.take(numbers + np.uint32(1)) - firsts
         sizes = np.minimum(sizes, self.max_candidates)
@@ -133,7 +139,7 @@ class _Lookup:
         return [self._limit(known), self._limit(links)]
 
     def _limit(self, rows: _CandidateRows) -> _CandidateRows:
-        """Return the first `max_candidates` of each form: many names may have the same words."""
+        """Return the first `max_candidates` of each form, as names may share words."""
         ranks = np.arange(len(rows.forms)) - np.searchsorted(rows.forms, rows.forms)
         return rows.select(np.flatnonzero(ranks < self.max_candidates))
 
@@ -175,7 +181,7 @@ class _Lookup:
 
 
 def _best_margins(candidates: Candidates, values: FloatArray) -> FloatArray:
-    """Return the relative lead of the largest value of each form with several candidates, 0 for other candidates."""
+    """Return the relative lead of the best candidate of each form, 0 for others."""
     order = np.lexsort((-values, candidates.forms))
     ordered = values.take(order)
     several = np.flatnonzero(np.diff(candidates.starts) > 1)

@@ -1,4 +1,4 @@
-"""Features of candidates from numbers in their facts, such as coordinates, compared with those of other forms."""
+"""Features of candidates from numbers in their facts, such as coordinates."""
 
 import numpy as np
 
@@ -8,12 +8,14 @@ from kxcli.mining.linking.candidates.candidate_features import ContextCandidates
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
 
 _REACHES = (0.15, 0.02)  # standard deviations over which the likeness falls to 1 / e, for "close" and for "closer"
-_MAX_COMPARED = 12  # candidates of a form, the most likely ones, with which others are compared
+_MAX_COMPARED = 12  # the most likely candidates of a form are compared with those of other forms
 _MAX_PAIRS = 1 << 22  # pairs of candidates compared at a time, which bounds memory
 
 
 def compare_numbers(base: KnowledgeBase, used: ContextCandidates) -> tuple[FloatArray, FloatArray]:
-    """Return the likeness of each candidate's numbers to those of other forms in its text, on two scales.
+    """Return the likeness of each candidate's numbers to those of other forms.
+
+    There are two scales, "close" and "closer".
 
     The distance of two candidates is the root mean square of the differences over their common predicates.
     """
@@ -45,7 +47,7 @@ def compare_numbers(base: KnowledgeBase, used: ContextCandidates) -> tuple[Float
 
 
 def _likeness(base: KnowledgeBase, used: ContextCandidates, rows: IntArray, others: IntArray) -> list[FloatArray]:
-    """Return for each candidate the sum over other forms of the likeness to their most alike candidate.
+    """Return the sum over other forms of the likeness to their best candidate.
 
     Args:
         base: The knowledge base.
@@ -69,7 +71,7 @@ def _likeness(base: KnowledgeBase, used: ContextCandidates, rows: IntArray, othe
 
 
 def _measure_distances(base: KnowledgeBase, entries: IntArray, others: IntArray) -> tuple[FloatArray, IntArray]:
-    """Return the distance of each pair of entries, and the number of predicates that both have."""
+    """Return the distance and the number of common predicates of pairs of entries."""
     at, pairs = expand_rows(entries, base.entry_number_starts)
     other_at, other_pairs = expand_rows(others, base.entry_number_starts)
     n_predicates = int(base.entry_number_predicates.max(initial=0)) + 1

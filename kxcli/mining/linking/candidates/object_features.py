@@ -1,4 +1,4 @@
-"""Features of candidates from the objects of their facts: where a text has them, and how close to the form."""
+"""Features of candidates from the objects of their facts in the text."""
 
 from typing import NamedTuple
 
@@ -76,7 +76,7 @@ def _find_objects(base: KnowledgeBase, text: ParsedTexts) -> _ObjectMatches:
 def _measure_gaps(
     text: ParsedTexts, matches: _ObjectMatches, forms: IntArray, numbers: IntArray
 ) -> tuple[FloatArray, BoolArray]:
-    """Return the distance from each form to an object, and whether the object follows it closely.
+    """Return the distance from each form to an object, and if it follows closely.
 
     Args:
         text: The texts and their spans.

@@ -1,4 +1,4 @@
-"""Collectors of the parts of a knowledge base: names, types, terms, facts and numbers.
+"""Collectors of names, types, terms, facts and numbers of a knowledge base.
 
 `add` takes a part of the entries, in order; `finish` returns fields of `KnowledgeBase`.
 """
@@ -88,9 +88,9 @@ class NameCollector:
         }
 
     def _fold(self, skip: Callable[[str, int], None]) -> tuple[list[str], IntArray, AnyArray]:
-        """Return the distinct folded names, the number of each raw name's, and which are always in capitals.
+        """Return the folded names, the number of each raw name, and a mask of names.
 
-        The number of a skipped name is -1.
+        The number of a skipped name is -1.  The mask is true for names that are always in capitals.
         """
         distinct: dict[str, int] = {}
         numbers = np.full(len(self._raw), -1)
@@ -171,7 +171,7 @@ class TermCollector:
 
 
 class FactCollector:
-    """Facts with short objects, of which several entries may have the same; numbers are equal by chance."""
+    """Facts with short objects, except numbers, as these are equal by chance."""
 
     def __init__(self) -> None:
         self._numbers: dict[tuple[str, str], int] = {}
@@ -191,7 +191,7 @@ class FactCollector:
             self._sizes.append(len(numbers))
 
     def finish(self, n: int, names: Sequence[str]) -> Fields:
-        """Return the fields of n entries; a short object is searched in texts if it is one of the names."""
+        """Return the fields of n entries, given the folded names of the knowledge base."""
         facts = np.array(self._facts, dtype=np.int64)
         counts = np.bincount(facts, minlength=len(self._numbers))
         is_shared = counts > 1
@@ -234,7 +234,7 @@ class NumberCollector:
             self._sizes.append(len(numbers))
 
     def finish(self) -> Fields:
-        """Return the fields; numbers are standardized by predicate, and 0 if the predicate has no variance."""
+        """Return the fields; numbers are standardized by predicate."""
         predicates = np.array([predicate for predicate, _ in self._numbers], dtype=np.int64)
         values = np.array([value for _, value in self._numbers], dtype=np.float64)
         n = np.maximum(np.bincount(predicates, minlength=len(self._predicates)), 1)

@@ -17,7 +17,7 @@ class _EntryFields(NamedTuple):
 
 
 class Entry(_EntryFields):
-    """An entry; `facts` are pairs of a predicate and an object, a description among them.
+    """An entry; `facts` are pairs of a predicate and an object.
 
     Raises:
         TypeError: A string or another value is given for a list.
@@ -56,7 +56,7 @@ class Entry(_EntryFields):
 
 @dataclass
 class SkippedEntries:
-    """Counts of skipped entries and names by kind, and the numbers of the first few entries of each kind."""
+    """Counts of skipped entries and names by kind, with examples."""
 
     MAX_EXAMPLES: ClassVar[int] = 3
 

@@ -1,4 +1,4 @@
-"""A compiled knowledge base: arrays that processes share; reads and writes no file."""
+"""A compiled knowledge base, as arrays that processes share."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -57,7 +57,9 @@ class StringTable:
 
 @dataclass(frozen=True)
 class KnowledgeBase:
-    """A compiled knowledge base; `x_starts` say where the rows of each x begin, and where the last one's end.
+    """A compiled knowledge base.
+
+    An array `x_starts` has the start of the rows of each x, and the end of the last one's.
 
     Args:
         name_matcher: Finds the names in texts.
@@ -90,7 +92,7 @@ class KnowledgeBase:
         entry_numbers: Numbers among the objects of each entry, in standard deviations over all entries.
         entry_number_predicates: By row of `entry_numbers`, the number of the predicate.
         entry_number_starts: By entry, in `entry_numbers`.
-        digest: SHA-256 of all other arrays, to which a trained model refers, shape (32,).
+        digest: SHA-256 of all other arrays, shape (32,); a trained model has it too.
     """
 
     name_matcher: NameMatcher

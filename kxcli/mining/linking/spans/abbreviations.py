@@ -1,9 +1,9 @@
-"""Short forms that a text defines behind the long ones, in brackets, and where else it has them.
+"""Find abbreviations that a text defines in brackets, and all their uses.
 
 After A. S. Schwartz and M. A. Hearst, "A simple algorithm for identifying abbreviation definitions in biomedical
-text", Pacific Symposium on Biocomputing 2003: the characters of the short form are looked for from the last to the
-first, each before the one found, and the first one has to begin a word.  What is said there of words leaves too much
-to chance where none are parted: see `_of_ideographs`.
+text", Pacific Symposium on Biocomputing 2003.  The characters of the short form are searched from the last to the
+first, each before the previous match, and the first one must begin a word.  Text without spaces between words needs
+stricter rules: see `_ideographic_start`.
 """
 
 import re
@@ -23,31 +23,35 @@ from kxcli.mining.text.tokens import IDEOGRAPH, MARK, WORD, token_kinds
 _OPEN, _CLOSE = "(（[", ")）]"
 _BRACKETS = re.escape(_OPEN + _CLOSE)
 _QUOTES = '"“”「」『』《》〈〉<>'
-_SAID = "简称|簡稱|下称|下稱"  # "in short": who says so may leave off whole words
+_IN_SHORT = "简称|簡稱|下称|下稱"  # "in short": such a definition may omit whole words
 _BRACKETED = re.compile(
     rf"""[{re.escape(_OPEN)}]\s*
-    (?P<said>[^{_BRACKETS}{BORDER}]{{0,4}}?(?:{_SAID})为?[:：]?\s*)?
+    (?P<explicit>[^{_BRACKETS}{BORDER}]{{0,4}}?(?:{_IN_SHORT})为?[:：]?\s*)?
     [{_QUOTES}]?(?P<short>[^\W_][^{_BRACKETS}{_QUOTES},;，；\n\r{BORDER}]{{0,8}}?[^\s{_BRACKETS}{_QUOTES},;，；{BORDER}])
     [{_QUOTES}]?\s*(?:[,;，；][^{_BRACKETS}{BORDER}]{{0,40}})?[{re.escape(_CLOSE)}]""",
     re.VERBOSE,
 )
-_BEHIND = re.compile(rf"[\s{_QUOTES}’]*\Z")  # what may stand between a long form and the bracket
-_ENDS = ".;。；" + BORDER  # no long form goes beyond
-_WINDOW = (40, 12)  # characters before the bracket, and more for each of the short form
-_IDEOGRAPHIC_WINDOW = 5  # for each character of the short form
+_BETWEEN = re.compile(rf"[\s{_QUOTES}’]*\Z")  # text between a long form and the bracket
+_ENDS = ".;。；" + BORDER  # no long form crosses these
+_WINDOW = (40, 12)  # characters before the bracket, and further ones for each character of the short form
+_IDEOGRAPHIC_WINDOW = 5  # characters for each character of the short form
 _LAST_WORD = 2  # ideographs
 
 
 class Abbreviations(NamedTuple):
-    """The definitions in some texts, by place, and all uses of what they define in the same text.
+    """The definitions of short forms in some texts, and all their uses.
 
-    IntArray are those of `Folded.source`: of all texts one after the other, a border after each.
+    Positions are those of `FoldedTexts.source`: of all texts with a border after each.  A short form of a text has one
+    number, also if it has several definitions.
 
-    long_starts, long_stops: of the long form of each definition.  shorts: the number of its short form; the same
-    short form of one text has one number, and all its definitions have the same uses.
-    texts: by short form, ascending, the number of its text.  starts, stops: the uses of short forms, by short form
-    and place, those in the definitions too, each with its plural ending, if any.  use_starts: where each short form's
-    uses begin, and the last one's end.
+    Args:
+        long_starts: By definition, where the long form starts.
+        long_stops: By definition, where the long form stops.
+        shorts: By definition, the number of the short form.
+        texts: By short form, ascending, the number of the text.
+        starts: By use, where it starts; uses are by short form, then by position, and include definitions.
+        stops: By use, where it stops, after a plural ending if it has one.
+        use_starts: Where the uses of each short form start, and where the last one's end.
     """
 
     long_starts: IntArray
@@ -60,7 +64,7 @@ class Abbreviations(NamedTuple):
 
 
 def find_abbreviations(texts: Sequence[str]) -> Abbreviations:
-    """Return the definitions of short forms in texts, as given, and the short forms' uses.
+    """Return the abbreviations in texts as given.
 
     A use has the spelling of the short form, cuts no word, and may have an s for the plural.
     """
@@ -76,8 +80,8 @@ def find_abbreviations(texts: Sequence[str]) -> Abbreviations:
     names = np.array([numbers.setdefault(one.short, len(numbers)) for one in definitions])
     long_starts = np.array([one.start for one in definitions])
     long_stops = np.array([one.stop for one in definitions])
-    numbers_of = np.searchsorted(starts, long_starts, side="right") - 1
-    keys, shorts = np.unique(numbers_of * len(numbers) + names, return_inverse=True)
+    text_numbers = np.searchsorted(starts, long_starts, side="right") - 1
+    keys, shorts = np.unique(text_numbers * len(numbers) + names, return_inverse=True)
     found, owners = _uses(joined, starts, list(numbers), keys)
     counts = np.bincount(owners, minlength=len(keys))
     return Abbreviations(
@@ -92,9 +96,15 @@ def find_abbreviations(texts: Sequence[str]) -> Abbreviations:
 
 
 def _uses(joined: str, starts: IntArray, shorts: list[str], keys: IntArray) -> tuple[NameMatches, IntArray]:
-    """Return the uses of short forms in those texts that define them, and which of the keys each has.
+    """Return the uses of short forms, and the row of each use in `keys`.
 
-    keys: the number of a text times the number of all short forms, and the number of one, ascending.
+    Only texts that define a short form have uses of it.
+
+    Args:
+        joined: All texts with a border after each.
+        starts: Where each text starts.
+        shorts: The distinct short forms.
+        keys: The number of a text times the number of short forms, plus the number of its short form, ascending.
     """
     bounds = np.append(starts, len(joined))
     texts = np.unique(keys // len(shorts))
@@ -110,9 +120,9 @@ def _uses(joined: str, starts: IntArray, shorts: list[str], keys: IntArray) -> t
     found = found._replace(stops=found.stops + is_plural)
     found = found.select(np.flatnonzero(at_word_edges(found, codes)))
     rows = np.searchsorted(piece_starts, found.starts, side="right") - 1
-    wanted = texts.take(rows) * len(shorts) + found.names
-    owners = np.searchsorted(keys, wanted).clip(max=len(keys) - 1)
-    chosen = np.flatnonzero(keys.take(owners) == wanted)
+    use_keys = texts.take(rows) * len(shorts) + found.names
+    owners = np.searchsorted(keys, use_keys).clip(max=len(keys) - 1)
+    chosen = np.flatnonzero(keys.take(owners) == use_keys)
     chosen = chosen[np.argsort(owners.take(chosen), kind="stable")]
     moves = (bounds.take(texts) - piece_starts).take(rows.take(chosen))
     found = found.select(chosen)
@@ -120,7 +130,7 @@ def _uses(joined: str, starts: IntArray, shorts: list[str], keys: IntArray) -> t
 
 
 class _Definition(NamedTuple):
-    """A short form, and where its long form starts and stops."""
+    """A short form, and the start and stop of its long form."""
 
     short: str
     start: int
@@ -128,19 +138,19 @@ class _Definition(NamedTuple):
 
 
 def _definition(text: str, found: re.Match[str]) -> _Definition | None:
-    """Return what is defined in a bracket, if anything is."""
+    """Return the definition in a bracket, or None."""
     short = found["short"]
     is_ideographic = _kind(short[0]) == IDEOGRAPH
     if short.count(" ") > 1 or not (is_ideographic or any(map(str.isupper, short))):
         return None
     room = _WINDOW[0] + _WINDOW[1] * len(short)
     first = max(0, found.start() - room)
-    behind = _BEHIND.search(text, first, found.start())
-    stop = behind.start() if behind else found.start()
+    between = _BETWEEN.search(text, first, found.start())
+    stop = between.start() if between else found.start()
     if is_ideographic:
-        start = _ideographic_start(short, text, first, stop, is_said=found["said"] is not None)
+        start = _ideographic_start(short, text, first, stop, is_explicit=found["explicit"] is not None)
         return None if start is None else _Definition(short, start, stop)
-    first = _window(text, first, stop, min(len(short) + 5, len(short) * 2))
+    first = _window_start(text, first, stop, min(len(short) + 5, len(short) * 2))
     end = stop
     if len(short) > 2 and short[-1] == "s" and short[-2].isupper():  # a plural, of the long form mostly too
         short = short[:-1]
@@ -152,57 +162,60 @@ def _definition(text: str, found: re.Match[str]) -> _Definition | None:
     return None if _has_word(long, short) or not _is_whole(long) else _Definition(short, start, stop)
 
 
-def _window(text: str, first: int, stop: int, most: int) -> int:
-    """Return where the last words before a place begin, at most so many, in one sentence; ideographs are words."""
-    place = stop
-    while place > first and most and text[place - 1] not in _ENDS:
-        place -= 1
-        kind = _kind(text[place])
-        most -= kind == IDEOGRAPH or (kind == WORD and (place == 0 or _kind(text[place - 1]) != WORD))
-    return place
+def _window_start(text: str, first: int, stop: int, n_words: int) -> int:
+    """Return the start of the last n words of a sentence; an ideograph is a word.
+
+    The window is between `first` and `stop`.
+    """
+    position = stop
+    while position > first and n_words and text[position - 1] not in _ENDS:
+        position -= 1
+        kind = _kind(text[position])
+        n_words -= kind == IDEOGRAPH or (kind == WORD and (position == 0 or _kind(text[position - 1]) != WORD))
+    return position
 
 
 def _long_start(short: str, text: str, first: int, stop: int) -> int | None:
-    """Return where the long form of a short one begins that ends at `stop`, not before `first`."""
-    wanted, there = _plain(short), _plain(text[first:stop])
-    at = len(there)
-    for number in range(len(wanted) - 1, -1, -1):
-        char = wanted[number]
+    """Return the start of the long form between `first` and `stop`, or None."""
+    characters, window = _plain(short), _plain(text[first:stop])
+    at = len(window)
+    for number in range(len(characters) - 1, -1, -1):
+        char = characters[number]
         if not char.isalnum():
             continue
-        at = there.rfind(char, 0, at)
+        at = window.rfind(char, 0, at)
         while number == 0 and at >= 0 and _is_within_word(text, first + at):
-            at = there.rfind(char, 0, at)
+            at = window.rfind(char, 0, at)
         if at < 0:
             return None
     return first + at
 
 
-def _ideographic_start(short: str, text: str, first: int, stop: int, *, is_said: bool) -> int | None:
-    """Return where the long form of a short one of ideographs begins.
+def _ideographic_start(short: str, text: str, first: int, stop: int, *, is_explicit: bool) -> int | None:
+    """Return the start of the long form of a short form of ideographs, or None.
 
-    Most of what stands in brackets is none, and shares some characters with the sentence by chance, or repeats a piece
-    of it.  So the long form has letters and digits alone, the last character of the short one is one of its last two,
-    and the short one is no piece of it, unless the text says that it is short for it.
+    Most brackets define nothing, but share characters with the sentence by chance or repeat a part of it.  So the long
+    form has only letters and digits.  If the text does not say that the bracket is a short form, its last character is
+    one of the last two of the long form, and it is not a part of the long form.
     """
     first = max(first, stop - _IDEOGRAPHIC_WINDOW * len(short))
     if any(_kind(char) in (0, MARK) for char in short):
         return None
-    for place in range(stop - 1, first - 1, -1):
-        if _kind(text[place]) in (0, MARK):
-            first = place + 1
+    for position in range(stop - 1, first - 1, -1):
+        if _kind(text[position]) in (0, MARK):
+            first = position + 1
             break
     start = _long_start(short, text, first, stop)
     if start is None or stop - start <= len(short):
         return None
-    there = _plain(text[start:stop])
-    if not is_said and (_plain(short) in there or _plain(short[-1]) not in there[-_LAST_WORD:]):
+    long = _plain(text[start:stop])
+    if not is_explicit and (_plain(short) in long or _plain(short[-1]) not in long[-_LAST_WORD:]):
         return None
     return start
 
 
 def _is_whole(long: str) -> bool:
-    """Return whether every bracket is closed, and none that was not opened."""
+    """Return whether brackets are balanced."""
     depth = 0
     for char in long:
         depth += (char in _OPEN) - (char in _CLOSE)
@@ -212,7 +225,7 @@ def _is_whole(long: str) -> bool:
 
 
 def _has_word(long: str, short: str) -> bool:
-    """Return whether the short form stands in the long one by itself: then it is not what that is shortened to."""
+    """Return whether the short form is a word of the long one: no abbreviation."""
     bounded = f"{long} "
     at = bounded.find(short)
     while at >= 0:
@@ -224,12 +237,12 @@ def _has_word(long: str, short: str) -> bool:
     return False
 
 
-def _is_within_word(text: str, place: int) -> bool:
-    return place > 0 and _kind(text[place]) == WORD == _kind(text[place - 1])
+def _is_within_word(text: str, position: int) -> bool:
+    return position > 0 and _kind(text[position]) == WORD == _kind(text[position - 1])
 
 
 def _plain(text: str) -> str:
-    """Return the text with each character folded, if that is one character."""
+    """Return the text with each character folded if the result is one character."""
     return text.lower() if text.isascii() else "".join(map(_plain_character, text))
 
 

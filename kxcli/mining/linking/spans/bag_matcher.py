@@ -23,7 +23,7 @@ from kxcli.mining.text.tokens import IDEOGRAPH, MARK, Tokens
 from kxcli.mining.text.words import Words, are_numbers, find_words
 from kxcli.schema import ArrayField
 
-MAX_WORDS = 8  # of a name, without light words; a window has no more
+MAX_WORDS = 8  # of a name and of a window, without light words
 _MIN_LETTERS = 4  # of all words of a name; a shorter name is too much like other words
 
 # A window crosses these marks if one side of them has no white space, and a comma if the name allows it.
@@ -51,7 +51,7 @@ class _Windows(NamedTuple):
     known: IntArray
 
     def sum(self, values: AnyArray) -> AnyArray:
-        """Return the sum over the words of each window, given the value of each known word."""
+        """Return the sum over each window of the values of known words."""
         sums = prefix_sums(values)
         return np.asarray(sums.take(self.last + 1) - sums.take(self.first))
 
@@ -169,7 +169,7 @@ class BagMatcher:
         return NameMatches(starts, stops, self.names.take(windows.rows[is_match]))
 
     def _find_windows(self, tokens: Tokens, words: Words) -> _Windows:
-        """Return the windows whose stems are those of a name."""
+        """Return the windows with the stems of a name."""
         content = np.flatnonzero(~words.is_light)
         stems = words.stems.take(content)
         is_known = self.sieve.take(_sieve_slots(stems, self.sieve))
@@ -193,7 +193,7 @@ class BagMatcher:
         return _Windows(rows, first.take(order).take(owners), last.take(order).take(owners), content.take(known))
 
     def _agree(self, windows: _Windows, tokens: Tokens, words: Words, is_lowercase: BoolArray) -> BoolArray:
-        """Return which windows agree with their name; is_lowercase: by known word."""
+        """Return whether each window agrees with its name, given case by known word."""
         known, traits = windows.known, self.traits.take(windows.rows)
         is_ordinary = (traits & _ORDINARY > 0) | (windows.sum(words.is_british.take(known)) > 0)
         has_comma = traits & _COMMA > 0
@@ -233,7 +233,10 @@ def _are_marks(tokens: Tokens, mark: int) -> BoolArray:
 
 
 def _number_sections(tokens: Tokens) -> IntArray:
-    """Return the number of breaks up to the start of each token: between texts, by marks, by ideographs."""
+    """Return the number of breaks up to each token.
+
+    Breaks are borders between texts, ideographs, and most marks.
+    """
     is_mark = tokens.kinds == MARK
     breaks = _break_table().take(tokens.codes.take(tokens.starts), mode="clip") & is_mark
     has_space = np.concatenate(
@@ -249,7 +252,7 @@ def _number_sections(tokens: Tokens) -> IntArray:
 
 @cache
 def _break_table() -> BoolArray:
-    """Return whether no window crosses a mark, by code point; the last value is for all higher ones."""
+    """Return whether a mark is a break, by code point, the last for all higher ones."""
     breaks = np.ones(1 << 16, dtype=np.bool_)
     breaks[[*map(ord, JOINERS), _COMMA_MARK]] = False
     return breaks

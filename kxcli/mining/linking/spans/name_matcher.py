@@ -1,4 +1,4 @@
-"""Find all occurrences of many names in running text, over arrays that processes share.
+"""Find all occurrences of many names in running text.
 
 Two characters exclude two positions in three as the start of a name.  The other positions proceed together, a
 character at a time, while several names are possible.  The rest of a single possible name is compared.
@@ -172,7 +172,7 @@ class NameMatcher:
         return found.select(at_word_edges(found, codes))
 
     def _batch(self, ids: IdArray, start: int, stop: int) -> NameMatches:
-        """Return the matches that start within a range of positions; zeros follow the ids of the text."""
+        """Return the matches that start within a range; zeros follow the ids of the text."""
         here = ids[start:]
         names = self.singles.take(here[: stop - start])
         at = np.flatnonzero(names)
@@ -187,7 +187,7 @@ class NameMatcher:
         return NameMatches(starts, starts + lengths.take(order), numbers.take(order) - np.uint32(1))
 
     def _walk(self, ids: IdArray, n: int) -> list[_Hits]:
-        """Return the names of two or more characters that start at the first `n` positions."""
+        """Return the names of several characters that start at the first n positions."""
         if self.max_length < 2:
             return []
         found, tails = list[_Hits](), list[_Hits]()
@@ -217,10 +217,10 @@ class NameMatcher:
             alive = np.flatnonzero(nodes)
             starts, nodes = starts.take(alive), nodes.take(alive)
             length += 1
-        return [*found, self._compared(ids, tails)]
+        return [*found, self._compare_tails(ids, tails)]
 
-    def _compared(self, ids: IdArray, tails: Sequence[_Hits]) -> _Hits:
-        """Return the names whose remaining characters occur too; the given lengths are known to be equal."""
+    def _compare_tails(self, ids: IdArray, tails: Sequence[_Hits]) -> _Hits:
+        """Return the names with all remaining characters; the given lengths are equal."""
         if not tails:
             return _Hits(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.int64), np.empty(0, dtype=np.uint32))
         starts, known, names = (np.concatenate(parts) for parts in zip(*tails, strict=True))
@@ -256,7 +256,7 @@ _ARRAYS = ("ids", "singles", "pair_nodes", "child_nodes", "values", "letters", "
 
 
 def at_word_edges(matches: NameMatches, codes: UInt32Array) -> BoolArray:
-    """Return which matches begin and end at the edge of a word.
+    """Return whether each match begins and ends at the edge of a word.
 
     Only scripts with spaces between words have words.  A Chinese character next to a Latin letter is an edge, as is
     punctuation; a digit counts as a letter.

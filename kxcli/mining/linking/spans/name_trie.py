@@ -58,7 +58,7 @@ def build_levels(letters: AnyArray, starts: IntArray, lengths: IntArray) -> list
 
 
 def combine_characters(first: AnyArray, second: AnyArray, kind: type[Any]) -> KeyArray:
-    """Return a key for the numbers of two characters: of 32 bits if these have 16, else of 64."""
+    """Return a key of 32 bits for two numbers of 16 bits, else of 64 bits."""
     wide: Any = np.uint32 if kind is np.uint16 else np.uint64
     keys = first.astype(wide)
     keys <<= wide(16 if kind is np.uint16 else BITS)

@@ -122,7 +122,7 @@ class ParsedTexts:
 
 @dataclass(frozen=True)
 class Lexicon:
-    """Names to find in texts: those of a knowledge base, and learned names that it lacks."""
+    """Names to find in texts: of a knowledge base, and learned from labeled texts."""
 
     base: KnowledgeBase
     learned_names: Sequence[str]
@@ -191,7 +191,7 @@ def _find_spans(
     abbreviations: Abbreviations,
     tagged: TaggedSpans | None,
 ) -> dict[str, _Found]:
-    """Return the spans by origin, with numbers of names or abbreviations, or with probabilities."""
+    """Return the spans by origin, with numbers of names or probabilities."""
     is_lowercase = find_lowercase_initials(folded, tokens)
     uses = np.repeat(np.arange(len(abbreviations.texts)), np.diff(abbreviations.use_starts))
     found = {
@@ -210,7 +210,7 @@ def _find_spans(
 
 
 def _drop_parts_of_characters(folded: FoldedTexts, found: _Found) -> _Found:
-    """Return the spans of whole characters: folding makes several characters of one, and one of several."""
+    """Return the spans of whole pieces of the source, as folding changes lengths."""
     if folded.begins is None:
         return found
     found = found.select((found.starts >= 0) & (found.stops > found.starts))
@@ -241,7 +241,14 @@ def _group_spans(
 def _find_similar_names(
     lexicon: Lexicon, forms: SurfaceForms, known: tuple[IntArray, AnyArray], learned: tuple[IntArray, AnyArray]
 ) -> SimilarNames:
-    """Return the names with the words of a form, given forms and numbers of known and of learned names."""
+    """Return the names with the words of a form.
+
+    Args:
+        lexicon: All names.
+        forms: The surface forms.
+        known: Forms and numbers of names of the knowledge base.
+        learned: Forms and numbers of learned names.
+    """
     distinct, inverse = np.unique(known[1], return_inverse=True)
     keys = hash_strings([lexicon.base.names[name] for name in distinct.tolist()]).take(inverse.reshape(-1))
     found = SimilarNames(
