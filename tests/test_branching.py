@@ -189,13 +189,13 @@ def test_blocks_are_cut_as_one_after_the_other_would_be(
         expected |= {at + start for start in cut}
         at = end + 1
     as_arrays = [np.array(score, dtype=np.float32) for score in scores]
-    found = viterbi.word_starts(np.array(ids, dtype=np.uint32), as_arrays)
+    found = viterbi.find_word_starts(np.array(ids, dtype=np.uint32), as_arrays)
     assert np.flatnonzero(found).tolist() == sorted(expected)
 
 
 def test_of_two_equally_good_cuts_the_one_with_the_longer_last_word_is_taken():
     scores = [np.zeros(5, dtype=np.float32)] * 2
-    starts = viterbi.word_starts(np.array([0, 1, 1, 1, 0], dtype=np.uint32), scores)
+    starts = viterbi.find_word_starts(np.array([0, 1, 1, 1, 0], dtype=np.uint32), scores)
     assert np.flatnonzero(starts).tolist() == [1, 2]
 
 

@@ -532,7 +532,7 @@ def test_words_that_jieba_can_never_find_are_left_out_of_a_user_dictionary(kxcli
     given = (*FEW, "-f", "userdict")
     ended = kxcli(*given, stdin=text)
     assert ended.text == "桂花冰酿 3\n"
-    assert ended.err.startswith("kxcli: warning: 3 words left out ") and ended.err.count("\n") == 1
+    assert ended.err.startswith("kxcli: warning: 3 words skipped ") and ended.err.count("\n") == 1
     assert all(word in ended.err for word in ("𠮷野", "ＡＢ", "㐀㐁"))
     assert kxcli(*given, "-q", stdin=text).err == ""
 
@@ -666,7 +666,7 @@ def test_a_temporary_file_that_may_not_grow_is_told(kxcli, workers, limit, n):
     kxcli(*given)
 
 
-PHASES = [("pmi", phase) for phase in ("2-grams", "neighbours", "characters", "3-grams", "4-grams", "segments")]
+PHASES = [("pmi", phase) for phase in ("2-grams", "neighbors", "characters", "3-grams", "4-grams", "segments")]
 PHASES += [("entropy", phase) for phase in ("5-grams", "cut 2")]
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from kxcli.arrays import AnyArray, IntArray
+from kxcli.arrays import AnyArray, BoolArray, IntArray
 
 
 def starts_of(sizes: npt.ArrayLike) -> IntArray:
@@ -35,3 +35,9 @@ def prefix_sums(values: AnyArray) -> AnyArray:
     sums = np.zeros(len(values) + 1, dtype=np.int64 if values.dtype == np.bool_ else values.dtype)
     np.cumsum(values, out=sums[1:])
     return sums
+
+
+def find_runs(mask: BoolArray) -> tuple[IntArray, IntArray]:
+    """Return the starts and lengths of runs of True between False at both ends."""
+    starts = np.flatnonzero(mask[1:] & ~mask[:-1]) + 1
+    return starts, np.flatnonzero(mask[:-1] & ~mask[1:]) + 1 - starts

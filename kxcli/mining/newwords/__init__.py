@@ -1,7 +1,7 @@
-"""New words out of raw text: frequent n-grams that hold together, and what a cut of the corpus makes of them.
+"""New words in raw text: cohesive n-grams, filtered by a cut of the corpus.
 
-lexicon.py is the way through it: alphabet.py numbers the characters, grams.py counts n-grams, and one of two methods
-makes a vocabulary of them: coarse.py by the cohesion of n-grams (cohesion.py), or branching.py by entropies, with the
-cuts of recut.py and viterbi.py; trie.py finds the words again, and neighbours.py counts what stands beside them.
-discovery.py and choosing.py are what is asked for and what is given; lines.py finds equal lines.
+lexicon.py runs the passes: alphabet.py numbers the characters, and grams.py counts n-grams.  One of two methods finds
+the vocabulary: coarse.py by the cohesion of n-grams (cohesion.py), or branching.py by entropies, with the cuts of
+cutting.py and viterbi.py.  word_trie.py finds the occurrences of words, and neighbors.py counts adjacent characters.
+discovery.py has the parameters and results; lines.py finds duplicate lines.
 """

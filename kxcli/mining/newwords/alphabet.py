@@ -1,4 +1,4 @@
-"""The characters of a corpus: counted, then numbered, so that everything after is arithmetic on small integers."""
+"""Numbers for characters, so that all passes work on small integers."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -11,19 +11,19 @@ from kxcli.arrays import IntArray, UInt16Array, UInt32Array
 from kxcli.arrays.code_points import to_code_points
 from kxcli.batching import iter_batches
 
-Codes = UInt16Array | UInt32Array  # code points of running text, the records of every job here
+Codes = UInt16Array | UInt32Array  # code points of running text: the records of the jobs of newwords
 
-BITS = 21  # of a character's number: as many as a code point has
+BITS = 21  # of a character's number, as of a code point
 
-
-MAX_RECORD = 1 << 20  # characters of a record; a block that is longer is parted
-_MIN_RECORD = 1 << 16  # characters from which arrays are fast, and still fit a core's cache
+MAX_RECORD = 1 << 20  # characters of a record
+_MIN_RECORD = 1 << 16  # characters; larger arrays are fast, and still fit a core's cache
 
 
 def iter_records(texts: Iterable[str]) -> Iterator[Codes]:
-    """Yield texts as arrays of code points, of 2 bytes where that is enough; short texts together, an LF after each.
+    """Yield texts as arrays of code points, of 2 bytes if possible.
 
-    A text of more than 2^20 characters is parted after a border; a block of more is parted every so many.
+    Short texts are joined, with an LF after each.  A text of more than 2^20 characters is split at a border, or, in a
+    block of more characters, anywhere.
     """
     parts = chain.from_iterable(map(_split_long, texts))
     for batch in iter_batches(parts, lambda part: len(part) + 1, _MIN_RECORD):
@@ -31,7 +31,7 @@ def iter_records(texts: Iterable[str]) -> Iterator[Codes]:
 
 
 def _split_long(text: str) -> Iterator[str]:
-    """Yield a text in parts of at most `MAX_RECORD` characters."""
+    """Split a text into parts of at most `MAX_RECORD` characters."""
     start = 0
     while len(text) - start > MAX_RECORD:
         stop = place = start + MAX_RECORD
@@ -50,20 +50,20 @@ def _codes(text: str) -> Codes:
 
 
 class CountCharacters:
-    """The job that counts characters; a partial is the count of every code point up to the last one seen."""
+    """The job that counts characters; a partial has the count of each code point."""
 
     def setup(self, shared: Any) -> None:
-        """Nothing to make ready."""
+        """Do nothing."""
 
     def map(self, records: Iterable[Codes]) -> IntArray:
-        """Count the characters of some records."""
+        """Count the characters of records."""
         counts = np.zeros(1, dtype=np.int64)
         for codes in records:
             counts = self.merge(counts, np.bincount(codes))
         return counts
 
     def merge(self, left: IntArray, right: IntArray) -> IntArray:
-        """Add up, into the longer one."""
+        """Add the counts to the longer array."""
         if len(left) < len(right):
             left, right = right, left
         left[: len(right)] += right
@@ -78,17 +78,23 @@ class CountCharacters:
         return partial.astype("<i8").tobytes()
 
     def load(self, data: bytes | memoryview) -> IntArray:
-        """Return the counts that were dumped."""
+        """Return dumped counts."""
         return np.frombuffer(data, dtype="<i8").astype(np.int64)
 
 
 @dataclass(frozen=True)
 class Alphabet:
-    """Numbers for the kept characters (`str.isalnum`), from 1, the most frequent first; 0 is a border.
+    """Numbers for letters and digits (`str.isalnum`), the most frequent first.
 
-    ids: by code point, shape (last code point + 1,).  codes, counts: by number, shape (n + 1,), 0 for the border.
-    total: characters kept in the corpus.  min_count: how often a frequent one is seen.
-    n_frequent: how many are; they have the first numbers.
+    Numbers begin with 1; 0 is a border.
+
+    Attributes:
+        ids: Number by code point, shape (last code point + 1,).
+        codes: Code point by number, shape (n + 1,), 0 for the border.
+        counts: Count by number, shape (n + 1,), 0 for the border.
+        total: Sum of all counts.
+        min_count: Minimum count of a frequent character.
+        n_frequent: Number of frequent characters; they have the first numbers.
     """
 
     ids: UInt32Array
@@ -100,9 +106,11 @@ class Alphabet:
 
     @classmethod
     def from_counts(cls, counts: IntArray, min_count_for: Callable[[int], int]) -> "Alphabet":
-        """Return the alphabet of a corpus, given the count of every code point.
+        """Return the alphabet of a corpus.
 
-        min_count_for: returns the minimum count of a frequent character, given the number of all kept characters.
+        Args:
+            counts: Count by code point.
+            min_count_for: Returns the minimum count of a frequent character, given the total.
         """
         seen = np.flatnonzero(counts)
         kept = seen[[chr(code).isalnum() for code in seen.tolist()]] if len(seen) else seen
@@ -110,17 +118,17 @@ class Alphabet:
         ids = np.zeros(len(counts), dtype=np.uint32)
         ids[kept] = np.arange(1, len(kept) + 1)
         codes = np.concatenate(([0], kept)).astype(np.uint32)
-        of_kept = np.concatenate(([0], counts[kept]))
-        total = int(of_kept.sum())
+        kept_counts = np.concatenate(([0], counts[kept]))
+        total = int(kept_counts.sum())
         min_count = min_count_for(total)
-        return cls(ids, codes, of_kept, total, min_count, int(np.count_nonzero(of_kept >= min_count)))
+        return cls(ids, codes, kept_counts, total, min_count, int(np.count_nonzero(kept_counts >= min_count)))
 
     def number(self, codes: Codes, margin: int) -> UInt32Array:
-        """Return the numbers of running characters, with a border before them and `margin` borders after them."""
+        """Return the numbers of characters, after one border and before `margin` borders."""
         ids = np.zeros(1 + len(codes) + margin, dtype=np.uint32)
         self.ids.take(codes, out=ids[1 : 1 + len(codes)], mode="clip")
         return ids
 
     def mask_rare(self, ids: UInt32Array) -> UInt32Array:
-        """Return running characters with borders in place of the rare ones."""
+        """Replace the numbers of rare characters by borders."""
         return np.where(ids <= self.n_frequent, ids, np.uint32(0))

@@ -1,12 +1,13 @@
-"""The method by branching entropies: words are what has free choice on both sides, in the cut that has the best.
+"""The method by branching entropies: words have varied neighbors on both sides.
 
-A word's boundary score is the variation of branching entropy on its two sides, made comparable between lengths (nVBE;
-Magistry and Sagot 2012, "Unsupervized Word Segmentation: the Case for Mandarin Chinese").  The corpus is cut to the
-greatest sum of scores (`viterbi.py`), then cut again by scores to which the cut before adds how often a word stood
-between two cuts, and which characters begin, go on and end words.
+The boundary score of a word is the variation of branching entropy on its two sides, comparable between lengths (nVBE;
+Magistry and Sagot 2012, "Unsupervized Word Segmentation: the Case for Mandarin Chinese").  The corpus is cut into words
+with the largest sum of scores (`viterbi.py`), then cut again with scores that use the previous cut: how often an n-gram
+is between two cuts, and how often characters begin, continue and end words.
 
-Characters that are written with spaces between words are not cut: a run of them is a word.
-Cost: that of counting n-grams one order longer, and a pass for each cut; memory grows with the frequent n-grams.
+Scripts with spaces between words are not cut: a run of their characters is a word.
+
+Cost: one more order of n-grams than the longest word, and a pass for each cut; memory grows with the frequent n-grams.
 """
 
 from collections.abc import Sequence
@@ -20,21 +21,21 @@ from kxcli.mining.newwords.grams import Ngrams
 from kxcli.mining.newwords.spelling import Reduce, Vocabulary
 
 _CUTS = 3  # a fourth changes next to nothing
-_FIRST_WEIGHT = 0.5  # of the log probability of an n-gram, before there is any count of words
-_MAX_Z = 5.0  # standard deviations: one very clear boundary does not outweigh the words around it
-_COHESION = 0.5  # weight of the cohesion of an n-gram, beside 1 for each side's variation
+_FIRST_WEIGHT = 0.5  # of the log probability of an n-gram in the first cut, without counts of words
+_MAX_Z = 5.0  # standard deviations, so that one very clear boundary does not outweigh the words around it
+_COHESION = 0.5  # weight of the cohesion of an n-gram; the variation of each side has weight 1
 _SINGLE = 0.5  # weight of the boundary score of one character
-_WORD = 2.5  # nats for each word: what keeps a cut into few words from being the most probable one
-_ALIGNED = 0.5  # weight of the log share of an n-gram's occurrences that stand between two cuts
-_PLACES = 0.5  # weight of the log probabilities of the places that characters have in words
-_WITHIN = 0.95  # share of its occurrences that make an n-gram a part of the longer one in which they are
-_MIN_ALIGNED = 2  # times that an n-gram has to have stood between two cuts to stay a possible word
-_NONE = 0.5  # occurrences that stand for none
-_SAME = 1e-9  # values that deviate less are the same, but for rounding
-_PRIOR = 2.0  # occurrences of a character by which the places of all characters count for it, too
+_WORD = 2.5  # nats for each word; without them, a cut into few words is the most probable one
+_ALIGNED = 0.5  # weight of the log share of an n-gram's occurrences between two cuts
+_POSITIONS = 0.5  # weight of the log probabilities of the positions of characters in words
+_WITHIN = 0.95  # if this share of its occurrences is within one longer n-gram, an n-gram is no word
+_MIN_ALIGNED = 2  # occurrences of a possible word between two cuts
+_NONE = 0.5  # occurrences, instead of 0, for logarithms
+_SAME = 1e-9  # a lower standard deviation is a rounding error
+_PRIOR = 2.0  # pseudocount of the positions of all characters in those of one
 
-# Where scripts with spaces begin and end, by turns: Latin, Greek, Cyrillic and others up to Thai, which has none;
-# Georgian; Latin and Greek with more marks; Coptic and others; Cyrillic and Latin once more; full width.
+# Begins and ends of scripts with spaces, alternating: Latin, Greek, Cyrillic and others up to Thai, which has none;
+# Georgian; Latin and Greek with more marks; Coptic and others; more Cyrillic and Latin; full width.
 _SPACED = np.array(
     [
         *(0x0000, 0x0E00, 0x10A0, 0x1100, 0x1E00, 0x2000, 0x2C00, 0x2E00),
@@ -45,9 +46,13 @@ _SPACED = np.array(
 
 
 def find_vocabulary(grams: Ngrams, values: Sequence[FloatArray], discovery: Discovery, reduce: Reduce) -> Vocabulary:
-    """Return the words of the last cut, counted; `grams` are of one order more than words may have characters.
+    """Return the words of the last cut with their counts.
 
-    values: the cohesion of n-grams, for each length from 2.
+    Args:
+        grams: N-grams with one order more than the longest words.
+        values: Cohesion of n-grams, for each length from 2.
+        discovery: How words are found.
+        reduce: Runs a job over all records.
     """
     alphabet = grams.alphabet
     unspaced = _find_unspaced(grams)
@@ -70,20 +75,22 @@ def find_vocabulary(grams: Ngrams, values: Sequence[FloatArray], discovery: Disc
         if number < _CUTS:
             scores = _rescore(boundary, counts, found, shorter)
             may_be = [of & (aligned >= _MIN_ALIGNED) for of, aligned in zip(closed, found.aligned, strict=True)]
-    spelt = [(shorter.spell(n, np.flatnonzero(words)), words[words > 0]) for n, words in enumerate(found.words[1:], 2)]
+    spellings = [
+        (shorter.spell(n, np.flatnonzero(words)), words[words > 0]) for n, words in enumerate(found.words[1:], 2)
+    ]
     words_spaced = {word: count for word, count in found.spaced.items() if count >= discovery.min_count_spaced}
-    return Vocabulary.from_parts(found.words[0], spelt, words_spaced, alphabet)
+    return Vocabulary.from_parts(found.words[0], spellings, words_spaced, alphabet)
 
 
 def boundary_scores(
     grams: Ngrams, values: Sequence[FloatArray], may_be: Sequence[BoolArray], longest: int
 ) -> list[FloatArray]:
-    """Return for each length from 1 to `longest` the boundary scores of n-grams by number.
+    """Return the boundary scores of n-grams for each length up to `longest`.
 
-    The branching entropy of g to the right is that of the character after it.  Of these only the frequent n-grams that
-    go on from g are counted apart; all others and a block's edge are neighbours seen once.  Its variation is by how
-    much it exceeds that of g without its last character.  To the left, likewise.  Both variations and, with less
-    weight, the cohesion (`values`) are standardised over the n-grams of the same length (`may_be`), and added up.
+    The right branching entropy of g is that of the next character.  Only frequent n-grams that begin with g are counted
+    separately; other neighbors and the edges of blocks count as distinct.  The variation is the increase of entropy
+    compared with g without its last character.  The left side is symmetric.  The score is the sum of both variations
+    and, with less weight, the cohesion (`values`), each standardized over the n-grams of the same length (`may_be`).
     """
     counts = [grams.alphabet.counts, *(level.counts for level in grams.levels)][:longest]
     scores = [np.zeros(len(count)) for count in counts]
@@ -109,7 +116,7 @@ def boundary_scores(
 
 
 def _standardize(values: FloatArray, over: BoolArray) -> FloatArray:
-    """Return values in standard deviations from the mean, both being those over some n-grams; 0 for the others."""
+    """Return values in standard deviations from the mean of some, 0 for the others."""
     chosen = values[over]
     found = np.zeros(len(values))
     if len(chosen):
@@ -121,50 +128,42 @@ def _standardize(values: FloatArray, over: BoolArray) -> FloatArray:
 def _rescore(
     boundary: Sequence[FloatArray], counts: Sequence[IntArray], found: CutCounts, grams: Ngrams
 ) -> list[FloatArray]:
-    """Return for each length the scores of words by number, given the cut before."""
+    """Return for each length the scores of words by number, given the previous cut."""
     n_words = max(1, sum(int(words.sum()) for words in found.words))
-    places = _score_positions(found.words, grams)
+    positions = _score_positions(found.words, grams)
     scores = []
-    for z, count, aligned, place in zip(boundary, counts, found.aligned, places, strict=True):
-        stood = np.maximum(aligned, _NONE)
-        share = stood / np.maximum(count, 1)
-        scores.append(z + np.log(stood / n_words) + _WORD + _ALIGNED * np.log(share) + _PLACES * place)
+    for z, count, aligned, position in zip(boundary, counts, found.aligned, positions, strict=True):
+        n_aligned = np.maximum(aligned, _NONE)
+        share = n_aligned / np.maximum(count, 1)
+        scores.append(z + np.log(n_aligned / n_words) + _WORD + _ALIGNED * np.log(share) + _POSITIONS * position)
     return scores
 
 
 def _score_positions(words: Sequence[IntArray], grams: Ngrams) -> list[FloatArray]:
-    """Return for each length the log probabilities of the places of a word's characters, added up, by number.
+    """Return for each length the sums of log probabilities of characters' positions.
 
-    A character may be a word, or be the first, the last or another one of a longer word; how probable each is for it
-    is told by the words of the cut before.
+    A character is a word, or the first, the last or another character of a longer word.  The previous cut gives the
+    probability of each position for each character.
     """
     single, first, other, last = range(4)
     n_characters = len(grams.alphabet.codes)
     seen = np.zeros((4, n_characters))
     seen[single] = words[0]
-    spelt = [grams.columns(n, np.arange(len(counts))) for n, counts in enumerate(words[1:], 2)]
-    for columns, counts in zip(spelt, words[1:], strict=True):
-        for place, column in zip((first, *(other,) * (len(columns) - 2), last), columns, strict=True):
-            seen[place] += np.bincount(column, counts, minlength=n_characters)
+    columns = [grams.columns(n, np.arange(len(counts))) for n, counts in enumerate(words[1:], 2)]
+    placed = [list(zip((first, *(other,) * (len(own) - 2), last), own, strict=True)) for own in columns]
+    for own, counts in zip(placed, words[1:], strict=True):
+        for position, column in own:
+            seen[position] += np.bincount(column, counts, minlength=n_characters)
     overall = seen.sum(axis=1, keepdims=True) / max(1.0, seen.sum())
     probable = np.log(np.maximum((seen + _PRIOR * overall) / (seen.sum(axis=0) + _PRIOR), np.finfo(float).tiny))
     return [
         probable[single],
-        *(
-            np.sum(
-                [
-                    probable[place].take(column)
-                    for place, column in zip((first, *(other,) * (len(columns) - 2), last), columns, strict=True)
-                ],
-                axis=0,
-            )
-            for columns in spelt
-        ),
+        *(np.sum([probable[position].take(column) for position, column in own], axis=0) for own in placed),
     ]
 
 
 def _mask_scores(scores: Sequence[FloatArray], may_be: Sequence[BoolArray]) -> list[Float32Array]:
-    """Return scores that let only some n-grams be words, and every character."""
+    """Return scores, -inf for n-grams that may not be words."""
     return [
         scores[0].astype(np.float32),
         *(
@@ -175,9 +174,9 @@ def _mask_scores(scores: Sequence[FloatArray], may_be: Sequence[BoolArray]) -> l
 
 
 def _find_closed(grams: Ngrams, unspaced: Sequence[BoolArray]) -> list[BoolArray]:
-    """Return for each length from 1 which n-grams may be words: not those that hardly occur but within a longer one.
+    """Return for each length from 1 whether n-grams may be words.
 
-    What nearly always goes on in the same way is a part of a word.
+    An n-gram with nearly all occurrences within one longer n-gram is a part of a word.
     """
     counts = [grams.alphabet.counts, *(level.counts for level in grams.levels)]
     closed = [mask.copy() for mask in unspaced[: len(counts)]]
@@ -189,7 +188,7 @@ def _find_closed(grams: Ngrams, unspaced: Sequence[BoolArray]) -> list[BoolArray
 
 
 def _find_unspaced(grams: Ngrams) -> list[BoolArray]:
-    """Return for each length from 1 which n-grams have no character that is written with spaces; number 0 is none."""
+    """Return for each length from 1 whether n-grams are of scripts without spaces."""
     mask = np.searchsorted(_SPACED, grams.alphabet.codes, side="right") % 2 == 0
     masks = [mask]
     for level in grams.levels:

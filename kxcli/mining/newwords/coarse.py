@@ -1,4 +1,7 @@
-"""The article's method: a coarse cut, wherever no solid n-gram spans; the pieces are counted, and checked back."""
+"""The method of the article: cut the text wherever no cohesive n-gram spans.
+
+The segments of that coarse cut are counted, and those that consist of cohesive n-grams are words.
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -9,7 +12,7 @@ import numpy as np
 
 from kxcli.arrays import FloatArray, IntArray
 from kxcli.mining.newwords.alphabet import Alphabet, Codes
-from kxcli.mining.newwords.cohesion import find_solid
+from kxcli.mining.newwords.cohesion import find_cohesive
 from kxcli.mining.newwords.discovery import MAX_WORD_LENGTH, Discovery
 from kxcli.mining.newwords.grams import Ngrams
 from kxcli.mining.newwords.spelling import Reduce, Spellings, Vocabulary
@@ -20,9 +23,9 @@ from kxcli.tally.frames import join_parts, split_parts
 
 
 def find_vocabulary(grams: Ngrams, values: Sequence[FloatArray], discovery: Discovery, reduce: Reduce) -> Vocabulary:
-    """Return the pieces of the coarse cut that may be words, counted."""
-    solid = find_solid(values, discovery.thresholds[: len(values)], grams)
-    chosen = [np.flatnonzero(of_level) for of_level in solid]
+    """Return the segments of the coarse cut that may be words, with their counts."""
+    cohesive = find_cohesive(values, discovery.thresholds[: len(values)], grams)
+    chosen = [np.flatnonzero(is_cohesive) for is_cohesive in cohesive]
     spelt = Spellings.concatenate(grams.spell(n, numbers) for n, numbers in enumerate(chosen, 2))
     weights = np.zeros(len(spelt.lengths), dtype=np.int64)
     for n, (level, numbers) in enumerate(zip(grams.levels, chosen, strict=True), 2):
@@ -34,7 +37,7 @@ def find_vocabulary(grams: Ngrams, values: Sequence[FloatArray], discovery: Disc
 
 @dataclass(frozen=True)
 class CoarseCut:
-    """What the cut goes by: the trie of the solid n-grams, how many there are, and the greatest n."""
+    """The input of the cut: a trie of n-grams, their number, the largest n."""
 
     alphabet: Alphabet
     trie: WordTrie
@@ -43,7 +46,7 @@ class CoarseCut:
 
 
 class SegmentCounts(NamedTuple):
-    """The pieces that may be words, counted: characters and solid n-grams by number, longer ones by their text."""
+    """Counts of segments: of characters and n-grams by number, of others by text."""
 
     characters: DenseTally
     grams: DenseTally
@@ -51,52 +54,50 @@ class SegmentCounts(NamedTuple):
 
 
 class CountSegments:
-    """The job that cuts blocks and counts the pieces."""
+    """The job that cuts blocks and counts the segments."""
 
     def setup(self, shared: CoarseCut) -> None:
-        """Take what the cut goes by."""
-        self._solid = shared
+        """Keep the input of the cut."""
+        self._cut = shared
 
     def map(self, records: Iterable[Codes]) -> SegmentCounts:
-        """Cut some records and count the pieces."""
-        solid = self._solid
-        found = self._none()
+        """Cut records and count the segments."""
+        cut = self._cut
+        found = self._empty()
         for codes in records:
-            ids = solid.alphabet.number(codes, 1)
-            of_length = {found.length: found for found in solid.trie.occurrences(ids)}
-            is_joined = np.zeros(len(ids), dtype=np.bool_)  # with the character before
-            for length, starts, _ in of_length.values():
+            ids = cut.alphabet.number(codes, 1)
+            by_length = {found.length: found for found in cut.trie.occurrences(ids)}
+            is_joined = np.zeros(len(ids), dtype=np.bool_)  # with the previous character
+            for length, starts, _ in by_length.values():
                 for k in range(1, length):
                     is_joined[starts + k] = True
             starts = np.flatnonzero((ids != 0) & ~is_joined)
             ends = np.flatnonzero((ids[:-1] != 0) & ~is_joined[1:]) + 1
             lengths = ends - starts
             found.characters.add(ids.take(starts[lengths == 1]))
-            for length, at, words in of_length.values():
+            for length, at, words in by_length.values():
                 word_at = np.zeros(len(ids), dtype=np.uint32)
                 word_at[at] = words
                 found.grams.add(word_at.take(starts[lengths == length]))
-            if solid.order in of_length:
+            if cut.order in by_length:
                 runs = np.zeros(len(ids) + 1, dtype=np.int64)
-                runs[of_length[solid.order].starts + 1] = 1
-                np.cumsum(runs, out=runs)  # longest n-grams that start before each place
-                long = np.flatnonzero((lengths > solid.order) & (lengths <= MAX_WORD_LENGTH))
-                first, last = starts.take(long), ends.take(long) - (solid.order - 1)
+                runs[by_length[cut.order].starts + 1] = 1
+                np.cumsum(runs, out=runs)  # number of longest n-grams that start before each position
+                long = np.flatnonzero((lengths > cut.order) & (lengths <= MAX_WORD_LENGTH))
+                first, last = starts.take(long), ends.take(long) - (cut.order - 1)
                 long = long[runs.take(last) - runs.take(first) == last - first]
-                found.longer.add(
-                    Spellings.from_text(ids, starts.take(long), lengths.take(long)).to_texts(solid.alphabet)
-                )
+                found.longer.add(Spellings.from_text(ids, starts.take(long), lengths.take(long)).to_texts(cut.alphabet))
         return found
 
     def merge(self, left: SegmentCounts, right: SegmentCounts) -> SegmentCounts:
-        """Add up, into `left`."""
+        """Add the counts of `right` to `left`."""
         left.characters.merge(right.characters)
         left.grams.merge(right.grams)
         left.longer.merge(right.longer)
         return left
 
     def finish(self, partial: SegmentCounts) -> tuple[IntArray, IntArray, Counter[str]]:
-        """Return the counts of characters and solid n-grams by number, and of longer pieces by their text."""
+        """Return the counts: of characters and n-grams by number, of others by text."""
         return partial.characters.counts(), partial.grams.counts(), partial.longer.counts()
 
     def dump(self, partial: SegmentCounts) -> bytes:
@@ -104,13 +105,13 @@ class CountSegments:
         return join_parts((partial.characters.dump(), partial.grams.dump(), partial.longer.dump()))
 
     def load(self, data: bytes | memoryview) -> SegmentCounts:
-        """Return the counts that were dumped."""
+        """Return dumped counts."""
         characters, grams, longer = split_parts(data)
-        n_characters, n_grams = len(self._solid.alphabet.codes), self._solid.n_grams + 1
+        n_characters, n_grams = len(self._cut.alphabet.codes), self._cut.n_grams + 1
         return SegmentCounts(
             DenseTally.load(characters, n_characters), DenseTally.load(grams, n_grams), Tally.load(longer)
         )
 
-    def _none(self) -> SegmentCounts:
-        solid = self._solid
-        return SegmentCounts(DenseTally(len(solid.alphabet.codes)), DenseTally(solid.n_grams + 1), Tally())
+    def _empty(self) -> SegmentCounts:
+        cut = self._cut
+        return SegmentCounts(DenseTally(len(cut.alphabet.codes)), DenseTally(cut.n_grams + 1), Tally())

@@ -1,4 +1,4 @@
-"""Pointwise mutual information of n-grams, and those that hold together."""
+"""Cohesion of n-grams: pointwise mutual information."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -6,17 +6,18 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from kxcli.arrays import BoolArray, FloatArray, IntArray, UInt32Array
+from kxcli.arrays.ragged import expand_ranges
 from kxcli.mining.newwords.grams import Ngrams
 from kxcli.mining.newwords.spelling import Spellings
 
-_TIE = 1e-9  # nearer to a threshold than this, rounding might decide: integers do
+_TIE = 1e-9  # distance to a threshold; closer values are compared by integer arithmetic
 
 
 def compute_cohesion(grams: Ngrams) -> list[FloatArray]:
-    """Return for each level the cohesion of its n-grams, shape (n + 1,), in nats; that of no n-gram (0) is -inf.
+    """Return for each level the cohesion of its n-grams in nats, shape (n + 1,).
 
-    The cohesion of an n-gram g is its pointwise mutual information at its weakest inner cut: the least, over g = ab,
-    of log(T c(g) / (c(a) c(b))), c being counts and T all characters.
+    The cohesion of an n-gram g is its pointwise mutual information at its weakest inner cut: the minimum, over g = ab,
+    of log(T c(g) / (c(a) c(b))), with counts c and the number T of all characters.  Number 0, no n-gram, has -inf.
     """
     found = []
     for level, parts in zip(grams.levels, _strongest_parts(grams), strict=True):
@@ -26,9 +27,9 @@ def compute_cohesion(grams: Ngrams) -> list[FloatArray]:
     return found
 
 
-def find_solid(values: Sequence[FloatArray], thresholds: Sequence[float], grams: Ngrams) -> list[BoolArray]:
-    """Return for each level which n-grams have a cohesion of at least the level's threshold."""
-    solid = []
+def find_cohesive(values: Sequence[FloatArray], thresholds: Sequence[float], grams: Ngrams) -> list[BoolArray]:
+    """Return for each level whether n-grams reach the threshold of cohesion."""
+    cohesive = []
     for n, (value, threshold) in enumerate(zip(values, thresholds, strict=True), 2):
         kept = value >= threshold
         kept[0] = False  # no n-gram
@@ -36,14 +37,15 @@ def find_solid(values: Sequence[FloatArray], thresholds: Sequence[float], grams:
             count = grams.alphabet.total * int(grams.levels[n - 2].counts[gram])
             parts = _cuts(np.array([gram], dtype=np.uint32), n, grams)
             kept[gram] = min(math.log(count / (int(a[0]) * int(b[0]))) for a, b in parts) >= threshold
-        solid.append(kept)
-    return solid
+        cohesive.append(kept)
+    return cohesive
 
 
 def word_cohesion(words: Spellings, values: Sequence[FloatArray], grams: Ngrams) -> FloatArray:
-    """Return the cohesion of words of two or more characters, all n-grams in which are frequent.
+    """Return the cohesion of words of two or more characters.
 
-    That of a word longer than the longest n-grams is the least of theirs.
+    All n-grams in the words are frequent.  The cohesion of a word longer than the longest n-grams is the minimum of
+    theirs.
     """
     order = len(grams.levels) + 1
     ids, starts = words.with_borders(order)
@@ -53,13 +55,12 @@ def word_cohesion(words: Spellings, values: Sequence[FloatArray], grams: Ngrams)
         if n == order:
             n_within = np.maximum(words.lengths - n + 1, 0)
         word = np.repeat(np.arange(len(starts)), n_within)
-        places = starts[word] + np.arange(len(word)) - (np.cumsum(n_within) - n_within)[word]
-        np.minimum.at(found, word, value.take(numbers.take(places)))
+        np.minimum.at(found, word, value.take(numbers.take(expand_ranges(starts, n_within))))
     return found
 
 
 def _strongest_parts(grams: Ngrams) -> Iterator[FloatArray]:
-    """Yield for each level the greatest product c(a) c(b) over the inner cuts of its n-grams."""
+    """Yield for each level the largest c(a) c(b) over the inner cuts of n-grams."""
     for n, level in enumerate(grams.levels, 2):
         products = np.zeros(len(level.counts))
         for prefixes, suffixes in _cuts(np.arange(len(products), dtype=np.uint32), n, grams):
@@ -68,9 +69,9 @@ def _strongest_parts(grams: Ngrams) -> Iterator[FloatArray]:
 
 
 def _cuts(numbers: UInt32Array, n: int, grams: Ngrams) -> Iterator[tuple[IntArray, IntArray]]:
-    """Yield the counts of both parts of n-grams at each inner cut, the longest suffix first."""
-    counts = [grams.alphabet.counts, *[level.counts for level in grams.levels]]  # by length, from 1 character
-    prefixes, suffixes = [numbers], [numbers]  # of each length below, the longest first
+    """Yield the counts of both parts at each inner cut, the longest suffix first."""
+    counts = [grams.alphabet.counts, *[level.counts for level in grams.levels]]  # by length, from 1
+    prefixes, suffixes = [numbers], [numbers]  # by length, the longest first
     for level in reversed(grams.levels[: n - 1]):
         prefixes.append(level.prefixes.take(prefixes[-1]))
         suffixes.append(level.suffixes.take(suffixes[-1]))

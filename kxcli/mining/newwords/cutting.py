@@ -1,4 +1,4 @@
-"""A cut of the corpus by the scores of words, and what it makes of every n-gram."""
+"""A cut of the corpus by the scores of words, and the counts in that cut."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -7,39 +7,47 @@ from typing import NamedTuple
 import numpy as np
 
 from kxcli.arrays import BoolArray, Float32Array, IntArray, UInt32Array
+from kxcli.arrays.ragged import find_runs
 from kxcli.mining.newwords.alphabet import Codes
 from kxcli.mining.newwords.discovery import MAX_WORD_LENGTH
 from kxcli.mining.newwords.grams import Ngrams
 from kxcli.mining.newwords.spelling import Spellings
-from kxcli.mining.newwords.viterbi import word_starts
+from kxcli.mining.newwords.viterbi import find_word_starts
 from kxcli.tally import Tally
 from kxcli.tally.buckets import Buckets, may_be_frequent
 from kxcli.tally.dense import DenseTally
 from kxcli.tally.frames import join_parts, split_parts
 
-_BUCKET_BITS = 20  # enough for a million different words in spaced scripts, most of them rare
+_BUCKET_BITS = 20  # enough for a million distinct words of spaced scripts, most of them rare
 
 
 @dataclass(frozen=True)
 class SpacedScripts:
-    """What is done about the scripts that are written with spaces: a run of their characters is a word, and not cut.
+    """The scripts with spaces between words: a run of their characters is a word.
 
-    is_spaced: for each character, whether it is of such a script.  least: how often a word has to be seen.
-    is_counted: whether words are counted at all.  may_be: which buckets may hold frequent words, after a cut that
-    counted the buckets; None: these are counted, and not yet the words, of which there may be very many.
+    The first cut counts buckets, because there may be very many words, and a later one the words.
+
+    Attributes:
+        is_spaced: For each character, whether it is of such a script.
+        min_count: Minimum count of a word.
+        is_counted: Whether buckets or words are counted.
+        may_be: Whether each bucket may have frequent words; None to count buckets.
     """
 
     is_spaced: BoolArray
-    least: int
+    min_count: int
     is_counted: bool
     may_be: BoolArray | None
 
 
 @dataclass(frozen=True)
 class CutModel:
-    """What a cut goes by.
+    """The input of a cut.
 
-    grams: the n-grams that may be words.  scores: for each length from 1, by number; -inf for those that may not.
+    Attributes:
+        grams: The n-grams that may be words.
+        scores: For each length from 1, the score by number, -inf for those that may not be words.
+        spaced: The scripts with spaces.
     """
 
     grams: Ngrams
@@ -48,7 +56,7 @@ class CutModel:
 
 
 class CutTallies(NamedTuple):
-    """Tallies for each length from 1, by number, and that of the words in spaced scripts of two and more characters."""
+    """Tallies by number for each length from 1, and of words of spaced scripts."""
 
     words: list[DenseTally]
     aligned: list[DenseTally]
@@ -59,9 +67,12 @@ class CutTallies(NamedTuple):
 class CutCounts(NamedTuple):
     """The counts of a cut.
 
-    words: for each length, how often each n-gram is a word.  aligned: how often it stands between two cuts, whatever
-    is cut within it, so that a word is not lost by being cut once.  may_be_spaced: which buckets may hold frequent
-    words in spaced scripts.  spaced: such words, of two and more characters, by text; all frequent ones are among them.
+    Attributes:
+        words: For each length, the occurrences of each n-gram as a word.
+        aligned: For each length, the occurrences between two cuts, with or without cuts inside, so that a word is not
+            lost because it is split once.
+        may_be_spaced: Whether each bucket may have frequent words of spaced scripts.
+        spaced: Such words of two or more characters, including all frequent ones.
     """
 
     words: list[IntArray]
@@ -71,21 +82,21 @@ class CutCounts(NamedTuple):
 
 
 class CountWords:
-    """The job that cuts the blocks of a corpus, and counts."""
+    """The job that cuts the blocks of a corpus and counts the words."""
 
     def setup(self, shared: CutModel) -> None:
-        """Take what the cut goes by."""
+        """Keep the input of the cut."""
         self._cut = shared
 
     def map(self, records: Iterable[Codes]) -> CutTallies:
-        """Cut some records and count."""
-        found = self._none()
+        """Cut records and count the words."""
+        found = self._empty()
         for codes in records:
             self._count(self._cut.grams.alphabet.number(codes, len(self._cut.scores) + 1), found)
         return found
 
     def merge(self, left: CutTallies, right: CutTallies) -> CutTallies:
-        """Add up, into `left`."""
+        """Add the counts of `right` to `left`."""
         for ours, theirs in zip((*left.words, *left.aligned), (*right.words, *right.aligned), strict=True):
             ours.merge(theirs)
         left.buckets.merge(right.buckets)
@@ -106,18 +117,18 @@ class CountWords:
         return join_parts((*dense, partial.buckets.dump(), partial.spaced.dump()))
 
     def load(self, data: bytes | memoryview) -> CutTallies:
-        """Return the counts that were dumped."""
+        """Return dumped counts."""
         *dense, buckets, spaced = split_parts(data)
         sizes = [*map(len, self._cut.scores), *map(len, self._cut.scores[1:])]
         tallies = [DenseTally.load(part, size) for part, size in zip(dense, sizes, strict=True)]
         n = len(self._cut.scores)
-        of_buckets = Buckets.load(buckets, _BUCKET_BITS, self._cut.spaced.least)
-        return CutTallies(tallies[:n], tallies[n:], of_buckets, Tally.load(spaced))
+        bucket_counts = Buckets.load(buckets, _BUCKET_BITS, self._cut.spaced.min_count)
+        return CutTallies(tallies[:n], tallies[n:], bucket_counts, Tally.load(spaced))
 
-    def _none(self) -> CutTallies:
+    def _empty(self) -> CutTallies:
         sizes = [len(scores) for scores in self._cut.scores]
         words, aligned = [DenseTally(size) for size in sizes], [DenseTally(size) for size in sizes[1:]]
-        return CutTallies(words, aligned, Buckets(_BUCKET_BITS, self._cut.spaced.least), Tally())
+        return CutTallies(words, aligned, Buckets(_BUCKET_BITS, self._cut.spaced.min_count), Tally())
 
     def _count(self, ids: UInt32Array, found: CutTallies) -> None:
         cut = self._cut
@@ -126,20 +137,19 @@ class CountWords:
             self._count_spaced(ids, is_spaced & (ids != 0), found)
         ids = np.where(is_spaced, np.uint32(0), ids)
         numbers = [ids, *cut.grams.iter_numbers(ids)]
-        is_start = word_starts(ids, [scores.take(of) for scores, of in zip(cut.scores, numbers, strict=True)])
+        is_start = find_word_starts(ids, [scores.take(own) for scores, own in zip(cut.scores, numbers, strict=True)])
         is_edge = is_start | (ids == 0)
         starts = np.flatnonzero(is_start)
         is_cut_within = np.zeros(len(starts), dtype=np.bool_)
-        for n, of in enumerate(numbers, 1):
+        for n, own in enumerate(numbers, 1):
             is_aligned = is_edge.take(starts + n)
             if n > 1:
-                found.aligned[n - 2].add(of.take(starts[is_aligned]))  # with 0s, for what is no n-gram
-            found.words[n - 1].add(of.take(starts[is_aligned & ~is_cut_within]))
+                found.aligned[n - 2].add(own.take(starts[is_aligned]))  # including number 0, for no n-gram
+            found.words[n - 1].add(own.take(starts[is_aligned & ~is_cut_within]))
             is_cut_within |= is_aligned
 
     def _count_spaced(self, ids: UInt32Array, is_spaced: BoolArray, found: CutTallies) -> None:
-        starts = np.flatnonzero(is_spaced[1:] & ~is_spaced[:-1]) + 1
-        lengths = np.flatnonzero(is_spaced[:-1] & ~is_spaced[1:]) + 1 - starts
+        starts, lengths = find_runs(is_spaced)
         is_word = (lengths > 1) & (lengths <= MAX_WORD_LENGTH)
         words = Spellings.from_text(ids, starts[is_word], lengths[is_word])
         hashes, may_be = words.hash_words(), self._cut.spaced.may_be

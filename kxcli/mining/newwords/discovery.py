@@ -1,4 +1,4 @@
-"""What is looked for, and what is found."""
+"""Parameters and results of newwords."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -14,49 +14,51 @@ Sort = Literal["count", "pmi", "entropy", "score"]
 MIN_ORDER, MAX_ORDER = 2, 6
 DEFAULT_ORDER = 4
 DEFAULT_MIN_COUNT = 32
-MAX_WORD_LENGTH = 1000  # characters; a longer piece is no word, and in periodic text would take long to be looked for
+MAX_WORD_LENGTH = 1000  # characters; in periodic text, longer words would take long to find
 
-# By entropies, rarer words are found, too: one in so many characters, but no fewer than 4 times, for chance makes
-# entropies of less; on more text, the words seen 5 times would hardly be among the 50,000 most frequent.
+# The entropy method finds rarer words, down to one occurrence in this many characters, but at least 4 occurrences:
+# entropies of fewer are random.  In more text, words with 5 occurrences are not among the 50,000 most frequent.
 CHARACTERS_FOR_ONE = 5_000_000
 MIN_MIN_COUNT = 4
 DEFAULT_MIN_PMI = (2.0, 4.0, 6.0, 8.0, 10.0)
 
-SAFE_SPLIT_PATTERN = (
-    r"(?<=[\W_])"  # where a text may be parted: after a character that is not kept, `\w` being the kept and _
-)
+# After a character that is neither letter nor digit: `\w` is those and _.
+SAFE_SPLIT_PATTERN = r"(?<=[\W_])"
 
 
-def thresholds(min_pmi: tuple[float, ...], order: int) -> tuple[float, ...]:
+def expand_thresholds(min_pmi: tuple[float, ...], order: int) -> tuple[float, ...]:
     """Return a threshold for each length from 2 to `order`.
 
-    A list that is too short goes on by its last step, a single value stays; the default is cut to the order.
-    Raises `ValueError` for an empty list, and for one that is too long.
+    A list that is too short is continued by its last step, or by the same value if it has one.
+
+    Raises:
+        ValueError: There are no thresholds, too many, or NaN.
     """
     if not min_pmi:
-        raise ValueError("no threshold is given")
+        raise ValueError("there is no threshold")
     if any(map(math.isnan, min_pmi)):
-        raise ValueError("a threshold is no number")
+        raise ValueError("a threshold is not a number")
     if len(min_pmi) > order - 1:
-        raise ValueError(f"{len(min_pmi)} thresholds are given, but order {order} has lengths 2 to {order}")
+        raise ValueError(f"there are {len(min_pmi)} thresholds, but order {order} has only the lengths 2 to {order}")
     step = min_pmi[-1] - min_pmi[-2] if len(min_pmi) > 1 else 0.0
     missing = order - 1 - len(min_pmi)
     found = (*min_pmi, *(min_pmi[-1] + step * (k + 1) for k in range(missing)))
     if any(map(math.isnan, found)):
-        raise ValueError("infinite thresholds have no step to go on by: give one for each length")
+        raise ValueError("infinite thresholds cannot be continued; give one for each length")
     return found
 
 
 @dataclass(frozen=True)
 class Discovery:
-    """How words are looked for.
+    """How words are found.
 
-    method: "entropy" looks for free choice on both sides of words, and for the best cut (`branching.py`); "pmi" is the
-    article's: n-grams that hold together by pointwise mutual information, and a coarse cut (`coarse.py`).
-    order: the greatest n of the n-grams, 2 to 6; by entropies, the greatest length of a word.
-    min_count: how often a word, and an n-gram in it, has to be seen; None: 32, by entropies one in 5,000,000
-    characters, at least 4 and at most 32, but words in scripts with spaces always 32.
-    min_pmi: the least cohesion, in nats, for each length from 2; None: the default, cut to the order.  For "pmi" alone.
+    Args:
+        method: "entropy" looks for varied neighbors on both sides of words, and for the best cut (`branching.py`);
+            "pmi" is the method of the article: cohesive n-grams, and a coarse cut (`coarse.py`).
+        order: The largest n of the n-grams, 2 to 6; with "entropy", the maximum length of a word.
+        min_count: Minimum count of words and of the n-grams in them. By default 32; with "entropy" one per 5,000,000
+            characters, from 4 to 32, but always 32 for words in scripts with spaces.
+        min_pmi: Minimum cohesion in nats, for each length from 2; only with "pmi".
     """
 
     method: Method = "entropy"
@@ -68,7 +70,7 @@ class Discovery:
         check_choice("method", self.method, get_args(Method))
         check_type("order", self.order, Integral)
         if not MIN_ORDER <= self.order <= MAX_ORDER:
-            raise ValueError(f"order {self.order} is not between {MIN_ORDER} and {MAX_ORDER}")
+            raise ValueError(f"order {self.order} is not from {MIN_ORDER} to {MAX_ORDER}")
         if self.min_count is not None:
             check_minimum("min_count", self.min_count, 1)
         if self.min_pmi is not None:
@@ -76,11 +78,11 @@ class Discovery:
             for position, value in enumerate(self.min_pmi):
                 check_type(f"min_pmi[{position}]", value, Real)
         if self.method == "entropy" and self.min_pmi is not None:
-            raise ValueError("the method by entropies has no thresholds of pmi")
-        _ = self.thresholds  # raises where they cannot be
+            raise ValueError('min_pmi has no effect with the method "entropy"; use the method "pmi"')
+        _ = self.thresholds  # raises for invalid thresholds
 
     def min_count_for(self, n_characters: int) -> int:
-        """Return how often an n-gram has to be seen in a corpus of so many characters."""
+        """Return the minimum count of n-grams in a corpus with a number of characters."""
         if self.min_count is not None:
             return self.min_count
         if self.method == "pmi":
@@ -89,32 +91,34 @@ class Discovery:
 
     @property
     def min_count_spaced(self) -> int:
-        """How often a word in a script with spaces has to be seen."""
+        """Minimum count of words in scripts with spaces."""
         return DEFAULT_MIN_COUNT if self.min_count is None else self.min_count
 
     @property
     def thresholds(self) -> tuple[float, ...]:
-        """The least cohesion for each length from 2 to the order."""
-        return thresholds(DEFAULT_MIN_PMI[: self.order - 1] if self.min_pmi is None else self.min_pmi, self.order)
+        """Minimum cohesion for each length from 2 to the order."""
+        return expand_thresholds(
+            DEFAULT_MIN_PMI[: self.order - 1] if self.min_pmi is None else self.min_pmi, self.order
+        )
 
 
 class Word(NamedTuple):
-    """A word of the lexicon; `pmi` is None for one character; pmi and entropies are in nats."""
+    """A word of the lexicon, with values in nats; `pmi` is None for one character."""
 
     word: str
-    count: int  # type: ignore[assignment]  # hides the method that counts items, which says nothing here
+    count: int  # type: ignore[assignment]  # hides tuple.count
     pmi: float | None
     left_entropy: float
     right_entropy: float
 
     @property
     def entropy(self) -> float:
-        """The lesser of the entropies: a word is as free as its less free side."""
+        """The smaller of the entropies."""
         return min(self.left_entropy, self.right_entropy)
 
     @property
     def score(self) -> float:
-        """How much of a word it is: its cohesion within and its freedom on both sides, added up; all in nats."""
+        """The sum of cohesion and entropy."""
         return (self.pmi or 0.0) + self.entropy
 
 
@@ -130,11 +134,12 @@ _VALUES: dict[Sort, Callable[[Word], float]] = {
 
 @dataclass(frozen=True)
 class LexiconFilter:
-    """Which words are given.
+    """The selection and order of words.
 
-    known: words that are not new; None: all are given, single characters too.
-    min_entropy: the least that the lesser entropy may be.
-    sort: by what, the greatest first, equal ones by code points.
+    Args:
+        known: Words that are not new; if None, all words are selected, including single characters.
+        min_entropy: Minimum of the smaller entropy.
+        sort: The value to sort by, the largest first; equal words are sorted by code points.
     """
 
     known: frozenset[str] | None = None
@@ -143,7 +148,7 @@ class LexiconFilter:
 
 
 def select_words(words: Iterable[Word], choice: LexiconFilter) -> list[Word]:
-    """Return the words that are wanted, in their order."""
+    """Return the selected words in their order."""
     kept = [word for word in words if round(word.entropy, _DECIMALS) >= choice.min_entropy]
     if choice.known is not None:
         kept = [word for word in kept if len(word.word) > 1 and word.word not in choice.known]

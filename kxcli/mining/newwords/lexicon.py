@@ -1,4 +1,4 @@
-"""The way from a corpus to its lexicon: pass after pass over the same records."""
+"""The passes from a corpus to its lexicon."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -16,15 +16,18 @@ from kxcli.mining.newwords.spelling import Reduce
 from kxcli.mining.newwords.word_trie import WordTrie
 from kxcli.tally.key_runs import KeyRun, merge_key_runs
 
-_CHARACTERS_PER_BUCKET = 4  # so few that hardly a rare n-gram shares the bucket of a frequent one
-_MIN_BITS, _MAX_BITS = 10, 23  # the most of them take 32 MB in each process
+_CHARACTERS_PER_BUCKET = 4  # low enough that few rare n-grams share the bucket of a frequent one
+_MIN_BITS, _MAX_BITS = 10, 23  # the largest buckets take 32 MB in each process
 
 
 def find_lexicon(discovery: Discovery, reduce: Reduce, room: int | None = None) -> list[Word]:
-    """Return the lexicon of a corpus, the most frequent words first, equal ones by code points.
+    """Return the lexicon of a corpus, by falling count and then by code points.
 
-    reduce: runs a job over all records of the corpus, each time the same in any order; None where there is none.
-    room: bytes of memory that merging counts may take at a time; None: whatever it takes.
+    Args:
+        discovery: How words are found.
+        reduce: Runs a job over all records of the corpus, the same for each job in any order; returns None for an
+            empty corpus.
+        room: Bytes of memory for merging counts; unlimited if None.
     """
     counts = reduce(CountCharacters(), None, "characters")
     alphabet = Alphabet.from_counts(np.zeros(1, dtype=np.int64) if counts is None else counts, discovery.min_count_for)
@@ -39,9 +42,9 @@ def find_lexicon(discovery: Discovery, reduce: Reduce, room: int | None = None) 
         found = branching.find_vocabulary(counted, values, discovery, reduce)
     else:
         found = coarse.find_vocabulary(grams, values, discovery, reduce)
-    found = found.frequent(alphabet.min_count)
+    found = found.select_frequent(alphabet.min_count)
 
-    pairs = reduce(CountNeighbors(), WordSearch(alphabet, WordTrie(found.words, found.counts)), "neighbours")
+    pairs = reduce(CountNeighbors(), WordSearch(alphabet, WordTrie(found.words, found.counts)), "neighbors")
     singles = np.flatnonzero(found.singles)
     words = [
         *zip(
@@ -61,15 +64,14 @@ def find_lexicon(discovery: Discovery, reduce: Reduce, room: int | None = None) 
             strict=True,
         ),
     ]
-    words.sort(key=lambda word: word[0])
-    words.sort(key=lambda word: -word[1])
-    return [Word(*word) for word in words]
+    return [Word(*word) for word in sorted(words, key=lambda word: (-word[1], word[0]))]
 
 
 def find_words(texts: Iterable[str], discovery: Discovery | None = None) -> list[Word]:
-    """Return the lexicon of texts, the most frequent words first; known words and single characters are included.
+    """Return the lexicon of texts, the most frequent words first.
 
-    Texts are read once and kept in memory, at 2 bytes a character, or 4 near characters beyond U+FFFF.
+    Known words and single characters are included.  Texts are read once and kept in memory, at 2 bytes a character, or
+    4 near characters beyond U+FFFF.
 
     Args:
         texts: Strings.
@@ -98,7 +100,7 @@ def _count_levels(
     left: BranchingEntropies,
     right: BranchingEntropies,
 ) -> list[NgramLevel]:
-    """Count the n-grams, order after order; adds the neighbours of single characters to their entropies."""
+    """Count n-grams order by order, and add the neighbors of single characters."""
     levels: list[NgramLevel] = []
     may_be = None
     for n in range(2, order + 1):
@@ -117,14 +119,14 @@ def _count_levels(
 
 
 def _bucket_bits(n_characters: int) -> int:
-    """Return the bits of the buckets: by the input alone, so that a pass is known again whatever memory there is."""
+    """Return the bits of the buckets; only the input counts, for checkpoints."""
     return min(max((n_characters // _CHARACTERS_PER_BUCKET).bit_length(), _MIN_BITS), _MAX_BITS)
 
 
 def _count_pairs(
     grams: Iterable[KeyRun], min_count: int, left: BranchingEntropies, right: BranchingEntropies
 ) -> KeyRun:
-    """Return the frequent pairs of characters; adds all pairs, those with a border too, to both entropies."""
+    """Return the frequent pairs of characters, and add all pairs to both entropies."""
     frequent = []
     for keys, counts in grams:
         first, last = (keys >> SHIFT).astype(np.int64), (keys & LAST).astype(np.int64)

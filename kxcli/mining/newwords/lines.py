@@ -1,7 +1,6 @@
-"""Equal lines, found by their hashes in bounded memory.
+"""Duplicate lines, found by 64-bit hashes in bounded memory.
 
-A line is known by 64 bits: of ten million different lines, the chance that any two are taken for equal is one in
-300,000.
+The probability that any two of ten million distinct lines have the same hash is one in 300,000.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,52 +14,55 @@ from kxcli.tally.key_runs import KeyRuns
 from kxcli.tally.scratch import Scratch
 
 _LF, _CR = 10, 13
-RECORD_BITS = 32  # a line's place is its record's number times 2^32, and its number in the record
+RECORD_BITS = 32  # a line's position is the number of its record times 2^32 plus its number in the record
 
 
 class FindFirstLines:
-    """The job that finds the first of each set of equal lines; records come with their numbers, lines end in LF.
+    """The job that finds the first of each set of equal lines.
 
-    scratch: where `finish` puts places in order that memory has no room for; None: in memory.
+    Records come with their numbers; lines end in LF.
+
+    Args:
+        scratch: Sorts positions that exceed its memory limit in `finish`; if None, all are sorted in memory.
     """
 
     def __init__(self, scratch: Scratch | None = None) -> None:
         self._scratch = scratch
 
     def __getstate__(self) -> dict[str, None]:
-        return {"_scratch": None}  # workers do not finish
+        return {"_scratch": None}  # workers do not call `finish`
 
     def setup(self, shared: None) -> None:
-        """Nothing to make ready."""
+        """Do nothing."""
 
     def map(self, records: Iterable[tuple[int, Codes]]) -> KeyRuns:
-        """Return the places of lines by their hashes."""
+        """Return the first position of each line hash."""
         found = KeyRuns(np.minimum)
         for number, codes in records:
             hashes = hash_lines(codes)
-            places = (number << RECORD_BITS) + np.arange(len(hashes), dtype=np.int64)
+            positions = (number << RECORD_BITS) + np.arange(len(hashes), dtype=np.int64)
             order = hashes.argsort(kind="stable")
-            hashes, places = hashes[order], places[order]
+            hashes, positions = hashes[order], positions[order]
             firsts = np.flatnonzero(np.concatenate(([True], hashes[1:] != hashes[:-1]))[: len(hashes)])
-            found.add((hashes[firsts], places[firsts]))
+            found.add((hashes[firsts], positions[firsts]))
         return found
 
     def merge(self, left: KeyRuns, right: KeyRuns) -> KeyRuns:
-        """Add to `left`."""
+        """Add the positions of `right` to `left`."""
         left.merge(right)
         return left
 
     def finish(self, partial: KeyRuns) -> Iterator[UInt64Array]:
-        """Yield the places of the lines that are kept, ascending."""
+        """Yield the positions of first lines, ascending."""
         if self._scratch is None:
-            for _, places in partial.parts():
-                yield np.sort(places.astype(np.uint64))
+            for _, positions in partial.parts():
+                yield np.sort(positions.astype(np.uint64))
             return
         ordered = KeyRuns()
         with self._scratch.open_run_file() as spool:
-            for _, places in partial.parts(self._scratch.room):
+            for _, positions in partial.parts(self._scratch.room):
                 some = KeyRuns()
-                some.add((np.sort(places.astype(np.uint64)), np.ones(len(places), dtype=np.int64)))
+                some.add((np.sort(positions.astype(np.uint64)), np.ones(len(positions), dtype=np.int64)))
                 spool.add([some.dump()])
             for view in spool.views():
                 ordered.merge(KeyRuns.load(view))
@@ -68,20 +70,20 @@ class FindFirstLines:
             yield keys
 
     def dump(self, partial: KeyRuns) -> bytes:
-        """Return the places as bytes."""
+        """Return the positions as bytes."""
         return partial.dump()
 
     def load(self, data: bytes | memoryview) -> KeyRuns:
-        """Return the places that were dumped."""
+        """Return dumped positions."""
         return KeyRuns.load(data, np.minimum)
 
     def weight(self, partial: KeyRuns) -> int:
-        """Return about how many bytes of memory the places take."""
+        """Return the approximate bytes of memory of the positions."""
         return partial.weight
 
 
 def hash_lines(codes: Codes) -> UInt64Array:
-    """Return a hash of each line of some text; a CR before the LF is no part of it."""
+    """Return a hash of each line of a text, without CR before LF."""
     ends = np.flatnonzero(codes == _LF)
     if not len(ends):
         return np.empty(0, dtype=np.uint64)

@@ -1,4 +1,4 @@
-"""Which characters stand beside words, and how freely: branching entropies."""
+"""Branching entropies of words: the variety of characters next to them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,28 +17,28 @@ from kxcli.tally.keys import KeyTally
 
 @dataclass(frozen=True)
 class WordSearch:
-    """The words whose neighbours are counted."""
+    """The words to search for."""
 
     alphabet: Alphabet
     trie: WordTrie
 
 
 class NeighborCounts(NamedTuple):
-    """Counts of pairs of a word's number and the character before it, and after it; 0 is a block's edge."""
+    """Counts of pairs of a word and the character before, or after; 0 is an edge."""
 
     left: KeyTally
     right: KeyTally
 
 
 class CountNeighbors:
-    """The job that counts the neighbours of words at all their occurrences in blocks, overlapping ones too."""
+    """The job that counts the neighbors of all occurrences of words."""
 
     def setup(self, shared: WordSearch) -> None:
-        """Take the words."""
+        """Keep the words."""
         self._words = shared
 
     def map(self, records: Iterable[Codes]) -> NeighborCounts:
-        """Count the neighbours in some records."""
+        """Count the neighbors in records."""
         words = self._words
         found = NeighborCounts(KeyTally(), KeyTally())
         for codes in records:
@@ -49,7 +49,7 @@ class CountNeighbors:
         return found
 
     def merge(self, left: NeighborCounts, right: NeighborCounts) -> NeighborCounts:
-        """Add up, into `left`."""
+        """Add the counts of `right` to `left`."""
         left.left.merge(right.left)
         left.right.merge(right.right)
         return left
@@ -63,39 +63,39 @@ class CountNeighbors:
         return join_parts((partial.left.dump(), partial.right.dump()))
 
     def load(self, data: bytes | memoryview) -> NeighborCounts:
-        """Return the counts that were dumped."""
+        """Return dumped counts."""
         left, right = split_parts(data)
         return NeighborCounts(KeyTally.load(left), KeyTally.load(right))
 
     def weight(self, partial: NeighborCounts) -> int:
-        """Return about how many bytes of memory the counts take."""
+        """Return the approximate bytes of memory of the counts."""
         return partial.left.weight + partial.right.weight
 
 
 class BranchingEntropies:
-    """Branching entropies of words, in nats: each word's neighbours are added in the order of their keys.
+    """Branching entropies of words in nats, from neighbors that are added by word.
 
-    An occurrence at a block's edge counts as a neighbour of its own, seen once.  The entropy of counts c that sum to n
-    is log n - sum(c log c) / n, so a neighbour seen once adds to n alone.
+    Each occurrence at the edge of a block is a distinct neighbor with count 1.  The entropy of counts c with the sum n
+    is log n - sum(c log c) / n, so a neighbor with count 1 adds only to n.
     """
 
     def __init__(self, n_words: int) -> None:
         self._n = np.zeros(n_words + 1, dtype=np.int64)
         self._sum: FloatArray = np.zeros(n_words + 1)
 
-    def add(self, words: IntArray, neighbours: IntArray, counts: IntArray) -> None:
-        """Add the counts of some distinct pairs of a word and a neighbour, 0 being an edge."""
+    def add(self, words: IntArray, neighbors: IntArray, counts: IntArray) -> None:
+        """Add the counts of distinct pairs of a word and a neighbor; 0 is an edge."""
         np.add.at(self._n, words, counts)
-        np.add.at(self._sum, words, np.where(neighbours != 0, counts * np.log(counts), 0.0))
+        np.add.at(self._sum, words, np.where(neighbors != 0, counts * np.log(counts), 0.0))
 
     def values(self) -> FloatArray:
-        """Return the entropies by number, shape (n + 1,); 0 for words without occurrence."""
+        """Return the entropies by number, shape (n + 1,)."""
         n = np.maximum(self._n, 1)
         return np.maximum(np.log(n) - self._sum / n, 0.0)
 
 
 def compute_entropies(pairs: Iterable[KeyRun], n_words: int) -> FloatArray:
-    """Return the entropies of words by number, given the counts of their neighbours."""
+    """Return the entropies of words by number, given the counts of neighbors."""
     found = BranchingEntropies(n_words)
     for keys, counts in pairs:
         found.add((keys >> SHIFT).astype(np.int64), (keys & LAST).astype(np.int64), counts)

@@ -1,10 +1,9 @@
-"""Words as a trie over characters, and all their occurrences in running text."""
+"""A trie of words, and all their occurrences in text."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from kxcli.arrays import IntArray, UInt32Array
 from kxcli.arrays.key_index import KeyIndex
@@ -13,25 +12,26 @@ from kxcli.mining.newwords.spelling import Spellings
 
 
 class Occurrences(NamedTuple):
-    """The occurrences of the words of one length: where they start, ascending, and the words' numbers."""
+    """The occurrences of words of one length: ascending starts, and numbers of words."""
 
     length: int
-    starts: npt.NDArray[np.intp]
+    starts: IntArray
     words: UInt32Array
 
 
 class WordTrie:
-    """Distinct words of two or more characters, numbered from 1 in the order in which they are given.
+    """Distinct words of two or more characters, numbered from 1.
 
-    weights: how often each is about to be met, shape (n,); it changes speed alone.
-    Built depth by depth, as it is walked; nodes are numbered within their depth, from 2 characters on.
+    The trie is built and searched by depth, from 2 characters on; nodes are numbered within their depth.
+
+    Args:
+        words: The words.
+        weights: Expected number of occurrences of each, shape (n,), for speed.
     """
 
     def __init__(self, words: Spellings, weights: IntArray) -> None:
-        self._nodes: list[
-            KeyIndex
-        ] = []  # key: `pack_pair` of the node above, or the first character, and the character
-        self._words: list[UInt32Array] = []  # the word that ends at each node, 0 where none does
+        self._nodes: list[KeyIndex] = []  # of `pack_pair` of the parent, or the first character, and the character
+        self._words: list[UInt32Array] = []  # the word that ends at each node, or 0
         characters, lengths = words
         firsts = words.starts
         alive = np.arange(len(lengths))
@@ -52,16 +52,13 @@ class WordTrie:
             alive, above = alive[~is_end], nodes[~is_end]
 
     def occurrences(self, ids: UInt32Array) -> Iterator[Occurrences]:
-        """Yield all occurrences in running characters, overlapping ones too, the short words first.
-
-        `ids` ends in a border.
-        """
+        """Yield all occurrences in a text that ends with a border, by length of words."""
         for length, (index, words) in enumerate(zip(self._nodes, self._words, strict=True), 2):
             if length == 2:
                 nodes = index.find(pack_pair(ids[:-1], ids[1:]))
                 starts = np.flatnonzero(nodes)
                 nodes = nodes.take(starts)
-            else:  # a start that got so far has a border or a character after it
+            else:  # after such a start there is a border or a character
                 nodes = index.find(pack_pair(nodes, ids.take(starts + (length - 1))))
                 alive = np.flatnonzero(nodes)
                 starts, nodes = starts.take(alive), nodes.take(alive)
