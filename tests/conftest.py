@@ -1,6 +1,7 @@
 """Fixtures that the tests share: the program, the samples, the corpora if they are available."""
 
 import gc
+import itertools
 import mmap
 import multiprocessing.forkserver
 import os
@@ -246,6 +247,18 @@ def mapped(data):
         file.write(data)
         file.flush()
         return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+
+
+def all_pairs(*axes):
+    """Return a few cases that contain each pair of values of any two axes."""
+    cases = list(itertools.product(*map(list, axes)))
+    pairs = {case: set(itertools.combinations(enumerate(map(repr, case)), 2)) for case in cases}
+    chosen, missing = [], set().union(*pairs.values())
+    while missing:
+        best = max(cases, key=lambda case: len(pairs[case] & missing))
+        chosen.append(best)
+        missing -= pairs[best]
+    return chosen
 
 
 def wait_until(condition, seconds=120):

@@ -1,4 +1,4 @@
-"""What messages and tracebacks say, and how numbers are written."""
+"""Messages, tracebacks, and the digits of numbers."""
 
 import json
 import re
@@ -40,28 +40,25 @@ def stderr_of(capsys, *arguments, code=0):
         ("entries", "1 entry"),
         ("bytes", "1 byte"),
         ("lines skipped: bytes that are not utf-8", "1 line skipped: bytes that are not utf-8"),
-        ("labeled mentions left out that are not at their offset", "1 labeled mention left out that are not at"),
-        (
-            "entries left out whose subject_id an earlier one has",
-            "1 entry left out whose subject_id an earlier one has",
-        ),
+        ("labeled mentions skipped: not at their offset", "1 labeled mention skipped: not at their offset"),
+        ("entries skipped: subject_id of an earlier entry", "1 entry skipped: subject_id of an earlier entry"),
         ("more such notes", "1 more such note"),
     ],
 )
-def test_one_of_a_thing_is_in_the_singular(plural, one):
+def test_count_of_one_is_singular(plural, one):
     assert format_count(1, plural).startswith(one)
     for n in (0, 2, 11, 21, 101):
         assert format_count(n, plural) == f"{n} {plural}"
     assert format_count(12_345, plural) == f"12,345 {plural}"
 
 
-def test_reported_losses_have_their_number(capsys):
+def test_reported_skips_have_their_number(capsys):
     report = Report()
     report.record_skips("records skipped: not valid CSV", 1, ["a:1"])
-    report.record_skips("words left out", 4, ["a", "b", "c"])
+    report.record_skips("words skipped", 4, ["a", "b", "c"])
     report.close()
     assert capsys.readouterr().err == (
-        "kxcli: warning: 1 record skipped: not valid CSV: a:1\nkxcli: warning: 4 words left out: a, b, c and 1 more\n"
+        "kxcli: warning: 1 record skipped: not valid CSV: a:1\nkxcli: warning: 4 words skipped: a, b, c and 1 more\n"
     )
 
 
@@ -70,10 +67,10 @@ ONE = re.compile(rf"(?<![\d,.])1 ([a-z]+ )?({NOUNS})\b")
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["wordcount", "--on-error", "skip", "bad.txt"], "1 line skipped"),
-        (["wordcount", "--on-error", "replace", "bad.txt"], "1 line in which"),
+        (["wordcount", "--on-error", "replace", "bad.txt"], "1 line with"),
         (["wordcount", "--on-error", "skip", "--field", "text", "bad.jsonl"], "1 record skipped"),
         (["wordcount", "-f", "userdict", "Ⅱ.txt"], "1 word skipped"),
         (["wordcount", "-v", "one.txt"], "1 input, 7 bytes"),
@@ -88,25 +85,14 @@ ONE = re.compile(rf"(?<![\d,.])1 ([a-z]+ )?({NOUNS})\b")
         ),
         (
             [
-                "hsic",
-                "--screen",
-                "y",
-                "-x",
-                "x",
-                "--kernel-x",
-                "bow",
-                "-t",
-                "space",
-                "texts.csv",
-                "--min-df",
-                "9",
-                "-v",
+                *("hsic", "--screen", "y", "-x", "x", "--kernel-x", "bow"),
+                *("-t", "space", "texts.csv", "--min-df", "9", "-v"),
             ],
             "rows",
         ),
     ],
 )
-def test_commands_count_one_thing_in_the_singular(folder, capsys, arguments, said):
+def test_messages_of_commands_use_the_singular(folder, capsys, arguments, message):
     (folder / "bad.txt").write_bytes(b"x\n\xff\n")
     (folder / "bad.jsonl").write_text('{"text": "x"}\n{\n')
     (folder / "Ⅱ.txt").write_text("Ⅱ 好\n")
@@ -119,21 +105,21 @@ def test_commands_count_one_thing_in_the_singular(folder, capsys, arguments, sai
     (folder / "missing.tsv").write_text("a\tb\n1\t2\n2\t3\n5\t1\n4\t4\n\t6\n")
     (folder / "texts.csv").write_text("x,y\n好 好,1\n好,1\n好,2\n坏,2\n好,1\n")
     err = stderr_of(capsys, *arguments)
-    assert said in err
+    assert message in err
     assert not ONE.search(err), err
 
 
 @pytest.mark.parametrize(
-    ("use", "content", "said"),
+    ("use", "content", "message"),
     [
         (["wordcount", "--field", "a", "bad.csv"], "a,b\nx\n", "has 1 cell where the header has 2"),
         (["wordcount", "--merge", "bad.csv"], "word,count\nx\n", "has 1 cell, not 2"),
         (["hsic", "-x", "a", "-y", "b", "bad.csv"], "a,b\n1,2\n3\n", "has 1 cell where the header has 2"),
     ],
 )
-def test_errors_count_one_thing_in_the_singular(folder, capsys, use, content, said):
+def test_errors_use_the_singular(folder, capsys, use, content, message):
     (folder / "bad.csv").write_text(content)
-    assert said in stderr_of(capsys, *use, code=1)
+    assert message in stderr_of(capsys, *use, code=1)
 
 
 # Numbers
@@ -141,7 +127,7 @@ def test_errors_count_one_thing_in_the_singular(folder, capsys, use, content, sa
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
 @settings(derandomize=True, max_examples=200)
-def test_numbers_are_exact_and_none_is_longer_than_it_has_to_be(number):
+def test_numbers_are_exact_and_shortest(number):
     text = format_shortest(number)
     assert float(text) == number and str(RoundTripFloat(number)) == text
     assert len(text) <= len(repr(number))
@@ -154,14 +140,14 @@ def test_numbers_are_exact_and_none_is_longer_than_it_has_to_be(number):
     ("number", "text"),
     [(0.9673, "0.9673"), (0.2, "0.2"), (1.0, "1"), (1e-05, "1e-05"), (1e16, "1e+16"), (1e5, "100000")],
 )
-def test_numbers_are_short(number, text):
+def test_numbers_are_written_shortest(number, text):
     assert format_shortest(number) == text
     assert b"".join(encode_rows([(number,)], ["x"], "jsonl", header=False)).decode() == f'{{"x": {text}}}\n'
 
 
 @pytest.mark.parametrize("form", ["tsv", "csv", "jsonl"])
 @pytest.mark.parametrize("sigma", ["0.9673", "0.2", "1.1", "3", "1e-05", "0.30000000000000004"])
-def test_hsic_writes_a_bandwidth_as_it_was_given(folder, capsys, form, sigma):
+def test_hsic_writes_the_given_bandwidth(folder, capsys, form, sigma):
     (folder / "a.tsv").write_text("a\tb\n1\t2\n2\t3\n5\t1\n4\t4\n")
     assert (
         main(["hsic", "-x", "a", "-y", "b", "--sigma", sigma, "--alpha", "0.0123456789", "-q", "-f", form, "a.tsv"])
@@ -178,14 +164,14 @@ def test_hsic_writes_a_bandwidth_as_it_was_given(folder, capsys, form, sigma):
 
 
 @pytest.mark.parametrize("extra", ["zstd", "remote", "cluster"])
-def test_requirements_are_those_of_the_extra(extra):
+def test_requirements_of_an_extra(extra):
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     names = [re.split(r"[^\w.-]", one)[0].replace(".", "-") for one in project["optional-dependencies"][extra]]
     found = [re.split(r"[^\w.-]", one)[0].replace(".", "-") for one in requirements(extra).replace("'", "").split()]
     assert sorted(found) == sorted(names)
 
 
-def test_without_metadata_the_checkout_is_named(monkeypatch):
+def test_requirements_without_metadata_name_the_checkout(monkeypatch):
     import importlib.metadata
 
     def fail(name):
@@ -195,7 +181,7 @@ def test_without_metadata_the_checkout_is_named(monkeypatch):
     assert requirements("zstd") == "'.[zstd]' in the checkout of kxcli"
 
 
-def test_no_text_names_a_distribution_that_is_not_published():
+def test_no_text_names_an_unpublished_distribution():
     for path in [*(ROOT / "kxcli").rglob("*.py"), *(ROOT / "docs").rglob("*.md"), ROOT / "README.md"]:
         assert not re.search(r"install '?kxcli", path.read_text(encoding="utf-8")), path
 
@@ -211,7 +197,7 @@ def test_no_text_names_a_distribution_that_is_not_published():
         ["wordcount", "--merge", "--memory", "1", "counts.tsv"],
     ],
 )
-def test_a_wrong_tmpdir_is_reported(folder, capsys, monkeypatch, use, kind):
+def test_wrong_tmpdir_is_reported(folder, capsys, monkeypatch, use, kind):
     (folder / "in.txt").write_text("北京\n")
     (folder / "counts.tsv").write_text("".join(f"w{n}\t1\n" for n in range(100_000)))
     (folder / "file").write_text("")
@@ -237,7 +223,7 @@ def raw_controls(text):
 
 @pytest.mark.parametrize("command", ["wordcount", "newwords", "entity-link", "hsic"])
 @pytest.mark.parametrize("what", ["input", "-o", "option"])
-def test_tracebacks_hold_no_control_characters_of_names(folder, capsys, command, what):
+def test_tracebacks_escape_control_characters(folder, capsys, command, what):
     (folder / "in.tsv").write_text("北京\tE1\n")
     given = {"input": [EVIL], "-o": ["-o", f"{EVIL}/x", "in.tsv"], "option": ["--files-from", EVIL]}[what]
     needed = {"entity-link": ["--kb", "in.tsv"], "hsic": ["-x", "1", "-y", "2"]}.get(command, [])
@@ -248,7 +234,7 @@ def test_tracebacks_hold_no_control_characters_of_names(folder, capsys, command,
     assert sum(line.startswith("kxcli: error: ") for line in err.splitlines()) == 1
 
 
-def test_a_traceback_shows_what_led_to_an_error():
+def test_traceback_shows_causes():
     def fail():
         try:
             raise KeyError(EVIL)
@@ -271,7 +257,7 @@ def test_a_traceback_shows_what_led_to_an_error():
 @pytest.mark.parametrize(
     "use", [["wordcount"], ["wordcount", "--engine", "jieba"], ["newwords"], ["entity-link"], ["hsic"]]
 )
-def test_commands_work_in_a_folder_that_was_deleted(kxcli, use):
+def test_commands_run_in_a_deleted_folder(kxcli, use):
     (kxcli.folder / "in.tsv").write_text("北京\tE1\n上海\tE2\n" * 40)
     given = {
         "newwords": ["--all"],

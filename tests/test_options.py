@@ -1,4 +1,4 @@
-"""Options of all commands: which may be repeated, and what is said of one that may not be."""
+"""Options of all commands: repetition, environment variables, and rules."""
 
 import shlex
 
@@ -18,7 +18,7 @@ SINGLE = [(name, option) for name, option in OPTIONS if not option.multiple]
 
 
 def value_of(option):
-    """Return a value that the option accepts, in a list; none for a flag."""
+    """Return a list of a value that the option accepts; empty for a flag."""
     if option.is_flag:
         return []
     kind = option.type
@@ -51,7 +51,7 @@ def spellings(option):
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_option_that_may_be_given_once_is_refused_when_given_twice(capsys, name):
+def test_repeated_single_option_is_refused(capsys, name):
     needed = {"entity-link": ["--kb", "kb"]}
     for option in [option for owner, option in SINGLE if owner == name]:
         for arguments in spellings(option):
@@ -69,28 +69,28 @@ def test_every_command_refuses_repeated_options(name):
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_help_says_which_options_may_be_repeated(name):
+def test_help_states_repeatable_options(name):
     for option in options_of(name):
         assert ("May be repeated." in option.help) == option.multiple, option.name
 
 
-def test_short_flags_given_twice_in_one_word_are_refused(capsys):
+def test_repeated_short_flags_are_refused(capsys):
     assert "-r / --recursive is given 3 times" in usage_error_of(capsys, "wordcount", "-rr0r", "--files-from", "x")
 
 
-def test_a_repeated_option_after_two_dashes_is_an_input(capsys, tmp_path, monkeypatch):
+def test_repeated_option_after_double_dash_is_an_input(capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "--df").write_text("北京\n", encoding="utf-8")
     assert main(["wordcount", "--df", "--", "--df"]) == 0
     assert capsys.readouterr().out == "北京\t1\t1\n"
 
 
-def test_help_is_shown_whatever_is_repeated(capsys):
+def test_help_ignores_repeated_options(capsys):
     assert main(["hsic", "--seed", "1", "--seed", "2", "--help", "--help"]) == 0
     assert "Usage: kxcli hsic" in capsys.readouterr().out
 
 
-def test_several_globs_add_up(capsys, tmp_path):
+def test_globs_are_combined(capsys, tmp_path):
     for name, text in [("a.txt", "北京"), ("b.md", "上海"), ("c.csv", "广州"), ("d/e.md", "深圳")]:
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
@@ -102,7 +102,7 @@ def test_several_globs_add_up(capsys, tmp_path):
     assert capsys.readouterr().out == "北京\t1\n深圳\t1\n"
 
 
-def test_several_lists_of_files_add_up(capsys, tmp_path):
+def test_lists_of_files_are_combined(capsys, tmp_path):
     for name in ("a", "b", "c"):
         (tmp_path / name).write_text(f"{name}x\n")
         (tmp_path / f"{name}.list").write_text(f"{tmp_path / name}\n")
@@ -131,13 +131,13 @@ def test_stdin_is_read_only_once(capsys, monkeypatch, arguments):
 
 @pytest.mark.parametrize("value", ["x", "-3", "1.5"])
 @pytest.mark.parametrize("name", COMMANDS)
-def test_a_bad_environment_variable_is_named_itself(capsys, monkeypatch, name, value):
+def test_error_names_the_environment_variable(capsys, monkeypatch, name, value):
     monkeypatch.setenv("KXCLI_JOBS", value)
     error = usage_error_of(capsys, name, *(["--kb", "kb"] if name == "entity-link" else []))
     assert "KXCLI_JOBS" in error and "--jobs" not in error
 
 
-def test_an_option_on_the_command_line_is_not_blamed_on_the_environment(capsys, monkeypatch):
+def test_error_names_the_option_of_the_command_line(capsys, monkeypatch):
     monkeypatch.setenv("KXCLI_JOBS", "x")
     error = usage_error_of(capsys, "wordcount", "-j", "y")
     assert "--jobs" in error and "KXCLI_JOBS" not in error
@@ -147,15 +147,15 @@ def test_an_option_on_the_command_line_is_not_blamed_on_the_environment(capsys, 
     ("name", "similar"),
     [("word-count", "wordcount"), ("entity_link", "entity-link"), ("new-words", "newwords"), ("hisc", "hsic")],
 )
-def test_an_unknown_command_suggests_a_similar_one(capsys, name, similar):
+def test_unknown_command_suggests_a_similar_one(capsys, name, similar):
     assert f"did you mean '{similar}'?" in usage_error_of(capsys, name)
 
 
-def test_a_command_like_no_other_gets_no_suggestion(capsys):
+def test_unlike_command_gets_no_suggestion(capsys):
     assert "did you mean" not in usage_error_of(capsys, "xyz")
 
 
-def test_a_wrong_cluster_address_is_answered_with_all_right_ones(capsys, tmp_path):
+def test_invalid_cluster_address_lists_the_valid_forms(capsys, tmp_path):
     (tmp_path / "a.txt").write_text("a\n")
     error = usage_error_of(capsys, "wordcount", "--cluster", "foo", str(tmp_path / "a.txt"))
     assert all(address in error for address in ("tcp://HOST:8786", "tls://HOST:8786", "local:N"))
@@ -167,7 +167,7 @@ RULES = [(name, rule) for name in COMMANDS for rule in cli.get_command(None, nam
 
 
 def subjects_of(name, rule):
-    """Return the options that a rule is about."""
+    """Return the options of a rule."""
     return [param for param in options_of(name) if rule.applies_to(param.name)]
 
 
@@ -177,7 +177,7 @@ def message_of(rule, name, option):
 
 @pytest.mark.parametrize(("name", "rule"), RULES, ids=lambda one: one if isinstance(one, str) else one.example)
 def test_options_that_violate_a_rule_are_refused(capsys, name, rule):
-    """Add each option to the example, unless it is there; an option may violate another rule before this one."""
+    """Add each option of the rule to its example; some violate another rule first."""
     needed = ["--kb", "kb"] if name == "entity-link" and "--kb" not in rule.example else []
     example = [*needed, *shlex.split(rule.example)]
     rules = [other for owner, other in RULES if owner == name]
@@ -204,7 +204,7 @@ def test_help_states_the_rules_of_an_option(name, rule):
         assert rule.format_help() in option.help or not is_stated, option.name
 
 
-def test_a_merged_user_dictionary_needs_n_grams_of_one_word(capsys, tmp_path):
+def test_user_dictionary_accepts_ngram_1(capsys, tmp_path):
     (tmp_path / "a").write_text("北京\n", encoding="utf-8")
     assert main(["wordcount", "-f", "userdict", "--ngram", "1", str(tmp_path / "a")]) == 0
     assert capsys.readouterr().out == "北京 1\n"

@@ -1,4 +1,4 @@
-"""Where output goes: open descriptors, special files, files that are replaced or overwritten, and what is refused."""
+"""Outputs: open descriptors, special files, files that are replaced or overwritten, and refused names."""
 
 import errno
 import os
@@ -26,7 +26,7 @@ OLD = b"old\t1\n"
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
-    """The current folder, with an input and a small input for each command."""
+    """Make a current folder with a small input for each command."""
     monkeypatch.chdir(tmp_path)
     before = [(number, signal.getsignal(number)) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
     (tmp_path / "in.txt").write_text("x y x\n")
@@ -56,7 +56,7 @@ USES = {
 
 @pytest.fixture(params=USES)
 def use(request, folder):
-    """The arguments of a small run of each command, and of each of its ways to write."""
+    """Return the arguments of a small run of each command, in each of its modes."""
     (folder / "counts.tsv").write_bytes(ROWS)
     return [*USES[request.param], "-j", "1", "-q"] if request.param != "evaluate" else [*USES[request.param], "-q"]
 
@@ -89,7 +89,7 @@ def descriptor_names(handle):
 
 
 @pytest.mark.parametrize("flags", [os.O_WRONLY, os.O_RDWR, os.O_WRONLY | os.O_APPEND], ids=["write", "both", "append"])
-def test_a_descriptor_is_written_at_its_current_offset(folder, flags):
+def test_descriptor_is_written_at_its_offset(folder, flags):
     (folder / "log").write_bytes(b"kept ")
     with opened("log", flags) as handle:
         os.lseek(handle, 0, os.SEEK_END)
@@ -104,7 +104,7 @@ def test_a_descriptor_is_written_at_its_current_offset(folder, flags):
         assert os.stat("log").st_ino == inode
 
 
-def test_an_offset_within_a_file_is_kept(folder):
+def test_offset_within_a_file_is_kept(folder):
     (folder / "log").write_bytes(b"0123456789abcdef")
     with opened("log", os.O_WRONLY) as handle:
         os.lseek(handle, 3, os.SEEK_SET)
@@ -114,7 +114,7 @@ def test_an_offset_within_a_file_is_kept(folder):
 
 @pytest.mark.parametrize("name", ["stdout", "stderr"])
 @pytest.mark.parametrize("path", ["/dev/{}", "link"])
-def test_streams_by_their_names_keep_what_is_written_around_them(capfd, name, path):
+def test_named_streams_keep_the_surrounding_output(capfd, name, path):
     os.symlink(f"/dev/{name}", "link")
     number = {"stdout": 1, "stderr": 2}[name]
     os.write(number, b"header\n")
@@ -123,7 +123,7 @@ def test_streams_by_their_names_keep_what_is_written_around_them(capfd, name, pa
     assert getattr(capfd.readouterr(), name[3:]) == f"header\n{ROWS.decode()}footer\n"
 
 
-def test_every_command_writes_to_stdout_by_name(use, capfd):
+def test_every_command_writes_to_dev_stdout(use, capfd):
     assert main(use) == 0
     expected = capfd.readouterr().out
     for name in ("-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"):
@@ -133,7 +133,7 @@ def test_every_command_writes_to_stdout_by_name(use, capfd):
     assert not os.path.exists("-")
 
 
-def test_the_descriptor_of_another_process_is_appended_to(folder):
+def test_descriptor_of_another_process_is_appended_to(folder):
     (folder / "log").write_bytes(b"kept\n")
     with opened("log", os.O_WRONLY) as handle:
         process = subprocess.Popen(["sleep", "60"], stdout=handle)
@@ -145,7 +145,7 @@ def test_the_descriptor_of_another_process_is_appended_to(folder):
     assert (folder / "log").read_bytes() == b"kept\n" + ROWS
 
 
-def test_a_descriptor_shared_with_another_process_keeps_one_offset(folder):
+def test_descriptor_shared_with_another_process_keeps_its_offset(folder):
     with opened("log", os.O_WRONLY) as handle:
         process = subprocess.Popen(["sleep", "60"], stdout=handle)
         try:
@@ -159,13 +159,13 @@ def test_a_descriptor_shared_with_another_process_keeps_one_offset(folder):
 
 
 @pytest.mark.parametrize("name", ["/dev/fd/987", "/proc/self/fd/987", "/proc/999999999/fd/1", "link"])
-def test_a_descriptor_that_is_not_open_is_refused_before_the_work(capsys, name):
+def test_closed_descriptor_is_refused_before_the_work(capsys, name):
     os.symlink("/dev/fd/987", "link")
     assert count("-o", name, "missing.txt") == 1
     assert capsys.readouterr().err.startswith(f"kxcli: error: {name}: ")
 
 
-def test_a_descriptor_that_is_open_for_reading_is_refused_before_the_work(folder, capsys):
+def test_read_only_descriptor_is_refused_before_the_work(folder, capsys):
     (folder / "old").write_bytes(OLD)
     with opened("old", os.O_RDONLY) as handle:
         assert count("-o", f"/dev/fd/{handle}", "missing.txt") == 1
@@ -173,7 +173,7 @@ def test_a_descriptor_that_is_open_for_reading_is_refused_before_the_work(folder
     assert (folder / "old").read_bytes() == OLD
 
 
-def test_errors_and_models_go_to_descriptors_too(folder):
+def test_errors_and_models_are_written_to_descriptors(folder):
     with opened("log", os.O_WRONLY | os.O_APPEND) as handle:
         os.write(handle, b"header\n")
         assert main([*USES["evaluate"], "-q", "-o", "f1.tsv", "--errors", f"/dev/fd/{handle}"]) == 0
@@ -185,7 +185,7 @@ def test_errors_and_models_go_to_descriptors_too(folder):
     assert (folder / "model").read_bytes().startswith(b"header\nPK")
 
 
-def test_errors_go_to_stdout_if_the_scores_do_not(folder, capfd):
+def test_errors_are_written_to_free_stdout(folder, capfd):
     assert main([*USES["evaluate"], "-q", "--errors", "-", "-o", "f1.tsv"]) == 0
     assert capfd.readouterr().out.startswith("text_id\t")
     assert (folder / "f1.tsv").read_bytes().startswith(b"type\t")
@@ -211,7 +211,7 @@ def test_errors_and_scores_in_one_file_are_refused(folder, capsys, errors):
         ["entity-link", "--kb", "kb.tsv", "--train", "gold.jsonl", "--model", "-"],
     ],
 )
-def test_a_dash_where_a_folder_or_a_model_is_needed_is_a_usage_error(capsys, arguments):
+def test_dash_as_folder_or_model_is_a_usage_error(capsys, arguments):
     assert main(arguments) == 2
     err = capsys.readouterr().err
     assert "not -" in err and err.count("\n") == 1
@@ -229,7 +229,7 @@ def read_slowly(descriptor, parts):
 
 @pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
 @pytest.mark.parametrize("option", [(), ("-o", "/dev/stdout")], ids=["stdout", "/dev/stdout"])
-def test_a_pipe_that_does_not_block_gets_everything(kxcli, unbuffered, option):
+def test_nonblocking_pipe_gets_all_output(kxcli, unbuffered, option):
     kxcli.environment["PYTHONUNBUFFERED"] = unbuffered
     words = "".join(f"w{n:05}\n" for n in range(20_000))
     (kxcli.folder / "a").write_text(words)
@@ -248,7 +248,7 @@ def test_a_pipe_that_does_not_block_gets_everything(kxcli, unbuffered, option):
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["wordcount", "--help"], ["--version"], ["hsic", "--help"]])
-def test_help_through_a_full_pipe_that_does_not_block_is_complete(kxcli, arguments):
+def test_help_through_full_nonblocking_pipe_is_complete(kxcli, arguments):
     kxcli.environment["PYTHONUNBUFFERED"] = "1"
     expected = kxcli(*arguments).out
     reading, writing = os.pipe()
@@ -275,7 +275,7 @@ def test_unbuffered_output_to_a_full_device_is_an_error(kxcli, use):
 
 
 @pytest.mark.parametrize("option", [(), ("-o", "/dev/stdout")], ids=["stdout", "/dev/stdout"])
-def test_unbuffered_output_that_a_small_disk_cuts_is_an_error(kxcli, small_disk, option):
+def test_unbuffered_output_to_small_disk_is_an_error(kxcli, small_disk, option):
     kxcli.environment["PYTHONUNBUFFERED"] = "1"
     (kxcli.folder / "a").write_text("".join(f"w{n:05}\n" for n in range(20_000)))
     with open(small_disk / "out", "wb") as file:
@@ -285,7 +285,7 @@ def test_unbuffered_output_that_a_small_disk_cuts_is_an_error(kxcli, small_disk,
 
 @given(st.lists(st.binary(max_size=300_000), max_size=3))
 @settings(max_examples=10, derandomize=True)
-def test_a_complete_writer_writes_all_of_a_pipe_that_does_not_block(blocks):
+def test_complete_writer_fills_nonblocking_pipe(blocks):
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     parts = []
@@ -305,7 +305,7 @@ def test_a_complete_writer_writes_all_of_a_pipe_that_does_not_block(blocks):
 
 @pytest.fixture
 def names(folder):
-    """Names of the file `same`, which each command can read."""
+    """Return names of the file `same`, which each command can read."""
     os.symlink("same", "link")
     (folder / "sub").mkdir()
     (folder / "same").write_bytes(OLD)
@@ -335,7 +335,7 @@ READING = {
 
 
 @pytest.mark.parametrize("way", READING)
-def test_output_onto_an_input_is_refused(folder, names, capsys, way):
+def test_output_equal_to_an_input_is_refused(folder, names, capsys, way):
     (folder / "list").write_text("in.txt\nsame\n")
     (folder / "counts.tsv").write_bytes(ROWS)
     for name in names:
@@ -345,7 +345,7 @@ def test_output_onto_an_input_is_refused(folder, names, capsys, way):
     assert (folder / "same").read_bytes() == OLD
 
 
-def test_a_descriptor_of_an_input_is_refused(folder, names, capsys):
+def test_descriptor_of_an_input_is_refused(folder, names, capsys):
     with opened("same", os.O_WRONLY | os.O_APPEND) as handle:
         for way in READING:
             (folder / "list").write_text("same\n")
@@ -355,7 +355,7 @@ def test_a_descriptor_of_an_input_is_refused(folder, names, capsys):
 
 
 @pytest.mark.parametrize("option", ["--errors", "--model"])
-def test_other_outputs_onto_an_input_are_refused(names, capsys, option):
+def test_other_outputs_equal_to_an_input_are_refused(names, capsys, option):
     mode = {"--errors": "--evaluate", "--model": "--train"}[option]
     for name in names:
         for read in (["--kb", "kb.tsv", mode, "same"], ["--kb", "same", mode, "gold.jsonl"]):
@@ -366,7 +366,7 @@ def test_other_outputs_onto_an_input_are_refused(names, capsys, option):
 @pytest.mark.parametrize(
     "use", [["wordcount"], ["wordcount", "-"], ["hsic", "--y-file", "-", "table.tsv"], ["newwords"]]
 )
-def test_output_onto_redirected_stdin_is_refused(kxcli, use):
+def test_output_equal_to_redirected_stdin_is_refused(kxcli, use):
     (kxcli.folder / "same").write_bytes(OLD)
     (kxcli.folder / "table.tsv").write_bytes(OLD)
     with open(kxcli.folder / "same", "rb") as file, kxcli.start(*use, "-o", "same", stdin=file) as process:
@@ -375,7 +375,7 @@ def test_output_onto_redirected_stdin_is_refused(kxcli, use):
     assert (kxcli.folder / "same").read_bytes() == OLD
 
 
-def test_devices_may_be_input_and_output():
+def test_device_as_input_and_output():
     assert count("-o", "/dev/null", "/dev/null") == 0
 
 
@@ -388,7 +388,7 @@ def test_options_for_paths_have_a_role():
                 assert (param.type.role == "folder") == (param.metavar == "DIR"), param
 
 
-# Names that contradict the format
+# Suffixes that contradict the format
 
 WRITING = {
     "tsv": [*USES["wordcount"], "-q"],
@@ -408,19 +408,19 @@ SUFFIXES = {
 
 
 @pytest.mark.parametrize("form", WRITING)
-@pytest.mark.parametrize("suffix", SUFFIXES)
-def test_a_name_of_another_format_is_refused(folder, capsys, form, suffix):
-    is_refused = SUFFIXES[suffix] != form
-    assert main([*WRITING[form], "-o", f"a.b{suffix}"]) == (2 if is_refused else 0)
-    assert os.path.exists(f"a.b{suffix}") != is_refused
-    err = capsys.readouterr().err
-    assert (f"-o a.b{suffix}: the name says {SUFFIXES[suffix]}, but the output is {form}; " in err) == is_refused
+def test_suffix_of_another_format_is_refused(folder, capsys, form):
+    for suffix, named in SUFFIXES.items():
+        is_refused = named != form
+        assert main([*WRITING[form], "-o", f"a.b{suffix}"]) == (2 if is_refused else 0)
+        assert os.path.exists(f"a.b{suffix}") != is_refused
+        err = capsys.readouterr().err
+        assert (f"-o a.b{suffix}: the name says {named}, but the output is {form}; " in err) == is_refused
 
 
-@pytest.mark.parametrize("suffix", [".gz", ".GZ", ".bz2", ".xz", ".zst", ".zip", ".lz4", ".Z"])
-@pytest.mark.parametrize("stem", ["a", "a.tsv", "a.jsonl", "a.txt"])
-def test_a_name_of_a_compressed_file_is_refused(use, capsys, stem, suffix):
-    name = stem + suffix
+@pytest.mark.parametrize(
+    "name", ["a.gz", "a.tsv.GZ", "a.jsonl.bz2", "a.txt.xz", "a.tsv.zst", "a.zip", "a.csv.lz4", "a.Z"]
+)
+def test_suffix_of_a_compressor_is_refused(use, capsys, name):
     assert main([*use, "-o", name]) == 2
     err = capsys.readouterr().err
     assert f"-o {name}: the output is not compressed; " in err and err.count("\n") == 1
@@ -430,7 +430,7 @@ def test_a_name_of_a_compressed_file_is_refused(use, capsys, stem, suffix):
 @pytest.mark.parametrize(
     "name", ["a", "a.txt", "a.dat", "a.out", ".csv", "a.gz.tsv", "a.csv.tsv", "a.csv.txt", "a.2024"]
 )
-def test_other_names_are_free(folder, name):
+def test_other_suffixes_are_accepted(folder, name):
     assert main([*WRITING["tsv"], "-o", name]) in (0, 2) and (name == ".csv") <= os.path.exists(name)
     assert main([*WRITING["tsv"], "-o", name]) == 0
     assert (folder / name).read_bytes() == ROWS
@@ -453,7 +453,7 @@ def test_other_names_are_free(folder, name):
         (["entity-link", "--kb", "kb.tsv", "--train", "gold.jsonl", "--model", "a.tsv"], "but the output is npz"),
     ],
 )
-def test_the_refusal_says_what_to_do(capsys, arguments, message):
+def test_refused_suffix_suggests_the_format(capsys, arguments, message):
     assert main(arguments) == 2
     err = capsys.readouterr().err
     assert message in err and err.startswith("kxcli: error: ") and err.count("\n") == 1
@@ -484,7 +484,7 @@ def only_root():
 
 @pytest.fixture
 def open_folder(folder):
-    """A folder that every user can reach and write to."""
+    """Make a folder that every user can reach and write to."""
     for parent in (*folder.parents[:3], folder):
         if os.stat(parent).st_uid == os.geteuid() and parent != parent.parent:
             os.chmod(parent, stat.S_IMODE(os.stat(parent).st_mode) | 0o711)
@@ -505,7 +505,7 @@ def test_permissions_are_kept_without_set_id_bits(folder, mode):
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o600, 0o4755])
-def test_root_leaves_a_file_to_its_owner(folder, mode):
+def test_root_keeps_the_owner_of_a_file(folder, mode):
     only_root()
     (folder / "out").write_bytes(OLD)
     os.chown("out", 12345, 23456)
@@ -518,7 +518,7 @@ def test_root_leaves_a_file_to_its_owner(folder, mode):
     assert (folder / "out").read_bytes() == ROWS
 
 
-def test_a_file_of_another_user_is_overwritten_and_stays_theirs(open_folder, other_user_of):
+def test_file_of_another_user_is_overwritten_in_place(open_folder, other_user_of):
     path = other_user_of(open_folder / "out", 0o666)
     assert count("-o", path, "in.txt") == 0
     assert os.stat(path).st_uid == 0
@@ -540,7 +540,7 @@ def other_user_of(request):
 
 
 @pytest.mark.parametrize("folder_mode", [0o1777, 0o755], ids=["sticky", "not writable"])
-def test_a_file_that_cannot_be_renamed_onto_is_overwritten(open_folder, other_user_of, folder_mode):
+def test_file_that_cannot_be_replaced_is_overwritten(open_folder, other_user_of, folder_mode):
     open_folder.chmod(folder_mode)
     path = other_user_of(open_folder / "out", 0o666)
     path.write_bytes(OLD * 100)
@@ -553,7 +553,7 @@ def test_a_file_that_cannot_be_renamed_onto_is_overwritten(open_folder, other_us
 
 
 @pytest.mark.parametrize("mode", [0o444, 0o400, 0o555])
-def test_a_file_that_is_not_writable_is_refused_before_the_work(open_folder, other_user, capsys, mode):
+def test_read_only_file_is_refused_before_the_work(open_folder, other_user, capsys, mode):
     path = open_folder / "out"
     path.write_bytes(OLD)
     path.chmod(mode)
@@ -562,7 +562,7 @@ def test_a_file_that_is_not_writable_is_refused_before_the_work(open_folder, oth
     assert (path.read_bytes(), stat.S_IMODE(path.stat().st_mode)) == (OLD, mode)
 
 
-def test_a_folder_that_is_not_writable_takes_no_new_file(open_folder, other_user, capsys):
+def test_read_only_folder_is_refused_for_a_new_file(open_folder, other_user, capsys):
     open_folder.chmod(0o755) if os.stat(open_folder).st_uid == os.geteuid() else None
     (open_folder / "sub").mkdir()
     (open_folder / "sub").chmod(0o555)
@@ -581,7 +581,7 @@ def bound(source, target):
         subprocess.run(["umount", "-l", target], check=True)
 
 
-def test_a_bind_mounted_file_is_overwritten(folder):
+def test_bind_mounted_file_is_overwritten(folder):
     only_root()
     (folder / "outside").write_bytes(OLD * 100)
     (folder / "out").write_bytes(b"")
@@ -593,7 +593,7 @@ def test_a_bind_mounted_file_is_overwritten(folder):
     assert sink._PREFIX not in "".join(os.listdir())
 
 
-def test_hard_links_stay_one_file(folder):
+def test_hard_links_are_kept(folder):
     (folder / "out").write_bytes(OLD * 100)
     os.link("out", "other name")
     assert count("-o", "out", "in.txt") == 0
@@ -612,7 +612,7 @@ def test_extended_attributes_are_kept(folder):
     assert (folder / "out").read_bytes() == ROWS
 
 
-def test_a_failed_run_leaves_files_that_are_overwritten(folder):
+def test_failed_run_keeps_files_that_are_overwritten(folder):
     (folder / "out").write_bytes(OLD)
     os.link("out", "other name")
 
@@ -626,8 +626,8 @@ def test_a_failed_run_leaves_files_that_are_overwritten(folder):
     assert sorted(os.listdir()) == sorted(["out", "other name", "in.txt", "table.tsv", "kb.tsv", "gold.jsonl"])
 
 
-def test_a_full_disk_leaves_a_file_that_is_overwritten(kxcli, small_disk):
-    """The folder is not writable, so the new content waits in TMPDIR until there is room for it."""
+def test_full_disk_keeps_a_file_that_is_overwritten(kxcli, small_disk):
+    """The folder is read-only, so the new content is written to TMPDIR first."""
     out = small_disk / "out"
     out.write_bytes(b"o" * 4_000)
     out.chmod(0o666)
@@ -644,7 +644,7 @@ def test_a_full_disk_leaves_a_file_that_is_overwritten(kxcli, small_disk):
     assert out.read_bytes() == b"o" * 4_000
 
 
-def test_the_file_is_on_the_disk_before_it_is_renamed_and_the_folder_after(folder, monkeypatch):
+def test_file_is_flushed_before_and_folder_after_the_rename(folder, monkeypatch):
     calls = []
     fsync, replace = os.fsync, os.replace
     monkeypatch.setattr(
@@ -659,7 +659,7 @@ def test_the_file_is_on_the_disk_before_it_is_renamed_and_the_folder_after(folde
     assert calls == [stat.S_IFREG]
 
 
-def test_a_socket_is_refused(folder, capsys):
+def test_socket_is_refused(folder, capsys):
     import socket
 
     with socket.socket(socket.AF_UNIX) as server:
@@ -668,12 +668,12 @@ def test_a_socket_is_refused(folder, capsys):
     assert capsys.readouterr().err == "kxcli: error: socket: is a socket; name a file\n"
 
 
-# Whose error it is
+# Errors of the rows
 
 
 @pytest.mark.parametrize("path", [None, "out", "/dev/null"])
 @pytest.mark.parametrize("number", [errno.EAGAIN, errno.EPIPE, errno.ENOENT])
-def test_an_error_of_what_makes_the_rows_is_not_an_error_of_the_output(folder, path, number):
+def test_error_of_the_rows_does_not_name_the_output(folder, path, number):
     def blocks():
         yield ROWS
         raise OSError(number, os.strerror(number))
@@ -685,7 +685,7 @@ def test_an_error_of_what_makes_the_rows_is_not_an_error_of_the_output(folder, p
 
 
 @pytest.mark.parametrize("number", [errno.EAGAIN, errno.EPIPE, errno.ENOENT, errno.EMFILE])
-def test_an_error_without_a_file_blames_no_file(use, capsys, monkeypatch, number):
+def test_error_without_a_file_names_no_file(use, capsys, monkeypatch, number):
     def fail(*arguments, **options):
         raise OSError(number, os.strerror(number))
 

@@ -1,4 +1,4 @@
-"""Lists of words and dictionaries that options name: several add up, mistakes are reported with their place."""
+"""Word lists and dictionaries of options: they are combined, and errors name the line."""
 
 import bz2
 import gzip
@@ -32,7 +32,7 @@ MARK = b"\xef\xbb\xbf"
 
 @pytest.fixture
 def run(tmp_path, monkeypatch, capsys):
-    """Run the program in this process, in an empty folder: files are given as name=bytes."""
+    """Run the program in this process in an empty folder, with files from name=bytes."""
     monkeypatch.chdir(tmp_path)
 
     def run(*arguments, code=0, stdin="", **files):
@@ -65,12 +65,12 @@ def words_of(ended):
 # Several lists
 
 
-def test_several_stopword_lists_add_up(run, text_and_lists):
+def test_stopword_lists_are_combined(run, text_and_lists):
     ended = run(*SPACE, "--stopwords", "a", "--stopwords", "b", a="甲\n", b="丁")
     assert words_of(ended) == {"乙", "丙"}
 
 
-def test_several_user_dictionaries_add_up_as_in_jieba(run, tmp_path):
+def test_user_dictionaries_are_combined_as_in_jieba(run, tmp_path):
     first, second = "天气很 1000000\n小明来到 10", "\ufeff天气很 1\r\n很好吗 50000"  # no line break at the end
     ended = run(
         *("wordcount", "--no-hmm", "--userdict", "a", "--userdict", "b", "text"), a=first, b=second, text="天气很好吗"
@@ -80,7 +80,7 @@ def test_several_user_dictionaries_add_up_as_in_jieba(run, tmp_path):
     assert words_of(ended) == set(jieba.cut("天气很好吗", hmm=False))
 
 
-def test_the_order_of_user_dictionaries_counts(run):
+def test_later_user_dictionary_wins(run):
     lists = {"a": "天气很 1000000\n", "b": "天气很 0\n"}
     use = ("wordcount", "--no-hmm", "--engine", "jieba", "text")
     ab = run(*use, "--userdict", "a", "--userdict", "b", text="天气很", **lists)
@@ -91,7 +91,7 @@ def test_the_order_of_user_dictionaries_counts(run):
 
 @pytest.mark.parametrize("option", ["--userdict", "--stopwords"])
 @pytest.mark.parametrize("bad", ["a", "b"])
-def test_errors_name_the_list_that_is_wrong(run, option, bad):
+def test_errors_name_the_list(run, option, bad):
     lists = {"a": "甲 1\n乙 1\n", "b": "丙 1\n"}
     lists[bad] += "x" * 1001
     line = lists[bad].count("\n") + 1
@@ -99,7 +99,7 @@ def test_errors_name_the_list_that_is_wrong(run, option, bad):
     assert ended.err.startswith(f"kxcli: error: {bad}:{line}: a word of 1001 characters")
 
 
-def test_hsic_takes_several_lists(run):
+def test_hsic_combines_lists(run):
     use = (*HSIC, "--test", "none", "text")
     lists = {"a": "雨0\n雨1\n", "b": "今天下", "ab": "雨0\n雨1\n今天下"}
     several = run(
@@ -113,14 +113,14 @@ def test_hsic_takes_several_lists(run):
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_marks_of_lists_joined_by_cat_are_dropped(run, text_and_lists, end):
+def test_byte_order_marks_within_a_list_are_dropped(run, text_and_lists, end):
     data = MARK + f"甲{end}".encode() + MARK + f"乙{end}".encode()
     assert words_of(run(*SPACE, "--stopwords", "a", a=data)) == {"丙", "丁"}
     assert wordlists.read_first_words(["a"]) == {"甲", "乙"}
 
 
 @pytest.mark.parametrize("engine", ["fast", "jieba"])
-def test_marks_of_a_dictionary_are_dropped(run, engine):
+def test_byte_order_marks_of_a_dictionary_are_dropped(run, engine):
     main_text = MARK + "一片 100\n一 1\n".encode() + MARK + "片空 100\n片 1\n".encode()
     ended = run("wordcount", "--no-hmm", "--dict", "a", "--engine", engine, "text", a=main_text, text="一片，片空")
     assert words_of(ended) == {"一片", "片空"}
@@ -130,7 +130,7 @@ def test_marks_of_a_dictionary_are_dropped(run, engine):
 
 
 @pytest.mark.parametrize("n_lines", [1, 3, 4, 5000])
-def test_misread_lines_are_examples_and_a_count(run, n_lines):
+def test_misread_lines_are_reported_as_examples_and_a_count(run, n_lines):
     user = "好 5\n" + "".join(f"词{n}\t13.9\n" for n in range(n_lines))
     lines = run("wordcount", "-j", "1", "--userdict", "a", "text", a=user, text="好").err.splitlines()
     shown = min(n_lines, 3)
@@ -140,12 +140,12 @@ def test_misread_lines_are_examples_and_a_count(run, n_lines):
         assert f"a: {n_lines} lines" in lines[-1]
 
 
-def test_a_misread_word_is_shown_in_few_characters(run):
+def test_long_misread_word_is_shortened(run):
     ended = run("wordcount", "--userdict", "a", "text", a="在，" * 300, text="好")
     assert len(ended.err) < 250
 
 
-# A text, or anything else, in place of a list
+# Files that are no lists
 
 LISTS = {
     "--userdict": ("wordcount", "text"),
@@ -169,7 +169,7 @@ LISTS = {
     ],
     ids=["long word", "huge line", "NULs", "NULs in a line"],
 )
-def test_a_text_in_place_of_a_list_is_an_error_with_its_place(run, name, data, line):
+def test_text_as_list_is_an_error_with_line(run, name, data, line):
     option = name.split(" ")[-1]
     ended = run(*LISTS[name], option, "a", a=data, text=TABLE, code=1)
     assert ended.err.startswith(f"kxcli: error: a:{line}: ")
@@ -177,19 +177,19 @@ def test_a_text_in_place_of_a_list_is_an_error_with_its_place(run, name, data, l
     assert ended.err.count("\n") == 1 and len(ended.err) < 300
 
 
-def test_an_endless_list_is_an_error(run):
+def test_endless_list_is_an_error(run):
     assert "/dev/zero:1: " in run("wordcount", "--userdict", "/dev/zero", "text", text="", code=1).err
 
 
 @pytest.mark.parametrize(("argument", "frequency"), [("user", ""), ("main", " 5")])
-def test_words_that_would_fill_the_memory_are_refused(monkeypatch, argument, frequency):
+def test_list_of_huge_words_is_refused(monkeypatch, argument, frequency):
     monkeypatch.setattr(dictionary, "_MAX_BEGINNINGS", 10_000)
     lines = [f"{'在' * 50}{n}{frequency}" for n in range(9)]
     with pytest.raises(DictionaryError, match=f"{argument}, line 4: the words up to this line"):
         Dictionary(**{argument: "\n".join(lines)})
 
 
-def test_a_long_word_within_the_limit_is_taken(run):
+def test_word_of_maximum_length_is_accepted(run):
     word = "在" * 1000
     ended = run("wordcount", "--no-hmm", "--userdict", "a", "text", a=word, text=word)
     assert ended.out == f"{word}\t1\n"
@@ -203,7 +203,7 @@ def test_a_long_word_within_the_limit_is_taken(run):
     ["", "^", "$", r"\b", "()", "(?:)*", "(?=x)", "(?<!x)", "x{0}", "|", "(?#x)", "(?i)"],
 )
 @pytest.mark.parametrize("use", [("wordcount",), HSIC], ids=["wordcount", "hsic"])
-def test_a_pattern_that_matches_no_character_is_a_usage_error(run, use, pattern):
+def test_pattern_without_characters_is_a_usage_error(run, use, pattern):
     err = run(*use, "-t", "regex", "--pattern", pattern, "text", text="甲", code=2).err
     assert err.startswith(f"kxcli: error: --pattern {pattern!r} matches no character")
 
@@ -217,14 +217,14 @@ def test_a_pattern_that_matches_no_character_is_a_usage_error(run, use, pattern)
     ],
     ids=lambda pattern: pattern[:12],
 )
-def test_a_pattern_that_cannot_be_compiled_is_a_usage_error(run, pattern):
+def test_invalid_pattern_is_a_usage_error(run, pattern):
     err = run("wordcount", "-t", "regex", "--pattern", pattern, "text", text="甲", code=2).err
     assert err.startswith("kxcli: error: --pattern is ")
     assert err.count("\n") == 1
 
 
-def test_a_pattern_at_the_limit_of_nesting_is_compiled_wherever_it_is_needed():
-    """The deepest pattern that is accepted is compiled again elsewhere, on a deeper stack."""
+def test_deepest_accepted_pattern_compiles_elsewhere():
+    """Compile the deepest accepted pattern again, on a deeper stack."""
 
     def is_accepted(n):
         try:
@@ -247,7 +247,7 @@ def test_a_pattern_at_the_limit_of_nesting_is_compiled_wherever_it_is_needed():
     assert count(30) == [1]
 
 
-def test_changing_pattern_syntax_is_accepted_without_a_warning(run):
+def test_deprecated_pattern_syntax_prints_no_warning(run):
     assert run("wordcount", "-t", "regex", "--pattern", "[[甲]", "text", text="甲乙").out == "甲\t1\n"
 
 
@@ -284,13 +284,13 @@ def test_values_outside_ascii_match_in_an_ascii_locale(tmp_path):
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_options_compared_with_texts_are_decoded(name):
-    """Names of encodings, addresses and patterns of file names are compared with nothing in an input."""
+    """Encodings, addresses and patterns of file names are not compared with an input."""
     command = import_module(COMMANDS[name][0]).command
     plain = {param.opts[-1] for param in command.params if param.type is click.STRING}
     assert plain == {"--encoding", "--cluster", "--glob"}
 
 
-def test_a_decoded_value_is_unchanged():
+def test_decoding_keeps_valid_values():
     for value in ("", "abc", "你好", "é\u0301", "😀"):
         assert decode_option(value) == value
         assert decode_option(os.fsencode(value).decode("ascii", "surrogateescape")) == value
@@ -298,7 +298,7 @@ def test_a_decoded_value_is_unchanged():
         decode_option("a\udcff")
 
 
-# Whatever is in a list, it is read or refused, with a place
+# Random lists are read or refused, with the line
 
 pieces = st.sampled_from(
     [
@@ -330,7 +330,7 @@ lists = st.lists(pieces, max_size=30).map("".join)
 
 @given(lists)
 @settings(max_examples=150, derandomize=True)
-def test_any_text_is_a_dictionary_that_jieba_loads_or_an_error(text):
+def test_random_text_loads_as_in_jieba_or_is_an_error(text):
     for argument in "main", "user":
         try:
             found = Dictionary(**{argument: text})
@@ -345,7 +345,7 @@ def test_any_text_is_a_dictionary_that_jieba_loads_or_an_error(text):
 
 @given(lists)
 @settings(max_examples=40, derandomize=True)
-def test_any_main_and_user_dictionary_is_resolved_or_refused(text):
+def test_random_dictionaries_are_resolved_or_refused(text):
     try:
         found = Dictionary("在雨 5\n" + "天气 3\n", text)
         resolve(found)
@@ -356,7 +356,7 @@ def test_any_main_and_user_dictionary_is_resolved_or_refused(text):
 
 @given(st.one_of(st.binary(max_size=60), lists.map(str.encode), st.binary(max_size=8).map(lambda data: data * 9000)))
 @settings(max_examples=150, derandomize=True)
-def test_any_bytes_are_a_list_or_an_error_with_a_place(tmp_path, data):
+def test_random_bytes_are_a_list_or_an_error_with_line(tmp_path, data):
     path = str(tmp_path / "list")
     with open(path, "wb") as file:
         file.write(data)
@@ -383,7 +383,7 @@ def test_any_bytes_are_a_list_or_an_error_with_a_place(tmp_path, data):
     ],
 )
 @pytest.mark.parametrize("option", ["--stopwords", "--dict", "--userdict"])
-def test_a_compressed_list_is_an_error_with_the_fix(tmp_path, capsys, option, name, data, what):
+def test_compressed_list_suggests_the_command(tmp_path, capsys, option, name, data, what):
     (tmp_path / name).write_bytes(data)
     (tmp_path / "in.txt").write_text("x y\n")
     assert main(["wordcount", "-j", "1", option, str(tmp_path / name), str(tmp_path / "in.txt")]) == 1
