@@ -1,4 +1,4 @@
-"""Named columns of tables, by the Python interface: what is a cell, a number, a header, a column's name."""
+"""Named columns of tables: cells, numbers, headers, column names."""
 
 import bz2
 import csv
@@ -37,7 +37,7 @@ BOM = "\ufeff"
 
 @dataclass
 class Got:
-    """A table that was read to its end."""
+    """The content of a table."""
 
     names: tuple
     width: int
@@ -45,14 +45,14 @@ class Got:
     lines: list
     paths: list
     sizes: list
-    told: list = field(default_factory=list)
+    reported: list = field(default_factory=list)
 
     def __post_init__(self):
         self.values = [g.tolist() if isinstance(g, np.ndarray) else g for g in self.groups]
 
 
 class Folder:
-    """Files of a test, and how they are read."""
+    """The files of a test, and a reader of them."""
 
     def __init__(self, path):
         self.path = str(path)
@@ -69,18 +69,26 @@ class Folder:
             return self.put(name, file.getvalue())
 
     def read(self, *paths, x=(1,), y=None, kinds=(None, None), labels_option="", na_values=(), **reading):
-        """Read columns, numbered from 1 or named as for an option; `y` None is no second group."""
-        told = []
-        way = {"kind": None, "encoding": "utf-8", "header": None, "on_error": "stop", "report": told.append} | reading
+        """Read columns, numbered from 1 or named as in an option; `y` is a second group."""
+        reported = []
+        way = {
+            "kind": None,
+            "encoding": "utf-8",
+            "header": None,
+            "on_error": "stop",
+            "report": reported.append,
+        } | reading
         way["missing"] = MissingCodes.with_codes(na_values)
-        with open_table(resolve_sources(paths), TableReading(**way)) as opened:
-            asked = [x] if y is None else [x, y]
+        with open_table(resolve_sources(paths), TableReading(**way)) as opened_table:
+            requested = [x] if y is None else [x, y]
             columns = [
-                select_columns(one, opened, "-x") if isinstance(one, str) else tuple(n - 1 for n in one)
-                for one in asked
+                select_columns(one, opened_table, "-x") if isinstance(one, str) else tuple(n - 1 for n in one)
+                for one in requested
             ]
             blocks = list(
-                opened.blocks([ColumnGroup(c, kind, labels_option) for c, kind in zip(columns, kinds, strict=False)])
+                opened_table.blocks(
+                    [ColumnGroup(c, kind, labels_option) for c, kind in zip(columns, kinds, strict=False)]
+                )
             )
         groups = []
         for same in zip(*(block.groups for block in blocks), strict=True):
@@ -98,7 +106,7 @@ class Folder:
         numbers = [line for block in blocks for line in block.lines.tolist()]
         paths = [os.path.basename(block.path) for block in blocks]
         sizes = [len(block.lines) for block in blocks]
-        return Got(opened.names, opened.width, groups, numbers, paths, sizes, told)
+        return Got(opened_table.names, opened_table.width, groups, numbers, paths, sizes, reported)
 
     def fails(self, error, *paths, **options):
         with pytest.raises(error) as raised:
@@ -113,7 +121,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def small(monkeypatch):
-    """Batches of a few bytes, and two rows that settle what is a number."""
+    """Batches of a few bytes; two values decide the type of a column."""
     monkeypatch.setattr(lines, "CHUNK", 5)
     monkeypatch.setattr(decoding, "CHUNK", 5)
     monkeypatch.setattr(line_batches, "BATCH", 11)
@@ -121,7 +129,7 @@ def small(monkeypatch):
 
 
 def same(one, other):
-    """Whether values are equal, with NaN equal to itself."""
+    """Return whether values are equal; NaN is equal to itself."""
     if isinstance(one, list):
         return isinstance(other, list) and len(one) == len(other) and all(map(same, one, other))
     if isinstance(one, float) and isinstance(other, float):
@@ -160,24 +168,24 @@ def test_columns_are_read_by_name(folder, kind, end, encoding, packed):
 
 
 @pytest.mark.parametrize("kind", WRITTEN)
-def test_the_kind_may_be_given(folder, kind):
+def test_format_option_overrides_name(folder, kind):
     assert same(folder.read(folder.put("a", WRITTEN[kind]), kind=kind, x="n,m", y="name").values, EXPECTED)
 
 
 @pytest.mark.parametrize("packed", PACK)
 @pytest.mark.parametrize("name", ["a.CSV.{}", "a.csv"])
-def test_compression_is_known_by_the_first_bytes_and_the_kind_by_the_name(folder, packed, name):
+def test_compression_is_detected_by_content_and_format_by_name(folder, packed, name):
     path = folder.put(name.format(packed), PACK[packed](WRITTEN["csv"].encode()))
     assert same(folder.read(path, x="n,m", y="name").values, EXPECTED)
 
 
 @pytest.mark.parametrize("name", ["a", "a.txt", "a.gz", "a.npz"])
-def test_what_has_no_known_name_is_tsv(folder, name):
+def test_unknown_suffix_is_tsv(folder, name):
     assert folder.read(folder.put(name, "1\t2\n"), x=(2,)).values == [[[2]]]
 
 
 @pytest.mark.parametrize("kind", [None, "csv", "jsonl", "npy"])
-def test_stdin_is_tsv_unless_it_is_told(folder, monkeypatch, kind):
+def test_stdin_is_tsv_by_default(folder, monkeypatch, kind):
     with io.BytesIO() as file:
         np.save(file, np.array([[1, 2]]))
         array = file.getvalue()
@@ -187,11 +195,11 @@ def test_stdin_is_tsv_unless_it_is_told(folder, monkeypatch, kind):
     assert (got.values, got.paths) == ([[[2]]], ["<stdin>"])
 
 
-def test_auto_finds_the_encoding_and_tells_it(folder):
+def test_auto_encoding_is_detected_and_reported(folder):
     path = folder.put("a.tsv", "名\t1\n字\t2\n".encode("gb18030"))
     got = folder.read(path, encoding="auto", header=False, x=(1,), y=(2,))
     assert got.values == [[["名", "字"]], [[1], [2]]]
-    assert got.told == [Notice(path, "read as gb18030")]
+    assert got.reported == [Notice(path, "read as gb18030")]
 
 
 # Cells
@@ -239,7 +247,7 @@ MISSING = [
 )
 @pytest.mark.parametrize("kind", ["tsv", "csv", "quoted", "jsonl", "npy"])
 @pytest.mark.parametrize("width", [1, 2])
-def test_a_cell_is_a_number_or_missing(folder, cell, value, kind, width):
+def test_cell_is_number_or_missing(folder, cell, value, kind, width):
     others = ["7"] * (width - 1)
     if kind == "npy":
         path = folder.put_array("a.npy", np.array([["5", *others], [cell, *others]]))
@@ -263,7 +271,7 @@ def test_a_cell_is_a_number_or_missing(folder, cell, value, kind, width):
     ],
 )
 @pytest.mark.parametrize("kind", ["tsv", "jsonl", "npy"])
-def test_a_text_where_a_number_has_to_be_is_an_error(folder, cell, kind):
+def test_text_among_numbers_is_error(folder, cell, kind):
     if kind == "npy":
         path = folder.put_array("a.npy", np.array(["5", cell, "x"]))
     elif kind == "jsonl":
@@ -285,12 +293,12 @@ LIKE_NUMBERS = [
 
 
 @pytest.mark.parametrize("cell", LIKE_NUMBERS)
-def test_formatted_numbers_are_errors(folder, cell):
-    told = f"{cell!r} in the column 'a' is not a number; write it as 1234.5, use --na-values {shlex.quote(cell)}"
+def test_formatted_number_is_error(folder, cell):
+    reported = f"{cell!r} in the column 'a' is not a number; write it as 1234.5, use --na-values {shlex.quote(cell)}"
     among_numbers = folder.put("a.tsv", f"a\n{cell}\n1\n2\n")
-    assert folder.fails(InputError, among_numbers).startswith(f"a.tsv:2: {told}")
+    assert folder.fails(InputError, among_numbers).startswith(f"a.tsv:2: {reported}")
     alone = folder.put("b.tsv", f"a\n{cell}\n7{cell.lstrip()}\n1%\n2%\n3%\n")
-    assert folder.fails(InputError, alone).startswith(f"b.tsv:2: {told}")
+    assert folder.fails(InputError, alone).startswith(f"b.tsv:2: {reported}")
     assert folder.read(alone, kinds=(False,)).values[0][0][0] == cell
 
 
@@ -315,14 +323,14 @@ def test_labels_with_digits_are_labels(folder, cells):
     assert folder.read(folder.put("a.tsv", "a\n" + "\n".join(cells) + "\n")).values == [[cells]]
 
 
-def test_repeated_formatted_numbers_are_errors(folder):
+def test_repeated_formatted_number_is_error(folder):
     path = folder.put("a.tsv", "a\n" + "".join(f"{n // 10},{n % 10}\n" for n in range(11)) * 5)
     assert folder.fails(InputError, path).startswith("a.tsv:2: '0,0' in the column 'a' is not a number; write it as")
 
 
 @pytest.mark.parametrize("n", [3, 5, 19, 40, 1500])
 @pytest.mark.parametrize("kind", ["tsv", "csv", "quoted", "jsonl", "npy"])
-def test_a_stray_cell_among_numbers_is_an_error_at_any_row(folder, n, kind):
+def test_late_text_among_numbers_is_error(folder, n, kind):
     for at in {0, n // 2, n - 1}:
         for stray in ("?", "abc", "1,5", "12%"):
             cells = [str(i / 2) for i in range(n)]
@@ -343,20 +351,20 @@ def test_a_stray_cell_among_numbers_is_an_error_at_any_row(folder, n, kind):
                 assert same(got.values, [[[NAN if i == at else i / 2] for i in range(n)]])
 
 
-def test_a_code_that_most_cells_have_is_an_error_too(folder):
+def test_frequent_unknown_code_is_error(folder):
     path = folder.put("a.tsv", "a\n" + ".\n" * 90 + "".join(f"{n}\n" for n in range(10)))
     assert folder.fails(InputError, path).startswith("a.tsv:2: '.' in the column 'a' is not a number")
     assert same(folder.read(path, na_values=["."]).values, [[[NAN]] * 90 + [[n] for n in range(10)]])
 
 
-def test_a_row_of_units_is_an_error(folder):
+def test_row_of_units_is_error(folder):
     path = folder.put("a.tsv", "height\tweight\ncm\tkg\n180\t80\n170\t60\n")
     assert folder.fails(InputError, path, x="height", y="weight").startswith("a.tsv:2: 'cm' in the column 'height'")
 
 
 @pytest.mark.parametrize("kind", ["tsv", "csv", "quoted", "jsonl", "npy", "numbers"])
 @pytest.mark.parametrize("code", ["-9999", "-9999.0", "-9.999e3"])
-def test_numeric_codes_match_all_their_spellings(folder, kind, code):
+def test_numeric_code_matches_all_spellings(folder, kind, code):
     cells = ["1", "-9999", "2.5", "-9999.0", "-99", "-9999"]
     if kind in ("npy", "numbers"):
         path = folder.put_array("a.npy", np.array(cells).astype(float if kind == "numbers" else str))
@@ -371,14 +379,14 @@ def test_numeric_codes_match_all_their_spellings(folder, kind, code):
     assert [text is None for text in texts] == [False, True, False, True, False, True]
 
 
-def test_infinity_may_be_a_code(folder):
+def test_infinity_as_missing_code(folder):
     path = folder.put("a.tsv", "a\n1\ninf\n2\nInfinity\n-inf\n")
     assert "use --na-values inf" in folder.fails(InputError, path)
     assert same(folder.read(path, na_values=["inf", "-inf"]).values, [[[1], [NAN], [2], [NAN], [NAN]]])
 
 
 @pytest.mark.parametrize("kind", ["tsv", "csv"])
-def test_a_code_with_a_delimiter_joins_no_cells(folder, kind):
+def test_code_with_delimiter_joins_no_cells(folder, kind):
     path = folder.put(
         "a.tsv" if kind == "tsv" else "a.csv", "a\tb\n1\t5\n7\t8\n".replace("\t", "\t" if kind == "tsv" else ",")
     )
@@ -386,25 +394,25 @@ def test_a_code_with_a_delimiter_joins_no_cells(folder, kind):
 
 
 @pytest.mark.parametrize("code", sorted(DEFAULT_CODES | {"nan", "NaN", "-nan"}))
-def test_a_label_or_text_that_is_a_code_is_missing(folder, code):
+def test_label_equal_to_code_is_missing(folder, code):
     got = folder.read(folder.put("a.tsv", f"x\ty\na\t{code}\n b\t {code} \nc\t{code}{code} d\n"), x="y", kinds=(False,))
     assert got.values == [[[None, None, f"{code}{code} d"]]]
 
 
-def test_without_an_option_for_labels_the_message_names_none(folder):
+def test_message_names_labels_option_only_if_there_is_one(folder):
     path = folder.put("a.tsv", "x\ty\n1\t2\n3\tabc\n")
     assert folder.fails(InputError, path, x="y", kinds=(True,)) == (
         "a.tsv:3: 'abc' in the column 'y' is not a number; correct it, use --na-values abc for a missing value"
     )
 
 
-def test_a_long_cell_is_shortened_in_messages(folder):
+def test_long_cell_is_shortened_in_message(folder):
     assert len(folder.fails(InputError, folder.put("a.tsv", "1\n" + "x" * 10_000), kinds=(True,))) < 250
 
 
 @pytest.mark.parametrize("cell", ["inf", "-inf", "+Infinity", "INF", "1e999", "-1e999", "9" * 400])
 @pytest.mark.parametrize("kind", ["tsv", "csv", "jsonl", "npy", "bare"])
-def test_infinity_is_no_finite_number(folder, cell, kind):
+def test_infinity_is_error(folder, cell, kind):
     if kind == "npy":
         path = folder.put_array("a.npy", np.array([[1.0, 2.0], [float(cell), 3]]))
     elif kind == "jsonl":
@@ -422,12 +430,12 @@ def test_infinity_is_no_finite_number(folder, cell, kind):
 
 
 @pytest.mark.parametrize("cell", ["inf", "1e999", "0x10", " x ", "１"])
-def test_a_cell_of_texts_stays_as_it_stands(folder, cell):
+def test_text_cell_is_unchanged(folder, cell):
     got = folder.read(folder.put("a.tsv", f"{cell}\tq\n NA \tq\n"), header=False, kinds=(False,))
     assert got.values == [[[cell, None]]]
 
 
-def test_the_first_bad_cell_is_told_whatever_its_column_and_fault(folder):
+def test_first_bad_cell_is_reported(folder):
     rows = ["1\t2\t3\n"] * 9
     for bad, words in (
         ("1\t2\tinf\n1\tx\t3\n", "inf in the column 3"),
@@ -441,40 +449,40 @@ def test_the_first_bad_cell_is_told_whatever_its_column_and_fault(folder):
 
 
 @pytest.mark.parametrize("names", ["a,b", "b,a", "a,c,b"])
-def test_a_group_of_numbers_and_labels_is_an_error(folder, names):
+def test_group_of_numbers_and_labels_is_error(folder, names):
     path = folder.put("a.tsv", "a\tb\tc\n1\tu\t\n3\tx\t\n")
     assert folder.fails(InputError, path, x=names, labels_option="--kernel-x") == (
         "a.tsv: the column 'a' has numbers and the column 'b' has labels, so they cannot be one vector; "
         "name columns of one kind, or use --kernel-x delta for labels"
     )
     assert folder.read(path, x="a,b", kinds=(False,)).values == [[["1", "3"], ["u", "x"]]]
-    assert folder.read(path, x="b,c").values == [[["u", "x"], [None, None]]]  # a column without a value is of any kind
+    assert folder.read(path, x="b,c").values == [[["u", "x"], [None, None]]]  # a column without values fits any type
 
 
-def test_each_column_is_settled_by_its_own_cells(folder):
+def test_column_type_depends_on_its_own_cells(folder):
     path = folder.put("a.tsv", "a\tb\tc\n1\t\t\n\tx\t\n2\t\t\n")
     assert same(folder.read(path, x="a", y="b").values, [[[1], [NAN], [2]], [[None, "x", None]]])
     assert same(folder.read(path, x="a", y="c").values, [[[1], [NAN], [2]], [[NAN], [NAN], [NAN]]])
 
 
 @pytest.mark.parametrize("at", [999, 1000])
-def test_a_thousand_cells_with_a_value_settle_what_is_a_number(folder, at):
+def test_first_thousand_values_decide_type(folder, at):
     cells = ["", *(["x"] * 500), *([""] * 9), *(["y"] * (at - 500)), *map(str, range(3000))]
     path = folder.put("a.tsv", "a\tb\n" + "".join(f"{cell}\t2\n" for cell in cells))
-    assert folder.read(path, x="a", y="b").values[0][0] == [cell or None for cell in cells]  # labels, as they began
+    assert folder.read(path, x="a", y="b").values[0][0] == [cell or None for cell in cells]  # labels
     cells[1:510] = map(str, range(509))
     path = folder.put("a.tsv", "a\tb\n" + "".join(f"{cell}\t2\n" for cell in cells))
     assert folder.fails(InputError, path, x="a", y="b").startswith("a.tsv:512: 'y' in the column 'a' is not a number")
 
 
-def test_the_first_thousand_may_come_from_several_sources(folder):
+def test_deciding_values_span_sources(folder):
     paths = [folder.put(f"{n}.tsv", "a\tb\n" + "1\t2\n" * 150) for n in range(3)]
     paths.append(folder.put("z.tsv", "a\tb\n" + "".join(f"{word}\t2\n" for word in "pqrstuvw") * 100))
     got = folder.read(*paths, x="a", y="b")
     assert isinstance(got.groups[0], list) and got.paths == ["0.tsv", "1.tsv", "2.tsv", "z.tsv"]
 
 
-def test_the_first_block_holds_a_thousand_cells_with_a_value(folder, monkeypatch):
+def test_first_block_has_deciding_values(folder, monkeypatch):
     monkeypatch.setattr(line_batches, "BATCH", 100)
     monkeypatch.setattr(lines, "CHUNK", 50)
     path = folder.put("a.tsv", "a\tb\n" + "1\t2\n\t2\n" * 3000)
@@ -483,7 +491,7 @@ def test_the_first_block_holds_a_thousand_cells_with_a_value(folder, monkeypatch
     assert got.lines == [*range(2, 6002)]
 
 
-def test_groups_may_share_columns_in_any_order(folder):
+def test_groups_share_columns_in_any_order(folder):
     path = folder.put("a.tsv", "1\t2\t3\n4\t5\t6\n")
     assert folder.read(path, x="3,1", y="1-3").values == [[[3, 1], [6, 4]], [[1, 2, 3], [4, 5, 6]]]
 
@@ -496,7 +504,7 @@ def test_groups_may_share_columns_in_any_order(folder):
     ("row", "is_header"),
     [(["1", "2"], False), (["", "NA"], False), (["1", "inf"], False), (["1", "x"], True), (["a", "b"], True)],
 )
-def test_a_header_is_found_out(folder, kind, row, is_header):
+def test_header_is_detected(folder, kind, row, is_header):
     delimiter = "\t" if kind == "tsv" else ","
     path = folder.put(f"a.{kind}", f"{delimiter.join(row)}\n5{delimiter}6\n")
     assert folder.read(path, kinds=(False,)).names == (tuple(row) if is_header else ())
@@ -505,14 +513,14 @@ def test_a_header_is_found_out(folder, kind, row, is_header):
     assert (got.names, got.lines) == ((), [1, 2])
 
 
-def test_a_header_alone_is_a_table_without_rows(folder):
+def test_header_alone_is_table_without_rows(folder):
     got = folder.read(folder.put("a.tsv", "x\ty"), x="x,y", y="y", kinds=(None, False))
     assert [g.shape if isinstance(g, np.ndarray) else g for g in got.groups] == [(0, 2), [[]]]
     assert (got.sizes, got.paths) == ([0], ["a.tsv"])
 
 
 @pytest.mark.parametrize("kind", ["tsv", "csv"])
-def test_blank_lines_are_no_rows(folder, kind, small):
+def test_blank_lines_are_skipped(folder, kind, small):
     delimiter = "\t" if kind == "tsv" else ","
     text = "\n\nx,y\n\n1,2\n\r\n\n3,4\n\n".replace(",", delimiter)
     got = folder.read(folder.put(f"a.{kind}", text), x="x", y="y")
@@ -520,7 +528,7 @@ def test_blank_lines_are_no_rows(folder, kind, small):
 
 
 @pytest.mark.parametrize("kind", ["tsv", "csv"])
-def test_blank_lines_are_missing_cells_of_a_table_of_one_column(folder, kind, small):
+def test_blank_lines_are_missing_cells_of_single_column(folder, kind, small):
     got = folder.read(folder.put(f"a.{kind}", "\n1\n\n\r\n2\n\n"))
     assert same(got.values, [[[NAN], [1], [NAN], [NAN], [2], [NAN]]])
     assert got.lines == [1, 2, 3, 4, 5, 6]
@@ -530,7 +538,7 @@ def test_blank_lines_are_missing_cells_of_a_table_of_one_column(folder, kind, sm
 
 
 @pytest.mark.parametrize("names", ["ab", "ba"])
-def test_blank_sources_fit_a_table_of_any_width(folder, names):
+def test_blank_sources_fit_any_width(folder, names):
     blank, wide, narrow = (folder.put(*f) for f in (("a.tsv", "\n\n"), ("b.tsv", "1\t2\n"), ("c.tsv", "1\n")))
     assert folder.read(*((blank, wide) if names == "ab" else (wide, blank))).values == [[[1]]]
     got = folder.read(*((blank, narrow) if names == "ab" else (narrow, blank)))
@@ -566,13 +574,13 @@ def test_jsonl_follows_an_array_by_place(folder):
         (("a.tsv", "x\ty\n1\t2\n"), ("b.jsonl", '\n{"p":1,"q":2}'), "b.jsonl:2: has none of the columns "),
     ],
 )
-def test_sources_that_do_not_fit_are_told(folder, first, second, message):
-    told = folder.fails(InputError, folder.put(*first), folder.put(*second))
-    assert told.startswith(message) and "; " in told
-    assert ("--no-header-in" in told) == ("seems" in told)
+def test_sources_of_other_columns_are_errors(folder, first, second, message):
+    reported = folder.fails(InputError, folder.put(*first), folder.put(*second))
+    assert reported.startswith(message) and "; " in reported
+    assert ("--no-header-in" in reported) == ("seems" in reported)
 
 
-def test_a_header_that_is_told_is_asked_of_every_source(folder):
+def test_header_option_applies_to_every_source(folder):
     paths = folder.put("a.tsv", "1\t2\n3\t4\n"), folder.put("b.tsv", "x\ty\n5\t6\n")
     assert folder.read(*paths, header=False, kinds=(False,)).values == [[["1", "3", "x", "5"]]]
     assert "has the columns 'x', 'y'" in folder.fails(InputError, *paths, header=True)
@@ -580,7 +588,7 @@ def test_a_header_that_is_told_is_asked_of_every_source(folder):
 
 @pytest.mark.parametrize("name", ["a.tsv", "a.csv", "a.jsonl", "a.npy"])
 @pytest.mark.parametrize("data", [b"", gzip.compress(b"", mtime=0), BOM.encode()])
-def test_nothing_at_all_is_an_error(folder, name, data):
+def test_empty_table_is_error(folder, name, data):
     if name == "a.npy" and data == BOM.encode():
         return
     paths = folder.put(name, data), folder.put("b.tsv", "")
@@ -588,12 +596,12 @@ def test_nothing_at_all_is_an_error(folder, name, data):
     assert folder.read(*paths, folder.put("c.tsv", "1")).values == [[[1]]]
 
 
-def test_no_source_is_a_usage_error(folder):
+def test_no_source_is_usage_error(folder):
     with pytest.raises(UsageError), open_table([], TableReading(None, "utf-8", None, "stop", print)):
         pass
 
 
-def test_a_missing_file_is_told_and_other_errors_go_their_way(folder):
+def test_missing_file_is_reported_and_other_errors_pass(folder):
     path = folder.put("a.tsv", "1\n")
     sources = resolve_sources([path])
     reading = TableReading(None, "utf-8", None, "stop", print)
@@ -609,7 +617,7 @@ def test_a_missing_file_is_told_and_other_errors_go_their_way(folder):
 
 @pytest.mark.parametrize("kind", ["tsv", "csv", "quoted"])
 @pytest.mark.parametrize("has_header", [True, False])
-def test_rows_of_another_length_are_bad_records(folder, kind, has_header, small):
+def test_rows_of_other_width_are_bad_records(folder, kind, has_header, small):
     first = ["x", "y"] if has_header else ["1", "2"]
     rows = [first, ["1", "2"], ["3"], ["4", "5"], ["6", "7", "8"], [], ["9", "10"], [""] * 3]
     mark = '"' if kind == "quoted" else ""
@@ -624,14 +632,14 @@ def test_rows_of_another_length_are_bad_records(folder, kind, has_header, small)
     for on_error in ("skip", "replace"):
         got = folder.read(path, x=(2,), on_error=on_error)
         assert (got.values, got.lines) == ([[[2], [2], [5], [10]][has_header:]], [1, 2, 4, 7][has_header:])
-        (loss,) = got.told
+        (loss,) = got.reported
         assert (loss.count, [place.line for place in loss.places]) == (3, [3, 5, 8])
         assert loss.kind == f"records skipped: not valid {name[2:].upper()}"
 
 
 @pytest.mark.parametrize("way", ["plain", "gz", "quoted"])
 @pytest.mark.parametrize("encoding", ["utf-8", "gb18030", "utf-16-le"])
-def test_bad_bytes_are_told_left_out_or_mended(folder, way, encoding, small):
+def test_bad_bytes_stop_skip_or_are_replaced(folder, way, encoding, small):
     quote = '"' if way == "quoted" else ""
     rows = [f"{quote}好{quote},{n}\n".encode(encoding) for n in range(1, 8)]
     bad = "坏,".encode(encoding)
@@ -641,18 +649,18 @@ def test_bad_bytes_are_told_left_out_or_mended(folder, way, encoding, small):
     assert folder.fails(InputError, path, encoding=encoding).startswith("a.csv:4: byte 0x")
     got = folder.read(path, x=(1,), y=(2,), header=False, encoding=encoding, on_error="skip", kinds=(False, True))
     assert (got.values, got.lines) == ([[["好"] * 6], [[n] for n in (1, 2, 3, 5, 6, 7)]], [1, 2, 3, 5, 6, 7])
-    assert [loss.count for loss in got.told] == [1]
+    assert [loss.count for loss in got.reported] == [1]
     got = folder.read(path, x=(1,), y=(2,), header=False, encoding=encoding, on_error="replace", kinds=(False, False))
     assert got.values[0][0][3] == "坏" and got.values[1][0][3] == "4\ufffd" and got.lines == [*range(1, 8)]
 
 
-def test_bad_bytes_in_columns_that_nobody_asked_for_count_too(folder):
+def test_bad_bytes_in_other_columns_count(folder):
     path = folder.put("a.tsv", b"1\t2\n3\t\xff\n")
     assert folder.fails(InputError, path).startswith("a.tsv:2: byte 0xff is not valid utf-8")
 
 
 @pytest.mark.parametrize("encoding", ["gbk", "big5", "shift_jis", "latin-1"])
-def test_halves_of_characters_are_no_white_space(folder, encoding):
+def test_half_characters_are_not_white_space(folder, encoding):
     text = "\xa01\x85\t2\n" if encoding == "latin-1" else "1\u30001\t2\n"
     path = folder.put("a.tsv", text.encode(encoding))
     if encoding == "latin-1":
@@ -667,19 +675,19 @@ def test_halves_of_characters_are_no_white_space(folder, encoding):
 # TSV and CSV
 
 
-def test_quotes_are_nothing_special_in_tsv(folder):
+def test_quotes_are_literal_in_tsv(folder):
     path = folder.put("a.tsv", '"x\t"1"\n')
     assert folder.read(path, header=False, x=(1,), y=(2,), kinds=(None, False)).values == [[['"x']], [['"1"']]]
 
 
-def test_quoted_cells_of_csv_may_hold_anything(folder, small):
+def test_quoted_csv_cells_hold_any_text(folder, small):
     text = 'a,b\n1,2\n3,4\n5,"x\r\ny"\n6,"p""q,r"\n7,8\n'
     got = folder.read(folder.put("a.csv", BOM + text), x="a", kinds=(None, False), y="b")
     assert (got.values[1], got.lines) == ([["2", "4", "x\r\ny", 'p"q,r', "8"]], [2, 3, 4, 6, 7])
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n"])
-def test_a_header_of_csv_may_be_quoted_over_lines(folder, end, small):
+def test_csv_header_spans_lines(folder, end, small):
     got = folder.read(folder.put("a.csv", f'"a,{end}b","c"{end}1,2{end}'), x=f"a,{end}b", y="c")
     assert (got.names, got.values, got.lines) == ((f"a,{end}b", "c"), [[[1]], [[2]]], [3])
 
@@ -687,14 +695,14 @@ def test_a_header_of_csv_may_be_quoted_over_lines(folder, end, small):
 @pytest.mark.parametrize(
     ("bad", "line"), [('"x"y,1\n', 2), ('"x\n\n', 2), ("1\r2,3\n", 2), ('"x\n",1,2\n', 2), ('7,"8\n"9\n', 2)]
 )
-def test_what_is_not_csv_is_a_bad_record(folder, bad, line):
+def test_invalid_csv_is_bad_record(folder, bad, line):
     path = folder.put("a.csv", "1,2\n" + bad)
     assert folder.fails(InputError, path).startswith(f"a.csv:{line}: ")
     got = folder.read(path, on_error="skip")
-    assert got.values == [[[1]]] and got.told[0].places[0].line == line
+    assert got.values == [[[1]]] and got.reported[0].places[0].line == line
 
 
-def test_a_bad_first_row_is_skipped(folder):
+def test_bad_first_row_is_skipped(folder):
     got = folder.read(folder.put("a.csv", '"x"y,1\na,b\n1,2\n'), on_error="skip", x="a")
     assert (got.values, got.lines) == ([[[1]]], [3])
 
@@ -705,13 +713,13 @@ def test_only_lf_ends_a_line(folder, character):
     assert (got.values, got.lines) == ([[[f"x{character}y", "2"]], [[1], [3]]], [1, 2])
 
 
-def test_a_line_without_end_is_a_row(folder):
+def test_last_line_needs_no_lf(folder):
     wide = "\t".join(["1.5"] * 300_000)
     got = folder.read(folder.put("a.tsv", wide + "\n" + wide), x=(1, 300_000))
     assert (got.width, got.values) == (300_000, [[[1.5, 1.5], [1.5, 1.5]]])
 
 
-# The slow twin of TSV and CSV
+# TSV and CSV, compared with a simple reader
 
 CELLS = [
     "1",
@@ -748,8 +756,8 @@ def is_number(cell):
     return "_" not in cell
 
 
-def slow_rows(text, kind):
-    """Return rows as (line, cells), cells None for what is no row."""
+def reference_rows(text, kind):
+    """Return rows as (line, cells), with None for the cells of a bad row."""
     lines = text.removeprefix(BOM).split("\n")
     lines = lines[: -1 if lines[-1] == "" else None]
     if kind == "tsv":
@@ -760,25 +768,26 @@ def slow_rows(text, kind):
         try:
             row, n_lines = next(reader), reader.line_num
         except csv.Error:
-            row, n_lines = None, 1  # only the first line of a record that is not CSV is given up
+            row, n_lines = None, 1  # only the first line of an invalid record is skipped
         rows.append((at + 1, row))
         at += n_lines
     return rows
 
 
-def slow_kind(cells):
-    """Return what the first two cells of a column say it is, of `CELLS`; None without any."""
+def reference_kind(cells):
+    """Return the type of a column by its first two cells of `CELLS`, or None without any."""
     if not cells:
         return None
     return "numbers" if all(map(is_number, cells)) else "labels"
 
 
-def slow(text, kind, header, asked, head=2):
-    """Return (width, names, rows by group, lines, bad lines, line of the first bad cell), by the obvious way.
+def read_reference(text, kind, header, requested, head=2):
+    """Read a table the obvious way, for comparison.
 
-    The last is 0 where the columns of a group are unlike.
+    Return its width, names, rows by group, lines, bad lines, and the line of the first bad cell, or 0 if the columns of
+    a group differ in type.
     """
-    rows = slow_rows(text, kind)
+    rows = reference_rows(text, kind)
     bad = []
     while rows and rows[0][1] is None:
         bad.append(rows.pop(0)[0])
@@ -788,7 +797,7 @@ def slow(text, kind, header, asked, head=2):
     if header is None:
         header = not all(is_missing(c) or is_number(c) for c in first[1])
     names = tuple(first[1]) if header and first[0] is not None else ()
-    kept = []
+    good = []
     for n, row in rows:
         if row in ([], [""]) and (width > 1 or (names and n < first[0])):
             continue
@@ -798,31 +807,31 @@ def slow(text, kind, header, asked, head=2):
         if row is None or len(row) != width:
             bad.append(n)
         else:
-            kept.append((n, row))
+            good.append((n, row))
     assert blank is not None
-    columns = sorted({c for group in asked for c in group})
-    first_cells = {c: [row[c] for _, row in kept if not is_missing(row[c])][:head] for c in columns}
+    columns = sorted({c for group in requested for c in group})
+    first_cells = {c: [row[c] for _, row in good if not is_missing(row[c])][:head] for c in columns}
     trouble = None
     kinds = []
-    for group in asked:
-        of_columns = {slow_kind(first_cells[c]) for c in group} - {None}
+    for group in requested:
+        of_columns = {reference_kind(first_cells[c]) for c in group} - {None}
         if len(of_columns) > 1:
-            return width, names, [], [n for n, _ in kept], sorted(bad), 0
+            return width, names, [], [n for n, _ in good], sorted(bad), 0
         kinds.append(of_columns != {"labels"})
     values = []
-    for group, is_numbers in zip(asked, kinds, strict=True):
+    for group, is_numbers in zip(requested, kinds, strict=True):
         if not is_numbers:
-            values.append([[None if is_missing(row[c]) else row[c] for _, row in kept] for c in group])
+            values.append([[None if is_missing(row[c]) else row[c] for _, row in good] for c in group])
             continue
         matrix = []
-        for n, row in kept:
+        for n, row in good:
             cells = [row[c] for c in group]
             if not all(is_missing(c) or (is_number(c) and math.isfinite(float(c.strip()))) for c in cells):
                 trouble = min(n, trouble or n)
                 break
             matrix.append([NAN if is_missing(c) else float(c.strip()) for c in cells])
         values.append(matrix)
-    return width, names, values, [n for n, _ in kept], sorted(bad), trouble
+    return width, names, values, [n for n, _ in good], sorted(bad), trouble
 
 
 @st.composite
@@ -857,15 +866,15 @@ def tables(draw):
 @example(("tsv", "1\t2\n\n3\t4\t5\n6\n"), None, "utf-8", "skip", [[0], [1]])
 @example(("tsv", "\r\r\n\r\r\n"), None, "utf-8", "stop", [[0]])
 @example(("csv", '1,1,1\n1,1,1\n1,"p\nq","a"b\n'), True, "utf-8", "skip", [[0]])
-def test_rows_are_those_of_the_slow_twin(folder, small, table, header, encoding, on_error, asked):
+def test_delimited_rows_equal_reference(folder, small, table, header, encoding, on_error, requested):
     kind, text = table
     path = folder.put(f"a.{kind}", text.encode(encoding))
-    width = slow(text, kind, header, [])[0]
-    asked = [[c for c in group if c < width] or [0] for group in asked]
-    _, names, values, numbers, bad, trouble = slow(text, kind, header, asked)
-    x, *y = [[c + 1 for c in group] for group in asked]
+    width = read_reference(text, kind, header, [])[0]
+    requested = [[c for c in group if c < width] or [0] for group in requested]
+    _, names, values, numbers, bad, trouble = read_reference(text, kind, header, requested)
+    x, *y = [[c + 1 for c in group] for group in requested]
     options = {"x": x, "y": y[0] if y else None, "header": header, "encoding": encoding, "on_error": on_error}
-    if (on_error == "stop" and bad) or trouble is not None or not slow_rows(text, kind) or not (names or numbers):
+    if (on_error == "stop" and bad) or trouble is not None or not reference_rows(text, kind) or not (names or numbers):
         with pytest.raises(InputError) as raised:
             folder.read(path, **options)
         assert (raised.value.line or 0) in {trouble, 0 if not bad or on_error == "skip" else bad[0]}
@@ -874,11 +883,11 @@ def test_rows_are_those_of_the_slow_twin(folder, small, table, header, encoding,
     got = folder.read(path, **options)
     assert (got.names, got.lines, got.width) == (names, numbers, width)
     assert same(got.values, values)
-    assert [told.count for told in got.told if not isinstance(told, Notice)] == [len(bad)] * bool(bad)
+    assert [reported.count for reported in got.reported if not isinstance(reported, Notice)] == [len(bad)] * bool(bad)
 
 
 @given(st.lists(st.floats(allow_infinity=False), min_size=1), st.sampled_from(["%.17g", "%r", "%.3f", " %g "]))
-def test_numbers_are_read_as_python_reads_them(folder, small, numbers, spelling):
+def test_numbers_equal_those_of_float(folder, small, numbers, spelling):
     texts = [spelling % number for number in numbers]
     got = folder.read(folder.put("a.tsv", "".join(f"{text}\t{text}\n" for text in texts)), x="1-2")
     assert same(got.values, [[[float(text)] * 2 for text in texts]])
@@ -887,7 +896,7 @@ def test_numbers_are_read_as_python_reads_them(folder, small, numbers, spelling)
 # JSONL
 
 
-def test_numbers_of_json_are_texts_as_they_are_written(folder):
+def test_json_numbers_keep_their_spelling_as_texts(folder):
     rows = (
         '{"a": 1}\n{"a": 1.0}\n{"a": 1e2}\n{"a": true}\n{"a": false}\n{"a": null}\n{"a": "NA"}\n{"a": NaN}\n{"b": 1}\n'
     )
@@ -896,12 +905,12 @@ def test_numbers_of_json_are_texts_as_they_are_written(folder):
     ]
 
 
-def test_true_is_no_number(folder):
+def test_true_is_text(folder):
     path = folder.put("a.jsonl", '{"a": 1}\n{"a": true}\n')
     assert folder.fails(InputError, path, kinds=(True,)).startswith("a.jsonl:2: 'true' in the column 'a' is not")
 
 
-def test_a_key_that_the_first_object_lacks_is_unknown(folder):
+def test_key_missing_in_first_object_is_unknown(folder):
     path = folder.put("a.jsonl", '{"a": 1}\n{"a": 2, "b": 3}\n')
     assert folder.fails(InputError, path, x="b") == "a.jsonl:1: has no column 'b'; it has 'a'; name one with -x"
 
@@ -920,17 +929,17 @@ BAD_OBJECTS = {
 
 @pytest.mark.parametrize("bad", BAD_OBJECTS.values(), ids=BAD_OBJECTS)
 @pytest.mark.parametrize("at", [0, 1])
-def test_a_bad_object_is_a_bad_record(folder, bad, at):
+def test_bad_object_is_bad_record(folder, bad, at):
     rows = ['{"a": 1, "b": []}', '{"a": 2, "b": {}}']
     rows.insert(at, bad)
     path = folder.put("a.jsonl", "\n".join(rows))
     assert folder.fails(InputError, path).startswith(f"a.jsonl:{at + 1}: ")
     got = folder.read(path, on_error="skip")
     assert got.values == [[[1], [2]]]
-    assert [place.line for place in got.told[0].places] == [at + 1]
+    assert [place.line for place in got.reported[0].places] == [at + 1]
 
 
-def test_half_a_pair_in_the_first_keys_is_a_bad_record(folder):
+def test_half_surrogate_in_first_keys_is_bad_record(folder):
     path = folder.put("a.jsonl", '{"\\ud800": 1}\n{"a": 2}\n')
     assert folder.fails(InputError, path).startswith("a.jsonl:1: has half a surrogate pair")
     assert folder.read(path, on_error="skip").values == [[[2]]]
@@ -947,7 +956,7 @@ json_cells = st.one_of(
 
 
 @given(st.lists(st.dictionaries(st.sampled_from("ab"), json_cells), max_size=8), st.sampled_from(["utf-8", "utf-16"]))
-def test_objects_are_those_of_the_slow_twin(folder, small, objects, encoding):
+def test_objects_equal_reference(folder, small, objects, encoding):
     objects.insert(0, {"a": 1, "b": "2"})
     path = folder.put("a.jsonl", "\n".join(map(json.dumps, objects)).encode(encoding))
 
@@ -983,11 +992,11 @@ def test_arrays_of_numbers_are_read(folder, monkeypatch, order, way, dtype):
     assert np.array_equal(got.groups[0], array[:, [2, 0]].astype(float)) and len(got.sizes) <= 20
 
 
-def test_an_array_of_one_dimension_is_a_column(folder):
+def test_one_dimensional_array_is_column(folder):
     assert same(folder.read(folder.put_array("a.npy", np.array([1, NAN]))).values, [[[1], [NAN]]])
 
 
-def test_numbers_of_an_array_are_texts_where_asked(folder):
+def test_array_numbers_as_texts(folder):
     def texts(array):
         return folder.read(folder.put_array("a.npy", array), kinds=(False,)).values[0][0]
 
@@ -1006,17 +1015,17 @@ def test_arrays_of_texts_are_read(folder, dtype):
     assert same(folder.read(folder.put_array("b.npy", numbers)).values, [[[1], [NAN]]])
 
 
-def test_bad_bytes_of_an_array_are_told_left_out_or_mended(folder):
+def test_bad_bytes_of_array_stop_skip_or_are_replaced(folder):
     path = folder.put_array("a.npy", np.array([b"a", b"\xff", b"c"]))
     assert folder.fails(InputError, path).startswith("a.npy:2: byte 0xff is not valid utf-8; ")
     got = folder.read(path, on_error="skip")
-    assert (got.values, got.lines, got.told[0].count) == ([[["a", "c"]]], [1, 3], 1)
+    assert (got.values, got.lines, got.reported[0].count) == ([[["a", "c"]]], [1, 3], 1)
     got = folder.read(path, on_error="replace")
-    assert (got.values, got.told[0].places[0].line) == ([[["a", "\ufffd", "c"]]], 2)
+    assert (got.values, got.reported[0].places[0].line) == ([[["a", "\ufffd", "c"]]], 2)
 
 
 @pytest.mark.parametrize("code", [0xD800, 0x110000, 0xFFFFFFFF])
-def test_code_points_that_are_no_characters_are_bad_records(folder, code):
+def test_invalid_code_points_are_bad_records(folder, code):
     path = folder.put_array("a.npy", np.array([97, code, 98], "<u4").view("<U1"))
     assert folder.fails(InputError, path).startswith("a.npy:2: ")
     assert folder.read(path, on_error="skip").values == [[["a", "b"]]]
@@ -1024,7 +1033,7 @@ def test_code_points_that_are_no_characters_are_bad_records(folder, code):
 
 @pytest.mark.parametrize("shape", [(0,), (0, 2)])
 @pytest.mark.parametrize("dtype", ["f8", "U1"])
-def test_an_array_without_rows_is_a_table_without_rows(folder, shape, dtype):
+def test_empty_array_is_table_without_rows(folder, shape, dtype):
     path = folder.put_array("a.npy", np.empty(shape, dtype))
     assert folder.read(path).sizes == [0]
     with open(path, "rb") as file:
@@ -1050,7 +1059,7 @@ BAD_ARRAYS = {
     "header cut off": written(np.zeros(50))[:40],
     "magic alone": b"\x93NUMPY\x01",
     "another version": b"\x93NUMPY\x09\x00" + written(np.zeros(50))[8:],
-    "more behind": written(np.zeros(5)) + b"x",
+    "bytes after it": written(np.zeros(5)) + b"x",
     "text": b"1\t2\n",
     "negative": written(np.zeros(5)).replace(b"(5,), } ", b"(-5,), }"),
     "huge": written(np.zeros(5)).replace(b"(5,), }" + b" " * 12, b"(5555555555555,), }"),
@@ -1061,14 +1070,14 @@ BAD_ARRAYS = {
 
 @pytest.mark.parametrize("data", BAD_ARRAYS.values(), ids=BAD_ARRAYS)
 @pytest.mark.parametrize("way", ["plain", "gz"])
-def test_arrays_that_cannot_be_read_are_told(folder, data, way):
+def test_unreadable_array_is_error(folder, data, way):
     path = folder.put("a.npy", data if way == "plain" else gzip.compress(data))
     message = folder.fails(InputError, path)
     assert message.startswith("a.npy: ") and "; " in message and "\n" not in message
 
 
 @given(st.integers(0, 127), st.integers(0, 255))
-def test_a_damaged_header_is_told_or_read(folder, at, byte):
+def test_damaged_array_header_is_error_or_read(folder, at, byte):
     data = bytearray(written(np.arange(10.0)))
     data[at] = byte
     for packed in (bytes(data), gzip.compress(bytes(data), 1)):
@@ -1080,11 +1089,11 @@ def test_a_damaged_header_is_told_or_read(folder, at, byte):
             assert len(got.lines) <= 80
 
 
-# Which columns
+# Selection of columns
 
 
 class Named:
-    """A table to choose from."""
+    """A table with these names."""
 
     def __init__(self, *names, width=None):
         self.names, self.width, self.path = names, width or len(names), "a.tsv"
@@ -1122,11 +1131,11 @@ class Named:
         ("a b", "01", (0,)),
     ],
 )
-def test_columns_are_chosen(names, text, columns):
+def test_columns_are_selected(names, text, columns):
     assert select_columns(text, Named(*names.split(" ")), "-x") == columns
 
 
-def test_a_number_that_names_another_column_than_its_own_is_reported():
+def test_ambiguous_column_number_is_reported():
     table = Named("a", "1", "9")
     assert select_columns("1", table, "-x") == (1,)
     assert table.notes == ["-x 1 is the column of that name, which is number 2"]
@@ -1145,32 +1154,32 @@ HEADERS_OR_NOT = {
 
 @pytest.mark.parametrize("text", HEADERS_OR_NOT.values(), ids=HEADERS_OR_NOT)
 @pytest.mark.parametrize("kind", ["csv", "tsv"])
-def test_a_header_with_numbers_is_reported(folder, text, kind):
+def test_header_with_numbers_is_reported(folder, text, kind):
     path = folder.put(f"a.{kind}", text.replace(",", "," if kind == "csv" else "\t"))
     got = folder.read(path)
     number = next(name for name in got.names if name.strip().replace(".", "").isdigit())
-    assert [told.message for told in got.told] == [
+    assert [reported.message for reported in got.reported] == [
         f"the first row is read as the columns' names, although {number!r} in it is a number; "
         "use --no-header-in if it is data, or --header-in"
     ]
-    assert folder.read(path, header=True).told == []
+    assert folder.read(path, header=True).reported == []
     got = folder.read(path, header=False)
-    assert (got.told, got.lines[0]) == ([], 1)
+    assert (got.reported, got.lines[0]) == ([], 1)
 
 
 @pytest.mark.parametrize("text", ["yes\tA\nno\tB\nyes\tA\n", "no\tA\nyes\tB\nno\tB\n"])
-def test_a_header_that_recurs_below_is_reported(folder, text):
+def test_header_cell_that_recurs_below_is_reported(folder, text):
     path = folder.put("a.tsv", text)
-    assert [told.message for told in folder.read(path, x=(1,), y=(2,)).told] == [
+    assert [reported.message for reported in folder.read(path, x=(1,), y=(2,)).reported] == [
         f"the first row is read as the columns' names, although {text.split()[0]!r} in it occurs again below it; "
         "use --no-header-in if it is data, or --header-in"
     ]
-    assert folder.read(path, x=(1,), y=(2,), header=True).told == []
-    assert folder.read(folder.put("b.tsv", "answer\tkind\n" + text), x=(1,), y=(2,)).told == []
-    assert folder.read(folder.put("c.jsonl", '{"a": "a"}\n{"a": "b"}\n')).told == []
+    assert folder.read(path, x=(1,), y=(2,), header=True).reported == []
+    assert folder.read(folder.put("b.tsv", "answer\tkind\n" + text), x=(1,), y=(2,)).reported == []
+    assert folder.read(folder.put("c.jsonl", '{"a": "a"}\n{"a": "b"}\n')).reported == []
 
 
-def test_spaces_are_parts_of_names():
+def test_spaces_belong_to_names():
     table = Named("a", " a", "b c", "")
     assert [select_columns(text, table, "-x") for text in (" a", "a", "a, a", "b c,a", "")] == [
         (1,),
@@ -1182,17 +1191,17 @@ def test_spaces_are_parts_of_names():
     assert select_columns("a,", table, "-x") == (0, 3)
 
 
-def test_numbers_choose_without_names():
+def test_numbers_select_without_header():
     assert select_columns("2-3,1", Named(width=3), "-x") == (1, 2, 0)
 
 
 @pytest.mark.parametrize("text", ["c-a", "3-1", "3:1", "a,a", "a,1", "1-2,b", "0", "0-2", "a,,b", ""])
-def test_what_makes_no_sense_is_a_usage_error(text):
+def test_invalid_selection_is_usage_error(text):
     with pytest.raises(UsageError, match=re.escape(f"-y {text!r}: ")):
         select_columns(text, Named("a", "b", "c"), "-y")
 
 
-def test_a_range_that_may_be_two_is_a_usage_error():
+def test_ambiguous_range_is_usage_error():
     with pytest.raises(UsageError, match="more than one"):
         select_columns("a-b-c", Named("a", "b-c", "a-b", "c"), "-x")
 
@@ -1201,18 +1210,18 @@ def test_a_range_that_may_be_two_is_a_usage_error():
     ("text", "unknown"),
     [("z", "z"), ("a,z", "z"), ("a:z", "z"), ("z:a", "z"), ("a-z", "a-z"), ("9", "9"), ("1-9", "9")],
 )
-def test_an_unknown_column_is_told_with_those_that_are_there(text, unknown):
+def test_unknown_column_error_lists_columns(text, unknown):
     with pytest.raises(InputError) as raised:
         select_columns(text, Named("a", "b"), "-x")
     assert str(raised.value) == f"a.tsv:1: has no column {unknown!r}; it has 'a', 'b'; name one with -x"
 
 
-def test_an_unknown_column_without_names_is_told_with_the_numbers():
+def test_unknown_column_error_without_header_lists_numbers():
     with pytest.raises(InputError, match=r"a\.tsv:1: has no column 'x'; it has no header: .* 1 to 3, with -x"):
         select_columns("x", Named(width=3), "-x")
 
 
-def test_a_name_that_two_columns_have_is_told():
+def test_repeated_column_name_is_error():
     with pytest.raises(InputError, match=r"has 2 columns 'a'; name one by its number, 1 or 3, with -x"):
         select_columns("a", Named("a", "b", "a"), "-x")
     assert select_columns("3", Named("a", "b", "a"), "-x") == (2,)
@@ -1221,13 +1230,15 @@ def test_a_name_that_two_columns_have_is_told():
 # Memory, warnings
 
 
-def test_a_large_table_is_never_held_whole(folder):
+def test_large_table_is_read_in_blocks(folder):
     path = folder.put("a.tsv", "x\ty\tz\n" + ("0.123456789\t" + "9" * 300 + "\t1\n") * 100_000)
     size = os.path.getsize(path)
     tracemalloc.start()
     try:
-        with open_table(resolve_sources([path]), TableReading(None, "utf-8", None, "stop", print)) as opened:
-            rows = sum(len(block.lines) for block in opened.blocks([ColumnGroup((0,), None), ColumnGroup((2,), None)]))
+        with open_table(resolve_sources([path]), TableReading(None, "utf-8", None, "stop", print)) as opened_table:
+            rows = sum(
+                len(block.lines) for block in opened_table.blocks([ColumnGroup((0,), None), ColumnGroup((2,), None)])
+            )
         assert rows == 100_000
         assert tracemalloc.get_traced_memory()[1] < size / 2
     finally:
@@ -1236,7 +1247,7 @@ def test_a_large_table_is_never_held_whole(folder):
 
 @pytest.mark.parametrize("text", ["", "\n", "\r\r\n", " \n", "x\n", "x\n\n\n", "1\n\n\n", "\n\r\n", "x\n\r\r\n"])
 @pytest.mark.parametrize("on_error", ["stop", "skip"])
-def test_no_warning_comes_out(folder, text, on_error, small):
+def test_numpy_warnings_are_silent(folder, text, on_error, small):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         for kind in ("tsv", "csv", "jsonl"):
@@ -1244,18 +1255,18 @@ def test_no_warning_comes_out(folder, text, on_error, small):
                 folder.read(folder.put("a", text), kind=kind, on_error=on_error)
 
 
-def test_the_table_may_be_left_early(folder):
+def test_reading_stops_early(folder):
     path = folder.put("a.tsv", "1\t2\n" * 500_000)
-    with open_table(resolve_sources([path]), TableReading(None, "utf-8", None, "stop", print)) as opened:
-        assert len(next(iter(opened.blocks([ColumnGroup((0,), None)]))).lines) >= 1000
+    with open_table(resolve_sources([path]), TableReading(None, "utf-8", None, "stop", print)) as opened_table:
+        assert len(next(iter(opened_table.blocks([ColumnGroup((0,), None)]))).lines) >= 1000
 
 
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("dtype", ["f8", ">i2", "U4", "S3"])
-def test_an_array_that_becomes_shorter_while_it_is_read_is_an_error(tmp_path, order, dtype, monkeypatch):
+def test_array_truncated_while_read_is_error(tmp_path, order, dtype, monkeypatch):
     monkeypatch.setattr(arrays, "_COLUMNS", 1 << 10)
     path = tmp_path / "a.npy"
-    np.save(path, np.ones((300_000, 4), dtype, order))  # several parts in either order
+    np.save(path, np.ones((300_000, 4), dtype, order))  # several parts in both orders
     [source] = resolve_sources([str(path)])
     with pytest.raises(InputError, match=r"a\.npy: changed while it was read"), source.open() as file:
         part = arrays.read(source, file, ReadDiagnostics(str(path), "stop"))
@@ -1266,7 +1277,7 @@ def test_an_array_that_becomes_shorter_while_it_is_read_is_an_error(tmp_path, or
 
 
 @pytest.mark.parametrize("columns", [[0], [2, 5], [5, 2], [0, 1, 2, 3, 4, 5]])
-def test_columns_of_an_array_in_fortran_order_are_read_in_parts(tmp_path, columns, monkeypatch):
+def test_fortran_columns_are_read_in_parts(tmp_path, columns, monkeypatch):
     monkeypatch.setattr(arrays, "_COLUMNS", 1 << 10)
     values = np.random.default_rng(5).normal(size=(1000, 6))
     path = tmp_path / "a.npy"
@@ -1281,7 +1292,7 @@ def test_columns_of_an_array_in_fortran_order_are_read_in_parts(tmp_path, column
     assert np.concatenate([chunk.lines for chunk in chunks]).tolist() == list(range(1, 1001))
 
 
-# Whatever is in the files
+# Random bytes
 
 
 TOKENS = [
@@ -1309,7 +1320,7 @@ def bytes_of(tokens):
     st.sampled_from(["a", "1", "a,b", "1-2", "b", "2:1", "9" * 30, "", "好", "-", ":"]),
     st.sampled_from([None, True, False]),
 )
-def test_no_table_raises_anything_but_an_error_of_the_input(
+def test_any_bytes_are_table_or_input_error(
     folder, small, data, kind, encoding, on_error, header, na_values, columns, is_number
 ):
     path = folder.put(f"a.{kind}", data)

@@ -1,4 +1,4 @@
-"""Models, compiled knowledge bases and .npy files that somebody made up: one message each, and little memory."""
+"""Forged models, compiled knowledge bases and .npy files: one message, little memory."""
 
 import hashlib
 import io
@@ -73,7 +73,7 @@ def arrays():
 
 
 def with_header(arrays, header):
-    """Return arrays with another header, whose checksum of the arrays is valid."""
+    """Return arrays with another header and a valid checksum of the arrays."""
     header = {**header, "arrays": model_module._digest(arrays)} if isinstance(header, dict) else header
     data = header if isinstance(header, bytes) else json.dumps(header).encode()
     return {**arrays, "header": np.frombuffer(data, dtype=np.uint8)}
@@ -94,10 +94,10 @@ def raw_npy(header, data=b"", version=1):
     return b"\x93NUMPY" + bytes([version, 0]) + struct.pack("<H" if version == 1 else "<I", len(header)) + header + data
 
 
-def zipped(members, method=zipfile.ZIP_DEFLATED):
+def zip_members(members, method=zipfile.ZIP_DEFLATED):
     data = io.BytesIO()
     with warnings.catch_warnings(), zipfile.ZipFile(data, "w", method) as file:
-        warnings.simplefilter("ignore")  # of names that come twice
+        warnings.simplefilter("ignore")  # about repeated names
         for name, member in members:
             file.writestr(name, member)
     return data.getvalue()
@@ -107,8 +107,8 @@ def members(arrays):
     return [(f"{name}.npy", npy(array)) for name, array in arrays.items()]
 
 
-def refused(path, base):
-    """Return the message for a model, which names the file and the fix."""
+def refuse(path, base):
+    """Return the error of a model; it must have the file and the fix."""
     with pytest.raises(InputError) as error:
         model_files.load_model(os.fspath(path), base)
     message = str(error.value)
@@ -135,16 +135,16 @@ ODD_HEADERS = [
 
 
 @pytest.mark.parametrize("header", ODD_HEADERS, ids=lambda header: repr(header[:12]))
-def test_a_header_that_is_no_object_is_one_message(tmp_path, base, arrays, header):
+def test_header_without_object_is_error(tmp_path, base, arrays, header):
     path = tmp_path / "m.npz"
-    path.write_bytes(zipped(members(with_header(arrays, header))))
-    assert refused(path, base).startswith("is no model of kxcli entity-link")
+    path.write_bytes(zip_members(members(with_header(arrays, header))))
+    assert refuse(path, base).startswith("is no model of kxcli entity-link")
     with pytest.raises(ValueError, match="is no model of kxcli entity-link"):
         Linker(ENTRIES).load_model(with_header(arrays, header))
 
 
 @pytest.mark.parametrize("name", ["version", "threshold", "mention_threshold", "has_tagger", "is_linked", "features"])
-def test_an_odd_value_in_the_header_of_a_model_is_one_message(tmp_path, base, arrays, name):
+def test_odd_model_header_is_error(tmp_path, base, arrays, name):
     path = tmp_path / "m.npz"
     good = header_of(arrays)
     n_refused = 0
@@ -156,8 +156,8 @@ def test_an_odd_value_in_the_header_of_a_model_is_one_message(tmp_path, base, ar
             LinkingModel.from_arrays(forged, base)
         except ModelError:
             n_refused += 1
-            path.write_bytes(zipped(members(forged)))
-            refused(path, base)
+            path.write_bytes(zip_members(members(forged)))
+            refuse(path, base)
         else:  # another threshold
             assert isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= 1
     assert n_refused >= len(ODD) - 3
@@ -179,7 +179,7 @@ NPY_HEADERS = {
     "huge of no rows": "{'descr': '<f8', 'fortran_order': False, 'shape': (0, 1180591620717411303424), }",
     "negative": "{'descr': '<f8', 'fortran_order': False, 'shape': (-1,), }",
     "flags": "{'descr': '<f8', 'fortran_order': False, 'shape': (True,), }",
-    "long": "{'descr': '<f8', 'fortran_order': False, 'shape': (1L,), }",  # as Python 2 wrote
+    "long": "{'descr': '<f8', 'fortran_order': False, 'shape': (1L,), }",  # by Python 2
     "fraction": "{'descr': '<f8', 'fortran_order': False, 'shape': (1.0,), }",
     "no tuple": "{'descr': '<f8', 'fortran_order': False, 'shape': 1, }",
     "null shape": "{'descr': '<f8', 'fortran_order': False, 'shape': None, }",
@@ -207,24 +207,24 @@ NPY_HEADERS = {
 
 @pytest.mark.parametrize("version", [1, 2, 3, 9])
 @pytest.mark.parametrize("name", NPY_HEADERS)
-def test_a_forged_header_of_an_array_is_one_message(tmp_path, base, arrays, name, version):
+def test_forged_array_header_is_error(tmp_path, base, arrays, name, version):
     if version == 1 and len(NPY_HEADERS[name]) > 65_000:
         return
     data = raw_npy(NPY_HEADERS[name], bytes(8), version)
     path = tmp_path / "m.npz"
     for victim in "header", "ranking":
         others = [(one, data if one == f"{victim}.npy" else member) for one, member in members(arrays)]
-        path.write_bytes(zipped(others))
-        refused(path, base)
+        path.write_bytes(zip_members(others))
+        refuse(path, base)
         with warnings.catch_warnings(), np.load(path) as loaded:
-            warnings.simplefilter("ignore")  # of headers that Python 2 wrote
+            warnings.simplefilter("ignore")  # about headers of Python 2
             with pytest.raises(ValueError, match=r"model|damaged"):
                 Linker(ENTRIES).load_model(loaded)
 
 
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize("name", [name for name in NPY_HEADERS if name != "long"])
-def test_a_forged_npy_file_is_one_message(tmp_path, capsys, name, packed):
+def test_forged_npy_file_is_error(tmp_path, capsys, name, packed):
     for version in (1, 2, 3):
         if version == 1 and len(NPY_HEADERS[name]) > 65_000:
             continue
@@ -236,7 +236,7 @@ def test_a_forged_npy_file_is_one_message(tmp_path, capsys, name, packed):
         assert err.startswith(f"kxcli: error: {path}: ") and err.count("\n") == 1 and "internal" not in err
 
 
-def test_an_npy_file_of_python_2_is_read_without_a_warning(tmp_path, capsys):
+def test_npy_of_python_2_is_read_silently(tmp_path, capsys):
     header = "{'descr': '<f8', 'fortran_order': False, 'shape': (8L, 2L), }"
     (tmp_path / "a.npy").write_bytes(raw_npy(header, np.arange(16.0).tobytes()))
     with warnings.catch_warnings():
@@ -245,8 +245,8 @@ def test_an_npy_file_of_python_2_is_read_without_a_warning(tmp_path, capsys):
     assert capsys.readouterr().err == ""
 
 
-def patched(data, mark, offset, value, size):
-    """Return a zip file in which a number of every local (or central) header has another value."""
+def patch(data, mark, offset, value, size):
+    """Return a zip file with another value in all of its local (or central) headers."""
     data, at = bytearray(data), data.find(mark)
     while at >= 0:
         data[at + offset : at + offset + size] = value.to_bytes(size, "little")
@@ -256,60 +256,60 @@ def patched(data, mark, offset, value, size):
 
 LOCAL, CENTRAL = b"PK\x03\x04", b"PK\x01\x02"
 FILES = {
-    "lzma": lambda arrays: zipped(members(arrays), zipfile.ZIP_LZMA),
-    "bzip2": lambda arrays: zipped(members(arrays), zipfile.ZIP_BZIP2),
-    "unknown method": lambda arrays: patched(zipped(members(arrays)), CENTRAL, 10, 97, 2),
-    "stored as deflated": lambda arrays: patched(zipped(members(arrays), zipfile.ZIP_STORED), CENTRAL, 10, 8, 2),
-    "deflated as lzma": lambda arrays: patched(
-        patched(zipped(members(arrays)), CENTRAL, 10, zipfile.ZIP_LZMA, 2), LOCAL, 8, zipfile.ZIP_LZMA, 2
+    "lzma": lambda arrays: zip_members(members(arrays), zipfile.ZIP_LZMA),
+    "bzip2": lambda arrays: zip_members(members(arrays), zipfile.ZIP_BZIP2),
+    "unknown method": lambda arrays: patch(zip_members(members(arrays)), CENTRAL, 10, 97, 2),
+    "stored as deflated": lambda arrays: patch(zip_members(members(arrays), zipfile.ZIP_STORED), CENTRAL, 10, 8, 2),
+    "deflated as lzma": lambda arrays: patch(
+        patch(zip_members(members(arrays)), CENTRAL, 10, zipfile.ZIP_LZMA, 2), LOCAL, 8, zipfile.ZIP_LZMA, 2
     ),
-    "encrypted": lambda arrays: patched(patched(zipped(members(arrays)), CENTRAL, 8, 1, 2), LOCAL, 6, 1, 2),
-    "wrong checksum": lambda arrays: patched(zipped(members(arrays)), CENTRAL, 16, 7, 4),
-    "short sizes": lambda arrays: patched(zipped(members(arrays)), CENTRAL, 24, 10, 4),
-    "long sizes": lambda arrays: patched(zipped(members(arrays)), CENTRAL, 24, 0xFFFFFFF0, 4),
-    "zip64 without its field": lambda arrays: patched(zipped(members(arrays)), CENTRAL, 24, 0xFFFFFFFF, 4),
-    "short compressed sizes": lambda arrays: patched(zipped(members(arrays)), CENTRAL, 20, 5, 4),
-    "places outside": lambda arrays: patched(zipped(members(arrays)), CENTRAL, 42, 0x7FFFFFFF, 4),
-    "all at one place": lambda arrays: patched(zipped(members(arrays)), CENTRAL, 42, 0, 4),
-    "an array twice": lambda arrays: zipped([*members(arrays), members(arrays)[0]]),
-    "the header twice": lambda arrays: zipped([*members(arrays), ("header.npy", npy(arrays["header"]))]),
-    "another array": lambda arrays: zipped([*members(arrays), ("more.npy", npy(np.arange(3)))]),
-    "another file": lambda arrays: zipped([*members(arrays), ("readme.txt", b"x")]),
-    "no suffix": lambda arrays: zipped([(name.removesuffix(".npy"), data) for name, data in members(arrays)]),
-    "a path": lambda arrays: zipped([*members(arrays), ("../../x.npy", npy(np.arange(3)))]),
-    "many files": lambda arrays: zipped([*members(arrays), *[(f"{n}.npy", b"") for n in range(2000)]]),
-    "trailing bytes in an array": lambda arrays: zipped([(name, data + b"x") for name, data in members(arrays)]),
-    "an array cut short": lambda arrays: zipped([(name, data[:-1]) for name, data in members(arrays)]),
-    "cut": lambda arrays: zipped(members(arrays))[:-30],
+    "encrypted": lambda arrays: patch(patch(zip_members(members(arrays)), CENTRAL, 8, 1, 2), LOCAL, 6, 1, 2),
+    "wrong checksum": lambda arrays: patch(zip_members(members(arrays)), CENTRAL, 16, 7, 4),
+    "short sizes": lambda arrays: patch(zip_members(members(arrays)), CENTRAL, 24, 10, 4),
+    "long sizes": lambda arrays: patch(zip_members(members(arrays)), CENTRAL, 24, 0xFFFFFFF0, 4),
+    "zip64 without its field": lambda arrays: patch(zip_members(members(arrays)), CENTRAL, 24, 0xFFFFFFFF, 4),
+    "short compressed sizes": lambda arrays: patch(zip_members(members(arrays)), CENTRAL, 20, 5, 4),
+    "places outside": lambda arrays: patch(zip_members(members(arrays)), CENTRAL, 42, 0x7FFFFFFF, 4),
+    "all at one place": lambda arrays: patch(zip_members(members(arrays)), CENTRAL, 42, 0, 4),
+    "an array twice": lambda arrays: zip_members([*members(arrays), members(arrays)[0]]),
+    "the header twice": lambda arrays: zip_members([*members(arrays), ("header.npy", npy(arrays["header"]))]),
+    "another array": lambda arrays: zip_members([*members(arrays), ("more.npy", npy(np.arange(3)))]),
+    "another file": lambda arrays: zip_members([*members(arrays), ("readme.txt", b"x")]),
+    "no suffix": lambda arrays: zip_members([(name.removesuffix(".npy"), data) for name, data in members(arrays)]),
+    "a path": lambda arrays: zip_members([*members(arrays), ("../../x.npy", npy(np.arange(3)))]),
+    "many files": lambda arrays: zip_members([*members(arrays), *[(f"{n}.npy", b"") for n in range(2000)]]),
+    "trailing bytes in an array": lambda arrays: zip_members([(name, data + b"x") for name, data in members(arrays)]),
+    "an array cut short": lambda arrays: zip_members([(name, data[:-1]) for name, data in members(arrays)]),
+    "cut": lambda arrays: zip_members(members(arrays))[:-30],
     "cut to its mark": lambda arrays: LOCAL,
-    "empty zip": lambda arrays: zipped([]),
-    "fields": lambda arrays: zipped(
+    "empty zip": lambda arrays: zip_members([]),
+    "fields": lambda arrays: zip_members(
         [(n, d if n != "ranking.npy" else npy(np.zeros(3, [("a", "f8")]))) for n, d in members(arrays)]
     ),
 }
 
 
 @pytest.mark.parametrize("file", FILES)
-def test_a_forged_zip_file_is_one_message(tmp_path, base, arrays, file):
+def test_forged_zip_file_is_error(tmp_path, base, arrays, file):
     path = tmp_path / "m.npz"
     path.write_bytes(FILES[file](arrays))
-    refused(path, base)
-    if not file.startswith(("cut", "empty")):  # which numpy itself refuses
-        with np.load(path) as loaded, suppress(ValueError):  # of numbers alone, numpy may read what we do not
+    refuse(path, base)
+    if not file.startswith(("cut", "empty")):  # numpy itself refuses them
+        with np.load(path) as loaded, suppress(ValueError):  # numpy may read more than kxcli
             Linker(ENTRIES).load_model(loaded)
 
 
 def test_intact_models_are_accepted(tmp_path, base, arrays):
     path = tmp_path / "m.npz"
     for method in zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED:
-        path.write_bytes(zipped(members(arrays), method))
+        path.write_bytes(zip_members(members(arrays), method))
         found = model_files.load_model(os.fspath(path), base)
         assert found.keys() == arrays.keys()
         assert all(np.array_equal(found[name], arrays[name]) for name in arrays)
 
 
 def zeros(size):
-    """Return a deflated .npz member of so many bytes, all zeros but a header of floats."""
+    """Return a deflated .npz member of zeros with a header of floats."""
     header = raw_npy(str({**HUGE, "shape": (size // 8,)}))
     packer, crc, parts, left = zlib.compressobj(1, wbits=-15), zlib.crc32(header), [], size
     parts.append(packer.compress(header))
@@ -323,9 +323,9 @@ def zeros(size):
 
 
 def bomb(path, arrays, name, size):
-    """Write a model in which one array is zeros, of valid sizes and checksums."""
+    """Write a model with one array of zeros, with valid sizes and checksums."""
     data, crc, whole = zeros(size)
-    packed = zipped([(one, member) for one, member in members(arrays) if one != f"{name}.npy"], zipfile.ZIP_STORED)
+    packed = zip_members([(one, member) for one, member in members(arrays) if one != f"{name}.npy"], zipfile.ZIP_STORED)
     encoded = f"{name}.npy".encode()
     sizes = struct.pack("<LLL", crc, len(data), whole)
     local = LOCAL + struct.pack("<5H", 20, 0, 8, 0, 0x21) + sizes + struct.pack("<HH", len(encoded), 0) + encoded
@@ -346,20 +346,20 @@ def bomb(path, arrays, name, size):
 @pytest.mark.parametrize("name", ["header", "ranking", "learned.data", "statistics.slots.0", "more"])
 def test_gigabytes_of_zeros_are_not_inflated(tmp_path, base, arrays, name):
     path = tmp_path / "m.npz"
-    bomb(path, arrays, name, 1 << 28)  # of 256 MB: each takes a file of 1 MB
+    bomb(path, arrays, name, 1 << 28)  # of 256 MB, each in a file of 1 MB
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    refused(path, base)
+    refuse(path, base)
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # KiB
 
 
-def test_a_device_or_a_folder_instead_of_a_model_is_one_message(tmp_path, base):
-    assert refused("/dev/zero", base).startswith("is no model of kxcli entity-link")
-    assert refused("/dev/null", base).startswith("is no model of kxcli entity-link")
-    assert refused(tmp_path, base) == "Is a directory"
+def test_device_or_folder_as_model_is_error(tmp_path, base):
+    assert refuse("/dev/zero", base).startswith("is no model of kxcli entity-link")
+    assert refuse("/dev/null", base).startswith("is no model of kxcli entity-link")
+    assert refuse(tmp_path, base) == "Is a directory"
 
 
 @pytest.mark.parametrize("what", [None, 3, "model.npz", [], np.arange(3), np.array(3)], ids=repr)
-def test_anything_but_arrays_by_name_is_no_model(what):
+def test_model_must_be_arrays_by_name(what):
     with pytest.raises(ValueError, match="is no model of kxcli entity-link"):
         Linker(ENTRIES).load_model(what)
 
@@ -368,7 +368,7 @@ def test_anything_but_arrays_by_name_is_no_model(what):
 
 
 def odd_forms(array):
-    """Return arrays like one, of other dtypes and shapes, and of odd values."""
+    """Return variants of an array: other dtypes, shapes and odd values."""
     yield array.astype(object)
     yield array.astype("S8")
     yield array.astype("U8")
@@ -415,7 +415,7 @@ def links(arrays, base):
         return linker.link(TEXTS)
 
 
-def test_arrays_of_other_forms_are_no_model(base, arrays):
+def test_model_arrays_must_have_declared_forms(base, arrays):
     for name, array in arrays.items():
         for odd in odd_forms(array):
             changed = {**arrays, name: odd}
@@ -424,11 +424,11 @@ def test_arrays_of_other_forms_are_no_model(base, arrays):
                 links(forged, base)
             except ModelError as error:
                 assert str(error).split()[0] in ("is", "was")
-            else:  # a size that another array does not tell
+            else:  # a size that no other array determines
                 assert odd.dtype == array.dtype and odd.ndim == array.ndim
 
 
-def test_odd_values_in_a_model_are_an_error_or_another_result(base, arrays):
+def test_odd_model_values_are_error_or_other_result(base, arrays):
     for name, array in arrays.items():
         if name == "header":
             continue
@@ -440,7 +440,7 @@ def test_odd_values_in_a_model_are_an_error_or_another_result(base, arrays):
 
 
 def link_with(arrays):
-    """Link with a knowledge base if its arrays are as declared."""
+    """Link with a knowledge base if its arrays have the declared forms."""
     check_knowledge_base(arrays)
     linker = Linker(ENTRIES)
     linker.model = LinkingModel.from_prior(KnowledgeBase.from_arrays(arrays))
@@ -449,11 +449,11 @@ def link_with(arrays):
         return linker.link(TEXTS)
 
 
-def test_arrays_of_other_forms_are_no_knowledge_base(base):
+def test_knowledge_base_arrays_must_have_declared_forms(base):
     arrays = base.arrays()
     assert link_with(arrays) == Linker(ENTRIES).link(TEXTS)
     for name, array in arrays.items():
-        with suppress(schema.SchemaError):  # a table of slots may be missing, if nothing has a number there
+        with suppress(schema.SchemaError):  # a table of slots without numbers may be missing
             link_with({key: value for key, value in arrays.items() if key != name})
             assert name[-1].isdigit()
         for odd in odd_forms(array):
@@ -464,7 +464,7 @@ def test_arrays_of_other_forms_are_no_knowledge_base(base):
             assert odd.dtype == array.dtype and odd.ndim == array.ndim
 
 
-def test_odd_values_in_a_knowledge_base_are_an_error_or_another_result(base):
+def test_odd_knowledge_base_values_are_error_or_other_result(base):
     arrays = base.arrays()
     for name, array in arrays.items():
         for odd in odd_values(array):
@@ -475,7 +475,7 @@ def test_odd_values_in_a_knowledge_base_are_an_error_or_another_result(base):
 
 
 def forge_kb(base, seed):
-    """Change some values of some arrays of a knowledge base, small ones mostly."""
+    """Change some values of some arrays of a knowledge base, mostly small ones."""
     rng = random.Random(seed)
     arrays = {name: array.copy() for name, array in base.arrays().items()}
     for name in rng.sample(sorted(arrays), rng.randint(1, 3)):
@@ -491,7 +491,7 @@ def forge_kb(base, seed):
     derandomize=True, max_examples=150, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(seed=st.integers(0, 10**9))
-def test_a_forged_knowledge_base_never_crashes(base, seed):
+def test_forged_knowledge_base_never_crashes(base, seed):
     with suppress(schema.SchemaError):
         link_with(forge_kb(base, seed))
 
@@ -524,7 +524,7 @@ def forge_model(arrays, seed):
     derandomize=True, max_examples=100, database=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(seed=st.integers(0, 10**9))
-def test_a_forged_model_never_crashes(base, arrays, seed):
+def test_forged_model_never_crashes(base, arrays, seed):
     with suppress(ModelError):
         links(forge_model(arrays, seed), base)
 
@@ -534,7 +534,7 @@ def test_a_forged_model_never_crashes(base, arrays, seed):
 CACHE_MARK = b"kxcli arrays 2\n"
 
 
-def signed(path, header, body):
+def write_signed(path, header, body):
     """Write a compiled knowledge base with a valid checksum."""
     header = header if isinstance(header, bytes) else json.dumps(header).encode()
     rest = len(header).to_bytes(8, "little") + header + body
@@ -543,18 +543,18 @@ def signed(path, header, body):
 
 @pytest.fixture
 def cache(tmp_path, monkeypatch):
-    """A knowledge base, its compiled form, and a run over both that returns what it links and what it reports."""
+    """A compiled knowledge base, a function that loads it, and the expected arrays."""
     tmp_path.chmod(0o700)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "kb.tsv").write_text("小米\t1\n雷军\t2\n小米\t3\n")
-    said = []
+    logged = []
 
     def run():
-        said.clear()
+        logged.clear()
         report = Report(verbose=True)
-        monkeypatch.setattr(report, "detail", said.append)
+        monkeypatch.setattr(report, "detail", logged.append)
         found = knowledge_cache.load_knowledge_base(["kb.tsv"], "cache", "stop", report)
-        return {name: array.tobytes() for name, array in found.items()}, list(said)
+        return {name: array.tobytes() for name, array in found.items()}, list(logged)
 
     expected, _ = run()
     (path,) = (tmp_path / "cache").iterdir()
@@ -591,22 +591,22 @@ def forged_cache_headers(header):
                 yield {**header, "about": {**about, name: value}}
 
 
-def test_a_forged_header_of_the_cache_is_compiled_again(cache):
+def test_forged_cache_header_is_compiled_again(cache):
     path, run, expected = cache
     header, body = cache_parts(path)
     headers = [*forged_cache_headers(header), *ODD_HEADERS, b" " * (1 << 21)]
     for number, forged in enumerate(headers):
-        signed(path, forged, body)
+        write_signed(path, forged, body)
         if isinstance(forged, bytes) or (number % 7 == 0 and forged["arrays"] == header["arrays"]):
-            found, told = run()
-            assert found == expected and any("is compiled again" in line for line in told), forged
-        else:  # without compiling it again each time; another array may have fewer values, and fit
+            found, reported = run()
+            assert found == expected and any("is compiled again" in line for line in reported), forged
+        else:  # without compiling each time; a changed array may have fewer values and be valid
             kept = knowledge_cache._open_cached(os.fspath(path), 1, Report(verbose=False))
             assert kept is None or forged["arrays"] != header["arrays"], forged
 
 
 @pytest.mark.parametrize("harm", ["cut", "longer", "empty", "mark", "sparse"])
-def test_a_damaged_cache_is_compiled_again(cache, harm):
+def test_damaged_cache_is_compiled_again(cache, harm):
     path, run, expected = cache
     data = path.read_bytes()
     if harm == "sparse":
@@ -615,13 +615,13 @@ def test_a_damaged_cache_is_compiled_again(cache, harm):
     else:
         path.write_bytes({"cut": data[:-1], "longer": data + b"x", "empty": b"", "mark": data[:15]}[harm])
     start = time.monotonic()
-    found, told = run()
-    assert found == expected and any("is compiled again" in line for line in told)
+    found, reported = run()
+    assert found == expected and any("is compiled again" in line for line in reported)
     assert time.monotonic() - start < 60
     assert not any("is compiled again" in line for line in run()[1])
 
 
-def test_another_process_that_cannot_map_the_cache_says_so(cache):
+def test_failed_map_of_cache_is_input_error(cache):
     path, _, _ = cache
     array_file._map_again(os.fspath(path))
     path.write_bytes(b"x")
@@ -629,7 +629,7 @@ def test_another_process_that_cannot_map_the_cache_says_so(cache):
         array_file._map_again(os.fspath(path))
 
 
-def test_the_memory_of_a_forged_model_stays_small(tmp_path, base, arrays):
+def test_forged_model_needs_little_memory(tmp_path, base, arrays):
     bomb(tmp_path / "m.npz", arrays, "learned.data", 1 << 28)
     (tmp_path / "kb.tsv").write_text("小米\t1\n")
     code = (

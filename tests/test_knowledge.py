@@ -1,4 +1,4 @@
-"""Knowledge bases and labeled texts in files: what is read, skipped and reported, and odd input."""
+"""Knowledge bases and labeled texts in files, and odd input."""
 
 import gzip
 import json
@@ -38,8 +38,8 @@ def jsonl(*objects):
 
 
 def entries_of(path, on_error="stop"):
-    told = []
-    return [one[1:] for one in knowledge.read_entries(path, on_error, told.append)], told
+    reported = []
+    return [one[1:] for one in knowledge.read_entries(path, on_error, reported.append)], reported
 
 
 def run(capsys, *arguments, code=0):
@@ -48,7 +48,7 @@ def run(capsys, *arguments, code=0):
 
 
 def links_of(capsys, kbs, text, *options):
-    """Return the (mention, id) in a text, and what is on stderr."""
+    """Return the (mention, id) pairs of a text, and stderr."""
     with open("texts", "w", encoding="utf-8") as file:
         file.write(text)
     kb_options = [word for path in kbs for word in ("--kb", path)]
@@ -88,11 +88,11 @@ HEADERS = [
 
 
 @pytest.mark.parametrize("header", HEADERS)
-def test_a_first_line_that_names_the_columns_is_skipped_and_noted(folder, capsys, header):
+def test_header_is_skipped_and_reported(folder, capsys, header):
     write(folder, "kb.tsv", f"{header}\n督工\tE1\t主持人\n")
-    found, told = entries_of("kb.tsv")
+    found, reported = entries_of("kb.tsv")
     assert [one[0] for one in found] == ["E1"]
-    assert [type(one) for one in told] == [Notice] and "line 1 is skipped" in told[0].message
+    assert [type(one) for one in reported] == [Notice] and "line 1 is skipped" in reported[0].message
     assert KnowledgeBase.from_arrays(
         compiling.load_knowledge_base(["kb.tsv"], None, "stop", Report(quiet=True))
     ).ids.all() == ["E1"]
@@ -118,18 +118,18 @@ def test_a_first_line_that_names_the_columns_is_skipped_and_noted(folder, capsys
         *("姓名学\tid2", "type\tclass\tdata", "Code\tDescription"),
     ],
 )
-def test_an_entry_about_a_word_of_headers_is_kept(folder, line):
+def test_entry_named_like_header_is_kept(folder, line):
     write(folder, "kb.tsv", f"{line}\n督工\tE1\n")
-    found, told = entries_of("kb.tsv")
-    assert len(found) == 2 and not told
+    found, reported = entries_of("kb.tsv")
+    assert len(found) == 2 and not reported
 
 
 def test_only_the_first_line_is_a_header(folder):
     write(folder, "kb.tsv", "督工\tE1\nname\tid\n")
     assert [one[1] for one in entries_of("kb.tsv")[0]] == ["督工", "name"]
     write(folder, "blank.tsv", "\n \nname\tid\n督工\tE1\n")
-    found, told = entries_of("blank.tsv")
-    assert [one[1] for one in found] == ["督工"] and "line 3 is skipped" in told[0].message
+    found, reported = entries_of("blank.tsv")
+    assert [one[1] for one in found] == ["督工"] and "line 3 is skipped" in reported[0].message
 
 
 @pytest.mark.parametrize(
@@ -137,26 +137,26 @@ def test_only_the_first_line_is_a_header(folder):
     ["id\tname", "kb_id\tsubject\tdescription", "编号\t名称", "name\tdescription\tid", "item\titemLabel", "QID\tLabel"],
 )
 @pytest.mark.parametrize("on_error", ["stop", "skip"])
-def test_a_header_in_another_order_is_an_error(folder, header, on_error):
+def test_header_in_other_order_is_error(folder, header, on_error):
     write(folder, "kb.tsv", f"{header}\nE1\t督工\n")
     with pytest.raises(InputError, match=r"kb\.tsv:1: has columns in the order .*put the names first"):
         entries_of("kb.tsv", on_error)
 
 
 @pytest.mark.parametrize("rows", ["E1\t督工\nE2\t小米\n", "12\tNew York\n", "Q1\t北京\t城市\nQ2\tNew York\n"])
-def test_swapped_columns_are_a_warning(folder, capsys, rows):
+def test_swapped_columns_warn(folder, capsys, rows):
     write(folder, "kb.tsv", rows)
     for _ in range(2):
         assert "warning: kb.tsv: the names are codes" in links_of(capsys, ["kb.tsv"], "督工")[1]
 
 
 @pytest.mark.parametrize("rows", ["5G\tE1\n3M\tE2\n", "B2B\tb2b\n", "A1 road\tA1 road\n", "督工\tE1\nC919\t大飞机\n"])
-def test_columns_in_order_are_no_warning(folder, capsys, rows):
+def test_columns_in_order_do_not_warn(folder, capsys, rows):
     write(folder, "kb.tsv", rows)
     assert not links_of(capsys, ["kb.tsv"], "督工")[1]
 
 
-def test_quotation_marks_around_all_cells_are_a_warning(folder, capsys):
+def test_quotes_around_all_cells_warn(folder, capsys):
     write(folder, "kb.tsv", '"name"\t"id"\n"督工"\t"E1"\n')
     assert "in quotation marks" in links_of(capsys, ["kb.tsv"], "督工")[1]
     write(folder, "some.tsv", '"督工"\t"E1"\n小米\tE2\n')
@@ -174,7 +174,7 @@ def test_quotation_marks_around_all_cells_are_a_warning(folder, capsys):
         ("小米\n", "has no tab and id after a name; give TSV"),
     ],
 )
-def test_another_format_is_an_error_that_names_it(folder, capsys, text, what):
+def test_other_format_is_error_with_its_name(folder, capsys, text, what):
     write(folder, "kb.txt", text)
     assert f"error: kb.txt:1: {what}" in run(capsys, "--kb", "kb.txt", "x", code=1).err
 
@@ -217,9 +217,7 @@ def append_file(path, data):
 
 @pytest.mark.parametrize("change", [replace_file, type(Path()).write_bytes, append_file])
 @pytest.mark.parametrize("compressed", [False, True])
-def test_a_knowledge_base_that_changes_before_it_is_compiled_is_not_kept(
-    folder, capsys, monkeypatch, change, compressed
-):
+def test_knowledge_base_changed_before_compiling_is_not_cached(folder, capsys, monkeypatch, change, compressed):
     pack = gzip.compress if compressed else bytes
     path = folder / "kb.tsv"
     path.write_bytes(pack("小米\t1\n".encode()))
@@ -240,7 +238,7 @@ def test_a_knowledge_base_that_changes_before_it_is_compiled_is_not_kept(
     assert not [*(folder / "cache" / "kxcli" / "kb").iterdir()]
 
 
-def test_messages_name_the_right_file(folder, capsys):
+def test_messages_have_the_right_file(folder, capsys):
     write(folder, "a.jsonl", jsonl({"subject_id": "1", "subject": "小米"}, {"subject_id": "2"}))
     write(folder, "b.tsv", "name\tid\n粟\t1\n大米\t3\n\t4\n")
     write(folder, "c.jsonl", "\n" + jsonl({"subject_id": "3", "subject": "稻", "type": ["Food"]}, {"no": 1}))
@@ -335,7 +333,7 @@ LABELS = [
 
 
 @pytest.mark.parametrize("label", LABELS)
-def test_a_model_of_one_text_warns_and_has_no_extreme_threshold(folder, capsys, label):
+def test_model_of_one_text_warns_and_has_moderate_threshold(folder, capsys, label):
     write(folder, "kb.tsv", "督工\tE1\n小米\tE2\n督\tE3\n苹果\tE4\n")
     write(folder, "one.jsonl", jsonl(label))
     err = run(capsys, "--kb", "kb.tsv", "--train", "one.jsonl", "--model", "m.npz").err
@@ -353,7 +351,7 @@ def test_one_labeled_text_does_not_stop_other_links(folder, capsys):
     assert found == [("督工", "E1"), ("小米", "E2"), ("苹果", "E4")]
 
 
-def test_many_labeled_texts_give_no_warning(folder, capsys):
+def test_many_labeled_texts_do_not_warn(folder, capsys):
     write(folder, "kb.tsv", "督工\tE1\n小米\tE2\n")
     label = [{"mention": "督工", "offset": 0, "kb_id": "E1"}]
     write(folder, "many.jsonl", jsonl(*({"text": f"督工说{n}次", "mention_data": label} for n in range(25))))
@@ -384,7 +382,7 @@ def value_of(option):
 
 
 @pytest.mark.parametrize("mode", ["train", "evaluate"])
-def test_an_option_without_effect_is_a_usage_error(capsys, mode):
+def test_option_without_effect_is_usage_error(capsys, mode):
     modes = {"train": ["--train", "labels", "--model", "out"], "evaluate": ["--evaluate", "gold"]}
     params = cli.get_command(None, "entity-link").params
     assert USED[mode] < {param.name for param in params}
@@ -402,7 +400,7 @@ def test_an_option_without_effect_is_a_usage_error(capsys, mode):
     assert f"INPUT has no effect with --{mode}; remove it" in run(capsys, "--kb", "kb", *modes[mode], "x", code=2).err
 
 
-def test_the_number_of_jobs_in_the_environment_is_no_error(folder, capsys, monkeypatch):
+def test_jobs_in_environment_is_accepted(folder, capsys, monkeypatch):
     monkeypatch.setenv("KXCLI_JOBS", "2")
     write(folder, "kb.tsv", "督工\tE1\n")
     write(
@@ -449,7 +447,7 @@ ANY_JSON = st.recursive(
 
 
 def rows_of(*fields):
-    """Return files of JSON objects that have some of the fields, with whatever in them."""
+    """Return files of JSON objects with some of the fields and any values."""
     objects = st.dictionaries(st.sampled_from(fields), ANY_JSON, max_size=len(fields))
     return st.lists(objects.map(lambda one: json.dumps(one).encode() + b"\n"), max_size=4).map(b"".join)
 
@@ -475,7 +473,7 @@ ANY_FILE = settings(
 
 @ANY_FILE
 @given(KB_FILES, st.sampled_from(["stop", "skip", "replace"]))
-def test_any_file_is_a_knowledge_base_or_an_input_error(folder, data, on_error):
+def test_any_file_is_knowledge_base_or_input_error(folder, data, on_error):
     write(folder, "any", data)
     try:
         arrays = compiling.load_knowledge_base(["any"], str(folder / "kb"), on_error, Report(quiet=True))
@@ -488,7 +486,7 @@ def test_any_file_is_a_knowledge_base_or_an_input_error(folder, data, on_error):
 
 @ANY_FILE
 @given(TEXT_FILES, st.sampled_from(["stop", "skip", "replace"]))
-def test_any_file_has_labeled_texts_or_is_an_input_error(folder, data, on_error):
+def test_any_file_is_labeled_texts_or_input_error(folder, data, on_error):
     write(folder, "any", data)
     try:
         found = list(read_labeled_texts("any", on_error, lambda loss: None))

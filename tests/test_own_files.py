@@ -1,4 +1,4 @@
-"""Files that the program writes and reads back: whose they are, what they may hold, and what damage to them does."""
+"""Files that the program writes and reads back: owners, content, damage."""
 
 import fcntl
 import hashlib
@@ -24,12 +24,12 @@ from kxcli.storage.private_files import UnsafeError, make_private_folder, open_p
 
 is_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can play another user")
 NOBODY = 65534
-SHELF = b"kxcli partial 2\n"
+MARK = b"kxcli partial 2\n"
 
 
 @pytest.fixture
 def here(tmp_path, monkeypatch):
-    """An empty folder that only this user can write to, as the current one."""
+    """A private empty folder as the current one."""
     tmp_path.chmod(0o700)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -54,33 +54,33 @@ def count(run, **options):
     return run("wordcount", "-j", 1, "--checkpoint", "ck", "a.txt", **options)
 
 
-def kept(folder="ck"):
-    """Return the one file that a run kept."""
+def find_partial(folder="ck"):
+    """Return the one file of a checkpoint."""
     (path,) = Path(folder).rglob("*.partial")
     return str(path)
 
 
-def signed(path, head, data):
-    """Write a file of a checkpoint, with a valid checksum."""
+def write_signed(path, head, data):
+    """Write a file of a checkpoint with a valid checksum."""
     head = head if isinstance(head, bytes) else json.dumps(head).encode()
     length = len(head).to_bytes(8, "little")
     with open(path, "wb") as file:
-        file.write(SHELF + hashlib.sha256(length + head + data).digest() + length + head + data)
+        file.write(MARK + hashlib.sha256(length + head + data).digest() + length + head + data)
 
 
-def opened(path):
+def read_partial(path):
     """Return the head and the data of a file of a checkpoint."""
     with open(path, "rb") as file:
-        data = file.read()[len(SHELF) + 32 :]
+        data = file.read()[len(MARK) + 32 :]
     stop = 8 + int.from_bytes(data[:8], "little")
     return json.loads(data[8:stop]), data[stop:]
 
 
-# Whose a folder is
+# Owners of folders
 
 
 @pytest.mark.parametrize("mode", [0o777, 0o1777, 0o770, 0o720, 0o702, 0o2775])
-def test_a_checkpoint_where_others_can_write_is_refused_with_the_fix(here, run, mode):
+def test_writable_checkpoint_is_refused_with_fix(here, run, mode):
     (here / "a.txt").write_text("好人\n")
     (here / "ck").mkdir()
     (here / "ck").chmod(mode)
@@ -94,7 +94,7 @@ def test_a_checkpoint_where_others_can_write_is_refused_with_the_fix(here, run, 
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o002, 0o022, 0o077])
-def test_a_checkpoint_is_made_for_its_user_alone(here, run, umask):
+def test_new_checkpoint_is_private(here, run, umask):
     (here / "a.txt").write_text("好人\n")
     before = os.umask(umask)
     try:
@@ -108,13 +108,13 @@ def test_a_checkpoint_is_made_for_its_user_alone(here, run, umask):
 
 
 @is_root
-def test_a_checkpoint_of_another_user_is_refused(here, run):
+def test_checkpoint_of_other_user_is_refused(here, run):
     (here / "a.txt").write_text("好人\n")
     count(run)
-    path = kept()
-    head, data = opened(path)
-    signed(path, head, data.replace("好人".encode(), "坏蛋".encode()))
-    assert count(run).out == "坏蛋\t1\n"  # so a checksum alone shows nothing
+    path = find_partial()
+    head, data = read_partial(path)
+    write_signed(path, head, data.replace("好人".encode(), "坏蛋".encode()))
+    assert count(run).out == "坏蛋\t1\n"  # with a valid checksum
     for foreign in ("ck", os.path.dirname(path), "ck/lock"):
         os.chown(foreign, NOBODY, NOBODY)
         err = count(run, code=1).err
@@ -127,8 +127,8 @@ def test_a_checkpoint_of_another_user_is_refused(here, run):
 
 
 @is_root
-def test_what_another_user_plants_is_neither_read_nor_written(here, run):
-    """Another user prepares the folder; then it is given to this one, as an unpacked archive would be."""
+def test_files_of_other_user_are_neither_read_nor_written(here, run):
+    """Another user makes the folder, which then belongs to this one, like an unpacked archive."""
     (here / "a.txt").write_text("好人\n")
     (here / "secret").write_text("secret")
     here.chmod(0o777)
@@ -144,7 +144,7 @@ def test_what_another_user_plants_is_neither_read_nor_written(here, run):
     assert (here / "secret").read_text() == "secret"
 
 
-def test_a_link_of_ones_own_to_a_checkpoint_is_followed(here, run):
+def test_own_link_to_checkpoint_is_followed(here, run):
     (here / "a.txt").write_text("好人\n")
     (here / "disk").mkdir()
     (here / "ck").symlink_to("disk")
@@ -169,10 +169,10 @@ SPECIAL = {
 
 
 @pytest.mark.parametrize("special", SPECIAL)
-def test_nothing_but_a_regular_file_is_taken_from_a_checkpoint(here, run, special):
+def test_special_file_in_checkpoint_is_ignored(here, run, special):
     (here / "a.txt").write_text("好人\n")
     count(run)
-    path = kept()
+    path = find_partial()
     os.rename(path, "other")
     SPECIAL[special](path)
     captured = count(run)
@@ -180,12 +180,12 @@ def test_nothing_but_a_regular_file_is_taken_from_a_checkpoint(here, run, specia
     assert f"kxcli: {path}: is " in captured.err and "; what was in it is computed again\n" in captured.err
     assert "found 0 of 1 task done" in captured.err
     assert os.path.exists("other")
-    if special != "folder":  # which nobody but its owner may remove
+    if special != "folder":  # only its owner may remove it
         assert "found 1 of 1 task done" in count(run).err
 
 
 @pytest.mark.parametrize("special", SPECIAL)
-def test_nothing_but_a_regular_file_is_locked(here, run, special):
+def test_special_file_as_lock_is_error(here, run, special):
     (here / "a.txt").write_text("好人\n")
     (here / "other").write_text("")
     (here / "ck").mkdir(mode=0o700)
@@ -196,21 +196,21 @@ def test_nothing_but_a_regular_file_is_locked(here, run, special):
 
 
 @pytest.mark.parametrize("name", ["ck", "ck/lock"])
-def test_a_file_instead_of_the_folder_is_one_message(here, run, name):
+def test_file_instead_of_folder_is_error(here, run, name):
     (here / "a.txt").write_text("好人\n")
     (here / "ck").write_text("x")
     err = run("wordcount", "--checkpoint", name, "a.txt", code=1).err
     assert err.startswith(f"kxcli: error: {name}: ") and err.count("\n") == 1 and "--checkpoint" in err
 
 
-def test_a_lock_that_a_dead_run_left_does_not_matter(here, run):
+def test_lock_of_ended_run_is_ignored(here, run):
     (here / "a.txt").write_text("好人\n")
     (here / "ck").mkdir(mode=0o700)
     (here / "ck" / "lock").write_text("")
     assert count(run).out == "好人\t1\n"
 
 
-def test_a_lock_that_the_disk_refuses_is_not_taken_for_another_run(here, run, monkeypatch):
+def test_unsupported_lock_is_error(here, run, monkeypatch):
     (here / "a.txt").write_text("好人\n")
 
     def refuse(handle, operation):
@@ -222,7 +222,7 @@ def test_a_lock_that_the_disk_refuses_is_not_taken_for_another_run(here, run, mo
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root can write anywhere")
-def test_a_checkpoint_that_is_read_only_is_one_message(here, run):
+def test_read_only_checkpoint_is_error(here, run):
     (here / "a.txt").write_text("好人\n")
     (here / "ck").mkdir(mode=0o500)
     err = count(run, code=1).err
@@ -230,7 +230,7 @@ def test_a_checkpoint_that_is_read_only_is_one_message(here, run):
 
 
 @is_root
-def test_a_checkpoint_on_a_read_only_disk_is_one_message(here, run, small_disk):
+def test_checkpoint_on_read_only_disk_is_error(here, run, small_disk):
     (here / "a.txt").write_text("好人\n")
     mount = [shutil.which("mount"), "-o", "remount,ro", str(small_disk)]
     if subprocess.run(mount, capture_output=True).returncode:
@@ -240,7 +240,7 @@ def test_a_checkpoint_on_a_read_only_disk_is_one_message(here, run, small_disk):
         assert err.startswith(f"kxcli: error: {folder}: Read-only file system; ") and err.count("\n") == 1
 
 
-def test_one_rule_holds_for_the_checkpoint_and_the_cache(here, run):
+def test_checkpoint_and_cache_refuse_the_same_folders(here, run):
     (here / "kb.tsv").write_text("小米\t1\n")
     (here / "a.txt").write_text("小米\n")
     (here / "cache").mkdir()
@@ -257,7 +257,7 @@ def test_one_rule_holds_for_the_checkpoint_and_the_cache(here, run):
 
 
 @pytest.mark.parametrize("special", SPECIAL)
-def test_nothing_but_a_regular_file_is_taken_from_the_cache(here, run, special):
+def test_special_file_in_cache_is_ignored(here, run, special):
     (here / "kb.tsv").write_text("小米\t1\n")
     (here / "a.txt").write_text("小米\n")
     use = ("entity-link", "--kb", "kb.tsv", "--kb-cache", "cache", "-j", 1, "-v", "a.txt")
@@ -272,7 +272,7 @@ def test_nothing_but_a_regular_file_is_taken_from_the_cache(here, run, special):
         assert f"cache/{name}: has the knowledge base" in run(*use).err
 
 
-def test_private_folders_and_files_are_recognized(tmp_path):
+def test_private_folders_and_files(tmp_path):
     make_private_folder(f"{tmp_path}/a/b/")
     assert stat.S_IMODE(os.stat(tmp_path / "a" / "b").st_mode) == 0o700
     path = tmp_path / "file"
@@ -291,7 +291,7 @@ def test_private_folders_and_files_are_recognized(tmp_path):
         open_private(str(tmp_path / "none"))
 
 
-# What a checkpoint holds
+# Content of a checkpoint
 
 DEEP = b"[" * 100_000
 HEADS = {
@@ -327,12 +327,12 @@ HEADS = {
 
 
 @pytest.mark.parametrize("head", HEADS)
-def test_a_forged_head_of_a_checkpoint_is_computed_again(here, run, head):
+def test_forged_checkpoint_head_is_computed_again(here, run, head):
     (here / "a.txt").write_text("好人\n")
     count(run)
-    path = kept()
-    _, data = opened(path)
-    signed(path, HEADS[head], data)
+    path = find_partial()
+    _, data = read_partial(path)
+    write_signed(path, HEADS[head], data)
     captured = count(run)
     assert captured.out == "好人\t1\n"
     first, *_ = captured.err.splitlines()
@@ -359,15 +359,15 @@ MESSAGES = [
 
 
 @pytest.mark.parametrize("message", MESSAGES, ids=repr)
-def test_a_forged_message_in_a_checkpoint_is_computed_again(here, run, message):
+def test_forged_checkpoint_message_is_computed_again(here, run, message):
     with pytest.raises(ValueError, match="a message"):
         diagnostics.from_json(message)
     (here / "a.txt").write_text("好人\n")
     count(run)
-    path = kept()
-    head, data = opened(path)
+    path = find_partial()
+    head, data = read_partial(path)
     head["tasks"][0][2] = [message]
-    signed(path, head, data)
+    write_signed(path, head, data)
     captured = count(run)
     assert captured.out == "好人\t1\n" and f"{path}: is damaged (its messages" in captured.err
 
@@ -376,34 +376,34 @@ def test_a_forged_message_in_a_checkpoint_is_computed_again(here, run, message):
     "message",
     [{"path": "/etc/passwd", "message": "x"}, {"kind": "x", "count": 1, "places": [["fifo", 1, 10]]}],
 )
-def test_a_message_about_another_file_is_not_reported(here, run, message):
-    os.mkfifo("fifo")  # counting its lines would never end
+def test_message_about_other_file_is_not_reported(here, run, message):
+    os.mkfifo("fifo")  # its lines have no end
     (here / "a.txt").write_text("好人\n")
     count(run)
-    path = kept()
-    head, data = opened(path)
+    path = find_partial()
+    head, data = read_partial(path)
     head["tasks"][0][2] = [message]
-    signed(path, head, data)
+    write_signed(path, head, data)
     captured = count(run)
     assert captured.out == "好人\t1\n" and "passwd" not in captured.err and "fifo" not in captured.err
 
 
-def test_a_long_head_is_damage(here, run):
+def test_long_head_is_damage(here, run):
     (here / "a.txt").write_text("好人\n")
     count(run)
-    path = kept()
+    path = find_partial()
     for length in (2**64 - 1, 2**63, 1 << 30, 10**6):
         with open(path, "r+b") as file:
-            file.seek(len(SHELF) + 32)
+            file.seek(len(MARK) + 32)
             rest = length.to_bytes(8, "little") + file.read()[8:]
-            file.seek(len(SHELF))
+            file.seek(len(MARK))
             file.write(hashlib.sha256(rest).digest() + rest)
         captured = count(run)
         assert captured.out == "好人\t1\n" and f"{path}: is damaged; " in captured.err
-        path = kept()
+        path = find_partial()
 
 
-# What is declared
+# Declarations
 
 FIELD = schema.RecordField(
     {
@@ -434,7 +434,7 @@ def test_declared_values_are_accepted():
         *[("table", value) for value in (None, [], {"a": 3.0}, {"a": True}, {"a": None})],
     ],
 )
-def test_anything_else_is_refused_by_the_name_of_its_field(name, value):
+def test_other_values_are_refused_with_field_name(name, value):
     with pytest.raises(schema.SchemaError, match=rf"^the header\.{name}") as error:
         schema.parse(json.dumps({**VALUE, name: value}).encode(), FIELD)
     assert len(str(error.value)) < 200
@@ -442,12 +442,12 @@ def test_anything_else_is_refused_by_the_name_of_its_field(name, value):
         schema.parse(json.dumps({key: value for key, value in VALUE.items() if key != name}).encode(), FIELD)
 
 
-def test_the_program_starts_without_numpy():
+def test_storage_needs_no_numpy():
     code = "import sys, kxcli.schema, kxcli.storage.private_files; assert 'numpy' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
 
 
-# What is in a partial
+# Content of a partial
 
 TEXT = "今天天气很好，我们去公园散步。明天下雨，他们在北京看书。\n小米和苹果 \0 AB\n" * 20
 JOBS = {
@@ -462,8 +462,8 @@ JOBS = {
 }
 
 
-def harmed(data, rng):
-    """Return bytes with some changed, cut out, or put in."""
+def harm(data, rng):
+    """Return bytes with some changed, removed or added."""
     data = bytearray(data)
     for _ in range(rng.randint(1, 4)):
         at = rng.randrange(len(data) + 1)
@@ -505,19 +505,19 @@ def forge_partials(run, here, job, seeds):
             path.write_bytes(data)
         os.chmod("ck", 0o700)
         path = rng.choice(sorted(whole))
-        head, data = opened(path)
-        forged = harmed(data, rng)
+        head, data = read_partial(path)
+        forged = harm(data, rng)
         if len(head["sizes"]) == 1:
             head["sizes"] = [len(forged)]
-        signed(path, head, forged)
+        write_signed(path, head, forged)
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # numpy's, of counts below 0
-            code = main([*map(str, use), "-o", "out"])  # which may have any bytes
+            warnings.simplefilter("ignore")  # by numpy, of counts below 0
+            code = main([*map(str, use), "-o", "out"])  # may have any bytes
         captured = run.capsys.readouterr()
         assert code in (0, 1) and "Traceback" not in captured.err, seed
         if code:
             n_refused += 1
-            # What is only noticed after the partials are merged cannot be told from a bug.
+            # Damage that shows after merging looks like a bug.
             assert (
                 re.search("damaged|memory ran out|internal error", captured.err)
                 and captured.err.count("kxcli: error: ") == 1
@@ -526,7 +526,7 @@ def forge_partials(run, here, job, seeds):
 
 
 @pytest.mark.parametrize("job", JOBS)
-def test_a_forged_partial_is_an_error_or_another_result(here, run, job):
+def test_forged_partial_is_error_or_other_result(here, run, job):
     forge_partials(run, here, job, range(12))
 
 
@@ -537,7 +537,7 @@ def test_many_forged_partials_are_errors_or_other_results(here, run, job):
 
 
 @pytest.mark.parametrize("error", [KeyError("x"), ValueError("x"), TypeError("x"), IndexError("x")])
-def test_a_bug_after_the_counting_is_not_taken_for_damage(here, capsys, monkeypatch, error):
+def test_bug_after_counting_is_not_damage(here, capsys, monkeypatch, error):
     def fail(*_, **__):
         raise error
 

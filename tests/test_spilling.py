@@ -1,4 +1,4 @@
-"""Partials that are handed on early: dumped, mapped, merged and split in any way, they give the rows of one Counter."""
+"""Partials that are dumped, mapped, merged and split give the rows of one Counter."""
 
 import functools
 import random
@@ -38,7 +38,7 @@ row_dicts = st.dictionaries(keys, numbers, max_size=12)
 
 @pytest.fixture(params=[1, 3, 1024])
 def block(request, monkeypatch):
-    """How many rows a block has."""
+    """The number of rows of a block."""
     monkeypatch.setattr(of_rows, "BLOCK_ROWS", request.param)
     return request.param
 
@@ -50,14 +50,14 @@ def run_of(rows):
 
 
 def all_rows(blocks):
-    """Return the rows of a run, which has to be in order."""
+    """Return the rows of a run; they must be in order."""
     found = [row for keys, numbers in blocks for row in zip(keys, numbers, strict=True)]
     assert [key for key, _ in found] == sorted({key for key, _ in found})
     return dict(found)
 
 
 @given(rows=row_dicts)
-def test_rows_outlive_bytes_and_files(block, rows):
+def test_rows_survive_encoding(block, rows):
     data = b"".join(encode_run(run_of(rows)))
     for form in data, memoryview(data), mapped(data):
         blocks = list(decode_run(form))
@@ -67,7 +67,7 @@ def test_rows_outlive_bytes_and_files(block, rows):
 
 
 @given(rows=st.dictionaries(st.one_of(keys, keys.map(lambda key: key * 20)), numbers, max_size=12))
-def test_a_block_ends_with_the_row_that_fills_it(monkeypatch, rows):
+def test_block_ends_with_row_that_fills_it(monkeypatch, rows):
     monkeypatch.setattr(of_rows, "BLOCK_ROWS", 5)
     monkeypatch.setattr(of_rows, "BLOCK_CHARACTERS", 30)
     blocks = list(decode_run(b"".join(encode_run(run_of(rows)))))
@@ -79,8 +79,8 @@ def test_a_block_ends_with_the_row_that_fills_it(monkeypatch, rows):
     assert list(decode_run(b"".join(encode_run(one_by_one)))) == blocks
 
 
-def test_long_keys_are_merged_with_few_of_them_in_memory():
-    """Of 3 runs of 60 keys of 200,000 characters, 12 MB each, hardly more is in memory than a few keys of each."""
+def test_long_keys_are_merged_in_little_memory():
+    """Runs of 12 MB with keys of 200,000 characters are merged with a few keys in memory."""
     rows = {f"{number:04d}" * 50_000: number + 1 for number in range(60)}
     runs = [mapped(b"".join(encode_run(run_of(rows)))) for _ in range(3)]
     expected = [(key[:4], 3 * number) for key, number in rows.items()]
@@ -99,7 +99,7 @@ def test_long_keys_are_merged_with_few_of_them_in_memory():
 
 
 @given(several=st.lists(row_dicts, max_size=12), most=st.integers(2, 4))
-def test_however_many_runs_there_are_few_are_open_at_a_time(monkeypatch, several, most):
+def test_few_runs_are_open_at_a_time(monkeypatch, several, most):
     opened = []
 
     def watched(runs):
@@ -116,7 +116,7 @@ def test_however_many_runs_there_are_few_are_open_at_a_time(monkeypatch, several
 
 
 @given(several=st.lists(row_dicts, max_size=6), draw=st.randoms(use_true_random=False))
-def test_merged_runs_are_one_run_of_the_sums(block, several, draw):
+def test_merged_run_has_sums(block, several, draw):
     expected = {}
     for rows in several:
         for key, number in rows.items():
@@ -146,8 +146,8 @@ def test_many_runs_are_merged_a_few_at_a_time(block, tmp_path, several):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_run_that_is_read_stays_on_disk():
-    """Of 5 runs of 20,000 rows hardly more is in memory than a block of each; all of it would take some 10 MB."""
+def test_pages_of_run_leave_memory():
+    """Five runs of 20,000 rows are merged with about a block of each in memory."""
     rows = {f"{number * 7919 % 1_000_003:07d}": number for number in range(20_000)}
     runs = [mapped(b"".join(encode_run(run_of(rows)))) for _ in range(5)]
     del rows
@@ -159,12 +159,12 @@ def test_a_run_that_is_read_stays_on_disk():
         tracemalloc.stop()
 
 
-def test_a_folder_that_cannot_be_written_is_told(tmp_path):
+def test_unwritable_folder_is_output_error(tmp_path):
     with pytest.raises(OutputError, match="TMPDIR"):
         Scratch(lambda: str(tmp_path / "gone"), 1).open_run_file()
 
 
-# Keys of rows
+# Keys
 
 
 @given(
@@ -172,7 +172,7 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path):
     is_grouped=st.booleans(),
     orders=st.sampled_from([(1, 1), (2, 2), (1, 99)]),
 )
-def test_keys_come_in_the_order_of_groups_words_and_orders(rows, is_grouped, orders):
+def test_key_order_is_group_word_order(rows, is_grouped, orders):
     if not is_grouped:
         rows = [("", word, order) for _, word, order in rows]
     if orders[0] == orders[1]:
@@ -195,7 +195,7 @@ def test_keys_come_in_the_order_of_groups_words_and_orders(rows, is_grouped, ord
 SEGMENTATIONS = [
     Segmentation("space"),
     Segmentation("char"),
-    Segmentation("regex", pattern=r"\w[\w ]?"),  # tokens with spaces: "a b" is a word, and two
+    Segmentation("regex", pattern=r"\w[\w ]?"),  # tokens with spaces: "a b" is one word, or two
     Segmentation("regex", pattern=r"(?s)."),
 ]
 texts = st.text(st.one_of(st.sampled_from("aab  的\x00\x01\x02\r𠮷，"), characters), max_size=15)
@@ -215,8 +215,8 @@ def countings(draw):
     )
 
 
-def passed_on(job, partials, draw):
-    """Merge partials in random order, on their way dumped, mapped, loaded and split at random."""
+def merge_at_random(job, partials, draw):
+    """Merge partials in random order; dump, map, load and split them at random."""
     partials = list(partials)
     while True:
         draw.shuffle(partials)
@@ -235,14 +235,14 @@ def passed_on(job, partials, draw):
 
 @given(records=records, counting=countings(), draw=st.randoms(use_true_random=False))
 @settings(max_examples=200)
-def test_partials_on_any_way_give_what_one_partial_gives(block, records, counting, draw):
+def test_partials_merge_to_same_result(block, records, counting, draw):
     if not counting.is_grouped:
         records = [record._replace(group="") for record in records]
     job = WordCount(counting)
     job.setup(None)
     whole = job.finish(job.map(records))
     partials = [job.map([record]) for record in records] or [job.map([])]
-    merged_ = job.finish(passed_on(job, partials, draw))
+    merged_ = job.finish(merge_at_random(job, partials, draw))
     assert list(merged_) == list(whole)
     assert without_nothing(merged_.totals) == without_nothing(whole.totals)
 
@@ -252,7 +252,7 @@ def without_nothing(totals):
 
 
 @given(records=records, counting=countings(), n=st.integers(1, 5))
-def test_split_partials_hold_each_word_once_by_its_hash_alone(block, records, counting, n):
+def test_split_by_hash_has_each_word_once(block, records, counting, n):
     job = WordCount(counting)
     job.setup(None)
     if not counting.is_grouped:
@@ -284,7 +284,7 @@ def totals_of(counts):
     ],
     ids=["words", "n-grams", "groups"],
 )
-def test_what_is_dumped_and_mapped_weighs_nothing_and_ranks_alike(tmp_path, counting):
+def test_mapped_partial_weighs_nothing_and_ranks_alike(tmp_path, counting):
     draw = random.Random(3)
     words = ["".join(draw.choices("天地玄黄宇宙", k=draw.randint(1, 6))) for _ in range(3000)]
     texts = [
@@ -306,7 +306,7 @@ def test_what_is_dumped_and_mapped_weighs_nothing_and_ranks_alike(tmp_path, coun
 
 
 @pytest.mark.parametrize("orders", [(1, 1), (1, 2)], ids=str)
-def test_the_weight_is_about_the_memory_that_is_taken(orders):
+def test_weight_approximates_memory(orders):
     draw = random.Random(5)
     texts = [Text(" ".join("".join(draw.choices("天地玄黄宇宙洪荒", k=6)) for _ in range(50))) for _ in range(400)]
     job = WordCount(Counting(Segmentation("space"), orders=orders, has_documents=True))
@@ -322,8 +322,8 @@ def test_the_weight_is_about_the_memory_that_is_taken(orders):
 
 
 @pytest.mark.parametrize("options", [{}, {"sort": "word", "top": 70}], ids=["count", "word"])
-def test_long_words_are_summed_and_ranked_in_little_memory(tmp_path, options):
-    """Of 80 words of 200,000 characters, 16 MB, hardly more is in memory than some of them."""
+def test_long_words_are_ranked_in_little_memory(tmp_path, options):
+    """Words of 16 MB are ranked with some of them in memory."""
     scratch = Scratch(lambda: str(tmp_path), 1 << 20)
     expected = [(f"{number:02d}", 1 + number % 7) for number in range(80)]
     expected = sorted(expected, key=lambda row: (-row[1], row[0]))[: options.get("top")]

@@ -1,4 +1,4 @@
-"""Tallies: whatever form counts are in, in memory or on disk, they are those of a plain Counter."""
+"""Tallies in memory and on disk have the counts of a plain Counter."""
 
 import functools
 import random
@@ -33,7 +33,7 @@ many_words = st.lists(st.lists(st.one_of(words, st.just("")), max_size=20), min_
 
 @pytest.fixture(params=["packed", "strings", "as-set"])
 def form(request, monkeypatch):
-    """How tallies hold counts: packed from the first word, never packed, or as it is, where short lines are not."""
+    """The form of counts: always packed, never packed, or packed for long lines."""
     if request.param == "packed":
         monkeypatch.setattr(of_words, "_PACK_FROM", 0)
         monkeypatch.setattr(of_words, "_MAX_PENDING", 3)
@@ -61,7 +61,7 @@ def counted(lists):
 
 @pytest.mark.parametrize("units", [False, True], ids=["text", "units"])
 @given(lists=many_words)
-def test_lines_are_counted_as_a_counter_counts_their_words(form, units, lists):
+def test_line_counts_equal_counter(form, units, lists):
     assert tallied(lists, units=units).counts() == counted(lists)
 
 
@@ -83,7 +83,7 @@ def test_lines_are_counted_as_a_counter_counts_their_words(form, units, lists):
         "𠮷𠮷\n𠮷𠮷𠮷",
     ],
 )
-def test_empty_lines_and_odd_ones_are_counted_right(form, text):
+def test_empty_and_odd_lines(form, text):
     expected = Counter(filter(None, text.split("\n")))
     assert Tally().counts() == Counter()
     for lines in text, as_units(text):
@@ -101,7 +101,7 @@ def test_words_added_one_by_one_and_in_lines_are_counted_together(form, lists, m
 
 
 @given(lists=many_words, more=many_words)
-def test_counts_may_be_asked_for_at_any_time(form, lists, more):
+def test_counts_at_any_time(form, lists, more):
     made = tallied(lists)
     assert dict(made.counts()) == counted(lists)
     for some in more:
@@ -120,7 +120,7 @@ def test_merging_tallies_is_associative_and_commutative(form, a, b, c):
 
 
 @given(a=many_words, b=many_words, more=word_lists)
-def test_a_tally_outlives_bytes(form, a, b, more):
+def test_tally_survives_dump_and_load(form, a, b, more):
     made = tallied(a)
     data = made.dump()
     assert made.counts() == counted(a)
@@ -131,12 +131,12 @@ def test_a_tally_outlives_bytes(form, a, b, more):
     assert Tally.load(again.dump()).counts() == counted([*a, *b, more])
 
 
-def test_a_tally_of_given_counts_has_them():
+def test_tally_of_given_counts():
     assert Tally({"的": 3}).merge(Tally({"的": 1, "a": 2})).counts() == {"的": 4, "a": 2}
 
 
 @pytest.mark.full
-def test_a_long_text_of_many_words_is_counted_right_as_it_is_set():
+def test_long_text_is_counted_with_default_limits():
     draw = random.Random(5)
     vocabulary = ["".join(draw.choices("的一是在不了有a1\x00𠮷", k=draw.randint(1, 7))) for _ in range(20_000)]
     lists = [draw.choices(vocabulary, k=60_000) for _ in range(6)]
@@ -146,7 +146,7 @@ def test_a_long_text_of_many_words_is_counted_right_as_it_is_set():
 
 
 @given(given=st.lists(st.one_of(words, st.just("")), max_size=30))
-def test_short_words_outlive_packing_and_long_ones_are_handed_back(given):
+def test_short_words_survive_packing_and_long_ones_are_returned(given):
     packed, long = pack("\n".join(given))
     is_long = [len(word.encode("utf-16-le")) > 8 or word == "\0" * 4 for word in given]
     assert long == [word for word, so in zip(given, is_long, strict=True) if so]
@@ -180,7 +180,7 @@ def as_dict(pairs):
 
 @pytest.fixture(params=["as-set", "tiny"])
 def room(request, monkeypatch):
-    """How much is held: as it is set; hardly anything, and loaded keys are gone through a few at a time."""
+    """The limits: the default ones, or tiny ones, with loaded keys in small parts."""
     if request.param == "as-set":
         return None
     for name, size in [("_MAX_PENDING", 9), ("_SAMPLE", 4), ("_PIECE", 3), ("_MIN_SLOTS", 4), ("_MAX_SLOTS", 16)]:
@@ -207,14 +207,14 @@ def loaded(made):
 
 
 @given(lists=key_lists)
-def test_keys_are_counted_as_a_counter_counts_them(room, lists):
+def test_key_counts_equal_counter(room, lists):
     expected = Counter(key for some in lists for key in some)
     assert all_of(key_tally(lists), room) == expected
     assert key_tally(lists).n_distinct <= sum(map(len, lists))
 
 
 @given(a=key_lists, b=key_lists, c=key_lists)
-def test_tallies_of_keys_may_be_merged_in_any_order_and_travel_as_bytes(room, a, b, c):
+def test_key_tallies_merge_in_any_order_and_as_bytes(room, a, b, c):
     expected = Counter(key for some in [*a, *b, *c] for key in some)
     one, two, three = (key_tally(lists) for lists in (a, b, c))
     assert all_of(one.merge(two).merge(three), room) == expected
@@ -227,13 +227,13 @@ def test_tallies_of_keys_may_be_merged_in_any_order_and_travel_as_bytes(room, a,
 
 
 @given(lists=key_lists, least=st.integers(1, 4))
-def test_frequent_keys_are_those_with_such_counts(room, lists, least):
+def test_frequent_keys_reach_min_count(room, lists, least):
     expected = Counter(key for some in lists for key in some)
     got = as_dict(loaded(key_tally(lists)).select_frequent(least, room))
     assert got == {key: count for key, count in expected.items() if count >= least}
 
 
-def test_loaded_keys_come_in_ascending_parts_that_have_room(monkeypatch):
+def test_loaded_keys_are_ascending_parts_that_fit_memory(monkeypatch):
     monkeypatch.setattr(keys, "_MAX_PENDING", 50_000)
     draw = np.random.default_rng(7)
     made, slowly = KeyTally(), Counter()
@@ -251,7 +251,7 @@ def test_loaded_keys_come_in_ascending_parts_that_have_room(monkeypatch):
     assert max(len(part) for part, _ in parts) < 4 * (1 << 16) // 64
 
 
-def test_keys_are_read_wherever_they_begin_in_what_was_dumped():
+def test_dumped_keys_are_read_at_any_alignment():
     data = key_tally([[3, 1, 3, 2**64 - 1]]).dump()
     for before in range(9):
         view = mapped(bytes(before) + data)[before:]
@@ -259,23 +259,23 @@ def test_keys_are_read_wherever_they_begin_in_what_was_dumped():
 
 
 @given(lists=key_lists)
-def test_merged_keys_are_ascending_and_hold_the_sums(lists):
+def test_merged_keys_are_ascending_with_sums(lists):
     some = merge_key_runs([(as_keys(keys_), np.ones(len(keys_), dtype=np.int64)) for keys_ in lists])
     assert as_dict(some) == Counter(key for keys_ in lists for key in keys_)
 
 
-@given(known=st.lists(key_values, unique=True, max_size=60), asked=st.lists(key_values, max_size=60))
-def test_an_index_gives_each_key_its_number(monkeypatch, known, asked):
-    for fewest, room in (8, 8), (1, 1):  # the second so narrow that keys are crowded out of all tables
+@given(known=st.lists(key_values, unique=True, max_size=60), requested=st.lists(key_values, max_size=60))
+def test_index_finds_number_of_key(monkeypatch, known, requested):
+    for fewest, room in (8, 8), (1, 1):  # with the second, keys find no slot in any table
         monkeypatch.setattr(key_index, "_MIN_BITS", fewest)
         monkeypatch.setattr(key_index, "_SLOTS_PER_KEY", room)
         monkeypatch.setattr(key_index, "_PIECE", 7)
         numbers = {key: number for number, key in enumerate(known, 1)}
-        found = KeyIndex.from_keys(as_keys(known)).find(as_keys([*asked, *known]))
-        assert found.tolist() == [numbers.get(key, 0) for key in [*asked, *known]]
+        found = KeyIndex.from_keys(as_keys(known)).find(as_keys([*requested, *known]))
+        assert found.tolist() == [numbers.get(key, 0) for key in [*requested, *known]]
 
 
-def test_a_crowded_index_still_finds_all(monkeypatch):
+def test_crowded_index_finds_all_keys(monkeypatch):
     monkeypatch.setattr(key_index, "_SLOTS_PER_KEY", 1)
     draw = np.random.default_rng(3)
     known = np.unique(draw.integers(1, 1 << 40, 50_000, dtype=np.uint64))
@@ -301,7 +301,7 @@ def test_no_frequent_key_is_in_a_rare_bucket(monkeypatch, lists, bits, least):
 
 
 @given(lists=st.lists(st.lists(st.integers(0, 9), max_size=30), min_size=1, max_size=5), most=st.integers(1, 20))
-def test_small_numbers_are_counted_as_a_counter_counts_them(monkeypatch, lists, most):
+def test_dense_counts_equal_counter(monkeypatch, lists, most):
     monkeypatch.setattr(dense, "_MAX_PENDING", 13)
     expected = [Counter(n for some in lists for n in some)[n] for n in range(10)]
     parts = []
@@ -316,7 +316,7 @@ def test_small_numbers_are_counted_as_a_counter_counts_them(monkeypatch, lists, 
     assert capped.tolist() == [min(n, most) for n in expected]
 
 
-def test_buckets_leave_nearly_all_rare_keys_out():
+def test_buckets_exclude_most_rare_keys():
     made = Buckets(16, 3)
     made.add(np.arange(1, 2001, dtype=np.uint64))
     made.add(as_keys([5, 5]))
@@ -324,5 +324,5 @@ def test_buckets_leave_nearly_all_rare_keys_out():
 
 
 @given(st.lists(st.binary(max_size=9), max_size=6))
-def test_frames_come_apart_as_they_were_joined(parts):
+def test_split_parts_inverts_join_parts(parts):
     assert frames.split_parts(frames.join_parts(parts)) == parts
