@@ -74,7 +74,7 @@ def arrays():
 
 def with_header(arrays, header):
     """Return arrays with another header and a valid checksum of the arrays."""
-    header = {**header, "arrays": model_module._digest(arrays)} if isinstance(header, dict) else header
+    header = {**header, "arrays": model_module._hash_arrays(arrays)} if isinstance(header, dict) else header
     data = header if isinstance(header, bytes) else json.dumps(header).encode()
     return {**arrays, "header": np.frombuffer(data, dtype=np.uint8)}
 
@@ -112,7 +112,7 @@ def refuse(path, base):
     with pytest.raises(InputError) as error:
         model_files.load_model(os.fspath(path), base)
     message = str(error.value)
-    assert message.startswith(f"{path}: ") and message.endswith(f"; make one with --train LABELLED --model {path}")
+    assert message.startswith(f"{path}: ") and message.endswith(f"; make one with --train LABELED --model {path}")
     assert "\n" not in message and len(message) < 700 + 2 * len(str(path))
     return message.split("; ")[0].removeprefix(f"{path}: ")
 
