@@ -6,6 +6,11 @@ import click
 import pytest
 
 from kxcli.cli import COMMANDS, cli, main
+from kxcli.commands.command import Command, add_options
+from kxcli.commands.input_options import TEXT_INPUT_OPTIONS, TEXT_INPUT_RULES
+from kxcli.commands.output_options import header_rule, output_options
+from kxcli.commands.run_options import RUN_OPTIONS, RUN_RULES, shard_option
+from kxcli.commands.session import open_session
 
 
 def options_of(name):
@@ -63,8 +68,6 @@ def test_repeated_single_option_is_refused(capsys, name):
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_refuses_repeated_options(name):
-    from kxcli.commands.command import Command
-
     assert isinstance(cli.get_command(None, name), Command)
 
 
@@ -208,3 +211,65 @@ def test_user_dictionary_accepts_ngram_1(capsys, tmp_path):
     (tmp_path / "a").write_text("北京\n", encoding="utf-8")
     assert main(["wordcount", "-f", "userdict", "--ngram", "1", str(tmp_path / "a")]) == 0
     assert capsys.readouterr().out == "北京 1\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("hsic", ["-x", "x", "-y", "y", "--alpha", "nan"]),
+        ("newwords", ["--min-entropy", "nan"]),
+        ("newwords", ["--method", "pmi", "--min-pmi", "2,nan"]),
+        ("entity-link", ["--kb", "kb", "--nil-threshold", "nan"]),
+    ],
+)
+def test_nan_is_refused(capsys, name, arguments):
+    assert "nan" in usage_error_of(capsys, name, *arguments).lower()
+
+
+# A new command
+
+
+class CountCharacters:
+    """The number of texts and of their characters."""
+
+    def setup(self, shared):
+        pass
+
+    def map(self, texts):
+        sizes = [len(document.text) for document in texts]
+        return len(sizes), sum(sizes)
+
+    def merge(self, left, right):
+        return left[0] + right[0], left[1] + right[1]
+
+    def finish(self, partial):
+        return partial
+
+    def dump(self, partial):
+        return b"%d %d" % partial
+
+    def load(self, data):
+        return tuple(map(int, bytes(data).split()))
+
+
+@click.command("charcount", cls=Command, rules=(*TEXT_INPUT_RULES, header_rule("tsv", "jsonl"), *RUN_RULES))
+@add_options(*TEXT_INPUT_OPTIONS, *output_options("tsv", "jsonl"), shard_option(), *RUN_OPTIONS)
+@click.pass_context
+def command(ctx, /, **options):
+    """Count texts and characters."""
+    with (
+        open_session(ctx) as session,
+        session.open_corpus(session.specify_reader(unit="document", line_cost=10), preload=[]) as corpus,
+    ):
+        session.write_rows([corpus.run(CountCharacters(), None) or (0, 0)], ("texts", "characters"))
+
+
+def test_new_command_has_all_shared_options(capsys, tmp_path, monkeypatch):
+    monkeypatch.setitem(COMMANDS, "charcount", (__name__, "Count characters."))
+    (tmp_path / "a.txt").write_text("北京\n上海市\n" * 1000, encoding="utf-8")
+    use = ["charcount", str(tmp_path / "a.txt")]
+    for options in ((), ("-j", "2", "--shard-size", "1K"), ("-o", str(tmp_path / "out.tsv"))):
+        assert main([*use, *options]) == 0
+    assert capsys.readouterr().out == "2000\t5000\n" * 2
+    assert (tmp_path / "out.tsv").read_text() == "2000\t5000\n"
+    assert "--hidden requires --recursive." in usage_error_of(capsys, *use, "--hidden")

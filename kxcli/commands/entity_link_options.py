@@ -5,7 +5,7 @@ import click
 from kxcli.commands.command import option
 from kxcli.commands.input_options import TEXT_INPUT_RULES
 from kxcli.commands.option_rules import EXCLUDES, NO_EFFECT, REQUIRES, Condition, Rule, has
-from kxcli.commands.option_types import FOLDER, PathType
+from kxcli.commands.option_types import FOLDER, NumberRange, PathType
 from kxcli.commands.output_options import header_rule
 from kxcli.commands.run_options import RUN_RULES
 
@@ -68,7 +68,7 @@ LINK_OPTIONS = (
     option(
         "--nil-threshold X",
         "Minimum score of a mention with an entry. [default: from the model; 0.5 without one]",
-        type=click.FloatRange(0, 1),
+        type=NumberRange(0, 1),
     ),
     option(
         "--overlap",
