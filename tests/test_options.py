@@ -230,38 +230,34 @@ def test_nan_is_refused(capsys, name, arguments):
 
 
 class CountCharacters:
-    """The number of texts and of their characters."""
+    """The number of characters."""
 
     def setup(self, shared):
         pass
 
     def map(self, texts):
-        sizes = [len(document.text) for document in texts]
-        return len(sizes), sum(sizes)
+        return sum(len(document.text) for document in texts)
 
     def merge(self, left, right):
-        return left[0] + right[0], left[1] + right[1]
+        return left + right
 
     def finish(self, partial):
         return partial
 
     def dump(self, partial):
-        return b"%d %d" % partial
+        return b"%d" % partial
 
     def load(self, data):
-        return tuple(map(int, bytes(data).split()))
+        return int(bytes(data))
 
 
 @click.command("charcount", cls=Command, rules=(*TEXT_INPUT_RULES, header_rule("tsv", "jsonl"), *RUN_RULES))
 @add_options(*TEXT_INPUT_OPTIONS, *output_options("tsv", "jsonl"), shard_option(), *RUN_OPTIONS)
 @click.pass_context
 def command(ctx, /, **options):
-    """Count texts and characters."""
-    with (
-        open_session(ctx) as session,
-        session.open_corpus(session.specify_reader(unit="document", line_cost=10), preload=[]) as corpus,
-    ):
-        session.write_rows([corpus.run(CountCharacters(), None) or (0, 0)], ("texts", "characters"))
+    """Count characters."""
+    with open_session(ctx) as session, session.open_corpus(preload=[]) as corpus:
+        session.write_rows([[corpus.run(CountCharacters(), None) or 0]], ["characters"])
 
 
 def test_new_command_has_all_shared_options(capsys, tmp_path, monkeypatch):
@@ -270,6 +266,6 @@ def test_new_command_has_all_shared_options(capsys, tmp_path, monkeypatch):
     use = ["charcount", str(tmp_path / "a.txt")]
     for options in ((), ("-j", "2", "--shard-size", "1K"), ("-o", str(tmp_path / "out.tsv"))):
         assert main([*use, *options]) == 0
-    assert capsys.readouterr().out == "2000\t5000\n" * 2
-    assert (tmp_path / "out.tsv").read_text() == "2000\t5000\n"
+    assert capsys.readouterr().out == "7000\n" * 2
+    assert (tmp_path / "out.tsv").read_text() == "7000\n"
     assert "--hidden requires --recursive." in usage_error_of(capsys, *use, "--hidden")

@@ -104,6 +104,6 @@ def _link(session: Session, options: dict[str, Any], arrays: Any) -> None:
     modules = ["kxcli.pipelines.linking.render_links", "kxcli.corpus.shards"]
     if resources.has_tagger:
         modules.append("rjieba")
-    with session.open_corpus(spec, modules, kind=kind) as corpus:
+    with session.open_corpus(modules, spec, kind) as corpus:
         lines = render_links.number_lines(corpus.stream(job, resources))
         session.write(chain([head.encode("ascii")], lines))

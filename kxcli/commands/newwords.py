@@ -71,10 +71,13 @@ def _find_words(session: Session, discovery: "Discovery", unique_lines: bool) ->
     from kxcli.mining.newwords.discovery import SAFE_SPLIT_PATTERN
     from kxcli.mining.newwords.lexicon import find_lexicon
     from kxcli.mining.newwords.lines import FindFirstLines
-    from kxcli.pipelines import array_corpus, corpus_run
+    from kxcli.pipelines import array_corpus, corpus_run, engines
 
-    spec = session.specify_reader(
-        cut=None if unique_lines else SAFE_SPLIT_PATTERN, longest=MAX_RECORD, line_cost=_LINE_COST
+    spec = corpus_run.make_reader_spec(
+        session.source,
+        cut=None if unique_lines else SAFE_SPLIT_PATTERN,
+        longest=MAX_RECORD,
+        max_line=engines.get_max_line_bytes(session.run, _LINE_COST),
     )
     modules = ["kxcli.mining.newwords.lexicon", "kxcli.corpus.spool"]
     with array_corpus.open_array_corpus(

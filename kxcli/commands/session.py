@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -49,36 +49,20 @@ class Session:
 
         self.write(encode_rows(rows, columns, self.sink.format, header=self.has_header))
 
-    def specify_reader(self, *, line_cost: int, **attributes: Any) -> "ReaderSpec":
-        """Return how to read the inputs.
-
-        Args:
-            line_cost: Bytes of memory for a byte of a line, which limits the length of a line with --memory.
-            attributes: As of `make_reader_spec`.
-        """
-        from kxcli.pipelines import corpus_run, engines
-
-        max_line = engines.get_max_line_bytes(self.run, line_cost)
-        return corpus_run.make_reader_spec(self.source, max_line=max_line, **attributes)
-
-    @contextmanager
     def open_corpus(
-        self,
-        spec: "ReaderSpec",
-        preload: Iterable[str],
-        *,
-        kind: "RequestedKind | None" = None,
-    ) -> "Iterator[Corpus]":
-        """Start the workers and open the inputs until the block ends.
+        self, preload: Iterable[str], spec: "ReaderSpec | None" = None, kind: "RequestedKind | None" = None
+    ) -> "AbstractContextManager[Corpus]":
+        """Start the workers and open the inputs, until the block ends.
 
         Args:
-            spec: How to read the inputs.
             preload: Modules that each worker imports.
+            spec: How to read the inputs; by default several lines at a time.
             kind: The format of records; by default the one of the options.
         """
         from kxcli.pipelines import corpus_run
 
-        with corpus_run.open_corpus(
+        spec = spec or corpus_run.make_reader_spec(self.source)
+        return corpus_run.open_corpus(
             self.source,
             self.run,
             self.report,
@@ -86,8 +70,7 @@ class Session:
             kind=kind or corpus_run.choose_format(self.source, by=spec.by),
             preload=preload,
             output=self.sink,
-        ) as corpus:
-            yield corpus
+        )
 
     @contextmanager
     def start_tasks(self, preload: Iterable[str]) -> "Iterator[TaskRunner]":
@@ -95,10 +78,7 @@ class Session:
         from kxcli.pipelines import engines
         from kxcli.storage.workspace import Workspace
 
-        with (
-            Workspace() as workspace,
-            engines.start_engine(self.run, self.report, preload, workspace) as engine,
-        ):
+        with Workspace() as workspace, engines.start_engine(self.run, self.report, preload, workspace) as engine:
             yield engines.TaskRunner(engine, self.report)
 
 

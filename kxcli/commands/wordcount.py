@@ -80,6 +80,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
 def _open_corpus(session: Session, options: dict[str, Any]) -> "Iterator[tuple[Corpus, WordCount, Any]]":
     """Yield the open inputs, the job that counts their words, and its dictionary."""
     from kxcli.mining.wordcount.job import WordCount
+    from kxcli.pipelines import corpus_run, engines
 
     counting, dictionary = prepare_counting(
         replace(
@@ -90,16 +91,17 @@ def _open_corpus(session: Session, options: dict[str, Any]) -> "Iterator[tuple[C
         ),
         session.report,
     )
-    spec = session.specify_reader(
+    spec = corpus_run.make_reader_spec(
+        session.source,
         by=options["by"],
         unit="lines" if counting.ignores_document_borders else "document",
         cut=counting.safe_split_pattern,
-        line_cost=_LINE_COST,
+        max_line=engines.get_max_line_bytes(session.run, _LINE_COST),
     )
     modules = ["kxcli.mining.wordcount.job", "kxcli.corpus.shards"]
     if dictionary is not None:
         modules += ["rjieba", "kxcli.tally.keys", "kxcli.tally.packing"]
-    with session.open_corpus(spec, modules) as corpus:
+    with session.open_corpus(modules, spec) as corpus:
         yield corpus, WordCount(counting), dictionary
 
 
