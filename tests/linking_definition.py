@@ -1,4 +1,4 @@
-"""The linking of names as it is defined, one text, group, candidate and span after the other, in dicts and loops.
+"""The definition of entity linking in dicts and loops, one text, form, candidate and span at a time.
 
 Only folding, the definitions of short forms and the scripts of characters are taken from the program: they have tests
 of their own.  Numbers that a compiled knowledge base holds in 32 bits are rounded to these here too.
@@ -37,7 +37,7 @@ def ideograph(character):
     return letter(character) and not spaced(character)
 
 
-# ---------------------------------------------------------------------------------------- what a text is cut into
+# ------------------------------------------------------------------------------------------------- tokens and terms
 
 
 def tokens(text):
@@ -54,7 +54,7 @@ def tokens(text):
 
 
 def terms(text):
-    """Return all words, all pairs of neighbouring letters of other scripts, and such letters that stand alone."""
+    """Return all words, all pairs of adjacent letters of other scripts, and isolated such letters."""
     runs = []
     for place, character in enumerate(text):
         if not letter(character):
@@ -93,12 +93,12 @@ def words(text):
 
 
 def counted(text):
-    """Return the words of which a name has at least one."""
+    """Return the words without light words; a name has at least one."""
     return [text[a:b] for a, b in words(text) if text[a:b] not in LIGHT]
 
 
 def bag(name):
-    """Return the stems of a name's words, in order of the alphabet, if it can be found by them alone."""
+    """Return the sorted stems of the words of a name, or None if it has no bag."""
     found = counted(name)
     if any(ideograph(name[start]) for start, _ in tokens(name)):
         return None
@@ -108,7 +108,7 @@ def bag(name):
 
 
 def windows(text):
-    """Return start and stop of every window of words that crosses no break."""
+    """Yield start and stop of every window of words without a break."""
     own, part, pieces = [], 0, tokens(text)
     for number, (start, stop) in enumerate(pieces):
         piece = text[start:stop]
@@ -127,7 +127,7 @@ def windows(text):
 
 
 def find_ordinary_words(names):
-    """Return the words of names, as written, that begin with no capital and have four letters or more."""
+    """Return the words of names with a lowercase initial and four letters or more."""
     found = set()
     for name in names:
         whole = fold_texts([name.replace(BORDER, "")])
@@ -141,14 +141,17 @@ def find_ordinary_words(names):
 
 
 def in_order(text):
-    """Return the words of a text from the first to the last one that counts, in American spelling."""
+    """Return the words from the first to the last that is not light, in American spelling."""
     all_ = [text[a:b] for a, b in words(text)]
     at = [number for number, word in enumerate(all_) if word not in LIGHT]
     return [american(word) for word in all_[at[0] : at[-1] + 1]]
 
 
 def agree(name, piece, has_small, ordinary):
-    """Return whether a window of the same stems is a name; has_small: a word of it begins with a small letter."""
+    """Return whether a window with the stems of a name matches it.
+
+    has_small: whether a word of the window has a lowercase initial.
+    """
     own, theirs = counted(name), counted(piece)
     is_ordinary = ordinary is None or any(american(word) in ordinary for word in own)
     is_ordinary |= any(american(word) != word for word in (*own, *theirs))
@@ -167,7 +170,7 @@ def agree(name, piece, has_small, ordinary):
 
 
 def loose(text, is_small, names, ordinary):
-    """Yield start, stop and name of all names that a folded text has by their words.
+    """Yield start, stop and name of all loose matches in a folded text.
 
     is_small: whether the character at a place is a small letter in the text as given.
     """
@@ -188,7 +191,7 @@ def cuts_word(text, start, stop):
 
 
 def occurrences(text, name):
-    """Return where a name stands in a folded text and cuts no word."""
+    """Return the positions of a name in a folded text at word edges."""
     places = range(len(text) - len(name) + 1)
     return [p for p in places if text.startswith(name, p) and not cuts_word(text, p, p + len(name))]
 
@@ -202,13 +205,13 @@ def in_capitals(name):
 
 
 class Base:
-    """What is known of entries, which are told by their numbers."""
+    """A knowledge base; entries are numbers."""
 
     def __init__(self, entries):
         self.entries = entries
         n = self.n = len(entries)
         self.n_facts = [len(entry.facts) for entry in entries]
-        self.names = defaultdict(list)  # folded name -> (entry, whether it is the subject, how it is written)
+        self.names = defaultdict(list)  # folded name -> (entry, is subject, spelling)
         self.spellings = defaultdict(list)
         self.n_names = []
         for number, entry in enumerate(entries):
@@ -259,7 +262,7 @@ class Base:
         self.fact_weights = self._rarities(counts, n)
 
     def is_searched(self, value):
-        """Return whether it counts where an object stands in a text."""
+        """Return whether an object is searched in texts."""
         return len(value) >= 3 or value in self.names
 
     def _numbers(self):
@@ -282,7 +285,7 @@ class Base:
 
 
 class Counted:
-    """Counts of names in labelled texts: `n_occurrences`, `n_mentions`, and how often each name links which entry."""
+    """Counts of names in labeled texts: occurrences, mentions, and links to entries."""
 
     def __init__(self, rows=()):
         self.n_occurrences, self.n_mentions, self.links, self.n_links = Counter(), Counter(), {}, Counter()
@@ -300,9 +303,9 @@ class Counted:
 
 
 class Text:
-    """A text with its spans: {(start, stop) in the folded text: (begin, end) in the source}, and their forms.
+    """A text with its spans: {(start, stop) in the folded text: (begin, end) in the source}.
 
-    forms: what is form -> its spans.  near: -> names of the same words.  shorts: short form -> {long spelling: share}.
+    forms: surface form -> its spans.  similar: form -> names with its words.  short_forms: form -> {long form: share}.
     """
 
     def __init__(self, source, base, learned, tagged=()):
@@ -337,12 +340,12 @@ class Text:
         return self.source[max(self.begins[: place + 1])].islower()
 
     def holders(self, form, base):
-        """Return the entries with a name; a tagger's span within a word is not the name that it looks like."""
+        """Return the entries with a name; a tagged span within a word is no name."""
         is_name = any(not cuts_word(self.text, *span) for span in self.forms[form])
         return base.names.get(form, []) if is_name else []
 
     def _put(self, start, stop):
-        """Keep a span that is one of the source too."""
+        """Add a span if its edges are edges of the source."""
         if start < stop and self.begins[start] >= 0 and self.ends[stop - 1] >= 0:
             self.spans[start, stop] = (self.begins[start], self.ends[stop - 1])
             return True
@@ -359,7 +362,7 @@ class Text:
 
     def _shorts(self):
         self.abbreviations = short = find_abbreviations([self.source])
-        self.defined_forms = defaultdict(set)  # what is form -> numbers of the short forms that it is a use of
+        self.defined_forms = defaultdict(set)  # surface form -> numbers of its abbreviations
         for number in range(len(short.texts)):
             for row in range(short.use_starts[number], short.use_starts[number + 1]):
                 begin, end = int(short.starts[row]), int(short.stops[row])
@@ -427,9 +430,9 @@ def score(features, weights):
 
 
 class LinkedMentions:
-    """The candidates of every group of a text, by entry.
+    """The candidates of every surface form of a text, by entry.
 
-    weights: of the features, before the text around is looked at.  most: candidates of a name that are looked at.
+    weights: of the features, for beliefs without the context.  most: candidates of a name that are looked at.
     """
 
     def __init__(self, text, base, counted, weights, most=64):
@@ -565,11 +568,11 @@ class LinkedMentions:
                 gain = base.fact_weights[fact] * log1p(len(places))
                 features["object"] = max(features["object"], gain)
             for start, stop in text.forms[form]:
-                behind = min((place - stop for place in places if place >= stop), default=inf)
+                after = min((place - stop for place in places if place >= stop), default=inf)
                 ends = [place + len(value) for place in places]
                 before = min((start - end for end in ends if end <= start), default=inf)
-                features["object_near"] = max(features["object_near"], exp(-min(behind, before) / 60.0))
-                features["object_next"] = max(features["object_next"], float(0 < behind <= 3))
+                features["object_near"] = max(features["object_near"], exp(-min(after, before) / 60.0))
+                features["object_next"] = max(features["object_next"], float(0 < after <= 3))
         return features
 
     def _closeness(self, form, entry):
@@ -601,9 +604,9 @@ def log_odds(chance):
 
 
 class MentionCandidates:
-    """The spans that may be mentions, ascending: the dense features and the marks of each.
+    """The spans that may be mentions, ascending, with dense and hashed features.
 
-    ranking: weights by which the candidates are ranked.
+    ranking: weights of the features of candidates.
     """
 
     def __init__(self, linked, ranking):
@@ -617,7 +620,7 @@ class MentionCandidates:
                 self.spans.append(span)
 
     def best(self, span):
-        """Return the best candidate, its share and how much more that is than the next one's; or None."""
+        """Return the best candidate or None, its share and the lead over the next one."""
         ranked = self.ranked[self.text.form(span)]
         if not ranked:
             return None, 0.0, 0.0
@@ -662,16 +665,16 @@ class MentionCandidates:
         source, form = self.text.source, self.text.form(span)
         begin, end = self.text.spans[span]
         before = source[begin - 1] if begin else ""
-        behind = source[end : end + 1]
+        after = source[end : end + 1]
 
         def is_within(marks):
-            return bool(before and behind and before in marks[0] and behind in marks[1])
+            return bool(before and after and before in marks[0] and after in marks[1])
 
         holders = self.text.holders(form, self.base)
         capitals = [c for c in source[begin:end] if c.isupper()]
         is_capital = bool(capitals) and not any(c.islower() for c in source[begin:end])
         is_written = any(source[begin:end] == spelling for _, _, spelling in holders)
-        is_joined = any(c and c in "-‐‑" for c in (before, behind))
+        is_joined = any(c and c in "-‐‑" for c in (before, after))
         is_pair = len(form) == 2 and spaced(form[0])
         chance = self.text.tag_probabilities.get(span, 0.0)
         return {
@@ -707,7 +710,7 @@ class MentionCandidates:
         return found
 
     def marks(self, span):
-        """Return what each kind of mark stands for, None where there is none; several kinds may have one number."""
+        """Return the value of each hashed feature, or None."""
         form, text, counted = self.text.form(span), self.text, self.linked.counted
         best, _, _ = self.best(span)
         begin, end = text.spans[span]
@@ -718,7 +721,7 @@ class MentionCandidates:
         def token(number):
             return text.text[slice(*text.tokens[number])] if 0 <= number < len(text.tokens) else None
 
-        before, behind = token(first - 1), token(last + 1)
+        before, after = token(first - 1), token(last + 1)
         kinds = self.base.types[best.entry][:3] if best else []
         return [
             ("name", form),
@@ -733,13 +736,13 @@ class MentionCandidates:
             ("shape", shape(text.source[begin:end])),
             ("before", before),
             ("two before", token(first - 2)),
-            ("behind", behind),
-            ("two behind", token(last + 2)),
-            ("around", before, behind),
+            ("after", after),
+            ("two after", token(last + 2)),
+            ("around", before, after),
             ("both before", token(first - 2), before),
-            ("both behind", behind, token(last + 2)),
+            ("both after", after, token(last + 2)),
             ("end before", None if before is None else before[-3:]),
-            ("end behind", None if behind is None else behind[-3:]),
+            ("end after", None if after is None else after[-3:]),
             ("text start", True) if begin == 0 else None,
             ("entry", best.entry) if best else None,
             *(("type", kinds[number]) if number < len(kinds) else None for number in range(3)),
@@ -764,7 +767,7 @@ def logistic(value):
 
 
 def chosen(overlap, spans):
-    """Return the spans (start, stop, score) that stay, ascending."""
+    """Return the selected spans (start, stop, score), ascending."""
     if overlap == "all":
         return sorted(spans)
     if overlap == "best":
@@ -779,7 +782,10 @@ def chosen(overlap, spans):
 
 
 def resolved(spoken, mention, link, threshold, mention_threshold, overlap="best", nil="keep"):
-    """Return (start, stop, entry or None, score) of what is found in a text; weights: of dense features by name."""
+    """Return (start, stop, entry or None, score) of the mentions in a text.
+
+    mention, link: weights of dense features by name.
+    """
     own = {}
     for span in spoken.spans:
         features = spoken.features(span)
@@ -799,7 +805,7 @@ def resolved(spoken, mention, link, threshold, mention_threshold, overlap="best"
 
 
 def best_threshold(scores, is_right, n_gold):
-    """Return the middle between the highest score from which on F1 is best and the next one, and that F1.
+    """Return the best threshold, midway between two scores, and its F1.
 
     Where none is right, that is 1.
     """

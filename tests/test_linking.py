@@ -1,4 +1,4 @@
-"""What texts are linked to, and what is learned for it, against slow definitions and toy problems."""
+"""Linking and its training, compared with slow definitions and on toy problems."""
 
 import hashlib
 import io
@@ -12,7 +12,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from linking_definition import Base, Counted, LinkedMentions, MentionCandidates, Text, best_threshold, resolved
 
@@ -35,7 +35,7 @@ from kxcli.mining.linking.training.train_model import train
 from kxcli.mining.text.folding import fold
 from kxcli.mining.text.tokens import hash_strings
 
-pytestmark = pytest.mark.full  # together half a minute
+pytestmark = pytest.mark.full
 
 NAMES = [
     *("小米", "米", "苹果", "果", "米苹", "ab", "AB", "Ab", "ａｂ", "ms", "MS", "fi", "ﬁx", "x", "12", "小 米"),
@@ -94,18 +94,18 @@ def built(entries):
 
 def counts_of(rows):
     keys = hash_strings([name for name, *_ in rows])
-    meant = [(key, entry) for key, (*_, entries) in zip(keys.tolist(), rows, strict=True) for entry in entries]
+    links = [(key, entry) for key, (*_, entries) in zip(keys.tolist(), rows, strict=True) for entry in entries]
     return LinkCounts(
         keys,
         np.array([n_occurrences for _, n_occurrences, _, _ in rows], dtype=np.int64),
         np.array([labelled for _, _, labelled, _ in rows], dtype=np.int64),
-        np.array([key for key, _ in meant], dtype=np.uint64),
-        np.array([entry for _, entry in meant], dtype=np.int64),
+        np.array([key for key, _ in links], dtype=np.uint64),
+        np.array([entry for _, entry in links], dtype=np.int64),
     )
 
 
 class Case:
-    """The same knowledge, given to the program and to the definition."""
+    """The same input for the program and for the definition."""
 
     def __init__(self, entries, learned, rows, texts, tagged=None, max_candidates=64):
         rows = [(n, s, min(k, s), [e for e in ids if e < len(entries)][: min(k, s)]) for n, s, k, ids in rows]
@@ -158,7 +158,7 @@ class Case:
 
 
 def is_some(text):
-    """Return whether a text is what a tagger may give: it neither begins nor ends with white space."""
+    """Return whether a tagger may return a text, which has no white space at its ends."""
     return text.replace("\uffff", " ").strip() == text != ""
 
 
@@ -176,37 +176,35 @@ def cases(draw, tags=True):
     return Case(draw(ENTRIES), draw(LEARNED), draw(COUNTS), texts, tagged)
 
 
-# ------------------------------------------------------------------------------------------- spans and what they say
+# ------------------------------------------------------------------------------------------- spans and surface forms
 
 
-@settings(max_examples=200, derandomize=True)
 @given(cases())
-def test_spans_and_groups_equal_their_definition(case):
+def test_spans_and_forms_equal_their_definition(case):
     parsed, texts = case.parsed, case.slow_texts()
-    wanted = [(n, *span, *place) for n, text in enumerate(texts) for span, place in sorted(text.spans.items())]
-    assert case.spans() == wanted
+    expected = [(n, *span, *place) for n, text in enumerate(texts) for span, place in sorted(text.spans.items())]
+    assert case.spans() == expected
     chances = [text.tag_probabilities.get(span, 0.0) for text in texts for span in sorted(text.spans)]
     assert parsed.spans.tag_probabilities.tolist() == chances
-    said = case.surface_forms()
+    forms = case.surface_forms()
     assert parsed.forms.texts.tolist() == sorted(parsed.forms.texts.tolist())
     sizes = {(n, name): len(spans) for n, text in enumerate(texts) for name, spans in text.forms.items()}
-    assert dict(zip(said, parsed.forms.n_spans.tolist(), strict=True)) == sizes
-    assert [said[group] for group in parsed.spans.forms.tolist()] == [
+    assert dict(zip(forms, parsed.forms.n_spans.tolist(), strict=True)) == sizes
+    assert [forms[row] for row in parsed.spans.forms.tolist()] == [
         (n, text.form(span)) for n, text in enumerate(texts) for span in sorted(text.spans)
     ]
-    assert parsed.forms.keys.tolist() == hash_strings([name for _, name in said]).tolist()
+    assert parsed.forms.keys.tolist() == hash_strings([name for _, name in forms]).tolist()
     names = [None if name < 0 else case.base.names[name] for name in parsed.forms.names.tolist()]
-    assert names == [name if texts[n].holders(name, case.slow_base) else None for n, name in said]
+    assert names == [name if texts[n].holders(name, case.slow_base) else None for n, name in forms]
 
 
-@settings(max_examples=150, derandomize=True)
 @given(cases())
-def test_near_names_and_short_forms_equal_their_definition(case):
-    parsed, texts, said = case.parsed, case.slow_texts(), case.surface_forms()
+def test_similar_names_and_short_forms_equal_their_definition(case):
+    parsed, texts, forms = case.parsed, case.slow_texts(), case.surface_forms()
     known = [*case.slow_base.names, *case.learned]
     by_key = dict(zip(hash_strings(known).tolist(), known, strict=True))
     near = {
-        (*said[g], by_key[key])
+        (*forms[g], by_key[key])
         for g, key in zip(parsed.similar.forms.tolist(), parsed.similar.keys.tolist(), strict=True)
     }
     assert near == {(n, one, name) for n, text in enumerate(texts) for one, own in text.similar.items() for name in own}
@@ -214,7 +212,7 @@ def test_near_names_and_short_forms_equal_their_definition(case):
     for name, key in zip(parsed.similar.names.tolist(), parsed.similar.keys.tolist(), strict=True):
         assert by_key[key] in case.learned if name < 0 else case.base.names[name] == by_key[key]
     shorts = {
-        (said[short], said[long]): share
+        (forms[short], forms[long]): share
         for short, long, share in zip(*(column.tolist() for column in parsed.short_forms), strict=True)
     }
     assert shorts == {
@@ -224,7 +222,7 @@ def test_near_names_and_short_forms_equal_their_definition(case):
         for long, share in longs.items()
     }
     assert len(shorts) == len(parsed.short_forms.shorts)
-    assert {said[group] for group in parsed.defined_forms.tolist()} == {
+    assert {forms[row] for row in parsed.defined_forms.tolist()} == {
         (n, short) for n, text in enumerate(texts) for short in text.defined_forms
     }
 
@@ -232,28 +230,27 @@ def test_near_names_and_short_forms_equal_their_definition(case):
 # ------------------------------------------------------------------------------------------------------ candidates
 
 
-def told(case, found):
+def candidates_by_form(case, found):
     """Return {(text, surface form): {entry: (origins, features)}}."""
     rows = zip(
         found.forms.tolist(), found.entries.tolist(), found.origins.tolist(), found.features.T.tolist(), strict=True
     )
-    result = {said: {} for said in case.surface_forms()}
-    for owner, entry, kinds, features in rows:
-        result[case.surface_forms()[owner]][entry] = (kinds, dict(zip(FEATURES, features, strict=True)))
+    result = {form: {} for form in case.surface_forms()}
+    for owner, entry, origins, features in rows:
+        result[case.surface_forms()[owner]][entry] = (origins, dict(zip(FEATURES, features, strict=True)))
     return result
 
 
 def assert_equal_candidates(case):
-    fast, slow = told(case, case.candidates()), case.slow()
-    for (number, said), own in fast.items():
-        wanted = slow[number].candidates[said]
-        assert [*own] == [*wanted]
-        for entry, (kinds, features) in own.items():
-            assert kinds == wanted[entry].origins
-            assert features == pytest.approx(wanted[entry].features, abs=1e-9, rel=1e-9), (said, entry)
+    fast, slow = candidates_by_form(case, case.candidates()), case.slow()
+    for (number, form), own in fast.items():
+        expected = slow[number].candidates[form]
+        assert [*own] == [*expected]
+        for entry, (origins, features) in own.items():
+            assert origins == expected[entry].origins
+            assert features == pytest.approx(expected[entry].features, abs=1e-9, rel=1e-9), (form, entry)
 
 
-@settings(max_examples=200, derandomize=True)
 @given(cases())
 def test_candidates_equal_their_definition(case):
     assert_equal_candidates(case)
@@ -277,15 +274,13 @@ FEW_TEXTS = st.lists(
 )
 
 
-@settings(max_examples=150, derandomize=True)
 @given(FEW, FEW_TEXTS, COUNTS)
-def test_what_goes_together_equals_its_definition(entries, texts, rows):
+def test_context_features_equal_their_definition(entries, texts, rows):
     assert_equal_candidates(Case(entries, [], rows, texts))
 
 
-@settings(max_examples=50, derandomize=True)
 @given(FEW, FEW_TEXTS)
-def test_the_most_prominent_candidates_are_looked_at(entries, texts):
+def test_only_the_most_prominent_candidates_are_kept(entries, texts):
     assert_equal_candidates(Case(entries, [], [], texts, max_candidates=2))
 
 
@@ -294,17 +289,16 @@ def weights_of(names):
     return st.lists(value, min_size=len(names), max_size=len(names)).map(lambda v: dict(zip(names, v, strict=True)))
 
 
-@settings(max_examples=100, derandomize=True)
 @given(cases(), weights_of(FEATURES))
 def test_candidates_are_ranked_by_their_scores(case, weights):
     found = case.candidates()
     order = rank_candidates(found, np.array([*weights.values()]))
     slow, starts = case.slow(), order.starts.tolist()
-    for group, (number, said) in enumerate(case.surface_forms()):
-        part = slice(starts[group], starts[group + 1])
-        wanted = slow[number].ranked(said, weights)
-        assert order.entries[part].tolist() == [entry for entry, _ in wanted]
-        assert order.shares[part].tolist() == pytest.approx([share for _, share in wanted], abs=1e-9)
+    for row, (number, form) in enumerate(case.surface_forms()):
+        part = slice(starts[row], starts[row + 1])
+        expected = slow[number].ranked(form, weights)
+        assert order.entries[part].tolist() == [entry for entry, _ in expected]
+        assert order.shares[part].tolist() == pytest.approx([share for _, share in expected], abs=1e-9)
         assert found.entries[order.rows[part]].tolist() == order.entries[part].tolist()
 
 
@@ -318,46 +312,43 @@ def context_of(case, weights=PRIOR):
     )
 
 
-@settings(max_examples=150, derandomize=True)
 @given(cases(), weights_of(FEATURES))
 def test_features_of_mentions_equal_their_definition(case, weights):
     context = context_of(case, weights)
     mentions = context.find_mentions()
     dense = mention_model.stack_features(context, mentions).dense
     slow = [(number, MentionCandidates(one, weights)) for number, one in enumerate(case.slow())]
-    wanted = [(number, one, span) for number, one in slow for span in one.spans]
+    expected = [(number, one, span) for number, one in slow for span in one.spans]
     spans = case.spans()
     assert [spans[number][:3] for number in mentions.numbers.tolist()] == [
-        (number, *span) for number, _, span in wanted
+        (number, *span) for number, _, span in expected
     ]
-    for row, (_, one, span) in zip(dense.tolist(), wanted, strict=True):
+    for row, (_, one, span) in zip(dense.tolist(), expected, strict=True):
         features = {name: float(value) for name, value in one.features(span).items()}
         assert dict(zip(mention_features.FEATURES, row, strict=True)) == pytest.approx(features, abs=1e-9, rel=1e-9), (
             span
         )
 
 
-@settings(max_examples=150, derandomize=True)
 @given(cases())
-def test_marks_are_equal_where_they_stand_for_the_same(case):
+def test_hashed_features_equal_their_definition(case):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(hashed_features, "HASH_BITS", 30)  # so that no two share a column
+        patch.setattr(hashed_features, "HASH_BITS", 30)  # many bits, so that no two features share a column
         context = context_of(case)
         hashed = mention_model.stack_features(context, context.find_mentions()).hashed
-    wanted = [one.marks(span) for one in (MentionCandidates(one, PRIOR) for one in case.slow()) for span in one.spans]
+    expected = [one.marks(span) for one in (MentionCandidates(one, PRIOR) for one in case.slow()) for span in one.spans]
     seen, columns = {}, {}
-    for row, wanted_marks in zip(hashed.tolist(), wanted, strict=True):
-        assert wanted_marks[len(row) :] == [None] * (
-            len(wanted_marks) - len(row)
+    for row, expected_marks in zip(hashed.tolist(), expected, strict=True):
+        assert expected_marks[len(row) :] == [None] * (
+            len(expected_marks) - len(row)
         )  # no types in the whole knowledge base
-        for column, mark in zip(row, wanted_marks, strict=False):
+        for column, mark in zip(row, expected_marks, strict=False):
             assert (column == 0) == (mark is None)
             if mark is not None:
                 assert seen.setdefault(mark, column) == column
                 assert columns.setdefault(column, mark) == mark
 
 
-@settings(max_examples=150, derandomize=True)
 @given(
     cases(),
     *(weights_of(names) for names in (FEATURES, mention_features.FEATURES, mention_features.FEATURES)),
@@ -374,19 +365,19 @@ def test_links_equal_their_definition(case, ranking, mention, link, threshold, m
     found = link_texts(model, case.texts, Linking(overlap=overlap, nil=nil))
     columns = (found.texts, found.starts, found.stops, found.entries, found.scores)
     rows = list(zip(*(column.tolist() for column in columns), strict=True))
-    wanted = []
+    expected = []
     for number, one in enumerate(case.slow()):
         own = resolved(MentionCandidates(one, ranking), mention, link, threshold, mention_threshold, overlap, nil)
-        wanted += [(number, a, b, -1 if entry is None else entry, score) for a, b, entry, score in own]
-    assert [row[:4] for row in rows] == [row[:4] for row in wanted]
-    assert [row[4] for row in rows] == pytest.approx([row[4] for row in wanted], abs=5.1e-5)
-    asked = link_texts(model, case.texts, Linking(overlap, nil, 0.47))
+        expected += [(number, a, b, -1 if entry is None else entry, score) for a, b, entry, score in own]
+    assert [row[:4] for row in rows] == [row[:4] for row in expected]
+    assert [row[4] for row in rows] == pytest.approx([row[4] for row in expected], abs=5.1e-5)
+    linked = link_texts(model, case.texts, Linking(overlap, nil, 0.47))
     same = link_texts(replace(model, threshold=0.47), case.texts, Linking(overlap, nil))
-    assert asked.entries.tolist() == same.entries.tolist()
+    assert linked.entries.tolist() == same.entries.tolist()
 
 
 class Tags:
-    """A tagger that has its spans from a case."""
+    """A tagger that returns the spans of a case."""
 
     def __init__(self, case):
         self.case = case
@@ -403,7 +394,6 @@ class Tags:
 # ------------------------------------------------------------------------------------------------------ statistics
 
 
-@settings(max_examples=200, derandomize=True)
 @given(st.lists(COUNTS, max_size=4))
 def test_statistics_equal_counters(parts):
     parts = [[(n, s + k, k, ids) for n, s, k, ids in rows] for rows in parts]
@@ -419,8 +409,8 @@ def test_statistics_equal_counters(parts):
         assert statistics.rates(numbers).tolist() == pytest.approx([counted.rate(name) for name in names])
         for name, number in zip(names, numbers.tolist(), strict=True):
             own = slice(statistics.starts[number], statistics.starts[number + 1])
-            meant = dict(zip(statistics.entries[own].tolist(), statistics.counts[own].tolist(), strict=True))
-            assert meant == counted.links.get(name, Counter())
+            links = dict(zip(statistics.entries[own].tolist(), statistics.counts[own].tolist(), strict=True))
+            assert links == counted.links.get(name, Counter())
         assert statistics.n_links.tolist() == [counted.n_links[entry] for entry in range(9)]
     assert {key: array.tolist() for key, array in again.arrays("of").items()} == {
         key: array.tolist() for key, array in made.arrays("of").items()
@@ -435,7 +425,7 @@ def gradient(loss, point, step=1e-5):
 
 
 def newton(loss, start, rounds=60):
-    """Return where a smooth convex function is least, by its differences alone."""
+    """Return the minimum of a smooth convex function by finite differences."""
     point, value = start.astype(float), loss(start)
     for _ in range(rounds):
         slope = gradient(loss, point)
@@ -453,7 +443,7 @@ def newton(loss, start, rounds=60):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_lbfgs_finds_the_least_of_a_quadratic(seed):
+def test_lbfgs_minimizes_a_quadratic(seed):
     chance = np.random.default_rng(seed)
     root = chance.normal(size=(7, 7))
     matrix, target = root @ root.T + 0.1 * np.eye(7), chance.normal(size=7)
@@ -477,7 +467,7 @@ def test_logistic_does_not_overflow():
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_logistic_regression_finds_the_likeliest_weights(seed):
+def test_logistic_regression_minimizes_its_loss(seed):
     chance = np.random.default_rng(seed)
     n = 40
     dense = np.stack([np.ones(n), chance.normal(size=n)], axis=1)
@@ -505,10 +495,10 @@ def test_logistic_regression_finds_the_likeliest_weights(seed):
 
 
 @pytest.mark.full
-def test_weights_do_not_hang_on_the_number_of_threads():
+def test_weights_do_not_depend_on_threads():
     code = """
 from kxcli.tuning import configure_process
-configure_process()  # as the program does, before numpy is imported
+configure_process()  # before numpy is imported, as in the program
 import numpy as np
 from kxcli.mining.linking.training import learners
 chance = np.random.default_rng(0)
@@ -520,7 +510,7 @@ right = np.arange(30_000) % 4 == chance.integers(0, 4, 7500).repeat(4)
 weights = learners.fit_ranking(dense, starts, right, np.zeros(36), 2.0)
 print(found.dense.tobytes().hex(), found.hashed.tobytes().hex(), weights.tobytes().hex())
 """
-    told = set()
+    outputs = set()
     for threads in ("1", "2"):
         environment = {
             **os.environ,
@@ -528,18 +518,18 @@ print(found.dense.tobytes().hex(), found.hashed.tobytes().hex(), weights.tobytes
             "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
         }
         done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True)
-        told.add(done.stdout)
-    assert len(told) == 1
+        outputs.add(done.stdout)
+    assert len(outputs) == 1
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_ranking_finds_the_likeliest_weights(seed):
+def test_ranking_minimizes_its_loss(seed):
     chance = np.random.default_rng(seed)
     sizes = chance.integers(2, 6, 25)
     starts = np.concatenate(([0], np.cumsum(sizes)))
     features, prior = chance.normal(size=(starts[-1], 4)), chance.normal(size=4)
     right = np.zeros(starts[-1], dtype=bool)
-    for start, stop in pairwise(starts.tolist()):  # mostly by the first feature, sometimes two
+    for start, stop in pairwise(starts.tolist()):  # mostly the first feature decides, and sometimes two are right
         right[start + np.argmax(features[start:stop, 0])] = True
         if stop - start > 2:
             right[start + chance.integers(stop - start)] = True
@@ -557,21 +547,20 @@ def test_ranking_finds_the_likeliest_weights(seed):
     assert learners.fit_ranking(features, starts, right, prior, 1e9) == pytest.approx(prior, abs=1e-3)
 
 
-@settings(max_examples=500, derandomize=True)
 @given(st.lists(st.tuples(st.sampled_from([0.1, 0.2, 0.5, 0.8, 0.9]), st.booleans()), max_size=20), st.integers(0, 9))
-def test_the_best_threshold_is_the_best_of_all(pairs, more):
+def test_best_threshold_equals_exhaustive_search(pairs, more):
     scores, right = np.array([s for s, _ in pairs]), np.array([r for _, r in pairs], dtype=bool)
     n_gold = int(right.sum()) + more
     threshold, f1 = train_model.find_best_threshold(scores, right, n_gold)
-    wanted = best_threshold(scores.tolist(), right.tolist(), n_gold)
-    assert (threshold, f1) == (wanted[0], pytest.approx(wanted[1]))
+    expected = best_threshold(scores.tolist(), right.tolist(), n_gold)
+    assert (threshold, f1) == (expected[0], pytest.approx(expected[1]))
 
 
 # -------------------------------------------------------------------------------------------------------- training
 
 
-def labelled(text, *marks):
-    """Return a labelled text; marks: a piece of it, and an id, None for NIL, or "?" where it is not told."""
+def labeled(text, *marks):
+    """Return a labeled text; marks: pieces with an id, None for NIL, or "?" if it is unknown."""
     own, at = [], 0
     for piece, one in marks:
         at = text.index(piece, at)
@@ -593,32 +582,32 @@ def trained(entries, texts, **options):
 CITIES = "京津沪渝宁杭苏锡常镇泰扬通盐徐宿淮连湖嘉绍金衢丽台温甬舟"
 
 
-def test_a_name_that_is_mostly_no_mention_is_left_out():
+def test_rarely_labeled_name_is_not_linked():
     entries = [Entry("1", "小米"), Entry("2", "的时候")]
-    texts = [labelled(f"{city}的时候{city}小米{city}", ("小米", "1")) for city in CITIES]
+    texts = [labeled(f"{city}的时候{city}小米{city}", ("小米", "1")) for city in CITIES]
     assert names_in(Linker(entries), "我的时候说小米。") == [("的时候", "2"), ("小米", "1")]
     assert names_in(trained(entries, texts), "我的时候说小米。") == [("小米", "1")]
 
 
-def test_what_a_name_meant_before_is_what_it_means():
+def test_links_follow_labeled_links():
     entries = [Entry("1", "小米", (), (), [("p", "1"), ("q", "2")]), Entry("2", "小米"), Entry("3", "苹果")]
-    texts = [labelled(f"{city}小米{city}", ("小米", "2")) for city in CITIES]
+    texts = [labeled(f"{city}小米{city}", ("小米", "2")) for city in CITIES]
     assert names_in(Linker(entries), "有小米。") == [("小米", "1")]
     assert names_in(trained(entries, texts), "有小米。") == [("小米", "2")]
 
 
-def test_names_that_the_knowledge_base_lacks_are_learned():
+def test_unlisted_names_are_learned():
     entries = [Entry("1", "小米"), Entry("2", "苹果")]
-    texts = [labelled(f"{city}红米{city}和Mi{city}", ("红米", "1"), ("Mi", "2")) for city in CITIES]
+    texts = [labeled(f"{city}红米{city}和Mi{city}", ("红米", "1"), ("Mi", "2")) for city in CITIES]
     assert names_in(Linker(entries), "红米和MI。") == []
     assert names_in(trained(entries, texts), "红米和MI、mix。") == [("红米", "1"), ("MI", "2")]
 
 
-def test_what_stands_behind_a_name_tells_whether_it_is_meant():
+def test_next_word_decides_about_a_mention():
     fruits = ["苹果", "香蕉", "草莓", "菠萝"]
     entries = [Entry(str(number), name) for number, name in enumerate(fruits)]
     texts = [
-        labelled(f"{city}{name}{what}{city}", *([(name, str(number))] if what == "手机" else []))
+        labeled(f"{city}{name}{what}{city}", *([(name, str(number))] if what == "手机" else []))
         for city in CITIES[:12]
         for number, name in enumerate(fruits[:3])
         for what in ("手机", "水汁")
@@ -628,10 +617,10 @@ def test_what_stands_behind_a_name_tells_whether_it_is_meant():
     assert names_in(linker, "买菠萝手机，喝菠萝水汁") == [("菠萝", "3")]
 
 
-def test_the_type_of_an_entry_tells_whether_it_is_meant():
+def test_entry_type_decides_about_a_mention():
     entries = [Entry(city, f"{city}城", (), ["City" if at % 2 else "Fruit"]) for at, city in enumerate(CITIES)]
     texts = [
-        labelled(f"在{city}城", *([(f"{city}城", city)] if at % 2 else []))
+        labeled(f"在{city}城", *([(f"{city}城", city)] if at % 2 else []))
         for at, city in enumerate(CITIES[:-2])
         for _ in range(2)
     ]
@@ -639,19 +628,19 @@ def test_the_type_of_an_entry_tells_whether_it_is_meant():
     assert names_in(linker, f"{CITIES[-2]}城和{CITIES[-1]}城") == [(f"{CITIES[-1]}城", CITIES[-1])]
 
 
-def test_what_speaks_for_a_candidate_is_learned_for_other_names_too():
+def test_ranking_generalizes_to_other_names():
     entries = []
     for city in CITIES:
         entries += [Entry(f"{city}1", f"{city}城", (), (), [("p", "1"), ("q", "2")]), Entry(f"{city}2", f"{city}城")]
-    texts = [labelled(f"在{city}城", (f"{city}城", f"{city}2")) for city in CITIES[:-1]]
+    texts = [labeled(f"在{city}城", (f"{city}城", f"{city}2")) for city in CITIES[:-1]]
     text = f"在{CITIES[-1]}城"
     assert names_in(Linker(entries), text) == [(text[1:], f"{CITIES[-1]}1")]
     assert names_in(trained(entries, texts), text) == [(text[1:], f"{CITIES[-1]}2")]
 
 
-def test_labels_without_ids_teach_mentions_alone():
+def test_labels_without_ids_train_mentions_only():
     entries = [Entry("1", "小米"), Entry("2", "的时候")]
-    texts = [labelled(f"{city}的时候{city}小米{city}和红米", ("小米", "?"), ("红米", "?")) for city in CITIES]
+    texts = [labeled(f"{city}的时候{city}小米{city}和红米", ("小米", "?"), ("红米", "?")) for city in CITIES]
     linker = trained(entries, texts)
     assert linker.model.link is linker.model.mention
     assert names_in(linker, "我的时候说小米，红米。") == [("小米", "1"), ("红米", NIL)]
@@ -659,16 +648,16 @@ def test_labels_without_ids_teach_mentions_alone():
 
 def test_labels_without_ids_do_not_count_against_links():
     entries = [Entry("1", "小米"), Entry("2", "苹果")]
-    some = [labelled(f"{city}小米{city}，苹果", ("小米", "1"), ("苹果", "2")) for city in CITIES[:8]]
-    none = [labelled(f"{city}小米{city}，苹果", ("小米", "?"), ("苹果", "?")) for city in CITIES[8:]]
+    some = [labeled(f"{city}小米{city}，苹果", ("小米", "1"), ("苹果", "2")) for city in CITIES[:8]]
+    none = [labeled(f"{city}小米{city}，苹果", ("小米", "?"), ("苹果", "?")) for city in CITIES[8:]]
     assert names_in(trained(entries, [*some, *none]), "有小米。") == [("小米", "1")]
 
 
-def test_labelled_nil_is_learned():
+def test_labeled_nil_is_learned():
     entries = [Entry("1", "小米")]
-    texts = [labelled(f"{city}小米手机{city}", ("小米", "1")) for city in CITIES]
-    texts += [labelled(f"{city}小米稀饭{city}", ("小米", None)) for city in CITIES]
-    texts += [labelled(f"{city}小米吧{city}") for city in CITIES]
+    texts = [labeled(f"{city}小米手机{city}", ("小米", "1")) for city in CITIES]
+    texts += [labeled(f"{city}小米稀饭{city}", ("小米", None)) for city in CITIES]
+    texts += [labeled(f"{city}小米吧{city}") for city in CITIES]
     linker = trained(entries, texts)
     assert names_in(linker, "那小米手机") == [("小米", "1")]
     assert names_in(linker, "那小米稀饭") == [("小米", NIL)]
@@ -680,24 +669,24 @@ def test_labelled_nil_is_learned():
 @pytest.fixture(scope="module")
 def tagging_linker():
     names = [one + other for one in CITIES[::2] for other in CITIES[1::4]]
-    texts = [labelled(f"今天{name}说了很多话", (name, None)) for name in names]
+    texts = [labeled(f"今天{name}说了很多话", (name, None)) for name in names]
     return trained([Entry("1", "小米")], texts)
 
 
-def test_names_that_nobody_listed_are_found(tagging_linker):
+def test_tagger_finds_unlisted_names(tagging_linker):
     model = tagging_linker.model
     assert model.tagger is not None
     likely = Linker.from_model(replace(model, mention_threshold=0.5), Linking())
     assert names_in(likely, "今天曹操说了很多话") == [("曹操", NIL)]
     assert names_in(likely, "今天说了很多话") == []
-    assert told_arrays(LinkingModel.from_arrays(model.arrays(), model.lexicon.base)) == told_arrays(model)
+    assert array_contents(LinkingModel.from_arrays(model.arrays(), model.lexicon.base)) == array_contents(model)
 
 
-def test_several_right_ids_and_unknown_ones():
+def test_labels_with_several_or_unknown_ids():
     entries = [Entry("1", "小米"), Entry("2", "小米")]
     texts = [LabeledText(f"{city}小米", [LabeledMention(1, 3, ("2", "没有"), True)]) for city in CITIES]
     assert names_in(trained(entries, texts), "有小米") == [("小米", "2")]
-    texts = [labelled(f"{city}小米", ("小米", "没有")) for city in CITIES]
+    texts = [labeled(f"{city}小米", ("小米", "没有")) for city in CITIES]
     assert names_in(trained(entries, texts), "有小米") == [("小米", NIL)]
 
 
@@ -742,9 +731,8 @@ some_texts = st.lists(
 )
 
 
-@settings(max_examples=100, derandomize=True)
 @given(some_texts, st.sampled_from(["best", "longest", "all"]), st.sampled_from(["none", "plain", "tagger"]))
-def test_texts_together_are_linked_as_each_alone(linker, tagging_linker, texts, overlap, kind):
+def test_batch_is_linked_as_each_text_alone(linker, tagging_linker, texts, overlap, kind):
     texts = [*texts, *texts[:1], "𠮷"]
     models = {"none": LinkingModel.from_prior(linker.model.lexicon.base), "plain": linker.model}
     one = Linker.from_model(models.get(kind) or replace(tagging_linker.model, mention_threshold=0.01), Linking(overlap))
@@ -759,7 +747,6 @@ def test_long_batches_are_linked_as_each_text_alone(linker, overlap):
     assert one.link(texts) == [found for text in texts for found in one.link([text])]
 
 
-@settings(max_examples=100, derandomize=True)
 @given(some_texts)
 def test_mentions_are_well_formed(linker, texts):
     for text, found in zip(texts, linker.link(texts), strict=True):
@@ -773,23 +760,23 @@ def test_mentions_are_well_formed(linker, texts):
                 assert mention.candidates[0] == (mention.entry, mention.score)
 
 
-def told_arrays(model):
+def array_contents(model):
     return {name: (str(array.dtype), array.shape, array.tobytes()) for name, array in model.arrays().items()}
 
 
 def test_training_again_gives_the_same_bytes(linker):
     again = train(linker.model.lexicon.base, some_labelled()).model
-    assert told_arrays(again) == told_arrays(linker.model)
-    assert told_arrays(train(built(SOME), some_labelled()).model) == told_arrays(linker.model)
+    assert array_contents(again) == array_contents(linker.model)
+    assert array_contents(train(built(SOME), some_labelled()).model) == array_contents(linker.model)
 
 
 @pytest.mark.full
 def test_training_in_another_process_gives_the_same_bytes(linker):
     code = (
         "import hashlib, test_linking as t; m = t.trained(t.SOME, t.some_labelled()).model;"
-        "print(hashlib.sha256(repr(sorted(t.told_arrays(m).items())).encode()).hexdigest())"
+        "print(hashlib.sha256(repr(sorted(t.array_contents(m).items())).encode()).hexdigest())"
     )
-    expected = hashlib.sha256(repr(sorted(told_arrays(linker.model).items())).encode()).hexdigest()
+    expected = hashlib.sha256(repr(sorted(array_contents(linker.model).items())).encode()).hexdigest()
     path = os.pathsep.join(filter(None, sys.path))
     for seed in ("1", "2"):
         environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": path}
@@ -797,7 +784,7 @@ def test_training_in_another_process_gives_the_same_bytes(linker):
         assert done.stdout.decode().strip() == expected
 
 
-def test_a_model_comes_back_from_its_arrays(linker):
+def test_model_round_trips_through_arrays(linker):
     packed = io.BytesIO()
     np.savez(packed, **linker.model.arrays())
     packed.seek(0)
@@ -806,9 +793,9 @@ def test_a_model_comes_back_from_its_arrays(linker):
     again = Linker.from_model(model, Linking())
     texts = [one.text for one in some_labelled(40, 3)]
     assert again.link(texts) == linker.link(texts)
-    assert told_arrays(model) == told_arrays(linker.model)
+    assert array_contents(model) == array_contents(linker.model)
     assert any(found for found in linker.link(texts))
-    same = trained(SOME, [labelled("小米", ("小米", "?"))] * 5).model
+    same = trained(SOME, [labeled("小米", ("小米", "?"))] * 5).model
     assert LinkingModel.from_arrays(same.arrays(), built(SOME)).link is not linker.model.link
     mapped = LinkingModel.from_arrays(same.arrays(), built(SOME))
     assert mapped.link is mapped.mention
@@ -846,7 +833,7 @@ def bytes_of(data):
         (lambda arrays: {name: array for name, array in arrays.items() if not name.startswith("statistics.")}, ""),
     ],
 )
-def test_what_is_no_model_is_an_error(linker, change, message):
+def test_invalid_model_is_an_error(linker, change, message):
     with pytest.raises(ModelError, match=message or None):
         LinkingModel.from_arrays(change(linker.model.arrays()), built(SOME))
 
@@ -857,7 +844,7 @@ def test_a_model_of_another_knowledge_base_is_an_error(linker):
             LinkingModel.from_arrays(linker.model.arrays(), built(entries))
 
 
-def test_a_knowledge_base_comes_back_from_its_arrays(linker):
+def test_knowledge_base_round_trips_through_arrays(linker):
     base = KnowledgeBase.from_arrays(built(SOME).arrays())
     again = Linker.from_model(LinkingModel.from_arrays(linker.model.arrays(), base), Linking("all"))
     linker = Linker.from_model(linker.model, Linking("all"))
@@ -865,12 +852,12 @@ def test_a_knowledge_base_comes_back_from_its_arrays(linker):
     assert again.link(texts) == linker.link(texts)
 
 
-# ------------------------------------------------------------------------------------- what is counted for training
+# ---------------------------------------------------------------------------------------------- training examples
 
 
 @pytest.fixture
 def contexts(monkeypatch):
-    """What training made features of, in the order of its pieces, twice; without a tagger."""
+    """Collect the contexts of training in order, twice; there is no tagger."""
     monkeypatch.setattr(train_model.tagging, "train", lambda texts, mentions, folds: (None, None))
     seen = []
     real = mention_model.stack_features
@@ -895,10 +882,10 @@ def slow_counts(texts, base, learned, numbers):
     for one in texts:
         text = Text(one.text, base, learned)
         gold = {(mark.start, mark.stop): mark for mark in one.mentions}
-        for said, spans in text.forms.items():
+        for form, spans in text.forms.items():
             marks = [gold[text.spans[span]] for span in spans if text.spans[span] in gold]
             ids = [numbers[one] for mark in marks for one in mark.ids if one in numbers]
-            rows.append((said, len(spans), len(marks), ids))
+            rows.append((form, len(spans), len(marks), ids))
     return rows
 
 
@@ -908,12 +895,12 @@ def assert_equal_counts(statistics, counted, names):
     assert statistics.n_mentions[numbers].tolist() == [counted.n_mentions[name] for name in names]
     for name, number in zip(names, numbers.tolist(), strict=True):
         own = slice(statistics.starts[number], statistics.starts[number + 1])
-        meant = dict(zip(statistics.entries[own].tolist(), statistics.counts[own].tolist(), strict=True))
-        assert meant == counted.links.get(name, {})
+        links = dict(zip(statistics.entries[own].tolist(), statistics.counts[own].tolist(), strict=True))
+        assert links == counted.links.get(name, {})
     assert statistics.n_links.tolist() == [counted.n_links[entry] for entry in range(len(statistics.n_links))]
 
 
-def test_counts_for_training_are_of_other_folds(contexts):
+def test_training_counts_exclude_the_own_fold(contexts):
     texts = list({one.text: one for one in some_labelled(40, 5)}.values())
     texts += texts[:7]
     base, numbers = Base(SOME), {entry.id: number for number, entry in enumerate(SOME)}
@@ -933,7 +920,7 @@ def test_counts_for_training_are_of_other_folds(contexts):
     assert {text for context in contexts for text in sources(context)} == {*rows}
 
 
-def test_spans_to_learn_from_equal_their_definition(contexts, monkeypatch):
+def test_training_examples_equal_their_definition(contexts, monkeypatch):
     learned = []
     real = train_model.fit_logistic_regression
 
@@ -943,7 +930,7 @@ def test_spans_to_learn_from_equal_their_definition(contexts, monkeypatch):
 
     monkeypatch.setattr(train_model, "fit_logistic_regression", spy)
     texts = list({one.text: one for one in some_labelled(50, 2)}.values())
-    for at in range(0, len(texts), 7):  # some mentions of which it is not told what they mean
+    for at in range(0, len(texts), 7):  # some mentions without an id
         texts[at] = texts[at]._replace(
             mentions=[LabeledMention(m.start, m.stop, (), False) for m in texts[at].mentions]
         )
@@ -953,7 +940,7 @@ def test_spans_to_learn_from_equal_their_definition(contexts, monkeypatch):
     folds = {text: number % train_model.N_FOLDS for number, text in enumerate(rows)}
     by_text = {one.text: one for one in texts}
     weights = dict(zip(FEATURES, model.ranking.tolist(), strict=True))
-    wanted = []
+    expected = []
     for text in [text for context in contexts[: len(contexts) // 2] for text in sources(context)]:
         counted = Counted([row for other in texts if folds[other.text] != folds[text] for row in rows[other.text]])
         mentions = MentionCandidates(
@@ -963,18 +950,18 @@ def test_spans_to_learn_from_equal_their_definition(contexts, monkeypatch):
         for span in mentions.spans:
             mark, best = gold.get(mentions.text.spans[span]), mentions.best(span)[0]
             is_right = mark is not None and best is not None and SOME[best.entry].id in mark.ids
-            is_told = mark is None or mark.has_id
-            wanted.append(([*map(float, mentions.features(span).values())], mark is not None, is_right, is_told))
+            has_label = mark is None or mark.has_id
+            expected.append(([*map(float, mentions.features(span).values())], mark is not None, is_right, has_label))
     (dense, is_mention), (link_dense, is_right) = learned[train_model.N_FOLDS], learned[2 * train_model.N_FOLDS + 1]
     order = [list(mentions.features(span)).index(name) for name in mention_features.FEATURES]
-    assert dense == pytest.approx(np.array([row for row, *_ in wanted])[:, order], abs=1e-9)
-    assert is_mention.tolist() == [one for _, one, _, _ in wanted]
-    assert is_right.tolist() == [one for _, _, one, is_told in wanted if is_told]
+    assert dense == pytest.approx(np.array([row for row, *_ in expected])[:, order], abs=1e-9)
+    assert is_mention.tolist() == [one for _, one, _, _ in expected]
+    assert is_right.tolist() == [one for _, _, one, has_label in expected if has_label]
     assert len(link_dense) == len(is_right) < len(is_mention)
 
 
-def test_what_was_labelled_once_says_nothing_of_itself(contexts):
-    texts = [labelled(f"{city}小米和{city}城", ("小米", "c"), (f"{city}城", "x")) for city in CITIES]
+def test_single_label_does_not_support_itself(contexts):
+    texts = [labeled(f"{city}小米和{city}城", ("小米", "c"), (f"{city}城", "x")) for city in CITIES]
     train(built(SOME), texts)
     for context in contexts:
         mentions = context.find_mentions()
@@ -986,11 +973,11 @@ def test_what_was_labelled_once_says_nothing_of_itself(contexts):
         assert not once[mentions.forms].any()
 
 
-# ----------------------------------------------------------------------------------------------- little and very much
+# ------------------------------------------------------------------------------------------------- small and large
 
 
 @pytest.mark.parametrize("texts", [[], [LabeledText("", [])], [LabeledText("小米", []), LabeledText("没有名字", [])]])
-def test_nothing_to_learn_from(texts):
+def test_training_without_mentions_is_an_error(texts):
     with pytest.raises(ValueError, match="no labeled text has a mention"):
         Linker(SOME).train(texts)
 
@@ -998,10 +985,10 @@ def test_nothing_to_learn_from(texts):
 @pytest.mark.parametrize(
     "texts",
     [
-        [labelled("小米", ("小米", "c"))],
-        [labelled("小米", ("小米", "c")), LabeledText("苹果", []), LabeledText("", [])],
-        [labelled("小米", ("小米", None))],
-        [labelled("小米", ("小米", "?"))],
+        [labeled("小米", ("小米", "c"))],
+        [labeled("小米", ("小米", "c")), LabeledText("苹果", []), LabeledText("", [])],
+        [labeled("小米", ("小米", None))],
+        [labeled("小米", ("小米", "?"))],
         [LabeledText("小米", [LabeledMention(0, 2, ("c",), True), LabeledMention(0, 2, ("c",), True)])],
         [
             LabeledText("ﬁ", [LabeledMention(0, 1, ("b",), True)]),
@@ -1011,10 +998,12 @@ def test_nothing_to_learn_from(texts):
     ],
 )
 @pytest.mark.parametrize("entries", [SOME, []])
-def test_little_to_learn_from(texts, entries):
+def test_training_on_few_texts(texts, entries):
     linker = trained(entries, texts)
     linker.link(["小米和苹果", ""])
-    assert told_arrays(LinkingModel.from_arrays(linker.model.arrays(), built(entries))) == told_arrays(linker.model)
+    assert array_contents(LinkingModel.from_arrays(linker.model.arrays(), built(entries))) == array_contents(
+        linker.model
+    )
 
 
 def test_no_entries_and_no_texts(linker):
@@ -1025,19 +1014,19 @@ def test_no_entries_and_no_texts(linker):
     for one in (empty, linker):
         assert len(link_texts(one.model, [], Linking()).texts) == 0
         assert len(link_texts(one.model, [""], Linking()).texts) == 0
-    assert names_in(trained([], [labelled(f"{city}红米", ("红米", None)) for city in CITIES]), "有红米") == [
+    assert names_in(trained([], [labeled(f"{city}红米", ("红米", None)) for city in CITIES]), "有红米") == [
         ("红米", NIL)
     ]
 
 
-def test_a_text_that_is_a_name():
+def test_text_that_is_a_name():
     assert names_in(Linker(SOME), "北京") == [("北京", "x")]
     assert names_in(Linker([Entry("1", "京")]), "京") == [("京", NIL)]
     assert names_in(Linker([Entry("1", "ＡＢＣ")]), "ABC") == [("ABC", "1")]
     assert names_in(Linker([Entry("1", "ABC")]), "abc") == []  # a word, most likely
 
 
-def test_names_are_in_texts_as_given():
+def test_mentions_are_spans_of_the_given_text():
     linker = Linker(SOME)
     assert names_in(linker, "a ﬁne, ＡＰＰＬＥ; Alpha\n  Beta") == [
         ("ﬁne", "b"),
@@ -1047,7 +1036,7 @@ def test_names_are_in_texts_as_given():
     assert names_in(linker, "小米\ud800小米") == [("小米", "c"), ("小米", "c")]
 
 
-def test_of_very_many_entries_the_most_prominent_are_looked_at():
+def test_homonyms_are_limited_to_the_most_prominent():
     entries = [Entry(str(n), "小米", (), (), [("p", str(k)) for k in range(n % 100)]) for n in range(10_000)]
     linker = Linker([*entries, Entry("x", "苹果")])
     (mention, other) = linker.link(["小米和苹果"])[0]
@@ -1056,7 +1045,7 @@ def test_of_very_many_entries_the_most_prominent_are_looked_at():
 
 
 @pytest.mark.full
-def test_a_long_text_of_one_character_that_is_a_name(linker):
+def test_long_text_of_one_character(linker):
     text = "米" * 1_000_000
     base = built([Entry("1", "米", ["米米"], (), [("p", "米米米")]), Entry("2", "米", (), (), [("p", "米米米")])])
     found = link_texts(LinkingModel.from_prior(base), [text, "米"], Linking())
@@ -1065,7 +1054,7 @@ def test_a_long_text_of_one_character_that_is_a_name(linker):
     assert link_texts(linker.model, [text], Linking()).starts.tolist() == []
 
 
-def test_a_tagger_finds_what_no_name_lists():
+def test_tagged_spans_become_mentions():
     case = Case([Entry("1", "cat")], [], [], ["catalog cat", "新词"], [[(0, 3, 0.9)], [(0, 2, 0.9)]])
     model = replace(LinkingModel.from_prior(case.base), tagger=Tags(case), mention_threshold=0.0)
     found = link_texts(model, case.texts, Linking())
@@ -1076,7 +1065,7 @@ def test_a_tagger_finds_what_no_name_lists():
     ]
 
 
-def test_a_linker_takes_a_model_that_was_kept(tmp_path):
+def test_linker_uses_a_saved_model(tmp_path):
     entries = [Entry("1", "小米", facts=[("总部", "北京")]), Entry("2", "小米", facts=[("做法", "熬粥")])]
     texts = [LabeledText(f"{n}号小米真好", [LabeledMention(2, 4, ("1",), True)]) for n in range(9)]
     taught, other = Linker(entries), Linker(entries)

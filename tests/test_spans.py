@@ -1,4 +1,4 @@
-"""Tokens, hashes of substrings, the loose match and abbreviations against their slow, obvious twins."""
+"""Tokens, hashes of substrings, bag matches and abbreviations, compared with slow definitions."""
 
 import random
 import re
@@ -7,7 +7,7 @@ from itertools import accumulate
 import linking_definition
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kxcli.arrays.code_points import from_code_points
@@ -31,7 +31,7 @@ odd_texts = st.lists(
 
 
 def tables(*texts):
-    """Classes of a regular expression for characters of texts that are spaced, and unspaced letters."""
+    """Return regular expressions for a word and for an ideograph, from the characters of texts."""
     seen = sorted({character for text in texts for character in text})
     kinds = [(spaced_table()[min(ord(c), 0x20000)], letter_table()[min(ord(c), 0x20000)]) for c in seen]
     spaced = "".join(re.escape(c) for c, (is_word, _) in zip(seen, kinds, strict=True) if is_word)
@@ -42,7 +42,6 @@ def tables(*texts):
 # ------------------------------------------------------------------------------------------------------- tokens
 
 
-@settings(max_examples=500)
 @given(odd_texts)
 def test_tokens_equal_a_regular_expression(texts):
     codes = fold_texts(texts).codes
@@ -59,7 +58,7 @@ def test_tokens_equal_a_regular_expression(texts):
     assert len(tokens) == len(slow)
 
 
-def test_what_words_are_of_several_scripts():
+def test_words_of_several_scripts():
     codes = fold_texts(["Die Straße(n) im 21. Jh.", "小米MIX 2s，カメラ 한국", "Ёлка हिन्दी naïve_x"]).codes
     tokens = Tokens.from_codes(codes)
     text = from_code_points(codes)
@@ -74,9 +73,8 @@ def test_what_words_are_of_several_scripts():
 # ------------------------------------------------------------------------------------------------------- hashes
 
 
-@settings(max_examples=300)
 @given(odd_texts.filter(bool), st.randoms(use_true_random=False))
-def test_a_span_has_the_hash_of_its_text_alone(texts, chance):
+def test_span_has_the_hash_of_its_text(texts, chance):
     joined = BORDER.join(texts) + BORDER
     prefix = PrefixHashes(np.array([*map(ord, joined)], dtype=np.uint32))
     spans = [sorted((chance.randrange(len(joined) + 1), chance.randrange(len(joined) + 1))) for _ in range(20)]
@@ -86,7 +84,7 @@ def test_a_span_has_the_hash_of_its_text_alone(texts, chance):
     assert [int(hash_strings([piece])[0]) for piece in pieces] == hash_strings(pieces).tolist()
 
 
-def test_a_long_span_has_the_hash_of_its_text_alone():
+def test_long_span_has_the_hash_of_its_text():
     chance = random.Random(1)
     text = "".join(chance.choices("abc中国人", k=100_000))
     prefix = PrefixHashes(np.array([*map(ord, text)], dtype=np.uint32))
@@ -95,7 +93,7 @@ def test_a_long_span_has_the_hash_of_its_text_alone():
     assert prefix.span(starts, stops).tolist() == hash_strings([text[start:stop] for start, stop in spans]).tolist()
 
 
-def test_hashes_tell_strings_apart_in_all_their_bits():
+def test_all_bits_of_hashes_differ_between_strings():
     chance = random.Random(2)
     strings = {"".join(chance.choices("ab\0中", k=chance.randrange(12))) for _ in range(50_000)}
     strings |= {chr(code) for code in range(0x10000) if not 0xD800 <= code < 0xE000}
@@ -103,7 +101,7 @@ def test_hashes_tell_strings_apart_in_all_their_bits():
     assert keys.dtype == np.uint64
     assert len(np.unique(keys)) == len(strings)
     assert keys.min() > 0
-    for shift in (0, 24, 48):  # any 16 bits are as good as chance: of n strings, n (1 - 1/e) values if there are n
+    for shift in (0, 24, 48):  # n strings have n (1 - 1/e) of n values of any 16 bits
         parts = (keys[: 1 << 16] >> np.uint64(shift)) & np.uint64((1 << 16) - 1)
         assert abs(len(np.unique(parts)) / (1 << 16) - 0.632) < 0.01
 
@@ -118,7 +116,6 @@ def slow_shape(text):
     return "".join(out)
 
 
-@settings(max_examples=300)
 @given(st.text(st.sampled_from(ODD.replace("\U000e0100", "") + "ǅªⅫ²"), max_size=40), st.randoms(use_true_random=False))
 def test_shapes_equal_their_definition(text, chance):
     spans = [sorted((chance.randrange(len(text) + 1), chance.randrange(len(text) + 1))) for _ in range(10)]
@@ -127,7 +124,7 @@ def test_shapes_equal_their_definition(text, chance):
     assert keys.tolist() == hash_strings([slow_shape(text[start:stop]) for start, stop in spans]).tolist()
 
 
-def test_a_shape_is_that_of_capitals_digits_and_marks():
+def test_shape_shows_capitals_digits_and_marks():
     def shape(text):
         return int(hash_shapes(np.array([*map(ord, text)]), np.array([0]), np.array([len(text)]))[0])
 
@@ -136,11 +133,11 @@ def test_a_shape_is_that_of_capitals_digits_and_marks():
     assert shape("小米") == shape("人民网") != shape("米")
 
 
-# ---------------------------------------------------------------------------------------------------- the loose match
+# ------------------------------------------------------------------------------------------------------ bag matches
 
 
 def spans_of(bags, texts):
-    """Return for each text start, stop and name of what is found."""
+    """Return start, stop and name of the matches in each text."""
     whole = fold_texts(texts)
     tokens = Tokens.from_codes(whole.codes)
     found = bags.matches(tokens, find_lowercase_initials(whole, tokens))
@@ -153,7 +150,7 @@ def spans_of(bags, texts):
 
 
 def slow_spans(text, names, ordinary):
-    """Return the same of one text by the definition."""
+    """Return the matches in a text by the definition."""
     whole = fold_texts([text])
     folded_text = from_code_points(whole.codes)[:-1]
     numbers = {name: number for number, name in enumerate(names)}
@@ -198,9 +195,8 @@ wordy = st.lists(st.tuples(st.sampled_from(WORDS), st.sampled_from(MARKS)), max_
 )
 
 
-@settings(max_examples=300, derandomize=True)
 @given(st.lists(wordy, max_size=8), st.lists(wordy, max_size=4), st.booleans())
-def test_the_loose_match_equals_its_definition(raw, texts, is_learned):
+def test_bag_matches_equal_their_definition(raw, texts, is_learned):
     names = list(dict.fromkeys(name for name in fold_names(raw) if name))
     texts = [*texts, *raw]
     ordinary = None if is_learned else find_ordinary_words(raw)
@@ -213,7 +209,7 @@ def test_the_loose_match_equals_its_definition(raw, texts, is_learned):
 
 
 def found_by(names, text):
-    """Return the pieces of a text that are names by their words alone."""
+    """Return the matches in a text."""
     bags = BagMatcher.from_names(fold_names(names), find_ordinary_words(names))
     whole = from_code_points(fold_texts([text]).codes)
     return [whole[start:stop] for start, stop, _ in spans_of(bags, [text])[0]]
@@ -253,18 +249,18 @@ def found_by(names, text):
         ("a1 b2 c3 d4 e5 f6 g7 h8 i9", "a1 b2 c3 d4 e5 f6 g7 h8 i9", None),
     ],
 )
-def test_a_name_is_found_by_its_words(name, text, piece):
+def test_name_is_found_by_its_words(name, text, piece):
     assert found_by([name], text) == ([] if piece is None else [piece])
 
 
 @pytest.mark.parametrize(
     ("name", "text"),
     [
-        # British and American spelling: only where words have such spellings
-        *(("Boeing", "They are being asked"), ("Goethe", "Gethe"), ("flour", "flor"), ("Joel", "Jel and jels")),
+        # British and American spelling, only of words with such spellings
+        *(("Boeing", "They are being used"), ("Goethe", "Gethe"), ("flour", "flor"), ("Joel", "Jel and jels")),
         *(("contour", "contor"), ("Michael", "Michel"), ("canoe", "cane"), ("Seymour", "Seymor"), ("Israel", "Isrel")),
         *(("RAEM", "REM"), ("Phoenix", "phenix"), ("Caesar", "Cesar"), ("Loeb", "Leb"), ("tours", "tors")),
-        # singular and plural: of a one-word name only what the knowledge base writes as an ordinary word
+        # singular and plural, of a name of one word only if the knowledge base has it as an ordinary word
         *(
             ("News", "new homes"),
             ("News", "New homes"),
@@ -274,7 +270,7 @@ def test_a_name_is_found_by_its_words(name, text, piece):
         ),
         *(("Price", "prices"), ("Prices", "Price"), ("Williams", "William"), ("William", "Williams"), ("AIDS", "aid")),
         *(("Turkey", "turkeys"), ("means", "mean"), ("SAIDS", "said"), ("Mass.", "the mass"), ("The Office", "office")),
-        # word order: not of names in capitals, not across punctuation
+        # word order, not of proper names and not across punctuation
         *(("New York", "In York, new homes are built"), ("New England", "In England, new cases rose")),
         *(("South Korea", "In Korea, South Africa won"), ("Paris Hilton", "Hilton, Paris and Rome")),
         *(
@@ -310,14 +306,14 @@ def test_different_words_do_not_match_a_name(name, text):
     assert found_by([name], text) == []
 
 
-def test_a_knowledge_base_shows_which_words_are_ordinary():
+def test_ordinary_words_come_from_the_knowledge_base():
     assert found_by(["Cancer", "lung cancer"], "cancers") == ["cancers"]
     assert found_by(["Cancer", "Lung Cancer"], "cancers") == []
     assert found_by(["Lung Cancer", "breast cancer"], "cancers of the lung") == ["cancers of the lung"]
     assert found_by(["News", "new moon"], "a new home") == []
 
 
-def test_no_window_goes_from_one_text_to_the_next():
+def test_windows_do_not_cross_texts():
     bags = BagMatcher.from_names(["lung cancer"])
     assert spans_of(bags, ["a lung", "cancer", "lung cancer"]) == [[], [], [(0, 11, 0)]]
     assert spans_of(BagMatcher.from_names([]), ["lung cancer"]) == [[]]
@@ -329,7 +325,7 @@ def test_no_window_goes_from_one_text_to_the_next():
 
 
 def defined(texts):
-    """Return for each text (long form, short form's uses) of every definition."""
+    """Return (long form, uses of the short form) of every definition in each text."""
     found = find_abbreviations(texts)
     joined = BORDER.join([*texts, ""])
     starts = [0, *accumulate(len(text) + 1 for text in texts)]
@@ -382,7 +378,7 @@ def defined(texts):
         ("他来了（掌声）", None, None),
     ],
 )
-def test_definitions(text, short, long):
+def test_definition_is_found(text, short, long):
     found = [(long, uses[0][1]) for long, uses in defined([text])[0]]
     assert found == ([] if short is None else [(long, short)])
 
@@ -391,7 +387,7 @@ def test_definitions(text, short, long):
     ("text", "uses"),
     [
         ("heart failure (HF): HF, HFs and HF2, hf, HFS, aHF, -HF-", ["HF", "HF", "HFs", "HF"]),
-        ("An HF? Heart failure (HF)", ["HF", "HF"]),  # before it is defined, too
+        ("An HF? Heart failure (HF)", ["HF", "HF"]),  # also before its definition
         ("magnetic resonances (MRs) of one MR", ["MRs", "MR"]),
         ("Brugada syndrome (BrS): a BrS, BrSs, no Br", ["BrS", "BrS", "BrSs"]),
         ("CD band (C-D B): C-D Bs, (C-D B)", ["C-D B", "C-D Bs", "C-D B"]),
@@ -399,7 +395,7 @@ def test_definitions(text, short, long):
         ("World Health Organization（WHO）说WHO的", ["WHO", "WHO"]),
     ],
 )
-def test_uses(text, uses):
+def test_uses_are_found(text, uses):
     [(_, found)] = defined([text])[0]
     assert [use for _, use in found] == uses
     assert all(text.startswith(use, start) for start, use in found)
@@ -437,9 +433,8 @@ PIECES = [
 ]
 
 
-@settings(max_examples=300)
 @given(st.lists(st.lists(st.sampled_from([*PIECES, ". ", "，"]), max_size=9).map("".join), max_size=6))
-def test_texts_together_are_as_each_alone(texts):
+def test_batch_equals_single_texts(texts):
     assert defined(texts) == [defined([text])[0] for text in texts]
     for text, found in zip(texts, defined(texts), strict=True):
         for long, uses in found:
@@ -451,7 +446,7 @@ def test_texts_together_are_as_each_alone(texts):
             assert uses == [use for use in slow if use[1].startswith(short) and not use[1].endswith("S")]
 
 
-def test_uses_are_told_once_however_often_a_short_form_is_defined():
+def test_repeated_definitions_share_their_uses():
     text = "".join(f"hay fever number {number} (HF{number}) and heart failure (HF). " for number in range(5000))
     found = find_abbreviations([text])
     assert len(found.shorts) == 10_000
