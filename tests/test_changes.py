@@ -56,7 +56,7 @@ def iter_documents(path, form, *, size=1_000, is_reread=False):
     """Return an iterator over the documents of a file; its state is recorded now."""
     spec = ReaderSpec("text", None, "stop")
     kind = "text" if form == "gz" else form
-    planner = TaskPlanner(spec, kind, "utf-8", size, None, lambda told: None, is_reread=is_reread)
+    planner = TaskPlanner(spec, kind, "utf-8", size, None, lambda _diagnostic: None, is_reread=is_reread)
     sources = [source.allow_append() for source in resolve_sources([str(path)])]
     reader = TaskReader(spec, "utf-8")
     return (document for task in planner.tasks(sources) for document in reader(task, []))
@@ -124,7 +124,7 @@ def test_replaced_small_file_is_an_error_if_reread(tmp_path):
 def read_on_other_host(path, size, changed_how=None):
     """Return the documents of a file whose device and inode differ on the host of the reader."""
     spec = ReaderSpec("text", None, "stop")
-    planner = TaskPlanner(spec, "text", "utf-8", size, None, lambda told: None, is_reread=True)
+    planner = TaskPlanner(spec, "text", "utf-8", size, None, lambda _diagnostic: None, is_reread=True)
     tasks = [*planner.tasks([source.allow_append().make_absolute() for source in resolve_sources([str(path)])])]
     shutil.copy2(path, path.with_name("copy"))
     os.replace(path.with_name("copy"), path)
@@ -148,11 +148,11 @@ def test_change_on_another_host_is_an_error(tmp_path, size, how):
 
 
 def kb_entries(path):
-    return knowledge.read_entries(path, "stop", lambda told: None)
+    return knowledge.read_entries(path, "stop", lambda _diagnostic: None)
 
 
 def labelled_texts(path):
-    return labeled_texts.read_labeled_texts(path, "stop", lambda told: None)
+    return labeled_texts.read_labeled_texts(path, "stop", lambda _diagnostic: None)
 
 
 def merged_rows(path):
@@ -167,7 +167,7 @@ def merged_rows(path):
 
 
 def table_blocks(path):
-    reading = tables.TableReading(None, "utf-8", None, "stop", lambda told: None)
+    reading = tables.TableReading(None, "utf-8", None, "stop", lambda _diagnostic: None)
     with tables.open_table([resolve_sources([path])[0].allow_append()], reading) as table:
         yield from table.blocks([tables.ColumnGroup((0,), True)])
 

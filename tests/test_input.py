@@ -97,8 +97,8 @@ def tree(kxcli):
     ],
 )
 def test_recursive_reads_folders_and_glob_filters(kxcli, tree, glob, words):
-    chosen = () if glob is None else ("--glob", glob)
-    assert counts(kxcli(*SPACE, "-r", tree, *chosen)) == dict.fromkeys(words, 1)
+    options = () if glob is None else ("--glob", glob)
+    assert counts(kxcli(*SPACE, "-r", tree, *options)) == dict.fromkeys(words, 1)
 
 
 def test_glob_does_not_filter_named_files(kxcli, tree):

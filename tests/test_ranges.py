@@ -121,19 +121,20 @@ def test_ranges_with_any_borders_cover_the_file(data, drawn, chunk):
 @given(texts, sizes, sizes, st.booleans())
 def test_blocks_are_whole_lines_or_parts_of_a_long_line(data, chunk, long_line, whole):
     with small(chunk, long_line):
-        found = list(lines.read_line_blocks(BytesIO(data), keep_lines_whole=whole))
-    assert b"".join(run.data for run in found) == data
-    *before, last = found
-    assert not last.has_continuation
-    goes_on = False
-    for run in before:
-        assert run.data
-        if run.has_continuation:
-            assert not whole and b"\n" not in run.data
-            assert goes_on or len(run.data) >= long_line
+        blocks = list(lines.read_line_blocks(BytesIO(data), keep_lines_whole=whole))
+    assert b"".join(block.data for block in blocks) == data
+    assert not (blocks and blocks[-1].has_continuation)
+    continues = False
+    for number, block in enumerate(blocks):
+        if block.has_continuation:
+            assert block.is_part and not whole and b"\n" not in block.data
+            assert continues or len(block.data) >= long_line
+        elif block.is_part:
+            assert continues and block.data.count(b"\n") <= 1
         else:
-            assert run.data.endswith(b"\n")
-        goes_on = run.has_continuation
+            assert not continues and block.data
+            assert block.data.endswith(b"\n") or number == len(blocks) - 1
+        continues = block.has_continuation
 
 
 @given(texts, st.integers(0, 60), sizes)
@@ -155,13 +156,13 @@ def test_blocks_and_streams_decode_to_equal_lines(data, chunk):
     with small(chunk):
         in_order = list(Decoder("utf-8", diagnostics()).read_text(BytesIO(data)))
         decoder = Decoder("utf-8", diagnostics())
-        in_runs = [
+        in_blocks = [
             line
-            for run in lines.read_line_blocks(BytesIO(data), keep_lines_whole=True)
-            for line in decoder.decode_lines(run.data)
+            for block in lines.read_line_blocks(BytesIO(data), keep_lines_whole=True)
+            for line in decoder.decode_lines(block.data)
         ]
     at_once = list(Decoder("utf-8", diagnostics()).decode_lines(data))
-    assert in_order == in_runs == at_once == expected
+    assert in_order == in_blocks == at_once == expected
 
 
 @given(any_bytes, sizes, st.sampled_from(["skip", "replace"]))
@@ -171,17 +172,17 @@ def test_bad_lines_are_skipped_or_repaired_and_counted(data, chunk, on_error):
     bad = [n for n, line in enumerate(strict, 1) if line is None]
     with small(chunk):
         for way in ("in runs", "in order"):
-            kept = diagnostics(on_error)
-            decoder = Decoder("utf-8", kept)
+            counted = diagnostics(on_error)
+            decoder = Decoder("utf-8", counted)
             if way == "in order":
                 found = list(decoder.read_text(BytesIO(data)))
             else:
-                runs = lines.read_line_blocks(BytesIO(data), keep_lines_whole=True)
-                found = [line for run in runs for line in decoder.decode_lines(run.data)]
+                blocks = lines.read_line_blocks(BytesIO(data), keep_lines_whole=True)
+                found = [line for block in blocks for line in decoder.decode_lines(block.data)]
             assert found == [line for line in expected if line is not None]
-            assert sum(loss.count for loss in kept.skipped_records) == len(bad)
-            assert [place.line for loss in kept.skipped_records for place in loss.places] == bad[:MAX_EXAMPLES]
-            assert kept.line == len(expected) + 1
+            assert sum(skipped.count for skipped in counted.skipped_records) == len(bad)
+            assert [place.line for skipped in counted.skipped_records for place in skipped.places] == bad[:MAX_EXAMPLES]
+            assert counted.line == len(expected) + 1
 
 
 @given(any_bytes, sizes)
@@ -196,8 +197,8 @@ def test_decoding_stops_at_the_first_bad_line(data, chunk):
                 if way == "in order":
                     found.extend(decoder.read_text(BytesIO(data)))
                 else:
-                    for run in lines.read_line_blocks(BytesIO(data), keep_lines_whole=True):
-                        found.extend(decoder.decode_lines(run.data))
+                    for block in lines.read_line_blocks(BytesIO(data), keep_lines_whole=True):
+                        found.extend(decoder.decode_lines(block.data))
             except InputError as raised:
                 error = raised.line
             assert error == first, way
@@ -266,14 +267,14 @@ def plan(
         path = os.path.join(folder, name)
         Path(path).write_bytes(data)
         sources.append(Source(path, None if is_stream else len(data)))
-    told = []
+    found_diagnostics = []
     spec = ReaderSpec(on_error=on_error, split_pattern=cut)
-    planner = shards.TaskPlanner(spec, kind, encoding, shard_size, lambda: str(folder), told.append)
+    planner = shards.TaskPlanner(spec, kind, encoding, shard_size, lambda: str(folder), found_diagnostics.append)
     reader = shards.TaskReader(spec, encoding)
     found = []
     for task in planner.tasks(sources):
-        found.extend(reader(task, told))
-    return found, told
+        found.extend(reader(task, found_diagnostics))
+    return found, found_diagnostics
 
 
 @pytest.fixture(scope="module")
@@ -285,9 +286,9 @@ def folder(tmp_path_factory):
 @given(data=texts, size=sizes, chunk=sizes, long_line=sizes, cut=st.sampled_from(CUTS), is_stream=st.booleans())
 def test_tasks_yield_each_document_once_and_in_order(folder, data, size, chunk, long_line, cut, is_stream):
     with small(chunk, long_line):
-        found, told = plan(folder, data, size, is_stream=is_stream, cut=cut, names=("a", "b"))
+        found, found_diagnostics = plan(folder, data, size, is_stream=is_stream, cut=cut, names=("a", "b"))
     assert join_parts(found) == plain_lines(data) * 2
-    assert told == []
+    assert found_diagnostics == []
 
 
 @settings(deadline=None)
@@ -297,13 +298,13 @@ def test_tasks_report_every_bad_line(folder, data, size, chunk, is_stream, packe
     bad = {n for n, line in enumerate(strict, 1) if line is None}
     with small(chunk):
         stored = gzip.compress(data) if packed else data
-        found, told = plan(folder, stored, size, is_stream=is_stream, on_error="skip")
+        found, found_diagnostics = plan(folder, stored, size, is_stream=is_stream, on_error="skip")
     assert join_parts(found) == [line for line in strict if line is not None]
-    assert all(isinstance(loss, SkippedRecords) for loss in told)
-    assert sum(loss.count for loss in told) == len(bad)
+    assert all(isinstance(skipped, SkippedRecords) for skipped in found_diagnostics)
+    assert sum(skipped.count for skipped in found_diagnostics) == len(bad)
     if not packed:
-        told_of = {place for loss in told for place in loss.places}
-        named = {int(format_place(place).rpartition(":")[2]) for place in told_of}
+        reported_places = {place for skipped in found_diagnostics for place in skipped.places}
+        named = {int(format_place(place).rpartition(":")[2]) for place in reported_places}
         assert named <= bad and len(named) >= min(len(bad), 3)
 
 
@@ -351,8 +352,8 @@ SENTENCES = [
 
 
 def corpus(count=200, seed=1):
-    chosen = random.Random(seed)
-    return ["".join(chosen.choices(SENTENCES, k=chosen.choice([0, 1, 1, 2, 40]))) for _ in range(count)]
+    rng = random.Random(seed)
+    return ["".join(rng.choices(SENTENCES, k=rng.choice([0, 1, 1, 2, 40]))) for _ in range(count)]
 
 
 OPTIONS = [
@@ -395,8 +396,8 @@ def test_output_is_equal_for_any_shard_size(kxcli, options):
 
 def long_words(size, seed=2):
     """One document of `size` words, with its own counts of words and pairs."""
-    chosen = random.Random(seed)
-    words = [f"w{chosen.randrange(50)}" for _ in range(size)]
+    rng = random.Random(seed)
+    words = [f"w{rng.randrange(50)}" for _ in range(size)]
     return words, Counter(words), Counter(map(" ".join, pairwise(words)))
 
 
@@ -470,7 +471,7 @@ def test_long_line_is_counted_in_bounded_memory(kxcli, workers, options):
 
 names = st.sampled_from(["a", "上/é", "s3://a/b", os.fsdecode(b"\xff"), "message"])
 numbers = st.integers(1, 1 << 60)
-told_ones = st.one_of(
+valid_diagnostics = st.one_of(
     st.builds(Notice, names, names, st.booleans()),
     st.builds(
         SkippedRecords, names, numbers, st.lists(st.builds(Place, names, numbers, numbers), max_size=3).map(tuple)
@@ -478,9 +479,9 @@ told_ones = st.one_of(
 )
 
 
-@given(told_ones)
-def test_diagnostics_survive_json(told):
-    assert from_json(json.loads(json.dumps(to_json(told)))) == told
+@given(valid_diagnostics)
+def test_diagnostics_survive_json(found_diagnostics):
+    assert from_json(json.loads(json.dumps(to_json(found_diagnostics)))) == found_diagnostics
 
 
 @pytest.mark.parametrize("value", [{}, [], 1, None, {"path": "a"}, {"kind": "a", "count": "x", "places": []}])

@@ -710,9 +710,9 @@ def test_messages_and_checkpoints_have_no_secrets(kxcli, web):
         errs.append(kxcli(*WORDS, *options, "-j", "1", "--encoding", "auto", "--on-error", "skip", url).err)
         assert f"{expected}:{line}\n" in errs[-1]
         assert f"{expected}: read as " in errs[-1]
-    kept = [path.read_bytes() for path in (kxcli.folder / "kept").rglob("*") if path.is_file()]
-    assert any(b"@127.0.0.1" in data for data in kept)
-    for data in [*kept, *(err.encode() for err in errs)]:
+    stored = [path.read_bytes() for path in (kxcli.folder / "kept").rglob("*") if path.is_file()]
+    assert any(b"@127.0.0.1" in data for data in stored)
+    for data in [*stored, *(err.encode() for err in errs)]:
         for secret in (b"someone", b"word@", b"signed", b"opaque9"):
             assert secret not in data
 
@@ -789,9 +789,9 @@ def test_changed_file_without_ranges_is_an_error(kxcli, web):
     assert "changed while it was read" in kxcli(*WORDS, "-j", "1", *SMALL, web.url("a", page), code=1).err
 
 
-def planner(folder, told=None, **options):
+def planner(folder, diagnostics=None, **options):
     spec = ReaderSpec(split_pattern="words")
-    return TaskPlanner(spec, "text", "utf-8", 2_048, lambda: str(folder), (told or []).append, **options)
+    return TaskPlanner(spec, "text", "utf-8", 2_048, lambda: str(folder), (diagnostics or []).append, **options)
 
 
 def read(task):

@@ -167,14 +167,14 @@ def test_long_range_is_cut(serve):
 
 @pytest.mark.parametrize("size", [1, 100])
 def test_tiny_ranges_are_an_error(serve, size):
-    asked = []
+    starts = []
 
     def answer(number, start, stop):
-        asked.append(start)
+        starts.append(start)
         yield part(start, stop if number == 0 else start + size)
 
     assert "(5 tries)" in read_error(serve(answer))
-    assert len(asked) == 1 + 5
+    assert len(starts) == 1 + 5
 
 
 def test_short_ranges_with_progress_are_joined(serve):
@@ -311,10 +311,10 @@ def test_invalid_http_is_an_error(serve, data):
 
 @pytest.mark.parametrize("headers", [[], ["ETag: "]])
 def test_file_without_a_version_is_read_as_a_stream(serve, headers):
-    asked = []
+    starts = []
 
     def answer(number, start, stop):
-        asked.append(start)
+        starts.append(start)
         if start is None:
             yield head(200, f"Content-Length: {len(BODY)}", *headers) + BODY
         else:
@@ -323,7 +323,7 @@ def test_file_without_a_version_is_read_as_a_stream(serve, headers):
     url = serve(answer)
     assert resolve_sources([url])[0].size is None
     assert read(url) == BODY
-    assert asked == [0, 0, None]
+    assert starts == [0, 0, None]
 
 
 def test_file_with_a_date_is_read_by_ranges(serve):

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Callable
 from typing import BinaryIO, Protocol, cast
 
-from kxcli.corpus.lines import Readable
+from kxcli.corpus.lines import RawReader, Readable
 from kxcli.errors import InputError, MissingExtraError, reason
 
 _MAGIC = {
@@ -120,7 +120,7 @@ class Stream:
         raise InputError(self._path, what, "fetch or compress the file again")
 
 
-class _Rejoined(io.RawIOBase):
+class _Rejoined(RawReader):
     """Data that was read ahead, then the rest, up to the first end of a terminal."""
 
     def __init__(self, rest: BinaryIO) -> None:
@@ -129,22 +129,18 @@ class _Rejoined(io.RawIOBase):
         # `read` of a buffered reader may wait for more in a loop that handles no signal before more arrives.
         self._read = getattr(rest, "read1", rest.read)
 
-    def readable(self) -> bool:
-        return True
-
     def unread(self, data: bytes) -> None:
         """Put back data that was read."""
         self._ahead = data + self._ahead
 
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        data = self._ahead[: len(buffer)]
+    def read_some(self, size: int) -> bytes:
+        data = self._ahead[:size]
         if data:
             self._ahead = self._ahead[len(data) :]
         elif not self._is_at_end:
-            data = self._read(len(buffer))
+            data = self._read(size)
             self._is_at_end = not data
-        buffer[: len(data)] = data
-        return len(data)
+        return data
 
 
 class _Decompressor(Protocol):
@@ -162,7 +158,7 @@ class _Decompressor(Protocol):
     def decompress(self, data: bytes, max_length: int = -1) -> bytes: ...
 
 
-class _Members(io.RawIOBase):
+class _Members(RawReader):
     """The data of compressed members, one after the other.
 
     Nothing else may follow them. The file classes of the standard library treat other bytes as the end of the file.
@@ -175,10 +171,7 @@ class _Members(io.RawIOBase):
         self._ahead = b""
         self._is_at_end = False
 
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+    def read_some(self, size: int) -> bytes:
         data = b""
         while not data and not self._is_at_end:
             if self._member.eof:
@@ -189,9 +182,8 @@ class _Members(io.RawIOBase):
                 ahead = self._file.read1(_MEMBER_BUFFER)
                 if not ahead:
                     raise EOFError
-            data = self._member.decompress(ahead, len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
+            data = self._member.decompress(ahead, size)
+        return data
 
     def _begin_next(self) -> bool:
         """Begin the next member; return whether there is one."""

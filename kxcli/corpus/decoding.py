@@ -86,8 +86,8 @@ class Decoder:
         if not encodings.is_line_safe(self.encoding):
             yield from self.read_text(stream)
             return
-        for data, _ in read_line_blocks(stream, keep_lines_whole=True, max_line=self._max_line):
-            yield from self.decode_lines(self.drop_long_line(data))
+        for block in read_line_blocks(stream, keep_lines_whole=True, max_line=self._max_line):
+            yield from self.decode_lines(self.drop_long_line(block.data))
 
     def read_text(self, stream: Readable, *, keeps_cr: bool = False) -> Iterator[str]:
         """Yield the lines of a stream in any encoding; decode it before splitting at LFs."""

@@ -4,6 +4,7 @@ Only LF ends a line.  A line belongs to the range that contains its first byte. 
 of its lines once, wherever they begin.
 """
 
+import io
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple, Protocol
 
@@ -19,20 +20,40 @@ class Readable(Protocol):
         ...
 
 
+class RawReader(io.RawIOBase):
+    """A raw file whose bytes come from `read_some`."""
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
+        """Read up to the size of the buffer."""
+        data = self.read_some(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+    def read_some(self, size: int) -> bytes | memoryview:
+        """Return up to `size` bytes, none only at the end."""
+        raise NotImplementedError
+
+
 class LineBlock(NamedTuple):
     """Some whole lines, or a part of a long one.
 
     Attributes:
         data: the bytes.
-        has_continuation: whether the line continues in the next block; then this one has no line end.
+        is_part: whether they are a part of a long line.
+        has_continuation: whether the line continues in the next block.
     """
 
     data: bytes
-    has_continuation: bool
+    is_part: bool = False
+    has_continuation: bool = False
 
 
 def read_line_blocks(stream: Readable, *, keep_lines_whole: bool, max_line: int | None = None) -> Iterator[LineBlock]:
-    """Yield blocks of whole lines.
+    """Yield blocks of whole lines, and the parts of long ones.
 
     Args:
         stream: the bytes.
@@ -42,20 +63,30 @@ def read_line_blocks(stream: Readable, *, keep_lines_whole: bool, max_line: int 
     """
     rest: list[bytes] = []
     size = 0
+    in_long_line = False
     while data := stream.read(CHUNK):
-        cut = data.rfind(b"\n") + 1
-        if cut:
-            rest.append(data[:cut])
-            yield LineBlock(b"".join(rest), has_continuation=False)
-            rest, size = [data[cut:]], len(data) - cut
-        else:
-            if max_line is None or size <= max_line:
-                rest.append(data)
-            size += len(data)
-            if size >= LONG_LINE and not keep_lines_whole:
-                yield LineBlock(b"".join(rest), has_continuation=True)
-                rest, size = [], 0
-    yield LineBlock(b"".join(rest), has_continuation=False)  # may be empty: it ends a line that was read in parts
+        end = data.rfind(b"\n") + 1
+        if end:
+            yield from _end_block(b"".join((*rest, data[:end])), in_long_line)
+            rest, size, in_long_line = [data[end:]], len(data) - end, False
+            continue
+        if max_line is None or size <= max_line:
+            rest.append(data)
+        size += len(data)
+        if size >= LONG_LINE and not keep_lines_whole:
+            yield LineBlock(b"".join(rest), is_part=True, has_continuation=True)
+            rest, size, in_long_line = [], 0, True
+    yield from _end_block(b"".join(rest), in_long_line)
+
+
+def _end_block(data: bytes, in_long_line: bool) -> Iterator[LineBlock]:
+    """Yield the end of a long line, if there is one, and the lines after it."""
+    if in_long_line:
+        end = data.find(b"\n") + 1 or len(data)
+        yield LineBlock(data[:end], is_part=True)
+        data = data[end:]
+    if data:
+        yield LineBlock(data)
 
 
 class RangeStream:

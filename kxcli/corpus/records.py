@@ -157,19 +157,18 @@ def _read_text_lines(
     split_pattern = _NEVER if spec.split_pattern is None else re.compile(spec.split_pattern)
     long: LongLineDecoder | None = None
     is_whole = spec.keeps_lines_whole
-    for data, has_continuation in read_line_blocks(
-        stream, keep_lines_whole=is_whole, max_line=spec.max_line if is_whole else None
-    ):
-        if has_continuation:
+    max_line = spec.max_line if is_whole else None
+    for data, is_part, has_continuation in read_line_blocks(stream, keep_lines_whole=is_whole, max_line=max_line):
+        if is_part:
             long = long or LongLineDecoder(decoder, split_pattern, spec.max_part)
-            yield Document(long.feed(data), has_continuation=True)
+            if has_continuation:
+                yield Document(long.feed(data), has_continuation=True)
+            else:
+                yield Document(long.finish(data))
+                diagnostics.line += 1
+                long = None
             continue
         rest = decoder.drop_long_line(data) if is_whole else data
-        if long is not None:
-            end = data.find(b"\n") + 1 or len(data)
-            yield Document(long.finish(data[:end]))
-            diagnostics.line += 1
-            long, rest = None, data[end:]
         text = decoder.decode_text(rest) if spec.unit == "lines" else None
         if text is None:
             yield from map(Document, decoder.decode_lines(rest))

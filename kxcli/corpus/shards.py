@@ -230,23 +230,23 @@ class TaskPlanner:
             held.clear()
 
         keep_lines_whole = needs_whole_lines or folder is None
-        for data, has_continuation in read_line_blocks(stream, keep_lines_whole=keep_lines_whole, max_line=max_line):
-            rest = data
-            if has_continuation or spooled is not None:
-                yield from flush()
-                assert folder is not None, "lines that are kept whole have no continuation"
-                spooled = spooled or TempFile(folder(), ".line")
-                end = len(data) if has_continuation else data.find(b"\n") + 1 or len(data)
-                spooled.write(data[:end])
-                if has_continuation:
-                    continue
+        for data, is_part, has_continuation in read_line_blocks(
+            stream, keep_lines_whole=keep_lines_whole, max_line=max_line
+        ):
+            if not is_part:
+                held.append(data)
+                if sum(map(len, held)) >= self.shard_size:
+                    yield from flush()
+                continue
+            yield from flush()
+            assert folder is not None, "whole lines have no parts"
+            spooled = spooled or TempFile(folder(), ".line")
+            spooled.write(data)
+            if not has_continuation:
                 spooled.close()
                 yield ByteRange(Source(spooled.path), 0, spooled.size, source_format, path, line, is_spooled=True)
                 line += 1
-                spooled, rest = None, data[end:]
-            held.append(rest)
-            if sum(map(len, held)) >= self.shard_size:
-                yield from flush()
+                spooled = None
         yield from flush()
 
     def _split_documents(self, path: str, stream: Stream, source_format: SourceFormat) -> Iterator[Shard]:
@@ -273,7 +273,7 @@ class TaskReader:
     encoding: str
 
     def __call__(self, task: ShardTask, diagnostics: list[Diagnostic], _spooled: object = None) -> Iterator[Document]:
-        """Yield the task's documents; append notices and skipped records to `diagnostics`."""
+        """Yield the documents of a task; append its messages to `diagnostics`."""
         for shard in task.shards:
             if isinstance(shard, DocumentShard):
                 yield from shard.documents

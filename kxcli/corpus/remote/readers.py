@@ -3,6 +3,7 @@
 import io
 from contextlib import closing
 
+from kxcli.corpus.lines import RawReader
 from kxcli.corpus.remote.base import RemoteFile, RemoteState, RemoteStream, TransientError, remote_error, with_retries
 from kxcli.wording import format_count
 
@@ -13,7 +14,7 @@ _MIN_PROGRESS = 1 << 12  # bytes that a response must have, or it counts as a fa
 _SECOND_FETCH, _MAX_FETCH = 1 << 18, 1 << 22  # bytes of the next range, and of the largest, which is in memory twice
 
 
-class RangedReader(io.RawIOBase):
+class RangedReader(RawReader):
     """A file of known size, read by ranges; one range is in memory."""
 
     def __init__(self, file: RemoteFile, state: RemoteState, first: int) -> None:
@@ -22,10 +23,6 @@ class RangedReader(io.RawIOBase):
         self._first, self._next = first, _SECOND_FETCH
         self._position = self._start = 0
         self._range = b""
-
-    def readable(self) -> bool:
-        """Return True."""
-        return True
 
     def seekable(self) -> bool:
         """Return True."""
@@ -38,19 +35,18 @@ class RangedReader(io.RawIOBase):
         self._position = offset if whence == io.SEEK_SET else self._position + offset
         return self._position
 
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        """Read up to the end of the range in memory."""
-        if self._position >= self._size or not len(buffer):
-            return 0
+    def read_some(self, size: int) -> memoryview:
+        """Return bytes up to the end of the range in memory."""
+        if self._position >= self._size or not size:
+            return memoryview(b"")
         if not self._start <= self._position < self._start + len(self._range):
             self._range = b""  # first, so that two ranges are never in memory together
             self._range = self._fetch(self._position, min(self._position + self._next_size(), self._size))
             self._start = self._position
         begin = self._position - self._start
-        data = memoryview(self._range)[begin : begin + len(buffer)]
-        buffer[: len(data)] = data
+        data = memoryview(self._range)[begin : begin + size]
         self._position += len(data)
-        return len(data)
+        return data
 
     def _next_size(self) -> int:
         """Return the size of the next range: the rest of `first`, then more and more."""
@@ -82,7 +78,7 @@ class RangedReader(io.RawIOBase):
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-class SequentialReader(io.RawIOBase):
+class SequentialReader(RawReader):
     """A file that can be read only from its start.
 
     It is requested again until the first bytes have arrived.
@@ -94,22 +90,16 @@ class SequentialReader(io.RawIOBase):
         self._stream: RemoteStream | None = None
         self._position = 0
 
-    def readable(self) -> bool:
-        """Return True."""
-        return True
-
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        """Read the bytes that have arrived."""
-        size = len(buffer)
+    def read_some(self, size: int) -> bytes:
+        """Return the bytes that have arrived."""
         try:
             data = self._read(size) if self._position else with_retries(self._file.url, lambda: self._read(size))
         except TransientError as error:
             what = f"{error.what} after {format_count(self._position, 'bytes')}"
             hint = "the server cannot resume in the middle, so run again, or fetch the file first"
             raise remote_error(self._file.url, what, hint) from None
-        buffer[: len(data)] = data
         self._position += len(data)
-        return len(data)
+        return data
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         """Return the position; it cannot be changed."""
