@@ -22,6 +22,7 @@ from kxcli.mining.linking import NIL, Entry, Linker, Mention
 from kxcli.mining.linking.kb.compiling import compile_entries
 from kxcli.mining.linking.kb.entries import SkippedEntries
 from kxcli.mining.linking.scoring import EvaluationTally, GoldMention, LinkMistake, find_mistakes
+from kxcli.output import sink
 from kxcli.pipelines.linking import evaluation
 from kxcli.pipelines.linking.evaluation import EntryLookup
 from kxcli.report import Report
@@ -357,10 +358,10 @@ def test_a_file_of_errors_that_cannot_be_written_is_told(tmp_path):
     (tmp_path / "folder").mkdir()
     for path in (tmp_path / "no" / "errors", tmp_path / "folder"):
         with pytest.raises(OutputError):
-            evaluation.check(str(path))
+            sink.check(str(path), option="--errors")
     with pytest.raises(OutputError, match=r"no/errors: No such file or directory; .* with --errors"):
         evaluated(tmp_path, [], [], str(tmp_path / "no" / "errors"))
-    evaluation.check(str(tmp_path / "a"))
+    sink.check(str(tmp_path / "a"), option="--errors")
 
 
 def test_a_failed_evaluation_leaves_the_old_file_of_errors(tmp_path):

@@ -66,58 +66,34 @@ class EvaluationCounts:
     mention_right: int = 0
 
     @property
-    def precision(self) -> float | None:
-        """Right by linked."""
-        return _divide(self.right, self.linked)
-
-    @property
-    def recall(self) -> float | None:
-        """Right by gold."""
-        return _divide(self.right, self.gold)
-
-    @property
     def f1(self) -> float | None:
         """The harmonic mean of precision and recall; None without any link."""
         return _compute_f1(self.right, self.linked, self.gold)
 
     @property
-    def accuracy(self) -> float | None:
-        """Right by found."""
-        return _divide(self.right, self.found)
-
-    @property
-    def ambiguous_accuracy(self) -> float | None:
-        """Right by gold, of ambiguous names."""
-        return _divide(self.ambiguous_right, self.ambiguous)
-
-    @property
-    def ambiguous_accuracy_found(self) -> float | None:
-        """Right by found, of ambiguous names."""
-        return _divide(self.ambiguous_right, self.ambiguous_found)
-
-    @property
-    def candidate_recall(self) -> float | None:
-        """Covered by gold, the upper limit of recall for any choice among the candidates."""
-        return _divide(self.covered, self.gold)
-
-    @property
-    def mention_precision(self) -> float | None:
-        """Right spans by linked ones."""
-        return _divide(self.mention_right, self.mention_linked)
-
-    @property
-    def mention_recall(self) -> float | None:
-        """Right spans by gold ones."""
-        return _divide(self.mention_right, self.mention_gold)
-
-    @property
     def mention_f1(self) -> float | None:
-        """The harmonic mean of both; None without any mention."""
+        """The harmonic mean of the precision and recall of spans; None without any."""
         return _compute_f1(self.mention_right, self.mention_linked, self.mention_gold)
 
+    def get(self, column: str) -> int | float | None:
+        """Return a count, an F1, or one of `RATIOS`, None if its denominator is 0."""
+        if column not in RATIOS:
+            value: int | float | None = getattr(self, column)
+            return value
+        part, whole = (getattr(self, name) for name in RATIOS[column])
+        return part / whole if whole else None
 
-def _divide(part: int, whole: int) -> float | None:
-    return part / whole if whole else None
+
+RATIOS = {  # name -> numerator and denominator
+    "precision": ("right", "linked"),
+    "recall": ("right", "gold"),
+    "accuracy": ("right", "found"),
+    "candidate_recall": ("covered", "gold"),  # the upper limit of recall for any choice among the candidates
+    "ambiguous_accuracy": ("ambiguous_right", "ambiguous"),
+    "ambiguous_accuracy_found": ("ambiguous_right", "ambiguous_found"),
+    "mention_precision": ("mention_right", "mention_linked"),
+    "mention_recall": ("mention_right", "mention_gold"),
+}
 
 
 def _compute_f1(right: int, linked: int, gold: int) -> float | None:

@@ -154,7 +154,7 @@ def encode_evaluation(
 
 def _make_cells(counts: EvaluationCounts, omitted: Sequence[str], row_format: str) -> Iterator[Cell]:
     for name in COLUMNS[1:]:
-        value: int | float | None = None if name in omitted else getattr(counts, name)
+        value = None if name in omitted else counts.get(name)
         yield f"{value:.4f}" if row_format == "tsv" and isinstance(value, float) else value
 
 
