@@ -175,7 +175,7 @@ def with_header(arrays, **changes):
 # Training
 
 
-def test_training_tells_on_stderr_what_it_did(sample):
+def test_training_reports_its_quality(sample):
     assert sample.said.out == b""
     labels = [item for one in objects(sample.train.read_text(encoding="utf-8")) for item in one["mention_data"]]
     assert sample.said.err.count("\n") == 1
@@ -187,7 +187,7 @@ def test_training_tells_on_stderr_what_it_did(sample):
     assert without_model < of_links < of_mentions
 
 
-def test_a_model_links_better_than_none(kxcli, sample):
+def test_model_raises_f1(kxcli, sample):
     def f1(*options):
         ended = kxcli("entity-link", "--kb", sample.kb, "--evaluate", sample.gold, *options)
         return float(rows_of(ended)["total"]["f1"])
@@ -217,7 +217,7 @@ def packed_on_windows(folder, sample):
     ],
     ids=["again", "in parts", "packed"],
 )
-def test_the_same_texts_give_the_same_model(kxcli, sample, options, seed, labelled):
+def test_same_texts_train_the_same_model(kxcli, sample, options, seed, labelled):
     kxcli.environment["PYTHONHASHSEED"] = seed
     paths = [sample.train] if labelled is None else labelled(kxcli.folder, sample)
     given = [argument for path in paths for argument in ("--train", path)]
@@ -228,7 +228,7 @@ def test_the_same_texts_give_the_same_model(kxcli, sample, options, seed, labell
 
 
 @pytest.mark.full
-def test_a_pipe_may_be_labelled_and_a_pipe_may_be_the_model(kxcli, sample):
+def test_labeled_texts_and_model_may_be_pipes(kxcli, sample):
     os.mkfifo(kxcli.folder / "fifo")
     process = kxcli.start("entity-link", "--kb", sample.kb, "--train", "fifo", "--model", "/dev/stdout")
     (kxcli.folder / "fifo").write_bytes(sample.train.read_bytes())
@@ -236,7 +236,7 @@ def test_a_pipe_may_be_labelled_and_a_pipe_may_be_the_model(kxcli, sample):
     assert (process.returncode, out) == (0, sample.data) and b"kxcli: /dev/stdout: trained " in err
 
 
-def test_a_model_takes_the_place_of_the_old_one(toy):
+def test_model_replaces_the_old_file(toy):
     toy.put("there.npz", OLD)
     (toy.folder / "there.npz").chmod(0o640)
     (toy.folder / "link.npz").symlink_to("there.npz")
@@ -246,7 +246,7 @@ def test_a_model_takes_the_place_of_the_old_one(toy):
     assert found(toy.run("--model", "link.npz", stdin="雷军熬了小米粥\n")) == [[("雷军", "l"), ("小米", "g")]]
 
 
-def test_a_model_has_plain_arrays(sample):
+def test_model_has_numeric_arrays(sample):
     with np.load(sample.model, allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files}
     assert all(array.dtype.kind in "uif" for array in arrays.values())
@@ -259,7 +259,7 @@ def test_a_model_has_plain_arrays(sample):
 
 @pytest.mark.full
 @pytest.mark.parametrize("form", ["jsonl", "tsv"])
-def test_neither_workers_nor_shards_change_a_byte(kxcli, sample, form):
+def test_output_does_not_depend_on_workers_and_shards(kxcli, sample, form):
     lines = sample.gold.read_bytes() + sample.train.read_bytes()
     (kxcli.folder / "in").write_bytes(lines)
 
@@ -274,7 +274,7 @@ def test_neither_workers_nor_shards_change_a_byte(kxcli, sample, form):
 
 
 @pytest.mark.full
-def test_the_forms_and_the_options_agree(kxcli, sample):
+def test_formats_and_options_agree(kxcli, sample):
     def run(*options):
         return kxcli("entity-link", "--kb", sample.kb, "--model", sample.model, *options, sample.gold)
 
@@ -311,7 +311,7 @@ def test_the_forms_and_the_options_agree(kxcli, sample):
     assert all(item["kb_id"] != NIL or not item["candidates"] for one in low for item in one["mention_data"])
 
 
-def test_a_packed_knowledge_base_is_the_same_one(kxcli, sample):
+def test_compressed_knowledge_base_fits_the_model(kxcli, sample):
     (kxcli.folder / "kb.gz").write_bytes(gzip.compress(sample.kb.read_bytes()))
     first, second = (
         kxcli("entity-link", "--kb", kb, "--model", sample.model, sample.gold) for kb in (sample.kb, "kb.gz")
@@ -319,7 +319,7 @@ def test_a_packed_knowledge_base_is_the_same_one(kxcli, sample):
     assert first.out == second.out and not second.err
 
 
-def test_python_reads_the_model_and_makes_the_same(kxcli, sample):
+def test_python_reads_and_trains_the_same_model(kxcli, sample):
     entries = [Entry(*one[1:]) for one in knowledge.read_entries(os.fspath(sample.kb), "strict", lambda loss: None)]
     with np.load(sample.model) as file:
         arrays = {name: file[name] for name in file.files}
@@ -347,7 +347,7 @@ def test_python_reads_the_model_and_makes_the_same(kxcli, sample):
 # What is learned
 
 
-def test_names_that_the_labelled_texts_alone_have_are_learned(toy):
+def test_names_of_labeled_texts_are_learned(toy):
     lines = TOY + [text_of(f"大麦厂发布了第{n}部手机", ("大麦厂", "c")) for n in range(20)]
     lines += [text_of(f"阿黄在院子里叫了{n}声", ("阿黄", NIL)) for n in range(20)]
     toy.train(lines)
@@ -361,7 +361,7 @@ def test_names_that_the_labelled_texts_alone_have_are_learned(toy):
     assert found(toy.run("--model", "model.npz", "--nil", "drop", stdin=texts))[1] == []
 
 
-def test_what_is_no_mention_and_what_means_nothing_are_learned(toy):
+def test_unlabeled_names_and_nil_are_learned(toy):
     lines = TOY + [text_of(f"请看第{n}页的ABC表") for n in range(20)]
     lines += [text_of(f"株式会社第{n}号展台", ("株式会社", NIL)) for n in range(20)]
     toy.train(lines)
@@ -374,13 +374,13 @@ def test_what_is_no_mention_and_what_means_nothing_are_learned(toy):
     ]
 
 
-def test_what_a_name_means_is_learned_from_its_texts(toy):
+def test_links_are_learned(toy):
     toy.train([text_of(f"甲说小米是第{n}名", ("小米", "g")) for n in range(30)])
     assert found(toy.run(stdin="小米\n")) == [[("小米", "c")]]
     assert found(toy.run("--model", "model.npz", stdin="小米\n")) == [[("小米", "g")]]
 
 
-def test_labels_without_an_id_teach_mentions_alone(toy):
+def test_labels_without_ids_train_mentions_only(toy):
     def without(one):
         return text_of(one["text"], *((item["mention"], None) for item in one["mention_data"]))
 
@@ -395,20 +395,20 @@ def test_labels_without_an_id_teach_mentions_alone(toy):
     ]
 
 
-def test_labels_that_all_are_nil_teach_to_link_nothing(toy):
+def test_labels_of_nil_train_no_links(toy):
     err = toy.train([text_of(f"早上熬了{n}碗小米粥", ("小米", NIL)) for n in range(40)])
     assert "no kb_id is given" not in err
     assert found(toy.run("--model", "model.npz", stdin="早上熬了99碗小米粥\n")) == [[("小米", NIL)]]
 
 
-def test_one_labelled_mention_is_enough(toy):
+def test_one_labeled_mention_is_enough(toy):
     err = toy.train(TOY[:1])
     assert "trained on 1 text with 2 mentions" in err
     assert len(found(toy.run("--model", "model.npz", stdin="雷军发布了小米手机\n"))) == 1
 
 
 @pytest.mark.full
-def test_a_tagger_finds_names_that_nobody_listed(toy):
+def test_tagger_finds_unlisted_names(toy):
     first, second, third = "王李张刘陈杨赵黄", "伟芳娜敏静强磊军洋艳", "明超秀霞平刚桂波"
     ends = ["买了东西", "回家了", "去了公园", "看了电影", "写了信"]
     lines = []
@@ -422,7 +422,7 @@ def test_a_tagger_finds_names_that_nobody_listed(toy):
     assert found(toy.run("--model", "model.npz", stdin=texts)) == [[("司马光", NIL)], [("陆小曼", NIL)], []]
 
 
-def test_labels_may_have_several_ids_numbers_and_digits(toy):
+def test_offsets_may_be_digits_or_floats(toy):
     lines = [one | {"text_id": n} for n, one in enumerate(TOY)]
     for one in lines:
         for item in one["mention_data"]:
@@ -513,7 +513,7 @@ def close(given, wanted):
 
 
 @pytest.mark.parametrize("options", [["--model"], []], ids=["with a model", "without"])
-def test_an_evaluation_is_what_follows_from_what_is_linked(kxcli, sample, options):
+def test_evaluation_equals_counts_of_linked_output(kxcli, sample, options):
     gold = objects(sample.gold.read_text(encoding="utf-8")) + ODD
     (kxcli.folder / "gold").write_text(jsonl(gold), encoding="utf-8")
     use = ["--kb", sample.kb, *(["--model", sample.model] if options else [])]
@@ -542,7 +542,7 @@ def as_cell(column, value):
     return "" if value is None else f"{value:.4f}" if is_ratio else str(value)
 
 
-def test_each_kind_of_error_is_listed(toy):
+def test_each_kind_of_mistake_is_listed(toy):
     texts = [
         text_of("昨天雷军发布了小米手机", ("雷军", "l"), ("小米", "g"), text_id="a\t1"),
         text_of("一碗粟", ("粟", "g")),
@@ -576,7 +576,7 @@ def test_each_kind_of_error_is_listed(toy):
     assert (total["gold"], total["right"], total["found"]) == ("7", "2", "4")
 
 
-def test_the_errors_are_all_that_differs(kxcli, sample):
+def test_mistakes_are_all_differences(kxcli, sample):
     use = ["--kb", sample.kb, "--model", sample.model]
     kxcli("entity-link", *use, "--evaluate", sample.gold, "--errors", "errors.tsv")
     rows = [line.split("\t") for line in (kxcli.folder / "errors.tsv").read_text(encoding="utf-8").splitlines()[1:]]
@@ -602,7 +602,7 @@ def test_the_errors_are_all_that_differs(kxcli, sample):
     }
 
 
-def test_an_evaluation_reads_packed_gold_and_pipes(toy):
+def test_evaluation_reads_compressed_gold_and_pipes(toy):
     toy.put("gold", TOY)
     wanted = toy.run("--evaluate", "gold").out
     toy.put("gold.gz", gzip.compress(jsonl(TOY).encode()))
@@ -614,7 +614,7 @@ def test_an_evaluation_reads_packed_gold_and_pipes(toy):
 # Trouble with labelled texts
 
 
-def test_labels_that_cannot_be_used_are_told_and_counted(toy):
+def test_unusable_labels_are_counted(toy):
     odd = [
         {"text": "雷军来了", "mention_data": [{"mention": "雷军", "offset": 1, "kb_id": "l"}]},
         {"text": "雷军来了", "mention_data": [{"mention": "雷军"}, 7, {"mention": "", "offset": 0, "kb_id": "l"}]},
@@ -635,7 +635,7 @@ def test_labels_that_cannot_be_used_are_told_and_counted(toy):
     assert found(toy.run("--model", "model.npz", stdin="雷军熬小米粥")) == [[("雷军", "l"), ("小米", "g")]]
 
 
-def test_a_mention_of_no_character_is_not_learned(toy):
+def test_mention_without_characters_is_not_learned(toy):
     lines = [text_of(f"\uffff小米{n}", ("\uffff", NIL), ("小米", "c")) for n in range(20)]
     toy.train(lines + [text_of(f"米粥{n}和", (f"粥{n}", NIL)) for n in range(20)])
     together = found(toy.run("--model", "model.npz", stdin="米粥\n\uffff小米\n\uffff\n"))
@@ -643,13 +643,13 @@ def test_a_mention_of_no_character_is_not_learned(toy):
     assert found(toy.run("--model", "model.npz", stdin="\uffff\n")) == [[]]
 
 
-def test_ids_that_the_knowledge_base_lacks_are_learned_as_mentions(toy):
+def test_unknown_ids_train_mentions(toy):
     err = toy.train(TOY + [text_of(f"早上煮了{n}碗麦子", ("麦子", "nowhere")) for n in range(20)])
     assert "20 labeled mentions whose kb_id the knowledge base does not have" in err
     assert found(toy.run("--model", "model.npz", stdin="早上煮了99碗麦子\n")) == [[("麦子", NIL)]]
 
 
-def test_labels_for_another_knowledge_base_are_told(toy):
+def test_labels_of_another_knowledge_base_are_reported(toy):
     err = toy.train([text_of(f"早上熬了{n}碗小米粥", ("小米", "nowhere")) for n in range(20)])
     assert "labelled.jsonl: has no kb_id that the knowledge base has" in err
     assert "20 labeled mentions whose kb_id the knowledge base does not have: labelled.jsonl:1, " in err
@@ -657,7 +657,7 @@ def test_labels_for_another_knowledge_base_are_told(toy):
 
 
 @pytest.mark.full
-def test_bad_lines_are_told_with_their_number_or_left_out(toy):
+def test_bad_lines_are_reported_or_skipped(toy):
     bad = ["{", '"x"', '{"txt": "x"}', '{"text": 1}', '{"text": "x", "mention_data": 1}', '{"text": "\\ud800"}']
     for line in bad[::2]:
         toy.put("bad.jsonl", jsonl(TOY[:1]) + "\n" + line + "\n")
@@ -687,7 +687,7 @@ def test_bad_lines_are_told_with_their_number_or_left_out(toy):
     ],
     ids=["empty", "no label", "bytes", "JSON", "gz", "npz", "missing"],
 )
-def test_labelled_texts_of_no_use_leave_the_old_model(toy, labelled, what):
+def test_unusable_labeled_texts_keep_the_old_model(toy, labelled, what):
     if labelled is not None:
         toy.put("bad", labelled)
     err = toy.refused("--train", "bad", "--model", "model.npz")
@@ -697,7 +697,7 @@ def test_labelled_texts_of_no_use_leave_the_old_model(toy, labelled, what):
         assert toy.refused("--train", "toy.jsonl", "--train", "bad", "--model", "model.npz") == err
 
 
-def test_what_was_left_out_is_told_where_nothing_is_left(toy):
+def test_skips_are_reported_if_nothing_remains(toy):
     toy.put("bad", jsonl([{"text": "x", "mention_data": [{"mention": "x", "offset": 1}]}]))
     ended = toy.run("--train", "bad", "--model", "model.npz", code=1)
     assert "1 labeled mention skipped (the text at the offset differs): bad:1\n" in ended.err
@@ -705,13 +705,13 @@ def test_what_was_left_out_is_told_where_nothing_is_left(toy):
     assert not (toy.folder / "model.npz").exists()
 
 
-def test_a_folder_is_no_labelled_text_and_no_gold(toy):
+def test_folder_is_reported(toy):
     (toy.folder / "folder").mkdir()
     assert toy.refused("--train", "folder", "--model", "model.npz").startswith("folder: Is a directory; ")
     assert toy.refused("--evaluate", "folder").startswith("folder: Is a directory; ")
 
 
-def test_gold_of_no_use_is_told(toy):
+def test_unusable_gold_is_reported(toy):
     assert toy.refused("--evaluate", "none").startswith("none: No such file or directory; ")
     toy.put("errors.tsv", OLD)
     toy.put("bad", jsonl(TOY) + "{\n")
@@ -726,14 +726,14 @@ def test_gold_of_no_use_is_told(toy):
         assert (total["gold"], total["recall"], total["linked"]) == ("0", "", "1" if empty else "0")
 
 
-def test_an_empty_knowledge_base_learns_names_alone(toy):
+def test_empty_knowledge_base_learns_names(toy):
     toy.put("kb.jsonl", "")
     err = toy.train([text_of(f"早上熬了{n}碗小米粥", ("小米", NIL)) for n in range(20)])
     assert "kb.jsonl: has no name in it" in err
     assert found(toy.run("--model", "model.npz", stdin="早上熬了99碗小米粥\n")) == [[("小米", NIL)]]
 
 
-def test_names_of_files_with_control_characters_are_told_without_them(toy):
+def test_control_characters_in_file_names_are_escaped(toy):
     toy.put(EVIL, "{\n")
     toy.refused("--train", EVIL, "--model", "model.npz")
     toy.refused("--train", "toy.jsonl", "--model", f"{EVIL}/x")
@@ -746,7 +746,7 @@ def test_names_of_files_with_control_characters_are_told_without_them(toy):
 
 
 @pytest.mark.full
-def test_a_model_that_cannot_be_written_is_told_before_the_work(toy):
+def test_unwritable_model_is_reported_before_training(toy):
     (toy.folder / "folder").mkdir()
     (toy.folder / "loop").symlink_to("loop")
     for target in ("none/model.npz", "folder", "folder/", "toy.jsonl/x", "loop"):
@@ -759,7 +759,7 @@ def test_a_model_that_cannot_be_written_is_told_before_the_work(toy):
         assert err == "folder/model.npz: its folder cannot be written; name another file with --model\n"
 
 
-def test_dev_full_is_told(toy):
+def test_full_device_is_reported(toy):
     err = toy.refused("--train", "toy.jsonl", "--model", "/dev/full")
     assert err == "/dev/full: No space left on device; make room, or name another file with --model\n"
     err = toy.refused("--evaluate", "toy.jsonl", "--errors", "/dev/full")
@@ -767,7 +767,7 @@ def test_dev_full_is_told(toy):
     assert "-o" in toy.refused("--evaluate", "toy.jsonl", "-o", "/dev/full")
 
 
-def test_a_full_disk_leaves_the_old_files(toy, small_disk):
+def test_full_disk_keeps_old_files(toy, small_disk):
     for name in ("model.npz", "errors.tsv"):
         (small_disk / name).write_bytes(OLD)
     with suppress(OSError), open(small_disk / "full", "wb", buffering=0) as file:
@@ -874,7 +874,7 @@ def wanted_of(harm):
 @pytest.mark.parametrize(
     "harm", ["flipped", "one array", "an object", "lacks ranking", "evil version", "knowledge base"]
 )
-def test_a_model_of_no_use_is_told(toy, toy_model, harm):
+def test_unusable_model_is_reported(toy, toy_model, harm):
     toy.put("model.npz", HARMED[harm](toy_model))
     err = toy.refused("--model", "model.npz", "toy.jsonl")
     assert err.startswith("model.npz: ") and err.endswith("; make one with --train LABELLED --model model.npz\n")
@@ -884,7 +884,7 @@ def test_a_model_of_no_use_is_told(toy, toy_model, harm):
 
 
 @pytest.mark.parametrize("harm", HARMED)
-def test_every_model_of_no_use_is_told(toy_base, toy_model, tmp_path, harm):
+def test_every_unusable_model_is_reported(toy_base, toy_model, tmp_path, harm):
     path = tmp_path / "model.npz"
     path.write_bytes(HARMED[harm](toy_model))
     with pytest.raises(InputError) as error:
@@ -892,7 +892,7 @@ def test_every_model_of_no_use_is_told(toy_base, toy_model, tmp_path, harm):
     assert error.value.args[0] == os.fspath(path) and re.search(wanted_of(harm), error.value.args[1])
 
 
-def test_harm_anywhere_in_a_model_is_told_or_of_no_consequence(toy_base, toy_model, tmp_path):
+def test_any_flipped_bit_is_reported_or_harmless(toy_base, toy_model, tmp_path):
     data, path = saved(toy_model), tmp_path / "model.npz"
     n_told = 0
     for at in range(7, len(data), max(1, len(data) // 150)):
@@ -907,7 +907,7 @@ def test_harm_anywhere_in_a_model_is_told_or_of_no_consequence(toy_base, toy_mod
     assert n_told > 100
 
 
-def test_a_model_that_cannot_be_read_is_told(toy):
+def test_unreadable_model_is_reported(toy):
     (toy.folder / "folder").mkdir()
     hint = "; make one with --train LABELLED --model"
     assert toy.refused("--model", "none", "toy.jsonl") == f"none: No such file or directory{hint} none\n"
@@ -917,7 +917,7 @@ def test_a_model_that_cannot_be_read_is_told(toy):
     assert toy.refused("--model", "kb.jsonl", "--evaluate", "toy.jsonl").startswith("kb.jsonl: is no model of kxcli")
 
 
-def test_a_model_belongs_to_its_knowledge_base(toy):
+def test_model_needs_its_knowledge_base(toy):
     toy.run("--train", "toy.jsonl", "--model", "model.npz")
     toy.put("kb.jsonl", [{**KB[0], "alias": [*KB[0]["alias"], "米家"]}, *KB[1:]])
     err = toy.refused("--model", "model.npz", "toy.jsonl")
@@ -926,7 +926,7 @@ def test_a_model_belongs_to_its_knowledge_base(toy):
 
 
 @pytest.mark.full
-def test_a_model_may_come_from_a_pipe(toy):
+def test_model_may_be_a_pipe(toy):
     toy.run("--train", "toy.jsonl", "--model", "model.npz")
     wanted = toy.run("--model", "model.npz", "toy.jsonl").out
     os.mkfifo(toy.folder / "fifo")
@@ -964,7 +964,7 @@ def test_a_model_may_come_from_a_pipe(toy):
         (["--evaluate", "-"], "'--evaluate': needs a file, not -"),
     ],
 )
-def test_wrong_options_end_with_a_message(toy, arguments, what):
+def test_wrong_options_are_reported(toy, arguments, what):
     assert what in toy.refused(*arguments, code=2)
 
 
@@ -978,7 +978,7 @@ def test_wrong_options_end_with_a_message(toy, arguments, what):
         ["--evaluate", "toy.jsonl", "--model", "model.npz", "--errors", "model.npz"],
     ],
 )
-def test_what_is_read_is_not_overwritten(toy, toy_model, arguments):
+def test_inputs_are_not_overwritten(toy, toy_model, arguments):
     toy.put("model.npz", saved(toy_model))
     toy.refused(*arguments, code=2)
 
@@ -990,7 +990,7 @@ SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
 @pytest.mark.full
 @pytest.mark.parametrize(("number", "code"), SIGNALS.items())
-def test_a_signal_while_it_learns_leaves_the_old_model(toy, number, code):
+def test_signal_during_training_keeps_old_model(toy, number, code):
     toy.put(
         "big.jsonl",
         [text_of(f"昨天第{n}号先生熬了小米粥，天气很好", (f"第{n}号", NIL), ("小米", "g")) for n in range(20_000)],
@@ -1010,7 +1010,7 @@ def test_a_signal_while_it_learns_leaves_the_old_model(toy, number, code):
 
 @pytest.mark.full
 @pytest.mark.parametrize(("number", "code"), SIGNALS.items())
-def test_a_signal_while_it_evaluates_leaves_the_old_errors(toy, number, code):
+def test_signal_during_evaluation_keeps_old_mistakes(toy, number, code):
     toy.put("gold", [text_of("雷军发布了小米手机", ("雷军", "c"), ("小米", "g"))] * 100_000)
     toy.put("errors.tsv", OLD)
     before = files(toy.folder)

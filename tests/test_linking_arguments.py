@@ -14,13 +14,13 @@ def linker(**options):
 
 @pytest.mark.parametrize("field", ["aliases", "types", "facts"])
 @pytest.mark.parametrize("value", ["小米", b"MI", None, 5, {"a": "b"}, (one for one in ("a", "b"))])
-def test_an_entry_refuses_what_is_no_list(field, value):
+def test_entry_refuses_non_lists(field, value):
     with pytest.raises(TypeError, match=f"^{field} must be a list of .*, not "):
         Entry("1", "小米集团", **{field: value})
 
 
 @pytest.mark.parametrize("value", [["小米"], ("小米",), {"小米"}, dict.fromkeys(["小米"]).keys(), np.array(["小米"])])
-def test_an_entry_accepts_collections_of_strings(value):
+def test_entry_accepts_collections_of_strings(value):
     assert [len(own) for own in Linker([Entry("1", "集团", aliases=value, types=value)]).link(["小米"])] == [1]
 
 
@@ -44,7 +44,7 @@ def test_an_entry_accepts_collections_of_strings(value):
         ("小米", r"entries\[1\] must be an Entry, not"),
     ],
 )
-def test_a_linker_names_the_entry_and_the_field(entry, what):
+def test_linker_names_the_wrong_entry_and_field(entry, what):
     with pytest.raises(TypeError, match=what):
         Linker([Entry("0", "雷军"), entry])
 
@@ -57,24 +57,24 @@ def test_a_linker_names_the_entry_and_the_field(entry, what):
         ([Entry("0", "雷军"), Entry("0", "小米")], r"entries\[1\]\.id: two entries have the id '0'"),
     ],
 )
-def test_a_linker_names_the_entry_with_a_wrong_id(entries, what):
+def test_linker_names_the_entry_with_a_wrong_id(entries, what):
     with pytest.raises(ValueError, match=what):
         Linker(entries)
 
 
 @pytest.mark.parametrize("entries", ["小米", None, 5, {"1": Entry("1", "小米")}])
-def test_a_linker_refuses_what_is_no_list_of_entries(entries):
+def test_linker_refuses_non_lists_of_entries(entries):
     with pytest.raises(TypeError, match=r"^entries must be a list of entries.*, not "):
         Linker(entries)
 
 
-def test_a_single_entry_is_no_list_of_entries():
+def test_linker_refuses_a_single_entry():
     with pytest.raises(TypeError, match=r"entries\[0\] must be an Entry, not"):
         Linker(Entry("1", "小米"))
 
 
 @pytest.mark.parametrize("linking", ["best", {"nil": "drop"}, 1])
-def test_a_linker_refuses_what_is_no_linking(linking):
+def test_linker_refuses_other_linkings(linking):
     with pytest.raises(TypeError, match=r"^linking must be a Linking.*, not "):
         linker(linking=linking)
 
@@ -94,32 +94,32 @@ def test_a_linker_refuses_what_is_no_linking(linking):
         ({"nil_threshold": [0.5]}, "nil_threshold must be a number, not"),
     ],
 )
-def test_a_linking_names_the_wrong_option(options, what):
+def test_linking_names_the_wrong_option(options, what):
     with pytest.raises((TypeError, ValueError), match=f"^{what}"):
         Linking(**options)
 
 
 @pytest.mark.parametrize("texts", ["小米", b"MI", None, 7, {"小米": 1}])
-def test_texts_are_a_list(texts):
+def test_link_refuses_non_lists(texts):
     with pytest.raises(TypeError, match=r"^texts must be a list of texts.*, not "):
         linker().link(texts)
 
 
 @pytest.mark.parametrize("text", [None, b"MI", 7, 1.5, float("nan"), ["小米"], True])
 @pytest.mark.parametrize("make", [list, iter, tuple])
-def test_a_text_that_is_no_string_is_named(text, make):
+def test_link_names_the_text_that_is_no_string(text, make):
     with pytest.raises(TypeError, match=r"^texts\[2\] must be a string, not "):
         linker().link(make(["小米", "", text, "小米"]))
 
 
 @pytest.mark.parametrize("mentions", ["小米", None, 7, {"a": 1}])
-def test_mentions_are_a_list(mentions):
+def test_labeled_text_refuses_non_lists_of_mentions(mentions):
     with pytest.raises(TypeError, match=r"^mentions must be a list of mentions.*, not "):
         LabeledText("小米", mentions)
 
 
 @pytest.mark.parametrize("ids", ["1", None, 1, {"1": 1}])
-def test_ids_of_a_mention_are_a_list(ids):
+def test_labeled_mention_refuses_non_lists_of_ids(ids):
     with pytest.raises(TypeError, match=r"^ids must be a list of strings.*, not "):
         LabeledMention(0, 2, ids, True)
 
@@ -155,7 +155,7 @@ def test_ids_of_a_mention_are_a_list(ids):
         ("小米", r"labeled\[1\] must be a LabeledText, not"),
     ],
 )
-def test_training_names_the_text_and_the_field(one, what):
+def test_train_names_the_wrong_text_and_field(one, what):
     with pytest.raises(TypeError, match=what):
         linker().train([LabeledText("小米", [MARK]), one])
 
@@ -163,13 +163,13 @@ def test_training_names_the_text_and_the_field(one, what):
 @pytest.mark.parametrize(
     "mark", [LabeledMention(-1, 2, (), True), LabeledMention(0, 3, (), True), LabeledMention(1, 1, (), True)]
 )
-def test_training_names_a_mention_outside_its_text(mark):
+def test_train_names_a_mention_outside_its_text(mark):
     with pytest.raises(ValueError, match=r"labeled\[1\]\.mentions\[0\] from .* is not within its text"):
         linker().train([LabeledText("小米", [MARK]), LabeledText("小米", [mark])])
 
 
 @pytest.mark.parametrize("labeled", ["小米", None, (one for one in ()), {}])
-def test_labeled_texts_are_a_list(labeled):
+def test_train_refuses_non_lists(labeled):
     with pytest.raises(TypeError, match=r"^labeled must be a list of labeled texts, not"):
         linker().train(labeled)
 

@@ -160,7 +160,7 @@ def by_the_text_of_the_task(records, linked, kind=None):
 
 @settings(max_examples=150)
 @given(cases())
-def test_all_that_is_counted_equals_the_text_of_the_task(tmp_path, case):
+def test_counts_equal_the_task_definition(tmp_path, case):
     records, linked = case
     rows = table(evaluated(tmp_path, records, linked))
     assert next(iter(rows)) == "total"
@@ -212,13 +212,13 @@ needs_scorer = pytest.mark.skipif(not SCORER.is_file(), reason="the scorer is no
 @pytest.mark.full
 @settings(max_examples=300)
 @given(cases())
-def test_what_the_scorer_prints_is_the_same(tmp_path, case):
+def test_ratios_equal_the_official_scorer(tmp_path, case):
     assert_the_scorer_says_the_same(tmp_path, *case)
 
 
 @needs_scorer
 @pytest.mark.full
-def test_the_scorer_says_the_same_of_real_texts(tmp_path):
+def test_ratios_of_real_texts_equal_the_official_scorer(tmp_path):
     folder = SHARED / "data" / "linking" / "places"
     if not folder.is_dir():
         pytest.skip("the labelled texts are not here")
@@ -246,7 +246,7 @@ def overlap(one, other):
     ),
     st.lists(links, max_size=4, unique_by=lambda one: (one.start, one.stop)),
 )
-def test_errors_are_of_the_kind_they_say_and_leave_nothing_out(gold, linked):
+def test_mistakes_have_the_right_kind_and_are_complete(gold, linked):
     found = find_mistakes([*gold, GoldMention(-1, -1, ("x",))], linked)
     at = {(one.start, one.stop): one for one in linked}
     of = {(one.start, one.stop): one for one in gold}
@@ -275,7 +275,7 @@ def test_errors_are_of_the_kind_they_say_and_leave_nothing_out(gold, linked):
     assert [error.span for error in found] == sorted(error.span for error in found)
 
 
-def test_each_kind_of_error():
+def test_each_kind_of_mistake():
     def mention(start, stop, entry, *candidates):
         return Mention(start, stop, entry, 0.5, tuple((key, 0.5) for key in candidates))
 
@@ -307,14 +307,14 @@ def test_each_kind_of_error():
     assert find_mistakes([GoldMention(0, 2, (), has_id=False)], [mention(0, 2, "x")]) == []
 
 
-def test_many_overlapping_mentions_take_no_square_of_time():
+def test_overlaps_take_no_quadratic_time():
     n = 50_000
     gold = [GoldMention(3 * place, 3 * place + 2, ("x",)) for place in range(n)]
     linked = [Mention(3 * place + 1, 3 * place + 3, "x", 0.5, ()) for place in range(n)]
     assert [error.kind for error in find_mistakes(gold, linked)] == ["boundary"] * n
 
 
-def test_the_file_of_errors_has_a_row_for_each(tmp_path):
+def test_file_of_mistakes_has_a_row_for_each(tmp_path):
     records = [
         {
             "text_id": "t\t1",
@@ -354,7 +354,7 @@ def test_the_file_of_errors_has_a_row_for_each(tmp_path):
     assert len(rows) == 5
 
 
-def test_a_file_of_errors_that_cannot_be_written_is_told(tmp_path):
+def test_unwritable_file_of_mistakes_is_reported(tmp_path):
     (tmp_path / "folder").mkdir()
     for path in (tmp_path / "no" / "errors", tmp_path / "folder"):
         with pytest.raises(OutputError):
@@ -364,7 +364,7 @@ def test_a_file_of_errors_that_cannot_be_written_is_told(tmp_path):
     sink.check(str(tmp_path / "a"), option="--errors")
 
 
-def test_a_failed_evaluation_leaves_the_old_file_of_errors(tmp_path):
+def test_failed_evaluation_keeps_old_file_of_mistakes(tmp_path):
     (tmp_path / "errors").write_text("old")
     with pytest.raises(InputError, match=r"gold.jsonl:2: has no field 'text'"):
         evaluated(tmp_path, [{"text": "a"}, {"x": 1}], [[]], str(tmp_path / "errors"))
@@ -378,7 +378,7 @@ def tsv(tally):
     ]
 
 
-def test_without_gold_or_with_nil_alone_there_are_no_ratios(tmp_path):
+def test_ratios_without_denominator_are_empty(tmp_path):
     empty = tsv(evaluated(tmp_path, [], []))
     assert empty[0] == [*evaluation.COLUMNS] and len(empty) == 2
     assert [cell for cell in empty[1] if cell != "0"] == ["total"] + [""] * 10
@@ -391,7 +391,7 @@ def test_without_gold_or_with_nil_alone_there_are_no_ratios(tmp_path):
     assert (row["linked"], row["precision"], row["recall"], row["f1"]) == (1, 0, None, 0)
 
 
-def test_ratios_have_four_decimals_for_the_eye_and_all_for_programs(tmp_path):
+def test_ratios_have_four_decimals_in_tsv_only(tmp_path):
     records = [{"text": "aab", "mention_data": [{"mention": "a", "offset": n, "kb_id": "x"} for n in (0, 1, 2)]}]
     tally = evaluated(tmp_path, records, [[Mention(0, 1, "x", 0.1, ()), Mention(1, 2, "x", 0.1, ())]])
     rows = {row[0]: dict(zip(evaluation.COLUMNS, row, strict=True)) for row in tsv(tally)}
@@ -400,7 +400,7 @@ def test_ratios_have_four_decimals_for_the_eye_and_all_for_programs(tmp_path):
     assert table(tally)["total"]["recall"] == 2 / 3
 
 
-def test_texts_with_one_text_id_are_texts_of_their_own(tmp_path):
+def test_texts_with_one_text_id_stay_separate(tmp_path):
     records = [{"text_id": 1, "text": "a", "mention_data": [{"mention": "a", "offset": 0, "kb_id": "x"}]}] * 3
     assert table(evaluated(tmp_path, records, [[]] * 3))["total"]["gold"] == 3
 
@@ -417,7 +417,7 @@ def written(folder, *lines):
     return path
 
 
-def test_records_are_read_with_their_lines(tmp_path):
+def test_records_have_their_lines(tmp_path):
     path = written(
         tmp_path,
         '{"text_id": 7, "text": "𠮷小米和小米", "mention_data": [{"mention": "小米", "offset": "4", "kb_id": 12},'
@@ -438,7 +438,7 @@ def test_records_are_read_with_their_lines(tmp_path):
         assert read(packed)[0] == found
 
 
-def test_mentions_that_are_not_at_their_offset_are_counted(tmp_path):
+def test_misplaced_mentions_are_counted(tmp_path):
     items = [
         {"mention": "b", "offset": 0, "kb_id": "x"},
         {"mention": "b", "offset": 0, "kb_id": "y"},
@@ -477,7 +477,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("line", "what"), BAD)
-def test_a_bad_record_is_told_with_its_line(tmp_path, line, what):
+def test_bad_record_is_reported_with_its_line(tmp_path, line, what):
     path = written(tmp_path, '{"text": "a"}', line, '{"text": "b"}')
     with pytest.raises(InputError) as raised:
         read(path)
@@ -487,7 +487,7 @@ def test_a_bad_record_is_told_with_its_line(tmp_path, line, what):
     assert told == {"records skipped: not valid JSONL": (1, [2])}
 
 
-def test_bad_bytes_and_missing_files_are_told(tmp_path):
+def test_bad_bytes_and_missing_files_are_reported(tmp_path):
     path = tmp_path / "gold"
     path.write_bytes(b'{"text": "a"}\n{"text": "\xff"}\n')
     with pytest.raises(InputError, match="gold:2: byte 0xff is not valid utf-8"):
@@ -498,7 +498,7 @@ def test_bad_bytes_and_missing_files_are_told(tmp_path):
         read(tmp_path / "none")
 
 
-def test_what_gold_a_knowledge_base_cannot_give_is_told(tmp_path, capsys):
+def test_unreachable_gold_is_reported(tmp_path, capsys):
     items = [{"mention": "a", "offset": 0, "kb_id": "?"}, {"mention": "b", "offset": 1}]
     path = written(tmp_path, json.dumps({"text": "ab", "mention_data": items}))
     report = Report()
@@ -512,7 +512,7 @@ def test_what_gold_a_knowledge_base_cannot_give_is_told(tmp_path, capsys):
     assert "gold.jsonl: has no labeled mention" in capsys.readouterr().err
 
 
-def test_what_a_compiled_knowledge_base_tells():
+def test_entry_lookup_of_a_compiled_base():
     entries = [
         Entry("1", "小米", ["ＭＩ"], ["Food", "Plant", "Food"]),
         Entry("2", "小米", [], ["Firm"]),
@@ -524,7 +524,7 @@ def test_what_a_compiled_knowledge_base_tells():
     assert [known.get_subject(key) for key in "1234"] == ["小米", "小米", "", None]
 
 
-def test_the_labelled_sample_fits_the_encyclopedia():
+def test_labeled_sample_fits_the_encyclopedia():
     lines = Path(SAMPLES, "encyclopedia.jsonl").read_text(encoding="utf-8").splitlines()
     entries = [Entry(e["subject_id"], e["subject"], e["alias"], e["type"]) for e in map(json.loads, lines)]
     known = EntryLookup.from_base(compile_entries(enumerate(entries, 1), SkippedEntries()))

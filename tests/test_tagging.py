@@ -119,7 +119,7 @@ def spans_of(tags):
 
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(st.lists(st.integers(1, 5), min_size=1, max_size=4), st.integers(0, 99), st.sampled_from([1, 4, 11]))
-def test_probabilities_are_those_of_all_legal_sequences(lengths, seed, size):
+def test_probabilities_equal_sums_over_legal_sequences(lengths, seed, size):
     lengths, draw = np.array(lengths), random.Random(seed)
     starts = np.cumsum(lengths + PADS) - lengths
     scores = np.array([[draw.uniform(-size, size) for _ in range(4)] for _ in range(int(starts[-1] + lengths[-1]))])
@@ -156,7 +156,7 @@ def slow_tokens(text):
 
 @settings(max_examples=150, deadline=None, derandomize=True)
 @given(texts_of_odd)
-def test_tokens_are_words_and_characters(texts):
+def test_tokens_are_words_or_characters(texts):
     for windows in iter_blocks(texts):
         layout = tokenize_windows(windows)
         found = [[] for _ in texts]
@@ -184,7 +184,7 @@ def slow_repeated(tokens):
 
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(st.lists(st.text(alphabet="天地a", max_size=12), max_size=6))
-def test_pairs_that_come_again_are_known(texts):
+def test_repeated_pairs_are_marked(texts):
     texts = [" ".join(text) if number % 2 else text for number, text in enumerate(texts)]
     for windows in iter_blocks(texts):
         layout = tokenize_windows(windows)
@@ -199,7 +199,7 @@ def test_pairs_that_come_again_are_known(texts):
 
 @settings(max_examples=20, deadline=None, derandomize=True)
 @given(texts_of_odd, st.integers(0, 9))
-def test_scores_are_the_sums_over_the_columns(texts, seed):
+def test_scores_equal_sums_over_columns(texts, seed):
     known = [
         TokenFeatures.extract(tokenize_windows(windows))
         for windows in iter_blocks([*chinese(20)[0], *english(20)[0], *texts[::2]])
@@ -222,7 +222,7 @@ def test_scores_are_the_sums_over_the_columns(texts, seed):
 
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(texts_of_odd)
-def test_a_text_alone_gives_what_it_gives_among_others(learned, texts):
+def test_spans_do_not_depend_on_other_texts(learned, texts):
     tagger = learned[0]
     texts = [*chinese(4, 3)[0], *english(4, 3)[0], *texts]
     together = tuples(tagger.find_spans(texts))
@@ -239,7 +239,7 @@ def test_a_text_alone_gives_what_it_gives_among_others(learned, texts):
         assert stop in {token[1] for token in tokens}
 
 
-def test_many_texts_are_tagged_in_blocks_without_a_difference(learned):
+def test_blocks_do_not_change_spans(learned):
     texts = chinese(3000, 4)[0]
     texts.insert(1500, "，".join(texts[:4000]) * 2)
     assert len(list(iter_blocks(texts))) > 2
@@ -253,14 +253,14 @@ def best(spans, threshold=0.4):
 
 
 @pytest.mark.parametrize("corpus", [chinese, english])
-def test_a_pattern_is_learned(learned, corpus):
+def test_pattern_is_learned(learned, corpus):
     texts, mentions = corpus(100, seed=11)
     gold = {(number, *span) for number, spans in enumerate(mentions) for span in spans}
     found = best(learned[0].find_spans(texts))
     assert len(found & gold) > 0.9 * max(len(gold), len(found))
 
 
-def test_held_out_spans_are_those_of_taggers_that_have_not_seen_the_text():
+def test_held_out_spans_do_not_depend_on_own_labels():
     texts, mentions = english(120)
     texts = [text.replace("itis", "") for text in texts]  # what is left tells little: words have to be known
     mentions = [[(start, min(stop, len(text)) - 4)] for text, ((start, stop),) in zip(texts, mentions, strict=True)]
@@ -274,7 +274,7 @@ def test_held_out_spans_are_those_of_taggers_that_have_not_seen_the_text():
     assert (spans.probabilities[spans.texts < 60] > 0.5).any()
 
 
-def test_the_same_is_learned_again_whatever_the_hash_seed():
+def test_training_does_not_depend_on_hash_seed():
     program = (
         "import hashlib, test_tagging as t\n"
         "tagger, spans = t.train(*t.chinese(60))\n"
@@ -294,7 +294,7 @@ def test_the_same_is_learned_again_whatever_the_hash_seed():
     assert len(digests) == 1
 
 
-def test_what_is_stored_tags_as_what_was_learned(learned, tmp_path):
+def test_stored_tagger_equals_trained_one(learned, tmp_path):
     tagger = learned[0]
     np.savez(tmp_path / "model.npz", **tagger.arrays())
     with np.load(tmp_path / "model.npz", allow_pickle=False) as arrays:
@@ -317,21 +317,21 @@ def test_what_is_stored_tags_as_what_was_learned(learned, tmp_path):
         (["小米好"], [[(0, 2), (0, 2), (1, 3), (2, 2), (0, 99), (-1, 2)]]),
     ],
 )
-def test_anything_can_be_learned_from(texts, mentions):
+def test_any_labels_can_be_trained_on(texts, mentions):
     tagger, spans = train(texts, mentions)
     assert set(spans.texts.tolist()) <= set(range(len(texts)))
     for number, start, stop, _ in tuples(tagger.find_spans([*texts, "小米"])):
         assert 0 <= start < stop <= len([*texts, "小米"][number])
 
 
-def test_nothing_is_found_where_nothing_was_to_learn():
+def test_no_mentions_train_a_tagger_without_spans():
     texts = chinese(40)[0]
     tagger, spans = train(texts, [[] for _ in texts])
     assert not len(spans.texts)
     assert not len(tagger.find_spans(texts).texts)
 
 
-def test_of_mentions_that_overlap_the_first_and_longest_is_learned():
+def test_first_and_longest_of_overlapping_mentions_is_learned():
     texts, mentions = chinese(200)
     nested = [[(start + 1, stop), (start, start + 1), *spans] for spans in mentions for start, stop in spans[:1]]
     one, other = train(texts, mentions)[0].arrays(), train(texts, nested)[0].arrays()
@@ -339,19 +339,19 @@ def test_of_mentions_that_overlap_the_first_and_longest_is_learned():
         np.testing.assert_array_equal(array, other[name])
 
 
-def test_unequal_numbers_are_refused():
+def test_unequal_numbers_raise():
     for arguments in ((["a"], []), (["a"], [[]], np.array([0, 1]))):
         with pytest.raises(ValueError, match="numbers of texts"):
             train(*arguments)
 
 
 @pytest.mark.parametrize("text", ["米" * 1_000_000, "a" * 1_000_000, "ab " * 300_000, "《" * 300_000, "\n" * 100_000])
-def test_long_texts_without_any_end_are_tagged(learned, text):
+def test_long_texts_without_sentences_are_tagged(learned, text):
     spans = learned[0].find_spans([text])
     assert (spans.stops - spans.starts > 0).all()
 
 
-def test_mentions_of_long_texts_are_found_where_they_are(learned):
+def test_positions_in_long_texts_are_right(learned):
     texts, mentions = chinese(2500, 8)
     whole, gold = "", set()
     for text, spans in zip(texts, mentions, strict=True):
@@ -361,6 +361,6 @@ def test_mentions_of_long_texts_are_found_where_they_are(learned):
     assert len(found & gold) > 0.9 * max(len(gold), len(found))
 
 
-def test_no_texts_give_no_spans(learned):
+def test_no_texts_have_no_spans(learned):
     assert isinstance(learned[0].find_spans([]), TaggedSpans)
     assert tuples(learned[0].find_spans([])) == tuples(learned[0].find_spans(["", " ", "\n"])) == []
