@@ -1,4 +1,4 @@
-"""`kxcli entity-link` with labelled texts in real processes: training, linking with a model, evaluation, trouble."""
+"""`kxcli entity-link` with labeled texts: training, linking with a model, evaluation, failures."""
 
 import gzip
 import io
@@ -30,7 +30,7 @@ from kxcli.mining.linking.training.linking_model import LinkingModel, ModelError
 from kxcli.mining.linking.training.train_model import train
 from kxcli.pipelines.linking import model_files
 
-pytestmark = pytest.mark.full  # together half a minute
+pytestmark = pytest.mark.full
 
 OLD = b"an old model"
 MANY = 64  # runners-up, more than any name of the samples has
@@ -54,8 +54,8 @@ def objects(text):
     return [json.loads(line) for line in text.splitlines()]
 
 
-def text_of(text, *mentions, **more):
-    """Return a labelled line; mentions: (mention, kb_id), the id None for none, each at its first place."""
+def label_text(text, *mentions, **more):
+    """Return a record; mentions: pairs of a mention, at its first position, and an id, None for no id."""
     items = [
         {"mention": mention, "offset": text.index(mention)} | ({} if key is None else {"kb_id": key})
         for mention, key in mentions
@@ -64,19 +64,19 @@ def text_of(text, *mentions, **more):
 
 
 def found(ended):
-    """Return what was linked in each line, as (mention, id)."""
+    """Return the links of each line, as pairs of mention and id."""
     return [[(item["mention"], item["kb_id"]) for item in one["mention_data"]] for one in objects(ended.text)]
 
 
 def rows_of(ended):
-    """Return an evaluation by type, as what its columns have."""
+    """Return the rows of an evaluation by type, each as a dictionary."""
     head, *rows = ended.rows
     return {row[0]: dict(zip(head[1:], row[1:], strict=True)) for row in rows}
 
 
 @pytest.fixture(scope="module")
 def sample():
-    """The labelled sample: a model of its first 100 texts, and the other 50 to evaluate it on."""
+    """A model of the first 100 texts of the labeled sample, and the other 50 to evaluate it."""
     with tempfile.TemporaryDirectory(prefix="kxcli-test-") as name:
         kxcli = Program(Path(name))
         lines = (SAMPLES / "labelled.jsonl").read_text(encoding="utf-8").splitlines(keepends=True)
@@ -84,20 +84,22 @@ def sample():
         train.write_text("".join(lines[:100]), encoding="utf-8")
         gold.write_text("".join(lines[100:]), encoding="utf-8")
         kb = SAMPLES / "encyclopedia.jsonl"
-        said = kxcli("entity-link", "--kb", kb, "--train", train, "--model", "model.npz")
+        ended = kxcli("entity-link", "--kb", kb, "--train", train, "--model", "model.npz")
         assert not kxcli.left_behind()
-        yield SimpleNamespace(kb=kb, train=train, gold=gold, model=model, said=said, data=model.read_bytes())
+        yield SimpleNamespace(
+            kb=kb, train=train, gold=gold, model=model, err=ended.err, out=ended.out, data=model.read_bytes()
+        )
 
 
 TOY = [
-    *(text_of(f"雷军发布了小米手机第{n}代", ("雷军", "l"), ("小米", "c")) for n in range(20)),
-    *(text_of(f"早上熬了{n}碗小米粥", ("小米", "g")) for n in range(20)),
+    *(label_text(f"雷军发布了小米手机第{n}代", ("雷军", "l"), ("小米", "c")) for n in range(20)),
+    *(label_text(f"早上熬了{n}碗小米粥", ("小米", "g")) for n in range(20)),
 ]
 
 
 @pytest.fixture
 def toy(kxcli):
-    """A program in a folder with a knowledge base and labelled texts."""
+    """Runs of the program in a folder with a knowledge base and labeled texts."""
     (kxcli.folder / "kb.jsonl").write_text(jsonl(KB), encoding="utf-8")
     (kxcli.folder / "toy.jsonl").write_text(jsonl(TOY), encoding="utf-8")
 
@@ -114,7 +116,7 @@ def toy(kxcli):
         return run("--train", "labelled.jsonl", "--model", "model.npz").err
 
     def refused(*arguments, code=1, **options):
-        """Run to an end with one message; no file but the cache may be another one afterwards."""
+        """Run to an error with one message; check that no file but the cache changes."""
         before = files(kxcli.folder)
         ended = run(*arguments, code=code, **options)
         err = ended.err
@@ -134,15 +136,15 @@ def toy_base():
 
 @pytest.fixture(scope="module")
 def toy_model(toy_base):
-    """The arrays of a model of the toy texts."""
-    return train(toy_base, [labelled_text(one) for one in TOY]).model.arrays()
+    """The arrays of a model trained on the toy texts."""
+    return train(toy_base, [make_labeled_text(one) for one in TOY]).model.arrays()
 
 
 def facts(entry):
     return [(fact["predicate"], fact["object"]) for fact in entry.get("data", ())]
 
 
-def labelled_text(one):
+def make_labeled_text(one):
     marks = []
     for item in sorted(one["mention_data"], key=lambda item: int(item["offset"])):
         start, key = int(item["offset"]), item.get("kb_id")
@@ -152,7 +154,7 @@ def labelled_text(one):
 
 
 def files(folder):
-    """Return what the files of a folder hold, but for the cache."""
+    """Return the contents of the files of a folder, without the cache."""
     return {
         path: path.read_bytes()
         for path in sorted(folder.rglob("*"))
@@ -176,15 +178,13 @@ def with_header(arrays, **changes):
 
 
 def test_training_reports_its_quality(sample):
-    assert sample.said.out == b""
+    assert sample.out == b""
     labels = [item for one in objects(sample.train.read_text(encoding="utf-8")) for item in one["mention_data"]]
-    assert sample.said.err.count("\n") == 1
-    assert f"model.npz: trained on 100 texts with {len(labels)} mentions, with a tagger; " in sample.said.err
-    told = re.search(
-        r"F1 of mentions (0\.\d{3}) and of links (0\.\d{3}), without a model (0\.\d{3})\n", sample.said.err
-    )
-    of_mentions, of_links, without_model = map(float, told.groups())
-    assert without_model < of_links < of_mentions
+    assert sample.err.count("\n") == 1
+    assert f"model.npz: trained on 100 texts with {len(labels)} mentions, with a tagger; " in sample.err
+    scores = re.search(r"F1 of mentions (0\.\d{3}) and of links (0\.\d{3}), without a model (0\.\d{3})\n", sample.err)
+    mention_f1, link_f1, untrained_f1 = map(float, scores.groups())
+    assert untrained_f1 < link_f1 < mention_f1
 
 
 def test_model_raises_f1(kxcli, sample):
@@ -209,7 +209,7 @@ def packed_on_windows(folder, sample):
 
 
 @pytest.mark.parametrize(
-    ("options", "seed", "labelled"),
+    ("options", "seed", "labeled"),
     [
         (["-q"], "1", None),
         ([], "0", parts_of),
@@ -217,17 +217,16 @@ def packed_on_windows(folder, sample):
     ],
     ids=["again", "in parts", "packed"],
 )
-def test_same_texts_train_the_same_model(kxcli, sample, options, seed, labelled):
+def test_same_texts_train_the_same_model(kxcli, sample, options, seed, labeled):
     kxcli.environment["PYTHONHASHSEED"] = seed
-    paths = [sample.train] if labelled is None else labelled(kxcli.folder, sample)
+    paths = [sample.train] if labeled is None else labeled(kxcli.folder, sample)
     given = [argument for path in paths for argument in ("--train", path)]
-    for _ in range(2 if labelled is None else 1):  # the second time with a compiled knowledge base
+    for _ in range(2 if labeled is None else 1):  # the second time with a compiled knowledge base
         ended = kxcli("entity-link", "--kb", sample.kb, *given, "--model", "model.npz", *options)
         assert (kxcli.folder / "model.npz").read_bytes() == sample.data
         assert ended.out == b"" and (ended.err == "") == ("-q" in options)
 
 
-@pytest.mark.full
 def test_labeled_texts_and_model_may_be_pipes(kxcli, sample):
     os.mkfifo(kxcli.folder / "fifo")
     process = kxcli.start("entity-link", "--kb", sample.kb, "--train", "fifo", "--model", "/dev/stdout")
@@ -257,23 +256,20 @@ def test_model_has_numeric_arrays(sample):
 # Linking with a model
 
 
-@pytest.mark.full
 @pytest.mark.parametrize("form", ["jsonl", "tsv"])
 def test_output_does_not_depend_on_workers_and_shards(kxcli, sample, form):
-    lines = sample.gold.read_bytes() + sample.train.read_bytes()
+    lines = sample.gold.read_bytes()
     (kxcli.folder / "in").write_bytes(lines)
 
     def run(*arguments, **options):
         use = ("--kb", sample.kb, "--model", sample.model, "-f", form)
         return kxcli("entity-link", *use, *arguments, **options).out
 
-    told = [run("-j", 1, "in"), run("-j", 2, "--shard-size", "2K", "in")]
-    if form == "jsonl":
-        told += [run("-j", 1, "--shard-size", 300, stdin=lines), run("-j", 4, "--shard-size", "5K", "in")]
-    assert len({*told}) == 1 and told[0].count(b"\n") > 140
+    whole = run("-j", 1, "in")
+    other = run("-j", 2, "--shard-size", "2K", "in") if form == "jsonl" else run("--shard-size", 300, stdin=lines)
+    assert other == whole and whole.count(b"\n") > 40
 
 
-@pytest.mark.full
 def test_formats_and_options_agree(kxcli, sample):
     def run(*options):
         return kxcli("entity-link", "--kb", sample.kb, "--model", sample.model, *options, sample.gold)
@@ -330,26 +326,26 @@ def test_python_reads_and_trains_the_same_model(kxcli, sample):
     together, alone = linker.link(texts), [linker.link([text])[0] for text in texts]
     assert together == alone
     for one, mentions in zip(objects(ended.text), together, strict=True):
-        wanted = []
+        expected = []
         for item in one["mention_data"]:
             start, best = item["offset"], [] if item["kb_id"] == NIL else [(item["kb_id"], item["score"])]
             others = [(each["kb_id"], each["score"]) for each in item["candidates"]]
-            wanted.append((start, start + len(item["mention"]), item["kb_id"], item["score"], (*best, *others)))
-        assert [(*mention,) for mention in mentions] == wanted
+            expected.append((start, start + len(item["mention"]), item["kb_id"], item["score"], (*best, *others)))
+        assert [(*mention,) for mention in mentions] == expected
     own = Linker(entries)
-    trained = own.train([labelled_text(one) for one in objects(sample.train.read_text(encoding="utf-8"))])
+    trained = own.train([make_labeled_text(one) for one in objects(sample.train.read_text(encoding="utf-8"))])
     assert saved(trained.model.arrays()) == sample.data and own.link(texts) == together
-    assert f"of links {trained.link_f1:.3f}" in sample.said.err
+    assert f"of links {trained.link_f1:.3f}" in sample.err
     with pytest.raises(ModelError, match="another knowledge base"):
         LinkingModel.from_arrays(arrays, compile_entries(enumerate(entries[1:], 1), SkippedEntries()))
 
 
-# What is learned
+# Learning
 
 
 def test_names_of_labeled_texts_are_learned(toy):
-    lines = TOY + [text_of(f"大麦厂发布了第{n}部手机", ("大麦厂", "c")) for n in range(20)]
-    lines += [text_of(f"阿黄在院子里叫了{n}声", ("阿黄", NIL)) for n in range(20)]
+    lines = TOY + [label_text(f"大麦厂发布了第{n}部手机", ("大麦厂", "c")) for n in range(20)]
+    lines += [label_text(f"阿黄在院子里叫了{n}声", ("阿黄", NIL)) for n in range(20)]
     toy.train(lines)
     texts = "今天大麦厂发布了手机\n阿黄叫了\n雷军发布了小米\n"
     assert found(toy.run(stdin=texts)) == [[], [], [("雷军", "l"), ("小米", "c")]]
@@ -362,8 +358,8 @@ def test_names_of_labeled_texts_are_learned(toy):
 
 
 def test_unlabeled_names_and_nil_are_learned(toy):
-    lines = TOY + [text_of(f"请看第{n}页的ABC表") for n in range(20)]
-    lines += [text_of(f"株式会社第{n}号展台", ("株式会社", NIL)) for n in range(20)]
+    lines = TOY + [label_text(f"请看第{n}页的ABC表") for n in range(20)]
+    lines += [label_text(f"株式会社第{n}号展台", ("株式会社", NIL)) for n in range(20)]
     toy.train(lines)
     texts = "请看第7页的ABC表格\n株式会社第99号展台\n雷军熬小米粥\n"
     assert found(toy.run(stdin=texts))[:2] == [[("ABC", "f")], [("株式会社", "f")]]
@@ -375,16 +371,16 @@ def test_unlabeled_names_and_nil_are_learned(toy):
 
 
 def test_links_are_learned(toy):
-    toy.train([text_of(f"甲说小米是第{n}名", ("小米", "g")) for n in range(30)])
+    toy.train([label_text(f"甲说小米是第{n}名", ("小米", "g")) for n in range(30)])
     assert found(toy.run(stdin="小米\n")) == [[("小米", "c")]]
     assert found(toy.run("--model", "model.npz", stdin="小米\n")) == [[("小米", "g")]]
 
 
 def test_labels_without_ids_train_mentions_only(toy):
     def without(one):
-        return text_of(one["text"], *((item["mention"], None) for item in one["mention_data"]))
+        return label_text(one["text"], *((item["mention"], None) for item in one["mention_data"]))
 
-    lines = [*map(without, TOY), *(text_of(f"请看第{n}页的ABC表") for n in range(20))]
+    lines = [*map(without, TOY), *(label_text(f"请看第{n}页的ABC表") for n in range(20))]
     err = toy.train(lines)
     assert "no kb_id is given, so links are not learned" in err and "of links" not in err
     texts = "雷军发布了小米手机\n早上熬了小米粥\n请看第7页的ABC表格\n"
@@ -396,7 +392,7 @@ def test_labels_without_ids_train_mentions_only(toy):
 
 
 def test_labels_of_nil_train_no_links(toy):
-    err = toy.train([text_of(f"早上熬了{n}碗小米粥", ("小米", NIL)) for n in range(40)])
+    err = toy.train([label_text(f"早上熬了{n}碗小米粥", ("小米", NIL)) for n in range(40)])
     assert "no kb_id is given" not in err
     assert found(toy.run("--model", "model.npz", stdin="早上熬了99碗小米粥\n")) == [[("小米", NIL)]]
 
@@ -407,14 +403,13 @@ def test_one_labeled_mention_is_enough(toy):
     assert len(found(toy.run("--model", "model.npz", stdin="雷军发布了小米手机\n"))) == 1
 
 
-@pytest.mark.full
 def test_tagger_finds_unlisted_names(toy):
     first, second, third = "王李张刘陈杨赵黄", "伟芳娜敏静强磊军洋艳", "明超秀霞平刚桂波"
     ends = ["买了东西", "回家了", "去了公园", "看了电影", "写了信"]
     lines = []
     for n in range(220):
         name = first[n % 8] + second[n * 7 % 10] + third[n * 5 // 8 % 8]
-        lines.append(text_of(f"昨天{name}先生{ends[n % 5]}，天气很好", (name, NIL)))
+        lines.append(label_text(f"昨天{name}先生{ends[n % 5]}，天气很好", (name, NIL)))
     err = toy.train(TOY + lines)
     assert "with a tagger" in err
     texts = "昨天司马光先生买了东西，天气很好\n昨天陆小曼先生回家了，天气很好\n天气很好\n"
@@ -445,8 +440,8 @@ def folded(name):
     return unicodedata.normalize("NFKC", name).casefold()
 
 
-def evaluated(golds, linked, entries):
-    """Return counts and ratios by type, from labelled lines and from what was linked with all runners-up."""
+def evaluate(golds, linked, entries):
+    """Return counts and ratios by type, from gold records and linked lines with all runners-up."""
     types = {entry["subject_id"]: entry.get("type", []) for entry in entries}
     n_entries = Counter()
     for entry in entries:
@@ -480,10 +475,10 @@ def evaluated(golds, linked, entries):
             count(kinds, mention_gold=1, mention_right=mine is not None)
             if is_there and n_entries[folded(mention)] > 1:
                 count(kinds, ambiguous=1, ambiguous_found=is_found, ambiguous_right=is_right)
-    return {kind: rated(kind, own) for kind, own in counts.items()}
+    return {kind: add_ratios(kind, own) for kind, own in counts.items()}
 
 
-def rated(kind, counts):
+def add_ratios(kind, counts):
     row = {name: counts[name] for name in COUNTS}
     for name, (part, whole) in RATIOS.items():
         row[name] = row[part] / row[whole] if row[whole] else None
@@ -496,20 +491,20 @@ def rated(kind, counts):
 
 
 ODD = [
-    text_of("小米发布了手机", ("小米", "10009"), text_id="odd"),
+    label_text("小米发布了手机", ("小米", "10009"), text_id="odd"),
     {
         "text": "喝小米粥",
         "mention_data": [{"mention": "小米", "offset": "1", "kb_id": "none", "all_ids": ["10009", "10003"]}],
     },
     {"text": "花木兰", "mention_data": [{"mention": "花木兰", "offset": 7, "kb_id": "10061"}]},
-    text_of("苹果和花木兰", ("苹果", "nowhere"), ("花木兰", None)),
-    text_of("没有名字"),
-    text_of("他叫小米粥", ("小米粥", "10009"), ("他", NIL)),
+    label_text("苹果和花木兰", ("苹果", "nowhere"), ("花木兰", None)),
+    label_text("没有名字"),
+    label_text("他叫小米粥", ("小米粥", "10009"), ("他", NIL)),
 ]
 
 
-def close(given, wanted):
-    return given is wanted is None or (given is not None and abs(given - wanted) < 1e-12)
+def is_close(value, expected):
+    return value is expected is None or (value is not None and abs(value - expected) < 1e-12)
 
 
 @pytest.mark.parametrize("options", [["--model"], []], ids=["with a model", "without"])
@@ -518,22 +513,22 @@ def test_evaluation_equals_counts_of_linked_output(kxcli, sample, options):
     (kxcli.folder / "gold").write_text(jsonl(gold), encoding="utf-8")
     use = ["--kb", sample.kb, *(["--model", sample.model] if options else [])]
     linked = objects(kxcli("entity-link", *use, "--candidates", MANY, "gold").text)
-    wanted = evaluated(gold, linked, objects(sample.kb.read_text(encoding="utf-8")))
+    expected = evaluate(gold, linked, objects(sample.kb.read_text(encoding="utf-8")))
     ended = kxcli("entity-link", *use, "--evaluate", "gold", "-f", "jsonl")
-    told = {row.pop("type"): row for row in objects(ended.text)}
-    assert told.keys() == wanted.keys() and next(iter(told)) == "total"
-    for kind, row in told.items():
-        assert row.keys() == wanted[kind].keys()
-        assert all(close(row[name], wanted[kind][name]) for name in row), kind
-    sizes = [row["gold"] for row in told.values()]
-    assert sizes == sorted(sizes, reverse=True) and wanted["total"]["right"] > 50
+    rows_by_type = {row.pop("type"): row for row in objects(ended.text)}
+    assert rows_by_type.keys() == expected.keys() and next(iter(rows_by_type)) == "total"
+    for kind, row in rows_by_type.items():
+        assert row.keys() == expected[kind].keys()
+        assert all(is_close(row[name], expected[kind][name]) for name in row), kind
+    sizes = [row["gold"] for row in rows_by_type.values()]
+    assert sizes == sorted(sizes, reverse=True) and expected["total"]["right"] > 50
     assert "1 labeled mention counted as missed (the text at the offset differs): gold:53" in ended.err
     assert "1 labeled mention whose kb_id the knowledge base does not have: gold:54" in ended.err
     assert "1 labeled mention without a kb_id" in ended.err
     kxcli("entity-link", *use, "--evaluate", "gold", "-o", "out", "-q")
     head, *rows = [line.split("\t") for line in (kxcli.folder / "out").read_text(encoding="utf-8").splitlines()]
-    assert head == ["type", *told["total"]]
-    for (kind, *cells), (name, row) in zip(rows, told.items(), strict=True):
+    assert head == ["type", *rows_by_type["total"]]
+    for (kind, *cells), (name, row) in zip(rows, rows_by_type.items(), strict=True):
         assert kind == name and cells == [as_cell(column, value) for column, value in row.items()]
 
 
@@ -544,12 +539,12 @@ def as_cell(column, value):
 
 def test_each_kind_of_mistake_is_listed(toy):
     texts = [
-        text_of("昨天雷军发布了小米手机", ("雷军", "l"), ("小米", "g"), text_id="a\t1"),
-        text_of("一碗粟", ("粟", "g")),
-        text_of("李四来了", ("李四", NIL), ("来了", None)),
-        text_of("小米和雷军和ABC", ("小米", "c"), ("雷军", NIL)),
-        text_of("小米科技园", ("科技园", "x")),
-        text_of("早上熬粥，喝的是" + "很" * 30 + "好的小米，真的" + "很" * 30 + "好", ("小米", "c")),
+        label_text("昨天雷军发布了小米手机", ("雷军", "l"), ("小米", "g"), text_id="a\t1"),
+        label_text("一碗粟", ("粟", "g")),
+        label_text("李四来了", ("李四", NIL), ("来了", None)),
+        label_text("小米和雷军和ABC", ("小米", "c"), ("雷军", NIL)),
+        label_text("小米科技园", ("科技园", "x")),
+        label_text("早上熬粥，喝的是" + "很" * 30 + "好的小米，真的" + "很" * 30 + "好", ("小米", "c")),
     ]
     toy.put("gold", texts)
     ended = toy.run("--evaluate", "gold", "--errors", "errors.tsv")
@@ -591,8 +586,8 @@ def test_mistakes_are_all_differences(kxcli, sample):
 
     gold, given = links(sample.gold.read_text(encoding="utf-8")), links(linked.text)
     spans = {one[:3] for one in given}
-    told_gold = {(row[0], int(row[1]), row[2], row[4]) for row in rows if row[4]}
-    assert told_gold == {one for one in gold - given if one[3] != NIL or one[:3] not in spans} | {
+    listed_gold = {(row[0], int(row[1]), row[2], row[4]) for row in rows if row[4]}
+    assert listed_gold == {one for one in gold - given if one[3] != NIL or one[:3] not in spans} | {
         one for one in gold - given if one[3] == NIL and one[:3] in {other[:3] for other in given if other[3] != NIL}
     }
     wrong = {one for one in given - gold if one[3] != NIL}
@@ -604,14 +599,14 @@ def test_mistakes_are_all_differences(kxcli, sample):
 
 def test_evaluation_reads_compressed_gold_and_pipes(toy):
     toy.put("gold", TOY)
-    wanted = toy.run("--evaluate", "gold").out
+    expected = toy.run("--evaluate", "gold").out
     toy.put("gold.gz", gzip.compress(jsonl(TOY).encode()))
-    assert toy.run("--evaluate", "gold.gz").out == wanted
-    assert toy.run("--evaluate", "/dev/stdin", stdin=jsonl(TOY)).out == wanted
-    assert toy.run("--evaluate", "gold", "--header").out == wanted
+    assert toy.run("--evaluate", "gold.gz").out == expected
+    assert toy.run("--evaluate", "/dev/stdin", stdin=jsonl(TOY)).out == expected
+    assert toy.run("--evaluate", "gold", "--header").out == expected
 
 
-# Trouble with labelled texts
+# Labeled texts that cannot be used
 
 
 def test_unusable_labels_are_counted(toy):
@@ -619,7 +614,7 @@ def test_unusable_labels_are_counted(toy):
         {"text": "雷军来了", "mention_data": [{"mention": "雷军", "offset": 1, "kb_id": "l"}]},
         {"text": "雷军来了", "mention_data": [{"mention": "雷军"}, 7, {"mention": "", "offset": 0, "kb_id": "l"}]},
         {"text": "雷军来了", "mention_data": [{"mention": "雷军", "offset": -4, "kb_id": "l"}]},
-        text_of("小米来了", ("小米", "nowhere")),
+        label_text("小米来了", ("小米", "nowhere")),
         {"text": "小米来了", "mention_data": [{"mention": "小米", "offset": 0, "kb_id": key} for key in ("c", NIL)]},
         {"text": "没有标注"},
     ]
@@ -630,33 +625,32 @@ def test_unusable_labels_are_counted(toy):
         "labelled.jsonl:41, labelled.jsonl:42, labelled.jsonl:42 and 2 more" in err
     )
     assert "1 labeled mention whose kb_id the knowledge base does not have: labelled.jsonl:44" in err
-    assert "1 label left out where the same line labels the same mention again: labelled.jsonl:45" in err
+    assert "1 label skipped (the same line labels the same mention again): labelled.jsonl:45" in err
     toy.run("--train", "labelled.jsonl", "--model", "model.npz", "-q")
     assert found(toy.run("--model", "model.npz", stdin="雷军熬小米粥")) == [[("雷军", "l"), ("小米", "g")]]
 
 
 def test_mention_without_characters_is_not_learned(toy):
-    lines = [text_of(f"\uffff小米{n}", ("\uffff", NIL), ("小米", "c")) for n in range(20)]
-    toy.train(lines + [text_of(f"米粥{n}和", (f"粥{n}", NIL)) for n in range(20)])
+    lines = [label_text(f"\uffff小米{n}", ("\uffff", NIL), ("小米", "c")) for n in range(20)]
+    toy.train(lines + [label_text(f"米粥{n}和", (f"粥{n}", NIL)) for n in range(20)])
     together = found(toy.run("--model", "model.npz", stdin="米粥\n\uffff小米\n\uffff\n"))
     assert together[1:] == [[("小米", "c")], []]
     assert found(toy.run("--model", "model.npz", stdin="\uffff\n")) == [[]]
 
 
 def test_unknown_ids_train_mentions(toy):
-    err = toy.train(TOY + [text_of(f"早上煮了{n}碗麦子", ("麦子", "nowhere")) for n in range(20)])
+    err = toy.train(TOY + [label_text(f"早上煮了{n}碗麦子", ("麦子", "nowhere")) for n in range(20)])
     assert "20 labeled mentions whose kb_id the knowledge base does not have" in err
     assert found(toy.run("--model", "model.npz", stdin="早上煮了99碗麦子\n")) == [[("麦子", NIL)]]
 
 
 def test_labels_of_another_knowledge_base_are_reported(toy):
-    err = toy.train([text_of(f"早上熬了{n}碗小米粥", ("小米", "nowhere")) for n in range(20)])
+    err = toy.train([label_text(f"早上熬了{n}碗小米粥", ("小米", "nowhere")) for n in range(20)])
     assert "labelled.jsonl: has no kb_id that the knowledge base has" in err
     assert "20 labeled mentions whose kb_id the knowledge base does not have: labelled.jsonl:1, " in err
     assert found(toy.run("--model", "model.npz", stdin="早上熬了99碗小米粥\n")) == [[("小米", NIL)]]
 
 
-@pytest.mark.full
 def test_bad_lines_are_reported_or_skipped(toy):
     bad = ["{", '"x"', '{"txt": "x"}', '{"text": 1}', '{"text": "x", "mention_data": 1}', '{"text": "\\ud800"}']
     for line in bad[::2]:
@@ -675,7 +669,7 @@ def test_bad_lines_are_reported_or_skipped(toy):
 
 
 @pytest.mark.parametrize(
-    ("labelled", "what"),
+    ("labeled", "what"),
     [
         (b"", "has no labeled mention; give JSONL"),
         (b'{"text": "x"}\n', "has no labeled mention; give JSONL"),
@@ -687,9 +681,9 @@ def test_bad_lines_are_reported_or_skipped(toy):
     ],
     ids=["empty", "no label", "bytes", "JSON", "gz", "npz", "missing"],
 )
-def test_unusable_labeled_texts_keep_the_old_model(toy, labelled, what):
-    if labelled is not None:
-        toy.put("bad", labelled)
+def test_unusable_labeled_texts_keep_the_old_model(toy, labeled, what):
+    if labeled is not None:
+        toy.put("bad", labeled)
     err = toy.refused("--train", "bad", "--model", "model.npz")
     assert err.startswith("bad") and what in err and "; " in err
     if "JSON" in what and "label" not in what:  # a later file leaves an old model, too
@@ -718,7 +712,7 @@ def test_unusable_gold_is_reported(toy):
     assert toy.refused("--evaluate", "bad", "--errors", "errors.tsv").startswith("bad:41: is not JSON")
     toy.put("model.npz", saved({"a": np.arange(3)}))
     assert toy.refused("--evaluate", "model.npz").startswith("model.npz:")
-    for empty in ("", jsonl([text_of("没有名字"), {"text": "雷军"}])):
+    for empty in ("", jsonl([label_text("没有名字"), {"text": "雷军"}])):
         toy.put("empty", empty)
         ended = toy.run("--evaluate", "empty", "--errors", "errors.tsv")
         assert "empty: has no labeled mention, so there is nothing to find" in ended.err
@@ -728,7 +722,7 @@ def test_unusable_gold_is_reported(toy):
 
 def test_empty_knowledge_base_learns_names(toy):
     toy.put("kb.jsonl", "")
-    err = toy.train([text_of(f"早上熬了{n}碗小米粥", ("小米", NIL)) for n in range(20)])
+    err = toy.train([label_text(f"早上熬了{n}碗小米粥", ("小米", NIL)) for n in range(20)])
     assert "kb.jsonl: has no name in it" in err
     assert found(toy.run("--model", "model.npz", stdin="早上熬了99碗小米粥\n")) == [[("小米", NIL)]]
 
@@ -742,10 +736,9 @@ def test_control_characters_in_file_names_are_escaped(toy):
     toy.refused("--evaluate", "toy.jsonl", "--errors", f"{EVIL}/x")
 
 
-# Trouble with models
+# Models that cannot be used
 
 
-@pytest.mark.full
 def test_unwritable_model_is_reported_before_training(toy):
     (toy.folder / "folder").mkdir()
     (toy.folder / "loop").symlink_to("loop")
@@ -775,7 +768,7 @@ def test_full_disk_keeps_old_files(toy, small_disk):
             pass
     err = toy.refused("--train", "toy.jsonl", "--model", "disk/model.npz")
     assert err.startswith("disk/model.npz: No space left on device; ")
-    toy.put("gold", [text_of("雷军", ("雷军", "c"))] * 2000)
+    toy.put("gold", [label_text("雷军", ("雷军", "c"))] * 2000)
     err = toy.refused("--evaluate", "gold", "--errors", "disk/errors.tsv")
     assert err.startswith("disk/errors.tsv: No space left on device; ")
 
@@ -803,7 +796,7 @@ def cut(data):
 
 
 def flipped(arrays):
-    """Return a model whose bytes were harmed within compressed data."""
+    """Return a model with flipped bits in compressed data."""
     data = saved(arrays)
     with zipfile.ZipFile(io.BytesIO(data)) as file:
         info = file.getinfo("mention.columns.npy")
@@ -812,7 +805,7 @@ def flipped(arrays):
 
 
 def locked(arrays):
-    """Return a model whose members say that they are encrypted."""
+    """Return a model with members that are marked as encrypted."""
     data = bytearray(saved(arrays))
     for mark, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
         at = data.find(mark)
@@ -846,7 +839,7 @@ HARMED = {
     "lacks statistics": lambda arrays: saved(without(arrays, "statistics.starts")),
     "short ranking": lambda arrays: saved(shorter(arrays, "ranking")),
     "short link": lambda arrays: saved(shorter(arrays, "link.dense")),
-    "short counts": lambda arrays: saved(shorter(arrays, "statistics.stood")),
+    "short counts": lambda arrays: saved(shorter(arrays, "statistics.n_mentions")),
     "threshold": lambda arrays: saved(with_header(arrays, threshold=None)),
     "text as threshold": lambda arrays: saved(with_header(arrays, mention_threshold="x")),
     "lacks is_linked": lambda arrays: saved(lacking(arrays, "is_linked")),
@@ -865,7 +858,7 @@ def one_object():
     return data.getvalue()
 
 
-def wanted_of(harm):
+def expected_error(harm):
     if harm in ("version", "features"):
         return "train it again"
     return "was trained with another knowledge base" if harm == "knowledge base" else "is no model|is damaged"
@@ -877,8 +870,8 @@ def wanted_of(harm):
 def test_unusable_model_is_reported(toy, toy_model, harm):
     toy.put("model.npz", HARMED[harm](toy_model))
     err = toy.refused("--model", "model.npz", "toy.jsonl")
-    assert err.startswith("model.npz: ") and err.endswith("; make one with --train LABELLED --model model.npz\n")
-    assert re.search(wanted_of(harm), err)
+    assert err.startswith("model.npz: ") and err.endswith("; make one with --train LABELED --model model.npz\n")
+    assert re.search(expected_error(harm), err)
     for use in (("-j", 2, "--shard-size", 300, "toy.jsonl", "-o", "out"), ("--evaluate", "toy.jsonl", "--errors", "e")):
         assert harm != "flipped" or toy.refused("--model", "model.npz", *use) == err
 
@@ -889,27 +882,27 @@ def test_every_unusable_model_is_reported(toy_base, toy_model, tmp_path, harm):
     path.write_bytes(HARMED[harm](toy_model))
     with pytest.raises(InputError) as error:
         model_files.load_model(os.fspath(path), toy_base)
-    assert error.value.args[0] == os.fspath(path) and re.search(wanted_of(harm), error.value.args[1])
+    assert error.value.args[0] == os.fspath(path) and re.search(expected_error(harm), error.value.args[1])
 
 
 def test_any_flipped_bit_is_reported_or_harmless(toy_base, toy_model, tmp_path):
     data, path = saved(toy_model), tmp_path / "model.npz"
-    n_told = 0
-    for at in range(7, len(data), max(1, len(data) // 150)):
+    n_reported = 0
+    for at in range(7, len(data), max(1, len(data) // 80)):
         path.write_bytes(data[:at] + bytes([data[at] ^ (1 << at % 8)]) + data[at + 1 :])
         try:
             arrays = model_files.load_model(os.fspath(path), toy_base)
         except InputError as error:
-            n_told += 1
+            n_reported += 1
             assert error.args[0] == os.fspath(path)
         else:
             assert all(np.array_equal(arrays[name], array) for name, array in toy_model.items())
-    assert n_told > 100
+    assert n_reported > 50
 
 
 def test_unreadable_model_is_reported(toy):
     (toy.folder / "folder").mkdir()
-    hint = "; make one with --train LABELLED --model"
+    hint = "; make one with --train LABELED --model"
     assert toy.refused("--model", "none", "toy.jsonl") == f"none: No such file or directory{hint} none\n"
     assert (
         toy.refused("--model", "folder", "toy.jsonl", "-j", "2", "-o", "x") == f"folder: Is a directory{hint} folder\n"
@@ -925,16 +918,15 @@ def test_model_needs_its_knowledge_base(toy):
     assert "another knowledge base" in toy.refused("--model", "model.npz", "--evaluate", "toy.jsonl")
 
 
-@pytest.mark.full
 def test_model_may_be_a_pipe(toy):
     toy.run("--train", "toy.jsonl", "--model", "model.npz")
-    wanted = toy.run("--model", "model.npz", "toy.jsonl").out
+    expected = toy.run("--model", "model.npz", "toy.jsonl").out
     os.mkfifo(toy.folder / "fifo")
     process = toy.program.start("entity-link", "--kb", "kb.jsonl", "--model", "fifo", "toy.jsonl")
     with suppress(BrokenPipeError):
         (toy.folder / "fifo").write_bytes((toy.folder / "model.npz").read_bytes())
     out, err = process.communicate(timeout=120)
-    assert (process.returncode, out, err) == (0, wanted, b"")
+    assert (process.returncode, out, err) == (0, expected, b"")
 
 
 # Usage
@@ -985,15 +977,14 @@ def test_inputs_are_not_overwritten(toy, toy_model, arguments):
 
 # Signals
 
-SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143}
 
-
-@pytest.mark.full
-@pytest.mark.parametrize(("number", "code"), SIGNALS.items())
+@pytest.mark.parametrize(
+    ("number", "code"), [pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow), (signal.SIGTERM, 143)]
+)
 def test_signal_during_training_keeps_old_model(toy, number, code):
     toy.put(
         "big.jsonl",
-        [text_of(f"昨天第{n}号先生熬了小米粥，天气很好", (f"第{n}号", NIL), ("小米", "g")) for n in range(20_000)],
+        [label_text(f"昨天第{n}号先生熬了小米粥，天气很好", (f"第{n}号", NIL), ("小米", "g")) for n in range(20_000)],
     )
     toy.put("model.npz", OLD)
     before = files(toy.folder)
@@ -1008,10 +999,11 @@ def test_signal_during_training_keeps_old_model(toy, number, code):
     assert files(toy.folder) == before and not toy.program.left_behind()
 
 
-@pytest.mark.full
-@pytest.mark.parametrize(("number", "code"), SIGNALS.items())
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow)]
+)
 def test_signal_during_evaluation_keeps_old_mistakes(toy, number, code):
-    toy.put("gold", [text_of("雷军发布了小米手机", ("雷军", "c"), ("小米", "g"))] * 100_000)
+    toy.put("gold", [label_text("雷军发布了小米手机", ("雷军", "c"), ("小米", "g"))] * 30_000)
     toy.put("errors.tsv", OLD)
     before = files(toy.folder)
     with running(

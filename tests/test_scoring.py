@@ -1,4 +1,4 @@
-"""Reading labelled texts, and scoring links against them: by the text of the task, by its scorer, and by hand."""
+"""Reading of labeled texts, and scoring of links: by the task definition, its scorer, and examples."""
 
 import contextlib
 import gzip
@@ -12,7 +12,7 @@ from unittest import mock
 
 import pytest
 from conftest import SAMPLES, SHARED
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kxcli.batching import CACHE_BATCH
@@ -62,7 +62,7 @@ links = st.builds(
 
 @st.composite
 def items(draw, text):
-    """A labeled mention, mostly one that stands where it says."""
+    """A labeled mention, mostly one at its offset."""
     start = draw(st.integers(0, len(text) - 1))
     mention = text[start : start + draw(st.integers(1, 3))]
     if not draw(st.integers(0, 4)):
@@ -73,7 +73,7 @@ def items(draw, text):
 
 @st.composite
 def cases(draw):
-    """Records with labels, and what is linked in each, within its text and mostly where a label is."""
+    """Records with labels, and links in each text, mostly at a label."""
     records, linked = [], []
     for number in range(draw(st.integers(0, 4))):
         text = draw(st.text("ab", min_size=3, max_size=7))
@@ -89,8 +89,8 @@ def cases(draw):
     return records, linked
 
 
-def evaluated(folder, records, linked, errors_path=None, batch_size=CACHE_BATCH):
-    """Return the tally of a file of records, by a linker that gives what stands in `linked`."""
+def evaluate(folder, records, linked, errors_path=None, batch_size=CACHE_BATCH):
+    """Return the tally of a file of records, with a linker that returns `linked`."""
     path = folder / "gold.jsonl"
     path.write_text("".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records), encoding="utf-8")
     given_texts = []
@@ -113,8 +113,8 @@ def table(tally):
     return {row.pop("type"): row for row in map(json.loads, data.decode("utf-8").splitlines())}
 
 
-def by_the_text_of_the_task(records, linked, kind=None):
-    """Return what the task counts, of all or of a type, item by item."""
+def count_by_definition(records, linked, kind=None):
+    """Return the counts of the task definition, for all items or a type."""
     n = dict.fromkeys(evaluation.COLUMNS[1:], 0)
     for record, mentions in zip(records, linked, strict=True):
         text, gold = record["text"], {}
@@ -130,9 +130,9 @@ def by_the_text_of_the_task(records, linked, kind=None):
             with_id = [item for item in several if item.get("kb_id") != NIL]
             ids = [] if not with_id else with_id[-1].get("all_ids") or [with_id[-1].get("kb_id")]
             ids = [one for one in ids if one not in (None, NIL)]
-            got = [one.entry for one in last.get(key, [])]
-            is_right = bool(got) and got[0] in ids
-            types = TYPES.get(got[0] if is_right else ids[0], ()) if ids else ()
+            entries = [one.entry for one in last.get(key, [])]
+            is_right = bool(entries) and entries[0] in ids
+            types = TYPES.get(entries[0] if is_right else ids[0], ()) if ids else ()
             if kind is not None and kind not in types:
                 continue
             n["mention_gold"] += 1
@@ -141,12 +141,12 @@ def by_the_text_of_the_task(records, linked, kind=None):
                 continue
             listed = last.get(key) or found.get(key, [])[:1]
             n["gold"] += 1
-            n["found"] += bool(got)
+            n["found"] += bool(entries)
             n["right"] += is_right
             n["covered"] += is_right or any(one in ids for mention in listed for one, _ in mention.candidates)
             if len(key[1]) > 1 and key[0] >= 0 and text[key[0] :].startswith(key[1]):
                 n["ambiguous"] += 1
-                n["ambiguous_found"] += bool(got)
+                n["ambiguous_found"] += bool(entries)
                 n["ambiguous_right"] += is_right
     for name, (part, whole) in RATIOS.items():
         n[name] = n[part] / n[whole] if n[whole] else None
@@ -158,25 +158,24 @@ def by_the_text_of_the_task(records, linked, kind=None):
     return n
 
 
-@settings(max_examples=150)
 @given(cases())
 def test_counts_equal_the_task_definition(tmp_path, case):
     records, linked = case
-    rows = table(evaluated(tmp_path, records, linked))
+    rows = table(evaluate(tmp_path, records, linked))
     assert next(iter(rows)) == "total"
     for kind, row in rows.items():
-        assert row == by_the_text_of_the_task(records, linked, None if kind == "total" else kind)
-    left_out = {"Person", "Place", "City"} - set(rows)
-    for kind in left_out:
-        twin = by_the_text_of_the_task(records, linked, kind)
+        assert row == count_by_definition(records, linked, None if kind == "total" else kind)
+    missing = {"Person", "Place", "City"} - set(rows)
+    for kind in missing:
+        twin = count_by_definition(records, linked, kind)
         assert twin["gold"] == twin["linked"] == 0
     order = [(-row["gold"], -row["linked"], kind) for kind, row in rows.items()][1:]
     assert order == sorted(order)
-    assert table(evaluated(tmp_path, records, linked, batch_size=4)) == rows
+    assert table(evaluate(tmp_path, records, linked, batch_size=4)) == rows
 
 
-def by_the_scorer(folder, records, linked, *options):
-    """Return what the scorer prints, as numbers."""
+def run_scorer(folder, records, linked, *options):
+    """Return the numbers that the official scorer prints."""
     found = [
         [{"mention": record["text"][one.start : one.stop], "offset": one.start, "kb_id": one.entry} for one in several]
         for record, several in zip(records, linked, strict=True)
@@ -187,33 +186,32 @@ def by_the_scorer(folder, records, linked, *options):
         for record, items in zip(records, found, strict=True)
     ]
     path.write_text("".join(lines), encoding="utf-8")
-    told = io.StringIO()
+    output = io.StringIO()
     arguments = [str(SCORER), str(folder / "gold.jsonl"), str(path), *options]
-    with mock.patch.object(sys, "argv", arguments), contextlib.redirect_stdout(told):
+    with mock.patch.object(sys, "argv", arguments), contextlib.redirect_stdout(output):
         runpy.run_path(str(SCORER), run_name="__main__")
-    return [word for word in told.getvalue().split() if word[0].isdigit()]
+    return [word for word in output.getvalue().split() if word[0].isdigit()]
 
 
-def shown(row, *names):
+def format_ratios(row, *names):
     return ["0.0000" if row[name] is None else f"{row[name]:.4f}" for name in names]
 
 
-def assert_the_scorer_says_the_same(folder, records, linked):
-    row = table(evaluated(folder, records, linked))["total"]
-    assert by_the_scorer(folder, records, linked) == shown(row, "precision", "recall", "f1", "accuracy")
-    found = by_the_scorer(folder, records, linked, "--mentions")
-    assert found == shown(row, "mention_precision", "mention_recall", "mention_f1")
+def assert_equal_to_scorer(folder, records, linked):
+    row = table(evaluate(folder, records, linked))["total"]
+    assert run_scorer(folder, records, linked) == format_ratios(row, "precision", "recall", "f1", "accuracy")
+    found = run_scorer(folder, records, linked, "--mentions")
+    assert found == format_ratios(row, "mention_precision", "mention_recall", "mention_f1")
 
 
-needs_scorer = pytest.mark.skipif(not SCORER.is_file(), reason="the scorer is not here")
+needs_scorer = pytest.mark.skipif(not SCORER.is_file(), reason="no scorer")
 
 
 @needs_scorer
 @pytest.mark.full
-@settings(max_examples=300)
 @given(cases())
 def test_ratios_equal_the_official_scorer(tmp_path, case):
-    assert_the_scorer_says_the_same(tmp_path, *case)
+    assert_equal_to_scorer(tmp_path, *case)
 
 
 @needs_scorer
@@ -221,18 +219,17 @@ def test_ratios_equal_the_official_scorer(tmp_path, case):
 def test_ratios_of_real_texts_equal_the_official_scorer(tmp_path):
     folder = SHARED / "data" / "linking" / "places"
     if not folder.is_dir():
-        pytest.skip("the labelled texts are not here")
+        pytest.skip("no labeled texts")
     entries = [json.loads(line) for line in (folder / "kb.jsonl").read_text(encoding="utf-8").splitlines()]
     records = [json.loads(line) for line in (folder / "train.jsonl").read_text(encoding="utf-8").splitlines()]
     linker = Linker(Entry(entry["subject_id"], entry["subject"], entry["alias"]) for entry in entries)
-    assert_the_scorer_says_the_same(tmp_path, records, linker.link([record["text"] for record in records]))
+    assert_equal_to_scorer(tmp_path, records, linker.link([record["text"] for record in records]))
 
 
 def overlap(one, other):
     return one.start < other.stop and other.start < one.stop
 
 
-@settings(max_examples=500)
 @given(
     st.lists(
         st.builds(
@@ -248,31 +245,33 @@ def overlap(one, other):
 )
 def test_mistakes_have_the_right_kind_and_are_complete(gold, linked):
     found = find_mistakes([*gold, GoldMention(-1, -1, ("x",))], linked)
-    at = {(one.start, one.stop): one for one in linked}
-    of = {(one.start, one.stop): one for one in gold}
-    for kind, want, got in found:
+    linked_at = {(one.start, one.stop): one for one in linked}
+    gold_at = {(one.start, one.stop): one for one in gold}
+    for kind, item, mention in found:
         if kind == "missed":
-            assert got is None and not any(overlap(want, one) and one[:2] not in of for one in linked)
+            assert mention is None and not any(overlap(item, one) and one[:2] not in gold_at for one in linked)
         elif kind == "rejected":
-            assert want.ids and got == at[want[:2]] and got.entry == NIL
+            assert item.ids and mention == linked_at[item[:2]] and mention.entry == NIL
         elif kind == "wrong":
-            assert got == at[want[:2]] and got.entry not in (NIL, *want.ids)
+            assert mention == linked_at[item[:2]] and mention.entry not in (NIL, *item.ids)
         elif kind == "boundary":
-            assert overlap(want, got) and got[:2] not in of
-        elif want is None:
-            assert got.entry != NIL and not any(overlap(got, one) for one in gold)
+            assert overlap(item, mention) and mention[:2] not in gold_at
+        elif item is None:
+            assert mention.entry != NIL and not any(overlap(mention, one) for one in gold)
         else:
-            assert want.is_nil and got == at[want[:2]] and got.entry != NIL
+            assert item.is_nil and mention == linked_at[item[:2]] and mention.entry != NIL
     for one in gold:
-        got = at.get(one[:2])
-        is_wrong = got is None or (one.has_id and got.entry not in (one.ids or (NIL,)))
-        assert is_wrong == any(error.gold == one for error in found if error.linked in (None, got) or got is None)
+        mention = linked_at.get(one[:2])
+        is_wrong = mention is None or (one.has_id and mention.entry not in (one.ids or (NIL,)))
+        assert is_wrong == any(
+            mistake.gold == one for mistake in found if mistake.linked in (None, mention) or mention is None
+        )
     for one in linked:
-        want = of.get(one[:2])
-        if one.entry != NIL and (want is None or (want.has_id and one.entry not in want.ids)):
-            assert any(error.linked == one for error in found)
+        item = gold_at.get(one[:2])
+        if one.entry != NIL and (item is None or (item.has_id and one.entry not in item.ids)):
+            assert any(mistake.linked == one for mistake in found)
     assert len(set(found)) == len(found)
-    assert [error.span for error in found] == sorted(error.span for error in found)
+    assert [mistake.span for mistake in found] == sorted(mistake.span for mistake in found)
 
 
 def test_each_kind_of_mistake():
@@ -337,7 +336,7 @@ def test_file_of_mistakes_has_a_row_for_each(tmp_path):
     ]
     path = tmp_path / "errors.tsv"
     path.write_text("old")
-    evaluated(tmp_path, records, linked, str(path))
+    evaluate(tmp_path, records, linked, str(path))
     rows = [line.split("\t") for line in path.read_text(encoding="utf-8").splitlines()]
     assert rows[0] == [*evaluation.ERROR_COLUMNS]
     right = ["x | w", "the x | the w"]
@@ -360,14 +359,14 @@ def test_unwritable_file_of_mistakes_is_reported(tmp_path):
         with pytest.raises(OutputError):
             sink.check(str(path), option="--errors")
     with pytest.raises(OutputError, match=r"no/errors: No such file or directory; .* with --errors"):
-        evaluated(tmp_path, [], [], str(tmp_path / "no" / "errors"))
+        evaluate(tmp_path, [], [], str(tmp_path / "no" / "errors"))
     sink.check(str(tmp_path / "a"), option="--errors")
 
 
 def test_failed_evaluation_keeps_old_file_of_mistakes(tmp_path):
     (tmp_path / "errors").write_text("old")
     with pytest.raises(InputError, match=r"gold.jsonl:2: has no field 'text'"):
-        evaluated(tmp_path, [{"text": "a"}, {"x": 1}], [[]], str(tmp_path / "errors"))
+        evaluate(tmp_path, [{"text": "a"}, {"x": 1}], [[]], str(tmp_path / "errors"))
     assert (tmp_path / "errors").read_text() == "old"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["errors", "gold.jsonl"]
 
@@ -379,21 +378,21 @@ def tsv(tally):
 
 
 def test_ratios_without_denominator_are_empty(tmp_path):
-    empty = tsv(evaluated(tmp_path, [], []))
+    empty = tsv(evaluate(tmp_path, [], []))
     assert empty[0] == [*evaluation.COLUMNS] and len(empty) == 2
     assert [cell for cell in empty[1] if cell != "0"] == ["total"] + [""] * 10
     assert len(b"".join(evaluation.encode_evaluation(EvaluationTally(), "tsv", header=False)).splitlines()) == 1
     records = [{"text": "ab", "mention_data": [{"mention": "a", "offset": 0, "kb_id": NIL}]}]
-    row = table(evaluated(tmp_path, records, [[Mention(0, 1, NIL, 0.1, (("x", 0.1),))]]))["total"]
+    row = table(evaluate(tmp_path, records, [[Mention(0, 1, NIL, 0.1, (("x", 0.1),))]]))["total"]
     assert (row["gold"], row["linked"], row["precision"], row["recall"], row["f1"]) == (0, 0, None, None, None)
     assert (row["mention_precision"], row["mention_recall"], row["mention_f1"]) == (1, 1, 1)
-    row = table(evaluated(tmp_path, records, [[Mention(0, 1, "x", 0.1, ())]]))["total"]
+    row = table(evaluate(tmp_path, records, [[Mention(0, 1, "x", 0.1, ())]]))["total"]
     assert (row["linked"], row["precision"], row["recall"], row["f1"]) == (1, 0, None, 0)
 
 
 def test_ratios_have_four_decimals_in_tsv_only(tmp_path):
     records = [{"text": "aab", "mention_data": [{"mention": "a", "offset": n, "kb_id": "x"} for n in (0, 1, 2)]}]
-    tally = evaluated(tmp_path, records, [[Mention(0, 1, "x", 0.1, ()), Mention(1, 2, "x", 0.1, ())]])
+    tally = evaluate(tmp_path, records, [[Mention(0, 1, "x", 0.1, ()), Mention(1, 2, "x", 0.1, ())]])
     rows = {row[0]: dict(zip(evaluation.COLUMNS, row, strict=True)) for row in tsv(tally)}
     assert [*rows] == ["type", "total", "Person"]
     assert (rows["Person"]["recall"], rows["Person"]["gold"], rows["Person"]["mention_f1"]) == ("0.6667", "3", "")
@@ -402,23 +401,23 @@ def test_ratios_have_four_decimals_in_tsv_only(tmp_path):
 
 def test_texts_with_one_text_id_stay_separate(tmp_path):
     records = [{"text_id": 1, "text": "a", "mention_data": [{"mention": "a", "offset": 0, "kb_id": "x"}]}] * 3
-    assert table(evaluated(tmp_path, records, [[]] * 3))["total"]["gold"] == 3
+    assert table(evaluate(tmp_path, records, [[]] * 3))["total"]["gold"] == 3
 
 
 def read(path, on_error="stop"):
-    told = []
-    found = list(read_labeled_texts(str(path), on_error, told.append))
-    return found, {loss.kind: (loss.count, [place.line for place in loss.places]) for loss in told}
+    skips = []
+    found = list(read_labeled_texts(str(path), on_error, skips.append))
+    return found, {one.kind: (one.count, [place.line for place in one.places]) for one in skips}
 
 
-def written(folder, *lines):
+def write_gold(folder, *lines):
     path = folder / "gold.jsonl"
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     return path
 
 
 def test_records_have_their_lines(tmp_path):
-    path = written(
+    path = write_gold(
         tmp_path,
         '{"text_id": 7, "text": "𠮷小米和小米", "mention_data": [{"mention": "小米", "offset": "4", "kb_id": 12},'
         ' {"mention": "小米", "offset": 1, "kb_id": "NIL"}]}',
@@ -427,8 +426,8 @@ def test_records_have_their_lines(tmp_path):
         '{"text_id": "x", "text": "a", "mention_data": [{"mention": "a", "offset": 0, "all_ids": ["1", "2", "1"]}]}',
         '{"text": ""}',
     )
-    found, told = read(path)
-    assert not told
+    found, skips = read(path)
+    assert not skips
     assert [(one.line, one.text_id) for one in found] == [(1, "7"), (3, "3"), (4, "x"), (5, "5")]
     assert found[0].mentions == (LabeledSpan(1, 3, (), True), LabeledSpan(4, 6, ("12",), True))
     assert [one.mentions for one in found[1:]] == [(), (LabeledSpan(0, 1, ("1", "2"), True),), ()]
@@ -453,8 +452,8 @@ def test_misplaced_mentions_are_counted(tmp_path):
         {"mention": "a", "offset": "0", "kb_id": NIL},
         "a",
     ]
-    (found,), told = read(written(tmp_path, "", json.dumps({"text": "abc", "mention_data": items})))
-    assert told == {
+    (found,), skips = read(write_gold(tmp_path, "", json.dumps({"text": "abc", "mention_data": items})))
+    assert skips == {
         "labeled mentions skipped (the text at the offset differs)": (10, [2, 2, 2]),
         "labels skipped (the same line labels the same mention again)": (2, [2, 2]),
     }
@@ -478,13 +477,13 @@ BAD = [
 
 @pytest.mark.parametrize(("line", "what"), BAD)
 def test_bad_record_is_reported_with_its_line(tmp_path, line, what):
-    path = written(tmp_path, '{"text": "a"}', line, '{"text": "b"}')
+    path = write_gold(tmp_path, '{"text": "a"}', line, '{"text": "b"}')
     with pytest.raises(InputError) as raised:
         read(path)
     assert str(raised.value).startswith(f"{path}:2: {what}")
-    found, told = read(path, "skip")
+    found, skips = read(path, "skip")
     assert [one.text for one in found] == ["a", "b"]
-    assert told == {"records skipped: not valid JSONL": (1, [2])}
+    assert skips == {"records skipped: not valid JSONL": (1, [2])}
 
 
 def test_bad_bytes_and_missing_files_are_reported(tmp_path):
@@ -500,14 +499,14 @@ def test_bad_bytes_and_missing_files_are_reported(tmp_path):
 
 def test_unreachable_gold_is_reported(tmp_path, capsys):
     items = [{"mention": "a", "offset": 0, "kb_id": "?"}, {"mention": "b", "offset": 1}]
-    path = written(tmp_path, json.dumps({"text": "ab", "mention_data": items}))
+    path = write_gold(tmp_path, json.dumps({"text": "ab", "mention_data": items}))
     report = Report()
     evaluation.evaluate_file(lambda texts: [[] for _ in texts], str(path), KNOWN, on_error="stop", report=report)
     report.close()
-    told = capsys.readouterr().err
-    assert f"1 labeled mention whose kb_id the knowledge base does not have: {path}:1\n" in told
-    assert f"1 labeled mention without a kb_id (no link is right): {path}:1\n" in told
-    written(tmp_path, '{"text": "ab"}')
+    err = capsys.readouterr().err
+    assert f"1 labeled mention whose kb_id the knowledge base does not have: {path}:1\n" in err
+    assert f"1 labeled mention without a kb_id (no link is right): {path}:1\n" in err
+    write_gold(tmp_path, '{"text": "ab"}')
     evaluation.evaluate_file(lambda texts: [[] for _ in texts], str(path), KNOWN, on_error="stop", report=report)
     assert "gold.jsonl: has no labeled mention" in capsys.readouterr().err
 
@@ -528,8 +527,8 @@ def test_labeled_sample_fits_the_encyclopedia():
     lines = Path(SAMPLES, "encyclopedia.jsonl").read_text(encoding="utf-8").splitlines()
     entries = [Entry(e["subject_id"], e["subject"], e["alias"], e["type"]) for e in map(json.loads, lines)]
     known = EntryLookup.from_base(compile_entries(enumerate(entries, 1), SkippedEntries()))
-    found, told = read(SAMPLES / "labelled.jsonl")
-    assert len(found) == 150 and not told
+    found, skips = read(SAMPLES / "labelled.jsonl")
+    assert len(found) == 150 and not skips
     mentions = [(one.text[m.start : m.stop], m) for one in found for m in one.mentions]
     assert len(mentions) == 241 and sum(not m.ids for _, m in mentions) == 15
     assert all(known.get_subject(key) is not None for _, m in mentions for key in m.ids)
