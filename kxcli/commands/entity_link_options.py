@@ -16,7 +16,7 @@ _ALWAYS_USED = "kb kb_cache model on_error quiet verbose"
 TRAIN_NAMES = f"{_ALWAYS_USED} train"
 EVALUATE_NAMES = f"{_ALWAYS_USED} evaluate errors nil nil_threshold overlap output format header"
 
-_TRAIN, _EVALUATE = has("train", "--train"), has("evaluate", "--evaluate")
+_TRAIN, _EVALUATE = has("train"), has("evaluate")
 _MODEL = Condition("--model", lambda values: bool(values["model"]))
 
 RULES = (

@@ -1,7 +1,7 @@
 """The rules for options of `hsic`."""
 
 from kxcli.commands.input_options import INPUT_RULES
-from kxcli.commands.option_rules import EXCLUDES, NO_EFFECT, REQUIRES, Condition, Rule, Values, any_of, has
+from kxcli.commands.option_rules import EXCLUDES, NO_EFFECT, REQUIRES, Condition, Rule, Values, any_of, has, has_value
 from kxcli.commands.output_options import header_rule
 from kxcli.commands.run_options import RUN_RULES
 from kxcli.commands.word_options import WORD_NAMES, WORD_RULES
@@ -33,17 +33,17 @@ def _has_sides(values: Values) -> bool:
 
 
 _SIDES = Condition("-x and -y, or one of --screen, --matrix and --y-file", _has_sides)
-_SCREEN, _MATRIX, _Y_FILE = has("screen", "--screen"), has("matrix", "--matrix"), has("y_file", "--y-file")
+_SCREEN, _MATRIX, _Y_FILE = has("screen"), has("matrix"), has("y_file")
 _WORD_SCREEN = Condition("--screen with --kernel-x bow or ngram:N", _screens_words)
-_SQUARE = Condition("--matrix square", lambda values: values["matrix"] == "square")
-_P_VALUE = Condition("--value p_value", lambda values: values["value"] == "p_value")
+_SQUARE = has_value("matrix", "square")
+_P_VALUE = has_value("value", "p_value")
 _OTHER_VALUE = Condition(
     "--matrix square without --value p_value", lambda values: _SQUARE.is_met(values) and not _P_VALUE.is_met(values)
 )
 _TEST = Condition("a test", lambda values: values["test"] != "none")
-_NO_TEST = Condition("--test none", lambda values: values["test"] == "none")
-_GAMMA = Condition("--test gamma", lambda values: values["test"] == "gamma")
-_NO_DRAWS = Condition("--test eigen, gamma or none", lambda values: values["test"] in ("eigen", "gamma", "none"))
+_NO_TEST = has_value("test", "none")
+_GAMMA = has_value("test", "gamma")
+_NO_DRAWS = has_value("test", "eigen", "gamma", "none")
 _BOW = Condition("--kernel-x or --kernel-y bow", lambda values: "bow" in _kernels(values))
 _LINEAR = Condition("the kernel linear", lambda values: "linear" in _kernels(values))
 _TEXTS = Condition("the kernel bow or ngram:N", lambda values: any(map(compares_texts, _kernels(values))))
@@ -54,8 +54,8 @@ _BANDWIDTH = Condition("the kernel gaussian or laplace", lambda values: any(map(
 _BANDWIDTH_X = Condition("--kernel-x gaussian or laplace", lambda values: _has_bandwidth(values["kernel_x"]))
 _BANDWIDTH_Y = Condition("--kernel-y gaussian or laplace", lambda values: _has_bandwidth(values["kernel_y"]))
 _STDIN = Condition("an input from stdin", lambda values: "-" in ((*values["inputs"], *values["files_from"]) or ("-",)))
-_Y_STDIN = Condition("--y-file -", lambda values: values["y_file"] == "-")
-_SKIP = Condition("--on-error skip", lambda values: values["on_error"] == "skip")
+_Y_STDIN = has_value("y_file", "-")
+_SKIP = has_value("on_error", "skip")
 _NOT_DELTA = Condition("--kernel-y other than delta", lambda values: values["kernel_y"] not in (None, "delta"))
 
 _XY = "-x x -y y"
@@ -83,7 +83,7 @@ RULES = (
     Rule("y_file", EXCLUDES, _STDIN, f"{_XY} --y-file - -", _Y_STDIN, "stdin can be read only once"),
     Rule("exit_code", REQUIRES, _TEST, f"{_XY} --test none"),
     Rule("value", REQUIRES, _TEST, "--matrix square --value p_value --test none", _P_VALUE),
-    Rule("on_error", EXCLUDES, _Y_FILE, f"{_XY} --y-file b --on-error skip", _SKIP, "it skips rows of one file alone"),
+    Rule("on_error", EXCLUDES, _Y_FILE, f"{_XY} --y-file b --on-error skip", _SKIP, "it skips rows of one file only"),
     Rule("test", EXCLUDES, _WORD_SCREEN, f"{_WORDS} --test gamma", _GAMMA, "use permutation or eigen"),
     Rule("test", REQUIRES, _NORMALIZED, f"{_XY} --kernel-x bow --test gamma", _GAMMA, _UNIT),
     Rule("test", EXCLUDES, _LINEAR, f"{_XY} --kernel-x linear --test gamma", _GAMMA, _UNIT),

@@ -3,11 +3,11 @@
 import click
 
 from kxcli.commands.command import Decorator, option
-from kxcli.commands.option_rules import NO_EFFECT, REQUIRES, Condition, Rule, has
+from kxcli.commands.option_rules import NO_EFFECT, REQUIRES, Rule, has, has_value
 from kxcli.commands.option_types import INPUT_FILE, OPTION_TEXT
 
-_RECURSIVE, _FILES_FROM = has("recursive", "--recursive"), has("files_from", "--files-from")
-PLAIN_TEXT = Condition("--input-format text", lambda values: values["input_format"] == "text")
+_RECURSIVE, _FILES_FROM = has("recursive"), has("files_from")
+PLAIN_TEXT = has_value("input_format", "text")
 
 INPUT_RULES = (Rule("glob hidden", REQUIRES, _RECURSIVE, "in"), Rule("null", REQUIRES, _FILES_FROM, "in"))
 TEXT_INPUT_RULES = (*INPUT_RULES, Rule("field", NO_EFFECT, PLAIN_TEXT, "--input-format text"))

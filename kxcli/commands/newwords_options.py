@@ -6,14 +6,14 @@ import click
 
 from kxcli.commands.command import option
 from kxcli.commands.input_options import TEXT_INPUT_RULES
-from kxcli.commands.option_rules import NO_EFFECT, REQUIRES, Condition, Rule, has
+from kxcli.commands.option_rules import NO_EFFECT, REQUIRES, Rule, has, has_value
 from kxcli.commands.option_types import INPUT_FILE, NumberRange, ParsedType
 from kxcli.commands.output_options import header_rule
 from kxcli.commands.run_options import RUN_RULES
 
 FORMATS = ("tsv", "csv", "jsonl", "userdict")
 
-_PMI = Condition("--method pmi", lambda values: values["method"] == "pmi")
+_PMI = has_value("method", "pmi")
 
 RULES = (
     *(*TEXT_INPUT_RULES, header_rule(*FORMATS), *RUN_RULES),

@@ -4,7 +4,7 @@ The rules are data: they are checked in one place, stated in the help of the opt
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,16 +26,27 @@ class Condition:
     is_met: Callable[[Values], bool]
 
 
+def has(name: str, flag: str = "") -> Condition:
+    """Return the condition that an option without a default value is given."""
+    flag = flag or f"--{name.replace('_', '-')}"
+    return Condition(flag, lambda values: not (values[name] is None or values[name] is False or values[name] == ()))
+
+
+def has_value(name: str, *accepted: str, flag: str = "") -> Condition:
+    """Return the condition that an option has one of some values."""
+    flag = flag or f"--{name.replace('_', '-')}"
+    return Condition(f"{flag} {_join(accepted)}", lambda values: values[name] in accepted)
+
+
 def any_of(*conditions: Condition) -> Condition:
     """Return the condition that one of several is met."""
-    *others, last = [condition.text for condition in conditions]
-    text = f"{', '.join(others)} or {last}"
+    text = _join([condition.text for condition in conditions])
     return Condition(text, lambda values: any(condition.is_met(values) for condition in conditions))
 
 
-def has(name: str, flag: str) -> Condition:
-    """Return the condition that an option without a default value is given."""
-    return Condition(flag, lambda values: not (values[name] is None or values[name] is False or values[name] == ()))
+def _join(texts: Sequence[str]) -> str:
+    """Return texts as "a, b or c"."""
+    return " or ".join([", ".join(texts[:-1]), texts[-1]]) if texts[1:] else texts[0]
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,11 @@
 import click
 
 from kxcli.commands.command import Decorator, option
-from kxcli.commands.option_rules import EXCLUDES, NO_EFFECT, REQUIRES, Condition, Rule, has
+from kxcli.commands.option_rules import EXCLUDES, NO_EFFECT, REQUIRES, Rule, has, has_value
 from kxcli.commands.option_types import FOLDER, PathType
 
-_OUTPUT_DIR, _CLUSTER = has("output_dir", "--output-dir"), has("cluster", "--cluster")
-USERDICT = Condition("-f userdict", lambda values: values["format"] == "userdict")
+_OUTPUT_DIR, _CLUSTER = has("output_dir"), has("cluster")
+USERDICT = has_value("format", "userdict", flag="-f")
 
 _PARTS = "--output-dir out --cluster local:1"
 _BY_ITSELF = "each part of the result is written by itself"
@@ -22,8 +22,7 @@ PARTS_RULES = (
 def header_rule(*formats: str) -> Rule:
     """Return the rule for the header of a command with these formats."""
     headerless = [name for name in formats if name in ("jsonl", "userdict")]
-    condition = Condition(f"-f {' or '.join(headerless)}", lambda values: values["format"] in headerless)
-    return Rule("header", NO_EFFECT, condition, "-f jsonl")
+    return Rule("header", NO_EFFECT, has_value("format", *headerless, flag="-f"), "-f jsonl")
 
 
 def output_options(*formats: str) -> tuple[Decorator, ...]:

@@ -7,7 +7,7 @@ from kxcli.commands.option_rules import NO_EFFECT, Rule, has
 from kxcli.commands.option_types import FOLDER, SIZE
 from kxcli.report import Report
 
-_CLUSTER = has("cluster", "--cluster")
+_CLUSTER = has("cluster")
 
 RUN_RULES = (Rule("jobs retries", NO_EFFECT, _CLUSTER, "--cluster local:1", advice="a cluster has its own workers"),)
 

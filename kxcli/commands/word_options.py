@@ -8,7 +8,7 @@ import click
 
 from kxcli.commands import wordlists
 from kxcli.commands.command import option
-from kxcli.commands.option_rules import NO_EFFECT, REQUIRES, Condition, Rule, has
+from kxcli.commands.option_rules import NO_EFFECT, REQUIRES, Rule, has, has_value
 from kxcli.commands.option_types import INPUT_FILE, ParsedType, decode_option
 from kxcli.errors import UsageError
 from kxcli.report import Report
@@ -23,11 +23,11 @@ WORD_NAMES = f"{_JIEBA_NAMES} tokenizer pattern punct stopwords min_length norma
 # A kind of skipped rows, in a user dictionary that is written.
 UNFINDABLE = "words skipped that jieba does not find even with a user dictionary"
 
-_REGEX = Condition("--tokenizer regex", lambda values: values["tokenizer"] == "regex")
-_PLAIN = Condition("--tokenizer char, space or regex", lambda values: values["tokenizer"] in ("char", "space", "regex"))
+_REGEX = has_value("tokenizer", "regex")
+_PLAIN = has_value("tokenizer", "char", "space", "regex")
 
 WORD_RULES = (
-    Rule("tokenizer", REQUIRES, has("pattern", "--pattern"), "--tokenizer regex", value=_REGEX),
+    Rule("tokenizer", REQUIRES, has("pattern"), "--tokenizer regex", value=_REGEX),
     Rule("pattern", REQUIRES, _REGEX, ""),
     Rule(_JIEBA_NAMES, NO_EFFECT, _PLAIN, "--tokenizer space"),
 )

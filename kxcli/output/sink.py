@@ -105,7 +105,7 @@ def check(path: str | None, *, option: str = "-o") -> None:
             shown, "is a URL, and output goes to local files", f"name a file with {option}, or pipe stdout"
         )
     if not path or path.endswith("/") or os.path.isdir(path):
-        raise OutputError(path, "is a folder, or no name at all", "name a file")
+        raise OutputError(path, "is a folder" if path else "is an empty name", "name a file")
     try:
         _check(path, option)
     except OSError as error:
@@ -125,7 +125,7 @@ def _check(path: str, option: str) -> None:
     status = _status(path)
     target = os.path.realpath(path)
     if status is None and not os.path.isdir(os.path.dirname(target)):
-        raise OutputError(path, "its folder does not exist", "make it first")
+        raise OutputError(path, "its folder does not exist", "create it first")
     if status is None or stat.S_ISREG(status.st_mode):
         if status is not None:
             # Opening changes nothing; `os.access` does not detect append-only files.
