@@ -1,7 +1,4 @@
-"""What `kxcli newwords` finds, by its definition: slow, and plain enough to be seen to be right.
-
-Nothing here looks at how the program does it.
-"""
+"""The definition of `kxcli newwords --method pmi`: slow, simple, and independent of the program."""
 
 import math
 from collections import Counter, defaultdict
@@ -9,9 +6,9 @@ from itertools import pairwise
 
 
 def lexicon(text, order, min_count, min_pmi):
-    """Return (word, count, pmi or None, left entropy, right entropy), the most frequent first, then by code points.
+    """Return (word, count, pmi or None, left entropy, right entropy) by falling count.
 
-    `min_pmi` has a threshold for each length from 2 to `order`.
+    Rows with equal counts are in the order of code points; `min_pmi` has a threshold for each length from 2.
     """
     blocks = [block for line in text.split("\n") for block in blocks_of(line)]
     counts = Counter(block[i : i + n] for block in blocks for n in range(1, order + 1) for i in starts(block, n))
@@ -32,7 +29,7 @@ def lexicon(text, order, min_count, min_pmi):
             parts = within if len(word) > order else [word]
             words[word] = (count, None if len(word) == 1 else min(cohesion[part] for part in parts))
 
-    before, after = neighbours(blocks, words)
+    before, after = neighbors(blocks, words)
     rows = [(word, *words[word], entropy(before[word]), entropy(after[word])) for word in words]
     return sorted(rows, key=lambda row: (-row[1], row[0]))
 
@@ -57,7 +54,7 @@ def cut(block, good, order):
         yield block[first:last]
 
 
-def neighbours(blocks, words):
+def neighbors(blocks, words):
     """Return the characters before and after all occurrences of words; each edge is another one."""
     before, after = defaultdict(Counter), defaultdict(Counter)
     lengths = {len(word) for word in words}

@@ -1,4 +1,4 @@
-"""The method by branching entropies, and equal lines: each step is what a plain twin on strings says."""
+"""The entropy method and unique lines: each step equals a definition on strings."""
 
 import json
 import math
@@ -32,12 +32,12 @@ from kxcli.tally.scratch import Scratch
 
 NONE = float("-inf")
 
-# Texts, and what the twins make of them
+# Texts, and definitions on strings
 
 
 @st.composite
 def lists_of_texts(draw):
-    """Texts in which everything collides: of few characters, and of few pieces again and again."""
+    """Texts of few characters and few repeated pieces, for collisions."""
     characters = draw(
         st.sampled_from(
             ["天地", "天天地玄a1\n", "天地玄黄，", "天𠮷Ａ１я，。", "ab 天\n", "天가あ½e\u0300é_", "天ｚ０ჿᄀ"]
@@ -52,17 +52,17 @@ seeds = st.integers(0, 1 << 30).map(random.Random)
 
 
 def blocks_of(texts):
-    """Return the maximal runs of kept characters."""
+    """Return the maximal runs of letters and digits."""
     return "".join(char if char.isalnum() else "\n" for char in "\n".join(texts)).split()
 
 
 def is_spaced(char):
-    """Whether a character is of Latin, Greek, Cyrillic and so on, or a digit, or one of these in full width."""
+    """Return whether a character is of a script with spaces, a digit, or full width."""
     return char < "\u1100" or "\uff10" <= char <= "\uff5a"
 
 
 def runs_of(texts):
-    """Yield the maximal runs of characters in blocks that are all spaced or all not, and which they are."""
+    """Yield runs of characters that are all of scripts with spaces or all not."""
     for block in blocks_of(texts):
         marked = "".join(
             f"\n{after}" if is_spaced(before) != is_spaced(after) else after
@@ -73,7 +73,7 @@ def runs_of(texts):
 
 
 def counts_of(texts, order):
-    """Return how often each n-gram up to an order stands in the blocks."""
+    """Return the counts of n-grams up to an order in blocks."""
     return Counter(
         block[i : i + n] for block in blocks_of(texts) for n in range(1, order + 1) for i in range(len(block) - n + 1)
     )
@@ -91,7 +91,7 @@ def one_by_one(texts):
 
 
 def in_workers(texts, draw):
-    """Return a `reduce` whose tasks are of random records, merged in random order, after a way as bytes or not."""
+    """Return a `reduce` of random tasks, merged in random order, some as bytes."""
     kept = list(alphabet.iter_records(texts))
 
     def reduce(job, shared, what=""):
@@ -114,12 +114,12 @@ def in_workers(texts, draw):
 
 @pytest.fixture
 def small_records(monkeypatch):
-    """Each text is a record of its own."""
+    """Make each text its own record."""
     monkeypatch.setattr(alphabet, "_MIN_RECORD", 1)
 
 
 def counted(texts, order, min_count):
-    """Return the n-grams of some texts as the lexicon counts them; None where there is no character."""
+    """Return the n-grams of texts, or None without any character."""
     reduce = one_by_one(texts)
     found = reduce(CountCharacters(), None)
     letters = Alphabet.from_counts(np.zeros(1, dtype=np.int64) if found is None else found, lambda n: min_count)
@@ -130,14 +130,14 @@ def counted(texts, order, min_count):
 
 
 def spell(grams, n):
-    """Return the n-grams of one length as strings, by number; "" for number 0."""
+    """Return the n-grams of one length as strings by number; number 0 is ""."""
     if n == 1:
         return ["", *(chr(code) for code in grams.alphabet.codes.tolist()[1:])]
     return ["", *grams.spell(n, np.arange(1, len(grams.levels[n - 2].counts))).to_texts(grams.alphabet)]
 
 
 def by_text(grams, columns):
-    """Return values for each length and by number as one dictionary by string."""
+    """Return values by length and number as a dictionary by string."""
     return {
         gram: value
         for n, column in enumerate(columns, 1)
@@ -150,7 +150,7 @@ def by_text(grams, columns):
 
 
 def best_cut(block, score, longest_word, longest_block=10**9):
-    """Return where words start: each piece by itself; of equally good cuts, that with the longest last word."""
+    """Return the word starts of each piece; ties prefer the longest last word."""
     starts = set()
     for piece in range(0, len(block), longest_block):
         best, last = [0], [0]
@@ -173,9 +173,7 @@ def best_cut(block, score, longest_word, longest_block=10**9):
     spread=st.sampled_from([0, 1, 3]),
     draw=seeds,
 )
-def test_blocks_are_cut_as_one_after_the_other_would_be(
-    monkeypatch, lengths, longest_word, longest_block, spread, draw
-):
+def test_vectorized_cut_equals_the_definition(monkeypatch, lengths, longest_word, longest_block, spread, draw):
     monkeypatch.setattr(viterbi, "_MAX_BLOCK", longest_block)
     ids = [0]
     for length in lengths:
@@ -193,7 +191,7 @@ def test_blocks_are_cut_as_one_after_the_other_would_be(
     assert np.flatnonzero(found).tolist() == sorted(expected)
 
 
-def test_of_two_equally_good_cuts_the_one_with_the_longer_last_word_is_taken():
+def test_ties_prefer_the_longer_last_word():
     scores = [np.zeros(5, dtype=np.float32)] * 2
     starts = viterbi.find_word_starts(np.array([0, 1, 1, 1, 0], dtype=np.uint32), scores)
     assert np.flatnonzero(starts).tolist() == [1, 2]
@@ -211,7 +209,7 @@ def standardised(values):
 
 
 def boundary_by_definition(texts, order, min_count):
-    """Return the boundary score of each character, and of each frequent n-gram up to an order, by string."""
+    """Return the boundary scores of characters and frequent n-grams by string."""
     counts = counts_of(texts, order + 1)
     total = sum(count for gram, count in counts.items() if len(gram) == 1)
     kept = {gram for gram, count in counts.items() if len(gram) == 1 or count >= min_count}
@@ -251,14 +249,14 @@ def boundary_scores(grams, order):
 
 
 @given(texts=lists_of_texts(), order=st.integers(2, 5), min_count=st.integers(1, 4))
-def test_boundary_scores_are_what_their_definition_says(texts, order, min_count):
+def test_boundary_scores_equal_the_definition(texts, order, min_count):
     grams = counted(texts, order + 1, min_count)
     if grams is not None:
         found = by_text(grams, boundary_scores(grams, order))
         assert found == pytest.approx(boundary_by_definition(texts, order, min_count), abs=1e-9)
 
 
-def test_a_very_clear_boundary_counts_for_five_standard_deviations():
+def test_boundary_scores_are_capped_at_five_deviations():
     draw = random.Random(1)
     text = "".join(
         "天地" + draw.choice("玄黄宇宙洪荒日月盈昃") + ("，" if draw.random() < 0.2 else "") for _ in range(3000)
@@ -272,7 +270,7 @@ def test_a_very_clear_boundary_counts_for_five_standard_deviations():
 
 
 def places_by_definition(words):
-    """Return the log probability of each word's characters standing where they stand, given the counts of words."""
+    """Return the log probability of the characters' positions for each word."""
     seen, of_character, of_place = Counter(), Counter(), Counter()
 
     def places(word):
@@ -295,7 +293,7 @@ def places_by_definition(words):
 
 
 @given(texts=lists_of_texts(), order=st.integers(2, 5), most=st.sampled_from([0, 1, 9, 10**6]), draw=seeds)
-def test_scores_after_a_cut_are_what_their_definition_says(texts, order, most, draw):
+def test_scores_after_a_cut_equal_the_definition(texts, order, most, draw):
     grams = counted(texts, order, 2)
     if grams is None:
         return
@@ -313,8 +311,8 @@ def test_scores_after_a_cut_are_what_their_definition_says(texts, order, most, d
     n_words = max(1, sum(word_of.values()))
     expected = {}
     for gram, z in z_of.items():
-        stood = max(aligned_of[gram], 0.5)
-        frequency, share = math.log(stood / n_words), math.log(stood / count_of[gram])
+        n_aligned = max(aligned_of[gram], 0.5)
+        frequency, share = math.log(n_aligned / n_words), math.log(n_aligned / count_of[gram])
         expected[gram] = z + frequency + 2.5 + share / 2 + place_of[gram] / 2
     rescored = branching._rescore(boundary, counts, CutCounts(words, aligned, np.ones(2, dtype=np.bool_), {}), grams)
     assert by_text(grams, rescored) == pytest.approx(expected, abs=1e-9)
@@ -324,7 +322,7 @@ def test_scores_after_a_cut_are_what_their_definition_says(texts, order, most, d
 
 
 def recounted_by_definition(texts, score_of, order, longest_block, with_spaced):
-    """Return the counts of words, of n-grams that stand between two cuts, and of words in spaced scripts."""
+    """Return the counts of words, of n-grams between two cuts, and of spaced words."""
     words, aligned, spaced = Counter(), Counter(), Counter()
     for run, run_is_spaced in runs_of(texts):
         if run_is_spaced:
@@ -346,7 +344,7 @@ def recounted_by_definition(texts, score_of, order, longest_block, with_spaced):
     with_spaced=st.booleans(),
     draw=seeds,
 )
-def test_a_cut_is_counted_as_plain_loops_count_it(
+def test_cut_counts_equal_the_definition(
     small_records, monkeypatch, texts, order, min_count, longest_block, with_spaced, draw
 ):
     monkeypatch.setattr(viterbi, "_MAX_BLOCK", longest_block)
@@ -362,7 +360,7 @@ def test_a_cut_is_counted_as_plain_loops_count_it(
     cut = CutModel(grams, scores, SpacedScripts(~branching._find_unspaced(grams)[0], 1, with_spaced, all_buckets))
     expected = recounted_by_definition(texts, by_text(grams, scores), order, longest_block, with_spaced)
 
-    within = re.findall(r".*?(?:[\W_]|$)", "\n".join(texts), re.DOTALL)  # as finely as borders part it
+    within = re.findall(r".*?(?:[\W_]|$)", "\n".join(texts), re.DOTALL)  # split at every border
     for reduce in one_by_one(texts), in_workers(texts, draw), in_workers(within, draw):
         found = reduce(CountWords(), cut)
         words, aligned, spaced = expected
@@ -375,7 +373,7 @@ def test_a_cut_is_counted_as_plain_loops_count_it(
         assert [len(column) for column in found.words] == [len(column) for column in found.aligned] == sizes
 
 
-# What is found
+# Results
 
 
 def rounded(words):
@@ -387,7 +385,7 @@ LATIN = [*["Python3", "naïve", "пример", "ＡＢ１２", "x", "2024"] * 5
 
 
 def invented(seed, n_words=100, n_tokens=6000):
-    """Return invented words, and a text of them at random, with Latin words right beside them at times."""
+    """Return invented words, and a random text of them and some adjacent Latin words."""
     draw = random.Random(seed)
     characters = draw.sample(HAN, len(HAN))
     words = ["".join(characters.pop() for _ in range(draw.choice([2, 2, 3, 4]))) for _ in range(n_words)]
@@ -404,7 +402,7 @@ def invented(seed, n_words=100, n_tokens=6000):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_invented_words_are_found_and_no_latin_word_is_cut(seed):
+def test_invented_words_are_found_and_latin_words_are_not_cut(seed):
     words, text = invented(seed)
     found = find_words([text])
     known = {word: n for word, n, *_ in found}
@@ -414,7 +412,7 @@ def test_invented_words_are_found_and_no_latin_word_is_cut(seed):
     assert sum(known[word] for word in words) > 0.95 * sum(text.count(word) for word in words)
 
 
-def test_the_method_by_entropies_is_the_one_by_default():
+def test_default_method_is_entropy():
     _, text = invented(9, n_tokens=1000)
     assert find_words([text]) == find_words([text], Discovery("entropy")) != find_words([text], Discovery("pmi"))
 
@@ -422,7 +420,7 @@ def test_the_method_by_entropies_is_the_one_by_default():
 @pytest.mark.full
 @pytest.mark.parametrize("place", ["whole", "parts"])
 @given(texts=lists_of_texts(), order=st.integers(2, 6), min_count=st.integers(1, 4), draw=seeds)
-def test_the_same_words_are_found_in_any_number_of_workers(small_records, place, texts, order, min_count, draw):
+def test_lexicon_does_not_depend_on_workers(small_records, place, texts, order, min_count, draw):
     room = 1 if place == "parts" else None
     discovery = Discovery(order=order, min_count=min_count)
     expected = find_words(["\n".join(texts)], discovery)
@@ -432,7 +430,7 @@ def test_the_same_words_are_found_in_any_number_of_workers(small_records, place,
 
 
 @pytest.mark.parametrize("order", [2, 4])
-def test_an_invented_text_holds_the_same_words_in_one_piece_and_in_many(small_records, order):
+def test_lexicon_does_not_depend_on_record_splits(small_records, order):
     _, text = invented(order, n_tokens=1500)
     discovery = Discovery(order=order)
     expected = rounded(find_words([text], discovery))
@@ -444,14 +442,14 @@ def test_an_invented_text_holds_the_same_words_in_one_piece_and_in_many(small_re
 
 @pytest.mark.parametrize("text", ["天，", "天地，", "天地玄，", "天地玄黄宇宙，", "ab cd ", "天a，"])
 @pytest.mark.parametrize("order", range(2, 7))
-def test_a_text_without_long_n_grams_is_mined_too(text, order):
+def test_text_without_long_n_grams_is_mined(text, order):
     found = find_words([text * 5], Discovery(order=order, min_count=2))
     assert sum(len(word.word) * word.count for word in found) == 5 * sum(map(str.isalnum, text))
 
 
 @pytest.mark.parametrize("discovery", [Discovery(min_count=7), Discovery("pmi", min_count=7)])
 @pytest.mark.parametrize("n_characters", [0, 10**6, 10**12])
-def test_a_count_that_is_asked_for_is_the_least(discovery, n_characters):
+def test_explicit_min_count_is_used(discovery, n_characters):
     assert discovery.min_count_for(n_characters) == discovery.min_count_spaced == 7
 
 
@@ -459,7 +457,7 @@ def test_a_count_that_is_asked_for_is_the_least(discovery, n_characters):
     ("n_characters", "least"),
     [(0, 4), (24_999_999, 4), (25_000_000, 5), (30_000_000, 6), (159_999_999, 31), (160_000_000, 32), (10**12, 32)],
 )
-def test_the_least_count_grows_with_the_text(n_characters, least):
+def test_default_min_count_grows_with_the_text(n_characters, least):
     assert Discovery().min_count_for(n_characters) == least
     assert (
         Discovery("pmi").min_count_for(n_characters)
@@ -470,12 +468,12 @@ def test_the_least_count_grows_with_the_text(n_characters, least):
 
 
 @pytest.mark.parametrize("settings", [{"min_pmi": (2.0,)}, {"order": 1}, {"order": 7}, {"min_count": 0}])
-def test_a_discovery_by_entropies_that_cannot_be_is_refused(settings):
+def test_min_pmi_with_entropy_is_rejected(settings):
     with pytest.raises(ValueError, match=r"pmi|order|min_count"):
         Discovery(method="entropy", **settings)
 
 
-# Equal lines
+# Unique lines
 
 line_characters = st.sampled_from(["a", "ab", "a\r", "aa\x00\x01", "天地\r", "a𠮷😀\r", "a\u2028\x0b\ud800\uffff"])
 lines = line_characters.flatmap(lambda some: st.text(some, max_size=8))
@@ -496,7 +494,7 @@ def hashes_of(some, width=4):
 
 
 @given(st.lists(lines, max_size=20))
-def test_equal_lines_have_equal_hashes_and_different_ones_different_hashes(some):
+def test_line_hashes_are_equal_for_equal_lines_only(some):
     some += [changed for line in some[:5] for changed in (line[::-1], line[:-1], line * 2, line[1:], line + "\r")]
     hashes = hashes_of(some)
     assert len(hashes) == len(some)
@@ -507,11 +505,11 @@ def test_equal_lines_have_equal_hashes_and_different_ones_different_hashes(some)
 
 
 @given(st.lists(st.text("a\r天\x00\uffff", max_size=5), max_size=8))
-def test_the_width_of_characters_does_not_change_hashes(some):
+def test_line_hashes_do_not_depend_on_character_width(some):
     assert hashes_of(some, 2) == hashes_of(some)
 
 
-def test_many_short_and_many_long_lines_have_different_hashes():
+def test_many_lines_have_distinct_hashes():
     some = [chr(code) for code in range(0xD800) if chr(code) not in "\r\n"]
     some += ["a" * n for n in range(2, 2000)]
     some += ["a" * n + "b" + "a" * (3000 - n) for n in range(3001)]
@@ -519,19 +517,19 @@ def test_many_short_and_many_long_lines_have_different_hashes():
 
 
 @given(st.text("a\r\n", max_size=12))
-def test_what_no_line_feed_ends_is_no_line(text):
+def test_unterminated_text_is_not_a_line(text):
     whole = text[: text.rfind("\n") + 1]
     assert hash_lines(as_codes(text)).tolist() == hashes_of(whole.split("\n")[:-1])
 
 
 def write_to_spools(records, folder):
-    """Return where records are in two files of a folder."""
+    """Return records spooled to two files of a folder."""
     spools = ArraySpool(str(folder)), ArraySpool(str(folder))
     return [spools[number % 2].write(record) for number, record in enumerate(records)]
 
 
 def first_lines(kept, scratch, draw):
-    """Return what is left of kept records."""
+    """Return the remaining lines of records."""
     job = FindFirstLines(scratch)
     job.setup(None)
     numbered = [(number, one.load()) for number, one in enumerate(kept)]
@@ -546,7 +544,7 @@ def first_lines(kept, scratch, draw):
 
 
 def check_first_lines(folder, records, scratch, draw):
-    """The lines that are left are the first of each of their kind, in their order."""
+    """The remaining lines are the first of each set of equal ones, in order."""
     texts = ["".join(f"{line}\n" for line in record) for record in records]
     wide = [any(char > "\uffff" for char in text) for text in texts]
     kept = write_to_spools([as_codes(text, 4 if so else 2) for text, so in zip(texts, wide, strict=True)], folder)
@@ -568,20 +566,20 @@ unclosed = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest
 @unclosed
 @pytest.mark.parametrize("room", [None, 1, 64 * 7])
 @given(records=st.lists(st.lists(lines, min_size=1, max_size=8), min_size=1, max_size=6), draw=seeds)
-def test_of_equal_lines_the_first_is_left(tmp_path, room, records, draw):
+def test_first_of_equal_lines_is_kept(tmp_path, room, records, draw):
     check_first_lines(tmp_path, records, room and Scratch(lambda: str(tmp_path), room), draw)
 
 
 @unclosed
 @pytest.mark.parametrize("room", [None, 1 << 12])
-def test_of_many_equal_lines_the_first_is_left(tmp_path, room):
+def test_first_of_many_equal_lines_is_kept(tmp_path, room):
     draw = random.Random(4)
     some = ["".join(draw.choices("天地玄黄a\r", k=draw.randint(0, 5))) for _ in range(3000)]
     records = [draw.choices(some, k=draw.randint(1, 60)) for _ in range(200)]
     check_first_lines(tmp_path, records, room and Scratch(lambda: str(tmp_path), room), draw)
 
 
-# The program
+# The command
 
 ALL = ("newwords", "--all", "--min-count", 2)
 
@@ -597,12 +595,12 @@ def text_of(some, end="\n"):
 
 @pytest.mark.full
 @pytest.mark.parametrize(("method", "workers"), [("entropy", 2), ("pmi", 1)])
-def test_unique_lines_are_those_of_the_file_without_repeats(kxcli, workers, news, method):
+def test_unique_lines_equal_input_without_repeats(kxcli, workers, news, method):
     draw = random.Random(3)
     repeated = draw.sample(news * 4, 4 * len(news))
     with_cr = "".join(line + draw.choice(["\n", "\r\n"]) for line in [*repeated, "", "", *news[:3]])
     put(kxcli, "unique.txt", text_of(news))
-    put(kxcli, "cr.txt", with_cr.encode().rstrip())  # the last line has no end
+    put(kxcli, "cr.txt", with_cr.encode().rstrip())  # the last line has no LF
     put(kxcli, "a.jsonl", text_of(json.dumps({"id": n, "text": line}) for n, line in enumerate(repeated)))
     use = (*ALL, "--method", method, "-j", workers)
     expected = kxcli(*use, "unique.txt").out
@@ -617,7 +615,7 @@ def test_unique_lines_are_those_of_the_file_without_repeats(kxcli, workers, news
     assert kxcli.left_behind() == []
 
 
-def test_lines_are_equal_across_files_and_to_those_of_standard_input(kxcli, news):
+def test_unique_lines_compare_files_and_stdin(kxcli, news):
     put(kxcli, "a", text_of(news[:9]))
     expected = kxcli(*ALL, "a").out
     assert kxcli(*ALL, "--unique-lines", "a", "a", "-", stdin=text_of(news[4:7], "\r\n")).out == expected
@@ -625,11 +623,11 @@ def test_lines_are_equal_across_files_and_to_those_of_standard_input(kxcli, news
 
 
 @pytest.mark.parametrize("stdin", ["", "\n", "\n\r\n\n", "，\n，\n"])
-def test_without_characters_no_line_is_left(kxcli, stdin):
+def test_unique_lines_of_empty_text(kxcli, stdin):
     assert kxcli("newwords", "--unique-lines", "-q", stdin=stdin).out == b""
 
 
-def test_by_default_the_method_is_that_by_entropies(kxcli, news):
+def test_command_defaults_to_entropy(kxcli, news):
     data = text_of(news)
     default = kxcli(*ALL, stdin=data).out
     assert default == kxcli(*ALL, "--method", "entropy", stdin=data).out
@@ -637,13 +635,13 @@ def test_by_default_the_method_is_that_by_entropies(kxcli, news):
 
 
 @pytest.mark.parametrize("options", [["--method", "entropy"], []], ids=["entropy", "default"])
-def test_entropies_with_thresholds_of_pmi_are_a_usage_error(kxcli, options):
+def test_min_pmi_without_method_pmi_is_a_usage_error(kxcli, options):
     err = kxcli("newwords", *options, "--min-pmi", 2, "missing.txt", code=2).err
     assert err.startswith("kxcli: error: ") and err.count("\n") == 1 and "--min-pmi" in err
 
 
 @pytest.mark.full
-def test_workers_shards_and_memory_change_no_byte(kxcli):
+def test_output_does_not_depend_on_workers_shards_and_memory(kxcli):
     given = (*ALL, "-q", "-r", "--encoding", "auto", SAMPLES)
     expected = kxcli(*given, "-j", 1).out
     assert expected.count(b"\n") > 1000
@@ -653,7 +651,7 @@ def test_workers_shards_and_memory_change_no_byte(kxcli):
     assert kxcli.left_behind() == []
 
 
-def test_rare_words_in_spaced_scripts_are_not_spelt_out():
+def test_rare_words_in_spaced_scripts_are_not_stored():
     text = "".join(f"用户{number:06x}登录，" for number in range(3000)) + "kxcli，" * 40
     cuts = []
     records_ = list(alphabet.iter_records([text]))

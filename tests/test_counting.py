@@ -1,4 +1,4 @@
-"""Counting: whatever form counts are in, and however work is parted, the numbers are those of slow, obvious loops."""
+"""Word counts equal a simple definition, in every form of partials and with every split of the work."""
 
 import doctest
 import functools
@@ -104,7 +104,7 @@ def plain_tokens(segmentation, text):
 
 
 def twin(records, counting):
-    """Count slowly: (group, order) -> counts, numbers of documents."""
+    """Return counts and document counts by group and order, by the definition."""
     counts, documents = {}, {}
     whole = []
     parts = []
@@ -143,7 +143,7 @@ def twin(records, counting):
 
 
 def results(job, partial):
-    """Return what a job has counted, in the twin's form, and without what is empty."""
+    """Return the counts of a job in the form of the definition, without empty ones."""
     counts, documents = {}, {}
     found = list(job.finish(partial))
     for row in found:
@@ -167,13 +167,13 @@ def expected(records, counting):
 
 
 def grouped_alike(records, counting):
-    """Records as the reader gives them: all in one group where no groups were asked for."""
+    """Return records as the reader gives them, in one group unless they are grouped."""
     return records if counting.is_grouped else [record._replace(group="") for record in records]
 
 
 @pytest.fixture(params=["as-set", "tiny-batches"])
 def batches(request, monkeypatch):
-    """The sizes at which the job hands on what it holds."""
+    """The batch sizes of the job: default or tiny."""
     if request.param == "tiny-batches":
         for name, size in [("_PIECE", 3), ("_BATCH", 5), ("_GRAMS", 2)]:
             monkeypatch.setattr(job, name, size)
@@ -182,7 +182,7 @@ def batches(request, monkeypatch):
 
 @given(records=records, counting=countings())
 @settings(max_examples=150)
-def test_a_job_counts_what_slow_loops_count(batches, records, counting):
+def test_counts_equal_the_definition(batches, records, counting):
     records = grouped_alike(records, counting)
     job = ready(counting)
     assert results(job, job.map(records)) == expected(records, counting)
@@ -190,7 +190,7 @@ def test_a_job_counts_what_slow_loops_count(batches, records, counting):
 
 @given(a=records, b=records, c=records, counting=countings())
 @settings(max_examples=100)
-def test_counts_of_parts_merge_to_those_of_the_whole_in_any_order(batches, a, b, c, counting):
+def test_merge_is_associative_and_commutative(batches, a, b, c, counting):
     job = ready(counting)
     a, b, c = (grouped_alike(some, counting) for some in (a, b, c))
     whole = results(job, job.map([*a, *b, *c]))
@@ -201,20 +201,20 @@ def test_counts_of_parts_merge_to_those_of_the_whole_in_any_order(batches, a, b,
 
 @given(a=records, b=records, counting=countings())
 @settings(max_examples=80)
-def test_a_partial_outlives_bytes(batches, a, b, counting):
+def test_dumped_partials_load_unchanged(batches, a, b, counting):
     job = ready(counting)
     a, b = grouped_alike(a, counting), grouped_alike(b, counting)
     whole = results(job, job.map([*a, *b]))
     left, right = (job.load(job.dump(job.map(some))) for some in (a, b))
     data = job.dump(job.merge(left, right))
     assert results(job, job.load(data)) == whole
-    idle = WordCount(counting)  # has no dictionary, and needs none for words that were cut elsewhere
+    idle = WordCount(counting)  # without a dictionary, and without need of one
     assert results(idle, idle.merge(idle.load(data), idle.load(idle.dump(idle.load(job.dump(job.map([]))))))) == whole
 
 
 @given(records=records, counting=countings())
 @settings(max_examples=60)
-def test_a_job_may_be_pickled_and_made_ready_twice(records, counting):
+def test_job_survives_pickling_and_second_setup(records, counting):
     records = grouped_alike(records, counting)
     job = WordCount(counting)
     fresh = pickle.loads(pickle.dumps(job))
@@ -231,7 +231,7 @@ def test_a_job_may_be_pickled_and_made_ready_twice(records, counting):
 
 @given(records=records, counting=countings())
 @settings(max_examples=60)
-def test_map_depends_on_nothing_that_was_mapped_before(records, counting):
+def test_map_keeps_no_state(records, counting):
     records = grouped_alike(records, counting)
     job = ready(counting)
     first = results(job, job.map(records))
@@ -243,8 +243,8 @@ def test_map_depends_on_nothing_that_was_mapped_before(records, counting):
 CUTTABLE = [segmentation for segmentation in SEGMENTATIONS.values() if segmentation.safe_split_pattern is not None]
 
 
-def parted(record, counting, places):
-    """Cut a document where its tokens allow it: all parts but the last are open."""
+def split_record(record, counting, places):
+    """Split a document at safe positions; all parts but the last have a continuation."""
     allowed = [match.start() for match in re.finditer(counting.safe_split_pattern, record.text)]
     chosen = sorted({allowed[place % len(allowed)] for place in places}) if allowed else []
     borders = [0, *chosen, len(record.text)]
@@ -258,10 +258,10 @@ def parted(record, counting, places):
     places=st.lists(st.integers(0, 100), max_size=5),
 )
 @settings(max_examples=150)
-def test_a_document_in_parts_gives_what_the_whole_gives(batches, records, counting, places):
+def test_document_parts_count_as_one_document(batches, records, counting, places):
     records = grouped_alike(records, counting)
     job = ready(counting)
-    parts = [part for record in records for part in parted(record, counting, places)]
+    parts = [part for record in records for part in split_record(record, counting, places)]
     assert results(job, job.map(parts)) == results(job, job.map(records)) == expected(records, counting)
 
 
@@ -270,7 +270,7 @@ def test_a_document_in_parts_gives_what_the_whole_gives(batches, records, counti
     counting=countings(orders=st.just((1, 1)), has_documents=st.just(False), is_grouped=st.just(False)),
 )
 @settings(max_examples=100)
-def test_several_lines_may_be_one_record_where_a_job_says_so(batches, texts, counting):
+def test_lines_may_be_joined_if_document_borders_are_ignored(batches, texts, counting):
     texts = [text.replace("\r\n", "\n").replace("\r", "") for text in texts]
     lines = [Text(line) for text in texts for line in text.split("\n")]
     assert counting.ignores_document_borders == (counting.segmentation.mode != "regex")
@@ -283,12 +283,12 @@ def test_several_lines_may_be_one_record_where_a_job_says_so(batches, texts, cou
 @pytest.mark.parametrize(
     "changes", [{"orders": (1, 2)}, {"orders": (2, 2)}, {"has_documents": True}, {"is_grouped": True}], ids=str
 )
-def test_counts_of_documents_want_documents(changes):
+def test_document_counts_depend_on_document_borders(changes):
     assert Counting().ignores_document_borders
     assert not replace(Counting(), **changes).ignores_document_borders
 
 
-def test_whole_documents_are_wanted_where_a_cut_could_change_tokens():
+def test_no_safe_split_with_nfkc_or_pattern():
     assert Counting(nfkc=True).safe_split_pattern is None
     assert Counting(Segmentation("regex", pattern="a")).safe_split_pattern is None
     assert Counting().safe_split_pattern is not None
@@ -298,7 +298,7 @@ def grams(text, **options):
     return dict(count_words([text], Counting(Segmentation("regex", pattern=r"\w+|[^\w\s]+|\s+"), **options)))
 
 
-def test_punctuation_that_is_not_counted_breaks_n_grams():
+def test_uncounted_punctuation_breaks_n_grams():
     assert grams("a b, c", orders=(2, 2)) == {"a b": 1}
     assert grams("a b, c", orders=(2, 2), keeps_punctuation=True) == {"a b": 1, "b ,": 1, ", c": 1}
 
@@ -327,13 +327,13 @@ def test_n_grams_end_with_their_document():
     assert results(job, job.map(parts))[0] == {("", 2): Counter({"a b": 1, "b c": 1})}
 
 
-def test_a_word_is_of_one_document_however_many_parts_it_comes_in():
+def test_document_frequency_counts_split_documents_once():
     job = ready(Counting(Segmentation("space"), has_documents=True))
     parts = [Text("a a ", has_continuation=True), Text("a b ", has_continuation=True), Text("a"), Text("a")]
     assert results(job, job.map(parts)) == ({("", 1): Counter(a=5, b=1)}, {("", 1): Counter(a=2, b=1)})
 
 
-def test_lower_case_acts_on_tokens_and_normalization_on_text():
+def test_lower_applies_to_tokens_and_nfkc_to_text():
     texts = ["T恤 t恤 Ｔ恤"]
     counting = Counting(Segmentation(dictionary=Dictionary("T恤 5")))
     assert count_words(texts, counting) == {"T恤": 1, "t": 1, "恤": 2, "Ｔ": 1}
@@ -353,7 +353,7 @@ cells = st.dictionaries(
 
 
 def finished(cells, orders=(1, 2), documents=lambda word: 0):
-    """Return counts of words by group and order as a job gives them."""
+    """Return final counts of words by group and order."""
     of_words = {
         key: Cell(Tally(words), Tally({word: documents(word) for word in words if documents(word)}))
         for key, words in cells.items()
@@ -391,13 +391,13 @@ def ranked_slowly(cells, ranking, documents):
 
 
 def hashed(word):
-    """A number for each word that is its number of documents."""
+    """Return a number of documents for each word."""
     return sum(map(ord, word)) % 3
 
 
 @given(cells, rankings, st.sampled_from([hashed, lambda word: 0]), st.sampled_from([None, 0, 1 << 12]))
 @settings(max_examples=250)
-def test_rows_are_ranked_as_slow_loops_rank_them(tiny_chunks, tmp_path, cells, ranking, documents, room):
+def test_ranking_equals_the_definition(tiny_chunks, tmp_path, cells, ranking, documents, room):
     scratch = None if room is None else Scratch(lambda: str(tmp_path), room)
     found = list(rank_rows(finished(cells, documents=documents), ranking, scratch))
     assert found == ranked_slowly(cells, ranking, documents)
@@ -406,7 +406,7 @@ def test_rows_are_ranked_as_slow_loops_rank_them(tiny_chunks, tmp_path, cells, r
 
 @pytest.fixture
 def tiny_chunks(monkeypatch):
-    """Few rows are sorted in memory, and few are written and read at a time."""
+    """Sort few rows in memory, and write and read few at a time."""
     monkeypatch.setattr(ranking_room, "_MIN_SORTED", 2)
     monkeypatch.setattr(ranking_room, "_ROW_BYTES", 1 << 10)
     monkeypatch.setattr(ranking_room, "BLOCK_ROWS", 2)
@@ -431,50 +431,50 @@ def test_equal_counts_are_ranked_by_code_points():
 
 
 @pytest.mark.parametrize("top", range(6))
-def test_the_top_takes_the_first_by_code_point_of_those_tied_at_its_border(top):
+def test_top_breaks_ties_by_code_points(top):
     assert (
         rows({"d": 1, "b": 2, "c": 2, "a": 2, "e": 9}, top=top)
         == [("e", 9), ("a", 2), ("b", 2), ("c", 2), ("d", 1)][:top]
     )
 
 
-def test_the_top_is_of_each_group():
+def test_top_applies_to_each_group():
     counts = finished({("x", 1): {"a": 3, "b": 2}, ("y", 1): {"c": 1, "b": 1}})
     assert [row[:3] for row in rank_rows(counts, Ranking(top=1))] == [("x", "a", 3), ("y", "b", 1)]
 
 
-def test_only_words_that_are_wanted_are_given_and_the_top_is_of_them():
+def test_top_applies_to_accepted_words():
     counts = finished({("x", 1): {"a": 3, "b": 2, "c": 1}, ("y", 2): {"a b": 2}})
-    asked = []
+    seen = []
 
     def is_given(word):
-        asked.append(word)
+        seen.append(word)
         return word != "a"
 
     found = list(rank_rows(counts, Ranking(top=1, per_million=True), accepts=is_given))
     assert found == [("x", "b", 2, 0, 333333.333), ("y", "a b", 2, 0, 1_000_000.0)]
-    assert asked == ["a", "b", "c", "a b"]
+    assert seen == ["a", "b", "c", "a b"]
 
 
-def test_rates_are_of_all_words_of_an_order_before_rows_are_cut():
+def test_rates_refer_to_all_words_of_an_order():
     counts = finished({("", 1): {"a": 3, "b": 1}, ("", 2): {"a b": 2, "b a": 1}})
     expected = [("", "a", 3, 0, 750_000.0), ("", "a b", 2, 0, 666_666.667)]
     assert list(rank_rows(counts, Ranking(per_million=True, min_count=2))) == expected
     assert list(rank_rows(counts, Ranking(per_million=True, top=2))) == expected
 
 
-def test_an_empty_count_has_no_rows():
+def test_empty_counts_have_no_rows():
     assert list(rank_rows(finished({}), Ranking())) == []
     assert list(rank_rows(finished({("", 1): {}}), Ranking(per_million=True, top=3))) == []
 
 
-# Earlier counts
+# Sums
 
 
 @pytest.mark.parametrize("room", [None, 1, 1 << 10])
 @given(several=st.lists(cells, max_size=3), draw=st.randoms(use_true_random=False))
 @settings(max_examples=50)
-def test_earlier_counts_add_up_whatever_their_order(tiny_chunks, tmp_path, room, several, draw):
+def test_sums_do_not_depend_on_order(tiny_chunks, tmp_path, room, several, draw):
     given = [
         (group, word, count, hashed(word))
         for cells in several
@@ -496,7 +496,7 @@ def test_earlier_counts_add_up_whatever_their_order(tiny_chunks, tmp_path, room,
     assert os.listdir(tmp_path) == []
 
 
-def test_sums_may_be_greater_than_64_bits():
+def test_sums_may_exceed_64_bits():
     sums = CountSums()
     for _ in range(30):
         sums.add("", "a", 10**18 - 1, 10**18 - 1)
@@ -504,21 +504,21 @@ def test_sums_may_be_greater_than_64_bits():
     assert (row.count, row.documents) == (30 * (10**18 - 1),) * 2
 
 
-# From Python
+# Python functions
 
 
-def test_texts_are_counted_in_two_lines():
+def test_count_words_counts_texts():
     words = count_words(["今天有风。", "我们今天去北京。"])
     assert words == {"今天": 2, "有风": 1, "我们": 1, "去": 1, "北京": 1}
 
 
-def test_texts_may_come_one_after_the_other():
+def test_count_words_reads_texts_lazily():
     assert count_words(iter(["今天，", "今天"])) == {"今天": 2}
     assert count_words([]) == Counter()
     assert count_words([""]) == Counter()
 
 
-def test_several_orders_are_in_one_counter():
+def test_count_words_joins_n_gram_orders():
     assert count_words(["a b a"], Counting(Segmentation("space"), orders=(1, 2))) == {
         "a": 2,
         "b": 1,
@@ -528,11 +528,11 @@ def test_several_orders_are_in_one_counter():
 
 
 @pytest.mark.parametrize("module", [kxcli.mining], ids=lambda module: module.__name__)
-def test_examples_in_the_documentation_hold(module):
+def test_doctests_pass(module):
     tried = doctest.testmod(module)
     assert tried.attempted and not tried.failed
 
 
-def test_the_module_says_what_it_offers():
+def test_public_names_have_docstrings():
     for name in kxcli.mining.__all__:
         assert getattr(kxcli.mining, name).__doc__

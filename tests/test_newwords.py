@@ -1,4 +1,4 @@
-"""`kxcli newwords`: what its definition says, whatever way the text comes in, and however little memory there is."""
+"""`kxcli newwords` equals its definition for every form of input and every memory limit."""
 
 import csv
 import gzip
@@ -35,14 +35,14 @@ from kxcli.tally import dense, key_runs, keys
 from kxcli.tally import words as tally_words
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # jieba's source has escapes that newer Pythons warn of
+    warnings.simplefilter("ignore")  # jieba's source has escapes that newer Python versions warn about
     import jieba
 
 jieba.setLogLevel(logging.CRITICAL)
 
 PMI = ("newwords", "--method", "pmi")
 
-# What is found
+# Results
 
 
 def rounded(rows):
@@ -68,7 +68,7 @@ ALPHABETS = [
 
 @st.composite
 def lists_of_texts(draw):
-    """Texts in which everything collides: of few characters, and of few pieces again and again."""
+    """Texts of few characters and few repeated pieces, for collisions."""
     some = st.text(draw(st.sampled_from(ALPHABETS)), max_size=9)
     pieces = st.sampled_from(draw(st.lists(some, min_size=1, max_size=4)))
     return draw(st.lists(st.lists(st.one_of(pieces, pieces, some), max_size=12).map("".join), max_size=5))
@@ -86,18 +86,20 @@ levels = st.one_of(
 def discoveries(draw):
     order = draw(st.integers(2, 6))
     shape = st.one_of(st.none(), st.lists(levels, min_size=1, max_size=order - 1).map(tuple))
-    finite = shape.filter(lambda some: some is None or math.inf not in some[:-1])  # a step from infinity is no number
+    finite = shape.filter(
+        lambda some: some is None or math.inf not in some[:-1]
+    )  # a step from infinity is not a number
     return Discovery("pmi", order, draw(st.integers(1, 5)), draw(finite))
 
 
 @given(texts=lists_of_texts(), discovery=discoveries())
-def test_words_are_found_as_the_definition_says(texts, discovery):
+def test_lexicon_equals_the_definition(texts, discovery):
     assert rounded(find_words(texts, discovery)) == rounded(by_definition("\n".join(texts), discovery))
 
 
 @pytest.fixture
 def tiny(monkeypatch):
-    """Hardly anything is held at a time, or has room in a table."""
+    """Set all buffers and tables to tiny sizes."""
     for module, sizes in {
         keys: {"_MAX_PENDING": 9, "_SAMPLE": 4, "_PIECE": 3, "_MIN_SLOTS": 4, "_MAX_SLOTS": 16},
         key_runs: {"_MIN_MERGE_PAIRS": 5, "_SAMPLE": 2},
@@ -112,7 +114,7 @@ def tiny(monkeypatch):
 
 
 def in_workers(texts, draw):
-    """Return a `reduce` whose tasks are of random records in random order, in workers that share nothing."""
+    """Return a `reduce` with random tasks in random order, in isolated workers."""
     records = list(alphabet.iter_records(texts))
 
     def reduce(job, shared, what):
@@ -137,15 +139,15 @@ def in_workers(texts, draw):
 
 @pytest.mark.parametrize("room", [None, 64 * 7])
 @given(texts=lists_of_texts(), discovery=discoveries(), seed=st.integers(0, 1 << 30))
-def test_the_same_words_are_found_in_any_number_of_workers(tiny, room, texts, discovery, seed):
+def test_lexicon_does_not_depend_on_workers(tiny, room, texts, discovery, seed):
     found = lexicon.find_lexicon(discovery, in_workers(texts, random.Random(seed)), room)
     assert rounded(found) == rounded(find_words(texts, discovery))
     assert rounded(found) == rounded(by_definition("\n".join(texts), discovery))
 
 
 @pytest.mark.parametrize("method", ["entropy", "pmi"])
-def test_each_pass_is_the_same_whatever_room_there_is(method):
-    """So that a run that was killed finds what it kept, with other workers and other memory, too."""
+def test_passes_do_not_depend_on_memory(method):
+    """Checkpoints of a killed run are valid with other workers and other memory."""
     records = list(alphabet.iter_records([word_text(random.Random(1), HAN[:300], 500, 10_000)]))
     passes = {}
 
@@ -163,7 +165,7 @@ def test_each_pass_is_the_same_whatever_room_there_is(method):
 
 
 def word_text(draw, characters, n_words, n_tokens, border="，", *, line=40):
-    """Return a text of words that come again and again, a few very often."""
+    """Return a text of repeated words, a few of them frequent."""
     words = ["".join(draw.choices(characters, k=draw.choice([1, 2, 2, 3, 4, 7]))) for _ in range(n_words)]
     tokens = draw.choices(words, [1 / n for n in range(1, n_words + 1)], k=n_tokens)
     return "".join(
@@ -176,7 +178,7 @@ HAN = [chr(code) for code in range(0x4E00, 0x4E00 + 2000)]
 
 @pytest.mark.full
 @pytest.mark.parametrize("order", [3, 6])
-def test_a_text_of_many_words_is_mined_as_the_definition_says(tmp_path, order):
+def test_large_vocabulary_equals_the_definition(tmp_path, order):
     text = word_text(random.Random(order), HAN[:300], 2000, 20_000)
     discovery = Discovery("pmi", order, 3, (1.0,))
     expected = rounded(by_definition(text, discovery))
@@ -186,7 +188,7 @@ def test_a_text_of_many_words_is_mined_as_the_definition_says(tmp_path, order):
 
 
 @pytest.mark.full
-def test_more_characters_than_16_bits_can_number_are_told_apart():
+def test_more_than_65536_characters_are_distinguished():
     draw = random.Random(3)
     characters = draw.sample([chr(code) for code in range(0x110000) if chr(code).isalnum()], 70_000)
     words = []
@@ -199,18 +201,18 @@ def test_more_characters_than_16_bits_can_number_are_told_apart():
     assert rounded(find_words(text.split("\n"), discovery)) == expected
 
 
-def test_one_text_is_no_list_of_texts():
+def test_single_string_is_rejected():
     with pytest.raises(TypeError, match="list of texts"):
         find_words("今天天气")
 
 
 @pytest.mark.parametrize("texts", [[], [""], ["，", "\n"], iter([])])
-def test_nothing_holds_no_words(texts):
+def test_empty_input_has_no_words(texts):
     assert find_words(texts) == []
 
 
-def test_the_words_of_a_small_text_are_right():
-    """Worked out by hand: T = 8, c(天) = 4, c(天气) = 2, so 天气 has log(8 * 2 / (4 * 2)), and 天 is left alone."""
+def test_small_text_has_expected_words():
+    """By hand: T = 8, c(天) = 4, c(天气) = 2, so 天气 has log(8 * 2 / (4 * 2)), and 天 stays single."""
     found = find_words(["天气，天", "天气，天。甲乙"], Discovery("pmi", 2, 2, (math.log(2),)))
     assert rounded(found) == [("天", 2, None, 1.3863, 1.0397), ("天气", 2, 0.6931, 0.6931, 0.6931)]
 
@@ -230,18 +232,18 @@ def test_the_words_of_a_small_text_are_right():
         (4, (-1.0, 0.0, 9.0), (-1, 0, 9)),
     ],
 )
-def test_a_short_list_of_thresholds_goes_on_by_its_last_step(order, given, expected):
+def test_thresholds_continue_by_last_step(order, given, expected):
     assert Discovery("pmi", order, 1, given).thresholds == expected
 
 
 @pytest.mark.parametrize(("order", "given"), [(2, (1.0, 2.0)), (4, (1.0,) * 4), (6, (1.0,) * 6), (4, ())])
-def test_no_threshold_and_too_many_are_refused(order, given):
+def test_invalid_thresholds_are_rejected(order, given):
     with pytest.raises(ValueError, match="threshold"):
         Discovery("pmi", order, 1, given)
 
 
 @pytest.mark.parametrize("settings", [{"order": 1}, {"order": 7}, {"min_count": 0}])
-def test_a_discovery_that_cannot_be_is_refused(settings):
+def test_invalid_discovery_is_rejected(settings):
     with pytest.raises(ValueError, match=r"order|min_count"):
         Discovery(**settings)
 
@@ -250,7 +252,7 @@ SMALL = "桂花冰酿今天桂花冰酿，甲。桂花冰酿甲今天，甲今�
 
 
 @pytest.mark.full
-def test_thresholds_are_taken_as_they_are_written(kxcli):
+def test_thresholds_are_parsed(kxcli):
     def out(*options):
         return kxcli(*PMI, "--all", "--min-count", 1, *options, "-q", stdin=SMALL).out
 
@@ -284,14 +286,14 @@ def test_thresholds_are_taken_as_they_are_written(kxcli):
     ],
     ids=" ".join,
 )
-def test_options_that_cannot_be_are_a_usage_error(kxcli, options):
+def test_invalid_options_are_usage_errors(kxcli, options):
     put(kxcli, "known.txt", "今天\n")
     err = kxcli(*PMI, *options, "missing.txt", code=2).err
     assert err.startswith("kxcli: error: ") and err.count("\n") == 1 and options[-2] in err
 
 
 @pytest.mark.parametrize("options", [("--min-pmi=-inf",), ("--min-pmi=-inf,2",), ("--min-entropy", "nan")])
-def test_what_is_no_finite_number_is_refused_or_taken_at_its_word(kxcli, options):
+def test_non_finite_numbers_are_rejected_or_respected(kxcli, options):
     process = subprocess.run(
         kxcli.command(*PMI, "--all", "--min-count", 1, *options),
         input=SMALL.encode(),
@@ -302,7 +304,7 @@ def test_what_is_no_finite_number_is_refused_or_taken_at_its_word(kxcli, options
     assert process.returncode == 2 or (process.returncode == 0 and process.stdout)
 
 
-# However the text comes in
+# Forms of input
 
 
 def tsv(rows):
@@ -324,7 +326,7 @@ def texts():
 
 @pytest.fixture(scope="session")
 def golden(texts):
-    """The whole lexicon of two samples, by the definition."""
+    """Return the whole lexicon of two samples by the definition."""
     return by_definition("\n".join(texts), Discovery("pmi", 3, 2))
 
 
@@ -371,7 +373,7 @@ WAYS += [in_a_file_and_on_stdin, in_a_folder, in_records, in_records_on_stdin]
 
 
 @pytest.mark.parametrize("way_in", WAYS, ids=lambda way_in: way_in.__name__)
-def test_samples_are_mined_as_the_definition_says_whatever_way_they_come_in(kxcli, texts, golden, way_in):
+def test_samples_equal_the_definition_for_every_input_form(kxcli, texts, golden, way_in):
     put(kxcli, "a", gzip.compress(texts[0].encode()))
     put(kxcli, "b.txt.gz", gzip.compress(texts[1].encode()))
     put(kxcli, "folder/x/a.txt", texts[0])
@@ -386,21 +388,21 @@ def test_samples_are_mined_as_the_definition_says_whatever_way_they_come_in(kxcl
         assert kxcli.left_behind() == []
 
 
-def test_the_encodings_that_were_found_out_are_told(kxcli, texts):
+def test_detected_encodings_are_logged(kxcli, texts):
     put(kxcli, "folder/b", texts[1].encode("gb18030"))
     assert "folder/b: " in kxcli(*GOLDEN, "--all", "-r", "folder", "--encoding", "auto").err
 
 
-# What is new
+# Known words
 
 
 @pytest.fixture(scope="session")
 def dictionary():
-    """The words that jieba knows."""
+    """Return the words of jieba's dictionary."""
     return {line.split(" ")[0] for line in Path(jieba.__file__).with_name("dict.txt").read_text("utf-8").splitlines()}
 
 
-def test_new_words_are_those_that_jieba_does_not_know(kxcli, golden, dictionary):
+def test_new_words_exclude_jiebas_dictionary(kxcli, golden, dictionary):
     expected = [row for row in golden if len(row[0]) > 1 and row[0] not in dictionary]
     assert 0 < len(expected) < sum(len(row[0]) > 1 for row in golden)
     assert kxcli(*GOLDEN, *as_they_are(None, None)[0]).out == tsv(expected)
@@ -425,12 +427,12 @@ KNOWN = {
 
 
 @pytest.mark.parametrize("form", KNOWN)
-def test_known_words_take_the_place_of_the_dictionary(kxcli, form):
+def test_known_replaces_the_dictionary(kxcli, form):
     put(kxcli, "known", KNOWN[form])
     assert words_of(kxcli(*FEW, "--known", "known", stdin=ASKED)) == ["今天", "拾光"]
 
 
-def test_known_words_may_be_in_several_files_and_be_earlier_output(kxcli):
+def test_known_accepts_several_files_and_earlier_output(kxcli):
     assert words_of(kxcli(*FEW, stdin=ASKED)) == ["拾光", "桂花冰酿"]
     kxcli(*FEW, "-o", "earlier.tsv", stdin="桂花冰酿\n" * 9)
     put(kxcli, "list", "今天\n")
@@ -439,14 +441,14 @@ def test_known_words_may_be_in_several_files_and_be_earlier_output(kxcli):
 
 
 @pytest.mark.parametrize(("name", "place"), [("missing", "missing: "), ("bad", "bad:2: ")])
-def test_known_words_that_cannot_be_read_are_told_before_the_work(kxcli, name, place):
+def test_unreadable_known_words_fail_before_reading_input(kxcli, name, place):
     put(kxcli, "bad", b"a\n\xff\n")
     err = kxcli(*FEW, "--known", name, "none.txt", code=1).err
     assert err.startswith(f"kxcli: error: {place}") and err.count("\n") == 1
 
 
 @pytest.mark.parametrize("harm", ["missing", "damaged"])
-def test_the_whole_lexicon_needs_no_jieba(kxcli, golden, harm):
+def test_all_does_not_import_jieba(kxcli, golden, harm):
     given = (*GOLDEN, *as_they_are(None, None)[0], "-j", 2)
     if harm == "missing":
         put(kxcli, "other/jieba.py", "raise ImportError('no jieba here')\n")
@@ -456,13 +458,13 @@ def test_the_whole_lexicon_needs_no_jieba(kxcli, golden, harm):
             if path.name not in ("dict.txt", "__pycache__"):
                 (kxcli.folder / "other" / "jieba" / path.name).symlink_to(path)
     kxcli.environment["PYTHONPATH"] = str(kxcli.folder / "other")
-    assert kxcli(*given, code=1).out == b""  # so that it is known to be harmed
+    assert kxcli(*given, code=1).out == b""  # the damage is detected
     assert kxcli(*given, "--all").out == tsv(golden)
     put(kxcli, "known", "一\n")
     assert kxcli(*given, "--known", "known").out == tsv(row for row in golden if len(row[0]) > 1)
 
 
-# Choice, order and form
+# Selection, order and format
 
 
 def pmi_of(row):
@@ -486,7 +488,7 @@ def test_words_are_sorted_by_a_value_and_then_by_code_points(kxcli, golden, sort
     assert kxcli(*given, "--sort", sort, "--top", 9).out == tsv(expected[:9])
 
 
-def test_options_choose_among_the_words(kxcli, golden):
+def test_options_filter_words(kxcli, golden):
     given = (*GOLDEN, "--all", *as_they_are(None, None)[0])
     free = [row for row in golden if min(row[3:]) >= 1]
     assert 9 < len(free) < len(golden)
@@ -495,7 +497,7 @@ def test_options_choose_among_the_words(kxcli, golden):
     assert kxcli(*given, "--header", "--top", 1).text.startswith("word\tcount\tpmi\tleft_entropy\tright_entropy\n")
 
 
-def test_csv_and_jsonl_hold_the_rows_of_tsv(kxcli, golden):
+def test_csv_and_jsonl_have_the_rows_of_tsv(kxcli, golden):
     given = (*GOLDEN, "--all", *as_they_are(None, None)[0])
     expected = [line.split("\t") for line in tsv(golden).decode().splitlines()]
     header, *lines = csv.reader(io.StringIO(kxcli(*given, "-f", "csv").text))
@@ -507,7 +509,7 @@ def test_csv_and_jsonl_hold_the_rows_of_tsv(kxcli, golden):
 
 
 @pytest.mark.full
-def test_a_user_dictionary_is_taken_by_jieba_and_by_wordcount(kxcli, tmp_path, golden, dictionary):
+def test_userdict_output_loads_in_jieba_and_wordcount(kxcli, tmp_path, golden, dictionary):
     new = [row for row in golden if len(row[0]) > 1 and row[0] not in dictionary]
     inputs = as_they_are(None, None)[0]
     kxcli(*GOLDEN, *inputs, "-f", "userdict", "-o", "words.txt")
@@ -527,7 +529,7 @@ def test_a_user_dictionary_is_taken_by_jieba_and_by_wordcount(kxcli, tmp_path, g
     assert len({word for word, _ in kept} & (after - before)) > 10
 
 
-def test_words_that_jieba_can_never_find_are_left_out_of_a_user_dictionary(kxcli):
+def test_userdict_output_skips_words_that_jieba_never_finds(kxcli):
     text = "𠮷野，桂花冰酿，ＡＢ，㐀㐁\n" * 3
     given = (*FEW, "-f", "userdict")
     ended = kxcli(*given, stdin=text)
@@ -537,13 +539,13 @@ def test_words_that_jieba_can_never_find_are_left_out_of_a_user_dictionary(kxcli
     assert kxcli(*given, "-q", stdin=text).err == ""
 
 
-def test_top_of_a_user_dictionary_counts_what_is_printed(kxcli):
+def test_top_applies_to_printed_userdict_words(kxcli):
     text = "𠮷野\n𠮷野，桂花冰酿，拾光\n" * 3
     ended = kxcli(*FEW, "-f", "userdict", "--top", 2, stdin=text)
     assert ended.text == "拾光 3\n桂花冰酿 3\n"
 
 
-# Little or nothing
+# Few words
 
 NOTHING = {
     "no byte": ((), b"", b""),
@@ -553,12 +555,12 @@ NOTHING = {
     "thresholds": (("--min-count", 1, "--min-pmi", "inf"), SMALL.encode(), b""),
     "entropy": (("--all", "--min-count", 1, "--min-entropy", 99), SMALL.encode(), b""),
     "no word to know": (("--known", "/dev/null"), b"a b c\n" * 99, b""),
-    "fewer than asked for": (("--all", "--top", 5), b"a\n" * 32, b"a\t32\t\t3.4657\t3.4657\n"),
+    "fewer than --top": (("--all", "--top", 5), b"a\n" * 32, b"a\t32\t\t3.4657\t3.4657\n"),
 }
 
 
 @pytest.mark.parametrize("name", NOTHING)
-def test_little_or_nothing_found_is_told(kxcli, name):
+def test_few_or_no_words_are_noted(kxcli, name):
     options, stdin, expected = NOTHING[name]
     ended = kxcli(*PMI, *options, stdin=stdin)
     assert ended.out == expected
@@ -571,12 +573,12 @@ def test_quiet_silences_the_notes(kxcli):
 
 
 @pytest.mark.parametrize("form", ["tsv", "csv", "jsonl", "userdict"])
-def test_no_word_is_no_line(kxcli, form):
+def test_empty_lexicon_prints_nothing(kxcli, form):
     header = b"word,count,pmi,left_entropy,right_entropy\n" if form == "csv" else b""
     assert kxcli(*PMI, "-f", form).out == header
 
 
-def test_top_0_is_no_word_and_no_complaint(kxcli):
+def test_top_0_prints_nothing_without_a_note(kxcli):
     ended = kxcli(*PMI, "--all", "--min-count", 1, "--top", 0, stdin=SMALL)
     assert (ended.out, ended.err) == (b"", "")
 
@@ -586,21 +588,21 @@ def test_top_0_is_no_word_and_no_complaint(kxcli):
 
 @pytest.fixture(scope="session")
 def big(tmp_path_factory):
-    """A file of some MB."""
+    """Return a file of several MB."""
     path = tmp_path_factory.mktemp("big") / "big.txt"
     path.write_text(word_text(random.Random(1), HAN, 20_000, 400_000), encoding="utf-8")
     return path
 
 
 def runs_below(folder):
-    """Return the files with counts below a temporary folder."""
-    with suppress(OSError):  # a folder goes away
+    """Return the files with counts in a temporary folder."""
+    with suppress(OSError):  # the folder was removed
         return set(folder.rglob("*.partials"))
     return set()
 
 
 @pytest.mark.full
-def test_memory_changes_no_byte_and_leaves_no_file(kxcli, workers, big):
+def test_memory_limit_keeps_output_and_leaves_no_file(kxcli, workers, big):
     given = (*PMI, "--all", "--min-count", 2, "-j", workers, big)
     expected = kxcli(*given).out
     assert expected.count(b"\n") > 10_000
@@ -619,12 +621,12 @@ def test_memory_changes_no_byte_and_leaves_no_file(kxcli, workers, big):
 
 @pytest.mark.full
 @pytest.mark.parametrize("border", ["", "，"], ids=["no border", "borders"])
-def test_a_long_line_is_mined_as_what_it_is(kxcli, border):
+def test_long_line_equals_the_definition(kxcli, border):
     draw = random.Random(2)
     tokens = draw.choices(["".join(draw.choices(HAN, k=draw.randint(1, 5))) for _ in range(3000)], k=500_000)
     text = "".join(token + border * (n % 5 == 4) for n, token in enumerate(tokens))
     data = text.encode()
-    assert len(data) > 1 << 22  # from which a line of a stream goes to disk
+    assert len(data) > 1 << 22  # longer lines of a stream go to disk
     expected = tsv(find_words(text.split(border) if border else [text], Discovery("pmi")))
     put(kxcli, "long.txt", data + b"\n")
     for arguments, stdin in ((["-j", 1, "long.txt"], b""), (["-j", 2, "--shard-size", "100K"], data)):
@@ -644,7 +646,7 @@ def is_disk_error(err):
     return err.startswith("kxcli: error: ") and "TMPDIR" in err and err.count("\n") == 1
 
 
-def test_a_full_disk_under_tmpdir_is_told(kxcli, workers, small_disk):
+def test_full_disk_at_tmpdir_is_reported(kxcli, workers, small_disk):
     kxcli.environment["TMPDIR"] = str(small_disk)
     put(kxcli, "a", random_text(100_000))
     ended = kxcli(*PMI, "-j", workers, "--shard-size", "50K", "a", "-o", "out.tsv", code=1)
@@ -653,8 +655,8 @@ def test_a_full_disk_under_tmpdir_is_told(kxcli, workers, small_disk):
 
 
 @pytest.mark.parametrize(("limit", "n"), [(200_000, 200_000), (2_000_000, 900_000)], ids=["records", "counts"])
-def test_a_temporary_file_that_may_not_grow_is_told(kxcli, workers, limit, n):
-    """A character takes 2 bytes as a record; pairs go to a file of 4 MB and more where there is little memory."""
+def test_file_size_limit_is_reported(kxcli, workers, limit, n):
+    """A character takes 2 bytes; with little memory, pairs go to files of 4 MB and more."""
 
     def limited():
         resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
@@ -671,20 +673,20 @@ PHASES += [("entropy", phase) for phase in ("5-grams", "cut 2")]
 
 
 def until(process, phase):
-    """Wait until a run says that it looks for something."""
+    """Wait until a run reports a phase."""
     for line in process.stderr:
         if line.endswith(f"] {phase}\n".encode()):
             return
     raise AssertionError(f"it never came to {phase}")
 
 
-SIGNALS = [(signal.SIGTERM, 143), (signal.SIGINT, 130)]  # take turns
+SIGNALS = [(signal.SIGTERM, 143), (signal.SIGINT, 130)]  # alternating
 
 
 @pytest.mark.parametrize(
     ("method", "phase", "number", "code"), [(*phase, *SIGNALS[n % 2]) for n, phase in enumerate(PHASES)]
 )
-def test_a_signal_in_any_phase_ends_the_run_and_all_of_it(kxcli, big, method, phase, number, code):
+def test_signal_in_any_phase_ends_all_processes(kxcli, big, method, phase, number, code):
     jobs = 1 + PHASES.index((method, phase)) % 2 if number == signal.SIGINT else 2
     use = ("newwords", "--method", method, "--min-count", 2, "-v", "-j", jobs, "-o", "out.tsv", big)
     with running(kxcli, *use) as process:
@@ -700,7 +702,7 @@ class Stopped(BaseException):
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_signal_while_a_file_is_read_is_that_signal(tmp_path):
+def test_signal_during_read_sets_exit_status(tmp_path):
     def stop(number, frame):
         raise Stopped
 
@@ -722,7 +724,7 @@ def test_a_signal_while_a_file_is_read_is_that_signal(tmp_path):
 @pytest.mark.full
 @pytest.mark.parametrize("retries", [0, 1])
 @pytest.mark.parametrize("phase", ["2-grams", "segments"])
-def test_a_killed_worker_is_told(kxcli, big, phase, retries):
+def test_killed_worker_is_reported(kxcli, big, phase, retries):
     use = (*PMI, "--min-count", 2)
     with running(kxcli, *use, "-v", "-j", 2, "--retries", retries, "-o", "out.tsv", big) as process:
         until(process, phase)
@@ -730,18 +732,18 @@ def test_a_killed_worker_is_told(kxcli, big, phase, retries):
         process.wait(timeout=120)
         err = process.stderr.read().decode()
         wait_until(lambda: members(process.pid) == [])
-    told = [line for line in err.splitlines() if line.startswith("kxcli: ") and "killed by signal 9" in line]
-    assert len(told) == 1
-    is_idle = "an idle worker" in told[0]  # between two phases it may be
-    assert told[0].startswith("kxcli: warning: " if retries or is_idle else "kxcli: error: ")
+    reported = [line for line in err.splitlines() if line.startswith("kxcli: ") and "killed by signal 9" in line]
+    assert len(reported) == 1
+    is_idle = "an idle worker" in reported[0]  # possible between two phases
+    assert reported[0].startswith("kxcli: warning: " if retries or is_idle else "kxcli: error: ")
     assert process.returncode == (0 if retries or is_idle else 1)
-    assert str(kxcli.tmp) not in told[0]  # it names what the user gave
+    assert str(kxcli.tmp) not in reported[0]  # messages name only user files
     if retries:
         assert (kxcli.folder / "out.tsv").read_bytes() == kxcli(*use, "-j", 1, big).out
     assert kxcli.left_behind() == []
 
 
-def test_head_ends_the_run_in_silence(kxcli, workers):
+def test_closed_pipe_ends_silently(kxcli, workers):
     put(kxcli, "a", random_text(50_000) * 2)
     kxcli_ = kxcli.command(*PMI, "--all", "--min-count", 2, "-j", workers, "a")
     process = subprocess.run(
@@ -756,7 +758,7 @@ def test_head_ends_the_run_in_silence(kxcli, workers):
 
 
 @pytest.mark.parametrize("size", ["1M", "100"])
-def test_bad_bytes_are_told_with_their_line_or_left_out(kxcli, workers, size):
+def test_bad_bytes_are_reported_with_line_or_skipped(kxcli, workers, size):
     put(kxcli, "a", b"\xe5\xa4\xa9a b\n" * 400 + b"\xff a\n" + b"a b\n" * 100)
     given = (*PMI, "--all", "-j", workers, "--shard-size", size, "a", "-o", "out.tsv")
     err = kxcli(*given, code=1).err
@@ -770,6 +772,6 @@ def test_bad_bytes_are_told_with_their_line_or_left_out(kxcli, workers, size):
 
 
 @pytest.mark.parametrize("name", [".", "none.txt"])
-def test_input_that_cannot_be_read_is_an_error(kxcli, name):
+def test_unreadable_input_is_an_error(kxcli, name):
     err = kxcli(*PMI, name, code=1).err
     assert err.startswith(f"kxcli: error: {name}: ") and err.count("\n") == 1

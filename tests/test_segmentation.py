@@ -1,6 +1,6 @@
-"""Equal means equal: the fast engine gives jieba's own tokens, in every mode, on any text, with any dictionary.
+"""The fast engine gives jieba's tokens in every mode, for any text, with any dictionary.
 
-The reference is plain `jieba.Tokenizer`, called here; nothing of the program stands between it and these tests.
+The reference is `jieba.Tokenizer`, called without any code of the program.
 """
 
 import io
@@ -27,7 +27,7 @@ from kxcli.mining.segment.jieba_port import NotEqualError, PortTokenizer, resolv
 from kxcli.mining.segment.jieba_reference import JiebaTokenizer
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # jieba's source has escapes that newer Pythons warn of
+    warnings.simplefilter("ignore")  # jieba's source has escapes that newer Python versions warn about
     import jieba
     from jieba import finalseg
     from jieba.finalseg import prob_emit
@@ -39,7 +39,7 @@ MODE_NAMES = ["jieba", "jieba-no-hmm", "search", "search-no-hmm"]
 
 
 class Plain:
-    """`jieba.Tokenizer` as jieba has it, but for its set of words of frequency 0, which is global to the process."""
+    """`jieba.Tokenizer` with its own set of words of frequency 0, which is global in jieba."""
 
     def __init__(self, of):
         self.of = of
@@ -60,20 +60,20 @@ class Plain:
 @pytest.fixture(scope="session")
 def plain(tmp_path_factory):
     of = jieba.Tokenizer()
-    of.tmp_dir = str(tmp_path_factory.mktemp("jieba"))  # jieba's cache in the shared folder is not to be trusted
+    of.tmp_dir = str(tmp_path_factory.mktemp("jieba"))  # any user could have written jieba's cache in the shared folder
     of.initialize()
     return Plain(of)
 
 
 def with_user(plain, user):
-    """Return jieba with its own dictionary and some user words; copied, since it takes a second to load."""
+    """Return jieba with its own dictionary, copied to save a second, and user words."""
     of = jieba.Tokenizer()
     of.FREQ, of.total, of.initialized = dict(plain.of.FREQ), plain.of.total, True
     return Plain(of).add(user)
 
 
 def with_main(main, user=""):
-    """Return jieba with another dictionary, and some user words."""
+    """Return jieba with another dictionary and user words."""
     of = jieba.Tokenizer()
     of.FREQ, of.total = of.gen_pfdict(io.BytesIO(main.encode()))
     of.initialized = True
@@ -82,14 +82,14 @@ def with_main(main, user=""):
 
 @pytest.fixture(params=["run-by-run", "arrays"])
 def way(request, monkeypatch):
-    """Both ways of the fast engine, whatever the length of a text."""
+    """The fast engine by arrays, or run by run, for every length of text."""
     monkeypatch.setattr(jieba_port, "_BY_ARRAYS_FROM", 0 if request.param == "arrays" else sys.maxsize)
     return request.param
 
 
 @pytest.fixture(scope="module")
 def port():
-    """The fast tokenizers with jieba's own dictionary, by mode."""
+    """The fast tokenizers with jieba's dictionary, by mode."""
     words = resolve(Dictionary())
     return {(mode, hmm): PortTokenizer(words, hmm=hmm, search=mode == "search") for mode, hmm in MODES}
 
@@ -102,30 +102,32 @@ def solid(tokens):
     return [token for token in tokens if token and not token.isspace()]
 
 
-def settled(tokenizer, raw):
-    """Return the tokens that raw ones stand for; white space, which is never counted, may be told in other words."""
+def expand_tokens(tokenizer, raw):
+    """Return the tokens of raw tokens, without white space, which is never counted."""
     return solid(word for token in raw if token for word in tokenizer.expand_token(token))
 
 
 def cut(tokenizer, text):
-    return settled(tokenizer, tokenizer.cut([text])[0])
+    return expand_tokens(tokenizer, tokenizer.cut([text])[0])
 
 
 def lines(tokenizer, pieces):
     given = tokenizer.lines(pieces)
-    return settled(tokenizer, (given if isinstance(given, str) else given.tobytes().decode("utf-16-le")).split("\n"))
+    return expand_tokens(
+        tokenizer, (given if isinstance(given, str) else given.tobytes().decode("utf-16-le")).split("\n")
+    )
 
 
 def assert_equal(tokenizer, plain, texts, mode, hmm):
-    """Both `cut` and `lines` give jieba's tokens for every text, alone and one beside the other."""
+    """Assert that `cut` and `lines` give jieba's tokens for texts, single or together."""
     expected = [solid(plain.tokens(text, mode, hmm)) for text in texts]
     for text, raw, tokens in zip(texts, tokenizer.cut(texts), expected, strict=True):
-        assert settled(tokenizer, raw) == tokens, text
+        assert expand_tokens(tokenizer, raw) == tokens, text
     together = lines(tokenizer, texts)
     if together != [token for tokens in expected for token in tokens]:
         for text, tokens in zip(texts, expected, strict=True):
             assert lines(tokenizer, [text]) == tokens, text
-        raise AssertionError("pieces beside each other change their tokens")
+        raise AssertionError("adjacent pieces change tokens")
 
 
 # Texts
@@ -139,7 +141,7 @@ TRADITIONAL = "臺灣國語說話這個們來時會學對還沒過現樣經種�
 
 @pytest.fixture(scope="module")
 def vocabulary(plain):
-    """Return words of the dictionary, and its characters, the frequent ones often."""
+    """Return dictionary words and characters, with frequent ones repeated."""
     words = [word for word, frequency in plain.of.FREQ.items() if frequency]
     frequent = sorted((w for w in words if len(w) == 1), key=plain.of.FREQ.get, reverse=True)[:600]
     long = [word for word in words if 2 <= len(word) <= 5]
@@ -179,12 +181,12 @@ texts = st.lists(pieces, max_size=14).map("".join)
 @pytest.mark.parametrize(("mode", "hmm"), MODES, ids=MODE_NAMES)
 @given(texts=st.lists(texts, min_size=1, max_size=4))
 @settings(max_examples=250)
-def test_any_text_is_cut_as_jieba_cuts_it(way, port, plain, mode, hmm, texts):
+def test_any_text_gives_jiebas_tokens(way, port, plain, mode, hmm, texts):
     assert_equal(port[mode, hmm], plain, texts, mode, hmm)
 
 
 def glued_texts(vocabulary, seed, n):
-    """Yield texts of dictionary words, frequent characters, rare ones, Latin runs: unlike language, full of runs."""
+    """Yield random texts of dictionary words, characters and Latin runs."""
     frequent, long, mixed = vocabulary
     draw = random.Random(seed)
     sources = [
@@ -204,7 +206,7 @@ def glued_texts(vocabulary, seed, n):
     for _ in range(n):
         few = draw.choices([0, 1, 2, 3], [6, 2, 1, 1])[0]
         kinds = draw.choices(sources, weights, k=draw.randint(1, 40))
-        if few:  # some texts are of few kinds, so that long runs arise
+        if few:  # few kinds in one text make long runs
             kinds = draw.choices(draw.choices(sources, weights, k=few), k=draw.randint(1, 20))
         yield "".join(source() for _, source in kinds)
 
@@ -212,14 +214,14 @@ def glued_texts(vocabulary, seed, n):
 @pytest.mark.full
 @pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("mode", "hmm"), MODES, ids=MODE_NAMES)
-def test_words_and_characters_glued_together_are_cut_as_jieba_cuts_them(way, port, plain, vocabulary, mode, hmm, seed):
+def test_joined_words_give_jiebas_tokens(way, port, plain, vocabulary, mode, hmm, seed):
     assert_equal(port[mode, hmm], plain, list(glued_texts(vocabulary, seed, 3000)), mode, hmm)
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        *("常在雨", "赐鼠的", "移懂的", "鹤榻的"),  # near ties, where the raw port falls to the other side
+        *("常在雨", "赐鼠的", "移懂的", "鹤榻的"),  # near ties that the raw port decides differently
         *(
             "O.K",
             "www.baidu.com",
@@ -253,16 +255,16 @@ def test_words_and_characters_glued_together_are_cut_as_jieba_cuts_them(way, por
     ],
 )
 @pytest.mark.parametrize(("mode", "hmm"), MODES, ids=MODE_NAMES)
-def test_known_traps_are_cut_as_jieba_cuts_them(way, port, plain, text, mode, hmm):
+def test_known_traps_give_jiebas_tokens(way, port, plain, text, mode, hmm):
     assert_equal(port[mode, hmm], plain, [text, "在" + text, text + "在", "a" + text, text + "-", text * 2], mode, hmm)
 
 
-def test_the_near_tie_falls_as_in_jieba(way, port):
+def test_near_tie_is_decided_as_in_jieba(way, port):
     assert cut(port["jieba", True], "常在雨") == ["常", "在", "雨"]
 
 
 @pytest.mark.parametrize(("first", "second"), [*itertools.product(CONNECTORS, repeat=2)])
-def test_latin_runs_with_every_pair_of_connectors_are_cut_as_jieba_cuts_them(way, port, plain, first, second):
+def test_latin_with_connectors_gives_jiebas_tokens(way, port, plain, first, second):
     parts = ["", "a", "1", "C", "12", "Ab3", "在", "在雨", "T恤"]
     texts = [f"{x}{first}{y}{second}{z}" for x, y, z in itertools.product(parts, repeat=3)]
     assert_equal(port["jieba", True], plain, texts, "jieba", True)
@@ -270,7 +272,7 @@ def test_latin_runs_with_every_pair_of_connectors_are_cut_as_jieba_cuts_them(way
 
 @pytest.mark.full
 @pytest.mark.parametrize(("mode", "hmm"), [*MODES, ("full", True)], ids=[*MODE_NAMES, "full"])
-def test_a_long_text_takes_the_arrays_and_is_counted_as_jieba_counts_it(plain, vocabulary, mode, hmm):
+def test_long_text_by_arrays_gives_jiebas_counts(plain, vocabulary, mode, hmm):
     text = "".join(glued_texts(vocabulary, 99, 5000))
     assert len(text) > 2 * jieba_port._BY_ARRAYS_FROM
     for pieces in [text], text.split("在"):
@@ -282,7 +284,7 @@ def test_a_long_text_takes_the_arrays_and_is_counted_as_jieba_counts_it(plain, v
 @pytest.mark.parametrize(("mode", "hmm"), [*MODES, ("full", True)], ids=[*MODE_NAMES, "full"])
 @given(texts=st.lists(texts, max_size=3))
 @settings(max_examples=60)
-def test_both_engines_count_what_jieba_gives(plain, tokenizers, engine, mode, hmm, texts):
+def test_both_engines_give_jiebas_counts(plain, tokenizers, engine, mode, hmm, texts):
     job = tokenizers(Segmentation(mode, hmm, engine=engine))
     expected = Counter(solid(token for text in texts for token in plain.tokens(text, mode, hmm)))
     assert {row.word: row.count for row in job.finish(job.map(map(Text, texts)))} == expected
@@ -290,7 +292,7 @@ def test_both_engines_count_what_jieba_gives(plain, tokenizers, engine, mode, hm
 
 @pytest.fixture(scope="module")
 def tokenizers():
-    """Return jobs that are made ready once."""
+    """Return a function to jobs that are set up once."""
     made = {}
 
     def of(segmentation):
@@ -302,7 +304,7 @@ def tokenizers():
     return of
 
 
-# User dictionaries on top of jieba's own
+# User dictionaries
 
 USER = {
     "frequencies": """云计算 5
@@ -381,7 +383,7 @@ USER_PIECES = {name: [w for w in re.split(r"[\s\ufeff0-9]+", user) if w] for nam
 
 @pytest.fixture(scope="module", params=USER)
 def user(request, plain):
-    """A user dictionary: its name, jieba with it, and the words for the fast engine."""
+    """A user dictionary: its name, jieba with it, and its words for the port."""
     user = USER[request.param]
     return request.param, with_user(plain, user), resolve(Dictionary(user=user))
 
@@ -413,7 +415,7 @@ def user_texts(name, seed, n):
 
 
 @pytest.mark.full
-def test_user_dictionaries_are_followed_as_jieba_follows_them(way, user):
+def test_user_dictionaries_give_jiebas_tokens(way, user):
     name, plain, words = user
     for mode, hmm in MODES:
         tokenizer = PortTokenizer(words, hmm=hmm, search=mode == "search")
@@ -425,7 +427,7 @@ def test_user_dictionaries_are_followed_as_jieba_follows_them(way, user):
 @pytest.mark.full
 @pytest.mark.parametrize("name", ["latin", "frequency-0"])
 @pytest.mark.parametrize("engine", ["fast", "jieba"])
-def test_both_engines_count_with_a_user_dictionary_in_every_mode(plain, name, engine):
+def test_user_dictionaries_give_jiebas_counts_in_every_mode(plain, name, engine):
     plain = with_user(plain, USER[name])
     dictionary = Dictionary(user=USER[name])
     texts = list(user_texts(name, 2, 120))
@@ -435,7 +437,7 @@ def test_both_engines_count_with_a_user_dictionary_in_every_mode(plain, name, en
         assert count_words(texts, Counting(segmentation, keeps_punctuation=True)) == expected
 
 
-def test_one_dictionary_does_not_leak_into_another():
+def test_dictionaries_are_independent():
     segmentation = Segmentation(dictionary=Dictionary(main="在 5", user="今天 0"))
     assert count_words(["今天"], Counting(segmentation)) == {"今": 1, "天": 1}
     other = Segmentation(dictionary=Dictionary(main="在 5"))
@@ -443,19 +445,19 @@ def test_one_dictionary_does_not_leak_into_another():
     assert count_words(["今天"]) == {"今天": 1}
 
 
-# Routes with equal products of frequencies, where the rounding of log(frequency) - log(total) decides
+# Ties: routes with equal products of frequencies, which rounding decides
 
 
 @pytest.fixture(scope="module")
 def ties(plain):
-    """Return texts that two routes of the dictionary cut with the same product: A BC and AB C, X XX and XX X."""
+    """Return texts with two routes of the same product: A BC and AB C, X XX and XX X."""
     frequencies = plain.of.FREQ
 
     def frequency(word):
         return frequencies.get(word) or 1
 
     pairs = sorted(word for word, n in frequencies.items() if n and re.fullmatch("[\u4e00-\u9fd5]{2}", word))
-    starts = {}  # the BC by B and f(BC) / f(C)
+    starts = {}  # words BC, by B and f(BC) / f(C)
     for word in pairs:
         starts.setdefault((word[0], frequency(word) / frequency(word[1])), []).append(word)
     triples = [
@@ -467,7 +469,7 @@ def ties(plain):
 
 
 def in_long_blocks(texts, vocabulary, seed):
-    """Yield each text before many words without a separator: routes are summed from the end, and long sums round."""
+    """Yield each text before many words; routes are summed from the end, with rounding."""
     frequent, long, _ = vocabulary
     draw = random.Random(seed)
     for text in texts:
@@ -478,7 +480,7 @@ FREQUENCIES = ["", " 1", " 2", " 3", " 7", " 10", " 500", " 123456", " 60101967"
 
 
 def random_user_dictionary(vocabulary, seed):
-    """Return a user dictionary of new, cut and replaced words; every second one has words of frequency 0."""
+    """Return a user dictionary of new and replaced words, with or without frequency 0."""
     frequent, long, mixed = vocabulary
     draw = random.Random(seed)
     words = {
@@ -502,24 +504,24 @@ def random_user_dictionary(vocabulary, seed):
     return draw.choice(["", "\ufeff"]) + ending.join(lines) + draw.choice(["", ending])
 
 
-def test_the_reference_case_of_a_tie_falls_as_in_jieba():
+def test_reference_tie_is_decided_as_in_jieba():
     counting = Counting(Segmentation(dictionary=Dictionary(user="小明来到 10")))
     assert count_words(["丰足额吗"], counting) == {"丰": 1, "足额": 1, "吗": 1}
 
 
-def test_the_total_counts_every_line_of_jiebas_dictionary(plain):
+def test_total_counts_every_dictionary_line(plain):
     assert resolve(Dictionary()).excess == plain.of.total - sum(plain.of.FREQ.values())
 
 
 @pytest.mark.parametrize(("mode", "hmm"), MODES, ids=MODE_NAMES)
-def test_ties_fall_as_in_jieba(way, port, plain, vocabulary, ties, mode, hmm):
+def test_ties_are_decided_as_in_jieba(way, port, plain, vocabulary, ties, mode, hmm):
     some = random.Random(f"{mode} {hmm}").sample(ties, 250)
     texts = [*some, *in_long_blocks(some[:150], vocabulary, 1), *("".join(pair) for pair in batched(some, 2))]
     assert_equal(port[mode, hmm], plain, texts, mode, hmm)
 
 
 @pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 20))])
-def test_ties_fall_as_in_jieba_with_random_user_dictionaries(way, plain, vocabulary, ties, seed):
+def test_ties_are_decided_as_in_jieba_with_random_user_dictionaries(way, plain, vocabulary, ties, seed):
     user = random_user_dictionary(vocabulary, seed)
     plain, words = with_user(plain, user), resolve(Dictionary(user=user))
     draw = random.Random(seed)
@@ -540,17 +542,17 @@ tied_line = st.tuples(st.text(st.sampled_from(TIED), min_size=1, max_size=3), ti
 
 @pytest.mark.parametrize(("mode", "hmm"), MODES, ids=MODE_NAMES)
 @given(
-    main=st.lists(tied_line, min_size=5, max_size=30).map("\n".join),  # of few words, so many are there twice
+    main=st.lists(tied_line, min_size=5, max_size=30).map("\n".join),  # of few words, so many are repeated
     user=st.none() | st.lists(tied_line, max_size=6).map("\n".join),
     texts=st.lists(st.text(st.sampled_from(TIED), min_size=2, max_size=60), min_size=1, max_size=5),
 )
 @settings(max_examples=60, derandomize=True)
-def test_ties_fall_as_in_jieba_where_a_dictionary_repeats_words(way, mode, hmm, main, user, texts):
+def test_ties_are_decided_as_in_jieba_with_repeated_words(way, mode, hmm, main, user, texts):
     tokenizer = PortTokenizer(resolve(Dictionary(main, user)), hmm=hmm, search=mode == "search")
     assert_equal(tokenizer, with_main(main, user or ""), texts, mode, hmm)
 
 
-def test_a_tokenizer_can_be_made_while_another_thread_cuts():
+def test_tokenizer_loads_while_another_thread_cuts():
     code = """
 import sys, threading
 import rjieba
@@ -566,20 +568,20 @@ thread.join()
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
-def test_bags_of_words_of_hsic_have_jiebas_total():
+def test_hsic_bags_of_words_use_jiebas_total():
     segmentation = Segmentation(dictionary=Dictionary(user="小明来到 10"))
     shared = hsic_terms.prepare_terms(hsic_terms.TermSpec(0, Counting(segmentation)))
     assert shared == resolve(segmentation.dictionary)
     assert hsic_terms.prepare_terms(hsic_terms.TermSpec(0, Counting())) == resolve(Dictionary())
 
 
-def test_totals_beyond_the_port_are_refused():
+def test_totals_over_63_bits_are_rejected():
     main = "\n".join(f"{chr(0x4E00 + i)} {1 << 53}" for i in range(1100))
     with pytest.raises(NotEqualError, match="add up to"):
         resolve(Dictionary(main))
 
 
-# Dictionaries of few characters, so that everything collides
+# Dictionaries of few characters, for collisions
 
 SMALL = "中国人在雨常的鼠龘" + "ab1" + ".-%" + "㐀"
 frequency = st.sampled_from([0, 1, 1, 2, 3, 5, 7, 10, 100, 10_000, 1_000_000])
@@ -601,7 +603,7 @@ small_texts = st.lists(st.text(st.sampled_from(SMALL + " ，"), max_size=16), mi
 @pytest.mark.parametrize(("mode", "hmm"), MODES, ids=MODE_NAMES)
 @given(main=mains, user=users, texts=small_texts)
 @settings(max_examples=150)
-def test_any_dictionaries_are_followed_as_jieba_follows_them_or_refused(way, mode, hmm, main, user, texts):
+def test_random_dictionaries_give_jiebas_tokens_or_are_rejected(way, mode, hmm, main, user, texts):
     try:
         words = resolve(Dictionary(main, user))
     except NotEqualError:
@@ -612,7 +614,7 @@ def test_any_dictionaries_are_followed_as_jieba_follows_them_or_refused(way, mod
 
 @given(main=mains, user=users, texts=small_texts)
 @settings(max_examples=100)
-def test_jieba_itself_is_wrapped_without_a_change(main, user, texts):
+def test_jieba_engine_gives_jiebas_tokens(main, user, texts):
     wrapped, plain = JiebaTokenizer(Dictionary(main, user)), with_main(main, user)
     for text in texts:
         for hmm in True, False:
@@ -624,26 +626,26 @@ def test_jieba_itself_is_wrapped_without_a_change(main, user, texts):
 @pytest.mark.parametrize(
     ("main", "user"),
     [
-        ("a 1000\nb 1000\nab 1", None),  # the route leaves a and b single: put together they would look like the word
+        ("a 1000\nb 1000\nab 1", None),  # the route gives a and b; joined, they would look like the word
         ("在 5", "今天 0\n今天 7"),
     ],
 )
-def test_dictionaries_that_the_port_could_not_follow_are_refused(main, user):
+def test_ambiguous_dictionaries_are_rejected(main, user):
     with pytest.raises(NotEqualError):
         resolve(Dictionary(main, user))
 
 
-def test_no_word_of_jiebas_own_dictionary_would_be_refused(plain):
+def test_jiebas_own_dictionary_is_not_rejected(plain):
     own = {word: frequency for word, frequency in plain.of.FREQ.items() if frequency}
     jieba_port._check(own, plain.of.FREQ, plain.of.total, frozenset())
 
 
-def test_the_port_brings_jiebas_own_dictionary(plain):
+def test_port_has_jiebas_dictionary(plain):
     tokenizer = PortTokenizer(resolve(Dictionary()), hmm=True, search=False)
     assert all(tokenizer._is_word(word) == bool(frequency) for word, frequency in plain.of.FREQ.items())
 
 
-# The model
+# The hidden Markov model
 
 runs = st.integers(1, 9).flatmap(
     lambda length: st.lists(
@@ -670,20 +672,20 @@ def viterbi(run):
 
 @given(runs)
 @settings(max_examples=120)
-def test_the_models_best_path_is_viterbis(runs):
+def test_decoded_states_are_jiebas(runs):
     assert states(runs) == [viterbi(run) for run in runs]
 
 
 @pytest.mark.full
 @pytest.mark.parametrize("length", range(1, 8))
-def test_the_models_best_path_is_viterbis_for_many_runs(vocabulary, length):
+def test_decoded_states_of_many_runs_are_jiebas(vocabulary, length):
     draw = random.Random(length)
     kinds = [vocabulary[0], UNKNOWN_TO_MODEL, [chr(point) for point in range(0x4E00, 0x9FD6)]]
     runs = ["".join(draw.choice(draw.choices(kinds, [6, 1, 3])[0]) for _ in range(length)) for _ in range(3000)]
     assert states(runs) == [viterbi(run) for run in runs]
 
 
-def test_every_character_alone_and_doubled_takes_viterbis_path():
+def test_decoded_states_of_all_characters_are_jiebas():
     characters = [chr(point) for point in range(blocks.HAN_FIRST, blocks.HAN_LAST + 1)]
     assert states(characters) == [viterbi(ch) for ch in characters]
     doubled = [ch * 2 for ch in characters]
@@ -695,7 +697,7 @@ def test_every_character_alone_and_doubled_takes_viterbis_path():
 EVERY_CHARACTER = [chr(point) for point in range(sys.maxunicode + 1) if not 0xD800 <= point < 0xE000]
 
 
-# The planes above the first are of a kind, so in the quicker tests every 100th of them stands for the others.
+# Higher planes are uniform, so the quick tests take every 100th code point.
 SOME_CHARACTERS = EVERY_CHARACTER[: 1 << 16] + EVERY_CHARACTER[1 << 16 :: 100]
 CHARACTERS = pytest.mark.parametrize(
     "characters",
@@ -707,20 +709,20 @@ CHARACTERS = pytest.mark.parametrize(
 
 
 @CHARACTERS
-def test_every_code_point_between_han_is_cut_as_jieba_cuts_it(way, port, plain, characters):
+def test_code_points_between_han_give_jiebas_tokens(way, port, plain, characters):
     texts = ["".join(f"在{ch}雨常{ch}" for ch in some) for some in batched(characters, 3000)]
     assert_equal(port["jieba", True], plain, texts, "jieba", True)
 
 
 @pytest.mark.slow
-def test_every_code_point_between_han_is_cut_as_jieba_cuts_it_without_its_model(port, plain):
+def test_code_points_between_han_give_jiebas_tokens_without_hmm(port, plain):
     texts = ["".join(f"在{ch}雨常{ch}" for ch in some) for some in batched(EVERY_CHARACTER, 3000)]
     assert_equal(port["jieba", False], plain, texts, "jieba", False)
 
 
 @CHARACTERS
-def test_a_dictionary_word_with_any_code_point_is_found_where_jieba_finds_it(way, characters):
-    """Where the port's blocks hold a character that jieba's do not, it would find words that jieba cannot."""
+def test_dictionary_words_with_any_code_point_are_found_as_in_jieba(way, characters):
+    """A character in blocks of the port alone would allow words that jieba never finds."""
     main = "".join([f"{ch}雨 5\n雨{ch}在 5\n" for ch in characters if not ch.isspace()])
     tokenizer = PortTokenizer(resolve(Dictionary(main=main)), hmm=True, search=False)
     texts = ["".join(f"{ch}雨，雨{ch}在，" for ch in some) for some in batched(characters, 5000)]
@@ -728,7 +730,7 @@ def test_a_dictionary_word_with_any_code_point_is_found_where_jieba_finds_it(way
 
 
 @pytest.mark.full
-def test_the_ports_blocks_hold_jiebas_characters_and_foreign_han_alone():
+def test_port_blocks_differ_from_jieba_only_by_foreign_han():
     import rjieba
 
     characters = [ch for ch in EVERY_CHARACTER if ch not in "\r\n"]
@@ -742,13 +744,13 @@ def test_the_ports_blocks_hold_jiebas_characters_and_foreign_han_alone():
 
 
 @pytest.mark.parametrize("point", [0x4DFF, 0x4E00, 0x9FD5, 0x9FD6, 0x3400, 0x4DBF, 0xF900, 0xFAFF, 0x20000, 0x3FFFF])
-def test_borders_of_the_block_classes(point):
+def test_block_class_limits(point):
     ch = chr(point)
     assert blocks.is_in_block(ch) == (0x4E00 <= point <= 0x9FD5) == bool(jieba.re_han_default.fullmatch(ch))
     assert not (blocks.is_in_block(ch) and blocks.FOREIGN_HAN.search(ch))
 
 
-# Parting texts
+# Safe splits
 
 PARTED = [*MODES, ("full", True), ("char", True), ("space", True)]
 
@@ -756,7 +758,7 @@ PARTED = [*MODES, ("full", True), ("char", True), ("space", True)]
 @pytest.mark.parametrize(("mode", "hmm"), PARTED, ids=[*MODE_NAMES, "full", "char", "space"])
 @given(text=texts, data=st.data())
 @settings(max_examples=150)
-def test_a_text_may_be_parted_where_the_segmentation_allows_it(plain, mode, hmm, text, data):
+def test_safe_splits_keep_tokens(plain, mode, hmm, text, data):
     segment = {"char": list, "space": str.split}.get(mode) or (lambda text: plain.tokens(text, mode, hmm))
     places = [match.start() for match in re.finditer(Segmentation(mode, hmm).safe_split_pattern, text)]
     chosen = sorted(data.draw(st.sets(st.sampled_from(places)))) if places else []
@@ -765,7 +767,7 @@ def test_a_text_may_be_parted_where_the_segmentation_allows_it(plain, mode, hmm,
         assert solid(token for part in some for token in segment(part)) == solid(segment(text))
 
 
-def test_a_text_is_parted_at_many_places():
+def test_safe_splits_are_frequent():
     text = "今天，天气。很好！ 是的\n不\r\n错"
     for mode, least in [("jieba", 6), ("search", 6), ("full", 4), ("space", 3), ("char", 16)]:
         assert len(re.findall(Segmentation(mode).safe_split_pattern, text)) >= least, mode
@@ -775,14 +777,14 @@ def test_a_text_is_parted_at_many_places():
 @pytest.mark.parametrize(("mode", "hmm"), PARTED, ids=[*MODE_NAMES, "full", "char", "space"])
 @given(some=st.lists(texts, min_size=1, max_size=6))
 @settings(max_examples=100)
-def test_many_pieces_give_what_they_give_one_by_one(way, tokenizers, mode, hmm, some):
+def test_batches_give_the_tokens_of_single_pieces(way, tokenizers, mode, hmm, some):
     tokenizer = tokenizers(Segmentation(mode, hmm))._tokens.tokenizer
     one_by_one = [token for text in some for token in lines(tokenizer, [text])]
     assert lines(tokenizer, some) == one_by_one
-    assert [settled(tokenizer, raw) for raw in tokenizer.cut(some)] == [lines(tokenizer, [text]) for text in some]
+    assert [expand_tokens(tokenizer, raw) for raw in tokenizer.cut(some)] == [lines(tokenizer, [text]) for text in some]
 
 
-def test_the_ways_change_over_at_a_length_without_a_seam(plain, port):
+def test_tokens_do_not_depend_on_text_length(plain, port):
     unit = "常在雨，O.K-a在在"
     for extra in -1, 0, 1:
         text = unit * (jieba_port._BY_ARRAYS_FROM // len(unit) + 1)
@@ -794,17 +796,17 @@ def test_the_ways_change_over_at_a_length_without_a_seam(plain, port):
 
 
 @given(texts)
-def test_the_character_mode_gives_characters(text):
+def test_char_mode_splits_characters(text):
     assert cut(load_tokenizer(Segmentation("char"), None), text) == solid(text)
 
 
 @given(texts)
-def test_the_space_mode_gives_what_stands_between_white_space(text):
+def test_space_mode_splits_at_white_space(text):
     assert cut(load_tokenizer(Segmentation("space"), None), text) == text.split()
 
 
 @given(texts, st.sampled_from([r"\w+", r"[a-z]+|\d", r"在.", r"x*", r"(?i)a(b)?"]))
-def test_the_pattern_mode_gives_its_matches(text, pattern):
+def test_regex_mode_returns_matches(text, pattern):
     expected = solid(match.group() for match in re.finditer(pattern, text))
     assert cut(load_tokenizer(Segmentation("regex", pattern=pattern), None), text) == expected
 
@@ -821,7 +823,7 @@ def real_lines(corpora, name, size):
 
 @pytest.mark.full
 @pytest.mark.parametrize("name", CORPORA)
-def test_real_text_is_cut_as_jieba_cuts_it(way, port, plain, corpora, name):
+def test_real_text_gives_jiebas_tokens(way, port, plain, corpora, name):
     some = real_lines(corpora, name, 150_000)
     assert_equal(port["jieba", True], plain, some, "jieba", True)
     assert_equal(port["search", False], plain, some[:1000], "search", False)
@@ -829,7 +831,7 @@ def test_real_text_is_cut_as_jieba_cuts_it(way, port, plain, corpora, name):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", CORPORA)
-def test_all_real_text_is_counted_as_jieba_counts_it(plain, corpora, name):
+def test_all_real_text_gives_jiebas_counts(plain, corpora, name):
     some = real_lines(corpora, name, -1)
     for mode, hmm in MODES:
         counted = count_words(some, Counting(Segmentation(mode, hmm), keeps_punctuation=True))
@@ -840,9 +842,7 @@ def test_all_real_text_is_counted_as_jieba_counts_it(plain, corpora, name):
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(10))
 @pytest.mark.parametrize("name", CORPORA)
-def test_all_real_text_is_counted_as_jieba_counts_it_with_random_user_dictionaries(
-    plain, vocabulary, corpora, name, seed
-):
+def test_all_real_text_gives_jiebas_counts_with_random_user_dictionaries(plain, vocabulary, corpora, name, seed):
     user = random_user_dictionary(vocabulary, seed)
     some = real_lines(corpora, name, -1)
     counted = count_words(some, Counting(Segmentation(dictionary=Dictionary(user=user)), keeps_punctuation=True))
@@ -852,5 +852,5 @@ def test_all_real_text_is_counted_as_jieba_counts_it_with_random_user_dictionari
 
 
 @pytest.mark.slow
-def test_all_of_jiebas_dictionary_glued_in_pairs_is_cut_as_jieba_cuts_it(way, port, plain, vocabulary):
+def test_pairs_of_all_dictionary_words_give_jiebas_tokens(way, port, plain, vocabulary):
     assert_equal(port["jieba", True], plain, list(glued_texts(vocabulary, 7, 100_000)), "jieba", True)

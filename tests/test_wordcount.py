@@ -1,4 +1,4 @@
-"""`kxcli wordcount` as a user has it: equal to the oracle, every option with its effect, the same bytes always."""
+"""`kxcli wordcount` as a command: results, options, and reproducible output."""
 
 import csv
 import gzip
@@ -14,7 +14,7 @@ import pytest
 from conftest import ROOT, SAMPLES
 
 with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # jieba's source has escapes that newer Pythons warn of
+    warnings.simplefilter("ignore")  # jieba's source has escapes that newer Python versions warn about
     import jieba
 
 jieba.setLogLevel(logging.CRITICAL)
@@ -22,7 +22,7 @@ jieba.setLogLevel(logging.CRITICAL)
 
 @pytest.fixture(scope="session")
 def plain(tmp_path_factory):
-    """jieba, with a folder of its own for its cache."""
+    """Return jieba with its own cache folder."""
     tokenizer = jieba.Tokenizer()
     tokenizer.tmp_dir = str(tmp_path_factory.mktemp("jieba"))
     tokenizer.initialize()
@@ -36,7 +36,7 @@ TRICKY = (
 
 
 def oracle(plain, data, *, punct=False):
-    """Count as `wordcount_reference.py` counts, and write the rows as it writes them."""
+    """Count and write rows as `wordcount_reference.py`."""
     counts = Counter()
     for line in io.TextIOWrapper(io.BytesIO(data), encoding="utf-8-sig", newline="\n"):
         for token in plain.lcut(line.rstrip("\r\n")):
@@ -51,7 +51,7 @@ def tsv(rows):
 
 
 def counts(ended):
-    """Return word -> count of an output."""
+    """Return the counts of an output by word."""
     return {row[0]: int(row[1]) for row in (line.split("\t") for line in ended.text.split("\n")[:-1])}
 
 
@@ -65,19 +65,19 @@ TEXTS = ["news.txt", "tech.txt", "traditional.txt", "essays.txt.gz"]
 
 @pytest.mark.parametrize("punct", [False, True], ids=["words", "punct"])
 @pytest.mark.parametrize("name", TEXTS)
-def test_samples_are_counted_as_the_oracle_counts_them(kxcli, plain, name, punct):
+def test_samples_equal_the_oracle(kxcli, plain, name, punct):
     ended = kxcli("wordcount", SAMPLES / name, *["--punct"] * punct)
     assert ended.out == tsv(oracle(plain, sample(name), punct=punct))
     assert ended.err == ""
 
 
-def test_a_sample_in_another_encoding_is_counted_as_the_oracle_counts_it(kxcli, plain):
+def test_other_encodings_equal_the_oracle(kxcli, plain):
     data = sample("letters.gb18030.txt").decode("gb18030").encode()
     given = ("wordcount", SAMPLES / "letters.gb18030.txt", "--encoding")
     assert kxcli(*given, "gb18030").out == kxcli(*given, "auto").out == tsv(oracle(plain, data))
 
 
-def test_a_field_of_records_is_counted_as_the_oracle_counts_its_texts(kxcli, plain):
+def test_record_fields_equal_the_oracle(kxcli, plain):
     texts = [json.loads(line)["text"] for line in sample("reviews.jsonl").decode().splitlines()]
     ended = kxcli("wordcount", SAMPLES / "reviews.jsonl", "--field", "text")
     assert ended.out == tsv(oracle(plain, "\n".join(texts).encode()))
@@ -85,13 +85,13 @@ def test_a_field_of_records_is_counted_as_the_oracle_counts_its_texts(kxcli, pla
 
 @pytest.mark.parametrize("punct", [False, True], ids=["words", "punct"])
 @pytest.mark.parametrize("engine", ["fast", "jieba"])
-def test_a_tricky_text_is_counted_as_the_oracle_counts_it(kxcli, plain, engine, punct):
+def test_tricky_text_equals_the_oracle(kxcli, plain, engine, punct):
     expected = tsv(oracle(plain, TRICKY, punct=punct))
     assert kxcli("wordcount", "--engine", engine, *["--punct"] * punct, stdin=TRICKY).out == expected
 
 
 @pytest.mark.full
-def test_a_big_text_is_counted_as_the_oracle_counts_it(kxcli, plain):
+def test_large_text_equals_the_oracle(kxcli, plain):
     data = b"\n".join([sample("news.txt"), TRICKY, sample("tech.txt")] * 8)
     (kxcli.folder / "big.txt").write_bytes(data)
     for options in [], ["--punct"]:
@@ -100,7 +100,7 @@ def test_a_big_text_is_counted_as_the_oracle_counts_it(kxcli, plain):
             assert kxcli("wordcount", "big.txt", "-j", jobs, *options).out == expected
 
 
-# Every option does something
+# Options
 
 REVIEWS = (
     '{"text": "今天很好", "label": "好评"}\n{"text": "今天不好，今天下雨", "label": "差评"}\n'
@@ -173,7 +173,7 @@ def test_an_option_has_its_effect(kxcli, name):
         assert kxcli("wordcount", stdin=text).text != expected, "the option does nothing here"
 
 
-def test_groups_come_in_the_order_of_code_points(kxcli):
+def test_groups_are_sorted_by_code_points(kxcli):
     ended = kxcli("wordcount", "--by", "label", "--input-format", "jsonl", stdin=REVIEWS)
     groups = [row[0] for row in ended.rows]
     assert groups == sorted(groups) and set(groups) == {"好评", "差评"}
@@ -192,7 +192,7 @@ def test_both_engines_write_the_same_bytes(kxcli, options):
 
 
 @pytest.mark.full
-def test_a_dictionary_that_the_port_cannot_follow_takes_jieba_and_says_so(kxcli):
+def test_ambiguous_dictionary_falls_back_to_jieba_with_a_note(kxcli):
     (kxcli.folder / "user.txt").write_text("AB 1\nA 100000000\nB 100000000\n", encoding="utf-8")
     given = ("wordcount", "--userdict", "user.txt")
     fast, slow = kxcli(*given, stdin="今天AB在"), kxcli(*given, "--engine", "jieba", stdin="今天AB在")
@@ -203,7 +203,7 @@ def test_a_dictionary_that_the_port_cannot_follow_takes_jieba_and_says_so(kxcli)
 
 
 @pytest.mark.parametrize("engine", ["fast", "jieba"])
-def test_user_dictionary_lines_that_jieba_misreads_are_told_with_their_place(kxcli, engine):
+def test_misread_userdict_lines_are_reported_with_position(kxcli, engine):
     lines = "云计算\t5\n好 5\n机器 学习 5\n奥黛丽·赫本\n㐀㐁 5\n"
     (kxcli.folder / "user.txt").write_text(lines, encoding="utf-8")
     ended = kxcli("wordcount", "--userdict", "user.txt", "--engine", engine, stdin="今天")
@@ -226,20 +226,20 @@ def test_user_dictionary_lines_that_jieba_misreads_are_told_with_their_place(kxc
         ("--userdict", f"今天 {10**20}\n", 1),
     ],
 )
-def test_a_dictionary_that_jieba_could_not_load_is_an_error_with_its_place(kxcli, option, text, line):
+def test_invalid_dictionary_is_an_error_with_position(kxcli, option, text, line):
     (kxcli.folder / "words.txt").write_text(text, encoding="utf-8")
     assert f"kxcli: error: words.txt:{line}: " in kxcli("wordcount", option, "words.txt", stdin="今天", code=1).err
 
 
 @pytest.mark.parametrize("option", ["--dict", "--userdict", "--stopwords"])
-def test_a_list_that_is_missing_or_no_utf_8_is_an_error_that_names_it(kxcli, option):
+def test_missing_or_undecodable_word_list_is_an_error(kxcli, option):
     assert "kxcli: error: none.txt: " in kxcli("wordcount", option, "none.txt", stdin="今天", code=1).err
     (kxcli.folder / "words.txt").write_bytes("今天 5\n".encode() + "天气 5\n".encode("gb18030"))
     assert "kxcli: error: words.txt:2: " in kxcli("wordcount", option, "words.txt", stdin="今天", code=1).err
 
 
 @pytest.mark.full
-def test_the_userdict_output_is_a_user_dictionary(kxcli):
+def test_userdict_output_is_a_user_dictionary(kxcli):
     written = kxcli(
         "wordcount", "-f", "userdict", "--punct", "-t", "space", "-o", "own.txt", stdin="喵星人 node.js 㐀㐁 喵星人 a·b"
     )
@@ -251,7 +251,7 @@ def test_the_userdict_output_is_a_user_dictionary(kxcli):
 
 
 @pytest.mark.full
-def test_the_userdict_output_of_a_real_text_is_taken_without_a_warning(kxcli):
+def test_userdict_output_of_real_text_loads_without_warning(kxcli):
     kxcli("wordcount", SAMPLES / "tech.txt", "-f", "userdict", "-q", "-o", "own.txt")
     assert kxcli("wordcount", "--userdict", "own.txt", stdin=sample("tech.txt")).err == ""
 
@@ -273,14 +273,14 @@ ODD = "".join(json.dumps({"text": word}) + "\n" for word in ODD_WORDS)
 AS_ONE = ["--input-format", "jsonl", "-t", "regex", "--pattern", r"(?s).+"]
 
 
-def test_tabs_and_line_ends_within_words_are_escaped_in_tsv(kxcli):
+def test_tsv_escapes_tabs_and_line_ends(kxcli):
     ended = kxcli("wordcount", *AS_ONE, stdin=ODD)
-    # A tab and a backslash with a t are two words that look alike, so the rows are compared as they are.
+    # A tab and a backslash with a t look alike in TSV, so raw rows are compared.
     escaped = [word.replace("\t", "\\t").replace("\n", "\\n").replace("\r", "\\r") for word in sorted(ODD_WORDS)]
     assert ended.out == "".join(f"{word}\t1\n" for word in escaped).encode()
 
 
-def test_odd_words_outlive_jsonl_and_csv(kxcli):
+def test_odd_words_survive_jsonl_and_csv(kxcli):
     found = [json.loads(line) for line in kxcli("wordcount", *AS_ONE, "-f", "jsonl", stdin=ODD).text.split("\n")[:-1]]
     assert found == [{"word": word, "count": 1} for word in sorted(ODD_WORDS)]
     text = kxcli("wordcount", *AS_ONE, "-f", "csv", stdin=ODD).text
@@ -304,7 +304,7 @@ def parts_of(folder, data):
 @pytest.mark.parametrize(
     "options", [[], ["--punct"], ["--df"], ["--ngram", "1-2"]], ids=lambda given: given[0] if given else "-"
 )
-def test_merged_counts_of_parts_are_those_of_the_whole(kxcli, options, form):
+def test_merge_of_parts_equals_whole(kxcli, options, form):
     parts_of(kxcli.folder, sample("news.txt"))
     given = ["wordcount", *options, "-f", form, *["--header"] * (form == "tsv")]
     names = [f"{number}.{form}" for number in range(3)]
@@ -317,7 +317,7 @@ def test_merged_counts_of_parts_are_those_of_the_whole(kxcli, options, form):
 
 
 @pytest.mark.parametrize("form", ["tsv", "csv", "jsonl"])
-def test_merged_groups_are_those_of_the_whole(kxcli, form):
+def test_merge_of_groups_equals_whole(kxcli, form):
     parts_of(kxcli.folder, sample("reviews.jsonl"))
     header = ["--header"] * (form == "tsv")
     given = ["wordcount", "--by", "label", "--df", "--input-format", "jsonl", "-f", form, *header]
@@ -327,7 +327,7 @@ def test_merged_groups_are_those_of_the_whole(kxcli, form):
     assert merged.out == kxcli(*given, "part0", "part1", "part2").out
 
 
-def test_counts_are_merged_from_a_pipe_and_in_any_form(kxcli):
+def test_merge_reads_stdin_and_all_formats(kxcli):
     kxcli("wordcount", "-t", "space", "-o", "a.tsv", stdin="甲 乙")
     kxcli("wordcount", "-t", "space", "-f", "csv", "-o", "b.csv", stdin="甲 丙")
     kxcli("wordcount", "-t", "space", "-f", "jsonl", "-o", "c.jsonl", stdin="甲 count")
@@ -339,14 +339,14 @@ def test_counts_are_merged_from_a_pipe_and_in_any_form(kxcli):
 
 @pytest.mark.parametrize("form", ["tsv", "csv", "jsonl"])
 @pytest.mark.parametrize("word", ["{", "{}", '{"a":1}', "count", "word", "5", '"', ",", "a,b", "\\t", "#"])
-def test_any_word_may_be_the_first_of_a_merged_list(kxcli, word, form):
+def test_merge_accepts_header_names_as_words(kxcli, word, form):
     written = kxcli("wordcount", "-t", "space", "--punct", "-f", form, stdin=f"{word} ~")
     assert kxcli("wordcount", "--merge", "-f", form, stdin=written.out).out == written.out
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl"])
 @pytest.mark.parametrize("word", [*ODD_WORDS, "甲\r\n乙", "\ufeff甲"], ids=ascii)
-def test_odd_words_are_merged_as_they_were_counted(kxcli, word, form):
+def test_merge_keeps_odd_words(kxcli, word, form):
     written = kxcli("wordcount", *AS_ONE, "-f", form, stdin=json.dumps({"text": word}) * 1)
     merged = kxcli("wordcount", "--merge", "-f", form, stdin=written.out)
     assert merged.out == written.out
@@ -354,21 +354,21 @@ def test_odd_words_are_merged_as_they_were_counted(kxcli, word, form):
 
 
 @pytest.mark.parametrize("options", [["--top", "2"], ["--min-count", "2"]], ids=" ".join)
-def test_cut_lists_are_merged_with_a_warning(kxcli, options):
+def test_merge_warns_about_cut_lists(kxcli, options):
     kxcli("wordcount", "-t", "space", *options, "-o", "cut.tsv", stdin=WORDS)
     ended = kxcli("wordcount", "--merge", "cut.tsv", "cut.tsv")
     assert ended.text == "乙\t6\n甲\t6\n"
     assert "kxcli: warning: cut.tsv: " in ended.err and "--min-count" in ended.err
 
 
-def test_merged_counts_are_ranked_as_options_say(kxcli):
+def test_merge_ranks_rows(kxcli):
     kxcli("wordcount", "-t", "space", "-o", "a.tsv", stdin=WORDS)
     assert kxcli("wordcount", "--merge", "a.tsv", "a.tsv", "--top", "1").text == "乙\t6\n"
     assert kxcli("wordcount", "--merge", "a.tsv", "--min-count", "2", "--sort", "word").text == "乙\t3\n甲\t3\n"
     assert kxcli("wordcount", "--merge", "a.tsv", "-f", "userdict", "--top", "1").text == "乙 3\n"
 
 
-def test_nothing_merged_is_nothing(kxcli):
+def test_merge_of_no_rows_is_empty(kxcli):
     assert kxcli("wordcount", "--merge").out == b""
     assert kxcli("wordcount", "--merge", "-f", "csv").text == "word,count\n"
 
@@ -389,7 +389,7 @@ def test_nothing_merged_is_nothing(kxcli):
         (["word\tcount\n甲\t1\n\n"], "0.tsv:3: "),
     ],
 )
-def test_what_cannot_be_added_up_is_an_error_with_its_place(kxcli, files, place):
+def test_merge_rejects_other_rows_with_position(kxcli, files, place):
     for number, text in enumerate(files):
         (kxcli.folder / f"{number}.tsv").write_text(text, encoding="utf-8")
     ended = kxcli("wordcount", "--merge", *(f"{n}.tsv" for n in range(len(files))), code=1)
@@ -397,7 +397,7 @@ def test_what_cannot_be_added_up_is_an_error_with_its_place(kxcli, files, place)
     assert ended.out == b""
 
 
-def test_counts_with_rates_are_refused_with_advice(kxcli):
+def test_merge_rejects_rates(kxcli):
     for form in "csv", "jsonl":
         kxcli("wordcount", "--per-million", "-f", form, "-o", "rates", stdin="今天")
         assert "--per-million" in kxcli("wordcount", "--merge", "rates", code=1).err
@@ -437,7 +437,7 @@ def test_an_unknown_command_is_a_usage_error(kxcli):
     assert "no-such" in kxcli("no-such", code=2).err
 
 
-# The same bytes
+# Reproducible output
 
 
 @pytest.mark.parametrize(
@@ -451,7 +451,7 @@ def test_an_unknown_command_is_a_usage_error(kxcli):
     ids=["default", "search", "ngrams", "groups"],
 )
 @pytest.mark.full
-def test_the_output_never_depends_on_workers_shards_locale_or_hashes(kxcli, options):
+def test_output_does_not_depend_on_workers_shards_locale_or_hash_seed(kxcli, options):
     by = "--by" in options
     data = sample("reviews.jsonl") * 3 if by else (sample("news.txt") + TRICKY + b"\n" + sample("tech.txt")) * 2
     (kxcli.folder / "text").write_bytes(data)
@@ -473,19 +473,19 @@ def test_the_output_never_depends_on_workers_shards_locale_or_hashes(kxcli, opti
         assert kxcli("wordcount", *options, stdin=file.read()).out == first
 
 
-def test_a_text_in_many_files_is_counted_as_in_one(kxcli):
+def test_many_files_equal_one_file(kxcli):
     parts_of(kxcli.folder, sample("tech.txt"))
     whole = kxcli("wordcount", SAMPLES / "tech.txt", "--df").out
     assert kxcli("wordcount", "part2", "part0", "part1", "--df").out == whole
 
 
-def test_a_file_named_twice_is_counted_twice(kxcli):
+def test_repeated_file_is_counted_twice(kxcli):
     (kxcli.folder / "a.txt").write_text("今天有风", encoding="utf-8")
     assert counts(kxcli("wordcount", "a.txt", "a.txt")) == {"今天": 2, "有风": 2}
 
 
 @pytest.mark.parametrize("text", ["", "\n", "\r\n", "\ufeff", " \n\t\n", "，。\n"], ids=ascii)
-def test_a_text_without_words_gives_no_rows(kxcli, text):
+def test_text_without_words_has_no_rows(kxcli, text):
     assert kxcli("wordcount", stdin=text).out == b""
     assert kxcli("wordcount", "-f", "csv", "--df", "--per-million", stdin=text).text == "word,count,df,per_million\n"
 
@@ -494,7 +494,7 @@ def test_a_text_without_words_gives_no_rows(kxcli, text):
 
 
 def imported(*arguments):
-    """Return the modules that a run of the program has imported at its end, beyond those that Python starts with."""
+    """Return the modules that a run imports in addition to those of Python's start."""
     script = (
         "import sys, runpy\n"
         "before = set(sys.modules)\n"
@@ -511,14 +511,14 @@ def imported(*arguments):
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["wordcount", "--help"]], ids=" ".join)
-def test_help_imports_click_and_the_standard_library_alone(arguments):
+def test_help_imports_only_click_and_stdlib(arguments):
     modules = imported(*arguments)
     assert {"click", "kxcli.cli"} <= modules
     beyond = {name.partition(".")[0] for name in modules} - set(sys.stdlib_module_names) - {"click", "kxcli"}
     assert beyond == set()
 
 
-def test_help_is_there_without_a_command_and_for_each(kxcli):
+def test_help_works_without_and_with_command(kxcli):
     overview = kxcli("--help").text
     assert "wordcount" in overview
     assert kxcli("-h").text == overview
@@ -526,7 +526,7 @@ def test_help_is_there_without_a_command_and_for_each(kxcli):
     assert kxcli("--version").text.startswith("kxcli")
 
 
-def test_every_option_has_help_and_the_command_tells_its_use():
+def test_every_option_has_help_and_each_command_has_examples():
     import click
 
     from kxcli.commands.wordcount import command
