@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Literal
 
-Format = Literal["tsv", "csv", "jsonl", "userdict"]
+RowFormat = Literal["tsv", "csv", "jsonl", "userdict"]
 
 
 def format_shortest(number: float) -> str:
@@ -28,7 +28,7 @@ _LINES = 10_000  # rows of one block of bytes
 
 
 def encode_rows(
-    rows: Iterable[Sequence[Cell]], columns: Sequence[str], row_format: Format, *, header: bool
+    rows: Iterable[Sequence[Cell]], columns: Sequence[str], row_format: RowFormat, *, header: bool
 ) -> Iterator[bytes]:
     r"""Yield blocks of UTF-8 lines.
 
@@ -90,7 +90,7 @@ def _userdict(rows: Sequence[Sequence[Cell]], columns: Sequence[str]) -> bytes:
     return ("\n".join([" ".join(map(str, row)) for row in rows]) + "\n").encode("utf-8")
 
 
-_WRITERS: dict[Format, Callable[[Sequence[Sequence[Cell]], Sequence[str]], bytes]] = {
+_WRITERS: dict[RowFormat, Callable[[Sequence[Sequence[Cell]], Sequence[str]], bytes]] = {
     "tsv": _tsv,
     "csv": _csv,
     "jsonl": _jsonl,

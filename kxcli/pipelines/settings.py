@@ -1,10 +1,11 @@
 """The options of a run as frozen values."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from kxcli.corpus.diagnostics import OnError
+    from kxcli.output.rows import RowFormat
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class OutputSettings:
     """The outputs and their format."""
 
     output: str | None  # None: stdout
-    format: Any
+    format: "RowFormat"
     header: bool | None  # None: the default of the format
     output_dir: str | None = None
     errors: str | None = None

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal
 
 import numpy as np
 
@@ -23,7 +22,7 @@ from kxcli.mining.linking.scoring import (
 from kxcli.mining.text.folding import fold
 from kxcli.output import rows as output_rows
 from kxcli.output import sink
-from kxcli.output.rows import Cell
+from kxcli.output.rows import Cell, RowFormat
 from kxcli.report import Report
 
 Link = Callable[[Sequence[str]], Sequence[Sequence[Mention]]]
@@ -138,9 +137,7 @@ def evaluate_file(
     return tally
 
 
-def encode_evaluation(
-    tally: EvaluationTally, row_format: Literal["tsv", "jsonl"], *, header: bool = True
-) -> Iterator[bytes]:
+def encode_evaluation(tally: EvaluationTally, row_format: RowFormat, *, header: bool = True) -> Iterator[bytes]:
     """Yield blocks of rows: one for all mentions, then one for each type.
 
     Types with most gold mentions come first.

@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from itertools import chain, pairwise
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from kxcli.arrays.ragged import starts_of
 from kxcli.mining.linking.job import LinkJob, LinkRecord, RenderedLinks
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
 from kxcli.mining.linking.linker import NIL, LinkedMentions, Linking
-from kxcli.output.rows import escape_tsv
+from kxcli.output.rows import RowFormat, escape_tsv
 
 COLUMNS = ("text_id", "offset", "mention", "kb_id", "subject", "score")
 RANK = "rank"
@@ -32,7 +32,7 @@ _CACHE_SIZE = 1 << 13  # encoded values of each kind
 _quote = json.JSONEncoder(ensure_ascii=False).encode
 
 
-def make_link_job(linking: Linking, row_format: Literal["jsonl", "tsv"], n_candidates: int) -> LinkJob:
+def make_link_job(linking: Linking, row_format: RowFormat, n_candidates: int) -> LinkJob:
     """Return the job that links texts and writes lines.
 
     Args:

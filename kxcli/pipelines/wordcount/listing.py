@@ -21,7 +21,7 @@ class Listing:
 
     ranking: Ranking
     columns: tuple[str, ...]
-    form: rows.Format
+    form: rows.RowFormat
     header: bool
 
     def blocks(
