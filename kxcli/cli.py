@@ -14,7 +14,7 @@ from types import FrameType
 import click
 
 from kxcli import __version__
-from kxcli.errors import InterruptedBySignal, KxcliError, reason
+from kxcli.errors import InterruptedBySignal, KxcliError, format_reason
 from kxcli.output.descriptors import complete_streams
 from kxcli.report import Report
 from kxcli.signals import ENDING
@@ -107,7 +107,7 @@ def _run_and_report(arguments: list[str]) -> int:
         has_file = isinstance(error.filename, (str, os.PathLike))
         if has_file and error.errno in (errno.EPIPE, errno.ESHUTDOWN):  # the reader of the output ended
             return 0
-        report.error(f"{os.fspath(error.filename)}: {reason(error)}" if has_file else reason(error))
+        report.error(f"{os.fspath(error.filename)}: {format_reason(error)}" if has_file else format_reason(error))
         report.traceback(error)
         return 1
     except Exception as error:  # noqa: BLE001 -- a bug, reported without a traceback unless verbose

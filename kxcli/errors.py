@@ -78,10 +78,10 @@ class MissingExtraError(KxcliError):
 
     def __str__(self) -> str:
         what, extra = self.args
-        return f"{what} needs an extra library; install it with: pip install {requirements(extra)}"
+        return f"{what} needs an extra library; install it with: pip install {list_requirements(extra)}"
 
 
-def requirements(extra: str) -> str:
+def list_requirements(extra: str) -> str:
     """Return the arguments of `pip install` for an extra."""
     from importlib.metadata import PackageNotFoundError, requires
 
@@ -109,7 +109,7 @@ class WorkerDiedError(KxcliError):
         super().__init__(task, exit_code)
 
     @property
-    def what_happened(self) -> str:
+    def summary(self) -> str:
         """The first half of the message."""
         task, code = self.args
         if code is None:
@@ -128,8 +128,8 @@ class WorkerDiedError(KxcliError):
     def __str__(self) -> str:
         if self.is_bus_error:
             what = "a file that it had mapped into memory was truncated, or its disk failed"
-            return f"{self.what_happened}: {what}; leave TMPDIR and the folders of --checkpoint and --kb-cache alone"
-        return f"{self.what_happened}; if memory ran out, use less (--memory, -j), or a machine with more"
+            return f"{self.summary}: {what}; leave TMPDIR and the folders of --checkpoint and --kb-cache alone"
+        return f"{self.summary}; if memory ran out, use less (--memory, -j), or a machine with more"
 
 
 class ClusterError(KxcliError):
@@ -150,6 +150,6 @@ class InterruptedBySignal(BaseException):
         self.exit_code = 128 + number
 
 
-def reason(error: OSError) -> str:
+def format_reason(error: OSError) -> str:
     """Return the description of an error, such as "No such file or directory"."""
     return error.strerror or str(error)

@@ -185,7 +185,7 @@ class OneOfField:
 def parse(data: bytes | memoryview, declared: Field, name: str = "the header") -> Any:
     """Return the value of JSON in UTF-8; `SchemaError` if it is not as declared."""
     try:
-        value = json.loads(bytes(data).decode("utf-8", "surrogatepass"), object_pairs_hook=_object)
+        value = json.loads(bytes(data).decode("utf-8", "surrogatepass"), object_pairs_hook=_build_object)
     except SchemaError:
         raise
     except (ValueError, RecursionError) as error:
@@ -194,7 +194,7 @@ def parse(data: bytes | memoryview, declared: Field, name: str = "the header") -
     return value
 
 
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _build_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     made = dict(pairs)
     if len(made) != len(pairs):
         raise SchemaError("the header has a key twice")
@@ -246,10 +246,10 @@ class ArrayField:
         if len(shape) != len(self.shape):
             raise SchemaError(f"{name} has {len(shape)} axes, not {len(self.shape)}")
         for declared, own in zip(self.shape, shape, strict=True):
-            expected = declared if isinstance(declared, int) else _size(declared, sizes)
+            expected = declared if isinstance(declared, int) else _get_size(declared, sizes)
             if expected is None and isinstance(declared, str):
-                sizes[_plain(declared)] = own - _more(declared)
-                expected = own if own >= _more(declared) else _more(declared)
+                sizes[_get_base(declared)] = own - _get_addend(declared)
+                expected = own if own >= _get_addend(declared) else _get_addend(declared)
             if own != expected:
                 raise SchemaError(f"{name} has {own:,} values on an axis, not {expected:,}")
 
@@ -306,21 +306,21 @@ def check_values(arrays: Mapping[str, Any], declared: Mapping[str, ArrayField], 
             one.check_values(arrays[name], arrays, sizes, name)
 
 
-def _plain(size: str) -> str:
+def _get_base(size: str) -> str:
     return size.partition("+")[0]
 
 
-def _more(size: str) -> int:
+def _get_addend(size: str) -> int:
     return int(size.partition("+")[2] or 0)
 
 
-def _size(size: str, sizes: Mapping[str, int]) -> int | None:
-    known = sizes.get(_plain(size))
-    return None if known is None else known + _more(size)
+def _get_size(size: str, sizes: Mapping[str, int]) -> int | None:
+    known = sizes.get(_get_base(size))
+    return None if known is None else known + _get_addend(size)
 
 
 def _look_up_size(size: str, sizes: Mapping[str, int]) -> int:
-    known = _size(size, sizes)
+    known = _get_size(size, sizes)
     assert known is not None, f"no array defines the size {size}"
     return known
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from conftest import SAMPLES, all_pairs, members, wait_until
 
-from kxcli.errors import requirements
+from kxcli.errors import list_requirements
 
 zstd = pytest.importorskip("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
 
@@ -719,7 +719,7 @@ def test_missing_zstd_library_reports_the_pip_command(kxcli, workers, old, small
     for arguments, stdin in (("a.zst",), b""), ((), zstd.compress(b"x\n")):
         err = kxcli(*SPACE, "-j", workers, *small, "-o", old, *arguments, stdin=stdin, code=1).err
         assert err.startswith("kxcli: error: ") and err.count("\n") == 1
-        assert f"pip install {requirements('zstd')}\n" in err
+        assert f"pip install {list_requirements('zstd')}\n" in err
 
 
 def raw_controls(text):

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kxcli.cli import main
-from kxcli.errors import InputError, requirements
+from kxcli.errors import InputError, list_requirements
 from kxcli.output.rows import RoundTripFloat, encode_rows, format_shortest
 from kxcli.report import Report
 from kxcli.wording import escape, format_count, format_traceback
@@ -167,7 +167,9 @@ def test_hsic_writes_the_given_bandwidth(folder, capsys, form, sigma):
 def test_requirements_of_an_extra(extra):
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     names = [re.split(r"[^\w.-]", one)[0].replace(".", "-") for one in project["optional-dependencies"][extra]]
-    found = [re.split(r"[^\w.-]", one)[0].replace(".", "-") for one in requirements(extra).replace("'", "").split()]
+    found = [
+        re.split(r"[^\w.-]", one)[0].replace(".", "-") for one in list_requirements(extra).replace("'", "").split()
+    ]
     assert sorted(found) == sorted(names)
 
 
@@ -178,7 +180,7 @@ def test_requirements_without_metadata_name_the_checkout(monkeypatch):
         raise importlib.metadata.PackageNotFoundError(name)
 
     monkeypatch.setattr(importlib.metadata, "requires", fail)
-    assert requirements("zstd") == "'.[zstd]' in the checkout of kxcli"
+    assert list_requirements("zstd") == "'.[zstd]' in the checkout of kxcli"
 
 
 def test_no_text_names_an_unpublished_distribution():

@@ -27,7 +27,7 @@ from kxcli.corpus.remote.readers import INITIAL_FETCH, RANGE_OVERLAP
 from kxcli.corpus.shards import TaskPlanner, TaskReader
 from kxcli.corpus.sources import Source
 from kxcli.corpus.walking import FileFilter, SkippedFiles
-from kxcli.errors import InputError, UsageError, requirements
+from kxcli.errors import InputError, UsageError, list_requirements
 from kxcli.urls import display_name
 
 WORDS = ("wordcount", "-t", "space")
@@ -949,7 +949,7 @@ def test_streams_have_no_stamp(tmp_path, web):
 def test_missing_extra_is_named(kxcli, library, url):
     ended = run_with_script(kxcli, f"sys.modules['{library}'] = None", *WORDS, url, code=1)
     what = f"reading {url.partition('//')[0]}// needs an extra library"
-    assert ended.stderr == f"kxcli: error: {what}; install it with: pip install {requirements('remote')}\n"
+    assert ended.stderr == f"kxcli: error: {what}; install it with: pip install {list_requirements('remote')}\n"
 
 
 def test_missing_library_of_a_store_is_named(kxcli):

@@ -64,10 +64,10 @@ def command(ctx: click.Context, /, **options: Any) -> None:
         elif is_evaluation:
             _evaluate(session, options, arrays)
         else:
-            _link(session, options, arrays)
+            _link_texts(session, options, arrays)
 
 
-def _linking(options: dict[str, Any]) -> "Linking":
+def _build_linking(options: dict[str, Any]) -> "Linking":
     from kxcli.mining.linking.linker import Linking
 
     return Linking(options["overlap"], options["nil"], options["nil_threshold"])
@@ -79,7 +79,7 @@ def _evaluate(session: Session, options: dict[str, Any], arrays: Any) -> None:
 
     model = model_files.load_resources(arrays, options["model"]).load_model()
     tally = evaluation.evaluate_file(
-        Linker.from_model(model, _linking(options)).link,
+        Linker.from_model(model, _build_linking(options)).link,
         options["evaluate"],
         evaluation.EntryLookup.from_base(model.lexicon.base),
         on_error=session.source.on_error,
@@ -90,12 +90,12 @@ def _evaluate(session: Session, options: dict[str, Any], arrays: Any) -> None:
     session.write(evaluation.encode_evaluation(tally, session.sink.format, header=has_header))
 
 
-def _link(session: Session, options: dict[str, Any], arrays: Any) -> None:
+def _link_texts(session: Session, options: dict[str, Any], arrays: Any) -> None:
     from kxcli.pipelines import corpus_run, engines
     from kxcli.pipelines.linking import model_files, render_links
 
     source = session.source
-    job = render_links.make_link_job(_linking(options), session.sink.format, options["candidates"])
+    job = render_links.make_link_job(_build_linking(options), session.sink.format, options["candidates"])
     columns = render_links.COLUMNS + ((render_links.RANK,) if options["candidates"] else ())
     head = "\t".join(columns) + "\n" if session.sink.header else ""
     resources = model_files.load_resources(arrays, options["model"])

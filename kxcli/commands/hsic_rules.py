@@ -14,7 +14,7 @@ def compares_texts(kernel: str | None) -> bool:
     return kernel is not None and (kernel == "bow" or kernel.startswith("ngram:"))
 
 
-def _kernels(values: Values) -> set[str | None]:
+def _get_kernels(values: Values) -> set[str | None]:
     return {values["kernel_x"], values["kernel_y"]}
 
 
@@ -44,13 +44,13 @@ _TEST = Condition("a test", lambda values: values["test"] != "none")
 _NO_TEST = has_value("test", "none")
 _GAMMA = has_value("test", "gamma")
 _NO_DRAWS = has_value("test", "eigen", "gamma", "none")
-_BOW = Condition("--kernel-x or --kernel-y bow", lambda values: "bow" in _kernels(values))
-_LINEAR = Condition("the kernel linear", lambda values: "linear" in _kernels(values))
-_TEXTS = Condition("the kernel bow or ngram:N", lambda values: any(map(compares_texts, _kernels(values))))
+_BOW = Condition("--kernel-x or --kernel-y bow", lambda values: "bow" in _get_kernels(values))
+_LINEAR = Condition("the kernel linear", lambda values: "linear" in _get_kernels(values))
+_TEXTS = Condition("the kernel bow or ngram:N", lambda values: any(map(compares_texts, _get_kernels(values))))
 _NORMALIZED = Condition(
     "--cosine for the kernels bow and ngram:N", lambda values: values["cosine"] or not _TEXTS.is_met(values)
 )
-_BANDWIDTH = Condition("the kernel gaussian or laplace", lambda values: any(map(_has_bandwidth, _kernels(values))))
+_BANDWIDTH = Condition("the kernel gaussian or laplace", lambda values: any(map(_has_bandwidth, _get_kernels(values))))
 _BANDWIDTH_X = Condition("--kernel-x gaussian or laplace", lambda values: _has_bandwidth(values["kernel_x"]))
 _BANDWIDTH_Y = Condition("--kernel-y gaussian or laplace", lambda values: _has_bandwidth(values["kernel_y"]))
 _STDIN = Condition("an input from stdin", lambda values: "-" in ((*values["inputs"], *values["files_from"]) or ("-",)))

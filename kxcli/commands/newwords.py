@@ -62,7 +62,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
             report.note(f"only {format_count(len(words), 'words')} found (--top {top})")
         words = words[:top]
         columns = _COLUMNS[:2] if row_format == "userdict" else _COLUMNS
-        session.write_rows(_numbers(words) if row_format == "jsonl" else _texts(words, len(columns)), columns)
+        session.write_rows(_round_rows(words) if row_format == "jsonl" else _format_rows(words, len(columns)), columns)
 
 
 def _find_words(session: Session, discovery: "Discovery", unique_lines: bool) -> "list[Word]":
@@ -117,11 +117,11 @@ def _select_findable(words: "list[Word]", session: Session) -> "list[Word]":
     return [word for word in words if is_in_block(word.word) and not word.word.isascii()]
 
 
-def _texts(words: "Iterable[Word]", n_columns: int) -> Iterator[tuple[str | int, ...]]:
+def _format_rows(words: "Iterable[Word]", n_columns: int) -> Iterator[tuple[str | int, ...]]:
     for word, count, pmi, left, right in words:
         yield (word, count, "" if pmi is None else f"{pmi:.4f}", f"{left:.4f}", f"{right:.4f}")[:n_columns]
 
 
-def _numbers(words: "Iterable[Word]") -> Iterator[tuple[str | int | float | None, ...]]:
+def _round_rows(words: "Iterable[Word]") -> Iterator[tuple[str | int | float | None, ...]]:
     for word, count, pmi, left, right in words:
         yield word, count, None if pmi is None else round(pmi, 4), round(left, 4), round(right, 4)

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import click
 
-from kxcli.commands.option_rules import flag
+from kxcli.commands.option_rules import get_flag
 from kxcli.commands.option_types import PathType
 from kxcli.errors import UsageError
 from kxcli.output.conflicts import is_same_output, refuse_overwriting
@@ -28,7 +28,7 @@ def check_output_names(ctx: click.Context) -> None:
         read.append("-")
     formats = params["format"].type
     for name in written:
-        option = "-o" if name == "output" else flag(params[name])
+        option = "-o" if name == "output" else get_flag(params[name])
         own_format = getattr(params[name].type, "file_format", None)
         offered = formats.choices if own_format is None and isinstance(formats, click.Choice) else ()
         _check_suffix(option, ctx.params[name], own_format or ctx.params["format"], offered)

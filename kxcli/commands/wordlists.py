@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from kxcli.corpus.compression import HEAD_BYTES, detect_compression, reject_archive
-from kxcli.errors import InputError, reason
+from kxcli.errors import InputError, format_reason
 from kxcli.report import Report
 from kxcli.wording import MAX_EXAMPLES
 
@@ -29,7 +29,7 @@ def iter_lines(path: str) -> Iterator[str]:
                     raise InputError(path, f"a line of {_MAX_LINE_BYTES >> 10} KiB or more", _HINT, number)
                 yield data.decode("utf-8").removesuffix("\n").lstrip("\ufeff")
     except OSError as error:
-        raise InputError(path, reason(error), "check the name and the permissions") from None
+        raise InputError(path, format_reason(error), "check the name and the permissions") from None
     except UnicodeDecodeError as error:
         byte = error.object[error.start]
         raise InputError(path, f"byte 0x{byte:02x} is not valid utf-8", "save it as UTF-8", number) from None

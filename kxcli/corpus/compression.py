@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import BinaryIO, Protocol, cast
 
 from kxcli.corpus.lines import RawReader, Readable
-from kxcli.errors import InputError, MissingExtraError, reason
+from kxcli.errors import InputError, MissingExtraError, format_reason
 
 _MAGIC = {
     "gz": re.compile(rb"\x1f\x8b"),
@@ -110,7 +110,7 @@ class Stream:
             what = "the compressed data ends too early"
         except (OSError, zlib.error, ValueError) as error:
             if isinstance(error, OSError) and error.errno is not None:
-                raise InputError(self._path, reason(error), "check the file and the disk") from None
+                raise InputError(self._path, format_reason(error), "check the file and the disk") from None
             what = f"the compressed data is damaged ({error})"
         except Exception as error:
             # lzma.LZMAError and ZstdError derive from Exception only, and their modules are imported on demand.

@@ -9,7 +9,7 @@ from kxcli.corpus.remote import check_listed, resolve_url
 from kxcli.corpus.remote.base import with_retries
 from kxcli.corpus.sources import STDIN, Source, WaitingInput, file_status, find_local, open_stdin
 from kxcli.corpus.walking import FileFilter, SkippedFiles, remote_source, walk_folder, walk_url
-from kxcli.errors import InputError, UsageError, reason
+from kxcli.errors import InputError, UsageError, format_reason
 from kxcli.urls import display_name, is_url
 
 MAX_LIST_BYTES = 64 << 20  # of a remote list: about a million names, which are all resolved before a run begins
@@ -86,7 +86,7 @@ def _iter_list(path: str, null: bool) -> Iterator[str]:
     try:
         data = WaitingInput().readall() if path == "-" else _read_list(path)
     except OSError as error:
-        raise InputError(path, reason(error), "check the path and its permissions") from None
+        raise InputError(path, format_reason(error), "check the path and its permissions") from None
     for number, line in enumerate(data.split(b"\0" if null else b"\n"), 1):
         if b"\0" in line:
             what, hint = "contains a NUL byte", "give a list in plain text; for NUL-separated names use -0"

@@ -18,7 +18,7 @@ from kxcli.corpus.compression import read_up_to
 from kxcli.corpus.lines import count_lines
 from kxcli.corpus.remote.base import RemoteState
 from kxcli.corpus.remote.readers import INITIAL_FETCH
-from kxcli.errors import InputError, UsageError, changed_error, reason
+from kxcli.errors import InputError, UsageError, changed_error, format_reason
 from kxcli.storage.paths import FileId, descriptor_path, file_id
 from kxcli.urls import is_url
 
@@ -159,7 +159,7 @@ class Source:
         except OSError as error:
             if error.errno == errno.ENOMEM:
                 raise MemoryError from None
-            raise InputError(self.path, reason(error), "check the path, its permissions and the disk") from None
+            raise InputError(self.path, format_reason(error), "check the path, its permissions and the disk") from None
 
 
 class WaitingInput(io.RawIOBase):
@@ -214,7 +214,7 @@ def file_status(path: str) -> os.stat_result:
     try:
         return os.stat(path)
     except (OSError, ValueError) as error:
-        what = reason(error) if isinstance(error, OSError) else str(error)
+        what = format_reason(error) if isinstance(error, OSError) else str(error)
         raise InputError(path, what, "check the path and its permissions") from None
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from kxcli.corpus.remote.base import RemoteFile, RemoteState, with_retries
 from kxcli.corpus.sources import Source, local_source
-from kxcli.errors import InputError, reason
+from kxcli.errors import InputError, format_reason
 from kxcli.storage.paths import FileId, file_id
 from kxcli.urls import display_name
 
@@ -80,14 +80,14 @@ def walk_folder(folder: str, file_filter: FileFilter, skips: SkippedFiles) -> It
 
     def fail(error: OSError) -> None:
         if error.filename == folder:
-            raise InputError(folder, reason(error), "check its permissions")
-        skips.unreadable.append(f"{error.filename} ({reason(error)})")
+            raise InputError(folder, format_reason(error), "check its permissions")
+        skips.unreadable.append(f"{error.filename} ({format_reason(error)})")
 
     for where, folders, files in os.walk(folder, onerror=fail, followlinks=True):
         try:
             inode = file_id(os.stat(where))
         except OSError as error:
-            skips.unreadable.append(f"{where} ({reason(error)})")
+            skips.unreadable.append(f"{where} ({format_reason(error)})")
             folders.clear()
             continue
         if inode in file_filter.written:
@@ -129,7 +129,7 @@ def _find_file(path: str, file_filter: FileFilter, skips: SkippedFiles) -> Sourc
         if not os.access(path, os.R_OK):
             raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
-        skips.unreadable.append(f"{path} ({reason(error)})")
+        skips.unreadable.append(f"{path} ({format_reason(error)})")
         return None
     if file_id(status) in file_filter.written:
         skips.written.append(path)

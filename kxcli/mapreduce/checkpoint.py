@@ -23,7 +23,7 @@ from types import TracebackType
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from kxcli import schema
-from kxcli.errors import DamagedPartialError, InputError, KxcliError, OutputError, reason
+from kxcli.errors import DamagedPartialError, InputError, KxcliError, OutputError, format_reason
 from kxcli.mapreduce.fingerprint import fingerprint
 from kxcli.mapreduce.job import Call, DiagnosticT, Done, Engine, Job, PartialT, RecordT, SnapshotEngine, Task, TaskT
 from kxcli.mapreduce.spilling import merge_dumped
@@ -287,7 +287,7 @@ class _JobStore:
         try:
             files = list(self._iter_intact(log))
         except OSError as error:
-            raise OutputError(folder, reason(error), _UNWRITABLE_HINT) from None
+            raise OutputError(folder, format_reason(error), _UNWRITABLE_HINT) from None
         # Runs over overlapping inputs may leave two files with a task in common: use the one with more tasks.
         for path, tasks, sizes, start in sorted(files, key=lambda file: (-len(file[1]), file[0])):
             if all(stamp in stamps for stamp, _ in tasks) and self.diagnostics.keys().isdisjoint(tasks):
@@ -325,7 +325,7 @@ class _JobStore:
         except UnsafeError as error:
             raise InputError(path, error.what, _CHANGED_HINT) from None
         except OSError as error:
-            raise InputError(path, reason(error), _CHANGED_HINT) from None
+            raise InputError(path, format_reason(error), _CHANGED_HINT) from None
 
     def _iter_intact(
         self, log: Callable[[str], None]
@@ -377,13 +377,13 @@ def _lock_folder(folder: str) -> int:
     except UnsafeError as error:
         raise OutputError(path, error.what, error.hint("remove it")) from None
     except OSError as error:
-        raise OutputError(folder, reason(error), _UNWRITABLE_HINT) from None
+        raise OutputError(folder, format_reason(error), _UNWRITABLE_HINT) from None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         os.close(lock)
         if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
-            what = f"cannot be locked ({reason(error)})"
+            what = f"cannot be locked ({format_reason(error)})"
             raise OutputError(path, what, "name a folder on another disk") from None
         raise KxcliError(f"{folder}: another run is using it; wait for its end, or name another folder") from None
     return lock
@@ -400,7 +400,7 @@ def _prepare_folder(folder: str) -> bool:
     except UnsafeError as error:
         raise OutputError(folder, error.what, error.hint(_UNSAFE_HINT)) from None
     except OSError as error:
-        raise OutputError(folder, reason(error), _UNWRITABLE_HINT) from None
+        raise OutputError(folder, format_reason(error), _UNWRITABLE_HINT) from None
 
 
 def _load(

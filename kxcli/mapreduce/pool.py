@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from multiprocessing import forkserver
 from multiprocessing.context import BaseContext, ForkServerContext
 
-from kxcli.errors import KxcliError, WorkerDiedError, reason
+from kxcli.errors import KxcliError, WorkerDiedError, format_reason
 from kxcli.mapreduce.job import Call, DiagnosticT, PartialT, RecordT, TaskT
 from kxcli.mapreduce.scheduler import TaskScheduler, WorkerSupply
 from kxcli.mapreduce.spawning import hold_back_signals, isolate_workers, silence_workers
@@ -135,7 +135,7 @@ class Pool:
             except (OSError, EOFError):  # the server of multiprocessing was killed: it is started again
                 worker = self._start_process()
         except (OSError, EOFError) as error:
-            what = reason(error) if isinstance(error, OSError) else "its end came too early"
+            what = format_reason(error) if isinstance(error, OSError) else "its end came too early"
             raise KxcliError(f"no worker process could be started ({what}); use -j 1") from None
         self.workers.append(worker)
         return worker

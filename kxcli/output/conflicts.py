@@ -26,7 +26,7 @@ def is_same_output(path: str, other: str) -> bool:
 def _identify_input(path: str) -> FileId | None:
     """Return the identity of an input (`-` is stdin); None for a URL or a device."""
     try:
-        return _node(os.fstat(sys.stdin.fileno()) if path == "-" else os.stat(path))
+        return _get_file_id(os.fstat(sys.stdin.fileno()) if path == "-" else os.stat(path))
     except (OSError, ValueError, AttributeError):  # it does not exist, or stdin is closed or no file
         return None
 
@@ -34,13 +34,13 @@ def _identify_input(path: str) -> FileId | None:
 def _identify_output(path: str) -> object:
     """Return a value that is equal for two names of one output; `-` is stdout."""
     try:
-        node = _node(os.fstat(sys.stdout.fileno()) if path == "-" else os.stat(path))
+        node = _get_file_id(os.fstat(sys.stdout.fileno()) if path == "-" else os.stat(path))
     except (OSError, ValueError, AttributeError):
         return path if path == "-" else os.path.realpath(path)
     return object() if node is None else node
 
 
-def _node(status: os.stat_result) -> FileId | None:
+def _get_file_id(status: os.stat_result) -> FileId | None:
     """Return the identity of a regular file or a pipe; None for others."""
     is_file = stat.S_ISREG(status.st_mode) or stat.S_ISFIFO(status.st_mode)
     return file_id(status) if is_file else None

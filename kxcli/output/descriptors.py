@@ -96,25 +96,25 @@ def open_descriptor(path: str) -> int:
     assert match is not None, "`descriptor_path` returned it"
     if match["own"] or match["pid"] == os.path.basename(os.path.realpath("/proc/self")):
         return os.dup(int(match["own"] or match["number"]))
-    shared = _shared_descriptor(path, match["pid"], match["number"])
+    shared = _find_shared_descriptor(path, match["pid"], match["number"])
     return os.open(path, os.O_WRONLY | os.O_APPEND) if shared is None else os.dup(shared)
 
 
-def _shared_descriptor(path: str, pid: str, number: str) -> int | None:
+def _find_shared_descriptor(path: str, pid: str, number: str) -> int | None:
     """Return the inherited descriptor of the same open file; None if there is none."""
-    state = _state(f"/proc/{pid}/fdinfo/{number}")
+    state = _read_state(f"/proc/{pid}/fdinfo/{number}")
     status = os.stat(path)
     for own in sorted(map(int, os.listdir("/proc/self/fd"))):
         try:
             is_same = os.path.samestat(os.fstat(own), status)
         except OSError:  # the closed descriptor of the listing
             continue
-        if is_same and _state(f"/proc/self/fdinfo/{own}") == state:
+        if is_same and _read_state(f"/proc/self/fdinfo/{own}") == state:
             return own
     return None
 
 
-def _state(path: str) -> tuple[int, int]:
+def _read_state(path: str) -> tuple[int, int]:
     """Return the offset and the flags of an open file, except close-on-exec."""
     with open(path, encoding="ascii") as file:
         fields = dict(line.split(":", 1) for line in file)

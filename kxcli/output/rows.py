@@ -24,7 +24,7 @@ class RoundTripFloat(float):
 
 Cell = str | int | float | None  # None: null in JSONL, empty in TSV and CSV
 
-_LINES = 10_000  # rows of one block of bytes
+_BLOCK_ROWS = 10_000  # rows of one block of bytes
 
 
 def encode_rows(
@@ -45,11 +45,11 @@ def encode_rows(
     lines = iter(rows)
     if header:
         yield write([columns], columns)
-    while block := list(islice(lines, _LINES)):
+    while block := list(islice(lines, _BLOCK_ROWS)):
         yield write(block, columns)
 
 
-def _tsv(rows: Sequence[Sequence[Cell]], columns: Sequence[str]) -> bytes:
+def _encode_tsv(rows: Sequence[Sequence[Cell]], columns: Sequence[str]) -> bytes:
     template = "\t".join(["%s"] * len(columns)) + "\n"
     if any(None in row for row in rows):
         rows = [["" if cell is None else cell for cell in row] for row in rows]
@@ -67,7 +67,7 @@ def escape_tsv(cell: Cell) -> str:
     return text
 
 
-def _csv(rows: Sequence[Sequence[Cell]], columns: Sequence[str]) -> bytes:
+def _encode_csv(rows: Sequence[Sequence[Cell]], columns: Sequence[str]) -> bytes:
     buffer = io.StringIO()
     plain = csv.writer(buffer, lineterminator="\n")
     quoted = csv.writer(buffer, lineterminator="\n", quoting=csv.QUOTE_ALL)
@@ -76,23 +76,25 @@ def _csv(rows: Sequence[Sequence[Cell]], columns: Sequence[str]) -> bytes:
     return buffer.getvalue().encode("utf-8")
 
 
-def _jsonl(rows: Sequence[Sequence[Cell]], columns: Sequence[str]) -> bytes:
+def _encode_jsonl(rows: Sequence[Sequence[Cell]], columns: Sequence[str]) -> bytes:
     names = [json.dumps(column, ensure_ascii=False) for column in columns]
-    lines = [", ".join([f"{name}: {_json(cell)}" for name, cell in zip(names, row, strict=True)]) for row in rows]
+    lines = [
+        ", ".join([f"{name}: {_encode_cell(cell)}" for name, cell in zip(names, row, strict=True)]) for row in rows
+    ]
     return "".join([f"{{{line}}}\n" for line in lines]).encode("utf-8")
 
 
-def _json(cell: Cell) -> str:
+def _encode_cell(cell: Cell) -> str:
     return format_shortest(cell) if isinstance(cell, float) else json.dumps(cell, ensure_ascii=False)
 
 
-def _userdict(rows: Sequence[Sequence[Cell]], columns: Sequence[str]) -> bytes:
+def _encode_userdict(rows: Sequence[Sequence[Cell]], columns: Sequence[str]) -> bytes:
     return ("\n".join([" ".join(map(str, row)) for row in rows]) + "\n").encode("utf-8")
 
 
 _WRITERS: dict[RowFormat, Callable[[Sequence[Sequence[Cell]], Sequence[str]], bytes]] = {
-    "tsv": _tsv,
-    "csv": _csv,
-    "jsonl": _jsonl,
-    "userdict": _userdict,
+    "tsv": _encode_tsv,
+    "csv": _encode_csv,
+    "jsonl": _encode_jsonl,
+    "userdict": _encode_userdict,
 }

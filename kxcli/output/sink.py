@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import BinaryIO
 
-from kxcli.errors import OutputError, reason
+from kxcli.errors import OutputError, format_reason
 from kxcli.output.descriptors import CompleteWriter, open_descriptor
 from kxcli.signals import delay_signals
 from kxcli.storage.paths import descriptor_path
@@ -55,8 +55,8 @@ def write(blocks: Iterable[bytes], path: str | None, *, is_shared: bool = False,
         raise
     except OSError as error:
         if path is None:
-            raise OutputError(STDOUT, reason(error), "make room where stdout goes") from None
-        raise OutputError(path, reason(error), f"make room, or name another file with {option}") from None
+            raise OutputError(STDOUT, format_reason(error), "make room where stdout goes") from None
+        raise OutputError(path, format_reason(error), f"make room, or name another file with {option}") from None
 
 
 class _BlocksError(Exception):
@@ -109,7 +109,7 @@ def check(path: str | None, *, option: str = "-o") -> None:
     try:
         _check(path, option)
     except OSError as error:
-        raise OutputError(path, reason(error), f"name another file with {option}") from None
+        raise OutputError(path, format_reason(error), f"name another file with {option}") from None
 
 
 def _check(path: str, option: str) -> None:
@@ -122,7 +122,7 @@ def _check(path: str, option: str) -> None:
         finally:
             os.close(handle)
         return
-    status = _status(path)
+    status = _get_status(path)
     target = os.path.realpath(path)
     if status is None and not os.path.isdir(os.path.dirname(target)):
         raise OutputError(path, "its folder does not exist", "create it first")
@@ -130,7 +130,7 @@ def _check(path: str, option: str) -> None:
         if status is not None:
             # Opening changes nothing; `os.access` does not detect append-only files.
             os.close(os.open(target, os.O_WRONLY))
-        with _temporary_file(target, is_new=status is None):
+        with _open_temporary(target, is_new=status is None):
             pass
     elif stat.S_ISSOCK(status.st_mode):
         raise OutputError(path, "is a socket", "name a file")
@@ -138,7 +138,7 @@ def _check(path: str, option: str) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
 
 
-def _status(path: str) -> os.stat_result | None:
+def _get_status(path: str) -> os.stat_result | None:
     """Return the status of the file at the end of links; None if it does not exist."""
     try:
         return os.stat(path)
@@ -151,7 +151,7 @@ def _open_special(path: str) -> int | None:
     descriptor = descriptor_path(path)
     if descriptor is not None:
         return open_descriptor(descriptor)
-    status = _status(path)
+    status = _get_status(path)
     if status is None or stat.S_ISREG(status.st_mode):
         return None
     return os.open(path, os.O_WRONLY | os.O_NOCTTY)
@@ -177,8 +177,8 @@ def _write_stdout(blocks: Iterable[bytes]) -> None:
 
 
 def _write_regular(target: str, blocks: Iterable[bytes]) -> None:
-    old = _status(target)
-    with _temporary_file(target, is_new=old is None) as (file, path):
+    old = _get_status(target)
+    with _open_temporary(target, is_new=old is None) as (file, path):
         try:
             file.writelines(blocks)
             file.flush()
@@ -198,7 +198,7 @@ def _write_regular(target: str, blocks: Iterable[bytes]) -> None:
 
 
 @contextmanager
-def _temporary_file(target: str, *, is_new: bool) -> Iterator[tuple[BinaryIO, str | None]]:
+def _open_temporary(target: str, *, is_new: bool) -> Iterator[tuple[BinaryIO, str | None]]:
     """Open a temporary file next to `target`, or a nameless one in TMPDIR."""
     with ExitStack() as stack:
         path: str | None = None
@@ -225,13 +225,13 @@ def _remove(path: str) -> None:
 
 
 def _temporary_error(error: OSError) -> OutputError:
-    return OutputError(temporary_folder(), reason(error), "point TMPDIR at a folder that can be written")
+    return OutputError(temporary_folder(), format_reason(error), "point TMPDIR at a folder that can be written")
 
 
 def _keep_attributes(handle: int, target: str, old: os.stat_result | None) -> bool:
     """Copy the attributes of the old file, except set-id bits; return success."""
     if old is None:
-        os.fchmod(handle, 0o666 & ~_umask())
+        os.fchmod(handle, 0o666 & ~_get_umask())
         return True
     if old.st_nlink > 1:
         return False
@@ -290,7 +290,7 @@ def _sync_folder(folder: str) -> None:
             os.close(handle)
 
 
-def _umask() -> int:
+def _get_umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask

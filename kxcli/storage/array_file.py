@@ -7,7 +7,7 @@ import numpy as np
 
 from kxcli import schema
 from kxcli.arrays import AnyArray
-from kxcli.errors import InputError, reason
+from kxcli.errors import InputError, format_reason
 from kxcli.storage.container import DamagedError, read_container, write_container
 from kxcli.storage.temp_files import ALIGNMENT
 
@@ -72,7 +72,7 @@ def _map_again(path: str) -> ArrayFile:
     try:
         return ArrayFile(path, is_checked=False)
     except (OSError, DamagedError, ValueError) as error:
-        what = reason(error) if isinstance(error, OSError) else "was changed while it was used"
+        what = format_reason(error) if isinstance(error, OSError) else "was changed while it was used"
         raise InputError(path, what, "leave the folder of --kb-cache alone while kxcli runs") from None
 
 

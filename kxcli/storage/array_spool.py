@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kxcli.arrays import UInt16Array, UInt32Array
-from kxcli.errors import InputError, OutputError, reason
+from kxcli.errors import InputError, OutputError, format_reason
 from kxcli.storage.temp_files import TempFile
 
 CodeArray = UInt16Array | UInt32Array
@@ -35,7 +35,7 @@ class SpooledArray:
                 if file.readinto(array.data) != self.size:
                     raise InputError(self.path, "is shorter than it was", "leave TMPDIR alone while kxcli runs")
         except OSError as error:
-            raise InputError(self.path, reason(error), "check the disk that TMPDIR is on") from None
+            raise InputError(self.path, format_reason(error), "check the disk that TMPDIR is on") from None
         return array
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from kxcli import schema
-from kxcli.errors import InputError, reason
+from kxcli.errors import InputError, format_reason
 from kxcli.storage.container import (
     UNFINISHED_PATTERN,
     DamagedError,
@@ -66,9 +66,9 @@ def load_partial(path: str, head: schema.Field, *, is_checked: bool) -> StoredPa
     try:
         return StoredPartial(*read_container(path, _MARK, head, is_checked=is_checked))
     except PermissionError as error:
-        raise DamagedError(path, f"cannot be read ({reason(error)})") from None
+        raise DamagedError(path, f"cannot be read ({format_reason(error)})") from None
     except OSError as error:
-        raise InputError(path, reason(error), "check the disk that it is on") from None
+        raise InputError(path, format_reason(error), "check the disk that it is on") from None
 
 
 def spill(data: bytes, folder: str) -> memoryview:
@@ -86,5 +86,5 @@ def map_and_remove(path: str) -> memoryview:
     except DamagedError as error:
         raise InputError(path, error.what, "leave TMPDIR alone while kxcli runs") from None
     except OSError as error:
-        raise InputError(path, reason(error), "check the disk that TMPDIR is on") from None
+        raise InputError(path, format_reason(error), "check the disk that TMPDIR is on") from None
     return view

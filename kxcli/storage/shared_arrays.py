@@ -12,7 +12,7 @@ from io import BytesIO
 from multiprocessing.reduction import ForkingPickler
 from typing import Any
 
-from kxcli.errors import InputError, reason
+from kxcli.errors import InputError, format_reason
 from kxcli.storage.temp_files import ALIGNMENT, TempFile, map_file
 
 _PICKLE_PROTOCOL = 5  # passes arrays separately from the rest of the value
@@ -70,5 +70,5 @@ def load_shared(sent: SharedValue) -> Any:
         with open(sent.path, "rb") as file:
             view = map_file(file.fileno())
     except OSError as error:
-        raise InputError(sent.path, reason(error), _LEAVE_ALONE) from None
+        raise InputError(sent.path, format_reason(error), _LEAVE_ALONE) from None
     return ForkingPickler.loads(sent.description, buffers=[view[start:stop] for start, stop in sent.spans])

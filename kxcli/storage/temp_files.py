@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import BinaryIO, Self, cast
 
-from kxcli.errors import OutputError, reason
+from kxcli.errors import OutputError, format_reason
 
 ALIGNMENT = 64  # bytes: arrays in a file start at a multiple of it, the size of a cache line
 
@@ -29,7 +29,7 @@ def translate_os_errors(path: str, hint: str = _NEEDS_ROOM) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise OutputError(path, reason(error), hint) from None
+        raise OutputError(path, format_reason(error), hint) from None
 
 
 def open_nameless(folder: str) -> BinaryIO:

@@ -15,7 +15,7 @@ from kxcli.arrays import NamedArrays
 from kxcli.corpus.diagnostics import Diagnostic, Notice, OnError, SkippedRecords
 from kxcli.corpus.knowledge import FileWarning, read_entries
 from kxcli.corpus.sources import Source, find_local
-from kxcli.errors import reason
+from kxcli.errors import format_reason
 from kxcli.mining.linking.kb.compiling import compile_entries
 from kxcli.mining.linking.kb.entries import Entry, SkippedEntries
 from kxcli.mining.linking.kb.knowledge_base import VERSION, check_knowledge_base
@@ -92,7 +92,7 @@ def _ensure_private(folder: str, log: Callable[[str], None]) -> bool:
     except UnsafeError as error:
         log(f"{folder}: {error.what}; {effect}; {error.hint('name a folder of your own with --kb-cache')}")
     except OSError as error:
-        log(f"{folder}: {reason(error)}; {effect}; name a folder that can be written with --kb-cache")
+        log(f"{folder}: {format_reason(error)}; {effect}; name a folder that can be written with --kb-cache")
     else:
         return True
     return False
@@ -127,7 +127,9 @@ def _open_cached(target: str, n_files: int, report: Report) -> ArrayFile | None:
         return None
     except (OSError, SchemaError, DamagedError) as error:
         is_forged = isinstance(error, SchemaError)
-        what = reason(error) if isinstance(error, OSError) else f"is damaged ({error})" if is_forged else str(error)
+        what = (
+            format_reason(error) if isinstance(error, OSError) else f"is damaged ({error})" if is_forged else str(error)
+        )
         report.detail(f"{target}: {what}; the knowledge base is compiled again")
         return None
     report.detail(f"{target}: has the knowledge base")

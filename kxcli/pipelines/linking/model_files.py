@@ -11,7 +11,7 @@ import numpy as np
 from kxcli.arrays import NamedArrays
 from kxcli.corpus.diagnostics import OnError, SkippedRecords
 from kxcli.corpus.labeled_texts import read_labeled_texts
-from kxcli.errors import InputError, reason
+from kxcli.errors import InputError, format_reason
 from kxcli.mining.linking.job import LinkResources
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
 from kxcli.mining.linking.linker import Linker, Linking
@@ -115,7 +115,7 @@ def load_model(path: str, base: KnowledgeBase) -> NamedArrays:
             arrays = _read_arrays(file)
         LinkingModel.from_arrays(arrays, base)
     except OSError as error:
-        raise InputError(path, reason(error), hint) from None
+        raise InputError(path, format_reason(error), hint) from None
     except ModelError as error:
         raise InputError(path, str(error), hint) from None
     except NpyError as error:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
-from kxcli.errors import OutputError, reason
+from kxcli.errors import OutputError, format_reason
 from kxcli.mining.wordcount.counts import Counts
 from kxcli.mining.wordcount.job import WordCount
 from kxcli.mining.wordcount.ranking import COLUMNS, Ranking, rank_rows
@@ -56,7 +56,9 @@ class WritePart:
         try:
             os.makedirs(self.folder, exist_ok=True)
         except OSError as error:
-            raise OutputError(self.folder, reason(error), "name a folder that workers can make or write") from None
+            raise OutputError(
+                self.folder, format_reason(error), "name a folder that workers can make or write"
+            ) from None
         # The files in it have no name, so no other user can claim one.
         scratch = Scratch(temporary_folder, get_partial_limit(self.memory))
         sink.write(self.listing.blocks(self.job.finish(partial), scratch), path, is_shared=True)
@@ -70,6 +72,6 @@ def check_folder(folder: str) -> None:
     except FileNotFoundError:
         return
     except OSError as error:
-        raise OutputError(folder, reason(error), "name a folder with --output-dir") from None
+        raise OutputError(folder, format_reason(error), "name a folder with --output-dir") from None
     if names:
         raise OutputError(folder, "is not empty", "empty it, or name another folder with --output-dir")
