@@ -4,13 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from kxcli.batching import iter_batches
 from kxcli.corpus.diagnostics import BadRecord, ReadDiagnostics
 from kxcli.corpus.lines import Readable
 from kxcli.corpus.records import SourceFormat
 from kxcli.corpus.row_reader import check_unicode, name_json_type, parse_lines, parse_object
 from kxcli.corpus.tables.chunks import CellChunk, TablePart
-from kxcli.corpus.tables.line_batches import BATCH, LineFeed, read_batches
+from kxcli.corpus.tables.line_batches import LineFeed, read_batches
 from kxcli.errors import InputError
 from kxcli.wording import format_names
 
@@ -53,13 +52,13 @@ class _ObjectRows:
 
     def chunks(self, columns: Sequence[int]) -> Iterator[CellChunk]:
         parse = partial(_parse_cells, names=[self.names[column] for column in columns])
-        rows = parse_lines(LineFeed(self.feed.rest()).lines(), parse, self.diagnostics)
-        for batch in iter_batches(rows, lambda row: row[1][1], BATCH):
-            yield CellChunk.from_rows([(number, cells) for number, (cells, _) in batch], columns)
+        for text, lines in self.feed.rest():
+            numbered = zip(lines.tolist(), text.split("\n"), strict=False)  # the text ends with LF
+            yield CellChunk.from_rows(list(parse_lines(numbered, parse, self.diagnostics)), columns)
 
 
-def _parse_cells(line: str, names: Sequence[str]) -> tuple[list[str | None], int]:
-    """Return the cells of an object, numbers as they are written, and its length."""
+def _parse_cells(line: str, names: Sequence[str]) -> list[str | None]:
+    """Return the cells of an object, with numbers as they are written."""
     found = parse_object(line, keeps_spelling=True)
     cells = [found.get(name) for name in names]
     for at, cell in enumerate(cells):
@@ -69,4 +68,4 @@ def _parse_cells(line: str, names: Sequence[str]) -> tuple[list[str | None], int
             raise BadRecord(f"has {name_json_type(cell)} in the field {names[at]!r}")
     if "\\u" in line:
         check_unicode(*(cell for cell in cells if cell is not None))
-    return cells, len(line) + 1
+    return cells
