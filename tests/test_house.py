@@ -83,6 +83,12 @@ def test_only_one_module_knows_jieba():
     assert knowing == {"jieba_reference.py"}
 
 
+def test_only_storage_makes_temporary_files_and_maps_files():
+    for path in PACKAGE.rglob("*.py"):
+        if "storage" not in path.parts:
+            assert not {"tempfile", "mmap"} & set(imported(path)), path
+
+
 def test_nothing_unpickles_or_unmarshals_what_a_user_could_be_handed():
     for path in PACKAGE.rglob("*.py"):
         assert not {"pickle", "marshal", "shelve"} & {name.split(".")[0] for name in imported(path)}, path

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from kxcli.corpus.compression import Stream
 from kxcli.corpus.decoding import Decoder
@@ -11,6 +11,8 @@ from kxcli.corpus.knowledge import NIL
 from kxcli.corpus.row_reader import check_unicode, number_lines, parse_lines, parse_object
 from kxcli.corpus.sources import Source
 from kxcli.urls import display_name
+
+KeyT = TypeVar("KeyT")
 
 SKIPPED = "labeled mentions skipped (the text at the offset differs)"
 MISSED = "labeled mentions counted as missed (the text at the offset differs)"
@@ -123,7 +125,7 @@ def _place_labels(
     return placed, [*elsewhere.values(), *nowhere]
 
 
-def _add_label(labels: dict[Any, Label], key: Any, label: Label, diagnostics: ReadDiagnostics) -> None:
+def _add_label(labels: dict[KeyT, Label], key: KeyT, label: Label, diagnostics: ReadDiagnostics) -> None:
     is_new = key not in labels
     if not is_new:
         diagnostics.skip(REPEATED)

@@ -48,7 +48,7 @@ class SharedValue:
                 os.unlink(self.path)
 
 
-def share(value: Any, folder: Callable[[], str]) -> SharedValue:
+def share(value: object, folder: Callable[[], str]) -> SharedValue:
     """Write the arrays of a value, if they are large, to a new file in the folder."""
     buffers: list[Any] = []
     description = BytesIO()
