@@ -7,8 +7,8 @@ from functools import cache
 import numpy as np
 
 from kxcli.batching import CACHE_BATCH, iter_batches
-from kxcli.corpus.diagnostics import OnError, SkippedRecords
-from kxcli.corpus.labeled_texts import MISSED, Label, LabeledRecord, read_labeled_texts
+from kxcli.corpus.diagnostics import OnError
+from kxcli.corpus.labeled_texts import MISSED, Label, LabeledRecord
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
 from kxcli.mining.linking.linker import NIL, Mention
 from kxcli.mining.linking.scoring import (
@@ -23,6 +23,7 @@ from kxcli.mining.text.folding import fold
 from kxcli.output import rows as output_rows
 from kxcli.output import sink
 from kxcli.output.rows import Cell, RowFormat
+from kxcli.pipelines.linking.labeled_files import UNKNOWN_ID, read_labeled_file
 from kxcli.report import Report
 
 Link = Callable[[Sequence[str]], Sequence[Sequence[Mention]]]
@@ -39,7 +40,6 @@ ERROR_COLUMNS = (
 )
 TOTAL = "total"
 _UNTYPED = ("mention_linked", "mention_precision", "mention_f1")  # a mention that is linked to NIL has no type
-_UNKNOWN = "labeled mentions whose kb_id the knowledge base does not have"
 _NO_ID = "labeled mentions without a kb_id (no link is right)"
 _CONTEXT = 20  # characters shown on each side of a mistake
 _SEPARATOR = " | "
@@ -111,11 +111,8 @@ def evaluate_file(
     """
     tally = EvaluationTally()
 
-    def record(skips: SkippedRecords) -> None:
-        report.record_skips(skips.kind, skips.count, [f"{place.path}:{place.line}" for place in skips.places])
-
     def iter_rows() -> Iterator[list[Cell]]:
-        texts = read_labeled_texts(gold_path, on_error, record, MISSED)
+        texts = read_labeled_file(gold_path, on_error, report, MISSED)
         with report.progress(None, "evaluating", " texts") as progress:
             for batch in iter_batches(texts, lambda text: len(text.text) + 1, batch_size):
                 for text, linked in zip(batch, link([one.text for one in batch]), strict=True):
@@ -162,7 +159,7 @@ def _make_gold(text: LabeledRecord, lookup: EntryLookup, path: str, report: Repo
         if not label.has_id:
             report.record_skips(_NO_ID, 1, [f"{path}:{text.line}"])
         elif label.ids and all(lookup.get_subject(key) is None for key in label.ids):
-            report.record_skips(_UNKNOWN, 1, [f"{path}:{text.line}"])
+            report.record_skips(UNKNOWN_ID, 1, [f"{path}:{text.line}"])
     return [
         *(GoldMention(-1, -1, label.ids, label.has_id) for label in text.misplaced),
         *(

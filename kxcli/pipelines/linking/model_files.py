@@ -9,8 +9,7 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 
 from kxcli.arrays import NamedArrays
-from kxcli.corpus.diagnostics import OnError, SkippedRecords
-from kxcli.corpus.labeled_texts import read_labeled_texts
+from kxcli.corpus.diagnostics import OnError
 from kxcli.errors import InputError, format_reason
 from kxcli.mining.linking.job import LinkResources
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
@@ -27,6 +26,7 @@ from kxcli.mining.linking.training.linking_model import (
 )
 from kxcli.mining.linking.training.train_model import TrainingResult, train
 from kxcli.output import sink
+from kxcli.pipelines.linking.labeled_files import UNKNOWN_ID, read_labeled_file
 from kxcli.report import Report
 from kxcli.schema import SchemaError, check_forms
 from kxcli.storage.npy import NpyError, NpzFile
@@ -36,7 +36,6 @@ _MIN_TEXTS = 20  # distinct ones; with fewer, the F1 of held-out texts says litt
 _MAX_THRESHOLD = 0.99
 _MAGIC = b"PK\x03\x04"  # of a .npz file, as of any zip file
 _MAX_PIPED = 1 << 30  # bytes of a model that does not come from a file
-_UNKNOWN = "labeled mentions whose kb_id the knowledge base does not have"
 
 
 def train_model_file(base: KnowledgeBase, paths: Sequence[str], target: str, on_error: OnError, report: Report) -> None:
@@ -145,13 +144,9 @@ def _iter_labeled_texts(
     known: frozenset[str], paths: Sequence[str], on_error: OnError, report: Report
 ) -> Iterator[LabeledText]:
     """Yield the labeled texts of files; report skips, and mentions with unknown ids."""
-
-    def record(skips: SkippedRecords) -> None:
-        report.record_skips(skips.kind, skips.count, [f"{place.path}:{place.line}" for place in skips.places])
-
     for path in paths:
-        for one in read_labeled_texts(path, on_error, record):
+        for one in read_labeled_file(path, on_error, report):
             for mention in one.mentions:
                 if mention.ids and not known.intersection(mention.ids):
-                    report.record_skips(_UNKNOWN, 1, [f"{path}:{one.line}"])
+                    report.record_skips(UNKNOWN_ID, 1, [f"{path}:{one.line}"])
             yield LabeledText(one.text, [LabeledMention(*mention) for mention in one.mentions])
