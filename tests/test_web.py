@@ -10,7 +10,6 @@ from types import SimpleNamespace
 
 import pytest
 
-from kxcli.corpus import named_inputs
 from kxcli.corpus.named_inputs import resolve_sources
 from kxcli.corpus.remote import base, http_file
 from kxcli.corpus.sources import Source
@@ -389,12 +388,11 @@ def test_remote_list_may_contain_urls(serve):
     assert [source.path for source in resolve_sources([], files_from=[url])] == [page]
 
 
-def test_remote_list_has_a_maximal_size(serve, monkeypatch):
-    monkeypatch.setattr(named_inputs, "MAX_LIST_BYTES", 1 << 20)
+def test_remote_list_has_a_maximal_size(serve):
     data = b"http://127.0.0.1/page\n" * 100_000
     url = serve(lambda number, start, stop: [head(200, f"Content-Length: {len(data)}") + data])
     with pytest.raises(InputError, match=r"a\.txt: is a list of more than 1 MiB; fetch it"):
-        resolve_sources([], files_from=[url])
+        resolve_sources([], files_from=[url], max_list_bytes=1 << 20)
 
 
 def test_local_list_may_contain_local_files_and_urls(serve, tmp_path):

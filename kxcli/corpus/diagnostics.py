@@ -9,7 +9,7 @@ from kxcli.errors import InputError
 from kxcli.urls import is_url
 from kxcli.wording import MAX_EXAMPLES
 
-FIX = "fix the record, or use --on-error skip"
+DEFAULT_HINT = "fix the record, or use --on-error skip"
 OnError = Literal["stop", "skip", "replace"]
 
 
@@ -44,7 +44,7 @@ Diagnostic = SkippedRecords | Notice
 
 
 class BadRecord(Exception):  # noqa: N818 -- not yet an error: the reader decides
-    """The problem with a record, and the hint if it is not `FIX`."""
+    """The problem with a record, and the hint if it is not `DEFAULT_HINT`."""
 
     def __init__(self, what: str, hint: str = "") -> None:
         super().__init__(what, hint)
@@ -98,7 +98,7 @@ class ReadDiagnostics:
         """
         current, self.line = self.line, self.line if line is None else line
         if self.on_error == "stop":
-            self.fail(bad.what, bad.hint or FIX)
+            self.fail(bad.what, bad.hint or DEFAULT_HINT)
         is_parsed = isinstance(bad, BadFieldError)
         cause = "field missing or of another type" if is_parsed else f"not valid {kind.upper()}"
         self.skip(f"records skipped: {cause}")

@@ -23,6 +23,7 @@ def resolve_sources(
     files_from: Sequence[str] = (),
     null: bool = False,
     skips: SkippedFiles | None = None,
+    max_list_bytes: int = MAX_LIST_BYTES,
 ) -> list[Source]:
     """Return the sources that the arguments name, in their order.
 
@@ -36,13 +37,14 @@ def resolve_sources(
         files_from: lists of files, one a line.
         null: whether the names in the lists are separated by NUL bytes.
         skips: receives the files of folders that are not read.
+        max_list_bytes: bytes of a remote list.
 
     Raises:
         InputError: for a missing file, or a folder without `recursive`.
     """
     names = list(arguments)
     for list_name in files_from:
-        names.extend(_iter_list(list_name, null))
+        names.extend(_iter_list(list_name, null, max_list_bytes))
     if "-" in files_from and "-" in names:
         raise UsageError("stdin cannot be both the list of files (--files-from -) and an input (-).")
     if not files_from and not names:
@@ -79,12 +81,12 @@ def _refuse_folder(name: str, recursive: bool) -> None:
         raise InputError(display_name(name), "is a folder", "use -r to read the files in it")
 
 
-def _iter_list(path: str, null: bool) -> Iterator[str]:
+def _iter_list(path: str, null: bool, max_bytes: int) -> Iterator[str]:
     """Yield the names in a list of files, one a line, or separated by NUL bytes."""
     if path == "-":
         open_stdin()
     try:
-        data = WaitingInput().readall() if path == "-" else _read_list(path)
+        data = WaitingInput().readall() if path == "-" else _read_list(path, max_bytes)
     except OSError as error:
         raise InputError(path, format_reason(error), "check the path and its permissions") from None
     for number, line in enumerate(data.split(b"\0" if null else b"\n"), 1):
@@ -97,13 +99,13 @@ def _iter_list(path: str, null: bool) -> Iterator[str]:
             yield name
 
 
-def _read_list(path: str) -> bytes:
+def _read_list(path: str, max_bytes: int) -> bytes:
     if not is_url(path):
         with open(path, "rb") as file:
             return file.read()
     with Source(path).open() as file:
-        data = read_up_to(file, MAX_LIST_BYTES + 1)
-    if len(data) > MAX_LIST_BYTES:
-        what = f"is a list of more than {MAX_LIST_BYTES >> 20} MiB"
+        data = read_up_to(file, max_bytes + 1)
+    if len(data) > max_bytes:
+        what = f"is a list of more than {max_bytes >> 20} MiB"
         raise InputError(display_name(path), what, "fetch it, then give the local copy")
     return data

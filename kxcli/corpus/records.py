@@ -67,8 +67,8 @@ class SourceFormat:
     is_guessed: bool = False
 
     @property
-    def is_cuttable(self) -> bool:
-        """Whether its bytes may be cut after any LF.
+    def is_splittable(self) -> bool:
+        """Whether its bytes may be split after any LF.
 
         CSV has LFs within quotes, UTF-16 has LF bytes within characters.
         """
@@ -138,7 +138,7 @@ def _read_all(
     stream: Readable, source_format: SourceFormat, spec: ReaderSpec, diagnostics: ReadDiagnostics
 ) -> Iterator[Document]:
     decoder = Decoder(source_format.encoding, diagnostics, is_guessed=source_format.is_guessed, max_line=spec.max_line)
-    if source_format.kind == "text" and source_format.is_cuttable:
+    if source_format.kind == "text" and source_format.is_splittable:
         yield from _read_text_lines(stream, decoder, spec, diagnostics)
     elif source_format.kind == "text":
         yield from map(Document, decoder.read_text(stream))

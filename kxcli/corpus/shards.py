@@ -181,7 +181,7 @@ class TaskPlanner:
                     file.seek(0)
                     peek = partial(read_up_to, file)
                     source_format = detect_format(kind, self.encoding, source.path, peek, self.report)
-                    if source_format.is_cuttable:
+                    if source_format.is_splittable:
                         yield from self._plan_ranges(source, source.size, source_format)
                         return
                 file.seek(0)
@@ -202,7 +202,7 @@ class TaskPlanner:
     def _plan_in_order(self, source: Source, file: BinaryIO, kind: RequestedKind) -> Iterator[ShardTask]:
         stream = Stream(file, source.path)
         source_format = detect_format(kind, self.encoding, source.path, stream.peek, self.report)
-        split = self._split_lines if source_format.is_cuttable else self._split_documents
+        split = self._split_lines if source_format.is_splittable else self._split_documents
         last = 0
         for shard in split(source.path, stream, source_format):
             source.check()
@@ -288,7 +288,7 @@ class TaskReader:
                 except InputError as error:
                     if not shard.source.is_remote:
                         raise
-                    # Only here is known by what URL, and in what state, it can be looked at again.
+                    # Only the source has the URL and the state to read the file again.
                     raise locate_error(error, shard.source) from None
 
     def _read_file(
