@@ -20,7 +20,6 @@ from kxcli.mining.linking import NIL, Entry, Linker, Linking
 from kxcli.mining.linking.candidates.candidate_features import FEATURES, PRIOR
 from kxcli.mining.linking.candidates.link_statistics import LinkCounts, LinkStatistics
 from kxcli.mining.linking.candidates.lookup import find_candidates
-from kxcli.mining.linking.candidates.ranking import rank_candidates
 from kxcli.mining.linking.kb.compiling import compile_entries
 from kxcli.mining.linking.kb.entries import SkippedEntries
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
@@ -292,7 +291,7 @@ def weights_of(names):
 @given(cases(), weights_of(FEATURES))
 def test_candidates_are_ranked_by_their_scores(case, weights):
     found = case.candidates()
-    order = rank_candidates(found, np.array([*weights.values()]))
+    order = found.rank(np.array([*weights.values()]))
     slow, starts = case.slow(), order.starts.tolist()
     for row, (number, form) in enumerate(case.surface_forms()):
         part = slice(starts[row], starts[row + 1])
@@ -307,9 +306,7 @@ def test_candidates_are_ranked_by_their_scores(case, weights):
 
 def context_of(case, weights=PRIOR):
     found = case.candidates()
-    return MentionContext(
-        case.base, case.statistics, case.parsed, found, rank_candidates(found, np.array([*weights.values()]))
-    )
+    return MentionContext(case.base, case.statistics, case.parsed, found, found.rank(np.array([*weights.values()])))
 
 
 @given(cases(), weights_of(FEATURES))

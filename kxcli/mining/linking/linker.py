@@ -11,9 +11,8 @@ from kxcli.arrays import BoolArray, FloatArray, IntArray, NamedArrays
 from kxcli.arrays.ragged import expand_ranges, starts_of
 from kxcli.batching import iter_batches
 from kxcli.mining.arguments import check_choice, check_list, check_type, iter_strings
-from kxcli.mining.linking.candidates.candidate_features import PRIOR_WEIGHTS
+from kxcli.mining.linking.candidates.candidate_features import PRIOR_WEIGHTS, RankedCandidates
 from kxcli.mining.linking.candidates.lookup import find_candidates
-from kxcli.mining.linking.candidates.ranking import RankedCandidates, rank_candidates
 from kxcli.mining.linking.kb.compiling import compile_entries
 from kxcli.mining.linking.kb.entries import Entry, SkippedEntries
 from kxcli.mining.linking.mentions import mention_model
@@ -119,7 +118,7 @@ def link_texts(model: LinkingModel, texts: Sequence[str], linking: Linking) -> L
     text = parse_texts(texts, model.lexicon, tagged)
     base = model.lexicon.base
     found = find_candidates(base, model.statistics, text, PRIOR_WEIGHTS)
-    ranked = rank_candidates(found, model.ranking)
+    ranked = found.rank(model.ranking)
     context = MentionContext(base, model.statistics, text, found, ranked)
     mentions = context.find_mentions()
     models = [model.mention, model.link] if model.has_link_model else [model.mention]

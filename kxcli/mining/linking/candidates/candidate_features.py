@@ -47,6 +47,22 @@ _ROUNDING = 1e-9  # a smaller share of a sum is rounding error of a difference t
 _DIGITS = 9  # rounding makes scores of equal candidates equal on every processor
 
 
+class RankedCandidates(NamedTuple):
+    """Candidates by form, the best of each form first.
+
+    Args:
+        starts: Where the candidates of each form start, and where the last one's end.
+        entries: The number of the entry of each candidate.
+        shares: The probability of each candidate; those of a form add up to 1.
+        rows: The position of each candidate in `Candidates`.
+    """
+
+    starts: IntArray
+    entries: IntArray
+    shares: FloatArray
+    rows: IntArray
+
+
 @dataclass(frozen=True)
 class Candidates:
     """Candidates of the surface forms of some texts, by form, then by entry.
@@ -85,6 +101,12 @@ class Candidates:
     def shares(self, weights: FloatArray) -> FloatArray:
         """Return the softmax of the scores within each form."""
         return _softmax(self.scores(weights), self.forms, len(self.starts) - 1)
+
+    def rank(self, weights: FloatArray) -> RankedCandidates:
+        """Return the candidates of each form by score, of equal scores by entry."""
+        scores = self.scores(weights)
+        order = np.lexsort((np.arange(len(scores)), -scores, self.forms))
+        return RankedCandidates(self.starts, self.entries.take(order), self.shares(weights).take(order), order)
 
 
 class ContextCandidates(NamedTuple):

@@ -6,9 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from kxcli.arrays import BoolArray, IntArray
-from kxcli.mining.linking.candidates.candidate_features import Candidates
+from kxcli.mining.linking.candidates.candidate_features import Candidates, RankedCandidates
 from kxcli.mining.linking.candidates.link_statistics import LinkStatistics
-from kxcli.mining.linking.candidates.ranking import RankedCandidates
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
 from kxcli.mining.linking.spans.parsing import ParsedTexts
 

@@ -17,7 +17,6 @@ from kxcli.mining.linking import tagger as tagging
 from kxcli.mining.linking.candidates.candidate_features import PRIOR_WEIGHTS
 from kxcli.mining.linking.candidates.link_statistics import LinkCounts, LinkStatistics
 from kxcli.mining.linking.candidates.lookup import find_candidates
-from kxcli.mining.linking.candidates.ranking import rank_candidates
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
 from kxcli.mining.linking.mentions import mention_features, mention_model
 from kxcli.mining.linking.mentions.hashed_features import N_COLUMNS
@@ -112,12 +111,12 @@ def _make_contexts(
     for batch in batches:
         held_out = statistics[batch.fold]
         found = find_candidates(base, held_out, batch.text, PRIOR_WEIGHTS)
-        contexts.append(MentionContext(base, held_out, batch.text, found, rank_candidates(found, PRIOR_WEIGHTS)))
+        contexts.append(MentionContext(base, held_out, batch.text, found, found.rank(PRIOR_WEIGHTS)))
     return contexts
 
 
 def _rank_again(context: MentionContext, ranking: FloatArray) -> MentionContext:
-    return replace(context, ranked=rank_candidates(context.candidates, ranking))
+    return replace(context, ranked=context.candidates.rank(ranking))
 
 
 def _learn_ranking(batches: Sequence[FoldBatch], contexts: Sequence[MentionContext]) -> FloatArray:
