@@ -203,7 +203,7 @@ def all_of(made, room):
 
 
 def loaded(made):
-    return KeyTally.load(mapped(made.dump()))
+    return KeyTally().restore(mapped(made.dump()))
 
 
 @given(lists=key_lists)
@@ -220,10 +220,10 @@ def test_key_tallies_merge_in_any_order_and_as_bytes(room, a, b, c):
     assert all_of(one.merge(two).merge(three), room) == expected
     one, two, three = (loaded(key_tally(lists)) for lists in (a, b, c))
     assert all_of(three.merge(two.merge(one)), room) == expected
-    one, two = loaded(key_tally(a)), KeyTally.load(key_tally(b).dump())
+    one, two = loaded(key_tally(a)), KeyTally().restore(key_tally(b).dump())
     both = loaded(one.merge(two)).merge(key_tally(c))
     assert all_of(both, room) == expected
-    assert KeyTally.load(both.dump()).merge(KeyTally()).select_frequent(1, room)[0].tolist() == sorted(expected)
+    assert KeyTally().restore(both.dump()).merge(KeyTally()).select_frequent(1, room)[0].tolist() == sorted(expected)
 
 
 @given(lists=key_lists, least=st.integers(1, 4))
@@ -255,7 +255,7 @@ def test_dumped_keys_are_read_at_any_alignment():
     data = key_tally([[3, 1, 3, 2**64 - 1]]).dump()
     for before in range(9):
         view = mapped(bytes(before) + data)[before:]
-        assert all_of(KeyTally.load(view).merge(KeyTally.load(view)), 1) == {1: 2, 3: 4, 2**64 - 1: 2}
+        assert all_of(KeyTally().restore(view).merge(KeyTally().restore(view)), 1) == {1: 2, 3: 4, 2**64 - 1: 2}
 
 
 @given(lists=key_lists)
@@ -292,7 +292,7 @@ def test_no_frequent_key_is_in_a_rare_bucket(monkeypatch, lists, bits, least):
         part = Buckets(bits, least)
         part.add(as_keys(some))
         parts.append(part)
-    parts[0] = Buckets.load(parts[0].dump(), bits, least)
+    parts[0] = Buckets(bits, least).restore(parts[0].dump())
     frequent = functools.reduce(Buckets.merge, parts).find_frequent()
     assert frequent.shape == (1 << bits,)
     for key, count in Counter(key for some in lists for key in some).items():
@@ -309,10 +309,10 @@ def test_dense_counts_equal_counter(monkeypatch, lists, most):
         part = DenseTally(10)
         part.add(np.array(some, dtype=np.uint32))
         parts.append(part)
-    parts[-1] = DenseTally.load(mapped(parts[-1].dump()), 10)
+    parts[-1] = DenseTally(10).restore(mapped(parts[-1].dump()))
     made = functools.reduce(DenseTally.merge, parts)
     assert made.counts().tolist() == expected
-    capped = DenseTally.load(made.dump(most), 10).counts()
+    capped = DenseTally(10).restore(made.dump(most)).counts()
     assert capped.tolist() == [min(n, most) for n in expected]
 
 

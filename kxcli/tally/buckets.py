@@ -37,12 +37,10 @@ class Buckets:
         """Return the counts as bytes."""
         return self._tally.dump(max_count=self._min_count)
 
-    @classmethod
-    def load(cls, data: bytes | memoryview, bits: int, min_count: int) -> "Buckets":
-        """Return dumped buckets."""
-        buckets = cls(bits, min_count)
-        buckets._tally = DenseTally.load(data, 1 << bits, np.uint32)
-        return buckets
+    def restore(self, data: bytes | memoryview) -> "Buckets":
+        """Take dumped counts, and return these buckets."""
+        self._tally.restore(data)
+        return self
 
 
 def may_be_frequent(keys: UInt64Array, frequent: BoolArray) -> BoolArray:

@@ -60,12 +60,10 @@ class DenseTally:
         counts = self.counts() if max_count is None else np.minimum(self.counts(), max_count)
         return counts.astype(np.min_scalar_type(int(counts.max(initial=0)))).tobytes()
 
-    @classmethod
-    def load(cls, data: bytes | memoryview, size: int, kind: type[Any] = np.int64) -> "DenseTally":
-        """Return a dumped tally; the data are a view until the counts are needed."""
-        tally = cls(size, kind)
-        tally._view = memoryview(data)
-        return tally
+    def restore(self, data: bytes | memoryview) -> "DenseTally":
+        """Take dumped counts, as a view until they are needed, and return this tally."""
+        self._view = memoryview(data)
+        return self
 
     def _add_view(self, view: memoryview | None) -> None:
         if view is None or not self._size:

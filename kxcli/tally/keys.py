@@ -75,12 +75,10 @@ class KeyTally:
         self._flush()
         return self._runs.dump()
 
-    @classmethod
-    def load(cls, data: bytes | memoryview) -> "KeyTally":
-        """Return a dumped tally, as a view of the data."""
-        tally = cls()
-        tally._runs = KeyRuns.load(data)
-        return tally
+    def restore(self, data: bytes | memoryview) -> "KeyTally":
+        """Take dumped counts, as a view of the data, and return this tally."""
+        self._runs = KeyRuns.load(data)
+        return self
 
     def _count_pending(self) -> None:
         keys = self._pending[0] if len(self._pending) == 1 else np.concatenate(self._pending)

@@ -100,4 +100,9 @@ class Tally:
     @classmethod
     def load(cls, data: bytes | memoryview) -> "Tally":
         """Return a dumped tally."""
-        return cls(dict(chain.from_iterable(zip(*block, strict=True) for block in decode_run(data))))
+        return cls().restore(data)
+
+    def restore(self, data: bytes | memoryview) -> "Tally":
+        """Take dumped counts, and return this tally."""
+        self._counts = Counter(dict(chain.from_iterable(zip(*block, strict=True) for block in decode_run(data))))
+        return self

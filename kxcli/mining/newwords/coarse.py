@@ -19,7 +19,7 @@ from kxcli.mining.newwords.spelling import Reduce, Spellings, Vocabulary
 from kxcli.mining.newwords.word_trie import WordTrie
 from kxcli.tally import Tally
 from kxcli.tally.dense import DenseTally
-from kxcli.tally.frames import join_parts, split_parts
+from kxcli.tally.jobs import TallyJob
 
 
 def find_vocabulary(grams: Ngrams, values: Sequence[FloatArray], discovery: Discovery, reduce: Reduce) -> Vocabulary:
@@ -53,7 +53,7 @@ class SegmentCounts(NamedTuple):
     longer: Tally
 
 
-class CountSegments:
+class CountSegments(TallyJob[SegmentCounts]):
     """The job that cuts blocks and counts the segments."""
 
     def setup(self, shared: CoarseCut) -> None:
@@ -63,7 +63,7 @@ class CountSegments:
     def map(self, records: Iterable[Codes]) -> SegmentCounts:
         """Cut records and count the segments."""
         cut = self._cut
-        found = self._empty()
+        found = self.make_partial()
         for codes in records:
             ids = cut.alphabet.number(codes, 1)
             by_length = {found.length: found for found in cut.trie.occurrences(ids)}
@@ -89,29 +89,11 @@ class CountSegments:
                 found.longer.add(Spellings.from_text(ids, starts.take(long), lengths.take(long)).to_texts(cut.alphabet))
         return found
 
-    def merge(self, left: SegmentCounts, right: SegmentCounts) -> SegmentCounts:
-        """Add the counts of `right` to `left`."""
-        left.characters.merge(right.characters)
-        left.grams.merge(right.grams)
-        left.longer.merge(right.longer)
-        return left
-
     def finish(self, partial: SegmentCounts) -> tuple[IntArray, IntArray, Counter[str]]:
         """Return the counts: of characters and n-grams by number, of others by text."""
         return partial.characters.counts(), partial.grams.counts(), partial.longer.counts()
 
-    def dump(self, partial: SegmentCounts) -> bytes:
-        """Return the counts as bytes."""
-        return join_parts((partial.characters.dump(), partial.grams.dump(), partial.longer.dump()))
-
-    def load(self, data: bytes | memoryview) -> SegmentCounts:
-        """Return dumped counts."""
-        characters, grams, longer = split_parts(data)
-        n_characters, n_grams = len(self._cut.alphabet.codes), self._cut.n_grams + 1
-        return SegmentCounts(
-            DenseTally.load(characters, n_characters), DenseTally.load(grams, n_grams), Tally.load(longer)
-        )
-
-    def _empty(self) -> SegmentCounts:
+    def make_partial(self) -> SegmentCounts:
+        """Return a partial without counts."""
         cut = self._cut
         return SegmentCounts(DenseTally(len(cut.alphabet.codes)), DenseTally(cut.n_grams + 1), Tally())

@@ -1,6 +1,6 @@
 """A cut of the corpus by the scores of words, and the counts in that cut."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from kxcli.mining.newwords.viterbi import find_word_starts
 from kxcli.tally import Tally
 from kxcli.tally.buckets import Buckets, may_be_frequent
 from kxcli.tally.dense import DenseTally
-from kxcli.tally.frames import join_parts, split_parts
+from kxcli.tally.jobs import AnyTally, TallyJob
 
 _BUCKET_BITS = 20  # enough for a million distinct words of spaced scripts, most of them rare
 
@@ -55,13 +55,20 @@ class CutModel:
     spaced: SpacedScripts
 
 
-class CutTallies(NamedTuple):
+@dataclass
+class CutTallies:
     """Tallies by number for each length from 1, and of words of spaced scripts."""
 
     words: list[DenseTally]
     aligned: list[DenseTally]
     buckets: Buckets
     spaced: Tally
+
+    def __iter__(self) -> Iterator[AnyTally]:
+        """Yield all tallies."""
+        yield from [*self.words, *self.aligned]
+        yield self.buckets
+        yield self.spaced
 
 
 class CutCounts(NamedTuple):
@@ -81,7 +88,7 @@ class CutCounts(NamedTuple):
     spaced: dict[str, int]
 
 
-class CountWords:
+class CountWords(TallyJob[CutTallies]):
     """The job that cuts the blocks of a corpus and counts the words."""
 
     def setup(self, shared: CutModel) -> None:
@@ -90,18 +97,10 @@ class CountWords:
 
     def map(self, records: Iterable[Codes]) -> CutTallies:
         """Cut records and count the words."""
-        found = self._empty()
+        found = self.make_partial()
         for codes in records:
             self._count(self._cut.grams.alphabet.number(codes, len(self._cut.scores) + 1), found)
         return found
-
-    def merge(self, left: CutTallies, right: CutTallies) -> CutTallies:
-        """Add the counts of `right` to `left`."""
-        for ours, theirs in zip((*left.words, *left.aligned), (*right.words, *right.aligned), strict=True):
-            ours.merge(theirs)
-        left.buckets.merge(right.buckets)
-        left.spaced.merge(right.spaced)
-        return left
 
     def finish(self, partial: CutTallies) -> CutCounts:
         """Return the counts."""
@@ -111,21 +110,8 @@ class CountWords:
             counts[:1] = 0
         return CutCounts(words, aligned, partial.buckets.find_frequent(), partial.spaced.counts())
 
-    def dump(self, partial: CutTallies) -> bytes:
-        """Return the counts as bytes."""
-        dense = [tally.dump() for tally in (*partial.words, *partial.aligned)]
-        return join_parts((*dense, partial.buckets.dump(), partial.spaced.dump()))
-
-    def load(self, data: bytes | memoryview) -> CutTallies:
-        """Return dumped counts."""
-        *dense, buckets, spaced = split_parts(data)
-        sizes = [*map(len, self._cut.scores), *map(len, self._cut.scores[1:])]
-        tallies = [DenseTally.load(part, size) for part, size in zip(dense, sizes, strict=True)]
-        n = len(self._cut.scores)
-        bucket_counts = Buckets.load(buckets, _BUCKET_BITS, self._cut.spaced.min_count)
-        return CutTallies(tallies[:n], tallies[n:], bucket_counts, Tally.load(spaced))
-
-    def _empty(self) -> CutTallies:
+    def make_partial(self) -> CutTallies:
+        """Return a partial without counts."""
         sizes = [len(scores) for scores in self._cut.scores]
         words, aligned = [DenseTally(size) for size in sizes], [DenseTally(size) for size in sizes[1:]]
         return CutTallies(words, aligned, Buckets(_BUCKET_BITS, self._cut.spaced.min_count), Tally())

@@ -19,7 +19,7 @@ from kxcli.arrays.key_index import KeyIndex
 from kxcli.mining.newwords.alphabet import BITS, Alphabet, Codes
 from kxcli.mining.newwords.spelling import Spellings
 from kxcli.tally.buckets import Buckets, may_be_frequent
-from kxcli.tally.frames import join_parts, split_parts
+from kxcli.tally.jobs import TallyJob
 from kxcli.tally.keys import KeyTally
 
 SHIFT = np.uint64(BITS)
@@ -130,7 +130,7 @@ class NgramCounts(NamedTuple):
     buckets: Buckets
 
 
-class CountNgrams:
+class CountNgrams(TallyJob[NgramCounts]):
     """The job that counts the n-grams of the next order.
 
     It counts all pairs, including those with rare characters and borders, because these are neighbors, and those longer
@@ -143,37 +143,22 @@ class CountNgrams:
 
     def map(self, records: Iterable[Codes]) -> NgramCounts:
         """Count the n-grams of records."""
-        found = self._empty()
+        found = self.make_partial()
         for codes in records:
             grams = self._pass.grams
             self._count(grams.alphabet.number(codes, len(grams.levels) + 3), found)
         return found
 
-    def merge(self, left: NgramCounts, right: NgramCounts) -> NgramCounts:
-        """Add the counts of `right` to `left`."""
-        left.grams.merge(right.grams)
-        left.buckets.merge(right.buckets)
-        return left
-
     def finish(self, partial: NgramCounts) -> NgramCounts:
         """Return the counts."""
         return partial
-
-    def dump(self, partial: NgramCounts) -> bytes:
-        """Return the counts as bytes."""
-        return join_parts((partial.grams.dump(), partial.buckets.dump()))
-
-    def load(self, data: bytes | memoryview) -> NgramCounts:
-        """Return dumped counts."""
-        grams, buckets = split_parts(data)
-        shared = self._pass
-        return NgramCounts(KeyTally.load(grams), Buckets.load(buckets, shared.bits, shared.grams.alphabet.min_count))
 
     def weight(self, partial: NgramCounts) -> int:
         """Return the approximate bytes of the n-grams; buckets have a constant size."""
         return partial.grams.weight
 
-    def _empty(self) -> NgramCounts:
+    def make_partial(self) -> NgramCounts:
+        """Return a partial without counts."""
         shared = self._pass
         return NgramCounts(KeyTally(), Buckets(shared.bits, shared.grams.alphabet.min_count))
 

@@ -10,7 +10,7 @@ from kxcli.arrays import FloatArray, IntArray
 from kxcli.mining.newwords.alphabet import Alphabet, Codes
 from kxcli.mining.newwords.grams import LAST, SHIFT, pack_pair
 from kxcli.mining.newwords.word_trie import WordTrie
-from kxcli.tally.frames import join_parts, split_parts
+from kxcli.tally.jobs import TallyJob
 from kxcli.tally.key_runs import KeyRun
 from kxcli.tally.keys import KeyTally
 
@@ -30,7 +30,7 @@ class NeighborCounts(NamedTuple):
     right: KeyTally
 
 
-class CountNeighbors:
+class CountNeighbors(TallyJob[NeighborCounts]):
     """The job that counts the neighbors of all occurrences of words."""
 
     def setup(self, shared: WordSearch) -> None:
@@ -40,7 +40,7 @@ class CountNeighbors:
     def map(self, records: Iterable[Codes]) -> NeighborCounts:
         """Count the neighbors in records."""
         words = self._words
-        found = NeighborCounts(KeyTally(), KeyTally())
+        found = self.make_partial()
         for codes in records:
             ids = words.alphabet.number(codes, 1)
             for length, starts, numbers in words.trie.occurrences(ids):
@@ -48,24 +48,13 @@ class CountNeighbors:
                 found.right.add(pack_pair(numbers, ids.take(starts + length)))
         return found
 
-    def merge(self, left: NeighborCounts, right: NeighborCounts) -> NeighborCounts:
-        """Add the counts of `right` to `left`."""
-        left.left.merge(right.left)
-        left.right.merge(right.right)
-        return left
+    def make_partial(self) -> NeighborCounts:
+        """Return a partial without counts."""
+        return NeighborCounts(KeyTally(), KeyTally())
 
     def finish(self, partial: NeighborCounts) -> NeighborCounts:
         """Return the counts."""
         return partial
-
-    def dump(self, partial: NeighborCounts) -> bytes:
-        """Return the counts as bytes."""
-        return join_parts((partial.left.dump(), partial.right.dump()))
-
-    def load(self, data: bytes | memoryview) -> NeighborCounts:
-        """Return dumped counts."""
-        left, right = split_parts(data)
-        return NeighborCounts(KeyTally.load(left), KeyTally.load(right))
 
     def weight(self, partial: NeighborCounts) -> int:
         """Return the approximate bytes of memory of the counts."""
