@@ -134,11 +134,9 @@ class NameMatcher:
         """Return the matcher that `arrays` returned for a name."""
         read: dict[str, Any] = {part: arrays[f"{name}.{part}"] for part in _ARRAYS}
         n_inner, max_length = arrays[f"{name}.sizes"].tolist()
-        pairs, children = (
-            KeyIndex.from_arrays(arrays, f"{name}.pairs"),
-            KeyIndex.from_arrays(arrays, f"{name}.children"),
-        )
-        return cls(pairs=pairs, children=children, n_inner=n_inner, max_length=max_length, **read)
+        for part in ("pairs", "children"):
+            read[part] = KeyIndex.from_arrays(arrays, f"{name}.{part}")
+        return cls(n_inner=n_inner, max_length=max_length, **read)
 
     def arrays(self, name: str) -> dict[str, AnyArray]:
         """Return all arrays, under names that begin with `name`."""
@@ -194,19 +192,16 @@ class NameMatcher:
         nodes = self.pair_nodes.take(self.pairs.find(combine_characters(ids[:n], ids[1 : n + 1], ids.dtype.type)))
         starts = np.flatnonzero(nodes)
         nodes = nodes.take(starts)
-        length, held = 2, 0
+        length, n_found = 2, 0
         while len(starts):
-            if held > 2 * _MAX_NESTED * n:
+            if n_found > 2 * _MAX_NESTED * n:
                 found = [_limit_nested(found)]
-                held = len(found[0].starts)
+                n_found = len(found[0].starts)
             values = self.values.take(nodes)
-            valued = np.flatnonzero(values)
-            numbers, at = values.take(valued), starts.take(valued)
-            is_tail = numbers >= TAIL
-            for which, parts in ((~is_tail, found), (is_tail, tails)):
-                chosen = np.flatnonzero(which)
-                parts.append(_Hits(at.take(chosen), np.full(len(chosen), length), numbers.take(chosen) & ~TAIL))
-            held += len(found[-1].starts)
+            for hits, parts in (((values > 0) & (values < TAIL), found), (values >= TAIL, tails)):
+                rows = np.flatnonzero(hits)
+                parts.append(_Hits(starts.take(rows), np.full(len(rows), length), values.take(rows) & ~TAIL))
+            n_found += len(found[-1].starts)
             alive = np.flatnonzero(nodes <= self.n_inner)
             starts = starts.take(alive)
             nodes = nodes.take(alive)
@@ -226,20 +221,18 @@ class NameMatcher:
         starts, known, names = (np.concatenate(parts) for parts in zip(*tails, strict=True))
         begins = self.letter_starts.take(names - np.uint32(1))
         lengths = self.letter_starts.take(names) - begins
-        place, letter = starts + known, begins + known
+        positions, letters = starts + known, begins + known
         rest = lengths - known
-        alive = np.flatnonzero(ids.take(place) == self.letters.take(letter, mode="clip"))  # excludes most of them
-        right = alive
-        n_known = 1
+        right = alive = np.flatnonzero(ids.take(positions) == self.letters.take(letters, mode="clip"))
+        offset = 1
         while len(alive):  # few names are long, and few positions are left after some characters
-            alive = alive[rest.take(alive) > n_known]
-            differs = ids.take(place.take(alive) + n_known) != self.letters.take(
-                letter.take(alive) + n_known, mode="clip"
-            )
-            if differs.any():
-                right = np.setdiff1d(right, alive[differs], assume_unique=True)
-                alive = alive[~differs]
-            n_known += 1
+            alive = alive[rest.take(alive) > offset]
+            expected = self.letters.take(letters.take(alive) + offset, mode="clip")
+            is_equal = ids.take(positions.take(alive) + offset) == expected
+            if not is_equal.all():
+                right = np.setdiff1d(right, alive[~is_equal], assume_unique=True)
+                alive = alive[is_equal]
+            offset += 1
         return _Hits(starts.take(right), lengths.take(right), names.take(right))
 
 
