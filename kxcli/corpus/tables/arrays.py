@@ -105,12 +105,11 @@ class _ArrayRows:
 
 
 @dataclass(frozen=True)
-class _NumberChunk:
+class _NumberChunk(RowChunk):
     """Rows of an array of numbers."""
 
     is_numeric: ClassVar[bool] = True
 
-    lines: IntArray
     array: AnyArray
 
     def numbers(self, columns: Sequence[int], missing: MissingCodes) -> FloatArray:

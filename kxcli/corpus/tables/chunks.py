@@ -1,8 +1,9 @@
 """The parts of a table, one for each source, in chunks of rows."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar
 
 import numpy as np
 
@@ -12,38 +13,41 @@ from kxcli.corpus.tables.cells import MissingCodes, to_numbers
 NumberedCells = tuple[int, Sequence[str | None]]  # the first line of a row, and its cells
 
 
-class RowChunk(Protocol):
-    """Some rows of a source, with the cells of the requested columns."""
+@dataclass(frozen=True)
+class RowChunk(ABC):
+    """Some rows of a source, with the cells of the requested columns.
 
-    @property
-    def lines(self) -> IntArray:
-        """The first line of each row."""
-        ...
+    Attributes:
+        lines: The first line of each row.
+        is_numeric: Whether the source has numbers instead of texts.
+    """
 
-    @property
-    def is_numeric(self) -> bool:
-        """Whether the source has numbers instead of texts."""
-        ...
+    is_numeric: ClassVar[bool] = False
+
+    lines: IntArray
+
+    @abstractmethod
+    def cells(self, columns: Sequence[int]) -> Sequence[Sequence[str | None]]:
+        """Return the cells of each column."""
 
     def numbers(self, columns: Sequence[int], missing: MissingCodes) -> FloatArray | None:
         """Return columns as a matrix of numbers, with NaN for missing cells.
 
         Return None if a cell is neither a number nor missing.
         """
-        ...
-
-    def cells(self, columns: Sequence[int]) -> Sequence[Sequence[str | None]]:
-        """Return the cells of each column."""
-        ...
+        matrix = np.empty((len(self.lines), len(columns)))
+        for at, cells in enumerate(self.cells(columns)):
+            column = to_numbers(cells, missing)
+            if column is None:
+                return None
+            matrix[:, at] = column
+        return matrix
 
 
 @dataclass(frozen=True)
-class CellChunk:
+class CellChunk(RowChunk):
     """Rows that were parsed one by one: the cells of each requested column."""
 
-    is_numeric: ClassVar[bool] = False
-
-    lines: IntArray
     columns: Mapping[int, Sequence[str | None]]
 
     @classmethod
@@ -58,10 +62,6 @@ class CellChunk:
         places = zip(columns, columns if is_whole else range(len(columns)), strict=True)
         cells = {column: [row[at] for _, row in rows] for column, at in places}
         return cls(np.array([number for number, _ in rows], np.int64), cells)
-
-    def numbers(self, columns: Sequence[int], missing: MissingCodes) -> FloatArray | None:
-        """Return columns as a matrix of numbers, or None."""
-        return stack_numbers(self.cells(columns), len(self.lines), missing)
 
     def cells(self, columns: Sequence[int]) -> Sequence[Sequence[str | None]]:
         """Return the cells of each column."""
@@ -87,17 +87,3 @@ class TablePart:
     has_header: bool | None
     chunks: Callable[[Sequence[int]], Iterator[RowChunk]]
     is_header_guessed: bool = False
-
-
-def stack_numbers(columns: Sequence[Sequence[str | None]], rows: int, missing: MissingCodes) -> FloatArray | None:
-    """Return columns of cells as a matrix of numbers, with NaN for missing cells.
-
-    Return None if a cell is neither a number nor missing.
-    """
-    matrix = np.empty((rows, len(columns)))
-    for at, cells in enumerate(columns):
-        column = to_numbers(cells, missing)
-        if column is None:
-            return None
-        matrix[:, at] = column
-    return matrix

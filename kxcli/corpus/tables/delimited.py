@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from io import StringIO
 from itertools import chain
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from kxcli.corpus.lines import Readable
 from kxcli.corpus.records import SourceFormat
 from kxcli.corpus.row_reader import BLANK_ROWS, DelimitedRows, explain_width
 from kxcli.corpus.tables.cells import MissingCodes, is_number
-from kxcli.corpus.tables.chunks import CellChunk, RowChunk, TablePart, stack_numbers
+from kxcli.corpus.tables.chunks import CellChunk, RowChunk, TablePart
 from kxcli.corpus.tables.line_batches import BATCH, LineFeed, read_batches
 
 _LF = ord("\n")
@@ -133,15 +133,12 @@ class _DelimitedRows:
 
 
 @dataclass(frozen=True)
-class _LineChunk:
+class _LineChunk(RowChunk):
     """Lines without quotes that have equally many cells.
 
     `ends` has the end of each cell in bytes of UTF-8, a row for each line.
     """
 
-    is_numeric: ClassVar[bool] = False
-
-    lines: IntArray
     text: str
     ends: IntArray
     delimiter: str
@@ -160,7 +157,7 @@ class _LineChunk:
                 continue
             if len(matrix) == rows:
                 return missing.erase(matrix)
-        return stack_numbers(self.cells(columns), rows, missing)
+        return super().numbers(columns, missing)
 
     def cells(self, columns: Sequence[int]) -> list[list[str]]:
         """Return the cells of each column."""
@@ -216,4 +213,4 @@ def _read_rows(
             else:
                 yield number, row
     finally:
-        feed.unread(rows.unread)
+        feed.unread([*rows.unread])

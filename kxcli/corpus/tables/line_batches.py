@@ -1,5 +1,6 @@
 """Bytes -> large batches of numbered text lines."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -22,6 +23,10 @@ class LineBatch(NamedTuple):
 
     text: str
     lines: IntArray
+
+    def numbered_lines(self) -> Iterator[NumberedLine]:
+        """Return the numbered lines, without their LF."""
+        return zip(self.lines.tolist(), self.text.split("\n"), strict=False)  # the text ends with LF
 
 
 def read_batches(stream: Readable, form: SourceFormat, diagnostics: ReadDiagnostics) -> Iterator[LineBatch]:
@@ -47,32 +52,26 @@ class LineFeed:
 
     def __init__(self, source: Iterable[LineBatch]) -> None:
         self._source = iter(source)
-        self._batch = LineBatch("", np.empty(0, np.int64))
-        self._at = self._row = 0
-        self._unread: list[NumberedLine] = []
+        self._pending = deque[NumberedLine]()
 
-    def unread(self, lines: Iterable[NumberedLine]) -> None:
-        """Put back numbered lines; `rest` begins with them."""
-        self._unread.extend(lines)
+    def unread(self, lines: Sequence[NumberedLine]) -> None:
+        """Put back numbered lines, without their LF."""
+        self._pending.extendleft(reversed(lines))
 
     def lines(self) -> Iterator[NumberedLine]:
         """Yield the numbered lines, without their LF."""
-        for batch in self._source:
-            self._batch, (text, lines) = batch, batch
-            self._at = self._row = 0
-            while self._at < len(text):
-                start, self._at = self._at, text.index("\n", self._at) + 1
-                number = int(lines[self._row])
-                self._row += 1
-                yield number, text[start : self._at - 1]
+        while True:
+            while self._pending:
+                yield self._pending.popleft()
+            batch = next(self._source, None)
+            if batch is None:
+                return
+            self._pending.extend(batch.numbered_lines())
 
     def rest(self) -> Iterator[LineBatch]:
-        """Yield the lines that were put back, and those that `lines` has not yielded."""
-        if self._unread:
-            yield _join(self._unread)
-        text, lines = self._batch
-        if self._at < len(text):
-            yield LineBatch(text[self._at :], lines[self._row :])
+        """Yield the lines that `lines` has not yielded, and those that were put back."""
+        if self._pending:
+            yield _join(self._pending)
         yield from self._source
 
 
@@ -88,6 +87,6 @@ def _batch_lines(lines: Iterable[str], diagnostics: ReadDiagnostics) -> Iterator
     return map(_join, iter_batches(numbered, lambda one: len(one[1]) + 1, BATCH))
 
 
-def _join(lines: Sequence[NumberedLine]) -> LineBatch:
+def _join(lines: Iterable[NumberedLine]) -> LineBatch:
     numbers, texts = zip(*lines, strict=True)
     return LineBatch("\n".join(texts) + "\n", np.array(numbers, np.int64))

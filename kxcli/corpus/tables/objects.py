@@ -52,9 +52,8 @@ class _ObjectRows:
 
     def chunks(self, columns: Sequence[int]) -> Iterator[CellChunk]:
         parse = partial(_parse_cells, names=[self.names[column] for column in columns])
-        for text, lines in self.feed.rest():
-            numbered = zip(lines.tolist(), text.split("\n"), strict=False)  # the text ends with LF
-            yield CellChunk.from_rows(list(parse_lines(numbered, parse, self.diagnostics)), columns)
+        for batch in self.feed.rest():
+            yield CellChunk.from_rows(list(parse_lines(batch.numbered_lines(), parse, self.diagnostics)), columns)
 
 
 def _parse_cells(line: str, names: Sequence[str]) -> list[str | None]:
