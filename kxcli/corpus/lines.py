@@ -21,7 +21,7 @@ class Readable(Protocol):
 
 
 class RawReader(io.RawIOBase):
-    """A raw file whose bytes come from `read_some`."""
+    """A raw file that reads by the method `read_some`."""
 
     def readable(self) -> bool:
         """Return True."""
