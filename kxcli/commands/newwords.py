@@ -75,8 +75,8 @@ def _find_words(session: Session, discovery: "Discovery", unique_lines: bool) ->
 
     spec = corpus_run.make_reader_spec(
         session.source,
-        cut=None if unique_lines else SAFE_SPLIT_PATTERN,
-        longest=MAX_RECORD,
+        split_pattern=None if unique_lines else SAFE_SPLIT_PATTERN,
+        max_part=MAX_RECORD,
         max_line=engines.get_max_line_bytes(session.run, _LINE_COST),
     )
     modules = ["kxcli.mining.newwords.lexicon", "kxcli.corpus.spool"]

@@ -95,7 +95,7 @@ def _open_corpus(session: Session, options: dict[str, Any]) -> "Iterator[tuple[C
         session.source,
         by=options["by"],
         unit="lines" if counting.ignores_document_borders else "document",
-        cut=counting.safe_split_pattern,
+        split_pattern=counting.safe_split_pattern,
         max_line=engines.get_max_line_bytes(session.run, _LINE_COST),
     )
     modules = ["kxcli.mining.wordcount.job", "kxcli.corpus.shards"]

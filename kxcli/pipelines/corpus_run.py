@@ -59,13 +59,13 @@ def make_reader_spec(
     *,
     by: str | None = None,
     unit: Literal["document", "lines"] = "lines",
-    cut: str | None = None,
-    longest: int | None = None,
+    split_pattern: str | None = None,
+    max_part: int | None = None,
     max_line: int | None = None,
 ) -> ReaderSpec:
     """Return how documents are read, by the options."""
     on_error = given.on_error
-    return ReaderSpec(given.field or DEFAULT_FIELD, by, on_error, unit, cut, longest, max_line=max_line)
+    return ReaderSpec(given.field or DEFAULT_FIELD, by, on_error, unit, split_pattern, max_part, max_line=max_line)
 
 
 def make_named_text_spec(given: InputSettings, max_line: int | None) -> ReaderSpec:
