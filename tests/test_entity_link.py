@@ -12,6 +12,7 @@ import time
 from itertools import pairwise
 from unittest import mock
 
+import numpy as np
 import pytest
 from conftest import SHARED, mapped, members, wait_until
 from hypothesis import given
@@ -19,7 +20,7 @@ from hypothesis import strategies as st
 from test_failures import workers_of
 
 from kxcli.corpus.records import Document
-from kxcli.mining.linking import NIL, Entry, Linker, Linking
+from kxcli.mining.linking import NIL, Entry, Linker, Linking, LinkJob, LinkText
 from kxcli.mining.linking.job import LinkResources
 from kxcli.mining.linking.kb.compiling import compile_entries
 from kxcli.mining.linking.kb.entries import SkippedEntries
@@ -500,6 +501,26 @@ def test_linker_from_python():
         linker.link("小米")
     with pytest.raises(ValueError, match="two entries have the id 'c'"):
         Linker(entries + entries)
+
+
+class CountRenderer:
+    """Renders the number of mentions of each text, after its key."""
+
+    def __init__(self, base):
+        self.n_entries = len(base.ids)
+
+    def __call__(self, records, found):
+        counts = np.bincount(found.texts, minlength=len(records)).tolist()
+        return b"".join(b"%d/%d " % (n, self.n_entries) for n in counts), [0]
+
+
+def test_link_job_from_python():
+    entries = [Entry(e["subject_id"], e["subject"], e.get("alias", ())) for e in KB]
+    job = LinkJob(Linking(), CountRenderer, batch_size=1)
+    job.setup(LinkResources(Linker(entries).model.lexicon.base.arrays()))
+    first = job.map([LinkText(TEXTS[0]), LinkText("", has_continuation=True), LinkText("雷军", n_before=2)])
+    last = job.load(job.dump(job.map([LinkText("无", n_before=1)])))
+    assert job.finish(job.merge(first, last)) == [(1, [1], b"2/4 "), (3, [3], b"1/4 "), (2, [2], b"0/4 ")]
 
 
 def facts(entry):

@@ -74,7 +74,7 @@ def _make_batch(
 class TaggerLearner:
     """Weights of features, learned by AdaGrad (Duchi et al. 2011).
 
-    The prior are the frequencies of tags.
+    The scores of a token without features are given by the frequencies of tags.
     """
 
     def __init__(self, batches: Sequence[TaggerBatch], n_rows: int) -> None:

@@ -15,12 +15,12 @@ from kxcli.arrays.key_index import KeyIndex
 from kxcli.mining.linking.tagger.token_features import AFFIXES, FAMILIES, VOCABULARIES, TokenFeatures, shift
 from kxcli.schema import ArrayField, require_minimum
 
-_KEY_TYPES = {"word": "u8"}  # dtypes of keys that are sums of hashes; other keys are hashes
+_KEY_TYPES = {"word": "u8"}  # sums of hashes; all other keys are hashes of 32 bits
 _MIN_COUNT = 2  # occurrences of a feature in a vocabulary
 _MAX_UNITS = (1 << 15) - 1  # of a score
 _MAX_BITS = 12  # fractional bits of a weight
 _MIDDLE = np.uint64(0x8000_8000_8000_8000)
-MAX_SCORE = 12.0  # magnitude, beyond which a score makes no difference
+MAX_SCORE = 12.0  # larger magnitudes are clipped
 
 
 class FeatureSpace:
