@@ -928,8 +928,8 @@ def test_training_examples_equal_their_definition(contexts, monkeypatch):
     monkeypatch.setattr(train_model, "fit_logistic_regression", spy)
     texts = list({one.text: one for one in some_labelled(50, 2)}.values())
     for at in range(0, len(texts), 7):  # some mentions without an id
-        texts[at] = texts[at]._replace(
-            mentions=[LabeledMention(m.start, m.stop, (), False) for m in texts[at].mentions]
+        texts[at] = replace(
+            texts[at], mentions=[LabeledMention(m.start, m.stop, (), False) for m in texts[at].mentions]
         )
     model = train(built(SOME), texts).model
     base, numbers = Base(SOME), {entry.id: number for number, entry in enumerate(SOME)}

@@ -95,7 +95,7 @@ def _warn(target: str, result: TrainingResult, untrained_f1: float, n_texts: int
 def _measure_link_f1(linker: Linker, texts: Sequence[LabeledText]) -> float:
     tally = EvaluationTally()
     for one, linked in zip(texts, linker.link([one.text for one in texts]), strict=True):
-        tally.add([GoldMention(*mention) for mention in one.mentions], linked, lambda _: ())
+        tally.add([GoldMention(own.start, own.stop, own.ids, own.has_id) for own in one.mentions], linked, lambda _: ())
     return tally.total.f1 or 0.0
 
 

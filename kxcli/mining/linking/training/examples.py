@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Integral
-from typing import NamedTuple
 
 import numpy as np
 
@@ -26,14 +25,8 @@ N_FOLDS = 5
 _HALF = np.int64(32)  # bits
 
 
-class _LabeledMentionFields(NamedTuple):
-    start: int
-    stop: int
-    ids: tuple[str, ...]
-    has_id: bool
-
-
-class LabeledMention(_LabeledMentionFields):
+@dataclass(frozen=True, order=True)
+class LabeledMention:
     """A labeled mention.
 
     Attributes:
@@ -46,12 +39,13 @@ class LabeledMention(_LabeledMentionFields):
         TypeError: `ids` is no list, or a string.
     """
 
-    __slots__ = ()
+    start: int
+    stop: int
+    ids: tuple[str, ...]
+    has_id: bool
 
-    def __new__(cls, start: int, stop: int, ids: tuple[str, ...], has_id: bool) -> "LabeledMention":
-        """Return a labeled mention."""
-        check_list("ids", ids, "strings")
-        return super().__new__(cls, start, stop, ids, has_id)
+    def __post_init__(self) -> None:
+        check_list("ids", self.ids, "strings")
 
     def check(self, argument: str, length: int) -> None:
         """Raise `TypeError` or `ValueError` unless this is within a text of a length."""
@@ -63,24 +57,19 @@ class LabeledMention(_LabeledMentionFields):
             raise ValueError(f"{argument} from {self.start} to {self.stop} is not within its text")
 
 
-class _LabeledTextFields(NamedTuple):
-    text: str
-    mentions: Sequence[LabeledMention]
-
-
-class LabeledText(_LabeledTextFields):
+@dataclass(frozen=True)
+class LabeledText:
     """A text with all its mentions.
 
     Raises:
         TypeError: `mentions` is no list.
     """
 
-    __slots__ = ()
+    text: str
+    mentions: Sequence[LabeledMention]
 
-    def __new__(cls, text: str, mentions: Sequence[LabeledMention]) -> "LabeledText":
-        """Return a labeled text."""
-        check_list("mentions", mentions, "mentions")
-        return super().__new__(cls, text, mentions)
+    def __post_init__(self) -> None:
+        check_list("mentions", self.mentions, "mentions")
 
     def check(self, argument: str) -> None:
         """Raise `TypeError` or `ValueError` with the name of the wrong field."""
@@ -156,7 +145,7 @@ class FoldBatch:
 
 def find_unlisted_names(base: KnowledgeBase, labeled: Sequence[LabeledText]) -> list[str]:
     """Return the folded mentions without a name in the base, in text order."""
-    found = dict.fromkeys(text[mention.start : mention.stop] for text, mentions in labeled for mention in mentions)
+    found = dict.fromkeys(one.text[mention.start : mention.stop] for one in labeled for mention in one.mentions)
     names = [name for name in dict.fromkeys(fold_names([*found])) if name]
     matches = base.name_matcher.matches(to_code_points(BORDER.join([*names, ""])))
     lengths = np.fromiter(map(len, names), dtype=np.int64, count=len(names))
