@@ -1,7 +1,7 @@
 """Clusters for tests: a real scheduler and real workers, each a process of its own.
 
-Both test files about clusters load this as a plugin, so that a session has one cluster for both.  They have imported
-it before that, too late for pytest to rewrite assertions, of which there are none: PYTEST_DONT_REWRITE.
+Both test files about clusters load this as a plugin, so that a session has one cluster for both. They import it before
+that, too early for pytest to rewrite its assertions: PYTEST_DONT_REWRITE. It has none.
 """
 
 import json
@@ -20,11 +20,11 @@ from kxcli.mapreduce.cluster.connection import Timeouts
 from kxcli.mapreduce.cluster.engine import ClusterEngine
 
 TESTS = ROOT / "tests"
-STARTED = 120  # seconds in which a scheduler or worker has started, on a machine that has other work
+STARTED = 120  # seconds for a scheduler or worker to start on a busy machine
 
 
 class Cluster:
-    """A scheduler, and workers as a test asks for them."""
+    """A scheduler, and the workers that a test starts."""
 
     def __init__(self, folder):
         self.folder = Path(folder)
@@ -60,7 +60,7 @@ class Cluster:
         return self.processes[-1]
 
     def worker(self, *options, before=""):
-        """Start a worker, in whose process something is done before."""
+        """Start a worker; `before` is code that its process runs first."""
         script = f"{before}\nimport sys\nfrom distributed.cli.dask_worker import main\nmain(sys.argv[1:])"
         arguments = [self.address, "--no-dashboard", "--host", "127.0.0.1", "--local-directory", str(self.folder)]
         return self.start("-c", script, *arguments, *options)
@@ -78,7 +78,7 @@ class Cluster:
 
 @pytest.fixture
 def new_cluster():
-    """A function that starts a cluster, which is gone when the test ends."""
+    """Return a function that starts a cluster until the test ends."""
     folder = tempfile.mkdtemp(prefix="kxcli-test-")
     started = []
 
@@ -94,7 +94,7 @@ def new_cluster():
 
 @pytest.fixture(scope="session")
 def cluster():
-    """A scheduler and two workers, one of them with two threads; Dask's nanny starts them again when they die."""
+    """Return a scheduler with two workers of one and two threads; dead ones are restarted by the nanny of Dask."""
     with tempfile.TemporaryDirectory(prefix="kxcli-test-", ignore_cleanup_errors=True) as folder:
         made = Cluster(folder)
         try:

@@ -1,4 +1,4 @@
-"""What is kept of a run, by itself: a toy job, kept, taken up, damaged, changed."""
+"""Toy jobs on the checkpoint engine: stored, continued, damaged, changed."""
 
 import math
 import multiprocessing
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from test_engine import Sum, read
+from engine_toys import Numbers, Sum, SumTwice, read
 
 from kxcli.corpus.records import ReaderSpec
 from kxcli.errors import InputError, KxcliError, OutputError
@@ -18,69 +18,52 @@ from kxcli.mapreduce.job import Call
 from kxcli.mapreduce.local import LocalEngine
 
 
-@dataclass(frozen=True)
-class Known:
-    """A task that another run knows again: some numbers of a source."""
-
-    source: str
-    number: int
-    numbers: tuple[int, ...]
-    size: int = 1
-
-    def release(self):
-        pass
-
-    @property
-    def name(self):
-        return self.source
-
-    @property
-    def identity(self):
-        return self.source, self.number
-
-
-class Plain:
-    """What is told here is JSON as it stands, but for a mark, so that reading it back shows."""
+class ListCodec:
+    """Writes each diagnostic as a list of one."""
 
     @staticmethod
-    def to_json(told):
-        return [told]
+    def to_json(diagnostic):
+        return [diagnostic]
 
     @staticmethod
     def from_json(value):
-        (told,) = value
-        return told
+        (diagnostic,) = value
+        return diagnostic
 
 
 class Run:
-    """A run over a folder: its result, the number of stored tasks, and the diagnostics; each task gets a file."""
+    """A run over a folder: its result, the number of stored tasks, and the finished ones; each task gets a file."""
 
-    def __init__(self, folder, tasks, *, workers=1, way="reduce", job=None, shared=2, about=0, stop=None, seconds=0):
-        self.told, self.notes, self.result = [], [], None
+    def __init__(self, folder, tasks, *, workers=1, method="reduce", job=None, shared=2, about=0, stop=None, seconds=0):
+        self.done, self.notes, self.result = [], [], None
 
         def on_done(done):
             assert tasks[done.number] == done.task
-            self.told.append((done.task.identity, done.diagnostics))
-            if len(self.told) == stop:
+            self.done.append((done.task.identity, done.diagnostics))
+            if len(self.done) == stop:
                 raise KeyboardInterrupt
 
         with (
             LocalEngine(workers, (), lambda: str(folder)) as engine,
-            CheckpointEngine(engine, str(folder), Plain, self.notes.append, min_interval=seconds, max_share=0) as kept,
+            CheckpointEngine(
+                engine, str(folder), ListCodec, self.notes.append, min_interval=seconds, max_share=0
+            ) as engine,
         ):
-            kept.expect({task.source for task in tasks}, about)
-            found = getattr(kept, way)(Call(read, tasks, job or Sum(), shared, on_done))
-            self.result = found if way == "reduce" else list(found)
-        self.kept, self.n = (int(word) for word in self.notes[-1].rpartition(": ")[2].split() if word.isdigit())
+            engine.expect({task.identity[0] for task in tasks}, about)
+            found = getattr(engine, method)(Call(read, tasks, job or Sum(), shared, on_done))
+            self.result = found if method == "reduce" else list(found)
+        self.n_stored, self.n_tasks = (
+            int(word) for word in self.notes[-1].rpartition(": ")[2].split() if word.isdigit()
+        )
 
 
-def tasks_of(*sources, n=10):
-    return [Known(source, k, (len(source) * 100 + k + 1,)) for source in sources for k in range(n)]
+def make_tasks(*sources, n=10):
+    return [Numbers((len(source) * 100 + k + 1,), identity=(source, k)) for source in sources for k in range(n)]
 
 
-def expected(tasks, way, shared=2):
+def compute(tasks, method, shared=2):
     results = [shared * sum(task.numbers) for task in tasks]
-    return sum(results) if way == "reduce" else results
+    return sum(results) if method == "reduce" else results
 
 
 def files(folder):
@@ -88,79 +71,74 @@ def files(folder):
 
 
 @pytest.fixture(params=["reduce", "stream"])
-def way(request):
+def method(request):
     return request.param
 
 
-def test_a_finished_run_is_read_back(tmp_path, way, workers):
-    tasks = tasks_of("a", "bb")
-    first = Run(tmp_path, tasks, way=way, workers=workers)
-    again = Run(tmp_path, tasks, way=way, workers=workers)
-    assert first.result == again.result == expected(tasks, way)
-    assert (first.kept, again.kept, again.n) == (0, 20, 20)
-    assert sorted(first.told) == sorted(again.told) == [(task.identity, [*task.numbers]) for task in tasks]
+def test_finished_run_is_loaded(tmp_path, method, workers):
+    tasks = make_tasks("a", "bb")
+    first = Run(tmp_path, tasks, method=method, workers=workers)
+    again = Run(tmp_path, tasks, method=method, workers=workers)
+    assert first.result == again.result == compute(tasks, method)
+    assert (first.n_stored, again.n_stored, again.n_tasks) == (0, 20, 20)
+    assert sorted(first.done) == sorted(again.done) == [(task.identity, [*task.numbers]) for task in tasks]
 
 
-def test_a_run_that_was_stopped_goes_on(tmp_path, way, workers):
-    tasks = tasks_of("a", "bb")
+def test_stopped_run_continues(tmp_path, method, workers):
+    tasks = make_tasks("a", "bb")
     rng = random.Random(1)
     for _ in range(6):
         with pytest.raises(KeyboardInterrupt):
-            Run(tmp_path, tasks, way=way, workers=workers, stop=rng.randint(5, 19))
-    last = Run(tmp_path, tasks, way=way, workers=workers)
-    assert last.result == expected(tasks, way)
-    assert last.kept > 2
-    assert sorted(last.told) == [(task.identity, [*task.numbers]) for task in tasks]
+            Run(tmp_path, tasks, method=method, workers=workers, stop=rng.randint(5, 19))
+    last = Run(tmp_path, tasks, method=method, workers=workers)
+    assert last.result == compute(tasks, method)
+    assert last.n_stored > 2
+    assert sorted(last.done) == [(task.identity, [*task.numbers]) for task in tasks]
 
 
-def test_the_same_is_kept_for_any_number_of_workers(tmp_path, way):
-    tasks = tasks_of("a", "bb")
-    Run(tmp_path, tasks, way=way, workers=2)
-    assert Run(tmp_path, tasks, way=way, workers=1).kept == 20
+def test_stored_tasks_serve_any_number_of_workers(tmp_path, method):
+    tasks = make_tasks("a", "bb")
+    Run(tmp_path, tasks, method=method, workers=2)
+    assert Run(tmp_path, tasks, method=method, workers=1).n_stored == 20
 
 
-def test_of_more_input_only_what_is_new_is_computed(tmp_path, way):
-    Run(tmp_path, tasks_of("a"), way=way)
-    more = tasks_of("ccc", "a", "bb")
-    run = Run(tmp_path, more, way=way)
-    assert (run.kept, run.n) == (10, 30)
-    assert run.result == expected(more, way)
+def test_more_input_computes_only_new_tasks(tmp_path, method):
+    Run(tmp_path, make_tasks("a"), method=method)
+    more = make_tasks("ccc", "a", "bb")
+    run = Run(tmp_path, more, method=method)
+    assert (run.n_stored, run.n_tasks) == (10, 30)
+    assert run.result == compute(more, method)
 
 
-def test_of_less_input_only_that_is_in_the_result(tmp_path, way):
-    Run(tmp_path, tasks_of("a", "bb"), way=way)
-    for some in tasks_of("a"), tasks_of("bb"), tasks_of("a", "bb"), tasks_of("bb", "ccc"):
-        assert Run(tmp_path, some, way=way).result == expected(some, way)
+def test_less_input_uses_only_its_tasks(tmp_path, method):
+    Run(tmp_path, make_tasks("a", "bb"), method=method)
+    for some in make_tasks("a"), make_tasks("bb"), make_tasks("a", "bb"), make_tasks("bb", "ccc"):
+        assert Run(tmp_path, some, method=method).result == compute(some, method)
 
 
-def test_files_that_share_a_task_are_not_both_used(tmp_path):
+def test_only_one_file_with_a_common_task_is_used(tmp_path):
     for sources in ("a", "bb"), ("a",), ("bb", "ccc"), ("a", "bb", "ccc"), ("ccc",), ("a", "ccc"):
-        tasks = tasks_of(*sources)
-        assert Run(tmp_path, tasks, seconds=math.inf).result == expected(tasks, "reduce")  # one file a run
+        tasks = make_tasks(*sources)
+        assert Run(tmp_path, tasks, seconds=math.inf).result == compute(tasks, "reduce")  # one file a run
     assert len(files(tmp_path)) > 3
 
 
-class Twice(Sum):
-    def map(self, records):
-        return 2 * super().map(records)
-
-
-@pytest.mark.parametrize("other", [{"shared": 3}, {"about": 1}, {"job": Twice()}, {"shared": 3, "about": 1}])
-def test_what_another_job_left_is_never_used(tmp_path, way, other):
-    tasks = tasks_of("a")
-    Run(tmp_path, tasks, way=way)
-    run = Run(tmp_path, tasks, way=way, **other)
-    assert run.kept == 0
+@pytest.mark.parametrize("other", [{"shared": 3}, {"about": 1}, {"job": SumTwice()}, {"shared": 3, "about": 1}])
+def test_files_of_another_job_are_not_used(tmp_path, method, other):
+    tasks = make_tasks("a")
+    Run(tmp_path, tasks, method=method)
+    run = Run(tmp_path, tasks, method=method, **other)
+    assert run.n_stored == 0
     assert "changed" in run.notes[-1]
     factor = other.get("shared", 2) * (2 if "job" in other else 1)
-    assert run.result == expected(tasks, way, shared=factor)
-    assert Run(tmp_path, tasks, way=way).kept == 10  # and that is still there
+    assert run.result == compute(tasks, method, shared=factor)
+    assert Run(tmp_path, tasks, method=method).n_stored == 10  # which is still there
 
 
 @pytest.mark.parametrize("harm", ["a bit", "cut", "empty", "more", "head"])
-def test_what_is_damaged_is_computed_again_and_told(tmp_path, way, harm):
-    tasks = tasks_of("a")
-    Run(tmp_path, tasks, way=way)
+def test_damaged_file_is_reported_and_computed_again(tmp_path, method, harm):
+    tasks = make_tasks("a")
+    Run(tmp_path, tasks, method=method)
     victim = files(tmp_path)[3]
     data = bytearray(victim.read_bytes())
     if harm == "a bit":
@@ -168,72 +146,72 @@ def test_what_is_damaged_is_computed_again_and_told(tmp_path, way, harm):
     elif harm == "head":
         data[60] ^= 1
     victim.write_bytes({"cut": data[:-3], "empty": b"", "more": data + b"x"}.get(harm, bytes(data)))
-    run = Run(tmp_path, tasks, way=way)
-    assert run.result == expected(tasks, way)
-    assert (run.kept, run.n) == (9, 10)
+    run = Run(tmp_path, tasks, method=method)
+    assert run.result == compute(tasks, method)
+    assert (run.n_stored, run.n_tasks) == (9, 10)
     assert f"{victim}: is damaged" in run.notes[0]
-    assert Run(tmp_path, tasks, way=way).kept == 10
+    assert Run(tmp_path, tasks, method=method).n_stored == 10
 
 
-def test_what_was_not_written_to_its_end_is_not_seen(tmp_path, way):
-    tasks = tasks_of("a")
-    Run(tmp_path, tasks, way=way)
+def test_unfinished_file_is_ignored(tmp_path, method):
+    tasks = make_tasks("a")
+    Run(tmp_path, tasks, method=method)
     victim = files(tmp_path)[0]
     victim.rename(victim.with_suffix(".part"))
-    run = Run(tmp_path, tasks, way=way)
-    assert (run.kept, run.result, len(run.notes)) == (9, expected(tasks, way), 1)
+    run = Run(tmp_path, tasks, method=method)
+    assert (run.n_stored, run.result, len(run.notes)) == (9, compute(tasks, method), 1)
 
 
-def test_what_comes_before_a_failure_is_kept(tmp_path, way, workers):
-    tasks = [*tasks_of("a"), Known("bad", 0, (-7,)), *tasks_of("bb")]
+def test_tasks_before_a_failure_are_stored(tmp_path, method, workers):
+    tasks = [*make_tasks("a"), Numbers((-7,), identity=("bad", 0)), *make_tasks("bb")]
     with pytest.raises(InputError):
-        Run(tmp_path, tasks, way=way, workers=workers)
-    tasks[10] = Known("bad", 0, (7,))
-    run = Run(tmp_path, tasks, way=way, workers=workers)
-    assert run.kept >= 7
-    assert run.result == expected(tasks, way)
+        Run(tmp_path, tasks, method=method, workers=workers)
+    tasks[10] = Numbers((7,), identity=("bad", 0))
+    run = Run(tmp_path, tasks, method=method, workers=workers)
+    assert run.n_stored >= 7
+    assert run.result == compute(tasks, method)
 
 
-def test_nothing_at_all_is_kept_of_nothing(tmp_path, way):
+def test_no_task_stores_nothing(tmp_path, method):
     for _ in range(2):
-        assert Run(tmp_path, [], way=way).result == (None if way == "reduce" else [])
+        assert Run(tmp_path, [], method=method).result == (None if method == "reduce" else [])
 
 
 def hold(folder, held, go):
-    with LocalEngine(1, (), lambda: folder) as engine, CheckpointEngine(engine, folder, Plain, print):
+    with LocalEngine(1, (), lambda: folder) as engine, CheckpointEngine(engine, folder, ListCodec, print):
         held.set()
         go.wait(20)
 
 
-def test_a_second_run_says_that_there_is_a_first(tmp_path):
+def test_second_run_is_refused(tmp_path):
     context = multiprocessing.get_context("spawn")
     held, go = context.Event(), context.Event()
     first = context.Process(target=hold, args=(str(tmp_path), held, go))
     first.start()
     assert held.wait(30)
     with pytest.raises(KxcliError, match="another run is using it; wait"):
-        Run(tmp_path, tasks_of("a"))
+        Run(tmp_path, make_tasks("a"))
     go.set()
     first.join()
-    assert Run(tmp_path, tasks_of("a")).n == 10
+    assert Run(tmp_path, make_tasks("a")).n_tasks == 10
 
 
-def test_a_folder_that_cannot_be_is_an_error(tmp_path):
+def test_file_instead_of_folder_is_an_error(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputError, match="--checkpoint"):
-        Run(tmp_path / "file", tasks_of("a"))
+        Run(tmp_path / "file", make_tasks("a"))
 
 
-def test_a_full_disk_is_told(small_disk):
+def test_full_disk_is_reported(small_disk):
     class Fat(Sum):
         def dump(self, partial):
             return b" " * 30_000 + super().dump(partial)
 
     with pytest.raises(OutputError, match="No space left on device; make room in the folder of --checkpoint"):
-        Run(small_disk, tasks_of("a"), job=Fat())
+        Run(small_disk, make_tasks("a"), job=Fat())
 
 
-def test_a_file_is_not_much_larger_than_it_may_be(monkeypatch):
+def test_timer_limits_size_of_files(monkeypatch):
     now = [0.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
     clock = _SnapshotTimer(2.0, 0.05)
@@ -248,24 +226,24 @@ def test_a_file_is_not_much_larger_than_it_may_be(monkeypatch):
     assert max(seconds) <= (1 << 25) / 5_000_000 + 0.2  # a twentieth of the time so far would be more
 
 
-def test_files_that_nobody_asks_for_go_in_the_end(tmp_path):
-    Run(tmp_path, tasks_of("a"))
+def test_unused_files_are_removed(tmp_path):
+    Run(tmp_path, make_tasks("a"))
     for path in files(tmp_path):
         os.utime(path, (1, 1))
-    Run(tmp_path, tasks_of("a"))  # asks for them: they stay
+    Run(tmp_path, make_tasks("a"))  # uses them: they stay
     assert len(files(tmp_path)) == 10
     for path in files(tmp_path):
         os.utime(path, (1, 1))
     (tmp_path / "notes.txt").write_text("mine")
-    other = tmp_path / ("0" * 32)  # might be one of ours, but what is in it is not
+    other = tmp_path / ("0" * 32)  # a name of ours, with files of others
     other.mkdir()
     for name in "film.mkv.part", "tmp1.partial":
         (other / name).write_text("mine")
         os.utime(other / name, (1, 1))
-    (other / "kept-1.part").write_text("a run that was killed began it")
-    Run(tmp_path, tasks_of("a"), about=1, way="stream")
+    (other / "kept-1.part").write_text("of a run that was killed")
+    Run(tmp_path, make_tasks("a"), about=1, method="stream")
     assert len(files(tmp_path)) == 10
-    assert Run(tmp_path, tasks_of("a")).kept == 0
+    assert Run(tmp_path, make_tasks("a")).n_stored == 0
     assert (tmp_path / "notes.txt").read_text() == "mine"
     assert sorted(os.listdir(other)) == ["film.mkv.part", "tmp1.partial"]
 
@@ -276,7 +254,7 @@ class Value:
     b: object = 0
 
 
-def test_fingerprints_tell_values_apart_and_know_equal_ones():
+def test_fingerprints_are_equal_only_for_equal_values():
     values = [
         *(0, 1, -1, 1.0, True, None, "", "1", b"1", "a", b"a", "\ud800", (), [], {}, frozenset(), ("a",), ["a"]),
         *(("a", "b"), ("ab",), {"a": 1}, {"a": 2}, {"b": 1}, {1: "a"}, {"a"}, frozenset("a"), Value("a"), Value("b")),

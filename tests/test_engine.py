@@ -1,359 +1,262 @@
-"""The engine by itself: a toy job in real processes."""
+"""Toy jobs on the local engine, in this process and in workers."""
 
 import os
-import re
 import signal
 import subprocess
 import sys
 import tempfile
 from contextlib import suppress
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
 from conftest import members, wait_until
+from engine_toys import (
+    BrokenDump,
+    CollectProcesses,
+    Kill,
+    Numbers,
+    Sum,
+    SumOfArrays,
+    Truncate,
+    ignore,
+    kill_by_bus_error,
+    read,
+)
 
 from kxcli.errors import InputError, WorkerDiedError
 from kxcli.mapreduce.job import Call
 from kxcli.mapreduce.local import LocalEngine
 
 
-@dataclass(frozen=True)
-class Numbers:
-    """A task: some numbers; a negative one fails, zero kills the process that has it."""
-
-    numbers: tuple[int, ...]
-    size: int = 1
-
-    def release(self):
-        pass
-
-    @property
-    def name(self):
-        return f"numbers {self.numbers}"
+def start_engine(workers, folder=None, **options):
+    return LocalEngine(workers, (), tempfile.gettempdir if folder is None else lambda: str(folder), **options)
 
 
-def read(task, diagnostics, spooled):
-    for number in task.numbers:
-        if number < 0:
-            raise InputError("numbers", f"{number} is negative", line=-number)
-        if number == 0:
-            os.kill(os.getpid(), signal.SIGKILL)
-        diagnostics.append(number)
-        yield number
+@pytest.fixture(scope="module")
+def engines():
+    """Return engines by number of workers; a test that harms its workers starts its own."""
+    with start_engine(1) as one, start_engine(2) as two:
+        yield {1: one, 2: two}
 
 
-def read_numbers(task, diagnostics, spooled):
-    yield task.numbers
+@pytest.fixture
+def engine(engines, workers):
+    return engines[workers]
 
 
-class Sum:
-    def setup(self, shared):
-        self.factor = shared
-
-    def map(self, records):
-        return self.factor * sum(records)
-
-    def merge(self, left, right):
-        return left + right
-
-    def dump(self, partial):
-        return str(partial).encode()
-
-    def load(self, data):
-        return int(data)
+def numbers(*values):
+    return [Numbers((value,)) for value in values]
 
 
-class BrokenDump(Sum):
-    def dump(self, partial):
-        raise InputError("disk", "is full")
+def test_reduce_merges_all_partials_and_numbers_tasks(engine):
+    done = []
+    tasks = [Numbers((n, n + 1)) for n in range(200)]
+    total = engine.reduce(Call(read, tasks, Sum(), 2, done.append))
+    assert total == 2 * sum(2 * n + 1 for n in range(200))
+    done.sort(key=lambda one: one.number)
+    assert [(one.number, one.task, one.diagnostics) for one in done] == [
+        (n, task, list(task.numbers)) for n, task in enumerate(tasks)
+    ]
 
 
-@dataclass
-class Places:
-    """A sum, and the processes that it was added up in."""
-
-    total: int
-    pids: set[int]
-
-
-class Where:
-    def setup(self, shared):
-        self.factor = shared
-
-    def map(self, records):
-        return Places(self.factor * sum(records), {os.getpid()})
-
-    def merge(self, left, right):
-        return Places(left.total + right.total, left.pids | right.pids)
-
-    def dump(self, partial):
-        return " ".join(map(str, (partial.total, *partial.pids))).encode()
-
-    def load(self, data):
-        total, *pids = map(int, data.split())
-        return Places(total, set(pids))
-
-
-def note_in(notes):
-    """Return an `on_done` that appends the number of a task, its numbers and its diagnostics to `notes`, if given."""
-    return lambda done: notes is not None and notes.append((done.number, done.task.numbers, done.diagnostics))
-
-
-def run(tasks, workers, told=None):
-    with LocalEngine(workers, (), tempfile.gettempdir) as engine:
-        return engine.reduce(Call(read, tasks, Sum(), 2, note_in(told)))
-
-
-def test_partials_of_all_tasks_are_merged(workers):
-    told = []
-    tasks = [Numbers((n, n + 1)) for n in range(1, 200)]
-    assert run(tasks, workers, told) == 2 * sum(2 * n + 1 for n in range(1, 200))
-    assert sorted(told) == [(n - 1, (n, n + 1), [n, n + 1]) for n in range(1, 200)]
-
-
-def stream(tasks, workers, told=None):
-    with LocalEngine(workers, (), tempfile.gettempdir) as engine:
-        yield from engine.stream(Call(read, tasks, Sum(), 2, note_in(told)))
-
-
-def test_a_stream_keeps_the_order_of_the_tasks(workers):
-    told = []
+def test_stream_keeps_order_of_tasks(engine):
+    done = []
     tasks = [Numbers(tuple(range(1, n % 7 * 1000 + 2))) for n in range(100)]
-    assert list(stream(tasks, workers, told)) == [2 * sum(task.numbers) for task in tasks]
-    assert len(told) == len(tasks)
+    assert list(engine.stream(Call(read, tasks, Sum(), 2, done.append))) == [2 * sum(task.numbers) for task in tasks]
+    assert all(tasks[one.number] == one.task for one in done)
+    assert len(done) == len(tasks)
 
 
-def test_a_stream_of_nothing_is_nothing(workers):
-    assert list(stream([], workers)) == []
+def test_no_task_gives_no_partial(engine):
+    assert list(engine.stream(Call(read, [], Sum(), 2, ignore))) == []
+    assert engine.reduce(Call(read, [], Sum(), 2, ignore)) is None
 
 
-def test_a_stream_is_not_far_ahead_of_whoever_takes_it(workers):
-    taken = []
+def test_stream_takes_only_a_few_tasks_ahead(engine, workers):
+    n_taken = 0
 
     def tasks():
-        for n in range(1, 1000):
-            taken.append(n)
-            yield Numbers((n,))
+        nonlocal n_taken
+        for task in numbers(*range(1, 1000)):
+            n_taken += 1
+            yield task
 
-    results = stream(tasks(), workers)
+    partials = engine.stream(Call(read, tasks(), Sum(), 2, ignore))
     for n in range(1, 50):
-        assert next(results) == 2 * n
-        assert len(taken) <= n + 4 * workers + 1
-    results.close()
+        assert next(partials) == 2 * n
+        assert n_taken <= n + 4 * workers + 1
+    partials.close()
 
 
-def test_what_comes_before_a_failure_is_streamed(workers):
-    results = stream([Numbers((-n if n in (40, 60) else n,)) for n in range(1, 100)], workers)
-    got = []
+def test_reduce_takes_tasks_as_needed(engine, workers):
+    n_taken, n_ahead = 0, []
+
+    def tasks():
+        nonlocal n_taken
+        for task in numbers(*range(1, 100)):
+            n_taken += 1
+            yield task
+
+    engine.reduce(Call(read, tasks(), Sum(), 1, lambda done: n_ahead.append(n_taken - len(n_ahead))))
+    assert max(n_ahead) <= workers + 2
+
+
+def test_stream_yields_partials_before_a_failure(engine):
+    partials = []
     with pytest.raises(InputError) as caught:
-        got.extend(results)
+        tasks = numbers(*(-n if n in (40, 60) else n for n in range(1, 100)))
+        partials.extend(engine.stream(Call(read, tasks, Sum(), 2, ignore)))
     assert caught.value.line == 40
-    assert got[:39] == [2 * n for n in range(1, 40)][: len(got)]
+    assert partials[:39] == [2 * n for n in range(1, 40)][: len(partials)]
 
 
-def test_job_after_stream_after_job(workers):
-    with LocalEngine(workers, (), tempfile.gettempdir) as engine:
-        tasks = [Numbers((n,)) for n in range(1, 30)]
-        for _ in range(3):
-            nothing = lambda done: None  # noqa: E731
-            assert engine.reduce(Call(read, tasks, Sum(), 1, nothing)) == sum(range(1, 30))
-            assert list(engine.stream(Call(read, tasks, Sum(), 3, nothing))) == [3 * n for n in range(1, 30)]
+@pytest.mark.parametrize("bad", [(5, 30), (30, 5), (1, 2), (98, 99)])
+def test_first_failure_in_input_order_is_raised(engine, bad):
+    tasks = numbers(*(-n if n in bad else n for n in range(1, 100)))
+    with pytest.raises(InputError) as caught:
+        engine.reduce(Call(read, tasks, Sum(), 2, ignore))
+    assert caught.value.line == min(bad)
 
 
-class SumOfArray(Sum):
-    def setup(self, shared):
-        self.factor = int(shared["array"].sum()) + shared["more"]
+def test_failing_task_precedes_failing_task_source(engine):
+    def tasks():
+        yield from numbers(1, 2, -3, 4)
+        raise InputError("planner", "broke")
+
+    with pytest.raises(InputError) as caught:
+        engine.reduce(Call(read, tasks(), Sum(), 2, ignore))
+    assert caught.value.line == 3
 
 
-@pytest.mark.parametrize("way", ["reduce", "stream"])
-@pytest.mark.parametrize("size", [1000, 200_000])
-def test_the_file_of_a_shared_array_is_gone_when_its_job_is_done(tmp_path, way, size):
-    shared = {"array": np.ones(size, dtype=np.int64), "more": 5}
-    seen = []
-
-    def on_done(done):
-        seen.append([name for name in os.listdir(tmp_path) if name.endswith(".shared")])
-
-    with LocalEngine(2, (), lambda: str(tmp_path)) as engine:
-        tasks = [Numbers((n,)) for n in range(1, 30)]
-        for _ in range(2):
-            found = getattr(engine, way)(Call(read, tasks, SumOfArray(), shared, on_done))
-            total = found if way == "reduce" else sum(found)
-            assert total == (size + 5) * sum(range(1, 30))
-            assert os.listdir(tmp_path) == []
-        assert {len(names) for names in seen} == {int(size > 1000)}
-        bad = [*tasks, Numbers((-3,)), *tasks]
-        with pytest.raises(InputError):
-            found = getattr(engine, way)(Call(read, bad, SumOfArray(), shared, on_done))
-            list(found)
-        assert os.listdir(tmp_path) == []
-    if way == "stream":
-        with LocalEngine(2, (), lambda: str(tmp_path)) as engine:
-            found = engine.stream(Call(read, tasks, SumOfArray(), shared, on_done))
-            next(found)
-            found.close()  # whoever took it has enough
-            assert os.listdir(tmp_path) == []
+def test_workers_stay_for_next_job(workers):
+    pids = {}
+    with start_engine(workers) as engine:
+        for factor in (1, 2, 3):
+            tasks = numbers(*range(1, 2 + 10 * factor))
+            done = []
+            partial = engine.reduce(Call(read, tasks, CollectProcesses(), factor, done.append))
+            pids[factor] = partial.pids
+            assert partial.total == factor * sum(task.numbers[0] for task in tasks)
+            assert len(done) == len(tasks)
+            assert list(engine.stream(Call(read, tasks, Sum(), 3, ignore))) == [3 * task.numbers[0] for task in tasks]
+    assert pids[1] | pids[2] | pids[3] == pids[3]
+    assert (os.getpid() in pids[3]) == (workers == 1)
 
 
-def test_the_file_of_a_shared_array_is_gone_when_a_worker_dies(tmp_path):
-    shared = {"array": np.ones(200_000, dtype=np.int64), "more": 0}
-    with LocalEngine(2, (), lambda: str(tmp_path)) as engine, pytest.raises(WorkerDiedError):
-        tasks = [Numbers((n,)) for n in (1, 2, 0, 3)]
-        engine.reduce(Call(read, tasks, SumOfArray(), shared, lambda done: None))
-    assert os.listdir(tmp_path) == []
-
-
-def test_no_task_is_no_partial(workers):
-    assert run([], workers) is None
-
-
-def test_a_single_task_runs_in_this_process():
+def test_single_task_runs_in_this_process(engines):
     class Here(Sum):
         def map(self, records):
             list(records)
             return os.getpid()
 
-    job = Here()  # a local class: it could not travel to a worker
-    with LocalEngine(8, (), tempfile.gettempdir) as engine:
-        got = engine.reduce(Call(read, [Numbers((1,))], job, 1, lambda done: None))
-    assert got == os.getpid()
+    job = Here()  # a local class cannot be pickled
+    assert engines[2].reduce(Call(read, numbers(1), job, 1, ignore)) == os.getpid()
 
 
-def test_tasks_are_taken_as_they_are_needed(workers):
-    taken, done = [], []
-
-    def tasks():
-        for n in range(1, 100):
-            taken.append(n)
-            yield Numbers((n,))
-
-    with LocalEngine(workers, (), tempfile.gettempdir) as engine:
-        engine.reduce(Call(read, tasks(), Sum(), 1, lambda _: done.append(len(taken) - len(done))))
-    assert max(done) <= workers + 2
-
-
-@pytest.mark.parametrize("bad", [(5, 30), (30, 5), (1, 2), (98, 99)])
-def test_the_first_failure_in_input_order_is_raised(bad, workers):
-    tasks = [Numbers((-n if n in bad else n,)) for n in range(1, 100)]
+def test_worker_error_has_traceback_of_worker(engines):
     with pytest.raises(InputError) as caught:
-        run(tasks, workers)
-    assert caught.value.line == min(bad)
-
-
-def test_an_error_of_the_tasks_themselves_comes_after_those_given_out(workers):
-    def tasks():
-        yield from (Numbers((n,)) for n in (1, 2, -3, 4))
-        raise InputError("planner", "broke")
-
-    with pytest.raises(InputError) as caught:
-        run(tasks(), workers)
-    assert caught.value.line == 3
-
-
-def test_a_worker_error_brings_its_traceback_home():
-    with pytest.raises(InputError) as caught:
-        run([Numbers((n,)) for n in (1, -2, 3)], 2)
+        engines[2].reduce(Call(read, numbers(1, -2, 3), Sum(), 1, ignore))
     assert "in read" in "".join(caught.value.__notes__)
 
 
-def test_a_killed_worker_is_told_with_the_task_it_had():
-    tasks = [Numbers((n,)) for n in (1, 2, 3, 0, 5, 6)]
-    with pytest.raises(WorkerDiedError) as caught:
-        run(tasks, 2)
-    assert "numbers (0,)" in str(caught.value)
-    assert "signal 9" in str(caught.value)
+def test_failing_dump_is_raised(engines):
+    with pytest.raises(InputError, match="is full"):
+        engines[2].reduce(Call(read, numbers(1, 2, 3), BrokenDump(), 1, ignore))
 
 
-def test_the_same_workers_do_job_after_job(workers):
-    pids = {}
-    with LocalEngine(workers, (), tempfile.gettempdir) as engine:
-        for factor in (1, 2, 3):
-            tasks = [Numbers((n,)) for n in range(1, 2 + 10 * factor)]
-            done = []
-            got = engine.reduce(Call(read, tasks, Where(), factor, lambda one, done=done: done.append(one)))
-            pids[factor] = got.pids
-            assert got.total == factor * sum(task.numbers[0] for task in tasks)
-            assert len(done) == len(tasks)
-    assert pids[1] | pids[2] | pids[3] == pids[3]
-    assert (os.getpid() in pids[3]) == (workers == 1)
+def test_killed_worker_is_reported_with_its_task(tmp_path):
+    tasks = [*numbers(1, 2, 3), Numbers((4,), Kill(str(tmp_path), 1)), *numbers(5, 6)]
+    with start_engine(2) as engine, pytest.raises(WorkerDiedError, match=r"numbers \(4,\): .*signal 9"):
+        engine.reduce(Call(read, tasks, Sum(), 1, ignore))
 
 
-def test_a_partial_that_cannot_be_handed_over_is_an_error_of_the_run(workers):
-    if workers == 1:
-        pytest.skip("one process hands nothing over")
-    with pytest.raises(InputError, match="is full"), LocalEngine(workers, (), tempfile.gettempdir) as engine:
-        engine.reduce(Call(read, [Numbers((n,)) for n in (1, 2, 3)], BrokenDump(), 1, lambda done: None))
+def test_worker_that_dies_of_bus_error_is_not_retried(tmp_path):
+    warnings = []
+    tasks = [Numbers((n,), kill_by_bus_error) for n in range(1, 5)]
+    with (
+        start_engine(2, tmp_path, retries=3, warn=warnings.append) as engine,
+        pytest.raises(WorkerDiedError, match=r"numbers \(1,\): .* mapped into memory was truncated"),
+    ):
+        engine.reduce(Call(read, tasks, Sum(), 1, ignore))
+    assert warnings == []
 
 
-class Truncate(SumOfArray):
-    """Truncates the file of shared arrays in the first task, and reads them in each."""
-
-    def setup(self, shared):
-        self.array = shared["array"]
-
-    def map(self, records):
-        (numbers,) = records
-        if 0 in numbers:
-            for name in os.listdir(numbers[1]):
-                os.truncate(os.path.join(numbers[1], name), 4096)
-        return int(self.array.sum())
+# Shared arrays
 
 
-@pytest.mark.parametrize("way", ["reduce", "stream"])
-def test_a_shared_array_whose_file_is_truncated_is_an_error_that_names_it(tmp_path, way):
-    shared = {"array": np.ones(1_000_000, dtype=np.int64)}
-    told = []
-    with LocalEngine(2, (), lambda: str(tmp_path), retries=3, warn=told.append) as engine:
-        tasks = [Numbers((0, str(tmp_path))), *(Numbers((n,)) for n in range(1, 5))]
-        with pytest.raises(InputError, match=rf"{tmp_path}/.*\.shared: was truncated while it was used; "):
-            found = getattr(engine, way)(Call(read_numbers, tasks, Truncate(), shared, lambda done: None))
-            list(found)
-    assert told == []  # it is not tried again
+def share(size, more=5):
+    return {"arrays": {"a": np.ones(size, dtype=np.int64)}, "more": more}
+
+
+@pytest.mark.parametrize("method", ["reduce", "stream"])
+@pytest.mark.parametrize("size", [1000, 200_000])
+def test_file_of_shared_arrays_is_removed_after_job(tmp_path, method, size):
+    n_files = []
+    shared = share(size)
+    tasks = numbers(*range(1, 30))
+
+    def run(engine, tasks):
+        partials = getattr(engine, method)(Call(read, tasks, SumOfArrays(), shared, count_files))
+        return partials if method == "reduce" else sum(partials)
+
+    def count_files(done):
+        n_files.append(sum(name.endswith(".shared") for name in os.listdir(tmp_path)))
+
+    with start_engine(2, tmp_path) as engine:
+        for _ in range(2):
+            assert run(engine, tasks) == (size + 5) * sum(range(1, 30))
+            assert os.listdir(tmp_path) == []
+        assert set(n_files) == {int(size > 1000)}
+        with pytest.raises(InputError):
+            run(engine, [*tasks, Numbers((-3,)), *tasks])
+        assert os.listdir(tmp_path) == []
+    if method == "stream":
+        with start_engine(2, tmp_path) as engine:
+            partials = engine.stream(Call(read, tasks, SumOfArrays(), shared, ignore))
+            next(partials)
+            partials.close()
+            assert os.listdir(tmp_path) == []
+
+
+def test_file_of_shared_arrays_is_removed_after_worker_death(tmp_path):
+    (tmp_path / "marks").mkdir()
+    (tmp_path / "run").mkdir()
+    tasks = [*numbers(1, 2), Numbers((3,), Kill(str(tmp_path / "marks"), 1)), *numbers(4)]
+    with start_engine(2, tmp_path / "run") as engine, pytest.raises(WorkerDiedError):
+        engine.reduce(Call(read, tasks, SumOfArrays(), share(200_000), ignore))
+    assert os.listdir(tmp_path / "run") == []
+
+
+@pytest.mark.parametrize("method", ["reduce", "stream"])
+def test_truncated_file_of_shared_arrays_is_named(tmp_path, method):
+    warnings = []
+    tasks = [Numbers((1,), Truncate(str(tmp_path))), *numbers(2, 3, 4)]
+    with (
+        start_engine(2, tmp_path, retries=3, warn=warnings.append) as engine,
+        pytest.raises(InputError, match=rf"{tmp_path}/.*\.shared: was truncated while it was used; "),
+    ):
+        list(getattr(engine, method)(Call(read, tasks, SumOfArrays(), share(1_000_000), ignore)))
+    assert warnings == []  # without a retry
     assert os.listdir(tmp_path) == []
 
 
-class BusError(Sum):
-    def map(self, records):
-        os.kill(os.getpid(), signal.SIGBUS)
-
-
-def test_a_worker_that_dies_of_a_bus_error_is_not_tried_again(tmp_path):
-    told = []
-    with LocalEngine(2, (), lambda: str(tmp_path), retries=3, warn=told.append) as engine:
-        tasks = [Numbers((n,)) for n in range(1, 5)]
-        with pytest.raises(WorkerDiedError, match=r"numbers \(1,\): .* mapped into memory was truncated"):
-            engine.reduce(Call(read, tasks, BusError(), 1, lambda done: None))
-    assert told == []
-
-
 ENDLESS = """
-import sys
-from test_engine import Endless, Numbers, read_numbers
-import multiprocessing
+import multiprocessing, os, sys
+from engine_toys import Loop, Numbers, Sum, ignore, read
 from kxcli.mapreduce import pool
 from kxcli.mapreduce.job import Call
 from kxcli.mapreduce.local import LocalEngine
 
-pool._choose_context = lambda: multiprocessing.get_context(sys.argv[2])
-with LocalEngine(2, ("test_engine",), lambda: sys.argv[1]) as engine:
-    tasks = [Numbers((sys.argv[1], n)) for n in (1, 2)]
-    engine.reduce(Call(read_numbers, tasks, Endless(), 1, lambda done: None))
+folder, method = sys.argv[1:]
+pool._choose_context = lambda: multiprocessing.get_context(method)
+with LocalEngine(2, ("engine_toys",), lambda: folder) as engine:
+    tasks = [Numbers((n,), Loop(os.path.join(folder, f"begun-{n}"))) for n in (1, 2)]
+    engine.reduce(Call(read, tasks, Sum(), 1, ignore))
 """
 
 
-class Endless(Sum):
-    """Computes for ever, in one call that never lets another thread run."""
-
-    def map(self, records):
-        ((folder, number),) = records
-        with open(os.path.join(folder, f"begun-{number}"), "w"):
-            pass
-        re.match(r"(a*)*b", "a" * 40)
-
-
 @pytest.mark.parametrize("method", ["forkserver", "spawn"])
-def test_a_worker_at_work_ends_when_its_parent_is_killed(tmp_path, method):
+def test_busy_worker_ends_when_its_parent_is_killed(tmp_path, method):
     process = subprocess.Popen(
         [sys.executable, "-c", ENDLESS, str(tmp_path), method],
         env={**os.environ, "PYTHONPATH": os.path.dirname(__file__), "TMPDIR": str(tmp_path)},
