@@ -1,4 +1,4 @@
-"""How much memory a run takes by default, with a `proc` and a `sys` as machines and containers have them."""
+"""The default memory of a run, with `proc` and `sys` as on machines and in containers."""
 
 import pytest
 
@@ -14,7 +14,7 @@ USER = "/user.slice/user-1000.slice/user@1000.service/app.slice/run-u7.service"
 
 @pytest.fixture
 def machine(tmp_path):
-    """A function that makes a machine: 8,000 MiB are free; files by name; returns the MiB that a run takes."""
+    """Return a function that makes a machine with 8,000 MiB free, and returns the MiB of a run."""
 
     def make(cgroup, mounts, files):
         contents = {
@@ -44,7 +44,7 @@ def old_group(path, limit, used, given_back=0):
     return {f"sys/fs/cgroup/memory{path}/memory.{name}": str(text) for name, text in files.items()}
 
 
-def test_without_a_control_group_half_of_the_free_memory_is_taken(machine):
+def test_half_of_free_memory_is_used_without_control_group(machine):
     assert machine("0::/", [V2], {}) == 4000
     assert machine("0::/", [], {}) == 4000
     assert machine("", [V2], {}) == 4000
@@ -55,18 +55,18 @@ def test_memory_is_limited_without_kernel_files(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["max", "high"])
-def test_the_limit_of_the_own_group_bounds(machine, name):
+def test_limit_of_own_group_applies(machine, name):
     files = group(USER, **{"max": "max", "high": "max", name: 1000, "current": 200})
     assert machine(f"0::{USER}", [V2], files) == 400
 
 
 @pytest.mark.parametrize("limited", ["/user.slice", "/user.slice/user-1000.slice", USER])
-def test_the_limit_of_any_group_around_bounds(machine, limited):
+def test_limit_of_any_parent_group_applies(machine, limited):
     files = {**group(USER, max="max", current=1), **group(limited, max=1000, current=400)}
     assert machine(f"0::{USER}", [V2], files) == 300
 
 
-def test_the_group_with_the_least_room_counts(machine):
+def test_group_with_least_free_memory_applies(machine):
     files = {
         **group("/a", max=3000, current=2000),
         **group("/a/b", max=2000, current=100),
@@ -76,27 +76,27 @@ def test_the_group_with_the_least_room_counts(machine):
     assert machine("0::/a/b/c", [V2], files) == 500
 
 
-def test_files_in_memory_are_not_taken_for_used(machine):
+def test_cached_files_count_as_free(machine):
     files = group("/a", max=1000, current=900, stat=f"anon 5\ninactive_file {700 * M}\nactive_file 8")
     assert machine("0::/a", [V2], files) == 400
 
 
-def test_the_limit_of_a_container_with_a_namespace_of_its_own_bounds(machine):
+def test_limit_of_container_with_own_namespace_applies(machine):
     assert machine("0::/", [V2], group("", max=800, current=200)) == 300
 
 
-def test_the_limit_of_a_container_that_shows_its_own_part_bounds(machine):
+def test_limit_of_container_with_partial_mount_applies(machine):
     mount = V1.replace(" / /sys", " /docker/1f /sys")
     files = old_group("", 800 * M, 200)
     assert machine("7:memory:/docker/1f\n2:cpu,cpuacct:/docker/1f\n0::/", [CPU, mount], files) == 300
 
 
-def test_a_group_outside_of_what_is_mounted_leaves_the_limit_of_the_mount(machine):
+def test_limit_of_mount_applies_to_group_outside_of_it(machine):
     assert machine("0::/../../other", [V2], group("", max=800, current=200)) == 300
 
 
 @pytest.mark.parametrize("limited", ["", "/slurm", "/slurm/uid_1", "/slurm/uid_1/job_2", "/slurm/uid_1/job_2/step_3"])
-def test_version_1_is_bounded_by_any_group_around(machine, limited):
+def test_version_1_limit_of_any_parent_group_applies(machine, limited):
     path = "/slurm/uid_1/job_2/step_3"
     files = {
         **old_group("", UNLIMITED, 500),
@@ -106,25 +106,25 @@ def test_version_1_is_bounded_by_any_group_around(machine, limited):
     assert machine(f"4:memory:{path}\n3:cpu,cpuacct:/other", [CPU, V1], files) == 300
 
 
-def test_version_1_without_a_limit_does_not_bound(machine):
+def test_version_1_without_limit_uses_free_memory(machine):
     assert machine("4:memory:/a", [V1], old_group("/a", UNLIMITED, 100)) == 4000
 
 
-def test_both_versions_are_looked_at(machine):
+def test_limits_of_both_versions_apply(machine):
     unified = V2.replace("/sys/fs/cgroup", "/sys/fs/cgroup/unified")
     files = {**old_group("/a", 1000 * M, 0), **group("/unified/b", max=600, current=0)}
     assert machine("4:memory:/a\n0::/b", [V1, unified], files) == 300
 
 
-def test_a_mount_point_with_a_space_is_found(machine):
+def test_mount_point_with_space_is_found(machine):
     files = {"my groups/a/memory.max": f"{900 * M}", "my groups/a/memory.current": f"{100 * M}"}
     assert machine("0::/a", [V2.replace("/sys/fs/cgroup", "/my\\040groups")], files) == 400
 
 
-@pytest.mark.parametrize(("limit", "used", "taken"), [(400, 0, 256), (200, 0, 200), (100, 40, 60), (100, 100, 0)])
-def test_never_more_than_a_small_limit_is_taken(machine, limit, used, taken):
-    assert machine("0::/a", [V2], group("/a", max=limit, current=used)) == taken
-    assert available.choose_n_workers(0, taken * M) == max(
-        1, min(available.count_cpus(), taken * M // available.PROCESS_BYTES - 1)
+@pytest.mark.parametrize(("limit", "used", "expected"), [(400, 0, 256), (200, 0, 200), (100, 40, 60), (100, 100, 0)])
+def test_small_limit_is_never_exceeded(machine, limit, used, expected):
+    assert machine("0::/a", [V2], group("/a", max=limit, current=used)) == expected
+    assert available.choose_n_workers(0, expected * M) == max(
+        1, min(available.count_cpus(), expected * M // available.PROCESS_BYTES - 1)
     )
-    assert available.get_partial_limit(taken * M, 1) > 0
+    assert available.get_partial_limit(expected * M, 1) > 0

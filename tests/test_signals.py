@@ -1,4 +1,4 @@
-"""What a signal leaves behind that comes just when a file or folder is made, renamed or removed."""
+"""Signals that arrive just when a file or folder is made, renamed or removed."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ from kxcli.storage.workspace import Workspace
 
 
 class EndedError(BaseException):
-    """What the handlers of these tests raise."""
+    """Raised by the handlers of these tests."""
 
 
 @pytest.fixture(autouse=True)
@@ -74,14 +74,14 @@ USES = {
     write_output: ("open", "rename", "replace"),
     check_output: ("open", "rename", "unlink"),
     use_workspace: ("mkdir", "rename"),
-    write_partial: ("open", "rename"),
+    write_partial: ("open", "replace"),
     write_arrays: ("open", "replace"),
 }
 
 
 @pytest.mark.parametrize("number", ENDING)
 @pytest.mark.parametrize(("use", "call"), [(use, call) for use, calls in USES.items() for call in calls])
-def test_a_signal_after_any_step_leaves_no_unfinished_file(tmp_path, monkeypatch, use, call, number):
+def test_signal_after_any_step_leaves_no_unfinished_file(tmp_path, monkeypatch, use, call, number):
     sent = send_after(monkeypatch, call, number)
     with pytest.raises(EndedError):
         use(tmp_path)
@@ -92,7 +92,7 @@ def test_a_signal_after_any_step_leaves_no_unfinished_file(tmp_path, monkeypatch
 
 @pytest.mark.parametrize("call", ["open", "mkdir", "rename", "unlink"])
 @pytest.mark.parametrize("options", [("-j", 1), ("-j", 2, "--shard-size", 64), ("-j", 1, "--checkpoint", "ck")])
-def test_a_signal_after_any_step_of_a_run_leaves_nothing(tmp_path, monkeypatch, capsys, options, call):
+def test_signal_after_any_step_of_run_leaves_no_file(tmp_path, monkeypatch, capsys, options, call):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "in.txt").write_text("今天天气很好\n" * 20)
     sent = send_after(monkeypatch, call)
@@ -104,7 +104,7 @@ def test_a_signal_after_any_step_of_a_run_leaves_nothing(tmp_path, monkeypatch, 
     assert capsys.readouterr().out == ""
 
 
-def test_a_delayed_signal_arrives_at_the_end_of_the_outermost_block():
+def test_delayed_signal_arrives_after_outermost_block():
     steps = []
     with pytest.raises(EndedError), delay_signals():
         with delay_signals():
@@ -114,14 +114,14 @@ def test_a_delayed_signal_arrives_at_the_end_of_the_outermost_block():
     assert steps == ["inner", "outer"]
 
 
-def test_a_delayed_signal_follows_an_error():
+def test_delayed_signal_follows_error():
     with pytest.raises(EndedError) as end, delay_signals():
         os.kill(os.getpid(), signal.SIGINT)
         raise OSError
     assert isinstance(end.value.__context__, OSError)
 
 
-def test_ignored_signals_stay_ignored_and_handlers_come_back():
+def test_ignored_signals_and_handlers_are_restored():
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     handlers = [signal.getsignal(number) for number in ENDING]
     with delay_signals():
@@ -129,7 +129,7 @@ def test_ignored_signals_stay_ignored_and_handlers_come_back():
     assert [signal.getsignal(number) for number in ENDING] == handlers
 
 
-def test_another_thread_delays_nothing():
+def test_other_thread_delays_no_signal():
     results = []
 
     def run():
