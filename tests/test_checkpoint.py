@@ -53,15 +53,16 @@ def count_found(ended):
     return tuple(int(number.replace(",", "")) for number in found.groups())
 
 
-SHARDS = ("--shard-size", "8K", "-j", 1, "--checkpoint", "ck")
+RESUMABLE = ("--shard-size", "8K", "--checkpoint", "ck")
+SHARDS = (*RESUMABLE, "-j", 1)
 
 
 def test_finished_run_serves_any_number_of_workers(kxcli, command, workers):
     write(kxcli, "a.txt", lines(1, 1500))
     write(kxcli, "b.txt", lines(2, 3))
     plain = kxcli(*command, "a.txt", "b.txt").out
-    first = kxcli(*command, *SHARDS, "-j", workers, "a.txt", "b.txt")
-    again = kxcli(*command, *SHARDS, "-j", 3 - workers, "a.txt", "b.txt")
+    first = kxcli(*command, *RESUMABLE, "-j", workers, "a.txt", "b.txt")
+    again = kxcli(*command, *RESUMABLE, "-j", 3 - workers, "a.txt", "b.txt")
     assert first.out == again.out == plain
     assert count_found(first)[0] == 0
     kept, n = count_found(again)
@@ -201,7 +202,7 @@ def test_sequential_inputs_are_stored(kxcli, form, workers):
     use = ("wordcount", *(("--field", "text") if form != "gz" else ()), f"a.{form}")
     plain = kxcli(*use).out
     for _ in range(2):
-        ended = kxcli(*use, *SHARDS, "-j", workers)
+        ended = kxcli(*use, *RESUMABLE, "-j", workers)
         assert ended.out == plain
     kept, n = count_found(ended)
     assert kept == n > 2
