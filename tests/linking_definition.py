@@ -615,8 +615,8 @@ class MentionCandidates:
         self.spans = []
         for span in sorted(self.text.spans):
             form = self.text.form(span)
-            is_labelled = linked.counted.n_mentions[form] > 0
-            if self.ranked[form] or is_labelled or self.text.tag_probabilities.get(span, 0.0) > 0:
+            is_labeled = linked.counted.n_mentions[form] > 0
+            if self.ranked[form] or is_labeled or self.text.tag_probabilities.get(span, 0.0) > 0:
                 self.spans.append(span)
 
     def best(self, span):

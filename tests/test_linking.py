@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections import Counter
 from dataclasses import replace
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
@@ -97,7 +98,7 @@ def counts_of(rows):
     return LinkCounts(
         keys,
         np.array([n_occurrences for _, n_occurrences, _, _ in rows], dtype=np.int64),
-        np.array([labelled for _, _, labelled, _ in rows], dtype=np.int64),
+        np.array([n_mentions for _, _, n_mentions, _ in rows], dtype=np.int64),
         np.array([key for key, _ in links], dtype=np.uint64),
         np.array([entry for _, entry in links], dtype=np.int64),
     )
@@ -695,13 +696,20 @@ SOME = [
     Entry("b", "alpha beta", ["Beta Alpha", "fine"], [], [("总部", "北京")]),
     Entry("x", "北京"),
 ]
+
+
+@cache
+def some_base():
+    return built(SOME)
+
+
 PARTS = [
     *("小米", "苹果", "手机", "北京", "粟", "MI", "mi", "Alpha betas", "alpha beta (AB)", "AB", "ﬁne", "熬", "，"),
     *(" ", "《", "》", "红米"),
 ]
 
 
-def some_labelled(n=60, seed=0):
+def some_labeled(n=60, seed=0):
     chance = np.random.default_rng(seed)
     texts = []
     for _ in range(n):
@@ -719,7 +727,7 @@ def some_labelled(n=60, seed=0):
 
 @pytest.fixture(scope="module")
 def linker():
-    return trained(SOME, some_labelled())
+    return trained(SOME, some_labeled())
 
 
 some_texts = st.lists(
@@ -737,10 +745,9 @@ def test_batch_is_linked_as_each_text_alone(linker, tagging_linker, texts, overl
     assert one.link(iter(texts)) == one.link(texts)
 
 
-@pytest.mark.parametrize("overlap", ["best", "longest", "all"])
-def test_long_batches_are_linked_as_each_text_alone(linker, overlap):
-    texts = [one.text * (number % 40) for number, one in enumerate(some_labelled(100, 7))]
-    one = Linker.from_model(linker.model, Linking(overlap))
+def test_long_batches_are_linked_as_each_text_alone(linker):
+    texts = [one.text * (number % 40) for number, one in enumerate(some_labeled(100, 7))]
+    one = Linker.from_model(linker.model, Linking())
     assert one.link(texts) == [found for text in texts for found in one.link([text])]
 
 
@@ -762,23 +769,22 @@ def array_contents(model):
 
 
 def test_training_again_gives_the_same_bytes(linker):
-    again = train(linker.model.lexicon.base, some_labelled()).model
+    again = train(linker.model.lexicon.base, some_labeled()).model
     assert array_contents(again) == array_contents(linker.model)
-    assert array_contents(train(built(SOME), some_labelled()).model) == array_contents(linker.model)
+    assert array_contents(train(built(SOME), some_labeled()).model) == array_contents(linker.model)
 
 
 @pytest.mark.full
 def test_training_in_another_process_gives_the_same_bytes(linker):
     code = (
-        "import hashlib, test_linking as t; m = t.trained(t.SOME, t.some_labelled()).model;"
+        "import hashlib, test_linking as t; m = t.trained(t.SOME, t.some_labeled()).model;"
         "print(hashlib.sha256(repr(sorted(t.array_contents(m).items())).encode()).hexdigest())"
     )
     expected = hashlib.sha256(repr(sorted(array_contents(linker.model).items())).encode()).hexdigest()
     path = os.pathsep.join(filter(None, sys.path))
-    for seed in ("1", "2"):
-        environment = {**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": path}
-        done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True)
-        assert done.stdout.decode().strip() == expected
+    environment = {**os.environ, "PYTHONHASHSEED": "1", "PYTHONPATH": path}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, check=True)
+    assert done.stdout.decode().strip() == expected
 
 
 def test_model_round_trips_through_arrays(linker):
@@ -786,15 +792,15 @@ def test_model_round_trips_through_arrays(linker):
     np.savez(packed, **linker.model.arrays())
     packed.seek(0)
     with np.load(packed, allow_pickle=False) as arrays:
-        model = LinkingModel.from_arrays({name: arrays[name] for name in arrays.files}, built(SOME))
+        model = LinkingModel.from_arrays({name: arrays[name] for name in arrays.files}, some_base())
     again = Linker.from_model(model, Linking())
-    texts = [one.text for one in some_labelled(40, 3)]
+    texts = [one.text for one in some_labeled(40, 3)]
     assert again.link(texts) == linker.link(texts)
     assert array_contents(model) == array_contents(linker.model)
     assert any(found for found in linker.link(texts))
     same = trained(SOME, [labeled("小米", ("小米", "?"))] * 5).model
-    assert LinkingModel.from_arrays(same.arrays(), built(SOME)).link is not linker.model.link
-    mapped = LinkingModel.from_arrays(same.arrays(), built(SOME))
+    assert LinkingModel.from_arrays(same.arrays(), some_base()).link is not linker.model.link
+    mapped = LinkingModel.from_arrays(same.arrays(), some_base())
     assert mapped.link is mapped.mention
 
 
@@ -832,7 +838,7 @@ def bytes_of(data):
 )
 def test_invalid_model_is_an_error(linker, change, message):
     with pytest.raises(ModelError, match=message or None):
-        LinkingModel.from_arrays(change(linker.model.arrays()), built(SOME))
+        LinkingModel.from_arrays(change(linker.model.arrays()), some_base())
 
 
 def test_a_model_of_another_knowledge_base_is_an_error(linker):
@@ -842,10 +848,10 @@ def test_a_model_of_another_knowledge_base_is_an_error(linker):
 
 
 def test_knowledge_base_round_trips_through_arrays(linker):
-    base = KnowledgeBase.from_arrays(built(SOME).arrays())
+    base = KnowledgeBase.from_arrays(some_base().arrays())
     again = Linker.from_model(LinkingModel.from_arrays(linker.model.arrays(), base), Linking("all"))
     linker = Linker.from_model(linker.model, Linking("all"))
-    texts = [one.text for one in some_labelled(40, 4)]
+    texts = [one.text for one in some_labeled(40, 4)]
     assert again.link(texts) == linker.link(texts)
 
 
@@ -898,10 +904,10 @@ def assert_equal_counts(statistics, counted, names):
 
 
 def test_training_counts_exclude_the_own_fold(contexts):
-    texts = list({one.text: one for one in some_labelled(40, 5)}.values())
+    texts = list({one.text: one for one in some_labeled(40, 5)}.values())
     texts += texts[:7]
     base, numbers = Base(SOME), {entry.id: number for number, entry in enumerate(SOME)}
-    model = train(built(SOME), texts).model
+    model = train(some_base(), texts).model
     marked = [fold(one.text[mark.start : mark.stop]) for one in texts for mark in one.mentions]
     learned = [name for name in dict.fromkeys(marked) if name not in base.names]
     assert model.lexicon.learned_names == learned
@@ -926,12 +932,12 @@ def test_training_examples_equal_their_definition(contexts, monkeypatch):
         return real(rows, is_right, *options)
 
     monkeypatch.setattr(train_model, "fit_logistic_regression", spy)
-    texts = list({one.text: one for one in some_labelled(50, 2)}.values())
+    texts = list({one.text: one for one in some_labeled(50, 2)}.values())
     for at in range(0, len(texts), 7):  # some mentions without an id
         texts[at] = replace(
             texts[at], mentions=[LabeledMention(m.start, m.stop, (), False) for m in texts[at].mentions]
         )
-    model = train(built(SOME), texts).model
+    model = train(some_base(), texts).model
     base, numbers = Base(SOME), {entry.id: number for number, entry in enumerate(SOME)}
     rows = {one.text: slow_counts([one], base, model.lexicon.learned_names, numbers) for one in texts}
     folds = {text: number % train_model.N_FOLDS for number, text in enumerate(rows)}
@@ -959,7 +965,7 @@ def test_training_examples_equal_their_definition(contexts, monkeypatch):
 
 def test_single_label_does_not_support_itself(contexts):
     texts = [labeled(f"{city}小米和{city}城", ("小米", "c"), (f"{city}城", "x")) for city in CITIES]
-    train(built(SOME), texts)
+    train(some_base(), texts)
     for context in contexts:
         mentions = context.find_mentions()
         keys = hash_strings([f"{text[0]}城" for text in sources(context)]).tolist()
@@ -1034,19 +1040,19 @@ def test_mentions_are_spans_of_the_given_text():
 
 
 def test_homonyms_are_limited_to_the_most_prominent():
-    entries = [Entry(str(n), "小米", (), (), [("p", str(k)) for k in range(n % 100)]) for n in range(10_000)]
+    entries = [Entry(str(n), "小米", (), (), [("p", str(k)) for k in range(n % 50)]) for n in range(3200)]
     linker = Linker([*entries, Entry("x", "苹果")])
     (mention, other) = linker.link(["小米和苹果"])[0]
     assert (len(mention.candidates), other.entry) == (64, "x")
-    assert sorted(entry for entry, _ in mention.candidates) == sorted(str(n * 100 + 99) for n in range(64))
+    assert sorted(entry for entry, _ in mention.candidates) == sorted(str(n * 50 + 49) for n in range(64))
 
 
 @pytest.mark.full
 def test_long_text_of_one_character(linker):
-    text = "米" * 1_000_000
+    text = "米" * 200_000
     base = built([Entry("1", "米", ["米米"], (), [("p", "米米米")]), Entry("2", "米", (), (), [("p", "米米米")])])
     found = link_texts(LinkingModel.from_prior(base), [text, "米"], Linking())
-    assert found.starts.tolist() == [*range(0, 1_000_000, 2), 0]
+    assert found.starts.tolist() == [*range(0, 200_000, 2), 0]
     assert set(found.stops[:-1] - found.starts[:-1]) == {2}
     assert link_texts(linker.model, [text], Linking()).starts.tolist() == []
 

@@ -160,7 +160,7 @@ def _are_strings(data: UInt8Array, starts: IntArray) -> bool:
     inner = starts[(starts > 0) & (starts < len(data))]
     if ((data.take(inner) & 0xC0) == 0x80).any():
         return False
-    bounds = np.concatenate((inner[np.diff(inner // _CHECKED, prepend=0) > 0], [len(data)])).tolist()
+    bounds = np.concatenate((inner[np.diff(inner // _DECODE_BYTES, prepend=0) > 0], [len(data)])).tolist()
     try:
         for start, stop in pairwise([0, *bounds]):
             data[start:stop].tobytes().decode("utf-8", "surrogatepass")
@@ -169,7 +169,7 @@ def _are_strings(data: UInt8Array, starts: IntArray) -> bool:
     return True
 
 
-_CHECKED = 1 << 20  # bytes of strings that are decoded at a time
+_DECODE_BYTES = 1 << 20  # bytes of strings decoded at a time
 _STRINGS = ("names", "ids", "subjects", "types")
 _ARRAYS = {
     "is_in_capitals": ArrayField("b1", ("names",)),

@@ -35,7 +35,7 @@ _BETWEEN = re.compile(rf"[\s{_QUOTES}’]*\Z")  # text between a long form and t
 _ENDS = ".;。；" + BORDER  # no long form crosses these
 _WINDOW = (40, 12)  # characters before the bracket, and further ones for each character of the short form
 _IDEOGRAPHIC_WINDOW = 5  # characters for each character of the short form
-_LAST_WORD = 2  # ideographs
+_LAST_WORD_LENGTH = 2  # ideographs of the last word of a long form
 
 
 class Abbreviations(NamedTuple):
@@ -209,7 +209,7 @@ def _ideographic_start(short: str, text: str, first: int, stop: int, *, is_expli
     if start is None or stop - start <= len(short):
         return None
     long = _plain(text[start:stop])
-    if not is_explicit and (_plain(short) in long or _plain(short[-1]) not in long[-_LAST_WORD:]):
+    if not is_explicit and (_plain(short) in long or _plain(short[-1]) not in long[-_LAST_WORD_LENGTH:]):
         return None
     return start
 
