@@ -28,8 +28,8 @@ from kxcli.mapreduce.fingerprint import fingerprint
 from kxcli.mapreduce.job import Call, DiagnosticT, Done, Engine, Job, PartialT, RecordT, SnapshotEngine, Task, TaskT
 from kxcli.mapreduce.spilling import merge_dumped
 from kxcli.mapreduce.versions import versions
-from kxcli.storage.container import DamagedError
-from kxcli.storage.partial_store import NAMES, PartialStore, StoredPartial, load_partial
+from kxcli.storage.container import Container, DamagedError
+from kxcli.storage.partial_store import NAMES, PartialStore, load_partial
 from kxcli.storage.private_files import UnsafeError, make_private_folder, open_private
 from kxcli.storage.stale_files import remove_unused
 from kxcli.wording import format_count
@@ -345,7 +345,7 @@ class _JobStore:
             else:
                 yield path, tasks, sizes, file.start
 
-    def _check_head(self, path: str, file: StoredPartial) -> tuple[dict[Identity, list[JsonValue]], list[int]]:
+    def _check_head(self, path: str, file: Container) -> tuple[dict[Identity, list[JsonValue]], list[int]]:
         """Return the tasks and sizes of a head; `DamagedError` if they do not fit."""
         tasks = {(stamp, number): diagnostics for stamp, number, diagnostics in file.head["tasks"]}
         sizes = file.head["sizes"]

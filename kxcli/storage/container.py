@@ -33,10 +33,10 @@ class DamagedError(Exception):
 
 
 class Container(NamedTuple):
-    """The content of a file; the body is mapped, and begins at the byte `start`."""
+    """The content of a file: its head, its mapped body, and the body's first byte."""
 
     head: Any
-    body: memoryview
+    data: memoryview
     start: int
 
 

@@ -4,12 +4,13 @@ import os
 import re
 import secrets
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from kxcli import schema
 from kxcli.errors import InputError, format_reason
 from kxcli.storage.container import (
     UNFINISHED_PATTERN,
+    Container,
     DamagedError,
     map_private_file,
     read_container,
@@ -43,15 +44,7 @@ class PartialStore:
             return sorted(file.path for file in files if _FINISHED.fullmatch(file.name))
 
 
-class StoredPartial(NamedTuple):
-    """A file of a store: a description, the dumped partial, and its first byte."""
-
-    head: Any
-    data: memoryview
-    start: int
-
-
-def load_partial(path: str, head: schema.Field, *, is_checked: bool) -> StoredPartial:
+def load_partial(path: str, head: schema.Field, *, is_checked: bool) -> Container:
     """Map a file of a store.
 
     Args:
@@ -64,7 +57,7 @@ def load_partial(path: str, head: schema.Field, *, is_checked: bool) -> StoredPa
         InputError: If the disk fails.
     """
     try:
-        return StoredPartial(*read_container(path, _MARK, head, is_checked=is_checked))
+        return read_container(path, _MARK, head, is_checked=is_checked)
     except PermissionError as error:
         raise DamagedError(path, f"cannot be read ({format_reason(error)})") from None
     except OSError as error:

@@ -114,7 +114,7 @@ class Table:
             for chunk in part.chunks(columns)
             if len(chunk.lines)
         )
-        held, kinds = self._decide_types(chunks, groups, columns)
+        held, kinds = self._decide_types(chunks, groups)
         maker = _BlockBuilder(self, groups, kinds)
         yield from _merge_blocks([maker.block(path, chunk) for path, chunk in held]) or [maker.empty()]
         held.clear()
@@ -130,7 +130,7 @@ class Table:
         self._reading.report(Notice(self.path, message))
 
     def _decide_types(
-        self, chunks: Iterator[tuple[str, RowChunk]], groups: Sequence[ColumnGroup], columns: Sequence[int]
+        self, chunks: Iterator[tuple[str, RowChunk]], groups: Sequence[ColumnGroup]
     ) -> tuple[list[tuple[str, RowChunk]], list[bool]]:
         """Return the chunks that decide the types, and the type of each group."""
         held: list[tuple[str, RowChunk]] = []
