@@ -136,9 +136,9 @@ def fold_texts(texts: Sequence[str]) -> FoldedTexts:
         if begins is None or ends is None:
             begins = np.arange(len(out), dtype=np.int32)
             ends = begins + np.int32(1)
-        kept = np.delete(np.arange(len(out)), dropped + 1)
-        ends = ends.take(np.append(kept[1:], len(out)) - 1)  # a run of spaces ends where its last space ends
-        out, begins = out.take(kept), begins.take(kept)
+        rest = np.delete(np.arange(len(out)), dropped + 1)
+        ends = ends.take(np.append(rest[1:], len(out)) - 1)  # a run of spaces ends where its last space ends
+        out, begins = out.take(rest), begins.take(rest)
     return FoldedTexts(out, starts, codes, begins, ends)
 
 
@@ -228,11 +228,11 @@ def _expand_specials(
     spelled[expand_ranges(places[begins], lengths[begins])] = _join_codes(pieces)
     first = np.full(len(spelled), -1, dtype=np.int32)
     last = np.full(len(spelled), -1, dtype=np.int32)
-    kept = np.flatnonzero(lengths)
-    stops = kept + 1
-    stops[np.searchsorted(kept, begins)] = ends
-    first[places[kept]] = kept
-    last[places[kept] + lengths[kept] - 1] = stops
+    nonempty = np.flatnonzero(lengths)
+    stops = nonempty + 1
+    stops[np.searchsorted(nonempty, begins)] = ends
+    first[places[nonempty]] = nonempty
+    last[places[nonempty] + lengths[nonempty] - 1] = stops
     return spelled, first, last
 
 

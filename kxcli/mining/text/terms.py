@@ -59,9 +59,9 @@ def find_terms_by_text(texts: FoldedTexts) -> UInt64Array:
 
     The upper 32 bits are the number of the text, the lower ones the key of the term.
     """
-    found = find_terms(texts.codes)
-    starts = found.starts
+    terms = find_terms(texts.codes)
+    starts = terms.starts
     if texts.begins is not None:
         starts = np.maximum.accumulate(texts.begins).take(starts)  # a term may start within a piece of the source
     numbers = np.searchsorted(texts.starts, starts, side="right") - 1
-    return np.unique((numbers.astype(np.uint64) << _HALF) | found.keys)
+    return np.unique((numbers.astype(np.uint64) << _HALF) | terms.keys)

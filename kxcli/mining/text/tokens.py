@@ -133,9 +133,9 @@ def hash_shapes(codes: AnyArray, starts: AnyArray, stops: AnyArray) -> UInt64Arr
         if not len(alive):
             break
         here = classes.take(codes.take(starts + place), mode="clip")
-        kept = np.flatnonzero((here != last) | (here != before_last))
-        rows = alive.take(kept)
-        sums[rows] = sums.take(rows) * base + _spread(here.take(kept))
+        new = np.flatnonzero((here != last) | (here != before_last))
+        rows = alive.take(new)
+        sums[rows] = sums.take(rows) * base + _spread(here.take(new))
         last, before_last = here, last
     return mix_bits_64(sums)
 

@@ -109,11 +109,11 @@ def _shared_words(base: KnowledgeBase, text: ParsedTexts, used: ContextCandidate
     sieve = np.zeros(1 << _SIEVE_BITS, dtype=np.bool_)
     sieve[_sieve_slots(in_texts)] = True
     maybe = np.flatnonzero(sieve.take(_sieve_slots(keys)))  # most words of an entry are not in the text
-    found = maybe[in_sorted(keys[maybe], in_texts)]
-    name_keys = (names.reshape(-1).take(rows[found]).astype(np.uint64) << _HALF) | words[found]
-    found = found[~in_sorted(name_keys, in_names)]
-    weights = base.idf.take(words[found].astype(np.int64)).astype(np.float64)
-    shared = np.bincount(rows[found], weights, minlength=len(entries))
+    hits = maybe[in_sorted(keys[maybe], in_texts)]
+    name_keys = (names.reshape(-1).take(rows[hits]).astype(np.uint64) << _HALF) | words[hits]
+    hits = hits[~in_sorted(name_keys, in_names)]
+    weights = base.idf.take(words[hits].astype(np.int64)).astype(np.float64)
+    shared = np.bincount(rows[hits], weights, minlength=len(entries))
     return np.asarray(shared / (_SMOOTHING + base.entry_term_weights.take(entries).astype(np.float64)))
 
 

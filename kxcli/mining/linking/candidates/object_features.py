@@ -47,11 +47,11 @@ def find_object_features(base: KnowledgeBase, text: ParsedTexts, used: ContextCa
         np.maximum.at(features["is_object"], rows[is_form], np.log1p(others))
     matches = _find_objects(base, text)
     keys = (used.texts.take(rows).astype(np.uint64) << _HALF) | objects.astype(np.uint64)
-    found = np.flatnonzero(in_sorted(keys, matches.keys) & ~is_form & used.has_rivals.take(rows))
-    if not len(found):
+    hits = np.flatnonzero(in_sorted(keys, matches.keys) & ~is_form & used.has_rivals.take(rows))
+    if not len(hits):
         return features
-    rows, facts, forms = rows.take(found), facts.take(found), forms.take(found)
-    numbers = np.searchsorted(matches.keys, keys.take(found))
+    rows, facts, forms = rows.take(hits), facts.take(hits), forms.take(hits)
+    numbers = np.searchsorted(matches.keys, keys.take(hits))
     counts = np.diff(matches.starts).take(numbers)
     np.maximum.at(features["object"], rows, base.fact_weights.take(facts) * np.log1p(counts))
     pairs, inverse = np.unique(forms * len(matches.keys) + numbers, return_inverse=True)
@@ -63,13 +63,13 @@ def find_object_features(base: KnowledgeBase, text: ParsedTexts, used: ContextCa
 
 
 def _find_objects(base: KnowledgeBase, text: ParsedTexts) -> _ObjectMatches:
-    found = base.object_matcher.word_matches(text.folded.codes)
-    texts = np.searchsorted(text.starts, found.starts, side="right") - 1
-    keys = (texts.astype(np.uint64) << _HALF) | found.names
+    matches = base.object_matcher.word_matches(text.folded.codes)
+    texts = np.searchsorted(text.starts, matches.starts, side="right") - 1
+    keys = (texts.astype(np.uint64) << _HALF) | matches.names
     order = np.argsort(keys, kind="stable")
     distinct, firsts = np.unique(keys.take(order), return_index=True)
-    positions = found.starts.take(order)
-    lengths = (found.stops - found.starts).take(order).take(firsts)
+    positions = matches.starts.take(order)
+    lengths = (matches.stops - matches.starts).take(order).take(firsts)
     return _ObjectMatches(distinct, np.append(firsts, len(positions)), positions, np.asarray(lengths))
 
 

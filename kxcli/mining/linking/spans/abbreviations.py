@@ -70,8 +70,8 @@ def find_abbreviations(texts: Sequence[str]) -> Abbreviations:
     """
     joined = BORDER.join([*texts, ""])
     definitions = []
-    if any(bracket in joined for bracket in _OPEN):
-        definitions = [one for found in _BRACKETED.finditer(joined) if (one := _definition(joined, found))]
+    if any(mark in joined for mark in _OPEN):
+        definitions = [one for bracket in _BRACKETED.finditer(joined) if (one := _find_definition(joined, bracket))]
     if not definitions:
         none = np.empty(0, dtype=np.int64)
         return Abbreviations(none, none, none, none, none, none, np.zeros(1, dtype=np.int64))
@@ -82,20 +82,20 @@ def find_abbreviations(texts: Sequence[str]) -> Abbreviations:
     long_stops = np.array([one.stop for one in definitions])
     text_numbers = np.searchsorted(starts, long_starts, side="right") - 1
     keys, shorts = np.unique(text_numbers * len(numbers) + names, return_inverse=True)
-    found, owners = _uses(joined, starts, list(numbers), keys)
+    uses, owners = _find_uses(joined, starts, list(numbers), keys)
     counts = np.bincount(owners, minlength=len(keys))
     return Abbreviations(
         long_starts,
         long_stops,
         shorts.reshape(-1),
         keys // len(numbers),
-        found.starts,
-        found.stops,
+        uses.starts,
+        uses.stops,
         starts_of(counts),
     )
 
 
-def _uses(joined: str, starts: IntArray, shorts: list[str], keys: IntArray) -> tuple[NameMatches, IntArray]:
+def _find_uses(joined: str, starts: IntArray, shorts: list[str], keys: IntArray) -> tuple[NameMatches, IntArray]:
     """Return the uses of short forms, and the row of each use in `keys`.
 
     Only texts that define a short form have uses of it.
@@ -114,19 +114,19 @@ def _uses(joined: str, starts: IntArray, shorts: list[str], keys: IntArray) -> t
     codes = to_code_points("".join(pieces))
     lengths = np.diff(bounds).take(texts)
     piece_starts = starts_of(lengths)[:-1]
-    found = NameMatcher.from_names(shorts).matches(codes)
-    is_plural = codes.take(found.stops) == ord("s")
-    is_plural &= np.array([short[-1] != "s" and _kind(short[-1]) == WORD for short in shorts]).take(found.names)
-    found = found._replace(stops=found.stops + is_plural)
-    found = found.select(np.flatnonzero(at_word_edges(found, codes)))
-    rows = np.searchsorted(piece_starts, found.starts, side="right") - 1
-    use_keys = texts.take(rows) * len(shorts) + found.names
+    uses = NameMatcher.from_names(shorts).matches(codes)
+    is_plural = codes.take(uses.stops) == ord("s")
+    is_plural &= np.array([short[-1] != "s" and _kind(short[-1]) == WORD for short in shorts]).take(uses.names)
+    uses = uses._replace(stops=uses.stops + is_plural)
+    uses = uses.select(at_word_edges(uses, codes))
+    piece_numbers = np.searchsorted(piece_starts, uses.starts, side="right") - 1
+    use_keys = texts.take(piece_numbers) * len(shorts) + uses.names
     owners = np.searchsorted(keys, use_keys).clip(max=len(keys) - 1)
-    chosen = np.flatnonzero(keys.take(owners) == use_keys)
-    chosen = chosen[np.argsort(owners.take(chosen), kind="stable")]
-    moves = (bounds.take(texts) - piece_starts).take(rows.take(chosen))
-    found = found.select(chosen)
-    return found._replace(starts=found.starts + moves, stops=found.stops + moves), owners.take(chosen)
+    rows = np.flatnonzero(keys.take(owners) == use_keys)
+    rows = rows[np.argsort(owners.take(rows), kind="stable")]
+    moves = (bounds.take(texts) - piece_starts).take(piece_numbers.take(rows))
+    uses = uses.select(rows)
+    return uses._replace(starts=uses.starts + moves, stops=uses.stops + moves), owners.take(rows)
 
 
 class _Definition(NamedTuple):
@@ -137,18 +137,18 @@ class _Definition(NamedTuple):
     stop: int
 
 
-def _definition(text: str, found: re.Match[str]) -> _Definition | None:
+def _find_definition(text: str, bracket: re.Match[str]) -> _Definition | None:
     """Return the definition in a bracket, or None."""
-    short = found["short"]
+    short = bracket["short"]
     is_ideographic = _kind(short[0]) == IDEOGRAPH
     if short.count(" ") > 1 or not (is_ideographic or any(map(str.isupper, short))):
         return None
     room = _WINDOW[0] + _WINDOW[1] * len(short)
-    first = max(0, found.start() - room)
-    between = _BETWEEN.search(text, first, found.start())
-    stop = between.start() if between else found.start()
+    first = max(0, bracket.start() - room)
+    between = _BETWEEN.search(text, first, bracket.start())
+    stop = between.start() if between else bracket.start()
     if is_ideographic:
-        start = _ideographic_start(short, text, first, stop, is_explicit=found["explicit"] is not None)
+        start = _ideographic_start(short, text, first, stop, is_explicit=bracket["explicit"] is not None)
         return None if start is None else _Definition(short, start, stop)
     first = _window_start(text, first, stop, min(len(short) + 5, len(short) * 2))
     end = stop

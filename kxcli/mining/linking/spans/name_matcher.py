@@ -166,16 +166,16 @@ class NameMatcher:
 
     def word_matches(self, codes: UInt32Array) -> NameMatches:
         """Return the occurrences that begin and end at the edges of words."""
-        found = self.matches(codes)
-        return found.select(at_word_edges(found, codes))
+        matches = self.matches(codes)
+        return matches.select(at_word_edges(matches, codes))
 
     def _batch(self, ids: IdArray, start: int, stop: int) -> NameMatches:
         """Return the matches that start within a range; zeros follow the ids of the text."""
         here = ids[start:]
         names = self.singles.take(here[: stop - start])
         at = np.flatnonzero(names)
-        found = [_Hits(at, np.ones(len(at), dtype=np.int64), names.take(at)), *self._walk(here, stop - start)]
-        starts, lengths, numbers = (np.concatenate(parts) for parts in zip(*found, strict=True))
+        hits = [_Hits(at, np.ones(len(at), dtype=np.int64), names.take(at)), *self._walk(here, stop - start)]
+        starts, lengths, numbers = (np.concatenate(parts) for parts in zip(*hits, strict=True))
         order = np.argsort(starts * np.int64(self.max_length + 1) + lengths)
         starts = starts.take(order)
         if self.max_length > _MAX_NESTED:
@@ -188,20 +188,20 @@ class NameMatcher:
         """Return the names of several characters that start at the first n positions."""
         if self.max_length < 2:
             return []
-        found, tails = list[_Hits](), list[_Hits]()
+        ends, tails = list[_Hits](), list[_Hits]()
         nodes = self.pair_nodes.take(self.pairs.find(combine_characters(ids[:n], ids[1 : n + 1], ids.dtype.type)))
         starts = np.flatnonzero(nodes)
         nodes = nodes.take(starts)
-        length, n_found = 2, 0
+        length, n_ends = 2, 0
         while len(starts):
-            if n_found > 2 * _MAX_NESTED * n:
-                found = [_limit_nested(found)]
-                n_found = len(found[0].starts)
+            if n_ends > 2 * _MAX_NESTED * n:
+                ends = [_limit_nested(ends)]
+                n_ends = len(ends[0].starts)
             values = self.values.take(nodes)
-            for hits, parts in (((values > 0) & (values < TAIL), found), (values >= TAIL, tails)):
-                rows = np.flatnonzero(hits)
+            for is_hit, parts in (((values > 0) & (values < TAIL), ends), (values >= TAIL, tails)):
+                rows = np.flatnonzero(is_hit)
                 parts.append(_Hits(starts.take(rows), np.full(len(rows), length), values.take(rows) & ~TAIL))
-            n_found += len(found[-1].starts)
+            n_ends += len(ends[-1].starts)
             alive = np.flatnonzero(nodes <= self.n_inner)
             starts = starts.take(alive)
             nodes = nodes.take(alive)
@@ -212,7 +212,7 @@ class NameMatcher:
             alive = np.flatnonzero(nodes)
             starts, nodes = starts.take(alive), nodes.take(alive)
             length += 1
-        return [*found, self._compare_tails(ids, tails)]
+        return [*ends, self._compare_tails(ids, tails)]
 
     def _compare_tails(self, ids: IdArray, tails: Sequence[_Hits]) -> _Hits:
         """Return the names with all remaining characters; the given lengths are equal."""

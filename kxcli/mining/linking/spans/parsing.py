@@ -131,16 +131,16 @@ class Lexicon:
     learned_keys: UInt64Array
 
 
-class _Found(NamedTuple):
+class _OriginSpans(NamedTuple):
     """Spans of the folded text from one origin, and a number for each."""
 
     starts: IntArray
     stops: IntArray
     numbers: AnyArray
 
-    def select(self, rows: AnyArray) -> "_Found":
+    def select(self, rows: AnyArray) -> "_OriginSpans":
         """Return some of the spans."""
-        return _Found(self.starts[rows], self.stops[rows], self.numbers[rows])
+        return _OriginSpans(self.starts[rows], self.stops[rows], self.numbers[rows])
 
 
 def parse_texts(texts: Sequence[str], lexicon: Lexicon, tagged: TaggedSpans | None = None) -> ParsedTexts:
@@ -154,22 +154,22 @@ def parse_texts(texts: Sequence[str], lexicon: Lexicon, tagged: TaggedSpans | No
     folded = fold_texts(texts)
     tokens = Tokens.from_codes(folded.codes)
     abbreviations = find_abbreviations(texts)
-    found = _find_spans(folded, tokens, lexicon, abbreviations, tagged)
-    keys = [(one.starts << _HALF) | one.stops for one in found.values()]
+    origins = _find_spans(folded, tokens, lexicon, abbreviations, tagged)
+    keys = [(one.starts << _HALF) | one.stops for one in origins.values()]
     distinct, inverse = np.unique(np.concatenate(keys), return_inverse=True)
-    rows = dict(zip(found, np.split(inverse.reshape(-1), np.cumsum([*map(len, keys)])[:-1]), strict=True))
+    rows = dict(zip(origins, np.split(inverse.reshape(-1), np.cumsum([*map(len, keys)])[:-1]), strict=True))
     starts, stops = distinct >> _HALF, distinct & _LOW
     begins, ends = folded.sources(starts, stops)
     tag_probabilities = np.zeros(len(starts))
-    if "tagged" in found:
-        tag_probabilities[rows["tagged"]] = found["tagged"].numbers
+    if "tagged" in origins:
+        tag_probabilities[rows["tagged"]] = origins["tagged"].numbers
     names = np.full(len(starts), -1)
-    names[rows["names"]] = found["names"].numbers
+    names[rows["names"]] = origins["names"].numbers
     forms, form_numbers = _group_spans(folded, tokens.prefix.span(starts, stops), begins, names)
     spellings = PrefixHashes(folded.source).span(begins, ends)
     spans = MentionSpans(starts, stops, begins, ends, form_numbers, spellings, tag_probabilities)
     known, learned = (
-        (form_numbers.take(rows[origin]), found[origin].numbers) for origin in ("name bags", "learned bags")
+        (form_numbers.take(rows[origin]), origins[origin].numbers) for origin in ("name bags", "learned bags")
     )
     uses = form_numbers.take(rows["short forms"])
     return ParsedTexts(
@@ -179,7 +179,7 @@ def parse_texts(texts: Sequence[str], lexicon: Lexicon, tagged: TaggedSpans | No
         spans=spans,
         forms=forms,
         similar=_find_similar_names(lexicon, forms, known, learned),
-        short_forms=_find_long_forms(abbreviations, spans, uses, found["short forms"].numbers),
+        short_forms=_find_long_forms(abbreviations, spans, uses, origins["short forms"].numbers),
         defined_forms=np.unique(uses),
     )
 
@@ -190,32 +190,32 @@ def _find_spans(
     lexicon: Lexicon,
     abbreviations: Abbreviations,
     tagged: TaggedSpans | None,
-) -> dict[str, _Found]:
+) -> dict[str, _OriginSpans]:
     """Return the spans by origin, with numbers of names or probabilities."""
     is_lowercase = find_lowercase_initials(folded, tokens)
     uses = np.repeat(np.arange(len(abbreviations.texts)), np.diff(abbreviations.use_starts))
-    found = {
-        "names": _Found(*lexicon.base.name_matcher.word_matches(folded.codes)),
-        "learned names": _Found(*lexicon.learned_matcher.word_matches(folded.codes)),
-        "name bags": _Found(*lexicon.base.bag_matcher.matches(tokens, is_lowercase)),
-        "learned bags": _Found(*lexicon.learned_bag_matcher.matches(tokens, is_lowercase)),
-        "short forms": _Found(*folded.positions(abbreviations.starts, abbreviations.stops), uses),
+    origins = {
+        "names": _OriginSpans(*lexicon.base.name_matcher.word_matches(folded.codes)),
+        "learned names": _OriginSpans(*lexicon.learned_matcher.word_matches(folded.codes)),
+        "name bags": _OriginSpans(*lexicon.base.bag_matcher.matches(tokens, is_lowercase)),
+        "learned bags": _OriginSpans(*lexicon.learned_bag_matcher.matches(tokens, is_lowercase)),
+        "short forms": _OriginSpans(*folded.positions(abbreviations.starts, abbreviations.stops), uses),
     }
     if tagged is not None:
         offsets = folded.starts.take(tagged.texts)
         starts, stops = folded.positions(offsets + tagged.starts, offsets + tagged.stops)
         has_token = tokens.ends_before(stops) > starts
-        found["tagged"] = _Found(starts, stops, tagged.probabilities).select(has_token)
-    return {origin: _drop_parts_of_characters(folded, one) for origin, one in found.items()}
+        origins["tagged"] = _OriginSpans(starts, stops, tagged.probabilities).select(has_token)
+    return {origin: _drop_parts_of_characters(folded, one) for origin, one in origins.items()}
 
 
-def _drop_parts_of_characters(folded: FoldedTexts, found: _Found) -> _Found:
+def _drop_parts_of_characters(folded: FoldedTexts, spans: _OriginSpans) -> _OriginSpans:
     """Return the spans of whole pieces of the source, as folding changes lengths."""
     if folded.begins is None:
-        return found
-    found = found.select((found.starts >= 0) & (found.stops > found.starts))
-    begins, ends = folded.sources(found.starts, found.stops)
-    return found.select((begins >= 0) & (ends >= 0))
+        return spans
+    spans = spans.select((spans.starts >= 0) & (spans.stops > spans.starts))
+    begins, ends = folded.sources(spans.starts, spans.stops)
+    return spans.select((begins >= 0) & (ends >= 0))
 
 
 def _group_spans(
@@ -251,13 +251,13 @@ def _find_similar_names(
     """
     distinct, inverse = np.unique(known[1], return_inverse=True)
     keys = hash_strings([lexicon.base.names[name] for name in distinct.tolist()]).take(inverse.reshape(-1))
-    found = SimilarNames(
+    similar = SimilarNames(
         np.concatenate((known[0], learned[0])),
         np.concatenate((known[1].astype(np.int64), np.full(len(learned[1]), -1))),
         np.concatenate((keys, lexicon.learned_keys.take(learned[1]))),
     )
-    others = np.flatnonzero(found.keys != forms.keys.take(found.forms))
-    rows = np.unique(np.stack([column.take(others).view(np.uint64) for column in found]), axis=1)
+    others = np.flatnonzero(similar.keys != forms.keys.take(similar.forms))
+    rows = np.unique(np.stack([column.take(others).view(np.uint64) for column in similar]), axis=1)
     return SimilarNames(rows[0].astype(np.int64), rows[1].view(np.int64), rows[2])
 
 
