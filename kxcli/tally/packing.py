@@ -7,6 +7,7 @@ terminated by an LF, which no word contains, so keys are unique.  Longer words h
 import numpy as np
 
 from kxcli.arrays import UInt16Array, UInt64Array
+from kxcli.arrays.ragged import expand_ranges
 
 _UNITS = 4
 _LF = 10
@@ -31,10 +32,8 @@ def pack(lines: str | UInt16Array) -> tuple[UInt64Array, list[str]]:
     long = np.flatnonzero(keys == 0)  # four NULs have the key 0, too, and count as a long word
     if not len(long):
         return keys, []
-    sizes = lengths[long] + 1  # including the LF
-    before = np.cumsum(sizes) - sizes
-    places = np.arange(before[-1] + sizes[-1]) + np.repeat(starts[long] - before, sizes)
-    return keys[keys != 0], units[places].tobytes().decode("utf-16-le").removesuffix("\n").split("\n")
+    text = units[expand_ranges(starts[long], lengths[long] + 1)].tobytes().decode("utf-16-le")  # with LFs
+    return keys[keys != 0], text.removesuffix("\n").split("\n")
 
 
 def unpack(keys: UInt64Array) -> list[str]:

@@ -20,9 +20,12 @@ def compute_cohesion(grams: Ngrams) -> list[FloatArray]:
     of log(T c(g) / (c(a) c(b))), with counts c and the number T of all characters.  Number 0, no n-gram, has -inf.
     """
     found = []
-    for level, parts in zip(grams.levels, _strongest_parts(grams), strict=True):
+    for n, level in enumerate(grams.levels, 2):
+        products = np.zeros(len(level.counts))  # the largest c(a) c(b)
+        for prefixes, suffixes in _cuts(np.arange(len(products), dtype=np.uint32), n, grams):
+            np.maximum(products, prefixes * suffixes.astype(np.float64), out=products)
         values = np.full(len(level.counts), -np.inf)
-        values[1:] = np.log(grams.alphabet.total * level.counts[1:].astype(np.float64) / parts[1:])
+        values[1:] = np.log(grams.alphabet.total * level.counts[1:].astype(np.float64) / products[1:])
         found.append(values)
     return found
 
@@ -57,15 +60,6 @@ def word_cohesion(words: Spellings, values: Sequence[FloatArray], grams: Ngrams)
         word = np.repeat(np.arange(len(starts)), n_within)
         np.minimum.at(found, word, value.take(numbers.take(expand_ranges(starts, n_within))))
     return found
-
-
-def _strongest_parts(grams: Ngrams) -> Iterator[FloatArray]:
-    """Yield for each level the largest c(a) c(b) over the inner cuts of n-grams."""
-    for n, level in enumerate(grams.levels, 2):
-        products = np.zeros(len(level.counts))
-        for prefixes, suffixes in _cuts(np.arange(len(products), dtype=np.uint32), n, grams):
-            np.maximum(products, prefixes * suffixes.astype(np.float64), out=products)
-        yield products
 
 
 def _cuts(numbers: UInt32Array, n: int, grams: Ngrams) -> Iterator[tuple[IntArray, IntArray]]:

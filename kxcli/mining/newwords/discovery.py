@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, get_args
 
 from kxcli.mining.arguments import check_choice, check_minimum, check_type
 
@@ -152,7 +152,4 @@ def select_words(words: Iterable[Word], choice: LexiconFilter) -> list[Word]:
     kept = [word for word in words if round(word.entropy, _DECIMALS) >= choice.min_entropy]
     if choice.known is not None:
         kept = [word for word in kept if len(word.word) > 1 and word.word not in choice.known]
-    value: Callable[[Word], Any] = _VALUES[choice.sort]
-    kept.sort(key=lambda word: word.word)
-    kept.sort(key=value, reverse=True)
-    return kept
+    return sorted(kept, key=lambda word: (-_VALUES[choice.sort](word), word.word))

@@ -116,7 +116,7 @@ def check_pattern(pattern: str) -> None:
     check_type("pattern", pattern, str)
     try:
         _compile(pattern)
-        with _without_warnings():
+        with warnings.catch_warnings(action="ignore"):
             width = _parser.parse(pattern).getwidth()[1]
     except (re.error, OverflowError) as error:
         raise ValueError(f"pattern is not a regular expression: {error}") from None
@@ -127,16 +127,9 @@ def check_pattern(pattern: str) -> None:
 
 
 def _compile(pattern: str) -> re.Pattern[str]:
-    with _without_warnings():
+    """Compile a pattern without warnings about the syntax of future Python versions."""
+    with warnings.catch_warnings(action="ignore"):
         return re.compile(pattern)
-
-
-@contextmanager
-def _without_warnings() -> Iterator[None]:
-    """Silence warnings about the syntax of future Python versions."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
 
 
 @contextmanager

@@ -23,8 +23,7 @@ def _jieba() -> ModuleType:
     if absent:
         sys.modules["pkg_resources"] = None  # type: ignore[assignment]  # makes its import fail at once
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # jieba's source has escapes that newer Python versions warn about
+        with warnings.catch_warnings(action="ignore"):  # about invalid escapes in jieba's source
             import jieba
     finally:
         if absent:
