@@ -746,7 +746,7 @@ def test_batch_is_linked_as_each_text_alone(linker, tagging_linker, texts, overl
 
 
 def test_long_batches_are_linked_as_each_text_alone(linker):
-    texts = [one.text * (number % 40) for number, one in enumerate(some_labeled(100, 7))]
+    texts = [one.text * (number % 40) for number, one in enumerate(some_labeled(50, 7))]
     one = Linker.from_model(linker.model, Linking())
     assert one.link(texts) == [found for text in texts for found in one.link([text])]
 
