@@ -4,6 +4,7 @@ For tagging, the four weights of a row are integers packed into one of 64 bits. 
 sums and equal in any order, so that the scores of a token do not depend on other tokens.
 """
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -33,12 +34,9 @@ class FeatureSpace:
     def __init__(self, keys: dict[str, UInt32Array]) -> None:
         self.keys = keys
         self._indexes = {name: KeyIndex.from_keys(known) for name, known in keys.items()}
-        self.starts: dict[str, int] = {}
-        self.n_numbers = _count_numbers({name: len(known) for name, known in keys.items()})
-        self.n_rows = 1
-        for name, family in FAMILIES.items():
-            self.starts[name] = self.n_rows
-            self.n_rows += self.n_numbers[name] * len(family.offsets) * family.places
+        self.shapes = _family_shapes({name: len(known) for name, known in keys.items()})
+        starts = list(itertools.accumulate(map(math.prod, self.shapes.values()), initial=1))
+        self.starts, self.n_rows = dict(zip(self.shapes, starts, strict=False)), starts[-1]
 
     @classmethod
     def fit(cls, parts: Sequence[TokenFeatures]) -> "FeatureSpace":
@@ -48,6 +46,11 @@ class FeatureSpace:
             known, counts = np.unique(np.concatenate([part.keys[name] for part in parts]), return_counts=True)
             keys[name] = known[(counts >= _MIN_COUNT) & (known > 1)]
         return cls(keys)
+
+    def select_family(self, rows: AnyArray, name: str) -> AnyArray:
+        """Return the rows of a family by number, offset and place."""
+        start, shape = self.starts[name], self.shapes[name]
+        return rows[start : start + math.prod(shape)].reshape(*shape, *rows.shape[1:])
 
     def numbers(self, features: TokenFeatures) -> dict[str, IntArray]:
         """Return the numbers of all families, as `TokenFeatures.numbers`.
@@ -94,11 +97,9 @@ class TagWeights:
         self._prior = _pack_units(prior[np.newaxis])[0]
         packed = _pack_units(units)
         self._tables: dict[str, list[UInt64Array]] = {}
-        for name, family in FAMILIES.items():
-            shape = (space.n_numbers[name], len(family.offsets), family.places)
-            start = space.starts[name]
-            table = packed[start : start + math.prod(shape)].reshape(shape)
-            self._tables[name] = [np.ascontiguousarray(table[:, which]) for which in range(len(family.offsets))]
+        for name, shape in space.shapes.items():
+            table = space.select_family(packed, name)
+            self._tables[name] = [np.ascontiguousarray(table[:, which]) for which in range(shape[1])]
         scores = (np.arange(1 << 16) - (1 << 15)) / 2.0**bits
         self._exponentials = np.exp(np.clip(scores, -MAX_SCORE, MAX_SCORE)).astype(np.float32)
 
@@ -106,12 +107,9 @@ class TagWeights:
     def quantize(cls, space: FeatureSpace, weights: Float32Array, prior: Float32Array) -> "TagWeights":
         """Return weights in the finest units without overflow of any sum."""
         max_sum = float(np.abs(prior).max())
-        for name, family in FAMILIES.items():
-            size = space.n_numbers[name] * len(family.offsets) * family.places
-            start = space.starts[name]
-            part = np.abs(weights[start : start + size]).reshape(space.n_numbers[name], len(family.offsets), -1)
-            times = len(AFFIXES) if name == "affix" else 1
-            max_sum += times * float(part.max(axis=(0, 2)).sum())
+        for name in FAMILIES:
+            maxima = np.abs(space.select_family(weights, name)).max(axis=(0, 2, 3))
+            max_sum += (len(AFFIXES) if name == "affix" else 1) * float(maxima.sum())
         bits = min(_MAX_BITS, math.floor(math.log2((_MAX_UNITS - len(FAMILIES) * 8) / max_sum)))
         return cls(space, np.rint(weights * 2**bits).astype(np.int16), np.rint(prior * 2**bits).astype(np.int16), bits)
 
@@ -120,8 +118,8 @@ class TagWeights:
         """Declare the arrays."""
 
         def check_rows(rows: UInt32Array, arrays: NamedArrays, sizes: Mapping[str, int]) -> str:
-            numbers = _count_numbers({name: sizes[f"tagger.{name}"] for name in VOCABULARIES})
-            n_rows = 1 + sum(numbers[name] * len(one.offsets) * one.places for name, one in FAMILIES.items())
+            shapes = _family_shapes({name: sizes[f"tagger.{name}"] for name in VOCABULARIES})
+            n_rows = 1 + sum(map(math.prod, shapes.values()))
             return "" if int(rows.max()) < n_rows else "has a row without a feature"
 
         return {
@@ -181,9 +179,12 @@ class TagWeights:
         return self._exponentials.take(np.ascontiguousarray(_split_fields(scores).T))
 
 
-def _count_numbers(n_keys: Mapping[str, int]) -> dict[str, int]:
-    """Return the size of each family, given the size of each vocabulary."""
-    return {name: family.n_numbers or n_keys[name] + 1 for name, family in FAMILIES.items()}
+def _family_shapes(n_keys: Mapping[str, int]) -> dict[str, tuple[int, int, int]]:
+    """Return the numbers of numbers, offsets and places of families, by the size of each vocabulary."""
+    return {
+        name: (family.n_numbers or n_keys[name] + 1, len(family.offsets), family.places)
+        for name, family in FAMILIES.items()
+    }
 
 
 def _check_bits(bits: IntArray, arrays: NamedArrays, sizes: Mapping[str, int]) -> str:
