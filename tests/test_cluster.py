@@ -1,4 +1,4 @@
-"""`--cluster` on the real program: every command, on a real scheduler with two workers."""
+"""`--cluster` on the real program: every command on a real scheduler with two workers."""
 
 import os
 import signal
@@ -30,47 +30,47 @@ INPUTS = {
 }
 
 
-SLOW = {"words", "raw words merged", "pmi", "screening"}  # what they do on a cluster, the others do, too
+SLOW = {"words", "raw words merged", "pmi", "screening"}  # covered by the others, too
 
 
-def counted(cluster, script="len(dask_scheduler.tasks)"):
-    """Return what the scheduler says of itself."""
+def query_scheduler(cluster, script="len(dquery_scheduler.tasks)"):
+    """Evaluate an expression in the scheduler."""
     with engine_at(cluster.address) as engine:
         return client(engine).run_on_scheduler(evaluate, script)
 
 
-def evaluate(script, dask_scheduler=None):
-    return eval(script, {"dask_scheduler": dask_scheduler})
+def evaluate(script, dquery_scheduler=None):
+    return eval(script, {"dquery_scheduler": dquery_scheduler})
 
 
-TRANSITIONS = "dask_scheduler.transition_counter"
+TRANSITIONS = "dquery_scheduler.transition_counter"
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in COMMANDS])
-def test_every_command_gives_the_bytes_of_the_local_engine(kxcli, cluster, name):
+def test_every_command_has_output_of_local_engine(kxcli, cluster, name):
     text = INPUTS.get(name) or write(kxcli, "a.txt", lines(1, 500) + (SAMPLES / "news.txt").read_text())
-    before = counted(cluster, TRANSITIONS)
+    before = query_scheduler(cluster, TRANSITIONS)
     ended = kxcli(*COMMANDS[name], "--cluster", cluster.address, text)
     local = kxcli(*COMMANDS[name], "-j", 1, text)
     assert ended.out == local.out
-    assert counted(cluster, TRANSITIONS) > before + 5  # the scheduler ran tasks
-    assert counted(cluster) == 0  # and has none any more
+    assert query_scheduler(cluster, TRANSITIONS) > before + 5  # it ran tasks
+    assert query_scheduler(cluster) == 0  # and has none left
     assert ended.err == local.err
     assert kxcli.left_behind() == []
 
 
-def test_a_stream_is_carried_to_the_workers(kxcli, cluster):
-    texts = lines(1, 2000) + "x " * 3_000_000 + "\n"  # a line for which there is no file that workers could see
+def test_stream_is_sent_to_workers(kxcli, cluster):
+    texts = lines(1, 2000) + "x " * 500_000 + "\n"  # a line longer than a block, without a file that workers could read
     use = ("wordcount", "--shard-size", "8K")
     assert kxcli(*use, "--cluster", cluster.address, stdin=texts).out == kxcli(*use, "-j", 1, stdin=texts).out
 
 
-def test_what_is_read_several_times_is_no_stream(kxcli, cluster):
+def test_stream_is_refused_if_read_several_times(kxcli, cluster):
     err = kxcli("newwords", "--cluster", cluster.address, stdin="x\n", code=2).err
     assert err == "kxcli: error: <stdin>: it is read several times, which a stream cannot be; give files.\n"
 
 
-def test_errors_come_home_with_path_and_line(kxcli, cluster):
+def test_errors_have_path_and_line(kxcli, cluster):
     write(kxcli, "a.txt", lines(1, 500).encode() + b"\xff\n" + lines(2, 500).encode() + b"\xfe\n")
     use = ("wordcount", "--shard-size", "4K", "a.txt")
     local = kxcli(*use, code=1).err
@@ -78,18 +78,18 @@ def test_errors_come_home_with_path_and_line(kxcli, cluster):
     path = kxcli.folder / "a.txt"
     err = kxcli(*use[:-1], "--cluster", cluster.address, path, code=1).err
     assert err == local.replace("a.txt", str(path))
-    assert counted(cluster) == 0
+    assert query_scheduler(cluster) == 0
 
 
-def test_what_is_left_out_is_told(kxcli, cluster):
+def test_skipped_records_are_reported(kxcli, cluster):
     path = write(kxcli, "a.txt", lines(1, 500).encode() + b"\xff\n" + lines(2, 500).encode() + b"\xfe\n")
     use = ("wordcount", "--on-error", "skip", "--shard-size", "4K", path)
     remote, local = kxcli(*use, "--cluster", cluster.address), kxcli(*use)
     assert (remote.out, remote.err) == (local.out, local.err)
-    assert "2 lines left out" in remote.err
+    assert "2 lines skipped" in remote.err
 
 
-def test_parts_are_written_by_those_who_hold_them(kxcli, cluster):
+def test_workers_write_parts(kxcli, cluster):
     path = write(kxcli, "a.txt", lines(1, 1500))
     whole = kxcli("wordcount", "--df", path).text.splitlines()
     target = kxcli.folder / "parts"
@@ -111,18 +111,18 @@ def test_parts_are_written_by_those_who_hold_them(kxcli, cluster):
         assert all(places.get(word, number) == number for word in words)
 
 
-def test_a_checkpoint_keeps_what_the_cluster_did(kxcli, cluster):
+def test_checkpoint_stores_partials_of_cluster(kxcli, cluster):
     path = write(kxcli, "a.txt", lines(1, 1500))
     use = ("wordcount", "--shard-size", "8K", "--checkpoint", "ck", path)
     first = kxcli(*use, "--cluster", cluster.address)
-    before = counted(cluster, TRANSITIONS)
+    before = query_scheduler(cluster, TRANSITIONS)
     again = kxcli(*use, "--cluster", cluster.address)
-    assert counted(cluster, TRANSITIONS) < before + 5
+    assert query_scheduler(cluster, TRANSITIONS) < before + 5
     assert first.out == again.out == kxcli(*use, "-j", 2).out == kxcli("wordcount", path).out
     assert "ck: found 0 of " in first.err and "ck: found 0 of " not in again.err
 
 
-def test_local_workers_are_started_and_gone(kxcli):
+def test_local_workers_end_with_run(kxcli):
     path = write(kxcli, "a.txt", lines(1, 500))
     process = kxcli.start("wordcount", "--cluster", "local:2", path)
     out, err = process.communicate(timeout=120)
@@ -137,48 +137,50 @@ def test_local_workers_are_started_and_gone(kxcli):
         (("--cluster", "somewhere"), "tcp://HOST:8786"),
     ],
 )
-def test_options_that_make_no_sense_are_refused(kxcli, options, what):
+def test_useless_options_are_refused(kxcli, options, what):
     err = kxcli("wordcount", *options, stdin="x\n", code=2).err
     assert err.startswith("kxcli: error: ") and what in err and err.count("\n") == 1
 
 
-def test_equal_lines_cannot_be_dropped_on_a_cluster(kxcli, cluster):
+def test_unique_lines_are_refused(kxcli, cluster):
     path = write(kxcli, "a.txt", "x\n")
     err = kxcli("newwords", "--unique-lines", "--cluster", cluster.address, path, code=2).err
     assert "--unique-lines" in err and "--cluster" in err
 
 
-@pytest.mark.slow  # it takes the ten seconds that a scheduler has to answer; shown by the engine's tests in one
-def test_a_scheduler_that_is_not_there_is_told(kxcli):
+@pytest.mark.slow  # waits ten seconds; the tests of the engine cover it in one
+def test_missing_scheduler_is_reported(kxcli):
     err = kxcli("wordcount", "--cluster", "tcp://127.0.0.1:9", stdin="x\n", code=1).err
     assert err.startswith("kxcli: error: tcp://127.0.0.1:9: no scheduler answers") and err.count("\n") == 1
 
 
 @pytest.mark.parametrize("name", ["words", pytest.param("names", marks=pytest.mark.slow)])
-def test_a_worker_that_is_killed_changes_nothing(kxcli, cluster, name):
-    text = write(kxcli, "a.txt", lines(1, 8_000))
+def test_killed_worker_does_not_change_output(kxcli, cluster, name):
+    text = write(kxcli, "a.txt", lines(1, 4_000))
     use = (*COMMANDS[name], *(("--engine", "jieba") if name == "words" else ()))
     pids = [child.pid for worker in cluster.processes[1:3] for child in psutil.Process(worker.pid).children()]
     process = kxcli.start(*use, "--cluster", cluster.address, "-o", "out", text)
-    wait_until(lambda: counted(cluster, "sum(len(w.processing) for w in dask_scheduler.workers.values())") > 1)
+    wait_until(
+        lambda: query_scheduler(cluster, "sum(len(w.processing) for w in dquery_scheduler.workers.values())") > 1
+    )
     os.kill(pids[0], signal.SIGKILL)
     _, err = process.communicate(timeout=120)
     assert (process.returncode, err) == (0, b"")
     assert (kxcli.folder / "out").read_bytes() == kxcli(*COMMANDS[name], "-j", 2, text).out
 
 
-def test_a_signal_ends_the_run_and_its_tasks(kxcli, cluster):
+def test_signal_ends_run_and_its_tasks(kxcli, cluster):
     text = write(kxcli, "a.txt", lines(1, 20_000))
     process = kxcli.start("wordcount", "--engine", "jieba", "--cluster", cluster.address, text)
-    wait_until(lambda: counted(cluster) > 1)
+    wait_until(lambda: query_scheduler(cluster) > 1)
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=120)
     assert (process.returncode, out, err) == (143, b"", b"")
-    wait_until(lambda: counted(cluster) == 0)
+    wait_until(lambda: query_scheduler(cluster) == 0)
     assert kxcli.left_behind() == []
 
 
-def test_what_a_cluster_needs_is_not_imported_without_one(kxcli):
+def test_run_without_cluster_imports_no_dask(kxcli):
     script = "import sys; from kxcli.cli import main; main(['wordcount']); print(*sys.modules, file=sys.stderr)"
     ended = subprocess.run(
         [*kxcli.command()[:1], "-c", script], input=b"x\n", capture_output=True, env=kxcli.environment, check=True
