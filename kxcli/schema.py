@@ -1,7 +1,7 @@
-"""Declarations of the program's own files, and their checks.
+"""Declarations and checks of the values in files of the program.
 
-JSON is declared by classes such as `IntegerField`; arrays by `ArrayField`.  `SchemaError` names the field and what is
-wrong with it.
+Classes such as `IntegerField` declare JSON, and `ArrayField` declares arrays.  `SchemaError` names the field and its
+fault.
 """
 
 import json
@@ -18,14 +18,19 @@ MAX_WEIGHT = 1e9  # of the magnitude of a float in an array: sums of products of
 
 
 class SchemaError(ValueError):
-    """A value with another form than declared."""
+    """A value that does not match its declaration."""
+
+
+def _require(is_valid: bool, value: Any, name: str, expected: str) -> None:
+    if not is_valid:
+        raise SchemaError(f"{name} is {_format_value(value)}, not {expected}")
 
 
 class Field(Protocol):
-    """How one value is declared."""
+    """The declaration of a value."""
 
     def check(self, value: Any, name: str) -> None:
-        """Raise `SchemaError` for a value that does not fit; `name`: for the message."""
+        """Raise `SchemaError` for another value, with its name in the message."""
         ...
 
 
@@ -38,10 +43,8 @@ class IntegerField:
 
     def check(self, value: Any, name: str) -> None:
         """Refuse anything but a whole number within bounds."""
-        if type(value) is not int or not self.minimum <= value <= self.maximum:
-            raise SchemaError(
-                f"{name} is {_format_value(value)}, not a whole number from {self.minimum} to {self.maximum}"
-            )
+        is_valid = type(value) is int and self.minimum <= value <= self.maximum
+        _require(is_valid, value, name, f"a whole number from {self.minimum} to {self.maximum}")
 
 
 @dataclass(frozen=True)
@@ -53,10 +56,8 @@ class NumberField:
 
     def check(self, value: Any, name: str) -> None:
         """Refuse anything but a number within bounds."""
-        if type(value) not in (int, float) or not self.minimum <= value <= self.maximum:
-            raise SchemaError(
-                f"{name} is {_format_value(value)}, not a number from {self.minimum:g} to {self.maximum:g}"
-            )
+        is_valid = type(value) in (int, float) and self.minimum <= value <= self.maximum
+        _require(is_valid, value, name, f"a number from {self.minimum:g} to {self.maximum:g}")
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,7 @@ class FlagField:
 
     def check(self, value: Any, name: str) -> None:
         """Refuse anything else."""
-        if type(value) is not bool:
-            raise SchemaError(f"{name} is {_format_value(value)}, neither true nor false")
+        _require(type(value) is bool, value, name, "true or false")
 
 
 @dataclass(frozen=True)
@@ -76,26 +76,26 @@ class TextField:
     pattern: str = ""
 
     def check(self, value: Any, name: str) -> None:
-        """Refuse anything but such a string."""
-        if type(value) is not str or (self.pattern and not re.fullmatch(self.pattern, value)):
-            raise SchemaError(f"{name} is {_format_value(value)}, not a string as it is written")
+        """Refuse another type, and a string that does not match."""
+        is_valid = type(value) is str and (not self.pattern or re.fullmatch(self.pattern, value) is not None)
+        _require(is_valid, value, name, "a string as it is written")
 
 
 @dataclass(frozen=True)
 class ConstantField:
-    """One value alone."""
+    """A constant."""
 
     value: Any
 
     def check(self, value: Any, name: str) -> None:
         """Refuse any other value."""
-        if type(value) is not type(self.value) or value != self.value:
-            raise SchemaError(f"{name} is {_format_value(value)}, not {_format_value(self.value)}")
+        is_valid = type(value) is type(self.value) and value == self.value
+        _require(is_valid, value, name, _format_value(self.value))
 
 
 @dataclass(frozen=True)
 class AnyField:
-    """A value with checks elsewhere."""
+    """A value that other code checks."""
 
     def check(self, value: Any, name: str) -> None:
         """Refuse nothing."""
@@ -103,43 +103,42 @@ class AnyField:
 
 @dataclass(frozen=True)
 class ListField:
-    """A list of any number of such values."""
+    """A list of equal declarations."""
 
     item: Field
     minimum: int = 0
 
     def check(self, value: Any, name: str) -> None:
-        """Refuse anything but a list of right items."""
-        if type(value) is not list or len(value) < self.minimum:
-            raise SchemaError(f"{name} is {_format_value(value)}, not a list of at least {self.minimum}")
+        """Refuse another type, a short list, and wrong items."""
+        is_valid = type(value) is list and len(value) >= self.minimum
+        _require(is_valid, value, name, f"a list of at least {self.minimum}")
         for number, item in enumerate(value):
             self.item.check(item, f"{name}[{number}]")
 
 
 @dataclass(frozen=True)
 class RowField:
-    """A list of these values, in this order."""
+    """A list with a declaration for each item."""
 
     items: tuple[Field, ...]
 
     def check(self, value: Any, name: str) -> None:
         """Refuse another type or length, and a wrong item."""
-        if type(value) is not list or len(value) != len(self.items):
-            raise SchemaError(f"{name} is {_format_value(value)}, not a list of {len(self.items)}")
+        is_valid = type(value) is list and len(value) == len(self.items)
+        _require(is_valid, value, name, f"a list of {len(self.items)}")
         for number, (item, own) in enumerate(zip(self.items, value, strict=True)):
             item.check(own, f"{name}[{number}]")
 
 
 @dataclass(frozen=True)
 class RecordField:
-    """An object with these keys, and no others."""
+    """An object with exactly these keys."""
 
     fields: Mapping[str, Field]
 
     def check(self, value: Any, name: str) -> None:
         """Refuse another type, missing or unknown keys, and wrong values."""
-        if type(value) is not dict:
-            raise SchemaError(f"{name} is {_format_value(value)}, not an object")
+        _require(type(value) is dict, value, name, "an object")
         for key in self.fields:
             if key not in value:
                 raise SchemaError(f"{name} lacks {key}")
@@ -151,26 +150,25 @@ class RecordField:
 
 @dataclass(frozen=True)
 class TableField:
-    """An object with any keys and such values."""
+    """An object with any keys and equally declared values."""
 
     value: Field
 
     def check(self, value: Any, name: str) -> None:
         """Refuse another type, and wrong values."""
-        if type(value) is not dict:
-            raise SchemaError(f"{name} is {_format_value(value)}, not an object")
+        _require(type(value) is dict, value, name, "an object")
         for key, own in value.items():
             self.value.check(own, f"{name}[{_format_value(key)}]")
 
 
 @dataclass(frozen=True)
 class OneOfField:
-    """A value of one of several sorts."""
+    """A value that matches one of several declarations."""
 
     fields: tuple[Field, ...]
 
     def check(self, value: Any, name: str) -> None:
-        """Refuse a value of another sort."""
+        """Refuse a value that matches none."""
         errors = []
         for one in self.fields:
             try:

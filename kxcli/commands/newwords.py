@@ -1,6 +1,6 @@
 """`kxcli newwords`: find words without a dictionary."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -18,6 +18,7 @@ from kxcli.wording import format_count
 
 if TYPE_CHECKING:
     from kxcli.mining import Discovery, Word
+    from kxcli.output.rows import Cell
 
 _COLUMNS = ("word", "count", "pmi", "left_entropy", "right_entropy")
 
@@ -62,7 +63,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
             report.note(f"only {format_count(len(words), 'words')} found (--top {top})")
         words = words[:top]
         columns = _COLUMNS[:2] if row_format == "userdict" else _COLUMNS
-        session.write_rows(_round_rows(words) if row_format == "jsonl" else _format_rows(words, len(columns)), columns)
+        session.write_rows(_iter_rows(words, len(columns), is_json=row_format == "jsonl"), columns)
 
 
 def _find_words(session: Session, discovery: "Discovery", unique_lines: bool) -> "list[Word]":
@@ -117,11 +118,8 @@ def _select_findable(words: "list[Word]", session: Session) -> "list[Word]":
     return [word for word in words if is_in_block(word.word) and not word.word.isascii()]
 
 
-def _format_rows(words: "Iterable[Word]", n_columns: int) -> Iterator[tuple[str | int, ...]]:
-    for word, count, pmi, left, right in words:
-        yield (word, count, "" if pmi is None else f"{pmi:.4f}", f"{left:.4f}", f"{right:.4f}")[:n_columns]
-
-
-def _round_rows(words: "Iterable[Word]") -> Iterator[tuple[str | int | float | None, ...]]:
-    for word, count, pmi, left, right in words:
-        yield word, count, None if pmi is None else round(pmi, 4), round(left, 4), round(right, 4)
+def _iter_rows(words: "Iterable[Word]", n_columns: int, *, is_json: bool) -> "Iterator[Sequence[Cell]]":
+    """Yield the first cells of each word; scores have 4 decimals."""
+    for word, count, *scores in words:
+        rounded = [None if score is None else round(score, 4) if is_json else f"{score:.4f}" for score in scores]
+        yield (word, count, *rounded)[:n_columns]
