@@ -98,7 +98,7 @@ class _ArrayRows:
                 byte = error.object[error.start]
                 self.diagnostics.fail(f"byte 0x{byte:02x} is not valid utf-8", "use --on-error skip or replace")
         if self.diagnostics.on_error == "skip":
-            self.diagnostics.skip("rows skipped for bytes that are not utf-8")
+            self.diagnostics.skip("rows skipped: bytes that are not utf-8")
             return None
         self.diagnostics.skip("rows with replaced bytes that are not utf-8")
         return [cell.decode(errors="replace") for cell in row]
