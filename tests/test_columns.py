@@ -1270,7 +1270,7 @@ def test_array_truncated_while_read_is_error(tmp_path, order, dtype, monkeypatch
     [source] = resolve_sources([str(path)])
     with pytest.raises(InputError, match=r"a\.npy: changed while it was read"), source.open() as file:
         part = arrays.read(source, file, ReadDiagnostics(str(path), "stop"))
-        chunks = part.chunks([0, 3])
+        chunks = part.read_chunks([0, 3])
         next(chunks)
         os.truncate(path, 1000)
         list(chunks)
@@ -1284,7 +1284,7 @@ def test_fortran_columns_are_read_in_parts(tmp_path, columns, monkeypatch):
     np.save(path, np.asfortranarray(values))
     [source] = resolve_sources([str(path)])
     with source.open() as file:
-        chunks = list(arrays.read(source, file, ReadDiagnostics(str(path), "stop")).chunks(columns))
+        chunks = list(arrays.read(source, file, ReadDiagnostics(str(path), "stop")).read_chunks(columns))
     assert len(chunks) > 5
     assert np.array_equal(
         np.concatenate([chunk.numbers(columns, MissingCodes(DEFAULT_CODES)) for chunk in chunks]), values[:, columns]

@@ -56,9 +56,9 @@ def read_count_rows(
             return
         kind = kind or guess_kind(source.path) or _guess_kind_by_line(first)
         if kind == "jsonl":
-            yield from _objects(chain([first], lines), diagnostics)
+            yield from _parse_objects(chain([first], lines), diagnostics)
         else:
-            yield from _cells(
+            yield from _parse_rows(
                 chain([first], lines), diagnostics, "csv" if kind == "csv" else "tsv", default_columns, known
             )
 
@@ -70,7 +70,7 @@ def _guess_kind_by_line(line: str) -> RecordKind:
     return "csv" if "," in line and "\t" not in line else "tsv"
 
 
-def _objects(lines: Iterable[str], diagnostics: ReadDiagnostics) -> Iterator[CountRow]:
+def _parse_objects(lines: Iterable[str], diagnostics: ReadDiagnostics) -> Iterator[CountRow]:
     for line in lines:
         try:
             cells = parse_object(line)
@@ -81,7 +81,7 @@ def _objects(lines: Iterable[str], diagnostics: ReadDiagnostics) -> Iterator[Cou
         yield CountRow(cells, diagnostics)
 
 
-def _cells(
+def _parse_rows(
     lines: Iterable[str],
     diagnostics: ReadDiagnostics,
     kind: Literal["tsv", "csv"],

@@ -85,7 +85,7 @@ def read_entries(
                     yield entry
             else:
                 _refuse_other_formats(first, diagnostics)
-                yield from _from_tsv(rest, diagnostics, rows)
+                yield from _parse_tsv(rest, diagnostics, rows)
     for skipped in diagnostics.skipped_records:
         report(skipped)
     for news in (rows.header, rows.warning):
@@ -133,7 +133,7 @@ def _refuse_other_formats(first: str, diagnostics: ReadDiagnostics) -> None:
         diagnostics.fail(what, "give TSV of names, ids and maybe descriptions: convert it with a CSV tool")
 
 
-def _from_tsv(lines: Iterable[str], diagnostics: ReadDiagnostics, rows: "_TsvSurvey") -> Iterator[KnowledgeEntry]:
+def _parse_tsv(lines: Iterable[str], diagnostics: ReadDiagnostics, rows: "_TsvSurvey") -> Iterator[KnowledgeEntry]:
     found: dict[str, KnowledgeEntry] = {}
     for number, line in enumerate(lines):
         name, *others = line.split("\t", 2)

@@ -334,7 +334,7 @@ class _JobStore:
 
         Of each file come the path, the tasks, the sizes of the partials, and where they start.
         """
-        for path in self._store.paths():
+        for path in self._store.list_paths():
             try:
                 file = load_partial(path, _HEAD, is_checked=True)
                 tasks, sizes = self._check_head(path, file)

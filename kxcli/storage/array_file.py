@@ -39,7 +39,7 @@ class ArrayFile(Mapping[str, AnyArray]):
         head = schema.RecordField({"arrays": schema.TableField(_PLACE), "about": about})
         found, body, _ = read_container(path, _MARK, head, is_checked=is_checked)
         try:
-            self._arrays = {name: _array(body, name, *place) for name, place in found["arrays"].items()}
+            self._arrays = {name: _view_array(body, name, *place) for name, place in found["arrays"].items()}
         except schema.SchemaError as error:
             raise DamagedError(path, f"is damaged ({error})") from None
         self.about: Any = found["about"]
@@ -61,7 +61,7 @@ class ArrayFile(Mapping[str, AnyArray]):
         return self._arrays
 
 
-def _array(body: memoryview, name: str, kind: str, count: int, offset: int) -> AnyArray:
+def _view_array(body: memoryview, name: str, kind: str, count: int, offset: int) -> AnyArray:
     dtype = np.dtype(kind)
     if offset + count * dtype.itemsize > len(body):
         raise schema.SchemaError(f"the array {name!a} ends after the end of the file")

@@ -38,7 +38,7 @@ class PartialStore:
             write_container(path, _MARK, head, [data])
         return path
 
-    def paths(self) -> list[str]:
+    def list_paths(self) -> list[str]:
         """Return the complete files, sorted by name."""
         with os.scandir(self.folder) as files:
             return sorted(file.path for file in files if _FINISHED.fullmatch(file.name))

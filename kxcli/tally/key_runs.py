@@ -72,7 +72,7 @@ class KeyRuns:
     def dump(self) -> bytes:
         """Return the bytes of all keys, then those of all counts."""
         (run,) = self.parts()
-        return _bytes(run)
+        return _encode_run(run)
 
     @classmethod
     def load(cls, data: bytes | memoryview, combine: np.ufunc = np.add) -> "KeyRuns":
@@ -101,7 +101,7 @@ class KeyRuns:
         views = [*self._views, *(_RunView(run) for run in self._runs)]
         first = 0
         for stop in [*_split_keys(views, limit), None]:
-            yield merge_key_runs([view.part(first, stop) for view in views], self._combine)
+            yield merge_key_runs([view.copy_part(first, stop) for view in views], self._combine)
             first = stop or 0
 
     def _in_memory(self) -> KeyRun:
@@ -117,7 +117,7 @@ class KeyRuns:
             self._merged_size = len(self._runs[0][0])
 
 
-def _bytes(run: KeyRun) -> bytes:
+def _encode_run(run: KeyRun) -> bytes:
     return run[0].astype("<u8", copy=False).tobytes() + run[1].astype("<i8", copy=False).tobytes()
 
 
@@ -131,13 +131,13 @@ class _RunView:
     def __len__(self) -> int:
         return len(self._keys)
 
-    def sample(self, step: int) -> UInt64Array:
+    def sample_keys(self, step: int) -> UInt64Array:
         """Return every `step`-th key."""
         keys = self._keys[::step].astype(np.uint64)
         advise_dontneed(self.data)
         return keys
 
-    def part(self, first: int, stop: int | None) -> KeyRun:
+    def copy_part(self, first: int, stop: int | None) -> KeyRun:
         """Return a copy of the pairs with `first <= key < stop`; None is no limit."""
         begin = bisect_left(self._keys, first, key=int)  # numpy's search copies an unaligned array
         end = len(self) if stop is None else bisect_left(self._keys, stop, begin, key=int)
@@ -152,5 +152,5 @@ def _split_keys(views: Sequence[_RunView], room: int | None) -> list[int]:
     if room is None or n <= room:
         return []
     step = max(1, n // _SAMPLE)
-    keys = np.sort(np.concatenate([view.sample(step) for view in views]))
+    keys = np.sort(np.concatenate([view.sample_keys(step) for view in views]))
     return [int(key) for key in np.unique(keys[:: max(1, room // step)])[1:]]

@@ -34,7 +34,7 @@ class Scratch:
             with self.open_run_file() as file:
                 while some := list(islice(rest, limit)):
                     file.add(encode_run(merge_runs(map(decode_run, some))))
-                runs = file.views()
+                runs = file.map_runs()
         return runs
 
     def merge_runs(self, runs: Sequence[bytes | memoryview], *others: Iterator[Block]) -> Iterator[Block]:
@@ -55,7 +55,7 @@ class RunFile(TempFile):
             self.write(piece)
         self._ends.append(self.size)
 
-    def views(self) -> list[memoryview]:
+    def map_runs(self) -> list[memoryview]:
         """Return the runs as views, valid after the file is closed, too."""
         whole = self.map()
         return [whole[start:stop] for start, stop in pairwise(self._ends)]

@@ -45,7 +45,7 @@ def split_blocks(blocks: Iterable[Block]) -> Iterator[Block]:
         size += sum(map(len, some))
         if len(keys) >= BLOCK_ROWS or size >= BLOCK_CHARACTERS:
             start = 0
-            for stop in _ends(keys):
+            for stop in _find_block_ends(keys):
                 yield keys[start:stop], numbers[start:stop]
                 start = stop
             keys, numbers = keys[start:], numbers[start:]
@@ -54,7 +54,7 @@ def split_blocks(blocks: Iterable[Block]) -> Iterator[Block]:
         yield keys, numbers
 
 
-def _ends(keys: list[str]) -> Iterator[int]:
+def _find_block_ends(keys: list[str]) -> Iterator[int]:
     """Yield the ends of the full blocks."""
     start = 0
     while start < len(keys):

@@ -39,20 +39,20 @@ def read(source: Source, file: BinaryIO, diagnostics: ReadDiagnostics) -> TableP
         size = os.fstat(file.fileno()).st_size
         if not size:
             return None
-        array = _FileArray(file, source.path, *_header(file, source.path))
+        array = _FileArray(file, source.path, *_read_header(file, source.path))
         array.check_size(size)
         width, parts = array.shape[1], array.parts
     else:
         stream = Stream(file, source.path)
         if not stream.peek(1):
             return None
-        shape, is_fortran, dtype = _header(cast(BinaryIO, stream), source.path)
+        shape, is_fortran, dtype = _read_header(cast(BinaryIO, stream), source.path)
         width = shape[1]
 
         def parts(columns: Sequence[int]) -> Iterator[AnyArray]:
             return _read_in_order(stream, shape, is_fortran, dtype, source.path)
 
-    return TablePart(source.path, (), width, None, _ArrayRows(parts, diagnostics).chunks)
+    return TablePart(source.path, (), width, None, _ArrayRows(parts, diagnostics).read_chunks)
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class _ArrayRows:
     parts: Callable[[Sequence[int]], Iterator[AnyArray]]
     diagnostics: ReadDiagnostics
 
-    def chunks(self, columns: Sequence[int]) -> Iterator[RowChunk]:
+    def read_chunks(self, columns: Sequence[int]) -> Iterator[RowChunk]:
         first = 1
         for part in self.parts(columns):
             lines = np.arange(first, first + len(part))
@@ -122,7 +122,7 @@ class _NumberChunk(RowChunk):
         return [[str(value) for value in self.array[:, column]] for column in columns]
 
 
-def _header(file: BinaryIO, path: str) -> tuple[tuple[int, int], bool, np.dtype[Any]]:
+def _read_header(file: BinaryIO, path: str) -> tuple[tuple[int, int], bool, np.dtype[Any]]:
     try:
         shape, is_fortran, dtype = npy.read_header(file)
     except npy.NpyError as error:
@@ -157,12 +157,12 @@ class _FileArray:
         """Raise `InputError` if the file does not end with the array."""
         needed = self._offset + self.shape[0] * self.shape[1] * self._dtype.itemsize
         if needed != size:
-            _fail(self._path, is_short=needed > size)
+            _raise_size_error(self._path, is_short=needed > size)
 
     def parts(self, columns: Sequence[int]) -> Iterator[AnyArray]:
         """Yield blocks of rows; in Fortran order only the given columns have values."""
         (rows, width), size = self.shape, self._dtype.itemsize
-        step = _step(width * size)
+        step = _count_rows(width * size)
         if self._is_fortran:  # large blocks, as columns are far apart in the file; unread columns take no memory
             step = min(_MAX_SPARSE // (width * size), _COLUMNS // (max(len(columns), 1) * size)) or 1
         for start in range(0, rows, step):
@@ -180,12 +180,12 @@ class _FileArray:
         while view:
             n = os.preadv(self._handle, [view], at)
             if not n:
-                _fail(self._path, is_short=True)
+                _raise_size_error(self._path, is_short=True)
             view, at = view[n:], at + n
 
 
 def _split_rows(array: AnyArray) -> Iterator[AnyArray]:
-    step = _step(array.shape[1] * array.dtype.itemsize)
+    step = _count_rows(array.shape[1] * array.dtype.itemsize)
     for start in range(0, len(array), step):
         yield array[start : start + step]
 
@@ -196,22 +196,22 @@ def _read_in_order(
     """Yield blocks of rows of a stream; in Fortran order, after all of it is read."""
     rows, columns = shape
     size = columns * dtype.itemsize
-    step = max(rows, 1) if is_fortran else _step(size)
+    step = max(rows, 1) if is_fortran else _count_rows(size)
     for start in range(0, rows, step):
         count = min(step, rows - start)
         data = read_up_to(stream, count * size)
         if len(data) < count * size:
-            _fail(path, is_short=True)
+            _raise_size_error(path, is_short=True)
         part = np.frombuffer(data, dtype).reshape(count, columns, order="F" if is_fortran else "C")
         yield from _split_rows(part) if is_fortran else (part,)
     if stream.read(1):
-        _fail(path, is_short=False)
+        _raise_size_error(path, is_short=False)
 
 
-def _step(size: int) -> int:
+def _count_rows(size: int) -> int:
     return max(1, _BATCH // max(size, 1))
 
 
-def _fail(path: str, *, is_short: bool) -> NoReturn:
+def _raise_size_error(path: str, *, is_short: bool) -> NoReturn:
     what = "the array is truncated" if is_short else "there are bytes after the array"
     raise InputError(path, what, _AGAIN)

@@ -77,7 +77,7 @@ class TablePart:
         names: The cells of its header, or () without one.
         width: The number of its columns, or None if it has blank lines alone, which fit a table of any one column.
         has_header: Whether it has a header, or None if its format has none.
-        chunks: Reads the rows of the given columns.
+        read_chunks: Reads the rows of the given columns.
         is_header_guessed: Whether the first row decided `has_header`.
     """
 
@@ -85,5 +85,5 @@ class TablePart:
     names: tuple[str, ...]
     width: int | None
     has_header: bool | None
-    chunks: Callable[[Sequence[int]], Iterator[RowChunk]]
+    read_chunks: Callable[[Sequence[int]], Iterator[RowChunk]]
     is_header_guessed: bool = False

@@ -30,10 +30,10 @@ class _ColumnSelector:
 
     def columns(self) -> tuple[int, ...]:
         if self._text in self._table.names:
-            return (self._named(self._text),)
+            return (self._find_name(self._text),)
         found: list[int] = []
         for part in self._text.split(","):
-            found.extend(self._part(part))
+            found.extend(self._parse_part(part))
         seen: set[int] = set()
         for column in found:
             if column in seen:
@@ -41,30 +41,30 @@ class _ColumnSelector:
             seen.add(column)
         return tuple(found)
 
-    def _part(self, part: str) -> range:
+    def _parse_part(self, part: str) -> range:
         """Return the columns of a name, a number or a range."""
         bare = part.strip()
         for name in (part, bare):
-            end = self._end(name)
+            end = self._find_column(name)
             if end is not None:
                 return range(end, end + 1)
         if not bare:
             self._refuse("a part of the list is empty")
         for sign in (":", "-"):
-            ranges = [self._range(part, at, sign) or self._range(bare, at, sign) for at in range(len(part))]
+            ranges = [self._parse_range(part, at, sign) or self._parse_range(bare, at, sign) for at in range(len(part))]
             found = list(dict.fromkeys(range_ for range_ in ranges if range_ is not None))
             if len(found) > 1:
                 self._refuse(f"{part!r} may be more than one range; use the columns' numbers")
             if found:
-                return self._between(part, *found[0])
-        return self._unknown(next((end for end in bare.split(":") if self._end(end) is None), bare))
+                return self._make_range(part, *found[0])
+        return self._raise_unknown(next((end for end in bare.split(":") if self._find_column(end) is None), bare))
 
-    def _between(self, part: str, first: int, last: int) -> range:
+    def _make_range(self, part: str, first: int, last: int) -> range:
         if first > last:
             self._refuse(f"the range {part!r} runs backwards")
         return range(first, last + 1)
 
-    def _range(self, text: str, at: int, sign: str) -> tuple[int, int] | None:
+    def _parse_range(self, text: str, at: int, sign: str) -> tuple[int, int] | None:
         """Return the ends of a range, or None if a side of the sign is no column.
 
         The sides of `a-b` are two names or two numbers.
@@ -74,26 +74,26 @@ class _ColumnSelector:
         sides = text[:at], text[at + 1 :]
         if sign == "-" and not (self._are_names(sides) or all(map(_NUMBER.fullmatch, sides))):
             return None
-        first, last = map(self._end, sides)
+        first, last = map(self._find_column, sides)
         return None if first is None or last is None else (first, last)
 
     def _are_names(self, sides: tuple[str, str]) -> bool:
         return all(side in self._table.names for side in sides)
 
-    def _end(self, text: str) -> int | None:
+    def _find_column(self, text: str) -> int | None:
         """Return the column of a name or a number, or None for another text."""
         if text in self._table.names:
-            return self._named(text)
+            return self._find_name(text)
         if not _NUMBER.fullmatch(text):
             return None
         number = int(text)
         if not number:
             self._refuse("columns are numbered from 1")
         if number > self._table.width:
-            self._unknown(text)
+            self._raise_unknown(text)
         return number - 1
 
-    def _named(self, name: str) -> int:
+    def _find_name(self, name: str) -> int:
         names = self._table.names
         if names.count(name) > 1:
             where = " or ".join(str(at) for at, other in enumerate(names, 1) if other == name)
@@ -104,7 +104,7 @@ class _ColumnSelector:
             self._table.note(f"{self._option} {name} is the column of that name, which is number {column + 1}")
         return column
 
-    def _unknown(self, name: str) -> NoReturn:
+    def _raise_unknown(self, name: str) -> NoReturn:
         table = self._table
         only = table.names[0] if len(table.names) == 1 else ""
         if only.startswith(("{", "[")):

@@ -57,14 +57,14 @@ def read(
             if not blank:
                 return None
             alone = _DelimitedRows(feed, kind, 1, "", [(line, [""]) for line in blank], diagnostics)
-            return TablePart(diagnostics.path, (), None, None, alone.chunks)
+            return TablePart(diagnostics.path, (), None, None, alone.read_chunks)
     has_header = not all(missing.has(cell) or is_number(cell) for cell in row) if header is None else header
     ahead: list[tuple[int, list[str]]] = []
     if not has_header:
         ahead = [*((line, [""]) for line in blank if len(row) == 1), (number, row)]
     rest = _DelimitedRows(feed, kind, len(row), "header" if has_header else "first row", ahead, diagnostics)
     names = tuple(row) if has_header else ()
-    return TablePart(diagnostics.path, names, len(row), has_header, rest.chunks, is_header_guessed=header is None)
+    return TablePart(diagnostics.path, names, len(row), has_header, rest.read_chunks, is_header_guessed=header is None)
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class _DelimitedRows:
     ahead: list[tuple[int, list[str]]]
     diagnostics: ReadDiagnostics
 
-    def chunks(self, columns: Sequence[int]) -> Iterator[RowChunk]:
+    def read_chunks(self, columns: Sequence[int]) -> Iterator[RowChunk]:
         if self.ahead:
             yield CellChunk.from_rows(self.ahead, columns, is_whole=True)
         rest = self.feed.rest()
@@ -150,7 +150,7 @@ class _LineChunk(RowChunk):
         number. If it fails, Python parses cell by cell.
         """
         rows = len(self.lines)
-        for text in () if self._is_sparse(columns) or not rows else self._spellings(missing):
+        for text in () if self._is_sparse(columns) or not rows else self._iter_spellings(missing):
             try:
                 matrix = np.loadtxt(StringIO(text), delimiter=self.delimiter, comments=None, usecols=columns, ndmin=2)
             except ValueError:
@@ -162,7 +162,7 @@ class _LineChunk(RowChunk):
     def cells(self, columns: Sequence[int]) -> list[list[str]]:
         """Return the cells of each column."""
         if self._is_sparse(columns):
-            return [self._column(column) for column in columns]
+            return [self._cut_column(column) for column in columns]
         flat = self.text.replace("\n", self.delimiter).split(self.delimiter)
         flat.pop()  # after the last line
         return [flat[column :: self.ends.shape[1]] for column in columns]
@@ -171,20 +171,20 @@ class _LineChunk(RowChunk):
         """Whether few columns are requested, so that their cells alone are cut out."""
         return self.ends.shape[1] >= _SPARSE * len(columns) and self.text.isascii()
 
-    def _column(self, column: int) -> list[str]:
+    def _cut_column(self, column: int) -> list[str]:
         ends = self.ends[:, column]
         previous_ends = self.ends[:, column - 1] if column else np.append(-1, self.ends[:-1, -1])[: len(ends)]
         return [self.text[before + 1 : end] for before, end in zip(previous_ends.tolist(), ends.tolist(), strict=True)]
 
-    def _spellings(self, missing: MissingCodes) -> Iterator[str]:
+    def _iter_spellings(self, missing: MissingCodes) -> Iterator[str]:
         """Yield the lines as they are, and with NaN for missing cells."""
         if "\r" in self.text:  # a character of a cell, but a line end for numpy
             return
         if self.ends.shape[1] > 1 or not (self.text.startswith("\n") or "\n\n" in self.text):
             yield self.text  # numpy skips blank lines, which are cells in a table of one column
-        yield self._with_nan(missing)
+        yield self._write_nan(missing)
 
-    def _with_nan(self, missing: MissingCodes) -> str:
+    def _write_nan(self, missing: MissingCodes) -> str:
         """Return the lines with `nan` for missing cells."""
         text = "\n" + self.text
         ends = (self.delimiter, "\n")
@@ -213,4 +213,4 @@ def _read_rows(
             else:
                 yield number, row
     finally:
-        feed.unread([*rows.unread])
+        feed.put_back([*rows.unread])

@@ -54,7 +54,7 @@ class LineFeed:
         self._source = iter(source)
         self._pending = deque[NumberedLine]()
 
-    def unread(self, lines: Sequence[NumberedLine]) -> None:
+    def put_back(self, lines: Sequence[NumberedLine]) -> None:
         """Put back numbered lines, without their LF."""
         self._pending.extendleft(reversed(lines))
 

@@ -30,9 +30,9 @@ def read(
         if names and not set(keys) & set(names):
             what = f"has none of the columns of the input before, but {format_names(keys)}"
             raise InputError(diagnostics.path, what, "give tables with the same columns", line=number)
-        feed.unread([(number, line)])
+        feed.put_back([(number, line)])
         rows = _ObjectRows(feed, names or keys, diagnostics)
-        return TablePart(diagnostics.path, rows.names, len(rows.names), True, rows.chunks)
+        return TablePart(diagnostics.path, rows.names, len(rows.names), True, rows.read_chunks)
     return None
 
 
@@ -50,7 +50,7 @@ class _ObjectRows:
     names: tuple[str, ...]
     diagnostics: ReadDiagnostics
 
-    def chunks(self, columns: Sequence[int]) -> Iterator[CellChunk]:
+    def read_chunks(self, columns: Sequence[int]) -> Iterator[CellChunk]:
         parse = partial(_parse_cells, names=[self.names[column] for column in columns])
         for batch in self.feed.rest():
             yield CellChunk.from_rows(list(parse_lines(batch.numbered_lines(), parse, self.diagnostics)), columns)

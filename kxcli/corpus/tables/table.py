@@ -111,15 +111,15 @@ class Table:
             (part.path, chunk)
             for part in self._parts
             if part.width == self.width or self.width == 1
-            for chunk in part.chunks(columns)
+            for chunk in part.read_chunks(columns)
             if len(chunk.lines)
         )
         held, kinds = self._decide_types(chunks, groups)
-        maker = _BlockBuilder(self, groups, kinds)
-        yield from _merge_blocks([maker.block(path, chunk) for path, chunk in held]) or [maker.empty()]
+        builder = _BlockBuilder(self, groups, kinds)
+        yield from _merge_blocks([builder.build_block(path, chunk) for path, chunk in held]) or [builder.build_empty()]
         held.clear()
         for path, chunk in chunks:
-            yield maker.block(path, chunk)
+            yield builder.build_block(path, chunk)
 
     def describe_column(self, column: int) -> str:
         """Return the name of a column for messages."""
@@ -189,7 +189,7 @@ def open_table(sources: Sequence[Source], reading: TableReading) -> Iterator[Tab
     """
     if not sources:
         raise UsageError("there is no input.")
-    with closing(_parts(sources, reading)) as parts:
+    with closing(_open_parts(sources, reading)) as parts:
         try:
             blank: list[TablePart] = []
             for part in parts:
@@ -205,25 +205,25 @@ def open_table(sources: Sequence[Source], reading: TableReading) -> Iterator[Tab
             raise
 
 
-def _parts(sources: Iterable[Source], reading: TableReading) -> Generator[TablePart]:
+def _open_parts(sources: Iterable[Source], reading: TableReading) -> Generator[TablePart]:
     """Yield the sources that are not empty, each open until the next."""
     first: TablePart | None = None
     headed: TablePart | None = None  # the first one that may have a header
     for source in sources:
         diagnostics = ReadDiagnostics(source.path, reading.on_error)
         with source.open() as file:
-            part = _read(source, file, reading, first.names if first else (), diagnostics)
+            part = _open_part(source, file, reading, first.names if first else (), diagnostics)
             if part is not None:
                 if part.width is not None:
                     first = first or part
                     headed = headed or (part if part.has_header is not None else None)
-                    _compare(part, first, headed, reading)
+                    _check_columns(part, first, headed, reading)
                 yield part
         for skipped in diagnostics.skipped_records:
             reading.report(skipped)
 
 
-def _read(
+def _open_part(
     source: Source, file: BinaryIO, reading: TableReading, names: tuple[str, ...], diagnostics: ReadDiagnostics
 ) -> TablePart | None:
     kind = reading.kind or (not source.is_stdin and guess_format(source.path)) or "tsv"
@@ -236,7 +236,7 @@ def _read(
     return delimited.read(stream, source_format, kind, reading.header, reading.missing, diagnostics)
 
 
-def _compare(part: TablePart, first: TablePart, headed: TablePart | None, reading: TableReading) -> None:
+def _check_columns(part: TablePart, first: TablePart, headed: TablePart | None, reading: TableReading) -> None:
     """Raise `InputError` if a source has other columns than the first."""
     if reading.header is None and headed and part.has_header is not None and part.has_header != headed.has_header:
         has, had = ("a header", "none") if part.has_header else ("no header", "one")
@@ -325,7 +325,7 @@ class _BlockBuilder:
             for group, is_numbers in zip(groups, kinds, strict=True)
         ]
 
-    def block(self, path: str, chunk: RowChunk) -> TableBlock:
+    def build_block(self, path: str, chunk: RowChunk) -> TableBlock:
         matrix = np.empty((len(chunk.lines), 0))
         if self._numbers:
             found = chunk.numbers(self._numbers, self._table.missing)
@@ -345,7 +345,7 @@ class _BlockBuilder:
                 groups.append([columns[column] for column in group.columns])
         return TableBlock(groups, path, chunk.lines)
 
-    def empty(self) -> TableBlock:
+    def build_empty(self) -> TableBlock:
         groups: list[FloatArray | TextColumns] = [
             np.empty((0, len(group.columns))) if is_numbers else [[] for _ in group.columns]
             for group, is_numbers in zip(self._groups, self._kinds, strict=True)

@@ -64,7 +64,7 @@ class FindFirstLines:
                 some = KeyRuns()
                 some.add((np.sort(positions.astype(np.uint64)), np.ones(len(positions), dtype=np.int64)))
                 spool.add([some.dump()])
-            for view in spool.views():
+            for view in spool.map_runs():
                 ordered.merge(KeyRuns.load(view))
         for keys, _ in ordered.parts(self._scratch.room):
             yield keys

@@ -45,7 +45,7 @@ class CountSums:
 
     def counts(self) -> Counts:
         """Return the sums."""
-        runs = [] if self._spool is None else self._spool.views()
+        runs = [] if self._spool is None else self._spool.map_runs()
         return self._drain(WordCountPartial(runs=runs, totals=self._totals))
 
     def __enter__(self) -> "CountSums":

@@ -97,7 +97,7 @@ def _select_rows(blocks: Iterable[Block], ranking: Ranking, scratch: Scratch | N
             chunk, following = following, next(chunks, None)
             spool.add(_sort_by_falling_count(chunk))
         del chunk
-        blocks = _limit(_strip_prefixes(scratch.merge_runs(spool.views())), ranking.top)
+        blocks = _limit(_strip_prefixes(scratch.merge_runs(spool.map_runs())), ranking.top)
         if ranking.sort == "count":
             yield from blocks
             return
@@ -105,7 +105,7 @@ def _select_rows(blocks: Iterable[Block], ranking: Ranking, scratch: Scratch | N
         for some in _iter_chunks(blocks, None, max_bytes):
             spool.add(encode_run(_iter_rows_at(some, sorted(range(len(some[0])), key=some[0].__getitem__))))
         del some
-        yield from scratch.merge_runs(spool.views())
+        yield from scratch.merge_runs(spool.map_runs())
 
 
 def _iter_chunks(blocks: Iterable[Block], top: int | None, max_bytes: int) -> Iterator[Block]:
