@@ -20,7 +20,10 @@ from conftest import ROOT
 from kxcli import schema
 from kxcli.cli import main
 from kxcli.corpus import diagnostics
+from kxcli.storage.container import UNFINISHED_PATTERN, replace_file
 from kxcli.storage.private_files import UnsafeError, make_private_folder, open_private
+from kxcli.storage.stale_files import remove_unused
+from kxcli.storage.temp_files import ALIGNMENT, TempFile
 
 is_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can play another user")
 NOBODY = 65534
@@ -548,3 +551,44 @@ def test_bug_after_counting_is_not_damage(here, capsys, monkeypatch, error):
     assert main(use) == 1
     err = capsys.readouterr().err
     assert f"internal error: {type(error).__name__}" in err and "damaged" not in err
+
+
+# Temporary, stale and replaced files
+
+
+def test_unused_files_are_removed_after_30_days(tmp_path):
+    names = ["a.kxkb", "b.kxkb", "c.kxkb.x1.part", "other.txt"]
+    for name in names:
+        (tmp_path / name).write_bytes(b"x")
+        os.utime(tmp_path / name, (0, 0))
+    os.utime(tmp_path / "b.kxkb")
+    removed = []
+    remove_unused(str(tmp_path), re.compile(rf"\w+\.kxkb{UNFINISHED_PATTERN}"), removed.append)
+    assert sorted(map(os.path.basename, removed)) == ["a.kxkb", "c.kxkb.x1.part"]
+    assert sorted(os.listdir(tmp_path)) == ["b.kxkb", "other.txt"]
+
+
+def test_temp_file_is_aligned_and_mapped(tmp_path):
+    with TempFile(str(tmp_path)) as file:
+        starts = [file.write(b"abc"), file.write(b"de", ALIGNMENT), file.write(b"f")]
+        view = file.map()
+    assert starts == [0, 64, 66] and bytes(view) == b"abc" + bytes(61) + b"def"
+    assert os.listdir(tmp_path) == []
+
+
+def test_empty_file_maps_to_empty_view(tmp_path):
+    with TempFile(str(tmp_path), ".x") as file:
+        assert bytes(file.map()) == b"" and os.listdir(tmp_path) == [os.path.basename(file.path)]
+
+
+def test_failed_replacement_keeps_old_file(tmp_path):
+    path = tmp_path / "a"
+    replace_file(str(path), [b"old"])
+
+    def fail():
+        yield b"new"
+        raise OSError("disk")
+
+    with pytest.raises(OSError, match="disk"):
+        replace_file(str(path), fail())
+    assert path.read_bytes() == b"old" and os.listdir(tmp_path) == ["a"]
