@@ -106,10 +106,10 @@ class HsicRun:
         n = len(columns)
         if n < 2:
             raise UsageError("--matrix needs at least two columns.")
-        all_pairs = [(i, j) for i in range(n) for j in range(i + (value is None), n)]
-        self._check_memory(len(all_pairs), f"--matrix over {n:,} columns")
+        self._check_memory(n * (n - 1) // 2 if value is None else n * (n + 1) // 2, f"--matrix over {n:,} columns")
         names = [_name_column(table, column) for column in columns]
         pair_columns = self._read_columns(columns, [self.request_x] * n, names)
+        all_pairs = [(i, j) for i in range(n) for j in range(i + (value is None), n)]
         testing = Testing("none") if value not in (None, "p_value") else self.testing
         found = self._measure_pairs(pair_columns, all_pairs, testing, names)
         if value is None:
