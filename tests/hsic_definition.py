@@ -1,7 +1,7 @@
-"""What the HSIC package computes, by its definitions: slow, and plain enough to be seen to be right.
+"""HSIC by its definitions: slow, and simple enough to be checked by reading.
 
-Nothing here looks at how the package does it: every kernel is a full matrix, in the 64 bits of mantissa that
-`np.longdouble` has where this matters.
+It is independent of the package.  Every kernel is a full matrix; if digits matter, it has the 64 bits of mantissa of
+`np.longdouble`.
 """
 
 import itertools
@@ -17,7 +17,7 @@ WIDE = np.longdouble
 
 
 def rows_of(values):
-    """Return numbers as rows, around their mean, which no centered kernel can tell."""
+    """Return numbers as rows around their mean; centered kernels do not depend on it."""
     values = np.asarray(values, dtype=WIDE)
     values = values.reshape(len(values), -1)
     return values - values.mean(axis=0)
@@ -30,7 +30,7 @@ def distances(values):
 
 
 def median_distance(values):
-    """Return the median of the positive distances of all pairs; None where there are none."""
+    """Return the median of the positive distances of all pairs, or None without any."""
     rows = np.asarray(values, dtype=np.float64)
     rows = rows.reshape(len(rows), -1)
     found = [float(np.linalg.norm((a - b).astype(WIDE))) for a, b in itertools.combinations(rows, 2)]
@@ -52,7 +52,7 @@ def linear(values):
 
 
 def delta(*columns):
-    """Return 1 where all cells of two rows are equal."""
+    """Return 1 if all cells of two rows are equal, else 0."""
     rows = list(zip(*columns, strict=True))
     names = {row: number for number, row in enumerate(rows)}
     numbers = np.array([names[row] for row in rows])
@@ -111,7 +111,7 @@ def biased_nm1(k, l):  # noqa: E741
 def unbiased(k, l):  # noqa: E741
     """Return Song et al. 2012, equation 5.
 
-    A constant added to a kernel changes nothing here either; it is taken out for the digits.
+    A constant added to a kernel does not change it; the mean is subtracted to keep digits.
     """
     n = len(k)
     k, l = k - k.mean(), l - l.mean()  # noqa: E741
@@ -124,7 +124,7 @@ def unbiased(k, l):  # noqa: E741
 
 
 def estimates(k, l):  # noqa: E741
-    """Return all of them: by n², by (n-1)², unbiased, both alignments, and the unbiased variances."""
+    """Return all estimates, the roots of Tr(KHKH), and the unbiased variances."""
     n, centered_k, centered_l = len(k), centered(k), centered(l)
     both, own_k, own_l = (
         float((a * b).sum()) for a, b in ((centered_k, centered_l), (centered_k, centered_k), (centered_l, centered_l))
@@ -146,7 +146,7 @@ def cka(k, l):  # noqa: E741
 
 
 def cka_unbiased(k, l):  # noqa: E741
-    """Return the unbiased alignment; None where an estimate of a variance is not positive."""
+    """Return the unbiased alignment, or None if an estimate of a variance is not positive."""
     own = unbiased(k, k), unbiased(l, l)
     return unbiased(k, l) / math.sqrt(own[0]) / math.sqrt(own[1]) if min(own) > 0 else None
 
@@ -193,18 +193,18 @@ def gamma_tail(shape, x):
 
 
 def shuffled_mean(k, l):  # noqa: E741
-    """Return what Tr(KHLH) is on average over all orders of y's rows."""
+    """Return the mean of Tr(KHLH) over all orders of y's rows."""
     return float(np.trace(centered(k)) * np.trace(centered(l))) / (len(k) - 1)
 
 
 def eigenvalues(k):
-    """Return those of HKH/n that are positive."""
+    """Return the positive eigenvalues of HKH/n."""
     values = np.linalg.eigvalsh(centered(k).astype(float) / len(k))
     return values[values > 1e-14]
 
 
 def mixture_tail(weights, value):
-    """Return P(the sum of weights times squared normals > value) by Imhof's integral (1961), for many weights."""
+    """Return the tail of a sum of weighted squared normals by Imhof's integral (1961)."""
     weights, value = np.asarray(weights) / max(weights), value / max(weights)
 
     def log_rho(u):
@@ -234,7 +234,7 @@ def permuted(k, l, order):  # noqa: E741
 
 
 def n_reaching(k, l, orders):  # noqa: E741
-    """Return how many orders give a statistic that is no less; equal ones come out apart by rounding."""
+    """Return the number of orders with at least the observed statistic, up to rounding."""
     tie = 1e-15 * len(k) ** 2 * float(np.abs(k).max() * np.abs(l).max())
     observed = trace(k, l)
     return sum(permuted(k, l, order) >= observed - max(tie, 1e-10 * abs(observed)) for order in orders)
@@ -246,7 +246,7 @@ def exact_p(k, l):  # noqa: E741
     return n_reaching(k, l, itertools.permutations(range(n))) / math.factorial(n)
 
 
-PERMUTATION, ROWS, TEXTS = 1, 3, 4  # the first words of the seeds of streams: what is drawn
+PERMUTATION, ROWS, TEXTS = 1, 3, 4  # the first words of the seeds of random streams
 
 
 def drawn_p(k, l, seed, n_permutations):  # noqa: E741
@@ -261,7 +261,7 @@ def drawn_p(k, l, seed, n_permutations):  # noqa: E741
 
 
 def drawn_screening_p(n_by_label, sizes, seed, n_permutations):
-    """Return (1 + k) / (1 + B) for the draws of texts that the package makes for a word of as many texts."""
+    """Return (1 + k) / (1 + B) for the draws of the package for a word."""
     total, n = sum(n_by_label), sum(sizes)
     rng = np.random.default_rng((TEXTS, seed, total))
     draws = rng.multivariate_hypergeometric(sizes, total, n_permutations, method="marginals")
@@ -273,17 +273,17 @@ def drawn_screening_p(n_by_label, sizes, seed, n_permutations):
 
 
 def presence(n_by_label, sizes):
-    """Return a column that says which text holds the word, and one of labels."""
+    """Return the presence of a word in each text, and the labels."""
     words = [i < held for held, size in zip(n_by_label, sizes, strict=True) for i in range(size)]
     labels = [label for label, size in enumerate(sizes) for _ in range(size)]
     return words, labels
 
 
 def exact_screening_p(n_by_label, sizes):
-    """Return p over all the ways to spread the word's texts over labels, as a fraction.
+    """Return p as a fraction, over all numbers of the word's texts by label.
 
-    With which chance they come is the multivariate hypergeometric distribution; HSIC is twice the sum over labels of
-    the squared distances from the label's share.
+    Their distribution is the multivariate hypergeometric one.  HSIC is twice the sum over labels of the squared
+    distances from the label's share.
     """
     total, n = sum(n_by_label), sum(sizes)
 
@@ -299,7 +299,7 @@ def exact_screening_p(n_by_label, sizes):
 
 
 def q_values(p_values):
-    """Return the least of p_j m / rank_j over all j of a rank no less, each at most 1."""
+    """Return the minimum of p_j m / rank_j over all j of at least the same rank, at most 1."""
     m = len(p_values)
     ranked = sorted(range(m), key=lambda i: p_values[i])
     found = [0.0] * m

@@ -1,0 +1,346 @@
+"""Tests of independence: permutations, eigen, gamma; their level."""
+
+import itertools
+import math
+from dataclasses import replace
+
+import hsic_definition as definition
+import numpy as np
+import pytest
+from hsic_columns import (
+    NAMES,
+    assert_exact,
+    build_variable,
+    close,
+    compress_variable,
+    compute_share,
+    draw_texts,
+    labels,
+    make_column,
+    make_rich_columns,
+    measure_limited,
+    numbers,
+    strings,
+)
+
+from kxcli.mining import Kernel, measure_dependence
+from kxcli.mining import Testing as HsicTest  # pytest would take it for a test
+from kxcli.mining.hsic import (
+    null_distribution,
+    permutation,
+    tiles,
+)
+from kxcli.mining.hsic.estimators import KernelProduct
+from kxcli.mining.hsic.jobs import run_inline
+from kxcli.mining.hsic.kernels import count_blocks
+
+
+@pytest.mark.parametrize("n", [4, 6, 7])
+def test_few_rows_are_tested_by_all_permutations(n):
+    for left, right in [*itertools.pairwise(NAMES[: 9 if n == 7 else None]), ("delta, few", "delta, many")]:
+        (x, kernel_x, k), (y, kernel_y, l) = make_column(left, n, 3), make_column(right, n, 3)  # noqa: E741
+        if n == 7 and "+" in left + right:
+            continue
+        found = measure_dependence(x, y, kernel_x=kernel_x, kernel_y=kernel_y, testing=HsicTest("auto", 5))
+        assert found.test == "permutation"
+        assert_exact(found, k, l)
+
+
+SMOOTH = [
+    "gaussian, narrow",
+    "delta, few",
+    "linear near 1e8",
+    "gaussian, 2-D",
+    "delta, many",
+    "laplace",
+    "bow",
+    "gaussian, outlier",
+    "gaussian, again",
+    "ngram:3+cosine",
+]
+
+
+@pytest.mark.parametrize("n", [8, 60])
+def test_permutations_of_features_match_full_matrices(n):
+    for i, j in itertools.product(range(len(SMOOTH)), repeat=2):
+        if j not in (i, (i + 1) % len(SMOOTH), (i - 1) % len(SMOOTH), (i + 3) % len(SMOOTH)):
+            continue
+        (x, kernel_x, k), (y, kernel_y, l) = make_column(SMOOTH[i], n, 1), make_column(SMOOTH[j], n, 2)  # noqa: E741
+        testing = HsicTest("permutation", 29, seed=i)
+        found = measure_dependence(x, y, kernel_x=kernel_x, kernel_y=kernel_y, testing=testing)
+        assert found.p_value == definition.drawn_p(k, l, i, 29), (SMOOTH[i], SMOOTH[j])
+        assert found.notes == ()
+
+
+def test_permutation_p_value_depends_on_the_seed_only():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=50)
+    y = 0.3 * x + rng.normal(size=50)
+
+    def p(n_permutations, seed):
+        return measure_dependence(x, y, testing=HsicTest("permutation", n_permutations, seed)).p_value
+
+    assert p(99, 1) == p(99, 1)
+    assert len({p(99, seed) for seed in range(6)}) > 1
+    for n_permutations in 1, 19, 99:
+        n_reaching = p(n_permutations, 1) * (1 + n_permutations) - 1
+        assert abs(n_reaching - round(n_reaching)) < 1e-9
+        assert 0 <= n_reaching <= n_permutations
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_parts_of_permutations_add_up(seed):
+    x, y = (
+        build_variable(*make_column("gaussian, narrow", 60, seed)[:2]),
+        build_variable(*make_column("laplace", 60, seed)[:2]),
+    )
+    halves = compress_variable(x, 64, seed), compress_variable(y, 64, seed, which=1)
+    job = permutation.CountPermutations(seed)
+    job.setup(halves)
+    whole = job.map([permutation.PermutationTask(0, 80)])
+    for cut in 1, 40, 79:
+        assert job.map([permutation.PermutationTask(0, cut)]) + job.map([permutation.PermutationTask(cut, 80)]) == whole
+    assert sum(draw.size for draw in permutation.iter_tasks(*halves, 12_345)) == 12_345
+
+
+def test_p_is_one_for_the_smallest_statistic():
+    for kernel in Kernel("gaussian", 1.0), Kernel("gaussian", 0.7), Kernel("laplace", 1.0), Kernel("linear"):
+        found = measure_dependence([0, 0, 1, 1], [0, 1, 0, 1.0], kernel_x=kernel, kernel_y=kernel)
+        assert abs(found.biased_n2) < 1e-15
+        assert found.p_value == 1, kernel
+        x, y = np.repeat([0, 1, 5.0], 16), np.tile([0, 1.0, 2, 9], 12)
+        assert (
+            measure_dependence(x, y, kernel_x=kernel, kernel_y=kernel, testing=HsicTest(permutations=99)).p_value == 1
+        )
+
+
+@pytest.mark.parametrize("n", [50, 150])
+def test_eigen_p_value_matches_the_mixture_of_the_spectra(n):
+    for left, right in [
+        ("gaussian, narrow", "gaussian, 2-D"),
+        ("laplace", "delta, many"),
+        ("gaussian, Cauchy", "delta, few"),
+        ("bow+cosine", "laplace"),
+    ]:
+        (x, kernel_x, k), (y, kernel_y, l) = make_column(left, n), make_column(right, n)  # noqa: E741
+        found = measure_dependence(x, y, kernel_x=kernel_x, kernel_y=kernel_y, testing=HsicTest("eigen"))
+        weights = np.outer(definition.eigenvalues(k), definition.eigenvalues(l)).ravel()
+        weights = np.sort(weights)[::-1]
+        great = weights[weights > 1e-4 * weights[0]]
+        # The mean over permutations is a little more than that of the mixture; the value is shifted to the latter.
+        value = (definition.trace(k, l) - definition.shuffled_mean(k, l)) / n + weights.sum()
+        expected = definition.mixture_tail(great, value - (weights.sum() - great.sum()))
+        assert close(found.p_value, expected, 2e-3), (left, right)
+
+
+@pytest.mark.full
+def test_eigen_is_near_permutations_for_a_frequent_and_many_rare_labels():
+    rng = np.random.default_rng(0)
+    some = np.array(["common"] * 100 + [str(i) for i in range(300)])
+    for _ in range(4):
+        x, y = rng.permutation(some), rng.permutation(some)
+        kernels = {"kernel_x": "delta", "kernel_y": "delta"}
+        p = measure_dependence(x, y, testing=HsicTest("eigen"), **kernels).p_value
+        assert abs(p - measure_dependence(x, y, testing=HsicTest("permutation", 199), **kernels).p_value) < 0.25
+
+
+def test_eigen_of_two_binary_labels_is_a_chi_square():
+    for seed in range(5):
+        rng = np.random.default_rng(seed)
+        x = rng.integers(0, 2, 400)
+        y = np.where(rng.random(400) < 0.1 * seed, x, rng.integers(0, 2, 400))
+        found = measure_dependence(x, y, kernel_x="delta", kernel_y="delta", testing=HsicTest("eigen"))
+        weight = 4 * x.mean() * (1 - x.mean()) * y.mean() * (1 - y.mean())
+        square = 400 * found.biased_n2 / weight - 1 / 399  # the average over all orders is 400 / 399
+        assert close(found.p_value, math.erfc(math.sqrt(square / 2)), 1e-8)
+
+
+SIX_ROWS = 1_000  # rows of 6 dimensions: their laplace kernel needs more than 64 features
+
+
+@pytest.fixture(scope="module")
+def six_dimensions():
+    """Return two independent variables, the sums over both, and their full spectra."""
+    rng = np.random.default_rng(6)
+    sides = [build_variable(rng.normal(size=(SIX_ROWS, 6)), Kernel("laplace")) for _ in range(2)]
+    sums = run_inline(tiles.SumTiles(), tiles.iter_tasks(SIX_ROWS), sides).compute_sums(*sides)
+    whole = []
+    for one in sides:
+        k = np.block([[one.tile(i, j) for j in range(count_blocks(SIX_ROWS))] for i in range(count_blocks(SIX_ROWS))])
+        whole.append(np.linalg.eigvalsh(definition.centered(k) / SIX_ROWS)[::-1])
+    return sides, sums, whole
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(
+    "deviations", [pytest.param(np.linspace(-0.2, 4, 30), marks=pytest.mark.slow), (1.9, 2.3, 2.7)], ids=["many", "few"]
+)
+def test_sampled_and_cut_spectra_give_nearly_the_same_p(six_dimensions, deviations):
+    variables, sums, whole = six_dimensions
+    traces = sums.trace_x / SIX_ROWS, sums.trace_y / SIX_ROWS
+    squares = sums.xx.trace / SIX_ROWS**2, sums.yy.trace / SIX_ROWS**2
+    full, sampled = (
+        [null_distribution.sample_eigenvalues(variables[i], traces[i], squares[i], 0, i, n) for i in (0, 1)]
+        for n in (SIX_ROWS, 300)
+    )
+    assert all(np.allclose(found, values, atol=1e-12) for found, values in zip(full, whole, strict=True))
+    assert [len(found) for found in sampled] == [300, 300]
+    mean = sums.trace_x * sums.trace_y / SIX_ROWS**2
+    deviation = math.sqrt(2 * sums.xx.trace * sums.yy.trace) / SIX_ROWS**2
+    n_compared = 0
+    for times in deviations:
+        there = replace(sums, xy=KernelProduct(SIX_ROWS * (mean + times * deviation), 0.0))
+        p = null_distribution.eigen_p_value(there, *whole)
+        if 0.008 < p < 0.52:
+            n_compared += 1
+            assert close(null_distribution.eigen_p_value(there, *(values[:64] for values in whole)), p, 0.01)
+            assert close(null_distribution.eigen_p_value(there, *sampled), p, 0.1)
+    assert n_compared >= 3
+
+
+@pytest.mark.full
+def test_full_mixture_matches_simulated_chi_squares(six_dimensions):
+    _, sums, (x, y) = six_dimensions
+    rng = np.random.default_rng(0)
+    # The sums of λ_i μ_j z_ij², by columns.
+    drawn = np.array([x @ (rng.normal(size=(SIX_ROWS, SIX_ROWS)) ** 2 @ y) for _ in range(60)])
+    excess = sums.trace_x * sums.trace_y / SIX_ROWS**2 / (SIX_ROWS - 1)
+    for share in 0.25, 0.5, 0.75:
+        there = replace(sums, xy=KernelProduct(SIX_ROWS * (float(np.quantile(drawn, share)) + excess), 0.0))
+        assert abs(null_distribution.eigen_p_value(there, x, y) - (1 - share)) < 0.2
+
+
+NEAR_IDENTITY = {
+    "30-D": lambda rng, n: numbers(rng.normal(size=(n, 30)), "gaussian", 4.0),
+    "trigrams": lambda rng, n: strings(draw_texts(rng, n), "ngram:3", cosine=True),
+}
+
+
+def iter_both_p_values(name, n):
+    """Yield p by eigen and by permutation for independent columns with kernels near the identity."""
+    for seed in range(5):
+        rng = np.random.default_rng((seed, 9))
+        (x, kernel_x, _), (y, kernel_y, _) = (NEAR_IDENTITY[name](rng, n) for _ in range(2))
+        kernels = {"kernel_x": kernel_x, "kernel_y": kernel_y}
+        permuted = measure_dependence(x, y, testing=HsicTest("permutation", 299), **kernels)
+        assert permuted.notes == ()  # all of it was compared
+        yield measure_dependence(x, y, testing=HsicTest("eigen"), **kernels).p_value, permuted.p_value
+
+
+def test_eigen_of_trigrams_is_near_the_permutations():
+    assert all(abs(eigen - permuted) < 0.1 for eigen, permuted in iter_both_p_values("trigrams", 150))
+
+
+@pytest.mark.parametrize("n", [150, pytest.param(300, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("name", NEAR_IDENTITY)
+@pytest.mark.full
+def test_eigen_near_the_identity_is_between_one_half_and_the_permutations(name, n):
+    """The mixture varies more than the permuted rows, so p is nearer to 1/2, on the same side of it."""
+    for eigen, permuted in iter_both_p_values(name, n):
+        assert min(0.5, permuted) - 0.06 < eigen < max(0.5, permuted) + 0.06
+
+
+@pytest.mark.parametrize("cosine", [False, True], ids=["product", "cosine"])
+@pytest.mark.parametrize("turned", [False, True], ids=["texts first", "labels first"])
+@pytest.mark.parametrize("name", ["bow", "ngram:2"])
+def test_texts_against_labels_are_permuted_with_all_their_terms(name, turned, cosine):
+    n = 70
+    rng = np.random.default_rng(len(name))
+    some = draw_texts(rng, n)
+    by_label = [str(min(len(text) // 12, 2)) if rng.random() < 0.3 else rng.choice(list("012")) for text in some]
+    columns = [strings(some, name, cosine=cosine), labels(by_label)]
+    (x, kernel_x, k), (y, kernel_y, l) = columns[::-1] if turned else columns  # noqa: E741
+    of = permutation.make_statistic(build_variable(x, kernel_x), build_variable(y, kernel_y))
+    for seed in range(5):
+        order = np.random.default_rng(seed).permutation(n)
+        assert close(of(order), definition.permuted(k, l, order), 1e-11)
+        found = measure_limited(x, y, HsicTest("auto", 39, seed), kernel_x, kernel_y, rank=1)  # too few if it counted
+        assert (found.test, found.notes) == ("permutation", ())
+        assert found.p_value == definition.drawn_p(k, l, seed, 39)
+
+
+def test_texts_against_too_many_labels_are_compressed():
+    (x, kernel_x, k), (y, kernel_y, l) = make_column("bow", 60), make_column("delta, few", 60)  # noqa: E741
+    found = measure_limited(x, y, HsicTest("permutation", 39, 2), kernel_x, kernel_y, cells=10)
+    assert found.p_value == definition.drawn_p(k, l, 2, 39)
+    assert not permutation.keeps_all_terms(build_variable(x, kernel_x), build_variable(y, kernel_y), 10)
+
+
+def test_auto_uses_eigen_if_permutations_would_compare_too_little():
+    x, y = make_rich_columns()
+    shares = [compute_share(rank, x) for rank in (20, 150)]
+    assert shares[0] < 0.9 < shares[1] < 0.999
+    found = measure_limited(x, y, HsicTest(permutations=19), rank=20)
+    assert found.test == "eigen"
+    assert found.notes == ("the test is eigen, because permutations would compare too little of a kernel",)
+    assert found.p_value == measure_dependence(x, y, testing=HsicTest("eigen")).p_value
+    turned = measure_limited(y, x, HsicTest(permutations=19), rank=20)
+    assert (turned.test, turned.notes) == (found.test, found.notes)
+    requested = measure_limited(x, y, HsicTest("permutation", 19), rank=20)
+    assert requested.test == "permutation"
+    assert requested.notes == (
+        f"the permutations compare 20 features of x's kernel, with {shares[0]:.1%} of its variance; "
+        "that costs power, not the level of the test, and eigen may find more",
+    )
+    found = measure_limited(x, y, HsicTest(permutations=19), rank=150)
+    assert found.test == "permutation"
+    assert len(found.notes) == 1
+    assert found.notes[0].startswith("the permutations compare 150 features of x's kernel, with 9")
+    assert compute_share(199, x) >= 0.999
+    assert measure_limited(x, y, HsicTest(permutations=19), rank=199).notes == ()
+
+
+def test_sampled_spectra_are_noted():
+    x, y = make_rich_columns()
+    assert measure_dependence(x, y, testing=HsicTest("eigen")).notes == ()
+    found = measure_limited(x, y, HsicTest("eigen"), spectrum_rows=100)
+    assert found.notes[0] == f"the spectrum of x's kernel is that of 100 of {len(x):,} rows"
+    assert measure_limited(x, y, HsicTest(), spectrum_rows=100, rank=20).notes == (
+        "the test is eigen, because permutations would compare too little of a kernel",
+        *found.notes,
+    )
+
+
+def test_maximal_rank_decreases_with_the_number_of_rows():
+    assert [permutation.max_rank(n) for n in (100, 1000, 20_000, 10**6)] == [1000, 316, 70, 64]
+
+
+DRAWS = 500
+
+
+def share_rejected(columns, testing, kernel=None):
+    """Return the share of independent draws that a test calls dependent."""
+    rejected = 0
+    for seed in range(DRAWS):
+        x, y = columns(np.random.default_rng((seed, 77)))
+        found = measure_dependence(x, y, kernel_x=kernel, kernel_y=kernel, testing=testing(seed))
+        rejected += found.dependent
+    return rejected / DRAWS
+
+
+def normal(n):
+    return lambda rng: (rng.normal(size=n), rng.normal(size=n))
+
+
+def discrete(n):
+    return lambda rng: (rng.integers(0, 4, n), rng.poisson(1, n))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("columns", "kernel"),
+    [(normal(100), "gaussian"), (discrete(100), "gaussian"), (discrete(100), "delta")],
+    ids=["normal", "counts", "labels"],
+)
+def test_permutation_has_its_level(columns, kernel):
+    assert 0.03 <= share_rejected(columns, lambda seed: HsicTest("permutation", 199, seed), kernel) <= 0.07
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("columns", "kernel"),
+    [(normal(200), "gaussian"), (discrete(200), "gaussian"), (discrete(200), "delta")],
+    ids=["normal", "counts", "labels"],
+)
+def test_eigen_has_its_level(columns, kernel):
+    assert 0.03 <= share_rejected(columns, lambda seed: HsicTest("eigen"), kernel) <= 0.07

@@ -1,0 +1,79 @@
+"""Tails of weighted sums of chi-squares."""
+
+import math
+from fractions import Fraction
+
+import hsic_definition as definition
+import numpy as np
+import pytest
+from hsic_columns import close, tail
+
+
+def even_tail(degrees, value):
+    """Return the tail of a chi-square of an even number of degrees: a sum of Poisson probabilities."""
+    logs = [k * math.log(value / 2) - value / 2 - math.lgamma(k + 1) for k in range(degrees // 2)]
+    return math.fsum(map(math.exp, logs))
+
+
+@pytest.mark.parametrize(
+    "value", [1e-12, 1e-6, 1e-3, 0.1, 0.5, 1, 2, 3.84, 10, 40, 100, 200, 230, 300, 460, 700, 1000, 1300]
+)
+def test_tails_of_chi_squares(value):
+    assert close(tail([1], [1], value), math.erfc(math.sqrt(value / 2)), 1e-11)
+    assert close(tail([1, 1], [1, 1], value), math.exp(-value / 2), 1e-11)
+    for degrees in 2, 4, 200:
+        assert close(tail([1], [degrees], value), even_tail(degrees, value), 1e-11)
+        assert close(tail([1] * 2, [degrees / 2] * 2, value), even_tail(degrees, value), 1e-11)
+        for unit in 1e-200, 1e-9, 1e100:
+            assert close(tail([unit], [degrees], value * unit), even_tail(degrees, value), 1e-11)
+
+
+def convolved(value, weight, half_degrees):
+    """Return the exact tail of a chi-square of 2 degrees plus `weight` times one of 2 half_degrees."""
+    # P = e^(-v/2) (1 - w)^-k P(Gamma(k) < v/(2w) (1 - w)) + P(Gamma(k) > v/(2w))
+    k, x = half_degrees, value / (2 * weight)
+    front = math.exp(-value / 2 - k * math.log1p(-weight))
+    return front * (1 - definition.gamma_tail(k, x * (1 - weight))) + definition.gamma_tail(k, x)
+
+
+@pytest.mark.parametrize(("weight", "half_degrees"), [(0.05, 100), (0.01, 2500), (0.001, 25_000), (0.3, 3), (1e-5, 10)])
+@pytest.mark.parametrize("deviations", [-3, -2, -1, -0.5, 0, 0.5, 1, 3, 10])
+def test_tails_of_one_large_weight_and_many_small_ones(weight, half_degrees, deviations):
+    value = 2 + weight * 2 * half_degrees + deviations * math.sqrt(4 + 4 * weight**2 * half_degrees)
+    if value > 0:
+        assert close(tail([1, weight], [2, 2 * half_degrees], value), convolved(value, weight, half_degrees), 1e-8)
+
+
+@pytest.mark.full
+def test_tails_range_from_one_to_zero():
+    assert tail([1], [3], 0) == 1
+    assert tail([1, 2], [3, 1], -1) == 1
+    assert close(tail([1], [3], 1e-300), 1)
+    assert 0 < tail([1], [2], 2 * 700) < 1e-300
+    assert tail([1], [2], 1e5) == 0
+    assert tail([1], [2], 1e300) == 0
+    values = [tail([1, 0.3, 0.01], [1, 2, 50], value) for value in np.linspace(0.01, 60, 80)]
+    assert values == sorted(values, reverse=True)
+
+
+@pytest.mark.parametrize("shape", [0.05, 0.5, 1.7, 33.3, 1000.5])
+@pytest.mark.parametrize("ratio", [0.1, 0.9, 1.0, 1.1, 3.0, 20.0])
+def test_tails_of_gamma_distributions(shape, ratio):
+    expected = definition.gamma_tail(shape, shape * ratio)
+    assert close(tail([0.5], [2 * shape], shape * ratio), expected, 1e-10, 1e-14 if ratio < 1 else 0)
+
+
+@pytest.mark.parametrize("rates", [(1, 2), (1, 3, 7), (1, 2, 4, 8, 16)])
+@pytest.mark.parametrize("value", [0.2, 1, 5, 30, 230])
+def test_tails_of_hypoexponential_distributions(rates, value):
+    expected = math.fsum(
+        float(math.prod(Fraction(other, other - rate) for other in rates if other != rate)) * math.exp(-rate * value)
+        for rate in rates
+    )
+    assert close(tail([1 / (2 * rate) for rate in rates], [2] * len(rates), value), expected, 1e-11)
+
+
+def test_tails_of_many_weights():
+    weights = 1 / np.arange(1.0, 31) ** 1.5
+    for value in 0.5, 1.5, 2.6, 5.0, 9.0:
+        assert close(tail(weights, np.ones(30), value), definition.mixture_tail(weights, value), 1e-6)
