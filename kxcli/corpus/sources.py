@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, cast
 
 from kxcli.corpus import remote
 from kxcli.corpus.compression import read_up_to
-from kxcli.corpus.lines import count_lines
+from kxcli.corpus.lines import RawReader, count_lines
 from kxcli.corpus.remote.base import RemoteState
 from kxcli.corpus.remote.readers import INITIAL_FETCH
 from kxcli.errors import InputError, UsageError, changed_error, format_reason
@@ -162,7 +162,7 @@ class Source:
             raise InputError(self.path, format_reason(error), "check the path, its permissions and the disk") from None
 
 
-class WaitingInput(io.RawIOBase):
+class WaitingInput(RawReader):
     """Standard input that waits for more if it is non-blocking.
 
     `sys.stdin.buffer` takes a moment without input for the end.
@@ -170,10 +170,6 @@ class WaitingInput(io.RawIOBase):
 
     def __init__(self) -> None:
         self._raw: Any = getattr(sys.stdin.buffer, "raw", sys.stdin.buffer)
-
-    def readable(self) -> bool:
-        """Return True."""
-        return True
 
     def fileno(self) -> int:
         """Return the descriptor."""
@@ -183,11 +179,11 @@ class WaitingInput(io.RawIOBase):
         """Set the position."""
         return int(self._raw.seek(offset, whence))
 
-    def readinto(self, buffer: bytearray | memoryview) -> int:  # type: ignore[override]
-        """Wait for input and read it."""
-        while (count := self._raw.readinto(buffer)) is None:
+    def read_some(self, size: int) -> bytes:
+        """Wait for input and return it."""
+        while (data := self._raw.read(size)) is None:
             select.select([self._raw], [], [])
-        return int(count)
+        return bytes(data)
 
 
 def open_stdin() -> Source:
