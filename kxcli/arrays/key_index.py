@@ -93,7 +93,7 @@ class KeyIndex:
             keys.append(mixed * kind(pow(multiplier >> (64 - width) | 1, -1, 1 << width)))
         order = np.argsort(np.concatenate(numbers), kind="stable")
         if not np.array_equal(np.concatenate(numbers).take(order), np.arange(1, len(order) + 1)):
-            raise SchemaError("a number is missing, or is there twice")
+            raise SchemaError("a number is missing or duplicated")
         found: KeyArray = np.concatenate(keys).take(order)
         return found
 
@@ -135,10 +135,10 @@ def _table_rule(size: str) -> Rule:
     def rule(table: Any, arrays: Mapping[str, Any], sizes: Mapping[str, int]) -> str:
         bits = len(table).bit_length() - 1
         if len(table) != 1 << bits or not _MIN_BITS <= bits < 8 * table.itemsize:
-            return f"has {len(table):,} slots, which no table has"
+            return f"has {len(table):,} slots, an impossible number"
         for start in range(0, len(table), _CHECK_PIECE):
             if int((table[start : start + _CHECK_PIECE] & table.dtype.type(len(table) - 1)).max()) > sizes[size]:
-                return "has the number of a key that is not there"
+                return "has a number beyond the keys"
         return ""
 
     return rule

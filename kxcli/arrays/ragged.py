@@ -1,4 +1,4 @@
-"""Rows of different lengths in one array, and where each row starts."""
+"""Rows of different lengths, concatenated in one array."""
 
 import numpy as np
 import numpy.typing as npt

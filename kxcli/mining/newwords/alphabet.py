@@ -34,11 +34,11 @@ def _split_long(text: str) -> Iterator[str]:
     """Split a text into parts of at most `MAX_RECORD` characters."""
     start = 0
     while len(text) - start > MAX_RECORD:
-        stop = place = start + MAX_RECORD
-        while place > start and text[place - 1].isalnum():
-            place -= 1
-        yield text[start : place if place > start else stop]
-        start = place if place > start else stop
+        stop = border = start + MAX_RECORD
+        while border > start and text[border - 1].isalnum():
+            border -= 1
+        yield text[start : border if border > start else stop]
+        start = border if border > start else stop
     yield text[start:] if start else text
 
 

@@ -117,11 +117,11 @@ def boundary_scores(
 
 def _standardize(values: FloatArray, over: BoolArray) -> FloatArray:
     """Return values in standard deviations from the mean of some, 0 for the others."""
-    chosen = values[over]
+    selected = values[over]
     found = np.zeros(len(values))
-    if len(chosen):
-        deviation = chosen.std()
-        found[over] = (chosen - chosen.mean()) / (deviation if deviation > _SAME else 1.0)
+    if len(selected):
+        deviation = selected.std()
+        found[over] = (selected - selected.mean()) / (deviation if deviation > _SAME else 1.0)
     return found
 
 

@@ -25,14 +25,14 @@ from kxcli.tally.jobs import TallyJob
 def find_vocabulary(grams: Ngrams, values: Sequence[FloatArray], discovery: Discovery, reduce: Reduce) -> Vocabulary:
     """Return the segments of the coarse cut that may be words, with their counts."""
     cohesive = find_cohesive(values, discovery.thresholds[: len(values)], grams)
-    chosen = [np.flatnonzero(is_cohesive) for is_cohesive in cohesive]
-    spelt = Spellings.concatenate(grams.spell(n, numbers) for n, numbers in enumerate(chosen, 2))
-    weights = np.zeros(len(spelt.lengths), dtype=np.int64)
-    for n, (level, numbers) in enumerate(zip(grams.levels, chosen, strict=True), 2):
-        weights[spelt.lengths == n] = level.counts[numbers]
-    shared = CoarseCut(grams.alphabet, WordTrie(spelt, weights), len(weights), discovery.order)
+    selected = [np.flatnonzero(is_cohesive) for is_cohesive in cohesive]
+    spellings = Spellings.concatenate(grams.spell(n, numbers) for n, numbers in enumerate(selected, 2))
+    weights = np.zeros(len(spellings.lengths), dtype=np.int64)
+    for n, (level, numbers) in enumerate(zip(grams.levels, selected, strict=True), 2):
+        weights[spellings.lengths == n] = level.counts[numbers]
+    shared = CoarseCut(grams.alphabet, WordTrie(spellings, weights), len(weights), discovery.order)
     singles, counts, longer = reduce(CountSegments(), shared, "segments")
-    return Vocabulary.from_parts(singles, [(spelt, counts[1:])], longer, grams.alphabet)
+    return Vocabulary.from_parts(singles, [(spellings, counts[1:])], longer, grams.alphabet)
 
 
 @dataclass(frozen=True)

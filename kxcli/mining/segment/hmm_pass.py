@@ -90,18 +90,20 @@ class HmmPass:
 
     def _find_dropped(self, units: UInt16Array, kinds: UInt8Array, starts: IntArray, length: int) -> IntArray:
         """Return the positions of LFs within the words of the HMM, in runs of one length."""
-        places = starts[:, None] + 2 * np.arange(length)
-        chars = units[places]
+        positions = starts[:, None] + 2 * np.arange(length)
+        chars = units[positions]
         states = decode_states(chars.astype(np.int64) - HAN_FIRST)
         is_open = (states == B) | (states == M)
         some = np.flatnonzero(is_open.any(axis=1))
         words = some[self._cache.are_words(chars[some])]
-        is_bordered = ((kinds[places[words, 0] - 2] | kinds[places[words, -1] + 2]) & (_SIGN | _ALNUM)) > 0
+        is_bordered = ((kinds[positions[words, 0] - 2] | kinds[positions[words, -1] + 2]) & (_SIGN | _ALNUM)) > 0
         is_open[words[~is_bordered]] = False
         for row in words[is_bordered].tolist():
-            if not (self._is_single(units, places[row, 0] - 2, -1) or self._is_single(units, places[row, -1] + 2, 1)):
+            if not (
+                self._is_single(units, positions[row, 0] - 2, -1) or self._is_single(units, positions[row, -1] + 2, 1)
+            ):
                 is_open[row] = False
-        dropped: IntArray = places[is_open] + 1
+        dropped: IntArray = positions[is_open] + 1
         return dropped
 
     def _is_single(self, units: UInt16Array, at: int, step: int) -> bool:
@@ -134,7 +136,7 @@ def decode_states(chars: IntArray) -> Int8Array:
     starts, steps, emits = _load_log_probabilities()
     n, length = chars.shape
     value = [starts[state] + emits[state].take(chars[:, 0]) for state in range(4)]
-    came_from = np.empty((length, 4, n), dtype=np.int8)
+    previous = np.empty((length, 4, n), dtype=np.int8)
     for t in range(1, length):
         column = chars[:, t]
         new: list[Any] = [None] * 4
@@ -147,13 +149,13 @@ def decode_states(chars: IntArray) -> Int8Array:
             by_high = value[high] + steps[high][state] + emitted
             takes_low = by_low > by_high
             new[state] = np.where(takes_low, by_low, by_high)
-            came_from[t, state] = np.where(takes_low, low, high)
+            previous[t, state] = np.where(takes_low, low, high)
         value = new
     states = np.empty((n, length), dtype=np.int8)
     states[:, -1] = np.where(value[E] > value[S], E, S)
     rows = np.arange(n)
     for t in range(length - 1, 0, -1):
-        states[:, t - 1] = came_from[t, states[:, t], rows]
+        states[:, t - 1] = previous[t, states[:, t], rows]
     return states
 
 

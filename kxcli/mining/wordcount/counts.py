@@ -188,8 +188,8 @@ class Counts:
     def groups(self, scratch: Scratch | None = None) -> Iterator[tuple[str, Iterator[Block]]]:
         """Yield each group with its rows; keys have no group."""
         pieces = self.layout.split_groups(self.blocks(scratch))
-        for group, of_group in groupby(pieces, key=itemgetter(0)):
-            yield group, ((keys, numbers) for _, keys, numbers in of_group)
+        for group, own in groupby(pieces, key=itemgetter(0)):
+            yield group, ((keys, numbers) for _, keys, numbers in own)
 
     def dump(self) -> bytes:
         """Return the counts as bytes: totals as JSON, and one run."""
@@ -202,13 +202,13 @@ class Counts:
         for block in self.blocks():
             at = 0
             for group, keys, numbers in self.layout.split_groups([block]):
-                orders, of_words = self.layout.parse_orders(keys), self.layout.words(keys)
-                for order, word, number in zip(orders, of_words, numbers, strict=True):
+                orders, words = self.layout.parse_orders(keys), self.layout.words(keys)
+                for order, word, number in zip(orders, words, numbers, strict=True):
                     part = crc32(word.encode("utf-8", "surrogatepass")) % n
                     runs[part].add(block[0][at], number)
                     totals[part][group, order] = totals[part].get((group, order), 0) + (number & COUNT_MASK)
                     at += 1
-        return [WordCountPartial(runs=run.views(), totals=of_part) for run, of_part in zip(runs, totals, strict=True)]
+        return [WordCountPartial(runs=run.views(), totals=own) for run, own in zip(runs, totals, strict=True)]
 
     def _iter_memory(self) -> Iterator[Block]:
         for group, keys in groupby(sorted(self._cells), key=itemgetter(0)):
@@ -262,5 +262,5 @@ def _dump(totals: dict[Key, int], run: Iterable[bytes]) -> bytes:
 def load_partial(data: bytes | memoryview) -> WordCountPartial:
     """Return a dumped partial: a view of the data, and the totals."""
     totals, run = split_first(data)
-    of_keys = {(group, order): total for group, order, total in json.loads(bytes(totals))}
-    return WordCountPartial(runs=[run] if len(run) else [], totals=of_keys)
+    totals_by_key = {(group, order): total for group, order, total in json.loads(bytes(totals))}
+    return WordCountPartial(runs=[run] if len(run) else [], totals=totals_by_key)

@@ -211,7 +211,7 @@ class _Tokenization:
 
     Attributes:
         plain_is_final: Whether a raw token of letters and digits is a word without any change.
-        border: Pattern for the places where a document may be split.
+        border: Pattern of positions where a document may be split.
     """
 
     def __init__(self, counting: Counting, shared: Any) -> None:
@@ -264,20 +264,20 @@ class _NgramCounter:
         self._last: list[str] = []  # the last words that n-grams of the next record may begin with
         self._seen: dict[int, set[str]] = {}  # the n-grams of the current document, by order
         self._partial = WordCountPartial()
-        self._held: dict[tuple[str, int], list[str]] = {}
+        self._pending: dict[tuple[str, int], list[str]] = {}
         self._size = 0
 
     def count(self, records: Iterable[Record], words: Iterable[list[str | None]]) -> None:
         """Count records, given the words of each."""
         for record, kept in zip(records, words, strict=True):
             for order, grams in self._grams(kept):
-                self._held.setdefault((record.group, order), []).extend(grams)
+                self._pending.setdefault((record.group, order), []).extend(grams)
                 self._size += len(grams)
                 if self._has_documents:
                     self._seen.setdefault(order, set()).update(grams)
             if not record.has_continuation:
-                for order, held in self._seen.items():
-                    self._cell(record.group, order).documents.add(held)
+                for order, seen in self._seen.items():
+                    self._cell(record.group, order).documents.add(seen)
                 self._last, self._seen = [], {}
             if self._size >= _GRAMS:
                 self._flush()
@@ -313,9 +313,9 @@ class _NgramCounter:
         return self._partial.cells.setdefault((group, order), Cell(Tally(), Tally()))
 
     def _flush(self) -> None:
-        for (group, order), grams in self._held.items():
+        for (group, order), grams in self._pending.items():
             self._cell(group, order).counts.add(grams)
-        self._held, self._size = {}, 0
+        self._pending, self._size = {}, 0
 
 
 def _unbroken(words: list[str | None]) -> Iterator[list[str] | None]:

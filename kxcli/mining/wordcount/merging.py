@@ -23,19 +23,19 @@ class CountSums:
         self._spool: RunFile | None = None
         self._layout = KeyLayout(is_grouped=True)
         self._totals: dict[Key, int] = {}
-        self._held: dict[str, tuple[dict[str, int], dict[str, int]]] = {}
+        self._sums: dict[str, tuple[dict[str, int], dict[str, int]]] = {}
         self._size = 0
 
     def add(self, group: str, word: str, count: int, documents: int) -> None:
         """Add one row."""
-        words, of_documents = self._held.setdefault(group, ({}, {}))
+        words, document_counts = self._sums.setdefault(group, ({}, {}))
         before = words.get(word)
         if before is None:
             self._size += _ROW_BYTES + _CHARACTER_BYTES * len(word)
             before = 0
         words[word] = before + count
         if documents:
-            of_documents[word] = of_documents.get(word, 0) + documents
+            document_counts[word] = document_counts.get(word, 0) + documents
         if self._scratch is not None and self._size >= self._scratch.room:
             self._spool = self._spool or self._scratch.open_run_file()
             held = self._drain()
@@ -59,6 +59,6 @@ class CountSums:
 
     def _drain(self, others: WordCountPartial | None = None) -> Counts:
         """Return the sums in memory and those of a partial, and clear the memory."""
-        cells = {(group, 1): Cell(Tally(words), Tally(documents)) for group, (words, documents) in self._held.items()}
-        self._held, self._size = {}, 0
+        cells = {(group, 1): Cell(Tally(words), Tally(documents)) for group, (words, documents) in self._sums.items()}
+        self._sums, self._size = {}, 0
         return Counts(self._layout, WordCountPartial(cells).merge(others or WordCountPartial()), None)

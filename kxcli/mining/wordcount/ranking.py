@@ -64,15 +64,15 @@ def rank_rows(
         if accepts is not None:
             blocks = (_filter_block(block, map(accepts, layout.words(block[0]))) for block in blocks)
         for keys, numbers in _select_rows(blocks, ranking, scratch):
-            of_block = strip_documents(numbers)
-            documents: Iterable[int] = repeat(0) if of_block is numbers else [n >> DOCUMENT_SHIFT for n in numbers]
+            word_counts = strip_documents(numbers)
+            documents: Iterable[int] = repeat(0) if word_counts is numbers else [n >> DOCUMENT_SHIFT for n in numbers]
             rates: Iterable[float] = repeat(0.0)
             if ranking.per_million:
                 rates = (
                     round(count * MILLION / totals[group, order], 3)
-                    for count, order in zip(of_block, layout.parse_orders(keys), strict=True)
+                    for count, order in zip(word_counts, layout.parse_orders(keys), strict=True)
                 )
-            yield from zip(repeat(group), layout.words(keys), of_block, documents, rates, strict=False)
+            yield from zip(repeat(group), layout.words(keys), word_counts, documents, rates, strict=False)
 
 
 def _select_rows(blocks: Iterable[Block], ranking: Ranking, scratch: Scratch | None) -> Iterator[Block]:
@@ -86,10 +86,10 @@ def _select_rows(blocks: Iterable[Block], ranking: Ranking, scratch: Scratch | N
     chunks = _iter_chunks(blocks, ranking.top, max_bytes)
     chunk, following = next(chunks), next(chunks, None)
     if scratch is None or following is None:
-        places = _order_by_count(chunk[1])[: ranking.top]
+        positions = _order_by_count(chunk[1])[: ranking.top]
         if ranking.sort == "word":
-            places.sort()
-        yield from _iter_rows_at(chunk, places)
+            positions.sort()
+        yield from _iter_rows_at(chunk, positions)
         return
     with scratch.open_run_file() as spool:
         spool.add(_sort_by_falling_count(chunk))
@@ -119,8 +119,8 @@ def _iter_chunks(blocks: Iterable[Block], top: int | None, max_bytes: int) -> It
         if len(keys) < limit and size < max_bytes:
             continue
         if top is not None:
-            places = sorted(_order_by_count(numbers)[:top])
-            keys, numbers = list(map(keys.__getitem__, places)), list(map(numbers.__getitem__, places))
+            positions = sorted(_order_by_count(numbers)[:top])
+            keys, numbers = list(map(keys.__getitem__, positions)), list(map(numbers.__getitem__, positions))
             size = _size(keys)
         if size > max_bytes // 2:
             yield keys, numbers
@@ -133,8 +133,8 @@ def _size(keys: list[str]) -> int:
 
 
 def _filter_block(block: Block, is_kept: Iterable[bool]) -> Block:
-    chosen = list(is_kept)
-    return list(compress(block[0], chosen)), list(compress(block[1], chosen))
+    selected = list(is_kept)
+    return list(compress(block[0], selected)), list(compress(block[1], selected))
 
 
 def _order_by_count(numbers: list[int]) -> list[int]:
@@ -142,10 +142,10 @@ def _order_by_count(numbers: list[int]) -> list[int]:
     return sorted(range(len(numbers)), key=strip_documents(numbers).__getitem__, reverse=True)
 
 
-def _iter_rows_at(chunk: Block, places: list[int]) -> Iterator[Block]:
+def _iter_rows_at(chunk: Block, positions: list[int]) -> Iterator[Block]:
     """Yield the rows at some positions, in blocks."""
-    for start in range(0, len(places), BLOCK_ROWS):
-        some = places[start : start + BLOCK_ROWS]
+    for start in range(0, len(positions), BLOCK_ROWS):
+        some = positions[start : start + BLOCK_ROWS]
         yield list(map(chunk[0].__getitem__, some)), list(map(chunk[1].__getitem__, some))
 
 

@@ -50,7 +50,7 @@ def _add(sums: "CountSums", source: InputSettings, report: Report, output: Outpu
     first = ""
     for found in [one.allow_append() for one in corpus_run.find_sources(source, report, output)]:
         min_count = None
-        for cells, place in count_tables.read_count_rows(
+        for cells, position in count_tables.read_count_rows(
             found,
             corpus_run.choose_format(source, by=""),
             encodings.resolve_encoding(source.encoding),
@@ -59,13 +59,13 @@ def _add(sums: "CountSums", source: InputSettings, report: Report, output: Outpu
             report=report_notice,
         ):
             if columns is None:
-                columns, first = _choose_columns(cells, place), found.path
+                columns, first = _choose_columns(cells, position), found.path
             elif set(cells) != set(columns):
-                place.fail(
+                position.fail(
                     f"has the columns {', '.join(cells)}, but {first} has {', '.join(columns)}",
                     "merge outputs with the same columns",
                 )
-            count, *df = (_parse_count(cells, name, place) for name in ("count", "df") if name in columns)
+            count, *df = (_parse_count(cells, name, position) for name in ("count", "df") if name in columns)
             min_count = count if min_count is None else min(min_count, count)
             sums.add(str(cells.get("group", "")), str(cells["word"]), count, df[0] if df else 0)
         if min_count is not None and min_count > 1:
