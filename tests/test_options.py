@@ -11,6 +11,7 @@ from kxcli.commands.input_options import TEXT_INPUT_OPTIONS, TEXT_INPUT_RULES
 from kxcli.commands.output_options import header_rule, output_options
 from kxcli.commands.run_options import RUN_OPTIONS, RUN_RULES, shard_option
 from kxcli.commands.session import open_session
+from kxcli.pipelines.corpus_run import open_corpus
 
 
 def options_of(name):
@@ -256,7 +257,7 @@ class CountCharacters:
 @click.pass_context
 def command(ctx, /, **options):
     """Count characters."""
-    with open_session(ctx) as session, session.open_corpus(preload=[]) as corpus:
+    with open_session(ctx) as session, open_corpus(session, preload=[]) as corpus:
         session.write_rows([[corpus.run(CountCharacters(), None) or 0]], ["characters"])
 
 

@@ -11,7 +11,8 @@ from kxcli.commands.input_options import NAMED_TEXT_INPUT_OPTIONS
 from kxcli.commands.option_rules import is_given
 from kxcli.commands.output_options import output_options
 from kxcli.commands.run_options import RUN_OPTIONS, shard_option
-from kxcli.commands.session import Session, open_session
+from kxcli.commands.session import open_session
+from kxcli.pipelines.session import Session
 
 if TYPE_CHECKING:
     from kxcli.mining.linking.linker import Linking
@@ -104,6 +105,6 @@ def _link_texts(session: Session, options: dict[str, Any], arrays: Any) -> None:
     modules = ["kxcli.pipelines.linking.render_links", "kxcli.corpus.shards"]
     if resources.has_tagger:
         modules.append("rjieba")
-    with session.open_corpus(modules, spec, kind) as corpus:
+    with corpus_run.open_corpus(session, modules, spec, kind) as corpus:
         lines = render_links.number_lines(corpus.stream(job, resources))
         session.write(chain([head.encode("ascii")], lines))

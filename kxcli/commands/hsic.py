@@ -10,9 +10,10 @@ from kxcli.commands.hsic_rules import FORMATS, RULES, compares_texts
 from kxcli.commands.input_options import TABLE_INPUT_OPTIONS
 from kxcli.commands.output_options import output_options
 from kxcli.commands.run_options import RUN_OPTIONS
-from kxcli.commands.session import Session, open_session
+from kxcli.commands.session import open_session
 from kxcli.commands.word_options import WORD_OPTIONS, build_counting, prepare_counting
 from kxcli.errors import InputError
+from kxcli.pipelines.session import Session
 
 if TYPE_CHECKING:
     from kxcli.pipelines.hsic.analyses import HsicRun, ResultTable
@@ -61,14 +62,9 @@ def _measure(session: Session, options: dict[str, Any]) -> "tuple[ResultTable, s
     modules = ["kxcli.mining.hsic.pairs", *(["rjieba"] if dictionary else [])]
     with (
         inputs.HsicTables(
-            session.source,
-            options["y_file"],
-            options["na_values"],
-            session.sink,
-            report,
-            drops_missing=options["missing"] == "drop",
+            session, options["y_file"], options["na_values"], drops_missing=options["missing"] == "drop"
         ) as tables,
-        session.start_tasks(modules) as run_job,
+        engines.start_tasks(session, modules) as run_job,
     ):
         request_x, request_y = (
             inputs.KernelRequest(

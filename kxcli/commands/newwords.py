@@ -11,9 +11,10 @@ from kxcli.commands.input_options import TEXT_INPUT_OPTIONS
 from kxcli.commands.newwords_options import FORMATS, LEXICON_OPTIONS, RULES
 from kxcli.commands.output_options import output_options
 from kxcli.commands.run_options import RUN_OPTIONS, shard_option
-from kxcli.commands.session import Session, open_session
+from kxcli.commands.session import open_session
 from kxcli.commands.word_options import UNFINDABLE
 from kxcli.errors import UsageError
+from kxcli.pipelines.session import Session
 from kxcli.wording import format_count
 
 if TYPE_CHECKING:
@@ -81,14 +82,7 @@ def _find_words(session: Session, discovery: "Discovery", unique_lines: bool) ->
         max_line=engines.get_max_line_bytes(session.run, _LINE_COST),
     )
     modules = ["kxcli.mining.newwords.lexicon", "kxcli.corpus.spool"]
-    with array_corpus.open_array_corpus(
-        *(session.source, session.run, session.report),
-        spec=spec,
-        kind=corpus_run.choose_format(session.source, by=None),
-        preload=modules,
-        output=session.sink,
-        convert=iter_records,
-    ) as corpus:
+    with array_corpus.open_array_corpus(session, modules, spec, iter_records) as corpus:
         scratch = corpus.open_scratch()
         if unique_lines:
             corpus.drop_repeated_lines(CountCharacters(), FindFirstLines(scratch))

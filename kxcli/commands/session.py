@@ -1,85 +1,21 @@
 """The steps of all commands, from the check of options to the end of the report."""
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import fields
+from typing import Any, TypeVar
 
 import click
 
 from kxcli.commands.command import Command
 from kxcli.commands.option_rules import check_rules
 from kxcli.commands.output_checks import check_output_names
+from kxcli.pipelines.session import Session
 from kxcli.pipelines.settings import InputSettings, OutputSettings, RunSettings
 from kxcli.report import Report
 
-if TYPE_CHECKING:
-    from kxcli.corpus.records import ReaderSpec, RequestedKind
-    from kxcli.output.rows import Cell
-    from kxcli.pipelines.corpus_run import Corpus
-    from kxcli.pipelines.engines import TaskRunner
-
 SettingsT = TypeVar("SettingsT")
-
-
-@dataclass(frozen=True)
-class Session:
-    """One run of a command: its settings, its report, its inputs and its output."""
-
-    source: InputSettings
-    sink: OutputSettings
-    run: RunSettings
-    report: Report
-
-    @property
-    def has_header(self) -> bool:
-        """Whether the output begins with the column names."""
-        return self.sink.format == "csv" if self.sink.header is None else self.sink.header
-
-    def write(self, blocks: Iterable[bytes]) -> None:
-        """Write blocks of lines to the output."""
-        from kxcli.output import sink
-
-        sink.write(blocks, self.sink.output)
-
-    def write_rows(self, rows: "Iterable[Sequence[Cell]]", columns: Sequence[str]) -> None:
-        """Write rows to the output in its format."""
-        from kxcli.output.rows import encode_rows
-
-        self.write(encode_rows(rows, columns, self.sink.format, header=self.has_header))
-
-    def open_corpus(
-        self, preload: Iterable[str], spec: "ReaderSpec | None" = None, kind: "RequestedKind | None" = None
-    ) -> "AbstractContextManager[Corpus]":
-        """Start the workers and open the inputs, until the block ends.
-
-        Args:
-            preload: Modules that each worker imports.
-            spec: How to read the inputs; by default several lines at a time.
-            kind: The format of records; by default the one of the options.
-        """
-        from kxcli.pipelines import corpus_run
-
-        spec = spec or corpus_run.make_reader_spec(self.source)
-        return corpus_run.open_corpus(
-            self.source,
-            self.run,
-            self.report,
-            spec=spec,
-            kind=kind or corpus_run.choose_format(self.source, by=spec.by),
-            preload=preload,
-            output=self.sink,
-        )
-
-    @contextmanager
-    def start_tasks(self, preload: Iterable[str]) -> "Iterator[TaskRunner]":
-        """Start the workers until the block ends, for jobs that read no input."""
-        from kxcli.pipelines import engines
-        from kxcli.storage.workspace import Workspace
-
-        with Workspace() as workspace, engines.start_engine(self.run, self.report, preload, workspace) as engine:
-            yield engines.TaskRunner(engine, self.report)
 
 
 @contextmanager

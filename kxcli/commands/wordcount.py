@@ -11,10 +11,11 @@ from kxcli.commands.command import Command, add_options
 from kxcli.commands.input_options import TEXT_INPUT_OPTIONS
 from kxcli.commands.output_options import PARTS_OPTIONS, output_options
 from kxcli.commands.run_options import RUN_OPTIONS, shard_option
-from kxcli.commands.session import Session, open_session
+from kxcli.commands.session import open_session
 from kxcli.commands.word_options import UNFINDABLE, WORD_OPTIONS, build_counting, prepare_counting
 from kxcli.commands.wordcount_options import COUNT_OPTIONS, FORMATS, RULES
 from kxcli.errors import UsageError
+from kxcli.pipelines.session import Session
 
 if TYPE_CHECKING:
     from kxcli.mining import WordCount
@@ -61,7 +62,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
             return Listing(ranking, (*columns, *more), sink.format, session.has_header)
 
         if options["merge"]:
-            with sum_outputs(session.source, session.run, session.report, sink) as (counts, columns, scratch):
+            with sum_outputs(session) as (counts, columns, scratch):
                 if sink.format == "userdict" and columns != ("word", "count"):
                     raise UsageError("-f userdict has only words and counts; merge outputs without groups and df.")
                 session.write(list_counts(columns).blocks(counts, scratch, is_shown))
@@ -101,7 +102,7 @@ def _open_corpus(session: Session, options: dict[str, Any]) -> "Iterator[tuple[C
     modules = ["kxcli.mining.wordcount.job", "kxcli.corpus.shards"]
     if dictionary is not None:
         modules += ["rjieba", "kxcli.tally.keys", "kxcli.tally.packing"]
-    with session.open_corpus(modules, spec) as corpus:
+    with corpus_run.open_corpus(session, modules, spec) as corpus:
         yield corpus, WordCount(counting), dictionary
 
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from kxcli.arrays import UInt64Array
-from kxcli.corpus.records import ReaderSpec, RequestedKind
+from kxcli.corpus.records import ReaderSpec
 from kxcli.corpus.spool import (
     Convert,
     ConvertingReader,
@@ -17,10 +17,9 @@ from kxcli.corpus.spool import (
 )
 from kxcli.errors import UsageError
 from kxcli.mapreduce.job import Call, Done, Engine, Job, PartialT, Reader, RecordT, ResultT
-from kxcli.pipelines.corpus_run import CorpusInputs
+from kxcli.pipelines.corpus_run import CorpusInputs, choose_format
 from kxcli.pipelines.engines import start_engine
-from kxcli.pipelines.settings import InputSettings, OutputSettings, RunSettings
-from kxcli.report import Report
+from kxcli.pipelines.session import Session
 from kxcli.storage.array_spool import ArraySpool, CodeArray
 from kxcli.storage.workspace import Workspace
 
@@ -37,18 +36,13 @@ class ArrayCorpus(CorpusInputs):
 
     def __init__(
         self,
-        given: InputSettings,
-        run: RunSettings,
-        report: Report,
+        session: Session,
         engine: Engine,
         workspace: Workspace,
-        *,
         spec: ReaderSpec,
-        kind: RequestedKind | None,
-        output: OutputSettings,
         convert: Convert,
     ) -> None:
-        super().__init__(given, run, report, engine, workspace, spec=spec, kind=kind, output=output)
+        super().__init__(session, engine, workspace, spec, choose_format(session.source, by=None))
         self._convert, self._is_spooled = convert, False
         if self.is_reread:
             for source in (source for source in self.sources if source.size is None):
@@ -115,19 +109,11 @@ class ArrayCorpus(CorpusInputs):
 
 @contextmanager
 def open_array_corpus(
-    given: InputSettings,
-    run: RunSettings,
-    report: Report,
-    *,
-    spec: ReaderSpec,
-    kind: RequestedKind | None,
-    preload: Iterable[str],
-    output: OutputSettings,
-    convert: Convert,
+    session: Session, preload: Iterable[str], spec: ReaderSpec, convert: Convert
 ) -> Iterator[ArrayCorpus]:
     """Open the inputs that the options name.
 
     At the end of the block, no worker and no temporary file is left.
     """
-    with Workspace() as workspace, start_engine(run, report, preload, workspace) as engine:
-        yield ArrayCorpus(given, run, report, engine, workspace, spec=spec, kind=kind, output=output, convert=convert)
+    with Workspace() as workspace, start_engine(session.run, session.report, preload, workspace) as engine:
+        yield ArrayCorpus(session, engine, workspace, spec, convert)

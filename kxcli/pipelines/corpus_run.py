@@ -16,7 +16,8 @@ from kxcli.mapreduce import available
 from kxcli.mapreduce.job import Call, Done, Engine, Job, PartialT, Reader, RecordT, ResultT
 from kxcli.output.conflicts import refuse_overwriting
 from kxcli.pipelines.engines import get_memory_limit, start_engine
-from kxcli.pipelines.settings import InputSettings, OutputSettings, RunSettings
+from kxcli.pipelines.session import Session
+from kxcli.pipelines.settings import InputSettings
 from kxcli.report import Report
 from kxcli.storage.paths import file_ids
 from kxcli.storage.workspace import Workspace
@@ -27,12 +28,13 @@ if TYPE_CHECKING:
     from kxcli.tally.scratch import Scratch
 
 
-def find_sources(given: InputSettings, report: Report, output: OutputSettings) -> list[sources.Source]:
+def find_sources(session: Session) -> list[sources.Source]:
     """Return the inputs by the options, and report the skipped files of folders.
 
     Raises:
         UsageError: the output is one of the inputs.
     """
+    given, output, report = session.source, session.sink, session.report
     skips = SkippedFiles()
     found = resolve_sources(
         given.inputs,
@@ -88,14 +90,11 @@ class CorpusInputs:
     """The inputs of a run, and the engine that reads them.
 
     Args:
-        given: the options of the inputs.
-        run: the options of the run.
-        report: receives messages.
+        session: the options and the report of the run.
         engine: does the work.
         workspace: the private folder of the run.
         spec: how documents are read.
         kind: the format of all inputs; if None, their names decide.
-        output: the outputs, which must not be inputs.
 
     Attributes:
         reader: reads the documents.
@@ -106,26 +105,23 @@ class CorpusInputs:
 
     def __init__(
         self,
-        given: InputSettings,
-        run: RunSettings,
-        report: Report,
+        session: Session,
         engine: Engine,
         workspace: Workspace,
-        *,
         spec: ReaderSpec,
         kind: RequestedKind | None,
-        output: OutputSettings,
     ) -> None:
-        self.reader = TaskReader(spec, encodings.resolve_encoding(given.encoding))
-        self.report, self.engine, self.workspace = report, engine, workspace
-        self.sources = find_sources(given, report, output)
+        run = session.run
+        self.reader = TaskReader(spec, encodings.resolve_encoding(session.source.encoding))
+        self.report, self.engine, self.workspace = session.report, engine, workspace
+        self.sources = find_sources(session)
         if run.checkpoint is None:
             min_size = run.shard_size + 1 if run.cluster is None else 0  # a small file may change until it is read
             self.sources = [one.allow_append() if (one.size or 0) >= min_size else one for one in self.sources]
         if run.cluster is not None:  # workers have other current folders
             self.sources = [source.make_absolute() for source in self.sources]
         if not self.sources:
-            report.warning("there is no input: no file is named, or none in the folders matches")
+            self.report.warning("there is no input: no file is named, or none in the folders matches")
         self.is_reread = run.checkpoint is not None or run.cluster is not None
         self.shard_size, self._memory = run.shard_size, get_memory_limit(run)
         self.spooled: list[SpooledArray] = []
@@ -221,21 +217,22 @@ class Corpus(CorpusInputs):
 
 @contextmanager
 def open_corpus(
-    given: InputSettings,
-    run: RunSettings,
-    report: Report,
-    *,
-    spec: ReaderSpec,
-    kind: RequestedKind | None,
-    preload: Iterable[str],
-    output: OutputSettings,
+    session: Session, preload: Iterable[str], spec: ReaderSpec | None = None, kind: RequestedKind | None = None
 ) -> Iterator[Corpus]:
     """Open the inputs that the options name.
 
     At the end of the block, no worker and no temporary file is left.
+
+    Args:
+        session: the options and the report of the run.
+        preload: modules that each worker imports.
+        spec: how to read the inputs; by default several lines at a time.
+        kind: the format of the inputs; by default the one of the options.
     """
-    with Workspace() as workspace, start_engine(run, report, preload, workspace) as engine:
-        yield Corpus(given, run, report, engine, workspace, spec=spec, kind=kind, output=output)
+    spec = spec or make_reader_spec(session.source)
+    kind = kind or choose_format(session.source, by=spec.by)
+    with Workspace() as workspace, start_engine(session.run, session.report, preload, workspace) as engine:
+        yield Corpus(session, engine, workspace, spec, kind)
 
 
 def _check_outside(folder: str, inputs: Iterable[sources.Source]) -> None:

@@ -11,6 +11,7 @@ from kxcli.mapreduce.checkpoint import CheckpointEngine
 from kxcli.mapreduce.fingerprint import fingerprint
 from kxcli.mapreduce.job import Call, Done, Engine, Job, PartialT, ResultT, SnapshotEngine
 from kxcli.mapreduce.local import LocalEngine
+from kxcli.pipelines.session import Session
 from kxcli.pipelines.settings import RunSettings
 from kxcli.report import Report
 from kxcli.storage.workspace import Workspace
@@ -56,6 +57,13 @@ def _start_workers(
         n_workers, preload, workspace.folder, max_partial_bytes=n_bytes, retries=run.retries, warn=report.warning
     ) as local:
         yield local
+
+
+@contextmanager
+def start_tasks(session: Session, preload: Iterable[str]) -> "Iterator[TaskRunner]":
+    """Start the engine until the end of the block, for jobs without input files."""
+    with Workspace() as workspace, start_engine(session.run, session.report, preload, workspace) as engine:
+        yield TaskRunner(engine, session.report)
 
 
 def get_memory_limit(run: RunSettings) -> int:

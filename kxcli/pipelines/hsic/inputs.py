@@ -24,7 +24,7 @@ from kxcli.mining.hsic.kernels import CategoricalVariable, Variable
 from kxcli.mining.hsic.pairs import PairColumn
 from kxcli.mining.hsic.parameters import MIN_ROWS, NUMERIC_KERNELS, Kernel, MeasureError
 from kxcli.pipelines import corpus_run
-from kxcli.pipelines.settings import InputSettings, OutputSettings
+from kxcli.pipelines.session import Session
 from kxcli.report import Report
 from kxcli.suffixes import InputFormat
 from kxcli.wording import format_count
@@ -105,15 +105,14 @@ class HsicTables:
 
     def __init__(
         self,
-        given: InputSettings,
+        session: Session,
         y_file: str | None,
         na_values: Iterable[str],
-        output: OutputSettings,
-        report: Report,
         *,
         drops_missing: bool,
     ) -> None:
-        self._given, self._y_file, self._output, self._report = given, y_file, output, report
+        self._session, self._y_file, self._report = session, y_file, session.report
+        given = session.source
         self._drops_missing = drops_missing
         self._notices: set[Notice] = set()
         self._stack = ExitStack()
@@ -127,7 +126,7 @@ class HsicTables:
         )
 
     def __enter__(self) -> "HsicTables":
-        self.x = self._open(corpus_run.find_sources(self._given, self._report, self._output))
+        self.x = self._open(corpus_run.find_sources(self._session))
         self.y = self.x if self._y_file is None else self._open(resolve_sources([self._y_file]))
         return self
 

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from kxcli.pipelines.settings import InputSettings, OutputSettings, RunSettings
-from kxcli.report import Report
+from kxcli.pipelines.session import Session
 
 if TYPE_CHECKING:
     from kxcli.corpus.diagnostics import ReadDiagnostics
@@ -18,9 +17,7 @@ _MEMORY_SHARES = 4  # sums take one of them, and writing them some more
 
 
 @contextmanager
-def sum_outputs(
-    source: InputSettings, run: RunSettings, report: Report, output: OutputSettings
-) -> "Iterator[tuple[Counts, tuple[str, ...], Scratch]]":
+def sum_outputs(session: Session) -> "Iterator[tuple[Counts, tuple[str, ...], Scratch]]":
     """Add up earlier outputs; yield the sums, their columns, and a scratch folder.
 
     The sums are read from temporary files, which exist until the end of the block.
@@ -31,16 +28,18 @@ def sum_outputs(
     from kxcli.tally.scratch import Scratch
 
     with Workspace() as workspace:
-        scratch = Scratch(workspace.folder, (run.memory or available.get_default_memory()) // _MEMORY_SHARES)
+        scratch = Scratch(workspace.folder, (session.run.memory or available.get_default_memory()) // _MEMORY_SHARES)
         with CountSums(scratch) as sums:
-            columns = _add(sums, source, report, output)
+            columns = _add(sums, session)
             yield sums.counts(), columns, scratch
 
 
-def _add(sums: "CountSums", source: InputSettings, report: Report, output: OutputSettings) -> tuple[str, ...]:
+def _add(sums: "CountSums", session: Session) -> tuple[str, ...]:
     """Add the rows of all inputs, and return their columns."""
     from kxcli.corpus import count_tables, diagnostics, encodings
     from kxcli.pipelines import corpus_run
+
+    source, report = session.source, session.report
 
     def report_notice(notice: diagnostics.Diagnostic) -> None:
         assert isinstance(notice, diagnostics.Notice), "bad rows of an earlier output are errors"
@@ -48,7 +47,7 @@ def _add(sums: "CountSums", source: InputSettings, report: Report, output: Outpu
 
     columns: tuple[str, ...] | None = None
     first = ""
-    for found in [one.allow_append() for one in corpus_run.find_sources(source, report, output)]:
+    for found in [one.allow_append() for one in corpus_run.find_sources(session)]:
         min_count = None
         for cells, position in count_tables.read_count_rows(
             found,
