@@ -25,7 +25,7 @@ PRIOR = {  # the weight of each feature in a model without training
     "agree_best": 0.7,  # the strongest of these facts
     "types": 0.0,  # types shared with candidates of other forms
     "object": 1.0,  # the object of a fact is in the text
-    "object_near": 1.0,  # distance from the form to such an object
+    "object_near": 1.0,  # closeness of the form and such an object
     "object_next": 2.0,  # such an object follows the form
     "other_name": 1.0,  # another form is likely to denote the same entry
     "is_object": 0.7,  # the form is an object of a fact, also of candidates of other forms

@@ -239,9 +239,7 @@ def _number_sections(tokens: Tokens) -> IntArray:
     """
     is_mark = tokens.kinds == MARK
     breaks = _break_table().take(tokens.codes.take(tokens.starts), mode="clip") & is_mark
-    has_space = np.concatenate(
-        ([True], tokens.starts[1:] > tokens.stops[:-1], [True])
-    )  # before each token and in the end
+    has_space = np.concatenate(([True], tokens.starts[1:] > tokens.stops[:-1], [True]))  # around each token
     breaks |= is_mark & has_space[:-1] & has_space[1:] & ~_are_marks(tokens, _COMMA_MARK)
     breaks |= tokens.kinds == IDEOGRAPH
     counts = breaks.astype(np.int64)
