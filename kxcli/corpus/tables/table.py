@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, groupby
 from typing import BinaryIO, NamedTuple, NoReturn
 
 import numpy as np
@@ -108,7 +108,7 @@ class Table:
         """
         columns = list(dict.fromkeys(column for group in groups for column in group.columns))
         chunks = (
-            (part.path, chunk)
+            (part, chunk)
             for part in self._parts
             if part.width == self.width or self.width == 1
             for chunk in part.read_chunks(columns)
@@ -116,10 +116,13 @@ class Table:
         )
         held, kinds = self._decide_types(chunks, groups)
         builder = _BlockBuilder(self, groups, kinds)
-        yield from _merge_blocks([builder.build_block(path, chunk) for path, chunk in held]) or [builder.build_empty()]
+        if not held:
+            yield builder.build_empty()
+        for _, same in groupby(held, lambda one: id(one[0])):
+            yield _join_blocks([builder.build_block(part.path, chunk) for part, chunk in same])
         held.clear()
-        for path, chunk in chunks:
-            yield builder.build_block(path, chunk)
+        for part, chunk in chunks:
+            yield builder.build_block(part.path, chunk)
 
     def describe_column(self, column: int) -> str:
         """Return the name of a column for messages."""
@@ -130,18 +133,18 @@ class Table:
         self._reading.report(Notice(self.path, message))
 
     def _decide_types(
-        self, chunks: Iterator[tuple[str, RowChunk]], groups: Sequence[ColumnGroup]
-    ) -> tuple[list[tuple[str, RowChunk]], list[bool]]:
+        self, chunks: Iterator[tuple[TablePart, RowChunk]], groups: Sequence[ColumnGroup]
+    ) -> tuple[list[tuple[TablePart, RowChunk]], list[bool]]:
         """Return the chunks that decide the types, and the type of each group."""
-        held: list[tuple[str, RowChunk]] = []
+        held: list[tuple[TablePart, RowChunk]] = []
         surveys = {
             column: _ColumnSurvey(self.missing)
             for group in groups
             if group.is_number is None
             for column in group.columns
         }
-        for path, chunk in chunks:
-            held.append((path, chunk))
+        for part, chunk in chunks:
+            held.append((part, chunk))
             open_columns = [column for column, survey in surveys.items() if survey.n < N_SURVEYED_CELLS]
             if chunk.is_numeric and (numbers := chunk.numbers(open_columns, self.missing)) is not None:
                 for column, count in zip(open_columns, (~np.isnan(numbers)).sum(axis=0).tolist(), strict=True):
@@ -161,10 +164,8 @@ class Table:
     def _is_number(self, group: ColumnGroup, surveys: "dict[int, _ColumnSurvey]") -> bool:
         kinds = {column: surveys[column].is_number() for column in group.columns if surveys[column].n}
         if len(set(kinds.values())) > 1:
-            number, label = (
-                next(column for column, kind in kinds.items() if kind is expected) for expected in (True, False)
-            )
-            numbers, labels = map(self.describe_column, (number, label))
+            first = {kind: column for column, kind in reversed(kinds.items())}
+            numbers, labels = self.describe_column(first[True]), self.describe_column(first[False])
             what = f"{numbers} has numbers and {labels} has labels, so they cannot be one vector"
             hint = f"name columns of one kind, or use {group.labels_option} delta for labels"
             raise InputError(self.path, what, hint)
@@ -289,18 +290,9 @@ class _ColumnSurvey:
         return bool(numbers or self.n_numeric) or len(self.cells) > _FEW_LABELS or 2 * len(self.cells) > self.n
 
 
-def _merge_blocks(blocks: Sequence[TableBlock]) -> list[TableBlock]:
-    """Join the blocks of each source."""
-    merged: list[list[TableBlock]] = []
-    for block in blocks:
-        if merged and merged[-1][0].path == block.path and merged[-1][-1].lines[-1] < block.lines[0]:
-            merged[-1].append(block)
-        else:
-            merged.append([block])
-    return [_join_blocks(same) if len(same) > 1 else same[0] for same in merged]
-
-
 def _join_blocks(blocks: Sequence[TableBlock]) -> TableBlock:
+    if len(blocks) == 1:
+        return blocks[0]
     groups: list[FloatArray | TextColumns] = []
     for same in zip(*(block.groups for block in blocks), strict=True):
         if isinstance(same[0], np.ndarray):
