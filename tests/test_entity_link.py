@@ -447,7 +447,7 @@ def render_simply(base, documents, linking, form, n_candidates, first):
         for at, (start, stop, entry, score) in enumerate(
             zip(*(a.tolist() for a in (found.starts, found.stops, found.entries, found.scores)), strict=True)
         ):
-            others = found.candidates(at)[entry >= 0 :][:n_candidates]
+            others = found.list_candidates(at)[entry >= 0 :][:n_candidates]
             names = [(NIL, "", score) if entry < 0 else (base.ids[entry], base.subjects[entry], score)]
             names += [(base.ids[one], base.subjects[one], value) for one, value in others]
             item = {"mention": text[start:stop], "offset": start, "kb_id": names[0][0], "score": score}

@@ -124,7 +124,7 @@ def test_probabilities_equal_sums_over_legal_sequences(lengths, seed, size):
     scores = np.array([[draw.uniform(-size, size) for _ in range(4)] for _ in range(int(starts[-1] + lengths[-1]))])
     chains = Chains(starts, lengths)
     result = compute_posterior(chains, np.exp(scores[chains.at].T.astype(np.float32)))
-    marginals = dict(zip(chains.at.tolist(), result.marginals().T, strict=True))
+    marginals = dict(zip(chains.at.tolist(), result.compute_marginals().T, strict=True))
     gold = np.array([4] * len(chains.at), dtype=np.int8)
     found = {(c, s, s + n): p for c, s, n, p in zip(*(part.tolist() for part in result.find_spans(1e-6)), strict=True)}
     outside = 0.0
@@ -142,7 +142,7 @@ def test_probabilities_equal_sums_over_legal_sequences(lengths, seed, size):
             expected = sum(w for tags, w in weights.items() if span in spans_of(tags)) / whole
             assert found.get((chain, *span), 0) == pytest.approx(expected, abs=2e-5)
     if size < 11:
-        assert result.loss(gold) == pytest.approx(outside, rel=1e-3, abs=1e-3)
+        assert result.compute_loss(gold) == pytest.approx(outside, rel=1e-3, abs=1e-3)
 
 
 def slow_tokens(text):
@@ -204,17 +204,17 @@ def test_scores_equal_sums_over_columns(texts, seed):
     space = FeatureSpace.fit(known)
     draw = np.random.default_rng(seed)
     raw = draw.normal(size=(space.n_rows, 4)).astype(np.float32)
-    used = np.unique(np.concatenate([space.columns(features).ravel() for features in known]))
+    used = np.unique(np.concatenate([space.find_columns(features).ravel() for features in known]))
     raw[np.setdiff1d(np.arange(space.n_rows), used[used > 0])] = 0  # features that do not occur have no weight
     weights = TagWeights.quantize(space, raw, draw.normal(size=4).astype(np.float32))
     for windows in iter_blocks([*texts, *chinese(3, 7)[0]]):
         features = TokenFeatures.extract(tokenize_windows(windows))
-        columns = space.columns(features)
+        columns = space.find_columns(features)
         expected = weights.prior + weights.units.astype(np.int64)[columns].sum(axis=1)
-        scores = weights.scores(features)
+        scores = weights.compute_scores(features)
         np.testing.assert_array_equal(unpack_scores(scores), expected)
         expected = np.exp(np.clip(expected / 2.0**weights.bits, -12, 12)).T
-        np.testing.assert_allclose(weights.exponentials(scores), expected, rtol=1e-6)
+        np.testing.assert_allclose(weights.compute_exponentials(scores), expected, rtol=1e-6)
 
 
 @given(texts_of_odd)

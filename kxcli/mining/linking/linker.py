@@ -92,14 +92,14 @@ class LinkedMentions(NamedTuple):
     ranked: RankedCandidates
     scales: FloatArray
 
-    def candidates(self, number: int) -> list[tuple[int, float]]:
+    def list_candidates(self, number: int) -> list[tuple[int, float]]:
         """Return the candidates of a mention with their scores, the best first."""
         form = int(self.forms[number])
         start, stop = self.ranked.starts[form : form + 2].tolist()
         scores = np.round(self.ranked.shares[start:stop] * self.scales[number], _DIGITS)
         return list(zip(self.ranked.entries[start:stop].tolist(), scores.tolist(), strict=True))
 
-    def runners_up(self, max_count: int) -> tuple[IntArray, IntArray, FloatArray]:
+    def list_runners_up(self, max_count: int) -> tuple[IntArray, IntArray, FloatArray]:
         """Return the best candidates of each mention other than its entry.
 
         Returns:
@@ -239,7 +239,7 @@ class Linker:
         columns = (found.texts, found.starts, found.stops, found.entries, found.scores)
         rows = zip(*(column.tolist() for column in columns), strict=True)
         for number, (text, start, stop, entry, score) in enumerate(rows):
-            candidates = tuple((ids[one], value) for one, value in found.candidates(number))
+            candidates = tuple((ids[one], value) for one, value in found.list_candidates(number))
             mentions[text].append(Mention(start, stop, ids[entry] if entry >= 0 else NIL, score, candidates))
         return mentions
 

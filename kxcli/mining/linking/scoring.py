@@ -1,6 +1,6 @@
 """Links compared to gold mentions: counts, ratios and mistakes.
 
-Counts are those of the CCKS 2019 task: micro-averaged over the texts, where an item is a span with an entry.  Mentions
+Counts are those of the CCKS 2019 task: micro-averaged over the texts.  An item is a span with an entry.  Mentions
 without an entry (NIL) are ignored on both sides, except in the counts of mentions alone.
 """
 
@@ -169,7 +169,7 @@ class LinkMistake(NamedTuple):
 
     Attributes:
         kind: missed: nothing is linked there.  rejected: the span is linked to NIL.  wrong: it is linked to another
-            entry.  spurious: a link where the gold has nothing, or NIL.  boundary: a link that overlaps a gold
+            entry.  spurious: a linked span that is not gold, or NIL there.  boundary: a link that overlaps a gold
             mention with other borders.
         gold: The gold mention, if any.
         linked: The linked mention, if any.

@@ -43,7 +43,7 @@ def load_knowledge_base(paths: Sequence[str], folder: str | None, on_error: OnEr
         report: Gets skips and notices, also those of the run that filled the cache.
     """
     names = [*map(display_name, paths)]
-    where = default_folder() if folder is None else folder
+    where = get_default_folder() if folder is None else folder
     target, sources = None, list[Source]()
     if _ensure_private(where, report.detail if folder is None else report.warning) and all(map(_is_file, paths)):
         sources = [*map(find_local, paths)]
@@ -70,7 +70,7 @@ def load_knowledge_base(paths: Sequence[str], folder: str | None, on_error: OnEr
     return arrays
 
 
-def default_folder() -> str:
+def get_default_folder() -> str:
     """Return the folder for compiled knowledge bases."""
     home = os.environ.get("XDG_CACHE_HOME", "")
     return os.path.join(home if os.path.isabs(home) else os.path.expanduser("~/.cache"), "kxcli", "kb")

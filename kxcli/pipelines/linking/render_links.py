@@ -151,7 +151,7 @@ class JsonRenderer:
         return openings, b"".join(pending)
 
     def _render_candidates(self, found: LinkedMentions) -> list[bytes]:
-        starts, entries, scores = found.runners_up(self._n_candidates)
+        starts, entries, scores = found.list_runners_up(self._n_candidates)
         pairs = zip(self._ids.encode_all(entries), self._scores.encode_all(scores), strict=True)
         items = [b'{"kb_id": %b%b}' % pair for pair in pairs]
         return [b', "candidates": [%b]' % b", ".join(items[start:stop]) for start, stop in pairwise(starts.tolist())]
@@ -191,7 +191,7 @@ def _insert_runners_up(found: LinkedMentions, n_candidates: int) -> tuple[IntArr
     Returns:
         For each row: the number of the mention, the rank from 1, the entry and the score.
     """
-    starts, entries, scores = found.runners_up(n_candidates)
+    starts, entries, scores = found.list_runners_up(n_candidates)
     n = len(found.entries)
     owners = np.repeat(np.arange(n), np.diff(starts) + 1)
     ranks = np.arange(len(owners)) - (np.arange(n) + starts[:-1]).take(owners) + 1

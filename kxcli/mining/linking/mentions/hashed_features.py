@@ -37,12 +37,12 @@ def _iter_hashes(
     """Yield for each feature its number, hashes, and the spans that have it."""
     spans = context.text.spans.select(mentions.numbers)
     first, last = _find_tokens(context.text, spans)
-    form_hashes = _form_hashes(context, mentions)
-    span_hashes = _span_hashes(context.text, spans, first, last)
-    neighbor_hashes = _neighbor_hashes(context.text, spans, first, last)
+    form_hashes = _hash_forms(context, mentions)
+    span_hashes = _hash_spans(context.text, spans, first, last)
+    neighbor_hashes = _hash_neighbors(context.text, spans, first, last)
     for number, (hashes, has_some) in enumerate(chain(form_hashes, span_hashes, neighbor_hashes), 1):
         yield number, hashes, has_some
-    entries, has_best = context.best_entries(mentions)
+    entries, has_best = context.find_best_entries(mentions)
     yield _ENTRY_NUMBER, _spread_bits(entries), has_best
     base = context.base
     for number in range(_MAX_TYPES if len(base.entry_types) else 0):
@@ -51,7 +51,7 @@ def _iter_hashes(
         yield _TYPE_NUMBER, _spread_bits(base.entry_types.take(at, mode="clip")), has_type
 
 
-def _form_hashes(context: MentionContext, mentions: MentionCandidates) -> Iterator[Hashes]:
+def _hash_forms(context: MentionContext, mentions: MentionCandidates) -> Iterator[Hashes]:
     """Yield hashes of names, of their origins, and of their frequencies and rates."""
     candidates = context.candidates
     has_best = mentions.best >= 0
@@ -64,7 +64,7 @@ def _form_hashes(context: MentionContext, mentions: MentionCandidates) -> Iterat
     yield _spread_bits((often << np.uint64(8)) | rates).take(mentions.forms), None
 
 
-def _span_hashes(text: ParsedTexts, spans: MentionSpans, first: IntArray, last: IntArray) -> Iterator[Hashes]:
+def _hash_spans(text: ParsedTexts, spans: MentionSpans, first: IntArray, last: IntArray) -> Iterator[Hashes]:
     """Yield hashes of the tokens, last characters, sizes and shapes of spans."""
     tokens = text.tokens
     last_keys = tokens.keys.take(last, mode="clip")
@@ -77,7 +77,7 @@ def _span_hashes(text: ParsedTexts, spans: MentionSpans, first: IntArray, last: 
     yield hash_shapes(text.folded.source, spans.begins, spans.ends), None
 
 
-def _neighbor_hashes(text: ParsedTexts, spans: MentionSpans, first: IntArray, last: IntArray) -> Iterator[Hashes]:
+def _hash_neighbors(text: ParsedTexts, spans: MentionSpans, first: IntArray, last: IntArray) -> Iterator[Hashes]:
     """Yield hashes of the tokens before and after spans.
 
     First single tokens, then pairs, then last characters, then the start of the text.

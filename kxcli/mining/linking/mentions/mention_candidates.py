@@ -45,7 +45,7 @@ class MentionContext:
         forms = spans.forms.take(numbers)
         return MentionCandidates(numbers, forms, np.where(has_some, starts[:-1], -1).take(forms))
 
-    def best_entries(self, mentions: MentionCandidates) -> tuple[IntArray, BoolArray]:
+    def find_best_entries(self, mentions: MentionCandidates) -> tuple[IntArray, BoolArray]:
         """Return the best entry of each mention, or 0, and whether it has one."""
         has_best = mentions.best >= 0
         entries = np.zeros(len(has_best), dtype=np.int64)

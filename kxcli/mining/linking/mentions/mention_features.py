@@ -60,17 +60,21 @@ _HYPHENS = [*map(ord, "-‐‑")]
 
 def iter_mention_features(context: MentionContext, mentions: MentionCandidates) -> Iterator[FloatArray]:
     """Yield the features in the order of `FEATURES`, each of shape (mentions,)."""
-    by_form = {**_name_features(context), **_definition_features(context), **_candidate_features(context)}
+    by_form = {
+        **_compute_name_features(context),
+        **_compute_definition_features(context),
+        **_compute_candidate_features(context),
+    }
     columns = {
         **{name: column.take(mentions.forms) for name, column in by_form.items()},
-        **_span_features(context, mentions),
-        **_overlap_features(context, mentions),
+        **_compute_span_features(context, mentions),
+        **_compute_overlap_features(context, mentions),
     }
     for name in FEATURES:
         yield np.asarray(columns[name], dtype=np.float64)
 
 
-def _name_features(context: MentionContext) -> dict[str, AnyArray]:
+def _compute_name_features(context: MentionContext) -> dict[str, AnyArray]:
     """Return the features of names, shape (forms,)."""
     spans, forms, numbers = context.text.spans, context.text.forms, context.candidates.name_numbers
     n_occurrences = context.statistics.n_occurrences.take(numbers).astype(np.float64)
@@ -88,7 +92,7 @@ def _name_features(context: MentionContext) -> dict[str, AnyArray]:
     }
 
 
-def _definition_features(context: MentionContext) -> dict[str, AnyArray]:
+def _compute_definition_features(context: MentionContext) -> dict[str, AnyArray]:
     """Return the features of defined short and long forms, shape (forms,)."""
     text, n_forms = context.text, len(context.text.forms.texts)
     defined, long_rate, has_short = np.zeros(n_forms), np.zeros(n_forms), np.zeros(n_forms)
@@ -96,7 +100,7 @@ def _definition_features(context: MentionContext) -> dict[str, AnyArray]:
     has_short[text.short_forms.longs] = 1.0
     rates = context.candidates.rates.take(text.short_forms.longs) * text.short_forms.shares
     np.maximum.at(long_rate, text.short_forms.shorts, rates)
-    from_long = _best_feature(context, "from_long")
+    from_long = _get_best_feature(context, "from_long")
     return {
         "defined": defined,
         "from_long": from_long * defined,
@@ -106,7 +110,7 @@ def _definition_features(context: MentionContext) -> dict[str, AnyArray]:
     }
 
 
-def _candidate_features(context: MentionContext) -> dict[str, AnyArray]:
+def _compute_candidate_features(context: MentionContext) -> dict[str, AnyArray]:
     """Return the features of the best candidate, shape (forms,)."""
     ranked, origins = context.ranked, context.candidates.origins
     sizes = np.diff(ranked.starts)
@@ -124,11 +128,11 @@ def _candidate_features(context: MentionContext) -> dict[str, AnyArray]:
         "chance": best,
         "margin": best - second,
         "none": ~has_some,
-        **{name: _best_feature(context, name) for name in ("subject", "links", "names", "facts")},
+        **{name: _get_best_feature(context, name) for name in ("subject", "links", "names", "facts")},
     }
 
 
-def _best_feature(context: MentionContext, name: str) -> FloatArray:
+def _get_best_feature(context: MentionContext, name: str) -> FloatArray:
     """Return a feature of the best candidate of each form, 0 if it has none."""
     starts = context.ranked.starts
     has_some = np.diff(starts) > 0
@@ -138,7 +142,7 @@ def _best_feature(context: MentionContext, name: str) -> FloatArray:
     return column
 
 
-def _span_features(context: MentionContext, mentions: MentionCandidates) -> dict[str, AnyArray]:
+def _compute_span_features(context: MentionContext, mentions: MentionCandidates) -> dict[str, AnyArray]:
     """Return the features of spans and their neighbor characters, shape (mentions,)."""
     text, base = context.text, context.base
     spans = text.spans.select(mentions.numbers)
@@ -163,23 +167,23 @@ def _span_features(context: MentionContext, mentions: MentionCandidates) -> dict
         "not_capitals": has_capitals & (lengths <= _MAX_CAPITALS) & ~in_capitals,
         "capitals": in_capitals,
         "short": (lengths == 1) | (is_pair & ~(is_written & in_capitals & ~is_joined)),
-        "tag": np.where(spans.tag_probabilities > 0, _log_odds(spans.tag_probabilities), 0.0),
+        "tag": np.where(spans.tag_probabilities > 0, _compute_log_odds(spans.tag_probabilities), 0.0),
         "untagged": spans.tag_probabilities == 0,
     }
 
 
-def _log_odds(chances: FloatArray) -> FloatArray:
+def _compute_log_odds(chances: FloatArray) -> FloatArray:
     clipped = chances.clip(_MIN_CHANCE, _MAX_CHANCE)
     return np.asarray(np.log(clipped / (1.0 - clipped)))
 
 
-def _overlap_features(context: MentionContext, mentions: MentionCandidates) -> dict[str, FloatArray]:
+def _compute_overlap_features(context: MentionContext, mentions: MentionCandidates) -> dict[str, FloatArray]:
     """Return the features of overlapping spans with another name, shape (mentions,)."""
     spans, forms = context.text.spans.select(mentions.numbers), mentions.forms
-    rates, tag = context.candidates.rates.take(forms), _log_odds(spans.tag_probabilities)
+    rates, tag = context.candidates.rates.take(forms), _compute_log_odds(spans.tag_probabilities)
     n = len(forms)
     found = {name: np.zeros(n) for name in ("inside", "inside_rate", "outside_rate", "crossing_rate")}
-    rivals = np.full(n, _log_odds(np.zeros(1))[0])
+    rivals = np.full(n, _compute_log_odds(np.zeros(1))[0])
     for step in range(1, min(_MAX_OVERLAPS, n - 1) + 1):
         first = np.flatnonzero(spans.starts[step:] < spans.stops[:-step])
         if not len(first):

@@ -50,7 +50,7 @@ class MentionModel:
         return cls(arrays[f"{name}.dense"], hashed)
 
 
-def prior_model() -> MentionModel:
+def make_prior_model() -> MentionModel:
     """Return the untrained model."""
     return MentionModel(PRIOR_WEIGHTS, None)
 

@@ -63,13 +63,13 @@ class Posterior(NamedTuple):
     single: Float32Array
     goes_on: Float32Array
 
-    def marginals(self) -> Float32Array:
+    def compute_marginals(self) -> Float32Array:
         """Return the probabilities of the four tags, shape (4, tokens)."""
         outside = _ONE - self.inside
         going = self.inside * self.goes_on
         return np.stack((outside * self.begins, going, self.inside - going, outside * self.single))
 
-    def loss(self, tags: Int8Array) -> float:
+    def compute_loss(self, tags: Int8Array) -> float:
         """Return the negative logarithm of the probability of tags."""
         if not len(tags):
             return 0.0

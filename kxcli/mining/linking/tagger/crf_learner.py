@@ -93,7 +93,7 @@ class TaggerLearner:
         for number in np.random.default_rng((_SEED, epoch)).permutation(len(self._batches)).tolist():
             self._step(self._batches[number])
 
-    def posterior(self, batch: TaggerBatch) -> Posterior:
+    def compute_posterior(self, batch: TaggerBatch) -> Posterior:
         """Return the probabilities of the tags in a batch."""
         scores = self.weights.take(batch.columns[:, 0], axis=0)
         for column in range(1, batch.columns.shape[1]):
@@ -103,7 +103,7 @@ class TaggerLearner:
         return compute_posterior(batch.chains, np.exp(clipped))
 
     def _step(self, batch: TaggerBatch) -> None:
-        gaps = -self.posterior(batch).marginals()
+        gaps = -self.compute_posterior(batch).compute_marginals()
         tagged = np.flatnonzero(batch.tags != O)
         gaps[batch.tags[tagged], tagged] += 1
         by_row = np.ascontiguousarray(gaps.T).take(batch.tokens, axis=0)

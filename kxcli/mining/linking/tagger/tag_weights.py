@@ -34,7 +34,7 @@ class FeatureSpace:
     def __init__(self, keys: dict[str, UInt32Array]) -> None:
         self.keys = keys
         self._indexes = {name: KeyIndex.from_keys(known) for name, known in keys.items()}
-        self.shapes = _family_shapes({name: len(known) for name, known in keys.items()})
+        self.shapes = _get_family_shapes({name: len(known) for name, known in keys.items()})
         starts = list(itertools.accumulate(map(math.prod, self.shapes.values()), initial=1))
         self.starts, self.n_rows = dict(zip(self.shapes, starts, strict=False)), starts[-1]
 
@@ -52,7 +52,7 @@ class FeatureSpace:
         start, shape = self.starts[name], self.shapes[name]
         return rows[start : start + math.prod(shape)].reshape(*shape, *rows.shape[1:])
 
-    def numbers(self, features: TokenFeatures) -> dict[str, IntArray]:
+    def find_numbers(self, features: TokenFeatures) -> dict[str, IntArray]:
         """Return the numbers of all families, as `TokenFeatures.numbers`.
 
         "affix" has the shape (affixes, slots).
@@ -61,10 +61,10 @@ class FeatureSpace:
         found["affix"] = found["affix"].reshape(len(AFFIXES), -1)
         return found | features.numbers
 
-    def columns(self, features: TokenFeatures) -> Int32Array:
+    def find_columns(self, features: TokenFeatures) -> Int32Array:
         """Return the rows of the features of every slot, shape (slots, columns)."""
         columns = list[Any]()
-        for name, numbers in self.numbers(features).items():
+        for name, numbers in self.find_numbers(features).items():
             family, start = FAMILIES[name], self.starts[name]
             for part in numbers if name == "affix" else [numbers]:
                 if name in ("affix", "shape"):
@@ -118,7 +118,7 @@ class TagWeights:
         """Declare the arrays."""
 
         def check_rows(rows: UInt32Array, arrays: NamedArrays, sizes: Mapping[str, int]) -> str:
-            shapes = _family_shapes({name: sizes[f"tagger.{name}"] for name in VOCABULARIES})
+            shapes = _get_family_shapes({name: sizes[f"tagger.{name}"] for name in VOCABULARIES})
             n_rows = 1 + sum(map(math.prod, shapes.values()))
             return "" if int(rows.max()) < n_rows else "has a row without a feature"
 
@@ -154,9 +154,9 @@ class TagWeights:
             "tagger.bits": np.array(self.bits),
         }
 
-    def scores(self, features: TokenFeatures) -> UInt64Array:
+    def compute_scores(self, features: TokenFeatures) -> UInt64Array:
         """Return the packed scores of every slot."""
-        numbers = self.space.numbers(features)
+        numbers = self.space.find_numbers(features)
         total = np.full(len(features.places), self._prior)
         by_word = np.zeros((len(numbers["word"]), 4), dtype=np.uint64)
         spaced = features.spaced
@@ -174,13 +174,13 @@ class TagWeights:
         total += by_word.ravel().take(features.words * 4 + features.places)
         return total
 
-    def exponentials(self, scores: UInt64Array) -> Float32Array:
+    def compute_exponentials(self, scores: UInt64Array) -> Float32Array:
         """Return the exponentials of packed scores, shape (4, scores)."""
         return self._exponentials.take(np.ascontiguousarray(_split_fields(scores).T))
 
 
-def _family_shapes(n_keys: Mapping[str, int]) -> dict[str, tuple[int, int, int]]:
-    """Return the numbers of numbers, offsets and places of families, by the size of each vocabulary."""
+def _get_family_shapes(n_keys: Mapping[str, int]) -> dict[str, tuple[int, int, int]]:
+    """Return for each family the number of its numbers, offsets and places."""
     return {
         name: (family.n_numbers or n_keys[name] + 1, len(family.offsets), family.places)
         for name, family in FAMILIES.items()

@@ -65,8 +65,8 @@ class Tagger:
     def _tag_block(self, windows: Sequence[TextWindow], min_probability: float) -> TaggedSpans:
         layout = tokenize_windows(windows)
         chains = Chains(layout.chain_starts, layout.chain_lengths)
-        scores = self._weights.scores(TokenFeatures.extract(layout)).take(chains.at)
-        result = compute_posterior(chains, self._weights.exponentials(scores))
+        scores = self._weights.compute_scores(TokenFeatures.extract(layout)).take(chains.at)
+        result = compute_posterior(chains, self._weights.compute_exponentials(scores))
         firsts, lasts, probabilities = find_span_slots(result, layout.chain_starts, min_probability)
         texts, starts, stops = SlotSources.locate(windows, layout, firsts)
         stops += layout.stops.take(lasts) - layout.stops.take(firsts)

@@ -51,7 +51,7 @@ class _TaggerExamples:
         )
         lengths = np.concatenate([layout.chain_lengths for _, layout in parts])
         tags = _tag_slots(mentions, sources, starts, lengths)
-        return cls(space, np.concatenate([space.columns(one) for one in features]), tags, starts, lengths, sources)
+        return cls(space, np.concatenate([space.find_columns(one) for one in features]), tags, starts, lengths, sources)
 
 
 def _tag_slots(mentions: Mentions, sources: SlotSources, chain_starts: IntArray, chain_lengths: IntArray) -> Int8Array:
@@ -131,8 +131,8 @@ def _find_held_out_spans(examples: _TaggerExamples, batches: Sequence[TaggerBatc
             learner.learn(epoch)
             for batch in batches:
                 if batch.fold == fold:
-                    result = learner.posterior(batch)
-                    loss += result.loss(batch.tags)
+                    result = learner.compute_posterior(batch)
+                    loss += result.compute_loss(batch.tags)
                     found.append(find_span_slots(result, examples.chain_starts[batch.numbers], MIN_PROBABILITY))
         if loss < min_loss:
             best, n_epochs, min_loss = _locate_spans(examples.sources, found), epoch + 1, loss

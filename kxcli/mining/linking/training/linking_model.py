@@ -72,7 +72,7 @@ class LinkingModel:
     @classmethod
     def from_prior(cls, base: KnowledgeBase) -> "LinkingModel":
         """Return the untrained model."""
-        prior = mention_model.prior_model()
+        prior = mention_model.make_prior_model()
         nothing = LinkStatistics.from_counts([], len(base.ids))
         return cls(
             nothing,

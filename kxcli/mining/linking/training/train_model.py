@@ -185,7 +185,7 @@ def _make_examples(batch: FoldBatch, context: MentionContext, offset: int) -> _T
     mentions = context.find_mentions()
     labels = batch.labels.take(mentions.numbers)
     labeled, rows, entries = batch.gold.expand_entries(labels)
-    best, has_best = context.best_entries(mentions)
+    best, has_best = context.find_best_entries(mentions)
     is_right = np.zeros(len(labels), dtype=np.bool_)
     is_right[rows[has_best.take(rows) & (entries == best.take(rows))]] = True
     is_known = np.ones(len(labels), dtype=np.bool_)
@@ -210,7 +210,7 @@ class _FittedModel(NamedTuple):
     Attributes:
         model: Its weights.
         threshold: The threshold that suits held-out spans.
-        f1: F1 of held-out spans, where the threshold of each fold is chosen on the others.
+        f1: F1 of held-out spans, with the threshold of each fold chosen on the others.
     """
 
     model: mention_model.MentionModel
