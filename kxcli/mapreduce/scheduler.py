@@ -213,14 +213,14 @@ class TaskScheduler:
         self._supply.remove(worker)
         lost = worker.lost_tasks()
         if not lost:
-            self._warn(f"{died.summary}; another one takes its place")
+            self._warn(f"{died.summary}; starting another one")
             return
         number = max(lost) if worker.current is None else worker.current[0]
         self._n_deaths[number] += 1
         if died.is_bus_error or self._n_deaths[number] > self._retries:
             self.failures[number] = died
             return
-        self._warn(f"{died.summary}; that part is read again by another one")
+        self._warn(f"{died.summary}; repeating the task")
         self._reported.update(number for number, _ in worker.merged)
         queued = {number for number, _ in (*self._repeated, *self._next)}
         for numbered in lost.items():
