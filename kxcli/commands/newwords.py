@@ -73,7 +73,8 @@ def _find_words(session: Session, discovery: "Discovery", unique_lines: bool) ->
     from kxcli.mining.newwords.discovery import SAFE_SPLIT_PATTERN
     from kxcli.mining.newwords.lexicon import find_lexicon
     from kxcli.mining.newwords.lines import FindFirstLines
-    from kxcli.pipelines import array_corpus, corpus_run, engines
+    from kxcli.pipelines import corpus_run, engines
+    from kxcli.pipelines.array_corpus import ArrayCorpus
 
     spec = corpus_run.make_reader_spec(
         session.source,
@@ -82,11 +83,11 @@ def _find_words(session: Session, discovery: "Discovery", unique_lines: bool) ->
         max_line=engines.get_max_line_bytes(session.run, _LINE_COST),
     )
     modules = ["kxcli.mining.newwords.lexicon", "kxcli.corpus.spool"]
-    with array_corpus.open_array_corpus(session, modules, spec, iter_records) as corpus:
-        scratch = corpus.open_scratch()
+    with corpus_run.open_corpus(session, modules, spec) as corpus:
+        arrays, scratch = ArrayCorpus(corpus, iter_records), corpus.open_scratch()
         if unique_lines:
-            corpus.drop_repeated_lines(CountCharacters(), FindFirstLines(scratch))
-        return find_lexicon(discovery, corpus.run, scratch.room)
+            arrays.drop_repeated_lines(CountCharacters(), FindFirstLines(scratch))
+        return find_lexicon(discovery, arrays.run, scratch.room)
 
 
 def _read_known(paths: Iterable[str]) -> frozenset[str]:

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 from kxcli import schema
 from kxcli.errors import DamagedPartialError, InputError, KxcliError, OutputError, format_reason
 from kxcli.mapreduce.fingerprint import fingerprint
-from kxcli.mapreduce.job import Call, DiagnosticT, Done, Engine, Job, PartialT, RecordT, SnapshotEngine, Task, TaskT
+from kxcli.mapreduce.job import AnyCall, Done, Engine, Job, PartialT, RecordT, SnapshotEngine, Task
 from kxcli.mapreduce.spilling import merge_dumped
 from kxcli.mapreduce.versions import versions
 from kxcli.storage.container import Container, DamagedError
@@ -129,7 +129,7 @@ class CheckpointEngine(Engine):
         """Announce the sources of the tasks, and anything else that determines them."""
         self._stamps, self._about = frozenset(stamps), about
 
-    def reduce(self, call: Call[TaskT, RecordT, PartialT, DiagnosticT]) -> PartialT | None:
+    def reduce(self, call: AnyCall[PartialT]) -> PartialT | None:
         """Map the missing tasks and merge all partials; None if there is no task."""
         job_store = self._open_job(call, is_merged=True)
         timer = self._start_timer()
@@ -150,7 +150,7 @@ class CheckpointEngine(Engine):
             total = _load(call.job, path, data, total)
         return total
 
-    def stream(self, call: Call[TaskT, RecordT, PartialT, DiagnosticT]) -> Iterator[PartialT]:
+    def stream(self, call: AnyCall[PartialT]) -> Iterator[PartialT]:
         """Map the missing tasks, and yield all partials in the order of the tasks."""
         job_store = self._open_job(call, is_merged=False)
         order: deque[Identity] = deque()  # of the tasks before the next one that the inner engine yields
@@ -184,17 +184,17 @@ class CheckpointEngine(Engine):
         min_interval = self._engine.min_interval if self._min_interval is None else self._min_interval
         return _SnapshotTimer(min_interval, self._max_share)
 
-    def _open_job(self, call: Call[TaskT, RecordT, PartialT, DiagnosticT], *, is_merged: bool) -> "_JobStore":
+    def _open_job(self, call: AnyCall[PartialT], *, is_merged: bool) -> "_JobStore":
         name = fingerprint((versions(), self._about, call.read, call.job, call.shared))[:_N_NAME]
         return _JobStore(os.path.join(self._folder, name), self._stamps, self._codec, self._log, is_merged=is_merged)
 
     def _skip_stored(
         self,
-        call: Call[TaskT, RecordT, PartialT, DiagnosticT],
+        call: AnyCall[PartialT],
         job_store: "_JobStore",
         note: Callable[["_StoredTask"], None],
         observe: Callable[[Identity], None] = lambda identity: None,
-    ) -> Call[TaskT, RecordT, PartialT, DiagnosticT]:
+    ) -> AnyCall[PartialT]:
         """Return the call without the stored tasks.
 
         A stored task is done when the inner engine takes the next one.
@@ -207,7 +207,7 @@ class CheckpointEngine(Engine):
         """
         numbers: dict[Identity, int] = {}  # of the tasks that the inner engine has
 
-        def iter_missing() -> Iterator[TaskT]:
+        def iter_missing() -> Iterator[Task]:
             for number, task in enumerate(call.tasks):
                 identity = _get_identity(task)
                 observe(identity)
@@ -219,9 +219,9 @@ class CheckpointEngine(Engine):
                 else:
                     self._n_stored += 1
                     task.release()
-                    call.on_done(Done(task, number, [self._codec.from_json(value) for value in stored]))
+                    call.on_done(Done(task, number, [self._codec.from_json(value) for value in stored], []))
 
-        def on_done(done: Done[DiagnosticT]) -> None:
+        def on_done(done: Done[Any]) -> None:
             identity = _get_identity(done.task)
             note(_StoredTask(identity, [self._codec.to_json(one) for one in done.diagnostics]))
             call.on_done(replace(done, number=numbers.pop(identity)))

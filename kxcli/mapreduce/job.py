@@ -5,7 +5,7 @@ the input alone, so the result is the same for any engine and any number of proc
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, runtime_checkable
 
@@ -158,8 +158,8 @@ class Done(Generic[DiagnosticT]):
 
     task: Task
     number: int
-    diagnostics: Sequence[DiagnosticT]
-    spooled: "Sequence[SpooledArray]" = ()
+    diagnostics: list[DiagnosticT]
+    spooled: "list[SpooledArray]"
 
 
 @dataclass(frozen=True)
@@ -181,6 +181,9 @@ class Call(Generic[TaskT, RecordT, PartialT, DiagnosticT]):
     on_done: Callable[[Done[DiagnosticT]], None]
 
 
+AnyCall = Call[Any, Any, PartialT, Any]  # engines pass on tasks, records and diagnostics unseen
+
+
 class Engine(ABC):
     """Runs jobs.
 
@@ -194,11 +197,11 @@ class Engine(ABC):
     n_workers: int
 
     @abstractmethod
-    def reduce(self, call: Call[TaskT, RecordT, PartialT, DiagnosticT]) -> PartialT | None:
+    def reduce(self, call: AnyCall[PartialT]) -> PartialT | None:
         """Map every task and merge the partials; None if there is no task."""
 
     @abstractmethod
-    def stream(self, call: Call[TaskT, RecordT, PartialT, DiagnosticT]) -> Iterator[PartialT]:
+    def stream(self, call: AnyCall[PartialT]) -> Iterator[PartialT]:
         """Map every task and yield the partials in the order of the tasks.
 
         Only a few tasks are computed ahead.
@@ -207,10 +210,7 @@ class Engine(ABC):
         """
 
     def reduce_into(
-        self,
-        call: Call[TaskT, RecordT, PartialT, DiagnosticT],
-        write: Callable[[int, PartialT], ResultT],
-        n_parts: int,
+        self, call: AnyCall[PartialT], write: Callable[[int, PartialT], ResultT], n_parts: int
     ) -> list[ResultT]:
         """Map every task, and call `write(number, part)` on the worker of each part.
 
@@ -239,9 +239,7 @@ class SnapshotEngine(Engine):
     min_interval: float
 
     @abstractmethod
-    def iter_snapshots(
-        self, call: Call[TaskT, RecordT, PartialT, DiagnosticT], should_snapshot: Callable[[], bool]
-    ) -> Iterator[PartialT]:
+    def iter_snapshots(self, call: AnyCall[PartialT], should_snapshot: Callable[[], bool]) -> Iterator[PartialT]:
         """Map every task, and yield the sum of the partials since the last snapshot.
 
         Each task that `call.on_done` has received is in the next partial.
@@ -251,7 +249,7 @@ class SnapshotEngine(Engine):
             should_snapshot: called after each task; the last snapshot comes in any case.
         """
 
-    def reduce(self, call: Call[TaskT, RecordT, PartialT, DiagnosticT]) -> PartialT | None:
+    def reduce(self, call: AnyCall[PartialT]) -> PartialT | None:
         """Map every task and merge the partials; None if there is no task."""
         partials = list(self.iter_snapshots(call, lambda: False))
         return partials[0] if partials else None

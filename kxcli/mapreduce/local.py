@@ -7,15 +7,12 @@ from contextlib import closing
 from dataclasses import replace
 from itertools import chain, islice
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import Any
 
 from kxcli.errors import KxcliError
-from kxcli.mapreduce.job import Call, DiagnosticT, Done, PartialT, RecordT, SnapshotEngine, TaskT
+from kxcli.mapreduce.job import AnyCall, Done, PartialT, SnapshotEngine, TaskT
 from kxcli.mapreduce.pool import Pool
 from kxcli.mapreduce.spilling import SpillingAccumulator, SpillPolicy
-
-if TYPE_CHECKING:
-    from kxcli.storage.array_spool import SpooledArray
 
 
 class LocalEngine(SnapshotEngine):
@@ -54,9 +51,7 @@ class LocalEngine(SnapshotEngine):
     ) -> None:
         self._pool.close()
 
-    def iter_snapshots(
-        self, call: Call[TaskT, RecordT, PartialT, DiagnosticT], should_snapshot: Callable[[], bool]
-    ) -> Iterator[PartialT]:
+    def iter_snapshots(self, call: AnyCall[PartialT], should_snapshot: Callable[[], bool]) -> Iterator[PartialT]:
         """Map every task and yield snapshots; a single task runs in this process."""
         is_alone, call = self._look_ahead(call)
         if not is_alone:
@@ -70,14 +65,12 @@ class LocalEngine(SnapshotEngine):
                     yield from accumulator.drain_merged()
             yield from accumulator.drain_merged()
 
-    def stream(self, call: Call[TaskT, RecordT, PartialT, DiagnosticT]) -> Iterator[PartialT]:
+    def stream(self, call: AnyCall[PartialT]) -> Iterator[PartialT]:
         """Map every task and yield the partials in the order of the tasks."""
         is_alone, call = self._look_ahead(call)
         yield from _map_serially(call) if is_alone else self._pool.stream(call)
 
-    def _look_ahead(
-        self, call: Call[TaskT, RecordT, PartialT, DiagnosticT]
-    ) -> tuple[bool, Call[TaskT, RecordT, PartialT, DiagnosticT]]:
+    def _look_ahead(self, call: AnyCall[PartialT]) -> tuple[bool, AnyCall[PartialT]]:
         """Return whether one process is enough, and the call with all tasks."""
         tasks = iter(call.tasks)
         first = list(islice(tasks, 1))
@@ -98,15 +91,14 @@ def _has_current_folder() -> bool:
     return True
 
 
-def _map_serially(call: Call[TaskT, RecordT, PartialT, DiagnosticT]) -> Iterator[PartialT]:
+def _map_serially(call: AnyCall[PartialT]) -> Iterator[PartialT]:
     for number, task in enumerate(call.tasks):
         if not number:
             call.job.setup(call.shared)
-        diagnostics: list[DiagnosticT] = []
-        spooled: list[SpooledArray] = []
-        partial = call.job.map(call.read(task, diagnostics, spooled))
+        done = Done[Any](task, number, [], [])
+        partial = call.job.map(call.read(task, done.diagnostics, done.spooled))
         task.release()
-        call.on_done(Done(task, number, diagnostics, spooled))
+        call.on_done(done)
         yield partial
 
 

@@ -12,7 +12,7 @@ from multiprocessing import forkserver
 from multiprocessing.context import BaseContext, ForkServerContext
 
 from kxcli.errors import KxcliError, WorkerDiedError, format_reason
-from kxcli.mapreduce.job import Call, DiagnosticT, PartialT, RecordT, TaskT
+from kxcli.mapreduce.job import AnyCall, PartialT
 from kxcli.mapreduce.scheduler import TaskScheduler, WorkerSupply
 from kxcli.mapreduce.spawning import hold_back_signals, isolate_workers, silence_workers
 from kxcli.mapreduce.spilling import SpillPolicy, merge_spilled
@@ -50,10 +50,7 @@ class Pool:
         self.workers: list[WorkerHandle] = []
 
     def iter_snapshots(
-        self,
-        call: Call[TaskT, RecordT, PartialT, DiagnosticT],
-        policy: SpillPolicy,
-        should_snapshot: Callable[[], bool],
+        self, call: AnyCall[PartialT], policy: SpillPolicy, should_snapshot: Callable[[], bool]
     ) -> Iterator[PartialT]:
         """Give every free worker a task, and yield the sum of the partials.
 
@@ -80,7 +77,7 @@ class Pool:
                 dumped, scheduler.spans, scheduler.is_paused = [], [], False
             scheduler.raise_first()
 
-    def stream(self, call: Call[TaskT, RecordT, PartialT, DiagnosticT]) -> Iterator[PartialT]:
+    def stream(self, call: AnyCall[PartialT]) -> Iterator[PartialT]:
         """Yield the partial of each task in the order of the tasks.
 
         Only a few tasks are computed ahead.
@@ -105,9 +102,7 @@ class Pool:
             worker.close()
 
     @contextmanager
-    def _schedule(
-        self, call: Call[TaskT, RecordT, PartialT, DiagnosticT], policy: SpillPolicy | None
-    ) -> Iterator[TaskScheduler]:
+    def _schedule(self, call: AnyCall[PartialT], policy: SpillPolicy | None) -> Iterator[TaskScheduler]:
         """Share the arrays of a job with all workers; their file is removed at the end."""
         shared = share(call.shared, self._make_folder)
         supply = WorkerSupply(self.workers, self._start_worker, self._remove_worker)

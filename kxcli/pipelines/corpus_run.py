@@ -86,7 +86,7 @@ def choose_format(given: InputSettings, *, by: str | None) -> RecordKind | None:
     return cast(RecordKind | None, given.input_format)
 
 
-class CorpusInputs:
+class Corpus:
     """The inputs of a run, and the engine that reads them.
 
     Args:
@@ -185,10 +185,6 @@ class CorpusInputs:
         if not self._is_reported:
             _report_diagnostics(self._diagnostics, self.report, self.sources)
         self._is_reported = True
-
-
-class Corpus(CorpusInputs):
-    """The documents of a run, read by one job."""
 
     def run(self, job: Job[Document, PartialT, ResultT], shared: object) -> ResultT | None:
         """Run a job over the inputs and return its result; None if there is no input."""

@@ -13,7 +13,7 @@ from kxcli.mapreduce.cluster import work
 from kxcli.mapreduce.cluster.batches import TaskBatch, TaskBatches
 from kxcli.mapreduce.cluster.connection import ClusterConnection
 from kxcli.mapreduce.cluster.tree import URGENT, MergeTree
-from kxcli.mapreduce.job import Call, Done, Job, PartialT, RecordT
+from kxcli.mapreduce.job import AnyCall, Done, Job, PartialT, RecordT
 from kxcli.mapreduce.spilling import merge_dumped
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class BatchScheduler(Generic[PartialT]):
     def __init__(
         self,
         connection: ClusterConnection,
-        call: Call[Any, Any, PartialT, Any],
+        call: AnyCall[PartialT],
         *,
         n_parts: int,
         is_single: bool,

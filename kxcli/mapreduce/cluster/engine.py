@@ -6,16 +6,7 @@ from types import TracebackType
 
 from kxcli.mapreduce.cluster.batch_scheduler import BatchScheduler
 from kxcli.mapreduce.cluster.connection import ClusterConnection, Timeouts
-from kxcli.mapreduce.job import (
-    Call,
-    DiagnosticT,
-    PartialT,
-    PartitionableJob,
-    RecordT,
-    ResultT,
-    SnapshotEngine,
-    TaskT,
-)
+from kxcli.mapreduce.job import AnyCall, PartialT, PartitionableJob, ResultT, SnapshotEngine
 from kxcli.storage.partial_store import spill
 
 _MIN_MAPPED_BYTES = 1 << 20  # of a part that goes to a file: all parts together may need more than the memory
@@ -56,9 +47,7 @@ class ClusterEngine(SnapshotEngine):
     ) -> None:
         self._connection.__exit__()
 
-    def iter_snapshots(
-        self, call: Call[TaskT, RecordT, PartialT, DiagnosticT], should_snapshot: Callable[[], bool]
-    ) -> Iterator[PartialT]:
+    def iter_snapshots(self, call: AnyCall[PartialT], should_snapshot: Callable[[], bool]) -> Iterator[PartialT]:
         """Map every task and yield snapshots.
 
         At each, workers wait until their last batches have ended.
@@ -76,10 +65,7 @@ class ClusterEngine(SnapshotEngine):
                     yield partial
 
     def reduce_into(
-        self,
-        call: Call[TaskT, RecordT, PartialT, DiagnosticT],
-        write: Callable[[int, PartialT], ResultT],
-        n_parts: int,
+        self, call: AnyCall[PartialT], write: Callable[[int, PartialT], ResultT], n_parts: int
     ) -> list[ResultT]:
         """Map every task, and call `write(number, part)` on the worker of each part.
 
@@ -88,14 +74,14 @@ class ClusterEngine(SnapshotEngine):
         with closing(self._schedule(call, n_parts)) as scheduler:
             return list(scheduler.fetch_each(scheduler.write(scheduler.reduce(), write)))
 
-    def stream(self, call: Call[TaskT, RecordT, PartialT, DiagnosticT]) -> Iterator[PartialT]:
+    def stream(self, call: AnyCall[PartialT]) -> Iterator[PartialT]:
         """Map every task and yield the partials in the order of the tasks."""
         with closing(self._schedule(call, is_single=True)) as scheduler:
             for data in scheduler.stream():
                 yield scheduler.returned.job.load(data)
 
     def _schedule(
-        self, call: Call[TaskT, RecordT, PartialT, DiagnosticT], n_parts: int = 1, *, is_single: bool = False
+        self, call: AnyCall[PartialT], n_parts: int = 1, *, is_single: bool = False
     ) -> BatchScheduler[PartialT]:
         return BatchScheduler(
             self._connection,

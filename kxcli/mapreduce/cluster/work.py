@@ -5,10 +5,11 @@ Dask is imported only within a worker.
 
 import threading
 import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
 from io import BytesIO
 from multiprocessing.reduction import ForkingPickler
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar
 
 import numpy as np
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 _PICKLE_PROTOCOL = 5  # which separates arrays from what describes them
 
+Arguments = ParamSpec("Arguments")
 ResultT = TypeVar("ResultT")
 
 
@@ -146,12 +148,26 @@ class JobPayload:
         return ready
 
 
+def _with_traceback(work: Callable[Arguments, ResultT]) -> Callable[Arguments, ResultT]:
+    """Add the worker's traceback to the errors of a function.
+
+    Dask transfers only a part of the traceback.
+    """
+
+    @wraps(work)
+    def call(*arguments: Arguments.args, **options: Arguments.kwargs) -> ResultT:
+        try:
+            return work(*arguments, **options)
+        except Exception as error:
+            error.add_note(f"in the worker {_get_address()}:\n" + "".join(traceback.format_exception(error)))
+            raise
+
+    return call
+
+
+@_with_traceback
 def map_batch(payload: JobPayload, batch: bytes) -> MappedBatch:
     """Return the reports of a batch's tasks, and its partial."""
-    return _with_traceback(_map_batch, payload, batch)
-
-
-def _map_batch(payload: JobPayload, batch: bytes) -> MappedBatch:
     read, job = payload.setup()
     reports: list[TaskReport] = []
     merged: Any = None
@@ -170,15 +186,12 @@ def summarize_batch(batch: MappedBatch) -> BatchSummary:
     return BatchSummary(batch.reports, len(batch.data))
 
 
+@_with_traceback
 def split_batches(*batches: MappedBatch, payload: JobPayload, n_parts: int) -> list[bytes]:
     """Return the dumped parts of the sum of some batches.
 
     There is one part if the job cannot split.
     """
-    return _with_traceback(_split_batches, batches, payload, n_parts)
-
-
-def _split_batches(batches: Iterable[MappedBatch], payload: JobPayload, n_parts: int) -> list[bytes]:
     job = payload.setup()[1]
     partial = merge_dumped(job, (batch.data for batch in batches))
     if n_parts > 1 and isinstance(job, PartitionableJob):
@@ -191,38 +204,20 @@ def get_part(parts: list[bytes], number: int) -> bytes:
     return parts[number]
 
 
+@_with_traceback
 def merge_parts(*parts: bytes, payload: JobPayload) -> bytes:
     """Return the merged partial of some dumped ones, dumped."""
-    return _with_traceback(_merge_parts, parts, payload)
-
-
-def _merge_parts(parts: Iterable[bytes], payload: JobPayload) -> bytes:
     job = payload.setup()[1]
     return job.dump(merge_dumped(job, parts))
 
 
+@_with_traceback
 def write_part(number: int, *parts: bytes, payload: JobPayload, write: bytes) -> Any:
     """Call the pickled function `write` with a part of the result.
 
     This runs on the worker that holds the part. Returns the result of `write`.
     """
-    return _with_traceback(_write_part, number, parts, payload, write)
-
-
-def _write_part(number: int, parts: Iterable[bytes], payload: JobPayload, write: bytes) -> Any:
     return ForkingPickler.loads(write)(number, merge_dumped(payload.setup()[1], parts))
-
-
-def _with_traceback(work: Callable[..., ResultT], *arguments: object) -> ResultT:
-    """Call a function; add the worker's traceback to its error.
-
-    Dask transfers only a part of the traceback.
-    """
-    try:
-        return work(*arguments)
-    except Exception as error:
-        error.add_note(f"in the worker {_get_address()}:\n" + "".join(traceback.format_exception(error)))
-        raise
 
 
 def find_version_mismatch(found: Mapping[str, str], expected: Mapping[str, str]) -> tuple[str, str] | None:
