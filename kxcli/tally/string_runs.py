@@ -39,10 +39,10 @@ def split_blocks(blocks: Iterable[Block]) -> Iterator[Block]:
     A block ends at `BLOCK_ROWS` rows, or at the row that fills `BLOCK_CHARACTERS`; the last block may have fewer.
     """
     keys, numbers, size = list[str](), list[int](), 0
-    for some, theirs in blocks:
-        keys += some
-        numbers += theirs
-        size += sum(map(len, some))
+    for block_keys, block_numbers in blocks:
+        keys += block_keys
+        numbers += block_numbers
+        size += sum(map(len, block_keys))
         if len(keys) >= BLOCK_ROWS or size >= BLOCK_CHARACTERS:
             start = 0
             for stop in _find_block_ends(keys):
@@ -100,7 +100,7 @@ def _decode_block(view: memoryview, start: int) -> tuple[Block, int]:
     start += n * count_width
     if documents_width:
         documents = _decode_numbers(view[start : start + n * documents_width], documents_width)
-        numbers = [count | more << DOCUMENT_SHIFT for count, more in zip(numbers, documents, strict=True)]
+        numbers = [count | n_documents << DOCUMENT_SHIFT for count, n_documents in zip(numbers, documents, strict=True)]
         start += n * documents_width
     if not n or len(keys) != n or len(numbers) != n or (is_json and not all(isinstance(key, str) for key in keys)):
         raise ValueError("a block whose keys and counts differ in number")
@@ -135,12 +135,12 @@ def reduce_runs(runs: Sequence[bytes | memoryview]) -> Sequence[bytes | memoryvi
     """
     if len(runs) <= _MAX_OPEN_RUNS:
         return runs
-    held: list[bytes] = []
+    reduced: list[bytes] = []
     for start in range(0, len(runs), _MAX_OPEN_RUNS):
-        held.append(_merge_to_bytes(runs[start : start + _MAX_OPEN_RUNS]))
-        while len(held) > 1 and len(held[-2]) <= 2 * len(held[-1]):
-            held[-2:] = [_merge_to_bytes(held[-2:])]
-    return held
+        reduced.append(_merge_to_bytes(runs[start : start + _MAX_OPEN_RUNS]))
+        while len(reduced) > 1 and len(reduced[-2]) <= 2 * len(reduced[-1]):
+            reduced[-2:] = [_merge_to_bytes(reduced[-2:])]
+    return reduced
 
 
 def _merge_to_bytes(runs: Sequence[bytes | memoryview]) -> bytes:

@@ -114,13 +114,13 @@ class Table:
             for chunk in part.read_chunks(columns)
             if len(chunk.lines)
         )
-        held, kinds = self._decide_types(chunks, groups)
+        first_chunks, kinds = self._decide_types(chunks, groups)
         builder = _BlockBuilder(self, groups, kinds)
-        if not held:
+        if not first_chunks:
             yield builder.build_empty()
-        for _, same in groupby(held, lambda one: id(one[0])):
+        for _, same in groupby(first_chunks, lambda one: id(one[0])):
             yield _join_blocks([builder.build_block(part.path, chunk) for part, chunk in same])
-        held.clear()
+        first_chunks.clear()
         for part, chunk in chunks:
             yield builder.build_block(part.path, chunk)
 
@@ -136,7 +136,7 @@ class Table:
         self, chunks: Iterator[tuple[TablePart, RowChunk]], groups: Sequence[ColumnGroup]
     ) -> tuple[list[tuple[TablePart, RowChunk]], list[bool]]:
         """Return the chunks that decide the types, and the type of each group."""
-        held: list[tuple[TablePart, RowChunk]] = []
+        first_chunks: list[tuple[TablePart, RowChunk]] = []
         surveys = {
             column: _ColumnSurvey(self.missing)
             for group in groups
@@ -144,7 +144,7 @@ class Table:
             for column in group.columns
         }
         for part, chunk in chunks:
-            held.append((part, chunk))
+            first_chunks.append((part, chunk))
             open_columns = [column for column, survey in surveys.items() if survey.n < N_SURVEYED_CELLS]
             if chunk.is_numeric and (numbers := chunk.numbers(open_columns, self.missing)) is not None:
                 for column, count in zip(open_columns, (~np.isnan(numbers)).sum(axis=0).tolist(), strict=True):
@@ -157,7 +157,7 @@ class Table:
         if self.names:
             names = (self.names[column] for column, survey in surveys.items() if self.names[column] in survey.cells)
             self._note_doubtful_header(next(names, None), "occurs again below it")
-        return held, [
+        return first_chunks, [
             self._is_number(group, surveys) if group.is_number is None else group.is_number for group in groups
         ]
 
