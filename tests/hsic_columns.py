@@ -19,6 +19,7 @@ from kxcli.mining.hsic import (
     null_distribution,
     screening,
     tiles,
+    variables,
 )
 from kxcli.mining.hsic import terms as terms_module
 from kxcli.mining.hsic.bandwidth import median_distance
@@ -101,7 +102,7 @@ def make_column(name, n, seed=0):
 def build_variable(values, kernel, n_characters=1 << 19):
     """Return values as a variable of the package."""
     if kernel.name == "delta":
-        return dependence.make_variable([values], kernel)
+        return variables.make_variable([values], kernel)
     if kernel.compares_texts:
         terms = terms_module.TermSpec(kernel.n)
         counts = run_inline(
@@ -109,8 +110,8 @@ def build_variable(values, kernel, n_characters=1 << 19):
             terms_module.iter_tasks(values, n_characters=n_characters),
             terms_module.prepare_terms(terms),
         )
-        return dependence.make_variable(counts, kernel)
-    return dependence.make_variable(np.asarray(values, float).reshape(len(values), -1), kernel)
+        return variables.make_variable(counts, kernel)
+    return variables.make_variable(np.asarray(values, float).reshape(len(values), -1), kernel)
 
 
 def compress_variable(one, rank, seed=0, which=0):

@@ -632,7 +632,7 @@ UNDEFINED = {  # cells of y, options, and why there is no test
     "labels that all differ": (list("abcdefgh"), (), "no two rows of y are equal"),
     "numbers as labels": (range(8), ("--kernel-y", "delta"), "no two rows of y are equal"),
     "a small bandwidth": (range(8), ("--sigma-y", "1e-3"), "no two rows of y are equal"),
-    "a great bandwidth": (range(8), ("--sigma-y", "1e160"), "does not vary beyond rounding"),
+    "a large bandwidth": (range(8), ("--sigma-y", "1e160"), "does not vary beyond rounding"),
     "eigen": (list("abcdefgh"), ("--test", "eigen"), "no two rows of y are equal"),
     "gamma": (list("abcdefgh"), ("--test", "gamma"), "no two rows of y are equal"),
 }

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from kxcli.mining import Kernel, measure_dependence
 from kxcli.mining import Testing as HsicTest  # pytest would take it for a test
 from kxcli.mining.hsic import (
-    dependence,
     null_distribution,
+    variables,
 )
 from kxcli.mining.hsic import terms as terms_module
 from kxcli.mining.hsic.estimators import compute_estimates
@@ -101,7 +101,7 @@ def test_share_of_extreme_counts_is_exact():
     some = ["好" * 1000 + "".join(map(chr, rng.permutation(400)[:30] + 0x4E00)) for _ in range(300)]
     terms = terms_module.TermSpec(1)
     counts = run_inline(terms_module.CountTerms(terms), terms_module.iter_tasks(some), None)
-    one = dependence.make_variable(counts, Kernel("ngram", n=1))
+    one = variables.make_variable(counts, Kernel("ngram", n=1))
     kept = compress_variable(one, 64)
     held = float((kept.features**2).sum() / np.trace(definition.centered(one.tile(0, 0))))
     assert close(kept.share, held, 1e-6)

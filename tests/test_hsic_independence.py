@@ -31,7 +31,7 @@ from kxcli.mining.hsic import (
     tiles,
 )
 from kxcli.mining.hsic.estimators import KernelProduct
-from kxcli.mining.hsic.jobs import run_inline
+from kxcli.mining.hsic.jobs import RangeTask, run_inline
 from kxcli.mining.hsic.kernels import count_blocks
 
 
@@ -97,9 +97,9 @@ def test_parts_of_permutations_add_up(seed):
     halves = compress_variable(x, 64, seed), compress_variable(y, 64, seed, which=1)
     job = permutation.CountPermutations(seed)
     job.setup(halves)
-    whole = job.map([permutation.PermutationTask(0, 80)])
+    whole = job.map([RangeTask(0, 80)])
     for cut in 1, 40, 79:
-        assert job.map([permutation.PermutationTask(0, cut)]) + job.map([permutation.PermutationTask(cut, 80)]) == whole
+        assert job.map([RangeTask(0, cut)]) + job.map([RangeTask(cut, 80)]) == whole
     assert sum(draw.size for draw in permutation.iter_tasks(*halves, 12_345)) == 12_345
 
 

@@ -28,9 +28,10 @@ from kxcli.mining.hsic import (
     permutation,
     random_streams,
     tiles,
+    variables,
 )
 from kxcli.mining.hsic import terms as terms_module
-from kxcli.mining.hsic.jobs import run_inline
+from kxcli.mining.hsic.jobs import RangeTask, run_inline
 from kxcli.mining.hsic.kernels import TILE_ROWS, count_blocks
 
 
@@ -103,7 +104,7 @@ def test_sums_do_not_depend_on_the_order_of_tasks(seed):
 
     z = build_variable(*make_column("bow", n)[:2])
     n_pairs = count_blocks(n) * (count_blocks(n) + 1) // 2
-    strips = [tiles.TileTask(*cut) for cut in draw_ranges(n_pairs, draw)]
+    strips = [RangeTask(*cut) for cut in draw_ranges(n_pairs, draw)]
     whole = run_inline(tiles.SumTiles(), strips, (x, z))  # of the same tasks: each rounds its sums once
     assert to_bits(run_shuffled(tiles.SumTiles, (x, z), strips, draw)) == to_bits(whole)
     job_of_tiles = tiles.SumTiles()
@@ -138,8 +139,8 @@ def test_permutation_counts_do_not_depend_on_the_order_of_tasks(seed):
     for left, right in itertools.combinations_with_replacement(["gaussian, 2-D", "delta, few"], 2):
         x, y = build_variable(*make_column(left, 40, 1)[:2]), build_variable(*make_column(right, 40, 2)[:2])
         halves = compress_variable(x, 64), compress_variable(y, 64, which=1)
-        parts = [permutation.PermutationTask(*cut) for cut in draw_ranges(60, draw)]
-        whole = run_inline(permutation.CountPermutations(3), [permutation.PermutationTask(0, 60)], halves)
+        parts = [RangeTask(*cut) for cut in draw_ranges(60, draw)]
+        whole = run_inline(permutation.CountPermutations(3), [RangeTask(0, 60)], halves)
         assert run_shuffled(lambda: permutation.CountPermutations(3), halves, parts, draw) == whole
         assert 0 < whole <= 60
 
@@ -173,7 +174,7 @@ def test_pairs_do_not_depend_on_the_order_of_tasks(name):
     testing = HsicTest(name, permutations=19)
     names = ["gaussian, narrow", "delta, few", "gaussian, 2-D", "linear near 1e8"]
     sides = [build_variable(*make_column(one, 30)[:2]) for one in names]
-    sides.append(dependence.make_variable(np.ones((30, 1)), Kernel("gaussian")))
+    sides.append(variables.make_variable(np.ones((30, 1)), Kernel("gaussian")))
     every = list(itertools.combinations(range(len(sides)), 2))
     records = [pairs.PairTask((pair,)) for pair in every]
     columns = [pairs.PairColumn(one, one.kernel, None, None) for one in sides]
@@ -198,7 +199,7 @@ def test_permutations_are_those_of_their_stream():
     x, y = build_variable(*make_column("gaussian, narrow", 12)[:2]), build_variable(*make_column("laplace", 12)[:2])
     job = permutation.CountPermutations(8)
     job.setup((compress_variable(x, 12), compress_variable(y, 12)))
-    found = list(job.iter_orders(permutation.PermutationTask(3, 6)))
+    found = list(job.iter_orders(RangeTask(3, 6)))
     right = [
         random_streams.make_generator(random_streams.RandomStream.PERMUTATION, 8, b).permutation(12) for b in (3, 4, 5)
     ]

@@ -8,10 +8,10 @@ import numpy.typing as npt
 from kxcli.arrays import AnyArray
 from kxcli.mining.arguments import check_type, describe
 from kxcli.mining.hsic import terms
-from kxcli.mining.hsic.dependence import make_variable, measure
+from kxcli.mining.hsic.dependence import measure
 from kxcli.mining.hsic.jobs import run_inline
-from kxcli.mining.hsic.kernels import Variable
 from kxcli.mining.hsic.parameters import MIN_ROWS, Dependence, Kernel, MeasureError, Testing
+from kxcli.mining.hsic.variables import Variable, make_variable
 from kxcli.mining.wordcount.job import Counting
 
 _DIMENSIONS = (1, 2)

@@ -90,14 +90,10 @@ def _line_median(values: FloatArray) -> float | None:
     ranks = count_within(low) + np.cumsum(weights[order])
     first, second = (int(np.searchsorted(ranks, rank, side="right")) for rank in (lower_rank, upper_rank))
     lower = float(distances[order[first]])
-    upper = float(distances[order[second]]) if second < len(order) else _min_next_distance(points, ends)
-    return (lower + upper) / 2
-
-
-def _min_next_distance(points: FloatArray, ends: IntArray) -> float:
-    """Return the smallest distance from a point to the point at its end."""
-    has_next = ends < len(points)
-    return float((points[ends[has_next]] - points[has_next]).min())
+    if second < len(order):
+        return (lower + float(distances[order[second]])) / 2
+    has_next = ends < len(points)  # the upper of the middle two is the smallest distance beyond the bounds
+    return (lower + float((points[ends[has_next]] - points[has_next]).min())) / 2
 
 
 def _vector_median(values: FloatArray) -> float | None:

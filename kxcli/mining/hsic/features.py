@@ -3,7 +3,6 @@
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
 
 import numpy as np
 
@@ -15,19 +14,6 @@ _REACH = (
     6.0  # bandwidths: exp(-6²) is 2e-16, so there the kernel, and at twice that its spectrum, is 0 but for rounding
 )
 _MAX_EXTENT = 1e4  # bandwidths; a larger extent would need more features than there are rows
-
-
-class FeatureMap(Protocol):
-    """A picklable, small map from rows to features."""
-
-    @property
-    def width(self) -> int:
-        """The number of features."""
-        ...
-
-    def transform(self, rows: FloatArray | IntArray) -> FloatArray:
-        """Return the features of some rows, of shape (width, rows)."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -106,3 +92,6 @@ class FourierFeatures:
         np.negative(features[: self.n_frequencies], out=features[: self.n_frequencies])
         np.multiply(sines, halves.real, out=features[self.n_frequencies :])
         return features
+
+
+FeatureMap = LinearFeatures | OneHotFeatures | FourierFeatures  # small and picklable: rows -> features (width, rows)

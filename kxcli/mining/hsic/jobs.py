@@ -1,7 +1,7 @@
 """The contract between the jobs of HSIC and their runners."""
 
-from collections.abc import Iterable
-from typing import Any, Protocol, TypeVar
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 
 class SizedTask(Protocol):
@@ -11,6 +11,25 @@ class SizedTask(Protocol):
     def size(self) -> int:
         """The work of the task, for the progress bar."""
         ...
+
+
+class RangeTask(NamedTuple):
+    """A range of numbers, of blocks or permutations, each of some size."""
+
+    start: int
+    stop: int
+    item_size: int = 1
+
+    @property
+    def size(self) -> int:
+        """The work of the task."""
+        return (self.stop - self.start) * self.item_size
+
+
+def iter_ranges(n: int, step: int, item_size: int = 1) -> Iterator[RangeTask]:
+    """Yield the numbers to n in ranges of at most `step`."""
+    for start in range(0, n, step):
+        yield RangeTask(start, min(start + step, n), item_size)
 
 
 Task = TypeVar("Task", bound=SizedTask)

@@ -1,13 +1,12 @@
-"""Variables: the values of one side and the kernel over them.
+"""Numbers and labels of one side with the kernel k over them.
 
-The kernel matrix is given by tile, column and diagonal.  The n x n matrix itself is never in memory: a tile has
-`TILE_ROWS` x `TILE_ROWS` entries.
+The kernel matrix is given by tile, column and diagonal, up to a constant that centering removes.  The n x n matrix
+itself is never in memory: a tile has `TILE_ROWS` x `TILE_ROWS` entries.
 """
 
 import math
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Protocol
 
 import numpy as np
 
@@ -26,54 +25,6 @@ _MAX_DIFFERENCES = 1 << 20  # in memory at a time
 _FLAT_MEAN = 0.5  # a kernel with a larger mean is computed less 1
 _MIN_UNIQUE_ROWS, _MIN_UNIQUE_SHARE = 20, 0.9  # rows, and their share of distinct cells, of a column without labels
 _MAX_CELLS_PER_ROW = 4  # of a small contingency table: counting all cells is faster than sorting the pairs
-
-
-class Variable(Protocol):
-    """The values of one side with their kernel k.
-
-    The kernel is given up to a constant, because centering removes it.
-    """
-
-    kernel: Kernel
-    n: int
-
-    @property
-    def is_constant(self) -> bool:
-        """Whether all rows are the same."""
-        ...
-
-    @property
-    def has_unit_diagonal(self) -> bool:
-        """Whether k(i, i) is 1, as the gamma test requires."""
-        ...
-
-    @property
-    def diagonal(self) -> FloatArray:
-        """k(i, i), of shape (n,)."""
-        ...
-
-    @property
-    def max_abs(self) -> float:
-        """A bound of |k|."""
-        ...
-
-    @property
-    def features(self) -> FeatureMap | None:
-        """Few exact features with the kernel as inner product, up to a constant, or None."""
-        ...
-
-    @property
-    def rows(self) -> FloatArray | IntArray:
-        """The input of `features`, one row each."""
-        ...
-
-    def tile(self, i: int, j: int) -> FloatArray:
-        """Return k of the i-th block of rows against the j-th, from 0, as a new array."""
-        ...
-
-    def column(self, i: int) -> FloatArray:
-        """Return k of all rows against row i, of shape (n,)."""
-        ...
 
 
 def count_blocks(n: int) -> int:
@@ -114,7 +65,7 @@ class NumericVariable:
 
     @property
     def has_unit_diagonal(self) -> bool:
-        """Whether k(i, i) is 1."""
+        """Whether k(i, i) is 1, as the gamma test requires."""
         return self.kernel.name != "linear"
 
     @property
@@ -141,11 +92,11 @@ class NumericVariable:
         return None
 
     def tile(self, i: int, j: int) -> FloatArray:
-        """Return a tile."""
+        """Return k of the i-th block of rows against the j-th, from 0, as a new array."""
         return self._compute_kernel(block_rows(i), block_rows(j), is_diagonal=i == j)
 
     def column(self, i: int) -> FloatArray:
-        """Return a column of the kernel matrix."""
+        """Return k of all rows against row i, of shape (n,)."""
         return self._compute_kernel(slice(None), slice(i, i + 1), is_diagonal=False)[:, 0]
 
     def _compute_kernel(self, left: slice, right: slice, *, is_diagonal: bool) -> FloatArray:

@@ -13,8 +13,9 @@ import numpy as np
 
 from kxcli.arrays import FloatArray
 from kxcli.mining.hsic.features import MAX_WIDTH, FeatureMap
-from kxcli.mining.hsic.kernels import CategoricalVariable, Variable
+from kxcli.mining.hsic.kernels import CategoricalVariable
 from kxcli.mining.hsic.random_streams import RandomStream, make_generator
+from kxcli.mining.hsic.variables import Variable
 
 _NEGLIGIBLE_TRACE = 1e-10  # share of a trace that may be dropped
 _BLOCK_ROWS = 4096  # rows at a time

@@ -11,8 +11,8 @@ import numpy as np
 from kxcli.arrays import FloatArray, IntArray
 from kxcli.mining.hsic.estimators import KernelProduct, KernelSums, make_product
 from kxcli.mining.hsic.features import FeatureMap
-from kxcli.mining.hsic.kernels import Variable
 from kxcli.mining.hsic.null_distribution import eigenvalues
+from kxcli.mining.hsic.variables import Variable
 from kxcli.tally.frames import join_parts, split_parts
 
 _BLOCK_ROWS = 2048  # rows whose features are in memory at a time

@@ -10,8 +10,8 @@ import numpy as np
 
 from kxcli.arrays import FloatArray, IntArray
 from kxcli.mining.hsic.estimators import KernelSums
-from kxcli.mining.hsic.kernels import Variable
 from kxcli.mining.hsic.random_streams import RandomStream, make_generator
+from kxcli.mining.hsic.variables import Variable
 
 MAX_SPECTRUM_ROWS = 1_000  # rows whose eigenvalues stand for a kernel without few features
 

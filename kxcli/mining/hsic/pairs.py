@@ -9,10 +9,11 @@ from typing import NamedTuple
 import numpy as np
 
 from kxcli.arrays import BoolArray
-from kxcli.mining.hsic.dependence import Values, make_variable, measure
-from kxcli.mining.hsic.kernels import CategoricalVariable, Variable, renumber_codes
+from kxcli.mining.hsic.dependence import measure
+from kxcli.mining.hsic.kernels import CategoricalVariable, renumber_codes
 from kxcli.mining.hsic.parameters import MIN_ROWS, Dependence, Kernel, Testing
 from kxcli.mining.hsic.terms import TermCounts
+from kxcli.mining.hsic.variables import Values, Variable, make_variable
 from kxcli.wording import format_count
 
 BYTES_PER_PAIR = 1_100  # of a measured pair and its output row, in the process that collects them, about

@@ -7,12 +7,12 @@ by their number, so that any worker can draw any of them.
 import itertools
 import math
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from kxcli.arrays import FloatArray, IntArray
 from kxcli.arrays.ragged import starts_of
+from kxcli.mining.hsic.jobs import RangeTask, iter_ranges
 from kxcli.mining.hsic.kernels import CategoricalVariable, count_label_pairs
 from kxcli.mining.hsic.low_rank import LowRankKernel
 from kxcli.mining.hsic.random_streams import RandomStream, make_generator
@@ -46,27 +46,12 @@ def keeps_all_terms(texts: TextVariable, groups: CategoricalVariable, max_cells:
     return len(groups.sizes) * texts.n_terms <= max_cells
 
 
-class PermutationTask(NamedTuple):
-    """A range of permutations by number."""
-
-    start: int
-    stop: int
-
-    @property
-    def size(self) -> int:
-        """The number of permutations."""
-        return self.stop - self.start
-
-
-def iter_tasks(x: PermutationView, y: PermutationView, n_permutations: int) -> Iterator[PermutationTask]:
-    """Yield the tasks; enumerated permutations are one task."""
+def iter_tasks(x: PermutationView, y: PermutationView, n_permutations: int) -> Iterator[RangeTask]:
+    """Return the tasks; enumerated permutations are one task."""
     n, width = _count_rows(x), _estimate_width(x) * _estimate_width(y)
     if n <= MAX_ENUMERATED_ROWS:
-        yield PermutationTask(0, math.factorial(n))
-        return
-    step = max(1, int(_TASK_FLOPS / (2 * n * (width + 50))))
-    for start in range(0, n_permutations, step):
-        yield PermutationTask(start, min(start + step, n_permutations))
+        return iter_ranges(math.factorial(n), math.factorial(n))
+    return iter_ranges(n_permutations, max(1, int(_TASK_FLOPS / (2 * n * (width + 50)))))
 
 
 class CountPermutations:
@@ -81,12 +66,12 @@ class CountPermutations:
         self._n = _count_rows(shared[0])
         self._observed = self._statistic(np.arange(self._n))
 
-    def map(self, records: Iterable[PermutationTask]) -> int:
+    def map(self, records: Iterable[RangeTask]) -> int:
         """Count the permutations of some tasks that reach the observed statistic."""
         threshold = self._observed - self._statistic.tolerance(self._observed)
         return sum(self._statistic(order) >= threshold for task in records for order in self.iter_orders(task))
 
-    def iter_orders(self, task: PermutationTask) -> Iterator[IntArray]:
+    def iter_orders(self, task: RangeTask) -> Iterator[IntArray]:
         """Yield the permutations of a task."""
         if self._n <= MAX_ENUMERATED_ROWS:
             orders = itertools.permutations(range(self._n))
@@ -127,20 +112,8 @@ def min_p_value(n: int, n_permutations: int) -> float:
     return permutation_p_value(int(n <= MAX_ENUMERATED_ROWS), n, n_permutations)
 
 
-class PermutationStatistic(Protocol):
-    """A function of the order of y's rows that grows with Tr(Kc Lc)."""
-
-    def __call__(self, order: IntArray) -> float:
-        """Return the statistic of an order."""
-        ...
-
-    def tolerance(self, observed: float) -> float:
-        """Return the maximal difference of equal statistics."""
-        ...
-
-
-def make_statistic(x: PermutationView, y: PermutationView) -> PermutationStatistic:
-    """Return the fastest statistic for two variables.
+def make_statistic(x: PermutationView, y: PermutationView) -> "PermutationStatistic":
+    """Return the fastest function of the order of y's rows that grows with Tr(Kc Lc).
 
     Texts keep all their terms against categories only.
     """
@@ -247,6 +220,9 @@ class _ContingencyStatistic:
         a, b, counts = count_label_pairs(self._x, self._y[order], len(self._sizes_x), len(self._sizes_y))
         expected = 2 * self._sizes_x[a] * self._sizes_y[b]
         return float(np.sum(counts * (len(order) * counts.astype(np.float64) - expected)))
+
+
+PermutationStatistic = _LowRankStatistic | _GroupStatistic | _TermStatistic | _ContingencyStatistic
 
 
 def _invert(order: IntArray) -> IntArray:

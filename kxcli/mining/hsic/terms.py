@@ -69,16 +69,16 @@ def prepare_terms(spec: TermSpec) -> "PortDictionary | None":
 
 
 class TermTokenizer:
-    """Splits texts into terms."""
+    """Splits texts into terms; the base of the jobs that count them."""
 
     def __init__(self, spec: TermSpec) -> None:
         self._n = spec.n
         self._words = WordCount(spec.counting)
 
-    def setup(self, words: "PortDictionary | None") -> None:
+    def setup(self, shared: "PortDictionary | None") -> None:
         """Receive the dictionary from `prepare_terms`."""
         if not self._n:
-            self._words.setup(words)
+            self._words.setup(shared)
 
     def tokenize(self, texts: Sequence[str]) -> Iterator[list[str]]:
         """Yield the terms of each text."""
@@ -121,15 +121,8 @@ class _TaskCounts(NamedTuple):
     counts: IntArray
 
 
-class CountTerms:
+class CountTerms(TermTokenizer):
     """The job: texts -> `TermCounts`, with terms numbered in order of appearance."""
-
-    def __init__(self, spec: TermSpec) -> None:
-        self._tokenizer = TermTokenizer(spec)
-
-    def setup(self, shared: "PortDictionary | None") -> None:
-        """Receive the dictionary."""
-        self._tokenizer.setup(shared)
 
     def map(self, records: Iterable[TextTask]) -> dict[int, _TaskCounts]:
         """Count the terms of each text."""
@@ -138,7 +131,7 @@ class CountTerms:
     def _count_texts(self, texts: list[str]) -> _TaskCounts:
         numbers: dict[str, int] = {}
         lengths, terms, counts = list[int](), list[int](), list[int]()
-        for tokens in self._tokenizer.tokenize(texts):
+        for tokens in self.tokenize(texts):
             counter = Counter(tokens)
             lengths.append(len(counter))
             terms += [numbers.setdefault(term, len(numbers)) for term in counter]
@@ -188,18 +181,11 @@ class CountTerms:
         )
 
 
-class CountDocuments:
+class CountDocuments(TermTokenizer):
     """The job: for each term, the number of texts of each label that have it.
 
     Memory grows with the distinct terms only.
     """
-
-    def __init__(self, spec: TermSpec) -> None:
-        self._tokenizer = TermTokenizer(spec)
-
-    def setup(self, shared: "PortDictionary | None") -> None:
-        """Receive the dictionary."""
-        self._tokenizer.setup(shared)
 
     def map(self, records: Iterable[TextTask]) -> dict[int, Tally]:
         """Count the texts of some tasks by label."""
@@ -207,7 +193,7 @@ class CountDocuments:
         for task in records:
             assert task.labels is not None, "a screening has labels"
             terms_by_label: dict[int, list[str]] = {}
-            for label, terms in zip(task.labels.tolist(), self._tokenizer.tokenize(task.texts), strict=True):
+            for label, terms in zip(task.labels.tolist(), self.tokenize(task.texts), strict=True):
                 terms_by_label.setdefault(label, []).extend(set(terms))
             for label, terms in terms_by_label.items():
                 tallies.setdefault(label, Tally()).add(terms)

@@ -11,7 +11,9 @@ import numpy as np
 
 from kxcli.arrays import FloatArray, IntArray
 from kxcli.mining.hsic.estimators import KernelProduct, KernelSums, unbiased_hsic
-from kxcli.mining.hsic.kernels import TILE_ROWS, Variable, block_rows, count_blocks
+from kxcli.mining.hsic.jobs import RangeTask, iter_ranges
+from kxcli.mining.hsic.kernels import TILE_ROWS, block_rows, count_blocks
+from kxcli.mining.hsic.variables import Variable
 from kxcli.tally.frames import join_parts, split_parts
 
 _TASK_PAIRS = 24  # pairs of blocks per task: some tenths of a second
@@ -19,26 +21,15 @@ _TASK_PAIRS = 24  # pairs of blocks per task: some tenths of a second
 _HIGH_BITS, _LOW_BITS = 61, 40  # of a row sum in fixed point: a 64-bit integer each
 
 
-class TileTask(NamedTuple):
-    """A range of pairs of blocks, numbered along the rows of the upper triangle."""
+def iter_tasks(n: int, pairs_per_task: int = _TASK_PAIRS) -> Iterator[RangeTask]:
+    """Return the tasks for n rows.
 
-    start: int
-    stop: int
-
-    @property
-    def size(self) -> int:
-        """The number of matrix entries, about."""
-        return (self.stop - self.start) * TILE_ROWS**2
+    A task is a range of pairs of blocks, numbered along the rows of the upper triangle.
+    """
+    return iter_ranges(count_blocks(n) * (count_blocks(n) + 1) // 2, pairs_per_task, TILE_ROWS**2)
 
 
-def iter_tasks(n: int, pairs_per_task: int = _TASK_PAIRS) -> Iterator[TileTask]:
-    """Yield the tasks for n rows."""
-    n_pairs = count_blocks(n) * (count_blocks(n) + 1) // 2
-    for start in range(0, n_pairs, pairs_per_task):
-        yield TileTask(start, min(start + pairs_per_task, n_pairs))
-
-
-def _iter_block_pairs(n: int, task: TileTask) -> Iterator[tuple[int, int]]:
+def _iter_block_pairs(n: int, task: RangeTask) -> Iterator[tuple[int, int]]:
     """Yield the pairs of blocks i <= j of a task."""
     first = 0  # the number of the pair (i, i)
     for i in range(count_blocks(n)):
@@ -71,7 +62,7 @@ class SumTiles:
         self._variables = shared
         self._bounds = [variable.n * variable.max_abs for variable in shared]
 
-    def map(self, records: Iterable[TileTask]) -> TilePartial:
+    def map(self, records: Iterable[RangeTask]) -> TilePartial:
         """Sum the tiles of some tasks."""
         x, y = self._variables
         products, row_sums = list[tuple[float, float, float]](), np.zeros((2, 2, x.n), dtype=np.int64)
@@ -161,7 +152,7 @@ class SumSquares:
         """Receive the variables and row means."""
         self._variables = shared
 
-    def map(self, records: Iterable[TileTask]) -> list[float]:
+    def map(self, records: Iterable[RangeTask]) -> list[float]:
         """Return the sum of each task."""
         n = self._variables[0][0].n
         return [math.fsum(self._sum_tile(i, j) for i, j in _iter_block_pairs(n, task)) for task in records]

@@ -18,11 +18,11 @@ from kxcli.corpus.tables.cells import MissingCodes
 from kxcli.errors import InputError, UsageError
 from kxcli.mining.hsic import terms
 from kxcli.mining.hsic.bandwidth import MAX_EXACT_ROWS
-from kxcli.mining.hsic.dependence import Values, make_variable
 from kxcli.mining.hsic.jobs import RunJob
-from kxcli.mining.hsic.kernels import CategoricalVariable, Variable
+from kxcli.mining.hsic.kernels import CategoricalVariable
 from kxcli.mining.hsic.pairs import PairColumn
 from kxcli.mining.hsic.parameters import MIN_ROWS, NUMERIC_KERNELS, Kernel, MeasureError
+from kxcli.mining.hsic.variables import Values, Variable, make_variable
 from kxcli.pipelines import corpus_run
 from kxcli.pipelines.session import Session
 from kxcli.report import Report
