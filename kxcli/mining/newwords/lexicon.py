@@ -1,10 +1,11 @@
 """The passes from a corpus to its lexicon."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
+from kxcli.arrays import FloatArray, IntArray
 from kxcli.mining.arguments import check_type, iter_strings
 from kxcli.mining.newwords import branching, coarse
 from kxcli.mining.newwords.alphabet import Alphabet, CountCharacters, iter_records
@@ -45,16 +46,8 @@ def find_lexicon(discovery: Discovery, reduce: Reduce, room: int | None = None) 
     found = found.select_frequent(alphabet.min_count)
 
     pairs = reduce(CountNeighbors(), WordSearch(alphabet, WordTrie(found.words, found.counts)), "neighbors")
-    singles = np.flatnonzero(found.singles)
     words = [
-        *zip(
-            (chr(code) for code in alphabet.codes[singles].tolist()),
-            found.singles[singles].tolist(),
-            [None] * len(singles),
-            left.values()[singles].tolist(),
-            right.values()[singles].tolist(),
-            strict=True,
-        ),
+        *_iter_single_words(alphabet, found.singles, left.values(), right.values()),
         *zip(
             found.words.to_texts(alphabet),
             found.counts.tolist(),
@@ -65,6 +58,14 @@ def find_lexicon(discovery: Discovery, reduce: Reduce, room: int | None = None) 
         ),
     ]
     return [Word(*word) for word in sorted(words, key=lambda word: (-word[1], word[0]))]
+
+
+def _iter_single_words(
+    alphabet: Alphabet, counts: IntArray, left: FloatArray, right: FloatArray
+) -> Iterator[tuple[str, int, None, float, float]]:
+    """Yield the fields of words of one character."""
+    for number in np.flatnonzero(counts).tolist():
+        yield chr(alphabet.codes[number]), int(counts[number]), None, float(left[number]), float(right[number])
 
 
 def find_words(texts: Iterable[str], discovery: Discovery | None = None) -> list[Word]:

@@ -99,9 +99,8 @@ class HmmPass:
         is_bordered = ((kinds[positions[words, 0] - 2] | kinds[positions[words, -1] + 2]) & (_SIGN | _ALNUM)) > 0
         is_open[words[~is_bordered]] = False
         for row in words[is_bordered].tolist():
-            if not (
-                self._is_single(units, positions[row, 0] - 2, -1) or self._is_single(units, positions[row, -1] + 2, 1)
-            ):
+            first, last = positions[row, 0], positions[row, -1]
+            if not (self._is_single(units, first - 2, -1) or self._is_single(units, last + 2, 1)):
                 is_open[row] = False
         dropped: IntArray = positions[is_open] + 1
         return dropped

@@ -6,13 +6,16 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, islice
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from kxcli.batching import iter_batches
 from kxcli.mining.arguments import check_minimum, check_type, describe, iter_strings
 from kxcli.mining.segment import Segmentation, Tokenizer, load_tokenizer, prepare
 from kxcli.mining.wordcount.counts import Cell, Counts, KeyLayout, WordCountPartial, load_partial
 from kxcli.tally import Tally
+
+if TYPE_CHECKING:
+    from kxcli.mining.segment.jieba_port import PortDictionary
 
 _PIECE = 1000  # characters cut at a time, so that the objects of tokens are reused while in a core's cache
 _BATCH = 1 << 19  # characters cut and counted at a time
@@ -122,7 +125,7 @@ class WordCount:
     def __getstate__(self) -> dict[str, Any]:
         return {"counting": self.counting, "layout": self.layout, "_tokenization": None}
 
-    def setup(self, shared: Any) -> None:
+    def setup(self, shared: "PortDictionary | None") -> None:
         """Keep the value of `segment.prepare`; the first text loads the dictionary."""
         self._shared, self._tokenization = shared, None
 
@@ -214,7 +217,7 @@ class _Tokenization:
         border: Pattern of positions where a document may be split.
     """
 
-    def __init__(self, counting: Counting, shared: Any) -> None:
+    def __init__(self, counting: Counting, shared: "PortDictionary | None") -> None:
         self.tokenizer = load_tokenizer(counting.segmentation, shared)
         self.cache = _TokenCache(self.tokenizer, counting)
         self.plain_is_final = not (self.tokenizer.may_expand_words or counting.lower or counting.nfkc)
