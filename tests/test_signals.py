@@ -34,7 +34,7 @@ def raise_on_signals(monkeypatch, tmp_path):
 
 
 def send_after(monkeypatch, name, number=signal.SIGTERM, *, of=".kxcli- kxcli- lock- kept- out."):
-    """Send a signal right after a function of `os` has worked on a file or folder of ours for the first time."""
+    """Send a signal right after the first call of a function of `os` on a file of ours; return the list of its path."""
     function = getattr(os, name)
     sent = []
 
@@ -86,8 +86,8 @@ def test_signal_after_any_step_leaves_no_unfinished_file(tmp_path, monkeypatch, 
     with pytest.raises(EndedError):
         use(tmp_path)
     assert sent
-    whole = [name for name in os.listdir(tmp_path) if name != "out" and not name.endswith(".partial")]
-    assert whole == []
+    unfinished = [name for name in os.listdir(tmp_path) if name != "out" and not name.endswith(".partial")]
+    assert unfinished == []
 
 
 @pytest.mark.parametrize("call", ["open", "mkdir", "rename", "unlink"])

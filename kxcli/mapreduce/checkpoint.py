@@ -116,12 +116,10 @@ class CheckpointEngine(Engine):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is None:
-            others = "; the others are new, or their input or the options changed" * (
-                self._n_stored < self._n_tasks and not self._is_new
-            )
-            self._log(
-                f"{self._folder}: found {self._n_stored:,} of {format_count(self._n_tasks, 'tasks')} done{others}"
-            )
+            message = f"{self._folder}: found {self._n_stored:,} of {format_count(self._n_tasks, 'tasks')} done"
+            if self._n_stored < self._n_tasks and not self._is_new:
+                message += "; the others are new, or their input, the options or the version of kxcli changed"
+            self._log(message)
             _remove_unused(self._folder)
         os.close(self._lock)
 
@@ -134,16 +132,10 @@ class CheckpointEngine(Engine):
         job_store = self._open_job(call, is_merged=True)
         timer = self._start_timer()
         finished: list[_StoredTask] = []
-
-        def note(task: _StoredTask) -> None:
-            finished.append(task)
-
-        def should_snapshot() -> bool:
-            return timer.is_over or len(finished) >= _MAX_TASKS
-
-        for partial in self._engine.iter_snapshots(self._skip_stored(call, job_store, note), should_snapshot):
+        missing = self._skip_stored(call, job_store, finished.append)
+        for partial in self._engine.iter_snapshots(missing, lambda: timer.is_over or len(finished) >= _MAX_TASKS):
             timer.restart(job_store.put(finished, [call.job.dump(partial)]))
-            finished = []
+            finished.clear()
         call.job.setup(call.shared)
         total: PartialT | None = None
         for path, data in job_store.partials():
