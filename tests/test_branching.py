@@ -200,7 +200,7 @@ def test_ties_prefer_the_longer_last_word():
 # Boundary scores
 
 
-def standardised(values):
+def standardized(values):
     if not values:
         return {}
     mean = math.fsum(values.values()) / len(values)
@@ -233,10 +233,10 @@ def boundary_by_definition(texts, order, min_count):
     for n in range(1, order + 1):
         of_length = [gram for gram in scored if len(gram) == n]
         for side in "left", "right":
-            for gram, z in standardised({gram: variation(gram, side) for gram in of_length}).items():
+            for gram, z in standardized({gram: variation(gram, side) for gram in of_length}).items():
                 scores[gram] += z
         if n > 1:
-            for gram, z in standardised({gram: pmi(gram) for gram in of_length}).items():
+            for gram, z in standardized({gram: pmi(gram) for gram in of_length}).items():
                 scores[gram] += z / 2
         for gram in of_length:
             scores[gram] = scores[gram] / 2 if n == 1 else min(scores[gram], 5.0)
