@@ -29,7 +29,6 @@ from kxcli.report import Report
 
 SCORER = SHARED / "eval" / "link_f1.py"
 TYPES = {"x": ("Person",), "y": ("Place", "City"), "z": (), "w": ("Place", "Place"), "?": ()}
-KNOWN = EntryLookup(len, lambda key: TYPES.get(key, ()), lambda key: f"the {key}" if key in "xyzw" else None)
 RATIOS = {
     "precision": ("right", "linked"),
     "recall": ("right", "gold"),
@@ -40,6 +39,20 @@ RATIOS = {
     "mention_precision": ("mention_right", "mention_linked"),
     "mention_recall": ("mention_right", "mention_gold"),
 }
+
+
+class FakeLookup:
+    """A knowledge base with as many entries of a name as it has characters."""
+
+    def count_entries(self, name):
+        return len(name)
+
+    def get_types(self, key):
+        return TYPES.get(key, ())
+
+    def get_subject(self, key):
+        return f"the {key}" if key in "xyzw" else None
+
 
 labels = st.one_of(
     st.fixed_dictionaries({}, optional={"kb_id": st.sampled_from([NIL, "x", "y", "z", "?", None])}),
@@ -101,7 +114,7 @@ def evaluate(folder, records, linked, errors_path=None, batch_size=CACHE_BATCH):
 
     report = Report(quiet=True)
     tally = evaluation.evaluate_file(
-        link, str(path), KNOWN, on_error="stop", report=report, errors_path=errors_path, batch_size=batch_size
+        link, str(path), FakeLookup(), on_error="stop", report=report, errors_path=errors_path, batch_size=batch_size
     )
     assert given_texts == [record["text"] for record in records]
     return tally
@@ -501,13 +514,13 @@ def test_unreachable_gold_is_reported(tmp_path, capsys):
     items = [{"mention": "a", "offset": 0, "kb_id": "?"}, {"mention": "b", "offset": 1}]
     path = write_gold(tmp_path, json.dumps({"text": "ab", "mention_data": items}))
     report = Report()
-    evaluation.evaluate_file(lambda texts: [[] for _ in texts], str(path), KNOWN, on_error="stop", report=report)
+    evaluation.evaluate_file(lambda texts: [[] for _ in texts], str(path), FakeLookup(), on_error="stop", report=report)
     report.close()
     err = capsys.readouterr().err
     assert f"1 labeled mention whose kb_id the knowledge base does not have: {path}:1\n" in err
     assert f"1 labeled mention without a kb_id (no link is right): {path}:1\n" in err
     write_gold(tmp_path, '{"text": "ab"}')
-    evaluation.evaluate_file(lambda texts: [[] for _ in texts], str(path), KNOWN, on_error="stop", report=report)
+    evaluation.evaluate_file(lambda texts: [[] for _ in texts], str(path), FakeLookup(), on_error="stop", report=report)
     assert "gold.jsonl: has no labeled mention" in capsys.readouterr().err
 
 
@@ -517,7 +530,7 @@ def test_entry_lookup_of_a_compiled_base():
         Entry("2", "小米", [], ["Firm"]),
         Entry("3", ""),
     ]
-    known = EntryLookup.from_base(compile_entries(enumerate(entries), SkippedEntries()))
+    known = EntryLookup(compile_entries(enumerate(entries), SkippedEntries()))
     assert [known.count_entries(name) for name in ("小米", "mi", " MI ", "米")] == [2, 1, 1, 0]
     assert [known.get_types(key) for key in "1234"] == [("Food", "Plant"), ("Firm",), (), ()]
     assert [known.get_subject(key) for key in "1234"] == ["小米", "小米", "", None]
@@ -526,7 +539,7 @@ def test_entry_lookup_of_a_compiled_base():
 def test_labeled_sample_fits_the_encyclopedia():
     lines = Path(SAMPLES, "encyclopedia.jsonl").read_text(encoding="utf-8").splitlines()
     entries = [Entry(e["subject_id"], e["subject"], e["alias"], e["type"]) for e in map(json.loads, lines)]
-    known = EntryLookup.from_base(compile_entries(enumerate(entries, 1), SkippedEntries()))
+    known = EntryLookup(compile_entries(enumerate(entries, 1), SkippedEntries()))
     found, skips = read(SAMPLES / "labelled.jsonl")
     assert len(found) == 150 and not skips
     mentions = [(one.text[m.start : m.stop], m) for one in found for m in one.mentions]

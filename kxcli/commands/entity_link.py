@@ -82,7 +82,7 @@ def _evaluate(session: Session, options: dict[str, Any], arrays: Any) -> None:
     tally = evaluation.evaluate_file(
         Linker.from_model(model, _build_linking(options)).link,
         options["evaluate"],
-        evaluation.EntryLookup.from_base(model.lexicon.base),
+        evaluation.EntryLookup(model.lexicon.base),
         on_error=session.source.on_error,
         report=session.report,
         errors_path=session.sink.errors,

@@ -1,8 +1,6 @@
 """Evaluation of links: texts with gold mentions -> counts and mistakes."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 
@@ -45,41 +43,33 @@ _CONTEXT = 20  # characters shown on each side of a mistake
 _SEPARATOR = " | "
 
 
-@dataclass(frozen=True)
 class EntryLookup:
-    """Functions that look up names and ids in a knowledge base.
+    """Looks up names and ids in a knowledge base, by tables made at once."""
 
-    Attributes:
-        count_entries: Returns the number of entries that have a name.
-        get_types: Returns the types of the entry with an id, () if there is none.
-        get_subject: Returns the subject of the entry with an id, None if there is none.
-    """
+    def __init__(self, base: KnowledgeBase) -> None:
+        self._base = base
+        self._numbers = {key: number for number, key in enumerate(base.ids.all())}
+        self._n_entries: dict[str, int] = dict(
+            zip(base.names.all(), np.diff(base.name_entry_starts).tolist(), strict=True)
+        )
+        self._types = base.types.all()
 
-    count_entries: Callable[[str], int]
-    get_types: Callable[[str], Sequence[str]]
-    get_subject: Callable[[str], str | None]
+    def count_entries(self, name: str) -> int:
+        """Return the number of entries that have a name."""
+        return self._n_entries.get(fold(name).strip(" "), 0)
 
-    @classmethod
-    def from_base(cls, base: KnowledgeBase) -> "EntryLookup":
-        """Return the lookup for a knowledge base, by tables that are made at once."""
-        numbers = {base.ids[number]: number for number in range(len(base.ids))}
-        sizes = np.diff(base.name_entry_starts).tolist()
-        n_entries = {base.names[number]: size for number, size in enumerate(sizes)}
-        kinds = [base.types[number] for number in range(len(base.types))]
+    def get_types(self, key: str) -> Sequence[str]:
+        """Return the types of the entry with an id, none if there is no such entry."""
+        number = self._numbers.get(key)
+        if number is None:
+            return ()
+        start, stop = self._base.entry_type_starts[number : number + 2].tolist()
+        return tuple(self._types[kind] for kind in self._base.entry_types[start:stop].tolist())
 
-        @cache
-        def get_types(key: str) -> tuple[str, ...]:
-            number = numbers.get(key)
-            if number is None:
-                return ()
-            start, stop = base.entry_type_starts[number : number + 2].tolist()
-            return tuple(kinds[kind] for kind in base.entry_types[start:stop].tolist())
-
-        def get_subject(key: str) -> str | None:
-            number = numbers.get(key)
-            return None if number is None else base.subjects[number]
-
-        return cls(lambda name: n_entries.get(fold(name).strip(" "), 0), get_types, get_subject)
+    def get_subject(self, key: str) -> str | None:
+        """Return the subject of the entry with an id, None if there is no such entry."""
+        number = self._numbers.get(key)
+        return None if number is None else self._base.subjects[number]
 
 
 def evaluate_file(
