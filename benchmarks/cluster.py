@@ -21,7 +21,7 @@ from kxcli.corpus.records import SourceFormat
 from kxcli.corpus.shards import ByteRange, ShardTask
 from kxcli.corpus.sources import Source
 from kxcli.mapreduce.cluster.engine import ClusterEngine
-from kxcli.mapreduce.cluster.work import BatchPickle
+from kxcli.mapreduce.cluster.work import pickle_value
 from kxcli.mapreduce.job import Call
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -162,11 +162,11 @@ def main() -> None:
         print(measure(parts, n), flush=True)
     shown = "/corpus/part-000017.txt"
     source = Source(shown, 1 << 40)
-    batch = BatchPickle()
+    batch = []
     for at in range(4096, 4096 + 256):
         shard = ByteRange(source, at << 20, (at + 1) << 20, SourceFormat("text", "utf-8"), shown)
-        batch.add(ShardTask((shard,), 1 << 20, shown))
-    print(f"a batch of 256 ranges of 1M is sent as {len(batch.data()):,} bytes")
+        batch.append(ShardTask((shard,), 1 << 20, shown))
+    print(f"a batch of 256 ranges of 1M is sent as {len(pickle_value(batch)):,} bytes")
 
 
 if __name__ == "__main__":

@@ -111,11 +111,11 @@ def test_each_partial_holds_keys_of_one_part(engine, tmp_path):
     tasks = [Numbers((n, n % 100, 500 + n % 10), size=1000) for n in range(300)]
     written = engine.reduce_into(Call(read, tasks, Count(), None, ignore), Write(str(tmp_path)), n_parts)
     counts = {}
-    for part, (size, most, pid) in enumerate(written):
+    for part, (size, largest, pid) in enumerate(written):
         items = eval((tmp_path / f"part-{part}").read_text())
         assert {number % n_parts for number, _ in items} == {part}
         assert len(items) == size
-        assert 0 < most <= size, "keys of another part were in the same partial"
+        assert 0 < largest <= size, "keys of another part were in the same partial"
         assert pid != os.getpid()
         counts.update(items)
     with LocalEngine(1, (), tempfile.gettempdir) as here:
@@ -300,10 +300,9 @@ def test_worker_with_other_versions_is_refused(engine, cluster, add_worker, befo
 def test_late_worker_with_other_versions_is_refused(engine):
     """It joins after all workers were checked, so it checks itself."""
     versions, *rest = work.pickle_job(read, Sum(), 1)
-    batch = work.BatchPickle()
-    batch.add(Numbers((1,)))
+    batch = work.pickle_value([Numbers((1,))])
     sent = work.JobPayload({**versions, "rjieba": "0.0.1"}, *rest)
-    future = client(engine).submit(work.map_batch, sent, batch.data(), pure=False)
+    future = client(engine).submit(work.map_batch, sent, batch, pure=False)
     with pytest.raises(
         ClusterError, match=r"this worker has rjieba .*, but this run needs 0.0.1; install rjieba 0.0.1"
     ):

@@ -19,7 +19,6 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import replace
-from types import TracebackType
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from kxcli import schema
@@ -112,9 +111,7 @@ class CheckpointEngine(Engine):
     def __enter__(self) -> "CheckpointEngine":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
             message = f"{self._folder}: found {self._n_stored:,} of {format_count(self._n_tasks, 'tasks')} done"
             if self._n_stored < self._n_tasks and not self._is_new:

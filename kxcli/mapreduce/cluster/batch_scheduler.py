@@ -95,8 +95,6 @@ class BatchScheduler(Generic[PartialT]):
         self._failures: dict[int, BaseException] = {}  # by number of batch
         self._tree = MergeTree(self._client, self._payload, self._run, n_parts)
         self._n_remembered, self._max_remembered = 0, max_remembered_bytes
-        self._n_tasks = 0  # in the batches so far
-        self._first_tasks: dict[int, int] = {}  # the number of a batch's first task, by number of batch
         self._batches = TaskBatches(call.tasks, connection.n_threads, is_single=is_single)
         self._ahead = iter(self._batches)
         self._upcoming: TaskBatch | None = None
@@ -181,8 +179,7 @@ class BatchScheduler(Generic[PartialT]):
                 future.release()
 
     def _report(self, batch: TaskBatch, reports: list[work.TaskReport]) -> None:
-        first = self._first_tasks.pop(batch.number)
-        for number, (task, report) in enumerate(zip(batch.tasks, reports, strict=True), first):
+        for number, (task, report) in enumerate(zip(batch.tasks, reports, strict=True), batch.first):
             self._on_done(Done(task, number, *report))
 
     def _iter_ended(
@@ -190,9 +187,7 @@ class BatchScheduler(Generic[PartialT]):
     ) -> Iterator[tuple[TaskBatch, Any]]:
         """Give out the batches below the limit, and yield those that ended.
 
-        Each comes with its result.
-
-        If batches fail, those before them are waited for, and the first error is raised.
+        Each comes with its result. If batches fail, those before them are waited for, and the first error is raised.
         """
         if self._upcoming is None:
             self._look_ahead()
@@ -239,9 +234,6 @@ class BatchScheduler(Generic[PartialT]):
         except KxcliError as error:
             self._failures[sys.maxsize] = error  # every task given out precedes it
         self.has_ended = self._upcoming is None
-        if self._upcoming is not None:
-            self._first_tasks[self._upcoming.number] = self._n_tasks
-            self._n_tasks += len(self._upcoming.tasks)
 
     def _map(self, batch: TaskBatch) -> "Future[Any]":
         key = f"kxcli-map-{self._run}-{batch.number}"

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from kxcli.errors import KxcliError
-from kxcli.mapreduce.cluster.work import BatchPickle
+from kxcli.mapreduce.cluster.work import pickle_value
 from kxcli.mapreduce.job import Task
 
 _MAX_INPUT_BYTES = 1 << 28  # of a batch: some 10 s of counting, which a dead worker loses
@@ -15,9 +15,10 @@ _N_PER_THREAD = 4  # batches that the input so far would make for each thread: n
 
 @dataclass(frozen=True)
 class TaskBatch:
-    """Some consecutive tasks, and their pickle."""
+    """Some consecutive tasks, and their pickle; `first` is the number of the first of them."""
 
     number: int
+    first: int
     tasks: tuple[Task, ...]
     data: bytes
 
@@ -59,25 +60,25 @@ class TaskBatches:
             self._max_size = min(self._max_size, batch.size // 2)
 
     def __iter__(self) -> Iterator[TaskBatch]:
-        seen, number = 0, 0
-        while (batch := self._make(number, min(self._max_size, seen // (_N_PER_THREAD * self._n_threads)))) is not None:
+        seen, number, first = 0, 0, 0
+        while tasks := self._take(min(self._max_size, seen // (_N_PER_THREAD * self._n_threads))):
+            batch = TaskBatch(number, first, tuple(tasks), pickle_value(tasks))
             yield batch
-            seen, number = seen + batch.size, number + 1
+            seen, number, first = seen + batch.size, number + 1, first + len(tasks)
         if self._error is not None:
             raise self._error
 
-    def _make(self, number: int, max_size: int) -> TaskBatch | None:
-        """Return a batch of at least one task, None at the end."""
+    def _take(self, max_size: int) -> list[Task]:
+        """Return the tasks of a batch: at least one, none at the end."""
         tasks: list[Task] = []
-        pickled = BatchPickle()
-        size = 0
+        size = n_pickled = 0
         while self._error is None and (task := self._next()) is not None:
             tasks.append(task)
-            pickled.add(task)
             size += task.size
-            if self._is_single or size >= max_size or len(pickled) >= _MAX_PICKLED_BYTES:
+            n_pickled += len(pickle_value(task))  # together they need less: shared values are pickled once
+            if self._is_single or size >= max_size or n_pickled >= _MAX_PICKLED_BYTES:
                 break
-        return TaskBatch(number, tuple(tasks), pickled.data()) if tasks else None
+        return tasks
 
     def _next(self) -> Task | None:
         try:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from types import TracebackType
 
 from kxcli.mapreduce.cluster.batch_scheduler import BatchScheduler
 from kxcli.mapreduce.cluster.connection import ClusterConnection, Timeouts
@@ -42,9 +41,7 @@ class ClusterEngine(SnapshotEngine):
         self.n_workers = self._connection.__enter__().n_threads
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._connection.__exit__()
 
     def iter_snapshots(self, call: AnyCall[PartialT], should_snapshot: Callable[[], bool]) -> Iterator[PartialT]:

@@ -74,27 +74,6 @@ def _pickle(value: object, take_buffer: Callable[[Any], object] | None) -> bytes
     return data.getvalue()
 
 
-class BatchPickle:
-    """Tasks that are pickled together: common values are in the bytes once."""
-
-    def __init__(self) -> None:
-        self._tasks: list[Any] = []
-        self._size = 0
-
-    def add(self, task: object) -> None:
-        """Add a task."""
-        self._tasks.append(task)
-        self._size += len(pickle_value(task))
-
-    def __len__(self) -> int:
-        """Return an upper bound of the number of bytes."""
-        return self._size
-
-    def data(self) -> bytes:
-        """Return the bytes, for a worker."""
-        return pickle_value(self._tasks)
-
-
 def pickle_job(read: object, job: object, shared: object) -> tuple[dict[str, str], bytes, list[UInt8Array]]:
     """Return the arguments of the `JobPayload` of a job.
 
