@@ -125,9 +125,6 @@ def varies(k):
     return math.sqrt(definition.trace(k, k)) > 1e-3 * len(k) * np.abs(k).max()
 
 
-last = []
-
-
 def measure_limited(x, y, testing, kernel_x=None, kernel_y=None, **limits):
     """Measure two columns as `measure_dependence` does, with other limits."""
     kernels = kernel_x or Kernel("gaussian"), kernel_y or Kernel("gaussian")
@@ -135,11 +132,14 @@ def measure_limited(x, y, testing, kernel_x=None, kernel_y=None, **limits):
     return dependence.measure(*variables, testing, limits=dependence.MeasureLimits(**limits))
 
 
+last_expected = []  # the matrices of the last call, and their estimates
+
+
 def compute_expected(k, l):  # noqa: E741
     """Return the estimates by their definitions; those of the last matrices are cached."""
-    if not (last and last[0] is k and last[1] is l):
-        last[:] = k, l, definition.estimates(k, l)
-    return last[2]
+    if not (last_expected and last_expected[0] is k and last_expected[1] is l):
+        last_expected[:] = k, l, definition.estimates(k, l)
+    return last_expected[2]
 
 
 def assert_right(found, k, l, relative=1e-9, noise=0.0, unbiased=0.0):  # noqa: E741

@@ -10,6 +10,7 @@ import pytest
 from hsic_columns import (
     NAMES,
     assert_exact,
+    assert_right,
     build_variable,
     close,
     compress_variable,
@@ -153,6 +154,15 @@ def test_eigen_of_two_binary_labels_is_a_chi_square():
         weight = 4 * x.mean() * (1 - x.mean()) * y.mean() * (1 - y.mean())
         square = 400 * found.biased_n2 / weight - 1 / 399  # the average over all orders is 400 / 399
         assert close(found.p_value, math.erfc(math.sqrt(square / 2)), 1e-8)
+
+
+def test_gamma_p_value_matches_the_definition():
+    for n in 6, 9, 60, 600:
+        for left, right in [("gaussian, narrow", "laplace"), ("delta, many", "gaussian, 9-D")][: 2 if n < 600 else 1]:
+            (x, kernel_x, k), (y, kernel_y, l) = make_column(left, n), make_column(right, n)  # noqa: E741
+            found = measure_dependence(x, y, kernel_x=kernel_x, kernel_y=kernel_y, testing=HsicTest("gamma"))
+            assert close(found.p_value, definition.gamma_p(k, l), 1e-8)
+            assert_right(found, k, l)
 
 
 SIX_ROWS = 1_000  # rows of 6 dimensions: their laplace kernel needs more than 64 features

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from conftest import mapped
 from hsic_columns import (
-    assert_right,
     build_variable,
     close,
     compress_variable,
@@ -19,7 +18,7 @@ from hsic_columns import (
     screen_table,
 )
 
-from kxcli.mining import Dependence, Kernel, measure_dependence
+from kxcli.mining import Dependence, Kernel
 from kxcli.mining import Testing as HsicTest  # pytest would take it for a test
 from kxcli.mining.hsic import (
     dependence,
@@ -225,12 +224,3 @@ def test_draws_of_texts_are_those_of_their_stream():
     table = {"a": (5, 1, 0), "b": (1, 2, 3), "c": (4, 9, 6)}
     for term, found in screen_table(table, sizes, HsicTest("permutation", 200, 3)).items():
         assert close(found.p_value, definition.drawn_screening_p(table[term], sizes, 3, 200), 1e-12)
-
-
-def test_gamma_p_value_matches_the_definition():
-    for n in 6, 9, 60, 600:
-        for left, right in [("gaussian, narrow", "laplace"), ("delta, many", "gaussian, 9-D")][: 2 if n < 600 else 1]:
-            (x, kernel_x, k), (y, kernel_y, l) = make_column(left, n), make_column(right, n)  # noqa: E741
-            found = measure_dependence(x, y, kernel_x=kernel_x, kernel_y=kernel_y, testing=HsicTest("gamma"))
-            assert close(found.p_value, definition.gamma_p(k, l), 1e-8)
-            assert_right(found, k, l)
