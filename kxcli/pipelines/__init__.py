@@ -1,1 +1,1 @@
-"""Inputs, engine and mining tied together, one folder per feature; free of command-line options."""
+"""Ties inputs, engines and mining together, one folder per feature."""

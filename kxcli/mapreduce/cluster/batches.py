@@ -15,7 +15,10 @@ _N_PER_THREAD = 4  # batches that the input so far would make for each thread: n
 
 @dataclass(frozen=True)
 class TaskBatch:
-    """Some consecutive tasks, and their pickle; `first` is the number of the first of them."""
+    """Some consecutive tasks, and their pickle.
+
+    `first` is the number of the first task.
+    """
 
     number: int
     first: int
