@@ -17,7 +17,7 @@ from kxcli import __version__
 from kxcli.errors import InterruptedBySignal, KxcliError, format_reason
 from kxcli.output.descriptors import complete_streams
 from kxcli.report import Report
-from kxcli.signals import ENDING
+from kxcli.signals import ENDING_SIGNALS
 from kxcli.tuning import configure_process
 
 COMMANDS = {
@@ -130,11 +130,11 @@ def _raise_on_signals() -> None:
     """Raise an exception on SIGINT, SIGTERM, SIGHUP, unless ignored by the caller."""
 
     def stop(number: int, frame: FrameType | None) -> None:
-        for other in ENDING:  # a second signal must not interrupt the clean-up
+        for other in ENDING_SIGNALS:  # a second signal must not interrupt the clean-up
             signal.signal(other, signal.SIG_IGN)
         raise InterruptedBySignal(number)
 
-    for number in ENDING:
+    for number in ENDING_SIGNALS:
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, stop)
 

@@ -9,7 +9,7 @@ import pytest
 
 from kxcli.cli import main
 from kxcli.output import sink
-from kxcli.signals import ENDING, delay_signals
+from kxcli.signals import ENDING_SIGNALS, delay_signals
 from kxcli.storage import array_file
 from kxcli.storage.partial_store import PartialStore
 from kxcli.storage.workspace import Workspace
@@ -22,12 +22,12 @@ class EndedError(BaseException):
 @pytest.fixture(autouse=True)
 def raise_on_signals(monkeypatch, tmp_path):
     def end(number, _):
-        for other in ENDING:
+        for other in ENDING_SIGNALS:
             signal.signal(other, signal.SIG_IGN)
         raise EndedError(number)
 
     monkeypatch.setenv("TMPDIR", str(tmp_path))
-    before = [(number, signal.signal(number, end)) for number in ENDING]
+    before = [(number, signal.signal(number, end)) for number in ENDING_SIGNALS]
     yield
     for number, handler in before:
         signal.signal(number, handler)
@@ -79,7 +79,7 @@ USES = {
 }
 
 
-@pytest.mark.parametrize("number", ENDING)
+@pytest.mark.parametrize("number", ENDING_SIGNALS)
 @pytest.mark.parametrize(("use", "call"), [(use, call) for use, calls in USES.items() for call in calls])
 def test_signal_after_any_step_leaves_no_unfinished_file(tmp_path, monkeypatch, use, call, number):
     sent = send_after(monkeypatch, call, number)
@@ -123,10 +123,10 @@ def test_delayed_signal_follows_error():
 
 def test_ignored_signals_and_handlers_are_restored():
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    handlers = [signal.getsignal(number) for number in ENDING]
+    handlers = [signal.getsignal(number) for number in ENDING_SIGNALS]
     with delay_signals():
         os.kill(os.getpid(), signal.SIGHUP)
-    assert [signal.getsignal(number) for number in ENDING] == handlers
+    assert [signal.getsignal(number) for number in ENDING_SIGNALS] == handlers
 
 
 def test_other_thread_delays_no_signal():

@@ -14,7 +14,7 @@ from multiprocessing.context import BaseContext, ForkServerContext
 from kxcli.errors import KxcliError, WorkerDiedError, format_reason
 from kxcli.mapreduce.job import AnyCall, PartialT
 from kxcli.mapreduce.scheduler import TaskScheduler, WorkerSupply
-from kxcli.mapreduce.spawning import hold_back_signals, isolate_workers, silence_workers
+from kxcli.mapreduce.spawning import block_signals_of_children, isolate_workers, silence_workers
 from kxcli.mapreduce.spilling import SpillPolicy, merge_spilled
 from kxcli.mapreduce.worker import StartJob, run_worker
 from kxcli.mapreduce.worker_handle import WorkerHandle
@@ -137,7 +137,7 @@ class Pool:
 
     def _start_process(self) -> WorkerHandle:
         context = _choose_context()
-        with isolate_workers(), silence_workers(), hold_back_signals():
+        with isolate_workers(), silence_workers(), block_signals_of_children():
             if isinstance(context, ForkServerContext):
                 context.set_forkserver_preload([run_worker.__module__, *self._preload])
                 forkserver.ensure_running()

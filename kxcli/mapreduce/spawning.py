@@ -9,24 +9,24 @@ from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing import resource_tracker, util
 from typing import Any
 
-from kxcli.signals import ENDING
+from kxcli.signals import ENDING_SIGNALS
 
 
 @contextmanager
-def hold_back_signals() -> Iterator[None]:
+def block_signals_of_children() -> Iterator[None]:
     """Block ending signals in this thread and in the threads and processes it starts.
 
     Before a worker ignores Ctrl-C, it would print a traceback for it.
     """
-    with _blocked_signals():
+    with _block_signals():
         resource_tracker.ensure_running()  # now, because this unblocks SIGINT at its end
-    with _blocked_signals():
+    with _block_signals():
         yield
 
 
 @contextmanager
-def _blocked_signals() -> Iterator[None]:
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+def _block_signals() -> Iterator[None]:
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)
     try:
         yield
     finally:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from kxcli.mapreduce.job import Job, Reader, Task
 from kxcli.mapreduce.spilling import FileSpan, SpillingAccumulator, SpillPolicy
-from kxcli.signals import ENDING
+from kxcli.signals import ENDING_SIGNALS
 from kxcli.storage.shared_arrays import SharedValue, load_shared
 from kxcli.tuning import configure_process
 from kxcli.wording import format_traceback
@@ -81,7 +81,7 @@ def run_worker(connection: Connection) -> None:
     _end_with_parent()
     configure_process()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent receives it, too, and ends this process
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING_SIGNALS)
     context: _JobContext | None = None
     try:
         while True:

@@ -15,7 +15,7 @@ import dask
 from distributed import Nanny, Scheduler, Security, SpecCluster, Worker
 from distributed.utils import LoopRunner, sync
 
-from kxcli.mapreduce.spawning import hold_back_signals, isolate_workers, silence_workers
+from kxcli.mapreduce.spawning import block_signals_of_children, isolate_workers, silence_workers
 
 _CLOSE_SECONDS = 5
 
@@ -47,7 +47,7 @@ def start_cluster(n_workers: int, folder: str) -> Iterator[tuple[str, Security]]
     # The scheduler has its own idea of a temporary folder, and a worker that died is restarted at any time.
     with dask.config.set({"temporary-directory": folder}), isolate_workers():
         try:
-            with hold_back_signals():  # the loop's thread starts the workers
+            with block_signals_of_children():  # the loop's thread starts the workers
                 runner.start()
             with silence_workers():
                 address = sync(runner.loop, cluster.start)
