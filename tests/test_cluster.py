@@ -33,17 +33,17 @@ INPUTS = {
 SLOW = {"words", "raw words merged", "pmi", "screening"}  # covered by the others, too
 
 
-def query_scheduler(cluster, script="len(dquery_scheduler.tasks)"):
+def query_scheduler(cluster, script="len(dask_scheduler.tasks)"):
     """Evaluate an expression in the scheduler."""
     with engine_at(cluster.address) as engine:
         return client(engine).run_on_scheduler(evaluate, script)
 
 
-def evaluate(script, dquery_scheduler=None):
-    return eval(script, {"dquery_scheduler": dquery_scheduler})
+def evaluate(script, dask_scheduler=None):
+    return eval(script, {"dask_scheduler": dask_scheduler})
 
 
-TRANSITIONS = "dquery_scheduler.transition_counter"
+TRANSITIONS = "dask_scheduler.transition_counter"
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in COMMANDS])
@@ -160,9 +160,7 @@ def test_killed_worker_does_not_change_output(kxcli, cluster, name):
     use = (*COMMANDS[name], *(("--engine", "jieba") if name == "words" else ()))
     pids = [child.pid for worker in cluster.processes[1:3] for child in psutil.Process(worker.pid).children()]
     process = kxcli.start(*use, "--cluster", cluster.address, "-o", "out", text)
-    wait_until(
-        lambda: query_scheduler(cluster, "sum(len(w.processing) for w in dquery_scheduler.workers.values())") > 1
-    )
+    wait_until(lambda: query_scheduler(cluster, "sum(len(w.processing) for w in dask_scheduler.workers.values())") > 1)
     os.kill(pids[0], signal.SIGKILL)
     _, err = process.communicate(timeout=120)
     assert (process.returncode, err) == (0, b"")
