@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 WORKERS ?= auto
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test test-quick test-slow check audit format bench clean
+.PHONY: demo test test-quick test-slow check audit docs man format bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/kxcli wordcount --top 10 data/samples/news.txt data/samples/tech.txt data/samples/essays.txt.gz
@@ -44,6 +44,12 @@ audit: $(VENV)/.dev
 	$(BIN)/python -m pip freeze --exclude-editable > $(VENV)/audit.txt
 	$(BIN)/pip-audit --strict --no-deps --disable-pip -r $(VENV)/audit.txt || { \
 		code=$$?; echo "audit: holes were found, or the service could not be reached; see above" >&2; exit $$code; }
+
+docs: $(VENV)/.dev
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -b html docs build/docs
+
+man: $(VENV)/.dev
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going -b man docs build/man
 
 format: $(VENV)/.dev
 	$(BIN)/ruff format .
