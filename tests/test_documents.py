@@ -9,8 +9,10 @@ import sys
 import pytest
 from conftest import ROOT, SAMPLES
 
+from kxcli.cli import COMMANDS
+
 DOCUMENTS = {
-    path.name: path.read_text(encoding="utf-8")
+    str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
     for path in (ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md")))
 }
 INSTALL = "git clone"  # begins the block that `make demo` tests
@@ -20,9 +22,11 @@ WATCHED = 'kxcli() { command kxcli "$@" || { echo "kxcli $*: exit $?" >> failed;
 
 
 def blocks(language):
-    """Return the code blocks of all documents, each once, as test parameters."""
+    """Return the code blocks of all documents for users, each once, as test parameters."""
     found = {}
     for name, text in DOCUMENTS.items():
+        if name == "CONTRIBUTING.md":
+            continue
         for number, block in enumerate(re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL), 1):
             if INSTALL not in block and block not in found:
                 found[block] = pytest.param(block, id=f"{name}-{number}")
@@ -77,6 +81,18 @@ def test_python_block_gives_the_value_in_its_comment(block):
     assert eval(expression, values) == eval(value)
 
 
+def test_new_command_of_the_guide_has_all_shared_options(kxcli, monkeypatch):
+    (code,) = re.findall(r"^```python\n(.*?)^```", DOCUMENTS["CONTRIBUTING.md"], re.MULTILINE | re.DOTALL)
+    (kxcli.folder / "charcount.py").write_text(code, encoding="utf-8")
+    monkeypatch.syspath_prepend(kxcli.folder)
+    monkeypatch.setitem(COMMANDS, "charcount", ("charcount", "Count characters."))
+    (kxcli.folder / "a.txt").write_text("北京\n上海市\n" * 1000, encoding="utf-8")
+    for options in ((), ("-j", "2", "--shard-size", "1K"), ("--checkpoint", "ck"), ("--header",)):
+        assert kxcli("charcount", *options, "a.txt").rows[-1] == ["7000"]
+    kxcli("charcount", "-o", "out.tsv", "a.txt")
+    assert (kxcli.folder / "out.tsv").read_text() == "7000\n"
+
+
 def test_named_options_exist(kxcli):
     shown = "".join(kxcli(command, "--help").text for command in ("wordcount", "newwords", "entity-link", "hsic"))
     of_others = {"--help", "--gold", "--sizes", "--most", "--runs", "--nanny", "--nworkers", "--nthreads", "--strict"}
@@ -88,7 +104,7 @@ def test_named_options_exist(kxcli):
 
 def test_links_lead_to_files():
     for name, text in DOCUMENTS.items():
-        folder = ROOT if name in ("README.md", "CONTRIBUTING.md") else ROOT / "docs"
+        folder = (ROOT / name).parent
         for target in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", text):
             assert (folder / target).exists(), f"{name}: {target}"
 
