@@ -88,7 +88,6 @@ def in_process(environment, folder, stdin):
         feeder.start()
         for number, source in enumerate((reading, files[0].fileno(), files[1].fileno())):
             os.dup2(source, number)
-        os.close(reading)
         os.environ.clear()
         os.environ.update(environment)
         os.chdir(folder)
@@ -107,6 +106,9 @@ def in_process(environment, folder, stdin):
             for number, descriptor in enumerate(saved):
                 os.dup2(descriptor, number)
                 os.close(descriptor)
+            while os.read(reading, 1 << 16):  # a process of multiprocessing may hold the pipe, too
+                pass
+            os.close(reading)
             feeder.join()
             os.environ.clear()
             os.environ.update(before[0])

@@ -1,17 +1,14 @@
-"""Options of all commands: repetition, environment variables, and rules."""
+"""Options of all commands: repetition, environment variables, rules, help and completion."""
 
+import re
 import shlex
 
 import click
 import pytest
 
 from kxcli.cli import COMMANDS, cli, main
-from kxcli.commands.command import Command, add_options
-from kxcli.commands.input_options import TEXT_INPUT_OPTIONS, TEXT_INPUT_RULES
-from kxcli.commands.output_options import header_rule, output_options
-from kxcli.commands.run_options import RUN_OPTIONS, RUN_RULES, shard_option
-from kxcli.commands.session import open_session
-from kxcli.pipelines.corpus_run import open_corpus
+from kxcli.commands.command import Command
+from kxcli.commands.option_types import PathType
 
 
 def options_of(name):
@@ -75,7 +72,7 @@ def test_every_command_refuses_repeated_options(name):
 @pytest.mark.parametrize("name", COMMANDS)
 def test_help_states_repeatable_options(name):
     for option in options_of(name):
-        assert ("May be repeated." in option.help) == option.multiple, option.name
+        assert ("[repeatable]" in option.help) == option.multiple, option.name
 
 
 def test_repeated_short_flags_are_refused(capsys):
@@ -227,46 +224,59 @@ def test_nan_is_refused(capsys, name, arguments):
     assert "nan" in usage_error_of(capsys, name, *arguments).lower()
 
 
-# A new command
+# Help
+
+HEADINGS = {"Input", "Words", "Method", "Output", "Resources"}
 
 
-class CountCharacters:
-    """The number of characters."""
-
-    def setup(self, shared):
-        pass
-
-    def map(self, texts):
-        return sum(len(document.text) for document in texts)
-
-    def merge(self, left, right):
-        return left + right
-
-    def finish(self, partial):
-        return partial
-
-    def dump(self, partial):
-        return b"%d" % partial
-
-    def load(self, data):
-        return int(bytes(data))
+def name_case(value):
+    return value if isinstance(value, str) else value.opts[-1]
 
 
-@click.command("charcount", cls=Command, rules=(*TEXT_INPUT_RULES, header_rule("tsv", "jsonl"), *RUN_RULES))
-@add_options(*TEXT_INPUT_OPTIONS, *output_options("tsv", "jsonl"), shard_option(), *RUN_OPTIONS)
-@click.pass_context
-def command(ctx, /, **options):
-    """Count characters."""
-    with open_session(ctx) as session, open_corpus(session, preload=[]) as corpus:
-        session.write_rows([[corpus.run(CountCharacters(), None) or 0]], ["characters"])
+@pytest.mark.parametrize(("name", "option"), OPTIONS, ids=name_case)
+def test_every_option_has_a_heading_and_one_sentence(name, option):
+    assert option.heading in HEADINGS
+    sentence = re.sub(
+        r"(?: \[(?:repeatable|requires [^]]+|not with [^]]+|default: [^]]+|always: [^]]+)\])+$", "", option.help
+    )
+    assert sentence.endswith(".") and not re.search(r"\. [A-Z]", sentence), option.help
 
 
-def test_new_command_has_all_shared_options(capsys, tmp_path, monkeypatch):
-    monkeypatch.setitem(COMMANDS, "charcount", (__name__, "Count characters."))
-    (tmp_path / "a.txt").write_text("北京\n上海市\n" * 1000, encoding="utf-8")
-    use = ["charcount", str(tmp_path / "a.txt")]
-    for options in ((), ("-j", "2", "--shard-size", "1K"), ("-o", str(tmp_path / "out.tsv"))):
-        assert main([*use, *options]) == 0
-    assert capsys.readouterr().out == "7000\n" * 2
-    assert (tmp_path / "out.tsv").read_text() == "7000\n"
-    assert "--hidden requires --recursive." in usage_error_of(capsys, *use, "--hidden")
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_ends_with_examples_that_name_the_command(capsys, name):
+    assert main([name, "--help"]) == 0
+    _, examples = capsys.readouterr().out.split("  Examples:\n")
+    assert f"    kxcli {name} " in examples
+
+
+# Completion
+
+
+@pytest.mark.parametrize(("name", "option"), OPTIONS, ids=name_case)
+def test_paths_complete_to_files_or_folders(name, option):
+    metavar = option.metavar or ""
+    if isinstance(option.type, PathType):
+        (item,) = option.type.shell_complete(click.Context(click.Command(name)), option, "a")
+        assert item.type == ("dir" if metavar == "DIR" else "file")
+    assert isinstance(option.type, PathType) or metavar not in ("FILE", "DIR", "KB", "MODEL", "LABELED", "GOLD")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_script_is_written_for_each_shell(kxcli, shell):
+    kxcli.environment["_KXCLI_COMPLETE"] = f"{shell}_source"
+    assert "_KXCLI_COMPLETE" in kxcli.run().text
+
+
+def test_completion_lists_commands_and_options(kxcli):
+    kxcli.environment |= {"_KXCLI_COMPLETE": "bash_complete", "COMP_WORDS": "kxcli wo", "COMP_CWORD": "1"}
+    assert "wordcount" in kxcli.run().text
+    kxcli.environment |= {"COMP_WORDS": "kxcli entity-link --k", "COMP_CWORD": "2"}
+    assert "--kb-cache" in kxcli.run().text
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [("word-count", "wordcount"), ("entity_link", "entity-link"), ("new-words", "newwords"), ("hisc", "hsic")],
+)
+def test_unknown_command_gets_a_suggestion(capsys, wrong, right):
+    assert f"did you mean '{right}'?" in usage_error_of(capsys, wrong)

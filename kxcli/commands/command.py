@@ -1,25 +1,34 @@
 """The class of all subcommands, and the declaration of options."""
 
+import inspect
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import click
 from click.core import ParameterSource
 
-from kxcli.commands.option_rules import Rule, add_rules_to_help
+from kxcli.commands.option_rules import Rule, add_rules_to_help, insert_before_default
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 Decorator = Callable[[Any], Any]
 
+_EXAMPLES = "Examples:\n"
 
-def add_options(*options: Decorator) -> Callable[[CommandT], CommandT]:
-    """Return a decorator that adds options to a command, in this order."""
 
-    def add(command: CommandT) -> CommandT:
-        for option in reversed(options):
-            command = option(command)
-        return command
+def add_options(groups: Mapping[str, Sequence[Decorator]]) -> Callable[[CommandT], CommandT]:
+    """Return a decorator that adds groups of options to a command, in this order.
+
+    Args:
+        groups: The options by the heading of their group in the help.
+    """
+
+    def add(function: CommandT) -> CommandT:
+        for heading, options in reversed(list(groups.items())):
+            for option in reversed(options):
+                function = option(function)
+                function.__click_params__[-1].heading = heading  # type: ignore[attr-defined]
+        return function
 
     return add
 
@@ -53,21 +62,40 @@ def option(
         attributes["is_flag"] = True
     else:
         attributes["metavar"] = words[-1]
+    if attributes.get("multiple"):
+        text = insert_before_default(text, "[repeatable]")
     if default is not None:
         attributes |= {"default": default, "show_default": "[default:" not in text}
     return click.option(*flags, *([] if name is None else [name]), help=text, **attributes)
 
 
 class Command(click.Command):
-    """A subcommand with rules for its options.
+    """A subcommand with groups of options in its help, and rules for its options.
 
     An option that is repeated is refused, unless it may be given several times.
+
+    Args:
+        args: As of `click.Command`.
+        rules: The rules.
+        attributes: More arguments of `click.Command`. An "Examples:" section at the end of the help is kept as it is.
     """
 
     def __init__(self, *args: Any, rules: Sequence[Rule] = (), **attributes: Any) -> None:
         super().__init__(*args, **attributes)
         self.rules = tuple(rules)
+        self.help, heading, examples = inspect.cleandoc(self.help or "").partition(_EXAMPLES)
+        self.epilog = f"\b\n{heading}{examples}" if heading else None
         add_rules_to_help(self.params, self.rules)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the options under the headings of their groups."""
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for param in self.get_params(ctx):
+            if isinstance(param, click.Option) and (record := param.get_help_record(ctx)) is not None:
+                groups.setdefault(getattr(param, "heading", "Help"), []).append(record)
+        for heading, records in groups.items():
+            with formatter.section(heading):
+                formatter.write_dl(records)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse the arguments; raise `click.UsageError` if they are invalid."""

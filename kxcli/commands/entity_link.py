@@ -23,7 +23,14 @@ _LINE_COST = 130
 
 
 @click.command("entity-link", cls=Command, rules=RULES)
-@add_options(*NAMED_TEXT_INPUT_OPTIONS, *LINK_OPTIONS, *output_options(*FORMATS), shard_option("256K"), *RUN_OPTIONS)
+@add_options(
+    {
+        "Input": NAMED_TEXT_INPUT_OPTIONS,
+        "Method": LINK_OPTIONS,
+        "Output": output_options(*FORMATS),
+        "Resources": (shard_option("256K"), *RUN_OPTIONS),
+    }
+)
 @click.pass_context
 def command(ctx: click.Context, /, **options: Any) -> None:
     """Find the names of a knowledge base in texts, and link them to its entries.
@@ -36,13 +43,13 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     or lines of name, TAB, id, and optionally TAB and a description. Several files are one knowledge base. Names match
     regardless of case, width and white space.
 
-    \b
-    kxcli entity-link --kb encyclopedia.jsonl news.txt > linked.jsonl
-    kxcli entity-link --kb encyclopedia.jsonl --train labelled.jsonl --model news.npz
-    kxcli entity-link --kb encyclopedia.jsonl --model news.npz news.txt > linked.jsonl
-    kxcli entity-link --kb encyclopedia.jsonl --model news.npz --evaluate gold.jsonl | cut -f 1-7
-    kxcli entity-link --kb names.tsv.gz -f tsv --nil drop < texts.jsonl | cut -f 4 | sort | uniq -c
-    """  # noqa: D301 -- click's mark for text that is not wrapped
+    Examples:
+      kxcli entity-link --kb encyclopedia.jsonl news.txt > linked.jsonl
+      kxcli entity-link --kb encyclopedia.jsonl --train labelled.jsonl --model news.npz
+      kxcli entity-link --kb encyclopedia.jsonl --model news.npz news.txt > linked.jsonl
+      kxcli entity-link --kb encyclopedia.jsonl --model news.npz --evaluate gold.jsonl | cut -f 1-7
+      kxcli entity-link --kb names.tsv.gz -f tsv --nil drop < texts.jsonl | cut -f 4 | sort | uniq -c
+    """
     is_evaluation = options["evaluate"] is not None
     if is_evaluation and not is_given(ctx, "format"):
         ctx.params["format"] = "tsv"

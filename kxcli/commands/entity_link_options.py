@@ -35,7 +35,7 @@ _ERRORS = PathType("output", file_format="tsv")
 LINK_OPTIONS = (
     option(
         "--kb KB",
-        "Knowledge base: JSONL or TSV in UTF-8, may be compressed. May be repeated.",
+        "Knowledge base: JSONL or TSV in UTF-8, may be compressed.",
         type=_FILE,
         required=True,
         multiple=True,
@@ -47,14 +47,14 @@ LINK_OPTIONS = (
     ),
     option(
         "--train LABELED",
-        "Train on the texts with mention_data in LABELED, and write --model. Reads no input. May be repeated.",
+        "Train on the texts with mention_data in LABELED, and write --model.",
         type=_FILE,
         multiple=True,
     ),
     option("--model MODEL", "Link with the model in MODEL, or write it with --train.", type=_MODEL_FILE),
     option(
         "--evaluate GOLD",
-        "Link the texts of GOLD, and compare with its mention_data. Write a row for all, and one per type.",
+        "Link the texts of GOLD, compare with its mention_data, and write a row for all and one per type.",
         type=_FILE,
     ),
     option("--errors FILE", "Write each error as a TSV row to FILE.", type=PathType("output", file_format="tsv")),

@@ -22,7 +22,15 @@ NOT_DEPENDENT = 3  # exit code
 
 
 @click.command("hsic", cls=Command, rules=RULES)
-@add_options(*TABLE_INPUT_OPTIONS, *MEASURE_OPTIONS, *WORD_OPTIONS, *output_options(*FORMATS), *RUN_OPTIONS)
+@add_options(
+    {
+        "Input": TABLE_INPUT_OPTIONS,
+        "Method": MEASURE_OPTIONS,
+        "Words": WORD_OPTIONS,
+        "Output": output_options(*FORMATS),
+        "Resources": RUN_OPTIONS,
+    }
+)
 @click.pass_context
 def command(ctx: click.Context, /, **options: Any) -> None:
     """Measure how dependent columns are by HSIC.
@@ -32,13 +40,13 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     unbiased estimators can be negative. A constant column, or one without equal rows, has no p-value, and the verdict
     is "undefined". Exit codes: 0 success, 1 invalid input, 2 usage, 3 no dependence with --exit-code.
 
-    \b
-    kxcli hsic -x height -y weight people.tsv
-    kxcli hsic -x 1-50 -y 51 --test none embeddings.npy
-    kxcli hsic -x zh -y en --kernel-x bow --kernel-y bow --cosine pairs.tsv
-    kxcli hsic --screen label -x review --kernel-x bow --top 20 reviews.csv
-    kxcli hsic --matrix edges measurements.csv
-    """  # noqa: D301 -- click's mark for text that is not wrapped
+    Examples:
+      kxcli hsic -x height -y weight people.tsv
+      kxcli hsic -x 1-50 -y 51 --test none embeddings.npy
+      kxcli hsic -x zh -y en --kernel-x bow --kernel-y bow --cosine pairs.tsv
+      kxcli hsic --screen label -x review --kernel-x bow --top 20 reviews.csv
+      kxcli hsic --matrix edges measurements.csv
+    """
     with open_session(ctx) as session:
         table, path = _measure(session, options)
         session.write_rows(table.rows, table.columns)

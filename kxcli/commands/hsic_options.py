@@ -39,9 +39,8 @@ MEASURE_OPTIONS = (
     option("--y-file FILE", "Read -y from FILE, a table with as many rows.", type=INPUT_FILE),
     option(
         "--kernel-x NAME",
-        "gaussian: exp(-d²/σ²), without a factor 2; laplace: exp(-d/σ); linear; delta: 1 for equal cells; "
-        "bow: words of a text; ngram:N: n-grams of N characters. [default: gaussian for numbers, delta for "
-        "strings, by the first 1,000 cells]",
+        "Kernel of -x: gaussian exp(-d²/σ²), laplace exp(-d/σ), linear, delta (1 for equal cells), bow (words of a "
+        "text) or ngram:N (of characters). [default: gaussian for numbers, delta for strings]",
         type=_KERNEL,
     ),
     option("--kernel-y NAME", "Kernel of -y.", type=_KERNEL),
@@ -56,23 +55,21 @@ MEASURE_OPTIONS = (
     option("--sigma-y X|median", "Bandwidth of -y.", type=_BANDWIDTH),
     option(
         "--missing",
-        "drop: skip rows with a missing cell in -x or -y; with --screen or --matrix, each pair of columns "
-        "uses the rows that have both. error: stop at the first missing cell.",
+        "Drop rows with a missing cell in -x or -y (of each pair with --screen or --matrix), or stop at the first.",
         choices=["drop", "error"],
         default="drop",
     ),
     option(
         "--na-values CODE",
-        "Read cells with the text or number CODE as missing too, such as '?' or -9999. May be repeated. "
+        "Read cells with the text or number CODE as missing too, such as '?' or -9999. "
         "[always: empty, NA, N/A, n/a, #N/A, NULL, null, None, nan and a few more]",
         type=OPTION_TEXT,
         multiple=True,
     ),
     option(
         "--test",
-        "permutation; eigen: by the asymptotic distribution; gamma: by two of its moments, for comparison; "
-        "auto: permutation for up to 20,000 rows, else eigen, also if permutations would compare too little "
-        "of a kernel.",
+        "Test by permutation, by the asymptotic distribution (eigen) or by two of its moments (gamma); auto permutes "
+        "up to 20,000 rows.",
         choices=["auto", "permutation", "eigen", "gamma", "none"],
         default="auto",
     ),
@@ -92,16 +89,14 @@ MEASURE_OPTIONS = (
     option("--exit-code", "Exit with 3 if the columns are not dependent, with 1 if the test is undefined."),
     option(
         "--screen LABEL",
-        "Rank all other columns, or those in -x, by their dependence on column LABEL. With --kernel-x bow or "
-        "ngram:N, rank all words.",
+        "Rank all other columns (of -x), or all words with --kernel-x bow or ngram:N, by dependence on column LABEL.",
         type=OPTION_TEXT,
     ),
     option("--top K", "Show only the top K rows.", type=click.IntRange(min=0)),
     option("--min-df K", "Show only words that occur in K rows or more.", type=click.IntRange(min=1), default=5),
     option(
         "--matrix",
-        "Measure all pairs of columns, or of those in -x. square: one value per pair; edges: a row with all "
-        "values per pair. Runs one test per pair.",
+        "Measure all pairs of columns (of -x): a square of one value, or a row with all values per pair (edges).",
         choices=["square", "edges"],
     ),
     option("--value", "Value in --matrix square.", choices=_VALUES, default="cka_unbiased"),

@@ -19,27 +19,26 @@ def _input_options(formats: list[str], default: str) -> tuple[Decorator, ...]:
         option("-r, --recursive", "Read the files in folders and their subfolders."),
         option(
             "--glob PATTERN",
-            "In folders, read only files with names that match PATTERN, such as '*.txt'. May be repeated.",
+            "In folders, read only files with names that match PATTERN, such as '*.txt'.",
             multiple=True,
         ),
         option("--hidden", "In folders, read hidden and backup files too."),
         option(
             "--files-from FILE",
-            "Read the names of more inputs from FILE, one per line; - is stdin. May be repeated.",
+            "Read the names of more inputs from FILE, one per line; - is stdin.",
             type=INPUT_FILE,
             multiple=True,
         ),
         option("-0, --null", "Split the names in --files-from at NUL, as find -print0 writes them."),
         option(
             "--encoding NAME",
-            "Encoding of the inputs: utf-8, gb18030, any Python codec, or auto. auto uses the byte order mark, "
-            "else UTF-8 or GB18030 by the first MiB.",
+            "Encoding of the inputs: utf-8, gb18030, any Python codec, or auto (UTF-8 or GB18030, by the first MiB).",
             default="utf-8",
         ),
         option("--input-format", f"Format of the inputs. [default: {default}]", choices=formats),
         option(
             "--on-error",
-            "At invalid bytes or records: stop; skip the line and count it; or replace invalid bytes by U+FFFD.",
+            "At invalid bytes or records, stop, skip and count the line, or replace bytes by U+FFFD.",
             choices=["stop", "skip", "replace"],
             default="stop",
         ),

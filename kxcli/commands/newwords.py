@@ -29,7 +29,14 @@ _LINE_COST = 30
 
 
 @click.command("newwords", cls=Command, rules=RULES)
-@add_options(*TEXT_INPUT_OPTIONS, *LEXICON_OPTIONS, *output_options(*FORMATS), shard_option(), *RUN_OPTIONS)
+@add_options(
+    {
+        "Input": TEXT_INPUT_OPTIONS,
+        "Method": LEXICON_OPTIONS,
+        "Output": output_options(*FORMATS),
+        "Resources": (shard_option(), *RUN_OPTIONS),
+    }
+)
 @click.pass_context
 def command(ctx: click.Context, /, **options: Any) -> None:
     """Find words in raw text, without a dictionary.
@@ -38,12 +45,12 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     characters hold together), and its left and right entropy (how freely other characters occur next to it), the most
     frequent word first. Text is letters, digits and Han characters; everything else separates it.
 
-    \b
-    kxcli newwords corpus.txt | head
-    kxcli newwords -f userdict corpus.txt > words.txt
-    kxcli wordcount --userdict words.txt corpus.txt
-    kxcli newwords --all --min-count 5 --min-entropy 1 --sort score -r corpus --glob '*.txt'
-    """  # noqa: D301 -- click's mark for text that is not wrapped
+    Examples:
+      kxcli newwords corpus.txt | head
+      kxcli newwords -f userdict corpus.txt > words.txt
+      kxcli wordcount --userdict words.txt corpus.txt
+      kxcli newwords --all --min-count 5 --min-entropy 1 --sort score -r corpus --glob '*.txt'
+    """
     with open_session(ctx) as session:
         from kxcli.mining import Discovery
         from kxcli.mining.newwords.discovery import LexiconFilter, select_words

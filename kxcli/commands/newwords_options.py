@@ -36,15 +36,14 @@ def parse_numbers(text: str) -> tuple[float, ...]:
 LEXICON_OPTIONS = (
     option(
         "--method",
-        "entropy: by the variety of the characters next to words, and the best segmentation; pmi: by the "
-        "cohesion within words, and a coarse segmentation.",
+        "Find words by the variety of the characters next to them (entropy), or by the cohesion within them (pmi).",
         choices=["entropy", "pmi"],
         default="entropy",
     ),
     option("--all", "Show known words and single characters too.", name="is_all"),
     option(
         "--known FILE",
-        "Exclude the first word of each line in FILE, instead of the words in jieba's dictionary. May be repeated.",
+        "Exclude the first word of each line in FILE, instead of the words in jieba's dictionary.",
         type=INPUT_FILE,
         multiple=True,
     ),

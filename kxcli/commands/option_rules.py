@@ -89,8 +89,8 @@ class Rule:
         return f"{subject} {self.verb} {self.condition.text}{'; ' if advice else ''}{advice}."
 
     def format_help(self) -> str:
-        """Return the sentence for the help of the options."""
-        return f"{'Requires' if self.verb == REQUIRES else 'Not with'} {self.condition.text}."
+        """Return the note for the help of the options."""
+        return f"[{'requires' if self.verb == REQUIRES else 'not with'} {self.condition.text}]"
 
 
 def is_given(ctx: click.Context, name: str) -> bool:
@@ -114,12 +114,16 @@ def check_rules(ctx: click.Context, rules: Iterable[Rule]) -> None:
 
 
 def add_rules_to_help(params: Iterable[click.Parameter], rules: Iterable[Rule]) -> None:
-    """Append the rules to the help of their options, before a default at its end."""
+    """Append the rules to the help of their options."""
     for rule in rules:
         for param in params:
             is_stated = rule.in_help and rule.value is None and not rule.is_inverted
             if is_stated and isinstance(param, click.Option) and rule.applies_to(param.name):
-                text = param.help or ""
-                default = re.search(r" \[(?:default|always):|$", text)
-                end = default.start() if default else len(text)
-                param.help = f"{text[:end]} {rule.format_help()}{text[end:]}"
+                param.help = insert_before_default(param.help or "", rule.format_help())
+
+
+def insert_before_default(text: str, note: str) -> str:
+    """Insert a note into the help of an option, before a default at its end."""
+    default = re.search(r" \[(?:default|always):|$", text)
+    end = default.start() if default else len(text)
+    return f"{text[:end]} {note}{text[end:]}"

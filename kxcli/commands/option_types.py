@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import click
+from click.shell_completion import CompletionItem
 
 _SIZES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
@@ -91,6 +92,10 @@ class PathType(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # gen
         if value == "-" and not self._accepts_dash:
             self.fail(f"needs a {'folder' if self.role == 'folder' else 'file'}, not -.", param, ctx)
         return str(value)
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Let the shell complete the name of a file or folder."""
+        return [CompletionItem(incomplete, type="dir" if self.role == "folder" else "file")]
 
 
 INPUT_FILE, FOLDER = PathType("input"), PathType("folder")

@@ -30,7 +30,7 @@ def output_options(*formats: str) -> tuple[Decorator, ...]:
     return (
         option(
             "-o, --output FILE",
-            "Write to FILE instead of stdout (-). FILE appears when it is complete.",
+            "Write to FILE, which appears when it is complete, instead of stdout (-).",
             type=PathType("output"),
         ),
         option("-f, --format", "Format of the output.", choices=formats, default=formats[0]),

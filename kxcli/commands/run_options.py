@@ -29,13 +29,13 @@ RUN_OPTIONS = (
     ),
     option(
         "--memory SIZE",
-        "Memory of all processes, such as 300M or 2G. Limits the number of workers and the size of a record; "
-        "counts that need more go to TMPDIR. [default: half of the free memory, and records of any size]",
+        "Limit the memory of all processes, such as 300M or 2G; counts that need more go to TMPDIR. "
+        "[default: half of the free memory, and records of any size]",
         type=SIZE,
     ),
     option(
         "--checkpoint DIR",
-        "Save finished work in DIR, and resume from it: run the same command again, or with more inputs.",
+        "Save finished work in DIR, and resume from it if the command runs again.",
         type=FOLDER,
     ),
     option(
@@ -64,5 +64,8 @@ def shard_option(default: str = "1M") -> Decorator:
     The default is some 50 ms of work, so that all workers end at about the same time.
     """
     return option(
-        "--shard-size SIZE", "Input of one task. Changes memory and speed, not the output.", type=SIZE, default=default
+        "--shard-size SIZE",
+        "Input of one task, for memory and speed; the output stays the same.",
+        type=SIZE,
+        default=default,
     )

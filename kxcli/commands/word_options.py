@@ -50,8 +50,7 @@ _PATTERN = ParsedType("pattern", parse_pattern)
 WORD_OPTIONS = (
     option(
         "-t, --tokenizer",
-        "How to split text into words: jieba in its default, search or full mode; by character; at white "
-        "space; or regex, the matches of --pattern.",
+        "Split text into words by jieba (default, search or full mode), by character, at white space, or by --pattern.",
         choices=["jieba", "search", "full", "char", "space", "regex"],
         default="jieba",
     ),
@@ -65,7 +64,7 @@ WORD_OPTIONS = (
     ),
     option(
         "--userdict FILE",
-        "Add the words in FILE to the dictionary: `word [frequency] [tag]` per line. May be repeated.",
+        "Add the words in FILE to the dictionary: `word [frequency] [tag]` per line.",
         type=INPUT_FILE,
         multiple=True,
     ),
@@ -76,9 +75,7 @@ WORD_OPTIONS = (
         default="fast",
     ),
     option("--punct", "Count tokens without a letter or digit too, except white space."),
-    option(
-        "--stopwords FILE", "Exclude the words in FILE, one per line. May be repeated.", type=INPUT_FILE, multiple=True
-    ),
+    option("--stopwords FILE", "Exclude the words in FILE, one per line.", type=INPUT_FILE, multiple=True),
     option("--min-length N", "Exclude words of fewer than N characters.", type=click.IntRange(min=1), default=1),
     option("--normalize", "Normalize the text to this Unicode form before it is split.", choices=["nfkc"]),
     option("--lower", "Convert words to lower case."),

@@ -28,8 +28,13 @@ _LINE_COST = 75
 
 @click.command("wordcount", cls=Command, rules=RULES)
 @add_options(
-    *(*TEXT_INPUT_OPTIONS, *WORD_OPTIONS, *COUNT_OPTIONS),
-    *(*output_options(*FORMATS), *PARTS_OPTIONS, shard_option(), *RUN_OPTIONS),
+    {
+        "Input": TEXT_INPUT_OPTIONS,
+        "Words": WORD_OPTIONS,
+        "Method": COUNT_OPTIONS,
+        "Output": (*output_options(*FORMATS), *PARTS_OPTIONS),
+        "Resources": (shard_option(), *RUN_OPTIONS),
+    }
 )
 @click.pass_context
 def command(ctx: click.Context, /, **options: Any) -> None:
@@ -39,12 +44,12 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     frequent word first. A word is a token with a letter or digit. --ngram joins adjacent words of a document by spaces:
     punctuation separates them, unless --punct counts it; excluded words and white space do not.
 
-    \b
-    kxcli wordcount news.txt | head
-    kxcli wordcount -r corpus --glob '*.txt' --encoding auto -o counts.tsv
-    kxcli wordcount --by label --df --header reviews.jsonl
-    kxcli wordcount --merge monday.tsv tuesday.tsv > week.tsv
-    """  # noqa: D301 -- click's mark for text that is not wrapped
+    Examples:
+      kxcli wordcount news.txt | head
+      kxcli wordcount -r corpus --glob '*.txt' --encoding auto -o counts.tsv
+      kxcli wordcount --by label --df --header reviews.jsonl
+      kxcli wordcount --merge monday.tsv tuesday.tsv > week.tsv
+    """
     with open_session(ctx) as session:
         from kxcli.mining.wordcount.counts import WordCountPartial
         from kxcli.mining.wordcount.ranking import Ranking

@@ -53,5 +53,5 @@ COUNT_OPTIONS = (
     option(
         "--sort", "Sort by count and, if equal, by code point; or by word.", choices=["count", "word"], default="count"
     ),
-    option("--merge", "Add up earlier outputs, which the inputs are. Options for counting have no effect."),
+    option("--merge", "Add up earlier outputs, which the inputs are, without counting."),
 )
