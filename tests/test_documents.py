@@ -1,15 +1,20 @@
 """The documents: every command runs, every output and option is as shown."""
 
+import importlib.util
 import os
 import re
 import shutil
 import subprocess
 import sys
 
+import click
 import pytest
 from conftest import ROOT, SAMPLES
 
-from kxcli.cli import COMMANDS
+from kxcli.cli import COMMANDS, cli
+
+sys.path.insert(0, str(ROOT / "docs"))
+from command_reference import render_command, render_overview
 
 DOCUMENTS = {
     str(path.relative_to(ROOT)): path.read_text(encoding="utf-8")
@@ -21,6 +26,12 @@ INSTALL = "git clone"  # begins the block that `make demo` tests
 WATCHED = 'kxcli() { command kxcli "$@" || { echo "kxcli $*: exit $?" >> failed; return 1; }; }\n'
 
 
+def requires(tool):
+    """Return a mark that skips a test without a program or a package."""
+    is_there = shutil.which(tool) is not None or importlib.util.find_spec(tool) is not None
+    return pytest.mark.skipif(not is_there, reason=f"{tool} is not installed")
+
+
 def blocks(language):
     """Return the code blocks of all documents for users, each once, as test parameters."""
     found = {}
@@ -29,7 +40,9 @@ def blocks(language):
             continue
         for number, block in enumerate(re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL), 1):
             if INSTALL not in block and block not in found:
-                found[block] = pytest.param(block, id=f"{name}-{number}")
+                tool = re.match(r"# requires (\S+)\n", block)
+                marks = [pytest.mark.slow, requires(tool[1])] if tool else []
+                found[block] = pytest.param(block, id=f"{name}-{number}", marks=marks)
     return list(found.values())
 
 
@@ -100,6 +113,17 @@ def test_named_options_exist(kxcli):
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)) - of_others
     assert named
     assert {option for option in named if option not in shown} == set()
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_reference_has_every_option_and_example(name):
+    page = render_command(name)
+    command = cli.get_command(None, name)
+    for param in command.params:
+        for flag in (*param.opts, *param.secondary_opts) if isinstance(param, click.Option) else ():
+            assert re.search(rf"(?<![\w-]){flag}(?![\w-])", page), flag
+    assert f"\nkxcli {name} " in page
+    assert f"[kxcli {name}]({name}.md)" in render_overview()
 
 
 def test_links_lead_to_files():
