@@ -1,8 +1,8 @@
-"""What a cluster costs beside the work: scheduler time and memory for each batch, by the number of parts.
+"""Cost of a cluster: scheduler time and memory per batch, by the number of parts.
 
     python benchmarks/cluster.py [BATCHES]
 
-Starts a scheduler and two workers on this machine, and runs batches with next to nothing in them.
+Starts a scheduler and two workers on this machine, and runs nearly empty batches.
 """
 
 import json
@@ -107,13 +107,13 @@ def scheduler() -> Iterator[tuple[str, int]]:
                 process.wait()
 
 
-def resident(pid: int) -> int:
+def read_resident_bytes(pid: int) -> int:
     """Return the bytes of memory that a process has."""
     pages = Path("/proc", str(pid), "statm").read_text().split()[1]
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
-def seconds(pid: int) -> float:
+def read_cpu_seconds(pid: int) -> float:
     """Return the CPU time that a process has taken."""
     fields = Path("/proc", str(pid), "stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
@@ -132,15 +132,15 @@ def measure(parts: int, n: int) -> str:
         nonlocal n_done, n_tasks, at_end
         n_done += 1
         if n_done == n:
-            n_tasks, at_end = client.run_on_scheduler(count_tasks), resident(pid)
+            n_tasks, at_end = client.run_on_scheduler(count_tasks), read_resident_bytes(pid)
 
     with scheduler() as (address, pid), ClusterEngine(address, tempfile.gettempdir, print) as engine:
         client = engine._connection.client
-        before, cpu = resident(pid), seconds(pid)
+        before, cpu = read_resident_bytes(pid), read_cpu_seconds(pid)
         tasks = [Empty("/corpus/part-000017.txt", number << 28) for number in range(n)]
         start = time.monotonic()
         engine.reduce_into(Call(read, tasks, Nothing(), None, on_done), Write(), parts)
-        took, cpu = time.monotonic() - start, seconds(pid) - cpu
+        took, cpu = time.monotonic() - start, read_cpu_seconds(pid) - cpu
     columns = [
         f"{parts}",
         f"{n}",

@@ -1,21 +1,22 @@
-"""The linking of names beside their bare matching, in one run and on the same texts, as ratios.
+"""Linking compared with bare matching, on the same texts in one run, as ratios.
 
     python benchmarks/entity_link.py FILE... [--runs 3] [--quick]
 
-Makes 300,000 names by a fixed seed, words of jieba's dictionary and two of them joined, and 50 MB of short texts: the
-lines of the files, again and again where they are less.  Measures, as the median of the runs:
+Makes 300,000 names with a fixed seed (words of jieba's dictionary and pairs of them) and 50 MB of short texts (the
+lines of the files, repeated if necessary). Measures the median of the runs of:
 
-  pyahocorasick  the plain loop over its automaton, in one process, on the texts as they are; where it is installed
-  bare matching  `Names.matches` over folded texts, in one process: what the speed of all else is told in
+  pyahocorasick  the plain loop over its automaton, in one process, on the original texts; if it is installed
+  bare matching  name matching over folded texts, in one process: the unit of all other speeds
   names alone    `kxcli entity-link -f tsv` with these names as the knowledge base, one entry each, `-j 1` and `-j 2`
   with a model   the same with `--model`, trained on texts that the script labels itself: lines with a name in 《》 and
-                 a name without written into them; what it links says nothing, the work for each text is the same
-  index          built, with an empty cache, and loaded from the cache, both with no text to link and less what the
-                 same takes with one name
+                 an unmarked name; its links are meaningless, but the work per text is the same
+  index          built with an empty cache, and loaded from the cache, both without text and minus the time for a
+             single
+                 name
 
-The first two are timed without start-up and without reading; all others are whole commands, output to a file included.
-Private memory is the most that one worker had to itself at `-j 2`, sampled every 20 ms in a run that is not timed.
-At the end the output of -j 1 and -j 2 is compared.
+The first two are timed without start-up and reading; all others are whole commands that write to a file. Private
+memory is the maximum that one worker had to itself with `-j 2`, sampled every 20 ms in a run that is not timed. The
+outputs of -j 1 and -j 2 are compared.
 """
 
 import argparse
@@ -33,7 +34,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from measuring import lines_of, timed
+from measuring import iter_lines, measure_seconds
 
 SEED = 5
 BARE = "bare matching"
@@ -42,23 +43,23 @@ KIB = 1024
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much there is of everything."""
+    """Sizes of all inputs."""
 
     names: int = 300_000
     text: int = 50_000_000  # bytes
-    labelled: int = 2_000  # texts
+    labeled: int = 2_000  # texts
 
 
 QUICK = Sizes(3_000, 3_000_000, 300)
 
 
-def made_names(n: int) -> list[str]:
+def make_names(n: int) -> list[str]:
     """Return different words, and words joined, in equal shares."""
     import jieba
 
     source = random.Random(SEED)
     path = os.path.join(os.path.dirname(jieba.__file__), "dict.txt")
-    words = [line.split(" ")[0] for line in lines_of([path])]
+    words = [line.split(" ")[0] for line in iter_lines([path])]
     names = dict.fromkeys(source.sample([word for word in words if len(word) > 1], min(n // 2, len(words) // 2)))
     while len(names) < n:
         names["".join(source.sample(words, 2))] = None
@@ -71,7 +72,7 @@ def write_texts(paths: list[str], size: int, output: str) -> None:
     with open(output, "w", encoding="utf-8") as file:
         while written < size:
             before = written
-            for line in filter(None, lines_of(paths)):
+            for line in filter(None, iter_lines(paths)):
                 file.write(line + "\n")
                 written += len(line.encode()) + 1
                 if written >= size:
@@ -80,13 +81,13 @@ def write_texts(paths: list[str], size: int, output: str) -> None:
                 raise SystemExit("there is no text in the files")
 
 
-def write_labelled(texts: str, names: list[str], n: int, output: str) -> None:
+def write_labeled(texts: str, names: list[str], n: int, output: str) -> None:
     """Write some lines, each with two names in it and these as its labels."""
     source = random.Random(SEED)
     with open(texts, encoding="utf-8") as lines, open(output, "w", encoding="utf-8") as file:
         for number, line in zip(range(n), lines, strict=False):
             text, labels = "", []
-            for part, (left, right) in zip(halves(line.rstrip("\n")), (("《", "》"), ("", "")), strict=True):
+            for part, (left, right) in zip(split_halves(line.rstrip("\n")), (("《", "》"), ("", "")), strict=True):
                 entry = source.randrange(len(names))
                 text += part + left
                 labels.append({"mention": names[entry], "offset": len(text), "kb_id": str(entry)})
@@ -95,15 +96,15 @@ def write_labelled(texts: str, names: list[str], n: int, output: str) -> None:
             file.write(json.dumps(record, ensure_ascii=False) + "\n")
 
 
-def halves(text: str) -> tuple[str, str]:
-    """Return both halves."""
+def split_halves(text: str) -> tuple[str, str]:
+    """Return the first and the second half."""
     return text[: len(text) // 2], text[len(text) // 2 :]
 
 
-def play(role: str, kb: str, texts: str) -> None:
+def run_here(role: str, kb: str, texts: str) -> None:
     """Match in this process; write the seconds and how many names were found."""
-    names = [line.split("\t")[0] for line in lines_of([kb])]
-    lines = list(lines_of([texts]))
+    names = [line.split("\t")[0] for line in iter_lines([kb])]
+    lines = list(iter_lines([texts]))
     found = 0
     if role == "pyahocorasick":
         ahocorasick = importlib.import_module("ahocorasick")
@@ -117,12 +118,12 @@ def play(role: str, kb: str, texts: str) -> None:
             for _ in automaton.iter(line):
                 found += 1
     else:
-        from kxcli.batching import together
+        from kxcli.batching import iter_batches
         from kxcli.mining.linking.spans.name_matcher import NameMatcher
         from kxcli.mining.text.folding import fold_names, fold_texts
 
         index = NameMatcher.from_names(list(dict.fromkeys(fold_names(names))))
-        parts = list(together(lines, len))
+        parts = list(iter_batches(lines, len))
         index.matches(fold_texts(parts[0]).codes)
         start = time.perf_counter()
         for part in parts:
@@ -130,7 +131,7 @@ def play(role: str, kb: str, texts: str) -> None:
     print(json.dumps([time.perf_counter() - start, found]))
 
 
-def played(role: str, kb: str, texts: str) -> tuple[float, int]:
+def run_role(role: str, kb: str, texts: str) -> tuple[float, int]:
     """Match in a process; return the seconds and how many names were found."""
     command = [sys.executable, __file__, "--role", role, "--kb", kb, texts]
     seconds, found = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
@@ -174,17 +175,17 @@ class Inputs:
 
     def __init__(self, folder: str, files: list[str], size: Sizes) -> None:
         self.folder = folder
-        self.kb, self.one, self.texts, self.empty, self.labelled, self.model, self.out = (
+        self.kb, self.one, self.texts, self.empty, self.labeled, self.model, self.out = (
             os.path.join(folder, name)
-            for name in ("kb.tsv", "one.tsv", "texts.txt", "empty", "labelled.jsonl", "model", "out.tsv")
+            for name in ("kb.tsv", "one.tsv", "texts.txt", "empty", "labeled.jsonl", "model", "out.tsv")
         )
-        names = made_names(size.names)
+        names = make_names(size.names)
         rows = [f"{name}\t{number}\n" for number, name in enumerate(names)]
         Path(self.kb).write_text("".join(rows), encoding="utf-8")
         Path(self.one).write_text(rows[0], encoding="utf-8")
         Path(self.empty).touch()
         write_texts(files, size.text, self.texts)
-        write_labelled(self.texts, names, size.labelled, self.labelled)
+        write_labeled(self.texts, names, size.labeled, self.labeled)
 
     def command(self, *options: str, kb: str | None = None, cache: str = "cache") -> list[str]:
         """Return a command that links, or trains."""
@@ -196,7 +197,7 @@ class Inputs:
         return self.command(*options, "-f", "tsv", "-o", self.out, texts, kb=kb, cache=cache)
 
 
-def matching(inputs: Inputs, runs: int) -> dict[str, list[float]]:
+def measure_matching(inputs: Inputs, runs: int) -> dict[str, list[float]]:
     """Measure matching without linking."""
     seconds: dict[str, list[float]] = {}
     roles = [BARE]
@@ -206,33 +207,33 @@ def matching(inputs: Inputs, runs: int) -> dict[str, list[float]]:
         roles.insert(0, "pyahocorasick")
     for _ in range(runs):
         for role in roles:
-            seconds.setdefault(role, []).append(played(role, inputs.kb, inputs.texts)[0])
+            seconds.setdefault(role, []).append(run_role(role, inputs.kb, inputs.texts)[0])
     return seconds
 
 
-def index(inputs: Inputs, runs: int) -> tuple[float, float]:
-    """Return the seconds in which the index is built, and loaded."""
+def measure_index(inputs: Inputs, runs: int) -> tuple[float, float]:
+    """Return the seconds for building the index, and for loading it."""
     built, loaded = [], []
     subprocess.run(inputs.link(inputs.empty, kb=inputs.one), check=True)
     subprocess.run(inputs.link(inputs.empty), check=True)
     for run in range(runs):
-        idle = timed(inputs.link(inputs.empty, kb=inputs.one))
-        built.append(timed(inputs.link(inputs.empty, cache=f"cold{run}")) - idle)
-        loaded.append(timed(inputs.link(inputs.empty)) - idle)
+        idle = measure_seconds(inputs.link(inputs.empty, kb=inputs.one))
+        built.append(measure_seconds(inputs.link(inputs.empty, cache=f"cold{run}")) - idle)
+        loaded.append(measure_seconds(inputs.link(inputs.empty)) - idle)
     return statistics.median(built), statistics.median(loaded)
 
 
-def linking(inputs: Inputs, runs: int) -> tuple[dict[str, list[float]], dict[str, int], bool]:
+def measure_linking(inputs: Inputs, runs: int) -> tuple[dict[str, list[float]], dict[str, int], bool]:
     """Return seconds and private memory of whole commands, and whether -j 1 and -j 2 give the same."""
     seconds: dict[str, list[float]] = {}
     memory: dict[str, int] = {}
     is_same = True
-    subprocess.run(inputs.command("--train", inputs.labelled, "--model", inputs.model), check=True)
+    subprocess.run(inputs.command("--train", inputs.labeled, "--model", inputs.model), check=True)
     for what, options in (("names alone", ()), ("with a model", ("--model", inputs.model))):
         outputs = []
         for jobs in ("1", "2"):
             name, command = f"{what}, -j {jobs}", inputs.link(inputs.texts, "-j", jobs, *options)
-            seconds[name] = [timed(command) for _ in range(runs)]
+            seconds[name] = [measure_seconds(command) for _ in range(runs)]
             outputs.append(Path(inputs.out).read_bytes())
         memory[name] = private_memory(command)
         is_same = is_same and outputs[0] == outputs[1]
@@ -249,14 +250,14 @@ def main() -> None:
     parser.add_argument("--kb", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.role:
-        play(given.role, given.kb, given.files[0])
+        run_here(given.role, given.kb, given.files[0])
         return
     size = QUICK if given.quick else Sizes()
     with tempfile.TemporaryDirectory() as folder:
         inputs = Inputs(folder, given.files, size)
-        seconds = matching(inputs, given.runs)
-        built, loaded = index(inputs, given.runs)
-        of_commands, memory, is_same = linking(inputs, given.runs)
+        seconds = measure_matching(inputs, given.runs)
+        built, loaded = measure_index(inputs, given.runs)
+        of_commands, memory, is_same = measure_linking(inputs, given.runs)
         megabytes = os.path.getsize(inputs.texts) / 1e6
     median = {name: statistics.median(runs) for name, runs in (seconds | of_commands).items()}
     print(f"{size.names:,} names, {megabytes:.0f} MB of texts\n")

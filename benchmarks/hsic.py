@@ -1,26 +1,27 @@
-"""The measure of dependence side by side, in one run and on the same data, as ratios.
+"""Measures of dependence compared on the same data in one run, as ratios.
 
     python benchmarks/hsic.py [--runs 3] [--quick] [--peers DIR]
 
-Measures, on seeded data made for it (x is uniform, y the sine of x and as much noise), as the median of the runs:
+Measures, on seeded data (x is uniform, y its sine and as much noise), the median of the runs of:
 
-  article       the article's formula as it stands, in plain numpy: both kernel matrices, the centring matrix H, and
+  article       the article's formula in plain numpy: both kernel matrices, the centering matrix H, and
                 trace(KHLH) / (n-1)²; σ is the median of all positive distances
-  one product   the same value out of one matrix product instead of three, for H need not be multiplied
-  hyppo         hyppo 0.5.2, in an environment of its own, which is made once and kept in --peers; its value is another
-                (unbiased, normalised, exp(-d²/2σ²) with the σ of x for both), its work is the same
+  one product   the same value from one matrix product instead of three, without multiplying by H
+  hyppo         hyppo 0.5.2, in an environment of its own that is made once and kept in --peers; its value differs
+                (unbiased, normalized, exp(-d²/2σ²) with the σ of x for both), its work is the same
   loadtxt       numpy.loadtxt of the file alone
-  features      the cosines and sines that the Gaussian kernel in one dimension is made of, of both sides, in plain
-                numpy, block by block, thrown away
-  kxcli         `measure_dependence`, and `kxcli hsic`, start-up, reading and output included
+  features      the cosines and sines of the Gaussian kernel in one dimension, of both sides, in plain numpy, block by
+                block, discarded
+  kxcli         `measure_dependence`, and `kxcli hsic` with start-up, reading and output
 
-Computations are timed in processes of their own, after imports and a call on 50 rows, which makes numba compile; the
-whole command of the article and of one product reads the file by numpy.loadtxt.  Threads of linear algebra are what
-each takes by itself.  hyppo's permutations run once, and fewer of them, scaled, where all would take over a minute.
-The peak of the largest process is its resident set, shared pages included; that of all counts shared pages once; both
-are sampled every 50 ms in a run that is not timed.
-At the end the values of the article and kxcli are compared, and the time of a million rows is held to 3 times that of
-loadtxt and 1.5 times that of the features (not so with --quick, where it is all start-up).
+Computations are timed in separate processes, after imports and a call on 50 rows that makes numba compile. The whole
+command of the article and of one product reads the file by numpy.loadtxt. The number of threads of linear algebra is
+the default of each. hyppo's permutations run once; if all would take over a minute, fewer of them, scaled. The peak
+of the largest process is its resident set, shared pages included; that of all counts shared pages once; both are
+sampled every 50 ms in a run that is not timed.
+
+The values of the article and kxcli are compared. A million rows may take 3 times as long as loadtxt plus 1.5 times as
+long as the features (not checked with --quick, which measures start-up).
 """
 
 import argparse
@@ -37,13 +38,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
-from measuring import timed, weighed
+from measuring import measure_peaks, measure_seconds
 
 Array = npt.NDArray[np.float64]
 
 HYPPO = "0.5.2"
 CORES = len(os.sched_getaffinity(0))
-LONGEST = 60  # seconds that hyppo's permutations may take
+MAX_SECONDS = 60  # seconds that hyppo's permutations may take
 FEW = 50  # permutations to find that out
 BLOCK = 4096  # rows whose features are held at a time
 LOADTXT, FEATURES = 3, 1.5  # times what kxcli may take
@@ -91,7 +92,7 @@ def gaussian(values: Array) -> Array:
 
 
 def article(x: Array, y: Array) -> float:
-    """Compute as the article's formula stands."""
+    """Compute the article's formula literally."""
     n = len(x)
     k, l = gaussian(x), gaussian(y)  # noqa: E741 -- as in the article
     h = np.eye(n) - 1 / n
@@ -99,7 +100,7 @@ def article(x: Array, y: Array) -> float:
 
 
 def one_product(x: Array, y: Array) -> float:
-    """Compute the same with the centring multiplied out."""
+    """Compute the same with the centering multiplied out."""
     n = len(x)
     k, l = gaussian(x), gaussian(y)  # noqa: E741 -- as in the article
     product = k @ l
@@ -138,7 +139,7 @@ def features(values: Array, of: Array) -> None:
         np.sin(angles)
 
 
-def play(role: str, path: str, permutations: int) -> None:
+def run_here(role: str, path: str, permutations: int) -> None:
     """Run one of the computations in this process; write its seconds, and the value."""
     warnings.simplefilter("ignore")  # hyppo's, of few permutations
     start = time.perf_counter()
@@ -162,7 +163,7 @@ def play(role: str, path: str, permutations: int) -> None:
     print(json.dumps([time.perf_counter() - start, value]))
 
 
-def played(role: str, path: str, permutations: int = 0, python: str = sys.executable) -> tuple[float, float, float]:
+def run_role(role: str, path: str, permutations: int = 0, python: str = sys.executable) -> tuple[float, float, float]:
     """Run one of the computations in a process; return its seconds, those of the process, and the value."""
     command = [python, __file__, "--role", role, "--input", path, "--permutations", str(permutations)]
     start = time.perf_counter()
@@ -172,7 +173,7 @@ def played(role: str, path: str, permutations: int = 0, python: str = sys.execut
     return seconds, whole, value
 
 
-def with_hyppo(folder: str) -> str:
+def install_hyppo(folder: str) -> str:
     """Return a Python that has hyppo, out of a folder that is kept."""
     environment = os.path.join(folder, f"hyppo-{HYPPO}")
     python, stamp = os.path.join(environment, "bin", "python"), os.path.join(environment, ".installed")
@@ -220,49 +221,56 @@ def show(title: str, times: Times) -> None:
         print(f"| {name} | {' | '.join(cells)} |")
 
 
-def value_alone(folder: str, size: Sizes, runs: int, python: str) -> bool:
+def measure_value(folder: str, size: Sizes, runs: int, python: str) -> bool:
     """Measure the value without a test; return whether the article and kxcli agree."""
     path = os.path.join(folder, "alone.tsv")
     write_data(path, size.alone)
     times, values = Times(), {}
     for _ in range(runs):
         for role in ("article", "one product"):
-            seconds, whole, values[role] = played(role, path)
+            seconds, whole, values[role] = run_role(role, path)
             times.add(role, seconds, whole)
-        times.add(f"hyppo {HYPPO}", played("hyppo", path, python=python)[0])
-        seconds, _, values["kxcli"] = played("kxcli", path)
-        times.add("kxcli -j 1", seconds, timed(command(path, "--test", "none", "-j", "1"), subprocess.DEVNULL))
+        times.add(f"hyppo {HYPPO}", run_role("hyppo", path, python=python)[0])
+        seconds, _, values["kxcli"] = run_role("kxcli", path)
+        times.add(
+            "kxcli -j 1", seconds, measure_seconds(command(path, "--test", "none", "-j", "1"), subprocess.DEVNULL)
+        )
     show(f"{size.alone:,} rows, one dimension, the value alone:", times)
     print("\n" + ", ".join(f"{name} {value:.15g}" for name, value in values.items()))
     return all(math.isclose(value, values["kxcli"], rel_tol=ALIKE) for value in values.values())
 
 
-def permuted(folder: str, size: Sizes, runs: int, python: str) -> None:
+def measure_permutations(folder: str, size: Sizes, runs: int, python: str) -> None:
     """Measure the test by permutations."""
     path = os.path.join(folder, "permuted.tsv")
     write_data(path, size.permuted)
     n = size.permutations
-    fits = int(FEW * LONGEST / played("hyppo", path, FEW, python)[0])
+    fits = int(FEW * MAX_SECONDS / run_role("hyppo", path, FEW, python)[0])
     n_hyppo = n if fits >= n else max(FEW, fits)
     times = Times()
-    times.add(f"hyppo {HYPPO}", played("hyppo", path, n_hyppo, python)[0] * n / n_hyppo)
+    times.add(f"hyppo {HYPPO}", run_role("hyppo", path, n_hyppo, python)[0] * n / n_hyppo)
     options = ("--test", "permutation", "--permutations", str(n), "-j", "1")
     for _ in range(runs):
-        times.add("kxcli -j 1", played("kxcli", path, n)[0], timed(command(path, *options), subprocess.DEVNULL))
+        times.add(
+            "kxcli -j 1", run_role("kxcli", path, n)[0], measure_seconds(command(path, *options), subprocess.DEVNULL)
+        )
     scaled = "" if n_hyppo == n else f" (hyppo: {n_hyppo:,}, scaled)"
     show(f"{size.permuted:,} rows, one dimension, {n:,} permutations{scaled}:", times)
 
 
-def many_rows(folder: str, size: Sizes, runs: int) -> bool:
+def measure_rows(folder: str, size: Sizes, runs: int) -> bool:
     """Measure many rows in one dimension; return whether kxcli takes no more than it may."""
     path = os.path.join(folder, "many.tsv")
     write_data(path, size.many)
     times = Times()
     for _ in range(runs):
         for role in ("loadtxt", "features"):
-            times.add(role, played(role, path)[0])
+            times.add(role, run_role(role, path)[0])
         for jobs in ("1", "2"):
-            times.add(f"kxcli -j {jobs}", whole=timed(command(path, "--test", "none", "-j", jobs), subprocess.DEVNULL))
+            times.add(
+                f"kxcli -j {jobs}",
+                whole=measure_seconds(command(path, "--test", "none", "-j", jobs), subprocess.DEVNULL),
+            )
     loadtxt, features_ = (statistics.median(runs_) for runs_ in times.computing.values())
     bound = LOADTXT * loadtxt + FEATURES * features_
     whole = {name: statistics.median(runs_) for name, runs_ in times.whole.items()}
@@ -273,7 +281,7 @@ def many_rows(folder: str, size: Sizes, runs: int) -> bool:
     return max(whole.values()) <= bound
 
 
-def many_columns(folder: str, size: Sizes, runs: int) -> None:
+def measure_columns(folder: str, size: Sizes, runs: int) -> None:
     """Measure time and memory of many columns."""
     path = os.path.join(folder, "wide.tsv")
     write_data(path, size.wide, size.columns)
@@ -282,8 +290,8 @@ def many_columns(folder: str, size: Sizes, runs: int) -> None:
     print(f"| | seconds on {CORES} cores | peak memory of the largest process, MB | of all, MB |\n|---|---|---|---|")
     for name, options in (("the value alone", ["--test", "none"]), ("with the default test", [])):
         words = command(path, *options, "-j", "2", x=f"x0:x{last}", y=f"y0:y{last}")
-        seconds = statistics.median(timed(words, subprocess.DEVNULL) for _ in range(runs))
-        _, peak, largest = weighed(words, subprocess.DEVNULL)
+        seconds = statistics.median(measure_seconds(words, subprocess.DEVNULL) for _ in range(runs))
+        _, peak, largest = measure_peaks(words, subprocess.DEVNULL)
         print(f"| {name} | {seconds:.1f} | {largest / 1e6:.0f} | {peak / 1e6:.0f} |")
 
 
@@ -296,7 +304,7 @@ def main() -> None:
         "--peers",
         metavar="DIR",
         default=os.path.join(tempfile.gettempdir(), f"kxcli-peers-{os.getuid()}"),
-        help="where hyppo is installed, once  [default: a folder beside the other temporary ones]",
+        help="where hyppo is installed, once  [default: a folder in TMPDIR]",
     )
     parser.add_argument(
         "--role", choices=["article", "one product", "hyppo", "kxcli", "loadtxt", "features"], help=argparse.SUPPRESS
@@ -305,15 +313,15 @@ def main() -> None:
     parser.add_argument("--permutations", type=int, default=0, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.role:
-        play(given.role, given.input, given.permutations)
+        run_here(given.role, given.input, given.permutations)
         return
     size = QUICK if given.quick else Sizes()
-    python = with_hyppo(given.peers)
+    python = install_hyppo(given.peers)
     with tempfile.TemporaryDirectory() as folder:
-        has_same_values = value_alone(folder, size, given.runs, python)
-        permuted(folder, size, given.runs, python)
-        is_fast = many_rows(folder, size, given.runs) or given.quick
-        many_columns(folder, size, given.runs)
+        has_same_values = measure_value(folder, size, given.runs, python)
+        measure_permutations(folder, size, given.runs, python)
+        is_fast = measure_rows(folder, size, given.runs) or given.quick
+        measure_columns(folder, size, given.runs)
     print("\nvalues agree" if has_same_values else "\nVALUES DIFFER")
     if not is_fast:
         print("A MILLION ROWS TAKE TOO LONG")

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 
-def lines_of(paths: Iterable[str]) -> Iterator[str]:
+def iter_lines(paths: Iterable[str]) -> Iterator[str]:
     """Yield the lines of UTF-8 files."""
     for path in paths:
         with open(path, encoding="utf-8-sig", newline="\n") as lines:
@@ -34,20 +34,20 @@ def tree_memory(session: int) -> tuple[int, int]:
     return total, largest
 
 
-def timed(command: list[str], stdout: int | None = None) -> float:
+def measure_seconds(command: list[str], stdout: int | None = None) -> float:
     """Return wall seconds of a command; looking at memory meanwhile would take time from it."""
     start = time.perf_counter()
     subprocess.run(command, check=True, stdout=stdout)
     return time.perf_counter() - start
 
 
-def measured(command: list[str]) -> tuple[float, int]:
+def measure_memory(command: list[str]) -> tuple[float, int]:
     """Return wall seconds and peak memory of a command and all that it starts."""
-    seconds, peak, _ = weighed(command)
+    seconds, peak, _ = measure_peaks(command)
     return seconds, peak
 
 
-def weighed(command: list[str], stdout: int | None = None) -> tuple[float, int, int]:
+def measure_peaks(command: list[str], stdout: int | None = None) -> tuple[float, int, int]:
     """Return wall seconds of a command, peak memory of it and all that it starts, and that of the largest process."""
     peak = largest = 0
     start = time.perf_counter()

@@ -1,19 +1,20 @@
-"""The search for words side by side, in one run and on the same text, as ratios.
+"""Searches for words compared on the same text in one run, as ratios.
 
     python benchmarks/newwords.py FILE... [--part 1M] [--runs 3] [--gold GOLD]
 
-Measures, each as a process of its own and as the median of the runs:
+Measures the median of the runs of, each in a process of its own:
 
-  plain        the plain jieba loop, as in benchmarks/wordcount.py: what the speed of all else is told in; on a part of
-               the text, start-up taken off, scaled to the whole
+  plain        the plain jieba loop, as in benchmarks/wordcount.py: the unit of all other speeds; on a part of the
+             text,
+               without start-up, scaled to the whole
   definition   the lexicon by its definition, in plain Python (tests/newwords_definition.py); on a part, scaled
-  kxcli        `kxcli newwords --all`, by each method, `-j 1` and `-j 2`, on the whole, start-up and output included
+  kxcli        `kxcli newwords --all` by each method, `-j 1` and `-j 2`, on the whole text, with start-up and output
 
-Memory is the peak over the whole process tree, shared pages counted once (proportional set size), sampled every 50 ms
-in a run that is not timed.
-With a gold text (words parted by spaces, a sentence a line), the lexicons of both methods are scored as the article
-does: their 50,000 most frequent words become jieba's dictionary, without its model, and cut the gold text; F1 is that
-of word spans.  At the end the output of -j 1 and -j 2 is compared, and that of the definition with kxcli's on the part.
+Memory is the peak of the whole process tree, shared pages counted once (proportional set size), sampled every 50 ms
+in a run that is not timed. With a gold text (words separated by spaces, one sentence per line), the lexicons are
+scored as in the article: their 50,000 most frequent words become jieba's dictionary, without its model, and segment
+the gold text; F1 is that of word spans. The outputs of -j 1 and -j 2 are compared, and on the part those of the
+definition and kxcli.
 """
 
 import argparse
@@ -25,7 +26,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from measuring import lines_of, measured, timed, write_part
+from measuring import iter_lines, measure_memory, measure_seconds, write_part
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), os.pardir, "tests"))
 
@@ -34,7 +35,7 @@ MIN_PMI = "2,4,6"
 MOST_WORDS = 50_000
 
 
-def play(role: str, paths: list[str], output: str) -> None:
+def run_here(role: str, paths: list[str], output: str) -> None:
     """Run one of the slow ways in this process; write its seconds without start-up, then the rows."""
     rows = []
     if role == "plain":
@@ -43,14 +44,14 @@ def play(role: str, paths: list[str], output: str) -> None:
         jieba.setLogLevel("ERROR")
         jieba.initialize()
         start = time.perf_counter()
-        for line in lines_of(paths):
+        for line in iter_lines(paths):
             for _ in jieba.cut(line):
                 pass
     else:
         from newwords_definition import lexicon
 
         start = time.perf_counter()
-        text = "\n".join(lines_of(paths))
+        text = "\n".join(iter_lines(paths))
         for word, count, *values in lexicon(text, 4, 32, tuple(map(float, MIN_PMI.split(",")))):
             rows.append("\t".join([word, str(count), *("" if v is None else f"{v:.4f}" for v in values)]))
     seconds = time.perf_counter() - start
@@ -79,7 +80,7 @@ def score(lexicon: str, gold: str) -> float:
         tokenizer.tmp_dir = folder
         tokenizer.initialize()
     hits = n_gold = n_found = 0
-    for line in lines_of([gold]):
+    for line in iter_lines([gold]):
         expected, found = spans(line.split()), spans(tokenizer.lcut("".join(line.split()), HMM=False))
         hits, n_gold, n_found = hits + len(expected & found), n_gold + len(expected), n_found + len(found)
     return 2 * hits / (n_gold + n_found)
@@ -98,7 +99,7 @@ def main() -> None:
     parser.add_argument("--output", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.role:
-        play(given.role, given.files, given.output)
+        run_here(given.role, given.files, given.output)
         return
     size = sum(map(os.path.getsize, given.files))
     seconds: dict[str, list[float]] = {}
@@ -111,7 +112,7 @@ def main() -> None:
         pmi = ["--method", "pmi", "--min-pmi", MIN_PMI]
         for role, bytes_ in (("plain", 4 * given.part), ("definition", given.part)):
             share = size / write_part(given.files, bytes_, part)
-            _, memory[role] = measured([sys.executable, __file__, "--output", out, "--role", role, part])
+            _, memory[role] = measure_memory([sys.executable, __file__, "--output", out, "--role", role, part])
             first, _, found[role] = Path(out).read_bytes().partition(b"\n")
             seconds[role] = [float(first) * share]
         subprocess.run([*kxcli, *pmi, part], check=True)
@@ -123,9 +124,9 @@ def main() -> None:
                     options = pmi if method == "pmi" else ["--method", method]
                     command = [*kxcli, *options, "-j", jobs, *given.files]
                     if run:
-                        seconds.setdefault(name, []).append(timed(command))
+                        seconds.setdefault(name, []).append(measure_seconds(command))
                         continue
-                    _, memory[name] = measured(command)
+                    _, memory[name] = measure_memory(command)
                     found[name] = Path(out).read_bytes()
                     if given.gold:
                         f1[name] = f"{score(out, given.gold):.4f}"

@@ -1,18 +1,17 @@
-"""Bounded memory, checkpoints, and how cost grows with the input, measured in one run.
+"""Bounded memory, checkpoints, and the growth of cost with the input, in one run.
 
     python benchmarks/scaling.py FILE... [--memory 300M] [--sizes 10M,100M,1G [--most 300M]] [--runs 3]
 
 Without --sizes, on the files as they are:
 
-  memory      `kxcli wordcount --ngram 1-2` with all the memory it wants, and with --memory; the bytes are compared
+  memory      `kxcli wordcount --ngram 1-2` with unbounded memory, and with --memory; the bytes are compared
   checkpoint  `kxcli wordcount` without, with a new --checkpoint, and with a finished one; the bytes are compared
 
-With --sizes, how seconds and memory of the commands grow with the text.  Texts of these sizes are made of the files:
-repeated, and in each copy one line of five has a character replaced by another of the text, so that new words and
-n-grams keep coming.
+With --sizes, seconds and memory of the commands on texts of these sizes. The texts repeat the files; in each copy,
+one line of five has a character replaced by another of the text, so that new words and n-grams keep appearing.
 
-Memory is the peak over the whole process tree, shared pages counted once (proportional set size), sampled every 50 ms.
-Seconds are medians of the runs, start-up and output included.
+Memory is the peak of the whole process tree, shared pages counted once (proportional set size), sampled every 50 ms.
+Seconds are medians of the runs, with start-up and output.
 """
 
 import argparse
@@ -27,7 +26,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from measuring import lines_of, measured
+from measuring import iter_lines, measure_memory
 
 KXCLI = [sys.executable, "-m", "kxcli"]
 UNITS = {"K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
@@ -35,37 +34,37 @@ CHANGED = 0.2  # share of the lines of a copy that are changed
 NAMES = 20_000  # of the knowledge base that texts are linked to
 
 
-def bytes_of(size: str) -> int:
-    """Return the bytes that a size stands for."""
+def parse_size(size: str) -> int:
+    """Return a size in bytes."""
     return int(size[:-1]) * UNITS[size[-1]]
 
 
-def median(command: list[str], runs: int) -> tuple[float, int]:
-    """Return median seconds and the greatest peak memory of some runs of a command."""
-    found = [measured(command) for _ in range(runs)]
+def measure_median(command: list[str], runs: int) -> tuple[float, int]:
+    """Return median seconds and the maximum peak memory of some runs of a command."""
+    found = [measure_memory(command) for _ in range(runs)]
     return statistics.median(seconds for seconds, _ in found), max(peak for _, peak in found)
 
 
-def bounded(files: list[str], memory: str, folder: Path, runs: int) -> bool:
+def compare_memory(files: list[str], memory: str, folder: Path, runs: int) -> bool:
     """Print how n-grams are counted with much memory and with little; return whether the bytes are the same."""
     count = [*KXCLI, "wordcount", "--ngram", "1-2", "-q", "-j", "2", *files]
     much, little = folder / "much.tsv", folder / "little.tsv"
-    seconds, peak = median([*count, "--memory", "1T", "-o", str(much)], runs)
-    seconds_b, peak_b = median([*count, "--memory", memory, "-o", str(little)], runs)
+    seconds, peak = measure_median([*count, "--memory", "1T", "-o", str(much)], runs)
+    seconds_b, peak_b = measure_median([*count, "--memory", memory, "-o", str(little)], runs)
     with much.open("rb") as rows:
         n = sum(1 for _ in rows)
     size = sum(map(os.path.getsize, files))
     print(f"{size / 1e6:.0f} MB, `wordcount --ngram 1-2 -j 2`: {n:,} rows\n")
     print("| | seconds | times | peak memory, MiB | of the bound |\n|---|---|---|---|---|")
-    print(f"| as much as it wants | {seconds:.1f} | 1 | {peak / 2**20:.0f} | |")
-    ratio = peak_b / bytes_of(memory)
+    print(f"| unbounded memory | {seconds:.1f} | 1 | {peak / 2**20:.0f} | |")
+    ratio = peak_b / parse_size(memory)
     print(
         f"| `--memory {memory}` | {seconds_b:.1f} | {seconds_b / seconds:.2f} | {peak_b / 2**20:.0f} | {ratio:.2f} |\n"
     )
     return filecmp.cmp(much, little, shallow=False)
 
 
-def kept(files: list[str], folder: Path, runs: int) -> bool:
+def compare_checkpoints(files: list[str], folder: Path, runs: int) -> bool:
     """Print what a checkpoint costs and spares; return whether the bytes are the same."""
     outputs = [folder / f"{name}.tsv" for name in ("without", "first", "again")]
     where = folder / "checkpoint"
@@ -75,7 +74,7 @@ def kept(files: list[str], folder: Path, runs: int) -> bool:
         for output in outputs:
             keep = [] if output.stem == "without" else ["--checkpoint", str(where)]
             command = [*KXCLI, "wordcount", "-q", "-j", "2", *keep, "-o", str(output), *files]
-            seconds.setdefault(output.stem, []).append(measured(command)[0])
+            seconds.setdefault(output.stem, []).append(measure_memory(command)[0])
     plain = statistics.median(seconds["without"])
     size = sum(path.stat().st_size for path in where.rglob("*.partial"))
     print(f"`wordcount -j 2`; the finished checkpoint has {size / 1e6:.1f} MB\n")
@@ -87,23 +86,23 @@ def kept(files: list[str], folder: Path, runs: int) -> bool:
     return all(filecmp.cmp(outputs[0], output, shallow=False) for output in outputs[1:])
 
 
-def changed_lines(files: list[str], rng: random.Random) -> Iterator[str]:
+def iter_changed_lines(files: list[str], rng: random.Random) -> Iterator[str]:
     """Yield lines without end: those of the files, again and again, from the second time on with changes."""
-    signs = "".join(sorted({sign for line in lines_of(files) for sign in line if sign.isalnum()}))
-    yield from lines_of(files)
+    signs = "".join(sorted({sign for line in iter_lines(files) for sign in line if sign.isalnum()}))
+    yield from iter_lines(files)
     while True:
-        for line in lines_of(files):
+        for line in iter_lines(files):
             if line and rng.random() < CHANGED:
                 at = rng.randrange(len(line))
                 line = line[:at] + rng.choice(signs) + line[at + 1 :]
             yield line
 
 
-def grown(files: list[str], sizes: list[int], folder: Path) -> Iterator[tuple[int, str]]:
-    """Yield a text of each size, which is gone when the next one is asked for."""
+def iter_sizes(files: list[str], sizes: list[int], folder: Path) -> Iterator[tuple[int, str]]:
+    """Yield a text of each size, which is deleted when the next one is requested."""
     path = folder / "text.txt"
     with path.open("wb") as text:
-        lines = changed_lines(files, random.Random(1))
+        lines = iter_changed_lines(files, random.Random(1))
         for size in sorted(sizes):
             while text.tell() < size:
                 text.write(next(lines).encode() + b"\n")
@@ -112,10 +111,10 @@ def grown(files: list[str], sizes: list[int], folder: Path) -> Iterator[tuple[in
 
 
 def write_names(text: str, path: Path) -> None:
-    """Write a knowledge base of words that stand in a text."""
+    """Write a knowledge base of words of a text."""
     rng = random.Random(2)
     names = set[str]()
-    for line in lines_of([text]):
+    for line in iter_lines([text]):
         if len(line) > 20:
             at = rng.randrange(len(line) - 8)
             names.add(line[at : at + rng.randint(4, 8)].strip())
@@ -126,11 +125,11 @@ def write_names(text: str, path: Path) -> None:
             file.write(json.dumps({"subject_id": str(number), "subject": name}, ensure_ascii=False) + "\n")
 
 
-def growth(files: list[str], sizes: list[int], most: int, memory: str, folder: Path, runs: int) -> None:
+def measure_growth(files: list[str], sizes: list[int], most: int, memory: str, folder: Path, runs: int) -> None:
     """Print seconds and memory by the size of the text."""
     base = folder / "names.jsonl"
     print("| MB | command | seconds | MB/s | peak memory, MiB | rows |\n|---|---|---|---|---|---|")
-    for size, text in grown(files, sizes, folder):
+    for size, text in iter_sizes(files, sizes, folder):
         if not base.exists():
             write_names(text, base)
         for command in (
@@ -142,7 +141,7 @@ def growth(files: list[str], sizes: list[int], most: int, memory: str, folder: P
             if "--ngram" in command and size > most:
                 continue
             out = folder / "out.tsv"
-            seconds, peak = median([*KXCLI, *command, "-q", "-j", "2", "-o", str(out), text], runs)
+            seconds, peak = measure_median([*KXCLI, *command, "-q", "-j", "2", "-o", str(out), text], runs)
             with out.open("rb") as rows:
                 n = sum(1 for _ in rows)
             label = " ".join(part for part in command if not part.startswith((str(folder), "--kb")))
@@ -158,16 +157,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("files", nargs="+")
     parser.add_argument("--memory", default="300M")
-    parser.add_argument("--sizes", type=lambda sizes: [*map(bytes_of, sizes.split(","))])
-    parser.add_argument("--most", type=bytes_of, default="1G", help="size up to which n-grams are counted")
+    parser.add_argument("--sizes", type=lambda sizes: [*map(parse_size, sizes.split(","))])
+    parser.add_argument("--most", type=parse_size, default="1G", help="maximum size for counting n-grams")
     parser.add_argument("--runs", type=int, default=3)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         if given.sizes:
-            growth(given.files, given.sizes, given.most, given.memory, Path(folder), given.runs)
+            measure_growth(given.files, given.sizes, given.most, given.memory, Path(folder), given.runs)
             return
-        is_same = bounded(given.files, given.memory, Path(folder), given.runs)
-        is_same = kept(given.files, Path(folder), given.runs) and is_same
+        is_same = compare_memory(given.files, given.memory, Path(folder), given.runs)
+        is_same = compare_checkpoints(given.files, Path(folder), given.runs) and is_same
     print("all bytes agree" if is_same else "BYTES DIFFER")
     sys.exit(not is_same)
 

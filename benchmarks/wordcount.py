@@ -1,17 +1,17 @@
-"""Word counts side by side, in one run and on the same text, as ratios.
+"""Word counts compared on the same text in one run, as ratios.
 
     python benchmarks/wordcount.py FILE... [--part 10M] [--runs 3]
 
-Measures, each as a process of its own and as the median of the runs:
+Measures the median of the runs of, each in a process of its own:
 
-  plain      the article's plain loop: jieba.lcut line by line into one Counter; on a part of the text, start-up taken
-             off, scaled to the whole
-  batches    the article's second form: 1,000 lines a batch, multiprocessing.Pool(2), batch counts merged; likewise
-  rjieba     rjieba.cut alone, line by line, its tokens thrown away, start-up included: the floor
-  kxcli      `kxcli wordcount -j 1` and `-j 2`, on the whole, start-up and output included
+  plain      the article's plain loop: jieba.lcut line by line into one Counter; on a part of the text, without
+             start-up, scaled to the whole
+  batches    the article's second form: batches of 1,000 lines, multiprocessing.Pool(2), counts merged; likewise
+  rjieba     rjieba.cut alone, line by line, its tokens discarded, with start-up: the lower bound
+  kxcli      `kxcli wordcount -j 1` and `-j 2`, on the whole text, with start-up and output
 
-Memory is the peak over the whole process tree, shared pages counted once (proportional set size), sampled every 50 ms.
-At the end the counts of the part by plain, batches and kxcli are compared, and the whole output of -j 1 and -j 2.
+Memory is the peak of the whole process tree, shared pages counted once (proportional set size), sampled every 50 ms.
+The counts of the part by plain, batches and kxcli are compared, and the whole outputs of -j 1 and -j 2.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from itertools import islice
 from multiprocessing import Pool
 from pathlib import Path
 
-from measuring import lines_of, measured, write_part
+from measuring import iter_lines, measure_memory, write_part
 
 
 def plain(paths: list[str]) -> Counter[str]:
@@ -35,7 +35,7 @@ def plain(paths: list[str]) -> Counter[str]:
     import jieba
 
     counts: Counter[str] = Counter()
-    for line in lines_of(paths):
+    for line in iter_lines(paths):
         for word in jieba.cut(line):
             counts[word] += 1
     return counts
@@ -51,7 +51,7 @@ def count_batch(lines: list[str]) -> Counter[str]:
 def batches(paths: list[str]) -> Counter[str]:
     """Count as the article's pool does."""
     counts: Counter[str] = Counter()
-    lines = lines_of(paths)
+    lines = iter_lines(paths)
     with Pool(2) as pool:
         for part in pool.imap(count_batch, iter(lambda: list(islice(lines, 1000)), [])):
             counts.update(part)
@@ -62,7 +62,7 @@ def floor(paths: list[str]) -> Counter[str]:
     """Cut with the Rust port and throw the tokens away."""
     import rjieba
 
-    for line in lines_of(paths):
+    for line in iter_lines(paths):
         rjieba.cut(line)
     return Counter()
 
@@ -70,7 +70,7 @@ def floor(paths: list[str]) -> Counter[str]:
 ROLES: dict[str, Callable[[list[str]], Counter[str]]] = {"plain": plain, "batches": batches, "rjieba": floor}
 
 
-def play(role: str, paths: list[str], output: str) -> None:
+def run_here(role: str, paths: list[str], output: str) -> None:
     """Run one of the loops in this process; write seconds without start-up, then the words in kxcli's form."""
     if role != "rjieba":
         import jieba
@@ -96,7 +96,7 @@ def main() -> None:
     parser.add_argument("--output", help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.role:
-        play(given.role, given.files, given.output)
+        run_here(given.role, given.files, given.output)
         return
     size = sum(map(os.path.getsize, given.files))
     with tempfile.TemporaryDirectory() as folder:
@@ -110,15 +110,15 @@ def main() -> None:
         for run in range(given.runs):
             for role in ("plain", "batches"):
                 if run == 0:  # minutes each on the whole: one run of a part is enough for a ratio of tens
-                    _, memory[role] = measured([*me, role, part])
+                    _, memory[role] = measure_memory([*me, role, part])
                     first, _, found[role] = Path(out).read_bytes().partition(b"\n")
                     seconds[role] = [float(first) * share]
-            time_, peak = measured([*me, "rjieba", *given.files])
+            time_, peak = measure_memory([*me, "rjieba", *given.files])
             seconds.setdefault("rjieba", []).append(time_)
             memory["rjieba"] = max(memory.get("rjieba", 0), peak)
             for jobs in ("1", "2"):
                 name = f"kxcli -j {jobs}"
-                time_, peak = measured([*kxcli, "-j", jobs, *given.files])
+                time_, peak = measure_memory([*kxcli, "-j", jobs, *given.files])
                 seconds.setdefault(name, []).append(time_)
                 memory[name] = max(memory.get(name, 0), peak)
                 found[name] = Path(out).read_bytes()

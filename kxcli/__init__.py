@@ -1,3 +1,3 @@
-"""kxcli mines Chinese (and any other) text from the shell and from Python; see `kxcli.mining`."""
+"""Text mining of Chinese and other text, from the shell and from Python."""
 
 __version__ = "0.2.0"

@@ -187,7 +187,7 @@ class Program:
         assert "Traceback" not in ended.err or "-v" in arguments
         return ended
 
-    def left_behind(self):
+    def leftovers(self):
         """Return the names in the temporary folder."""
         return sorted(path.name for path in self.tmp.iterdir())
 

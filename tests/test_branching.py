@@ -612,7 +612,7 @@ def test_unique_lines_equal_input_without_repeats(kxcli, workers, news, method):
         for size in "1M", "1K":
             assert kxcli(*use, "--unique-lines", "--shard-size", size, *arguments).out == expected
     assert kxcli(*use, "--unique-lines", stdin=text_of(repeated, "\r\n")).out == expected
-    assert kxcli.left_behind() == []
+    assert kxcli.leftovers() == []
 
 
 def test_unique_lines_compare_files_and_stdin(kxcli, news):
@@ -648,7 +648,7 @@ def test_output_does_not_depend_on_workers_shards_and_memory(kxcli):
     shards, memory = ["--shard-size", "1K"], ["--memory", "1M"]
     for jobs, more in (1, [*shards, *memory]), (2, []), (2, shards), (2, memory):
         assert kxcli(*given, "-j", jobs, *more).out == expected
-    assert kxcli.left_behind() == []
+    assert kxcli.leftovers() == []
 
 
 def test_rare_words_in_spaced_scripts_are_not_stored():

@@ -67,7 +67,7 @@ def test_finished_run_serves_any_number_of_workers(kxcli, command, workers):
     assert count_found(first)[0] == 0
     kept, n = count_found(again)
     assert kept == n == count_found(first)[1] > 10
-    assert kxcli.left_behind() == []
+    assert kxcli.leftovers() == []
 
 
 def test_only_new_files_are_computed(kxcli, command):
@@ -269,7 +269,7 @@ def test_full_disk_is_reported(kxcli, small_disk):
     write(kxcli, "a.txt", lines(1, 6_000))
     err = kxcli("wordcount", "--ngram", "2", "-j", 1, "--checkpoint", small_disk / "ck", "a.txt", code=1).err
     assert "No space left on device; make room in the folder of --checkpoint" in err
-    assert kxcli.left_behind() == []
+    assert kxcli.leftovers() == []
 
 
 def test_file_instead_of_folder_is_an_error(kxcli):
@@ -301,7 +301,7 @@ def check_killed_runs(kxcli, command, times, names):
         wait_until(lambda run=run: members(run.pid) == [])
     ended = kxcli(*use)
     assert (kxcli.folder / "out").read_bytes() == undisturbed
-    assert kxcli.left_behind() == []
+    assert kxcli.leftovers() == []
     assert [path.name for path in kxcli.folder.iterdir() if path.name.endswith(".part")] == []
     _, n = count_found(ended)
     assert count_found(kxcli(*use)) == (n, n)

@@ -56,7 +56,7 @@ def test_every_command_has_output_of_local_engine(kxcli, cluster, name):
     assert query_scheduler(cluster, TRANSITIONS) > before + 5  # it ran tasks
     assert query_scheduler(cluster) == 0  # and has none left
     assert ended.err == local.err
-    assert kxcli.left_behind() == []
+    assert kxcli.leftovers() == []
 
 
 def test_stream_is_sent_to_workers(kxcli, cluster):
@@ -128,7 +128,7 @@ def test_local_workers_end_with_run(kxcli):
     out, err = process.communicate(timeout=120)
     assert (process.returncode, err) == (0, b"")
     assert out == kxcli("wordcount", path).out
-    assert members(process.pid) == [] and kxcli.left_behind() == []
+    assert members(process.pid) == [] and kxcli.leftovers() == []
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_signal_ends_run_and_its_tasks(kxcli, cluster):
     out, err = process.communicate(timeout=120)
     assert (process.returncode, out, err) == (143, b"", b"")
     wait_until(lambda: query_scheduler(cluster) == 0)
-    assert kxcli.left_behind() == []
+    assert kxcli.leftovers() == []
 
 
 def test_run_without_cluster_imports_no_dask(kxcli):

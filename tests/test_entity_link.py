@@ -89,7 +89,7 @@ def test_lines_keep_their_order(kxcli, kb, workers):
     ended = kxcli("entity-link", "--kb", kb, "-j", workers, stdin="\n".join(TEXTS))
     assert links(ended) == LINKS
     assert [json.loads(line)["text"] for line in ended.text.splitlines()] == TEXTS
-    assert not ended.err and not kxcli.left_behind()
+    assert not ended.err and not kxcli.leftovers()
 
 
 def test_records_keep_ids_but_not_labels(kxcli, kb):
@@ -367,7 +367,7 @@ def test_closed_pipe_and_signal_end_quietly(kxcli, kb, workers):
     os.kill(process.pid, signal.SIGTERM)
     assert process.wait(20) == 143 and process.communicate() == (b"", b"")
     wait_until(lambda: not members(process.pid))
-    assert not kxcli.left_behind() and not (kxcli.folder / "out").exists() and not [*kxcli.folder.glob(".kxcli-*")]
+    assert not kxcli.leftovers() and not (kxcli.folder / "out").exists() and not [*kxcli.folder.glob(".kxcli-*")]
 
 
 @pytest.mark.full

@@ -85,7 +85,7 @@ def sample():
         gold.write_text("".join(lines[100:]), encoding="utf-8")
         kb = SAMPLES / "encyclopedia.jsonl"
         ended = kxcli("entity-link", "--kb", kb, "--train", train, "--model", "model.npz")
-        assert not kxcli.left_behind()
+        assert not kxcli.leftovers()
         yield SimpleNamespace(
             kb=kb, train=train, gold=gold, model=model, err=ended.err, out=ended.out, data=model.read_bytes()
         )
@@ -122,7 +122,7 @@ def toy(kxcli):
         err = ended.err
         assert ended.out == b"" and err.startswith("kxcli: error: ") and "internal error" not in err
         assert err.count("\n") == 1 and not raw_controls(err)
-        assert files(kxcli.folder) == before and not kxcli.left_behind()
+        assert files(kxcli.folder) == before and not kxcli.leftovers()
         return err.removeprefix("kxcli: error: ")
 
     return SimpleNamespace(run=run, put=put, train=train, refused=refused, folder=kxcli.folder, program=kxcli)
@@ -996,7 +996,7 @@ def test_signal_during_training_keeps_old_model(toy, number, code):
         os.kill(process.pid, number)
         assert "Traceback" not in ended(process, code)
         assert process.stdout.read() == b""
-    assert files(toy.folder) == before and not toy.program.left_behind()
+    assert files(toy.folder) == before and not toy.program.leftovers()
 
 
 @pytest.mark.parametrize(
@@ -1012,4 +1012,4 @@ def test_signal_during_evaluation_keeps_old_mistakes(toy, number, code):
         wait_until(lambda: [*toy.folder.glob(".kxcli-*")])
         os.kill(process.pid, number)
         assert ended(process, code) == "" and process.stdout.read() == b""
-    assert files(toy.folder) == before and not toy.program.left_behind()
+    assert files(toy.folder) == before and not toy.program.leftovers()

@@ -121,7 +121,7 @@ def test_closed_pipe_to_head_exits_silently(kxcli, workers, size):
     assert (process.returncode, err) == (0, b"")
     assert out == (b"w0\t1\n" if size == "1M" else b"a\t10\n")
     wait_until(lambda: members(process.pid) == [])
-    assert kxcli.left_behind() == []
+    assert kxcli.leftovers() == []
 
 
 @pytest.mark.parametrize(("form", "workers"), [("tsv", 1), ("csv", 2), ("jsonl", 1)])
@@ -130,7 +130,7 @@ def test_closed_stdout_pipe_exits_silently(kxcli, form, workers):
     with running(kxcli, *SPACE, "-j", workers, "-f", form, "a") as process:
         process.stdout.close()
         assert ended(process, 0) == ""
-    assert kxcli.left_behind() == []
+    assert kxcli.leftovers() == []
 
 
 @pytest.mark.parametrize("arguments", [("--help",), ("--version",), ("wordcount", "--help")])
@@ -181,7 +181,7 @@ def test_signal_ends_all_processes(kxcli, old, number, to, workers):
     with midway(kxcli, "-o", old, workers=workers) as process:
         (os.kill if to == "process" else os.killpg)(process.pid, number)
         assert ended(process, SIGNALS[number]).strip() == ""
-    assert kxcli.left_behind() == []
+    assert kxcli.leftovers() == []
 
 
 @pytest.mark.parametrize(("number", "code"), SIGNALS.items())
@@ -191,7 +191,7 @@ def test_signal_ends_busy_workers(kxcli, old, number, code):
         wait_until(lambda: len(workers_of(process)) == 2)
         os.kill(process.pid, number)
         assert ended(process, code).strip() == ""
-    assert kxcli.left_behind() == []
+    assert kxcli.leftovers() == []
 
 
 @pytest.mark.parametrize(
@@ -210,7 +210,7 @@ def test_signal_at_worker_start_prints_no_traceback(kxcli, number, tokenizer):
         wait_until(is_starting)
         os.killpg(process.pid, number)
         assert ended(process, SIGNALS[number]).strip() == ""
-    assert kxcli.left_behind() == []
+    assert kxcli.leftovers() == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -220,7 +220,7 @@ def test_second_signal_prints_no_traceback(kxcli, old, number):
         with suppress(ProcessLookupError):
             os.killpg(process.pid, number)
         assert ended(process, 128 + number).strip() == ""
-    assert kxcli.left_behind() == []
+    assert kxcli.leftovers() == []
 
 
 @pytest.mark.parametrize(("number", "workers"), [(signal.SIGINT, 1), (signal.SIGTERM, 2), (signal.SIGHUP, 2)])
@@ -228,12 +228,12 @@ def test_signal_removes_spooled_lines(kxcli, number, workers):
     with running(kxcli, *SPACE, "-j", workers, stdin=subprocess.PIPE) as process:
         process.stdin.write(b"x " * LIMIT)  # one line without end
         process.stdin.flush()
-        wait_until(lambda: any(name.startswith("kxcli-") for name in kxcli.left_behind()))
+        wait_until(lambda: any(name.startswith("kxcli-") for name in kxcli.leftovers()))
         modes = [path.stat().st_mode & 0o777 for path in kxcli.tmp.iterdir()]
         os.kill(process.pid, number)
         assert ended(process, SIGNALS[number]).strip() == ""
     assert set(modes) == {0o700}
-    assert kxcli.left_behind() == []
+    assert kxcli.leftovers() == []
 
 
 @pytest.mark.parametrize(("number", "code"), SIGNALS.items())
@@ -278,7 +278,7 @@ def test_killed_worker_is_reported_with_its_input(kxcli, old):
         err = ended(process, 1)
     assert err.startswith("kxcli: error: big.txt: ") and err.count("\n") == 1
     assert "killed by signal 9" in err
-    assert kxcli.left_behind() == []
+    assert kxcli.leftovers() == []
 
 
 @pytest.mark.parametrize("n_killed", [1, 2, 3])
@@ -299,7 +299,7 @@ def test_tasks_of_killed_workers_are_repeated(kxcli, n_killed):
     lines = err.splitlines()
     assert len(lines) == n_killed
     assert all(line.startswith("kxcli: warning: <stdin>: ") and "killed by signal 9; " in line for line in lines)
-    assert kxcli.left_behind() == []
+    assert kxcli.leftovers() == []
 
 
 @pytest.mark.full
@@ -315,7 +315,7 @@ def test_long_stream_lines_of_killed_workers_are_repeated(kxcli):
         process.stdin.close()
         ended(process, 0)
     assert (kxcli.folder / "out.tsv").read_text() == "".join(f"word{n}\t900000\n" for n in range(6))
-    assert kxcli.left_behind() == []
+    assert kxcli.leftovers() == []
 
 
 def is_idle(pid):
@@ -348,7 +348,7 @@ def test_killed_idle_worker_is_reported(kxcli, old, killed):
         process.stdin.close()
         err = ended(process, 1)
     assert err.startswith("kxcli: error: ") and "killed by signal 9" in err and err.count("\n") == 1
-    assert kxcli.left_behind() == []
+    assert kxcli.leftovers() == []
 
 
 @pytest.mark.full
@@ -503,7 +503,7 @@ def test_damaged_compressed_data_is_an_error(kxcli, old, kind, harm, way, worker
         err = kxcli(*use, name, code=1).err
     assert err.startswith(f"kxcli: error: {name}: the compressed data ") and err.count("\n") == 1
     assert "; " in err
-    assert kxcli.left_behind() == []
+    assert kxcli.leftovers() == []
 
 
 @pytest.mark.parametrize("kind", PACK)
@@ -600,7 +600,7 @@ def test_stream_of_one_long_line_is_counted(kxcli, workers, pack):
     words = LIMIT // 2 + 1000
     ended = kxcli(*SPACE, "--df", "-j", workers, stdin=pack(b"y\n" + b"x " * words + b"\ny y"))
     assert ended.rows == [["x", str(words), "1"], ["y", "3", "2"]]
-    assert kxcli.left_behind() == []
+    assert kxcli.leftovers() == []
 
 
 @pytest.mark.parametrize("place", ["in it", "after it"])
@@ -609,7 +609,7 @@ def test_invalid_byte_near_spooled_line_is_reported_by_line(kxcli, workers, plac
     bad, line = (b"\xff", 3) if place == "in it" else (b"\ny\n\xff", 5)
     err = kxcli(*SPACE, "-j", workers, stdin=b"y\ny\n" + long + bad + b"\ny\n", code=1).err
     assert err.startswith(f"kxcli: error: <stdin>:{line}: byte 0xff ") and err.count("\n") == 1
-    assert kxcli.left_behind() == []
+    assert kxcli.leftovers() == []
 
 
 def test_full_tmpdir_is_reported(kxcli, workers, small_disk, old):
@@ -655,7 +655,7 @@ def test_tmpdir_is_empty_after_a_run(kxcli, workers):
     put(kxcli, "a", "今天天气很好\n" * 500)
     for engine in ("fast", "jieba"):
         kxcli("wordcount", "--engine", engine, "-j", workers, "--shard-size", "2K", "a")
-        assert kxcli.left_behind() == []
+        assert kxcli.leftovers() == []
 
 
 # Messages
@@ -798,15 +798,15 @@ def test_next_run_removes_temporary_files_of_a_killed_run(kxcli, workers):
         with midway(kxcli, "-o", "out/old.tsv", workers=workers, data=line) as process:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
-        left = kxcli.left_behind()
+        left = kxcli.leftovers()
         assert len(left) == 2
         (kxcli.tmp / "kxcli-mine").mkdir()  # without a lock of the program
         (kxcli.tmp / "kxcli-file").write_text("")
         kxcli(*SPACE, "-j", 2, "--shard-size", 100, put(kxcli, "a", "x y\n" * 100))
-        assert len(kxcli.left_behind()) == 3
+        assert len(kxcli.leftovers()) == 3
         other.stdin.close()
         ended(other, 0)
-    assert kxcli.left_behind() == ["kxcli-file", "kxcli-mine"]
+    assert kxcli.leftovers() == ["kxcli-file", "kxcli-mine"]
 
 
 def test_next_output_removes_partial_output_of_a_killed_run(kxcli):
@@ -848,7 +848,7 @@ def test_spilled_counts_give_the_same_bytes(kxcli, more):
         assert ended(process, 0) == ""
     assert (kxcli.folder / "out").read_bytes() == expected
     assert seen
-    assert kxcli.left_behind() == []
+    assert kxcli.leftovers() == []
 
 
 def test_full_disk_of_spilled_counts_is_reported(kxcli, small_disk, old):

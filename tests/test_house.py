@@ -1,4 +1,4 @@
-"""The walls of the house: which folder may import which."""
+"""The structure of the package: which folder may import which."""
 
 import ast
 import graphlib
@@ -9,7 +9,7 @@ from conftest import ROOT
 PACKAGE = ROOT / "kxcli"
 MAX_COMMAND_LINES = 150
 ROOMS = {
-    # folder: what of the house it may import, beside itself
+    # folder: what else of the package it may import
     "arrays": {"schema"},
     "storage": {"arrays", "errors", "schema", "signals"},
     "tally": {"arrays", "errors", "storage"},
@@ -54,13 +54,13 @@ def test_no_imports_are_circular():
 
 
 @pytest.mark.parametrize("folder", ROOMS)
-def test_a_folder_imports_no_more_of_the_house_than_it_may(folder):
+def test_folder_imports_only_allowed_folders(folder):
     for path in (PACKAGE / folder).rglob("*.py"):
         rooms = {name.split(".")[1] for name in imported(path) if name.startswith("kxcli.")}
         assert rooms <= ROOMS[folder] | {folder}, path
 
 
-def test_only_the_commands_know_click():
+def test_only_commands_import_click():
     for path in PACKAGE.rglob("*.py"):
         if path.relative_to(PACKAGE).parts[0] not in ("commands", "cli.py"):
             assert not any(name.split(".")[0] == "click" for name in imported(path)), path
@@ -76,7 +76,7 @@ def test_pipelines_import_no_command():
         assert not any(name.startswith("kxcli.commands") for name in imported(path)), path
 
 
-def test_only_one_module_knows_jieba():
+def test_only_one_module_imports_jieba():
     knowing = {
         path.name for path in PACKAGE.rglob("*.py") if any(name.split(".")[0] == "jieba" for name in imported(path))
     }
@@ -89,6 +89,6 @@ def test_only_storage_makes_temporary_files_and_maps_files():
             assert not {"tempfile", "mmap"} & set(imported(path)), path
 
 
-def test_nothing_unpickles_or_unmarshals_what_a_user_could_be_handed():
+def test_no_module_unpickles():
     for path in PACKAGE.rglob("*.py"):
         assert not {"pickle", "marshal", "shelve"} & {name.split(".")[0] for name in imported(path)}, path

@@ -67,7 +67,7 @@ def test_the_digits_do_not_depend_on_the_workers(kxcli, name):
     alone, together = (kxcli("hsic", *options, "-j", jobs, f"a.{form}") for jobs in (1, 3 if name == "tiles" else 2))
     assert alone.out != b""
     assert (alone.out, alone.err) == (together.out, together.err)
-    assert kxcli.left_behind() == []
+    assert kxcli.leftovers() == []
 
 
 @pytest.mark.parametrize("name", ["tiles", "moments", "permutations", "edges", "screen", "texts", "words"])
@@ -117,7 +117,7 @@ def test_too_little_memory_is_an_error(kxcli, workers, pack):
     use = ("hsic", "-j", workers, "-x", "2-800", "-y", "1", "--sigma", 1, "-o", "out.tsv", "a.npy")
     err = kxcli(*use, code=1, preexec_fn=limit).err
     assert err.startswith("kxcli: error: ") and "memory" in err and err.count("\n") == 1
-    assert kxcli.left_behind() == [] and not (kxcli.folder / "out.tsv").exists()
+    assert kxcli.leftovers() == [] and not (kxcli.folder / "out.tsv").exists()
 
 
 def test_full_tmpdir_is_an_error(kxcli, small_disk, old):  # noqa: F811
@@ -158,17 +158,17 @@ def test_closed_pipe_ends_the_run_silently(kxcli, workers):
         timeout=120,
     )
     assert (process.returncode, process.stderr, process.stdout.count(b"\n")) == (0, b"", 1)
-    assert kxcli.left_behind() == []
+    assert kxcli.leftovers() == []
 
 
 def test_killed_worker_is_an_error(kxcli, old):  # noqa: F811
     with running(kxcli, *LONG, "-j", 2, "--retries", 0, "-o", old, long_table(kxcli)) as process:
         wait_until(lambda: len(workers_of(process)) == 2)
-        assert any(name.startswith("kxcli-") for name in kxcli.left_behind())
+        assert any(name.startswith("kxcli-") for name in kxcli.leftovers())
         os.kill(workers_of(process)[0], signal.SIGKILL)
         err = ended(process, 1)
     assert err.startswith("kxcli: error: ") and "killed by signal 9" in err and err.count("\n") == 1
-    assert kxcli.left_behind() == []
+    assert kxcli.leftovers() == []
 
 
 @pytest.mark.parametrize(
@@ -191,7 +191,7 @@ def test_signal_ends_the_run_and_its_workers(kxcli, workers, old, phase, to, num
         (os.kill if to == "the process" else os.killpg)(process.pid, number)
         err = ended(process, code)
     assert "error" not in err
-    assert kxcli.left_behind() == []
+    assert kxcli.leftovers() == []
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
@@ -201,7 +201,7 @@ def test_signal_while_reading_stdin_ends_the_run(kxcli, number, code):
         process.stdin.flush()
         os.kill(process.pid, number)
         assert ended(process, code) == ""
-    assert kxcli.left_behind() == []
+    assert kxcli.leftovers() == []
 
 
 def test_workers_end_when_the_run_is_killed(kxcli):

@@ -385,7 +385,7 @@ def test_samples_equal_the_definition_for_every_input_form(kxcli, texts, golden,
         ended = kxcli(*GOLDEN, "--all", *more, *arguments, stdin=stdin)
         assert ended.out == tsv(golden)
         assert ended.err == ""
-        assert kxcli.left_behind() == []
+        assert kxcli.leftovers() == []
 
 
 def test_detected_encodings_are_logged(kxcli, texts):
@@ -616,7 +616,7 @@ def test_memory_limit_keeps_output_and_leaves_no_file(kxcli, workers, big):
             out.seek(0)
             assert out.read() == expected
         assert bool(seen) == is_written
-        assert kxcli.left_behind() == []
+        assert kxcli.leftovers() == []
 
 
 @pytest.mark.full
@@ -631,7 +631,7 @@ def test_long_line_equals_the_definition(kxcli, border):
     put(kxcli, "long.txt", data + b"\n")
     for arguments, stdin in ((["-j", 1, "long.txt"], b""), (["-j", 2, "--shard-size", "100K"], data)):
         assert kxcli(*PMI, "--all", *arguments, stdin=stdin).out == expected
-        assert kxcli.left_behind() == []
+        assert kxcli.leftovers() == []
 
 
 # Failures
@@ -664,7 +664,7 @@ def test_file_size_limit_is_reported(kxcli, workers, limit, n):
     put(kxcli, "a", random_text(n))
     given = (*PMI, "-j", workers, "--shard-size", "200K", "-q", "--memory", "1M", "a")
     assert is_disk_error(kxcli(*given, code=1, preexec_fn=limited).err)
-    assert kxcli.left_behind() == []
+    assert kxcli.leftovers() == []
     kxcli(*given)
 
 
@@ -694,7 +694,7 @@ def test_signal_in_any_phase_ends_all_processes(kxcli, big, method, phase, numbe
         os.killpg(process.pid, number)
         err = ended(process, code)
     assert "error" not in err
-    assert kxcli.left_behind() == [] and not (kxcli.folder / "out.tsv").exists()
+    assert kxcli.leftovers() == [] and not (kxcli.folder / "out.tsv").exists()
 
 
 class Stopped(BaseException):
@@ -740,7 +740,7 @@ def test_killed_worker_is_reported(kxcli, big, phase, retries):
     assert str(kxcli.tmp) not in reported[0]  # messages name only user files
     if retries:
         assert (kxcli.folder / "out.tsv").read_bytes() == kxcli(*use, "-j", 1, big).out
-    assert kxcli.left_behind() == []
+    assert kxcli.leftovers() == []
 
 
 def test_closed_pipe_ends_silently(kxcli, workers):
@@ -754,7 +754,7 @@ def test_closed_pipe_ends_silently(kxcli, workers):
         timeout=120,
     )
     assert (process.returncode, process.stderr, process.stdout.count(b"\n")) == (0, b"", 1)
-    assert kxcli.left_behind() == []
+    assert kxcli.leftovers() == []
 
 
 @pytest.mark.parametrize("size", ["1M", "100"])
@@ -768,7 +768,7 @@ def test_bad_bytes_are_reported_with_line_or_skipped(kxcli, workers, size):
     assert err.startswith("kxcli: warning: 1 ") and "a:401" in err
     found = (kxcli.folder / "out.tsv").read_bytes()
     assert found == tsv(find_words(["天a b"] * 400 + ["a b"] * 100, Discovery("pmi")))
-    assert kxcli.left_behind() == []
+    assert kxcli.leftovers() == []
 
 
 @pytest.mark.parametrize("name", [".", "none.txt"])

@@ -216,7 +216,7 @@ def limited(kind, soft):
 def test_limit_of_open_files_is_one_error(kxcli, name):
     err = kxcli(*command(kxcli, name), "-j", 2, code=1, preexec_fn=limited(resource.RLIMIT_NOFILE, 15)).err
     assert err == "kxcli: error: no worker process could be started (Too many open files); use -j 1\n"
-    assert kxcli.left_behind() == []
+    assert kxcli.leftovers() == []
 
 
 @pytest.mark.parametrize("name", ["entity-link", "hsic"])  # the others need less than numpy
@@ -224,13 +224,13 @@ def test_limit_of_address_space_is_one_error(kxcli, name):
     limit = limited(resource.RLIMIT_AS, 60_000 << 10)
     err = kxcli(*command(kxcli, name), "-j", 2, code=1, preexec_fn=limit).err
     assert err == "kxcli: error: memory ran out; use fewer workers (-j), or a machine with more\n"
-    assert kxcli.left_behind() == []
+    assert kxcli.leftovers() == []
 
 
 def test_limit_of_file_size_is_one_error(kxcli):
     err = kxcli(*command(kxcli, "hsic"), "-j", 2, code=1, preexec_fn=limited(resource.RLIMIT_FSIZE, 1000)).err
     assert "File too large" in err and err.count("\n") == 1
-    assert kxcli.left_behind() == []
+    assert kxcli.leftovers() == []
 
 
 def run_toys(folder):
@@ -271,4 +271,4 @@ def test_local_cluster_with_little_address_space_is_one_error(kxcli):
     limit = limited(resource.RLIMIT_AS, 250_000 << 10)
     err = kxcli(*COMMANDS["wordcount"], "--cluster", "local:2", code=1, preexec_fn=limit).err
     assert err.startswith("kxcli: error: ") and err.count("\n") == 1 and "internal error" not in err
-    assert kxcli.left_behind() == []
+    assert kxcli.leftovers() == []

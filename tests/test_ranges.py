@@ -416,7 +416,7 @@ def test_document_longer_than_a_shard_is_one_document(kxcli, workers, way):
     found = {row[0]: (int(row[1]), int(row[2])) for row in ended.rows}
     extra = {"w1": 2, "w2": 2, "w1 w2": 2}
     assert found == {key: (n + extra.get(key, 0), 3 if key in extra else 1) for key, n in (single + pairs).items()}
-    assert kxcli.left_behind() == []
+    assert kxcli.leftovers() == []
 
 
 @pytest.mark.full

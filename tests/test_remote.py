@@ -329,7 +329,7 @@ def test_url_gives_the_output_of_the_file(kxcli, put, workers):
     ended = kxcli(*WORDS, "-j", workers, *SMALL, url)
     assert ended.out == counted(kxcli, TEXT)
     assert ended.err == ""
-    assert kxcli.left_behind() == []
+    assert kxcli.leftovers() == []
 
 
 @pytest.mark.parametrize("put", ["ranges", "in order", "file"], indirect=True)
@@ -605,7 +605,7 @@ def test_signal_ends_a_run_with_a_hanging_server(kxcli, web, hanging, workers, n
         assert process.wait(timeout=120) == 128 + number
         assert process.stderr.read() == b""
         wait_until(lambda: members(process.pid) == [])
-    assert kxcli.left_behind() == []
+    assert kxcli.leftovers() == []
 
 
 def test_missing_remote_files_are_errors(kxcli, web, s3):
