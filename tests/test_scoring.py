@@ -21,7 +21,7 @@ from kxcli.errors import InputError, OutputError
 from kxcli.mining.linking import NIL, Entry, Linker, Mention
 from kxcli.mining.linking.kb.compiling import compile_entries
 from kxcli.mining.linking.kb.entries import SkippedEntries
-from kxcli.mining.linking.scoring import EvaluationTally, GoldMention, LinkMistake, find_mistakes
+from kxcli.mining.linking.metrics import EvaluationTally, GoldMention, LinkMistake, find_mistakes
 from kxcli.output import sink
 from kxcli.pipelines.linking import evaluation
 from kxcli.pipelines.linking.evaluation import EntryLookup

@@ -9,7 +9,7 @@ from kxcli.corpus.diagnostics import OnError
 from kxcli.corpus.labeled_texts import MISSED, Label, LabeledRecord
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
 from kxcli.mining.linking.linker import NIL, Mention
-from kxcli.mining.linking.scoring import (
+from kxcli.mining.linking.metrics import (
     EvaluationCounts,
     EvaluationTally,
     GoldMention,

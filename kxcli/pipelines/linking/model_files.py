@@ -14,7 +14,7 @@ from kxcli.errors import InputError, format_reason
 from kxcli.mining.linking.job import LinkResources
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
 from kxcli.mining.linking.linker import Linker, Linking
-from kxcli.mining.linking.scoring import EvaluationTally, GoldMention
+from kxcli.mining.linking.metrics import EvaluationTally, GoldMention
 from kxcli.mining.linking.training.examples import LabeledMention, LabeledText
 from kxcli.mining.linking.training.linking_model import (
     HEADER,
