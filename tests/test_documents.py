@@ -114,7 +114,7 @@ def test_new_command_of_the_guide_has_all_shared_options(kxcli, monkeypatch):
 
 
 def test_named_options_exist(kxcli):
-    shown = "".join(kxcli(command, "--help").text for command in ("wordcount", "newwords", "entity-link", "hsic"))
+    shown = "".join(kxcli(command, "--help").text for command in COMMANDS)
     of_others = {"--help", "--gold", "--sizes", "--most", "--runs", "--nanny", "--nworkers", "--nthreads", "--strict"}
     text = "".join(DOCUMENTS.values())
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)) - of_others

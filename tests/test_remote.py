@@ -34,7 +34,7 @@ WORDS = ("wordcount", "-t", "space")
 SMALL = ("--shard-size", "16K")
 TEXT = "".join(f"w{n % 997} 小明 w{n}\r\n" * (n % 3) for n in range(3_000)).encode()
 PACKED = gzip.compress(TEXT * 10)
-WITHOUT_PAUSES = "from kxcli.corpus.remote import base; base.BACKOFF_SECONDS = (0, 0, 0, 0)"
+WITHOUT_PAUSES = "from kxcli.corpus.remote import retries; retries.BACKOFF_SECONDS = (0, 0, 0, 0)"
 AWS = {"AWS_ACCESS_KEY_ID": "someone", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}
 
 

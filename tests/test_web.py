@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 
 from kxcli.corpus.named_inputs import resolve_sources
-from kxcli.corpus.remote import base, http_file
+from kxcli.corpus.remote import http_file, retries
 from kxcli.corpus.sources import Source
 from kxcli.errors import InputError
 
@@ -26,7 +26,7 @@ DIGITS = "9" * 5_000
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(base, "BACKOFF_SECONDS", (0, 0, 0, 0))
+    monkeypatch.setattr(retries, "BACKOFF_SECONDS", (0, 0, 0, 0))
     monkeypatch.setattr(http_file, "TIMEOUT_SECONDS", (60, 60))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     http_file._make_session.cache_clear()

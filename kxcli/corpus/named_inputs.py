@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from kxcli.corpus.compression import read_up_to
 from kxcli.corpus.remote import check_listed, resolve_url
-from kxcli.corpus.remote.base import with_retries
+from kxcli.corpus.remote.retries import with_retries
 from kxcli.corpus.sources import STDIN, Source, WaitingInput, file_status, find_local, open_stdin
 from kxcli.corpus.walking import FileFilter, SkippedFiles, remote_source, walk_folder, walk_url
 from kxcli.errors import InputError, UsageError, format_reason

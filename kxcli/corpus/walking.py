@@ -7,7 +7,8 @@ import stat
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from kxcli.corpus.remote.base import RemoteFile, RemoteState, with_retries
+from kxcli.corpus.remote.base import RemoteFile, RemoteState
+from kxcli.corpus.remote.retries import with_retries
 from kxcli.corpus.sources import Source, local_source
 from kxcli.errors import InputError, format_reason
 from kxcli.storage.paths import FileId, file_id

@@ -19,7 +19,7 @@ HOST = f"{crc32(os.uname().nodename.encode()):08x}"  # a part of file names: oth
 
 _NEW = ".new"
 _NO_LOCK_ERRORS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
-_MAX_UNUSED_SECONDS = 30 * 24 * 60 * 60
+MAX_UNUSED_DAYS = 30
 _UNFINISHED = ".part"
 
 
@@ -102,7 +102,7 @@ def _is_stale_folder(entry: os.DirEntry[str], lock: str) -> bool:
 def remove_unused(
     folder: str, names: re.Pattern[str], report: Callable[[str], None] = lambda path: None, *, is_locked: bool = False
 ) -> None:
-    """Remove this user's files that no run has used for 30 days.
+    """Remove this user's files that no run has used for `MAX_UNUSED_DAYS`.
 
     Args:
         folder: The folder that has the files.
@@ -110,7 +110,7 @@ def remove_unused(
         report: Called with the path of each removed file.
         is_locked: Whether no other run uses the folder; unfinished files are removed at once then.
     """
-    oldest = time.time() - _MAX_UNUSED_SECONDS
+    oldest = time.time() - MAX_UNUSED_DAYS * 24 * 60 * 60
     with suppress(OSError), os.scandir(folder) as files:
         for file in files:
             if names.fullmatch(file.name):

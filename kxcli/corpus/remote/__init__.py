@@ -3,8 +3,9 @@
 import re
 from typing import BinaryIO, cast
 
-from kxcli.corpus.remote.base import RemoteFile, RemoteState, remote_error, with_retries
+from kxcli.corpus.remote.base import RemoteFile, RemoteState, remote_error
 from kxcli.corpus.remote.readers import RangedReader, SequentialReader
+from kxcli.corpus.remote.retries import with_retries
 from kxcli.errors import InputError
 from kxcli.urls import display_name, is_http, is_url
 

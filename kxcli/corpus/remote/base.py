@@ -1,18 +1,13 @@
-"""The protocol of remote files, their errors, and retries with backoff."""
+"""The protocol of remote files, and their errors."""
 
 import re
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Protocol
 from urllib.parse import unquote
 
 from kxcli.errors import InputError
 from kxcli.urls import display_name, redact_text
-
-T = TypeVar("T")
-
-BACKOFF_SECONDS = (0.2, 0.6, 1.8, 5.4)  # waits between tries, each three times the last: 8 s altogether
 
 _USER = re.compile(r"(?<=:)//+([^/?#]+)@")
 
@@ -82,24 +77,6 @@ class TransientError(Exception):
     def __init__(self, what: str, received: bytes = b"") -> None:
         super().__init__(what)
         self.what, self.received = what, received
-
-
-def with_retries(url: str, attempt: Callable[[], T]) -> T:
-    """Return the result of `attempt`; repeat it with backoff if it fails.
-
-    Raises:
-        InputError: if the last try raises `TransientError`, too.
-    """
-    for seconds in BACKOFF_SECONDS:
-        try:
-            return attempt()
-        except TransientError:
-            time.sleep(seconds)
-    try:
-        return attempt()
-    except TransientError as error:
-        what = f"{error.what} ({len(BACKOFF_SECONDS) + 1} tries)"
-        raise remote_error(url, what, "check the network and the server, and run again") from None
 
 
 def remote_error(url: str, what: str, hint: str) -> InputError:

@@ -4,7 +4,8 @@ import io
 from contextlib import closing
 
 from kxcli.corpus.lines import RawReader
-from kxcli.corpus.remote.base import RemoteFile, RemoteState, RemoteStream, TransientError, remote_error, with_retries
+from kxcli.corpus.remote.base import RemoteFile, RemoteState, RemoteStream, TransientError, remote_error
+from kxcli.corpus.remote.retries import with_retries
 from kxcli.wording import format_count
 
 INITIAL_FETCH = 1 << 16  # bytes of the first range if nothing is known about the file: enough to detect its format

@@ -24,7 +24,7 @@ from kxcli.schema import IntegerField, ListField, RecordField, RowField, SchemaE
 from kxcli.storage.array_file import ArrayFile, save_arrays
 from kxcli.storage.container import UNFINISHED_PATTERN, DamagedError
 from kxcli.storage.private_files import UnsafeError, make_private_folder
-from kxcli.storage.stale_files import remove_unused
+from kxcli.storage.stale_files import MAX_UNUSED_DAYS, remove_unused
 from kxcli.urls import display_name
 from kxcli.wording import format_count
 
@@ -146,7 +146,7 @@ def _save(arrays: NamedArrays, about: Any, target: str, n_files: int, report: Re
         remove_unused(
             os.path.dirname(target),
             _FILE_NAMES,
-            lambda path: report.detail(f"{path}: was not used for 30 days, and is removed"),
+            lambda path: report.detail(f"{path}: was not used for {MAX_UNUSED_DAYS} days, and is removed"),
         )
         return file
     report.detail(f"{target}: cannot be written, so the knowledge base is compiled every time")
