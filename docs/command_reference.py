@@ -1,5 +1,6 @@
 """Pages of the command reference, made from the declarations of click."""
 
+import inspect
 import re
 from itertools import groupby
 from pathlib import Path
@@ -11,18 +12,20 @@ from kxcli.cli import COMMANDS, cli
 
 def render_overview() -> str:
     """Return the page of the program in Markdown."""
-    lines = ["# kxcli", "", _escape(cli.help or ""), "", "## Commands", ""]
+    usage = "kxcli COMMAND [OPTIONS] [INPUT]..."
+    description = _escape(inspect.cleandoc(cli.help or ""))
+    lines = ["# kxcli", "", *_render_synopsis(usage), "## Description", "", description, "", "## Commands", ""]
     for name, (_, summary) in COMMANDS.items():
         lines += [f"[kxcli {name}]({name}.md)", f": {_escape(summary)}", ""]
     return "\n".join(lines)
 
 
 def render_command(name: str) -> str:
-    """Return the page of a command in Markdown: its help, its options by group, its examples."""
+    """Return the page of a command in Markdown: its usage, its help, its options by group, its examples."""
     command = cli.get_command(click.Context(cli), name)
     context = click.Context(command, info_name=f"kxcli {name}")
     usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
-    lines = [f"# kxcli {name}", "", _escape(command.help or ""), "", "## Synopsis", "", "```text", usage, "```", ""]
+    lines = [f"# kxcli {name}", "", *_render_synopsis(usage), "## Description", "", _escape(command.help or ""), ""]
     options = [param for param in command.get_params(context) if isinstance(param, click.Option)]
     for heading, group in groupby(options, key=lambda option: getattr(option, "heading", "Help")):
         lines += [f"## {heading}", ""]
@@ -42,5 +45,10 @@ def write_reference(folder: Path) -> None:
         (folder / f"{name}.md").write_text(render_command(name), encoding="utf-8")
 
 
+def _render_synopsis(usage: str) -> list[str]:
+    return ["## Synopsis", "", "```text", usage, "```", ""]
+
+
 def _escape(text: str) -> str:
-    return re.sub(r"([\\`*_<>\[\]#|~])", r"\\\1", text)
+    """Escape the marks of Markdown outside of code spans."""
+    return re.sub(r"(`[^`]*`)|([\\`*_<>\[\]#|~])", lambda match: match[1] or "\\" + match[2], text)

@@ -3,6 +3,9 @@
 import sys
 from pathlib import Path
 
+from docutils import nodes
+from sphinx.application import Sphinx
+
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
@@ -21,6 +24,7 @@ extensions = ["myst_parser"]
 myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 3  # so that links to headings work as in the repository
 nitpicky = True
+smartquotes = False  # "--help" and '*.txt' are for copying
 
 html_theme = "furo"
 html_title = f"kxcli {__version__}"
@@ -32,3 +36,15 @@ man_pages = [
         for name, (_, summary) in COMMANDS.items()
     ),
 ]
+
+
+def setup(app: Sphinx) -> None:
+    """Connect the handlers."""
+    app.connect("doctree-resolved", remove_links_from_manuals)
+
+
+def remove_links_from_manuals(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Replace links by their texts, because a manual page has no target for them and shows "<>"."""
+    if app.builder.name == "man":
+        for link in list(doctree.findall(nodes.reference)):
+            link.replace_self(link.children)

@@ -133,6 +133,12 @@ def test_reference_has_every_option_and_example(name):
     assert f"[kxcli {name}]({name}.md)" in render_overview()
 
 
+@pytest.mark.parametrize("page", [render_overview(), *map(render_command, COMMANDS)])
+def test_reference_shows_code_and_begins_with_the_synopsis(page):
+    assert "\\`" not in page
+    assert re.match(r"# kxcli.*\n\n## Synopsis\n", page)
+
+
 def test_links_lead_to_files():
     for name, text in DOCUMENTS.items():
         folder = (ROOT / name).parent
