@@ -35,7 +35,7 @@ _ERRORS = PathType("output", file_format="tsv")
 LINK_OPTIONS = (
     option(
         "--kb KB",
-        "Knowledge base: JSONL or TSV in UTF-8, may be compressed.",
+        "Knowledge base: JSONL or TSV in UTF-8, plain or compressed.",
         type=_FILE,
         required=True,
         multiple=True,
@@ -47,32 +47,37 @@ LINK_OPTIONS = (
     ),
     option(
         "--train LABELED",
-        "Train on the texts with mention_data in LABELED, and write --model.",
+        "Train on LABELED, texts with mention_data, and write the model to --model.",
         type=_FILE,
         multiple=True,
     ),
     option("--model MODEL", "Link with the model in MODEL, or write it with --train.", type=_MODEL_FILE),
     option(
         "--evaluate GOLD",
-        "Link the texts of GOLD, compare with its mention_data, and write a row for all and one per type.",
+        "Link the texts of GOLD, compare the links with its mention_data, and write a row of scores for all mentions "
+        "and one per type.",
         type=_FILE,
     ),
-    option("--errors FILE", "Write each error as a TSV row to FILE.", type=PathType("output", file_format="tsv")),
+    option(
+        "--errors FILE",
+        "Write each error as a TSV row to FILE; its kind is missed, rejected, wrong, spurious or boundary.",
+        type=PathType("output", file_format="tsv"),
+    ),
     option("--candidates K", "Add the K next best candidates of each mention.", type=click.IntRange(min=0), default=0),
     option(
         "--nil",
-        "Keep mentions without an entry, with the kb_id NIL, or drop them.",
+        "Keep unlinked mentions, with the kb_id NIL, or drop them.",
         choices=["keep", "drop"],
         default="keep",
     ),
     option(
         "--nil-threshold X",
-        "Minimum score of a mention with an entry. [default: from the model; 0.5 without one]",
+        "Minimum score of a linked mention. [default: from the model; 0.5 without one]",
         type=NumberRange(0, 1),
     ),
     option(
         "--overlap",
-        "Of overlapping mentions, keep the longest, the one with the best score, or all.",
+        "Of overlapping mentions, keep the longest one, the one with the best score, or all.",
         choices=["longest", "best", "all"],
         default="best",
     ),

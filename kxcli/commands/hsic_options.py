@@ -35,8 +35,8 @@ _BANDWIDTH, _KERNEL = ParsedType("bandwidth", parse_bandwidth), ParsedType("kern
 
 MEASURE_OPTIONS = (
     option("-x COLS", "Columns by name, number from 1, or range (a:c, 2-5), separated by commas.", type=OPTION_TEXT),
-    option("-y COLS", "Columns of the other side.", type=OPTION_TEXT),
-    option("--y-file FILE", "Read -y from FILE, a table with as many rows.", type=INPUT_FILE),
+    option("-y COLS", "Columns to compare with -x, in the same form.", type=OPTION_TEXT),
+    option("--y-file FILE", "Read -y from FILE, a table with the same number of rows.", type=INPUT_FILE),
     option(
         "--kernel-x NAME",
         "Kernel of -x: gaussian exp(-d²/σ²), laplace exp(-d/σ), linear, delta (1 for equal cells), bow (words of a "
@@ -44,10 +44,11 @@ MEASURE_OPTIONS = (
         type=_KERNEL,
     ),
     option("--kernel-y NAME", "Kernel of -y.", type=_KERNEL),
-    option("--cosine", "Use the cosine of texts instead of the inner product."),
+    option("--cosine", "Compare texts by the cosine instead of the inner product."),
     option(
         "--sigma X|median",
-        "Bandwidth of gaussian and laplace; median: of the positive distances between 5,000 rows at most.",
+        "Bandwidth σ of gaussian and laplace: a number, or the median of the positive distances between up to 5,000 "
+        "rows.",
         type=_BANDWIDTH,
         default="median",
     ),
@@ -68,36 +69,41 @@ MEASURE_OPTIONS = (
     ),
     option(
         "--test",
-        "Test by permutation, by the asymptotic distribution (eigen) or by two of its moments (gamma); auto permutes "
-        "up to 20,000 rows.",
+        "Test by permutation, by the asymptotic distribution (eigen) or by two of its moments (gamma); auto uses "
+        "permutation for up to 20,000 rows, eigen for more.",
         choices=["auto", "permutation", "eigen", "gamma", "none"],
         default="auto",
     ),
     option(
         "--permutations B",
-        "Number of random permutations; for 7 rows or fewer, all are used.",
+        "Number of random permutations; with 7 rows or fewer, all permutations are used.",
         type=click.IntRange(min=1),
         default=1000,
     ),
     option("--seed N", "Seed of all random numbers.", type=click.IntRange(min=0), default=0),
     option(
         "--alpha A",
-        "Report columns as dependent if the p-value is A or less.",
+        "Report columns as dependent if the p-value is at most A.",
         type=NumberRange(0, 1, min_open=True, max_open=True),
         default=0.05,
     ),
-    option("--exit-code", "Exit with 3 if the columns are not dependent, with 1 if the test is undefined."),
+    option(
+        "--exit-code",
+        "Exit with 0 if the columns are dependent (by --alpha), 3 if not, and 1 if the test is undefined.",
+    ),
     option(
         "--screen LABEL",
-        "Rank all other columns (of -x), or all words with --kernel-x bow or ngram:N, by dependence on column LABEL.",
+        "Rank all other columns (of -x), or all words with --kernel-x bow or ngram:N, by dependence on column LABEL; "
+        "write p-values and q-values.",
         type=OPTION_TEXT,
     ),
     option("--top K", "Show only the top K rows.", type=click.IntRange(min=0)),
     option("--min-df K", "Show only words that occur in K rows or more.", type=click.IntRange(min=1), default=5),
     option(
         "--matrix",
-        "Measure all pairs of columns (of -x): a square of one value, or a row with all values per pair (edges).",
+        "Measure all pairs of columns (of -x): write one value per pair as a square table, or a row with all values "
+        "per pair (edges).",
         choices=["square", "edges"],
     ),
-    option("--value", "Value in --matrix square.", choices=_VALUES, default="cka_unbiased"),
+    option("--value", "Value to write in --matrix square.", choices=_VALUES, default="cka_unbiased"),
 )

@@ -34,13 +34,14 @@ def _has_sides(values: Values) -> bool:
 
 _SIDES = Condition("-x and -y, or one of --screen, --matrix and --y-file", _has_sides)
 _SCREEN, _MATRIX, _Y_FILE = has("screen"), has("matrix"), has("y_file")
-_WORD_SCREEN = Condition("--screen with --kernel-x bow or ngram:N", _screens_words)
+_WORD_SCREEN = Condition("--screen of words (--kernel-x bow or ngram:N)", _screens_words)
 _SQUARE = has_value("matrix", "square")
 _P_VALUE = has_value("value", "p_value")
 _OTHER_VALUE = Condition(
-    "--matrix square without --value p_value", lambda values: _SQUARE.is_met(values) and not _P_VALUE.is_met(values)
+    "--matrix square of another --value than p_value",
+    lambda values: _SQUARE.is_met(values) and not _P_VALUE.is_met(values),
 )
-_TEST = Condition("a test", lambda values: values["test"] != "none")
+_TEST = Condition("a --test other than none", lambda values: values["test"] != "none")
 _NO_TEST = has_value("test", "none")
 _GAMMA = has_value("test", "gamma")
 _NO_DRAWS = has_value("test", "eigen", "gamma", "none")

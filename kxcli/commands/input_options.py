@@ -38,7 +38,7 @@ def _input_options(formats: list[str], default: str) -> tuple[Decorator, ...]:
         option("--input-format", f"Format of the inputs. [default: {default}]", choices=formats),
         option(
             "--on-error",
-            "At invalid bytes or records, stop, skip and count the line, or replace bytes by U+FFFD.",
+            "At invalid bytes or records: stop; skip the line and count it; or replace the bytes by U+FFFD.",
             choices=["stop", "skip", "replace"],
             default="stop",
         ),
@@ -46,13 +46,13 @@ def _input_options(formats: list[str], default: str) -> tuple[Decorator, ...]:
 
 
 TEXT_INPUT_OPTIONS = (
-    *_input_options(["text", "jsonl", "csv", "tsv"], "text; if a field is named, by the file name"),
-    option("--field NAME", "Read the text from this field. [default: text]", type=OPTION_TEXT),
+    *_input_options(["text", "jsonl", "csv", "tsv"], "text; if a field is named, as by --field, by the file name"),
+    option("--field NAME", "Read the text from this field, or column, of records. [default: text]", type=OPTION_TEXT),
 )
 # Texts that may have names of their own.
 NAMED_TEXT_INPUT_OPTIONS = (
     *_input_options(["text", "jsonl"], "jsonl if the input begins with {, else text"),
-    option("--field NAME", "Read the text from this field. [default: text]", type=OPTION_TEXT),
+    option("--field NAME", "Read the text from this field of JSON objects. [default: text]", type=OPTION_TEXT),
 )
 TABLE_INPUT_OPTIONS = (
     *_input_options(["tsv", "csv", "jsonl", "npy"], "by the file name, else tsv"),

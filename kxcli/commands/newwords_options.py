@@ -36,14 +36,15 @@ def parse_numbers(text: str) -> tuple[float, ...]:
 LEXICON_OPTIONS = (
     option(
         "--method",
-        "Find words by the variety of the characters next to them (entropy), or by the cohesion within them (pmi).",
+        "Find words by the variety of the characters next to them (entropy), or by how firmly their characters "
+        "hold together (pmi).",
         choices=["entropy", "pmi"],
         default="entropy",
     ),
     option("--all", "Show known words and single characters too.", name="is_all"),
     option(
         "--known FILE",
-        "Exclude the first word of each line in FILE, instead of the words in jieba's dictionary.",
+        "Exclude the words in FILE (the first of each line) instead of those in jieba's dictionary.",
         type=INPUT_FILE,
         multiple=True,
     ),
@@ -56,8 +57,8 @@ LEXICON_OPTIONS = (
     ),
     option(
         "--min-pmi X[,X]...",
-        "Minimum cohesion of n-grams in nats, for each length from 2; a short list continues by its last "
-        "step. [default: 2,4,6,8,10, up to --order]",
+        "Minimum pmi, in nats, of n-grams of length 2, 3 and so on; a short list continues with its last step (2,4 as "
+        "2,4,6,8). [default: 2,4,6,8,10, up to --order]",
         type=ParsedType("numbers", parse_numbers),
     ),
     option(
@@ -66,11 +67,11 @@ LEXICON_OPTIONS = (
         type=NumberRange(min=0),
         default=0.0,
     ),
-    option("--unique-lines", "Count equal lines once, also those within a record."),
+    option("--unique-lines", "Count repeated lines once, also those within a record."),
     option("--top K", "Show only the top K words.", type=click.IntRange(min=0)),
     option(
         "--sort",
-        "Sort by this value, the largest first; entropy: of the side with less; score: pmi + entropy.",
+        "Sort by this value, the largest first; entropy is the lower one of left and right; score is pmi + entropy.",
         choices=["count", "pmi", "entropy", "score"],
         default="count",
     ),

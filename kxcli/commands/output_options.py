@@ -30,7 +30,7 @@ def output_options(*formats: str) -> tuple[Decorator, ...]:
     return (
         option(
             "-o, --output FILE",
-            "Write to FILE, which appears when it is complete, instead of stdout (-).",
+            "Write to FILE instead of stdout (-); FILE is created or replaced only when the output is complete.",
             type=PathType("output"),
         ),
         option("-f, --format", "Format of the output.", choices=formats, default=formats[0]),

@@ -29,18 +29,18 @@ RUN_OPTIONS = (
     ),
     option(
         "--memory SIZE",
-        "Limit the memory of all processes, such as 300M or 2G; counts that need more go to TMPDIR. "
-        "[default: half of the free memory, and records of any size]",
+        "Limit the memory of all processes together, such as 300M or 2G; counts that need more go to TMPDIR. "
+        "[default: half of the free memory, without a limit for one record]",
         type=SIZE,
     ),
     option(
         "--checkpoint DIR",
-        "Save finished work in DIR, and resume from it if the command runs again.",
+        "Save finished work in DIR, and continue from it when the same command runs again.",
         type=FOLDER,
     ),
     option(
         "--retries N",
-        "Repeat a part of the work up to N times if its worker is killed.",
+        "If a worker is killed, repeat its part of the work up to N times.",
         type=click.IntRange(min=0),
         default=1,
     ),
@@ -65,7 +65,7 @@ def shard_option(default: str = "1M") -> Decorator:
     """
     return option(
         "--shard-size SIZE",
-        "Input of one task, for memory and speed; the output stays the same.",
+        "Size of the input of one task; changes memory and speed, but not the output.",
         type=SIZE,
         default=default,
     )

@@ -40,9 +40,10 @@ _LINE_COST = 75
 def command(ctx: click.Context, /, **options: Any) -> None:
     """Count the words of a corpus, exactly as jieba segments it.
 
-    Each line of an INPUT is a document; without INPUT, read stdin. Write a word, a TAB and its count per line, the most
-    frequent word first. A word is a token with a letter or digit. --ngram joins adjacent words of a document by spaces:
-    punctuation separates them, unless --punct counts it; excluded words and white space do not.
+    An INPUT is a file, a URL or, with -r, a folder; without INPUT, read stdin. Each line is a document. Write a word, a
+    TAB and its count per line, the most frequent word first. A word is a token with a letter or digit. --ngram joins
+    adjacent words of a document by spaces: punctuation separates them, unless --punct counts it; excluded words and
+    white space do not.
 
     Examples:
       kxcli wordcount news.txt | head

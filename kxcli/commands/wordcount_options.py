@@ -47,11 +47,11 @@ COUNT_OPTIONS = (
     ),
     option("--df", "Add a column with the number of documents that contain the word."),
     option("--per-million", "Add a column with the rate per million words (or n-grams of that order)."),
-    option("--by FIELD", "Count separately for each value of FIELD in the records.", type=OPTION_TEXT),
-    option("--top K", "Show only the K most frequent words, of each group.", type=click.IntRange(min=0)),
+    option("--by FIELD", "Count separately for each value of FIELD, a field or column of records.", type=OPTION_TEXT),
+    option("--top K", "Show only the K most frequent words (of each group with --by).", type=click.IntRange(min=0)),
     option("--min-count K", "Show only words with a count of K or more.", type=click.IntRange(min=1), default=1),
     option(
         "--sort", "Sort by count and, if equal, by code point; or by word.", choices=["count", "word"], default="count"
     ),
-    option("--merge", "Add up earlier outputs, which the inputs are, without counting."),
+    option("--merge", "Add up the inputs, which are earlier outputs of wordcount, instead of counting text."),
 )
