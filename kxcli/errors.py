@@ -44,7 +44,7 @@ class InputError(KxcliError):
         return f"{where}: {self.what}; {self.hint}" if self.hint else f"{where}: {self.what}"
 
 
-def changed_error(path: str) -> InputError:
+def make_changed_error(path: str) -> InputError:
     """Return the error for an input that changes during the run."""
     return InputError(path, "changed while it was read", "run again when nobody writes to it")
 

@@ -22,7 +22,7 @@ from kxcli.mining.hsic import (
     variables,
 )
 from kxcli.mining.hsic import terms as terms_module
-from kxcli.mining.hsic.bandwidth import median_distance
+from kxcli.mining.hsic.bandwidth import compute_median_distance
 from kxcli.mining.hsic.estimators import sum_categories
 from kxcli.mining.hsic.jobs import run_inline
 from kxcli.mining.hsic.kernels import CategoricalVariable
@@ -39,7 +39,7 @@ def numbers(values, name, sigma=None):
     kernel = Kernel(name, sigma)
     if name == "linear":
         return values, kernel, definition.linear(values)
-    used = sigma or median_distance(np.asarray(values, float).reshape(len(values), -1))
+    used = sigma or compute_median_distance(np.asarray(values, float).reshape(len(values), -1))
     return values, kernel, {"gaussian": definition.gaussian, "laplace": definition.laplace}[name](values, used)
 
 
@@ -189,7 +189,7 @@ def bound_entry_errors(values, kernel, k):
     d = 1 if rows is None else rows.shape[1]
     errors = np.full((n, n), (n**2 + d + 8) * UNIT_ROUNDOFF * float(np.abs(k).max()))
     if kernel.has_bandwidth:
-        sigma = kernel.sigma or median_distance(rows)
+        sigma = kernel.sigma or compute_median_distance(rows)
         largest = float(np.abs(rows - np.median(rows, axis=0)).max()) / sigma
         logs = -np.log(np.maximum(k, np.finfo(WIDE).tiny))
         distances = np.sqrt(logs) if kernel.name == "gaussian" else logs
@@ -283,7 +283,7 @@ def reference_name(case):
 
 
 def tail(weights, degrees, value):
-    return null_distribution.mixture_tail(np.array(weights, dtype=float), np.array(degrees, dtype=float), value)
+    return null_distribution.compute_mixture_tail(np.array(weights, dtype=float), np.array(degrees, dtype=float), value)
 
 
 def make_rich_columns(n=200):

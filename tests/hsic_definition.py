@@ -29,7 +29,7 @@ def distances(values):
     return np.sqrt(sum(np.subtract.outer(column, column) ** 2 for column in rows.T))
 
 
-def median_distance(values):
+def compute_median_distance(values):
     """Return the median of the positive distances of all pairs, or None without any."""
     rows = np.asarray(values, dtype=np.float64)
     rows = rows.reshape(len(rows), -1)
@@ -203,7 +203,7 @@ def eigenvalues(k):
     return values[values > 1e-14]
 
 
-def mixture_tail(weights, value):
+def compute_mixture_tail(weights, value):
     """Return the tail of a sum of weighted squared normals by Imhof's integral (1961)."""
     weights, value = np.asarray(weights) / max(weights), value / max(weights)
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from kxcli.mining.linking.spans.abbreviations import find_abbreviations
 from kxcli.mining.linking.spans.bag_matcher import JOINERS, MAX_WORDS
-from kxcli.mining.text.character_tables import letter_table, spaced_table
+from kxcli.mining.text.character_tables import make_letter_table, make_spaced_table
 from kxcli.mining.text.folding import BORDER, fold, fold_texts
 from kxcli.mining.text.words import ARTICLES, CLASSICAL, LIGHT, NUMERALS, OUR
 
@@ -26,11 +26,11 @@ def narrow(value):
 
 
 def spaced(character):
-    return bool(spaced_table()[min(ord(character), 0x20000)])
+    return bool(make_spaced_table()[min(ord(character), 0x20000)])
 
 
 def letter(character):
-    return bool(letter_table()[min(ord(character), 0x20000)])
+    return bool(make_letter_table()[min(ord(character), 0x20000)])
 
 
 def ideograph(character):

@@ -243,16 +243,16 @@ def boundary_by_definition(texts, order, min_count):
     return scores
 
 
-def boundary_scores(grams, order):
+def compute_boundary_scores(grams, order):
     values = compute_cohesion(Ngrams(grams.alphabet, grams.levels[: order - 1]))
-    return branching.boundary_scores(grams, values, branching._find_unspaced(grams), order)
+    return branching.compute_boundary_scores(grams, values, branching._find_unspaced(grams), order)
 
 
 @given(texts=lists_of_texts(), order=st.integers(2, 5), min_count=st.integers(1, 4))
 def test_boundary_scores_equal_the_definition(texts, order, min_count):
     grams = counted(texts, order + 1, min_count)
     if grams is not None:
-        found = by_text(grams, boundary_scores(grams, order))
+        found = by_text(grams, compute_boundary_scores(grams, order))
         assert found == pytest.approx(boundary_by_definition(texts, order, min_count), abs=1e-9)
 
 
@@ -261,7 +261,7 @@ def test_boundary_scores_are_capped_at_five_deviations():
     text = "".join(
         "天地" + draw.choice("玄黄宇宙洪荒日月盈昃") + ("，" if draw.random() < 0.2 else "") for _ in range(3000)
     )
-    found = by_text(grams := counted([text], 3, 1), boundary_scores(grams, 2))
+    found = by_text(grams := counted([text], 3, 1), compute_boundary_scores(grams, 2))
     assert max(score for gram, score in found.items() if len(gram) == 2) <= 5.0
     assert found == pytest.approx(boundary_by_definition([text], 2, 1), abs=1e-9)
 

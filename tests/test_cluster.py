@@ -67,7 +67,7 @@ def test_stream_is_sent_to_workers(kxcli, cluster):
 
 def test_stream_is_refused_if_read_several_times(kxcli, cluster):
     err = kxcli("newwords", "--cluster", cluster.address, stdin="x\n", code=2).err
-    assert err == "kxcli: error: <stdin>: it is read several times, which a stream cannot be; give files.\n"
+    assert err == "kxcli: error: <stdin>: is a stream, and newwords reads its inputs again; give files.\n"
 
 
 def test_errors_have_path_and_line(kxcli, cluster):

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kxcli.mining import Kernel, measure_dependence
-from kxcli.mining.hsic.bandwidth import MAX_EXACT_ROWS, median_distance
+from kxcli.mining.hsic.bandwidth import MAX_EXACT_ROWS, compute_median_distance
 
 
 @pytest.mark.parametrize(
@@ -40,13 +40,13 @@ from kxcli.mining.hsic.bandwidth import MAX_EXACT_ROWS, median_distance
 )
 def test_median_distance_of_given_numbers(values):
     line = np.array(values, dtype=float)[:, None]
-    assert close(median_distance(line), definition.median_distance(line), 1e-15)
+    assert close(compute_median_distance(line), definition.compute_median_distance(line), 1e-15)
     positive = np.abs(line[line != 0])
     if positive.max() / positive.min() > 1e15:
         return  # around their mean, the nearest are one
     flat = np.column_stack((line, -line))
     unit = 2.0 ** math.frexp(np.abs(flat).max())[1]  # so that squares have room
-    assert close(median_distance(flat), definition.median_distance(flat / unit) * unit, 1e-9)
+    assert close(compute_median_distance(flat), definition.compute_median_distance(flat / unit) * unit, 1e-9)
 
 
 @given(
@@ -60,7 +60,7 @@ def test_median_distance_matches_all_pairs(values, d):
     if d > 1:
         rows[np.abs(rows) < 1e-100] = 0  # vectors nearer than the root of the least double are taken for equal
     if len(rows):
-        expected, found = definition.median_distance(rows), median_distance(rows)
+        expected, found = definition.compute_median_distance(rows), compute_median_distance(rows)
         if expected is None:
             assert found is None
         elif d == 1 or expected > 1e-9:
@@ -74,24 +74,24 @@ def test_median_distance_of_many_rows(n, d):
     for rows in rng.normal(size=(n, d)), rng.integers(0, 4, (n, d)).astype(float), rng.standard_cauchy((n, d)) + 1e6:
         found = definition.distances(rows)[np.triu_indices(n, 1)].astype(float)
         if (found > 0).any():
-            assert median_distance(rows) == pytest.approx(np.median(found[found > 0]), rel=1e-10)
+            assert compute_median_distance(rows) == pytest.approx(np.median(found[found > 0]), rel=1e-10)
 
 
 def test_equal_rows_have_no_median_distance():
     for d in 1, 2:
-        assert median_distance(np.full((7, d), 0.1)) is None
-        assert median_distance(np.full((1, d), 0.1)) is None
+        assert compute_median_distance(np.full((7, d), 0.1)) is None
+        assert compute_median_distance(np.full((1, d), 0.1)) is None
 
 
 @pytest.mark.parametrize("d", [1, 2])
 def test_median_distance_samples_many_rows(d):
     rng = np.random.default_rng(d)
     rows = rng.normal(size=(MAX_EXACT_ROWS + 400, d))
-    found = median_distance(rows, 3)
-    assert found == median_distance(rows, 3)
-    assert found != median_distance(rows, 4)
-    assert close(found, median_distance(rows, 4), 0.05)
-    assert median_distance(rows[:MAX_EXACT_ROWS], 3) == median_distance(rows[:MAX_EXACT_ROWS], 4)
+    found = compute_median_distance(rows, 3)
+    assert found == compute_median_distance(rows, 3)
+    assert found != compute_median_distance(rows, 4)
+    assert close(found, compute_median_distance(rows, 4), 0.05)
+    assert compute_median_distance(rows[:MAX_EXACT_ROWS], 3) == compute_median_distance(rows[:MAX_EXACT_ROWS], 4)
 
 
 def sparse(d, seed=0):
@@ -106,7 +106,7 @@ def sparse(d, seed=0):
 
 def test_equal_sampled_numbers_fall_back_to_all_rows():
     rows = sparse(1)
-    assert median_distance(rows) == 4  # there are as many distances of 3 as of 7
+    assert compute_median_distance(rows) == 4  # there are as many distances of 3 as of 7
     found = measure_dependence(rows, np.arange(len(rows)) % 7, testing=UNTESTED)
     assert found.sigma_x == 4
     assert found.cka is not None
@@ -115,11 +115,11 @@ def test_equal_sampled_numbers_fall_back_to_all_rows():
 @pytest.mark.full
 def test_equal_sampled_vectors_need_sigma():
     rows, y = sparse(2), np.arange(MAX_EXACT_ROWS + 300) % 7
-    assert median_distance(rows) is None
+    assert compute_median_distance(rows) is None
     with pytest.raises(ValueError) as caught:
         measure_dependence(rows, y, testing=UNTESTED)
     assert str(caught.value) == "x: the 5,000 rows sampled for the median distance are all equal; set --sigma"
-    assert median_distance(rows, 1) is not None  # others are drawn
+    assert compute_median_distance(rows, 1) is not None  # others are drawn
     found = measure_dependence(rows, y[:, None] % 2, kernel_x=Kernel("gaussian", 2.0), kernel_y="linear")
     assert found.sigma_x == 2
     assert not build_variable(rows, Kernel("gaussian", 2.0)).is_constant
@@ -129,11 +129,11 @@ def test_equal_sampled_vectors_need_sigma():
 def test_sampled_rows_are_those_of_their_stream():
     rows = np.random.default_rng(1).normal(size=MAX_EXACT_ROWS + 400)
     drawn = np.random.default_rng((definition.ROWS, 3, 0)).choice(len(rows), MAX_EXACT_ROWS, replace=False)
-    assert median_distance(rows[:, None], 3) == median_distance(rows[drawn, None])
+    assert compute_median_distance(rows[:, None], 3) == compute_median_distance(rows[drawn, None])
 
 
 def test_subnormal_numbers_have_a_median_distance():
-    code = "import numpy as np; from kxcli.mining.hsic.bandwidth import median_distance as of; "
+    code = "import numpy as np; from kxcli.mining.hsic.bandwidth import compute_median_distance as of; "
     code += "print(of(np.array([[0.0], [5e-324], [0.0], [1e-323]])))"
     # A process can be ended if the bisection does not stop.
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True)

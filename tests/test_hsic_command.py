@@ -458,7 +458,7 @@ def test_bandwidth_options(kxcli, options, sigmas):
     found = hsic(kxcli, "-x", "x", "-y", "y", *options, stdin=tsv(table))
     kernels = [Kernel("gaussian", sigma) for sigma in sigmas]
     assert found == expected(table["x"], table["y"], *kernels)
-    medians = [definition.median_distance(table[name]) for name in "xy"]
+    medians = [definition.compute_median_distance(table[name]) for name in "xy"]
     for side, sigma, median in zip("xy", sigmas, medians, strict=True):
         assert found[f"sigma_{side}"] == (pytest.approx(median, rel=1e-12) if sigma is None else sigma)
 
@@ -564,7 +564,7 @@ def test_several_text_columns_are_an_error(kxcli, kernel):
 
 def test_permutations_depend_on_seed_and_number(kxcli, workers):
     table = make_people(20)
-    k, l = (definition.gaussian(table[name], definition.median_distance(table[name])) for name in "xz")  # noqa: E741
+    k, l = (definition.gaussian(table[name], definition.compute_median_distance(table[name])) for name in "xz")  # noqa: E741
     use = ("-j", workers, "-x", "x", "-y", "z", "--test", "permutation")
     for seed, permutations in (0, 200), (7, 99):
         found = hsic(kxcli, *use, "--seed", seed, "--permutations", permutations, stdin=tsv(table))
@@ -595,7 +595,7 @@ def test_every_test_matches_the_package(kxcli, test, name):
 @pytest.mark.full
 def test_five_rows_are_tested_by_all_permutations(kxcli):
     table = {"x": [1.0, 2.5, 2.0, 7.0, 4.0], "y": ["a", "b", "b", "c", "a"]}
-    k, l = definition.gaussian(table["x"], definition.median_distance(table["x"])), definition.delta(table["y"])  # noqa: E741
+    k, l = definition.gaussian(table["x"], definition.compute_median_distance(table["x"])), definition.delta(table["y"])  # noqa: E741
     exact = definition.exact_p(k, l)
     assert 0 < exact < 1
     for options in (), ("--seed", 9), ("--permutations", 1):

@@ -142,7 +142,7 @@ def columns(draw, n):
     some = st.sampled_from(draw(st.lists(cells, min_size=1, max_size=4))) if draw(st.booleans()) else cells
     values = np.array(draw(st.lists(some, min_size=n * d, max_size=n * d))).reshape(n, d)
     sigma = None if name == "linear" else draw(sigmas)
-    if sigma is None and name != "linear" and definition.median_distance(values) is None:
+    if sigma is None and name != "linear" and definition.compute_median_distance(values) is None:
         sigma = 1.0
     return numbers(values, name, sigma)
 
@@ -417,7 +417,7 @@ def test_rest_of_few_degrees_of_freedom_is_a_constant(degrees):
     """If its mean is tiny, the variance of the rest may be rounding."""
     x = build_variable(["a", "b"] * 20, Kernel("delta"))
     y = build_variable(["a", "b", "b"] * 13 + ["a"], Kernel("delta"))
-    sums, spectra = sum_categories(x, y), [null_distribution.category_eigenvalues(one.sizes) for one in (x, y)]
+    sums, spectra = sum_categories(x, y), [null_distribution.compute_category_eigenvalues(one.sizes) for one in (x, y)]
     product = float(spectra[0][0] * spectra[1][0])
     weight = 5 * product
     # The rest has this mean and half variance.
@@ -427,7 +427,7 @@ def test_rest_of_few_degrees_of_freedom_is_a_constant(degrees):
     square = half_variance * n**4 / sums.yy.trace
     for times in 0.5, 3, 6:
         there = replace(sums, xy=KernelProduct(n * product * times, 0.0), xx=KernelProduct(square, 0.0), trace_x=trace)
-        found = null_distribution.eigen_p_value(there, *(values[:1] for values in spectra))
+        found = null_distribution.compute_eigen_p_value(there, *(values[:1] for values in spectra))
         value = times - mean / product / (n - 1)
         assert 0 <= found <= 1
         if degrees < 0.01:

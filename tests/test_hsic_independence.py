@@ -130,7 +130,7 @@ def test_eigen_p_value_matches_the_mixture_of_the_spectra(n):
         great = weights[weights > 1e-4 * weights[0]]
         # The mean over permutations is a little more than that of the mixture; the value is shifted to the latter.
         value = (definition.trace(k, l) - definition.shuffled_mean(k, l)) / n + weights.sum()
-        expected = definition.mixture_tail(great, value - (weights.sum() - great.sum()))
+        expected = definition.compute_mixture_tail(great, value - (weights.sum() - great.sum()))
         assert close(found.p_value, expected, 2e-3), (left, right)
 
 
@@ -190,7 +190,7 @@ def test_sampled_and_cut_spectra_give_nearly_the_same_p(six_dimensions, deviatio
     traces = sums.trace_x / SIX_ROWS, sums.trace_y / SIX_ROWS
     squares = sums.xx.trace / SIX_ROWS**2, sums.yy.trace / SIX_ROWS**2
     full, sampled = (
-        [null_distribution.sample_eigenvalues(variables[i], traces[i], squares[i], 0, i, n) for i in (0, 1)]
+        [null_distribution.estimate_eigenvalues(variables[i], traces[i], squares[i], 0, i, n) for i in (0, 1)]
         for n in (SIX_ROWS, 300)
     )
     assert all(np.allclose(found, values, atol=1e-12) for found, values in zip(full, whole, strict=True))
@@ -200,11 +200,11 @@ def test_sampled_and_cut_spectra_give_nearly_the_same_p(six_dimensions, deviatio
     n_compared = 0
     for times in deviations:
         there = replace(sums, xy=KernelProduct(SIX_ROWS * (mean + times * deviation), 0.0))
-        p = null_distribution.eigen_p_value(there, *whole)
+        p = null_distribution.compute_eigen_p_value(there, *whole)
         if 0.008 < p < 0.52:
             n_compared += 1
-            assert close(null_distribution.eigen_p_value(there, *(values[:64] for values in whole)), p, 0.01)
-            assert close(null_distribution.eigen_p_value(there, *sampled), p, 0.1)
+            assert close(null_distribution.compute_eigen_p_value(there, *(values[:64] for values in whole)), p, 0.01)
+            assert close(null_distribution.compute_eigen_p_value(there, *sampled), p, 0.1)
     assert n_compared >= 3
 
 
@@ -217,7 +217,7 @@ def test_full_mixture_matches_simulated_chi_squares(six_dimensions):
     excess = sums.trace_x * sums.trace_y / SIX_ROWS**2 / (SIX_ROWS - 1)
     for share in 0.25, 0.5, 0.75:
         there = replace(sums, xy=KernelProduct(SIX_ROWS * (float(np.quantile(drawn, share)) + excess), 0.0))
-        assert abs(null_distribution.eigen_p_value(there, x, y) - (1 - share)) < 0.2
+        assert abs(null_distribution.compute_eigen_p_value(there, x, y) - (1 - share)) < 0.2
 
 
 NEAR_IDENTITY = {

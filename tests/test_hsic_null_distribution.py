@@ -76,4 +76,4 @@ def test_tails_of_hypoexponential_distributions(rates, value):
 def test_tails_of_many_weights():
     weights = 1 / np.arange(1.0, 31) ** 1.5
     for value in 0.5, 1.5, 2.6, 5.0, 9.0:
-        assert close(tail(weights, np.ones(30), value), definition.mixture_tail(weights, value), 1e-6)
+        assert close(tail(weights, np.ones(30), value), definition.compute_mixture_tail(weights, value), 1e-6)

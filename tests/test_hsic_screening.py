@@ -148,5 +148,5 @@ def test_screening_counts_each_text_once():
 
 @given(p_values=st.lists(st.one_of(st.floats(0, 1), st.sampled_from([0.0, 0.01, 0.5, 1.0])), min_size=1, max_size=20))
 def test_q_values_match_the_definition(p_values):
-    found = screening.benjamini_hochberg(np.array(p_values))
+    found = screening.compute_benjamini_hochberg(np.array(p_values))
     assert found.tolist() == pytest.approx(definition.q_values(p_values), rel=1e-12)

@@ -95,7 +95,7 @@ def test_header_is_skipped_and_reported(folder, capsys, header):
     assert [type(one) for one in reported] == [Notice] and "line 1 is skipped" in reported[0].message
     assert KnowledgeBase.from_arrays(
         compiling.load_knowledge_base(["kb.tsv"], None, "stop", Report(quiet=True))
-    ).ids.all() == ["E1"]
+    ).ids.to_list() == ["E1"]
     for _ in range(2):  # compiled, and from the cache
         found, err = links_of(capsys, ["kb.tsv"], "督工的 name 和 subject 名称")
         assert found == [("督工", "E1")]
@@ -268,11 +268,11 @@ def test_repeated_ids_add_their_names(folder):
         ),
     )
     base = KnowledgeBase.from_arrays(compiling.load_knowledge_base(["kb.jsonl"], None, "stop", Report(quiet=True)))
-    assert base.ids.all() == ["1", "2"] and base.names.all() == ["小米", "苹果", "红米", "黑米"]
+    assert base.ids.to_list() == ["1", "2"] and base.names.to_list() == ["小米", "苹果", "红米", "黑米"]
     assert base.n_names.tolist() == [3, 1]
     write(folder, "kb.tsv", "小米\t1\n苹果\t2\n红米\t1\n黑米\t1\n小米\t1\n")
     same = KnowledgeBase.from_arrays(compiling.load_knowledge_base(["kb.tsv"], None, "stop", Report(quiet=True)))
-    assert sorted(same.names.all()) == sorted(base.names.all()) and same.n_names.tolist() == [3, 1]
+    assert sorted(same.names.to_list()) == sorted(base.names.to_list()) and same.n_names.tolist() == [3, 1]
 
 
 # ------------------------------------------------------------------------------------------------- labels of no entry
@@ -481,7 +481,7 @@ def test_any_file_is_knowledge_base_or_input_error(folder, data, on_error):
         assert str(error).startswith("any") and "\n" not in str(error)
     else:
         base = KnowledgeBase.from_arrays(arrays)
-        assert len(set(base.ids.all())) == len(base.ids)
+        assert len(set(base.ids.to_list())) == len(base.ids)
 
 
 @ANY_FILE

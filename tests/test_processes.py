@@ -204,7 +204,7 @@ def test_workspace_without_lock_is_removed(tmp_path, monkeypatch, number):
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr(workspace, "create_locked_file", fail)
     with pytest.raises(OutputError, match=os.strerror(number)), workspace.Workspace() as made:
-        made.folder()
+        made.make_folder()
     assert os.listdir(tmp_path) == []
 
 

@@ -59,7 +59,7 @@ def check_output(folder):
 
 def use_workspace(folder):
     with Workspace() as workspace:
-        workspace.folder()
+        workspace.make_folder()
 
 
 def write_partial(folder):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from kxcli.arrays.code_points import from_code_points
 from kxcli.mining.linking.spans.abbreviations import find_abbreviations
 from kxcli.mining.linking.spans.bag_matcher import BagMatcher
-from kxcli.mining.text.character_tables import letter_table, spaced_table
+from kxcli.mining.text.character_tables import make_letter_table, make_spaced_table
 from kxcli.mining.text.folding import BORDER, fold_names, fold_texts
 from kxcli.mining.text.tokens import IDEOGRAPH, MARK, WORD, PrefixHashes, Tokens, hash_shapes, hash_strings
 from kxcli.mining.text.words import find_lowercase_initials, find_ordinary_words
@@ -33,7 +33,7 @@ odd_texts = st.lists(
 def tables(*texts):
     """Return regular expressions for a word and for an ideograph, from the characters of texts."""
     seen = sorted({character for text in texts for character in text})
-    kinds = [(spaced_table()[min(ord(c), 0x20000)], letter_table()[min(ord(c), 0x20000)]) for c in seen]
+    kinds = [(make_spaced_table()[min(ord(c), 0x20000)], make_letter_table()[min(ord(c), 0x20000)]) for c in seen]
     spaced = "".join(re.escape(c) for c, (is_word, _) in zip(seen, kinds, strict=True) if is_word)
     letters = "".join(re.escape(c) for c, (is_word, is_any) in zip(seen, kinds, strict=True) if is_any and not is_word)
     return f"[{spaced}]+" if spaced else "(?!)", f"[{letters}]" if letters else "(?!)"

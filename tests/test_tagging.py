@@ -18,7 +18,7 @@ from kxcli.mining.linking.tagger.tag_weights import FeatureSpace, TagWeights, un
 from kxcli.mining.linking.tagger.tagger import tokenize_windows
 from kxcli.mining.linking.tagger.token_features import TokenFeatures
 from kxcli.mining.linking.tagger.token_layout import MAX_CHAIN, PADS, iter_blocks
-from kxcli.mining.text.character_tables import spaced_table
+from kxcli.mining.text.character_tables import make_spaced_table
 
 pytestmark = pytest.mark.full
 
@@ -147,7 +147,7 @@ def test_probabilities_equal_sums_over_legal_sequences(lengths, seed, size):
 
 def slow_tokens(text):
     """Return the tokens: runs of letters of spaced scripts, and other characters but white space."""
-    spaced = [bool(spaced_table()[min(ord(character), 0x20000)]) for character in text]
+    spaced = [bool(make_spaced_table()[min(ord(character), 0x20000)]) for character in text]
     groups = itertools.groupby(range(len(text)), lambda place: "run" if spaced[place] else place)
     runs = [list(places) for _, places in groups]
     return [(run[0], run[-1] + 1) for run in runs if not text[run[0]].isspace()]

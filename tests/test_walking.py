@@ -9,7 +9,7 @@ from kxcli.cli import main
 from kxcli.corpus.named_inputs import resolve_sources
 from kxcli.corpus.walking import FileFilter, SkippedFiles
 from kxcli.errors import InputError
-from kxcli.storage.paths import file_ids
+from kxcli.storage.paths import get_file_ids
 
 
 @pytest.fixture
@@ -116,7 +116,9 @@ def test_named_dangling_link_is_an_error(folder):
 
 def test_walk_skips_the_outputs_of_its_run(folder):
     (folder / "link").symlink_to("a.txt")
-    names, skips = walk(folder, written=file_ids([str(folder / "a.txt"), str(folder / "sub"), str(folder / "none")]))
+    names, skips = walk(
+        folder, written=get_file_ids([str(folder / "a.txt"), str(folder / "sub"), str(folder / "none")])
+    )
     assert names == ["#g.txt", "h#", "~i.txt"]
     assert [path.removeprefix(f"{folder}/") for path in skips.written] == ["a.txt", "link", "sub"]
 

@@ -340,7 +340,7 @@ def test_random_text_loads_as_in_jieba_or_is_an_error(text):
         if argument == "main":
             assert JiebaTokenizer(found).total > 0
         else:
-            assert all(what and line >= 1 for line, what in found.misread_lines())
+            assert all(what and line >= 1 for line, what in found.find_misread_lines())
 
 
 @given(lists)

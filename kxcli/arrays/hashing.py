@@ -45,7 +45,7 @@ def mix_bits_64(keys: UInt64Array) -> UInt64Array:
     return np.maximum(keys, np.uint64(1), out=keys)
 
 
-def position_factors(n: int, mixer: np.uint64) -> UInt64Array:
+def make_position_factors(n: int, mixer: np.uint64) -> UInt64Array:
     """Return a pseudorandom odd factor for each of n positions.
 
     Multilinear hashing (Dietzfelbinger 1996): the upper 32 bits of the sum of factor times character collide as rarely
@@ -67,7 +67,7 @@ def hash_pieces(text: UInt64Array, starts: AnyArray) -> UInt64Array:
     lengths = np.diff(starts, append=len(text))
     positions = np.arange(len(text)) - np.repeat(starts, lengths)
     high, low = (
-        np.add.reduceat(text * position_factors(int(lengths.max()), mixer).take(positions), starts)
+        np.add.reduceat(text * make_position_factors(int(lengths.max()), mixer).take(positions), starts)
         for mixer in SPLITMIX
     )
     return (high >> _HALF << _HALF) | (low >> _HALF)

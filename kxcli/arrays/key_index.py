@@ -144,7 +144,7 @@ def _table_rule(size: str) -> Rule:
     return rule
 
 
-def in_sorted(keys: AnyArray, ordered: AnyArray) -> BoolArray:
+def is_in_sorted(keys: AnyArray, ordered: AnyArray) -> BoolArray:
     """Return for each key whether an ascending array contains it."""
     if not len(ordered):
         return np.zeros(len(keys), dtype=np.bool_)

@@ -6,7 +6,7 @@ import numpy.typing as npt
 from kxcli.arrays import AnyArray, BoolArray, IntArray
 
 
-def starts_of(sizes: npt.ArrayLike) -> IntArray:
+def compute_starts(sizes: npt.ArrayLike) -> IntArray:
     """Return the starts of n consecutive rows and the end of the last one."""
     sizes = np.asarray(sizes)
     starts = np.zeros(len(sizes) + 1, dtype=np.int64)
@@ -30,7 +30,7 @@ def expand_rows(rows: AnyArray, starts: IntArray) -> tuple[IntArray, IntArray]:
     return expand_ranges(firsts, sizes), np.repeat(np.arange(len(rows)), sizes)
 
 
-def prefix_sums(values: AnyArray) -> AnyArray:
+def compute_prefix_sums(values: AnyArray) -> AnyArray:
     """Return the sums of values before each position, and of all, shape (n + 1,)."""
     sums = np.zeros(len(values) + 1, dtype=np.int64 if values.dtype == np.bool_ else values.dtype)
     np.cumsum(values, out=sums[1:])

@@ -9,8 +9,8 @@ from kxcli.commands.command import Command, add_options
 from kxcli.commands.entity_link_options import FORMATS, LINK_OPTIONS, RULES
 from kxcli.commands.input_options import NAMED_TEXT_INPUT_OPTIONS
 from kxcli.commands.option_rules import is_given
-from kxcli.commands.output_options import output_options
-from kxcli.commands.run_options import RUN_OPTIONS, shard_option
+from kxcli.commands.output_options import make_output_options
+from kxcli.commands.run_options import RUN_OPTIONS, make_shard_option
 from kxcli.commands.session import open_session
 from kxcli.pipelines.session import Session
 
@@ -27,8 +27,8 @@ _LINE_COST = 130
     {
         "Input": NAMED_TEXT_INPUT_OPTIONS,
         "Method": LINK_OPTIONS,
-        "Output": output_options(*FORMATS),
-        "Resources": (shard_option("256K"), *RUN_OPTIONS),
+        "Output": make_output_options(*FORMATS),
+        "Resources": (make_shard_option("256K"), *RUN_OPTIONS),
     }
 )
 @click.pass_context

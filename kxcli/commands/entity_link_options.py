@@ -6,7 +6,7 @@ from kxcli.commands.command import option
 from kxcli.commands.input_options import TEXT_INPUT_RULES
 from kxcli.commands.option_rules import EXCLUDES, NO_EFFECT, REQUIRES, Condition, Rule, has
 from kxcli.commands.option_types import FOLDER, NumberRange, PathType
-from kxcli.commands.output_options import header_rule
+from kxcli.commands.output_options import make_header_rule
 from kxcli.commands.run_options import RUN_RULES
 
 FORMATS = ("jsonl", "tsv")
@@ -25,7 +25,7 @@ RULES = (
     Rule("errors", REQUIRES, _EVALUATE, "--kb k"),
     Rule(TRAIN_NAMES, NO_EFFECT, _TRAIN, "--kb k --train t --model m", is_inverted=True),
     Rule(EVALUATE_NAMES, NO_EFFECT, _EVALUATE, "--kb k --evaluate g", is_inverted=True),
-    *(*TEXT_INPUT_RULES, header_rule(*FORMATS), *RUN_RULES),
+    *(*TEXT_INPUT_RULES, make_header_rule(*FORMATS), *RUN_RULES),
 )
 
 _FILE = PathType("input", accepts_dash=False)
@@ -61,7 +61,7 @@ LINK_OPTIONS = (
     option(
         "--errors FILE",
         "Write each error as a TSV row to FILE; its kind is missed, rejected, wrong, spurious or boundary.",
-        type=PathType("output", file_format="tsv"),
+        type=_ERRORS,
     ),
     option("--candidates K", "Add the K next best candidates of each mention.", type=click.IntRange(min=0), default=0),
     option(

@@ -8,7 +8,7 @@ from kxcli.commands.command import Command, add_options
 from kxcli.commands.hsic_options import MEASURE_OPTIONS
 from kxcli.commands.hsic_rules import FORMATS, RULES, compares_texts
 from kxcli.commands.input_options import TABLE_INPUT_OPTIONS
-from kxcli.commands.output_options import output_options
+from kxcli.commands.output_options import make_output_options
 from kxcli.commands.run_options import RUN_OPTIONS
 from kxcli.commands.session import open_session
 from kxcli.commands.word_options import WORD_OPTIONS, build_counting, prepare_counting
@@ -27,7 +27,7 @@ NOT_DEPENDENT = 3  # exit code
         "Input": TABLE_INPUT_OPTIONS,
         "Method": MEASURE_OPTIONS,
         "Words": WORD_OPTIONS,
-        "Output": output_options(*FORMATS),
+        "Output": make_output_options(*FORMATS),
         "Resources": RUN_OPTIONS,
     }
 )

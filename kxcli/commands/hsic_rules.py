@@ -2,7 +2,7 @@
 
 from kxcli.commands.input_options import INPUT_RULES
 from kxcli.commands.option_rules import EXCLUDES, NO_EFFECT, REQUIRES, Condition, Rule, Values, any_of, has, has_value
-from kxcli.commands.output_options import header_rule
+from kxcli.commands.output_options import make_header_rule
 from kxcli.commands.run_options import RUN_RULES
 from kxcli.commands.word_options import WORD_NAMES, WORD_RULES
 
@@ -64,7 +64,7 @@ _WORDS = "--screen x --kernel-x bow"
 _UNIT = "it needs k(x, x) = 1"
 
 RULES = (
-    *(*INPUT_RULES, header_rule(*FORMATS), *RUN_RULES, *WORD_RULES),
+    *(*INPUT_RULES, make_header_rule(*FORMATS), *RUN_RULES, *WORD_RULES),
     Rule(WORD_NAMES, REQUIRES, _BOW, _XY),
     Rule("matrix", EXCLUDES, _SCREEN, "--screen x"),
     Rule("y y_file exit_code", NO_EFFECT, any_of(_SCREEN, _MATRIX), "--screen x"),

@@ -13,7 +13,7 @@ INPUT_RULES = (Rule("glob hidden", REQUIRES, _RECURSIVE, "in"), Rule("null", REQ
 TEXT_INPUT_RULES = (*INPUT_RULES, Rule("field", NO_EFFECT, PLAIN_TEXT, "--input-format text"))
 
 
-def _input_options(formats: list[str], default: str) -> tuple[Decorator, ...]:
+def _make_input_options(formats: list[str], default: str) -> tuple[Decorator, ...]:
     return (
         click.argument("inputs", nargs=-1, metavar="[INPUT]...", type=INPUT_FILE),
         option("-r, --recursive", "Read the files in folders and their subfolders."),
@@ -46,16 +46,16 @@ def _input_options(formats: list[str], default: str) -> tuple[Decorator, ...]:
 
 
 TEXT_INPUT_OPTIONS = (
-    *_input_options(["text", "jsonl", "csv", "tsv"], "text; if a field is named, as by --field, by the file name"),
+    *_make_input_options(["text", "jsonl", "csv", "tsv"], "text; if a field is named, as by --field, by the file name"),
     option("--field NAME", "Read the text from this field, or column, of records. [default: text]", type=OPTION_TEXT),
 )
 # Texts that may have names of their own.
 NAMED_TEXT_INPUT_OPTIONS = (
-    *_input_options(["text", "jsonl"], "jsonl if the input begins with {, else text"),
+    *_make_input_options(["text", "jsonl"], "jsonl if the input begins with {, else text"),
     option("--field NAME", "Read the text from this field of JSON objects. [default: text]", type=OPTION_TEXT),
 )
 TABLE_INPUT_OPTIONS = (
-    *_input_options(["tsv", "csv", "jsonl", "npy"], "by the file name, else tsv"),
+    *_make_input_options(["tsv", "csv", "jsonl", "npy"], "by the file name, else tsv"),
     option(
         "--header-in/--no-header-in",
         "Read the first row as column names, or as values. [default: as names, unless all its cells are "

@@ -9,8 +9,8 @@ from kxcli.commands import wordlists
 from kxcli.commands.command import Command, add_options
 from kxcli.commands.input_options import TEXT_INPUT_OPTIONS
 from kxcli.commands.newwords_options import FORMATS, LEXICON_OPTIONS, RULES
-from kxcli.commands.output_options import output_options
-from kxcli.commands.run_options import RUN_OPTIONS, shard_option
+from kxcli.commands.output_options import make_output_options
+from kxcli.commands.run_options import RUN_OPTIONS, make_shard_option
 from kxcli.commands.session import open_session
 from kxcli.commands.word_options import UNFINDABLE
 from kxcli.errors import UsageError
@@ -33,8 +33,8 @@ _LINE_COST = 30
     {
         "Input": TEXT_INPUT_OPTIONS,
         "Method": LEXICON_OPTIONS,
-        "Output": output_options(*FORMATS),
-        "Resources": (shard_option(), *RUN_OPTIONS),
+        "Output": make_output_options(*FORMATS),
+        "Resources": (make_shard_option(), *RUN_OPTIONS),
     }
 )
 @click.pass_context

@@ -8,7 +8,7 @@ from kxcli.commands.command import option
 from kxcli.commands.input_options import TEXT_INPUT_RULES
 from kxcli.commands.option_rules import NO_EFFECT, REQUIRES, Rule, has, has_value
 from kxcli.commands.option_types import INPUT_FILE, NumberRange, ParsedType
-from kxcli.commands.output_options import header_rule
+from kxcli.commands.output_options import make_header_rule
 from kxcli.commands.run_options import RUN_RULES
 
 FORMATS = ("tsv", "csv", "jsonl", "userdict")
@@ -16,7 +16,7 @@ FORMATS = ("tsv", "csv", "jsonl", "userdict")
 _PMI = has_value("method", "pmi")
 
 RULES = (
-    *(*TEXT_INPUT_RULES, header_rule(*FORMATS), *RUN_RULES),
+    *(*TEXT_INPUT_RULES, make_header_rule(*FORMATS), *RUN_RULES),
     Rule("known", NO_EFFECT, has("is_all", "--all"), "--all"),
     Rule("min_pmi", REQUIRES, _PMI, ""),
 )

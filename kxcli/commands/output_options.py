@@ -19,13 +19,13 @@ PARTS_RULES = (
 )
 
 
-def header_rule(*formats: str) -> Rule:
+def make_header_rule(*formats: str) -> Rule:
     """Return the rule for the header of a command with these formats."""
     headerless = [name for name in formats if name in ("jsonl", "userdict")]
     return Rule("header", NO_EFFECT, has_value("format", *headerless, flag="-f"), "-f jsonl")
 
 
-def output_options(*formats: str) -> tuple[Decorator, ...]:
+def make_output_options(*formats: str) -> tuple[Decorator, ...]:
     """Return the options for one output; the first format is the default."""
     return (
         option(

@@ -58,7 +58,7 @@ RUN_OPTIONS = (
 )
 
 
-def shard_option(default: str = "1M") -> Decorator:
+def make_shard_option(default: str = "1M") -> Decorator:
     """Return the option for the size of a task.
 
     The default is some 50 ms of work, so that all workers end at about the same time.

@@ -9,8 +9,8 @@ import click
 
 from kxcli.commands.command import Command, add_options
 from kxcli.commands.input_options import TEXT_INPUT_OPTIONS
-from kxcli.commands.output_options import PARTS_OPTIONS, output_options
-from kxcli.commands.run_options import RUN_OPTIONS, shard_option
+from kxcli.commands.output_options import PARTS_OPTIONS, make_output_options
+from kxcli.commands.run_options import RUN_OPTIONS, make_shard_option
 from kxcli.commands.session import open_session
 from kxcli.commands.word_options import UNFINDABLE, WORD_OPTIONS, build_counting, prepare_counting
 from kxcli.commands.wordcount_options import COUNT_OPTIONS, FORMATS, RULES
@@ -32,8 +32,8 @@ _LINE_COST = 75
         "Input": TEXT_INPUT_OPTIONS,
         "Words": WORD_OPTIONS,
         "Method": COUNT_OPTIONS,
-        "Output": (*output_options(*FORMATS), *PARTS_OPTIONS),
-        "Resources": (shard_option(), *RUN_OPTIONS),
+        "Output": (*make_output_options(*FORMATS), *PARTS_OPTIONS),
+        "Resources": (make_shard_option(), *RUN_OPTIONS),
     }
 )
 @click.pass_context

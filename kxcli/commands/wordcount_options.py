@@ -8,7 +8,7 @@ from kxcli.commands.command import option
 from kxcli.commands.input_options import PLAIN_TEXT, TEXT_INPUT_RULES
 from kxcli.commands.option_rules import EXCLUDES, NO_EFFECT, Condition, Rule, has
 from kxcli.commands.option_types import OPTION_TEXT, ParsedType
-from kxcli.commands.output_options import PARTS_RULES, USERDICT, header_rule
+from kxcli.commands.output_options import PARTS_RULES, USERDICT, make_header_rule
 from kxcli.commands.run_options import RUN_RULES
 from kxcli.commands.word_options import WORD_NAMES, WORD_RULES
 
@@ -20,7 +20,7 @@ _LONG_NGRAMS = Condition("--ngram", lambda values: values["ngram"] != (1, 1))
 _TWO_COLUMNS = "it has only words and their counts"
 
 RULES = (
-    *(*TEXT_INPUT_RULES, header_rule(*FORMATS), *RUN_RULES, *WORD_RULES, *PARTS_RULES),
+    *(*TEXT_INPUT_RULES, make_header_rule(*FORMATS), *RUN_RULES, *WORD_RULES, *PARTS_RULES),
     Rule("by", NO_EFFECT, PLAIN_TEXT, "--input-format text"),
     Rule(_COUNTING, NO_EFFECT, _MERGE, "--merge", advice="its inputs are counted already", in_help=False),
     Rule("merge", EXCLUDES, PLAIN_TEXT, "--input-format text", advice="give TSV, CSV or JSONL"),

@@ -94,7 +94,7 @@ def _read_checked(path: str, check: "Callable[[Iterable[str]], Iterator[str]]") 
 
 def _report_misread(path: str, dictionary: "Dictionary", report: Report) -> None:
     n_lines = 0
-    for line, what in dictionary.misread_lines():
+    for line, what in dictionary.find_misread_lines():
         n_lines += 1
         if n_lines <= MAX_EXAMPLES:
             report.warning(f"{path}:{line}: {what}")

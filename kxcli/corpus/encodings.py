@@ -133,7 +133,7 @@ def guess_encoding(head: bytes, *, complete: bool) -> EncodingGuess:
     if marked is not None:
         return EncodingGuess(marked, "")
     text, n_bad = _read(head, "utf-8", complete=complete)
-    if n_bad and n_bad > _utf8_evidence(text):
+    if n_bad and n_bad > _count_utf8_evidence(text):
         text, n_bad_in_gb18030 = _read(head, "gb18030", complete=complete)
         if n_bad_in_gb18030 < n_bad:
             doubt = f"{n_bad_in_gb18030:,} of its bytes are not gb18030 either"
@@ -150,7 +150,7 @@ def _read(head: bytes, encoding: str, *, complete: bool) -> tuple[str, int]:
     return text, len(head) - len(decoder.getstate()[0]) - len(text.encode(encoding))
 
 
-def _utf8_evidence(text: str) -> int:
+def _count_utf8_evidence(text: str) -> int:
     """Return the number of non-ASCII bytes in favor of UTF-8."""
     size = len(text.encode())
     n_ascii = len(text.encode("ascii", "ignore"))

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from kxcli.corpus.compression import read_up_to
 from kxcli.corpus.remote import check_listed, resolve_url
 from kxcli.corpus.remote.retries import with_retries
-from kxcli.corpus.sources import STDIN, Source, WaitingInput, file_status, find_local, open_stdin
-from kxcli.corpus.walking import FileFilter, SkippedFiles, remote_source, walk_folder, walk_url
+from kxcli.corpus.sources import STDIN, Source, WaitingInput, get_file_status, find_local, open_stdin
+from kxcli.corpus.walking import FileFilter, SkippedFiles, make_remote_source, walk_folder, walk_url
 from kxcli.errors import InputError, UsageError, format_reason
 from kxcli.urls import display_name, is_url
 
@@ -58,7 +58,7 @@ def resolve_sources(
             found.append(open_stdin())
         elif is_url(name):
             found.extend(_resolve_remote(name, recursive, file_filter, skips))
-        elif stat.S_ISDIR(file_status(name).st_mode):
+        elif stat.S_ISDIR(get_file_status(name).st_mode):
             _refuse_folder(name, recursive)
             found.extend(walk_folder(name, file_filter, skips))
         else:
@@ -73,7 +73,7 @@ def _resolve_remote(url: str, recursive: bool, file_filter: FileFilter, skips: S
         _refuse_folder(url, recursive)
         yield from walk_url(file, file_filter, skips)
     else:
-        yield remote_source(url, state)
+        yield make_remote_source(url, state)
 
 
 def _refuse_folder(name: str, recursive: bool) -> None:

@@ -123,7 +123,7 @@ class TaskPlanner:
         kind: the record format of every source; if None, each source has the one of its name.
         encoding: a codec's name or `auto`.
         shard_size: bytes of a shard, at least.
-        folder: returns the private folder for long lines of a stream; if None, they are kept in memory.
+        make_folder: returns the private folder for long lines of a stream; if None, they are kept in memory.
         report: receives the diagnostics of sources that are read while they are planned.
         is_resumable: whether each task has an identity; then it contains one source only, and no source may change
             while it is read.
@@ -134,7 +134,7 @@ class TaskPlanner:
     kind: RequestedKind | None
     encoding: str
     shard_size: int
-    folder: Callable[[], str] | None
+    make_folder: Callable[[], str] | None
     report: Callable[[Diagnostic], None]
     is_resumable: bool = False
     is_reread: bool = False
@@ -218,7 +218,7 @@ class TaskPlanner:
         """Yield whole lines; a long one goes to disk first, part by part."""
         line, held = 1, list[bytes]()
         spooled: TempFile | None = None
-        folder = self.folder
+        make_folder = self.make_folder
         needs_whole_lines = source_format.kind != "text" or self.spec.keeps_lines_whole
         max_line = self.spec.max_line if needs_whole_lines else None
 
@@ -229,7 +229,7 @@ class TaskPlanner:
                 line += data.count(b"\n")
             held.clear()
 
-        keep_lines_whole = needs_whole_lines or folder is None
+        keep_lines_whole = needs_whole_lines or make_folder is None
         for data, is_part, has_continuation in read_line_blocks(
             stream, keep_lines_whole=keep_lines_whole, max_line=max_line
         ):
@@ -239,8 +239,8 @@ class TaskPlanner:
                     yield from flush()
                 continue
             yield from flush()
-            assert folder is not None, "whole lines have no parts"
-            spooled = spooled or TempFile(folder(), ".line")
+            assert make_folder is not None, "whole lines have no parts"
+            spooled = spooled or TempFile(make_folder(), ".line")
             spooled.write(data)
             if not has_continuation:
                 spooled.close()

@@ -18,8 +18,8 @@ from kxcli.corpus.compression import read_up_to
 from kxcli.corpus.lines import RawReader, count_lines
 from kxcli.corpus.remote.base import RemoteState
 from kxcli.corpus.remote.readers import INITIAL_FETCH
-from kxcli.errors import InputError, UsageError, changed_error, format_reason
-from kxcli.storage.paths import FileId, descriptor_path, file_id
+from kxcli.errors import InputError, UsageError, format_reason, make_changed_error
+from kxcli.storage.paths import FileId, find_descriptor_path, get_file_id
 from kxcli.urls import is_url
 
 STDIN = "<stdin>"
@@ -78,13 +78,13 @@ class Source:
 
     def check(self) -> None:
         """Raise `InputError` if a local file has changed."""
-        if self.version is not None and not self.is_remote and not self._matches(file_status(self.path)):
-            raise changed_error(self.path)
+        if self.version is not None and not self.is_remote and not self._matches(get_file_status(self.path)):
+            raise make_changed_error(self.path)
 
     def _matches(self, status: os.stat_result) -> bool:
-        if self.inode not in (None, file_id(status)):
+        if self.inode not in (None, get_file_id(status)):
             return False
-        if (status.st_size, _version(status)) == (self.size, self.version):
+        if (status.st_size, _get_version(status)) == (self.size, self.version):
             return True
         if self.ends is None or self.size is None or status.st_size <= self.size:
             return False
@@ -195,17 +195,17 @@ def open_stdin() -> Source:
 
 def find_local(path: str) -> Source:
     """Return the local file at a path, even one named `-`, in its current state."""
-    return local_source(path, file_status(path))
+    return make_local_source(path, get_file_status(path))
 
 
-def local_source(path: str, status: os.stat_result) -> Source:
+def make_local_source(path: str, status: os.stat_result) -> Source:
     """Return the local file at a path by its status."""
-    if not stat.S_ISREG(status.st_mode) or descriptor_path(path) is not None:
+    if not stat.S_ISREG(status.st_mode) or find_descriptor_path(path) is not None:
         return Source(path)
-    return Source(path, status.st_size, version=_version(status), inode=file_id(status))
+    return Source(path, status.st_size, version=_get_version(status), inode=get_file_id(status))
 
 
-def file_status(path: str) -> os.stat_result:
+def get_file_status(path: str) -> os.stat_result:
     """Return the status of a file; raise `InputError` if there is none."""
     try:
         return os.stat(path)
@@ -227,7 +227,7 @@ def index_by_path(sources: Iterable[Source]) -> dict[str, Source | None]:
     return found
 
 
-def _version(status: os.stat_result) -> str:
+def _get_version(status: os.stat_result) -> str:
     return str(status.st_mtime_ns)
 
 
@@ -252,8 +252,8 @@ def _watch(file: BinaryIO, source: Source) -> Iterator[None]:
     if not stat.S_ISREG(before.st_mode) or not (before.st_size or source.size):  # /proc has neither sizes nor times
         yield
         return
-    if source.version is not None and source.inode not in (None, file_id(before)):
-        raise changed_error(source.path)
+    if source.version is not None and source.inode not in (None, get_file_id(before)):
+        raise make_changed_error(source.path)
     ends = _checksum_ends(descriptor, before.st_size)
 
     def check() -> None:
@@ -261,9 +261,9 @@ def _watch(file: BinaryIO, source: Source) -> Iterator[None]:
         is_same = (now.st_size, now.st_mtime_ns) == (before.st_size, before.st_mtime_ns)
         has_grown = now.st_size > before.st_size
         if not is_same and not (has_grown and ends == _checksum_ends(descriptor, before.st_size)):
-            raise changed_error(source.path)
-        if not source.is_stdin and file_id(file_status(source.path)) != file_id(before):
-            raise changed_error(source.path)
+            raise make_changed_error(source.path)
+        if not source.is_stdin and get_file_id(get_file_status(source.path)) != get_file_id(before):
+            raise make_changed_error(source.path)
         source.check()
 
     try:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 from kxcli.corpus.remote.base import RemoteFile, RemoteState
 from kxcli.corpus.remote.retries import with_retries
-from kxcli.corpus.sources import Source, local_source
+from kxcli.corpus.sources import Source, make_local_source
 from kxcli.errors import InputError, format_reason
-from kxcli.storage.paths import FileId, file_id
+from kxcli.storage.paths import FileId, get_file_id
 from kxcli.urls import display_name
 
 _UNFINISHED = ".kxcli-*.part"  # output that is not finished
@@ -86,7 +86,7 @@ def walk_folder(folder: str, file_filter: FileFilter, skips: SkippedFiles) -> It
 
     for where, folders, files in os.walk(folder, onerror=fail, followlinks=True):
         try:
-            inode = file_id(os.stat(where))
+            inode = get_file_id(os.stat(where))
         except OSError as error:
             skips.unreadable.append(f"{where} ({format_reason(error)})")
             folders.clear()
@@ -113,10 +113,10 @@ def walk_url(folder: RemoteFile, file_filter: FileFilter, skips: SkippedFiles) -
     """Yield the files of a remote folder in the order of `walk_folder`."""
     for url, below, state in with_retries(folder.url, lambda: list(folder.walk())):
         if file_filter.check_file(display_name(url), below, skips):
-            yield remote_source(url, state)
+            yield make_remote_source(url, state)
 
 
-def remote_source(url: str, state: RemoteState) -> Source:
+def make_remote_source(url: str, state: RemoteState) -> Source:
     """Return the remote file of a URL."""
     return Source(display_name(url), state.size, version=state.version, url=url)
 
@@ -132,8 +132,8 @@ def _find_file(path: str, file_filter: FileFilter, skips: SkippedFiles) -> Sourc
     except OSError as error:
         skips.unreadable.append(f"{path} ({format_reason(error)})")
         return None
-    if file_id(status) in file_filter.written:
+    if get_file_id(status) in file_filter.written:
         skips.written.append(path)
         return None
-    source = local_source(path, status)
+    source = make_local_source(path, status)
     return None if source.size is None else source

@@ -19,7 +19,7 @@ from kxcli.mapreduce.spilling import SpillPolicy, merge_spilled
 from kxcli.mapreduce.worker import StartJob, run_worker
 from kxcli.mapreduce.worker_handle import WorkerHandle
 from kxcli.storage.shared_arrays import share
-from kxcli.storage.temp_files import temporary_folder
+from kxcli.storage.temp_files import get_temporary_folder
 
 _N_AHEAD = 3  # tasks for each worker that a stream computes ahead
 _MAX_FOLDER_NAME = 64  # bytes: a socket's name has at most 107, and the server adds some 40 to that of TMPDIR
@@ -155,6 +155,6 @@ def _choose_context() -> BaseContext:
 
     Plain fork would copy whatever threads and locks a library left in the parent.
     """
-    has_room = len(os.fsencode(temporary_folder())) <= _MAX_FOLDER_NAME
+    has_room = len(os.fsencode(get_temporary_folder())) <= _MAX_FOLDER_NAME
     has_server = has_room and "forkserver" in multiprocessing.get_all_start_methods()
     return multiprocessing.get_context("forkserver" if has_server else "spawn")

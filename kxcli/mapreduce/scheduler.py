@@ -211,7 +211,7 @@ class TaskScheduler:
         It fails if its retries are used up.
         """
         self._supply.remove(worker)
-        lost = worker.lost_tasks()
+        lost = worker.get_lost_tasks()
         if not lost:
             self._warn(f"{died.summary}; starting another one")
             return

@@ -74,7 +74,7 @@ class WorkerHandle:
             task.release()
         self.merged, self.n_bytes = [], 0
 
-    def lost_tasks(self) -> dict[int, Task]:
+    def get_lost_tasks(self) -> dict[int, Task]:
         """Return the tasks that are lost with the worker, by number."""
         return dict(self.merged if self.current is None else [*self.merged, self.current])
 

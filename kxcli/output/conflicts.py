@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable
 
 from kxcli.errors import UsageError
-from kxcli.storage.paths import FileId, file_id
+from kxcli.storage.paths import FileId, get_file_id
 
 
 def refuse_overwriting(option: str, path: str | None, inputs: Iterable[str]) -> None:
@@ -43,4 +43,4 @@ def _identify_output(path: str) -> object:
 def _get_file_id(status: os.stat_result) -> FileId | None:
     """Return the identity of a regular file or a pipe; None for others."""
     is_file = stat.S_ISREG(status.st_mode) or stat.S_ISFIFO(status.st_mode)
-    return file_id(status) if is_file else None
+    return get_file_id(status) if is_file else None

@@ -88,12 +88,12 @@ def _complete_stream(name: str) -> Iterator[None]:
 
 
 def open_descriptor(path: str) -> int:
-    """Return a new descriptor for a `descriptor_path`, at the same offset.
+    """Return a new descriptor for a `find_descriptor_path`, at the same offset.
 
     Append to a regular file that only another process has open.
     """
     match = DESCRIPTOR.fullmatch(path)
-    assert match is not None, "`descriptor_path` returned it"
+    assert match is not None, "`find_descriptor_path` returned it"
     if match["own"] or match["pid"] == os.path.basename(os.path.realpath("/proc/self")):
         return os.dup(int(match["own"] or match["number"]))
     shared = _find_shared_descriptor(path, match["pid"], match["number"])

@@ -14,9 +14,9 @@ from typing import BinaryIO
 from kxcli.errors import OutputError, format_reason
 from kxcli.output.descriptors import CompleteWriter, open_descriptor
 from kxcli.signals import delay_signals
-from kxcli.storage.paths import descriptor_path
+from kxcli.storage.paths import find_descriptor_path
 from kxcli.storage.stale_files import HOST, create_locked_file, remove_stale
-from kxcli.storage.temp_files import open_nameless, temporary_folder
+from kxcli.storage.temp_files import get_temporary_folder, open_nameless
 from kxcli.urls import is_url
 
 STDOUT = "<stdout>"
@@ -113,7 +113,7 @@ def check(path: str | None, *, option: str = "-o") -> None:
 
 
 def _check(path: str, option: str) -> None:
-    descriptor = descriptor_path(path)
+    descriptor = find_descriptor_path(path)
     if descriptor is not None:
         handle = open_descriptor(descriptor)
         try:
@@ -148,7 +148,7 @@ def _get_status(path: str) -> os.stat_result | None:
 
 def _open_special(path: str) -> int | None:
     """Open a special file for writing; None for a regular or a new file."""
-    descriptor = descriptor_path(path)
+    descriptor = find_descriptor_path(path)
     if descriptor is not None:
         return open_descriptor(descriptor)
     status = _get_status(path)
@@ -183,7 +183,7 @@ def _write_regular(target: str, blocks: Iterable[bytes]) -> None:
             file.writelines(blocks)
             file.flush()
         except OSError as error:
-            raise error if path is not None else _temporary_error(error) from None
+            raise error if path is not None else _make_temporary_error(error) from None
         if path is not None and _keep_attributes(file.fileno(), target, old):
             os.fsync(file.fileno())
             try:
@@ -209,9 +209,9 @@ def _open_temporary(target: str, *, is_new: bool) -> Iterator[tuple[BinaryIO, st
                 if is_new or error.errno in _FULL:
                     raise
                 try:
-                    file = open_nameless(temporary_folder())
+                    file = open_nameless(get_temporary_folder())
                 except OSError as failure:
-                    raise _temporary_error(failure) from None
+                    raise _make_temporary_error(failure) from None
             else:
                 stack.callback(_remove, path)
                 file = os.fdopen(handle, "w+b")
@@ -224,8 +224,8 @@ def _remove(path: str) -> None:
         os.unlink(path)
 
 
-def _temporary_error(error: OSError) -> OutputError:
-    return OutputError(temporary_folder(), format_reason(error), "point TMPDIR at a folder that can be written")
+def _make_temporary_error(error: OSError) -> OutputError:
+    return OutputError(get_temporary_folder(), format_reason(error), "point TMPDIR at a folder that can be written")
 
 
 def _keep_attributes(handle: int, target: str, old: os.stat_result | None) -> bool:

@@ -29,7 +29,7 @@ class ArrayCorpus:
         self._spooled: list[SpooledArray] | None = None
         if corpus.is_reread:
             for source in (source for source in corpus.sources if source.size is None):
-                raise UsageError(f"{source.path}: it is read several times, which a stream cannot be; give files.")
+                raise UsageError(f"{source.path}: is a stream, and newwords reads its inputs again; give files.")
 
     def run(self, job: Job[CodeArray, PartialT, ResultT], shared: object, what: str = "") -> ResultT | None:
         """Run a job and return its result, None if there is no input.
@@ -44,7 +44,7 @@ class ArrayCorpus:
         if self._spooled is not None:
             partial = self._reduce_spooled(self._spooled, spool.read_spooled, job, shared, what)
         else:
-            files = None if corpus.is_reread else ArraySpool(corpus.workspace.folder())
+            files = None if corpus.is_reread else ArraySpool(corpus.workspace.make_folder())
             reader = spool.ConvertingReader(corpus.reader, self._convert, files)
             with corpus.open_call(reader, job, shared, what) as call:
                 partial = corpus.engine.reduce(call)
@@ -63,13 +63,13 @@ class ArrayCorpus:
             job: returns the places of the lines to keep.
         """
         if self._corpus.is_reread:
-            what = "a run with --checkpoint or --cluster, which reads its inputs again"
-            raise UsageError(f"--unique-lines drops equal lines from a copy in TMPDIR, and cannot go with {what}.")
+            what = "--checkpoint or --cluster; it drops lines from a copy of the inputs in TMPDIR"
+            raise UsageError(f"--unique-lines cannot be combined with {what}.")
         self.run(first, None)
         records = self._spooled or []
         partial = self._reduce_spooled(records, spool.read_numbered, job, None, "equal lines")
         if partial is not None:
-            self._spooled = spool.select_lines(records, job.finish(partial), self._corpus.workspace.folder())
+            self._spooled = spool.select_lines(records, job.finish(partial), self._corpus.workspace.make_folder())
             share = 1 - sum(record.size for record in self._spooled) / sum(record.size for record in records)
             self._corpus.report.detail(f"{share:.1%} of the text is repeated lines")
 

@@ -19,7 +19,7 @@ from kxcli.pipelines.engines import get_memory_limit, start_engine
 from kxcli.pipelines.session import Session
 from kxcli.pipelines.settings import InputSettings
 from kxcli.report import Report
-from kxcli.storage.paths import file_ids
+from kxcli.storage.paths import get_file_ids
 from kxcli.storage.workspace import Workspace
 from kxcli.wording import MAX_EXAMPLES, format_count, format_examples
 
@@ -39,7 +39,7 @@ def find_sources(session: Session) -> list[sources.Source]:
     found = resolve_sources(
         given.inputs,
         recursive=given.recursive,
-        file_filter=FileFilter(given.glob, given.hidden, file_ids(output.written_paths)),
+        file_filter=FileFilter(given.glob, given.hidden, get_file_ids(output.written_paths)),
         files_from=given.files_from,
         null=given.null,
         skips=skips,
@@ -132,7 +132,7 @@ class Corpus:
             kind,
             self.reader.encoding,
             run.shard_size,
-            None if run.cluster is not None else workspace.folder,
+            None if run.cluster is not None else workspace.make_folder,
             self._diagnostics.append,
             run.checkpoint is not None,
             self.is_reread,
@@ -145,7 +145,7 @@ class Corpus:
         """Return the files for results that need more memory than their share."""
         from kxcli.tally.scratch import Scratch
 
-        return Scratch(self.workspace.folder, available.get_partial_limit(self._memory, self.engine.n_workers))
+        return Scratch(self.workspace.make_folder, available.get_partial_limit(self._memory, self.engine.n_workers))
 
     @contextmanager
     def open_call(

@@ -38,7 +38,7 @@ def _start_workers(
     if run.cluster is not None:
         from kxcli.mapreduce.cluster import ClusterEngine  # imports numpy
 
-        with ClusterEngine(run.cluster, workspace.folder, report.note) as engine:
+        with ClusterEngine(run.cluster, workspace.make_folder, report.note) as engine:
             report.detail(f"{format_count(engine.n_workers, 'threads')} of workers at {run.cluster}")
             yield engine
         return
@@ -54,7 +54,7 @@ def _start_workers(
     limits = f"{memory >> 20:,} MiB for all, {n_bytes >> 20:,} for what each counts"
     report.detail(f"{format_count(n_workers, 'workers')} at most; {limits}")
     with LocalEngine(
-        n_workers, preload, workspace.folder, max_partial_bytes=n_bytes, retries=run.retries, warn=report.warning
+        n_workers, preload, workspace.make_folder, max_partial_bytes=n_bytes, retries=run.retries, warn=report.warning
     ) as local:
         yield local
 

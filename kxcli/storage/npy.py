@@ -101,7 +101,7 @@ class NpzFile:
         except NpyError as error:
             raise NpyError(f"has the array {name!a}, which {error}") from error
         except Exception as error:
-            raise _read_error(name, error) from error
+            raise _make_read_error(name, error) from error
         if header.dtype.hasobject or start + header.n_bytes != member.file_size:
             raise NpyError(f"has the array {name!a}, whose size differs from its header")
 
@@ -118,9 +118,9 @@ class NpzFile:
             array = np.frombuffer(data, header.dtype)
             return array.reshape(header.shape, order="F" if header.is_fortran else "C")
         except Exception as error:
-            raise _read_error(name, error) from error
+            raise _make_read_error(name, error) from error
 
 
-def _read_error(name: str, error: Exception) -> NpyError:
+def _make_read_error(name: str, error: Exception) -> NpyError:
     what = " ".join(str(error).split()) or type(error).__name__
     return NpyError(f"is damaged: the array {name!a} cannot be read ({what[:200]})")

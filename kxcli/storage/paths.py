@@ -13,21 +13,21 @@ DESCRIPTOR = re.compile(r"/proc/(?P<pid>\d+)(?:/task/\d+)?/fd/(?P<number>\d+)|/d
 _MAX_LINKS = 40  # symbolic links on a path, as in Linux
 
 
-def file_id(status: os.stat_result) -> FileId:
+def get_file_id(status: os.stat_result) -> FileId:
     """Return the device and inode of a file."""
     return status.st_dev, status.st_ino
 
 
-def file_ids(paths: Iterable[str | int]) -> frozenset[FileId]:
+def get_file_ids(paths: Iterable[str | int]) -> frozenset[FileId]:
     """Return the devices and inodes of existing files, given by path or descriptor."""
     found = set()
     for path in paths:
         with suppress(OSError, ValueError):
-            found.add(file_id(os.stat(path)))
+            found.add(get_file_id(os.stat(path)))
     return frozenset(found)
 
 
-def descriptor_path(path: str) -> str | None:
+def find_descriptor_path(path: str) -> str | None:
     """Return the descriptor of a path such as /dev/fd/N, None for other paths.
 
     /dev/stdout, /dev/fd/N, /proc/self/fd/N and symbolic links to them lead to descriptors.

@@ -48,7 +48,7 @@ class SharedValue:
                 os.unlink(self.path)
 
 
-def share(value: object, folder: Callable[[], str]) -> SharedValue:
+def share(value: object, make_folder: Callable[[], str]) -> SharedValue:
     """Write the arrays of a value, if they are large, to a new file in the folder."""
     buffers: list[Any] = []
     description = BytesIO()
@@ -56,7 +56,7 @@ def share(value: object, folder: Callable[[], str]) -> SharedValue:
     arrays = [buffer.raw() for buffer in buffers]
     if sum(array.nbytes for array in arrays) < _MIN_SHARED_BYTES:
         return SharedValue(description.getvalue(), tuple(map(bytes, arrays)))
-    with TempFile(folder(), ".shared") as file:
+    with TempFile(make_folder(), ".shared") as file:
         starts = [file.write(array, ALIGNMENT) for array in arrays]
     spans = tuple((start, start + array.nbytes) for start, array in zip(starts, arrays, strict=True))
     return SharedValue(description.getvalue(), (), file.path, spans)

@@ -15,7 +15,7 @@ ALIGNMENT = 64  # bytes: arrays in a file start at a multiple of it, the size of
 _NEEDS_ROOM = "point TMPDIR at a disk with more room"
 
 
-def temporary_folder() -> str:
+def get_temporary_folder() -> str:
     """Return TMPDIR if it is set, usable or not, else a folder of the system.
 
     `tempfile` by itself silently replaces a TMPDIR that does not exist.
@@ -103,6 +103,6 @@ def advise_dontneed(view: memoryview | None) -> None:
         view.obj.madvise(mmap.MADV_DONTNEED)
 
 
-def resident_bytes(view: memoryview | None) -> int:
+def count_resident_bytes(view: memoryview | None) -> int:
     """Return the bytes of memory that a view keeps: none of a mapped file."""
     return 0 if view is None or isinstance(view.obj, mmap.mmap) else len(view)

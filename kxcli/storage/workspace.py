@@ -9,7 +9,7 @@ from typing import Any
 
 from kxcli.signals import delay_signals
 from kxcli.storage.stale_files import HOST, create_locked_file, remove_stale
-from kxcli.storage.temp_files import temporary_folder, translate_os_errors
+from kxcli.storage.temp_files import get_temporary_folder, translate_os_errors
 
 _PREFIX = f"kxcli-{HOST}-"  # a machine that shares TMPDIR may not see the locks of this one
 _LOCK = "lock-"
@@ -27,10 +27,10 @@ class Workspace:
         self._lock = -1
         self._config: dict[str, Any] = {}  # of multiprocessing
 
-    def folder(self) -> str:
+    def make_folder(self) -> str:
         """Return the folder's path; create the folder on the first call."""
         if self._path is None:
-            where = temporary_folder()
+            where = get_temporary_folder()
             # The sockets of multiprocessing would else be in a folder of their own, which no later run could remove.
             self._config = multiprocessing.current_process()._config  # type: ignore[attr-defined]
             self._before = self._config.get("tempdir")
@@ -41,7 +41,7 @@ class Workspace:
         return self._path
 
     def __enter__(self) -> "Workspace":
-        remove_stale(temporary_folder(), _PREFIX, "", _LOCK)
+        remove_stale(get_temporary_folder(), _PREFIX, "", _LOCK)
         return self
 
     def __exit__(

@@ -7,7 +7,7 @@ import numpy as np
 
 from kxcli.arrays import IntArray, UInt64Array
 from kxcli.errors import DamagedPartialError
-from kxcli.storage.temp_files import advise_dontneed, resident_bytes
+from kxcli.storage.temp_files import advise_dontneed, count_resident_bytes
 
 KeyRun = tuple[UInt64Array, IntArray]  # keys, ascending and distinct, and the count of each
 
@@ -55,7 +55,7 @@ class KeyRuns:
     @property
     def weight(self) -> int:
         """Approximate bytes of memory during a merge."""
-        return _COPIES * _PAIR * len(self) + sum(resident_bytes(view.data) for view in self._views)
+        return _COPIES * _PAIR * len(self) + sum(count_resident_bytes(view.data) for view in self._views)
 
     def add(self, run: KeyRun) -> None:
         """Add a run."""

@@ -15,16 +15,16 @@ class Scratch:
     """A private folder for runs, and the memory for merging them.
 
     Attributes:
-        folder: Returns the folder, and creates it on the first call.
+        make_folder: Returns the folder, and creates it on the first call.
         room: Bytes of memory for a block of each run that is merged; a longer key takes its own length.
     """
 
-    folder: Callable[[], str]
+    make_folder: Callable[[], str]
     room: int
 
     def open_run_file(self) -> "RunFile":
         """Open a file for runs; the end of a `with` block closes it."""
-        return RunFile(self.folder())
+        return RunFile(self.make_folder())
 
     def reduce_runs(self, runs: Sequence[bytes | memoryview]) -> Sequence[bytes | memoryview]:
         """Merge runs until a block of each fits into memory."""

@@ -13,7 +13,9 @@ from itertools import accumulate
 
 from kxcli.errors import DamagedPartialError
 from kxcli.storage.temp_files import advise_dontneed
-from kxcli.storage.temp_files import resident_bytes as resident_bytes  # for kxcli/mining, which imports no storage
+from kxcli.storage.temp_files import (
+    count_resident_bytes as count_resident_bytes,
+)  # for kxcli/mining, which imports no storage
 
 BLOCK_ROWS = 1024  # of some 150 bytes each in memory
 BLOCK_CHARACTERS = 1 << 16  # characters of keys that fill a block of fewer rows: keys of more than 64 on average

@@ -3,7 +3,7 @@
 import re
 from typing import BinaryIO, cast
 
-from kxcli.corpus.remote.base import RemoteFile, RemoteState, remote_error
+from kxcli.corpus.remote.base import RemoteFile, RemoteState, make_remote_error
 from kxcli.corpus.remote.readers import RangedReader, SequentialReader
 from kxcli.corpus.remote.retries import with_retries
 from kxcli.errors import InputError
@@ -33,7 +33,7 @@ def resolve_url(url: str) -> RemoteFile:
     """Return the file or folder of a URL; import the library that reads it."""
     if "reference" in re.split("::|://", url.lower())[:-1]:
         what = "reference:: is not supported, because it can refer to any other file"
-        raise remote_error(url, what, "name the files")
+        raise make_remote_error(url, what, "name the files")
     if is_http(url):
         from kxcli.corpus.remote.http_file import HttpFile
 
@@ -56,5 +56,5 @@ def open_url(url: str, expected: RemoteState | None, first: int) -> BinaryIO:
     file = resolve_url(url)
     state = with_retries(url, file.state) if expected is None else expected
     if state is None:
-        raise remote_error(url, "is a folder", "name a file")
+        raise make_remote_error(url, "is a folder", "name a file")
     return cast(BinaryIO, SequentialReader(file, state) if state.size is None else RangedReader(file, state, first))

@@ -79,7 +79,7 @@ class TransientError(Exception):
         self.what, self.received = what, received
 
 
-def remote_error(url: str, what: str, hint: str) -> InputError:
+def make_remote_error(url: str, what: str, hint: str) -> InputError:
     """Return the error for a URL, without its secrets.
 
     Args:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-from kxcli.corpus.remote.base import RemoteState, RemoteStream, TransientError, remote_error
-from kxcli.errors import KxcliError, MissingExtraError, changed_error
+from kxcli.corpus.remote.base import RemoteState, RemoteStream, TransientError, make_remote_error
+from kxcli.errors import KxcliError, MissingExtraError, make_changed_error
 from kxcli.urls import display_name
 
 T = TypeVar("T")
@@ -37,7 +37,7 @@ class FsspecFile:
     def state(self) -> RemoteState | None:
         """Return the current state of a file, or None for a folder."""
         info = self.call(lambda: self._fs.info(self._path))
-        return None if info.get("type") == "directory" else _state(info)
+        return None if info.get("type") == "directory" else _get_state(info)
 
     def fetch(self, start: int, stop: int, expected: RemoteState) -> bytes:
         """Return a range of bytes.
@@ -46,7 +46,7 @@ class FsspecFile:
         """
         data: bytes = self.call(lambda: self._fs.cat_file(self._path, start=start, end=stop))
         if self.state() != expected:
-            raise changed_error(display_name(self.url))
+            raise make_changed_error(display_name(self.url))
         if len(data) < stop - start:
             raise TransientError("the store sent less than requested", data)
         return data
@@ -62,9 +62,9 @@ class FsspecFile:
         below = {path.removeprefix(prefix): (path, info) for path, info in found.items() if not path.endswith("/")}
         for name in sorted(below, key=_walk_order):
             path, info = below[name]
-            yield self._url_of(path, name), name, _state(info)
+            yield self._make_url(path, name), name, _get_state(info)
 
-    def _url_of(self, path: str, name: str) -> str:
+    def _make_url(self, path: str, name: str) -> str:
         """Return the URL of a file in the folder, with the same host, user and query."""
         archive, link, rest = self.url.partition("::")
         if link and "[" not in archive:  # an archive in another store, not an IPv6 address
@@ -80,10 +80,10 @@ class FsspecFile:
         except (KxcliError, MemoryError):
             raise
         except Exception as error:  # noqa: BLE001
-            what = _one_line(error)
+            what = _get_one_line(error)
             if isinstance(error, _FINAL_ERRORS) or type(error).__name__ in _FINAL_NAMES:
                 hint = "check the name, the rights and the credentials"
-                raise remote_error(self.url, what, hint) from None
+                raise make_remote_error(self.url, what, hint) from None
             raise TransientError(what) from None
 
 
@@ -116,10 +116,10 @@ def _open_file_system(url: str) -> tuple[Any, str]:
     except ImportError as error:
         if protocol in _S3_PROTOCOLS:
             raise MissingExtraError(f"reading {protocol}://", "remote") from None
-        hint = f"install it with: pip install {error.name}" if error.name else _one_line(error)
-        raise remote_error(url, f"{protocol}:// needs another library", hint) from None
+        hint = f"install it with: pip install {error.name}" if error.name else _get_one_line(error)
+        raise make_remote_error(url, f"{protocol}:// needs another library", hint) from None
     except Exception as error:  # noqa: BLE001 -- each store checks its addresses and settings in its own way
-        raise remote_error(url, _one_line(error), "check the address") from None
+        raise make_remote_error(url, _get_one_line(error), "check the address") from None
     if protocol in _S3_PROTOCOLS:
         fs.retries = 1
     return fs, path
@@ -133,7 +133,7 @@ def _silence_logging() -> None:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
 
 
-def _state(info: dict[str, Any]) -> RemoteState:
+def _get_state(info: dict[str, Any]) -> RemoteState:
     size = info.get("size")
     version = next((str(info[key]) for key in _VERSION_FIELDS if info.get(key)), "")
     return RemoteState(None if size is None else int(size), version.strip('"'))
@@ -145,7 +145,7 @@ def _walk_order(name: str) -> list[tuple[bool, str]]:
     return [*((True, folder) for folder in folders), (False, last)]
 
 
-def _one_line(error: BaseException) -> str:
+def _get_one_line(error: BaseException) -> str:
     """Return the message of an error in one line."""
     message = str(error)
     if isinstance(error, OSError) and error.strerror:

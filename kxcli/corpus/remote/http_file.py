@@ -8,8 +8,8 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, NoReturn
 from urllib.parse import urljoin
 
-from kxcli.corpus.remote.base import RemoteState, TransientError, remote_error
-from kxcli.errors import MissingExtraError, changed_error
+from kxcli.corpus.remote.base import RemoteState, TransientError, make_remote_error
+from kxcli.errors import MissingExtraError, make_changed_error
 from kxcli.urls import display_name
 
 if TYPE_CHECKING:
@@ -37,8 +37,8 @@ class HttpFile:
         Only the first byte is requested: a server that returns just that supports ranges. Not all servers show that by
         HEAD.
         """
-        with self._responding({"Range": "bytes=0-0"}) as response:
-            state = _state(response)
+        with self._open_response({"Range": "bytes=0-0"}) as response:
+            state = _get_state(response)
             if response.status_code == _PARTIAL_CONTENT:
                 HttpBody(response).read(1)  # to its end, so that the connection can be used again
             return state
@@ -46,11 +46,11 @@ class HttpFile:
     def fetch(self, start: int, stop: int, expected: RemoteState) -> bytes:
         """Return a range of bytes."""
         received = bytearray()
-        with self._responding({"Range": f"bytes={start}-{stop - 1}"}) as response:
-            if response.status_code == _OK and _version(response) == expected.version:
+        with self._open_response({"Range": f"bytes={start}-{stop - 1}"}) as response:
+            if response.status_code == _OK and _get_version(response) == expected.version:
                 raise TransientError("the server sent the whole file instead of a part, unlike before")
-            if _state(response) != expected:
-                raise changed_error(display_name(self.url))
+            if _get_state(response) != expected:
+                raise make_changed_error(display_name(self.url))
             found = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
             if found is None or found[1] != str(start):
                 raise TransientError("the server sent another part than requested")
@@ -70,21 +70,21 @@ class HttpFile:
     def stream(self, expected: RemoteState) -> "HttpBody":
         """Request the whole file."""
         response = self._request({})
-        if expected.version and _version(response) != expected.version:
+        if expected.version and _get_version(response) != expected.version:
             response.close()
-            raise changed_error(display_name(self.url))
+            raise make_changed_error(display_name(self.url))
         if response.status_code != _OK:
             response.close()
             what = f"the server answers {response.status_code} to a request for the whole file"
-            raise remote_error(self.url, what, "fetch the file first")
+            raise make_remote_error(self.url, what, "fetch the file first")
         return HttpBody(response)
 
     def walk(self) -> NoReturn:
         """Raise `InputError`: HTTP has no folders."""
-        raise remote_error(self.url, "is not a folder", "name each file, for example in a list (--files-from)")
+        raise make_remote_error(self.url, "is not a folder", "name each file, for example in a list (--files-from)")
 
     @contextmanager
-    def _responding(self, headers: dict[str, str]) -> "Iterator[requests.Response]":
+    def _open_response(self, headers: dict[str, str]) -> "Iterator[requests.Response]":
         response = self._request(headers)
         try:
             yield response
@@ -93,7 +93,7 @@ class HttpFile:
 
     def _request(self, headers: dict[str, str]) -> "requests.Response":
         """Return a response of good status, its body not yet read."""
-        session = _session(self.url)
+        session = _get_session(self.url)
         import requests
         from urllib3.exceptions import HTTPError
 
@@ -101,17 +101,19 @@ class HttpFile:
         try:
             response = _follow_redirects(session, self.url, headers)
         except (requests.ConnectionError, requests.Timeout) as error:
-            raise TransientError(_system_message(error)) from None
+            raise TransientError(_get_system_message(error)) from None
         except requests.TooManyRedirects:
-            raise remote_error(self.url, f"redirects more than {_MAX_REDIRECTS} times", "check the address") from None
+            raise make_remote_error(
+                self.url, f"redirects more than {_MAX_REDIRECTS} times", "check the address"
+            ) from None
         except requests.exceptions.InvalidProxyURL:
             hint = "check HTTP_PROXY and HTTPS_PROXY"
-            raise remote_error(self.url, "the address of the proxy is not valid", hint) from None
+            raise make_remote_error(self.url, "the address of the proxy is not valid", hint) from None
         except requests.exceptions.InvalidHeader:
-            raise remote_error(self.url, "the server's answer is not valid HTTP", "check the server") from None
+            raise make_remote_error(self.url, "the server's answer is not valid HTTP", "check the server") from None
         except (requests.RequestException, HTTPError, ValueError):
             what = "is not a valid URL, or redirects to one that is not"
-            raise remote_error(self.url, what, "check the address") from None
+            raise make_remote_error(self.url, what, "check the address") from None
         status = response.status_code
         if status in (_OK, _PARTIAL_CONTENT, _RANGE_NOT_SATISFIABLE):
             return response
@@ -119,7 +121,7 @@ class HttpFile:
         what = f"the server answers {status} {response.reason or ''}".rstrip()
         if status >= 500 or status in _RETRIED:
             raise TransientError(what)
-        raise remote_error(self.url, what, "check the address and the rights")
+        raise make_remote_error(self.url, what, "check the address and the rights")
 
 
 class HttpBody:
@@ -142,7 +144,7 @@ class HttpBody:
             # `read` would wait until all bytes have arrived, however slowly.
             data: bytes = self._response.raw.read1(size, decode_content=False)
         except (HTTPError, OSError, ValueError) as error:
-            raise TransientError(_system_message(error)) from None
+            raise TransientError(_get_system_message(error)) from None
         self._n_bytes += len(data)
         self._seconds += time.monotonic() - start
         if self._n_bytes >= MIN_BYTES_PER_WINDOW:
@@ -185,28 +187,28 @@ def _make_session() -> "requests.Session":
     return session
 
 
-def _session(url: str) -> "requests.Session":
+def _get_session(url: str) -> "requests.Session":
     try:
         return _make_session()
     except ImportError:
         raise MissingExtraError(f"reading {url.partition('//')[0]}//", "remote") from None
 
 
-def _state(response: "requests.Response") -> RemoteState:
+def _get_state(response: "requests.Response") -> RemoteState:
     """Return the state of a file; without a version, it cannot be read by ranges."""
-    version = _version(response)
+    version = _get_version(response)
     found = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
     has_size = found is not None and response.status_code in (_PARTIAL_CONTENT, _RANGE_NOT_SATISFIABLE)
     size = int(found[2]) if found is not None and has_size else None
     return RemoteState(size if version or size == 0 else None, version)
 
 
-def _version(response: "requests.Response") -> str:
+def _get_version(response: "requests.Response") -> str:
     """Return the version that the server gives, or ""."""
     return response.headers.get("ETag") or response.headers.get("Last-Modified") or ""
 
 
-def _system_message(error: BaseException) -> str:
+def _get_system_message(error: BaseException) -> str:
     """Return the system's message for a broken connection.
 
     It is in the chain of causes.

@@ -4,7 +4,7 @@ import io
 from contextlib import closing
 
 from kxcli.corpus.lines import RawReader
-from kxcli.corpus.remote.base import RemoteFile, RemoteState, RemoteStream, TransientError, remote_error
+from kxcli.corpus.remote.base import RemoteFile, RemoteState, RemoteStream, TransientError, make_remote_error
 from kxcli.corpus.remote.retries import with_retries
 from kxcli.wording import format_count
 
@@ -98,7 +98,7 @@ class SequentialReader(RawReader):
         except TransientError as error:
             what = f"{error.what} after {format_count(self._position, 'bytes')}"
             hint = "the server cannot resume in the middle, so run again, or fetch the file first"
-            raise remote_error(self._file.url, what, hint) from None
+            raise make_remote_error(self._file.url, what, hint) from None
         self._position += len(data)
         return data
 

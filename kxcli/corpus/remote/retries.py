@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from kxcli.corpus.remote.base import TransientError, remote_error
+from kxcli.corpus.remote.base import TransientError, make_remote_error
 
 T = TypeVar("T")
 
@@ -26,4 +26,4 @@ def with_retries(url: str, attempt: Callable[[], T]) -> T:
         return attempt()
     except TransientError as error:
         what = f"{error.what} ({len(BACKOFF_SECONDS) + 1} tries)"
-        raise remote_error(url, what, "check the network and the server, and run again") from None
+        raise make_remote_error(url, what, "check the network and the server, and run again") from None

@@ -117,10 +117,10 @@ class _DelimitedRows:
 
     def _parse(self, feed: LineFeed, columns: Sequence[int]) -> Iterator[RowChunk]:
         """Make chunks of CSV lines with quotes, row by row."""
-        for rows in iter_batches(self._good_rows(feed), lambda row: sum(map(len, row[1])) + len(row[1]), BATCH):
+        for rows in iter_batches(self._iter_good_rows(feed), lambda row: sum(map(len, row[1])) + len(row[1]), BATCH):
             yield CellChunk.from_rows(rows, columns, is_whole=True)
 
-    def _good_rows(self, feed: LineFeed) -> Iterator[tuple[int, list[str]]]:
+    def _iter_good_rows(self, feed: LineFeed) -> Iterator[tuple[int, list[str]]]:
         for number, row in _read_rows(feed, self.kind, self.diagnostics):
             cells = [""] if row in BLANK_ROWS and self.width == 1 else row
             if len(cells) == self.width:

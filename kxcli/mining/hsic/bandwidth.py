@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from kxcli.arrays import FloatArray, IntArray
-from kxcli.arrays.ragged import expand_ranges, starts_of
+from kxcli.arrays.ragged import compute_starts, expand_ranges
 from kxcli.mining.hsic.random_streams import RandomStream, make_generator
 
 MAX_EXACT_ROWS = 5_000  # beyond, the distances of a sample of so many rows count
@@ -18,7 +18,7 @@ _BIN_SHIFT = 46  # low bits of a double that do not count for its bin
 _N_BINS = 1 << (64 - _BIN_SHIFT)
 
 
-def median_distance(values: FloatArray, seed: int = 0) -> float | None:
+def compute_median_distance(values: FloatArray, seed: int = 0) -> float | None:
     """Return the median of the positive distances between rows.
 
     Of an even number of distances, it is the mean of the middle two.  Of more than `MAX_EXACT_ROWS` rows, a sample
@@ -55,7 +55,7 @@ def _middle_ranks(n: int) -> tuple[int, int]:
 def _line_median(values: FloatArray) -> float | None:
     """Return the median distance of numbers, by bisection over sorted numbers."""
     points, counts = np.unique(values, return_counts=True)
-    before = starts_of(counts)
+    before = compute_starts(counts)
     n_pairs = (len(values) ** 2 - int((counts.astype(np.int64) ** 2).sum())) // 2
     if not n_pairs:
         return None

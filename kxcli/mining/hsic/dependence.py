@@ -187,7 +187,7 @@ class _Test:
             if views is not None:
                 return name, self._permute(views), _describe_omissions(views)
             notes = ["the test is eigen, because permutations would compare too little of a kernel"]
-        p = null_distribution.eigen_p_value(self.summary.sums, *self._compute_spectra())
+        p = null_distribution.compute_eigen_p_value(self.summary.sums, *self._compute_spectra())
         max_rows = self.limits.spectrum_rows
         if self.summary.moment_sums is None and self.x.n > max_rows:
             notes += [
@@ -202,12 +202,12 @@ class _Test:
         mean_x, mean_y = self.summary.means
         shared = (self.x, mean_x), (self.y, mean_y)
         squares = self.run(tiles.SumSquares(), tiles.iter_tasks(self.x.n), shared, "squares")
-        return null_distribution.gamma_p_value(self.summary.sums, squares)
+        return null_distribution.compute_gamma_p_value(self.summary.sums, squares)
 
     def _permute(self, views: tuple[PermutationView, PermutationView]) -> float:
         tasks = permutation.iter_tasks(*views, self.testing.permutations)
         n_reaching = self.run(permutation.CountPermutations(self.testing.seed), tasks, views, "permutations")
-        return permutation.permutation_p_value(n_reaching, self.x.n, self.testing.permutations)
+        return permutation.compute_permutation_p_value(n_reaching, self.x.n, self.testing.permutations)
 
     def _make_views(self, min_share: float) -> tuple[PermutationView, PermutationView] | None:
         """Return the data that permutations compare.
@@ -243,9 +243,9 @@ class _Test:
 
     def _compute_spectrum(self, variable: Variable, trace: float, squares: float, which: int) -> FloatArray:
         if isinstance(variable, CategoricalVariable):
-            return null_distribution.category_eigenvalues(variable.sizes)
+            return null_distribution.compute_category_eigenvalues(variable.sizes)
         n = variable.n
-        return null_distribution.sample_eigenvalues(
+        return null_distribution.estimate_eigenvalues(
             variable, trace / n, squares / n**2, self.testing.seed, which, self.limits.spectrum_rows
         )
 

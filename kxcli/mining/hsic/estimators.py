@@ -109,10 +109,10 @@ def make_product(n: int, trace: float, diagonal: float, trace_x: float, trace_y:
     The diagonals' product is the sum of Kc(i, i) Lc(i, i).  The unbiased estimate is that of Kc and Lc; without its
     diagonal, row i of Kc sums to -Kc(i, i).
     """
-    return KernelProduct(trace, unbiased_hsic(n, trace - diagonal, diagonal, trace_x * trace_y))
+    return KernelProduct(trace, compute_unbiased_hsic(n, trace - diagonal, diagonal, trace_x * trace_y))
 
 
-def unbiased_hsic(n: int, products: float, rows: float, totals: float) -> float:
+def compute_unbiased_hsic(n: int, products: float, rows: float, totals: float) -> float:
     """Return Song's estimator from sums over kernels K and L without their diagonals.
 
     Args:

@@ -11,7 +11,7 @@ import numpy as np
 from kxcli.arrays import FloatArray, IntArray
 from kxcli.mining.hsic.estimators import KernelProduct, KernelSums, make_product
 from kxcli.mining.hsic.features import FeatureMap
-from kxcli.mining.hsic.null_distribution import eigenvalues
+from kxcli.mining.hsic.null_distribution import compute_eigenvalues
 from kxcli.mining.hsic.variables import Variable
 from kxcli.tally.frames import join_parts, split_parts
 
@@ -145,5 +145,5 @@ class MomentSums:
 
     def compute_spectra(self) -> tuple[FloatArray, FloatArray]:
         """Return the eigenvalues of Kc / n and of Lc / n in descending order."""
-        x, y = (eigenvalues(self._centered[part, part] / self._n) for part in (self._x, self._y))
+        x, y = (compute_eigenvalues(self._centered[part, part] / self._n) for part in (self._x, self._y))
         return x, y

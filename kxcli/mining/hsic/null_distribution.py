@@ -21,7 +21,7 @@ _MIN_REST_DEGREES = 0.01  # of freedom, for the rest to be a gamma distribution
 _SPECTRUM_NOISE = 1e-9  # relative excess of a sum of squares that is rounding
 _SHRINK_STEPS = 60  # halvings of an interval of doubles to its last bit
 
-# The trapezoid rule of `mixture_tail`.
+# The trapezoid rule of `compute_mixture_tail`.
 _STEP = 0.0625
 _MAX_NODES = 1000
 _NEGLIGIBLE = 1e-17  # of the sum: a node that ends it, after some 100
@@ -31,7 +31,7 @@ _MAX_NEWTON_STEPS = 50
 _NEWTON_TOLERANCE = 1e-14
 
 
-def eigen_p_value(sums: KernelSums, spectrum_x: FloatArray, spectrum_y: FloatArray) -> float:
+def compute_eigen_p_value(sums: KernelSums, spectrum_x: FloatArray, spectrum_y: FloatArray) -> float:
     """Return P(n HSIC_b > observed) by a weighted sum of chi-squares.
 
     Under independence, the weights are λ_i μ_j (Gretton et al. 2009).  The sum's mean and variance are known exactly
@@ -58,10 +58,10 @@ def eigen_p_value(sums: KernelSums, spectrum_x: FloatArray, spectrum_y: FloatArr
     # Permuted rows have the mean Tr(Kc) Tr(Lc) / (n - 1), which is n / (n - 1) times that of the mixture: near the
     # identity, the statistic of a kernel varies by less than the difference.
     excess = sums.trace_x * sums.trace_y / (n * n * (n - 1))
-    return mixture_tail(products, degrees, value - excess)
+    return compute_mixture_tail(products, degrees, value - excess)
 
 
-def gamma_p_value(sums: KernelSums, squares: float) -> float | None:
+def compute_gamma_p_value(sums: KernelSums, squares: float) -> float | None:
     """Return P(n HSIC_b > observed) by a gamma distribution.
 
     It has the mean and variance of the null distribution: Gretton et al. 2007, for kernels with k(i, i) = 1; known to
@@ -81,24 +81,24 @@ def gamma_p_value(sums: KernelSums, squares: float) -> float | None:
     if not variance > 0:  # a kernel that varies by less than the root of the smallest double
         return None
     shape, scale = mean**2 / variance, variance * n / mean
-    return mixture_tail(np.array([scale / 2]), np.array([2 * shape]), sums.xy.trace / n)
+    return compute_mixture_tail(np.array([scale / 2]), np.array([2 * shape]), sums.xy.trace / n)
 
 
-def eigenvalues(matrix: FloatArray) -> FloatArray:
+def compute_eigenvalues(matrix: FloatArray) -> FloatArray:
     """Return the eigenvalues of a symmetric matrix in descending order."""
     return np.linalg.eigvalsh(matrix).astype(np.float64, copy=False)[::-1]
 
 
-def category_eigenvalues(sizes: IntArray) -> FloatArray:
+def compute_category_eigenvalues(sizes: IntArray) -> FloatArray:
     """Return the eigenvalues of Kc / n of categories.
 
     These are the eigenvalues of diag(p) - p pᵀ for the largest shares p.
     """
     shares = np.sort(sizes)[::-1][:_MAX_EIGENVALUES] / sizes.sum()
-    return eigenvalues(np.diag(shares) - np.outer(shares, shares))
+    return compute_eigenvalues(np.diag(shares) - np.outer(shares, shares))
 
 
-def sample_eigenvalues(
+def estimate_eigenvalues(
     variable: Variable, trace: float, squares: float, seed: int, which: int, max_rows: int = MAX_SPECTRUM_ROWS
 ) -> FloatArray:
     """Return the eigenvalues of Kc / n, or an estimate from a sample of the rows.
@@ -123,7 +123,7 @@ def sample_eigenvalues(
         matrix[at] = variable.column(row)[rows]
     matrix -= matrix.mean(axis=0)
     matrix -= matrix.mean(axis=1)[:, None]
-    values = np.maximum(eigenvalues(matrix), 0)
+    values = np.maximum(compute_eigenvalues(matrix), 0)
     values *= trace / max(float(values.sum()), np.finfo(np.float64).tiny)
     if float(values @ values) <= squares * (1 + _SPECTRUM_NOISE):
         return values
@@ -135,7 +135,7 @@ def sample_eigenvalues(
     return np.maximum(values - high, 0)
 
 
-def mixture_tail(weights: FloatArray, degrees: FloatArray, value: float) -> float:
+def compute_mixture_tail(weights: FloatArray, degrees: FloatArray, value: float) -> float:
     """Return P(Q > value) for a weighted sum of chi-squares Q.
 
     Q is the sum of weights[k] times an independent chi-square of degrees[k].  P is 1/(2πi) times the integral of

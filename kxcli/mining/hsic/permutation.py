@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from kxcli.arrays import FloatArray, IntArray
-from kxcli.arrays.ragged import starts_of
+from kxcli.arrays.ragged import compute_starts
 from kxcli.mining.hsic.jobs import RangeTask, iter_ranges
 from kxcli.mining.hsic.kernels import CategoricalVariable, count_label_pairs
 from kxcli.mining.hsic.low_rank import LowRankKernel
@@ -97,19 +97,19 @@ class CountPermutations:
         return partial
 
 
-def permutation_p_value(n_reaching: int, n: int, n_permutations: int) -> float:
+def compute_permutation_p_value(n_reaching: int, n: int, n_permutations: int) -> float:
     """Return (1 + k) / (1 + B), or the share of enumerated permutations."""
     if n <= MAX_ENUMERATED_ROWS:
         return n_reaching / math.factorial(n)
     return (1 + n_reaching) / (1 + n_permutations)
 
 
-def min_p_value(n: int, n_permutations: int) -> float:
+def compute_min_p_value(n: int, n_permutations: int) -> float:
     """Return the smallest p-value that can occur.
 
     Enumerated permutations include the observed order.
     """
-    return permutation_p_value(int(n <= MAX_ENUMERATED_ROWS), n, n_permutations)
+    return compute_permutation_p_value(int(n <= MAX_ENUMERATED_ROWS), n, n_permutations)
 
 
 def make_statistic(x: PermutationView, y: PermutationView) -> "PermutationStatistic":
@@ -169,7 +169,7 @@ class _GroupStatistic(_FloatStatistic):
     def __init__(self, groups: CategoricalVariable, features: LowRankKernel, *, permutes_groups: bool) -> None:
         self._features = features.features
         self._by_group = np.argsort(groups.rows, kind="stable")
-        self._starts = starts_of(groups.sizes)[:-1]
+        self._starts = compute_starts(groups.sizes)[:-1]
         self._permutes_groups = permutes_groups
         self._trace_product = _compute_trace(features) * len(groups.rows)
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kxcli.arrays import FloatArray, IntArray
-from kxcli.mining.hsic.null_distribution import category_eigenvalues, mixture_tail
+from kxcli.mining.hsic.null_distribution import compute_category_eigenvalues, compute_mixture_tail
 from kxcli.mining.hsic.parameters import MeasureError, Testing
 from kxcli.mining.hsic.random_streams import RandomStream, make_generator
 
@@ -114,12 +114,12 @@ def compute_q_values(p_values: Sequence[float | None]) -> list[float | None]:
     q_values: list[float | None] = [None] * len(p_values)
     is_tested = [i for i, p in enumerate(p_values) if p is not None]
     tested = np.array([p_values[i] for i in is_tested], dtype=np.float64)
-    for i, q in zip(is_tested, benjamini_hochberg(tested).tolist(), strict=True):
+    for i, q in zip(is_tested, compute_benjamini_hochberg(tested).tolist(), strict=True):
         q_values[i] = q
     return q_values
 
 
-def benjamini_hochberg(p_values: FloatArray) -> FloatArray:
+def compute_benjamini_hochberg(p_values: FloatArray) -> FloatArray:
     """Return the q-values of some p-values (Benjamini and Hochberg 1995).
 
     A q-value is the smallest false discovery rate at which the test is rejected.
@@ -134,13 +134,13 @@ def benjamini_hochberg(p_values: FloatArray) -> FloatArray:
 def _compute_p_values(traces: FloatArray, totals: IntArray, label_sizes: IntArray, testing: Testing) -> FloatArray:
     n = int(label_sizes.sum())
     if testing.name == "eigen":
-        spectrum = category_eigenvalues(label_sizes)
+        spectrum = compute_category_eigenvalues(label_sizes)
         spectrum = spectrum[spectrum > _ZERO_EIGENVALUE]
         scales = 2 * (totals / n) * (1 - totals / n)
-        excesses = scales * float(spectrum.sum()) / (n - 1)  # as in `null_distribution.eigen_p_value`
+        excesses = scales * float(spectrum.sum()) / (n - 1)  # as in `null_distribution.compute_eigen_p_value`
         return np.array(
             [
-                mixture_tail(scale * spectrum, np.ones(len(spectrum)), trace / n - excess)
+                compute_mixture_tail(scale * spectrum, np.ones(len(spectrum)), trace / n - excess)
                 for scale, trace, excess in zip(scales, traces, excesses, strict=True)
             ]
         )
@@ -181,12 +181,12 @@ def _hypergeometric_tail(
     first, second = map(int, label_sizes)
     drawn = np.arange(max(0, total - second), min(total, first) + 1)
 
-    def log_choose(n: int, k: IntArray) -> FloatArray:
+    def compute_log_choose(n: int, k: IntArray) -> FloatArray:
         logs: FloatArray = log_factorials[n] - log_factorials[k] - log_factorials[n - k]
         return logs
 
-    logs = log_choose(first, drawn) + log_choose(second, total - drawn)
-    logs -= log_choose(first + second, np.array([total]))
+    logs = compute_log_choose(first, drawn) + compute_log_choose(second, total - drawn)
+    logs -= compute_log_choose(first + second, np.array([total]))
     all_distances = np.abs((first + second) * drawn - total * first)
     order = np.argsort(all_distances)
     tails = np.cumsum(np.exp(logs[order])[::-1])[::-1]  # the smallest are added first, so that they count

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from kxcli.arrays import BoolArray, IntArray
-from kxcli.arrays.ragged import starts_of
+from kxcli.arrays.ragged import compute_starts
 from kxcli.mining.hsic.kernels import renumber_codes
 from kxcli.mining.wordcount.job import Counting, WordCount
 from kxcli.tally import Tally
@@ -110,7 +110,7 @@ class TermCounts:
         """Return some of the texts, with terms numbered in order of appearance."""
         lengths = np.diff(self.starts)
         is_selected = np.repeat(rows, lengths)
-        starts = starts_of(lengths[rows])
+        starts = compute_starts(lengths[rows])
         return TermCounts(starts, renumber_codes(self.terms[is_selected]), self.counts[is_selected])
 
 
@@ -175,7 +175,7 @@ class CountTerms(TermTokenizer):
             terms.append(np.array(own, dtype=np.int64)[counts.terms])
         lengths = np.concatenate([counts.lengths for counts in ordered])
         return TermCounts(
-            starts_of(lengths),
+            compute_starts(lengths),
             np.concatenate(terms),
             np.concatenate([counts.counts for counts in ordered]),
         )

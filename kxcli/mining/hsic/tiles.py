@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kxcli.arrays import FloatArray, IntArray
-from kxcli.mining.hsic.estimators import KernelProduct, KernelSums, unbiased_hsic
+from kxcli.mining.hsic.estimators import KernelProduct, KernelSums, compute_unbiased_hsic
 from kxcli.mining.hsic.jobs import RangeTask, iter_ranges
 from kxcli.mining.hsic.kernels import TILE_ROWS, block_rows, count_blocks
 from kxcli.mining.hsic.variables import Variable
@@ -127,7 +127,9 @@ class TileSums(NamedTuple):
 
         def multiply(products: float, a: int, b: int) -> KernelProduct:
             (diagonal_a, rows_a), (diagonal_b, rows_b) = parts[a], parts[b]
-            unbiased = unbiased_hsic(n, products, float(rows_a @ rows_b), float(rows_a.sum()) * float(rows_b.sum()))
+            unbiased = compute_unbiased_hsic(
+                n, products, float(rows_a @ rows_b), float(rows_a.sum()) * float(rows_b.sum())
+            )
             whole_a, whole_b = rows_a + diagonal_a, rows_b + diagonal_b
             means = float(whole_a.sum()) / n * (float(whole_b.sum()) / n)
             trace = math.fsum((products, diagonal_a @ diagonal_b, -2 / n * (whole_a @ whole_b), means))

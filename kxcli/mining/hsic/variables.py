@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from kxcli.arrays import FloatArray
-from kxcli.mining.hsic.bandwidth import MAX_EXACT_ROWS, median_distance
+from kxcli.mining.hsic.bandwidth import MAX_EXACT_ROWS, compute_median_distance
 from kxcli.mining.hsic.kernels import CategoricalVariable, NumericVariable, encode_labels
 from kxcli.mining.hsic.parameters import Kernel, MeasureError
 from kxcli.mining.hsic.terms import TermCounts
@@ -42,7 +42,7 @@ def make_variable(values: Values, kernel: Kernel, seed: int = 0) -> Variable:
         if 0 < float(np.ptp(numbers, axis=0).max()) < 1 / _MAX_LINEAR_NUMBER:
             raise MeasureError("the numbers are too small to be squared; multiply them by a power of ten")
         return NumericVariable(numbers, kernel)
-    sigma = median_distance(numbers, seed) if kernel.sigma is None else kernel.sigma
+    sigma = compute_median_distance(numbers, seed) if kernel.sigma is None else kernel.sigma
     if sigma is None:
         if (numbers != numbers[0]).any():
             raise MeasureError(

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple, get_args
 import numpy as np
 
 from kxcli.arrays import BoolArray, FloatArray, IntArray, NamedArrays
-from kxcli.arrays.ragged import expand_ranges, starts_of
+from kxcli.arrays.ragged import compute_starts, expand_ranges
 from kxcli.batching import iter_batches
 from kxcli.mining.arguments import check_choice, check_list, check_type, iter_strings
 from kxcli.mining.linking.candidates.candidate_features import PRIOR_WEIGHTS, RankedCandidates
@@ -109,7 +109,7 @@ class LinkedMentions(NamedTuple):
         sizes = np.minimum(self.ranked.starts.take(self.forms + 1) - firsts, max_count)
         at = expand_ranges(firsts, sizes)
         scores = np.round(self.ranked.shares.take(at) * np.repeat(self.scales, sizes), _DIGITS)
-        return starts_of(sizes), self.ranked.entries.take(at), scores
+        return compute_starts(sizes), self.ranked.entries.take(at), scores
 
 
 def link_texts(model: LinkingModel, texts: Sequence[str], linking: Linking) -> LinkedMentions:

@@ -56,7 +56,7 @@ def find_vocabulary(grams: Ngrams, values: Sequence[FloatArray], discovery: Disc
     """
     alphabet = grams.alphabet
     unspaced = _find_unspaced(grams)
-    boundary = boundary_scores(grams, values, unspaced, discovery.order)
+    boundary = compute_boundary_scores(grams, values, unspaced, discovery.order)
     shorter = Ngrams(alphabet, grams.levels[: discovery.order - 1])
     counts = [alphabet.counts, *(level.counts for level in shorter.levels)]
     scores = [
@@ -82,7 +82,7 @@ def find_vocabulary(grams: Ngrams, values: Sequence[FloatArray], discovery: Disc
     return Vocabulary.from_parts(found.words[0], spellings, words_spaced, alphabet)
 
 
-def boundary_scores(
+def compute_boundary_scores(
     grams: Ngrams, values: Sequence[FloatArray], may_be: Sequence[BoolArray], longest: int
 ) -> list[FloatArray]:
     """Return the boundary scores of n-grams for each length up to `longest`.

@@ -44,7 +44,7 @@ def find_cohesive(values: Sequence[FloatArray], thresholds: Sequence[float], gra
     return cohesive
 
 
-def word_cohesion(words: Spellings, values: Sequence[FloatArray], grams: Ngrams) -> FloatArray:
+def compute_word_cohesion(words: Spellings, values: Sequence[FloatArray], grams: Ngrams) -> FloatArray:
     """Return the cohesion of words of two or more characters.
 
     All n-grams in the words are frequent.  The cohesion of a word longer than the longest n-grams is the minimum of

@@ -9,7 +9,7 @@ from kxcli.arrays import FloatArray, IntArray
 from kxcli.mining.arguments import check_type, iter_strings
 from kxcli.mining.newwords import branching, coarse
 from kxcli.mining.newwords.alphabet import Alphabet, CountCharacters, iter_records
-from kxcli.mining.newwords.cohesion import compute_cohesion, word_cohesion
+from kxcli.mining.newwords.cohesion import compute_cohesion, compute_word_cohesion
 from kxcli.mining.newwords.discovery import Discovery, Word
 from kxcli.mining.newwords.grams import LAST, SHIFT, CountNgrams, NgramLevel, NgramPass, Ngrams
 from kxcli.mining.newwords.neighbors import BranchingEntropies, CountNeighbors, WordSearch, compute_entropies
@@ -51,7 +51,7 @@ def find_lexicon(discovery: Discovery, reduce: Reduce, room: int | None = None) 
         *zip(
             found.words.to_texts(alphabet),
             found.counts.tolist(),
-            word_cohesion(found.words, values, grams).tolist(),
+            compute_word_cohesion(found.words, values, grams).tolist(),
             compute_entropies(pairs.left.parts(room), len(found.counts))[1:].tolist(),
             compute_entropies(pairs.right.parts(room), len(found.counts))[1:].tolist(),
             strict=True,

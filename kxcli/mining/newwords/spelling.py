@@ -8,7 +8,7 @@ import numpy as np
 from kxcli.arrays import AnyArray, IntArray, UInt32Array, UInt64Array
 from kxcli.arrays.code_points import from_code_points, to_code_points
 from kxcli.arrays.hashing import hash_pieces
-from kxcli.arrays.ragged import expand_ranges, starts_of
+from kxcli.arrays.ragged import compute_starts, expand_ranges
 from kxcli.mining.newwords.alphabet import Alphabet
 
 _LF = np.uint32(10)
@@ -48,7 +48,7 @@ class Spellings(NamedTuple):
     @property
     def starts(self) -> IntArray:
         """The start of each word in `characters`, shape (n,)."""
-        return starts_of(self.lengths)[:-1]
+        return compute_starts(self.lengths)[:-1]
 
     def select(self, numbers: AnyArray) -> "Spellings":
         """Return the words at some positions."""
@@ -56,7 +56,7 @@ class Spellings(NamedTuple):
 
     def with_borders(self, margin: int = 1) -> tuple[UInt32Array, IntArray]:
         """Return a text with borders before words and at the end, and the starts."""
-        starts = starts_of(self.lengths + 1)[:-1] + 1
+        starts = compute_starts(self.lengths + 1)[:-1] + 1
         ids = np.zeros(len(self.characters) + len(self.lengths) + margin, dtype=np.uint32)
         ids[expand_ranges(starts, self.lengths)] = self.characters
         return ids, starts

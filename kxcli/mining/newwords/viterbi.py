@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from kxcli.arrays import BoolArray, Float32Array, Int8Array, IntArray, UInt32Array
-from kxcli.arrays.ragged import expand_ranges, find_runs, starts_of
+from kxcli.arrays.ragged import compute_starts, expand_ranges, find_runs
 
 _MAX_BLOCK = 1000  # characters of a block that are cut at a time; each is a step, and text rarely has longer blocks
 
@@ -34,8 +34,8 @@ def find_word_starts(ids: UInt32Array, scores: Sequence[Float32Array]) -> BoolAr
     longest_first = np.argsort(-lengths, kind="stable")
     starts, lengths = starts[longest_first], lengths[longest_first]
     n_steps = int(lengths[0])
-    n_blocks = len(lengths) - starts_of(np.bincount(lengths))[1 : n_steps + 1]  # with a position for each step
-    firsts = starts_of(n_blocks)
+    n_blocks = len(lengths) - compute_starts(np.bincount(lengths))[1 : n_steps + 1]  # with a position for each step
+    firsts = compute_starts(n_blocks)
     step = np.repeat(np.arange(n_steps), n_blocks)
     positions = starts[np.arange(len(step)) - firsts[step]] + step
     by_step = [score.take(positions) for score in scores]

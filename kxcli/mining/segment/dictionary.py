@@ -66,7 +66,7 @@ class Dictionary:
         """Whether this is jieba's own dictionary."""
         return self.main is None and self.user is None
 
-    def misread_lines(self) -> Iterator[tuple[int, str]]:
+    def find_misread_lines(self) -> Iterator[tuple[int, str]]:
         """Yield number and fault of user lines with a word that jieba never finds."""
         for line, word, _ in iter_user_words(self.user or ""):
             if is_in_block(word):

@@ -25,7 +25,7 @@ TABLE_END = 0x20000  # higher code points are ideographs, tags and private use
 
 
 @cache
-def letter_table() -> BoolArray:
+def make_letter_table() -> BoolArray:
     """Return whether a code point is a letter, digit or combining mark."""
     letters = np.zeros(TABLE_END + 1, dtype=np.bool_)
     letters[[code for code in range(TABLE_END) if unicodedata.category(chr(code))[0] in "LNM"]] = True
@@ -34,9 +34,9 @@ def letter_table() -> BoolArray:
 
 
 @cache
-def spaced_table() -> BoolArray:
+def make_spaced_table() -> BoolArray:
     """Return the same for scripts with spaces between words."""
-    spaced = letter_table().copy()
+    spaced = make_letter_table().copy()
     for block in _UNSPACED:
         spaced[block.start : block.stop] = False
     spaced[TABLE_END] = False
@@ -56,7 +56,7 @@ class CaseTables(NamedTuple):
 
 
 @cache
-def case_tables() -> CaseTables:
+def make_case_tables() -> CaseTables:
     """Return the tables of cases."""
     characters = [*map(chr, range(TABLE_END)), "\0"]
     return CaseTables(np.array([*map(str.isupper, characters)]), np.array([*map(str.islower, characters)]))

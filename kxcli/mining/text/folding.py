@@ -17,7 +17,7 @@ import numpy as np
 
 from kxcli.arrays import AnyArray, BoolArray, Int32Array, IntArray, UInt32Array
 from kxcli.arrays.code_points import from_code_points, to_code_points
-from kxcli.arrays.ragged import expand_ranges, starts_of
+from kxcli.arrays.ragged import compute_starts, expand_ranges
 
 BORDER = "\uffff"  # between texts: not a character, in no name, and never composed
 SPACE = 0x20
@@ -118,7 +118,7 @@ def _find_positions(known: Int32Array, values: IntArray) -> IntArray:
 def fold_texts(texts: Sequence[str]) -> FoldedTexts:
     """Return texts folded; about 10 ns a character if few characters compose."""
     codes, wide = _encode(texts)
-    starts = starts_of([len(text) + 1 for text in texts])[:-1]
+    starts = compute_starts([len(text) + 1 for text in texts])[:-1]
     if not len(codes):
         return FoldedTexts(codes.astype(np.uint32), starts, codes)
     tables = _tables()
@@ -168,7 +168,7 @@ class _Tables(NamedTuple):
     spelled_starts: IntArray
 
 
-def _changing() -> Iterable[int]:
+def _iter_changing() -> Iterable[int]:
     return chain.from_iterable(_CHANGING)
 
 
@@ -176,13 +176,13 @@ def _changing() -> Iterable[int]:
 def _tables() -> _Tables:
     """Return the tables; takes 0.1 s."""
     seconds = {chr(code) for code in (*range(0x1161, 0x1176), *range(0x11A8, 0x11C3))}  # Hangul vowels and finals
-    for code in _changing():
+    for code in _iter_changing():
         pair = unicodedata.decomposition(chr(code)).split()
         if len(pair) == 2 and pair[0][0] != "<":
             seconds.add(chr(int(pair[1], 16)))
     single = np.arange(UNCHANGED_FROM, dtype=np.uint32)
     combines, specials = list[bool](), list[str]()
-    for code in _changing():
+    for code in _iter_changing():
         character = chr(code)
         becomes = unicodedata.normalize("NFKC", character).casefold()
         first = unicodedata.normalize("NFKD", character)[0]
@@ -193,7 +193,7 @@ def _tables() -> _Tables:
             specials.append(_WHITE.sub(" ", becomes))
         elif becomes != character or becomes.isspace():
             single[code] = SPACE if becomes.isspace() else ord(becomes)
-    return _Tables(single, np.array(combines), _join_codes(specials), starts_of([*map(len, specials)]))
+    return _Tables(single, np.array(combines), _join_codes(specials), compute_starts([*map(len, specials)]))
 
 
 def _expand_specials(

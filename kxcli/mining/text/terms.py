@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 
 from kxcli.arrays import IntArray, UInt32Array, UInt64Array
-from kxcli.arrays.hashing import SPLITMIX, position_factors
-from kxcli.mining.text.character_tables import letter_table, spaced_table
+from kxcli.arrays.hashing import SPLITMIX, make_position_factors
+from kxcli.mining.text.character_tables import make_letter_table, make_spaced_table
 from kxcli.mining.text.folding import FoldedTexts
 
 _HALF = np.uint64(32)
@@ -32,8 +32,8 @@ def find_terms(codes: UInt32Array) -> TextTerms:
     A key is the upper half of the sum of the characters times factors of their positions (multilinear hashing,
     Dietzfelbinger 1996).  A hundred of a million terms share their key with another.
     """
-    factors = position_factors(_MAX_WORD_LENGTH, SPLITMIX[0])
-    spaced = np.concatenate(([False], spaced_table().take(codes, mode="clip"), [False]))
+    factors = make_position_factors(_MAX_WORD_LENGTH, SPLITMIX[0])
+    spaced = np.concatenate(([False], make_spaced_table().take(codes, mode="clip"), [False]))
     edges = np.flatnonzero(spaced[1:] != spaced[:-1])
     firsts, ends = edges[::2], edges[1::2]
     lengths = np.minimum(ends - firsts, _MAX_WORD_LENGTH)
@@ -42,7 +42,7 @@ def find_terms(codes: UInt32Array) -> TextTerms:
     letters *= factors.take(places)
     words = np.add.reduceat(letters, np.cumsum(lengths) - lengths) if len(firsts) else letters
 
-    unspaced = np.concatenate(([False], letter_table().take(codes, mode="clip"), [False])) & ~spaced
+    unspaced = np.concatenate(([False], make_letter_table().take(codes, mode="clip"), [False])) & ~spaced
     here = unspaced[1:-1]
     single = np.flatnonzero(here & ~unspaced[:-2] & ~unspaced[2:])
     pairs = np.flatnonzero(here & unspaced[2:])

@@ -9,7 +9,7 @@ import numpy as np
 from kxcli.arrays import AnyArray, Int32Array, IntArray, UInt8Array, UInt32Array, UInt64Array
 from kxcli.arrays.code_points import to_code_points
 from kxcli.arrays.hashing import GOLDEN, mix_bits_64
-from kxcli.mining.text.character_tables import letter_table, spaced_table
+from kxcli.mining.text.character_tables import make_letter_table, make_spaced_table
 from kxcli.mining.text.folding import BORDER
 
 WORD, IDEOGRAPH, MARK = 1, 2, 3  # kinds of tokens; 0 is white space and the border between texts
@@ -30,7 +30,7 @@ class PrefixHashes:
     """
 
     def __init__(self, codes: AnyArray) -> None:
-        powers, inverses = _powers()
+        powers, inverses = _make_power_tables()
         self._sums = np.zeros(len(codes) + 1, dtype=np.uint64)
         characters = _spread(codes)
         last = np.zeros(1, dtype=np.uint64)
@@ -47,7 +47,7 @@ class PrefixHashes:
     def span(self, starts: AnyArray, stops: AnyArray) -> UInt64Array:
         """Return the hash of each substring."""
         sums = self._sums.take(starts)
-        sums *= _power(stops - starts)
+        sums *= _compute_powers(stops - starts)
         return mix_bits_64(np.subtract(self._sums.take(stops), sums, out=sums))
 
 
@@ -90,7 +90,7 @@ class Tokens:
         """Return the tokens of texts with a border after each."""
         prefix = PrefixHashes(codes)
         kinds = np.zeros(len(codes) + 2, dtype=np.uint8)
-        kinds[1:-1] = token_kinds().take(codes, mode="clip")
+        kinds[1:-1] = make_token_kind_table().take(codes, mode="clip")
         is_word = kinds == WORD
         continues = is_word[:-1] & is_word[1:]
         is_token = kinds[1:-1] != 0
@@ -118,7 +118,7 @@ def hash_shapes(codes: AnyArray, starts: AnyArray, stops: AnyArray) -> UInt64Arr
     A shape has "A" for a capital, "a" for a lowercase letter, "0" for a digit, "c" for another letter, and each mark
     itself.  Of a longer run of the same character, two remain (Collins 2002).  Only the first twelve characters count.
     """
-    classes = _shape_table()
+    classes = _make_shape_table()
     base = np.uint64(_BASE)
     sums = np.zeros(len(starts), dtype=np.uint64)
     last = np.full(len(starts), _NO_CODE, dtype=np.uint32)
@@ -149,7 +149,7 @@ def _spread(codes: AnyArray) -> UInt64Array:
 
 
 @cache
-def _powers() -> tuple[UInt64Array, UInt64Array]:
+def _make_power_tables() -> tuple[UInt64Array, UInt64Array]:
     """Return the powers of the base from exponent 0, of its inverse from exponent 1."""
     tables = []
     for base in (_BASE, _INVERSE):
@@ -159,9 +159,9 @@ def _powers() -> tuple[UInt64Array, UInt64Array]:
     return tables[0], tables[1][1:]
 
 
-def _power(exponents: AnyArray) -> UInt64Array:
+def _compute_powers(exponents: AnyArray) -> UInt64Array:
     """Return powers of the base."""
-    table = _powers()[0]
+    table = _make_power_tables()[0]
     highest = int(exponents.max(initial=0))
     if highest < len(table):
         return table.take(exponents)
@@ -173,17 +173,17 @@ def _power(exponents: AnyArray) -> UInt64Array:
 
 
 @cache
-def token_kinds() -> UInt8Array:
+def make_token_kind_table() -> UInt8Array:
     """Return the kind of token by code point; the last value is for all higher ones."""
-    kinds = np.where(spaced_table(), WORD, np.where(letter_table(), IDEOGRAPH, MARK)).astype(np.uint8)
+    kinds = np.where(make_spaced_table(), WORD, np.where(make_letter_table(), IDEOGRAPH, MARK)).astype(np.uint8)
     kinds[[code for code in range(len(kinds)) if chr(code).isspace() or chr(code) == BORDER]] = 0
     return kinds
 
 
 @cache
-def _shape_table() -> UInt32Array:
+def _make_shape_table() -> UInt32Array:
     """Return the character of a shape by code point; the last is for all higher ones."""
-    classes = np.arange(len(letter_table()), dtype=np.uint32)
+    classes = np.arange(len(make_letter_table()), dtype=np.uint32)
     for code, character in enumerate(map(chr, range(len(classes)))):
         if character.isupper():
             classes[code] = ord("A")

@@ -9,8 +9,8 @@ import numpy as np
 from kxcli.arrays import BoolArray, IntArray, UInt64Array
 from kxcli.arrays.code_points import from_code_points
 from kxcli.arrays.hashing import XXHASH, mix_bits_64
-from kxcli.arrays.ragged import prefix_sums
-from kxcli.mining.text.character_tables import case_tables
+from kxcli.arrays.ragged import compute_prefix_sums
+from kxcli.mining.text.character_tables import make_case_tables
 from kxcli.mining.text.folding import BORDER, FoldedTexts, fold_texts
 from kxcli.mining.text.tokens import WORD, PrefixHashes, Tokens, hash_strings
 
@@ -69,7 +69,7 @@ def find_words(tokens: Tokens) -> Words:
     forms = tokens.keys.take(numbers)
     is_light = np.isin(forms, hash_strings(LIGHT))
     starts, stops = tokens.starts.take(numbers), tokens.stops.take(numbers)
-    n_cut, is_y = _plural_endings(tokens, starts, stops)
+    n_cut, is_y = _find_plurals(tokens, starts, stops)
     is_plural = (n_cut > 0) & (tokens.codes.take(stops - 1) == _S)
     ends = stops - n_cut
     stems = forms.copy()
@@ -77,7 +77,7 @@ def find_words(tokens: Tokens) -> Words:
     stems[changed] = tokens.prefix.span(starts.take(changed), ends.take(changed))
     is_dropped, is_british = _find_british_letters(tokens, numbers)
     if is_british.any():
-        n_dropped = prefix_sums(is_dropped)
+        n_dropped = compute_prefix_sums(is_dropped)
         american = PrefixHashes(tokens.codes[~is_dropped])
         starts, stops, ends = (
             places[is_british] - n_dropped.take(places[is_british]) for places in (starts, stops, ends)
@@ -88,7 +88,7 @@ def find_words(tokens: Tokens) -> Words:
     return Words(numbers, is_light, forms, stems, is_plural, is_british)
 
 
-def _plural_endings(tokens: Tokens, starts: IntArray, stops: IntArray) -> tuple[IntArray, BoolArray]:
+def _find_plurals(tokens: Tokens, starts: IntArray, stops: IntArray) -> tuple[IntArray, BoolArray]:
     """Return the number of letters missing in each stem, and if one is a -y."""
     last = tokens.codes.take(stops - 1)
     n_cut = (last == _Y).astype(np.int64)
@@ -112,7 +112,7 @@ def _find_british_letters(tokens: Tokens, words: IntArray) -> tuple[BoolArray, B
     is_candidate[at[at - starts > _MIN_BEFORE_OUR]] = True
     is_dropped = np.zeros(len(codes), dtype=np.bool_)
     is_british = np.zeros(len(words), dtype=np.bool_)
-    n_candidates = prefix_sums(is_candidate)
+    n_candidates = compute_prefix_sums(is_candidate)
     starts, stops = tokens.starts.take(words), tokens.stops.take(words)
     for word in np.flatnonzero(n_candidates.take(stops) > n_candidates.take(starts)).tolist():
         start = int(starts[word])
@@ -133,14 +133,14 @@ def find_ordinary_words(names: Sequence[str]) -> UInt64Array:
         at = words.tokens
         initials = whole.characters(tokens.starts.take(at))
         is_used = (tokens.stops - tokens.starts).take(at) >= MIN_ORDINARY_LENGTH
-        is_used &= ~words.is_light & ~case_tables().capital.take(initials, mode="clip") & ~_has_digit(tokens, at)
+        is_used &= ~words.is_light & ~make_case_tables().capital.take(initials, mode="clip") & ~_has_digit(tokens, at)
         parts.append(np.unique(words.forms[is_used]))
     return np.unique(np.concatenate(parts))
 
 
 def find_lowercase_initials(whole: FoldedTexts, tokens: Tokens) -> BoolArray:
     """Return a mask of the tokens with a lowercase first letter in the text as given."""
-    return np.asarray(case_tables().small.take(whole.characters(tokens.starts), mode="clip"))
+    return np.asarray(make_case_tables().small.take(whole.characters(tokens.starts), mode="clip"))
 
 
 def are_numbers(tokens: Tokens, at: IntArray) -> BoolArray:
@@ -149,5 +149,5 @@ def are_numbers(tokens: Tokens, at: IntArray) -> BoolArray:
 
 
 def _has_digit(tokens: Tokens, at: IntArray) -> BoolArray:
-    digits = prefix_sums((tokens.codes >= ord("0")) & (tokens.codes <= ord("9")))
+    digits = compute_prefix_sums((tokens.codes >= ord("0")) & (tokens.codes <= ord("9")))
     return np.asarray(digits.take(tokens.stops.take(at)) > digits.take(tokens.starts.take(at)))

@@ -20,11 +20,11 @@ from kxcli.tally.string_runs import (
     COUNT_MASK,
     DOCUMENT_SHIFT,
     Block,
+    count_resident_bytes,
     decode_run,
     encode_run,
     merge_runs,
     reduce_runs,
-    resident_bytes,
     split_blocks,
 )
 
@@ -144,7 +144,7 @@ class WordCountPartial:
         The words of document frequencies are those of counts, so only their tables are added.
         """
         cells = sum(_CELL_BYTES + cell.counts.weight + cell.documents.weight // 2 for cell in self.cells.values())
-        return cells + _CELL_BYTES * len(self.totals) + sum(map(resident_bytes, self.runs))
+        return cells + _CELL_BYTES * len(self.totals) + sum(map(count_resident_bytes, self.runs))
 
 
 class Counts:

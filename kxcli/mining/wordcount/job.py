@@ -293,7 +293,7 @@ class _NgramCounter:
     def _grams(self, words: list[str | None]) -> Iterator[tuple[int, list[str]]]:
         """Yield order and n-grams that end in a record, and update `_last`."""
         run, known = self._last[:], len(self._last)
-        for unbroken in _unbroken(words):
+        for unbroken in _split_at_breaks(words):
             if unbroken is None:
                 yield from self._ending(run, known)
                 run, known = [], 0
@@ -321,7 +321,7 @@ class _NgramCounter:
         self._pending, self._size = {}, 0
 
 
-def _unbroken(words: list[str | None]) -> Iterator[list[str] | None]:
+def _split_at_breaks(words: list[str | None]) -> Iterator[list[str] | None]:
     """Yield the lists of words between breaks, and None for each break."""
     start = 0
     while True:

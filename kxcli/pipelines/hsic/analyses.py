@@ -89,7 +89,7 @@ class HsicRun:
         for note in found.notes:
             report(note)
         if found.test == "permutation" and found.dependent is False:
-            min_p = permutation.min_p_value(found.n, self.testing.permutations)
+            min_p = permutation.compute_min_p_value(found.n, self.testing.permutations)
             if min_p > self.testing.alpha:
                 self.report.warning(
                     f"p cannot be below {min_p:.2g} here, so no columns are called dependent at "

@@ -48,11 +48,11 @@ class EntryLookup:
 
     def __init__(self, base: KnowledgeBase) -> None:
         self._base = base
-        self._numbers = {key: number for number, key in enumerate(base.ids.all())}
+        self._numbers = {key: number for number, key in enumerate(base.ids.to_list())}
         self._n_entries: dict[str, int] = dict(
-            zip(base.names.all(), np.diff(base.name_entry_starts).tolist(), strict=True)
+            zip(base.names.to_list(), np.diff(base.name_entry_starts).tolist(), strict=True)
         )
-        self._types = base.types.all()
+        self._types = base.types.to_list()
 
     def count_entries(self, name: str) -> int:
         """Return the number of entries that have a name."""

@@ -44,7 +44,7 @@ def train_model_file(base: KnowledgeBase, paths: Sequence[str], target: str, on_
     The caller checks first that `target` can be written.  The report has the quality of the model in held-out texts,
     and a warning if the model may be of no use.
     """
-    known = frozenset(base.ids.all())
+    known = frozenset(base.ids.to_list())
     texts = list(_iter_labeled_texts(known, paths, on_error, report))
     n_mentions = sum(len(one.mentions) for one in texts)
     if not n_mentions:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from kxcli.arrays import AnyArray, FloatArray, IntArray
-from kxcli.arrays.ragged import starts_of
+from kxcli.arrays.ragged import compute_starts
 from kxcli.mining.linking.job import LinkJob, LinkRecord, RenderedLinks
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
 from kxcli.mining.linking.linker import NIL, LinkedMentions, Linking
@@ -96,7 +96,7 @@ class _MentionEncoder:
         data = _encode("".join([record.text for record in records]))
         units = np.frombuffer(data, dtype=np.uint8)
         positions = np.append(np.flatnonzero((units & 0xC0) != 0x80), len(units))  # of each character
-        text_starts = starts_of([len(record.text) for record in records]).take(found.texts)
+        text_starts = compute_starts([len(record.text) for record in records]).take(found.texts)
         starts, stops = (positions.take(text_starts + offsets) for offsets in (found.starts, found.stops))
         mentions = [data[start:stop] for start, stop in zip(starts.tolist(), stops.tolist(), strict=True)]
         special = np.flatnonzero(self._is_special.take(units))

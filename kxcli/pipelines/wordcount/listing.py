@@ -11,7 +11,7 @@ from kxcli.mining.wordcount.counts import Counts
 from kxcli.mining.wordcount.job import WordCount
 from kxcli.mining.wordcount.ranking import COLUMNS, Ranking, rank_rows
 from kxcli.output import rows, sink
-from kxcli.storage.temp_files import temporary_folder
+from kxcli.storage.temp_files import get_temporary_folder
 from kxcli.tally.scratch import Scratch
 
 
@@ -60,7 +60,7 @@ class WritePart:
                 self.folder, format_reason(error), "name a folder that workers can make or write"
             ) from None
         # The files in it have no name, so no other user can claim one.
-        scratch = Scratch(temporary_folder, get_partial_limit(self.memory))
+        scratch = Scratch(get_temporary_folder, get_partial_limit(self.memory))
         sink.write(self.listing.blocks(self.job.finish(partial), scratch), path, is_shared=True)
         return path
 

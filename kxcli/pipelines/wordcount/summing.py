@@ -28,7 +28,8 @@ def sum_outputs(session: Session) -> "Iterator[tuple[Counts, tuple[str, ...], Sc
     from kxcli.tally.scratch import Scratch
 
     with Workspace() as workspace:
-        scratch = Scratch(workspace.folder, (session.run.memory or available.get_default_memory()) // _MEMORY_SHARES)
+        memory = session.run.memory or available.get_default_memory()
+        scratch = Scratch(workspace.make_folder, memory // _MEMORY_SHARES)
         with CountSums(scratch) as sums:
             columns = _add(sums, session)
             yield sums.counts(), columns, scratch

@@ -7,7 +7,7 @@ import numpy as np
 
 from kxcli.arrays import BoolArray, FloatArray, IntArray, UInt8Array, UInt32Array, UInt64Array
 from kxcli.arrays.hashing import pair_keys
-from kxcli.arrays.key_index import in_sorted
+from kxcli.arrays.key_index import is_in_sorted
 
 PRIOR = {  # the weight of each feature in a model without training
     "subject": 0.5,  # the form is the subject of the entry
@@ -190,5 +190,5 @@ def match_spellings(
     rest = np.flatnonzero((spellings > 0) & (spellings != keys.take(forms)))
     others = np.flatnonzero((other_spellings > 0) & ~is_folded)
     pairs = np.sort(pair_keys(other_forms.take(others), other_spellings.take(others)))
-    matches[rest] = in_sorted(pair_keys(forms.take(rest), spellings.take(rest)), pairs)
+    matches[rest] = is_in_sorted(pair_keys(forms.take(rest), spellings.take(rest)), pairs)
     return matches

@@ -6,7 +6,7 @@ import numpy as np
 
 from kxcli.arrays import AnyArray, FloatArray, IntArray, UInt64Array
 from kxcli.arrays.hashing import GOLDEN, XXHASH
-from kxcli.arrays.key_index import in_sorted
+from kxcli.arrays.key_index import is_in_sorted
 from kxcli.arrays.ragged import expand_ranges, expand_rows
 from kxcli.mining.linking.candidates.candidate_features import Candidates, ContextCandidates
 from kxcli.mining.linking.candidates.number_features import compare_numbers
@@ -57,8 +57,8 @@ def compute_context_features(
         rows, texts.take(rows), forms, candidates.entries.take(rows), beliefs, has_rivals.take(forms)
     )
     rivals = np.flatnonzero(used.has_rivals)
-    types, _ = _agreement(used, base.entry_types, base.entry_type_starts, base.type_weights)
-    agree, agree_best = _agreement(used, base.entry_facts, base.entry_fact_starts, base.fact_weights)
+    types, _ = _compute_agreement(used, base.entry_types, base.entry_type_starts, base.type_weights)
+    agree, agree_best = _compute_agreement(used, base.entry_facts, base.entry_fact_starts, base.fact_weights)
     columns: dict[str, AnyArray] = {
         "types": types,
         "agree": agree,
@@ -70,10 +70,10 @@ def compute_context_features(
     if len(base.entry_numbers):
         columns["close"], columns["closer"] = compare_numbers(base, used)
     columns = {name: column.take(rivals) for name, column in columns.items()}
-    return ContextFeatures(rows.take(rivals), columns | {"words": _shared_words(base, text, used, rivals)})
+    return ContextFeatures(rows.take(rivals), columns | {"words": _find_shared_words(base, text, used, rivals)})
 
 
-def _agreement(
+def _compute_agreement(
     used: ContextCandidates, values: AnyArray, starts: IntArray, weights: AnyArray
 ) -> tuple[FloatArray, FloatArray]:
     """Return the weights of shared facts or types: their sum and the largest.
@@ -94,7 +94,7 @@ def _agreement(
     return np.bincount(rows, gains, minlength=len(used.rows)).astype(np.float64), best
 
 
-def _shared_words(base: KnowledgeBase, text: ParsedTexts, used: ContextCandidates, rivals: IntArray) -> FloatArray:
+def _find_shared_words(base: KnowledgeBase, text: ParsedTexts, used: ContextCandidates, rivals: IntArray) -> FloatArray:
     """Return the share, by idf, of an entry's words that are in the text.
 
     The words of the form do not count.
@@ -102,22 +102,22 @@ def _shared_words(base: KnowledgeBase, text: ParsedTexts, used: ContextCandidate
     texts, forms, entries = (column.take(rivals) for column in (used.texts, used.forms, used.entries))
     in_texts = _find_term_numbers(base, text.folded, np.unique(texts))
     distinct, names = np.unique(forms, return_inverse=True)
-    in_names = _find_term_numbers(base, _texts_of_spans(text, text.forms.first_spans.take(distinct)), None)
+    in_names = _find_term_numbers(base, _get_texts_of_spans(text, text.forms.first_spans.take(distinct)), None)
     at, rows = expand_rows(entries, base.entry_term_starts)
     words = base.entry_terms.take(at).astype(np.uint64)
     keys = (texts.take(rows).astype(np.uint64) << _HALF) | words
     sieve = np.zeros(1 << _SIEVE_BITS, dtype=np.bool_)
-    sieve[_sieve_slots(in_texts)] = True
-    maybe = np.flatnonzero(sieve.take(_sieve_slots(keys)))  # most words of an entry are not in the text
-    hits = maybe[in_sorted(keys[maybe], in_texts)]
+    sieve[_find_sieve_slots(in_texts)] = True
+    maybe = np.flatnonzero(sieve.take(_find_sieve_slots(keys)))  # most words of an entry are not in the text
+    hits = maybe[is_in_sorted(keys[maybe], in_texts)]
     name_keys = (names.reshape(-1).take(rows[hits]).astype(np.uint64) << _HALF) | words[hits]
-    hits = hits[~in_sorted(name_keys, in_names)]
+    hits = hits[~is_in_sorted(name_keys, in_names)]
     weights = base.idf.take(words[hits].astype(np.int64)).astype(np.float64)
     shared = np.bincount(rows[hits], weights, minlength=len(entries))
     return np.asarray(shared / (_SMOOTHING + base.entry_term_weights.take(entries).astype(np.float64)))
 
 
-def _texts_of_spans(text: ParsedTexts, spans: IntArray) -> FoldedTexts:
+def _get_texts_of_spans(text: ParsedTexts, spans: IntArray) -> FoldedTexts:
     """Return each span as a text of its own."""
     starts = text.spans.starts.take(spans)
     sizes = text.spans.stops.take(spans) - starts + 1
@@ -146,6 +146,6 @@ def _find_term_numbers(base: KnowledgeBase, folded: FoldedTexts, texts: IntArray
     return np.sort(((numbers << _HALF) | terms)[terms > 0])
 
 
-def _sieve_slots(keys: UInt64Array) -> IntArray:
+def _find_sieve_slots(keys: UInt64Array) -> IntArray:
     mixed = (keys * GOLDEN) ^ ((keys >> _HALF) * XXHASH)
     return (mixed >> np.uint64(64 - _SIEVE_BITS)).astype(np.int64)

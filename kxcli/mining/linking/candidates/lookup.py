@@ -63,7 +63,7 @@ def find_candidates(
         for name, values in context.columns.items():
             candidates.features[FEATURE_ROWS[name], context.rows] = values
         for name in _MARGINS:
-            margins = _best_margins(candidates, candidates.features[FEATURE_ROWS[name]])
+            margins = _compute_best_margins(candidates, candidates.features[FEATURE_ROWS[name]])
             candidates.features[FEATURE_ROWS[f"best_{name}"]] = margins
     return candidates
 
@@ -180,7 +180,7 @@ class _Lookup:
         return Candidates(starts, forms, entries, origins, spellings, features, numbers, rates)
 
 
-def _best_margins(candidates: Candidates, values: FloatArray) -> FloatArray:
+def _compute_best_margins(candidates: Candidates, values: FloatArray) -> FloatArray:
     """Return the relative lead of the best candidate of each form, 0 for others."""
     order = np.lexsort((-values, candidates.forms))
     ordered = values.take(order)

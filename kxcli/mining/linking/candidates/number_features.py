@@ -39,14 +39,16 @@ def compare_numbers(base: KnowledgeBase, used: ContextCandidates) -> tuple[Float
         batch = slice(first, last)
         compared = others.take(expand_ranges(firsts[batch], sizes[batch]))
         for total, gains in zip(
-            totals, _likeness(base, used, np.repeat(rows[batch], sizes[batch]), compared), strict=True
+            totals, _compute_likeness(base, used, np.repeat(rows[batch], sizes[batch]), compared), strict=True
         ):
             total += gains
         first = last
     return np.log1p(totals[0]), np.log1p(totals[1])
 
 
-def _likeness(base: KnowledgeBase, used: ContextCandidates, rows: IntArray, others: IntArray) -> list[FloatArray]:
+def _compute_likeness(
+    base: KnowledgeBase, used: ContextCandidates, rows: IntArray, others: IntArray
+) -> list[FloatArray]:
     """Return the sum over other forms of the likeness to their best candidate.
 
     Args:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kxcli.arrays import BoolArray, FloatArray, IntArray, UInt64Array
-from kxcli.arrays.key_index import in_sorted
+from kxcli.arrays.key_index import is_in_sorted
 from kxcli.arrays.ragged import expand_rows
 from kxcli.mining.linking.candidates.candidate_features import ContextCandidates
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
@@ -47,7 +47,7 @@ def find_object_features(base: KnowledgeBase, text: ParsedTexts, used: ContextCa
         np.maximum.at(features["is_object"], rows[is_form], np.log1p(others))
     matches = _find_objects(base, text)
     keys = (used.texts.take(rows).astype(np.uint64) << _HALF) | objects.astype(np.uint64)
-    hits = np.flatnonzero(in_sorted(keys, matches.keys) & ~is_form & used.has_rivals.take(rows))
+    hits = np.flatnonzero(is_in_sorted(keys, matches.keys) & ~is_form & used.has_rivals.take(rows))
     if not len(hits):
         return features
     rows, facts, forms = rows.take(hits), facts.take(hits), forms.take(hits)

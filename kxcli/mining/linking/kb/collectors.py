@@ -11,7 +11,7 @@ import numpy as np
 
 from kxcli.arrays import AnyArray, Float32Array, IntArray, UInt32Array
 from kxcli.arrays.key_index import KeyIndex
-from kxcli.arrays.ragged import starts_of
+from kxcli.arrays.ragged import compute_starts
 from kxcli.mining.linking.kb.knowledge_base import StringTable
 from kxcli.mining.linking.spans.bag_matcher import BagMatcher
 from kxcli.mining.linking.spans.name_matcher import NameMatcher
@@ -33,7 +33,7 @@ Facts = Sequence[tuple[str, str]]
 Fields = dict[str, Any]
 
 
-def _rarity(counts: IntArray, n: int) -> Float32Array:
+def _compute_rarity(counts: IntArray, n: int) -> Float32Array:
     """Return a weight for each count of n entries: 0 for all, 1 for one."""
     return np.asarray(np.log(n / np.maximum(counts, 1)) / np.log(max(n, 2)), dtype=np.float32)
 
@@ -135,8 +135,8 @@ class TypeCollector:
         return {
             "types": StringTable.from_strings([*self._numbers]),
             "entry_types": types.astype(np.uint32),
-            "entry_type_starts": starts_of(self._sizes),
-            "type_weights": _rarity(np.bincount(types, minlength=len(self._numbers)), n),
+            "entry_type_starts": compute_starts(self._sizes),
+            "type_weights": _compute_rarity(np.bincount(types, minlength=len(self._numbers)), n),
         }
 
 
@@ -165,7 +165,7 @@ class TermCollector:
             "term_index": index,
             "idf": idf,
             "entry_terms": numbers,
-            "entry_term_starts": starts_of(sizes),
+            "entry_term_starts": compute_starts(sizes),
             "entry_term_weights": weights.astype(np.float32),
         }
 
@@ -207,8 +207,8 @@ class FactCollector:
                 objects.append(distinct.setdefault(value, len(distinct)) + 1 if is_searched else 0)
         return {
             "entry_facts": renumbered.take(facts[is_kept]).astype(np.uint32),
-            "entry_fact_starts": starts_of(sizes),
-            "fact_weights": _rarity(counts[is_shared], n),
+            "entry_fact_starts": compute_starts(sizes),
+            "fact_weights": _compute_rarity(counts[is_shared], n),
             "fact_objects": np.array(objects, dtype=np.uint32),
             "object_matcher": NameMatcher.from_names([*distinct]),
             "object_keys": hash_strings([*distinct]),
@@ -244,5 +244,5 @@ class NumberCollector:
         return {
             "entry_numbers": values.astype(np.float32),
             "entry_number_predicates": predicates.astype(np.uint32),
-            "entry_number_starts": starts_of(self._sizes),
+            "entry_number_starts": compute_starts(self._sizes),
         }

@@ -9,7 +9,7 @@ import numpy as np
 
 from kxcli.arrays import AnyArray, BoolArray, Float32Array, IntArray, NamedArrays, UInt8Array, UInt32Array, UInt64Array
 from kxcli.arrays.key_index import KeyIndex
-from kxcli.arrays.ragged import starts_of
+from kxcli.arrays.ragged import compute_starts
 from kxcli.mining.linking.spans.bag_matcher import BagMatcher
 from kxcli.mining.linking.spans.name_matcher import NameMatcher
 from kxcli.mining.linking.spans.name_trie import declare_names
@@ -29,7 +29,7 @@ class StringTable:
     def from_strings(cls, strings: Sequence[str]) -> "StringTable":
         """Return a table of strings."""
         encoded = [string.encode("utf-8", "surrogatepass") for string in strings]
-        return cls(np.frombuffer(b"".join(encoded), dtype=np.uint8), starts_of([*map(len, encoded)]))
+        return cls(np.frombuffer(b"".join(encoded), dtype=np.uint8), compute_starts([*map(len, encoded)]))
 
     @staticmethod
     def declare_arrays(name: str, size: str) -> dict[str, ArrayField]:
@@ -49,7 +49,7 @@ class StringTable:
     def __len__(self) -> int:
         return len(self.starts) - 1
 
-    def all(self) -> list[str]:
+    def to_list(self) -> list[str]:
         """Return all strings."""
         data, bounds = self.data.tobytes(), self.starts.tolist()
         return [data[start:stop].decode("utf-8", "surrogatepass") for start, stop in pairwise(bounds)]

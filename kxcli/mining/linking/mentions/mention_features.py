@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from kxcli.arrays import AnyArray, BoolArray, FloatArray
-from kxcli.arrays.ragged import starts_of
+from kxcli.arrays.ragged import compute_starts
 from kxcli.mining.linking.candidates.candidate_features import (
     FEATURE_ROWS,
     IS_KNOWN,
@@ -15,7 +15,7 @@ from kxcli.mining.linking.candidates.candidate_features import (
 )
 from kxcli.mining.linking.mentions.mention_candidates import MentionCandidates, MentionContext
 from kxcli.mining.linking.spans.parsing import MentionSpans, ParsedTexts
-from kxcli.mining.text.character_tables import case_tables, spaced_table
+from kxcli.mining.text.character_tables import make_case_tables, make_spaced_table
 
 # Weights of the features in the untrained model.
 #
@@ -154,7 +154,7 @@ def _compute_span_features(context: MentionContext, mentions: MentionCandidates)
         text.forms.keys, spans.forms, spans.spellings, context.candidates.forms, context.candidates.spellings
     )
     is_joined = np.isin(before, _HYPHENS) | np.isin(after, _HYPHENS)
-    is_pair = (lengths == 2) & spaced_table().take(text.folded.codes.take(spans.starts), mode="clip")
+    is_pair = (lengths == 2) & make_spaced_table().take(text.folded.codes.take(spans.starts), mode="clip")
     names = text.forms.names.take(mentions.forms)
     has_capitals = names >= 0
     if len(base.name_matcher):
@@ -218,8 +218,8 @@ def _are_enclosed(before: AnyArray, after: AnyArray, opening: str, closing: str)
 
 def _are_in_capitals(text: ParsedTexts, spans: MentionSpans) -> BoolArray:
     """Return for each span whether it has capital letters and no small ones."""
-    capital, small = case_tables()
+    capital, small = make_case_tables()
     source = text.folded.source
-    counts = [starts_of(which.take(source, mode="clip")) for which in (capital, small)]
+    counts = [compute_starts(which.take(source, mode="clip")) for which in (capital, small)]
     n_capitals, n_small = (count.take(spans.ends) - count.take(spans.begins) for count in counts)
     return np.asarray((n_capitals > 0) & (n_small == 0))

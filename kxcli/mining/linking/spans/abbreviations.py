@@ -15,10 +15,10 @@ import numpy as np
 
 from kxcli.arrays import IntArray
 from kxcli.arrays.code_points import to_code_points
-from kxcli.arrays.ragged import starts_of
+from kxcli.arrays.ragged import compute_starts
 from kxcli.mining.linking.spans.name_matcher import NameMatcher, NameMatches, at_word_edges
 from kxcli.mining.text.folding import BORDER, fold
-from kxcli.mining.text.tokens import IDEOGRAPH, MARK, WORD, token_kinds
+from kxcli.mining.text.tokens import IDEOGRAPH, MARK, WORD, make_token_kind_table
 
 _OPEN, _CLOSE = "(（[", ")）]"
 _BRACKETS = re.escape(_OPEN + _CLOSE)
@@ -75,7 +75,7 @@ def find_abbreviations(texts: Sequence[str]) -> Abbreviations:
     if not definitions:
         none = np.empty(0, dtype=np.int64)
         return Abbreviations(none, none, none, none, none, none, np.zeros(1, dtype=np.int64))
-    starts = starts_of([len(text) + 1 for text in texts])[:-1]
+    starts = compute_starts([len(text) + 1 for text in texts])[:-1]
     numbers: dict[str, int] = {}
     names = np.array([numbers.setdefault(one.short, len(numbers)) for one in definitions])
     long_starts = np.array([one.start for one in definitions])
@@ -91,7 +91,7 @@ def find_abbreviations(texts: Sequence[str]) -> Abbreviations:
         keys // len(numbers),
         uses.starts,
         uses.stops,
-        starts_of(counts),
+        compute_starts(counts),
     )
 
 
@@ -113,7 +113,7 @@ def _find_uses(joined: str, starts: IntArray, shorts: list[str], keys: IntArray)
     ]
     codes = to_code_points("".join(pieces))
     lengths = np.diff(bounds).take(texts)
-    piece_starts = starts_of(lengths)[:-1]
+    piece_starts = compute_starts(lengths)[:-1]
     uses = NameMatcher.from_names(shorts).matches(codes)
     is_plural = codes.take(uses.stops) == ord("s")
     is_plural &= np.array([short[-1] != "s" and _kind(short[-1]) == WORD for short in shorts]).take(uses.names)
@@ -255,5 +255,5 @@ def _plain_character(character: str) -> str:
 @lru_cache(1 << 12)
 def _kind(character: str) -> int:
     """Return the kind of token that a character belongs to."""
-    kinds = token_kinds()
+    kinds = make_token_kind_table()
     return int(kinds[min(ord(character), len(kinds) - 1)])

@@ -16,7 +16,7 @@ from kxcli.arrays import AnyArray, BoolArray, IntArray, NamedArrays, UInt8Array,
 from kxcli.arrays.code_points import to_code_points
 from kxcli.arrays.hashing import DEGSKI, mix_bits_64
 from kxcli.arrays.key_index import KeyIndex
-from kxcli.arrays.ragged import expand_rows, prefix_sums, starts_of
+from kxcli.arrays.ragged import compute_prefix_sums, compute_starts, expand_rows
 from kxcli.mining.linking.spans.name_matcher import NameMatches
 from kxcli.mining.text.folding import BORDER
 from kxcli.mining.text.tokens import IDEOGRAPH, MARK, Tokens
@@ -52,7 +52,7 @@ class _Windows(NamedTuple):
 
     def sum(self, values: AnyArray) -> AnyArray:
         """Return the sum over each window of the values of known words."""
-        sums = prefix_sums(values)
+        sums = compute_prefix_sums(values)
         return np.asarray(sums.take(self.last + 1) - sums.take(self.first))
 
 
@@ -90,7 +90,7 @@ class BagMatcher:
             ordinary: Hashes of ordinary words, ascending; by default, all words are ordinary.
         """
         tokens = Tokens.from_codes(to_code_points(BORDER.join([*names, ""])))
-        bounds = tokens.numbers.take(starts_of([len(name) + 1 for name in names]))
+        bounds = tokens.numbers.take(compute_starts([len(name) + 1 for name in names]))
         words = find_words(tokens)
         content = np.flatnonzero(~words.is_light)
         at = words.tokens.take(content)
@@ -113,7 +113,7 @@ class BagMatcher:
         return cls(
             slots=KeyIndex.from_keys(bag_keys),
             names=rows.astype(np.uint32),
-            name_starts=starts_of(counts),
+            name_starts=compute_starts(counts),
             sieve=_make_sieve(stems[np.repeat(has_bag, n_words)]),
             forms=_sum_rows(forms, starts).take(rows),
             orders=_hash_orders(words.forms, first, last),
@@ -172,12 +172,12 @@ class BagMatcher:
         """Return the windows with the stems of a name."""
         content = np.flatnonzero(~words.is_light)
         stems = words.stems.take(content)
-        is_known = self.sieve.take(_sieve_slots(stems, self.sieve))
+        is_known = self.sieve.take(_find_sieve_slots(stems, self.sieve))
         known = np.flatnonzero(is_known)
         sections = _number_sections(tokens).take(words.tokens.take(content.take(known)))
         sections += np.cumsum(~is_known).take(known)
         ends = np.searchsorted(sections, sections, side="right")  # of the section of each word
-        sums = prefix_sums(stems.take(known))
+        sums = compute_prefix_sums(stems.take(known))
         firsts = np.arange(len(known))
         none = np.empty(0, dtype=np.int64)
         parts = [(none, none, none)]
@@ -205,7 +205,7 @@ class BagMatcher:
         several_words = is_ordinary | (has_same_words & is_capitalized & (has_same_order | has_comma))
         at = words.tokens.take(known)
         first, last = at.take(windows.first), at.take(windows.last)
-        commas, slashes = (prefix_sums(_are_marks(tokens, mark)) for mark in (_COMMA_MARK, _SLASH))
+        commas, slashes = (compute_prefix_sums(_are_marks(tokens, mark)) for mark in (_COMMA_MARK, _SLASH))
         may_cross_comma = np.where(
             is_ordinary, has_comma | are_numbers(tokens, at).take(windows.last), has_comma & has_same_order
         )
@@ -219,12 +219,12 @@ _ARRAYS = ("names", "name_starts", "sieve", "forms", "orders", "traits")
 
 def _sum_rows(values: AnyArray, starts: AnyArray) -> AnyArray:
     """Return the sum of the values of each row."""
-    return np.diff(prefix_sums(values).take(starts))
+    return np.diff(compute_prefix_sums(values).take(starts))
 
 
 def _hash_orders(forms: UInt64Array, firsts: IntArray, lasts: IntArray) -> UInt64Array:
     """Return a hash of the order of the words from each first to each last one."""
-    sums = prefix_sums(mix_bits_64(forms[:-1] * DEGSKI ^ forms[1:]))
+    sums = compute_prefix_sums(mix_bits_64(forms[:-1] * DEGSKI ^ forms[1:]))
     return np.asarray(sums.take(lasts) - sums.take(firsts))
 
 
@@ -238,7 +238,7 @@ def _number_sections(tokens: Tokens) -> IntArray:
     Breaks are borders between texts, ideographs, and most marks.
     """
     is_mark = tokens.kinds == MARK
-    breaks = _break_table().take(tokens.codes.take(tokens.starts), mode="clip") & is_mark
+    breaks = _make_break_table().take(tokens.codes.take(tokens.starts), mode="clip") & is_mark
     has_space = np.concatenate(([True], tokens.starts[1:] > tokens.stops[:-1], [True]))  # around each token
     breaks |= is_mark & has_space[:-1] & has_space[1:] & ~_are_marks(tokens, _COMMA_MARK)
     breaks |= tokens.kinds == IDEOGRAPH
@@ -249,7 +249,7 @@ def _number_sections(tokens: Tokens) -> IntArray:
 
 
 @cache
-def _break_table() -> BoolArray:
+def _make_break_table() -> BoolArray:
     """Return whether a mark is a break, by code point, the last for all higher ones."""
     breaks = np.ones(1 << 16, dtype=np.bool_)
     breaks[[*map(ord, JOINERS), _COMMA_MARK]] = False
@@ -259,7 +259,7 @@ def _break_table() -> BoolArray:
 def _make_sieve(keys: UInt64Array) -> BoolArray:
     keys = np.unique(keys)
     sieve = np.zeros(1 << max(_MIN_SIEVE_BITS, (_SIEVE_SLOTS_PER_KEY * len(keys)).bit_length()), dtype=np.bool_)
-    sieve[_sieve_slots(keys, sieve)] = True
+    sieve[_find_sieve_slots(keys, sieve)] = True
     return sieve
 
 
@@ -268,5 +268,5 @@ def _check_sieve(sieve: BoolArray, arrays: NamedArrays, sizes: Mapping[str, int]
     return "" if is_right else "has a size that no sieve has"
 
 
-def _sieve_slots(keys: UInt64Array, sieve: BoolArray) -> IntArray:
+def _find_sieve_slots(keys: UInt64Array, sieve: BoolArray) -> IntArray:
     return (keys >> np.uint64(65 - len(sieve).bit_length())).astype(np.int64)

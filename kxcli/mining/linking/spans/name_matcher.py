@@ -13,9 +13,9 @@ import numpy as np
 from kxcli.arrays import AnyArray, BoolArray, IntArray, NamedArrays, UInt32Array
 from kxcli.arrays.code_points import to_code_points
 from kxcli.arrays.key_index import KeyIndex
-from kxcli.arrays.ragged import starts_of
+from kxcli.arrays.ragged import compute_starts
 from kxcli.mining.linking.spans.name_trie import BITS, TAIL, build_levels, combine_characters
-from kxcli.mining.text.character_tables import spaced_table
+from kxcli.mining.text.character_tables import make_spaced_table
 
 IdArray = AnyArray  # np.uint16, or np.uint32 if names have very many different characters
 
@@ -98,7 +98,7 @@ class NameMatcher:
         ids = np.zeros(int(seen[-1]) + 2 if len(seen) else 1, dtype=kind)
         ids[seen] = np.arange(1, len(seen) + 1)
         letters = ids.take(codes)
-        starts = starts_of(lengths)
+        starts = compute_starts(lengths)
         is_single = lengths == 1
         singles = np.zeros(len(seen) + 1, dtype=np.uint32)
         singles[letters[starts[:-1][is_single]]] = np.flatnonzero(is_single) + 1
@@ -254,7 +254,7 @@ def at_word_edges(matches: NameMatches, codes: UInt32Array) -> BoolArray:
     Only scripts with spaces between words have words.  A Chinese character next to a Latin letter is an edge, as is
     punctuation; a digit counts as a letter.
     """
-    spaced = spaced_table()
+    spaced = make_spaced_table()
     if not len(matches.starts):
         return np.zeros(0, dtype=np.bool_)
 

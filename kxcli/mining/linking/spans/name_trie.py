@@ -72,7 +72,7 @@ def declare_names(name: str, size: str, *, is_narrow: bool) -> dict[str, ArrayFi
 
     def check_trie(values: UInt32Array, arrays: NamedArrays, sizes: Mapping[str, int]) -> str:
         try:
-            return _trie_fault(arrays, name)
+            return _find_trie_fault(arrays, name)
         except SchemaError as error:
             return f"has damaged slots: {error}"
 
@@ -104,7 +104,7 @@ def _check_ids(ids: AnyArray, arrays: NamedArrays, sizes: Mapping[str, int]) -> 
     return "numbers a character that no name can have" if has_border else ""
 
 
-def _trie_fault(arrays: NamedArrays, name: str) -> str:
+def _find_trie_fault(arrays: NamedArrays, name: str) -> str:
     """Return the fault of a trie, or ""; its other arrays are as declared."""
     values, n_inner = arrays[f"{name}.values"], int(arrays[f"{name}.sizes"][0])
     lengths = np.concatenate(([0], np.diff(arrays[f"{name}.letter_starts"])))
@@ -128,7 +128,7 @@ def _trie_fault(arrays: NamedArrays, name: str) -> str:
         return "has a repeated or an unreachable node"
     if not ((parents >= 1) & (parents <= n_inner) & (parents < nodes)).all():
         return "has a node below one that comes after it"
-    depths = _depths(roots, nodes, parents, n_inner, len(values))
+    depths = _compute_depths(roots, nodes, parents, n_inner, len(values))
     numbers = (values & ~TAIL).astype(np.int64)
     if int(numbers.max()) >= len(lengths):
         return "has the number of an unknown name"
@@ -138,7 +138,7 @@ def _trie_fault(arrays: NamedArrays, name: str) -> str:
     return "" if fits.all() else "has a name at the depth of another"
 
 
-def _depths(roots: IntArray, nodes: IntArray, parents: IntArray, n_inner: int, n: int) -> IntArray:
+def _compute_depths(roots: IntArray, nodes: IntArray, parents: IntArray, n_inner: int, n: int) -> IntArray:
     """Return the depth of each node; each has one parent, with a lower number."""
     order = np.argsort(parents, kind="stable")
     parents, nodes = parents.take(order), nodes.take(order)

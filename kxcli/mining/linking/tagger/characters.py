@@ -7,7 +7,7 @@ import numpy as np
 
 from kxcli.arrays import UInt8Array, UInt32Array
 from kxcli.arrays.hashing import mix_bits_32
-from kxcli.mining.text.character_tables import TABLE_END, letter_table, spaced_table
+from kxcli.mining.text.character_tables import TABLE_END, make_letter_table, make_spaced_table
 from kxcli.mining.text.folding import fold_texts
 
 # White space; letters and digits of scripts with spaces between words; letters of other scripts; other characters.
@@ -22,12 +22,12 @@ N_KINDS = 32  # a power of two above all kinds
 
 
 @cache
-def kind_table() -> UInt8Array:
+def make_kind_table() -> UInt8Array:
     """Return the kind of each character by code point.
 
     The last row is for all higher code points.
     """
-    letters, spaced = letter_table(), spaced_table()
+    letters, spaced = make_letter_table(), make_spaced_table()
     kinds = np.full(TABLE_END + 1, OTHER, dtype=np.uint8)
     special = {mark: QUOTE + number for number, marks in enumerate(_PUNCTUATION) for mark in marks}
     for first, brackets in ((OPEN, _OPEN), (CLOSE, _CLOSE)):
@@ -53,7 +53,7 @@ def kind_table() -> UInt8Array:
 
 
 @cache
-def hash_table() -> UInt32Array:
+def make_hash_table() -> UInt32Array:
     """Return a hash of each folded character by code point.
 
     The last row is for all higher code points.

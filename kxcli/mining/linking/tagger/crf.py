@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kxcli.arrays import Float32Array, Int8Array, IntArray
-from kxcli.arrays.ragged import starts_of
+from kxcli.arrays.ragged import compute_starts
 
 B, I, E, S, O = range(5)  # noqa: E741 -- the names of the literature
 N_SCORED = 4
@@ -36,7 +36,7 @@ class Chains:
         n_steps = int(self.lengths[0]) if len(lengths) else 0
         steps = np.arange(n_steps)
         counts = np.searchsorted(-self.lengths, -steps, side="left")
-        self.begins = starts_of(counts)
+        self.begins = compute_starts(counts)
         chains = np.arange(int(self.begins[-1])) - np.repeat(self.begins[:-1], counts)
         self.at = starts[self.order].take(chains) + np.repeat(steps, counts)
 

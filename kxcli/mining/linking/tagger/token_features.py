@@ -13,7 +13,7 @@ from kxcli.arrays import AnyArray, BoolArray, IntArray, UInt8Array, UInt32Array
 from kxcli.arrays.hashing import mix_bits_32
 from kxcli.arrays.ragged import expand_ranges
 from kxcli.mining.linking.tagger.characters import N_KINDS, OPEN, OTHER, QUOTE, UNSPACED, WHITE
-from kxcli.mining.linking.tagger.token_layout import MAX_CHAIN, TokenLayout, are_spaced, position_factors
+from kxcli.mining.linking.tagger.token_layout import MAX_CHAIN, TokenLayout, are_spaced, make_character_factors
 
 AFFIXES = ((2, "first"), (3, "first"), (4, "first"), (2, "last"), (3, "last"), (4, "last"))  # characters of words
 _LEFT, _RIGHT, _APART = np.uint32(0x9E37_79B1), np.uint32(0x85EB_CA77), np.uint32(0xC2B2_AE3D)
@@ -121,9 +121,8 @@ def _hash_pairs(layout: TokenLayout) -> UInt32Array:
 def _hash_words(layout: TokenLayout) -> UInt32Array:
     """Return the hashes of words, 1 for a single token of a spaced script."""
     into = np.arange(len(layout)) - np.repeat(layout.word_starts, layout.word_lengths)
-    keys = np.add.reduceat(layout.hashes * position_factors().take(into, mode="clip"), layout.word_starts) | np.uint32(
-        1
-    )
+    terms = layout.hashes * make_character_factors().take(into, mode="clip")
+    keys = np.add.reduceat(terms, layout.word_starts) | np.uint32(1)
     is_token = (layout.word_lengths == 1) & (layout.kinds.take(layout.word_starts) != UNSPACED)
     keys[is_token] = 1
     return keys
@@ -140,7 +139,7 @@ def _hash_affixes(layout: TokenLayout, spaced: IntArray) -> UInt32Array:
         long = np.flatnonzero(stops - starts > length)
         firsts = starts[long] if end == "first" else stops[long] - length
         key = np.full(len(long), number, dtype=np.uint32)
-        for place, factor in enumerate(position_factors()[:length]):
+        for place, factor in enumerate(make_character_factors()[:length]):
             key += layout.character_hashes.take(firsts + place) * factor
         keys[number, long] = mix_bits_32(key) | np.uint32(1)
     return keys.ravel()

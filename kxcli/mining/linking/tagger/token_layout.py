@@ -16,7 +16,7 @@ import numpy as np
 from kxcli.arrays import AnyArray, BoolArray, IntArray, UInt8Array, UInt32Array
 from kxcli.arrays.code_points import to_code_points
 from kxcli.arrays.hashing import mix_bits_32
-from kxcli.arrays.ragged import expand_ranges, starts_of
+from kxcli.arrays.ragged import compute_starts, expand_ranges
 from kxcli.batching import iter_batches
 from kxcli.mining.linking.tagger import characters
 from kxcli.mining.linking.tagger.characters import CLOSE, LOWER, QUOTE, SPACED, UNSPACED, WHITE
@@ -105,9 +105,9 @@ class TokenLayout:
         joined = "\n".join([*texts, ""])
         codes = _encode(joined)
         lengths = np.fromiter(map(len, texts), dtype=np.int64, count=len(texts)) + 1
-        window_starts = starts_of(lengths)[:-1]
-        kinds = characters.kind_table().take(codes, mode="clip")
-        hashes = characters.hash_table().take(codes, mode="clip")
+        window_starts = compute_starts(lengths)[:-1]
+        kinds = characters.make_kind_table().take(codes, mode="clip")
+        hashes = characters.make_hash_table().take(codes, mode="clip")
         tokens, token_stops, token_hashes = _find_tokens(kinds, hashes)
         firsts, chain_lengths = _split_chains(tokens, kinds.take(tokens), _find_breaks(codes, kinds))
         chain_starts = firsts + PADS * np.arange(1, len(firsts) + 1)
@@ -168,11 +168,11 @@ def _hash_words(hashes: UInt32Array, starts: IntArray, stops: IntArray) -> UInt3
     lengths = np.minimum(stops - starts, _MAX_HASHED)
     ends = np.cumsum(lengths)
     positions = np.arange(int(ends[-1])) - np.repeat(ends - lengths, lengths)
-    terms = hashes.take(positions + np.repeat(starts, lengths)) * position_factors().take(positions)
+    terms = hashes.take(positions + np.repeat(starts, lengths)) * make_character_factors().take(positions)
     return mix_bits_32(np.add.reduceat(terms, ends - lengths))
 
 
-def position_factors() -> UInt32Array:
+def make_character_factors() -> UInt32Array:
     """Return an odd factor for each of the first positions of a word."""
     return mix_bits_32(np.arange(1, _MAX_HASHED + 1, dtype=np.uint32)) | np.uint32(1)
 

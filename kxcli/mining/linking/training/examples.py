@@ -8,7 +8,7 @@ import numpy as np
 
 from kxcli.arrays import BoolArray, IntArray
 from kxcli.arrays.code_points import to_code_points
-from kxcli.arrays.ragged import expand_rows, starts_of
+from kxcli.arrays.ragged import compute_starts, expand_rows
 from kxcli.batching import iter_batches
 from kxcli.mining.arguments import (
     check_list,
@@ -149,7 +149,7 @@ def find_unlisted_names(base: KnowledgeBase, labeled: Sequence[LabeledText]) -> 
     names = [name for name in dict.fromkeys(fold_names([*found])) if name]
     matches = base.name_matcher.matches(to_code_points(BORDER.join([*names, ""])))
     lengths = np.fromiter(map(len, names), dtype=np.int64, count=len(names))
-    starts = starts_of(lengths + 1)[:-1]
+    starts = compute_starts(lengths + 1)[:-1]
     numbers = np.searchsorted(starts, matches.starts, side="right") - 1
     is_whole = (matches.starts == starts.take(numbers)) & (matches.stops - matches.starts == lengths.take(numbers))
     listed = {names[number] for number in numbers[is_whole].tolist()}
@@ -173,7 +173,7 @@ def split_by_fold(
         lexicon: The names to look for.
         tagged: The spans that taggers found.
     """
-    entry_numbers = {name: number for number, name in enumerate(lexicon.base.ids.all())}
+    entry_numbers = {name: number for number, name in enumerate(lexicon.base.ids.to_list())}
     batches = []
     for fold in range(N_FOLDS):
         numbers = np.flatnonzero(folds == fold).tolist()
@@ -204,7 +204,7 @@ def _find_gold_spans(texts: Sequence[LabeledText], parsed: ParsedTexts, entry_nu
     entries = [[entry_numbers[key] for key in mention.ids if key in entry_numbers] for _, mention in rows]
     return GoldSpans(
         np.array([key for key, _ in rows], dtype=np.int64),
-        starts_of([*map(len, entries)]),
+        compute_starts([*map(len, entries)]),
         np.array([entry for own in entries for entry in own], dtype=np.int64),
         np.array([mention.has_id for _, mention in rows], dtype=np.bool_),
         sum(bool(mention.ids) for _, mention in rows),

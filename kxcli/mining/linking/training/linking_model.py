@@ -143,7 +143,7 @@ class LinkingModel:
         mention = mention_model.MentionModel.from_arrays(found, "mention")
         return cls(
             LinkStatistics.from_arrays(found, "statistics", len(base.ids)),
-            make_lexicon(base, learned.all()),
+            make_lexicon(base, learned.to_list()),
             found["ranking"],
             mention,
             mention_model.MentionModel.from_arrays(found, "link") if header["is_linked"] else mention,

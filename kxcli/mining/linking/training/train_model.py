@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kxcli.arrays import BoolArray, FloatArray, IntArray
-from kxcli.arrays.ragged import starts_of
+from kxcli.arrays.ragged import compute_starts
 from kxcli.mining.linking import tagger as tagging
 from kxcli.mining.linking.candidates.candidate_features import PRIOR_WEIGHTS
 from kxcli.mining.linking.candidates.link_statistics import LinkCounts, LinkStatistics
@@ -137,7 +137,7 @@ def _learn_ranking(batches: Sequence[FoldBatch], contexts: Sequence[MentionConte
         features.append(found.features[:, used].T)
         sizes.append(n_candidates[is_used])
         right.append(is_right[used])
-    starts = starts_of(np.concatenate(sizes))
+    starts = compute_starts(np.concatenate(sizes))
     if len(starts) == 1:
         return PRIOR_WEIGHTS
     return fit_ranking(np.concatenate(features), starts, np.concatenate(right), PRIOR_WEIGHTS, _RANKING_PENALTY)
