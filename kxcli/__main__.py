@@ -1,6 +1,6 @@
 """The program: `python -m kxcli` and the console script.
 
-The first imports are few, so that Ctrl-C soon ends the program silently.  None is from the current folder.
+The first imports are few, so that Ctrl-C soon ends the program silently. None is from the current folder.
 """
 
 import os

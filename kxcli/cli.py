@@ -1,6 +1,6 @@
 """The command `kxcli`: it runs a subcommand and returns the exit code.
 
-This module imports nothing heavier than click.  The module of a subcommand is imported when it is used.
+This module imports nothing heavier than click. The module of a subcommand is imported when it is used.
 """
 
 import errno

@@ -1,6 +1,6 @@
 """Errors for users, with their exit codes.
 
-The message of an error is one sentence: the place, the fault, and the fix.  Workers pickle errors for the parent
+The message of an error is one sentence: the place, the fault, and the fix. Workers pickle errors for the parent
 process, so each error keeps its arguments in `args`.
 """
 

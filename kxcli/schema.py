@@ -1,6 +1,6 @@
 """Declarations and checks of the values in files of the program.
 
-Classes such as `IntegerField` declare JSON, and `ArrayField` declares arrays.  `SchemaError` names the field and its
+Classes such as `IntegerField` declare JSON, and `ArrayField` declares arrays. `SchemaError` names the field and its
 fault.
 """
 
@@ -221,10 +221,10 @@ class ArrayField:
     """A numpy array.
 
     dtypes: such as "u4", or "u2 u4" where it may have either.
-    shape: of each axis a number, or the name of a size, with a number to add ("names+1").  The first array that has a
+    shape: of each axis a number, or the name of a size, with a number to add ("names+1"). The first array that has a
     new name by itself defines the size.
     below: the size, or the number, that values are less than.  starts: the size that values ascend to, from 0.
-    rules: what else holds for the values.  Floats are finite, and not larger than `MAX_WEIGHT`.
+    rules: what else holds for the values. Floats are finite, and not larger than `MAX_WEIGHT`.
     is_optional: whether it may be missing.
     """
 

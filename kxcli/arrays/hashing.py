@@ -1,6 +1,6 @@
 """Hashing of integers by odd multipliers.
 
-The upper bits of a product depend on all bits of the key (Knuth, The Art of Computer Programming 6.4).  Files contain
+The upper bits of a product depend on all bits of the key (Knuth, The Art of Computer Programming 6.4). Files contain
 values computed with these constants, so the constants must not change.
 """
 

@@ -21,10 +21,10 @@ _CHECK_PIECE = 1 << 16  # slots checked at a time
 class KeyIndex:
     """The numbers, from 1, of distinct nonzero keys of 32 or 64 bits.
 
-    A key times an odd number is split: the upper bits are its slot, the lower ones identify it.  A slot holds the
+    A key times an odd number is split: the upper bits are its slot, the lower ones identify it. A slot holds the
     lower bits, shifted up, and the key's number below them, so that one memory access finds a number and verifies
-    it.  A key with an occupied slot goes to the next, smaller table; keys with no free slot in any table are in
-    `others`, ascending.  The first keys find their slots free: put the most frequent ones first.
+    it. A key with an occupied slot goes to the next, smaller table; keys with no free slot in any table are in
+    `others`, ascending. The first keys find their slots free: put the most frequent ones first.
 
     Memory: some 50 bytes a key of 64 bits.
     """

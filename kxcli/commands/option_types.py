@@ -39,7 +39,7 @@ def decode_option(text: str) -> str:
     """Return a string to compare with texts, names of columns or keys.
 
     In an ASCII locale Python leaves the bytes of other characters undecoded (as lone surrogates), which match nothing:
-    they are decoded as UTF-8.  Names of files stay undecoded, because files are opened by these bytes.
+    they are decoded as UTF-8. Names of files stay undecoded, because files are opened by these bytes.
     """
     if not any("\ud800" <= ch <= "\udfff" for ch in text):
         return text

@@ -15,7 +15,7 @@ _TWO_BYTES = re.compile("[\x80-\u07ff]")  # characters of two bytes in UTF-8
 _TWO_BYTE_SHARE = 4  # one of 4 of their bytes counts as evidence
 
 # The 500 most common characters of Chinese, and their forms in the traditional script: counted in three corpora
-# (news, questions, articles), and in the frequencies of jieba's dictionary.  They are 65 % to 80 % of running text, and
+# (news, questions, articles), and in the frequencies of jieba's dictionary. They are 65 % to 80 % of running text, and
 # less than 12 % of Big5, Shift-JIS, EUC-KR, EUC-JP, KOI8-R, Latin-1 or UTF-16 that is read as GB18030.
 _COMMON = frozenset(
     "一万三上下不与专且世业东两並个中为主么义之也习书买了事二于些交产人亿什今从他代令以们件价任企优会传但佈位低体何作"
@@ -121,8 +121,8 @@ class EncodingGuess(NamedTuple):
 def guess_encoding(head: bytes, *, complete: bool) -> EncodingGuess:
     """Return the encoding of a source by its byte order mark, else UTF-8 or GB18030.
 
-    It is UTF-8 unless more bytes are bad in UTF-8 than support it, and fewer are bad in GB18030.  UTF-8 rarely occurs
-    by chance, but GB18030 gives a character to nearly any two bytes.  So a guess of GB18030 is doubtful unless the text
+    It is UTF-8 unless more bytes are bad in UTF-8 than support it, and fewer are bad in GB18030. UTF-8 rarely occurs
+    by chance, but GB18030 gives a character to nearly any two bytes. So a guess of GB18030 is doubtful unless the text
     consists of common characters.
 
     Args:

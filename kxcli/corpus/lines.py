@@ -1,6 +1,6 @@
 """Bytes -> blocks of whole lines, from a stream or from a byte range of a file.
 
-Only LF ends a line.  A line belongs to the range that contains its first byte.  So ranges that cover a file cover each
+Only LF ends a line. A line belongs to the range that contains its first byte. So ranges that cover a file cover each
 of its lines once, wherever they begin.
 """
 

@@ -14,9 +14,8 @@ from kxcli.storage.paths import DESCRIPTOR
 class CompleteWriter(io.RawIOBase):
     """A raw file that writes all bytes to a descriptor.
 
-    An error has the file name `name`.  A plain raw file returns the size of a short write; the unbuffered stdout of
-    Python drops the other bytes.
-    `close` does not close the descriptor.
+    An error has the file name `name`. A plain raw file returns the size of a short write; the unbuffered stdout of
+    Python drops the other bytes. `close` does not close the descriptor.
     """
 
     def __init__(self, descriptor: int, name: str) -> None:
@@ -59,7 +58,7 @@ class CompleteWriter(io.RawIOBase):
 def complete_streams() -> Iterator[None]:
     """Let `sys.stdout` and `sys.stderr` write all bytes or fail during the block.
 
-    If the block fails, their buffers are dropped.  Streams without an open descriptor are not changed.
+    If the block fails, their buffers are dropped. Streams without an open descriptor are not changed.
     """
     with ExitStack() as stack:
         for name in ("stdout", "stderr"):
@@ -88,9 +87,12 @@ def _complete_stream(name: str) -> Iterator[None]:
 
 
 def open_descriptor(path: str) -> int:
-    """Return a new descriptor for a `find_descriptor_path`, at the same offset.
+    """Return a new descriptor of the same open file, at the same offset.
 
-    Append to a regular file that only another process has open.
+    A regular file that only another process has open is opened for appending.
+
+    Args:
+        path: A path that `find_descriptor_path` returned.
     """
     match = DESCRIPTOR.fullmatch(path)
     assert match is not None, "`find_descriptor_path` returned it"

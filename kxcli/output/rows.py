@@ -32,7 +32,7 @@ def encode_rows(
 ) -> Iterator[bytes]:
     r"""Yield blocks of UTF-8 lines.
 
-    A user dictionary separates cells by a space, and has no header.  TSV writes a tab, LF or CR in a cell as `\t`, `\n`
+    A user dictionary separates cells by a space, and has no header. TSV writes a tab, LF or CR in a cell as `\t`, `\n`
     or `\r`; it does not escape a backslash.
 
     Args:

@@ -30,15 +30,15 @@ def write(blocks: Iterable[bytes], path: str | None, *, is_shared: bool = False,
     """Write blocks to stdout, an open descriptor, a special file, or a complete file.
 
     A regular file is written to a temporary file next to it, flushed to disk, and renamed, so that a failed run keeps
-    the old file.  The new file has the owner, group, permissions, ACL and extended attributes of the old one.  If it
+    the old file. The new file has the owner, group, permissions, ACL and extended attributes of the old one. If it
     cannot have these, has other names (hard links), or cannot be renamed, the old file is overwritten from the
-    temporary file.  A symbolic link is followed.  A path of an open descriptor (/dev/stdout) is written at its current
+    temporary file. A symbolic link is followed. A path of an open descriptor (/dev/stdout) is written at its current
     offset, and a special file (a FIFO, /dev/null) in place.
 
     Args:
         blocks: The content.
         path: The output; None or `-` is stdout.
-        is_shared: Whether other machines write to the same folder.  Stale files there are kept, because the lock of a
+        is_shared: Whether other machines write to the same folder. Stale files there are kept, because the lock of a
             file that another machine writes may be invisible here.
         option: The option that names `path`, for messages.
 

@@ -1,7 +1,7 @@
 """A filter for infrequent keys: counts of buckets that many keys share.
 
-After Park, Chen and Yu (1995).  The count of a bucket is at least that of each key in it, so all keys of a rare bucket
-are rare.  Some keys of frequent buckets are rare, too; counting them costs time and changes no result.
+After Park, Chen and Yu (1995). The count of a bucket is at least that of each key in it, so all keys of a rare bucket
+are rare. Some keys of frequent buckets are rare, too; counting them costs time and changes no result.
 """
 
 import numpy as np

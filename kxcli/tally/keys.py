@@ -1,6 +1,6 @@
 """Counts of 64-bit keys in arrays.
 
-For running text, where most keys are known, a hash table is much faster than sorting.  A full table becomes a sorted
+For running text, where most keys are known, a hash table is much faster than sorting. A full table becomes a sorted
 run, and sorted runs are cheap to merge.
 """
 

@@ -1,7 +1,7 @@
 """Short words as 64-bit integers.
 
-The key of a word of up to four UTF-16 units consists of its units, the first lowest.  A word of fewer units is
-terminated by an LF, which no word contains, so keys are unique.  Longer words have no key.
+The key of a word of up to four UTF-16 units consists of its units, the first lowest. A word of fewer units is
+terminated by an LF, which no word contains, so keys are unique. Longer words have no key.
 """
 
 import numpy as np

@@ -1,6 +1,6 @@
 """Counts of words.
 
-To create and hash a Python string for each occurrence costs as much as segmentation.  So a tally also takes text with
+To create and hash a Python string for each occurrence costs as much as segmentation. So a tally also takes text with
 one word per line: numpy counts its short words as integers (`packing`), and each becomes a string once, at the end.
 """
 

@@ -15,7 +15,7 @@ _LISTABLE = frozenset({"http", "https", "s3", "s3a", "gs", "gcs", "az", "abfs", 
 def check_listed(name: str, list_name: str) -> None:
     """Raise `InputError` for a forbidden name in a list of files.
 
-    A list from a URL may contain URLs only, no local files.  No list may contain URLs that fsspec resolves by other
+    A list from a URL may contain URLs only, no local files. No list may contain URLs that fsspec resolves by other
     files or URLs (reference::, filecache::, zip::), that run code, or that read local files.
     """
     if is_url(name):

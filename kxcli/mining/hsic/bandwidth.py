@@ -21,7 +21,7 @@ _N_BINS = 1 << (64 - _BIN_SHIFT)
 def compute_median_distance(values: FloatArray, seed: int = 0) -> float | None:
     """Return the median of the positive distances between rows.
 
-    Of an even number of distances, it is the mean of the middle two.  Of more than `MAX_EXACT_ROWS` rows, a sample
+    Of an even number of distances, it is the mean of the middle two. Of more than `MAX_EXACT_ROWS` rows, a sample
     without replacement is used; if its numbers are all the same, all rows are used after all.
     Cost: in one dimension O(n log n) per probe, and some 60 probes; else all distances, twice.
 

@@ -62,7 +62,7 @@ def measure(
 
     Cost: O(n m²) for variables of m features (numbers with the linear kernel, or with the gaussian one in one
     dimension, m = 3.8 (range/σ + 6); categories), else O(n²); for that of tests, see `permutation` and
-    `null_distribution`.  The test is undefined for a constant variable, for one without two equal rows, and gamma
+    `null_distribution`. The test is undefined for a constant variable, for one without two equal rows, and gamma
     for fewer than 6 rows.
 
     Args:

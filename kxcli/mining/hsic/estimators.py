@@ -1,6 +1,6 @@
 """Sums over two centered kernels -> HSIC and the alignment of kernels (CKA).
 
-Kc = HKH is the kernel matrix less its row and column means.  No estimate changes if a value is added to a row and the
+Kc = HKH is the kernel matrix less its row and column means. No estimate changes if a value is added to a row and the
 same column, so the unbiased one can be computed from Kc instead of K.
 """
 
@@ -106,7 +106,7 @@ def is_permutation_invariant(n: int, own: KernelProduct, trace: float) -> bool:
 def make_product(n: int, trace: float, diagonal: float, trace_x: float, trace_y: float) -> KernelProduct:
     """Return a product from Tr(Kc Lc), the diagonals' product, Tr(Kc) and Tr(Lc).
 
-    The diagonals' product is the sum of Kc(i, i) Lc(i, i).  The unbiased estimate is that of Kc and Lc; without its
+    The diagonals' product is the sum of Kc(i, i) Lc(i, i). The unbiased estimate is that of Kc and Lc; without its
     diagonal, row i of Kc sums to -Kc(i, i).
     """
     return KernelProduct(trace, compute_unbiased_hsic(n, trace - diagonal, diagonal, trace_x * trace_y))
@@ -127,7 +127,7 @@ def compute_unbiased_hsic(n: int, products: float, rows: float, totals: float) -
 def sum_categories(x: CategoricalVariable, y: CategoricalVariable) -> KernelSums:
     """Return the sums over two delta kernels from their contingency table.
 
-    Cost: O(n log n).  If a pair of categories a, b has n(a, b) rows, the row sums of K L there are n(a, b), and those
+    Cost: O(n log n). If a pair of categories a, b has n(a, b) rows, the row sums of K L there are n(a, b), and those
     of K are n(a).
     """
     n = x.n

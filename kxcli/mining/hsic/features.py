@@ -44,10 +44,10 @@ class OneHotFeatures:
 class FourierFeatures:
     """Cosines and sines for the gaussian kernel in one dimension.
 
-    Numbers are in bandwidths.  exp(-d²) is the integral of its spectrum exp(-ω²/4) / (2 √π) times cos(ωd).  The
-    trapezoid rule with step h gives the sum of copies of the kernel 2π/h apart (Poisson's formula).  With h = 2π /
-    (range + 6), all copies but the first are below 2e-16 for any two rows, and so is the spectrum beyond ω = 12.  Hence
-    1.91 (range + 6) frequencies, and twice as many features.  The constant feature of frequency 0 is omitted, because
+    Numbers are in bandwidths.  exp(-d²) is the integral of its spectrum exp(-ω²/4) / (2 √π) times cos(ωd). The
+    trapezoid rule with step h gives the sum of copies of the kernel 2π/h apart (Poisson's formula). With h = 2π /
+    (range + 6), all copies but the first are below 2e-16 for any two rows, and so is the spectrum beyond ω = 12. Hence
+    1.91 (range + 6) frequencies, and twice as many features. The constant feature of frequency 0 is omitted, because
     centering removes it.
     """
 
@@ -75,7 +75,7 @@ class FourierFeatures:
     def transform(self, rows: FloatArray | IntArray) -> FloatArray:
         """Return the cosines less 1, then the sines.
 
-        The powers of exp(iωd/2) are products of smaller powers, log2(n_frequencies) of them in sequence.  A cosine
+        The powers of exp(iωd/2) are products of smaller powers, log2(n_frequencies) of them in sequence. A cosine
         less 1 keeps its digits if all numbers are close to each other; centering removes the 1.
         """
         halves = np.empty((self.n_frequencies, len(rows)), dtype=np.complex128)

@@ -1,6 +1,6 @@
 """Numbers and labels of one side with the kernel k over them.
 
-The kernel matrix is given by tile, column and diagonal, up to a constant that centering removes.  The n x n matrix
+The kernel matrix is given by tile, column and diagonal, up to a constant that centering removes. The n x n matrix
 itself is never in memory: a tile has `TILE_ROWS` x `TILE_ROWS` entries.
 """
 
@@ -17,7 +17,7 @@ from kxcli.mining.hsic.parameters import Kernel
 TILE_ROWS = 512  # rows and columns of a tile: its few arrays of 2 MB fit the cache of a core
 
 _MAX_DIRECT_COLUMNS = 8  # for squared distances as sums of squared differences: no digit is lost
-# A squared distance from an inner product has an error of 1e-16 of the rows' squared norms.  It is computed again as a
+# A squared distance from an inner product has an error of 1e-16 of the rows' squared norms. It is computed again as a
 # sum of squared differences if it is below this share of the norms (laplace: three of sixteen digits are lost), or of
 # the square of the norms (gaussian: the error is visible in exp(-d²)).
 _LAPLACE_CANCELLATION, _GAUSSIAN_CANCELLATION = 1e-3, 1e-5
@@ -40,7 +40,7 @@ def block_rows(i: int) -> slice:
 class NumericVariable:
     """Vectors of numbers with a gaussian, laplace or linear kernel.
 
-    Values are centered and divided by σ first, so that columns near 1e8 keep their digits.  For the same reason, a
+    Values are centered and divided by σ first, so that columns near 1e8 keep their digits. For the same reason, a
     nearly constant kernel (large σ) is computed less 1.
 
     Args:

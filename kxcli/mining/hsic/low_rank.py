@@ -1,9 +1,9 @@
 """Centered kernels as few features, for tests with a thousand permutations.
 
-Existing features are rotated to their principal axes, and those without variance are dropped.  Other kernels are
+Existing features are rotated to their principal axes, and those without variance are dropped. Other kernels are
 approximated by randomly pivoted incomplete Cholesky decomposition (Chen, Epperly, Tropp and Webber 2022,
-arXiv:2207.06503).  It draws the next pivot with a probability proportional to the remaining diagonal: the remaining
-trace is nearly the smallest possible, while greedy pivots pick outliers.  Pivots depend on one variable alone, so a
+arXiv:2207.06503). It draws the next pivot with a probability proportional to the remaining diagonal: the remaining
+trace is nearly the smallest possible, while greedy pivots pick outliers. Pivots depend on one variable alone, so a
 permutation test of the features has its level, whatever they omit.
 """
 

@@ -55,8 +55,8 @@ def iter_tasks(
 class SumMoments:
     """The job that sums second moments of features.
 
-    The moments are those of 1, the features of x, their squared norm, and the same of y.  A partial has the matrix of
-    each task by number.  They are added in the order of the tasks, so the digits do not depend on the workers.
+    The moments are those of 1, the features of x, their squared norm, and the same of y. A partial has the matrix of
+    each task by number. They are added in the order of the tasks, so the digits do not depend on the workers.
     """
 
     def __init__(self, x: FeatureMap, y: FeatureMap, block_rows: int = _BLOCK_ROWS) -> None:

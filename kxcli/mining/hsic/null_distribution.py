@@ -34,8 +34,8 @@ _NEWTON_TOLERANCE = 1e-14
 def compute_eigen_p_value(sums: KernelSums, spectrum_x: FloatArray, spectrum_y: FloatArray) -> float:
     """Return P(n HSIC_b > observed) by a weighted sum of chi-squares.
 
-    Under independence, the weights are λ_i μ_j (Gretton et al. 2009).  The sum's mean and variance are known exactly
-    from the traces of both kernels and their squares.  The part of them that is not in the largest products λ_i μ_j
+    Under independence, the weights are λ_i μ_j (Gretton et al. 2009). The sum's mean and variance are known exactly
+    from the traces of both kernels and their squares. The part of them that is not in the largest products λ_i μ_j
     becomes one gamma distribution, or a constant if its variance is small.
 
     Args:
@@ -140,7 +140,7 @@ def compute_mixture_tail(weights: FloatArray, degrees: FloatArray, value: float)
 
     Q is the sum of weights[k] times an independent chi-square of degrees[k].  P is 1/(2πi) times the integral of
     exp(g(s)) over a line with 0 < Re s < 1 / (2 max weight), where g(s) = -1/2 sum of degrees log(1 - 2 weights s) - s
-    value - log s.  The path of integration is that of steepest descent from the saddle point on the real axis: there g
+    value - log s. The path of integration is that of steepest descent from the saddle point on the real axis: there g
     is real and falls as -t², so that the trapezoid rule over t is exact to rounding, relative to P.  The path never
     meets another saddle: above the real axis, where all branch points are, Im g' is positive.
 

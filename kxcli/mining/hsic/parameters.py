@@ -122,7 +122,7 @@ class Dependence:
         n: the number of rows.
         kernel_x, kernel_y: as `str` of the kernels.
         sigma_x, sigma_y: the bandwidths used; None for kernels without one, and for a constant column.
-        biased_n2, biased_nm1, unbiased, cka, cka_unbiased: see `estimators.Estimates`.  All are None for a pair of
+        biased_n2, biased_nm1, unbiased, cka, cka_unbiased: see `estimators.Estimates`. All are None for a pair of
             many columns with fewer than `MIN_ROWS` rows that have a value in both.
         test: the test that was done.
         p_value, dependent: None without a test, and if the test is undefined.

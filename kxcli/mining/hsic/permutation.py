@@ -1,6 +1,6 @@
 """The permutation test: how often HSIC is as large if the rows of y are permuted.
 
-A permutation costs O(n r s) for variables of r and s features (`low_rank`), not O(n²).  Random permutations are seeded
+A permutation costs O(n r s) for variables of r and s features (`low_rank`), not O(n²). Random permutations are seeded
 by their number, so that any worker can draw any of them.
 """
 

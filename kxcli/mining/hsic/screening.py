@@ -45,7 +45,7 @@ def screen_terms(
     """Return the terms in descending order of CKA, ties by code points.
 
     With two labels and `auto`, p is exact: HSIC grows with the distance of a term's texts of one label from their
-    share, which is hypergeometric under permutations.  Else permutations are drawn as numbers of texts by label, once
+    share, which is hypergeometric under permutations. Else permutations are drawn as numbers of texts by label, once
     for each distinct number of texts of a term.
     Cost: O(terms) and the tests of the distinct numbers of texts; independent of the number of texts.
 

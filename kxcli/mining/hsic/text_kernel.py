@@ -19,7 +19,7 @@ _MIN_DENSE_PAIRS = 1500  # of entries of a term in a tile, for a dense column to
 class TextVariable:
     """Counts of terms with the inner product or the cosine as kernel.
 
-    Terms of many texts of a tile are multiplied as dense columns, the others pair by pair.  Cost of a tile: for each
+    Terms of many texts of a tile are multiplied as dense columns, the others pair by pair. Cost of a tile: for each
     term, the pairs of texts that have it.
 
     Args:

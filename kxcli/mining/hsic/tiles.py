@@ -147,7 +147,7 @@ class TileSums(NamedTuple):
 class SumSquares:
     """The job that sums (Kc Lc)² off the diagonal.
 
-    The gamma test needs it.  `setup` receives each variable with the row means of its kernel.
+    The gamma test needs it. `setup` receives each variable with the row means of its kernel.
     """
 
     def setup(self, shared: tuple[tuple[Variable, FloatArray], tuple[Variable, FloatArray]]) -> None:

@@ -1,6 +1,6 @@
 """Links compared to gold mentions: counts, ratios and mistakes.
 
-Counts are those of the CCKS 2019 task: micro-averaged over the texts.  An item is a span with an entry.  Mentions
+Counts are those of the CCKS 2019 task: micro-averaged over the texts. An item is a span with an entry. Mentions
 without an entry (NIL) are ignored on both sides, except in the counts of mentions alone.
 """
 
@@ -22,7 +22,7 @@ class GoldMention(NamedTuple):
         start: First character; -1 if the mention occurs nowhere in the text, so that it counts as never found.
         stop: End, exclusive.
         ids: The right entries.
-        has_id: Whether the label says what the mention means.  Without ids, True means NIL, and False that no link
+        has_id: Whether the label says what the mention means. Without ids, True means NIL, and False that no link
             is right.
         n_entries: Number of entries with this name.
     """
@@ -107,8 +107,8 @@ def _compute_f1(right: int, linked: int, gold: int) -> float | None:
 class EvaluationTally:
     """Counts of all mentions, and of the mentions of each entry type.
 
-    A mention with several types counts in each of them.  A gold mention has the types of the entry that it is rightly
-    linked to, else those of its first right entry.  A mention linked to no entry has no type, so that `mention_linked`
+    A mention with several types counts in each of them. A gold mention has the types of the entry that it is rightly
+    linked to, else those of its first right entry. A mention linked to no entry has no type, so that `mention_linked`
     stays 0 for types.
     """
 
@@ -190,7 +190,7 @@ def find_mistakes(gold: Sequence[GoldMention], linked: Sequence[Mention]) -> lis
     """Return the mistakes in a text, by position.
 
     They cover every gold mention in the text that is not linked or is linked to another entry, and every mention that
-    is linked to a wrong entry.  A linked mention without an entry is no mistake in itself.
+    is linked to a wrong entry. A linked mention without an entry is no mistake in itself.
     """
     spans = _index_by_span(linked)
     present = [item for item in gold if item.start >= 0]

@@ -1,6 +1,6 @@
 """New words in raw text: cohesive n-grams, filtered by a cut of the corpus.
 
-lexicon.py runs the passes: alphabet.py numbers the characters, and grams.py counts n-grams.  One of two methods finds
+lexicon.py runs the passes: alphabet.py numbers the characters, and grams.py counts n-grams. One of two methods finds
 the vocabulary: coarse.py by the cohesion of n-grams (cohesion.py), or branching.py by entropies, with the cuts of
 cutting.py and viterbi.py.  word_trie.py finds the occurrences of words, and neighbors.py counts adjacent characters.
 discovery.py has the parameters and results; lines.py finds duplicate lines.

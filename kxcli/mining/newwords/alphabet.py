@@ -22,7 +22,7 @@ _MIN_RECORD = 1 << 16  # characters; larger arrays are fast, and still fit a cor
 def iter_records(texts: Iterable[str]) -> Iterator[Codes]:
     """Yield texts as arrays of code points, of 2 bytes if possible.
 
-    Short texts are joined, with an LF after each.  A text of more than 2^20 characters is split at a border, or, in a
+    Short texts are joined, with an LF after each. A text of more than 2^20 characters is split at a border, or, in a
     block of more characters, anywhere.
     """
     parts = chain.from_iterable(map(_split_long, texts))

@@ -1,7 +1,7 @@
 """The method by branching entropies: words have varied neighbors on both sides.
 
 The boundary score of a word is the variation of branching entropy on its two sides, comparable between lengths (nVBE;
-Magistry and Sagot 2012, "Unsupervized Word Segmentation: the Case for Mandarin Chinese").  The corpus is cut into words
+Magistry and Sagot 2012, "Unsupervized Word Segmentation: the Case for Mandarin Chinese"). The corpus is cut into words
 with the largest sum of scores (`viterbi.py`), then cut again with scores that use the previous cut: how often an n-gram
 is between two cuts, and how often characters begin, continue and end words.
 
@@ -87,9 +87,9 @@ def compute_boundary_scores(
 ) -> list[FloatArray]:
     """Return the boundary scores of n-grams for each length up to `longest`.
 
-    The right branching entropy of g is that of the next character.  Only frequent n-grams that begin with g are counted
-    separately; other neighbors and the edges of blocks count as distinct.  The variation is the increase of entropy
-    compared with g without its last character.  The left side is symmetric.  The score is the sum of both variations
+    The right branching entropy of g is that of the next character. Only frequent n-grams that begin with g are counted
+    separately; other neighbors and the edges of blocks count as distinct. The variation is the increase of entropy
+    compared with g without its last character. The left side is symmetric. The score is the sum of both variations
     and, with less weight, the cohesion (`values`), each standardized over the n-grams of the same length (`may_be`).
     """
     counts = [grams.alphabet.counts, *(level.counts for level in grams.levels)][:longest]
@@ -142,7 +142,7 @@ def _rescore(
 def _score_positions(words: Sequence[IntArray], grams: Ngrams) -> list[FloatArray]:
     """Return for each length the sums of log probabilities of characters' positions.
 
-    A character is a word, or the first, the last or another character of a longer word.  The previous cut gives the
+    A character is a word, or the first, the last or another character of a longer word. The previous cut gives the
     probability of each position for each character.
     """
     single, first, other, last = range(4)

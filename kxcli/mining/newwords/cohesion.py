@@ -17,7 +17,7 @@ def compute_cohesion(grams: Ngrams) -> list[FloatArray]:
     """Return for each level the cohesion of its n-grams in nats, shape (n + 1,).
 
     The cohesion of an n-gram g is its pointwise mutual information at its weakest inner cut: the minimum, over g = ab,
-    of log(T c(g) / (c(a) c(b))), with counts c and the number T of all characters.  Number 0, no n-gram, has -inf.
+    of log(T c(g) / (c(a) c(b))), with counts c and the number T of all characters. Number 0, no n-gram, has -inf.
     """
     found = []
     for n, level in enumerate(grams.levels, 2):
@@ -47,7 +47,7 @@ def find_cohesive(values: Sequence[FloatArray], thresholds: Sequence[float], gra
 def compute_word_cohesion(words: Spellings, values: Sequence[FloatArray], grams: Ngrams) -> FloatArray:
     """Return the cohesion of words of two or more characters.
 
-    All n-grams in the words are frequent.  The cohesion of a word longer than the longest n-grams is the minimum of
+    All n-grams in the words are frequent. The cohesion of a word longer than the longest n-grams is the minimum of
     theirs.
     """
     order = len(grams.levels) + 1

@@ -17,7 +17,7 @@ DEFAULT_MIN_COUNT = 32
 MAX_WORD_LENGTH = 1000  # characters; in periodic text, longer words would take long to find
 
 # The entropy method finds rarer words, down to one occurrence in this many characters, but at least 4 occurrences:
-# entropies of fewer are random.  In more text, words with 5 occurrences are not among the 50,000 most frequent.
+# entropies of fewer are random. In more text, words with 5 occurrences are not among the 50,000 most frequent.
 CHARACTERS_FOR_ONE = 5_000_000
 MIN_MIN_COUNT = 4
 DEFAULT_MIN_PMI = (2.0, 4.0, 6.0, 8.0, 10.0)

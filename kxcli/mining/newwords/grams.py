@@ -1,7 +1,7 @@
 """Frequent n-grams, counted order by order.
 
 The key of an n-gram packs the number of its first n-1 characters and its last character into 64 bits, for any order
-and any alphabet.  An n-gram is frequent only if both its (n-1)-grams are (Agrawal and Srikant 1994) and if its bucket
+and any alphabet. An n-gram is frequent only if both its (n-1)-grams are (Agrawal and Srikant 1994) and if its bucket
 is (Park, Chen and Yu 1995), so nearly all rare n-grams are never counted, and no frequent one is missed.
 
 Cost: a pass over the corpus for each order, linear in the text; memory grows with the frequent n-grams.

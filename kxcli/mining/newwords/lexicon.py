@@ -71,7 +71,7 @@ def _iter_single_words(
 def find_words(texts: Iterable[str], discovery: Discovery | None = None) -> list[Word]:
     """Return the lexicon of texts, the most frequent words first.
 
-    Known words and single characters are included.  Texts are read once and kept in memory, at 2 bytes a character, or
+    Known words and single characters are included. Texts are read once and kept in memory, at 2 bytes a character, or
     4 near characters beyond U+FFFF.
 
     Args:

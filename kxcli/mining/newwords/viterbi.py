@@ -17,7 +17,7 @@ _MAX_BLOCK = 1000  # characters of a block that are cut at a time; each is a ste
 def find_word_starts(ids: UInt32Array, scores: Sequence[Float32Array]) -> BoolArray:
     """Return for each position whether a word starts there in the best cut.
 
-    The best cut has the largest sum of scores in each block; of equal ones, it has the longest last word.  Blocks of
+    The best cut has the largest sum of scores in each block; of equal ones, it has the longest last word. Blocks of
     more than 1,000 characters are cut in pieces of 1,000.
 
     Cost: linear in the text and in the number of lengths.

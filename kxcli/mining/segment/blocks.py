@@ -1,7 +1,7 @@
 """The character classes of jieba's rules.
 
 jieba 0.42.1 splits a text into blocks of the characters below and the rest between them; the dictionary, the route and
-the hidden Markov model see one block at a time.  So a text may be split wherever a block begins or ends.
+the hidden Markov model see one block at a time. So a text may be split wherever a block begins or ends.
 """
 
 import re

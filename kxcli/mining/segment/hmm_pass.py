@@ -1,6 +1,6 @@
 """jieba's hidden Markov model over arrays, for a whole batch of text.
 
-It joins single characters of a route to words.  A batch is an array of UTF-16 units with one token per line; to join
+It joins single characters of a route to words. A batch is an array of UTF-16 units with one token per line; to join
 two tokens is to remove the LF between them.
 
 The states of a character are B, M, E, S: begin, middle, end of a word, single; Viterbi's algorithm finds the best path.
@@ -72,7 +72,7 @@ class HmmPass:
     def join(self, units: UInt16Array, kinds: UInt8Array) -> UInt16Array:
         """Return the units with the HMM's words joined, without the LFs around.
 
-        A run of single characters that is a dictionary word is not joined, as in jieba.  Adjacent tokens of letters,
+        A run of single characters that is a dictionary word is not joined, as in jieba. Adjacent tokens of letters,
         digits and signs become one line with `GLUE` between them, for `expand_token`.
         """
         is_end = kinds == _END

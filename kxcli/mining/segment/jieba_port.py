@@ -1,7 +1,7 @@
 """rjieba, the Rust port of jieba, with exactly jieba's results.
 
-The port computes the dictionary's best route, without the hidden Markov model (HMM) for unknown words.  It differs from
-jieba in one point: its blocks contain more Han characters, so the text is split at those first.  The HMM runs here:
+The port computes the dictionary's best route, without the hidden Markov model (HMM) for unknown words. It differs from
+jieba in one point: its blocks contain more Han characters, so the text is split at those first. The HMM runs here:
 run by run for a short text, over arrays (`hmm_pass`) for a long one.  jieba computes the frequencies that it suggests
 for user words, and they are added unchanged.  jieba's total counts every line of a dictionary, the port's every word
 once; the difference decides between routes with equal products of frequencies.
@@ -79,7 +79,7 @@ def resolve(dictionary: Dictionary) -> PortDictionary:
 def _check(added: dict[str, int], frequencies: dict[str, int], total: int, splits: frozenset[str]) -> None:
     """Raise `NotEqualError` if tokens of the route and of the HMM could be confused.
 
-    The route splits a word into characters only if they score at least as high as the word.  Single letters and digits
+    The route splits a word into characters only if they score at least as high as the word. Single letters and digits
     are joined afterwards, and could form that word, or a part of it.
     """
     if total >= _MAX_TOTAL:
@@ -97,7 +97,7 @@ def _check(added: dict[str, int], frequencies: dict[str, int], total: int, split
 def _load_port(words: PortDictionary) -> Any:
     """Return the port with a dictionary.
 
-    For jieba's own dictionary it is the module's instance, because another one takes 24 MB and 0.1 s per process.  Only
+    For jieba's own dictionary it is the module's instance, because another one takes 24 MB and 0.1 s per process. Only
     its total changes.
     """
     import rjieba

@@ -1,7 +1,7 @@
 """jieba itself, the reference for the other engines; only this module imports it.
 
 jieba logs to stderr, imports pkg_resources if it is installed, and caches its dictionary as marshal data in the shared
-temporary folder, where any user could place a malicious one.  This module prevents all three.
+temporary folder, where any user could place a malicious one. This module prevents all three.
 """
 
 import io

@@ -1,8 +1,8 @@
 r"""Fold texts for comparison, with the way back to the source.
 
 Folding is NFKC, then case folding, then one space for each run of white space.
-`fold(text)` is `re.sub(r"\s+", " ", unicodedata.normalize("NFKC", text).casefold())`.  `fold_texts` does the same to
-many texts over arrays of code points.  The Unicode data are those of the running Python.
+`fold(text)` is `re.sub(r"\s+", " ", unicodedata.normalize("NFKC", text).casefold())`. `fold_texts` does the same to
+many texts over arrays of code points. The Unicode data are those of the running Python.
 """
 
 import re
@@ -56,13 +56,13 @@ def fold_names(names: Sequence[str]) -> list[str]:
 class FoldedTexts:
     """Texts as folded code points, with a border after each.
 
-    A piece of the source is one character, or several that compose.  It becomes one folded code point or several.
+    A piece of the source is one character, or several that compose. It becomes one folded code point or several.
 
     Args:
         codes: The folded code points.
         starts: Where each text begins in the source.
         source: The source's code points, of 16 or 32 bits.
-        begins: By folded code point, where its piece of the source begins, -1 if it is not the first of its piece.  If
+        begins: By folded code point, where its piece of the source begins, -1 if it is not the first of its piece. If
             None, each code point comes from the same position.
         ends: By folded code point, where its piece of the source ends, -1 if it is not the last of its piece.
     """

@@ -30,7 +30,7 @@ def find_terms(codes: UInt32Array) -> TextTerms:
 
     Terms are all words, all pairs of adjacent characters of scripts without spaces, and isolated such characters.
     A key is the upper half of the sum of the characters times factors of their positions (multilinear hashing,
-    Dietzfelbinger 1996).  A hundred of a million terms share their key with another.
+    Dietzfelbinger 1996). A hundred of a million terms share their key with another.
     """
     factors = make_position_factors(_MAX_WORD_LENGTH, SPLITMIX[0])
     spaced = np.concatenate(([False], make_spaced_table().take(codes, mode="clip"), [False]))

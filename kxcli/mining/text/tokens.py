@@ -25,8 +25,8 @@ class PrefixHashes:
     """Hashes of arbitrary substrings of a text, in constant time each.
 
     The prefix up to `i` has the hash `h[i] = h[i - 1] * b + c[i - 1]` modulo 2^64 (Karp and Rabin 1987), with the
-    characters `c` spread over 64 bits.  The substring from start to stop has the hash `h[stop] - h[start] *
-    b ** (stop - start)`, mixed and never 0.  It is the same at any position.
+    characters `c` spread over 64 bits. The substring from start to stop has the hash `h[stop] - h[start] *
+    b ** (stop - start)`, mixed and never 0. It is the same at any position.
     """
 
     def __init__(self, codes: AnyArray) -> None:
@@ -71,7 +71,7 @@ class Tokens:
         stops: Positions after the last characters.
         keys: Hashes of the tokens, as of `hash_strings`.
         kinds: `WORD`, `IDEOGRAPH` or `MARK`.
-        numbers: By position and for the end of the text, the number of tokens that start before it.  A span has the
+        numbers: By position and for the end of the text, the number of tokens that start before it. A span has the
             tokens from `numbers[start]` to before `numbers[stop]`.
         codes: The text.
         prefix: Hashes of its substrings.
@@ -116,7 +116,7 @@ def hash_shapes(codes: AnyArray, starts: AnyArray, stops: AnyArray) -> UInt64Arr
     """Return the hash of the shape of each span of a source text.
 
     A shape has "A" for a capital, "a" for a lowercase letter, "0" for a digit, "c" for another letter, and each mark
-    itself.  Of a longer run of the same character, two remain (Collins 2002).  Only the first twelve characters count.
+    itself. Of a longer run of the same character, two remain (Collins 2002). Only the first twelve characters count.
     """
     classes = _make_shape_table()
     base = np.uint64(_BASE)

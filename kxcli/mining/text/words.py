@@ -15,7 +15,7 @@ from kxcli.mining.text.folding import BORDER, FoldedTexts, fold_texts
 from kxcli.mining.text.tokens import WORD, PrefixHashes, Tokens, hash_strings
 
 # English function words that vary between names of one thing ("cancer of the lung", "lung cancer"; the s is of the
-# genitive).  Such words of other languages count as all others.
+# genitive). Such words of other languages count as all others.
 LIGHT = ("a", "an", "by", "due", "for", "in", "of", "s", "the", "to", "with")
 ARTICLES = ("a", "an", "s", "the")  # light words that are ignored even in the order of words
 NUMERALS = ("i", "ii", "iii", "iv", "v", "vi", "vii", "viii", "ix", "x")
@@ -61,7 +61,7 @@ class Words(NamedTuple):
 def find_words(tokens: Tokens) -> Words:
     """Return the words of a text.
 
-    The plural endings are -s, except -ss, -us and -is.  A word in -y has the stem of its plurals in -ies and -ys.
+    The plural endings are -s, except -ss, -us and -is. A word in -y has the stem of its plurals in -ies and -ys.
     """
     numbers = np.flatnonzero(tokens.kinds == WORD)
     if len(numbers):

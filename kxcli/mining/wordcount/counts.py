@@ -30,7 +30,7 @@ from kxcli.tally.string_runs import (
 
 _CELL_BYTES = 1 << 10  # of a cell without words, and of its total
 _SEPARATOR = "\0"  # between words that become keys together
-# Terminates groups, and words before orders.  Groups and words have these characters escaped, so that the order of keys
+# Terminates groups, and words before orders. Groups and words have these characters escaped, so that the order of keys
 # is that of groups, words and orders.
 _END = "\1"
 _ESCAPE = "\2"
@@ -54,7 +54,7 @@ class Counted(NamedTuple):
 class KeyLayout:
     """The parts of a row's key: group, word and order.
 
-    The group is absent if counts are not grouped, the order if there is only one.  The same string may occur with
+    The group is absent if counts are not grouped, the order if there is only one. The same string may occur with
     several orders, because tokens of a pattern may have spaces.
     """
 

@@ -109,8 +109,8 @@ class Counting:
 class WordCount:
     """The job that counts words.
 
-    If no count depends on document borders, `map` counts raw tokens.  Punctuation, stop words and case are applied only
-    in `finish` and `dump`, once for each distinct token.  Otherwise `map` looks up every token in a cache of filtered
+    If no count depends on document borders, `map` counts raw tokens. Punctuation, stop words and case are applied only
+    in `finish` and `dump`, once for each distinct token. Otherwise `map` looks up every token in a cache of filtered
     tokens.
 
     Cost: linear in the text; memory grows with the distinct n-grams, or with those of one partial if partials are

@@ -19,7 +19,7 @@ _MAX_DIGITS = 100  # more than any count has
 _INVERTED = str.maketrans("0123456789", "9876543210")
 
 
-# Group, word, count, documents, rate per million; the last two are 0 unless requested.  A plain tuple, because creating
+# Group, word, count, documents, rate per million; the last two are 0 unless requested. A plain tuple, because creating
 # a named one for each distinct word takes longer than sorting them.
 Row = tuple[str, str, int, int, float]
 COLUMNS = ("group", "word", "count", "df", "per_million")
@@ -50,7 +50,7 @@ def rank_rows(
 ) -> Iterator[Row]:
     """Yield the rows, group by group.
 
-    All orders of n-grams in a group are ranked together.  The rate is per million of all counted words of that order in
+    All orders of n-grams in a group are ranked together. The rate is per million of all counted words of that order in
     that group, before rows are excluded.
 
     Args:

@@ -41,7 +41,7 @@ _MAX_PIPED = 1 << 30  # bytes of a model that does not come from a file
 def train_model_file(base: KnowledgeBase, paths: Sequence[str], target: str, on_error: OnError, report: Report) -> None:
     """Train on the labeled texts of files and write the model.
 
-    The caller checks first that `target` can be written.  The report has the quality of the model in held-out texts,
+    The caller checks first that `target` can be written. The report has the quality of the model in held-out texts,
     and a warning if the model may be of no use.
     """
     known = frozenset(base.ids.to_list())

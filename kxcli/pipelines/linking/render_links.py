@@ -1,6 +1,6 @@
 """Linked mentions -> lines of JSON or TSV.
 
-Workers do not know how many lines of input precede theirs.  They write placeholders for the line numbers, and
+Workers do not know how many lines of input precede theirs. They write placeholders for the line numbers, and
 `fill_line_numbers` replaces them in the parent process.
 """
 

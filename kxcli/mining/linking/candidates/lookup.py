@@ -39,7 +39,7 @@ def find_candidates(
 ) -> Candidates:
     """Return the candidates of each surface form with all features.
 
-    Features of the context are computed only for forms with several candidates.  Sums add the terms of one text in
+    Features of the context are computed only for forms with several candidates. Sums add the terms of one text in
     their order, so that a result does not depend on the other texts.
 
     Args:

@@ -90,7 +90,7 @@ class NameCollector:
     def _fold(self, skip: Callable[[str, int], None]) -> tuple[list[str], IntArray, AnyArray]:
         """Return the folded names, the number of each raw name, and a mask of names.
 
-        The number of a skipped name is -1.  The mask is true for names that are always in capitals.
+        The number of a skipped name is -1. The mask is true for names that are always in capitals.
         """
         distinct: dict[str, int] = {}
         numbers = np.full(len(self._raw), -1)

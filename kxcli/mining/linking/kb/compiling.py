@@ -25,7 +25,7 @@ _BATCH = 2000  # entries whose words are counted at a time
 def compile_entries(numbered: Iterable[tuple[int, Entry]], skipped: SkippedEntries) -> KnowledgeBase:
     """Return a knowledge base of entries, each with a number for `skipped`.
 
-    An entry with the id of an earlier entry adds only its names.  An entry without a name is kept and counted in
+    An entry with the id of an earlier entry adds only its names. An entry without a name is kept and counted in
     `skipped`.
     """
     compiler = _Compiler(skipped)

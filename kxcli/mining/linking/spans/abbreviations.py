@@ -1,8 +1,8 @@
 """Find abbreviations that a text defines in brackets, and all their uses.
 
 After A. S. Schwartz and M. A. Hearst, "A simple algorithm for identifying abbreviation definitions in biomedical
-text", Pacific Symposium on Biocomputing 2003.  The characters of the short form are searched from the last to the
-first, each before the previous match, and the first one must begin a word.  Text without spaces between words needs
+text", Pacific Symposium on Biocomputing 2003. The characters of the short form are searched from the last to the
+first, each before the previous match, and the first one must begin a word. Text without spaces between words needs
 stricter rules: see `_ideographic_start`.
 """
 
@@ -41,7 +41,7 @@ _LAST_WORD_LENGTH = 2  # ideographs of the last word of a long form
 class Abbreviations(NamedTuple):
     """The definitions of short forms in some texts, and all their uses.
 
-    Positions are those of `FoldedTexts.source`: of all texts with a border after each.  A short form of a text has one
+    Positions are those of `FoldedTexts.source`: of all texts with a border after each. A short form of a text has one
     number, also if it has several definitions.
 
     Args:
@@ -194,8 +194,8 @@ def _long_start(short: str, text: str, first: int, stop: int) -> int | None:
 def _ideographic_start(short: str, text: str, first: int, stop: int, *, is_explicit: bool) -> int | None:
     """Return the start of the long form of a short form of ideographs, or None.
 
-    Most brackets define nothing, but share characters with the sentence by chance or repeat a part of it.  So the long
-    form has only letters and digits.  If the text does not say that the bracket is a short form, its last character is
+    Most brackets define nothing, but share characters with the sentence by chance or repeat a part of it. So the long
+    form has only letters and digits. If the text does not say that the bracket is a short form, its last character is
     one of the last two of the long form, and it is not a part of the long form.
     """
     first = max(first, stop - _IDEOGRAPHIC_WINDOW * len(short))

@@ -1,6 +1,6 @@
 """Match names by their bag of words: words in another order, number or spelling.
 
-A name matches loosely only if one of its words is ordinary, as far as the knowledge base shows.  A proper name ("Bank
+A name matches loosely only if one of its words is ordinary, as far as the knowledge base shows. A proper name ("Bank
 of China") must occur with the same words, in the same order and capitalized: "China Bank", "far" for "Fars" and "York,
 new" for "New York" are other things.
 """
@@ -150,7 +150,7 @@ class BagMatcher:
     def matches(self, tokens: Tokens, is_lowercase: BoolArray) -> NameMatches:
         """Return the names in a text, by start, then by stop, then by name.
 
-        A match goes from the first to the last word of the name except light words.  It crosses no end of a sentence,
+        A match goes from the first to the last word of the name except light words. It crosses no end of a sentence,
         bracket or other mark except `JOINERS` and commas, no character of a script without spaces and no border
         between texts.
 

@@ -1,7 +1,7 @@
 """Find all occurrences of many names in running text.
 
-Two characters exclude two positions in three as the start of a name.  The other positions proceed together, a
-character at a time, while several names are possible.  The rest of a single possible name is compared.
+Two characters exclude two positions in three as the start of a name. The other positions proceed together, a
+character at a time, while several names are possible. The rest of a single possible name is compared.
 """
 
 from collections.abc import Sequence
@@ -251,7 +251,7 @@ _ARRAYS = ("ids", "singles", "pair_nodes", "child_nodes", "values", "letters", "
 def at_word_edges(matches: NameMatches, codes: UInt32Array) -> BoolArray:
     """Return whether each match begins and ends at the edge of a word.
 
-    Only scripts with spaces between words have words.  A Chinese character next to a Latin letter is an edge, as is
+    Only scripts with spaces between words have words. A Chinese character next to a Latin letter is an edge, as is
     punctuation; a digit counts as a letter.
     """
     spaced = make_spaced_table()

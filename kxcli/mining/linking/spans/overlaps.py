@@ -33,7 +33,7 @@ def resolve_overlaps(overlap: Overlap, starts: IntArray, stops: IntArray, scores
 def _select_greedily(starts: IntArray, stops: IntArray, order: IntArray) -> IntArray:
     """Return the spans selected in order, each if it overlaps no earlier one.
 
-    A round selects all spans that are the first among those that overlap them.  Few rounds decide most spans.
+    A round selects all spans that are the first among those that overlap them. Few rounds decide most spans.
     """
     if not len(order):
         return order

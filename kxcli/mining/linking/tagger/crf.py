@@ -1,9 +1,9 @@
 """A chain CRF (Lafferty et al. 2001) over tokens.
 
 The tags are B, I and E for the first, inner and last token of a span, S for a span of one token, and O for no span.
-There are no weights of pairs of tags: the next tag depends only on whether a span is open.  So the border between two
+There are no weights of pairs of tags: the next tag depends only on whether a span is open. So the border between two
 tokens is in one of two states, outside or inside a span, and the ratio of the two backward sums, inside to outside, is
-sufficient.  Given these ratios, the tags are a Markov chain, which is computed forward.  The score of O is 0.
+sufficient. Given these ratios, the tags are a Markov chain, which is computed forward. The score of O is 0.
 """
 
 from typing import NamedTuple

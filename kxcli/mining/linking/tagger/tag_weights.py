@@ -1,6 +1,6 @@
 """Weights of features: a matrix for learning, packed integers for tagging.
 
-For tagging, the four weights of a row are integers packed into one of 64 bits.  Sums of packed integers are packed
+For tagging, the four weights of a row are integers packed into one of 64 bits. Sums of packed integers are packed
 sums and equal in any order, so that the scores of a token do not depend on other tokens.
 """
 
@@ -27,7 +27,7 @@ MAX_SCORE = 12.0  # larger magnitudes are clipped
 class FeatureSpace:
     """The features that have weights, as rows of a matrix; row 0 is no feature.
 
-    The rows of a family are ordered by number, then by offset, then by place.  Number 0 of a vocabulary is any
+    The rows of a family are ordered by number, then by offset, then by place. Number 0 of a vocabulary is any
     unknown feature, and its rows are not used.
     """
 

@@ -59,7 +59,7 @@ class TokenFeatures:
 
     Attributes:
         keys: For each vocabulary a hash: "token" and "pair" by slot, "word" by word, "affix" by `AFFIXES` and slot in
-            `spaced`.  A hash is never 0, and 1 if there is no feature.
+            `spaced`. A hash is never 0, and 1 if there is no feature.
         numbers: For each other family a number: "sizes" by word, "shape" by slot in `spaced`, others by slot.
         words: The word of each slot.
         places: The place of each slot in its word: first, inner, single, last.

@@ -1,8 +1,8 @@
 """Texts split into tokens, chains and words, over arrays.
 
 A token is a character of a script without spaces between words, a run of letters, digits and marks of a script with
-them, or any other character but white space.  A chain is tagged as a whole: a line, or of a longer line a sentence or
-a part of one.  A word is one or more tokens, as jieba splits them.
+them, or any other character but white space. A chain is tagged as a whole: a line, or of a longer line a sentence or
+a part of one. A word is one or more tokens, as jieba splits them.
 """
 
 import re

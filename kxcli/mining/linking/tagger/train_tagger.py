@@ -57,7 +57,7 @@ class _TaggerExamples:
 def _tag_slots(mentions: Mentions, sources: SlotSources, chain_starts: IntArray, chain_lengths: IntArray) -> Int8Array:
     """Return the tags of slots.
 
-    Of mentions that overlap, the first one is tagged, and of those with one start the longest.  A mention that starts
+    Of mentions that overlap, the first one is tagged, and of those with one start the longest. A mention that starts
     or ends within a token, or is in two chains, is not tagged.
     """
     tags = np.full(len(sources.texts), O, dtype=np.int8)
@@ -94,7 +94,7 @@ def train(
     Args:
         texts: The texts.
         mentions: Start and stop of the mentions of each text.
-        folds: A number for each text; the spans of a fold come from a tagger trained on the other folds.  By default,
+        folds: A number for each text; the spans of a fold come from a tagger trained on the other folds. By default,
             the number of the text modulo 5.
 
     Raises:

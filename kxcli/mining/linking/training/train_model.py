@@ -2,7 +2,7 @@
 
 Counts that a text contributes to are never features of this text: the texts are divided into folds, and the features
 of each fold's texts come from the statistics and the tagger of the other folds (Wolpert 1992, "Stacked
-generalization").  Otherwise a name that is labeled once would look as if it were always right.
+generalization"). Otherwise a name that is labeled once would look as if it were always right.
 """
 
 from collections.abc import Sequence
@@ -58,7 +58,7 @@ class TrainingResult(NamedTuple):
 def train(base: KnowledgeBase, labeled: Sequence[LabeledText]) -> TrainingResult:
     """Return the model of labeled texts.
 
-    Time and memory are proportional to the length of the texts.  A tagger, which takes most of the time, is part of
+    Time and memory are proportional to the length of the texts. A tagger, which takes most of the time, is part of
     the model if mentions or links are clearly better with it.
 
     Raises:
