@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from kxcli.corpus.compression import read_up_to
 from kxcli.corpus.remote import check_listed, resolve_url
 from kxcli.corpus.remote.retries import with_retries
-from kxcli.corpus.sources import STDIN, Source, WaitingInput, get_file_status, find_local, open_stdin
+from kxcli.corpus.sources import STDIN, Source, WaitingInput, find_local, get_file_status, open_stdin
 from kxcli.corpus.walking import FileFilter, SkippedFiles, make_remote_source, walk_folder, walk_url
 from kxcli.errors import InputError, UsageError, format_reason
 from kxcli.urls import display_name, is_url
