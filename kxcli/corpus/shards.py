@@ -167,7 +167,7 @@ class TaskPlanner:
 
     def _plan(self, source: Source) -> Iterator[ShardTask]:
         """Yield the tasks of one source."""
-        kind = self._kind(source)
+        kind = self._choose_kind(source)
         if self._is_small(source):
             is_fixed = self.is_resumable or self.is_reread
             shard = FileShard(source if is_fixed else source.allow_change(), kind)
@@ -187,7 +187,7 @@ class TaskPlanner:
                 file.seek(0)
             yield from self._plan_in_order(source, file, kind)
 
-    def _kind(self, source: Source) -> RequestedKind:
+    def _choose_kind(self, source: Source) -> RequestedKind:
         kind = self.kind or (None if source.is_stdin else guess_kind(source.path))
         if kind is None:
             what = "its name does not show the record format"

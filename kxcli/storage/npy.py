@@ -56,8 +56,7 @@ def read_header(file: BinaryIO) -> NpyHeader:
     except (NpyError, OSError, zipfile.BadZipFile):
         raise
     except Exception as error:
-        what = " ".join(str(error).split()) or type(error).__name__
-        raise NpyError(f"is damaged ({what[:200]})") from error
+        raise NpyError(f"is damaged ({_shorten_error(error)})") from error
     if any(type(size) is not int or size < 0 for size in header.shape):
         raise NpyError(f"is damaged (shape {header.shape})")
     return header
@@ -122,5 +121,9 @@ class NpzFile:
 
 
 def _make_read_error(name: str, error: Exception) -> NpyError:
-    what = " ".join(str(error).split()) or type(error).__name__
-    return NpyError(f"is damaged: the array {name!a} cannot be read ({what[:200]})")
+    return NpyError(f"is damaged: the array {name!a} cannot be read ({_shorten_error(error)})")
+
+
+def _shorten_error(error: Exception) -> str:
+    """Return the message of an error as one short line."""
+    return (" ".join(str(error).split()) or type(error).__name__)[:200]

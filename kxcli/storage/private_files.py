@@ -59,7 +59,7 @@ def make_private_folder(path: str) -> None:
         raise UnsafeError("belongs to another user")
     if status.st_mode & _BY_OTHERS:
         is_shared = status.st_mode & stat.S_ISVTX  # like /tmp, which must stay writable
-        raise UnsafeError("other users can write to it", "" if is_shared else _chmod(path))
+        raise UnsafeError("other users can write to it", "" if is_shared else _format_chmod(path))
 
 
 def open_private(path: str, flags: int = 0) -> int:
@@ -79,16 +79,16 @@ def open_private(path: str, flags: int = 0) -> int:
         with suppress(OSError):
             mode = os.lstat(path).st_mode
             if not stat.S_ISREG(mode):  # a link, a socket or a folder
-                raise UnsafeError(_kind(mode)) from None
+                raise UnsafeError(_describe_kind(mode)) from None
         raise
     try:
         status = os.fstat(handle)
         if not stat.S_ISREG(status.st_mode):
-            raise UnsafeError(_kind(status.st_mode))
+            raise UnsafeError(_describe_kind(status.st_mode))
         if status.st_uid != os.geteuid():
             raise UnsafeError("belongs to another user")
         if status.st_mode & _BY_OTHERS:
-            raise UnsafeError("other users can write to it", _chmod(path))
+            raise UnsafeError("other users can write to it", _format_chmod(path))
         if status.st_nlink > 1:
             raise UnsafeError("is a hard link of another file")
     except BaseException:
@@ -116,9 +116,9 @@ def _remove(path: str) -> None:
         os.unlink(path)
 
 
-def _kind(mode: int) -> str:
+def _describe_kind(mode: int) -> str:
     return "is a symbolic link" if stat.S_ISLNK(mode) else "is not a regular file"
 
 
-def _chmod(path: str) -> str:
+def _format_chmod(path: str) -> str:
     return f"chmod go-w {shlex.quote(path)}"

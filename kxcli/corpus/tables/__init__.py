@@ -7,7 +7,7 @@
 - chunks.py has the types that the readers return.
 """
 
-from kxcli.corpus.tables.cells import TextColumns
+from kxcli.corpus.tables.cells import GroupCells, TextColumns
 from kxcli.corpus.tables.column_selection import select_columns
 from kxcli.corpus.tables.table import (
     N_SURVEYED_CELLS,
@@ -15,16 +15,19 @@ from kxcli.corpus.tables.table import (
     Table,
     TableBlock,
     TableReading,
+    join_cells,
     open_table,
 )
 
 __all__ = [
     "N_SURVEYED_CELLS",
     "ColumnGroup",
+    "GroupCells",
     "Table",
     "TableBlock",
     "TableReading",
     "TextColumns",
+    "join_cells",
     "open_table",
     "select_columns",
 ]

@@ -10,6 +10,7 @@ import numpy as np
 from kxcli.arrays import FloatArray
 
 TextColumns = list[list[str | None]]
+GroupCells = FloatArray | TextColumns  # a matrix of numbers with NaN if missing, or the texts of each column
 
 # The codes for a missing value of R, pandas, spreadsheets, databases and old C libraries. Ordinary labels (na, none,
 # Null) and ambiguous marks (., ?, -) are not among them; --na-values adds them.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from itertools import chain, groupby
-from typing import BinaryIO, NamedTuple, NoReturn
+from typing import BinaryIO, NamedTuple, NoReturn, cast
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from kxcli.corpus.shards import detect_format
 from kxcli.corpus.sources import Source
 from kxcli.corpus.tables import arrays, delimited, objects
 from kxcli.corpus.tables.cells import (
+    GroupCells,
     MissingCodes,
     TextColumns,
     is_like_number,
@@ -80,7 +81,7 @@ class TableBlock(NamedTuple):
         lines: The first line of each row, from 1; for an array, the row's number.
     """
 
-    groups: list[FloatArray | TextColumns]
+    groups: list[GroupCells]
     path: str
     lines: IntArray
 
@@ -290,15 +291,19 @@ class _ColumnSurvey:
         return bool(numbers or self.n_numeric) or len(self.cells) > _FEW_LABELS or 2 * len(self.cells) > self.n
 
 
+def join_cells(blocks: Sequence[GroupCells]) -> GroupCells:
+    """Return the cells of a group in several blocks as one."""
+    first = blocks[0]
+    if isinstance(first, np.ndarray):
+        return np.concatenate(cast(Sequence[FloatArray], blocks)) if len(blocks) > 1 else first
+    columns = zip(*cast(Sequence[TextColumns], blocks), strict=True)
+    return [list(chain(*column)) for column in columns]
+
+
 def _join_blocks(blocks: Sequence[TableBlock]) -> TableBlock:
     if len(blocks) == 1:
         return blocks[0]
-    groups: list[FloatArray | TextColumns] = []
-    for same in zip(*(block.groups for block in blocks), strict=True):
-        if isinstance(same[0], np.ndarray):
-            groups.append(np.concatenate(same))
-        else:
-            groups.append([list(chain(*columns)) for columns in zip(*same, strict=True)])
+    groups = [join_cells(same) for same in zip(*(block.groups for block in blocks), strict=True)]
     return TableBlock(groups, blocks[0].path, np.concatenate([block.lines for block in blocks]))
 
 
@@ -328,7 +333,7 @@ class _BlockBuilder:
             column: to_texts(cells, self._table.missing)
             for column, cells in zip(self._texts, chunk.cells(self._texts) if self._texts else [], strict=True)
         }
-        groups: list[FloatArray | TextColumns] = []
+        groups: list[GroupCells] = []
         whole = [*range(matrix.shape[1])]
         for group, is_numbers, at in zip(self._groups, self._kinds, self._at, strict=True):
             if is_numbers:
@@ -338,7 +343,7 @@ class _BlockBuilder:
         return TableBlock(groups, path, chunk.lines)
 
     def build_empty(self) -> TableBlock:
-        groups: list[FloatArray | TextColumns] = [
+        groups: list[GroupCells] = [
             np.empty((0, len(group.columns))) if is_numbers else [[] for _ in group.columns]
             for group, is_numbers in zip(self._groups, self._kinds, strict=True)
         ]

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 
-from kxcli.arrays import BoolArray, FloatArray
+from kxcli.arrays import BoolArray
 from kxcli.corpus import encodings
 from kxcli.corpus.diagnostics import Diagnostic, Notice, format_place
 from kxcli.corpus.named_inputs import resolve_sources
 from kxcli.corpus.sources import Source
-from kxcli.corpus.tables import ColumnGroup, Table, TableReading, TextColumns, open_table
+from kxcli.corpus.tables import ColumnGroup, GroupCells, Table, TableReading, join_cells, open_table
 from kxcli.corpus.tables.cells import MissingCodes
 from kxcli.errors import InputError, UsageError
 from kxcli.mining.hsic import terms
@@ -74,7 +74,7 @@ class CompleteRows(NamedTuple):
         n_dropped: the number of other rows.
     """
 
-    groups: list[FloatArray | TextColumns]
+    groups: list[GroupCells]
     n_dropped: int
 
     @property
@@ -87,7 +87,7 @@ class CompleteRows(NamedTuple):
 class MaskedColumns(NamedTuple):
     """All rows of some groups, with the mask of complete rows of each."""
 
-    values: list[FloatArray | TextColumns]
+    values: list[GroupCells]
     masks: list[BoolArray]
 
     @property
@@ -159,7 +159,7 @@ class HsicTables:
         return self._read_groups(self.x, groups)
 
     def _read_groups(self, table: Table, groups: Sequence[ColumnGroup]) -> MaskedColumns:
-        parts: list[list[FloatArray | TextColumns]] = [[] for _ in groups]
+        parts: list[list[GroupCells]] = [[] for _ in groups]
         masks: list[list[BoolArray]] = [[] for _ in groups]
         for block in table.blocks(groups):
             for part, mask, group in zip(parts, masks, block.groups, strict=True):
@@ -169,7 +169,7 @@ class HsicTables:
                 row = min(int(mask[-1].argmin()) for mask in masks if not mask[-1].all())
                 line = int(block.lines[row])
                 raise InputError(block.path, "has a missing cell", "fill it in, or use --missing drop", line=line)
-        return MaskedColumns([_join_blocks(part) for part in parts], [np.concatenate(mask) for mask in masks])
+        return MaskedColumns([join_cells(part) for part in parts], [np.concatenate(mask) for mask in masks])
 
     def _report_diagnostic(self, diagnostic: Diagnostic) -> None:
         """Report skipped records, and each notice once."""
@@ -180,27 +180,18 @@ class HsicTables:
             corpus_run.report_notice(diagnostic, self._report)
 
 
-def select_rows(group: FloatArray | TextColumns, mask: BoolArray) -> FloatArray | TextColumns:
+def select_rows(group: GroupCells, mask: BoolArray) -> GroupCells:
     """Return some rows of a group."""
     if isinstance(group, np.ndarray):
         return group[mask]
     return [[cell for cell, is_selected in zip(column, mask.tolist(), strict=True) if is_selected] for column in group]
 
 
-def _find_complete_rows(group: FloatArray | TextColumns) -> BoolArray:
+def _find_complete_rows(group: GroupCells) -> BoolArray:
     if isinstance(group, np.ndarray):
         complete: BoolArray = np.logical_not(np.isnan(group).any(axis=1))
         return complete
     return np.array([None not in row for row in zip(*group, strict=True)], dtype=np.bool_)
-
-
-def _join_blocks(blocks: Sequence[FloatArray | TextColumns]) -> FloatArray | TextColumns:
-    """Return the blocks of a group as one."""
-    first = blocks[0]
-    if isinstance(first, np.ndarray):
-        return np.concatenate(cast(Sequence[FloatArray], blocks)) if len(blocks) > 1 else first
-    columns = zip(*cast(Sequence[TextColumns], blocks), strict=True)
-    return [[cell for part in column for cell in part] for column in columns]
 
 
 class VariableBuilder:
@@ -219,7 +210,7 @@ class VariableBuilder:
 
     def make_column(
         self,
-        cells: FloatArray | TextColumns,
+        cells: GroupCells,
         present: BoolArray,
         request: KernelRequest,
         name: str,
@@ -245,14 +236,12 @@ class VariableBuilder:
         variable = self._make_variable(values, kernel, request, name, path)
         return PairColumn(variable, kernel, values if keeps_values else None, None if is_whole else present)
 
-    def make_variable(self, cells: FloatArray | TextColumns, request: KernelRequest, name: str, path: str) -> Variable:
+    def make_variable(self, cells: GroupCells, request: KernelRequest, name: str, path: str) -> Variable:
         """Return a group of columns with its kernel; `name` and `path` are for messages."""
         kernel = request.make_kernel(is_number=isinstance(cells, np.ndarray))
         return self._make_variable(self._make_values(cells, kernel, request, name), kernel, request, name, path)
 
-    def _make_values(
-        self, cells: FloatArray | TextColumns, kernel: Kernel, request: KernelRequest, name: str
-    ) -> Values:
+    def _make_values(self, cells: GroupCells, kernel: Kernel, request: KernelRequest, name: str) -> Values:
         """Return the cells, or the counts of their terms."""
         if not kernel.compares_texts or isinstance(cells, np.ndarray):
             return cells
