@@ -59,7 +59,7 @@ def iter_documents(path, form, *, size=1_000, is_reread=False):
     planner = TaskPlanner(spec, kind, "utf-8", size, None, lambda _diagnostic: None, is_reread=is_reread)
     sources = [source.allow_append() for source in resolve_sources([str(path)])]
     reader = TaskReader(spec, "utf-8")
-    return (document for task in planner.tasks(sources) for document in reader(task, []))
+    return (document for task in planner.iter_tasks(sources) for document in reader(task, []))
 
 
 @pytest.mark.parametrize("how", CHANGES)
@@ -125,7 +125,7 @@ def read_on_other_host(path, size, changed_how=None):
     """Return the documents of a file whose device and inode differ on the host of the reader."""
     spec = ReaderSpec("text", None, "stop")
     planner = TaskPlanner(spec, "text", "utf-8", size, None, lambda _diagnostic: None, is_reread=True)
-    tasks = [*planner.tasks([source.allow_append().make_absolute() for source in resolve_sources([str(path)])])]
+    tasks = [*planner.iter_tasks([source.allow_append().make_absolute() for source in resolve_sources([str(path)])])]
     shutil.copy2(path, path.with_name("copy"))
     os.replace(path.with_name("copy"), path)
     if changed_how is not None:
@@ -169,7 +169,7 @@ def merged_rows(path):
 def table_blocks(path):
     reading = tables.TableReading(None, "utf-8", None, "stop", lambda _diagnostic: None)
     with tables.open_table([resolve_sources([path])[0].allow_append()], reading) as table:
-        yield from table.blocks([tables.ColumnGroup((0,), True)])
+        yield from table.iter_blocks([tables.ColumnGroup((0,), True)])
 
 
 READERS = {

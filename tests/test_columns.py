@@ -86,7 +86,7 @@ class Folder:
                 for one in requested
             ]
             blocks = list(
-                opened_table.blocks(
+                opened_table.iter_blocks(
                     [ColumnGroup(c, kind, labels_option) for c, kind in zip(columns, kinds, strict=False)]
                 )
             )
@@ -1237,7 +1237,8 @@ def test_large_table_is_read_in_blocks(folder):
     try:
         with open_table(resolve_sources([path]), TableReading(None, "utf-8", None, "stop", print)) as opened_table:
             rows = sum(
-                len(block.lines) for block in opened_table.blocks([ColumnGroup((0,), None), ColumnGroup((2,), None)])
+                len(block.lines)
+                for block in opened_table.iter_blocks([ColumnGroup((0,), None), ColumnGroup((2,), None)])
             )
         assert rows == 100_000
         assert tracemalloc.get_traced_memory()[1] < size / 2
@@ -1258,7 +1259,7 @@ def test_numpy_warnings_are_silent(folder, text, on_error, small):
 def test_reading_stops_early(folder):
     path = folder.put("a.tsv", "1\t2\n" * 500_000)
     with open_table(resolve_sources([path]), TableReading(None, "utf-8", None, "stop", print)) as opened_table:
-        assert len(next(iter(opened_table.blocks([ColumnGroup((0,), None)]))).lines) >= 1000
+        assert len(next(iter(opened_table.iter_blocks([ColumnGroup((0,), None)]))).lines) >= 1000
 
 
 @pytest.mark.parametrize("order", ["C", "F"])

@@ -272,7 +272,7 @@ def plan(
     planner = shards.TaskPlanner(spec, kind, encoding, shard_size, lambda: str(folder), found_diagnostics.append)
     reader = shards.TaskReader(spec, encoding)
     found = []
-    for task in planner.tasks(sources):
+    for task in planner.iter_tasks(sources):
         found.extend(reader(task, found_diagnostics))
     return found, found_diagnostics
 

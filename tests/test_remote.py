@@ -803,10 +803,10 @@ def test_changed_object_is_an_error(s3, tmp_path, data):
     name = f"changing{len(data)}"  # other tests use the server at the same time
     url = s3.url(name, data)
     [source] = resolve_sources([url])
-    assert read(next(planner(tmp_path).tasks([source])))
+    assert read(next(planner(tmp_path).iter_tasks([source])))
     s3.url(name, data[:-1] + b"\1")
     with pytest.raises(InputError, match=f"{url}: changed while it was read"):
-        for task in planner(tmp_path).tasks([source]):
+        for task in planner(tmp_path).iter_tasks([source]):
             read(task)
 
 
@@ -825,7 +825,7 @@ def test_changed_local_file_is_an_error_in_a_resumable_run(tmp_path, data, how):
             path.unlink()
 
     def tasks(**options):
-        yield from planner(tmp_path, **options).tasks(resolve_sources([str(path)]))
+        yield from planner(tmp_path, **options).iter_tasks(resolve_sources([str(path)]))
 
     first = next(tasks(is_resumable=True))
     assert read(first)
@@ -904,7 +904,7 @@ def test_identity_of_a_task_is_stamp_and_number(tmp_path, s3):
     names = [*(str(tmp_path / name) for name in ("small", "large", "packed", "small")), s3.url("numbered", TEXT)]
 
     def identities(names, **options):
-        return [task.identity for task in planner(tmp_path, **options).tasks(resolve_sources(names))]
+        return [task.identity for task in planner(tmp_path, **options).iter_tasks(resolve_sources(names))]
 
     found = identities(names, is_resumable=True)
     stamps = stamp(*names)
@@ -925,7 +925,7 @@ def test_tasks_of_equal_identity_have_equal_text(tmp_path):
     (tmp_path / "b").write_bytes(b"b\n")
     sources = resolve_sources([str(tmp_path / "a"), str(tmp_path / "b"), str(tmp_path / "b")])
     known, other = (
-        [text for task in planner(tmp_path, is_resumable=known).tasks(sources) for text in read(task)]
+        [text for task in planner(tmp_path, is_resumable=known).iter_tasks(sources) for text in read(task)]
         for known in (True, False)
     )
     assert counts_of(" ".join(known)) == counts_of(" ".join(other))
@@ -936,7 +936,7 @@ def test_streams_have_no_stamp(tmp_path, web):
     page = web.url("a", Page(TEXT, has_parts=False))
     for source in (Source("<stdin>", is_stdin=True), *resolve_sources([str(tmp_path / "pipe"), "/dev/null", page])):
         with pytest.raises(Exception, match="a checkpoint needs inputs that can be read again") as caught:
-            list(planner(tmp_path, is_resumable=True).tasks([source]))
+            list(planner(tmp_path, is_resumable=True).iter_tasks([source]))
         assert caught.value.exit_code == 2
 
 

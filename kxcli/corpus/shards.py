@@ -139,7 +139,7 @@ class TaskPlanner:
     is_resumable: bool = False
     is_reread: bool = False
 
-    def tasks(self, sources: Iterable[Source]) -> Generator[ShardTask]:
+    def iter_tasks(self, sources: Iterable[Source]) -> Generator[ShardTask]:
         """Yield the tasks in input order.
 
         Small files share a task, unless the run can be resumed.

@@ -135,7 +135,7 @@ class CheckpointEngine(Engine):
             finished.clear()
         call.job.setup(call.shared)
         total: PartialT | None = None
-        for path, data in job_store.partials():
+        for path, data in job_store.iter_partials():
             total = _load(call.job, path, data, total)
         return total
 
@@ -150,7 +150,7 @@ class CheckpointEngine(Engine):
 
         def iter_stored() -> Iterator[PartialT]:
             while order and order[0] in job_store.diagnostics:
-                yield _load(call.job, *job_store.result(order.popleft()))
+                yield _load(call.job, *job_store.read_partial(order.popleft()))
 
         timer = self._start_timer()
         finished: list[_StoredTask] = []
@@ -296,7 +296,7 @@ class _JobStore:
         self._add(tasks, sizes, path, os.path.getsize(path) - sum(sizes))
         return sum(sizes)
 
-    def partials(self) -> Iterator[tuple[str, memoryview]]:
+    def iter_partials(self) -> Iterator[tuple[str, memoryview]]:
         """Yield the files and their merged partials, mapped one after the other."""
         for path in self._paths:
             try:
@@ -304,7 +304,7 @@ class _JobStore:
             except DamagedError as error:
                 raise InputError(path, error.what, _CHANGED_HINT) from None
 
-    def result(self, identity: Identity) -> tuple[str, bytes]:
+    def read_partial(self, identity: Identity) -> tuple[str, bytes]:
         """Return the file that has the partial of one task, and the partial."""
         path, start, stop = self._spans[identity]
         try:

@@ -177,7 +177,10 @@ class Corpus:
             progress.advance(done.task.size)
 
         try:
-            with self.report.progress(total, what) as progress, closing(self._planner.tasks(self.sources)) as tasks:
+            with (
+                self.report.progress(total, what) as progress,
+                closing(self._planner.iter_tasks(self.sources)) as tasks,
+            ):
                 yield Call(read, tasks, job, shared, on_done)
         except InputError as error:
             raise locate_error(error) from None

@@ -90,7 +90,7 @@ class _DelimitedRows:
     def read_chunks(self, columns: Sequence[int]) -> Iterator[RowChunk]:
         if self.ahead:
             yield CellChunk.from_rows(self.ahead, columns, is_whole=True)
-        rest = self.feed.rest()
+        rest = self.feed.iter_rest()
         for batch in rest:
             text = batch.text.replace("\r\n", "\n") if "\r" in batch.text else batch.text
             if self.kind == "csv" and ('"' in text or "\r" in text):
@@ -205,7 +205,7 @@ def _read_rows(
 
     At the end, lines that were read ahead are put back.
     """
-    rows = DelimitedRows(feed.lines(), kind)
+    rows = DelimitedRows(feed.iter_lines(), kind)
     try:
         for number, row in rows:
             if isinstance(row, BadRecord):

@@ -24,7 +24,7 @@ class LineBatch(NamedTuple):
     text: str
     lines: IntArray
 
-    def numbered_lines(self) -> Iterator[NumberedLine]:
+    def iter_numbered(self) -> Iterator[NumberedLine]:
         """Return the numbered lines, without their LF."""
         return zip(self.lines.tolist(), self.text.split("\n"), strict=False)  # the text ends with LF
 
@@ -58,7 +58,7 @@ class LineFeed:
         """Put back numbered lines, without their LF."""
         self._pending.extendleft(reversed(lines))
 
-    def lines(self) -> Iterator[NumberedLine]:
+    def iter_lines(self) -> Iterator[NumberedLine]:
         """Yield the numbered lines, without their LF."""
         while True:
             while self._pending:
@@ -66,10 +66,10 @@ class LineFeed:
             batch = next(self._source, None)
             if batch is None:
                 return
-            self._pending.extend(batch.numbered_lines())
+            self._pending.extend(batch.iter_numbered())
 
-    def rest(self) -> Iterator[LineBatch]:
-        """Yield the lines that `lines` has not yielded, and those that were put back."""
+    def iter_rest(self) -> Iterator[LineBatch]:
+        """Yield the lines that `iter_lines` has not yielded, and those that were put back."""
         if self._pending:
             yield _join(self._pending)
         yield from self._source

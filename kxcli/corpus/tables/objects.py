@@ -26,7 +26,7 @@ def read(
         diagnostics: Where bad records are reported.
     """
     feed = LineFeed(read_batches(stream, form, diagnostics))
-    for number, (keys, line) in parse_lines(feed.lines(), _parse_keys, diagnostics):
+    for number, (keys, line) in parse_lines(feed.iter_lines(), _parse_keys, diagnostics):
         if names and not set(keys) & set(names):
             what = f"has none of the columns of the input before, but {format_names(keys)}"
             raise InputError(diagnostics.path, what, "give tables with the same columns", line=number)
@@ -52,8 +52,8 @@ class _ObjectRows:
 
     def read_chunks(self, columns: Sequence[int]) -> Iterator[CellChunk]:
         parse = partial(_parse_cells, names=[self.names[column] for column in columns])
-        for batch in self.feed.rest():
-            yield CellChunk.from_rows(list(parse_lines(batch.numbered_lines(), parse, self.diagnostics)), columns)
+        for batch in self.feed.iter_rest():
+            yield CellChunk.from_rows(list(parse_lines(batch.iter_numbered(), parse, self.diagnostics)), columns)
 
 
 def _parse_cells(line: str, names: Sequence[str]) -> list[str | None]:

@@ -98,7 +98,7 @@ class Table:
         self._reading, self._is_header_guessed = reading, first.is_header_guessed
         self._note_doubtful_header(next(filter(is_number, self.names), None), "is a number")
 
-    def blocks(self, groups: Sequence[ColumnGroup]) -> Iterator[TableBlock]:
+    def iter_blocks(self, groups: Sequence[ColumnGroup]) -> Iterator[TableBlock]:
         """Yield the rows in order; this works once.
 
         There is at least one block, and all have the same types. A block has rows of one source. The first has the

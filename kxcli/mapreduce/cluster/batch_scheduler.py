@@ -175,7 +175,7 @@ class BatchScheduler(Generic[PartialT]):
         """
         given = [future for _, future in (*self._in_flight.values(), *self._fetching.values())]
         with suppress(Exception):  # the scheduler may be gone
-            for future in (*given, *self._tree.futures(), self._payload):
+            for future in (*given, *self._tree.iter_futures(), self._payload):
                 future.release()
 
     def _report(self, batch: TaskBatch, reports: list[work.TaskReport]) -> None:

@@ -60,7 +60,7 @@ class MergeTree:
         """Release the inputs of a finished future."""
         self._needed.pop(key, None)
 
-    def futures(self) -> "Iterator[Future[Any]]":
+    def iter_futures(self) -> "Iterator[Future[Any]]":
         """Yield all futures that are held."""
         yield from self._whole
         for row in (*(row for level in self._levels for row in level), *self._needed.values()):

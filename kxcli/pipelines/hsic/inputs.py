@@ -161,7 +161,7 @@ class HsicTables:
     def _read_groups(self, table: Table, groups: Sequence[ColumnGroup]) -> MaskedColumns:
         parts: list[list[GroupCells]] = [[] for _ in groups]
         masks: list[list[BoolArray]] = [[] for _ in groups]
-        for block in table.blocks(groups):
+        for block in table.iter_blocks(groups):
             for part, mask, group in zip(parts, masks, block.groups, strict=True):
                 part.append(group)
                 mask.append(_find_complete_rows(group))

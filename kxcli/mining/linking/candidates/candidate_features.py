@@ -87,7 +87,7 @@ class Candidates:
     name_numbers: UInt32Array
     rates: FloatArray
 
-    def scores(self, weights: FloatArray) -> FloatArray:
+    def compute_scores(self, weights: FloatArray) -> FloatArray:
         """Return the weighted sum of the features of each candidate.
 
         Terms are added one by one, so that a score does not depend on the other candidates in the arrays.
@@ -98,15 +98,15 @@ class Candidates:
                 total += weight * feature
         return np.round(total, _DIGITS)
 
-    def shares(self, weights: FloatArray) -> FloatArray:
+    def compute_shares(self, weights: FloatArray) -> FloatArray:
         """Return the softmax of the scores within each form."""
-        return _softmax(self.scores(weights), self.forms, len(self.starts) - 1)
+        return _softmax(self.compute_scores(weights), self.forms, len(self.starts) - 1)
 
     def rank(self, weights: FloatArray) -> RankedCandidates:
         """Return the candidates of each form by score, of equal scores by entry."""
-        scores = self.scores(weights)
+        scores = self.compute_scores(weights)
         order = np.lexsort((np.arange(len(scores)), -scores, self.forms))
-        return RankedCandidates(self.starts, self.entries.take(order), self.shares(weights).take(order), order)
+        return RankedCandidates(self.starts, self.entries.take(order), self.compute_shares(weights).take(order), order)
 
 
 class ContextCandidates(NamedTuple):

@@ -51,15 +51,15 @@ def find_candidates(
     """
     lookup = _Lookup(base, statistics, text, max_candidates)
     numbers = statistics.slots.find(text.forms.keys)
-    parts = [lookup.names(text.forms.names), lookup.links(np.arange(len(numbers)), numbers)]
+    parts = [lookup.find_named(text.forms.names), lookup.find_linked(np.arange(len(numbers)), numbers)]
     if len(text.similar.forms):
-        parts += lookup.similar_names()
+        parts += lookup.find_similar()
     candidates = lookup.merge(parts, numbers)
     if len(text.short_forms.shorts):
-        parts.append(lookup.long_forms(candidates, prior))
+        parts.append(lookup.find_long_forms(candidates, prior))
         candidates = lookup.merge(parts, numbers)
     if (np.diff(candidates.starts) > 1).any():
-        context = compute_context_features(base, text, candidates, candidates.shares(prior))
+        context = compute_context_features(base, text, candidates, candidates.compute_shares(prior))
         for name, values in context.columns.items():
             candidates.features[FEATURE_ROWS[name], context.rows] = values
         for name in _MARGINS:
@@ -100,7 +100,7 @@ class _Lookup:
     text: ParsedTexts
     max_candidates: int
 
-    def names(self, names: IntArray) -> _CandidateRows:
+    def find_named(self, names: IntArray) -> _CandidateRows:
         """Return the entries with a name, given the number of each form's name or -1."""
         named = np.flatnonzero(names >= 0)
         firsts = self.base.name_entry_starts.take(names.take(named))
@@ -111,7 +111,7 @@ class _Lookup:
         entries, spellings = self.base.name_entries.take(at), self.base.spellings.take(at)
         return _CandidateRows(np.repeat(named, sizes), entries, IS_KNOWN, features, spellings)
 
-    def links(self, forms: IntArray, numbers: UInt32Array, *, is_similar: bool = False) -> _CandidateRows:
+    def find_linked(self, forms: IntArray, numbers: UInt32Array, *, is_similar: bool = False) -> _CandidateRows:
         """Return the entries linked to names in labeled texts.
 
         Args:
@@ -130,12 +130,12 @@ class _Lookup:
         origin = IS_LOOSE if is_similar else IS_LEARNED
         return _CandidateRows(forms.take(rows), self.statistics.entries.take(at), origin, features)
 
-    def similar_names(self) -> list[_CandidateRows]:
+    def find_similar(self) -> list[_CandidateRows]:
         """Return the entries of names with the same words as a form."""
         similar = self.text.similar
-        known = self.names(similar.names)
+        known = self.find_named(similar.names)
         known = _CandidateRows(similar.forms.take(known.forms), known.entries, IS_LOOSE, {})
-        links = self.links(similar.forms, self.statistics.slots.find(similar.keys), is_similar=True)
+        links = self.find_linked(similar.forms, self.statistics.slots.find(similar.keys), is_similar=True)
         return [self._limit(known), self._limit(links)]
 
     def _limit(self, rows: _CandidateRows) -> _CandidateRows:
@@ -143,14 +143,14 @@ class _Lookup:
         ranks = np.arange(len(rows.forms)) - np.searchsorted(rows.forms, rows.forms)
         return rows.select(np.flatnonzero(ranks < self.max_candidates))
 
-    def long_forms(self, candidates: Candidates, prior: FloatArray) -> _CandidateRows:
+    def find_long_forms(self, candidates: Candidates, prior: FloatArray) -> _CandidateRows:
         """Return the candidates of long forms as candidates of their short forms."""
         short_forms = self.text.short_forms
         firsts = candidates.starts.take(short_forms.longs)
         sizes = candidates.starts.take(short_forms.longs + 1) - firsts
         at = expand_ranges(firsts, sizes)
         rows = np.repeat(np.arange(len(sizes)), sizes)
-        features = {"from_long": candidates.shares(prior).take(at) * short_forms.shares.take(rows)}
+        features = {"from_long": candidates.compute_shares(prior).take(at) * short_forms.shares.take(rows)}
         return _CandidateRows(short_forms.shorts.take(rows), candidates.entries.take(at), IS_FROM_LONG, features)
 
     def merge(self, parts: list[_CandidateRows], numbers: UInt32Array) -> Candidates:
