@@ -220,12 +220,14 @@ Rule = Callable[[Any, Mapping[str, Any], Mapping[str, int]], str]  # array, all 
 class ArrayField:
     """A numpy array.
 
-    dtypes: such as "u4", or "u2 u4" where it may have either.
-    shape: of each axis a number, or the name of a size, with a number to add ("names+1"). The first array that has a
-    new name by itself defines the size.
-    below: the size, or the number, that values are less than.  starts: the size that values ascend to, from 0.
-    rules: what else holds for the values. Floats are finite, and not larger than `MAX_WEIGHT`.
-    is_optional: whether it may be missing.
+    Attributes:
+        dtypes: Such as "u4", or "u2 u4" if it may have either.
+        shape: A number for each axis, or the name of a size, with a number to add ("names+1"). The first array with a
+            new name alone defines the size.
+        below: The size or the number above all values.
+        starts: The size to which the values ascend from 0.
+        rules: Further conditions. Floats are always finite, and not larger than `MAX_WEIGHT`.
+        is_optional: Whether it may be missing.
     """
 
     dtypes: str
@@ -275,7 +277,7 @@ class ArrayField:
 
 
 def check_names(names: Collection[str], declared: Mapping[str, ArrayField]) -> None:
-    """Check for missing and unknown arrays."""
+    """Raise `SchemaError` for missing and unknown arrays."""
     for name in names:
         if name not in declared:
             raise SchemaError(f"the array {_format_value(name)} is unknown")
@@ -289,7 +291,10 @@ def check_forms(
 ) -> None:
     """Check the names, the dtypes and the shapes of arrays.
 
-    sizes: those that are known before; all others are added.
+    Args:
+        forms: The dtype and the shape of each array.
+        declared: The declarations.
+        sizes: The known sizes; all others are added.
     """
     check_names(forms, declared)
     for name, one in declared.items():
@@ -324,7 +329,7 @@ def _look_up_size(size: str, sizes: Mapping[str, int]) -> int:
 
 
 def require_minimum(minimum: float) -> Rule:
-    """Return the rule: no value is below the minimum."""
+    """Return a rule against values below a minimum."""
 
     def rule(array: Any, arrays: Mapping[str, Any], sizes: Mapping[str, int]) -> str:
         return "" if array.min() >= minimum else f"has a value below {minimum:g}"
@@ -333,5 +338,5 @@ def require_minimum(minimum: float) -> Rule:
 
 
 def check_ascending(array: Any, arrays: Mapping[str, Any], sizes: Mapping[str, int]) -> str:
-    """Rule: no value is smaller than the one before."""
+    """Return a fault if a value is smaller than the one before, else ""."""
     return "" if (array[1:] >= array[:-1]).all() else "does not ascend"

@@ -32,7 +32,7 @@ def strip_query(path: str) -> str:
     return re.split(r"[?#]", path, maxsplit=1)[0] if is_http(path) else path
 
 
-def display_name(path: str) -> str:
+def get_display_name(path: str) -> str:
     """Return an argument for messages, without the secrets of a URL."""
     return redact_url(path) if is_url(path) else path
 

@@ -312,7 +312,7 @@ def test_sampled_spectra_are_noted():
 
 
 def test_maximal_rank_decreases_with_the_number_of_rows():
-    assert [permutation.max_rank(n) for n in (100, 1000, 20_000, 10**6)] == [1000, 316, 70, 64]
+    assert [permutation.get_max_rank(n) for n in (100, 1000, 20_000, 10**6)] == [1000, 316, 70, 64]
 
 
 DRAWS = 500

@@ -28,7 +28,7 @@ from kxcli.corpus.shards import TaskPlanner, TaskReader
 from kxcli.corpus.sources import Source
 from kxcli.corpus.walking import FileFilter, SkippedFiles
 from kxcli.errors import InputError, UsageError, list_requirements
-from kxcli.urls import display_name
+from kxcli.urls import get_display_name
 
 WORDS = ("wordcount", "-t", "space")
 SMALL = ("--shard-size", "16K")
@@ -696,7 +696,7 @@ def mask(url, user):
     ],
 )
 def test_secrets_of_urls_are_hidden(url, expected):
-    assert display_name(url) == expected
+    assert get_display_name(url) == expected
 
 
 def test_messages_and_checkpoints_have_no_secrets(kxcli, web):

@@ -73,7 +73,7 @@ class KeyIndex:
         tables = (f"{name}.{number}" for number in range(len(_MULTIPLIERS)))
         return {
             **{
-                table: ArrayField(dtype, (f"{table}+1",), rules=[_table_rule(size)], is_optional=True)
+                table: ArrayField(dtype, (f"{table}+1",), rules=[_make_table_rule(size)], is_optional=True)
                 for table in tables
             },
             f"{name}.others": ArrayField(dtype, (f"{name}.others",), rules=[check_ascending]),
@@ -131,7 +131,7 @@ class KeyIndex:
         return found
 
 
-def _table_rule(size: str) -> Rule:
+def _make_table_rule(size: str) -> Rule:
     def rule(table: Any, arrays: Mapping[str, Any], sizes: Mapping[str, int]) -> str:
         bits = len(table).bit_length() - 1
         if len(table) != 1 << bits or not _MIN_BITS <= bits < 8 * table.itemsize:

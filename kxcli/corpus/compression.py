@@ -166,7 +166,7 @@ class _Members(RawReader):
 
     def __init__(self, file: BinaryIO, kind: str, path: str) -> None:
         self._file, self._kind, self._path = cast(io.BufferedReader, file), kind, path
-        self._start = _decompressor(kind)
+        self._start = _choose_decompressor(kind)
         self._member = self._start()
         self._ahead = b""
         self._is_at_end = False
@@ -247,7 +247,7 @@ def read_up_to(file: Readable, size: int) -> bytes:
     return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
-def _decompressor(kind: str) -> Callable[[], _Decompressor]:
+def _choose_decompressor(kind: str) -> Callable[[], _Decompressor]:
     """Return a function that makes the decompressor of one member."""
     if kind == "gz":
         return _GzipMember

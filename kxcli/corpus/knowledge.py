@@ -12,7 +12,7 @@ from kxcli.corpus.decoding import Decoder
 from kxcli.corpus.diagnostics import BadRecord, Diagnostic, Notice, OnError, ReadDiagnostics
 from kxcli.corpus.row_reader import check_unicode, number_lines, parse_lines, parse_object
 from kxcli.corpus.sources import Source
-from kxcli.urls import display_name
+from kxcli.urls import get_display_name
 
 NIL = "NIL"  # the id of a mention of no entry
 _IS_NIL = f"has the id {NIL}, which is reserved for mentions of no entry"
@@ -71,11 +71,13 @@ def read_entries(
     Raises:
         InputError: For a bad line if `on_error` is "stop", or a file of another format.
     """
-    diagnostics = ReadDiagnostics(display_name(path), on_error)
+    diagnostics = ReadDiagnostics(get_display_name(path), on_error)
     rows = _TsvSurvey()
     with Source(path).open() as file:
         decoder = Decoder("utf-8", diagnostics, is_fixed=True)
-        lines = (line for line in decoder.read_lines(Stream(file, display_name(path))) if line and not line.isspace())
+        lines = (
+            line for line in decoder.read_lines(Stream(file, get_display_name(path))) if line and not line.isspace()
+        )
         first = next(lines, None)
         if first is not None:
             rest = chain([first], lines)

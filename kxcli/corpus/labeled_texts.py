@@ -10,7 +10,7 @@ from kxcli.corpus.diagnostics import BadRecord, OnError, ReadDiagnostics, Skippe
 from kxcli.corpus.knowledge import NIL
 from kxcli.corpus.row_reader import check_unicode, number_lines, parse_lines, parse_object
 from kxcli.corpus.sources import Source
-from kxcli.urls import display_name
+from kxcli.urls import get_display_name
 
 KeyT = TypeVar("KeyT")
 
@@ -75,10 +75,10 @@ def read_labeled_texts(
     Raises:
         InputError: For a bad record, with its line, if `on_error` is "stop".
     """
-    diagnostics = ReadDiagnostics(display_name(path), on_error)
+    diagnostics = ReadDiagnostics(get_display_name(path), on_error)
     with Source(path).open() as file:
         decoder = Decoder("utf-8", diagnostics, is_fixed=True)
-        lines = number_lines(decoder.read_lines(Stream(file, display_name(path))), diagnostics)
+        lines = number_lines(decoder.read_lines(Stream(file, get_display_name(path))), diagnostics)
         for _, text in parse_lines(lines, lambda line: _parse_text(line, diagnostics, misplaced), diagnostics):
             yield text
     for skipped in diagnostics.skipped_records:

@@ -99,7 +99,7 @@ class RangeStream:
     def __init__(self, file: BinaryIO, start: int, stop: int) -> None:
         self._file, self._stop = file, stop
         self._done = False
-        self.begin = self._position = self._first_line_start(start)
+        self.begin = self._position = self._find_first_line(start)
 
     def read(self, size: int) -> bytes:
         """Return up to `size` bytes, none after the last line that begins before `stop`."""
@@ -114,7 +114,7 @@ class RangeStream:
         self._position += len(data)
         return data
 
-    def _first_line_start(self, start: int) -> int:
+    def _find_first_line(self, start: int) -> int:
         if start == 0:
             return 0
         position = start - 1  # if the byte before the range is a line end, a line begins with the range

@@ -10,7 +10,7 @@ from kxcli.corpus.remote.retries import with_retries
 from kxcli.corpus.sources import STDIN, Source, WaitingInput, find_local, get_file_status, open_stdin
 from kxcli.corpus.walking import FileFilter, SkippedFiles, make_remote_source, walk_folder, walk_url
 from kxcli.errors import InputError, UsageError, format_reason
-from kxcli.urls import display_name, is_url
+from kxcli.urls import get_display_name, is_url
 
 MAX_LIST_BYTES = 64 << 20  # of a remote list: about a million names, which are all resolved before a run begins
 
@@ -78,7 +78,7 @@ def _resolve_remote(url: str, recursive: bool, file_filter: FileFilter, skips: S
 
 def _refuse_folder(name: str, recursive: bool) -> None:
     if not recursive:
-        raise InputError(display_name(name), "is a folder", "use -r to read the files in it")
+        raise InputError(get_display_name(name), "is a folder", "use -r to read the files in it")
 
 
 def _iter_list(path: str, null: bool, max_bytes: int) -> Iterator[str]:
@@ -92,7 +92,7 @@ def _iter_list(path: str, null: bool, max_bytes: int) -> Iterator[str]:
     for number, line in enumerate(data.split(b"\0" if null else b"\n"), 1):
         if b"\0" in line:
             what, hint = "contains a NUL byte", "give a list in plain text; for NUL-separated names use -0"
-            raise InputError(STDIN if path == "-" else display_name(path), what, hint, number)
+            raise InputError(STDIN if path == "-" else get_display_name(path), what, hint, number)
         if line:
             name = os.fsdecode(line if null else line.removesuffix(b"\r"))
             check_listed(name, path)
@@ -107,5 +107,5 @@ def _read_list(path: str, max_bytes: int) -> bytes:
         data = read_up_to(file, max_bytes + 1)
     if len(data) > max_bytes:
         what = f"is a list of more than {max_bytes >> 20} MiB"
-        raise InputError(display_name(path), what, "fetch it, then give the local copy")
+        raise InputError(get_display_name(path), what, "fetch it, then give the local copy")
     return data

@@ -12,7 +12,7 @@ from kxcli.corpus.remote.retries import with_retries
 from kxcli.corpus.sources import Source, make_local_source
 from kxcli.errors import InputError, format_reason
 from kxcli.storage.paths import FileId, get_file_id
-from kxcli.urls import display_name
+from kxcli.urls import get_display_name
 
 _UNFINISHED = ".kxcli-*.part"  # output that is not finished
 
@@ -112,13 +112,13 @@ def walk_folder(folder: str, file_filter: FileFilter, skips: SkippedFiles) -> It
 def walk_url(folder: RemoteFile, file_filter: FileFilter, skips: SkippedFiles) -> Iterator[Source]:
     """Yield the files of a remote folder in the order of `walk_folder`."""
     for url, below, state in with_retries(folder.url, lambda: list(folder.walk())):
-        if file_filter.check_file(display_name(url), below, skips):
+        if file_filter.check_file(get_display_name(url), below, skips):
             yield make_remote_source(url, state)
 
 
 def make_remote_source(url: str, state: RemoteState) -> Source:
     """Return the remote file of a URL."""
-    return Source(display_name(url), state.size, version=state.version, url=url)
+    return Source(get_display_name(url), state.size, version=state.version, url=url)
 
 
 def _find_file(path: str, file_filter: FileFilter, skips: SkippedFiles) -> Source | None:

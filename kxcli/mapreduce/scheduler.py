@@ -131,14 +131,14 @@ class TaskScheduler:
         If a worker died, there are tasks to repeat afterwards.
         """
         idle, self._idle = self._idle, []
-        asked = []
+        notified = []
         for worker in idle:
             try:
                 worker.send(CollectPartial())
-                asked.append(worker)
+                notified.append(worker)
             except WorkerDiedError as died:
                 self._replace(worker, died)
-        for worker in asked:
+        for worker in notified:
             try:
                 answer = worker.receive()
             except WorkerDiedError as died:

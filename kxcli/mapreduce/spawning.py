@@ -59,12 +59,12 @@ def isolate_workers() -> Iterator[None]:
     that, and PYTHONPATH is the search path of this process, so that a worker imports the same kxcli.
     """
     path = os.pathsep.join(folder for folder in sys.path if folder)
-    with _without_main_script(), _environment(PYTHONSAFEPATH="1", PYTHONPATH=path), _safe_path_option():
+    with _hide_main_script(), _set_environment(PYTHONSAFEPATH="1", PYTHONPATH=path), _add_safe_path_option():
         yield
 
 
 @contextmanager
-def _safe_path_option() -> Iterator[None]:
+def _add_safe_path_option() -> Iterator[None]:
     """Start processes with -P if this one ignores the environment (-E).
 
     They ignore it, too, and with it PYTHONSAFEPATH.
@@ -81,7 +81,7 @@ def _safe_path_option() -> Iterator[None]:
 
 
 @contextmanager
-def _without_main_script() -> Iterator[None]:
+def _hide_main_script() -> Iterator[None]:
     """Keep workers from importing the parent's main script.
 
     A task needs nothing of it.
@@ -96,7 +96,7 @@ def _without_main_script() -> Iterator[None]:
 
 
 @contextmanager
-def _environment(**variables: str) -> Iterator[None]:
+def _set_environment(**variables: str) -> Iterator[None]:
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)
     try:

@@ -86,7 +86,7 @@ class KeyTally:
         left = []
         if self._table is None:
             first = merge_key_runs([_ones(keys[:_SAMPLE])])
-            self._table = _Table(min(_n_slots(len(first[0])), _MAX_SLOTS))
+            self._table = _Table(min(_choose_n_slots(len(first[0])), _MAX_SLOTS))
             left.append(self._table.add(first))
             keys = keys[_SAMPLE:]
         left.append(self._table.count(keys))
@@ -170,6 +170,6 @@ def _ones(keys: UInt64Array) -> KeyRun:
     return keys, np.ones(len(keys), dtype=np.int64)
 
 
-def _n_slots(n_keys: int) -> int:
+def _choose_n_slots(n_keys: int) -> int:
     """Return the number of slots for a number of keys, with room for as many more."""
     return max(_MIN_SLOTS, 1 << (4 * n_keys).bit_length())

@@ -7,7 +7,7 @@ from kxcli.corpus.remote.base import RemoteFile, RemoteState, make_remote_error
 from kxcli.corpus.remote.readers import RangedReader, SequentialReader
 from kxcli.corpus.remote.retries import with_retries
 from kxcli.errors import InputError
-from kxcli.urls import display_name, is_http, is_url
+from kxcli.urls import get_display_name, is_http, is_url
 
 _LISTABLE = frozenset({"http", "https", "s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "hdfs", "webhdfs", "oss"})
 
@@ -22,11 +22,11 @@ def check_listed(name: str, list_name: str) -> None:
         scheme = name.partition("://")[0].lower()
         if scheme in _LISTABLE and (is_http(name) or "::" not in name):
             return
-        what = f"names {display_name(name)!r}, but a list may contain only URLs of {', '.join(sorted(_LISTABLE))}"
-        raise InputError(display_name(list_name), what, "name it on the command line")
+        what = f"names {get_display_name(name)!r}, but a list may contain only URLs of {', '.join(sorted(_LISTABLE))}"
+        raise InputError(get_display_name(list_name), what, "name it on the command line")
     if is_url(list_name):
         what = f"names {name!r}, but a list from a URL may contain only URLs"
-        raise InputError(display_name(list_name), what, "fetch and check the list, then give the local copy")
+        raise InputError(get_display_name(list_name), what, "fetch and check the list, then give the local copy")
 
 
 def resolve_url(url: str) -> RemoteFile:

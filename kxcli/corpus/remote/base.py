@@ -7,7 +7,7 @@ from typing import Protocol
 from urllib.parse import unquote
 
 from kxcli.errors import InputError
-from kxcli.urls import display_name, redact_text
+from kxcli.urls import get_display_name, redact_text
 
 _USER = re.compile(r"(?<=:)//+([^/?#]+)@")
 
@@ -87,9 +87,9 @@ def make_remote_error(url: str, what: str, hint: str) -> InputError:
         what: the problem; maybe a message of a library that quotes the URL.
         hint: the fix.
     """
-    what = what.replace(url, display_name(url))
+    what = what.replace(url, get_display_name(url))
     for user in _USER.findall(url):
         for secret in (user, unquote(user), *unquote(user).partition(":")[::2]):
             if secret:
                 what = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "***", what)
-    return InputError(display_name(url), redact_text(" ".join(what.split())), hint)
+    return InputError(get_display_name(url), redact_text(" ".join(what.split())), hint)

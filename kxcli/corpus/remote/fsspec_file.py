@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from kxcli.corpus.remote.base import RemoteState, RemoteStream, TransientError, make_remote_error
 from kxcli.errors import KxcliError, MissingExtraError, make_changed_error
-from kxcli.urls import display_name
+from kxcli.urls import get_display_name
 
 T = TypeVar("T")
 
@@ -46,7 +46,7 @@ class FsspecFile:
         """
         data: bytes = self.call(lambda: self._fs.cat_file(self._path, start=start, end=stop))
         if self.state() != expected:
-            raise make_changed_error(display_name(self.url))
+            raise make_changed_error(get_display_name(self.url))
         if len(data) < stop - start:
             raise TransientError("the store sent less than requested", data)
         return data
@@ -60,7 +60,7 @@ class FsspecFile:
         found = self.call(lambda: self._fs.find(self._path, detail=True))
         prefix = self._path.rstrip("/") + "/" if self._path else ""
         below = {path.removeprefix(prefix): (path, info) for path, info in found.items() if not path.endswith("/")}
-        for name in sorted(below, key=_walk_order):
+        for name in sorted(below, key=_get_walk_key):
             path, info = below[name]
             yield self._make_url(path, name), name, _get_state(info)
 
@@ -139,7 +139,7 @@ def _get_state(info: dict[str, Any]) -> RemoteState:
     return RemoteState(None if size is None else int(size), version.strip('"'))
 
 
-def _walk_order(name: str) -> list[tuple[bool, str]]:
+def _get_walk_key(name: str) -> list[tuple[bool, str]]:
     """Return the sort key that orders files as a walk through local folders does."""
     *folders, last = name.split("/")
     return [*((True, folder) for folder in folders), (False, last)]

@@ -10,7 +10,7 @@ from urllib.parse import urljoin
 
 from kxcli.corpus.remote.base import RemoteState, TransientError, make_remote_error
 from kxcli.errors import MissingExtraError, make_changed_error
-from kxcli.urls import display_name
+from kxcli.urls import get_display_name
 
 if TYPE_CHECKING:
     import requests
@@ -50,7 +50,7 @@ class HttpFile:
             if response.status_code == _OK and _get_version(response) == expected.version:
                 raise TransientError("the server sent the whole file instead of a part, unlike before")
             if _get_state(response) != expected:
-                raise make_changed_error(display_name(self.url))
+                raise make_changed_error(get_display_name(self.url))
             found = _CONTENT_RANGE.fullmatch(response.headers.get("Content-Range", ""))
             if found is None or found[1] != str(start):
                 raise TransientError("the server sent another part than requested")
@@ -72,7 +72,7 @@ class HttpFile:
         response = self._request({})
         if expected.version and _get_version(response) != expected.version:
             response.close()
-            raise make_changed_error(display_name(self.url))
+            raise make_changed_error(get_display_name(self.url))
         if response.status_code != _OK:
             response.close()
             what = f"the server answers {response.status_code} to a request for the whole file"

@@ -37,22 +37,22 @@ def compute_median_distance(values: FloatArray, seed: int = 0) -> float | None:
         rows = make_generator(RandomStream.ROWS, seed).choice(len(values), MAX_EXACT_ROWS, replace=False)
         sample = values[np.sort(rows)]
     if values.shape[1] == 1:
-        median = _line_median(sample[:, 0])
-        return _line_median(values[:, 0]) if median is None else median
+        median = _compute_line_median(sample[:, 0])
+        return _compute_line_median(values[:, 0]) if median is None else median
     centered = sample - np.median(sample, axis=0)
     scale = float(np.abs(centered).max())  # so that no square overflows or underflows
     if not scale:
         return None
-    median = _vector_median(centered / scale)
+    median = _compute_vector_median(centered / scale)
     return None if median is None else median * scale
 
 
-def _middle_ranks(n: int) -> tuple[int, int]:
+def _get_middle_ranks(n: int) -> tuple[int, int]:
     """Return the ranks, from 0, of the two values around the median."""
     return (n - 1) // 2, n // 2
 
 
-def _line_median(values: FloatArray) -> float | None:
+def _compute_line_median(values: FloatArray) -> float | None:
     """Return the median distance of numbers, by bisection over sorted numbers."""
     points, counts = np.unique(values, return_counts=True)
     before = compute_starts(counts)
@@ -71,7 +71,7 @@ def _line_median(values: FloatArray) -> float | None:
         return int((counts * (before[ends] - before[1:])).sum())
 
     low, high = 0.0, float(points[-1] - points[0])  # low < median <= high
-    lower_rank, upper_rank = _middle_ranks(n_pairs)
+    lower_rank, upper_rank = _get_middle_ranks(n_pairs)
     while high - low > _NEAR * high:
         middle = (low + high) / 2
         if middle in (low, high):  # no double between them
@@ -96,7 +96,7 @@ def _line_median(values: FloatArray) -> float | None:
     return (lower + float((points[ends[has_next]] - points[has_next]).min())) / 2
 
 
-def _vector_median(values: FloatArray) -> float | None:
+def _compute_vector_median(values: FloatArray) -> float | None:
     """Return the median of the distances of rows, by bins of squared distances.
 
     Positive doubles have the same order as their bits, so the upper 18 bits number the bins.
@@ -107,7 +107,7 @@ def _vector_median(values: FloatArray) -> float | None:
     ends = np.cumsum(sizes)
     if not ends[-1]:
         return None
-    ranks = np.array(_middle_ranks(int(ends[-1])))
+    ranks = np.array(_get_middle_ranks(int(ends[-1])))
     bins = np.unique(np.searchsorted(ends, ranks, side="right"))  # one, or two with only empty ones between them
     candidates = np.sort(
         np.concatenate([squares[np.isin(_find_bins(squares), bins)] for squares in _iter_squared_distances(values)])

@@ -42,7 +42,7 @@ class MeasureLimits:
     Attributes:
         permuted_rows: that `auto` permutes.
         spectrum_rows: of a kernel whose eigenvalues are computed.
-        rank: features that permutations compare; None for `permutation.max_rank`.
+        rank: features that permutations compare; None for `permutation.get_max_rank`.
         cells: of the table of terms by categories, for permutations that compare all terms.
     """
 
@@ -222,7 +222,7 @@ class _Test:
                 and permutation.keeps_all_terms(texts, groups, self.limits.cells)
             ):
                 return (texts, groups) if texts is self.x else (groups, texts)
-        rank = permutation.max_rank(self.x.n) if self.limits.rank is None else self.limits.rank
+        rank = permutation.get_max_rank(self.x.n) if self.limits.rank is None else self.limits.rank
         views: list[PermutationView] = []
         for which, variable in enumerate((self.x, self.y)):
             means = None if self.summary.means is None else self.summary.means[which]

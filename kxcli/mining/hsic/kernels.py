@@ -103,7 +103,7 @@ class NumericVariable:
         if self.kernel.name == "linear":
             products: FloatArray = self.rows[left] @ self.rows[right].T
             return products
-        squares = self._squared_distances(left, right)
+        squares = self._compute_squared_distances(left, right)
         if is_diagonal:
             np.fill_diagonal(squares, 0.0)
         if self.kernel.name == "laplace":
@@ -111,7 +111,7 @@ class NumericVariable:
         np.negative(squares, out=squares)
         return np.expm1(squares, out=squares) if self._is_flat else np.exp(squares, out=squares)
 
-    def _squared_distances(self, left: slice, right: slice) -> FloatArray:
+    def _compute_squared_distances(self, left: slice, right: slice) -> FloatArray:
         a, b = self.rows[left], self.rows[right]
         if a.shape[1] <= _MAX_DIRECT_COLUMNS:
             return _sum_squared_differences(a, b)

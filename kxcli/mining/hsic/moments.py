@@ -117,9 +117,11 @@ class MomentSums:
         means = total[0] / self._n
         self._centered = total - self._n * np.outer(means, means)
         self._x, self._y = slice(1, 1 + width_x), slice(2 + width_x, len(total) - 1)
-        self._diagonal_x, self._diagonal_y = (self._diagonal_weights(part, means) for part in (self._x, self._y))
+        self._diagonal_x, self._diagonal_y = (
+            self._compute_diagonal_weights(part, means) for part in (self._x, self._y)
+        )
 
-    def _diagonal_weights(self, part: slice, means: FloatArray) -> FloatArray:
+    def _compute_diagonal_weights(self, part: slice, means: FloatArray) -> FloatArray:
         """Return the weights of the stacked values in Kc(i, i).
 
         Kc(i, i) = |f|² - 2 f·mean + |mean|².

@@ -33,7 +33,7 @@ _MIN_RANK = 64
 _BLOCK_ROWS = 4096  # rows at a time
 
 
-def max_rank(n: int) -> int:
+def get_max_rank(n: int) -> int:
     """Return the maximal number of features for n rows.
 
     A thousand permutations should take seconds.
@@ -68,7 +68,7 @@ class CountPermutations:
 
     def map(self, records: Iterable[RangeTask]) -> int:
         """Count the permutations of some tasks that reach the observed statistic."""
-        threshold = self._observed - self._statistic.tolerance(self._observed)
+        threshold = self._observed - self._statistic.compute_tolerance(self._observed)
         return sum(self._statistic(order) >= threshold for task in records for order in self.iter_orders(task))
 
     def iter_orders(self, task: RangeTask) -> Iterator[IntArray]:
@@ -137,7 +137,7 @@ class _FloatStatistic:
 
     _trace_product: float
 
-    def tolerance(self, observed: float) -> float:
+    def compute_tolerance(self, observed: float) -> float:
         """Return the difference of equal statistics."""
         return _RELATIVE_TOLERANCE * observed + _ABSOLUTE_TOLERANCE * self._trace_product
 
@@ -212,7 +212,7 @@ class _ContingencyStatistic:
         self._x, self._y = x.rows, y.rows
         self._sizes_x, self._sizes_y = x.sizes.astype(np.float64), y.sizes.astype(np.float64)
 
-    def tolerance(self, observed: float) -> float:
+    def compute_tolerance(self, observed: float) -> float:
         """Return the difference of equal statistics: less than 1, but for rounding."""
         return 0.5 + _ROUNDING * abs(observed)
 

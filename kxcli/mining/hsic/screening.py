@@ -150,7 +150,7 @@ def _compute_p_values(traces: FloatArray, totals: IntArray, label_sizes: IntArra
     for total, at in _group_by_total(totals):
         if is_exact:
             distances = np.rint(n * np.sqrt(traces[at]) / 2).astype(np.int64)  # the same for both labels
-            p_values[at] = _hypergeometric_tail(distances, total, label_sizes, log_factorials)
+            p_values[at] = _compute_hypergeometric_tail(distances, total, label_sizes, log_factorials)
         else:
             rng = make_generator(RandomStream.TEXTS, testing.seed, total)
             draws = rng.multivariate_hypergeometric(label_sizes, total, testing.permutations, method="marginals")
@@ -167,7 +167,7 @@ def _group_by_total(totals: IntArray) -> Iterable[tuple[int, IntArray]]:
     return [(int(value), order[i : i + n]) for value, i, n in zip(values, starts, lengths, strict=True)]
 
 
-def _hypergeometric_tail(
+def _compute_hypergeometric_tail(
     distances: IntArray, total: int, label_sizes: IntArray, log_factorials: FloatArray
 ) -> FloatArray:
     """Return the probabilities of at least some distances from the share.

@@ -173,15 +173,15 @@ class CountNgrams(TallyJob[NgramCounts]):
             shorter = characters
         else:
             *_, before, shorter = (characters, *shared.grams.iter_numbers(ids))
-            starts = _both_frequent(shorter)
-            starts = starts[may_be_frequent(_bucket_keys(before, characters, n, starts), shared.may_be)]
+            starts = _find_frequent_starts(shorter)
+            starts = starts[may_be_frequent(_make_bucket_keys(before, characters, n, starts), shared.may_be)]
             found.grams.add(pack_pair(shorter.take(starts), characters.take(starts + (n - 1))))
         if shared.bits:
             starts = starts[np.flatnonzero(starts[1:] == starts[:-1] + 1)]
-            found.buckets.add(_bucket_keys(shorter, characters, n + 1, starts))
+            found.buckets.add(_make_bucket_keys(shorter, characters, n + 1, starts))
 
 
-def _both_frequent(shorter: UInt32Array) -> IntArray:
+def _find_frequent_starts(shorter: UInt32Array) -> IntArray:
     """Return the starts of n-grams, given the numbers of (n-1)-grams by position."""
     return np.flatnonzero((shorter[:-1] != 0) & (shorter[1:] != 0))
 
@@ -192,12 +192,12 @@ def _extend(shorter: UInt32Array, characters: UInt32Array, n: int, level: NgramL
     if n == 2:  # nearly all characters are frequent, so selecting them costs more than it saves
         longer[:-1] = level.index.find(pack_pair(shorter[:-1], shorter[1:]))
     else:
-        starts = _both_frequent(shorter)
+        starts = _find_frequent_starts(shorter)
         longer[starts] = level.index.find(pack_pair(shorter.take(starts), characters.take(starts + (n - 1))))
     return longer
 
 
-def _bucket_keys(before: UInt32Array, characters: UInt32Array, n: int, starts: IntArray) -> UInt64Array:
+def _make_bucket_keys(before: UInt32Array, characters: UInt32Array, n: int, starts: IntArray) -> UInt64Array:
     """Return the bucket keys of n-grams, the same in two consecutive passes."""
     keys = pack_pair(before.take(starts), characters.take(starts + (n - 2)))
     keys *= DEGSKI

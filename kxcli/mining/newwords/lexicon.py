@@ -105,7 +105,7 @@ def _count_levels(
     levels: list[NgramLevel] = []
     may_be = None
     for n in range(2, order + 1):
-        bits = _bucket_bits(alphabet.total) if n < order else 0
+        bits = _choose_bucket_bits(alphabet.total) if n < order else 0
         known = NgramPass(Ngrams(alphabet, tuple(levels)), may_be, bits)
         grams, buckets = reduce(CountNgrams(), known, f"{n}-grams")
         if n == 2:
@@ -119,7 +119,7 @@ def _count_levels(
     return levels
 
 
-def _bucket_bits(n_characters: int) -> int:
+def _choose_bucket_bits(n_characters: int) -> int:
     """Return the bits of the buckets; only the input counts, for checkpoints."""
     return min(max((n_characters // _CHARACTERS_PER_BUCKET).bit_length(), _MIN_BITS), _MAX_BITS)
 

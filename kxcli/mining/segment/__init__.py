@@ -133,7 +133,7 @@ def _compile(pattern: str) -> re.Pattern[str]:
 
 
 @contextmanager
-def _more_recursion() -> Iterator[None]:
+def _raise_recursion_limit() -> Iterator[None]:
     """Raise the recursion limit, for compiling a pattern that compiled before."""
     limit = sys.getrecursionlimit()
     sys.setrecursionlimit(limit + 200)
@@ -169,7 +169,7 @@ def load_tokenizer(segmentation: Segmentation, words: "PortDictionary | None") -
         return PlainTokenizer(str.split)
     if mode == "regex":
         assert segmentation.pattern is not None
-        with _more_recursion():
+        with _raise_recursion_limit():
             pattern = _compile(segmentation.pattern)
         return PlainTokenizer(lambda text: [m.group() for m in pattern.finditer(text) if m.group()])
     from kxcli.mining.segment.jieba_reference import JiebaTokenizer

@@ -273,14 +273,14 @@ class _NgramCounter:
     def count(self, records: Iterable[Record], words: Iterable[list[str | None]]) -> None:
         """Count records, given the words of each."""
         for record, kept in zip(records, words, strict=True):
-            for order, grams in self._grams(kept):
+            for order, grams in self._iter_grams(kept):
                 self._pending.setdefault((record.group, order), []).extend(grams)
                 self._size += len(grams)
                 if self._has_documents:
                     self._seen.setdefault(order, set()).update(grams)
             if not record.has_continuation:
                 for order, seen in self._seen.items():
-                    self._cell(record.group, order).documents.add(seen)
+                    self._get_cell(record.group, order).documents.add(seen)
                 self._last, self._seen = [], {}
             if self._size >= _GRAMS:
                 self._flush()
@@ -290,19 +290,19 @@ class _NgramCounter:
         self._flush()
         return self._partial
 
-    def _grams(self, words: list[str | None]) -> Iterator[tuple[int, list[str]]]:
+    def _iter_grams(self, words: list[str | None]) -> Iterator[tuple[int, list[str]]]:
         """Yield order and n-grams that end in a record, and update `_last`."""
         run, known = self._last[:], len(self._last)
         for unbroken in _split_at_breaks(words):
             if unbroken is None:
-                yield from self._ending(run, known)
+                yield from self._iter_ending(run, known)
                 run, known = [], 0
             else:
                 run += unbroken
-        yield from self._ending(run, known)
+        yield from self._iter_ending(run, known)
         self._last = run[-(self._max_n - 1) :] if self._max_n > 1 else []
 
-    def _ending(self, run: list[str], known: int) -> Iterator[tuple[int, list[str]]]:
+    def _iter_ending(self, run: list[str], known: int) -> Iterator[tuple[int, list[str]]]:
         """Yield the n-grams of a run of words that end after the first `known` words."""
         for order in range(self._min_n, self._max_n + 1):
             start = max(0, known - order + 1)
@@ -312,12 +312,12 @@ class _NgramCounter:
                 shifted = [islice(run, start + i, None) for i in range(order)]
                 yield order, [" ".join(gram) for gram in zip(*shifted, strict=False)]
 
-    def _cell(self, group: str, order: int) -> Cell:
+    def _get_cell(self, group: str, order: int) -> Cell:
         return self._partial.cells.setdefault((group, order), Cell(Tally(), Tally()))
 
     def _flush(self) -> None:
         for (group, order), grams in self._pending.items():
-            self._cell(group, order).counts.add(grams)
+            self._get_cell(group, order).counts.add(grams)
         self._pending, self._size = {}, 0
 
 

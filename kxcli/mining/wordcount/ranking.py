@@ -115,20 +115,20 @@ def _iter_chunks(blocks: Iterable[Block], top: int | None, max_bytes: int) -> It
     for some, theirs in blocks:
         keys += some
         numbers += theirs
-        size += _size(some)
+        size += _estimate_size(some)
         if len(keys) < limit and size < max_bytes:
             continue
         if top is not None:
             positions = sorted(_order_by_count(numbers)[:top])
             keys, numbers = list(map(keys.__getitem__, positions)), list(map(numbers.__getitem__, positions))
-            size = _size(keys)
+            size = _estimate_size(keys)
         if size > max_bytes // 2:
             yield keys, numbers
             keys, numbers, size = [], [], 0
     yield keys, numbers
 
 
-def _size(keys: list[str]) -> int:
+def _estimate_size(keys: list[str]) -> int:
     return _ROW_BYTES * len(keys) + _CHARACTER_BYTES * sum(map(len, keys))
 
 

@@ -25,7 +25,7 @@ from kxcli.storage.array_file import ArrayFile, save_arrays
 from kxcli.storage.container import UNFINISHED_PATTERN, DamagedError
 from kxcli.storage.private_files import UnsafeError, make_private_folder
 from kxcli.storage.stale_files import MAX_UNUSED_DAYS, remove_unused
-from kxcli.urls import display_name
+from kxcli.urls import get_display_name
 from kxcli.wording import format_count
 
 _CHUNK = 1 << 20  # bytes
@@ -42,7 +42,7 @@ def load_knowledge_base(paths: Sequence[str], folder: str | None, on_error: OnEr
         on_error: Whether a bad line ends the run.
         report: Gets skips and notices, also those of the run that filled the cache.
     """
-    names = [*map(display_name, paths)]
+    names = [*map(get_display_name, paths)]
     where = get_default_folder() if folder is None else folder
     target, sources = None, list[Source]()
     if _ensure_private(where, report.detail if folder is None else report.warning) and all(map(_is_file, paths)):

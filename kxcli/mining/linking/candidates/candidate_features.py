@@ -128,7 +128,7 @@ class ContextCandidates(NamedTuple):
     beliefs: FloatArray
     has_rivals: BoolArray
 
-    def sum_of_others(self, things: IntArray, rows: IntArray) -> FloatArray:
+    def sum_others(self, things: IntArray, rows: IntArray) -> FloatArray:
         """Return for each thing the beliefs of other forms of its text in the same thing.
 
         Args:

@@ -63,7 +63,7 @@ def compute_context_features(
         "types": types,
         "agree": agree,
         "agree_best": agree_best,
-        "other_name": used.sum_of_others(used.entries, np.arange(len(rows))) > _MIN_BELIEF,
+        "other_name": used.sum_others(used.entries, np.arange(len(rows))) > _MIN_BELIEF,
     }
     if len(base.object_matcher):
         columns |= find_object_features(base, text, used)
@@ -88,7 +88,7 @@ def _compute_agreement(
     """
     at, rows = expand_rows(used.entries, starts)
     things = values.take(at).astype(np.int64)
-    gains = weights.take(things) * np.log1p(used.sum_of_others(things, rows))
+    gains = weights.take(things) * np.log1p(used.sum_others(things, rows))
     best = np.zeros(len(used.rows))
     np.maximum.at(best, rows, gains)
     return np.bincount(rows, gains, minlength=len(used.rows)).astype(np.float64), best

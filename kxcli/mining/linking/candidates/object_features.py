@@ -43,7 +43,7 @@ def find_object_features(base: KnowledgeBase, text: ParsedTexts, used: ContextCa
     forms = used.forms.take(rows)
     is_form = base.object_keys.take(objects) == text.forms.keys.take(forms)
     if is_form.any():
-        others = used.sum_of_others(objects, rows)[is_form]
+        others = used.sum_others(objects, rows)[is_form]
         np.maximum.at(features["is_object"], rows[is_form], np.log1p(others))
     matches = _find_objects(base, text)
     keys = (used.texts.take(rows).astype(np.uint64) << _HALF) | objects.astype(np.uint64)

@@ -3,7 +3,7 @@
 After A. S. Schwartz and M. A. Hearst, "A simple algorithm for identifying abbreviation definitions in biomedical
 text", Pacific Symposium on Biocomputing 2003. The characters of the short form are searched from the last to the
 first, each before the previous match, and the first one must begin a word. Text without spaces between words needs
-stricter rules: see `_ideographic_start`.
+stricter rules: see `_find_ideographic_start`.
 """
 
 import re
@@ -148,21 +148,21 @@ def _find_definition(text: str, bracket: re.Match[str]) -> _Definition | None:
     between = _BETWEEN.search(text, first, bracket.start())
     stop = between.start() if between else bracket.start()
     if is_ideographic:
-        start = _ideographic_start(short, text, first, stop, is_explicit=bracket["explicit"] is not None)
+        start = _find_ideographic_start(short, text, first, stop, is_explicit=bracket["explicit"] is not None)
         return None if start is None else _Definition(short, start, stop)
-    first = _window_start(text, first, stop, min(len(short) + 5, len(short) * 2))
+    first = _find_window_start(text, first, stop, min(len(short) + 5, len(short) * 2))
     end = stop
     if len(short) > 2 and short[-1] == "s" and short[-2].isupper():  # a plural, of the long form mostly too
         short = short[:-1]
         end -= text[stop - 1] == "s"
-    start = _long_start(short, text, first, end)
+    start = _find_long_start(short, text, first, end)
     if start is None or stop - start <= len(short):
         return None
     long = text[start:stop]
     return None if _has_word(long, short) or not _is_whole(long) else _Definition(short, start, stop)
 
 
-def _window_start(text: str, first: int, stop: int, n_words: int) -> int:
+def _find_window_start(text: str, first: int, stop: int, n_words: int) -> int:
     """Return the start of the last n words of a sentence; an ideograph is a word.
 
     The window is between `first` and `stop`.
@@ -175,7 +175,7 @@ def _window_start(text: str, first: int, stop: int, n_words: int) -> int:
     return position
 
 
-def _long_start(short: str, text: str, first: int, stop: int) -> int | None:
+def _find_long_start(short: str, text: str, first: int, stop: int) -> int | None:
     """Return the start of the long form between `first` and `stop`, or None."""
     characters, window = _plain(short), _plain(text[first:stop])
     at = len(window)
@@ -191,7 +191,7 @@ def _long_start(short: str, text: str, first: int, stop: int) -> int | None:
     return first + at
 
 
-def _ideographic_start(short: str, text: str, first: int, stop: int, *, is_explicit: bool) -> int | None:
+def _find_ideographic_start(short: str, text: str, first: int, stop: int, *, is_explicit: bool) -> int | None:
     """Return the start of the long form of a short form of ideographs, or None.
 
     Most brackets define nothing, but share characters with the sentence by chance or repeat a part of it. So the long
@@ -205,7 +205,7 @@ def _ideographic_start(short: str, text: str, first: int, stop: int, *, is_expli
         if _kind(text[position]) in (0, MARK):
             first = position + 1
             break
-    start = _long_start(short, text, first, stop)
+    start = _find_long_start(short, text, first, stop)
     if start is None or stop - start <= len(short):
         return None
     long = _plain(text[start:stop])

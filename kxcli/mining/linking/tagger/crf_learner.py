@@ -91,7 +91,7 @@ class TaggerLearner:
     def learn(self, epoch: int) -> None:
         """Learn from each batch once, in a random order that depends on the epoch."""
         for number in np.random.default_rng((_SEED, epoch)).permutation(len(self._batches)).tolist():
-            self._step(self._batches[number])
+            self._learn_batch(self._batches[number])
 
     def compute_posterior(self, batch: TaggerBatch) -> Posterior:
         """Return the probabilities of the tags in a batch."""
@@ -102,7 +102,7 @@ class TaggerLearner:
         clipped = np.clip(np.ascontiguousarray(scores.T), -MAX_SCORE, MAX_SCORE)
         return compute_posterior(batch.chains, np.exp(clipped))
 
-    def _step(self, batch: TaggerBatch) -> None:
+    def _learn_batch(self, batch: TaggerBatch) -> None:
         gaps = -self.compute_posterior(batch).compute_marginals()
         tagged = np.flatnonzero(batch.tags != O)
         gaps[batch.tags[tagged], tagged] += 1
