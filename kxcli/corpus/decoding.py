@@ -22,11 +22,11 @@ class Decoder:
     """Decodes the bytes of one source, in order.
 
     Args:
-        encoding: the codec's name.
-        diagnostics: counts the lines, and the bad ones among them.
-        is_guessed: whether the encoding was guessed by the start of the source.
-        is_fixed: whether no option can choose another encoding.
-        max_line: bytes of a line after which it is rejected; None for no limit.
+        encoding: The codec's name.
+        diagnostics: Counts the lines, and the bad ones among them.
+        is_guessed: Whether the encoding was guessed by the start of the source.
+        is_fixed: Whether no option can choose another encoding.
+        max_line: Bytes of a line after which it is rejected; None for no limit.
     """
 
     def __init__(
@@ -186,9 +186,9 @@ class LongLineDecoder:
     """Decodes a line too long for memory, and splits it where that is safe.
 
     Args:
-        decoder: the decoder of the source.
-        split_pattern: matches at the places where the line may be split.
-        max_part: characters without such a place after which the line is split anyway; None for never.
+        decoder: The decoder of the source.
+        split_pattern: Matches at the places where the line may be split.
+        max_part: Characters without such a place after which the line is split anyway; None for never.
     """
 
     def __init__(self, decoder: Decoder, split_pattern: re.Pattern[str], max_part: int | None) -> None:

@@ -59,7 +59,7 @@ class ReadDiagnostics:
     """The line of a reader, and the records that it skips.
 
     Attributes:
-        line: the number of the next line, counted from 1 at the byte `offset` of the source.
+        line: The number of the next line, counted from 1 at the byte `offset` of the source.
     """
 
     def __init__(self, path: str, on_error: OnError, *, line: int = 1, offset: int = 0) -> None:
@@ -112,8 +112,8 @@ def format_place(place: Place, source: Source | None = None) -> str:
     byte of the line instead.
 
     Args:
-        place: the place.
-        source: its source; if None, the local file at its path, or one of several URLs that look alike in messages.
+        place: The place.
+        source: Its source; if None, the local file at its path, or one of several URLs that look alike in messages.
     """
     if not place.offset:
         return f"{place.path}:{place.line}"
@@ -132,8 +132,8 @@ def locate_error(error: InputError, source: Source | None = None) -> InputError:
     If that costs too much, it has the byte of the line instead.
 
     Args:
-        error: the error, maybe of a worker that read a byte range.
-        source: its source; if None, the local file at its path.
+        error: The error, maybe of a worker that read a byte range.
+        source: Its source; if None, the local file at its path.
     """
     if error.line is None or not error.offset:
         return error

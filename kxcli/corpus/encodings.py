@@ -73,7 +73,7 @@ def resolve_encoding(name: str) -> str:
     """Return the codec's canonical name, or `auto`.
 
     Raises:
-        UsageError: for an unknown or unsupported encoding.
+        UsageError: For an unknown or unsupported encoding.
     """
     if name.lower() == AUTO:
         return AUTO
@@ -110,8 +110,8 @@ class EncodingGuess(NamedTuple):
     """A guessed encoding.
 
     Attributes:
-        encoding: the codec's name.
-        doubt: why the guess may be wrong; "" if it is certain.
+        encoding: The codec's name.
+        doubt: Why the guess may be wrong; "" if it is certain.
     """
 
     encoding: str
@@ -126,8 +126,8 @@ def guess_encoding(head: bytes, *, complete: bool) -> EncodingGuess:
     consists of common characters.
 
     Args:
-        head: the first bytes.
-        complete: whether they are all bytes, so that a character cut off at their end is an error.
+        head: The first bytes.
+        complete: Whether they are all bytes, so that a character cut off at their end is an error.
     """
     marked = detect_mark(head)
     if marked is not None:

@@ -42,9 +42,9 @@ class LineBlock(NamedTuple):
     """Some whole lines, or a part of a long one.
 
     Attributes:
-        data: the bytes.
-        is_part: whether they are a part of a long line.
-        has_continuation: whether the line continues in the next block.
+        data: The bytes.
+        is_part: Whether they are a part of a long line.
+        has_continuation: Whether the line continues in the next block.
     """
 
     data: bytes
@@ -56,9 +56,9 @@ def read_line_blocks(stream: Readable, *, keep_lines_whole: bool, max_line: int 
     """Yield blocks of whole lines, and the parts of long ones.
 
     Args:
-        stream: the bytes.
-        keep_lines_whole: whether a line over `LONG_LINE` bytes comes as one, not in parts.
-        max_line: bytes of a whole line after which the reader rejects it, at least `CHUNK`. Only the first line of a
+        stream: The bytes.
+        keep_lines_whole: Whether a line over `LONG_LINE` bytes comes as one, not in parts.
+        max_line: Bytes of a whole line after which the reader rejects it, at least `CHUNK`. Only the first line of a
             block can be longer, and it lacks bytes then.
     """
     rest: list[bytes] = []
@@ -93,7 +93,7 @@ class RangeStream:
     """The lines of a file that begin in `start <= position < stop`, as a stream.
 
     Attributes:
-        begin: the position of the first of them.
+        begin: The position of the first of them.
     """
 
     def __init__(self, file: BinaryIO, start: int, stop: int) -> None:

@@ -31,16 +31,16 @@ def resolve_sources(
     state of a URL is requested now.
 
     Args:
-        arguments: paths, URLs, or `-` for stdin, which is also read if there are no arguments and no lists.
-        recursive: whether to read the files in folders.
-        file_filter: which files of folders to read.
-        files_from: lists of files, one a line.
-        null: whether the names in the lists are separated by NUL bytes.
-        skips: receives the files of folders that are not read.
-        max_list_bytes: bytes of a remote list.
+        arguments: Paths, URLs, or `-` for stdin, which is also read if there are no arguments and no lists.
+        recursive: Whether to read the files in folders.
+        file_filter: Which files of folders to read.
+        files_from: Lists of files, one a line.
+        null: Whether the names in the lists are separated by NUL bytes.
+        skips: Receives the files of folders that are not read.
+        max_list_bytes: Bytes of a remote list.
 
     Raises:
-        InputError: for a missing file, or a folder without `recursive`.
+        InputError: For a missing file, or a folder without `recursive`.
     """
     names = list(arguments)
     for list_name in files_from:

@@ -39,11 +39,11 @@ class Document(NamedTuple):
     """A text and its group.
 
     Attributes:
-        text: the text, or a part of a very long line.
-        group: the group that it is counted in; "" if there are no groups.
-        has_continuation: whether the next document continues this one.
-        key: the identifier of the record, if the spec names a field for it.
-        n_before: the number of lines without a document before it, if the spec counts them.
+        text: The text, or a part of a very long line.
+        group: The group that it is counted in; "" if there are no groups.
+        has_continuation: Whether the next document continues this one.
+        key: The identifier of the record, if the spec names a field for it.
+        n_before: The number of lines without a document before it, if the spec counts them.
     """
 
     text: str
@@ -58,8 +58,8 @@ class SourceFormat:
     """The record format and the encoding of a source.
 
     Attributes:
-        encoding: a codec's name.
-        is_guessed: whether the encoding was guessed by the start of the source.
+        encoding: A codec's name.
+        is_guessed: Whether the encoding was guessed by the start of the source.
     """
 
     kind: RecordKind
@@ -80,17 +80,17 @@ class ReaderSpec:
     """How the shards of every source become documents.
 
     Attributes:
-        field: the field or column of the text.
-        by: the field or column of the group; None without groups.
-        on_error: what to do with a bad record.
+        field: The field or column of the text.
+        by: The field or column of the group; None without groups.
+        on_error: What to do with a bad record.
         unit: "document" for a document per record; "lines" if several lines of text may come as one document, for jobs
             that treat a line end like any other separator.
-        split_pattern: matches at the places where a long line may be split; None to keep documents whole.
-        max_part: characters without such a place after which a long line is split anyway; None for never.
-        key: the field of a JSONL record's identifier.
-        counts_lines: whether documents have the number of lines without a document before them; those at the end come
+        split_pattern: Matches at the places where a long line may be split; None to keep documents whole.
+        max_part: Characters without such a place after which a long line is split anyway; None for never.
+        key: The field of a JSONL record's identifier.
+        counts_lines: Whether documents have the number of lines without a document before them; those at the end come
             with an empty document that has a continuation.
-        max_line: bytes of a line after which it is rejected, unless it is read in parts; None for no limit.
+        max_line: Bytes of a line after which it is rejected, unless it is read in parts; None for no limit.
     """
 
     field: str = DEFAULT_FIELD

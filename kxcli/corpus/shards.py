@@ -41,9 +41,9 @@ class ByteRange:
     """The lines of a file that begin in `start <= position < stop`.
 
     Attributes:
-        shown: the input that messages name.
-        line: the number of the file's first line.
-        is_spooled: whether the file is a line of a stream, kept on disk until it has been read.
+        shown: The input that messages name.
+        line: The number of the file's first line.
+        is_spooled: Whether the file is a line of a stream, kept on disk until it has been read.
     """
 
     source: Source
@@ -80,9 +80,9 @@ class ShardTask:
     """Some shards that are read together.
 
     Attributes:
-        size: bytes of the input as it is stored.
-        name: the path of the first input, for messages.
-        identity: the stamp of the source and the number of the task in it, if the run can be resumed.
+        size: Bytes of the input as it is stored.
+        name: The path of the first input, for messages.
+        identity: The stamp of the source and the number of the task in it, if the run can be resumed.
     """
 
     shards: tuple[Shard, ...]
@@ -119,15 +119,15 @@ class TaskPlanner:
     """Splits sources into tasks.
 
     Attributes:
-        spec: how records are read.
-        kind: the record format of every source; if None, each source has the one of its name.
-        encoding: a codec's name or `auto`.
-        shard_size: bytes of a shard, at least.
-        make_folder: returns the private folder for long lines of a stream; if None, they are kept in memory.
-        report: receives the diagnostics of sources that are read while they are planned.
-        is_resumable: whether each task has an identity; then it contains one source only, and no source may change
+        spec: How records are read.
+        kind: The record format of every source; if None, each source has the one of its name.
+        encoding: A codec's name or `auto`.
+        shard_size: Bytes of a shard, at least.
+        make_folder: Returns the private folder for long lines of a stream; if None, they are kept in memory.
+        report: Receives the diagnostics of sources that are read while they are planned.
+        is_resumable: Whether each task has an identity; then it contains one source only, and no source may change
             while it is read.
-        is_reread: whether the sources are read several times; then none of them may change in between.
+        is_reread: Whether the sources are read several times; then none of them may change in between.
     """
 
     spec: ReaderSpec

@@ -33,15 +33,15 @@ class Source:
     """One input: a path, a URL, or stdin.
 
     Attributes:
-        path: the path, or the URL without its secrets.
-        size: bytes, if any part can be read: of a regular file, or of a remote file read by ranges; None for others,
+        path: The path, or the URL without its secrets.
+        size: Bytes, if any part can be read: of a regular file, or of a remote file read by ranges; None for others,
             such as a pipe or a device.
-        is_stdin: whether it is standard input.
-        version: what distinguishes this state from another of the same size; None if the file may change before it
+        is_stdin: Whether it is standard input.
+        version: What distinguishes this state from another of the same size; None if the file may change before it
             is opened.
-        url: the URL that opens a remote file.
-        inode: the device and the inode of a regular file, if this machine found it.
-        ends: the checksum of both ends of a file that may be appended to; None if it may not.
+        url: The URL that opens a remote file.
+        inode: The device and the inode of a regular file, if this machine found it.
+        ends: The checksum of both ends of a file that may be appended to; None if it may not.
     """
 
     path: str
@@ -98,7 +98,7 @@ class Source:
         It is equal in another run if the input is the same.
 
         Raises:
-            UsageError: if the input cannot be read again.
+            UsageError: If the input cannot be read again.
         """
         if self.size is None:
             raise UsageError(f"{self.path}: a checkpoint needs inputs that can be read again and in parts; give files.")
@@ -143,7 +143,7 @@ class Source:
         `InputError`.
 
         Args:
-            first: bytes that are likely to be read first, requested from a server together.
+            first: Bytes that are likely to be read first, requested from a server together.
         """
         try:
             if self.is_remote:

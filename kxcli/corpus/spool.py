@@ -91,9 +91,9 @@ def select_lines(records: Sequence[SpooledArray], places: Iterable[UInt64Array],
     """Write the selected lines of spooled texts to a new file; remove the others.
 
     Args:
-        records: the texts.
-        places: of the lines, ascending: the record's number times 2^32, plus the line's number in the record.
-        folder: where the new file is made.
+        records: The texts.
+        places: Of the lines, ascending: the record's number times 2^32, plus the line's number in the record.
+        folder: Where the new file is made.
     """
     spool = ArraySpool(folder)
     blocks = iter(places)

@@ -22,10 +22,10 @@ class SkippedFiles:
     """The files that a walk skips, by path.
 
     Attributes:
-        hidden: hidden and backup files.
-        unfinished: outputs that are not finished.
-        written: files that this run writes.
-        unreadable: files that cannot be read, each with the reason.
+        hidden: Hidden and backup files.
+        unfinished: Outputs that are not finished.
+        written: Files that this run writes.
+        unreadable: Files that cannot be read, each with the reason.
     """
 
     hidden: list[str] = field(default_factory=list)
@@ -39,10 +39,10 @@ class FileFilter:
     """Which files of folders to read.
 
     Attributes:
-        glob: patterns of the files to read, by name, or by path below the folder if the pattern has a slash. A file is
+        glob: Patterns of the files to read, by name, or by path below the folder if the pattern has a slash. A file is
             read if any of them matches, or if there is none.
-        hidden: whether to read hidden and backup files and folders, too.
-        written: files and folders that this run writes, which are never read.
+        hidden: Whether to read hidden and backup files and folders, too.
+        written: Files and folders that this run writes, which are never read.
     """
 
     glob: Sequence[str] = ()

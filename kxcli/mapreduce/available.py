@@ -28,7 +28,7 @@ def get_default_memory(root: str = "/") -> int:
     """Return half of the free memory: the default of a run, in bytes.
 
     Args:
-        root: the folder that contains `proc` and `sys`.
+        root: The folder that contains `proc` and `sys`.
     """
     free = [*_list_machine_memory(root), *_iter_group_memory(root)]
     return max(min(free) // 2, min(_MIN_MEMORY, *free)) if free else _DEFAULT_MEMORY

@@ -77,16 +77,16 @@ class CheckpointEngine(Engine):
     Every task has an identity, and the tasks of a run have different ones.
 
     Args:
-        engine: computes the missing tasks.
-        folder: created if it is missing; one run at a time uses it, and only this user may write to it.
-        codec: for the diagnostics of tasks.
-        log: receives a message about each damaged file, and at the end how many tasks were found.
-        min_interval: seconds between files; by default that of the engine.
-        max_share: the longest time between files, as a share of the time so far.
+        engine: Computes the missing tasks.
+        folder: Created if it is missing; one run at a time uses it, and only this user may write to it.
+        codec: For the diagnostics of tasks.
+        log: Receives a message about each damaged file, and at the end how many tasks were found.
+        min_interval: Seconds between files; by default that of the engine.
+        max_share: The longest time between files, as a share of the time so far.
 
     Raises:
-        OutputError: the folder cannot be written, or others can write to it.
-        KxcliError: another run uses it.
+        OutputError: The folder cannot be written, or others can write to it.
+        KxcliError: Another run uses it.
     """
 
     def __init__(
@@ -189,10 +189,10 @@ class CheckpointEngine(Engine):
         A stored task is done when the inner engine takes the next one.
 
         Args:
-            call: the call with all tasks.
-            job_store: where tasks are stored.
-            note: called for each task that the inner engine finishes.
-            observe: called for each task in input order.
+            call: The call with all tasks.
+            job_store: Where tasks are stored.
+            note: Called for each task that the inner engine finishes.
+            observe: Called for each task in input order.
         """
         numbers: dict[Identity, int] = {}  # of the tasks that the inner engine has
 
@@ -229,8 +229,8 @@ class _SnapshotTimer:
     """Decides when to write the next file.
 
     Args:
-        min_interval: seconds between files.
-        max_share: the longest time between files, as a share of the time so far.
+        min_interval: Seconds between files.
+        max_share: The longest time between files, as a share of the time so far.
     """
 
     def __init__(self, min_interval: float, max_share: float) -> None:
@@ -255,14 +255,14 @@ class _JobStore:
     """The stored tasks of one job that belong to the sources of this run.
 
     Args:
-        folder: of the job.
-        stamps: of all sources of this run.
-        codec: for diagnostics.
-        log: receives a message about each damaged file.
-        is_merged: whether a file has one partial of all its tasks, or the partial of each.
+        folder: Of the job.
+        stamps: Of all sources of this run.
+        codec: For diagnostics.
+        log: Receives a message about each damaged file.
+        is_merged: Whether a file has one partial of all its tasks, or the partial of each.
 
     Attributes:
-        diagnostics: of each task, as JSON.
+        diagnostics: Of each task, as JSON.
     """
 
     def __init__(

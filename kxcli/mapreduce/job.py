@@ -62,9 +62,9 @@ class Reader(Protocol[TaskT_contra, RecordT_co, DiagnosticT]):
         """Yield the records.
 
         Args:
-            task: what to read.
-            diagnostics: the reader appends its messages here; complete when the last record is read.
-            spooled: the reader appends here where it keeps records for the next job.
+            task: What to read.
+            diagnostics: The reader appends its messages here; complete when the last record is read.
+            spooled: The reader appends here where it keeps records for the next job.
         """
         ...
 
@@ -150,10 +150,10 @@ class Done(Generic[DiagnosticT]):
     """A finished task.
 
     Attributes:
-        task: the task.
-        number: its position among the tasks of the call.
-        diagnostics: messages of its reader.
-        spooled: where its reader keeps records for the next job.
+        task: The task.
+        number: Its position among the tasks of the call.
+        diagnostics: Messages of its reader.
+        spooled: Where its reader keeps records for the next job.
     """
 
     task: Task
@@ -167,11 +167,11 @@ class Call(Generic[TaskT, RecordT, PartialT, DiagnosticT]):
     """A job, its reader and its tasks.
 
     Attributes:
-        read: reads the records of a task.
-        tasks: the tasks in input order, taken as they are needed.
-        job: what is computed.
-        shared: given to `job.setup`; its large arrays are mapped, not copied, by the workers of this machine.
-        on_done: called in this process for every task that ends, at once.
+        read: Reads the records of a task.
+        tasks: The tasks in input order, taken as they are needed.
+        job: What is computed.
+        shared: Given to `job.setup`; its large arrays are mapped, not copied, by the workers of this machine.
+        on_done: Called in this process for every task that ends, at once.
     """
 
     read: Reader[TaskT, RecordT, DiagnosticT]
@@ -191,7 +191,7 @@ class Engine(ABC):
     that had it.
 
     Attributes:
-        n_workers: how many tasks run at once.
+        n_workers: How many tasks run at once.
     """
 
     n_workers: int
@@ -223,8 +223,8 @@ class Engine(ABC):
         """Announce the sources of the tasks to come; only a checkpoint needs this.
 
         Args:
-            stamps: of all sources; only a checkpoint evaluates them.
-            about: whatever else determines the tasks, such as the shard size.
+            stamps: Of all sources; only a checkpoint evaluates them.
+            about: Whatever else determines the tasks, such as the shard size.
         """
         return
 
@@ -233,7 +233,7 @@ class SnapshotEngine(Engine):
     """An engine that can return partial results.
 
     Attributes:
-        min_interval: seconds between snapshots below which a snapshot costs more than the work between two of them.
+        min_interval: Seconds between snapshots below which a snapshot costs more than the work between two of them.
     """
 
     min_interval: float
@@ -245,8 +245,8 @@ class SnapshotEngine(Engine):
         Each task that `call.on_done` has received is in the next partial.
 
         Args:
-            call: what to compute.
-            should_snapshot: called after each task; the last snapshot comes in any case.
+            call: What to compute.
+            should_snapshot: Called after each task; the last snapshot comes in any case.
         """
 
     def reduce(self, call: AnyCall[PartialT]) -> PartialT | None:

@@ -18,12 +18,12 @@ class LocalEngine(SnapshotEngine):
     """Runs jobs in this process, or in workers that stay for the next job.
 
     Args:
-        n_workers: how many processes work at once.
-        preload: modules that workers import before the first task, if the platform supports that.
-        make_folder: returns the private folder of the run, for shared arrays and spilled partials.
-        max_partial_bytes: memory that a process may use for a partial.
-        retries: how often a task is repeated if its worker dies.
-        warn: receives a message about each such death.
+        n_workers: How many processes work at once.
+        preload: Modules that workers import before the first task, if the platform supports that.
+        make_folder: Returns the private folder of the run, for shared arrays and spilled partials.
+        max_partial_bytes: Memory that a process may use for a partial.
+        retries: How often a task is repeated if its worker dies.
+        warn: Receives a message about each such death.
     """
 
     min_interval = 2.0

@@ -29,11 +29,11 @@ class Pool:
     """Worker processes that stay for the next job.
 
     Args:
-        limit: how many processes there may be.
-        preload: modules that workers import before the first task, if the platform supports that.
-        make_folder: returns the private folder of the run.
-        retries: how often a task is repeated if its worker dies.
-        warn: receives a message about each such death.
+        limit: How many processes there may be.
+        preload: Modules that workers import before the first task, if the platform supports that.
+        make_folder: Returns the private folder of the run.
+        retries: How often a task is repeated if its worker dies.
+        warn: Receives a message about each such death.
     """
 
     def __init__(

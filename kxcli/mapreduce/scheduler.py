@@ -23,9 +23,9 @@ class WorkerSupply:
     """The worker processes of a pool, for one scheduler.
 
     Attributes:
-        present: workers that run and have no task.
-        start: starts another one; returns None if there are enough.
-        remove: drops a worker that died.
+        present: Workers that run and have no task.
+        start: Starts another one; returns None if there are enough.
+        remove: Drops a worker that died.
     """
 
     present: list[WorkerHandle]
@@ -42,16 +42,16 @@ class TaskScheduler:
     Workers are started as tasks come, so there are never more workers than tasks.
 
     Args:
-        supply: starts and removes workers.
-        start_job: the first message to each worker.
-        tasks: the tasks, taken as they are needed.
-        retries: how often a task is repeated.
-        warn: receives a message about each death.
+        supply: Starts and removes workers.
+        start_job: The first message to each worker.
+        tasks: The tasks, taken as they are needed.
+        retries: How often a task is repeated.
+        warn: Receives a message about each death.
 
     Attributes:
-        failures: the errors of tasks by number.
-        spans: what the workers spilled.
-        is_paused: whether no new task is given out.
+        failures: The errors of tasks by number.
+        spans: What the workers spilled.
+        is_paused: Whether no new task is given out.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class TaskScheduler:
         """Give a task to each free worker; return whether any worker has one.
 
         Args:
-            before: the number of the first task that has to wait.
+            before: The number of the first task that has to wait.
         """
         while (upcoming := self._peek()) is not None and upcoming[0] < before:
             worker = self._find_free(upcoming)

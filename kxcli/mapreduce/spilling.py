@@ -18,8 +18,8 @@ class SpillPolicy:
     """How much a process may hold.
 
     Attributes:
-        max_partial_bytes: memory of a partial; a heavier one is spilled.
-        folder: where files of partials are made.
+        max_partial_bytes: Memory of a partial; a heavier one is spilled.
+        folder: Where files of partials are made.
     """
 
     max_partial_bytes: int
@@ -43,9 +43,9 @@ class SpillingAccumulator(Generic[PartialT]):
     """Merges partials, and spills the sum when it is too heavy.
 
     Args:
-        job: merges and dumps the partials.
-        max_bytes: weight of a partial that stays in memory.
-        make_folder: returns the folder for the file; called when it is needed.
+        job: Merges and dumps the partials.
+        max_bytes: Weight of a partial that stays in memory.
+        make_folder: Returns the folder for the file; called when it is needed.
     """
 
     def __init__(self, job: Job[RecordT, PartialT, object], max_bytes: int, make_folder: Callable[[], str]) -> None:

@@ -52,11 +52,11 @@ class MappedTask(NamedTuple):
     """Answer to `RunTask`.
 
     Attributes:
-        diagnostics: messages of the reader.
-        spooled: where the reader keeps records.
-        partial: the dumped partial, if the worker does not merge.
-        spans: what was spilled since the last answer.
-        is_safe: whether no merged partial would be lost with the worker.
+        diagnostics: Messages of the reader.
+        spooled: Where the reader keeps records.
+        partial: The dumped partial, if the worker does not merge.
+        spans: What was spilled since the last answer.
+        is_safe: Whether no merged partial would be lost with the worker.
     """
 
     diagnostics: list[Any]

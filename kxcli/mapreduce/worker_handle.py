@@ -17,10 +17,10 @@ class WorkerHandle:
     """A worker process, the pipe to it, and the tasks that would be lost with it.
 
     Attributes:
-        current: the task that it has.
-        merged: the tasks in its partial; only the last one if no task is repeated.
-        n_bytes: of all these, as sent through the pipe.
-        is_new: whether it has not answered yet.
+        current: The task that it has.
+        merged: The tasks in its partial; only the last one if no task is repeated.
+        n_bytes: Of all these, as sent through the pipe.
+        is_new: Whether it has not answered yet.
     """
 
     def __init__(self, context: BaseContext) -> None:
@@ -57,8 +57,8 @@ class WorkerHandle:
         """Note that the current task is merged.
 
         Args:
-            is_safe: whether the partial is out of the worker.
-            may_repeat: whether tasks are repeated after a death. If not, only the last one is kept, for the message.
+            is_safe: Whether the partial is out of the worker.
+            may_repeat: Whether tasks are repeated after a death. If not, only the last one is kept, for the message.
         """
         assert self.current is not None
         if not may_repeat:

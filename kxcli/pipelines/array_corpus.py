@@ -20,8 +20,8 @@ class ArrayCorpus:
     every job reads the inputs.
 
     Args:
-        corpus: the inputs.
-        convert: makes arrays of texts.
+        corpus: The inputs.
+        convert: Makes arrays of texts.
     """
 
     def __init__(self, corpus: Corpus, convert: spool.Convert) -> None:
@@ -35,9 +35,9 @@ class ArrayCorpus:
         """Run a job and return its result, None if there is no input.
 
         Args:
-            job: what is computed.
-            shared: given to the job.
-            what: the name of the job in the progress bar.
+            job: What is computed.
+            shared: Given to the job.
+            what: The name of the job in the progress bar.
         """
         corpus = self._corpus
         corpus.report.detail(what or "reading")
@@ -59,8 +59,8 @@ class ArrayCorpus:
         This comes before any other job.
 
         Args:
-            first: the job that reads the inputs.
-            job: returns the places of the lines to keep.
+            first: The job that reads the inputs.
+            job: Returns the places of the lines to keep.
         """
         if self._corpus.is_reread:
             what = "--checkpoint or --cluster; it drops lines from a copy of the inputs in TMPDIR"

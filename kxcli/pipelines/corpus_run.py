@@ -32,7 +32,7 @@ def find_sources(session: Session) -> list[sources.Source]:
     """Return the inputs by the options, and report the skipped files of folders.
 
     Raises:
-        UsageError: the output is one of the inputs.
+        UsageError: The output is one of the inputs.
     """
     given, output, report = session.source, session.sink, session.report
     skips = SkippedFiles()
@@ -90,17 +90,17 @@ class Corpus:
     """The inputs of a run, and the engine that reads them.
 
     Args:
-        session: the options and the report of the run.
-        engine: does the work.
-        workspace: the private folder of the run.
-        spec: how documents are read.
-        kind: the format of all inputs; if None, their names decide.
+        session: The options and the report of the run.
+        engine: Does the work.
+        workspace: The private folder of the run.
+        spec: How documents are read.
+        kind: The format of all inputs; if None, their names decide.
 
     Attributes:
-        reader: reads the documents.
-        is_reread: whether every job reads the inputs again, on other machines or in a run that may be resumed.
-        shard_size: bytes of a task.
-        spooled: where the reader keeps the records for the next job, in input order.
+        reader: Reads the documents.
+        is_reread: Whether every job reads the inputs again, on other machines or in a run that may be resumed.
+        shard_size: Bytes of a task.
+        spooled: Where the reader keeps the records for the next job, in input order.
     """
 
     def __init__(
@@ -160,10 +160,10 @@ class Corpus:
         At the end of the first block, the diagnostics are reported.
 
         Args:
-            read: reads a task.
-            job: what is computed.
-            shared: given to the job.
-            what: the name of the job in the progress bar.
+            read: Reads a task.
+            job: What is computed.
+            shared: Given to the job.
+            what: The name of the job in the progress bar.
         """
         sizes = [source.size for source in self.sources]
         total = sum(size or 0 for size in sizes) if None not in sizes else None
@@ -223,10 +223,10 @@ def open_corpus(
     At the end of the block, no worker and no temporary file is left.
 
     Args:
-        session: the options and the report of the run.
-        preload: modules that each worker imports.
-        spec: how to read the inputs; by default several lines at a time.
-        kind: the format of the inputs; by default the one of the options.
+        session: The options and the report of the run.
+        preload: Modules that each worker imports.
+        spec: How to read the inputs; by default several lines at a time.
+        kind: The format of the inputs; by default the one of the options.
     """
     spec = spec or make_reader_spec(session.source)
     kind = kind or choose_format(session.source, by=spec.by)

@@ -77,8 +77,8 @@ def get_max_line_bytes(run: RunSettings, cost: int) -> int | None:
     A limit by the free memory would make the output depend on the moment.
 
     Args:
-        run: the options.
-        cost: bytes of memory for a byte of the line.
+        run: The options.
+        cost: Bytes of memory for a byte of the line.
     """
     return None if run.memory is None else max(_MIN_MAX_LINE, (run.memory - available.PROCESS_BYTES) // cost)
 

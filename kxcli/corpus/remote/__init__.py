@@ -49,9 +49,9 @@ def open_url(url: str, expected: RemoteState | None, first: int) -> BinaryIO:
     `read` of the returned file may give fewer bytes than requested, and gives none only at the end.
 
     Args:
-        url: the URL, with its secrets.
-        expected: the state that the file must still have; if None, the state that it has now.
-        first: bytes that are likely to be read first, requested together.
+        url: The URL, with its secrets.
+        expected: The state that the file must still have; if None, the state that it has now.
+        first: Bytes that are likely to be read first, requested together.
     """
     file = resolve_url(url)
     state = with_retries(url, file.state) if expected is None else expected

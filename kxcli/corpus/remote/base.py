@@ -17,8 +17,8 @@ class RemoteState:
     """The state of a remote file.
 
     Attributes:
-        size: bytes; None if the file can be read only from its start.
-        version: what distinguishes this content from an earlier or later one; may be empty.
+        size: Bytes; None if the file can be read only from its start.
+        version: What distinguishes this content from an earlier or later one; may be empty.
     """
 
     size: int | None
@@ -53,7 +53,7 @@ class RemoteFile(Protocol):
         """Return the bytes `start <= position < stop`.
 
         Raises:
-            InputError: if the file is no longer in the expected state.
+            InputError: If the file is no longer in the expected state.
         """
         ...
 
@@ -70,8 +70,8 @@ class TransientError(Exception):
     """A failure that a retry may fix.
 
     Attributes:
-        what: the problem.
-        received: the bytes that arrived before it.
+        what: The problem.
+        received: The bytes that arrived before it.
     """
 
     def __init__(self, what: str, received: bytes = b"") -> None:
@@ -83,9 +83,9 @@ def make_remote_error(url: str, what: str, hint: str) -> InputError:
     """Return the error for a URL, without its secrets.
 
     Args:
-        url: the URL with its secrets.
-        what: the problem; maybe a message of a library that quotes the URL.
-        hint: the fix.
+        url: The URL with its secrets.
+        what: The problem; maybe a message of a library that quotes the URL.
+        hint: The fix.
     """
     what = what.replace(url, get_display_name(url))
     for user in _USER.findall(url):

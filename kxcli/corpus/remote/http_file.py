@@ -135,7 +135,7 @@ class HttpBody:
         """Return up to `size` bytes, none at the end.
 
         Raises:
-            TransientError: if the connection breaks, ends too early, or is too slow.
+            TransientError: If the connection breaks, ends too early, or is too slow.
         """
         from urllib3.exceptions import HTTPError
 

@@ -15,7 +15,7 @@ def with_retries(url: str, attempt: Callable[[], T]) -> T:
     """Return the result of `attempt`; repeat it with backoff if it fails.
 
     Raises:
-        InputError: if the last try raises `TransientError`, too.
+        InputError: If the last try raises `TransientError`, too.
     """
     for seconds in BACKOFF_SECONDS:
         try:

@@ -65,15 +65,15 @@ class BatchScheduler(Generic[PartialT]):
     not have to keep a whole stream, partials are fetched into this process when their inputs are large.
 
     Args:
-        connection: the cluster.
-        call: the job and its tasks.
-        n_parts: how many parts a partial is split into.
-        is_single: whether each task is a batch.
-        max_remembered_bytes: of pickled batches whose partials are on workers; at more, partials are fetched.
+        connection: The cluster.
+        call: The job and its tasks.
+        n_parts: How many parts a partial is split into.
+        is_single: Whether each task is a batch.
+        max_remembered_bytes: Of pickled batches whose partials are on workers; at more, partials are fetched.
 
     Attributes:
-        has_ended: whether all batches were given out.
-        returned: the parts that were fetched.
+        has_ended: Whether all batches were given out.
+        returned: The parts that were fetched.
     """
 
     def __init__(

@@ -44,9 +44,9 @@ class TaskBatches:
     themselves is raised after the batch that it cuts off.
 
     Args:
-        tasks: taken as they are needed.
-        n_threads: of the cluster.
-        is_single: whether each task is a batch.
+        tasks: Taken as they are needed.
+        n_threads: Of the cluster.
+        is_single: Whether each task is a batch.
     """
 
     def __init__(self, tasks: Iterable[Task], n_threads: int, *, is_single: bool = False) -> None:

@@ -37,9 +37,9 @@ class Timeouts:
     """Seconds to wait for a cluster.
 
     Attributes:
-        connect: for the scheduler to answer.
-        worker: for a cluster without workers to get one.
-        check: without a result until the cluster is checked for workers.
+        connect: For the scheduler to answer.
+        worker: For a cluster without workers to get one.
+        check: Without a result until the cluster is checked for workers.
     """
 
     connect: float = 10
@@ -52,12 +52,12 @@ class ClusterConnection:
 
     Args:
         address: `tcp://host:port`, `tls://host:port`, or `local:N` for N processes on this machine, which end with it.
-        make_folder: returns the private folder of the run.
-        log: receives a message if there is no worker yet.
-        timeouts: how long to wait.
+        make_folder: Returns the private folder of the run.
+        log: Receives a message if there is no worker yet.
+        timeouts: How long to wait.
 
     Attributes:
-        n_threads: of all workers.
+        n_threads: Of all workers.
     """
 
     def __init__(

@@ -17,10 +17,10 @@ class ClusterEngine(SnapshotEngine):
 
     Args:
         address: `tcp://host:port`, `tls://host:port`, or `local:N`.
-        make_folder: returns the private folder of the run.
-        log: receives a message if the engine waits for workers.
-        timeouts: how long it waits; by default as `Timeouts` says.
-        max_remembered_bytes: of pickled batches that the scheduler keeps to repeat them.
+        make_folder: Returns the private folder of the run.
+        log: Receives a message if the engine waits for workers.
+        timeouts: How long it waits; by default as `Timeouts` says.
+        max_remembered_bytes: Of pickled batches that the scheduler keeps to repeat them.
     """
 
     min_interval = 10.0  # at a snapshot, workers wait for the last batches

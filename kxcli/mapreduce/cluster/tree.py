@@ -21,10 +21,10 @@ class MergeTree:
     that wait for others are held, so that the scheduler can forget what has been merged.
 
     Args:
-        client: of the cluster.
-        payload: the job on the workers.
-        run: unique in the scheduler.
-        n_parts: how many parts a partial is split into.
+        client: Of the cluster.
+        payload: The job on the workers.
+        run: Unique in the scheduler.
+        n_parts: How many parts a partial is split into.
     """
 
     def __init__(self, client: "Client", payload: "Future[Any]", run: str, n_parts: int) -> None:

@@ -92,9 +92,9 @@ class JobPayload:
     It lives on a worker as long as the scheduler holds the key of the job.
 
     Args:
-        expected: the versions of the sender.
-        pickled: the reader, the job and what is shared, without the arrays.
-        arrays: the arrays, which threads share.
+        expected: The versions of the sender.
+        pickled: The reader, the job and what is shared, without the arrays.
+        arrays: The arrays, which threads share.
     """
 
     def __init__(self, expected: Mapping[str, str], pickled: bytes, arrays: Sequence[UInt8Array]) -> None:
@@ -114,7 +114,7 @@ class JobPayload:
         Settings of the process are not changed: it belongs to the cluster.
 
         Raises:
-            ClusterError: the job would give another result here; workers may join after all were checked.
+            ClusterError: The job would give another result here; workers may join after all were checked.
         """
         if not hasattr(self._local, "ready"):
             expected, pickled, arrays = self._arguments
@@ -218,7 +218,7 @@ def get_partial_limit(memory: int | None) -> int:
     """Return the bytes that one thread of this worker may use for a partial.
 
     Args:
-        memory: bytes that this process may use. If None, half of the free memory, shared by as many threads as there
+        memory: Bytes that this process may use. If None, half of the free memory, shared by as many threads as there
             are CPUs, in one process or in several.
     """
     from distributed import get_worker

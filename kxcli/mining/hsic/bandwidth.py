@@ -26,8 +26,8 @@ def compute_median_distance(values: FloatArray, seed: int = 0) -> float | None:
     Cost: in one dimension O(n log n) per probe, and some 60 probes; else all distances, twice.
 
     Args:
-        values: finite, of shape (n, d).
-        seed: of the sample.
+        values: Finite, of shape (n, d).
+        seed: Of the sample.
 
     Returns:
         None if no two rows differ.

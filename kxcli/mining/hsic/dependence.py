@@ -40,10 +40,10 @@ class MeasureLimits:
     """Maximal sizes of an exact measurement.
 
     Attributes:
-        permuted_rows: that `auto` permutes.
-        spectrum_rows: of a kernel whose eigenvalues are computed.
-        rank: features that permutations compare; None for `permutation.get_max_rank`.
-        cells: of the table of terms by categories, for permutations that compare all terms.
+        permuted_rows: That `auto` permutes.
+        spectrum_rows: Of a kernel whose eigenvalues are computed.
+        rank: Features that permutations compare; None for `permutation.get_max_rank`.
+        cells: Of the table of terms by categories, for permutations that compare all terms.
     """
 
     permuted_rows: int = MAX_PERMUTED_ROWS
@@ -66,14 +66,14 @@ def measure(
     for fewer than 6 rows.
 
     Args:
-        x: one variable.
-        y: the other, with as many rows.
-        testing: the test of independence.
-        run: runs the jobs.
-        limits: for tests of this function.
+        x: One variable.
+        y: The other, with as many rows.
+        testing: The test of independence.
+        run: Runs the jobs.
+        limits: For tests of this function.
 
     Raises:
-        MeasureError: for fewer than 4 rows, different numbers of rows, and a test that is not for these kernels.
+        MeasureError: For fewer than 4 rows, different numbers of rows, and a test that is not for these kernels.
     """
     if x.n != y.n:
         raise MeasureError(f"x has {format_count(x.n, 'rows')}, and y has {y.n:,}")

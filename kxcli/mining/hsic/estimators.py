@@ -31,9 +31,9 @@ class KernelSums:
     """Sums over the kernels of two variables.
 
     Attributes:
-        xy: of the two kernels; xx, yy: of each with itself.
-        trace_x, trace_y: of Kc and of Lc.
-        max_abs_x, max_abs_y: bounds of the kernels' absolute values.
+        xy: Of the two kernels; xx, yy: of each with itself.
+        trace_x, trace_y: Of Kc and of Lc.
+        max_abs_x, max_abs_y: Bounds of the kernels' absolute values.
     """
 
     n: int
@@ -55,7 +55,7 @@ class Estimates(NamedTuple):
         unbiased: Song et al. 2012, equation 5; may be negative, and so may cka_unbiased.
         cka: biased_n2 over the geometric mean of both variables' own (Cortes et al. 2012; Kornblith et al. 2019);
             None if a column does not vary.
-        cka_unbiased: the same of the unbiased estimates; None if an own estimate is not positive.
+        cka_unbiased: The same of the unbiased estimates; None if an own estimate is not positive.
     """
 
     biased_n2: float
@@ -97,7 +97,7 @@ def is_permutation_invariant(n: int, own: KernelProduct, trace: float) -> bool:
     equality only if k is the same for all pairs of rows.
 
     Args:
-        own: of the kernel with itself.
+        own: Of the kernel with itself.
         trace: Tr(Kc).
     """
     return (n - 1) * own.trace - trace**2 <= _EIGENVALUE_NOISE * trace**2
@@ -116,10 +116,10 @@ def compute_unbiased_hsic(n: int, products: float, rows: float, totals: float) -
     """Return Song's estimator from sums over kernels K and L without their diagonals.
 
     Args:
-        n: the number of rows.
-        products: the sum of K(i, j) L(i, j).
-        rows: the sum of the products of their row sums.
-        totals: the product of their sums.
+        n: The number of rows.
+        products: The sum of K(i, j) L(i, j).
+        rows: The sum of the products of their row sums.
+        totals: The product of their sums.
     """
     return (products + totals / ((n - 1) * (n - 2)) - 2 * rows / (n - 2)) / (n * (n - 3))
 

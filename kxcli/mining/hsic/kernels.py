@@ -44,8 +44,8 @@ class NumericVariable:
     nearly constant kernel (large σ) is computed less 1.
 
     Args:
-        values: finite, of shape (n, d).
-        kernel: with a bandwidth, unless it is linear.
+        values: Finite, of shape (n, d).
+        kernel: With a bandwidth, unless it is linear.
     """
 
     def __init__(self, values: FloatArray, kernel: Kernel) -> None:
@@ -147,7 +147,7 @@ class CategoricalVariable:
     """Labels with the delta kernel.
 
     Args:
-        codes: of shape (n,), from 0 to the number of categories; each occurs.
+        codes: Of shape (n,), from 0 to the number of categories; each occurs.
     """
 
     has_unit_diagonal = True

@@ -26,8 +26,8 @@ class LowRankKernel:
     """A centered kernel as features.
 
     Attributes:
-        features: of shape (n, rank), each with mean 0.
-        share: of the trace of the centered kernel that the features hold.
+        features: Of shape (n, rank), each with mean 0.
+        share: Of the trace of the centered kernel that the features hold.
     """
 
     features: FloatArray
@@ -42,11 +42,11 @@ def compress(
     Cost: O(n rank²) time and O(n rank) memory.
 
     Args:
-        variable: returned as it is if categorical.
-        rank: the maximal number of features.
-        seed: of the pivots.
+        variable: Returned as it is if categorical.
+        rank: The maximal number of features.
+        seed: Of the pivots.
         which: 0 for x, 1 for y: the number of the pivots' stream.
-        means: row means of the kernel, for variables without few features.
+        means: Row means of the kernel, for variables without few features.
     """
     if isinstance(variable, CategoricalVariable):
         return variable

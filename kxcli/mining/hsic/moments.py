@@ -40,11 +40,11 @@ def iter_tasks(
     """Yield the tasks.
 
     Args:
-        x: one variable.
-        y: the other.
-        width: the number of features of both.
-        min_features: the size of a task.
-        block_rows: a task has a multiple of it, but for the last.
+        x: One variable.
+        y: The other.
+        width: The number of features of both.
+        min_features: The size of a task.
+        block_rows: A task has a multiple of it, but for the last.
     """
     n_tasks = max(1, min(_MAX_TASKS, x.n * width // min_features, _MAX_MATRIX_BYTES // (8 * width**2)))
     step = -(-x.n // n_tasks // block_rows) * block_rows if n_tasks > 1 else x.n

@@ -39,9 +39,9 @@ def compute_eigen_p_value(sums: KernelSums, spectrum_x: FloatArray, spectrum_y: 
     becomes one gamma distribution, or a constant if its variance is small.
 
     Args:
-        sums: over both kernels.
-        spectrum_x: eigenvalues of Kc / n in descending order; the first 512 count.
-        spectrum_y: the same of Lc / n.
+        sums: Over both kernels.
+        spectrum_x: Eigenvalues of Kc / n in descending order; the first 512 count.
+        spectrum_y: The same of Lc / n.
     """
     n = sums.n
     products = np.outer(spectrum_x[:_MAX_EIGENVALUES], spectrum_y[:_MAX_EIGENVALUES]).ravel()
@@ -68,8 +68,8 @@ def compute_gamma_p_value(sums: KernelSums, squares: float) -> float | None:
     be inexact in the tails, and here for comparison.
 
     Args:
-        sums: over both kernels, of at least 6 rows.
-        squares: the sum of (Kc(i, j) Lc(i, j))² over i != j.
+        sums: Over both kernels, of at least 6 rows.
+        squares: The sum of (Kc(i, j) Lc(i, j))² over i != j.
 
     Returns:
         None without variance.
@@ -107,12 +107,12 @@ def estimate_eigenvalues(
     sum is right.
 
     Args:
-        variable: the values with their kernel.
+        variable: The values with their kernel.
         trace: Tr(Kc) / n.
         squares: Tr(Kc Kc) / n².
-        seed: of the sample.
+        seed: Of the sample.
         which: 0 for x, 1 for y: the number of the sample's stream.
-        max_rows: the size of the sample.
+        max_rows: The size of the sample.
     """
     rows = np.arange(variable.n)
     if variable.n > max_rows:
@@ -145,10 +145,10 @@ def compute_mixture_tail(weights: FloatArray, degrees: FloatArray, value: float)
     meets another saddle: above the real axis, where all branch points are, Im g' is positive.
 
     Args:
-        weights: positive.
-        degrees: of freedom, positive, not necessarily integers (a single weight is a gamma distribution), and not
+        weights: Positive.
+        degrees: Of freedom, positive, not necessarily integers (a single weight is a gamma distribution), and not
             nearly 0 for the largest weight.
-        value: the observed value.
+        value: The observed value.
     """
     if value <= 0:
         return 1.0

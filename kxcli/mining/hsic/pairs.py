@@ -27,10 +27,10 @@ class PairColumn:
     """One of many columns, over its rows with a value.
 
     Attributes:
-        variable: of these rows; None if they are fewer than `MIN_ROWS`.
-        kernel: as requested, so without a bandwidth if it is the median.
-        values: of `variable`; None if no column has a missing value, and for categories.
-        present: a mask of the rows with a value; None for all rows.
+        variable: Of these rows; None if they are fewer than `MIN_ROWS`.
+        kernel: As requested, so without a bandwidth if it is the median.
+        values: Of `variable`; None if no column has a missing value, and for categories.
+        present: A mask of the rows with a value; None for all rows.
     """
 
     variable: Variable | None

@@ -37,9 +37,9 @@ class Kernel:
             "linear": the inner product.
             "delta": 1 if all cells are equal, else 0.
             "bow", "ngram": the inner product of the texts' counts of words, or of n-grams of characters.
-        sigma: the bandwidth of gaussian and laplace; None for the median of the positive pairwise distances.
-        n: the length of the n-grams.
-        cosine: for bow and ngram, the cosine instead of the inner product; 0 for a text without words.
+        sigma: The bandwidth of gaussian and laplace; None for the median of the positive pairwise distances.
+        n: The length of the n-grams.
+        cosine: For bow and ngram, the cosine instead of the inner product; 0 for a text without words.
     """
 
     name: KernelName
@@ -95,9 +95,9 @@ class Testing:
             "none".
             "auto": permutation up to `MAX_PERMUTED_ROWS` rows; eigen for more, and if permutations would compare less
             than 90 % of a kernel.
-        permutations: the number to draw; all are enumerated for 7 rows or fewer.
-        seed: of all draws.
-        alpha: the columns are called dependent if p is at most alpha.
+        permutations: The number to draw; all are enumerated for 7 rows or fewer.
+        seed: Of all draws.
+        alpha: The columns are called dependent if p is at most alpha.
     """
 
     name: TestName = "auto"
@@ -119,14 +119,14 @@ class Dependence:
     """The dependence of two columns.
 
     Attributes:
-        n: the number of rows.
-        kernel_x, kernel_y: as `str` of the kernels.
-        sigma_x, sigma_y: the bandwidths used; None for kernels without one, and for a constant column.
-        biased_n2, biased_nm1, unbiased, cka, cka_unbiased: see `estimators.Estimates`. All are None for a pair of
+        n: The number of rows.
+        kernel_x, kernel_y: As `str` of the kernels.
+        sigma_x, sigma_y: The bandwidths used; None for kernels without one, and for a constant column.
+        biased_n2, biased_nm1, unbiased, cka, cka_unbiased: See `estimators.Estimates`. All are None for a pair of
             many columns with fewer than `MIN_ROWS` rows that have a value in both.
-        test: the test that was done.
+        test: The test that was done.
         p_value, dependent: None without a test, and if the test is undefined.
-        notes: decisions of the measurement, for messages.
+        notes: Decisions of the measurement, for messages.
     """
 
     n: int

@@ -161,9 +161,9 @@ class _GroupStatistic(_FloatStatistic):
     Features have mean 0.
 
     Args:
-        groups: the categories.
-        features: of the other variable.
-        permutes_groups: whether the categories are y, and so are permuted.
+        groups: The categories.
+        features: Of the other variable.
+        permutes_groups: Whether the categories are y, and so are permuted.
     """
 
     def __init__(self, groups: CategoricalVariable, features: LowRankKernel, *, permutes_groups: bool) -> None:
@@ -183,9 +183,9 @@ class _TermStatistic(_FloatStatistic):
     """The squared norm of the excess of each term in each category, times n².
 
     Args:
-        groups: the categories.
-        texts: the other variable.
-        permutes_groups: whether the categories are y, and so are permuted.
+        groups: The categories.
+        texts: The other variable.
+        permutes_groups: Whether the categories are y, and so are permuted.
     """
 
     def __init__(self, groups: CategoricalVariable, texts: TextVariable, *, permutes_groups: bool) -> None:

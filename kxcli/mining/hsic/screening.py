@@ -21,10 +21,10 @@ class TermDependence(NamedTuple):
     Both have the delta kernel.
 
     Attributes:
-        term: a word or n-gram.
-        n: the number of texts that have it.
-        label: the code of the label with the largest excess of such texts over its share.
-        biased_n2: see `estimators.Estimates`.
+        term: A word or n-gram.
+        n: The number of texts that have it.
+        label: The code of the label with the largest excess of such texts over its share.
+        biased_n2: See `estimators.Estimates`.
         cka: None if every text has the term.
         p_value, q_value: None without a test, and if the test is undefined: every text has the term, or all labels are
             equal, or all are different.
@@ -50,13 +50,13 @@ def screen_terms(
     Cost: O(terms) and the tests of the distinct numbers of texts; independent of the number of texts.
 
     Args:
-        counts: for each term, its number of texts by label.
-        sizes: the number of texts of each label.
-        testing: the test of independence.
-        min_texts: of a term; rarer ones are excluded.
+        counts: For each term, its number of texts by label.
+        sizes: The number of texts of each label.
+        testing: The test of independence.
+        min_texts: Of a term; rarer ones are excluded.
 
     Raises:
-        MeasureError: for the gamma test.
+        MeasureError: For the gamma test.
     """
     if testing.name == "gamma":
         raise MeasureError("terms are tested exactly, by permutation or eigen, not by gamma")
@@ -174,9 +174,9 @@ def _compute_hypergeometric_tail(
 
     Args:
         distances: n times the number of texts above or below the share.
-        total: the number of texts with the term.
-        label_sizes: the number of texts of both labels.
-        log_factorials: of 0 to n.
+        total: The number of texts with the term.
+        label_sizes: The number of texts of both labels.
+        log_factorials: Of 0 to n.
     """
     first, second = map(int, label_sizes)
     drawn = np.arange(max(0, total - second), min(total, first) + 1)

@@ -61,7 +61,7 @@ def prepare_terms(spec: TermSpec) -> "PortDictionary | None":
     """Return the dictionary that the jobs' `setup` receives.
 
     Raises:
-        NotEqualError: of `segment.jieba_port`.
+        NotEqualError: Of `segment.jieba_port`.
     """
     from kxcli.mining.segment import prepare
 

@@ -23,8 +23,8 @@ class TextVariable:
     term, the pairs of texts that have it.
 
     Args:
-        counts: a sparse row per text.
-        kernel: bow or ngram.
+        counts: A sparse row per text.
+        kernel: Bow or ngram.
     """
 
     features = None  # there are as many as terms

@@ -43,8 +43,8 @@ class TilePartial(NamedTuple):
     """Sums over the tiles of some tasks.
 
     Attributes:
-        products: for each task, the sums of K L, K K and L L over its pairs, all without the diagonal.
-        row_sums: of K and of L in fixed point, of shape (2, 2, n); integers have the same sum in any order.
+        products: For each task, the sums of K L, K K and L L over its pairs, all without the diagonal.
+        row_sums: Of K and of L in fixed point, of shape (2, 2, n); integers have the same sum in any order.
     """
 
     products: list[tuple[float, float, float]]
@@ -110,8 +110,8 @@ class TileSums(NamedTuple):
     """Sums over two kernel matrices without their diagonals.
 
     Attributes:
-        xy, xx, yy: of K L, K K and L L.
-        rows_x, rows_y: of each row of K and of L.
+        xy, xx, yy: Of K L, K K and L L.
+        rows_x, rows_y: Of each row of K and of L.
     """
 
     xy: float

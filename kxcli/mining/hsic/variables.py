@@ -21,12 +21,12 @@ def make_variable(values: Values, kernel: Kernel, seed: int = 0) -> Variable:
     """Return values with their kernel; compute the bandwidth if it is the median.
 
     Args:
-        values: an array (n, d) for gaussian, laplace and linear; counts for bow and ngram; columns of labels for delta.
-        kernel: as requested.
-        seed: of the sample for the median.
+        values: An array (n, d) for gaussian, laplace and linear; counts for bow and ngram; columns of labels for delta.
+        kernel: As requested.
+        seed: Of the sample for the median.
 
     Raises:
-        MeasureError: for numbers that are not finite or cannot be squared.
+        MeasureError: For numbers that are not finite or cannot be squared.
     """
     if isinstance(values, TermCounts):
         return TextVariable(values, kernel)

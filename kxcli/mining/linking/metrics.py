@@ -168,7 +168,7 @@ class LinkMistake(NamedTuple):
     """A difference between the gold mentions and the linked ones.
 
     Attributes:
-        kind: missed: nothing is linked there.  rejected: the span is linked to NIL.  wrong: it is linked to another
+        kind: Missed: nothing is linked there.  rejected: the span is linked to NIL.  wrong: it is linked to another
             entry.  spurious: a linked span that is not gold, or NIL there.  boundary: a link that overlaps a gold
             mention with other borders.
         gold: The gold mention, if any.

@@ -42,13 +42,13 @@ class HsicRun:
     """A run over some tables.
 
     Attributes:
-        tables: the inputs.
-        builder: makes variables of their columns.
-        request_x, request_y: the kernels.
-        testing: the test of independence.
-        run: runs jobs over the engine.
-        report: receives notes and warnings.
-        memory: bytes for all processes.
+        tables: The inputs.
+        builder: Makes variables of their columns.
+        request_x, request_y: The kernels.
+        testing: The test of independence.
+        run: Runs jobs over the engine.
+        report: Receives notes and warnings.
+        memory: Bytes for all processes.
     """
 
     tables: HsicTables

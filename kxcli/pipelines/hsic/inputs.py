@@ -41,8 +41,8 @@ class KernelRequest:
     Attributes:
         name: None for the kernel by the type of the cells.
         sigma: None for the median.
-        cosine: the cosine instead of the inner product, if the kernel compares texts.
-        option: the option of the kernel, for messages.
+        cosine: The cosine instead of the inner product, if the kernel compares texts.
+        option: The option of the kernel, for messages.
     """
 
     name: str | None
@@ -70,8 +70,8 @@ class CompleteRows(NamedTuple):
     """The rows without a missing cell.
 
     Attributes:
-        groups: for each group an array (n, d) or a list of texts per column.
-        n_dropped: the number of other rows.
+        groups: For each group an array (n, d) or a list of texts per column.
+        n_dropped: The number of other rows.
     """
 
     groups: list[GroupCells]
@@ -221,12 +221,12 @@ class VariableBuilder:
         """Return one of many columns over its rows with a value.
 
         Args:
-            cells: of all rows.
-            present: the mask of rows with a value.
-            request: its kernel.
-            name: of the column, for messages.
-            path: of the table.
-            keeps_values: whether subsets of its rows will be measured, because another column has missing cells.
+            cells: Of all rows.
+            present: The mask of rows with a value.
+            request: Its kernel.
+            name: Of the column, for messages.
+            path: Of the table.
+            keeps_values: Whether subsets of its rows will be measured, because another column has missing cells.
         """
         kernel = request.make_kernel(is_number=isinstance(cells, np.ndarray))
         if int(present.sum()) < MIN_ROWS:
