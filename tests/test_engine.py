@@ -88,6 +88,17 @@ def test_stream_takes_only_a_few_tasks_ahead(engine, workers):
     partials.close()
 
 
+@pytest.mark.parametrize("method", ["reduce", "stream"])
+def test_job_after_an_abandoned_one_gets_its_own_answers(engines, method):
+    slow = [Numbers(tuple(range(1, 200_000))) for _ in range(8)]
+    stream = engines[2].stream(Call(read, slow, Sum(), 1, ignore))
+    next(stream)
+    stream.close()
+    call = Call(read, numbers(*range(1, 100)), Sum(), 2, ignore)
+    total = engines[2].reduce(call) if method == "reduce" else sum(engines[2].stream(call))
+    assert total == 2 * sum(range(1, 100))
+
+
 def test_reduce_takes_tasks_as_needed(engine, workers):
     n_taken, n_ahead = 0, []
 

@@ -100,6 +100,7 @@ class Pool:
             worker.process.kill()  # a worker has nothing of its own to clean up
         for worker in self.workers:
             worker.close()
+        self.workers.clear()
 
     @contextmanager
     def _schedule(self, call: AnyCall[PartialT], policy: SpillPolicy | None) -> Iterator[TaskScheduler]:
@@ -109,8 +110,9 @@ class Pool:
         try:
             start_job = StartJob(call.read, call.job, shared, policy)
             yield TaskScheduler(supply, start_job, call.tasks, self._retries, self._warn)
-        except WorkerDiedError as died:
-            if died.is_bus_error:
+        except BaseException as error:
+            self.close()  # a busy worker would give its answer to the next job
+            if isinstance(error, WorkerDiedError) and error.is_bus_error:
                 shared.check()
             raise
         finally:
