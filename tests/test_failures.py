@@ -813,7 +813,7 @@ def test_next_output_removes_partial_output_of_a_killed_run(kxcli):
     put(kxcli, "out/.kxcli-mine.txt")
     link = ("entity-link", "--kb", SAMPLES / "encyclopedia.jsonl")  # it writes while it reads
     with running(kxcli, *link, "-o", "out/a.jsonl", stdin=subprocess.PIPE) as process:
-        wait_until(lambda: len(os.listdir(kxcli.folder / "out")) == 2)
+        wait_until(lambda: list((kxcli.folder / "out").glob(".kxcli-*.part")))
         kxcli(*SPACE, "-o", "out/b.tsv", put(kxcli, "b", "x\n"))
         assert len(os.listdir(kxcli.folder / "out")) == 3
         os.killpg(process.pid, signal.SIGKILL)
