@@ -1,4 +1,4 @@
-"""Items collected into batches that are large enough to be worth a step."""
+"""Items collected into batches of a minimum size."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar

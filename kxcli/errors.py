@@ -10,7 +10,7 @@ import signal
 
 
 class KxcliError(Exception):
-    """An error that `str()` describes in one line."""
+    """An error; `str()` describes it in one line."""
 
     exit_code = 1
 
@@ -45,7 +45,7 @@ class InputError(KxcliError):
 
 
 def make_changed_error(path: str) -> InputError:
-    """Return the error for an input that changes during the run."""
+    """Return the error for an input changed during the run."""
     return InputError(path, "changed while it was read", "run again when nobody writes to it")
 
 
@@ -97,7 +97,7 @@ def list_requirements(extra: str) -> str:
 
 
 class WorkerDiedError(KxcliError):
-    """A worker process that was killed or ended.
+    """The death of a worker process.
 
     Args:
         task: The task that it had; None if it had none.

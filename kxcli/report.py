@@ -31,7 +31,7 @@ class Report:
         self._start = time.monotonic()
 
     def error(self, message: str) -> None:
-        """Print the error that ends the run."""
+        """Print the final error of the run."""
         self._write(f"kxcli: error: {message}")
 
     def traceback(self, error: BaseException) -> None:
@@ -41,12 +41,12 @@ class Report:
                 _print(redact_text(line))
 
     def warning(self, message: str) -> None:
-        """Print a warning that the result may differ from the expected one."""
+        """Print a warning about an unexpected result."""
         if not self.quiet:
             self._write(f"kxcli: warning: {message}")
 
     def note(self, message: str) -> None:
-        """Print a decision that was made for the user."""
+        """Print a decision made for the user."""
         if not self.quiet:
             self._write(f"kxcli: {message}")
 

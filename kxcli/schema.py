@@ -76,7 +76,7 @@ class TextField:
     pattern: str = ""
 
     def check(self, value: Any, name: str) -> None:
-        """Refuse another type, and a string that does not match."""
+        """Refuse another type, and a string without a match."""
         is_valid = type(value) is str and (not self.pattern or re.fullmatch(self.pattern, value) is not None)
         _require(is_valid, value, name, "a string as it is written")
 
@@ -95,7 +95,7 @@ class ConstantField:
 
 @dataclass(frozen=True)
 class AnyField:
-    """A value that other code checks."""
+    """A value checked elsewhere."""
 
     def check(self, value: Any, name: str) -> None:
         """Refuse nothing."""
@@ -225,7 +225,7 @@ class ArrayField:
         shape: A number for each axis, or the name of a size, with a number to add ("names+1"). The first array with a
             new name alone defines the size.
         below: The size or the number above all values.
-        starts: The size to which the values ascend from 0.
+        starts: The size at the end of the values, which ascend from 0.
         rules: Further conditions. Floats are always finite, and not larger than `MAX_WEIGHT`.
         is_optional: Whether it may be missing.
     """
@@ -254,7 +254,7 @@ class ArrayField:
                 raise SchemaError(f"{name} has {own:,} values on an axis, not {expected:,}")
 
     def check_values(self, array: Any, arrays: Mapping[str, Any], sizes: Sizes, name: str) -> None:
-        """Refuse values that are not as declared; the form was checked before."""
+        """Refuse values contrary to the declaration; the form was checked before."""
         if not array.size:
             if self.starts:
                 raise SchemaError(f"{name} has no value")

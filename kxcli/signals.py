@@ -1,4 +1,4 @@
-"""Signals that end a run."""
+"""The ending signals of a run."""
 
 import signal
 import threading
@@ -11,7 +11,7 @@ ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextmanager
 def delay_signals() -> Iterator[None]:
-    """Delay signals that end a run until the block ends.
+    """Delay the ending signals until the block ends.
 
     A block creates a file or folder and registers it for removal, and no signal may arrive between the two. It would
     not be enough to block the signals: the system gives them to another thread then, and Python still calls the handler

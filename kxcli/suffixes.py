@@ -1,4 +1,4 @@
-"""The suffixes of file names, and the formats and compressors that they indicate."""
+"""The suffixes of file names, with their formats and compressors."""
 
 import os
 from typing import Literal

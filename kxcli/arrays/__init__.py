@@ -1,4 +1,4 @@
-"""Array operations that all features share, and the types of arrays."""
+"""Array operations shared by all features, and the types of arrays."""
 
 from collections.abc import Mapping
 from typing import Any

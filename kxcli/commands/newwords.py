@@ -99,7 +99,7 @@ def _find_words(session: Session, discovery: "Discovery", unique_lines: bool) ->
 
 
 def _read_known(paths: Iterable[str]) -> frozenset[str]:
-    """Return the words that are not new."""
+    """Return the known words."""
     if not paths:
         from kxcli.mining.segment.jieba_reference import read_dictionary_words
 

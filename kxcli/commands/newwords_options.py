@@ -23,7 +23,7 @@ RULES = (
 
 
 def parse_numbers(text: str) -> tuple[float, ...]:
-    """Return numbers that are separated by commas."""
+    """Return numbers separated by commas."""
     try:
         numbers = tuple(map(float, text.split(",")))
     except ValueError:

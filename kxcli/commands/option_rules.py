@@ -1,4 +1,4 @@
-"""Rules for options that depend on each other.
+"""Rules for options with dependencies on each other.
 
 The rules are data: they are checked in one place, stated in the help of the options, and tested.
 """

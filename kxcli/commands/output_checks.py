@@ -13,7 +13,7 @@ from kxcli.suffixes import COMPRESSORS, FORMATS
 
 
 def check_output_names(ctx: click.Context) -> None:
-    """Raise `UsageError` for a wrong suffix, or for a file that is used twice.
+    """Raise `UsageError` for a wrong suffix, or for two uses of one file.
 
     `find_sources` checks the inputs from lists and folders later, when they are known.
     """

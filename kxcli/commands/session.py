@@ -49,5 +49,5 @@ def open_session(ctx: click.Context, *, reads_inputs: bool = True) -> Iterator[S
 
 
 def _pick_settings(kind: type[SettingsT], options: Mapping[str, Any]) -> SettingsT:
-    """Return a dataclass of those options that are its fields."""
+    """Return a dataclass with its fields from the options."""
     return kind(**{field.name: options[field.name] for field in fields(kind) if field.name in options})  # type: ignore[arg-type]

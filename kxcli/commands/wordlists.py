@@ -71,7 +71,7 @@ def read_dictionary(main: str | None, users: Sequence[str], report: Report) -> "
 
 
 def _iter_words(path: str, find_word: Callable[[str], str]) -> Iterator[str]:
-    """Yield the word of each line that has one."""
+    """Yield the word of each line, skipping blank lines."""
     from kxcli.mining.segment.dictionary import MAX_WORD
 
     for number, line in enumerate(iter_lines(path), 1):

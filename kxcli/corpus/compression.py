@@ -130,7 +130,7 @@ class _Rejoined(RawReader):
         self._read = getattr(rest, "read1", rest.read)
 
     def unread(self, data: bytes) -> None:
-        """Put back data that was read."""
+        """Put back data."""
         self._ahead = data + self._ahead
 
     def read_some(self, size: int) -> bytes:

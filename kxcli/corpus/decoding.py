@@ -1,4 +1,4 @@
-"""Bytes -> text lines, with `--on-error` for bytes that are not valid.
+"""Bytes -> text lines, with `--on-error` for invalid bytes.
 
 If line ends are LF bytes, a block of lines is decoded in one step, and line by line only if a byte is bad. All methods
 yield lines without LF or CRLF, and keep `diagnostics.line` at the line that was yielded.
@@ -183,7 +183,7 @@ class Decoder:
 
 
 class LongLineDecoder:
-    """Decodes a line too long for memory, and splits it where that is safe.
+    """Decodes a line too long for memory, and splits it at safe places.
 
     Args:
         decoder: The decoder of the source.

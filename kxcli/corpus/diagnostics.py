@@ -1,4 +1,4 @@
-"""The position of a reader, its messages, and the records that it skips."""
+"""The position of a reader, its messages, and its skipped records."""
 
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn
@@ -52,11 +52,11 @@ class BadRecord(Exception):  # noqa: N818 -- not yet an error: the reader decide
 
 
 class BadFieldError(BadRecord):
-    """The problem with a field of a record that is otherwise valid."""
+    """The problem with a field of an otherwise valid record."""
 
 
 class ReadDiagnostics:
-    """The line of a reader, and the records that it skips.
+    """The line of a reader, and its skipped records.
 
     Attributes:
         line: The number of the next line, counted from 1 at the byte `offset` of the source.
@@ -74,7 +74,7 @@ class ReadDiagnostics:
 
     @property
     def skipped_records(self) -> list[SkippedRecords]:
-        """The records that were skipped or repaired so far."""
+        """The records skipped or repaired so far."""
         return [SkippedRecords(kind, self._counts[kind], tuple(places)) for kind, places in self._places.items()]
 
     def fail(self, what: str, hint: str) -> NoReturn:

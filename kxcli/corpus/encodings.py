@@ -101,7 +101,7 @@ def detect_mark(head: bytes) -> str | None:
 
 
 def lacks_mark(head: bytes, encoding: str) -> bool:
-    """Return whether the byte order mark that the encoding requires is missing."""
+    """Return whether the byte order mark required by the encoding is missing."""
     marks = _NEEDED_MARKS.get(encoding)
     return marks is not None and not head.startswith(marks)
 

@@ -189,7 +189,7 @@ class _TsvSurvey:
 
     @property
     def warning(self) -> FileWarning | None:
-        """The problem that all rows have, if there is one."""
+        """The problem of all rows, if there is one."""
         if self._n and self._n == self._n_swapped:
             return FileWarning(
                 "the names are codes and the ids are words, so the columns look swapped; put the names first"

@@ -21,7 +21,7 @@ class Readable(Protocol):
 
 
 class RawReader(io.RawIOBase):
-    """A raw file that reads by the method `read_some`."""
+    """A raw file with the method `read_some` for reading."""
 
     def readable(self) -> bool:
         """Return True."""

@@ -97,7 +97,7 @@ class DelimitedRows:
 
 
 def explain_width(n_cells: int, width: int, model: str = "header") -> BadRecord:
-    """Return the error of a row that is not as wide as the header or the first row."""
+    """Return the error of a row with another width than the header or the first row."""
     return BadRecord(f"has {format_count(n_cells, 'cells')} where the {model} has {width}")
 
 

@@ -67,7 +67,7 @@ class BufferShard:
 
 @dataclass(frozen=True)
 class DocumentShard:
-    """Documents of a format that can be read only in order."""
+    """Documents of a format without independent parts, read in order."""
 
     documents: tuple[Document, ...]
 
@@ -77,7 +77,7 @@ Shard = FileShard | ByteRange | BufferShard | DocumentShard
 
 @dataclass(frozen=True)
 class ShardTask:
-    """Some shards that are read together.
+    """Some shards to read together.
 
     Attributes:
         size: Bytes of the input as it is stored.
@@ -91,7 +91,7 @@ class ShardTask:
     identity: tuple[str, int] | None = None
 
     def release(self) -> None:
-        """Remove the lines of a stream that were kept on disk for this task."""
+        """Remove the lines of a stream kept on disk for this task."""
         for shard in self.shards:
             if isinstance(shard, ByteRange) and shard.is_spooled:
                 with suppress(FileNotFoundError):

@@ -19,7 +19,7 @@ _UNFINISHED = ".kxcli-*.part"  # output that is not finished
 
 @dataclass
 class SkippedFiles:
-    """The files that a walk skips, by path.
+    """The skipped files of a walk, by path.
 
     Attributes:
         hidden: Hidden and backup files.

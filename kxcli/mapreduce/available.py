@@ -40,7 +40,7 @@ def choose_n_workers(n_requested: int, memory: int) -> int:
 
 
 def get_partial_limit(memory: int, n_workers: int) -> int:
-    """Return the bytes that each process may use for a partial."""
+    """Return the bytes available to each process for a partial."""
     n = n_workers + (n_workers > 1)
     return max(_MIN_PARTIAL_BYTES, (memory - n * PROCESS_BYTES) // (_N_COPIES * n))
 
@@ -80,7 +80,7 @@ def _iter_group_memory(root: str) -> Iterator[int]:
 
 
 def _iter_limits(folder: str, kind: str) -> Iterator[int]:
-    """Yield the bytes that are left of each limit of a group.
+    """Yield the bytes left of each limit of a group.
 
     The kernel counts cached files as used, but frees them when it needs the memory.
     """

@@ -121,7 +121,7 @@ class CheckpointEngine(Engine):
         os.close(self._lock)
 
     def expect(self, stamps: Iterable[str], about: object = None) -> None:
-        """Announce the sources of the tasks, and anything else that determines them."""
+        """Announce the sources of the tasks, and the other settings of the tasks."""
         self._stamps, self._about = frozenset(stamps), about
 
     def reduce(self, call: AnyCall[PartialT]) -> PartialT | None:
@@ -239,7 +239,7 @@ class _SnapshotTimer:
         self._max_interval = math.inf  # seconds until a file reaches its largest size
 
     def restart(self, n_bytes: int) -> None:
-        """Note that a file of that size was written."""
+        """Note the writing of a file of `n_bytes`."""
         now = time.monotonic()
         self._max_interval = (now - self._last) * _MAX_FILE_BYTES / max(n_bytes, 1)
         self._last = now
@@ -305,7 +305,7 @@ class _JobStore:
                 raise InputError(path, error.what, _CHANGED_HINT) from None
 
     def read_partial(self, identity: Identity) -> tuple[str, bytes]:
-        """Return the file that has the partial of one task, and the partial."""
+        """Return the path of the file with the partial of one task, and the partial."""
         path, start, stop = self._spans[identity]
         try:
             with open(path, "rb", opener=lambda path, _: open_private(path)) as file:

@@ -1,4 +1,4 @@
-"""The contract between jobs (`mining/`) and the engines that run them.
+"""The contract between jobs (`mining/`) and engines.
 
 An engine executes a `Call`: it computes `job.map(read(task))` for every task and merges the partials. Tasks depend on
 the input alone, so the result is the same for any engine and any number of processes.
@@ -34,7 +34,7 @@ class Task(Protocol):
 
     @property
     def name(self) -> str:
-        """The input that it is a part of, for messages."""
+        """The name of its input, for messages."""
         ...
 
     @property
@@ -115,7 +115,7 @@ class Job(Protocol[RecordT_contra, PartialT, ResultT_co]):
 
 @runtime_checkable
 class SpillableJob(Protocol[PartialT_contra]):
-    """Trait of a job with partials that grow with the input.
+    """Trait of a job with partials of unlimited size.
 
     Engines spill its heavy partials to disk.
 
@@ -132,7 +132,7 @@ class SpillableJob(Protocol[PartialT_contra]):
 
 @runtime_checkable
 class PartitionableJob(Protocol[PartialT]):
-    """Trait of a job with partials that can be split by key.
+    """Trait of a job with partials divisible by key.
 
     No process of a cluster holds all keys.
     """
@@ -230,7 +230,7 @@ class Engine(ABC):
 
 
 class SnapshotEngine(Engine):
-    """An engine that can return partial results.
+    """An engine with snapshots of the result.
 
     Attributes:
         min_interval: Seconds between snapshots below which a snapshot costs more than the work between two of them.

@@ -15,7 +15,7 @@ from kxcli.mapreduce.spilling import SpillingAccumulator, SpillPolicy
 
 
 class LocalEngine(SnapshotEngine):
-    """Runs jobs in this process, or in workers that stay for the next job.
+    """Runs jobs in this process, or in workers reused by the next job.
 
     Args:
         n_workers: How many processes work at once.

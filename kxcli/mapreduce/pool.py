@@ -1,4 +1,4 @@
-"""Worker processes that each hold at most one task.
+"""Worker processes with at most one task each.
 
 `concurrent.futures` and `loky` break the whole pool if one worker dies, for example by the out-of-memory killer. This
 pool knows which tasks the dead worker had, so the run can name them or give them to another worker.
@@ -26,7 +26,7 @@ _MAX_FOLDER_NAME = 64  # bytes: a socket's name has at most 107, and the server 
 
 
 class Pool:
-    """Worker processes that stay for the next job.
+    """Worker processes, reused by the next job.
 
     Args:
         limit: How many processes there may be.

@@ -34,7 +34,7 @@ class WorkerSupply:
 
 
 class TaskScheduler:
-    """Gives tasks to workers, and repeats those that die with a worker.
+    """Gives tasks to workers, and repeats the tasks of dead workers.
 
     A dead worker loses its current task and all tasks that it has merged and not spilled: others repeat them. The
     current task is repeated at most `retries` times, because it may be what killed the worker.
@@ -158,7 +158,7 @@ class TaskScheduler:
         return self._peek() is None
 
     def raise_first(self) -> None:
-        """Raise the error of the first task that failed, if any did."""
+        """Raise the error of the first failed task, if any."""
         if self.failures:
             raise self.failures[min(self.failures)]
 
@@ -179,7 +179,7 @@ class TaskScheduler:
         return self._next[0] if self._next and not self.is_paused else None
 
     def _find_free(self, upcoming: NumberedTask) -> WorkerHandle | None:
-        """Return a worker that has the job and no task; None if all are busy."""
+        """Return a worker with the job and without a task; None if all are busy."""
         while True:
             if self._idle:
                 return self._idle.pop()
@@ -206,7 +206,7 @@ class TaskScheduler:
         return len(worker.merged) >= _MAX_MERGED or worker.n_bytes > policy.max_replay_bytes
 
     def _replace(self, worker: WorkerHandle, died: WorkerDiedError) -> None:
-        """Requeue the tasks of a dead worker, or fail the one that it had.
+        """Requeue the tasks of a dead worker, or fail its current task.
 
         It fails if its retries are used up.
         """

@@ -27,7 +27,7 @@ class SpillPolicy:
 
     @property
     def max_replay_bytes(self) -> int:
-        """Bytes of pickled tasks that the parent holds to repeat them."""
+        """Bytes of pickled tasks held in the parent for repetition."""
         return min(self.max_partial_bytes, _MAX_REPLAY_BYTES)
 
 
@@ -78,7 +78,7 @@ class SpillingAccumulator(Generic[PartialT]):
         self._spans.append(FileSpan(self._file.path, start, start + len(data)))
 
     def drain_spans(self) -> list[FileSpan]:
-        """Return the spans that were spilled since the last call."""
+        """Return the spans spilled since the last call."""
         spans, self._spans = self._spans, []
         return spans
 

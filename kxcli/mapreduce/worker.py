@@ -124,7 +124,7 @@ class _JobContext:
         self._setup_error = setup if isinstance(setup, Exception) else None
 
     def answer(self, message: RunTask | CollectPartial) -> MappedTask | MergedPartial | Exception:
-        """Return the answer to a message, or the error that the parent is to raise."""
+        """Return the answer to a message, or the error to be raised in the parent."""
         if self._setup_error is not None:
             return self._setup_error
         return _call_safely(lambda: self._map(message) if isinstance(message, RunTask) else self._collect())

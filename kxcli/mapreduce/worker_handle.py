@@ -14,7 +14,7 @@ ResultT = TypeVar("ResultT")
 
 
 class WorkerHandle:
-    """A worker process, the pipe to it, and the tasks that would be lost with it.
+    """A worker process, the pipe to it, and its unsaved tasks.
 
     Attributes:
         current: The task that it has.
@@ -75,11 +75,11 @@ class WorkerHandle:
         self.merged, self.n_bytes = [], 0
 
     def get_lost_tasks(self) -> dict[int, Task]:
-        """Return the tasks that are lost with the worker, by number."""
+        """Return the unsaved tasks of the worker, by number."""
         return dict(self.merged if self.current is None else [*self.merged, self.current])
 
     def close(self) -> None:
-        """Wait for the end of a process that is dead or killed, and free its resources."""
+        """Wait for the end of a dead or killed process, and free its resources."""
         self.connection.close()
         self.process.join()
         self.process.close()

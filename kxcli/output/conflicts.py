@@ -1,4 +1,4 @@
-"""Outputs that overwrite an input or each other."""
+"""Conflicts of outputs with an input or with each other."""
 
 import os
 import stat
@@ -32,7 +32,7 @@ def _identify_input(path: str) -> FileId | None:
 
 
 def _identify_output(path: str) -> object:
-    """Return a value that is equal for two names of one output; `-` is stdout."""
+    """Return the same value for all names of one output; `-` is stdout."""
     try:
         node = _get_file_id(os.fstat(sys.stdout.fileno()) if path == "-" else os.stat(path))
     except (OSError, ValueError, AttributeError):

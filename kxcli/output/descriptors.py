@@ -12,7 +12,7 @@ from kxcli.storage.paths import DESCRIPTOR
 
 
 class CompleteWriter(io.RawIOBase):
-    """A raw file that writes all bytes to a descriptor.
+    """A raw file with complete writes to a descriptor.
 
     An error has the file name `name`. A plain raw file returns the size of a short write; the unbuffered stdout of
     Python drops the other bytes. `close` does not close the descriptor.

@@ -16,7 +16,7 @@ def format_shortest(number: float) -> str:
 
 
 class RoundTripFloat(float):
-    """A float that every format writes with `format_shortest`."""
+    """A float, written by every format with `format_shortest`."""
 
     def __str__(self) -> str:
         return format_shortest(self)

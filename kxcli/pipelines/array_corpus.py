@@ -1,4 +1,4 @@
-"""The inputs of a run as arrays, for several jobs that read the same texts."""
+"""The inputs of a run as arrays, for several jobs over the same texts."""
 
 from collections.abc import Iterable
 from typing import TypeVar
@@ -54,7 +54,7 @@ class ArrayCorpus:
     def drop_repeated_lines(
         self, first: Job[CodeArray, FirstT, object], job: Job[tuple[int, CodeArray], PartialT, Iterable[UInt64Array]]
     ) -> None:
-        """Drop all lines except those at the places that a job returns.
+        """Drop all lines except those at the places returned by a job.
 
         This comes before any other job.
 

@@ -87,7 +87,7 @@ def choose_format(given: InputSettings, *, by: str | None) -> RecordKind | None:
 
 
 class Corpus:
-    """The inputs of a run, and the engine that reads them.
+    """The inputs of a run, and its engine.
 
     Args:
         session: The options and the report of the run.
@@ -142,7 +142,7 @@ class Corpus:
             engine.expect(shards.compute_stamps(self.sources), (run.shard_size, kind))
 
     def open_scratch(self) -> "Scratch":
-        """Return the files for results that need more memory than their share."""
+        """Return the files for results beyond their share of memory."""
         from kxcli.tally.scratch import Scratch
 
         return Scratch(self.workspace.make_folder, available.get_partial_limit(self._memory, self.engine.n_workers))
@@ -218,7 +218,7 @@ class Corpus:
 def open_corpus(
     session: Session, preload: Iterable[str], spec: ReaderSpec | None = None, kind: RequestedKind | None = None
 ) -> Iterator[Corpus]:
-    """Open the inputs that the options name.
+    """Open the inputs named by the options.
 
     At the end of the block, no worker and no temporary file is left.
 

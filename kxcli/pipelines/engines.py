@@ -67,7 +67,7 @@ def start_tasks(session: Session, preload: Iterable[str]) -> "Iterator[TaskRunne
 
 
 def get_memory_limit(run: RunSettings) -> int:
-    """Return the bytes that all processes may use."""
+    """Return the bytes available to all processes."""
     return available.get_default_memory() if run.memory is None else run.memory
 
 
@@ -84,7 +84,7 @@ def get_max_line_bytes(run: RunSettings, cost: int) -> int | None:
 
 
 class SizedRecord(Protocol):
-    """A record that knows its share of the work."""
+    """A record with its share of the work."""
 
     @property
     def size(self) -> int:
@@ -124,7 +124,7 @@ def _read_inline(
 
 
 class TaskRunner:
-    """Runs jobs over records that are computed, not read."""
+    """Runs jobs over computed records, without input files."""
 
     def __init__(self, engine: Engine, report: Report) -> None:
         self._engine, self._report = engine, report

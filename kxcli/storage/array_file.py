@@ -1,4 +1,4 @@
-"""Named arrays in a checksummed file that every process maps."""
+"""Named arrays in a checksummed file, mapped by every process."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any

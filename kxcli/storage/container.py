@@ -88,7 +88,7 @@ def read_container(path: str, mark: bytes, head: schema.Field, *, is_checked: bo
 
 
 def map_private_file(path: str) -> memoryview:
-    """Map a file that only this user can write to.
+    """Map a file with write access for this user only.
 
     Raises:
         DamagedError: For another file.

@@ -15,7 +15,7 @@ _BY_OTHERS = 0o022  # write permission of the group and of all others
 
 
 class UnsafeError(Exception):
-    """A folder or a file that other users may change.
+    """A folder or a file with write access for other users.
 
     Args:
         what: The cause.

@@ -48,7 +48,7 @@ def create_locked_file(folder: str, prefix: str, suffix: str) -> tuple[int, str]
 
 
 def is_stale(path: str) -> bool:
-    """Return whether a locked file of this user belongs to a process that has ended."""
+    """Return whether a locked file of this user belongs to an ended process."""
     try:
         handle = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:

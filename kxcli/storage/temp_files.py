@@ -38,7 +38,7 @@ def open_nameless(folder: str) -> BinaryIO:
 
 
 class TempFile:
-    """A new file that is written in order and then mapped, or read by its path.
+    """A new file, written in order and then mapped, or read by its path.
 
     Each write reaches the operating system at once. The file stays when it is closed, if it has a name.
 

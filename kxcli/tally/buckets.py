@@ -1,4 +1,4 @@
-"""A filter for infrequent keys: counts of buckets that many keys share.
+"""A filter for infrequent keys: counts of buckets of many keys.
 
 After Park, Chen and Yu (1995). The count of a bucket is at least that of each key in it, so all keys of a rare bucket
 are rare. Some keys of frequent buckets are rare, too; counting them costs time and changes no result.

@@ -1,4 +1,4 @@
-"""Sorted runs in nameless files that vanish with the process."""
+"""Sorted runs in nameless files."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass

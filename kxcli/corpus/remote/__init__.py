@@ -1,4 +1,4 @@
-"""Inputs that are named by a URL, read by ranges if the server supports that."""
+"""Inputs named by a URL, read by ranges if the server supports them."""
 
 import re
 from typing import BinaryIO, cast

@@ -1,4 +1,4 @@
-"""Inputs that fsspec reads: S3, Google Cloud Storage, HDFS and others."""
+"""Inputs read by fsspec: S3, Google Cloud Storage, HDFS and others."""
 
 import errno
 import os
@@ -140,7 +140,7 @@ def _get_state(info: dict[str, Any]) -> RemoteState:
 
 
 def _get_walk_key(name: str) -> list[tuple[bool, str]]:
-    """Return the sort key that orders files as a walk through local folders does."""
+    """Return the sort key for the order of a walk through local folders."""
     *folders, last = name.split("/")
     return [*((True, folder) for folder in folders), (False, last)]
 

@@ -80,7 +80,7 @@ class RangedReader(RawReader):
 
 
 class SequentialReader(RawReader):
-    """A file that can be read only from its start.
+    """A file without ranges, read only from its start.
 
     It is requested again until the first bytes have arrived.
     """
@@ -92,7 +92,7 @@ class SequentialReader(RawReader):
         self._position = 0
 
     def read_some(self, size: int) -> bytes:
-        """Return the bytes that have arrived."""
+        """Return the bytes received so far."""
         try:
             data = self._read(size) if self._position else with_retries(self._file.url, lambda: self._read(size))
         except TransientError as error:

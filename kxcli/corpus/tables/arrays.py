@@ -81,7 +81,7 @@ class _ArrayRows:
         return list(zip(lines[~is_bad].tolist(), part[~is_bad].tolist(), strict=True))
 
     def _decode_bytes(self, lines: IntArray, part: AnyArray) -> list[NumberedCells]:
-        """Return the rows of valid UTF-8, and those that are repaired."""
+        """Return the rows of valid UTF-8, and the repaired rows."""
         rows = list[NumberedCells]()
         for self.diagnostics.line, row in zip(lines.tolist(), part.tolist(), strict=True):
             texts = self._decode_row(row)

@@ -65,7 +65,7 @@ class MissingCodes:
 
 
 def is_number(cell: str | None) -> bool:
-    """Return whether a cell that is not missing is a number, finite or not."""
+    """Return whether a present cell is a number, finite or not."""
     if cell is None or "_" in cell:  # float() accepts 1_000
         return False
     try:

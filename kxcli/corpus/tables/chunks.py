@@ -46,7 +46,7 @@ class RowChunk(ABC):
 
 @dataclass(frozen=True)
 class CellChunk(RowChunk):
-    """Rows that were parsed one by one: the cells of each requested column."""
+    """Rows parsed one by one: the cells of each requested column."""
 
     columns: Mapping[int, Sequence[str | None]]
 

@@ -1,4 +1,4 @@
-"""The columns that an option names: by name, by number, by range."""
+"""The columns of an option: by name, by number, by range."""
 
 import re
 from typing import NoReturn

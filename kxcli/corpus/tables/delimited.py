@@ -134,7 +134,7 @@ class _DelimitedRows:
 
 @dataclass(frozen=True)
 class _LineChunk(RowChunk):
-    """Lines without quotes that have equally many cells.
+    """Lines without quotes, with equally many cells.
 
     `ends` has the end of each cell in bytes of UTF-8, a row for each line.
     """

@@ -48,7 +48,7 @@ def read_batches(stream: Readable, form: SourceFormat, diagnostics: ReadDiagnost
 
 
 class LineFeed:
-    """Batches that are read line by line first, then batch by batch."""
+    """Batches, read line by line first, then batch by batch."""
 
     def __init__(self, source: Iterable[LineBatch]) -> None:
         self._source = iter(source)
@@ -69,7 +69,7 @@ class LineFeed:
             self._pending.extend(batch.iter_numbered())
 
     def iter_rest(self) -> Iterator[LineBatch]:
-        """Yield the lines that `iter_lines` has not yielded, and those that were put back."""
+        """Yield the remaining lines, with those put back."""
         if self._pending:
             yield _join(self._pending)
         yield from self._source

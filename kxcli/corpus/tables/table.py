@@ -136,7 +136,7 @@ class Table:
     def _decide_types(
         self, chunks: Iterator[tuple[TablePart, RowChunk]], groups: Sequence[ColumnGroup]
     ) -> tuple[list[tuple[TablePart, RowChunk]], list[bool]]:
-        """Return the chunks that decide the types, and the type of each group."""
+        """Return the chunks used to decide the types, and the type of each group."""
         first_chunks: list[tuple[TablePart, RowChunk]] = []
         surveys = {
             column: _ColumnSurvey(self.missing)
@@ -208,7 +208,7 @@ def open_table(sources: Sequence[Source], reading: TableReading) -> Iterator[Tab
 
 
 def _open_parts(sources: Iterable[Source], reading: TableReading) -> Generator[TablePart]:
-    """Yield the sources that are not empty, each open until the next."""
+    """Yield the nonempty sources, each open until the next."""
     first: TablePart | None = None
     headed: TablePart | None = None  # the first one that may have a header
     for source in sources:
@@ -253,7 +253,7 @@ def _check_columns(part: TablePart, first: TablePart, headed: TablePart | None, 
 
 
 class _ColumnSurvey:
-    """The first cells of a column that have a value."""
+    """The first present cells of a column."""
 
     def __init__(self, missing: MissingCodes) -> None:
         self._missing = missing

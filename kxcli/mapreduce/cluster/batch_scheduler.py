@@ -168,7 +168,7 @@ class BatchScheduler(Generic[PartialT]):
             yield self._fetch(parts.pop(0), _MERGING)
 
     def close(self) -> None:
-        """Release all futures: tasks that run end, and those that wait are not begun.
+        """Release all futures: running tasks end, and waiting tasks are not started.
 
         Nothing is cancelled: a scheduler that cancels the input of a task that no one needs breaks off with its client
         (an assertion in `stimulus_cancel` of distributed 2026.8).
@@ -185,7 +185,7 @@ class BatchScheduler(Generic[PartialT]):
     def _iter_ended(
         self, give: "Callable[[TaskBatch], Future[Any]]", get_limit: Callable[[], int]
     ) -> Iterator[tuple[TaskBatch, Any]]:
-        """Give out the batches below the limit, and yield those that ended.
+        """Give out the batches below the limit, and yield the finished ones.
 
         Each comes with its result. If batches fail, those before them are waited for, and the first error is raised.
         """
@@ -283,7 +283,7 @@ class BatchScheduler(Generic[PartialT]):
         return ended
 
     def _fetch_finished(self, futures: "list[Future[Any]]") -> dict[Any, Any]:
-        """Return by key the results that one round trip can fetch."""
+        """Return by key the results fetched in one round trip."""
         good = [future for future in futures if future.status == "finished"]
         try:
             return dict(zip([future.key for future in good], self._connection.fetch(good), strict=True))

@@ -1,4 +1,4 @@
-"""Tasks -> batches: consecutive tasks that a worker does in one go."""
+"""Tasks -> batches: consecutive tasks for one worker."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class TaskBatch:
 
 
 class TaskBatches:
-    """Iterates over all tasks in batches that grow with the input.
+    """Iterates over all tasks in batches, larger for a larger input.
 
     So a small input is spread over all threads, and a large one makes few batches. A `KxcliError` of the tasks
     themselves is raised after the batch that it cuts off.

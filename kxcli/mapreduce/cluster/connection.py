@@ -132,7 +132,7 @@ class ClusterConnection:
             raise
 
     def wait_finished(self, queue: "SimpleQueue[Future[Any]]") -> "list[Future[Any]]":
-        """Wait for futures that put themselves in a queue.
+        """Wait for finished futures in a queue.
 
         Raises `ClusterError` if none can come.
         """

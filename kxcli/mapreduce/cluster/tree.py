@@ -61,7 +61,7 @@ class MergeTree:
         self._needed.pop(key, None)
 
     def iter_futures(self) -> "Iterator[Future[Any]]":
-        """Yield all futures that are held."""
+        """Yield all held futures."""
         yield from self._whole
         for row in (*(row for level in self._levels for row in level), *self._needed.values()):
             yield from row

@@ -1,4 +1,4 @@
-"""The functions that workers run, and their arguments.
+"""The functions for workers, and their arguments.
 
 Dask is imported only within a worker.
 """
@@ -51,7 +51,7 @@ class BatchSummary(NamedTuple):
 
 
 class _Pickler(ForkingPickler):
-    """Pickles the content of values that are mapped from a file of this machine."""
+    """Pickles the content of values mapped from a file of this machine."""
 
     def reducer_override(self, value: Any) -> Any:
         if isinstance(value, type) or not hasattr(value, "to_arrays"):
@@ -109,7 +109,7 @@ class JobPayload:
         return len(pickled) + sum(array.nbytes for array in arrays)
 
     def setup(self) -> tuple[Reader[Any, Any, Any], Job[Any, Any, object]]:
-        """Return the reader, and the job that is set up for this thread.
+        """Return the reader, and the job, set up for this thread.
 
         Settings of the process are not changed: it belongs to the cluster.
 

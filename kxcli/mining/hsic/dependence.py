@@ -157,7 +157,7 @@ def _sum_kernels(x: Variable, y: Variable, name: str, run: RunJob) -> _KernelSum
 
 
 def _prefers_features(x: FeatureMap, y: FeatureMap, n: int) -> bool:
-    """Whether features are faster than tiles."""
+    """Return whether features are faster than tiles."""
     width = x.width + y.width
     if n <= _MAX_TILED_ROWS or width > MAX_WIDTH:
         return False
@@ -176,7 +176,7 @@ class _Test:
     limits: MeasureLimits
 
     def compute(self, name: str) -> tuple[str, float | None, list[str]]:
-        """Return the test that was done, its p-value and notes."""
+        """Return the name of the test, its p-value and notes."""
         if name == "gamma":
             return name, self._compute_gamma(), []
         if name == "none":
@@ -210,7 +210,7 @@ class _Test:
         return permutation.compute_permutation_p_value(n_reaching, self.x.n, self.testing.permutations)
 
     def _make_views(self, min_share: float) -> tuple[PermutationView, PermutationView] | None:
-        """Return the data that permutations compare.
+        """Return the data for permutations.
 
         These are all terms of texts against categories, and else few features; None if the features of a variable would
         hold less than `min_share` of its kernel.
@@ -251,7 +251,7 @@ class _Test:
 
 
 def _describe_omissions(views: tuple[PermutationView, PermutationView]) -> list[str]:
-    """Return notes about kernels that the features do not hold in full."""
+    """Return notes about kernels with omitted features."""
     return [
         f"the permutations compare {view.features.shape[1]} features of {letter}'s kernel, with {view.share:.1%} of "
         "its variance; that costs power, not the level of the test, and eigen may find more"

@@ -1,4 +1,4 @@
-"""Kernels that equal an inner product of few features to double precision."""
+"""Kernels as inner products of few features, exact to double precision."""
 
 import math
 from dataclasses import dataclass

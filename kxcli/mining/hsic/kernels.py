@@ -188,7 +188,7 @@ class CategoricalVariable:
 
 
 def count_label_pairs(x: IntArray, y: IntArray, n_x: int, n_y: int) -> tuple[IntArray, IntArray, IntArray]:
-    """Return the pairs of codes of x and y that occur, and the count of each."""
+    """Return the occurring pairs of codes of x and y, and the count of each."""
     codes = x * n_y + y
     if n_x * n_y <= _MAX_CELLS_PER_ROW * len(x):
         table = np.bincount(codes, minlength=n_x * n_y)

@@ -42,7 +42,7 @@ def get_max_rank(n: int) -> int:
 
 
 def keeps_all_terms(texts: TextVariable, groups: CategoricalVariable, max_cells: int = MAX_CELLS) -> bool:
-    """Whether texts are permuted against categories with all their terms."""
+    """Return whether texts are permuted against categories with all their terms."""
     return len(groups.sizes) * texts.n_terms <= max_cells
 
 
@@ -105,7 +105,7 @@ def compute_permutation_p_value(n_reaching: int, n: int, n_permutations: int) ->
 
 
 def compute_min_p_value(n: int, n_permutations: int) -> float:
-    """Return the smallest p-value that can occur.
+    """Return the smallest possible p-value.
 
     Enumerated permutations include the observed order.
     """

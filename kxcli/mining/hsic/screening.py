@@ -1,4 +1,4 @@
-"""Terms that depend on a label, from counts alone; q-values for many tests."""
+"""Dependence of terms on a label, from counts alone; q-values for many tests."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence

@@ -58,7 +58,7 @@ def iter_tasks(
 
 
 def prepare_terms(spec: TermSpec) -> "PortDictionary | None":
-    """Return the dictionary that the jobs' `setup` receives.
+    """Return the dictionary for the `setup` of the jobs.
 
     Raises:
         NotEqualError: Of `segment.jieba_port`.
@@ -69,7 +69,7 @@ def prepare_terms(spec: TermSpec) -> "PortDictionary | None":
 
 
 class TermTokenizer:
-    """Splits texts into terms; the base of the jobs that count them."""
+    """Splits texts into terms; the base of the jobs for counting terms."""
 
     def __init__(self, spec: TermSpec) -> None:
         self._n = spec.n

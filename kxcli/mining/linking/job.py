@@ -142,7 +142,7 @@ class LinkJob:
         return frames.join_parts([part for pair in parts for part in pair])
 
     def load(self, data: bytes | memoryview) -> list[RenderedLinks]:
-        """Return the partial that `dump` wrote."""
+        """Return a dumped partial."""
         parts = frames.split_parts(data)
         numbers = [np.frombuffer(part, dtype=np.int64).tolist() for part in parts[::2]]
         return [RenderedLinks(n, rest, bytes(part)) for (n, *rest), part in zip(numbers, parts[1::2], strict=True)]

@@ -35,13 +35,13 @@ class GoldMention(NamedTuple):
 
     @property
     def is_nil(self) -> bool:
-        """Whether the label says that the mention has no entry."""
+        """Whether the mention is labeled as having no entry."""
         return self.has_id and not self.ids
 
 
 @dataclass
 class EvaluationCounts:
-    """Numbers of gold and linked mentions, and of those that are right.
+    """Numbers of gold, linked and right mentions.
 
     Attributes:
         gold: Gold mentions with an entry.

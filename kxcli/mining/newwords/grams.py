@@ -110,7 +110,7 @@ class Ngrams:
 
 @dataclass(frozen=True)
 class NgramPass:
-    """The input of a pass that counts the n-grams of one order.
+    """The input of a pass over the n-grams of one order.
 
     Attributes:
         grams: The n-grams of lower orders.

@@ -62,7 +62,7 @@ class CountNeighbors(TallyJob[NeighborCounts]):
 
 
 class BranchingEntropies:
-    """Branching entropies of words in nats, from neighbors that are added by word.
+    """Branching entropies of words in nats, from neighbors added by word.
 
     Each occurrence at the edge of a block is a distinct neighbor with count 1. The entropy of counts c with the sum n
     is log n - sum(c log c) / n, so a neighbor with count 1 adds only to n.

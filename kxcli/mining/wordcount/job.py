@@ -291,7 +291,7 @@ class _NgramCounter:
         return self._partial
 
     def _iter_grams(self, words: list[str | None]) -> Iterator[tuple[int, list[str]]]:
-        """Yield order and n-grams that end in a record, and update `_last`."""
+        """Yield order and n-grams with their end in a record, and update `_last`."""
         run, known = self._last[:], len(self._last)
         for unbroken in _split_at_breaks(words):
             if unbroken is None:

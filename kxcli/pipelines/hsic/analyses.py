@@ -84,7 +84,7 @@ class HsicRun:
         return ResultTable(("key", "value"), list(cells.items()), found.dependent, why_undefined)
 
     def _report_notes(self, found: Dependence) -> None:
-        """Report the notes of a pair, and an alpha that no permutation could reach."""
+        """Report the notes of a pair, and an unreachable alpha."""
         report = self.report.warning if found.is_undefined or found.cka is None else self.report.note
         for note in found.notes:
             report(note)
@@ -220,7 +220,7 @@ class HsicRun:
     def _read_columns(
         self, columns: Sequence[int], requests: Sequence[KernelRequest], names: Sequence[str]
     ) -> list[pairs.PairColumn]:
-        """Read columns that are measured in pairs."""
+        """Read columns to be measured in pairs."""
         table = self.tables.x
         rows = self.tables.read_columns(
             [request.make_group((column,)) for request, column in zip(requests, columns, strict=True)]
@@ -282,5 +282,5 @@ def _make_cells(found: Dependence, names: Sequence[str]) -> tuple[Cell, ...]:
 
 
 def _make_cell(value: Cell | bool) -> Cell:
-    """Return a value that is written with all its digits."""
+    """Return a value to be written with all its digits."""
     return RoundTripFloat(value) if isinstance(value, float) else value

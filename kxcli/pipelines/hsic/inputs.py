@@ -56,7 +56,7 @@ class KernelRequest:
         return self.name is not None and Kernel.parse(self.name).compares_texts
 
     def make_group(self, columns: tuple[int, ...]) -> ColumnGroup:
-        """Return columns with the type of cells that the kernel needs."""
+        """Return columns with the type of cells required by the kernel."""
         return ColumnGroup(columns, None if self.name is None else self.name in NUMERIC_KERNELS, self.option)
 
     def make_kernel(self, *, is_number: bool) -> Kernel:
@@ -204,7 +204,7 @@ class VariableBuilder:
         self._seed, self._report = seed, report
 
     def make_term_spec(self, kernel: Kernel) -> terms.TermSpec:
-        """Return the terms that a kernel of words or n-grams counts."""
+        """Return the terms counted by a kernel of words or n-grams."""
         assert self._counting is not None, "a kernel of words or n-grams has a counting"
         return terms.TermSpec(kernel.n, self._counting)
 

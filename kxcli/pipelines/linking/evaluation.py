@@ -55,7 +55,7 @@ class EntryLookup:
         self._types = base.types.to_list()
 
     def count_entries(self, name: str) -> int:
-        """Return the number of entries that have a name."""
+        """Return the number of entries with a name."""
         return self._n_entries.get(fold(name).strip(" "), 0)
 
     def get_types(self, key: str) -> Sequence[str]:

@@ -80,7 +80,7 @@ def _describe(result: TrainingResult, untrained_f1: float) -> str:
 
 
 def _warn(target: str, result: TrainingResult, untrained_f1: float, n_texts: int, report: Report) -> None:
-    """Warn about a model that may link worse than no model."""
+    """Warn about a possibly harmful model."""
     threshold = result.model.threshold
     if threshold > _MAX_THRESHOLD or not result.link_f1:
         what = f"links nothing right in held-out texts (threshold {threshold:.3f})"

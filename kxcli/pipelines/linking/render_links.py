@@ -33,7 +33,7 @@ _quote = json.JSONEncoder(ensure_ascii=False).encode
 
 
 def make_link_job(linking: Linking, row_format: RowFormat, n_candidates: int) -> LinkJob:
-    """Return the job that links texts and writes lines.
+    """Return the job from texts to rendered links.
 
     Args:
         linking: How mentions are linked.
@@ -54,7 +54,7 @@ def fill_line_numbers(rendered: RenderedLinks, first: int) -> bytes:
 
 
 def number_lines(partials: Iterable[list[RenderedLinks]]) -> Iterator[bytes]:
-    """Yield rendered lines with line numbers that count through all partials."""
+    """Yield rendered lines with line numbers across all partials."""
     first = 1
     for rendered in chain.from_iterable(partials):
         yield fill_line_numbers(rendered, first)

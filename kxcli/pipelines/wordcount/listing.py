@@ -34,7 +34,7 @@ class Listing:
 
 @dataclass(frozen=True)
 class WritePart:
-    """Writes a part of the counts into a folder, on the worker that has it.
+    """Writes a part of the counts into a folder, on its worker.
 
     Attributes:
         job: The job that made the counts.

@@ -95,7 +95,7 @@ def _compute_agreement(
 
 
 def _find_shared_words(base: KnowledgeBase, text: ParsedTexts, used: ContextCandidates, rivals: IntArray) -> FloatArray:
-    """Return the share, by idf, of an entry's words that are in the text.
+    """Return the share, by idf, of an entry's words in the text.
 
     The words of the form do not count.
     """

@@ -1,4 +1,4 @@
-"""A compiled knowledge base, as arrays that processes share."""
+"""A compiled knowledge base, as arrays shared by processes."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -82,5 +82,5 @@ def stack_features(context: MentionContext, mentions: MentionCandidates) -> Feat
 
 
 def score_rows(weights: LogisticWeights, rows: FeatureRows) -> FloatArray:
-    """Return the scores of rows that were stacked before."""
+    """Return the scores of stacked rows."""
     return logistic(rows.dense @ weights.dense + weights.hashed.take(rows.hashed).sum(axis=1))

@@ -1,4 +1,4 @@
-"""Find abbreviations that a text defines in brackets, and all their uses.
+"""Find abbreviations defined in brackets, and all their uses.
 
 After A. S. Schwartz and M. A. Hearst, "A simple algorithm for identifying abbreviation definitions in biomedical
 text", Pacific Symposium on Biocomputing 2003. The characters of the short form are searched from the last to the
@@ -254,6 +254,6 @@ def _plain_character(character: str) -> str:
 
 @lru_cache(1 << 12)
 def _kind(character: str) -> int:
-    """Return the kind of token that a character belongs to."""
+    """Return the kind of the token of a character."""
     kinds = make_token_kind_table()
     return int(kinds[min(ord(character), len(kinds) - 1)])

@@ -51,7 +51,7 @@ class NameMatches(NamedTuple):
 
 
 class _Hits(NamedTuple):
-    """Names that start at some positions, in no order."""
+    """Names by start position, in no order."""
 
     starts: IntArray
     lengths: IntArray

@@ -82,7 +82,7 @@ class SimilarNames(NamedTuple):
 
 
 class ShortForms(NamedTuple):
-    """Abbreviations that a text defines, with their long forms.
+    """Abbreviations defined in a text, with their long forms.
 
     Args:
         shorts: The number of the short surface form.

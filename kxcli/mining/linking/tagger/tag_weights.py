@@ -40,7 +40,7 @@ class FeatureSpace:
 
     @classmethod
     def fit(cls, parts: Sequence[TokenFeatures]) -> "FeatureSpace":
-        """Return the space of the features that occur in some texts."""
+        """Return the space of the features of some texts."""
         keys = {}
         for name in VOCABULARIES:
             known, counts = np.unique(np.concatenate([part.keys[name] for part in parts]), return_counts=True)

@@ -39,7 +39,7 @@ class TaggedSpans(NamedTuple):
 
 
 class Tagger:
-    """Finds spans like the mentions that it learned from."""
+    """Finds spans like the mentions of its training data."""
 
     def __init__(self, weights: TagWeights) -> None:
         self._weights = weights

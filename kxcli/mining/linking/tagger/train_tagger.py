@@ -1,4 +1,4 @@
-"""Training of a tagger, and the spans that it finds in held-out texts."""
+"""Training of a tagger, and its spans in held-out texts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -87,7 +87,7 @@ def train(
     mentions: Mentions,
     folds: AnyArray | None = None,
 ) -> tuple[Tagger, TaggedSpans]:
-    """Return a tagger, and the spans that taggers find in held-out texts.
+    """Return a tagger, and the spans found in held-out texts.
 
     The number of epochs maximizes the likelihood of held-out tags.
 
@@ -116,7 +116,7 @@ def train(
 
 
 def _find_held_out_spans(examples: _TaggerExamples, batches: Sequence[TaggerBatch]) -> tuple[TaggedSpans, int]:
-    """Return the spans that taggers find in held-out folds, and the number of epochs.
+    """Return the spans found in held-out folds, and the number of epochs.
 
     The training ends when the loss of held-out tags does not decrease; the spans are those of the lowest loss.
     """
