@@ -16,9 +16,9 @@ _MAGIC = {
 }
 _BZ2 = re.compile(rb"BZh[1-9](.+)", re.DOTALL)
 _BZ2_NEXT = (b"1AY&SY", b"\x17rE8P\x90")  # of a block, and of the end of an empty file: "BZh9" alone may be text
-MAGIC_LENGTH = 10
+MAGIC_LENGTH = 10  # bytes: those of bz2 and of its first block
 _PADDING = {"gz": 1, "xz": 4}  # NUL bytes may follow a member, in multiples of this
-_BUFFER = 1 << 20
+_BUFFER = 1 << 20  # bytes read at a time
 _MEMBER_BUFFER = 1 << 16  # small, because the bytes after the end of a member are copied
 
 HEAD_BYTES = 512  # that show the format: a tar header

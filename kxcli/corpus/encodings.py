@@ -47,7 +47,7 @@ _BOMS = (  # the longer marks first: UTF-32-LE begins like UTF-16-LE
     (codecs.BOM_UTF16_BE, "utf-16"),
     (b"\x84\x31\x95\x33", "gb18030"),
 )
-BOM_LENGTH = 4
+BOM_LENGTH = 4  # bytes of the longest mark
 _NEEDED_MARKS = {
     "utf-16": (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE),
     "utf-32": (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE),

@@ -10,7 +10,7 @@ from kxcli.mapreduce.job import Job, PartialT, RecordT, SpillableJob
 from kxcli.storage.partial_store import map_and_remove
 from kxcli.storage.temp_files import ALIGNMENT, TempFile
 
-_MAX_REPLAY_BYTES = 1 << 27
+_MAX_REPLAY_BYTES = 1 << 27  # of pickled tasks in the parent, however large the partials may be
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,11 @@ _READERS: dict[tuple[int, int], Callable[[BinaryIO], tuple[tuple[int, ...], bool
     (2, 0): np.lib.format.read_array_header_2_0,
 }
 _SUFFIX = ".npy"
-_MAX_MEMBERS = 1000
+_MAX_MEMBERS = 1000  # arrays; a model has far fewer
 _MAX_RATIO = 10  # inflated bytes for each of the file; models have 2 to 3, zeros 1,000
 _MIN_LIMIT_BYTES = 1 << 24  # inflated bytes that are accepted with any ratio
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the methods of numpy
-_IS_ENCRYPTED = 1
+_IS_ENCRYPTED = 1  # a bit of the flags of a zip member
 
 
 class NpyError(ValueError):

@@ -9,7 +9,7 @@ import numpy as np
 from kxcli.arrays import UInt16Array, UInt64Array
 from kxcli.arrays.ragged import expand_ranges
 
-_UNITS = 4
+_UNITS = 4  # UTF-16 units of a key of 64 bits
 _LF = 10
 _ALL = (1 << 64) - 1
 # Bits of the four units at the start of a word that belong to its key, by its length: its units and the LF.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import requests
 
 TIMEOUT_SECONDS = (10, 60)  # until the server accepts the connection, and between two reads of a response
-READ_SIZE = 1 << 16
+READ_SIZE = 1 << 16  # bytes read at a time
 MIN_BYTES_PER_WINDOW, WINDOW_SECONDS = 1 << 16, 60  # so that the largest range takes an hour at most
 
 _MAX_REDIRECTS = 30  # as browsers and requests

@@ -17,7 +17,7 @@ from kxcli.tally.frames import join_parts, split_parts
 
 _BLOCK_ROWS = 2048  # rows whose features are in memory at a time
 _MIN_TASK_FEATURES = 1 << 24  # features of a task: large enough to be worth a message
-_MAX_TASKS = 64
+_MAX_TASKS = 64  # more would not speed up a machine, and each returns a matrix
 _MAX_MATRIX_BYTES = 1 << 26  # of all tasks' matrices: they stay in memory until they are added in order
 
 

@@ -22,8 +22,8 @@ _SPECTRUM_NOISE = 1e-9  # relative excess of a sum of squares that is rounding
 _SHRINK_STEPS = 60  # halvings of an interval of doubles to its last bit
 
 # The trapezoid rule of `compute_mixture_tail`.
-_STEP = 0.0625
-_MAX_NODES = 1000
+_STEP = 0.0625  # between two nodes
+_MAX_NODES = 1000  # ten times as many as usual
 _NEGLIGIBLE = 1e-17  # of the sum: a node that ends it, after some 100
 _UNDERFLOW = -800.0  # exp of it is 0
 _MAX_HALVINGS = 2100  # more than the distinct halvings of the doubles between 0 and 1/2

@@ -29,7 +29,7 @@ _ROUNDING = 1e-15  # relative, of a sum of integers
 _TASK_FLOPS = 1e10  # multiplications of a task: a quarter of a second
 _ENTRY_WIDTH = 20  # features with the cost of one entry of a text
 _RANK_COST = 1e11  # multiplications of a thousand permutations: seconds
-_MIN_RANK = 64
+_MIN_RANK = 64  # features that are compared even of very many rows
 _BLOCK_ROWS = 4096  # rows at a time
 
 

@@ -12,7 +12,7 @@ from kxcli.mining.hsic.parameters import MeasureError, Testing
 from kxcli.mining.hsic.random_streams import RandomStream, make_generator
 
 _RELATIVE_TOLERANCE = 1e-10  # of equal statistics
-_ZERO_EIGENVALUE = 1e-12
+_ZERO_EIGENVALUE = 1e-12  # smaller ones are rounding errors of 0
 
 
 class TermDependence(NamedTuple):

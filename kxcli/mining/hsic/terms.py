@@ -17,7 +17,7 @@ from kxcli.tally.frames import join_parts, split_parts
 if TYPE_CHECKING:
     from kxcli.mining.segment.jieba_port import PortDictionary
 
-_TASK_CHARACTERS = 1 << 19
+_TASK_CHARACTERS = 1 << 19  # characters of a task
 _BATCH_TEXTS = 1000  # texts that are tokenized at a time
 
 

@@ -14,7 +14,7 @@ from kxcli.mining.text.folding import BORDER
 
 WORD, IDEOGRAPH, MARK = 1, 2, 3  # kinds of tokens; 0 is white space and the border between texts
 
-_BASE = 0xD134_2543_DE82_EF95
+_BASE = 0xD134_2543_DE82_EF95  # of polynomial hashes; odd, so that it has an inverse
 _INVERSE = pow(_BASE, -1, 1 << 64)
 _TABLE_BITS = 13  # the tables of 2^13 powers stay in a core's cache
 _MAX_SHAPE_LENGTH = 12  # characters of a span that its shape describes

@@ -33,7 +33,7 @@ from kxcli.storage.npy import NpyError, NpzFile
 from kxcli.wording import format_count
 
 _MIN_TEXTS = 20  # distinct ones; with fewer, the F1 of held-out texts says little about other texts
-_MAX_THRESHOLD = 0.99
+_MAX_THRESHOLD = 0.99  # a model with a higher one links next to nothing
 _MAGIC = b"PK\x03\x04"  # of a .npz file, as of any zip file
 _MAX_PIPED = 1 << 30  # bytes of a model that does not come from a file
 

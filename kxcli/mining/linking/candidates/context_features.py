@@ -20,7 +20,7 @@ _SMOOTHING = 30.0  # added to the idf of an entry's words, so that an entry of f
 _MIN_BELIEF = 0.2  # the belief that makes another form count as a mention of the entry
 _HALF = np.uint64(32)
 _LOW = np.uint64((1 << 32) - 1)
-_SIEVE_BITS = 20
+_SIEVE_BITS = 20  # a sieve of 1 MiB
 
 
 class ContextFeatures(NamedTuple):

@@ -14,7 +14,7 @@ from kxcli.mining.linking.mentions.mention_candidates import MentionCandidates, 
 from kxcli.mining.linking.spans.parsing import MentionSpans, ParsedTexts
 from kxcli.mining.text.tokens import hash_shapes
 
-HASH_BITS = 18
+HASH_BITS = 18  # of the number of a hashed column
 N_COLUMNS = (1 << HASH_BITS) + 1  # column 0 is for spans without a feature, and has no weight
 _MAX_TYPES = 3  # types of the best candidate that are features
 _ENTRY_NUMBER, _TYPE_NUMBER = 0, 100  # numbers of the features of the best entry

@@ -31,7 +31,7 @@ JOINERS = "-‐‑–'’‘ʼ/+_"
 _COMMA_MARK, _SLASH = map(ord, ",/")
 
 _ORDINARY, _PLURAL, _COMMA = 1, 2, 4  # traits of a name, as bits: it has an ordinary word, a plural, a comma
-_SIEVE_SLOTS_PER_KEY = 16
+_SIEVE_SLOTS_PER_KEY = 16  # one of 16 other keys or fewer passes the sieve
 _MIN_SIEVE_BITS = 8
 
 

@@ -14,7 +14,7 @@ from kxcli.arrays import Float32Array, Int8Array, IntArray
 from kxcli.arrays.ragged import compute_starts
 
 B, I, E, S, O = range(5)  # noqa: E741 -- the names of the literature
-N_SCORED = 4
+N_SCORED = 4  # the tags with weights: B, I, E and S; the score of O is 0
 _ONE = np.float32(1)
 
 

@@ -20,7 +20,7 @@ _LEFT, _RIGHT, _APART = np.uint32(0x9E37_79B1), np.uint32(0x85EB_CA77), np.uint3
 _MAX_RUNS = 6  # runs of characters of one kind in the shape of a word
 _MAX_DISTANCE = 3  # tokens up to the next mark
 _N_SIZES = 8  # of words
-_REPEAT_BITS = 18
+_REPEAT_BITS = 18  # of a hash table of token pairs, 1 MiB
 
 
 class FeatureFamily(NamedTuple):

@@ -23,7 +23,7 @@ from kxcli.mining.linking.tagger.token_layout import MAX_CHAIN, iter_blocks
 Mentions = Sequence[Sequence[tuple[int, int]]]
 
 _N_FOLDS = 5
-_MAX_EPOCHS = 16
+_MAX_EPOCHS = 16  # the limit if each one lowers the loss
 _PATIENCE = 2  # epochs without gain that end the training
 
 

@@ -13,7 +13,7 @@ _MEMORY = 8  # past steps that approximate the curvature
 _SUFFICIENT = 1e-4  # minimal decrease of the loss in a step, relative to the slope (Armijo)
 _MAX_HALVINGS = 25  # of a step
 _TOLERANCE = 1e-6  # relative; a smaller gain ends the search
-_FLAT = 1e-12
+_FLAT = 1e-12  # a slope or curvature that is 0 but for rounding
 
 
 def minimize(loss: LossFunction, start: FloatArray, rounds: int) -> FloatArray:
