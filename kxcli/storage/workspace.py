@@ -31,7 +31,7 @@ class Workspace:
         """Return the folder's path; create the folder on the first call."""
         if self._path is None:
             where = get_temporary_folder()
-            # The sockets of multiprocessing would else be in a folder of their own, which no later run could remove.
+            # The sockets of multiprocessing would otherwise be in a separate folder that no later run removes.
             self._config = multiprocessing.current_process()._config  # type: ignore[attr-defined]
             self._before = self._config.get("tempdir")
             with delay_signals():

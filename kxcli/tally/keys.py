@@ -85,7 +85,7 @@ class KeyTally:
         self._pending, self._size = [], 0
         left = []
         if self._table is None:
-            first = merge_key_runs([_ones(keys[:_SAMPLE])])
+            first = merge_key_runs([_count_once(keys[:_SAMPLE])])
             self._table = _Table(min(_choose_n_slots(len(first[0])), _MAX_SLOTS))
             left.append(self._table.add(first))
             keys = keys[_SAMPLE:]
@@ -135,7 +135,7 @@ class _Table:
                 np.subtract.at(self._counts, slots.take(others), 1)
                 some = some.take(others)
             unknown.append(some)
-        return self.add(_ones(np.concatenate(unknown)))
+        return self.add(_count_once(np.concatenate(unknown)))
 
     def add(self, pairs: KeyRun) -> KeyRun:
         """Add counts of keys, in any order; return those without a slot.
@@ -165,7 +165,7 @@ class _Table:
         return keys[order], counts[order]
 
 
-def _ones(keys: UInt64Array) -> KeyRun:
+def _count_once(keys: UInt64Array) -> KeyRun:
     """Return keys with a count of 1 for each."""
     return keys, np.ones(len(keys), dtype=np.int64)
 

@@ -27,7 +27,7 @@ def iter_records(texts: Iterable[str]) -> Iterator[Codes]:
     """
     parts = chain.from_iterable(map(_split_long, texts))
     for batch in iter_batches(parts, lambda part: len(part) + 1, _MIN_RECORD):
-        yield _codes("\n".join([*batch, ""]))
+        yield _encode("\n".join([*batch, ""]))
 
 
 def _split_long(text: str) -> Iterator[str]:
@@ -42,7 +42,7 @@ def _split_long(text: str) -> Iterator[str]:
     yield text[start:] if start else text
 
 
-def _codes(text: str) -> Codes:
+def _encode(text: str) -> Codes:
     units = np.frombuffer(text.encode("utf-16-le", "surrogatepass"), dtype="<u2")
     if len(units) == len(text):
         return units

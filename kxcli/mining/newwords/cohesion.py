@@ -22,7 +22,7 @@ def compute_cohesion(grams: Ngrams) -> list[FloatArray]:
     found = []
     for n, level in enumerate(grams.levels, 2):
         products = np.zeros(len(level.counts))  # the largest c(a) c(b)
-        for prefixes, suffixes in _cuts(np.arange(len(products), dtype=np.uint32), n, grams):
+        for prefixes, suffixes in _iter_cuts(np.arange(len(products), dtype=np.uint32), n, grams):
             np.maximum(products, prefixes * suffixes.astype(np.float64), out=products)
         values = np.full(len(level.counts), -np.inf)
         values[1:] = np.log(grams.alphabet.total * level.counts[1:].astype(np.float64) / products[1:])
@@ -38,7 +38,7 @@ def find_cohesive(values: Sequence[FloatArray], thresholds: Sequence[float], gra
         kept[0] = False  # no n-gram
         for gram in (1 + np.flatnonzero(np.abs(value[1:] - threshold) < _TIE)).tolist():
             count = grams.alphabet.total * int(grams.levels[n - 2].counts[gram])
-            parts = _cuts(np.array([gram], dtype=np.uint32), n, grams)
+            parts = _iter_cuts(np.array([gram], dtype=np.uint32), n, grams)
             kept[gram] = min(math.log(count / (int(a[0]) * int(b[0]))) for a, b in parts) >= threshold
         cohesive.append(kept)
     return cohesive
@@ -62,7 +62,7 @@ def compute_word_cohesion(words: Spellings, values: Sequence[FloatArray], grams:
     return found
 
 
-def _cuts(numbers: UInt32Array, n: int, grams: Ngrams) -> Iterator[tuple[IntArray, IntArray]]:
+def _iter_cuts(numbers: UInt32Array, n: int, grams: Ngrams) -> Iterator[tuple[IntArray, IntArray]]:
     """Yield the counts of both parts at each inner cut, the longest suffix first."""
     counts = [grams.alphabet.counts, *[level.counts for level in grams.levels]]  # by length, from 1
     prefixes, suffixes = [numbers], [numbers]  # by length, the longest first

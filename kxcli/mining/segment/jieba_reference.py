@@ -18,7 +18,7 @@ from kxcli.mining.segment.dictionary import Dictionary, iter_user_words, strip_m
 
 
 @cache
-def _jieba() -> ModuleType:
+def _import_jieba() -> ModuleType:
     absent = "pkg_resources" not in sys.modules
     if absent:
         sys.modules["pkg_resources"] = None  # type: ignore[assignment]  # makes its import fail at once
@@ -34,20 +34,20 @@ def _jieba() -> ModuleType:
 
 def load_hmm_tables() -> tuple[Any, Any, Any]:
     """Return jieba's log probabilities of start states, transitions and emissions."""
-    finalseg = _jieba().finalseg
+    finalseg = _import_jieba().finalseg
     return finalseg.start_P, finalseg.trans_P, finalseg.emit_P
 
 
 def cut_with_hmm(run: str, splits: set[str]) -> list[str]:
     """Cut with jieba's HMM alone; words in `splits` become characters."""
-    finalseg = _jieba().finalseg
+    finalseg = _import_jieba().finalseg
     finalseg.Force_Split_Words = splits
     return list(finalseg.cut(run))
 
 
 def _open_dictionary() -> BinaryIO:
     """Open jieba's dictionary, independently of the current folder."""
-    jieba = _jieba()
+    jieba = _import_jieba()
     return open(os.path.join(os.path.dirname(str(jieba.__file__)), jieba.DEFAULT_DICT_NAME), "rb")
 
 
@@ -61,10 +61,10 @@ class JiebaTokenizer:
     """A `jieba.Tokenizer` with its own dictionary, neither shared nor cached."""
 
     def __init__(self, dictionary: Dictionary) -> None:
-        jieba = _jieba()
+        jieba = _import_jieba()
         self._finalseg = jieba.finalseg
         self._tokenizer: Any = jieba.Tokenizer()
-        main = _open_dictionary() if dictionary.main is None else _file(strip_marks(dictionary.main))
+        main = _open_dictionary() if dictionary.main is None else _open_text(strip_marks(dictionary.main))
         self._tokenizer.FREQ, self._tokenizer.total = self._tokenizer.gen_pfdict(main)
         self._tokenizer.initialized = True
         self._splits: set[str] = set()  # jieba's set is global; each tokenizer sets its own before use
@@ -72,7 +72,7 @@ class JiebaTokenizer:
         if dictionary.user is not None:
             self.user_words = dict.fromkeys(word for _, word, _ in iter_user_words(dictionary.user))
             self._finalseg.Force_Split_Words = self._splits
-            self._tokenizer.load_userdict(_file(dictionary.user))
+            self._tokenizer.load_userdict(_open_text(dictionary.user))
 
     @property
     def frequencies(self) -> dict[str, int]:
@@ -104,5 +104,5 @@ class JiebaTokenizer:
         return [token for token in self._tokenizer.cut(text, cut_all=True) if token]
 
 
-def _file(text: str) -> Iterator[bytes] | Any:
+def _open_text(text: str) -> Iterator[bytes] | Any:
     return io.BytesIO(text.encode("utf-8"))

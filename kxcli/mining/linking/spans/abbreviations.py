@@ -116,7 +116,7 @@ def _find_uses(joined: str, starts: IntArray, shorts: list[str], keys: IntArray)
     piece_starts = compute_starts(lengths)[:-1]
     uses = NameMatcher.from_names(shorts).matches(codes)
     is_plural = codes.take(uses.stops) == ord("s")
-    is_plural &= np.array([short[-1] != "s" and _kind(short[-1]) == WORD for short in shorts]).take(uses.names)
+    is_plural &= np.array([short[-1] != "s" and _get_kind(short[-1]) == WORD for short in shorts]).take(uses.names)
     uses = uses._replace(stops=uses.stops + is_plural)
     uses = uses.select(at_word_edges(uses, codes))
     piece_numbers = np.searchsorted(piece_starts, uses.starts, side="right") - 1
@@ -140,7 +140,7 @@ class _Definition(NamedTuple):
 def _find_definition(text: str, bracket: re.Match[str]) -> _Definition | None:
     """Return the definition in a bracket, or None."""
     short = bracket["short"]
-    is_ideographic = _kind(short[0]) == IDEOGRAPH
+    is_ideographic = _get_kind(short[0]) == IDEOGRAPH
     if short.count(" ") > 1 or not (is_ideographic or any(map(str.isupper, short))):
         return None
     room = _WINDOW[0] + _WINDOW[1] * len(short)
@@ -170,14 +170,14 @@ def _find_window_start(text: str, first: int, stop: int, n_words: int) -> int:
     position = stop
     while position > first and n_words and text[position - 1] not in _ENDS:
         position -= 1
-        kind = _kind(text[position])
-        n_words -= kind == IDEOGRAPH or (kind == WORD and (position == 0 or _kind(text[position - 1]) != WORD))
+        kind = _get_kind(text[position])
+        n_words -= kind == IDEOGRAPH or (kind == WORD and (position == 0 or _get_kind(text[position - 1]) != WORD))
     return position
 
 
 def _find_long_start(short: str, text: str, first: int, stop: int) -> int | None:
     """Return the start of the long form between `first` and `stop`, or None."""
-    characters, window = _plain(short), _plain(text[first:stop])
+    characters, window = _fold_text(short), _fold_text(text[first:stop])
     at = len(window)
     for number in range(len(characters) - 1, -1, -1):
         char = characters[number]
@@ -199,17 +199,17 @@ def _find_ideographic_start(short: str, text: str, first: int, stop: int, *, is_
     one of the last two of the long form, and it is not a part of the long form.
     """
     first = max(first, stop - _IDEOGRAPHIC_WINDOW * len(short))
-    if any(_kind(char) in (0, MARK) for char in short):
+    if any(_get_kind(char) in (0, MARK) for char in short):
         return None
     for position in range(stop - 1, first - 1, -1):
-        if _kind(text[position]) in (0, MARK):
+        if _get_kind(text[position]) in (0, MARK):
             first = position + 1
             break
     start = _find_long_start(short, text, first, stop)
     if start is None or stop - start <= len(short):
         return None
-    long = _plain(text[start:stop])
-    if not is_explicit and (_plain(short) in long or _plain(short[-1]) not in long[-_LAST_WORD_LENGTH:]):
+    long = _fold_text(text[start:stop])
+    if not is_explicit and (_fold_text(short) in long or _fold_text(short[-1]) not in long[-_LAST_WORD_LENGTH:]):
         return None
     return start
 
@@ -238,22 +238,22 @@ def _has_word(long: str, short: str) -> bool:
 
 
 def _is_within_word(text: str, position: int) -> bool:
-    return position > 0 and _kind(text[position]) == WORD == _kind(text[position - 1])
+    return position > 0 and _get_kind(text[position]) == WORD == _get_kind(text[position - 1])
 
 
-def _plain(text: str) -> str:
+def _fold_text(text: str) -> str:
     """Return the text with each character folded if the result is one character."""
-    return text.lower() if text.isascii() else "".join(map(_plain_character, text))
+    return text.lower() if text.isascii() else "".join(map(_fold_character, text))
 
 
 @lru_cache(1 << 12)
-def _plain_character(character: str) -> str:
+def _fold_character(character: str) -> str:
     plain = fold(character)
     return plain if len(plain) == 1 else character
 
 
 @lru_cache(1 << 12)
-def _kind(character: str) -> int:
+def _get_kind(character: str) -> int:
     """Return the kind of the token of a character."""
     kinds = make_token_kind_table()
     return int(kinds[min(ord(character), len(kinds) - 1)])
