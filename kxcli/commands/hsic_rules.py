@@ -1,7 +1,17 @@
 """The rules for options of `hsic`."""
 
 from kxcli.commands.input_options import INPUT_RULES
-from kxcli.commands.option_rules import EXCLUDES, NO_EFFECT, REQUIRES, Condition, Rule, Values, any_of, has, has_value
+from kxcli.commands.option_rules import (
+    EXCLUDES,
+    NO_EFFECT,
+    REQUIRES,
+    Condition,
+    OptionValues,
+    Rule,
+    any_of,
+    has,
+    has_value,
+)
 from kxcli.commands.output_options import make_header_rule
 from kxcli.commands.run_options import RUN_RULES
 from kxcli.commands.word_options import WORD_NAMES, WORD_RULES
@@ -14,11 +24,11 @@ def compares_texts(kernel: str | None) -> bool:
     return kernel is not None and (kernel == "bow" or kernel.startswith("ngram:"))
 
 
-def _get_kernels(values: Values) -> set[str | None]:
+def _get_kernels(values: OptionValues) -> set[str | None]:
     return {values["kernel_x"], values["kernel_y"]}
 
 
-def _screens_words(values: Values) -> bool:
+def _screens_words(values: OptionValues) -> bool:
     return values["screen"] is not None and compares_texts(values["kernel_x"])
 
 
@@ -26,7 +36,7 @@ def _has_bandwidth(kernel: str | None) -> bool:
     return kernel in (None, "gaussian", "laplace")
 
 
-def _has_sides(values: Values) -> bool:
+def _has_sides(values: OptionValues) -> bool:
     """Return whether the columns of both sides are given, or need not be."""
     others = (values["screen"], values["matrix"], values["y_file"])
     return None not in (values["x"], values["y"]) or any(one is not None for one in others)

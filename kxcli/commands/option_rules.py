@@ -13,7 +13,7 @@ from click.core import ParameterSource
 
 from kxcli.errors import UsageError
 
-Values = Mapping[str, Any]  # the values of a command line by the name of the parameter
+OptionValues = Mapping[str, Any]  # the values of a command line by the name of the parameter
 
 REQUIRES, EXCLUDES, NO_EFFECT = "requires", "cannot be combined with", "has no effect with"
 
@@ -23,7 +23,7 @@ class Condition:
     """A property of a command line, with its name in messages."""
 
     text: str
-    is_met: Callable[[Values], bool]
+    is_met: Callable[[OptionValues], bool]
 
 
 def has(name: str, flag: str = "") -> Condition:
@@ -77,7 +77,7 @@ class Rule:
         """Return whether the rule is about a parameter."""
         return (name in self.options.split()) != self.is_inverted
 
-    def is_violated(self, values: Values) -> bool:
+    def is_violated(self, values: OptionValues) -> bool:
         """Return whether the values do not allow the options of the rule."""
         applies = self.value is None or self.value.is_met(values)
         return applies and self.condition.is_met(values) != (self.verb == REQUIRES)
