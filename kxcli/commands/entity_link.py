@@ -15,6 +15,7 @@ from kxcli.commands.session import open_session
 from kxcli.pipelines.session import Session
 
 if TYPE_CHECKING:
+    from kxcli.arrays import NamedArrays
     from kxcli.mining.linking.linker import Linking
 
 # Bytes of memory for a byte of a whole line: the peak above that of an empty run was 48 for articles of 10 MB in one
@@ -82,7 +83,7 @@ def _build_linking(options: dict[str, Any]) -> "Linking":
     return Linking(options["overlap"], options["nil"], options["nil_threshold"])
 
 
-def _evaluate(session: Session, options: dict[str, Any], arrays: Any) -> None:
+def _evaluate(session: Session, options: dict[str, Any], arrays: "NamedArrays") -> None:
     from kxcli.mining.linking.linker import Linker
     from kxcli.pipelines.linking import evaluation, model_files
 
@@ -99,7 +100,7 @@ def _evaluate(session: Session, options: dict[str, Any], arrays: Any) -> None:
     session.write(evaluation.encode_evaluation(tally, session.sink.format, header=has_header))
 
 
-def _link_texts(session: Session, options: dict[str, Any], arrays: Any) -> None:
+def _link_texts(session: Session, options: dict[str, Any], arrays: "NamedArrays") -> None:
     from kxcli.pipelines import corpus_run, engines
     from kxcli.pipelines.linking import model_files, render_links
 
