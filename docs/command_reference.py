@@ -22,8 +22,9 @@ def render_overview() -> str:
 
 def render_command(name: str) -> str:
     """Return the page of a command in Markdown: its usage, its help, its options by group, its examples."""
-    command = cli.get_command(click.Context(cli), name)
-    context = click.Context(command, info_name=f"kxcli {name}")
+    program = click.Context(cli, info_name="kxcli", **cli.context_settings)
+    command = cli.get_command(program, name)
+    context = click.Context(command, parent=program, info_name=name)
     usage = " ".join([context.command_path, *command.collect_usage_pieces(context)])
     lines = [f"# kxcli {name}", "", *_render_synopsis(usage), "## Description", "", _escape(command.help or ""), ""]
     options = [param for param in command.get_params(context) if isinstance(param, click.Option)]

@@ -426,7 +426,7 @@ def test_user_dictionaries_give_jiebas_tokens(way, user):
 
 @pytest.mark.full
 @pytest.mark.parametrize("name", ["latin", "frequency-0"])
-@pytest.mark.parametrize("engine", ["fast", "jieba"])
+@pytest.mark.parametrize("engine", ["fast", pytest.param("jieba", marks=pytest.mark.slow)])
 def test_user_dictionaries_give_jiebas_counts_in_every_mode(plain, name, engine):
     plain = with_user(plain, USER[name])
     dictionary = Dictionary(user=USER[name])

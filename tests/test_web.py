@@ -24,6 +24,15 @@ BODY = b"line\n" * 50_000
 DIGITS = "9" * 5_000
 
 
+@pytest.fixture(scope="module", autouse=True)
+def fast_collector():
+    """Leave the objects of other tests out of the collections after each test."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     monkeypatch.setattr(retries, "BACKOFF_SECONDS", (0, 0, 0, 0))
