@@ -79,6 +79,17 @@ def test_shell_block_runs_and_writes_something(script, folder):
     assert ended.stdout or any(path.suffix == ".tsv" for path in folder.iterdir())
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("tool", ["pipx install", "uv tool install"])
+def test_tool_installs_the_command(tmp_path, tool):
+    if shutil.which(tool.split()[0]) is None:
+        pytest.skip(f"{tool.split()[0]} is not installed")
+    places = {name: str(tmp_path / name) for name in ("PIPX_HOME", "PIPX_BIN_DIR", "UV_TOOL_DIR", "UV_TOOL_BIN_DIR")}
+    subprocess.run([*tool.split(), str(ROOT)], env=os.environ | places, check=True, capture_output=True)
+    (program,) = [path for name in ("PIPX_BIN_DIR", "UV_TOOL_BIN_DIR") for path in (tmp_path / name).glob("kxcli")]
+    assert "wordcount" in subprocess.run([program, "--help"], check=True, capture_output=True, text=True).stdout
+
+
 @pytest.mark.parametrize("block", blocks("console"))
 def test_console_block_shows_the_output(block, folder):
     command, _, shown = block.removeprefix("$ ").partition("\n")
