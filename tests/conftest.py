@@ -30,7 +30,7 @@ COMMON = {
     # The fixtures that tests with examples use are the same for all examples.
     "suppress_health_check": [HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 }
-settings.register_profile("fixed", derandomize=True, max_examples=50, **COMMON)
+settings.register_profile("fixed", derandomize=True, max_examples=30, **COMMON)
 settings.register_profile("random", **COMMON)  # of `make test-slow`
 settings.load_profile("fixed")
 

@@ -33,6 +33,8 @@ from kxcli.pipelines.linking import knowledge_cache, model_files
 from kxcli.report import Report
 from kxcli.storage import array_file
 
+pytestmark = pytest.mark.full  # together some ten seconds
+
 ENTRIES = [
     Entry("1", "小米", ["小米科技", "MI"], ["公司"], [("总部", "北京"), ("员工", "3000")]),
     Entry("2", "小米", ["粟", "谷子"], ["粮食"], [("做法", "熬粥"), ("热量", "358")]),

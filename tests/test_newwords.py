@@ -620,7 +620,9 @@ def test_memory_limit_keeps_output_and_leaves_no_file(kxcli, workers, big):
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("border", ["", "，"], ids=["no border", "borders"])
+@pytest.mark.parametrize(
+    "border", [pytest.param("", id="no border", marks=pytest.mark.slow), pytest.param("，", id="borders")]
+)
 def test_long_line_equals_the_definition(kxcli, border):
     draw = random.Random(2)
     tokens = draw.choices(["".join(draw.choices(HAN, k=draw.randint(1, 5))) for _ in range(3000)], k=500_000)

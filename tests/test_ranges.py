@@ -361,7 +361,7 @@ OPTIONS = [
     ("--df", "--ngram", "1-2"),
     ("--punct", "--ngram", "2"),
     ("-t", "search"),
-    ("-t", "full", "--df"),
+    pytest.param(("-t", "full", "--df"), marks=pytest.mark.slow),  # jieba itself
     ("-t", "char", "--ngram", "1-3"),
     ("-t", "regex", "--pattern", r"\w+", "--df"),
     ("--normalize", "nfkc", "--lower", "--per-million"),
@@ -403,7 +403,7 @@ def long_words(size, seed=2):
 
 
 @pytest.mark.full
-@pytest.mark.parametrize("way", ["file", "gz", "stdin"])
+@pytest.mark.parametrize(("workers", "way"), [(1, "file"), (2, "gz"), (2, "stdin"), (2, "file")])
 def test_document_longer_than_a_shard_is_one_document(kxcli, workers, way):
     words, single, pairs = long_words(2_000_000)  # 7.8 MB: in parts of 4 MiB
     data = ("w1 w2\n" + " ".join(words) + "\nw1 w2\n").encode()

@@ -30,6 +30,8 @@ from kxcli.corpus.walking import FileFilter, SkippedFiles
 from kxcli.errors import InputError, UsageError, list_requirements
 from kxcli.urls import get_display_name
 
+pytestmark = pytest.mark.full  # servers and processes
+
 WORDS = ("wordcount", "-t", "space")
 SMALL = ("--shard-size", "16K")
 TEXT = "".join(f"w{n % 997} 小明 w{n}\r\n" * (n % 3) for n in range(3_000)).encode()
