@@ -14,7 +14,7 @@ from kxcli.mapreduce.local import LocalEngine
 
 
 def make_deadly_tasks(folder, deaths, n=60):
-    """Return tasks of the numbers 1 to n; those in `deaths` kill so many workers."""
+    """Return tasks of the numbers 1 to n; `deaths` has how many workers a number kills."""
     tasks = [Numbers((number,)) for number in range(1, n + 1)]
     for number, times in deaths.items():
         (folder / str(number)).mkdir()

@@ -551,7 +551,7 @@ tied_line = st.tuples(st.text(st.sampled_from(TIED), min_size=1, max_size=3), ti
 
 @pytest.mark.parametrize(("mode", "hmm"), MODES, ids=MODE_NAMES)
 @given(
-    main=st.lists(tied_line, min_size=5, max_size=30).map("\n".join),  # of few words, so many are repeated
+    main=st.lists(tied_line, min_size=5, max_size=30).map("\n".join),  # of few words, so that words are repeated
     user=st.none() | st.lists(tied_line, max_size=6).map("\n".join),
     texts=st.lists(st.text(st.sampled_from(TIED), min_size=2, max_size=60), min_size=1, max_size=5),
 )

@@ -4,10 +4,12 @@ import math
 import os
 import re
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
-from click.shell_completion import CompletionItem
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 _SIZES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
@@ -93,8 +95,10 @@ class PathType(click.ParamType):  # type: ignore[type-arg, unused-ignore]  # gen
             self.fail(f"needs a {'folder' if self.role == 'folder' else 'file'}, not -.", param, ctx)
         return str(value)
 
-    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> "list[CompletionItem]":
         """Let the shell complete the name of a file or folder."""
+        from click.shell_completion import CompletionItem
+
         return [CompletionItem(incomplete, type="dir" if self.role == "folder" else "file")]
 
 

@@ -5,6 +5,7 @@ of its lines once, wherever they begin.
 """
 
 import io
+from abc import abstractmethod
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple, Protocol
 
@@ -33,9 +34,9 @@ class RawReader(io.RawIOBase):
         buffer[: len(data)] = data
         return len(data)
 
+    @abstractmethod
     def read_some(self, size: int) -> bytes | memoryview:
         """Return up to `size` bytes, none only at the end."""
-        raise NotImplementedError
 
 
 class LineBlock(NamedTuple):

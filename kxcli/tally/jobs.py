@@ -1,5 +1,6 @@
 """The common part of jobs with several tallies in a partial."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -25,12 +26,12 @@ class AnyTally(Protocol):
 PartialT = TypeVar("PartialT", bound=Iterable[AnyTally])
 
 
-class TallyJob(Generic[PartialT]):
+class TallyJob(ABC, Generic[PartialT]):
     """A job with partials that iterate over their tallies."""
 
+    @abstractmethod
     def make_partial(self) -> PartialT:
         """Return a partial without counts; called after `setup`."""
-        raise NotImplementedError
 
     def merge(self, left: PartialT, right: PartialT) -> PartialT:
         """Add the counts of `right` to `left`."""

@@ -8,7 +8,7 @@ from kxcli.arrays import FloatArray, IntArray
 from kxcli.arrays.ragged import compute_starts, expand_ranges
 from kxcli.mining.hsic.random_streams import RandomStream, make_generator
 
-MAX_EXACT_ROWS = 5_000  # beyond, the distances of a sample of so many rows count
+MAX_EXACT_ROWS = 5_000  # beyond, the distances of a sample of this size count
 
 _BLOCK_ROWS = 32  # rows with their distances to all others at a time
 _MAX_DIFFERENCES = 1 << 18  # in memory at a time

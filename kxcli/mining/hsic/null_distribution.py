@@ -13,7 +13,7 @@ from kxcli.mining.hsic.estimators import KernelSums
 from kxcli.mining.hsic.random_streams import RandomStream, make_generator
 from kxcli.mining.hsic.variables import Variable
 
-MAX_SPECTRUM_ROWS = 1_000  # rows whose eigenvalues stand for a kernel without few features
+MAX_SPECTRUM_ROWS = 1_000  # rows whose eigenvalues represent a kernel with many features
 
 _MAX_EIGENVALUES = 512  # of each kernel
 _MAX_WEIGHTS = 1_000  # chi-squares with a weight of their own; the rest are one gamma distribution
