@@ -281,6 +281,7 @@ def test_killed_worker_is_reported_with_its_input(kxcli, old):
     assert kxcli.leftovers() == []
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("n_killed", [1, 2, 3])
 def test_tasks_of_killed_workers_are_repeated(kxcli, n_killed):
     """A stream cannot be read again, so the program holds the tasks of its workers."""
@@ -337,6 +338,7 @@ def stays_idle(pids):
     return condition
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("killed", [1, 2])
 def test_killed_idle_worker_is_reported(kxcli, old, killed):
     with midway(kxcli, "--retries", 0, "-o", old) as process:

@@ -121,6 +121,7 @@ def test_local_cluster_workers_import_nothing_from_the_current_folder(kxcli):
     check_imports(kxcli, "console script", COMMANDS["wordcount"], "--cluster", "local:2")
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("tmpdir", ["forkserver", LONG_TMPDIR])
 def test_workers_import_modules_of_pythonpath(kxcli, tmpdir):
     note = plant_modules(kxcli.folder / "own", ["token"])

@@ -577,6 +577,7 @@ thread.join()
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.full
 def test_hsic_bags_of_words_use_jiebas_total():
     segmentation = Segmentation(dictionary=Dictionary(user="小明来到 10"))
     shared = hsic_terms.prepare_terms(hsic_terms.TermSpec(0, Counting(segmentation)))
@@ -793,6 +794,7 @@ def test_batches_give_the_tokens_of_single_pieces(way, tokenizers, mode, hmm, so
     assert [expand_tokens(tokenizer, raw) for raw in tokenizer.cut(some)] == [lines(tokenizer, [text]) for text in some]
 
 
+@pytest.mark.full
 def test_tokens_do_not_depend_on_text_length(plain, port):
     unit = "常在雨，O.K-a在在"
     for extra in -1, 0, 1:

@@ -70,6 +70,7 @@ def test_stopword_lists_are_combined(run, text_and_lists):
     assert words_of(ended) == {"乙", "丙"}
 
 
+@pytest.mark.full
 def test_user_dictionaries_are_combined_as_in_jieba(run, tmp_path):
     first, second = "天气很 1000000\n小明来到 10", "\ufeff天气很 1\r\n很好吗 50000"  # no line break at the end
     ended = run(
@@ -80,6 +81,7 @@ def test_user_dictionaries_are_combined_as_in_jieba(run, tmp_path):
     assert words_of(ended) == set(jieba.cut("天气很好吗", hmm=False))
 
 
+@pytest.mark.full
 def test_later_user_dictionary_wins(run):
     lists = {"a": "天气很 1000000\n", "b": "天气很 0\n"}
     use = ("wordcount", "--no-hmm", "--engine", "jieba", "text")
@@ -99,6 +101,7 @@ def test_errors_name_the_list(run, option, bad):
     assert ended.err.startswith(f"kxcli: error: {bad}:{line}: a word of 1001 characters")
 
 
+@pytest.mark.full
 def test_hsic_combines_lists(run):
     use = (*HSIC, "--test", "none", "text")
     lists = {"a": "雨0\n雨1\n", "b": "今天下", "ab": "雨0\n雨1\n今天下"}
@@ -256,6 +259,7 @@ def test_deprecated_pattern_syntax_prints_no_warning(run):
 ASCII = {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "PYTHONPATH": os.pathsep.join(sys.path)}
 
 
+@pytest.mark.full
 def test_values_outside_ascii_match_in_an_ascii_locale(tmp_path):
     files = {"文": "你好你\n", "词": "你好你 100000\n", "表": "列\t行\n" + "".join(f"{n}\t{n % 3}\n" for n in range(9))}
     files["记录.jsonl"] = '{"正文": "你 你", "类": "甲"}\n'
