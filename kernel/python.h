@@ -1,0 +1,11 @@
+/* Python's limited API, the same for all faces of the kernel in Python: one wheel serves Python 3.11 and later. */
+#ifndef KXCLI_PYTHON_H
+#define KXCLI_PYTHON_H
+
+#define PY_SSIZE_T_CLEAN
+#ifndef Py_GIL_DISABLED             /* free-threaded Python has no limited API before 3.15 */
+#define Py_LIMITED_API 0x030B0000   /* 3.11, the first with the buffer protocol in it */
+#endif
+#include <Python.h>
+
+#endif

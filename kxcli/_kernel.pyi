@@ -1,0 +1,125 @@
+"""Segmentation and counting in compiled code; the sources are in the folder `kernel/`.
+
+Text is UTF-8. A run is a sequence of encoded blocks of rows, as in `kxcli.tally.string_runs`.
+"""
+
+from collections.abc import Buffer, Callable, Iterable, Sequence
+
+INTERFACE: int  # the version of this interface
+
+def compile_dictionary(words: Buffer, total: int, splits: Buffer, model: Buffer, kinds: Buffer) -> bytes:
+    """Return a dictionary and jieba's hidden Markov model in the form for `Dictionary`.
+
+    Args:
+        words: A word, a space, its frequency, an LF for each word of a frequency over 0.
+        total: The sum of frequencies by jieba, at most 2^63 - 1.
+        splits: Words that the model may not join, each with an LF.
+        model: Log probabilities as native doubles: start (4), transitions (4 by 4), emissions (for each code point from
+            U+4E00 to U+9FD5, 4); states in the order B, E, M, S.
+        kinds: For each code point up to U+10FFFF a byte: 1 for `str.isalnum`, 2 for `str.isspace`, else 0.
+
+    Raises:
+        ValueError: There are too many words or frequencies for the form.
+    """
+
+class Dictionary:
+    """A compiled dictionary, as a view of its bytes."""
+
+    def __init__(self, data: Buffer) -> None:
+        """Check the bytes, so that no later access leaves them; raises `ValueError`."""
+
+    def is_word(self, text: str) -> bool:
+        """Return whether a text has a frequency over 0."""
+
+class Segmenter:
+    """Cuts texts into tokens; `mode` is jieba, search, full, char or space."""
+
+    def __init__(self, dictionary: Dictionary, mode: str, hmm: bool) -> None: ...
+    def cut(self, text: str) -> list[str]:
+        """Return the tokens of jieba; for the mode space, of `str.split`."""
+
+class Counter:
+    """Counts words or n-grams, by group and with document frequencies.
+
+    Args:
+        dictionary: The words.
+        mode: As in `Segmenter`.
+        hmm: Whether the hidden Markov model may find words.
+        keeps_punctuation: Whether a token without a letter or digit is a word, except white space.
+        orders: The smallest and largest n.
+        has_documents: Whether to count the documents of each n-gram.
+        is_grouped: Whether to count each group separately.
+        expand: Returns the words of a token, with None for a break of n-grams; None for the rule of
+            `keeps_punctuation`. Called once for each distinct token.
+    """
+
+    def __init__(
+        self,
+        dictionary: Dictionary,
+        mode: str,
+        hmm: bool,
+        keeps_punctuation: bool,
+        orders: tuple[int, int],
+        has_documents: bool,
+        is_grouped: bool,
+        expand: Callable[[str], Iterable[str | None]] | None,
+    ) -> None: ...
+    def add(self, data: Buffer | str, group: str, is_lines: bool, has_continuation: bool) -> int:
+        """Count a text; releases the lock of the interpreter.
+
+        Args:
+            data: UTF-8, or a string, which may have surrogates.
+            group: Its group.
+            is_lines: Whether each LF ends a document.
+            has_continuation: Whether the last document goes on in the next text.
+
+        Returns:
+            -1, or the position of the first byte that is not UTF-8; then nothing was counted.
+        """
+
+    @property
+    def weight(self) -> int:
+        """Approximate bytes of memory, with those for `dump`."""
+
+    def dump(self) -> tuple[bytes, list[tuple[str, int, int]]]:
+        """Return the counts as a run, and the totals as tuples of group, order and sum.
+
+        Keys are those of `kxcli.mining.wordcount.counts.KeyLayout`.
+        """
+
+def merge_runs(runs: Sequence[Buffer]) -> bytes:
+    """Return the rows of several runs as one run, with the sum for equal keys.
+
+    Raises:
+        ValueError: A run is damaged.
+        OverflowError: A number is above 2^63 - 1.
+    """
+
+def rank_run(run: Buffer, is_grouped: bool, by_word: bool, top: int, min_count: int) -> bytes:
+    """Return the selected rows of a run, group by group, as blocks in the order of a ranking.
+
+    Args:
+        run: A run, in the order of its keys.
+        is_grouped: Whether keys begin with a group.
+        by_word: Whether to keep the order; else rows are ordered by falling count, equal counts by key.
+        top: The number of rows of each group with the highest counts; -1 for all.
+        min_count: The lowest count of a row.
+
+    Raises:
+        ValueError: The run is damaged.
+        OverflowError: A number is above 2^63 - 1.
+    """
+
+def format_tsv(rows: Buffer, is_grouped: bool, has_orders: bool, has_documents: bool) -> bytes:
+    """Return blocks of rows as TSV: group, word, count, number of documents.
+
+    Args:
+        rows: Blocks of rows, in any order.
+        is_grouped: Whether keys begin with a group.
+        has_orders: Whether keys end with the order, which is not written.
+        has_documents: Whether to write the number of documents.
+
+    Raises:
+        ValueError: A block is damaged.
+        OverflowError: A number is above 2^63 - 1.
+    """
