@@ -3,7 +3,9 @@
 Text is UTF-8. A run is a sequence of encoded blocks of rows, as in `kxcli.tally.string_runs`.
 """
 
-from collections.abc import Buffer, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+
+from typing_extensions import Buffer
 
 INTERFACE: int  # the version of this interface
 
