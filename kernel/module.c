@@ -5,6 +5,8 @@
 
 static int execute(PyObject *module)
 {
+    if (add_run_functions(module))
+        return -1;
     return PyModule_AddIntConstant(module, "INTERFACE", INTERFACE);
 }
 

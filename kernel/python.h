@@ -8,4 +8,7 @@
 #endif
 #include <Python.h>
 
+/* Each adds a part of the kernel to the module; 0, or -1 with an exception. */
+int add_run_functions(PyObject *module);
+
 #endif
