@@ -1,5 +1,6 @@
 """Bytes in ranges, blocks, shards and tasks: each line once, in order, for any sizes; equal output."""
 
+import dataclasses
 import gzip
 import json
 import os
@@ -253,6 +254,53 @@ def test_parts_of_a_long_line_join_to_the_line(data, chunk, long_line, cut, unit
         assert join_parts(found) == plain_lines(data)
     if cut is None:
         assert not any(document.has_continuation for document in found)
+
+
+def read_as_lines(data, encoding, spec):
+    """Read bytes; return the lines without CR, the skipped records, and the error."""
+    found, open_parts, error = [], [], None
+    position = diagnostics(spec.on_error)
+    try:
+        for record in read_documents(BytesIO(data), SourceFormat("text", encoding), spec, position):
+            text = record.data
+            if isinstance(text, bytes):
+                try:
+                    text = text.decode()
+                except UnicodeDecodeError:
+                    text = record.text
+            if record.is_lines:
+                found += [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")] if text else []
+                continue
+            open_parts.append(text)
+            if not record.has_continuation:
+                found.append("".join(open_parts))
+                open_parts = []
+    except InputError as raised:
+        error = str(raised)
+    return found, position.skipped_records, error
+
+
+@given(
+    data=any_bytes,
+    chunk=sizes,
+    long_line=sizes,
+    cut=st.sampled_from(CUTS),
+    on_error=st.sampled_from(["stop", "skip", "replace"]),
+    encoding=st.sampled_from(["utf-8", "gb18030", "ascii"]),
+    max_line=st.none() | st.integers(20, 40),
+)
+def test_blocks_of_bytes_have_the_lines_and_messages_of_documents(
+    data, chunk, long_line, cut, on_error, encoding, max_line
+):
+    spec = ReaderSpec(on_error=on_error, split_pattern=cut, max_line=max_line)
+    with small(chunk, long_line):
+        expected, skipped, error = read_as_lines(data, encoding, spec)
+        found = read_as_lines(data, encoding, dataclasses.replace(spec, unit="bytes"))
+    assert found[1:] == (skipped, error)
+    if error is None:
+        assert found[0] == expected
+    else:
+        assert found[0] == expected[: len(found[0])]  # a block with an error has no line
 
 
 # Tasks

@@ -27,6 +27,9 @@ class Decoder:
         is_guessed: Whether the encoding was guessed by the start of the source.
         is_fixed: Whether no option can choose another encoding.
         max_line: Bytes of a line after which it is rejected; None for no limit.
+
+    Attributes:
+        is_at_start: Whether the next bytes are the first of the source, and may be a byte order mark.
     """
 
     def __init__(
@@ -41,7 +44,7 @@ class Decoder:
         self.encoding = encoding
         self._diagnostics = diagnostics
         self._is_guessed, self._is_fixed = is_guessed, is_fixed
-        self._is_at_start = diagnostics.is_at_start
+        self.is_at_start = diagnostics.is_at_start
         self._max_line = max_line
 
     def decode_text(self, data: bytes) -> str | None:
@@ -81,6 +84,15 @@ class Decoder:
         for raw in data.removesuffix(b"\n").split(b"\n"):
             yield from self._keep_valid(self._decode_line(raw))
 
+    def decode_block(self, data: bytes) -> str:
+        """Return the text of a block of whole lines; each bad line is skipped or repaired."""
+        text = self.decode_text(data)
+        return "".join(line + "\n" for line in self.decode_lines(data)) if text is None else text
+
+    def drop_mark(self, data: bytes) -> bytes:
+        """Return UTF-8 without the byte order mark at the start of the source."""
+        return data.removeprefix(codecs.BOM_UTF8) if self.is_at_start else data
+
     def read_lines(self, stream: Readable) -> Iterator[str]:
         """Yield the lines of a stream without their CRs."""
         if not encodings.is_line_safe(self.encoding):
@@ -96,7 +108,7 @@ class Decoder:
         rest: list[str] = []  # of a line that has not ended
         n_characters = 0  # of the rest
         data = b"?"
-        is_first = self._is_at_start
+        is_first = self.is_at_start
         while data:
             data = stream.read(CHUNK)
             if is_first and data and encodings.lacks_mark(data, self.encoding):
@@ -125,8 +137,8 @@ class Decoder:
 
     def _strip_mark(self, text: str) -> str:
         """Drop the byte order mark at the start of the source; inside, it is a character."""
-        if self._is_at_start and text:
-            self._is_at_start = False
+        if self.is_at_start and text:
+            self.is_at_start = False
             return text.removeprefix("\ufeff")
         return text
 
@@ -138,7 +150,9 @@ class Decoder:
             if self._diagnostics.on_error == "stop":
                 self._fail(error)
             text = raw.decode(self.encoding, _MARK_BAD)
-        return self._strip_mark(text)
+        text = self._strip_mark(text)
+        self.is_at_start = False  # also after an empty line
+        return text
 
     def _keep_short(self, line: str, *, keeps_cr: bool) -> Iterator[str]:
         """Yield the line unless it is too long in UTF-8."""
@@ -155,7 +169,7 @@ class Decoder:
             self._diagnostics.fail(f"the line has {what}", hint)
         self._diagnostics.skip(f"lines skipped: {what}")
         self._diagnostics.line += 1
-        self._is_at_start = False
+        self.is_at_start = False
 
     def _keep_valid(self, line: str, *, keeps_cr: bool = False) -> Iterator[str]:
         """Yield the line unless it has bad bytes and is skipped; count it."""
@@ -170,7 +184,7 @@ class Decoder:
 
     def _fail(self, error: UnicodeDecodeError) -> NoReturn:
         hint = "name the right --encoding (auto finds UTF-8 or GB18030), or use --on-error skip or replace"
-        marked = encodings.detect_mark(error.object[: encodings.BOM_LENGTH]) if self._is_at_start else None
+        marked = encodings.detect_mark(error.object[: encodings.BOM_LENGTH]) if self.is_at_start else None
         if self._is_fixed:
             hint = f"convert it to {self.encoding.upper()}, or use --on-error skip or replace"
         elif self._is_guessed:

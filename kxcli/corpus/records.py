@@ -3,9 +3,9 @@
 import dataclasses
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Literal, NamedTuple
 
 from kxcli.corpus import encodings
@@ -30,6 +30,8 @@ from kxcli.wording import format_names
 RecordKind = Literal["text", "jsonl", "csv", "tsv"]
 RequestedKind = RecordKind | Literal["sniffed"]  # JSONL if the first character except white space is {, else text
 
+Unit = Literal["document", "lines", "bytes"]
+
 DEFAULT_FIELD = "text"
 _SEPARATORS = {";": "semicolons", "\t": "tabs (--input-format tsv)", ",": "commas (--input-format csv)", "|": "bars"}
 _NEVER = re.compile(r"(?!)")
@@ -51,6 +53,45 @@ class Document(NamedTuple):
     has_continuation: bool = False
     key: str | int | None = None
     n_before: int = 0
+
+    @property
+    def data(self) -> str:
+        """The text, as in `TextBlock`."""
+        return self.text
+
+    @property
+    def is_lines(self) -> bool:
+        """Whether each LF ends a document, as in `TextBlock`."""
+        return False
+
+
+class TextBlock:
+    """Whole lines, each a document, for jobs that take bytes.
+
+    Args:
+        data: UTF-8 that may be invalid, or text.
+        decode: Returns the text of the bytes.
+    """
+
+    group = ""
+    has_continuation = False
+    key: str | int | None = None
+    n_before = 0
+    is_lines = True
+
+    def __init__(self, data: bytes | str, decode: Callable[[], str] = str) -> None:
+        self.data, self._decode = data, decode
+
+    @cached_property
+    def text(self) -> str:
+        """The valid text; available until the next record is read.
+
+        A bad byte raises `InputError`, or its line is skipped or repaired, and counted.
+        """
+        return self.data if isinstance(self.data, str) else self._decode()
+
+
+TextRecord = Document | TextBlock
 
 
 @dataclass(frozen=True)
@@ -84,7 +125,7 @@ class ReaderSpec:
         by: The field or column of the group; None without groups.
         on_error: What to do with a bad record.
         unit: "document" for a document per record; "lines" if several lines of text may come as one document, for jobs
-            that treat a line end like any other separator.
+            that treat a line end like any other separator; "bytes" for the lines of text as `TextBlock`s.
         split_pattern: Matches at the places where a long line may be split; None to keep documents whole.
         max_part: Characters without such a place after which a long line is split anyway; None for never.
         key: The field of a JSONL record's identifier.
@@ -96,7 +137,7 @@ class ReaderSpec:
     field: str = DEFAULT_FIELD
     by: str | None = None
     on_error: OnError = "stop"
-    unit: Literal["document", "lines"] = "document"
+    unit: Unit = "document"
     split_pattern: str | None = None
     max_part: int | None = None
     key: str | None = None
@@ -114,7 +155,7 @@ class ReaderSpec:
 
 def read_documents(
     stream: Readable, source_format: SourceFormat, spec: ReaderSpec, diagnostics: ReadDiagnostics
-) -> Iterator[Document]:
+) -> Iterator[TextRecord]:
     """Yield the documents of a stream in order.
 
     Memory is bounded by a chunk and the longest line. A bad record raises `InputError` with its line if
@@ -124,10 +165,11 @@ def read_documents(
     return _count_gaps(found, diagnostics) if spec.counts_lines else found
 
 
-def _count_gaps(found: Iterable[Document], diagnostics: ReadDiagnostics) -> Iterator[Document]:
+def _count_gaps(found: Iterable[TextRecord], diagnostics: ReadDiagnostics) -> Iterator[Document]:
     """Yield the documents with the number of lines before them that gave none."""
     expected = diagnostics.line
     for document in found:
+        assert isinstance(document, Document), "lines of bytes have no number"
         yield document if diagnostics.line == expected else document._replace(n_before=diagnostics.line - expected)
         expected = diagnostics.line + 1
     if diagnostics.line > expected:
@@ -136,7 +178,7 @@ def _count_gaps(found: Iterable[Document], diagnostics: ReadDiagnostics) -> Iter
 
 def _read_all(
     stream: Readable, source_format: SourceFormat, spec: ReaderSpec, diagnostics: ReadDiagnostics
-) -> Iterator[Document]:
+) -> Iterator[TextRecord]:
     decoder = Decoder(source_format.encoding, diagnostics, is_guessed=source_format.is_guessed, max_line=spec.max_line)
     if source_format.kind == "text" and source_format.is_splittable:
         yield from _read_text_lines(stream, decoder, spec, diagnostics)
@@ -153,7 +195,7 @@ def _read_all(
 
 def _read_text_lines(
     stream: Readable, decoder: Decoder, spec: ReaderSpec, diagnostics: ReadDiagnostics
-) -> Iterator[Document]:
+) -> Iterator[TextRecord]:
     split_pattern = _NEVER if spec.split_pattern is None else re.compile(spec.split_pattern)
     long: LongLineDecoder | None = None
     is_whole = spec.keeps_lines_whole
@@ -169,11 +211,18 @@ def _read_text_lines(
                 long = None
             continue
         rest = decoder.drop_long_line(data) if is_whole else data
-        text = decoder.decode_text(rest) if spec.unit == "lines" else None
+        if spec.unit == "bytes" and decoder.encoding == "utf-8":
+            first = diagnostics.line
+            if unmarked := decoder.drop_mark(rest):
+                yield TextBlock(unmarked, partial(decoder.decode_block, rest))
+            decoder.is_at_start = False
+            diagnostics.line = first + rest.count(b"\n")  # decoding the block counts its lines, too
+            continue
+        text = None if spec.unit == "document" else decoder.decode_text(rest)
         if text is None:
             yield from map(Document, decoder.decode_lines(rest))
         elif text:
-            yield Document(text)
+            yield Document(text) if spec.unit == "lines" else TextBlock(text)
             diagnostics.line += rest.count(b"\n")
 
 

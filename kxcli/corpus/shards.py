@@ -17,7 +17,7 @@ from kxcli.corpus import encodings
 from kxcli.corpus.compression import HEAD_BYTES, Stream, detect_compression, read_up_to, reject_archive
 from kxcli.corpus.diagnostics import Diagnostic, Notice, ReadDiagnostics, locate_error
 from kxcli.corpus.lines import RangeStream, Readable, read_line_blocks
-from kxcli.corpus.records import Document, ReaderSpec, RecordKind, RequestedKind, SourceFormat, read_documents
+from kxcli.corpus.records import ReaderSpec, RecordKind, RequestedKind, SourceFormat, TextRecord, read_documents
 from kxcli.corpus.remote.readers import RANGE_OVERLAP
 from kxcli.corpus.sources import Source
 from kxcli.errors import InputError, UsageError
@@ -69,7 +69,7 @@ class BufferShard:
 class DocumentShard:
     """Documents of a format without independent parts, read in order."""
 
-    documents: tuple[Document, ...]
+    documents: tuple[TextRecord, ...]
 
 
 Shard = FileShard | ByteRange | BufferShard | DocumentShard
@@ -272,7 +272,7 @@ class TaskReader:
     spec: ReaderSpec
     encoding: str
 
-    def __call__(self, task: ShardTask, diagnostics: list[Diagnostic], _spooled: object = None) -> Iterator[Document]:
+    def __call__(self, task: ShardTask, diagnostics: list[Diagnostic], _spooled: object = None) -> Iterator[TextRecord]:
         """Yield the documents of a task; append its messages to `diagnostics`."""
         for shard in task.shards:
             if isinstance(shard, DocumentShard):
@@ -293,7 +293,7 @@ class TaskReader:
 
     def _read_file(
         self, file: BinaryIO, shard: FileShard | ByteRange, diagnostics: list[Diagnostic]
-    ) -> Iterator[Document]:
+    ) -> Iterator[TextRecord]:
         if isinstance(shard, FileShard):
             path = shard.source.path
             stream = Stream(file, path)
@@ -305,7 +305,7 @@ class TaskReader:
 
     def _read(
         self, stream: Readable, source_format: SourceFormat, position: ReadDiagnostics, diagnostics: list[Diagnostic]
-    ) -> Iterator[Document]:
+    ) -> Iterator[TextRecord]:
         yield from read_documents(stream, source_format, self.spec, position)
         diagnostics.extend(position.skipped_records)
 

@@ -3,12 +3,12 @@
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, cast
 
 from kxcli.corpus import encodings, shards, sources
 from kxcli.corpus.diagnostics import Diagnostic, Notice, SkippedRecords, format_place, locate_error
 from kxcli.corpus.named_inputs import resolve_sources
-from kxcli.corpus.records import DEFAULT_FIELD, Document, ReaderSpec, RecordKind, RequestedKind
+from kxcli.corpus.records import DEFAULT_FIELD, ReaderSpec, RecordKind, RequestedKind, TextRecord, Unit
 from kxcli.corpus.shards import ShardTask, TaskPlanner, TaskReader
 from kxcli.corpus.walking import FileFilter, SkippedFiles
 from kxcli.errors import InputError, UsageError
@@ -60,7 +60,7 @@ def make_reader_spec(
     given: InputSettings,
     *,
     by: str | None = None,
-    unit: Literal["document", "lines"] = "lines",
+    unit: Unit = "lines",
     split_pattern: str | None = None,
     max_part: int | None = None,
     max_line: int | None = None,
@@ -189,7 +189,7 @@ class Corpus:
             _report_diagnostics(self._diagnostics, self.report, self.sources)
         self._is_reported = True
 
-    def run(self, job: Job[Document, PartialT, ResultT], shared: object) -> ResultT | None:
+    def run(self, job: Job[TextRecord, PartialT, ResultT], shared: object) -> ResultT | None:
         """Run a job over the inputs and return its result; None if there is no input."""
         self.report.detail("reading")
         with self.open_call(self.reader, job, shared, "") as call:
@@ -198,7 +198,7 @@ class Corpus:
 
     def run_partitioned(
         self,
-        job: Job[Document, PartialT, object],
+        job: Job[TextRecord, PartialT, object],
         shared: object,
         write: Callable[[int, PartialT], object],
         n_parts: int,
@@ -208,7 +208,7 @@ class Corpus:
         with self.open_call(self.reader, job, shared, "") as call:
             self.engine.reduce_into(call, write, n_parts)
 
-    def stream(self, job: Job[Document, PartialT, object], shared: object) -> Iterator[PartialT]:
+    def stream(self, job: Job[TextRecord, PartialT, object], shared: object) -> Iterator[PartialT]:
         """Run a job over the inputs and yield the partial of each task in input order."""
         with self.open_call(self.reader, job, shared, "") as call:
             yield from self.engine.stream(call)
