@@ -5,9 +5,15 @@ BIN := $(VENV)/bin
 WORKERS ?= auto
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
+KERNEL := $(wildcard kernel/*.c kernel/*.h) hatch_build.py
+# Where the kernel can be built, a failure is an error. KXCLI_KERNEL=off make ... installs without it.
+INSTALL = KXCLI_KERNEL=$${KXCLI_KERNEL-$$($(BIN)/python .ci/kernel_setting.py)} $(BIN)/python -m pip install --quiet
+
 .PHONY: demo test test-quick test-slow check audit docs man format bench clean
 
 demo: $(VENV)/.installed
+	$(BIN)/kxcli --version
+	@echo
 	$(BIN)/kxcli wordcount --top 10 data/samples/news.txt data/samples/tech.txt data/samples/essays.txt.gz
 	@echo
 	$(BIN)/kxcli wordcount --by label --top 5 --min-length 2 data/samples/reviews.jsonl
@@ -64,20 +70,20 @@ bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/scaling.py $(FILES)
 
 clean:
-	rm -rf $(VENV) dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) kxcli/_kernel*.so dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("kxcli needs Python 3.11 or later, this is " + sys.version.split()[0] + "; name another: make PYTHON=python3.12") if sys.version_info < (3, 11) else None'
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.installed: $(VENV)/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable .
+$(VENV)/.installed: $(VENV)/bin/python pyproject.toml $(KERNEL)
+	$(INSTALL) --editable .
 	@touch $@
 
-$(VENV)/.test: $(VENV)/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable '.[test]'
+$(VENV)/.test: $(VENV)/bin/python pyproject.toml $(KERNEL)
+	$(INSTALL) --editable '.[test]'
 	@touch $@ $(VENV)/.installed
 
-$(VENV)/.dev: $(VENV)/bin/python pyproject.toml
-	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+$(VENV)/.dev: $(VENV)/bin/python pyproject.toml $(KERNEL)
+	$(INSTALL) --editable '.[dev]'
 	@touch $@ $(VENV)/.test $(VENV)/.installed

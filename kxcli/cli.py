@@ -60,7 +60,14 @@ class _Commands(click.Group):
 
 
 @click.group(cls=_Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="kxcli")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=lambda ctx, _param, is_given: _show_version(ctx) if is_given else None,
+    help="Show the version and exit.",
+)
 @click.pass_context
 def cli(ctx: click.Context) -> None:
     """Mine Chinese (and any other) text from the shell.
@@ -70,6 +77,15 @@ def cli(ctx: click.Context) -> None:
     """
     if ctx.invoked_subcommand is None:
         click.echo(ctx.get_help())
+
+
+def _show_version(ctx: click.Context) -> None:
+    from kxcli.kernel import explain_absence
+
+    absence = explain_absence()
+    click.echo(f"kxcli, version {__version__}")
+    click.echo(f"kernel: none ({absence})" if absence else "kernel: compiled")
+    ctx.exit()
 
 
 def main(args: list[str] | None = None) -> int:

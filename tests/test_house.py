@@ -12,8 +12,9 @@ ROOMS = {
     # folder: what else of the package it may import
     "arrays": {"schema"},
     "storage": {"arrays", "errors", "schema", "signals"},
-    "tally": {"arrays", "errors", "storage"},
-    "mining": {"arrays", "batching", "schema", "tally", "wording"},
+    "kernel": {"errors", "schema", "storage", "wording"},
+    "tally": {"arrays", "errors", "kernel", "storage"},
+    "mining": {"arrays", "batching", "kernel", "schema", "tally", "wording"},
     "corpus": {"arrays", "batching", "errors", "schema", "storage", "suffixes", "urls", "wording"},
     "mapreduce": {"arrays", "errors", "schema", "signals", "storage", "tuning", "wording"},
     "output": {"errors", "signals", "storage", "urls"},
