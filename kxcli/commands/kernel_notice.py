@@ -5,7 +5,7 @@ from kxcli.report import Report
 
 
 def report_missing_kernel(report: Report) -> None:
-    """Report that words are counted slowly if the kernel is missing; call it once per run.
+    """Report once per run that jieba is slow, if the kernel is missing.
 
     Nothing is reported if KXCLI_KERNEL turns the kernel off.
 
