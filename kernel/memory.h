@@ -1,0 +1,62 @@
+/* Arrays that grow, and hashes of numbers and bytes. */
+#ifndef KXCLI_MEMORY_H
+#define KXCLI_MEMORY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if defined(__GNUC__)
+#define PREFETCH(address) __builtin_prefetch(address)
+#else
+#define PREFETCH(address) ((void)(address))
+#endif
+
+/* Return an array with room for `n` items of a size, at least half as many more than before; NULL if there is no memory,
+   and then the old array is left as it was. */
+static inline void *grow_array(void *array, size_t *capacity, size_t n, size_t item_size)
+{
+    size_t more = *capacity + *capacity / 2 + 16;
+    if (more < n)
+        more = n;
+    if (more > SIZE_MAX / item_size)
+        return NULL;
+    void *grown = realloc(array, more * item_size);
+    if (grown != NULL)
+        *capacity = more;
+    return grown;
+}
+
+/* Give an array room for `n` items; false if there is no memory. */
+#define RESERVE(array, capacity, n) ((n) <= (capacity) || reserve_items(&(array), &(capacity), (n), sizeof *(array)))
+
+/* `array` is the address of a pointer; `memcpy` reads and writes it whatever it points to. */
+static inline bool reserve_items(void *array, size_t *capacity, size_t n, size_t item_size)
+{
+    void *old;
+    memcpy(&old, array, sizeof old);
+    void *grown = grow_array(old, capacity, n, item_size);
+    if (grown == NULL)
+        return false;
+    memcpy(array, &grown, sizeof grown);
+    return true;
+}
+
+/* Fibonacci hashing (Knuth, volume 3, 6.4): the highest bits of the product are well mixed. */
+static inline uint64_t hash_number(uint64_t number)
+{
+    number *= 0x9E3779B97F4A7C15u;
+    return number ^ number >> 32;
+}
+
+static inline uint64_t hash_bytes(const uint8_t *bytes, size_t size)
+{
+    uint64_t hash = size;
+    for (size_t i = 0; i < size; i++)
+        hash = (hash ^ bytes[i]) * 0x100000001B3u; /* FNV-1a */
+    return hash_number(hash);
+}
+
+#endif

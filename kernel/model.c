@@ -1,0 +1,218 @@
+#include "model.h"
+
+#include <stdlib.h>
+
+#include "memory.h"
+
+#define MEMO_RUN 4                /* characters of a run that is remembered: 16 bits each */
+#define MAX_MEMO ((size_t)1 << 17) /* runs; beyond it, the memo begins again */
+
+typedef struct {
+    uint64_t run;              /* its codes; 0 for an empty entry */
+    uint32_t ids[MEMO_RUN];    /* of its words */
+    uint8_t lengths[MEMO_RUN]; /* characters of its words; 0 after the last */
+} MemoEntry;
+
+/* The words of short runs, which recur often: an open-addressing hash table. */
+struct RunMemo {
+    size_t n, n_slots;
+    MemoEntry *entries;
+};
+
+RunMemo *memo_new(void)
+{
+    RunMemo *memo = calloc(1, sizeof *memo);
+    if (memo == NULL)
+        return NULL;
+    memo->n_slots = 2 * MAX_MEMO;
+    memo->entries = calloc(memo->n_slots, sizeof *memo->entries); /* no memory until an entry is written */
+    if (memo->entries == NULL) {
+        free(memo);
+        return NULL;
+    }
+    return memo;
+}
+
+void memo_free(RunMemo *memo)
+{
+    if (memo != NULL)
+        free(memo->entries);
+    free(memo);
+}
+
+size_t memo_memory(const RunMemo *memo)
+{
+    return memo->n * sizeof *memo->entries;
+}
+
+/* Find the most probable states of `n` codes. Afterwards the first `n` bytes of the work space are the states. */
+static bool find_states(Segmenter *segmenter, const uint16_t *codes, size_t n)
+{
+    if (n > SIZE_MAX / N_STATES || !RESERVE(segmenter->states, segmenter->states_capacity, n * N_STATES)) {
+        segmenter->has_failed = true;
+        return false;
+    }
+    const Dictionary *dictionary = segmenter->dictionary;
+    const double(*transitions)[N_STATES] = (const double(*)[N_STATES])dictionary->transitions;
+    const double(*emissions)[N_STATES] = (const double(*)[N_STATES])dictionary->emissions;
+    /* The two states that may come before each state (jieba's `PrevStatus`), the earlier letter first. */
+    static const uint8_t before[N_STATES][2] = {
+        [STATE_B] = {STATE_E, STATE_S},
+        [STATE_E] = {STATE_B, STATE_M},
+        [STATE_M] = {STATE_B, STATE_M},
+        [STATE_S] = {STATE_E, STATE_S},
+    };
+    uint8_t(*origins)[N_STATES] = (uint8_t(*)[N_STATES])segmenter->states;
+    memset(origins[0], 0, sizeof *origins);
+    double scores[N_STATES];
+    for (int state = 0; state < N_STATES; state++)
+        scores[state] = dictionary->start[state] + emissions[codes[0]][state];
+    for (size_t i = 1; i < n; i++) {
+        double next[N_STATES];
+        for (int state = 0; state < N_STATES; state++) {
+            uint8_t first = before[state][0], second = before[state][1];
+            double score1 = scores[first] + transitions[first][state] + emissions[codes[i]][state];
+            double score2 = scores[second] + transitions[second][state] + emissions[codes[i]][state];
+            origins[i][state] = score1 > score2 ? first : second; /* of equal ones the later letter */
+            next[state] = score1 > score2 ? score1 : score2;
+        }
+        for (int state = 0; state < N_STATES; state++)
+            scores[state] = next[state];
+    }
+    uint8_t state = scores[STATE_E] > scores[STATE_S] ? STATE_E : STATE_S;
+    for (size_t i = n; i-- > 0;) { /* a state replaces the origins of its character, which are no longer needed */
+        uint8_t origin = origins[i][state];
+        origins[i][0] = state;
+        state = origin;
+    }
+    for (size_t i = 0; i < n; i++)
+        segmenter->states[i] = origins[i][0];
+    return true;
+}
+
+/* Add a word that the model found, or its characters if it has frequency 0 (jieba's `Force_Split_Words`). */
+static void add_word(Segmenter *segmenter, size_t begin, size_t end)
+{
+    const uint16_t *codes = segmenter->batch;
+    uint32_t id = segmenter_identify_codes(segmenter, codes + begin, end - begin);
+    bool is_slot = id < segmenter->dictionary->n_slots;
+    if (segmenter->dictionary->n_splits > 0 && is_slot && dictionary_is_split(segmenter->dictionary, id))
+        for (size_t i = begin; i < end; i++)
+            segmenter_add(segmenter, codes[i], i, i + 1);
+    else
+        segmenter_add(segmenter, id, begin, end);
+}
+
+/* Add the words of a run of Han. */
+static void add_han(Segmenter *segmenter, size_t begin, size_t end)
+{
+    if (!find_states(segmenter, segmenter->batch + begin, end - begin))
+        return;
+    size_t word = begin, next = begin;
+    for (size_t i = begin; i < end; i++) {
+        uint8_t state = segmenter->states[i - begin];
+        if (state == STATE_B)
+            word = i;
+        if (state == STATE_E)
+            add_word(segmenter, word, next = i + 1);
+        if (state == STATE_S)
+            add_word(segmenter, i, next = i + 1);
+    }
+    if (next < end)
+        add_word(segmenter, next, end);
+}
+
+static bool is_digit(uint16_t code)
+{
+    return code > N_LETTERS && code <= N_ALNUM;
+}
+
+/* Add the tokens of a run of ASCII: the matches of [a-zA-Z0-9]+(?:\.\d+)?%? and the text between them. */
+static void add_ascii(Segmenter *segmenter, size_t begin, size_t end)
+{
+    const uint16_t *codes = segmenter->batch;
+    size_t gap = begin;
+    for (size_t i = begin; i < end;) {
+        if (codes[i] > N_ALNUM) {
+            i++;
+            continue;
+        }
+        if (i > gap)
+            segmenter_add(segmenter, segmenter_identify_codes(segmenter, codes + gap, i - gap), gap, i);
+        size_t stop = i;
+        while (stop < end && codes[stop] <= N_ALNUM)
+            stop++;
+        if (stop + 1 < end && codes[stop] == CODE_DOT && is_digit(codes[stop + 1])) {
+            stop++;
+            while (stop < end && is_digit(codes[stop]))
+                stop++;
+        }
+        if (stop < end && codes[stop] == CODE_PERCENT)
+            stop++;
+        segmenter_add(segmenter, segmenter_identify_codes(segmenter, codes + i, stop - i), i, stop);
+        i = gap = stop;
+    }
+    if (end > gap)
+        segmenter_add(segmenter, segmenter_identify_codes(segmenter, codes + gap, end - gap), gap, end);
+}
+
+/* Return the entry of a short run, with its words if it is known. */
+static MemoEntry *find_entry(RunMemo *memo, uint64_t run)
+{
+    size_t slot = hash_number(run) & (memo->n_slots - 1);
+    while (memo->entries[slot].run != 0 && memo->entries[slot].run != run)
+        slot = (slot + 1) & (memo->n_slots - 1);
+    return &memo->entries[slot];
+}
+
+static void add_short_han(Segmenter *segmenter, size_t begin, size_t end)
+{
+    RunMemo *memo = segmenter->memo;
+    uint64_t run = 0;
+    for (size_t i = begin; i < end; i++)
+        run = run << 16 | segmenter->batch[i];
+    MemoEntry *entry = find_entry(memo, run);
+    if (entry->run == 0) {
+        if (memo->n == MAX_MEMO) {
+            memset(memo->entries, 0, memo->n_slots * sizeof *memo->entries);
+            memo->n = 0;
+            entry = find_entry(memo, run);
+        }
+        size_t first = segmenter->n_tokens;
+        Mode mode = segmenter->mode;
+        segmenter->mode = MODE_JIEBA; /* the shorter words of the search mode are added with each use */
+        add_han(segmenter, begin, end);
+        segmenter->mode = mode;
+        if (segmenter->has_failed)
+            return;
+        for (size_t i = first; i < segmenter->n_tokens; i++) {
+            entry->ids[i - first] = segmenter->tokens[i].id;
+            entry->lengths[i - first] = (uint8_t)(segmenter->tokens[i].end - segmenter->tokens[i].begin);
+        }
+        segmenter->n_tokens = first;
+        entry->run = run;
+        memo->n++;
+    }
+    for (int i = 0; i < MEMO_RUN && entry->lengths[i] > 0; i++) {
+        segmenter_add(segmenter, entry->ids[i], begin, begin + entry->lengths[i]);
+        begin += entry->lengths[i];
+    }
+}
+
+void model_add_run(Segmenter *segmenter, size_t begin, size_t end)
+{
+    const uint16_t *codes = segmenter->batch;
+    while (begin < end) {
+        size_t stop = begin;
+        bool is_han = codes[begin] > N_ASCII;
+        while (stop < end && (codes[stop] > N_ASCII) == is_han)
+            stop++;
+        if (!is_han)
+            add_ascii(segmenter, begin, stop);
+        else if (stop - begin <= MEMO_RUN)
+            add_short_han(segmenter, begin, stop);
+        else
+            add_han(segmenter, begin, stop);
+        begin = stop;
+    }
+}

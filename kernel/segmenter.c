@@ -1,0 +1,356 @@
+#include "segmenter.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "memory.h"
+#include "model.h"
+#include "route.h"
+
+#define MIN_BATCH 1000 /* characters: enough to look ahead, few enough for the fastest cache */
+#define N_END 3        /* zeros after the codes: a route looks at the two characters after a position */
+
+bool segmenter_init(Segmenter *segmenter, const Dictionary *dictionary, Mode mode, bool uses_hmm)
+{
+    memset(segmenter, 0, sizeof *segmenter);
+    segmenter->dictionary = dictionary;
+    segmenter->mode = mode;
+    segmenter->uses_hmm = uses_hmm;
+    segmenter->memo = memo_new();
+    return segmenter->memo != NULL && RESERVE(segmenter->utf8, segmenter->utf8_capacity, 3 * (size_t)MAX_WORD);
+}
+
+void segmenter_free(Segmenter *segmenter)
+{
+    strings_free(&segmenter->vocabulary);
+    memo_free(segmenter->memo);
+    free(segmenter->codes);
+    free(segmenter->points);
+    free(segmenter->slots2);
+    free(segmenter->slots3);
+    free(segmenter->route);
+    free(segmenter->words);
+    free(segmenter->lengths);
+    free(segmenter->joined);
+    free(segmenter->states);
+    free(segmenter->utf8);
+    free(segmenter->tokens);
+}
+
+size_t segmenter_memory(const Segmenter *segmenter)
+{
+    return strings_memory(&segmenter->vocabulary) + memo_memory(segmenter->memo);
+}
+
+int64_t segmenter_load(Segmenter *segmenter, const uint8_t *text, size_t size, bool allows_surrogates)
+{
+    segmenter->n_codes = segmenter->next_code = segmenter->next_point = 0;
+    segmenter->n_batch = segmenter->n_tokens = 0;
+    if (size > UINT32_MAX - N_END || !RESERVE(segmenter->codes, segmenter->codes_capacity, size + N_END) ||
+        !RESERVE(segmenter->points, segmenter->points_capacity, size))
+        return SEGMENTER_NO_MEMORY;
+    const uint16_t *codes = segmenter->dictionary->codes;
+    uint16_t *out = segmenter->codes;
+    uint32_t *points = segmenter->points;
+    const uint8_t *at = text, *end = text + size;
+    while (at < end) {
+        uint32_t point;
+        if (*at < 0x80) {
+            point = *at++;
+        } else if (*at >= 0xE4 && *at <= 0xE9 && end - at >= 3 && (at[1] & 0xC0) == 0x80 && (at[2] & 0xC0) == 0x80) {
+            point = (*at & 0x0Fu) << 12 | (at[1] & 0x3Fu) << 6 | (at[2] & 0x3Fu); /* nearly all Han, never overlong */
+            at += 3;
+        } else {
+            size_t length = utf8_decode(at, end, allows_surrogates, &point);
+            if (length == 0)
+                return at - text;
+            at += length;
+        }
+        uint16_t code = point < 0x10000 ? codes[point] : 0;
+        *out++ = code;
+        if (code == 0)
+            *points++ = point;
+    }
+    segmenter->n_codes = (size_t)(out - segmenter->codes);
+    for (int i = 0; i < N_END; i++)
+        *out++ = 0;
+    return SEGMENTER_OK;
+}
+
+void segmenter_add(Segmenter *segmenter, uint32_t id, size_t begin, size_t end)
+{
+    size_t n = end - begin;
+    if (segmenter->mode == MODE_SEARCH && n > 2 && segmenter->batch[begin] != 0) {
+        segmenter->mode = MODE_JIEBA;
+        for (size_t length = 2; length <= 3 && length < n; length++)
+            for (size_t i = begin; i + length <= end; i++) {
+                uint32_t slot = dictionary_find(segmenter->dictionary, segmenter->batch + i, length);
+                if (slot != 0 && dictionary_is_word(segmenter->dictionary, slot))
+                    segmenter_add(segmenter, slot, i, i + length);
+            }
+        segmenter->mode = MODE_SEARCH;
+    }
+    if (!RESERVE(segmenter->tokens, segmenter->tokens_capacity, segmenter->n_tokens + 1)) {
+        segmenter->has_failed = true;
+        return;
+    }
+    segmenter->tokens[segmenter->n_tokens++] = (Token){id, (uint32_t)begin, (uint32_t)end};
+}
+
+/* Return the identifier of a string that is neither in the dictionary nor a single character. */
+static uint32_t add_string(Segmenter *segmenter, const uint8_t *text, size_t size)
+{
+    uint32_t number = strings_add(&segmenter->vocabulary, text, size);
+    if (number >= UINT32_MAX - first_string_id(segmenter)) { /* NO_STRING, or one too many */
+        segmenter->has_failed = true;
+        return 0;
+    }
+    return first_string_id(segmenter) + number;
+}
+
+static bool reserve_utf8(Segmenter *segmenter, size_t n)
+{
+    if (!RESERVE(segmenter->utf8, segmenter->utf8_capacity, UTF8_MAX * n))
+        segmenter->has_failed = true;
+    return !segmenter->has_failed;
+}
+
+uint32_t segmenter_identify_codes(Segmenter *segmenter, const uint16_t *codes, size_t n)
+{
+    uint32_t slot = dictionary_find(segmenter->dictionary, codes, n);
+    if (slot != 0 || !reserve_utf8(segmenter, n))
+        return slot;
+    size_t size = 0;
+    for (size_t i = 0; i < n; i++)
+        size += utf8_encode(segmenter->dictionary->points[codes[i]], segmenter->utf8 + size);
+    return add_string(segmenter, segmenter->utf8, size);
+}
+
+uint32_t segmenter_identify(Segmenter *segmenter, const uint8_t *text, size_t size)
+{
+    uint16_t codes[MAX_WORD];
+    size_t n = 0;
+    for (const uint8_t *at = text; at < text + size; n++) {
+        uint32_t point = 0;
+        size_t length = utf8_decode(at, text + size, true, &point);
+        if (n == 0 && length == size && dictionary_code(segmenter->dictionary, point) == 0)
+            return point_id(segmenter, point);
+        if (length == 0 || n == MAX_WORD || (codes[n] = dictionary_code(segmenter->dictionary, point)) == 0)
+            return add_string(segmenter, text, size);
+        at += length;
+    }
+    uint32_t slot = n == 0 ? 0 : dictionary_find(segmenter->dictionary, codes, n);
+    return slot != 0 ? slot : add_string(segmenter, text, size);
+}
+
+size_t segmenter_spell(Segmenter *segmenter, uint32_t id)
+{
+    if (id < segmenter->dictionary->n_slots)
+        return dictionary_spell(segmenter->dictionary, id, segmenter->utf8);
+    if (id < first_string_id(segmenter))
+        return utf8_encode(id - segmenter->dictionary->n_slots, segmenter->utf8);
+    size_t size;
+    const uint8_t *text = strings_get(&segmenter->vocabulary, id - first_string_id(segmenter), &size);
+    if (!reserve_utf8(segmenter, size))
+        return 0;
+    memcpy(segmenter->utf8, text, size);
+    return size;
+}
+
+/* Add the characters of the batch from `begin` to `end`, of blocks and others, as one token. */
+static void add_text(Segmenter *segmenter, size_t begin, size_t end, size_t *next_point)
+{
+    if (!reserve_utf8(segmenter, end - begin))
+        return;
+    size_t size = 0;
+    for (size_t i = begin; i < end; i++) {
+        uint16_t code = segmenter->batch[i];
+        uint32_t point = code != 0 ? segmenter->dictionary->points[code] : segmenter->points[(*next_point)++];
+        size += utf8_encode(point, segmenter->utf8 + size);
+    }
+    segmenter_add(segmenter, segmenter_identify(segmenter, segmenter->utf8, size), begin, end);
+}
+
+static void add_point(Segmenter *segmenter, size_t position)
+{
+    segmenter_add(segmenter, point_id(segmenter, segmenter->points[segmenter->next_point++]), position, position + 1);
+}
+
+/* Return the end of the characters of the batch from a position on that are all of a block, or all of none. */
+static size_t find_end(const Segmenter *segmenter, size_t position)
+{
+    bool is_block = segmenter->batch[position] != 0;
+    size_t end = position;
+    while (end < segmenter->n_batch && (segmenter->batch[end] != 0) == is_block)
+        end++;
+    return end;
+}
+
+/* Add characters that the route left single, without the model: letters and digits are joined (`__cut_DAG_NO_HMM`). */
+static void add_single(Segmenter *segmenter, size_t begin, size_t end)
+{
+    const uint16_t *codes = segmenter->batch;
+    while (begin < end) {
+        size_t stop = begin + 1;
+        while (codes[begin] <= N_ALNUM && stop < end && codes[stop] <= N_ALNUM)
+            stop++;
+        segmenter_add(segmenter, segmenter_identify_codes(segmenter, codes + begin, stop - begin), begin, stop);
+        begin = stop;
+    }
+}
+
+/* Add a run of characters that the route left single: the model cuts it, unless it is a word itself (`__cut_DAG`). */
+static void add_run(Segmenter *segmenter, size_t begin, size_t end)
+{
+    const uint16_t *codes = segmenter->batch;
+    if (end - begin == 1) {
+        segmenter_add(segmenter, codes[begin], begin, end);
+        return;
+    }
+    if (!segmenter->uses_hmm) {
+        add_single(segmenter, begin, end);
+        return;
+    }
+    uint32_t slot = dictionary_find(segmenter->dictionary, codes + begin, end - begin);
+    if (slot == 0 || !dictionary_is_word(segmenter->dictionary, slot)) {
+        model_add_run(segmenter, begin, end);
+        return;
+    }
+    for (size_t i = begin; i < end; i++)
+        segmenter_add(segmenter, codes[i], i, i + 1);
+}
+
+/* Add the tokens of the route: its words, and runs of single characters. */
+static void add_route(Segmenter *segmenter)
+{
+    const uint16_t *lengths = segmenter->lengths; /* 0 at the end of the batch */
+    for (size_t i = 0; i < segmenter->n_batch;) {
+        size_t begin = i;
+        if (lengths[i] == 0) {
+            add_point(segmenter, i++);
+        } else if (lengths[i] > 1) {
+            i += lengths[begin];
+            segmenter_add(segmenter, segmenter->words[begin], begin, i);
+        } else {
+            while (lengths[i] == 1)
+                i++;
+            add_run(segmenter, begin, i);
+        }
+    }
+}
+
+/* Add the tokens of the full mode: the words of blocks; between blocks, all text without white space is a token. */
+static void add_full(Segmenter *segmenter)
+{
+    const uint8_t *kinds = segmenter->dictionary->kinds;
+    for (size_t i = 0; i < segmenter->n_batch;) {
+        size_t end = find_end(segmenter, i);
+        if (segmenter->batch[i] != 0) {
+            route_add_all_words(segmenter, i, end);
+        } else if (kinds[segmenter->points[segmenter->next_point]] == KIND_SPACE) {
+            end = i + 1;
+            add_point(segmenter, i);
+        } else {
+            size_t stop = i, point = segmenter->next_point;
+            while (stop < end && kinds[segmenter->points[point]] != KIND_SPACE) {
+                stop++;
+                point++;
+            }
+            end = stop;
+            add_text(segmenter, i, end, &segmenter->next_point);
+        }
+        i = end;
+    }
+}
+
+static void add_characters(Segmenter *segmenter)
+{
+    for (size_t i = 0; i < segmenter->n_batch; i++)
+        if (segmenter->batch[i] != 0)
+            segmenter_add(segmenter, segmenter->batch[i], i, i + 1);
+        else
+            add_point(segmenter, i);
+}
+
+/* Add the text between white space, and white space. */
+static void add_fields(Segmenter *segmenter)
+{
+    const uint8_t *kinds = segmenter->dictionary->kinds;
+    size_t begin = 0, point = segmenter->next_point;
+    for (size_t i = 0; i < segmenter->n_batch; i++) {
+        if (segmenter->batch[i] != 0)
+            continue;
+        if (kinds[segmenter->points[point++]] != KIND_SPACE)
+            continue;
+        if (i > begin)
+            add_text(segmenter, begin, i, &segmenter->next_point);
+        add_point(segmenter, i);
+        begin = i + 1;
+    }
+    if (segmenter->n_batch > begin)
+        add_text(segmenter, begin, segmenter->n_batch, &segmenter->next_point);
+}
+
+/* Return the number of characters of the next batch. */
+static size_t choose_batch(const Segmenter *segmenter)
+{
+    const uint16_t *codes = segmenter->codes + segmenter->next_code;
+    size_t left = segmenter->n_codes - segmenter->next_code;
+    if (segmenter->mode == MODE_SPACE || left <= MIN_BATCH)
+        return left;
+    size_t n = MIN_BATCH;
+    if (segmenter->mode == MODE_FULL)
+        while (n < left && !(codes[n - 1] == 0 && codes[n] != 0))
+            n++;
+    else if (segmenter->mode != MODE_CHAR)
+        while (n < left && codes[n - 1] != 0)
+            n++;
+    return n;
+}
+
+static bool reserve_batch(Segmenter *segmenter, size_t n)
+{
+    size_t capacities[6];
+    if (n + N_END <= segmenter->batch_capacity)
+        return true;
+    for (int i = 0; i < 6; i++)
+        capacities[i] = segmenter->batch_capacity;
+    n += N_END;
+    segmenter->has_failed = !RESERVE(segmenter->slots2, capacities[0], n) || !RESERVE(segmenter->slots3, capacities[1], n) ||
+                            !RESERVE(segmenter->route, capacities[2], n) || !RESERVE(segmenter->words, capacities[3], n) ||
+                            !RESERVE(segmenter->lengths, capacities[4], n) || !RESERVE(segmenter->joined, capacities[5], n);
+    segmenter->batch_capacity = segmenter->has_failed ? 0 : capacities[0];
+    return !segmenter->has_failed;
+}
+
+bool segmenter_next(Segmenter *segmenter)
+{
+    if (segmenter->has_failed || segmenter->next_code == segmenter->n_codes)
+        return false;
+    size_t n = choose_batch(segmenter);
+    if (!reserve_batch(segmenter, n))
+        return false;
+    segmenter->batch = segmenter->codes + segmenter->next_code;
+    segmenter->n_batch = n;
+    segmenter->next_code += n;
+    segmenter->n_tokens = 0;
+    switch (segmenter->mode) {
+    case MODE_JIEBA:
+    case MODE_SEARCH:
+        route_look_ahead(segmenter);
+        route_find(segmenter);
+        add_route(segmenter);
+        break;
+    case MODE_FULL:
+        route_look_ahead(segmenter);
+        add_full(segmenter);
+        break;
+    case MODE_CHAR:
+        add_characters(segmenter);
+        break;
+    case MODE_SPACE:
+        add_fields(segmenter);
+        break;
+    }
+    return !segmenter->has_failed;
+}

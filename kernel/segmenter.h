@@ -1,0 +1,89 @@
+/* Segmentation: text -> tokens, exactly as jieba 0.42.1 cuts it.
+
+   A text is decoded as a whole first, so that bad UTF-8 is found before anything is counted. Then tokens come batch by
+   batch. A batch is a part of the text of about a thousand characters that ends at a border of a block. */
+#ifndef KXCLI_SEGMENTER_H
+#define KXCLI_SEGMENTER_H
+
+#include "dictionary.h"
+#include "strings.h"
+#include "utf8.h"
+
+typedef enum { MODE_JIEBA, MODE_SEARCH, MODE_FULL, MODE_CHAR, MODE_SPACE } Mode;
+
+/* A token: its identifier, and its characters from `begin` to `end`, counted from the start of the batch.
+
+   Equal strings have equal identifiers. An identifier below `n_slots` is a slot of the dictionary; after those come all
+   code points, for single characters outside blocks; after those the strings of the vocabulary. */
+typedef struct {
+    uint32_t id, begin, end;
+} Token;
+
+typedef struct RunMemo RunMemo;
+
+typedef struct {
+    const Dictionary *dictionary;
+    Mode mode;
+    bool uses_hmm;
+    bool has_failed; /* memory ran out */
+    StringTable vocabulary;
+    RunMemo *memo;   /* what the model made of short runs */
+
+    /* The text. */
+    uint16_t *codes;  /* of its characters; 0 outside blocks, and three times at the end */
+    uint32_t *points; /* the code points outside blocks, in order */
+    size_t n_codes, codes_capacity, points_capacity;
+    size_t next_code, next_point; /* where the next batch begins */
+
+    /* The batch; positions count from its first character. */
+    const uint16_t *batch;
+    size_t n_batch, batch_capacity;
+    uint32_t *slots2, *slots3; /* slot of the 2 and 3 characters from a position on; 0 if no word begins with them */
+    double *route;    /* log probability of the best route from a position to the end of its block */
+    uint32_t *words;  /* slot of its first word */
+    uint16_t *lengths; /* characters of its first word; 0 outside blocks */
+    uint16_t *joined; /* work space of the full mode */
+    uint8_t *states;  /* work space of the model: for each character, the state before each state */
+    size_t states_capacity;
+    uint8_t *utf8;    /* work space for a string */
+    size_t utf8_capacity;
+    Token *tokens;
+    size_t n_tokens, tokens_capacity;
+} Segmenter;
+
+#define SEGMENTER_OK -1
+#define SEGMENTER_NO_MEMORY -2
+
+bool segmenter_init(Segmenter *segmenter, const Dictionary *dictionary, Mode mode, bool uses_hmm);
+void segmenter_free(Segmenter *segmenter);
+
+/* Take a text. Returns `SEGMENTER_OK`, the position of the first bad byte, or `SEGMENTER_NO_MEMORY`. */
+int64_t segmenter_load(Segmenter *segmenter, const uint8_t *text, size_t size, bool allows_surrogates);
+
+/* Cut the next batch into `tokens`; false at the end of the text, or if memory ran out. */
+bool segmenter_next(Segmenter *segmenter);
+
+/* Write the characters of an identifier as UTF-8 to `segmenter->utf8`; returns their number. */
+size_t segmenter_spell(Segmenter *segmenter, uint32_t id);
+
+/* Return the identifier of a text of one character or more, or of some codes; has_failed if memory ran out. */
+uint32_t segmenter_identify(Segmenter *segmenter, const uint8_t *text, size_t size);
+uint32_t segmenter_identify_codes(Segmenter *segmenter, const uint16_t *codes, size_t n);
+
+/* Add a token of the batch; in search mode, the shorter words in it come first. */
+void segmenter_add(Segmenter *segmenter, uint32_t id, size_t begin, size_t end);
+
+static inline uint32_t point_id(const Segmenter *segmenter, uint32_t point)
+{
+    return segmenter->dictionary->n_slots + point;
+}
+
+static inline uint32_t first_string_id(const Segmenter *segmenter)
+{
+    return segmenter->dictionary->n_slots + N_POINTS;
+}
+
+/* Bytes of memory that grow with the text. */
+size_t segmenter_memory(const Segmenter *segmenter);
+
+#endif

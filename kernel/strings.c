@@ -1,0 +1,74 @@
+#include "strings.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "memory.h"
+
+static size_t find_slot(const StringTable *table, const uint8_t *text, size_t size)
+{
+    size_t slot = hash_bytes(text, size) & (table->n_slots - 1);
+    while (table->slots[slot] != 0) {
+        size_t other_size;
+        const uint8_t *other = strings_get(table, table->slots[slot] - 1, &other_size);
+        if (other_size == size && memcmp(other, text, size) == 0)
+            break;
+        slot = (slot + 1) & (table->n_slots - 1);
+    }
+    return slot;
+}
+
+static bool grow_slots(StringTable *table)
+{
+    size_t n_slots = table->n_slots == 0 ? 1024 : 2 * table->n_slots;
+    uint32_t *slots = calloc(n_slots, sizeof *slots);
+    if (slots == NULL)
+        return false;
+    free(table->slots);
+    table->slots = slots;
+    table->n_slots = n_slots;
+    for (uint32_t number = 0; number < table->n; number++) {
+        size_t size;
+        const uint8_t *text = strings_get(table, number, &size);
+        table->slots[find_slot(table, text, size)] = number + 1;
+    }
+    return true;
+}
+
+uint32_t strings_add(StringTable *table, const uint8_t *text, size_t size)
+{
+    if (table->n >= table->n_slots / 2 && !grow_slots(table))
+        return NO_STRING;
+    size_t slot = find_slot(table, text, size);
+    if (table->slots[slot] != 0)
+        return table->slots[slot] - 1;
+    if (table->n >= NO_STRING - 1 || !RESERVE(table->ends, table->capacity, table->n + (size_t)1) ||
+        !RESERVE(table->text, table->text_capacity, table->text_size + size))
+        return NO_STRING;
+    if (size > 0)
+        memcpy(table->text + table->text_size, text, size);
+    table->text_size += size;
+    table->ends[table->n] = table->text_size;
+    table->slots[slot] = ++table->n;
+    return table->n - 1;
+}
+
+const uint8_t *strings_get(const StringTable *table, uint32_t number, size_t *size)
+{
+    size_t start = number == 0 ? 0 : table->ends[number - 1];
+    *size = table->ends[number] - start;
+    return table->text + start;
+}
+
+size_t strings_memory(const StringTable *table)
+{
+    return table->text_capacity + table->capacity * sizeof(size_t) + table->n_slots * sizeof(uint32_t);
+}
+
+void strings_free(StringTable *table)
+{
+    free(table->text);
+    free(table->ends);
+    free(table->slots);
+    memset(table, 0, sizeof *table);
+}
