@@ -10,6 +10,16 @@ ENDING_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
+def block_signals() -> Iterator[None]:
+    """Block ending signals in this thread and in the threads and processes it starts."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
 def delay_signals() -> Iterator[None]:
     """Delay the ending signals until the block ends.
 

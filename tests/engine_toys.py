@@ -147,6 +147,31 @@ class HeavySum(Sum):
         return partial
 
 
+class FoldingSum(Sum):
+    """A sum that is changed in place, number by number; it weighs as much as it is large."""
+
+    def map(self, records):
+        return self.fold(None, records)
+
+    def fold(self, partial, records):
+        partial = [0] if partial is None else partial
+        for number in records:
+            partial[0] += self.factor * number
+        return partial
+
+    def merge(self, left, right):
+        return [left[0] + right[0]]
+
+    def dump(self, partial):
+        return super().dump(partial[0])
+
+    def load(self, data):
+        return [super().load(data)]
+
+    def weight(self, partial):
+        return partial[0]
+
+
 class FatSum(HeavySum):
     """A sum of 100 KB."""
 

@@ -85,7 +85,7 @@ class Decoder:
             yield from self._keep_valid(self._decode_line(raw))
 
     def decode_block(self, data: bytes) -> str:
-        """Return the text of a block of whole lines; each bad line is skipped or repaired."""
+        """Return the text of whole lines; each bad one is skipped or repaired."""
         text = self.decode_text(data)
         return "".join(line + "\n" for line in self.decode_lines(data)) if text is None else text
 

@@ -114,6 +114,27 @@ class Job(Protocol[RecordT_contra, PartialT, ResultT_co]):
 
 
 @runtime_checkable
+class FoldingJob(Protocol[RecordT_contra, PartialT]):
+    """Trait of a job that adds records to a partial faster than by `map` and `merge`."""
+
+    def fold(self, partial: PartialT | None, records: Iterable[RecordT_contra]) -> PartialT:
+        """Return the sum of a partial and the partial of some records.
+
+        May reuse the given partial. If it raises an error, the given partial is not usable. `map(records)` equals `fold(None, records)`.
+        """
+        ...
+
+
+def fold_records(job: Job[RecordT, PartialT, object], partial: PartialT | None, records: Iterable[RecordT]) -> PartialT:
+    """Return the sum of a partial, if any, and the partial of some records."""
+    if isinstance(job, FoldingJob):
+        folded: PartialT = job.fold(partial, records)
+        return folded
+    mapped = job.map(records)
+    return mapped if partial is None else job.merge(partial, mapped)
+
+
+@runtime_checkable
 class SpillableJob(Protocol[PartialT_contra]):
     """Trait of a job with partials of unlimited size.
 
@@ -172,6 +193,8 @@ class Call(Generic[TaskT, RecordT, PartialT, DiagnosticT]):
         job: What is computed.
         shared: Given to `job.setup`; its large arrays are mapped, not copied, by the workers of this machine.
         on_done: Called in this process for every task that ends, at once.
+        allows_threads: Whether threads may share the job, because each changes only its own partial, and work at the
+            same time, because most of the work releases the lock of the interpreter.
     """
 
     read: Reader[TaskT, RecordT, DiagnosticT]
@@ -179,6 +202,7 @@ class Call(Generic[TaskT, RecordT, PartialT, DiagnosticT]):
     job: Job[RecordT, PartialT, object]
     shared: object
     on_done: Callable[[Done[DiagnosticT]], None]
+    allows_threads: bool = False
 
 
 AnyCall = Call[Any, Any, PartialT, Any]  # engines pass on tasks, records and diagnostics unseen

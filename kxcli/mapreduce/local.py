@@ -1,4 +1,4 @@
-"""Runs a job on this machine: in this process, or in a pool of worker processes."""
+"""Runs a job on this machine: in this process, its threads, or a pool of workers."""
 
 import os
 import sys
@@ -9,6 +9,7 @@ from itertools import chain, islice
 from typing import Any
 
 from kxcli.errors import KxcliError
+from kxcli.mapreduce import threads
 from kxcli.mapreduce.job import AnyCall, Done, PartialT, SnapshotEngine, TaskT
 from kxcli.mapreduce.pool import Pool
 from kxcli.mapreduce.spilling import SpillingAccumulator, SpillPolicy
@@ -18,10 +19,10 @@ class LocalEngine(SnapshotEngine):
     """Runs jobs in this process, or in workers reused by the next job.
 
     Args:
-        n_workers: How many processes work at once.
+        n_workers: How many processes or threads work at once.
         preload: Modules that workers import before the first task, if the platform supports that.
         make_folder: Returns the private folder of the run, for shared arrays and spilled partials.
-        max_partial_bytes: Memory that a process may use for a partial.
+        max_partial_bytes: Memory that a process or thread may use for a partial.
         retries: How often a task is repeated if its worker dies.
         warn: Receives a message about each such death.
     """
@@ -53,11 +54,15 @@ class LocalEngine(SnapshotEngine):
         is_alone, call = self._look_ahead(call)
         if not is_alone:
             policy = SpillPolicy(self._max_partial_bytes, self._make_folder())
-            yield from self._pool.iter_snapshots(call, policy, should_snapshot)
+            if call.allows_threads:
+                yield from threads.iter_snapshots(call, self.n_workers, policy, should_snapshot)
+            else:
+                yield from self._pool.iter_snapshots(call, policy, should_snapshot)
             return
         with closing(SpillingAccumulator(call.job, self._max_partial_bytes, self._make_folder)) as accumulator:
-            for partial in _map_serially(call):
-                accumulator.add(partial)
+            for done, records in _read_serially(call):
+                accumulator.add(records)
+                _finish(call, done)
                 if should_snapshot():
                     yield from accumulator.drain_merged()
             yield from accumulator.drain_merged()
@@ -65,7 +70,13 @@ class LocalEngine(SnapshotEngine):
     def stream(self, call: AnyCall[PartialT]) -> Iterator[PartialT]:
         """Map every task and yield the partials in the order of the tasks."""
         is_alone, call = self._look_ahead(call)
-        yield from _map_serially(call) if is_alone else self._pool.stream(call)
+        if not is_alone:
+            yield from self._pool.stream(call)
+            return
+        for done, records in _read_serially(call):
+            partial = call.job.map(records)
+            _finish(call, done)
+            yield partial
 
     def _look_ahead(self, call: AnyCall[PartialT]) -> tuple[bool, AnyCall[PartialT]]:
         """Return whether one process is enough, and the call with all tasks."""
@@ -88,15 +99,18 @@ def _has_current_folder() -> bool:
     return True
 
 
-def _map_serially(call: AnyCall[PartialT]) -> Iterator[PartialT]:
+def _read_serially(call: AnyCall[PartialT]) -> Iterator[tuple[Done[Any], Iterable[Any]]]:
+    """Yield each task with its records."""
     for number, task in enumerate(call.tasks):
         if not number:
             call.job.setup(call.shared)
         done = Done[Any](task, number, [], [])
-        partial = call.job.map(call.read(task, done.diagnostics, done.spooled))
-        task.release()
-        call.on_done(done)
-        yield partial
+        yield done, call.read(task, done.diagnostics, done.spooled)
+
+
+def _finish(call: AnyCall[PartialT], done: Done[Any]) -> None:
+    done.task.release()
+    call.on_done(done)
 
 
 def _fail(error: KxcliError) -> Iterator[TaskT]:

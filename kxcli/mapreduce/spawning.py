@@ -1,7 +1,6 @@
 """The environment of new processes: signals, stderr, imports."""
 
 import os
-import signal
 import sys
 import warnings
 from collections.abc import Iterator
@@ -9,7 +8,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing import resource_tracker, util
 from typing import Any
 
-from kxcli.signals import ENDING_SIGNALS
+from kxcli.signals import block_signals
 
 
 @contextmanager
@@ -18,19 +17,10 @@ def block_signals_of_children() -> Iterator[None]:
 
     Before a worker ignores Ctrl-C, it would print a traceback for it.
     """
-    with _block_signals():
+    with block_signals():
         resource_tracker.ensure_running()  # now, because this unblocks SIGINT at its end
-    with _block_signals():
+    with block_signals():
         yield
-
-
-@contextmanager
-def _block_signals() -> Iterator[None]:
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING_SIGNALS)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Generic, NamedTuple
+from typing import Any, Generic, NamedTuple
 
 from kxcli.errors import OutputError
-from kxcli.mapreduce.job import Job, PartialT, RecordT, SpillableJob
+from kxcli.mapreduce.job import Job, PartialT, RecordT, SpillableJob, fold_records
 from kxcli.storage.partial_store import map_and_remove
 from kxcli.storage.temp_files import ALIGNMENT, TempFile
 
@@ -40,10 +40,10 @@ class FileSpan(NamedTuple):
 
 
 class SpillingAccumulator(Generic[PartialT]):
-    """Merges partials, and spills the sum when it is too heavy.
+    """Adds up the partials of tasks, and spills the sum when it is too heavy.
 
     Args:
-        job: Merges and dumps the partials.
+        job: Makes, merges and dumps the partials.
         max_bytes: Weight of a partial that stays in memory.
         make_folder: Returns the folder for the file; called when it is needed.
     """
@@ -54,9 +54,13 @@ class SpillingAccumulator(Generic[PartialT]):
         self._spans: list[FileSpan] = []
         self.partial: PartialT | None = None
 
-    def add(self, partial: PartialT) -> None:
-        """Merge a partial, and spill the sum if it is too heavy."""
-        self.partial = partial if self.partial is None else self._job.merge(self.partial, partial)
+    def add(self, records: Iterable[Any]) -> None:
+        """Add all records of a task, and spill the sum if it is too heavy.
+
+        After an error, the sum is lost: it may have a part of the task.
+        """
+        partial, self.partial = self.partial, None
+        self.partial = fold_records(self._job, partial, records)
         if isinstance(self._job, SpillableJob) and self._job.weight(self.partial) > self._max_bytes:
             self.spill()
 

@@ -132,11 +132,11 @@ class _JobContext:
     def _map(self, message: RunTask) -> MappedTask:
         diagnostics: list[Any] = []
         spooled: list[SpooledArray] = []
-        partial = self._job.map(self._read(message.task, diagnostics, spooled))
+        records = self._read(message.task, diagnostics, spooled)
         accumulator = self._accumulator
         if accumulator is None:
-            return MappedTask(diagnostics, spooled, self._job.dump(partial), [], is_safe=True)
-        accumulator.add(partial)
+            return MappedTask(diagnostics, spooled, self._job.dump(self._job.map(records)), [], is_safe=True)
+        accumulator.add(records)
         if message.should_spill:
             accumulator.spill()
         return MappedTask(diagnostics, spooled, b"", accumulator.drain_spans(), is_safe=accumulator.partial is None)

@@ -16,7 +16,7 @@ import numpy as np
 from kxcli.arrays import UInt8Array
 from kxcli.errors import ClusterError
 from kxcli.mapreduce import available
-from kxcli.mapreduce.job import Job, PartitionableJob, Reader
+from kxcli.mapreduce.job import Job, PartitionableJob, Reader, fold_records
 from kxcli.mapreduce.spilling import merge_dumped
 from kxcli.mapreduce.versions import PYTHON_NAMES, versions
 
@@ -154,9 +154,8 @@ def map_batch(payload: JobPayload, batch: bytes) -> MappedBatch:
         if number:
             _stop_if_cancelled()
         report = TaskReport([], [])
-        partial = job.map(read(task, *report))
+        merged = fold_records(job, merged, read(task, *report))
         reports.append(report)
-        merged = partial if merged is None else job.merge(merged, partial)
     return MappedBatch(reports, job.dump(merged))
 
 
