@@ -120,7 +120,7 @@ class FoldingJob(Protocol[RecordT_contra, PartialT]):
     def fold(self, partial: PartialT | None, records: Iterable[RecordT_contra]) -> PartialT:
         """Return the sum of a partial and the partial of some records.
 
-        May reuse the given partial. If it raises an error, the given partial is not usable. `map(records)` equals `fold(None, records)`.
+        May reuse the given partial, which is not usable after an error. `map(records)` equals `fold(None, records)`.
         """
         ...
 
