@@ -40,6 +40,12 @@ void memo_free(RunMemo *memo)
     free(memo);
 }
 
+void memo_clear(RunMemo *memo)
+{
+    memset(memo->entries, 0, memo->n_slots * sizeof *memo->entries);
+    memo->n = 0;
+}
+
 size_t memo_memory(const RunMemo *memo)
 {
     return memo->n * sizeof *memo->entries;
@@ -174,8 +180,7 @@ static void add_short_han(Segmenter *segmenter, size_t begin, size_t end)
     MemoEntry *entry = find_entry(memo, run);
     if (entry->run == 0) {
         if (memo->n == MAX_MEMO) {
-            memset(memo->entries, 0, memo->n_slots * sizeof *memo->entries);
-            memo->n = 0;
+            memo_clear(memo);
             entry = find_entry(memo, run);
         }
         size_t first = segmenter->n_tokens;

@@ -12,6 +12,7 @@ void model_add_run(Segmenter *segmenter, size_t begin, size_t end);
 
 RunMemo *memo_new(void);
 void memo_free(RunMemo *memo);
+void memo_clear(RunMemo *memo);
 size_t memo_memory(const RunMemo *memo);
 
 #endif

@@ -5,9 +5,17 @@
 
 static int execute(PyObject *module)
 {
-    if (add_run_functions(module))
+    if (add_run_functions(module) || add_segment_types(module))
         return -1;
     return PyModule_AddIntConstant(module, "INTERFACE", INTERFACE);
+}
+
+/* The state of the module is the type Dictionary, which other types check their arguments by. */
+static int clear(PyObject *module)
+{
+    PyObject **state = PyModule_GetState(module);
+    Py_CLEAR(*state);
+    return 0;
 }
 
 static PyModuleDef_Slot slots[] = {
@@ -19,7 +27,7 @@ static PyModuleDef_Slot slots[] = {
 };
 
 static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, "kxcli._kernel", "Segmentation and counting in compiled code.", 0, NULL, slots, NULL, NULL, NULL,
+    PyModuleDef_HEAD_INIT, "kxcli._kernel", "Segmentation and counting in compiled code.", sizeof(PyObject *), NULL, slots, NULL, clear, NULL,
 };
 
 PyMODINIT_FUNC PyInit__kernel(void)

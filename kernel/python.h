@@ -10,5 +10,6 @@
 
 /* Each adds a part of the kernel to the module; 0, or -1 with an exception. */
 int add_run_functions(PyObject *module);
+int add_segment_types(PyObject *module);
 
 #endif

@@ -37,6 +37,12 @@ void segmenter_free(Segmenter *segmenter)
     free(segmenter->tokens);
 }
 
+void segmenter_forget(Segmenter *segmenter)
+{
+    strings_free(&segmenter->vocabulary);
+    memo_clear(segmenter->memo);
+}
+
 size_t segmenter_memory(const Segmenter *segmenter)
 {
     return strings_memory(&segmenter->vocabulary) + memo_memory(segmenter->memo);

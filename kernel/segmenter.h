@@ -51,6 +51,8 @@ typedef struct {
     size_t n_tokens, tokens_capacity;
 } Segmenter;
 
+#define MAX_VOCABULARY (1u << 20) /* strings, after which a segmenter for any number of texts had better forget them */
+
 #define SEGMENTER_OK -1
 #define SEGMENTER_NO_MEMORY -2
 
@@ -82,6 +84,9 @@ static inline uint32_t first_string_id(const Segmenter *segmenter)
 {
     return segmenter->dictionary->n_slots + N_POINTS;
 }
+
+/* Forget the vocabulary and the memo; identifiers of before are no longer valid. */
+void segmenter_forget(Segmenter *segmenter);
 
 /* Bytes of memory that grow with the text. */
 size_t segmenter_memory(const Segmenter *segmenter);

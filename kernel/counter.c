@@ -1,0 +1,213 @@
+#include "counter.h"
+
+#include "memory.h"
+
+/* Values of `expansions`; greater ones are FIRST_SEQUENCE plus the position in `sequences`. */
+enum { UNKNOWN, NOTHING, BREAK, ITSELF, FIRST_SEQUENCE };
+
+#define MORE_IDS 65536 /* by which arrays grow; they are so large that a part of their size would be too much */
+
+static bool counts_words_only(const Counting *counting)
+{
+    return counting->max_order == 1 && !counting->has_documents && !counting->is_grouped;
+}
+
+bool counter_init(Counter *counter, const Dictionary *dictionary, const Counting *counting)
+{
+    memset(counter, 0, sizeof *counter);
+    counter->counting = *counting;
+    counter->document = 1;
+    if (!segmenter_init(&counter->segmenter, dictionary, counting->mode, counting->uses_hmm))
+        return false;
+    /* Most of this memory is never touched: that of code points and words which the texts do not have. */
+    size_t n = first_string_id(&counter->segmenter);
+    counter->n_expansions = n;
+    counter->expansions = calloc(n, sizeof *counter->expansions);
+    if (counts_words_only(counting)) {
+        counter->n_counts = n;
+        counter->counts = calloc(n, sizeof *counter->counts);
+        return counter->counts != NULL && counter->expansions != NULL;
+    }
+    counter->path = calloc(counting->max_order, sizeof *counter->path);
+    return counter->path != NULL && counter->expansions != NULL && grams_init(&counter->grams, counting->has_documents);
+}
+
+void counter_free(Counter *counter)
+{
+    segmenter_free(&counter->segmenter);
+    free(counter->counts);
+    grams_free(&counter->grams);
+    strings_free(&counter->groups);
+    free(counter->expansions);
+    free(counter->sequences);
+    free(counter->path);
+    free(counter->totals);
+}
+
+bool counter_cover_ids(const Counter *counter, void *array, size_t *n, size_t item_size)
+{
+    size_t n_ids = (size_t)first_string_id(&counter->segmenter) + counter->segmenter.vocabulary.n;
+    if (n_ids <= *n)
+        return true;
+    n_ids += MORE_IDS;
+    uint8_t *items;
+    memcpy(&items, array, sizeof items);
+    items = realloc(items, n_ids * item_size);
+    if (items == NULL)
+        return false;
+    memset(items + *n * item_size, 0, (n_ids - *n) * item_size);
+    memcpy(array, &items, sizeof items);
+    *n = n_ids;
+    return true;
+}
+
+bool counter_add_word(Counter *counter, const uint8_t *text, size_t size)
+{
+    uint32_t id = text == NULL ? WORD_BREAK : segmenter_identify(&counter->segmenter, text, size);
+    if (counter->segmenter.has_failed ||
+        !RESERVE(counter->sequences, counter->sequences_capacity, counter->n_sequences + 1)) {
+        counter->segmenter.has_failed = true;
+        return false;
+    }
+    counter->sequences[counter->n_sequences++] = id;
+    return true;
+}
+
+/* Decide what a token becomes: itself, a break, nothing, or what the expander says. */
+static int64_t expand(Counter *counter, uint32_t id)
+{
+    Segmenter *segmenter = &counter->segmenter;
+    size_t size = segmenter_spell(segmenter, id);
+    if (segmenter->has_failed || !counter_cover_ids(counter, &counter->expansions, &counter->n_expansions, sizeof(uint32_t)))
+        return COUNTER_NO_MEMORY;
+    if (counter->counting.expand == NULL) {
+        bool is_space = true, is_word = counter->counting.keeps_punctuation;
+        for (const uint8_t *at = segmenter->utf8, *end = at + size; at < end;) {
+            uint32_t point = 0;
+            at += utf8_decode(at, end, true, &point);
+            is_space = is_space && segmenter->dictionary->kinds[point] == KIND_SPACE;
+            is_word = is_word || segmenter->dictionary->kinds[point] == KIND_ALNUM;
+        }
+        counter->expansions[id] = is_space ? NOTHING : is_word ? ITSELF : BREAK;
+        return COUNTER_OK;
+    }
+    size_t start = counter->n_sequences;
+    if (!RESERVE(counter->sequences, counter->sequences_capacity, start + 1))
+        return COUNTER_NO_MEMORY;
+    counter->sequences[counter->n_sequences++] = 0;
+    if (!counter->counting.expand(counter->counting.context, counter, segmenter->utf8, size))
+        return segmenter->has_failed ? COUNTER_NO_MEMORY : COUNTER_ERROR;
+    counter->sequences[start] = (uint32_t)(counter->n_sequences - start - 1);
+    if (counter->n_sequences > UINT32_MAX - FIRST_SEQUENCE)
+        return COUNTER_NO_MEMORY;
+    counter->expansions[id] = FIRST_SEQUENCE + (uint32_t)start;
+    return COUNTER_OK;
+}
+
+int64_t counter_find_words(Counter *counter, const uint32_t *id, const uint32_t **words, uint32_t *n)
+{
+    static const uint32_t word_break = WORD_BREAK;
+    if (*id >= counter->n_expansions || counter->expansions[*id] == UNKNOWN) {
+        int64_t result = expand(counter, *id);
+        if (result != COUNTER_OK)
+            return result;
+    }
+    uint32_t expansion = counter->expansions[*id];
+    *n = expansion != NOTHING;
+    *words = expansion == BREAK ? &word_break : id;
+    if (expansion >= FIRST_SEQUENCE) {
+        *words = counter->sequences + (expansion - FIRST_SEQUENCE) + 1;
+        *n = (*words)[-1];
+    }
+    return COUNTER_OK;
+}
+
+static bool count_tokens(Counter *counter)
+{
+    const Segmenter *segmenter = &counter->segmenter;
+    if (!counter_cover_ids(counter, &counter->counts, &counter->n_counts, sizeof(uint64_t)))
+        return false;
+    for (size_t i = 0; i < segmenter->n_tokens; i++)
+        counter->counts[segmenter->tokens[i].id]++;
+    return true;
+}
+
+/* Count the n-grams that end with a word. */
+static bool count_grams(Counter *counter, uint32_t word)
+{
+    uint32_t max_order = counter->counting.max_order;
+    for (uint32_t order = counter->n_path; order >= 1; order--) {
+        uint32_t gram = grams_child(&counter->grams, counter->path[order - 1], word);
+        if (gram == NO_GRAM)
+            return false;
+        if (order >= counter->counting.min_order)
+            grams_count(&counter->grams, gram, counter->document);
+        if (order < max_order)
+            counter->path[order] = gram;
+    }
+    if (counter->n_path < max_order)
+        counter->n_path++;
+    return true;
+}
+
+static int64_t count_batch(Counter *counter, bool is_lines)
+{
+    const Segmenter *segmenter = &counter->segmenter;
+    uint32_t line_end = point_id(segmenter, '\n');
+    for (size_t i = 0; i < segmenter->n_tokens; i++) {
+        uint32_t id = segmenter->tokens[i].id, n;
+        if (id == line_end && is_lines) {
+            counter->n_path = 1;
+            counter->document++;
+            continue;
+        }
+        const uint32_t *words;
+        int64_t result = counter_find_words(counter, &id, &words, &n);
+        if (result != COUNTER_OK)
+            return result;
+        for (uint32_t j = 0; j < n; j++)
+            if (words[j] == WORD_BREAK)
+                counter->n_path = 1;
+            else if (!count_grams(counter, words[j]))
+                return COUNTER_NO_MEMORY;
+    }
+    return COUNTER_OK;
+}
+
+int64_t counter_add(Counter *counter, const CountedText *text)
+{
+    Segmenter *segmenter = &counter->segmenter;
+    int64_t result = segmenter_load(segmenter, text->text, text->size, text->allows_surrogates);
+    if (result != SEGMENTER_OK)
+        return result;
+    if (counter->counts != NULL) {
+        while (segmenter_next(segmenter))
+            if (!count_tokens(counter))
+                return COUNTER_NO_MEMORY;
+        return segmenter->has_failed ? COUNTER_NO_MEMORY : COUNTER_OK;
+    }
+    uint32_t root = 0;
+    if (counter->counting.is_grouped) {
+        uint32_t group = strings_add(&counter->groups, text->group, text->group_size);
+        root = group == NO_STRING ? NO_GRAM : grams_child(&counter->grams, 0, group);
+        if (root == NO_GRAM)
+            return COUNTER_NO_MEMORY;
+    }
+    counter->path[0] = root;
+    if (counter->n_path == 0)
+        counter->n_path = 1;
+    while (segmenter_next(segmenter))
+        if ((result = count_batch(counter, text->is_lines)) != COUNTER_OK)
+            return result;
+    if (!text->has_continuation) {
+        counter->n_path = 1;
+        counter->document++;
+    }
+    return segmenter->has_failed ? COUNTER_NO_MEMORY : COUNTER_OK;
+}
+
+size_t counter_memory(const Counter *counter)
+{
+    return segmenter_memory(&counter->segmenter) + grams_memory(&counter->grams) + strings_memory(&counter->groups) +
+           counter->sequences_capacity * sizeof *counter->sequences;
+}

@@ -1,0 +1,90 @@
+/* Counts of words or n-grams, by group and with document frequencies.
+
+   If only words are counted, without groups and documents, every token is counted in an array by its identifier, and
+   becomes a word at the end, once for all its occurrences. Else each token becomes a word at once. */
+#ifndef KXCLI_COUNTER_H
+#define KXCLI_COUNTER_H
+
+#include "bytes.h"
+#include "grams.h"
+#include "segmenter.h"
+
+typedef struct Counter Counter;
+
+/* Calls `counter_add_word` for each word of a token, and for each break; false after an error. */
+typedef bool (*Expander)(void *context, Counter *counter, const uint8_t *token, size_t size);
+
+typedef struct {
+    Mode mode;
+    bool uses_hmm;
+    bool keeps_punctuation; /* whether a token without a letter or digit is a word, except white space */
+    uint32_t min_order, max_order;
+    bool has_documents;
+    bool is_grouped;
+    Expander expand; /* NULL if a token with a letter or digit is a word, and another one a break */
+    void *context;
+} Counting;
+
+typedef struct {
+    uint32_t group; /* number in `Counter.groups` */
+    uint32_t order;
+    uint64_t count;
+} Total;
+
+struct Counter {
+    Segmenter segmenter;
+    Counting counting;
+    uint64_t *counts; /* [n_counts]: by identifier, if only words are counted */
+    size_t n_counts;
+    GramTable grams;
+    StringTable groups;
+    uint32_t *expansions; /* [n_expansions] by identifier: what a token becomes; see counter.c */
+    size_t n_expansions;
+    uint32_t *sequences; /* of tokens that become several words or none: their number, then their identifiers */
+    size_t n_sequences, sequences_capacity;
+    uint32_t *path;     /* [max_order]: nodes of the last words: none (the root or the group), 1, 2, ... */
+    uint32_t n_path;    /* of them that are known */
+    uint64_t document;  /* its number, from 1 on */
+    Total *totals;      /* of the last `counter_dump` */
+    size_t n_totals, totals_capacity;
+};
+
+#define MAX_ORDER 1000
+#define WORD_BREAK UINT32_MAX /* breaks n-grams */
+
+/* Return values of `counter_add` besides the position of a bad byte. */
+#define COUNTER_OK SEGMENTER_OK
+#define COUNTER_NO_MEMORY SEGMENTER_NO_MEMORY
+#define COUNTER_ERROR -3 /* of the expander */
+
+bool counter_init(Counter *counter, const Dictionary *dictionary, const Counting *counting);
+void counter_free(Counter *counter);
+
+typedef struct {
+    const uint8_t *text;
+    size_t size;
+    bool allows_surrogates;
+    bool is_lines;         /* whether each LF ends a document */
+    bool has_continuation; /* whether the last document goes on in the next text */
+    const uint8_t *group;
+    size_t group_size;
+} CountedText;
+
+int64_t counter_add(Counter *counter, const CountedText *text);
+
+/* Find what a token becomes: `*n` words and breaks at `*words`, which are valid until the next call. */
+int64_t counter_find_words(Counter *counter, const uint32_t *id, const uint32_t **words, uint32_t *n);
+
+/* Enlarge an array by identifier to all identifiers of now; the new items are 0. `array` is the address of a pointer. */
+bool counter_cover_ids(const Counter *counter, void *array, size_t *n, size_t item_size);
+
+/* For the expander: add the word with some characters, or a break (NULL), to the current token. */
+bool counter_add_word(Counter *counter, const uint8_t *text, size_t size);
+
+/* Approximate bytes of memory, with those that `counter_dump` takes. */
+size_t counter_memory(const Counter *counter);
+
+/* Append all counts to `out` as a run, and set the totals. Returns COUNTER_OK, COUNTER_NO_MEMORY or COUNTER_ERROR. */
+int64_t counter_dump(Counter *counter, struct Bytes *out);
+
+#endif

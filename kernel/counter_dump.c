@@ -1,0 +1,190 @@
+/* The counts of a counter as a sorted run.
+
+   The key of a row is its group, KEY_END, the words joined by spaces, KEY_END and the order as a character from U+0020
+   on; the group and the order are absent if there are no groups, or only one order. */
+#include "counter.h"
+#include "memory.h"
+#include "runs.h"
+
+#define CHUNK_BYTES ((size_t)1 << 20)
+#define FIRST_ORDER 32
+
+/* Bytes of keys, in chunks that never move. */
+typedef struct Chunk {
+    struct Chunk *before;
+    size_t used, capacity;
+    uint8_t bytes[];
+} Chunk;
+
+typedef struct {
+    Counter *counter;
+    struct Bytes key; /* the one under construction */
+    Chunk *chunk;
+    struct Row *rows;
+    size_t n_rows, rows_capacity;
+    uint32_t *words; /* of an n-gram */
+} Dump;
+
+static bool append(struct Bytes *bytes, const uint8_t *text, size_t size)
+{
+    uint8_t *out = extend_bytes(bytes, size);
+    if (out == NULL)
+        return false;
+    memcpy(out, text, size);
+    return true;
+}
+
+static bool append_byte(struct Bytes *bytes, uint8_t byte)
+{
+    return append(bytes, &byte, 1);
+}
+
+/* Append text with NUL, KEY_END and KEY_ESCAPE escaped. */
+static bool append_escaped(struct Bytes *bytes, const uint8_t *text, size_t size)
+{
+    for (size_t i = 0, start = 0; i <= size; i++) {
+        if (i < size && text[i] > KEY_ESCAPE)
+            continue;
+        if (i > start && !append(bytes, text + start, i - start))
+            return false;
+        start = i + 1;
+        if (i < size && (!append_byte(bytes, KEY_ESCAPE) || !append_byte(bytes, text[i] + 3)))
+            return false;
+    }
+    return true;
+}
+
+static bool append_word(Dump *dump, uint32_t id)
+{
+    size_t size = segmenter_spell(&dump->counter->segmenter, id);
+    return !dump->counter->segmenter.has_failed && append_escaped(&dump->key, dump->counter->segmenter.utf8, size);
+}
+
+/* Add a row with the key under construction. */
+static bool add_row(Dump *dump, uint64_t count, uint64_t documents)
+{
+    size_t size = dump->key.length;
+    if (dump->chunk == NULL || dump->chunk->capacity - dump->chunk->used < size) {
+        size_t capacity = size > CHUNK_BYTES ? size : CHUNK_BYTES;
+        Chunk *chunk = malloc(sizeof *chunk + capacity);
+        if (chunk == NULL)
+            return false;
+        *chunk = (Chunk){dump->chunk, 0, capacity};
+        dump->chunk = chunk;
+    }
+    if (!RESERVE(dump->rows, dump->rows_capacity, dump->n_rows + 1))
+        return false;
+    uint8_t *key = dump->chunk->bytes + dump->chunk->used;
+    memcpy(key, dump->key.data, size);
+    dump->chunk->used += size;
+    dump->key.length = 0;
+    dump->rows[dump->n_rows++] = (struct Row){key, size, count, documents};
+    return true;
+}
+
+static bool add_total(Counter *counter, uint32_t group, uint32_t order, uint64_t count)
+{
+    if (!RESERVE(counter->totals, counter->totals_capacity, counter->n_totals + 1))
+        return false;
+    counter->totals[counter->n_totals++] = (Total){group, order, count};
+    return true;
+}
+
+/* Turn the counts of tokens into counts of words, and add their rows. */
+static int64_t add_words(Dump *dump)
+{
+    Counter *counter = dump->counter;
+    int64_t result = COUNTER_OK;
+    size_t n_tokens = counter->n_counts, n_counts = n_tokens;
+    uint64_t *counts = calloc(n_counts, sizeof *counts), total = 0;
+    if (counts == NULL)
+        return COUNTER_NO_MEMORY;
+    for (uint32_t id = 0; result == COUNTER_OK && id < n_tokens; id++) {
+        const uint32_t *words;
+        uint32_t n;
+        if (counter->counts[id] == 0)
+            continue;
+        if ((result = counter_find_words(counter, &id, &words, &n)) != COUNTER_OK)
+            break;
+        if (!counter_cover_ids(counter, &counts, &n_counts, sizeof *counts))
+            result = COUNTER_NO_MEMORY;
+        for (uint32_t i = 0; result == COUNTER_OK && i < n; i++)
+            if (words[i] != WORD_BREAK)
+                counts[words[i]] += counter->counts[id];
+    }
+    for (uint32_t id = 0; result == COUNTER_OK && id < n_counts; id++) {
+        if (counts[id] == 0)
+            continue;
+        total += counts[id];
+        if (!append_word(dump, id) || !add_row(dump, counts[id], 0))
+            result = COUNTER_NO_MEMORY;
+    }
+    free(counts);
+    return result == COUNTER_OK && !add_total(counter, 0, 1, total) ? COUNTER_NO_MEMORY : result;
+}
+
+/* Add the row of an n-gram, and its count to `totals` by group and order. */
+static bool add_gram(Dump *dump, uint32_t number, uint64_t *totals)
+{
+    Counter *counter = dump->counter;
+    const Counting *counting = &counter->counting;
+    const Gram *grams = counter->grams.grams;
+    uint32_t n_orders = counting->max_order - counting->min_order + 1, order = 0, group = 0, at = number;
+    for (; at != 0 && !(counting->is_grouped && grams[at].parent == 0); at = grams[at].parent)
+        dump->words[order++] = grams[at].id;
+    if (counting->is_grouped) {
+        size_t size;
+        group = grams[at].id;
+        const uint8_t *text = strings_get(&counter->groups, group, &size);
+        if (!append_escaped(&dump->key, text, size) || !append_byte(&dump->key, KEY_END))
+            return false;
+    }
+    for (uint32_t i = order; i-- > 0;)
+        if (!append_word(dump, dump->words[i]) || (i > 0 && !append_byte(&dump->key, ' ')))
+            return false;
+    uint8_t order_text[UTF8_MAX];
+    if (n_orders > 1 && (!append_byte(&dump->key, KEY_END) ||
+                         !append(&dump->key, order_text, utf8_encode(FIRST_ORDER + order, order_text))))
+        return false;
+    totals[(size_t)group * n_orders + (order - counting->min_order)] += grams[number].count;
+    return add_row(dump, grams[number].count, counting->has_documents ? counter->grams.documents[number] : 0);
+}
+
+static int64_t add_grams(Dump *dump)
+{
+    Counter *counter = dump->counter;
+    const Counting *counting = &counter->counting;
+    size_t n_orders = counting->max_order - counting->min_order + 1;
+    size_t n_groups = counting->is_grouped ? counter->groups.n : 1;
+    uint64_t *totals = calloc(n_groups * n_orders + 1, sizeof *totals);
+    bool is_done = totals != NULL;
+    for (uint32_t number = 1; is_done && number < counter->grams.n; number++)
+        if (counter->grams.grams[number].count > 0)
+            is_done = add_gram(dump, number, totals);
+    for (size_t i = 0; is_done && i < n_groups * n_orders; i++)
+        if (totals[i] > 0)
+            is_done = add_total(counter, (uint32_t)(i / n_orders), counting->min_order + (uint32_t)(i % n_orders), totals[i]);
+    free(totals);
+    return is_done ? COUNTER_OK : COUNTER_NO_MEMORY;
+}
+
+int64_t counter_dump(Counter *counter, struct Bytes *out)
+{
+    Dump dump = {.counter = counter};
+    counter->n_totals = 0;
+    dump.words = calloc(counter->counting.max_order, sizeof *dump.words);
+    int64_t result = COUNTER_NO_MEMORY;
+    if (dump.words != NULL)
+        result = counter->counts != NULL ? add_words(&dump) : add_grams(&dump);
+    if (result == COUNTER_OK && !encode_run(dump.rows, dump.n_rows, out))
+        result = COUNTER_NO_MEMORY;
+    while (dump.chunk != NULL) {
+        Chunk *before = dump.chunk->before;
+        free(dump.chunk);
+        dump.chunk = before;
+    }
+    free(dump.rows);
+    free(dump.words);
+    free_bytes(&dump.key);
+    return result;
+}
