@@ -9,7 +9,7 @@ KERNEL := $(wildcard kernel/*.c kernel/*.h) hatch_build.py
 # Where the kernel can be built, a failure is an error. KXCLI_KERNEL=off make ... installs without it.
 INSTALL = KXCLI_KERNEL=$${KXCLI_KERNEL-$$($(BIN)/python .ci/kernel_setting.py)} $(BIN)/python -m pip install --quiet
 
-.PHONY: demo test test-quick test-slow check audit docs man format bench clean
+.PHONY: demo test test-quick test-slow test-fallback check audit docs man format bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/kxcli --version
@@ -38,6 +38,11 @@ test-quick: $(VENV)/.test
 
 test-slow: $(VENV)/.test
 	$(BIN)/pytest -n $(WORKERS) --hypothesis-profile=random
+
+# Segmentation and counts without the compiled kernel, as where there is no compiler.
+test-fallback: $(VENV)/.test
+	KXCLI_KERNEL=off $(BIN)/pytest -n $(WORKERS) -m "not slow" tests/test_segmentation.py tests/test_counting.py \
+		tests/test_wordcount.py tests/test_wordlists.py
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .

@@ -145,6 +145,8 @@ class Program:
             "TMPDIR": str(self.tmp),
             "LC_ALL": "C",
         }
+        if "KXCLI_KERNEL" in os.environ:  # `make test-fallback`
+            self.environment["KXCLI_KERNEL"] = os.environ["KXCLI_KERNEL"]
 
     def command(self, *arguments):
         return [sys.executable, "-m", "kxcli", *map(str, arguments)]

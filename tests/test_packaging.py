@@ -1,0 +1,260 @@
+"""How the compiled kernel gets into a wheel and an editable installation, and how KXCLI_KERNEL changes it."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import venv
+import zipfile
+
+import pytest
+from conftest import ROOT
+from sanitizers import build_sanitized
+
+from kxcli import kernel
+from kxcli.errors import KxcliError, UsageError
+
+CAN_BUILD = bool(subprocess.run([sys.executable, ROOT / ".ci" / "kernel_setting.py"], capture_output=True).stdout)
+needs_compiler = pytest.mark.skipif(not CAN_BUILD, reason="there is no compiler, or no Python.h")
+PARTS = ("kernel", "kxcli", "hatch_build.py", "pyproject.toml", "README.md", "LICENSE", ".gitignore")
+BROKEN = {"CC": "/bin/false"}
+WARNING = "kxcli is built without its compiled kernel"
+
+
+@pytest.fixture
+def project(tmp_path):
+    """Return a copy of the project, with an old module in its package."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    for name in PARTS:
+        path = ROOT / name
+        if path.is_dir():
+            shutil.copytree(path, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.so"))
+        else:
+            shutil.copy2(path, folder)
+    (folder / "kxcli" / "_kernel.abi3.so").write_bytes(b"of another time")
+    return folder
+
+
+def run_python(*arguments, code=0, python=sys.executable, cwd=None, **variables):
+    """Run Python without KXCLI_KERNEL unless given, and return its output; the exit code has to be `code`."""
+    environment = {name: value for name, value in os.environ.items() if name not in ("KXCLI_KERNEL", "CFLAGS")}
+    ended = subprocess.run(
+        [python, *map(str, arguments)],
+        cwd=cwd,
+        env=environment | variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == code, ended.stdout
+    return ended.stdout
+
+
+def build_wheel(project, code=0, **variables):
+    """Build a wheel in an environment that has the build requirements; return its path and the output."""
+    out = project.parent / "wheels"
+    shutil.rmtree(out, ignore_errors=True)
+    options = ("--no-build-isolation", "--no-deps", "--no-cache-dir", "--no-index", "-v", "-w", out)
+    output = run_python("-m", "pip", "wheel", ".", *options, code=code, cwd=project, **variables)
+    wheels = sorted(out.glob("*.whl")) if out.exists() else []
+    return (wheels[0] if wheels else None), output
+
+
+def names_in(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        return archive.namelist()
+
+
+def show_version(wheel):
+    """Return the output of `kxcli --version` from an unpacked wheel."""
+    folder = wheel.parent / "unpacked"
+    shutil.rmtree(folder, ignore_errors=True)
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder)
+    return run_python("-P", "-m", "kxcli", "--version", PYTHONPATH=str(folder))
+
+
+# Wheels
+
+
+@pytest.mark.full
+@needs_compiler
+def test_wheel_has_the_module_and_no_sources(project):
+    wheel, _ = build_wheel(project, KXCLI_KERNEL="require")
+    assert "-cp311-abi3-" in wheel.name
+    names = names_in(wheel)
+    assert "kxcli/_kernel.abi3.so" in names and "kxcli/_kernel.pyi" in names
+    assert not [name for name in names if name.endswith((".c", ".h")) or name.startswith("kernel")]
+    assert "kernel: compiled\n" in show_version(wheel)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("variables", [BROKEN, {"PATH": "/nowhere", "CC": "gcc"}, {"KXCLI_KERNEL": "off"}], ids=str)
+def test_wheel_without_compiler_is_pure(project, variables):
+    wheel, output = build_wheel(project, **variables)
+    assert wheel.name.endswith("-py3-none-any.whl")
+    assert not [name for name in names_in(wheel) if name.endswith(".so")]
+    assert (WARNING in output and "python3-dev" in output) == ("KXCLI_KERNEL" not in variables)
+    first, second = show_version(wheel).splitlines()
+    assert first.startswith("kxcli, version ") and second.startswith("kernel: none (kxcli was installed without")
+
+
+@pytest.mark.full
+@pytest.mark.parametrize(
+    ("variables", "reason"),
+    [(BROKEN | {"KXCLI_KERNEL": "require"}, "/bin/false"), ({"KXCLI_KERNEL": "yes"}, "KXCLI_KERNEL=yes is unknown")],
+    ids=["require", "unknown"],
+)
+def test_failed_build_shows_reason(project, variables, reason):
+    wheel, output = build_wheel(project, code=1, **variables)
+    assert wheel is None
+    assert reason in output
+
+
+@pytest.mark.full
+@needs_compiler
+def test_sources_that_do_not_compile_fail_with_require(project):
+    (project / "kernel" / "module.c").write_text("#error broken\n")
+    build_wheel(project, code=1, KXCLI_KERNEL="require")
+    assert build_wheel(project)[0].name.endswith("-py3-none-any.whl")
+
+
+@pytest.mark.full
+@needs_compiler
+def test_source_distribution_has_all_to_build_the_module(project):
+    run_python("-m", "hatchling", "build", "-t", "sdist", "-d", "dist", cwd=project)
+    (path,) = (project / "dist").glob("*.tar.gz")
+    with tarfile.open(path) as archive:
+        archive.extractall(project.parent, filter="data")
+    folder = project.parent / path.name.removesuffix(".tar.gz")
+    assert {path.name for path in (folder / "kernel").iterdir()} == {path.name for path in (ROOT / "kernel").iterdir()}
+    assert not (folder / "kxcli" / "_kernel.abi3.so").exists()
+    assert "-cp311-abi3-" in build_wheel(folder, KXCLI_KERNEL="require")[0].name
+
+
+@pytest.mark.full
+@needs_compiler
+def test_flags_of_the_environment_do_not_change_arithmetic(project):
+    wheel, _ = build_wheel(project, KXCLI_KERNEL="require", CFLAGS="-Ofast -ffp-contract=fast")
+    assert "-cp311-abi3-" in wheel.name
+
+
+def test_tag_names_the_exact_abi_without_limited_api(monkeypatch):
+    monkeypatch.syspath_prepend(ROOT)
+    import hatch_build
+
+    assert hatch_build.make_tag().startswith("cp311-abi3-")
+    monkeypatch.setattr(hatch_build, "_has_limited_api", lambda: False)
+    version = f"cp3{sys.version_info.minor}"
+    assert hatch_build.make_tag().startswith(f"{version}-{version}")
+
+
+# Editable installations
+
+
+@pytest.mark.full
+@needs_compiler
+def test_editable_installation_has_the_module_only_after_success(project):
+    environment = project.parent / "environment"
+    venv.create(environment, symlinks=True)
+    python = environment / "bin" / "python"
+    module = project / "kxcli" / "_kernel.abi3.so"
+    libraries = os.path.dirname(os.path.dirname(pytest.__file__))  # has the build requirements
+
+    def install(code=0, **variables):
+        options = ("--no-build-isolation", "--no-deps", "--no-index", "-v", "-e", project)
+        return run_python(
+            *("-m", "pip", "--python", python, "install", *options), code=code, PYTHONPATH=libraries, **variables
+        )
+
+    install()
+    where = run_python("-P", "-c", "import kxcli._kernel as module; print(module.__file__)", python=python)
+    assert where.strip() == str(module)
+    assert WARNING in install(**BROKEN)
+    assert not module.exists()
+    install()
+    assert module.exists()
+    install(code=1, KXCLI_KERNEL="require", **BROKEN)
+    assert not module.exists()
+    install()
+    install(KXCLI_KERNEL="off")
+    assert not module.exists()
+
+
+def test_setting_for_make_depends_on_the_compiler():
+    script = ROOT / ".ci" / "kernel_setting.py"
+    assert run_python(script, CC="/nowhere/gcc") == ""
+    assert run_python(script, CC="sh -x") in ("require\n", "")
+
+
+@pytest.mark.slow
+@needs_compiler
+def test_sanitized_module_is_in_use(tmp_path):
+    variables = build_sanitized(tmp_path)
+    show = "import kxcli._kernel as module; print(module.__file__)"
+    assert run_python("-P", "-c", show, **variables).strip() == str(tmp_path / "kxcli" / "_kernel.abi3.so")
+
+
+# KXCLI_KERNEL when kxcli runs
+
+
+@pytest.fixture
+def setting(monkeypatch):
+    """Return a function that sets KXCLI_KERNEL."""
+    monkeypatch.delenv("KXCLI_KERNEL", raising=False)
+    return lambda value: monkeypatch.setenv("KXCLI_KERNEL", value)
+
+
+@pytest.fixture
+def missing_module(monkeypatch):
+    monkeypatch.setitem(sys.modules, "kxcli._kernel", None)
+
+
+@pytest.mark.parametrize("value", ["", "require"])
+def test_kernel_is_loaded(setting, value):
+    pytest.importorskip("kxcli._kernel")
+    setting(value)
+    assert kernel.load_kernel() is sys.modules["kxcli._kernel"]
+    assert kernel.explain_absence() == ""
+
+
+def test_kernel_can_be_turned_off(setting):
+    setting("off")
+    assert kernel.load_kernel() is None
+    assert kernel.explain_absence() == "KXCLI_KERNEL=off"
+
+
+def test_missing_kernel_is_explained(setting, missing_module):
+    assert kernel.load_kernel() is None
+    assert "installed without its compiled kernel; install gcc" in kernel.explain_absence()
+    setting("require")
+    with pytest.raises(KxcliError, match="KXCLI_KERNEL=require: kxcli was installed without"):
+        kernel.load_kernel()
+
+
+def test_kernel_of_another_version_is_not_used(setting, monkeypatch):
+    pytest.importorskip("kxcli._kernel")
+    monkeypatch.setattr(kernel, "INTERFACE", 10**6)
+    assert kernel.load_kernel() is None
+    assert "belongs to another version of kxcli" in kernel.explain_absence()
+
+
+def test_unknown_setting_is_a_usage_error(kxcli, setting):
+    setting("no")
+    with pytest.raises(UsageError, match="KXCLI_KERNEL=no is unknown; use off or require"):
+        kernel.load_kernel()
+    kxcli.environment["KXCLI_KERNEL"] = "no"
+    assert "KXCLI_KERNEL=no" in kxcli("--version", code=2).err
+
+
+@pytest.mark.parametrize(("value", "state"), [("", "compiled"), ("off", "none (KXCLI_KERNEL=off)")])
+def test_version_names_the_kernel(kxcli, value, state):
+    if not value:
+        pytest.importorskip("kxcli._kernel")
+    kxcli.environment["KXCLI_KERNEL"] = value
+    first, second = kxcli("--version").text.splitlines()
+    assert first.startswith("kxcli, version ")
+    assert second == f"kernel: {state}"
