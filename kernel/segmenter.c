@@ -83,11 +83,11 @@ int64_t segmenter_load(Segmenter *segmenter, const uint8_t *text, size_t size, b
     return SEGMENTER_OK;
 }
 
-void segmenter_add(Segmenter *segmenter, uint32_t id, size_t begin, size_t end)
+bool segmenter_prepare_token(Segmenter *segmenter, size_t begin, size_t end)
 {
     size_t n = end - begin;
     if (segmenter->mode == MODE_SEARCH && n > 2 && segmenter->batch[begin] != 0) {
-        segmenter->mode = MODE_JIEBA;
+        segmenter->mode = MODE_JIEBA; /* the shorter words themselves are added as they are */
         for (size_t length = 2; length <= 3 && length < n; length++)
             for (size_t i = begin; i + length <= end; i++) {
                 uint32_t slot = dictionary_find(segmenter->dictionary, segmenter->batch + i, length);
@@ -96,11 +96,9 @@ void segmenter_add(Segmenter *segmenter, uint32_t id, size_t begin, size_t end)
             }
         segmenter->mode = MODE_SEARCH;
     }
-    if (!RESERVE(segmenter->tokens, segmenter->tokens_capacity, segmenter->n_tokens + 1)) {
+    if (!RESERVE(segmenter->tokens, segmenter->tokens_capacity, segmenter->n_tokens + 1))
         segmenter->has_failed = true;
-        return;
-    }
-    segmenter->tokens[segmenter->n_tokens++] = (Token){id, (uint32_t)begin, (uint32_t)end};
+    return !segmenter->has_failed;
 }
 
 /* Return the identifier of a string that is neither in the dictionary nor a single character. */

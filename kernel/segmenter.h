@@ -72,8 +72,16 @@ size_t segmenter_spell(Segmenter *segmenter, uint32_t id);
 uint32_t segmenter_identify(Segmenter *segmenter, const uint8_t *text, size_t size);
 uint32_t segmenter_identify_codes(Segmenter *segmenter, const uint16_t *codes, size_t n);
 
+/* Make room for another token, and in search mode add the shorter words in it; false if it cannot be added. */
+bool segmenter_prepare_token(Segmenter *segmenter, size_t begin, size_t end);
+
 /* Add a token of the batch; in search mode, the shorter words in it come first. */
-void segmenter_add(Segmenter *segmenter, uint32_t id, size_t begin, size_t end);
+static inline void segmenter_add(Segmenter *segmenter, uint32_t id, size_t begin, size_t end)
+{
+    if ((segmenter->n_tokens < segmenter->tokens_capacity && segmenter->mode != MODE_SEARCH) ||
+        segmenter_prepare_token(segmenter, begin, end))
+        segmenter->tokens[segmenter->n_tokens++] = (Token){id, (uint32_t)begin, (uint32_t)end};
+}
 
 static inline uint32_t point_id(const Segmenter *segmenter, uint32_t point)
 {
