@@ -36,6 +36,7 @@ void counter_free(Counter *counter)
 {
     segmenter_free(&counter->segmenter);
     free(counter->counts);
+    free(counter->sums);
     grams_free(&counter->grams);
     strings_free(&counter->groups);
     free(counter->expansions);
@@ -122,13 +123,30 @@ int64_t counter_find_words(Counter *counter, const uint32_t *id, const uint32_t 
     return COUNTER_OK;
 }
 
+bool counter_move_counts(Counter *counter)
+{
+    if (!counter_cover_ids(counter, &counter->sums, &counter->n_sums, sizeof *counter->sums) ||
+        !counter_cover_ids(counter, &counter->counts, &counter->n_counts, sizeof *counter->counts))
+        return false;
+    for (size_t id = 0; id < counter->n_counts && id < counter->n_sums; id++)
+        if (counter->counts[id] != 0) {
+            counter->sums[id] += counter->counts[id];
+            counter->counts[id] = 0;
+        }
+    counter->n_counted = 0;
+    return true;
+}
+
 static bool count_tokens(Counter *counter)
 {
     const Segmenter *segmenter = &counter->segmenter;
-    if (!counter_cover_ids(counter, &counter->counts, &counter->n_counts, sizeof(uint64_t)))
+    if (segmenter->n_tokens > UINT32_MAX - counter->n_counted && !counter_move_counts(counter))
+        return false;
+    if (!counter_cover_ids(counter, &counter->counts, &counter->n_counts, sizeof *counter->counts))
         return false;
     for (size_t i = 0; i < segmenter->n_tokens; i++)
         counter->counts[segmenter->tokens[i].id]++;
+    counter->n_counted += segmenter->n_tokens;
     return true;
 }
 

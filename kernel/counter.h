@@ -34,8 +34,11 @@ typedef struct {
 struct Counter {
     Segmenter segmenter;
     Counting counting;
-    uint64_t *counts; /* [n_counts]: by identifier, if only words are counted */
+    uint32_t *counts;   /* [n_counts]: by identifier, if only words are counted; small, to be in the caches */
     size_t n_counts;
+    uint64_t n_counted; /* sum of the counts */
+    uint64_t *sums;     /* [n_sums]: counts of before, moved here before they exceed 32 bits; NULL if none were */
+    size_t n_sums;
     GramTable grams;
     StringTable groups;
     uint32_t *expansions; /* [n_expansions] by identifier: what a token becomes; see counter.c */
@@ -71,6 +74,9 @@ typedef struct {
 } CountedText;
 
 int64_t counter_add(Counter *counter, const CountedText *text);
+
+/* Add all counts to the sums; false if memory ran out. */
+bool counter_move_counts(Counter *counter);
 
 /* Find what a token becomes: `*n` words and breaks at `*words`, which are valid until the next call. */
 int64_t counter_find_words(Counter *counter, const uint32_t *id, const uint32_t **words, uint32_t *n);

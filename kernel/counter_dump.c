@@ -95,14 +95,16 @@ static int64_t add_words(Dump *dump)
 {
     Counter *counter = dump->counter;
     int64_t result = COUNTER_OK;
-    size_t n_tokens = counter->n_counts, n_counts = n_tokens;
+    if (!counter_move_counts(counter))
+        return COUNTER_NO_MEMORY;
+    size_t n_tokens = counter->n_sums, n_counts = n_tokens;
     uint64_t *counts = calloc(n_counts, sizeof *counts), total = 0;
     if (counts == NULL)
         return COUNTER_NO_MEMORY;
     for (uint32_t id = 0; result == COUNTER_OK && id < n_tokens; id++) {
         const uint32_t *words;
         uint32_t n;
-        if (counter->counts[id] == 0)
+        if (counter->sums[id] == 0)
             continue;
         if ((result = counter_find_words(counter, &id, &words, &n)) != COUNTER_OK)
             break;
@@ -110,7 +112,7 @@ static int64_t add_words(Dump *dump)
             result = COUNTER_NO_MEMORY;
         for (uint32_t i = 0; result == COUNTER_OK && i < n; i++)
             if (words[i] != WORD_BREAK)
-                counts[words[i]] += counter->counts[id];
+                counts[words[i]] += counter->sums[id];
     }
     for (uint32_t id = 0; result == COUNTER_OK && id < n_counts; id++) {
         if (counts[id] == 0)

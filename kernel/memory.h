@@ -51,12 +51,19 @@ static inline uint64_t hash_number(uint64_t number)
     return number ^ number >> 32;
 }
 
+/* The same for bytes, eight at a time. */
 static inline uint64_t hash_bytes(const uint8_t *bytes, size_t size)
 {
     uint64_t hash = size;
-    for (size_t i = 0; i < size; i++)
-        hash = (hash ^ bytes[i]) * 0x100000001B3u; /* FNV-1a */
-    return hash_number(hash);
+    while (size > 0) {
+        uint64_t some = 0;
+        size_t n = size < sizeof some ? size : sizeof some;
+        memcpy(&some, bytes, n);
+        hash = hash_number(hash ^ some);
+        bytes += n;
+        size -= n;
+    }
+    return hash;
 }
 
 #endif

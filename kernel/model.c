@@ -21,16 +21,7 @@ struct RunMemo {
 
 RunMemo *memo_new(void)
 {
-    RunMemo *memo = calloc(1, sizeof *memo);
-    if (memo == NULL)
-        return NULL;
-    memo->n_slots = 2 * MAX_MEMO;
-    memo->entries = calloc(memo->n_slots, sizeof *memo->entries); /* no memory until an entry is written */
-    if (memo->entries == NULL) {
-        free(memo);
-        return NULL;
-    }
-    return memo;
+    return calloc(1, sizeof(RunMemo));
 }
 
 void memo_free(RunMemo *memo)
@@ -42,13 +33,41 @@ void memo_free(RunMemo *memo)
 
 void memo_clear(RunMemo *memo)
 {
-    memset(memo->entries, 0, memo->n_slots * sizeof *memo->entries);
-    memo->n = 0;
+    free(memo->entries);
+    *memo = (RunMemo){0};
 }
 
 size_t memo_memory(const RunMemo *memo)
 {
-    return memo->n * sizeof *memo->entries;
+    return memo->n_slots * sizeof *memo->entries;
+}
+
+/* Return the entry of a run, or the free one for it. */
+static MemoEntry *find_entry(const RunMemo *memo, uint64_t run)
+{
+    size_t slot = hash_number(run) & (memo->n_slots - 1);
+    while (memo->entries[slot].run != 0 && memo->entries[slot].run != run)
+        slot = (slot + 1) & (memo->n_slots - 1);
+    return &memo->entries[slot];
+}
+
+/* Make room for another run, in a table that is no larger than it must be for the caches of the processor. */
+static bool reserve_entry(RunMemo *memo)
+{
+    if (memo->n == MAX_MEMO)
+        memo_clear(memo);
+    if (memo->n < memo->n_slots / 2)
+        return true;
+    RunMemo larger = {memo->n, memo->n_slots == 0 ? 1024 : 2 * memo->n_slots, NULL};
+    larger.entries = calloc(larger.n_slots, sizeof *larger.entries);
+    if (larger.entries == NULL)
+        return false;
+    for (size_t i = 0; i < memo->n_slots; i++)
+        if (memo->entries[i].run != 0)
+            *find_entry(&larger, memo->entries[i].run) = memo->entries[i];
+    free(memo->entries);
+    *memo = larger;
+    return true;
 }
 
 /* Find the most probable states of `n` codes. Afterwards the first `n` bytes of the work space are the states. */
@@ -162,27 +181,17 @@ static void add_ascii(Segmenter *segmenter, size_t begin, size_t end)
         segmenter_add(segmenter, segmenter_identify_codes(segmenter, codes + gap, end - gap), gap, end);
 }
 
-/* Return the entry of a short run, with its words if it is known. */
-static MemoEntry *find_entry(RunMemo *memo, uint64_t run)
-{
-    size_t slot = hash_number(run) & (memo->n_slots - 1);
-    while (memo->entries[slot].run != 0 && memo->entries[slot].run != run)
-        slot = (slot + 1) & (memo->n_slots - 1);
-    return &memo->entries[slot];
-}
-
 static void add_short_han(Segmenter *segmenter, size_t begin, size_t end)
 {
-    RunMemo *memo = segmenter->memo;
     uint64_t run = 0;
     for (size_t i = begin; i < end; i++)
         run = run << 16 | segmenter->batch[i];
-    MemoEntry *entry = find_entry(memo, run);
+    if (!reserve_entry(segmenter->memo)) {
+        segmenter->has_failed = true;
+        return;
+    }
+    MemoEntry *entry = find_entry(segmenter->memo, run);
     if (entry->run == 0) {
-        if (memo->n == MAX_MEMO) {
-            memo_clear(memo);
-            entry = find_entry(memo, run);
-        }
         size_t first = segmenter->n_tokens;
         Mode mode = segmenter->mode;
         segmenter->mode = MODE_JIEBA; /* the shorter words of the search mode are added with each use */
@@ -196,7 +205,7 @@ static void add_short_han(Segmenter *segmenter, size_t begin, size_t end)
         }
         segmenter->n_tokens = first;
         entry->run = run;
-        memo->n++;
+        segmenter->memo->n++;
     }
     for (int i = 0; i < MEMO_RUN && entry->lengths[i] > 0; i++) {
         segmenter_add(segmenter, entry->ids[i], begin, begin + entry->lengths[i]);

@@ -4,6 +4,12 @@
 
 #include "memory.h"
 
+/* Return the number if a condition holds, else 0, without a branch: the conditions here are close to random. */
+static inline uint32_t choose(bool condition, uint32_t number)
+{
+    return number & -(uint32_t)condition;
+}
+
 /* The nodes of 2 and of 3 characters are found in two passes without branches over the whole batch. They are spread over
    some megabytes, and each pass requests the memory that the next step needs. */
 void route_look_ahead(Segmenter *segmenter)
@@ -13,16 +19,16 @@ void route_look_ahead(Segmenter *segmenter)
     uint32_t *slots2 = segmenter->slots2, *slots3 = segmenter->slots3;
     for (size_t i = 0; i < segmenter->n_batch; i++) {
         Node node = nodes[codes[i]];
-        uint32_t slot = node_may_have_child(node, codes[i + 1]) ? node_base(node) + codes[i + 1] : 0;
+        uint32_t slot = choose(node_may_have_child(node, codes[i + 1]), node_base(node) + codes[i + 1]);
         slots2[i] = slot;
         PREFETCH(&nodes[slot]);
     }
     for (size_t i = 0; i < segmenter->n_batch; i++) {
         Node node = nodes[slots2[i]];
         bool is_child = (node_label(node) == codes[i + 1]) & (codes[i + 1] != 0);
-        uint32_t slot = is_child & (codes[i + 2] != 0) & node_may_have_child(node, codes[i + 2])
-                            ? node_base(node) + codes[i + 2] : 0;
-        slots2[i] = is_child ? slots2[i] : 0;
+        bool may_go_on = is_child & (codes[i + 2] != 0) & node_may_have_child(node, codes[i + 2]);
+        uint32_t slot = choose(may_go_on, node_base(node) + codes[i + 2]);
+        slots2[i] = choose(is_child, slots2[i]);
         slots3[i] = slot; /* its label is not checked yet */
         PREFETCH(&nodes[slot]);
     }
@@ -63,8 +69,8 @@ void route_find(Segmenter *segmenter)
         /* Of words with equal scores, jieba takes the longest. */
         bool is_best = (score >= best) & (frequency2 != 0);
         best = is_best ? score : best;
-        uint32_t word = is_best ? slot2 : 0;
-        size_t length = is_best ? 2 : 1;
+        uint32_t word = choose(is_best, slot2);
+        size_t length = 1 + (size_t)is_best;
         uint32_t longer, slot = segmenter->slots3[i];
         for (size_t stop = i + 2; (longer = next_word(nodes, codes, &slot, &stop)) != 0;) {
             score = weights[node_frequency(nodes[longer])] + route[stop];

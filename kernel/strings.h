@@ -12,7 +12,7 @@ typedef struct {
     size_t *ends; /* [n]: where each string ends in the text */
     uint32_t n;
     size_t capacity; /* of the ends */
-    uint32_t *slots; /* open addressing: number of a string plus 1, or 0 */
+    uint64_t *slots; /* open addressing: half of the hash, and below it the number of the string plus 1; or 0 */
     size_t n_slots;
 } StringTable;
 
