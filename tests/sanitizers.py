@@ -27,7 +27,7 @@ def build_sanitized(folder: Path) -> dict[str, str]:
     command = ["gcc", *FLAGS, f"-I{sysconfig.get_path('include')}", "-o", package / "_kernel.abi3.so"]
     subprocess.run([*command, *sorted((ROOT / "kernel").glob("*.c")), "-lm"], check=True)
     return {
-        "LD_PRELOAD": " ".join(map(find_library, ("libasan.so", "libubsan.so"))),
+        "LD_PRELOAD": ":".join(map(find_library, ("libasan.so", "libubsan.so"))),
         "ASAN_OPTIONS": "detect_leaks=0",  # Python itself frees little at its end
         "UBSAN_OPTIONS": "print_stacktrace=1",
         "PYTHONMALLOC": "malloc",  # each object is an allocation of its own, so that its bounds are checked
