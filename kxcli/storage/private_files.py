@@ -34,6 +34,12 @@ class UnsafeError(Exception):
         return f"run `{self.fix}`, or {other}" if self.fix else other
 
 
+def get_cache_folder(name: str) -> str:
+    """Return the path of a folder of this user for files that can be made again."""
+    home = os.environ.get("XDG_CACHE_HOME", "")
+    return os.path.join(home if os.path.isabs(home) else os.path.expanduser("~/.cache"), "kxcli", name)
+
+
 def make_private_folder(path: str) -> None:
     """Create a folder for this user, if it is missing, and check who can write to it.
 

@@ -23,7 +23,7 @@ from kxcli.report import Report
 from kxcli.schema import IntegerField, ListField, RecordField, RowField, SchemaError, TextField
 from kxcli.storage.array_file import ArrayFile, save_arrays
 from kxcli.storage.container import UNFINISHED_PATTERN, DamagedError
-from kxcli.storage.private_files import UnsafeError, make_private_folder
+from kxcli.storage.private_files import UnsafeError, get_cache_folder, make_private_folder
 from kxcli.storage.stale_files import MAX_UNUSED_DAYS, remove_unused
 from kxcli.urls import get_display_name
 from kxcli.wording import format_count
@@ -43,7 +43,7 @@ def load_knowledge_base(paths: Sequence[str], folder: str | None, on_error: OnEr
         report: Gets skips and notices, also those of the run that filled the cache.
     """
     names = [*map(get_display_name, paths)]
-    where = get_default_folder() if folder is None else folder
+    where = get_cache_folder("kb") if folder is None else folder
     target, sources = None, list[Source]()
     if _ensure_private(where, report.detail if folder is None else report.warning) and all(map(_is_file, paths)):
         sources = [*map(find_local, paths)]
@@ -68,12 +68,6 @@ def load_knowledge_base(paths: Sequence[str], folder: str | None, on_error: OnEr
     if not about["names"]:
         report.warning(f"{', '.join(names)}: has no name in it, so none can be found")
     return arrays
-
-
-def get_default_folder() -> str:
-    """Return the folder for compiled knowledge bases."""
-    home = os.environ.get("XDG_CACHE_HOME", "")
-    return os.path.join(home if os.path.isabs(home) else os.path.expanduser("~/.cache"), "kxcli", "kb")
 
 
 def _declare_about(n_files: int) -> RecordField:

@@ -1,0 +1,108 @@
+"""Dictionaries in the compiled form of the kernel."""
+
+import os
+import sys
+from array import array
+from collections.abc import Callable
+from functools import lru_cache
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from kxcli.kernel import load_kernel
+from kxcli.mining.segment.blocks import HAN_FIRST, HAN_LAST
+from kxcli.mining.segment.dictionary import Dictionary
+
+if TYPE_CHECKING:
+    from kxcli import _kernel
+
+_STATES = "BEMS"  # of jieba's model, in the order of the kernel
+_IMPOSSIBLE = -3.14e100  # log probability of what the model lacks, as in jieba's `finalseg`
+_ALNUM, _SPACE = 1, 2
+
+
+class CompileError(ValueError):
+    """A dictionary that the kernel cannot take; the text says why."""
+
+
+class CompiledDictionary:
+    """The bytes of a compiled dictionary; pickled, they are copied, as they may be those of a mapped file."""
+
+    def __init__(self, data: bytes | memoryview) -> None:
+        self.data = data
+
+    def __reduce__(self) -> "tuple[Callable[[bytes], CompiledDictionary], tuple[bytes]]":
+        return CompiledDictionary, (bytes(self.data),)
+
+    def open(self) -> "_kernel.Dictionary":
+        """Return the dictionary for the kernel."""
+        kernel = load_kernel()
+        assert kernel is not None, "only the kernel compiles dictionaries"
+        dictionary: _kernel.Dictionary = kernel.Dictionary(self.data)
+        return dictionary
+
+
+@lru_cache(maxsize=2)
+def compile_dictionary(dictionary: Dictionary) -> CompiledDictionary:
+    """Compile a dictionary, or take it from the cache; requires the kernel.
+
+    Takes a second unless it is in the cache.
+
+    Raises:
+        CompileError: There are too many words for the kernel, or the sum of the frequencies is too large.
+    """
+    from kxcli.kernel.dictionary_cache import load_compiled
+
+    texts = [text for text in (dictionary.main, dictionary.user) if text is not None]
+    kinds = f"{dictionary.main is not None} {dictionary.user is not None} {_stamp_jieba()}"
+    contents = [kinds.encode("utf-8", "surrogateescape"), *(text.encode("utf-8") for text in texts)]
+    return CompiledDictionary(load_compiled(contents, lambda: _compile(dictionary)))
+
+
+def _stamp_jieba() -> str:
+    """Return what changes if another version of jieba is installed, without importing it."""
+    spec = find_spec("jieba")
+    assert spec is not None
+    assert spec.origin is not None
+    status = os.stat(os.path.join(os.path.dirname(spec.origin), "dict.txt"))
+    return f"{spec.origin} {status.st_size} {status.st_mtime_ns}"
+
+
+def _compile(dictionary: Dictionary) -> bytes:
+    from kxcli.mining.segment.jieba_reference import JiebaTokenizer
+
+    kernel = load_kernel()
+    assert kernel is not None
+    jieba = JiebaTokenizer(dictionary)
+    words = {word.encode("utf-8"): frequency for word, frequency in jieba.frequencies.items() if frequency}
+    splits = sorted(word.encode("utf-8") for word in jieba.splits)
+    for word in splits:
+        words.setdefault(word, 0)
+    lines = b"".join([b"%s %d\n" % row for row in sorted(words.items())])
+    if jieba.total >= 1 << 63:
+        raise CompileError(f"the frequencies of the dictionary add up to {jieba.total}")
+    try:
+        compiled: bytes = kernel.compile_dictionary(
+            lines, jieba.total, b"".join(word + b"\n" for word in splits), _list_probabilities(), _list_kinds()
+        )
+    except ValueError as error:
+        raise CompileError(str(error)) from None
+    return compiled
+
+
+def _list_probabilities() -> bytes:
+    """Return the log probabilities of jieba's model: start, transitions, emissions of each Han character."""
+    from kxcli.mining.segment.jieba_reference import load_hmm_tables
+
+    start, transitions, emissions = load_hmm_tables()
+    numbers = array("d", [start[state] for state in _STATES])
+    for state in _STATES:
+        numbers.extend(transitions[state].get(following, _IMPOSSIBLE) for following in _STATES)
+    for character in map(chr, range(HAN_FIRST, HAN_LAST + 1)):
+        numbers.extend(emissions[state].get(character, _IMPOSSIBLE) for state in _STATES)
+    return numbers.tobytes()
+
+
+def _list_kinds() -> bytes:
+    """Return for each code point whether it is a letter or digit, or white space."""
+    characters = map(chr, range(sys.maxunicode + 1))
+    return bytes(_ALNUM if one.isalnum() else _SPACE if one.isspace() else 0 for one in characters)
