@@ -48,10 +48,11 @@ class _Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        from difflib import get_close_matches
+        if args[0] not in COMMANDS:
+            from difflib import get_close_matches
 
-        if args[0] not in COMMANDS and (similar := get_close_matches(args[0], COMMANDS, n=1)):
-            ctx.fail(f"no such command {args[0]!r}; did you mean {similar[0]!r}?")
+            if similar := get_close_matches(args[0], COMMANDS, n=1):
+                ctx.fail(f"no such command {args[0]!r}; did you mean {similar[0]!r}?")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

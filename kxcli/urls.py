@@ -5,16 +5,17 @@ import re
 _HIDDEN = "***"  # as long as no secret is known to be
 _SCHEME = r"[a-z][a-z0-9+.-]*"
 _URL = re.compile(rf"{_SCHEME}(::[a-z0-9+.:-]+)?://", re.IGNORECASE)
-_HTTP = re.compile(r"https?://", re.IGNORECASE)
-_START = re.compile(rf"(?<![\w+.-])(?:({_SCHEME})://+|(https?|s3a?|ftp|gs):/(?!/))", re.IGNORECASE)
+# Patterns of messages, compiled when they are used.
+_HTTP = r"(?i)https?://"
+_START = rf"(?i)(?<![\w+.-])(?:({_SCHEME})://+|(https?|s3a?|ftp|gs):/(?!/))"
 _LOCAL_SCHEMES = frozenset({"file", "local"})
 _HTTP_SCHEMES = frozenset({"http", "https"})
-_HOST = re.compile(r"[^/?#]*")
-_WORD = re.compile(r"[^\s?#]*")
-_NO_PORT = re.compile(r"[^/?#@:\s\[]+:(?!\d*(?:[/?#:;,)'\"\s]|$))")
-_HTTP_QUERY = re.compile(r"(?<=[?#])(?!\*\*\*)\S+?(?=[:;,)'\"]*(?:\s|$))")
-_OTHER_QUERY = re.compile(r"(?<=\?)(?!\*\*\*)[^\s=]*=\S*?(?=[:;,)'\"]*(?:\s|$))")
-_LONG_QUERY = re.compile(r"https?://[^?#]*[?#](?=.)", re.IGNORECASE | re.DOTALL)
+_HOST = r"[^/?#]*"
+_WORD = r"[^\s?#]*"
+_NO_PORT = r"[^/?#@:\s\[]+:(?!\d*(?:[/?#:;,)'\"\s]|$))"
+_HTTP_QUERY = r"(?<=[?#])(?!\*\*\*)\S+?(?=[:;,)'\"]*(?:\s|$))"
+_OTHER_QUERY = r"(?<=\?)(?!\*\*\*)[^\s=]*=\S*?(?=[:;,)'\"]*(?:\s|$))"
+_LONG_QUERY = r"(?is)https?://[^?#]*[?#](?=.)"
 
 
 def is_url(path: str) -> bool:
@@ -24,7 +25,7 @@ def is_url(path: str) -> bool:
 
 def is_http(url: str) -> bool:
     """Return whether an argument is a URL of HTTP or HTTPS."""
-    return _HTTP.match(url) is not None
+    return re.match(_HTTP, url) is not None
 
 
 def strip_query(path: str) -> str:
@@ -39,7 +40,7 @@ def get_display_name(path: str) -> str:
 
 def redact_text(text: str) -> str:
     """Remove user, password, query and fragment from the URLs in a message."""
-    starts = list(_START.finditer(text))
+    starts = list(re.finditer(_START, text))
     if not starts:
         return text
     parts = [text[: starts[0].start()]]
@@ -52,27 +53,27 @@ def redact_text(text: str) -> str:
             continue
         shown = _remove_user(rest, has_host=found[0].endswith("://") and not found[0].endswith(":///"))
         start = found[0] if shown == rest else f"{found[0].rstrip('/')}//"
-        parts += start, (_HTTP_QUERY if scheme in _HTTP_SCHEMES else _OTHER_QUERY).sub(_HIDDEN, shown, count=1)
+        parts += start, re.sub(_HTTP_QUERY if scheme in _HTTP_SCHEMES else _OTHER_QUERY, _HIDDEN, shown, count=1)
     return "".join(parts)
 
 
 def redact_url(url: str) -> str:
     """Remove the secrets of one URL, even if it contains spaces."""
     shown = redact_text(url)
-    found = _LONG_QUERY.search(shown)
+    found = re.search(_LONG_QUERY, shown)
     return shown if found is None else shown[: found.end()] + _HIDDEN
 
 
 def _remove_user(rest: str, *, has_host: bool) -> str:
     """Return the part after `scheme://` without user and password."""
-    host = _HOST.match(rest)
-    word = _WORD.match(rest)
+    host = re.match(_HOST, rest)
+    word = re.match(_WORD, rest)
     assert host is not None and word is not None, "both patterns match the empty string"
     if "@" in host[0]:
         return f"{_HIDDEN}@{rest[host[0].rindex('@') + 1 :]}"
     if not has_host and "@" in word[0]:
         return f"{_HIDDEN}@{rest[word[0].rindex('@') + 1 :]}"
-    if found := _NO_PORT.match(rest):  # a password that contains a separator
+    if found := re.match(_NO_PORT, rest):  # a password that contains a separator
         if "@" in rest:
             return f"{_HIDDEN}@{rest[rest.rindex('@') + 1 :]}"
         return f"{found[0]}{_HIDDEN}{rest[host.end() :]}"

@@ -1,7 +1,6 @@
 """Text of messages: counts, examples, escaped characters and tracebacks."""
 
 import re
-import traceback
 from collections.abc import Iterable, Iterator, Sequence
 
 MAX_EXAMPLES = 3  # examples that a message shows of one kind of problem
@@ -50,6 +49,8 @@ def escape(text: str) -> str:
 
 def format_traceback(error: BaseException) -> Iterator[str]:
     """Yield the escaped traceback of an error, after those of its causes."""
+    import traceback
+
     earlier = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     if earlier is not None:
         yield from format_traceback(earlier)

@@ -19,7 +19,7 @@ from conftest import ROOT
 
 from kxcli import schema
 from kxcli.cli import main
-from kxcli.corpus import diagnostics
+from kxcli.corpus import diagnostic_codec
 from kxcli.storage.container import UNFINISHED_PATTERN, replace_file
 from kxcli.storage.private_files import UnsafeError, make_private_folder, open_private
 from kxcli.storage.stale_files import remove_unused
@@ -364,7 +364,7 @@ MESSAGES = [
 @pytest.mark.parametrize("message", MESSAGES, ids=repr)
 def test_forged_checkpoint_message_is_computed_again(here, run, message):
     with pytest.raises(ValueError, match="a message"):
-        diagnostics.from_json(message)
+        diagnostic_codec.from_json(message)
     (here / "a.txt").write_text("好人\n")
     count(run)
     path = find_partial()

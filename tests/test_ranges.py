@@ -19,15 +19,14 @@ from hypothesis import strategies as st
 
 from kxcli.corpus import decoding, lines, shards
 from kxcli.corpus.decoding import Decoder
+from kxcli.corpus.diagnostic_codec import from_json, to_json
 from kxcli.corpus.diagnostics import (
     Notice,
     Place,
     ReadDiagnostics,
     SkippedRecords,
     format_place,
-    from_json,
     locate_error,
-    to_json,
 )
 from kxcli.corpus.records import ReaderSpec, SourceFormat, read_documents
 from kxcli.corpus.sources import Source

@@ -24,7 +24,7 @@ class ThreadEngine(LocalEngine):
     """Runs every job in threads."""
 
     def iter_snapshots(self, call, should_snapshot):
-        yield from super().iter_snapshots(replace(call, allows_threads=True), should_snapshot)
+        yield from super().iter_snapshots(call._replace(allows_threads=True), should_snapshot)
 
 
 WAYS = {"serial": (LocalEngine, 1), "pool": (LocalEngine, 2), "threads": (ThreadEngine, 3)}

@@ -5,8 +5,7 @@ The rules are data: they are checked in one place, stated in the help of the opt
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 from click.core import ParameterSource
@@ -18,8 +17,7 @@ OptionValues = Mapping[str, Any]  # the values of a command line by the name of 
 REQUIRES, EXCLUDES, NO_EFFECT = "requires", "cannot be combined with", "has no effect with"
 
 
-@dataclass(frozen=True)
-class Condition:
+class Condition(NamedTuple):
     """A property of a command line, with its name in messages."""
 
     text: str
@@ -49,8 +47,7 @@ def _join(texts: Sequence[str]) -> str:
     return " or ".join([", ".join(texts[:-1]), texts[-1]]) if texts[1:] else texts[0]
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(NamedTuple):
     """A rule for options on the command line, such as "--top requires --screen".
 
     Attributes:

@@ -1,9 +1,8 @@
 """The steps of all commands, from the check of options to the end of the report."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import fields
 from typing import Any, TypeVar
 
 import click
@@ -28,17 +27,17 @@ def open_session(ctx: click.Context, *, reads_inputs: bool = True) -> Iterator[S
         ctx: The context of the command, with its options.
         reads_inputs: Whether the run reads INPUT, or stdin if there is none.
     """
-    source = _pick_settings(InputSettings, ctx.params)
+    source = _pick_settings(InputSettings, InputSettings._fields, ctx.params)
     if reads_inputs and not source.inputs and not source.files_from and sys.stdin is not None and sys.stdin.isatty():
         click.echo(ctx.get_help())
         ctx.exit()
     assert isinstance(ctx.command, Command)
     check_rules(ctx, ctx.command.rules)
     check_output_names(ctx)
-    run = _pick_settings(RunSettings, ctx.params)
+    run = _pick_settings(RunSettings, RunSettings._fields, ctx.params)
     report = ctx.find_object(Report) or Report()
     report.quiet, report.verbose = run.quiet, run.verbose
-    output = _pick_settings(OutputSettings, ctx.params)
+    output = _pick_settings(OutputSettings, OutputSettings._fields, ctx.params)
 
     from kxcli.output import sink
 
@@ -48,6 +47,6 @@ def open_session(ctx: click.Context, *, reads_inputs: bool = True) -> Iterator[S
     report.close()
 
 
-def _pick_settings(kind: type[SettingsT], options: Mapping[str, Any]) -> SettingsT:
-    """Return a dataclass with its fields from the options."""
-    return kind(**{field.name: options[field.name] for field in fields(kind) if field.name in options})  # type: ignore[arg-type]
+def _pick_settings(kind: Callable[..., SettingsT], names: Iterable[str], options: Mapping[str, Any]) -> SettingsT:
+    """Return settings with their fields from the options."""
+    return kind(**{name: options[name] for name in names if name in options})

@@ -1,9 +1,7 @@
 """The position of a reader, its messages, and its skipped records."""
 
-from dataclasses import dataclass
-from typing import Any, Literal, NoReturn
+from typing import Literal, NamedTuple, NoReturn
 
-from kxcli import schema
 from kxcli.corpus.sources import Source
 from kxcli.errors import InputError
 from kxcli.urls import is_url
@@ -13,8 +11,7 @@ DEFAULT_HINT = "fix the record, or use --on-error skip"
 OnError = Literal["stop", "skip", "replace"]
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """A line of an input, counted from 1 at the byte `offset`; 0 is its start."""
 
     path: str
@@ -22,17 +19,15 @@ class Place:
     offset: int = 0
 
 
-@dataclass(frozen=True)
-class SkippedRecords:
+class SkippedRecords(NamedTuple):
     """The number of records skipped or repaired for one reason, and some places."""
 
     kind: str
-    count: int
+    count: int  # type: ignore[assignment]  # hides tuple.count
     places: tuple[Place, ...]
 
 
-@dataclass(frozen=True)
-class Notice:
+class Notice(NamedTuple):
     """A decision by the content of an input, such as its encoding."""
 
     path: str
@@ -144,32 +139,3 @@ def locate_error(error: InputError, source: Source | None = None) -> InputError:
     for note in getattr(error, "__notes__", ()):
         located.add_note(note)
     return located
-
-
-_PLACE = schema.RowField((schema.TextField(), schema.IntegerField(minimum=1), schema.IntegerField()))
-_DIAGNOSTIC = schema.OneOfField(
-    (
-        schema.RecordField(
-            {"path": schema.TextField(), "message": schema.TextField(), "is_warning": schema.FlagField()}
-        ),
-        schema.RecordField(
-            {"kind": schema.TextField(), "count": schema.IntegerField(), "places": schema.ListField(_PLACE)}
-        ),
-    )
-)
-
-
-def to_json(diagnostic: Diagnostic) -> Any:
-    """Return a diagnostic as a JSON value."""
-    if isinstance(diagnostic, Notice):
-        return {"path": diagnostic.path, "message": diagnostic.message, "is_warning": diagnostic.is_warning}
-    places = [[place.path, place.line, place.offset] for place in diagnostic.places]
-    return {"kind": diagnostic.kind, "count": diagnostic.count, "places": places}
-
-
-def from_json(value: Any) -> Diagnostic:
-    """Return the diagnostic of a JSON value; raise `ValueError` if it has none."""
-    _DIAGNOSTIC.check(value, "a message")
-    if "message" in value:
-        return Notice(value["path"], value["message"], value["is_warning"])
-    return SkippedRecords(value["kind"], value["count"], tuple(Place(*place) for place in value["places"]))

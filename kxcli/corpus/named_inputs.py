@@ -5,8 +5,6 @@ import stat
 from collections.abc import Iterator, Sequence
 
 from kxcli.corpus.compression import read_up_to
-from kxcli.corpus.remote import check_listed, resolve_url
-from kxcli.corpus.remote.retries import with_retries
 from kxcli.corpus.sources import STDIN, Source, WaitingInput, find_local, get_file_status, open_stdin
 from kxcli.corpus.walking import FileFilter, SkippedFiles, make_remote_source, walk_folder, walk_url
 from kxcli.errors import InputError, UsageError, format_reason
@@ -67,6 +65,9 @@ def resolve_sources(
 
 
 def _resolve_remote(url: str, recursive: bool, file_filter: FileFilter, skips: SkippedFiles) -> Iterator[Source]:
+    from kxcli.corpus.remote import resolve_url
+    from kxcli.corpus.remote.retries import with_retries
+
     file = resolve_url(url)
     state = with_retries(url, file.state)
     if state is None:
@@ -83,6 +84,8 @@ def _refuse_folder(name: str, recursive: bool) -> None:
 
 def _iter_list(path: str, null: bool, max_bytes: int) -> Iterator[str]:
     """Yield the names in a list of files, one a line, or separated by NUL bytes."""
+    from kxcli.corpus.remote import check_listed
+
     if path == "-":
         open_stdin()
     try:

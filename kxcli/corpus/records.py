@@ -94,8 +94,7 @@ class TextBlock:
 TextRecord = Document | TextBlock
 
 
-@dataclass(frozen=True)
-class SourceFormat:
+class SourceFormat(NamedTuple):
     """The record format and the encoding of a source.
 
     Attributes:

@@ -7,18 +7,18 @@ import os
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from kxcli.batching import iter_batches
 from kxcli.corpus import encodings
 from kxcli.corpus.compression import HEAD_BYTES, Stream, detect_compression, read_up_to, reject_archive
 from kxcli.corpus.diagnostics import Diagnostic, Notice, ReadDiagnostics, locate_error
+from kxcli.corpus.fetch_sizes import RANGE_OVERLAP
 from kxcli.corpus.lines import RangeStream, Readable, read_line_blocks
 from kxcli.corpus.records import ReaderSpec, RecordKind, RequestedKind, SourceFormat, TextRecord, read_documents
-from kxcli.corpus.remote.readers import RANGE_OVERLAP
 from kxcli.corpus.sources import Source
 from kxcli.errors import InputError, UsageError
 from kxcli.storage.temp_files import TempFile
@@ -28,16 +28,14 @@ _DOCUMENT_BYTES = 64  # of a parsed document without its text, so that empty one
 _SNIFFED_BYTES = 1 << 12  # enough to contain something else than white space
 
 
-@dataclass(frozen=True)
-class FileShard:
+class FileShard(NamedTuple):
     """A small or a compressed file; its format is detected where it is read."""
 
     source: Source
     kind: RequestedKind
 
 
-@dataclass(frozen=True)
-class ByteRange:
+class ByteRange(NamedTuple):
     """The lines of a file that begin in `start <= position < stop`.
 
     Attributes:
@@ -55,8 +53,7 @@ class ByteRange:
     is_spooled: bool = False
 
 
-@dataclass(frozen=True)
-class BufferShard:
+class BufferShard(NamedTuple):
     """Whole lines of a stream, decompressed, with the number of the first."""
 
     path: str
@@ -65,8 +62,7 @@ class BufferShard:
     line: int
 
 
-@dataclass(frozen=True)
-class DocumentShard:
+class DocumentShard(NamedTuple):
     """Documents of a format without independent parts, read in order."""
 
     documents: tuple[TextRecord, ...]
@@ -75,8 +71,7 @@ class DocumentShard:
 Shard = FileShard | ByteRange | BufferShard | DocumentShard
 
 
-@dataclass(frozen=True)
-class ShardTask:
+class ShardTask(NamedTuple):
     """Some shards to read together.
 
     Attributes:
@@ -148,7 +143,7 @@ class TaskPlanner:
             sources = list(sources)
             for source, stamp in zip(sources, compute_stamps(sources), strict=True):
                 for number, task in enumerate(self._plan(source)):
-                    yield replace(task, identity=(stamp, number))
+                    yield task._replace(identity=(stamp, number))
             return
         small, size = list[ShardTask](), 0
         for source in sources:

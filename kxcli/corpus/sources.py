@@ -13,11 +13,9 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, BinaryIO, cast
 
-from kxcli.corpus import remote
 from kxcli.corpus.compression import read_up_to
+from kxcli.corpus.fetch_sizes import INITIAL_FETCH
 from kxcli.corpus.lines import RawReader, count_lines
-from kxcli.corpus.remote.base import RemoteState
-from kxcli.corpus.remote.readers import INITIAL_FETCH
 from kxcli.errors import InputError, UsageError, format_reason, make_changed_error
 from kxcli.storage.paths import FileId, find_descriptor_path, get_file_id
 from kxcli.urls import is_url
@@ -147,6 +145,9 @@ class Source:
         """
         try:
             if self.is_remote:
+                from kxcli.corpus import remote
+                from kxcli.corpus.remote.base import RemoteState
+
                 expected = None if self.version is None else RemoteState(self.size, self.version)
                 with remote.open_url(self.url or self.path, expected, first) as file:
                     yield file

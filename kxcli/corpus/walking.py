@@ -5,19 +5,19 @@ import fnmatch
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
 
-from kxcli.corpus.remote.base import RemoteFile, RemoteState
-from kxcli.corpus.remote.retries import with_retries
 from kxcli.corpus.sources import Source, make_local_source
 from kxcli.errors import InputError, format_reason
 from kxcli.storage.paths import FileId, get_file_id
 from kxcli.urls import get_display_name
 
+if TYPE_CHECKING:
+    from kxcli.corpus.remote.base import RemoteFile, RemoteState
+
 _UNFINISHED = ".kxcli-*.part"  # output that is not finished
 
 
-@dataclass
 class SkippedFiles:
     """The skipped files of a walk, by path.
 
@@ -28,14 +28,14 @@ class SkippedFiles:
         unreadable: Files that cannot be read, each with the reason.
     """
 
-    hidden: list[str] = field(default_factory=list)
-    unfinished: list[str] = field(default_factory=list)
-    written: list[str] = field(default_factory=list)
-    unreadable: list[str] = field(default_factory=list)
+    def __init__(self) -> None:
+        self.hidden: list[str] = []
+        self.unfinished: list[str] = []
+        self.written: list[str] = []
+        self.unreadable: list[str] = []
 
 
-@dataclass(frozen=True)
-class FileFilter:
+class FileFilter(NamedTuple):
     """Which files of folders to read.
 
     Attributes:
@@ -109,14 +109,16 @@ def walk_folder(folder: str, file_filter: FileFilter, skips: SkippedFiles) -> It
                 yield source
 
 
-def walk_url(folder: RemoteFile, file_filter: FileFilter, skips: SkippedFiles) -> Iterator[Source]:
+def walk_url(folder: "RemoteFile", file_filter: FileFilter, skips: SkippedFiles) -> Iterator[Source]:
     """Yield the files of a remote folder in the order of `walk_folder`."""
+    from kxcli.corpus.remote.retries import with_retries
+
     for url, below, state in with_retries(folder.url, lambda: list(folder.walk())):
         if file_filter.check_file(get_display_name(url), below, skips):
             yield make_remote_source(url, state)
 
 
-def make_remote_source(url: str, state: RemoteState) -> Source:
+def make_remote_source(url: str, state: "RemoteState") -> Source:
     """Return the remote file of a URL."""
     return Source(get_display_name(url), state.size, version=state.version, url=url)
 

@@ -18,7 +18,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any, NamedTuple, Protocol, TypeVar
 
 from kxcli import schema
@@ -213,9 +212,9 @@ class CheckpointEngine(Engine):
         def on_done(done: Done[Any]) -> None:
             identity = _get_identity(done.task)
             note(_StoredTask(identity, [self._codec.to_json(one) for one in done.diagnostics]))
-            call.on_done(replace(done, number=numbers.pop(identity)))
+            call.on_done(done._replace(number=numbers.pop(identity)))
 
-        return replace(call, tasks=iter_missing(), on_done=on_done)
+        return call._replace(tasks=iter_missing(), on_done=on_done)
 
 
 class _StoredTask(NamedTuple):

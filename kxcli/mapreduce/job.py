@@ -6,8 +6,7 @@ the input alone, so the result is the same for any engine and any number of proc
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 if TYPE_CHECKING:
     from kxcli.storage.array_spool import SpooledArray
@@ -166,8 +165,7 @@ class PartitionableJob(Protocol[PartialT]):
         ...
 
 
-@dataclass(frozen=True)
-class Done(Generic[DiagnosticT]):
+class Done(NamedTuple, Generic[DiagnosticT]):
     """A finished task.
 
     Attributes:
@@ -183,8 +181,7 @@ class Done(Generic[DiagnosticT]):
     spooled: "list[SpooledArray]"
 
 
-@dataclass(frozen=True)
-class Call(Generic[TaskT, RecordT, PartialT, DiagnosticT]):
+class Call(NamedTuple, Generic[TaskT, RecordT, PartialT, DiagnosticT]):
     """A job, its reader and its tasks.
 
     Attributes:

@@ -4,15 +4,16 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
-from dataclasses import replace
 from itertools import chain, islice
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kxcli.errors import KxcliError
-from kxcli.mapreduce import threads
 from kxcli.mapreduce.job import AnyCall, Done, PartialT, SnapshotEngine, TaskT
-from kxcli.mapreduce.pool import Pool
 from kxcli.mapreduce.spilling import SpillingAccumulator, SpillPolicy
+from kxcli.tuning import keep_heap
+
+if TYPE_CHECKING:
+    from kxcli.mapreduce.pool import Pool
 
 
 class LocalEngine(SnapshotEngine):
@@ -41,23 +42,29 @@ class LocalEngine(SnapshotEngine):
     ) -> None:
         self.n_workers = n_workers if _has_current_folder() else 1
         self._make_folder, self._max_partial_bytes = make_folder, max_partial_bytes
-        self._pool = Pool(self.n_workers, preload, make_folder, retries=retries, warn=warn)
+        self._preload, self._retries, self._warn = preload, retries, warn
+        self._pool: Pool | None = None
 
     def __enter__(self) -> "LocalEngine":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._pool.close()
+        if self._pool is not None:
+            self._pool.close()
 
     def iter_snapshots(self, call: AnyCall[PartialT], should_snapshot: Callable[[], bool]) -> Iterator[PartialT]:
         """Map every task and yield snapshots; a single task runs in this process."""
         is_alone, call = self._look_ahead(call)
+        if not call.allows_threads:  # its arrays are numpy's
+            keep_heap()
         if not is_alone:
             policy = SpillPolicy(self._max_partial_bytes, self._make_folder())
             if call.allows_threads:
+                from kxcli.mapreduce import threads
+
                 yield from threads.iter_snapshots(call, self.n_workers, policy, should_snapshot)
             else:
-                yield from self._pool.iter_snapshots(call, policy, should_snapshot)
+                yield from self._make_pool().iter_snapshots(call, policy, should_snapshot)
             return
         with closing(SpillingAccumulator(call.job, self._max_partial_bytes, self._make_folder)) as accumulator:
             for done, records in _read_serially(call):
@@ -70,13 +77,22 @@ class LocalEngine(SnapshotEngine):
     def stream(self, call: AnyCall[PartialT]) -> Iterator[PartialT]:
         """Map every task and yield the partials in the order of the tasks."""
         is_alone, call = self._look_ahead(call)
+        keep_heap()
         if not is_alone:
-            yield from self._pool.stream(call)
+            yield from self._make_pool().stream(call)
             return
         for done, records in _read_serially(call):
             partial = call.job.map(records)
             _finish(call, done)
             yield partial
+
+    def _make_pool(self) -> "Pool":
+        """Return the pool; create it on the first call."""
+        if self._pool is None:
+            from kxcli.mapreduce.pool import Pool  # imports multiprocessing
+
+            self._pool = Pool(self.n_workers, self._preload, self._make_folder, retries=self._retries, warn=self._warn)
+        return self._pool
 
     def _look_ahead(self, call: AnyCall[PartialT]) -> tuple[bool, AnyCall[PartialT]]:
         """Return whether one process is enough, and the call with all tasks."""
@@ -87,7 +103,7 @@ class LocalEngine(SnapshotEngine):
                 first += islice(tasks, 1)
             except KxcliError as error:  # the first task precedes it in the input and may fail, too
                 tasks = _fail(error)
-        return len(first) < 2, replace(call, tasks=chain(first, tasks))
+        return len(first) < 2, call._replace(tasks=chain(first, tasks))
 
 
 def _has_current_folder() -> bool:

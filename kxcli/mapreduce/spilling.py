@@ -1,20 +1,17 @@
 """The merged partial of a process, spilled to a file when it is too heavy."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple
 
 from kxcli.errors import OutputError
 from kxcli.mapreduce.job import Job, PartialT, RecordT, SpillableJob, fold_records
-from kxcli.storage.partial_store import map_and_remove
 from kxcli.storage.temp_files import ALIGNMENT, TempFile
 
 _MAX_REPLAY_BYTES = 1 << 27  # of pickled tasks in the parent, however large the partials may be
 
 
-@dataclass(frozen=True)
-class SpillPolicy:
+class SpillPolicy(NamedTuple):
     """How much a process may hold.
 
     Attributes:
@@ -107,7 +104,7 @@ class SpillingAccumulator(Generic[PartialT]):
 def merge_spilled(
     job: Job[RecordT, PartialT, object],
     dumped: Iterable[bytes],
-    spans: Iterable[FileSpan],
+    spans: Collection[FileSpan],
     partial: PartialT | None = None,
 ) -> Iterator[PartialT]:
     """Yield the sum of dumped, spilled and held partials, if there is any.
@@ -116,6 +113,8 @@ def merge_spilled(
     """
     views: dict[str, memoryview] = {}
     partial = merge_dumped(job, dumped, partial)
+    if spans:
+        from kxcli.storage.partial_store import map_and_remove
     for path, start, stop in spans:
         if path not in views:
             views[path] = map_and_remove(path)

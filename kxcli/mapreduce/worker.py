@@ -14,7 +14,7 @@ from kxcli.mapreduce.job import Job, Reader, Task
 from kxcli.mapreduce.spilling import FileSpan, SpillingAccumulator, SpillPolicy
 from kxcli.signals import ENDING_SIGNALS
 from kxcli.storage.shared_arrays import SharedValue, load_shared
-from kxcli.tuning import configure_process
+from kxcli.tuning import configure_process, keep_heap
 from kxcli.wording import format_traceback
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ def run_worker(connection: Connection) -> None:
     """Answer messages until the parent is gone."""
     _end_with_parent()
     configure_process()
+    keep_heap()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent receives it, too, and ends this process
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING_SIGNALS)
     context: _JobContext | None = None

@@ -4,7 +4,6 @@ import errno
 import fcntl
 import io
 import os
-import shutil
 import stat
 import sys
 from collections.abc import Iterable, Iterator
@@ -252,6 +251,8 @@ def _keep_attributes(handle: int, target: str, old: os.stat_result | None) -> bo
 
 def _overwrite(target: str, source: BinaryIO) -> None:
     """Overwrite a file with the content of another, if the disk has room."""
+    import shutil
+
     size = source.tell()
     source.seek(0)
     with os.fdopen(os.open(target, os.O_WRONLY), "wb") as file:

@@ -2,13 +2,9 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from kxcli.corpus import diagnostics
 from kxcli.mapreduce import available
-from kxcli.mapreduce.checkpoint import CheckpointEngine
-from kxcli.mapreduce.fingerprint import fingerprint
 from kxcli.mapreduce.job import Call, Done, Engine, Job, PartialT, ResultT, SnapshotEngine
 from kxcli.mapreduce.local import LocalEngine
 from kxcli.pipelines.session import Session
@@ -27,7 +23,10 @@ def start_engine(run: RunSettings, report: Report, preload: Iterable[str], works
         if run.checkpoint is None:
             yield engine
             return
-        with CheckpointEngine(engine, run.checkpoint, diagnostics, report.note) as checkpoint:
+        from kxcli.corpus import diagnostic_codec
+        from kxcli.mapreduce.checkpoint import CheckpointEngine
+
+        with CheckpointEngine(engine, run.checkpoint, diagnostic_codec, report.note) as checkpoint:
             yield checkpoint
 
 
@@ -95,8 +94,7 @@ class SizedRecord(Protocol):
 SizedRecordT = TypeVar("SizedRecordT", bound=SizedRecord)
 
 
-@dataclass(frozen=True)
-class InlineTask(Generic[SizedRecordT]):
+class InlineTask(NamedTuple, Generic[SizedRecordT]):
     """A task with its record: rows, pairs of blocks, numbers of permutations."""
 
     record: SizedRecordT
@@ -111,6 +109,8 @@ class InlineTask(Generic[SizedRecordT]):
     @property
     def identity(self) -> tuple[str, int]:
         """The fingerprint of the record, and the task's number among equal ones."""
+        from kxcli.mapreduce.fingerprint import fingerprint
+
         return fingerprint(self.record), self.number
 
     def release(self) -> None:

@@ -1,8 +1,7 @@
 """One run of a command, as the pipelines need it."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kxcli.pipelines.settings import InputSettings, OutputSettings, RunSettings
 from kxcli.report import Report
@@ -11,8 +10,7 @@ if TYPE_CHECKING:
     from kxcli.output.rows import Cell
 
 
-@dataclass(frozen=True)
-class Session:
+class Session(NamedTuple):
     """One run of a command: its settings, its report, its inputs and its output."""
 
     source: InputSettings

@@ -1,15 +1,13 @@
 """The options of a run as frozen values."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from kxcli.corpus.diagnostics import OnError
     from kxcli.output.rows import RowFormat
 
 
-@dataclass(frozen=True)
-class InputSettings:
+class InputSettings(NamedTuple):
     """The inputs and how to read them."""
 
     inputs: tuple[str, ...]
@@ -25,8 +23,7 @@ class InputSettings:
     header_in: bool | None = None
 
 
-@dataclass(frozen=True)
-class OutputSettings:
+class OutputSettings(NamedTuple):
     """The outputs and their format."""
 
     output: str | None  # None: stdout
@@ -43,8 +40,7 @@ class OutputSettings:
         return [1, 2, *(path for path in paths if path is not None)]
 
 
-@dataclass(frozen=True)
-class RunSettings:
+class RunSettings(NamedTuple):
     """How the work is done and reported."""
 
     jobs: int

@@ -7,9 +7,7 @@ import errno
 import fcntl
 import os
 import re
-import shutil
 import stat
-import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -29,6 +27,8 @@ def create_locked_file(folder: str, prefix: str, suffix: str) -> tuple[int, str]
     The file gets its name after its lock. On a file system without locks it has none, and is never stale.
     Call this function, and register the file for removal, within `delay_signals`.
     """
+    import tempfile
+
     handle, new = tempfile.mkstemp(dir=folder, prefix=prefix, suffix=suffix + _NEW)
     path = new.removesuffix(_NEW)
     try:
@@ -79,6 +79,8 @@ def remove_stale(folder: str, prefix: str, suffix: str, lock: str = "") -> None:
             if not (entry.name.startswith(prefix) and entry.name.endswith(suffix)):
                 continue
             if lock and _is_stale_folder(entry, lock):
+                import shutil
+
                 shutil.rmtree(entry.path, ignore_errors=True)
             elif not lock and is_stale(entry.path):
                 os.unlink(entry.path)

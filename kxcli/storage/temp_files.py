@@ -2,7 +2,6 @@
 
 import mmap
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
@@ -20,7 +19,11 @@ def get_temporary_folder() -> str:
 
     `tempfile` by itself silently replaces a TMPDIR that does not exist.
     """
-    return os.path.abspath(os.environ.get("TMPDIR") or tempfile.gettempdir())
+    if not (folder := os.environ.get("TMPDIR")):
+        import tempfile
+
+        folder = tempfile.gettempdir()
+    return os.path.abspath(folder)
 
 
 @contextmanager
@@ -34,6 +37,8 @@ def translate_os_errors(path: str, hint: str = _NEEDS_ROOM) -> Iterator[None]:
 
 def open_nameless(folder: str) -> BinaryIO:
     """Open a new file without a name; it vanishes with its last descriptor and map."""
+    import tempfile
+
     return cast(BinaryIO, tempfile.TemporaryFile(dir=folder))
 
 
@@ -54,6 +59,8 @@ class TempFile:
         self.folder, self.path, self.size = folder, "", 0
         with translate_os_errors(folder):
             if suffix:
+                import tempfile
+
                 handle, self.path = tempfile.mkstemp(dir=folder, suffix=suffix)
                 self._file: BinaryIO = os.fdopen(handle, "w+b")
             else:

@@ -1,9 +1,6 @@
 """The private temporary folder of a run."""
 
-import multiprocessing
 import os
-import shutil
-import tempfile
 from types import TracebackType
 from typing import Any
 
@@ -18,8 +15,8 @@ _LOCK = "lock-"
 class Workspace:
     """A folder of mode 0700 in TMPDIR, created on first use and removed at the end.
 
-    The process holds a lock in the folder. If it is killed, the next run of the same user finds the folder without
-    its lock and removes it.
+    The process holds a lock in the folder. If it is killed, the next run of the same user that needs such a folder
+    finds this one without its lock and removes it.
     """
 
     def __init__(self) -> None:
@@ -30,7 +27,10 @@ class Workspace:
     def make_folder(self) -> str:
         """Return the folder's path; create the folder on the first call."""
         if self._path is None:
+            import multiprocessing
+
             where = get_temporary_folder()
+            remove_stale(where, _PREFIX, "", _LOCK)
             # The sockets of multiprocessing would otherwise be in a separate folder that no later run removes.
             self._config = multiprocessing.current_process()._config  # type: ignore[attr-defined]
             self._before = self._config.get("tempdir")
@@ -41,7 +41,6 @@ class Workspace:
         return self._path
 
     def __enter__(self) -> "Workspace":
-        remove_stale(get_temporary_folder(), _PREFIX, "", _LOCK)
         return self
 
     def __exit__(
@@ -49,6 +48,8 @@ class Workspace:
     ) -> None:
         if self._path is None:
             return
+        import shutil
+
         with delay_signals():
             self._config["tempdir"] = self._before
             shutil.rmtree(self._path, ignore_errors=True)
@@ -58,6 +59,9 @@ class Workspace:
 
 def _create_locked_folder(where: str) -> tuple[str, int]:
     """Create a folder and lock a file in it; return the path and the descriptor."""
+    import shutil
+    import tempfile
+
     path = tempfile.mkdtemp(prefix=_PREFIX, dir=where)
     try:
         return path, create_locked_file(path, _LOCK, "")[0]

@@ -8,9 +8,6 @@ from kxcli.corpus.remote.base import RemoteFile, RemoteState, RemoteStream, Tran
 from kxcli.corpus.remote.retries import with_retries
 from kxcli.wording import format_count
 
-INITIAL_FETCH = 1 << 16  # bytes of the first range if nothing is known about the file: enough to detect its format
-RANGE_OVERLAP = 1 << 14  # bytes after a shard that are likely to contain the end of its last line
-
 _MIN_PROGRESS = 1 << 12  # bytes that a response must have, or it counts as a failed try
 _SECOND_FETCH, _MAX_FETCH = 1 << 18, 1 << 22  # bytes of the next range, and of the largest, which is in memory twice
 

@@ -1,0 +1,34 @@
+"""Diagnostics as JSON values, for checkpoints."""
+
+from typing import Any
+
+from kxcli import schema
+from kxcli.corpus.diagnostics import Diagnostic, Notice, Place, SkippedRecords
+
+_PLACE = schema.RowField((schema.TextField(), schema.IntegerField(minimum=1), schema.IntegerField()))
+_DIAGNOSTIC = schema.OneOfField(
+    (
+        schema.RecordField(
+            {"path": schema.TextField(), "message": schema.TextField(), "is_warning": schema.FlagField()}
+        ),
+        schema.RecordField(
+            {"kind": schema.TextField(), "count": schema.IntegerField(), "places": schema.ListField(_PLACE)}
+        ),
+    )
+)
+
+
+def to_json(diagnostic: Diagnostic) -> Any:
+    """Return a diagnostic as a JSON value."""
+    if isinstance(diagnostic, Notice):
+        return {"path": diagnostic.path, "message": diagnostic.message, "is_warning": diagnostic.is_warning}
+    places = [[place.path, place.line, place.offset] for place in diagnostic.places]
+    return {"kind": diagnostic.kind, "count": diagnostic.count, "places": places}
+
+
+def from_json(value: Any) -> Diagnostic:
+    """Return the diagnostic of a JSON value; raise `ValueError` if it has none."""
+    _DIAGNOSTIC.check(value, "a message")
+    if "message" in value:
+        return Notice(value["path"], value["message"], value["is_warning"])
+    return SkippedRecords(value["kind"], value["count"], tuple(Place(*place) for place in value["places"]))
