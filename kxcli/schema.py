@@ -8,8 +8,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from kxcli.wording import shorten
 
@@ -34,8 +33,7 @@ class Field(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class IntegerField:
+class IntegerField(NamedTuple):
     """A whole number."""
 
     minimum: int = 0
@@ -47,8 +45,7 @@ class IntegerField:
         _require(is_valid, value, name, f"a whole number from {self.minimum} to {self.maximum}")
 
 
-@dataclass(frozen=True)
-class NumberField:
+class NumberField(NamedTuple):
     """A finite number."""
 
     minimum: float
@@ -60,8 +57,7 @@ class NumberField:
         _require(is_valid, value, name, f"a number from {self.minimum:g} to {self.maximum:g}")
 
 
-@dataclass(frozen=True)
-class FlagField:
+class FlagField(NamedTuple):
     """True or false."""
 
     def check(self, value: Any, name: str) -> None:
@@ -69,8 +65,7 @@ class FlagField:
         _require(type(value) is bool, value, name, "true or false")
 
 
-@dataclass(frozen=True)
-class TextField:
+class TextField(NamedTuple):
     """A string; `pattern` is a regular expression for all of it."""
 
     pattern: str = ""
@@ -81,8 +76,7 @@ class TextField:
         _require(is_valid, value, name, "a string as it is written")
 
 
-@dataclass(frozen=True)
-class ConstantField:
+class ConstantField(NamedTuple):
     """A constant."""
 
     value: Any
@@ -93,16 +87,14 @@ class ConstantField:
         _require(is_valid, value, name, _format_value(self.value))
 
 
-@dataclass(frozen=True)
-class AnyField:
+class AnyField(NamedTuple):
     """A value checked elsewhere."""
 
     def check(self, value: Any, name: str) -> None:
         """Refuse nothing."""
 
 
-@dataclass(frozen=True)
-class ListField:
+class ListField(NamedTuple):
     """A list of equal declarations."""
 
     item: Field
@@ -116,8 +108,7 @@ class ListField:
             self.item.check(item, f"{name}[{number}]")
 
 
-@dataclass(frozen=True)
-class RowField:
+class RowField(NamedTuple):
     """A list with a declaration for each item."""
 
     items: tuple[Field, ...]
@@ -130,8 +121,7 @@ class RowField:
             item.check(own, f"{name}[{number}]")
 
 
-@dataclass(frozen=True)
-class RecordField:
+class RecordField(NamedTuple):
     """An object with exactly these keys."""
 
     fields: Mapping[str, Field]
@@ -148,8 +138,7 @@ class RecordField:
             self.fields[key].check(own, f"{name}.{key}")
 
 
-@dataclass(frozen=True)
-class TableField:
+class TableField(NamedTuple):
     """An object with any keys and equally declared values."""
 
     value: Field
@@ -161,8 +150,7 @@ class TableField:
             self.value.check(own, f"{name}[{_format_value(key)}]")
 
 
-@dataclass(frozen=True)
-class OneOfField:
+class OneOfField(NamedTuple):
     """A value that matches one of several declarations."""
 
     fields: tuple[Field, ...]
@@ -216,8 +204,7 @@ Sizes = dict[str, int]
 Rule = Callable[[Any, Mapping[str, Any], Mapping[str, int]], str]  # array, all arrays, sizes -> what is wrong, or ""
 
 
-@dataclass(frozen=True)
-class ArrayField:
+class ArrayField(NamedTuple):
     """A numpy array.
 
     Attributes:
@@ -234,7 +221,7 @@ class ArrayField:
     shape: tuple[str | int, ...]
     below: str | int = ""
     starts: str = ""
-    rules: Sequence[Rule] = field(default=())
+    rules: Sequence[Rule] = ()
     is_optional: bool = False
 
     def check_form(self, dtype: Any, shape: tuple[int, ...], sizes: Sizes, name: str) -> None:
