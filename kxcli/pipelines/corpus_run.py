@@ -123,6 +123,8 @@ class Corpus:
         if not self.sources:
             self.report.warning("there is no input: no file is named, or none in the folders matches")
         self.is_reread = run.checkpoint is not None or run.cluster is not None
+        # Compiled code takes bytes and releases the lock of the interpreter; the parsers of other formats hold it.
+        self._allows_threads = spec.unit == "bytes" and kind == "text"
         self.shard_size, self._memory = run.shard_size, get_memory_limit(run)
         self.spooled: list[SpooledArray] = []
         self._diagnostics: list[Diagnostic] = []
@@ -181,7 +183,7 @@ class Corpus:
                 self.report.progress(total, what) as progress,
                 closing(self._planner.iter_tasks(self.sources)) as tasks,
             ):
-                yield Call(read, tasks, job, shared, on_done)
+                yield Call(read, tasks, job, shared, on_done, self._allows_threads)
         except InputError as error:
             raise locate_error(error) from None
         self.spooled = [record for number in sorted(spooled) for record in spooled[number]]
