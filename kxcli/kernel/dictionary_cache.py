@@ -1,4 +1,4 @@
-"""Compiled dictionaries in files, mapped by every run that needs the same one."""
+"""Compiled dictionaries in files, for all runs with the same dictionary."""
 
 import hashlib
 import os
@@ -20,12 +20,12 @@ _FILE_NAMES = re.compile(rf"[0-9a-f]{{32}}\.kxdict{UNFINISHED_PATTERN}")
 
 
 def load_compiled(contents: Iterable[bytes], compile_it: Callable[[], bytes]) -> bytes | memoryview:
-    """Return a compiled dictionary: mapped from the cache of this user, or compiled and saved there.
+    """Return a compiled dictionary, mapped from the cache if that has it.
 
     If there is no file, or it cannot be written, or others could have written it, the dictionary is compiled.
 
     Args:
-        contents: Everything that the dictionary depends on, besides Unicode and the version of the kernel.
+        contents: Everything that the dictionary depends on, in addition to Unicode and the version of the kernel.
         compile_it: Compiles the dictionary.
     """
     folder = get_cache_folder("dictionaries")

@@ -21,11 +21,14 @@ _ALNUM, _SPACE = 1, 2
 
 
 class CompileError(ValueError):
-    """A dictionary that the kernel cannot take; the text says why."""
+    """The kernel cannot take a dictionary; the text says why."""
 
 
 class CompiledDictionary:
-    """The bytes of a compiled dictionary; pickled, they are copied, as they may be those of a mapped file."""
+    """The bytes of a compiled dictionary.
+
+    To pickle them copies them, because they may be those of a mapped file.
+    """
 
     def __init__(self, data: bytes | memoryview) -> None:
         self.data = data
@@ -59,7 +62,7 @@ def compile_dictionary(dictionary: Dictionary) -> CompiledDictionary:
 
 
 def _stamp_jieba() -> str:
-    """Return what changes if another version of jieba is installed, without importing it."""
+    """Return place, size and time of jieba's dictionary, without importing jieba."""
     spec = find_spec("jieba")
     assert spec is not None
     assert spec.origin is not None
@@ -90,7 +93,7 @@ def _compile(dictionary: Dictionary) -> bytes:
 
 
 def _list_probabilities() -> bytes:
-    """Return the log probabilities of jieba's model: start, transitions, emissions of each Han character."""
+    """Return the log probabilities of jieba's model: start, transitions, emissions."""
     from kxcli.mining.segment.jieba_reference import load_hmm_tables
 
     start, transitions, emissions = load_hmm_tables()
