@@ -138,7 +138,13 @@ static CompileResult write_arrays(Compiler *compiler, const DictionarySource *so
         const Dictionary dictionary = {.nodes = nodes, .n_slots = compiler->n_slots};
         result = find_splits(compiler, &dictionary, source);
     }
-    LayoutHead head = {LAYOUT_MARK, 0, source->total, compiler->n_slots, compiler->n_frequencies, compiler->n_splits, 0};
+    LayoutHead head = {
+        .mark = LAYOUT_MARK,
+        .total = source->total,
+        .n_slots = compiler->n_slots,
+        .n_frequencies = compiler->n_frequencies,
+        .n_splits = compiler->n_splits,
+    };
     size_t positions[N_ARRAYS];
     head.size = *size = layout_positions(&head, positions);
     if (result == COMPILE_OK && (*data = calloc(*size, 1)) == NULL)

@@ -79,7 +79,8 @@ static int64_t expand(Counter *counter, uint32_t id)
 {
     Segmenter *segmenter = &counter->segmenter;
     size_t size = segmenter_spell(segmenter, id);
-    if (segmenter->has_failed || !counter_cover_ids(counter, &counter->expansions, &counter->n_expansions, sizeof(uint32_t)))
+    if (segmenter->has_failed ||
+        !counter_cover_ids(counter, &counter->expansions, &counter->n_expansions, sizeof *counter->expansions))
         return COUNTER_NO_MEMORY;
     if (counter->counting.expand == NULL) {
         bool is_space = true, is_word = counter->counting.keeps_punctuation;

@@ -82,11 +82,11 @@ static bool add_row(Dump *dump, uint64_t count, uint64_t documents)
     return true;
 }
 
-static bool add_total(Counter *counter, uint32_t group, uint32_t order, uint64_t count)
+static bool add_total(Counter *counter, uint32_t group, size_t order, uint64_t count)
 {
     if (!RESERVE(counter->totals, counter->totals_capacity, counter->n_totals + 1))
         return false;
-    counter->totals[counter->n_totals++] = (Total){group, order, count};
+    counter->totals[counter->n_totals++] = (Total){group, (uint32_t)order, count};
     return true;
 }
 
@@ -165,7 +165,7 @@ static int64_t add_grams(Dump *dump)
             is_done = add_gram(dump, number, totals);
     for (size_t i = 0; is_done && i < n_groups * n_orders; i++)
         if (totals[i] > 0)
-            is_done = add_total(counter, (uint32_t)(i / n_orders), counting->min_order + (uint32_t)(i % n_orders), totals[i]);
+            is_done = add_total(counter, (uint32_t)(i / n_orders), counting->min_order + i % n_orders, totals[i]);
     free(totals);
     return is_done ? COUNTER_OK : COUNTER_NO_MEMORY;
 }

@@ -6,7 +6,7 @@
 
    The words are in a trie, stored as a double array (Aoe 1989): a node is a slot of one array; the child of a node by
    a code is in the slot `base of the node + code` if that slot has the code as its label. No two nodes have the same
-   base, so the label alone shows whose child a slot is. The first slots are the nodes of single characters: slot = code.
+   base, so the label alone shows whose child a slot is. The first slots are the nodes of single characters, by code.
 
    All arrays are views of one block of bytes, which `dictionary_compile` makes and a file may hold. */
 #ifndef KXCLI_DICTIONARY_H
@@ -73,7 +73,7 @@ typedef struct {
     const double *transitions;   /* [N_STATES][N_STATES]: from, to */
     const double *emissions;     /* [N_CODES][N_STATES] */
     const uint8_t *kinds;        /* [N_POINTS] */
-    double *weights;             /* [n_frequencies]: log(frequency) - log(total); the first is minus infinity: no word */
+    double *weights;             /* [n_frequencies]: log(frequency) - log(total); minus infinity for 0 */
     double no_word_weight;       /* log(1) - log(total), for a character where no word begins */
 } Dictionary;
 

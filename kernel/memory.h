@@ -14,8 +14,8 @@
 #define PREFETCH(address) ((void)(address))
 #endif
 
-/* Return an array with room for `n` items of a size, at least half as many more than before; NULL if there is no memory,
-   and then the old array is left as it was. */
+/* Return an array with room for `n` items of a size, and for half as many more as before. If there is no memory, return
+   NULL, and leave the old array as it was. */
 static inline void *grow_array(void *array, size_t *capacity, size_t n, size_t item_size)
 {
     size_t more = *capacity + *capacity / 2 + 16;

@@ -12,17 +12,29 @@
 
 static int execute(PyObject *module)
 {
-    if (add_run_functions(module) || add_segment_types(module))
+    if (add_run_functions(module) || add_segment_types(module) || add_counter_type(module))
         return -1;
     return PyModule_AddIntConstant(module, "INTERFACE", INTERFACE);
 }
 
 /* The state of the module is the type Dictionary, which other types check their arguments by. */
+static int traverse(PyObject *module, visitproc visit, void *arg)
+{
+    PyObject **state = PyModule_GetState(module);
+    Py_VISIT(*state);
+    return 0;
+}
+
 static int clear(PyObject *module)
 {
     PyObject **state = PyModule_GetState(module);
     Py_CLEAR(*state);
     return 0;
+}
+
+static void free_state(void *module)
+{
+    clear(module);
 }
 
 static PyModuleDef_Slot slots[] = {
@@ -34,7 +46,14 @@ static PyModuleDef_Slot slots[] = {
 };
 
 static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT, "kxcli._kernel", "Segmentation and counting in compiled code.", sizeof(PyObject *), NULL, slots, NULL, clear, NULL,
+    .m_base = PyModuleDef_HEAD_INIT,
+    .m_name = "kxcli._kernel",
+    .m_doc = "Segmentation and counting in compiled code.",
+    .m_size = sizeof(PyObject *),
+    .m_slots = slots,
+    .m_traverse = traverse,
+    .m_clear = clear,
+    .m_free = free_state,
 };
 
 PyMODINIT_FUNC PyInit__kernel(void)

@@ -10,8 +10,8 @@ static inline uint32_t choose(bool condition, uint32_t number)
     return number & -(uint32_t)condition;
 }
 
-/* The nodes of 2 and of 3 characters are found in two passes without branches over the whole batch. They are spread over
-   some megabytes, and each pass requests the memory that the next step needs. */
+/* The nodes of 2 and of 3 characters are found in two passes without branches over the whole batch. They are spread
+   over some megabytes, and each pass requests the memory that the next step needs. */
 void route_look_ahead(Segmenter *segmenter)
 {
     const Node *nodes = segmenter->dictionary->nodes;
@@ -91,7 +91,8 @@ void route_find(Segmenter *segmenter)
 static void add_joined(Segmenter *segmenter, size_t *n_joined, size_t end)
 {
     if (*n_joined > 0)
-        segmenter_add(segmenter, segmenter_identify_codes(segmenter, segmenter->joined, *n_joined), end - *n_joined, end);
+        segmenter_add(segmenter, segmenter_identify_codes(segmenter, segmenter->joined, *n_joined), end - *n_joined,
+                      end);
     *n_joined = 0;
 }
 

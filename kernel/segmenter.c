@@ -312,18 +312,20 @@ static size_t choose_batch(const Segmenter *segmenter)
     return n;
 }
 
+/* Give the arrays of a batch room for `n` characters and the end. */
 static bool reserve_batch(Segmenter *segmenter, size_t n)
 {
-    size_t capacities[6];
-    if (n + N_END <= segmenter->batch_capacity)
-        return true;
-    for (int i = 0; i < 6; i++)
-        capacities[i] = segmenter->batch_capacity;
+    size_t capacity = segmenter->batch_capacity;
     n += N_END;
-    segmenter->has_failed = !RESERVE(segmenter->slots2, capacities[0], n) || !RESERVE(segmenter->slots3, capacities[1], n) ||
-                            !RESERVE(segmenter->route, capacities[2], n) || !RESERVE(segmenter->words, capacities[3], n) ||
-                            !RESERVE(segmenter->lengths, capacities[4], n) || !RESERVE(segmenter->joined, capacities[5], n);
-    segmenter->batch_capacity = segmenter->has_failed ? 0 : capacities[0];
+    if (n <= capacity)
+        return true;
+    size_t same[] = {capacity, capacity, capacity, capacity, capacity, capacity}; /* each array gets the same new one */
+    segmenter->batch_capacity = 0; /* unless all are enlarged */
+    if (RESERVE(segmenter->slots2, same[0], n) && RESERVE(segmenter->slots3, same[1], n) &&
+        RESERVE(segmenter->route, same[2], n) && RESERVE(segmenter->words, same[3], n) &&
+        RESERVE(segmenter->lengths, same[4], n) && RESERVE(segmenter->joined, same[5], n))
+        segmenter->batch_capacity = same[0];
+    segmenter->has_failed = segmenter->batch_capacity == 0;
     return !segmenter->has_failed;
 }
 

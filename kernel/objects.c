@@ -1,0 +1,62 @@
+#include "objects.h"
+
+#include <string.h>
+
+PyObject *allocate(PyTypeObject *type)
+{
+    allocfunc allocate_object = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
+    return allocate_object(type, 0);
+}
+
+void release(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    freefunc free_object = (freefunc)PyType_GetSlot(type, Py_tp_free);
+    free_object(self);
+    Py_DECREF(type);
+}
+
+bool occupy(bool *is_busy)
+{
+    if (*is_busy)
+        PyErr_SetString(PyExc_RuntimeError, "this object is in use by another thread");
+    bool was_free = !*is_busy;
+    *is_busy = true;
+    return was_free;
+}
+
+PyObject *make_text(const uint8_t *text, size_t size)
+{
+    return PyUnicode_DecodeUTF8((const char *)text, (Py_ssize_t)size, "surrogatepass");
+}
+
+bool parse_mode(const char *name, Mode *mode)
+{
+    static const char *const names[] = {"jieba", "search", "full", "char", "space"};
+    for (int i = 0; i < 5; i++)
+        if (strcmp(name, names[i]) == 0) {
+            *mode = (Mode)i;
+            return true;
+        }
+    PyErr_Format(PyExc_ValueError, "the mode is jieba, search, full, char or space, not %s", name);
+    return false;
+}
+
+const Dictionary *get_dictionary(PyTypeObject *type, PyObject *argument)
+{
+    PyObject **state = PyType_GetModuleState(type);
+    if (state == NULL)
+        return NULL;
+    int is_dictionary = PyObject_IsInstance(argument, *state);
+    if (is_dictionary == 0)
+        PyErr_SetString(PyExc_TypeError, "dictionary must be a Dictionary");
+    return is_dictionary == 1 ? &((DictionaryObject *)argument)->dictionary : NULL;
+}
+
+int add_type(PyObject *module, PyType_Spec *spec)
+{
+    PyObject *type = PyType_FromModuleAndSpec(module, spec, NULL);
+    int failure = type == NULL ? -1 : PyModule_AddType(module, (PyTypeObject *)type);
+    Py_XDECREF(type);
+    return failure;
+}

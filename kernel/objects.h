@@ -1,0 +1,36 @@
+/* What the types of the module share. */
+#ifndef KXCLI_OBJECTS_H
+#define KXCLI_OBJECTS_H
+
+#include "python.h"
+
+#include "segmenter.h"
+
+typedef struct {
+    PyObject_HEAD
+    Py_buffer data;
+    Dictionary dictionary;
+} DictionaryObject;
+
+/* Return a new object of a type, all zero. */
+PyObject *allocate(PyTypeObject *type);
+
+/* Free the memory of an object. */
+void release(PyObject *self);
+
+/* Mark an object as busy; raise an error if it is in use by another thread. */
+bool occupy(bool *is_busy);
+
+/* Return UTF-8, which may have surrogates, as a string. */
+PyObject *make_text(const uint8_t *text, size_t size);
+
+/* Find a mode by its name; raise an error if there is none. */
+bool parse_mode(const char *name, Mode *mode);
+
+/* Return the dictionary of an argument for a type; raise an error if it is none. */
+const Dictionary *get_dictionary(PyTypeObject *type, PyObject *argument);
+
+/* Add a type to the module. */
+int add_type(PyObject *module, PyType_Spec *spec);
+
+#endif
