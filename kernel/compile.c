@@ -61,7 +61,7 @@ static CompileResult place_nodes(Compiler *compiler)
         compiler->nodes[code].slot = code;
     }
     compiler->n_slots = N_CODES;
-    uint32_t starts[N_STARTS + 1] = {0}; /* where the last search for so many children ended */
+    uint32_t starts[N_STARTS + 1] = {0}; /* where the last search for this number of children ended */
     for (uint32_t i = 0; i < compiler->n_families; i++) {
         TrieNode *node = &compiler->nodes[compiler->families[i]];
         uint32_t *start = &starts[node->n_children < N_STARTS ? node->n_children : N_STARTS];
@@ -82,7 +82,7 @@ static CompileResult place_nodes(Compiler *compiler)
     return compiler->n_slots > MAX_SLOTS ? COMPILE_TOO_LARGE : COMPILE_OK;
 }
 
-/* Find the slots of the words that the model may not join; a word of no block is never found, and is left out. */
+/* Find the slots of the words that the model may not join; a word of no block is never found, and is omitted. */
 static CompileResult find_splits(Compiler *compiler, const Dictionary *dictionary, const DictionarySource *source)
 {
     compiler->splits = calloc(source->splits_size + 1, sizeof *compiler->splits);

@@ -2,10 +2,10 @@
 
 #include "memory.h"
 
-/* Values of `expansions`; greater ones are FIRST_SEQUENCE plus the position in `sequences`. */
+/* Values of `expansions`; larger ones are FIRST_SEQUENCE plus the position in `sequences`. */
 enum { UNKNOWN, NOTHING, BREAK, ITSELF, FIRST_SEQUENCE };
 
-#define MORE_IDS 65536 /* by which arrays grow; they are so large that a part of their size would be too much */
+#define MORE_IDS 65536 /* the growth of arrays: a part of their size would be too much, since they are large */
 
 static bool counts_words_only(const Counting *counting)
 {

@@ -55,7 +55,7 @@ struct Counter {
 #define MAX_ORDER 1000
 #define WORD_BREAK UINT32_MAX /* breaks n-grams */
 
-/* Return values of `counter_add` besides the position of a bad byte. */
+/* Return values of `counter_add` other than the position of a bad byte. */
 #define COUNTER_OK SEGMENTER_OK
 #define COUNTER_NO_MEMORY SEGMENTER_NO_MEMORY
 #define COUNTER_ERROR -3 /* of the expander */

@@ -89,7 +89,7 @@ typedef struct {
     const uint8_t *kinds; /* [N_POINTS] */
 } DictionarySource;
 
-/* Compile a dictionary; the caller frees `*data`. Words with characters outside blocks are left out. */
+/* Compile a dictionary; the caller frees `*data`. Words with characters outside blocks are omitted. */
 CompileResult dictionary_compile(const DictionarySource *source, uint8_t **data, size_t *size);
 
 /* Make views of compiled bytes, aligned to 8. Returns false if they are damaged: every index in them is checked, so

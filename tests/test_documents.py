@@ -127,7 +127,15 @@ def test_new_command_of_the_guide_has_all_shared_options(kxcli, monkeypatch):
 def test_named_options_exist(kxcli):
     shown = "".join(kxcli(command, "--help").text for command in COMMANDS)
     of_others = {"--help", "--gold", "--sizes", "--most", "--runs", "--nanny", "--nworkers", "--nthreads", "--strict"}
-    of_others |= {"--version", "--install", "--force-reinstall", "--no-cache-dir", "--reinstall", "--no-cache"}
+    of_others |= {
+        "--version",
+        "--always-make",
+        "--install",
+        "--force-reinstall",
+        "--no-cache-dir",
+        "--reinstall",
+        "--no-cache",
+    }
     text = "".join(DOCUMENTS.values())
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)) - of_others
     assert named

@@ -8,6 +8,7 @@ from conftest import ROOT
 
 PACKAGE = ROOT / "kxcli"
 MAX_COMMAND_LINES = 150
+C_FILES = sorted((ROOT / "kernel").glob("*.[ch]"))
 ROOMS = {
     # folder: what else of the package it may import
     "arrays": {"schema"},
@@ -93,3 +94,9 @@ def test_only_storage_makes_temporary_files_and_maps_files():
 def test_no_module_unpickles():
     for path in PACKAGE.rglob("*.py"):
         assert not {"pickle", "marshal", "shelve"} & {name.split(".")[0] for name in imported(path)}, path
+
+
+def test_only_faces_of_the_kernel_include_python():
+    for path in C_FILES:
+        if path.name != "python.h" and not path.name.endswith("module.c"):
+            assert "python.h" not in path.read_text(encoding="utf-8").lower(), path

@@ -13,6 +13,7 @@ from conftest import ROOT
 PACKAGE = sorted((ROOT / "kxcli").rglob("*.py"))
 OTHERS = [path for folder in ("tests", "benchmarks", "docs") for path in sorted((ROOT / folder).glob("*.py"))]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+C_FILES = sorted((ROOT / "kernel").glob("*.[ch]"))
 MAX_SUMMARY = 80  # characters of a docstring's first line
 
 IRREGULAR_PARTICIPLES = {
@@ -124,6 +125,16 @@ def test_code_uses_plain_words(path):
 def test_documents_use_plain_words(path):
     lines = enumerate(path.read_text(encoding="utf-8").splitlines(), 1)
     found = [f"{path.name}:{line}: {word!r}: {instead}" for line, word, instead in faults(lines)]
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("path", C_FILES, ids=lambda path: path.name)
+def test_comments_in_c_use_plain_words(path):
+    text = path.read_text(encoding="utf-8")
+    comments = [
+        (text.count("\n", 0, match.start()) + 1, match[0]) for match in re.finditer(r"/\*.*?\*/", text, re.DOTALL)
+    ]
+    found = [f"{path.name}:{line}: {word!r}: {instead}" for line, word, instead in faults(comments)]
     assert not found, "\n".join(found)
 
 
