@@ -52,6 +52,7 @@ int64_t segmenter_load(Segmenter *segmenter, const uint8_t *text, size_t size, b
 {
     segmenter->n_codes = segmenter->next_code = segmenter->next_point = 0;
     segmenter->n_batch = segmenter->n_tokens = 0;
+    segmenter->has_failed = false;
     if (size > UINT32_MAX - N_END || !RESERVE(segmenter->codes, segmenter->codes_capacity, size + N_END) ||
         !RESERVE(segmenter->points, segmenter->points_capacity, size))
         return SEGMENTER_NO_MEMORY;
@@ -334,7 +335,8 @@ bool segmenter_next(Segmenter *segmenter)
     if (segmenter->has_failed || segmenter->next_code == segmenter->n_codes)
         return false;
     size_t n = choose_batch(segmenter);
-    if (!reserve_batch(segmenter, n))
+    bool looks_ahead = segmenter->mode != MODE_CHAR && segmenter->mode != MODE_SPACE;
+    if (looks_ahead && !reserve_batch(segmenter, n))
         return false;
     segmenter->batch = segmenter->codes + segmenter->next_code;
     segmenter->n_batch = n;

@@ -1,6 +1,7 @@
 """Dictionaries in the compiled form of the kernel."""
 
 import os
+import re
 import sys
 from array import array
 from collections.abc import Callable
@@ -71,21 +72,26 @@ def _stamp_jieba() -> str:
 
 
 def _compile(dictionary: Dictionary) -> bytes:
-    from kxcli.mining.segment.jieba_reference import JiebaTokenizer
+    from kxcli.mining.segment.jieba_reference import JiebaTokenizer, read_frequencies
 
     kernel = load_kernel()
     assert kernel is not None
-    jieba = JiebaTokenizer(dictionary)
-    words = {word.encode("utf-8"): frequency for word, frequency in jieba.frequencies.items() if frequency}
-    splits = sorted(word.encode("utf-8") for word in jieba.splits)
+    splits: list[bytes] = []
+    if dictionary.user is None:
+        frequencies, total = read_frequencies(dictionary.main)
+    else:
+        jieba = JiebaTokenizer(dictionary)
+        frequencies, total = jieba.frequencies, jieba.total
+        splits = sorted(word.encode("utf-8") for word in jieba.splits)
+    words = {word.encode("utf-8"): frequency for word, frequency in frequencies.items() if frequency}
     for word in splits:
         words.setdefault(word, 0)
     lines = b"".join([b"%s %d\n" % row for row in sorted(words.items())])
-    if jieba.total >= 1 << 63:
-        raise CompileError(f"the frequencies of the dictionary add up to {jieba.total}")
+    if total >= 1 << 63:
+        raise CompileError(f"the frequencies of the dictionary add up to {total}")
     try:
         compiled: bytes = kernel.compile_dictionary(
-            lines, jieba.total, b"".join(word + b"\n" for word in splits), _list_probabilities(), _list_kinds()
+            lines, total, b"".join(word + b"\n" for word in splits), _list_probabilities(), _list_kinds()
         )
     except ValueError as error:
         raise CompileError(str(error)) from None
@@ -107,5 +113,9 @@ def _list_probabilities() -> bytes:
 
 def _list_kinds() -> bytes:
     """Return for each code point whether it is a letter or digit, or white space."""
-    characters = map(chr, range(sys.maxunicode + 1))
-    return bytes(_ALNUM if one.isalnum() else _SPACE if one.isspace() else 0 for one in characters)
+    text = "".join(map(chr, range(sys.maxunicode + 1)))
+    kinds = bytearray(len(text))
+    for pattern, kind in ((r"[^\W_]+", _ALNUM), (r"\s+", _SPACE)):  # as `str.isalnum` and `str.isspace`
+        for match in re.finditer(pattern, text):
+            kinds[match.start() : match.end()] = bytes([kind]) * len(match[0])
+    return bytes(kinds)

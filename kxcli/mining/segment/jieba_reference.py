@@ -9,7 +9,6 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Iterator
 from functools import cache
 from types import ModuleType
 from typing import Any, BinaryIO
@@ -55,6 +54,24 @@ def read_dictionary_words() -> frozenset[str]:
     """Return the words of jieba's dictionary."""
     with _open_dictionary() as file:
         return frozenset(line.partition(" ")[0] for line in file.read().decode("utf-8").splitlines())
+
+
+def read_frequencies(main: str | None) -> tuple[dict[str, int], int]:
+    """Return the frequencies of a main dictionary and their sum, as `JiebaTokenizer`.
+
+    It is faster, because it makes no prefixes of words.
+
+    Args:
+        main: The text of the dictionary; None for that of jieba.
+    """
+    frequencies: dict[str, int] = {}
+    total = 0
+    with _open_dictionary() if main is None else _open_text(strip_marks(main)) as lines:
+        for line in lines:
+            word, frequency = line.strip().decode("utf-8").split(" ")[:2]
+            frequencies[word] = int(frequency)
+            total += int(frequency)
+    return frequencies, total
 
 
 class JiebaTokenizer:
@@ -104,5 +121,5 @@ class JiebaTokenizer:
         return [token for token in self._tokenizer.cut(text, cut_all=True) if token]
 
 
-def _open_text(text: str) -> Iterator[bytes] | Any:
+def _open_text(text: str) -> BinaryIO:
     return io.BytesIO(text.encode("utf-8"))
