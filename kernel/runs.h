@@ -90,7 +90,7 @@ int compare_keys(const struct Row *left, const struct Row *right);
 void sort_by_rank(struct SortItem *items, struct SortItem *scratch, size_t n);
 
 /* Append rows, in any order, with distinct keys, to `out` as a run; return whether there was memory.
- * Takes 32 bytes of memory for each row, besides the run. */
+ * Takes 32 bytes of memory for each row, in addition to the run. */
 bool encode_run(const struct Row *rows, size_t n, struct Bytes *out);
 
 /* Append the rows of several runs to `out` as one run, with the sums for equal keys. */

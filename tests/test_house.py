@@ -2,12 +2,15 @@
 
 import ast
 import graphlib
+import re
 
 import pytest
 from conftest import ROOT
 
 PACKAGE = ROOT / "kxcli"
 MAX_COMMAND_LINES = 150
+MAX_C_LINES = 400
+MAX_C_COLUMNS = 120
 C_FILES = sorted((ROOT / "kernel").glob("*.[ch]"))
 ROOMS = {
     # folder: what else of the package it may import
@@ -98,5 +101,12 @@ def test_no_module_unpickles():
 
 def test_only_faces_of_the_kernel_include_python():
     for path in C_FILES:
-        if path.name != "python.h" and not path.name.endswith("module.c"):
-            assert "python.h" not in path.read_text(encoding="utf-8").lower(), path
+        if path.stem not in ("python", "objects") and not path.name.endswith("module.c"):
+            assert not re.search(r"#include .(?:python|objects)\.h", path.read_text(encoding="utf-8"), re.I), path
+
+
+def test_c_files_and_their_lines_are_short():
+    for path in C_FILES:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        assert len(lines) <= MAX_C_LINES, path
+        assert max(map(len, lines)) <= MAX_C_COLUMNS, path
