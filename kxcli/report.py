@@ -8,12 +8,13 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Protocol
+from typing import Any
 
 from kxcli.urls import redact_text
 from kxcli.wording import MAX_EXAMPLES, escape, format_count, format_examples, format_traceback
 
 _MAX_MESSAGE = 2_000  # characters of a message
+_BAR_SECONDS = 0.5  # before a progress bar appears
 
 
 class Report:
@@ -76,23 +77,11 @@ class Report:
             what: A label.
             unit: The unit.
         """
-        if self.quiet or not _is_terminal():
-            yield Progress(None)
-            return
-        from tqdm import tqdm
-
-        tqdm.monitor_interval = 0  # no monitor thread: a process that starts others stays single-threaded
-        with tqdm(
-            desc=what or None,
-            total=total,
-            unit=unit,
-            unit_scale=True,
-            unit_divisor=1024 if unit == "B" else 1000,
-            file=sys.stderr,
-            leave=False,
-            delay=0.5,
-        ) as bar:
-            yield Progress(bar)
+        progress = Progress(total, what, unit, is_shown=not self.quiet and _is_terminal())
+        try:
+            yield progress
+        finally:
+            progress.close()
 
     @staticmethod
     def _write(line: str) -> None:
@@ -103,20 +92,50 @@ class Report:
         _print(escape(line))
 
 
-class _Bar(Protocol):
-    def update(self, n: int) -> object: ...
-
-
 class Progress:
-    """A progress bar, or nothing."""
+    """A progress bar that appears after a moment, so that a short run does not import it.
 
-    def __init__(self, bar: _Bar | None) -> None:
-        self._bar = bar
+    Args:
+        total: The number of units; None if unknown.
+        what: A label.
+        unit: The unit.
+        is_shown: Whether there is a bar at all.
+    """
+
+    def __init__(self, total: int | None, what: str, unit: str, *, is_shown: bool) -> None:
+        self._total, self._what, self._unit, self._is_shown = total, what, unit, is_shown
+        self._start, self._n_before = time.time(), 0
+        self._bar: Any = None
 
     def advance(self, size: int) -> None:
         """Advance the bar by a number of its units."""
         if self._bar is not None:
             self._bar.update(size)
+        elif self._is_shown:
+            self._n_before += size
+            if time.time() >= self._start + _BAR_SECONDS:
+                self._show_bar()
+
+    def close(self) -> None:
+        """Remove the bar."""
+        if self._bar is not None:
+            self._bar.close()
+
+    def _show_bar(self) -> None:
+        from tqdm import tqdm
+
+        tqdm.monitor_interval = 0  # no monitor thread: a process that starts others stays single-threaded
+        self._bar = tqdm(
+            desc=self._what or None,
+            total=self._total,
+            unit=self._unit,
+            unit_scale=True,
+            unit_divisor=1024 if self._unit == "B" else 1000,
+            file=sys.stderr,
+            leave=False,
+        )
+        self._bar.start_t = self._start
+        self._bar.update(self._n_before)
 
 
 def _print(line: str) -> None:
