@@ -134,7 +134,7 @@ class Progress:
             file=sys.stderr,
             leave=False,
         )
-        self._bar.start_t = self._start
+        self._bar.start_t = self._bar.last_print_t = self._start
         self._bar.update(self._n_before)
 
 
