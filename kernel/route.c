@@ -55,17 +55,19 @@ void route_find(Segmenter *segmenter)
     const double *weights = segmenter->dictionary->weights;
     const uint16_t *codes = segmenter->batch;
     double *route = segmenter->route;
-    route[segmenter->n_batch] = route[segmenter->n_batch + 1] = 0.0;
+    route[segmenter->n_batch] = 0.0;
     segmenter->lengths[segmenter->n_batch] = 0;
+    double route1 = 0.0, route2 = 0.0; /* of the next two positions */
     for (size_t i = segmenter->n_batch; i-- > 0;) {
         if (codes[i] == 0) {
-            route[i] = 0.0;
+            route2 = route1;
+            route1 = route[i] = 0.0;
             segmenter->lengths[i] = 0;
             continue;
         }
         uint32_t slot2 = segmenter->slots2[i], frequency2 = node_frequency(nodes[slot2]);
-        double best = weights[node_frequency(nodes[codes[i]])] + route[i + 1];
-        double score = weights[frequency2] + route[i + 2];
+        double best = weights[node_frequency(nodes[codes[i]])] + route1;
+        double score = weights[frequency2] + route2;
         /* Of words with equal scores, jieba takes the longest. */
         bool is_best = (score >= best) & (frequency2 != 0);
         best = is_best ? score : best;
@@ -81,8 +83,9 @@ void route_find(Segmenter *segmenter)
             }
         }
         if (best == -INFINITY) /* no word begins here: the character counts as one of frequency 1 */
-            best = segmenter->dictionary->no_word_weight + route[i + 1];
-        route[i] = best;
+            best = segmenter->dictionary->no_word_weight + route1;
+        route2 = route1;
+        route1 = route[i] = best;
         segmenter->words[i] = word;
         segmenter->lengths[i] = (uint16_t)length;
     }
