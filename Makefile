@@ -49,6 +49,7 @@ check: $(VENV)/.dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/codespell
+	$(BIN)/clang-format --dry-run -Werror kernel/*.[ch]
 
 # Asks a service on the network whether the installed versions have known holes, so it is no part of check.
 audit: $(VENV)/.dev
@@ -65,6 +66,7 @@ man: $(VENV)/.dev
 format: $(VENV)/.dev
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+	$(BIN)/clang-format -i kernel/*.[ch]
 
 # Files to measure on: make bench FILES="a.txt b.txt"
 bench: $(VENV)/.installed

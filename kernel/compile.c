@@ -125,7 +125,7 @@ static CompileResult write_arrays(Compiler *compiler, const DictionarySource *so
 {
     Node *nodes = calloc(compiler->n_slots, sizeof *nodes);
     uint32_t *parents = calloc(compiler->n_slots, sizeof *parents);
-    double(*emissions)[N_STATES] = calloc(N_CODES, sizeof *emissions);
+    double (*emissions)[N_STATES] = calloc(N_CODES, sizeof *emissions);
     CompileResult result = nodes == NULL || parents == NULL || emissions == NULL ? COMPILE_NO_MEMORY : COMPILE_OK;
     if (result == COMPILE_OK) {
         for (uint32_t i = 0; i < compiler->n_nodes; i++) {

@@ -34,7 +34,7 @@ typedef struct {
 struct Counter {
     Segmenter segmenter;
     Counting counting;
-    uint32_t *counts;   /* [n_counts]: by identifier, if only words are counted; small, to be in the caches */
+    uint32_t *counts; /* [n_counts]: by identifier, if only words are counted; small, to be in the caches */
     size_t n_counts;
     uint64_t n_counted; /* sum of the counts */
     uint64_t *sums;     /* [n_sums]: counts of before, moved here before they exceed 32 bits; NULL if none were */
@@ -45,10 +45,10 @@ struct Counter {
     size_t n_expansions;
     uint32_t *sequences; /* of tokens that become several words or none: their number, then their identifiers */
     size_t n_sequences, sequences_capacity;
-    uint32_t *path;     /* [max_order]: nodes of the last words: none (the root or the group), 1, 2, ... */
-    uint32_t n_path;    /* of them that are known */
-    uint64_t document;  /* its number, from 1 on */
-    Total *totals;      /* of the last `counter_dump` */
+    uint32_t *path;    /* [max_order]: nodes of the last words: none (the root or the group), 1, 2, ... */
+    uint32_t n_path;   /* of them that are known */
+    uint64_t document; /* its number, from 1 on */
+    Total *totals;     /* of the last `counter_dump` */
     size_t n_totals, totals_capacity;
 };
 

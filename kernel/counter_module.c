@@ -4,8 +4,7 @@
 #include "counter.h"
 
 typedef struct {
-    PyObject_HEAD
-    PyObject *dictionary, *expand;
+    PyObject_HEAD PyObject *dictionary, *expand;
     Counter counter;
     bool is_ready, is_busy;
     PyThreadState *thread; /* without the lock of the interpreter, while it counts */
@@ -25,8 +24,8 @@ static bool expand_token(void *context, Counter *counter, const uint8_t *token, 
     while (iterator != NULL && has_memory && (word = PyIter_Next(iterator)) != NULL) {
         PyObject *bytes = word == Py_None ? NULL : PyUnicode_AsEncodedString(word, "utf-8", "surrogatepass");
         if (bytes != NULL)
-            has_memory = counter_add_word(counter, (const uint8_t *)PyBytes_AsString(bytes),
-                                          (size_t)PyBytes_Size(bytes));
+            has_memory =
+                counter_add_word(counter, (const uint8_t *)PyBytes_AsString(bytes), (size_t)PyBytes_Size(bytes));
         else if (word == Py_None)
             has_memory = counter_add_word(counter, NULL, 0);
         Py_XDECREF(bytes);
@@ -44,16 +43,16 @@ static bool expand_token(void *context, Counter *counter, const uint8_t *token, 
 
 static PyObject *counter_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
 {
-    static char *names[] = {"dictionary", "mode", "hmm", "keeps_punctuation", "orders", "has_documents", "is_grouped",
-                            "expand", NULL};
+    static char *names[] = {"dictionary", "mode",   "hmm", "keeps_punctuation", "orders", "has_documents",
+                            "is_grouped", "expand", NULL};
     PyObject *dictionary, *function;
     const char *mode_name;
     int uses_hmm, keeps_punctuation, has_documents, is_grouped;
     unsigned int min_order, max_order;
     Mode mode;
     if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "Ospp(II)ppO:Counter", names, &dictionary, &mode_name,
-                                     &uses_hmm, &keeps_punctuation, &min_order, &max_order, &has_documents,
-                                     &is_grouped, &function))
+                                     &uses_hmm, &keeps_punctuation, &min_order, &max_order, &has_documents, &is_grouped,
+                                     &function))
         return NULL;
     const Dictionary *words = get_dictionary(type, dictionary);
     if (words == NULL || !parse_mode(mode_name, &mode))
@@ -69,8 +68,9 @@ static PyObject *counter_new(PyTypeObject *type, PyObject *arguments, PyObject *
     self->expand = Py_NewRef(function);
     self->is_ready = true;
     const Counting counting = {
-        mode, uses_hmm, keeps_punctuation, min_order, max_order, has_documents, is_grouped,
-        function == Py_None ? NULL : expand_token, self,
+        mode,      uses_hmm,      keeps_punctuation, min_order,
+        max_order, has_documents, is_grouped,        function == Py_None ? NULL : expand_token,
+        self,
     };
     if (counter_init(&self->counter, words, &counting))
         return (PyObject *)self;
@@ -116,8 +116,13 @@ static PyObject *counter_add_method(PyObject *object, PyObject *arguments)
     int64_t result = COUNTER_ERROR;
     if (occupy(&self->is_busy)) {
         const CountedText counted = {
-            view.buf, (size_t)view.len, is_text, is_lines, has_continuation,
-            (const uint8_t *)PyBytes_AsString(group_text), (size_t)PyBytes_Size(group_text),
+            view.buf,
+            (size_t)view.len,
+            is_text,
+            is_lines,
+            has_continuation,
+            (const uint8_t *)PyBytes_AsString(group_text),
+            (size_t)PyBytes_Size(group_text),
         };
         self->thread = PyEval_SaveThread();
         result = counter_add(&self->counter, &counted);
@@ -189,11 +194,14 @@ static PyGetSetDef counter_properties[] = {
     {NULL, NULL, NULL, NULL, NULL},
 };
 static PyType_Slot counter_slots[] = {
-    {Py_tp_new, (void *)counter_new}, {Py_tp_dealloc, (void *)counter_dealloc}, {Py_tp_methods, counter_methods},
-    {Py_tp_getset, counter_properties}, {0, NULL},
+    {Py_tp_new, (void *)counter_new},
+    {Py_tp_dealloc, (void *)counter_dealloc},
+    {Py_tp_methods, counter_methods},
+    {Py_tp_getset, counter_properties},
+    {0, NULL},
 };
-static PyType_Spec counter_spec = {
-    "kxcli._kernel.Counter", sizeof(CounterObject), 0, Py_TPFLAGS_DEFAULT, counter_slots};
+static PyType_Spec counter_spec = {"kxcli._kernel.Counter", sizeof(CounterObject), 0, Py_TPFLAGS_DEFAULT,
+                                   counter_slots};
 
 int add_counter_type(PyObject *module)
 {

@@ -22,7 +22,7 @@
 #define BLOCK_ASCII "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.%+#&_-"
 #define N_ASCII 69
 #define N_LETTERS 52
-#define N_ALNUM 62                    /* codes up to this are ASCII letters and digits */
+#define N_ALNUM 62 /* codes up to this are ASCII letters and digits */
 #define CODE_DOT 63
 #define CODE_PERCENT 64
 #define N_CODES (1 + N_ASCII + N_HAN) /* with 0 */

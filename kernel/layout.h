@@ -15,8 +15,17 @@ typedef struct {
 } LayoutHead;
 
 enum {
-    AT_CODES, AT_POINTS, AT_FREQUENCIES, AT_START, AT_TRANSITIONS, AT_EMISSIONS, AT_NODES, AT_PARENTS, AT_SPLITS,
-    AT_KINDS, N_ARRAYS,
+    AT_CODES,
+    AT_POINTS,
+    AT_FREQUENCIES,
+    AT_START,
+    AT_TRANSITIONS,
+    AT_EMISSIONS,
+    AT_NODES,
+    AT_PARENTS,
+    AT_SPLITS,
+    AT_KINDS,
+    N_ARRAYS,
 };
 
 /* Write the position of each array, and return the size of the whole. */

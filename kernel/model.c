@@ -4,7 +4,7 @@
 
 #include "memory.h"
 
-#define MEMO_RUN 4                /* characters of a run that is remembered: 16 bits each */
+#define MEMO_RUN 4                 /* characters of a run that is remembered: 16 bits each */
 #define MAX_MEMO ((size_t)1 << 17) /* runs; beyond it, the memo begins again */
 
 typedef struct {
@@ -70,7 +70,8 @@ static bool reserve_entry(RunMemo *memo)
     return true;
 }
 
-/* Find the most probable states of `n` codes. Afterwards the first `n` bytes of the work space are the states. */
+/* Find the most probable states of `n` codes (jieba's `viterbi`). Afterwards the first `n` bytes of the work space are
+   the states. */
 static bool find_states(Segmenter *segmenter, const uint16_t *codes, size_t n)
 {
     if (n > SIZE_MAX / N_STATES || !RESERVE(segmenter->states, segmenter->states_capacity, n * N_STATES)) {
@@ -78,8 +79,8 @@ static bool find_states(Segmenter *segmenter, const uint16_t *codes, size_t n)
         return false;
     }
     const Dictionary *dictionary = segmenter->dictionary;
-    const double(*transitions)[N_STATES] = (const double(*)[N_STATES])dictionary->transitions;
-    const double(*emissions)[N_STATES] = (const double(*)[N_STATES])dictionary->emissions;
+    const double (*transitions)[N_STATES] = (const double (*)[N_STATES])dictionary->transitions;
+    const double (*emissions)[N_STATES] = (const double (*)[N_STATES])dictionary->emissions;
     /* The two states that may come before each state (jieba's `PrevStatus`), the earlier letter first. */
     static const uint8_t before[N_STATES][2] = {
         [STATE_B] = {STATE_E, STATE_S},
@@ -87,7 +88,7 @@ static bool find_states(Segmenter *segmenter, const uint16_t *codes, size_t n)
         [STATE_M] = {STATE_B, STATE_M},
         [STATE_S] = {STATE_E, STATE_S},
     };
-    uint8_t(*origins)[N_STATES] = (uint8_t(*)[N_STATES])segmenter->states;
+    uint8_t (*origins)[N_STATES] = (uint8_t (*)[N_STATES])segmenter->states;
     memset(origins[0], 0, sizeof *origins);
     double scores[N_STATES];
     for (int state = 0; state < N_STATES; state++)
@@ -128,7 +129,7 @@ static void add_word(Segmenter *segmenter, size_t begin, size_t end)
         segmenter_add(segmenter, id, begin, end);
 }
 
-/* Add the words of a run of Han. */
+/* Add the words of a run of Han (the model's `__cut`). */
 static void add_han(Segmenter *segmenter, size_t begin, size_t end)
 {
     if (!find_states(segmenter, segmenter->batch + begin, end - begin))
@@ -152,7 +153,8 @@ static bool is_digit(uint16_t code)
     return code > N_LETTERS && code <= N_ALNUM;
 }
 
-/* Add the tokens of a run of ASCII: the matches of [a-zA-Z0-9]+(?:\.\d+)?%? and the text between them. */
+/* Add the tokens of a run of ASCII: the matches of [a-zA-Z0-9]+(?:\.\d+)?%? (the model's `re_skip`), and the text
+   between them. */
 static void add_ascii(Segmenter *segmenter, size_t begin, size_t end)
 {
     const uint16_t *codes = segmenter->batch;

@@ -7,7 +7,7 @@
 
 #include "segmenter.h"
 
-/* Add the tokens of a run of characters that the route left single. */
+/* Add the tokens of a run of characters that the route left single (jieba's `finalseg.cut`). */
 void model_add_run(Segmenter *segmenter, size_t begin, size_t end);
 
 RunMemo *memo_new(void);

@@ -7,8 +7,7 @@
 #include "segmenter.h"
 
 typedef struct {
-    PyObject_HEAD
-    Py_buffer data;
+    PyObject_HEAD Py_buffer data;
     Dictionary dictionary;
 } DictionaryObject;
 

@@ -3,8 +3,8 @@
 #define KXCLI_PYTHON_H
 
 #define PY_SSIZE_T_CLEAN
-#ifndef Py_GIL_DISABLED             /* free-threaded Python has no limited API before 3.15 */
-#define Py_LIMITED_API 0x030B0000   /* 3.11, the first with the buffer protocol in it */
+#ifndef Py_GIL_DISABLED           /* free-threaded Python has no limited API before 3.15 */
+#define Py_LIMITED_API 0x030B0000 /* 3.11, the first with the buffer protocol in it */
 #endif
 #include <Python.h>
 

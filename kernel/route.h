@@ -4,7 +4,7 @@
 
 #include "segmenter.h"
 
-/* Find the slots of the 2 and 3 characters from each position of the batch on. */
+/* Find the slots of the 2 and 3 characters from each position of the batch on (the start of jieba's `get_DAG`). */
 void route_look_ahead(Segmenter *segmenter);
 
 /* Find the route of each block of the batch, from the right to the left (jieba's `calc`). */

@@ -34,9 +34,9 @@ struct Row {
 
 enum RunStatus {
     RUN_OK,
-    RUN_END,       /* there is no further row */
-    RUN_DAMAGED,   /* this is not a run, or only Python can read it */
-    RUN_OVERFLOW,  /* a number is above 2^63 - 1 */
+    RUN_END,      /* there is no further row */
+    RUN_DAMAGED,  /* this is not a run, or only Python can read it */
+    RUN_OVERFLOW, /* a number is above 2^63 - 1 */
     RUN_NO_MEMORY,
 };
 

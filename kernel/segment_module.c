@@ -4,8 +4,7 @@
 #include "objects.h"
 
 typedef struct {
-    PyObject_HEAD
-    PyObject *dictionary; /* which the segmenter reads */
+    PyObject_HEAD PyObject *dictionary; /* which the segmenter reads */
     Segmenter segmenter;
     bool is_ready, is_busy; /* busy: in use by a thread */
 } SegmenterObject;
@@ -25,8 +24,7 @@ static PyObject *py_compile_dictionary(PyObject *module, PyObject *arguments)
     CompileResult result = COMPILE_BAD_INPUT;
     if ((size_t)model.len == n_numbers * sizeof(double) && (uintptr_t)model.buf % sizeof(double) == 0 &&
         kinds.len == N_POINTS) {
-        Py_BEGIN_ALLOW_THREADS
-        result = dictionary_compile(&source, &data, &size);
+        Py_BEGIN_ALLOW_THREADS result = dictionary_compile(&source, &data, &size);
         Py_END_ALLOW_THREADS
     }
     PyObject *compiled = NULL;
@@ -145,8 +143,8 @@ static bool append_tokens(Segmenter *segmenter, PyObject *list, bool *ends_with_
         PyObject *token = is_line_end ? PyUnicode_FromString("\r\n") : make_text(segmenter->utf8, size);
         if (token == NULL)
             return false;
-        int failure = is_line_end ? PyList_SetItem(list, PyList_Size(list) - 1, Py_NewRef(token))
-                                  : PyList_Append(list, token);
+        int failure =
+            is_line_end ? PyList_SetItem(list, PyList_Size(list) - 1, Py_NewRef(token)) : PyList_Append(list, token);
         Py_DECREF(token);
         if (failure)
             return false;
@@ -197,17 +195,21 @@ static PyMethodDef segmenter_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 static PyType_Slot dictionary_slots[] = {
-    {Py_tp_new, (void *)dictionary_new}, {Py_tp_dealloc, (void *)dictionary_dealloc},
-    {Py_tp_methods, dictionary_methods}, {0, NULL},
+    {Py_tp_new, (void *)dictionary_new},
+    {Py_tp_dealloc, (void *)dictionary_dealloc},
+    {Py_tp_methods, dictionary_methods},
+    {0, NULL},
 };
 static PyType_Slot segmenter_slots[] = {
-    {Py_tp_new, (void *)segmenter_new}, {Py_tp_dealloc, (void *)segmenter_dealloc},
-    {Py_tp_methods, segmenter_methods}, {0, NULL},
+    {Py_tp_new, (void *)segmenter_new},
+    {Py_tp_dealloc, (void *)segmenter_dealloc},
+    {Py_tp_methods, segmenter_methods},
+    {0, NULL},
 };
-static PyType_Spec dictionary_spec = {
-    "kxcli._kernel.Dictionary", sizeof(DictionaryObject), 0, Py_TPFLAGS_DEFAULT, dictionary_slots};
-static PyType_Spec segmenter_spec = {
-    "kxcli._kernel.Segmenter", sizeof(SegmenterObject), 0, Py_TPFLAGS_DEFAULT, segmenter_slots};
+static PyType_Spec dictionary_spec = {"kxcli._kernel.Dictionary", sizeof(DictionaryObject), 0, Py_TPFLAGS_DEFAULT,
+                                      dictionary_slots};
+static PyType_Spec segmenter_spec = {"kxcli._kernel.Segmenter", sizeof(SegmenterObject), 0, Py_TPFLAGS_DEFAULT,
+                                     segmenter_slots};
 
 int add_segment_types(PyObject *module)
 {

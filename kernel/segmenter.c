@@ -321,7 +321,7 @@ static bool reserve_batch(Segmenter *segmenter, size_t n)
     if (n <= capacity)
         return true;
     size_t same[] = {capacity, capacity, capacity, capacity, capacity, capacity}; /* each array gets the same new one */
-    segmenter->batch_capacity = 0; /* unless all are enlarged */
+    segmenter->batch_capacity = 0;                                                /* unless all are enlarged */
     if (RESERVE(segmenter->slots2, same[0], n) && RESERVE(segmenter->slots3, same[1], n) &&
         RESERVE(segmenter->route, same[2], n) && RESERVE(segmenter->words, same[3], n) &&
         RESERVE(segmenter->lengths, same[4], n) && RESERVE(segmenter->joined, same[5], n))

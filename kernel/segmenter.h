@@ -27,7 +27,7 @@ typedef struct {
     bool uses_hmm;
     bool has_failed; /* memory ran out */
     StringTable vocabulary;
-    RunMemo *memo;   /* what the model made of short runs */
+    RunMemo *memo; /* what the model made of short runs */
 
     /* The text. */
     uint16_t *codes;  /* of its characters; 0 outside blocks, and three times at the end */
@@ -39,13 +39,13 @@ typedef struct {
     const uint16_t *batch;
     size_t n_batch, batch_capacity;
     uint32_t *slots2, *slots3; /* slot of the 2 and 3 characters from a position on; 0 if no word begins with them */
-    double *route;    /* log probability of the best route from a position to the end of its block */
-    uint32_t *words;  /* slot of its first word */
-    uint16_t *lengths; /* characters of its first word; 0 outside blocks */
-    uint16_t *joined; /* work space of the full mode */
-    uint8_t *states;  /* work space of the model: for each character, the state before each state */
+    double *route;             /* log probability of the best route from a position to the end of its block */
+    uint32_t *words;           /* slot of its first word */
+    uint16_t *lengths;         /* characters of its first word; 0 outside blocks */
+    uint16_t *joined;          /* work space of the full mode */
+    uint8_t *states;           /* work space of the model: for each character, the state before each state */
     size_t states_capacity;
-    uint8_t *utf8;    /* work space for a string */
+    uint8_t *utf8; /* work space for a string */
     size_t utf8_capacity;
     Token *tokens;
     size_t n_tokens, tokens_capacity;
@@ -72,7 +72,8 @@ size_t segmenter_spell(Segmenter *segmenter, uint32_t id);
 uint32_t segmenter_identify(Segmenter *segmenter, const uint8_t *text, size_t size);
 uint32_t segmenter_identify_codes(Segmenter *segmenter, const uint16_t *codes, size_t n);
 
-/* Make room for another token, and in search mode add the shorter words in it; false if it cannot be added. */
+/* Make room for another token, and in search mode add the shorter words in it (jieba's `cut_for_search`); false if it
+   cannot be added. */
 bool segmenter_prepare_token(Segmenter *segmenter, size_t begin, size_t end);
 
 /* Add a token of the batch; in search mode, the shorter words in it come first. */
