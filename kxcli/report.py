@@ -93,7 +93,9 @@ class Report:
 
 
 class Progress:
-    """A progress bar that appears after a moment, so that a short run does not import it.
+    """A progress bar that appears after a moment.
+
+    A short run does not import it.
 
     Args:
         total: The number of units; None if unknown.

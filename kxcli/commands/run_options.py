@@ -22,7 +22,7 @@ def _set_verbose(ctx: click.Context, param: click.Parameter, value: bool) -> boo
 RUN_OPTIONS = (
     option(
         "-j, --jobs N",
-        "Number of worker processes; 0 is one per available CPU. [default: KXCLI_JOBS, else 0]",
+        "Number of workers; 0 is one per available CPU. [default: KXCLI_JOBS, else 0]",
         type=click.IntRange(min=0),
         default=0,
         envvar="KXCLI_JOBS",
