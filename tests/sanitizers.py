@@ -3,7 +3,8 @@
     python tests/sanitizers.py FOLDER
 
 makes FOLDER/kxcli, a copy of the package with such a kernel, and prints the variables of the environment that
-`env` needs for Python to use it. An access outside an allocation or undefined behavior ends the process.
+`env` needs for Python to use it. An access outside an allocation or undefined behavior ends the process. Pass data as
+`numpy.frombuffer(data, numpy.uint8).copy()`: bytes and bytearray have a NUL after their end, in the same allocation.
 """
 
 import shutil

@@ -117,12 +117,11 @@ def test_failed_build_shows_reason(project, variables, reason):
 @pytest.mark.full
 @needs_compiler
 def test_sources_that_do_not_compile_fail_with_require(project):
-    (project / "kernel" / "module.c").write_text("#error broken\n")
+    (project / "kernel" / "bytes.c").write_text("#error broken\n")
     build_wheel(project, code=1, KXCLI_KERNEL="require")
-    assert build_wheel(project)[0].name.endswith("-py3-none-any.whl")
 
 
-@pytest.mark.full
+@pytest.mark.slow
 @needs_compiler
 def test_source_distribution_has_all_to_build_the_module(project):
     run_python("-m", "hatchling", "build", "-t", "sdist", "-d", "dist", cwd=project)
@@ -135,7 +134,7 @@ def test_source_distribution_has_all_to_build_the_module(project):
     assert "-cp311-abi3-" in build_wheel(folder, KXCLI_KERNEL="require")[0].name
 
 
-@pytest.mark.full
+@pytest.mark.slow
 @needs_compiler
 def test_flags_of_the_environment_do_not_change_arithmetic(project):
     wheel, _ = build_wheel(project, KXCLI_KERNEL="require", CFLAGS="-Ofast -ffp-contract=fast")
@@ -170,16 +169,15 @@ def test_editable_installation_has_the_module_only_after_success(project):
             *("-m", "pip", "--python", python, "install", *options), code=code, PYTHONPATH=libraries, **variables
         )
 
-    install()
+    install(KXCLI_KERNEL="require")
     where = run_python("-P", "-c", "import kxcli._kernel as module; print(module.__file__)", python=python)
     assert where.strip() == str(module)
     assert WARNING in install(**BROKEN)
     assert not module.exists()
-    install()
-    assert module.exists()
+    module.write_bytes(b"of another time")
     install(code=1, KXCLI_KERNEL="require", **BROKEN)
     assert not module.exists()
-    install()
+    module.write_bytes(b"of another time")
     install(KXCLI_KERNEL="off")
     assert not module.exists()
 
