@@ -64,7 +64,8 @@ class Reference:
 
     def __init__(self, dictionary=None):
         with patch.object(jieba_reference._import_jieba().Tokenizer, "gen_pfdict", staticmethod(_generate_prefixes)):
-            self.jieba = JiebaTokenizer(dictionary or Dictionary())
+            self.dictionary = dictionary or Dictionary()
+            self.jieba = JiebaTokenizer(self.dictionary)
 
     def cut(self, text, mode="jieba", hmm=True):
         """Return jieba's tokens; characters or fields for the modes char and space."""
@@ -83,7 +84,7 @@ class Reference:
             patch.object(compiled, "_list_kinds", _list_kinds),
             patch.object(compiled, "_list_probabilities", _list_probabilities),
         ):
-            return compiled._compile(None)
+            return compiled._compile(self.dictionary)
 
 
 _list_kinds = cache(compiled._list_kinds)
