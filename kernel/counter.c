@@ -53,10 +53,12 @@ bool counter_cover_ids(const Counter *counter, void *array, size_t *n, size_t it
     n_ids += MORE_IDS;
     uint8_t *items;
     memcpy(&items, array, sizeof items);
-    items = realloc(items, n_ids * item_size);
+    bool is_new = items == NULL;
+    items = is_new ? calloc(n_ids, item_size) : realloc(items, n_ids * item_size);
     if (items == NULL)
         return false;
-    memset(items + *n * item_size, 0, (n_ids - *n) * item_size);
+    if (!is_new)
+        memset(items + *n * item_size, 0, (n_ids - *n) * item_size);
     memcpy(array, &items, sizeof items);
     *n = n_ids;
     return true;

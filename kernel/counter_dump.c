@@ -90,38 +90,57 @@ static bool add_total(Counter *counter, uint32_t group, size_t order, uint64_t c
     return true;
 }
 
+/* Counts of words; nearly all are 0, so `words` has those that are not, and most of `counts` is never touched. */
+typedef struct {
+    uint64_t *counts; /* [n_counts] by identifier */
+    size_t n_counts;
+    uint32_t *words; /* [n_words] */
+    size_t n_words, words_capacity;
+} WordCounts;
+
+static int64_t count_words_of_token(Counter *counter, WordCounts *found, uint32_t id, uint64_t count)
+{
+    const uint32_t *words;
+    uint32_t n;
+    int64_t result = counter_find_words(counter, &id, &words, &n);
+    if (result != COUNTER_OK)
+        return result;
+    if (!counter_cover_ids(counter, &found->counts, &found->n_counts, sizeof *found->counts) ||
+        !RESERVE(found->words, found->words_capacity, found->n_words + n))
+        return COUNTER_NO_MEMORY;
+    for (uint32_t i = 0; i < n; i++) {
+        if (words[i] == WORD_BREAK)
+            continue;
+        if (found->counts[words[i]] == 0)
+            found->words[found->n_words++] = words[i];
+        found->counts[words[i]] += count;
+    }
+    return COUNTER_OK;
+}
+
 /* Turn the counts of tokens into counts of words, and add their rows. */
 static int64_t add_words(Dump *dump)
 {
     Counter *counter = dump->counter;
+    WordCounts found = {NULL, 0, NULL, 0, 0};
     int64_t result = COUNTER_OK;
-    if (!counter_move_counts(counter))
-        return COUNTER_NO_MEMORY;
-    size_t n_tokens = counter->n_sums, n_counts = n_tokens;
-    uint64_t *counts = calloc(n_counts, sizeof *counts), total = 0;
-    if (counts == NULL)
-        return COUNTER_NO_MEMORY;
+    uint64_t total = 0;
+    size_t n_tokens = counter->n_counts > counter->n_sums ? counter->n_counts : counter->n_sums;
     for (uint32_t id = 0; result == COUNTER_OK && id < n_tokens; id++) {
-        const uint32_t *words;
-        uint32_t n;
-        if (counter->sums[id] == 0)
-            continue;
-        if ((result = counter_find_words(counter, &id, &words, &n)) != COUNTER_OK)
-            break;
-        if (!counter_cover_ids(counter, &counts, &n_counts, sizeof *counts))
-            result = COUNTER_NO_MEMORY;
-        for (uint32_t i = 0; result == COUNTER_OK && i < n; i++)
-            if (words[i] != WORD_BREAK)
-                counts[words[i]] += counter->sums[id];
+        uint64_t count = id < counter->n_counts ? counter->counts[id] : 0;
+        if (id < counter->n_sums)
+            count += counter->sums[id];
+        if (count > 0)
+            result = count_words_of_token(counter, &found, id, count);
     }
-    for (uint32_t id = 0; result == COUNTER_OK && id < n_counts; id++) {
-        if (counts[id] == 0)
-            continue;
-        total += counts[id];
-        if (!append_word(dump, id) || !add_row(dump, counts[id], 0))
+    for (size_t i = 0; result == COUNTER_OK && i < found.n_words; i++) {
+        uint64_t count = found.counts[found.words[i]];
+        total += count;
+        if (!append_word(dump, found.words[i]) || !add_row(dump, count, 0))
             result = COUNTER_NO_MEMORY;
     }
-    free(counts);
+    free(found.counts);
+    free(found.words);
     return result == COUNTER_OK && !add_total(counter, 0, 1, total) ? COUNTER_NO_MEMORY : result;
 }
 
