@@ -301,11 +301,9 @@ def test_late_worker_with_other_versions_is_refused(engine):
     """It joins after all workers were checked, so it checks itself."""
     versions, *rest = work.pickle_job(read, Sum(), 1)
     batch = work.pickle_value([Numbers((1,))])
-    sent = work.JobPayload({**versions, "rjieba": "0.0.1"}, *rest)
+    sent = work.JobPayload({**versions, "jieba": "0.0.1"}, *rest)
     future = client(engine).submit(work.map_batch, sent, batch, pure=False)
-    with pytest.raises(
-        ClusterError, match=r"this worker has rjieba .*, but this run needs 0.0.1; install rjieba 0.0.1"
-    ):
+    with pytest.raises(ClusterError, match=r"this worker has jieba .*, but this run needs 0.0.1; install jieba 0.0.1"):
         future.result(timeout=STARTED)
 
 

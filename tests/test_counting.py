@@ -17,15 +17,14 @@ from hypothesis import strategies as st
 import kxcli.mining
 from kxcli.mining import Counting, Counts, Dictionary, Ranking, Segmentation, Text, WordCount, count_words, rank_rows
 from kxcli.mining.segment import load_tokenizer, prepare
-from kxcli.mining.wordcount import job
+from kxcli.mining.wordcount import python_counter
 from kxcli.mining.wordcount import ranking as ranking_room
-from kxcli.mining.wordcount.counts import Cell, KeyLayout, WordCountPartial
+from kxcli.mining.wordcount.counts import KeyLayout, WordCountPartial
 from kxcli.mining.wordcount.merging import CountSums
-from kxcli.tally import Tally
 from kxcli.tally import scratch as of_scratch
 from kxcli.tally import string_runs as of_rows
-from kxcli.tally import words as of_words
 from kxcli.tally.scratch import Scratch
+from kxcli.tally.string_runs import DOCUMENT_SHIFT, encode_sums
 
 # The job
 
@@ -99,8 +98,7 @@ def ready(counting):
 
 
 def plain_tokens(segmentation, text):
-    tokens = prepared(segmentation)[1]
-    return [word for token in tokens.cut([text])[0] for word in tokens.expand_token(token)]
+    return prepared(segmentation)[1](text)
 
 
 def twin(records, counting):
@@ -171,18 +169,16 @@ def grouped_alike(records, counting):
     return records if counting.is_grouped else [record._replace(group="") for record in records]
 
 
-@pytest.fixture(params=["as-set", "tiny-batches"])
-def batches(request, monkeypatch):
-    """The batch sizes of the job: default or tiny."""
-    if request.param == "tiny-batches":
-        for name, size in [("_PIECE", 3), ("_BATCH", 5), ("_GRAMS", 2)]:
-            monkeypatch.setattr(job, name, size)
-        monkeypatch.setattr(of_words, "_PACK_FROM", 4)
+@pytest.fixture(params=["as-set", "tiny-pieces"])
+def pieces(request, monkeypatch):
+    """The length of pieces that are cut by Python: default or tiny."""
+    if request.param == "tiny-pieces":
+        monkeypatch.setattr(python_counter, "_PIECE", 3)
 
 
 @given(records=records, counting=countings())
 @settings(max_examples=150)
-def test_counts_equal_the_definition(batches, records, counting):
+def test_counts_equal_the_definition(pieces, records, counting):
     records = grouped_alike(records, counting)
     job = ready(counting)
     assert results(job, job.map(records)) == expected(records, counting)
@@ -190,7 +186,7 @@ def test_counts_equal_the_definition(batches, records, counting):
 
 @given(a=records, b=records, c=records, counting=countings())
 @settings(max_examples=100)
-def test_merge_is_associative_and_commutative(batches, a, b, c, counting):
+def test_merge_is_associative_and_commutative(pieces, a, b, c, counting):
     job = ready(counting)
     a, b, c = (grouped_alike(some, counting) for some in (a, b, c))
     whole = results(job, job.map([*a, *b, *c]))
@@ -201,7 +197,7 @@ def test_merge_is_associative_and_commutative(batches, a, b, c, counting):
 
 @given(a=records, b=records, counting=countings())
 @settings(max_examples=80)
-def test_dumped_partials_load_unchanged(batches, a, b, counting):
+def test_dumped_partials_load_unchanged(pieces, a, b, counting):
     job = ready(counting)
     a, b = grouped_alike(a, counting), grouped_alike(b, counting)
     whole = results(job, job.map([*a, *b]))
@@ -258,7 +254,7 @@ def split_record(record, counting, places):
     places=st.lists(st.integers(0, 100), max_size=5),
 )
 @settings(max_examples=150)
-def test_document_parts_count_as_one_document(batches, records, counting, places):
+def test_document_parts_count_as_one_document(pieces, records, counting, places):
     records = grouped_alike(records, counting)
     job = ready(counting)
     parts = [part for record in records for part in split_record(record, counting, places)]
@@ -270,7 +266,7 @@ def test_document_parts_count_as_one_document(batches, records, counting, places
     counting=countings(orders=st.just((1, 1)), has_documents=st.just(False), is_grouped=st.just(False)),
 )
 @settings(max_examples=100)
-def test_lines_may_be_joined_if_document_borders_are_ignored(batches, texts, counting):
+def test_lines_may_be_joined_if_document_borders_are_ignored(pieces, texts, counting):
     texts = [text.replace("\r\n", "\n").replace("\r", "") for text in texts]
     lines = [Text(line) for text in texts for line in text.split("\n")]
     assert counting.ignores_document_borders == (counting.segmentation.mode != "regex")
@@ -354,11 +350,12 @@ cells = st.dictionaries(
 
 def finished(cells, orders=(1, 2), documents=lambda word: 0):
     """Return final counts of words by group and order."""
-    of_words = {
-        key: Cell(Tally(words), Tally({word: documents(word) for word in words if documents(word)}))
-        for key, words in cells.items()
-    }
-    return Counts(KeyLayout(True, orders), WordCountPartial(of_words), None)
+    layout, sums = KeyLayout(True, orders), {}
+    for (group, order), words in cells.items():
+        numbers = [count | documents(word) << DOCUMENT_SHIFT for word, count in words.items()]
+        sums.update(zip(layout.keys(group, order, list(words)), numbers, strict=True))
+    totals = {key: sum(words.values()) for key, words in cells.items()}
+    return Counts(layout, WordCountPartial(None, [b"".join(encode_sums(sums))], totals))
 
 
 rankings = st.builds(

@@ -78,7 +78,7 @@ def test_ranked_lines_equal_those_of_python(case, sort, top, min_count, has_docu
     run = encode(rows)
     ranked = _kernel.rank_run(run, layout.is_grouped, sort == "word", -1 if top is None else top, min_count)
     lines = _kernel.format_tsv(ranked, layout.is_grouped, layout.orders[0] != layout.orders[1], has_documents)
-    counts = Counts(layout, WordCountPartial(runs=[memoryview(run)]), None)
+    counts = Counts(layout, WordCountPartial(runs=[memoryview(run)]))
     columns = ("group",) * layout.is_grouped + ("word", "count") + ("df",) * has_documents
     cells = [
         (group,) * layout.is_grouped + (word, count) + (documents,) * has_documents

@@ -32,7 +32,6 @@ from kxcli.mining import Discovery, find_words
 from kxcli.mining.newwords import alphabet, lexicon
 from kxcli.storage.array_spool import SpooledArray
 from kxcli.tally import dense, key_runs, keys
-from kxcli.tally import words as tally_words
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # jieba's source has escapes that newer Python versions warn about
@@ -105,7 +104,6 @@ def tiny(monkeypatch):
         key_runs: {"_MIN_MERGE_PAIRS": 5, "_SAMPLE": 2},
         dense: {"_MAX_PENDING": 13},
         key_index: {"_MIN_BITS": 1, "_SLOTS_PER_KEY": 1, "_PIECE": 7},
-        tally_words: {"_PACK_FROM": 0, "_MAX_PENDING": 3},
         alphabet: {"_MIN_RECORD": 11},
         lexicon: {"_MIN_BITS": 1},
     }.items():

@@ -64,7 +64,7 @@ def plant_modules(folder, names):
     code = f"open({str(note)!r}, 'a').write(__name__ + ' ')\nraise ImportError('a file of the current folder')\n"
     for name in names:
         (folder / f"{name}.py").write_text(code)
-    for name in ("numpy", "rjieba", "jieba", "kxcli"):
+    for name in ("numpy", "jieba", "kxcli"):
         if name in names:
             (folder / f"{name}.py").unlink()
             (folder / name).mkdir()
@@ -73,7 +73,7 @@ def plant_modules(folder, names):
 
 
 def everything():
-    libraries = {"numpy", "rjieba", "jieba", "click", "tqdm", "dask", "distributed", "tornado", "cloudpickle", "kxcli"}
+    libraries = {"numpy", "jieba", "click", "tqdm", "dask", "distributed", "tornado", "cloudpickle", "kxcli"}
     return set(sys.stdlib_module_names) | libraries
 
 

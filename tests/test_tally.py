@@ -1,7 +1,7 @@
 """Tallies in memory and on disk have the counts of a plain Counter."""
 
 import functools
-import random
+import pickle
 from collections import Counter
 
 import numpy as np
@@ -13,12 +13,10 @@ from hypothesis import strategies as st
 from kxcli.arrays import key_index
 from kxcli.arrays.key_index import KeyIndex
 from kxcli.tally import Tally, dense, frames, key_runs, keys
-from kxcli.tally import words as of_words
 from kxcli.tally.buckets import Buckets, may_be_frequent
 from kxcli.tally.dense import DenseTally
 from kxcli.tally.key_runs import merge_key_runs
 from kxcli.tally.keys import KeyTally
-from kxcli.tally.packing import pack, unpack
 
 # Words and tallies
 
@@ -28,138 +26,42 @@ characters = st.one_of(
 )
 words = st.text(characters, min_size=1, max_size=7)
 word_lists = st.lists(words, max_size=30)
-many_words = st.lists(st.lists(st.one_of(words, st.just("")), max_size=20), min_size=1, max_size=5)
 
 
-@pytest.fixture(params=["packed", "strings", "as-set"])
-def form(request, monkeypatch):
-    """The form of counts: always packed, never packed, or packed for long lines."""
-    if request.param == "packed":
-        monkeypatch.setattr(of_words, "_PACK_FROM", 0)
-        monkeypatch.setattr(of_words, "_MAX_PENDING", 3)
-        monkeypatch.setattr(keys, "_MAX_PENDING", 7)
-    elif request.param == "strings":
-        monkeypatch.setattr(of_words, "_PACK_FROM", 1 << 60)
-    return request.param
-
-
-def as_units(text):
-    return np.frombuffer(text.encode("utf-16-le"), dtype=np.uint16)
-
-
-def tallied(lists, *, units=False):
+def tallied(lists):
     made = Tally()
     for some in lists:
-        text = "\n".join(some)
-        made.add_lines(as_units(text) if units else text)
+        made.add(some)
     return made
 
 
 def counted(lists):
-    return Counter(word for some in lists for word in some if word)
+    return Counter(word for some in lists for word in some)
 
 
-@pytest.mark.parametrize("units", [False, True], ids=["text", "units"])
-@given(lists=many_words)
-def test_line_counts_equal_counter(form, units, lists):
-    assert tallied(lists, units=units).counts() == counted(lists)
+@given(a=word_lists, b=word_lists, c=word_lists)
+def test_merging_tallies_is_associative_and_commutative(a, b, c):
+    expected = counted([a, b, c])
+    assert tallied([a, b, c]).counts() == expected
+    assert tallied([a]).merge(tallied([b])).merge(tallied([c])).counts() == expected
+    assert tallied([c]).merge(tallied([b]).merge(tallied([a]))).counts() == expected
+    assert Tally().merge(tallied([a])).merge(Tally()).counts() == counted([a])
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "\n",
-        "\n\n\n",
-        "\na",
-        "a\n",
-        "a\n\na",
-        "\x00",
-        "\x00\n\x00\x00",
-        "\x00" * 3,
-        "a\n" + "\x00" * 4,
-        "\x00" * 5,
-        "ab\x00",
-        "𠮷𠮷\n𠮷𠮷𠮷",
-    ],
-)
-def test_empty_and_odd_lines(form, text):
-    expected = Counter(filter(None, text.split("\n")))
-    assert Tally().counts() == Counter()
-    for lines in text, as_units(text):
-        made = Tally()
-        made.add_lines(lines)
-        assert made.counts() == expected
-
-
-@given(lists=many_words, more=word_lists)
-def test_words_added_one_by_one_and_in_lines_are_counted_together(form, lists, more):
-    made = tallied(lists)
-    made.add(filter(None, more))
-    made.add_lines("\n".join(more))
-    assert made.counts() == counted([*lists, more, more])
-
-
-@given(lists=many_words, more=many_words)
-def test_counts_at_any_time(form, lists, more):
-    made = tallied(lists)
-    assert dict(made.counts()) == counted(lists)
-    for some in more:
-        made.add_lines("\n".join(some))
-        made.counts()
-    assert made.counts() == counted([*lists, *more])
-
-
-@given(a=many_words, b=many_words, c=many_words)
-def test_merging_tallies_is_associative_and_commutative(form, a, b, c):
-    expected = counted([*a, *b, *c])
-    assert tallied(a).merge(tallied(b)).merge(tallied(c)).counts() == expected
-    assert tallied(a).merge(tallied(b).merge(tallied(c))).counts() == expected
-    assert tallied(c).merge(tallied(b, units=True)).merge(tallied(a)).counts() == expected
-    assert Tally().merge(tallied(a)).merge(Tally()).counts() == counted(a)
-
-
-@given(a=many_words, b=many_words, more=word_lists)
-def test_tally_survives_dump_and_load(form, a, b, more):
-    made = tallied(a)
-    data = made.dump()
-    assert made.counts() == counted(a)
-    assert Tally.load(data).counts() == counted(a)
-    assert Tally.load(made.dump()).counts() == counted(a)  # after `counts`, too
-    again = Tally.load(mapped(tallied(a).dump())).merge(Tally.load(tallied(b).dump()))
-    again.add_lines("\n".join(more))
-    assert Tally.load(again.dump()).counts() == counted([*a, *b, more])
+@given(a=word_lists, b=word_lists, more=word_lists)
+def test_tally_survives_dump_and_load(a, b, more):
+    made = tallied([a])
+    assert Tally.load(made.dump()).counts() == made.counts() == counted([a])
+    again = Tally.load(mapped(made.dump())).merge(Tally.load(tallied([b]).dump()))
+    again.add(more)
+    assert Tally.load(again.dump()).counts() == counted([a, b, more])
+    assert pickle.loads(pickle.dumps(made)).counts() == counted([a])
 
 
 def test_tally_of_given_counts():
-    assert Tally({"的": 3}).merge(Tally({"的": 1, "a": 2})).counts() == {"的": 4, "a": 2}
-
-
-@pytest.mark.full
-def test_long_text_is_counted_with_default_limits():
-    draw = random.Random(5)
-    vocabulary = ["".join(draw.choices("的一是在不了有a1\x00𠮷", k=draw.randint(1, 7))) for _ in range(20_000)]
-    lists = [draw.choices(vocabulary, k=60_000) for _ in range(6)]
-    assert tallied(lists).counts() == counted(lists)
-    parts = [tallied([some], units=True) for some in lists]
-    assert functools.reduce(Tally.merge, parts).counts() == counted(lists)
-
-
-@given(given=st.lists(st.one_of(words, st.just("")), max_size=30))
-def test_short_words_survive_packing_and_long_ones_are_returned(given):
-    packed, long = pack("\n".join(given))
-    is_long = [len(word.encode("utf-16-le")) > 8 or word == "\0" * 4 for word in given]
-    assert long == [word for word, so in zip(given, is_long, strict=True) if so]
-    assert unpack(packed) == [word for word, so in zip(given, is_long, strict=True) if not so] or not given
-    by_units, long_by_units = pack(as_units("\n".join(given)))
-    assert by_units.tolist() == packed.tolist() and long_by_units == long
-
-
-@given(st.sets(words, max_size=30))
-def test_different_words_have_different_keys(given):
-    short = [word for word in given if len(word.encode("utf-16-le")) <= 8]
-    packed, _ = pack("\n".join(short))
-    assert len(set(packed.tolist())) == max(1, len(short))
+    made = Tally({"的": 3}).merge(Tally({"的": 1, "a": 2}))
+    made.add_number("a", 5)
+    assert made.counts() == {"的": 4, "a": 7}
 
 
 # Keys

@@ -84,7 +84,7 @@ def test_record_fields_equal_the_oracle(kxcli, plain):
 
 
 @pytest.mark.parametrize("punct", [False, True], ids=["words", "punct"])
-@pytest.mark.parametrize("engine", ["fast", "jieba"])
+@pytest.mark.parametrize("engine", ["kernel", "jieba"])
 def test_tricky_text_equals_the_oracle(kxcli, plain, engine, punct):
     expected = tsv(oracle(plain, TRICKY, punct=punct))
     assert kxcli("wordcount", "--engine", engine, *["--punct"] * punct, stdin=TRICKY).out == expected
@@ -187,22 +187,11 @@ def test_groups_are_sorted_by_code_points(kxcli):
 def test_both_engines_write_the_same_bytes(kxcli, options):
     write_dictionaries(kxcli.folder)
     text = sample("tech.txt") + TRICKY
-    fast = kxcli("wordcount", *options, "--punct", "--df", stdin=text)
-    assert kxcli("wordcount", *options, "--punct", "--df", "--engine", "jieba", stdin=text).out == fast.out
+    compiled = kxcli("wordcount", *options, "--punct", "--df", stdin=text)
+    assert kxcli("wordcount", *options, "--punct", "--df", "--engine", "jieba", stdin=text).out == compiled.out
 
 
-@pytest.mark.full
-def test_ambiguous_dictionary_falls_back_to_jieba_with_a_note(kxcli):
-    (kxcli.folder / "user.txt").write_text("AB 1\nA 100000000\nB 100000000\n", encoding="utf-8")
-    given = ("wordcount", "--userdict", "user.txt")
-    fast, slow = kxcli(*given, stdin="今天AB在"), kxcli(*given, "--engine", "jieba", stdin="今天AB在")
-    assert fast.out == slow.out
-    assert "warning" in fast.err and "--engine jieba" in fast.err and "'AB'" in fast.err
-    assert slow.err == ""
-    assert kxcli(*given, "-q", stdin="今天AB在").err == ""
-
-
-@pytest.mark.parametrize("engine", ["fast", "jieba"])
+@pytest.mark.parametrize("engine", ["kernel", "jieba"])
 def test_misread_userdict_lines_are_reported_with_position(kxcli, engine):
     lines = "云计算\t5\n好 5\n机器 学习 5\n奥黛丽·赫本\n㐀㐁 5\n"
     (kxcli.folder / "user.txt").write_text(lines, encoding="utf-8")

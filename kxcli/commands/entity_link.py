@@ -112,8 +112,6 @@ def _link_texts(session: Session, options: dict[str, Any], arrays: "NamedArrays"
     spec = corpus_run.make_named_text_spec(source, engines.get_max_line_bytes(session.run, _LINE_COST))
     kind = "jsonl" if source.field is not None else corpus_run.choose_format(source, by="") or "sniffed"
     modules = ["kxcli.pipelines.linking.render_links", "kxcli.corpus.shards"]
-    if resources.has_tagger:
-        modules.append("rjieba")
     with corpus_run.open_corpus(session, modules, spec, kind) as corpus:
         lines = render_links.number_lines(corpus.stream(job, resources))
         session.write(chain([head.encode("ascii")], lines))

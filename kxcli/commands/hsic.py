@@ -11,7 +11,7 @@ from kxcli.commands.input_options import TABLE_INPUT_OPTIONS
 from kxcli.commands.output_options import make_output_options
 from kxcli.commands.run_options import RUN_OPTIONS
 from kxcli.commands.session import open_session
-from kxcli.commands.word_options import WORD_OPTIONS, build_counting, prepare_counting
+from kxcli.commands.word_options import WORD_OPTIONS, build_counting
 from kxcli.errors import InputError
 from kxcli.pipelines.session import Session
 
@@ -60,6 +60,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
 def _measure(session: Session, options: dict[str, Any]) -> "tuple[ResultTable, str]":
     """Return the result, and the path of the table."""
     from kxcli.mining.hsic.parameters import MeasureError, Testing
+    from kxcli.mining.segment import prepare
     from kxcli.pipelines import engines
     from kxcli.pipelines.hsic import inputs
     from kxcli.pipelines.hsic.analyses import HsicRun
@@ -67,13 +68,13 @@ def _measure(session: Session, options: dict[str, Any]) -> "tuple[ResultTable, s
     report = session.report
     counting, dictionary = None, None
     if compares_texts(options["kernel_x"]) or compares_texts(options["kernel_y"]):
-        counting, dictionary = prepare_counting(build_counting(options, report), report)
-    modules = ["kxcli.mining.hsic.pairs", *(["rjieba"] if dictionary else [])]
+        counting = build_counting(options, report)
+        dictionary = prepare(counting.segmentation)
     with (
         inputs.HsicTables(
             session, options["y_file"], options["na_values"], drops_missing=options["missing"] == "drop"
         ) as tables,
-        engines.start_tasks(session, modules) as run_job,
+        engines.start_tasks(session, ["kxcli.mining.hsic.pairs"]) as run_job,
     ):
         request_x, request_y = (
             inputs.KernelRequest(

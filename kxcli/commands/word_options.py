@@ -1,13 +1,13 @@
 """The options that define a word, the same for `wordcount` and `hsic`."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from kxcli.commands import wordlists
 from kxcli.commands.command import option
+from kxcli.commands.kernel_notice import report_missing_kernel
 from kxcli.commands.option_rules import NO_EFFECT, REQUIRES, Rule, has, has_value
 from kxcli.commands.option_types import INPUT_FILE, ParsedType, decode_option
 from kxcli.errors import UsageError
@@ -15,7 +15,6 @@ from kxcli.report import Report
 
 if TYPE_CHECKING:
     from kxcli.mining import Counting
-    from kxcli.mining.segment.jieba_port import PortDictionary
 
 _JIEBA_NAMES = "no_hmm main userdict engine"
 WORD_NAMES = f"{_JIEBA_NAMES} tokenizer pattern punct stopwords min_length normalize lower"
@@ -70,9 +69,9 @@ WORD_OPTIONS = (
     ),
     option(
         "--engine",
-        "fast is a Rust port with the same results; jieba is the original, many times slower.",
-        choices=["fast", "jieba"],
-        default="fast",
+        "kernel is compiled code with the same results; jieba is the original, many times slower.",
+        choices=["kernel", "jieba"],
+        default="kernel",
     ),
     option("--punct", "Count tokens without a letter or digit too, except white space."),
     option("--stopwords FILE", "Exclude the words in FILE, one per line.", type=INPUT_FILE, multiple=True),
@@ -83,37 +82,23 @@ WORD_OPTIONS = (
 
 
 def build_counting(options: Mapping[str, Any], report: Report) -> "Counting":
-    """Return how to count words; report dictionary lines that jieba misreads."""
+    """Return how to count words; report dictionary lines that jieba misreads, and a missing kernel."""
     from kxcli.mining import Counting, Segmentation
 
+    segmentation = Segmentation(
+        mode=options["tokenizer"],
+        hmm=not options["no_hmm"],
+        dictionary=wordlists.read_dictionary(options["main"], options["userdict"], report),
+        engine=options["engine"],
+        pattern=options["pattern"],
+    )
+    if segmentation.engine == "kernel" and segmentation.mode != "regex":
+        report_missing_kernel(report)
     return Counting(
-        Segmentation(
-            mode=options["tokenizer"],
-            hmm=not options["no_hmm"],
-            dictionary=wordlists.read_dictionary(options["main"], options["userdict"], report),
-            engine=options["engine"],
-            pattern=options["pattern"],
-        ),
+        segmentation,
         keeps_punctuation=options["punct"],
         stopwords=wordlists.read_words(options["stopwords"]),
         min_length=options["min_length"],
         lower=options["lower"],
         nfkc=options["normalize"] == "nfkc",
     )
-
-
-def prepare_counting(counting: "Counting", report: Report) -> "tuple[Counting, PortDictionary | None]":
-    """Return the counting and the dictionary for all processes.
-
-    If the fast engine would differ from jieba, the counting uses jieba itself, which needs no dictionary.
-    """
-    from kxcli.mining.segment import prepare
-
-    if counting.segmentation.uses_port:
-        from kxcli.mining.segment.jieba_port import NotEqualError
-
-        try:
-            return counting, prepare(counting.segmentation)
-        except NotEqualError as error:
-            report.warning(f"{error}; using the slower --engine jieba, which counts this right")
-    return replace(counting, segmentation=replace(counting.segmentation, engine="jieba")), None

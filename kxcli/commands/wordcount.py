@@ -12,7 +12,7 @@ from kxcli.commands.input_options import TEXT_INPUT_OPTIONS
 from kxcli.commands.output_options import PARTS_OPTIONS, make_output_options
 from kxcli.commands.run_options import RUN_OPTIONS, make_shard_option
 from kxcli.commands.session import open_session
-from kxcli.commands.word_options import UNFINDABLE, WORD_OPTIONS, build_counting, prepare_counting
+from kxcli.commands.word_options import UNFINDABLE, WORD_OPTIONS, build_counting
 from kxcli.commands.wordcount_options import COUNT_OPTIONS, FORMATS, RULES
 from kxcli.errors import UsageError
 from kxcli.pipelines.session import Session
@@ -86,17 +86,15 @@ def command(ctx: click.Context, /, **options: Any) -> None:
 @contextmanager
 def _open_corpus(session: Session, options: dict[str, Any]) -> "Iterator[tuple[Corpus, WordCount, Any]]":
     """Yield the open inputs, the job that counts their words, and its dictionary."""
+    from kxcli.mining.segment import prepare
     from kxcli.mining.wordcount.job import WordCount
     from kxcli.pipelines import corpus_run, engines
 
-    counting, dictionary = prepare_counting(
-        replace(
-            build_counting(options, session.report),
-            orders=options["ngram"],
-            has_documents=options["df"],
-            is_grouped=options["by"] is not None,
-        ),
-        session.report,
+    counting = replace(
+        build_counting(options, session.report),
+        orders=options["ngram"],
+        has_documents=options["df"],
+        is_grouped=options["by"] is not None,
     )
     spec = corpus_run.make_reader_spec(
         session.source,
@@ -106,10 +104,8 @@ def _open_corpus(session: Session, options: dict[str, Any]) -> "Iterator[tuple[C
         max_line=engines.get_max_line_bytes(session.run, _LINE_COST),
     )
     modules = ["kxcli.mining.wordcount.job", "kxcli.corpus.shards"]
-    if dictionary is not None:
-        modules += ["rjieba", "kxcli.tally.keys", "kxcli.tally.packing"]
     with corpus_run.open_corpus(session, modules, spec) as corpus:
-        yield corpus, WordCount(counting), dictionary
+        yield corpus, WordCount(counting), prepare(counting.segmentation)
 
 
 def _choose_findable(session: Session) -> Callable[[str], bool]:

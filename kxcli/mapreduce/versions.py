@@ -10,7 +10,7 @@ from functools import cache
 import kxcli
 
 PYTHON_NAMES = ("Python", "Unicode data")
-_LIBRARIES = ("jieba", "numpy", "rjieba")
+_LIBRARIES = ("jieba", "numpy")
 
 
 @cache

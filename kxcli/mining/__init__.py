@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from kxcli.mining.newwords.lexicon import find_words
     from kxcli.mining.segment import Segmentation
     from kxcli.mining.segment.dictionary import Dictionary
+    from kxcli.mining.wordcount.counting import Counting
     from kxcli.mining.wordcount.counts import Counted, Counts
-    from kxcli.mining.wordcount.job import Counting, Text, WordCount, count_words
+    from kxcli.mining.wordcount.job import Text, WordCount, count_words
     from kxcli.mining.wordcount.ranking import Ranking, Row, rank_rows
 
 __all__ = [
@@ -49,8 +50,9 @@ _MODULES = {
     "newwords.lexicon": ("find_words",),
     "segment": ("Segmentation",),
     "segment.dictionary": ("Dictionary",),
+    "wordcount.counting": ("Counting",),
     "wordcount.counts": ("Counted", "Counts"),
-    "wordcount.job": ("Counting", "Text", "WordCount", "count_words"),
+    "wordcount.job": ("Text", "WordCount", "count_words"),
     "wordcount.ranking": ("Ranking", "Row", "rank_rows"),
 }
 

@@ -9,9 +9,11 @@ import struct
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from itertools import accumulate
 
 from kxcli.errors import DamagedPartialError
+from kxcli.kernel import load_kernel
 from kxcli.storage.temp_files import advise_dontneed
 from kxcli.storage.temp_files import (
     count_resident_bytes as count_resident_bytes,
@@ -76,6 +78,12 @@ def encode_run(blocks: Iterable[Block]) -> Iterator[bytes]:
         yield _encode_block(keys, numbers)
 
 
+def encode_sums(sums: dict[str, int]) -> Iterator[bytes]:
+    """Yield a run of numbers by key."""
+    keys = sorted(sums)
+    return encode_run([(keys, list(map(sums.__getitem__, keys)))])
+
+
 def decode_run(data: bytes | memoryview) -> Iterator[Block]:
     """Yield the blocks of a run; free the memory of a mapped file after each."""
     view = memoryview(data)
@@ -137,16 +145,49 @@ def reduce_runs(runs: Sequence[bytes | memoryview]) -> Sequence[bytes | memoryvi
     """
     if len(runs) <= _MAX_OPEN_RUNS:
         return runs
-    reduced: list[bytes] = []
+    reduced: list[bytes | memoryview] = []
     for start in range(0, len(runs), _MAX_OPEN_RUNS):
-        reduced.append(_merge_to_bytes(runs[start : start + _MAX_OPEN_RUNS]))
-        while len(reduced) > 1 and len(reduced[-2]) <= 2 * len(reduced[-1]):
-            reduced[-2:] = [_merge_to_bytes(reduced[-2:])]
+        reduced = merge_similar([*reduced, merge_in_memory(runs[start : start + _MAX_OPEN_RUNS])])
     return reduced
 
 
-def _merge_to_bytes(runs: Sequence[bytes | memoryview]) -> bytes:
+def merge_similar(runs: Sequence[bytes | memoryview]) -> list[bytes | memoryview]:
+    """Merge the last runs until each is more than twice as large as the next one; only those that are `bytes`.
+
+    Views may be of files, which are merged block by block.
+    """
+    merged = list(runs)
+    while (
+        len(merged) > 1
+        and all(isinstance(run, bytes) for run in merged[-2:])
+        and len(merged[-2]) <= 2 * len(merged[-1])
+    ):
+        merged[-2:] = [merge_in_memory(merged[-2:])]
+    return merged
+
+
+def merge_in_memory(runs: Sequence[bytes | memoryview]) -> bytes:
+    """Return several runs as one, by the kernel if possible; takes twice the memory of the merged run."""
+    if len(runs) == 1:
+        return bytes(runs[0])
+    kernel = load_kernel()
+    if kernel is not None:
+        with suppress(ValueError, OverflowError):  # it cannot read keys in JSON, nor numbers above 63 bits
+            merged: bytes = kernel.merge_runs(runs)
+            for run in runs:
+                advise_dontneed(memoryview(run))
+            return merged
     return b"".join(encode_run(merge_runs(map(decode_run, runs))))
+
+
+def count_rows(run: bytes | memoryview) -> int:
+    """Return the number of rows, by the heads of the blocks; raises `struct.error` if one is truncated."""
+    n_rows = start = 0
+    while start < len(run):
+        n, size, count_width, documents_width, _ = _HEAD.unpack_from(run, start)
+        n_rows += n
+        start += _HEAD.size + size + n * (count_width + documents_width)
+    return n_rows
 
 
 class _RunHead:

@@ -12,7 +12,7 @@ from kxcli.mining.hsic.dependence import measure
 from kxcli.mining.hsic.jobs import run_inline
 from kxcli.mining.hsic.parameters import MIN_ROWS, Dependence, Kernel, MeasureError, Testing
 from kxcli.mining.hsic.variables import Variable, make_variable
-from kxcli.mining.wordcount.job import Counting
+from kxcli.mining.wordcount.counting import Counting
 
 _DIMENSIONS = (1, 2)
 _NUMBER_KINDS, _STRING_KINDS, _OBJECT_KINDS = "biuf", "UO", "OT"  # kinds of dtypes; T is a numpy string

@@ -3,22 +3,19 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from kxcli.arrays import BoolArray, IntArray
 from kxcli.arrays.ragged import compute_starts
 from kxcli.mining.hsic.kernels import renumber_codes
-from kxcli.mining.wordcount.job import Counting, WordCount
+from kxcli.mining.segment import SharedDictionary, prepare
+from kxcli.mining.wordcount.counting import Counting, WordSplitter
 from kxcli.tally import Tally
 from kxcli.tally.frames import join_parts, split_parts
 
-if TYPE_CHECKING:
-    from kxcli.mining.segment.jieba_port import PortDictionary
-
 _TASK_CHARACTERS = 1 << 19  # characters of a task
-_BATCH_TEXTS = 1000  # texts that are tokenized at a time
 
 
 @dataclass(frozen=True)
@@ -57,14 +54,8 @@ def iter_tasks(
             start, size, number = i, 0, number + 1
 
 
-def prepare_terms(spec: TermSpec) -> "PortDictionary | None":
-    """Return the dictionary for the `setup` of the jobs.
-
-    Raises:
-        NotEqualError: Of `segment.jieba_port`.
-    """
-    from kxcli.mining.segment import prepare
-
+def prepare_terms(spec: TermSpec) -> SharedDictionary | None:
+    """Return the dictionary for the `setup` of the jobs."""
     return None if spec.n else prepare(spec.counting.segmentation)
 
 
@@ -72,22 +63,22 @@ class TermTokenizer:
     """Splits texts into terms; the base of the jobs for counting terms."""
 
     def __init__(self, spec: TermSpec) -> None:
-        self._n = spec.n
-        self._words = WordCount(spec.counting)
+        self._spec = spec
+        self._shared: SharedDictionary | None = None
+        self._splitter: WordSplitter | None = None
 
-    def setup(self, shared: "PortDictionary | None") -> None:
-        """Receive the dictionary from `prepare_terms`."""
-        if not self._n:
-            self._words.setup(shared)
+    def setup(self, shared: SharedDictionary | None) -> None:
+        """Receive the dictionary from `prepare_terms`; the first text loads it."""
+        self._shared, self._splitter = shared, None
 
     def tokenize(self, texts: Sequence[str]) -> Iterator[list[str]]:
         """Yield the terms of each text."""
-        if self._n:
-            yield from ([text[i : i + self._n] for i in range(len(text) - self._n + 1)] for text in texts)
+        if n := self._spec.n:
+            yield from ([text[i : i + n] for i in range(len(text) - n + 1)] for text in texts)
             return
-        for start in range(0, len(texts), _BATCH_TEXTS):
-            for words in self._words.iter_words(texts[start : start + _BATCH_TEXTS]):
-                yield [word for word in words if word is not None]
+        splitter = self._splitter = self._splitter or WordSplitter(self._spec.counting, self._shared)
+        for text in texts:
+            yield [word for word in splitter.split(text) if word is not None]
 
 
 @dataclass(frozen=True)

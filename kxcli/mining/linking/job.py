@@ -53,11 +53,6 @@ class LinkResources(NamedTuple):
     base: NamedArrays
     model: NamedArrays | None = None
 
-    @property
-    def has_tagger(self) -> bool:
-        """Whether the model has a tagger, so that workers need jieba's dictionary."""
-        return self.model is not None and any(name.startswith("tagger.") for name in self.model)
-
     def load_model(self) -> LinkingModel:
         """Return the model, or the untrained one of the knowledge base."""
         base = KnowledgeBase.from_arrays(self.base)

@@ -3,23 +3,20 @@
 import re
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from re import _parser  # type: ignore[attr-defined]  # how many characters a pattern matches is nowhere else
-from typing import TYPE_CHECKING, Literal, Protocol, get_args
+from typing import Any, Literal, Protocol, get_args
 
+from kxcli.kernel import load_kernel
 from kxcli.mining.arguments import check_choice, check_type
 from kxcli.mining.segment import blocks
 from kxcli.mining.segment.dictionary import Dictionary
 
-if TYPE_CHECKING:
-    from kxcli.arrays import UInt16Array
-    from kxcli.mining.segment.jieba_port import PortDictionary
-
 Mode = Literal["jieba", "search", "full", "char", "space", "regex"]
-Engine = Literal["fast", "jieba"]
+Engine = Literal["kernel", "jieba"]
 
 _SAFE_SPLITS: dict[Mode, str | None] = {
     "jieba": blocks.SPLIT_AFTER_SEPARATOR,
@@ -39,14 +36,14 @@ class Segmentation:
         mode: jieba's default, search or full mode; single characters; white space; the matches of `pattern`.
         hmm: Whether jieba's hidden Markov model may find words that are not in the dictionary.
         dictionary: The words for jieba's modes.
-        engine: "fast" is the Rust port with jieba's exact results; full mode always uses jieba.
+        engine: "kernel" is compiled code with jieba's exact results; where it is missing, jieba itself is used.
         pattern: A Python regular expression, only for the mode "regex".
     """
 
     mode: Mode = "jieba"
     hmm: bool = True
     dictionary: Dictionary = field(default_factory=Dictionary)
-    engine: Engine = "fast"
+    engine: Engine = "kernel"
     pattern: str | None = None
 
     def __post_init__(self) -> None:
@@ -67,48 +64,17 @@ class Segmentation:
         return _SAFE_SPLITS[self.mode]
 
     @property
-    def uses_port(self) -> bool:
-        """Whether the Rust port is used."""
-        return self.engine == "fast" and self.mode in ("jieba", "search")
+    def uses_kernel(self) -> bool:
+        """Whether the kernel is used in this process; it has no patterns."""
+        return self.engine == "kernel" and self.mode != "regex" and hasattr(load_kernel(), "Counter")
 
 
-class Tokenizer(Protocol):
-    """Cuts texts into raw tokens, each to be expanded regardless of context."""
+class SharedDictionary(Protocol):
+    """A compiled dictionary, picklable for workers."""
 
-    may_expand_words: bool  # whether raw tokens of letters and digits may expand
-
-    def lines(self, pieces: Sequence[str]) -> "str | UInt16Array":
-        """Return the raw tokens of pieces of text, one per line, as text or UTF-16 units."""
+    def load(self) -> Any:
+        """Return it as `kxcli._kernel.Dictionary`; the same one in a process."""
         ...
-
-    def cut(self, texts: Sequence[str]) -> list[list[str]]:
-        """Return the raw tokens of each text, in order."""
-        ...
-
-    def expand_token(self, token: str) -> list[str]:
-        """Return the tokens of a raw token."""
-        ...
-
-
-class PlainTokenizer:
-    """A tokenizer by a function; raw tokens are tokens."""
-
-    may_expand_words = False
-
-    def __init__(self, cut: Callable[[str], list[str]]) -> None:
-        self._cut = cut
-
-    def lines(self, pieces: Sequence[str]) -> str:
-        """Return the tokens, one per line; a token with an LF has no other characters."""
-        return "\n".join(["\n".join(self._cut(piece)) for piece in pieces])
-
-    def cut(self, texts: Sequence[str]) -> list[list[str]]:
-        """Return the tokens of each text."""
-        return [self._cut(text) for text in texts]
-
-    def expand_token(self, token: str) -> list[str]:
-        """Return the token."""
-        return [token]
 
 
 def check_pattern(pattern: str) -> None:
@@ -143,39 +109,36 @@ def _raise_recursion_limit() -> Iterator[None]:
         sys.setrecursionlimit(limit)
 
 
-def prepare(segmentation: Segmentation) -> "PortDictionary | None":
-    """Resolve the dictionary once for all processes, for `load_tokenizer`.
-
-    Raises:
-        NotEqualError: The fast engine differs from jieba with this dictionary.
-    """
-    if not segmentation.uses_port:
+def prepare(segmentation: Segmentation) -> SharedDictionary | None:
+    """Return the dictionary for all processes, for `load_tokenizer`; None unless the kernel is used."""
+    if not segmentation.uses_kernel:
         return None
-    from kxcli.mining.segment.jieba_port import resolve
+    from kxcli.mining.segment.compiled import compile_dictionary  # type: ignore[import-not-found]
 
-    return resolve(segmentation.dictionary)
+    shared: SharedDictionary = compile_dictionary(segmentation.dictionary)
+    return shared
 
 
-def load_tokenizer(segmentation: Segmentation, words: "PortDictionary | None") -> Tokenizer:
-    """Return the tokenizer, given the value of `prepare`; takes 0.1 to 1 s."""
+def load_tokenizer(segmentation: Segmentation, shared: SharedDictionary | None) -> Callable[[str], list[str]]:
+    """Return the function that cuts a text into tokens, given the value of `prepare`; takes 0.1 to 1 s."""
     mode, hmm = segmentation.mode, segmentation.hmm
-    if words is not None:
-        from kxcli.mining.segment.jieba_port import PortTokenizer
-
-        return PortTokenizer(words, hmm=hmm, search=mode == "search")
+    if shared is not None:
+        kernel = load_kernel()
+        assert kernel is not None, "it made the shared dictionary"
+        cut: Callable[[str], list[str]] = kernel.Segmenter(shared.load(), mode, hmm).cut
+        return cut
     if mode == "char":
-        return PlainTokenizer(list)
+        return list
     if mode == "space":
-        return PlainTokenizer(str.split)
+        return str.split
     if mode == "regex":
         assert segmentation.pattern is not None
         with _raise_recursion_limit():
             pattern = _compile(segmentation.pattern)
-        return PlainTokenizer(lambda text: [m.group() for m in pattern.finditer(text) if m.group()])
+        return lambda text: [m.group() for m in pattern.finditer(text) if m.group()]
     from kxcli.mining.segment.jieba_reference import JiebaTokenizer
 
     jieba = JiebaTokenizer(segmentation.dictionary)
     if mode == "full":
-        return PlainTokenizer(jieba.cut_all)
-    cut = jieba.cut_for_search if mode == "search" else jieba.cut
-    return PlainTokenizer(partial(cut, hmm=hmm))
+        return jieba.cut_all
+    return partial(jieba.cut_for_search if mode == "search" else jieba.cut, hmm=hmm)

@@ -6,21 +6,13 @@ the hidden Markov model see one block at a time. So a text may be split wherever
 
 import re
 
-HAN_FIRST, HAN_LAST = 0x4E00, 0x9FD5
-HAN = f"{chr(HAN_FIRST)}-{chr(HAN_LAST)}"
-BLOCK = HAN + r"a-zA-Z0-9+#&._%\-"
-
-# Characters that end a block of jieba but not of its Rust port: Han beyond U+9FD5, extensions, compatibility forms.
-# The pattern covers all of planes 2 and 3, so that a later port with new extensions changes nothing.
-FOREIGN_HAN = re.compile("([\u3400-\u4dbf\u9fd6-\u9fff\uf900-\ufaff\U00020000-\U0003ffff])")
+BLOCK = "\u4e00-\u9fd5" + r"a-zA-Z0-9+#&._%\-"
 
 # Zero-width patterns of positions where splitting a text keeps its tokens.
 SPLIT_AFTER_SEPARATOR = rf"(?<=[^{BLOCK}\r])"  # each separator is a token, except \r\n
 SPLIT_BEFORE_BLOCK = rf"(?<=[^{BLOCK}])(?=[{BLOCK}])"  # the text between blocks is one token
 SPLIT_AFTER_SPACE = r"(?<=\s)"
 SPLIT_ANYWHERE = r"(?<=[^\r])"
-
-GLUE = 0x0B  # a vertical tab, which no token contains, joins tokens that are expanded together
 
 _IN_BLOCK = re.compile(rf"[{BLOCK}]+")
 

@@ -13,7 +13,7 @@ from functools import cache
 from types import ModuleType
 from typing import Any, BinaryIO
 
-from kxcli.mining.segment.dictionary import Dictionary, iter_user_words, strip_marks
+from kxcli.mining.segment.dictionary import Dictionary, strip_marks
 
 
 @cache
@@ -35,13 +35,6 @@ def load_hmm_tables() -> tuple[Any, Any, Any]:
     """Return jieba's log probabilities of start states, transitions and emissions."""
     finalseg = _import_jieba().finalseg
     return finalseg.start_P, finalseg.trans_P, finalseg.emit_P
-
-
-def cut_with_hmm(run: str, splits: set[str]) -> list[str]:
-    """Cut with jieba's HMM alone; words in `splits` become characters."""
-    finalseg = _import_jieba().finalseg
-    finalseg.Force_Split_Words = splits
-    return list(finalseg.cut(run))
 
 
 def _open_dictionary() -> BinaryIO:
@@ -85,9 +78,7 @@ class JiebaTokenizer:
         self._tokenizer.FREQ, self._tokenizer.total = self._tokenizer.gen_pfdict(main)
         self._tokenizer.initialized = True
         self._splits: set[str] = set()  # jieba's set is global; each tokenizer sets its own before use
-        self.user_words: dict[str, None] = {}  # in order
         if dictionary.user is not None:
-            self.user_words = dict.fromkeys(word for _, word, _ in iter_user_words(dictionary.user))
             self._finalseg.Force_Split_Words = self._splits
             self._tokenizer.load_userdict(_open_text(dictionary.user))
 

@@ -3,32 +3,33 @@
 import json
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from io import BytesIO
-from itertools import groupby
+from itertools import groupby, islice
 from operator import itemgetter
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 from zlib import crc32
 
-from kxcli.tally import Tally
 from kxcli.tally.frames import join_parts, split_first
 from kxcli.tally.scratch import Scratch
 from kxcli.tally.string_runs import (
-    BLOCK_CHARACTERS,
-    BLOCK_ROWS,
     COUNT_MASK,
     DOCUMENT_SHIFT,
     Block,
     count_resident_bytes,
+    count_rows,
     decode_run,
     encode_run,
+    merge_in_memory,
     merge_runs,
+    merge_similar,
     reduce_runs,
-    split_blocks,
 )
 
-_CELL_BYTES = 1 << 10  # of a cell without words, and of its total
+_TOTAL_BYTES = 1 << 9  # of a total, with its group
+_RANKING_ROW_BYTES = 80  # of a row that the kernel sorts: at most one and a half of 32, and twice 16
+_RANKING_COPIES = 4  # of all rows: the merged run, then the ranked rows, and the lines, which are longer
 _SEPARATOR = "\0"  # between words that become keys together
 # Terminates groups, and words before orders. Groups and words have these characters escaped, so that the order of keys
 # is that of groups, words and orders.
@@ -70,7 +71,7 @@ class KeyLayout:
             words = [word.translate(_ESCAPED) for word in words]
             text = _SEPARATOR.join(words)
         head = group.translate(_ESCAPED) + _END if self.is_grouped else ""
-        tail = _END + chr(_FIRST_ORDER + order) if self._has_orders else ""
+        tail = _END + chr(_FIRST_ORDER + order) if self.has_orders else ""
         if not (head or tail):
             return words
         return (head + text.replace(_SEPARATOR, tail + _SEPARATOR + head) + tail).split(_SEPARATOR)
@@ -91,16 +92,17 @@ class KeyLayout:
 
     def words(self, keys: list[str]) -> list[str]:
         """Return the words of keys without group."""
-        if self._has_orders:
+        if self.has_orders:
             keys = [key[:-2] for key in keys]
         return list(map(_unescape, keys)) if _ESCAPE in "".join(keys) else keys
 
     def parse_orders(self, keys: list[str]) -> list[int]:
         """Return the orders of keys without group."""
-        return [ord(key[-1]) - _FIRST_ORDER for key in keys] if self._has_orders else [self.orders[0]] * len(keys)
+        return [ord(key[-1]) - _FIRST_ORDER for key in keys] if self.has_orders else [self.orders[0]] * len(keys)
 
     @property
-    def _has_orders(self) -> bool:
+    def has_orders(self) -> bool:
+        """Whether keys end with the order."""
         return self.orders[0] != self.orders[1]
 
 
@@ -109,66 +111,79 @@ def _unescape(text: str) -> str:
     return re.sub(_ESCAPE + "(.)", lambda match: chr(ord(match[1]) - 3), text) if _ESCAPE in text else text
 
 
-class Cell(NamedTuple):
-    """Counts and document frequencies of the n-grams of one order in one group."""
+class AnyCounter(Protocol):
+    """Counts in memory: `PythonCounter`, or `kxcli._kernel.Counter`."""
 
-    counts: Tally
-    documents: Tally
+    def add(self, data: bytes | str, group: str, is_lines: bool, has_continuation: bool) -> int:
+        """Count a text; return -1, or the position of the first byte that is not UTF-8, if nothing was counted."""
+        ...
+
+    @property
+    def weight(self) -> int:
+        """Approximate bytes of memory, with those for `dump`."""
+        ...
+
+    def dump(self) -> tuple[bytes, list[tuple[str, int, int]]]:
+        """Return the counts as a run, and the totals as tuples of group, order and sum."""
+        ...
 
 
 @dataclass
 class WordCountPartial:
-    """Cells in memory, and loaded runs with the totals of their counts."""
+    """A counter in memory, and runs with the totals of their counts."""
 
-    cells: dict[Key, Cell] = field(default_factory=dict)
-    runs: list[memoryview] = field(default_factory=list)
+    counter: AnyCounter | None = None
+    runs: list[bytes | memoryview] = field(default_factory=list)
     totals: dict[Key, int] = field(default_factory=dict)
 
     def merge(self, other: "WordCountPartial") -> "WordCountPartial":
         """Add the counts of another partial, and return this one."""
-        for key, cell in other.cells.items():
-            if key in self.cells:
-                self.cells[key].counts.merge(cell.counts)
-                self.cells[key].documents.merge(cell.documents)
-            else:
-                self.cells[key] = cell
-        self.runs += other.runs
-        for key, total in other.totals.items():
-            self.totals[key] = self.totals.get(key, 0) + total
+        if self.counter is None:
+            self.counter = other.counter
+        elif other.counter is not None:
+            other = other.dump_counter()
+        self.runs = merge_similar(self.runs + other.runs)
+        self._add_totals(other.totals)
         return self
+
+    def dump_counter(self) -> "WordCountPartial":
+        """Return a partial of runs only."""
+        if self.counter is None:
+            return self
+        run, totals = self.counter.dump()
+        dumped = WordCountPartial(None, [*self.runs, *([run] if run else [])], dict(self.totals))
+        dumped._add_totals({(group, order): total for group, order, total in totals})
+        return dumped
 
     @property
     def weight(self) -> int:
         """Approximate bytes of memory, without mapped files.
 
-        The words of document frequencies are those of counts, so only their tables are added.
+        Merging runs takes the memory of the merged one, twice.
         """
-        cells = sum(_CELL_BYTES + cell.counts.weight + cell.documents.weight // 2 for cell in self.cells.values())
-        return cells + _CELL_BYTES * len(self.totals) + sum(map(count_resident_bytes, self.runs))
+        runs = sum(count_resident_bytes(memoryview(run)) for run in self.runs)
+        counts = 0 if self.counter is None else self.counter.weight
+        return counts + 3 * runs + _TOTAL_BYTES * len(self.totals)
+
+    def _add_totals(self, totals: dict[Key, int]) -> None:
+        for key, total in totals.items():
+            self.totals[key] = self.totals.get(key, 0) + total
 
 
 class Counts:
     """Final counts; rows are ordered by group, word and order.
 
-    Memory grows with the totals, and with the cells that were never dumped.
+    Memory grows with the totals, and with the runs that were never dumped.
 
     Attributes:
         totals: Sums of all counts, by group and order.
+        runs: The rows, as runs to be merged.
     """
 
-    def __init__(
-        self, layout: KeyLayout, partial: WordCountPartial, finalize: Callable[[dict[str, int]], dict[str, int]] | None
-    ) -> None:
+    def __init__(self, layout: KeyLayout, partial: WordCountPartial) -> None:
         self.layout = layout
-        self._runs = partial.runs
-        self._cells: dict[Key, tuple[dict[str, int], dict[str, int]]] = {}
-        self.totals = dict(partial.totals)
-        for key, cell in partial.cells.items():
-            words: dict[str, int] = cell.counts.counts()
-            if finalize is not None and words:  # without words, the dictionary is not loaded
-                words = finalize(words)
-            self._cells[key] = words, cell.documents.counts()
-            self.totals[key] = self.totals.get(key, 0) + sum(words.values())
+        dumped = partial.dump_counter()
+        self.runs, self.totals = dumped.runs, dumped.totals
 
     def __iter__(self) -> Iterator[Counted]:
         """Yield the rows."""
@@ -180,10 +195,12 @@ class Counts:
 
     def blocks(self, scratch: Scratch | None = None) -> Iterator[Block]:
         """Yield the rows in blocks; if there is `scratch`, it merges many runs first."""
-        held = [split_blocks(self._iter_memory())] if self._cells else []
-        if scratch is None:
-            return merge_runs([*held, *map(decode_run, reduce_runs(self._runs))])
-        return scratch.merge_runs(self._runs, *held)
+        runs = reduce_runs(self.runs) if scratch is None else scratch.reduce_runs(self.runs)
+        return merge_runs(map(decode_run, runs))
+
+    def estimate_ranking_bytes(self) -> int:
+        """Return the memory that the kernel takes to merge and rank all rows."""
+        return sum(_RANKING_ROW_BYTES * count_rows(run) + _RANKING_COPIES * len(run) for run in self.runs)
 
     def groups(self, scratch: Scratch | None = None) -> Iterator[tuple[str, Iterator[Block]]]:
         """Yield each group with its rows; keys have no group."""
@@ -193,70 +210,31 @@ class Counts:
 
     def dump(self) -> bytes:
         """Return the counts as bytes: totals as JSON, and one run."""
-        return _dump(self.totals, encode_run(self.blocks()))
+        totals = json.dumps([(*key, total) for key, total in self.totals.items()]).encode("ascii")
+        return b"".join((join_parts([totals]), merge_in_memory(self.runs)))
 
     def split(self, n: int) -> list[WordCountPartial]:
         """Return n partials by a hash of the word; takes the memory of the rows as bytes."""
-        runs = [_RunBuilder() for _ in range(n)]
-        totals: list[dict[Key, int]] = [{} for _ in range(n)]
-        for block in self.blocks():
-            at = 0
-            for group, keys, numbers in self.layout.split_groups([block]):
-                orders, words = self.layout.parse_orders(keys), self.layout.words(keys)
-                for order, word, number in zip(orders, words, numbers, strict=True):
-                    part = crc32(word.encode("utf-8", "surrogatepass")) % n
-                    runs[part].add(block[0][at], number)
-                    totals[part][group, order] = totals[part].get((group, order), 0) + (number & COUNT_MASK)
-                    at += 1
-        return [WordCountPartial(runs=run.views(), totals=own) for run, own in zip(runs, totals, strict=True)]
-
-    def _iter_memory(self) -> Iterator[Block]:
-        for group, keys in groupby(sorted(self._cells), key=itemgetter(0)):
-            yield from merge_runs([self._iter_cell(group, order) for _, order in keys])
-
-    def _iter_cell(self, group: str, order: int) -> Iterator[Block]:
-        words, documents = self._cells[group, order]
-        ordered = sorted(words)
-        for start in range(0, len(ordered), BLOCK_ROWS):
-            some = ordered[start : start + BLOCK_ROWS]
-            numbers = list(map(words.__getitem__, some))
-            if documents:
-                numbers = [count | documents[word] << DOCUMENT_SHIFT for word, count in zip(some, numbers, strict=True)]
-            yield self.layout.keys(group, order, some), numbers
-
-
-class _RunBuilder:
-    """A run built row by row."""
-
-    def __init__(self) -> None:
-        self._data = BytesIO()  # `getvalue` does not copy
-        self._keys: list[str] = []
-        self._numbers: list[int] = []
-        self._size = 0
-
-    def add(self, key: str, number: int) -> None:
-        self._keys.append(key)
-        self._numbers.append(number)
-        self._size += len(key)
-        if len(self._keys) >= BLOCK_ROWS or self._size >= BLOCK_CHARACTERS:
-            self._write()
-
-    def views(self) -> list[memoryview]:
-        """Return the run, if it has a row."""
-        self._write()
-        data = self._data.getvalue()
-        return [memoryview(data)] if data else []
-
-    def _write(self) -> None:
-        self._data.writelines(encode_run([(self._keys, self._numbers)]))
-        self._keys, self._numbers, self._size = [], [], 0
-
-
-def _dump(totals: dict[Key, int], run: Iterable[bytes]) -> bytes:
-    data = BytesIO()  # `getvalue` does not copy
-    data.write(join_parts([json.dumps([(*key, total) for key, total in totals.items()]).encode("ascii")]))
-    data.writelines(run)
-    return data.getvalue()
+        runs = [BytesIO() for _ in range(n)]  # `getvalue` does not copy
+        parts = [WordCountPartial() for _ in range(n)]
+        blocks = self.blocks()
+        while some := list(islice(blocks, n)):  # a block for each part on average
+            rows: list[Block] = [([], []) for _ in range(n)]
+            for block in some:
+                keys = iter(block[0])
+                for group, own, numbers in self.layout.split_groups([block]):
+                    orders, words = self.layout.parse_orders(own), self.layout.words(own)
+                    for order, word, number, key in zip(orders, words, numbers, keys, strict=False):
+                        at = crc32(word.encode("utf-8", "surrogatepass")) % n
+                        rows[at][0].append(key)
+                        rows[at][1].append(number)
+                        totals = parts[at].totals
+                        totals[group, order] = totals.get((group, order), 0) + (number & COUNT_MASK)
+            for run, block in zip(runs, rows, strict=True):
+                run.writelines(encode_run([block]))
+        for part, run in zip(parts, runs, strict=True):
+            part.runs = [memoryview(run.getvalue())] if run.tell() else []
+        return parts
 
 
 def load_partial(data: bytes | memoryview) -> WordCountPartial:

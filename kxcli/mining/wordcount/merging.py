@@ -2,13 +2,12 @@
 
 from types import TracebackType
 
-from kxcli.mining.wordcount.counts import Cell, Counts, Key, KeyLayout, WordCountPartial
-from kxcli.tally import Tally
+from kxcli.mining.wordcount.counts import Counts, Key, KeyLayout, WordCountPartial
 from kxcli.tally.scratch import RunFile, Scratch
-from kxcli.tally.string_runs import encode_run
+from kxcli.tally.string_runs import DOCUMENT_SHIFT, encode_sums
 
-_ROW_BYTES = 256  # of a row: its word, its share of one or two dicts, and its counts
-_CHARACTER_BYTES = 4  # additional, per character of the word
+_ROW_BYTES = 256  # of a row: its key, its share of a dict, and its number
+_CHARACTER_BYTES = 4  # additional, per character of the key
 
 
 class CountSums:
@@ -23,30 +22,28 @@ class CountSums:
         self._spool: RunFile | None = None
         self._layout = KeyLayout(is_grouped=True)
         self._totals: dict[Key, int] = {}
-        self._sums: dict[str, tuple[dict[str, int], dict[str, int]]] = {}
+        self._sums: dict[str, int] = {}
         self._size = 0
 
     def add(self, group: str, word: str, count: int, documents: int) -> None:
         """Add one row."""
-        words, document_counts = self._sums.setdefault(group, ({}, {}))
-        before = words.get(word)
+        (key,) = self._layout.keys(group, 1, [word])
+        before = self._sums.get(key)
         if before is None:
-            self._size += _ROW_BYTES + _CHARACTER_BYTES * len(word)
+            self._size += _ROW_BYTES + _CHARACTER_BYTES * len(key)
             before = 0
-        words[word] = before + count
-        if documents:
-            document_counts[word] = document_counts.get(word, 0) + documents
+        self._sums[key] = before + (count | documents << DOCUMENT_SHIFT)
+        self._totals[group, 1] = self._totals.get((group, 1), 0) + count
         if self._scratch is not None and self._size >= self._scratch.room:
             self._spool = self._spool or self._scratch.open_run_file()
-            held = self._drain()
-            self._spool.add(encode_run(held.blocks()))
-            for key, total in held.totals.items():
-                self._totals[key] = self._totals.get(key, 0) + total
+            self._spool.add(encode_sums(self._sums))
+            self._sums, self._size = {}, 0
 
     def counts(self) -> Counts:
         """Return the sums."""
-        runs = [] if self._spool is None else self._spool.map_runs()
-        return self._drain(WordCountPartial(runs=runs, totals=self._totals))
+        runs: list[bytes | memoryview] = [] if self._spool is None else [*self._spool.map_runs()]
+        runs.append(b"".join(encode_sums(self._sums)))
+        return Counts(self._layout, WordCountPartial(None, runs, self._totals))
 
     def __enter__(self) -> "CountSums":
         return self
@@ -56,9 +53,3 @@ class CountSums:
     ) -> None:
         if self._spool is not None:
             self._spool.close()
-
-    def _drain(self, others: WordCountPartial | None = None) -> Counts:
-        """Return the sums in memory and those of a partial, and clear the memory."""
-        cells = {(group, 1): Cell(Tally(words), Tally(documents)) for group, (words, documents) in self._sums.items()}
-        self._sums, self._size = {}, 0
-        return Counts(self._layout, WordCountPartial(cells).merge(others or WordCountPartial()), None)

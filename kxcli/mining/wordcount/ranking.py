@@ -1,11 +1,12 @@
 """Ranked rows of final counts: by value, then by the code points of the word."""
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import compress, repeat
 from typing import Literal
 
+from kxcli.kernel import load_kernel
 from kxcli.mining.arguments import check_choice, check_minimum, check_type
 from kxcli.mining.wordcount.counts import Counts
 from kxcli.tally.scratch import Scratch
@@ -16,6 +17,7 @@ _ROW_BYTES = 400  # of a row in a sort: its word, number and position; a chunk h
 _CHARACTER_BYTES = 4  # additional, per character of the word
 _MIN_SORTED = 1 << 10  # rows sorted in memory even if the limit is lower
 _MAX_DIGITS = 100  # more than any count has
+_MAX_NUMBER = (1 << 63) - 1  # of the kernel
 _INVERTED = str.maketrans("0123456789", "9876543210")
 
 
@@ -73,6 +75,35 @@ def rank_rows(
                     for count, order in zip(word_counts, layout.parse_orders(keys), strict=True)
                 )
             yield from zip(repeat(group), layout.words(keys), word_counts, documents, rates, strict=False)
+
+
+def encode_tsv(finished: Counts, ranking: Ranking, columns: Sequence[str], room: int) -> bytes | None:
+    """Return the rows of `rank_rows` as TSV, made by the kernel in memory.
+
+    Args:
+        finished: The final counts.
+        ranking: The selection and order of rows.
+        columns: The names of the columns.
+        room: Bytes of memory.
+
+    Returns:
+        None if there is no kernel, if it cannot write these columns or read these rows, or if they exceed the memory.
+    """
+    kernel, layout = load_kernel(), finished.layout
+    has_documents = "df" in columns
+    is_possible = tuple(columns) == ("group",) * layout.is_grouped + ("word", "count") + ("df",) * has_documents
+    if kernel is None or not is_possible or finished.estimate_ranking_bytes() > room:
+        return None
+    top = -1 if ranking.top is None else min(ranking.top, _MAX_NUMBER)
+    try:
+        run = kernel.merge_runs(finished.runs)
+        min_count = min(ranking.min_count, _MAX_NUMBER)
+        ranked = kernel.rank_run(run, layout.is_grouped, ranking.sort == "word", top, min_count)
+        del run
+        lines: bytes = kernel.format_tsv(ranked, layout.is_grouped, layout.has_orders, has_documents)
+    except (ValueError, OverflowError):
+        return None
+    return lines
 
 
 def _select_rows(blocks: Iterable[Block], ranking: Ranking, scratch: Scratch | None) -> Iterator[Block]:

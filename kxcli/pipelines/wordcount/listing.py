@@ -1,15 +1,17 @@
 """Output of final counts: as one file, or as parts written by the workers."""
 
 import os
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from operator import itemgetter
 from typing import Any
 
 from kxcli.errors import OutputError, format_reason
 from kxcli.mining.wordcount.counts import Counts
 from kxcli.mining.wordcount.job import WordCount
-from kxcli.mining.wordcount.ranking import COLUMNS, Ranking, rank_rows
+from kxcli.mining.wordcount.ranking import COLUMNS, Ranking, encode_tsv, rank_rows
 from kxcli.output import rows, sink
 from kxcli.storage.temp_files import get_temporary_folder
 from kxcli.tally.scratch import Scratch
@@ -27,7 +29,12 @@ class Listing:
     def blocks(
         self, counts: Counts, scratch: Scratch | None, accepts: Callable[[str], bool] | None = None
     ) -> Iterator[bytes]:
-        """Yield blocks of lines."""
+        """Return blocks of lines."""
+        if self.form == "tsv" and accepts is None:
+            room = sys.maxsize if scratch is None else scratch.room
+            lines = encode_tsv(counts, self.ranking, self.columns, room)
+            if lines is not None:
+                return chain(rows.encode_rows([], self.columns, self.form, header=self.header), [lines])
         cells = map(itemgetter(*map(COLUMNS.index, self.columns)), rank_rows(counts, self.ranking, scratch, accepts))
         return rows.encode_rows(cells, self.columns, self.form, header=self.header)
 

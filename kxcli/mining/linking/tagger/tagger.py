@@ -1,6 +1,7 @@
 """The tagger: spans of texts that may be mentions, with their probabilities."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +11,7 @@ from kxcli.mining.linking.tagger.crf import Chains, Posterior, compute_posterior
 from kxcli.mining.linking.tagger.tag_weights import TagWeights
 from kxcli.mining.linking.tagger.token_features import TokenFeatures
 from kxcli.mining.linking.tagger.token_layout import MAX_CHAIN, TextWindow, TokenLayout, iter_blocks
+from kxcli.mining.segment import Segmentation, load_tokenizer, prepare
 from kxcli.schema import ArrayField
 
 MIN_PROBABILITY = 0.05  # of the spans that are returned
@@ -75,14 +77,13 @@ class Tagger:
 
 def tokenize_windows(windows: Sequence[TextWindow]) -> TokenLayout:
     """Return the tokens of windows, with the words of jieba."""
-    return TokenLayout.from_texts([window.characters for window in windows], _cut_words)
+    return TokenLayout.from_texts([window.characters for window in windows], _load_tokenizer())
 
 
-def _cut_words(text: str) -> list[str]:
-    import rjieba
-
-    words: list[str] = rjieba.cut(text, False)
-    return words
+@cache
+def _load_tokenizer() -> Callable[[str], list[str]]:
+    segmentation = Segmentation(hmm=False)
+    return load_tokenizer(segmentation, prepare(segmentation))
 
 
 class SlotSources(NamedTuple):

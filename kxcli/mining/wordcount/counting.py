@@ -1,0 +1,117 @@
+"""Which words are counted, and the words of a text."""
+
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import chain
+
+from kxcli.mining.arguments import check_minimum, check_type, describe, iter_strings
+from kxcli.mining.segment import Segmentation, SharedDictionary, load_tokenizer
+
+_MAX_CACHED = 1 << 17  # tokens of some 200 bytes
+
+
+@dataclass(frozen=True)
+class Counting:
+    """The words to count.
+
+    Excluded words and white space do not break n-grams; punctuation does, unless it is counted.
+
+    Args:
+        segmentation: How texts become tokens.
+        keeps_punctuation: Also count tokens without a letter or digit (`str.isalnum`), except white space.
+        stopwords: Words to exclude.
+        min_length: Minimum number of characters of a word.
+        lower: Count words in lower case.
+        nfkc: Convert each text to Unicode's NFKC form before it is cut.
+        orders: The smallest and largest n of the n-grams.
+        has_documents: Also count the documents of each word.
+        is_grouped: Count each group separately.
+    """
+
+    segmentation: Segmentation = field(default_factory=Segmentation)
+    keeps_punctuation: bool = False
+    stopwords: frozenset[str] = frozenset()
+    min_length: int = 1
+    lower: bool = False
+    nfkc: bool = False
+    orders: tuple[int, int] = (1, 1)
+    has_documents: bool = False
+    is_grouped: bool = False
+
+    def __post_init__(self) -> None:
+        check_type("segmentation", self.segmentation, Segmentation)
+        for name in ("keeps_punctuation", "lower", "nfkc", "has_documents", "is_grouped"):
+            check_type(name, getattr(self, name), bool)
+        object.__setattr__(self, "stopwords", frozenset(iter_strings("stopwords", self.stopwords)))
+        check_minimum("min_length", self.min_length, 1)
+        if not isinstance(self.orders, (tuple, list)) or len(self.orders) != 2:
+            raise TypeError(f"orders must be two integers, the smallest and largest n, not {describe(self.orders)}")
+        check_minimum("orders[0]", self.orders[0], 1)
+        check_minimum("orders[1]", self.orders[1], self.orders[0])
+        object.__setattr__(self, "orders", tuple(self.orders))
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the rows."""
+        return ("group",) * self.is_grouped + ("word", "count") + ("df",) * self.has_documents
+
+    @property
+    def ignores_document_borders(self) -> bool:
+        """Whether no count depends on document borders; a record may have many lines."""
+        has_words_only = self.orders == (1, 1) and not self.has_documents and not self.is_grouped
+        return has_words_only and self.segmentation.mode != "regex"
+
+    @property
+    def safe_split_pattern(self) -> str | None:
+        """Pattern of positions where a document may be split, or None."""
+        return None if self.nfkc else self.segmentation.safe_split_pattern
+
+    @property
+    def changes_words(self) -> bool:
+        """Whether a token of letters and digits may be excluded or changed."""
+        return bool(self.stopwords) or self.min_length > 1 or self.lower
+
+    def normalize(self, text: str) -> str:
+        """Return a text in the form that is cut."""
+        return unicodedata.normalize("NFKC", text) if self.nfkc else text
+
+
+class WordFilter:
+    """Makes words of tokens; the same for all engines."""
+
+    def __init__(self, counting: Counting) -> None:
+        self._counting = counting
+        self._stopwords = frozenset(self._change_case(counting.normalize(word)) for word in counting.stopwords)
+
+    def __call__(self, token: str) -> tuple[str | None, ...]:
+        """Return the word of a token, nothing if it is excluded, or None if it breaks n-grams."""
+        counting = self._counting
+        if token.isspace():
+            return ()
+        if not counting.keeps_punctuation and not (token.isalnum() or any(map(str.isalnum, token))):
+            return (None,)
+        word = self._change_case(token)
+        return (word,) if len(word) >= counting.min_length and word not in self._stopwords else ()
+
+    def _change_case(self, word: str) -> str:
+        return word.lower() if self._counting.lower else word
+
+
+class WordSplitter:
+    """Cuts texts into words.
+
+    Args:
+        counting: The words.
+        shared: The value of `segment.prepare`.
+    """
+
+    def __init__(self, counting: Counting, shared: SharedDictionary | None) -> None:
+        self._normalize = counting.normalize
+        self._cut = load_tokenizer(counting.segmentation, shared)
+        self._filter = lru_cache(_MAX_CACHED)(WordFilter(counting))
+
+    def split(self, text: str) -> Iterator[str | None]:
+        """Yield the words of a text, with None at breaks of n-grams."""
+        return chain.from_iterable(map(self._filter, self._cut(self._normalize(text))))
