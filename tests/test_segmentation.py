@@ -548,7 +548,7 @@ def test_jieba_engine_gives_jiebas_tokens(main, user, texts):
 
 # The hidden Markov model
 
-MODEL_ONLY = "龘龘 1\n"  # a dictionary in which no other text has a word
+MODEL_ONLY = "龘龘 1\n"  # a dictionary without another word
 
 
 @pytest.mark.full

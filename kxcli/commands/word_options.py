@@ -82,7 +82,10 @@ WORD_OPTIONS = (
 
 
 def build_counting(options: Mapping[str, Any], report: Report) -> "Counting":
-    """Return how to count words; report dictionary lines that jieba misreads, and a missing kernel."""
+    """Return how to count words.
+
+    Reports dictionary lines that jieba misreads, and a missing kernel.
+    """
     from kxcli.mining import Counting, Segmentation
 
     segmentation = Segmentation(

@@ -152,9 +152,9 @@ def reduce_runs(runs: Sequence[bytes | memoryview]) -> Sequence[bytes | memoryvi
 
 
 def merge_similar(runs: Sequence[bytes | memoryview]) -> list[bytes | memoryview]:
-    """Merge the last runs until each is more than twice as large as the next one; only those that are `bytes`.
+    """Merge the last runs until each is more than twice as large as the next one.
 
-    Views may be of files, which are merged block by block.
+    Only `bytes` are merged. Views may be of files, which are merged block by block.
     """
     merged = list(runs)
     while (
@@ -167,7 +167,7 @@ def merge_similar(runs: Sequence[bytes | memoryview]) -> list[bytes | memoryview
 
 
 def merge_in_memory(runs: Sequence[bytes | memoryview]) -> bytes:
-    """Return several runs as one, by the kernel if possible; takes twice the memory of the merged run."""
+    """Return several runs as one; takes twice its memory."""
     if len(runs) == 1:
         return bytes(runs[0])
     kernel = load_kernel()
@@ -181,7 +181,10 @@ def merge_in_memory(runs: Sequence[bytes | memoryview]) -> bytes:
 
 
 def count_rows(run: bytes | memoryview) -> int:
-    """Return the number of rows, by the heads of the blocks; raises `struct.error` if one is truncated."""
+    """Return the number of rows.
+
+    A truncated head raises `struct.error`.
+    """
     n_rows = start = 0
     while start < len(run):
         n, size, count_width, documents_width, _ = _HEAD.unpack_from(run, start)

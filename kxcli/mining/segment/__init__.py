@@ -66,7 +66,7 @@ class Segmentation:
     @property
     def uses_kernel(self) -> bool:
         """Whether the kernel is used in this process; it has no patterns."""
-        return self.engine == "kernel" and self.mode != "regex" and hasattr(load_kernel(), "Counter")
+        return self.engine == "kernel" and self.mode != "regex" and load_kernel() is not None
 
 
 class SharedDictionary(Protocol):
@@ -110,17 +110,26 @@ def _raise_recursion_limit() -> Iterator[None]:
 
 
 def prepare(segmentation: Segmentation) -> SharedDictionary | None:
-    """Return the dictionary for all processes, for `load_tokenizer`; None unless the kernel is used."""
+    """Return the dictionary for all processes.
+
+    It is None unless the kernel is used.
+    """
     if not segmentation.uses_kernel:
         return None
-    from kxcli.mining.segment.compiled import compile_dictionary  # type: ignore[import-not-found]
+    from kxcli.mining.segment.compiled import compile_dictionary
 
-    shared: SharedDictionary = compile_dictionary(segmentation.dictionary)
-    return shared
+    return compile_dictionary(segmentation.dictionary)
 
 
 def load_tokenizer(segmentation: Segmentation, shared: SharedDictionary | None) -> Callable[[str], list[str]]:
-    """Return the function that cuts a text into tokens, given the value of `prepare`; takes 0.1 to 1 s."""
+    """Return the function that cuts a text into tokens.
+
+    Takes up to a second.
+
+    Args:
+        segmentation: How texts are cut.
+        shared: The value of `prepare`.
+    """
     mode, hmm = segmentation.mode, segmentation.hmm
     if shared is not None:
         kernel = load_kernel()

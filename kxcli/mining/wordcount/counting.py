@@ -86,7 +86,7 @@ class WordFilter:
         self._stopwords = frozenset(self._change_case(counting.normalize(word)) for word in counting.stopwords)
 
     def __call__(self, token: str) -> tuple[str | None, ...]:
-        """Return the word of a token, nothing if it is excluded, or None if it breaks n-grams."""
+        """Return the word of a token, if it is not excluded; None if it breaks n-grams."""
         counting = self._counting
         if token.isspace():
             return ()

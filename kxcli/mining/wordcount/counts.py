@@ -115,7 +115,10 @@ class AnyCounter(Protocol):
     """Counts in memory: `PythonCounter`, or `kxcli._kernel.Counter`."""
 
     def add(self, data: bytes | str, group: str, is_lines: bool, has_continuation: bool) -> int:
-        """Count a text; return -1, or the position of the first byte that is not UTF-8, if nothing was counted."""
+        """Count a text.
+
+        Return -1, or the position of the first byte that is not UTF-8; then nothing was counted.
+        """
         ...
 
     @property
