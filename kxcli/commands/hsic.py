@@ -69,7 +69,7 @@ def _measure(session: Session, options: dict[str, Any]) -> "tuple[ResultTable, s
     counting, dictionary = None, None
     if compares_texts(options["kernel_x"]) or compares_texts(options["kernel_y"]):
         counting = build_counting(options, report)
-        dictionary = prepare(counting.segmentation)
+        dictionary = prepare(counting.segmentation, report.warning)
     with (
         inputs.HsicTables(
             session, options["y_file"], options["na_values"], drops_missing=options["missing"] == "drop"

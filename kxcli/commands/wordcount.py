@@ -105,7 +105,7 @@ def _open_corpus(session: Session, options: dict[str, Any]) -> "Iterator[tuple[C
     )
     modules = ["kxcli.mining.wordcount.job", "kxcli.corpus.shards"]
     with corpus_run.open_corpus(session, modules, spec) as corpus:
-        yield corpus, WordCount(counting), prepare(counting.segmentation)
+        yield corpus, WordCount(counting), prepare(counting.segmentation, session.report.warning)
 
 
 def _choose_findable(session: Session) -> Callable[[str], bool]:

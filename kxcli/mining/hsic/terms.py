@@ -3,17 +3,20 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from kxcli.arrays import BoolArray, IntArray
 from kxcli.arrays.ragged import compute_starts
 from kxcli.mining.hsic.kernels import renumber_codes
-from kxcli.mining.segment import SharedDictionary, prepare
+from kxcli.mining.segment import prepare
 from kxcli.mining.wordcount.counting import Counting, WordSplitter
 from kxcli.tally import Tally
 from kxcli.tally.frames import join_parts, split_parts
+
+if TYPE_CHECKING:
+    from kxcli.mining.segment.compiled import CompiledDictionary
 
 _TASK_CHARACTERS = 1 << 19  # characters of a task
 
@@ -54,7 +57,7 @@ def iter_tasks(
             start, size, number = i, 0, number + 1
 
 
-def prepare_terms(spec: TermSpec) -> SharedDictionary | None:
+def prepare_terms(spec: TermSpec) -> "CompiledDictionary | None":
     """Return the dictionary for the `setup` of the jobs."""
     return None if spec.n else prepare(spec.counting.segmentation)
 
@@ -64,10 +67,10 @@ class TermTokenizer:
 
     def __init__(self, spec: TermSpec) -> None:
         self._spec = spec
-        self._shared: SharedDictionary | None = None
+        self._shared: CompiledDictionary | None = None
         self._splitter: WordSplitter | None = None
 
-    def setup(self, shared: SharedDictionary | None) -> None:
+    def setup(self, shared: "CompiledDictionary | None") -> None:
         """Receive the dictionary from `prepare_terms`; the first text loads it."""
         self._shared, self._splitter = shared, None
 

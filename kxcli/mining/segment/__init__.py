@@ -8,12 +8,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from re import _parser  # type: ignore[attr-defined]  # how many characters a pattern matches is nowhere else
-from typing import Any, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from kxcli.kernel import load_kernel
 from kxcli.mining.arguments import check_choice, check_type
 from kxcli.mining.segment import blocks
 from kxcli.mining.segment.dictionary import Dictionary
+
+if TYPE_CHECKING:
+    from kxcli.mining.segment.compiled import CompiledDictionary
 
 Mode = Literal["jieba", "search", "full", "char", "space", "regex"]
 Engine = Literal["kernel", "jieba"]
@@ -69,14 +72,6 @@ class Segmentation:
         return self.engine == "kernel" and self.mode != "regex" and load_kernel() is not None
 
 
-class SharedDictionary(Protocol):
-    """A compiled dictionary, picklable for workers."""
-
-    def load(self) -> Any:
-        """Return it as `kxcli._kernel.Dictionary`; the same one in a process."""
-        ...
-
-
 def check_pattern(pattern: str) -> None:
     """Raise `ValueError` if a pattern is invalid or matches no character."""
     check_type("pattern", pattern, str)
@@ -109,19 +104,31 @@ def _raise_recursion_limit() -> Iterator[None]:
         sys.setrecursionlimit(limit)
 
 
-def prepare(segmentation: Segmentation) -> SharedDictionary | None:
+def _ignore(_text: str) -> None:
+    pass
+
+
+def prepare(segmentation: Segmentation, warn: Callable[[str], None] = _ignore) -> "CompiledDictionary | None":
     """Return the dictionary for all processes.
 
     It is None unless the kernel is used.
+
+    Args:
+        segmentation: How texts are cut.
+        warn: Receives the reason if the kernel cannot take the dictionary; then jieba itself is used.
     """
     if not segmentation.uses_kernel:
         return None
-    from kxcli.mining.segment.compiled import compile_dictionary
+    from kxcli.mining.segment.compiled import CompileError, compile_dictionary
 
-    return compile_dictionary(segmentation.dictionary)
+    try:
+        return compile_dictionary(segmentation.dictionary)
+    except CompileError as error:
+        warn(f"{error}; using jieba itself, which is many times slower")
+        return None
 
 
-def load_tokenizer(segmentation: Segmentation, shared: SharedDictionary | None) -> Callable[[str], list[str]]:
+def load_tokenizer(segmentation: Segmentation, shared: "CompiledDictionary | None") -> Callable[[str], list[str]]:
     """Return the function that cuts a text into tokens.
 
     Takes up to a second.
@@ -134,7 +141,7 @@ def load_tokenizer(segmentation: Segmentation, shared: SharedDictionary | None) 
     if shared is not None:
         kernel = load_kernel()
         assert kernel is not None, "it made the shared dictionary"
-        cut: Callable[[str], list[str]] = kernel.Segmenter(shared.load(), mode, hmm).cut
+        cut: Callable[[str], list[str]] = kernel.Segmenter(shared.open(), mode, hmm).cut
         return cut
     if mode == "char":
         return list

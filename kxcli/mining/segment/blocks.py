@@ -6,7 +6,8 @@ the hidden Markov model see one block at a time. So a text may be split wherever
 
 import re
 
-BLOCK = "\u4e00-\u9fd5" + r"a-zA-Z0-9+#&._%\-"
+HAN_FIRST, HAN_LAST = 0x4E00, 0x9FD5
+BLOCK = f"{chr(HAN_FIRST)}-{chr(HAN_LAST)}" + r"a-zA-Z0-9+#&._%\-"
 
 # Zero-width patterns of positions where splitting a text keeps its tokens.
 SPLIT_AFTER_SEPARATOR = rf"(?<=[^{BLOCK}\r])"  # each separator is a token, except \r\n

@@ -5,9 +5,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from kxcli.mining.arguments import check_minimum, check_type, describe, iter_strings
-from kxcli.mining.segment import Segmentation, SharedDictionary, load_tokenizer
+from kxcli.mining.segment import Segmentation, load_tokenizer
+
+if TYPE_CHECKING:
+    from kxcli.mining.segment.compiled import CompiledDictionary
 
 _MAX_CACHED = 1 << 17  # tokens of some 200 bytes
 
@@ -107,7 +111,7 @@ class WordSplitter:
         shared: The value of `segment.prepare`.
     """
 
-    def __init__(self, counting: Counting, shared: SharedDictionary | None) -> None:
+    def __init__(self, counting: Counting, shared: "CompiledDictionary | None") -> None:
         self._normalize = counting.normalize
         self._cut = load_tokenizer(counting.segmentation, shared)
         self._filter = lru_cache(_MAX_CACHED)(WordFilter(counting))

@@ -2,14 +2,18 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from kxcli.kernel import load_kernel
 from kxcli.mining.arguments import check_type, iter_strings
-from kxcli.mining.segment import SharedDictionary, prepare
+from kxcli.mining.segment import prepare
 from kxcli.mining.wordcount.counting import Counting, WordFilter, WordSplitter
 from kxcli.mining.wordcount.counts import AnyCounter, Counts, KeyLayout, WordCountPartial, load_partial
 from kxcli.mining.wordcount.python_counter import PythonCounter
+
+if TYPE_CHECKING:
+    from kxcli import _kernel
+    from kxcli.mining.segment.compiled import CompiledDictionary
 
 
 class Record(Protocol):
@@ -69,15 +73,16 @@ class WordCount:
     def __init__(self, counting: Counting) -> None:
         self.counting = counting
         self.layout = KeyLayout(counting.is_grouped, counting.orders)
-        self._shared: SharedDictionary | None = None
+        self._shared: CompiledDictionary | None = None
+        self._dictionary: _kernel.Dictionary | None = None
         self._splitter: WordSplitter | None = None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_shared": None, "_splitter": None}
+        return {**self.__dict__, "_shared": None, "_dictionary": None, "_splitter": None}
 
-    def setup(self, shared: SharedDictionary | None) -> None:
+    def setup(self, shared: "CompiledDictionary | None") -> None:
         """Keep the value of `segment.prepare`; the first record loads the dictionary."""
-        self._shared, self._splitter = shared, None
+        self._shared, self._dictionary, self._splitter = shared, None, None
 
     def map(self, records: Iterable[Record]) -> WordCountPartial:
         """Count the words of records."""
@@ -122,8 +127,9 @@ class WordCount:
             return PythonCounter(counting, self._splitter)
         kernel = load_kernel()
         assert kernel is not None, "it made the shared dictionary"
+        self._dictionary = self._dictionary or self._shared.open()
         counter: AnyCounter = kernel.Counter(
-            self._shared.load(),
+            self._dictionary,
             counting.segmentation.mode,
             counting.segmentation.hmm,
             counting.keeps_punctuation,

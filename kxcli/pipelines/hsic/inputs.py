@@ -31,7 +31,7 @@ from kxcli.wording import format_count
 
 if TYPE_CHECKING:
     from kxcli.mining import Counting
-    from kxcli.mining.segment import SharedDictionary
+    from kxcli.mining.segment.compiled import CompiledDictionary
 
 
 @dataclass(frozen=True)
@@ -198,7 +198,12 @@ class VariableBuilder:
     """Makes variables of groups of columns, and reports doubtful ones."""
 
     def __init__(
-        self, run: RunJob, counting: "Counting | None", dictionary: "SharedDictionary | None", seed: int, report: Report
+        self,
+        run: RunJob,
+        counting: "Counting | None",
+        dictionary: "CompiledDictionary | None",
+        seed: int,
+        report: Report,
     ) -> None:
         self._run, self._counting, self.dictionary = run, counting, dictionary
         self._seed, self._report = seed, report
