@@ -35,10 +35,11 @@ void route_look_ahead(Segmenter *segmenter)
 }
 
 /* Step to the next word of 3 characters or more from a position on, and return its slot; 0 if there is none.
-   Begin with the slot of 3 characters, and with `stop` at the third. Afterwards `stop` is the end of the word. */
-static inline uint32_t next_word(const Node *nodes, const uint16_t *codes, uint32_t *slot, size_t *stop)
+   Begin with the slot of 3 characters, and with `stop` at the third. Afterwards `stop` is the end of the word. The limit
+   for it, `MAX_WORD` characters from the position on, ends a circle in a forged file. */
+static inline uint32_t next_word(const Node *nodes, const uint16_t *codes, size_t limit, uint32_t *slot, size_t *stop)
 {
-    while (*slot != 0 && node_label(nodes[*slot]) == codes[*stop]) {
+    while (*slot != 0 && *stop < limit && node_label(nodes[*slot]) == codes[*stop]) {
         uint32_t word = *slot;
         Node node = nodes[word];
         uint16_t code = codes[++*stop];
@@ -74,7 +75,7 @@ void route_find(Segmenter *segmenter)
         uint32_t word = choose(is_best, slot2);
         size_t length = 1 + (size_t)is_best;
         uint32_t longer, slot = segmenter->slots3[i];
-        for (size_t stop = i + 2; (longer = next_word(nodes, codes, &slot, &stop)) != 0;) {
+        for (size_t stop = i + 2; (longer = next_word(nodes, codes, i + MAX_WORD, &slot, &stop)) != 0;) {
             score = weights[node_frequency(nodes[longer])] + route[stop];
             if (score >= best) {
                 best = score;
@@ -115,7 +116,7 @@ void route_add_all_words(Segmenter *segmenter, size_t begin, size_t end)
             word_end = i + 2;
         }
         uint32_t word, slot = segmenter->slots3[i];
-        for (size_t stop = i + 2; (word = next_word(nodes, codes, &slot, &stop)) != 0; n_words++)
+        for (size_t stop = i + 2; (word = next_word(nodes, codes, i + MAX_WORD, &slot, &stop)) != 0; n_words++)
             word_end = stop;
         if (n_words <= 1 && i >= covered) {
             for (size_t j = i; is_latin && j < word_end; j++)
@@ -130,7 +131,7 @@ void route_add_all_words(Segmenter *segmenter, size_t begin, size_t end)
             covered = i + 2;
         }
         slot = segmenter->slots3[i];
-        for (size_t stop = i + 2; (word = next_word(nodes, codes, &slot, &stop)) != 0; covered = stop)
+        for (size_t stop = i + 2; (word = next_word(nodes, codes, i + MAX_WORD, &slot, &stop)) != 0; covered = stop)
             segmenter_add(segmenter, word, i, stop);
     }
     add_joined(segmenter, &n_joined, end);
