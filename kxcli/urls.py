@@ -4,8 +4,8 @@ import re
 
 _HIDDEN = "***"  # as long as no secret is known to be
 _SCHEME = r"[a-z][a-z0-9+.-]*"
-_URL = re.compile(rf"{_SCHEME}(::[a-z0-9+.:-]+)?://", re.IGNORECASE)
-# Patterns of messages, compiled when they are used.
+# Patterns are compiled when they are used.
+_URL = rf"(?i){_SCHEME}(::[a-z0-9+.:-]+)?://"
 _HTTP = r"(?i)https?://"
 _START = rf"(?i)(?<![\w+.-])(?:({_SCHEME})://+|(https?|s3a?|ftp|gs):/(?!/))"
 _LOCAL_SCHEMES = frozenset({"file", "local"})
@@ -20,7 +20,7 @@ _LONG_QUERY = r"(?is)https?://[^?#]*[?#](?=.)"
 
 def is_url(path: str) -> bool:
     """Return whether an argument begins with `scheme://`."""
-    return _URL.match(path) is not None
+    return "://" in path and re.match(_URL, path) is not None
 
 
 def is_http(url: str) -> bool:

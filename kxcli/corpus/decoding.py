@@ -205,10 +205,10 @@ class LongLineDecoder:
         max_part: Characters without such a place after which the line is split anyway; None for never.
     """
 
-    def __init__(self, decoder: Decoder, split_pattern: re.Pattern[str], max_part: int | None) -> None:
+    def __init__(self, decoder: Decoder, split_pattern: str, max_part: int | None) -> None:
         self._decoder = decoder
         self._incremental = codecs.getincrementaldecoder(decoder.encoding)()
-        self._split_pattern, self._max_part = split_pattern, max_part
+        self._split_pattern, self._max_part = re.compile(split_pattern), max_part
         self._rest: list[str] = []  # without a place for a split
         self._last = ""  # its last character
 

@@ -11,7 +11,7 @@ AUTO = "auto"
 AUTO_SAMPLE = 1 << 20  # bytes examined by `--encoding auto`: enough to contain non-ASCII characters in most files
 
 _ASCII = bytes(range(128))
-_TWO_BYTES = re.compile("[\x80-\u07ff]")  # characters of two bytes in UTF-8
+_TWO_BYTES = "[\x80-\u07ff]"  # characters of two bytes in UTF-8
 _TWO_BYTE_SHARE = 4  # one of 4 of their bytes counts as evidence
 
 # The 500 most common characters of Chinese, and their forms in the traditional script: counted in three corpora
@@ -154,7 +154,7 @@ def _count_utf8_evidence(text: str) -> int:
     """Return the number of non-ASCII bytes in favor of UTF-8."""
     size = len(text.encode())
     n_ascii = len(text.encode("ascii", "ignore"))
-    n_latin = len(_TWO_BYTES.findall(text))
+    n_latin = len(re.findall(_TWO_BYTES, text))
     return size - n_ascii - 2 * n_latin + 2 * n_latin // _TWO_BYTE_SHARE
 
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -34,7 +33,7 @@ Unit = Literal["document", "lines", "bytes"]
 
 DEFAULT_FIELD = "text"
 _SEPARATORS = {";": "semicolons", "\t": "tabs (--input-format tsv)", ",": "commas (--input-format csv)", "|": "bars"}
-_NEVER = re.compile(r"(?!)")
+_NEVER = r"(?!)"  # a pattern without a match
 
 
 class Document(NamedTuple):
@@ -195,13 +194,12 @@ def _read_all(
 def _read_text_lines(
     stream: Readable, decoder: Decoder, spec: ReaderSpec, diagnostics: ReadDiagnostics
 ) -> Iterator[TextRecord]:
-    split_pattern = _NEVER if spec.split_pattern is None else re.compile(spec.split_pattern)
     long: LongLineDecoder | None = None
     is_whole = spec.keeps_lines_whole
     max_line = spec.max_line if is_whole else None
     for data, is_part, has_continuation in read_line_blocks(stream, keep_lines_whole=is_whole, max_line=max_line):
         if is_part:
-            long = long or LongLineDecoder(decoder, split_pattern, spec.max_part)
+            long = long or LongLineDecoder(decoder, spec.split_pattern or _NEVER, spec.max_part)
             if has_continuation:
                 yield Document(long.feed(data), has_continuation=True)
             else:
