@@ -18,6 +18,7 @@ from kxcli.errors import UsageError
 from kxcli.pipelines.session import Session
 
 if TYPE_CHECKING:
+    from kxcli.corpus.records import Unit
     from kxcli.mining import WordCount
     from kxcli.pipelines.corpus_run import Corpus
 
@@ -96,10 +97,11 @@ def _open_corpus(session: Session, options: dict[str, Any]) -> "Iterator[tuple[C
         has_documents=options["df"],
         is_grouped=options["by"] is not None,
     )
+    unit: Unit = "lines" if counting.ignores_document_borders else "document"
     spec = corpus_run.make_reader_spec(
         session.source,
         by=options["by"],
-        unit="lines" if counting.ignores_document_borders else "document",
+        unit="bytes" if counting.segmentation.uses_kernel else unit,
         split_pattern=counting.safe_split_pattern,
         max_line=engines.get_max_line_bytes(session.run, _LINE_COST),
     )
