@@ -14,7 +14,7 @@ static size_t find_slot(const StringTable *table, uint64_t hash, const uint8_t *
             continue;
         size_t other_size;
         const uint8_t *other = strings_get(table, (uint32_t)table->slots[slot] - 1, &other_size);
-        if (other_size == size && memcmp(other, text, size) == 0)
+        if (other_size == size && (size == 0 || memcmp(other, text, size) == 0))
             break;
     }
     return slot;

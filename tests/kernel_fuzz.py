@@ -1,0 +1,273 @@
+"""Calls of the kernel with random and damaged data, for the sanitizers to watch.
+
+    env $(python tests/sanitizers.py build/sanitized) python tests/kernel_fuzz.py SEED SECONDS [ROUND]
+
+Each round prints its number; ROUND repeats one alone.
+"""
+
+import random
+import struct
+import sys
+import time
+from contextlib import suppress
+
+from kernel_texts import LATIN, MODES, Reference, join, make_main, make_text, make_user
+
+from kxcli import _kernel
+from kxcli.mining.segment.compiled import CompileError, _list_kinds, _list_probabilities
+from kxcli.mining.segment.dictionary import Dictionary, DictionaryError
+from kxcli.tally.string_runs import DOCUMENT_SHIFT, encode_run
+
+ORDERS = [(1, 1), (1, 1), (1, 2), (2, 2), (2, 5), (1, 30)]
+
+
+def damage(source, data, first=0):
+    """Return bytes with a few changes, or an end, or a part twice."""
+    data = bytearray(data)
+    kind = source.random()
+    if kind < 0.2:
+        del data[source.randint(first, len(data)) :]
+    elif kind < 0.3:
+        start, stop = sorted((source.randint(first, len(data)), source.randint(first, len(data))))
+        data[stop:stop] = data[start : min(stop, start + 5000)]
+    for _ in range(source.choice([0, 1, 1, 2, 10])):
+        if len(data) > first:
+            data[source.randrange(first, len(data))] = source.choice([0, 1, 0x7F, 0x80, 0xFF, source.randrange(256)])
+    return data
+
+
+def make_data(source, words):
+    """Return text for a counter: a string, UTF-8, or bytes that are nearly so."""
+    text = make_text(source, words)
+    if source.random() < 0.3:
+        return text
+    data = text.encode("utf-8", source.choice(["ignore", "surrogatepass"]))
+    return damage(source, data) if source.random() < 0.3 else data
+
+
+def make_expander(source):
+    """Return a function of a token for a counter, which may fail."""
+    seed = source.random()
+
+    def expand(token):
+        own = random.Random(f"{seed} {token!r}")
+        if own.random() < 0.01:
+            raise LookupError
+        return [
+            own.choice([token, token[::-1], token.upper(), None, "", make_text(own)]) for _ in range(own.randint(0, 3))
+        ]
+
+    return source.choice([None, None, expand])
+
+
+def use_dictionary(source, dictionary, words):
+    """Cut and count some texts."""
+    for _ in range(source.randint(1, 6)):
+        segmenter = _kernel.Segmenter(dictionary, *source.choice(MODES))
+        for _ in range(source.randint(1, 5)):
+            segmenter.cut(make_text(source, words))
+    for _ in range(source.randint(1, 4)):
+        flags = [source.random() < 0.5 for _ in range(3)]
+        orders, expand = source.choice(ORDERS), make_expander(source)
+        counter = _kernel.Counter(dictionary, *source.choice(MODES), flags[0], orders, *flags[1:], expand)
+        for _ in range(source.randint(0, 8)):
+            group = source.choice(["", "a", make_text(source)])
+            with suppress(LookupError):
+                counter.add(make_data(source, words), group, source.random() < 0.5, source.random() < 0.5)
+            if source.random() < 0.2:
+                dump_counter(source, counter, flags[2], orders)
+        dump_counter(source, counter, flags[2], orders)
+    for word in words[:50]:
+        dictionary.is_word(word)
+
+
+def dump_counter(source, counter, is_grouped, orders):
+    """Dump the counts, and use the run."""
+    with suppress(LookupError):
+        run, _ = counter.dump()
+        assert counter.weight >= 0
+        use_runs(source, [run, run], is_grouped, orders[0] != orders[1])
+
+
+def use_runs(source, runs, is_grouped, has_orders):
+    """Merge, rank and write runs, which may be damaged."""
+    with suppress(ValueError, OverflowError):
+        runs = [_kernel.merge_runs(runs), *runs]
+    for run in runs:
+        top, min_count = source.choice([-1, 0, 1, 5, 1 << 40]), source.choice([-1, 0, 1, 2, 1 << 40])
+        with suppress(ValueError, OverflowError):
+            run = _kernel.rank_run(run, is_grouped, source.random() < 0.5, top, min_count)
+        with suppress(ValueError, OverflowError):
+            _kernel.format_tsv(run, is_grouped, has_orders, source.random() < 0.5)
+
+
+# Rounds
+
+
+def fuzz_texts(source):
+    use_dictionary(source, DEFAULT, [])
+
+
+def fuzz_user_dictionaries(source):
+    user, words = make_user(source)
+    with suppress(DictionaryError, CompileError):
+        use_dictionary(source, _kernel.Dictionary(Reference(Dictionary("在 5\n", user)).compile()), words)
+
+
+def fuzz_main_dictionaries(source):
+    main, words = make_main(source)
+    use_dictionary(source, _kernel.Dictionary(Reference(Dictionary(main)).compile()), words)
+
+
+def make_lines(source):
+    """Return the text of words for the compiler, which may have faults, and the words."""
+    words = {join(source, "天地人和ab1.%", source.choice([2, 5, 40])) for _ in range(source.choice([0, 1, 30, 500]))}
+    words |= {join(source, "天，\t\0é𠀀a ", 4) for _ in range(source.randint(0, 3))}
+    rows = sorted((word.encode(), source.choice([0, 1, 2, 9, 1 << 40, (1 << 63) - 1])) for word in words)
+    return b"".join(b"%s %d\n" % row for row in rows), sorted(words)
+
+
+def fuzz_compiler(source):
+    lines, words = make_lines(source)
+    splits = b"".join(source.choice(words).encode() + b"\n" for _ in range(source.randint(0, 5))) if words else b""
+    if source.random() < 0.5:
+        lines = damage(source, lines)
+    if source.random() < 0.2:
+        splits = damage(source, splits)
+    with suppress(ValueError):
+        total = source.choice([1, 60_101_967, (1 << 63) - 1, 0, -1])
+        compiled = _kernel.compile_dictionary(lines, total, splits, PROBABILITIES, KINDS)
+        use_dictionary(source, _kernel.Dictionary(compiled), words)
+
+
+def fuzz_damaged_dictionaries(source):
+    main, words = make_main(source)
+    data = damage(source, Reference(Dictionary(main)).compile(), source.choice([0, 64]))
+    with suppress(ValueError):
+        use_dictionary(source, _kernel.Dictionary(data), words)
+
+
+def fuzz_forged_dictionaries(source):
+    """Write values that are within their limits anywhere, so that the check finds nothing."""
+    main, words = make_main(source)
+    data = bytearray(Reference(Dictionary(main)).compile())
+    n_slots, n_frequencies, n_splits = struct.unpack_from("<III", data, 24)
+    n_codes = 1 + 69 + 0x9FD5 - 0x4E00 + 1
+    names = [
+        "codes",
+        "points",
+        "frequencies",
+        "start",
+        "transitions",
+        "emissions",
+        "nodes",
+        "parents",
+        "splits",
+        "kinds",
+    ]
+    sizes = [
+        2 << 16,
+        2 * n_codes,
+        8 * n_frequencies,
+        32,
+        128,
+        32 * n_codes,
+        8 * n_slots,
+        4 * n_slots,
+        4 * n_splits,
+        0x110000,
+    ]
+    places, position = {}, 64
+    for name, size in zip(names, sizes, strict=True):
+        places[name] = position
+        position += (size + 63) // 64 * 64
+    codes = [
+        0,
+        *struct.unpack_from("<70H", data, places["codes"]),
+        *(code_of(data, places, ch) for ch in "天地人和一是的了"),
+    ]
+    nodes = [slot for slot in range(n_slots) if struct.unpack_from("<Q", data, places["nodes"] + 8 * slot)[0]]
+    bases = [struct.unpack_from("<Q", data, places["nodes"] + 8 * slot)[0] >> 15 & 0xFFFFFF for slot in nodes]
+    for _ in range(source.choice([1, 5, 50, 500])):
+        slot = source.choice([source.choice(nodes), source.choice(codes), source.randrange(n_slots)])
+        base = source.choice([source.choice(bases), source.randrange(n_slots - n_codes), slot - source.choice(codes)])
+        base = min(max(base, 0), n_slots - n_codes)
+        node = (
+            source.choice(codes)
+            | base << 15
+            | source.randrange(n_frequencies) << 39
+            | source.choice([255, source.randrange(256)]) << 56
+        )
+        struct.pack_into("<Q", data, places["nodes"] + 8 * slot, node)
+        struct.pack_into(
+            "<I",
+            data,
+            places["parents"] + 4 * slot,
+            source.choice([0, slot, source.choice(nodes), source.randrange(n_slots)]),
+        )
+    for name, size in (
+        ("points", 2 * n_codes),
+        ("frequencies", 8 * n_frequencies),
+        ("emissions", 32 * n_codes),
+        ("kinds", 0x110000),
+    ):
+        for _ in range(source.choice([0, 0, 1, 100])):
+            data[places[name] + source.randrange(size)] = source.randrange(256)
+    for position in range(places["start"], places["emissions"]):
+        if source.random() < 0.02:
+            data[position] = source.choice([0, 0x7F, 0xFF, source.randrange(256)])
+    for _ in range(source.choice([0, 0, 3])):
+        point = source.choice([source.randrange(1 << 16), ord(source.choice(LATIN + "天地人和，"))])
+        struct.pack_into(
+            "<H", data, places["codes"] + 2 * point, source.choice([0, source.choice(codes), source.randrange(n_codes)])
+        )
+    use_dictionary(source, _kernel.Dictionary(data), words)
+
+
+def code_of(data, places, character):
+    return struct.unpack_from("<H", data, places["codes"] + 2 * ord(character))[0]
+
+
+def fuzz_runs(source):
+    runs = []
+    for _ in range(source.randint(0, 4)):
+        keys = sorted({make_key(source) for _ in range(source.choice([1, 5, 100, 3000]))})
+        numbers = [
+            source.choice([1, 2, 300, 1 << 40, 1 << 62]) | source.choice([0, 0, 3]) << DOCUMENT_SHIFT for _ in keys
+        ]
+        run = b"".join(encode_run([(keys, numbers)]))
+        runs.append(damage(source, run) if source.random() < 0.6 else run)
+    use_runs(source, runs, source.random() < 0.5, source.random() < 0.5)
+
+
+def make_key(source):
+    word = source.choice(
+        [join(source, "ab\1\2\t\\的", 5), join(source, "的一是", 40), source.choice(["", "\0", "\ud800"])]
+    )
+    return source.choice(["", "a\1", "\1", "组\1"]) + word + source.choice(["", "", "\1!", '\1"'])
+
+
+ROUNDS = [
+    fuzz_texts,
+    fuzz_user_dictionaries,
+    fuzz_main_dictionaries,
+    fuzz_compiler,
+    fuzz_damaged_dictionaries,
+    fuzz_forged_dictionaries,
+    fuzz_forged_dictionaries,
+    fuzz_runs,
+]
+
+if __name__ == "__main__":
+    seed, end = sys.argv[1], time.monotonic() + float(sys.argv[2])
+    DEFAULT = _kernel.Dictionary(Reference().compile())
+    PROBABILITIES, KINDS = _list_probabilities(), _list_kinds()
+    number = int(sys.argv[3]) if len(sys.argv) > 3 else 0
+    while True:
+        function = ROUNDS[number % len(ROUNDS)]
+        print(f"round {number}: {function.__name__}", flush=True)
+        function(random.Random(f"{seed} {number}"))
+        number += 1
+        if len(sys.argv) > 3 or time.monotonic() > end:
+            break
+    print(f"{number} rounds with seed {seed}", flush=True)
