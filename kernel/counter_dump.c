@@ -75,7 +75,8 @@ static bool add_row(Dump *dump, uint64_t count, uint64_t documents)
     if (!RESERVE(dump->rows, dump->rows_capacity, dump->n_rows + 1))
         return false;
     uint8_t *key = dump->chunk->bytes + dump->chunk->used;
-    memcpy(key, dump->key.data, size);
+    if (size > 0)
+        memcpy(key, dump->key.data, size);
     dump->chunk->used += size;
     dump->key.length = 0;
     dump->rows[dump->n_rows++] = (struct Row){key, size, count, documents};

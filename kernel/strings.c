@@ -14,7 +14,7 @@ static size_t find_slot(const StringTable *table, uint64_t hash, const uint8_t *
             continue;
         size_t other_size;
         const uint8_t *other = strings_get(table, (uint32_t)table->slots[slot] - 1, &other_size);
-        if (other_size == size && (size == 0 || memcmp(other, text, size) == 0))
+        if (other_size == size && memcmp(other, text, size) == 0)
             break;
     }
     return slot;
@@ -47,7 +47,7 @@ uint32_t strings_add(StringTable *table, const uint8_t *text, size_t size)
     if (table->slots[slot] != 0)
         return (uint32_t)table->slots[slot] - 1;
     if (table->n >= NO_STRING - 1 || !RESERVE(table->ends, table->capacity, table->n + (size_t)1) ||
-        !RESERVE(table->text, table->text_capacity, table->text_size + size))
+        !RESERVE(table->text, table->text_capacity, table->text_size + size + 1)) /* not NULL for an empty string */
         return NO_STRING;
     if (size > 0)
         memcpy(table->text + table->text_size, text, size);
