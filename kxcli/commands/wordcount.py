@@ -97,17 +97,18 @@ def _open_corpus(session: Session, options: dict[str, Any]) -> "Iterator[tuple[C
         has_documents=options["df"],
         is_grouped=options["by"] is not None,
     )
-    unit: Unit = "lines" if counting.ignores_document_borders else "document"
+    dictionary = prepare(counting.segmentation, session.report.warning)
+    lines: Unit = "lines" if counting.ignores_document_borders else "document"
     spec = corpus_run.make_reader_spec(
         session.source,
         by=options["by"],
-        unit="bytes" if counting.segmentation.uses_kernel else unit,
+        unit=lines if dictionary is None else "bytes",
         split_pattern=counting.safe_split_pattern,
         max_line=engines.get_max_line_bytes(session.run, _LINE_COST),
     )
     modules = ["kxcli.mining.wordcount.job", "kxcli.corpus.shards"]
     with corpus_run.open_corpus(session, modules, spec) as corpus:
-        yield corpus, WordCount(counting), prepare(counting.segmentation, session.report.warning)
+        yield corpus, WordCount(counting), dictionary
 
 
 def _choose_findable(session: Session) -> Callable[[str], bool]:
