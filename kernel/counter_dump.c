@@ -4,6 +4,7 @@
    on; the group and the order are absent if there are no groups, or only one order. */
 #include "counter.h"
 #include "memory.h"
+#include "model.h"
 #include "runs.h"
 
 #define CHUNK_BYTES ((size_t)1 << 20)
@@ -99,27 +100,24 @@ typedef struct {
     size_t n_words, words_capacity;
 } WordCounts;
 
-static int64_t count_words_of_token(Counter *counter, WordCounts *found, uint32_t id, uint64_t count)
+static bool add_count(Dump *dump, WordCounts *found, uint32_t word, uint64_t count)
 {
-    const uint32_t *words;
-    uint32_t n;
-    int64_t result = counter_find_words(counter, &id, &words, &n);
-    if (result != COUNTER_OK)
-        return result;
-    if (!counter_cover_ids(counter, &found->counts, &found->n_counts, sizeof *found->counts) ||
-        !RESERVE(found->words, found->words_capacity, found->n_words + n))
-        return COUNTER_NO_MEMORY;
-    for (uint32_t i = 0; i < n; i++) {
-        if (words[i] == WORD_BREAK)
-            continue;
-        if (found->counts[words[i]] == 0)
-            found->words[found->n_words++] = words[i];
-        found->counts[words[i]] += count;
-    }
-    return COUNTER_OK;
+    if (!counter_cover_ids(dump->counter, &found->counts, &found->n_counts, sizeof *found->counts) ||
+        !RESERVE(found->words, found->words_capacity, found->n_words + 1))
+        return false;
+    if (found->counts[word] == 0)
+        found->words[found->n_words++] = word;
+    found->counts[word] += count;
+    return true;
 }
 
-/* Turn the counts of tokens into counts of words, and add their rows. */
+static bool add_word_row(Dump *dump, uint32_t word, uint64_t count, uint64_t *total)
+{
+    *total += count;
+    return append_word(dump, word) && add_row(dump, count, 0);
+}
+
+/* Turn the counts of tokens into rows of words. Without an expander, a word is a token itself. */
 static int64_t add_words(Dump *dump)
 {
     Counter *counter = dump->counter;
@@ -131,15 +129,21 @@ static int64_t add_words(Dump *dump)
         uint64_t count = id < counter->n_counts ? counter->counts[id] : 0;
         if (id < counter->n_sums)
             count += counter->sums[id];
+        const uint32_t *words;
+        uint32_t n = 0;
         if (count > 0)
-            result = count_words_of_token(counter, &found, id, count);
+            result = counter_find_words(counter, &id, &words, &n);
+        for (uint32_t i = 0; result == COUNTER_OK && i < n; i++) {
+            if (words[i] == WORD_BREAK)
+                continue;
+            bool is_added = counter->counting.expand == NULL ? add_word_row(dump, id, count, &total)
+                                                             : add_count(dump, &found, words[i], count);
+            result = is_added ? COUNTER_OK : COUNTER_NO_MEMORY;
+        }
     }
-    for (size_t i = 0; result == COUNTER_OK && i < found.n_words; i++) {
-        uint64_t count = found.counts[found.words[i]];
-        total += count;
-        if (!append_word(dump, found.words[i]) || !add_row(dump, count, 0))
+    for (size_t i = 0; result == COUNTER_OK && i < found.n_words; i++)
+        if (!add_word_row(dump, found.words[i], found.counts[found.words[i]], &total))
             result = COUNTER_NO_MEMORY;
-    }
     free(found.counts);
     free(found.words);
     return result == COUNTER_OK && !add_total(counter, 0, 1, total) ? COUNTER_NO_MEMORY : result;
@@ -194,6 +198,7 @@ int64_t counter_dump(Counter *counter, struct Bytes *out)
 {
     Dump dump = {.counter = counter};
     counter->n_totals = 0;
+    memo_clear(counter->segmenter.memo); /* its memory is needed for the rows */
     dump.words = calloc(counter->counting.max_order, sizeof *dump.words);
     int64_t result = COUNTER_NO_MEMORY;
     if (dump.words != NULL)
