@@ -1,58 +1,54 @@
 """Compiled dictionaries in files, for all runs with the same dictionary."""
 
-import hashlib
 import os
 import re
 import sys
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import suppress
+from zlib import crc32
 
 from kxcli.kernel import INTERFACE
-from kxcli.schema import IntegerField
+from kxcli.schema import IntegerField, RecordField, TextField
 from kxcli.storage.container import UNFINISHED_PATTERN, DamagedError, read_container, write_container
 from kxcli.storage.private_files import UnsafeError, get_cache_folder, make_private_folder
 from kxcli.storage.stale_files import remove_unused
 
 _MARK = b"kxcli dictionary\n"
 _SUFFIX = ".kxdict"
-_FILE_NAMES = re.compile(rf"[0-9a-f]{{32}}\.kxdict{UNFINISHED_PATTERN}")
+_FILE_NAMES = rf"[0-9a-f]{{8}}\.kxdict{UNFINISHED_PATTERN}"
+_HEAD = RecordField({"about": TextField(), "checksum": IntegerField()})
 
 
-def load_compiled(contents: Iterable[bytes], compile_it: Callable[[], bytes]) -> bytes | memoryview:
+def load_compiled(about: str, compile_it: Callable[[], bytes]) -> bytes | memoryview:
     """Return a compiled dictionary, mapped from the cache if that has it.
 
     If there is no file, or it cannot be written, or others could have written it, the dictionary is compiled.
 
     Args:
-        contents: Everything that the dictionary depends on, in addition to Unicode and the version of the kernel.
+        about: Everything that the dictionary depends on, in addition to Unicode and the version of the kernel.
         compile_it: Compiles the dictionary.
     """
+    about = f"{INTERFACE} {unicodedata.unidata_version} {sys.byteorder} {about}"
     folder = get_cache_folder("dictionaries")
-    path = os.path.join(folder, _make_key(contents) + _SUFFIX)
+    path = os.path.join(folder, f"{crc32(about.encode('utf-8', 'surrogatepass')):08x}{_SUFFIX}")
     with suppress(OSError, UnsafeError, DamagedError):
         make_private_folder(folder)
         with suppress(FileNotFoundError, DamagedError):
-            return _read(path)
+            return _read(path, about)
         compiled = compile_it()
         with suppress(OSError):
-            write_container(path, _MARK, len(compiled), [compiled])
-            remove_unused(folder, _FILE_NAMES)
+            write_container(path, _MARK, {"about": about, "checksum": crc32(compiled)}, [compiled])
+            remove_unused(folder, re.compile(_FILE_NAMES))
         return compiled
     return compile_it()
 
 
-def _make_key(contents: Iterable[bytes]) -> str:
-    about = f"{INTERFACE} {unicodedata.unidata_version} {sys.byteorder}"
-    digest = hashlib.sha256(about.encode("ascii"))
-    for content in contents:
-        digest.update(len(content).to_bytes(8, "little"))
-        digest.update(content)
-    return digest.hexdigest()[:32]
-
-
-def _read(path: str) -> memoryview:
-    data = read_container(path, _MARK, IntegerField(), is_checked=True).data
+def _read(path: str, about: str) -> memoryview:
+    """Map a file; its checksum is that of the head, which takes less time than SHA-256."""
+    head, data, _ = read_container(path, _MARK, _HEAD, is_checked=False)
+    if head["about"] != about or crc32(data) != head["checksum"]:
+        raise DamagedError(path)
     with suppress(OSError):
         os.utime(path)  # it is in use
     return data

@@ -4,7 +4,6 @@ Layout: a mark of the kind and version, the SHA-256 of all that follows, the len
 endian), the head as JSON with spaces up to the alignment, the body.
 """
 
-import hashlib
 import json
 import os
 from collections.abc import Iterable, Sequence
@@ -17,7 +16,7 @@ from kxcli.storage.temp_files import ALIGNMENT, advise_dontneed, map_file
 UNFINISHED_PATTERN = r"(?:\.\w+\.part)?"  # what a name ends in while `replace_file` writes the file
 
 _LENGTH_BYTES = 8
-_DIGEST_BYTES = hashlib.sha256().digest_size
+_DIGEST_BYTES = 32
 _MAX_HEAD_BYTES = 1 << 26  # parsed, a head takes ten times as much memory
 
 
@@ -46,6 +45,8 @@ def write_container(path: str, mark: bytes, head: Any, body: Sequence[bytes | me
     Raises:
         OSError: If the file cannot be written.
     """
+    import hashlib
+
     text = json.dumps(head, ensure_ascii=False).encode("utf-8", "surrogatepass")
     text += b" " * (-(len(mark) + _DIGEST_BYTES + _LENGTH_BYTES + len(text)) % ALIGNMENT)
     length = len(text).to_bytes(_LENGTH_BYTES, "little")
@@ -75,6 +76,8 @@ def read_container(path: str, mark: bytes, head: schema.Field, *, is_checked: bo
     if bytes(view[: len(mark)]) != mark:
         raise DamagedError(path, "is damaged, or of another version of kxcli")
     if is_checked:
+        import hashlib
+
         is_whole = hashlib.sha256(view[at_length:]).digest() == bytes(view[len(mark) : at_length])
         advise_dontneed(view)
         if not is_whole:

@@ -1,9 +1,7 @@
 """Private files of the program, safe from other users."""
 
 import os
-import shlex
 import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from typing import BinaryIO
@@ -109,6 +107,8 @@ def create_file(folder: str, suffix: str, prefix: str = "tmp") -> Iterator[tuple
 
     It is removed at the end of the block, unless the block renames it.
     """
+    import tempfile
+
     with ExitStack() as stack:
         with delay_signals():
             handle, path = tempfile.mkstemp(dir=folder, prefix=prefix, suffix=suffix)
@@ -127,4 +127,6 @@ def _describe_kind(mode: int) -> str:
 
 
 def _format_chmod(path: str) -> str:
+    import shlex
+
     return f"chmod go-w {shlex.quote(path)}"

@@ -56,10 +56,17 @@ def compile_dictionary(dictionary: Dictionary) -> CompiledDictionary:
     """
     from kxcli.kernel.dictionary_cache import load_compiled
 
-    texts = [text for text in (dictionary.main, dictionary.user) if text is not None]
-    kinds = f"{dictionary.main is not None} {dictionary.user is not None} {_stamp_jieba()}"
-    contents = [kinds.encode("utf-8", "surrogateescape"), *(text.encode("utf-8") for text in texts)]
-    return CompiledDictionary(load_compiled(contents, lambda: _compile(dictionary)))
+    about = f"{_hash_text(dictionary.main)} {_hash_text(dictionary.user)} {_stamp_jieba()}"
+    return CompiledDictionary(load_compiled(about, lambda: _compile(dictionary)))
+
+
+def _hash_text(text: str | None) -> str:
+    """Return the digest of a text, if there is one."""
+    if text is None:
+        return "-"
+    import hashlib
+
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
 def _stamp_jieba() -> str:
