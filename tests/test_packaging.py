@@ -9,7 +9,7 @@ import venv
 import zipfile
 
 import pytest
-from conftest import ROOT
+from conftest import ROOT, SAMPLES
 from sanitizers import build_sanitized
 
 from kxcli import kernel
@@ -238,6 +238,21 @@ def test_kernel_of_another_version_is_not_used(setting, monkeypatch):
     monkeypatch.setattr(kernel, "INTERFACE", 10**6)
     assert kernel.load_kernel() is None
     assert "belongs to another version of kxcli" in kernel.explain_absence()
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_missing_kernel_is_reported_once(kxcli, missing_module, workers):
+    shutil.copy(SAMPLES / "news.txt", kxcli.folder)
+    (line,) = kxcli("wordcount", "-j", workers, "--shard-size", "8K", "news.txt").err.splitlines()
+    assert line.startswith(
+        "kxcli: running on jieba, many times slower: kxcli was installed without its compiled kernel"
+    )
+    for options in (("-q",), ("--engine", "jieba"), ("-t", "regex", "--pattern", "x")):
+        assert kxcli("wordcount", "-j", workers, *options, "news.txt").err == ""
+    kxcli.environment["KXCLI_KERNEL"] = "off"
+    assert kxcli("wordcount", "-j", workers, "news.txt").err == ""
+    kxcli.environment["KXCLI_KERNEL"] = "require"
+    assert "KXCLI_KERNEL=require" in kxcli("wordcount", "news.txt", code=1).err
 
 
 def test_unknown_setting_is_a_usage_error(kxcli, setting):
