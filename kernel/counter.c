@@ -20,16 +20,12 @@ bool counter_init(Counter *counter, const Dictionary *dictionary, const Counting
     if (!segmenter_init(&counter->segmenter, dictionary, counting->mode, counting->uses_hmm))
         return false;
     /* Most of this memory is never touched: that of code points and words which the texts do not have. */
-    size_t n = first_string_id(&counter->segmenter);
-    counter->n_expansions = n;
-    counter->expansions = calloc(n, sizeof *counter->expansions);
-    if (counts_words_only(counting)) {
-        counter->n_counts = n;
-        counter->counts = calloc(n, sizeof *counter->counts);
-        return counter->counts != NULL && counter->expansions != NULL;
-    }
+    if (counts_words_only(counting))
+        return counter_cover_ids(counter, &counter->counts, &counter->n_counts, sizeof *counter->counts);
     counter->path = calloc(counting->max_order, sizeof *counter->path);
-    return counter->path != NULL && counter->expansions != NULL && grams_init(&counter->grams, counting->has_documents);
+    return counter->path != NULL &&
+           counter_cover_ids(counter, &counter->expansions, &counter->n_expansions, sizeof *counter->expansions) &&
+           grams_init(&counter->grams, counting->has_documents);
 }
 
 void counter_free(Counter *counter)
@@ -77,12 +73,11 @@ bool counter_add_word(Counter *counter, const uint8_t *text, size_t size)
 }
 
 /* Decide what a token becomes: itself, a break, nothing, or what the expander says. */
-static int64_t expand(Counter *counter, uint32_t id)
+static int64_t expand(Counter *counter, uint32_t id, uint32_t *expansion)
 {
     Segmenter *segmenter = &counter->segmenter;
     size_t size = segmenter_spell(segmenter, id);
-    if (segmenter->has_failed ||
-        !counter_cover_ids(counter, &counter->expansions, &counter->n_expansions, sizeof *counter->expansions))
+    if (segmenter->has_failed)
         return COUNTER_NO_MEMORY;
     if (counter->counting.expand == NULL) {
         bool is_space = true, is_word = counter->counting.keeps_punctuation;
@@ -92,7 +87,7 @@ static int64_t expand(Counter *counter, uint32_t id)
             is_space = is_space && segmenter->dictionary->kinds[point] == KIND_SPACE;
             is_word = is_word || segmenter->dictionary->kinds[point] == KIND_ALNUM;
         }
-        counter->expansions[id] = is_space ? NOTHING : is_word ? ITSELF : BREAK;
+        *expansion = is_space ? NOTHING : is_word ? ITSELF : BREAK;
         return COUNTER_OK;
     }
     size_t start = counter->n_sequences;
@@ -104,19 +99,24 @@ static int64_t expand(Counter *counter, uint32_t id)
     counter->sequences[start] = (uint32_t)(counter->n_sequences - start - 1);
     if (counter->n_sequences > UINT32_MAX - FIRST_SEQUENCE)
         return COUNTER_NO_MEMORY;
-    counter->expansions[id] = FIRST_SEQUENCE + (uint32_t)start;
+    *expansion = FIRST_SEQUENCE + (uint32_t)start;
     return COUNTER_OK;
 }
 
 int64_t counter_find_words(Counter *counter, const uint32_t *id, const uint32_t **words, uint32_t *n)
 {
     static const uint32_t word_break = WORD_BREAK;
-    if (*id >= counter->n_expansions || counter->expansions[*id] == UNKNOWN) {
-        int64_t result = expand(counter, *id);
+    uint32_t expansion = *id < counter->n_expansions ? counter->expansions[*id] : UNKNOWN;
+    if (expansion == UNKNOWN) {
+        int64_t result = expand(counter, *id, &expansion);
         if (result != COUNTER_OK)
             return result;
+        if (counter->expansions != NULL) {
+            if (!counter_cover_ids(counter, &counter->expansions, &counter->n_expansions, sizeof *counter->expansions))
+                return COUNTER_NO_MEMORY;
+            counter->expansions[*id] = expansion;
+        }
     }
-    uint32_t expansion = counter->expansions[*id];
     *n = expansion != NOTHING;
     *words = expansion == BREAK ? &word_break : id;
     if (expansion >= FIRST_SEQUENCE) {

@@ -41,7 +41,7 @@ struct Counter {
     size_t n_sums;
     GramTable grams;
     StringTable groups;
-    uint32_t *expansions; /* [n_expansions] by identifier: what a token becomes; see counter.c */
+    uint32_t *expansions; /* [n_expansions] by identifier: what a token becomes; NULL if only words are counted */
     size_t n_expansions;
     uint32_t *sequences; /* of tokens that become several words or none: their number, then their identifiers */
     size_t n_sequences, sequences_capacity;

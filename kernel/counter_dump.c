@@ -124,6 +124,7 @@ static int64_t add_words(Dump *dump)
     WordCounts found = {NULL, 0, NULL, 0, 0};
     int64_t result = COUNTER_OK;
     uint64_t total = 0;
+    counter->n_sequences = 0; /* those of the last dump */
     size_t n_tokens = counter->n_counts > counter->n_sums ? counter->n_counts : counter->n_sums;
     for (uint32_t id = 0; result == COUNTER_OK && id < n_tokens; id++) {
         uint64_t count = id < counter->n_counts ? counter->counts[id] : 0;
