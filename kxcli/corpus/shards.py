@@ -109,8 +109,7 @@ def compute_stamps(sources: Iterable[Source]) -> list[str]:
     return stamps
 
 
-@dataclass(frozen=True)
-class TaskPlanner:
+class TaskPlanner(NamedTuple):
     """Splits sources into tasks.
 
     Attributes:

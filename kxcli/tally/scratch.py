@@ -1,8 +1,8 @@
 """Sorted runs in nameless files."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice, pairwise
+from typing import NamedTuple
 
 from kxcli.storage.temp_files import TempFile
 from kxcli.tally.string_runs import BLOCK_BYTES, Block, decode_run, encode_run, merge_runs
@@ -10,8 +10,7 @@ from kxcli.tally.string_runs import BLOCK_BYTES, Block, decode_run, encode_run, 
 _MIN_MERGED_RUNS = 8  # runs merged at a time: with fewer, rows are written and read again often
 
 
-@dataclass(frozen=True)
-class Scratch:
+class Scratch(NamedTuple):
     """A private folder for runs, and the memory for merging them.
 
     Attributes:

@@ -15,9 +15,7 @@ SPLIT_BEFORE_BLOCK = rf"(?<=[^{BLOCK}])(?=[{BLOCK}])"  # the text between blocks
 SPLIT_AFTER_SPACE = r"(?<=\s)"
 SPLIT_ANYWHERE = r"(?<=[^\r])"
 
-_IN_BLOCK = re.compile(rf"[{BLOCK}]+")
-
 
 def is_in_block(word: str) -> bool:
     """Return whether all characters are of a block; jieba never finds other words."""
-    return _IN_BLOCK.fullmatch(word) is not None
+    return re.fullmatch(f"[{BLOCK}]+", word) is not None

@@ -51,8 +51,7 @@ class Counted(NamedTuple):
     documents: int
 
 
-@dataclass(frozen=True)
-class KeyLayout:
+class KeyLayout(NamedTuple):
     """The parts of a row's key: group, word and order.
 
     The group is absent if counts are not grouped, the order if there is only one. The same string may occur with

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import chain
 from operator import itemgetter
-from typing import Any
+from typing import Any, NamedTuple
 
 from kxcli.errors import OutputError, format_reason
 from kxcli.mining.wordcount.counts import Counts
@@ -17,8 +17,7 @@ from kxcli.storage.temp_files import get_temporary_folder
 from kxcli.tally.scratch import Scratch
 
 
-@dataclass(frozen=True)
-class Listing:
+class Listing(NamedTuple):
     """How counts become lines: rows, order, columns, format."""
 
     ranking: Ranking
