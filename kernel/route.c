@@ -35,8 +35,8 @@ void route_look_ahead(Segmenter *segmenter)
 }
 
 /* Step to the next word of 3 characters or more from a position on, and return its slot; 0 if there is none.
-   Begin with the slot of 3 characters, and with `stop` at the third. Afterwards `stop` is the end of the word. The limit
-   for it, `MAX_WORD` characters from the position on, ends a circle in a forged file. */
+   Begin with the slot of 3 characters, and with `stop` at the third. Afterwards `stop` is the end of the word. The
+   limit for it, `MAX_WORD` characters from the position on, ends a circle in a forged file. */
 static inline uint32_t next_word(const Node *nodes, const uint16_t *codes, size_t limit, uint32_t *slot, size_t *stop)
 {
     while (*slot != 0 && *stop < limit && node_label(nodes[*slot]) == codes[*stop]) {
