@@ -1,6 +1,7 @@
 """What the benchmarks share: whole commands measured with all that they start, and parts of big files."""
 
 import os
+import resource
 import subprocess
 import threading
 import time
@@ -39,6 +40,12 @@ def measure_seconds(command: list[str], stdout: int | None = None) -> float:
     start = time.perf_counter()
     subprocess.run(command, check=True, stdout=stdout)
     return time.perf_counter() - start
+
+
+def get_child_seconds() -> float:
+    """Return the CPU seconds of all processes that were started here and have ended, with theirs."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def measure_memory(command: list[str]) -> tuple[float, int]:
