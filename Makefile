@@ -39,10 +39,10 @@ test-quick: $(VENV)/.test
 test-slow: $(VENV)/.test
 	$(BIN)/pytest -n $(WORKERS) --hypothesis-profile=random
 
-# Segmentation and counts without the compiled kernel, as where there is no compiler.
+# The first case of each test of segmentation and counts, without the compiled kernel, as where there is no compiler.
 test-fallback: $(VENV)/.test
-	KXCLI_KERNEL=off $(BIN)/pytest -n $(WORKERS) -m "not slow" tests/test_segmentation.py tests/test_counting.py \
-		tests/test_wordcount.py tests/test_wordlists.py
+	KXCLI_KERNEL=off $(BIN)/pytest -n $(WORKERS) -m "not slow and not full" \
+		tests/test_segmentation.py tests/test_counting.py tests/test_wordcount.py tests/test_wordlists.py
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .

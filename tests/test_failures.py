@@ -655,7 +655,7 @@ def test_tmpdir_with_long_name(kxcli, workers):
 @pytest.mark.full
 def test_tmpdir_is_empty_after_a_run(kxcli, workers):
     put(kxcli, "a", "今天天气很好\n" * 500)
-    for engine in ("fast", "jieba"):
+    for engine in ("kernel", "jieba"):
         kxcli("wordcount", "--engine", engine, "-j", workers, "--shard-size", "2K", "a")
         assert kxcli.leftovers() == []
 

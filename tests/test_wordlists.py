@@ -121,7 +121,7 @@ def test_byte_order_marks_within_a_list_are_dropped(run, text_and_lists, end):
     assert wordlists.read_first_words(["a"]) == {"甲", "乙"}
 
 
-@pytest.mark.parametrize("engine", ["fast", "jieba"])
+@pytest.mark.parametrize("engine", ["kernel", "jieba"])
 def test_byte_order_marks_of_a_dictionary_are_dropped(run, engine):
     main_text = MARK + "一片 100\n一 1\n".encode() + MARK + "片空 100\n片 1\n".encode()
     ended = run("wordcount", "--no-hmm", "--dict", "a", "--engine", engine, "text", a=main_text, text="一片，片空")
