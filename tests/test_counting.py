@@ -8,7 +8,7 @@ import pickle
 import re
 import unicodedata
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import pytest
 from hypothesis import given, settings
@@ -274,6 +274,48 @@ def test_lines_may_be_joined_if_document_borders_are_ignored(pieces, texts, coun
         job = ready(counting)
         together = results(job, job.map(map(Text, texts)))
         assert together == results(job, job.map(lines)) == expected(lines, counting)
+
+
+@dataclass
+class Block:
+    """Lines that are documents, as bytes or text."""
+
+    data: bytes | str
+    text: str = ""
+    group: str = ""
+    has_continuation: bool = False
+    is_lines: bool = True
+
+
+@given(
+    texts=st.lists(line_text.map(lambda text: text.replace("\r", " ")), max_size=6),
+    counting=countings(is_grouped=st.just(False)),
+    is_text=st.booleans(),
+)
+@settings(max_examples=150)
+def test_blocks_of_lines_count_as_documents(pieces, texts, counting, is_text):
+    text = "".join(line + "\n" for line in texts)
+    block = Block(text if is_text else text.encode(), text)
+    job = ready(counting)
+    lines = [Text(line) for line in texts]
+    assert results(job, job.map([block])) == results(job, job.map(lines)) == expected(lines, counting)
+
+
+@pytest.mark.parametrize("name", ["jieba", "jieba-itself"])
+def test_invalid_bytes_are_replaced_by_the_text_of_the_record(name):
+    job = ready(Counting(SEGMENTATIONS[name]))
+    found = job.map([Block("今天\n".encode() + b"\xff\n", "今天\n下雨\n"), Block(b"\xe4\xbb", "雨")])
+    assert results(job, found)[0] == {("", 1): Counter(["今天", "下雨", "雨"])}
+
+
+@given(a=records, b=records, counting=countings())
+@settings(max_examples=80)
+def test_folded_records_count_as_merged_ones(a, b, counting):
+    job = ready(counting)
+    a, b = grouped_alike(a, counting), grouped_alike(b, counting)
+    whole = expected([*a, *b], counting)
+    assert results(job, job.fold(job.map(a), b)) == whole
+    assert results(job, job.fold(job.load(job.dump(job.map(a))), b)) == whole
 
 
 @pytest.mark.parametrize(
