@@ -1,12 +1,21 @@
 """What the benchmarks share: whole commands measured with all that they start, and parts of big files."""
 
 import os
-import resource
 import subprocess
 import threading
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
+
+
+class Usage(NamedTuple):
+    """What a command used, with all that it started."""
+
+    seconds: float
+    cpu_seconds: float
+    peak: int  # bytes of all processes, shared pages counted once
+    largest: int  # bytes of the largest process
 
 
 def iter_lines(paths: Iterable[str]) -> Iterator[str]:
@@ -42,20 +51,23 @@ def measure_seconds(command: list[str], stdout: int | None = None) -> float:
     return time.perf_counter() - start
 
 
-def get_child_seconds() -> float:
-    """Return the CPU seconds of all processes that were started here and have ended, with theirs."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
-
-
 def measure_memory(command: list[str]) -> tuple[float, int]:
     """Return wall seconds and peak memory of a command and all that it starts."""
-    seconds, peak, _ = measure_peaks(command)
-    return seconds, peak
+    usage = measure_usage(command)
+    return usage.seconds, usage.peak
 
 
 def measure_peaks(command: list[str], stdout: int | None = None) -> tuple[float, int, int]:
     """Return wall seconds of a command, peak memory of it and all that it starts, and that of the largest process."""
+    usage = measure_usage(command, stdout)
+    return usage.seconds, usage.peak, usage.largest
+
+
+def measure_usage(command: list[str], stdout: int | None = None, *, is_watched: bool = True) -> Usage:
+    """Run a command and return its usage; CPU seconds include its children that it waits for.
+
+    To watch its memory takes time from it; else the numbers for memory are 0.
+    """
     peak = largest = 0
     start = time.perf_counter()
     process = subprocess.Popen(command, start_new_session=True, stdout=stdout)
@@ -68,14 +80,17 @@ def measure_peaks(command: list[str], stdout: int | None = None) -> tuple[float,
             peak, largest = max(peak, total), max(largest, most)
 
     watcher = threading.Thread(target=watch)
-    watcher.start()
-    code = process.wait()
+    if is_watched:
+        watcher.start()
+    _, status, resources = os.wait4(process.pid, 0)
+    code = process.returncode = os.waitstatus_to_exitcode(status)
     seconds = time.perf_counter() - start
     ended.set()
-    watcher.join()
+    if is_watched:
+        watcher.join()
     if code:
         raise SystemExit(f"{command} ended with {code}")
-    return seconds, peak, largest
+    return Usage(seconds, resources.ru_utime + resources.ru_stime, peak, largest)
 
 
 def write_part(paths: list[str], size: int, output: str) -> int:

@@ -1,19 +1,20 @@
 """Word counts compared on the same text in one run, as ratios.
 
-    python benchmarks/wordcount.py FILE... [--part 10M] [--runs 3]
+    python benchmarks/wordcount.py FILE... [--runs 3] [--part BYTES] [--old PATH_TO_KXCLI]
 
-Measures the median of the runs of, each in a process of its own:
+Measures wall and CPU seconds of these, each in a process of its own, in turns:
 
-  plain      the article's plain loop: jieba.lcut line by line into one Counter; on a part of the text, without
-             start-up, scaled to the whole
-  batches    the article's second form: batches of 1,000 lines, multiprocessing.Pool(2), counts merged; likewise
-  rjieba     rjieba.cut alone, line by line, its tokens discarded, with start-up: a Rust port of jieba
-  script     rjieba and a Counter in two processes, batches of 1,000 lines, with start-up
-  kxcli      `kxcli wordcount -j 1` and `-j 2`, on the whole text, with start-up and output
+  plain      jieba.cut line by line into one Counter; on a part of the text, without start-up, scaled to the whole
+  rjieba     rjieba.cut line by line, its tokens discarded: the Rust port without counting
+  rjieba x2  rjieba.cut into a Counter in two processes, over batches of lines
+  kxcli      `kxcli wordcount -j 1` and `-j 2`, with start-up and output
 
-rjieba is installed into a temporary folder; its counts are not exactly those of jieba. Ratios are of
-CPU seconds. Memory is the peak of the whole process tree, shared pages counted once (proportional set size), sampled
-every 50 ms. The counts of the part by plain, batches and kxcli are compared, and the whole outputs of -j 1 and -j 2.
+rjieba is installed into a temporary folder; if pip fails, its lines are missing. The times of a count of one line are
+compared with those of Python importing click. With --old, several commands on the part are compared with those of an
+older kxcli, such as that of another environment.
+
+Memory is the peak of the whole process tree, shared pages counted once (proportional set size), sampled every 50 ms.
+The numbers are medians. 90 MB of text or more make start-up irrelevant.
 """
 
 import argparse
@@ -24,16 +25,31 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from multiprocessing import Pool
 from pathlib import Path
 
-from measuring import get_child_seconds, iter_lines, measure_memory, write_part
+from measuring import Usage, iter_lines, measure_usage, write_part
+
+KXCLI = str(Path(sys.executable).with_name("kxcli"))
+OUTPUT = "out.tsv"
+OLD_COMMANDS = (
+    "wordcount",
+    "wordcount --ngram 1-2",
+    "wordcount --df",
+    "wordcount --tokenizer full",
+    "wordcount --tokenizer search",
+    "newwords --method entropy",
+    "newwords --method pmi",
+)
+
+
+# The loops
 
 
 def plain(paths: list[str]) -> Counter[str]:
-    """Count as the article's plain loop does."""
+    """Count as a plain loop does."""
     import jieba
 
     counts: Counter[str] = Counter()
@@ -43,132 +59,184 @@ def plain(paths: list[str]) -> Counter[str]:
     return counts
 
 
-def count_batch(lines: list[str]) -> Counter[str]:
-    """Count one of the article's batches."""
-    import jieba
-
-    return Counter(word for line in lines for word in jieba.cut(line))
-
-
-def batches(paths: list[str]) -> Counter[str]:
-    """Count as the article's pool does."""
-    counts: Counter[str] = Counter()
-    lines = iter_lines(paths)
-    with Pool(2) as pool:
-        for part in pool.imap(count_batch, iter(lambda: list(islice(lines, 1000)), [])):
-            counts.update(part)
-    return counts
-
-
-def ported(paths: list[str]) -> Counter[str]:
-    """Cut with the Rust port and throw the tokens away."""
-    import rjieba
+def rjieba(paths: list[str]) -> Counter[str]:
+    """Cut with the Rust port and discard the tokens."""
+    from rjieba import cut
 
     for line in iter_lines(paths):
-        rjieba.cut(line)
+        cut(line)
     return Counter()
 
 
-def count_ported_batch(lines: list[str]) -> Counter[str]:
-    """Count a batch with the Rust port."""
-    import rjieba
-
-    return Counter(word for line in lines for word in rjieba.cut(line))
-
-
-def script(paths: list[str]) -> Counter[str]:
+def rjieba_two(paths: list[str]) -> Counter[str]:
     """Count with the Rust port in two processes."""
     counts: Counter[str] = Counter()
     lines = iter_lines(paths)
     with Pool(2) as pool:
-        for part in pool.imap_unordered(count_ported_batch, iter(lambda: list(islice(lines, 1000)), [])):
+        for part in pool.imap_unordered(count_batch, iter(lambda: list(islice(lines, 2000)), [])):
             counts.update(part)
+        pool.close()
+        pool.join()
     return counts
 
 
-PORTED: dict[str, Callable[[list[str]], Counter[str]]] = {"rjieba": ported, "script": script}
-ROLES: dict[str, Callable[[list[str]], Counter[str]]] = {"plain": plain, "batches": batches, **PORTED}
+def count_batch(lines: list[str]) -> Counter[str]:
+    """Count the words of some lines."""
+    from rjieba import cut
+
+    counts: Counter[str] = Counter()
+    for line in lines:
+        counts.update(cut(line))
+    return counts
 
 
-def run_here(role: str, paths: list[str], output: str) -> None:
-    """Run one of the loops in this process; write seconds without start-up, then the words in kxcli's form."""
-    if role not in PORTED:
+LOOPS = {"plain": plain, "rjieba": rjieba, "rjieba x2": rjieba_two}
+
+
+def run_loop(name: str, paths: list[str], folder: str) -> None:
+    """Run a loop in this process; write its seconds, and its words as kxcli does, into the folder with rjieba."""
+    sys.path.insert(0, folder)
+    if name == "plain":
         import jieba
 
         jieba.setLogLevel("ERROR")
         jieba.initialize()
-    start, cpu_start = time.perf_counter(), time.process_time() + get_child_seconds()
-    counts = ROLES[role](paths)
-    seconds, cpu_seconds = time.perf_counter() - start, time.process_time() + get_child_seconds() - cpu_start
-    rows = sorted((item for item in counts.items() if any(map(str.isalnum, item[0]))), key=lambda r: (-r[1], r[0]))
-    with open(output, "w", encoding="utf-8") as file:
-        file.write(f"{seconds} {cpu_seconds}\n")
+    wall, cpu = time.perf_counter(), time.process_time()
+    counts = LOOPS[name](paths)
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    rows = sorted((row for row in counts.items() if any(map(str.isalnum, row[0]))), key=lambda row: (-row[1], row[0]))
+    with open(os.path.join(folder, OUTPUT), "w", encoding="utf-8") as file:
+        file.write(f"{wall} {cpu}\n")
         file.writelines(f"{word}\t{count}\n" for word, count in rows)
 
 
-def install_port(folder: str) -> None:
-    """Install rjieba for the processes that are started later."""
-    subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--target", folder, "rjieba==0.2.2"], check=True)
-    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [folder, os.environ.get("PYTHONPATH")]))
+# Measuring
+
+
+class Bench:
+    """Commands on some files, with a temporary folder."""
+
+    def __init__(self, files: list[str], part_size: int, folder: str) -> None:
+        self.files, self.folder = files, folder
+        self.size = sum(map(os.path.getsize, files))
+        self.part, self.out = os.path.join(folder, "part.txt"), os.path.join(folder, OUTPUT)
+        self.share = self.size / write_part(files, part_size, self.part)
+        self.has_rjieba = self._install_rjieba()
+
+    def _install_rjieba(self) -> bool:
+        command = [sys.executable, "-m", "pip", "install", "--quiet", "--target", self.folder, "rjieba"]
+        if subprocess.run(command, capture_output=True).returncode:
+            print("rjieba cannot be installed; its lines are missing\n")
+            return False
+        return True
+
+    def run_loop(self, name: str) -> Usage:
+        """Measure a loop over the files; of the plain loop over the part."""
+        files = [self.part] if name == "plain" else self.files
+        usage = measure_usage([sys.executable, __file__, *files, "--loop", name, "--folder", self.folder])
+        if name == "plain":  # without start-up; minutes on the whole
+            wall, cpu = map(float, Path(self.out).read_bytes().partition(b"\n")[0].split())
+            usage = usage._replace(seconds=wall * self.share, cpu_seconds=cpu * self.share)
+        return usage
+
+    def run_kxcli(self, *arguments: str, kxcli: str = KXCLI) -> tuple[Usage, bytes]:
+        """Measure kxcli; return its output, too."""
+        usage = measure_usage([kxcli, *arguments, "-q", "-o", self.out])
+        return usage, Path(self.out).read_bytes()
+
+
+def compute_median(usages: Iterable[Usage]) -> Usage:
+    """Return the median of each column; of memory the maximum."""
+    wall, cpu, *peaks = zip(*usages, strict=True)
+    return Usage(statistics.median(wall), statistics.median(cpu), *map(max, peaks))
+
+
+def compare_loops(bench: Bench, runs: int) -> bool:
+    """Print the table of loops and kxcli; return whether all counts agree."""
+    usages: dict[str, list[Usage]] = {}
+    outputs = {"part": bench.run_kxcli("wordcount", bench.part)[1]}  # and then the dictionary is in the cache
+    for run in range(runs):
+        for name in LOOPS if bench.has_rjieba else ["plain"]:
+            if name != "plain" or run == 0:
+                usages.setdefault(name, []).append(bench.run_loop(name))
+            if name == "plain" and run == 0:
+                outputs["plain"] = Path(bench.out).read_bytes().partition(b"\n")[2]
+        for jobs in "1", "2":
+            name = f"kxcli -j {jobs}"
+            usage, outputs[name] = bench.run_kxcli("wordcount", "-j", jobs, *bench.files)
+            usages.setdefault(name, []).append(usage)
+
+    median = {name: compute_median(values) for name, values in usages.items()}
+    print("| | wall s | CPU s | plain / it, wall | plain / it, CPU | rjieba / it, CPU | peak memory, MB |")
+    print("|---|---|---|---|---|---|---|")
+    for name, usage in median.items():
+        cells = [f"{usage.seconds:.2f}", f"{usage.cpu_seconds:.2f}", f"{median['plain'].seconds / usage.seconds:.1f}"]
+        cells.append(f"{median['plain'].cpu_seconds / usage.cpu_seconds:.1f}")
+        cells.append(f"{median['rjieba'].cpu_seconds / usage.cpu_seconds:.2f}" if bench.has_rjieba else "")
+        print("| " + " | ".join([name, *cells, f"{usage.peak / 1e6:.0f}"]) + " |")
+    if bench.has_rjieba:
+        ratio = median["rjieba x2"].seconds / median["kxcli -j 2"].seconds
+        print(f"\nkxcli -j 2 is {ratio:.1f} times as fast as rjieba x2 (wall)")
+    return outputs["plain"] == outputs["part"] and outputs["kxcli -j 1"] == outputs["kxcli -j 2"]
+
+
+def compare_start(bench: Bench) -> None:
+    """Print the ratio of a count of one line to an import of click."""
+    line = os.path.join(bench.folder, "line.txt")
+    Path(line).write_text("今天天气很好\n", encoding="utf-8")
+    commands = [sys.executable, "-c", "import click"], [KXCLI, "wordcount", "-q", "-o", bench.out, line]
+    click, kxcli = (compute_median(pair) for pair in zip(*iter_pairs(*commands), strict=True))
+    print(
+        f"\nOne line: {kxcli.seconds * 1e3:.0f} ms wall, {kxcli.cpu_seconds * 1e3:.0f} ms CPU; `import click`: "
+        f"{click.seconds * 1e3:.0f} and {click.cpu_seconds * 1e3:.0f}: {kxcli.seconds / click.seconds:.2f} and "
+        f"{kxcli.cpu_seconds / click.cpu_seconds:.2f} times"
+    )
+
+
+def iter_pairs(first: list[str], second: list[str], runs: int = 15) -> Iterator[tuple[Usage, Usage]]:
+    """Yield the usages of two commands in turns, after one run of each to fill caches."""
+    for run in range(runs + 1):
+        pair = measure_usage(first, is_watched=False), measure_usage(second, is_watched=False)
+        if run:
+            yield pair
+
+
+def compare_old(bench: Bench, old: str) -> None:
+    """Print CPU seconds of commands on the part, by an older kxcli and this one."""
+    print(f"\n{os.path.getsize(bench.part) / 1e6:.0f} MB, -j 1\n")
+    print("| | old, CPU s | new, CPU s | ratio | outputs |\n|---|---|---|---|---|")
+    for command in OLD_COMMANDS:
+        arguments = [*command.split(), "-j", "1", bench.part]
+        (before, expected), (now, output) = (bench.run_kxcli(*arguments, kxcli=kxcli) for kxcli in (old, KXCLI))
+        ratio = before.cpu_seconds / now.cpu_seconds
+        same = "equal" if output == expected else "DIFFERENT"
+        print(f"| {command} | {before.cpu_seconds:.2f} | {now.cpu_seconds:.2f} | {ratio:.1f} | {same} |", flush=True)
 
 
 def main() -> None:
-    """Measure and print the table."""
+    """Measure and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("files", nargs="+")
-    parser.add_argument("--part", type=int, default=9 << 20, help="bytes for the slow loops")
+    parser.add_argument("--part", type=int, default=9 << 20, help="bytes for the slow loop and old commands")
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--role", choices=ROLES, help=argparse.SUPPRESS)
-    parser.add_argument("--output", help=argparse.SUPPRESS)
-    given = parser.parse_args()
-    if given.role:
-        run_here(given.role, given.files, given.output)
+    parser.add_argument("--old", help="executable of an older kxcli")
+    parser.add_argument("--loop", choices=LOOPS, help=argparse.SUPPRESS)
+    parser.add_argument("--folder", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.loop:
+        run_loop(options.loop, options.files, options.folder)
         return
-    size = sum(map(os.path.getsize, given.files))
     with tempfile.TemporaryDirectory() as folder:
-        part, out = os.path.join(folder, "part.txt"), os.path.join(folder, "out.tsv")
-        install_port(os.path.join(folder, "packages"))
-        share = size / write_part(given.files, given.part, part)
-        kxcli = [sys.executable, "-m", "kxcli", "wordcount", "-q", "-o", out]
-        me = [sys.executable, __file__, "--output", out, "--role"]
-        seconds: dict[str, list[float]] = {}
-        cpu: dict[str, list[float]] = {}
-        memory: dict[str, int] = {}
-        found: dict[str, bytes] = {}
-        for run in range(given.runs):
-            for role in ("plain", "batches"):
-                if run == 0:  # minutes each on the whole: one run of a part is enough for a ratio of tens
-                    _, memory[role] = measure_memory([*me, role, part])
-                    first, _, found[role] = Path(out).read_bytes().partition(b"\n")
-                    seconds[role], cpu[role] = ([float(number) * share] for number in first.split())
-            for name, command in {
-                **{role: [*me, role] for role in PORTED},
-                **{f"kxcli -j {jobs}": [*kxcli, "-j", jobs] for jobs in "12"},
-            }.items():
-                before = get_child_seconds()
-                time_, peak = measure_memory([*command, *given.files])
-                seconds.setdefault(name, []).append(time_)
-                cpu.setdefault(name, []).append(get_child_seconds() - before)
-                memory[name] = max(memory.get(name, 0), peak)
-                found[name] = Path(out).read_bytes()
-        subprocess.run([*kxcli, part], check=True)
-        found["kxcli, part"] = Path(out).read_bytes()
-
-    median = {name: statistics.median(values) for name, values in seconds.items()}
-    cpu_median = {name: statistics.median(values) for name, values in cpu.items()}
-    print(f"{size / 1e6:.0f} MB in {len(given.files)} files; plain and batches on 1/{share:.1f} of it\n")
-    print(
-        "| | CPU seconds | seconds | times the plain loop | times `rjieba.cut` | peak memory, MB |",
-        "|---|---|---|---|---|---|",
-        sep="\n",
-    )
-    for name, value in cpu_median.items():
-        ratios = f"{cpu_median['plain'] / value:.1f} | {cpu_median['rjieba'] / value:.2f}"
-        print(f"| {name} | {value:.1f} | {median[name]:.1f} | {ratios} | {memory[name] / 1e6:.0f} |")
-    print(f"\n-j 2 is {median['kxcli -j 1'] / median['kxcli -j 2']:.2f} times as fast as -j 1")
-    same = found["plain"] == found["batches"] == found["kxcli, part"] and found["kxcli -j 1"] == found["kxcli -j 2"]
-    print("all counts agree" if same else "COUNTS DIFFER")
-    sys.exit(not same)
+        bench = Bench(options.files, options.part, folder)
+        print(
+            f"{bench.size / 1e6:.0f} MB in {len(options.files)} files; plain on 1/{bench.share:.1f} of it\n", flush=True
+        )
+        are_equal = compare_loops(bench, options.runs)
+        compare_start(bench)
+        if options.old:
+            compare_old(bench, options.old)
+    print("\nall counts agree" if are_equal else "\nCOUNTS DIFFER")
+    sys.exit(not are_equal)
 
 
 if __name__ == "__main__":
