@@ -58,12 +58,13 @@ class LocalEngine(SnapshotEngine):
         if not call.allows_threads:  # its arrays are numpy's
             keep_heap()
         if not is_alone:
-            policy = SpillPolicy(self._max_partial_bytes, self._make_folder())
             if call.allows_threads:
                 from kxcli.mapreduce import threads
 
-                yield from threads.iter_snapshots(call, self.n_workers, policy, should_snapshot)
+                limits = threads.ThreadLimits(self.n_workers, self._max_partial_bytes, self._make_folder)
+                yield from threads.iter_snapshots(call, limits, should_snapshot)
             else:
+                policy = SpillPolicy(self._max_partial_bytes, self._make_folder())
                 yield from self._make_pool().iter_snapshots(call, policy, should_snapshot)
             return
         with closing(SpillingAccumulator(call.job, self._max_partial_bytes, self._make_folder)) as accumulator:

@@ -9,19 +9,33 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from queue import SimpleQueue
-from typing import Any, Generic
+from typing import Any, Generic, NamedTuple
 
 from kxcli.errors import KxcliError
 from kxcli.mapreduce.job import AnyCall, Done, PartialT, Task
-from kxcli.mapreduce.spilling import FileSpan, SpillingAccumulator, SpillPolicy, merge_spilled
+from kxcli.mapreduce.spilling import FileSpan, SpillingAccumulator, merge_spilled
 from kxcli.signals import block_signals
 
 _N_AHEAD = 1  # tasks that wait for a free thread
 _MAX_END_SECONDS = 2.0  # after a signal, to wait for threads: each ends at its next record
 
 
+class ThreadLimits(NamedTuple):
+    """The limits of all threads.
+
+    Attributes:
+        n_threads: How many there may be.
+        max_partial_bytes: Memory of a partial of a thread; a heavier one is spilled.
+        make_folder: Returns the private folder of the run, for spilled partials.
+    """
+
+    n_threads: int
+    max_partial_bytes: int
+    make_folder: Callable[[], str]
+
+
 def iter_snapshots(
-    call: AnyCall[PartialT], n_threads: int, policy: SpillPolicy, should_snapshot: Callable[[], bool]
+    call: AnyCall[PartialT], limits: ThreadLimits, should_snapshot: Callable[[], bool]
 ) -> Iterator[PartialT]:
     """Map every task in threads, and yield snapshots.
 
@@ -31,7 +45,7 @@ def iter_snapshots(
     numbered = enumerate(call.tasks)
     is_over = False
     while not is_over:
-        with closing(_WorkerThreads(call, n_threads, policy)) as threads:
+        with closing(_WorkerThreads(call, limits)) as threads:
             is_over = threads.map(numbered, should_snapshot)
             yield from threads.collect()
 
@@ -41,12 +55,11 @@ class _WorkerThreads(Generic[PartialT]):
 
     Args:
         call: The job, set up for this process, and what to do with a finished task.
-        limit: How many threads there may be.
-        policy: How much memory a partial of a thread may use.
+        limits: How many threads there may be, and how much memory each may use.
     """
 
-    def __init__(self, call: AnyCall[PartialT], limit: int, policy: SpillPolicy) -> None:
-        self._call, self._limit, self._policy = call, limit, policy
+    def __init__(self, call: AnyCall[PartialT], limits: ThreadLimits) -> None:
+        self._call, self._limits, self._limit = call, limits, limits.n_threads
         self._threads: list[threading.Thread] = []
         # None instead of a task is the end of a thread.
         self._given: SimpleQueue[Done[Any] | None] = SimpleQueue()
@@ -56,6 +69,7 @@ class _WorkerThreads(Generic[PartialT]):
         self._spans: list[FileSpan] = []
         self._partials: list[PartialT] = []
         self._is_closed = False
+        self._folder_lock = threading.Lock()
 
     def map(self, numbered: Iterator[tuple[int, Task]], should_snapshot: Callable[[], bool]) -> bool:
         """Map tasks until a snapshot is due; return whether none is left.
@@ -136,7 +150,7 @@ class _WorkerThreads(Generic[PartialT]):
     def _work(self) -> None:
         """Map tasks until there are none, then hand over the partial."""
         with closing(
-            SpillingAccumulator(self._call.job, self._policy.max_partial_bytes, self._get_folder)
+            SpillingAccumulator(self._call.job, self._limits.max_partial_bytes, self._make_folder)
         ) as accumulator:
             while True:
                 done = self._given.get()
@@ -162,9 +176,10 @@ class _WorkerThreads(Generic[PartialT]):
             self._check_open()
             yield record
 
-    def _get_folder(self) -> str:
-        self._check_open()
-        return self._policy.folder
+    def _make_folder(self) -> str:
+        with self._folder_lock:
+            self._check_open()
+            return self._limits.make_folder()
 
     def _check_open(self) -> None:
         if self._is_closed:
