@@ -114,7 +114,7 @@ static PyObject *counter_add_method(PyObject *object, PyObject *arguments)
         return NULL;
     }
     int64_t result = COUNTER_ERROR;
-    if (occupy(&self->is_busy)) {
+    if (occupy(object, &self->is_busy)) {
         const CountedText counted = {
             view.buf,
             (size_t)view.len,
@@ -162,7 +162,7 @@ static PyObject *counter_dump_method(PyObject *object, PyObject *ignored)
     CounterObject *self = (CounterObject *)object;
     struct Bytes out = {0};
     PyObject *run = NULL, *totals = NULL;
-    if (!occupy(&self->is_busy))
+    if (!occupy(object, &self->is_busy))
         return NULL;
     self->thread = PyEval_SaveThread();
     int64_t result = counter_dump(&self->counter, &out);

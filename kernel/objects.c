@@ -16,12 +16,21 @@ void release(PyObject *self)
     Py_DECREF(type);
 }
 
-bool occupy(bool *is_busy)
+bool occupy(PyObject *object, bool *is_busy)
 {
-    if (*is_busy)
-        PyErr_SetString(PyExc_RuntimeError, "this object is in use by another thread");
-    bool was_free = !*is_busy;
+    bool was_free;
+#ifdef Py_GIL_DISABLED /* else the lock of the interpreter is held here */
+    Py_BEGIN_CRITICAL_SECTION(object);
+#else
+    (void)object;
+#endif
+    was_free = !*is_busy;
     *is_busy = true;
+#ifdef Py_GIL_DISABLED
+    Py_END_CRITICAL_SECTION();
+#endif
+    if (!was_free)
+        PyErr_SetString(PyExc_RuntimeError, "this object is in use by another thread");
     return was_free;
 }
 

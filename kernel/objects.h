@@ -18,7 +18,7 @@ PyObject *allocate(PyTypeObject *type);
 void release(PyObject *self);
 
 /* Mark an object as busy; raise an error if it is in use by another thread. */
-bool occupy(bool *is_busy);
+bool occupy(PyObject *object, bool *is_busy);
 
 /* Return UTF-8, which may have surrogates, as a string. */
 PyObject *make_text(const uint8_t *text, size_t size);

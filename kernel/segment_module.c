@@ -158,7 +158,7 @@ static PyObject *segmenter_cut(PyObject *object, PyObject *argument)
     SegmenterObject *self = (SegmenterObject *)object;
     Segmenter *segmenter = &self->segmenter;
     PyObject *text = PyUnicode_AsEncodedString(argument, "utf-8", "surrogatepass");
-    if (text == NULL || !occupy(&self->is_busy)) {
+    if (text == NULL || !occupy(object, &self->is_busy)) {
         Py_XDECREF(text);
         return NULL;
     }
