@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from conftest import SAMPLES, all_pairs, members, wait_until
 
+from kxcli import kernel
 from kxcli.errors import list_requirements
 
 zstd = pytest.importorskip("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
@@ -64,15 +65,27 @@ def running(kxcli, *arguments, **options):
             os.killpg(process.pid, signal.SIGKILL)
 
 
+def threads_of(process):
+    return os.listdir(f"/proc/{process.pid}/task")[1:]
+
+
 @contextmanager
-def midway(kxcli, *arguments, workers=2, data=CHUNK * 4, **options):
-    """Start a run, and wait until it has read much of its open stdin and has all its workers."""
+def midway(kxcli, *arguments, workers=2, kind="processes", data=CHUNK * 4, **options):
+    """Start a run, and wait until it has read much of its open stdin and has all its workers.
+
+    These are processes, or the threads of the kernel.
+    """
+    if kind == "processes":
+        kxcli.environment["KXCLI_KERNEL"] = "off"
+    elif kernel.load_kernel() is None:
+        pytest.skip(kernel.explain_absence())
+    find_workers = workers_of if kind == "processes" else threads_of
     use = (*SPACE, "-j", workers, "--shard-size", "100K", *arguments)
     with running(kxcli, *use, stdin=subprocess.PIPE, **options) as process:
         process.stdin.write(data)
         process.stdin.flush()  # this is more than a pipe holds, so the program reads
         if workers > 1:
-            wait_until(lambda: len(workers_of(process)) == workers)
+            wait_until(lambda: len(find_workers(process)) == workers)
         yield process
 
 
@@ -176,9 +189,12 @@ def test_closed_standard_streams_print_no_traceback(kxcli):
 SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 
 
-@pytest.mark.parametrize(("number", "to", "workers"), all_pairs(SIGNALS, ["process", "group"], [1, 2]))
-def test_signal_ends_all_processes(kxcli, old, number, to, workers):
-    with midway(kxcli, "-o", old, workers=workers) as process:
+@pytest.mark.parametrize(
+    ("number", "to", "workers", "kind"),
+    all_pairs(SIGNALS, ["process", "group"], [1, 2], ["processes", "threads"]),
+)
+def test_signal_ends_all_workers(kxcli, old, number, to, workers, kind):
+    with midway(kxcli, "-o", old, workers=workers, kind=kind) as process:
         (os.kill if to == "process" else os.killpg)(process.pid, number)
         assert ended(process, SIGNALS[number]).strip() == ""
     assert kxcli.leftovers() == []
@@ -205,6 +221,7 @@ def test_signal_at_worker_start_prints_no_traceback(kxcli, number, tokenizer):
                 commands.append(Path("/proc", str(pid), "cmdline").read_bytes())
         return any(b"forkserver" in command for command in commands)
 
+    kxcli.environment["KXCLI_KERNEL"] = "off"
     put(kxcli, "a", "今天天气很好，我们去公园散步。\n" * 60_000)
     with running(kxcli, "wordcount", "-t", tokenizer, "-j", 2, "--shard-size", "10K", "a") as process:
         wait_until(is_starting)
@@ -305,6 +322,7 @@ def test_tasks_of_killed_workers_are_repeated(kxcli, n_killed):
 
 @pytest.mark.full
 def test_long_stream_lines_of_killed_workers_are_repeated(kxcli):
+    kxcli.environment["KXCLI_KERNEL"] = "off"
     lines = [b"word%d " % n * 900_000 for n in range(6)]
     with running(kxcli, *SPACE, "-j", 2, "-o", "out.tsv", stdin=subprocess.PIPE) as process:
         process.stdin.write(b"\n".join(lines[:4]) + b"\n")
@@ -634,10 +652,11 @@ def test_full_tmpdir_is_no_error_if_unused(kxcli, workers, small_disk):
 def test_missing_tmpdir_is_no_error_if_unused(kxcli, workers):
     kxcli.environment["TMPDIR"] = missing = str(kxcli.folder / "none")
     use = (*SPACE, "-j", workers, "--shard-size", "1K", put(kxcli, "a", "x\n" * 5000))
-    if workers == 1:
+    if workers == 1 or kernel.load_kernel() is not None:
         ended = kxcli(*use)
         assert (ended.out, ended.err) == (b"x\t5000\n", "")
-    else:  # workers share a folder
+    if workers == 2:  # processes share a folder
+        kxcli.environment["KXCLI_KERNEL"] = "off"
         err = kxcli(*use, code=1).err
         assert err.startswith(f"kxcli: error: {missing}: No such file or directory; point TMPDIR at")
 
@@ -840,7 +859,7 @@ MANY = ("wordcount", "-t", "space", "--ngram", "1-2", "--df", "--shard-size", "2
 @pytest.mark.full
 @pytest.mark.parametrize("more", [(), ("--sort", "word", "--per-million"), ("--top", 50)])
 def test_spilled_counts_give_the_same_bytes(kxcli, more):
-    words = [f"w{n * 7919 % 30_011}" for n in range(120_000)]
+    words = [f"w{n * 7919 % 100_003}" for n in range(400_000)]
     put(kxcli, "a", "".join(" ".join(words[n : n + 12]) + "\n" for n in range(0, len(words), 12)))
     expected = kxcli(*MANY, *more, "-j", 1, "a").out
     seen = set()

@@ -21,7 +21,7 @@ from kxcli.mapreduce.local import LocalEngine
 from kxcli.storage import workspace
 
 COMMANDS = {
-    "wordcount": ("wordcount", "--shard-size", "8K", SAMPLES / "news.txt"),
+    "wordcount": ("wordcount", "--engine", "jieba", "--shard-size", "8K", SAMPLES / "news.txt"),
     "newwords": ("newwords", "--all", "--min-count", 2, "--shard-size", "8K", SAMPLES / "news.txt"),
     "entity-link": (
         *("entity-link", "--kb", SAMPLES / "encyclopedia.jsonl", "--shard-size", "100"),

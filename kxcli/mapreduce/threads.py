@@ -15,6 +15,7 @@ from kxcli.errors import KxcliError
 from kxcli.mapreduce.job import AnyCall, Done, PartialT, Task
 from kxcli.mapreduce.spilling import FileSpan, SpillingAccumulator, merge_spilled
 from kxcli.signals import block_signals
+from kxcli.wording import format_traceback
 
 _N_AHEAD = 1  # tasks that wait for a free thread
 _MAX_END_SECONDS = 2.0  # after a signal, to wait for threads: each ends at its next record
@@ -167,6 +168,7 @@ class _WorkerThreads(Generic[PartialT]):
             else:
                 accumulator.add(self._read(done))
         except BaseException as error:  # noqa: BLE001 -- raised in the main thread
+            error.add_note("in a worker:\n" + "\n".join(format_traceback(error)))
             self._ended.put((done, error))
         else:
             self._ended.put((done, None))
