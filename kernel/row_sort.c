@@ -41,18 +41,30 @@ void sort_by_rank(struct SortItem *items, struct SortItem *scratch, size_t n)
 static uint64_t load_rank(const struct Row *row, size_t depth)
 {
     uint64_t rank = 0;
+    if (row->key_length >= depth + RANK_BYTES) {
+        for (size_t i = 0; i < RANK_BYTES; i++) /* without a condition, compilers load all bytes at once */
+            rank = rank << 8 | row->key[depth + i];
+        return rank;
+    }
     for (size_t i = depth; i < depth + RANK_BYTES; i++)
         rank = rank << 8 | (i < row->key_length ? row->key[i] : 0u);
     return rank;
 }
 
-static void sort_by_insertion(struct SortItem *items, size_t n)
+/* Sort a few items whose keys agree before `depth`. */
+static void sort_by_insertion(struct SortItem *items, size_t n, size_t depth)
 {
+    for (size_t i = 0; i < n; i++)
+        items[i].rank = load_rank(items[i].row, depth);
     for (size_t i = 1; i < n; i++) {
         struct SortItem moved = items[i];
         size_t at = i;
-        for (; at > 0 && compare_keys(moved.row, items[at - 1].row) < 0; at--)
-            items[at] = items[at - 1];
+        for (; at > 0; at--) {
+            const struct SortItem *before = &items[at - 1];
+            if (moved.rank > before->rank || (moved.rank == before->rank && compare_keys(moved.row, before->row) >= 0))
+                break;
+            items[at] = *before;
+        }
         items[at] = moved;
     }
 }
@@ -67,8 +79,10 @@ static bool sort_range(struct SortItem *items, struct SortItem *scratch, struct 
         stop = start + 1;
         while (stop < range.stop && items[stop].rank == items[start].rank)
             stop++;
+        if (stop - start == 1)
+            continue;
         if (stop - start < MIN_RADIX_ITEMS) {
-            sort_by_insertion(items + start, stop - start);
+            sort_by_insertion(items + start, stop - start, range.depth + RANK_BYTES);
         } else if (items[start].rank & 255) { /* the keys go on */
             struct Range equal = {start, stop, range.depth + RANK_BYTES};
             uint8_t *pushed = extend_bytes(ranges, sizeof equal);

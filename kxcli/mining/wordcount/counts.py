@@ -29,7 +29,7 @@ from kxcli.tally.string_runs import (
 
 _TOTAL_BYTES = 1 << 9  # of a total, with its group
 _RANKING_ROW_BYTES = 80  # of a row that the kernel sorts: at most one and a half of 32, and twice 16
-_RANKING_COPIES = 4  # of all rows: the merged run, then the ranked rows, and the lines, which are longer
+_RANKING_COPIES = 5  # of all rows: pages of the runs, the merged run, the ranked rows, the lines, which are longer
 _SEPARATOR = "\0"  # between words that become keys together
 # Terminates groups, and words before orders. Groups and words have these characters escaped, so that the order of keys
 # is that of groups, words and orders.
@@ -200,9 +200,10 @@ class Counts:
         runs = reduce_runs(self.runs) if scratch is None else scratch.reduce_runs(self.runs)
         return merge_runs(map(decode_run, runs))
 
-    def estimate_ranking_bytes(self) -> int:
-        """Return the memory that the kernel takes to merge and rank all rows."""
-        return sum(_RANKING_ROW_BYTES * count_rows(run) + _RANKING_COPIES * len(run) for run in self.runs)
+    def fits_ranking(self, room: int) -> bool:
+        """Return whether the kernel can merge and rank all rows in `room` bytes of memory."""
+        rest = room - _RANKING_COPIES * sum(map(len, self.runs))
+        return rest >= 0 and _RANKING_ROW_BYTES * sum(map(count_rows, self.runs)) <= rest
 
     def groups(self, scratch: Scratch | None = None) -> Iterator[tuple[str, Iterator[Block]]]:
         """Yield each group with its rows; keys have no group."""

@@ -92,7 +92,7 @@ def encode_tsv(finished: Counts, ranking: Ranking, columns: Sequence[str], room:
     kernel, layout = load_kernel(), finished.layout
     has_documents = "df" in columns
     is_possible = tuple(columns) == ("group",) * layout.is_grouped + ("word", "count") + ("df",) * has_documents
-    if kernel is None or not is_possible or finished.estimate_ranking_bytes() > room:
+    if kernel is None or not is_possible or not finished.fits_ranking(room):
         return None
     top = -1 if ranking.top is None else min(ranking.top, _MAX_NUMBER)
     try:
