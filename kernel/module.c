@@ -12,7 +12,8 @@
 
 static int execute(PyObject *module)
 {
-    if (add_run_functions(module) || add_segment_types(module) || add_counter_type(module))
+    if (add_run_functions(module) || add_segment_types(module) || add_counter_type(module) || add_key_types(module) ||
+        add_newwords_types(module))
         return -1;
     return PyModule_AddIntConstant(module, "INTERFACE", INTERFACE);
 }

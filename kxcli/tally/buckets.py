@@ -6,43 +6,61 @@ are rare. Some keys of frequent buckets are rare, too; counting them costs time 
 
 import numpy as np
 
-from kxcli.arrays import BoolArray, UInt64Array
+from kxcli.arrays import BoolArray, IntArray, UInt8Array, UInt64Array
 from kxcli.arrays.hashing import PI, hash_to_slots
-from kxcli.tally.dense import DenseTally
+from kxcli.errors import DamagedPartialError
+from kxcli.storage.temp_files import advise_dontneed
 
-_MAX_COUNT = (1 << 32) - 1  # of a bucket
+_MAX_COUNT = 255  # of a bucket: no min_count by default is higher, and a bucket takes one byte
 
 
 class Buckets:
-    """Counts of 2^bits buckets, exact up to `min_count`."""
+    """Counts of 2^bits buckets, exact up to 255; none if there are no bits."""
 
-    def __init__(self, bits: int, min_count: int) -> None:
-        self._bits, self._min_count = bits, min(min_count, _MAX_COUNT)
-        self._tally = DenseTally(1 << bits, np.uint32)
+    def __init__(self, bits: int) -> None:
+        self._bits = bits
+        self._counts: UInt8Array | None = None
 
-    def add(self, keys: UInt64Array) -> None:
-        """Count the buckets of keys."""
-        self._tally.add(hash_to_slots(keys, PI, self._bits))
+    def counts(self) -> UInt8Array:
+        """Return the counts; they may be increased in place, up to 255."""
+        if self._counts is None:
+            self._counts = np.zeros(1 << self._bits if self._bits else 0, dtype=np.uint8)
+        return self._counts
 
     def merge(self, other: "Buckets") -> "Buckets":
         """Add the counts of other buckets, and return these."""
-        self._tally.merge(other._tally)
+        if other._counts is not None:
+            self._add(other._counts)
         return self
 
-    def find_frequent(self) -> BoolArray:
-        """Return for each bucket whether its keys may be frequent."""
-        return np.asarray(self._tally.counts() >= self._min_count)
+    def find_frequent(self, min_count: int) -> UInt8Array:
+        """Return a bit for each bucket: whether its keys may have a count."""
+        return np.packbits(self.counts() >= min(min_count, _MAX_COUNT), bitorder="little")
 
     def dump(self) -> bytes:
         """Return the counts as bytes."""
-        return self._tally.dump(max_count=self._min_count)
+        return self.counts().tobytes()
 
     def restore(self, data: bytes | memoryview) -> "Buckets":
         """Take dumped counts, and return these buckets."""
-        self._tally.restore(data)
+        if len(data) != len(self.counts()):
+            raise DamagedPartialError("there are more or fewer counts than buckets")
+        self._add(np.frombuffer(data, dtype=np.uint8))
+        advise_dontneed(memoryview(data))
         return self
 
+    def _add(self, more: UInt8Array) -> None:
+        counts = self.counts()
+        np.add(counts, np.minimum(more, _MAX_COUNT - counts), out=counts)
 
-def may_be_frequent(keys: UInt64Array, frequent: BoolArray) -> BoolArray:
-    """Return for each key whether its bucket is frequent."""
-    return frequent.take(hash_to_slots(keys, PI, len(frequent).bit_length() - 1))
+
+def count_buckets(counts: UInt8Array, keys: UInt64Array) -> None:
+    """Count the buckets of keys, up to 255."""
+    numbers, n = np.unique(hash_to_slots(keys, PI, len(counts).bit_length() - 1), return_counts=True)
+    counts[numbers] = np.minimum(counts[numbers] + n, _MAX_COUNT)
+
+
+def may_be_frequent(keys: UInt64Array, frequent: UInt8Array) -> BoolArray:
+    """Return for each key whether its bucket is frequent, given a bit for each."""
+    numbers: IntArray = hash_to_slots(keys, PI, len(frequent).bit_length() + 2)
+    return (frequent.take(numbers >> 3) >> (numbers & 7).astype(np.uint8) & np.uint8(1)).astype(np.bool_)

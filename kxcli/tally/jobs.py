@@ -24,14 +24,30 @@ class AnyTally(Protocol):
 
 
 PartialT = TypeVar("PartialT", bound=Iterable[AnyTally])
+RecordT = TypeVar("RecordT")
 
 
-class TallyJob(ABC, Generic[PartialT]):
+class TallyJob(ABC, Generic[RecordT, PartialT]):
     """A job with partials that iterate over their tallies."""
 
     @abstractmethod
     def make_partial(self) -> PartialT:
         """Return a partial without counts; called after `setup`."""
+
+    @abstractmethod
+    def count(self, record: RecordT, partial: PartialT) -> None:
+        """Add the counts of a record."""
+
+    def map(self, records: Iterable[RecordT]) -> PartialT:
+        """Return the counts of records."""
+        return self.fold(None, records)
+
+    def fold(self, partial: PartialT | None, records: Iterable[RecordT]) -> PartialT:
+        """Add the counts of records to a partial, or to a new one."""
+        partial = self.make_partial() if partial is None else partial
+        for record in records:
+            self.count(record, partial)
+        return partial
 
     def merge(self, left: PartialT, right: PartialT) -> PartialT:
         """Add the counts of `right` to `left`."""

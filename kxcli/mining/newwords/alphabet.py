@@ -123,12 +123,8 @@ class Alphabet:
         min_count = min_count_for(total)
         return cls(ids, codes, kept_counts, total, min_count, int(np.count_nonzero(kept_counts >= min_count)))
 
-    def number(self, codes: Codes, margin: int) -> UInt32Array:
-        """Return the numbers of characters, after one border and before `margin` borders."""
-        ids = np.zeros(1 + len(codes) + margin, dtype=np.uint32)
-        self.ids.take(codes, out=ids[1 : 1 + len(codes)], mode="clip")
+    def number(self, codes: Codes) -> UInt32Array:
+        """Return the numbers of characters, with a border before and after them."""
+        ids = np.zeros(len(codes) + 2, dtype=np.uint32)
+        self.ids.take(codes, out=ids[1:-1], mode="clip")
         return ids
-
-    def mask_rare(self, ids: UInt32Array) -> UInt32Array:
-        """Replace the numbers of rare characters by borders."""
-        return np.where(ids <= self.n_frequent, ids, np.uint32(0))

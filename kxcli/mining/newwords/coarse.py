@@ -4,22 +4,23 @@ The segments of that coarse cut are counted, and those that consist of cohesive 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
-from kxcli.arrays import FloatArray, IntArray
+from kxcli.arrays import FloatArray, IntArray, UInt32Array, UInt64Array
 from kxcli.mining.newwords.alphabet import Alphabet, Codes
 from kxcli.mining.newwords.cohesion import find_cohesive
 from kxcli.mining.newwords.discovery import MAX_WORD_LENGTH, Discovery
 from kxcli.mining.newwords.grams import Ngrams
 from kxcli.mining.newwords.spelling import Reduce, Spellings, Vocabulary
-from kxcli.mining.newwords.word_trie import WordTrie
-from kxcli.tally import Tally
+from kxcli.mining.newwords.trie import Trie, make_trie, make_word_keys
 from kxcli.tally.dense import DenseTally
 from kxcli.tally.jobs import TallyJob
+from kxcli.tally.words import Tally
 
 
 def find_vocabulary(grams: Ngrams, values: Sequence[FloatArray], discovery: Discovery, reduce: Reduce) -> Vocabulary:
@@ -30,18 +31,26 @@ def find_vocabulary(grams: Ngrams, values: Sequence[FloatArray], discovery: Disc
     weights = np.zeros(len(spellings.lengths), dtype=np.int64)
     for n, (level, numbers) in enumerate(zip(grams.levels, selected, strict=True), 2):
         weights[spellings.lengths == n] = level.counts[numbers]
-    shared = CoarseCut(grams.alphabet, WordTrie(spellings, weights), len(weights), discovery.order)
+    keys, words = make_word_keys(spellings, weights, len(grams.alphabet.codes) - 1)
+    shared = CoarseCut(grams.alphabet, keys, words, discovery.order)
     singles, counts, longer = reduce(CountSegments(), shared, "segments")
     return Vocabulary.from_parts(singles, [(spellings, counts[1:])], longer, grams.alphabet)
 
 
 @dataclass(frozen=True)
 class CoarseCut:
-    """The input of the cut: a trie of n-grams, their number, the largest n."""
+    """The input of the cut.
+
+    Attributes:
+        alphabet: The characters.
+        keys: The keys of a trie of n-grams.
+        words: The number of the n-gram that ends at each node.
+        order: The largest n.
+    """
 
     alphabet: Alphabet
-    trie: WordTrie
-    n_grams: int
+    keys: UInt64Array
+    words: UInt32Array
     order: int
 
 
@@ -53,47 +62,31 @@ class SegmentCounts(NamedTuple):
     longer: Tally
 
 
-class CountSegments(TallyJob[SegmentCounts]):
+class CountSegments(TallyJob[Codes, SegmentCounts]):
     """The job that cuts blocks and counts the segments."""
 
     def setup(self, shared: CoarseCut) -> None:
         """Keep the input of the cut."""
         self._cut = shared
 
-    def map(self, records: Iterable[Codes]) -> SegmentCounts:
-        """Cut records and count the segments."""
+    @cached_property
+    def _trie(self) -> Trie:
+        return make_trie(len(self._cut.alphabet.codes) - 1, self._cut.keys, self._cut.words)
+
+    def make_partial(self) -> SegmentCounts:
+        """Return a partial without counts."""
+        n_characters, n_grams = len(self._cut.alphabet.codes), int(self._cut.words.max(initial=0))
+        return SegmentCounts(DenseTally(n_characters), DenseTally(n_grams + 1), Tally())
+
+    def count(self, record: Codes, partial: SegmentCounts) -> None:
+        """Cut a record and count the segments."""
         cut = self._cut
-        found = self.make_partial()
-        for codes in records:
-            ids = cut.alphabet.number(codes, 1)
-            by_length = {found.length: found for found in cut.trie.occurrences(ids)}
-            is_joined = np.zeros(len(ids), dtype=np.bool_)  # with the previous character
-            for length, starts, _ in by_length.values():
-                for k in range(1, length):
-                    is_joined[starts + k] = True
-            starts = np.flatnonzero((ids != 0) & ~is_joined)
-            ends = np.flatnonzero((ids[:-1] != 0) & ~is_joined[1:]) + 1
-            lengths = ends - starts
-            found.characters.add(ids.take(starts[lengths == 1]))
-            for length, at, words in by_length.values():
-                word_at = np.zeros(len(ids), dtype=np.uint32)
-                word_at[at] = words
-                found.grams.add(word_at.take(starts[lengths == length]))
-            if cut.order in by_length:
-                runs = np.zeros(len(ids) + 1, dtype=np.int64)
-                runs[by_length[cut.order].starts + 1] = 1
-                np.cumsum(runs, out=runs)  # number of longest n-grams that start before each position
-                long = np.flatnonzero((lengths > cut.order) & (lengths <= MAX_WORD_LENGTH))
-                first, last = starts.take(long), ends.take(long) - (cut.order - 1)
-                long = long[runs.take(last) - runs.take(first) == last - first]
-                found.longer.add(Spellings.from_text(ids, starts.take(long), lengths.take(long)).to_texts(cut.alphabet))
-        return found
+        ids = cut.alphabet.number(record)
+        characters, grams = partial.characters.counts(), partial.grams.counts()
+        spans = self._trie.count_segments(ids, cut.order, MAX_WORD_LENGTH, characters, grams)
+        starts, lengths = np.frombuffer(spans, dtype=np.uint32).astype(np.int64).reshape(-1, 2).T
+        partial.longer.add(Spellings.from_text(ids, starts, lengths).to_texts(cut.alphabet))
 
     def finish(self, partial: SegmentCounts) -> tuple[IntArray, IntArray, Counter[str]]:
         """Return the counts: of characters and n-grams by number, of others by text."""
         return partial.characters.counts(), partial.grams.counts(), partial.longer.counts()
-
-    def make_partial(self) -> SegmentCounts:
-        """Return a partial without counts."""
-        cut = self._cut
-        return SegmentCounts(DenseTally(len(cut.alphabet.codes)), DenseTally(cut.n_grams + 1), Tally())

@@ -1,23 +1,25 @@
 """A cut of the corpus by the scores of words, and the counts in that cut."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
-from kxcli.arrays import BoolArray, Float32Array, IntArray, UInt32Array
+from kxcli.arrays import BoolArray, Float32Array, IntArray, UInt8Array, UInt32Array
 from kxcli.arrays.ragged import find_runs
 from kxcli.mining.newwords.alphabet import Codes
 from kxcli.mining.newwords.discovery import MAX_WORD_LENGTH
 from kxcli.mining.newwords.grams import Ngrams
 from kxcli.mining.newwords.spelling import Spellings
-from kxcli.mining.newwords.viterbi import find_word_starts
-from kxcli.tally import Tally
-from kxcli.tally.buckets import Buckets, may_be_frequent
+from kxcli.mining.newwords.trie import Trie
+from kxcli.tally.buckets import Buckets, count_buckets, may_be_frequent
 from kxcli.tally.dense import DenseTally
-from kxcli.tally.jobs import AnyTally, TallyJob
+from kxcli.tally.jobs import TallyJob
+from kxcli.tally.words import Tally
 
+_MAX_BLOCK = 1000  # characters of a block that are cut at a time; text rarely has longer blocks
 _BUCKET_BITS = 20  # enough for a million distinct words of spaced scripts, most of them rare
 
 
@@ -31,13 +33,13 @@ class SpacedScripts:
         is_spaced: For each character, whether it is of such a script.
         min_count: Minimum count of a word.
         is_counted: Whether buckets or words are counted.
-        may_be: Whether each bucket may have frequent words; None to count buckets.
+        may_be: A bit for each bucket, whether it may have frequent words; None to count buckets.
     """
 
     is_spaced: BoolArray
     min_count: int
     is_counted: bool
-    may_be: BoolArray | None
+    may_be: UInt8Array | None
 
 
 @dataclass(frozen=True)
@@ -55,20 +57,18 @@ class CutModel:
     spaced: SpacedScripts
 
 
-@dataclass
-class CutTallies:
-    """Tallies by number for each length from 1, and of words of spaced scripts."""
+class CutTallies(NamedTuple):
+    """Tallies of a cut.
 
-    words: list[DenseTally]
-    aligned: list[DenseTally]
+    Attributes:
+        nodes: For each node, the occurrences as a word, and those between two cuts.
+        buckets: Buckets of words of spaced scripts.
+        spaced: Words of spaced scripts.
+    """
+
+    nodes: DenseTally
     buckets: Buckets
     spaced: Tally
-
-    def __iter__(self) -> Iterator[AnyTally]:
-        """Yield all tallies."""
-        yield from [*self.words, *self.aligned]
-        yield self.buckets
-        yield self.spaced
 
 
 class CutCounts(NamedTuple):
@@ -78,61 +78,54 @@ class CutCounts(NamedTuple):
         words: For each length, the occurrences of each n-gram as a word.
         aligned: For each length, the occurrences between two cuts, with or without cuts inside, so that a word is not
             lost because it is split once.
-        may_be_spaced: Whether each bucket may have frequent words of spaced scripts.
+        may_be_spaced: A bit for each bucket, whether it may have frequent words of spaced scripts.
         spaced: Such words of two or more characters, including all frequent ones.
     """
 
     words: list[IntArray]
     aligned: list[IntArray]
-    may_be_spaced: BoolArray
+    may_be_spaced: UInt8Array
     spaced: dict[str, int]
 
 
-class CountWords(TallyJob[CutTallies]):
+class CountWords(TallyJob[Codes, CutTallies]):
     """The job that cuts the blocks of a corpus and counts the words."""
 
     def setup(self, shared: CutModel) -> None:
         """Keep the input of the cut."""
         self._cut = shared
 
-    def map(self, records: Iterable[Codes]) -> CutTallies:
-        """Cut records and count the words."""
-        found = self.make_partial()
-        for codes in records:
-            self._count(self._cut.grams.alphabet.number(codes, len(self._cut.scores) + 1), found)
-        return found
+    @cached_property
+    def _trie(self) -> Trie:
+        return self._cut.grams.make_trie()
 
-    def finish(self, partial: CutTallies) -> CutCounts:
-        """Return the counts."""
-        words = [tally.counts() for tally in partial.words]
-        aligned = [words[0], *(tally.counts() for tally in partial.aligned)]  # a character between two cuts is a word
-        for counts in aligned[1:]:
-            counts[:1] = 0
-        return CutCounts(words, aligned, partial.buckets.find_frequent(), partial.spaced.counts())
+    @cached_property
+    def _scores(self) -> Float32Array:
+        """The score by node, -inf for node 0."""
+        none = np.array([-np.inf], dtype=np.float32)
+        return np.concatenate([none, *(scores[1:] for scores in self._cut.scores)])
 
     def make_partial(self) -> CutTallies:
         """Return a partial without counts."""
-        sizes = [len(scores) for scores in self._cut.scores]
-        words, aligned = [DenseTally(size) for size in sizes], [DenseTally(size) for size in sizes[1:]]
-        return CutTallies(words, aligned, Buckets(_BUCKET_BITS, self._cut.spaced.min_count), Tally())
+        n_nodes = 1 + sum(len(scores) - 1 for scores in self._cut.scores)
+        return CutTallies(DenseTally(2 * n_nodes), Buckets(_BUCKET_BITS), Tally())
 
-    def _count(self, ids: UInt32Array, found: CutTallies) -> None:
+    def count(self, record: Codes, partial: CutTallies) -> None:
+        """Cut a record and count the words."""
         cut = self._cut
+        ids = cut.grams.alphabet.number(record)
         is_spaced = cut.spaced.is_spaced.take(ids)
         if cut.spaced.is_counted:
-            self._count_spaced(ids, is_spaced & (ids != 0), found)
-        ids = np.where(is_spaced, np.uint32(0), ids)
-        numbers = [ids, *cut.grams.iter_numbers(ids)]
-        is_start = find_word_starts(ids, [scores.take(own) for scores, own in zip(cut.scores, numbers, strict=True)])
-        is_edge = is_start | (ids == 0)
-        starts = np.flatnonzero(is_start)
-        is_cut_within = np.zeros(len(starts), dtype=np.bool_)
-        for n, own in enumerate(numbers, 1):
-            is_aligned = is_edge.take(starts + n)
-            if n > 1:
-                found.aligned[n - 2].add(own.take(starts[is_aligned]))  # including number 0, for no n-gram
-            found.words[n - 1].add(own.take(starts[is_aligned & ~is_cut_within]))
-            is_cut_within |= is_aligned
+            self._count_spaced(ids, is_spaced & (ids != 0), partial)
+        ids[is_spaced] = 0
+        self._trie.count_words(ids, self._scores, len(cut.scores), _MAX_BLOCK, partial.nodes.counts())
+
+    def finish(self, partial: CutTallies) -> CutCounts:
+        """Return the counts."""
+        words, aligned = map(self._cut.grams.split, partial.nodes.counts().reshape(-1, 2).T)
+        aligned[0] = words[0]  # a character between two cuts is a word
+        may_be_spaced = partial.buckets.find_frequent(self._cut.spaced.min_count)
+        return CutCounts(words, aligned, may_be_spaced, partial.spaced.counts())
 
     def _count_spaced(self, ids: UInt32Array, is_spaced: BoolArray, found: CutTallies) -> None:
         starts, lengths = find_runs(is_spaced)
@@ -140,8 +133,8 @@ class CountWords(TallyJob[CutTallies]):
         words = Spellings.from_text(ids, starts[is_word], lengths[is_word])
         hashes, may_be = words.hash_words(), self._cut.spaced.may_be
         if may_be is None:
-            found.buckets.add(hashes)
+            count_buckets(found.buckets.counts(), hashes)
         else:
-            found.words[0].add(ids.take(starts[lengths == 1]))
+            found.nodes.add(2 * ids.take(starts[lengths == 1]))
             kept = words.select(np.flatnonzero(may_be_frequent(hashes, may_be)))
             found.spaced.add(kept.to_texts(self._cut.grams.alphabet))

@@ -1,78 +1,45 @@
 """Frequent n-grams, counted order by order.
 
-The key of an n-gram packs the number of its first n-1 characters and its last character into 64 bits, for any order
-and any alphabet. An n-gram is frequent only if both its (n-1)-grams are (Agrawal and Srikant 1994) and if its bucket
-is (Park, Chen and Yu 1995), so nearly all rare n-grams are never counted, and no frequent one is missed.
+An n-gram is frequent only if both its (n-1)-grams are (Agrawal and Srikant 1994) and if its bucket is (Park, Chen and
+Yu 1995), so nearly all rare n-grams are never counted, and no frequent one is missed.
 
 Cost: a pass over the corpus for each order, linear in the text; memory grows with the frequent n-grams.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
 
-from kxcli.arrays import AnyArray, BoolArray, IntArray, UInt32Array, UInt64Array
-from kxcli.arrays.hashing import DEGSKI
-from kxcli.arrays.key_index import KeyIndex
-from kxcli.mining.newwords.alphabet import BITS, Alphabet, Codes
+from kxcli.arrays import AnyArray, IntArray, UInt8Array, UInt32Array, UInt64Array
+from kxcli.mining.newwords.alphabet import Alphabet, Codes
 from kxcli.mining.newwords.spelling import Spellings
-from kxcli.tally.buckets import Buckets, may_be_frequent
+from kxcli.mining.newwords.trie import LAST, SHIFT, Trie, make_trie
+from kxcli.tally.buckets import Buckets
 from kxcli.tally.jobs import TallyJob
 from kxcli.tally.keys import KeyTally
-
-SHIFT = np.uint64(BITS)
-LAST = np.uint64((1 << BITS) - 1)
-
-
-def pack_pair(first: AnyArray, last: AnyArray) -> UInt64Array:
-    """Return a key for each pair of a number below 2^43 and a character."""
-    keys = first.astype(np.uint64)
-    keys <<= SHIFT
-    keys |= last
-    return keys
 
 
 @dataclass(frozen=True)
 class NgramLevel:
     """The frequent n-grams of one order, numbered from 1, the most frequent first.
 
+    Number 0 is no n-gram.
+
     Attributes:
-        keys: `pack_pair` of prefix and last character, shape (n + 1,), 0 for no n-gram.
-        index: Number by key.
         counts: Count by number, shape (n + 1,).
+        prefixes: Number of the first n-1 characters at the level below, shape (n + 1,).
         suffixes: Number of the last n-1 characters at the level below, shape (n + 1,).
+        last: Last character, shape (n + 1,).
     """
 
-    keys: UInt64Array
-    index: KeyIndex
     counts: IntArray
+    prefixes: UInt32Array
     suffixes: UInt32Array
-
-    @classmethod
-    def from_counts(cls, keys: UInt64Array, counts: IntArray, below: "NgramLevel | None") -> "NgramLevel":
-        """Return the level of n-grams, given the level below if n > 2."""
-        order = np.argsort(-counts, kind="stable")
-        counts = np.concatenate((np.zeros(1, dtype=np.int64), counts[order]))
-        index = KeyIndex.from_keys(keys[order])
-        keys = np.concatenate((np.zeros(1, dtype=np.uint64), keys[order]))
-        last = keys & LAST
-        if below is None:
-            suffixes = last.astype(np.uint32)
-        else:
-            suffixes = below.index.find(pack_pair(below.suffixes.take((keys >> SHIFT).astype(np.int64)), last))
-        return cls(keys, index, counts, suffixes)
-
-    @property
-    def prefixes(self) -> UInt32Array:
-        """Number of the first n-1 characters at the level below, shape (n + 1,)."""
-        return (self.keys >> SHIFT).astype(np.uint32)
-
-    @property
-    def last(self) -> UInt32Array:
-        """Last character, shape (n + 1,)."""
-        return (self.keys & LAST).astype(np.uint32)
+    last: UInt32Array
 
 
 @dataclass(frozen=True)
@@ -82,17 +49,61 @@ class Ngrams:
     alphabet: Alphabet
     levels: tuple[NgramLevel, ...]
 
+    @property
+    def offsets(self) -> list[int]:
+        """For each order from 1, the last node of a trie before those of the order."""
+        sizes = [len(self.alphabet.codes), *(len(level.counts) for level in self.levels)]
+        return list(accumulate((size - 1 for size in sizes), initial=0))[:-1]
+
+    @property
+    def keys(self) -> UInt64Array:
+        """The keys of a trie of all n-grams, in the order of their numbers."""
+        parts = [
+            (level.prefixes[1:].astype(np.uint64) + np.uint64(offset)) << SHIFT | level.last[1:]
+            for level, offset in zip(self.levels, self.offsets, strict=False)
+        ]
+        return np.concatenate([np.empty(0, dtype=np.uint64), *parts])
+
+    def make_trie(self) -> Trie:
+        """Return the trie of all n-grams."""
+        return make_trie(len(self.alphabet.codes) - 1, self.keys)
+
+    def split(self, values: AnyArray) -> list[AnyArray]:
+        """Split values by node into values by number for each order from 1, with 0 for no n-gram."""
+        parts = np.split(values[1:], self.offsets[1:])
+        return [np.concatenate((np.zeros(1, dtype=values.dtype), part)) for part in parts]
+
+    def with_level(self, keys: UInt64Array, counts: IntArray) -> "Ngrams":
+        """Return these n-grams and those of the next order, given the keys of a trie and their counts."""
+        order = np.argsort(-counts, kind="stable")
+        counts, keys = counts[order], keys[order]
+        offsets = self.offsets
+        last = (keys & LAST).astype(np.uint32)
+        nodes = (keys >> SHIFT).astype(np.uint32)
+        prefixes = nodes - np.uint32(offsets[-1])
+        if self.levels:
+            inner = self.levels[-1].suffixes.take(prefixes) + np.uint32(offsets[-2])
+            found = self.make_trie().find_children(inner, last)
+            suffixes = np.frombuffer(found, dtype=np.uint32) - np.uint32(offsets[-1])
+        else:
+            suffixes = last
+        columns = (np.concatenate((np.zeros(1, dtype=np.uint32), column)) for column in (prefixes, suffixes, last))
+        return Ngrams(
+            self.alphabet, (*self.levels, NgramLevel(np.concatenate((np.zeros(1, dtype=np.int64), counts)), *columns))
+        )
+
     def iter_numbers(self, ids: UInt32Array) -> Iterator[UInt32Array]:
         """Yield for each level the number of the n-gram at each position, 0 for none.
 
         Args:
             ids: Characters, ending in as many borders as the longest n-grams have characters.
         """
-        characters = self.alphabet.mask_rare(ids)
-        shorter = characters
-        for n, level in enumerate(self.levels, 2):
-            shorter = _extend(shorter, characters, n, level)
-            yield shorter
+        trie = self.make_trie()
+        nodes = ids
+        for n, offset in enumerate(self.offsets[1:], 1):
+            following = np.concatenate((ids[n:], np.zeros(n, dtype=np.uint32)))
+            nodes = np.frombuffer(trie.find_children(nodes, following), dtype=np.uint32)
+            yield np.where(nodes != 0, nodes - np.uint32(offset), np.uint32(0))
 
     def columns(self, n: int, numbers: AnyArray) -> list[UInt32Array]:
         """Return the characters of n-grams by position: first, second, and so on."""
@@ -113,13 +124,17 @@ class NgramPass:
     """The input of a pass over the n-grams of one order.
 
     Attributes:
-        grams: The n-grams of lower orders.
-        may_be: Whether each bucket may have frequent n-grams; None for pairs, which are all counted.
+        alphabet: The characters.
+        keys: The keys of a trie of the n-grams of lower orders.
+        order: The order.
+        may_be: A bit for each bucket, whether its n-grams may be frequent; None for pairs, which are all counted.
         bits: Bits of the buckets for the next order, 0 without one.
     """
 
-    grams: Ngrams
-    may_be: BoolArray | None
+    alphabet: Alphabet
+    keys: UInt64Array
+    order: int
+    may_be: UInt8Array | None
     bits: int
 
 
@@ -130,7 +145,7 @@ class NgramCounts(NamedTuple):
     buckets: Buckets
 
 
-class CountNgrams(TallyJob[NgramCounts]):
+class CountNgrams(TallyJob[Codes, NgramCounts]):
     """The job that counts the n-grams of the next order.
 
     It counts all pairs, including those with rare characters and borders, because these are neighbors, and those longer
@@ -141,13 +156,20 @@ class CountNgrams(TallyJob[NgramCounts]):
         """Keep the input of the pass."""
         self._pass = shared
 
-    def map(self, records: Iterable[Codes]) -> NgramCounts:
-        """Count the n-grams of records."""
-        found = self.make_partial()
-        for codes in records:
-            grams = self._pass.grams
-            self._count(grams.alphabet.number(codes, len(grams.levels) + 3), found)
-        return found
+    @cached_property
+    def _trie(self) -> Trie:
+        return make_trie(len(self._pass.alphabet.codes) - 1, self._pass.keys)
+
+    def make_partial(self) -> NgramCounts:
+        """Return a partial without counts."""
+        return NgramCounts(KeyTally(), Buckets(self._pass.bits))
+
+    def count(self, record: Codes, partial: NgramCounts) -> None:
+        """Count the n-grams of a record."""
+        shared, (grams, buckets) = self._pass, partial
+        ids, n_frequent = shared.alphabet.number(record), shared.alphabet.n_frequent
+        self._trie.count_ngrams(ids, shared.order, n_frequent, shared.may_be, buckets.counts(), grams.counter)
+        grams.limit_counter()
 
     def finish(self, partial: NgramCounts) -> NgramCounts:
         """Return the counts."""
@@ -156,51 +178,3 @@ class CountNgrams(TallyJob[NgramCounts]):
     def weight(self, partial: NgramCounts) -> int:
         """Return the approximate bytes of the n-grams; buckets have a constant size."""
         return partial.grams.weight
-
-    def make_partial(self) -> NgramCounts:
-        """Return a partial without counts."""
-        shared = self._pass
-        return NgramCounts(KeyTally(), Buckets(shared.bits, shared.grams.alphabet.min_count))
-
-    def _count(self, ids: UInt32Array, found: NgramCounts) -> None:
-        shared = self._pass
-        characters = shared.grams.alphabet.mask_rare(ids)
-        n = len(shared.grams.levels) + 2
-        if shared.may_be is None:
-            keys = pack_pair(ids[:-1], ids[1:])
-            found.grams.add(keys[keys != 0])
-            starts = np.flatnonzero((characters[:-1] != 0) & (characters[1:] != 0))
-            shorter = characters
-        else:
-            *_, before, shorter = (characters, *shared.grams.iter_numbers(ids))
-            starts = _find_frequent_starts(shorter)
-            starts = starts[may_be_frequent(_make_bucket_keys(before, characters, n, starts), shared.may_be)]
-            found.grams.add(pack_pair(shorter.take(starts), characters.take(starts + (n - 1))))
-        if shared.bits:
-            starts = starts[np.flatnonzero(starts[1:] == starts[:-1] + 1)]
-            found.buckets.add(_make_bucket_keys(shorter, characters, n + 1, starts))
-
-
-def _find_frequent_starts(shorter: UInt32Array) -> IntArray:
-    """Return the starts of n-grams, given the numbers of (n-1)-grams by position."""
-    return np.flatnonzero((shorter[:-1] != 0) & (shorter[1:] != 0))
-
-
-def _extend(shorter: UInt32Array, characters: UInt32Array, n: int, level: NgramLevel) -> UInt32Array:
-    """Return the numbers of n-grams by position, 0 for rare ones."""
-    longer = np.zeros_like(shorter)
-    if n == 2:  # nearly all characters are frequent, so selecting them costs more than it saves
-        longer[:-1] = level.index.find(pack_pair(shorter[:-1], shorter[1:]))
-    else:
-        starts = _find_frequent_starts(shorter)
-        longer[starts] = level.index.find(pack_pair(shorter.take(starts), characters.take(starts + (n - 1))))
-    return longer
-
-
-def _make_bucket_keys(before: UInt32Array, characters: UInt32Array, n: int, starts: IntArray) -> UInt64Array:
-    """Return the bucket keys of n-grams, the same in two consecutive passes."""
-    keys = pack_pair(before.take(starts), characters.take(starts + (n - 2)))
-    keys *= DEGSKI
-    keys ^= keys >> np.uint64(32)
-    keys += characters.take(starts + (n - 1))
-    return keys

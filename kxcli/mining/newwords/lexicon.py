@@ -11,10 +11,10 @@ from kxcli.mining.newwords import branching, coarse
 from kxcli.mining.newwords.alphabet import Alphabet, CountCharacters, iter_records
 from kxcli.mining.newwords.cohesion import compute_cohesion, compute_word_cohesion
 from kxcli.mining.newwords.discovery import Discovery, Word
-from kxcli.mining.newwords.grams import LAST, SHIFT, CountNgrams, NgramLevel, NgramPass, Ngrams
+from kxcli.mining.newwords.grams import CountNgrams, NgramPass, Ngrams
 from kxcli.mining.newwords.neighbors import BranchingEntropies, CountNeighbors, WordSearch, compute_entropies
 from kxcli.mining.newwords.spelling import Reduce
-from kxcli.mining.newwords.word_trie import WordTrie
+from kxcli.mining.newwords.trie import LAST, SHIFT, make_word_keys
 from kxcli.tally.key_runs import KeyRun, merge_key_runs
 
 _CHARACTERS_PER_BUCKET = 4  # low enough that few rare n-grams share the bucket of a frequent one
@@ -36,7 +36,7 @@ def find_lexicon(discovery: Discovery, reduce: Reduce, room: int | None = None) 
         return []
     left, right = BranchingEntropies(len(alphabet.codes) - 1), BranchingEntropies(len(alphabet.codes) - 1)
     order = discovery.order + (discovery.method == "entropy")
-    counted = Ngrams(alphabet, tuple(_count_levels(alphabet, order, reduce, room, left, right)))
+    counted = count_ngrams(alphabet, order, reduce, room, left, right)
     grams = Ngrams(alphabet, counted.levels[: discovery.order - 1])
     values = compute_cohesion(grams)
     if discovery.method == "entropy":
@@ -45,7 +45,8 @@ def find_lexicon(discovery: Discovery, reduce: Reduce, room: int | None = None) 
         found = coarse.find_vocabulary(grams, values, discovery, reduce)
     found = found.select_frequent(alphabet.min_count)
 
-    pairs = reduce(CountNeighbors(), WordSearch(alphabet, WordTrie(found.words, found.counts)), "neighbors")
+    keys, numbers = make_word_keys(found.words, found.counts, len(alphabet.codes) - 1)
+    pairs = reduce(CountNeighbors(), WordSearch(alphabet, keys, numbers), "neighbors")
     words = [
         *_iter_single_words(alphabet, found.singles, left.values(), right.values()),
         *zip(
@@ -93,30 +94,29 @@ def find_words(texts: Iterable[str], discovery: Discovery | None = None) -> list
     return find_lexicon(discovery, reduce)
 
 
-def _count_levels(
+def count_ngrams(
     alphabet: Alphabet,
     order: int,
     reduce: Reduce,
     room: int | None,
     left: BranchingEntropies,
     right: BranchingEntropies,
-) -> list[NgramLevel]:
+) -> Ngrams:
     """Count n-grams order by order, and add the neighbors of single characters."""
-    levels: list[NgramLevel] = []
+    found = Ngrams(alphabet, ())
     may_be = None
     for n in range(2, order + 1):
         bits = _choose_bucket_bits(alphabet.total) if n < order else 0
-        known = NgramPass(Ngrams(alphabet, tuple(levels)), may_be, bits)
-        grams, buckets = reduce(CountNgrams(), known, f"{n}-grams")
+        grams, buckets = reduce(CountNgrams(), NgramPass(alphabet, found.keys, n, may_be, bits), f"{n}-grams")
         if n == 2:
             keys, counts = _count_pairs(grams.parts(room), alphabet.min_count, left, right)
         else:
             keys, counts = grams.select_frequent(alphabet.min_count, room)
         if not len(keys):
             break
-        levels.append(NgramLevel.from_counts(keys, counts, levels[-1] if levels else None))
-        may_be = buckets.find_frequent() if bits else None
-    return levels
+        found = found.with_level(keys, counts)
+        may_be = buckets.find_frequent(alphabet.min_count)
+    return found
 
 
 def _choose_bucket_bits(n_characters: int) -> int:

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
-from kxcli.arrays import FloatArray, IntArray
+from kxcli.arrays import FloatArray, IntArray, UInt32Array, UInt64Array
 from kxcli.mining.newwords.alphabet import Alphabet, Codes
-from kxcli.mining.newwords.grams import LAST, SHIFT, pack_pair
-from kxcli.mining.newwords.word_trie import WordTrie
+from kxcli.mining.newwords.trie import LAST, SHIFT, Trie, make_trie
 from kxcli.tally.jobs import TallyJob
 from kxcli.tally.key_runs import KeyRun
 from kxcli.tally.keys import KeyTally
@@ -17,10 +17,17 @@ from kxcli.tally.keys import KeyTally
 
 @dataclass(frozen=True)
 class WordSearch:
-    """The words to search for."""
+    """The words to search for.
+
+    Attributes:
+        alphabet: The characters.
+        keys: The keys of a trie of the words.
+        words: The number of the word that ends at each node.
+    """
 
     alphabet: Alphabet
-    trie: WordTrie
+    keys: UInt64Array
+    words: UInt32Array
 
 
 class NeighborCounts(NamedTuple):
@@ -30,27 +37,27 @@ class NeighborCounts(NamedTuple):
     right: KeyTally
 
 
-class CountNeighbors(TallyJob[NeighborCounts]):
+class CountNeighbors(TallyJob[Codes, NeighborCounts]):
     """The job that counts the neighbors of all occurrences of words."""
 
     def setup(self, shared: WordSearch) -> None:
         """Keep the words."""
-        self._words = shared
+        self._search = shared
 
-    def map(self, records: Iterable[Codes]) -> NeighborCounts:
-        """Count the neighbors in records."""
-        words = self._words
-        found = self.make_partial()
-        for codes in records:
-            ids = words.alphabet.number(codes, 1)
-            for length, starts, numbers in words.trie.occurrences(ids):
-                found.left.add(pack_pair(numbers, ids.take(starts - 1)))
-                found.right.add(pack_pair(numbers, ids.take(starts + length)))
-        return found
+    @cached_property
+    def _trie(self) -> Trie:
+        return make_trie(len(self._search.alphabet.codes) - 1, self._search.keys, self._search.words)
 
     def make_partial(self) -> NeighborCounts:
         """Return a partial without counts."""
         return NeighborCounts(KeyTally(), KeyTally())
+
+    def count(self, record: Codes, partial: NeighborCounts) -> None:
+        """Count the neighbors in a record."""
+        left, right = partial
+        self._trie.count_neighbors(self._search.alphabet.number(record), left.counter, right.counter)
+        left.limit_counter()
+        right.limit_counter()
 
     def finish(self, partial: NeighborCounts) -> NeighborCounts:
         """Return the counts."""

@@ -1,0 +1,117 @@
+/* Python's face of keys.h. */
+#include "keys_module.h"
+
+#include <stdlib.h>
+
+struct KeyCounterObject {
+    PyObject_HEAD
+    struct KeyCounter counter;
+};
+
+Py_ssize_t count_items(const Py_buffer *view, size_t item)
+{
+    if ((size_t)view->len % item == 0 && (uintptr_t)view->buf % item == 0)
+        return (Py_ssize_t)((size_t)view->len / item);
+    PyErr_Format(PyExc_ValueError, "the buffer is not an aligned array of items of %zu bytes", item);
+    return -1;
+}
+
+static void dealloc(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    free_counter(&((struct KeyCounterObject *)self)->counter);
+    PyObject_Free(self);
+    Py_DECREF(type);
+}
+
+struct KeyCounter *get_key_counter(PyObject *object)
+{
+    if (PyType_GetSlot(Py_TYPE(object), Py_tp_dealloc) == (void *)dealloc) /* the type has no subclasses */
+        return &((struct KeyCounterObject *)object)->counter;
+    PyErr_SetString(PyExc_TypeError, "not a KeyCounter");
+    return NULL;
+}
+
+static PyObject *add(PyObject *self, PyObject *arguments)
+{
+    Py_buffer keys, counts = {0};
+    if (!PyArg_ParseTuple(arguments, "y*|y*:add", &keys, &counts))
+        return NULL;
+    PyObject *result = NULL;
+    Py_ssize_t n = count_items(&keys, sizeof(uint64_t));
+    Py_ssize_t n_counts = n < 0 || !counts.obj ? n : count_items(&counts, sizeof(uint64_t));
+    if (n >= 0 && n_counts >= 0) {
+        if (n != n_counts)
+            PyErr_SetString(PyExc_ValueError, "the keys and counts differ in number");
+        else if (!count_keys(get_key_counter(self), keys.buf, counts.obj ? counts.buf : NULL, (size_t)n))
+            PyErr_NoMemory();
+        else
+            result = Py_NewRef(Py_None);
+    }
+    PyBuffer_Release(&keys);
+    if (counts.obj)
+        PyBuffer_Release(&counts);
+    return result;
+}
+
+static PyObject *drain(PyObject *self, PyObject *unused)
+{
+    (void)unused;
+    struct KeyCounter *counter = get_key_counter(self);
+    Py_ssize_t n_bytes = (Py_ssize_t)(counter->n_keys * sizeof(uint64_t));
+    PyObject *keys = PyBytes_FromStringAndSize(NULL, n_bytes), *counts = PyBytes_FromStringAndSize(NULL, n_bytes);
+    PyObject *result = keys && counts ? PyTuple_Pack(2, keys, counts) : NULL;
+    if (result) {
+        copy_counts(counter, (uint64_t *)PyBytes_AsString(keys), (uint64_t *)PyBytes_AsString(counts));
+        clear_counter(counter);
+    }
+    Py_XDECREF(keys);
+    Py_XDECREF(counts);
+    return result;
+}
+
+static Py_ssize_t get_length(PyObject *self)
+{
+    return (Py_ssize_t)get_key_counter(self)->n_keys;
+}
+
+static PyObject *get_n_bytes(PyObject *self, void *unused)
+{
+    (void)unused;
+    return PyLong_FromSize_t(get_key_counter(self)->n_slots * sizeof(struct KeyCount));
+}
+
+static PyMethodDef methods[] = {
+    {"add", add, METH_VARARGS, "Add counts of keys, or 1 for each."},
+    {"drain", drain, METH_NOARGS, "Return the keys, in any order, and their counts; forget them."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyGetSetDef attributes[] = {
+    {"n_bytes", get_n_bytes, NULL, "Bytes of memory.", NULL},
+    {NULL, NULL, NULL, NULL, NULL},
+};
+
+static PyType_Slot slots[] = {
+    {Py_tp_doc, "Counts of nonzero 64-bit keys."},
+    {Py_tp_dealloc, (void *)dealloc},
+    {Py_tp_methods, methods},
+    {Py_tp_getset, attributes},
+    {Py_sq_length, (void *)get_length},
+    {0, NULL},
+};
+
+static PyType_Spec specification = {
+    .name = "kxcli._kernel.KeyCounter",
+    .basicsize = sizeof(struct KeyCounterObject),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = slots,
+};
+
+int add_key_types(PyObject *module)
+{
+    PyObject *type = PyType_FromModuleAndSpec(module, &specification, NULL);
+    int status = type ? PyModule_AddType(module, (PyTypeObject *)type) : -1;
+    Py_XDECREF(type);
+    return status;
+}

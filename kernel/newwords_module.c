@@ -1,0 +1,283 @@
+/* Python's face of newwords.h. */
+#include "keys_module.h"
+
+#include "newwords.h"
+
+#include <stdlib.h>
+
+#define MAX_KEYS ((size_t)1 << 31)
+#define MAX_ORDER 255
+#define MIN_BUCKET_BITS 3
+#define MAX_BUCKET_BITS 32
+
+struct TrieObject {
+    PyObject_HEAD
+    struct Trie trie;
+    Py_buffer keys;  /* `obj` is NULL before it is filled */
+    Py_buffer words; /* for each node, the number of the word that ends there, or 0 */
+    uint32_t max_word;
+};
+
+static void release(Py_buffer *view)
+{
+    if (view->obj)
+        PyBuffer_Release(view);
+}
+
+static void dealloc(PyObject *self)
+{
+    struct TrieObject *object = (struct TrieObject *)self;
+    PyTypeObject *type = Py_TYPE(self);
+    free_numbers(&object->trie.children);
+    release(&object->keys);
+    release(&object->words);
+    PyObject_Free(self);
+    Py_DECREF(type);
+}
+
+/* Check the words and number the keys; return whether there is no exception. */
+static bool fill_trie(struct TrieObject *object, unsigned long n_characters)
+{
+    Py_ssize_t n_keys = count_items(&object->keys, sizeof(uint64_t));
+    if (n_keys < 0)
+        return false;
+    if (n_characters >= 1 << CHARACTER_BITS || (size_t)n_keys >= MAX_KEYS) {
+        PyErr_SetString(PyExc_ValueError, "there are too many characters or keys");
+        return false;
+    }
+    if (object->words.obj) {
+        Py_ssize_t n_words = count_items(&object->words, sizeof(uint32_t));
+        if (n_words < 0)
+            return false;
+        if ((size_t)n_words != 1 + n_characters + (size_t)n_keys) {
+            PyErr_SetString(PyExc_ValueError, "the words and nodes differ in number");
+            return false;
+        }
+        for (Py_ssize_t i = 0; i < n_words; i++)
+            if (((const uint32_t *)object->words.buf)[i] > object->max_word)
+                object->max_word = ((const uint32_t *)object->words.buf)[i];
+    }
+    object->trie.n_characters = (uint32_t)n_characters;
+    if (number_keys(&object->trie.children, object->keys.buf, (size_t)n_keys))
+        return true;
+    PyErr_NoMemory();
+    return false;
+}
+
+static PyObject *new(PyTypeObject *type, PyObject *arguments, PyObject *named)
+{
+    if (named && PyDict_Size(named)) {
+        PyErr_SetString(PyExc_TypeError, "Trie takes no keyword arguments");
+        return NULL;
+    }
+    allocfunc alloc = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
+    struct TrieObject *object = (struct TrieObject *)alloc(type, 0);
+    if (!object)
+        return NULL;
+    unsigned long n_characters;
+    if (PyArg_ParseTuple(arguments, "ky*|y*:Trie", &n_characters, &object->keys, &object->words) &&
+        fill_trie(object, n_characters))
+        return (PyObject *)object;
+    Py_DECREF(object);
+    return NULL;
+}
+
+/* Return whether a buffer has `n` aligned items; set an exception if not. */
+static bool has_items(const Py_buffer *view, size_t item, size_t n)
+{
+    Py_ssize_t n_items = count_items(view, item);
+    if (n_items < 0)
+        return false;
+    if ((size_t)n_items == n)
+        return true;
+    PyErr_Format(PyExc_ValueError, "an array has %zd items, not %zu", n_items, n);
+    return false;
+}
+
+/* Make a text of a buffer; return whether all characters are known, with an exception if not. */
+static bool get_text(const struct Trie *trie, const Py_buffer *view, struct Text *text)
+{
+    Py_ssize_t length = count_items(view, sizeof(uint32_t));
+    if (length < 0)
+        return false;
+    *text = (struct Text){view->buf, (size_t)length};
+    uint32_t max = 0;
+    for (size_t i = 0; i < text->length; i++)
+        if (text->characters[i] > max)
+            max = text->characters[i];
+    if (max <= trie->n_characters && text->length < UINT32_MAX)
+        return true;
+    PyErr_SetString(PyExc_ValueError, "the text is too long, or has unknown characters");
+    return false;
+}
+
+static PyObject *finish(bool is_done)
+{
+    if (is_done)
+        return Py_NewRef(Py_None);
+    return PyErr_Occurred() ? NULL : PyErr_NoMemory();
+}
+
+static PyObject *py_find_children(PyObject *self, PyObject *arguments)
+{
+    const struct Trie *trie = &((struct TrieObject *)self)->trie;
+    Py_buffer nodes, characters;
+    if (!PyArg_ParseTuple(arguments, "y*y*:find_children", &nodes, &characters))
+        return NULL;
+    PyObject *result = NULL;
+    Py_ssize_t n = count_items(&nodes, sizeof(uint32_t));
+    if (n >= 0 && has_items(&characters, sizeof(uint32_t), (size_t)n))
+        result = PyBytes_FromStringAndSize(NULL, nodes.len);
+    if (result)
+        find_children(trie, nodes.buf, characters.buf, (size_t)n, (uint32_t *)PyBytes_AsString(result));
+    PyBuffer_Release(&nodes);
+    PyBuffer_Release(&characters);
+    return result;
+}
+
+/* Return the bits of the number of a bucket, given the number of buckets; 0 with an exception if it is impossible. */
+static unsigned get_bucket_bits(size_t n)
+{
+    for (unsigned bits = MIN_BUCKET_BITS; bits <= MAX_BUCKET_BITS && bits < 8 * sizeof n; bits++)
+        if ((size_t)1 << bits == n)
+            return bits;
+    PyErr_SetString(PyExc_ValueError, "there is an impossible number of buckets");
+    return 0;
+}
+
+static PyObject *py_count_ngrams(PyObject *self, PyObject *arguments)
+{
+    struct NgramPass pass = {.trie = &((struct TrieObject *)self)->trie};
+    Py_buffer view, may_be, buckets;
+    unsigned int order;
+    unsigned long n_frequent;
+    PyObject *counts;
+    if (!PyArg_ParseTuple(arguments, "y*Ikz*w*O:count_ngrams", &view, &order, &n_frequent, &may_be, &buckets, &counts))
+        return NULL;
+    struct Text text;
+    struct KeyCounter *counter = get_key_counter(counts);
+    bool is_done = counter && get_text(pass.trie, &view, &text);
+    if (is_done && (order < 2 || order > MAX_ORDER || (order > 2 && !may_be.obj))) {
+        PyErr_SetString(PyExc_ValueError, "the order is impossible");
+        is_done = false;
+    }
+    pass.order = order;
+    pass.n_frequent = n_frequent > UINT32_MAX ? UINT32_MAX : (uint32_t)n_frequent;
+    if (is_done && order > 2) {
+        pass.may_be = may_be.buf;
+        is_done = (pass.may_be_bits = get_bucket_bits((size_t)may_be.len * 8)) != 0;
+    }
+    if (is_done && buckets.len) {
+        pass.buckets = buckets.buf;
+        is_done = (pass.bucket_bits = get_bucket_bits((size_t)buckets.len)) != 0;
+    }
+    is_done = is_done && count_ngrams(&pass, text, counter);
+    PyBuffer_Release(&view);
+    release(&may_be);
+    PyBuffer_Release(&buckets);
+    return finish(is_done);
+}
+
+static PyObject *py_count_words(PyObject *self, PyObject *arguments)
+{
+    const struct Trie *trie = &((struct TrieObject *)self)->trie;
+    Py_buffer view, scores, counts;
+    unsigned int max_word, max_block;
+    if (!PyArg_ParseTuple(arguments, "y*y*IIw*:count_words", &view, &scores, &max_word, &max_block, &counts))
+        return NULL;
+    struct Text text;
+    size_t n_nodes = 1 + count_nodes(trie);
+    bool is_done = get_text(trie, &view, &text) && has_items(&scores, sizeof(float), n_nodes) &&
+                   has_items(&counts, sizeof(uint64_t), 2 * n_nodes);
+    if (is_done && (!max_word || max_word > MAX_ORDER || !max_block)) {
+        PyErr_SetString(PyExc_ValueError, "a maximum length is impossible");
+        is_done = false;
+    }
+    struct Cut cut = {trie, scores.buf, max_word, max_block, counts.buf};
+    is_done = is_done && count_words(&cut, text);
+    PyBuffer_Release(&view);
+    PyBuffer_Release(&scores);
+    PyBuffer_Release(&counts);
+    return finish(is_done);
+}
+
+/* Return whether the trie has words; set an exception if not. */
+static bool has_words(const struct TrieObject *object)
+{
+    if (!object->words.obj)
+        PyErr_SetString(PyExc_ValueError, "the trie has no words");
+    return object->words.obj;
+}
+
+static PyObject *py_count_neighbors(PyObject *self, PyObject *arguments)
+{
+    struct TrieObject *object = (struct TrieObject *)self;
+    Py_buffer view;
+    PyObject *before, *after;
+    if (!PyArg_ParseTuple(arguments, "y*OO:count_neighbors", &view, &before, &after))
+        return NULL;
+    struct Text text;
+    struct KeyCounter *left = get_key_counter(before), *right = left ? get_key_counter(after) : NULL;
+    bool is_done = right && has_words(object) && get_text(&object->trie, &view, &text) &&
+                   count_neighbors(&object->trie, object->words.buf, text, left, right);
+    PyBuffer_Release(&view);
+    return finish(is_done);
+}
+
+static PyObject *py_count_segments(PyObject *self, PyObject *arguments)
+{
+    struct TrieObject *object = (struct TrieObject *)self;
+    Py_buffer view, characters, words;
+    unsigned int order, max_length;
+    if (!PyArg_ParseTuple(arguments, "y*IIw*w*:count_segments", &view, &order, &max_length, &characters, &words))
+        return NULL;
+    struct Text text;
+    bool is_done = has_words(object) && get_text(&object->trie, &view, &text) &&
+                   has_items(&characters, sizeof(uint64_t), 1 + (size_t)object->trie.n_characters) &&
+                   has_items(&words, sizeof(uint64_t), 1 + (size_t)object->max_word);
+    uint32_t *spans = is_done ? malloc((text.length + 1) * sizeof *spans) : NULL;
+    size_t n_spans = 0;
+    struct Segmentation segmentation = {&object->trie, object->words.buf, order, max_length, characters.buf, words.buf};
+    PyObject *result = NULL;
+    if (spans && count_segments(&segmentation, text, spans, &n_spans))
+        result = PyBytes_FromStringAndSize((const char *)spans, (Py_ssize_t)(n_spans * sizeof *spans));
+    else if (is_done)
+        PyErr_NoMemory();
+    free(spans);
+    PyBuffer_Release(&view);
+    PyBuffer_Release(&characters);
+    PyBuffer_Release(&words);
+    return result;
+}
+
+static PyMethodDef methods[] = {
+    {"find_children", py_find_children, METH_VARARGS, "Return the child of each node by a character."},
+    {"count_ngrams", py_count_ngrams, METH_VARARGS, "Count the n-grams of an order that may be frequent."},
+    {"count_words", py_count_words, METH_VARARGS, "Count the words of the best cut."},
+    {"count_neighbors", py_count_neighbors, METH_VARARGS, "Count the characters before and after each word."},
+    {"count_segments", py_count_segments, METH_VARARGS, "Count the segments between n-grams; return the long ones."},
+    {NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot slots[] = {
+    {Py_tp_doc, "Words or n-grams by their characters."},
+    {Py_tp_new, (void *)new},
+    {Py_tp_dealloc, (void *)dealloc},
+    {Py_tp_methods, methods},
+    {0, NULL},
+};
+
+static PyType_Spec specification = {
+    .name = "kxcli._kernel.Trie",
+    .basicsize = sizeof(struct TrieObject),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = slots,
+};
+
+int add_newwords_types(PyObject *module)
+{
+    PyObject *type = PyType_FromModuleAndSpec(module, &specification, NULL);
+    int status = type ? PyModule_AddType(module, (PyTypeObject *)type) : -1;
+    Py_XDECREF(type);
+    return status;
+}

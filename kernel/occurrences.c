@@ -1,0 +1,134 @@
+/* The occurrences of the words of a trie in text. */
+#include "newwords.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Where pieces of text start that are nodes of the trie, all of the same number of characters. */
+struct Places {
+    uint32_t *starts;
+    uint32_t *nodes;
+    size_t n;
+};
+
+static void free_places(struct Places *places)
+{
+    free(places->starts);
+    free(places->nodes);
+}
+
+/* Return the places of all characters; `starts` is NULL if there is no memory. */
+static struct Places find_characters(struct Text text)
+{
+    struct Places places = {malloc((text.length + 1) * sizeof(uint32_t)), malloc((text.length + 1) * sizeof(uint32_t)), 0};
+    if (!places.starts || !places.nodes) {
+        free_places(&places);
+        return (struct Places){0};
+    }
+    for (size_t i = 0; i < text.length; i++) {
+        places.starts[places.n] = (uint32_t)i;
+        places.nodes[places.n] = text.characters[i];
+        places.n += text.characters[i] != 0;
+    }
+    return places;
+}
+
+/* Extend pieces of n characters by the next one; keep those that are nodes. */
+static void descend(const struct Trie *trie, struct Text text, size_t n, struct Places *places)
+{
+    uint32_t characters[KEY_BATCH], children[KEY_BATCH];
+    size_t n_kept = 0;
+    for (size_t start = 0; start < places->n; start += KEY_BATCH) {
+        size_t n_batch = places->n - start < KEY_BATCH ? places->n - start : KEY_BATCH;
+        for (size_t i = 0; i < n_batch; i++) {
+            size_t next = places->starts[start + i] + n;
+            characters[i] = next < text.length ? text.characters[next] : 0;
+        }
+        find_children(trie, places->nodes + start, characters, n_batch, children);
+        for (size_t i = 0; i < n_batch; i++) {
+            places->starts[n_kept] = places->starts[start + i];
+            places->nodes[n_kept] = children[i];
+            n_kept += children[i] != 0;
+        }
+    }
+    places->n = n_kept;
+}
+
+bool count_neighbors(const struct Trie *trie, const uint32_t *words, struct Text text, struct KeyCounter *before,
+                     struct KeyCounter *after)
+{
+    struct Places places = find_characters(text);
+    bool is_done = places.starts;
+    for (size_t n = 1; is_done && places.n; n++) {
+        uint64_t firsts[KEY_BATCH], lasts[KEY_BATCH];
+        size_t n_keys = 0;
+        for (size_t i = 0; is_done && i < places.n; i++) {
+            uint32_t word = words[places.nodes[i]];
+            size_t start = places.starts[i], end = start + n;
+            if (word) {
+                uint64_t key = (uint64_t)word << CHARACTER_BITS;
+                firsts[n_keys] = start ? key | text.characters[start - 1] : key;
+                lasts[n_keys] = end < text.length ? key | text.characters[end] : key;
+                n_keys++;
+            }
+            if (n_keys == KEY_BATCH || i + 1 == places.n) {
+                is_done = count_keys(before, firsts, NULL, n_keys) && count_keys(after, lasts, NULL, n_keys);
+                n_keys = 0;
+            }
+        }
+        descend(trie, text, n, &places);
+    }
+    free_places(&places);
+    return is_done;
+}
+
+/* The longest n-gram at a position; all zero for none. */
+struct Longest {
+    uint32_t word;
+    uint32_t length;
+};
+
+/* Return whether an n-gram of the longest order starts at each position of a segment where one could. */
+static bool is_covered(const struct Longest *longest, size_t start, size_t end, size_t order)
+{
+    for (size_t i = start; i + order <= end; i++)
+        if (longest[i].length != order)
+            return false;
+    return true;
+}
+
+bool count_segments(const struct Segmentation *segmentation, struct Text text, uint32_t *spans, size_t *n_spans)
+{
+    struct Longest *longest = calloc(text.length + 1, sizeof *longest);
+    struct Places places = longest ? find_characters(text) : (struct Places){0};
+    bool is_done = places.starts;
+    size_t order = segmentation->order;
+    for (size_t n = 1; is_done && places.n; n++) {
+        for (size_t i = 0; i < places.n; i++) {
+            uint32_t word = segmentation->words[places.nodes[i]];
+            if (word)
+                longest[places.starts[i]] = (struct Longest){word, (uint32_t)n};
+        }
+        descend(segmentation->trie, text, n, &places);
+    }
+    *n_spans = 0;
+    for (size_t start = 0, end; is_done && start < text.length; start = end) {
+        size_t reach = start + 1; /* no cut before it */
+        for (end = start; end < reach; end++)
+            if (end + longest[end].length > reach)
+                reach = end + longest[end].length;
+        size_t length = end - start;
+        if (length == 1) {
+            if (text.characters[start])
+                segmentation->characters[text.characters[start]]++;
+        } else if (length == longest[start].length) {
+            segmentation->ngrams[longest[start].word]++;
+        } else if (length > order && length <= segmentation->max_length && is_covered(longest, start, end, order)) {
+            spans[(*n_spans)++] = (uint32_t)start;
+            spans[(*n_spans)++] = (uint32_t)length;
+        }
+    }
+    free(longest);
+    free_places(&places);
+    return is_done;
+}

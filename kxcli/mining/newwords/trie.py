@@ -1,0 +1,287 @@
+"""Tries of n-grams or words, and the passes over text that use them.
+
+Each node has a number: characters have their own, longer pieces follow. The key of a node packs the node of the piece
+without its last character, and that character. The kernel has the passes as plain loops; without it, `PythonTrie` has
+the same results, slowly.
+"""
+
+from collections.abc import Iterator
+from typing import Protocol
+
+import numpy as np
+
+from kxcli.arrays import AnyArray, Float32Array, IntArray, UInt8Array, UInt32Array, UInt64Array
+from kxcli.arrays.hashing import DEGSKI
+from kxcli.kernel import load_kernel
+from kxcli.mining.newwords.alphabet import BITS
+from kxcli.mining.newwords.spelling import Spellings
+from kxcli.tally.buckets import count_buckets, may_be_frequent
+from kxcli.tally.keys import KeyCounter
+
+SHIFT = np.uint64(BITS)
+LAST = np.uint64((1 << BITS) - 1)
+
+
+class Trie(Protocol):
+    """The interface of `kxcli._kernel.Trie` and of its slow twin; a text has borders at both ends."""
+
+    def find_children(self, nodes: UInt32Array, characters: UInt32Array, /) -> bytes:
+        """Return the child of each node by a character, 0 if there is none."""
+
+    def count_ngrams(
+        self,
+        ids: UInt32Array,
+        order: int,
+        n_frequent: int,
+        may_be: UInt8Array | None,
+        buckets: UInt8Array,
+        counter: KeyCounter,
+        /,
+    ) -> None:
+        """Count the n-grams of an order: all pairs, or those that may be frequent.
+
+        Args:
+            ids: Characters.
+            order: The number of characters, one more than in the trie.
+            n_frequent: The number of frequent characters.
+            may_be: A bit for each bucket, whether its n-grams may be frequent; None for pairs.
+            buckets: Counts of the n-grams of the next order, increased up to 255; empty for none.
+            counter: Counts the keys of the n-grams.
+        """
+
+    def count_words(
+        self, ids: UInt32Array, scores: Float32Array, max_word: int, max_block: int, counts: IntArray, /
+    ) -> None:
+        """Cut each block at the largest sum of scores, and count the words.
+
+        Of equal sums, the one with the longest last word is the best.
+
+        Args:
+            ids: Characters.
+            scores: Score by node, -inf for those that may not be words and for node 0; characters may be words.
+            max_word: Characters of the longest words.
+            max_block: Longer blocks are cut in pieces of this length.
+            counts: For each node, occurrences as a word, and those between two cuts, increased; those of node 0 have
+                no meaning.
+        """
+
+    def count_neighbors(self, ids: UInt32Array, before: KeyCounter, after: KeyCounter, /) -> None:
+        """Count `pack_pair` of each word and the character before it, and after it."""
+
+    def count_segments(
+        self, ids: UInt32Array, order: int, max_length: int, characters: IntArray, words: IntArray, /
+    ) -> bytes:
+        """Cut each block wherever no word spans, and count the segments.
+
+        Args:
+            ids: Characters.
+            order: Characters of the longest words.
+            max_length: Characters of the longest segments to return.
+            characters: Segments of one character by number, increased.
+            words: Segments that are words by number, increased.
+
+        Returns:
+            The start and length of each longer segment where words of the longest length start at each position.
+        """
+
+
+def pack_pair(first: AnyArray, last: AnyArray) -> UInt64Array:
+    """Return a key for each pair of a number below 2^43 and a character."""
+    keys = first.astype(np.uint64)
+    keys <<= SHIFT
+    keys |= last
+    return keys
+
+
+def make_trie(n_characters: int, keys: UInt64Array, words: UInt32Array | None = None) -> Trie:
+    """Return a trie.
+
+    Args:
+        n_characters: Characters are numbered from 1 to this.
+        keys: The key of each further node.
+        words: The number of the word that ends at each node, 0 for none, shape (1 + nodes,).
+    """
+    kernel = load_kernel()
+    if kernel is None:
+        return PythonTrie(n_characters, keys, words)
+    trie: Trie = kernel.Trie(n_characters, keys) if words is None else kernel.Trie(n_characters, keys, words)
+    return trie
+
+
+def make_word_keys(words: Spellings, weights: IntArray, n_characters: int) -> tuple[UInt64Array, UInt32Array]:
+    """Return the keys of a trie of distinct words, numbered from 1, and the word that ends at each node.
+
+    Args:
+        words: Words of two or more characters.
+        weights: Expected number of occurrences of each, shape (n,), for speed.
+        n_characters: Characters are numbered from 1 to this.
+    """
+    parts, endings = [np.empty(0, dtype=np.uint64)], [np.zeros(1 + n_characters, dtype=np.uint32)]
+    characters, lengths = words
+    firsts = words.starts
+    alive = np.arange(len(lengths))
+    nodes = characters[firsts]
+    n_nodes = n_characters
+    length = 1
+    while len(alive):
+        keys, inverse = np.unique(pack_pair(nodes, characters[firsts[alive] + length]), return_inverse=True)
+        order = np.argsort(-np.bincount(inverse, weights[alive]), kind="stable")
+        number = np.empty(len(keys), dtype=np.uint32)
+        number[order] = np.arange(len(keys))
+        length += 1
+        is_end = lengths[alive] == length
+        ending = np.zeros(len(keys), dtype=np.uint32)
+        ending[number[inverse[is_end]]] = alive[is_end] + 1
+        parts.append(keys[order])
+        endings.append(ending)
+        alive, nodes = alive[~is_end], number[inverse[~is_end]] + np.uint32(n_nodes + 1)
+        n_nodes += len(keys)
+    return np.concatenate(parts), np.concatenate(endings)
+
+
+class PythonTrie:
+    """The slow twin of `kxcli._kernel.Trie`."""
+
+    def __init__(self, n_characters: int, keys: UInt64Array, words: UInt32Array | None = None) -> None:
+        self._order = np.argsort(keys)
+        self._keys, self._nodes = keys[self._order], (self._order + (1 + n_characters)).astype(np.uint32)
+        self._words = words
+
+    def find_children(self, nodes: UInt32Array, characters: UInt32Array, /) -> bytes:
+        """Return the child of each node by a character, 0 if there is none."""
+        return self._find(nodes, characters).tobytes()
+
+    def count_ngrams(
+        self,
+        ids: UInt32Array,
+        order: int,
+        n_frequent: int,
+        may_be: UInt8Array | None,
+        buckets: UInt8Array,
+        counter: KeyCounter,
+        /,
+    ) -> None:
+        """Count the n-grams of an order: all pairs, or those that may be frequent."""
+        levels = list(self._iter_levels(np.where(ids <= n_frequent, ids, np.uint32(0)), order - 1))
+        shorter, last = levels[-1], _shift(ids, order - 1)
+        is_start = (shorter != 0) & (_shift(shorter, 1) != 0)
+        if may_be is None:
+            counter.add(pack_pair(ids, last)[:-1])
+        else:
+            is_start &= may_be_frequent(_make_bucket_keys(levels[-2], _shift(ids, order - 2), last), may_be)
+            counter.add(pack_pair(shorter, last)[is_start])
+        if len(buckets):
+            is_start &= _shift(is_start, 1)
+            count_buckets(buckets, _make_bucket_keys(shorter, last, _shift(ids, order))[is_start])
+
+    def count_words(
+        self, ids: UInt32Array, scores: Float32Array, max_word: int, max_block: int, counts: IntArray, /
+    ) -> None:
+        """Cut each block at the largest sum of scores, and count the words."""
+        levels = list(self._iter_levels(ids, max_word))
+        by_length = [scores.take(level) for level in levels]
+        is_start = np.zeros(len(ids) + max_word, dtype=np.bool_)
+        for start, stop in _iter_pieces(ids, max_block):
+            is_start[_cut_piece([values[start:stop] for values in by_length]) + start] = True
+        is_edge = is_start.copy()
+        is_edge[: len(ids)] |= ids == 0
+        starts = np.flatnonzero(is_start)
+        is_cut_within = np.zeros(len(starts), dtype=np.bool_)
+        for n, level in enumerate(levels, 1):
+            is_aligned = is_edge.take(starts + n)
+            np.add.at(counts, 2 * level.take(starts[is_aligned & ~is_cut_within]), 1)
+            np.add.at(counts, 2 * level.take(starts[is_aligned]) + 1, 1)
+            is_cut_within |= is_aligned
+
+    def count_neighbors(self, ids: UInt32Array, before: KeyCounter, after: KeyCounter, /) -> None:
+        """Count `pack_pair` of each word and the character before it, and after it."""
+        for length, starts, words in self._iter_occurrences(ids):
+            before.add(pack_pair(words, ids.take(starts - 1)))
+            after.add(pack_pair(words, ids.take(starts + length)))
+
+    def count_segments(
+        self, ids: UInt32Array, order: int, max_length: int, characters: IntArray, words: IntArray, /
+    ) -> bytes:
+        """Cut each block wherever no word spans, and count the segments."""
+        longest, word_at = np.zeros(len(ids), dtype=np.int64), np.zeros(len(ids), dtype=np.uint32)
+        for length, at, found in self._iter_occurrences(ids):
+            longest[at], word_at[at] = length, found
+        reach = np.maximum.accumulate(np.arange(len(ids)) + np.maximum(longest, 1))
+        starts = np.flatnonzero(np.concatenate(([True], reach[:-1] <= np.arange(1, len(ids)))))
+        lengths = np.diff(starts, append=len(ids))
+        np.add.at(characters, ids.take(starts[lengths == 1]), 1)
+        characters[0] = 0
+        is_word = (lengths > 1) & (longest.take(starts) == lengths)
+        np.add.at(words, word_at.take(starts[is_word]), 1)
+        is_long = (lengths > order) & (lengths <= max_length)
+        spans = zip(starts[is_long].tolist(), lengths[is_long].tolist(), strict=True)
+        covered = [(start, n) for start, n in spans if (longest[start : start + n - order + 1] == order).all()]
+        return np.array(covered, dtype=np.uint32).tobytes()
+
+    def _find(self, nodes: UInt32Array, characters: UInt32Array) -> UInt32Array:
+        if not len(self._keys):
+            return np.zeros(len(nodes), dtype=np.uint32)
+        keys = pack_pair(nodes, characters)
+        at = np.searchsorted(self._keys, keys).clip(max=len(self._keys) - 1)
+        is_known = (self._keys.take(at) == keys) & (nodes != 0) & (characters != 0)
+        return np.where(is_known, self._nodes.take(at), np.uint32(0))
+
+    def _iter_levels(self, ids: UInt32Array, order: int) -> Iterator[UInt32Array]:
+        """Yield for each order from 1 the node of the n-gram at each position, or 0."""
+        nodes = ids
+        for n in range(1, order + 1):
+            yield nodes
+            nodes = self._find(nodes, _shift(ids, n))
+
+    def _iter_occurrences(self, ids: UInt32Array) -> Iterator[tuple[int, IntArray, UInt32Array]]:
+        """Yield a length, and the starts and numbers of all words of that length."""
+        assert self._words is not None
+        starts, length = np.flatnonzero(ids), 1
+        nodes = ids.take(starts)
+        while len(starts):
+            words = self._words.take(nodes)
+            at = np.flatnonzero(words)
+            yield length, starts.take(at), words.take(at)
+            nodes = self._find(nodes, ids.take(starts + length, mode="clip"))
+            starts, nodes = starts[nodes != 0], nodes[nodes != 0]
+            length += 1
+
+
+def _shift(values: AnyArray, n: int) -> AnyArray:
+    """Return the values n positions later, 0 beyond the end."""
+    return np.concatenate((values[n:], np.zeros(min(n, len(values)), dtype=values.dtype)))
+
+
+def _make_bucket_keys(before: UInt32Array, characters: UInt32Array, last: UInt32Array) -> UInt64Array:
+    """Return the bucket keys of n-grams, the same in two consecutive passes."""
+    keys = pack_pair(before, characters)
+    keys *= DEGSKI
+    keys ^= keys >> np.uint64(32)
+    keys += last
+    return keys
+
+
+def _iter_pieces(ids: UInt32Array, max_block: int) -> Iterator[tuple[int, int]]:
+    """Yield the starts and ends of blocks, with long ones in pieces."""
+    borders = np.flatnonzero(ids == 0).tolist()
+    for before, stop in zip([-1, *borders], [*borders, len(ids)], strict=True):
+        for start in range(before + 1, stop, max_block):
+            yield start, min(start + max_block, stop)
+
+
+def _cut_piece(scores: list[Float32Array]) -> IntArray:
+    """Return where words start in the best cut, given the scores by length and position."""
+    best, last = [np.float32(0)], [0]
+    for end in range(1, len(scores[0]) + 1):
+        value, length = best[end - 1] + scores[0][end - 1], 1
+        for n in range(2, min(len(scores), end) + 1):
+            longer = best[end - n] + scores[n - 1][end - n]
+            if longer >= value:
+                value, length = longer, n
+        best.append(value)
+        last.append(length)
+    starts, end = [], len(scores[0])
+    while end:
+        end -= last[end]
+        starts.append(end)
+    return np.array(starts, dtype=np.int64)
