@@ -15,7 +15,7 @@ static unsigned choose_bits(size_t n_keys)
 }
 
 /* Return the slot of a key or a free one for it, given its first slot. */
-static struct KeyCount *find_slot(const struct KeyCounter *counter, uint64_t key, size_t slot)
+static KeyCount *find_slot(const KeyCounter *counter, uint64_t key, size_t slot)
 {
     while (counter->slots[slot].key != key && counter->slots[slot].key != 0)
         slot = (slot + 1) & (counter->n_slots - 1);
@@ -23,15 +23,15 @@ static struct KeyCount *find_slot(const struct KeyCounter *counter, uint64_t key
 }
 
 /* Make room for more keys; return whether there was memory. */
-static bool reserve_keys(struct KeyCounter *counter, size_t n)
+static bool reserve_keys(KeyCounter *counter, size_t n)
 {
     size_t n_keys = counter->n_keys + n;
     if (n_keys <= counter->n_slots / 2)
         return true;
-    if (n_keys > SIZE_MAX / (8 * sizeof(struct KeyCount)))
+    if (n_keys > SIZE_MAX / (8 * sizeof(KeyCount)))
         return false;
     unsigned bits = choose_bits(n_keys);
-    struct KeyCounter larger = {NULL, (size_t)1 << bits, counter->n_keys, 64 - bits};
+    KeyCounter larger = {NULL, (size_t)1 << bits, counter->n_keys, 64 - bits};
     larger.slots = calloc(larger.n_slots, sizeof *larger.slots);
     if (!larger.slots)
         return false;
@@ -45,7 +45,7 @@ static bool reserve_keys(struct KeyCounter *counter, size_t n)
     return true;
 }
 
-bool count_keys(struct KeyCounter *counter, const uint64_t *keys, const uint64_t *counts, size_t n)
+bool count_keys(KeyCounter *counter, const uint64_t *keys, const uint64_t *counts, size_t n)
 {
     size_t slots[KEY_BATCH];
     for (size_t start = 0; start < n; start += KEY_BATCH) {
@@ -60,7 +60,7 @@ bool count_keys(struct KeyCounter *counter, const uint64_t *keys, const uint64_t
             uint64_t key = keys[start + i];
             if (!key)
                 continue;
-            struct KeyCount *slot = find_slot(counter, key, slots[i]);
+            KeyCount *slot = find_slot(counter, key, slots[i]);
             counter->n_keys += slot->key == 0;
             slot->key = key;
             slot->count += counts ? counts[start + i] : 1;
@@ -69,7 +69,7 @@ bool count_keys(struct KeyCounter *counter, const uint64_t *keys, const uint64_t
     return true;
 }
 
-void copy_counts(const struct KeyCounter *counter, uint64_t *keys, uint64_t *counts)
+void copy_counts(const KeyCounter *counter, uint64_t *keys, uint64_t *counts)
 {
     for (size_t i = 0, n = 0; i < counter->n_slots; i++) {
         if (!counter->slots[i].key)
@@ -80,23 +80,23 @@ void copy_counts(const struct KeyCounter *counter, uint64_t *keys, uint64_t *cou
     }
 }
 
-void clear_counter(struct KeyCounter *counter)
+void clear_counter(KeyCounter *counter)
 {
     if (counter->n_slots)
         memset(counter->slots, 0, counter->n_slots * sizeof *counter->slots);
     counter->n_keys = 0;
 }
 
-void free_counter(struct KeyCounter *counter)
+void free_counter(KeyCounter *counter)
 {
     free(counter->slots);
-    *counter = (struct KeyCounter){0};
+    *counter = (KeyCounter){0};
 }
 
-bool number_keys(struct KeyNumbers *numbers, const uint64_t *keys, size_t n)
+bool number_keys(KeyNumbers *numbers, const uint64_t *keys, size_t n)
 {
     unsigned bits = choose_bits(n); /* so that a number has fewer bits */
-    *numbers = (struct KeyNumbers){keys, n, NULL, 64 - bits, ((size_t)1 << bits) - 1, 0};
+    *numbers = (KeyNumbers){keys, n, NULL, 64 - bits, ((size_t)1 << bits) - 1, 0};
     numbers->number_mask = (uint32_t)(numbers->last >> 1);
     numbers->slots = calloc(numbers->last + 1, sizeof *numbers->slots);
     if (!numbers->slots)
@@ -112,14 +112,14 @@ bool number_keys(struct KeyNumbers *numbers, const uint64_t *keys, size_t n)
 }
 
 /* Return the next slot, from one on, that is free or may have the key of a hash. */
-static size_t skip_others(const struct KeyNumbers *numbers, uint32_t hash, size_t slot)
+static size_t skip_others(const KeyNumbers *numbers, uint32_t hash, size_t slot)
 {
     while (numbers->slots[slot] && (numbers->slots[slot] ^ hash) & ~numbers->number_mask)
         slot = (slot + 1) & numbers->last;
     return slot;
 }
 
-void find_numbers(const struct KeyNumbers *numbers, const uint64_t *keys, size_t n, uint32_t *found)
+void find_numbers(const KeyNumbers *numbers, const uint64_t *keys, size_t n, uint32_t *found)
 {
     size_t slots[KEY_BATCH];
     for (size_t i = 0; i < n; i++) {
@@ -139,8 +139,8 @@ void find_numbers(const struct KeyNumbers *numbers, const uint64_t *keys, size_t
     }
 }
 
-void free_numbers(struct KeyNumbers *numbers)
+void free_numbers(KeyNumbers *numbers)
 {
     free(numbers->slots);
-    *numbers = (struct KeyNumbers){0};
+    *numbers = (KeyNumbers){0};
 }

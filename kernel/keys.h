@@ -14,50 +14,50 @@
 
 #define KEY_BATCH 256
 
-struct KeyCount {
+typedef struct {
     uint64_t key; /* 0 for a free slot */
     uint64_t count;
-};
+} KeyCount;
 
 /* The counts of nonzero keys. All zero is an empty counter. */
-struct KeyCounter {
-    struct KeyCount *slots;
+typedef struct {
+    KeyCount *slots;
     size_t n_slots; /* 0 or a power of two */
     size_t n_keys;
     unsigned shift; /* of a hash, for a slot */
-};
+} KeyCounter;
 
 /* The numbers of distinct keys, from 1, in the order of `keys`.
  *
  * A slot has the number of its key in the lower bits and a part of the hash in the upper ones, so that other keys are
  * nearly always recognized without a look at `keys`. A free slot is 0.
  */
-struct KeyNumbers {
+typedef struct {
     const uint64_t *keys; /* of the caller */
     size_t n_keys;
     uint32_t *slots;
     unsigned shift;       /* of a hash, for a slot */
     size_t last;          /* the last slot */
     uint32_t number_mask; /* the bits of a number; the others are of the hash */
-};
+} KeyNumbers;
 
 /* Add counts of keys, or 1 for each if `counts` is NULL; skip keys that are 0. Return whether there was memory; without
  * it, some keys at the end were not counted. Do not add keys in the order of the slots of another counter: they would
  * fill one part of a table that is still small. */
-bool count_keys(struct KeyCounter *counter, const uint64_t *keys, const uint64_t *counts, size_t n);
+bool count_keys(KeyCounter *counter, const uint64_t *keys, const uint64_t *counts, size_t n);
 
 /* Copy all keys, in any order, and their counts; there is room for `n_keys` of each. */
-void copy_counts(const struct KeyCounter *counter, uint64_t *keys, uint64_t *counts);
+void copy_counts(const KeyCounter *counter, uint64_t *keys, uint64_t *counts);
 
 /* Forget all keys; the memory is kept for others. */
-void clear_counter(struct KeyCounter *counter);
+void clear_counter(KeyCounter *counter);
 
-void free_counter(struct KeyCounter *counter);
+void free_counter(KeyCounter *counter);
 
 /* Number distinct nonzero keys, fewer than 2^31; return whether there was memory. */
-bool number_keys(struct KeyNumbers *numbers, const uint64_t *keys, size_t n);
+bool number_keys(KeyNumbers *numbers, const uint64_t *keys, size_t n);
 
-void free_numbers(struct KeyNumbers *numbers);
+void free_numbers(KeyNumbers *numbers);
 
 /* Return the upper bits of a product, which depend on all bits of the key: 2^64 / golden ratio, Knuth 6.4. */
 static inline uint64_t hash_key(uint64_t key)
@@ -66,6 +66,6 @@ static inline uint64_t hash_key(uint64_t key)
 }
 
 /* Write the numbers of at most KEY_BATCH keys, 0 for those that are unknown. */
-void find_numbers(const struct KeyNumbers *numbers, const uint64_t *keys, size_t n, uint32_t *found);
+void find_numbers(const KeyNumbers *numbers, const uint64_t *keys, size_t n, uint32_t *found);
 
 #endif

@@ -1,12 +1,11 @@
 /* Python's face of keys.h. */
-#include "keys_module.h"
+#include "objects.h"
 
 #include <stdlib.h>
 
-struct KeyCounterObject {
-    PyObject_HEAD
-    struct KeyCounter counter;
-};
+typedef struct {
+    PyObject_HEAD KeyCounter counter;
+} KeyCounterObject;
 
 Py_ssize_t count_items(const Py_buffer *view, size_t item)
 {
@@ -18,16 +17,14 @@ Py_ssize_t count_items(const Py_buffer *view, size_t item)
 
 static void dealloc(PyObject *self)
 {
-    PyTypeObject *type = Py_TYPE(self);
-    free_counter(&((struct KeyCounterObject *)self)->counter);
-    PyObject_Free(self);
-    Py_DECREF(type);
+    free_counter(&((KeyCounterObject *)self)->counter);
+    release(self);
 }
 
-struct KeyCounter *get_key_counter(PyObject *object)
+KeyCounter *get_key_counter(PyObject *object)
 {
     if (PyType_GetSlot(Py_TYPE(object), Py_tp_dealloc) == (void *)dealloc) /* the type has no subclasses */
-        return &((struct KeyCounterObject *)object)->counter;
+        return &((KeyCounterObject *)object)->counter;
     PyErr_SetString(PyExc_TypeError, "not a KeyCounter");
     return NULL;
 }
@@ -57,7 +54,7 @@ static PyObject *add(PyObject *self, PyObject *arguments)
 static PyObject *drain(PyObject *self, PyObject *unused)
 {
     (void)unused;
-    struct KeyCounter *counter = get_key_counter(self);
+    KeyCounter *counter = get_key_counter(self);
     Py_ssize_t n_bytes = (Py_ssize_t)(counter->n_keys * sizeof(uint64_t));
     PyObject *keys = PyBytes_FromStringAndSize(NULL, n_bytes), *counts = PyBytes_FromStringAndSize(NULL, n_bytes);
     PyObject *result = keys && counts ? PyTuple_Pack(2, keys, counts) : NULL;
@@ -78,7 +75,7 @@ static Py_ssize_t get_length(PyObject *self)
 static PyObject *get_n_bytes(PyObject *self, void *unused)
 {
     (void)unused;
-    return PyLong_FromSize_t(get_key_counter(self)->n_slots * sizeof(struct KeyCount));
+    return PyLong_FromSize_t(get_key_counter(self)->n_slots * sizeof(KeyCount));
 }
 
 static PyMethodDef methods[] = {
@@ -103,15 +100,12 @@ static PyType_Slot slots[] = {
 
 static PyType_Spec specification = {
     .name = "kxcli._kernel.KeyCounter",
-    .basicsize = sizeof(struct KeyCounterObject),
+    .basicsize = sizeof(KeyCounterObject),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE,
     .slots = slots,
 };
 
 int add_key_types(PyObject *module)
 {
-    PyObject *type = PyType_FromModuleAndSpec(module, &specification, NULL);
-    int status = type ? PyModule_AddType(module, (PyTypeObject *)type) : -1;
-    Py_XDECREF(type);
-    return status;
+    return add_type(module, &specification);
 }

@@ -9,14 +9,13 @@ static uint64_t make_key(uint32_t node, uint32_t character)
 }
 
 /* Replace the numbers of keys by nodes. */
-static void number_nodes(const struct Trie *trie, uint32_t *numbers, size_t n)
+static void number_nodes(const Trie *trie, uint32_t *numbers, size_t n)
 {
     for (size_t i = 0; i < n; i++)
         numbers[i] = numbers[i] ? trie->n_characters + numbers[i] : 0;
 }
 
-void find_children(const struct Trie *trie, const uint32_t *nodes, const uint32_t *characters, size_t n,
-                   uint32_t *children)
+void find_children(const Trie *trie, const uint32_t *nodes, const uint32_t *characters, size_t n, uint32_t *children)
 {
     uint64_t keys[KEY_BATCH];
     for (size_t start = 0; start < n; start += KEY_BATCH) {
@@ -28,9 +27,9 @@ void find_children(const struct Trie *trie, const uint32_t *nodes, const uint32_
     }
 }
 
-/* Write for each position the node of the n-gram that begins there, given those of the (n-1)-grams; 0 if there is none.
- * `longer` may be `shorter`. */
-static void extend_ngrams(const struct Trie *trie, struct Text text, size_t n, const uint32_t *shorter,
+/* Write for each position the node of the n-gram that begins there, given those of the (n-1)-grams; 0 if there is none,
+ * or where `required` is 0. `longer` may be `shorter`. */
+static void extend_ngrams(const Trie *trie, Text text, size_t n, const uint32_t *shorter, const uint32_t *required,
                           uint32_t *longer)
 {
     uint64_t keys[KEY_BATCH];
@@ -43,7 +42,7 @@ static void extend_ngrams(const struct Trie *trie, struct Text text, size_t n, c
         for (size_t i = start; i < stop; i++) {
             keys[m] = make_key(shorter[i], text.characters[i + n - 1]);
             positions[m] = i;
-            m += (shorter[i] != 0) & (shorter[i + 1] != 0); /* both parts of a frequent n-gram are frequent */
+            m += (shorter[i] != 0) & (required[i] != 0);
         }
         find_numbers(&trie->children, keys, m, nodes);
         number_nodes(trie, nodes, m);
@@ -70,8 +69,8 @@ static void count_buckets(uint8_t *buckets, const size_t *numbers, size_t n)
 }
 
 /* Count the n-grams that begin at some positions, given the nodes of (n-1)-grams and (n-2)-grams by position. */
-static bool count_starts(const struct NgramPass *pass, struct Text text, const uint32_t *shorter, const uint32_t *before,
-                         size_t start, size_t stop, struct KeyCounter *counter)
+static bool count_starts(const NgramPass *pass, Text text, const uint32_t *shorter, const uint32_t *before,
+                         size_t start, size_t stop, KeyCounter *counter)
 {
     const uint32_t *characters = text.characters;
     size_t n = pass->order, n_keys = 0, n_numbers = 0;
@@ -85,8 +84,8 @@ static bool count_starts(const struct NgramPass *pass, struct Text text, const u
             may_be = pass->may_be[bucket / 8] >> bucket % 8 & 1;
         }
         if (is_previous && may_be && pass->buckets) { /* the n-gram at i - 1 may be the beginning of a longer one */
-            numbers[n_numbers] = choose_bucket(shorter[i - 1], characters[i + n - 2], characters[i + n - 1],
-                                               pass->bucket_bits);
+            numbers[n_numbers] =
+                choose_bucket(shorter[i - 1], characters[i + n - 2], characters[i + n - 1], pass->bucket_bits);
             PREFETCH(&pass->buckets[numbers[n_numbers]]);
             n_numbers++;
         }
@@ -101,15 +100,15 @@ static bool count_starts(const struct NgramPass *pass, struct Text text, const u
     return count_keys(counter, keys, NULL, n_keys);
 }
 
-struct Text take_part(struct Text text, size_t start)
+Text take_part(Text text, size_t start)
 {
     size_t stop = start + 1;
     while (stop < text.length && (stop - start < PART_LENGTH || text.characters[stop - 1]))
         stop++;
-    return (struct Text){text.characters + start, stop - start};
+    return (Text){text.characters + start, stop - start};
 }
 
-static bool count_part(const struct NgramPass *pass, struct Text text, struct KeyCounter *counter)
+static bool count_part(const NgramPass *pass, Text text, KeyCounter *counter)
 {
     uint32_t *shorter = malloc(text.length * sizeof *shorter);
     uint32_t *before = malloc(text.length * sizeof *before);
@@ -120,7 +119,7 @@ static bool count_part(const struct NgramPass *pass, struct Text text, struct Ke
         for (size_t n = 2; n < pass->order; n++) {
             if (n + 1 == pass->order)
                 memcpy(before, shorter, text.length * sizeof *before);
-            extend_ngrams(pass->trie, text, n, shorter, shorter);
+            extend_ngrams(pass->trie, text, n, shorter, shorter + 1, shorter); /* both parts are frequent */
         }
     }
     for (size_t start = 0; is_done && start < text.length; start += KEY_BATCH) {
@@ -132,11 +131,11 @@ static bool count_part(const struct NgramPass *pass, struct Text text, struct Ke
     return is_done;
 }
 
-bool count_ngrams(const struct NgramPass *pass, struct Text text, struct KeyCounter *counter)
+bool count_ngrams(const NgramPass *pass, Text text, KeyCounter *counter)
 {
     bool is_done = true;
-    for (size_t start = 0; is_done && start + pass->order <= text.length; ) {
-        struct Text part = take_part(text, start);
+    for (size_t start = 0; is_done && start + pass->order <= text.length;) {
+        Text part = take_part(text, start);
         is_done = count_part(pass, part, counter);
         start += part.length > 1 ? part.length - 1 : 1; /* a border is in two parts, for the pairs with it */
     }
@@ -144,27 +143,25 @@ bool count_ngrams(const struct NgramPass *pass, struct Text text, struct KeyCoun
 }
 
 /* The memory for a cut: `length` values for each number of characters, then values for each border. */
-struct CutMemory {
+typedef struct {
     uint32_t *nodes;  /* by number of characters and position */
     float *scores;    /* of the nodes */
     uint8_t *is_edge; /* whether a word or a border starts at a position, the end of the text and beyond included */
-    uint32_t *starts; /* of the words */
     float *best;      /* the sum of scores of the best cut up to a border of a piece */
     uint8_t *last;    /* the number of characters of its last word */
-};
+} CutMemory;
 
-static void free_cut(struct CutMemory *memory)
+static void free_cut(CutMemory *memory)
 {
     free(memory->nodes);
     free(memory->scores);
     free(memory->is_edge);
-    free(memory->starts);
     free(memory->best);
     free(memory->last);
 }
 
 /* Return whether there was memory. */
-static bool reserve_cut(const struct Cut *cut, size_t length, struct CutMemory *memory)
+static bool reserve_cut(const Cut *cut, size_t length, CutMemory *memory)
 {
     size_t max_word = cut->max_word;
     if (length > SIZE_MAX / sizeof(uint32_t) / max_word - max_word)
@@ -173,28 +170,27 @@ static bool reserve_cut(const struct Cut *cut, size_t length, struct CutMemory *
     memory->nodes = malloc(max_word * length * sizeof(uint32_t));
     memory->scores = malloc(max_word * length * sizeof(float));
     memory->is_edge = calloc(length + max_word, 1);
-    memory->starts = malloc(length * sizeof(uint32_t));
     memory->best = malloc(n_borders * sizeof(float));
     memory->last = malloc(n_borders);
-    return memory->nodes && memory->scores && memory->is_edge && memory->starts && memory->best && memory->last;
+    return memory->nodes && memory->scores && memory->is_edge && memory->best && memory->last;
 }
 
 /* Find the nodes of all lengths at each position, and their scores. */
-static void score_nodes(const struct Cut *cut, struct Text text, struct CutMemory *memory)
+static void score_nodes(const Cut *cut, Text text, CutMemory *memory)
 {
     size_t length = text.length;
     memcpy(memory->nodes, text.characters, length * sizeof(uint32_t));
     for (size_t n = 1; n <= cut->max_word; n++) {
         uint32_t *nodes = memory->nodes + (n - 1) * length;
         if (n > 1)
-            extend_ngrams(cut->trie, text, n, nodes - length, nodes);
+            extend_ngrams(cut->trie, text, n, nodes - length, text.characters + n - 1, nodes);
         for (size_t i = 0; i < length; i++)
             memory->scores[(n - 1) * length + i] = cut->scores[nodes[i]];
     }
 }
 
 /* Mark where the words of the best cut of a piece of a block start. */
-static void cut_piece(const struct Cut *cut, size_t length, size_t start, size_t stop, struct CutMemory *memory)
+static void cut_piece(const Cut *cut, size_t length, size_t start, size_t stop, CutMemory *memory)
 {
     const float *scores = memory->scores;
     float *best = memory->best;
@@ -217,28 +213,35 @@ static void cut_piece(const struct Cut *cut, size_t length, size_t start, size_t
 }
 
 /* Count words and the n-grams between two cuts. */
-static void count_cut(const struct Cut *cut, size_t length, const struct CutMemory *memory)
+static void count_cut(const Cut *cut, size_t length, const CutMemory *memory)
 {
-    size_t n_words = 0;
-    for (size_t i = 0; i < length; i++) {
-        memory->starts[n_words] = (uint32_t)i;
-        n_words += memory->is_edge[i] && memory->nodes[i];
-    }
-    for (size_t i = 0; i < n_words; i++) {
-        uint32_t is_word = 1;
-        for (size_t n = 1; n <= cut->max_word; n++) { /* without branches, which no processor could predict */
-            uint32_t is_aligned = memory->is_edge[memory->starts[i] + n];
-            uint32_t node = memory->nodes[(n - 1) * length + memory->starts[i]] * is_aligned;
-            cut->counts[node * is_word].words++;
-            cut->counts[node].aligned++;
-            is_word &= ~is_aligned;
+    uint64_t found[KEY_BATCH + MAX_CUT_WORD]; /* twice a node, plus 1 for a word */
+    size_t n_found = 0;
+    for (size_t start = 0; start < length; start++) {
+        if (memory->is_edge[start] && memory->nodes[start]) {
+            uint64_t is_word = 1;
+            for (size_t n = 1; n <= cut->max_word; n++) { /* without branches, which no processor could predict */
+                uint64_t is_aligned = memory->is_edge[start + n];
+                uint64_t node = memory->nodes[(n - 1) * length + start];
+                found[n_found] = 2 * node + is_word;
+                n_found += is_aligned & (node != 0);
+                is_word &= ~is_aligned;
+                PREFETCH(&cut->counts[node]);
+            }
         }
+        if (n_found < KEY_BATCH && start + 1 < length)
+            continue;
+        for (size_t i = 0; i < n_found; i++) {
+            cut->counts[found[i] / 2].words += found[i] % 2;
+            cut->counts[found[i] / 2].aligned++;
+        }
+        n_found = 0;
     }
 }
 
-static bool cut_part(const struct Cut *cut, struct Text text)
+static bool cut_part(const Cut *cut, Text text)
 {
-    struct CutMemory memory = {0};
+    CutMemory memory = {0};
     bool is_done = reserve_cut(cut, text.length, &memory);
     if (is_done) {
         score_nodes(cut, text, &memory);
@@ -257,11 +260,11 @@ static bool cut_part(const struct Cut *cut, struct Text text)
     return is_done;
 }
 
-bool count_words(const struct Cut *cut, struct Text text)
+bool count_words(const Cut *cut, Text text)
 {
     bool is_done = true;
-    for (size_t start = 0; is_done && start < text.length; ) {
-        struct Text part = take_part(text, start);
+    for (size_t start = 0; is_done && start < text.length;) {
+        Text part = take_part(text, start);
         is_done = cut_part(cut, part);
         start += part.length;
     }

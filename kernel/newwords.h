@@ -12,82 +12,82 @@
 
 /* Nodes are numbered: characters first, then the keys in their order. A key is the parent's node and, in its lowest
  * bits, a character. */
-struct Trie {
+typedef struct {
     uint32_t n_characters; /* less than 2^21 */
-    struct KeyNumbers children;
-};
+    KeyNumbers children;
+} Trie;
 
-struct Text {
+typedef struct {
     const uint32_t *characters; /* each at most `n_characters` of the trie */
     size_t length;
-};
+} Text;
 
 #define PART_LENGTH 4096 /* characters that are processed together, so that all about them stays in a core's cache */
 
 /* Return the beginning of a text from a position on, up to a border after PART_LENGTH or more characters, inclusive. */
-struct Text take_part(struct Text text, size_t start);
+Text take_part(Text text, size_t start);
 
 /* How n-grams of one order are counted. */
-struct NgramPass {
-    const struct Trie *trie; /* the n-grams of lower orders */
-    size_t order;            /* at least 2 */
-    uint32_t n_frequent;     /* characters up to this one are frequent */
-    const uint8_t *may_be;   /* a bit for each bucket: whether its n-grams may be frequent; NULL for pairs */
-    unsigned may_be_bits;    /* of the number of a bucket */
-    uint8_t *buckets;        /* counts of the n-grams of the next order, up to 255; or NULL */
+typedef struct {
+    const Trie *trie;      /* the n-grams of lower orders */
+    size_t order;          /* at least 2 */
+    uint32_t n_frequent;   /* characters up to this one are frequent */
+    const uint8_t *may_be; /* a bit for each bucket: whether its n-grams may be frequent; NULL for pairs */
+    unsigned may_be_bits;  /* of the number of a bucket */
+    uint8_t *buckets;      /* counts of the n-grams of the next order, up to 255; or NULL */
     unsigned bucket_bits;
-};
+} NgramPass;
 
 /* Occurrences of a node as a word, and between two cuts. */
-struct CutCounts {
+typedef struct {
     uint64_t words;
     uint64_t aligned;
-};
+} CutCounts;
+
+#define MAX_CUT_WORD 255 /* the largest `max_word` */
 
 /* How text is cut into words. Nodes of one to `max_word` characters may be words. */
-struct Cut {
-    const struct Trie *trie;
-    const float *scores;      /* of each node, finite for characters; -INFINITY for node 0 */
+typedef struct {
+    const Trie *trie;
+    const float *scores; /* of each node, finite for characters; -INFINITY for node 0 */
     size_t max_word;
-    size_t max_block;         /* longer blocks are cut in pieces of this length */
-    struct CutCounts *counts; /* of each node; those of node 0 have no meaning */
-};
+    size_t max_block;  /* longer blocks are cut in pieces of this length */
+    CutCounts *counts; /* of each node; those of node 0 have no meaning */
+} Cut;
 
 /* How text is cut wherever no n-gram spans. */
-struct Segmentation {
-    const struct Trie *trie;
+typedef struct {
+    const Trie *trie;
     const uint32_t *words; /* for each node, the number of the n-gram that ends there, or 0 */
     size_t order;          /* characters of the longest n-grams */
     size_t max_length;     /* characters of the longest segments that are returned */
     uint64_t *characters;  /* for each character, adds its occurrences as a segment */
     uint64_t *ngrams;      /* for each n-gram by number, adds its occurrences as a segment */
-};
+} Segmentation;
 
-static inline size_t count_nodes(const struct Trie *trie)
+static inline size_t count_nodes(const Trie *trie)
 {
     return trie->n_characters + trie->children.n_keys;
 }
 
 /* Write the child of each node by a character, 0 if there is none, or if either is 0. */
-void find_children(const struct Trie *trie, const uint32_t *nodes, const uint32_t *characters, size_t n,
-                   uint32_t *children);
+void find_children(const Trie *trie, const uint32_t *nodes, const uint32_t *characters, size_t n, uint32_t *children);
 
 /* The functions below return whether there was memory. */
 
 /* Count n-grams whose two (n-1)-grams and whose bucket are frequent; of order 2, all pairs of characters. A key is the
  * node of the first n-1 characters and the last character. */
-bool count_ngrams(const struct NgramPass *pass, struct Text text, struct KeyCounter *counter);
+bool count_ngrams(const NgramPass *pass, Text text, KeyCounter *counter);
 
 /* Cut each block at the largest sum of scores, with the longest last word of equal ones, and count (Viterbi 1967). */
-bool count_words(const struct Cut *cut, struct Text text);
+bool count_words(const Cut *cut, Text text);
 
 /* Count pairs of a word and the character before it, and after it, for all occurrences. `words` has for each node the
  * number of the word that ends there, or 0. A key is the word's number and, in its lowest bits, the character. */
-bool count_neighbors(const struct Trie *trie, const uint32_t *words, struct Text text, struct KeyCounter *before,
-                     struct KeyCounter *after);
+bool count_neighbors(const Trie *trie, const uint32_t *words, Text text, KeyCounter *before, KeyCounter *after);
 
 /* Cut each block and count its segments. Write the start and length of each longer segment with an n-gram of the
  * longest order at each of its positions; `spans` has room for as many numbers as the text has characters. */
-bool count_segments(const struct Segmentation *segmentation, struct Text text, uint32_t *spans, size_t *n_spans);
+bool count_segments(const Segmentation *segmentation, Text text, uint32_t *spans, size_t *n_spans);
 
 #endif

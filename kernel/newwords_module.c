@@ -1,5 +1,5 @@
 /* Python's face of newwords.h. */
-#include "keys_module.h"
+#include "objects.h"
 
 #include "newwords.h"
 
@@ -10,15 +10,14 @@
 #define MIN_BUCKET_BITS 3
 #define MAX_BUCKET_BITS 32
 
-struct TrieObject {
-    PyObject_HEAD
-    struct Trie trie;
+typedef struct {
+    PyObject_HEAD Trie trie;
     Py_buffer keys;  /* `obj` is NULL before it is filled */
     Py_buffer words; /* for each node, the number of the word that ends there, or 0 */
     uint32_t max_word;
-};
+} TrieObject;
 
-static void release(Py_buffer *view)
+static void release_view(Py_buffer *view)
 {
     if (view->obj)
         PyBuffer_Release(view);
@@ -26,17 +25,15 @@ static void release(Py_buffer *view)
 
 static void dealloc(PyObject *self)
 {
-    struct TrieObject *object = (struct TrieObject *)self;
-    PyTypeObject *type = Py_TYPE(self);
+    TrieObject *object = (TrieObject *)self;
     free_numbers(&object->trie.children);
-    release(&object->keys);
-    release(&object->words);
-    PyObject_Free(self);
-    Py_DECREF(type);
+    release_view(&object->keys);
+    release_view(&object->words);
+    release(self);
 }
 
 /* Check the words and number the keys; return whether there is no exception. */
-static bool fill_trie(struct TrieObject *object, unsigned long n_characters)
+static bool fill_trie(TrieObject *object, unsigned long n_characters)
 {
     Py_ssize_t n_keys = count_items(&object->keys, sizeof(uint64_t));
     if (n_keys < 0)
@@ -70,8 +67,7 @@ static PyObject *new(PyTypeObject *type, PyObject *arguments, PyObject *named)
         PyErr_SetString(PyExc_TypeError, "Trie takes no keyword arguments");
         return NULL;
     }
-    allocfunc alloc = (allocfunc)PyType_GetSlot(type, Py_tp_alloc);
-    struct TrieObject *object = (struct TrieObject *)alloc(type, 0);
+    TrieObject *object = (TrieObject *)allocate(type);
     if (!object)
         return NULL;
     unsigned long n_characters;
@@ -95,12 +91,12 @@ static bool has_items(const Py_buffer *view, size_t item, size_t n)
 }
 
 /* Make a text of a buffer; return whether all characters are known, with an exception if not. */
-static bool get_text(const struct Trie *trie, const Py_buffer *view, struct Text *text)
+static bool get_text(const Trie *trie, const Py_buffer *view, Text *text)
 {
     Py_ssize_t length = count_items(view, sizeof(uint32_t));
     if (length < 0)
         return false;
-    *text = (struct Text){view->buf, (size_t)length};
+    *text = (Text){view->buf, (size_t)length};
     uint32_t max = 0;
     for (size_t i = 0; i < text->length; i++)
         if (text->characters[i] > max)
@@ -120,7 +116,7 @@ static PyObject *finish(bool is_done)
 
 static PyObject *py_find_children(PyObject *self, PyObject *arguments)
 {
-    const struct Trie *trie = &((struct TrieObject *)self)->trie;
+    const Trie *trie = &((TrieObject *)self)->trie;
     Py_buffer nodes, characters;
     if (!PyArg_ParseTuple(arguments, "y*y*:find_children", &nodes, &characters))
         return NULL;
@@ -147,15 +143,15 @@ static unsigned get_bucket_bits(size_t n)
 
 static PyObject *py_count_ngrams(PyObject *self, PyObject *arguments)
 {
-    struct NgramPass pass = {.trie = &((struct TrieObject *)self)->trie};
+    NgramPass pass = {.trie = &((TrieObject *)self)->trie};
     Py_buffer view, may_be, buckets;
     unsigned int order;
     unsigned long n_frequent;
     PyObject *counts;
     if (!PyArg_ParseTuple(arguments, "y*Ikz*w*O:count_ngrams", &view, &order, &n_frequent, &may_be, &buckets, &counts))
         return NULL;
-    struct Text text;
-    struct KeyCounter *counter = get_key_counter(counts);
+    Text text;
+    KeyCounter *counter = get_key_counter(counts);
     bool is_done = counter && get_text(pass.trie, &view, &text);
     if (is_done && (order < 2 || order > MAX_ORDER || (order > 2 && !may_be.obj))) {
         PyErr_SetString(PyExc_ValueError, "the order is impossible");
@@ -173,27 +169,27 @@ static PyObject *py_count_ngrams(PyObject *self, PyObject *arguments)
     }
     is_done = is_done && count_ngrams(&pass, text, counter);
     PyBuffer_Release(&view);
-    release(&may_be);
+    release_view(&may_be);
     PyBuffer_Release(&buckets);
     return finish(is_done);
 }
 
 static PyObject *py_count_words(PyObject *self, PyObject *arguments)
 {
-    const struct Trie *trie = &((struct TrieObject *)self)->trie;
+    const Trie *trie = &((TrieObject *)self)->trie;
     Py_buffer view, scores, counts;
     unsigned int max_word, max_block;
     if (!PyArg_ParseTuple(arguments, "y*y*IIw*:count_words", &view, &scores, &max_word, &max_block, &counts))
         return NULL;
-    struct Text text;
+    Text text;
     size_t n_nodes = 1 + count_nodes(trie);
     bool is_done = get_text(trie, &view, &text) && has_items(&scores, sizeof(float), n_nodes) &&
                    has_items(&counts, sizeof(uint64_t), 2 * n_nodes);
-    if (is_done && (!max_word || max_word > MAX_ORDER || !max_block)) {
+    if (is_done && (!max_word || max_word > MAX_CUT_WORD || !max_block)) {
         PyErr_SetString(PyExc_ValueError, "a maximum length is impossible");
         is_done = false;
     }
-    struct Cut cut = {trie, scores.buf, max_word, max_block, counts.buf};
+    Cut cut = {trie, scores.buf, max_word, max_block, counts.buf};
     is_done = is_done && count_words(&cut, text);
     PyBuffer_Release(&view);
     PyBuffer_Release(&scores);
@@ -202,7 +198,7 @@ static PyObject *py_count_words(PyObject *self, PyObject *arguments)
 }
 
 /* Return whether the trie has words; set an exception if not. */
-static bool has_words(const struct TrieObject *object)
+static bool has_words(const TrieObject *object)
 {
     if (!object->words.obj)
         PyErr_SetString(PyExc_ValueError, "the trie has no words");
@@ -211,13 +207,13 @@ static bool has_words(const struct TrieObject *object)
 
 static PyObject *py_count_neighbors(PyObject *self, PyObject *arguments)
 {
-    struct TrieObject *object = (struct TrieObject *)self;
+    TrieObject *object = (TrieObject *)self;
     Py_buffer view;
     PyObject *before, *after;
     if (!PyArg_ParseTuple(arguments, "y*OO:count_neighbors", &view, &before, &after))
         return NULL;
-    struct Text text;
-    struct KeyCounter *left = get_key_counter(before), *right = left ? get_key_counter(after) : NULL;
+    Text text;
+    KeyCounter *left = get_key_counter(before), *right = left ? get_key_counter(after) : NULL;
     bool is_done = right && has_words(object) && get_text(&object->trie, &view, &text) &&
                    count_neighbors(&object->trie, object->words.buf, text, left, right);
     PyBuffer_Release(&view);
@@ -226,18 +222,18 @@ static PyObject *py_count_neighbors(PyObject *self, PyObject *arguments)
 
 static PyObject *py_count_segments(PyObject *self, PyObject *arguments)
 {
-    struct TrieObject *object = (struct TrieObject *)self;
+    TrieObject *object = (TrieObject *)self;
     Py_buffer view, characters, words;
     unsigned int order, max_length;
     if (!PyArg_ParseTuple(arguments, "y*IIw*w*:count_segments", &view, &order, &max_length, &characters, &words))
         return NULL;
-    struct Text text;
+    Text text;
     bool is_done = has_words(object) && get_text(&object->trie, &view, &text) &&
                    has_items(&characters, sizeof(uint64_t), 1 + (size_t)object->trie.n_characters) &&
                    has_items(&words, sizeof(uint64_t), 1 + (size_t)object->max_word);
     uint32_t *spans = is_done ? malloc((text.length + 1) * sizeof *spans) : NULL;
     size_t n_spans = 0;
-    struct Segmentation segmentation = {&object->trie, object->words.buf, order, max_length, characters.buf, words.buf};
+    Segmentation segmentation = {&object->trie, object->words.buf, order, max_length, characters.buf, words.buf};
     PyObject *result = NULL;
     if (spans && count_segments(&segmentation, text, spans, &n_spans))
         result = PyBytes_FromStringAndSize((const char *)spans, (Py_ssize_t)(n_spans * sizeof *spans));
@@ -269,15 +265,12 @@ static PyType_Slot slots[] = {
 
 static PyType_Spec specification = {
     .name = "kxcli._kernel.Trie",
-    .basicsize = sizeof(struct TrieObject),
+    .basicsize = sizeof(TrieObject),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE,
     .slots = slots,
 };
 
 int add_newwords_types(PyObject *module)
 {
-    PyObject *type = PyType_FromModuleAndSpec(module, &specification, NULL);
-    int status = type ? PyModule_AddType(module, (PyTypeObject *)type) : -1;
-    Py_XDECREF(type);
-    return status;
+    return add_type(module, &specification);
 }

@@ -4,6 +4,7 @@
 
 #include "python.h"
 
+#include "keys.h"
 #include "segmenter.h"
 
 typedef struct {
@@ -28,6 +29,12 @@ bool parse_mode(const char *name, Mode *mode);
 
 /* Return the dictionary of an argument for a type; raise an error if it is none. */
 const Dictionary *get_dictionary(PyTypeObject *type, PyObject *argument);
+
+/* Return the counter of a KeyCounter, or NULL with an exception. */
+KeyCounter *get_key_counter(PyObject *object);
+
+/* Return the number of items of a buffer; -1 with an exception if it is not an aligned array of them. */
+Py_ssize_t count_items(const Py_buffer *view, size_t item);
 
 /* Add a type to the module. */
 int add_type(PyObject *module, PyType_Spec *spec);

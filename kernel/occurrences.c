@@ -5,25 +5,25 @@
 #include <string.h>
 
 /* Where pieces of text start that are nodes of the trie, all of the same number of characters. */
-struct Places {
+typedef struct {
     uint32_t *starts;
     uint32_t *nodes;
     size_t n;
-};
+} Places;
 
-static void free_places(struct Places *places)
+static void free_places(Places *places)
 {
     free(places->starts);
     free(places->nodes);
 }
 
 /* Return the places of all characters; `starts` is NULL if there is no memory. */
-static struct Places find_characters(struct Text text)
+static Places find_characters(Text text)
 {
-    struct Places places = {malloc((text.length + 1) * sizeof(uint32_t)), malloc((text.length + 1) * sizeof(uint32_t)), 0};
+    Places places = {malloc((text.length + 1) * sizeof(uint32_t)), malloc((text.length + 1) * sizeof(uint32_t)), 0};
     if (!places.starts || !places.nodes) {
         free_places(&places);
-        return (struct Places){0};
+        return (Places){0};
     }
     for (size_t i = 0; i < text.length; i++) {
         places.starts[places.n] = (uint32_t)i;
@@ -34,7 +34,7 @@ static struct Places find_characters(struct Text text)
 }
 
 /* Extend pieces of n characters by the next one; keep those that are nodes. */
-static void descend(const struct Trie *trie, struct Text text, size_t n, struct Places *places)
+static void descend(const Trie *trie, Text text, size_t n, Places *places)
 {
     uint32_t characters[KEY_BATCH], children[KEY_BATCH];
     size_t n_kept = 0;
@@ -54,10 +54,9 @@ static void descend(const struct Trie *trie, struct Text text, size_t n, struct 
     places->n = n_kept;
 }
 
-bool count_neighbors(const struct Trie *trie, const uint32_t *words, struct Text text, struct KeyCounter *before,
-                     struct KeyCounter *after)
+bool count_neighbors(const Trie *trie, const uint32_t *words, Text text, KeyCounter *before, KeyCounter *after)
 {
-    struct Places places = find_characters(text);
+    Places places = find_characters(text);
     bool is_done = places.starts;
     for (size_t n = 1; is_done && places.n; n++) {
         uint64_t firsts[KEY_BATCH], lasts[KEY_BATCH];
@@ -83,13 +82,13 @@ bool count_neighbors(const struct Trie *trie, const uint32_t *words, struct Text
 }
 
 /* The longest n-gram at a position; all zero for none. */
-struct Longest {
+typedef struct {
     uint32_t word;
     uint32_t length;
-};
+} Longest;
 
 /* Return whether an n-gram of the longest order starts at each position of a segment where one could. */
-static bool is_covered(const struct Longest *longest, size_t start, size_t end, size_t order)
+static bool is_covered(const Longest *longest, size_t start, size_t end, size_t order)
 {
     for (size_t i = start; i + order <= end; i++)
         if (longest[i].length != order)
@@ -97,17 +96,17 @@ static bool is_covered(const struct Longest *longest, size_t start, size_t end, 
     return true;
 }
 
-bool count_segments(const struct Segmentation *segmentation, struct Text text, uint32_t *spans, size_t *n_spans)
+bool count_segments(const Segmentation *segmentation, Text text, uint32_t *spans, size_t *n_spans)
 {
-    struct Longest *longest = calloc(text.length + 1, sizeof *longest);
-    struct Places places = longest ? find_characters(text) : (struct Places){0};
+    Longest *longest = calloc(text.length + 1, sizeof *longest);
+    Places places = longest ? find_characters(text) : (Places){0};
     bool is_done = places.starts;
     size_t order = segmentation->order;
     for (size_t n = 1; is_done && places.n; n++) {
         for (size_t i = 0; i < places.n; i++) {
             uint32_t word = segmentation->words[places.nodes[i]];
             if (word)
-                longest[places.starts[i]] = (struct Longest){word, (uint32_t)n};
+                longest[places.starts[i]] = (Longest){word, (uint32_t)n};
         }
         descend(segmentation->trie, text, n, &places);
     }

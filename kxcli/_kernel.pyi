@@ -125,3 +125,89 @@ def format_tsv(rows: Buffer, is_grouped: bool, has_orders: bool, has_documents: 
         ValueError: A block is damaged.
         OverflowError: A number is above 2^63 - 1.
     """
+
+class KeyCounter:
+    """The counts of nonzero 64-bit keys in memory; `kxcli.tally.keys.PythonKeyCounter` is its slow twin."""
+
+    def __init__(self) -> None: ...
+    def add(self, keys: Buffer, counts: Buffer = ..., /) -> None:
+        """Add counts of keys, or 1 for each; skip keys that are 0. Keys are not in the order of another `drain`."""
+
+    def drain(self) -> tuple[bytes, bytes]:
+        """Return the keys, in any order, and their counts; forget them."""
+
+    def __len__(self) -> int:
+        """Return the number of keys."""
+
+    @property
+    def n_bytes(self) -> int:
+        """Bytes of memory."""
+
+class Trie:
+    """N-grams or words by their characters; `kxcli.mining.newwords.trie.PythonTrie` is its slow twin.
+
+    Nodes have numbers: characters from 1 to `n_characters`, then the keys in their order. A key is the node of a piece
+    without its last character, shifted by 21 bits, and that character. A text is an array of characters (uint32), with
+    0 for borders, also at both ends. Counts (uint64) are increased in place.
+
+    Args:
+        n_characters: The number of characters.
+        keys: The key (uint64) of each further node.
+        words: The number of the word (uint32) that ends at each node from 0, or 0.
+
+    Raises:
+        ValueError: An array has a wrong size, or a text has unknown characters; so do all methods.
+    """
+
+    def __init__(self, n_characters: int, keys: Buffer, words: Buffer = ..., /) -> None: ...
+    def find_children(self, nodes: Buffer, characters: Buffer, /) -> bytes:
+        """Return the child (uint32) of each node by a character, 0 if there is none."""
+
+    def count_ngrams(
+        self,
+        text: Buffer,
+        order: int,
+        n_frequent: int,
+        may_be: Buffer | None,
+        buckets: Buffer,
+        counter: KeyCounter,
+        /,
+    ) -> None:
+        """Count the n-grams of an order: all pairs, or those that may be frequent.
+
+        Args:
+            text: Characters.
+            order: The number of characters, one more than in the trie.
+            n_frequent: Characters up to this one are frequent.
+            may_be: A bit for each bucket, whether its n-grams may be frequent; None for pairs.
+            buckets: Counts (uint8) of the n-grams of the next order, increased up to 255; empty for none.
+            counter: Counts the keys of the n-grams.
+        """
+
+    def count_words(self, text: Buffer, scores: Buffer, max_word: int, max_block: int, counts: Buffer, /) -> None:
+        """Cut each block at the largest sum of scores, with the longest last word of equal ones, and count the words.
+
+        Args:
+            text: Characters.
+            scores: Score (float32) by node, -inf for those that may not be words and for node 0.
+            max_word: Characters of the longest words.
+            max_block: Longer blocks are cut in pieces of this length.
+            counts: For each node the occurrences as a word, and those between two cuts; without meaning for node 0.
+        """
+
+    def count_neighbors(self, text: Buffer, before: KeyCounter, after: KeyCounter, /) -> None:
+        """Count a key of each word and the character before it, and after it, for all occurrences."""
+
+    def count_segments(self, text: Buffer, order: int, max_length: int, characters: Buffer, words: Buffer, /) -> bytes:
+        """Cut each block wherever no word spans, and count the segments.
+
+        Args:
+            text: Characters.
+            order: Characters of the longest words.
+            max_length: Characters of the longest segments to return.
+            characters: Counts of segments of one character.
+            words: Counts of segments that are words, by number.
+
+        Returns:
+            The start and length (uint32) of each longer segment with a word of the longest length at each position.
+        """

@@ -20,7 +20,7 @@ from test_failures import put
 
 from kxcli.corpus.spool import select_lines
 from kxcli.mining import Discovery, find_words
-from kxcli.mining.newwords import alphabet, branching, lexicon, viterbi
+from kxcli.mining.newwords import alphabet, branching, cutting, lexicon
 from kxcli.mining.newwords.alphabet import Alphabet, CountCharacters
 from kxcli.mining.newwords.cohesion import compute_cohesion
 from kxcli.mining.newwords.cutting import CountWords, CutCounts, CutModel, SpacedScripts
@@ -126,7 +126,7 @@ def counted(texts, order, min_count):
     if not letters.total:
         return None
     left, right = BranchingEntropies(len(letters.codes) - 1), BranchingEntropies(len(letters.codes) - 1)
-    return Ngrams(letters, tuple(lexicon._count_levels(letters, order, reduce, None, left, right)))
+    return lexicon.count_ngrams(letters, order, reduce, None, left, right)
 
 
 def spell(grams, n):
@@ -164,37 +164,6 @@ def best_cut(block, score, longest_word, longest_block=10**9):
             end -= last[end]
             starts.add(piece + end)
     return starts
-
-
-@given(
-    lengths=st.lists(st.integers(1, 14), max_size=8),
-    longest_word=st.integers(1, 6),
-    longest_block=st.sampled_from([1, 2, 3, 5, 1000]),
-    spread=st.sampled_from([0, 1, 3]),
-    draw=seeds,
-)
-def test_vectorized_cut_equals_the_definition(monkeypatch, lengths, longest_word, longest_block, spread, draw):
-    monkeypatch.setattr(viterbi, "_MAX_BLOCK", longest_block)
-    ids = [0]
-    for length in lengths:
-        ids += [*(draw.randint(1, 9) for _ in range(length)), *[0] * draw.randint(1, 3)]
-    scores = [[draw.randint(-spread, spread) for _ in ids]]
-    scores += [[draw.choice([NONE, draw.randint(-spread, spread)]) for _ in ids] for _ in range(longest_word - 1)]
-    expected, at = set(), 0
-    while at < len(ids):
-        end = ids.index(0, at)
-        cut = best_cut(ids[at:end], lambda i, k, at=at: scores[k - 1][at + i], longest_word, longest_block)
-        expected |= {at + start for start in cut}
-        at = end + 1
-    as_arrays = [np.array(score, dtype=np.float32) for score in scores]
-    found = viterbi.find_word_starts(np.array(ids, dtype=np.uint32), as_arrays)
-    assert np.flatnonzero(found).tolist() == sorted(expected)
-
-
-def test_ties_prefer_the_longer_last_word():
-    scores = [np.zeros(5, dtype=np.float32)] * 2
-    starts = viterbi.find_word_starts(np.array([0, 1, 1, 1, 0], dtype=np.uint32), scores)
-    assert np.flatnonzero(starts).tolist() == [1, 2]
 
 
 # Boundary scores
@@ -347,7 +316,7 @@ def recounted_by_definition(texts, score_of, order, longest_block, with_spaced):
 def test_cut_counts_equal_the_definition(
     small_records, monkeypatch, texts, order, min_count, longest_block, with_spaced, draw
 ):
-    monkeypatch.setattr(viterbi, "_MAX_BLOCK", longest_block)
+    monkeypatch.setattr(cutting, "_MAX_BLOCK", longest_block)
     grams = counted(texts, order, min_count)
     if grams is None:
         return
@@ -356,8 +325,11 @@ def test_cut_counts_equal_the_definition(
     for size in sizes[1:]:
         some = [NONE, *(draw.choice([NONE, *range(-4, 5)]) for _ in range(size - 1))]
         scores.append(np.array(some, dtype=np.float32))
-    all_buckets = np.ones(2, dtype=np.bool_)
-    cut = CutModel(grams, scores, SpacedScripts(~branching._find_unspaced(grams)[0], 1, with_spaced, all_buckets))
+    all_buckets = np.full(2, 255, dtype=np.uint8)
+    candidates = [score != NONE for score in scores]
+    cut = CutModel(
+        grams, candidates, scores, SpacedScripts(~branching._find_unspaced(grams)[0], 1, with_spaced, all_buckets)
+    )
     expected = recounted_by_definition(texts, by_text(grams, scores), order, longest_block, with_spaced)
 
     within = re.findall(r".*?(?:[\W_]|$)", "\n".join(texts), re.DOTALL)  # split at every border
@@ -365,8 +337,8 @@ def test_cut_counts_equal_the_definition(
         found = reduce(CountWords(), cut)
         words, aligned, spaced = expected
         assert +Counter(by_text(grams, found.words)) == +words
-        kept = {gram for n in range(2, len(sizes) + 1) for gram in spell(grams, n)}
-        of_grams = Counter({gram: n for gram, n in by_text(grams, found.aligned).items() if len(gram) > 1})
+        kept = {gram for gram, is_kept in by_text(grams, candidates).items() if is_kept and len(gram) > 1}
+        of_grams = Counter({gram: n for gram, n in by_text(grams, found.aligned).items() if gram in kept})
         assert +of_grams == Counter({gram: n for gram, n in aligned.items() if gram in kept})
         assert found.aligned[0].tolist() == found.words[0].tolist()
         assert found.spaced == spaced

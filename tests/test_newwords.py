@@ -26,12 +26,11 @@ from hypothesis import strategies as st
 from newwords_definition import lexicon as defined
 from test_failures import ended, put, running, workers_of
 
-from kxcli.arrays import key_index
 from kxcli.corpus import spool
 from kxcli.mining import Discovery, find_words
 from kxcli.mining.newwords import alphabet, lexicon
 from kxcli.storage.array_spool import SpooledArray
-from kxcli.tally import dense, key_runs, keys
+from kxcli.tally import key_runs, keys
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # jieba's source has escapes that newer Python versions warn about
@@ -100,12 +99,10 @@ def test_lexicon_equals_the_definition(texts, discovery):
 def tiny(monkeypatch):
     """Set all buffers and tables to tiny sizes."""
     for module, sizes in {
-        keys: {"_MAX_PENDING": 9, "_SAMPLE": 4, "_PIECE": 3, "_MIN_SLOTS": 4, "_MAX_SLOTS": 16},
+        keys: {"_MAX_PENDING": 9, "_MAX_KEYS": 12},
         key_runs: {"_MIN_MERGE_PAIRS": 5, "_SAMPLE": 2},
-        dense: {"_MAX_PENDING": 13},
-        key_index: {"_MIN_BITS": 1, "_SLOTS_PER_KEY": 1, "_PIECE": 7},
         alphabet: {"_MIN_RECORD": 11},
-        lexicon: {"_MIN_BITS": 1},
+        lexicon: {"_MIN_BITS": 3},
     }.items():
         for name, size in sizes.items():
             monkeypatch.setattr(module, name, size)

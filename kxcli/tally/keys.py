@@ -1,7 +1,6 @@
 """Counts of 64-bit keys."""
 
 from collections.abc import Iterator
-from typing import Protocol
 
 import numpy as np
 
@@ -14,32 +13,15 @@ _MAX_PENDING = 1 << 20  # keys that numpy sorts at a time
 _PAIR = 16  # bytes of a key and its count
 
 
-class KeyCounter(Protocol):
-    """The counts of nonzero keys, in memory: `kxcli._kernel.KeyCounter` or its slow twin."""
-
-    def add(self, keys: UInt64Array, counts: IntArray = ..., /) -> None:
-        """Add counts of keys, or 1 for each; skip keys that are 0."""
-
-    def drain(self) -> tuple[bytes, bytes]:
-        """Return the keys, in any order, and their counts; forget them."""
-
-    def __len__(self) -> int:
-        """At least the number of keys."""
-
-    @property
-    def n_bytes(self) -> int:
-        """Bytes of memory."""
-
-
-def make_key_counter() -> KeyCounter:
-    """Return a counter without keys."""
+def make_key_counter() -> "PythonKeyCounter":
+    """Return a counter without keys: of the kernel, or its slow twin."""
     kernel = load_kernel()
-    counter: KeyCounter = PythonKeyCounter() if kernel is None else kernel.KeyCounter()
+    counter: PythonKeyCounter = PythonKeyCounter() if kernel is None else kernel.KeyCounter()
     return counter
 
 
 class PythonKeyCounter:
-    """The slow twin of `kxcli._kernel.KeyCounter`."""
+    """The slow twin of `kxcli._kernel.KeyCounter`: see there."""
 
     def __init__(self) -> None:
         self._pending: list[KeyRun] = []
@@ -102,11 +84,6 @@ class KeyTally:
         self.counter.add(*other._drain())
         self.limit_counter()
         return self
-
-    @property
-    def n_distinct(self) -> int:
-        """Upper bound of the distinct counted keys in memory."""
-        return len(self._runs) + len(self.counter)
 
     @property
     def weight(self) -> int:

@@ -68,7 +68,7 @@ def find_vocabulary(grams: Ngrams, values: Sequence[FloatArray], discovery: Disc
     for number in range(1, _CUTS + 1):
         spaced = SpacedScripts(~unspaced[0], discovery.min_count_spaced, number in (1, _CUTS), may_be_spaced)
         found: CutCounts = reduce(
-            CountWords(), CutModel(shorter, _mask_scores(scores, may_be), spaced), f"cut {number}"
+            CountWords(), CutModel(shorter, closed, _mask_scores(scores, may_be), spaced), f"cut {number}"
         )
         if number == 1:
             may_be_spaced = found.may_be_spaced

@@ -17,7 +17,7 @@ from kxcli.mining.newwords.cohesion import find_cohesive
 from kxcli.mining.newwords.discovery import MAX_WORD_LENGTH, Discovery
 from kxcli.mining.newwords.grams import Ngrams
 from kxcli.mining.newwords.spelling import Reduce, Spellings, Vocabulary
-from kxcli.mining.newwords.trie import Trie, make_trie, make_word_keys
+from kxcli.mining.newwords.trie import PythonTrie, make_trie, make_word_keys
 from kxcli.tally.dense import DenseTally
 from kxcli.tally.jobs import TallyJob
 from kxcli.tally.words import Tally
@@ -70,7 +70,7 @@ class CountSegments(TallyJob[Codes, SegmentCounts]):
         self._cut = shared
 
     @cached_property
-    def _trie(self) -> Trie:
+    def _trie(self) -> PythonTrie:
         return make_trie(len(self._cut.alphabet.codes) - 1, self._cut.keys, self._cut.words)
 
     def make_partial(self) -> SegmentCounts:

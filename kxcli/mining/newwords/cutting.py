@@ -13,7 +13,7 @@ from kxcli.mining.newwords.alphabet import Codes
 from kxcli.mining.newwords.discovery import MAX_WORD_LENGTH
 from kxcli.mining.newwords.grams import Ngrams
 from kxcli.mining.newwords.spelling import Spellings
-from kxcli.mining.newwords.trie import Trie
+from kxcli.mining.newwords.trie import PythonTrie, make_trie
 from kxcli.tally.buckets import Buckets, count_buckets, may_be_frequent
 from kxcli.tally.dense import DenseTally
 from kxcli.tally.jobs import TallyJob
@@ -47,12 +47,14 @@ class CutModel:
     """The input of a cut.
 
     Attributes:
-        grams: The n-grams that may be words.
+        grams: The n-grams.
+        candidates: For each length from 1, whether n-grams may be words in this cut or a later one.
         scores: For each length from 1, the score by number, -inf for those that may not be words.
         spaced: The scripts with spaces.
     """
 
     grams: Ngrams
+    candidates: Sequence[BoolArray]
     scores: Sequence[Float32Array]
     spaced: SpacedScripts
 
@@ -77,7 +79,7 @@ class CutCounts(NamedTuple):
     Attributes:
         words: For each length, the occurrences of each n-gram as a word.
         aligned: For each length, the occurrences between two cuts, with or without cuts inside, so that a word is not
-            lost because it is split once.
+            lost because it is split once; of n-grams that are no candidates, it may be 0.
         may_be_spaced: A bit for each bucket, whether it may have frequent words of spaced scripts.
         spaced: Such words of two or more characters, including all frequent ones.
     """
@@ -96,19 +98,28 @@ class CountWords(TallyJob[Codes, CutTallies]):
         self._cut = shared
 
     @cached_property
-    def _trie(self) -> Trie:
-        return self._cut.grams.make_trie()
+    def _numbers(self) -> list[IntArray]:
+        """For each length from 1, the candidates and their beginnings."""
+        levels = [mask.copy() for mask in self._cut.candidates]
+        levels[0][:] = True
+        for n, level in reversed(list(enumerate(self._cut.grams.levels))):
+            levels[n][level.prefixes[levels[n + 1]]] = True
+        return [1 + np.flatnonzero(is_kept[1:]) for is_kept in levels]
+
+    @cached_property
+    def _trie(self) -> PythonTrie:
+        grams = self._cut.grams
+        return make_trie(len(grams.alphabet.codes) - 1, grams.make_keys(self._numbers[1:]))
 
     @cached_property
     def _scores(self) -> Float32Array:
         """The score by node, -inf for node 0."""
-        none = np.array([-np.inf], dtype=np.float32)
-        return np.concatenate([none, *(scores[1:] for scores in self._cut.scores)])
+        parts = [scores.take(numbers) for scores, numbers in zip(self._cut.scores, self._numbers, strict=True)]
+        return np.concatenate([np.array([-np.inf], dtype=np.float32), *parts])
 
     def make_partial(self) -> CutTallies:
         """Return a partial without counts."""
-        n_nodes = 1 + sum(len(scores) - 1 for scores in self._cut.scores)
-        return CutTallies(DenseTally(2 * n_nodes), Buckets(_BUCKET_BITS), Tally())
+        return CutTallies(DenseTally(2 * len(self._scores)), Buckets(_BUCKET_BITS), Tally())
 
     def count(self, record: Codes, partial: CutTallies) -> None:
         """Cut a record and count the words."""
@@ -122,10 +133,19 @@ class CountWords(TallyJob[Codes, CutTallies]):
 
     def finish(self, partial: CutTallies) -> CutCounts:
         """Return the counts."""
-        words, aligned = map(self._cut.grams.split, partial.nodes.counts().reshape(-1, 2).T)
+        words, aligned = map(self._split, partial.nodes.counts().reshape(-1, 2).T)
         aligned[0] = words[0]  # a character between two cuts is a word
         may_be_spaced = partial.buckets.find_frequent(self._cut.spaced.min_count)
         return CutCounts(words, aligned, may_be_spaced, partial.spaced.counts())
+
+    def _split(self, counts: IntArray) -> list[IntArray]:
+        """Return counts by number for each length from 1, given those by node."""
+        parts = [np.zeros(len(scores), dtype=np.int64) for scores in self._cut.scores]
+        first = 1
+        for part, numbers in zip(parts, self._numbers, strict=True):
+            part[numbers] = counts[first : first + len(numbers)]
+            first += len(numbers)
+        return parts
 
     def _count_spaced(self, ids: UInt32Array, is_spaced: BoolArray, found: CutTallies) -> None:
         starts, lengths = find_runs(is_spaced)

@@ -6,7 +6,7 @@ Yu 1995), so nearly all rare n-grams are never counted, and no frequent one is m
 Cost: a pass over the corpus for each order, linear in the text; memory grows with the frequent n-grams.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
@@ -17,7 +17,7 @@ import numpy as np
 from kxcli.arrays import AnyArray, IntArray, UInt8Array, UInt32Array, UInt64Array
 from kxcli.mining.newwords.alphabet import Alphabet, Codes
 from kxcli.mining.newwords.spelling import Spellings
-from kxcli.mining.newwords.trie import LAST, SHIFT, Trie, make_trie
+from kxcli.mining.newwords.trie import LAST, SHIFT, PythonTrie, make_trie, pack_pair
 from kxcli.tally.buckets import Buckets
 from kxcli.tally.jobs import TallyJob
 from kxcli.tally.keys import KeyTally
@@ -55,26 +55,25 @@ class Ngrams:
         sizes = [len(self.alphabet.codes), *(len(level.counts) for level in self.levels)]
         return list(accumulate((size - 1 for size in sizes), initial=0))[:-1]
 
-    @property
-    def keys(self) -> UInt64Array:
-        """The keys of a trie of all n-grams, in the order of their numbers."""
-        parts = [
-            (level.prefixes[1:].astype(np.uint64) + np.uint64(offset)) << SHIFT | level.last[1:]
-            for level, offset in zip(self.levels, self.offsets, strict=False)
-        ]
-        return np.concatenate([np.empty(0, dtype=np.uint64), *parts])
+    def make_keys(self, numbers: Sequence[AnyArray] | None = None) -> UInt64Array:
+        """Return the keys of a trie.
 
-    def make_trie(self) -> Trie:
-        """Return the trie of all n-grams."""
-        return make_trie(len(self.alphabet.codes) - 1, self.keys)
-
-    def split(self, values: AnyArray) -> list[AnyArray]:
-        """Split values by node into values by number for each order from 1, with 0 for no n-gram."""
-        parts = np.split(values[1:], self.offsets[1:])
-        return [np.concatenate((np.zeros(1, dtype=values.dtype), part)) for part in parts]
+        Args:
+            numbers: For each level, the n-grams of the trie by number, with all their beginnings; None for all.
+        """
+        numbers = [np.arange(1, len(level.counts)) for level in self.levels] if numbers is None else numbers
+        parts = [np.empty(0, dtype=np.uint64)]
+        nodes = np.arange(len(self.alphabet.codes))
+        first = len(nodes)
+        for level, selected in zip(self.levels, numbers, strict=True):
+            parts.append(pack_pair(nodes.take(level.prefixes.take(selected)), level.last.take(selected)))
+            nodes = np.zeros(len(level.counts), dtype=np.int64)
+            nodes[selected] = np.arange(first, first + len(selected))
+            first += len(selected)
+        return np.concatenate(parts)
 
     def with_level(self, keys: UInt64Array, counts: IntArray) -> "Ngrams":
-        """Return these n-grams and those of the next order, given the keys of a trie and their counts."""
+        """Add the n-grams of the next order, given the keys of a trie and their counts."""
         order = np.argsort(-counts, kind="stable")
         counts, keys = counts[order], keys[order]
         offsets = self.offsets
@@ -83,7 +82,7 @@ class Ngrams:
         prefixes = nodes - np.uint32(offsets[-1])
         if self.levels:
             inner = self.levels[-1].suffixes.take(prefixes) + np.uint32(offsets[-2])
-            found = self.make_trie().find_children(inner, last)
+            found = make_trie(len(self.alphabet.codes) - 1, self.make_keys()).find_children(inner, last)
             suffixes = np.frombuffer(found, dtype=np.uint32) - np.uint32(offsets[-1])
         else:
             suffixes = last
@@ -98,7 +97,7 @@ class Ngrams:
         Args:
             ids: Characters, ending in as many borders as the longest n-grams have characters.
         """
-        trie = self.make_trie()
+        trie = make_trie(len(self.alphabet.codes) - 1, self.make_keys())
         nodes = ids
         for n, offset in enumerate(self.offsets[1:], 1):
             following = np.concatenate((ids[n:], np.zeros(n, dtype=np.uint32)))
@@ -157,7 +156,7 @@ class CountNgrams(TallyJob[Codes, NgramCounts]):
         self._pass = shared
 
     @cached_property
-    def _trie(self) -> Trie:
+    def _trie(self) -> PythonTrie:
         return make_trie(len(self._pass.alphabet.codes) - 1, self._pass.keys)
 
     def make_partial(self) -> NgramCounts:

@@ -107,7 +107,7 @@ def count_ngrams(
     may_be = None
     for n in range(2, order + 1):
         bits = _choose_bucket_bits(alphabet.total) if n < order else 0
-        grams, buckets = reduce(CountNgrams(), NgramPass(alphabet, found.keys, n, may_be, bits), f"{n}-grams")
+        grams, buckets = reduce(CountNgrams(), NgramPass(alphabet, found.make_keys(), n, may_be, bits), f"{n}-grams")
         if n == 2:
             keys, counts = _count_pairs(grams.parts(room), alphabet.min_count, left, right)
         else:

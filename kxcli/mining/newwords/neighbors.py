@@ -9,7 +9,7 @@ import numpy as np
 
 from kxcli.arrays import FloatArray, IntArray, UInt32Array, UInt64Array
 from kxcli.mining.newwords.alphabet import Alphabet, Codes
-from kxcli.mining.newwords.trie import LAST, SHIFT, Trie, make_trie
+from kxcli.mining.newwords.trie import LAST, SHIFT, PythonTrie, make_trie
 from kxcli.tally.jobs import TallyJob
 from kxcli.tally.key_runs import KeyRun
 from kxcli.tally.keys import KeyTally
@@ -45,7 +45,7 @@ class CountNeighbors(TallyJob[Codes, NeighborCounts]):
         self._search = shared
 
     @cached_property
-    def _trie(self) -> Trie:
+    def _trie(self) -> PythonTrie:
         return make_trie(len(self._search.alphabet.codes) - 1, self._search.keys, self._search.words)
 
     def make_partial(self) -> NeighborCounts:

@@ -6,7 +6,6 @@ the same results, slowly.
 """
 
 from collections.abc import Iterator
-from typing import Protocol
 
 import numpy as np
 
@@ -16,73 +15,10 @@ from kxcli.kernel import load_kernel
 from kxcli.mining.newwords.alphabet import BITS
 from kxcli.mining.newwords.spelling import Spellings
 from kxcli.tally.buckets import count_buckets, may_be_frequent
-from kxcli.tally.keys import KeyCounter
+from kxcli.tally.keys import PythonKeyCounter
 
 SHIFT = np.uint64(BITS)
 LAST = np.uint64((1 << BITS) - 1)
-
-
-class Trie(Protocol):
-    """The interface of `kxcli._kernel.Trie` and of its slow twin; a text has borders at both ends."""
-
-    def find_children(self, nodes: UInt32Array, characters: UInt32Array, /) -> bytes:
-        """Return the child of each node by a character, 0 if there is none."""
-
-    def count_ngrams(
-        self,
-        ids: UInt32Array,
-        order: int,
-        n_frequent: int,
-        may_be: UInt8Array | None,
-        buckets: UInt8Array,
-        counter: KeyCounter,
-        /,
-    ) -> None:
-        """Count the n-grams of an order: all pairs, or those that may be frequent.
-
-        Args:
-            ids: Characters.
-            order: The number of characters, one more than in the trie.
-            n_frequent: The number of frequent characters.
-            may_be: A bit for each bucket, whether its n-grams may be frequent; None for pairs.
-            buckets: Counts of the n-grams of the next order, increased up to 255; empty for none.
-            counter: Counts the keys of the n-grams.
-        """
-
-    def count_words(
-        self, ids: UInt32Array, scores: Float32Array, max_word: int, max_block: int, counts: IntArray, /
-    ) -> None:
-        """Cut each block at the largest sum of scores, and count the words.
-
-        Of equal sums, the one with the longest last word is the best.
-
-        Args:
-            ids: Characters.
-            scores: Score by node, -inf for those that may not be words and for node 0; characters may be words.
-            max_word: Characters of the longest words.
-            max_block: Longer blocks are cut in pieces of this length.
-            counts: For each node, occurrences as a word, and those between two cuts, increased; those of node 0 have
-                no meaning.
-        """
-
-    def count_neighbors(self, ids: UInt32Array, before: KeyCounter, after: KeyCounter, /) -> None:
-        """Count `pack_pair` of each word and the character before it, and after it."""
-
-    def count_segments(
-        self, ids: UInt32Array, order: int, max_length: int, characters: IntArray, words: IntArray, /
-    ) -> bytes:
-        """Cut each block wherever no word spans, and count the segments.
-
-        Args:
-            ids: Characters.
-            order: Characters of the longest words.
-            max_length: Characters of the longest segments to return.
-            characters: Segments of one character by number, increased.
-            words: Segments that are words by number, increased.
-
-        Returns:
-            The start and length of each longer segment where words of the longest length start at each position.
-        """
 
 
 def pack_pair(first: AnyArray, last: AnyArray) -> UInt64Array:
@@ -93,8 +29,8 @@ def pack_pair(first: AnyArray, last: AnyArray) -> UInt64Array:
     return keys
 
 
-def make_trie(n_characters: int, keys: UInt64Array, words: UInt32Array | None = None) -> Trie:
-    """Return a trie.
+def make_trie(n_characters: int, keys: UInt64Array, words: UInt32Array | None = None) -> "PythonTrie":
+    """Return a trie: of the kernel, or its slow twin.
 
     Args:
         n_characters: Characters are numbered from 1 to this.
@@ -104,15 +40,15 @@ def make_trie(n_characters: int, keys: UInt64Array, words: UInt32Array | None = 
     kernel = load_kernel()
     if kernel is None:
         return PythonTrie(n_characters, keys, words)
-    trie: Trie = kernel.Trie(n_characters, keys) if words is None else kernel.Trie(n_characters, keys, words)
+    trie: PythonTrie = kernel.Trie(n_characters, keys) if words is None else kernel.Trie(n_characters, keys, words)
     return trie
 
 
 def make_word_keys(words: Spellings, weights: IntArray, n_characters: int) -> tuple[UInt64Array, UInt32Array]:
-    """Return the keys of a trie of distinct words, numbered from 1, and the word that ends at each node.
+    """Return the keys of a trie of words, and the number of the word at each node.
 
     Args:
-        words: Words of two or more characters.
+        words: Distinct words of two or more characters, numbered from 1.
         weights: Expected number of occurrences of each, shape (n,), for speed.
         n_characters: Characters are numbered from 1 to this.
     """
@@ -140,7 +76,7 @@ def make_word_keys(words: Spellings, weights: IntArray, n_characters: int) -> tu
 
 
 class PythonTrie:
-    """The slow twin of `kxcli._kernel.Trie`."""
+    """The slow twin of `kxcli._kernel.Trie`: see there."""
 
     def __init__(self, n_characters: int, keys: UInt64Array, words: UInt32Array | None = None) -> None:
         self._order = np.argsort(keys)
@@ -158,7 +94,7 @@ class PythonTrie:
         n_frequent: int,
         may_be: UInt8Array | None,
         buckets: UInt8Array,
-        counter: KeyCounter,
+        counter: PythonKeyCounter,
         /,
     ) -> None:
         """Count the n-grams of an order: all pairs, or those that may be frequent."""
@@ -193,7 +129,7 @@ class PythonTrie:
             np.add.at(counts, 2 * level.take(starts[is_aligned]) + 1, 1)
             is_cut_within |= is_aligned
 
-    def count_neighbors(self, ids: UInt32Array, before: KeyCounter, after: KeyCounter, /) -> None:
+    def count_neighbors(self, ids: UInt32Array, before: PythonKeyCounter, after: PythonKeyCounter, /) -> None:
         """Count `pack_pair` of each word and the character before it, and after it."""
         for length, starts, words in self._iter_occurrences(ids):
             before.add(pack_pair(words, ids.take(starts - 1)))
@@ -270,7 +206,7 @@ def _iter_pieces(ids: UInt32Array, max_block: int) -> Iterator[tuple[int, int]]:
 
 
 def _cut_piece(scores: list[Float32Array]) -> IntArray:
-    """Return where words start in the best cut, given the scores by length and position."""
+    """Return the starts of words in the best cut; scores are by length and position."""
     best, last = [np.float32(0)], [0]
     for end in range(1, len(scores[0]) + 1):
         value, length = best[end - 1] + scores[0][end - 1], 1
