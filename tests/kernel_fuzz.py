@@ -6,12 +6,13 @@ Each round prints its number; ROUND repeats one alone.
 """
 
 import random
-import struct
 import sys
 import time
+from array import array
 from contextlib import suppress
+from functools import cache
 
-from kernel_texts import LATIN, MODES, Reference, join, make_main, make_text, make_user
+from kernel_texts import LATIN, MODES, Reference, join, make_main, make_text, make_user, view_arrays
 
 from kxcli import _kernel
 from kxcli.mining.segment.compiled import CompileError, _list_kinds, _list_probabilities
@@ -140,92 +141,49 @@ def fuzz_compiler(source):
         use_dictionary(source, _kernel.Dictionary(compiled), words)
 
 
+@cache
+def compile_main(number):
+    """Return a compiled dictionary and its words."""
+    main, words = make_main(random.Random(number))
+    return Reference(Dictionary(main)).compile(), words
+
+
 def fuzz_damaged_dictionaries(source):
-    main, words = make_main(source)
-    data = damage(source, Reference(Dictionary(main)).compile(), source.choice([0, 64]))
-    with suppress(ValueError):
-        use_dictionary(source, _kernel.Dictionary(data), words)
+    for _ in range(5):
+        data, words = compile_main(source.randrange(5))
+        with suppress(ValueError):
+            use_dictionary(source, _kernel.Dictionary(damage(source, data, source.choice([0, 64]))), words)
 
 
 def fuzz_forged_dictionaries(source):
     """Write values that are within their limits anywhere, so that the check finds nothing."""
-    main, words = make_main(source)
-    data = bytearray(Reference(Dictionary(main)).compile())
-    n_slots, n_frequencies, n_splits = struct.unpack_from("<III", data, 24)
-    n_codes = 1 + 69 + 0x9FD5 - 0x4E00 + 1
-    names = [
-        "codes",
-        "points",
-        "frequencies",
-        "start",
-        "transitions",
-        "emissions",
-        "nodes",
-        "parents",
-        "splits",
-        "kinds",
-    ]
-    sizes = [
-        2 << 16,
-        2 * n_codes,
-        8 * n_frequencies,
-        32,
-        128,
-        32 * n_codes,
-        8 * n_slots,
-        4 * n_slots,
-        4 * n_splits,
-        0x110000,
-    ]
-    places, position = {}, 64
-    for name, size in zip(names, sizes, strict=True):
-        places[name] = position
-        position += (size + 63) // 64 * 64
-    codes = [
-        0,
-        *struct.unpack_from("<70H", data, places["codes"]),
-        *(code_of(data, places, ch) for ch in "天地人和一是的了"),
-    ]
-    nodes = [slot for slot in range(n_slots) if struct.unpack_from("<Q", data, places["nodes"] + 8 * slot)[0]]
-    bases = [struct.unpack_from("<Q", data, places["nodes"] + 8 * slot)[0] >> 15 & 0xFFFFFF for slot in nodes]
+    data, words = compile_main(source.randrange(5))
+    data = bytearray(data)
+    arrays = view_arrays(data)
+    nodes, codes = (
+        arrays["nodes"],
+        [0, *arrays["codes"][:128], *(arrays["codes"][ord(ch)] for ch in "天地人和一是的了")],
+    )
+    n_slots, n_codes = len(nodes), len(arrays["points"])
+    used = [slot for slot, node in enumerate(nodes) if node]
     for _ in range(source.choice([1, 5, 50, 500])):
-        slot = source.choice([source.choice(nodes), source.choice(codes), source.randrange(n_slots)])
-        base = source.choice([source.choice(bases), source.randrange(n_slots - n_codes), slot - source.choice(codes)])
+        slot = source.choice([source.choice(used), source.choice(codes), source.randrange(n_slots)])
+        same_base = nodes[source.choice(used)] >> 15 & 0xFFFFFF
+        base = source.choice([same_base, source.randrange(n_slots), slot - source.choice(codes)])
         base = min(max(base, 0), n_slots - n_codes)
-        node = (
-            source.choice(codes)
-            | base << 15
-            | source.randrange(n_frequencies) << 39
-            | source.choice([255, source.randrange(256)]) << 56
+        frequency = source.randrange(len(arrays["frequencies"]))
+        nodes[slot] = (
+            source.choice(codes) | base << 15 | frequency << 39 | source.choice([255, source.randrange(256)]) << 56
         )
-        struct.pack_into("<Q", data, places["nodes"] + 8 * slot, node)
-        struct.pack_into(
-            "<I",
-            data,
-            places["parents"] + 4 * slot,
-            source.choice([0, slot, source.choice(nodes), source.randrange(n_slots)]),
-        )
-    for name, size in (
-        ("points", 2 * n_codes),
-        ("frequencies", 8 * n_frequencies),
-        ("emissions", 32 * n_codes),
-        ("kinds", 0x110000),
-    ):
+        arrays["parents"][slot] = source.choice([0, slot, source.choice(used), source.randrange(n_slots)])
+    for name in "points", "frequencies", "emissions", "kinds", "start", "transitions":
+        some = arrays[name].cast("B")
         for _ in range(source.choice([0, 0, 1, 100])):
-            data[places[name] + source.randrange(size)] = source.randrange(256)
-    for position in range(places["start"], places["emissions"]):
-        if source.random() < 0.02:
-            data[position] = source.choice([0, 0x7F, 0xFF, source.randrange(256)])
+            some[source.randrange(len(some))] = source.choice([0, 0x7F, 0xFF, source.randrange(256)])
     for _ in range(source.choice([0, 0, 3])):
         point = source.choice([source.randrange(1 << 16), ord(source.choice(LATIN + "天地人和，"))])
-        struct.pack_into(
-            "<H", data, places["codes"] + 2 * point, source.choice([0, source.choice(codes), source.randrange(n_codes)])
-        )
+        arrays["codes"][point] = source.choice([0, source.choice(codes), source.randrange(n_codes)])
     use_dictionary(source, _kernel.Dictionary(data), words)
-
-
-def code_of(data, places, character):
-    return struct.unpack_from("<H", data, places["codes"] + 2 * ord(character))[0]
 
 
 def fuzz_runs(source):
@@ -247,6 +205,61 @@ def make_key(source):
     return source.choice(["", "a\1", "\1", "组\1"]) + word + source.choice(["", "", "\1!", '\1"'])
 
 
+def make_array(source, code, n, values):
+    """Return an array of values, rarely of another length or with other values."""
+    if source.random() < 0.03:
+        n = max(0, n + source.choice([-1, 1, 100]))
+    numbers = array(code, source.choices(values, k=n))
+    if n and source.random() < 0.05:
+        numbers[source.randrange(n)] = source.choice([0, 255, -1 if code == "f" else 1 << 8 * numbers.itemsize - 1])
+    return numbers
+
+
+def make_counter(source):
+    """Return a counter that may have keys already."""
+    counter = _kernel.KeyCounter()
+    for _ in range(source.choice([0, 0, 1, 3])):
+        keys = array(
+            "Q", (source.getrandbits(source.choice([4, 20, 64])) for _ in range(source.choice([0, 1, 9, 5000])))
+        )
+        counter.add(keys, *source.choice([(), (make_array(source, "Q", len(keys), [1, 2, 1 << 60]),)]))
+    assert counter.n_bytes >= 16 * len(counter)
+    return counter
+
+
+def fuzz_tries(source):
+    """Count n-grams, words, neighbors and segments; a key may be of any node, so that there are circles."""
+    n_characters = source.choice([1, 2, 5, 300])
+    n_keys = source.choice([0, 1, 20, 3000])
+    n_nodes = 1 + n_characters + n_keys
+    is_forged = source.random() < 0.3
+    parents = (source.randrange(n_nodes if is_forged else 1 + n_characters + i) for i in range(n_keys))
+    keys = array("Q", (parent << 21 | source.randint(0, n_characters) for parent in parents))
+    words = make_array(source, "I", n_nodes, [0, 0, 1, 2, 3, n_nodes])
+    text = make_array(source, "I", source.choice([0, 1, 10, 3000]), range(source.choice([0, 1]), n_characters + 1))
+    with suppress(ValueError):
+        trie = _kernel.Trie(n_characters, keys, *source.choice([(words,), (words,), ()]))
+        nodes = make_array(source, "I", 500, range(n_nodes))
+        with suppress(ValueError):
+            trie.find_children(nodes, make_array(source, "I", 500, range(n_characters + 1)))
+        with suppress(ValueError):
+            may_be = source.choice([None, bytearray(source.randbytes(source.choice([1, 64, 4096, 5])))])
+            buckets = bytearray(source.choice([0, 8, 1024, 9]))
+            order, n_frequent = source.choice([2, 2, 3, 4, 9, 255, 0]), source.choice([0, 1, n_characters, 1 << 40])
+            trie.count_ngrams(text, order, n_frequent, may_be, buckets, make_counter(source))
+        with suppress(ValueError):
+            scores = make_array(source, "f", n_nodes, [-1.0, 0.5, 3.0, float("-inf"), float("nan"), float("inf")])
+            counts = make_array(source, "Q", 2 * n_nodes, [0])
+            trie.count_words(text, scores, source.choice([1, 2, 5, 255, 0]), source.choice([1, 3, 1000]), counts)
+        with suppress(ValueError):
+            trie.count_neighbors(text, make_counter(source), make_counter(source))
+        with suppress(ValueError):
+            characters = make_array(source, "Q", 1 + n_characters, [0])
+            counts = make_array(source, "Q", 1 + max(words), [0])
+            trie.count_segments(text, source.choice([1, 2, 4, 0]), source.choice([0, 5, 1 << 20]), characters, counts)
+    make_counter(source).drain()
+
+
 ROUNDS = [
     fuzz_texts,
     fuzz_user_dictionaries,
@@ -256,6 +269,7 @@ ROUNDS = [
     fuzz_forged_dictionaries,
     fuzz_forged_dictionaries,
     fuzz_runs,
+    *([fuzz_tries] if hasattr(_kernel, "Trie") else []),
 ]
 
 if __name__ == "__main__":

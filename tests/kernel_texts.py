@@ -4,12 +4,15 @@ The functions that take `source`, a `random.Random`, make many texts from a seed
 which finds the smallest text that fails.
 """
 
+import struct
+import sys
 from functools import cache
 from unittest.mock import patch
 
 from hypothesis import strategies as st
 
 from kxcli.mining.segment import compiled, jieba_reference
+from kxcli.mining.segment.blocks import HAN_FIRST, HAN_LAST
 from kxcli.mining.segment.dictionary import Dictionary
 from kxcli.mining.segment.jieba_reference import JiebaTokenizer
 
@@ -111,6 +114,24 @@ def _generate_prefixes(file):
 def list_words():
     """Return the words of jieba's own dictionary."""
     return [word for word, frequency in load_frequencies()[0].items() if frequency]
+
+
+def view_arrays(data):
+    """Return the arrays of a compiled dictionary by name, to change them in place; see `kernel/layout.h`."""
+    n_slots, n_frequencies, n_splits = memoryview(data)[24:36].cast("I")
+    n_codes = 1 + 69 + HAN_LAST - HAN_FIRST + 1
+    layout = {
+        **{"codes": ("H", 1 << 16), "points": ("H", n_codes), "frequencies": ("Q", n_frequencies), "start": ("d", 4)},
+        **{"transitions": ("d", 16), "emissions": ("d", 4 * n_codes), "nodes": ("Q", n_slots)},
+        **{"parents": ("I", n_slots), "splits": ("I", n_splits), "kinds": ("B", sys.maxunicode + 1)},
+    }
+    arrays, start = {}, 64
+    for name, (code, n) in layout.items():
+        stop = start + n * struct.calcsize(code)
+        arrays[name] = memoryview(data)[start:stop].cast(code)
+        start = (stop + 63) // 64 * 64
+    assert start == len(data)
+    return arrays
 
 
 # From a seed

@@ -1,7 +1,6 @@
 """The kernel's counters equal a plain count of jieba's tokens."""
 
 import random
-import struct
 import sys
 import threading
 from collections import Counter
@@ -9,9 +8,8 @@ from collections import Counter
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from kernel_texts import FREQUENT, MODES, OTHERS, SPACES, Reference, make_text, texts
+from kernel_texts import FREQUENT, MODES, OTHERS, SPACES, Reference, make_text, texts, view_arrays
 
-from kxcli.mining.segment.blocks import HAN_FIRST, HAN_LAST
 from kxcli.mining.segment.dictionary import Dictionary
 from kxcli.mining.wordcount.counts import KeyLayout
 from kxcli.tally.string_runs import COUNT_MASK, DOCUMENT_SHIFT, decode_run
@@ -548,15 +546,10 @@ def test_damaged_dictionaries_are_refused_or_used(reference, changes, is_early):
 def test_word_of_a_forged_dictionary_ends():
     """A node that is its own child makes no word of any length: lengths are 16 bits."""
     data = bytearray(Reference(Dictionary("天天 5\n天天天 5\n")).compile())
-    n_slots, n_frequencies = struct.unpack_from("<II", data, 24)
-    n_codes = 1 + 69 + HAN_LAST - HAN_FIRST + 1
-    sizes_before = (2 << 16, 2 * n_codes, 8 * n_frequencies, 8 * 4, 8 * 16, 8 * 4 * n_codes)
-    nodes = 64 + sum((size + 63) // 64 * 64 for size in sizes_before)
-    positions = [nodes + 8 * slot for slot in range(n_slots)]
-    slots = [slot for slot in range(n_slots) if struct.unpack_from("<Q", data, positions[slot])[0] >> 39 & 1]
-    last = max(slots)  # the slot of the three characters
-    (code,) = struct.unpack_from("<H", data, 64 + 2 * ord("天"))
-    struct.pack_into("<Q", data, positions[last], code | (last - code) << 15 | 1 << 39 | 1 << (56 + code % 8))
+    arrays = view_arrays(data)
+    code, nodes = arrays["codes"][ord("天")], arrays["nodes"]
+    last = max(slot for slot, node in enumerate(nodes) if node >> 39 & 1)  # of the three characters
+    nodes[last] = code | (last - code) << 15 | 1 << 39 | 1 << (56 + code % 8)
     dictionary = _kernel.Dictionary(data)
     text = "天" * 70_000
     assert len(_kernel.Segmenter(dictionary, "jieba", True).cut(text)) >= 70
