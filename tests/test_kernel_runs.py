@@ -8,13 +8,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kxcli.mining.wordcount.counts import Counts, KeyLayout, WordCountPartial
-from kxcli.mining.wordcount.ranking import Ranking, rank_rows
+from kxcli.mining.wordcount.ranking import Ranking, encode_tsv, rank_rows
 from kxcli.output.rows import encode_rows
 from kxcli.tally.string_runs import DOCUMENT_SHIFT, decode_run, encode_run, merge_runs
 
 _kernel = pytest.importorskip("kxcli._kernel")
 
 MAX_NUMBER = (1 << 63) - 1
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _allow_kernel():
+    """Use the kernel in a run of the tests without it, too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("KXCLI_KERNEL", raising=False)
+        yield
+
 
 letters = st.text("ab\t\n\r\2\1\uffff的一𠮷", max_size=4)
 numbers = st.one_of(st.integers(1, 5), st.integers(1, 1 << 40))
@@ -76,15 +85,26 @@ def test_many_rows_and_long_keys_are_merged():
 def test_ranked_lines_equal_those_of_python(case, sort, top, min_count, has_documents):
     layout, rows = case
     run = encode(rows)
-    ranked = _kernel.rank_run(run, layout.is_grouped, sort == "word", -1 if top is None else top, min_count)
-    lines = _kernel.format_tsv(ranked, layout.is_grouped, layout.orders[0] != layout.orders[1], has_documents)
     counts = Counts(layout, WordCountPartial(runs=[memoryview(run)]))
+    ranking = Ranking(sort, top, min_count)
     columns = ("group",) * layout.is_grouped + ("word", "count") + ("df",) * has_documents
     cells = [
         (group,) * layout.is_grouped + (word, count) + (documents,) * has_documents
-        for group, word, count, documents, _ in rank_rows(counts, Ranking(sort, top, min_count))
+        for group, word, count, documents, _ in rank_rows(counts, ranking)
     ]
-    assert lines == b"".join(encode_rows(cells, columns, "tsv", header=False))
+    assert encode_tsv(counts, ranking, columns, 1 << 30) == b"".join(encode_rows(cells, columns, "tsv", header=False))
+
+
+def test_what_the_kernel_cannot_write_is_left_to_python(monkeypatch):
+    counts = Counts(KeyLayout(), WordCountPartial(runs=[encode({"a": 3, "b": 5})]))
+    assert encode_tsv(counts, Ranking(), ("word", "count"), 1 << 10) == b"b\t5\na\t3\n"
+    assert encode_tsv(counts, Ranking(), ("word", "count"), 100) is None
+    assert encode_tsv(counts, Ranking(per_million=True), ("word", "count", "per_million"), 1 << 10) is None
+    assert encode_tsv(counts, Ranking(), ("group", "word", "count"), 1 << 10) is None
+    large = Counts(KeyLayout(), WordCountPartial(runs=[encode({"a": MAX_NUMBER + 1})]))
+    assert encode_tsv(large, Ranking(), ("word", "count"), 1 << 10) is None
+    monkeypatch.setenv("KXCLI_KERNEL", "off")
+    assert encode_tsv(counts, Ranking(), ("word", "count"), 1 << 10) is None
 
 
 def test_numbers_above_63_bits_are_refused():

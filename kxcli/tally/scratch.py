@@ -36,9 +36,9 @@ class Scratch(NamedTuple):
                 runs = file.map_runs()
         return runs
 
-    def merge_runs(self, runs: Sequence[bytes | memoryview], *others: Iterator[Block]) -> Iterator[Block]:
-        """Yield the rows of runs, and of others in memory, as one run."""
-        return merge_runs([*others, *map(decode_run, self.reduce_runs(runs))])
+    def merge_runs(self, runs: Sequence[bytes | memoryview]) -> Iterator[Block]:
+        """Yield the rows of runs as one run."""
+        return merge_runs(map(decode_run, self.reduce_runs(runs)))
 
 
 class RunFile(TempFile):

@@ -138,9 +138,8 @@ def load_tokenizer(segmentation: Segmentation, shared: "CompiledDictionary | Non
         shared: The value of `prepare`.
     """
     mode, hmm = segmentation.mode, segmentation.hmm
-    if shared is not None:
-        kernel = load_kernel()
-        assert kernel is not None, "it made the shared dictionary"
+    kernel = load_kernel()
+    if shared is not None and kernel is not None:  # another machine may have made the shared dictionary
         cut: Callable[[str], list[str]] = kernel.Segmenter(shared.open(), mode, hmm).cut
         return cut
     if mode == "char":

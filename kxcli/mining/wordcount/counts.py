@@ -201,7 +201,7 @@ class Counts:
         return merge_runs(map(decode_run, runs))
 
     def fits_ranking(self, room: int) -> bool:
-        """Return whether the kernel can merge and rank all rows in `room` bytes of memory."""
+        """Return whether the kernel can rank all rows in `room` bytes of memory."""
         rest = room - _RANKING_COPIES * sum(map(len, self.runs))
         return rest >= 0 and _RANKING_ROW_BYTES * sum(map(count_rows, self.runs)) <= rest
 

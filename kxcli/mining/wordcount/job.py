@@ -122,11 +122,10 @@ class WordCount:
 
     def _make_counter(self) -> AnyCounter:
         counting = self.counting
-        if self._shared is None:
+        kernel = load_kernel()
+        if self._shared is None or kernel is None:  # another machine may have made the shared dictionary
             self._splitter = self._splitter or WordSplitter(counting, None)
             return PythonCounter(counting, self._splitter)
-        kernel = load_kernel()
-        assert kernel is not None, "it made the shared dictionary"
         self._dictionary = self._dictionary or self._shared.open()
         counter: AnyCounter = kernel.Counter(
             self._dictionary,
