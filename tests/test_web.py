@@ -38,10 +38,10 @@ def quick(monkeypatch):
     monkeypatch.setattr(retries, "BACKOFF_SECONDS", (0, 0, 0, 0))
     monkeypatch.setattr(http_file, "TIMEOUT_SECONDS", (60, 60))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    http_file._make_session.cache_clear()
+    monkeypatch.setattr(http_file, "_sessions", threading.local())
     yield
-    http_file._make_session().close()
-    http_file._make_session.cache_clear()
+    if hasattr(http_file._sessions, "session"):
+        http_file._sessions.session.close()
     gc.collect()
 
 

@@ -70,6 +70,9 @@ class TextBlock:
     Args:
         data: UTF-8 that may be invalid, or text.
         decode: Returns the text of the bytes.
+
+    Attributes:
+        error: The error of a bad byte in `text`.
     """
 
     group = ""
@@ -80,14 +83,20 @@ class TextBlock:
 
     def __init__(self, data: bytes | str, decode: Callable[[], str] = str) -> None:
         self.data, self._decode = data, decode
+        self.error: InputError | None = None
 
     @cached_property
     def text(self) -> str:
         """The valid text; available until the next record is read.
 
-        A bad byte raises `InputError`, or its line is skipped or repaired, and counted.
+        The line of a bad byte is skipped or repaired, and counted. If the byte is an error instead, there is no text,
+        and the error is raised when the next record is read: the reader knows the place.
         """
-        return self.data if isinstance(self.data, str) else self._decode()
+        try:
+            return self.data if isinstance(self.data, str) else self._decode()
+        except InputError as error:
+            self.error = error
+            return ""
 
 
 TextRecord = Document | TextBlock
@@ -211,7 +220,10 @@ def _read_text_lines(
         if spec.unit == "bytes" and decoder.encoding == "utf-8":
             first = diagnostics.line
             if unmarked := decoder.drop_mark(rest):
-                yield TextBlock(unmarked, partial(decoder.decode_block, rest))
+                block = TextBlock(unmarked, partial(decoder.decode_block, rest))
+                yield block
+                if block.error is not None:
+                    raise block.error
             decoder.is_at_start = False
             diagnostics.line = first + rest.count(b"\n")  # decoding the block counts its lines, too
             continue

@@ -1,7 +1,7 @@
 """Inputs by HTTP: by ranges if the server supports them, else from the start."""
 
-import functools
 import re
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -175,9 +175,11 @@ def _follow_redirects(session: "requests.Session", url: str, headers: dict[str, 
     raise requests.TooManyRedirects
 
 
-@functools.cache
+_sessions = threading.local()  # each thread has its own: they are not made for several
+
+
 def _make_session() -> "requests.Session":
-    """Return the session of this process; it reuses connections."""
+    """Return a session, which reuses connections."""
     import requests
 
     session = requests.Session()
@@ -188,8 +190,12 @@ def _make_session() -> "requests.Session":
 
 
 def _get_session(url: str) -> "requests.Session":
+    """Return the session of this thread."""
     try:
-        return _make_session()
+        if not hasattr(_sessions, "session"):
+            _sessions.session = _make_session()
+        session: requests.Session = _sessions.session
+        return session
     except ImportError:
         raise MissingExtraError(f"reading {url.partition('//')[0]}//", "remote") from None
 
