@@ -56,7 +56,6 @@ def command(ctx: click.Context, /, **options: Any) -> None:
         from kxcli.mining.wordcount.counts import WordCountPartial
         from kxcli.mining.wordcount.ranking import Ranking
         from kxcli.pipelines.wordcount.listing import Listing, WritePart, check_folder
-        from kxcli.pipelines.wordcount.summing import sum_outputs
 
         sink = session.sink
         ranking = Ranking(options["sort"], options["top"], options["min_count"], options["per_million"])
@@ -69,6 +68,8 @@ def command(ctx: click.Context, /, **options: Any) -> None:
             return Listing(ranking, (*columns, *more), sink.format, session.has_header)
 
         if options["merge"]:
+            from kxcli.pipelines.wordcount.summing import sum_outputs
+
             with sum_outputs(session) as (counts, columns, scratch):
                 if sink.format == "userdict" and columns != ("word", "count"):
                     raise UsageError("-f userdict has only words and counts; merge outputs without groups and df.")

@@ -9,7 +9,6 @@ from kxcli.mining.arguments import check_type, iter_strings
 from kxcli.mining.segment import prepare
 from kxcli.mining.wordcount.counting import Counting, WordFilter, WordSplitter
 from kxcli.mining.wordcount.counts import AnyCounter, Counts, KeyLayout, WordCountPartial, load_partial
-from kxcli.mining.wordcount.python_counter import PythonCounter
 
 if TYPE_CHECKING:
     from kxcli import _kernel
@@ -125,6 +124,8 @@ class WordCount:
         kernel = load_kernel()
         if self._shared is None or kernel is None:  # another machine may have made the shared dictionary
             self._splitter = self._splitter or WordSplitter(counting, None)
+            from kxcli.mining.wordcount.python_counter import PythonCounter
+
             return PythonCounter(counting, self._splitter)
         self._dictionary = self._dictionary or self._shared.open()
         counter: AnyCounter = kernel.Counter(
