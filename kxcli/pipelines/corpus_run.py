@@ -147,7 +147,8 @@ class Corpus:
         """Return the files for results beyond their share of memory."""
         from kxcli.tally.scratch import Scratch
 
-        return Scratch(self.workspace.make_folder, available.get_partial_limit(self._memory, self.engine.n_workers))
+        n_processes = 1 if self._allows_threads else self.engine.n_workers
+        return Scratch(self.workspace.make_folder, available.get_partial_limit(self._memory, n_processes))
 
     @contextmanager
     def open_call(

@@ -96,7 +96,7 @@ def encode_tsv(finished: Counts, ranking: Ranking, columns: Sequence[str], room:
         return None
     top = -1 if ranking.top is None else min(ranking.top, _MAX_NUMBER)
     try:
-        run = kernel.merge_runs(finished.runs)
+        run = finished.runs[0] if len(finished.runs) == 1 else kernel.merge_runs(finished.runs)
         min_count = min(ranking.min_count, _MAX_NUMBER)
         ranked = kernel.rank_run(run, layout.is_grouped, ranking.sort == "word", top, min_count)
         del run
