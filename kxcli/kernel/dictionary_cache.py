@@ -45,7 +45,7 @@ def load_compiled(about: str, compile_it: Callable[[], bytes]) -> bytes | memory
 
 
 def _read(path: str, about: str) -> memoryview:
-    """Map a file; its checksum is that of the head, which takes less time than SHA-256."""
+    """Map a file; the checksum of its head takes less time than SHA-256."""
     head, data, _ = read_container(path, _MARK, _HEAD, is_checked=False)
     if head["about"] != about or crc32(data) != head["checksum"]:
         raise DamagedError(path)

@@ -179,7 +179,7 @@ _sessions = threading.local()  # each thread has its own: they are not made for 
 
 
 def _make_session() -> "requests.Session":
-    """Return a session, which reuses connections."""
+    """Return a session; it reuses connections."""
     import requests
 
     session = requests.Session()
