@@ -194,6 +194,14 @@ class Program:
         return sorted(path.name for path in self.tmp.iterdir())
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _cache():
+    """Keep the cache of this user free of dictionaries of tests."""
+    with tempfile.TemporaryDirectory(prefix="kxcli-test-cache-") as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", folder)
+        yield
+
+
 @pytest.fixture
 def kxcli():
     with tempfile.TemporaryDirectory(prefix="kxcli-test-") as folder:  # short, for the sake of socket names
