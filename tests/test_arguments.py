@@ -29,7 +29,7 @@ WRONG = [
     (Segmentation, {"mode": ""}, ValueError, "mode must be"),
     (Segmentation, {"mode": None}, ValueError, "mode must be"),
     (Segmentation, {"mode": ["jieba"]}, ValueError, "mode must be"),
-    (Segmentation, {"engine": "rust"}, ValueError, "engine must be one of 'fast', 'jieba'"),
+    (Segmentation, {"engine": "rust"}, ValueError, "engine must be one of 'kernel', 'jieba'"),
     (Segmentation, {"hmm": "no"}, TypeError, "hmm must be True or False"),
     (Segmentation, {"hmm": 1}, TypeError, "hmm must be"),
     (Segmentation, {"dictionary": "user.txt"}, TypeError, "dictionary must be a Dictionary"),

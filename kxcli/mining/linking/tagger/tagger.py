@@ -11,7 +11,6 @@ from kxcli.mining.linking.tagger.crf import Chains, Posterior, compute_posterior
 from kxcli.mining.linking.tagger.tag_weights import TagWeights
 from kxcli.mining.linking.tagger.token_features import TokenFeatures
 from kxcli.mining.linking.tagger.token_layout import MAX_CHAIN, TextWindow, TokenLayout, iter_blocks
-from kxcli.mining.segment import Segmentation, load_tokenizer, prepare
 from kxcli.schema import ArrayField
 
 MIN_PROBABILITY = 0.05  # of the spans that are returned
@@ -82,6 +81,8 @@ def tokenize_windows(windows: Sequence[TextWindow]) -> TokenLayout:
 
 @cache
 def _load_tokenizer() -> Callable[[str], list[str]]:
+    from kxcli.mining.segment import Segmentation, load_tokenizer, prepare
+
     segmentation = Segmentation(hmm=False)
     return load_tokenizer(segmentation, prepare(segmentation))
 
