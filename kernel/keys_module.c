@@ -9,7 +9,8 @@ typedef struct {
 
 Py_ssize_t count_items(const Py_buffer *view, size_t item)
 {
-    if ((size_t)view->len % item == 0 && (uintptr_t)view->buf % item == 0)
+    bool is_aligned = view->len == 0 || (uintptr_t)view->buf % item == 0;
+    if ((size_t)view->len % item == 0 && is_aligned)
         return (Py_ssize_t)((size_t)view->len / item);
     PyErr_Format(PyExc_ValueError, "the buffer is not an aligned array of items of %zu bytes", item);
     return -1;

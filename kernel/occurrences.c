@@ -48,7 +48,7 @@ static void descend(const Trie *trie, Text text, size_t n, Places *places)
         for (size_t i = 0; i < n_batch; i++) {
             places->starts[n_kept] = places->starts[start + i];
             places->nodes[n_kept] = children[i];
-            n_kept += children[i] != 0;
+            n_kept += children[i] != 0 && characters[i] != 0; /* else a forged trie could go on after the end */
         }
     }
     places->n = n_kept;

@@ -222,7 +222,8 @@ def make_counter(source):
         keys = array(
             "Q", (source.getrandbits(source.choice([4, 20, 64])) for _ in range(source.choice([0, 1, 9, 5000])))
         )
-        counter.add(keys, *source.choice([(), (make_array(source, "Q", len(keys), [1, 2, 1 << 60]),)]))
+        with suppress(ValueError):
+            counter.add(keys, *source.choice([(), (make_array(source, "Q", len(keys), [1, 2, 1 << 60]),)]))
     assert counter.n_bytes >= 16 * len(counter)
     return counter
 
@@ -255,7 +256,7 @@ def fuzz_tries(source):
             trie.count_neighbors(text, make_counter(source), make_counter(source))
         with suppress(ValueError):
             characters = make_array(source, "Q", 1 + n_characters, [0])
-            counts = make_array(source, "Q", 1 + max(words), [0])
+            counts = make_array(source, "Q", 1 + min(max(words, default=0), 10_000), [0])
             trie.count_segments(text, source.choice([1, 2, 4, 0]), source.choice([0, 5, 1 << 20]), characters, counts)
     make_counter(source).drain()
 
@@ -269,7 +270,7 @@ ROUNDS = [
     fuzz_forged_dictionaries,
     fuzz_forged_dictionaries,
     fuzz_runs,
-    *([fuzz_tries] if hasattr(_kernel, "Trie") else []),
+    fuzz_tries,
 ]
 
 if __name__ == "__main__":
