@@ -37,17 +37,28 @@ void sort_by_rank(struct SortItem *items, struct SortItem *scratch, size_t n)
         memcpy(items, from, n * sizeof *items);
 }
 
-/* Return eight bytes of a key as a number in the order of the bytes; as no key has a NUL, a shorter one comes first. */
+/* Return eight bytes as a number in the order of bytes; compilers load them all at once. */
+static uint64_t load_bytes(const uint8_t *bytes)
+{
+    uint64_t number = 0;
+    for (size_t i = 0; i < RANK_BYTES; i++)
+        number = number << 8 | bytes[i];
+    return number;
+}
+
+/* Return the eight bytes of a key from `depth` on; as no key has a NUL, a shorter one comes first. */
 static uint64_t load_rank(const struct Row *row, size_t depth)
 {
+    if (row->key_length <= depth)
+        return 0;
+    size_t left = row->key_length - depth;
+    if (left >= RANK_BYTES)
+        return load_bytes(row->key + depth);
+    if (row->key_length >= RANK_BYTES) /* the last eight bytes, without those before `depth` */
+        return load_bytes(row->key + row->key_length - RANK_BYTES) << 8 * (RANK_BYTES - left);
     uint64_t rank = 0;
-    if (row->key_length >= depth + RANK_BYTES) {
-        for (size_t i = 0; i < RANK_BYTES; i++) /* without a condition, compilers load all bytes at once */
-            rank = rank << 8 | row->key[depth + i];
-        return rank;
-    }
-    for (size_t i = depth; i < depth + RANK_BYTES; i++)
-        rank = rank << 8 | (i < row->key_length ? row->key[i] : 0u);
+    for (size_t i = 0; i < RANK_BYTES; i++)
+        rank = rank << 8 | (i < left ? row->key[depth + i] : 0u);
     return rank;
 }
 
