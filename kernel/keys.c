@@ -95,7 +95,7 @@ void free_counter(KeyCounter *counter)
 
 bool number_keys(KeyNumbers *numbers, const uint64_t *keys, size_t n)
 {
-    unsigned bits = choose_bits(n); /* so that a number has fewer bits */
+    unsigned bits = choose_bits(n + n / 2); /* a third of the slots is filled, and a number has fewer bits */
     *numbers = (KeyNumbers){keys, n, NULL, 64 - bits, ((size_t)1 << bits) - 1, 0};
     numbers->number_mask = (uint32_t)(numbers->last >> 1);
     numbers->slots = calloc(numbers->last + 1, sizeof *numbers->slots);

@@ -59,10 +59,12 @@ bool number_keys(KeyNumbers *numbers, const uint64_t *keys, size_t n);
 
 void free_numbers(KeyNumbers *numbers);
 
-/* Return the upper bits of a product, which depend on all bits of the key: 2^64 / golden ratio, Knuth 6.4. */
+/* Return a hash with 64 bits that depend on all bits of the key, by two odd multipliers: Degski's, and 2^64 / golden
+ * ratio (Knuth 6.4). One alone leaves the keys of neighboring nodes in a few parts of a table. */
 static inline uint64_t hash_key(uint64_t key)
 {
-    return key * UINT64_C(0x9E3779B97F4A7C15);
+    key *= UINT64_C(0xD6E8FEB86659FD93);
+    return (key ^ key >> 32) * UINT64_C(0x9E3779B97F4A7C15);
 }
 
 /* Write the numbers of at most KEY_BATCH keys, 0 for those that are unknown. */

@@ -21,9 +21,11 @@ void find_children(const Trie *trie, const uint32_t *nodes, const uint32_t *char
     for (size_t start = 0; start < n; start += KEY_BATCH) {
         size_t n_batch = n - start < KEY_BATCH ? n - start : KEY_BATCH;
         for (size_t i = 0; i < n_batch; i++)
-            keys[i] = nodes[start + i] && characters[start + i] ? make_key(nodes[start + i], characters[start + i]) : 0;
+            keys[i] = make_key(nodes[start + i], characters[start + i]);
         find_numbers(&trie->children, keys, n_batch, children + start);
         number_nodes(trie, children + start, n_batch);
+        for (size_t i = 0; i < n_batch; i++)
+            children[start + i] *= (nodes[start + i] != 0) & (characters[start + i] != 0);
     }
 }
 
@@ -68,35 +70,35 @@ static void count_buckets(uint8_t *buckets, const size_t *numbers, size_t n)
         buckets[numbers[i]] = (uint8_t)(buckets[numbers[i]] + (buckets[numbers[i]] < UINT8_MAX));
 }
 
-/* Count the n-grams that begin at some positions, given the nodes of (n-1)-grams and (n-2)-grams by position. */
+/* Count the n-grams that begin at some positions, given the nodes of (n-1)-grams and (n-2)-grams by position. There are
+ * no branches by text, which no processor could predict. */
 static bool count_starts(const NgramPass *pass, Text text, const uint32_t *shorter, const uint32_t *before,
                          size_t start, size_t stop, KeyCounter *counter)
 {
     const uint32_t *characters = text.characters;
-    size_t n = pass->order, n_keys = 0, n_numbers = 0;
+    size_t n = pass->order, n_starts = stop - start, n_keys = 0, n_numbers = 0;
     uint64_t keys[KEY_BATCH];
     size_t numbers[KEY_BATCH];
-    bool is_previous = false;
+    uint8_t may_be[KEY_BATCH + 1] = {0}; /* one more, for the next order */
     for (size_t i = start; i <= stop && i + n <= text.length; i++) {
-        bool may_be = shorter[i] && shorter[i + 1];
-        if (may_be && pass->may_be) {
+        may_be[i - start] = (shorter[i] != 0) & (shorter[i + 1] != 0);
+        if (pass->may_be) {
             size_t bucket = choose_bucket(before[i], characters[i + n - 2], characters[i + n - 1], pass->may_be_bits);
-            may_be = pass->may_be[bucket / 8] >> bucket % 8 & 1;
-        }
-        if (is_previous && may_be && pass->buckets) { /* the n-gram at i - 1 may be the beginning of a longer one */
-            numbers[n_numbers] =
-                choose_bucket(shorter[i - 1], characters[i + n - 2], characters[i + n - 1], pass->bucket_bits);
-            PREFETCH(&pass->buckets[numbers[n_numbers]]);
-            n_numbers++;
-        }
-        is_previous = may_be;
-        if (i < stop && (may_be || n == 2)) {
-            uint32_t first = n == 2 ? characters[i] : shorter[i]; /* rare characters are neighbors, too */
-            keys[n_keys++] = make_key(first, characters[i + n - 1]);
+            may_be[i - start] &= pass->may_be[bucket / 8] >> bucket % 8;
         }
     }
-    if (pass->buckets)
-        count_buckets(pass->buckets, numbers, n_numbers);
+    for (size_t i = 0; i < n_starts && start + i + n <= text.length; i++) {
+        uint32_t first = n == 2 ? characters[start + i] : shorter[start + i]; /* rare characters are neighbors, too */
+        keys[n_keys] = make_key(first, characters[start + i + n - 1]);
+        n_keys += may_be[i] | (n == 2);
+    }
+    for (size_t i = 0; pass->buckets && i < n_starts && start + i + n < text.length; i++) {
+        const uint32_t *last = characters + start + i + n - 1;
+        numbers[n_numbers] = choose_bucket(shorter[start + i], last[0], last[1], pass->bucket_bits);
+        PREFETCH(&pass->buckets[numbers[n_numbers]]);
+        n_numbers += may_be[i] & may_be[i + 1];
+    }
+    count_buckets(pass->buckets, numbers, n_numbers);
     return count_keys(counter, keys, NULL, n_keys);
 }
 
