@@ -79,14 +79,21 @@ static bool count_starts(const NgramPass *pass, Text text, const uint32_t *short
     size_t n = pass->order, n_starts = stop - start, n_keys = 0, n_numbers = 0;
     uint64_t keys[KEY_BATCH];
     size_t numbers[KEY_BATCH];
-    uint8_t may_be[KEY_BATCH + 1] = {0}; /* one more, for the next order */
+    size_t starts[KEY_BATCH + 1], n_candidates = 0; /* one more, for the next order */
+    size_t buckets[KEY_BATCH + 1];
+    uint8_t may_be[KEY_BATCH + 1] = {0};
     for (size_t i = start; i <= stop && i + n <= text.length; i++) {
+        starts[n_candidates] = i;
         may_be[i - start] = (shorter[i] != 0) & (shorter[i + 1] != 0);
-        if (pass->may_be) {
-            size_t bucket = choose_bucket(before[i], characters[i + n - 2], characters[i + n - 1], pass->may_be_bits);
-            may_be[i - start] &= pass->may_be[bucket / 8] >> bucket % 8;
-        }
+        n_candidates += may_be[i - start];
     }
+    for (size_t i = 0; pass->may_be && i < n_candidates; i++) {
+        const uint32_t *last = characters + starts[i] + n - 2;
+        buckets[i] = choose_bucket(before[starts[i]], last[0], last[1], pass->may_be_bits);
+        PREFETCH(&pass->may_be[buckets[i] / 8]);
+    }
+    for (size_t i = 0; pass->may_be && i < n_candidates; i++)
+        may_be[starts[i] - start] = pass->may_be[buckets[i] / 8] >> buckets[i] % 8 & 1;
     for (size_t i = 0; i < n_starts && start + i + n <= text.length; i++) {
         uint32_t first = n == 2 ? characters[start + i] : shorter[start + i]; /* rare characters are neighbors, too */
         keys[n_keys] = make_key(first, characters[start + i + n - 1]);
