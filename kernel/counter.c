@@ -22,9 +22,7 @@ bool counter_init(Counter *counter, const Dictionary *dictionary, const Counting
     /* Most of this memory is never touched: that of code points and words which the texts do not have. */
     if (counts_words_only(counting))
         return counter_cover_ids(counter, &counter->counts, &counter->n_counts, sizeof *counter->counts);
-    counter->path = calloc(counting->max_order, sizeof *counter->path);
-    return counter->path != NULL &&
-           counter_cover_ids(counter, &counter->expansions, &counter->n_expansions, sizeof *counter->expansions) &&
+    return counter_cover_ids(counter, &counter->expansions, &counter->n_expansions, sizeof *counter->expansions) &&
            grams_init(&counter->grams, counting->has_documents);
 }
 
@@ -37,7 +35,7 @@ void counter_free(Counter *counter)
     strings_free(&counter->groups);
     free(counter->expansions);
     free(counter->sequences);
-    free(counter->path);
+    free(counter->words);
     free(counter->totals);
 }
 
@@ -153,21 +151,68 @@ static bool count_tokens(Counter *counter)
     return true;
 }
 
-/* Count the n-grams that end with a word. */
-static bool count_grams(Counter *counter, uint32_t word)
+/* Count the n-grams of one order that end with the words of the batch. Their nodes are found from the last to the first,
+   because the parent of an n-gram is the n-gram of the order before that ends one word earlier. */
+static bool count_order(Counter *counter, uint32_t order)
+{
+    GramTable *grams = &counter->grams;
+    WordAt *words = counter->words;
+    bool is_counted = order >= counter->counting.min_order;
+    if (!grams_reserve(grams, counter->n_words))
+        return false;
+    for (size_t i = 0; i < counter->n_words; i++)
+        if (words[i].n_run >= order) {
+            words[i].hash = gram_hash(order == 1 ? counter->root : words[i - 1].gram, words[i].id);
+            grams_prefetch_slot(grams, words[i].hash);
+        }
+    for (size_t i = 0; i < counter->n_words; i++)
+        if (words[i].n_run >= order)
+            grams_prefetch_gram(grams, words[i].hash);
+    for (size_t i = counter->n_words; i-- > 0;)
+        if (words[i].n_run >= order) {
+            uint32_t parent = order == 1 ? counter->root : words[i - 1].gram;
+            words[i].gram = grams_child(grams, words[i].hash, parent, words[i].id);
+        }
+    for (size_t i = counter->n_before; is_counted && i < counter->n_words; i++)
+        if (words[i].n_run >= order)
+            grams_count(grams, words[i].gram, words[i].document);
+    return true;
+}
+
+/* Count the n-grams of the batch, and keep the words that later ones may begin with. */
+static bool count_grams(Counter *counter)
 {
     uint32_t max_order = counter->counting.max_order;
-    for (uint32_t order = counter->n_path; order >= 1; order--) {
-        uint32_t gram = grams_child(&counter->grams, counter->path[order - 1], word);
-        if (gram == NO_GRAM)
+    for (uint32_t order = 1; order <= max_order; order++)
+        if (!count_order(counter, order))
             return false;
-        if (order >= counter->counting.min_order)
-            grams_count(&counter->grams, gram, counter->document);
-        if (order < max_order)
-            counter->path[order] = gram;
+    size_t n_kept = counter->n_run < max_order ? counter->n_run : max_order - 1;
+    for (size_t i = 0; i < n_kept; i++) {
+        counter->words[i] = counter->words[counter->n_words - n_kept + i];
+        counter->words[i].n_run = (uint32_t)i + 1;
     }
-    if (counter->n_path < max_order)
-        counter->n_path++;
+    counter->n_words = counter->n_before = n_kept;
+    return true;
+}
+
+static void end_document(Counter *counter)
+{
+    counter->n_run = 0;
+    counter->document++;
+}
+
+/* Add a word, or a break, to those of the batch. */
+static bool add_word(Counter *counter, uint32_t id)
+{
+    if (id == WORD_BREAK) {
+        counter->n_run = 0;
+        return true;
+    }
+    if (!RESERVE(counter->words, counter->words_capacity, counter->n_words + 1))
+        return false;
+    if (counter->n_run < counter->counting.max_order)
+        counter->n_run++;
+    counter->words[counter->n_words++] = (WordAt){counter->document, 0, id, 0, counter->n_run};
     return true;
 }
 
@@ -178,8 +223,7 @@ static int64_t count_batch(Counter *counter, bool is_lines)
     for (size_t i = 0; i < segmenter->n_tokens; i++) {
         uint32_t id = segmenter->tokens[i].id, n;
         if (id == line_end && is_lines) {
-            counter->n_path = 1;
-            counter->document++;
+            end_document(counter);
             continue;
         }
         const uint32_t *words;
@@ -187,12 +231,20 @@ static int64_t count_batch(Counter *counter, bool is_lines)
         if (result != COUNTER_OK)
             return result;
         for (uint32_t j = 0; j < n; j++)
-            if (words[j] == WORD_BREAK)
-                counter->n_path = 1;
-            else if (!count_grams(counter, words[j]))
+            if (!add_word(counter, words[j]))
                 return COUNTER_NO_MEMORY;
     }
-    return COUNTER_OK;
+    return count_grams(counter) ? COUNTER_OK : COUNTER_NO_MEMORY;
+}
+
+/* Return the node of a group, which is added if it is new; false if memory ran out. */
+static bool find_group(Counter *counter, const uint8_t *group, size_t size, uint32_t *node)
+{
+    uint32_t number = strings_add(&counter->groups, group, size);
+    if (number == NO_STRING || !grams_reserve(&counter->grams, 1))
+        return false;
+    *node = grams_child(&counter->grams, gram_hash(0, number), 0, number);
+    return true;
 }
 
 int64_t counter_add(Counter *counter, const CountedText *text)
@@ -207,22 +259,14 @@ int64_t counter_add(Counter *counter, const CountedText *text)
                 return COUNTER_NO_MEMORY;
         return segmenter->has_failed ? COUNTER_NO_MEMORY : COUNTER_OK;
     }
-    uint32_t root = 0;
-    if (counter->counting.is_grouped) {
-        uint32_t group = strings_add(&counter->groups, text->group, text->group_size);
-        root = group == NO_STRING ? NO_GRAM : grams_child(&counter->grams, 0, group);
-        if (root == NO_GRAM)
-            return COUNTER_NO_MEMORY;
-    }
-    counter->path[0] = root;
-    if (counter->n_path == 0)
-        counter->n_path = 1;
+    if (counter->counting.is_grouped && !find_group(counter, text->group, text->group_size, &counter->root))
+        return COUNTER_NO_MEMORY;
     while (segmenter_next(segmenter))
         if ((result = count_batch(counter, text->is_lines)) != COUNTER_OK)
             return result;
     if (!text->has_continuation) {
-        counter->n_path = 1;
-        counter->document++;
+        end_document(counter);
+        counter->n_words = counter->n_before = 0;
     }
     return segmenter->has_failed ? COUNTER_NO_MEMORY : COUNTER_OK;
 }

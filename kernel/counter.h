@@ -31,6 +31,15 @@ typedef struct {
     uint64_t count;
 } Total;
 
+/* A word in its document. */
+typedef struct {
+    uint64_t document; /* its number */
+    uint64_t hash;     /* of the n-gram of the current order that ends here */
+    uint32_t id;
+    uint32_t gram;  /* node of the n-gram of the order before that ends here */
+    uint32_t n_run; /* words from the last break to this one, at most max_order */
+} WordAt;
+
 struct Counter {
     Segmenter segmenter;
     Counting counting;
@@ -45,8 +54,10 @@ struct Counter {
     size_t n_expansions;
     uint32_t *sequences; /* of tokens that become several words or none: their number, then their identifiers */
     size_t n_sequences, sequences_capacity;
-    uint32_t *path;    /* [max_order]: nodes of the last words: none (the root or the group), 1, 2, ... */
-    uint32_t n_path;   /* of them that are known */
+    WordAt *words; /* [n_words] of the batch, after the last max_order - 1 words of before, if no break follows them */
+    size_t n_words, n_before, words_capacity;
+    uint32_t n_run;    /* words since the last break, at most max_order */
+    uint32_t root;     /* node of the group, or 0 */
     uint64_t document; /* its number, from 1 on */
     Total *totals;     /* of the last `counter_dump` */
     size_t n_totals, totals_capacity;

@@ -174,7 +174,7 @@ static bool add_gram(Dump *dump, uint32_t number, uint64_t *totals)
                          !append(&dump->key, order_text, utf8_encode(FIRST_ORDER + order, order_text))))
         return false;
     totals[(size_t)group * n_orders + (order - counting->min_order)] += grams[number].count;
-    return add_row(dump, grams[number].count, counting->has_documents ? counter->grams.documents[number] : 0);
+    return add_row(dump, grams[number].count, counting->has_documents ? counter->grams.documents[number].n : 0);
 }
 
 static int64_t add_grams(Dump *dump)
