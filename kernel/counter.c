@@ -5,6 +5,7 @@
 /* Values of `expansions`; larger ones are FIRST_SEQUENCE plus the position in `sequences`. */
 enum { UNKNOWN, NOTHING, BREAK, ITSELF, FIRST_SEQUENCE };
 
+#define N_AHEAD 8      /* tokens whose memory is requested before it is read */
 #define MORE_IDS 65536 /* the growth of arrays: a part of their size would be too much, since they are large */
 
 static bool counts_words_only(const Counting *counting)
@@ -226,6 +227,9 @@ static int64_t count_batch(Counter *counter, bool is_lines)
             end_document(counter);
             continue;
         }
+        size_t ahead = i + N_AHEAD < segmenter->n_tokens ? segmenter->tokens[i + N_AHEAD].id : id;
+        if (ahead < counter->n_expansions)
+            PREFETCH(&counter->expansions[ahead]);
         const uint32_t *words;
         int64_t result = counter_find_words(counter, &id, &words, &n);
         if (result != COUNTER_OK)

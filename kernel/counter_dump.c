@@ -23,7 +23,10 @@ typedef struct {
     Chunk *chunk;
     struct Row *rows;
     size_t n_rows, rows_capacity;
-    uint32_t *words; /* of an n-gram */
+    uint32_t *words;        /* of an n-gram */
+    struct Bytes spellings; /* of words, escaped, each after its length */
+    uint32_t *spelled;      /* [n_spelled] by identifier: where its spelling begins, plus 1; or 0 */
+    size_t n_spelled;
 } Dump;
 
 static bool append(struct Bytes *bytes, const uint8_t *text, size_t size)
@@ -59,6 +62,29 @@ static bool append_word(Dump *dump, uint32_t id)
 {
     size_t size = segmenter_spell(&dump->counter->segmenter, id);
     return !dump->counter->segmenter.has_failed && append_escaped(&dump->key, dump->counter->segmenter.utf8, size);
+}
+
+/* Append the characters of a word of an n-gram; each word is spelled once. */
+static bool append_spelled(Dump *dump, uint32_t id)
+{
+    struct Bytes *spellings = &dump->spellings;
+    uint32_t length;
+    if (!counter_cover_ids(dump->counter, &dump->spelled, &dump->n_spelled, sizeof *dump->spelled))
+        return false;
+    if (dump->spelled[id] == 0) {
+        size_t start = spellings->length, before = dump->key.length;
+        if (start >= UINT32_MAX || extend_bytes(spellings, sizeof length) == NULL || !append_word(dump, id))
+            return false;
+        length = (uint32_t)(dump->key.length - before);
+        memcpy(spellings->data + start, &length, sizeof length);
+        if (length > 0 && !append(spellings, dump->key.data + before, length))
+            return false;
+        dump->spelled[id] = (uint32_t)start + 1;
+        return true;
+    }
+    const uint8_t *spelling = spellings->data + dump->spelled[id] - 1;
+    memcpy(&length, spelling, sizeof length);
+    return length == 0 || append(&dump->key, spelling + sizeof length, length);
 }
 
 /* Add a row with the key under construction. */
@@ -167,7 +193,7 @@ static bool add_gram(Dump *dump, uint32_t number, uint64_t *totals)
             return false;
     }
     for (uint32_t i = order; i-- > 0;)
-        if (!append_word(dump, dump->words[i]) || (i > 0 && !append_byte(&dump->key, ' ')))
+        if (!append_spelled(dump, dump->words[i]) || (i > 0 && !append_byte(&dump->key, ' ')))
             return false;
     uint8_t order_text[UTF8_MAX];
     if (n_orders > 1 && (!append_byte(&dump->key, KEY_END) ||
@@ -214,5 +240,7 @@ int64_t counter_dump(Counter *counter, struct Bytes *out)
     free(dump.rows);
     free(dump.words);
     free_bytes(&dump.key);
+    free_bytes(&dump.spellings);
+    free(dump.spelled);
     return result;
 }
