@@ -152,8 +152,8 @@ static bool count_tokens(Counter *counter)
     return true;
 }
 
-/* Count the n-grams of one order that end with the words of the batch. Their nodes are found from the last to the first,
-   because the parent of an n-gram is the n-gram of the order before that ends one word earlier. */
+/* Count the n-grams of one order that end with the words of the batch. Their nodes are found from the last to the
+   first, because the parent of an n-gram is the n-gram of the order before that ends one word earlier. */
 static bool count_order(Counter *counter, uint32_t order)
 {
     GramTable *grams = &counter->grams;
