@@ -23,7 +23,7 @@ static KeyCount *find_slot(const KeyCounter *counter, uint64_t key, size_t slot)
 }
 
 /* Make room for more keys; return whether there was memory. */
-static bool reserve_keys(KeyCounter *counter, size_t n)
+static bool key_counter_reserve(KeyCounter *counter, size_t n)
 {
     size_t n_keys = counter->n_keys + n;
     if (n_keys <= counter->n_slots / 2)
@@ -33,7 +33,7 @@ static bool reserve_keys(KeyCounter *counter, size_t n)
     unsigned bits = choose_bits(n_keys);
     KeyCounter larger = {NULL, (size_t)1 << bits, counter->n_keys, 64 - bits};
     larger.slots = calloc(larger.n_slots, sizeof *larger.slots);
-    if (!larger.slots)
+    if (larger.slots == NULL)
         return false;
     for (size_t i = 0; i < counter->n_slots; i++) {
         uint64_t key = counter->slots[i].key;
@@ -45,12 +45,12 @@ static bool reserve_keys(KeyCounter *counter, size_t n)
     return true;
 }
 
-bool count_keys(KeyCounter *counter, const uint64_t *keys, const uint64_t *counts, size_t n)
+bool key_counter_add(KeyCounter *counter, const uint64_t *keys, const uint64_t *counts, size_t n)
 {
     size_t slots[KEY_BATCH];
     for (size_t start = 0; start < n; start += KEY_BATCH) {
         size_t n_batch = n - start < KEY_BATCH ? n - start : KEY_BATCH;
-        if (!reserve_keys(counter, n_batch))
+        if (!key_counter_reserve(counter, n_batch))
             return false;
         for (size_t i = 0; i < n_batch; i++) {
             slots[i] = (size_t)(hash_key(keys[start + i]) >> counter->shift);
@@ -69,7 +69,7 @@ bool count_keys(KeyCounter *counter, const uint64_t *keys, const uint64_t *count
     return true;
 }
 
-void copy_counts(const KeyCounter *counter, uint64_t *keys, uint64_t *counts)
+void key_counter_copy(const KeyCounter *counter, uint64_t *keys, uint64_t *counts)
 {
     for (size_t i = 0, n = 0; i < counter->n_slots; i++) {
         if (!counter->slots[i].key)
@@ -80,26 +80,26 @@ void copy_counts(const KeyCounter *counter, uint64_t *keys, uint64_t *counts)
     }
 }
 
-void clear_counter(KeyCounter *counter)
+void key_counter_clear(KeyCounter *counter)
 {
     if (counter->n_slots)
         memset(counter->slots, 0, counter->n_slots * sizeof *counter->slots);
     counter->n_keys = 0;
 }
 
-void free_counter(KeyCounter *counter)
+void key_counter_free(KeyCounter *counter)
 {
     free(counter->slots);
     *counter = (KeyCounter){0};
 }
 
-bool number_keys(KeyNumbers *numbers, const uint64_t *keys, size_t n)
+bool key_numbers_init(KeyNumbers *numbers, const uint64_t *keys, size_t n)
 {
     unsigned bits = choose_bits(n + n / 2); /* a third of the slots is filled, and a number has fewer bits */
     *numbers = (KeyNumbers){keys, n, NULL, 64 - bits, ((size_t)1 << bits) - 1, 0};
     numbers->number_mask = (uint32_t)(numbers->last >> 1);
     numbers->slots = calloc(numbers->last + 1, sizeof *numbers->slots);
-    if (!numbers->slots)
+    if (numbers->slots == NULL)
         return false;
     for (size_t i = 0; i < n; i++) {
         uint64_t hash = hash_key(keys[i]);
@@ -119,7 +119,7 @@ static size_t skip_others(const KeyNumbers *numbers, uint32_t hash, size_t slot)
     return slot;
 }
 
-void find_numbers(const KeyNumbers *numbers, const uint64_t *keys, size_t n, uint32_t *found)
+void key_numbers_find(const KeyNumbers *numbers, const uint64_t *keys, size_t n, uint32_t *found)
 {
     size_t slots[KEY_BATCH];
     for (size_t i = 0; i < n; i++) {
@@ -139,7 +139,7 @@ void find_numbers(const KeyNumbers *numbers, const uint64_t *keys, size_t n, uin
     }
 }
 
-void free_numbers(KeyNumbers *numbers)
+void key_numbers_free(KeyNumbers *numbers)
 {
     free(numbers->slots);
     *numbers = (KeyNumbers){0};

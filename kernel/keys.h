@@ -1,8 +1,7 @@
 /* Hash tables of 64-bit keys: their counts, and their numbers.
- *
- * Both tables have open addressing: a key whose slot is occupied goes to the next free one. At least half of the slots
- * are free. Keys are processed in batches: first all slots are computed and requested from memory, then they are read.
- */
+
+   Both tables have open addressing: a key whose slot is occupied goes to the next free one. At least half of the slots
+   are free. Keys are processed in batches: all slots are computed and requested from memory before they are read. */
 #ifndef KXCLI_KEYS_H
 #define KXCLI_KEYS_H
 
@@ -28,10 +27,9 @@ typedef struct {
 } KeyCounter;
 
 /* The numbers of distinct keys, from 1, in the order of `keys`.
- *
- * A slot has the number of its key in the lower bits and a part of the hash in the upper ones, so that other keys are
- * nearly always recognized without a look at `keys`. A free slot is 0.
- */
+
+   A slot has the number of its key in the lower bits and a part of the hash in the upper ones, so that other keys are
+   nearly always recognized without a look at `keys`. A free slot is 0. */
 typedef struct {
     const uint64_t *keys; /* of the caller */
     size_t n_keys;
@@ -42,25 +40,25 @@ typedef struct {
 } KeyNumbers;
 
 /* Add counts of keys, or 1 for each if `counts` is NULL; skip keys that are 0. Return whether there was memory; without
- * it, some keys at the end were not counted. Do not add keys in the order of the slots of another counter: they would
- * fill one part of a table that is still small. */
-bool count_keys(KeyCounter *counter, const uint64_t *keys, const uint64_t *counts, size_t n);
+   it, some keys at the end were not counted. Do not add keys in the order of the slots of another counter: they would
+   fill one part of a table that is still small. */
+bool key_counter_add(KeyCounter *counter, const uint64_t *keys, const uint64_t *counts, size_t n);
 
 /* Copy all keys, in any order, and their counts; there is room for `n_keys` of each. */
-void copy_counts(const KeyCounter *counter, uint64_t *keys, uint64_t *counts);
+void key_counter_copy(const KeyCounter *counter, uint64_t *keys, uint64_t *counts);
 
 /* Forget all keys; the memory is kept for others. */
-void clear_counter(KeyCounter *counter);
+void key_counter_clear(KeyCounter *counter);
 
-void free_counter(KeyCounter *counter);
+void key_counter_free(KeyCounter *counter);
 
 /* Number distinct nonzero keys, fewer than 2^31; return whether there was memory. */
-bool number_keys(KeyNumbers *numbers, const uint64_t *keys, size_t n);
+bool key_numbers_init(KeyNumbers *numbers, const uint64_t *keys, size_t n);
 
-void free_numbers(KeyNumbers *numbers);
+void key_numbers_free(KeyNumbers *numbers);
 
 /* Return a hash with 64 bits that depend on all bits of the key, by two odd multipliers: Degski's, and 2^64 / golden
- * ratio (Knuth 6.4). One alone leaves the keys of neighboring nodes in a few parts of a table. */
+   ratio (Knuth 6.4). One alone leaves the keys of neighboring nodes in a few parts of a table. */
 static inline uint64_t hash_key(uint64_t key)
 {
     key *= UINT64_C(0xD6E8FEB86659FD93);
@@ -68,6 +66,6 @@ static inline uint64_t hash_key(uint64_t key)
 }
 
 /* Write the numbers of at most KEY_BATCH keys, 0 for those that are unknown. */
-void find_numbers(const KeyNumbers *numbers, const uint64_t *keys, size_t n, uint32_t *found);
+void key_numbers_find(const KeyNumbers *numbers, const uint64_t *keys, size_t n, uint32_t *found);
 
 #endif

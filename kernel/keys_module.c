@@ -18,7 +18,7 @@ Py_ssize_t count_items(const Py_buffer *view, size_t item)
 
 static void dealloc(PyObject *self)
 {
-    free_counter(&((KeyCounterObject *)self)->counter);
+    key_counter_free(&((KeyCounterObject *)self)->counter);
     release(self);
 }
 
@@ -41,13 +41,13 @@ static PyObject *add(PyObject *self, PyObject *arguments)
     if (n >= 0 && n_counts >= 0) {
         if (n != n_counts)
             PyErr_SetString(PyExc_ValueError, "the keys and counts differ in number");
-        else if (!count_keys(get_key_counter(self), keys.buf, counts.obj ? counts.buf : NULL, (size_t)n))
+        else if (!key_counter_add(get_key_counter(self), keys.buf, counts.obj ? counts.buf : NULL, (size_t)n))
             PyErr_NoMemory();
         else
             result = Py_NewRef(Py_None);
     }
     PyBuffer_Release(&keys);
-    if (counts.obj)
+    if (counts.obj != NULL)
         PyBuffer_Release(&counts);
     return result;
 }
@@ -58,10 +58,10 @@ static PyObject *drain(PyObject *self, PyObject *unused)
     KeyCounter *counter = get_key_counter(self);
     Py_ssize_t n_bytes = (Py_ssize_t)(counter->n_keys * sizeof(uint64_t));
     PyObject *keys = PyBytes_FromStringAndSize(NULL, n_bytes), *counts = PyBytes_FromStringAndSize(NULL, n_bytes);
-    PyObject *result = keys && counts ? PyTuple_Pack(2, keys, counts) : NULL;
+    PyObject *result = keys != NULL && counts != NULL ? PyTuple_Pack(2, keys, counts) : NULL;
     if (result) {
-        copy_counts(counter, (uint64_t *)PyBytes_AsString(keys), (uint64_t *)PyBytes_AsString(counts));
-        clear_counter(counter);
+        key_counter_copy(counter, (uint64_t *)PyBytes_AsString(keys), (uint64_t *)PyBytes_AsString(counts));
+        key_counter_clear(counter);
     }
     Py_XDECREF(keys);
     Py_XDECREF(counts);

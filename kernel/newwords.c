@@ -9,29 +9,30 @@ static uint64_t make_key(uint32_t node, uint32_t character)
 }
 
 /* Replace the numbers of keys by nodes. */
-static void number_nodes(const Trie *trie, uint32_t *numbers, size_t n)
+static void number_nodes(const NgramTree *tree, uint32_t *numbers, size_t n)
 {
     for (size_t i = 0; i < n; i++)
-        numbers[i] = numbers[i] ? trie->n_characters + numbers[i] : 0;
+        numbers[i] = numbers[i] ? tree->n_characters + numbers[i] : 0;
 }
 
-void find_children(const Trie *trie, const uint32_t *nodes, const uint32_t *characters, size_t n, uint32_t *children)
+void find_children(const NgramTree *tree, const uint32_t *nodes, const uint32_t *characters, size_t n,
+                   uint32_t *children)
 {
     uint64_t keys[KEY_BATCH];
     for (size_t start = 0; start < n; start += KEY_BATCH) {
         size_t n_batch = n - start < KEY_BATCH ? n - start : KEY_BATCH;
         for (size_t i = 0; i < n_batch; i++)
             keys[i] = make_key(nodes[start + i], characters[start + i]);
-        find_numbers(&trie->children, keys, n_batch, children + start);
-        number_nodes(trie, children + start, n_batch);
+        key_numbers_find(&tree->children, keys, n_batch, children + start);
+        number_nodes(tree, children + start, n_batch);
         for (size_t i = 0; i < n_batch; i++)
             children[start + i] *= (nodes[start + i] != 0) & (characters[start + i] != 0);
     }
 }
 
 /* Write for each position the node of the n-gram that begins there, given those of the (n-1)-grams; 0 if there is none,
- * or where `required` is 0. `longer` may be `shorter`. */
-static void extend_ngrams(const Trie *trie, Text text, size_t n, const uint32_t *shorter, const uint32_t *required,
+   or where `required` is 0. `longer` may be `shorter`. */
+static void extend_ngrams(const NgramTree *tree, Text text, size_t n, const uint32_t *shorter, const uint32_t *required,
                           uint32_t *longer)
 {
     uint64_t keys[KEY_BATCH];
@@ -46,8 +47,8 @@ static void extend_ngrams(const Trie *trie, Text text, size_t n, const uint32_t 
             positions[m] = i;
             m += (shorter[i] != 0) & (required[i] != 0);
         }
-        find_numbers(&trie->children, keys, m, nodes);
-        number_nodes(trie, nodes, m);
+        key_numbers_find(&tree->children, keys, m, nodes);
+        number_nodes(tree, nodes, m);
         memset(longer + start, 0, (stop - start) * sizeof *longer);
         for (size_t k = 0; k < m; k++)
             longer[positions[k]] = nodes[k];
@@ -56,7 +57,7 @@ static void extend_ngrams(const Trie *trie, Text text, size_t n, const uint32_t 
 }
 
 /* Return the number of the bucket of an n-gram, given its first n-2 characters and the last two; the multipliers are
- * those of Degski's mixer and 2^64 / pi. */
+   those of Degski's mixer and 2^64 / pi. */
 static size_t choose_bucket(uint32_t node, uint32_t character, uint32_t last, unsigned bits)
 {
     uint64_t key = make_key(node, character) * UINT64_C(0xD6E8FEB86659FD93);
@@ -71,7 +72,7 @@ static void count_buckets(uint8_t *buckets, const size_t *numbers, size_t n)
 }
 
 /* Count the n-grams that begin at some positions, given the nodes of (n-1)-grams and (n-2)-grams by position. There are
- * no branches by text, which no processor could predict. */
+   no branches by text, which no processor could predict. */
 static bool count_starts(const NgramPass *pass, Text text, const uint32_t *shorter, const uint32_t *before,
                          size_t start, size_t stop, KeyCounter *counter)
 {
@@ -87,26 +88,26 @@ static bool count_starts(const NgramPass *pass, Text text, const uint32_t *short
         may_be[i - start] = (shorter[i] != 0) & (shorter[i + 1] != 0);
         n_candidates += may_be[i - start];
     }
-    for (size_t i = 0; pass->may_be && i < n_candidates; i++) {
+    for (size_t i = 0; pass->may_be != NULL && i < n_candidates; i++) {
         const uint32_t *last = characters + starts[i] + n - 2;
         buckets[i] = choose_bucket(before[starts[i]], last[0], last[1], pass->may_be_bits);
         PREFETCH(&pass->may_be[buckets[i] / 8]);
     }
-    for (size_t i = 0; pass->may_be && i < n_candidates; i++)
+    for (size_t i = 0; pass->may_be != NULL && i < n_candidates; i++)
         may_be[starts[i] - start] = pass->may_be[buckets[i] / 8] >> buckets[i] % 8 & 1;
     for (size_t i = 0; i < n_starts && start + i + n <= text.length; i++) {
         uint32_t first = n == 2 ? characters[start + i] : shorter[start + i]; /* rare characters are neighbors, too */
         keys[n_keys] = make_key(first, characters[start + i + n - 1]);
         n_keys += may_be[i] | (n == 2);
     }
-    for (size_t i = 0; pass->buckets && i < n_starts && start + i + n < text.length; i++) {
+    for (size_t i = 0; pass->buckets != NULL && i < n_starts && start + i + n < text.length; i++) {
         const uint32_t *last = characters + start + i + n - 1;
         numbers[n_numbers] = choose_bucket(shorter[start + i], last[0], last[1], pass->bucket_bits);
         PREFETCH(&pass->buckets[numbers[n_numbers]]);
         n_numbers += may_be[i] & may_be[i + 1];
     }
     count_buckets(pass->buckets, numbers, n_numbers);
-    return count_keys(counter, keys, NULL, n_keys);
+    return key_counter_add(counter, keys, NULL, n_keys);
 }
 
 Text take_part(Text text, size_t start)
@@ -121,14 +122,14 @@ static bool count_part(const NgramPass *pass, Text text, KeyCounter *counter)
 {
     uint32_t *shorter = malloc(text.length * sizeof *shorter);
     uint32_t *before = malloc(text.length * sizeof *before);
-    bool is_done = shorter && before;
+    bool is_done = shorter != NULL && before != NULL;
     if (is_done) {
         for (size_t i = 0; i < text.length; i++)
             shorter[i] = text.characters[i] <= pass->n_frequent ? text.characters[i] : 0;
         for (size_t n = 2; n < pass->order; n++) {
             if (n + 1 == pass->order)
                 memcpy(before, shorter, text.length * sizeof *before);
-            extend_ngrams(pass->trie, text, n, shorter, shorter + 1, shorter); /* both parts are frequent */
+            extend_ngrams(pass->tree, text, n, shorter, shorter + 1, shorter); /* both parts are frequent */
         }
     }
     for (size_t start = 0; is_done && start < text.length; start += KEY_BATCH) {
@@ -181,7 +182,8 @@ static bool reserve_cut(const Cut *cut, size_t length, CutMemory *memory)
     memory->is_edge = calloc(length + max_word, 1);
     memory->best = malloc(n_borders * sizeof(float));
     memory->last = malloc(n_borders);
-    return memory->nodes && memory->scores && memory->is_edge && memory->best && memory->last;
+    return memory->nodes != NULL && memory->scores != NULL && memory->is_edge != NULL && memory->best != NULL &&
+           memory->last != NULL;
 }
 
 /* Find the nodes of all lengths at each position, and their scores. */
@@ -192,7 +194,7 @@ static void score_nodes(const Cut *cut, Text text, CutMemory *memory)
     for (size_t n = 1; n <= cut->max_word; n++) {
         uint32_t *nodes = memory->nodes + (n - 1) * length;
         if (n > 1)
-            extend_ngrams(cut->trie, text, n, nodes - length, text.characters + n - 1, nodes);
+            extend_ngrams(cut->tree, text, n, nodes - length, text.characters + n - 1, nodes);
         for (size_t i = 0; i < length; i++)
             memory->scores[(n - 1) * length + i] = cut->scores[nodes[i]];
     }

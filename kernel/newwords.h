@@ -1,8 +1,7 @@
 /* Passes over running text for new words: n-grams, the best cut, and the occurrences of words.
- *
- * Text is an array of characters, numbered from 1, with 0 for everything that separates words. In a trie, each word or
- * n-gram is a node below that of its beginning; a character is its own node.
- */
+
+   Text is an array of characters, numbered from 1, with 0 for everything that separates words. In a tree, each word or
+   n-gram is a node below that of its beginning; a character is its own node. */
 #ifndef KXCLI_NEWWORDS_H
 #define KXCLI_NEWWORDS_H
 
@@ -11,14 +10,14 @@
 #define CHARACTER_BITS 21 /* of a character in a key */
 
 /* Nodes are numbered: characters first, then the keys in their order. A key is the parent's node and, in its lowest
- * bits, a character. */
+   bits, a character. */
 typedef struct {
     uint32_t n_characters; /* less than 2^21 */
     KeyNumbers children;
-} Trie;
+} NgramTree;
 
 typedef struct {
-    const uint32_t *characters; /* each at most `n_characters` of the trie */
+    const uint32_t *characters; /* each at most `n_characters` of the tree */
     size_t length;
 } Text;
 
@@ -29,7 +28,7 @@ Text take_part(Text text, size_t start);
 
 /* How n-grams of one order are counted. */
 typedef struct {
-    const Trie *trie;      /* the n-grams of lower orders */
+    const NgramTree *tree; /* the n-grams of lower orders */
     size_t order;          /* at least 2 */
     uint32_t n_frequent;   /* characters up to this one are frequent */
     const uint8_t *may_be; /* a bit for each bucket: whether its n-grams may be frequent; NULL for pairs */
@@ -48,7 +47,7 @@ typedef struct {
 
 /* How text is cut into words. Nodes of one to `max_word` characters may be words. */
 typedef struct {
-    const Trie *trie;
+    const NgramTree *tree;
     const float *scores; /* of each node, finite for characters; -INFINITY for node 0 */
     size_t max_word;
     size_t max_block;  /* longer blocks are cut in pieces of this length */
@@ -57,7 +56,7 @@ typedef struct {
 
 /* How text is cut wherever no n-gram spans. */
 typedef struct {
-    const Trie *trie;
+    const NgramTree *tree;
     const uint32_t *words; /* for each node, the number of the n-gram that ends there, or 0 */
     size_t order;          /* characters of the longest n-grams */
     size_t max_length;     /* characters of the longest segments that are returned */
@@ -65,29 +64,30 @@ typedef struct {
     uint64_t *ngrams;      /* for each n-gram by number, adds its occurrences as a segment */
 } Segmentation;
 
-static inline size_t count_nodes(const Trie *trie)
+static inline size_t count_nodes(const NgramTree *tree)
 {
-    return trie->n_characters + trie->children.n_keys;
+    return tree->n_characters + tree->children.n_keys;
 }
 
 /* Write the child of each node by a character, 0 if there is none, or if either is 0. */
-void find_children(const Trie *trie, const uint32_t *nodes, const uint32_t *characters, size_t n, uint32_t *children);
+void find_children(const NgramTree *tree, const uint32_t *nodes, const uint32_t *characters, size_t n,
+                   uint32_t *children);
 
 /* The functions below return whether there was memory. */
 
 /* Count n-grams whose two (n-1)-grams and whose bucket are frequent; of order 2, all pairs of characters. A key is the
- * node of the first n-1 characters and the last character. */
+   node of the first n-1 characters and the last character. */
 bool count_ngrams(const NgramPass *pass, Text text, KeyCounter *counter);
 
 /* Cut each block at the largest sum of scores, with the longest last word of equal ones, and count (Viterbi 1967). */
 bool count_words(const Cut *cut, Text text);
 
 /* Count pairs of a word and the character before it, and after it, for all occurrences. `words` has for each node the
- * number of the word that ends there, or 0. A key is the word's number and, in its lowest bits, the character. */
-bool count_neighbors(const Trie *trie, const uint32_t *words, Text text, KeyCounter *before, KeyCounter *after);
+   number of the word that ends there, or 0. A key is the word's number and, in its lowest bits, the character. */
+bool count_neighbors(const NgramTree *tree, const uint32_t *words, Text text, KeyCounter *before, KeyCounter *after);
 
 /* Cut each block and count its segments. Write the start and length of each longer segment with an n-gram of the
- * longest order at each of its positions; `spans` has room for as many numbers as the text has characters. */
+   longest order at each of its positions; `spans` has room for as many numbers as the text has characters. */
 bool count_segments(const Segmentation *segmentation, Text text, uint32_t *spans, size_t *n_spans);
 
 #endif

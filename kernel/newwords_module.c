@@ -11,29 +11,29 @@
 #define MAX_BUCKET_BITS 32
 
 typedef struct {
-    PyObject_HEAD Trie trie;
+    PyObject_HEAD NgramTree tree;
     Py_buffer keys;  /* `obj` is NULL before it is filled */
     Py_buffer words; /* for each node, the number of the word that ends there, or 0 */
     uint32_t max_word;
-} TrieObject;
+} NgramTreeObject;
 
 static void release_view(Py_buffer *view)
 {
-    if (view->obj)
+    if (view->obj != NULL)
         PyBuffer_Release(view);
 }
 
 static void dealloc(PyObject *self)
 {
-    TrieObject *object = (TrieObject *)self;
-    free_numbers(&object->trie.children);
+    NgramTreeObject *object = (NgramTreeObject *)self;
+    key_numbers_free(&object->tree.children);
     release_view(&object->keys);
     release_view(&object->words);
     release(self);
 }
 
 /* Check the words and number the keys; return whether there is no exception. */
-static bool fill_trie(TrieObject *object, unsigned long n_characters)
+static bool fill_tree(NgramTreeObject *object, unsigned long n_characters)
 {
     Py_ssize_t n_keys = count_items(&object->keys, sizeof(uint64_t));
     if (n_keys < 0)
@@ -42,7 +42,7 @@ static bool fill_trie(TrieObject *object, unsigned long n_characters)
         PyErr_SetString(PyExc_ValueError, "there are too many characters or keys");
         return false;
     }
-    if (object->words.obj) {
+    if (object->words.obj != NULL) {
         Py_ssize_t n_words = count_items(&object->words, sizeof(uint32_t));
         if (n_words < 0)
             return false;
@@ -54,8 +54,8 @@ static bool fill_trie(TrieObject *object, unsigned long n_characters)
             if (((const uint32_t *)object->words.buf)[i] > object->max_word)
                 object->max_word = ((const uint32_t *)object->words.buf)[i];
     }
-    object->trie.n_characters = (uint32_t)n_characters;
-    if (number_keys(&object->trie.children, object->keys.buf, (size_t)n_keys))
+    object->tree.n_characters = (uint32_t)n_characters;
+    if (key_numbers_init(&object->tree.children, object->keys.buf, (size_t)n_keys))
         return true;
     PyErr_NoMemory();
     return false;
@@ -63,16 +63,16 @@ static bool fill_trie(TrieObject *object, unsigned long n_characters)
 
 static PyObject *new(PyTypeObject *type, PyObject *arguments, PyObject *named)
 {
-    if (named && PyDict_Size(named)) {
+    if (named != NULL && PyDict_Size(named)) {
         PyErr_SetString(PyExc_TypeError, "Trie takes no keyword arguments");
         return NULL;
     }
-    TrieObject *object = (TrieObject *)allocate(type);
-    if (!object)
+    NgramTreeObject *object = (NgramTreeObject *)allocate(type);
+    if (object == NULL)
         return NULL;
     unsigned long n_characters;
     if (PyArg_ParseTuple(arguments, "ky*|y*:Trie", &n_characters, &object->keys, &object->words) &&
-        fill_trie(object, n_characters))
+        fill_tree(object, n_characters))
         return (PyObject *)object;
     Py_DECREF(object);
     return NULL;
@@ -91,7 +91,7 @@ static bool has_items(const Py_buffer *view, size_t item, size_t n)
 }
 
 /* Make a text of a buffer; return whether all characters are known, with an exception if not. */
-static bool get_text(const Trie *trie, const Py_buffer *view, Text *text)
+static bool get_text(const NgramTree *tree, const Py_buffer *view, Text *text)
 {
     Py_ssize_t length = count_items(view, sizeof(uint32_t));
     if (length < 0)
@@ -101,7 +101,7 @@ static bool get_text(const Trie *trie, const Py_buffer *view, Text *text)
     for (size_t i = 0; i < text->length; i++)
         if (text->characters[i] > max)
             max = text->characters[i];
-    if (max <= trie->n_characters && text->length < UINT32_MAX)
+    if (max <= tree->n_characters && text->length < UINT32_MAX)
         return true;
     PyErr_SetString(PyExc_ValueError, "the text is too long, or has unknown characters");
     return false;
@@ -116,7 +116,7 @@ static PyObject *finish(bool is_done)
 
 static PyObject *py_find_children(PyObject *self, PyObject *arguments)
 {
-    const Trie *trie = &((TrieObject *)self)->trie;
+    const NgramTree *tree = &((NgramTreeObject *)self)->tree;
     Py_buffer nodes, characters;
     if (!PyArg_ParseTuple(arguments, "y*y*:find_children", &nodes, &characters))
         return NULL;
@@ -124,8 +124,8 @@ static PyObject *py_find_children(PyObject *self, PyObject *arguments)
     Py_ssize_t n = count_items(&nodes, sizeof(uint32_t));
     if (n >= 0 && has_items(&characters, sizeof(uint32_t), (size_t)n))
         result = PyBytes_FromStringAndSize(NULL, nodes.len);
-    if (result)
-        find_children(trie, nodes.buf, characters.buf, (size_t)n, (uint32_t *)PyBytes_AsString(result));
+    if (result != NULL)
+        find_children(tree, nodes.buf, characters.buf, (size_t)n, (uint32_t *)PyBytes_AsString(result));
     PyBuffer_Release(&nodes);
     PyBuffer_Release(&characters);
     return result;
@@ -143,7 +143,7 @@ static unsigned get_bucket_bits(size_t n)
 
 static PyObject *py_count_ngrams(PyObject *self, PyObject *arguments)
 {
-    NgramPass pass = {.trie = &((TrieObject *)self)->trie};
+    NgramPass pass = {.tree = &((NgramTreeObject *)self)->tree};
     Py_buffer view, may_be, buckets;
     unsigned int order;
     unsigned long n_frequent;
@@ -152,8 +152,8 @@ static PyObject *py_count_ngrams(PyObject *self, PyObject *arguments)
         return NULL;
     Text text;
     KeyCounter *counter = get_key_counter(counts);
-    bool is_done = counter && get_text(pass.trie, &view, &text);
-    if (is_done && (order < 2 || order > MAX_ORDER || (order > 2 && !may_be.obj))) {
+    bool is_done = counter != NULL && get_text(pass.tree, &view, &text);
+    if (is_done && (order < 2 || order > MAX_ORDER || (order > 2 && may_be.obj == NULL))) {
         PyErr_SetString(PyExc_ValueError, "the order is impossible");
         is_done = false;
     }
@@ -176,20 +176,20 @@ static PyObject *py_count_ngrams(PyObject *self, PyObject *arguments)
 
 static PyObject *py_count_words(PyObject *self, PyObject *arguments)
 {
-    const Trie *trie = &((TrieObject *)self)->trie;
+    const NgramTree *tree = &((NgramTreeObject *)self)->tree;
     Py_buffer view, scores, counts;
     unsigned int max_word, max_block;
     if (!PyArg_ParseTuple(arguments, "y*y*IIw*:count_words", &view, &scores, &max_word, &max_block, &counts))
         return NULL;
     Text text;
-    size_t n_nodes = 1 + count_nodes(trie);
-    bool is_done = get_text(trie, &view, &text) && has_items(&scores, sizeof(float), n_nodes) &&
+    size_t n_nodes = 1 + count_nodes(tree);
+    bool is_done = get_text(tree, &view, &text) && has_items(&scores, sizeof(float), n_nodes) &&
                    has_items(&counts, sizeof(uint64_t), 2 * n_nodes);
     if (is_done && (!max_word || max_word > MAX_CUT_WORD || !max_block)) {
         PyErr_SetString(PyExc_ValueError, "a maximum length is impossible");
         is_done = false;
     }
-    Cut cut = {trie, scores.buf, max_word, max_block, counts.buf};
+    Cut cut = {tree, scores.buf, max_word, max_block, counts.buf};
     is_done = is_done && count_words(&cut, text);
     PyBuffer_Release(&view);
     PyBuffer_Release(&scores);
@@ -197,45 +197,45 @@ static PyObject *py_count_words(PyObject *self, PyObject *arguments)
     return finish(is_done);
 }
 
-/* Return whether the trie has words; set an exception if not. */
-static bool has_words(const TrieObject *object)
+/* Return whether the tree has words; set an exception if not. */
+static bool has_words(const NgramTreeObject *object)
 {
-    if (!object->words.obj)
-        PyErr_SetString(PyExc_ValueError, "the trie has no words");
-    return object->words.obj;
+    if (object->words.obj == NULL)
+        PyErr_SetString(PyExc_ValueError, "the tree has no words");
+    return object->words.obj != NULL;
 }
 
 static PyObject *py_count_neighbors(PyObject *self, PyObject *arguments)
 {
-    TrieObject *object = (TrieObject *)self;
+    NgramTreeObject *object = (NgramTreeObject *)self;
     Py_buffer view;
     PyObject *before, *after;
     if (!PyArg_ParseTuple(arguments, "y*OO:count_neighbors", &view, &before, &after))
         return NULL;
     Text text;
     KeyCounter *left = get_key_counter(before), *right = left ? get_key_counter(after) : NULL;
-    bool is_done = right && has_words(object) && get_text(&object->trie, &view, &text) &&
-                   count_neighbors(&object->trie, object->words.buf, text, left, right);
+    bool is_done = right && has_words(object) && get_text(&object->tree, &view, &text) &&
+                   count_neighbors(&object->tree, object->words.buf, text, left, right);
     PyBuffer_Release(&view);
     return finish(is_done);
 }
 
 static PyObject *py_count_segments(PyObject *self, PyObject *arguments)
 {
-    TrieObject *object = (TrieObject *)self;
+    NgramTreeObject *object = (NgramTreeObject *)self;
     Py_buffer view, characters, words;
     unsigned int order, max_length;
     if (!PyArg_ParseTuple(arguments, "y*IIw*w*:count_segments", &view, &order, &max_length, &characters, &words))
         return NULL;
     Text text;
-    bool is_done = has_words(object) && get_text(&object->trie, &view, &text) &&
-                   has_items(&characters, sizeof(uint64_t), 1 + (size_t)object->trie.n_characters) &&
+    bool is_done = has_words(object) && get_text(&object->tree, &view, &text) &&
+                   has_items(&characters, sizeof(uint64_t), 1 + (size_t)object->tree.n_characters) &&
                    has_items(&words, sizeof(uint64_t), 1 + (size_t)object->max_word);
     uint32_t *spans = is_done ? malloc((text.length + 1) * sizeof *spans) : NULL;
     size_t n_spans = 0;
-    Segmentation segmentation = {&object->trie, object->words.buf, order, max_length, characters.buf, words.buf};
+    Segmentation segmentation = {&object->tree, object->words.buf, order, max_length, characters.buf, words.buf};
     PyObject *result = NULL;
-    if (spans && count_segments(&segmentation, text, spans, &n_spans))
+    if (spans != NULL && count_segments(&segmentation, text, spans, &n_spans))
         result = PyBytes_FromStringAndSize((const char *)spans, (Py_ssize_t)(n_spans * sizeof *spans));
     else if (is_done)
         PyErr_NoMemory();
@@ -265,7 +265,7 @@ static PyType_Slot slots[] = {
 
 static PyType_Spec specification = {
     .name = "kxcli._kernel.Trie",
-    .basicsize = sizeof(TrieObject),
+    .basicsize = sizeof(NgramTreeObject),
     .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE,
     .slots = slots,
 };

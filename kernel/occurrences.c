@@ -1,10 +1,10 @@
-/* The occurrences of the words of a trie in text. */
+/* The occurrences of the words of a tree in text. */
 #include "newwords.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* Where pieces of text start that are nodes of the trie, all of the same number of characters. */
+/* Where pieces of text start that are nodes of the tree, all of the same number of characters. */
 typedef struct {
     uint32_t *starts;
     uint32_t *nodes;
@@ -21,7 +21,7 @@ static void free_places(Places *places)
 static Places find_characters(Text text)
 {
     Places places = {malloc((text.length + 1) * sizeof(uint32_t)), malloc((text.length + 1) * sizeof(uint32_t)), 0};
-    if (!places.starts || !places.nodes) {
+    if (places.starts == NULL || places.nodes == NULL) {
         free_places(&places);
         return (Places){0};
     }
@@ -34,7 +34,7 @@ static Places find_characters(Text text)
 }
 
 /* Extend pieces of n characters by the next one; keep those that are nodes. */
-static void descend(const Trie *trie, Text text, size_t n, Places *places)
+static void descend(const NgramTree *tree, Text text, size_t n, Places *places)
 {
     uint32_t characters[KEY_BATCH], children[KEY_BATCH];
     size_t n_kept = 0;
@@ -44,20 +44,20 @@ static void descend(const Trie *trie, Text text, size_t n, Places *places)
             size_t next = places->starts[start + i] + n;
             characters[i] = next < text.length ? text.characters[next] : 0;
         }
-        find_children(trie, places->nodes + start, characters, n_batch, children);
+        find_children(tree, places->nodes + start, characters, n_batch, children);
         for (size_t i = 0; i < n_batch; i++) {
             places->starts[n_kept] = places->starts[start + i];
             places->nodes[n_kept] = children[i];
-            n_kept += children[i] != 0 && characters[i] != 0; /* else a forged trie could go on after the end */
+            n_kept += children[i] != 0 && characters[i] != 0; /* else a forged tree could go on after the end */
         }
     }
     places->n = n_kept;
 }
 
-bool count_neighbors(const Trie *trie, const uint32_t *words, Text text, KeyCounter *before, KeyCounter *after)
+bool count_neighbors(const NgramTree *tree, const uint32_t *words, Text text, KeyCounter *before, KeyCounter *after)
 {
     Places places = find_characters(text);
-    bool is_done = places.starts;
+    bool is_done = places.starts != NULL;
     for (size_t n = 1; is_done && places.n; n++) {
         uint64_t firsts[KEY_BATCH], lasts[KEY_BATCH];
         size_t n_keys = 0;
@@ -71,11 +71,11 @@ bool count_neighbors(const Trie *trie, const uint32_t *words, Text text, KeyCoun
                 n_keys++;
             }
             if (n_keys == KEY_BATCH || i + 1 == places.n) {
-                is_done = count_keys(before, firsts, NULL, n_keys) && count_keys(after, lasts, NULL, n_keys);
+                is_done = key_counter_add(before, firsts, NULL, n_keys) && key_counter_add(after, lasts, NULL, n_keys);
                 n_keys = 0;
             }
         }
-        descend(trie, text, n, &places);
+        descend(tree, text, n, &places);
     }
     free_places(&places);
     return is_done;
@@ -99,8 +99,8 @@ static bool is_covered(const Longest *longest, size_t start, size_t end, size_t 
 bool count_segments(const Segmentation *segmentation, Text text, uint32_t *spans, size_t *n_spans)
 {
     Longest *longest = calloc(text.length + 1, sizeof *longest);
-    Places places = longest ? find_characters(text) : (Places){0};
-    bool is_done = places.starts;
+    Places places = longest != NULL ? find_characters(text) : (Places){0};
+    bool is_done = places.starts != NULL;
     size_t order = segmentation->order;
     for (size_t n = 1; is_done && places.n; n++) {
         for (size_t i = 0; i < places.n; i++) {
@@ -108,7 +108,7 @@ bool count_segments(const Segmentation *segmentation, Text text, uint32_t *spans
             if (word)
                 longest[places.starts[i]] = (Longest){word, (uint32_t)n};
         }
-        descend(segmentation->trie, text, n, &places);
+        descend(segmentation->tree, text, n, &places);
     }
     *n_spans = 0;
     for (size_t start = 0, end; is_done && start < text.length; start = end) {
