@@ -40,8 +40,9 @@ static inline uint64_t gram_hash(uint32_t parent, uint32_t id)
     return hash_number((uint64_t)parent << 32 | id);
 }
 
-/* Request the memory for a later call of `grams_child`: first that of the slot, then, when it is here, that of the node.
-   The table is much larger than the caches of the processor, so that several requests at a time save most of the time. */
+/* Request the memory for a later call of `grams_child`: first that of the slot, then, when it is here, that of the
+   node. The table is much larger than the caches of the processor, so that several requests at a time save most of
+   the time. */
 static inline void grams_prefetch_slot(const GramTable *table, uint64_t hash)
 {
     PREFETCH(&table->slots[hash & (table->n_slots - 1)]);
