@@ -22,6 +22,8 @@ SETTINGS = ("", "off", "require")
 POSIX_FLAGS = ["-std=c11", "-O2", "-ffp-contract=off", "-fno-fast-math", "-fvisibility=hidden"]
 WINDOWS_FLAGS = ["/std:c11", "/O2", "/fp:precise"]
 
+LIMITED_API = "0x030B0000"  # of Python 3.11, the first with the buffer protocol in it
+
 WHAT_TO_INSTALL = (
     "install a C compiler and the headers of Python (Debian, Ubuntu: gcc python3-dev; Fedora: gcc python3-devel; "
     "Alpine: gcc musl-dev python3-dev; macOS: xcode-select --install), then install kxcli again with --no-cache-dir"
@@ -85,6 +87,7 @@ def compile_kernel(root: str, folder: str) -> str:
         sorted(glob(os.path.join(root, "kernel", "*.c"))),
         extra_compile_args=WINDOWS_FLAGS if is_windows else POSIX_FLAGS,
         libraries=[] if is_windows else ["m"],
+        define_macros=list_macros(),
         py_limited_api=_has_limited_api(),
     )
     command = build_ext(Distribution({"name": PACKAGE, "ext_modules": [extension]}))
@@ -92,6 +95,16 @@ def compile_kernel(root: str, folder: str) -> str:
     command.ensure_finalized()
     command.run()
     return str(command.get_ext_fullpath(MODULE))
+
+
+def list_macros() -> list[tuple[str, str | None]]:
+    """Return the macros that select the API of Python, with their values, for the headers of this Python."""
+    if _has_limited_api():
+        return [("Py_LIMITED_API", LIMITED_API)]
+    is_free_threaded = bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
+    if is_free_threaded and sys.platform == "win32":  # its pyconfig.h is for both kinds of Python
+        return [("Py_GIL_DISABLED", "1")]
+    return []
 
 
 def make_tag() -> str:
@@ -106,7 +119,7 @@ def make_tag() -> str:
 
 
 def _has_limited_api() -> bool:
-    """Return whether the module works with all later versions of Python; see `kernel/python.h`."""
+    """Return whether the module works with all later versions of Python."""
     return sys.implementation.name == "cpython" and not sysconfig.get_config_var("Py_GIL_DISABLED")
 
 

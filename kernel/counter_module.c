@@ -4,7 +4,8 @@
 #include "counter.h"
 
 typedef struct {
-    PyObject_HEAD PyObject *dictionary, *expand;
+    PyObject_HEAD
+    PyObject *dictionary, *expand;
     Counter counter;
     bool is_ready, is_busy;
     PyThreadState *thread; /* without the lock of the interpreter, while it counts */

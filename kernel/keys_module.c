@@ -4,7 +4,8 @@
 #include <stdlib.h>
 
 typedef struct {
-    PyObject_HEAD KeyCounter counter;
+    PyObject_HEAD
+    KeyCounter counter;
 } KeyCounterObject;
 
 Py_ssize_t count_items(const Py_buffer *view, size_t item)

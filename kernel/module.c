@@ -1,7 +1,7 @@
 /* The extension module `kxcli._kernel`. */
 #include <float.h>
 
-#include "python.h"
+#include "limited_api.h"
 
 /* Sums of doubles decide between segmentations that are equally probable, so each is rounded as Python does. */
 #if defined(__FAST_MATH__) || FLT_EVAL_METHOD != 0

@@ -11,7 +11,8 @@
 #define MAX_BUCKET_BITS 32
 
 typedef struct {
-    PyObject_HEAD NgramTree tree;
+    PyObject_HEAD
+    NgramTree tree;
     Py_buffer keys;  /* `obj` is NULL before it is filled */
     Py_buffer words; /* for each node, the number of the word that ends there, or 0 */
     uint32_t max_word;

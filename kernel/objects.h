@@ -2,13 +2,14 @@
 #ifndef KXCLI_OBJECTS_H
 #define KXCLI_OBJECTS_H
 
-#include "python.h"
+#include "limited_api.h"
 
 #include "keys.h"
 #include "segmenter.h"
 
 typedef struct {
-    PyObject_HEAD Py_buffer data;
+    PyObject_HEAD
+    Py_buffer data;
     Dictionary dictionary;
 } DictionaryObject;
 

@@ -1,5 +1,5 @@
 /* Python's face of runs.h and ranking.h. */
-#include "python.h"
+#include "limited_api.h"
 
 #include "ranking.h"
 
@@ -43,8 +43,10 @@ static PyObject *py_merge_runs(PyObject *module, PyObject *argument)
         spans[n_open] = (struct Span){views[n_open].buf, (size_t)views[n_open].len};
     }
     enum RunStatus status;
-    Py_BEGIN_ALLOW_THREADS status = merge_runs(spans, n, &out);
-    Py_END_ALLOW_THREADS result = take_result(status, &out);
+    Py_BEGIN_ALLOW_THREADS
+    status = merge_runs(spans, n, &out);
+    Py_END_ALLOW_THREADS
+    result = take_result(status, &out);
 end:
     while (n_open)
         PyBuffer_Release(&views[--n_open]);
@@ -70,8 +72,10 @@ static PyObject *py_rank_run(PyObject *module, PyObject *arguments)
     };
     struct Bytes out = {0};
     enum RunStatus status;
-    Py_BEGIN_ALLOW_THREADS status = rank_run((struct Span){run.buf, (size_t)run.len}, &ranking, &out);
-    Py_END_ALLOW_THREADS PyBuffer_Release(&run);
+    Py_BEGIN_ALLOW_THREADS
+    status = rank_run((struct Span){run.buf, (size_t)run.len}, &ranking, &out);
+    Py_END_ALLOW_THREADS
+    PyBuffer_Release(&run);
     return take_result(status, &out);
 }
 
@@ -85,8 +89,10 @@ static PyObject *py_format_tsv(PyObject *module, PyObject *arguments)
     struct Columns columns = {is_grouped, has_orders, has_documents};
     struct Bytes out = {0};
     enum RunStatus status;
-    Py_BEGIN_ALLOW_THREADS status = format_tsv((struct Span){rows.buf, (size_t)rows.len}, &columns, &out);
-    Py_END_ALLOW_THREADS PyBuffer_Release(&rows);
+    Py_BEGIN_ALLOW_THREADS
+    status = format_tsv((struct Span){rows.buf, (size_t)rows.len}, &columns, &out);
+    Py_END_ALLOW_THREADS
+    PyBuffer_Release(&rows);
     return take_result(status, &out);
 }
 

@@ -4,7 +4,8 @@
 #include "objects.h"
 
 typedef struct {
-    PyObject_HEAD PyObject *dictionary; /* which the segmenter reads */
+    PyObject_HEAD
+    PyObject *dictionary; /* which the segmenter reads */
     Segmenter segmenter;
     bool is_ready, is_busy; /* busy: in use by a thread */
 } SegmenterObject;
@@ -24,7 +25,8 @@ static PyObject *py_compile_dictionary(PyObject *module, PyObject *arguments)
     CompileResult result = COMPILE_BAD_INPUT;
     if ((size_t)model.len == n_numbers * sizeof(double) && (uintptr_t)model.buf % sizeof(double) == 0 &&
         kinds.len == N_POINTS) {
-        Py_BEGIN_ALLOW_THREADS result = dictionary_compile(&source, &data, &size);
+        Py_BEGIN_ALLOW_THREADS
+        result = dictionary_compile(&source, &data, &size);
         Py_END_ALLOW_THREADS
     }
     PyObject *compiled = NULL;

@@ -151,6 +151,24 @@ def test_tag_names_the_exact_abi_without_limited_api(monkeypatch):
     assert hatch_build.make_tag().startswith(f"{version}-{version}")
 
 
+@pytest.mark.parametrize(
+    ("platform", "is_free_threaded", "macros"),
+    [
+        ("linux", 0, {"Py_LIMITED_API": "0x030B0000"}),
+        ("win32", None, {"Py_LIMITED_API": "0x030B0000"}),
+        ("linux", 1, {}),
+        ("win32", 1, {"Py_GIL_DISABLED": "1"}),
+    ],
+)
+def test_macros_select_the_api_of_python(monkeypatch, platform, is_free_threaded, macros):
+    monkeypatch.syspath_prepend(ROOT)
+    import hatch_build
+
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setattr(hatch_build.sysconfig, "get_config_var", {"Py_GIL_DISABLED": is_free_threaded}.get)
+    assert dict(hatch_build.list_macros()) == macros
+
+
 # Editable installations
 
 
