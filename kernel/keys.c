@@ -48,9 +48,11 @@ static bool key_counter_reserve(KeyCounter *counter, size_t n)
 bool key_counter_add(KeyCounter *counter, const uint64_t *keys, const uint64_t *counts, size_t n)
 {
     size_t slots[KEY_BATCH];
+    if (counts != NULL && !key_counter_reserve(counter, n))
+        return false;
     for (size_t start = 0; start < n; start += KEY_BATCH) {
         size_t n_batch = n - start < KEY_BATCH ? n - start : KEY_BATCH;
-        if (!key_counter_reserve(counter, n_batch))
+        if (counts == NULL && !key_counter_reserve(counter, n_batch))
             return false;
         for (size_t i = 0; i < n_batch; i++) {
             slots[i] = (size_t)(hash_key(keys[start + i]) >> counter->shift);
@@ -63,7 +65,7 @@ bool key_counter_add(KeyCounter *counter, const uint64_t *keys, const uint64_t *
             KeyCount *slot = find_slot(counter, key, slots[i]);
             counter->n_keys += slot->key == 0;
             slot->key = key;
-            slot->count += counts ? counts[start + i] : 1;
+            slot->count += counts != NULL ? counts[start + i] : 1;
         }
     }
     return true;
@@ -95,7 +97,7 @@ void key_counter_free(KeyCounter *counter)
 
 bool key_numbers_init(KeyNumbers *numbers, const uint64_t *keys, size_t n)
 {
-    unsigned bits = choose_bits(n + n / 2); /* a third of the slots is filled, and a number has fewer bits */
+    unsigned bits = choose_bits(n + n / 2 + 1); /* about a third of the slots is filled, and the mask is at least n */
     *numbers = (KeyNumbers){keys, n, NULL, 64 - bits, ((size_t)1 << bits) - 1, 0};
     numbers->number_mask = (uint32_t)(numbers->last >> 1);
     numbers->slots = calloc(numbers->last + 1, sizeof *numbers->slots);

@@ -40,8 +40,8 @@ typedef struct {
 } KeyNumbers;
 
 /* Add counts of keys, or 1 for each if `counts` is NULL; skip keys that are 0. Return whether there was memory; without
-   it, some keys at the end were not counted. Do not add keys in the order of the slots of another counter: they would
-   fill one part of a table that is still small. */
+   it, some keys at the end were not counted. Keys with counts are nearly all distinct: there is room for all of them
+   before the first is added, as in the order of another counter they would all be in one part of a smaller table. */
 bool key_counter_add(KeyCounter *counter, const uint64_t *keys, const uint64_t *counts, size_t n);
 
 /* Copy all keys, in any order, and their counts; there is room for `n_keys` of each. */

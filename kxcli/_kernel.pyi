@@ -131,7 +131,7 @@ class KeyCounter:
 
     def __init__(self) -> None: ...
     def add(self, keys: Buffer, counts: Buffer = ..., /) -> None:
-        """Add counts of keys, or 1 for each; skip keys that are 0. Keys are not in the order of another `drain`."""
+        """Add counts of keys, or 1 for each; skip keys that are 0. With counts, memory is for distinct keys."""
 
     def drain(self) -> tuple[bytes, bytes]:
         """Return the keys, in any order, and their counts; forget them."""

@@ -1,5 +1,6 @@
 """The kernel's counters and tries equal their twins in Python, and the best cut its definition."""
 
+import time
 from collections import Counter
 from itertools import pairwise
 
@@ -13,6 +14,7 @@ from kxcli.tally.keys import PythonKeyCounter
 
 _kernel = pytest.importorskip("kxcli._kernel")
 
+KINDS = _kernel.Trie, PythonTrie
 NONE = float("-inf")
 N_CHARACTERS = 4
 words_of = st.lists(st.lists(st.integers(1, N_CHARACTERS), min_size=2, max_size=6).map(tuple), max_size=30, unique=True)
@@ -45,7 +47,7 @@ def make_arrays(words, *, with_suffixes=False):
 
 def make_tries(words, **options):
     keys, endings, nodes = make_arrays(words, **options)
-    return [kind(N_CHARACTERS, keys, endings) for kind in (_kernel.Trie, PythonTrie)], nodes
+    return [kind(N_CHARACTERS, keys, endings) for kind in KINDS], nodes
 
 
 def drain(counter):
@@ -76,6 +78,28 @@ def test_counter_grows():
     expected = Counter(keys.tolist())
     expected.update(keys[::2].tolist())
     assert drain(counter) == expected
+
+
+def test_counts_in_the_order_of_another_counter_are_added_as_fast_as_others():
+    full = _kernel.KeyCounter()
+    full.add(np.random.default_rng(1).integers(1, 1 << 60, 200_000, dtype=np.uint64))
+    keys, counts = (np.frombuffer(data, dtype=np.uint64) for data in full.drain())
+    seconds = []
+    for order in np.argsort(keys), np.arange(len(keys)):
+        counter, start = _kernel.KeyCounter(), time.perf_counter()
+        counter.add(keys[order], counts[order])
+        seconds.append(time.perf_counter() - start)
+        assert drain(counter) == dict(zip(keys.tolist(), counts.tolist(), strict=True))
+    assert seconds[1] < 20 * seconds[0]
+
+
+@pytest.mark.parametrize("n", [0, 1, 341, 342, 511, 512, 513, 1023, 1024, 1025, 4096])
+def test_all_keys_are_found_whatever_their_number(n):
+    keys = pack_pair(np.ones(n, dtype=np.uint32), np.arange(1, n + 1, dtype=np.uint32))
+    characters = np.arange(1, 5001, dtype=np.uint32)
+    found = [kind(5000, keys).find_children(np.ones_like(characters), characters) for kind in KINDS]
+    assert found[0] == found[1]
+    assert np.count_nonzero(np.frombuffer(found[0], dtype=np.uint32)) == n
 
 
 @given(words=words_of, nodes=st.lists(st.integers(0, 60), max_size=300))
