@@ -142,12 +142,12 @@ bool counter_move_counts(Counter *counter)
 static bool count_tokens(Counter *counter)
 {
     const Segmenter *segmenter = &counter->segmenter;
-    if (segmenter->n_tokens > UINT32_MAX - counter->n_counted && !counter_move_counts(counter))
+    if (counter->n_counted + segmenter->n_tokens > UINT32_MAX && !counter_move_counts(counter))
         return false;
     if (!counter_cover_ids(counter, &counter->counts, &counter->n_counts, sizeof *counter->counts))
         return false;
     for (size_t i = 0; i < segmenter->n_tokens; i++)
-        counter->counts[segmenter->tokens[i].id]++;
+        counter->counts[segmenter->tokens[i]]++;
     counter->n_counted += segmenter->n_tokens;
     return true;
 }
@@ -222,12 +222,12 @@ static int64_t count_batch(Counter *counter, bool is_lines)
     const Segmenter *segmenter = &counter->segmenter;
     uint32_t line_end = point_id(segmenter, '\n');
     for (size_t i = 0; i < segmenter->n_tokens; i++) {
-        uint32_t id = segmenter->tokens[i].id, n;
+        uint32_t id = segmenter->tokens[i], n;
         if (id == line_end && is_lines) {
             end_document(counter);
             continue;
         }
-        size_t ahead = i + N_AHEAD < segmenter->n_tokens ? segmenter->tokens[i + N_AHEAD].id : id;
+        size_t ahead = i + N_AHEAD < segmenter->n_tokens ? segmenter->tokens[i + N_AHEAD] : id;
         if (ahead < counter->n_expansions)
             PREFETCH(&counter->expansions[ahead]);
         const uint32_t *words;

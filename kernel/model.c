@@ -8,9 +8,9 @@
 #define MAX_MEMO ((size_t)1 << 17) /* runs; beyond it, the memo begins again */
 
 typedef struct {
-    uint64_t run;              /* its codes; 0 for an empty entry */
-    uint32_t ids[MEMO_RUN];    /* of its words */
-    uint8_t lengths[MEMO_RUN]; /* characters of its words; 0 after the last */
+    uint64_t run; /* its codes; 0 for an empty entry */
+    ModelWord words[MEMO_RUN];
+    uint8_t n_words;
 } MemoEntry;
 
 /* The words of short runs, which recur often: an open-addressing hash table. */
@@ -116,71 +116,56 @@ static bool find_states(Segmenter *segmenter, const uint16_t *codes, size_t n)
     return true;
 }
 
-/* Add a word that the model found, or its characters if it has frequency 0 (jieba's `Force_Split_Words`). */
-static void add_word(Segmenter *segmenter, size_t begin, size_t end)
+/* Note a word that the model found, or its characters if it has frequency 0 (jieba's `Force_Split_Words`). */
+static size_t note_word(Segmenter *segmenter, size_t begin, size_t end, size_t n_found)
 {
     const uint16_t *codes = segmenter->batch;
     uint32_t id = segmenter_identify_codes(segmenter, codes + begin, end - begin);
     bool is_slot = id < segmenter->dictionary->n_slots;
-    if (segmenter->dictionary->n_splits > 0 && is_slot && dictionary_is_split(segmenter->dictionary, id))
+    if (segmenter->dictionary->n_splits > 0 && is_slot && dictionary_is_split(segmenter->dictionary, id)) {
         for (size_t i = begin; i < end; i++)
-            segmenter_add(segmenter, codes[i], i, i + 1);
-    else
-        segmenter_add(segmenter, id, begin, end);
+            segmenter->found[n_found++] = (ModelWord){codes[i], 1};
+        return n_found;
+    }
+    segmenter->found[n_found++] = (ModelWord){id, (uint32_t)(end - begin)};
+    return n_found;
 }
 
-/* Add the words of a run of Han (the model's `__cut`). */
-static void add_han(Segmenter *segmenter, size_t begin, size_t end)
+/* Find the words of a run of Han (the model's `__cut`), and return their number; 0 if memory ran out. */
+static size_t find_words(Segmenter *segmenter, size_t begin, size_t end)
 {
+    size_t word = begin, next = begin, n_found = 0;
+    if (!RESERVE(segmenter->found, segmenter->found_capacity, end - begin)) {
+        segmenter->has_failed = true;
+        return 0;
+    }
     if (!find_states(segmenter, segmenter->batch + begin, end - begin))
-        return;
-    size_t word = begin, next = begin;
+        return 0;
     for (size_t i = begin; i < end; i++) {
         uint8_t state = segmenter->states[i - begin];
         if (state == STATE_B)
             word = i;
-        if (state == STATE_E)
-            add_word(segmenter, word, next = i + 1);
-        if (state == STATE_S)
-            add_word(segmenter, i, next = i + 1);
-    }
-    if (next < end)
-        add_word(segmenter, next, end);
-}
-
-static bool is_digit(uint16_t code)
-{
-    return code > N_LETTERS && code <= N_ALNUM;
-}
-
-/* Add the tokens of a run of ASCII: the matches of [a-zA-Z0-9]+(?:\.\d+)?%? (the model's `re_skip`), and the text
-   between them. */
-static void add_ascii(Segmenter *segmenter, size_t begin, size_t end)
-{
-    const uint16_t *codes = segmenter->batch;
-    size_t gap = begin;
-    for (size_t i = begin; i < end;) {
-        if (codes[i] > N_ALNUM) {
-            i++;
+        if (state != STATE_E && state != STATE_S)
             continue;
-        }
-        if (i > gap)
-            segmenter_add(segmenter, segmenter_identify_codes(segmenter, codes + gap, i - gap), gap, i);
-        size_t stop = i;
-        while (stop < end && codes[stop] <= N_ALNUM)
-            stop++;
-        if (stop + 1 < end && codes[stop] == CODE_DOT && is_digit(codes[stop + 1])) {
-            stop++;
-            while (stop < end && is_digit(codes[stop]))
-                stop++;
-        }
-        if (stop < end && codes[stop] == CODE_PERCENT)
-            stop++;
-        segmenter_add(segmenter, segmenter_identify_codes(segmenter, codes + i, stop - i), i, stop);
-        i = gap = stop;
+        next = i + 1;
+        n_found = note_word(segmenter, state == STATE_E ? word : i, next, n_found);
     }
-    if (end > gap)
-        segmenter_add(segmenter, segmenter_identify_codes(segmenter, codes + gap, end - gap), gap, end);
+    return next < end ? note_word(segmenter, next, end, n_found) : n_found;
+}
+
+/* Add words that follow each other from a position of the batch on. */
+static void add_words(Segmenter *segmenter, const ModelWord *words, size_t n, size_t begin)
+{
+    for (size_t i = 0; i < n; i++) {
+        segmenter_add_word(segmenter, words[i].id, begin, begin + words[i].length);
+        begin += words[i].length;
+    }
+}
+
+static void add_long_han(Segmenter *segmenter, size_t begin, size_t end)
+{
+    size_t n = find_words(segmenter, begin, end);
+    add_words(segmenter, segmenter->found, n, begin);
 }
 
 static void add_short_han(Segmenter *segmenter, size_t begin, size_t end)
@@ -194,25 +179,55 @@ static void add_short_han(Segmenter *segmenter, size_t begin, size_t end)
     }
     MemoEntry *entry = find_entry(segmenter->memo, run);
     if (entry->run == 0) {
-        size_t first = segmenter->n_tokens;
-        Mode mode = segmenter->mode;
-        segmenter->mode = MODE_JIEBA; /* the shorter words of the search mode are added with each use */
-        add_han(segmenter, begin, end);
-        segmenter->mode = mode;
+        size_t n = find_words(segmenter, begin, end);
         if (segmenter->has_failed)
             return;
-        for (size_t i = first; i < segmenter->n_tokens; i++) {
-            entry->ids[i - first] = segmenter->tokens[i].id;
-            entry->lengths[i - first] = (uint8_t)(segmenter->tokens[i].end - segmenter->tokens[i].begin);
-        }
-        segmenter->n_tokens = first;
+        memcpy(entry->words, segmenter->found, n * sizeof *entry->words);
+        entry->n_words = (uint8_t)n;
         entry->run = run;
         segmenter->memo->n++;
     }
-    for (int i = 0; i < MEMO_RUN && entry->lengths[i] > 0; i++) {
-        segmenter_add(segmenter, entry->ids[i], begin, begin + entry->lengths[i]);
-        begin += entry->lengths[i];
+    add_words(segmenter, entry->words, entry->n_words, begin);
+}
+
+static bool is_digit(uint16_t code)
+{
+    return code > N_LETTERS && code <= N_ALNUM;
+}
+
+static void add_codes(Segmenter *segmenter, size_t begin, size_t end)
+{
+    if (begin < end)
+        segmenter_add_word(segmenter, segmenter_identify_codes(segmenter, segmenter->batch + begin, end - begin), begin,
+                           end);
+}
+
+/* Add the tokens of a run of ASCII: the matches of [a-zA-Z0-9]+(?:\.\d+)?%? (the model's `re_skip`), and the text
+   between them. */
+static void add_ascii(Segmenter *segmenter, size_t begin, size_t end)
+{
+    const uint16_t *codes = segmenter->batch;
+    size_t gap = begin;
+    for (size_t i = begin; i < end;) {
+        if (codes[i] > N_ALNUM) {
+            i++;
+            continue;
+        }
+        size_t stop = i;
+        while (stop < end && codes[stop] <= N_ALNUM)
+            stop++;
+        if (stop + 1 < end && codes[stop] == CODE_DOT && is_digit(codes[stop + 1])) {
+            stop++;
+            while (stop < end && is_digit(codes[stop]))
+                stop++;
+        }
+        if (stop < end && codes[stop] == CODE_PERCENT)
+            stop++;
+        add_codes(segmenter, gap, i);
+        add_codes(segmenter, i, stop);
+        i = gap = stop;
     }
+    add_codes(segmenter, gap, end);
 }
 
 void model_add_run(Segmenter *segmenter, size_t begin, size_t end)
@@ -228,7 +243,7 @@ void model_add_run(Segmenter *segmenter, size_t begin, size_t end)
         else if (stop - begin <= MEMO_RUN)
             add_short_han(segmenter, begin, stop);
         else
-            add_han(segmenter, begin, stop);
+            add_long_han(segmenter, begin, stop);
         begin = stop;
     }
 }

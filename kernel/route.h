@@ -10,7 +10,7 @@ void route_look_ahead(Segmenter *segmenter);
 /* Find the route of each block of the batch, from the right to the left (jieba's `calc`). */
 void route_find(Segmenter *segmenter);
 
-/* Add the tokens of the full mode: all words of the dictionary in the batch (jieba's `__cut_all`). */
+/* Add the tokens of the full mode for a block: all words of the dictionary (jieba's `__cut_all`). */
 void route_add_all_words(Segmenter *segmenter, size_t begin, size_t end);
 
 #endif

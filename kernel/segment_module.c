@@ -136,7 +136,7 @@ static bool append_tokens(Segmenter *segmenter, PyObject *list, bool *ends_with_
     uint32_t cr = point_id(segmenter, '\r'), lf = point_id(segmenter, '\n');
     bool joins_line_end = segmenter->mode != MODE_CHAR && segmenter->mode != MODE_SPACE;
     for (size_t i = 0; i < segmenter->n_tokens; i++) {
-        uint32_t id = segmenter->tokens[i].id;
+        uint32_t id = segmenter->tokens[i];
         if (segmenter->mode == MODE_SPACE && id >= segmenter->dictionary->n_slots && id < first_string_id(segmenter) &&
             segmenter->dictionary->kinds[id - segmenter->dictionary->n_slots] == KIND_SPACE)
             continue;

@@ -26,13 +26,10 @@ void segmenter_free(Segmenter *segmenter)
     memo_free(segmenter->memo);
     free(segmenter->codes);
     free(segmenter->points);
-    free(segmenter->slots2);
-    free(segmenter->slots3);
-    free(segmenter->route);
-    free(segmenter->words);
-    free(segmenter->lengths);
+    free(segmenter->positions);
     free(segmenter->joined);
     free(segmenter->states);
+    free(segmenter->found);
     free(segmenter->utf8);
     free(segmenter->tokens);
 }
@@ -84,22 +81,14 @@ int64_t segmenter_load(Segmenter *segmenter, const uint8_t *text, size_t size, b
     return SEGMENTER_OK;
 }
 
-bool segmenter_prepare_token(Segmenter *segmenter, size_t begin, size_t end)
+void segmenter_add_shorter_words(Segmenter *segmenter, size_t begin, size_t end)
 {
-    size_t n = end - begin;
-    if (segmenter->mode == MODE_SEARCH && n > 2 && segmenter->batch[begin] != 0) {
-        segmenter->mode = MODE_JIEBA; /* the shorter words themselves are added as they are */
-        for (size_t length = 2; length <= 3 && length < n; length++)
-            for (size_t i = begin; i + length <= end; i++) {
-                uint32_t slot = dictionary_find(segmenter->dictionary, segmenter->batch + i, length);
-                if (slot != 0 && dictionary_is_word(segmenter->dictionary, slot))
-                    segmenter_add(segmenter, slot, i, i + length);
-            }
-        segmenter->mode = MODE_SEARCH;
-    }
-    if (!RESERVE(segmenter->tokens, segmenter->tokens_capacity, segmenter->n_tokens + 1))
-        segmenter->has_failed = true;
-    return !segmenter->has_failed;
+    for (size_t length = 2; length <= 3 && length < end - begin; length++)
+        for (size_t i = begin; i + length <= end; i++) {
+            uint32_t slot = dictionary_find(segmenter->dictionary, segmenter->batch + i, length);
+            if (slot != 0 && dictionary_is_word(segmenter->dictionary, slot))
+                segmenter_add(segmenter, slot);
+        }
 }
 
 /* Return the identifier of a string that is neither in the dictionary nor a single character. */
@@ -162,33 +151,27 @@ size_t segmenter_spell(Segmenter *segmenter, uint32_t id)
     return size;
 }
 
+/* Return the code point of a character of the batch, in order: those outside blocks come from a list. */
+static uint32_t next_point(Segmenter *segmenter, size_t position)
+{
+    uint16_t code = segmenter->batch[position];
+    return code != 0 ? segmenter->dictionary->points[code] : segmenter->points[segmenter->next_point++];
+}
+
 /* Add the characters of the batch from `begin` to `end`, of blocks and others, as one token. */
-static void add_text(Segmenter *segmenter, size_t begin, size_t end, size_t *next_point)
+static void add_text(Segmenter *segmenter, size_t begin, size_t end)
 {
     if (!reserve_utf8(segmenter, end - begin))
         return;
     size_t size = 0;
-    for (size_t i = begin; i < end; i++) {
-        uint16_t code = segmenter->batch[i];
-        uint32_t point = code != 0 ? segmenter->dictionary->points[code] : segmenter->points[(*next_point)++];
-        size += utf8_encode(point, segmenter->utf8 + size);
-    }
-    segmenter_add(segmenter, segmenter_identify(segmenter, segmenter->utf8, size), begin, end);
+    for (size_t i = begin; i < end; i++)
+        size += utf8_encode(next_point(segmenter, i), segmenter->utf8 + size);
+    segmenter_add(segmenter, segmenter_identify(segmenter, segmenter->utf8, size));
 }
 
 static void add_point(Segmenter *segmenter, size_t position)
 {
-    segmenter_add(segmenter, point_id(segmenter, segmenter->points[segmenter->next_point++]), position, position + 1);
-}
-
-/* Return the end of the characters of the batch from a position on that are all of a block, or all of none. */
-static size_t find_end(const Segmenter *segmenter, size_t position)
-{
-    bool is_block = segmenter->batch[position] != 0;
-    size_t end = position;
-    while (end < segmenter->n_batch && (segmenter->batch[end] != 0) == is_block)
-        end++;
-    return end;
+    segmenter_add(segmenter, point_id(segmenter, next_point(segmenter, position)));
 }
 
 /* Add characters that the route left single, without the model: letters and digits are joined (`__cut_DAG_NO_HMM`). */
@@ -199,7 +182,8 @@ static void add_single(Segmenter *segmenter, size_t begin, size_t end)
         size_t stop = begin + 1;
         while (codes[begin] <= N_ALNUM && stop < end && codes[stop] <= N_ALNUM)
             stop++;
-        segmenter_add(segmenter, segmenter_identify_codes(segmenter, codes + begin, stop - begin), begin, stop);
+        uint32_t id = segmenter_identify_codes(segmenter, codes + begin, stop - begin);
+        segmenter_add_word(segmenter, id, begin, stop);
         begin = stop;
     }
 }
@@ -209,7 +193,7 @@ static void add_run(Segmenter *segmenter, size_t begin, size_t end)
 {
     const uint16_t *codes = segmenter->batch;
     if (end - begin == 1) {
-        segmenter_add(segmenter, codes[begin], begin, end);
+        segmenter_add(segmenter, codes[begin]);
         return;
     }
     if (!segmenter->uses_hmm) {
@@ -222,22 +206,22 @@ static void add_run(Segmenter *segmenter, size_t begin, size_t end)
         return;
     }
     for (size_t i = begin; i < end; i++)
-        segmenter_add(segmenter, codes[i], i, i + 1);
+        segmenter_add(segmenter, codes[i]);
 }
 
 /* Add the tokens of the route: its words, and runs of single characters. */
 static void add_route(Segmenter *segmenter)
 {
-    const uint16_t *lengths = segmenter->lengths; /* 0 at the end of the batch */
+    const Position *positions = segmenter->positions; /* the length at the end of the batch is 0 */
     for (size_t i = 0; i < segmenter->n_batch;) {
         size_t begin = i;
-        if (lengths[i] == 0) {
+        if (positions[i].length == 0) {
             add_point(segmenter, i++);
-        } else if (lengths[i] > 1) {
-            i += lengths[begin];
-            segmenter_add(segmenter, segmenter->words[begin], begin, i);
+        } else if (positions[i].length > 1) {
+            i += positions[begin].length;
+            segmenter_add_word(segmenter, positions[begin].word, begin, i);
         } else {
-            while (lengths[i] == 1)
+            while (positions[i].length == 1)
                 i++;
             add_run(segmenter, begin, i);
         }
@@ -248,23 +232,20 @@ static void add_route(Segmenter *segmenter)
 static void add_full(Segmenter *segmenter)
 {
     const uint8_t *kinds = segmenter->dictionary->kinds;
-    for (size_t i = 0; i < segmenter->n_batch;) {
-        size_t end = find_end(segmenter, i);
-        if (segmenter->batch[i] != 0) {
+    const uint16_t *batch = segmenter->batch;
+    for (size_t i = 0, end; i < segmenter->n_batch; i = end) {
+        end = i + 1;
+        if (batch[i] != 0) {
+            while (end < segmenter->n_batch && batch[end] != 0)
+                end++;
             route_add_all_words(segmenter, i, end);
-        } else if (kinds[segmenter->points[segmenter->next_point]] == KIND_SPACE) {
-            end = i + 1;
-            add_point(segmenter, i);
-        } else {
-            size_t stop = i, point = segmenter->next_point;
-            while (stop < end && kinds[segmenter->points[point]] != KIND_SPACE) {
-                stop++;
-                point++;
-            }
-            end = stop;
-            add_text(segmenter, i, end, &segmenter->next_point);
+            continue;
         }
-        i = end;
+        const uint32_t *point = segmenter->points + segmenter->next_point;
+        bool is_space = kinds[*point] == KIND_SPACE;
+        while (!is_space && end < segmenter->n_batch && batch[end] == 0 && kinds[*++point] != KIND_SPACE)
+            end++;
+        add_text(segmenter, i, end);
     }
 }
 
@@ -272,7 +253,7 @@ static void add_characters(Segmenter *segmenter)
 {
     for (size_t i = 0; i < segmenter->n_batch; i++)
         if (segmenter->batch[i] != 0)
-            segmenter_add(segmenter, segmenter->batch[i], i, i + 1);
+            segmenter_add(segmenter, segmenter->batch[i]);
         else
             add_point(segmenter, i);
 }
@@ -288,12 +269,12 @@ static void add_fields(Segmenter *segmenter)
         if (kinds[segmenter->points[point++]] != KIND_SPACE)
             continue;
         if (i > begin)
-            add_text(segmenter, begin, i, &segmenter->next_point);
+            add_text(segmenter, begin, i);
         add_point(segmenter, i);
         begin = i + 1;
     }
     if (segmenter->n_batch > begin)
-        add_text(segmenter, begin, segmenter->n_batch, &segmenter->next_point);
+        add_text(segmenter, begin, segmenter->n_batch);
 }
 
 /* Return the number of characters of the next batch. */
@@ -313,31 +294,16 @@ static size_t choose_batch(const Segmenter *segmenter)
     return n;
 }
 
-/* Give the arrays of a batch room for `n` characters and the end. */
-static bool reserve_batch(Segmenter *segmenter, size_t n)
-{
-    size_t capacity = segmenter->batch_capacity;
-    n += N_END;
-    if (n <= capacity)
-        return true;
-    size_t same[] = {capacity, capacity, capacity, capacity, capacity, capacity}; /* each array gets the same new one */
-    segmenter->batch_capacity = 0;                                                /* unless all are enlarged */
-    if (RESERVE(segmenter->slots2, same[0], n) && RESERVE(segmenter->slots3, same[1], n) &&
-        RESERVE(segmenter->route, same[2], n) && RESERVE(segmenter->words, same[3], n) &&
-        RESERVE(segmenter->lengths, same[4], n) && RESERVE(segmenter->joined, same[5], n))
-        segmenter->batch_capacity = same[0];
-    segmenter->has_failed = segmenter->batch_capacity == 0;
-    return !segmenter->has_failed;
-}
-
 bool segmenter_next(Segmenter *segmenter)
 {
     if (segmenter->has_failed || segmenter->next_code == segmenter->n_codes)
         return false;
     size_t n = choose_batch(segmenter);
     bool looks_ahead = segmenter->mode != MODE_CHAR && segmenter->mode != MODE_SPACE;
-    if (looks_ahead && !reserve_batch(segmenter, n))
+    if (looks_ahead && !RESERVE(segmenter->positions, segmenter->positions_capacity, n + 1)) {
+        segmenter->has_failed = true;
         return false;
+    }
     segmenter->batch = segmenter->codes + segmenter->next_code;
     segmenter->n_batch = n;
     segmenter->next_code += n;

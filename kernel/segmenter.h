@@ -6,18 +6,27 @@
 #define KXCLI_SEGMENTER_H
 
 #include "dictionary.h"
+#include "memory.h"
 #include "strings.h"
 #include "utf8.h"
 
 typedef enum { MODE_JIEBA, MODE_SEARCH, MODE_FULL, MODE_CHAR, MODE_SPACE } Mode;
 
-/* A token: its identifier, and its characters from `begin` to `end`, counted from the start of the batch.
+/* A token is its identifier; equal strings have equal identifiers. One below `n_slots` is a slot of the dictionary;
+   after those come all code points, for single characters outside blocks; after those the strings of the vocabulary. */
 
-   Equal strings have equal identifiers. An identifier below `n_slots` is a slot of the dictionary; after those come all
-   code points, for single characters outside blocks; after those the strings of the vocabulary. */
+/* What is known of a position of the batch. */
 typedef struct {
-    uint32_t id, begin, end;
-} Token;
+    double route;          /* log probability of the best route from here to the end of the block */
+    uint32_t slot2, slot3; /* slot of the 2 and 3 characters from here on; 0 if no word begins with them */
+    uint32_t word;         /* slot of the first word of the route, if it has several characters */
+    uint16_t length;       /* characters of that word; 0 outside blocks */
+} Position;
+
+/* A word that the model found. */
+typedef struct {
+    uint32_t id, length;
+} ModelWord;
 
 typedef struct RunMemo RunMemo;
 
@@ -35,19 +44,19 @@ typedef struct {
     size_t n_codes, codes_capacity, points_capacity;
     size_t next_code, next_point; /* where the next batch begins */
 
-    /* The batch; positions count from its first character. */
-    const uint16_t *batch;
-    size_t n_batch, batch_capacity;
-    uint32_t *slots2, *slots3; /* slot of the 2 and 3 characters from a position on; 0 if no word begins with them */
-    double *route;             /* log probability of the best route from a position to the end of its block */
-    uint32_t *words;           /* slot of its first word */
-    uint16_t *lengths;         /* characters of its first word; 0 outside blocks */
-    uint16_t *joined;          /* work space of the full mode */
-    uint8_t *states;           /* work space of the model: for each character, the state before each state */
+    /* The batch. */
+    const uint16_t *batch; /* its codes */
+    Position *positions;   /* [n_batch + 1] */
+    size_t n_batch, positions_capacity;
+    uint16_t *joined; /* letters and digits that become one token of the full mode */
+    size_t n_joined, joined_capacity;
+    uint8_t *states; /* work space of the model: for each character, the state before each state */
     size_t states_capacity;
+    ModelWord *found; /* words of a run */
+    size_t found_capacity;
     uint8_t *utf8; /* work space for a string */
     size_t utf8_capacity;
-    Token *tokens;
+    uint32_t *tokens;
     size_t n_tokens, tokens_capacity;
 } Segmenter;
 
@@ -72,16 +81,24 @@ size_t segmenter_spell(Segmenter *segmenter, uint32_t id);
 uint32_t segmenter_identify(Segmenter *segmenter, const uint8_t *text, size_t size);
 uint32_t segmenter_identify_codes(Segmenter *segmenter, const uint16_t *codes, size_t n);
 
-/* Make room for another token, and in search mode add the shorter words in it (jieba's `cut_for_search`); false if it
-   cannot be added. */
-bool segmenter_prepare_token(Segmenter *segmenter, size_t begin, size_t end);
+/* Add the words of 2 and 3 characters within a token of the batch (jieba's `cut_for_search`). */
+void segmenter_add_shorter_words(Segmenter *segmenter, size_t begin, size_t end);
 
-/* Add a token of the batch; in search mode, the shorter words in it come first. */
-static inline void segmenter_add(Segmenter *segmenter, uint32_t id, size_t begin, size_t end)
+/* Add a token. */
+static inline void segmenter_add(Segmenter *segmenter, uint32_t id)
 {
-    if ((segmenter->n_tokens < segmenter->tokens_capacity && segmenter->mode != MODE_SEARCH) ||
-        segmenter_prepare_token(segmenter, begin, end))
-        segmenter->tokens[segmenter->n_tokens++] = (Token){id, (uint32_t)begin, (uint32_t)end};
+    if (RESERVE(segmenter->tokens, segmenter->tokens_capacity, segmenter->n_tokens + 1))
+        segmenter->tokens[segmenter->n_tokens++] = id;
+    else
+        segmenter->has_failed = true;
+}
+
+/* Add a token of a block, from `begin` to `end` in the batch; in search mode, the shorter words in it come first. */
+static inline void segmenter_add_word(Segmenter *segmenter, uint32_t id, size_t begin, size_t end)
+{
+    if (segmenter->mode == MODE_SEARCH && end - begin > 2)
+        segmenter_add_shorter_words(segmenter, begin, end);
+    segmenter_add(segmenter, id);
 }
 
 static inline uint32_t point_id(const Segmenter *segmenter, uint32_t point)
