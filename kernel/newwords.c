@@ -186,12 +186,13 @@ static bool reserve_cut(const Cut *cut, size_t length, CutMemory *memory)
            memory->last != NULL;
 }
 
-/* Find the nodes of all lengths at each position, and their scores. */
+/* Find the nodes of all lengths at each position, 0 beyond that of the text, and the scores up to that. */
 static void score_nodes(const Cut *cut, Text text, CutMemory *memory)
 {
-    size_t length = text.length;
+    size_t length = text.length, longest = cut->max_word < length ? cut->max_word : length;
     memcpy(memory->nodes, text.characters, length * sizeof(uint32_t));
-    for (size_t n = 1; n <= cut->max_word; n++) {
+    memset(memory->nodes + longest * length, 0, (cut->max_word - longest) * length * sizeof(uint32_t));
+    for (size_t n = 1; n <= longest; n++) {
         uint32_t *nodes = memory->nodes + (n - 1) * length;
         if (n > 1)
             extend_ngrams(cut->tree, text, n, nodes - length, text.characters + n - 1, nodes);

@@ -58,10 +58,11 @@ typedef struct {
 typedef struct {
     const NgramTree *tree;
     const uint32_t *words; /* for each node, the number of the n-gram that ends there, or 0 */
+    uint32_t max_word;     /* the largest number that counts; larger ones are no n-grams */
     size_t order;          /* characters of the longest n-grams */
     size_t max_length;     /* characters of the longest segments that are returned */
     uint64_t *characters;  /* for each character, adds its occurrences as a segment */
-    uint64_t *ngrams;      /* for each n-gram by number, adds its occurrences as a segment */
+    uint64_t *ngrams;      /* for each n-gram up to `max_word` by number, adds its occurrences as a segment */
 } Segmentation;
 
 static inline size_t count_nodes(const NgramTree *tree)
@@ -79,7 +80,9 @@ void find_children(const NgramTree *tree, const uint32_t *nodes, const uint32_t 
    node of the first n-1 characters and the last character. */
 bool count_ngrams(const NgramPass *pass, Text text, KeyCounter *counter);
 
-/* Cut each block at the largest sum of scores, with the longest last word of equal ones, and count (Viterbi 1967). */
+/* Cut each block at the largest sum of scores, with the longest last word of equal ones, and count (Viterbi 1967). The
+   memory is about 8 * `max_word` bytes for each character of the longest part: the text up to the first border after
+   PART_LENGTH characters, all of it if it has no border. */
 bool count_words(const Cut *cut, Text text);
 
 /* Count pairs of a word and the character before it, and after it, for all occurrences. `words` has for each node the

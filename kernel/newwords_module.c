@@ -108,6 +108,16 @@ static bool get_text(const NgramTree *tree, const Py_buffer *view, Text *text)
     return false;
 }
 
+/* Return whether a text and counts share no memory, as counts could change characters; set an exception if they do. */
+static bool is_separate(const Py_buffer *text, const Py_buffer *counts)
+{
+    uintptr_t first = (uintptr_t)text->buf, second = (uintptr_t)counts->buf;
+    if (first + (size_t)text->len <= second || second + (size_t)counts->len <= first)
+        return true;
+    PyErr_SetString(PyExc_ValueError, "the buffer of counts is that of the text");
+    return false;
+}
+
 static PyObject *finish(bool is_done)
 {
     if (is_done)
@@ -185,7 +195,7 @@ static PyObject *py_count_words(PyObject *self, PyObject *arguments)
     Text text;
     size_t n_nodes = 1 + count_nodes(tree);
     bool is_done = get_text(tree, &view, &text) && has_items(&scores, sizeof(float), n_nodes) &&
-                   has_items(&counts, sizeof(uint64_t), 2 * n_nodes);
+                   has_items(&counts, sizeof(uint64_t), 2 * n_nodes) && is_separate(&view, &counts);
     if (is_done && (!max_word || max_word > MAX_CUT_WORD || !max_block)) {
         PyErr_SetString(PyExc_ValueError, "a maximum length is impossible");
         is_done = false;
@@ -231,10 +241,12 @@ static PyObject *py_count_segments(PyObject *self, PyObject *arguments)
     Text text;
     bool is_done = has_words(object) && get_text(&object->tree, &view, &text) &&
                    has_items(&characters, sizeof(uint64_t), 1 + (size_t)object->tree.n_characters) &&
-                   has_items(&words, sizeof(uint64_t), 1 + (size_t)object->max_word);
+                   has_items(&words, sizeof(uint64_t), 1 + (size_t)object->max_word) &&
+                   is_separate(&view, &characters) && is_separate(&view, &words);
     uint32_t *spans = is_done ? malloc((text.length + 1) * sizeof *spans) : NULL;
     size_t n_spans = 0;
-    Segmentation segmentation = {&object->tree, object->words.buf, order, max_length, characters.buf, words.buf};
+    Segmentation segmentation = {&object->tree, object->words.buf, object->max_word, order,
+                                 max_length,    characters.buf,    words.buf};
     PyObject *result = NULL;
     if (spans != NULL && count_segments(&segmentation, text, spans, &n_spans))
         result = PyBytes_FromStringAndSize((const char *)spans, (Py_ssize_t)(n_spans * sizeof *spans));

@@ -105,7 +105,7 @@ bool count_segments(const Segmentation *segmentation, Text text, uint32_t *spans
     for (size_t n = 1; is_done && places.n; n++) {
         for (size_t i = 0; i < places.n; i++) {
             uint32_t word = segmentation->words[places.nodes[i]];
-            if (word)
+            if (word != 0 && word <= segmentation->max_word)
                 longest[places.starts[i]] = (Longest){word, (uint32_t)n};
         }
         descend(segmentation->tree, text, n, &places);

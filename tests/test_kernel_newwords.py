@@ -206,8 +206,30 @@ def test_segments_equal_those_of_the_twin(words, body, scale, max_length):
     assert found[0] == found[1]
 
 
+@pytest.mark.parametrize("body", [[], [1], [1, 2], [0, 2, 1], [1, 2, 3]])
+def test_words_may_be_longer_than_a_text(body):
+    tries, nodes = make_tries([(1, 2), (1, 2, 3)])
+    found = []
+    for trie in tries:
+        counts = np.zeros(2 * len(nodes) + 2, dtype=np.int64)
+        trie.count_words(as_text(body), np.zeros(len(nodes) + 1, dtype=np.float32), 255, 9, counts)
+        found.append(counts[2:].tolist())
+    assert found[0] == found[1]
+
+
+def test_words_that_the_caller_changes_later_are_not_counted():
+    words = as_array([0, 0, 0, 0, 0, 1])
+    trie = _kernel.Trie(4, KEYS, words)
+    counts = np.zeros(4, dtype=np.int64)
+    for number in 1, 2, 3:
+        words[5] = number
+        trie.count_segments(TEXT, 2, 9, np.zeros(5, dtype=np.int64), counts[:2])
+    assert counts.tolist() == [0, 1, 0, 0]
+
+
 TEXT = as_array([0, 1, 2, 0])
 KEYS = pack_pair(as_array([1]), as_array([2]))
+ROOM = np.zeros(24, dtype=np.uint32)
 WRONG = {
     "keys of 4 bytes": lambda trie: _kernel.Trie(4, as_array([1])),
     "too many characters": lambda trie: _kernel.Trie(1 << 21, KEYS),
@@ -218,6 +240,10 @@ WRONG = {
     "odd buckets": lambda trie: trie.count_ngrams(TEXT, 2, 4, None, np.zeros(9, np.uint8), _kernel.KeyCounter()),
     "no order": lambda trie: trie.count_ngrams(TEXT, 1, 4, None, np.zeros(8, np.uint8), _kernel.KeyCounter()),
     "few scores": lambda trie: trie.count_words(TEXT, np.zeros(5, np.float32), 2, 9, np.zeros(12, np.int64)),
+    "counts in the text": lambda trie: trie.count_words(ROOM, np.zeros(6, np.float32), 2, 9, ROOM),
+    "segments in the text": lambda _: _kernel.Trie(3, KEYS, as_array([0] * 5)).count_segments(
+        ROOM[:8], 2, 9, ROOM[:8], ROOM[8:10]
+    ),
     "few counts": lambda trie: trie.count_words(TEXT, np.zeros(6, np.float32), 2, 9, np.zeros(6, np.int64)),
     "no word": lambda trie: trie.count_words(TEXT, np.zeros(6, np.float32), 0, 9, np.zeros(12, np.int64)),
     "nodes alone": lambda trie: trie.find_children(TEXT, TEXT[1:]),
