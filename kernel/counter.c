@@ -5,6 +5,7 @@
 /* Values of `expansions`; larger ones are FIRST_SEQUENCE plus the position in `sequences`. */
 enum { UNKNOWN, NOTHING, BREAK, ITSELF, FIRST_SEQUENCE };
 
+#define ROW_BYTES 64   /* of a row while it is dumped: itself, and two copies of its place in a sort */
 #define N_AHEAD 8      /* tokens whose memory is requested before it is read */
 #define MORE_IDS 65536 /* the growth of arrays: a part of their size would be too much, since they are large */
 
@@ -278,5 +279,6 @@ int64_t counter_add(Counter *counter, const CountedText *text)
 size_t counter_memory(const Counter *counter)
 {
     return segmenter_memory(&counter->segmenter) + grams_memory(&counter->grams) + strings_memory(&counter->groups) +
-           counter->sequences_capacity * sizeof *counter->sequences;
+           counter->sequences_capacity * sizeof *counter->sequences +
+           ROW_BYTES * ((size_t)counter->grams.n + counter->segmenter.vocabulary.n);
 }

@@ -69,7 +69,8 @@ struct Counter {
 /* Return values of `counter_add` other than the position of a bad byte. */
 #define COUNTER_OK SEGMENTER_OK
 #define COUNTER_NO_MEMORY SEGMENTER_NO_MEMORY
-#define COUNTER_ERROR -3 /* of the expander */
+#define COUNTER_TOO_LARGE SEGMENTER_TOO_LARGE
+#define COUNTER_ERROR (-4) /* of the expander */
 
 bool counter_init(Counter *counter, const Dictionary *dictionary, const Counting *counting);
 void counter_free(Counter *counter);
@@ -99,7 +100,7 @@ bool counter_cover_ids(const Counter *counter, void *array, size_t *n, size_t it
 /* For the expander: add the word with some characters, or a break (NULL), to the current token. */
 bool counter_add_word(Counter *counter, const uint8_t *text, size_t size);
 
-/* Approximate bytes of memory, with those that `counter_dump` takes. */
+/* Approximate bytes of memory that grow with the texts, with those of the rows of `counter_dump`; not of its keys. */
 size_t counter_memory(const Counter *counter);
 
 /* Append all counts to `out` as a run, and set the totals. Returns COUNTER_OK, COUNTER_NO_MEMORY or COUNTER_ERROR. */

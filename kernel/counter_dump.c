@@ -209,7 +209,7 @@ static int64_t add_grams(Dump *dump)
     const Counting *counting = &counter->counting;
     size_t n_orders = counting->max_order - counting->min_order + 1;
     size_t n_groups = counting->is_grouped ? counter->groups.n : 1;
-    uint64_t *totals = calloc(n_groups * n_orders + 1, sizeof *totals);
+    uint64_t *totals = calloc(n_groups + 1, n_orders * sizeof *totals);
     bool is_done = totals != NULL;
     for (uint32_t number = 1; is_done && number < counter->grams.n; number++)
         if (counter->grams.grams[number].count > 0)
@@ -225,7 +225,8 @@ int64_t counter_dump(Counter *counter, struct Bytes *out)
 {
     Dump dump = {.counter = counter};
     counter->n_totals = 0;
-    memo_clear(counter->segmenter.memo); /* its memory is needed for the rows */
+    counter->segmenter.has_failed = false; /* of an earlier call */
+    memo_clear(counter->segmenter.memo);   /* its memory is needed for the rows */
     dump.words = calloc(counter->counting.max_order, sizeof *dump.words);
     int64_t result = COUNTER_NO_MEMORY;
     if (dump.words != NULL)

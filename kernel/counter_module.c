@@ -7,7 +7,7 @@ typedef struct {
     PyObject_HEAD
     PyObject *dictionary, *expand;
     Counter counter;
-    bool is_ready, is_busy;
+    bool is_busy;
     PyThreadState *thread; /* without the lock of the interpreter, while it counts */
 } CounterObject;
 
@@ -49,9 +49,9 @@ static PyObject *counter_new(PyTypeObject *type, PyObject *arguments, PyObject *
     PyObject *dictionary, *function;
     const char *mode_name;
     int uses_hmm, keeps_punctuation, has_documents, is_grouped;
-    unsigned int min_order, max_order;
+    Py_ssize_t min_order, max_order;
     Mode mode;
-    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "Ospp(II)ppO:Counter", names, &dictionary, &mode_name,
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "Ospp(nn)ppO:Counter", names, &dictionary, &mode_name,
                                      &uses_hmm, &keeps_punctuation, &min_order, &max_order, &has_documents, &is_grouped,
                                      &function))
         return NULL;
@@ -62,16 +62,25 @@ static PyObject *counter_new(PyTypeObject *type, PyObject *arguments, PyObject *
         PyErr_SetString(PyExc_ValueError, "orders must be two numbers, the first from 1 on and at most the second");
         return NULL;
     }
+    if (function != Py_None && !PyCallable_Check(function)) {
+        PyErr_SetString(PyExc_TypeError, "expand must be a function or None");
+        return NULL;
+    }
     CounterObject *self = (CounterObject *)allocate(type);
     if (self == NULL)
         return NULL;
     self->dictionary = Py_NewRef(dictionary);
     self->expand = Py_NewRef(function);
-    self->is_ready = true;
     const Counting counting = {
-        mode,      uses_hmm,      keeps_punctuation, min_order,
-        max_order, has_documents, is_grouped,        function == Py_None ? NULL : expand_token,
-        self,
+        .mode = mode,
+        .uses_hmm = uses_hmm,
+        .keeps_punctuation = keeps_punctuation,
+        .min_order = (uint32_t)min_order,
+        .max_order = (uint32_t)max_order,
+        .has_documents = has_documents,
+        .is_grouped = is_grouped,
+        .expand = function == Py_None ? NULL : expand_token,
+        .context = self,
     };
     if (counter_init(&self->counter, words, &counting))
         return (PyObject *)self;
@@ -79,11 +88,26 @@ static PyObject *counter_new(PyTypeObject *type, PyObject *arguments, PyObject *
     return PyErr_NoMemory();
 }
 
+static int counter_traverse(PyObject *object, visitproc visit, void *arg)
+{
+    CounterObject *self = (CounterObject *)object;
+    Py_VISIT(Py_TYPE(object));
+    Py_VISIT(self->dictionary);
+    Py_VISIT(self->expand);
+    return 0;
+}
+
+static int counter_clear(PyObject *object)
+{
+    Py_CLEAR(((CounterObject *)object)->expand);
+    return 0;
+}
+
 static void counter_dealloc(PyObject *object)
 {
     CounterObject *self = (CounterObject *)object;
-    if (self->is_ready)
-        counter_free(&self->counter);
+    PyObject_GC_UnTrack(object);
+    counter_free(&self->counter);
     Py_XDECREF(self->dictionary);
     Py_XDECREF(self->expand);
     release(object);
@@ -94,7 +118,9 @@ static bool check_result(int64_t result)
 {
     if (result == COUNTER_NO_MEMORY)
         PyErr_NoMemory();
-    return result != COUNTER_NO_MEMORY && result != COUNTER_ERROR;
+    if (result == COUNTER_TOO_LARGE)
+        PyErr_SetString(PyExc_OverflowError, "a text of 4 GB or more; count it in parts");
+    return result >= COUNTER_OK;
 }
 
 static PyObject *counter_add_method(PyObject *object, PyObject *arguments)
@@ -117,13 +143,13 @@ static PyObject *counter_add_method(PyObject *object, PyObject *arguments)
     int64_t result = COUNTER_ERROR;
     if (occupy(object, &self->is_busy)) {
         const CountedText counted = {
-            view.buf,
-            (size_t)view.len,
-            is_text,
-            is_lines,
-            has_continuation,
-            (const uint8_t *)PyBytes_AsString(group_text),
-            (size_t)PyBytes_Size(group_text),
+            .text = view.buf,
+            .size = (size_t)view.len,
+            .allows_surrogates = is_text,
+            .is_lines = is_lines,
+            .has_continuation = has_continuation,
+            .group = (const uint8_t *)PyBytes_AsString(group_text),
+            .group_size = (size_t)PyBytes_Size(group_text),
         };
         self->thread = PyEval_SaveThread();
         result = counter_add(&self->counter, &counted);
@@ -197,12 +223,14 @@ static PyGetSetDef counter_properties[] = {
 static PyType_Slot counter_slots[] = {
     {Py_tp_new, (void *)counter_new},
     {Py_tp_dealloc, (void *)counter_dealloc},
+    {Py_tp_traverse, (void *)counter_traverse},
+    {Py_tp_clear, (void *)counter_clear},
     {Py_tp_methods, counter_methods},
     {Py_tp_getset, counter_properties},
     {0, NULL},
 };
-static PyType_Spec counter_spec = {"kxcli._kernel.Counter", sizeof(CounterObject), 0, Py_TPFLAGS_DEFAULT,
-                                   counter_slots};
+static PyType_Spec counter_spec = {"kxcli._kernel.Counter", sizeof(CounterObject), 0,
+                                   Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, counter_slots};
 
 int add_counter_type(PyObject *module)
 {

@@ -56,10 +56,10 @@ const Dictionary *get_dictionary(PyTypeObject *type, PyObject *argument)
     PyObject **state = PyType_GetModuleState(type);
     if (state == NULL)
         return NULL;
-    int is_dictionary = PyObject_IsInstance(argument, *state);
-    if (is_dictionary == 0)
-        PyErr_SetString(PyExc_TypeError, "dictionary must be a Dictionary");
-    return is_dictionary == 1 ? &((DictionaryObject *)argument)->dictionary : NULL;
+    if (PyObject_TypeCheck(argument, (PyTypeObject *)*state))
+        return &((DictionaryObject *)argument)->dictionary;
+    PyErr_SetString(PyExc_TypeError, "dictionary must be a Dictionary");
+    return NULL;
 }
 
 int add_type(PyObject *module, PyType_Spec *spec)

@@ -7,7 +7,7 @@ typedef struct {
     PyObject_HEAD
     PyObject *dictionary; /* which the segmenter reads */
     Segmenter segmenter;
-    bool is_ready, is_busy; /* busy: in use by a thread */
+    bool is_busy; /* in use by a thread */
 } SegmenterObject;
 
 static PyObject *py_compile_dictionary(PyObject *module, PyObject *arguments)
@@ -37,7 +37,8 @@ static PyObject *py_compile_dictionary(PyObject *module, PyObject *arguments)
     else if (result == COMPILE_TOO_LARGE)
         PyErr_SetString(PyExc_ValueError, "there are too many words or frequencies");
     else
-        PyErr_SetString(PyExc_ValueError, "the words are not in order, or an argument is of another size");
+        PyErr_SetString(PyExc_ValueError,
+                        "the words are not lines `word frequency` in order, or an argument is of another size");
     free(data);
     PyBuffer_Release(&words);
     PyBuffer_Release(&splits);
@@ -52,7 +53,9 @@ static PyObject *dictionary_new(PyTypeObject *type, PyObject *arguments, PyObjec
     Py_buffer data;
     if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "y*:Dictionary", names, &data))
         return NULL;
-    DictionaryObject *self = (DictionaryObject *)allocate(type);
+    if (!data.readonly) /* the bytes are checked only once */
+        PyErr_SetString(PyExc_ValueError, "the bytes of a dictionary must be read-only");
+    DictionaryObject *self = data.readonly ? (DictionaryObject *)allocate(type) : NULL;
     if (self == NULL) {
         PyBuffer_Release(&data);
         return NULL;
@@ -114,7 +117,6 @@ static PyObject *segmenter_new(PyTypeObject *type, PyObject *arguments, PyObject
     if (self == NULL)
         return NULL;
     self->dictionary = Py_NewRef(dictionary);
-    self->is_ready = true;
     if (segmenter_init(&self->segmenter, words, mode, uses_hmm))
         return (PyObject *)self;
     Py_DECREF(self);
@@ -124,8 +126,7 @@ static PyObject *segmenter_new(PyTypeObject *type, PyObject *arguments, PyObject
 static void segmenter_dealloc(PyObject *object)
 {
     SegmenterObject *self = (SegmenterObject *)object;
-    if (self->is_ready)
-        segmenter_free(&self->segmenter);
+    segmenter_free(&self->segmenter);
     Py_XDECREF(self->dictionary);
     release(object);
 }
@@ -159,28 +160,33 @@ static PyObject *segmenter_cut(PyObject *object, PyObject *argument)
 {
     SegmenterObject *self = (SegmenterObject *)object;
     Segmenter *segmenter = &self->segmenter;
-    PyObject *text = PyUnicode_AsEncodedString(argument, "utf-8", "surrogatepass");
-    if (text == NULL || !occupy(object, &self->is_busy)) {
-        Py_XDECREF(text);
+    if (!PyUnicode_Check(argument)) {
+        PyErr_SetString(PyExc_TypeError, "the text must be a string");
         return NULL;
     }
-    PyObject *list = PyList_New(0);
-    bool is_done = list != NULL, ends_with_cr = false;
-    const uint8_t *bytes = (const uint8_t *)PyBytes_AsString(text);
-    if (is_done)
-        is_done = segmenter_load(segmenter, bytes, (size_t)PyBytes_Size(text), true) == SEGMENTER_OK;
-    while (is_done && segmenter_next(segmenter))
-        is_done = append_tokens(segmenter, list, &ends_with_cr);
-    if ((!is_done || segmenter->has_failed) && !PyErr_Occurred())
-        PyErr_NoMemory();
-    if (segmenter->vocabulary.n > MAX_VOCABULARY)
-        segmenter_forget(segmenter);
-    self->is_busy = false;
-    Py_DECREF(text);
-    if (PyErr_Occurred()) {
+    PyObject *text = PyUnicode_AsEncodedString(argument, "utf-8", "surrogatepass");
+    PyObject *list = text == NULL ? NULL : PyList_New(0);
+    if (list == NULL || !occupy(object, &self->is_busy)) {
+        Py_XDECREF(text);
         Py_XDECREF(list);
         return NULL;
     }
+    bool ends_with_cr = false;
+    int64_t result =
+        segmenter_load(segmenter, (const uint8_t *)PyBytes_AsString(text), (size_t)PyBytes_Size(text), true);
+    while (result == SEGMENTER_OK && segmenter_next(segmenter))
+        if (!append_tokens(segmenter, list, &ends_with_cr))
+            break;
+    if (result == SEGMENTER_TOO_LARGE)
+        PyErr_SetString(PyExc_OverflowError, "a text of 4 GB or more; cut it in parts");
+    else if ((result != SEGMENTER_OK || segmenter->has_failed) && !PyErr_Occurred())
+        PyErr_NoMemory();
+    if (segmenter_memory(segmenter) > MAX_SEGMENTER_BYTES)
+        segmenter_forget(segmenter);
+    self->is_busy = false;
+    Py_DECREF(text);
+    if (PyErr_Occurred())
+        Py_CLEAR(list);
     return list;
 }
 

@@ -8,7 +8,7 @@
 #include "route.h"
 
 #define MIN_BATCH 1000 /* characters: enough to look ahead, few enough for the fastest cache */
-#define N_END 3        /* zeros after the codes: a route looks at the two characters after a position */
+#define N_END 3        /* zeros after the codes: the two that a route looks at from the last one, and the next */
 
 bool segmenter_init(Segmenter *segmenter, const Dictionary *dictionary, Mode mode, bool uses_hmm)
 {
@@ -50,7 +50,9 @@ int64_t segmenter_load(Segmenter *segmenter, const uint8_t *text, size_t size, b
     segmenter->n_codes = segmenter->next_code = segmenter->next_point = 0;
     segmenter->n_batch = segmenter->n_tokens = 0;
     segmenter->has_failed = false;
-    if (size > UINT32_MAX - N_END || !RESERVE(segmenter->codes, segmenter->codes_capacity, size + N_END) ||
+    if (size > UINT32_MAX - N_END)
+        return SEGMENTER_TOO_LARGE;
+    if (!RESERVE(segmenter->codes, segmenter->codes_capacity, size + N_END) ||
         !RESERVE(segmenter->points, segmenter->points_capacity, size))
         return SEGMENTER_NO_MEMORY;
     const uint16_t *codes = segmenter->dictionary->codes;

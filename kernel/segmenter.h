@@ -60,15 +60,16 @@ typedef struct {
     size_t n_tokens, tokens_capacity;
 } Segmenter;
 
-#define MAX_VOCABULARY (1u << 20) /* strings, after which a segmenter for any number of texts had better forget them */
+#define MAX_SEGMENTER_BYTES ((size_t)1 << 26) /* beyond it, a segmenter for any number of texts forgets its words */
 
-#define SEGMENTER_OK -1
-#define SEGMENTER_NO_MEMORY -2
+#define SEGMENTER_OK (-1)
+#define SEGMENTER_NO_MEMORY (-2)
+#define SEGMENTER_TOO_LARGE (-3)
 
 bool segmenter_init(Segmenter *segmenter, const Dictionary *dictionary, Mode mode, bool uses_hmm);
 void segmenter_free(Segmenter *segmenter);
 
-/* Take a text. Returns `SEGMENTER_OK`, the position of the first bad byte, or `SEGMENTER_NO_MEMORY`. */
+/* Take a text. Returns the position of the first bad byte, or one of the values above. */
 int64_t segmenter_load(Segmenter *segmenter, const uint8_t *text, size_t size, bool allows_surrogates);
 
 /* Cut the next batch into `tokens`; false at the end of the text, or if memory ran out. */

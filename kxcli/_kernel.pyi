@@ -81,7 +81,10 @@ class Counter:
 
     @property
     def weight(self) -> int:
-        """Approximate bytes of memory, with those for `dump`."""
+        """Approximate bytes of memory that grow with the texts.
+
+        With those of the rows in `dump`, but not of their keys.
+        """
 
     def dump(self) -> tuple[bytes, list[tuple[str, int, int]]]:
         """Return the counts as a run, and the totals as tuples of group, order and sum.

@@ -319,3 +319,13 @@ def test_unknown_modes_are_refused(default):
             _kernel.Segmenter(*arguments)
     with pytest.raises(TypeError):
         default.segmenters["jieba", True].cut("在".encode())
+
+
+def test_overlapping_words_of_letters_are_joined_as_in_jieba():
+    pair = Pair("abcdefghij 5\nde 7\n中 3")  # jieba joins some letters twice
+    pair.cut("abcdefghij" * 300, "full")
+
+
+def test_full_mode_takes_linear_time_outside_blocks(default):
+    words = "слово " * 20_000
+    assert default.cut(words, "full").count("слово") == 20_000
