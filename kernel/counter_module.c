@@ -154,7 +154,7 @@ static PyObject *counter_add_method(PyObject *object, PyObject *arguments)
         self->thread = PyEval_SaveThread();
         result = counter_add(&self->counter, &counted);
         PyEval_RestoreThread(self->thread);
-        self->is_busy = false;
+        vacate(object, &self->is_busy);
     }
     PyBuffer_Release(&view);
     Py_DECREF(group_text);
@@ -194,7 +194,7 @@ static PyObject *counter_dump_method(PyObject *object, PyObject *ignored)
     self->thread = PyEval_SaveThread();
     int64_t result = counter_dump(&self->counter, &out);
     PyEval_RestoreThread(self->thread);
-    self->is_busy = false;
+    vacate(object, &self->is_busy);
     if (check_result(result) && (totals = make_totals(&self->counter)) != NULL)
         run = PyBytes_FromStringAndSize((const char *)out.data, (Py_ssize_t)out.length);
     free_bytes(&out);

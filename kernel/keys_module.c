@@ -1,51 +1,27 @@
 /* Python's face of keys.h. */
 #include "objects.h"
 
-#include <stdlib.h>
-
-typedef struct {
-    PyObject_HEAD
-    KeyCounter counter;
-} KeyCounterObject;
-
-Py_ssize_t count_items(const Py_buffer *view, size_t item)
-{
-    bool is_aligned = view->len == 0 || (uintptr_t)view->buf % item == 0;
-    if ((size_t)view->len % item == 0 && is_aligned)
-        return (Py_ssize_t)((size_t)view->len / item);
-    PyErr_Format(PyExc_ValueError, "the buffer is not an aligned array of items of %zu bytes", item);
-    return -1;
-}
-
 static void dealloc(PyObject *self)
 {
     key_counter_free(&((KeyCounterObject *)self)->counter);
     release(self);
 }
 
-KeyCounter *get_key_counter(PyObject *object)
-{
-    if (PyType_GetSlot(Py_TYPE(object), Py_tp_dealloc) == (void *)dealloc) /* the type has no subclasses */
-        return &((KeyCounterObject *)object)->counter;
-    PyErr_SetString(PyExc_TypeError, "not a KeyCounter");
-    return NULL;
-}
-
 static PyObject *add(PyObject *self, PyObject *arguments)
 {
+    KeyCounterObject *object = (KeyCounterObject *)self;
     Py_buffer keys, counts = {0};
     if (!PyArg_ParseTuple(arguments, "y*|y*:add", &keys, &counts))
         return NULL;
     PyObject *result = NULL;
     Py_ssize_t n = count_items(&keys, sizeof(uint64_t));
-    Py_ssize_t n_counts = n < 0 || !counts.obj ? n : count_items(&counts, sizeof(uint64_t));
-    if (n >= 0 && n_counts >= 0) {
-        if (n != n_counts)
-            PyErr_SetString(PyExc_ValueError, "the keys and counts differ in number");
-        else if (!key_counter_add(get_key_counter(self), keys.buf, counts.obj ? counts.buf : NULL, (size_t)n))
-            PyErr_NoMemory();
-        else
-            result = Py_NewRef(Py_None);
+    Py_ssize_t n_counts = n < 0 || counts.obj == NULL ? n : count_items(&counts, sizeof(uint64_t));
+    if (n >= 0 && n_counts >= 0 && n != n_counts) {
+        PyErr_SetString(PyExc_ValueError, "the keys and counts differ in number");
+    } else if (n >= 0 && n_counts >= 0 && occupy(self, &object->is_busy)) {
+        bool is_done = key_counter_add(&object->counter, keys.buf, counts.obj != NULL ? counts.buf : NULL, (size_t)n);
+        vacate(self, &object->is_busy);
+        result = is_done ? Py_NewRef(Py_None) : PyErr_NoMemory();
     }
     PyBuffer_Release(&keys);
     if (counts.obj != NULL)
@@ -56,7 +32,10 @@ static PyObject *add(PyObject *self, PyObject *arguments)
 static PyObject *drain(PyObject *self, PyObject *unused)
 {
     (void)unused;
-    KeyCounter *counter = get_key_counter(self);
+    KeyCounterObject *object = (KeyCounterObject *)self;
+    KeyCounter *counter = &object->counter;
+    if (!occupy(self, &object->is_busy))
+        return NULL;
     Py_ssize_t n_bytes = (Py_ssize_t)(counter->n_keys * sizeof(uint64_t));
     PyObject *keys = PyBytes_FromStringAndSize(NULL, n_bytes), *counts = PyBytes_FromStringAndSize(NULL, n_bytes);
     PyObject *result = keys != NULL && counts != NULL ? PyTuple_Pack(2, keys, counts) : NULL;
@@ -64,6 +43,7 @@ static PyObject *drain(PyObject *self, PyObject *unused)
         key_counter_copy(counter, (uint64_t *)PyBytes_AsString(keys), (uint64_t *)PyBytes_AsString(counts));
         key_counter_clear(counter);
     }
+    vacate(self, &object->is_busy);
     Py_XDECREF(keys);
     Py_XDECREF(counts);
     return result;
@@ -71,13 +51,13 @@ static PyObject *drain(PyObject *self, PyObject *unused)
 
 static Py_ssize_t get_length(PyObject *self)
 {
-    return (Py_ssize_t)get_key_counter(self)->n_keys;
+    return (Py_ssize_t)((KeyCounterObject *)self)->counter.n_keys;
 }
 
 static PyObject *get_n_bytes(PyObject *self, void *unused)
 {
     (void)unused;
-    return PyLong_FromSize_t(get_key_counter(self)->n_slots * sizeof(KeyCount));
+    return PyLong_FromSize_t(((KeyCounterObject *)self)->counter.n_slots * sizeof(KeyCount));
 }
 
 static PyMethodDef methods[] = {
@@ -109,5 +89,7 @@ static PyType_Spec specification = {
 
 int add_key_types(PyObject *module)
 {
-    return add_type(module, &specification);
+    ModuleTypes *types = PyModule_GetState(module);
+    types->key_counter = PyType_FromModuleAndSpec(module, &specification, NULL);
+    return types->key_counter == NULL ? -1 : PyModule_AddType(module, (PyTypeObject *)types->key_counter);
 }

@@ -1,7 +1,7 @@
 /* The extension module `kxcli._kernel`. */
 #include <float.h>
 
-#include "limited_api.h"
+#include "objects.h"
 
 /* Sums of doubles decide between segmentations that are equally probable, so each is rounded as Python does. */
 #if defined(__FAST_MATH__) || FLT_EVAL_METHOD != 0
@@ -18,18 +18,19 @@ static int execute(PyObject *module)
     return PyModule_AddIntConstant(module, "INTERFACE", INTERFACE);
 }
 
-/* The state of the module is the type Dictionary, which other types check their arguments by. */
 static int traverse(PyObject *module, visitproc visit, void *arg)
 {
-    PyObject **state = PyModule_GetState(module);
-    Py_VISIT(*state);
+    ModuleTypes *types = PyModule_GetState(module);
+    Py_VISIT(types->dictionary);
+    Py_VISIT(types->key_counter);
     return 0;
 }
 
 static int clear(PyObject *module)
 {
-    PyObject **state = PyModule_GetState(module);
-    Py_CLEAR(*state);
+    ModuleTypes *types = PyModule_GetState(module);
+    Py_CLEAR(types->dictionary);
+    Py_CLEAR(types->key_counter);
     return 0;
 }
 
@@ -50,7 +51,7 @@ static struct PyModuleDef definition = {
     .m_base = PyModuleDef_HEAD_INIT,
     .m_name = "kxcli._kernel",
     .m_doc = "Segmentation and counting in compiled code.",
-    .m_size = sizeof(PyObject *),
+    .m_size = sizeof(ModuleTypes),
     .m_slots = slots,
     .m_traverse = traverse,
     .m_clear = clear,

@@ -118,6 +118,18 @@ static bool is_separate(const Py_buffer *text, const Py_buffer *counts)
     return false;
 }
 
+/* Return the counter of an argument and mark it as busy; NULL with an exception if it is none, or in use. */
+static KeyCounter *occupy_counter(PyObject *self, PyObject *argument)
+{
+    KeyCounterObject *object = get_key_counter(Py_TYPE(self), argument);
+    return object != NULL && occupy(argument, &object->is_busy) ? &object->counter : NULL;
+}
+
+static void vacate_counter(PyObject *argument)
+{
+    vacate(argument, &((KeyCounterObject *)argument)->is_busy);
+}
+
 static PyObject *finish(bool is_done)
 {
     if (is_done)
@@ -162,7 +174,7 @@ static PyObject *py_count_ngrams(PyObject *self, PyObject *arguments)
     if (!PyArg_ParseTuple(arguments, "y*Ikz*w*O:count_ngrams", &view, &order, &n_frequent, &may_be, &buckets, &counts))
         return NULL;
     Text text;
-    KeyCounter *counter = get_key_counter(counts);
+    KeyCounter *counter = occupy_counter(self, counts);
     bool is_done = counter != NULL && get_text(pass.tree, &view, &text);
     if (is_done && (order < 2 || order > MAX_ORDER || (order > 2 && may_be.obj == NULL))) {
         PyErr_SetString(PyExc_ValueError, "the order is impossible");
@@ -179,6 +191,8 @@ static PyObject *py_count_ngrams(PyObject *self, PyObject *arguments)
         is_done = (pass.bucket_bits = get_bucket_bits((size_t)buckets.len)) != 0;
     }
     is_done = is_done && count_ngrams(&pass, text, counter);
+    if (counter != NULL)
+        vacate_counter(counts);
     PyBuffer_Release(&view);
     release_view(&may_be);
     PyBuffer_Release(&buckets);
@@ -224,9 +238,13 @@ static PyObject *py_count_neighbors(PyObject *self, PyObject *arguments)
     if (!PyArg_ParseTuple(arguments, "y*OO:count_neighbors", &view, &before, &after))
         return NULL;
     Text text;
-    KeyCounter *left = get_key_counter(before), *right = left ? get_key_counter(after) : NULL;
-    bool is_done = right && has_words(object) && get_text(&object->tree, &view, &text) &&
+    KeyCounter *left = occupy_counter(self, before), *right = left != NULL ? occupy_counter(self, after) : NULL;
+    bool is_done = right != NULL && has_words(object) && get_text(&object->tree, &view, &text) &&
                    count_neighbors(&object->tree, object->words.buf, text, left, right);
+    if (left != NULL)
+        vacate_counter(before);
+    if (right != NULL)
+        vacate_counter(after);
     PyBuffer_Release(&view);
     return finish(is_done);
 }

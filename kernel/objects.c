@@ -34,6 +34,19 @@ bool occupy(PyObject *object, bool *is_busy)
     return was_free;
 }
 
+void vacate(PyObject *object, bool *is_busy)
+{
+#ifdef Py_GIL_DISABLED
+    Py_BEGIN_CRITICAL_SECTION(object);
+#else
+    (void)object;
+#endif
+    *is_busy = false;
+#ifdef Py_GIL_DISABLED
+    Py_END_CRITICAL_SECTION();
+#endif
+}
+
 PyObject *make_text(const uint8_t *text, size_t size)
 {
     return PyUnicode_DecodeUTF8((const char *)text, (Py_ssize_t)size, "surrogatepass");
@@ -51,15 +64,37 @@ bool parse_mode(const char *name, Mode *mode)
     return false;
 }
 
+/* Return whether an argument is of a type; raise an error if not. Its `__class__` could be any. */
+static bool check_type(PyObject *argument, PyObject *type, const char *name)
+{
+    if (PyObject_TypeCheck(argument, (PyTypeObject *)type))
+        return true;
+    PyErr_Format(PyExc_TypeError, "an argument must be a %s", name);
+    return false;
+}
+
 const Dictionary *get_dictionary(PyTypeObject *type, PyObject *argument)
 {
-    PyObject **state = PyType_GetModuleState(type);
-    if (state == NULL)
+    const ModuleTypes *types = PyType_GetModuleState(type);
+    if (types == NULL || !check_type(argument, types->dictionary, "Dictionary"))
         return NULL;
-    if (PyObject_TypeCheck(argument, (PyTypeObject *)*state))
-        return &((DictionaryObject *)argument)->dictionary;
-    PyErr_SetString(PyExc_TypeError, "dictionary must be a Dictionary");
-    return NULL;
+    return &((DictionaryObject *)argument)->dictionary;
+}
+
+KeyCounterObject *get_key_counter(PyTypeObject *type, PyObject *argument)
+{
+    const ModuleTypes *types = PyType_GetModuleState(type);
+    return types != NULL && check_type(argument, types->key_counter, "KeyCounter") ? (KeyCounterObject *)argument
+                                                                                   : NULL;
+}
+
+Py_ssize_t count_items(const Py_buffer *view, size_t item)
+{
+    bool is_aligned = view->len == 0 || (uintptr_t)view->buf % item == 0;
+    if ((size_t)view->len % item == 0 && is_aligned)
+        return (Py_ssize_t)((size_t)view->len / item);
+    PyErr_Format(PyExc_ValueError, "the buffer is not an aligned array of items of %zu bytes", item);
+    return -1;
 }
 
 int add_type(PyObject *module, PyType_Spec *spec)

@@ -13,6 +13,18 @@ typedef struct {
     Dictionary dictionary;
 } DictionaryObject;
 
+typedef struct {
+    PyObject_HEAD
+    KeyCounter counter;
+    bool is_busy;
+} KeyCounterObject;
+
+/* The state of the module: the types that arguments are checked by. */
+typedef struct {
+    PyObject *dictionary;
+    PyObject *key_counter;
+} ModuleTypes;
+
 /* Return a new object of a type, all zero. */
 PyObject *allocate(PyTypeObject *type);
 
@@ -21,6 +33,9 @@ void release(PyObject *self);
 
 /* Mark an object as busy; raise an error if it is in use by another thread. */
 bool occupy(PyObject *object, bool *is_busy);
+
+/* End what `occupy` began. */
+void vacate(PyObject *object, bool *is_busy);
 
 /* Return UTF-8, which may have surrogates, as a string. */
 PyObject *make_text(const uint8_t *text, size_t size);
@@ -31,8 +46,8 @@ bool parse_mode(const char *name, Mode *mode);
 /* Return the dictionary of an argument for a type; raise an error if it is none. */
 const Dictionary *get_dictionary(PyTypeObject *type, PyObject *argument);
 
-/* Return the counter of a KeyCounter, or NULL with an exception. */
-KeyCounter *get_key_counter(PyObject *object);
+/* Return an argument that must be a KeyCounter, for a type; raise an error if it is none. */
+KeyCounterObject *get_key_counter(PyTypeObject *type, PyObject *argument);
 
 /* Return the number of items of a buffer; -1 with an exception if it is not an aligned array of them. */
 Py_ssize_t count_items(const Py_buffer *view, size_t item);

@@ -183,7 +183,7 @@ static PyObject *segmenter_cut(PyObject *object, PyObject *argument)
         PyErr_NoMemory();
     if (segmenter_memory(segmenter) > MAX_SEGMENTER_BYTES)
         segmenter_forget(segmenter);
-    self->is_busy = false;
+    vacate(object, &self->is_busy);
     Py_DECREF(text);
     if (PyErr_Occurred())
         Py_CLEAR(list);
@@ -221,9 +221,10 @@ static PyType_Spec segmenter_spec = {"kxcli._kernel.Segmenter", sizeof(Segmenter
 
 int add_segment_types(PyObject *module)
 {
-    PyObject **state = PyModule_GetState(module);
-    *state = PyType_FromModuleAndSpec(module, &dictionary_spec, NULL);
-    if (*state == NULL || PyModule_AddType(module, (PyTypeObject *)*state) || PyModule_AddFunctions(module, functions))
+    ModuleTypes *types = PyModule_GetState(module);
+    types->dictionary = PyType_FromModuleAndSpec(module, &dictionary_spec, NULL);
+    if (types->dictionary == NULL || PyModule_AddType(module, (PyTypeObject *)types->dictionary) ||
+        PyModule_AddFunctions(module, functions))
         return -1;
     return add_type(module, &segmenter_spec);
 }

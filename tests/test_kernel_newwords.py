@@ -260,3 +260,33 @@ def test_wrong_arrays_are_errors(name):
 def test_other_objects_are_no_counters():
     with pytest.raises(TypeError, match="KeyCounter"):
         _kernel.Trie(4, KEYS).count_ngrams(TEXT, 2, 4, None, np.zeros(8, np.uint8), PythonKeyCounter())
+
+
+class Claimant:
+    """Says that it is of another class."""
+
+    def __init__(self, kind):
+        self._kind = kind
+
+    @property
+    def __class__(self):
+        return self._kind
+
+
+def test_types_of_arguments_are_not_believed():
+    with pytest.raises(TypeError, match="must be a Dictionary"):
+        _kernel.Segmenter(Claimant(_kernel.Dictionary), "jieba", True)
+    with pytest.raises(TypeError, match="must be a KeyCounter"):
+        _kernel.Trie(4, KEYS, as_array([0] * 6)).count_neighbors(
+            TEXT, _kernel.KeyCounter(), Claimant(_kernel.KeyCounter)
+        )
+
+
+def test_counters_are_in_use_once():
+    trie, counters = _kernel.Trie(4, KEYS, as_array([0] * 5 + [1])), [_kernel.KeyCounter(), _kernel.KeyCounter()]
+    with pytest.raises(RuntimeError, match="in use"):
+        trie.count_neighbors(TEXT, counters[0], counters[0])
+    with pytest.raises(ValueError, match="characters"):
+        trie.count_neighbors(TEXT + 4, *counters)
+    trie.count_neighbors(TEXT, *counters)
+    assert [drain(counter) for counter in counters] == [{1 << 21: 1}, {1 << 21: 1}]
