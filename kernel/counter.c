@@ -14,18 +14,19 @@ static bool counts_words_only(const Counting *counting)
     return counting->max_order == 1 && !counting->has_documents && !counting->is_grouped;
 }
 
-bool counter_init(Counter *counter, const Dictionary *dictionary, const Counting *counting)
+bool counter_init(Counter *counter, const Dictionary *dictionary, const Counting *counting, const HashKey *hash_key)
 {
     memset(counter, 0, sizeof *counter);
     counter->counting = *counting;
     counter->document = 1;
-    if (!segmenter_init(&counter->segmenter, dictionary, counting->mode, counting->uses_hmm))
+    strings_init(&counter->groups, hash_key);
+    if (!segmenter_init(&counter->segmenter, dictionary, counting->mode, counting->uses_hmm, hash_key))
         return false;
     /* Most of this memory is never touched: that of code points and words which the texts do not have. */
     if (counts_words_only(counting))
         return counter_cover_ids(counter, &counter->counts, &counter->n_counts, sizeof *counter->counts);
     return counter_cover_ids(counter, &counter->expansions, &counter->n_expansions, sizeof *counter->expansions) &&
-           grams_init(&counter->grams, counting->has_documents);
+           grams_init(&counter->grams, counting->has_documents, hash_key);
 }
 
 void counter_free(Counter *counter)
@@ -164,7 +165,7 @@ static bool count_order(Counter *counter, uint32_t order)
         return false;
     for (size_t i = 0; i < counter->n_words; i++)
         if (words[i].n_run >= order) {
-            words[i].hash = gram_hash(order == 1 ? counter->root : words[i - 1].gram, words[i].id);
+            words[i].hash = gram_hash(&counter->grams, order == 1 ? counter->root : words[i - 1].gram, words[i].id);
             grams_prefetch_slot(grams, words[i].hash);
         }
     for (size_t i = 0; i < counter->n_words; i++)
@@ -248,7 +249,7 @@ static bool find_group(Counter *counter, const uint8_t *group, size_t size, uint
     uint32_t number = strings_add(&counter->groups, group, size);
     if (number == NO_STRING || !grams_reserve(&counter->grams, 1))
         return false;
-    *node = grams_child(&counter->grams, gram_hash(0, number), 0, number);
+    *node = grams_child(&counter->grams, gram_hash(&counter->grams, 0, number), 0, number);
     return true;
 }
 

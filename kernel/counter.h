@@ -72,7 +72,7 @@ struct Counter {
 #define COUNTER_TOO_LARGE SEGMENTER_TOO_LARGE
 #define COUNTER_ERROR (-4) /* of the expander */
 
-bool counter_init(Counter *counter, const Dictionary *dictionary, const Counting *counting);
+bool counter_init(Counter *counter, const Dictionary *dictionary, const Counting *counting, const HashKey *hash_key);
 void counter_free(Counter *counter);
 
 typedef struct {

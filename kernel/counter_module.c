@@ -82,7 +82,7 @@ static PyObject *counter_new(PyTypeObject *type, PyObject *arguments, PyObject *
         .expand = function == Py_None ? NULL : expand_token,
         .context = self,
     };
-    if (counter_init(&self->counter, words, &counting))
+    if (counter_init(&self->counter, words, &counting, get_hash_key(type)))
         return (PyObject *)self;
     Py_DECREF(self);
     return PyErr_NoMemory();

@@ -1,8 +1,8 @@
 #include "grams.h"
 
-bool grams_init(GramTable *table, bool has_documents)
+bool grams_init(GramTable *table, bool has_documents, const HashKey *hash_key)
 {
-    memset(table, 0, sizeof *table);
+    *table = (GramTable){.hash_key = *hash_key};
     if (has_documents && !RESERVE(table->documents, table->documents_capacity, 1))
         return false;
     if (!grams_reserve(table, 1))
@@ -47,7 +47,7 @@ bool grams_reserve(GramTable *table, size_t n_more)
     table->n_slots = n_slots;
     for (uint32_t number = 1; number < table->n; number++) {
         const Gram *gram = &table->grams[number];
-        uint64_t hash = gram_hash(gram->parent, gram->id);
+        uint64_t hash = gram_hash(table, gram->parent, gram->id);
         table->slots[find_slot(table, hash, gram->parent, gram->id)] = hash >> 32 << 32 | number;
     }
     return true;

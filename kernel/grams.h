@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "hash.h"
 #include "memory.h"
 
 typedef struct {
@@ -22,6 +23,7 @@ typedef struct {
 } GramDocuments;
 
 typedef struct {
+    HashKey hash_key;
     Gram *grams; /* a parent comes before its children; the first is the root */
     uint32_t n;
     size_t capacity, documents_capacity;
@@ -30,14 +32,16 @@ typedef struct {
     size_t n_slots;
 } GramTable;
 
-bool grams_init(GramTable *table, bool has_documents);
+bool grams_init(GramTable *table, bool has_documents, const HashKey *hash_key);
 
 /* Make room for some more nodes; false if memory ran out. */
 bool grams_reserve(GramTable *table, size_t n_more);
 
-static inline uint64_t gram_hash(uint32_t parent, uint32_t id)
+/* Identifiers and nodes are numbered in the order of their first occurrence, so that a text decides which pairs of them
+   occur: their hash needs the key, too. */
+static inline uint64_t gram_hash(const GramTable *table, uint32_t parent, uint32_t id)
 {
-    return hash_number((uint64_t)parent << 32 | id);
+    return hash_number(&table->hash_key, (uint64_t)parent << 32 | id);
 }
 
 /* Request the memory for a later call of `grams_child`: first that of the slot, then, when it is here, that of the

@@ -89,7 +89,7 @@ static PyType_Spec specification = {
 
 int add_key_types(PyObject *module)
 {
-    ModuleTypes *types = PyModule_GetState(module);
-    types->key_counter = PyType_FromModuleAndSpec(module, &specification, NULL);
-    return types->key_counter == NULL ? -1 : PyModule_AddType(module, (PyTypeObject *)types->key_counter);
+    ModuleState *state = PyModule_GetState(module);
+    state->key_counter = PyType_FromModuleAndSpec(module, &specification, NULL);
+    return state->key_counter == NULL ? -1 : PyModule_AddType(module, (PyTypeObject *)state->key_counter);
 }

@@ -1,4 +1,4 @@
-/* Arrays that grow, and hashes of numbers and bytes. */
+/* Arrays that grow. */
 #ifndef KXCLI_MEMORY_H
 #define KXCLI_MEMORY_H
 
@@ -42,28 +42,6 @@ static inline bool reserve_items(void *array, size_t *capacity, size_t n, size_t
         return false;
     memcpy(array, &grown, sizeof grown);
     return true;
-}
-
-/* Fibonacci hashing (Knuth, volume 3, 6.4): the highest bits of the product are well mixed. */
-static inline uint64_t hash_number(uint64_t number)
-{
-    number *= 0x9E3779B97F4A7C15u;
-    return number ^ number >> 32;
-}
-
-/* The same for bytes, eight at a time. */
-static inline uint64_t hash_bytes(const uint8_t *bytes, size_t size)
-{
-    uint64_t hash = size;
-    while (size > 0) {
-        uint64_t some = 0;
-        size_t n = size < sizeof some ? size : sizeof some;
-        memcpy(&some, bytes, n);
-        hash = hash_number(hash ^ some);
-        bytes += n;
-        size -= n;
-    }
-    return hash;
 }
 
 #endif

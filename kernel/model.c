@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "hash.h"
 #include "memory.h"
 
 #define MEMO_RUN 4                 /* characters of a run that is remembered: 16 bits each */
@@ -15,13 +16,17 @@ typedef struct {
 
 /* The words of short runs, which recur often: an open-addressing hash table. */
 struct RunMemo {
+    HashKey hash_key;
     size_t n, n_slots;
     MemoEntry *entries;
 };
 
-RunMemo *memo_new(void)
+RunMemo *memo_new(const HashKey *hash_key)
 {
-    return calloc(1, sizeof(RunMemo));
+    RunMemo *memo = calloc(1, sizeof *memo);
+    if (memo != NULL)
+        memo->hash_key = *hash_key;
+    return memo;
 }
 
 void memo_free(RunMemo *memo)
@@ -34,7 +39,7 @@ void memo_free(RunMemo *memo)
 void memo_clear(RunMemo *memo)
 {
     free(memo->entries);
-    *memo = (RunMemo){0};
+    *memo = (RunMemo){.hash_key = memo->hash_key};
 }
 
 size_t memo_memory(const RunMemo *memo)
@@ -45,7 +50,7 @@ size_t memo_memory(const RunMemo *memo)
 /* Return the entry of a run, or the free one for it. */
 static MemoEntry *find_entry(const RunMemo *memo, uint64_t run)
 {
-    size_t slot = hash_number(run) & (memo->n_slots - 1);
+    size_t slot = hash_number(&memo->hash_key, run) & (memo->n_slots - 1);
     while (memo->entries[slot].run != 0 && memo->entries[slot].run != run)
         slot = (slot + 1) & (memo->n_slots - 1);
     return &memo->entries[slot];
@@ -58,7 +63,7 @@ static bool reserve_entry(RunMemo *memo)
         memo_clear(memo);
     if (memo->n < memo->n_slots / 2)
         return true;
-    RunMemo larger = {memo->n, memo->n_slots == 0 ? 1024 : 2 * memo->n_slots, NULL};
+    RunMemo larger = {memo->hash_key, memo->n, memo->n_slots == 0 ? 1024 : 2 * memo->n_slots, NULL};
     larger.entries = calloc(larger.n_slots, sizeof *larger.entries);
     if (larger.entries == NULL)
         return false;

@@ -10,7 +10,7 @@
 /* Add the tokens of a run of characters that the route left single (jieba's `finalseg.cut`). */
 void model_add_run(Segmenter *segmenter, size_t begin, size_t end);
 
-RunMemo *memo_new(void);
+RunMemo *memo_new(const HashKey *hash_key);
 void memo_free(RunMemo *memo);
 void memo_clear(RunMemo *memo);
 size_t memo_memory(const RunMemo *memo);

@@ -10,27 +10,41 @@
 
 #define INTERFACE 1 /* raised with every change of a signature, so that Python refuses an old build */
 
+/* Fill the key with random bytes; 0, or -1 with an exception. */
+static int choose_hash_key(HashKey *key)
+{
+    PyObject *os = PyImport_ImportModule("os");
+    PyObject *bytes = os == NULL ? NULL : PyObject_CallMethod(os, "urandom", "i", (int)sizeof *key);
+    Py_XDECREF(os);
+    if (bytes == NULL)
+        return -1;
+    memcpy(key, PyBytes_AsString(bytes), sizeof *key);
+    Py_DECREF(bytes);
+    return 0;
+}
+
 static int execute(PyObject *module)
 {
-    if (add_run_functions(module) || add_segment_types(module) || add_counter_type(module) || add_key_types(module) ||
-        add_newwords_types(module))
+    ModuleState *state = PyModule_GetState(module);
+    if (choose_hash_key(&state->hash_key) || add_run_functions(module) || add_segment_types(module) ||
+        add_counter_type(module) || add_key_types(module) || add_newwords_types(module))
         return -1;
     return PyModule_AddIntConstant(module, "INTERFACE", INTERFACE);
 }
 
 static int traverse(PyObject *module, visitproc visit, void *arg)
 {
-    ModuleTypes *types = PyModule_GetState(module);
-    Py_VISIT(types->dictionary);
-    Py_VISIT(types->key_counter);
+    ModuleState *state = PyModule_GetState(module);
+    Py_VISIT(state->dictionary);
+    Py_VISIT(state->key_counter);
     return 0;
 }
 
 static int clear(PyObject *module)
 {
-    ModuleTypes *types = PyModule_GetState(module);
-    Py_CLEAR(types->dictionary);
-    Py_CLEAR(types->key_counter);
+    ModuleState *state = PyModule_GetState(module);
+    Py_CLEAR(state->dictionary);
+    Py_CLEAR(state->key_counter);
     return 0;
 }
 
@@ -51,7 +65,7 @@ static struct PyModuleDef definition = {
     .m_base = PyModuleDef_HEAD_INIT,
     .m_name = "kxcli._kernel",
     .m_doc = "Segmentation and counting in compiled code.",
-    .m_size = sizeof(ModuleTypes),
+    .m_size = sizeof(ModuleState),
     .m_slots = slots,
     .m_traverse = traverse,
     .m_clear = clear,

@@ -75,16 +75,16 @@ static bool check_type(PyObject *argument, PyObject *type, const char *name)
 
 const Dictionary *get_dictionary(PyTypeObject *type, PyObject *argument)
 {
-    const ModuleTypes *types = PyType_GetModuleState(type);
-    if (types == NULL || !check_type(argument, types->dictionary, "Dictionary"))
+    const ModuleState *state = PyType_GetModuleState(type);
+    if (state == NULL || !check_type(argument, state->dictionary, "Dictionary"))
         return NULL;
     return &((DictionaryObject *)argument)->dictionary;
 }
 
 KeyCounterObject *get_key_counter(PyTypeObject *type, PyObject *argument)
 {
-    const ModuleTypes *types = PyType_GetModuleState(type);
-    return types != NULL && check_type(argument, types->key_counter, "KeyCounter") ? (KeyCounterObject *)argument
+    const ModuleState *state = PyType_GetModuleState(type);
+    return state != NULL && check_type(argument, state->key_counter, "KeyCounter") ? (KeyCounterObject *)argument
                                                                                    : NULL;
 }
 
@@ -95,6 +95,12 @@ Py_ssize_t count_items(const Py_buffer *view, size_t item)
         return (Py_ssize_t)((size_t)view->len / item);
     PyErr_Format(PyExc_ValueError, "the buffer is not an aligned array of items of %zu bytes", item);
     return -1;
+}
+
+const HashKey *get_hash_key(PyTypeObject *type)
+{
+    const ModuleState *state = PyType_GetModuleState(type);
+    return &state->hash_key;
 }
 
 int add_type(PyObject *module, PyType_Spec *spec)

@@ -19,11 +19,12 @@ typedef struct {
     bool is_busy;
 } KeyCounterObject;
 
-/* The state of the module: the types that arguments are checked by. */
+/* The state of the module: the types that arguments are checked by, and the key of hash tables. */
 typedef struct {
     PyObject *dictionary;
     PyObject *key_counter;
-} ModuleTypes;
+    HashKey hash_key;
+} ModuleState;
 
 /* Return a new object of a type, all zero. */
 PyObject *allocate(PyTypeObject *type);
@@ -45,6 +46,9 @@ bool parse_mode(const char *name, Mode *mode);
 
 /* Return the dictionary of an argument for a type; raise an error if it is none. */
 const Dictionary *get_dictionary(PyTypeObject *type, PyObject *argument);
+
+/* Return the key for the hash tables of an object of a type. */
+const HashKey *get_hash_key(PyTypeObject *type);
 
 /* Return an argument that must be a KeyCounter, for a type; raise an error if it is none. */
 KeyCounterObject *get_key_counter(PyTypeObject *type, PyObject *argument);

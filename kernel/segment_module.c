@@ -117,7 +117,7 @@ static PyObject *segmenter_new(PyTypeObject *type, PyObject *arguments, PyObject
     if (self == NULL)
         return NULL;
     self->dictionary = Py_NewRef(dictionary);
-    if (segmenter_init(&self->segmenter, words, mode, uses_hmm))
+    if (segmenter_init(&self->segmenter, words, mode, uses_hmm, get_hash_key(type)))
         return (PyObject *)self;
     Py_DECREF(self);
     return PyErr_NoMemory();
@@ -221,9 +221,9 @@ static PyType_Spec segmenter_spec = {"kxcli._kernel.Segmenter", sizeof(Segmenter
 
 int add_segment_types(PyObject *module)
 {
-    ModuleTypes *types = PyModule_GetState(module);
-    types->dictionary = PyType_FromModuleAndSpec(module, &dictionary_spec, NULL);
-    if (types->dictionary == NULL || PyModule_AddType(module, (PyTypeObject *)types->dictionary) ||
+    ModuleState *state = PyModule_GetState(module);
+    state->dictionary = PyType_FromModuleAndSpec(module, &dictionary_spec, NULL);
+    if (state->dictionary == NULL || PyModule_AddType(module, (PyTypeObject *)state->dictionary) ||
         PyModule_AddFunctions(module, functions))
         return -1;
     return add_type(module, &segmenter_spec);

@@ -10,13 +10,15 @@
 #define MIN_BATCH 1000 /* characters: enough to look ahead, few enough for the fastest cache */
 #define N_END 3        /* zeros after the codes: the two that a route looks at from the last one, and the next */
 
-bool segmenter_init(Segmenter *segmenter, const Dictionary *dictionary, Mode mode, bool uses_hmm)
+bool segmenter_init(Segmenter *segmenter, const Dictionary *dictionary, Mode mode, bool uses_hmm,
+                    const HashKey *hash_key)
 {
     memset(segmenter, 0, sizeof *segmenter);
     segmenter->dictionary = dictionary;
     segmenter->mode = mode;
     segmenter->uses_hmm = uses_hmm;
-    segmenter->memo = memo_new();
+    strings_init(&segmenter->vocabulary, hash_key);
+    segmenter->memo = memo_new(hash_key);
     return segmenter->memo != NULL && RESERVE(segmenter->utf8, segmenter->utf8_capacity, 3 * (size_t)MAX_WORD);
 }
 

@@ -66,7 +66,8 @@ typedef struct {
 #define SEGMENTER_NO_MEMORY (-2)
 #define SEGMENTER_TOO_LARGE (-3)
 
-bool segmenter_init(Segmenter *segmenter, const Dictionary *dictionary, Mode mode, bool uses_hmm);
+bool segmenter_init(Segmenter *segmenter, const Dictionary *dictionary, Mode mode, bool uses_hmm,
+                    const HashKey *hash_key);
 void segmenter_free(Segmenter *segmenter);
 
 /* Take a text. Returns the position of the first bad byte, or one of the values above. */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hash.h"
 #include "memory.h"
 
 /* Return the slot of a string, or the free one for it. */
@@ -20,6 +21,11 @@ static size_t find_slot(const StringTable *table, uint64_t hash, const uint8_t *
     return slot;
 }
 
+void strings_init(StringTable *table, const HashKey *hash_key)
+{
+    *table = (StringTable){.hash_key = *hash_key};
+}
+
 static bool grow_slots(StringTable *table)
 {
     size_t n_slots = table->n_slots == 0 ? 1024 : 2 * table->n_slots;
@@ -32,7 +38,7 @@ static bool grow_slots(StringTable *table)
     for (uint32_t number = 0; number < table->n; number++) {
         size_t size;
         const uint8_t *text = strings_get(table, number, &size);
-        uint64_t hash = hash_bytes(text, size);
+        uint64_t hash = hash_bytes(&table->hash_key, text, size);
         table->slots[find_slot(table, hash, text, size)] = hash >> 32 << 32 | (number + 1);
     }
     return true;
@@ -42,7 +48,7 @@ uint32_t strings_add(StringTable *table, const uint8_t *text, size_t size)
 {
     if (table->n >= table->n_slots / 2 && !grow_slots(table))
         return NO_STRING;
-    uint64_t hash = hash_bytes(text, size);
+    uint64_t hash = hash_bytes(&table->hash_key, text, size);
     size_t slot = find_slot(table, hash, text, size);
     if (table->slots[slot] != 0)
         return (uint32_t)table->slots[slot] - 1;
@@ -74,5 +80,5 @@ void strings_free(StringTable *table)
     free(table->text);
     free(table->ends);
     free(table->slots);
-    memset(table, 0, sizeof *table);
+    *table = (StringTable){.hash_key = table->hash_key};
 }

@@ -6,7 +6,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "hash.h"
+
 typedef struct {
+    HashKey hash_key;
     uint8_t *text; /* of all strings, one after the other */
     size_t text_size, text_capacity;
     size_t *ends; /* [n]: where each string ends in the text */
@@ -18,6 +21,8 @@ typedef struct {
 
 #define NO_STRING UINT32_MAX
 
+void strings_init(StringTable *table, const HashKey *hash_key);
+
 /* Return the number of a string, which is added if it is new; `NO_STRING` if memory ran out. */
 uint32_t strings_add(StringTable *table, const uint8_t *text, size_t size);
 
@@ -27,6 +32,7 @@ const uint8_t *strings_get(const StringTable *table, uint32_t number, size_t *si
 /* Bytes of memory. */
 size_t strings_memory(const StringTable *table);
 
+/* Forget the strings, and free their memory; the table may be used again. */
 void strings_free(StringTable *table);
 
 #endif
