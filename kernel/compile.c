@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "doubles.h"
 #include "layout.h"
 
 static int compare_slots(const void *left, const void *right)

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "doubles.h"
 #include "hash.h"
 #include "memory.h"
 

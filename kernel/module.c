@@ -1,12 +1,7 @@
 /* The extension module `kxcli._kernel`. */
-#include <float.h>
+#include <string.h>
 
 #include "objects.h"
-
-/* Sums of doubles decide between segmentations that are equally probable, so each is rounded as Python does. */
-#if defined(__FAST_MATH__) || FLT_EVAL_METHOD != 0
-#error "doubles are not computed in double precision: build without -ffast-math, on x86 with -msse2 -mfpmath=sse"
-#endif
 
 #define INTERFACE 1 /* raised with every change of a signature, so that Python refuses an old build */
 

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "doubles.h"
+
 static uint64_t make_key(uint32_t node, uint32_t character)
 {
     return (uint64_t)node << CHARACTER_BITS | character;

@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "doubles.h"
 #include "memory.h"
 
 /* Return the number if a condition holds, else 0, without a branch: the conditions here are close to random. */

@@ -107,6 +107,14 @@ def test_only_faces_of_the_kernel_include_python():
             ), path
 
 
+def test_c_files_with_floating_point_numbers_check_how_these_are_computed():
+    for path in C_FILES:
+        text = path.read_text(encoding="utf-8")
+        code = re.sub(r"/\*.*?\*/", "", text, flags=re.S)
+        if path.suffix == ".c" and "_module" not in path.stem and re.search(r"\b(?:double|float)\b", code):
+            assert '#include "doubles.h"' in text, path
+
+
 def test_c_files_and_their_lines_are_short():
     for path in C_FILES:
         lines = path.read_text(encoding="utf-8").splitlines()
