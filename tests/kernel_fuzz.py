@@ -215,50 +215,87 @@ def make_array(source, code, n, values):
     return numbers
 
 
+def change_array(source, numbers):
+    """Write a few values of any size in an array."""
+    for _ in range(min(len(numbers), source.choice([1, 5, 100]))):
+        numbers[source.randrange(len(numbers))] = source.getrandbits(source.choice([2, 8, 8 * numbers.itemsize]))
+
+
 def make_counter(source):
     """Return a counter that may have keys already."""
     counter = _kernel.KeyCounter()
     for _ in range(source.choice([0, 0, 1, 3])):
-        keys = array(
-            "Q", (source.getrandbits(source.choice([4, 20, 64])) for _ in range(source.choice([0, 1, 9, 5000])))
-        )
+        n_bits = source.choice([4, 20, 64])
+        keys = array("Q", [source.getrandbits(n_bits) for _ in range(source.choice([0, 1, 9, 255, 256, 257, 5000]))])
         with suppress(ValueError):
             counter.add(keys, *source.choice([(), (make_array(source, "Q", len(keys), [1, 2, 1 << 60]),)]))
     assert counter.n_bytes >= 16 * len(counter)
     return counter
 
 
+def make_argument(source, *others):
+    """Return a counter, or rarely an object that is none or is one of the others."""
+    return source.choice([None, b"", {}, *others]) if source.random() < 0.05 else make_counter(source)
+
+
+def use_counters(source, *counters):
+    """Drain counters, and add the counts to another, in the order of their slots."""
+    total = make_counter(source)
+    for counter in counters:
+        if isinstance(counter, _kernel.KeyCounter):
+            n = len(counter)
+            keys, counts = counter.drain()
+            assert len(keys) == len(counts) == 8 * n
+            assert len(counter) == 0
+            total.add(keys, counts)
+            counter.add(keys)
+            assert len(counter) == n
+    keys, _ = total.drain()
+    assert len(set(memoryview(keys).cast("Q"))) * 8 == len(keys)
+
+
 def fuzz_tries(source):
     """Count n-grams, words, neighbors and segments; a key may be of any node, so that there are circles."""
     n_characters = source.choice([1, 2, 5, 300])
-    n_keys = source.choice([0, 1, 20, 3000])
+    n_keys = source.choice([0, 1, 20, 511, 512, 1024, 3000])
     n_nodes = 1 + n_characters + n_keys
     is_forged = source.random() < 0.3
     parents = (source.randrange(n_nodes if is_forged else 1 + n_characters + i) for i in range(n_keys))
-    keys = array("Q", (parent << 21 | source.randint(0, n_characters) for parent in parents))
+    keys = array("Q", [parent << 21 | source.randint(0, n_characters) for parent in parents])
     words = make_array(source, "I", n_nodes, [0, 0, 1, 2, 3, n_nodes])
-    text = make_array(source, "I", source.choice([0, 1, 10, 3000]), range(source.choice([0, 1]), n_characters + 1))
+    n_words = min(max(words, default=0), 10_000)
+    length = source.choice([0, 1, 10, 3000, 3000, 3000, 2 * (1 + n_characters), 4 * n_nodes])
+    text = make_array(source, "I", length, range(source.choice([0, 1]), n_characters + 1))
     with suppress(ValueError):
         trie = _kernel.Trie(n_characters, keys, *source.choice([(words,), (words,), ()]))
+        if source.random() < 0.2:  # as a caller may do at any time
+            for array_of_caller in keys, words:
+                change_array(source, array_of_caller)
         nodes = make_array(source, "I", 500, range(n_nodes))
         with suppress(ValueError):
             trie.find_children(nodes, make_array(source, "I", 500, range(n_characters + 1)))
         with suppress(ValueError):
-            may_be = source.choice([None, bytearray(source.randbytes(source.choice([1, 64, 4096, 5])))])
-            buckets = bytearray(source.choice([0, 8, 1024, 9]))
+            may_be = source.choice([None, array("B", source.randbytes(source.choice([1, 64, 4096, 5])))])
+            buckets = array("B", bytes(source.choice([0, 8, 1024, 9])))
             order, n_frequent = source.choice([2, 2, 3, 4, 9, 255, 0]), source.choice([0, 1, n_characters, 1 << 40])
-            trie.count_ngrams(text, order, n_frequent, may_be, buckets, make_counter(source))
+            counter = make_argument(source)
+            with suppress(TypeError):
+                trie.count_ngrams(text, order, n_frequent, may_be, buckets, counter)
+            use_counters(source, counter)
         with suppress(ValueError):
             scores = make_array(source, "f", n_nodes, [-1.0, 0.5, 3.0, float("-inf"), float("nan"), float("inf")])
-            counts = make_array(source, "Q", 2 * n_nodes, [0])
+            counts = make_array(source, "Q", 2 * n_nodes, [0]) if source.random() < 0.8 else text
             trie.count_words(text, scores, source.choice([1, 2, 5, 255, 0]), source.choice([1, 3, 1000]), counts)
         with suppress(ValueError):
-            trie.count_neighbors(text, make_counter(source), make_counter(source))
+            before = make_argument(source)
+            after = make_argument(source, before)
+            with suppress(TypeError, RuntimeError):
+                trie.count_neighbors(text, before, after)
+            use_counters(source, before, *([] if after is before else [after]))
         with suppress(ValueError):
-            characters = make_array(source, "Q", 1 + n_characters, [0])
-            counts = make_array(source, "Q", 1 + min(max(words, default=0), 10_000), [0])
+            characters = make_array(source, "Q", 1 + n_characters, [0]) if source.random() < 0.8 else text
+            counts = make_array(source, "Q", 1 + n_words, [0])
             trie.count_segments(text, source.choice([1, 2, 4, 0]), source.choice([0, 5, 1 << 20]), characters, counts)
-    make_counter(source).drain()
 
 
 ROUNDS = [
