@@ -17,7 +17,8 @@ typedef struct {
 typedef struct {
     uint16_t codes[0x10000];
     uint16_t points[N_CODES];
-    TrieNode *nodes; /* a parent comes before its children; the first N_CODES are the single characters */
+    size_t n_characters; /* of all words */
+    TrieNode *nodes;     /* a parent comes before its children; the first N_CODES are the single characters */
     uint32_t n_nodes;
     uint32_t *children;
     uint32_t *families; /* nodes with children, the most frequent first */

@@ -81,6 +81,7 @@ static CompileResult assign_codes(Compiler *compiler, const DictionarySource *so
             if (size == 0)
                 text = NULL;
             at += size;
+            compiler->n_characters++;
             if (point >= HAN_FIRST && point <= HAN_LAST)
                 weights[point - HAN_FIRST].weight += line.frequency;
         }
@@ -112,7 +113,8 @@ static CompileResult link_nodes(Compiler *compiler, const DictionarySource *sour
 {
     if (source->words_size > UINT32_MAX - N_CODES)
         return COMPILE_TOO_LARGE;
-    compiler->nodes = calloc(N_CODES + source->words_size, sizeof *compiler->nodes); /* most of it is never touched */
+    uint32_t max_nodes = N_CODES + (uint32_t)compiler->n_characters; /* each character adds a node at most */
+    compiler->nodes = calloc(max_nodes, sizeof *compiler->nodes);
     if (compiler->nodes == NULL)
         return COMPILE_NO_MEMORY;
     for (uint32_t code = 0; code < N_CODES; code++)
@@ -133,6 +135,8 @@ static CompileResult link_nodes(Compiler *compiler, const DictionarySource *sour
         while (common < line->n && common < linked->n && line->codes[common] == linked->codes[common])
             common++;
         for (size_t i = common; i < line->n; i++) {
+            if (compiler->n_nodes == max_nodes) /* another thread has changed the words */
+                return COMPILE_BAD_INPUT;
             path[i] = i == 0 ? line->codes[0] : compiler->n_nodes++;
             compiler->nodes[path[i]].parent = i == 0 ? 0 : path[i - 1];
             compiler->nodes[path[i]].code = line->codes[i];
