@@ -5,9 +5,9 @@
 /* Values of `expansions`; larger ones are FIRST_SEQUENCE plus the position in `sequences`. */
 enum { UNKNOWN, NOTHING, BREAK, ITSELF, FIRST_SEQUENCE };
 
-#define ROW_BYTES 64   /* of a row while it is dumped: itself, and two copies of its place in a sort */
-#define N_AHEAD 8      /* tokens whose memory is requested before it is read */
-#define MORE_IDS 65536 /* the growth of arrays: a part of their size would be too much, since they are large */
+#define ROW_BYTES 64       /* of a row while it is dumped: itself, and two copies of its place in a sort */
+#define N_AHEAD 8          /* tokens whose memory is requested before it is read */
+#define MORE_STRINGS 65536 /* the least growth of arrays by identifier */
 
 static bool counts_words_only(const Counting *counting)
 {
@@ -44,10 +44,13 @@ void counter_free(Counter *counter)
 
 bool counter_cover_ids(const Counter *counter, void *array, size_t *n, size_t item_size)
 {
-    size_t n_ids = (size_t)first_string_id(&counter->segmenter) + counter->segmenter.vocabulary.n;
+    size_t n_strings = counter->segmenter.vocabulary.n;
+    size_t n_ids = (size_t)first_string_id(&counter->segmenter) + n_strings;
     if (n_ids <= *n)
         return true;
-    n_ids += MORE_IDS;
+    n_ids += n_strings / 2 > MORE_STRINGS ? n_strings / 2 : MORE_STRINGS; /* half of the part that grows */
+    if (n_ids > SIZE_MAX / item_size)
+        return false;
     uint8_t *items;
     memcpy(&items, array, sizeof items);
     bool is_new = items == NULL;
