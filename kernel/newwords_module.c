@@ -226,7 +226,7 @@ static PyObject *py_count_words(PyObject *self, PyObject *arguments)
 static bool has_words(const NgramTreeObject *object)
 {
     if (object->words.obj == NULL)
-        PyErr_SetString(PyExc_ValueError, "the tree has no words");
+        PyErr_SetString(PyExc_ValueError, "the trie has no words");
     return object->words.obj != NULL;
 }
 
