@@ -1,6 +1,6 @@
 /* Hashes of bytes and numbers with a secret key.
 
-   Whoever writes the texts could otherwise choose strings with equal hashes, and every search in a table would look at
+   The author of a text could otherwise choose strings with equal hashes, and every search in a table would look at
    all of them. No output depends on the key: rows are sorted. */
 #ifndef KXCLI_HASH_H
 #define KXCLI_HASH_H

@@ -5,7 +5,8 @@
 #include "dictionary.h"
 #include "utf8.h"
 
-#define LAYOUT_MARK 0x4B58444943543031 /* "KXDICT01" if read in the byte order of this machine */
+/* "KXDICT01" if read in the byte order of this machine; to be changed with the layout. */
+#define LAYOUT_MARK 0x4B58444943543031
 
 typedef struct {
     uint64_t mark;

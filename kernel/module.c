@@ -1,9 +1,10 @@
 /* The extension module `kxcli._kernel`. */
 #include <string.h>
 
+#include "layout.h"
 #include "objects.h"
 
-#define INTERFACE 1 /* raised with every change of a signature, so that Python refuses an old build */
+#define INTERFACE 2 /* raised with every change of a signature, so that Python refuses an old build */
 
 /* Fill the key with random bytes; 0, or -1 with an exception. */
 static int choose_hash_key(HashKey *key)
@@ -24,7 +25,10 @@ static int execute(PyObject *module)
     if (choose_hash_key(&state->hash_key) || add_run_functions(module) || add_segment_types(module) ||
         add_counter_type(module) || add_key_types(module) || add_newwords_types(module))
         return -1;
-    return PyModule_AddIntConstant(module, "INTERFACE", INTERFACE);
+    PyObject *layout = PyLong_FromUnsignedLongLong(LAYOUT_MARK);
+    int failure = PyModule_AddObjectRef(module, "LAYOUT", layout);
+    Py_XDECREF(layout);
+    return failure ? -1 : PyModule_AddIntConstant(module, "INTERFACE", INTERFACE);
 }
 
 static int traverse(PyObject *module, visitproc visit, void *arg)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing_extensions import Buffer
 
 INTERFACE: int  # the version of this interface
+LAYOUT: int  # the version of compiled dictionaries
 
 def compile_dictionary(words: Buffer, total: int, splits: Buffer, model: Buffer, kinds: Buffer) -> bytes:
     """Return a dictionary and jieba's hidden Markov model in the form for `Dictionary`.

@@ -39,7 +39,7 @@ def load(calls):
             calls.append(about)
             return DATA
 
-        data = load_compiled(about, compile_it)
+        data = load_compiled(about, compile_it, lambda data: True)
         assert data == DATA
         return data
 
@@ -82,6 +82,28 @@ def test_file_of_another_dictionary_is_not_taken(folder, load, calls):
     other.write_bytes(path.read_bytes())
     load("b")
     assert calls == ["a", "b", "b"]
+
+
+def test_file_that_the_kernel_refuses_is_replaced(folder, monkeypatch):
+    """Its checksum is right: another version of the kernel has written it."""
+    data = Reference(Dictionary("天地 5")).compile()
+    results = [DATA, data]
+    monkeypatch.setattr(compiled, "_compile", lambda dictionary: results.pop(0))
+    for expected in (DATA, data, data):
+        compiled.compile_dictionary.cache_clear()
+        assert compiled.compile_dictionary(Dictionary("天地 5")).data == expected
+    assert len(list(folder.iterdir())) == 1
+    compiled.compile_dictionary.cache_clear()
+
+
+def test_another_layout_has_another_file(folder, monkeypatch):
+    monkeypatch.setattr(compiled, "_compile", lambda dictionary: DATA)
+    for layout in (_kernel.LAYOUT, _kernel.LAYOUT + 1):
+        monkeypatch.setattr(_kernel, "LAYOUT", layout)
+        compiled.compile_dictionary.cache_clear()
+        compiled.compile_dictionary(Dictionary("天地 5"))
+    assert len(list(folder.iterdir())) == 2
+    compiled.compile_dictionary.cache_clear()
 
 
 def test_dictionary_is_compiled_without_a_cache(tmp_path, monkeypatch, load, calls):

@@ -20,14 +20,18 @@ _FILE_NAMES = rf"[0-9a-f]{{8}}\.kxdict{UNFINISHED_PATTERN}"
 _HEAD = RecordField({"about": TextField(), "checksum": IntegerField()})
 
 
-def load_compiled(about: str, compile_it: Callable[[], bytes]) -> bytes | memoryview:
+def load_compiled(
+    about: str, compile_it: Callable[[], bytes], is_accepted: Callable[[memoryview], bool]
+) -> bytes | memoryview:
     """Return a compiled dictionary, mapped from the cache if that has it.
 
-    If there is no file, or it cannot be written, or others could have written it, the dictionary is compiled.
+    If there is no file, or it is not accepted, or it cannot be written, or others could have written it, the dictionary
+    is compiled.
 
     Args:
         about: Everything that the dictionary depends on, in addition to Unicode and the version of the kernel.
         compile_it: Compiles the dictionary.
+        is_accepted: Returns whether the kernel takes the data of a file.
     """
     about = f"{INTERFACE} {unicodedata.unidata_version} {sys.byteorder} {about}"
     folder = get_cache_folder("dictionaries")
@@ -35,7 +39,9 @@ def load_compiled(about: str, compile_it: Callable[[], bytes]) -> bytes | memory
     with suppress(OSError, UnsafeError, DamagedError):
         make_private_folder(folder)
         with suppress(FileNotFoundError, DamagedError):
-            return _read(path, about)
+            data = _read(path, about)
+            if is_accepted(data):
+                return data
         compiled = compile_it()
         with suppress(OSError):
             write_container(path, _MARK, {"about": about, "checksum": crc32(compiled)}, [compiled])

@@ -56,8 +56,19 @@ def compile_dictionary(dictionary: Dictionary) -> CompiledDictionary:
     """
     from kxcli.kernel.dictionary_cache import load_compiled
 
-    about = f"{_hash_text(dictionary.main)} {_hash_text(dictionary.user)} {_stamp_jieba()}"
-    return CompiledDictionary(load_compiled(about, lambda: _compile(dictionary)))
+    kernel = load_kernel()
+    assert kernel is not None
+    about = f"{kernel.LAYOUT:x} {_hash_text(dictionary.main)} {_hash_text(dictionary.user)} {_stamp_jieba()}"
+    return CompiledDictionary(load_compiled(about, lambda: _compile(dictionary), _is_accepted))
+
+
+def _is_accepted(data: bytes | memoryview) -> bool:
+    """Return whether the kernel takes a dictionary; takes a millisecond."""
+    try:
+        CompiledDictionary(data).open()
+    except ValueError:
+        return False
+    return True
 
 
 def _hash_text(text: str | None) -> str:
