@@ -6,6 +6,7 @@ variable KXCLI_KERNEL is `off`, `require` (a missing kernel is an error), or uns
 """
 
 import os
+from functools import cache
 from importlib import import_module
 from types import ModuleType
 
@@ -15,7 +16,8 @@ INTERFACE = 2  # of `kxcli._kernel`, see `kernel/module.c`
 
 _MODULE = "kxcli._kernel"
 _HOW_TO_INSTALL = (
-    "install gcc and the Python headers, then kxcli again with pip install --force-reinstall --no-cache-dir"
+    "install gcc and the Python headers, then kxcli again with pip install --force-reinstall --no-cache-dir "
+    "(see docs/troubleshooting.md)"
 )
 
 
@@ -26,15 +28,26 @@ def load_kernel() -> ModuleType | None:
         UsageError: KXCLI_KERNEL has an unknown value.
         KxcliError: The kernel is missing, but KXCLI_KERNEL requires it.
     """
-    kernel, reason = _find_kernel()
+    kernel = find_kernel()
     if kernel is None and is_kernel_required():
-        raise KxcliError(f"KXCLI_KERNEL=require: {reason}")
+        raise KxcliError(f"KXCLI_KERNEL=require: {explain_absence()}")
     return kernel
 
 
+def find_kernel() -> ModuleType | None:
+    """Return the module `kxcli._kernel`, or None if it is missing or off, even if KXCLI_KERNEL requires it.
+
+    For code with a slow twin, which also runs where the kernel is not required, as with `--engine jieba`.
+
+    Raises:
+        UsageError: KXCLI_KERNEL has an unknown value.
+    """
+    return None if is_kernel_off() else _import_kernel()[0]
+
+
 def explain_absence() -> str:
-    """Return the reason for `load_kernel` to return None; "" if there is a kernel."""
-    return _find_kernel()[1]
+    """Return the reason for `find_kernel` to return None; "" if there is a kernel."""
+    return "KXCLI_KERNEL=off" if is_kernel_off() else _import_kernel()[1]
 
 
 def is_kernel_off() -> bool:
@@ -54,10 +67,9 @@ def _read_setting() -> str:
     return setting
 
 
-def _find_kernel() -> tuple[ModuleType | None, str]:
+@cache  # Python searches for a missing module again on each import
+def _import_kernel() -> tuple[ModuleType | None, str]:
     """Return the module, or None and the reason."""
-    if is_kernel_off():
-        return None, "KXCLI_KERNEL=off"
     try:
         kernel = import_module(_MODULE)
     except ModuleNotFoundError:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from kxcli.arrays import IntArray, UInt64Array
-from kxcli.kernel import load_kernel
+from kxcli.kernel import find_kernel
 from kxcli.tally.key_runs import KeyRun, KeyRuns, merge_key_runs
 
 _MAX_KEYS = 900_000  # of a counter; with those of another record, it keeps its 2^21 slots of 16 bytes
@@ -15,7 +15,7 @@ _PAIR = 16  # bytes of a key and its count
 
 def make_key_counter() -> "PythonKeyCounter":
     """Return a counter without keys: of the kernel, or its slow twin."""
-    kernel = load_kernel()
+    kernel = find_kernel()
     counter: PythonKeyCounter = PythonKeyCounter() if kernel is None else kernel.KeyCounter()
     return counter
 

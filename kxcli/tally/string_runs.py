@@ -13,7 +13,7 @@ from contextlib import suppress
 from itertools import accumulate
 
 from kxcli.errors import DamagedPartialError
-from kxcli.kernel import load_kernel
+from kxcli.kernel import find_kernel
 from kxcli.storage.temp_files import advise_dontneed
 from kxcli.storage.temp_files import (
     count_resident_bytes as count_resident_bytes,
@@ -170,7 +170,7 @@ def merge_in_memory(runs: Sequence[bytes | memoryview]) -> bytes:
     """Return several runs as one; takes twice its memory."""
     if len(runs) == 1:
         return bytes(runs[0])
-    kernel = load_kernel()
+    kernel = find_kernel()
     if kernel is not None:
         with suppress(ValueError, OverflowError):  # it cannot read keys in JSON, nor numbers above 63 bits
             merged: bytes = kernel.merge_runs(runs)

@@ -138,7 +138,7 @@ def load_tokenizer(segmentation: Segmentation, shared: "CompiledDictionary | Non
         shared: The value of `prepare`.
     """
     mode, hmm = segmentation.mode, segmentation.hmm
-    kernel = load_kernel()
+    kernel = None if shared is None else load_kernel()
     if shared is not None and kernel is not None:  # another machine may have made the shared dictionary
         cut: Callable[[str], list[str]] = kernel.Segmenter(shared.open(), mode, hmm).cut
         return cut

@@ -121,7 +121,7 @@ class WordCount:
 
     def _make_counter(self) -> AnyCounter:
         counting = self.counting
-        kernel = load_kernel()
+        kernel = None if self._shared is None else load_kernel()
         if self._shared is None or kernel is None:  # another machine may have made the shared dictionary
             self._splitter = self._splitter or WordSplitter(counting, None)
             from kxcli.mining.wordcount.python_counter import PythonCounter

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from itertools import compress, repeat
 from typing import Literal
 
-from kxcli.kernel import load_kernel
+from kxcli.kernel import find_kernel
 from kxcli.mining.arguments import check_choice, check_minimum, check_type
 from kxcli.mining.wordcount.counts import Counts
 from kxcli.tally.scratch import Scratch
@@ -89,7 +89,7 @@ def encode_tsv(finished: Counts, ranking: Ranking, columns: Sequence[str], room:
     Returns:
         None if there is no kernel, if it cannot write these columns or read these rows, or if they exceed the memory.
     """
-    kernel, layout = load_kernel(), finished.layout
+    kernel, layout = find_kernel(), finished.layout
     has_documents = "df" in columns
     is_possible = tuple(columns) == ("group",) * layout.is_grouped + ("word", "count") + ("df",) * has_documents
     if kernel is None or not is_possible or not finished.fits_ranking(room):
