@@ -1,5 +1,7 @@
 """How the compiled kernel gets into a wheel and an editable installation, and how KXCLI_KERNEL changes it."""
 
+import ast
+import json
 import os
 import shutil
 import subprocess
@@ -225,7 +227,15 @@ def setting(monkeypatch):
 
 
 @pytest.fixture
-def missing_module(monkeypatch):
+def new_import():
+    """Forget the imported kernel, before and after."""
+    kernel._import_kernel.cache_clear()
+    yield
+    kernel._import_kernel.cache_clear()
+
+
+@pytest.fixture
+def missing_module(new_import, monkeypatch):
     monkeypatch.setitem(sys.modules, "kxcli._kernel", None)
 
 
@@ -251,7 +261,32 @@ def test_missing_kernel_is_explained(setting, missing_module):
         kernel.load_kernel()
 
 
-def test_kernel_of_another_version_is_not_used(setting, monkeypatch):
+def test_import_is_tried_once(setting, missing_module, monkeypatch):
+    assert kernel.find_kernel() is None
+    monkeypatch.setattr(kernel, "import_module", None)
+    assert kernel.find_kernel() is None
+    setting("require")
+    assert kernel.find_kernel() is None
+    setting("off")
+    assert kernel.explain_absence() == "KXCLI_KERNEL=off"
+
+
+def test_stub_has_the_names_of_the_module():
+    compiled = pytest.importorskip("kxcli._kernel")
+    tree = ast.parse((ROOT / "kxcli/_kernel.pyi").read_text("utf-8"))
+    assert _find_names(tree) == {name for name in dir(compiled) if not name.startswith("_")}
+    for part in tree.body:
+        if isinstance(part, ast.ClassDef):
+            assert _find_names(part) == {name for name in dir(getattr(compiled, part.name)) if not name.startswith("_")}
+
+
+def _find_names(tree):
+    names = {part.name for part in tree.body if isinstance(part, (ast.ClassDef, ast.FunctionDef))}
+    names |= {part.target.id for part in tree.body if isinstance(part, ast.AnnAssign)}
+    return {name for name in names if not name.startswith("_")}
+
+
+def test_kernel_of_another_version_is_not_used(setting, new_import, monkeypatch):
     pytest.importorskip("kxcli._kernel")
     monkeypatch.setattr(kernel, "INTERFACE", 10**6)
     assert kernel.load_kernel() is None
@@ -263,14 +298,62 @@ def test_missing_kernel_is_reported_once(kxcli, missing_module, workers):
     shutil.copy(SAMPLES / "news.txt", kxcli.folder)
     (line,) = kxcli("wordcount", "-j", workers, "--shard-size", "8K", "news.txt").err.splitlines()
     assert line.startswith(
-        "kxcli: running on jieba, many times slower: kxcli was installed without its compiled kernel"
+        "kxcli: running on jieba itself, many times slower: kxcli was installed without its compiled kernel"
     )
+    for mode in ("char", "space"):
+        (line,) = kxcli("wordcount", "-t", mode, "-j", workers, "news.txt").err.splitlines()
+        assert line.startswith("kxcli: running without the compiled kernel, which is slower: kxcli was installed")
     for options in (("-q",), ("--engine", "jieba"), ("-t", "regex", "--pattern", "x")):
         assert kxcli("wordcount", "-j", workers, *options, "news.txt").err == ""
     kxcli.environment["KXCLI_KERNEL"] = "off"
     assert kxcli("wordcount", "-j", workers, "news.txt").err == ""
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_missing_kernel_is_reported_by_newwords(kxcli, missing_module, workers):
+    use = ("newwords", "-j", workers, "--shard-size", "8K", "-o", "words.tsv", SAMPLES / "news.txt")
+    (line,) = kxcli(*use).err.splitlines()
+    assert line.startswith("kxcli: running without the compiled kernel, which is slower: kxcli was installed")
+    kxcli.environment["KXCLI_KERNEL"] = "off"
+    assert kxcli(*use).err == ""
+
+
+def test_missing_kernel_is_reported_by_entity_link_with_a_tagger(kxcli, missing_module):
+    names = [f"{first}{second}" for first in "王李张刘陈杨赵黄" for second in "伟芳娜敏静强磊军洋艳"]
+    (kxcli.folder / "kb").write_text("天气\tw\n", "utf-8")
+    mentions = [[{"mention": name, "offset": "2", "kb_id": "NIL"}] for name in names]
+    texts = [
+        {"text_id": n, "text": f"昨天{name}先生回家了", "mention_data": mentions[n]} for n, name in enumerate(names)
+    ]
+    (kxcli.folder / "gold").write_text("".join(json.dumps(text) + "\n" for text in texts), "utf-8")
+    notice = "kxcli: running without the compiled kernel, which is slower: kxcli was installed"
+    base = ("entity-link", "--kb", "kb")
+    assert kxcli(*base, stdin="天气").err == ""
+    training = kxcli(*base, "--train", "gold", "--model", "model.npz").err
+    assert training.count(notice) == 1 and "with a tagger" in training
+    for use in (("-j", 2, "--shard-size", 100, "gold"), ("--evaluate", "gold")):
+        assert kxcli(*base, "--model", "model.npz", *use).err.count(notice) == 1
+
+
+@pytest.mark.parametrize(
+    "use",
+    [("wordcount",), ("wordcount", "-t", "char"), ("newwords",), ("entity-link", "--kb", "none", "--model", "none")],
+    ids=" ".join,
+)
+def test_missing_kernel_is_an_error_if_required(kxcli, missing_module, use):
     kxcli.environment["KXCLI_KERNEL"] = "require"
-    assert "KXCLI_KERNEL=require" in kxcli("wordcount", "news.txt", code=1).err
+    error = kxcli(*use, "absent.txt", code=1).err
+    assert "KXCLI_KERNEL=require: kxcli was installed without its compiled kernel" in error
+
+
+def test_kernel_is_not_required_where_it_is_not_used(kxcli, missing_module):
+    shutil.copy(SAMPLES / "news.txt", kxcli.folder)
+    use = ("wordcount", "-j", 2, "--shard-size", "8K", "news.txt")
+    for options in (("--engine", "jieba"), ("-t", "regex", "--pattern", r"\w")):
+        kxcli.environment["KXCLI_KERNEL"] = ""
+        expected = kxcli(*use, *options).text
+        kxcli.environment["KXCLI_KERNEL"] = "require"
+        assert kxcli(*use, *options).text == expected
 
 
 def test_unknown_setting_is_a_usage_error(kxcli, setting):

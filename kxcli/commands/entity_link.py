@@ -8,10 +8,12 @@ import click
 from kxcli.commands.command import Command, add_options
 from kxcli.commands.entity_link_options import FORMATS, LINK_OPTIONS, RULES
 from kxcli.commands.input_options import NAMED_TEXT_INPUT_OPTIONS
+from kxcli.commands.kernel_notice import report_missing_kernel
 from kxcli.commands.option_rules import is_given
 from kxcli.commands.output_options import make_output_options
 from kxcli.commands.run_options import RUN_OPTIONS, make_shard_option
 from kxcli.commands.session import open_session
+from kxcli.kernel import load_kernel
 from kxcli.pipelines.session import Session
 
 if TYPE_CHECKING:
@@ -60,6 +62,8 @@ def command(ctx: click.Context, /, **options: Any) -> None:
         from kxcli.pipelines.linking import knowledge_cache
 
         on_error, report = session.source.on_error, session.report
+        if options["model"] is not None:
+            load_kernel()  # for an error if it is missing, but required
         if options["train"]:
             from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
             from kxcli.pipelines.linking import model_files
@@ -69,6 +73,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
             sink.check(session.sink.errors, option="--errors")
         arrays = knowledge_cache.load_knowledge_base(options["kb"], session.sink.kb_cache, on_error, report)
         if options["train"]:
+            report_missing_kernel(report)
             base = KnowledgeBase.from_arrays(arrays)
             model_files.train_model_file(base, options["train"], options["model"], on_error, report)
         elif is_evaluation:
@@ -88,6 +93,8 @@ def _evaluate(session: Session, options: dict[str, Any], arrays: "NamedArrays") 
     from kxcli.pipelines.linking import evaluation, model_files
 
     model = model_files.load_resources(arrays, options["model"]).load_model()
+    if model.tagger is not None:
+        report_missing_kernel(session.report)
     tally = evaluation.evaluate_file(
         Linker.from_model(model, _build_linking(options)).link,
         options["evaluate"],
@@ -109,6 +116,8 @@ def _link_texts(session: Session, options: dict[str, Any], arrays: "NamedArrays"
     columns = render_links.COLUMNS + ((render_links.RANK,) if options["candidates"] else ())
     head = "\t".join(columns) + "\n" if session.sink.header else ""
     resources = model_files.load_resources(arrays, options["model"])
+    if resources.has_tagger:
+        report_missing_kernel(session.report)
     spec = corpus_run.make_named_text_spec(source, engines.get_max_line_bytes(session.run, _LINE_COST))
     kind = "jsonl" if source.field is not None else corpus_run.choose_format(source, by="") or "sniffed"
     modules = ["kxcli.pipelines.linking.render_links", "kxcli.corpus.shards"]

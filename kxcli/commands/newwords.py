@@ -8,6 +8,7 @@ import click
 from kxcli.commands import wordlists
 from kxcli.commands.command import Command, add_options
 from kxcli.commands.input_options import TEXT_INPUT_OPTIONS
+from kxcli.commands.kernel_notice import report_missing_kernel
 from kxcli.commands.newwords_options import FORMATS, LEXICON_OPTIONS, RULES
 from kxcli.commands.output_options import make_output_options
 from kxcli.commands.run_options import RUN_OPTIONS, make_shard_option
@@ -61,6 +62,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
             discovery = Discovery(options["method"], options["order"], options["min_count"], options["min_pmi"])
         except ValueError as error:
             raise UsageError(f"--min-pmi: {error}.") from None
+        report_missing_kernel(report)
         known = None if options["is_all"] else _read_known(options["known"])
         word_filter = LexiconFilter(known, options["min_entropy"], options["sort"])
         words = select_words(_find_words(session, discovery, options["unique_lines"]), word_filter)

@@ -96,7 +96,7 @@ def build_counting(options: Mapping[str, Any], report: Report) -> "Counting":
         pattern=options["pattern"],
     )
     if segmentation.engine == "kernel" and segmentation.mode != "regex":
-        report_missing_kernel(report)
+        report_missing_kernel(report, replaces_jieba=segmentation.mode not in ("char", "space"))
     return Counting(
         segmentation,
         keeps_punctuation=options["punct"],

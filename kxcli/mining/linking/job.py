@@ -10,7 +10,7 @@ from kxcli.arrays import NamedArrays
 from kxcli.batching import CACHE_BATCH, iter_batches
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
 from kxcli.mining.linking.linker import LinkedMentions, Linking, link_texts
-from kxcli.mining.linking.training.linking_model import LinkingModel
+from kxcli.mining.linking.training.linking_model import HEADER, LinkingModel, parse_header
 from kxcli.tally import frames
 
 
@@ -52,6 +52,11 @@ class LinkResources(NamedTuple):
 
     base: NamedArrays
     model: NamedArrays | None = None
+
+    @property
+    def has_tagger(self) -> bool:
+        """Whether the model has a tagger, which takes words from jieba or the kernel."""
+        return self.model is not None and bool(parse_header(self.model[HEADER])["has_tagger"])
 
     def load_model(self) -> LinkingModel:
         """Return the model, or the untrained one of the knowledge base."""
