@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from kxcli.arrays import key_index
 from kxcli.arrays.key_index import KeyIndex
+from kxcli.errors import DamagedPartialError
 from kxcli.tally import Tally, frames, key_runs, keys
 from kxcli.tally.buckets import Buckets, count_buckets, may_be_frequent
 from kxcli.tally.dense import DenseTally
@@ -95,7 +96,8 @@ def room(request, monkeypatch):
 def key_tally(lists):
     made = KeyTally()
     for some in lists:
-        made.add(as_keys(some))
+        made.counter.add(as_keys(some))
+        made.limit_counter()
     return made
 
 
@@ -218,6 +220,13 @@ def test_dense_counts_equal_counter(lists):
     parts[-1] = DenseTally(10).restore(mapped(parts[-1].dump()))
     made = functools.reduce(DenseTally.merge, parts)
     assert made.counts().tolist() == expected
+
+
+@pytest.mark.parametrize("size", [0, 10])
+@pytest.mark.parametrize("n_bytes", [5, 30, 41, 160])
+def test_damaged_dense_counts_are_found_at_once(size, n_bytes):
+    with pytest.raises(DamagedPartialError):
+        DenseTally(size).restore(bytes(n_bytes))
 
 
 def test_buckets_exclude_most_rare_keys():

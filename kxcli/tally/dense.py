@@ -42,19 +42,18 @@ class DenseTally:
     def dump(self) -> bytes:
         """Return the counts as bytes."""
         counts = self.counts()
-        return counts.astype(np.min_scalar_type(int(counts.max(initial=0)))).tobytes()
+        return counts.astype(np.min_scalar_type(int(counts.max(initial=0))).newbyteorder("<")).tobytes()
 
     def restore(self, data: bytes | memoryview) -> "DenseTally":
         """Take dumped counts, as a view until they are needed, and return this tally."""
         self._view = memoryview(data)
+        if len(self._view) not in [width * self._size for width in _WIDTHS]:
+            raise DamagedPartialError("there are more or fewer counts than numbers")
         return self
 
     def _add_view(self, view: memoryview | None) -> None:
         if view is None or not self._size:
             return
-        width, rest = divmod(len(view), self._size)
-        if rest or width not in _WIDTHS:
-            raise DamagedPartialError("there are more or fewer counts than numbers")
-        more = np.frombuffer(view, dtype=f"<u{width}")
+        more = np.frombuffer(view, dtype=f"<u{len(view) // self._size}")
         np.add(self.counts(), more, out=self._counts, casting="unsafe")
         advise_dontneed(view)

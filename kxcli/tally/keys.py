@@ -68,11 +68,6 @@ class KeyTally:
         self.counter = make_key_counter()
         self._runs = KeyRuns()
 
-    def add(self, keys: UInt64Array) -> None:
-        """Count keys."""
-        self.counter.add(keys)
-        self.limit_counter()
-
     def limit_counter(self) -> None:
         """Move the keys of the counter to a sorted run if there are many."""
         if len(self.counter) > _MAX_KEYS:
