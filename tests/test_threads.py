@@ -81,6 +81,17 @@ def test_finished_tasks_are_reported_in_main_thread(tmp_path):
     assert not working & seen
 
 
+def test_threads_need_no_current_folder(tmp_path, monkeypatch):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    working = set()
+    task = Numbers((1,), action=lambda: working.add(threading.get_ident()))
+    with start_engine(tmp_path) as engine:
+        assert engine.reduce(Call(read, [task] * 50, Sum(), 1, ignore)) == 50
+    assert working and threading.get_ident() not in working
+
+
 def test_one_worker_needs_no_thread(tmp_path, monkeypatch):
     monkeypatch.setattr(threading.Thread, "start", None)
     with ThreadEngine(1, (), lambda: str(tmp_path)) as engine:

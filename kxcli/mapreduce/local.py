@@ -40,7 +40,8 @@ class LocalEngine(SnapshotEngine):
         retries: int = 0,
         warn: Callable[[str], None] = lambda message: None,
     ) -> None:
-        self.n_workers = n_workers if _has_current_folder() else 1
+        self.n_workers = n_workers
+        self._n_processes = n_workers if _has_current_folder() else 1
         self._make_folder, self._max_partial_bytes = make_folder, max_partial_bytes
         self._preload, self._retries, self._warn = preload, retries, warn
         self._pool: Pool | None = None
@@ -54,7 +55,7 @@ class LocalEngine(SnapshotEngine):
 
     def iter_snapshots(self, call: AnyCall[PartialT], should_snapshot: Callable[[], bool]) -> Iterator[PartialT]:
         """Map every task and yield snapshots; a single task runs in this process."""
-        is_alone, call = self._look_ahead(call)
+        is_alone, call = _look_ahead(call, self.n_workers if call.allows_threads else self._n_processes)
         if not call.allows_threads:  # its arrays are numpy's
             keep_heap()
         if not is_alone:
@@ -77,7 +78,7 @@ class LocalEngine(SnapshotEngine):
 
     def stream(self, call: AnyCall[PartialT]) -> Iterator[PartialT]:
         """Map every task and yield the partials in the order of the tasks."""
-        is_alone, call = self._look_ahead(call)
+        is_alone, call = _look_ahead(call, self._n_processes)
         keep_heap()
         if not is_alone:
             yield from self._make_pool().stream(call)
@@ -92,19 +93,22 @@ class LocalEngine(SnapshotEngine):
         if self._pool is None:
             from kxcli.mapreduce.pool import Pool  # imports multiprocessing
 
-            self._pool = Pool(self.n_workers, self._preload, self._make_folder, retries=self._retries, warn=self._warn)
+            self._pool = Pool(
+                self._n_processes, self._preload, self._make_folder, retries=self._retries, warn=self._warn
+            )
         return self._pool
 
-    def _look_ahead(self, call: AnyCall[PartialT]) -> tuple[bool, AnyCall[PartialT]]:
-        """Return whether one process is enough, and the call with all tasks."""
-        tasks = iter(call.tasks)
-        first = list(islice(tasks, 1))
-        if self.n_workers > 1 and first:
-            try:
-                first += islice(tasks, 1)
-            except KxcliError as error:  # the first task precedes it in the input and may fail, too
-                tasks = _fail(error)
-        return len(first) < 2, call._replace(tasks=chain(first, tasks))
+
+def _look_ahead(call: AnyCall[PartialT], n_workers: int) -> tuple[bool, AnyCall[PartialT]]:
+    """Return whether one worker is enough, and the call with all tasks."""
+    tasks = iter(call.tasks)
+    first = list(islice(tasks, 1))
+    if n_workers > 1 and first:
+        try:
+            first += islice(tasks, 1)
+        except KxcliError as error:  # the first task precedes it in the input and may fail, too
+            tasks = _fail(error)
+    return len(first) < 2, call._replace(tasks=chain(first, tasks))
 
 
 def _has_current_folder() -> bool:
