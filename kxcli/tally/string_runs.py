@@ -14,10 +14,7 @@ from itertools import accumulate
 
 from kxcli.errors import DamagedPartialError
 from kxcli.kernel import find_kernel
-from kxcli.storage.temp_files import advise_dontneed
-from kxcli.storage.temp_files import (
-    count_resident_bytes as count_resident_bytes,
-)  # for kxcli/mining, which imports no storage
+from kxcli.storage.temp_files import advise_dontneed, count_resident_bytes
 
 BLOCK_ROWS = 1024  # of some 150 bytes each in memory
 BLOCK_CHARACTERS = 1 << 16  # characters of keys that fill a block of fewer rows: keys of more than 64 on average
@@ -178,6 +175,11 @@ def merge_in_memory(runs: Sequence[bytes | memoryview]) -> bytes:
                 advise_dontneed(memoryview(run))
             return merged
     return b"".join(encode_run(merge_runs(map(decode_run, runs))))
+
+
+def count_memory(runs: Iterable[bytes | memoryview]) -> int:
+    """Return the bytes of memory that runs take, without those of mapped files."""
+    return sum(count_resident_bytes(memoryview(run)) for run in runs)
 
 
 def count_rows(run: bytes | memoryview) -> int:

@@ -17,7 +17,7 @@ from kxcli.tally.string_runs import (
     COUNT_MASK,
     DOCUMENT_SHIFT,
     Block,
-    count_resident_bytes,
+    count_memory,
     count_rows,
     decode_run,
     encode_run,
@@ -163,9 +163,8 @@ class WordCountPartial:
 
         Merging runs takes the memory of the merged one, twice.
         """
-        runs = sum(count_resident_bytes(memoryview(run)) for run in self.runs)
         counts = 0 if self.counter is None else self.counter.weight
-        return counts + 3 * runs + _TOTAL_BYTES * len(self.totals)
+        return counts + 3 * count_memory(self.runs) + _TOTAL_BYTES * len(self.totals)
 
     def _add_totals(self, totals: dict[Key, int]) -> None:
         for key, total in totals.items():
