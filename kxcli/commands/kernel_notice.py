@@ -5,9 +5,9 @@ from kxcli.report import Report
 
 
 def report_missing_kernel(report: Report, *, replaces_jieba: bool = False) -> None:
-    """Report that the run is slow, if the kernel is missing; call this once per run, before input is read.
+    """Report that the run is slow, if the kernel is missing.
 
-    Nothing is reported if KXCLI_KERNEL turns the kernel off.
+    Call this once per run, before input is read. Nothing is reported if KXCLI_KERNEL turns the kernel off.
 
     Args:
         report: Receives the message.

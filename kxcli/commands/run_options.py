@@ -40,7 +40,7 @@ RUN_OPTIONS = (
     ),
     option(
         "--retries N",
-        "If a worker is killed, repeat its part of the work up to N times.",
+        "If a worker process is killed, repeat its part of the work up to N times.",
         type=click.IntRange(min=0),
         default=1,
     ),

@@ -35,9 +35,10 @@ def load_kernel() -> ModuleType | None:
 
 
 def find_kernel() -> ModuleType | None:
-    """Return the module `kxcli._kernel`, or None if it is missing or off, even if KXCLI_KERNEL requires it.
+    """Return the module `kxcli._kernel`, or None if it is missing or off.
 
-    For code with a slow twin, which also runs where the kernel is not required, as with `--engine jieba`.
+    A missing kernel is no error even if KXCLI_KERNEL requires it: this is for code that also runs where the kernel is
+    not needed, as with `--engine jieba`.
 
     Raises:
         UsageError: KXCLI_KERNEL has an unknown value.
