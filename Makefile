@@ -78,7 +78,7 @@ bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/scaling.py $(FILES)
 
 clean:
-	rm -rf $(VENV) kxcli/_kernel*.so dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) kxcli/_kernel*.so kxcli/_kernel*.pyd dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit("kxcli needs Python 3.11 or later, this is " + sys.version.split()[0] + "; name another: make PYTHON=python3.12") if sys.version_info < (3, 11) else None'

@@ -35,10 +35,10 @@ class KernelBuildHook(BuildHookInterface[Any]):
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Compile the module; set the tag of the wheel for it."""
-        self.folder = tempfile.TemporaryDirectory(prefix="kxcli-build-")  # a new one, so that no old object is linked
         setting = os.environ.get("KXCLI_KERNEL", "")
         if setting not in SETTINGS:
             raise ValueError(f"KXCLI_KERNEL={setting} is unknown; use off or require, or unset it")
+        self.folder = tempfile.TemporaryDirectory(prefix="kxcli-build-")  # a new one, so that no old object is linked
         package = os.path.join(self.root, PACKAGE)
         is_editable = version == "editable"
         if is_editable:
