@@ -32,7 +32,7 @@ class Dictionary:
         """Check the bytes, so that no later access leaves them; raises `ValueError`."""
 
     def is_word(self, text: str) -> bool:
-        """Return whether a text has a frequency over 0."""
+        """Return whether a text has a frequency over 0; only tests ask this."""
 
 class Segmenter:
     """Cuts texts into tokens; `mode` is jieba, search, full, char or space."""

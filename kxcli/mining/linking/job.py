@@ -55,7 +55,7 @@ class LinkResources(NamedTuple):
 
     @property
     def has_tagger(self) -> bool:
-        """Whether the model has a tagger, which takes words from jieba or the kernel."""
+        """Whether the model has a tagger."""
         return self.model is not None and bool(parse_header(self.model[HEADER])["has_tagger"])
 
     def load_model(self) -> LinkingModel:

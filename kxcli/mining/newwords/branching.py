@@ -2,7 +2,7 @@
 
 The boundary score of a word is the variation of branching entropy on its two sides, comparable between lengths (nVBE;
 Magistry and Sagot 2012, "Unsupervized Word Segmentation: the Case for Mandarin Chinese"). The corpus is cut into words
-with the largest sum of scores (`viterbi.py`), then cut again with scores that use the previous cut: how often an n-gram
+with the largest sum of scores (`cutting.py`), then cut again with scores that use the previous cut: how often an n-gram
 is between two cuts, and how often characters begin, continue and end words.
 
 Scripts with spaces between words are not cut: a run of their characters is a word.

@@ -61,11 +61,6 @@ class Dictionary:
             for _ in check(text.removesuffix("\n").split("\n")):
                 pass
 
-    @property
-    def is_default(self) -> bool:
-        """Whether this is jieba's own dictionary."""
-        return self.main is None and self.user is None
-
     def find_misread_lines(self) -> Iterator[tuple[int, str]]:
         """Yield number and fault of user lines with a word that jieba never finds."""
         for line, word, _ in iter_user_words(self.user or ""):
