@@ -36,18 +36,21 @@ def load_compiled(
     about = f"{INTERFACE} {unicodedata.unidata_version} {sys.byteorder} {about}"
     folder = get_cache_folder("dictionaries")
     path = os.path.join(folder, f"{crc32(about.encode('utf-8', 'surrogatepass')):08x}{_SUFFIX}")
-    with suppress(OSError, UnsafeError, DamagedError):
+    is_private = False
+    with suppress(OSError, UnsafeError):
         make_private_folder(folder)
-        with suppress(FileNotFoundError, DamagedError):
+        is_private = True
+    if is_private:
+        with suppress(OSError, DamagedError):
             data = _read(path, about)
             if is_accepted(data):
                 return data
-        compiled = compile_it()
+    compiled = compile_it()
+    if is_private:
         with suppress(OSError):
             write_container(path, _MARK, {"about": about, "checksum": crc32(compiled)}, [compiled])
             remove_unused(folder, re.compile(_FILE_NAMES))
-        return compiled
-    return compile_it()
+    return compiled
 
 
 def _read(path: str, about: str) -> memoryview:

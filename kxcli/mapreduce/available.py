@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 PROCESS_BYTES = 70 << 20  # of a process without any partial: the interpreter, arrays, a dictionary
+THREAD_BYTES = 24 << 20  # of a further thread without any partial: its tables, and a block of text
 _MIN_PARTIAL_BYTES = 1 << 22  # less would make very many files, and save no memory
 _N_COPIES = 2  # of a partial in memory while it is merged or written
 _MIN_MEMORY = 1 << 28  # bytes: a run takes up to that many if they are free, because it is slow with less
@@ -34,15 +35,17 @@ def get_default_memory(root: str = "/") -> int:
     return max(min(free) // 2, min(_MIN_MEMORY, *free)) if free else _DEFAULT_MEMORY
 
 
-def choose_n_workers(n_requested: int, memory: int) -> int:
+def choose_n_workers(n_requested: int, memory: int, *, are_threads: bool = False) -> int:
     """Return the number of workers, as far as there is memory for them."""
-    return max(1, min(n_requested or count_cpus(), memory // PROCESS_BYTES - 1))
+    each = THREAD_BYTES if are_threads else PROCESS_BYTES
+    return max(1, min(n_requested or count_cpus(), (memory - PROCESS_BYTES) // each))
 
 
-def get_partial_limit(memory: int, n_workers: int) -> int:
-    """Return the bytes available to each process for a partial."""
-    n = n_workers + (n_workers > 1)
-    return max(_MIN_PARTIAL_BYTES, (memory - n * PROCESS_BYTES) // (_N_COPIES * n))
+def get_partial_limit(memory: int, n_workers: int, *, are_threads: bool = False) -> int:
+    """Return the bytes available to each worker for a partial."""
+    n = n_workers + (n_workers > 1)  # the parent, or the main thread, merges
+    fixed = PROCESS_BYTES + n_workers * THREAD_BYTES if are_threads else n * PROCESS_BYTES
+    return max(_MIN_PARTIAL_BYTES, (memory - fixed) // (_N_COPIES * n))
 
 
 def _list_machine_memory(root: str) -> list[int]:

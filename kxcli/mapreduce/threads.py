@@ -70,7 +70,6 @@ class _WorkerThreads(Generic[PartialT]):
         self._spans: list[FileSpan] = []
         self._partials: list[PartialT] = []
         self._is_closed = False
-        self._folder_lock = threading.Lock()
 
     def map(self, numbered: Iterator[tuple[int, Task]], should_snapshot: Callable[[], bool]) -> bool:
         """Map tasks until a snapshot is due; return whether none is left.
@@ -179,9 +178,8 @@ class _WorkerThreads(Generic[PartialT]):
             yield record
 
     def _make_folder(self) -> str:
-        with self._folder_lock:
-            self._check_open()
-            return self._limits.make_folder()
+        self._check_open()
+        return self._limits.make_folder()
 
     def _check_open(self) -> None:
         if self._is_closed:

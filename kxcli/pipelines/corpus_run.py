@@ -124,7 +124,7 @@ class Corpus:
             self.report.warning("there is no input: no file is named, or none in the folders matches")
         self.is_reread = run.checkpoint is not None or run.cluster is not None
         # Compiled code takes bytes and releases the lock of the interpreter; the parsers of other formats hold it.
-        self._allows_threads = spec.unit == "bytes" and kind == "text"
+        self._allows_threads = _allows_threads(spec, kind)
         self.shard_size, self._memory = run.shard_size, get_memory_limit(run)
         self.spooled: list[SpooledArray] = []
         self._diagnostics: list[Diagnostic] = []
@@ -147,7 +147,7 @@ class Corpus:
         """Return the files for results beyond their share of memory."""
         from kxcli.tally.scratch import Scratch
 
-        n_processes = 1 if self._allows_threads else self.engine.n_workers
+        n_processes = 1 if self._allows_threads else self.engine.n_workers  # threads have ended
         return Scratch(self.workspace.make_folder, available.get_partial_limit(self._memory, n_processes))
 
     @contextmanager
@@ -217,6 +217,11 @@ class Corpus:
             yield from self.engine.stream(call)
 
 
+def _allows_threads(spec: ReaderSpec, kind: RequestedKind | None) -> bool:
+    """Return whether most of the work is done outside Python: blocks of bytes are."""
+    return spec.unit == "bytes" and kind == "text"
+
+
 @contextmanager
 def open_corpus(
     session: Session, preload: Iterable[str], spec: ReaderSpec | None = None, kind: RequestedKind | None = None
@@ -233,7 +238,12 @@ def open_corpus(
     """
     spec = spec or make_reader_spec(session.source)
     kind = kind or choose_format(session.source, by=spec.by)
-    with Workspace() as workspace, start_engine(session.run, session.report, preload, workspace) as engine:
+    with (
+        Workspace() as workspace,
+        start_engine(
+            session.run, session.report, preload, workspace, uses_threads=_allows_threads(spec, kind)
+        ) as engine,
+    ):
         yield Corpus(session, engine, workspace, spec, kind)
 
 

@@ -17,9 +17,19 @@ _MIN_MAX_LINE = 1 << 20  # bytes: text is mapped in pieces of that size, however
 
 
 @contextmanager
-def start_engine(run: RunSettings, report: Report, preload: Iterable[str], workspace: Workspace) -> Iterator[Engine]:
-    """Start the engine of a run; at the end of the block, no worker is left."""
-    with _start_workers(run, report, preload, workspace) as engine:
+def start_engine(
+    run: RunSettings, report: Report, preload: Iterable[str], workspace: Workspace, *, uses_threads: bool = False
+) -> Iterator[Engine]:
+    """Start the engine of a run; at the end of the block, no worker is left.
+
+    Args:
+        run: The options.
+        report: Gets warnings.
+        preload: Modules that each worker process imports.
+        workspace: The private folder of the run.
+        uses_threads: Whether all calls allow threads, so that there are no worker processes.
+    """
+    with _start_workers(run, report, preload, workspace, uses_threads) as engine:
         if run.checkpoint is None:
             yield engine
             return
@@ -32,7 +42,7 @@ def start_engine(run: RunSettings, report: Report, preload: Iterable[str], works
 
 @contextmanager
 def _start_workers(
-    run: RunSettings, report: Report, preload: Iterable[str], workspace: Workspace
+    run: RunSettings, report: Report, preload: Iterable[str], workspace: Workspace, uses_threads: bool
 ) -> Iterator[SnapshotEngine]:
     if run.cluster is not None:
         from kxcli.mapreduce.cluster import ClusterEngine  # imports numpy
@@ -42,8 +52,8 @@ def _start_workers(
             yield engine
         return
     memory = get_memory_limit(run)
-    n_workers = available.choose_n_workers(run.jobs, memory)
-    n_bytes = available.get_partial_limit(memory, n_workers)
+    n_workers = available.choose_n_workers(run.jobs, memory, are_threads=uses_threads)
+    n_bytes = available.get_partial_limit(memory, n_workers, are_threads=uses_threads)
     if run.memory is not None and run.memory < available.PROCESS_BYTES:
         report.warning(f"--memory is less than the {available.PROCESS_BYTES >> 20} MiB that a process takes by itself")
     elif n_workers < run.jobs:

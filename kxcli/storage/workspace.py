@@ -1,9 +1,11 @@
 """The private temporary folder of a run."""
 
 import os
+from _thread import allocate_lock
 from types import TracebackType
 from typing import Any
 
+from kxcli.errors import KxcliError
 from kxcli.signals import delay_signals
 from kxcli.storage.stale_files import HOST, create_locked_file, remove_stale
 from kxcli.storage.temp_files import get_temporary_folder, translate_os_errors
@@ -22,23 +24,32 @@ class Workspace:
     def __init__(self) -> None:
         self._path: str | None = None
         self._lock = -1
+        self._guard = allocate_lock()  # importing threading would take longer than a short run has
+        self._is_closed = False
         self._config: dict[str, Any] = {}  # of multiprocessing
 
     def make_folder(self) -> str:
-        """Return the folder's path; create the folder on the first call."""
-        if self._path is None:
-            import multiprocessing
+        """Return the folder's path; create the folder on the first call, of any thread."""
+        with self._guard:
+            if self._is_closed:
+                raise KxcliError("the run has ended")
+            if self._path is None:
+                self._create()
+            assert self._path is not None
+            return self._path
 
-            where = get_temporary_folder()
-            remove_stale(where, _PREFIX, "", _LOCK)
-            # The sockets of multiprocessing would otherwise be in a separate folder that no later run removes.
-            self._config = multiprocessing.current_process()._config  # type: ignore[attr-defined]
-            self._before = self._config.get("tempdir")
-            with delay_signals():
-                with translate_os_errors(where, "point TMPDIR at a folder that can be written"):
-                    self._path, self._lock = _create_locked_folder(where)
-                self._config["tempdir"] = self._path
-        return self._path
+    def _create(self) -> None:
+        import multiprocessing
+
+        where = get_temporary_folder()
+        remove_stale(where, _PREFIX, "", _LOCK)
+        # The sockets of multiprocessing would otherwise be in a separate folder that no later run removes.
+        self._config = multiprocessing.current_process()._config  # type: ignore[attr-defined]
+        self._before = self._config.get("tempdir")
+        with delay_signals():
+            with translate_os_errors(where, "point TMPDIR at a folder that can be written"):
+                self._path, self._lock = _create_locked_folder(where)
+            self._config["tempdir"] = self._path
 
     def __enter__(self) -> "Workspace":
         return self
@@ -46,6 +57,8 @@ class Workspace:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        with self._guard:
+            self._is_closed = True
         if self._path is None:
             return
         import shutil

@@ -183,13 +183,13 @@ def count_memory(runs: Iterable[bytes | memoryview]) -> int:
 
 
 def count_rows(run: bytes | memoryview) -> int:
-    """Return the number of rows.
-
-    A truncated head raises `struct.error`.
-    """
+    """Return the number of rows."""
     n_rows = start = 0
     while start < len(run):
-        n, size, count_width, documents_width, _ = _HEAD.unpack_from(run, start)
+        try:
+            n, size, count_width, documents_width, _ = _HEAD.unpack_from(run, start)
+        except struct.error as error:
+            raise DamagedPartialError("the head of a block of rows is truncated") from error
         n_rows += n
         start += _HEAD.size + size + n * (count_width + documents_width)
     return n_rows

@@ -81,12 +81,16 @@ def _hash_text(text: str | None) -> str:
 
 
 def _stamp_jieba() -> str:
-    """Return place, size and time of jieba's dictionary, without importing jieba."""
+    """Return place, sizes and times of jieba's files, without importing it."""
     spec = find_spec("jieba")
-    assert spec is not None
-    assert spec.origin is not None
-    status = os.stat(os.path.join(os.path.dirname(spec.origin), "dict.txt"))
-    return f"{spec.origin} {status.st_size} {status.st_mtime_ns}"
+    assert spec is not None, "kxcli requires jieba"
+    assert spec.origin is not None, "jieba is in files"
+    folder = os.path.dirname(spec.origin)
+    stamps = [folder]
+    for name in ("dict.txt", "finalseg/prob_start.py", "finalseg/prob_trans.py", "finalseg/prob_emit.py"):
+        status = os.stat(os.path.join(folder, name))
+        stamps.append(f"{status.st_size} {status.st_mtime_ns}")
+    return " ".join(stamps)
 
 
 def _compile(dictionary: Dictionary) -> bytes:
