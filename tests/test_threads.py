@@ -18,6 +18,7 @@ from kxcli.errors import InputError, KxcliError
 from kxcli.mapreduce.checkpoint import CheckpointEngine
 from kxcli.mapreduce.job import Call, fold_records
 from kxcli.mapreduce.local import LocalEngine
+from kxcli.storage.workspace import Workspace
 
 
 class ThreadEngine(LocalEngine):
@@ -64,10 +65,10 @@ def test_records_are_added_to_a_partial(kind, first, second):
 @pytest.mark.parametrize("max_bytes", [1, 100, sys.maxsize])
 def test_sum_is_equal_in_any_way(tmp_path, way, kind, max_bytes):
     tasks = [Numbers((n, n + 1)) for n in range(50)]
-    done = []
+    job, done = kind(), []
     with start_engine(tmp_path, way, max_partial_bytes=max_bytes) as engine:
-        total = engine.reduce(Call(read, tasks, kind(), 2, done.append))
-    assert kind.dump(FoldingSum() if kind is FoldingSum else Sum(), total) == b"5000"
+        total = engine.reduce(Call(read, tasks, job, 2, done.append))
+    assert job.dump(total) == b"5000"
     assert sorted((one.number, *one.diagnostics) for one in done) == [(n, n, n + 1) for n in range(50)]
     assert os.listdir(tmp_path) == []
 
@@ -166,14 +167,20 @@ def test_failing_spill_is_raised(tmp_path):
         engine.reduce(Call(read, numbers(*range(9)), HeavySum(), 1, ignore))
 
 
-def test_interrupted_run_leaves_no_thread_and_no_file(tmp_path):
+def test_interrupted_run_leaves_no_thread_and_no_file(tmp_path, monkeypatch):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
     def interrupt(done):
         raise KeyboardInterrupt
 
     tasks = [Numbers((n,), action=lambda: time.sleep(0.05)) for n in range(9)]
-    with start_engine(tmp_path, max_partial_bytes=1) as engine, pytest.raises(KeyboardInterrupt):
+    with (
+        pytest.raises(KeyboardInterrupt),
+        Workspace() as workspace,
+        ThreadEngine(3, (), workspace.make_folder, max_partial_bytes=1) as engine,
+    ):
         engine.reduce(Call(read, tasks, HeavySum(), 1, interrupt))
-    assert len(os.listdir(tmp_path)) <= 3  # the workspace removes the files of threads that spilled
+    assert os.listdir(tmp_path) == []
 
 
 class NoCodec:
