@@ -318,6 +318,21 @@ def test_folded_records_count_as_merged_ones(a, b, counting):
     assert results(job, job.fold(job.load(job.dump(job.map(a))), b)) == whole
 
 
+@given(a=records, b=records, counting=countings())
+@settings(max_examples=80)
+def test_worker_without_kernel_counts_the_same(a, b, counting):
+    a, b = grouped_alike(a, counting), grouped_alike(b, counting)
+    whole = expected([*a, *b], counting)
+    job = ready(counting)
+    left = job.map(a)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("KXCLI_KERNEL", "off")
+        right = job.map(b)
+        dumped = job.dump(job.map(b))
+    assert results(job, job.merge(left, right)) == whole
+    assert results(job, job.merge(job.load(dumped), job.map(a))) == whole
+
+
 @pytest.mark.parametrize(
     "changes", [{"orders": (1, 2)}, {"orders": (2, 2)}, {"has_documents": True}, {"is_grouped": True}], ids=str
 )
