@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kxcli.mining import Counting, Dictionary, Segmentation, Text, WordCount, count_words
+from kxcli.mining.hsic.terms import TermSpec, TermTokenizer, prepare_terms
 from kxcli.mining.segment import blocks, load_tokenizer, prepare
 from kxcli.mining.segment.jieba_reference import JiebaTokenizer
 
@@ -694,3 +695,11 @@ def test_all_real_text_gives_jiebas_counts_with_random_user_dictionaries(plain, 
 @pytest.mark.slow
 def test_pairs_of_all_dictionary_words_give_jiebas_tokens(default, plain, vocabulary):
     assert_equal(default["jieba", True], plain, list(glued_texts(vocabulary, 7, 100_000)), "jieba", True)
+
+
+def test_hsic_bags_of_words_use_jiebas_total():
+    dictionary = Dictionary(user="小明来到 10")
+    spec = TermSpec(0, Counting(Segmentation(dictionary=dictionary)))
+    tokenizer = TermTokenizer(spec)
+    tokenizer.setup(prepare_terms(spec))
+    assert list(tokenizer.tokenize(["丰足额吗"])) == [JiebaTokenizer(dictionary).cut("丰足额吗", hmm=True)]
