@@ -2,15 +2,17 @@
 
 import random
 import threading
+from contextlib import suppress
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kxcli.errors import DamagedPartialError
 from kxcli.mining.wordcount.counts import Counts, KeyLayout, WordCountPartial
 from kxcli.mining.wordcount.ranking import Ranking, encode_tsv, rank_rows
 from kxcli.output.rows import encode_rows
-from kxcli.tally.string_runs import DOCUMENT_SHIFT, decode_run, encode_run, merge_runs
+from kxcli.tally.string_runs import DOCUMENT_SHIFT, decode_run, encode_run, merge_in_memory, merge_runs
 
 _kernel = pytest.importorskip("kxcli._kernel")
 
@@ -184,3 +186,16 @@ def test_threads_merge_the_same_runs():
 def test_an_empty_run_has_no_lines():
     assert _kernel.merge_runs([]) == _kernel.merge_runs([b"", memoryview(b"")]) == b""
     assert _kernel.rank_run(b"", True, False, -1, 1) == _kernel.format_tsv(b"", True, True, True) == b""
+
+
+def test_truncated_runs_are_damaged_partials():
+    run = b"".join(map(encode, ({"a": 3, "b": 5 | 2 << DOCUMENT_SHIFT}, {"c": 1})))
+    borders = {len(encode({"a": 3, "b": 5 | 2 << DOCUMENT_SHIFT}))}
+    for size in set(range(1, len(run))) - borders:
+        with pytest.raises(DamagedPartialError):
+            merge_in_memory([run[:size], encode({"d": 1})])
+        counts = Counts(KeyLayout(), WordCountPartial(runs=[run[:size]]))
+        with suppress(DamagedPartialError):  # Python reads the rows, and reports the damage
+            assert encode_tsv(counts, Ranking(), ("word", "count"), 1 << 20) is None
+        with pytest.raises(DamagedPartialError):
+            list(rank_rows(counts, Ranking()))
