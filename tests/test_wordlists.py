@@ -20,6 +20,7 @@ from kxcli.cli import COMMANDS, main
 from kxcli.commands import wordlists
 from kxcli.commands.option_types import decode_option
 from kxcli.errors import InputError
+from kxcli.kernel import load_kernel
 from kxcli.mining import Counting, Dictionary, Segmentation, Text, WordCount
 from kxcli.mining.segment import dictionary
 from kxcli.mining.segment.dictionary import DictionaryError
@@ -390,3 +391,17 @@ def test_compressed_list_suggests_the_command(tmp_path, capsys, option, name, da
     (tmp_path / "in.txt").write_text("x y\n")
     assert main(["wordcount", "-j", "1", option, str(tmp_path / name), str(tmp_path / "in.txt")]) == 1
     assert capsys.readouterr().err.startswith(f"kxcli: error: {tmp_path / name}: {what}")
+
+
+def test_jieba_replaces_kernel_that_refuses_a_dictionary(kxcli):
+    frequencies = {chr(0x4E00 + i): 1 << 53 for i in range(1025)}  # add up to over 2^63
+    text = "".join(f"{word} {frequency}\n" for word, frequency in frequencies.items())
+    (kxcli.folder / "words.txt").write_text(text, encoding="utf-8")
+    use = ("wordcount", "--dict", "words.txt")
+    given = "一丁七，一丁 abc"
+    ended = kxcli(*use, stdin=given)
+    if load_kernel() is not None:
+        assert "using jieba itself, which is many times slower" in ended.err
+    quiet = kxcli(*use, "-q", stdin=given)
+    assert quiet.err == ""
+    assert ended.out == quiet.out == kxcli(*use, "--engine", "jieba", stdin=given).out != b""
