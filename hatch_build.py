@@ -29,6 +29,8 @@ WHAT_TO_INSTALL = (
     "Alpine: gcc musl-dev python3-dev; macOS: xcode-select --install), then install kxcli again with --no-cache-dir"
 )
 
+HOW_TO_GO_ON = "see the compiler's message above, or install without it: KXCLI_KERNEL=off make demo, or pip install"
+
 
 class KernelBuildHook(BuildHookInterface[Any]):
     """Adds the compiled module to a wheel, or to the source tree for an editable installation."""
@@ -49,7 +51,7 @@ class KernelBuildHook(BuildHookInterface[Any]):
             module = compile_kernel(self.root, self.folder.name)
         except (Exception, SystemExit) as error:
             if setting == "require":
-                raise
+                raise RuntimeError(f"the kernel was not compiled ({error}); {HOW_TO_GO_ON}") from None
             self.app.display_warning(f"kxcli is built without its compiled kernel, so it will be slow: {error}")
             self.app.display_warning(WHAT_TO_INSTALL)
             return
