@@ -49,7 +49,7 @@ class KernelBuildHook(BuildHookInterface[Any]):
             return
         try:
             module = compile_kernel(self.root, self.folder.name)
-        except (Exception, SystemExit) as error:
+        except (Exception, SystemExit) as error:  # noqa: BLE001 -- whatever setuptools and the compiler raise
             if setting == "require":
                 raise RuntimeError(f"the kernel was not compiled ({error}); {HOW_TO_GO_ON}") from None
             self.app.display_warning(f"kxcli is built without its compiled kernel, so it will be slow: {error}")
