@@ -42,7 +42,7 @@ test-slow: $(VENV)/.test
 # The first case of each test of segmentation and counts, without the compiled kernel, as where there is no compiler.
 test-fallback: $(VENV)/.test
 	KXCLI_KERNEL=off $(BIN)/pytest -n $(WORKERS) -m "not slow and not full" \
-		tests/test_segmentation.py tests/test_counting.py tests/test_wordcount.py tests/test_wordlists.py \
+		tests/test_segmentation.py tests/test_counting.py tests/test_spilling.py tests/test_wordcount.py tests/test_wordlists.py \
 		tests/test_tally.py tests/test_branching.py tests/test_newwords.py
 
 check: $(VENV)/.dev
