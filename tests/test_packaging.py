@@ -174,7 +174,7 @@ def test_macros_select_the_api_of_python(monkeypatch, platform, is_free_threaded
 # Editable installations
 
 
-@pytest.mark.full
+@pytest.mark.slow
 @needs_compiler
 def test_editable_installation_has_the_module_only_after_success(project):
     environment = project.parent / "environment"

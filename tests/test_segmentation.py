@@ -505,7 +505,7 @@ tied_line = st.tuples(st.text(st.sampled_from(TIED), min_size=1, max_size=3), ti
     user=st.none() | st.lists(tied_line, max_size=6).map("\n".join),
     texts=st.lists(st.text(st.sampled_from(TIED), min_size=2, max_size=60), min_size=1, max_size=5),
 )
-@settings(max_examples=60, derandomize=True)
+@settings(max_examples=15, derandomize=True)
 def test_ties_are_decided_as_in_jieba_with_repeated_words(mode, hmm, main, user, texts):
     assert_equal(load(mode, hmm, main=main, user=user), with_main(main, user or ""), texts, mode, hmm)
 
@@ -528,7 +528,7 @@ users = st.lists(user_line, max_size=8).map("\n".join)
 small_texts = st.lists(st.text(st.sampled_from(SMALL + " ，"), max_size=16), min_size=1, max_size=8)
 
 
-@pytest.mark.full
+@pytest.mark.slow
 @pytest.mark.parametrize(("mode", "hmm"), MODES, ids=MODE_NAMES)
 @given(main=mains, user=users, texts=small_texts)
 @settings(max_examples=150)
