@@ -7,7 +7,7 @@
 #include "memory.h"
 
 #define MEMO_RUN 4                 /* characters of a run that is remembered: 16 bits each */
-#define MAX_MEMO ((size_t)1 << 17) /* runs; beyond it, the memo begins again */
+#define MAX_MEMO ((size_t)1 << 16) /* runs; beyond it, the memo begins again */
 
 typedef struct {
     uint64_t run; /* its codes; 0 for an empty entry */
