@@ -130,7 +130,8 @@ int64_t counter_find_words(Counter *counter, const uint32_t *id, const uint32_t 
     return COUNTER_OK;
 }
 
-bool counter_move_counts(Counter *counter)
+/* Add all counts to the sums; false if memory ran out. */
+static bool move_counts(Counter *counter)
 {
     if (!counter_cover_ids(counter, &counter->sums, &counter->n_sums, sizeof *counter->sums) ||
         !counter_cover_ids(counter, &counter->counts, &counter->n_counts, sizeof *counter->counts))
@@ -147,7 +148,7 @@ bool counter_move_counts(Counter *counter)
 static bool count_tokens(Counter *counter)
 {
     const Segmenter *segmenter = &counter->segmenter;
-    if (counter->n_counted + segmenter->n_tokens > UINT32_MAX && !counter_move_counts(counter))
+    if (counter->n_counted + segmenter->n_tokens > UINT32_MAX && !move_counts(counter))
         return false;
     if (!counter_cover_ids(counter, &counter->counts, &counter->n_counts, sizeof *counter->counts))
         return false;

@@ -87,9 +87,6 @@ typedef struct {
 
 int64_t counter_add(Counter *counter, const CountedText *text);
 
-/* Add all counts to the sums; false if memory ran out. */
-bool counter_move_counts(Counter *counter);
-
 /* Find what a token becomes: `*n` words and breaks at `*words`, which are valid until the next call. */
 int64_t counter_find_words(Counter *counter, const uint32_t *id, const uint32_t **words, uint32_t *n);
 

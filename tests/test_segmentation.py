@@ -611,10 +611,10 @@ def test_block_class_limits(point):
 
 # Safe splits
 
-PARTED = [*MODES, ("char", True), ("space", True)]
+MODES_WITH_SPLITS = [*MODES, ("char", True), ("space", True)]
 
 
-@pytest.mark.parametrize(("mode", "hmm"), PARTED, ids=[*MODE_NAMES, "char", "space"])
+@pytest.mark.parametrize(("mode", "hmm"), MODES_WITH_SPLITS, ids=[*MODE_NAMES, "char", "space"])
 @given(text=texts, data=st.data())
 @settings(max_examples=150)
 def test_safe_splits_keep_tokens(plain, mode, hmm, text, data):
