@@ -220,6 +220,13 @@ def test_sanitized_module_is_in_use(tmp_path):
 
 
 @pytest.fixture
+def kxcli(kxcli):
+    """The program without the setting that the tests themselves run with."""
+    kxcli.environment.pop("KXCLI_KERNEL", None)
+    return kxcli
+
+
+@pytest.fixture
 def setting(monkeypatch):
     """Return a function that sets KXCLI_KERNEL."""
     monkeypatch.delenv("KXCLI_KERNEL", raising=False)
