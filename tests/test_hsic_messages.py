@@ -66,7 +66,7 @@ def test_constant_column_has_a_warning(kxcli, cell, side):
     assert ended.err.startswith(f"kxcli: warning: {side} is constant") and ended.err.count("\n") == 1
 
 
-STRAYS = ["?", ".", "-", "na", "abc", "十", "1,5", "12%", "$12.50", "\u22121.5", "1.5D0", '"1.5"', "cm"]
+STRAYS = ["?", ".", "-", "na", "abc", "十", "1,5", "12%", "$12.50", "\u22121.5", "1.5D0", "'1.5'", "cm"]
 
 
 @pytest.mark.parametrize(("stray", "use"), [*zip(STRAYS, itertools.cycle(["pair", "screen", "matrix"]), strict=False)])
@@ -188,8 +188,12 @@ def test_unreachable_q_value_has_a_warning(kxcli, labels, has_warning):
 
 ONE_COLUMN = {
     "commas": ("a.tsv", "x,y\n1,2\n", "'x,y': if it is CSV, use --input-format csv"),
-    "semicolons": ("a.tsv", "x;y\n1;2\n", "'x;y': separate the columns by tabs or commas, not semicolons"),
-    "semicolons in CSV": ("a.csv", "x;y\n1;2\n", "'x;y': separate the columns by tabs or commas, not semicolons"),
+    "semicolons": ("a.tsv", "x;y\n1;2\n", "'x;y': if the columns are separated by semicolons, use --delimiter ';'"),
+    "semicolons in CSV": (
+        "a.csv",
+        "x;y\n1;2\n",
+        "'x;y': if the columns are separated by semicolons, use --delimiter ';'",
+    ),
     "JSON array": ("a.json", '[{"x": 1, "y": 2}]\n', "if it is JSON, use --input-format jsonl, an object per line"),
     "JSONL": ("a.txt", '{"x": 1}\n', "if it is JSON, use --input-format jsonl, an object per line"),
 }

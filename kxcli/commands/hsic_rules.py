@@ -1,6 +1,6 @@
 """The rules for options of `hsic`."""
 
-from kxcli.commands.input_options import INPUT_RULES
+from kxcli.commands.input_options import TABLE_INPUT_RULES
 from kxcli.commands.option_rules import (
     EXCLUDES,
     NO_EFFECT,
@@ -74,7 +74,7 @@ _WORDS = "--screen x --kernel-x bow"
 _UNIT = "it needs k(x, x) = 1"
 
 RULES = (
-    *(*INPUT_RULES, make_header_rule(*FORMATS), *RUN_RULES, *WORD_RULES),
+    *(*TABLE_INPUT_RULES, make_header_rule(*FORMATS), *RUN_RULES, *WORD_RULES),
     Rule(WORD_NAMES, REQUIRES, _BOW, _XY),
     Rule("matrix", EXCLUDES, _SCREEN, "--screen x"),
     Rule("y y_file exit_code", NO_EFFECT, any_of(_SCREEN, _MATRIX), "--screen x"),

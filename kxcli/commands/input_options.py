@@ -4,7 +4,7 @@ import click
 
 from kxcli.commands.command import Decorator, option
 from kxcli.commands.option_rules import NO_EFFECT, REQUIRES, Rule, has, has_value
-from kxcli.commands.option_types import INPUT_FILE, OPTION_TEXT
+from kxcli.commands.option_types import INPUT_FILE, OPTION_TEXT, ParsedType, decode_option
 
 _RECURSIVE, _FILES_FROM = has("recursive"), has("files_from")
 PLAIN_TEXT = has_value("input_format", "text")
@@ -54,11 +54,49 @@ NAMED_TEXT_INPUT_OPTIONS = (
     *_make_input_options(["text", "jsonl"], "jsonl if the input begins with {, else text"),
     option("--field NAME", "Read the text from this field of JSON objects. [default: text]", type=OPTION_TEXT),
 )
+
+
+def parse_delimiter(text: str) -> str:
+    """Return a delimiter; raise `ValueError` if a table cannot have it."""
+    from kxcli.corpus.tables.dialects import parse_delimiter as parse
+
+    return parse(decode_option(text))
+
+
+def parse_comment(text: str) -> str:
+    """Return the prefix of comments; raise `ValueError` if it is empty."""
+    if not text:
+        raise ValueError("'' begins every line; give a prefix such as '#'")
+    return decode_option(text)
+
+
+_PLAIN_TABLE = has_value("input_format", "jsonl", "npy")
+TABLE_INPUT_RULES = (
+    *INPUT_RULES,
+    Rule("delimiter comment skip_rows", NO_EFFECT, _PLAIN_TABLE, "-x 1 -y 2 --input-format npy"),
+)
 TABLE_INPUT_OPTIONS = (
     *_make_input_options(["tsv", "csv", "jsonl", "npy"], "by the file name, else tsv"),
     option(
         "--header-in/--no-header-in",
         "Read the first row as column names, or as values. [default: as names, unless all its cells are "
         "numbers or missing]",
+    ),
+    option(
+        "--delimiter CHAR|tab|white",
+        "Split rows of TSV and CSV at this character, or at runs of blanks and tabs (white). "
+        "[default: tab for tsv, comma for csv]",
+        type=ParsedType("delimiter", parse_delimiter),
+    ),
+    option(
+        "--comment PREFIX",
+        "Ignore lines of TSV and CSV that begin with PREFIX, such as '#'.",
+        type=ParsedType("prefix", parse_comment),
+    ),
+    option(
+        "--skip-rows N",
+        "Ignore the first N lines of each TSV and CSV input, such as a title.",
+        type=click.IntRange(min=0),
+        default=0,
     ),
 )

@@ -40,11 +40,15 @@ class DelimitedRows:
     Args:
         lines: The numbered lines; those of CSV keep a CR at their end.
         kind: The format.
+        delimiter: The delimiter of CSV.
+        comment: The prefix of lines of CSV that are ignored between records; "" for none.
     """
 
-    def __init__(self, lines: Iterable[NumberedLine], kind: Literal["tsv", "csv"]) -> None:
+    def __init__(
+        self, lines: Iterable[NumberedLine], kind: Literal["tsv", "csv"], delimiter: str = ",", comment: str = ""
+    ) -> None:
         csv.field_size_limit(sys.maxsize)
-        self._lines, self._kind = iter(lines), kind
+        self._lines, self._kind, self._delimiter, self._comment = iter(lines), kind, delimiter, comment
         self._record: list[NumberedLine] = []
         self.unread = deque[NumberedLine]()  # lines of a bad record that are read again
 
@@ -56,7 +60,7 @@ class DelimitedRows:
             yield number, line.removesuffix("\r").split("\t")
 
     def _iter_csv(self) -> Iterator[NumberedRow]:
-        rows = csv.reader(self._feed(), strict=True)
+        rows = self._parse_csv()
         while True:
             self._record.clear()
             try:
@@ -67,10 +71,13 @@ class DelimitedRows:
                 number, _ = self._record[0]
                 bad = self._explain(error)
                 self.unread.extendleft(reversed(self._record[1:]))
-                rows = csv.reader(self._feed(), strict=True)
+                rows = self._parse_csv()
                 yield number, bad
             else:
                 yield self._record[0][0], row
+
+    def _parse_csv(self) -> Iterator[list[str]]:
+        return csv.reader(self._feed(), delimiter=self._delimiter, strict=True)
 
     def _feed(self) -> Iterator[str]:
         """Yield lines until the record that is read is too long."""
@@ -79,6 +86,8 @@ class DelimitedRows:
             numbered = self.unread.popleft() if self.unread else next(self._lines, None)
             if numbered is None:
                 return
+            if self._comment and not self._record and numbered[1].startswith(self._comment):
+                continue
             n_characters = len(numbered[1]) + 1 + (n_characters if self._record else 0)
             self._record.append(numbered)
             yield numbered[1] + "\n"
@@ -96,9 +105,9 @@ class DelimitedRows:
         return BadRecord(f"is not CSV ({what})", _FIX + OR_SKIP)
 
 
-def explain_width(n_cells: int, width: int, model: str = "header") -> BadRecord:
+def explain_width(n_cells: int, width: int, model: str = "header", hint: str = "") -> BadRecord:
     """Return the error of a row with another width than the header or the first row."""
-    return BadRecord(f"has {format_count(n_cells, 'cells')} where the {model} has {width}")
+    return BadRecord(f"has {format_count(n_cells, 'cells')} where the {model} has {width}", hint)
 
 
 def parse_lines(

@@ -21,6 +21,9 @@ class InputSettings(NamedTuple):
     on_error: "OnError"
     field: str | None = None
     header_in: bool | None = None
+    delimiter: str | None = None  # None: that of the format
+    comment: str | None = None
+    skip_rows: int = 0
 
 
 class OutputSettings(NamedTuple):

@@ -2,6 +2,7 @@
 
 - table.py joins the sources and decides which columns are numbers.
 - column_selection.py resolves the columns that an option names.
+- dialects.py has the delimiters, quotes and comments of TSV and CSV.
 - delimited.py, objects.py and arrays.py read one source each; the first two read the batches of line_batches.py.
 - cells.py has the rules for a cell.
 - chunks.py has the types that the readers return.
@@ -9,6 +10,7 @@
 
 from kxcli.corpus.tables.cells import GroupCells, TextColumns
 from kxcli.corpus.tables.column_selection import select_columns
+from kxcli.corpus.tables.dialects import TableLayout
 from kxcli.corpus.tables.table import (
     N_SURVEYED_CELLS,
     ColumnGroup,
@@ -25,6 +27,7 @@ __all__ = [
     "GroupCells",
     "Table",
     "TableBlock",
+    "TableLayout",
     "TableReading",
     "TextColumns",
     "join_cells",

@@ -110,7 +110,9 @@ class _ColumnSelector:
         if only.startswith(("{", "[")):
             hint = f"it has one column, {shorten(only)!r}: if it is JSON, use --input-format jsonl, an object per line"
         elif ";" in only:
-            hint = f"it has one column, {shorten(only)!r}: separate the columns by tabs or commas, not semicolons"
+            hint = (
+                f"it has one column, {shorten(only)!r}: if the columns are separated by semicolons, use --delimiter ';'"
+            )
         elif "," in only:
             hint = f"it has one column, {shorten(only)!r}: if it is CSV, use --input-format csv"
         elif table.names:

@@ -1,14 +1,13 @@
-"""Tables in TSV and CSV.
+"""Tables in TSV, CSV and other dialects.
 
-numpy parses the lines; from the first quote on, the csv module does.
+numpy parses the lines; from the first quote of CSV on, the csv module does.
 """
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from io import StringIO
-from itertools import chain
-from typing import Literal
+from itertools import chain, islice
 
 import numpy as np
 
@@ -17,10 +16,13 @@ from kxcli.batching import iter_batches
 from kxcli.corpus.diagnostics import BadRecord, ReadDiagnostics
 from kxcli.corpus.lines import Readable
 from kxcli.corpus.records import SourceFormat
-from kxcli.corpus.row_reader import BLANK_ROWS, DelimitedRows, explain_width
+from kxcli.corpus.row_reader import BLANK_ROWS, OR_SKIP, DelimitedRows, NumberedLine, explain_width
 from kxcli.corpus.tables.cells import MissingCodes, is_number
 from kxcli.corpus.tables.chunks import CellChunk, RowChunk, TablePart
+from kxcli.corpus.tables.dialects import Dialect, TableLayout
 from kxcli.corpus.tables.line_batches import BATCH, LineFeed, read_batches
+
+ROW_NAMES = "row_names"  # the name of R's row names, which have none in the header
 
 _LF = ord("\n")
 _SPARSE = 8  # times as many columns as requested: then single cells are cut out of the text
@@ -29,10 +31,12 @@ _SPARSE = 8  # times as many columns as requested: then single cells are cut out
 def read(
     stream: Readable,
     form: SourceFormat,
-    kind: Literal["tsv", "csv"],
+    dialect: Dialect,
+    layout: TableLayout,
     header: bool | None,
     missing: MissingCodes,
     diagnostics: ReadDiagnostics,
+    note: Callable[[str], None],
 ) -> TablePart | None:
     """Return a table of cells, read up to its first row, or None if it has no line.
 
@@ -41,14 +45,17 @@ def read(
     Args:
         stream: The bytes of the source.
         form: Their format.
-        kind: TSV or CSV.
+        dialect: How lines are split.
+        layout: The options that made the dialect.
         header: Whether the first row is a header; None to decide by its cells.
         missing: The cells without a value.
         diagnostics: Where bad rows are reported.
+        note: Reports a decision about the table.
     """
     feed = LineFeed(read_batches(stream, form, diagnostics))
+    dialect = _read_prologue(feed, dialect, layout, note)
     blank: list[int] = []
-    with closing(_read_rows(feed, kind, diagnostics)) as rows:
+    with closing(_read_rows(feed, dialect, diagnostics)) as rows:
         for number, row in rows:
             if row not in BLANK_ROWS:
                 break
@@ -56,15 +63,64 @@ def read(
         else:
             if not blank:
                 return None
-            alone = _DelimitedRows(feed, kind, 1, "", [(line, [""]) for line in blank], diagnostics)
+            alone = _DelimitedRows(feed, dialect, 1, "", "", [(line, [""]) for line in blank], diagnostics)
             return TablePart(diagnostics.path, (), None, None, alone.read_chunks)
     has_header = not all(missing.has(cell) or is_number(cell) for cell in row) if header is None else header
     ahead: list[tuple[int, list[str]]] = []
+    hint = ""
     if not has_header:
         ahead = [*((line, [""]) for line in blank if len(row) == 1), (number, row)]
-    rest = _DelimitedRows(feed, kind, len(row), "header" if has_header else "first row", ahead, diagnostics)
+    else:
+        row, hint = _fit_header(row, _peek_rows(feed, dialect, 2), note)
+    rest = _DelimitedRows(feed, dialect, len(row), "header" if has_header else "first row", hint, ahead, diagnostics)
     names = tuple(row) if has_header else ()
     return TablePart(diagnostics.path, names, len(row), has_header, rest.read_chunks, is_header_guessed=header is None)
+
+
+def _read_prologue(feed: LineFeed, dialect: Dialect, layout: TableLayout, note: Callable[[str], None]) -> Dialect:
+    """Skip the lines before the table; return the dialect of the rest.
+
+    Excel's line `sep=;` is skipped, too. It sets the delimiter.
+    """
+    for _ in islice(feed.iter_lines(), layout.skip_rows):
+        pass
+    first = next(feed.iter_lines(), None)
+    if first is None:
+        return dialect
+    found = dialect.follow_sep_line(first[1])
+    if found is None:
+        feed.put_back([first])
+        return dialect
+    if layout.delimiter is None:
+        note(f"the line {first[1].strip()!r} sets the delimiter {found.delimiter!r}")
+        return found
+    note(f"the line {first[1].strip()!r} is ignored, because --delimiter is given")
+    return dialect
+
+
+def _fit_header(header: list[str], rows: Sequence[list[str]], note: Callable[[str], None]) -> tuple[list[str], str]:
+    """Return the header with a name for R's row names, and a hint.
+
+    The hint is for rows of another width.
+
+    Args:
+        header: The cells of the header.
+        rows: The first rows below it.
+        note: Reports that there are row names.
+    """
+    widths = {len(row) for row in rows}
+    if len(widths) != 1 or widths == {len(header)}:
+        return header, ""
+    (width,) = widths
+    if width == len(header) + 1 and all(row[-1] == "" for row in rows):
+        return header, f"remove the delimiter at the end of each line{OR_SKIP}"
+    if width == len(header) + 1 and len(header) > 1:
+        name = ROW_NAMES
+        while name in header:
+            name += "_"
+        note(f"the header has a cell fewer than the rows, so the first column has the row names; it is called {name!r}")
+        return [name, *header], ""
+    return header, f"if a title comes before the header, use --skip-rows{OR_SKIP}"
 
 
 @dataclass(frozen=True)
@@ -73,17 +129,19 @@ class _DelimitedRows:
 
     Attributes:
         feed: The lines that are not read yet.
-        kind: The format.
+        dialect: How they are split.
         width: The number of cells of a row.
         model: The row that has this width, for messages.
+        hint: How to fix rows of another width; "" if unknown.
         ahead: Rows that are read already.
         diagnostics: Where bad rows are reported.
     """
 
     feed: LineFeed
-    kind: Literal["tsv", "csv"]
+    dialect: Dialect
     width: int
     model: str
+    hint: str
     ahead: list[tuple[int, list[str]]]
     diagnostics: ReadDiagnostics
 
@@ -92,15 +150,15 @@ class _DelimitedRows:
             yield CellChunk.from_rows(self.ahead, columns, is_whole=True)
         rest = self.feed.iter_rest()
         for batch in rest:
-            text = batch.text.replace("\r\n", "\n") if "\r" in batch.text else batch.text
-            if self.kind == "csv" and ('"' in text or "\r" in text):
+            text, lines = batch.drop_lines(self.dialect.comment) if self.dialect.comment else batch
+            simple = self.dialect.simplify(text)
+            if simple is None:
                 yield from self._parse(LineFeed(chain([batch], rest)), columns)
                 return
-            yield self._split(text, batch.lines)
+            yield self._split(*simple, lines)
 
-    def _split(self, text: str, lines: IntArray) -> RowChunk:
-        """Make a chunk of lines without quotes; reject lines of another width."""
-        delimiter = "\t" if self.kind == "tsv" else ","
+    def _split(self, text: str, delimiter: str, lines: IntArray) -> RowChunk:
+        """Make a chunk of lines with plain cells; reject lines of another width."""
         data = np.frombuffer(text.encode(), np.uint8)
         is_mark = data == ord(delimiter)
         is_mark |= data == _LF
@@ -113,15 +171,15 @@ class _DelimitedRows:
         is_good = counts == self.width
         for at in np.flatnonzero(~is_good & (lengths > 1)):
             self._reject(int(lines[at]), int(counts[at]))
-        return self._split(data[np.repeat(is_good, lengths)].tobytes().decode(), lines[is_good])
+        return self._split(data[np.repeat(is_good, lengths)].tobytes().decode(), delimiter, lines[is_good])
 
     def _parse(self, feed: LineFeed, columns: Sequence[int]) -> Iterator[RowChunk]:
-        """Make chunks of CSV lines with quotes, row by row."""
+        """Make chunks of lines that are parsed one by one."""
         for rows in iter_batches(self._iter_good_rows(feed), lambda row: sum(map(len, row[1])) + len(row[1]), BATCH):
             yield CellChunk.from_rows(rows, columns, is_whole=True)
 
     def _iter_good_rows(self, feed: LineFeed) -> Iterator[tuple[int, list[str]]]:
-        for number, row in _read_rows(feed, self.kind, self.diagnostics):
+        for number, row in _read_rows(feed, self.dialect, self.diagnostics):
             cells = [""] if row in BLANK_ROWS and self.width == 1 else row
             if len(cells) == self.width:
                 yield number, cells
@@ -129,7 +187,7 @@ class _DelimitedRows:
                 self._reject(number, len(cells))
 
     def _reject(self, line: int, count: int) -> None:
-        self.diagnostics.reject(self.kind, explain_width(count, self.width, self.model), line)
+        self.diagnostics.reject(self.dialect.kind, explain_width(count, self.width, self.model, self.hint), line)
 
 
 @dataclass(frozen=True)
@@ -198,19 +256,45 @@ class _LineChunk(RowChunk):
         return text[1:]
 
 
-def _read_rows(
-    feed: LineFeed, kind: Literal["tsv", "csv"], diagnostics: ReadDiagnostics
-) -> Generator[tuple[int, list[str]]]:
+def _read_rows(feed: LineFeed, dialect: Dialect, diagnostics: ReadDiagnostics) -> Generator[tuple[int, list[str]]]:
     """Yield the rows that can be parsed, with their first lines.
 
     At the end, lines that were read ahead are put back.
     """
-    rows = DelimitedRows(feed.iter_lines(), kind)
+    if dialect.kind == "tsv":
+        for number, line in feed.iter_lines():
+            if not dialect.is_comment(line):
+                yield number, dialect.split_line(line)
+        return
+    rows = DelimitedRows(feed.iter_lines(), "csv", dialect.delimiter, dialect.comment)
     try:
         for number, row in rows:
             if isinstance(row, BadRecord):
-                diagnostics.reject(kind, row, number)
+                diagnostics.reject(dialect.kind, row, number)
             else:
                 yield number, row
     finally:
         feed.put_back([*rows.unread])
+
+
+def _peek_rows(feed: LineFeed, dialect: Dialect, n: int) -> list[list[str]]:
+    """Return the next `n` rows and put back their lines.
+
+    Blank rows and those that cannot be parsed do not count.
+    """
+    lines: list[NumberedLine] = []
+
+    def iter_recorded() -> Iterator[NumberedLine]:
+        for line in feed.iter_lines():
+            lines.append(line)
+            yield line
+
+    rows: Iterable[list[str] | BadRecord]
+    if dialect.kind == "tsv":
+        rows = (dialect.split_line(line) for _, line in iter_recorded() if not dialect.is_comment(line))
+    else:
+        rows = (row for _, row in DelimitedRows(iter_recorded(), "csv", dialect.delimiter, dialect.comment))
+    good = (row for row in rows if not isinstance(row, BadRecord) and row not in BLANK_ROWS)
+    found = list(islice(good, n))
+    feed.put_back(lines)
+    return found

@@ -28,6 +28,13 @@ class LineBatch(NamedTuple):
         """Return the numbered lines, without their LF."""
         return zip(self.lines.tolist(), self.text.split("\n"), strict=False)  # the text ends with LF
 
+    def drop_lines(self, prefix: str) -> "LineBatch":
+        """Return the lines that do not begin with a prefix."""
+        if not self.text.startswith(prefix) and f"\n{prefix}" not in self.text:
+            return self
+        lines = [(number, line) for number, line in self.iter_numbered() if not line.startswith(prefix)]
+        return _join(lines) if lines else LineBatch("", np.empty(0, np.int64))
+
 
 def read_batches(stream: Readable, form: SourceFormat, diagnostics: ReadDiagnostics) -> Iterator[LineBatch]:
     """Yield the lines of a source; `diagnostics.line` is the next line."""

@@ -27,6 +27,7 @@ from kxcli.corpus.tables.cells import (
     to_texts,
 )
 from kxcli.corpus.tables.chunks import RowChunk, TablePart
+from kxcli.corpus.tables.dialects import DEFAULT_LAYOUT, Dialect, TableLayout
 from kxcli.errors import InputError, UsageError
 from kxcli.suffixes import InputFormat, guess_format
 from kxcli.wording import format_count, format_names, shorten
@@ -47,6 +48,7 @@ class TableReading:
         on_error: What is done with a bad row.
         report: Called with each decision about a source, and with the skipped rows at its end.
         missing: The cells without a value.
+        layout: The form of TSV and CSV.
     """
 
     kind: InputFormat | None
@@ -55,6 +57,7 @@ class TableReading:
     on_error: OnError
     report: Callable[[Diagnostic], None]
     missing: MissingCodes = field(default_factory=MissingCodes)
+    layout: TableLayout = DEFAULT_LAYOUT
 
 
 @dataclass(frozen=True)
@@ -200,7 +203,9 @@ def open_table(sources: Sequence[Source], reading: TableReading) -> Iterator[Tab
                     return
                 blank.append(part)
             if not blank:
-                raise InputError(sources[0].path, "is empty", "give a table with rows")
+                n = reading.layout.skip_rows
+                what = f"has no line after the first {n} (--skip-rows)" if n else "is empty"
+                raise InputError(sources[0].path, what, "give a table with rows")
             yield Table(iter(()), blank[0], blank[1:], reading)
         except InputError as error:
             parts.throw(error)  # the open source checks whether it was changed meanwhile
@@ -235,7 +240,16 @@ def _open_part(
     source_format = detect_format(kind, reading.encoding, source.path, stream.peek, reading.report)
     if kind == "jsonl":
         return objects.read(stream, source_format, names, diagnostics)
-    return delimited.read(stream, source_format, kind, reading.header, reading.missing, diagnostics)
+    return delimited.read(
+        stream,
+        source_format,
+        Dialect.choose(kind, reading.layout),
+        reading.layout,
+        reading.header,
+        reading.missing,
+        diagnostics,
+        lambda message: reading.report(Notice(source.path, message)),
+    )
 
 
 def _check_columns(part: TablePart, first: TablePart, headed: TablePart | None, reading: TableReading) -> None:

@@ -13,7 +13,7 @@ from kxcli.corpus import encodings
 from kxcli.corpus.diagnostics import Diagnostic, Notice, format_place
 from kxcli.corpus.named_inputs import resolve_sources
 from kxcli.corpus.sources import Source
-from kxcli.corpus.tables import ColumnGroup, GroupCells, Table, TableReading, join_cells, open_table
+from kxcli.corpus.tables import ColumnGroup, GroupCells, Table, TableLayout, TableReading, join_cells, open_table
 from kxcli.corpus.tables.cells import MissingCodes
 from kxcli.errors import InputError, UsageError
 from kxcli.mining.hsic import terms
@@ -123,6 +123,7 @@ class HsicTables:
             given.on_error,
             self._report_diagnostic,
             MissingCodes.with_codes(na_values),
+            TableLayout(given.delimiter, given.comment or "", given.skip_rows),
         )
 
     def __enter__(self) -> "HsicTables":
