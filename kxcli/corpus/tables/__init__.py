@@ -11,12 +11,12 @@
 from kxcli.corpus.tables.cells import GroupCells, TextColumns
 from kxcli.corpus.tables.column_selection import select_columns
 from kxcli.corpus.tables.dialects import TableLayout
+from kxcli.corpus.tables.parts import TableReading
 from kxcli.corpus.tables.table import (
     N_SURVEYED_CELLS,
     ColumnGroup,
     Table,
     TableBlock,
-    TableReading,
     join_cells,
     open_table,
 )

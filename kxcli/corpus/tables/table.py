@@ -2,20 +2,17 @@
 
 import shlex
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import chain, groupby
-from typing import BinaryIO, NamedTuple, NoReturn, cast
+from typing import NamedTuple, NoReturn, cast
 
 import numpy as np
 
 from kxcli.arrays import FloatArray, IntArray
-from kxcli.corpus.compression import Stream
-from kxcli.corpus.diagnostics import Diagnostic, Notice, OnError, ReadDiagnostics
-from kxcli.corpus.shards import detect_format
+from kxcli.corpus.diagnostics import Notice
 from kxcli.corpus.sources import Source
-from kxcli.corpus.tables import arrays, delimited, objects
 from kxcli.corpus.tables.cells import (
     GroupCells,
     MissingCodes,
@@ -27,37 +24,12 @@ from kxcli.corpus.tables.cells import (
     to_texts,
 )
 from kxcli.corpus.tables.chunks import RowChunk, TablePart
-from kxcli.corpus.tables.dialects import DEFAULT_LAYOUT, Dialect, TableLayout
+from kxcli.corpus.tables.parts import TableReading, open_parts
 from kxcli.errors import InputError, UsageError
-from kxcli.suffixes import InputFormat, guess_format
-from kxcli.wording import format_count, format_names, shorten
+from kxcli.wording import shorten
 
 N_SURVEYED_CELLS = 1_000  # cells with a value that decide whether a column is numbers
 _FEW_LABELS = 10  # distinct cells such as 5% that are labels if they recur, like the doses of a trial
-
-
-@dataclass(frozen=True)
-class TableReading:
-    """How tables are read.
-
-    Attributes:
-        kind: The format of all sources; None for the format that each name indicates, or TSV.
-        encoding: The name of a codec, or `auto`.
-        header: Whether the first row of TSV and CSV is a header; None if it is unless all of its cells are numbers or
-            missing.
-        on_error: What is done with a bad row.
-        report: Called with each decision about a source, and with the skipped rows at its end.
-        missing: The cells without a value.
-        layout: The form of TSV and CSV.
-    """
-
-    kind: InputFormat | None
-    encoding: str
-    header: bool | None
-    on_error: OnError
-    report: Callable[[Diagnostic], None]
-    missing: MissingCodes = field(default_factory=MissingCodes)
-    layout: TableLayout = DEFAULT_LAYOUT
 
 
 @dataclass(frozen=True)
@@ -194,7 +166,7 @@ def open_table(sources: Sequence[Source], reading: TableReading) -> Iterator[Tab
     """
     if not sources:
         raise UsageError("there is no input.")
-    with closing(_open_parts(sources, reading)) as parts:
+    with closing(open_parts(sources, reading)) as parts:
         try:
             blank: list[TablePart] = []
             for part in parts:
@@ -210,60 +182,6 @@ def open_table(sources: Sequence[Source], reading: TableReading) -> Iterator[Tab
         except InputError as error:
             parts.throw(error)  # the open source checks whether it was changed meanwhile
             raise
-
-
-def _open_parts(sources: Iterable[Source], reading: TableReading) -> Generator[TablePart]:
-    """Yield the nonempty sources, each open until the next."""
-    first: TablePart | None = None
-    headed: TablePart | None = None  # the first one that may have a header
-    for source in sources:
-        diagnostics = ReadDiagnostics(source.path, reading.on_error)
-        with source.open() as file:
-            part = _open_part(source, file, reading, first.names if first else (), diagnostics)
-            if part is not None:
-                if part.width is not None:
-                    first = first or part
-                    headed = headed or (part if part.has_header is not None else None)
-                    _check_columns(part, first, headed, reading)
-                yield part
-        for skipped in diagnostics.skipped_records:
-            reading.report(skipped)
-
-
-def _open_part(
-    source: Source, file: BinaryIO, reading: TableReading, names: tuple[str, ...], diagnostics: ReadDiagnostics
-) -> TablePart | None:
-    kind = reading.kind or (not source.is_stdin and guess_format(source.path)) or "tsv"
-    if kind == "npy":
-        return arrays.read(source, file, diagnostics)
-    stream = Stream(file, source.path)
-    source_format = detect_format(kind, reading.encoding, source.path, stream.peek, reading.report)
-    if kind == "jsonl":
-        return objects.read(stream, source_format, names, diagnostics)
-    return delimited.read(
-        stream,
-        source_format,
-        Dialect.choose(kind, reading.layout),
-        reading.layout,
-        reading.header,
-        reading.missing,
-        diagnostics,
-        lambda message: reading.report(Notice(source.path, message)),
-    )
-
-
-def _check_columns(part: TablePart, first: TablePart, headed: TablePart | None, reading: TableReading) -> None:
-    """Raise `InputError` if a source has other columns than the first."""
-    if reading.header is None and headed and part.has_header is not None and part.has_header != headed.has_header:
-        has, had = ("a header", "none") if part.has_header else ("no header", "one")
-        what = f"seems to have {has}, where {headed.path} has {had}"
-        raise InputError(part.path, what, "use --header-in or --no-header-in", line=1)
-    if part.width != first.width:
-        what = f"has {format_count(part.width or 0, 'columns')} where {first.path} has {first.width}"
-        raise InputError(part.path, what, "give tables with the same columns", line=1)
-    if first.names and part.names and part.names != first.names:
-        what = f"has the columns {format_names(part.names)} where {first.path} has {format_names(first.names)}"
-        raise InputError(part.path, what, "give tables with the same columns", line=1)
 
 
 class _ColumnSurvey:

@@ -1,0 +1,95 @@
+"""Sources -> the parts of a table, each in the format of its name or its content."""
+
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from kxcli.corpus.compression import Stream
+from kxcli.corpus.diagnostics import Diagnostic, Notice, OnError, ReadDiagnostics
+from kxcli.corpus.shards import detect_format
+from kxcli.corpus.sources import Source
+from kxcli.corpus.tables import arrays, delimited, objects
+from kxcli.corpus.tables.cells import MissingCodes
+from kxcli.corpus.tables.chunks import TablePart
+from kxcli.corpus.tables.dialects import DEFAULT_LAYOUT, Dialect, TableLayout
+from kxcli.errors import InputError
+from kxcli.suffixes import InputFormat, guess_format
+from kxcli.wording import format_count, format_names
+
+
+@dataclass(frozen=True)
+class TableReading:
+    """How tables are read.
+
+    Attributes:
+        kind: The format of all sources; None for the format that each name indicates, or TSV.
+        encoding: The name of a codec, or `auto`.
+        header: Whether the first row of TSV and CSV is a header; None if it is unless all of its cells are numbers or
+            missing.
+        on_error: What is done with a bad row.
+        report: Called with each decision about a source, and with the skipped rows at its end.
+        missing: The cells without a value.
+        layout: The form of TSV and CSV.
+    """
+
+    kind: InputFormat | None
+    encoding: str
+    header: bool | None
+    on_error: OnError
+    report: Callable[[Diagnostic], None]
+    missing: MissingCodes = field(default_factory=MissingCodes)
+    layout: TableLayout = DEFAULT_LAYOUT
+
+
+def open_parts(sources: Iterable[Source], reading: TableReading) -> Generator[TablePart]:
+    """Yield the nonempty sources, each open until the next."""
+    first: TablePart | None = None
+    headed: TablePart | None = None  # the first one that may have a header
+    for source in sources:
+        diagnostics = ReadDiagnostics(source.path, reading.on_error)
+        with source.open() as file:
+            part = _open_part(source, file, reading, first.names if first else (), diagnostics)
+            if part is not None:
+                if part.width is not None:
+                    first = first or part
+                    headed = headed or (part if part.has_header is not None else None)
+                    _check_columns(part, first, headed, reading)
+                yield part
+        for skipped in diagnostics.skipped_records:
+            reading.report(skipped)
+
+
+def _open_part(
+    source: Source, file: BinaryIO, reading: TableReading, names: tuple[str, ...], diagnostics: ReadDiagnostics
+) -> TablePart | None:
+    kind = reading.kind or (not source.is_stdin and guess_format(source.path)) or "tsv"
+    if kind == "npy":
+        return arrays.read(source, file, diagnostics)
+    stream = Stream(file, source.path)
+    source_format = detect_format(kind, reading.encoding, source.path, stream.peek, reading.report)
+    if kind == "jsonl":
+        return objects.read(stream, source_format, names, diagnostics)
+    return delimited.read(
+        stream,
+        source_format,
+        Dialect.choose(kind, reading.layout),
+        reading.layout,
+        reading.header,
+        reading.missing,
+        diagnostics,
+        lambda message: reading.report(Notice(source.path, message)),
+    )
+
+
+def _check_columns(part: TablePart, first: TablePart, headed: TablePart | None, reading: TableReading) -> None:
+    """Raise `InputError` if a source has other columns than the first."""
+    if reading.header is None and headed and part.has_header is not None and part.has_header != headed.has_header:
+        has, had = ("a header", "none") if part.has_header else ("no header", "one")
+        what = f"seems to have {has}, where {headed.path} has {had}"
+        raise InputError(part.path, what, "use --header-in or --no-header-in", line=1)
+    if part.width != first.width:
+        what = f"has {format_count(part.width or 0, 'columns')} where {first.path} has {first.width}"
+        raise InputError(part.path, what, "give tables with the same columns", line=1)
+    if first.names and part.names and part.names != first.names:
+        what = f"has the columns {format_names(part.names)} where {first.path} has {format_names(first.names)}"
+        raise InputError(part.path, what, "give tables with the same columns", line=1)
