@@ -13,5 +13,6 @@ int add_newwords_types(PyObject *module);
 int add_run_functions(PyObject *module);
 int add_segment_types(PyObject *module);
 int add_counter_type(PyObject *module);
+int add_gram_functions(PyObject *module);
 
 #endif

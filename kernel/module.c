@@ -4,7 +4,7 @@
 #include "layout.h"
 #include "objects.h"
 
-#define INTERFACE 2 /* raised with every change of a signature, so that Python refuses an old build */
+#define INTERFACE 3 /* raised with every change of a signature, so that Python refuses an old build */
 
 /* Fill the key with random bytes; 0, or -1 with an exception. */
 static int choose_hash_key(HashKey *key)
@@ -23,7 +23,7 @@ static int execute(PyObject *module)
 {
     ModuleState *state = PyModule_GetState(module);
     if (choose_hash_key(&state->hash_key) || add_run_functions(module) || add_segment_types(module) ||
-        add_counter_type(module) || add_key_types(module) || add_newwords_types(module))
+        add_counter_type(module) || add_key_types(module) || add_newwords_types(module) || add_gram_functions(module))
         return -1;
     PyObject *layout = PyLong_FromUnsignedLongLong(LAYOUT_MARK);
     int failure = PyModule_AddObjectRef(module, "LAYOUT", layout);
@@ -63,7 +63,7 @@ static PyModuleDef_Slot slots[] = {
 static struct PyModuleDef definition = {
     .m_base = PyModuleDef_HEAD_INIT,
     .m_name = "kxcli._kernel",
-    .m_doc = "Segmentation and counting in compiled code.",
+    .m_doc = "Segmentation, counting and sums in compiled code.",
     .m_size = sizeof(ModuleState),
     .m_slots = slots,
     .m_traverse = traverse,

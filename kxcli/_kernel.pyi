@@ -1,4 +1,4 @@
-"""Segmentation and counting in compiled code; the sources are in the folder `kernel/`.
+"""Segmentation, counting and sums in compiled code; the sources are in the folder `kernel/`.
 
 Text is UTF-8. A run is a sequence of encoded blocks of rows, as in `kxcli.tally.string_runs`.
 """
@@ -128,6 +128,24 @@ def format_tsv(rows: Buffer, is_grouped: bool, has_orders: bool, has_documents: 
     Raises:
         ValueError: A block is damaged.
         OverflowError: A number is above 2^63 - 1.
+    """
+
+def sum_permuted_products(k: Buffer, l: Buffer, orders: Buffer, n: int, /) -> bytes:
+    """Return sums over i > j, doubled, of k(i, j) l(order[i], order[j]); releases the lock of the interpreter.
+
+    Its slow twin is in `kxcli.mining.hsic.gram_sums`.
+
+    Args:
+        k: Symmetric matrices (float64) of n by n, one after the other; only i > j is read.
+        l: Other such matrices; all but the diagonals is read.
+        orders: Permutations of 0 to n - 1 (int64).
+        n: The number of rows of a matrix.
+
+    Returns:
+        Sums (float64) by order, k and l.
+
+    Raises:
+        ValueError: An array has a wrong size, or an order is not a permutation.
     """
 
 class KeyCounter:

@@ -211,7 +211,7 @@ def make_array(source, code, n, values):
         n = max(0, n + source.choice([-1, 1, 100]))
     numbers = array(code, source.choices(values, k=n))
     if n and source.random() < 0.05:
-        numbers[source.randrange(n)] = source.choice([0, 255, -1 if code == "f" else 1 << 8 * numbers.itemsize - 1])
+        numbers[source.randrange(n)] = source.choice([0, 255, -1 if code in "dfq" else 1 << 8 * numbers.itemsize - 1])
     return numbers
 
 
@@ -298,6 +298,23 @@ def fuzz_tries(source):
             trie.count_segments(text, source.choice([1, 2, 4, 0]), source.choice([0, 5, 1 << 20]), characters, counts)
 
 
+def fuzz_gram_sums(source):
+    """Sum products of matrices, with orders that may be no permutations, and with buffers of wrong sizes."""
+    n, q, s = source.choice([1, 2, 3, 4, 5, 9, 30]), source.choice([0, 1, 2, 8]), source.choice([0, 1, 2, 8])
+    values = [0.0, 1.0, -2.5, 1e300, float("inf"), float("nan")]
+    k, l = (make_array(source, "d", n_planes * n * n, values) for n_planes in (q, s))  # noqa: E741 -- usual names
+    orders = array("q")
+    for _ in range(source.choice([0, 1, 15, 16, 17, 33])):
+        orders.extend(source.sample(range(n), n))
+    change_orders = source.choice([None, None, None, lambda: -1, lambda: n, lambda: source.randrange(n)])
+    if change_orders is not None and orders:
+        orders[source.randrange(len(orders))] = change_orders()
+    with suppress(ValueError):
+        rows = source.choice([n, n, n, n, 0, -1, n + 1, 1 << 31, 1 << 32, (1 << 63) - 1])
+        sums = _kernel.sum_permuted_products(k, l, orders, rows)
+        assert len(sums) == 8 * (len(orders) // rows) * (len(k) // rows**2) * (len(l) // rows**2)
+
+
 ROUNDS = [
     fuzz_texts,
     fuzz_user_dictionaries,
@@ -308,6 +325,7 @@ ROUNDS = [
     fuzz_forged_dictionaries,
     fuzz_runs,
     fuzz_tries,
+    fuzz_gram_sums,
 ]
 
 if __name__ == "__main__":
