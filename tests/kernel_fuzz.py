@@ -151,8 +151,9 @@ def compile_main(number):
 def fuzz_damaged_dictionaries(source):
     for _ in range(5):
         data, words = compile_main(source.randrange(5))
+        damaged = memoryview(damage(source, data, source.choice([0, 64]))).toreadonly()
         with suppress(ValueError):
-            use_dictionary(source, _kernel.Dictionary(damage(source, data, source.choice([0, 64]))), words)
+            use_dictionary(source, _kernel.Dictionary(damaged), words)
 
 
 def fuzz_forged_dictionaries(source):
@@ -183,7 +184,7 @@ def fuzz_forged_dictionaries(source):
     for _ in range(source.choice([0, 0, 3])):
         point = source.choice([source.randrange(1 << 16), ord(source.choice(LATIN + "天地人和，"))])
         arrays["codes"][point] = source.choice([0, source.choice(codes), source.randrange(n_codes)])
-    use_dictionary(source, _kernel.Dictionary(data), words)
+    use_dictionary(source, _kernel.Dictionary(memoryview(data).toreadonly()), words)
 
 
 def fuzz_runs(source):
