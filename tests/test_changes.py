@@ -169,7 +169,7 @@ def merged_rows(path):
 def table_blocks(path):
     reading = tables.TableReading(None, "utf-8", None, "stop", lambda _diagnostic: None)
     with tables.open_table([resolve_sources([path])[0].allow_append()], reading) as table:
-        yield from table.iter_blocks([tables.ColumnGroup((0,), True)])
+        yield from table.iter_blocks([tables.ColumnGroup((0,), False)])
 
 
 READERS = {

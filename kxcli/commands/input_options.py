@@ -3,7 +3,7 @@
 import click
 
 from kxcli.commands.command import Decorator, option
-from kxcli.commands.option_rules import NO_EFFECT, REQUIRES, Rule, has, has_value
+from kxcli.commands.option_rules import NO_EFFECT, REQUIRES, Condition, Rule, has, has_value
 from kxcli.commands.option_types import INPUT_FILE, OPTION_TEXT, ParsedType, decode_option
 
 _RECURSIVE, _FILES_FROM = has("recursive"), has("files_from")
@@ -70,17 +70,33 @@ def parse_comment(text: str) -> str:
     return decode_option(text)
 
 
+def parse_thousands(text: str) -> str:
+    """Return a separator of thousands; raise `ValueError` if numbers cannot have it."""
+    mark = " " if text == "space" else decode_option(text)
+    if len(mark) != 1 or mark.isalnum() or mark in '+-"()%$\t':
+        raise ValueError(f"{text!r} is not a separator of thousands; give one character, such as , or space")
+    return mark
+
+
 _PLAIN_TABLE = has_value("input_format", "jsonl", "npy")
+_TWO_MARKS = Condition("another character than --decimal", lambda values: values["thousands"] != values["decimal"])
 TABLE_INPUT_RULES = (
     *INPUT_RULES,
-    Rule("delimiter comment skip_rows", NO_EFFECT, _PLAIN_TABLE, "-x 1 -y 2 --input-format npy"),
+    Rule("delimiter comment skip_rows decimal thousands", NO_EFFECT, _PLAIN_TABLE, "-x 1 -y 2 --input-format npy"),
+    Rule("thousands", REQUIRES, _TWO_MARKS, "-x x -y y --thousands ."),
 )
 TABLE_INPUT_OPTIONS = (
     *_make_input_options(["tsv", "csv", "jsonl", "npy"], "by the file name, else tsv"),
     option(
         "--header-in/--no-header-in",
         "Read the first row as column names, or as values. [default: as names, unless all its cells are "
-        "numbers or missing]",
+        "numbers, dates or missing]",
+    ),
+    option("--decimal", "Decimal mark of the numbers in TSV and CSV.", choices=[".", ","], default="."),
+    option(
+        "--thousands CHAR",
+        "Separator of thousands in the numbers of TSV and CSV, such as , or space.",
+        type=ParsedType("separator", parse_thousands),
     ),
     option(
         "--delimiter CHAR|tab|white",

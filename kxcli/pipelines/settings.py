@@ -24,6 +24,8 @@ class InputSettings(NamedTuple):
     delimiter: str | None = None  # None: that of the format
     comment: str | None = None
     skip_rows: int = 0
+    decimal: str = "."
+    thousands: str | None = None
 
 
 class OutputSettings(NamedTuple):

@@ -1,13 +1,13 @@
-"""The rules for cells: missing values and numbers."""
+"""The rules for cells: missing values and plain numbers."""
 
 import math
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from kxcli.arrays import FloatArray
+from kxcli.corpus.tables.number_formats import is_number
 
 TextColumns = list[list[str | None]]
 GroupCells = FloatArray | TextColumns  # a matrix of numbers with NaN if missing, or the texts of each column
@@ -22,16 +22,6 @@ DEFAULT_CODES = frozenset(
     }
 )
 _NAN = frozenset({"nan", "+nan", "-nan"})
-
-_SIGN, _CURRENCY, _GROUP = "[-+\u2212\uff0d\u2013]", "[$€£¥￥₩₹]", r"[.,'’_ \u00a0\u2009\u202f]"
-# A formatted number that float() does not read: thousands separators, a decimal comma, a percent or currency sign, a
-# typographic minus, a Fortran exponent, parentheses for a negative amount, quotes.
-_LIKE_A_NUMBER = re.compile(
-    rf"\(?(?:{_SIGN}?\s?{_CURRENCY}?\s?|{_CURRENCY}{_SIGN})"
-    rf"(?:\d{{1,3}}(?:{_GROUP}\d{{2,3}})*{_GROUP}\d{{3}}(?:[.,]\d+)?|\d+(?:[.,]\d*)?|[.,]\d+)"
-    rf"(?:[eEdD]{_SIGN}?\d+)?"
-    rf"\s?(?:[%％‰]|{_CURRENCY})?\)?"
-)
 
 
 @dataclass(frozen=True)
@@ -62,23 +52,6 @@ class MissingCodes:
         for number in self.numbers:
             values[values == number] = np.nan
         return values
-
-
-def is_number(cell: str | None) -> bool:
-    """Return whether a present cell is a number, finite or not."""
-    if cell is None or "_" in cell:  # float() accepts 1_000
-        return False
-    try:
-        float(cell.strip())  # strips more than float() does
-    except ValueError:
-        return False
-    return True
-
-
-def is_like_number(cell: str) -> bool:
-    """Return whether a cell is a formatted number: `1,5`, `12 %`, `$3.50`, `"7"`."""
-    bare = cell.strip().strip("\"'").strip()
-    return not is_number(cell) and (_LIKE_A_NUMBER.fullmatch(bare) is not None or is_number(bare))
 
 
 def to_number(cell: str | None, missing: MissingCodes) -> float:

@@ -17,10 +17,11 @@ from kxcli.corpus.diagnostics import BadRecord, ReadDiagnostics
 from kxcli.corpus.lines import Readable
 from kxcli.corpus.records import SourceFormat
 from kxcli.corpus.row_reader import BLANK_ROWS, OR_SKIP, DelimitedRows, NumberedLine, explain_width
-from kxcli.corpus.tables.cells import MissingCodes, is_number
+from kxcli.corpus.tables.cells import MissingCodes
 from kxcli.corpus.tables.chunks import CellChunk, RowChunk, TablePart
 from kxcli.corpus.tables.dialects import Dialect, TableLayout
 from kxcli.corpus.tables.line_batches import BATCH, LineFeed, read_batches
+from kxcli.corpus.tables.number_formats import NumberFormat, is_number_or_date
 
 ROW_NAMES = "row_names"  # the name of R's row names, which have none in the header
 
@@ -35,6 +36,7 @@ def read(
     layout: TableLayout,
     header: bool | None,
     missing: MissingCodes,
+    number_format: NumberFormat,
     diagnostics: ReadDiagnostics,
     note: Callable[[str], None],
 ) -> TablePart | None:
@@ -49,6 +51,7 @@ def read(
         layout: The options that made the dialect.
         header: Whether the first row is a header; None to decide by its cells.
         missing: The cells without a value.
+        number_format: The marks in numbers.
         diagnostics: Where bad rows are reported.
         note: Reports a decision about the table.
     """
@@ -65,7 +68,8 @@ def read(
                 return None
             alone = _DelimitedRows(feed, dialect, 1, "", "", [(line, [""]) for line in blank], diagnostics)
             return TablePart(diagnostics.path, (), None, None, alone.read_chunks)
-    has_header = not all(missing.has(cell) or is_number(cell) for cell in row) if header is None else header
+    is_data = all(missing.has(cell) or is_number_or_date(cell, number_format) for cell in row)
+    has_header = not is_data if header is None else header
     ahead: list[tuple[int, list[str]]] = []
     hint = ""
     if not has_header:

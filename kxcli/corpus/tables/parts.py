@@ -12,7 +12,8 @@ from kxcli.corpus.tables import arrays, delimited, objects
 from kxcli.corpus.tables.cells import MissingCodes
 from kxcli.corpus.tables.chunks import TablePart
 from kxcli.corpus.tables.dialects import DEFAULT_LAYOUT, Dialect, TableLayout
-from kxcli.errors import InputError
+from kxcli.corpus.tables.number_formats import NumberFormat
+from kxcli.errors import InputError, UsageError
 from kxcli.suffixes import InputFormat, guess_format
 from kxcli.wording import format_count, format_names
 
@@ -24,12 +25,13 @@ class TableReading:
     Attributes:
         kind: The format of all sources; None for the format that each name indicates, or TSV.
         encoding: The name of a codec, or `auto`.
-        header: Whether the first row of TSV and CSV is a header; None if it is unless all of its cells are numbers or
-            missing.
+        header: Whether the first row of TSV and CSV is a header; None if it is unless all of its cells are numbers,
+            dates or missing.
         on_error: What is done with a bad row.
         report: Called with each decision about a source, and with the skipped rows at its end.
         missing: The cells without a value.
         layout: The form of TSV and CSV.
+        number_format: The marks in their numbers.
     """
 
     kind: InputFormat | None
@@ -39,6 +41,7 @@ class TableReading:
     report: Callable[[Diagnostic], None]
     missing: MissingCodes = field(default_factory=MissingCodes)
     layout: TableLayout = DEFAULT_LAYOUT
+    number_format: NumberFormat = field(default_factory=NumberFormat)
 
 
 def open_parts(sources: Iterable[Source], reading: TableReading) -> Generator[TablePart]:
@@ -63,6 +66,8 @@ def _open_part(
     source: Source, file: BinaryIO, reading: TableReading, names: tuple[str, ...], diagnostics: ReadDiagnostics
 ) -> TablePart | None:
     kind = reading.kind or (not source.is_stdin and guess_format(source.path)) or "tsv"
+    if kind not in ("tsv", "csv") and not reading.number_format.is_plain:
+        raise UsageError(f"--decimal and --thousands are for TSV and CSV, and {source.path} is {kind}.")
     if kind == "npy":
         return arrays.read(source, file, diagnostics)
     stream = Stream(file, source.path)
@@ -76,6 +81,7 @@ def _open_part(
         reading.layout,
         reading.header,
         reading.missing,
+        reading.number_format,
         diagnostics,
         lambda message: reading.report(Notice(source.path, message)),
     )

@@ -1,64 +1,26 @@
 """Sources -> one table -> blocks of rows of numbers or texts."""
 
-import shlex
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
 from itertools import chain, groupby
-from typing import NamedTuple, NoReturn, cast
 
 import numpy as np
 
-from kxcli.arrays import FloatArray, IntArray
 from kxcli.corpus.diagnostics import Notice
 from kxcli.corpus.sources import Source
-from kxcli.corpus.tables.cells import (
-    GroupCells,
-    MissingCodes,
-    TextColumns,
-    is_like_number,
-    is_number,
-    to_number,
-    to_numbers,
-    to_texts,
-)
+from kxcli.corpus.tables.blocks import BlockBuilder, ColumnGroup, TableBlock, join_blocks
 from kxcli.corpus.tables.chunks import RowChunk, TablePart
+from kxcli.corpus.tables.column_types import (
+    MAX_EXACT_INTEGER,
+    N_SURVEYED_CELLS,
+    ColumnSurvey,
+    NumberType,
+    NumericType,
+)
+from kxcli.corpus.tables.number_formats import is_number
 from kxcli.corpus.tables.parts import TableReading, open_parts
 from kxcli.errors import InputError, UsageError
-from kxcli.wording import shorten
-
-N_SURVEYED_CELLS = 1_000  # cells with a value that decide whether a column is numbers
-_FEW_LABELS = 10  # distinct cells such as 5% that are labels if they recur, like the doses of a trial
-
-
-@dataclass(frozen=True)
-class ColumnGroup:
-    """Columns that make one vector.
-
-    Attributes:
-        columns: Their numbers, from 0.
-        is_number: Whether their cells must be numbers or texts; None to decide by the first cells with a value.
-        labels_option: The option that makes the columns texts, for messages about mixed columns.
-    """
-
-    columns: tuple[int, ...]
-    is_number: bool | None
-    labels_option: str = ""
-
-
-class TableBlock(NamedTuple):
-    """Rows of one source.
-
-    Attributes:
-        groups: For each group a matrix of numbers, NaN if missing, or a list for each column of texts, None if missing.
-        path: The source.
-        lines: The first line of each row, from 1; for an array, the row's number.
-    """
-
-    groups: list[GroupCells]
-    path: str
-    lines: IntArray
+from kxcli.wording import format_examples, shorten
 
 
 class Table:
@@ -90,19 +52,24 @@ class Table:
             for chunk in part.read_chunks(columns)
             if len(chunk.lines)
         )
-        first_chunks, kinds = self._decide_types(chunks, groups)
-        builder = _BlockBuilder(self, groups, kinds)
+        first_chunks, kinds, types = self._decide_types(chunks, groups)
+        builder = BlockBuilder(groups, types, kinds, self.missing, self.describe_column)
         if not first_chunks:
-            yield builder.build_empty()
+            yield builder.build_empty(self.path)
         for _, same in groupby(first_chunks, lambda one: id(one[0])):
-            yield _join_blocks([builder.build_block(part.path, chunk) for part, chunk in same])
+            yield join_blocks([builder.build_block(part.path, chunk) for part, chunk in same])
         first_chunks.clear()
+        self._note_types(types)
         for part, chunk in chunks:
             yield builder.build_block(part.path, chunk)
+        self._note_rounded(builder.rounded)
 
     def describe_column(self, column: int) -> str:
         """Return the name of a column for messages."""
-        return f"the column {self.names[column]!r}" if self.names else f"the column {column + 1}"
+        return f"the column {self._name_column(column)}"
+
+    def _name_column(self, column: int) -> str:
+        return repr(self.names[column]) if self.names else str(column + 1)
 
     def note(self, message: str) -> None:
         """Report a decision about the table."""
@@ -110,35 +77,50 @@ class Table:
 
     def _decide_types(
         self, chunks: Iterator[tuple[TablePart, RowChunk]], groups: Sequence[ColumnGroup]
-    ) -> tuple[list[tuple[TablePart, RowChunk]], list[bool]]:
-        """Return the chunks used to decide the types, and the type of each group."""
+    ) -> tuple[list[tuple[TablePart, RowChunk]], list[bool], dict[int, NumericType]]:
+        """Decide the types of columns by their first cells.
+
+        Return the chunks that have these cells, whether each group is numbers, and the types of the columns of numbers.
+        """
         first_chunks: list[tuple[TablePart, RowChunk]] = []
         surveys = {
-            column: _ColumnSurvey(self.missing)
+            column: ColumnSurvey(self.missing, self._reading.number_format)
             for group in groups
-            if group.is_number is None
+            if group.is_number is not False
             for column in group.columns
         }
         for part, chunk in chunks:
             first_chunks.append((part, chunk))
-            open_columns = [column for column, survey in surveys.items() if survey.n < N_SURVEYED_CELLS]
-            if chunk.is_numeric and (numbers := chunk.numbers(open_columns, self.missing)) is not None:
-                for column, count in zip(open_columns, (~np.isnan(numbers)).sum(axis=0).tolist(), strict=True):
+            columns = [column for column, survey in surveys.items() if survey.n < N_SURVEYED_CELLS]
+            if chunk.is_numeric and (numbers := chunk.numbers(columns, self.missing)) is not None:
+                is_large = np.any(np.abs(numbers) >= MAX_EXACT_INTEGER, axis=0)
+                for column, count in zip(columns, (~np.isnan(numbers)).sum(axis=0).tolist(), strict=True):
                     surveys[column].n_numeric += count
-            else:
-                for column, cells in zip(open_columns, chunk.cells(open_columns), strict=True):
-                    surveys[column].add(cells)
+                columns = [column for at, column in enumerate(columns) if is_large[at]]
+                for column in columns:
+                    surveys[column].n_numeric = 0
+            for column, cells in zip(columns, chunk.cells(columns) if columns else (), strict=True):
+                surveys[column].add(cells)
             if all(survey.n >= N_SURVEYED_CELLS for survey in surveys.values()):
                 break
         if self.names:
             names = (self.names[column] for column, survey in surveys.items() if self.names[column] in survey.cells)
             self._note_doubtful_header(next(names, None), "occurs again below it")
-        return first_chunks, [
-            self._is_number(group, surveys) if group.is_number is None else group.is_number for group in groups
+        types = {column: survey.decide() for column, survey in surveys.items()}
+        kinds = [
+            self._is_number(group, types, surveys) if group.is_number is None else group.is_number for group in groups
         ]
+        numeric = {column for group, is_ in zip(groups, kinds, strict=True) if is_ for column in group.columns}
+        plain = NumberType(self._reading.number_format, is_plain=self._reading.number_format.is_plain)
+        return first_chunks, kinds, {column: types[column] or plain for column in types if column in numeric}
 
-    def _is_number(self, group: ColumnGroup, surveys: "dict[int, _ColumnSurvey]") -> bool:
-        kinds = {column: surveys[column].is_number() for column in group.columns if surveys[column].n}
+    def _is_number(
+        self,
+        group: ColumnGroup,
+        types: Mapping[int, NumericType | None],
+        surveys: Mapping[int, ColumnSurvey],
+    ) -> bool:
+        kinds = {column: types[column] is not None for column in group.columns if surveys[column].n}
         if len(set(kinds.values())) > 1:
             first = {kind: column for column, kind in reversed(kinds.items())}
             numbers, labels = self.describe_column(first[True]), self.describe_column(first[False])
@@ -146,6 +128,28 @@ class Table:
             hint = f"name columns of one kind, or use {group.labels_option} delta for labels"
             raise InputError(self.path, what, hint)
         return False not in kinds.values()
+
+    def _note_types(self, types: Mapping[int, NumericType]) -> None:
+        """Report columns that are not read as plain numbers."""
+        columns_by_way: dict[str, list[int]] = {}
+        for column, kind in types.items():
+            if way := kind.describe():
+                columns_by_way.setdefault(way, []).append(column)
+        for way, columns in columns_by_way.items():
+            self.note(f"{self._describe_columns(columns)} read as {way}")
+
+    def _note_rounded(self, rounded: Mapping[int, int]) -> None:
+        """Report integers that are not exact as double-precision numbers."""
+        if rounded:
+            subject, line = self._describe_columns(list(rounded)), min(rounded.values())
+            message = f"{subject} rounded from line {line:,} on, where integers are beyond 2^53"
+            self._reading.report(Notice(self.path, message, is_warning=True))
+
+    def _describe_columns(self, columns: Sequence[int]) -> str:
+        """Return the subject of a message with its verb."""
+        if len(columns) == 1:
+            return f"{self.describe_column(columns[0])} is"
+        return f"the columns {format_examples([self._name_column(column) for column in columns])} are"
 
     def _note_doubtful_header(self, cell: str | None, what: str) -> None:
         if cell is not None and self._is_header_guessed:
@@ -182,124 +186,3 @@ def open_table(sources: Sequence[Source], reading: TableReading) -> Iterator[Tab
         except InputError as error:
             parts.throw(error)  # the open source checks whether it was changed meanwhile
             raise
-
-
-class _ColumnSurvey:
-    """The first present cells of a column."""
-
-    def __init__(self, missing: MissingCodes) -> None:
-        self._missing = missing
-        self.cells: Counter[str] = Counter()
-        self.n_numeric = 0  # of arrays of numbers
-
-    @property
-    def n(self) -> int:
-        """Cells."""
-        return self.n_numeric + self.cells.total()
-
-    def add(self, cells: Sequence[str | None]) -> None:
-        """Count cells until enough are counted."""
-        for start in range(0, len(cells), N_SURVEYED_CELLS):
-            room = N_SURVEYED_CELLS - self.n
-            if room <= 0:
-                return
-            some = [
-                cell for cell in to_texts(cells[start : start + N_SURVEYED_CELLS], self._missing) if cell is not None
-            ]
-            self.cells.update(some[:room])
-
-    def is_number(self) -> bool:
-        """Return whether most cells, or most distinct ones, are (formatted) numbers.
-
-        A column of formatted numbers alone is labels if it has few distinct ones.
-        """
-        if to_numbers(list(self.cells), self._missing) is not None:
-            return True
-        numbers = {cell for cell in self.cells if is_number(cell)}
-        like = {cell for cell in self.cells if is_like_number(cell)}
-        n = self.n_numeric + sum(self.cells[cell] for cell in numbers | like)
-        if 2 * n <= self.n and 2 * len(numbers | like) <= len(self.cells):
-            return False
-        return bool(numbers or self.n_numeric) or len(self.cells) > _FEW_LABELS or 2 * len(self.cells) > self.n
-
-
-def join_cells(blocks: Sequence[GroupCells]) -> GroupCells:
-    """Return the cells of a group in several blocks as one."""
-    first = blocks[0]
-    if isinstance(first, np.ndarray):
-        return np.concatenate(cast(Sequence[FloatArray], blocks)) if len(blocks) > 1 else first
-    columns = zip(*cast(Sequence[TextColumns], blocks), strict=True)
-    return [list(chain(*column)) for column in columns]
-
-
-def _join_blocks(blocks: Sequence[TableBlock]) -> TableBlock:
-    if len(blocks) == 1:
-        return blocks[0]
-    groups = [join_cells(same) for same in zip(*(block.groups for block in blocks), strict=True)]
-    return TableBlock(groups, blocks[0].path, np.concatenate([block.lines for block in blocks]))
-
-
-class _BlockBuilder:
-    """Makes blocks from chunks; `kinds` has for each group whether it is numbers."""
-
-    def __init__(self, table: Table, groups: Sequence[ColumnGroup], kinds: Sequence[bool]) -> None:
-        self._table, self._groups, self._kinds = table, groups, kinds
-        self._numbers, self._texts = (
-            list(dict.fromkeys(c for g, is_ in zip(groups, kinds, strict=True) if is_ is kind for c in g.columns))
-            for kind in (True, False)
-        )
-        place = {column: at for at, column in enumerate(self._numbers)}
-        self._at = [
-            [place[column] for column in group.columns] if is_numbers else []
-            for group, is_numbers in zip(groups, kinds, strict=True)
-        ]
-
-    def build_block(self, path: str, chunk: RowChunk) -> TableBlock:
-        matrix = np.empty((len(chunk.lines), 0))
-        if self._numbers:
-            found = chunk.numbers(self._numbers, self._table.missing)
-            if found is None or np.isinf(found).any():
-                self._raise_bad_cell(path, chunk)
-            matrix = found
-        columns = {
-            column: to_texts(cells, self._table.missing)
-            for column, cells in zip(self._texts, chunk.cells(self._texts) if self._texts else [], strict=True)
-        }
-        groups: list[GroupCells] = []
-        whole = [*range(matrix.shape[1])]
-        for group, is_numbers, at in zip(self._groups, self._kinds, self._at, strict=True):
-            if is_numbers:
-                groups.append(matrix if at == whole else np.ascontiguousarray(matrix[:, at]))
-            else:
-                groups.append([columns[column] for column in group.columns])
-        return TableBlock(groups, path, chunk.lines)
-
-    def build_empty(self) -> TableBlock:
-        groups: list[GroupCells] = [
-            np.empty((0, len(group.columns))) if is_numbers else [[] for _ in group.columns]
-            for group, is_numbers in zip(self._groups, self._kinds, strict=True)
-        ]
-        return TableBlock(groups, self._table.path, np.empty(0, np.int64))
-
-    def _raise_bad_cell(self, path: str, chunk: RowChunk) -> NoReturn:
-        """Raise `InputError` for the first cell that is not a finite number."""
-        options = {
-            column: group.labels_option
-            for group, is_numbers in zip(reversed(self._groups), reversed(self._kinds), strict=True)
-            if is_numbers
-            for column in group.columns
-        }
-        for line, *row in zip(chunk.lines.tolist(), *chunk.cells(self._numbers), strict=True):
-            for column, cell in zip(self._numbers, row, strict=True):
-                if self._table.missing.has(cell):
-                    continue
-                where = f"in {self._table.describe_column(column)}"
-                code = f"use --na-values {shlex.quote(shorten(cell))} for a missing value"
-                if not is_number(cell):
-                    fix = "write it as 1234.5" if is_like_number(cell) else "correct it"
-                    labels = f", or {options[column]} delta for labels" * bool(options[column])
-                    raise InputError(path, f"{shorten(cell)!r} {where} is not a number", f"{fix}, {code}{labels}", line)
-                if np.isinf(to_number(cell, self._table.missing)):
-                    what = f"{shorten(cell.strip())} {where} is not a finite number"
-                    raise InputError(path, what, f"correct it, or {code}", line=line)
-        raise AssertionError("all cells of a chunk without numbers are numbers")

@@ -13,7 +13,16 @@ from kxcli.corpus import encodings
 from kxcli.corpus.diagnostics import Diagnostic, Notice, format_place
 from kxcli.corpus.named_inputs import resolve_sources
 from kxcli.corpus.sources import Source
-from kxcli.corpus.tables import ColumnGroup, GroupCells, Table, TableLayout, TableReading, join_cells, open_table
+from kxcli.corpus.tables import (
+    ColumnGroup,
+    GroupCells,
+    NumberFormat,
+    Table,
+    TableLayout,
+    TableReading,
+    join_cells,
+    open_table,
+)
 from kxcli.corpus.tables.cells import MissingCodes
 from kxcli.errors import InputError, UsageError
 from kxcli.mining.hsic import terms
@@ -124,6 +133,7 @@ class HsicTables:
             self._report_diagnostic,
             MissingCodes.with_codes(na_values),
             TableLayout(given.delimiter, given.comment or "", given.skip_rows),
+            NumberFormat(given.decimal, given.thousands or ""),
         )
 
     def __enter__(self) -> "HsicTables":

@@ -1,0 +1,213 @@
+"""Values of cells as `kxcli hsic` reads them: formats of numbers, dates, codes, large integers."""
+
+import json
+import math
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+from hsic_tables import XY, approx_or_none, as_jsonl, call, expected, make_people, matrix, npy_bytes, tsv
+from test_failures import put
+
+from kxcli.corpus.tables.number_formats import parse_date
+
+
+def read_json(kxcli, *arguments):
+    """Return the result and the messages of a run that succeeds."""
+    code, out, err = call(kxcli, "hsic", *arguments, "-f", "jsonl")
+    assert code == 0, err
+    return json.loads(out), err
+
+
+def write_numbers(numbers, form):
+    """Return numbers as cells of a table from a spreadsheet."""
+    return [form.format(number) for number in numbers]
+
+
+@pytest.mark.parametrize(
+    ("form", "note"),
+    [
+        ("{:.2f}%", "numbers, without %"),
+        ("${:.2f}", "numbers, without $"),
+        ("{:.4e}", ""),
+    ],
+)
+def test_formatted_numbers_are_numbers(kxcli, form, note):
+    table = make_people()
+    x = write_numbers(table["x"], form)
+    put(kxcli, "a.tsv", tsv({"x": x, "y": table["y"]}))
+    values = [float(cell.strip("%$").replace("$", "")) for cell in x]
+    found, err = read_json(kxcli, *XY, "a.tsv")
+    assert found == expected(values, table["y"])
+    assert err == (f"kxcli: a.tsv: the column 'x' is read as {note}\n" if note else "")
+
+
+def test_typographic_minus_and_fortran_exponents_are_read(kxcli):
+    table = make_people()
+    x = [f"{value:.3e}".replace("e", "D").replace("-", "\u2212") for value in table["x"]]
+    put(kxcli, "a.tsv", tsv({"x": x, "y": table["y"]}))
+    found, err = read_json(kxcli, *XY, "a.tsv")
+    assert found == expected([float(f"{value:.3e}") for value in table["x"]], table["y"]) and err == ""
+
+
+@pytest.mark.parametrize("name", ["a.tsv", "a.csv"])
+def test_decimal_comma_and_thousands_are_options(kxcli, name):
+    table = make_people()
+    x = [1000 * value for value in table["x"]]
+    german = [f"{value:,.3f}".translate(str.maketrans(".,", ",.")) for value in x]
+    delimiter, quote = ("\t", "") if name == "a.tsv" else (",", '"')
+    y = [str(value).replace(".", ",") for value in table["y"]]
+    rows = [delimiter.join(f"{quote}{cell}{quote}" for cell in row) + "\n" for row in zip(german, y, strict=True)]
+    put(kxcli, name, "".join([f"x{delimiter}y\n", *rows]))
+    found, err = read_json(kxcli, *XY, "--decimal", ",", "--thousands", ".", name)
+    assert found == expected([float(f"{value:.3f}") for value in x], table["y"]) and err == ""
+    code, out, err = call(kxcli, "hsic", *XY, name)
+    assert (code, out) == (1, "") and "is not a number, nor is " in err
+    assert "use --decimal ',' --thousands '.'" in err or "use --decimal ','" in err
+
+
+def test_header_of_decimal_commas_is_data(kxcli):
+    put(kxcli, "a.tsv", "1,5\t2,5\n2,5\t1,0\n3,5\t4,5\n4,5\t2,0\n")
+    found, err = read_json(kxcli, "-x", "1", "-y", "2", "--decimal", ",", "a.tsv")
+    assert found == expected([1.5, 2.5, 3.5, 4.5], [2.5, 1, 4.5, 2]) and err == ""
+
+
+def test_marks_are_for_delimited_tables(kxcli):
+    put(kxcli, "a.jsonl", '{"x": 1.5, "y": 2}\n' * 4)
+    code, _, err = call(kxcli, "hsic", *XY, "--decimal", ",", "a.jsonl")
+    assert code == 2 and "--decimal and --thousands are for TSV and CSV, and a.jsonl is jsonl." in err
+
+
+@pytest.mark.parametrize("mark", ["", "ab", "1", "x", "-", "%"])
+def test_invalid_separator_of_thousands_is_a_usage_error(kxcli, mark):
+    code, _, err = call(kxcli, "hsic", *XY, "--thousands", mark, "a.tsv")
+    assert code == 2 and "is not a separator of thousands" in err
+
+
+DAYS = [f"2024-{month:02}-{day:02}" for month in range(1, 6) for day in (1, 5, 9, 17)]
+
+
+def count_days(cell):
+    """Return the days from 1970-01-01 to an ISO date or time."""
+    moment = datetime.fromisoformat(cell.replace("Z", "+00:00"))
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return (moment - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() / 86_400
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        "{}",
+        "{}T10:00:00",
+        "{}T10:00:00Z",
+        "{} 23:59:59.250",
+        "{}T10:00:00+02:00",
+        "{}T10:00-05:30",
+    ],
+)
+def test_dates_are_days(kxcli, form):
+    days = [form.format(day) for day in DAYS]
+    y = [i * i % 7 for i in range(len(days))]
+    put(kxcli, "a.tsv", tsv({"x": days, "y": y}))
+    found, err = read_json(kxcli, *XY, "a.tsv")
+    want = expected([count_days(day) for day in days], y)
+    assert found == {key: approx_or_none(one, 1e-9) if isinstance(one, float) else one for key, one in want.items()}
+    assert err == "kxcli: a.tsv: the column 'x' is read as dates, in days since 1970-01-01\n"
+    labels, err = read_json(kxcli, *XY, "--kernel-x", "delta", "--kernel-y", "delta", "--test", "none", "a.tsv")
+    assert labels["kernel_x"] == "delta" and "dates" not in err
+
+
+@pytest.mark.parametrize(
+    ("cell", "days"),
+    [
+        ("1970-01-01", 0),
+        ("1969-12-31", -1),
+        ("2024-02", 19754),
+        ("2024/01/31", 19753),
+        ("2000-01-01T12:00Z", 10957.5),
+        ("2000-01-01T12:00:00+1200", 10957),
+        ("2000-01-01 00:00:00-06", 10957.25),
+        ("2016-12-31T23:59:60Z", 17167),
+        (" 2024-01-31 ", 19753),
+        *((cell, None) for cell in ("2024-13", "2024-02-30", "24-01-31", "2024", "20240131", "31/01/2024")),
+        *((cell, None) for cell in ("2024-01-31T", "2024-01T10:00", "2024-1-31", "2024-01-31T25:00", "0000-01-01")),
+        ("2024-01-31T10:00:61", None),
+    ],
+)
+def test_dates_are_parsed(cell, days):
+    assert parse_date(cell) == days
+
+
+def test_dates_may_be_missing_and_mixed(kxcli):
+    days = ["2024-01-01", "2024-02", "2024-01-31T12:00", "-9999", "NA", "2024/03/01", "2024-03-01 00:00Z"]
+    put(kxcli, "a.tsv", tsv({"x": days, "y": [3, 1, 4, 1, 5, 9, 2]}))
+    found, _ = read_json(kxcli, *XY, "--na-values=-9999", "a.tsv")
+    assert found == expected([19723, 19754, 19753.5, 19783, 19783], [3, 1, 4, 9, 2], n_dropped=2)
+    code, _, err = call(kxcli, "hsic", *XY, "a.tsv")
+    assert code == 1 and err.startswith(
+        "kxcli: error: a.tsv:5: '-9999' in the column 'x' is not a date; write it as 2024-01-31, use --na-values -9999"
+    )
+
+
+def test_row_of_a_date_and_a_number_is_no_header(kxcli):
+    rows = list(zip(DAYS, [i * i % 7 for i in range(20)], strict=True))
+    put(kxcli, "a.tsv", "".join(f"{day}\t{number}\n" for day, number in rows))
+    found, _ = read_json(kxcli, "-x", "1", "-y", "2", "a.tsv")
+    assert found["n"] == 20
+
+
+@pytest.mark.parametrize("code", ["inf", "Infinity", "INF"])
+def test_infinities_can_be_missing(kxcli, code):
+    table = make_people()
+    table["x"][3], table["y"][5], table["x"][7] = "inf", "Infinity", "-inf"
+    put(kxcli, "a.tsv", tsv(table))
+    code_1, _, err = call(kxcli, "hsic", *XY, "a.tsv")
+    assert code_1 == 1 and err.startswith("kxcli: error: a.tsv:5: inf in the column 'x' is not a finite number; ")
+    assert "use --na-values inf for a missing value" in err
+    code_2, _, err = call(kxcli, "hsic", *XY, "--na-values", code, "a.tsv")
+    assert code_2 == 1 and "a.tsv:9: -inf in the column 'x'" in err and "use --na-values -inf for" in err
+    found, _ = read_json(kxcli, *XY, "--na-values", code, "--na-values", "-inf", "a.tsv")
+    kept = [[v for i, v in enumerate(table[name]) if i not in (3, 5, 7)] for name in "xy"]
+    assert found == expected(*kept, n_dropped=3)
+
+
+def test_infinities_of_arrays_can_be_missing(kxcli):
+    values = matrix(make_people())
+    values[2, 0], values[4, 1] = math.inf, -math.inf
+    put(kxcli, "a.npy", npy_bytes(values))
+    found, _ = read_json(kxcli, "-x", "1", "-y", "2", "--na-values=inf", "--na-values=-inf", "a.npy")
+    kept = np.delete(values, [2, 4], axis=0)
+    assert found == expected(kept[:, 0], kept[:, 1], n_dropped=2)
+
+
+@pytest.mark.parametrize("base", [9007199254740992, 10**20, -(10**17), 2**63 - 200])
+@pytest.mark.parametrize("form", ["tsv", "jsonl", "npy"])
+def test_large_integers_are_compared_exactly(kxcli, base, form):
+    x = [base + i * 7 % 101 for i in range(40)]
+    y = [float(i * 7 % 101) ** 2 for i in range(40)]
+    if form == "npy":
+        if abs(base) >= 2**63:
+            pytest.skip("too large for an array of integers")
+        put(kxcli, "x.npy", npy_bytes(np.array(x)))
+        put(kxcli, "y.npy", npy_bytes(np.array(y)))
+        use = ("-x", "1", "-y", "1", "--y-file", "y.npy", "x.npy")
+    else:
+        put(kxcli, f"x.{form}", (tsv if form == "tsv" else as_jsonl)({"x": x, "y": y}))
+        use = (*XY, f"x.{form}")
+    found, err = read_json(kxcli, *use)
+    assert found == expected([i * 7 % 101 for i in range(40)], y)
+    assert "read as integers beyond 2^53, by their exact differences from " in err and err.count("\n") == 1
+
+
+def test_exact_integers_and_floats_are_plain_numbers(kxcli):
+    for cells in [2.0**60 * i for i in range(9)], [10**15 + i for i in range(9)], [1e300, *range(8)]:
+        put(kxcli, "a.tsv", tsv({"x": [int(c) if c < 1e30 else c for c in cells], "y": [3, 1, 4, 1, 5, 9, 2, 6, 5]}))
+        _, _, err = call(kxcli, "hsic", *XY, "a.tsv")
+        assert "exact" not in err and "rounded" not in err
+
+
+def test_late_rounded_integers_have_a_warning(kxcli):
+    x = [*range(2000), 2**53 + 1, 7]
+    put(kxcli, "a.tsv", tsv({"x": x, "y": [i * i % 7 for i in range(2002)]}))
+    _, err = read_json(kxcli, *XY, "--test", "none", "a.tsv")
+    assert "warning: a.tsv: the column 'x' is rounded from line 2,002 on" in err
