@@ -54,8 +54,16 @@ def test_sums_equal_their_definition(sum_products, n, q, s, b, draw):
                 assert sums_of_order[p, r] == pytest.approx(expected, rel=0, abs=TOLERANCE * size)
 
 
-@given(n=st.integers(1, 70), q=st.integers(1, 8), s=st.integers(1, 8), b=st.integers(0, 40), draw=seeds)
-def test_kernel_equals_numpy(n, q, s, b, draw):
+@given(
+    n=st.integers(1, 70),
+    q=st.integers(1, 8),
+    s=st.integers(1, 8),
+    b=st.integers(0, 40),
+    block_cells=st.sampled_from([1, 5000, 1 << 16]),
+    draw=seeds,
+)
+def test_kernel_equals_numpy(monkeypatch, n, q, s, b, block_cells, draw):
+    monkeypatch.setattr("kxcli.mining.hsic.gram_sums._BLOCK_CELLS", block_cells)
     k, l = make_matrices(draw, q, n), make_matrices(draw, s, n)  # noqa: E741 -- the usual names of kernel matrices
     orders = make_orders(draw, b, n)
     difference = np.abs(sum_by_kernel(k, l, orders) - sum_by_numpy(k, l, orders))
@@ -97,6 +105,7 @@ WRONG = {
     "fewer rows in k": (MATRICES[:, :2, :2], MATRICES, ORDER),
     "fewer rows in l": (MATRICES, MATRICES[:, :2], ORDER),
     "longer orders": (MATRICES, MATRICES, [[0, 1, 2, 3]]),
+    "no matrix": (MATRICES, MATRICES[:0], ORDER),
     "no rows": (MATRICES[:, :0, :0], MATRICES[:, :0, :0], np.empty((1, 0))),
 }
 

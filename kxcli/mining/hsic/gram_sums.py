@@ -8,6 +8,8 @@ import numpy as np
 from kxcli.arrays import FloatArray, IntArray
 from kxcli.kernel import load_kernel
 
+_BLOCK_CELLS, _MIN_BLOCK_ROWS = 1 << 16, 16  # of permuted rows: half a MB, which the cache of a core holds
+
 
 def sum_permuted_products(k: FloatArray, l: FloatArray, orders: IntArray) -> FloatArray:  # noqa: E741 -- usual names
     """Return 2 Σ k(i, j) l(order[i], order[j]), i > j, for each order, k and l.
@@ -16,11 +18,11 @@ def sum_permuted_products(k: FloatArray, l: FloatArray, orders: IntArray) -> Flo
     sums of an order do not depend on the other orders.
 
     Cost: for each order, n² / 2 gathered entries of each l, and the product of each of them with each k. Without the
-    kernel, memory for a copy of k and two of l.
+    kernel, memory for the rows of a block.
 
     Args:
-        k: Symmetric matrices, shape (q, n, n); only i > j is read.
-        l: Symmetric matrices, shape (s, n, n).
+        k: One or more symmetric matrices, shape (q, n, n); only i > j is read.
+        l: One or more symmetric matrices, shape (s, n, n).
         orders: Permutations of 0 to n - 1, shape (b, n).
 
     Returns:
@@ -39,21 +41,24 @@ def sum_permuted_products(k: FloatArray, l: FloatArray, orders: IntArray) -> Flo
 
 
 def sum_by_numpy(k: FloatArray, l: FloatArray, orders: IntArray) -> FloatArray:  # noqa: E741 -- usual names
-    """Return the sums without the kernel: one matrix product for each order."""
+    """Return the sums without the kernel: a matrix product for each block of rows."""
     n = _count_rows(k, l, orders)
     if (np.sort(orders, axis=1) != np.arange(n)).any():
         raise ValueError(f"an order is not a permutation of 0 to {n - 1}")
-    sums = np.empty((len(orders), len(k), len(l)))
-    lower = np.tril(k, -1).reshape(len(k), -1)
-    for order, out in zip(orders, sums, strict=True):
-        permuted = l.take(order, axis=1).take(order, axis=2)
-        np.multiply(lower @ permuted.reshape(len(l), -1).T, 2, out=out)
+    sums = np.zeros((len(orders), len(k), len(l)))
+    n_rows = max(_MIN_BLOCK_ROWS, _BLOCK_CELLS // (len(l) * n))
+    for start in range(0, n, n_rows):
+        stop = min(n, start + n_rows)
+        lower = np.tril(k[:, start:stop, :stop], start - 1).reshape(len(k), -1)
+        for order, out in zip(orders, sums, strict=True):
+            permuted = l.take(order[start:stop], axis=1).take(order[:stop], axis=2)
+            out += 2 * (lower @ permuted.reshape(len(l), -1).T)
     return sums
 
 
 def _count_rows(k: FloatArray, l: FloatArray, orders: IntArray) -> int:  # noqa: E741 -- usual names
     """Return n; raise `ValueError` if the shapes do not match."""
     n: int = orders.shape[1]
-    if n == 0 or k.shape[1:] != (n, n) or l.shape[1:] != (n, n):
+    if not (k.size and l.size) or k.shape[1:] != (n, n) or l.shape[1:] != (n, n):
         raise ValueError(f"matrices of shapes {k.shape} and {l.shape} do not match orders of shape {orders.shape}")
     return n
