@@ -211,3 +211,57 @@ def test_late_rounded_integers_have_a_warning(kxcli):
     put(kxcli, "a.tsv", tsv({"x": x, "y": [i * i % 7 for i in range(2002)]}))
     _, err = read_json(kxcli, *XY, "--test", "none", "a.tsv")
     assert "warning: a.tsv: the column 'x' is rounded from line 2,002 on" in err
+
+
+SENTINELS = {
+    # the code, its cells, how other numbers are scaled and shifted
+    "nines": ("-9999", 1, 0),
+    "few nines": ("-99", 1, 20),
+    "negative among incomes": ("-9999", 10_000, 50_000),
+    "positive": ("99999", 1, 0),
+    "decimals": ("999.9", 1, 0),
+    "fill value": ("-1e30", 1, 0),
+    "another": ("-5000", 1, 0),
+}
+
+
+@pytest.mark.parametrize("case", SENTINELS)
+@pytest.mark.parametrize("use", [XY, ("--screen", "y"), ("--matrix", "edges")])
+def test_extreme_number_in_the_same_rows_has_a_warning(kxcli, case, use):
+    code, scale, shift = SENTINELS[case]
+    people = make_people()
+    table = {name: [max(scale * value + shift, -3.0 * scale + shift) for value in people[name]] for name in "xyz"}
+    for row in 3, 8, 21, 30:
+        table["x"][row] = table["y"][row] = code
+    put(kxcli, "a.tsv", tsv(table))
+    code_run, _, err = call(kxcli, "hsic", *use, "a.tsv")
+    number = {"-1e30": "-1e+30"}.get(code, code)
+    warning = (
+        f"kxcli: warning: a.tsv: 4 rows of 'x', 'y' have the same value {number}, far from all others; "
+        f"if it means missing, use --na-values={number}\n"
+    )
+    assert code_run == 0 and warning in err
+    assert "far from" not in call(kxcli, "hsic", *use, f"--na-values={number}", "a.tsv")[2]
+
+
+def test_ordinary_extremes_have_no_warning(kxcli):
+    n = 40
+    tables = [
+        {"x": [i % 2 for i in range(n)], "y": [i % 2 for i in range(n)]},  # flags
+        {"x": [*range(100)], "y": [*range(100)]},  # 99 of 0 to 99
+        {"x": [*range(n - 1), 5000], "y": [*range(n - 1), 5000]},  # one outlier
+        {"x": [*range(n - 1), -9999], "y": [-9999, *range(n - 1)]},  # in other rows
+        {"x": [-9999] * n, "y": [*range(n)]},
+    ]
+    for table in tables:
+        put(kxcli, "a.tsv", tsv(table))
+        assert "far from" not in call(kxcli, "hsic", *XY, "--test", "none", "a.tsv")[2]
+
+
+def test_extreme_number_on_both_sides_of_vectors_has_a_warning(kxcli):
+    table = {name: list(column) for name, column in make_people().items() if name in "xyz"}
+    table["y"][3] = table["y"][4] = table["z"][3] = -999
+    put(kxcli, "a.tsv", tsv(table))
+    err = call(kxcli, "hsic", "-x", "x,y", "-y", "z", "a.tsv")[2]
+    assert "1 row of 'y', 'z' have the same value -999, far from all others" in err
+    assert "far from" not in call(kxcli, "hsic", "-x", "y,z", "-y", "x", "a.tsv")[2]

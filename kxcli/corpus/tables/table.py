@@ -66,9 +66,10 @@ class Table:
 
     def describe_column(self, column: int) -> str:
         """Return the name of a column for messages."""
-        return f"the column {self._name_column(column)}"
+        return f"the column {self.name_column(column)}"
 
-    def _name_column(self, column: int) -> str:
+    def name_column(self, column: int) -> str:
+        """Return the quoted name of a column, or its number from 1."""
         return repr(self.names[column]) if self.names else str(column + 1)
 
     def note(self, message: str) -> None:
@@ -149,7 +150,7 @@ class Table:
         """Return the subject of a message with its verb."""
         if len(columns) == 1:
             return f"{self.describe_column(columns[0])} is"
-        return f"the columns {format_examples([self._name_column(column) for column in columns])} are"
+        return f"the columns {format_examples([self.name_column(column) for column in columns])} are"
 
     def _note_doubtful_header(self, cell: str | None, what: str) -> None:
         if cell is not None and self._is_header_guessed:

@@ -1,6 +1,6 @@
 """Columns of tables -> rows with values -> variables with their kernels."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from types import TracebackType
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
 
-from kxcli.arrays import BoolArray
+from kxcli.arrays import BoolArray, FloatArray
 from kxcli.corpus import encodings
 from kxcli.corpus.diagnostics import Diagnostic, Notice, format_place
 from kxcli.corpus.named_inputs import resolve_sources
@@ -33,6 +33,7 @@ from kxcli.mining.hsic.pairs import PairColumn
 from kxcli.mining.hsic.parameters import MIN_ROWS, NUMERIC_KERNELS, Kernel, MeasureError
 from kxcli.mining.hsic.variables import Values, Variable, make_variable
 from kxcli.pipelines import corpus_run
+from kxcli.pipelines.hsic.sentinels import describe_sentinels
 from kxcli.pipelines.session import Session
 from kxcli.report import Report
 from kxcli.suffixes import InputFormat
@@ -161,13 +162,23 @@ class HsicTables:
                 what = f"has {format_count(n_y, 'rows')}, but {self.x.path} has {n:,}"
                 raise InputError(self.y.path, what, "give files with as many rows")
             values, is_complete = rows.values + rows_y.values, rows.is_complete & rows_y.is_complete
+        sides = (self.x, groups, values[: len(groups)]), (self.y, groups_y, values[len(groups) :])
+        self._warn_of_sentinels([_name_columns(*side) for side in sides])
         if is_complete.all():
             return CompleteRows(values, 0)
         return CompleteRows([select_rows(group, is_complete) for group in values], int((~is_complete).sum()))
 
     def read_columns(self, groups: Sequence[ColumnGroup]) -> MaskedColumns:
         """Read groups of one column each, including rows with missing cells."""
-        return self._read_groups(self.x, groups)
+        rows = self._read_groups(self.x, groups)
+        self._warn_of_sentinels(
+            [_name_columns(self.x, [group], [values]) for group, values in zip(groups, rows.values, strict=True)]
+        )
+        return rows
+
+    def _warn_of_sentinels(self, sides: Sequence[Mapping[str, FloatArray]]) -> None:
+        for message in describe_sentinels(sides):
+            self._report.warning(f"{self.x.path}: {message}")
 
     def _read_groups(self, table: Table, groups: Sequence[ColumnGroup]) -> MaskedColumns:
         parts: list[list[GroupCells]] = [[] for _ in groups]
@@ -196,6 +207,16 @@ def select_rows(group: GroupCells, mask: BoolArray) -> GroupCells:
     if isinstance(group, np.ndarray):
         return group[mask]
     return [[cell for cell, is_selected in zip(column, mask.tolist(), strict=True) if is_selected] for column in group]
+
+
+def _name_columns(table: Table, groups: Sequence[ColumnGroup], values: Sequence[GroupCells]) -> dict[str, FloatArray]:
+    """Return the columns of numbers by name."""
+    return {
+        table.name_column(column): cells[:, at]
+        for group, cells in zip(groups, values, strict=True)
+        if isinstance(cells, np.ndarray)
+        for at, column in enumerate(group.columns)
+    }
 
 
 def _find_complete_rows(group: GroupCells) -> BoolArray:
