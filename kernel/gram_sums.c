@@ -36,7 +36,7 @@ static double multiply_rows(const double *a, const double *b, size_t n)
     double sums[4] = {0};
     size_t j = 0;
     for (; j + 4 <= n; j += 4)
-        for (int which = 0; which < 4; which++)
+        for (size_t which = 0; which < 4; which++)
             sums[which] += a[j + which] * b[j + which];
     for (; j < n; j++)
         sums[0] += a[j] * b[j];
