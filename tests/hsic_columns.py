@@ -23,7 +23,7 @@ from kxcli.mining.hsic import (
 )
 from kxcli.mining.hsic import terms as terms_module
 from kxcli.mining.hsic.bandwidth import compute_median_distance
-from kxcli.mining.hsic.estimators import sum_categories
+from kxcli.mining.hsic.estimators import KernelProduct, sum_categories
 from kxcli.mining.hsic.jobs import run_inline
 from kxcli.mining.hsic.kernels import CategoricalVariable
 
@@ -284,6 +284,11 @@ def reference_name(case):
 
 def tail(weights, degrees, value):
     return null_distribution.compute_mixture_tail(np.array(weights, dtype=float), np.array(degrees, dtype=float), value)
+
+
+def set_excess(sums, excess):
+    """Return sums with another excess of the statistic of a test over its mean."""
+    return replace(sums, xy=KernelProduct(0.0, excess / (sums.n - 3), sums.trace_x * sums.trace_y / sums.n))
 
 
 def make_rich_columns(n=200):

@@ -154,16 +154,46 @@ def cka_unbiased(k, l):  # noqa: E741
 # Tests
 
 
+def off_diagonal(k):
+    """Return HKH without its diagonal."""
+    k = centered(k)
+    np.fill_diagonal(k, 0)
+    return k
+
+
+def permutation_moments(k, l):  # noqa: E741
+    """Return the sum of the products off the diagonal, its mean and its variance over all orders (Mantel 1967)."""
+    n, k, l = len(k), off_diagonal(k), off_diagonal(l)  # noqa: E741
+
+    def moments(matrix):
+        """Return the total squared, four times the terms that share one index, and twice the squares."""
+        total, rows, squares = matrix.sum(), (matrix.sum(axis=1) ** 2).sum(), (matrix**2).sum()
+        return total**2, total**2 + 2 * squares - 4 * rows, 4 * (rows - squares), 2 * squares
+
+    x, y = moments(k), moments(l)
+    variance = (
+        x[3] * y[3] / (2 * n * (n - 1))
+        + x[2] * y[2] / (4 * n * (n - 1) * (n - 2))
+        + x[1] * y[1] / (n * (n - 1) * (n - 2) * (n - 3))
+        - x[0] * y[0] / (n * (n - 1)) ** 2
+    )
+    return float((k * l).sum()), float(k.sum() * l.sum() / (n * (n - 1))), float(variance)
+
+
 def gamma_p(k, l):  # noqa: E741
-    """Return p by the gamma approximation of Gretton et al. 2007."""
+    """Return p by the gamma distribution with the mean of n HSIC_b.
+
+    The variance is that over permutations, or the product of the variances off the diagonals if that is larger.
+    """
     n = len(k)
+    value, mean, variance = permutation_moments(k, l)
+    asymptotic_mean = float(np.trace(centered(k)) * np.trace(centered(l))) / n**2
     off = ~np.eye(n, dtype=bool)
-    mean_x, mean_y = float(k[off].mean()), float(l[off].mean())
-    mean = (1 + mean_x * mean_y - mean_x - mean_y) / n
-    squares = float((((centered(k) * centered(l)) / 6) ** 2)[off].sum()) / (n * (n - 1))
-    variance = 72 * (n - 4) * (n - 5) / (n * (n - 1) * (n - 2) * (n - 3)) * squares
-    shape, scale = mean**2 / variance, variance * n / mean
-    return gamma_tail(shape, trace(k, l) / n / scale)
+    squares = math.prod(float(centered(matrix)[off].var()) * n * (n - 1) for matrix in (k, l))
+    scale = max(variance / n**2, 2 * squares / n**4) / asymptotic_mean
+    if (value - mean) / n <= -asymptotic_mean:
+        return 1.0
+    return gamma_tail(asymptotic_mean / scale, (asymptotic_mean + (value - mean) / n) / scale)
 
 
 def gamma_tail(shape, x):

@@ -144,20 +144,6 @@ DAYS = np.arange("2024-01-01", "2024-01-05", dtype="datetime64[D]")
         ([[1, 2], [3], [4, 5], [6, 7]], FOUR, None, None, "x[0] is [1, 2] (list); pass numbers or strings"),
         ([1, 2, 3, 10**400], FOUR, None, None, "x has a number that is too large"),
         ([1e200, 2, 3, 4], FOUR, None, None, "x: the numbers are too large to be squared"),
-        (
-            FOUR * 2,
-            FOUR * 2,
-            "linear",
-            "gamma",
-            "the gamma test needs kernels with k(x, x) = 1: gaussian, laplace, delta, or a cosine",
-        ),
-        (
-            ["", *"aabbcc"],
-            list("abcdefg"),
-            Kernel("ngram", n=1, cosine=True),
-            "gamma",
-            "the gamma test needs kernels with k(x, x) = 1: gaussian, laplace, delta, or a cosine",
-        ),
     ],
 )
 def test_invalid_values_are_errors(x, y, kernel, testing, message):

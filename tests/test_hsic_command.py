@@ -178,17 +178,6 @@ def test_reference_values_are_reproduced_by_the_command(kxcli, case):
         assert least <= found["p_value"] <= most
 
 
-GAMMA = {case["data"]: case for case in references() if case.get("gamma_p") is not None}  # one a file
-
-
-@pytest.mark.parametrize("name", GAMMA or ["none"])
-def test_reference_gamma_p_values_are_reproduced_by_the_command(kxcli, name):
-    if not GAMMA:
-        pytest.skip("the reference is not here")
-    found = hsic(kxcli, *reference_options(GAMMA[name]), "--test", "gamma")
-    assert found["p_value"] == pytest.approx(GAMMA[name]["gamma_p"], rel=1e-8, abs=0)
-
-
 @pytest.mark.full
 def test_columns_by_name_number_and_range(kxcli):
     table = make_people()
@@ -661,13 +650,6 @@ def test_pair_of_too_few_rows_is_an_error(kxcli):
     put(kxcli, "a.tsv", "x\ty\n1\t2\n2\tNA\n3\t4\n4\t4\n")
     code, out, err = call(kxcli, "hsic", "-x", "x", "-y", "y", "-q", "a.tsv")
     assert (code, out, err) == (1, "", "kxcli: error: a.tsv: too few rows: 3; HSIC needs at least 4\n")
-
-
-def test_gamma_of_too_few_rows_is_undefined(kxcli):
-    put(kxcli, "a.tsv", "x\ty\n1\t2\n2\t5\n3\t4\n4\t4\n")
-    code, out, err = call(kxcli, "hsic", "-x", "x", "-y", "y", "--test", "gamma", "a.tsv")
-    assert (code, out.splitlines()[-1]) == (0, "dependent\tundefined")
-    assert "the gamma test needs 6 rows, and there are 4" in err
 
 
 @pytest.mark.full

@@ -115,21 +115,6 @@ def test_sums_do_not_depend_on_the_order_of_tasks(seed):
     assert to_bits(tuple(loaded.products)) == to_bits(tuple(left.products))
     assert to_bits(loaded.row_sums) == to_bits(left.row_sums)
     assert job_of_tiles.merge(loaded, right).products == left.products + right.products
-    means = whole.compute_means(x, z)
-    shared = (x, means[0]), (z, means[1])
-    squares = run_inline(tiles.SumSquares(), strips, shared)
-    assert run_shuffled(tiles.SumSquares, shared, strips, draw) == squares
-    job_of_squares = tiles.SumSquares()
-    job_of_squares.setup(shared)
-    some = job_of_squares.map(strips[:1])
-    assert len(some) == 1
-    assert type(some[0]) is float
-    assert job_of_squares.load(mapped(job_of_squares.dump(some))) == some
-    assert job_of_squares.merge([1.0], some) == [1.0, *some]
-    k, l = (np.block([[s.tile(i, j) for j in range(count_blocks(n))] for i in range(count_blocks(n))]) for s in (x, z))  # noqa: E741
-    products = (definition.centered(k) * definition.centered(l)) ** 2
-    np.fill_diagonal(products, 0)
-    assert close(squares, products.sum(), 1e-10)
 
 
 @pytest.mark.parametrize("seed", range(4))

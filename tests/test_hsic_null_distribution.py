@@ -1,12 +1,16 @@
 """Tails of weighted sums of chi-squares."""
 
 import math
+import sys
 from fractions import Fraction
 
 import hsic_definition as definition
 import numpy as np
 import pytest
 from hsic_columns import close, tail
+
+from kxcli.mining import Testing as HsicTest  # pytest would take it for a test
+from kxcli.mining import measure_dependence
 
 
 def even_tail(degrees, value):
@@ -45,13 +49,14 @@ def test_tails_of_one_large_weight_and_many_small_ones(weight, half_degrees, dev
 
 
 @pytest.mark.full
-def test_tails_range_from_one_to_zero():
+def test_tails_range_from_one_to_the_smallest_double():
     assert tail([1], [3], 0) == 1
     assert tail([1, 2], [3, 1], -1) == 1
     assert close(tail([1], [3], 1e-300), 1)
     assert 0 < tail([1], [2], 2 * 700) < 1e-300
-    assert tail([1], [2], 1e5) == 0
-    assert tail([1], [2], 1e300) == 0
+    assert tail([1], [2], 2 * 710) == sys.float_info.min
+    assert tail([1], [2], 1e5) == sys.float_info.min
+    assert tail([1], [2], 1e300) == sys.float_info.min
     values = [tail([1, 0.3, 0.01], [1, 2, 50], value) for value in np.linspace(0.01, 60, 80)]
     assert values == sorted(values, reverse=True)
 
@@ -59,7 +64,7 @@ def test_tails_range_from_one_to_zero():
 @pytest.mark.parametrize("shape", [0.05, 0.5, 1.7, 33.3, 1000.5])
 @pytest.mark.parametrize("ratio", [0.1, 0.9, 1.0, 1.1, 3.0, 20.0])
 def test_tails_of_gamma_distributions(shape, ratio):
-    expected = definition.gamma_tail(shape, shape * ratio)
+    expected = max(definition.gamma_tail(shape, shape * ratio), sys.float_info.min)
     assert close(tail([0.5], [2 * shape], shape * ratio), expected, 1e-10, 1e-14 if ratio < 1 else 0)
 
 
@@ -77,3 +82,32 @@ def test_tails_of_many_weights():
     weights = 1 / np.arange(1.0, 31) ** 1.5
     for value in 0.5, 1.5, 2.6, 5.0, 9.0:
         assert close(tail(weights, np.ones(30), value), definition.compute_mixture_tail(weights, value), 1e-6)
+
+
+def test_gamma_p_value_of_a_single_different_row_is_no_discovery():
+    """Anscombe's fourth set: of eleven rows, one has another x, so p by permutation is 1/11."""
+    x = [8] * 7 + [19] + [8] * 3
+    y = [6.58, 5.76, 7.71, 8.84, 8.47, 7.04, 5.25, 12.5, 5.56, 7.91, 6.89]
+    found = measure_dependence(x, y, testing=HsicTest("gamma"))
+    assert 0.03 < found.p_value < 0.2
+
+
+def test_asymptotic_tests_find_dependence_in_high_dimension():
+    rng = np.random.default_rng(0)
+    x, noise = rng.normal(size=(2, 400, 200))
+    for name in "eigen", "gamma":
+        assert measure_dependence(x, 0.12 * x + noise, testing=HsicTest(name)).p_value < 0.01
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["eigen", "gamma"])
+def test_asymptotic_p_values_in_high_dimension_are_uniform(name):
+    """Many chance levels occur, not only those near one half."""
+    p_values = []
+    for seed in range(60):
+        x, y = np.random.default_rng(seed).normal(size=(2, 120, 100))
+        p_values.append(measure_dependence(x, y, testing=HsicTest(name)).p_value)
+    quantiles = np.quantile(p_values, [0.1, 0.5, 0.9])
+    assert 0.03 < quantiles[0] < 0.2
+    assert 0.35 < quantiles[1] < 0.65
+    assert 0.8 < quantiles[2] < 0.97

@@ -56,11 +56,7 @@ _NO_TEST = has_value("test", "none")
 _GAMMA = has_value("test", "gamma")
 _NO_DRAWS = has_value("test", "eigen", "gamma", "none")
 _BOW = Condition("--kernel-x or --kernel-y bow", lambda values: "bow" in _get_kernels(values))
-_LINEAR = Condition("the kernel linear", lambda values: "linear" in _get_kernels(values))
 _TEXTS = Condition("the kernel bow or ngram:N", lambda values: any(map(compares_texts, _get_kernels(values))))
-_NORMALIZED = Condition(
-    "--cosine for the kernels bow and ngram:N", lambda values: values["cosine"] or not _TEXTS.is_met(values)
-)
 _BANDWIDTH = Condition("the kernel gaussian or laplace", lambda values: any(map(_has_bandwidth, _get_kernels(values))))
 _BANDWIDTH_X = Condition("--kernel-x gaussian or laplace", lambda values: _has_bandwidth(values["kernel_x"]))
 _BANDWIDTH_Y = Condition("--kernel-y gaussian or laplace", lambda values: _has_bandwidth(values["kernel_y"]))
@@ -71,7 +67,6 @@ _NOT_DELTA = Condition("--kernel-y other than delta", lambda values: values["ker
 
 _XY = "-x x -y y"
 _WORDS = "--screen x --kernel-x bow"
-_UNIT = "it needs k(x, x) = 1"
 
 RULES = (
     *(*TABLE_INPUT_RULES, make_header_rule(*FORMATS), *RUN_RULES, *WORD_RULES),
@@ -96,7 +91,5 @@ RULES = (
     Rule("value", REQUIRES, _TEST, "--matrix square --value p_value --test none", _P_VALUE),
     Rule("on_error", EXCLUDES, _Y_FILE, f"{_XY} --y-file b --on-error skip", _SKIP, "it skips rows of one file only"),
     Rule("test", EXCLUDES, _WORD_SCREEN, f"{_WORDS} --test gamma", _GAMMA, "use permutation or eigen"),
-    Rule("test", REQUIRES, _NORMALIZED, f"{_XY} --kernel-x bow --test gamma", _GAMMA, _UNIT),
-    Rule("test", EXCLUDES, _LINEAR, f"{_XY} --kernel-x linear --test gamma", _GAMMA, _UNIT),
     Rule("kernel_y", EXCLUDES, _WORD_SCREEN, f"{_WORDS} --kernel-y gaussian", _NOT_DELTA),
 )

@@ -18,7 +18,6 @@ from kxcli.mining.hsic.kernels import CategoricalVariable
 from kxcli.mining.hsic.low_rank import LowRankKernel, compress
 from kxcli.mining.hsic.parameters import (
     MAX_PERMUTED_ROWS,
-    MIN_GAMMA_ROWS,
     MIN_ROWS,
     Dependence,
     MeasureError,
@@ -62,8 +61,7 @@ def measure(
 
     Cost: O(n m²) for variables of m features (numbers with the linear kernel, or with the gaussian one in one
     dimension, m = 3.8 (range/σ + 6); categories), else O(n²); for that of tests, see `permutation` and
-    `null_distribution`. The test is undefined for a constant variable, for one without two equal rows, and gamma
-    for fewer than 6 rows.
+    `null_distribution`. The test is undefined for a constant variable and for one without two equal rows.
 
     Args:
         x: One variable.
@@ -82,8 +80,6 @@ def measure(
     name: str = testing.name
     if name == "auto":
         name = "permutation" if x.n <= limits.permuted_rows else "eigen"
-    if name == "gamma" and not (x.has_unit_diagonal and y.has_unit_diagonal):
-        raise MeasureError("the gamma test needs kernels with k(x, x) = 1: gaussian, laplace, delta, or a cosine")
     notes = [
         f"{letter} is constant, so HSIC is 0, and CKA and the test are undefined"
         for letter, variable in (("x", x), ("y", y))
@@ -95,7 +91,7 @@ def measure(
     if x.is_constant or y.is_constant:
         estimates = Estimates(0.0, 0.0, 0.0, None, None)
     else:
-        summary = _sum_kernels(x, y, name, run)
+        summary = _sum_kernels(x, y, run)
         estimates = compute_estimates(summary.sums)
         if reasons := _explain_undefined(estimates, summary.sums, name):
             notes += reasons
@@ -122,14 +118,11 @@ def _explain_undefined(estimates: Estimates, sums: KernelSums, name: str) -> lis
         return ["a kernel does not vary beyond rounding, so CKA and the test are undefined"]
     if name == "none":
         return []
-    reasons = [
+    return [
         f"no two rows of {letter} are equal for its kernel, so the test is undefined"
         for letter, own, trace in (("x", sums.xx, sums.trace_x), ("y", sums.yy, sums.trace_y))
         if is_permutation_invariant(sums.n, own, trace)
     ]
-    if name == "gamma" and sums.n < MIN_GAMMA_ROWS:
-        reasons.append(f"the gamma test needs {MIN_GAMMA_ROWS} rows, and there are {sums.n}, so it is undefined")
-    return reasons
 
 
 class _KernelSummary(NamedTuple):
@@ -140,18 +133,14 @@ class _KernelSummary(NamedTuple):
     means: tuple[FloatArray, FloatArray] | None = None
 
 
-def _sum_kernels(x: Variable, y: Variable, name: str, run: RunJob) -> _KernelSummary:
-    """Return the sums by the fastest exact method.
-
-    The gamma test needs the row means of tiles.
-    """
-    if name != "gamma":
-        if isinstance(x, CategoricalVariable) and isinstance(y, CategoricalVariable):
-            return _KernelSummary(sum_categories(x, y))
-        if x.features is not None and y.features is not None and _prefers_features(x.features, y.features, x.n):
-            tasks = moments.iter_tasks(x, y, x.features.width + y.features.width)
-            total = run(moments.SumMoments(x.features, y.features), tasks, None, "moments")
-            return _KernelSummary(total.compute_sums(x.max_abs, y.max_abs), moment_sums=total)
+def _sum_kernels(x: Variable, y: Variable, run: RunJob) -> _KernelSummary:
+    """Return the sums by the fastest exact method."""
+    if isinstance(x, CategoricalVariable) and isinstance(y, CategoricalVariable):
+        return _KernelSummary(sum_categories(x, y))
+    if x.features is not None and y.features is not None and _prefers_features(x.features, y.features, x.n):
+        tasks = moments.iter_tasks(x, y, x.features.width + y.features.width)
+        total = run(moments.SumMoments(x.features, y.features), tasks, None, "moments")
+        return _KernelSummary(total.compute_sums(x.max_abs, y.max_abs), moment_sums=total)
     tile_sums = run(tiles.SumTiles(), tiles.iter_tasks(x.n), (x, y), "kernels")
     return _KernelSummary(tile_sums.compute_sums(x, y), means=tile_sums.compute_means(x, y))
 
@@ -178,7 +167,7 @@ class _Test:
     def compute(self, name: str) -> tuple[str, float | None, list[str]]:
         """Return the name of the test, its p-value and notes."""
         if name == "gamma":
-            return name, self._compute_gamma(), []
+            return name, null_distribution.compute_gamma_p_value(self.summary.sums), []
         if name == "none":
             return name, None, []
         notes = []
@@ -196,13 +185,6 @@ class _Test:
                 if not isinstance(variable, CategoricalVariable)
             ]
         return "eigen", p, notes
-
-    def _compute_gamma(self) -> float | None:
-        assert self.summary.means is not None, "tiles give the means"
-        mean_x, mean_y = self.summary.means
-        shared = (self.x, mean_x), (self.y, mean_y)
-        squares = self.run(tiles.SumSquares(), tiles.iter_tasks(self.x.n), shared, "squares")
-        return null_distribution.compute_gamma_p_value(self.summary.sums, squares)
 
     def _permute(self, views: tuple[PermutationView, PermutationView]) -> float:
         tasks = permutation.iter_tasks(*views, self.testing.permutations)

@@ -20,10 +20,17 @@ _VARIANCE_NOISE = 1e-15  # of max |k|²: an unbiased estimate up to this may be 
 
 
 class KernelProduct(NamedTuple):
-    """Tr(Kc Lc) of two kernels, and the unbiased estimate."""
+    """Sums of the products of two centered kernels.
+
+    Attributes:
+        trace: Tr(Kc Lc), the sum of Kc(i, j) Lc(i, j).
+        unbiased: The unbiased estimate.
+        diagonal: The sum of Kc(i, i) Lc(i, i).
+    """
 
     trace: float
     unbiased: float
+    diagonal: float
 
 
 @dataclass(frozen=True)
@@ -109,7 +116,7 @@ def make_product(n: int, trace: float, diagonal: float, trace_x: float, trace_y:
     The diagonals' product is the sum of Kc(i, i) Lc(i, i). The unbiased estimate is that of Kc and Lc; without its
     diagonal, row i of Kc sums to -Kc(i, i).
     """
-    return KernelProduct(trace, compute_unbiased_hsic(n, trace - diagonal, diagonal, trace_x * trace_y))
+    return KernelProduct(trace, compute_unbiased_hsic(n, trace - diagonal, diagonal, trace_x * trace_y), diagonal)
 
 
 def compute_unbiased_hsic(n: int, products: float, rows: float, totals: float) -> float:
@@ -161,4 +168,9 @@ def _sum_table(
     own_rows = int((cells * (sizes_a[a] - 1) * (sizes_b[b] - 1)).sum())
     totals = Fraction((squares_a - n) * (squares_b - n), (n - 1) * (n - 2))
     unbiased = (products - n + totals - Fraction(2 * own_rows, n - 2)) / (n * (n - 3))
-    return KernelProduct(float(trace), float(unbiased))
+    # Kc(i, i) of a category of m rows is 1 - 2 m / n + (sum of squares) / n².
+    diagonals_a, diagonals_b = (
+        (n * n - 2 * n * sizes + squares) for sizes, squares in ((sizes_a, squares_a), (sizes_b, squares_b))
+    )
+    diagonal = Fraction(int((cells * diagonals_a[a] * diagonals_b[b]).sum()), n**4)
+    return KernelProduct(float(trace), float(unbiased), float(diagonal))

@@ -64,11 +64,6 @@ class NumericVariable:
         return bool((self.rows == self.rows[0]).all())
 
     @property
-    def has_unit_diagonal(self) -> bool:
-        """Whether k(i, i) is 1, as the gamma test requires."""
-        return self.kernel.name != "linear"
-
-    @property
     def diagonal(self) -> FloatArray:
         """k(i, i), of shape (n,)."""
         return self._norms if self.kernel.name == "linear" else np.full(self.n, 0.0 if self._is_flat else 1.0)
@@ -150,7 +145,6 @@ class CategoricalVariable:
         codes: Of shape (n,), from 0 to the number of categories; each occurs.
     """
 
-    has_unit_diagonal = True
     max_abs = 1.0
 
     def __init__(self, codes: IntArray) -> None:

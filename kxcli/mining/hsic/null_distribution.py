@@ -5,6 +5,8 @@ It is a weighted sum of chi-squares, or approximately a gamma distribution.
 
 import cmath
 import math
+import sys
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,6 +15,7 @@ from kxcli.mining.hsic.estimators import KernelSums
 from kxcli.mining.hsic.random_streams import RandomStream, make_generator
 from kxcli.mining.hsic.variables import Variable
 
+MIN_P_VALUE = sys.float_info.min  # 2.2e-308: a chance is never 0, and smaller doubles lose digits
 MAX_SPECTRUM_ROWS = 1_000  # rows whose eigenvalues represent a kernel with many features
 
 _MAX_EIGENVALUES = 512  # of each kernel
@@ -31,57 +34,100 @@ _MAX_NEWTON_STEPS = 50
 _NEWTON_TOLERANCE = 1e-14
 
 
-def compute_eigen_p_value(sums: KernelSums, spectrum_x: FloatArray, spectrum_y: FloatArray) -> float:
-    """Return P(n HSIC_b > observed) by a weighted sum of chi-squares.
+class PermutationMoments(NamedTuple):
+    """The statistic of a permutation test less its mean, and its variance.
 
-    Under independence, the weights are λ_i μ_j (Gretton et al. 2009). The sum's mean and variance are known exactly
-    from the traces of both kernels and their squares. The part of them that is not in the largest products λ_i μ_j
-    becomes one gamma distribution, or a constant if its variance is small.
+    The statistic is T, the sum of Kc(i, j) Lc(i, j) over i != j, divided by n.
+    """
+
+    excess: float
+    variance: float
+
+
+def compute_permutation_moments(sums: KernelSums) -> PermutationMoments:
+    """Return the excess and the exact variance of T / n over all orders of y's rows.
+
+    The diagonals are omitted: they hold no similarity of two rows, but much of the variance of uneven kernels. Without
+    its diagonal, Kc is the sum of three orthogonal matrices: a constant; r(i) + r(j), for the row means; and a rest
+    with row sums of 0, the U-centered kernel of Székely and Rizzo 2014, with a sum of squares of n (n - 3) times the
+    unbiased estimate. Permutations do not mix the three, so the variance (Mantel 1967) is a sum of two products.
+    """
+    n = sums.n
+
+    def sum_rows(diagonal: float, trace_x: float, trace_y: float) -> float:
+        """Return the sum of (r(i) + r(j)) (s(i) + s(j)) over i != j.
+
+        Without its diagonal, row i of Kc sums to -Kc(i, i).
+        """
+        return 2 * (diagonal - trace_x * trace_y / n) / (n - 2)
+
+    rows = sum_rows(sums.xy.diagonal, sums.trace_x, sums.trace_y)
+    rows_x = max(0.0, sum_rows(sums.xx.diagonal, sums.trace_x, sums.trace_x))
+    rows_y = max(0.0, sum_rows(sums.yy.diagonal, sums.trace_y, sums.trace_y))
+    variance = rows_x * rows_y / (n - 1)
+    variance += 2 * n * (n - 3) * max(0.0, sums.xx.unbiased) * max(0.0, sums.yy.unbiased)
+    return PermutationMoments(rows / n + (n - 3) * sums.xy.unbiased, variance / n**2)
+
+
+def compute_eigen_p_value(sums: KernelSums, spectrum_x: FloatArray, spectrum_y: FloatArray) -> float:
+    """Return the p-value by a weighted sum of chi-squares.
+
+    Under independence, the weights of n HSIC_b are λ_i μ_j (Gretton et al. 2009). The sum's mean and variance are known
+    exactly from the traces of both kernels and their squares. The part of them that is not in the largest products λ_i
+    μ_j becomes one gamma distribution, or a constant if its variance is small. The sum varies more than permuted rows
+    do, for rich kernels many times as much, so it is rescaled about its mean to the variance of
+    `compute_permutation_moments`.
 
     Args:
         sums: Over both kernels.
         spectrum_x: Eigenvalues of Kc / n in descending order; the first 512 count.
         spectrum_y: The same of Lc / n.
+
+    Returns:
+        1 if no permutation changes the statistic.
     """
     n = sums.n
     products = np.outer(spectrum_x[:_MAX_EIGENVALUES], spectrum_y[:_MAX_EIGENVALUES]).ravel()
     products = np.sort(products[products > 0])[::-1][:_MAX_WEIGHTS]
-    mean = sums.trace_x * sums.trace_y / n**2 - float(products.sum())
-    half_variance = sums.xx.trace * sums.yy.trace / n**4 - float(products @ products)
+    whole_mean, whole_half_variance = sums.trace_x * sums.trace_y / n**2, sums.xx.trace * sums.yy.trace / n**4
+    mean, half_variance = whole_mean - float(products.sum()), whole_half_variance - float(products @ products)
     degrees = np.ones(len(products))
-    value = sums.xy.trace / n
+    moments = compute_permutation_moments(sums)
+    if not moments.variance > 0:
+        return 1.0
+    value = whole_mean + moments.excess * math.sqrt(2 * whole_half_variance / moments.variance)
     if half_variance > 0 and mean**2 > _MIN_REST_DEGREES * half_variance:
         weight = half_variance / mean
         products, degrees = np.append(products, weight), np.append(degrees, mean / weight)
     else:  # a constant, or rounding
         value -= mean
-    # Permuted rows have the mean Tr(Kc) Tr(Lc) / (n - 1), which is n / (n - 1) times that of the mixture: near the
-    # identity, the statistic of a kernel varies by less than the difference.
-    excess = sums.trace_x * sums.trace_y / (n * n * (n - 1))
-    return compute_mixture_tail(products, degrees, value - excess)
+    return compute_mixture_tail(products, degrees, value)
 
 
-def compute_gamma_p_value(sums: KernelSums, squares: float) -> float | None:
-    """Return P(n HSIC_b > observed) by a gamma distribution.
+def compute_gamma_p_value(sums: KernelSums) -> float:
+    """Return the p-value by a gamma distribution with a mean and a variance.
 
-    It has the mean and variance of the null distribution: Gretton et al. 2007, for kernels with k(i, i) = 1; known to
-    be inexact in the tails, and here for comparison.
+    The mean is that of n HSIC_b. The variance is that of `compute_permutation_moments`. If a few rows differ from all
+    others, a gamma distribution of this variance has too thin a tail; then the product of the sums of squares of both
+    kernels is larger, and is used as in Gretton et al. 2008, theorem 4, but around the mean and without the diagonals,
+    which would hide the dependence of rich kernels.
 
     Args:
-        sums: Over both kernels, of at least 6 rows.
-        squares: The sum of (Kc(i, j) Lc(i, j))² over i != j.
+        sums: Over both kernels.
 
     Returns:
-        None without variance.
+        1 if no permutation changes the statistic.
     """
-    n = sums.n
-    # If k(i, i) = 1, the mean of the entries off the diagonal is 1 - Tr(Kc) / (n - 1).
-    mean = sums.trace_x * sums.trace_y / (n - 1) ** 2 / n
-    variance = 72 * (n - 4) * (n - 5) / (n * (n - 1) * (n - 2) * (n - 3)) * (squares / 36 / (n * (n - 1)))
-    if not variance > 0:  # a kernel that varies by less than the root of the smallest double
-        return None
-    shape, scale = mean**2 / variance, variance * n / mean
-    return compute_mixture_tail(np.array([scale / 2]), np.array([2 * shape]), sums.xy.trace / n)
+    moments = compute_permutation_moments(sums)
+    if not moments.variance > 0:
+        return 1.0
+    mean = sums.trace_x * sums.trace_y / sums.n**2
+    squares_x, squares_y = (
+        own.trace - own.diagonal - trace**2 / (sums.n * (sums.n - 1))  # the entries off the diagonal add up to -trace
+        for own, trace in ((sums.xx, sums.trace_x), (sums.yy, sums.trace_y))
+    )
+    scale = max(moments.variance, 2 * squares_x * squares_y / sums.n**4) / mean
+    return compute_mixture_tail(np.array([scale / 2]), np.array([2 * mean / scale]), mean + moments.excess)
 
 
 def compute_eigenvalues(matrix: FloatArray) -> FloatArray:
@@ -149,13 +195,16 @@ def compute_mixture_tail(weights: FloatArray, degrees: FloatArray, value: float)
         degrees: Of freedom, positive, not necessarily integers (a single weight is a gamma distribution), and not
             nearly 0 for the largest weight.
         value: The observed value.
+
+    Returns:
+        At least `MIN_P_VALUE`, instead of a smaller P.
     """
     if value <= 0:
         return 1.0
     unit = float(weights.max())  # in this unit, no number overflows
     weights, value = weights / unit, value / unit
     if -0.5 * float(np.log1p(-weights / 2) @ degrees) - value / 4 < _UNDERFLOW:  # Chernoff's bound at s = 1/4
-        return 0.0
+        return MIN_P_VALUE
     saddle = _find_saddle(weights, degrees, value)
     distances = 1 - 2 * weights * saddle
     peak = -0.5 * float(np.log(distances) @ degrees) - saddle * value - math.log(saddle)
@@ -190,7 +239,7 @@ def compute_mixture_tail(weights: FloatArray, degrees: FloatArray, value: float)
         middle = -2 * (t + _STEP / 2) / g(z + rate * _STEP / 2)[1]
         z += middle * _STEP
         t += _STEP
-    return min(1.0, max(0.0, math.exp(peak) * total * _STEP / math.pi))
+    return min(1.0, max(MIN_P_VALUE, math.exp(peak) * total * _STEP / math.pi))
 
 
 def _find_saddle(weights: FloatArray, degrees: FloatArray, value: float) -> float:

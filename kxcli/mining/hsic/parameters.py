@@ -19,7 +19,6 @@ BANDWIDTH_KERNELS = ("gaussian", "laplace")
 TEXT_KERNELS = ("bow", "ngram")
 
 MIN_ROWS = 4  # the unbiased estimator divides by n - 3
-MIN_GAMMA_ROWS = 6  # the variance of the gamma test is that of n - 5
 MAX_PERMUTED_ROWS = 20_000  # for `auto`; more rows are tested by eigen
 
 

@@ -52,11 +52,6 @@ class TextVariable:
         return int(self._terms.max(initial=-1)) + 1
 
     @property
-    def has_unit_diagonal(self) -> bool:
-        """Whether k(i, i) is 1; it is 0 for a text without terms."""
-        return self.kernel.cosine and bool((self._norms > 0).all())
-
-    @property
     def max_abs(self) -> float:
         """A bound of k."""
         return float(self.diagonal.max())

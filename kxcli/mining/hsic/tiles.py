@@ -124,6 +124,9 @@ class TileSums(NamedTuple):
         """Return the sums over the centered kernels."""
         n = x.n
         parts = (x.diagonal, self.rows_x), (y.diagonal, self.rows_y)
+        centered_diagonals = [
+            diagonal - 2 / n * (rows + diagonal) + float((rows + diagonal).sum()) / n**2 for diagonal, rows in parts
+        ]
 
         def multiply(products: float, a: int, b: int) -> KernelProduct:
             (diagonal_a, rows_a), (diagonal_b, rows_b) = parts[a], parts[b]
@@ -133,7 +136,7 @@ class TileSums(NamedTuple):
             whole_a, whole_b = rows_a + diagonal_a, rows_b + diagonal_b
             means = float(whole_a.sum()) / n * (float(whole_b.sum()) / n)
             trace = math.fsum((products, diagonal_a @ diagonal_b, -2 / n * (whole_a @ whole_b), means))
-            return KernelProduct(trace, unbiased)
+            return KernelProduct(trace, unbiased, float(centered_diagonals[a] @ centered_diagonals[b]))
 
         traces = [float(diagonal.sum() - (rows + diagonal).sum() / n) for diagonal, rows in parts]
         products = multiply(self.xy, 0, 1), multiply(self.xx, 0, 0), multiply(self.yy, 1, 1)
@@ -142,53 +145,6 @@ class TileSums(NamedTuple):
     def compute_means(self, x: Variable, y: Variable) -> tuple[FloatArray, FloatArray]:
         """Return the row means of both kernels, with their diagonals."""
         return (self.rows_x + x.diagonal) / x.n, (self.rows_y + y.diagonal) / y.n
-
-
-class SumSquares:
-    """The job that sums (Kc Lc)² off the diagonal.
-
-    The gamma test needs it. `setup` receives each variable with the row means of its kernel.
-    """
-
-    def setup(self, shared: tuple[tuple[Variable, FloatArray], tuple[Variable, FloatArray]]) -> None:
-        """Receive the variables and row means."""
-        self._variables = shared
-
-    def map(self, records: Iterable[RangeTask]) -> list[float]:
-        """Return the sum of each task."""
-        n = self._variables[0][0].n
-        return [math.fsum(self._sum_tile(i, j) for i, j in _iter_block_pairs(n, task)) for task in records]
-
-    def _sum_tile(self, i: int, j: int) -> float:
-        product: FloatArray | None = None
-        for variable, means in self._variables:
-            tile = variable.tile(i, j)
-            tile -= means[block_rows(i), None]
-            tile -= means[block_rows(j)]
-            tile += means.mean()
-            product = tile if product is None else np.multiply(product, tile, out=product)
-        assert product is not None
-        if i == j:
-            np.fill_diagonal(product, 0.0)
-        return (1 if i == j else 2) * float(np.vdot(product, product))
-
-    def merge(self, left: list[float], right: list[float]) -> list[float]:
-        """Return the sums of both."""
-        left.extend(right)
-        return left
-
-    def dump(self, partial: list[float]) -> bytes:
-        """Return the sums as bytes."""
-        return np.array(partial).tobytes()
-
-    def load(self, data: bytes | memoryview) -> list[float]:
-        """Return dumped sums."""
-        sums: list[float] = np.frombuffer(data).tolist()
-        return sums
-
-    def finish(self, partial: list[float]) -> float:
-        """Return the sum of all, rounded once."""
-        return math.fsum(partial)
 
 
 def _sum_columns(rows: list[tuple[float, float, float]]) -> tuple[float, float, float]:
