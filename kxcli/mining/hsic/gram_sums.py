@@ -50,10 +50,12 @@ def sum_by_numpy(k: FloatArray, l: FloatArray, orders: IntArray) -> FloatArray: 
     for start in range(0, n, n_rows):
         stop = min(n, start + n_rows)
         lower = np.tril(k[:, start:stop, :stop], start - 1).reshape(len(k), -1)
+        rows, permuted = np.empty((len(l), stop - start, n)), np.empty((len(l), stop - start, stop))
         for order, out in zip(orders, sums, strict=True):
-            permuted = l.take(order[start:stop], axis=1).take(order[:stop], axis=2)
-            out += 2 * (lower @ permuted.reshape(len(l), -1).T)
-    return sums
+            l.take(order[start:stop], axis=1, out=rows, mode="clip")  # other modes make a copy
+            rows.take(order[:stop], axis=2, out=permuted, mode="clip")
+            out += lower @ permuted.reshape(len(l), -1).T
+    return 2 * sums
 
 
 def _count_rows(k: FloatArray, l: FloatArray, orders: IntArray) -> int:  # noqa: E741 -- usual names
