@@ -5,24 +5,29 @@ from typing import Literal
 
 from kxcli.urls import strip_query
 
-InputFormat = Literal["tsv", "csv", "jsonl", "npy"]
+RecordFormat = Literal["tsv", "csv", "jsonl"]
+InputFormat = Literal["tsv", "csv", "jsonl", "npy", "npz", "parquet", "arrow"]
 
-INPUT_FORMATS: dict[str, InputFormat] = {
+RECORD_FORMATS: dict[str, RecordFormat] = {
     ".tsv": "tsv",
     ".csv": "csv",
     ".jsonl": "jsonl",
     ".ndjson": "jsonl",
-    ".npy": "npy",
 }
-FORMATS = {
-    **INPUT_FORMATS,
-    ".tab": "tsv",
+TABLE_FORMATS: dict[str, InputFormat] = {
+    **RECORD_FORMATS,
     ".json": "jsonl",
-    ".jsonlines": "jsonl",
+    ".npy": "npy",
     ".npz": "npz",
     ".parquet": "parquet",
     ".arrow": "arrow",
+    ".arrows": "arrow",
     ".feather": "arrow",
+}
+FORMATS = {
+    **TABLE_FORMATS,
+    ".tab": "tsv",
+    ".jsonlines": "jsonl",
     ".xls": "xls",
     ".xlsx": "xlsx",
     ".ods": "ods",
@@ -42,9 +47,19 @@ COMPRESSORS = {
 }
 
 
-def guess_format(path: str) -> InputFormat | None:
-    """Return the format by the suffix of an input, without that of a compressor."""
+def guess_record_format(path: str) -> RecordFormat | None:
+    """Return the format of records by the suffix of an input."""
+    return RECORD_FORMATS.get(_get_format_suffix(path))
+
+
+def guess_table_format(path: str) -> InputFormat | None:
+    """Return the format of a table by the suffix of an input."""
+    return TABLE_FORMATS.get(_get_format_suffix(path))
+
+
+def _get_format_suffix(path: str) -> str:
+    """Return the suffix without that of a compressor."""
     stem, suffix = os.path.splitext(strip_query(path).lower())
     if suffix in INPUT_COMPRESSORS:
         suffix = os.path.splitext(stem)[1]
-    return INPUT_FORMATS.get(suffix)
+    return suffix

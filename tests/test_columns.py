@@ -37,6 +37,7 @@ from kxcli.corpus.tables import (
     table,
 )
 from kxcli.corpus.tables.cells import DEFAULT_CODES, MissingCodes
+from kxcli.corpus.tables.source_bytes import SourceBytes
 from kxcli.errors import InputError, UsageError
 
 zstd = pytest.importorskip("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
@@ -190,7 +191,7 @@ def test_compression_is_detected_by_content_and_format_by_name(folder, packed, n
     assert same(folder.read(path, x="n,m", y="name").values, EXPECTED)
 
 
-@pytest.mark.parametrize("name", ["a", "a.txt", "a.gz", "a.npz"])
+@pytest.mark.parametrize("name", ["a", "a.txt", "a.gz", "a.xyz"])
 def test_unknown_suffix_is_tsv(folder, name):
     assert folder.read(folder.put(name, "1\t2\n"), x=(2,)).values == [[[2]]]
 
@@ -1368,7 +1369,7 @@ def test_array_truncated_while_read_is_error(tmp_path, order, dtype, monkeypatch
     np.save(path, np.ones((300_000, 4), dtype, order))  # several parts in both orders
     [source] = resolve_sources([str(path)])
     with pytest.raises(InputError, match=r"a\.npy: changed while it was read"), source.open() as file:
-        part = arrays.read(source, file, ReadDiagnostics(str(path), "stop"))
+        part = arrays.read(SourceBytes(source, file), ReadDiagnostics(str(path), "stop"))
         chunks = part.read_chunks([0, 3])
         next(chunks)
         os.truncate(path, 1000)
@@ -1383,7 +1384,7 @@ def test_fortran_columns_are_read_in_parts(tmp_path, columns, monkeypatch):
     np.save(path, np.asfortranarray(values))
     [source] = resolve_sources([str(path)])
     with source.open() as file:
-        chunks = list(arrays.read(source, file, ReadDiagnostics(str(path), "stop")).read_chunks(columns))
+        chunks = list(arrays.read(SourceBytes(source, file), ReadDiagnostics(str(path), "stop")).read_chunks(columns))
     assert len(chunks) > 5
     assert np.array_equal(
         np.concatenate([chunk.numbers(columns, MissingCodes(DEFAULT_CODES)) for chunk in chunks]), values[:, columns]

@@ -1,14 +1,23 @@
 """Tables as other programs write them: delimiters, quotes, titles, row names, JSON arrays, .npz, Parquet, Arrow."""
 
+import gzip
+import io
+import json
 import re
+import sys
 
+import numpy as np
 import pytest
-from hsic_tables import XY, call, make_people, tsv
+from hsic_tables import XY, call, make_people, npy_bytes, tsv
 from hypothesis import given
 from hypothesis import strategies as st
 from test_failures import put
 
+from kxcli.corpus import lines
+from kxcli.corpus.diagnostics import ReadDiagnostics
+from kxcli.corpus.tables import arrow_files, line_batches, named_arrays
 from kxcli.corpus.tables.dialects import Dialect, TableLayout, parse_delimiter, unquote_cell
+from kxcli.corpus.tables.json_arrays import JsonArray
 
 PEOPLE = make_people()
 NAMES = list(PEOPLE)
@@ -258,3 +267,304 @@ def test_row_names_have_a_name_of_their_own(kxcli):
 def test_one_longer_row_has_no_row_names(kxcli):
     put(kxcli, "a.tsv", "x\ty\n1\t2\t3\n4\t5\n6\t7\n")
     assert "a.tsv:2: has 3 cells where the header has 2; fix the record" in call(kxcli, "hsic", *XY, "a.tsv")[2]
+
+
+# JSON arrays
+
+RECORDS = [dict(zip(NAMES, row, strict=True)) for row in zip(*PEOPLE.values(), strict=True)]
+ARRAYS = {
+    "one line": json.dumps(RECORDS),
+    "a line per object": "[\n" + ",\n".join(map(json.dumps, RECORDS)) + "\n]\n",
+    "a comma before each object": "[" + "\n,".join(map(json.dumps, RECORDS)) + "]",
+    "pretty-printed": json.dumps(RECORDS, indent=2),
+    "in other characters": json.dumps(RECORDS, indent="\t", ensure_ascii=False),
+    "CRLF": "\ufeff\r\n" + json.dumps(RECORDS, indent=1).replace("\n", "\r\n") + "\r\n",
+}
+
+
+@pytest.mark.parametrize("form", ARRAYS)
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl", "a.json.gz"])
+def test_json_array_of_objects_is_a_table(kxcli, form, name):
+    data = ARRAYS[form].encode()
+    check_same(kxcli, name, gzip.compress(data) if name.endswith("gz") else data)
+
+
+def test_json_array_is_recognized_without_a_name(kxcli):
+    put(kxcli, "plain.tsv", tsv(PEOPLE))
+    check_same(kxcli, "a.txt", ARRAYS["pretty-printed"], note="a.txt: read as jsonl by its content")
+    read = kxcli("hsic", "-f", "jsonl", *BOTH, stdin=ARRAYS["one line"].encode())
+    assert read.text == run(kxcli, *BOTH, "plain.tsv")[0]
+    assert "<stdin>: read as jsonl by its content" in read.err
+
+
+@pytest.mark.parametrize("size", [1, 7, 30, 200])
+def test_json_array_is_read_in_batches_of_any_size(kxcli, monkeypatch, size):
+    monkeypatch.setattr(line_batches, "BATCH", size)
+    monkeypatch.setattr(lines, "CHUNK", size)
+    for form in ("pretty-printed", "one line", "a line per object"):
+        check_same(kxcli, "a.json", ARRAYS[form])
+
+
+def test_json_array_keeps_the_spelling_of_labels_and_the_lines(kxcli):
+    put(kxcli, "a.json", '[\n{"x": 1.0, "y": true},\n{"x": 2, "y": null},\n\n{"x":\n"z", "y": 4}]')
+    code, _, err = call(kxcli, "hsic", *XY, "--kernel-x", "linear", "a.json")
+    assert code == 1 and "a.json:5: 'z' in the column 'x' is not a number" in err
+
+
+@pytest.mark.parametrize(
+    ("data", "place", "what"),
+    [
+        ('[{"x": 1, "y": 2}', ":1", "ends within a JSON array"),
+        ('[\n{"x": 1, "y": 2},\n', ":2", "ends within a JSON array"),
+        ('[{"x": 1, "y": 2}\n{"x": 2, "y": 3}]', ":2", "is not JSON ('{' instead of ',')"),
+        ('[{"x": 1, "y": 2},\n{"x": 1, "y" 2},\n{"x": 3, "y": 4}]', ":2", "is not JSON (Expecting ':' delimiter)"),
+        ('[{"x": 1, "y": 2}]\n{"x": 1, "y": 2}', ":2", "has text after the JSON array"),
+        ('[{"x": 1, "y": 2},\n[1, 2]]', ":2", "has a list in the array, not a JSON object"),
+        ('[{"x": 1, "y": 2},\n{"x": [1], "y": 2}]', ":2", "has a list in the field 'x'"),
+        ('[{"x": 1, "y": "\\ud800"}]', ":1", "half a surrogate pair"),
+        ('[{"x": 1, "y": 2},\n]', ":2", "is not JSON (Expecting value)"),
+        ("[]", "", "is empty"),
+        ("[" * 100_000, ":1", ""),
+    ],
+)
+def test_invalid_json_array_is_an_error_with_its_line(kxcli, data, place, what):
+    put(kxcli, "a.json", data)
+    code, _, err = call(kxcli, "hsic", *XY, "a.json")
+    assert code == 1 and err.startswith(f"kxcli: error: a.json{place}: ") and what in err
+    assert err.count("\n") == 1
+
+
+def test_bad_elements_of_a_json_array_can_be_skipped(kxcli):
+    put(kxcli, "plain.tsv", tsv(PEOPLE))
+    put(kxcli, "a.json", json.dumps([*RECORDS, 1, None, [2]]))
+    out, err = run(kxcli, *BOTH, "--on-error", "skip", "a.json")
+    assert out == run(kxcli, *BOTH, "plain.tsv")[0] and "3 records skipped: not valid JSON" in err
+
+
+@given(st.lists(st.dictionaries(st.text(max_size=3), st.text(max_size=5) | st.integers() | st.none(), max_size=3)))
+def test_elements_of_an_array_equal_those_of_the_json_module(records):
+    for text in (json.dumps(records), json.dumps(records, indent=1), json.dumps(records, ensure_ascii=False, indent=0)):
+        texts = text.split("\n")
+        batches = [line_batches.LineBatch(line + "\n", np.array([n])) for n, line in enumerate(texts, 1)]
+        array = JsonArray(line_batches.LineFeed(batches), ReadDiagnostics("a", "stop"))
+        assert [element for _, element in array] == json.loads(text, parse_int=str)
+
+
+# Arrays with names
+
+X, LABEL = np.array(PEOPLE["x"]), np.array(PEOPLE["label"])
+
+
+def npz_bytes(*arrays, save=np.savez, **named):
+    buffer = io.BytesIO()
+    save(buffer, *arrays, **named)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+@pytest.mark.parametrize("label", [LABEL, LABEL.astype("S"), LABEL.astype(">U9")])
+def test_named_arrays_of_npz_are_columns(kxcli, save, label):
+    check_same(kxcli, "a.npz", npz_bytes(x=X, label=label, other=np.arange(len(X)), save=save))
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_single_array_of_npz_is_the_table(kxcli, save, order, monkeypatch):
+    array = np.asarray([PEOPLE["x"], PEOPLE["y"]], order=order).T
+    put(kxcli, "plain.tsv", tsv(PEOPLE))
+    put(kxcli, "a.npz", npz_bytes(array, save=save))
+    put(kxcli, "one.npz", npz_bytes(X))
+    put(kxcli, "y.npy", npy_bytes(np.array(PEOPLE["y"])))
+    expected = run(kxcli, *XY, "plain.tsv")[0]
+    assert run(kxcli, "-x", 1, "-y", 2, "a.npz") == (expected, "")
+    assert run(kxcli, "--y-file", "y.npy", "one.npz") == (expected, "")
+
+
+def test_long_columns_of_npz_are_read_in_blocks(kxcli, monkeypatch):
+    monkeypatch.setattr(named_arrays, "_BATCH", 100)
+    check_same(kxcli, "a.npz", npz_bytes(x=X, label=LABEL))
+
+
+def test_highly_compressed_arrays_are_read(kxcli):
+    zeros = np.zeros(3_000_000)
+    zeros[::2] = 1
+    put(kxcli, "a.npz", npz_bytes(x=zeros, y=zeros, save=np.savez_compressed))
+    assert (
+        '"n": 3000000' in run(kxcli, *XY, "--kernel-x", "linear", "--kernel-y", "linear", "--test", "none", "a.npz")[0]
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "what"),
+    [
+        (npz_bytes(x=np.arange(4), y=np.arange(5)), "has arrays that are not columns of one table: 'x' of shape (4,)"),
+        (npz_bytes(x=np.ones((4, 2)), y=np.ones((4, 2))), "not columns of one table"),
+        (npz_bytes(x=np.array([{}, 1], dtype=object)), "of Python objects, which are not read"),
+        (npz_bytes(x=np.ones(3, complex)), "array of complex128, not of numbers or texts"),
+        (npz_bytes(x=np.ones((2, 2, 2))), "array of shape (2, 2, 2)"),
+        (npz_bytes(x=np.arange(400))[:-30], "is not a .npz file"),
+        (npz_bytes(x=X, y=X).replace(X.tobytes(), X[::-1].tobytes()), "is damaged"),
+        (npz_bytes(), "has no array"),
+        (b"x\ty\n1\t2\n", "is not a .npz file"),
+    ],
+)
+def test_invalid_npz_is_an_error_in_one_line(kxcli, data, what):
+    put(kxcli, "a.npz", data)
+    code, _, err = call(kxcli, "hsic", "-x", 1, "-y", 1, "a.npz")
+    assert code == 1 and err.startswith("kxcli: error: a.npz: ") and what in err and err.count("\n") == 1
+
+
+# Formats by content
+
+
+@pytest.mark.parametrize("packed", [bytes, gzip.compress])
+@pytest.mark.parametrize("name", ["npy", "npz"])
+def test_arrays_on_stdin_are_recognized(kxcli, packed, name):
+    put(kxcli, "plain.tsv", tsv(PEOPLE))
+    array = np.column_stack([PEOPLE["x"], PEOPLE["y"]])
+    data = {"npy": npy_bytes(array), "npz": npz_bytes(array)}[name]
+    expected = run(kxcli, *XY, "plain.tsv")[0]
+    for options in ((), ("--input-format", name)):
+        read = kxcli("hsic", "-f", "jsonl", "-x", 1, "-y", 2, *options, stdin=packed(data))
+        assert (read.text, read.err) == (expected, "")
+
+
+@pytest.mark.parametrize("name", ["a.tsv", "a.csv", "a.bin", "a.npz"])
+def test_content_has_priority_over_the_name(kxcli, name):
+    array = np.column_stack([PEOPLE["x"], PEOPLE["y"]])
+    put(kxcli, "a.npy", npy_bytes(array))
+    put(kxcli, name, npy_bytes(array))
+    out, err = run(kxcli, "-x", 1, "-y", 2, name)
+    assert out == run(kxcli, "-x", 1, "-y", 2, "a.npy")[0]
+    assert f"{name}: read as npy by its content" in err
+
+
+@pytest.mark.parametrize("form", ["tsv", "csv", "jsonl", "npz"])
+def test_format_option_that_contradicts_the_content_is_an_error(kxcli, form):
+    put(kxcli, "a", npy_bytes(X))
+    code, _, err = call(kxcli, "hsic", "-x", 1, "-y", 1, "--input-format", form, "a")
+    assert (code, err) == (1, "kxcli: error: a: is in the format npy; use --input-format npy\n")
+
+
+def test_folder_may_have_all_formats(kxcli):
+    rows = [{"x": row["x"], "label": row["label"]} for row in RECORDS]
+    put(kxcli, "in/a.csv", "x,label\n" + "".join(f"{row['x']},{row['label']}\n" for row in rows))
+    put(kxcli, "in/b.json", json.dumps(rows))
+    put(kxcli, "in/c.npz", npz_bytes(x=X, label=LABEL))
+    put(kxcli, "in/d.tsv", tsv({"x": PEOPLE["x"], "label": PEOPLE["label"]}))
+    put(kxcli, "all.tsv", tsv({"x": PEOPLE["x"] * 4, "label": PEOPLE["label"] * 4}))
+    assert run(kxcli, *BOTH, "-r", "in") == run(kxcli, *BOTH, "all.tsv")
+
+
+@pytest.mark.parametrize("option", [("--delimiter", ";"), ("--comment", "#"), ("--skip-rows", 1)])
+@pytest.mark.parametrize("form", ["jsonl", "npy", "npz", "parquet", "arrow"])
+def test_options_of_delimited_tables_have_no_effect_on_others(kxcli, option, form):
+    code, _, err = call(kxcli, "hsic", *XY, *option, "--input-format", form, "a")
+    assert code == 2 and f"{option[0]} has no effect with --input-format" in err
+
+
+# Parquet and Arrow
+
+
+def write_arrow(form, table, pyarrow, **options):
+    from pyarrow import feather, ipc, parquet
+
+    buffer = io.BytesIO()
+    if form == "parquet":
+        parquet.write_table(table, buffer, **options)
+    elif form == "feather":
+        feather.write_feather(table, buffer, **options)
+    else:
+        make = ipc.new_file if form == "arrow" else ipc.new_stream
+        with make(buffer, table.schema) as writer:
+            writer.write_table(table, **options)
+    return buffer.getvalue()
+
+
+FORMS = {"parquet": "a.parquet", "feather": "a.feather", "arrow": "a.arrow", "stream": "a.arrows"}
+
+
+@pytest.fixture
+def pyarrow():
+    return pytest.importorskip("pyarrow")
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("packed", [bytes, gzip.compress])
+def test_arrow_formats_are_read(kxcli, pyarrow, form, packed):
+    table = pyarrow.table(PEOPLE)
+    name = FORMS[form] + (".gz" if packed is gzip.compress else "")
+    check_same(kxcli, name, packed(write_arrow(form, table, pyarrow)))
+    text = ("-x", "text", "-y", "label", "--kernel-x", "bow", "-t", "space")
+    check_same(kxcli, name, packed(write_arrow(form, table, pyarrow)), columns=text)
+
+
+@pytest.mark.parametrize("form", ["parquet", "feather", "arrow"])
+def test_arrow_formats_on_stdin_are_recognized(kxcli, pyarrow, form):
+    put(kxcli, "plain.tsv", tsv(PEOPLE))
+    data = write_arrow(form, pyarrow.table(PEOPLE), pyarrow)
+    read = kxcli("hsic", "-f", "jsonl", *BOTH, stdin=data)
+    assert (read.text, read.err) == (run(kxcli, *BOTH, "plain.tsv")[0], "")
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_arrow_formats_are_read_by_batches(kxcli, pyarrow, form, monkeypatch):
+    monkeypatch.setattr(arrow_files, "_MAX_CELLS", 7)
+    data = write_arrow(form, pyarrow.table(PEOPLE), pyarrow)
+    check_same(kxcli, FORMS[form], data)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_types_of_arrow_are_numbers_and_labels(kxcli, pyarrow, form):
+    n = 20
+    columns = {
+        "int": [None if i == 3 else i * i % 7 for i in range(n)],
+        "bool": [i % 3 == 0 for i in range(n)],
+        "category": pyarrow.array([f"c{i % 3}" for i in range(n)]).dictionary_encode(),
+        "date": pyarrow.array([19000 + i % 5 for i in range(n)], pyarrow.date32()),
+        "decimal": pyarrow.array(range(n), pyarrow.decimal128(9, 2)),
+        "binary": pyarrow.array([b"ab"[i % 2 : i % 2 + 1] for i in range(n)]),
+        "float32": pyarrow.array([i / 4 for i in range(n)], pyarrow.float32()),
+        "null": pyarrow.nulls(n),
+    }
+    plain = {
+        **{name: columns[name] for name in ("int",)},
+        "bool": [str(one).lower() for one in columns["bool"]],
+        "category": columns["category"].to_pylist(),
+        "date": [f"2022-01-{8 + i % 5:02}" for i in range(n)],
+        "decimal": list(range(n)),
+        "binary": ["ab"[i % 2] for i in range(n)],
+        "float32": [i / 4 for i in range(n)],
+    }
+    put(kxcli, "plain.tsv", tsv({name: ["" if c is None else c for c in cells] for name, cells in plain.items()}))
+    put(kxcli, FORMS[form], write_arrow(form, pyarrow.table(columns), pyarrow))
+    for pair in [("int", "bool"), ("category", "decimal"), ("date", "float32"), ("binary", "int")]:
+        use = ("-x", pair[0], "-y", pair[1])
+        assert run(kxcli, *use, FORMS[form]) == run(kxcli, *use, "plain.tsv")
+    assert "no row without" in call(kxcli, "hsic", "-x", "null", "-y", "int", FORMS[form])[2]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_nested_columns_of_arrow_are_an_error_if_requested(kxcli, pyarrow, form):
+    table = pyarrow.table({"x": [1, 2, 3, 4], "y": [4, 1, 2, 3], "v": [[1]] * 4, "s": [{"a": 1}] * 4})
+    put(kxcli, FORMS[form], write_arrow(form, table, pyarrow))
+    run(kxcli, *XY, FORMS[form])
+    for name in "vs":
+        code, _, err = call(kxcli, "hsic", "-x", "x", "-y", name, FORMS[form])
+        assert code == 1 and f"in the column '{name}', not a number or a text in each row; write a column of" in err
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_damaged_arrow_file_is_an_error_in_one_line(kxcli, pyarrow, form):
+    data = write_arrow(form, pyarrow.table(PEOPLE), pyarrow)
+    for damaged in (data[:-20], data[: len(data) // 2], data[:16]):
+        put(kxcli, FORMS[form], damaged)
+        code, _, err = call(kxcli, "hsic", *BOTH, FORMS[form])
+        assert code == 1 and err.startswith(f"kxcli: error: {FORMS[form]}: is not a valid ") and err.count("\n") == 1
+
+
+def test_missing_pyarrow_is_an_error_with_the_command(kxcli, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    put(kxcli, "a.parquet", b"PAR1\x15\x04")
+    code, _, err = call(kxcli, "hsic", *XY, "a.parquet")
+    assert code == 1 and err.startswith("kxcli: error: reading Parquet needs an extra library; install it with: pip")

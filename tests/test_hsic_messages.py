@@ -194,7 +194,11 @@ ONE_COLUMN = {
         "x;y\n1;2\n",
         "'x;y': if the columns are separated by semicolons, use --delimiter ';'",
     ),
-    "JSON array": ("a.json", '[{"x": 1, "y": 2}]\n', "if it is JSON, use --input-format jsonl, an object per line"),
+    "a JSON object": (
+        "a.txt",
+        '{"a": [1, 2],\n"b": 3}\n',
+        "if it is JSON, use --input-format jsonl, an object per line",
+    ),
     "JSONL": ("a.txt", '{"x": 1}\n', "if it is JSON, use --input-format jsonl, an object per line"),
 }
 

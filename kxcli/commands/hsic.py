@@ -35,11 +35,11 @@ NOT_DEPENDENT = 3  # exit code
 def command(ctx: click.Context, /, **options: Any) -> None:
     """Measure how dependent columns are by HSIC.
 
-    HSIC is the Hilbert-Schmidt independence criterion. An INPUT is a table (TSV, CSV, JSONL or .npy): a file, a
-    URL or, with -r, a folder; without INPUT, read stdin. Several columns form one vector. Write key, TAB, value: every
-    estimator, and a test of independence; only unbiased estimators can be negative. A constant column, or one of labels
-    that all differ, has no p-value, and the verdict is "undefined". Exit codes: 0 success, 1 invalid input, 2 usage, 3
-    no dependence with --exit-code.
+    HSIC is the Hilbert-Schmidt independence criterion. An INPUT is a table (TSV, CSV, JSON, .npy, .npz, Parquet or
+    Arrow): a file, a URL or, with -r, a folder; without INPUT, read stdin. Several columns form one vector. Write key,
+    TAB, value: every estimator, and a test of independence; only unbiased estimators can be negative. A constant
+    column, or one of labels that all differ, has no p-value, and the verdict is "undefined". Exit codes: 0 success, 1
+    invalid input, 2 usage, 3 no dependence with --exit-code.
 
     Examples:
       kxcli hsic -x height -y weight people.tsv

@@ -78,7 +78,8 @@ def parse_thousands(text: str) -> str:
     return mark
 
 
-_PLAIN_TABLE = has_value("input_format", "jsonl", "npy")
+TABLE_FORMATS = ["tsv", "csv", "jsonl", "npy", "npz", "parquet", "arrow"]
+_PLAIN_TABLE = has_value("input_format", *TABLE_FORMATS[2:])
 _TWO_MARKS = Condition("another character than --decimal", lambda values: values["thousands"] != values["decimal"])
 TABLE_INPUT_RULES = (
     *INPUT_RULES,
@@ -86,7 +87,7 @@ TABLE_INPUT_RULES = (
     Rule("thousands", REQUIRES, _TWO_MARKS, "-x x -y y --thousands ."),
 )
 TABLE_INPUT_OPTIONS = (
-    *_make_input_options(["tsv", "csv", "jsonl", "npy"], "by the file name, else tsv"),
+    *_make_input_options(TABLE_FORMATS, "by the content or the file name, else tsv"),
     option(
         "--header-in/--no-header-in",
         "Read the first row as column names, or as values. [default: as names, unless all its cells are "

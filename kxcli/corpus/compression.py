@@ -75,10 +75,11 @@ def _is_tar(head: bytes) -> bool:
 class Stream:
     """The decompressed bytes of a file or pipe, in order.
 
-    Errors of the disk, damaged data and unsupported formats raise `InputError`.
+    Errors of the disk, damaged data and unsupported formats raise `InputError`; if not `refuses_archives`, the caller
+    checks the format.
     """
 
-    def __init__(self, raw: BinaryIO, path: str) -> None:
+    def __init__(self, raw: BinaryIO, path: str, *, refuses_archives: bool = True) -> None:
         self._path = path
         self._ahead = b""
         rejoined = _Rejoined(raw)
@@ -89,7 +90,8 @@ class Stream:
         if kind is not None:
             self._file = cast(BinaryIO, io.BufferedReader(_Members(self._file, kind, path), _BUFFER))
             head = self.peek(HEAD_BYTES)
-        reject_archive(head, path)
+        if refuses_archives:
+            reject_archive(head, path)
 
     def read(self, size: int, /) -> bytes:
         """Return `size` bytes, fewer only at the end."""

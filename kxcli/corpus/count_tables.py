@@ -10,8 +10,9 @@ from kxcli.corpus.decoding import Decoder
 from kxcli.corpus.diagnostics import BadRecord, Diagnostic, ReadDiagnostics
 from kxcli.corpus.records import RecordKind
 from kxcli.corpus.row_reader import DelimitedRows, is_unicode, number_lines, parse_object
-from kxcli.corpus.shards import detect_format, guess_kind
+from kxcli.corpus.shards import detect_format
 from kxcli.corpus.sources import Source
+from kxcli.suffixes import guess_record_format
 from kxcli.wording import format_count
 
 _WORDS = ("word", "group")
@@ -54,7 +55,7 @@ def read_count_rows(
         first = next(lines, None)
         if first is None:
             return
-        kind = kind or guess_kind(source.path) or _guess_kind_by_line(first)
+        kind = kind or guess_record_format(source.path) or _guess_kind_by_line(first)
         if kind == "jsonl":
             yield from _parse_objects(chain([first], lines), diagnostics)
         else:

@@ -18,11 +18,11 @@ from kxcli.corpus.compression import HEAD_BYTES, Stream, detect_compression, rea
 from kxcli.corpus.diagnostics import Diagnostic, Notice, ReadDiagnostics, locate_error
 from kxcli.corpus.fetch_sizes import RANGE_OVERLAP
 from kxcli.corpus.lines import RangeStream, Readable, read_line_blocks
-from kxcli.corpus.records import ReaderSpec, RecordKind, RequestedKind, SourceFormat, TextRecord, read_documents
+from kxcli.corpus.records import ReaderSpec, RequestedKind, SourceFormat, TextRecord, read_documents
 from kxcli.corpus.sources import Source
 from kxcli.errors import InputError, UsageError
 from kxcli.storage.temp_files import TempFile
-from kxcli.suffixes import guess_format
+from kxcli.suffixes import guess_record_format
 
 _DOCUMENT_BYTES = 64  # of a parsed document without its text, so that empty ones fill a shard, too
 _SNIFFED_BYTES = 1 << 12  # enough to contain something else than white space
@@ -91,12 +91,6 @@ class ShardTask(NamedTuple):
             if isinstance(shard, ByteRange) and shard.is_spooled:
                 with suppress(FileNotFoundError):
                     os.unlink(shard.source.path)
-
-
-def guess_kind(path: str) -> RecordKind | None:
-    """Return the record format by a file's suffix, ignoring that of a compression."""
-    found = guess_format(path)
-    return None if found == "npy" else found
 
 
 def compute_stamps(sources: Iterable[Source]) -> list[str]:
@@ -182,7 +176,7 @@ class TaskPlanner(NamedTuple):
             yield from self._plan_in_order(source, file, kind)
 
     def _choose_kind(self, source: Source) -> RequestedKind:
-        kind = self.kind or (None if source.is_stdin else guess_kind(source.path))
+        kind = self.kind or (None if source.is_stdin else guess_record_format(source.path))
         if kind is None:
             what = "its name does not show the record format"
             raise UsageError(f"{source.path}: {what}; add --input-format jsonl, csv or tsv.")

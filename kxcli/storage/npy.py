@@ -4,7 +4,7 @@ import math
 import warnings
 import zipfile
 from collections.abc import Callable, Mapping
-from typing import Any, BinaryIO, NamedTuple
+from typing import IO, Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -70,8 +70,11 @@ class NpzFile:
             differ from the headers, or an inflated size beyond that of a model.
     """
 
-    def __init__(self, file: BinaryIO, size: int) -> None:
-        """Read the headers of a file of `size` bytes."""
+    def __init__(self, file: BinaryIO, size: int | None) -> None:
+        """Read the headers of a file of `size` bytes.
+
+        If it is None, the arrays may have any inflated size.
+        """
         try:
             self._zip = zipfile.ZipFile(file)
         except Exception as error:
@@ -87,7 +90,7 @@ class NpzFile:
                 raise NpyError(f"has a file {member.filename!a} that numpy does not write")
             self._read_member_header(name, member)
         total = sum(member.file_size for member in members)
-        if total > max(_MIN_LIMIT_BYTES, _MAX_RATIO * size):
+        if size is not None and total > max(_MIN_LIMIT_BYTES, _MAX_RATIO * size):
             raise NpyError(f"would take {total:,} bytes of memory, too much for its size")
 
     def _read_member_header(self, name: str, member: zipfile.ZipInfo) -> None:
@@ -101,8 +104,19 @@ class NpzFile:
             raise NpyError(f"has the array {name!a}, which {error}") from error
         except Exception as error:
             raise _make_read_error(name, error) from error
-        if header.dtype.hasobject or start + header.n_bytes != member.file_size:
+        if header.dtype.hasobject:
+            raise NpyError(f"has the array {name!a} of Python objects, which are not read")
+        if start + header.n_bytes != member.file_size:
             raise NpyError(f"has the array {name!a}, whose size differs from its header")
+
+    def open(self, name: str) -> IO[bytes]:
+        """Open the bytes of an array; reading to the end verifies the checksum."""
+        try:
+            file = self._zip.open(name + _SUFFIX)
+            file.read(self._starts[name])
+        except Exception as error:
+            raise _make_read_error(name, error) from error
+        return file
 
     def arrays(self) -> Mapping[str, AnyArray]:
         """Inflate and return all arrays."""

@@ -12,12 +12,12 @@ from typing import Any, BinaryIO, ClassVar, NoReturn, cast
 import numpy as np
 
 from kxcli.arrays import AnyArray, FloatArray, IntArray
-from kxcli.corpus.compression import MAGIC_LENGTH, Stream, detect_compression, read_up_to
+from kxcli.corpus.compression import read_up_to
 from kxcli.corpus.diagnostics import BadRecord, ReadDiagnostics
 from kxcli.corpus.lines import Readable
-from kxcli.corpus.sources import Source
 from kxcli.corpus.tables.cells import MissingCodes
 from kxcli.corpus.tables.chunks import CellChunk, NumberedCells, RowChunk, TablePart
+from kxcli.corpus.tables.source_bytes import SourceBytes
 from kxcli.errors import InputError
 from kxcli.storage import npy
 
@@ -25,42 +25,34 @@ _SURROGATE = 0xD800  # the first of the 0x800 surrogates
 _BATCH = 1 << 20  # bytes of rows that are read at a time
 _COLUMNS = 1 << 24  # bytes of columns in Fortran order that are read at a time
 _MAX_SPARSE = 1 << 30  # bytes of an array with unfilled columns, which take no memory
-_AGAIN = "write or fetch the file again"
+AGAIN = "write or fetch the file again"
 _MAX_COLUMNS = 1 << 24  # the limit, as each column gets a name
 
 
-def read(source: Source, file: BinaryIO, diagnostics: ReadDiagnostics) -> TablePart | None:
-    """Return the table of an array, or None if the source is empty."""
-    is_plain = False
-    if source.size is not None and not source.is_remote:
-        is_plain = detect_compression(file.read(MAGIC_LENGTH)) is None
-        file.seek(0)
-    if is_plain:
-        size = os.fstat(file.fileno()).st_size
-        if not size:
-            return None
+def read(source: SourceBytes, diagnostics: ReadDiagnostics) -> TablePart:
+    """Return the table of an array."""
+    if source.has_positions:
+        file = source.open_file()
         array = _FileArray(file, source.path, *_read_header(file, source.path))
-        array.check_size(size)
-        width, parts = array.shape[1], array.parts
-    else:
-        stream = Stream(file, source.path)
-        if not stream.peek(1):
-            return None
-        shape, is_fortran, dtype = _read_header(cast(BinaryIO, stream), source.path)
-        width = shape[1]
+        array.check_size(os.fstat(file.fileno()).st_size)
+        return TablePart(source.path, (), array.shape[1], None, ArrayRows(array.parts, diagnostics).read_chunks)
+    shape, is_fortran, dtype = _read_header(cast(BinaryIO, source.stream), source.path)
 
-        def parts(columns: Sequence[int]) -> Iterator[AnyArray]:
-            return _read_in_order(stream, shape, is_fortran, dtype, source.path)
+    def parts(columns: Sequence[int]) -> Iterator[AnyArray]:
+        return read_in_order(source.stream, shape, is_fortran, dtype, source.path)
 
-    return TablePart(source.path, (), width, None, _ArrayRows(parts, diagnostics).read_chunks)
+    return TablePart(source.path, (), shape[1], None, ArrayRows(parts, diagnostics).read_chunks)
 
 
 @dataclass(frozen=True)
-class _ArrayRows:
+class ArrayRows:
+    """The rows of an array, in blocks from `parts`."""
+
     parts: Callable[[Sequence[int]], Iterator[AnyArray]]
     diagnostics: ReadDiagnostics
 
     def read_chunks(self, columns: Sequence[int]) -> Iterator[RowChunk]:
+        """Yield the rows of the given columns."""
         first = 1
         for part in self.parts(columns):
             lines = np.arange(first, first + len(part))
@@ -124,9 +116,19 @@ class _NumberChunk(RowChunk):
 
 def _read_header(file: BinaryIO, path: str) -> tuple[tuple[int, int], bool, np.dtype[Any]]:
     try:
-        shape, is_fortran, dtype = npy.read_header(file)
+        header = npy.read_header(file)
     except npy.NpyError as error:
-        raise InputError(path, f"is not a valid .npy file: it {error}", _AGAIN) from None
+        raise InputError(path, f"is not a valid .npy file: it {error}", AGAIN) from None
+    return check_header(header, path)
+
+
+def check_header(header: npy.NpyHeader, path: str) -> tuple[tuple[int, int], bool, np.dtype[Any]]:
+    """Return the header of an array as rows by columns.
+
+    Raises:
+        InputError: If it is no table.
+    """
+    shape, is_fortran, dtype = header
     if dtype.kind not in "biufUS" or not dtype.itemsize:
         what = f"is an array of {dtype}, not of numbers or texts"
         raise InputError(path, what, "write an array of numbers or strings")
@@ -190,7 +192,7 @@ def _split_rows(array: AnyArray) -> Iterator[AnyArray]:
         yield array[start : start + step]
 
 
-def _read_in_order(
+def read_in_order(
     stream: Readable, shape: tuple[int, int], is_fortran: bool, dtype: np.dtype[Any], path: str
 ) -> Iterator[AnyArray]:
     """Yield blocks of rows of a stream; in Fortran order, after all of it is read."""
@@ -214,4 +216,4 @@ def _count_rows(size: int) -> int:
 
 def _raise_size_error(path: str, *, is_short: bool) -> NoReturn:
     what = "the array is truncated" if is_short else "there are bytes after the array"
-    raise InputError(path, what, _AGAIN)
+    raise InputError(path, what, AGAIN)

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from kxcli.arrays import FloatArray, IntArray
+from kxcli.arrays import AnyArray, FloatArray, IntArray
 from kxcli.corpus.tables.cells import MissingCodes, to_numbers
 
 NumberedCells = tuple[int, Sequence[str | None]]  # the first line of a row, and its cells
@@ -66,6 +66,36 @@ class CellChunk(RowChunk):
     def cells(self, columns: Sequence[int]) -> Sequence[Sequence[str | None]]:
         """Return the cells of each column."""
         return [self.columns[column] for column in columns]
+
+
+@dataclass(frozen=True)
+class ArrayChunk(RowChunk):
+    """Rows of a format with types: numbers or texts for each requested column."""
+
+    columns: Mapping[int, AnyArray | Sequence[str | None]]
+
+    def cells(self, columns: Sequence[int]) -> Sequence[Sequence[str | None]]:
+        """Return the cells of each column, numbers as texts."""
+        return [
+            [str(value) for value in column.tolist()] if isinstance(column, np.ndarray) else column
+            for column in map(self.columns.__getitem__, columns)
+        ]
+
+    def numbers(self, columns: Sequence[int], missing: MissingCodes) -> FloatArray | None:
+        """Return columns as a matrix of numbers, or None.
+
+        Numbers beyond the range of float64 are infinite.
+        """
+        matrix = np.empty((len(self.lines), len(columns)))
+        for at, column in enumerate(map(self.columns.__getitem__, columns)):
+            if isinstance(column, np.ndarray):
+                with np.errstate(all="ignore"):
+                    matrix[:, at] = missing.erase(column.astype(np.float64))
+            elif (numbers := to_numbers(column, missing)) is not None:
+                matrix[:, at] = numbers
+            else:
+                return None
+        return matrix
 
 
 @dataclass(frozen=True)

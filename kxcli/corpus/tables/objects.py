@@ -1,15 +1,22 @@
-"""Tables in JSONL: the keys of the first object are the columns."""
+"""Tables in JSON: lines of objects or an array of them.
 
-from collections.abc import Iterator, Sequence
+The keys of the first object are the columns.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
+from typing import Any
 
+from kxcli.batching import iter_batches
 from kxcli.corpus.diagnostics import BadRecord, ReadDiagnostics
 from kxcli.corpus.lines import Readable
 from kxcli.corpus.records import SourceFormat
 from kxcli.corpus.row_reader import check_unicode, name_json_type, parse_lines, parse_object
-from kxcli.corpus.tables.chunks import CellChunk, TablePart
-from kxcli.corpus.tables.line_batches import LineFeed, read_batches
+from kxcli.corpus.tables.chunks import CellChunk, NumberedCells, TablePart
+from kxcli.corpus.tables.json_arrays import JsonArray, begins_array
+from kxcli.corpus.tables.line_batches import BATCH, LineFeed, read_batches
 from kxcli.errors import InputError
 from kxcli.wording import format_names
 
@@ -26,14 +33,54 @@ def read(
         diagnostics: Where bad records are reported.
     """
     feed = LineFeed(read_batches(stream, form, diagnostics))
+    first = next(((number, line) for number, line in feed.iter_lines() if line and not line.isspace()), None)
+    if first is None:
+        return None
+    feed.put_back([first])
+    if begins_array(first[1]):
+        return _read_array(JsonArray(feed, diagnostics), names, diagnostics)
     for number, (keys, line) in parse_lines(feed.iter_lines(), _parse_keys, diagnostics):
-        if names and not set(keys) & set(names):
-            what = f"has none of the columns of the input before, but {format_names(keys)}"
-            raise InputError(diagnostics.path, what, "give tables with the same columns", line=number)
+        _check_keys(keys, names, number, diagnostics)
         feed.put_back([(number, line)])
         rows = _ObjectRows(feed, names or keys, diagnostics)
-        return TablePart(diagnostics.path, rows.names, len(rows.names), True, rows.read_chunks)
+        return _make_part(rows.names, rows.read_chunks, diagnostics)
     return None
+
+
+def _read_array(array: JsonArray, names: tuple[str, ...], diagnostics: ReadDiagnostics) -> TablePart | None:
+    """Return the table of an array, or None if there is no object in it."""
+    elements = iter(array)
+    for number, element in elements:
+        try:
+            keys = tuple(_check_object(element))
+            check_unicode(*keys)
+        except BadRecord as bad:
+            diagnostics.reject("json", bad, number)
+            continue
+        _check_keys(keys, names, number, diagnostics)
+        rows = _ElementRows(chain([(number, element)], elements), names or keys, diagnostics)
+        return _make_part(rows.names, rows.read_chunks, diagnostics)
+    return None
+
+
+def _make_part(
+    names: tuple[str, ...], read_chunks: Callable[[Sequence[int]], Iterator[CellChunk]], diagnostics: ReadDiagnostics
+) -> TablePart:
+    return TablePart(diagnostics.path, names, len(names), True, read_chunks)
+
+
+def _check_keys(keys: tuple[str, ...], names: tuple[str, ...], line: int, diagnostics: ReadDiagnostics) -> None:
+    if names and not set(keys) & set(names):
+        what = f"has none of the columns of the input before, but {format_names(keys)}"
+        raise InputError(diagnostics.path, what, "give tables with the same columns", line=line)
+
+
+def _check_object(element: Any) -> dict[str, Any]:
+    """Return an element of an array; raise `BadRecord` if it is no object."""
+    if isinstance(element, dict):
+        return element
+    kind = "a string or a number" if isinstance(element, str) else name_json_type(element)
+    raise BadRecord(f"has {kind} in the array, not a JSON object")
 
 
 def _parse_keys(line: str) -> tuple[tuple[str, ...], str]:
@@ -44,7 +91,7 @@ def _parse_keys(line: str) -> tuple[tuple[str, ...], str]:
 
 @dataclass(frozen=True)
 class _ObjectRows:
-    """The objects of a source, from the first one on."""
+    """The lines of objects of a source, from the first one on."""
 
     feed: LineFeed
     names: tuple[str, ...]
@@ -56,15 +103,43 @@ class _ObjectRows:
             yield CellChunk.from_rows(list(parse_lines(batch.iter_numbered(), parse, self.diagnostics)), columns)
 
 
+@dataclass(frozen=True)
+class _ElementRows:
+    """The elements of an array, from the first object on, with their lines."""
+
+    elements: Iterator[tuple[int, Any]]
+    names: tuple[str, ...]
+    diagnostics: ReadDiagnostics
+
+    def read_chunks(self, columns: Sequence[int]) -> Iterator[CellChunk]:
+        names = [self.names[column] for column in columns]
+        for rows in iter_batches(self._iter_rows(names), lambda row: sum(map(len, filter(None, row[1]))) + 1, BATCH):
+            yield CellChunk.from_rows(rows, columns)
+
+    def _iter_rows(self, names: Sequence[str]) -> Iterator[NumberedCells]:
+        for number, element in self.elements:
+            try:
+                cells = _take_cells(_check_object(element), names)
+                check_unicode(*(cell for cell in cells if cell is not None))
+            except BadRecord as bad:
+                self.diagnostics.reject("json", bad, number)
+            else:
+                yield number, cells
+
+
 def _parse_cells(line: str, names: Sequence[str]) -> list[str | None]:
     """Return the cells of an object, with numbers as they are written."""
-    found = parse_object(line, keeps_spelling=True)
+    cells = _take_cells(parse_object(line, keeps_spelling=True), names)
+    if "\\u" in line:
+        check_unicode(*(cell for cell in cells if cell is not None))
+    return cells
+
+
+def _take_cells(found: dict[str, Any], names: Sequence[str]) -> list[str | None]:
     cells = [found.get(name) for name in names]
     for at, cell in enumerate(cells):
         if isinstance(cell, bool):
             cells[at] = "true" if cell else "false"
         elif isinstance(cell, (list, dict)):
             raise BadRecord(f"has {name_json_type(cell)} in the field {names[at]!r}")
-    if "\\u" in line:
-        check_unicode(*(cell for cell in cells if cell is not None))
     return cells

@@ -4,17 +4,18 @@ from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
-from kxcli.corpus.compression import Stream
+from kxcli.corpus.compression import reject_archive
 from kxcli.corpus.diagnostics import Diagnostic, Notice, OnError, ReadDiagnostics
 from kxcli.corpus.shards import detect_format
 from kxcli.corpus.sources import Source
-from kxcli.corpus.tables import arrays, delimited, objects
+from kxcli.corpus.tables import arrays, arrow_files, delimited, named_arrays, objects
 from kxcli.corpus.tables.cells import MissingCodes
 from kxcli.corpus.tables.chunks import TablePart
 from kxcli.corpus.tables.dialects import DEFAULT_LAYOUT, Dialect, TableLayout
 from kxcli.corpus.tables.number_formats import NumberFormat
+from kxcli.corpus.tables.source_bytes import BINARY_FORMATS, SourceBytes, detect_table_format
 from kxcli.errors import InputError, UsageError
-from kxcli.suffixes import InputFormat, guess_format
+from kxcli.suffixes import InputFormat, guess_table_format
 from kxcli.wording import format_count, format_names
 
 
@@ -65,17 +66,24 @@ def open_parts(sources: Iterable[Source], reading: TableReading) -> Generator[Ta
 def _open_part(
     source: Source, file: BinaryIO, reading: TableReading, names: tuple[str, ...], diagnostics: ReadDiagnostics
 ) -> TablePart | None:
-    kind = reading.kind or (not source.is_stdin and guess_format(source.path)) or "tsv"
+    data = SourceBytes(source, file)
+    if not data.head:
+        return None
+    kind = _choose_format(source, data.head, reading)
     if kind not in ("tsv", "csv") and not reading.number_format.is_plain:
         raise UsageError(f"--decimal and --thousands are for TSV and CSV, and {source.path} is {kind}.")
     if kind == "npy":
-        return arrays.read(source, file, diagnostics)
-    stream = Stream(file, source.path)
-    source_format = detect_format(kind, reading.encoding, source.path, stream.peek, reading.report)
+        return arrays.read(data, diagnostics)
+    if kind == "npz":
+        return named_arrays.read(data, diagnostics)
+    if kind == "parquet" or kind == "arrow":
+        return arrow_files.read(data, kind)
+    reject_archive(data.head, source.path)
+    source_format = detect_format(kind, reading.encoding, source.path, data.stream.peek, reading.report)
     if kind == "jsonl":
-        return objects.read(stream, source_format, names, diagnostics)
+        return objects.read(data.stream, source_format, names, diagnostics)
     return delimited.read(
-        stream,
+        data.stream,
         source_format,
         Dialect.choose(kind, reading.layout),
         reading.layout,
@@ -85,6 +93,22 @@ def _open_part(
         diagnostics,
         lambda message: reading.report(Notice(source.path, message)),
     )
+
+
+def _choose_format(source: Source, head: bytes, reading: TableReading) -> InputFormat:
+    """Return the format by the option, the content or the name."""
+    found = detect_table_format(head)
+    if reading.kind is not None:
+        if found in BINARY_FORMATS and found != reading.kind:
+            raise InputError(source.path, f"is in the format {found}", f"use --input-format {found}")
+        return reading.kind
+    named = None if source.is_stdin else guess_table_format(source.path)
+    if found in BINARY_FORMATS or named is None:
+        kind = found or "tsv"
+        if found is not None and found != named and not (source.is_stdin and found in BINARY_FORMATS):
+            reading.report(Notice(source.path, f"read as {found} by its content; --input-format overrides this"))
+        return kind
+    return named
 
 
 def _check_columns(part: TablePart, first: TablePart, headed: TablePart | None, reading: TableReading) -> None:
