@@ -540,7 +540,7 @@ def test_types_of_arrow_are_numbers_and_labels(kxcli, pyarrow, form):
     put(kxcli, FORMS[form], write_arrow(form, pyarrow.table(columns), pyarrow))
     for pair in [("int", "bool"), ("category", "decimal"), ("date", "float32"), ("binary", "int")]:
         use = ("-x", pair[0], "-y", pair[1])
-        assert run(kxcli, *use, FORMS[form]) == run(kxcli, *use, "plain.tsv")
+        assert run(kxcli, *use, FORMS[form])[0] == run(kxcli, *use, "plain.tsv")[0]
     assert "no row without" in call(kxcli, "hsic", "-x", "null", "-y", "int", FORMS[form])[2]
 
 
