@@ -403,7 +403,6 @@ USAGE = [
     (("-x", "x,", "-y", "y"), "-x"),
     (("--screen", "x,y"), "one column"),
     (("--matrix", "square", "-x", "x"), "at least two columns"),
-    (("--screen", "x", "-x", "x,y", *BOW_X), "one column"),
 ]
 
 
@@ -415,6 +414,12 @@ def test_invalid_options_are_usage_errors(kxcli, options, what):
     ended = kxcli("hsic", *options, "a.tsv", code=2)
     assert ended.err.startswith("kxcli: error: ") and ended.err.count("\n") == 1 and ended.out == b""
     assert what in ended.err
+
+
+def test_words_of_two_columns_cannot_be_screened(kxcli):
+    put(kxcli, "a.tsv", tsv(make_people()))
+    code, _, err = call(kxcli, "hsic", "--screen", "label", "-x", "text,x", *BOW_X, "a.tsv")
+    assert code == 2 and err == "kxcli: error: --screen takes the words of one column; select it with -x.\n"
 
 
 def test_stdin_cannot_be_both_tables(kxcli):

@@ -72,7 +72,11 @@ def _measure(session: Session, options: dict[str, Any]) -> "tuple[ResultTable, s
         dictionary = prepare(counting.segmentation, report.warning)
     with (
         inputs.HsicTables(
-            session, options["y_file"], options["na_values"], drops_missing=options["missing"] == "drop"
+            session,
+            options["y_file"],
+            options["na_values"],
+            drops_missing=options["missing"] == "drop",
+            exclude=options["exclude"],
         ) as tables,
         engines.start_tasks(session, ["kxcli.mining.hsic.pairs"]) as run_job,
     ):

@@ -34,8 +34,13 @@ def check_kernel(text: str) -> str:
 _BANDWIDTH, _KERNEL = ParsedType("bandwidth", parse_bandwidth), ParsedType("kernel", check_kernel)
 
 MEASURE_OPTIONS = (
-    option("-x COLS", "Columns by name, number from 1, or range (a:c, 2-5), separated by commas.", type=OPTION_TEXT),
+    option(
+        "-x COLS",
+        "Columns by name, number from 1, or range (a:c, 2-5), separated by commas; '!COLS' for all others.",
+        type=OPTION_TEXT,
+    ),
     option("-y COLS", "Columns to compare with -x, in the same form.", type=OPTION_TEXT),
+    option("--exclude COLS", "Exclude these columns from -x, and from -y without --y-file.", type=OPTION_TEXT),
     option("--y-file FILE", "Read -y from FILE, a table with the same number of rows.", type=INPUT_FILE),
     option(
         "--kernel-x NAME",

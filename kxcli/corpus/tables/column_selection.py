@@ -14,14 +14,25 @@ def select_columns(text: str, table: Table, option: str) -> tuple[int, ...]:
     """Return the columns of an option's value, numbered from 0, in its order.
 
     The value is the name of a column, or a list, separated by commas, of names, numbers from 1, and ranges `a:b` or
-    `a-b` with both ends. An exact name has priority over all other meanings. White space around a part is ignored,
-    unless it belongs to a name.
+    `a-b` with both ends; after `!`, all other columns. An exact name has priority over all other meanings. White space
+    around a part is ignored, unless it belongs to a name.
 
     Raises:
         InputError: For a column that the table does not have.
         UsageError: For an invalid list.
     """
-    return _ColumnSelector(text, table, option).columns()
+    if not is_exclusion(text, table):
+        return _ColumnSelector(text, table, option).columns()
+    excluded = set(_ColumnSelector(text[1:], table, option).columns())
+    rest = tuple(column for column in range(table.width) if column not in excluded)
+    if not rest:
+        raise UsageError(f"{option} {text!r}: no column remains.")
+    return rest
+
+
+def is_exclusion(text: str, table: Table) -> bool:
+    """Return whether an option selects all columns but some, as `!notes` does."""
+    return text.startswith("!") and text not in table.names
 
 
 class _ColumnSelector:

@@ -137,17 +137,17 @@ class Table:
             if way := kind.describe():
                 columns_by_way.setdefault(way, []).append(column)
         for way, columns in columns_by_way.items():
-            self.note(f"{self._describe_columns(columns)} read as {way}")
+            self.note(f"{self.describe_columns(columns)} read as {way}")
 
     def _note_rounded(self, rounded: Mapping[int, int]) -> None:
         """Report integers that are not exact as double-precision numbers."""
         if rounded:
-            subject, line = self._describe_columns(list(rounded)), min(rounded.values())
+            subject, line = self.describe_columns(list(rounded)), min(rounded.values())
             message = f"{subject} rounded from line {line:,} on, where integers are beyond 2^53"
             self._reading.report(Notice(self.path, message, is_warning=True))
 
-    def _describe_columns(self, columns: Sequence[int]) -> str:
-        """Return the subject of a message with its verb."""
+    def describe_columns(self, columns: Sequence[int]) -> str:
+        """Return the columns with the verb, as in "the columns 'a', 'b' are"."""
         if len(columns) == 1:
             return f"{self.describe_column(columns[0])} is"
         return f"the columns {format_examples([self.name_column(column) for column in columns])} are"

@@ -62,7 +62,7 @@ class HsicRun:
 
     def measure_pair(self, x: str | None, y: str | None, *, is_flat: bool) -> ResultTable:
         """Measure -x against -y; return one row if `is_flat`, else a row per value."""
-        columns_x, columns_y = _select(x, self.tables.x, "-x"), _select(y, self.tables.y, "-y")
+        columns_x, columns_y = self.tables.sides.select_pair(x, y)
         groups = self.request_x.make_group(columns_x), self.request_y.make_group(columns_y)
         rows = self.tables.read_complete_rows(groups[:1], groups[1:])
         self._check_rows(rows.n, rows.n_dropped)
@@ -102,7 +102,7 @@ class HsicRun:
         Return a square of one value, or a row per pair if `value` is None.
         """
         table = self.tables.x
-        columns = _select(x, table, "-x")
+        columns = self.tables.sides.select_columns(x)
         n = len(columns)
         if n < 2:
             raise UsageError("--matrix needs at least two columns.")
@@ -134,7 +134,7 @@ class HsicRun:
         labels = select_columns(label, table, "--screen")
         if len(labels) != 1:
             raise UsageError("--screen takes one column.")
-        columns = [column for column in _select(x, table, "-x") if x is not None or column not in labels]
+        columns = self.tables.sides.select_others(x, labels[0])
         if not columns:
             raise UsageError(f"--screen {label}: the table has no other column.")
         if self.request_x.compares_texts:
@@ -266,11 +266,6 @@ class HsicRun:
         if len(notes) > MAX_EXAMPLES:
             self.report.note(f"and {format_count(len(notes) - MAX_EXAMPLES, 'more such notes')} on other pairs")
         return found
-
-
-def _select(columns: str | None, table: Table, option: str) -> tuple[int, ...]:
-    """Return the columns of an option, all if it is not given."""
-    return tuple(range(table.width)) if columns is None else select_columns(columns, table, option)
 
 
 def _name_column(table: Table, column: int) -> str:

@@ -34,6 +34,7 @@ from kxcli.mining.hsic.parameters import MIN_ROWS, NUMERIC_KERNELS, Kernel, Meas
 from kxcli.mining.hsic.variables import Values, Variable, make_variable
 from kxcli.pipelines import corpus_run
 from kxcli.pipelines.hsic.sentinels import describe_sentinels
+from kxcli.pipelines.hsic.sides import SideSelector
 from kxcli.pipelines.session import Session
 from kxcli.report import Report
 from kxcli.suffixes import InputFormat
@@ -120,10 +121,11 @@ class HsicTables:
         na_values: Iterable[str],
         *,
         drops_missing: bool,
+        exclude: str | None = None,
     ) -> None:
         self._session, self._y_file, self._report = session, y_file, session.report
         given = session.source
-        self._drops_missing = drops_missing
+        self._drops_missing, self._exclude = drops_missing, exclude
         self._notices: set[Notice] = set()
         self._stack = ExitStack()
         self._reading = TableReading(
@@ -140,6 +142,7 @@ class HsicTables:
     def __enter__(self) -> "HsicTables":
         self.x = self._open(corpus_run.find_sources(self._session))
         self.y = self.x if self._y_file is None else self._open(resolve_sources([self._y_file]))
+        self.sides = SideSelector(self.x, self.y, self._exclude, self._report)
         return self
 
     def __exit__(

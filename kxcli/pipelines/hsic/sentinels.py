@@ -1,4 +1,4 @@
-"""Extreme numbers in the same rows of several columns, which may stand for missing values, such as -9999."""
+"""Extreme numbers in the same rows of columns, such as -9999 for missing values."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,7 +17,7 @@ _MIN_ROWS = 2  # of another number
 
 
 def describe_sentinels(sides: Sequence[Mapping[str, FloatArray]]) -> list[str]:
-    """Return a message for each number that may stand for missing values on two sides.
+    """Return a message for each number that may mean missing on two sides.
 
     Such a number is the minimum or the maximum of a column, far from all others, and has the same rows on two sides.
 
