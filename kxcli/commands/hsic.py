@@ -82,7 +82,11 @@ def _measure(session: Session, options: dict[str, Any]) -> "tuple[ResultTable, s
     ):
         request_x, request_y = (
             inputs.KernelRequest(
-                options[f"kernel_{xy}"], _choose_bandwidth(options, xy), options["cosine"], f"--kernel-{xy}"
+                options[f"kernel_{xy}"],
+                _choose_bandwidth(options, xy),
+                options["cosine"],
+                f"--kernel-{xy}",
+                options["standardize"],
             )
             for xy in "xy"
         )

@@ -60,6 +60,11 @@ MEASURE_OPTIONS = (
     option("--sigma-x X|median", "Bandwidth of -x.", type=_BANDWIDTH),
     option("--sigma-y X|median", "Bandwidth of -y.", type=_BANDWIDTH),
     option(
+        "--standardize",
+        "Bring each column of numbers to one scale: to mean 0 and standard deviation 1 (z), or to ranks.",
+        choices=["z", "rank"],
+    ),
+    option(
         "--missing",
         "Drop rows with a missing cell in -x or -y (of each pair with --screen or --matrix), or stop at the first.",
         choices=["drop", "error"],

@@ -58,6 +58,9 @@ _NO_DRAWS = has_value("test", "eigen", "gamma", "none")
 _BOW = Condition("--kernel-x or --kernel-y bow", lambda values: "bow" in _get_kernels(values))
 _TEXTS = Condition("the kernel bow or ngram:N", lambda values: any(map(compares_texts, _get_kernels(values))))
 _BANDWIDTH = Condition("the kernel gaussian or laplace", lambda values: any(map(_has_bandwidth, _get_kernels(values))))
+_NUMBERS = Condition(
+    "a kernel of numbers", lambda values: bool(_get_kernels(values) & {None, "gaussian", "laplace", "linear"})
+)
 _BANDWIDTH_X = Condition("--kernel-x gaussian or laplace", lambda values: _has_bandwidth(values["kernel_x"]))
 _BANDWIDTH_Y = Condition("--kernel-y gaussian or laplace", lambda values: _has_bandwidth(values["kernel_y"]))
 _STDIN = Condition("an input from stdin", lambda values: "-" in ((*values["inputs"], *values["files_from"]) or ("-",)))
@@ -85,6 +88,8 @@ RULES = (
     Rule("sigma", REQUIRES, _BANDWIDTH, f"{_XY} --kernel-x delta --kernel-y delta"),
     Rule("sigma_x", REQUIRES, _BANDWIDTH_X, f"{_XY} --kernel-x delta"),
     Rule("sigma_y", REQUIRES, _BANDWIDTH_Y, f"{_XY} --kernel-y delta"),
+    Rule("standardize", REQUIRES, _NUMBERS, f"{_XY} --kernel-x delta --kernel-y delta"),
+    Rule("standardize", NO_EFFECT, _WORD_SCREEN, _WORDS),
     Rule("", REQUIRES, _SIDES, "-x x"),
     Rule("y_file", EXCLUDES, _STDIN, f"{_XY} --y-file - -", _Y_STDIN, "stdin can be read only once"),
     Rule("exit_code", REQUIRES, _TEST, f"{_XY} --test none"),

@@ -67,8 +67,13 @@ class HsicRun:
         rows = self.tables.read_complete_rows(groups[:1], groups[1:])
         self._check_rows(rows.n, rows.n_dropped)
         # Popped, so that the memory of the cells is freed.
-        variable_y = self.builder.make_variable(rows.groups.pop(), self.request_y, "-y", self.tables.y.path)
-        variable_x = self.builder.make_variable(rows.groups.pop(), self.request_x, "-x", self.tables.x.path)
+        names_x, names_y = (
+            [table.name_column(column) for column in columns]
+            for table, columns in ((self.tables.x, columns_x), (self.tables.y, columns_y))
+        )
+        variable_y = self.builder.make_variable(rows.groups.pop(), self.request_y, "-y", self.tables.y.path, names_y)
+        variable_x = self.builder.make_variable(rows.groups.pop(), self.request_x, "-x", self.tables.x.path, names_x)
+        self.builder.check_standardization(self.request_x)
         trim_heap()
         found = measure(variable_x, variable_y, self.testing, self.run)
         self._report_notes(found)
@@ -230,10 +235,12 @@ class HsicRun:
             what = f"too few rows with a value in a column: {max_rows}; HSIC needs at least {MIN_ROWS}"
             raise InputError(table.path, what, "select other columns, or give more rows")
         keeps_values = not all(mask.all() for mask in rows.masks)
-        return [
+        columns_of_pairs = [
             self.builder.make_column(rows.values.pop(0), mask, request, name, table.path, keeps_values=keeps_values)
             for mask, request, name in zip(rows.masks, requests, names, strict=True)
         ]
+        self.builder.check_standardization(requests[0])
+        return columns_of_pairs
 
     def _check_memory(self, n_pairs: int, what: str) -> None:
         """Refuse more pairs than there is memory for, before anything is read."""

@@ -31,6 +31,12 @@ from kxcli.mining.hsic.jobs import RunJob
 from kxcli.mining.hsic.kernels import CategoricalVariable
 from kxcli.mining.hsic.pairs import PairColumn
 from kxcli.mining.hsic.parameters import MIN_ROWS, NUMERIC_KERNELS, Kernel, MeasureError
+from kxcli.mining.hsic.standardization import (
+    DOMINANT_SHARE,
+    Standardization,
+    find_dominant_column,
+    standardize,
+)
 from kxcli.mining.hsic.variables import Values, Variable, make_variable
 from kxcli.pipelines import corpus_run
 from kxcli.pipelines.hsic.sentinels import describe_sentinels
@@ -54,12 +60,14 @@ class KernelRequest:
         sigma: None for the median.
         cosine: The cosine instead of the inner product, if the kernel compares texts.
         option: The option of the kernel, for messages.
+        standardization: How each column of numbers is scaled; None for not at all.
     """
 
     name: str | None
     sigma: float | None
     cosine: bool
     option: str
+    standardization: Standardization | None = None
 
     @property
     def compares_texts(self) -> bool:
@@ -242,6 +250,7 @@ class VariableBuilder:
     ) -> None:
         self._run, self._counting, self.dictionary = run, counting, dictionary
         self._seed, self._report = seed, report
+        self._has_standardized = False
 
     def make_term_spec(self, kernel: Kernel) -> terms.TermSpec:
         """Return the terms counted by a kernel of words or n-grams."""
@@ -276,13 +285,30 @@ class VariableBuilder:
         variable = self._make_variable(values, kernel, request, name, path)
         return PairColumn(variable, kernel, values if keeps_values else None, None if is_whole else present)
 
-    def make_variable(self, cells: GroupCells, request: KernelRequest, name: str, path: str) -> Variable:
-        """Return a group of columns with its kernel; `name` and `path` are for messages."""
+    def make_variable(
+        self, cells: GroupCells, request: KernelRequest, name: str, path: str, columns: Sequence[str] = ()
+    ) -> Variable:
+        """Return a group of columns with its kernel.
+
+        `name`, `path` and `columns`, the names of the columns, are for messages.
+        """
         kernel = request.make_kernel(is_number=isinstance(cells, np.ndarray))
+        if isinstance(cells, np.ndarray) and request.standardization is None:
+            dominant = find_dominant_column(cells)
+            if dominant is not None:
+                self._report.warning(
+                    f"{DOMINANT_SHARE:.0%} or more of the squared distances of {name} are from the column "
+                    f"{columns[dominant]}; use --standardize z or rank"
+                )
         return self._make_variable(self._make_values(cells, kernel, request, name), kernel, request, name, path)
 
     def _make_values(self, cells: GroupCells, kernel: Kernel, request: KernelRequest, name: str) -> Values:
-        """Return the cells, or the counts of their terms."""
+        """Return the cells, standardized ones, or the counts of their terms."""
+        if isinstance(cells, np.ndarray) and request.standardization is not None:
+            # The median bandwidth of one column undoes a change of its unit.
+            is_undone = cells.shape[1] == 1 and kernel.has_bandwidth and kernel.sigma is None
+            self._has_standardized |= request.standardization == "rank" or not is_undone
+            return standardize(cells, request.standardization)
         if not kernel.compares_texts or isinstance(cells, np.ndarray):
             return cells
         if len(cells) > 1:
@@ -290,6 +316,14 @@ class VariableBuilder:
         texts = cast(list[str], cells[0])  # rows with a missing cell are dropped
         job = terms.CountTerms(self.make_term_spec(kernel))
         return self._run(job, terms.iter_tasks(texts), self.dictionary, f"words of {name}")
+
+    def check_standardization(self, request: KernelRequest) -> None:
+        """Raise `UsageError` if --standardize changed nothing."""
+        if request.standardization is not None and not self._has_standardized:
+            raise UsageError(
+                f"--standardize {request.standardization} has no effect without numbers, or with the median bandwidth "
+                "of one column; remove it."
+            )
 
     def _make_variable(self, values: Values, kernel: Kernel, request: KernelRequest, name: str, path: str) -> Variable:
         try:
