@@ -568,3 +568,73 @@ def test_missing_pyarrow_is_an_error_with_the_command(kxcli, monkeypatch):
     put(kxcli, "a.parquet", b"PAR1\x15\x04")
     code, _, err = call(kxcli, "hsic", *XY, "a.parquet")
     assert code == 1 and err.startswith("kxcli: error: reading Parquet needs an extra library; install it with: pip")
+
+
+# Errors that name the cause
+
+
+@pytest.mark.parametrize("use", [XY, ("--matrix", "edges"), ("--screen", "y"), (*XY, "--y-file", "a.tsv")])
+def test_header_alone_is_an_error_that_says_so(kxcli, use):
+    put(kxcli, "a.tsv", "x\ty\n")
+    code, _, err = call(kxcli, "hsic", *use, "a.tsv")
+    assert (code, err) == (1, "kxcli: error: a.tsv: has a header, but no rows; give a table with rows\n")
+
+
+@pytest.mark.parametrize("use", [XY, ("--matrix", "edges"), ("--screen", "y")])
+def test_row_of_units_is_an_error_that_says_so(kxcli, use):
+    put(kxcli, "a.tsv", "x\ty\ncm\tkg\n1\t2\n3\t5\n4\t4\n6\t1\n")
+    code, _, err = call(kxcli, "hsic", *use, "a.tsv")
+    assert code == 1 and "a.tsv:2: 'cm' in the column 'x' is not a number; " in err
+    assert err.endswith("if it is a row of units, delete it; if it has the columns' names, use --skip-rows 1\n")
+
+
+@pytest.mark.parametrize("title", ["A title", "A title\t"])
+def test_name_in_the_second_line_suggests_to_skip_the_first(kxcli, title):
+    put(kxcli, "a.tsv", f"{title}\n\nx\ty\n1\t2\n3\t5\n4\t4\n6\t1\n")
+    code, _, err = call(kxcli, "hsic", *XY, "a.tsv")
+    assert code == 1 and err.endswith("if the columns' names are in line 3, use --skip-rows 2\n")
+    run(kxcli, *XY, "--skip-rows", 2, "a.tsv")
+
+
+@pytest.mark.parametrize("use", [XY, ("-x", 1, "-y", 2), ("--matrix", "edges"), ("--screen", "y")])
+@pytest.mark.parametrize(
+    ("name", "delimiter", "fix"),
+    [
+        ("a.tsv", ",", "use --input-format csv"),
+        ("a.csv", "\t", "use --input-format tsv"),
+        ("a.csv", ";", "use --delimiter ';'"),
+        ("a.tsv", ";", "use --delimiter ';'"),
+        ("a.csv", "|", "use --delimiter '|'"),
+    ],
+)
+def test_single_column_suggests_the_delimiter(kxcli, use, name, delimiter, fix):
+    rows = [["x", "y"], ["1", "2"], ["3", "5"], ["4", "4"], ["6", "1"], ["2", "2"]]
+    put(kxcli, name, join(rows, delimiter))
+    code, _, err = call(kxcli, "hsic", *use, name)
+    assert code == 1 and f"{name}:1: " in err and err.endswith(f"{fix}\n")
+    call(kxcli, "hsic", *use, *fix.replace("'", "").split()[1:], name)
+
+
+@pytest.mark.parametrize("name", ["a.csv", "a.tsv"])
+def test_semicolons_and_decimal_commas_suggest_both_options(kxcli, name):
+    put(kxcli, name, "x;y\n1,5;2\n2,5;4\n1;3\n4;7\n")
+    err = call(kxcli, "hsic", *XY, name)[2]
+    assert err.endswith("use --delimiter ';' and, if numbers have a comma, --decimal ','\n")
+    run(kxcli, *XY, "--delimiter", ";", "--decimal", ",", name)
+
+
+@pytest.mark.parametrize(
+    ("options", "row"),
+    [((), "5.1\t3.5\tsetosa"), (("--delimiter", ";", "--decimal", ","), "5,1;3,5;setosa"), ((), "2020-01-01\ta")],
+)
+def test_first_row_with_a_number_is_reported_if_it_is_read_as_names(kxcli, options, row):
+    put(kxcli, "a.tsv", "".join(row.replace("5", str(n)) + "\n" for n in range(5, 10)))
+    err = run(kxcli, "-x", 1, "-y", 2, "--test", "none", *options, "a.tsv")[1]
+    assert "the first row is read as the columns' names, although" in err and "--no-header-in" in err
+
+
+def test_names_that_are_numbers_suggest_the_header_option(kxcli):
+    put(kxcli, "a.tsv", "1990\t2000\n1\t2\n3\t4\n5\t4\n6\t7\n")
+    code, _, err = call(kxcli, "hsic", "-x", 1990, "-y", 2000, "a.tsv")
+    assert code == 1 and "or use --header-in if the first row has the names" in err
+    run(kxcli, "-x", 1990, "-y", 2000, "--header-in", "a.tsv")

@@ -11,7 +11,7 @@
 
 from kxcli.corpus.tables.blocks import ColumnGroup, TableBlock, join_cells
 from kxcli.corpus.tables.cells import GroupCells, TextColumns
-from kxcli.corpus.tables.column_selection import is_exclusion, select_columns
+from kxcli.corpus.tables.column_selection import explain_single_column, is_exclusion, select_columns
 from kxcli.corpus.tables.column_types import N_SURVEYED_CELLS
 from kxcli.corpus.tables.dialects import TableLayout
 from kxcli.corpus.tables.number_formats import NumberFormat
@@ -28,6 +28,7 @@ __all__ = [
     "TableLayout",
     "TableReading",
     "TextColumns",
+    "explain_single_column",
     "is_exclusion",
     "join_cells",
     "open_table",

@@ -103,6 +103,7 @@ class BlockBuilder:
             for group, is_numbers in zip(groups, kinds, strict=True)
         ]
         self.rounded: dict[int, int] = {}  # the first line with a rounded integer of each such column
+        self.line_below_header: tuple[str, int] | None = None  # of the first source with a header
 
     def build_block(self, path: str, chunk: RowChunk) -> TableBlock:
         """Return the block of a chunk.
@@ -195,7 +196,11 @@ class BlockBuilder:
         labels = f", or {option} delta for labels" if option else ""
         (cells,) = chunk.cells([column])
         present = [one for one in cells[:N_SURVEYED_CELLS] if one is not None and not self._missing.has(one)]
-        raise InputError(path, what, f"{_suggest_fix(kind, cell, {cell, *present})}, {code}{labels}", line)
+        hint = f"{_suggest_fix(kind, cell, {cell, *present})}, {code}{labels}"
+        n_bad = sum(number == line for number, _, _ in self._iter_bad_cells(chunk, self._numbers))
+        if (path, line) == self.line_below_header and not others and n_bad == len(self._numbers) > 1:
+            hint = f"if it is a row of units, delete it; if it has the columns' names, use --skip-rows {line - 1}"
+        raise InputError(path, what, hint, line)
 
     def _iter_bad_cells(self, chunk: RowChunk, columns: Sequence[int]) -> Iterator[tuple[int, int, str]]:
         """Yield the line, the column and the text of cells that are not finite numbers."""

@@ -109,6 +109,7 @@ class TablePart:
         has_header: Whether it has a header, or None if its format has none.
         read_chunks: Reads the rows of the given columns.
         is_header_guessed: Whether the first row decided `has_header`.
+        row_below: The row below the header, if it has been read.
     """
 
     path: str
@@ -117,3 +118,4 @@ class TablePart:
     has_header: bool | None
     read_chunks: Callable[[Sequence[int]], Iterator[RowChunk]]
     is_header_guessed: bool = False
+    row_below: NumberedCells | None = None

@@ -35,6 +35,26 @@ def is_exclusion(text: str, table: Table) -> bool:
     return text.startswith("!") and text not in table.names
 
 
+def explain_single_column(table: Table) -> str:
+    """Return why a table may have one column only, with the fix, or "" if unknown."""
+    only = table.names[0] if len(table.names) == 1 else ""
+    _, below = table.row_below or (0, ())
+    reasons = {
+        "{": "if it is JSON, use --input-format jsonl, an object per line",
+        "[": "if it is JSON, use --input-format jsonl, an object per line",
+        ";": "if the columns are separated by semicolons, use --delimiter ';'",
+        "\t": "if the columns are separated by tabs, use --input-format tsv",
+        ",": "if it is CSV, use --input-format csv",
+        "|": "if the columns are separated by bars, use --delimiter '|'",
+    }
+    sign = only[:1] if only[:1] in ("{", "[") else next((sign for sign in ";\t,|" if sign in only), "")
+    if not sign:
+        return ""
+    has_commas = sign == ";" and "," in ",".join(cell or "" for cell in below)
+    decimal = " and, if numbers have a comma, --decimal ','" if has_commas else ""
+    return f"it has one column, {shorten(only)!r}: {reasons[sign]}{decimal}"
+
+
 class _ColumnSelector:
     def __init__(self, text: str, table: Table, option: str) -> None:
         self._text, self._table, self._option = text, table, option
@@ -117,22 +137,17 @@ class _ColumnSelector:
 
     def _raise_unknown(self, name: str) -> NoReturn:
         table = self._table
-        only = table.names[0] if len(table.names) == 1 else ""
-        if only.startswith(("{", "[")):
-            hint = f"it has one column, {shorten(only)!r}: if it is JSON, use --input-format jsonl, an object per line"
-        elif ";" in only:
-            hint = (
-                f"it has one column, {shorten(only)!r}: if the columns are separated by semicolons, use --delimiter ';'"
-            )
-        elif "," in only:
-            hint = f"it has one column, {shorten(only)!r}: if it is CSV, use --input-format csv"
-        elif table.names:
+        line, below = table.row_below or (0, ())
+        if table.names:
             hint = f"it has {format_names(table.names)}; name one with {self._option}"
         else:
             hint = (
                 f"it has no header: name one by its number, 1 to {table.width}, with {self._option}, "
                 "or use --header-in if the first row has the names"
             )
+        if name in below:
+            hint = f"if the columns' names are in line {line}, use --skip-rows {line - 1}"
+        hint = explain_single_column(table) or hint
         raise InputError(table.path, f"has no column {name!r}", hint, line=1)
 
     def _refuse(self, what: str) -> NoReturn:

@@ -71,14 +71,23 @@ def read(
     is_data = all(missing.has(cell) or is_number_or_date(cell, number_format) for cell in row)
     has_header = not is_data if header is None else header
     ahead: list[tuple[int, list[str]]] = []
+    below: list[tuple[int, list[str]]] = []
     hint = ""
     if not has_header:
         ahead = [*((line, [""]) for line in blank if len(row) == 1), (number, row)]
     else:
-        row, hint = _fit_header(row, _peek_rows(feed, dialect, 2), note)
+        below = _peek_rows(feed, dialect, 2)
+        row, hint = _fit_header(row, [cells for _, cells in below], note)
     rest = _DelimitedRows(feed, dialect, len(row), "header" if has_header else "first row", hint, ahead, diagnostics)
-    names = tuple(row) if has_header else ()
-    return TablePart(diagnostics.path, names, len(row), has_header, rest.read_chunks, is_header_guessed=header is None)
+    return TablePart(
+        diagnostics.path,
+        tuple(row) if has_header else (),
+        len(row),
+        has_header,
+        rest.read_chunks,
+        is_header_guessed=header is None,
+        row_below=below[0] if below else None,
+    )
 
 
 def _read_prologue(feed: LineFeed, dialect: Dialect, layout: TableLayout, note: Callable[[str], None]) -> Dialect:
@@ -124,6 +133,8 @@ def _fit_header(header: list[str], rows: Sequence[list[str]], note: Callable[[st
             name += "_"
         note(f"the header has a cell fewer than the rows, so the first column has the row names; it is called {name!r}")
         return [name, *header], ""
+    if len(header) == 1 and ";" in header[0]:
+        return header, f"if the columns are separated by semicolons, use --delimiter ';'{OR_SKIP}"
     return header, f"if a title comes before the header, use --skip-rows{OR_SKIP}"
 
 
@@ -281,7 +292,7 @@ def _read_rows(feed: LineFeed, dialect: Dialect, diagnostics: ReadDiagnostics) -
         feed.put_back([*rows.unread])
 
 
-def _peek_rows(feed: LineFeed, dialect: Dialect, n: int) -> list[list[str]]:
+def _peek_rows(feed: LineFeed, dialect: Dialect, n: int) -> list[tuple[int, list[str]]]:
     """Return the next `n` rows and put back their lines.
 
     Blank rows and those that cannot be parsed do not count.
@@ -293,12 +304,12 @@ def _peek_rows(feed: LineFeed, dialect: Dialect, n: int) -> list[list[str]]:
             lines.append(line)
             yield line
 
-    rows: Iterable[list[str] | BadRecord]
+    rows: Iterable[tuple[int, list[str] | BadRecord]]
     if dialect.kind == "tsv":
-        rows = (dialect.split_line(line) for _, line in iter_recorded() if not dialect.is_comment(line))
+        rows = ((number, dialect.split_line(line)) for number, line in iter_recorded() if not dialect.is_comment(line))
     else:
-        rows = (row for _, row in DelimitedRows(iter_recorded(), "csv", dialect.delimiter, dialect.comment))
-    good = (row for row in rows if not isinstance(row, BadRecord) and row not in BLANK_ROWS)
+        rows = DelimitedRows(iter_recorded(), "csv", dialect.delimiter, dialect.comment)
+    good = ((number, row) for number, row in rows if not isinstance(row, BadRecord) and row not in BLANK_ROWS)
     found = list(islice(good, n))
     feed.put_back(lines)
     return found

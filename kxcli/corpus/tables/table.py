@@ -17,7 +17,7 @@ from kxcli.corpus.tables.column_types import (
     NumberType,
     NumericType,
 )
-from kxcli.corpus.tables.number_formats import is_number
+from kxcli.corpus.tables.number_formats import is_number_or_date
 from kxcli.corpus.tables.parts import TableReading, open_parts
 from kxcli.errors import InputError, UsageError
 from kxcli.wording import format_examples, shorten
@@ -30,10 +30,11 @@ class Table:
         self, parts: Iterator[TablePart], first: TablePart, blank: Sequence[TablePart], reading: TableReading
     ) -> None:
         self.names, self.width, self.path = first.names, first.width or 1, first.path
-        self.missing = reading.missing
+        self.missing, self.row_below = reading.missing, first.row_below
         self._parts = chain(blank, [first], parts)
         self._reading, self._is_header_guessed = reading, first.is_header_guessed
-        self._note_doubtful_header(next(filter(is_number, self.names), None), "is a number")
+        numbers = (name for name in self.names if is_number_or_date(name, reading.number_format))
+        self._note_doubtful_header(next(numbers, None), "is a number")
 
     def iter_blocks(self, groups: Sequence[ColumnGroup]) -> Iterator[TableBlock]:
         """Yield the rows in order; this works once.
@@ -54,6 +55,8 @@ class Table:
         )
         first_chunks, kinds, types = self._decide_types(chunks, groups)
         builder = BlockBuilder(groups, types, kinds, self.missing, self.describe_column)
+        if self.row_below is not None:
+            builder.line_below_header = self.path, self.row_below[0]
         if not first_chunks:
             yield builder.build_empty(self.path)
         for _, same in groupby(first_chunks, lambda one: id(one[0])):

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from typing import NamedTuple, cast
 
-from kxcli.corpus.tables import ColumnGroup, Table, select_columns
+from kxcli.corpus.tables import ColumnGroup, Table, explain_single_column, select_columns
 from kxcli.errors import InputError, UsageError
 from kxcli.mining.hsic import pairs, permutation, screening, terms
 from kxcli.mining.hsic.dependence import measure
@@ -110,6 +110,8 @@ class HsicRun:
         columns = self.tables.sides.select_columns(x)
         n = len(columns)
         if n < 2:
+            if hint := explain_single_column(table):
+                raise InputError(table.path, "has one column, and --matrix needs at least two", hint, line=1)
             raise UsageError("--matrix needs at least two columns.")
         self._check_memory(n * (n - 1) // 2 if value is None else n * (n + 1) // 2, f"--matrix over {n:,} columns")
         names = [_name_column(table, column) for column in columns]
@@ -217,8 +219,6 @@ class HsicRun:
         """Report dropped rows, and raise `InputError` if none remains."""
         if n_dropped:
             self.report.note(f"skipped {format_count(n_dropped, 'rows')} with a missing cell; used {n:,}")
-        if not n + n_dropped:
-            raise InputError(self.tables.x.path, "has no rows", "give a table with rows")
         if not n:
             raise InputError(self.tables.x.path, "has no row without a missing cell", "select other columns")
 

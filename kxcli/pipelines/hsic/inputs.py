@@ -202,6 +202,9 @@ class HsicTables:
                 row = min(int(mask[-1].argmin()) for mask in masks if not mask[-1].all())
                 line = int(block.lines[row])
                 raise InputError(block.path, "has a missing cell", "fill it in, or use --missing drop", line=line)
+        if not any(map(len, masks[0])):
+            what = "has a header, but no rows" if table.names else "has no rows"
+            raise InputError(table.path, what, "give a table with rows")
         return MaskedColumns([join_cells(part) for part in parts], [np.concatenate(mask) for mask in masks])
 
     def _report_diagnostic(self, diagnostic: Diagnostic) -> None:
