@@ -6,7 +6,7 @@ Prints the shares of samples with p at most 0.05:
 
   level   of 2,000 samples of independent columns of 13 kinds, by 39 permutations: with as many, a test of level 0.05
           rejects if the value is among the two largest of the 40, so few are enough
-  power   of 400 samples of 100 rows of hyppo's simulations, and of 60 of 700 rows with 300 numbers a side: of the
+  power   of 400 samples of 100 rows of hyppo's simulations, and of 100 of 700 rows with 300 numbers a side: of the
           default test, and of tests with one kernel and one bandwidth, relative to the median distance
 
 Each sample has its own seed, so the tables do not depend on -j. A share p of n samples has a standard error of
@@ -14,6 +14,7 @@ sqrt(p (1 - p) / n): 0.005 for the level, 0.025 or less for the power. The best 
 """
 
 import argparse
+import multiprocessing
 import os
 from collections.abc import Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor
@@ -31,13 +32,14 @@ from simulations import (
 )
 
 from kxcli.mining import Kernel, Testing, measure_dependence
+from kxcli.tuning import configure_process
 
 ALPHA = 0.05
 LEVEL_SIZES = (20, 50, 200)
 LEVEL_SAMPLES, LEVEL_PERMUTATIONS = 2_000, 39
 POWER_SIZE = 100
 POWER_SAMPLES, POWER_PERMUTATIONS = 400, 199
-HIGH_SAMPLES = 60
+HIGH_SAMPLES = 100
 HIGH_NAME = "300 dimensions"
 RARE_NAME = "rare flags of 0.12 %"
 
@@ -145,7 +147,8 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="4 samples of each kind, to see that all of it runs")
     given = parser.parse_args()
     samples = 4 if given.quick else given.repetitions
-    with ProcessPoolExecutor(given.jobs) as pool:
+    configure_process()  # inherited by new processes, which then import numpy
+    with ProcessPoolExecutor(given.jobs, multiprocessing.get_context("spawn")) as pool:
         print_levels(pool, samples or LEVEL_SAMPLES)
         print_powers(pool, samples, given.permutations)
 
