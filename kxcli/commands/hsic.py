@@ -1,6 +1,6 @@
 """`kxcli hsic`: measure how dependent columns are."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -114,7 +114,7 @@ def _run_analysis(run: "HsicRun", options: dict[str, Any], *, is_flat: bool) -> 
     return run.measure_pair(options["x"], options["y"], is_flat=is_flat)
 
 
-def _choose_bandwidth(options: dict[str, Any], xy: str) -> float | None:
-    """Return the bandwidth of one side; None for the median."""
+def _choose_bandwidth(options: dict[str, Any], xy: str) -> 'float | Literal["median"] | None':
+    """Return the bandwidth of one side; None for several around the median."""
     sigma = options["sigma"] if options[f"sigma_{xy}"] is None else options[f"sigma_{xy}"]
-    return None if sigma == "median" else sigma
+    return None if sigma == "auto" else sigma

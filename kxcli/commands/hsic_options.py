@@ -11,13 +11,13 @@ _VALUES = ("biased_n2", "biased_nm1", "unbiased", "cka", "cka_unbiased", "p_valu
 
 
 def parse_bandwidth(text: str) -> float | str:
-    """Return a bandwidth, or `median`."""
-    if text == "median":
+    """Return a bandwidth, `auto` or `median`."""
+    if text in ("auto", "median"):
         return text
     try:
         sigma = float(text)
     except ValueError:
-        raise ValueError(f"{text!r} is neither a number nor median") from None
+        raise ValueError(f"{text!r} is neither a number nor auto nor median") from None
     if not 0 < sigma < math.inf:
         raise ValueError(f"{text} is not a bandwidth; give a finite number greater than 0")
     return sigma
@@ -51,14 +51,14 @@ MEASURE_OPTIONS = (
     option("--kernel-y NAME", "Kernel of -y.", type=_KERNEL),
     option("--cosine", "Compare texts by the cosine instead of the inner product."),
     option(
-        "--sigma X|median",
-        "Bandwidth σ of gaussian and laplace: a number, or the median of the positive distances between up to 5,000 "
-        "rows.",
+        "--sigma X|auto|median",
+        "Bandwidth σ of gaussian and laplace: a number, or the median of the positive distances between rows (of up to "
+        "5,000 if -x or -y has several columns); auto is the median, and permutations compare several σ around it.",
         type=_BANDWIDTH,
-        default="median",
+        default="auto",
     ),
-    option("--sigma-x X|median", "Bandwidth of -x.", type=_BANDWIDTH),
-    option("--sigma-y X|median", "Bandwidth of -y.", type=_BANDWIDTH),
+    option("--sigma-x X|auto|median", "Bandwidth of -x.", type=_BANDWIDTH),
+    option("--sigma-y X|auto|median", "Bandwidth of -y.", type=_BANDWIDTH),
     option(
         "--standardize",
         "Bring each column of numbers to one scale: to mean 0 and standard deviation 1 (z), or to ranks.",
@@ -79,16 +79,16 @@ MEASURE_OPTIONS = (
     ),
     option(
         "--test",
-        "Test by permutation, by the asymptotic distribution (eigen) or by two of its moments (gamma); auto uses "
-        "permutation for up to 20,000 rows, eigen for more.",
+        "Test by permutation, by the asymptotic distribution (eigen) or by two of its moments (gamma); auto uses eigen "
+        "if permutations would take long and no value is rare.",
         choices=["auto", "permutation", "eigen", "gamma", "none"],
         default="auto",
     ),
     option(
         "--permutations B",
-        "Number of random permutations; with 7 rows or fewer, all permutations are used.",
+        "Number of random permutations, with --screen and --matrix at most; with 7 rows or fewer, all permutations are "
+        "used. [default: 1,000; with --screen and --matrix 50 per test, from 1,000 to 100,000]",
         type=click.IntRange(min=1),
-        default=1000,
     ),
     option("--seed N", "Seed of all random numbers.", type=click.IntRange(min=0), default=0),
     option(

@@ -1,6 +1,7 @@
 """Two columns -> their dependence: every estimator, and a p-value."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 from kxcli.arrays import FloatArray
@@ -15,40 +16,33 @@ from kxcli.mining.hsic.estimators import (
 from kxcli.mining.hsic.features import MAX_WIDTH, FeatureMap
 from kxcli.mining.hsic.jobs import RunJob, run_inline
 from kxcli.mining.hsic.kernels import CategoricalVariable
-from kxcli.mining.hsic.low_rank import LowRankKernel, compress
-from kxcli.mining.hsic.parameters import (
-    MAX_PERMUTED_ROWS,
-    MIN_ROWS,
-    Dependence,
-    MeasureError,
-    Testing,
-)
-from kxcli.mining.hsic.permutation import PermutationView
-from kxcli.mining.hsic.text_kernel import TextVariable
+from kxcli.mining.hsic.parameters import MIN_ROWS, Dependence, MeasureError, Testing
+from kxcli.mining.hsic.permutation_plans import DEFAULT_LIMITS as DEFAULT_PLAN_LIMITS
+from kxcli.mining.hsic.permutation_plans import PermutationPlan, PlanLimits, draft_plan
+from kxcli.mining.hsic.permuted_kernels import FeatureKernels
+from kxcli.mining.hsic.sequential import choose_max_draws
 from kxcli.mining.hsic.variables import Variable
 from kxcli.wording import format_count
 
 _MAX_TILED_ROWS = 128  # tiles of so few rows cost nothing, and keep more digits of nearly diagonal kernels
 _FEATURE_SECONDS, _ENTRY_SECONDS, _PRODUCT_SECONDS = 6e-9, 3e-9, 2.5e-11  # per feature, tile entry and product
-_MIN_AUTO_SHARE = 0.9  # of a kernel's variance, below which `auto` does not permute
-_FULL_SHARE = 0.999  # of a kernel's variance: not worth a note
+_MIN_AUTO_SHARE = 0.9  # of a kernel's trace, below which `auto` does not permute
+_FULL_SHARE = 0.999  # of a kernel's trace: not worth a note
 
 
 @dataclass(frozen=True)
 class MeasureLimits:
-    """Maximal sizes of an exact measurement.
+    """Maximal sizes of a measurement.
 
     Attributes:
-        permuted_rows: That `auto` permutes.
+        plan: Of what permutations compare.
         spectrum_rows: Of a kernel whose eigenvalues are computed.
-        rank: Features that permutations compare; None for `permutation.get_max_rank`.
-        cells: Of the table of terms by categories, for permutations that compare all terms.
+        auto_seconds: Of the permutations of `auto` on one core, estimated by the sizes alone.
     """
 
-    permuted_rows: int = MAX_PERMUTED_ROWS
+    plan: PlanLimits = DEFAULT_PLAN_LIMITS
     spectrum_rows: int = null_distribution.MAX_SPECTRUM_ROWS
-    rank: int | None = None
-    cells: int = permutation.MAX_CELLS
+    auto_seconds: float = 20.0
 
 
 DEFAULT_LIMITS = MeasureLimits()
@@ -60,7 +54,7 @@ def measure(
     """Return the dependence of two variables.
 
     Cost: O(n m²) for variables of m features (numbers with the linear kernel, or with the gaussian one in one
-    dimension, m = 3.8 (range/σ + 6); categories), else O(n²); for that of tests, see `permutation` and
+    dimension, m = 3.8 (range/σ + 6); categories), else O(n²); for that of tests, see `permutation_plans` and
     `null_distribution`. The test is undefined for a constant variable and for one without two equal rows.
 
     Args:
@@ -68,48 +62,46 @@ def measure(
         y: The other, with as many rows.
         testing: The test of independence.
         run: Runs the jobs.
-        limits: For tests of this function.
+        limits: Of sizes.
 
     Raises:
-        MeasureError: For fewer than 4 rows, different numbers of rows, and a test that is not for these kernels.
+        MeasureError: For fewer than 4 rows, different numbers of rows, and the test eigen if a category is too rare.
     """
+    pair = estimate(x, y, testing, run, limits)
+    if testing.name == "eigen" and pair.summary is not None:
+        null_distribution.check_expected_count(null_distribution.compute_least_expected_count(x, y))
+    plan = pair.plan_permutations()
+    if plan is None:
+        return pair.finish()
+    p = plan.compute_exact_p_value()
+    if p is not None:
+        return pair.finish(p, plan, None)
+    n_draws = choose_max_draws(1, testing.permutations)
+    tasks = permutation.iter_tasks(plan, n_draws)
+    n_reaching = run(permutation.CountPermutations(testing.seed, n_draws), tasks, plan, "permutations")
+    p = permutation.compute_permutation_p_value(n_reaching, x.n, n_draws)
+    return pair.finish(p, plan, None if x.n <= permutation.MAX_ENUMERATED_ROWS else n_draws)
+
+
+def estimate(
+    x: Variable, y: Variable, testing: Testing, run: RunJob = run_inline, limits: MeasureLimits = DEFAULT_LIMITS
+) -> "EstimatedPair":
+    """Return the estimates of two variables, with what their test needs; see `measure`."""
     if x.n != y.n:
         raise MeasureError(f"x has {format_count(x.n, 'rows')}, and y has {y.n:,}")
     if x.n < MIN_ROWS:
         raise MeasureError(f"too few rows: {x.n}; HSIC needs at least {MIN_ROWS}")
-    name: str = testing.name
-    if name == "auto":
-        name = "permutation" if x.n <= limits.permuted_rows else "eigen"
     notes = [
         f"{letter} is constant, so HSIC is 0, and CKA and the test are undefined"
         for letter, variable in (("x", x), ("y", y))
         if variable.is_constant
     ]
-    if testing.name == "auto" and name == "eigen":
-        notes.append(f"the test is eigen, because there are more than {limits.permuted_rows:,} rows")
-    p: float | None = None
-    if x.is_constant or y.is_constant:
-        estimates = Estimates(0.0, 0.0, 0.0, None, None)
-    else:
-        summary = _sum_kernels(x, y, run)
-        estimates = compute_estimates(summary.sums)
-        if reasons := _explain_undefined(estimates, summary.sums, name):
-            notes += reasons
-        else:
-            name, p, test_notes = _Test(x, y, summary, testing, run, limits).compute(name)
-            notes += test_notes
-    return Dependence(
-        x.n,
-        str(x.kernel),
-        None if x.is_constant else x.kernel.sigma,
-        str(y.kernel),
-        None if y.is_constant else y.kernel.sigma,
-        *estimates,
-        test=name,
-        p_value=p,
-        dependent=None if p is None else p <= testing.alpha,
-        notes=tuple(notes),
-    )
+    if notes:
+        return EstimatedPair(x, y, testing, run, limits, Estimates(0.0, 0.0, 0.0, None, None), tuple(notes))
+    summary = _sum_kernels(x, y, run)
+    estimates = compute_estimates(summary.sums)
+    reasons = _explain_undefined(estimates, summary.sums, testing.name)
+    return EstimatedPair(x, y, testing, run, limits, estimates, tuple(reasons), None if reasons else summary)
 
 
 def _explain_undefined(estimates: Estimates, sums: KernelSums, name: str) -> list[str]:
@@ -154,70 +146,106 @@ def _prefers_features(x: FeatureMap, y: FeatureMap, n: int) -> bool:
 
 
 @dataclass(frozen=True)
-class _Test:
-    """A test of two variables with sums over their kernels."""
+class EstimatedPair:
+    """Two variables with the estimates of their dependence, before the test.
+
+    Attributes:
+        notes: Why CKA or the test is undefined.
+        summary: None if the test is undefined.
+    """
 
     x: Variable
     y: Variable
-    summary: _KernelSummary
     testing: Testing
     run: RunJob
     limits: MeasureLimits
+    estimates: Estimates
+    notes: tuple[str, ...]
+    summary: _KernelSummary | None = None
 
-    def compute(self, name: str) -> tuple[str, float | None, list[str]]:
-        """Return the name of the test, its p-value and notes."""
-        if name == "gamma":
-            return name, null_distribution.compute_gamma_p_value(self.summary.sums), []
-        if name == "none":
-            return name, None, []
+    def plan_permutations(self) -> PermutationPlan | None:
+        """Return how the pair is permuted, or None if its test is another or undefined.
+
+        A pair is permuted instead of `eigen`, if a category is too rare for that.
+        """
+        if self.summary is None or self.testing.name in ("gamma", "none"):
+            return None
+        if self.testing.name == "eigen" and self.is_asymptotic:
+            return None
+        draft = draft_plan(self.x, self.y, self.testing.seed, self.summary.means, self.limits.plan)
+        if self.testing.name != "auto" or not self.is_asymptotic:
+            return draft.build()
+        n_draws = choose_max_draws(1, self.testing.permutations)
+        if draft.seconds * n_draws > self.limits.auto_seconds:
+            return None
+        plan = draft.build()
+        return plan if plan.share >= _MIN_AUTO_SHARE else None
+
+    @cached_property
+    def is_asymptotic(self) -> bool:
+        """Whether the asymptotic distribution holds for these values."""
+        return null_distribution.compute_least_expected_count(self.x, self.y) >= null_distribution.MIN_EXPECTED_COUNT
+
+    def finish(
+        self, p: float | None = None, plan: PermutationPlan | None = None, draws: int | None = None
+    ) -> Dependence:
+        """Return the result.
+
+        Args:
+            p: By permutation.
+            plan: How the pair was permuted; without one, p is computed if the test is defined.
+            draws: The null draws of p.
+        """
+        name: str = self.testing.name
+        notes = list(self.notes)
+        if plan is not None:
+            notes += _describe_omissions(plan)
+            if name == "eigen":
+                minimum = null_distribution.MIN_EXPECTED_COUNT
+                notes.append(f"the test is permutation, because the least expected count is less than {minimum}")
+        elif self.summary is not None and name != "none":
+            p, test_notes = self._compute_asymptotic_p_value(self.summary)
+            notes += test_notes
+        if plan is not None or (name == "auto" and self.summary is None):
+            name = "permutation"
+        elif name == "auto":
+            name = "eigen"
+        return Dependence(
+            self.x.n,
+            str(self.x.kernel),
+            _get_sigma(self.x),
+            str(self.y.kernel),
+            _get_sigma(self.y),
+            *self.estimates,
+            test=name,
+            p_value=p,
+            dependent=None if p is None else p <= self.testing.alpha,
+            draws=draws,
+            n_bandwidths=None if plan is None else plan.n_bandwidths,
+            notes=tuple(notes),
+        )
+
+    def _compute_asymptotic_p_value(self, summary: _KernelSummary) -> tuple[float | None, list[str]]:
+        """Return p by gamma or eigen, and notes."""
+        if self.testing.name == "gamma":
+            return null_distribution.compute_gamma_p_value(summary.sums), []
         notes = []
-        if name == "permutation":
-            views = self._make_views(min_share=_MIN_AUTO_SHARE if self.testing.name == "auto" else 0.0)
-            if views is not None:
-                return name, self._permute(views), _describe_omissions(views)
-            notes = ["the test is eigen, because permutations would compare too little of a kernel"]
-        p = null_distribution.compute_eigen_p_value(self.summary.sums, *self._compute_spectra())
+        if self.testing.name == "auto":
+            notes = ["the test is eigen, because permutations would take long or compare too little of a kernel"]
+        p = null_distribution.compute_eigen_p_value(summary.sums, *self._compute_spectra(summary))
         max_rows = self.limits.spectrum_rows
-        if self.summary.moment_sums is None and self.x.n > max_rows:
+        if summary.moment_sums is None and self.x.n > max_rows:
             notes += [
                 f"the spectrum of {letter}'s kernel is that of {max_rows:,} of {self.x.n:,} rows"
                 for letter, variable in (("x", self.x), ("y", self.y))
                 if not isinstance(variable, CategoricalVariable)
             ]
-        return "eigen", p, notes
+        return p, notes
 
-    def _permute(self, views: tuple[PermutationView, PermutationView]) -> float:
-        tasks = permutation.iter_tasks(*views, self.testing.permutations)
-        n_reaching = self.run(permutation.CountPermutations(self.testing.seed), tasks, views, "permutations")
-        return permutation.compute_permutation_p_value(n_reaching, self.x.n, self.testing.permutations)
-
-    def _make_views(self, min_share: float) -> tuple[PermutationView, PermutationView] | None:
-        """Return the data for permutations.
-
-        These are all terms of texts against categories, and else few features; None if the features of a variable would
-        hold less than `min_share` of its kernel.
-        """
-        for texts, groups in ((self.x, self.y), (self.y, self.x)):
-            if (
-                isinstance(texts, TextVariable)
-                and isinstance(groups, CategoricalVariable)
-                and permutation.keeps_all_terms(texts, groups, self.limits.cells)
-            ):
-                return (texts, groups) if texts is self.x else (groups, texts)
-        rank = permutation.get_max_rank(self.x.n) if self.limits.rank is None else self.limits.rank
-        views: list[PermutationView] = []
-        for which, variable in enumerate((self.x, self.y)):
-            means = None if self.summary.means is None else self.summary.means[which]
-            view = compress(variable, rank, self.testing.seed, which, means)
-            if isinstance(view, LowRankKernel) and view.share < min_share:
-                return None
-            views.append(view)
-        return views[0], views[1]
-
-    def _compute_spectra(self) -> tuple[FloatArray, FloatArray]:
-        if self.summary.moment_sums is not None:
-            return self.summary.moment_sums.compute_spectra()
-        sums = self.summary.sums
+    def _compute_spectra(self, summary: _KernelSummary) -> tuple[FloatArray, FloatArray]:
+        if summary.moment_sums is not None:
+            return summary.moment_sums.compute_spectra()
+        sums = summary.sums
         return (
             self._compute_spectrum(self.x, sums.trace_x, sums.xx.trace, 0),
             self._compute_spectrum(self.y, sums.trace_y, sums.yy.trace, 1),
@@ -232,11 +260,17 @@ class _Test:
         )
 
 
-def _describe_omissions(views: tuple[PermutationView, PermutationView]) -> list[str]:
+def _get_sigma(variable: Variable) -> float | None:
+    """Return the bandwidth of a variable that is not constant."""
+    sigma = variable.kernel.sigma
+    return sigma if isinstance(sigma, float) and not variable.is_constant else None
+
+
+def _describe_omissions(plan: PermutationPlan) -> list[str]:
     """Return notes about kernels with omitted features."""
     return [
         f"the permutations compare {view.features.shape[1]} features of {letter}'s kernel, with {view.share:.1%} of "
-        "its variance; that costs power, not the level of the test, and eigen may find more"
-        for letter, view in zip("xy", views, strict=True)
-        if isinstance(view, LowRankKernel) and view.share < _FULL_SHARE
+        "its trace; that costs power, not the level of the test"
+        for letter, view in (("x", plan.x), ("y", plan.y))
+        if isinstance(view, FeatureKernels) and view.share < _FULL_SHARE
     ]

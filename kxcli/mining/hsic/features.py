@@ -49,28 +49,61 @@ class FourierFeatures:
     (range + 6), all copies but the first are below 2e-16 for any two rows, and so is the spectrum beyond ω = 12. Hence
     1.91 (range + 6) frequencies, and twice as many features. The constant feature of frequency 0 is omitted, because
     centering removes it.
+
+    Attributes:
+        step: Between two frequencies.
+        n_frequencies: The number of frequencies.
+        narrow: The bandwidth of the kernel, relative to that of the numbers.
     """
 
     step: float
     n_frequencies: int
+    narrow: float = 1.0
 
     @classmethod
-    def for_extent(cls, extent: float) -> "FourierFeatures | None":
-        """Return the features for a range of `extent` bandwidths; None if too wide."""
-        if not extent <= _MAX_EXTENT:
+    def for_extent(
+        cls, extent: float, reach: float = _REACH, narrow: float = 1.0, wide: float = 1.0
+    ) -> "FourierFeatures | None":
+        """Return the features for a range of numbers; None if it is too wide.
+
+        Args:
+            extent: The range, in bandwidths.
+            reach: Bandwidths from which on the kernel is taken for 0, and half of those for its spectrum.
+            narrow: The bandwidth of the narrowest kernel, relative to that of the numbers.
+            wide: That of the widest.
+        """
+        if not extent <= _MAX_EXTENT * narrow:
             return None
-        step = 2 * math.pi / (extent + _REACH)
-        return cls(step, math.ceil(2 * _REACH / step))
+        step = 2 * math.pi / (extent + reach * wide)
+        return cls(step, math.ceil(2 * reach / narrow / step), narrow)
 
     @property
     def width(self) -> int:
         """The number of features."""
         return 2 * self.n_frequencies
 
+    @property
+    def _frequencies(self) -> FloatArray:
+        return self.step * np.arange(1, self.n_frequencies + 1)
+
+    def count_frequencies(self, limit: float) -> int:
+        """Return the number of frequencies up to a limit, at least 1."""
+        return max(1, min(self.n_frequencies, math.ceil(limit / self.step)))
+
+    def compute_weights(self, scale: float) -> FloatArray:
+        """Return the weights of the features in a kernel of another bandwidth, of shape (width,).
+
+        Args:
+            scale: The bandwidth, at least `narrow`.
+        """
+        exponents = (self.narrow**2 - scale**2) / 4 * self._frequencies**2
+        weights = scale / self.narrow * np.exp(exponents)
+        return np.concatenate((weights, weights))
+
     @cached_property
     def _amplitudes(self) -> FloatArray:
-        frequencies = self.step * np.arange(1, self.n_frequencies + 1)
-        return np.sqrt(self.step / math.sqrt(math.pi) * np.exp(-(frequencies**2) / 4))
+        spectrum = self.narrow * np.exp(-((self.narrow * self._frequencies) ** 2) / 4)
+        return np.sqrt(self.step / math.sqrt(math.pi) * spectrum)
 
     def transform(self, rows: FloatArray | IntArray) -> FloatArray:
         """Return the cosines less 1, then the sines.

@@ -9,6 +9,7 @@ from kxcli.arrays import FloatArray, IntArray
 from kxcli.kernel import load_kernel
 
 _BLOCK_CELLS, _MIN_BLOCK_ROWS = 1 << 16, 16  # of permuted rows: half a MB, which the cache of a core holds
+_MAX_PERMUTED_CELLS = 1 << 21  # of permuted triangles at a time
 
 
 def sum_permuted_products(k: FloatArray, l: FloatArray, orders: IntArray) -> FloatArray:  # noqa: E741 -- usual names
@@ -56,6 +57,34 @@ def sum_by_numpy(k: FloatArray, l: FloatArray, orders: IntArray) -> FloatArray: 
             rows.take(order[:stop], axis=2, out=permuted, mode="clip")
             out += lower @ permuted.reshape(len(l), -1).T
     return 2 * sums
+
+
+class ManyGrams:
+    """Many matrices K, whose sums with the same permuted matrices are one product of large matrices.
+
+    Faster than `sum_permuted_products` for more than some 20 matrices of few rows. Memory: as k, and a block of
+    permuted triangles.
+
+    Args:
+        k: Symmetric matrices, shape (q, n, n); only i > j is read.
+    """
+
+    def __init__(self, k: FloatArray) -> None:
+        self.n = len(k[0])
+        self._rows, self._columns = np.tril_indices(self.n, -1)
+        self._lower = k[:, self._rows, self._columns]
+
+    def sum_permuted_products(self, l: FloatArray, orders: IntArray) -> FloatArray:  # noqa: E741 -- usual name
+        """Return the sums as the function of this name: shape (b, q, s) for l of shape (s, n, n)."""
+        sums = np.empty((len(orders), len(self._lower), len(l)))
+        step = max(1, _MAX_PERMUTED_CELLS // (len(l) * len(self._rows)))
+        flat = l.reshape(len(l), -1)
+        for start in range(0, len(orders), step):
+            block = orders[start : start + step]
+            permuted = flat.take(block[:, self._rows] * self.n + block[:, self._columns], axis=1)  # (s, b, pairs)
+            products = self._lower @ permuted.reshape(-1, len(self._rows)).T
+            sums[start : start + step] = 2 * products.reshape(len(self._lower), len(l), -1).transpose(2, 0, 1)
+        return sums
 
 
 def _count_rows(k: FloatArray, l: FloatArray, orders: IntArray) -> int:  # noqa: E741 -- usual names

@@ -6,6 +6,7 @@ itself is never in memory: a tile has `TILE_ROWS` x `TILE_ROWS` entries.
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -46,17 +47,23 @@ class NumericVariable:
     Args:
         values: Finite, of shape (n, d).
         kernel: With a bandwidth, unless it is linear.
+        is_adaptive: Whether tests may take other bandwidths together with this one.
     """
 
-    def __init__(self, values: FloatArray, kernel: Kernel) -> None:
-        assert kernel.name == "linear" or kernel.sigma is not None, "the bandwidth has to be known"
-        self.kernel, self.n = kernel, len(values)
+    def __init__(self, values: FloatArray, kernel: Kernel, *, is_adaptive: bool = False) -> None:
+        assert kernel.name == "linear" or isinstance(kernel.sigma, float), "the bandwidth has to be known"
+        self.kernel, self.n, self.is_adaptive = kernel, len(values), is_adaptive
         self.rows: FloatArray = values - np.median(values, axis=0)  # an outlier would shift a mean
-        if kernel.sigma is not None:
+        if isinstance(kernel.sigma, float):
             self.rows /= kernel.sigma
         self._norms: FloatArray = np.einsum("ij,ij->i", self.rows, self.rows)
         self._is_flat = False
         self._is_flat = kernel.name != "linear" and float(self.column(0).mean()) > _FLAT_MEAN
+
+    def rescale(self, scale: float, rows: IntArray | slice = slice(None)) -> "NumericVariable":
+        """Return some rows with `scale` times the bandwidth; 1 for the kernel linear."""
+        kernel = self.kernel if self.kernel.sigma is None else replace(self.kernel, sigma=scale)
+        return NumericVariable(self.rows[rows], kernel)
 
     @cached_property
     def is_constant(self) -> bool:

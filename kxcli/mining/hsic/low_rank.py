@@ -7,57 +7,51 @@ trace is nearly the smallest possible, while greedy pivots pick outliers. Pivots
 permutation test of the features has its level, whatever they omit.
 """
 
-from dataclasses import dataclass
+import math
 
 import numpy as np
 
 from kxcli.arrays import FloatArray
 from kxcli.mining.hsic.features import MAX_WIDTH, FeatureMap
-from kxcli.mining.hsic.kernels import CategoricalVariable
+from kxcli.mining.hsic.permuted_kernels import FeatureKernels
 from kxcli.mining.hsic.random_streams import RandomStream, make_generator
+from kxcli.mining.hsic.scales import MEDIAN
 from kxcli.mining.hsic.variables import Variable
 
 _NEGLIGIBLE_TRACE = 1e-10  # share of a trace that may be dropped
+_RANK_COST = 1e11  # multiplications of a thousand permutations: seconds
+_MIN_RANK = 64  # features that are compared even of very many rows
 _BLOCK_ROWS = 4096  # rows at a time
 
 
-@dataclass(frozen=True)
-class LowRankKernel:
-    """A centered kernel as features.
+def get_max_rank(n: int) -> int:
+    """Return the maximal number of features for n rows.
 
-    Attributes:
-        features: Of shape (n, rank), each with mean 0.
-        share: Of the trace of the centered kernel that the features hold.
+    A thousand permutations should take seconds.
     """
-
-    features: FloatArray
-    share: float
+    return max(_MIN_RANK, math.isqrt(int(_RANK_COST / (1000 * n))))
 
 
-def compress(
-    variable: Variable, rank: int, seed: int, which: int, means: FloatArray | None
-) -> LowRankKernel | CategoricalVariable:
-    """Return a variable as at most `rank` features.
+def compress(variable: Variable, rank: int, seed: int, which: int, means: FloatArray | None) -> FeatureKernels:
+    """Return the kernel of a variable by few features.
 
     Cost: O(n rank²) time and O(n rank) memory.
 
     Args:
-        variable: Returned as it is if categorical.
-        rank: The maximal number of features.
+        variable: The variable.
+        rank: The maximal number of features, unless the kernel has few anyway.
         seed: Of the pivots.
         which: 0 for x, 1 for y: the number of the pivots' stream.
         means: Row means of the kernel, for variables without few features.
     """
-    if isinstance(variable, CategoricalVariable):
-        return variable
     features = variable.features
     if features is not None and features.width <= MAX_WIDTH:
-        return _rotate_features(variable, features, rank)
+        return _rotate_features(variable, features)
     assert means is not None, "tiles give the means"
     return _decompose(variable, rank, make_generator(RandomStream.PIVOTS, seed, which), means)
 
 
-def _rotate_features(variable: Variable, features: FeatureMap, rank: int) -> LowRankKernel:
+def _rotate_features(variable: Variable, features: FeatureMap) -> FeatureKernels:
     """Return the principal components of the features."""
     n = variable.n
     starts = range(0, n, _BLOCK_ROWS)
@@ -69,15 +63,15 @@ def _rotate_features(variable: Variable, features: FeatureMap, rank: int) -> Low
     variances, axes = np.linalg.eigh(moments)
     variances, axes = variances[::-1], axes[:, ::-1]
     total = float(variances.sum())
-    n_components = min(rank, int(np.searchsorted(np.cumsum(variances), total * (1 - _NEGLIGIBLE_TRACE))) + 1)
+    n_components = min(features.width, int(np.searchsorted(np.cumsum(variances), total * (1 - _NEGLIGIBLE_TRACE))) + 1)
     components = np.empty((n, n_components))
     for start in starts:
         values = features.transform(variable.rows[start : start + _BLOCK_ROWS]) - means[:, None]
         components[start : start + _BLOCK_ROWS] = values.T @ axes[:, :n_components]
-    return LowRankKernel(components, float(variances[:n_components].sum()) / total if total else 1.0)
+    return FeatureKernels(components, np.ones((1, n_components)), MEDIAN, (n_components, n_components))
 
 
-def _decompose(variable: Variable, rank: int, rng: np.random.Generator, means: FloatArray) -> LowRankKernel:
+def _decompose(variable: Variable, rank: int, rng: np.random.Generator, means: FloatArray) -> FeatureKernels:
     """Return features by randomly pivoted Cholesky decomposition."""
     n = variable.n
     mean = float(means.mean())
@@ -101,4 +95,4 @@ def _decompose(variable: Variable, rank: int, rng: np.random.Generator, means: F
     share = 1 - float(remaining.sum()) / total if total else 1.0
     features = features[:, :n_features]
     features -= features.mean(axis=0)  # rounding
-    return LowRankKernel(features, share)
+    return FeatureKernels(features, np.ones((1, n_features)), MEDIAN, (n_features, n_features), remaining, share)

@@ -12,10 +12,13 @@ import numpy as np
 
 from kxcli.arrays import FloatArray, IntArray
 from kxcli.mining.hsic.estimators import KernelSums
+from kxcli.mining.hsic.kernels import CategoricalVariable, NumericVariable
+from kxcli.mining.hsic.parameters import MeasureError
 from kxcli.mining.hsic.random_streams import RandomStream, make_generator
 from kxcli.mining.hsic.variables import Variable
 
 MIN_P_VALUE = sys.float_info.min  # 2.2e-308: a chance is never 0, and smaller doubles lose digits
+MIN_EXPECTED_COUNT = 5  # of the rarest categories: the rule of thumb for chi-square tests
 MAX_SPECTRUM_ROWS = 1_000  # rows whose eigenvalues represent a kernel with many features
 
 _MAX_EIGENVALUES = 512  # of each kernel
@@ -128,6 +131,44 @@ def compute_gamma_p_value(sums: KernelSums) -> float:
     )
     scale = max(moments.variance, 2 * squares_x * squares_y / sums.n**4) / mean
     return compute_mixture_tail(np.array([scale / 2]), np.array([2 * mean / scale]), mean + moments.excess)
+
+
+def check_expected_count(count: float) -> None:
+    """Raise `MeasureError` if there are too few common rows for `compute_eigen_p_value`.
+
+    Args:
+        count: As of `compute_least_expected_count`.
+    """
+    if count < MIN_EXPECTED_COUNT:
+        raise MeasureError(
+            f"the test eigen needs expected counts of {MIN_EXPECTED_COUNT} or more, and the least is {count:.2g}: too "
+            "few rows are in the rarest categories, or have another number than most rows; use --test permutation"
+        )
+
+
+def compute_least_expected_count(x: Variable, y: Variable) -> float:
+    """Return the expected number of rows in the rarest category of both variables.
+
+    This is n_a n_b / n for a and b rows in the rarest categories. For numbers, the rows that differ from the value of
+    more than half of the rows are the rarest category; without such a value, and for texts, all rows are.
+
+    Returns:
+        Infinity if neither variable has a rare category.
+    """
+    sizes = [_count_rare_rows(variable) for variable in (x, y)]
+    if sizes == [None, None]:
+        return math.inf
+    return math.prod(x.n if size is None else size for size in sizes) / x.n
+
+
+def _count_rare_rows(variable: Variable) -> int | None:
+    if isinstance(variable, CategoricalVariable):
+        return int(variable.sizes.min())
+    if isinstance(variable, NumericVariable):
+        n_other = int(variable.rows.any(axis=1).sum())  # rows are differences from the median, so from such a value
+        if 2 * n_other < variable.n:
+            return n_other
+    return None
 
 
 def compute_eigenvalues(matrix: FloatArray) -> FloatArray:

@@ -2,16 +2,21 @@
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
+from itertools import groupby
 from typing import NamedTuple
 
 import numpy as np
 
 from kxcli.arrays import BoolArray
-from kxcli.mining.hsic.dependence import measure
+from kxcli.mining.hsic.dependence import EstimatedPair, estimate
 from kxcli.mining.hsic.kernels import CategoricalVariable, renumber_codes
 from kxcli.mining.hsic.parameters import MIN_ROWS, Dependence, Kernel, Testing
+from kxcli.mining.hsic.permutation import compute_sequential_p_values
+from kxcli.mining.hsic.permutation_plans import PermutationPlan, make_joint_statistic
+from kxcli.mining.hsic.permutation_statistics import NullStatistic
+from kxcli.mining.hsic.permuted_kernels import WholeKernels
 from kxcli.mining.hsic.terms import TermCounts
 from kxcli.mining.hsic.variables import Values, Variable, make_variable
 from kxcli.wording import format_count
@@ -19,6 +24,7 @@ from kxcli.wording import format_count
 BYTES_PER_PAIR = 1_100  # of a measured pair and its output row, in the process that collects them, about
 
 _TASK_ROWS = 20_000  # of all pairs of a task together
+_TASK_CELLS = 1 << 21  # of all whole matrices of a task, for each bandwidth
 _MAX_VARIABLES = 32  # variables of a subset of rows that are cached: columns with the same missing rows share them
 
 
@@ -40,7 +46,7 @@ class PairColumn:
 
 
 class PairTask(NamedTuple):
-    """Some pairs of columns, by number."""
+    """Some pairs of columns, by number, with the same second column."""
 
     pairs: tuple[tuple[int, int], ...]
 
@@ -50,18 +56,36 @@ class PairTask(NamedTuple):
         return len(self.pairs)
 
 
-def iter_tasks(pairs: Sequence[tuple[int, int]], n: int) -> Iterator[PairTask]:
+def iter_tasks(pairs: Iterable[tuple[int, int]], n: int) -> Iterator[PairTask]:
     """Yield the tasks for columns of n rows."""
-    step = max(1, _TASK_ROWS // n)
-    for start in range(0, len(pairs), step):
-        yield PairTask(tuple(pairs[start : start + step]))
+    step = max(1, min(_TASK_ROWS // n, _TASK_CELLS // n**2))
+    ordered = sorted(pairs, key=lambda pair: (pair[1], pair[0]))
+    for _, same in groupby(ordered, key=lambda pair: pair[1]):
+        group = list(same)
+        for start in range(0, len(group), step):
+            yield PairTask(tuple(group[start : start + step]))
+
+
+class _PlannedPair(NamedTuple):
+    """A pair before its permutations."""
+
+    pair: tuple[int, int]
+    estimated: EstimatedPair
+    plan: PermutationPlan
 
 
 class MeasurePairs:
-    """The job that measures each pair; `setup` receives the columns."""
+    """The job that measures each pair; `setup` receives the columns.
 
-    def __init__(self, testing: Testing) -> None:
-        self.testing = testing
+    Pairs with the same second column share its permutations. Each stops on its own, see `sequential`.
+
+    Args:
+        testing: The test.
+        max_draws: Of each test by permutation.
+    """
+
+    def __init__(self, testing: Testing, max_draws: int) -> None:
+        self._testing, self._max_draws = replace(testing, permutations=None), max_draws
 
     def setup(self, shared: Sequence[PairColumn]) -> None:
         """Receive the columns."""
@@ -79,11 +103,43 @@ class MeasurePairs:
 
     def map(self, records: Iterable[PairTask]) -> dict[tuple[int, int], Dependence]:
         """Measure the pairs of some tasks."""
-        return {pair: self._measure_pair(*pair) for task in records for pair in task.pairs}
+        found: dict[tuple[int, int], Dependence] = {}
+        for task in records:
+            found |= self._measure_task(task)
+        return found
 
-    def _measure_pair(self, i: int, j: int) -> Dependence:
-        x, y = self._select_rows(i, self._mask_of[j]), self._select_rows(j, self._mask_of[i])
-        return self._report_too_few(i, j) if x is None or y is None else measure(x, y, self.testing)
+    def _measure_task(self, task: PairTask) -> dict[tuple[int, int], Dependence]:
+        found: dict[tuple[int, int], Dependence] = {}
+        # Whole matrices that are compared with the same matrices of y, and so under the same permutations.
+        batches: dict[tuple[int, Sequence[float]], list[_PlannedPair]] = {}
+        for i, j in task.pairs:
+            x, y = self._select_rows(i, self._mask_of[j]), self._select_rows(j, self._mask_of[i])
+            if x is None or y is None:
+                found[i, j] = self._report_too_few(i, j)
+                continue
+            estimated = estimate(x, y, self._testing)
+            plan = estimated.plan_permutations()
+            if plan is None:
+                found[i, j] = estimated.finish()
+            elif (p := plan.compute_exact_p_value()) is not None:
+                found[i, j] = estimated.finish(p, plan)
+            elif isinstance(plan.y, WholeKernels):
+                batch = batches.setdefault((self._mask_of[i], plan.y.scales), [])
+                kept = replace(plan, y=batch[0].plan.y) if batch else plan  # so that equal matrices are freed
+                batch.append(_PlannedPair((i, j), estimated, kept))
+            else:
+                found |= self._test([_PlannedPair((i, j), estimated, plan)], plan.make_statistic())
+        for batch in batches.values():
+            found |= self._test(batch, make_joint_statistic([one.plan for one in batch]))
+        return found
+
+    def _test(self, pairs: Sequence["_PlannedPair"], statistic: NullStatistic) -> dict[tuple[int, int], Dependence]:
+        """Return the results of pairs by the draws of their common statistic."""
+        p_values, n_draws = compute_sequential_p_values(statistic, self._testing.seed, self._max_draws)
+        return {
+            one.pair: one.estimated.finish(p, one.plan, draws or None)
+            for one, p, draws in zip(pairs, p_values.tolist(), n_draws.tolist(), strict=True)
+        }
 
     def _make_subset(self, i: int, mask: int) -> Variable | None:
         """Return a column over its rows within a mask, or None if they are too few."""
@@ -100,15 +156,15 @@ class MeasurePairs:
         if isinstance(column.values, TermCounts):
             return make_variable(column.values.select(own), column.kernel)
         assert isinstance(column.values, np.ndarray), "values are there if a column has a missing one"
-        return make_variable(column.values[own], column.kernel, self.testing.seed)
+        return make_variable(column.values[own], column.kernel, self._testing.seed)
 
     def _report_too_few(self, i: int, j: int) -> Dependence:
         masks = [mask for mask in (self._columns[i].present, self._columns[j].present) if mask is not None]
         n = int((masks[0] & masks[-1]).sum())
         kernels = (str(self._columns[i].kernel), None, str(self._columns[j].kernel), None)
-        test = "permutation" if self.testing.name == "auto" else self.testing.name
+        test = "permutation" if self._testing.name == "auto" else self._testing.name
         note = f"{format_count(n, 'rows')} with a value in both; HSIC needs at least {MIN_ROWS}"
-        return Dependence(n, *kernels, None, None, None, None, None, test, None, None, (note,))
+        return Dependence(n, *kernels, None, None, None, None, None, test, None, None, notes=(note,))
 
     def merge(
         self, left: dict[tuple[int, int], Dependence], right: dict[tuple[int, int], Dependence]

@@ -19,7 +19,6 @@ BANDWIDTH_KERNELS = ("gaussian", "laplace")
 TEXT_KERNELS = ("bow", "ngram")
 
 MIN_ROWS = 4  # the unbiased estimator divides by n - 3
-MAX_PERMUTED_ROWS = 20_000  # for `auto`; more rows are tested by eigen
 
 
 class MeasureError(ValueError):
@@ -36,13 +35,14 @@ class Kernel:
             "linear": the inner product.
             "delta": 1 if all cells are equal, else 0.
             "bow", "ngram": the inner product of the texts' counts of words, or of n-grams of characters.
-        sigma: The bandwidth of gaussian and laplace; None for the median of the positive pairwise distances.
+        sigma: The bandwidth of gaussian and laplace. "median" is the median of the positive pairwise distances. With
+            None, estimates have the median, and a permutation test takes several bandwidths around it together.
         n: The length of the n-grams.
         cosine: For bow and ngram, the cosine instead of the inner product; 0 for a text without words.
     """
 
     name: KernelName
-    sigma: float | None = None
+    sigma: float | Literal["median"] | None = None
     n: int = 0
     cosine: bool = False
 
@@ -57,10 +57,13 @@ class Kernel:
             raise ValueError("n must be 1 or more for the kernel ngram, and 0 for other kernels")
         if self.cosine and not self.compares_texts:
             raise ValueError(f"the kernel {self.name} has no cosine; use bow or ngram")
-        if self.sigma is not None:
-            check_type("sigma", self.sigma, Real)
-            if not (self.has_bandwidth and 0 < self.sigma < math.inf):
-                raise ValueError("sigma must be greater than 0 and finite, for the kernels gaussian and laplace only")
+        if self.sigma is not None and not self.has_bandwidth:
+            raise ValueError(f"the kernel {self.name} has no sigma; gaussian and laplace have one")
+        if self.sigma is not None and self.sigma != "median":
+            check_type("sigma", self.sigma, Real, 'a number or "median"')
+            if not 0 < self.sigma < math.inf:
+                raise ValueError("sigma must be greater than 0 and finite")
+            object.__setattr__(self, "sigma", float(self.sigma))
 
     @classmethod
     def parse(cls, text: str) -> "Kernel":
@@ -92,21 +95,23 @@ class Testing:
             "eigen": the asymptotic null distribution from the kernels' spectra.
             "gamma": its approximation by two moments.
             "none".
-            "auto": permutation up to `MAX_PERMUTED_ROWS` rows; eigen for more, and if permutations would compare less
-            than 90 % of a kernel.
-        permutations: The number to draw; all are enumerated for 7 rows or fewer.
+            "auto": permutation; eigen if permutations would take long, or compare less than 90 % of a kernel, and if
+            its distribution holds for these values.
+        permutations: The number to draw, None for 1,000 or for more if there are many tests
+            (`sequential.choose_max_draws`); all are enumerated for 7 rows or fewer.
         seed: Of all draws.
         alpha: The columns are called dependent if p is at most alpha.
     """
 
     name: TestName = "auto"
-    permutations: int = 1000
+    permutations: int | None = None
     seed: int = 0
     alpha: float = 0.05
 
     def __post_init__(self) -> None:
         check_choice("the test", self.name, get_args(TestName))
-        check_minimum("permutations", self.permutations, 1)
+        if self.permutations is not None:
+            check_minimum("permutations", self.permutations, 1)
         check_minimum("seed", self.seed, 0)
         check_type("alpha", self.alpha, Real)
         if not 0 < self.alpha < 1:
@@ -125,6 +130,8 @@ class Dependence:
             many columns with fewer than `MIN_ROWS` rows that have a value in both.
         test: The test that was done.
         p_value, dependent: None without a test, and if the test is undefined.
+        draws: The null draws that a p-value by permutation rests on; None if it is that of all permutations.
+        n_bandwidths: The pairs of bandwidths that a test by permutation takes together.
         notes: Decisions of the measurement, for messages.
     """
 
@@ -141,6 +148,8 @@ class Dependence:
     test: str
     p_value: float | None
     dependent: bool | None
+    draws: int | None = None
+    n_bandwidths: int | None = None
     notes: tuple[str, ...] = ()
 
     @property

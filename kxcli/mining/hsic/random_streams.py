@@ -13,6 +13,7 @@ class RandomStream(IntEnum):
     ROWS = 3
     TEXTS = 4
     SPECTRUM = 5
+    TABLES = 6
 
 
 def make_generator(stream: RandomStream, seed: int, number: int = 0) -> np.random.Generator:

@@ -42,7 +42,7 @@ def make_variable(values: Values, kernel: Kernel, seed: int = 0) -> Variable:
         if 0 < float(np.ptp(numbers, axis=0).max()) < 1 / _MAX_LINEAR_NUMBER:
             raise MeasureError("the numbers are too small to be squared; multiply them by a power of ten")
         return NumericVariable(numbers, kernel)
-    sigma = compute_median_distance(numbers, seed) if kernel.sigma is None else kernel.sigma
+    sigma = kernel.sigma if isinstance(kernel.sigma, float) else compute_median_distance(numbers, seed)
     if sigma is None:
         if (numbers != numbers[0]).any():
             raise MeasureError(
@@ -51,4 +51,4 @@ def make_variable(values: Values, kernel: Kernel, seed: int = 0) -> Variable:
         return NumericVariable(numbers, Kernel(kernel.name, 1.0))  # any bandwidth gives the same kernel
     if max_abs > _MAX_NUMBER * sigma:
         raise MeasureError(f"the bandwidth {sigma:g} is too small for these numbers")
-    return NumericVariable(numbers, Kernel(kernel.name, sigma))
+    return NumericVariable(numbers, Kernel(kernel.name, sigma), is_adaptive=kernel.sigma is None)

@@ -11,6 +11,7 @@ from kxcli.mining.hsic.dependence import measure
 from kxcli.mining.hsic.jobs import RunJob
 from kxcli.mining.hsic.kernels import CategoricalVariable, encode_labels
 from kxcli.mining.hsic.parameters import MIN_ROWS, Dependence, Kernel, Testing
+from kxcli.mining.hsic.sequential import choose_max_draws
 from kxcli.output.rows import Cell, RoundTripFloat, format_shortest
 from kxcli.pipelines.hsic.inputs import HsicTables, KernelRequest, VariableBuilder
 from kxcli.report import Report
@@ -94,7 +95,7 @@ class HsicRun:
         for note in found.notes:
             report(note)
         if found.test == "permutation" and found.dependent is False:
-            min_p = permutation.compute_min_p_value(found.n, self.testing.permutations)
+            min_p = permutation.compute_min_p_value(found.n, choose_max_draws(1, self.testing.permutations))
             if min_p > self.testing.alpha:
                 self.report.warning(
                     f"p cannot be below {min_p:.2g} here, so no columns are called dependent at "
@@ -122,10 +123,10 @@ class HsicRun:
         if value is None:
             q_values = screening.compute_q_values([found[pair].p_value for pair in all_pairs])
             rows = [
-                (names[i], names[j], *_make_cells(found[i, j], _EDGE_COLUMNS), _make_cell(q))
+                (names[i], names[j], *_make_cells(found[i, j], _EDGE_COLUMNS), _make_cell(q), found[i, j].draws)
                 for (i, j), q in zip(all_pairs, q_values, strict=True)
             ]
-            return ResultTable(("x", "y", *_EDGE_COLUMNS, "q_value"), rows)
+            return ResultTable(("x", "y", *_EDGE_COLUMNS, "q_value", "draws"), rows)
         square = [
             (name, *(_make_cell(getattr(found[min(i, j), max(i, j)], value)) for j in range(n)))
             for i, name in enumerate(names)
@@ -155,12 +156,12 @@ class HsicRun:
         found = self._measure_pairs(pair_columns, all_pairs, self.testing, all_names)
         q_values = screening.compute_q_values([found[pair].p_value for pair in all_pairs])
         rows = [
-            (name, *_make_cells(found[pair], _SCREEN_COLUMNS), _make_cell(q))
+            (name, *_make_cells(found[pair], _SCREEN_COLUMNS), _make_cell(q), found[pair].draws)
             for name, pair, q in zip(names, all_pairs, q_values, strict=True)
         ]
         alignments = [found[pair].cka_unbiased for pair in all_pairs]
         order = sorted(range(len(rows)), key=lambda i: (alignments[i] is None, -(alignments[i] or 0.0), names[i]))
-        return ResultTable(("column", *_SCREEN_COLUMNS, "q_value"), [rows[i] for i in order[:top]])
+        return ResultTable(("column", *_SCREEN_COLUMNS, "q_value", "draws"), [rows[i] for i in order[:top]])
 
     def _screen_terms(
         self, columns: Sequence[int], labels: tuple[int, ...], min_df: int, top: int | None
@@ -260,7 +261,9 @@ class HsicRun:
         names: Sequence[str],
     ) -> dict[tuple[int, int], Dependence]:
         n = max(column.variable.n for column in columns if column.variable is not None)
-        found = self.run(pairs.MeasurePairs(testing), pairs.iter_tasks(all_pairs, n), columns, "pairs")
+        n_tests = sum(i != j for i, j in all_pairs)
+        job = pairs.MeasurePairs(testing, choose_max_draws(n_tests, testing.permutations))
+        found = self.run(job, pairs.iter_tasks(all_pairs, n), columns, "pairs")
         sizes = [one.n for one in found.values()]
         if max(sizes) < MIN_ROWS:
             what = f"too few rows with a value in both columns: {max(sizes)}; HSIC needs at least {MIN_ROWS}"

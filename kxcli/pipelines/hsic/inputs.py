@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from types import TracebackType
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 import numpy as np
 
@@ -57,14 +57,14 @@ class KernelRequest:
 
     Attributes:
         name: None for the kernel by the type of the cells.
-        sigma: None for the median.
+        sigma: None for several around the median.
         cosine: The cosine instead of the inner product, if the kernel compares texts.
         option: The option of the kernel, for messages.
         standardization: How each column of numbers is scaled; None for not at all.
     """
 
     name: str | None
-    sigma: float | None
+    sigma: float | Literal["median"] | None
     cosine: bool
     option: str
     standardization: Standardization | None = None
@@ -338,7 +338,12 @@ class VariableBuilder:
                 f"nearly all cells of {name} differ, and the kernel delta compares only whether they are equal; "
                 f"for texts, use {request.option} bow or ngram:N"
             )
-        if kernel.has_bandwidth and kernel.sigma is None and variable.n > MAX_EXACT_ROWS and not variable.is_constant:
+        if (
+            kernel.has_bandwidth
+            and not isinstance(kernel.sigma, float)
+            and variable.n > MAX_EXACT_ROWS
+            and not variable.is_constant
+        ):
             self._report.note(
                 f"the bandwidth of {name} is the median distance of {MAX_EXACT_ROWS:,} of {variable.n:,} rows, "
                 "sampled by --seed"
