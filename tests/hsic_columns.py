@@ -26,6 +26,7 @@ from kxcli.mining.hsic.bandwidth import compute_median_distance
 from kxcli.mining.hsic.estimators import KernelProduct, sum_categories
 from kxcli.mining.hsic.jobs import run_inline
 from kxcli.mining.hsic.kernels import CategoricalVariable
+from kxcli.mining.hsic.permutation_plans import PlanLimits, draft_plan
 
 UNTESTED = HsicTest("none")
 
@@ -36,9 +37,9 @@ def close(a, b, relative=1e-9, absolute=0.0):
 
 def numbers(values, name, sigma=None):
     """Return values, their kernel and its matrix."""
-    kernel = Kernel(name, sigma)
     if name == "linear":
-        return values, kernel, definition.linear(values)
+        return values, Kernel(name), definition.linear(values)
+    kernel = Kernel(name, sigma or "median")
     used = sigma or compute_median_distance(np.asarray(values, float).reshape(len(values), -1))
     return values, kernel, {"gaussian": definition.gaussian, "laplace": definition.laplace}[name](values, used)
 
@@ -115,7 +116,7 @@ def build_variable(values, kernel, n_characters=1 << 19):
 
 
 def compress_variable(one, rank, seed=0, which=0):
-    """Return the features of a variable that permutations compare."""
+    """Return a variable by few features."""
     raw = run_inline(tiles.SumTiles(), tiles.iter_tasks(one.n), (one, one))
     return low_rank.compress(one, rank, seed, which, raw.compute_means(one, one)[0])
 
@@ -125,11 +126,13 @@ def varies(k):
     return math.sqrt(definition.trace(k, k)) > 1e-3 * len(k) * np.abs(k).max()
 
 
-def measure_limited(x, y, testing, kernel_x=None, kernel_y=None, **limits):
+def measure_limited(x, y, testing, kernel_x=None, kernel_y=None, spectrum_rows=1000, auto_seconds=20, **limits):
     """Measure two columns as `measure_dependence` does, with other limits."""
     kernels = kernel_x or Kernel("gaussian"), kernel_y or Kernel("gaussian")
     variables = [build_variable(values, kernel) for values, kernel in zip((x, y), kernels, strict=True)]
-    return dependence.measure(*variables, testing, limits=dependence.MeasureLimits(**limits))
+    return dependence.measure(
+        *variables, testing, limits=dependence.MeasureLimits(PlanLimits(**limits), spectrum_rows, auto_seconds)
+    )
 
 
 last_expected = []  # the matrices of the last call, and their estimates
@@ -189,7 +192,7 @@ def bound_entry_errors(values, kernel, k):
     d = 1 if rows is None else rows.shape[1]
     errors = np.full((n, n), (n**2 + d + 8) * UNIT_ROUNDOFF * float(np.abs(k).max()))
     if kernel.has_bandwidth:
-        sigma = kernel.sigma or compute_median_distance(rows)
+        sigma = kernel.sigma if isinstance(kernel.sigma, float) else compute_median_distance(rows)
         largest = float(np.abs(rows - np.median(rows, axis=0)).max()) / sigma
         logs = -np.log(np.maximum(k, np.finfo(WIDE).tiny))
         distances = np.sqrt(logs) if kernel.name == "gaussian" else logs
@@ -295,6 +298,12 @@ def make_rich_columns(n=200):
     """Return a column whose kernel has many features, and a dependent one."""
     x = np.random.default_rng(n).normal(size=(n, 9))
     return x, x[:, 0] + np.random.default_rng(0).normal(size=n)
+
+
+def plan_pair(x, y, seed=0, **limits):
+    """Return how two variables are permuted."""
+    sums = run_inline(tiles.SumTiles(), tiles.iter_tasks(x.n), (x, y))
+    return draft_plan(x, y, seed, sums.compute_means(x, y), PlanLimits(**limits)).build()
 
 
 def compute_share(rank, x):

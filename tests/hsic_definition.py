@@ -281,10 +281,14 @@ PERMUTATION, ROWS, TEXTS = 1, 3, 4  # the first words of the seeds of random str
 
 def drawn_p(k, l, seed, n_permutations):  # noqa: E741
     """Return (1 + k) / (1 + B) for the permutations that the package draws."""
-    orders = (
-        np.random.default_rng((PERMUTATION, seed, number)).permutation(len(k)) for number in range(n_permutations)
-    )
-    return (1 + n_reaching(k, l, orders)) / (1 + n_permutations)
+    return (1 + n_reaching(k, l, iter_orders(len(k), seed, n_permutations))) / (1 + n_permutations)
+
+
+def iter_orders(n, seed, n_permutations):
+    """Yield the permutations that the package draws, 100 with one seed."""
+    for number in range(0, n_permutations, 100):
+        rng = np.random.default_rng((PERMUTATION, seed, number // 100))
+        yield from rng.permuted(np.tile(np.arange(n), (min(100, n_permutations - number), 1)), axis=1)
 
 
 # Screening

@@ -16,11 +16,12 @@ from kxcli.mining import measure_dependence
 
 KEYS = [
     *("n", "n_dropped", "kernel_x", "sigma_x", "kernel_y", "sigma_y"),
-    *("biased_n2", "biased_nm1", "unbiased", "cka", "cka_unbiased", "test", "p_value", "dependent"),
+    *("biased_n2", "biased_nm1", "unbiased", "cka", "cka_unbiased", "test"),
+    *("draws", "n_bandwidths", "p_value", "dependent"),
 ]
 
 
-EDGE_COLUMNS = ["n", *KEYS[2:11], "p_value", "q_value"]
+EDGE_COLUMNS = ["n", *KEYS[2:11], "p_value", "q_value", "draws"]
 
 
 SCREEN_COLUMNS = ["n", "kernel_x", "sigma_x", "biased_n2", "unbiased", "cka", "cka_unbiased", "p_value"]

@@ -69,7 +69,7 @@ def test_jsonl_is_one_flat_object(kxcli):
     assert list(found) == KEYS
     assert {key: type(value) for key, value in found.items() if not isinstance(value, float)} == {
         **{"n": int, "n_dropped": int, "kernel_x": str, "kernel_y": str, "sigma_y": type(None)},
-        **{"test": str, "dependent": bool},
+        **{"test": str, "draws": int, "n_bandwidths": int, "dependent": bool},
     }
 
 
@@ -78,7 +78,8 @@ def test_missing_results_are_null_or_empty(kxcli):
     table = make_people()
     put(kxcli, "a.tsv", tsv(table))
     found = hsic(kxcli, "-x", "x", "-y", "label", "--test", "none", "a.tsv")
-    assert [key for key, value in found.items() if value is None] == ["sigma_y", "p_value", "dependent"]
+    missing = ["sigma_y", "draws", "n_bandwidths", "p_value", "dependent"]
+    assert [key for key, value in found.items() if value is None] == missing
     printed = dict(kxcli("hsic", "-x", "x", "-y", "label", "--test", "none", "a.tsv").rows)
     assert (printed["sigma_y"], printed["p_value"], printed["dependent"]) == ("", "", "")
 
@@ -433,13 +434,15 @@ def test_kernels_of_numbers(kxcli, kernel):
     ("options", "sigmas"),
     [
         ((), (None, None)),
-        (("--sigma", "median"), (None, None)),
+        (("--sigma", "auto"), (None, None)),
+        (("--sigma", "median"), ("median", "median")),
         (("--sigma", "0.5"), (0.5, 0.5)),
         (("--sigma", "1e1"), (10, 10)),
         (("--sigma-x", "0.5"), (0.5, None)),
         (("--sigma-y", "2"), (None, 2)),
         (("--sigma", "3", "--sigma-y", "2"), (3, 2)),
-        (("--sigma", "3", "--sigma-x", "median"), (None, 3)),
+        (("--sigma", "3", "--sigma-x", "median"), ("median", 3)),
+        (("--sigma", "median", "--sigma-y", "auto"), ("median", None)),
     ],
 )
 def test_bandwidth_options(kxcli, options, sigmas):
@@ -449,7 +452,7 @@ def test_bandwidth_options(kxcli, options, sigmas):
     assert found == expected(table["x"], table["y"], *kernels)
     medians = [definition.compute_median_distance(table[name]) for name in "xy"]
     for side, sigma, median in zip("xy", sigmas, medians, strict=True):
-        assert found[f"sigma_{side}"] == (pytest.approx(median, rel=1e-12) if sigma is None else sigma)
+        assert found[f"sigma_{side}"] == (sigma if isinstance(sigma, float | int) else pytest.approx(median, rel=1e-12))
 
 
 @pytest.mark.full
@@ -554,7 +557,7 @@ def test_several_text_columns_are_an_error(kxcli, kernel):
 def test_permutations_depend_on_seed_and_number(kxcli, workers):
     table = make_people(20)
     k, l = (definition.gaussian(table[name], definition.compute_median_distance(table[name])) for name in "xz")  # noqa: E741
-    use = ("-j", workers, "-x", "x", "-y", "z", "--test", "permutation")
+    use = ("-j", workers, "-x", "x", "-y", "z", "--test", "permutation", "--sigma", "median")
     for seed, permutations in (0, 200), (7, 99):
         found = hsic(kxcli, *use, "--seed", seed, "--permutations", permutations, stdin=tsv(table))
         assert found["p_value"] == definition.drawn_p(k, l, seed, permutations)
@@ -653,14 +656,20 @@ def test_pair_of_too_few_rows_is_an_error(kxcli):
 
 
 @pytest.mark.full
-def test_auto_uses_eigen_for_many_rows_with_a_note(kxcli):
+def test_rare_flags_of_many_rows_have_the_p_value_of_all_permutations(kxcli):
+    """One row has both flags, 21 and 27 of 25,000 rows have one; Fisher's exact test has 0.022."""
+    flags = {"x": [int(i < 27) for i in range(25_000)], "y": [int(26 <= i < 47) for i in range(25_000)]}
+    found = hsic(kxcli, "-x", "x", "-y", "y", stdin=tsv(flags))
+    assert found["p_value"] == pytest.approx(1 - math.comb(24_973, 21) / math.comb(25_000, 21), rel=1e-9)
+    assert (found["test"], found["draws"], found["dependent"]) == ("permutation", None, True)
+    labels = hsic(kxcli, "-x", "x", "-y", "y", "--kernel-x", "delta", stdin=tsv(flags))
+    assert labels["p_value"] == pytest.approx(found["p_value"], rel=1e-12)
+
+
+@pytest.mark.full
+def test_many_rows_are_tested_by_eigen_with_a_note(kxcli):
     draw = random.Random(5)
-    table = {name: draw.choices("abc", k=20_001) for name in "xy"}
-    put(kxcli, "many.tsv", tsv(table))
-    put(kxcli, "few.tsv", tsv({name: column[1:] for name, column in table.items()}))
-    many = kxcli("hsic", "-x", "x", "-y", "y", "-f", "jsonl", "many.tsv")
-    assert json.loads(many.text)["test"] == "eigen"
-    assert many.err == "kxcli: the test is eigen, because there are more than 20,000 rows\n"
-    few = kxcli("hsic", "-x", "x", "-y", "y", "-f", "jsonl", "--permutations", 20, "few.tsv")
-    assert (json.loads(few.text)["test"], few.err) == ("permutation", "")
-    assert kxcli("hsic", "-x", "x", "-y", "y", "--test", "eigen", "many.tsv").err == ""
+    table = {name: [round(draw.gauss(0, 1), 4) for _ in range(300_000)] for name in "xy"}
+    ended = kxcli("hsic", "-x", "x", "-y", "y", "-f", "jsonl", stdin=tsv(table))
+    assert json.loads(ended.text)["test"] == "eigen"
+    assert "the test is eigen, because permutations would take long" in ended.err

@@ -3,18 +3,21 @@
 import itertools
 import random
 from collections import Counter
+from dataclasses import replace
 
 import hsic_definition as definition
 import numpy as np
 import pytest
 from conftest import mapped
 from hsic_columns import (
+    UNTESTED,
     build_variable,
     close,
     compress_variable,
     draw_texts,
     make_column,
     make_rich_columns,
+    plan_pair,
     screen_table,
 )
 
@@ -25,6 +28,7 @@ from kxcli.mining.hsic import (
     moments,
     pairs,
     permutation,
+    permutation_statistics,
     random_streams,
     tiles,
     variables,
@@ -122,11 +126,11 @@ def test_permutation_counts_do_not_depend_on_the_order_of_tasks(seed):
     draw = random.Random(seed)
     for left, right in itertools.combinations_with_replacement(["gaussian, 2-D", "delta, few"], 2):
         x, y = build_variable(*make_column(left, 40, 1)[:2]), build_variable(*make_column(right, 40, 2)[:2])
-        halves = compress_variable(x, 64), compress_variable(y, 64, which=1)
-        parts = [RangeTask(*cut) for cut in draw_ranges(60, draw)]
-        whole = run_inline(permutation.CountPermutations(3), [RangeTask(0, 60)], halves)
-        assert run_shuffled(lambda: permutation.CountPermutations(3), halves, parts, draw) == whole
-        assert 0 < whole <= 60
+        plan = plan_pair(x, y)
+        parts = [RangeTask(*cut) for cut in draw_ranges(6, draw)]
+        whole = run_inline(permutation.CountPermutations(3, 550), [RangeTask(0, 6)], plan)
+        assert run_shuffled(lambda: permutation.CountPermutations(3, 550), plan, parts, draw) == whole
+        assert 0 < whole <= 550
 
 
 @pytest.mark.parametrize("n", [0, 2])
@@ -162,13 +166,15 @@ def test_pairs_do_not_depend_on_the_order_of_tasks(name):
     every = list(itertools.combinations(range(len(sides)), 2))
     records = [pairs.PairTask((pair,)) for pair in every]
     columns = [pairs.PairColumn(one, one.kernel, None, None) for one in sides]
-    whole = run_inline(pairs.MeasurePairs(testing), pairs.iter_tasks(every, 30), columns)
-    found = run_shuffled(lambda: pairs.MeasurePairs(testing), columns, records, draw)
+    whole = run_inline(pairs.MeasurePairs(testing, 1000), pairs.iter_tasks(every, 30), columns)
+    found = run_shuffled(lambda: pairs.MeasurePairs(testing, 1000), columns, records, draw)
     assert found == whole
     assert set(found) == set(every)
     for (i, j), one in found.items():
-        assert one == dependence.measure(sides[i], sides[j], testing)
         assert type(one) is Dependence
+        alone = dependence.measure(sides[i], sides[j], testing if name != "permutation" else UNTESTED)
+        stops = {"test": one.test, "draws": one.draws, "n_bandwidths": one.n_bandwidths, "p_value": one.p_value}
+        assert replace(alone, **(stops if name == "permutation" else {}), dependent=one.dependent) == one
 
 
 def test_random_streams_are_distinct():
@@ -180,15 +186,9 @@ def test_random_streams_are_distinct():
 
 
 def test_permutations_are_those_of_their_stream():
-    x, y = build_variable(*make_column("gaussian, narrow", 12)[:2]), build_variable(*make_column("laplace", 12)[:2])
-    job = permutation.CountPermutations(8)
-    job.setup((compress_variable(x, 12), compress_variable(y, 12)))
-    found = list(job.iter_orders(RangeTask(3, 6)))
-    right = [
-        random_streams.make_generator(random_streams.RandomStream.PERMUTATION, 8, b).permutation(12) for b in (3, 4, 5)
-    ]
-    assert np.array_equal(found, right)
-    assert np.array_equal(found[0], np.random.default_rng((definition.PERMUTATION, 8, 3)).permutation(12))
+    found = np.concatenate([permutation_statistics.draw_orders(12, 8, number, 100) for number in range(3)])
+    assert np.array_equal(found[:250], list(definition.iter_orders(12, 8, 250)))
+    assert np.array_equal(np.sort(found, axis=1), np.tile(np.arange(12), (300, 1)))
 
 
 def test_pivots_depend_on_the_seed_and_the_side():

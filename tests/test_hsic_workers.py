@@ -183,7 +183,7 @@ def test_killed_worker_is_an_error(kxcli, old):  # noqa: F811
 )
 def test_signal_ends_the_run_and_its_workers(kxcli, workers, old, phase, to, number, code):  # noqa: F811
     name = long_table(kxcli, 30_000 if phase == "kernels" else 1000)
-    test = ("--test", "none") if phase == "kernels" else ("--permutations", 10**6)
+    test = ("--test", "none") if phase == "kernels" else ("--test", "permutation", "--permutations", 10**6)
     with running(kxcli, *WIDE, *test, "-v", "-j", workers, "-o", old, name) as process:
         until(process, phase)
         if workers > 1:

@@ -218,10 +218,10 @@ class EstimatedPair:
             _get_sigma(self.y),
             *self.estimates,
             test=name,
-            p_value=p,
-            dependent=None if p is None else p <= self.testing.alpha,
             draws=draws,
             n_bandwidths=None if plan is None else plan.n_bandwidths,
+            p_value=p,
+            dependent=None if p is None else p <= self.testing.alpha,
             notes=tuple(notes),
         )
 

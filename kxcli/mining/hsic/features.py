@@ -68,7 +68,7 @@ class FourierFeatures:
 
         Args:
             extent: The range, in bandwidths.
-            reach: Bandwidths from which on the kernel is taken for 0, and half of those for its spectrum.
+            reach: The distance, in bandwidths, beyond that the kernel counts as 0; its spectrum does beyond twice that.
             narrow: The bandwidth of the narrowest kernel, relative to that of the numbers.
             wide: That of the widest.
         """

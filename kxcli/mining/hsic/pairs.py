@@ -164,7 +164,7 @@ class MeasurePairs:
         kernels = (str(self._columns[i].kernel), None, str(self._columns[j].kernel), None)
         test = "permutation" if self._testing.name == "auto" else self._testing.name
         note = f"{format_count(n, 'rows')} with a value in both; HSIC needs at least {MIN_ROWS}"
-        return Dependence(n, *kernels, None, None, None, None, None, test, None, None, notes=(note,))
+        return Dependence(n, *kernels, None, None, None, None, None, test, notes=(note,))
 
     def merge(
         self, left: dict[tuple[int, int], Dependence], right: dict[tuple[int, int], Dependence]

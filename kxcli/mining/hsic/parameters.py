@@ -60,7 +60,7 @@ class Kernel:
         if self.sigma is not None and not self.has_bandwidth:
             raise ValueError(f"the kernel {self.name} has no sigma; gaussian and laplace have one")
         if self.sigma is not None and self.sigma != "median":
-            check_type("sigma", self.sigma, Real, 'a number or "median"')
+            check_type("sigma", self.sigma, Real, "a number or 'median'")
             if not 0 < self.sigma < math.inf:
                 raise ValueError("sigma must be greater than 0 and finite")
             object.__setattr__(self, "sigma", float(self.sigma))
@@ -129,9 +129,9 @@ class Dependence:
         biased_n2, biased_nm1, unbiased, cka, cka_unbiased: See `estimators.Estimates`. All are None for a pair of
             many columns with fewer than `MIN_ROWS` rows that have a value in both.
         test: The test that was done.
-        p_value, dependent: None without a test, and if the test is undefined.
         draws: The null draws that a p-value by permutation rests on; None if it is that of all permutations.
         n_bandwidths: The pairs of bandwidths that a test by permutation takes together.
+        p_value, dependent: None without a test, and if the test is undefined.
         notes: Decisions of the measurement, for messages.
     """
 
@@ -146,10 +146,10 @@ class Dependence:
     cka: float | None
     cka_unbiased: float | None
     test: str
-    p_value: float | None
-    dependent: bool | None
     draws: int | None = None
     n_bandwidths: int | None = None
+    p_value: float | None = None
+    dependent: bool | None = None
     notes: tuple[str, ...] = ()
 
     @property

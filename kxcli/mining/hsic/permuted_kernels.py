@@ -101,7 +101,7 @@ class FeatureKernels:
 def build_matrices(variable: Variable, scales: Sequence[float]) -> WholeKernels:
     """Return the centered kernel matrices of a variable.
 
-    Bandwidths for which a row has less than one neighbor on average are left out, because they add chance alone.
+    Bandwidths with less than one neighbor per row on average are excluded, because they add chance alone.
     Cost: O(q n² d) time for d columns.
 
     Args:
