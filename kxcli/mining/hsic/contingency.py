@@ -1,4 +1,4 @@
-"""The permutation test of two variables of few distinct values, by random contingency tables.
+"""The permutation test of few distinct values, by random tables.
 
 The statistic depends on the numbers n(a, b) of rows with the value a of x and b of y alone. Permutations draw such
 tables with fixed margins, a multivariate hypergeometric distribution, so their cost does not depend on the number of
@@ -57,11 +57,14 @@ class DistinctValues:
 def find_distinct_values(
     variable: CategoricalVariable | NumericVariable, max_values: int
 ) -> tuple[IntArray, IntArray] | None:
-    """Return the first row of each distinct value, and the code of each row; None if there are too many values.
+    """Return the first row of each distinct value, and the value of each row.
 
     Args:
         variable: Categories, or numbers of one column.
         max_values: The limit.
+
+    Returns:
+        None if there are more values; else the rows, of shape (c,), and the numbers of the values, of shape (n,).
     """
     if isinstance(variable, CategoricalVariable):
         if len(variable.sizes) > max_values:
@@ -78,7 +81,7 @@ def find_distinct_values(
 def build_distinct_values(
     variable: CategoricalVariable | NumericVariable, firsts: IntArray, codes: IntArray, scales: Sequence[float]
 ) -> DistinctValues:
-    """Return the distinct values with their kernels, one for each scale of the bandwidth.
+    """Return the distinct values with a kernel for each bandwidth.
 
     Any bandwidth gives the same kernel of two values, but for a factor that does not matter.
     """
@@ -112,7 +115,7 @@ class TableStatistic(NullStatistic):
         return self.compute(draw_tables(rng, self._x.sizes, self._y.sizes, n_draws))
 
     def compute_thresholds(self) -> FloatArray:
-        """Return the value that is at least the observed one but for rounding, of shape (1,)."""
+        """Return the observed statistic less the rounding, of shape (1,)."""
         return subtract_rounding(self.compute(self.count_rows()[None])[0])
 
     def count_rows(self) -> IntArray:
@@ -130,7 +133,7 @@ class TableStatistic(NullStatistic):
 
 
 def draw_tables(rng: np.random.Generator, sizes_x: IntArray, sizes_y: IntArray, n_draws: int) -> IntArray:
-    """Return random tables with the given row and column sums, of shape (n_draws, c, d).
+    """Return random tables with given margins, of shape (n_draws, c, d).
 
     Each cell is drawn given those before it: hypergeometric, of what its row and its column still lack.
     """
@@ -149,7 +152,7 @@ def draw_tables(rng: np.random.Generator, sizes_x: IntArray, sizes_y: IntArray, 
 
 
 def compute_exact_p_value(table: IntArray) -> float:
-    """Return the share of permutations with at least the HSIC of a table of two by two.
+    """Return the share of permutations with at least the HSIC of a table.
 
     HSIC of two variables of two values grows with the distance of a cell from its expectation, and the cell is
     hypergeometric.

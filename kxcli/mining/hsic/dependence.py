@@ -86,7 +86,7 @@ def measure(
 def estimate(
     x: Variable, y: Variable, testing: Testing, run: RunJob = run_inline, limits: MeasureLimits = DEFAULT_LIMITS
 ) -> "EstimatedPair":
-    """Return the estimates of two variables, with what their test needs; see `measure`."""
+    """Return the estimates of two variables, before their test; see `measure`."""
     if x.n != y.n:
         raise MeasureError(f"x has {format_count(x.n, 'rows')}, and y has {y.n:,}")
     if x.n < MIN_ROWS:

@@ -91,10 +91,13 @@ class FourierFeatures:
         return max(1, min(self.n_frequencies, math.ceil(limit / self.step)))
 
     def compute_weights(self, scale: float) -> FloatArray:
-        """Return the weights of the features in a kernel of another bandwidth, of shape (width,).
+        """Return the weights of the features in a kernel of another bandwidth.
 
         Args:
             scale: The bandwidth, at least `narrow`.
+
+        Returns:
+            Of shape (width,).
         """
         exponents = (self.narrow**2 - scale**2) / 4 * self._frequencies**2
         weights = scale / self.narrow * np.exp(exponents)

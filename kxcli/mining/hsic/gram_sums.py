@@ -60,8 +60,9 @@ def sum_by_numpy(k: FloatArray, l: FloatArray, orders: IntArray) -> FloatArray: 
 
 
 class ManyGrams:
-    """Many matrices K, whose sums with the same permuted matrices are one product of large matrices.
+    """Many matrices K to be compared with the same permuted matrices.
 
+    Their sums are one product of large matrices.
     Faster than `sum_permuted_products` for more than some 20 matrices of few rows. Memory: as k, and a block of
     permuted triangles.
 
@@ -75,7 +76,7 @@ class ManyGrams:
         self._lower = k[:, self._rows, self._columns]
 
     def sum_permuted_products(self, l: FloatArray, orders: IntArray) -> FloatArray:  # noqa: E741 -- usual name
-        """Return the sums as the function of this name: shape (b, q, s) for l of shape (s, n, n)."""
+        """Return the sums, of shape (b, q, s), for l of shape (s, n, n)."""
         sums = np.empty((len(orders), len(self._lower), len(l)))
         step = max(1, _MAX_PERMUTED_CELLS // (len(l) * len(self._rows)))
         flat = l.reshape(len(l), -1)

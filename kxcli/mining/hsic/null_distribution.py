@@ -134,7 +134,7 @@ def compute_gamma_p_value(sums: KernelSums) -> float:
 
 
 def check_expected_count(count: float) -> None:
-    """Raise `MeasureError` if there are too few common rows for `compute_eigen_p_value`.
+    """Raise `MeasureError` if an expected count is too small for eigen.
 
     Args:
         count: As of `compute_least_expected_count`.

@@ -1,4 +1,4 @@
-"""The permutation test: how often a statistic is as large if the rows of y are permuted.
+"""The permutation test: how often a statistic is as large by chance.
 
 Draws come in blocks, each seeded by its number, so that any worker can draw any of them.
 """
@@ -21,7 +21,7 @@ _TASK_SECONDS = 0.25
 
 
 def iter_tasks(plan: PermutationPlan, n_permutations: int) -> Iterator[RangeTask]:
-    """Return the tasks, ranges of blocks of draws; enumerated permutations are one task."""
+    """Return ranges of blocks of draws; enumerated permutations are one task."""
     n_blocks = 1 if plan.x.n <= MAX_ENUMERATED_ROWS else -(-n_permutations // BLOCK_DRAWS)
     return iter_ranges(n_blocks, max(1, int(_TASK_SECONDS / (plan.seconds * BLOCK_DRAWS))), BLOCK_DRAWS)
 
@@ -77,7 +77,7 @@ def compute_all_orders(statistic: NullStatistic) -> FloatArray:
 
 
 def compute_sequential_p_values(statistic: NullStatistic, seed: int, max_draws: int) -> tuple[FloatArray, IntArray]:
-    """Return the p-values of tests that share their draws, each with its own end (`sequential`).
+    """Return the p-values of tests with common draws; see `sequential`.
 
     Args:
         statistic: Of the tests.

@@ -1,4 +1,4 @@
-"""How a pair of variables is permuted: the cheapest exact way, or few features of large kernels."""
+"""How a pair of variables is permuted: the cheapest way, by their sizes."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -76,7 +76,7 @@ class PermutationPlan:
         return min(one.share if isinstance(one, FeatureKernels) else 1.0 for one in (self.x, self.y))
 
     def compute_exact_p_value(self) -> float | None:
-        """Return the p-value of all permutations for two values on either side, else None."""
+        """Return the p-value of all permutations for a table of two by two, else None."""
         x, y = self.x, self.y
         if not (isinstance(x, DistinctValues) and isinstance(y, DistinctValues)):
             return None
@@ -106,7 +106,7 @@ class PermutationPlan:
 
 
 def make_joint_statistic(plans: Sequence[PermutationPlan]) -> NullStatistic:
-    """Return the statistic of several plans with whole matrices, and the same ones of y."""
+    """Return the statistic of plans with whole matrices, the same of y."""
     xs = [plan.x for plan in plans if isinstance(plan.x, WholeKernels)]
     y = plans[0].y
     assert isinstance(y, WholeKernels) and len(xs) == len(plans), "the plans have whole matrices"
@@ -115,7 +115,7 @@ def make_joint_statistic(plans: Sequence[PermutationPlan]) -> NullStatistic:
 
 @dataclass(frozen=True)
 class PlanLimits:
-    """Maximal sizes of what permutations compare.
+    """Maximal sizes of the data of permutations.
 
     Attributes:
         whole_rows: Of a whole kernel matrix.
@@ -151,9 +151,10 @@ class PlanDraft(NamedTuple):
 def draft_plan(
     x: Variable, y: Variable, seed: int, means: Means = None, limits: PlanLimits = DEFAULT_LIMITS
 ) -> PlanDraft:
-    """Return the cheapest way to permute two variables that compares all of their kernels.
+    """Return the cheapest way to permute two variables.
 
-    Kernels with many features of more than `whole_rows` rows are compared by few features (`low_rank`).
+    Permutations compare all of both kernels, but few features (`low_rank`) of one that has many, and more than
+    `whole_rows` rows.
 
     Args:
         x: One variable.
@@ -252,12 +253,12 @@ class _Draft:
 
 
 def _has_many_groups(variable: Variable) -> bool:
-    """Return whether sums over categories are faster than a feature for each category."""
+    """Return whether sums over categories are faster than features of them."""
     return isinstance(variable, CategoricalVariable) and len(variable.sizes) > _MAX_GROUP_FEATURES
 
 
 def _count_features(variable: Variable, scales: Sequence[float]) -> tuple[int, int, int] | None:
-    """Return the numbers of low, middle and all features of a kernel; None if there are too many."""
+    """Return the numbers of low, middle and all features; None if too many."""
     if isinstance(variable, CategoricalVariable):
         return (len(variable.sizes),) * 3
     if not isinstance(variable, NumericVariable):

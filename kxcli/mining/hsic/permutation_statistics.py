@@ -21,7 +21,7 @@ from kxcli.mining.hsic.random_streams import RandomStream, make_generator
 from kxcli.mining.hsic.scales import MEDIAN, find_compared, weigh_scales
 from kxcli.mining.hsic.text_kernel import TextVariable
 
-# A kernel whose permutations vary by less than this share of its size is left out: it is the identity, or constant.
+# A kernel whose permutations vary by less than this share of its size is omitted: it is the identity, or constant.
 _MIN_VARIANCE = 1e-22
 _MIN_MANY_MATRICES, _MAX_MANY_ROWS = 20, 1000  # for which one product of large matrices is faster
 _TOLERANCE = 1e-9  # of the standard deviation, or of the statistic: the difference of equal statistics by rounding
@@ -51,7 +51,7 @@ class NullStatistic(ABC):
 
     @abstractmethod
     def compute_thresholds(self) -> FloatArray:
-        """Return the values that are at least the observed ones but for rounding, of shape (n_tests,)."""
+        """Return the observed statistics less the rounding, of shape (n_tests,)."""
 
     def select(self, is_selected: BoolArray) -> "NullStatistic":
         """Return the statistics of some of the tests, at least one."""
@@ -89,7 +89,7 @@ def draw_orders(n: int, seed: int, number: int, n_draws: int) -> IntArray:
 
 
 def subtract_rounding(observed: FloatArray) -> FloatArray:
-    """Return standardized statistics less the difference that rounding makes between equal ones."""
+    """Return standardized statistics less the rounding."""
     thresholds: FloatArray = observed - _TOLERANCE * np.maximum(1, np.abs(observed))
     return thresholds
 
@@ -205,7 +205,7 @@ class FeatureStatistic(OrderStatistic):
         return self._standard.maximize(traces)[:, None]
 
     def _compare(self, first_x: int, x: FloatArray, first_y: int, y: FloatArray) -> FloatArray:
-        """Return what some features, from a first one on, add to the traces, of shape (q, s)."""
+        """Return the traces of some features, of shape (q, s)."""
         covariances = x.T @ y
         np.square(covariances, out=covariances)
         weights_x = self._x.weights[:, first_x : first_x + x.shape[1]]
@@ -213,7 +213,9 @@ class FeatureStatistic(OrderStatistic):
 
 
 class GroupStatistic(OrderStatistic):
-    """The statistic of categories against features, by the sums of features over each category.
+    """The statistic of categories against features.
+
+    It adds up the features over each category.
 
     Cost of an order: O(n r) for r features.
 
@@ -294,7 +296,7 @@ class ContingencyStatistic(OrderStatistic):
         return np.array([[self._compute_one(order)] for order in orders])
 
     def compute_thresholds(self) -> FloatArray:
-        """Return the observed statistic less what cannot be the difference of integers."""
+        """Return the observed statistic less half the distance of integers."""
         observed = self.compute(np.arange(self.n)[None])[0]
         thresholds: FloatArray = observed - 0.5 - _INTEGER_ROUNDING * np.abs(observed)
         return thresholds

@@ -1,4 +1,4 @@
-"""What permutations compare of a variable: whole centered kernel matrices, or few features.
+"""Kernels to be permuted: whole centered matrices, or few features.
 
 Each has one kernel for each of some bandwidths.
 """
@@ -127,7 +127,10 @@ def build_matrices(variable: Variable, scales: Sequence[float]) -> WholeKernels:
 
 
 def choose_fourier_features(variable: NumericVariable, scales: Sequence[float]) -> FourierFeatures | None:
-    """Return the features of gaussian kernels of one column, or None for another variable, or if they are too many."""
+    """Return the features of gaussian kernels of one column, None for others.
+
+    None, too, if there are too many.
+    """
     if variable.kernel.name != "gaussian" or variable.rows.shape[1] > 1:
         return None
     extent = float(np.ptp(variable.rows))

@@ -28,7 +28,7 @@ def weigh_scales(x: Sequence[float], y: Sequence[float]) -> FloatArray:
 
 
 def find_compared(x: Sequence[float], y: Sequence[float]) -> BoolArray:
-    """Return which pairs of bandwidths are compared, of shape (q, s)."""
+    """Return whether each pair of bandwidths is compared, of shape (q, s)."""
     compared: BoolArray = np.outer(x, y) >= _MIN_PRODUCT
     return compared
 

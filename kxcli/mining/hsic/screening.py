@@ -10,6 +10,7 @@ from kxcli.arrays import FloatArray, IntArray
 from kxcli.mining.hsic.null_distribution import compute_category_eigenvalues, compute_mixture_tail
 from kxcli.mining.hsic.parameters import MeasureError, Testing
 from kxcli.mining.hsic.random_streams import RandomStream, make_generator
+from kxcli.mining.hsic.sequential import choose_max_draws
 
 _RELATIVE_TOLERANCE = 1e-10  # of equal statistics
 _ZERO_EIGENVALUE = 1e-12  # smaller ones are rounding errors of 0
@@ -153,10 +154,11 @@ def _compute_p_values(traces: FloatArray, totals: IntArray, label_sizes: IntArra
             p_values[at] = _compute_hypergeometric_tail(distances, total, label_sizes, log_factorials)
         else:
             rng = make_generator(RandomStream.TEXTS, testing.seed, total)
-            draws = rng.multivariate_hypergeometric(label_sizes, total, testing.permutations, method="marginals")
+            n_draws = choose_max_draws(1, testing.permutations)
+            draws = rng.multivariate_hypergeometric(label_sizes, total, n_draws, method="marginals")
             null = np.sort(2 * np.square((n * draws - total * label_sizes) / n).sum(axis=1))
             n_reaching = len(null) - np.searchsorted(null, traces[at] * (1 - _RELATIVE_TOLERANCE), side="left")
-            p_values[at] = (1 + n_reaching) / (1 + testing.permutations)
+            p_values[at] = (1 + n_reaching) / (1 + n_draws)
     return p_values
 
 

@@ -208,10 +208,11 @@ class HsicRun:
             rare = f"{format_count(n_rare, 'words')} in fewer than {format_count(min_df, 'rows')}"
             self.report.note(f"ignored {rare} (--min-df {min_df})")
         n_tested = sum(one.p_value is not None for one in found)
-        min_q = n_tested / (1 + self.testing.permutations)
+        n_draws = choose_max_draws(1, self.testing.permutations)
+        min_q = n_tested / (1 + n_draws)
         if self.testing.name in ("auto", "permutation") and len(names) > 2 and min_q > self.testing.alpha:
             self.report.warning(
-                f"with {format_count(self.testing.permutations, 'permutations')} and "
+                f"with {format_count(n_draws, 'permutations')} and "
                 f"{format_count(n_tested, 'words')}, q is at least {min_q:.2g} for a single dependent word; "
                 "use more --permutations, or --test eigen"
             )
