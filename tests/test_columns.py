@@ -555,6 +555,12 @@ def test_group_of_numbers_and_labels_is_error(folder, names):
         "name columns of one kind, or use --kernel-x delta for labels"
     )
     assert folder.read(path, x="a,b", kinds=(False,)).values == [[["1", "3"], ["u", "x"]]]
+    with open_table(resolve_sources([path]), TableReading(None, "utf-8", None, "stop", print)) as opened_table:
+        columns = select_columns(names, opened_table, "-x")
+        [block] = opened_table.iter_blocks([ColumnGroup(columns, None, is_mixable=True)])
+    [cells] = block.groups
+    numbers = [[1, 3], [NAN, NAN]] if "c" in names else [[1, 3]]  # a column without values is numbers
+    assert same(cells.numbers.T.tolist(), numbers) and cells.texts == [["u", "x"]]
     assert folder.read(path, x="b,c").values == [[["u", "x"], [None, None]]]  # a column without values fits any type
 
 

@@ -374,9 +374,7 @@ def test_default_kernel_depends_on_the_cells(kxcli):
 
     assert kernels("x", "label") == ("gaussian", "delta", False, True)
     assert kernels("text", "x,y") == ("delta", "gaussian", True, False)
-    ended = kxcli("hsic", "-x", "x,label", "-y", "z", "a.tsv", code=1)
-    assert_error(ended, "a.tsv")
-    assert "'x' has numbers and the column 'label' has labels" in ended.err and "--kernel-x delta" in ended.err
+    assert kernels("x,label", "z") == ("gaussian*delta", "gaussian", False, False)
     found = hsic(kxcli, "-x", "x,label", "-y", "x", "--kernel-x", "delta", "--test", "none", "a.tsv")
     assert found["kernel_x"] == "delta"
 

@@ -45,7 +45,7 @@ MEASURE_OPTIONS = (
     option(
         "--kernel-x NAME",
         "Kernel of -x: gaussian exp(-d²/σ²), laplace exp(-d/σ), linear, delta (1 for equal cells), bow (words of a "
-        "text) or ngram:N (of characters). [default: gaussian for numbers, delta for strings]",
+        "text) or ngram:N (of characters). [default: gaussian for numbers, delta for strings, their product for both]",
         type=_KERNEL,
     ),
     option("--kernel-y NAME", "Kernel of -y.", type=_KERNEL),

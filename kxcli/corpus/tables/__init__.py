@@ -10,7 +10,7 @@
 """
 
 from kxcli.corpus.tables.blocks import ColumnGroup, TableBlock, join_cells
-from kxcli.corpus.tables.cells import GroupCells, TextColumns
+from kxcli.corpus.tables.cells import GroupCells, MixedCells, TextColumns
 from kxcli.corpus.tables.column_selection import explain_single_column, is_exclusion, select_columns
 from kxcli.corpus.tables.column_types import N_SURVEYED_CELLS
 from kxcli.corpus.tables.dialects import TableLayout
@@ -22,6 +22,7 @@ __all__ = [
     "N_SURVEYED_CELLS",
     "ColumnGroup",
     "GroupCells",
+    "MixedCells",
     "NumberFormat",
     "Table",
     "TableBlock",

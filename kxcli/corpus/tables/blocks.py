@@ -9,7 +9,7 @@ from typing import NamedTuple, NoReturn, cast
 import numpy as np
 
 from kxcli.arrays import BoolArray, FloatArray, IntArray
-from kxcli.corpus.tables.cells import GroupCells, MissingCodes, TextColumns, to_texts
+from kxcli.corpus.tables.cells import GroupCells, MissingCodes, MixedCells, TextColumns, to_texts
 from kxcli.corpus.tables.chunks import RowChunk
 from kxcli.corpus.tables.column_types import (
     MAX_EXACT_INTEGER,
@@ -33,18 +33,28 @@ class ColumnGroup:
         columns: Their numbers, from 0.
         is_number: Whether their cells must be numbers or texts; None to decide by the first cells with a value.
         labels_option: The option that makes the columns texts, for messages about mixed columns.
+        is_mixable: Whether some of them may be numbers and some texts, if their cells decide.
     """
 
     columns: tuple[int, ...]
     is_number: bool | None
     labels_option: str = ""
+    is_mixable: bool = False
+
+
+class ColumnSplit(NamedTuple):
+    """The columns of a group that are numbers, and those that are texts."""
+
+    numbers: tuple[int, ...]
+    texts: tuple[int, ...]
 
 
 class TableBlock(NamedTuple):
     """Rows of one source.
 
     Attributes:
-        groups: For each group a matrix of numbers, NaN if missing, or a list for each column of texts, None if missing.
+        groups: For each group a matrix of numbers, NaN if missing, or a list for each column of texts, None if missing;
+            or both.
         path: The source.
         lines: The first line of each row, from 1; for an array, the row's number.
     """
@@ -59,6 +69,9 @@ def join_cells(blocks: Sequence[GroupCells]) -> GroupCells:
     first = blocks[0]
     if isinstance(first, np.ndarray):
         return np.concatenate(cast(Sequence[FloatArray], blocks)) if len(blocks) > 1 else first
+    if isinstance(first, MixedCells):
+        numbers, texts = zip(*cast(Sequence[MixedCells], blocks), strict=True)
+        return MixedCells(cast(FloatArray, join_cells(numbers)), cast(TextColumns, join_cells(texts)))
     columns = zip(*cast(Sequence[TextColumns], blocks), strict=True)
     return [list(chain(*column)) for column in columns]
 
@@ -76,8 +89,8 @@ class BlockBuilder:
 
     Args:
         groups: The groups of columns.
-        types: The type of each column of a group of numbers; other columns are texts.
-        kinds: For each group whether it is numbers.
+        types: The type of each column that is numbers in a group.
+        splits: The columns of each group that are numbers and texts.
         missing: The cells without a value.
         describe_column: Returns the name of a column for messages.
     """
@@ -86,22 +99,16 @@ class BlockBuilder:
         self,
         groups: Sequence[ColumnGroup],
         types: Mapping[int, NumericType],
-        kinds: Sequence[bool],
+        splits: Sequence[ColumnSplit],
         missing: MissingCodes,
         describe_column: Callable[[int], str],
     ) -> None:
-        self._groups, self._types, self._kinds = groups, types, kinds
+        self._groups, self._types, self._splits = groups, types, splits
         self._missing, self._describe_column = missing, describe_column
-        self._numbers, self._texts = (
-            list(dict.fromkeys(c for g, is_ in zip(groups, kinds, strict=True) if is_ is kind for c in g.columns))
-            for kind in (True, False)
-        )
+        self._numbers, self._texts = (list(dict.fromkeys(chain(*columns))) for columns in zip(*splits, strict=True))
         self._plain = [column for column in self._numbers if types[column].is_plain]
         place = {column: at for at, column in enumerate(self._numbers)}
-        self._at = [
-            [place[column] for column in group.columns] if is_numbers else []
-            for group, is_numbers in zip(groups, kinds, strict=True)
-        ]
+        self._at = [[place[column] for column in split.numbers] for split in splits]
         self.rounded: dict[int, int] = {}  # the first line with a rounded integer of each such column
         self.line_below_header: tuple[str, int] | None = None  # of the first source with a header
 
@@ -118,18 +125,15 @@ class BlockBuilder:
         }
         groups: list[GroupCells] = []
         whole = [*range(matrix.shape[1])]
-        for group, is_numbers, at in zip(self._groups, self._kinds, self._at, strict=True):
-            if is_numbers:
-                groups.append(matrix if at == whole else np.ascontiguousarray(matrix[:, at]))
-            else:
-                groups.append([columns[column] for column in group.columns])
+        for split, at in zip(self._splits, self._at, strict=True):
+            numbers = matrix if at == whole else np.ascontiguousarray(matrix[:, at])
+            groups.append(_make_group(split, numbers, [columns[column] for column in split.texts]))
         return TableBlock(groups, path, chunk.lines)
 
     def build_empty(self, path: str) -> TableBlock:
         """Return a block without rows."""
-        groups: list[GroupCells] = [
-            np.empty((0, len(group.columns))) if is_numbers else [[] for _ in group.columns]
-            for group, is_numbers in zip(self._groups, self._kinds, strict=True)
+        groups = [
+            _make_group(split, np.empty((0, len(split.numbers))), [[] for _ in split.texts]) for split in self._splits
         ]
         return TableBlock(groups, path, np.empty(0, np.int64))
 
@@ -176,7 +180,11 @@ class BlockBuilder:
         line, column, cell = next(self._iter_bad_cells(chunk, self._numbers))
         kind, where = self._types[column], f"in {self._describe_column(column)}"
         option = next(
-            (g.labels_option for g, is_ in zip(self._groups, self._kinds, strict=True) if is_ and column in g.columns),
+            (
+                group.labels_option
+                for group, split in zip(self._groups, self._splits, strict=True)
+                if column in split.numbers
+            ),
             "",
         )
         code = f"use --na-values {shlex.quote(shorten(cell))} for a missing value"
@@ -211,6 +219,12 @@ class BlockBuilder:
                 number = self._types[column].parse(cell)
                 if number is None or (np.isinf(number) and number not in self._missing.numbers):
                     yield line, column, cell
+
+
+def _make_group(split: ColumnSplit, numbers: FloatArray, texts: TextColumns) -> GroupCells:
+    if not split.texts:
+        return numbers
+    return MixedCells(numbers, texts) if split.numbers else texts
 
 
 _ARTICLES = {"number": "a", "integer": "an", "date": "a"}

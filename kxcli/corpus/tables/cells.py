@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -10,7 +11,18 @@ from kxcli.arrays import FloatArray
 from kxcli.corpus.tables.number_formats import is_number
 
 TextColumns = list[list[str | None]]
-GroupCells = FloatArray | TextColumns  # a matrix of numbers with NaN if missing, or the texts of each column
+
+
+class MixedCells(NamedTuple):
+    """The cells of columns of numbers and of columns of texts."""
+
+    numbers: FloatArray
+    texts: TextColumns
+
+
+GroupCells = (
+    FloatArray | TextColumns | MixedCells
+)  # a matrix of numbers, NaN if missing; the texts of each column; both
 
 # The codes for a missing value of R, pandas, spreadsheets, databases and old C libraries. Ordinary labels (na, none,
 # Null) and ambiguous marks (., ?, -) are not among them; --na-values adds them.

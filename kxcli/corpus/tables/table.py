@@ -8,7 +8,7 @@ import numpy as np
 
 from kxcli.corpus.diagnostics import Notice
 from kxcli.corpus.sources import Source
-from kxcli.corpus.tables.blocks import BlockBuilder, ColumnGroup, TableBlock, join_blocks
+from kxcli.corpus.tables.blocks import BlockBuilder, ColumnGroup, ColumnSplit, TableBlock, join_blocks
 from kxcli.corpus.tables.chunks import RowChunk, TablePart
 from kxcli.corpus.tables.column_types import (
     MAX_EXACT_INTEGER,
@@ -53,8 +53,8 @@ class Table:
             for chunk in part.read_chunks(columns)
             if len(chunk.lines)
         )
-        first_chunks, kinds, types = self._decide_types(chunks, groups)
-        builder = BlockBuilder(groups, types, kinds, self.missing, self.describe_column)
+        first_chunks, splits, types = self._decide_types(chunks, groups)
+        builder = BlockBuilder(groups, types, splits, self.missing, self.describe_column)
         if self.row_below is not None:
             builder.line_below_header = self.path, self.row_below[0]
         if not first_chunks:
@@ -81,10 +81,10 @@ class Table:
 
     def _decide_types(
         self, chunks: Iterator[tuple[TablePart, RowChunk]], groups: Sequence[ColumnGroup]
-    ) -> tuple[list[tuple[TablePart, RowChunk]], list[bool], dict[int, NumericType]]:
+    ) -> tuple[list[tuple[TablePart, RowChunk]], list[ColumnSplit], dict[int, NumericType]]:
         """Decide the types of columns by their first cells.
 
-        Return the chunks that have these cells, whether each group is numbers, and the types of the columns of numbers.
+        Return the chunks that have these cells, the columns of each group that are numbers, and their types.
         """
         first_chunks: list[tuple[TablePart, RowChunk]] = []
         surveys = {
@@ -111,27 +111,31 @@ class Table:
             names = (self.names[column] for column, survey in surveys.items() if self.names[column] in survey.cells)
             self._note_doubtful_header(next(names, None), "occurs again below it")
         types = {column: survey.decide() for column, survey in surveys.items()}
-        kinds = [
-            self._is_number(group, types, surveys) if group.is_number is None else group.is_number for group in groups
-        ]
-        numeric = {column for group, is_ in zip(groups, kinds, strict=True) if is_ for column in group.columns}
+        splits = [self._split_group(group, types, surveys) for group in groups]
+        numeric = {column for split in splits for column in split.numbers}
         plain = NumberType(self._reading.number_format, is_plain=self._reading.number_format.is_plain)
-        return first_chunks, kinds, {column: types[column] or plain for column in types if column in numeric}
+        return first_chunks, splits, {column: types[column] or plain for column in types if column in numeric}
 
-    def _is_number(
+    def _split_group(
         self,
         group: ColumnGroup,
         types: Mapping[int, NumericType | None],
         surveys: Mapping[int, ColumnSurvey],
-    ) -> bool:
+    ) -> ColumnSplit:
+        """Split the columns of a group by type; a column without values fits any type."""
+        if group.is_number is not None:
+            return ColumnSplit(group.columns, ()) if group.is_number else ColumnSplit((), group.columns)
         kinds = {column: types[column] is not None for column in group.columns if surveys[column].n}
         if len(set(kinds.values())) > 1:
+            if group.is_mixable:
+                texts = tuple(column for column, is_number in kinds.items() if not is_number)
+                return ColumnSplit(tuple(column for column in group.columns if column not in texts), texts)
             first = {kind: column for column, kind in reversed(kinds.items())}
             numbers, labels = self.describe_column(first[True]), self.describe_column(first[False])
             what = f"{numbers} has numbers and {labels} has labels, so they cannot be one vector"
             hint = f"name columns of one kind, or use {group.labels_option} delta for labels"
             raise InputError(self.path, what, hint)
-        return False not in kinds.values()
+        return ColumnSplit((), group.columns) if False in kinds.values() else ColumnSplit(group.columns, ())
 
     def _note_types(self, types: Mapping[int, NumericType]) -> None:
         """Report columns that are not read as plain numbers."""

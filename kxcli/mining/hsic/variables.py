@@ -1,6 +1,7 @@
 """Values -> variables: the values of one side with their kernel."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -8,11 +9,21 @@ from kxcli.arrays import FloatArray
 from kxcli.mining.hsic.bandwidth import MAX_EXACT_ROWS, compute_median_distance
 from kxcli.mining.hsic.kernels import CategoricalVariable, NumericVariable, encode_labels
 from kxcli.mining.hsic.parameters import Kernel, MeasureError
+from kxcli.mining.hsic.product_kernel import ProductVariable
 from kxcli.mining.hsic.terms import TermCounts
 from kxcli.mining.hsic.text_kernel import TextVariable
 
-Values = FloatArray | TermCounts | Sequence[Sequence[object]]  # numbers (n, d), counts of terms, or columns of labels
-Variable = NumericVariable | CategoricalVariable | TextVariable
+
+class MixedValues(NamedTuple):
+    """Rows of numbers (n, d) and of labels, by column."""
+
+    numbers: FloatArray
+    labels: Sequence[Sequence[object]]
+
+
+# numbers (n, d), columns of labels, both, or counts of terms
+Values = FloatArray | Sequence[Sequence[object]] | MixedValues | TermCounts
+Variable = NumericVariable | CategoricalVariable | ProductVariable | TextVariable
 
 _MAX_NUMBER, _MAX_LINEAR_NUMBER = 1e150, 1e70  # whose squares, and products of squares, are finite
 
@@ -21,7 +32,8 @@ def make_variable(values: Values, kernel: Kernel, seed: int = 0) -> Variable:
     """Return values with their kernel; compute the bandwidth if it is the median.
 
     Args:
-        values: An array (n, d) for gaussian, laplace and linear; counts for bow and ngram; columns of labels for delta.
+        values: An array (n, d) for gaussian, laplace and linear; counts for bow and ngram; columns of labels for delta;
+            both for the product of gaussian and delta.
         kernel: As requested.
         seed: Of the sample for the median.
 
@@ -30,6 +42,10 @@ def make_variable(values: Values, kernel: Kernel, seed: int = 0) -> Variable:
     """
     if isinstance(values, TermCounts):
         return TextVariable(values, kernel)
+    if isinstance(values, MixedValues):
+        numbers_variable = make_variable(values.numbers, kernel, seed)
+        assert isinstance(numbers_variable, NumericVariable), "the kernel is that of numbers"
+        return ProductVariable(numbers_variable, encode_labels(values.labels))
     if not isinstance(values, np.ndarray):
         return encode_labels(values)
     numbers = np.ascontiguousarray(values, dtype=np.float64)  # so that digits do not depend on the memory layout

@@ -16,10 +16,12 @@ from kxcli.corpus.sources import Source
 from kxcli.corpus.tables import (
     ColumnGroup,
     GroupCells,
+    MixedCells,
     NumberFormat,
     Table,
     TableLayout,
     TableReading,
+    TextColumns,
     join_cells,
     open_table,
 )
@@ -31,13 +33,14 @@ from kxcli.mining.hsic.jobs import RunJob
 from kxcli.mining.hsic.kernels import CategoricalVariable
 from kxcli.mining.hsic.pairs import PairColumn
 from kxcli.mining.hsic.parameters import MIN_ROWS, NUMERIC_KERNELS, Kernel, MeasureError
+from kxcli.mining.hsic.product_kernel import ProductVariable
 from kxcli.mining.hsic.standardization import (
     DOMINANT_SHARE,
     Standardization,
     find_dominant_column,
     standardize,
 )
-from kxcli.mining.hsic.variables import Values, Variable, make_variable
+from kxcli.mining.hsic.variables import MixedValues, Values, Variable, make_variable
 from kxcli.pipelines import corpus_run
 from kxcli.pipelines.hsic.sentinels import describe_sentinels
 from kxcli.pipelines.hsic.sides import SideSelector
@@ -76,7 +79,8 @@ class KernelRequest:
 
     def make_group(self, columns: tuple[int, ...]) -> ColumnGroup:
         """Return columns with the type of cells required by the kernel."""
-        return ColumnGroup(columns, None if self.name is None else self.name in NUMERIC_KERNELS, self.option)
+        is_number = None if self.name is None else self.name in NUMERIC_KERNELS
+        return ColumnGroup(columns, is_number, self.option, is_mixable=True)
 
     def make_kernel(self, *, is_number: bool) -> Kernel:
         """Return the kernel, given the type of the cells."""
@@ -89,7 +93,7 @@ class CompleteRows(NamedTuple):
     """The rows without a missing cell.
 
     Attributes:
-        groups: For each group an array (n, d) or a list of texts per column.
+        groups: For each group an array (n, d), a list of texts per column, or both.
         n_dropped: The number of other rows.
     """
 
@@ -100,7 +104,8 @@ class CompleteRows(NamedTuple):
     def n(self) -> int:
         """The number of rows."""
         first = self.groups[0]
-        return len(first) if isinstance(first, np.ndarray) else len(first[0])
+        numbers = _get_numbers(first)
+        return len(first[0]) if numbers is None else len(numbers)
 
 
 class MaskedColumns(NamedTuple):
@@ -220,6 +225,9 @@ def select_rows(group: GroupCells, mask: BoolArray) -> GroupCells:
     """Return some rows of a group."""
     if isinstance(group, np.ndarray):
         return group[mask]
+    if isinstance(group, MixedCells):
+        texts = cast(TextColumns, select_rows(group.texts, mask))
+        return MixedCells(group.numbers[mask], texts)
     return [[cell for cell, is_selected in zip(column, mask.tolist(), strict=True) if is_selected] for column in group]
 
 
@@ -233,10 +241,19 @@ def _name_columns(table: Table, groups: Sequence[ColumnGroup], values: Sequence[
     }
 
 
+def _get_numbers(cells: GroupCells) -> FloatArray | None:
+    """Return the columns of numbers of a group, or None without any."""
+    if isinstance(cells, MixedCells):
+        return cells.numbers
+    return cells if isinstance(cells, np.ndarray) else None
+
+
 def _find_complete_rows(group: GroupCells) -> BoolArray:
     if isinstance(group, np.ndarray):
         complete: BoolArray = np.logical_not(np.isnan(group).any(axis=1))
         return complete
+    if isinstance(group, MixedCells):
+        return _find_complete_rows(group.numbers) & _find_complete_rows(group.texts)
     return np.array([None not in row for row in zip(*group, strict=True)], dtype=np.bool_)
 
 
@@ -295,7 +312,7 @@ class VariableBuilder:
 
         `name`, `path` and `columns`, the names of the columns, are for messages.
         """
-        kernel = request.make_kernel(is_number=isinstance(cells, np.ndarray))
+        kernel = request.make_kernel(is_number=_get_numbers(cells) is not None)
         if isinstance(cells, np.ndarray) and request.standardization is None:
             dominant = find_dominant_column(cells)
             if dominant is not None:
@@ -307,18 +324,25 @@ class VariableBuilder:
 
     def _make_values(self, cells: GroupCells, kernel: Kernel, request: KernelRequest, name: str) -> Values:
         """Return the cells, standardized ones, or the counts of their terms."""
-        if isinstance(cells, np.ndarray) and request.standardization is not None:
-            # The median bandwidth of one column undoes a change of its unit.
-            is_undone = cells.shape[1] == 1 and kernel.has_bandwidth and kernel.sigma is None
-            self._has_standardized |= request.standardization == "rank" or not is_undone
-            return standardize(cells, request.standardization)
-        if not kernel.compares_texts or isinstance(cells, np.ndarray):
+        if isinstance(cells, MixedCells):
+            return MixedValues(self._standardize(cells.numbers, kernel, request), cells.texts)
+        if isinstance(cells, np.ndarray):
+            return self._standardize(cells, kernel, request)
+        if not kernel.compares_texts:
             return cells
         if len(cells) > 1:
             raise UsageError(f"{request.option} {kernel} takes one column of texts, and {name} has {len(cells)}.")
         texts = cast(list[str], cells[0])  # rows with a missing cell are dropped
         job = terms.CountTerms(self.make_term_spec(kernel))
         return self._run(job, terms.iter_tasks(texts), self.dictionary, f"words of {name}")
+
+    def _standardize(self, numbers: FloatArray, kernel: Kernel, request: KernelRequest) -> FloatArray:
+        if request.standardization is None:
+            return numbers
+        # The median bandwidth of one column undoes a change of its unit.
+        is_undone = numbers.shape[1] == 1 and kernel.has_bandwidth and not isinstance(kernel.sigma, float)
+        self._has_standardized |= request.standardization == "rank" or not is_undone
+        return standardize(numbers, request.standardization)
 
     def check_standardization(self, request: KernelRequest) -> None:
         """Raise `UsageError` if --standardize changed nothing."""
@@ -333,7 +357,8 @@ class VariableBuilder:
             variable = make_variable(values, kernel, self._seed)
         except MeasureError as error:
             raise InputError(path, f"{name}: {error}") from None
-        if isinstance(variable, CategoricalVariable) and variable.is_nearly_unique:
+        labels = variable.labels if isinstance(variable, ProductVariable) else variable
+        if isinstance(labels, CategoricalVariable) and labels.is_nearly_unique:
             self._report.warning(
                 f"nearly all cells of {name} differ, and the kernel delta compares only whether they are equal; "
                 f"for texts, use {request.option} bow or ngram:N"
