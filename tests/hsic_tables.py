@@ -27,7 +27,7 @@ EDGE_COLUMNS = ["n", *KEYS[2:11], "p_value", "q_value", "draws"]
 SCREEN_COLUMNS = ["n", "kernel_x", "sigma_x", "biased_n2", "unbiased", "cka", "cka_unbiased", "p_value"]
 
 
-WORD_COLUMNS = ["word", "df", "label", "biased_n2", "cka", "p_value", "q_value"]
+WORD_COLUMNS = ["word", "df", "label", "biased_n2", "cka", "p_value", "q_value", "draws"]
 
 
 UNTESTED = HsicTest("none")

@@ -29,6 +29,7 @@ from test_failures import put
 
 from kxcli.mining import Kernel, measure_dependence
 from kxcli.mining import Testing as HsicTest  # pytest would take it for a test
+from kxcli.mining.hsic.multiple_tests import adjust_p_values
 
 
 def expect_screening(table, names, label, testing=None, **options):
@@ -174,7 +175,9 @@ def test_words_are_ranked_by_a_label(kxcli, kernel, labels, workers):
         assert row["biased_n2"] == pytest.approx(other["biased_n2"], rel=1e-9, abs=1e-15)
         assert row["cka"] == approx_or_none(other["cka"], 1e-9, 1e-14)
         p = other["p_value"]
-        spread = 0 if is_exact or p is None else 5 * math.sqrt(p * (1 - p) / 1000) + 0.001  # of 1,000 permutations
+        draws = row["draws"]
+        assert (draws is None) == (is_exact or p is None)
+        spread = 0 if draws is None else 5 * math.sqrt(p * (1 - p) / draws) + 1 / draws
         assert row["p_value"] == approx_or_none(p, 1e-9, spread)
         assert (row["q_value"] is None) == (p is None)
     tested = [row for row in rows if row["p_value"] is not None]
@@ -203,6 +206,21 @@ def test_rare_words_are_excluded_with_a_note(kxcli):
     assert [row["word"] for row in objects(kxcli(*use, "--top", 2))] == [
         row["word"] for row in expect_words(table, str.split, 5)[:2]
     ]
+
+
+@pytest.mark.parametrize("method", ["bh", "by", "holm"])
+def test_p_values_are_adjusted_by_the_requested_method(kxcli, method):
+    people, words = make_people(), make_reviews(["good", "so-so", "bad"])
+    for options, table in (
+        (("--screen", "x"), people),
+        (("--matrix", "edges"), people),
+        (("--screen", "stars", "-x", "review", "--kernel-x", "bow", "-t", "space"), words),
+    ):
+        rows = objects(kxcli("hsic", *options, "--p-adjust", method, "-f", "jsonl", stdin=tsv(table)))
+        expected = adjust_p_values([row["p_value"] for row in rows], method)
+        assert [row["q_value"] for row in rows] == [approx_or_none(q, 1e-12) for q in expected]
+        (row, *_) = objects(kxcli("hsic", *options, "--p-adjust", "none", "-f", "jsonl", stdin=tsv(table)))
+        assert "p_value" in row and "q_value" not in row
 
 
 def test_word_options_apply_to_screening(kxcli):
@@ -261,7 +279,7 @@ def test_word_of_all_texts_is_not_tested_and_last(kxcli, labels, test):
     rows = call(kxcli, *use, "with.tsv")[1].splitlines()
     (added,) = [row for row in rows if row not in others]
     assert [row for row in rows if row != added] == others  # q too is that of the words that are tested
-    assert added.split("\t")[0] == "everywhere" and added.split("\t")[4:] == ["", "", ""]
+    assert added.split("\t")[0] == "everywhere" and added.split("\t")[4:] == [""] * 4
     assert set(rows[-2:]) == {added, others[-1]} and others[-1].startswith("每")
 
 

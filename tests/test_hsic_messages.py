@@ -163,7 +163,7 @@ def test_unreachable_alpha_has_a_warning(kxcli, options, least):
     alpha = options[-1] if "--alpha" in options else "0.05"
     err = kxcli("hsic", "-x", "x", "-y", "y", *options, stdin=tsv(make_people())).err
     message = f"kxcli: warning: p cannot be below {least} here, so no columns are called dependent at {alpha}; "
-    assert err == ("" if least is None else message + "use more --permutations, or --test eigen\n")
+    assert err == ("" if least is None else message + "use more --permutations\n")
 
 
 @pytest.mark.full
@@ -181,9 +181,12 @@ def test_unreachable_q_value_has_a_warning(kxcli, labels, has_warning):
     use = ("hsic", "--screen", "stars", "-x", "review", "--kernel-x", "bow", "-t", "space", "--min-df", 1, "a.tsv")
     ended = kxcli(*use, "--permutations", 99)
     n_words = sum(row[5] != "" for row in ended.rows)  # those that are tested
-    message = f"with 99 permutations and {n_words} words, q is at least {n_words / 100:.2g} for a single dependent word"
-    assert ended.err == f"kxcli: warning: {message}; use more --permutations, or --test eigen\n" * has_warning
-    assert kxcli(*use, "--permutations", 999).err == kxcli(*use, "--test", "eigen").err == ""
+    message = f"with 99 permutations and {n_words} words, q is above 0.05 for a single dependent one of the words"
+    assert ended.err == f"kxcli: warning: {message}; use --permutations {20 * n_words - 1}\n" * has_warning
+    assert kxcli(*use).err == kxcli(*use, "--permutations", 20 * n_words - 1).err == ""
+    assert kxcli(*use, "--test", "eigen").err == ""
+    fewer = ("--permutations", 99, "--p-adjust", "none")
+    assert kxcli(*use, *fewer).err == ""
 
 
 ONE_COLUMN = {

@@ -7,10 +7,14 @@ from fractions import Fraction
 import hsic_definition as definition
 import numpy as np
 import pytest
-from hsic_columns import close, tail
+from hsic_columns import build_variable, close, tail
 
+from kxcli.mining import Kernel, measure_dependence
 from kxcli.mining import Testing as HsicTest  # pytest would take it for a test
-from kxcli.mining import measure_dependence
+from kxcli.mining.hsic import pairs
+from kxcli.mining.hsic.jobs import run_inline
+from kxcli.mining.hsic.null_distribution import compute_least_expected_count
+from kxcli.mining.hsic.pairs import MeasurePairs, PairColumn
 
 
 def even_tail(degrees, value):
@@ -111,3 +115,51 @@ def test_asymptotic_p_values_in_high_dimension_are_uniform(name):
     assert 0.03 < quantiles[0] < 0.2
     assert 0.35 < quantiles[1] < 0.65
     assert 0.8 < quantiles[2] < 0.97
+
+
+def make_flags(n, n_x, n_y, n_both):
+    """Return two flags of n rows; some have the first, the second, or both."""
+    x, y = np.zeros((2, n), dtype=int)
+    x[:n_x] = 1
+    y[n_x - n_both : n_x - n_both + n_y] = 1
+    return x, y
+
+
+@pytest.mark.parametrize("kernel", ["gaussian", "delta"])
+def test_eigen_of_rare_flags_is_refused(kernel):
+    """Their p was 8e-11, where Fisher's test has 0.02: a single row has both."""
+    x, y = make_flags(2_500, 9, 8, 1)
+    columns = (x, y) if kernel == "gaussian" else (x.astype(str), y.astype(str))
+    with pytest.raises(ValueError, match=r"eigen is wrong for rare values: .* in 0\.029 rows, .*use --test perm"):
+        measure_dependence(*columns, kernel_x=kernel, kernel_y=kernel, testing=HsicTest("eigen"))
+    x, y = make_flags(2_500, 120, 110, 5)
+    measure_dependence(x, y, kernel_x="gaussian", testing=HsicTest("eigen"))
+
+
+def test_least_expected_counts():
+    def count(x, y, kernels=("gaussian", "gaussian")):
+        variables = (build_variable(values, Kernel(kernel)) for values, kernel in zip((x, y), kernels, strict=True))
+        return compute_least_expected_count(*variables)
+
+    x, y = make_flags(100, 20, 30, 10)
+    flags = [str(flag) for flag in y]
+    assert count(x, y) == count(flags, x, ("delta", "linear")) == 6
+    assert count(x, np.arange(100)) == 20
+    assert count(flags, np.arange(100), ("delta", "gaussian")) == 30
+    assert count(np.arange(100), np.arange(100)) == math.inf
+    assert count(np.arange(100) % 2, np.arange(100)) == math.inf  # no value has more than half of the rows
+    assert count(["a"] * 60 + ["b"] * 20 + ["c"] * 20, x, ("delta", "gaussian")) == 8
+    assert count([str(i // 2) for i in range(100)], flags, ("delta", "delta")) == 30
+    assert count(np.column_stack((x, 7 * x)), y) == 6
+
+
+def test_pairs_with_rare_categories_are_permuted_instead_of_eigen():
+    x, y = make_flags(100, 10, 20, 5)
+    values = x, y, np.arange(100) % 7
+    kernel = Kernel("gaussian")
+    columns = [PairColumn(build_variable(column, kernel), kernel, None, None) for column in values]
+    all_pairs = [(0, 1), (0, 2), (1, 2)]
+    found = run_inline(MeasurePairs(HsicTest("eigen"), 99), pairs.iter_tasks(all_pairs, 100), columns)
+    assert [found[pair].test for pair in all_pairs] == ["permutation", "eigen", "eigen"]
+    (note,) = found[0, 1].notes
+    assert note == "the test is permutation, because the least expected count is less than 5"

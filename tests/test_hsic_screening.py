@@ -12,8 +12,6 @@ from hsic_columns import (
     close,
     screen_table,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 from kxcli.mining import Testing as HsicTest  # pytest would take it for a test
 from kxcli.mining import measure_dependence
@@ -84,10 +82,9 @@ def test_permutation_p_value_of_a_word_is_near_the_exact_one(sizes):
     assert found == again
     for term, held in table.items():
         p = float(definition.exact_screening_p(held, sizes))
-        error = math.sqrt(p * (1 - p) / n_permutations)
-        assert abs(found[term].p_value - p) <= 5 * error + 2 / n_permutations, term
-        reaching = found[term].p_value * (1 + n_permutations)
-        assert abs(reaching - round(reaching)) < 1e-6
+        error = math.sqrt(p * (1 - p) / found[term].draws)
+        assert abs(found[term].p_value - p) <= 5 * error + 2 / found[term].draws, term
+        assert found[term].draws == n_permutations or found[term].p_value == 100 / found[term].draws
     if len(set(sizes)) == 1:
         assert found["even"].p_value == 1
 
@@ -105,9 +102,11 @@ def test_eigen_p_value_of_a_word_matches_the_columns():
 def test_eigen_p_value_of_a_word_is_near_the_exact_one():
     sizes = 60, 50, 90
     table = {"a": (30, 20, 40), "b": (10, 1, 5), "c": (14, 16, 33)}
-    exact = screen_table(table, sizes, HsicTest("permutation", 20_000))
+    rng = np.random.default_rng(0)
     for term, found in screen_table(table, sizes, HsicTest("eigen")).items():
-        assert abs(found.p_value - exact[term].p_value) < 0.05
+        rows = np.vstack((table[term], rng.multivariate_hypergeometric(sizes, found.n, 20_000)))
+        squares = ((rows - found.n * np.array(sizes) / 200) ** 2).sum(axis=1)
+        assert abs(found.p_value - (squares[1:] >= squares[0] - 1e-9).mean()) < 0.05
 
 
 def test_single_label_has_no_tests():
@@ -146,7 +145,25 @@ def test_screening_counts_each_text_once():
     assert counts == {"\n": {1: 1}, "a": {0: 2, 1: 2}, "b": {0: 1, 1: 3}}
 
 
-@given(p_values=st.lists(st.one_of(st.floats(0, 1), st.sampled_from([0.0, 0.01, 0.5, 1.0])), min_size=1, max_size=20))
-def test_q_values_match_the_definition(p_values):
-    found = screening.compute_benjamini_hochberg(np.array(p_values))
-    assert found.tolist() == pytest.approx(definition.q_values(p_values), rel=1e-12)
+@pytest.mark.parametrize("name", ["permutation", "eigen"])
+def test_rare_words_of_rare_labels_are_no_discoveries(name):
+    """By chi-squares, the p of this word was 7e-10: one of its two texts has a label of ten texts."""
+    sizes = 980, 10, 10
+    found = screen_table({"w": (1, 1, 0), "x": (300, 0, 0)}, sizes, HsicTest(name))
+    exact = float(definition.exact_screening_p((1, 1, 0), sizes))
+    assert 0.02 < exact < 0.06
+    assert abs(found["w"].p_value - exact) < 0.02
+    assert found["w"].draws == 1_000
+    assert (found["x"].draws is None) == (name == "eigen")
+
+
+def test_draws_end_at_one_hundred_that_reach_the_statistic():
+    sizes = 300, 300, 300
+    found = screen_table({"even": (30, 30, 30), "near": (35, 30, 25), "far": (90, 0, 0)}, sizes)
+    assert (found["even"].p_value, found["even"].draws) == (1, 100)
+    assert found["near"].p_value == 100 / found["near"].draws
+    assert (found["far"].p_value, found["far"].draws) == (1 / 1001, 1000)
+    many = {f"w{i}": (i, 0, 0) for i in range(80, 120)}
+    assert {one.draws for one in screen_table(many, sizes).values()} == {50 * 40}
+    assert {one.draws for one in screen_table(many, sizes, HsicTest(permutations=70)).values()} == {70}
+    assert screen_table({"w": (3, 1)}, (7, 5))["w"].draws is None  # its p is exact

@@ -96,6 +96,7 @@ def _measure(session: Session, options: dict[str, Any]) -> "tuple[ResultTable, s
             request_x,
             request_y,
             Testing(options["test"], options["permutations"], options["seed"], options["alpha"]),
+            options["p_adjust"],
             run_job,
             report,
             engines.get_memory_limit(session.run),

@@ -107,6 +107,13 @@ MEASURE_OPTIONS = (
         "write p-values and q-values.",
         type=OPTION_TEXT,
     ),
+    option(
+        "--p-adjust",
+        "Adjust the p-values of --screen and --matrix edges by Benjamini and Hochberg (bh), Benjamini and Yekutieli "
+        "(by) or Holm; write no q_value with none.",
+        choices=["bh", "by", "holm", "none"],
+        default="bh",
+    ),
     option("--top K", "Show only the top K rows.", type=click.IntRange(min=0)),
     option("--min-df K", "Show only words that occur in K rows or more.", type=click.IntRange(min=1), default=5),
     option(

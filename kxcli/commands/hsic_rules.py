@@ -80,6 +80,8 @@ RULES = (
     Rule("alpha", NO_EFFECT, any_of(_SCREEN, _MATRIX, _NO_TEST), f"{_XY} --test none"),
     Rule("test", NO_EFFECT, _OTHER_VALUE, "--matrix square"),
     Rule("permutations", NO_EFFECT, _NO_DRAWS, f"{_XY} --test none"),
+    Rule("p_adjust", REQUIRES, any_of(_SCREEN, _MATRIX), _XY),
+    Rule("p_adjust", NO_EFFECT, any_of(_SQUARE, _NO_TEST), "--matrix square"),
     Rule("top", REQUIRES, _SCREEN, _XY),
     Rule("min_df", REQUIRES, _WORD_SCREEN, "--screen x"),
     Rule("value", REQUIRES, _SQUARE, "--matrix edges"),

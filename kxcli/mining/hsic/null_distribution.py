@@ -12,13 +12,14 @@ import numpy as np
 
 from kxcli.arrays import FloatArray, IntArray
 from kxcli.mining.hsic.estimators import KernelSums
-from kxcli.mining.hsic.kernels import CategoricalVariable, NumericVariable
+from kxcli.mining.hsic.kernels import CategoricalVariable
 from kxcli.mining.hsic.parameters import MeasureError
 from kxcli.mining.hsic.random_streams import RandomStream, make_generator
+from kxcli.mining.hsic.text_kernel import TextVariable
 from kxcli.mining.hsic.variables import Variable
 
 MIN_P_VALUE = sys.float_info.min  # 2.2e-308: a chance is never 0, and smaller doubles lose digits
-MIN_EXPECTED_COUNT = 5  # of the rarest categories: the rule of thumb for chi-square tests
+MIN_EXPECTED_COUNT = 5  # of rows with two rare values: the rule of thumb for chi-square tests
 MAX_SPECTRUM_ROWS = 1_000  # rows whose eigenvalues represent a kernel with many features
 
 _MAX_EIGENVALUES = 512  # of each kernel
@@ -134,41 +135,53 @@ def compute_gamma_p_value(sums: KernelSums) -> float:
 
 
 def check_expected_count(count: float) -> None:
-    """Raise `MeasureError` if an expected count is too small for eigen.
+    """Raise `MeasureError` if values are too rare for the test eigen.
 
     Args:
         count: As of `compute_least_expected_count`.
     """
     if count < MIN_EXPECTED_COUNT:
         raise MeasureError(
-            f"the test eigen needs expected counts of {MIN_EXPECTED_COUNT} or more, and the least is {count:.2g}: too "
-            "few rows are in the rarest categories, or have another number than most rows; use --test permutation"
+            "the test eigen is wrong for rare values: x and y are expected to differ from their most common values in "
+            f"{count:.2g} rows, and it needs {MIN_EXPECTED_COUNT}; use --test permutation"
         )
 
 
 def compute_least_expected_count(x: Variable, y: Variable) -> float:
-    """Return the expected number of rows in the rarest category of both variables.
+    """Return the expected number of rows with rare values of both variables.
 
-    This is n_a n_b / n for a and b rows in the rarest categories. For numbers, the rows that differ from the value of
-    more than half of the rows are the rarest category; without such a value, and for texts, all rows are.
+    This is n_x n_y / n, where n_x rows differ from the value of more than half of the rows, the number or category. A
+    variable without such a value has n instead: many categories, even of one row each, are as good as numbers.
 
     Returns:
-        Infinity if neither variable has a rare category.
+        Infinity if neither variable has rare values.
     """
-    sizes = [_count_rare_rows(variable) for variable in (x, y)]
-    if sizes == [None, None]:
-        return math.inf
-    return math.prod(x.n if size is None else size for size in sizes) / x.n
+    n_x, n_y = (count_rare_rows(variable.n, _count_most_common(variable)) for variable in (x, y))
+    return n_x * n_y / x.n if min(n_x, n_y) < x.n else math.inf
 
 
-def _count_rare_rows(variable: Variable) -> int | None:
+def count_rare_rows(n: int, n_most_common: int) -> int:
+    """Return the number of rows without the value of more than half of them.
+
+    It is n without such a value.
+
+    Args:
+        n: The number of rows.
+        n_most_common: That of the most common value.
+    """
+    return n - n_most_common if 2 * n_most_common > n else n
+
+
+def _count_most_common(variable: Variable) -> int:
+    """Return the number of rows of the most common value.
+
+    Of numbers, it is right only if it is more than half of the rows; texts have none.
+    """
     if isinstance(variable, CategoricalVariable):
-        return int(variable.sizes.min())
-    if isinstance(variable, NumericVariable):
-        n_other = int(variable.rows.any(axis=1).sum())  # rows are differences from the median, so from such a value
-        if 2 * n_other < variable.n:
-            return n_other
-    return None
+        return int(variable.sizes.max())
+    if isinstance(variable, TextVariable):
+        return 0
+    return int((~variable.rows.any(axis=1)).sum())  # rows are differences from the median, so from such a value
 
 
 def compute_eigenvalues(matrix: FloatArray) -> FloatArray:

@@ -1,4 +1,4 @@
-"""Dependence of terms on a label, from counts alone; q-values for many tests."""
+"""Dependence of terms on a label, from counts alone."""
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
@@ -7,13 +7,21 @@ from typing import NamedTuple
 import numpy as np
 
 from kxcli.arrays import FloatArray, IntArray
-from kxcli.mining.hsic.null_distribution import compute_category_eigenvalues, compute_mixture_tail
-from kxcli.mining.hsic.parameters import MeasureError, Testing
+from kxcli.mining.hsic.estimators import KernelProduct, KernelSums, make_product
+from kxcli.mining.hsic.multiple_tests import adjust_p_values
+from kxcli.mining.hsic.null_distribution import (
+    MIN_EXPECTED_COUNT,
+    compute_category_eigenvalues,
+    compute_eigen_p_value,
+    count_rare_rows,
+)
+from kxcli.mining.hsic.parameters import Adjustment, MeasureError, Testing
 from kxcli.mining.hsic.random_streams import RandomStream, make_generator
-from kxcli.mining.hsic.sequential import choose_max_draws
+from kxcli.mining.hsic.sequential import SequentialCounts, choose_max_draws
 
 _RELATIVE_TOLERANCE = 1e-10  # of equal statistics
 _ZERO_EIGENVALUE = 1e-12  # smaller ones are rounding errors of 0
+_BATCH_DRAWS = 1_000  # of a number of texts, before it is known which words need more
 
 
 class TermDependence(NamedTuple):
@@ -27,8 +35,10 @@ class TermDependence(NamedTuple):
         label: The code of the label with the largest excess of such texts over its share.
         biased_n2: See `estimators.Estimates`.
         cka: None if every text has the term.
-        p_value, q_value: None without a test, and if the test is undefined: every text has the term, or all labels are
-            equal, or all are different.
+        p_value: None without a test, and if the test is undefined: every text has the term, or all labels are equal,
+            or all are different.
+        q_value: The adjusted p-value; None without one, or without adjustment.
+        draws: The random draws that the p-value rests on; None if it has none.
     """
 
     term: str
@@ -38,16 +48,22 @@ class TermDependence(NamedTuple):
     cka: float | None
     p_value: float | None
     q_value: float | None
+    draws: int | None
 
 
 def screen_terms(
-    counts: Mapping[str, Mapping[int, int]], sizes: Sequence[int], testing: Testing, min_texts: int = 1
+    counts: Mapping[str, Mapping[int, int]],
+    sizes: Sequence[int],
+    testing: Testing,
+    min_texts: int = 1,
+    adjustment: Adjustment = "bh",
 ) -> list[TermDependence]:
     """Return the terms in descending order of CKA, ties by code points.
 
     With two labels and `auto`, p is exact: HSIC grows with the distance of a term's texts of one label from their
-    share, which is hypergeometric under permutations. Else permutations are drawn as numbers of texts by label, once
-    for each distinct number of texts of a term.
+    share, which is hypergeometric under permutations. Else permutations are drawn as numbers of texts by label, until
+    `SequentialCounts` has a p for all terms of the same number of texts; these share their draws. So are terms too rare
+    for eigen (`null_distribution.compute_least_expected_count`).
     Cost: O(terms) and the tests of the distinct numbers of texts; independent of the number of texts.
 
     Args:
@@ -55,6 +71,7 @@ def screen_terms(
         sizes: The number of texts of each label.
         testing: The test of independence.
         min_texts: Of a term; rarer ones are excluded.
+        adjustment: Of the p-values.
 
     Raises:
         MeasureError: For the gamma test.
@@ -70,12 +87,16 @@ def screen_terms(
     # The sum of squares of the matrix diag(p) - p pᵀ, of the shares p.
     label_root = n * math.sqrt(float((shares**2).sum() - 2 * (shares**3).sum() + (shares**2).sum() ** 2))
     p_values: list[float | None] = [None] * len(terms)
+    draws: list[int | None] = [None] * len(terms)
     if testing.name != "none" and 1 < len(label_sizes) < n:
         is_tested = np.flatnonzero(totals < n)
-        tested = _compute_p_values(traces[is_tested], totals[is_tested], label_sizes, testing)
-        for i, p in zip(is_tested, tested, strict=True):
-            p_values[i] = float(p)
-    q_values = compute_q_values(p_values)
+        tests = _TermTests(
+            [counts[terms[i]] for i in is_tested], traces[is_tested], totals[is_tested], label_sizes, testing
+        )
+        tests.compute()
+        for i, p, n_draws in zip(is_tested, tests.p_values.tolist(), tests.draws.tolist(), strict=True):
+            p_values[i], draws[i] = p, n_draws or None
+    q_values = adjust_p_values(p_values, adjustment)
     rows = [
         TermDependence(
             term,
@@ -85,6 +106,7 @@ def screen_terms(
             float(traces[i] / roots[i] / label_root) if roots[i] and label_root else None,
             p_values[i],
             q_values[i],
+            draws[i],
         )
         for i, term in enumerate(terms)
     ]
@@ -110,56 +132,90 @@ def _measure_terms(counts: Sequence[Mapping[int, int]], label_sizes: IntArray) -
     return totals, labels, 2 * squares / n**2
 
 
-def compute_q_values(p_values: Sequence[float | None]) -> list[float | None]:
-    """Return the q-values of the tests with a p-value, and None for the others."""
-    q_values: list[float | None] = [None] * len(p_values)
-    is_tested = [i for i, p in enumerate(p_values) if p is not None]
-    tested = np.array([p_values[i] for i in is_tested], dtype=np.float64)
-    for i, q in zip(is_tested, compute_benjamini_hochberg(tested).tolist(), strict=True):
-        q_values[i] = q
-    return q_values
+class _TermTests:
+    """The p-values of terms, and their numbers of draws.
 
+    A p-value without draws has 0 of them.
 
-def compute_benjamini_hochberg(p_values: FloatArray) -> FloatArray:
-    """Return the q-values of some p-values (Benjamini and Hochberg 1995).
-
-    A q-value is the smallest false discovery rate at which the test is rejected.
+    Args:
+        counts: For each term, its number of texts by label.
+        traces: Tr(Kc Lc) of each term.
+        totals: The number of texts of each term; less than that of all texts.
+        label_sizes: The number of texts of each label.
+        testing: The test of independence.
     """
-    order = np.argsort(p_values, kind="stable")
-    scaled = p_values[order] * len(p_values) / np.arange(1, len(p_values) + 1)
-    q_values = np.empty(len(p_values))
-    q_values[order] = np.minimum(np.minimum.accumulate(scaled[::-1])[::-1], 1.0)
-    return q_values
 
+    def __init__(
+        self,
+        counts: Sequence[Mapping[int, int]],
+        traces: FloatArray,
+        totals: IntArray,
+        label_sizes: IntArray,
+        testing: Testing,
+    ) -> None:
+        self._counts, self._traces, self._totals = counts, traces, totals
+        self._label_sizes, self._n, self._testing = label_sizes, int(label_sizes.sum()), testing
+        self._max_draws = choose_max_draws(len(traces), testing.permutations)
+        self.p_values: FloatArray = np.ones(len(traces))
+        self.draws: IntArray = np.zeros(len(traces), dtype=np.int64)
 
-def _compute_p_values(traces: FloatArray, totals: IntArray, label_sizes: IntArray, testing: Testing) -> FloatArray:
-    n = int(label_sizes.sum())
-    if testing.name == "eigen":
-        spectrum = compute_category_eigenvalues(label_sizes)
+    def compute(self) -> None:
+        """Test the terms of each number of texts."""
+        is_exact = self._testing.name == "auto" and len(self._label_sizes) == 2
+        log_factorials = np.array([math.lgamma(i + 1) for i in range(self._n + 1)]) if is_exact else np.empty(0)
+        spectrum = compute_category_eigenvalues(self._label_sizes)
         spectrum = spectrum[spectrum > _ZERO_EIGENVALUE]
-        scales = 2 * (totals / n) * (1 - totals / n)
-        excesses = scales * float(spectrum.sum()) / (n - 1)  # as in `null_distribution.compute_eigen_p_value`
-        return np.array(
-            [
-                compute_mixture_tail(scale * spectrum, np.ones(len(spectrum)), trace / n - excess)
-                for scale, trace, excess in zip(scales, traces, excesses, strict=True)
-            ]
+        n_rare_labels = count_rare_rows(self._n, int(self._label_sizes.max()))
+        for total, at in _group_by_total(self._totals):
+            n_rare_texts = count_rare_rows(self._n, max(total, self._n - total))
+            if is_exact:
+                distances = np.rint(self._n * np.sqrt(self._traces[at]) / 2).astype(np.int64)  # equal for both labels
+                self.p_values[at] = _compute_hypergeometric_tail(distances, total, self._label_sizes, log_factorials)
+            elif self._testing.name == "eigen" and n_rare_texts * n_rare_labels >= MIN_EXPECTED_COUNT * self._n:
+                spectrum_x = np.array([2 * total * (self._n - total) / self._n**2])
+                for i in at.tolist():
+                    self.p_values[i] = compute_eigen_p_value(self._sum_kernels(i), spectrum_x, spectrum)
+            else:
+                self._draw(total, at)
+
+    def _draw(self, total: int, at: IntArray) -> None:
+        """Test terms of the same number of texts by random draws."""
+        traces, places = np.unique(self._traces[at], return_inverse=True)
+        thresholds = traces * (1 - _RELATIVE_TOLERANCE)
+        counts = SequentialCounts(len(traces), self._max_draws)
+        rng = make_generator(RandomStream.TEXTS, self._testing.seed, total)
+        while (is_open := counts.is_open).any():
+            draws = rng.multivariate_hypergeometric(self._label_sizes, total, _BATCH_DRAWS, method="marginals")
+            null = 2 * np.square((self._n * draws - total * self._label_sizes) / self._n).sum(axis=1)
+            counts.add(null[:, None] >= thresholds[is_open])
+        self.p_values[at], self.draws[at] = counts.compute_p_values()[places], counts.n_draws[places]
+
+    def _sum_kernels(self, i: int) -> KernelSums:
+        """Return the sums over the delta kernels of a term's presence and of the labels."""
+        n, sizes = self._n, self._label_sizes
+        by_label = np.zeros(len(sizes))
+        for label, count in self._counts[i].items():
+            by_label[label] = count
+        table = np.array((by_label, sizes - by_label))
+        margins = table.sum(axis=1), table.sum(axis=0)
+        diagonals = [1 - 2 * margin / n + float(margin @ margin) / n**2 for margin in margins]
+        trace_x, trace_y = (n - float(margin @ margin) / n for margin in margins)
+
+        def multiply_own(margin: FloatArray, diagonal: FloatArray, trace: float) -> KernelProduct:
+            squares = float(margin @ margin)
+            own = squares - 2 * float((margin**3).sum()) / n + (squares / n) ** 2
+            return make_product(n, own, float(margin @ diagonal**2), trace, trace)
+
+        return KernelSums(
+            n,
+            make_product(n, float(self._traces[i]), float(diagonals[0] @ table @ diagonals[1]), trace_x, trace_y),
+            multiply_own(margins[0], diagonals[0], trace_x),
+            multiply_own(margins[1], diagonals[1], trace_y),
+            trace_x,
+            trace_y,
+            max_abs_x=1.0,
+            max_abs_y=1.0,
         )
-    p_values = np.empty(len(traces))
-    is_exact = testing.name == "auto" and len(label_sizes) == 2
-    log_factorials = np.array([math.lgamma(i + 1) for i in range(n + 1)]) if is_exact else np.empty(0)
-    for total, at in _group_by_total(totals):
-        if is_exact:
-            distances = np.rint(n * np.sqrt(traces[at]) / 2).astype(np.int64)  # the same for both labels
-            p_values[at] = _compute_hypergeometric_tail(distances, total, label_sizes, log_factorials)
-        else:
-            rng = make_generator(RandomStream.TEXTS, testing.seed, total)
-            n_draws = choose_max_draws(1, testing.permutations)
-            draws = rng.multivariate_hypergeometric(label_sizes, total, n_draws, method="marginals")
-            null = np.sort(2 * np.square((n * draws - total * label_sizes) / n).sum(axis=1))
-            n_reaching = len(null) - np.searchsorted(null, traces[at] * (1 - _RELATIVE_TOLERANCE), side="left")
-            p_values[at] = (1 + n_reaching) / (1 + n_draws)
-    return p_values
 
 
 def _group_by_total(totals: IntArray) -> Iterable[tuple[int, IntArray]]:

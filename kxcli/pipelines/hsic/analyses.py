@@ -10,7 +10,8 @@ from kxcli.mining.hsic import pairs, permutation, screening, terms
 from kxcli.mining.hsic.dependence import measure
 from kxcli.mining.hsic.jobs import RunJob
 from kxcli.mining.hsic.kernels import CategoricalVariable, encode_labels
-from kxcli.mining.hsic.parameters import MIN_ROWS, Dependence, Kernel, Testing
+from kxcli.mining.hsic.multiple_tests import adjust_p_values, count_sufficient_draws
+from kxcli.mining.hsic.parameters import MIN_ROWS, Adjustment, Dependence, Kernel, Testing
 from kxcli.mining.hsic.sequential import choose_max_draws
 from kxcli.output.rows import Cell, RoundTripFloat, format_shortest
 from kxcli.pipelines.hsic.inputs import HsicTables, KernelRequest, VariableBuilder
@@ -26,7 +27,7 @@ _EDGE_COLUMNS = (
     *("biased_n2", "biased_nm1", "unbiased", "cka", "cka_unbiased", "p_value"),
 )
 _SCREEN_COLUMNS = ("n", "kernel_x", "sigma_x", "biased_n2", "unbiased", "cka", "cka_unbiased", "p_value")
-_TERM_COLUMNS = ("word", "df", "label", "biased_n2", "cka", "p_value", "q_value")
+_TERM_COLUMNS = ("word", "df", "label", "biased_n2", "cka", "p_value")
 
 
 class ResultTable(NamedTuple):
@@ -47,6 +48,7 @@ class HsicRun:
         builder: Makes variables of their columns.
         request_x, request_y: The kernels.
         testing: The test of independence.
+        adjustment: Of the p-values of many tests.
         run: Runs jobs over the engine.
         report: Receives notes and warnings.
         memory: Bytes for all processes.
@@ -57,9 +59,24 @@ class HsicRun:
     request_x: KernelRequest
     request_y: KernelRequest
     testing: Testing
+    adjustment: Adjustment
     run: RunJob
     report: Report
     memory: int
+
+    @property
+    def _q_columns(self) -> tuple[str, ...]:
+        """The column of adjusted p-values, if there are any."""
+        return () if self.adjustment == "none" else ("q_value",)
+
+    def _adjust(
+        self, found: dict[tuple[int, int], Dependence], all_pairs: Sequence[tuple[int, int]]
+    ) -> list[tuple[Cell, ...]]:
+        """Return the cells of `_q_columns` of each pair; report an unreachable alpha."""
+        if self.testing.name != "eigen" and any(found[pair].draws for pair in all_pairs):
+            self._report_floor(sum(found[pair].p_value is not None for pair in all_pairs), "pairs")
+        q_values = adjust_p_values([found[pair].p_value for pair in all_pairs], self.adjustment)
+        return [(_make_cell(q),) if self._q_columns else () for q in q_values]
 
     def measure_pair(self, x: str | None, y: str | None, *, is_flat: bool) -> ResultTable:
         """Measure -x against -y; return one row if `is_flat`, else a row per value."""
@@ -99,7 +116,7 @@ class HsicRun:
             if min_p > self.testing.alpha:
                 self.report.warning(
                     f"p cannot be below {min_p:.2g} here, so no columns are called dependent at "
-                    f"{format_shortest(self.testing.alpha)}; use more --permutations, or --test eigen"
+                    f"{format_shortest(self.testing.alpha)}; use more --permutations"
                 )
 
     def measure_matrix(self, x: str | None, value: str | None) -> ResultTable:
@@ -121,12 +138,12 @@ class HsicRun:
         testing = Testing("none") if value not in (None, "p_value") else self.testing
         found = self._measure_pairs(pair_columns, all_pairs, testing, names)
         if value is None:
-            q_values = screening.compute_q_values([found[pair].p_value for pair in all_pairs])
+            q_cells = self._adjust(found, all_pairs)
             rows = [
-                (names[i], names[j], *_make_cells(found[i, j], _EDGE_COLUMNS), _make_cell(q), found[i, j].draws)
-                for (i, j), q in zip(all_pairs, q_values, strict=True)
+                (names[i], names[j], *_make_cells(found[i, j], _EDGE_COLUMNS), *cells, found[i, j].draws)
+                for (i, j), cells in zip(all_pairs, q_cells, strict=True)
             ]
-            return ResultTable(("x", "y", *_EDGE_COLUMNS, "q_value", "draws"), rows)
+            return ResultTable(("x", "y", *_EDGE_COLUMNS, *self._q_columns, "draws"), rows)
         square = [
             (name, *(_make_cell(getattr(found[min(i, j), max(i, j)], value)) for j in range(n)))
             for i, name in enumerate(names)
@@ -154,14 +171,14 @@ class HsicRun:
         pair_columns = self._read_columns([*columns, *labels], requests, all_names)
         all_pairs = [(i, len(columns)) for i in range(len(columns))]
         found = self._measure_pairs(pair_columns, all_pairs, self.testing, all_names)
-        q_values = screening.compute_q_values([found[pair].p_value for pair in all_pairs])
+        q_cells = self._adjust(found, all_pairs)
         rows = [
-            (name, *_make_cells(found[pair], _SCREEN_COLUMNS), _make_cell(q), found[pair].draws)
-            for name, pair, q in zip(names, all_pairs, q_values, strict=True)
+            (name, *_make_cells(found[pair], _SCREEN_COLUMNS), *cells, found[pair].draws)
+            for name, pair, cells in zip(names, all_pairs, q_cells, strict=True)
         ]
         alignments = [found[pair].cka_unbiased for pair in all_pairs]
         order = sorted(range(len(rows)), key=lambda i: (alignments[i] is None, -(alignments[i] or 0.0), names[i]))
-        return ResultTable(("column", *_SCREEN_COLUMNS, "q_value", "draws"), [rows[i] for i in order[:top]])
+        return ResultTable(("column", *_SCREEN_COLUMNS, *self._q_columns, "draws"), [rows[i] for i in order[:top]])
 
     def _screen_terms(
         self, columns: Sequence[int], labels: tuple[int, ...], min_df: int, top: int | None
@@ -178,14 +195,16 @@ class HsicRun:
         spec = self.builder.make_term_spec(Kernel.parse(str(self.request_x.name)))
         tasks = terms.iter_tasks(texts, variable.rows)
         counts = self.run(terms.CountDocuments(spec), tasks, self.builder.dictionary, "words")
-        found = screening.screen_terms(counts, variable.sizes.tolist(), self.testing, min_df)
+        found = screening.screen_terms(counts, variable.sizes.tolist(), self.testing, min_df, self.adjustment)
         self._report_screening(found, variable, names, len(counts) - len(found), min_df)
         return ResultTable(
-            _TERM_COLUMNS,
+            (*_TERM_COLUMNS, *self._q_columns, "draws"),
             [
                 (
                     *(one.term, one.n, names[one.label]),
-                    *map(_make_cell, (one.biased_n2, one.cka, one.p_value, one.q_value)),
+                    *map(_make_cell, (one.biased_n2, one.cka, one.p_value)),
+                    *([_make_cell(one.q_value)] if self._q_columns else []),
+                    one.draws,
                 )
                 for one in found[:top]
             ],
@@ -208,13 +227,18 @@ class HsicRun:
             rare = f"{format_count(n_rare, 'words')} in fewer than {format_count(min_df, 'rows')}"
             self.report.note(f"ignored {rare} (--min-df {min_df})")
         n_tested = sum(one.p_value is not None for one in found)
-        n_draws = choose_max_draws(1, self.testing.permutations)
-        min_q = n_tested / (1 + n_draws)
-        if self.testing.name in ("auto", "permutation") and len(names) > 2 and min_q > self.testing.alpha:
+        if self.testing.name != "eigen" and any(one.draws for one in found):
+            self._report_floor(n_tested, "words")
+
+    def _report_floor(self, n_tested: int, what: str) -> None:
+        """Report an adjusted p-value above alpha even for the smallest of random draws."""
+        n_draws = choose_max_draws(n_tested, self.testing.permutations)
+        n_sufficient = count_sufficient_draws(n_tested, self.testing.alpha, self.adjustment)
+        if n_draws < n_sufficient:
+            symbol, alpha = "p" if self.adjustment == "none" else "q", format_shortest(self.testing.alpha)
             self.report.warning(
-                f"with {format_count(n_draws, 'permutations')} and "
-                f"{format_count(n_tested, 'words')}, q is at least {min_q:.2g} for a single dependent word; "
-                "use more --permutations, or --test eigen"
+                f"with {n_draws:,} permutations and {format_count(n_tested, what)}, {symbol} is above {alpha} for a single "
+                f"dependent one of the {what}; use --permutations {n_sufficient}"
             )
 
     def _check_rows(self, n: int, n_dropped: int) -> None:

@@ -1,0 +1,68 @@
+"""P-values of many tests -> adjusted p-values."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from kxcli.arrays import FloatArray
+from kxcli.mining.hsic.parameters import Adjustment
+
+_ROUNDING = 1e-12  # of a quotient that is an integer
+
+
+def adjust_p_values(p_values: Sequence[float | None], method: Adjustment) -> list[float | None]:
+    """Return the adjusted p-values of some tests, None for undefined ones.
+
+    Args:
+        p_values: One of each test; None for an undefined test, which does not count.
+        method: See `compute_adjusted`; with "none", all are None.
+    """
+    adjusted: list[float | None] = [None] * len(p_values)
+    if method == "none":
+        return adjusted
+    is_tested = [i for i, p in enumerate(p_values) if p is not None]
+    tested = np.array([p_values[i] for i in is_tested], dtype=np.float64)
+    for i, q in zip(is_tested, compute_adjusted(tested, method).tolist(), strict=True):
+        adjusted[i] = q
+    return adjusted
+
+
+def compute_adjusted(p_values: FloatArray, method: Adjustment) -> FloatArray:
+    """Return adjusted p-values, in the order of the p-values.
+
+    An adjusted p-value is the smallest error rate at which the test is rejected.
+
+    Args:
+        p_values: Of shape (n,).
+        method: "bh", the false discovery rate of independent or positively dependent tests (Benjamini and Hochberg
+            1995); "by", that of any tests (Benjamini and Yekutieli 2001); "holm", the chance of any false discovery
+            (Holm 1979); "none", unchanged.
+    """
+    n = len(p_values)
+    if method == "none":
+        return p_values
+    order = np.argsort(p_values, kind="stable")
+    ranks = np.arange(1, n + 1)
+    if method == "holm":
+        steps = np.maximum.accumulate(p_values[order] * (n - ranks + 1))
+    else:
+        steps = np.minimum.accumulate((p_values[order] * _compute_factor(n, method) / ranks)[::-1])[::-1]
+    adjusted = np.empty(n)
+    adjusted[order] = np.minimum(steps, 1.0)
+    return adjusted
+
+
+def count_sufficient_draws(n_tests: int, alpha: float, method: Adjustment) -> int:
+    """Return the draws for one dependent test of many to be found at alpha.
+
+    With B draws, the smallest p-value is 1 / (1 + B); adjusted, it is multiplied by `_compute_factor`.
+    """
+    return math.ceil(_compute_factor(n_tests, method) / alpha * (1 - _ROUNDING)) - 1
+
+
+def _compute_factor(n: int, method: Adjustment) -> float:
+    """Return the factor of the smallest of n p-values."""
+    if method == "none":
+        return 1.0
+    return n * math.fsum(1 / k for k in range(1, n + 1)) if method == "by" else float(n)
