@@ -237,8 +237,8 @@ class HsicRun:
         if n_draws < n_sufficient:
             symbol, alpha = "p" if self.adjustment == "none" else "q", format_shortest(self.testing.alpha)
             self.report.warning(
-                f"with {n_draws:,} permutations and {format_count(n_tested, what)}, {symbol} is above {alpha} for a single "
-                f"dependent one of the {what}; use --permutations {n_sufficient}"
+                f"with {n_draws:,} permutations and {format_count(n_tested, what)}, {symbol} is above {alpha} for a "
+                f"single dependent one of the {what}; use --permutations {n_sufficient}"
             )
 
     def _check_rows(self, n: int, n_dropped: int) -> None:
