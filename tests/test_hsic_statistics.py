@@ -53,7 +53,7 @@ def compare_scales(x, y, orders):
         moments = [(np.trace(m), (m**2).sum(), (np.diag(m) ** 2).sum()) for m in (kc, lc)]
         mean, variance = compute_moments(n, *moments)
         values = np.array([(kc * lc[np.ix_(order, order)]).sum() for order in orders])
-        weight = 0.8 ** (abs(math.log2(a) + 1) + abs(math.log2(b) + 1))
+        weight = 1 if a == b == 0.5 else 0.55
         best = np.maximum(best, weight * (values - mean) / math.sqrt(variance))
     return best
 

@@ -18,13 +18,16 @@ MEDIAN: tuple[float, ...] = (1.0,)
 SCALES: tuple[tuple[float, ...], ...] = ((2.0, 1.0, 0.5, 0.25, 0.0625), (1.0, 0.25), MEDIAN)
 
 _MIN_PRODUCT = 1 / 16  # of the scales of a pair: smaller ones see hardly any pair of rows that are near in x and in y
-_DECAY = 0.8  # of the weight, for each doubling or halving from half the median
+# Half the median on both sides finds closed curves and several branches, such as circles and two parabolas. Their power
+# is small at n 100, so that they lose most if many pairs are compared.
+_FAVORED_SCALE = 0.5
+_WEIGHT = 0.55  # of all other pairs
 
 
 def weigh_scales(x: Sequence[float], y: Sequence[float]) -> FloatArray:
     """Return the weight of each pair of bandwidths, of shape (q, s)."""
-    weights_x, weights_y = ([_DECAY ** abs(math.log2(scale) + 1) for scale in scales] for scales in (x, y))
-    return np.outer(weights_x, weights_y)
+    favored = np.outer(np.equal(x, _FAVORED_SCALE), np.equal(y, _FAVORED_SCALE))
+    return np.where(favored, 1.0, _WEIGHT)
 
 
 def find_compared(x: Sequence[float], y: Sequence[float]) -> BoolArray:
