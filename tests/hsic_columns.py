@@ -1,5 +1,6 @@
 """Columns of every kind for the tests of HSIC, with their kernels and full matrices."""
 
+import itertools
 import json
 import math
 from dataclasses import replace
@@ -22,13 +23,30 @@ from kxcli.mining.hsic import (
     variables,
 )
 from kxcli.mining.hsic import terms as terms_module
-from kxcli.mining.hsic.bandwidth import compute_median_distance
+from kxcli.mining.hsic.bandwidth import MAX_EXACT_ROWS, compute_median_distance
 from kxcli.mining.hsic.estimators import KernelProduct, sum_categories
 from kxcli.mining.hsic.jobs import run_inline
 from kxcli.mining.hsic.kernels import CategoricalVariable
 from kxcli.mining.hsic.permutation_plans import PlanLimits, draft_plan
 
 UNTESTED = HsicTest("none")
+
+N_SPARSE = MAX_EXACT_ROWS + 300
+
+
+def _draw_sample(seed):
+    return np.random.default_rng((definition.ROWS, seed, 0)).choice(N_SPARSE, MAX_EXACT_ROWS, replace=False)
+
+
+# The first seed whose sample for the median distance has neither of the last two rows.
+SPARSE_SEED = next(seed for seed in itertools.count() if (_draw_sample(seed) < N_SPARSE - 2).all())
+
+
+def make_sparse_rows(d):
+    """Return rows that are equal but for two, which are last in order."""
+    rows = np.zeros((N_SPARSE, d))
+    rows[:2, 0] = 3, 7
+    return rows
 
 
 def close(a, b, relative=1e-9, absolute=0.0):

@@ -8,14 +8,17 @@ import hsic_definition as definition
 import numpy as np
 import pytest
 from hsic_columns import (
+    SPARSE_SEED,
     UNTESTED,
     build_variable,
     close,
+    make_sparse_rows,
 )
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kxcli.mining import Kernel, measure_dependence
+from kxcli.mining import Testing as HsicTest  # pytest would take it for a test
 from kxcli.mining.hsic.bandwidth import MAX_EXACT_ROWS, compute_median_distance
 
 
@@ -83,10 +86,9 @@ def test_equal_rows_have_no_median_distance():
         assert compute_median_distance(np.full((1, d), 0.1)) is None
 
 
-@pytest.mark.parametrize("d", [1, 2])
-def test_median_distance_samples_many_rows(d):
-    rng = np.random.default_rng(d)
-    rows = rng.normal(size=(MAX_EXACT_ROWS + 400, d))
+def test_median_distance_samples_many_vectors():
+    rng = np.random.default_rng(2)
+    rows = rng.normal(size=(MAX_EXACT_ROWS + 400, 2))
     found = compute_median_distance(rows, 3)
     assert found == compute_median_distance(rows, 3)
     assert found != compute_median_distance(rows, 4)
@@ -94,18 +96,33 @@ def test_median_distance_samples_many_rows(d):
     assert compute_median_distance(rows[:MAX_EXACT_ROWS], 3) == compute_median_distance(rows[:MAX_EXACT_ROWS], 4)
 
 
-def sparse(d, seed=0):
-    """Return more rows than are sampled, equal but for two that are not in the sample."""
-    n = MAX_EXACT_ROWS + 300
-    drawn = np.random.default_rng((definition.ROWS, seed, 0)).choice(n, MAX_EXACT_ROWS, replace=False)
-    rows = np.zeros((n, d))
-    others = np.setdiff1d(np.arange(n), drawn)[:2]
-    rows[others, 0] = 3, 7
-    return rows
+@pytest.mark.parametrize("d", [1, 3])
+def test_median_distance_does_not_depend_on_the_order_of_rows(d):
+    rng = np.random.default_rng(d)
+    for rows in rng.normal(size=(MAX_EXACT_ROWS + 100, d)), rng.integers(0, 9, (MAX_EXACT_ROWS + 100, d)) / 7:
+        assert compute_median_distance(rows) == compute_median_distance(rng.permutation(rows))
 
 
-def test_equal_sampled_numbers_fall_back_to_all_rows():
-    rows = sparse(1)
+MANY = MAX_EXACT_ROWS + 1_234
+MANY_NUMBERS = {
+    "normal": lambda rng: rng.normal(size=MANY),
+    "Cauchy": lambda rng: rng.standard_cauchy(MANY) * 1e6,
+    "few distinct": lambda rng: rng.integers(0, 50, MANY).astype(float),
+    "evenly spaced": lambda rng: np.arange(MANY) / 3,
+    "two groups": lambda rng: rng.normal(size=MANY) + 1e6 * (np.arange(MANY) % 2),
+    "mostly 0": lambda rng: np.where(rng.random(MANY) < 0.99, 0.0, rng.lognormal(size=MANY)),
+}
+
+
+@pytest.mark.parametrize("name", MANY_NUMBERS)
+def test_median_distance_of_many_numbers_is_exact(name):
+    values = MANY_NUMBERS[name](np.random.default_rng(0))
+    distances = np.abs(np.subtract.outer(values, values))[np.triu_indices(MANY, 1)]
+    assert compute_median_distance(values[:, None]) == np.median(distances[distances > 0])
+
+
+def test_nearly_constant_numbers_have_a_median_distance():
+    rows = make_sparse_rows(1)
     assert compute_median_distance(rows) == 4  # there are as many distances of 3 as of 7
     found = measure_dependence(rows, np.arange(len(rows)) % 7, testing=UNTESTED)
     assert found.sigma_x == 4
@@ -114,22 +131,23 @@ def test_equal_sampled_numbers_fall_back_to_all_rows():
 
 @pytest.mark.full
 def test_equal_sampled_vectors_need_sigma():
-    rows, y = sparse(2), np.arange(MAX_EXACT_ROWS + 300) % 7
-    assert compute_median_distance(rows) is None
+    rows, y = make_sparse_rows(2), np.arange(MAX_EXACT_ROWS + 300) % 7
+    assert compute_median_distance(rows, SPARSE_SEED) is None
     with pytest.raises(ValueError) as caught:
-        measure_dependence(rows, y, testing=UNTESTED)
+        measure_dependence(rows, y, testing=HsicTest("none", seed=SPARSE_SEED))
     assert str(caught.value) == "x: the 5,000 rows sampled for the median distance are all equal; set --sigma"
-    assert compute_median_distance(rows, 1) is not None  # others are drawn
-    found = measure_dependence(rows, y[:, None] % 2, kernel_x=Kernel("gaussian", 2.0), kernel_y="linear")
+    kernels = {"kernel_x": Kernel("gaussian", 2.0), "kernel_y": "linear"}
+    found = measure_dependence(rows, y[:, None] % 2, testing=UNTESTED, **kernels)
     assert found.sigma_x == 2
     assert not build_variable(rows, Kernel("gaussian", 2.0)).is_constant
     assert build_variable(np.ones((MAX_EXACT_ROWS + 300, 2)), Kernel("gaussian")).is_constant
 
 
-def test_sampled_rows_are_those_of_their_stream():
-    rows = np.random.default_rng(1).normal(size=MAX_EXACT_ROWS + 400)
+def test_sampled_vectors_are_those_of_their_stream():
+    rows = np.random.default_rng(1).normal(size=(MAX_EXACT_ROWS + 400, 2))
     drawn = np.random.default_rng((definition.ROWS, 3, 0)).choice(len(rows), MAX_EXACT_ROWS, replace=False)
-    assert compute_median_distance(rows[:, None], 3) == compute_median_distance(rows[drawn, None])
+    ordered = np.array(sorted(rows.tolist(), key=lambda row: row[::-1]))
+    assert compute_median_distance(rows, 3) == compute_median_distance(ordered[np.sort(drawn)])
 
 
 def test_subnormal_numbers_have_a_median_distance():

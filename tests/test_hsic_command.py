@@ -456,9 +456,11 @@ def test_bandwidth_options(kxcli, options, sigmas):
 @pytest.mark.full
 def test_sampled_bandwidth_is_noted_and_depends_on_the_seed(kxcli):
     draw = random.Random(4)
-    table = {"x": [draw.gauss(0, 1) for _ in range(5001)], "y": [draw.choice("ab") for _ in range(5001)]}
+    table = {name: [draw.gauss(0, 1) for _ in range(5001)] for name in "xz"}
+    table["y"] = [draw.choice("ab") for _ in range(5001)]
     put(kxcli, "a.tsv", tsv(table))
-    use = ("hsic", "-x", "x", "-y", "y", "--test", "none", "a.tsv")
+    assert kxcli("hsic", "-x", "x", "-y", "y", "--test", "none", "a.tsv").err == ""
+    use = ("hsic", "-x", "x,z", "-y", "y", "--test", "none", "a.tsv")
     runs = [kxcli(*use, "--seed", seed) for seed in (0, 1, 1)]
     assert runs[0].out != runs[1].out == runs[2].out
     assert all("5,000 of 5,001 rows" in ended.err and "-x" in ended.err for ended in runs)

@@ -6,9 +6,9 @@ import json
 import math
 import os
 
-import hsic_definition as definition
 import numpy as np
 import pytest
+from hsic_columns import SPARSE_SEED, make_sparse_rows
 from hsic_tables import (
     BOW_X,
     GOOD,
@@ -241,12 +241,10 @@ def test_kernel_errors_name_the_side_and_file(kxcli):
 
 @pytest.mark.full
 def test_equal_sampled_rows_need_the_option_sigma(kxcli):
-    values = np.zeros((5300, 3))
-    drawn = np.random.default_rng((definition.ROWS, 0, 0)).choice(5300, 5000, replace=False)
-    values[np.setdiff1d(np.arange(5300), drawn)[:2], 0] = 3, 7
-    values[:, 2] = np.arange(5300) % 7
+    values = make_sparse_rows(3)
+    values[:, 2] = np.arange(len(values)) % 7
     put(kxcli, "a.npy", npy_bytes(values))
-    use = ("hsic", "-y", 3, "--kernel-y", "linear", "--test", "none", "a.npy")
+    use = ("hsic", "-y", 3, "--kernel-y", "linear", "--test", "none", "--seed", SPARSE_SEED, "a.npy")
     assert kxcli(*use, "-x", "1,2", code=1).err == (
         "kxcli: error: a.npy: -x: the 5,000 rows sampled for the median distance are all equal; set --sigma\n"
     )

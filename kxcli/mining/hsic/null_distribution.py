@@ -12,10 +12,9 @@ import numpy as np
 
 from kxcli.arrays import FloatArray, IntArray
 from kxcli.mining.hsic.estimators import KernelSums
-from kxcli.mining.hsic.kernels import CategoricalVariable
+from kxcli.mining.hsic.kernels import CategoricalVariable, NumericVariable
 from kxcli.mining.hsic.parameters import MeasureError
 from kxcli.mining.hsic.random_streams import RandomStream, make_generator
-from kxcli.mining.hsic.text_kernel import TextVariable
 from kxcli.mining.hsic.variables import Variable
 
 MIN_P_VALUE = sys.float_info.min  # 2.2e-308: a chance is never 0, and smaller doubles lose digits
@@ -175,13 +174,13 @@ def count_rare_rows(n: int, n_most_common: int) -> int:
 def _count_most_common(variable: Variable) -> int:
     """Return the number of rows of the most common value.
 
-    Of numbers, it is right only if it is more than half of the rows; texts have none.
+    Of numbers, it is right only if it is more than half of the rows; texts and products of kernels have none.
     """
     if isinstance(variable, CategoricalVariable):
         return int(variable.sizes.max())
-    if isinstance(variable, TextVariable):
-        return 0
-    return int((~variable.rows.any(axis=1)).sum())  # rows are differences from the median, so from such a value
+    if isinstance(variable, NumericVariable):
+        return int((~variable.rows.any(axis=1)).sum())  # rows are differences from the median, so from such a value
+    return 0
 
 
 def compute_eigenvalues(matrix: FloatArray) -> FloatArray:

@@ -30,7 +30,7 @@ from kxcli.errors import InputError, UsageError
 from kxcli.mining.hsic import terms
 from kxcli.mining.hsic.bandwidth import MAX_EXACT_ROWS
 from kxcli.mining.hsic.jobs import RunJob
-from kxcli.mining.hsic.kernels import CategoricalVariable
+from kxcli.mining.hsic.kernels import CategoricalVariable, NumericVariable
 from kxcli.mining.hsic.pairs import PairColumn
 from kxcli.mining.hsic.parameters import MIN_ROWS, NUMERIC_KERNELS, Kernel, MeasureError
 from kxcli.mining.hsic.product_kernel import ProductVariable
@@ -363,11 +363,14 @@ class VariableBuilder:
                 f"nearly all cells of {name} differ, and the kernel delta compares only whether they are equal; "
                 f"for texts, use {request.option} bow or ngram:N"
             )
+        numbers = variable.numbers if isinstance(variable, ProductVariable) else variable
         if (
-            kernel.has_bandwidth
+            isinstance(numbers, NumericVariable)
+            and numbers.rows.shape[1] > 1  # the median distance of single numbers is exact
+            and kernel.has_bandwidth
             and not isinstance(kernel.sigma, float)
-            and variable.n > MAX_EXACT_ROWS
-            and not variable.is_constant
+            and numbers.n > MAX_EXACT_ROWS
+            and not numbers.is_constant
         ):
             self._report.note(
                 f"the bandwidth of {name} is the median distance of {MAX_EXACT_ROWS:,} of {variable.n:,} rows, "
