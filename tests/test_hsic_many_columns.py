@@ -32,18 +32,37 @@ from kxcli.mining import Testing as HsicTest  # pytest would take it for a test
 from kxcli.mining.hsic.multiple_tests import adjust_p_values
 
 
+def assert_sequential(row, found):
+    """Compare p, and the draws that it rests on, with those of a single test of 1,000 draws of the same seed."""
+    p, draws, alone = row["p_value"], row["draws"], found["p_value"]
+    if p is None or draws in (None, 1000):
+        assert (p, draws) == (alone, found["draws"])
+    else:
+        assert p == 100 / draws
+        assert abs(p - alone) < 0.5 * alone
+
+
 def expect_screening(table, names, label, testing=None, **options):
     """Return the rows of a screening, from single measurements."""
     found = {name: measure_dependence(table[name], table[label], testing=testing, **options) for name in names}
     order = sorted(names, key=lambda name: (-(found[name].cka_unbiased or -2), name))
-    tested = [name for name in names if found[name].p_value is not None]
-    q_values = dict.fromkeys(names) | dict(
-        zip(tested, definition.q_values([found[name].p_value for name in tested]), strict=True)
-    )
     return [
-        {"column": name, **{key: getattr(found[name], key) for key in SCREEN_COLUMNS}, "q_value": q_values[name]}
+        {
+            "column": name,
+            **{key: getattr(found[name], key) for key in SCREEN_COLUMNS},
+            "q_value": None,
+            "draws": found[name].draws,
+        }
         for name in order
     ]
+
+
+def assert_q_values(rows):
+    """Compare the q-values with those of the p-values."""
+    tested = [row for row in rows if row["p_value"] is not None]
+    q_values = definition.q_values([row["p_value"] for row in tested])
+    assert [row["q_value"] for row in tested] == pytest.approx(q_values, rel=1e-14)
+    assert {row["q_value"] for row in rows if row["p_value"] is None} <= {None}
 
 
 @pytest.mark.parametrize("test", ["auto", "eigen", "none"])
@@ -54,9 +73,11 @@ def test_columns_are_ranked_by_a_label(kxcli, workers, test):
     rows = objects(kxcli(*use, "-f", "jsonl", "a.tsv"))
     right = expect_screening(table, ["x", "y", "z", "text"], "label", HsicTest(test))
     assert [list(row) for row in rows] == [list(row) for row in right]
+    assert_q_values(rows)
     for row, other in zip(rows, right, strict=True):
-        assert row.pop("q_value") == approx_or_none(other.pop("q_value"), 1e-14)
-        assert row == other
+        assert_sequential(row, other)
+        tests = {key: other[key] for key in ("p_value", "q_value", "draws")}
+        assert {**row, **tests} == other
 
 
 @pytest.mark.full
@@ -75,10 +96,10 @@ def test_screening_of_columns_is_a_table(kxcli):
     table = make_people()
     put(kxcli, "a.tsv", tsv(table))
     use = ("hsic", "--screen", "label", "a.tsv")
-    right = expect_screening(table, ["x", "y", "z", "text"], "label")
+    right = objects(kxcli(*use, "-f", "jsonl"))
     header, *lines = kxcli(*use, "--header").rows
-    assert header == ["column", *SCREEN_COLUMNS, "q_value"]
-    assert [line[:-1] for line in lines] == [[format_cell(value) for value in row.values()][:-1] for row in right]
+    assert header == ["column", *SCREEN_COLUMNS, "q_value", "draws"]
+    assert lines == [[format_cell(value) for value in row.values()] for row in right]
     assert kxcli(*use).rows == lines
     assert list(csv.reader(io.StringIO(kxcli(*use, "-f", "csv").text))) == [header, *lines]
     for top in (0, 2, 9):
@@ -310,6 +331,9 @@ def test_square_matrix_has_all_pairs(kxcli, value):
     names = ["x", "z", "label"]
     use = ("hsic", "--matrix", "square", "-x", "x,z,label", *(("--value", value) if value else ()))
     found = {pair: getattr(one, value or "cka_unbiased") for pair, one in all_pairs(table, names).items()}
+    if value == "p_value":
+        edges = objects(kxcli("hsic", "--matrix", "edges", "-x", "x,z,label", "-f", "jsonl", "a.tsv"))
+        found |= {(row["x"], row["y"]): row["p_value"] for row in edges}
     right = [[found[tuple(sorted((a, b), key=names.index))] for b in names] for a in names]
     header, *lines = kxcli(*use, "--header", "a.tsv").rows
     assert header == ["column", *names]
@@ -332,12 +356,11 @@ def test_edges_have_a_row_per_pair(kxcli):
     found = {pair: one for pair, one in all_pairs(table, names, HsicTest(seed=3)).items() if pair[0] != pair[1]}
     rows = objects(kxcli(*use, "-f", "jsonl", "a.tsv"))
     assert [list(row) for row in rows] == [["x", "y", *EDGE_COLUMNS]] * 10
-    q_values = [row.pop("q_value") for row in rows]
-    p_values = [one.p_value for one in found.values() if not one.is_undefined]  # texts that all differ are not tested
-    assert [q for q in q_values if q is not None] == pytest.approx(definition.q_values(p_values), rel=1e-14)
-    keys = EDGE_COLUMNS[:-1]
-    assert rows == [{"x": a, "y": b, **{key: getattr(one, key) for key in keys}} for (a, b), one in found.items()]
-    rows = [{**row, "q_value": q_value} for row, q_value in zip(rows, q_values, strict=True)]
+    assert_q_values(rows)
+    for row, ((a, b), one) in zip(rows, found.items(), strict=True):
+        assert_sequential(row, vars(one))
+        keys = EDGE_COLUMNS[:-3]
+        assert [row[key] for key in ("x", "y", *keys)] == [a, b, *(getattr(one, key) for key in keys)]
     header, *lines = kxcli(*use, "--header", "a.tsv").rows
     assert header == ["x", "y", *EDGE_COLUMNS]
     assert lines == [[format_cell(value) for value in row.values()] for row in rows]
@@ -409,10 +432,11 @@ def test_matrix_pairs_use_rows_with_both_values(kxcli, kernel):
     for row in rows:
         if row["n"] < 4:
             assert "notes" in (row["x"], row["y"])
-            assert [row[key] for key in EDGE_COLUMNS[5:]] == [None] * 7
+            assert [row[key] for key in EDGE_COLUMNS[5:]] == [None] * 8
             continue
         found = measure_pair(kxcli, row["x"], row["y"], *both)
-        assert {key: row[key] for key in EDGE_COLUMNS[:-1]} == {key: found[key] for key in EDGE_COLUMNS[:-1]}
+        assert_sequential(row, found)
+        assert [row[key] for key in EDGE_COLUMNS[:-3]] == [found[key] for key in EDGE_COLUMNS[:-3]]
         n_expected = sum(table[row["x"]][i] not in GAPS and table[row["y"]][i] not in GAPS for i in range(60))
         assert row["n"] == n_expected
     tested = [row for row in rows if row["p_value"] is not None]
@@ -436,7 +460,8 @@ def test_screened_columns_use_rows_with_both_values(kxcli):
     assert [row["n"] < 4 for row in rows] == [row["column"] == "notes" for row in rows]
     for row in (row for row in rows if row["n"] >= 4):
         found = measure_pair(kxcli, row["column"], "label")
-        assert {key: row[key] for key in SCREEN_COLUMNS} == {key: found[key] for key in SCREEN_COLUMNS}
+        assert_sequential(row, found)
+        assert [row[key] for key in SCREEN_COLUMNS[:-1]] == [found[key] for key in SCREEN_COLUMNS[:-1]]
 
 
 def test_pairs_with_gaps_do_not_depend_on_the_workers(kxcli):

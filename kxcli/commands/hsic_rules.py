@@ -69,6 +69,7 @@ _SKIP = has_value("on_error", "skip")
 _NOT_DELTA = Condition("--kernel-y other than delta", lambda values: values["kernel_y"] not in (None, "delta"))
 
 _XY = "-x x -y y"
+_AUTO = "only permutations compare several bandwidths; use median"
 _WORDS = "--screen x --kernel-x bow"
 
 RULES = (
@@ -92,6 +93,17 @@ RULES = (
     Rule("sigma_y", REQUIRES, _BANDWIDTH_Y, f"{_XY} --kernel-y delta"),
     Rule("standardize", REQUIRES, _NUMBERS, f"{_XY} --kernel-x delta --kernel-y delta"),
     Rule("standardize", NO_EFFECT, _WORD_SCREEN, _WORDS),
+    *(
+        Rule(
+            name,
+            EXCLUDES,
+            _NO_DRAWS,
+            f"{_XY} --{name.replace('_', '-')} auto --test eigen",
+            has_value(name, "auto"),
+            _AUTO,
+        )
+        for name in ("sigma", "sigma_x", "sigma_y")
+    ),
     Rule("", REQUIRES, _SIDES, "-x x"),
     Rule("y_file", EXCLUDES, _STDIN, f"{_XY} --y-file - -", _Y_STDIN, "stdin can be read only once"),
     Rule("exit_code", REQUIRES, _TEST, f"{_XY} --test none"),

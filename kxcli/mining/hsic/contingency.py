@@ -15,7 +15,7 @@ import numpy as np
 from kxcli.arrays import FloatArray, IntArray
 from kxcli.mining.hsic.kernels import CategoricalVariable, NumericVariable
 from kxcli.mining.hsic.permutation_moments import KernelMoments
-from kxcli.mining.hsic.permutation_statistics import NullStatistic, Standardization, subtract_rounding
+from kxcli.mining.hsic.permutation_statistics import NullStatistic, StandardizedTrace, subtract_rounding
 from kxcli.mining.hsic.random_streams import RandomStream, make_generator
 from kxcli.mining.hsic.scales import MEDIAN
 
@@ -107,7 +107,7 @@ class TableStatistic(NullStatistic):
 
     def __init__(self, x: DistinctValues, y: DistinctValues) -> None:
         self.n, self._x, self._y = x.n, x, y
-        self._standard = Standardization(x, y)
+        self._standard = StandardizedTrace(x, y)
 
     def draw(self, seed: int, number: int, n_draws: int) -> FloatArray:
         """Return the statistics of a block of random tables."""

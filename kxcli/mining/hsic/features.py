@@ -84,7 +84,7 @@ class FourierFeatures:
 
     @property
     def _frequencies(self) -> FloatArray:
-        return self.step * np.arange(1, self.n_frequencies + 1)
+        return self.step * np.arange(1, self.n_frequencies + 1, dtype=np.float64)
 
     def count_frequencies(self, limit: float) -> int:
         """Return the number of frequencies up to a limit, at least 1."""
@@ -100,7 +100,7 @@ class FourierFeatures:
             Of shape (width,).
         """
         exponents = (self.narrow**2 - scale**2) / 4 * self._frequencies**2
-        weights = scale / self.narrow * np.exp(exponents)
+        weights: FloatArray = scale / self.narrow * np.exp(exponents)
         return np.concatenate((weights, weights))
 
     @cached_property

@@ -10,13 +10,14 @@ from typing import NamedTuple
 import numpy as np
 
 from kxcli.arrays import BoolArray
-from kxcli.mining.hsic.dependence import EstimatedPair, estimate
+from kxcli.mining.hsic.dependence import EstimatedPair, MeasureLimits, estimate
 from kxcli.mining.hsic.kernels import CategoricalVariable, renumber_codes
 from kxcli.mining.hsic.parameters import MIN_ROWS, Dependence, Kernel, Testing
 from kxcli.mining.hsic.permutation import compute_sequential_p_values
-from kxcli.mining.hsic.permutation_plans import PermutationPlan, make_joint_statistic
+from kxcli.mining.hsic.permutation_plans import PermutationPlan, PlanLimits, make_joint_statistic
 from kxcli.mining.hsic.permutation_statistics import NullStatistic
 from kxcli.mining.hsic.permuted_kernels import WholeKernels
+from kxcli.mining.hsic.sequential import choose_max_draws
 from kxcli.mining.hsic.terms import TermCounts
 from kxcli.mining.hsic.variables import Values, Variable, make_variable
 from kxcli.wording import format_count
@@ -25,6 +26,7 @@ BYTES_PER_PAIR = 1_100  # of a measured pair and its output row, in the process 
 
 _TASK_ROWS = 20_000  # of all pairs of a task together
 _TASK_CELLS = 1 << 21  # of all whole matrices of a task, for each bandwidth
+_LIMITS = MeasureLimits(PlanLimits(whole_bytes=1 << 28))  # of each process
 _MAX_VARIABLES = 32  # variables of a subset of rows that are cached: columns with the same missing rows share them
 
 
@@ -81,11 +83,12 @@ class MeasurePairs:
 
     Args:
         testing: The test.
-        max_draws: Of each test by permutation.
+        n_tests: The number of all pairs to be tested.
     """
 
-    def __init__(self, testing: Testing, max_draws: int) -> None:
-        self._testing, self._max_draws = replace(testing, permutations=None), max_draws
+    def __init__(self, testing: Testing, n_tests: int) -> None:
+        self._testing, self._n_draws = replace(testing, permutations=None), testing.permutations
+        self._n_tests = n_tests
 
     def setup(self, shared: Sequence[PairColumn]) -> None:
         """Receive the columns."""
@@ -117,7 +120,7 @@ class MeasurePairs:
             if x is None or y is None:
                 found[i, j] = self._report_too_few(i, j)
                 continue
-            estimated = estimate(x, y, self._testing)
+            estimated = estimate(x, y, self._testing, limits=_LIMITS)
             plan = estimated.plan_permutations()
             if plan is None:
                 found[i, j] = estimated.finish()
@@ -135,7 +138,9 @@ class MeasurePairs:
 
     def _test(self, pairs: Sequence["_PlannedPair"], statistic: NullStatistic) -> dict[tuple[int, int], Dependence]:
         """Return the results of pairs by the draws of their common statistic."""
-        p_values, n_draws = compute_sequential_p_values(statistic, self._testing.seed, self._max_draws)
+        seconds = max(one.plan.seconds for one in pairs)
+        max_draws = choose_max_draws(self._n_tests, self._n_draws, seconds)
+        p_values, n_draws = compute_sequential_p_values(statistic, self._testing.seed, max_draws)
         return {
             one.pair: one.estimated.finish(p, one.plan, draws or None)
             for one, p, draws in zip(pairs, p_values.tolist(), n_draws.tolist(), strict=True)

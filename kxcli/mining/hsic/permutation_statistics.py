@@ -112,7 +112,7 @@ class Kernels(Protocol):
         ...
 
 
-class Standardization:
+class StandardizedTrace:
     """Tr(Kc Lc) of q kernels of x and s of y -> the largest standardized one."""
 
     def __init__(self, x: Kernels, y: Kernels) -> None:
@@ -150,7 +150,7 @@ class WholeStatistic(OrderStatistic):
         is_many = len(self._matrices) >= _MIN_MANY_MATRICES and y.n <= _MAX_MANY_ROWS
         self._many = ManyGrams(self._matrices) if is_many else None
         self._diagonals_x, self._diagonals_y = np.concatenate([x.diagonals for x in xs]), y.diagonals
-        self._standards = [Standardization(x, y) for x in xs]
+        self._standards = [StandardizedTrace(x, y) for x in xs]
         ends = np.cumsum([len(x.matrices) for x in xs]).tolist()
         self._parts = [slice(end - len(x.matrices), end) for x, end in zip(xs, ends, strict=True)]
 
@@ -180,7 +180,7 @@ class FeatureStatistic(OrderStatistic):
 
     def __init__(self, x: FeatureKernels, y: FeatureKernels) -> None:
         self.n, self._x, self._y = x.n, x, y
-        self._standard = Standardization(x, y)
+        self._standard = StandardizedTrace(x, y)
         self._adds_diagonal = x.missing_diagonal is not None or y.missing_diagonal is not None
         self._diagonals = [
             (one.diagonals, one.diagonals if one.missing_diagonal is None else one.diagonals + one.missing_diagonal)
@@ -231,7 +231,7 @@ class GroupStatistic(OrderStatistic):
         self.n, self._other, self._permutes_groups = groups.n, other, permutes_groups
         self._by_group = np.argsort(groups.rows, kind="stable")
         self._starts = compute_starts(groups.sizes)[:-1]
-        self._standard = Standardization(other, DeltaKernel(groups.sizes))
+        self._standard = StandardizedTrace(other, DeltaKernel(groups.sizes))
         shares = groups.sizes / groups.n
         self._group_diagonal = (1 - 2 * shares + float(shares @ shares))[groups.rows]
 

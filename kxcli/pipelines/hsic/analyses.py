@@ -7,7 +7,7 @@ from typing import NamedTuple, cast
 from kxcli.corpus.tables import ColumnGroup, Table, explain_single_column, select_columns
 from kxcli.errors import InputError, UsageError
 from kxcli.mining.hsic import pairs, permutation, screening, terms
-from kxcli.mining.hsic.dependence import measure
+from kxcli.mining.hsic.dependence import MeasureLimits, measure
 from kxcli.mining.hsic.jobs import RunJob
 from kxcli.mining.hsic.kernels import CategoricalVariable, encode_labels
 from kxcli.mining.hsic.multiple_tests import adjust_p_values, count_sufficient_draws
@@ -52,6 +52,7 @@ class HsicRun:
         run: Runs jobs over the engine.
         report: Receives notes and warnings.
         memory: Bytes for all processes.
+        limits: Of the sizes of a pair.
     """
 
     tables: HsicTables
@@ -63,6 +64,7 @@ class HsicRun:
     run: RunJob
     report: Report
     memory: int
+    limits: MeasureLimits
 
     @property
     def _q_columns(self) -> tuple[str, ...]:
@@ -93,7 +95,7 @@ class HsicRun:
         variable_x = self.builder.make_variable(rows.groups.pop(), self.request_x, "-x", self.tables.x.path, names_x)
         self.builder.check_standardization(self.request_x)
         trim_heap()
-        found = measure(variable_x, variable_y, self.testing, self.run)
+        found = measure(variable_x, variable_y, self.testing, self.run, self.limits)
         self._report_notes(found)
         cells: dict[str, Cell] = {"n": found.n, "n_dropped": rows.n_dropped}
         cells |= {field.name: _make_cell(getattr(found, field.name)) for field in fields(found)[1:-1]}
@@ -287,7 +289,7 @@ class HsicRun:
     ) -> dict[tuple[int, int], Dependence]:
         n = max(column.variable.n for column in columns if column.variable is not None)
         n_tests = sum(i != j for i, j in all_pairs)
-        job = pairs.MeasurePairs(testing, choose_max_draws(n_tests, testing.permutations))
+        job = pairs.MeasurePairs(testing, n_tests)
         found = self.run(job, pairs.iter_tasks(all_pairs, n), columns, "pairs")
         sizes = [one.n for one in found.values()]
         if max(sizes) < MIN_ROWS:

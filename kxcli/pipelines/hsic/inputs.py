@@ -29,10 +29,12 @@ from kxcli.corpus.tables.cells import MissingCodes
 from kxcli.errors import InputError, UsageError
 from kxcli.mining.hsic import terms
 from kxcli.mining.hsic.bandwidth import MAX_EXACT_ROWS
+from kxcli.mining.hsic.dependence import MeasureLimits
 from kxcli.mining.hsic.jobs import RunJob
 from kxcli.mining.hsic.kernels import CategoricalVariable, NumericVariable
 from kxcli.mining.hsic.pairs import PairColumn
 from kxcli.mining.hsic.parameters import MIN_ROWS, NUMERIC_KERNELS, Kernel, MeasureError
+from kxcli.mining.hsic.permutation_plans import PlanLimits
 from kxcli.mining.hsic.product_kernel import ProductVariable
 from kxcli.mining.hsic.standardization import (
     DOMINANT_SHARE,
@@ -87,6 +89,14 @@ class KernelRequest:
         kernel = Kernel.parse(self.name or ("gaussian" if is_number else "delta"))
         sigma = self.sigma if kernel.has_bandwidth else None
         return replace(kernel, sigma=sigma, cosine=self.cosine and kernel.compares_texts)
+
+
+def make_limits(memory: int | None) -> MeasureLimits:
+    """Return the limits of a pair by --memory.
+
+    Without --memory, they do not depend on the free memory, so the test does not either.
+    """
+    return MeasureLimits() if memory is None else MeasureLimits(PlanLimits(whole_bytes=memory // 4))
 
 
 class CompleteRows(NamedTuple):
