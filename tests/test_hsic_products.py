@@ -101,6 +101,17 @@ def test_options_apply_to_the_numbers_of_a_mixed_side(kxcli):
     assert warning.startswith("kxcli: warning: nearly all cells of -x differ, and the kernel delta")
 
 
+def test_warnings_name_the_numbers_of_a_mixed_side(kxcli):
+    table = make_people()
+    table["z"] = [1000 * value for value in table["z"]]
+    table["x"][3] = table["y"][3] = -9999
+    put(kxcli, "a.tsv", tsv(table))
+    err = call(kxcli, "hsic", "-x", "label,x,z", "-y", "y", "--test", "none", "a.tsv")[2]
+    assert "1 row of 'x', 'y' have the same value -9999" in err
+    err = call(kxcli, "hsic", "-x", "label,x,z", "-y", "y", "--test", "none", "--na-values=-9999", "a.tsv")[2]
+    assert "of the squared distances of -x are from the column 'z'; use --standardize z or rank" in err
+
+
 def test_product_over_many_rows_is_tested():
     numbers, labels, y = make_mixed(700)
     x = make_variable(MixedValues(numbers, [labels]), Kernel("gaussian"))

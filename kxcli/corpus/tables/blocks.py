@@ -70,8 +70,8 @@ def join_cells(blocks: Sequence[GroupCells]) -> GroupCells:
     if isinstance(first, np.ndarray):
         return np.concatenate(cast(Sequence[FloatArray], blocks)) if len(blocks) > 1 else first
     if isinstance(first, MixedCells):
-        numbers, texts = zip(*cast(Sequence[MixedCells], blocks), strict=True)
-        return MixedCells(cast(FloatArray, join_cells(numbers)), cast(TextColumns, join_cells(texts)))
+        numbers, texts, _ = zip(*cast(Sequence[MixedCells], blocks), strict=True)
+        return MixedCells(cast(FloatArray, join_cells(numbers)), cast(TextColumns, join_cells(texts)), first.places)
     columns = zip(*cast(Sequence[TextColumns], blocks), strict=True)
     return [list(chain(*column)) for column in columns]
 
@@ -125,15 +125,16 @@ class BlockBuilder:
         }
         groups: list[GroupCells] = []
         whole = [*range(matrix.shape[1])]
-        for split, at in zip(self._splits, self._at, strict=True):
+        for group, split, at in zip(self._groups, self._splits, self._at, strict=True):
             numbers = matrix if at == whole else np.ascontiguousarray(matrix[:, at])
-            groups.append(_make_group(split, numbers, [columns[column] for column in split.texts]))
+            groups.append(_make_cells(group, split, numbers, [columns[column] for column in split.texts]))
         return TableBlock(groups, path, chunk.lines)
 
     def build_empty(self, path: str) -> TableBlock:
         """Return a block without rows."""
         groups = [
-            _make_group(split, np.empty((0, len(split.numbers))), [[] for _ in split.texts]) for split in self._splits
+            _make_cells(group, split, np.empty((0, len(split.numbers))), [[] for _ in split.texts])
+            for group, split in zip(self._groups, self._splits, strict=True)
         ]
         return TableBlock(groups, path, np.empty(0, np.int64))
 
@@ -221,10 +222,12 @@ class BlockBuilder:
                     yield line, column, cell
 
 
-def _make_group(split: ColumnSplit, numbers: FloatArray, texts: TextColumns) -> GroupCells:
+def _make_cells(group: ColumnGroup, split: ColumnSplit, numbers: FloatArray, texts: TextColumns) -> GroupCells:
     if not split.texts:
         return numbers
-    return MixedCells(numbers, texts) if split.numbers else texts
+    if not split.numbers:
+        return texts
+    return MixedCells(numbers, texts, tuple(map(group.columns.index, split.numbers)))
 
 
 _ARTICLES = {"number": "a", "integer": "an", "date": "a"}

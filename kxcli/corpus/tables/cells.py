@@ -14,10 +14,17 @@ TextColumns = list[list[str | None]]
 
 
 class MixedCells(NamedTuple):
-    """The cells of columns of numbers and of columns of texts."""
+    """The cells of columns of numbers and of columns of texts.
+
+    Attributes:
+        numbers: A matrix, NaN if missing.
+        texts: Of each column, None if missing.
+        places: The places of the numbers among all columns.
+    """
 
     numbers: FloatArray
     texts: TextColumns
+    places: tuple[int, ...]
 
 
 GroupCells = (

@@ -16,7 +16,7 @@ N_SURVEYED_CELLS = 1_000  # cells with a value that decide the type
 MAX_EXACT_INTEGER = 1 << 53  # larger integers may be rounded as double-precision numbers
 
 _FEW_LABELS = 10  # distinct cells such as 1,5 that are labels if they recur, like the doses of a trial
-_PLAIN = NumberFormat()
+_PLAIN, _DECIMAL_COMMA = NumberFormat(), NumberFormat(",")
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,10 @@ PLAIN_NUMBERS = NumberType(is_plain=True)
 
 def convert_cells(cells: Sequence[str | None], kind: NumericType, missing: MissingCodes) -> FloatArray | None:
     """Return cells as numbers, NaN if missing, or None if one is neither."""
+    if isinstance(kind, NumberType) and kind.format == _DECIMAL_COMMA and not kind.unit:
+        values = _convert_decimal_commas(cells, missing)
+        if values is not None:
+            return values
     numbers: dict[str | None, float] = {}
     for cell in set(cells):
         number = np.nan if cell is None or missing.has(cell) else kind.parse(cell)
@@ -111,6 +115,13 @@ def convert_cells(cells: Sequence[str | None], kind: NumericType, missing: Missi
         numbers[cell] = number
     values = np.fromiter((numbers[cell] for cell in cells), np.float64, len(cells))
     return values if isinstance(kind, LargeIntegerType) else missing.erase(values)
+
+
+def _convert_decimal_commas(cells: Sequence[str | None], missing: MissingCodes) -> FloatArray | None:
+    """Return cells as numbers, or None if they must be parsed one by one."""
+    if any("," in code for code in missing.codes) or any("." in cell for cell in cells if cell):
+        return None
+    return to_numbers([cell and cell.replace(",", ".") for cell in cells], missing)
 
 
 class ColumnSurvey:

@@ -14,6 +14,7 @@ from kxcli.arrays import FloatArray, IntArray
 from kxcli.mining.hsic.estimators import KernelSums
 from kxcli.mining.hsic.kernels import CategoricalVariable, NumericVariable
 from kxcli.mining.hsic.parameters import MeasureError
+from kxcli.mining.hsic.product_kernel import ProductVariable
 from kxcli.mining.hsic.random_streams import RandomStream, make_generator
 from kxcli.mining.hsic.variables import Variable
 
@@ -180,6 +181,9 @@ def _count_most_common(variable: Variable) -> int:
         return int(variable.sizes.max())
     if isinstance(variable, NumericVariable):
         return int((~variable.rows.any(axis=1)).sum())  # rows are differences from the median, so from such a value
+    if isinstance(variable, ProductVariable):
+        is_common = variable.labels.rows == variable.labels.sizes.argmax()
+        return int((is_common & ~variable.numbers.rows.any(axis=1)).sum())
     return 0
 
 

@@ -237,17 +237,17 @@ def select_rows(group: GroupCells, mask: BoolArray) -> GroupCells:
         return group[mask]
     if isinstance(group, MixedCells):
         texts = cast(TextColumns, select_rows(group.texts, mask))
-        return MixedCells(group.numbers[mask], texts)
+        return MixedCells(group.numbers[mask], texts, group.places)
     return [[cell for cell, is_selected in zip(column, mask.tolist(), strict=True) if is_selected] for column in group]
 
 
 def _name_columns(table: Table, groups: Sequence[ColumnGroup], values: Sequence[GroupCells]) -> dict[str, FloatArray]:
     """Return the columns of numbers by name."""
     return {
-        table.name_column(column): cells[:, at]
+        table.name_column(group.columns[place]): numbers[:, at]
         for group, cells in zip(groups, values, strict=True)
-        if isinstance(cells, np.ndarray)
-        for at, column in enumerate(group.columns)
+        if (numbers := _get_numbers(cells)) is not None
+        for at, place in enumerate(_get_places(cells))
     }
 
 
@@ -256,6 +256,13 @@ def _get_numbers(cells: GroupCells) -> FloatArray | None:
     if isinstance(cells, MixedCells):
         return cells.numbers
     return cells if isinstance(cells, np.ndarray) else None
+
+
+def _get_places(cells: GroupCells) -> Sequence[int]:
+    """Return the places of the columns of numbers in their group."""
+    if isinstance(cells, MixedCells):
+        return cells.places
+    return range(cells.shape[1]) if isinstance(cells, np.ndarray) else ()
 
 
 def _find_complete_rows(group: GroupCells) -> BoolArray:
@@ -322,13 +329,14 @@ class VariableBuilder:
 
         `name`, `path` and `columns`, the names of the columns, are for messages.
         """
-        kernel = request.make_kernel(is_number=_get_numbers(cells) is not None)
-        if isinstance(cells, np.ndarray) and request.standardization is None:
-            dominant = find_dominant_column(cells)
+        numbers = _get_numbers(cells)
+        kernel = request.make_kernel(is_number=numbers is not None)
+        if numbers is not None and request.standardization is None:
+            dominant = find_dominant_column(numbers)
             if dominant is not None:
                 self._report.warning(
                     f"{DOMINANT_SHARE:.0%} or more of the squared distances of {name} are from the column "
-                    f"{columns[dominant]}; use --standardize z or rank"
+                    f"{columns[_get_places(cells)[dominant]]}; use --standardize z or rank"
                 )
         return self._make_variable(self._make_values(cells, kernel, request, name), kernel, request, name, path)
 
