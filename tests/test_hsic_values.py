@@ -265,3 +265,25 @@ def test_extreme_number_on_both_sides_of_vectors_has_a_warning(kxcli):
     err = call(kxcli, "hsic", "-x", "x,y", "-y", "z", "a.tsv")[2]
     assert "1 row of 'y', 'z' have the same value -999, far from all others" in err
     assert "far from" not in call(kxcli, "hsic", "-x", "y,z", "-y", "x", "a.tsv")[2]
+
+
+@pytest.mark.parametrize(
+    ("form", "kind"),
+    [("{2}.{1}.{0}", "labels"), ("{1}/{2}/{0}", "labels"), ("{2}-{1}-{0} 10:00", "labels"), ("{0}{1}{2}", "numbers")],
+)
+def test_dates_in_other_formats_have_a_warning(kxcli, form, kind):
+    days = [form.format(*day.split("-")) for day in DAYS]
+    put(kxcli, "a.tsv", tsv({"day": days, "y": [i * i % 7 for i in range(len(days))]}))
+    err = call(kxcli, "hsic", "-x", "day", "-y", "y", "--test", "none", "a.tsv")[2]
+    warning = (
+        f"kxcli: warning: a.tsv: the column 'day' is read as {kind}; if these are dates, write them as 2024-01-31\n"
+    )
+    assert warning in err
+    assert (
+        warning not in call(kxcli, "hsic", "-x", "day", "-y", "y", "--kernel-x", "delta", "--test", "none", "a.tsv")[2]
+    )
+
+
+def test_numbers_of_eight_digits_are_not_called_dates(kxcli):
+    put(kxcli, "a.tsv", tsv({"x": [20240100 + i for i in range(40)], "y": range(40)}))
+    assert "dates" not in call(kxcli, "hsic", *XY, "--test", "none", "a.tsv")[2]

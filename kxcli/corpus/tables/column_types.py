@@ -10,7 +10,13 @@ import numpy as np
 
 from kxcli.arrays import FloatArray
 from kxcli.corpus.tables.cells import MissingCodes, to_numbers, to_texts
-from kxcli.corpus.tables.number_formats import NumberFormat, WrittenNumber, is_like_number, parse_date
+from kxcli.corpus.tables.number_formats import (
+    NumberFormat,
+    WrittenNumber,
+    is_like_date,
+    is_like_number,
+    parse_date,
+)
 
 N_SURVEYED_CELLS = 1_000  # cells with a value that decide the type
 MAX_EXACT_INTEGER = 1 << 53  # larger integers may be rounded as double-precision numbers
@@ -147,6 +153,11 @@ class ColumnSurvey:
                 cell for cell in to_texts(cells[start : start + N_SURVEYED_CELLS], self._missing) if cell is not None
             ]
             self.cells.update(some[:room])
+
+    @property
+    def has_other_dates(self) -> bool:
+        """Whether all cells look like dates in a format that is not read as dates."""
+        return len(self.cells) > 1 and not self.n_numeric and all(map(is_like_date, self.cells))
 
     def decide(self) -> NumericType | None:
         """Return the type of most cells, or of most distinct ones; None for labels.

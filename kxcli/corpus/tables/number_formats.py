@@ -23,6 +23,11 @@ _DATE = re.compile(
 )
 
 
+_OTHER_DATE = re.compile(
+    r"\d{1,2}([./-])\d{1,2}\1(?:\d\d){1,2}(?: \d.*)?|(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])", re.ASCII
+)
+
+
 class WrittenNumber(NamedTuple):
     """A number in a cell.
 
@@ -165,3 +170,8 @@ def parse_date(cell: str) -> float | None:
     except ValueError:
         return None
     return (start - _EPOCH - offset) / _DAY + (fraction + (second == 60)) / 86_400
+
+
+def is_like_date(cell: str) -> bool:
+    """Return whether a cell looks like another date, as 31.01.2024 or 20240131."""
+    return _OTHER_DATE.fullmatch(cell.strip()) is not None

@@ -111,6 +111,7 @@ class Table:
             names = (self.names[column] for column, survey in surveys.items() if self.names[column] in survey.cells)
             self._note_doubtful_header(next(names, None), "occurs again below it")
         types = {column: survey.decide() for column, survey in surveys.items()}
+        self._warn_of_dates({column: types[column] for column, survey in surveys.items() if survey.has_other_dates})
         splits = [self._split_group(group, types, surveys) for group in groups]
         numeric = {column for split in splits for column in split.numbers}
         plain = NumberType(self._reading.number_format, is_plain=self._reading.number_format.is_plain)
@@ -136,6 +137,13 @@ class Table:
             hint = f"name columns of one kind, or use {group.labels_option} delta for labels"
             raise InputError(self.path, what, hint)
         return ColumnSplit((), group.columns) if False in kinds.values() else ColumnSplit(group.columns, ())
+
+    def _warn_of_dates(self, types: Mapping[int, NumericType | None]) -> None:
+        """Report columns that look like dates but are read as numbers or labels."""
+        for kind in dict.fromkeys("labels" if one is None else "numbers" for one in types.values()):
+            columns = [column for column, one in types.items() if (one is None) == (kind == "labels")]
+            message = f"{self.describe_columns(columns)} read as {kind}; if these are dates, write them as 2024-01-31"
+            self._reading.report(Notice(self.path, message, is_warning=True))
 
     def _note_types(self, types: Mapping[int, NumericType]) -> None:
         """Report columns that are not read as plain numbers."""
