@@ -40,6 +40,8 @@ from kxcli.mining.hsic.variables import Variable
 
 PermutationView = WholeKernels | FeatureKernels | DistinctValues | CategoricalVariable | TextVariable
 
+_DISCRETE = CategoricalVariable, NumericVariable  # variables that may have few distinct values
+
 MAX_WHOLE_ROWS = 10_000
 MAX_CELLS = 1 << 22  # of the table of terms by categories, for texts that keep all their terms
 _MAX_DISTINCT = 64  # values of a variable for random tables
@@ -202,9 +204,6 @@ def _build_distinct(x: Variable, y: Variable) -> tuple[DistinctValues, DistinctV
 def _list_scales(variable: Variable, scales: Sequence[float]) -> Sequence[float]:
     """Return the scales of a variable, 1 for one with a fixed bandwidth."""
     return scales if isinstance(variable, NumericVariable) and variable.is_adaptive else MEDIAN
-
-
-_DISCRETE = (CategoricalVariable, NumericVariable)
 
 
 class _Draft:

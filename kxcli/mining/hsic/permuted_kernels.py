@@ -15,7 +15,7 @@ from kxcli.mining.hsic.permutation_moments import KernelMoments
 from kxcli.mining.hsic.scales import MEDIAN, find_bands
 from kxcli.mining.hsic.variables import Variable
 
-FOURIER_REACH = 2.2  # bandwidths: the kernel has an error of exp(-2.2²), below 0.01, which costs a test no power
+FOURIER_REACH = 2.2  # bandwidths: the kernel of the test has an error of exp(-2.2²), below 0.01
 _BLOCK_ROWS = 4096  # rows at a time
 
 
@@ -60,7 +60,7 @@ class FeatureKernels:
         weights: w of each kernel, of shape (q, r).
         scales: The bandwidth of each kernel, relative to the median, in descending order.
         bands: The ends of the low and of the middle features, see `scales.find_bands`.
-        missing_diagonal: What F F' lacks of the diagonal of an approximated kernel, of shape (n,); None if nothing.
+        missing_diagonal: What F Fᵀ lacks of the diagonal of an approximated kernel, of shape (n,); None if nothing.
             Its exact diagonal is nearly even where that of its features is not, and an uneven diagonal would drown
             the rest of the statistic.
         share: Of the kernel's trace that the features have.
@@ -118,7 +118,9 @@ def build_matrices(variable: Variable, scales: Sequence[float]) -> WholeKernels:
                 tile = scaled.tile(i, j)
                 matrix[block_rows(i), block_rows(j)] = tile
                 matrix[block_rows(j), block_rows(i)] = tile.T
-        if scale < 1 and float(matrix.sum()) - n * scaled.diagonal[0] < n - n * (n - 1) * (1 - scaled.diagonal[0]):
+        offset = 1 - float(scaled.diagonal[0])  # 1 for a kernel that is computed less 1
+        n_neighbors = float(matrix.sum()) + n * n * offset - n
+        if scale < 1 and n_neighbors < n:
             return WholeKernels(matrices[:at], scales[:at])
         means = matrix.mean(axis=0)
         matrix -= means
