@@ -400,6 +400,18 @@ def test_narrow_kernel_of_many_columns_is_the_identity():
     assert_right(found, np.eye(20), definition.gaussian(y, found.sigma_y))
 
 
+@pytest.mark.parametrize("kernel_y", ["laplace", "gaussian", "linear", "delta"])
+@pytest.mark.parametrize("kernel_x", ["laplace", "gaussian", "linear", "delta"])
+def test_biased_estimates_of_a_balanced_design_are_not_negative(kernel_x, kernel_y):
+    """Each x has each y once, so HSIC is 0, and rounding may be of either sign."""
+    for n_x, n_y, unit in (3, 7, 0.1), (5, 7, 100 / 3), (13, 20, 1.1):
+        x, y = np.repeat(np.arange(n_x) * unit, n_y), np.tile(118 + np.arange(n_y) ** 2 / unit, n_x)
+        columns = (v.astype(str) if k == "delta" else v for v, k in ((x, kernel_x), (y, kernel_y)))
+        found = measure_dependence(*columns, kernel_x=kernel_x, kernel_y=kernel_y, testing=UNTESTED)
+        assert min(found.biased_n2, found.biased_nm1, found.cka) >= 0
+        assert found.cka < 1e-9
+
+
 @pytest.mark.parametrize("degrees", [0.5, 0.1, 1e-3, 1e-9, 1e-15])
 def test_rest_of_few_degrees_of_freedom_is_a_constant(degrees):
     """If its mean is tiny, the variance of the rest may be rounding."""
