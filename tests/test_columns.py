@@ -28,6 +28,7 @@ from kxcli.corpus.named_inputs import resolve_sources
 from kxcli.corpus.tables import (
     ColumnGroup,
     NumberFormat,
+    TableLayout,
     TableReading,
     arrays,
     column_types,
@@ -1418,19 +1419,23 @@ def bytes_of(tokens):
 @settings(derandomize=True, max_examples=150)
 @given(
     st.lists(st.sampled_from(TOKENS), max_size=30).map(bytes_of) | st.binary(max_size=60),
-    st.sampled_from(["tsv", "csv", "jsonl", "npy"]),
+    st.sampled_from(["tsv", "csv", "jsonl", "npy", "npz"]),
     st.sampled_from(["utf-8", "auto", "utf-16", "gb18030", "utf-16-le", "ascii"]),
     st.sampled_from(["stop", "skip", "replace"]),
     st.sampled_from([True, False, None]),
     st.lists(st.sampled_from(["", "x", "-9999", "inf", "1,5", "\t", "1_0", "9" * 400]), max_size=2),
     st.sampled_from(["a", "1", "a,b", "1-2", "b", "2:1", "9" * 30, "", "好", "-", ":"]),
     st.sampled_from([None, True, False]),
+    st.builds(
+        TableLayout, st.sampled_from([None, None, ";", "\t", "white"]), st.sampled_from(["", "a"]), st.integers(0, 2)
+    ),
 )
 def test_any_bytes_are_table_or_input_error(
-    folder, small, data, kind, encoding, on_error, header, na_values, columns, is_number
+    folder, small, data, kind, encoding, on_error, header, na_values, columns, is_number, layout
 ):
     path = folder.put(f"a.{kind}", data)
     options = {"encoding": encoding, "on_error": on_error, "header": header, "na_values": na_values}
+    options["layout"] = layout
     with suppress(InputError, UsageError):
         got = folder.read(path, x=columns, kinds=(is_number,), **options)
         assert len({len(group) if isinstance(group, np.ndarray) else len(group[0]) for group in got.groups}) <= 1

@@ -233,7 +233,7 @@ def test_forged_npy_file_is_error(tmp_path, capsys, name, packed):
         data = raw_npy(NPY_HEADERS[name], b"" if "no rows" in name else bytes(8), version)
         path = tmp_path / ("a.npy.gz" if packed else "a.npy")
         path.write_bytes(zlib.compress(data, wbits=31) if packed else data)
-        assert main(["hsic", "-x", "1", "-y", "1", str(path)]) == 1
+        assert main(["hsic", "-q", "-x", "1", "-y", "1", str(path)]) == 1
         err = capsys.readouterr().err
         assert err.startswith(f"kxcli: error: {path}: ") and err.count("\n") == 1 and "internal" not in err
 

@@ -160,6 +160,14 @@ def test_lines_and_blocks_with_white_space_have_the_same_cells(rows, data):
     assert [dialect.split_line(line) for line in lines] == rows
 
 
+def test_quoted_cells_of_tsv_with_line_ends_need_the_option(kxcli):
+    rows = [[*row[:4], f"{row[4]};\n\t{row[4]}"] for row in ROWS]
+    data = join([[quote(cell) for cell in row] for row in [NAMES, *rows]])
+    check_same(kxcli, "a.tsv", data, "--delimiter", "tab")
+    code, _, err = call(kxcli, "hsic", *BOTH, "a.tsv")
+    assert code == 1 and "if quoted cells hold tabs or line ends, use --delimiter tab" in err
+
+
 def test_semicolons_in_csv_are_reported_with_the_option(kxcli):
     put(kxcli, "a.csv", "x;y\n1;2\n")
     code, _, err = call(kxcli, "hsic", *XY, "a.csv")
@@ -190,6 +198,11 @@ def test_comments_are_ignored(kxcli, name, delimiter, is_quoted):
     options = ("--delimiter", "white") if delimiter == " " else ()
     check_same(kxcli, name, data, "--comment", "#", *options)
     check_same(kxcli, name, data.replace("#", "%%"), "--comment", "%%", *options)
+
+
+def test_white_space_before_a_comment_is_ignored_if_it_separates_cells(kxcli):
+    lines = [" ".join(row[:4]) for row in [NAMES, *ROWS]]
+    check_same(kxcli, "a.txt", "\n \t# x\n".join(lines), "--delimiter", "white", "--comment", "#")
 
 
 def test_comment_prefix_within_a_quoted_cell_is_text(kxcli):
@@ -262,6 +275,18 @@ def test_row_names_of_r_are_a_column(kxcli, name, delimiter):
 def test_row_names_have_a_name_of_their_own(kxcli):
     put(kxcli, "a.tsv", "row_names\ty\n" + "".join(f"{n}\t{n}\t{n * n}\n" for n in range(9)))
     assert "it is called 'row_names_'" in run(kxcli, "-x", "row_names", "-y", "y", "a.tsv")[1]
+
+
+@pytest.mark.parametrize("use", [("--matrix", "edges"), ("--screen", "label"), ("--matrix", "edges", "-x", "!text,z")])
+@pytest.mark.parametrize("first", [[], ['""'], [""]])
+def test_row_names_are_excluded_unless_they_are_selected(kxcli, use, first):
+    """The first column as write.table and write.csv of R, or to_csv of pandas, write it."""
+    put(kxcli, "plain.csv", join([NAMES, *ROWS], ","))
+    put(kxcli, "a.csv", join([[*first, *NAMES], *([str(n), *row] for n, row in enumerate(ROWS))], ","))
+    out, err = run(kxcli, *use, "a.csv")
+    assert out == run(kxcli, *use, "plain.csv")[0]
+    assert f"a.csv: the column {'' if first else 'row_names'!r} has row names and is excluded; -x 1 selects it" in err
+    assert run(kxcli, "-x", 1, "-y", "z", "a.csv")[0] != run(kxcli, "-x", 1, "-y", "z", "plain.csv")[0]
 
 
 def test_one_longer_row_has_no_row_names(kxcli):
@@ -383,6 +408,12 @@ def test_single_array_of_npz_is_the_table(kxcli, save, order, monkeypatch):
 def test_long_columns_of_npz_are_read_in_blocks(kxcli, monkeypatch):
     monkeypatch.setattr(named_arrays, "_BATCH", 100)
     check_same(kxcli, "a.npz", npz_bytes(x=X, label=LABEL))
+
+
+def test_npz_may_have_thousands_of_columns(kxcli):
+    put(kxcli, "a.npz", npz_bytes(**{f"x{n}": X for n in range(2_000)}, label=LABEL))
+    put(kxcli, "plain.tsv", tsv(PEOPLE))
+    assert run(kxcli, "-x", "x1999", "-y", "label", "a.npz")[0] == run(kxcli, *BOTH, "plain.tsv")[0]
 
 
 def test_highly_compressed_arrays_are_read(kxcli):

@@ -16,6 +16,7 @@ _READERS: dict[tuple[int, int], Callable[[BinaryIO], tuple[tuple[int, ...], bool
 }
 _SUFFIX = ".npy"
 _MAX_MEMBERS = 1000  # arrays; a model has far fewer
+_MAX_COLUMNS = 1 << 16  # arrays of a table; reading their headers takes seconds
 _MAX_RATIO = 10  # inflated bytes for each of the file; models have 2 to 3, zeros 1,000
 _MIN_LIMIT_BYTES = 1 << 24  # inflated bytes that are accepted with any ratio
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # the methods of numpy
@@ -73,7 +74,7 @@ class NpzFile:
     def __init__(self, file: BinaryIO, size: int | None) -> None:
         """Read the headers of a file of `size` bytes.
 
-        If it is None, the arrays may have any inflated size.
+        If it is None, the arrays are columns: there may be many, of any inflated size.
         """
         try:
             self._zip = zipfile.ZipFile(file)
@@ -82,8 +83,9 @@ class NpzFile:
         self.headers: dict[str, NpyHeader] = {}
         self._starts: dict[str, int] = {}
         members = self._zip.infolist()
-        if len(members) > _MAX_MEMBERS:
-            raise NpyError(f"has {len(members):,} arrays, more than the limit of {_MAX_MEMBERS:,}")
+        limit = _MAX_COLUMNS if size is None else _MAX_MEMBERS
+        if len(members) > limit:
+            raise NpyError(f"has {len(members):,} arrays, more than the limit of {limit:,}")
         for member in members:
             name = member.filename.removesuffix(_SUFFIX)
             if name in self.headers or not member.filename.endswith(_SUFFIX):

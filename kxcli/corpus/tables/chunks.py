@@ -110,6 +110,7 @@ class TablePart:
         read_chunks: Reads the rows of the given columns.
         is_header_guessed: Whether the first row decided `has_header`.
         row_below: The row below the header, if it has been read.
+        has_row_names: Whether the first column has names of rows.
     """
 
     path: str
@@ -119,3 +120,4 @@ class TablePart:
     read_chunks: Callable[[Sequence[int]], Iterator[RowChunk]]
     is_header_guessed: bool = False
     row_below: NumberedCells | None = None
+    has_row_names: bool = False

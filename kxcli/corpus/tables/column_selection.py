@@ -24,7 +24,7 @@ def select_columns(text: str, table: Table, option: str) -> tuple[int, ...]:
     if not is_exclusion(text, table):
         return _ColumnSelector(text, table, option).columns()
     excluded = set(_ColumnSelector(text[1:], table, option).columns())
-    rest = tuple(column for column in range(table.width) if column not in excluded)
+    rest = tuple(column for column in table.list_columns() if column not in excluded)
     if not rest:
         raise UsageError(f"{option} {text!r}: no column remains.")
     return rest

@@ -72,12 +72,14 @@ def read(
     has_header = not is_data if header is None else header
     ahead: list[tuple[int, list[str]]] = []
     below: list[tuple[int, list[str]]] = []
-    hint = ""
+    hint, has_row_names = "", False
     if not has_header:
         ahead = [*((line, [""]) for line in blank if len(row) == 1), (number, row)]
     else:
         below = _peek_rows(feed, dialect, 2)
+        header_width = len(row)
         row, hint = _fit_header(row, [cells for _, cells in below], note)
+        has_row_names = len(row) > header_width or (len(row) > 1 and row[0].strip() == "")
     rest = _DelimitedRows(feed, dialect, len(row), "header" if has_header else "first row", hint, ahead, diagnostics)
     return TablePart(
         diagnostics.path,
@@ -87,6 +89,7 @@ def read(
         rest.read_chunks,
         is_header_guessed=header is None,
         row_below=below[0] if below else None,
+        has_row_names=has_row_names,
     )
 
 
@@ -165,7 +168,8 @@ class _DelimitedRows:
             yield CellChunk.from_rows(self.ahead, columns, is_whole=True)
         rest = self.feed.iter_rest()
         for batch in rest:
-            text, lines = batch.drop_lines(self.dialect.comment) if self.dialect.comment else batch
+            has_comments = self.dialect.comment and self.dialect.comment in batch.text
+            text, lines = batch.drop_lines(self.dialect.is_comment) if has_comments else batch
             simple = self.dialect.simplify(text)
             if simple is None:
                 yield from self._parse(LineFeed(chain([batch], rest)), columns)
@@ -185,7 +189,7 @@ class _DelimitedRows:
         lengths = np.diff(marks[is_end], prepend=-1)
         is_good = counts == self.width
         for at in np.flatnonzero(~is_good & (lengths > 1)):
-            self._reject(int(lines[at]), int(counts[at]))
+            self._reject(int(lines[at]), int(counts[at]), has_quote='"' in text)
         return self._split(data[np.repeat(is_good, lengths)].tobytes().decode(), delimiter, lines[is_good])
 
     def _parse(self, feed: LineFeed, columns: Sequence[int]) -> Iterator[RowChunk]:
@@ -201,8 +205,11 @@ class _DelimitedRows:
             elif row not in BLANK_ROWS:
                 self._reject(number, len(cells))
 
-    def _reject(self, line: int, count: int) -> None:
-        self.diagnostics.reject(self.dialect.kind, explain_width(count, self.width, self.model, self.hint), line)
+    def _reject(self, line: int, count: int, *, has_quote: bool = False) -> None:
+        hint = self.hint
+        if has_quote and not hint and self.dialect.delimiter == "\t":
+            hint = f"if quoted cells hold tabs or line ends, use --delimiter tab{OR_SKIP}"
+        self.diagnostics.reject(self.dialect.kind, explain_width(count, self.width, self.model, hint), line)
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,12 @@ class Dialect:
         return [unquote_cell(cell) for cell in cells] if '"' in line else cells
 
     def is_comment(self, line: str) -> bool:
-        """Return whether to ignore a line."""
+        """Return whether to ignore a line.
+
+        White space may come before the prefix if it is the delimiter.
+        """
+        if self.delimiter == WHITE:
+            line = line.lstrip(" \t")
         return bool(self.comment) and line.startswith(self.comment)
 
     def simplify(self, text: str) -> tuple[str, str] | None:

@@ -1,7 +1,7 @@
 """Bytes -> large batches of numbered text lines."""
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -28,11 +28,9 @@ class LineBatch(NamedTuple):
         """Return the numbered lines, without their LF."""
         return zip(self.lines.tolist(), self.text.split("\n"), strict=False)  # the text ends with LF
 
-    def drop_lines(self, prefix: str) -> "LineBatch":
-        """Return the lines that do not begin with a prefix."""
-        if not self.text.startswith(prefix) and f"\n{prefix}" not in self.text:
-            return self
-        lines = [(number, line) for number, line in self.iter_numbered() if not line.startswith(prefix)]
+    def drop_lines(self, is_dropped: Callable[[str], bool]) -> "LineBatch":
+        """Return the other lines."""
+        lines = [(number, line) for number, line in self.iter_numbered() if not is_dropped(line)]
         return _join(lines) if lines else LineBatch("", np.empty(0, np.int64))
 
 

@@ -31,6 +31,7 @@ class Table:
     ) -> None:
         self.names, self.width, self.path = first.names, first.width or 1, first.path
         self.missing, self.row_below = reading.missing, first.row_below
+        self._has_row_names = first.has_row_names
         self._parts = chain(blank, [first], parts)
         self._reading, self._is_header_guessed = reading, first.is_header_guessed
         numbers = (name for name in self.names if is_number_or_date(name, reading.number_format))
@@ -66,6 +67,12 @@ class Table:
         for part, chunk in chunks:
             yield builder.build_block(part.path, chunk)
         self._note_rounded(builder.rounded)
+
+    def list_columns(self) -> tuple[int, ...]:
+        """Return all columns but row names."""
+        if self._has_row_names:
+            self.note(f"{self.describe_column(0)} has row names and is excluded; -x 1 selects it")
+        return tuple(range(self._has_row_names, self.width))
 
     def describe_column(self, column: int) -> str:
         """Return the name of a column for messages."""

@@ -62,7 +62,7 @@ class SideSelector:
 
 
 def _select(columns: str | None, table: Table, option: str) -> tuple[int, ...]:
-    return tuple(range(table.width)) if columns is None else select_columns(columns, table, option)
+    return table.list_columns() if columns is None else select_columns(columns, table, option)
 
 
 def _subtract(columns: tuple[int, ...], excluded: Sequence[int], option: str) -> tuple[int, ...]:
