@@ -636,6 +636,8 @@ def test_name_in_the_second_line_suggests_to_skip_the_first(kxcli, title):
         ("a.csv", ";", "use --delimiter ';'"),
         ("a.tsv", ";", "use --delimiter ';'"),
         ("a.csv", "|", "use --delimiter '|'"),
+        ("a.tsv", " ", "use --delimiter white"),
+        ("a.csv", "  ", "use --delimiter white"),
     ],
 )
 def test_single_column_suggests_the_delimiter(kxcli, use, name, delimiter, fix):
@@ -644,6 +646,13 @@ def test_single_column_suggests_the_delimiter(kxcli, use, name, delimiter, fix):
     code, _, err = call(kxcli, "hsic", *use, name)
     assert code == 1 and f"{name}:1: " in err and err.endswith(f"{fix}\n")
     call(kxcli, "hsic", *use, *fix.replace("'", "").split()[1:], name)
+
+
+def test_comment_above_the_header_suggests_the_option(kxcli):
+    put(kxcli, "a.csv", "# of a laboratory\nx,y\n1,2\n3,5\n4,4\n6,1\n")
+    code, _, err = call(kxcli, "hsic", *XY, "a.csv")
+    assert code == 1 and err.endswith("if lines that begin with it are comments, use --comment '#'\n")
+    run(kxcli, *XY, "--comment", "#", "a.csv")
 
 
 @pytest.mark.parametrize("name", ["a.csv", "a.tsv"])

@@ -39,20 +39,26 @@ def explain_single_column(table: Table) -> str:
     """Return why a table may have one column only, with the fix, or "" if unknown."""
     only = table.names[0] if len(table.names) == 1 else ""
     _, below = table.row_below or (0, ())
-    reasons = {
-        "{": "if it is JSON, use --input-format jsonl, an object per line",
-        "[": "if it is JSON, use --input-format jsonl, an object per line",
-        ";": "if the columns are separated by semicolons, use --delimiter ';'",
-        "\t": "if the columns are separated by tabs, use --input-format tsv",
-        ",": "if it is CSV, use --input-format csv",
-        "|": "if the columns are separated by bars, use --delimiter '|'",
-    }
-    sign = only[:1] if only[:1] in ("{", "[") else next((sign for sign in ";\t,|" if sign in only), "")
-    if not sign:
+    values = ",".join(cell or "" for cell in below)
+    sign = only[:1]
+    if sign and sign in "{[":
+        reason = "if it is JSON, use --input-format jsonl, an object per line"
+    elif sign and sign in "#%":
+        reason = f"if lines that begin with it are comments, use --comment '{sign}'"
+    elif ";" in only:
+        decimal = " and, if numbers have a comma, --decimal ','" if "," in values else ""
+        reason = f"if the columns are separated by semicolons, use --delimiter ';'{decimal}"
+    elif "\t" in only:
+        reason = "if the columns are separated by tabs, use --input-format tsv"
+    elif "," in only:
+        reason = "if it is CSV, use --input-format csv"
+    elif "|" in only:
+        reason = "if the columns are separated by bars, use --delimiter '|'"
+    elif 1 < len(only.split()) <= len(values.split()):
+        reason = "if the columns are separated by white space, use --delimiter white"
+    else:
         return ""
-    has_commas = sign == ";" and "," in ",".join(cell or "" for cell in below)
-    decimal = " and, if numbers have a comma, --decimal ','" if has_commas else ""
-    return f"it has one column, {shorten(only)!r}: {reasons[sign]}{decimal}"
+    return f"it has one column, {shorten(only)!r}: {reason}"
 
 
 class _ColumnSelector:

@@ -29,7 +29,7 @@ def read(source: SourceBytes, diagnostics: ReadDiagnostics) -> TablePart:
     try:
         npz = NpzFile(source.open_file(), None)
     except NpyError as error:
-        raise InputError(path, f"is not a valid .npz file: it {error}", AGAIN) from None
+        raise InputError(path, str(error), AGAIN) from None
     if not npz.headers:
         raise InputError(path, "has no array", "write at least one")
     checked = {name: check_header(header, f"{path}: the array {name!r}") for name, header in npz.headers.items()}
@@ -95,7 +95,7 @@ class _Member:
                 self._file = cast(BinaryIO, self._npz.open(self._name))
             return self._file.read(size)
         except NpyError as error:
-            raise InputError(self._path, f"is not a valid .npz file: it {error}", AGAIN) from None
+            raise InputError(self._path, str(error), AGAIN) from None
         except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
             what = f"is damaged: the array {self._name!r} cannot be read ({error})"
             raise InputError(self._path, what, AGAIN) from None
