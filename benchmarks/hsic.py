@@ -12,7 +12,8 @@ Measures, on seeded data (x is uniform, y its sine and as much noise), the media
   loadtxt       numpy.loadtxt of the file alone
   features      the cosines and sines of the Gaussian kernel in one dimension, of both sides, in plain numpy, block by
                 block, discarded
-  kxcli         `measure_dependence`, and `kxcli hsic` with start-up, reading and output
+  kxcli         `measure_dependence`, and `kxcli hsic` with start-up, reading and output; its tests with the median
+                bandwidth alone, as hyppo's, and with several bandwidths together, the default
 
 Computations are timed in separate processes, after imports and a call on 50 rows that makes numba compile. The whole
 command of the article and of one product reads the file by numpy.loadtxt. The number of threads of linear algebra is
@@ -35,10 +36,11 @@ import tempfile
 import time
 import warnings
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
-from measuring import measure_peaks, measure_seconds
+from measuring import measure_peaks, measure_seconds, measure_usage
 
 Array = npt.NDArray[np.float64]
 
@@ -61,9 +63,12 @@ class Sizes:
     many: int = 1_000_000
     wide: int = 20_000
     columns: int = 50
+    samples: int = 62
+    genes: int = 2_000
+    draws: int = 100_000
 
 
-QUICK = Sizes(alone=500, permuted=200, permutations=200, many=20_000, wide=1_000)
+QUICK = Sizes(alone=500, permuted=200, permutations=200, many=20_000, wide=1_000, genes=100, draws=1_000)
 
 
 @dataclass
@@ -116,12 +121,13 @@ def hyppo(x: Array, y: Array, permutations: int) -> float:
     return float(Hsic().test(x, y, reps=permutations, workers=1, auto=False)[1])
 
 
-def kxcli(x: Array, y: Array, permutations: int) -> float:
-    """Compute kxcli's value, and test with it."""
-    from kxcli.mining import Testing, measure_dependence
+def kxcli(x: Array, y: Array, permutations: int, kernel: str | None = None) -> float:
+    """Compute kxcli's value, and test with it, by several bandwidths or by one kernel."""
+    from kxcli.mining import Kernel, Testing, measure_dependence
 
     testing = Testing("permutation", permutations) if permutations else Testing("none")
-    return measure_dependence(x, y, testing=testing).biased_nm1
+    one = None if kernel is None else Kernel("gaussian", "median")
+    return measure_dependence(x, y, kernel_x=one, kernel_y=one, testing=testing).biased_nm1
 
 
 def frequencies(values: Array) -> Array:
@@ -155,7 +161,7 @@ def run_here(role: str, path: str, permutations: int) -> None:
         start = time.perf_counter()
         value = compute(x, y)
     elif role != "loadtxt":
-        compute_or_test = hyppo if role == "hyppo" else kxcli
+        compute_or_test = {"hyppo": hyppo, "kxcli": kxcli, "median": partial(kxcli, kernel="median")}[role]
         x, y = x[:, None], y[:, None]
         compute_or_test(x[:50], y[:50], min(permutations, 20))
         start = time.perf_counter()
@@ -251,9 +257,9 @@ def measure_permutations(folder: str, size: Sizes, runs: int, python: str) -> No
     times.add(f"hyppo {HYPPO}", run_role("hyppo", path, n_hyppo, python)[0] * n / n_hyppo)
     options = ("--test", "permutation", "--permutations", str(n), "-j", "1")
     for _ in range(runs):
-        times.add(
-            "kxcli -j 1", run_role("kxcli", path, n)[0], measure_seconds(command(path, *options), subprocess.DEVNULL)
-        )
+        for name, role, sigma in (("kxcli -j 1", "median", "median"), ("kxcli -j 1 --sigma auto", "kxcli", "auto")):
+            seconds = measure_seconds(command(path, *options, "--sigma", sigma), subprocess.DEVNULL)
+            times.add(name, run_role(role, path, n)[0], seconds)
     scaled = "" if n_hyppo == n else f" (hyppo: {n_hyppo:,}, scaled)"
     show(f"{size.permuted:,} rows, one dimension, {n:,} permutations{scaled}:", times)
 
@@ -295,6 +301,30 @@ def measure_columns(folder: str, size: Sizes, runs: int) -> None:
         print(f"| {name} | {seconds:.1f} | {largest / 1e6:.0f} | {peak / 1e6:.0f} |")
 
 
+def measure_screening(folder: str, size: Sizes, runs: int) -> None:
+    """Measure a screening of more columns than rows, as of genes; some columns depend on the label."""
+    path = os.path.join(folder, "genes.tsv")
+    source = np.random.default_rng(0)
+    labels = np.arange(size.samples) % 3 == 0
+    genes = source.normal(size=(size.samples, size.genes))
+    genes[:, : size.genes // 40] += labels[:, None] * np.linspace(0.4, 1.6, size.genes // 40)
+    header = "\t".join(["label", *(f"g{i}" for i in range(size.genes))])
+    rows = (
+        "\t".join(["ab"[label], *map(repr, row)]) for label, row in zip(labels.tolist(), genes.tolist(), strict=True)
+    )
+    with open(path, "w", encoding="utf-8") as file:
+        file.writelines(f"{line}\n" for line in (header, *rows))
+    print(f"\n{size.genes:,} columns of {size.samples} rows against a label, at most {size.draws:,} permutations:\n")
+    print(f"| | seconds on {CORES} cores | CPU seconds |\n|---|---|---|")
+    for jobs in ("1", "2"):
+        base = [sys.executable, "-m", "kxcli", "hsic", "-q", "--screen", "label", "-j", jobs]
+        words = [*base, "--permutations", str(size.draws), path]
+        usages = [measure_usage(words, subprocess.DEVNULL, is_watched=False) for _ in range(runs)]
+        seconds = statistics.median(usage.seconds for usage in usages)
+        cpu = statistics.median(usage.cpu_seconds for usage in usages)
+        print(f"| kxcli -j {jobs} | {seconds:.1f} | {cpu:.1f} |")
+
+
 def main() -> None:
     """Measure and print the tables."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -307,7 +337,9 @@ def main() -> None:
         help="where hyppo is installed, once  [default: a folder in TMPDIR]",
     )
     parser.add_argument(
-        "--role", choices=["article", "one product", "hyppo", "kxcli", "loadtxt", "features"], help=argparse.SUPPRESS
+        "--role",
+        choices=["article", "one product", "hyppo", "kxcli", "median", "loadtxt", "features"],
+        help=argparse.SUPPRESS,
     )
     parser.add_argument("--input", help=argparse.SUPPRESS)
     parser.add_argument("--permutations", type=int, default=0, help=argparse.SUPPRESS)
@@ -322,6 +354,7 @@ def main() -> None:
         measure_permutations(folder, size, given.runs, python)
         is_fast = measure_rows(folder, size, given.runs) or given.quick
         measure_columns(folder, size, given.runs)
+        measure_screening(folder, size, given.runs)
     print("\nvalues agree" if has_same_values else "\nVALUES DIFFER")
     if not is_fast:
         print("A MILLION ROWS TAKE TOO LONG")
