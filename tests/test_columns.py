@@ -1429,13 +1429,16 @@ def bytes_of(tokens):
     st.builds(
         TableLayout, st.sampled_from([None, None, ";", "\t", "white"]), st.sampled_from(["", "a"]), st.integers(0, 2)
     ),
+    st.sampled_from(
+        [NumberFormat(), NumberFormat(), NumberFormat(","), NumberFormat(",", "."), NumberFormat(".", " ")]
+    ),
 )
 def test_any_bytes_are_table_or_input_error(
-    folder, small, data, kind, encoding, on_error, header, na_values, columns, is_number, layout
+    folder, small, data, kind, encoding, on_error, header, na_values, columns, is_number, layout, number_format
 ):
     path = folder.put(f"a.{kind}", data)
     options = {"encoding": encoding, "on_error": on_error, "header": header, "na_values": na_values}
-    options["layout"] = layout
+    options |= {"layout": layout, "number_format": number_format}
     with suppress(InputError, UsageError):
         got = folder.read(path, x=columns, kinds=(is_number,), **options)
         assert len({len(group) if isinstance(group, np.ndarray) else len(group[0]) for group in got.groups}) <= 1

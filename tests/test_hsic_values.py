@@ -7,9 +7,13 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 from hsic_tables import XY, approx_or_none, as_jsonl, call, expected, make_people, matrix, npy_bytes, tsv
+from hypothesis import given
+from hypothesis import strategies as st
 from test_failures import put
 
-from kxcli.corpus.tables.number_formats import parse_date
+from kxcli.corpus.tables.cells import MissingCodes
+from kxcli.corpus.tables.column_types import NumberType, convert_cells
+from kxcli.corpus.tables.number_formats import NumberFormat, parse_date
 
 
 def read_json(kxcli, *arguments):
@@ -287,3 +291,54 @@ def test_dates_in_other_formats_have_a_warning(kxcli, form, kind):
 def test_numbers_of_eight_digits_are_not_called_dates(kxcli):
     put(kxcli, "a.tsv", tsv({"x": [20240100 + i for i in range(40)], "y": range(40)}))
     assert "dates" not in call(kxcli, "hsic", *XY, "--test", "none", "a.tsv")[2]
+
+
+def write_number(number, marks, *, is_grouped):
+    """Return a number with a decimal mark and separators, as Python and then a spreadsheet write it."""
+    text = f"{number:,}" if is_grouped else repr(number)
+    marks_by_sign = {",": marks.thousands, ".": marks.decimal, "-": "\u2212"}
+    mantissa, *exponent = text.partition("e")
+    return "".join(marks_by_sign.get(sign, sign) for sign in mantissa) + "".join(exponent)
+
+
+MARKS = st.builds(NumberFormat, st.just(","), st.sampled_from(["", ".", " ", "'"])) | st.builds(
+    NumberFormat, st.just("."), st.sampled_from(["", ",", " ", "_"])
+)
+
+
+@given(MARKS, st.lists(st.floats(allow_nan=False, allow_infinity=False), min_size=1), st.booleans())
+def test_written_numbers_are_read_back(marks, numbers, is_grouped):
+    cells = [write_number(number, marks, is_grouped=is_grouped and bool(marks.thousands)) for number in numbers]
+    assert convert_cells(cells, NumberType(marks), MissingCodes()).tolist() == numbers
+
+
+CELLS = [
+    "1,5",
+    "-2",
+    ",5",
+    "3,",
+    "1.5",
+    "1,2,3",
+    "1_0",
+    "x",
+    "inf",
+    "nan",
+    "NA",
+    "",
+    None,
+    " 7 ",
+    "1e5",
+    "1,5e-3",
+    "9,9",
+]
+
+
+@given(st.lists(st.sampled_from(CELLS)), st.sampled_from([(), ("9,9",), ("7",), ("inf",)]))
+def test_decimal_commas_of_a_column_equal_those_of_cells(cells, codes):
+    missing, kind = MissingCodes.with_codes(codes), NumberType(NumberFormat(","))
+    parsed = [math.nan if cell is None or missing.has(cell) else kind.parse(cell) for cell in cells]
+    found = convert_cells(cells, kind, missing)
+    if None in parsed:
+        assert found is None
+    else:
+        assert np.array_equal(found, missing.erase(np.array(parsed, float)), equal_nan=True)
