@@ -75,16 +75,16 @@ def measure_rejections(
     draw: Simulation, n: int, choices: Iterable[str], samples: int, permutations: int
 ) -> dict[str, float]:
     """Return the share of samples with p at most 0.05, by choice; a test without a p rejects nothing."""
-    shares = dict.fromkeys(choices, 0.0)
+    counts = dict.fromkeys(choices, 0)
     for seed in range(samples):
         x, y = draw(np.random.default_rng((n, seed)), n)
-        for choice in shares:
+        for choice in counts:
             testing = Testing(permutations=permutations, seed=seed)
             found = measure_dependence(
                 x, y, kernel_x=make_kernel(choice, x), kernel_y=make_kernel(choice, y), testing=testing
             )
-            shares[choice] += (found.p_value is not None and found.p_value <= ALPHA) / samples
-    return shares
+            counts[choice] += found.p_value is not None and found.p_value <= ALPHA
+    return {choice: count / samples for choice, count in counts.items()}
 
 
 def make_kernel(choice: str, column: Column) -> Kernel | None:
