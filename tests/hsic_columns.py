@@ -149,7 +149,9 @@ def measure_limited(x, y, testing, kernel_x=None, kernel_y=None, spectrum_rows=1
     kernels = kernel_x or Kernel("gaussian"), kernel_y or Kernel("gaussian")
     variables = [build_variable(values, kernel) for values, kernel in zip((x, y), kernels, strict=True)]
     return dependence.measure(
-        *variables, testing, limits=dependence.MeasureLimits(PlanLimits(**limits), spectrum_rows, auto_seconds)
+        *variables,
+        testing,
+        limits=dependence.MeasureLimits(PlanLimits(**limits), spectrum_rows, auto_seconds=auto_seconds),
     )
 
 

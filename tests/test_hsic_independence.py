@@ -170,7 +170,7 @@ def test_mean_and_variance_match_all_permutations(names):
     observed, mean, variance = definition.permutation_moments(k, l)
     assert (observed, mean, variance) == pytest.approx((sums[0], np.mean(sums), np.var(sums)), rel=1e-9)
     for _, kernel_sums in iter_sums(build_variable(x, kernel_x), build_variable(y, kernel_y)):
-        excess, found = null_distribution.compute_permutation_moments(kernel_sums)
+        excess, found = null_distribution.compute_off_diagonal_moments(kernel_sums)
         assert (excess * n, found * n**2) == pytest.approx((observed - mean, variance), rel=1e-8)
 
 
@@ -213,7 +213,7 @@ def test_sampled_and_cut_spectra_give_nearly_the_same_p(six_dimensions, deviatio
     )
     assert all(np.allclose(found, values, atol=1e-12) for found, values in zip(full, whole, strict=True))
     assert [len(found) for found in sampled] == [300, 300]
-    deviation = math.sqrt(null_distribution.compute_permutation_moments(sums).variance)
+    deviation = math.sqrt(null_distribution.compute_off_diagonal_moments(sums).variance)
     n_compared = 0
     for times in deviations:
         there = set_excess(sums, times * deviation)
@@ -232,7 +232,7 @@ def test_full_mixture_matches_simulated_chi_squares(six_dimensions):
     # The sums of λ_i μ_j z_ij², by columns.
     drawn = np.array([x @ (rng.normal(size=(SIX_ROWS, SIX_ROWS)) ** 2 @ y) for _ in range(60)])
     mean, variance = float(x.sum() * y.sum()), 2 * float((x @ x) * (y @ y))
-    scale = math.sqrt(null_distribution.compute_permutation_moments(sums).variance / variance)
+    scale = math.sqrt(null_distribution.compute_off_diagonal_moments(sums).variance / variance)
     for share in 0.25, 0.5, 0.75:
         there = set_excess(sums, scale * (float(np.quantile(drawn, share)) - mean))
         assert abs(null_distribution.compute_eigen_p_value(there, x, y) - (1 - share)) < 0.2

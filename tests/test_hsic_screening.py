@@ -167,3 +167,8 @@ def test_draws_end_at_one_hundred_that_reach_the_statistic():
     assert {one.draws for one in screen_table(many, sizes).values()} == {50 * 40}
     assert {one.draws for one in screen_table(many, sizes, HsicTest(permutations=70)).values()} == {70}
     assert screen_table({"w": (3, 1)}, (7, 5))["w"].draws is None  # its p is exact
+
+
+def test_word_that_only_one_label_has_has_no_p_value_of_zero():
+    found = screen_table({"foo": (3000, 0)}, (3000, 3000))
+    assert 0 < found["foo"].p_value < 1e-300

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from kxcli.mining import Kernel, measure_dependence
 from kxcli.mining import Testing as HsicTest  # pytest would take it for a test
 from kxcli.mining.hsic.contingency import DistinctValues, compute_exact_p_value, draw_tables
+from kxcli.mining.hsic.dependence import estimate
 from kxcli.mining.hsic.gram_sums import ManyGrams, sum_permuted_products
 from kxcli.mining.hsic.kernels import CategoricalVariable
 from kxcli.mining.hsic.permutation import compute_sequential_p_values
 from kxcli.mining.hsic.permutation_moments import compute_permutation_moments
-from kxcli.mining.hsic.permutation_plans import make_joint_statistic
+from kxcli.mining.hsic.permutation_plans import draft_plan, make_joint_statistic
 from kxcli.mining.hsic.permutation_statistics import WholeStatistic, draw_orders
 from kxcli.mining.hsic.permuted_kernels import FeatureKernels, WholeKernels, build_matrices
 from kxcli.mining.hsic.scales import SCALES
@@ -214,3 +215,45 @@ def test_rich_kernels_keep_their_power():
         found = measure_dependence(x, y, testing=HsicTest(permutations=99))
         n_found += found.p_value <= 0.05
     assert n_found >= 4
+
+
+@pytest.mark.parametrize("n", [1500, 2500, 7000])
+def test_rich_kernels_are_whole_up_to_many_rows(n):
+    """Fewer bandwidths are preferred to few features, that would omit most of these kernels."""
+    x, y = (build_variable(np.random.default_rng(seed).normal(size=(n, 5)), Kernel("gaussian")) for seed in (0, 1))
+    draft = draft_plan(x, y, 0)
+    assert draft.build.func.__self__._is_whole  # to build it would take a GB
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e30])
+def test_scale_of_the_linear_kernel_does_not_matter(scale):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=100)
+    y = 0.3 * x + rng.normal(size=100)
+    for name in "permutation", "eigen", "gamma":
+        testing = HsicTest(name, 99 if name == "permutation" else None)
+        p, scaled = (
+            measure_dependence(x * a, y * a, kernel_x="linear", kernel_y="linear", testing=testing).p_value
+            for a in (1.0, scale)
+        )
+        assert scaled == pytest.approx(p, rel=1e-6)
+
+
+def test_number_of_permutations_does_not_choose_the_test():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(2, 2000))
+    for n in 10, 10_000:
+        variables = (build_variable(values, Kernel("gaussian", "median")) for values in (x, y))
+        assert estimate(*variables, HsicTest(permutations=n)).plan_permutations() is not None
+
+
+def test_distinct_statistics_of_long_texts_do_not_tie():
+    texts = ["a b " * 20_000 + "c " * i for i in range(40)]
+    plan = plan_pair(
+        build_variable(texts, Kernel("ngram", n=1)), build_variable(["x"] * 3 + ["y"] * 37, Kernel("delta"))
+    )
+    statistic = plan.make_statistic()
+    values = statistic.compute(draw_orders(40, 0, 0, 100))[:, 0]
+    thresholds = values * (1 - 1e-9)
+    assert statistic.compute_thresholds()[0] > statistic.compute(np.arange(40)[None])[0, 0] * (1 - 1e-9)
+    assert len(set(np.round(values / values.max(), 9))) > 30 and (thresholds > 0).all()

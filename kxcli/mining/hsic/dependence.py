@@ -20,7 +20,7 @@ from kxcli.mining.hsic.parameters import MIN_ROWS, Dependence, MeasureError, Tes
 from kxcli.mining.hsic.permutation_plans import DEFAULT_LIMITS as DEFAULT_PLAN_LIMITS
 from kxcli.mining.hsic.permutation_plans import PermutationPlan, PlanLimits, draft_plan
 from kxcli.mining.hsic.permuted_kernels import FeatureKernels
-from kxcli.mining.hsic.sequential import choose_max_draws
+from kxcli.mining.hsic.sequential import DEFAULT_DRAWS, choose_max_draws
 from kxcli.mining.hsic.variables import Variable
 from kxcli.wording import format_count
 
@@ -37,11 +37,13 @@ class MeasureLimits:
     Attributes:
         plan: Of what permutations compare.
         spectrum_rows: Of a kernel whose eigenvalues are computed.
-        auto_seconds: Of the permutations of `auto` on one core, estimated by the sizes alone.
+        pair_bytes: Of the matrices of each of many pairs in a process.
+        auto_seconds: Of 1,000 permutations of `auto` on one core, estimated by the sizes alone.
     """
 
     plan: PlanLimits = DEFAULT_PLAN_LIMITS
     spectrum_rows: int = null_distribution.MAX_SPECTRUM_ROWS
+    pair_bytes: int = 1 << 28
     auto_seconds: float = 20.0
 
 
@@ -175,8 +177,7 @@ class EstimatedPair:
         draft = draft_plan(self.x, self.y, self.testing.seed, self.summary.means, self.limits.plan)
         if self.testing.name != "auto" or not self.is_asymptotic:
             return draft.build()
-        n_draws = choose_max_draws(1, self.testing.permutations)
-        if draft.seconds * n_draws > self.limits.auto_seconds:
+        if draft.seconds * DEFAULT_DRAWS > self.limits.auto_seconds:
             return None
         plan = draft.build()
         return plan if plan.share >= _MIN_AUTO_SHARE else None

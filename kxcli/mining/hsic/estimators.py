@@ -32,6 +32,10 @@ class KernelProduct(NamedTuple):
     unbiased: float
     diagonal: float
 
+    def divide(self, by: float) -> "KernelProduct":
+        """Return the sums over kernels that are divided."""
+        return KernelProduct(self.trace / by, self.unbiased / by, self.diagonal / by)
+
 
 @dataclass(frozen=True)
 class KernelSums:
@@ -51,6 +55,28 @@ class KernelSums:
     trace_y: float
     max_abs_x: float
     max_abs_y: float
+
+    @property
+    def norms(self) -> tuple[float, float]:
+        """The roots of the sums of squares of Kc and of Lc."""
+        return math.sqrt(self.xx.trace), math.sqrt(self.yy.trace)
+
+    def normalize(self) -> "KernelSums":
+        """Return the sums over kernels divided by their norms.
+
+        Products of such sums do not overflow.
+        """
+        x, y = self.norms
+        return KernelSums(
+            self.n,
+            self.xy.divide(x).divide(y),
+            self.xx.divide(x).divide(x),
+            self.yy.divide(y).divide(y),
+            self.trace_x / x,
+            self.trace_y / y,
+            self.max_abs_x / x,
+            self.max_abs_y / y,
+        )
 
 
 class Estimates(NamedTuple):

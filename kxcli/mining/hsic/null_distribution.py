@@ -48,7 +48,7 @@ class PermutationMoments(NamedTuple):
     variance: float
 
 
-def compute_permutation_moments(sums: KernelSums) -> PermutationMoments:
+def compute_off_diagonal_moments(sums: KernelSums) -> PermutationMoments:
     """Return the excess and the exact variance of T / n over all orders of y's rows.
 
     The diagonals are omitted: they hold no similarity of two rows, but much of the variance of uneven kernels. Without
@@ -80,7 +80,7 @@ def compute_eigen_p_value(sums: KernelSums, spectrum_x: FloatArray, spectrum_y: 
     exactly from the traces of both kernels and their squares. The part of them that is not in the largest products λ_i
     μ_j becomes one gamma distribution, or a constant if its variance is small. The sum varies more than permuted rows
     do, for rich kernels many times as much, so it is rescaled about its mean to the variance of
-    `compute_permutation_moments`.
+    `compute_off_diagonal_moments`.
 
     Args:
         sums: Over both kernels.
@@ -90,13 +90,14 @@ def compute_eigen_p_value(sums: KernelSums, spectrum_x: FloatArray, spectrum_y: 
     Returns:
         1 if no permutation changes the statistic.
     """
-    n = sums.n
-    products = np.outer(spectrum_x[:_MAX_EIGENVALUES], spectrum_y[:_MAX_EIGENVALUES]).ravel()
+    n, (norm_x, norm_y) = sums.n, sums.norms
+    sums = sums.normalize()
+    products = np.outer(spectrum_x[:_MAX_EIGENVALUES] / norm_x, spectrum_y[:_MAX_EIGENVALUES] / norm_y).ravel()
     products = np.sort(products[products > 0])[::-1][:_MAX_WEIGHTS]
     whole_mean, whole_half_variance = sums.trace_x * sums.trace_y / n**2, sums.xx.trace * sums.yy.trace / n**4
     mean, half_variance = whole_mean - float(products.sum()), whole_half_variance - float(products @ products)
     degrees = np.ones(len(products))
-    moments = compute_permutation_moments(sums)
+    moments = compute_off_diagonal_moments(sums)
     if not moments.variance > 0:
         return 1.0
     value = whole_mean + moments.excess * math.sqrt(2 * whole_half_variance / moments.variance)
@@ -111,7 +112,7 @@ def compute_eigen_p_value(sums: KernelSums, spectrum_x: FloatArray, spectrum_y: 
 def compute_gamma_p_value(sums: KernelSums) -> float:
     """Return the p-value by a gamma distribution with a mean and a variance.
 
-    The mean is that of n HSIC_b. The variance is that of `compute_permutation_moments`. If a few rows differ from all
+    The mean is that of n HSIC_b. The variance is that of `compute_off_diagonal_moments`. If a few rows differ from all
     others, a gamma distribution of this variance has too thin a tail; then the product of the sums of squares of both
     kernels is larger, and is used as in Gretton et al. 2008, theorem 4, but around the mean and without the diagonals,
     which would hide the dependence of rich kernels.
@@ -122,7 +123,8 @@ def compute_gamma_p_value(sums: KernelSums) -> float:
     Returns:
         1 if no permutation changes the statistic.
     """
-    moments = compute_permutation_moments(sums)
+    sums = sums.normalize()
+    moments = compute_off_diagonal_moments(sums)
     if not moments.variance > 0:
         return 1.0
     mean = sums.trace_x * sums.trace_y / sums.n**2

@@ -17,7 +17,7 @@ from kxcli.mining.hsic.permutation import compute_sequential_p_values
 from kxcli.mining.hsic.permutation_plans import PermutationPlan, PlanLimits, make_joint_statistic
 from kxcli.mining.hsic.permutation_statistics import NullStatistic
 from kxcli.mining.hsic.permuted_kernels import WholeKernels
-from kxcli.mining.hsic.sequential import choose_max_draws
+from kxcli.mining.hsic.sequential import DEFAULT_DRAWS, MAX_SECONDS, choose_max_draws
 from kxcli.mining.hsic.terms import TermCounts
 from kxcli.mining.hsic.variables import Values, Variable, make_variable
 from kxcli.wording import format_count
@@ -26,7 +26,7 @@ BYTES_PER_PAIR = 1_100  # of a measured pair and its output row, in the process 
 
 _TASK_ROWS = 20_000  # of all pairs of a task together
 _TASK_CELLS = 1 << 21  # of all whole matrices of a task, for each bandwidth
-_LIMITS = MeasureLimits(PlanLimits(whole_bytes=1 << 28))  # of each process
+_PATIENCE = 4  # times `MAX_SECONDS` that the permutations of `auto` may take; then pairs are tested by eigen
 _MAX_VARIABLES = 32  # variables of a subset of rows that are cached: columns with the same missing rows share them
 
 
@@ -84,11 +84,15 @@ class MeasurePairs:
     Args:
         testing: The test.
         n_tests: The number of all pairs to be tested.
+        max_bytes: Of the matrices of a pair in a process.
     """
 
-    def __init__(self, testing: Testing, n_tests: int) -> None:
-        self._testing, self._n_draws = replace(testing, permutations=None), testing.permutations
-        self._n_tests = n_tests
+    def __init__(self, testing: Testing, n_tests: int, max_bytes: int = MeasureLimits.pair_bytes) -> None:
+        self._testing, self._n_tests = testing, n_tests
+        seconds = MAX_SECONDS / max(1, n_tests) / DEFAULT_DRAWS
+        plan = PlanLimits(whole_bytes=max_bytes, scaled_seconds=min(seconds, PlanLimits.scaled_seconds))
+        auto_seconds = min(MeasureLimits.auto_seconds, _PATIENCE * MAX_SECONDS / max(1, n_tests))
+        self._limits = MeasureLimits(plan, auto_seconds=auto_seconds)
 
     def setup(self, shared: Sequence[PairColumn]) -> None:
         """Receive the columns."""
@@ -120,7 +124,7 @@ class MeasurePairs:
             if x is None or y is None:
                 found[i, j] = self._report_too_few(i, j)
                 continue
-            estimated = estimate(x, y, self._testing, limits=_LIMITS)
+            estimated = estimate(x, y, self._testing, limits=self._limits)
             plan = estimated.plan_permutations()
             if plan is None:
                 found[i, j] = estimated.finish()
@@ -139,7 +143,7 @@ class MeasurePairs:
     def _test(self, pairs: Sequence["_PlannedPair"], statistic: NullStatistic) -> dict[tuple[int, int], Dependence]:
         """Return the results of pairs by the draws of their common statistic."""
         seconds = max(one.plan.seconds for one in pairs)
-        max_draws = choose_max_draws(self._n_tests, self._n_draws, seconds)
+        max_draws = choose_max_draws(self._n_tests, self._testing.permutations, seconds)
         p_values, n_draws = compute_sequential_p_values(statistic, self._testing.seed, max_draws)
         return {
             one.pair: one.estimated.finish(p, one.plan, draws or None)

@@ -2,7 +2,11 @@
 
 from typing import NamedTuple
 
+import numpy as np
+
 from kxcli.arrays import FloatArray
+
+_ROUNDING = 1e-12  # of two terms that may cancel
 
 
 class KernelMoments(NamedTuple):
@@ -49,7 +53,8 @@ def compute_permutation_moments(n: int, x: KernelMoments, y: KernelMoments) -> t
 
     spreads = compute_spread(trace_x, squares_x) * compute_spread(trace_y, squares_y)
     unevenness = compute_unevenness(trace_x, squares_x, diagonal_x) * compute_unevenness(trace_y, squares_y, diagonal_y)
-    variance = 2 * spreads / ((n - 1) ** 2 * (n + 1) * (n - 2)) + unevenness / (
-        (n + 1) * n * (n - 1) * (n - 2) * (n - 3)
-    )
-    return mean, variance
+    spreads *= 2 / ((n - 1) ** 2 * (n + 1) * (n - 2))
+    unevenness /= (n + 1) * n * (n - 1) * (n - 2) * (n - 3)
+    variance = spreads + unevenness
+    is_rounding = variance <= _ROUNDING * (np.abs(spreads) + np.abs(unevenness))
+    return mean, np.where(is_rounding, 0.0, variance)

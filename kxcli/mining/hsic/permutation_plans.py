@@ -43,11 +43,11 @@ PermutationView = WholeKernels | FeatureKernels | DistinctValues | CategoricalVa
 _DISCRETE = CategoricalVariable, NumericVariable  # variables that may have few distinct values
 
 MAX_WHOLE_ROWS = 10_000
-MAX_CELLS = 1 << 22  # of the table of terms by categories, for texts that keep all their terms
+MAX_CELLS = 1 << 21  # of the table of terms by categories, for texts that keep all their terms
 _MAX_DISTINCT = 64  # values of a variable for random tables
 _MAX_GROUP_FEATURES = 32  # categories as features
 _MIN_ROWS_PER_CELL = 4  # of a table: with fewer, rows are permuted
-_MAX_SCALED_SECONDS = 0.012  # of a draw: a longer one takes fewer bandwidths
+_FEATURE_COPIES = 3  # of the features of a side, while they are made and permuted
 _CALL = 2e-5  # seconds of a draw of few features that do not depend on their number
 # Of a draw on one core: a gathered entry of a matrix, a product of entries, of features, a copied feature, a sum over
 # categories, an entry of a text.
@@ -124,12 +124,14 @@ class PlanLimits:
         whole_bytes: Of all whole matrices of a pair.
         rank: Features of a large kernel; None for `low_rank.get_max_rank`.
         cells: Of the table of terms by categories, for permutations that compare all terms.
+        scaled_seconds: Of a draw of several bandwidths; with fewer, a draw may take longer.
     """
 
     whole_rows: int = MAX_WHOLE_ROWS
     whole_bytes: int = 1 << 31
     rank: int | None = None
     cells: int = MAX_CELLS
+    scaled_seconds: float = 0.012
 
 
 DEFAULT_LIMITS = PlanLimits()
@@ -169,17 +171,16 @@ def draft_plan(
         if isinstance(texts, TextVariable) and isinstance(groups, CategoricalVariable):
             if len(groups.sizes) * texts.n_terms > limits.cells:
                 break
-            seconds = _ENTRY * len(texts.entries[0])
+            seconds = _ENTRY * (len(texts.entries[0]) + len(groups.sizes) * texts.n_terms)
             return _make_draft(texts, groups, seconds) if texts is x else _make_draft(groups, texts, seconds)
     if (views := _build_distinct(x, y)) is not None:
         return _make_draft(*views, 100 * _GROUP * len(views[0].sizes) * len(views[1].sizes))
     if isinstance(x, CategoricalVariable) and isinstance(y, CategoricalVariable):
         return _make_draft(x, y, 10 * _COPY * x.n)
     is_adaptive = any(isinstance(one, NumericVariable) and one.is_adaptive for one in (x, y))
-    for scales in SCALES if is_adaptive else (MEDIAN,):
-        draft = _Draft(x, y, scales, limits)
-        if draft.seconds <= _MAX_SCALED_SECONDS:
-            break
+    drafts = [_Draft(x, y, scales, limits) for scales in (SCALES if is_adaptive else (MEDIAN,))]
+    whole = [draft for draft in drafts if not draft.omits_much] or drafts[-1:]
+    draft = next((one for one in whole if one.seconds <= limits.scaled_seconds), whole[-1])
     return PlanDraft(draft.seconds, partial(draft.build, seed, means))
 
 
@@ -211,6 +212,7 @@ class _Draft:
 
     Attributes:
         seconds: Of a draw.
+        omits_much: Whether few features of a kernel with many are compared.
     """
 
     def __init__(self, x: Variable, y: Variable, scales: Sequence[float], limits: PlanLimits) -> None:
@@ -221,9 +223,14 @@ class _Draft:
         widths = [_count_features(one, own) for one, own in zip((x, y), self._scales, strict=True)]
         has_room = n <= limits.whole_rows and 8 * n * n * (q + s) <= limits.whole_bytes
         whole = n * n / 2 * s * (_GATHER + q * _PRODUCT) if has_room else math.inf
+        n_features = sum(width[-1] if width else self._rank for width in widths)
+        if _FEATURE_COPIES * 8 * n * n_features > limits.whole_bytes:
+            widths = [width if width and width[-1] <= self._rank else None for width in widths]
         few = self._estimate_features(n, [width or (self._rank,) * 3 for width in widths])
-        if has_room and None in widths:  # few features would omit a part of a kernel
+        self.omits_much = None in widths and not has_room
+        if None in widths and has_room:
             few = math.inf
+        self._is_low_rank = [width is None for width in widths]
         self._is_whole = whole <= few
         self.seconds = min(whole, few)
 
@@ -244,8 +251,8 @@ class _Draft:
                 views.append(build_matrices(variable, scales))
             elif isinstance(variable, CategoricalVariable) and _has_many_groups(variable):
                 views.append(variable)
-            elif isinstance(variable, NumericVariable) and (few := choose_fourier_features(variable, scales)):
-                views.append(build_fourier_kernels(variable, few, scales))
+            elif not self._is_low_rank[which] and (features := choose_fourier_features(variable, scales)) is not None:
+                views.append(build_fourier_kernels(variable, features, scales))
             else:
                 views.append(compress(variable, self._rank, seed, which, None if means is None else means[which]))
         return PermutationPlan(views[0], views[1], self.seconds)

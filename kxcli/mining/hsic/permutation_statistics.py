@@ -25,6 +25,7 @@ from kxcli.mining.hsic.text_kernel import TextVariable
 _MIN_VARIANCE = 1e-22
 _MIN_MANY_MATRICES, _MAX_MANY_ROWS = 20, 1000  # for which one product of large matrices is faster
 _TOLERANCE = 1e-9  # of the standard deviation, or of the statistic: the difference of equal statistics by rounding
+_RELATIVE_ROUNDING = 1e-10
 _INTEGER_ROUNDING = 1e-15  # of a sum of integers beyond 2^53
 
 
@@ -116,10 +117,15 @@ class StandardizedTrace:
     """Tr(Kc Lc) of q kernels of x and s of y -> the largest standardized one."""
 
     def __init__(self, x: Kernels, y: Kernels) -> None:
-        moments_x, moments_y = x.compute_moments(), y.compute_moments()
-        self._mean, variance = compute_permutation_moments(x.n, moments_x, moments_y)
-        size = moments_x.squares[:, None] * moments_y.squares
-        self._is_compared = find_compared(x.scales, y.scales) & (variance > _MIN_VARIANCE * size)
+        moments = [one.compute_moments() for one in (x, y)]
+        norms_x, norms_y = (np.sqrt(np.maximum(one.squares, np.finfo(np.float64).tiny)) for one in moments)
+        self._units = np.outer(norms_x, norms_y)  # so that squares of products do not overflow
+        normalized = [
+            KernelMoments(one.trace / norms, one.squares / norms / norms, one.diagonal_squares / norms / norms)
+            for one, norms in zip(moments, (norms_x, norms_y), strict=True)
+        ]
+        self._mean, variance = compute_permutation_moments(x.n, *normalized)
+        self._is_compared = find_compared(x.scales, y.scales) & (variance > _MIN_VARIANCE)
         weights = weigh_scales(x.scales, y.scales) if self._is_compared.size > 1 else np.ones((1, 1))
         self._factors = np.zeros_like(weights)
         self._factors[self._is_compared] = weights[self._is_compared] / np.sqrt(variance[self._is_compared])
@@ -133,7 +139,7 @@ class StandardizedTrace:
         Returns:
             Of shape (b,); 0 if no kernel varies.
         """
-        values = ((traces - self._mean) * self._factors)[:, self._is_compared]
+        values = ((traces / self._units - self._mean) * self._factors)[:, self._is_compared]
         return values.max(axis=1) if values.shape[1] else np.zeros(len(traces))
 
 
@@ -270,6 +276,12 @@ class TermStatistic(OrderStatistic):
     def compute(self, orders: IntArray) -> FloatArray:
         """Return the statistics, in units of the sum of k(i, i) of the texts."""
         return np.array([[self._compute_one(order)] for order in orders]) / self._unit
+
+    def compute_thresholds(self) -> FloatArray:
+        """Return the observed statistic less its rounding, a share of it."""
+        observed = self.compute(np.arange(self.n)[None])[0]
+        thresholds: FloatArray = observed * (1 - _RELATIVE_ROUNDING) - _RELATIVE_ROUNDING**2
+        return thresholds
 
     def _compute_one(self, order: IntArray) -> float:
         groups = self._groups[order] if self._permutes_groups else self._groups[_invert(order)]

@@ -128,21 +128,20 @@ def build_matrices(variable: Variable, scales: Sequence[float]) -> WholeKernels:
     return WholeKernels(matrices, scales)
 
 
-def choose_fourier_features(variable: NumericVariable, scales: Sequence[float]) -> FourierFeatures | None:
+def choose_fourier_features(variable: Variable, scales: Sequence[float]) -> FourierFeatures | None:
     """Return the features of gaussian kernels of one column, None for others.
 
     None, too, if there are too many.
     """
-    if variable.kernel.name != "gaussian" or variable.rows.shape[1] > 1:
+    is_line = isinstance(variable, NumericVariable) and variable.rows.shape[1] == 1
+    if not is_line or variable.kernel.name != "gaussian":
         return None
     extent = float(np.ptp(variable.rows))
     features = FourierFeatures.for_extent(extent, FOURIER_REACH, min(scales), max(scales))
     return features if features is not None and features.width <= MAX_WIDTH else None
 
 
-def build_fourier_kernels(
-    variable: NumericVariable, features: FourierFeatures, scales: Sequence[float]
-) -> FeatureKernels:
+def build_fourier_kernels(variable: Variable, features: FourierFeatures, scales: Sequence[float]) -> FeatureKernels:
     """Return gaussian kernels of one column by shared Fourier features.
 
     With rows in bandwidths, exp(-d²/c²) has the spectrum c exp(-c²ω²/4): the features of the narrowest kernel, with

@@ -11,6 +11,7 @@ from kxcli.mining.hsic.estimators import KernelProduct, KernelSums, make_product
 from kxcli.mining.hsic.multiple_tests import adjust_p_values
 from kxcli.mining.hsic.null_distribution import (
     MIN_EXPECTED_COUNT,
+    MIN_P_VALUE,
     compute_category_eigenvalues,
     compute_eigen_p_value,
     count_rare_rows,
@@ -249,5 +250,5 @@ def _compute_hypergeometric_tail(
     order = np.argsort(all_distances)
     tails = np.cumsum(np.exp(logs[order])[::-1])[::-1]  # the smallest are added first, so that they count
     at = np.searchsorted(all_distances[order], distances, side="left")
-    probabilities: FloatArray = np.minimum(tails[np.minimum(at, len(tails) - 1)], 1.0)
+    probabilities: FloatArray = np.clip(tails[np.minimum(at, len(tails) - 1)], MIN_P_VALUE, 1.0)
     return probabilities

@@ -75,9 +75,9 @@ class HsicRun:
         self, found: dict[tuple[int, int], Dependence], all_pairs: Sequence[tuple[int, int]]
     ) -> list[tuple[Cell, ...]]:
         """Return the cells of `_q_columns` of each pair; report an unreachable alpha."""
-        if self.testing.name != "eigen" and any(found[pair].draws for pair in all_pairs):
-            self._report_floor(sum(found[pair].p_value is not None for pair in all_pairs), "pairs")
-        q_values = adjust_p_values([found[pair].p_value for pair in all_pairs], self.adjustment)
+        tests = [(found[pair].p_value, found[pair].draws) for pair in all_pairs]
+        q_values = adjust_p_values([p for p, _ in tests], self.adjustment)
+        self._report_floor(tests, q_values, "pairs")
         return [(_make_cell(q),) if self._q_columns else () for q in q_values]
 
     def measure_pair(self, x: str | None, y: str | None, *, is_flat: bool) -> ResultTable:
@@ -113,12 +113,13 @@ class HsicRun:
         report = self.report.warning if found.is_undefined or found.cka is None else self.report.note
         for note in found.notes:
             report(note)
-        if found.test == "permutation" and found.dependent is False:
+        has_few_rows = found.n <= permutation.MAX_ENUMERATED_ROWS
+        if found.dependent is False and (found.draws or (has_few_rows and found.test == "permutation")):
             min_p = permutation.compute_min_p_value(found.n, choose_max_draws(1, self.testing.permutations))
             if min_p > self.testing.alpha:
                 self.report.warning(
                     f"p cannot be below {min_p:.2g} here, so no columns are called dependent at "
-                    f"{format_shortest(self.testing.alpha)}; use more --permutations"
+                    f"{format_shortest(self.testing.alpha)}; use more {'rows' if has_few_rows else '--permutations'}"
                 )
 
     def measure_matrix(self, x: str | None, value: str | None) -> ResultTable:
@@ -228,15 +229,22 @@ class HsicRun:
         if n_rare:
             rare = f"{format_count(n_rare, 'words')} in fewer than {format_count(min_df, 'rows')}"
             self.report.note(f"ignored {rare} (--min-df {min_df})")
-        n_tested = sum(one.p_value is not None for one in found)
-        if self.testing.name != "eigen" and any(one.draws for one in found):
-            self._report_floor(n_tested, "words")
+        q_values = [one.p_value if self.adjustment == "none" else one.q_value for one in found]
+        self._report_floor([(one.p_value, one.draws) for one in found], q_values, "words")
 
-    def _report_floor(self, n_tested: int, what: str) -> None:
-        """Report an adjusted p-value above alpha even for the smallest of random draws."""
-        n_draws = choose_max_draws(n_tested, self.testing.permutations)
+    def _report_floor(
+        self, tests: Sequence[tuple[float | None, int | None]], q_values: Sequence[float | None], what: str
+    ) -> None:
+        """Report tests that no draw reaches, but that are above alpha when adjusted."""
+        n_tested = sum(p is not None for p, _ in tests)
+        floors = [
+            draws
+            for (p, draws), q in zip(tests, q_values, strict=True)
+            if p is not None and q is not None and draws and p <= 1.5 / (1 + draws) and q > self.testing.alpha
+        ]
+        n_draws = max(floors, default=0)
         n_sufficient = count_sufficient_draws(n_tested, self.testing.alpha, self.adjustment)
-        if n_draws < n_sufficient:
+        if 0 < n_draws < n_sufficient:
             symbol, alpha = "p" if self.adjustment == "none" else "q", format_shortest(self.testing.alpha)
             self.report.warning(
                 f"with {n_draws:,} permutations and {format_count(n_tested, what)}, {symbol} is above {alpha} for a "
@@ -289,7 +297,7 @@ class HsicRun:
     ) -> dict[tuple[int, int], Dependence]:
         n = max(column.variable.n for column in columns if column.variable is not None)
         n_tests = sum(i != j for i, j in all_pairs)
-        job = pairs.MeasurePairs(testing, n_tests)
+        job = pairs.MeasurePairs(testing, n_tests, self.limits.pair_bytes)
         found = self.run(job, pairs.iter_tasks(all_pairs, n), columns, "pairs")
         sizes = [one.n for one in found.values()]
         if max(sizes) < MIN_ROWS:

@@ -91,12 +91,14 @@ class KernelRequest:
         return replace(kernel, sigma=sigma, cosine=self.cosine and kernel.compares_texts)
 
 
-def make_limits(memory: int | None) -> MeasureLimits:
+def make_limits(memory: int | None, n_workers: int) -> MeasureLimits:
     """Return the limits of a pair by --memory.
 
     Without --memory, they do not depend on the free memory, so the test does not either.
     """
-    return MeasureLimits() if memory is None else MeasureLimits(PlanLimits(whole_bytes=memory // 4))
+    if memory is None:
+        return MeasureLimits()
+    return MeasureLimits(PlanLimits(whole_bytes=memory // 4), pair_bytes=memory // 4 // max(1, n_workers))
 
 
 class CompleteRows(NamedTuple):
