@@ -166,8 +166,10 @@ def test_pairs_do_not_depend_on_the_order_of_tasks(name):
     every = list(itertools.combinations(range(len(sides)), 2))
     records = [pairs.PairTask((pair,)) for pair in every]
     columns = [pairs.PairColumn(one, one.kernel, None, None) for one in sides]
-    whole = run_inline(pairs.MeasurePairs(testing, 10), pairs.iter_tasks(every, 30), columns)
-    found = run_shuffled(lambda: pairs.MeasurePairs(testing, 10), columns, records, draw)
+    whole = run_inline(
+        pairs.MeasurePairs(testing, dependence.DEFAULT_LIMITS, 1000), pairs.iter_tasks(every, 30), columns
+    )
+    found = run_shuffled(lambda: pairs.MeasurePairs(testing, dependence.DEFAULT_LIMITS, 1000), columns, records, draw)
     assert found == whole
     assert set(found) == set(every)
     for (i, j), one in found.items():

@@ -8,6 +8,8 @@ import numpy as np
 from kxcli.arrays import FloatArray
 from kxcli.mining.hsic.parameters import Adjustment
 
+_FLOOR = 1.5  # times 1 / (1 + B): less than the p-value that one draw reaches
+_CLEAR = 0.02  # adjusted p-values below are well below the usual levels
 _ROUNDING = 1e-12  # of a quotient that is an integer
 
 
@@ -59,6 +61,20 @@ def count_sufficient_draws(n_tests: int, alpha: float, method: Adjustment) -> in
     With B draws, the smallest p-value is 1 / (1 + B); adjusted, it is multiplied by `_compute_factor`.
     """
     return math.ceil(_compute_factor(n_tests, method) / alpha * (1 - _ROUNDING)) - 1
+
+
+def needs_more_draws(tests: Sequence[tuple[float, int | None]], method: Adjustment) -> bool:
+    """Return whether the smallest p-values are too large when adjusted.
+
+    These are the p-values that no draw reaches.
+
+    Args:
+        tests: The p-value of each test, and the draws that it rests on; None if it does not rest on draws.
+        method: See `compute_adjusted`.
+    """
+    smallest = [p for p, draws in tests if draws and p <= _FLOOR / (1 + draws)]
+    n_equal = 1 if method == "holm" else sum(p <= max(smallest, default=0.0) for p, _ in tests)
+    return bool(smallest) and max(smallest) * _compute_factor(len(tests), method) / n_equal > _CLEAR
 
 
 def _compute_factor(n: int, method: Adjustment) -> float:

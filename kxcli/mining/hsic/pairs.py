@@ -11,13 +11,15 @@ import numpy as np
 
 from kxcli.arrays import BoolArray
 from kxcli.mining.hsic.dependence import EstimatedPair, MeasureLimits, estimate
+from kxcli.mining.hsic.jobs import RunJob
 from kxcli.mining.hsic.kernels import CategoricalVariable, renumber_codes
-from kxcli.mining.hsic.parameters import MIN_ROWS, Dependence, Kernel, Testing
+from kxcli.mining.hsic.multiple_tests import needs_more_draws
+from kxcli.mining.hsic.parameters import MIN_ROWS, Adjustment, Dependence, Kernel, Testing
 from kxcli.mining.hsic.permutation import compute_sequential_p_values
 from kxcli.mining.hsic.permutation_plans import PermutationPlan, PlanLimits, make_joint_statistic
 from kxcli.mining.hsic.permutation_statistics import NullStatistic
 from kxcli.mining.hsic.permuted_kernels import WholeKernels
-from kxcli.mining.hsic.sequential import DEFAULT_DRAWS, MAX_SECONDS, choose_max_draws
+from kxcli.mining.hsic.sequential import DEFAULT_DRAWS, MAX_DRAWS
 from kxcli.mining.hsic.terms import TermCounts
 from kxcli.mining.hsic.variables import Values, Variable, make_variable
 from kxcli.wording import format_count
@@ -26,7 +28,8 @@ BYTES_PER_PAIR = 1_100  # of a measured pair and its output row, in the process 
 
 _TASK_ROWS = 20_000  # of all pairs of a task together
 _TASK_CELLS = 1 << 21  # of all whole matrices of a task, for each bandwidth
-_PATIENCE = 4  # times `MAX_SECONDS` that the permutations of `auto` may take; then pairs are tested by eigen
+_MAX_SECONDS = 3600  # of 1,000 draws of all pairs on one core; beyond, `auto` takes eigen
+_GROWTH = 4  # of the draws of tests that need more
 _MAX_VARIABLES = 32  # variables of a subset of rows that are cached: columns with the same missing rows share them
 
 
@@ -45,6 +48,50 @@ class PairColumn:
     kernel: Kernel
     values: Values | None
     present: BoolArray | None
+
+
+def measure_pairs(
+    run: RunJob,
+    columns: Sequence[PairColumn],
+    pairs: Sequence[tuple[int, int]],
+    testing: Testing,
+    adjustment: Adjustment,
+    max_bytes: int = MeasureLimits.pair_bytes,
+) -> dict[tuple[int, int], Dependence]:
+    """Return the dependence of some pairs of columns.
+
+    Without a requested number, each pair gets 1,000 draws at most, and those without an end get four times as many for
+    as long as the adjusted p-values of pairs that no draw reaches are not clear. This number is the same for all
+    pairs, so many dependent ones, whose adjusted p-values are soon clear, cost little: some 1,000 draws a pair in all.
+
+    Args:
+        run: Runs the job.
+        columns: The columns.
+        pairs: Numbers of columns.
+        testing: The test.
+        adjustment: How the p-values are adjusted.
+        max_bytes: Of the matrices of a pair in a process.
+    """
+    n = max(column.variable.n for column in columns if column.variable is not None)
+    limits = _limit_pairs(sum(i != j for i, j in pairs), max_bytes)
+    max_draws = DEFAULT_DRAWS if testing.permutations is None else testing.permutations
+    found: dict[tuple[int, int], Dependence] = {}
+    is_open = pairs
+    while is_open:
+        found |= run(MeasurePairs(testing, limits, max_draws), iter_tasks(is_open, n), columns, "pairs")
+        is_open = [pair for pair in is_open if found[pair].draws == max_draws]
+        tests = [(one.p_value, one.draws) for (i, j), one in found.items() if i != j and one.p_value is not None]
+        if testing.permutations is not None or not needs_more_draws(tests, adjustment) or max_draws == MAX_DRAWS:
+            break
+        max_draws = min(MAX_DRAWS, _GROWTH * max_draws)
+    return found
+
+
+def _limit_pairs(n_tests: int, max_bytes: int) -> MeasureLimits:
+    """Return the limits of a pair; all pairs together may take an hour of a core."""
+    seconds = _MAX_SECONDS / max(1, n_tests)
+    plan = PlanLimits(whole_bytes=max_bytes, scaled_seconds=min(seconds / DEFAULT_DRAWS, PlanLimits.scaled_seconds))
+    return MeasureLimits(plan, auto_seconds=min(seconds, MeasureLimits.auto_seconds))
 
 
 class PairTask(NamedTuple):
@@ -83,16 +130,12 @@ class MeasurePairs:
 
     Args:
         testing: The test.
-        n_tests: The number of all pairs to be tested.
-        max_bytes: Of the matrices of a pair in a process.
+        limits: Of a pair.
+        max_draws: Of each test by permutation.
     """
 
-    def __init__(self, testing: Testing, n_tests: int, max_bytes: int = MeasureLimits.pair_bytes) -> None:
-        self._testing, self._n_tests = testing, n_tests
-        seconds = MAX_SECONDS / max(1, n_tests) / DEFAULT_DRAWS
-        plan = PlanLimits(whole_bytes=max_bytes, scaled_seconds=min(seconds, PlanLimits.scaled_seconds))
-        auto_seconds = min(MeasureLimits.auto_seconds, _PATIENCE * MAX_SECONDS / max(1, n_tests))
-        self._limits = MeasureLimits(plan, auto_seconds=auto_seconds)
+    def __init__(self, testing: Testing, limits: MeasureLimits, max_draws: int) -> None:
+        self._testing, self._limits, self._max_draws = testing, limits, max_draws
 
     def setup(self, shared: Sequence[PairColumn]) -> None:
         """Receive the columns."""
@@ -142,9 +185,7 @@ class MeasurePairs:
 
     def _test(self, pairs: Sequence["_PlannedPair"], statistic: NullStatistic) -> dict[tuple[int, int], Dependence]:
         """Return the results of pairs by the draws of their common statistic."""
-        seconds = max(one.plan.seconds for one in pairs)
-        max_draws = choose_max_draws(self._n_tests, self._testing.permutations, seconds)
-        p_values, n_draws = compute_sequential_p_values(statistic, self._testing.seed, max_draws)
+        p_values, n_draws = compute_sequential_p_values(statistic, self._testing.seed, self._max_draws)
         return {
             one.pair: one.estimated.finish(p, one.plan, draws or None)
             for one, p, draws in zip(pairs, p_values.tolist(), n_draws.tolist(), strict=True)

@@ -7,8 +7,6 @@ from kxcli.arrays import BoolArray, FloatArray, IntArray
 DEFAULT_DRAWS = 1_000  # of a single test
 MAX_DRAWS = 100_000  # of each of many tests, unless the user requests more
 DRAWS_PER_TEST = 50  # of many tests: the smallest p is then small enough for q, the adjusted p
-MAX_SECONDS = 900  # of all draws of many dependent columns on one core
-DEPENDENT_SHARE = 0.1  # of many tests: those that need all draws
 MAX_EXCEEDANCES = 100  # after which a test stops: the error of its p is a tenth of p
 
 
@@ -79,19 +77,13 @@ class SequentialCounts:
         return p_values
 
 
-def choose_max_draws(n_tests: int, requested: int | None, seconds: float = 0.0) -> int:
+def choose_max_draws(n_tests: int, requested: int | None) -> int:
     """Return the maximal number of draws of each test.
 
     Args:
         n_tests: The number of tests whose p-values are adjusted together.
         requested: By the user; None for 1,000, or for 50 times the number of tests if that is more, up to 100,000.
-        seconds: Of a draw. Without a request, more than 1,000 draws of a tenth of the tests together may take 15
-            minutes of a core, so that many columns that all depend on each other do not take days. Independent ones
-            end after some hundred draws.
     """
     if requested is not None:
         return requested
-    most = min(MAX_DRAWS, DRAWS_PER_TEST * n_tests)
-    if seconds * n_tests * DEPENDENT_SHARE * most > MAX_SECONDS:
-        most = int(MAX_SECONDS / (seconds * n_tests * DEPENDENT_SHARE))
-    return max(DEFAULT_DRAWS, most)
+    return min(MAX_DRAWS, max(DEFAULT_DRAWS, DRAWS_PER_TEST * n_tests))

@@ -240,7 +240,7 @@ class HsicRun:
         floors = [
             draws
             for (p, draws), q in zip(tests, q_values, strict=True)
-            if p is not None and q is not None and draws and p <= 1.5 / (1 + draws) and q > self.testing.alpha
+            if p is not None and q is not None and draws and p < 2 / (1 + draws) and q > self.testing.alpha
         ]
         n_draws = max(floors, default=0)
         n_sufficient = count_sufficient_draws(n_tested, self.testing.alpha, self.adjustment)
@@ -295,10 +295,7 @@ class HsicRun:
         testing: Testing,
         names: Sequence[str],
     ) -> dict[tuple[int, int], Dependence]:
-        n = max(column.variable.n for column in columns if column.variable is not None)
-        n_tests = sum(i != j for i, j in all_pairs)
-        job = pairs.MeasurePairs(testing, n_tests, self.limits.pair_bytes)
-        found = self.run(job, pairs.iter_tasks(all_pairs, n), columns, "pairs")
+        found = pairs.measure_pairs(self.run, columns, all_pairs, testing, self.adjustment, self.limits.pair_bytes)
         sizes = [one.n for one in found.values()]
         if max(sizes) < MIN_ROWS:
             what = f"too few rows with a value in both columns: {max(sizes)}; HSIC needs at least {MIN_ROWS}"
