@@ -12,6 +12,7 @@ from hsic_columns import build_variable, close, tail
 from kxcli.mining import Kernel, measure_dependence
 from kxcli.mining import Testing as HsicTest  # pytest would take it for a test
 from kxcli.mining.hsic import pairs
+from kxcli.mining.hsic.dependence import DEFAULT_LIMITS
 from kxcli.mining.hsic.jobs import run_inline
 from kxcli.mining.hsic.null_distribution import compute_least_expected_count
 from kxcli.mining.hsic.pairs import MeasurePairs, PairColumn
@@ -159,7 +160,7 @@ def test_pairs_with_rare_categories_are_permuted_instead_of_eigen():
     kernel = Kernel("gaussian")
     columns = [PairColumn(build_variable(column, kernel), kernel, None, None) for column in values]
     all_pairs = [(0, 1), (0, 2), (1, 2)]
-    found = run_inline(MeasurePairs(HsicTest("eigen"), 99), pairs.iter_tasks(all_pairs, 100), columns)
+    found = run_inline(MeasurePairs(HsicTest("eigen"), DEFAULT_LIMITS, 99), pairs.iter_tasks(all_pairs, 100), columns)
     assert [found[pair].test for pair in all_pairs] == ["permutation", "eigen", "eigen"]
     (note,) = found[0, 1].notes
     assert note == "the test is permutation, because the least expected count is less than 5"

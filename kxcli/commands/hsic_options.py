@@ -79,8 +79,8 @@ MEASURE_OPTIONS = (
     ),
     option(
         "--test",
-        "Test by permutation, by the asymptotic distribution (eigen) or by two of its moments (gamma); auto uses eigen "
-        "if permutations would take long and no value is rare.",
+        "Test by permutation, by the asymptotic distribution (eigen) or by two of its moments (gamma); auto is "
+        "permutation, but eigen if that would take long, no value is rare and --permutations is not given.",
         choices=["auto", "permutation", "eigen", "gamma", "none"],
         default="auto",
     ),

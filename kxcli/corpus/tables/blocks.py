@@ -244,7 +244,9 @@ def _suggest_fix(kind: NumericType, cell: str, cells: Iterable[str]) -> str:
         return f"write all cells of the column with {unit}, or none" if unit else "write it as -5"
     if not formats:
         return f"write it as 1234{kind.format.decimal}5" if is_like_number(cell) else "correct it"
-    ways = [(_name_options(one), one.parse(cell)) for one in formats]
+    ways = [
+        (_name_options(one) or f"no --decimal {_quote_mark(kind.format.decimal)}", one.parse(cell)) for one in formats
+    ]
     if len(ways) == 1:
         return f"use {ways[0][0]}"
     return "use " + ", or ".join(f"{options} if it is {written.text}" for options, written in ways if written)

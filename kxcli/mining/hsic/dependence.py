@@ -175,7 +175,7 @@ class EstimatedPair:
         if self.testing.name == "eigen" and self.is_asymptotic:
             return None
         draft = draft_plan(self.x, self.y, self.testing.seed, self.summary.means, self.limits.plan)
-        if self.testing.name != "auto" or not self.is_asymptotic:
+        if self.testing.name != "auto" or self.testing.permutations is not None or not self.is_asymptotic:
             return draft.build()
         if draft.seconds * DEFAULT_DRAWS > self.limits.auto_seconds:
             return None
@@ -229,7 +229,8 @@ class EstimatedPair:
     def _compute_asymptotic_p_value(self, summary: _KernelSummary) -> tuple[float | None, list[str]]:
         """Return p by gamma or eigen, and notes."""
         if self.testing.name == "gamma":
-            return null_distribution.compute_gamma_p_value(summary.sums), []
+            notes = [] if self.is_asymptotic else ["gamma is unreliable for rare values; use --test permutation"]
+            return null_distribution.compute_gamma_p_value(summary.sums), notes
         notes = []
         if self.testing.name == "auto":
             notes = ["the test is eigen, because permutations would take long or compare too little of a kernel"]

@@ -60,9 +60,9 @@ def measure_pairs(
 ) -> dict[tuple[int, int], Dependence]:
     """Return the dependence of some pairs of columns.
 
-    Without a requested number, each pair gets 1,000 draws at most, and those without an end get four times as many for
-    as long as the adjusted p-values of pairs that no draw reaches are not clear. This number is the same for all
-    pairs, so many dependent ones, whose adjusted p-values are soon clear, cost little: some 1,000 draws a pair in all.
+    Without a requested number, each pair gets at most 1,000 draws. Pairs without an end then get four times as many,
+    until the adjusted p-values of pairs that no draw reaches are clear. All pairs have the same maximum. The adjusted
+    p-values of many dependent pairs are soon clear, and independent pairs end early: some 1,000 draws a pair in all.
 
     Args:
         run: Runs the job.

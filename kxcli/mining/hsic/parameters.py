@@ -96,8 +96,8 @@ class Testing:
             "eigen": the asymptotic null distribution from the kernels' spectra.
             "gamma": its approximation by two moments.
             "none".
-            "auto": permutation; eigen if permutations would take long, or compare less than 90 % of a kernel, and if
-            its distribution holds for these values.
+            "auto": permutation; eigen if no number of permutations is requested, they would take long or compare less
+            than 90 % of a kernel, and its distribution holds for these values.
         permutations: The number to draw, None for 1,000 or for more if there are many tests
             (`sequential.choose_max_draws`); all are enumerated for 7 rows or fewer.
         seed: Of all draws.
