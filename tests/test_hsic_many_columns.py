@@ -80,6 +80,20 @@ def test_columns_are_ranked_by_a_label(kxcli, workers, test):
         assert {**row, **tests} == other
 
 
+@pytest.mark.parametrize(("n_dependent", "draws"), [(1, 4_000), (60, 1_000)])
+@pytest.mark.full
+def test_few_dependent_columns_get_more_draws(kxcli, n_dependent, draws):
+    """The q of one of 60 columns is 60 / 1,001 by 1,000 draws, that of all 60 is 1 / 1,001."""
+    draw = random.Random(1)
+    y = [draw.gauss(0, 1) for _ in range(40)]
+    table = {f"x{i}": [(i < n_dependent) * 3 * value + draw.gauss(0, 1) for value in y] for i in range(60)}
+    ended = kxcli("hsic", "--screen", "y", "-f", "jsonl", stdin=tsv({"y": y, **table}))
+    rows = objects(ended)[:n_dependent]
+    assert {row["column"] for row in rows} == {f"x{i}" for i in range(n_dependent)}
+    assert {(row["draws"], row["p_value"]) for row in rows} == {(draws, 1 / (draws + 1))}
+    assert max(row["q_value"] for row in rows) < 0.02 and ended.err == ""
+
+
 @pytest.mark.full
 def test_screening_by_numbers_over_selected_columns(kxcli):
     table = make_people()

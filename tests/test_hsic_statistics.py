@@ -221,8 +221,7 @@ def test_rich_kernels_keep_their_power():
 def test_rich_kernels_are_whole_up_to_many_rows(n):
     """Fewer bandwidths are preferred to few features, that would omit most of these kernels."""
     x, y = (build_variable(np.random.default_rng(seed).normal(size=(n, 5)), Kernel("gaussian")) for seed in (0, 1))
-    draft = draft_plan(x, y, 0)
-    assert draft.build.func.__self__._is_whole  # to build it would take a GB
+    assert not draft_plan(x, y, 0).omits_much
 
 
 @pytest.mark.parametrize("scale", [1e-30, 1e30])

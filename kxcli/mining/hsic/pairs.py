@@ -175,8 +175,9 @@ class MeasurePairs:
                 found[i, j] = estimated.finish(p, plan)
             elif isinstance(plan.y, WholeKernels):
                 batch = batches.setdefault((self._mask_of[i], plan.y.scales), [])
-                kept = replace(plan, y=batch[0].plan.y) if batch else plan  # so that equal matrices are freed
-                batch.append(_PlannedPair((i, j), estimated, kept))
+                if batch:
+                    plan = replace(plan, y=batch[0].plan.y)  # so that equal matrices are freed
+                batch.append(_PlannedPair((i, j), estimated, plan))
             else:
                 found |= self._test([_PlannedPair((i, j), estimated, plan)], plan.make_statistic())
         for batch in batches.values():

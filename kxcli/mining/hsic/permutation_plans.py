@@ -146,10 +146,12 @@ class PlanDraft(NamedTuple):
     Attributes:
         seconds: About those of a draw on one core.
         build: Makes the plan.
+        omits_much: Whether few features of a kernel with many are compared.
     """
 
     seconds: float
     build: Callable[[], PermutationPlan]
+    omits_much: bool = False
 
 
 def draft_plan(
@@ -179,9 +181,9 @@ def draft_plan(
         return _make_draft(x, y, 10 * _COPY * x.n)
     is_adaptive = any(isinstance(one, NumericVariable) and one.is_adaptive for one in (x, y))
     drafts = [_Draft(x, y, scales, limits) for scales in (SCALES if is_adaptive else (MEDIAN,))]
-    whole = [draft for draft in drafts if not draft.omits_much] or drafts[-1:]
-    draft = next((one for one in whole if one.seconds <= limits.scaled_seconds), whole[-1])
-    return PlanDraft(draft.seconds, partial(draft.build, seed, means))
+    exact = [draft for draft in drafts if not draft.omits_much] or drafts[-1:]
+    draft = next((one for one in exact if one.seconds <= limits.scaled_seconds), exact[-1])
+    return PlanDraft(draft.seconds, partial(draft.build, seed, means), draft.omits_much)
 
 
 def _make_draft(x: PermutationView, y: PermutationView, seconds: float) -> PlanDraft:
