@@ -100,7 +100,7 @@ def _measure(session: Session, options: dict[str, Any]) -> "tuple[ResultTable, s
             run_job,
             report,
             engines.get_memory_limit(session.run),
-            inputs.make_limits(session.run.memory, session.run.jobs),
+            inputs.make_limits(session.run.memory),
         )
         try:
             return _run_analysis(run, options, is_flat=session.sink.format == "jsonl"), tables.x.path

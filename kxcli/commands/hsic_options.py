@@ -87,7 +87,7 @@ MEASURE_OPTIONS = (
     option(
         "--permutations B",
         "Number of random permutations, with --screen and --matrix at most; with 7 rows or fewer, all permutations are "
-        "used. [default: 1,000; with --screen and --matrix 50 per test, from 1,000 to 100,000]",
+        "used. [default: 1,000; with --screen and --matrix, up to 100,000 as long as q needs more]",
         type=click.IntRange(min=1),
     ),
     option("--seed N", "Seed of all random numbers.", type=click.IntRange(min=0), default=0),

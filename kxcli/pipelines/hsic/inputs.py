@@ -91,14 +91,14 @@ class KernelRequest:
         return replace(kernel, sigma=sigma, cosine=self.cosine and kernel.compares_texts)
 
 
-def make_limits(memory: int | None, n_workers: int) -> MeasureLimits:
+def make_limits(memory: int | None) -> MeasureLimits:
     """Return the limits of a pair by --memory.
 
-    Without --memory, they do not depend on the free memory, so the test does not either.
+    They depend neither on the free memory nor on the number of workers, so the test does not either.
     """
     if memory is None:
         return MeasureLimits()
-    return MeasureLimits(PlanLimits(whole_bytes=memory // 4), pair_bytes=memory // 4 // max(1, n_workers))
+    return MeasureLimits(PlanLimits(whole_bytes=memory // 4), pair_bytes=memory // 16)
 
 
 class CompleteRows(NamedTuple):
