@@ -648,6 +648,23 @@ def test_single_column_suggests_the_delimiter(kxcli, use, name, delimiter, fix):
     call(kxcli, "hsic", *use, *fix.replace("'", "").split()[1:], name)
 
 
+@pytest.mark.parametrize(
+    ("given", "delimiter", "fix"),
+    [
+        (";", ",", "--delimiter ','"),
+        (",", ";", "--delimiter ';'"),
+        (";", "\t", "--delimiter tab"),
+        ("|", " ", "--delimiter white"),
+    ],
+)
+@pytest.mark.parametrize("options", [(), ("--input-format", "csv")])
+def test_single_column_by_a_delimiter_suggests_another(kxcli, given, delimiter, fix, options):
+    put(kxcli, "a.csv", join([["x", "y"], ["1", "2"], ["3", "5"], ["4", "4"], ["6", "1"]], delimiter))
+    err = call(kxcli, "hsic", *XY, *options, "--delimiter", given, "a.csv")[2]
+    assert err.endswith(f"use {fix} instead of {given!r}\n")
+    run(kxcli, *XY, *options, *fix.replace("'", "").split(), "a.csv")
+
+
 def test_comment_above_the_header_suggests_the_option(kxcli):
     put(kxcli, "a.csv", "# of a laboratory\nx,y\n1,2\n3,5\n4,4\n6,1\n")
     code, _, err = call(kxcli, "hsic", *XY, "a.csv")

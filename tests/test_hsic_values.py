@@ -70,6 +70,22 @@ def test_decimal_comma_and_thousands_are_options(kxcli, name):
     assert "use --decimal ',' --thousands '.'" in err or "use --decimal ','" in err
 
 
+@pytest.mark.parametrize(
+    ("options", "cells", "fix"),
+    [
+        (("--decimal", ","), "1.290 1.431 950 1.100", "--thousands '.'"),
+        (("--decimal", ","), "1.290,5 1.431 950 1.100", "--thousands '.'"),
+        (("--decimal", ","), "1.5 1.431 950 1.100", "no --decimal ','"),
+        (("--decimal", ",", "--thousands", "."), "1.5 2.5 1.431 9", "no --decimal ',' and no --thousands '.'"),
+        (("--thousands", ","), "1.234,5 7,5 8 9", "--decimal ',' --thousands '.'"),
+    ],
+)
+def test_advice_on_marks_starts_from_the_given_ones(kxcli, options, cells, fix):
+    put(kxcli, "a.tsv", tsv({"x": cells.split(), "y": [3, 1, 4, 1]}))
+    code, _, err = call(kxcli, "hsic", *XY, *options, "a.tsv")
+    assert code == 1 and f"; use {fix}, use --na-values" in err
+
+
 def test_header_of_decimal_commas_is_data(kxcli):
     put(kxcli, "a.tsv", "1,5\t2,5\n2,5\t1,0\n3,5\t4,5\n4,5\t2,0\n")
     found, err = read_json(kxcli, "-x", "1", "-y", "2", "--decimal", ",", "a.tsv")

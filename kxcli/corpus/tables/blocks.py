@@ -20,7 +20,7 @@ from kxcli.corpus.tables.column_types import (
     convert_cells,
     is_rounded_integer,
 )
-from kxcli.corpus.tables.number_formats import NumberFormat, find_formats, is_like_number
+from kxcli.corpus.tables.number_formats import find_formats, is_like_number
 from kxcli.errors import InputError
 from kxcli.wording import MAX_EXAMPLES, shorten
 
@@ -237,26 +237,14 @@ def _suggest_fix(kind: NumericType, cell: str, cells: Iterable[str]) -> str:
     """Return how to make a cell a number, given the cells of its column."""
     if not isinstance(kind, NumberType):
         return "write it as 2024-01-31" if isinstance(kind, DateType) else "correct it"
-    formats = find_formats(cells)
+    formats = find_formats(cells, kind.format)
     if kind.format in formats:
         written = kind.format.parse(cell)
         unit = kind.unit or (written.unit if written is not None else "")
         return f"write all cells of the column with {unit}, or none" if unit else "write it as -5"
     if not formats:
         return f"write it as 1234{kind.format.decimal}5" if is_like_number(cell) else "correct it"
-    ways = [
-        (_name_options(one) or f"no --decimal {_quote_mark(kind.format.decimal)}", one.parse(cell)) for one in formats
-    ]
+    ways = [(kind.format.describe_change(one), one.parse(cell)) for one in formats]
     if len(ways) == 1:
         return f"use {ways[0][0]}"
     return "use " + ", or ".join(f"{options} if it is {written.text}" for options, written in ways if written)
-
-
-def _name_options(marks: NumberFormat) -> str:
-    decimal = f"--decimal {_quote_mark(marks.decimal)}" if marks.decimal != "." else ""
-    thousands = f"--thousands {_quote_mark(marks.thousands)}" if marks.thousands else ""
-    return " ".join(filter(None, (decimal, thousands)))
-
-
-def _quote_mark(mark: str) -> str:
-    return '"\'"' if mark == "'" else f"'{mark}'"

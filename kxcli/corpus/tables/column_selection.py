@@ -3,6 +3,7 @@
 import re
 from typing import NoReturn
 
+from kxcli.corpus.tables.dialects import WHITE
 from kxcli.corpus.tables.table import Table
 from kxcli.errors import InputError, UsageError
 from kxcli.wording import format_names, shorten
@@ -40,25 +41,28 @@ def explain_single_column(table: Table) -> str:
     only = table.names[0] if len(table.names) == 1 else ""
     _, below = table.row_below or (0, ())
     values = ",".join(cell or "" for cell in below)
-    sign = only[:1]
+    sign, given = only[:1], table.delimiter
     if sign and sign in "{[":
         reason = "if it is JSON, use --input-format jsonl, an object per line"
     elif sign and sign in "#%":
         reason = f"if lines that begin with it are comments, use --comment '{sign}'"
-    elif ";" in only:
+    elif ";" in only and given != ";":
         decimal = " and, if numbers have a comma, --decimal ','" if "," in values else ""
         reason = f"if the columns are separated by semicolons, use --delimiter ';'{decimal}"
-    elif "\t" in only:
-        reason = "if the columns are separated by tabs, use --input-format tsv"
-    elif "," in only:
-        reason = "if it is CSV, use --input-format csv"
-    elif "|" in only:
+    elif "\t" in only and given != "\t":
+        way = "--delimiter tab" if given else "--input-format tsv"
+        reason = f"if the columns are separated by tabs, use {way}"
+    elif "," in only and given != ",":
+        commas = "if the columns are separated by commas, use --delimiter ','"
+        reason = commas if given else "if it is CSV, use --input-format csv"
+    elif "|" in only and given != "|":
         reason = "if the columns are separated by bars, use --delimiter '|'"
-    elif 1 < len(only.split()) <= len(values.split()):
+    elif given != WHITE and 1 < len(only.split()) <= len(values.split()):
         reason = "if the columns are separated by white space, use --delimiter white"
     else:
         return ""
-    return f"it has one column, {shorten(only)!r}: {reason}"
+    instead = f" instead of {given!r}" if given and " --delimiter " in reason else ""
+    return f"it has one column, {shorten(only)!r}: {reason}{instead}"
 
 
 class _ColumnSelector:

@@ -59,6 +59,19 @@ class NumberFormat:
         """Whether numbers are written as in Python."""
         return self == NumberFormat()
 
+    def describe_change(self, other: "NumberFormat") -> str:
+        """Return the options to add and to remove for another format."""
+        added, removed = [], []
+        for option, mark, new, default in (
+            ("--decimal", self.decimal, other.decimal, "."),
+            ("--thousands", self.thousands, other.thousands, ""),
+        ):
+            if new != mark and new != default:
+                added.append(f"{option} {_quote_mark(new)}")
+            elif new != mark:
+                removed.append(f"no {option} {_quote_mark(mark)}")
+        return " and ".join(filter(None, (" ".join(added), *removed)))
+
     @cached_property
     def _separators(self) -> str:
         return next((class_ for class_ in (_SPACES, _APOSTROPHES) if self.thousands in class_), self.thousands)
@@ -101,6 +114,10 @@ class NumberFormat:
         return WrittenNumber(text, (prefix or part["after"]).translate(_UNITS), in_parentheses)
 
 
+def _quote_mark(mark: str) -> str:
+    return '"\'"' if mark == "'" else f"'{mark}'"
+
+
 def is_number_or_date(cell: str, marks: NumberFormat) -> bool:
     """Return whether a cell is a number without a unit, or a date."""
     written = marks.parse(cell)
@@ -131,9 +148,14 @@ def is_like_number(cell: str) -> bool:
     return any(format_.parse(cell) is not None for format_ in _SUGGESTED)
 
 
-def find_formats(cells: Iterable[str]) -> list[NumberFormat]:
-    """Return the simplest formats that read all cells; both of 1,234, one of 1,5."""
+def find_formats(cells: Iterable[str], given: NumberFormat) -> list[NumberFormat]:
+    """Return the simplest formats that read all cells; both of 1,234, one of 1,5.
+
+    If options set a format, those with its decimal mark have priority.
+    """
     formats = [format_ for format_ in _SUGGESTED if all(format_.parse(cell) is not None for cell in cells)]
+    if not given.is_plain:
+        formats = [one for one in formats if one.decimal == given.decimal] or formats
     least = min((bool(one.thousands) + (one.decimal == ",") for one in formats), default=0)
     return [one for one in formats if bool(one.thousands) + (one.decimal == ",") == least]
 

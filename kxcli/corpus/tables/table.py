@@ -30,6 +30,7 @@ class Table:
         self, parts: Iterator[TablePart], first: TablePart, blank: Sequence[TablePart], reading: TableReading
     ) -> None:
         self.names, self.width, self.path = first.names, first.width or 1, first.path
+        self.delimiter = reading.layout.delimiter  # of the option
         self.missing, self.row_below = reading.missing, first.row_below
         self._has_row_names = first.has_row_names
         self._parts = chain(blank, [first], parts)
