@@ -309,6 +309,42 @@ def test_numbers_of_eight_digits_are_not_called_dates(kxcli):
     assert "dates" not in call(kxcli, "hsic", *XY, "--test", "none", "a.tsv")[2]
 
 
+UNITS = {
+    "kg": "{} kg",
+    "USD": "USD {}",
+    "元": "{}元",
+    "h": "{}h",
+    "m2": "{} m2",
+    "°C": "{} °C",
+    "km/h": "{} km/h",
+    "EUR€": "EUR€{}",
+}
+
+
+@pytest.mark.parametrize("unit", UNITS)
+@pytest.mark.parametrize("use", [("-x", "x", "-y", "y"), ("--screen", "y")])
+def test_numbers_with_a_unit_have_a_warning(kxcli, unit, use):
+    cells = [UNITS[unit].format(f"{i * 7 % 31 - 3}.{i}") for i in range(30)]
+    cells[4], cells[9] = "unknown", "NA"
+    put(kxcli, "a.tsv", tsv({"x": cells, "y": [i * i % 7 for i in range(30)]}))
+    err = call(kxcli, "hsic", *use, "--test", "none", "a.tsv")[2]
+    warning = (
+        "kxcli: warning: a.tsv: the column 'x' is read as labels, because the numbers have the unit "
+        f"{unit!r}; remove it to compare numbers\n"
+    )
+    assert warning in err
+    for kernel in "delta", "gaussian":
+        assert "unit" not in call(kxcli, "hsic", *use, "--kernel-x", kernel, "--test", "none", "a.tsv")[2]
+
+
+@pytest.mark.parametrize(
+    "form", ["Q{}", "group {}", "{}:30", "{} - low", "P00{}", "2024-01-1{}.", "{}x{}", "{}/10", "<{}", "v1.{}"]
+)
+def test_labels_with_a_number_have_no_warning_of_units(kxcli, form):
+    put(kxcli, "a.tsv", tsv({"x": [form.format(i % 7, i % 7) for i in range(30)], "y": range(30)}))
+    assert "unit" not in call(kxcli, "hsic", *XY, "--test", "none", "a.tsv")[2]
+
+
 def write_number(number, marks, *, is_grouped):
     """Return a number with a decimal mark and separators, as Python and then a spreadsheet write it."""
     text = f"{number:,}" if is_grouped else repr(number)

@@ -16,12 +16,15 @@ from kxcli.corpus.tables.number_formats import (
     is_like_date,
     is_like_number,
     parse_date,
+    parse_unit,
 )
 
 N_SURVEYED_CELLS = 1_000  # cells with a value that decide the type
 MAX_EXACT_INTEGER = 1 << 53  # larger integers may be rounded as double-precision numbers
 
 _FEW_LABELS = 10  # distinct cells such as 1,5 that are labels if they recur, like the doses of a trial
+_SHARE_WITH_UNIT = 0.8  # of the distinct cells of a column of numbers with a unit
+_MIN_CELLS_WITH_UNIT = 3  # distinct ones: two labels are as good as two numbers
 _PLAIN, _DECIMAL_COMMA = NumberFormat(), NumberFormat(",")
 
 
@@ -158,6 +161,14 @@ class ColumnSurvey:
     def has_other_dates(self) -> bool:
         """Whether all cells look like dates in a format that is not read as dates."""
         return len(self.cells) > 1 and not self.n_numeric and all(map(is_like_date, self.cells))
+
+    @property
+    def unit(self) -> str:
+        """The unit of nearly all distinct cells, such as kg, or ""."""
+        if len(self.cells) < _MIN_CELLS_WITH_UNIT or self.n_numeric:
+            return ""
+        ((unit, n),) = Counter(map(parse_unit, self.cells)).most_common(1)
+        return unit if n >= _SHARE_WITH_UNIT * len(self.cells) else ""
 
     def decide(self) -> NumericType | None:
         """Return the type of most cells, or of most distinct ones; None for labels.

@@ -27,6 +27,13 @@ _OTHER_DATE = re.compile(
     r"\d{1,2}([./-])\d{1,2}\1(?:\d\d){1,2}(?: \d.*)?|(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])", re.ASCII
 )
 
+# 10 kg, 85 m2, USD 99.1: a unit after the number is a word or a sign, one before it is a currency.
+_MEASURE = re.compile(
+    rf"(?P<before>[A-Z]{{3}}\.?\s|Rs\.?\s?|[A-Z]{{0,3}}[{_CURRENCY}]\s?)?"
+    rf"[+{re.escape(_MINUS)}]?(?:[0-9]+(?:[.,'’{_SPACES}][0-9]+)*|[.,][0-9]+)(?:[eE][-+]?[0-9]+)?"
+    rf"(?P<after>[{_SPACES}]?(?:[^\W\d_]|[°℃℉%'\"′″])[^\d:;,]*[23]?)?"
+)
+
 
 class WrittenNumber(NamedTuple):
     """A number in a cell.
@@ -116,6 +123,14 @@ class NumberFormat:
 
 def _quote_mark(mark: str) -> str:
     return '"\'"' if mark == "'" else f"'{mark}'"
+
+
+def parse_unit(cell: str) -> str:
+    """Return the unit in a cell, such as `10 kg`, or "" for other cells."""
+    match = _MEASURE.fullmatch(cell.strip())
+    if match is None or (match["before"] and match["after"]):
+        return ""
+    return (match["before"] or match["after"] or "").strip()
 
 
 def is_number_or_date(cell: str, marks: NumberFormat) -> bool:

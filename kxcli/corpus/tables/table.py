@@ -120,6 +120,8 @@ class Table:
             self._note_doubtful_header(next(names, None), "occurs again below it")
         types = {column: survey.decide() for column, survey in surveys.items()}
         self._warn_of_dates({column: types[column] for column, survey in surveys.items() if survey.has_other_dates})
+        labels = [column for group in groups if group.is_number is None for column in group.columns]
+        self._warn_of_units({column: surveys[column].unit for column in labels if types[column] is None})
         splits = [self._split_group(group, types, surveys) for group in groups]
         numeric = {column for split in splits for column in split.numbers}
         plain = NumberType(self._reading.number_format, is_plain=self._reading.number_format.is_plain)
@@ -151,6 +153,14 @@ class Table:
         for kind in dict.fromkeys("labels" if one is None else "numbers" for one in types.values()):
             columns = [column for column, one in types.items() if (one is None) == (kind == "labels")]
             message = f"{self.describe_columns(columns)} read as {kind}; if these are dates, write them as 2024-01-31"
+            self._reading.report(Notice(self.path, message, is_warning=True))
+
+    def _warn_of_units(self, units: Mapping[int, str]) -> None:
+        """Report columns of labels that are numbers with a unit."""
+        for unit in dict.fromkeys(filter(None, units.values())):
+            columns = [column for column, one in units.items() if one == unit]
+            why = f"because the numbers have the unit {shorten(unit)!r}; remove it to compare numbers"
+            message = f"{self.describe_columns(columns)} read as labels, {why}"
             self._reading.report(Notice(self.path, message, is_warning=True))
 
     def _note_types(self, types: Mapping[int, NumericType]) -> None:
