@@ -309,6 +309,45 @@ def test_numbers_of_eight_digits_are_not_called_dates(kxcli):
     assert "dates" not in call(kxcli, "hsic", *XY, "--test", "none", "a.tsv")[2]
 
 
+@pytest.mark.parametrize(
+    ("cells", "options", "fix"),
+    [
+        ("1.577 1.452 781 950 12", (), "it is 1577, use --decimal ',' --thousands '.'"),
+        ("-12.577 1.452 781 950 NA", (), "it is -12577, use --decimal ',' --thousands '.'"),
+        ("1,577 1,452 781 950 0", ("--decimal", ","), "it is 1577, use --thousands ',' and no --decimal ','"),
+    ],
+)
+@pytest.mark.parametrize("use", [XY, ("--screen", "y")])
+def test_decimal_marks_that_may_separate_thousands_have_a_warning(kxcli, use, cells, options, fix):
+    x = cells.split()
+    put(kxcli, "a.tsv", tsv({"x": x, "y": [3, 1, 4, 1, 5]}))
+    err = call(kxcli, "hsic", *use, *options, "--test", "none", "a.tsv")[2]
+    assert f"warning: a.tsv: the column 'x' is read with a decimal mark, as {x[0]}; if {fix}\n" in err
+    if "no" not in fix:
+        put(kxcli, "plain.tsv", tsv({"x": [cell.replace(".", "") for cell in x], "y": [3, 1, 4, 1, 5]}))
+        marks = ("--decimal", ",", "--thousands", ".")
+        found, err = read_json(kxcli, *XY, *marks, "--test", "none", "a.tsv")
+        assert found == read_json(kxcli, *XY, "--test", "none", "plain.tsv")[0] and "decimal" not in err
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        "0.123 0.456 781 950 12",  # less than 1
+        "1.577 1.452 12.345 3.141 99",  # no integer of three digits
+        "1.577 1.452 781 950 1234",  # thousands without a mark
+        "1.577 1.45 781 950 12",
+        "1.577 1.4521 781 950 12",
+        "1.577 1.452 2.718 3.141 999",  # a code for missing values
+        "1.577 781 950 12 100",
+        "1.577 1.452 781 950 1e3",
+    ],
+)
+def test_measurements_of_three_decimals_have_no_warning(kxcli, cells):
+    put(kxcli, "a.tsv", tsv({"x": cells.split(), "y": [3, 1, 4, 1, 5]}))
+    assert "decimal" not in call(kxcli, "hsic", *XY, "--test", "none", "a.tsv")[2]
+
+
 UNITS = {
     "kg": "{} kg",
     "USD": "USD {}",

@@ -13,6 +13,7 @@ from kxcli.corpus.tables.cells import MissingCodes, to_numbers, to_texts
 from kxcli.corpus.tables.number_formats import (
     NumberFormat,
     WrittenNumber,
+    find_thousands,
     is_like_date,
     is_like_number,
     parse_date,
@@ -161,6 +162,10 @@ class ColumnSurvey:
     def has_other_dates(self) -> bool:
         """Whether all cells look like dates in a format that is not read as dates."""
         return len(self.cells) > 1 and not self.n_numeric and all(map(is_like_date, self.cells))
+
+    def find_thousands(self) -> tuple[str, NumberFormat] | None:
+        """Return a cell with a doubtful decimal mark, and the other format, or None."""
+        return None if self.n_numeric else find_thousands(self.cells, self._format)
 
     @property
     def unit(self) -> str:

@@ -13,6 +13,7 @@ _UNITS = str.maketrans("％＄￡￥", "%$£¥")
 _SPACES, _APOSTROPHES = " \u00a0\u2009\u202f", "'’"
 _QUOTES = ('"', "'")
 _INFINITE = re.compile(r"[-+]?inf(?:inity)?", re.IGNORECASE)
+_SMALL_INTEGER = re.compile(r"0|[1-9][0-9]{0,2}")  # without a separator of thousands in any format
 _DAY = timedelta(days=1)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DATE = re.compile(
@@ -161,6 +162,24 @@ def is_number(cell: str | None) -> bool:
 def is_like_number(cell: str) -> bool:
     """Return whether a cell is a number in any format, such as `1,5` or `$3.50`."""
     return any(format_.parse(cell) is not None for format_ in _SUGGESTED)
+
+
+def find_thousands(cells: Iterable[str], given: NumberFormat) -> tuple[str, NumberFormat] | None:
+    """Return a number such as 1.577 and the format of 1577, or None without doubt.
+
+    There is doubt if every number with a decimal mark looks grouped, as 1.577 but not 0.123 or 12.5, and every other
+    one is too small for it, as 781 but not 1577. One of three digits is required; 999 may be a code for missing values.
+    """
+    if given.thousands:
+        return None
+    grouped = re.compile(rf"[+-]?[1-9][0-9]{{0,2}}{re.escape(given.decimal)}[0-9]{{3}}")
+    bare = [cell.strip() for cell in cells]
+    marked = [cell for cell in bare if grouped.fullmatch(cell)]
+    others = {cell.lstrip("+-") for cell in bare if not grouped.fullmatch(cell)}
+    has_small = all(_SMALL_INTEGER.fullmatch(cell) for cell in others)
+    if len(marked) < 2 or not has_small or not any(len(cell) == 3 and cell != "999" for cell in others):
+        return None
+    return marked[0], NumberFormat(",."[given.decimal == ","], given.decimal)
 
 
 def find_formats(cells: Iterable[str], given: NumberFormat) -> list[NumberFormat]:

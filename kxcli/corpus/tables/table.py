@@ -122,6 +122,7 @@ class Table:
         self._warn_of_dates({column: types[column] for column, survey in surveys.items() if survey.has_other_dates})
         labels = [column for group in groups if group.is_number is None for column in group.columns]
         self._warn_of_units({column: surveys[column].unit for column in labels if types[column] is None})
+        self._warn_of_thousands({column: survey for column, survey in surveys.items() if types[column] is not None})
         splits = [self._split_group(group, types, surveys) for group in groups]
         numeric = {column for split in splits for column in split.numbers}
         plain = NumberType(self._reading.number_format, is_plain=self._reading.number_format.is_plain)
@@ -153,6 +154,19 @@ class Table:
         for kind in dict.fromkeys("labels" if one is None else "numbers" for one in types.values()):
             columns = [column for column, one in types.items() if (one is None) == (kind == "labels")]
             message = f"{self.describe_columns(columns)} read as {kind}; if these are dates, write them as 2024-01-31"
+            self._reading.report(Notice(self.path, message, is_warning=True))
+
+    def _warn_of_thousands(self, surveys: Mapping[int, ColumnSurvey]) -> None:
+        """Report columns of numbers with decimal marks that may separate thousands."""
+        found = {column: one for column, survey in surveys.items() if (one := survey.find_thousands())}
+        if found:
+            cell, other = next(iter(found.values()))
+            given = self._reading.number_format
+            written = other.parse(cell)
+            message = (
+                f"{self.describe_columns(list(found))} read with a decimal mark, as {cell}; "
+                f"if it is {written.text if written else ''}, use {given.describe_change(other)}"
+            )
             self._reading.report(Notice(self.path, message, is_warning=True))
 
     def _warn_of_units(self, units: Mapping[int, str]) -> None:
