@@ -66,6 +66,31 @@ def test_constant_column_has_a_warning(kxcli, cell, side):
     assert ended.err.startswith(f"kxcli: warning: {side} is constant") and ended.err.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("options", "option"),
+    [
+        ((*XY, "--sigma", 1), "--sigma"),
+        ((*XY, "--sigma", "median"), "--sigma"),
+        ((*XY, "--sigma-x", 1), "--sigma-x"),
+        ((*XY, "--sigma-y", "median"), "--sigma-y"),
+        (("-x", "x,z", "-y", "y", "--sigma-y", 1), "--sigma-y"),
+        (("-x", "z", "-y", "y", "--sigma", 1, "--sigma-y", 1), "--sigma-y"),
+        (("--screen", "y", "-x", "x", "--sigma", 1), "--sigma"),
+        (("--screen", "y", "-x", "x,z", "--sigma-y", 1), "--sigma-y"),
+        (("--matrix", "edges", "-x", "x,y", "--sigma", 1), "--sigma"),
+        (("-x", "x,z", "-y", "y", "--sigma", 1), ""),
+        (("-x", "x", "-y", "z", "--sigma", 1), ""),
+        (("--screen", "y", "-x", "x,z", "--sigma-x", 1), ""),
+        (("--matrix", "edges", "--sigma", 1), ""),
+    ],
+)
+def test_bandwidth_of_labels_has_a_warning(kxcli, options, option):
+    put(kxcli, "a.tsv", tsv({"x": ["a", "b"] * 8, "y": ["c", "c", "d", "d"] * 4, "z": [i * i % 7 for i in range(16)]}))
+    err = call(kxcli, "hsic", *options, "--test", "none", "a.tsv")[2]
+    warning = f"kxcli: warning: {option} has no effect without numbers to compare; remove it\n"
+    assert err == (warning if option else "")
+
+
 STRAYS = ["?", ".", "-", "na", "abc", "十", "1,5", "12%", "$12.50", "2024-01-31", "cm"]
 
 

@@ -84,6 +84,7 @@ def _measure(session: Session, options: dict[str, Any]) -> "tuple[ResultTable, s
             inputs.KernelRequest(
                 options[f"kernel_{xy}"],
                 _choose_bandwidth(options, xy),
+                "--sigma" if options[f"sigma_{xy}"] is None else f"--sigma-{xy}",
                 options["cosine"],
                 f"--kernel-{xy}",
                 options["standardize"],

@@ -93,7 +93,7 @@ class HsicRun:
         )
         variable_y = self.builder.make_variable(rows.groups.pop(), self.request_y, "-y", self.tables.y.path, names_y)
         variable_x = self.builder.make_variable(rows.groups.pop(), self.request_x, "-x", self.tables.x.path, names_x)
-        self.builder.check_standardization(self.request_x)
+        self.builder.check_effects(self.request_x)
         trim_heap()
         found = measure(variable_x, variable_y, self.testing, self.run, self.limits)
         self._report_notes(found)
@@ -275,7 +275,7 @@ class HsicRun:
             self.builder.make_column(rows.values.pop(0), mask, request, name, table.path, keeps_values=keeps_values)
             for mask, request, name in zip(rows.masks, requests, names, strict=True)
         ]
-        self.builder.check_standardization(requests[0])
+        self.builder.check_effects(requests[0])
         return columns_of_pairs
 
     def _check_memory(self, n_pairs: int, what: str) -> None:

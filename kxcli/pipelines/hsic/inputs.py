@@ -63,6 +63,7 @@ class KernelRequest:
     Attributes:
         name: None for the kernel by the type of the cells.
         sigma: None for several around the median.
+        sigma_option: The option that sets it.
         cosine: The cosine instead of the inner product, if the kernel compares texts.
         option: The option of the kernel, for messages.
         standardization: How each column of numbers is scaled; None for not at all.
@@ -70,6 +71,7 @@ class KernelRequest:
 
     name: str | None
     sigma: float | Literal["median"] | None
+    sigma_option: str
     cosine: bool
     option: str
     standardization: Standardization | None = None
@@ -290,6 +292,7 @@ class VariableBuilder:
         self._run, self._counting, self.dictionary = run, counting, dictionary
         self._seed, self._report = seed, report
         self._has_standardized = False
+        self._has_effect: dict[str, bool] = {}  # of each option for the bandwidth
 
     def make_term_spec(self, kernel: Kernel) -> terms.TermSpec:
         """Return the terms counted by a kernel of words or n-grams."""
@@ -364,8 +367,15 @@ class VariableBuilder:
         self._has_standardized |= request.standardization == "rank" or not is_undone
         return standardize(numbers, request.standardization)
 
-    def check_standardization(self, request: KernelRequest) -> None:
-        """Raise `UsageError` if --standardize changed nothing."""
+    def check_effects(self, request: KernelRequest) -> None:
+        """Report options for the bandwidth without effect.
+
+        Raises:
+            UsageError: If --standardize changed nothing.
+        """
+        for option, has_effect in self._has_effect.items():
+            if not has_effect:
+                self._report.warning(f"{option} has no effect without numbers to compare; remove it")
         if request.standardization is not None and not self._has_standardized:
             raise UsageError(
                 f"--standardize {request.standardization} has no effect without numbers, or with the median bandwidth "
@@ -373,6 +383,9 @@ class VariableBuilder:
             )
 
     def _make_variable(self, values: Values, kernel: Kernel, request: KernelRequest, name: str, path: str) -> Variable:
+        if request.sigma is not None:
+            option = request.sigma_option
+            self._has_effect[option] = self._has_effect.get(option, False) or kernel.has_bandwidth
         try:
             variable = make_variable(values, kernel, self._seed)
         except MeasureError as error:
