@@ -1203,7 +1203,7 @@ class Named:
 
     def __init__(self, *names, width=None):
         self.names, self.width, self.path = names, width or len(names), "a.tsv"
-        self.notes, self.row_below = [], None
+        self.notes, self.row_below, self.delimiter = [], None, None
         self.note = self.notes.append
 
     def describe_column(self, column):
