@@ -27,7 +27,7 @@ COMMANDS = {
         *("entity-link", "--kb", SAMPLES / "encyclopedia.jsonl", "--shard-size", "100"),
         SAMPLES / "mentions.txt",
     ),
-    "hsic": ("hsic", "-x", "1-3", "-y", "4-6", "--sigma", 1, "--test", "permutation", "--permutations", 199),
+    "hsic": ("hsic", "-x", "1-3", "-y", "4-6", "--sigma", 1, "--test", "permutation", "--permutations", 4000),
 }
 
 
