@@ -335,7 +335,7 @@ INPUTS = {
     "a short row": (GOOD + "6\n", XY, ":6", "1 cell where the header has 2"),
     "a long row": (GOOD + "6\t7\t8\n", XY, ":6", "3 cells where the header has 2"),
     "bad bytes": (GOOD.encode() + b"\xff\t1\n", XY, ":6", "0xff"),
-    "a binary file": (b"\x7fELF\x02\x01\x01\x00\xd0\xff" * 99, ("-x", "1", "-y", "2"), ":1", "not valid utf-8"),
+    "a binary file": (b"\x7fELF\x02\x01\x01\x00\xd0\xff" * 99, ("-x", "1", "-y", "2"), "", "looks like a binary file"),
     "zeros": (bytes(5000), ("-x", "1", "-y", "2"), ":1", "no column '2'"),
     "cut off gz": (gzip.compress(GOOD.encode())[:-9], XY, "", "compressed data"),
     "not JSON": ("{\n", (*XY, "--input-format", "jsonl"), ":1", "not JSON"),
@@ -374,6 +374,35 @@ def test_invalid_input_is_an_error_in_one_line(kxcli, name):
         ended = kxcli("hsic", *options, stdin=data, code=1)
         assert_error(ended, "<stdin>" + place)
     assert what in ended.err
+
+
+BINARY = b"\x7fELF\x02\x01\x01\x00\xd0\xff\n" * 99
+
+
+@pytest.mark.parametrize("policy", ["stop", "skip", "replace"])
+@pytest.mark.parametrize("form", ["tsv", "csv", "jsonl"])
+@pytest.mark.parametrize("encoding", ["utf-8", "gb18030", "auto"])
+def test_binary_file_is_an_error_that_says_so(kxcli, policy, form, encoding):
+    for data in BINARY, gzip.compress(BINARY):
+        put(kxcli, "a", data)
+        options = ("--on-error", policy, "--input-format", form, "--encoding", encoding)
+        code, _, err = call(kxcli, "hsic", *XY, *options, "a")
+        error = "kxcli: error: a: looks like a binary file; give a table, or name the right --encoding\n"
+        assert code == 1 and err.endswith(error)
+
+
+@pytest.mark.parametrize(
+    ("data", "options"),
+    [
+        (GOOD.encode() + b"\0\xff\t1\n", ("--on-error", "skip")),  # one bad line
+        (GOOD.encode("utf-16"), ("--encoding", "utf-16")),
+        (GOOD.encode("utf-16-le"), ("--encoding", "utf-16-le")),
+        (GOOD.replace("x", "\0\1\2\3").encode(), ("--header-in",)),
+    ],
+)
+def test_text_with_control_characters_is_not_called_binary(kxcli, data, options):
+    put(kxcli, "a", data)
+    assert call(kxcli, "hsic", "-x", 1, "-y", 2, *options, "--test", "none", "a")[0] == 0
 
 
 @pytest.mark.parametrize(

@@ -143,6 +143,21 @@ def guess_encoding(head: bytes, *, complete: bool) -> EncodingGuess:
     return EncodingGuess("utf-8", _doubt_bytes(head))
 
 
+def is_binary(head: bytes, encoding: str) -> bool:
+    """Return whether the first bytes are no text, by NUL and invalid bytes.
+
+    A few control characters are no evidence, nor are NUL bytes of encodings with two or more bytes per letter.
+    """
+    is_wide = detect_mark(head) is not None or len("a".encode(encoding)) > 1
+    if is_wide or b"\0" not in head or not _doubt_bytes(head):
+        return False
+    try:
+        codecs.getincrementaldecoder(encoding)().decode(head)
+    except UnicodeError:
+        return True
+    return False
+
+
 def _read(head: bytes, encoding: str, *, complete: bool) -> tuple[str, int]:
     """Return the text without undecodable bytes, and their number."""
     decoder = codecs.getincrementaldecoder(encoding)("ignore")

@@ -4,6 +4,7 @@ from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
+from kxcli.corpus import encodings
 from kxcli.corpus.compression import reject_archive
 from kxcli.corpus.diagnostics import Diagnostic, Notice, OnError, ReadDiagnostics
 from kxcli.corpus.shards import detect_format
@@ -80,6 +81,8 @@ def _open_part(
         return arrow_files.read(data, kind)
     reject_archive(data.head, source.path)
     source_format = detect_format(kind, reading.encoding, source.path, data.stream.peek, reading.report)
+    if encodings.is_binary(data.head, source_format.encoding):
+        raise InputError(source.path, "looks like a binary file", "give a table, or name the right --encoding")
     if kind == "jsonl":
         return objects.read(data.stream, source_format, names, diagnostics)
     return delimited.read(
