@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from kxcli.mining.hsic.multiple_tests import adjust_p_values, compute_adjusted, count_sufficient_draws
 
-# p.adjust(c(.01, .04, .03, .005, .8), method) of R 4.2.2
+# By hand, by the definition of p.adjust(c(.01, .04, .03, .005, .8), method) in the manual of R.
 R_VALUES = {
     "bh": [0.025, 0.05, 0.05, 0.025, 0.8],
     "by": [0.05708333333333333, 0.11416666666666667, 0.11416666666666667, 0.05708333333333333, 1.0],
