@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kxcli.mining.hsic.multiple_tests import adjust_p_values, compute_adjusted, count_sufficient_draws
+from kxcli.mining.hsic.multiple_tests import adjust_p_values, compute_adjusted, count_sufficient_draws, needs_more_draws
 
 # By hand, by the definition of p.adjust(c(.01, .04, .03, .005, .8), method) in the manual of R.
 R_VALUES = {
@@ -47,3 +47,16 @@ def test_sufficient_draws_are_the_fewest(n, alpha, method):
 def test_single_test_needs_draws_for_alpha_alone():
     assert [count_sufficient_draws(n, 0.05, "none") for n in (1, 900)] == [19, 19]
     assert count_sufficient_draws(20, 0.05, "bh") == 399
+
+
+@pytest.mark.parametrize(
+    ("method", "one", "all_tests"),
+    [("bh", True, False), ("by", True, False), ("holm", True, True), ("none", False, False)],
+)
+def test_more_draws_are_needed_while_smallest_p_values_are_too_large(method, one, all_tests):
+    """Of 60 tests, q is 60 / 1,001 for a single one that no draw reaches, and 1 / 1,001 if none reaches any."""
+    smallest, ended, exact = (1 / 1001, 1000), (0.5, 200), (1e-9, None)
+    assert needs_more_draws([smallest, *[ended] * 59], method) == one
+    assert needs_more_draws([smallest] * 60, method) == all_tests
+    assert not needs_more_draws([ended] * 60, method)
+    assert not needs_more_draws([exact] * 60, method)
