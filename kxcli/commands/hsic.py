@@ -64,6 +64,7 @@ def _measure(session: Session, options: dict[str, Any]) -> "tuple[ResultTable, s
     from kxcli.pipelines import engines
     from kxcli.pipelines.hsic import inputs
     from kxcli.pipelines.hsic.analyses import HsicRun
+    from kxcli.pipelines.hsic.variable_builder import VariableBuilder
 
     report = session.report
     counting, dictionary = None, None
@@ -93,7 +94,7 @@ def _measure(session: Session, options: dict[str, Any]) -> "tuple[ResultTable, s
         )
         run = HsicRun(
             tables,
-            inputs.VariableBuilder(run_job, counting, dictionary, options["seed"], report),
+            VariableBuilder(run_job, counting, dictionary, options["seed"], report),
             request_x,
             request_y,
             Testing(options["test"], options["permutations"], options["seed"], options["alpha"]),

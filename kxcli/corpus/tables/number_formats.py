@@ -56,7 +56,7 @@ class NumberFormat:
 
     Attributes:
         decimal: The decimal mark, a point or a comma.
-        thousands: The separator of thousands, or "". A space stands for all kinds of spaces, `'` for apostrophes.
+        thousands: The separator of thousands, or "". A space means all kinds of spaces, `'` for apostrophes.
     """
 
     decimal: str = "."

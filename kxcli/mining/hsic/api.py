@@ -37,7 +37,7 @@ def measure_dependence(
         kernel_x: A `Kernel`, or its name as in "gaussian" or "ngram:3"; by default gaussian with the median rule for
             numbers, delta for strings.
         kernel_y: As kernel_x.
-        testing: How independence is tested; by default by 1,000 permutations up to 20,000 rows.
+        testing: How independence is tested; by default by 1,000 permutations, unless they would take long.
         counting: What bow counts as a word; by default as `count_words`.
 
     Raises:

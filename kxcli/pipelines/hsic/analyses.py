@@ -14,7 +14,8 @@ from kxcli.mining.hsic.multiple_tests import adjust_p_values, count_sufficient_d
 from kxcli.mining.hsic.parameters import MIN_ROWS, Adjustment, Dependence, Kernel, Testing
 from kxcli.mining.hsic.sequential import choose_max_draws
 from kxcli.output.rows import Cell, RoundTripFloat, format_shortest
-from kxcli.pipelines.hsic.inputs import HsicTables, KernelRequest, VariableBuilder
+from kxcli.pipelines.hsic.inputs import HsicTables, KernelRequest
+from kxcli.pipelines.hsic.variable_builder import VariableBuilder
 from kxcli.report import Report
 from kxcli.tuning import trim_heap
 from kxcli.wording import MAX_EXAMPLES, format_count
