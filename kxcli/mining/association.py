@@ -1,6 +1,6 @@
-"""Association of two words, or of a word and a corpus, in tables of two by two counts.
+"""Association in tables of two by two counts, such as those of two words.
 
-The cells of a table are arrays of one shape: `o11` both, `o12` the first alone, `o21` the second alone, `o22` neither.
+The cells are arrays of one shape: `o11` both, `o12` the first alone, `o21` the second alone, `o22` neither.
 """
 
 import math
@@ -19,9 +19,9 @@ _SERIES = [(-1) ** k / (k * (k - 1)) for k in range(2, 10)]
 def compute_log_likelihood(
     o11: IntArray | FloatArray, o12: IntArray | FloatArray, o21: IntArray | FloatArray, o22: IntArray | FloatArray
 ) -> FloatArray:
-    """Return G², twice the sum of O ln(O / E) over all four cells (Dunning 1993, section 5).
+    """Return G², twice the sum of O ln(O / E) over all four cells.
 
-    Each cell contributes O ln(O / E) - O + E, which is never negative, so that no digits are lost if O is close to E.
+    This is the log-likelihood ratio of Dunning (1993), -2 ln λ. Each cell contributes O ln(O / E) - O + E, which is never negative, so that no digits are lost if O is close to E.
     A table with an empty row or column has 0.
     """
     cells = [np.asarray(cell, np.float64) for cell in (o11, o12, o21, o22)]
@@ -38,9 +38,9 @@ def compute_log_likelihood(
 
 
 def compute_chi2_p(statistic: FloatArray) -> FloatArray:
-    """Return the upper tail of the chi-squared distribution with one degree of freedom: erfc(sqrt(x / 2)).
+    """Return the p-values of chi-squared statistics with 1 degree of freedom.
 
-    It is 0 from about 1,490 on, where it is less than the smallest double.
+    This is the upper tail, erfc(sqrt(x / 2)). It is 0 from about 1,490 on, where it is less than the smallest double.
     """
     roots = np.sqrt(np.asarray(statistic, np.float64) / 2.0)
     return np.array([math.erfc(root) for root in roots.ravel().tolist()], np.float64).reshape(roots.shape)
