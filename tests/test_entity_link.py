@@ -26,9 +26,10 @@ from kxcli.mining.linking.kb.compiling import compile_entries
 from kxcli.mining.linking.kb.entries import SkippedEntries
 from kxcli.mining.linking.linker import link_texts
 from kxcli.mining.linking.training.linking_model import LinkingModel
+from kxcli.mining.rendered_lines import RenderedLines, fill_placeholders
 from kxcli.output.rows import escape_tsv
 from kxcli.pipelines.linking import render_links
-from kxcli.pipelines.linking.render_links import fill_line_numbers, make_link_job
+from kxcli.pipelines.linking.render_links import make_link_job
 
 KB = [
     {
@@ -477,13 +478,11 @@ def test_renderers_equal_a_simple_writer(odd_base, data):
     with mock.patch.object(render_links, "_CACHE_SIZE", data.draw(st.sampled_from([1, 3, 1 << 13]))):
         made = job.map(documents)
     assert job.load(mapped(job.dump(made))) == made
-    first = number = data.draw(st.integers(1, 3))
-    out = []
-    for rendered in made:
-        out.append(fill_line_numbers(rendered, number))
-        number += rendered.n_lines
+    first = data.draw(st.integers(1, 3))
+    n_lines = sum(rendered.n_lines for rendered in made)
+    out = fill_placeholders([[RenderedLines(first - 1, [], b"")], made])
     expected = render_simply(odd_base, documents, linking, form, n_candidates, first)
-    assert (b"".join(out), number - first) == expected
+    assert (b"".join(out), n_lines) == expected
 
 
 def test_linker_from_python():
@@ -520,7 +519,8 @@ def test_link_job_from_python():
     job.setup(LinkResources(Linker(entries).model.lexicon.base.arrays()))
     first = job.map([LinkText(TEXTS[0]), LinkText("", has_continuation=True), LinkText("雷军", n_before=2)])
     last = job.load(job.dump(job.map([LinkText("无", n_before=1)])))
-    assert job.finish(job.merge(first, last)) == [(1, [1], b"2/4 "), (3, [3], b"1/4 "), (2, [2], b"0/4 ")]
+    parts = [(1, [1], b"2/4 "), (3, [3], b"1/4 "), (2, [2], b"0/4 ")]
+    assert job.finish(job.merge(first, last)) == [RenderedLines(*part) for part in parts]
 
 
 def facts(entry):

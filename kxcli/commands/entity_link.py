@@ -108,6 +108,7 @@ def _evaluate(session: Session, options: dict[str, Any], arrays: "NamedArrays") 
 
 
 def _link_texts(session: Session, options: dict[str, Any], arrays: "NamedArrays") -> None:
+    from kxcli.mining.rendered_lines import fill_placeholders
     from kxcli.pipelines import corpus_run, engines
     from kxcli.pipelines.linking import model_files, render_links
 
@@ -118,9 +119,15 @@ def _link_texts(session: Session, options: dict[str, Any], arrays: "NamedArrays"
     resources = model_files.load_resources(arrays, options["model"])
     if resources.has_tagger:
         report_missing_kernel(session.report)
-    spec = corpus_run.make_named_text_spec(source, engines.get_max_line_bytes(session.run, _LINE_COST))
+    spec = corpus_run.make_reader_spec(
+        source,
+        unit="document",
+        key="text_id",
+        counts_lines=True,
+        max_line=engines.get_max_line_bytes(session.run, _LINE_COST),
+    )
     kind = "jsonl" if source.field is not None else corpus_run.choose_format(source, by="") or "sniffed"
     modules = ["kxcli.pipelines.linking.render_links", "kxcli.corpus.shards"]
     with corpus_run.open_corpus(session, modules, spec, kind) as corpus:
-        lines = render_links.number_lines(corpus.stream(job, resources))
+        lines = fill_placeholders(corpus.stream(job, resources))
         session.write(chain([head.encode("ascii")], lines))

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, partial
+from operator import itemgetter
 from typing import Literal, NamedTuple
 
 from kxcli.corpus import encodings
@@ -45,6 +46,9 @@ class Document(NamedTuple):
         has_continuation: Whether the next document continues this one.
         key: The identifier of the record, if the spec names a field for it.
         n_before: The number of lines without a document before it, if the spec counts them.
+        source: The path of the input that begins with it, if the spec names sources; such a record has no text, and a
+            continuation.
+        record: Its fields as a JSON object without the last brace, if the spec adds a field.
     """
 
     text: str
@@ -52,6 +56,8 @@ class Document(NamedTuple):
     has_continuation: bool = False
     key: str | int | None = None
     n_before: int = 0
+    source: str | None = None
+    record: str = ""
 
     @property
     def data(self) -> str:
@@ -79,6 +85,8 @@ class TextBlock:
     has_continuation = False
     key: str | int | None = None
     n_before = 0
+    source: str | None = None
+    record = ""
     is_lines = True
 
     def __init__(self, data: bytes | str, decode: Callable[[], str] = str) -> None:
@@ -136,8 +144,11 @@ class ReaderSpec:
         split_pattern: Matches at the places where a long line may be split; None to keep documents whole.
         max_part: Characters without such a place after which a long line is split anyway; None for never.
         key: The field of a JSONL record's identifier.
-        counts_lines: Whether documents have the number of lines without a document before them; those at the end come
-            with an empty document that has a continuation.
+        counts_lines: Whether documents have the number of lines without a document before them, such as further lines
+            of a CSV record; those at the end come with an empty document that has a continuation.
+        names_sources: Whether each input begins with an empty document that has its name and a continuation.
+        added_field: The field that the output adds to each record; then documents have their record, and one with that
+            field is rejected.
         max_line: Bytes of a line after which it is rejected, unless it is read in parts; None for no limit.
     """
 
@@ -149,6 +160,8 @@ class ReaderSpec:
     max_part: int | None = None
     key: str | None = None
     counts_lines: bool = False
+    names_sources: bool = False
+    added_field: str | None = None
     max_line: int | None = dataclasses.field(default=None, compare=False)  # a run can be resumed with other memory
 
     @property
@@ -168,36 +181,54 @@ def read_documents(
     Memory is bounded by a chunk and the longest line. A bad record raises `InputError` with its line if
     `spec.on_error` is "stop", else `diagnostics` counts it.
     """
-    found = _read_all(stream, source_format, spec, diagnostics)
-    return _count_gaps(found, diagnostics) if spec.counts_lines else found
+    if spec.names_sources and diagnostics.is_at_start:
+        yield Document("", has_continuation=True, source=diagnostics.path)
+    numbered = _read_numbered(stream, source_format, spec, diagnostics)
+    yield from _count_gaps(numbered, diagnostics) if spec.counts_lines else map(itemgetter(1), numbered)
 
 
-def _count_gaps(found: Iterable[TextRecord], diagnostics: ReadDiagnostics) -> Iterator[Document]:
+def _count_gaps(numbered: Iterable[tuple[int, TextRecord]], diagnostics: ReadDiagnostics) -> Iterator[Document]:
     """Yield the documents with the number of lines before them that gave none."""
     expected = diagnostics.line
-    for document in found:
+    for line, document in numbered:
         assert isinstance(document, Document), "lines of bytes have no number"
-        yield document if diagnostics.line == expected else document._replace(n_before=diagnostics.line - expected)
-        expected = diagnostics.line + 1
+        yield document if line == expected else document._replace(n_before=line - expected)
+        expected = line + 1
     if diagnostics.line > expected:
         yield Document("", has_continuation=True, n_before=diagnostics.line - expected)
 
 
-def _read_all(
+def _read_numbered(
     stream: Readable, source_format: SourceFormat, spec: ReaderSpec, diagnostics: ReadDiagnostics
-) -> Iterator[TextRecord]:
+) -> Iterator[tuple[int, TextRecord]]:
+    """Yield the documents with the numbers of their first lines."""
     decoder = Decoder(source_format.encoding, diagnostics, is_guessed=source_format.is_guessed, max_line=spec.max_line)
-    if source_format.kind == "text" and source_format.is_splittable:
-        yield from _read_text_lines(stream, decoder, spec, diagnostics)
-    elif source_format.kind == "text":
-        yield from map(Document, decoder.read_text(stream))
+    if source_format.kind == "text":
+        is_splittable = source_format.is_splittable
+        for document in (
+            _read_text_lines(stream, decoder, spec, diagnostics)
+            if is_splittable
+            else _make_documents(decoder.read_text(stream), spec)
+        ):
+            yield diagnostics.line, document
     elif source_format.kind == "jsonl":
         lines = number_lines(decoder.read_lines(stream), diagnostics)
-        for _, document in parse_lines(lines, partial(_parse_document, spec=spec), diagnostics):
-            yield document
+        yield from parse_lines(lines, partial(_parse_document, spec=spec), diagnostics)
     else:
         lines = number_lines(decoder.read_text(stream, keeps_cr=True), diagnostics)
         yield from _read_rows(lines, source_format.kind, spec, diagnostics)
+
+
+def _make_documents(texts: Iterable[str], spec: ReaderSpec) -> Iterator[Document]:
+    """Yield lines of text as documents."""
+    if spec.added_field is None:
+        return map(Document, texts)
+    return (Document(text, record=_open_object({DEFAULT_FIELD: text})) for text in texts)
+
+
+def _open_object(fields: dict[str, str]) -> str:
+    """Return a JSON object without its last brace."""
+    return json.dumps(fields, ensure_ascii=False).removesuffix("}")
 
 
 def _read_text_lines(
@@ -229,7 +260,7 @@ def _read_text_lines(
             continue
         text = None if spec.unit == "document" else decoder.decode_text(rest)
         if text is None:
-            yield from map(Document, decoder.decode_lines(rest))
+            yield from _make_documents(decoder.decode_lines(rest), spec)
         elif text:
             yield Document(text) if spec.unit == "lines" else TextBlock(text)
             diagnostics.line += rest.count(b"\n")
@@ -253,12 +284,17 @@ def _parse_document(line: str, spec: ReaderSpec) -> Document:
         group = json.dumps(group)
     if "\\u" in line:
         check_unicode(text, group, str(key))
-    return Document(text, group, key=key)
+    if spec.added_field is None:
+        return Document(text, group, key=key)
+    if spec.added_field in value:
+        hint = f"rename it, because the output adds {spec.added_field!r}"
+        raise BadFieldError(f"already has a field {spec.added_field!r}", hint)
+    return Document(text, group, key=key, record=line.rstrip().removesuffix("}").rstrip())
 
 
 def _read_rows(
     lines: Iterable[NumberedLine], kind: Literal["csv", "tsv"], spec: ReaderSpec, diagnostics: ReadDiagnostics
-) -> Iterator[Document]:
+) -> Iterator[tuple[int, Document]]:
     rows = iter(DelimitedRows(lines, kind))
     number, header = next((row for row in rows if row[1] not in BLANK_ROWS), (1, None))
     if header is None:
@@ -268,14 +304,27 @@ def _read_rows(
         raise InputError(diagnostics.path, what, header.hint.removesuffix(OR_SKIP), line=number)
     text_at = _find_column(header, spec.field, "--field", diagnostics)
     group_at = None if spec.by is None else _find_column(header, spec.by, "--by", diagnostics)
+    if spec.added_field is not None:
+        _check_names(header, spec.added_field, diagnostics.path, number)
     width = len(header)
     for number, row in rows:
         if isinstance(row, BadRecord):
             diagnostics.reject(kind, row, number)
         elif len(row) == width:
-            yield Document(row[text_at], "" if group_at is None else row[group_at])
+            record = "" if spec.added_field is None else _open_object(dict(zip(header, row, strict=True)))
+            yield number, Document(row[text_at], "" if group_at is None else row[group_at], record=record)
         elif row not in BLANK_ROWS:
             diagnostics.reject(kind, explain_width(len(row), width), number)
+
+
+def _check_names(header: list[str], added: str, path: str, line: int) -> None:
+    """Raise `InputError` if two columns, or one and the added field, are equal."""
+    if added in header:
+        hint = f"rename it, because the output adds {added!r}"
+        raise InputError(path, f"already has a column {added!r}", hint, line=line)
+    for at, name in enumerate(header):
+        if name in header[:at]:
+            raise InputError(path, f"has two columns {name!r}", "rename one, because the output has objects", line=line)
 
 
 def _find_column(header: list[str], name: str, option: str, diagnostics: ReadDiagnostics) -> int:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from kxcli.corpus import encodings, shards, sources
 from kxcli.corpus.diagnostics import Diagnostic, Notice, SkippedRecords, format_place, locate_error
@@ -56,24 +56,9 @@ def find_sources(session: Session) -> list[sources.Source]:
     return found
 
 
-def make_reader_spec(
-    given: InputSettings,
-    *,
-    by: str | None = None,
-    unit: Unit = "lines",
-    split_pattern: str | None = None,
-    max_part: int | None = None,
-    max_line: int | None = None,
-) -> ReaderSpec:
-    """Return how documents are read, by the options."""
-    on_error = given.on_error
-    return ReaderSpec(given.field or DEFAULT_FIELD, by, on_error, unit, split_pattern, max_part, max_line=max_line)
-
-
-def make_named_text_spec(given: InputSettings, max_line: int | None) -> ReaderSpec:
-    """Return how texts with a `text_id` or a line number are read."""
-    on_error = given.on_error
-    return ReaderSpec(given.field or DEFAULT_FIELD, None, on_error, key="text_id", counts_lines=True, max_line=max_line)
+def make_reader_spec(given: InputSettings, *, unit: Unit = "lines", **choices: Any) -> ReaderSpec:
+    """Return how documents are read, by the options and by more attributes of `ReaderSpec`."""
+    return ReaderSpec(given.field or DEFAULT_FIELD, on_error=given.on_error, unit=unit, **choices)
 
 
 def choose_format(given: InputSettings, *, by: str | None) -> RecordKind | None:

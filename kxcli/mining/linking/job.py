@@ -4,14 +4,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
-import numpy as np
-
 from kxcli.arrays import NamedArrays
 from kxcli.batching import CACHE_BATCH, iter_batches
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
 from kxcli.mining.linking.linker import LinkedMentions, Linking, link_texts
 from kxcli.mining.linking.training.linking_model import HEADER, LinkingModel, parse_header
-from kxcli.tally import frames
+from kxcli.mining.rendered_lines import RenderedLines, RenderedLinesJob
 
 
 class LinkRecord(Protocol):
@@ -64,20 +62,6 @@ class LinkResources(NamedTuple):
         return LinkingModel.from_prior(base) if self.model is None else LinkingModel.from_arrays(self.model, base)
 
 
-class RenderedLinks(NamedTuple):
-    """The rendered mentions of some consecutive lines of input.
-
-    Attributes:
-        n_lines: Number of lines, with those that have no record.
-        unnamed: For each record that `data` leaves without an id, its line, from 1.
-        data: The rendered mentions.
-    """
-
-    n_lines: int
-    unnamed: list[int]
-    data: bytes
-
-
 class Renderer(Protocol):
     """Renders the mentions of records."""
 
@@ -87,7 +71,7 @@ class Renderer(Protocol):
 
 
 @dataclass
-class LinkJob:
+class LinkJob(RenderedLinesJob):
     """The job: `map` links and renders some records, `merge` concatenates.
 
     Attributes:
@@ -105,9 +89,9 @@ class LinkJob:
         self._model = shared.load_model()
         self._render = self.make_renderer(self._model.lexicon.base)
 
-    def map(self, records: Iterable[LinkRecord]) -> list[RenderedLinks]:
+    def map(self, records: Iterable[LinkRecord]) -> list[RenderedLines]:
         """Link records, in batches."""
-        parts = list[RenderedLinks]()
+        parts = list[RenderedLines]()
         n_lines = n_done = 0
 
         def iter_numbered() -> Iterator[tuple[LinkRecord, int]]:
@@ -122,27 +106,8 @@ class LinkJob:
             found = link_texts(self._model, [record.text for record in texts], self.linking)
             data, waiting = self._render(texts, found)
             last = batch[-1][1]
-            parts.append(RenderedLinks(last - n_done, [batch[at][1] - n_done for at in waiting], data))
+            parts.append(RenderedLines(last - n_done, [batch[at][1] - n_done for at in waiting], data))
             n_done = last
         if n_lines > n_done:
-            parts.append(RenderedLinks(n_lines - n_done, [], b""))
+            parts.append(RenderedLines(n_lines - n_done, [], b""))
         return parts
-
-    def merge(self, left: list[RenderedLinks], right: list[RenderedLinks]) -> list[RenderedLinks]:
-        """Return the parts of both."""
-        return left + right
-
-    def finish(self, partial: list[RenderedLinks]) -> list[RenderedLinks]:
-        """Return the parts as they are."""
-        return partial
-
-    def dump(self, partial: list[RenderedLinks]) -> bytes:
-        """Return a partial as bytes."""
-        parts = [(np.array([n_lines, *unnamed]).tobytes(), data) for n_lines, unnamed, data in partial]
-        return frames.join_parts([part for pair in parts for part in pair])
-
-    def load(self, data: bytes | memoryview) -> list[RenderedLinks]:
-        """Return a dumped partial."""
-        parts = frames.split_parts(data)
-        numbers = [np.frombuffer(part, dtype=np.int64).tolist() for part in parts[::2]]
-        return [RenderedLinks(n, rest, bytes(part)) for (n, *rest), part in zip(numbers, parts[1::2], strict=True)]

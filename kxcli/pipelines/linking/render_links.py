@@ -1,31 +1,28 @@
 """Linked mentions -> lines of JSON or TSV.
 
-Workers do not know how many lines of input precede theirs. They write placeholders for the line numbers, and
-`fill_line_numbers` replaces them in the parent process.
+A text without an id has its line number, which is a placeholder here: see `kxcli.mining.rendered_lines`.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import chain, pairwise
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from kxcli.arrays import AnyArray, FloatArray, IntArray
 from kxcli.arrays.ragged import compute_starts
-from kxcli.mining.linking.job import LinkJob, LinkRecord, RenderedLinks
+from kxcli.mining.linking.job import LinkJob, LinkRecord
 from kxcli.mining.linking.kb.knowledge_base import KnowledgeBase
 from kxcli.mining.linking.linker import NIL, LinkedMentions, Linking
+from kxcli.mining.rendered_lines import NEXT, NUMBER
 from kxcli.output.rows import RowFormat, escape_tsv
 
 COLUMNS = ("text_id", "offset", "mention", "kb_id", "subject", "score")
 RANK = "rank"
 
-# Placeholders, of bytes that UTF-8 does not have.
-_NUMBER = b"\xff"  # a line number
-_NEXT = b"\xfe"  # ahead of the first placeholder with the next number
-_NUMBERED_TEXT = _NEXT + b'{"text_id": "' + _NUMBER + b'", "text": %b, "mention_data": ['
+_NUMBERED_TEXT = NEXT + b'{"text_id": "' + NUMBER + b'", "text": %b, "mention_data": ['
 _NAMED_TEXT = b'{"text_id": %b, "text": %b, "mention_data": ['
 _CACHE_SIZE = 1 << 13  # encoded values of each kind
 
@@ -42,23 +39,6 @@ def make_link_job(linking: Linking, row_format: RowFormat, n_candidates: int) ->
     """
     renderer = JsonRenderer if row_format == "jsonl" else TsvRenderer
     return LinkJob(linking, partial(renderer, n_candidates=n_candidates))
-
-
-def fill_line_numbers(rendered: RenderedLinks, first: int) -> bytes:
-    """Return rendered lines with their line numbers, counted from the line `first`."""
-    if not rendered.unnamed:
-        return rendered.data
-    start, *parts = rendered.data.split(_NEXT)
-    numbered = zip(rendered.unnamed, parts, strict=True)
-    return start + b"".join([part.replace(_NUMBER, b"%d" % (first - 1 + number)) for number, part in numbered])
-
-
-def number_lines(partials: Iterable[list[RenderedLinks]]) -> Iterator[bytes]:
-    """Yield rendered lines with line numbers across all partials."""
-    first = 1
-    for rendered in chain.from_iterable(partials):
-        yield fill_line_numbers(rendered, first)
-        first += rendered.n_lines
 
 
 class _EncodedValues(dict[Any, bytes]):
@@ -203,13 +183,13 @@ def _encode_ids(records: Sequence[LinkRecord], texts: IntArray) -> tuple[list[by
 
     The second list has the positions of the texts with placeholders.
     """
-    keys = [_NUMBER if record.key is None else _encode(escape_tsv(record.key)) for record in records]
+    keys = [NUMBER if record.key is None else _encode(escape_tsv(record.key)) for record in records]
     ids = [*map(keys.__getitem__, texts.tolist())]
     waiting = list[int]()
     firsts = np.flatnonzero(np.diff(texts, prepend=-1))
     for at, text in zip(firsts.tolist(), texts.take(firsts).tolist(), strict=True):
         if records[text].key is None:
-            ids[at] = _NEXT + _NUMBER
+            ids[at] = NEXT + NUMBER
             waiting.append(text)
     return ids, waiting
 
