@@ -29,7 +29,7 @@ from test_failures import put
 
 from kxcli.mining import Kernel, measure_dependence
 from kxcli.mining import Testing as HsicTest  # pytest would take it for a test
-from kxcli.mining.hsic.multiple_tests import adjust_p_values
+from kxcli.mining.multiple_tests import adjust_p_values
 
 
 def assert_sequential(row, found):

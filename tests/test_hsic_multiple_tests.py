@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kxcli.mining.hsic.multiple_tests import adjust_p_values, compute_adjusted, count_sufficient_draws, needs_more_draws
+from kxcli.mining.multiple_tests import adjust_p_values, compute_adjusted, count_sufficient_draws, needs_more_draws
 
 # By hand, by the definition of p.adjust(c(.01, .04, .03, .005, .8), method) in the manual of R.
 R_VALUES = {

@@ -21,8 +21,8 @@ def compute_log_likelihood(
 ) -> FloatArray:
     """Return G², twice the sum of O ln(O / E) over all four cells.
 
-    This is the log-likelihood ratio of Dunning (1993), -2 ln λ. Each cell contributes O ln(O / E) - O + E, which is never negative, so that no digits are lost if O is close to E.
-    A table with an empty row or column has 0.
+    This is the log-likelihood ratio of Dunning (1993), -2 ln λ. Each cell contributes O ln(O / E) - O + E, which is
+    never negative, so that no digits are lost if O is close to E. A table with an empty row or column has 0.
     """
     cells = [np.asarray(cell, np.float64) for cell in (o11, o12, o21, o22)]
     expected = _compute_expected(*cells)

@@ -13,8 +13,7 @@ from kxcli.arrays import BoolArray
 from kxcli.mining.hsic.dependence import EstimatedPair, MeasureLimits, estimate
 from kxcli.mining.hsic.jobs import RunJob
 from kxcli.mining.hsic.kernels import CategoricalVariable, renumber_codes
-from kxcli.mining.hsic.multiple_tests import needs_more_draws
-from kxcli.mining.hsic.parameters import MIN_ROWS, Adjustment, Dependence, Kernel, Testing
+from kxcli.mining.hsic.parameters import MIN_ROWS, Dependence, Kernel, Testing
 from kxcli.mining.hsic.permutation import compute_sequential_p_values
 from kxcli.mining.hsic.permutation_plans import PermutationPlan, PlanLimits, make_joint_statistic
 from kxcli.mining.hsic.permutation_statistics import NullStatistic
@@ -22,6 +21,7 @@ from kxcli.mining.hsic.permuted_kernels import WholeKernels
 from kxcli.mining.hsic.sequential import DEFAULT_DRAWS, MAX_DRAWS
 from kxcli.mining.hsic.terms import TermCounts
 from kxcli.mining.hsic.variables import Values, Variable, make_variable
+from kxcli.mining.multiple_tests import Adjustment, needs_more_draws
 from kxcli.wording import format_count
 
 BYTES_PER_PAIR = 1_100  # of a measured pair and its output row, in the process that collects them, about

@@ -13,7 +13,6 @@ from kxcli.mining.arguments import check_choice, check_minimum, check_type
 
 KernelName = Literal["gaussian", "laplace", "linear", "delta", "bow", "ngram"]
 TestName = Literal["auto", "permutation", "eigen", "gamma", "none"]
-Adjustment = Literal["bh", "by", "holm", "none"]  # of the p-values of many tests
 
 NUMERIC_KERNELS = ("gaussian", "laplace", "linear")
 BANDWIDTH_KERNELS = ("gaussian", "laplace")

@@ -8,7 +8,6 @@ import numpy as np
 
 from kxcli.arrays import FloatArray, IntArray
 from kxcli.mining.hsic.estimators import KernelProduct, KernelSums, make_product
-from kxcli.mining.hsic.multiple_tests import adjust_p_values
 from kxcli.mining.hsic.null_distribution import (
     MIN_EXPECTED_COUNT,
     MIN_P_VALUE,
@@ -16,9 +15,10 @@ from kxcli.mining.hsic.null_distribution import (
     compute_eigen_p_value,
     count_rare_rows,
 )
-from kxcli.mining.hsic.parameters import Adjustment, MeasureError, Testing
+from kxcli.mining.hsic.parameters import MeasureError, Testing
 from kxcli.mining.hsic.random_streams import RandomStream, make_generator
 from kxcli.mining.hsic.sequential import SequentialCounts, choose_max_draws
+from kxcli.mining.multiple_tests import Adjustment, adjust_p_values
 
 _RELATIVE_TOLERANCE = 1e-10  # of equal statistics
 _ZERO_EIGENVALUE = 1e-12  # smaller ones are rounding errors of 0

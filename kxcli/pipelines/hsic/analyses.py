@@ -10,9 +10,9 @@ from kxcli.mining.hsic import pairs, permutation, screening, terms
 from kxcli.mining.hsic.dependence import MeasureLimits, measure
 from kxcli.mining.hsic.jobs import RunJob
 from kxcli.mining.hsic.kernels import CategoricalVariable, encode_labels
-from kxcli.mining.hsic.multiple_tests import adjust_p_values, count_sufficient_draws
-from kxcli.mining.hsic.parameters import MIN_ROWS, Adjustment, Dependence, Kernel, Testing
+from kxcli.mining.hsic.parameters import MIN_ROWS, Dependence, Kernel, Testing
 from kxcli.mining.hsic.sequential import choose_max_draws
+from kxcli.mining.multiple_tests import Adjustment, adjust_p_values, count_sufficient_draws
 from kxcli.output.rows import Cell, RoundTripFloat, format_shortest
 from kxcli.pipelines.hsic.inputs import HsicTables, KernelRequest
 from kxcli.pipelines.hsic.variable_builder import VariableBuilder

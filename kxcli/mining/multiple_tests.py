@@ -2,11 +2,13 @@
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
 from kxcli.arrays import FloatArray
-from kxcli.mining.hsic.parameters import Adjustment
+
+Adjustment = Literal["bh", "by", "holm", "none"]
 
 _FLOOR = 1.5  # times 1 / (1 + B): less than the p-value that one draw reaches
 _CLEAR = 0.02  # adjusted p-values below are well below the usual levels
