@@ -31,6 +31,14 @@ def _import_jieba() -> ModuleType:
     return jieba  # type: ignore[no-any-return]
 
 
+@cache
+def _import_posseg() -> ModuleType:
+    _import_jieba()
+    with warnings.catch_warnings(action="ignore"):
+        import jieba.posseg
+    return jieba.posseg  # type: ignore[no-any-return]
+
+
 def load_hmm_tables() -> tuple[Any, Any, Any]:
     """Return jieba's log probabilities of start states, transitions and emissions."""
     finalseg = _import_jieba().finalseg
@@ -83,6 +91,11 @@ class JiebaTokenizer:
             self._tokenizer.load_userdict(_open_text(dictionary.user))
 
     @property
+    def tokenizer(self) -> Any:
+        """The `jieba.Tokenizer`."""
+        return self._tokenizer
+
+    @property
     def frequencies(self) -> dict[str, int]:
         """The frequency of each word; 0 for prefixes of words, and for words to be split."""
         return self._tokenizer.FREQ  # type: ignore[no-any-return]
@@ -110,6 +123,40 @@ class JiebaTokenizer:
     def cut_all(self, text: str) -> list[str]:
         """Cut in jieba's full mode, without its empty tokens between separators."""
         return [token for token in self._tokenizer.cut(text, cut_all=True) if token]
+
+
+class PosTokenizer:
+    """A `jieba.posseg.POSTokenizer` with its own dictionary, neither shared nor cached.
+
+    A word without a tag in the dictionary has the tag x.
+    """
+
+    def __init__(self, dictionary: Dictionary) -> None:
+        posseg = _import_posseg()
+        tokenizer = JiebaTokenizer(dictionary).tokenizer
+        tokenizer.get_dict_file = lambda: _open_text("")  # jieba takes only lines with a tag
+        self._tokenizer: Any = posseg.POSTokenizer(tokenizer)
+        self._tokenizer.word_tag_tab = _read_tags(dictionary.main)
+
+    def cut(self, text: str, *, hmm: bool) -> list[tuple[str, str]]:
+        """Return the tokens of a text with their part-of-speech tags."""
+        return [(pair.word, pair.flag) for pair in self._tokenizer.cut(text, HMM=hmm)]
+
+
+def _read_tags(main: str | None) -> dict[str, str]:
+    """Return the tags of a main dictionary by word; None for that of jieba."""
+    tags: dict[str, str] = {}
+    with _open_dictionary() if main is None else _open_text(strip_marks(main)) as lines:
+        for line in lines:
+            word, _, *rest = line.strip().decode("utf-8").split(" ")
+            if rest:
+                tags[word] = rest[0]
+    return tags
+
+
+def open_idf() -> BinaryIO:
+    """Open jieba's inverse document frequencies; `jieba.analyse` would load them when it is imported."""
+    return open(os.path.join(os.path.dirname(str(_import_jieba().__file__)), "analyse", "idf.txt"), "rb")
 
 
 def _open_text(text: str) -> BinaryIO:

@@ -1,0 +1,1 @@
+"""Keywords of documents: TF-IDF and TextRank."""
