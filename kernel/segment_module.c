@@ -3,6 +3,10 @@
 
 #include "objects.h"
 
+#include "joined_tokens.h"
+
+#define TOO_LARGE "a text of 4 GB or more; cut it in parts"
+
 typedef struct {
     PyObject_HEAD
     PyObject *dictionary; /* which the segmenter reads */
@@ -178,7 +182,7 @@ static PyObject *segmenter_cut(PyObject *object, PyObject *argument)
         if (!append_tokens(segmenter, list, &ends_with_cr))
             break;
     if (result == SEGMENTER_TOO_LARGE)
-        PyErr_SetString(PyExc_OverflowError, "a text of 4 GB or more; cut it in parts");
+        PyErr_SetString(PyExc_OverflowError, TOO_LARGE);
     else if ((result != SEGMENTER_OK || segmenter->has_failed) && !PyErr_Occurred())
         PyErr_NoMemory();
     if (segmenter_memory(segmenter) > MAX_SEGMENTER_BYTES)
@@ -188,6 +192,61 @@ static PyObject *segmenter_cut(PyObject *object, PyObject *argument)
     if (PyErr_Occurred())
         Py_CLEAR(list);
     return list;
+}
+
+/* Return the result of `join_tokens` in Python, with the bytes that it wrote; raise an error if it is one. */
+static PyObject *make_joined(int64_t result, const struct Bytes *out)
+{
+    if (result >= 0)
+        return PyLong_FromLongLong(result);
+    if (result == SEGMENTER_OK)
+        return PyBytes_FromStringAndSize((const char *)out->data, (Py_ssize_t)out->length);
+    if (result == SEGMENTER_NO_MEMORY)
+        return PyErr_NoMemory();
+    PyErr_SetString(PyExc_OverflowError, TOO_LARGE);
+    return NULL;
+}
+
+static PyObject *segmenter_join(PyObject *object, PyObject *arguments)
+{
+    SegmenterObject *self = (SegmenterObject *)object;
+    PyObject *data, *text = NULL, *joined = NULL;
+    Py_buffer view, delimiter;
+    int is_lines;
+    if (!PyArg_ParseTuple(arguments, "Oy*p:join", &data, &delimiter, &is_lines))
+        return NULL;
+    bool is_text = PyUnicode_Check(data);
+    if (is_text)
+        text = PyUnicode_AsEncodedString(data, "utf-8", "surrogatepass");
+    if ((is_text && text == NULL) || PyObject_GetBuffer(is_text ? text : data, &view, PyBUF_SIMPLE)) {
+        PyBuffer_Release(&delimiter);
+        Py_XDECREF(text);
+        return NULL;
+    }
+    if (occupy(object, &self->is_busy)) {
+        const JoinedText source = {
+            .text = view.buf,
+            .size = (size_t)view.len,
+            .allows_surrogates = is_text,
+            .is_lines = is_lines,
+            .delimiter = delimiter.buf,
+            .delimiter_size = (size_t)delimiter.len,
+        };
+        struct Bytes out = {0};
+        int64_t result;
+        Py_BEGIN_ALLOW_THREADS
+        result = join_tokens(&self->segmenter, &source, &out);
+        if (segmenter_memory(&self->segmenter) > MAX_SEGMENTER_BYTES)
+            segmenter_forget(&self->segmenter);
+        Py_END_ALLOW_THREADS
+        vacate(object, &self->is_busy);
+        joined = make_joined(result, &out);
+        free_bytes(&out);
+    }
+    PyBuffer_Release(&view);
+    PyBuffer_Release(&delimiter);
+    Py_XDECREF(text);
+    return joined;
 }
 
 static PyMethodDef functions[] = {
@@ -200,6 +259,7 @@ static PyMethodDef dictionary_methods[] = {
 };
 static PyMethodDef segmenter_methods[] = {
     {"cut", segmenter_cut, METH_O, "Return the tokens of a text."},
+    {"join", segmenter_join, METH_VARARGS, "Return the joined tokens of a text, or the position of a bad byte."},
     {NULL, NULL, 0, NULL},
 };
 static PyType_Slot dictionary_slots[] = {

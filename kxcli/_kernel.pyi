@@ -41,6 +41,21 @@ class Segmenter:
     def cut(self, text: str) -> list[str]:
         """Return the tokens of jieba; for the mode space, of `str.split`."""
 
+    def join(self, data: Buffer | str, delimiter: Buffer, is_lines: bool) -> bytes | int:
+        """Return the tokens of a text as UTF-8, joined; releases the lock of the interpreter.
+
+        Its slow twin is in `kxcli.mining.segment.joining`.
+
+        Args:
+            data: UTF-8, or a string, which may have surrogates.
+            delimiter: Separates tokens.
+            is_lines: Whether each LF, or CR and LF, ends a document; each document becomes a line. A line end within a
+                document becomes a space. In the full mode, jieba's empty tokens are written too.
+
+        Returns:
+            The joined tokens, or the position of the first byte that is not UTF-8.
+        """
+
 class Counter:
     """Counts words or n-grams, by group and with document frequencies.
 
