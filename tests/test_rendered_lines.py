@@ -69,7 +69,7 @@ def test_skipped_records_count_as_lines():
     ],
 )
 def test_record_is_passed_as_an_open_object(kind, data, expected):
-    (document,) = read(data, kind, ReaderSpec(added_field="tokens"))
+    (document,) = read(data, kind, ReaderSpec(added_fields=("tokens",)))
     assert document.record == expected
 
 
@@ -83,7 +83,7 @@ def test_record_is_passed_as_an_open_object(kind, data, expected):
 )
 def test_record_without_room_for_the_field_is_refused(kind, data, message):
     with pytest.raises(InputError) as failure:
-        read(data, kind, ReaderSpec(added_field="tokens"))
+        read(data, kind, ReaderSpec(added_fields=("tokens",)))
     assert str(failure.value).startswith(message)
 
 

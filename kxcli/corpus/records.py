@@ -147,8 +147,8 @@ class ReaderSpec:
         counts_lines: Whether documents have the number of lines without a document before them, such as further lines
             of a CSV record; those at the end come with an empty document that has a continuation.
         names_sources: Whether each input begins with an empty document that has its name and a continuation.
-        added_field: The field that the output adds to each record; then documents have their record, and one with that
-            field is rejected.
+        added_fields: The fields that the output adds to each record; then documents have their record, and one with
+            such a field is rejected.
         max_line: Bytes of a line after which it is rejected, unless it is read in parts; None for no limit.
     """
 
@@ -161,7 +161,7 @@ class ReaderSpec:
     key: str | None = None
     counts_lines: bool = False
     names_sources: bool = False
-    added_field: str | None = None
+    added_fields: tuple[str, ...] = ()
     max_line: int | None = dataclasses.field(default=None, compare=False)  # a run can be resumed with other memory
 
     @property
@@ -221,7 +221,7 @@ def _read_numbered(
 
 def _make_documents(texts: Iterable[str], spec: ReaderSpec) -> Iterator[Document]:
     """Yield lines of text as documents."""
-    if spec.added_field is None:
+    if not spec.added_fields:
         return map(Document, texts)
     return (Document(text, record=_open_object({DEFAULT_FIELD: text})) for text in texts)
 
@@ -284,11 +284,11 @@ def _parse_document(line: str, spec: ReaderSpec) -> Document:
         group = json.dumps(group)
     if "\\u" in line:
         check_unicode(text, group, str(key))
-    if spec.added_field is None:
+    if not spec.added_fields:
         return Document(text, group, key=key)
-    if spec.added_field in value:
-        hint = f"rename it, because the output adds {spec.added_field!r}"
-        raise BadFieldError(f"already has a field {spec.added_field!r}", hint)
+    for added in spec.added_fields:
+        if added in value:
+            raise BadFieldError(f"already has a field {added!r}", f"rename it, because the output adds {added!r}")
     return Document(text, group, key=key, record=line.rstrip().removesuffix("}").rstrip())
 
 
@@ -304,24 +304,25 @@ def _read_rows(
         raise InputError(diagnostics.path, what, header.hint.removesuffix(OR_SKIP), line=number)
     text_at = _find_column(header, spec.field, "--field", diagnostics)
     group_at = None if spec.by is None else _find_column(header, spec.by, "--by", diagnostics)
-    if spec.added_field is not None:
-        _check_names(header, spec.added_field, diagnostics.path, number)
+    if spec.added_fields:
+        _check_names(header, spec.added_fields, diagnostics.path, number)
     width = len(header)
     for number, row in rows:
         if isinstance(row, BadRecord):
             diagnostics.reject(kind, row, number)
         elif len(row) == width:
-            record = "" if spec.added_field is None else _open_object(dict(zip(header, row, strict=True)))
+            record = _open_object(dict(zip(header, row, strict=True))) if spec.added_fields else ""
             yield number, Document(row[text_at], "" if group_at is None else row[group_at], record=record)
         elif row not in BLANK_ROWS:
             diagnostics.reject(kind, explain_width(len(row), width), number)
 
 
-def _check_names(header: list[str], added: str, path: str, line: int) -> None:
-    """Raise `InputError` if two columns, or one and the added field, are equal."""
-    if added in header:
-        hint = f"rename it, because the output adds {added!r}"
-        raise InputError(path, f"already has a column {added!r}", hint, line=line)
+def _check_names(header: list[str], added_fields: Iterable[str], path: str, line: int) -> None:
+    """Raise `InputError` if two columns, or one and an added field, are equal."""
+    for added in added_fields:
+        if added in header:
+            hint = f"rename it, because the output adds {added!r}"
+            raise InputError(path, f"already has a column {added!r}", hint, line=line)
     for at, name in enumerate(header):
         if name in header[:at]:
             raise InputError(path, f"has two columns {name!r}", "rename one, because the output has objects", line=line)
