@@ -14,10 +14,11 @@ from kxcli.errors import UsageError
 from kxcli.report import Report
 
 if TYPE_CHECKING:
-    from kxcli.mining import Counting
+    from kxcli.mining import Counting, Segmentation
 
-_JIEBA_NAMES = "no_hmm main userdict engine"
-WORD_NAMES = f"{_JIEBA_NAMES} tokenizer pattern punct stopwords min_length normalize lower"
+JIEBA_NAMES = "no_hmm main userdict engine"
+TOKENIZER_NAMES = f"{JIEBA_NAMES} tokenizer pattern"
+WORD_NAMES = f"{TOKENIZER_NAMES} punct stopwords min_length normalize lower"
 
 # A kind of skipped rows, in a user dictionary that is written.
 UNFINDABLE = "words skipped that jieba does not find even with a user dictionary"
@@ -28,7 +29,7 @@ _PLAIN = has_value("tokenizer", "char", "space", "regex")
 WORD_RULES = (
     Rule("tokenizer", REQUIRES, has("pattern"), "--tokenizer regex", value=_REGEX),
     Rule("pattern", REQUIRES, _REGEX, ""),
-    Rule(_JIEBA_NAMES, NO_EFFECT, _PLAIN, "--tokenizer space"),
+    Rule(JIEBA_NAMES, NO_EFFECT, _PLAIN, "--tokenizer space"),
 )
 
 
@@ -46,7 +47,7 @@ def parse_pattern(text: str) -> str:
 
 _PATTERN = ParsedType("pattern", parse_pattern)
 
-WORD_OPTIONS = (
+TOKENIZER_OPTIONS = (
     option(
         "-t, --tokenizer",
         "Split text into words by jieba (default, search or full mode), by character, at white space, or by --pattern.",
@@ -73,20 +74,30 @@ WORD_OPTIONS = (
         choices=["kernel", "jieba"],
         default="kernel",
     ),
+)
+STOPWORDS_OPTION = option(
+    "--stopwords FILE", "Exclude the words in FILE, one per line.", type=INPUT_FILE, multiple=True
+)
+NORMALIZE_OPTION = option(
+    "--normalize", "Normalize the text to this Unicode form before it is split.", choices=["nfkc"]
+)
+LOWER_OPTION = option("--lower", "Convert words to lower case.")
+WORD_OPTIONS = (
+    *TOKENIZER_OPTIONS,
     option("--punct", "Count tokens without a letter or digit too, except white space."),
-    option("--stopwords FILE", "Exclude the words in FILE, one per line.", type=INPUT_FILE, multiple=True),
+    STOPWORDS_OPTION,
     option("--min-length N", "Exclude words of fewer than N characters.", type=click.IntRange(min=1), default=1),
-    option("--normalize", "Normalize the text to this Unicode form before it is split.", choices=["nfkc"]),
-    option("--lower", "Convert words to lower case."),
+    NORMALIZE_OPTION,
+    LOWER_OPTION,
 )
 
 
-def build_counting(options: Mapping[str, Any], report: Report) -> "Counting":
-    """Return how to count words.
+def build_segmentation(options: Mapping[str, Any], report: Report) -> "Segmentation":
+    """Return how to split text into tokens, by `TOKENIZER_OPTIONS`.
 
     Reports dictionary lines that jieba misreads, and a missing kernel.
     """
-    from kxcli.mining import Counting, Segmentation
+    from kxcli.mining import Segmentation
 
     segmentation = Segmentation(
         mode=options["tokenizer"],
@@ -97,8 +108,15 @@ def build_counting(options: Mapping[str, Any], report: Report) -> "Counting":
     )
     if segmentation.engine == "kernel" and segmentation.mode != "regex":
         report_missing_kernel(report, replaces_jieba=segmentation.mode not in ("char", "space"))
+    return segmentation
+
+
+def build_counting(options: Mapping[str, Any], report: Report) -> "Counting":
+    """Return how to count words, by `WORD_OPTIONS`; reports as `build_segmentation`."""
+    from kxcli.mining import Counting
+
     return Counting(
-        segmentation,
+        build_segmentation(options, report),
         keeps_punctuation=options["punct"],
         stopwords=wordlists.read_words(options["stopwords"]),
         min_length=options["min_length"],

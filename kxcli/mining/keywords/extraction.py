@@ -13,13 +13,11 @@ Method = Literal["tfidf", "textrank"]
 EXCLUDED = -math.inf  # the weight of a word that is no keyword
 DEFAULT_TAGS = ("ns", "n", "vn", "v")  # of jieba's TextRank: places, nouns, verbal nouns, verbs
 
-# The words that jieba excludes: `jieba.analyse.tfidf.KeywordExtractor.STOP_WORDS`, which no import loads without IDF.
-JIEBA_STOPWORDS = frozenset(
-    (
-        "the of is and to in that we for an are by be as on with can if from which you it this then at have all not one "
-        "has or that"
-    ).split()
-)
+# The words that jieba excludes: `KeywordExtractor.STOP_WORDS` of `jieba.analyse`, which loads IDF when it is imported.
+_JIEBA_WORDS = """
+the of is and to in that we for an are by be as on with can if from which you it this then at have all not one has or
+"""
+JIEBA_STOPWORDS = frozenset(_JIEBA_WORDS.split())
 
 
 class Keyword(NamedTuple):
@@ -68,7 +66,7 @@ class Extraction:
             check_type(name, getattr(self, name), bool)
 
 
-class WordFilter:
+class KeywordFilter:
     """Decides which words may be keywords, by the rules of jieba."""
 
     def __init__(self, extraction: Extraction) -> None:

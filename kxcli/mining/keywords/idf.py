@@ -10,7 +10,7 @@ from zlib import crc32
 import numpy as np
 
 from kxcli.arrays import FloatArray, IntArray, UInt8Array, UInt32Array
-from kxcli.mining.arguments import check_list, check_type
+from kxcli.mining.arguments import check_type
 from kxcli.wording import shorten
 
 
@@ -107,7 +107,8 @@ class IdfLookup:
     """Finds the IDF of words; a call takes about a microsecond."""
 
     def __init__(self, table: IdfTable) -> None:
-        self._text, self._starts, self._values, self._numbers, self._buckets = map(memoryview, table[:5])
+        self._text, self._starts, self._values = table.text.data, table.starts.data, table.values.data
+        self._numbers, self._buckets = table.numbers.data, table.buckets.data
         self._mask, self._default = len(table.buckets) - 2, table.default
 
     def __call__(self, word: str) -> float:

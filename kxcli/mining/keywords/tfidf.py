@@ -6,7 +6,7 @@ The weight of a word is its share of the words of the document, times its IDF (S
 from collections import Counter
 from collections.abc import Iterable
 
-from kxcli.mining.keywords.extraction import EXCLUDED, Extraction, Keyword, WordFilter, select_top
+from kxcli.mining.keywords.extraction import EXCLUDED, Extraction, Keyword, KeywordFilter, select_top
 from kxcli.mining.keywords.idf import IdfLookup, IdfTable
 
 _MAX_CACHED = 1 << 17  # words of some 200 bytes
@@ -15,7 +15,7 @@ _MAX_CACHED = 1 << 17  # words of some 200 bytes
 class _IdfCache(dict[str, float | None]):
     """The IDF of recent words, None for excluded ones; emptied when it is full."""
 
-    def __init__(self, accepts: WordFilter, table: IdfTable) -> None:
+    def __init__(self, accepts: KeywordFilter, table: IdfTable) -> None:
         self._accepts, self._find_idf = accepts, IdfLookup(table)
 
     def __missing__(self, word: str) -> float | None:
@@ -29,7 +29,7 @@ class TfIdf:
     """Finds the keywords of documents by TF-IDF."""
 
     def __init__(self, extraction: Extraction, table: IdfTable) -> None:
-        self._cache = _IdfCache(WordFilter(extraction), table)
+        self._cache = _IdfCache(KeywordFilter(extraction), table)
         self._top = extraction.top
 
     def extract(self, words: Iterable[str]) -> list[Keyword]:
