@@ -18,13 +18,8 @@ from kxcli.errors import UsageError
 from kxcli.pipelines.session import Session
 
 if TYPE_CHECKING:
-    from kxcli.corpus.records import Unit
     from kxcli.mining import WordCount
     from kxcli.pipelines.corpus_run import Corpus
-
-# Bytes of memory for a byte of a whole line: the peak above that of an empty run was 49 for a JSON line of 10 MB of
-# "aaa..."; with --ngram 1-2 it was 59 for articles and 74 for "a a a ...".
-_LINE_COST = 75
 
 
 @click.command("wordcount", cls=Command, rules=RULES)
@@ -90,7 +85,8 @@ def _open_corpus(session: Session, options: dict[str, Any]) -> "Iterator[tuple[C
     """Yield the open inputs, the job that counts their words, and its dictionary."""
     from kxcli.mining.segment import prepare
     from kxcli.mining.wordcount.job import WordCount
-    from kxcli.pipelines import corpus_run, engines
+    from kxcli.pipelines import corpus_run
+    from kxcli.pipelines.wordcount import reading
 
     counting = replace(
         build_counting(options, session.report),
@@ -99,16 +95,8 @@ def _open_corpus(session: Session, options: dict[str, Any]) -> "Iterator[tuple[C
         is_grouped=options["by"] is not None,
     )
     dictionary = prepare(counting.segmentation, session.report.warning)
-    lines: Unit = "lines" if counting.ignores_document_borders else "document"
-    spec = corpus_run.make_reader_spec(
-        session.source,
-        by=options["by"],
-        unit=lines if dictionary is None else "bytes",
-        split_pattern=counting.safe_split_pattern,
-        max_line=engines.get_max_line_bytes(session.run, _LINE_COST),
-    )
-    modules = ["kxcli.mining.wordcount.job", "kxcli.corpus.shards"]
-    with corpus_run.open_corpus(session, modules, spec) as corpus:
+    spec = reading.make_count_spec(session, counting, options["by"], takes_bytes=dictionary is not None)
+    with corpus_run.open_corpus(session, reading.MODULES, spec) as corpus:
         yield corpus, WordCount(counting), dictionary
 
 

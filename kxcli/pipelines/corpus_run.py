@@ -80,6 +80,7 @@ class Corpus:
         workspace: The private folder of the run.
         spec: How documents are read.
         kind: The format of all inputs; if None, their names decide.
+        inputs: The inputs.
 
     Attributes:
         reader: Reads the documents.
@@ -95,11 +96,12 @@ class Corpus:
         workspace: Workspace,
         spec: ReaderSpec,
         kind: RequestedKind | None,
+        inputs: list[sources.Source],
     ) -> None:
         run = session.run
         self.reader = TaskReader(spec, encodings.resolve_encoding(session.source.encoding))
         self.report, self.engine, self.workspace = session.report, engine, workspace
-        self.sources = find_sources(session)
+        self.sources = inputs
         if run.checkpoint is None:
             min_size = run.shard_size + 1 if run.cluster is None else 0  # a small file may change until it is read
             self.sources = [one.allow_append() if (one.size or 0) >= min_size else one for one in self.sources]
@@ -177,10 +179,13 @@ class Corpus:
             _report_diagnostics(self._diagnostics, self.report, self.sources)
         self._is_reported = True
 
-    def run(self, job: Job[TextRecord, PartialT, ResultT], shared: object) -> ResultT | None:
-        """Run a job over the inputs and return its result; None if there is no input."""
-        self.report.detail("reading")
-        with self.open_call(self.reader, job, shared, "") as call:
+    def run(self, job: Job[TextRecord, PartialT, ResultT], shared: object, what: str = "") -> ResultT | None:
+        """Run a job over the inputs and return its result; None if there is no input.
+
+        `what` is the name of the inputs in the progress bar.
+        """
+        self.report.detail(f"reading {what}".rstrip())
+        with self.open_call(self.reader, job, shared, what) as call:
             partial = self.engine.reduce(call)
         return None if partial is None else job.finish(partial)
 
@@ -222,6 +227,18 @@ def open_corpus(
         kind: The format of the inputs; by default the one of the options.
     """
     spec = spec or make_reader_spec(session.source)
+    with open_corpora(session, preload, spec, kind) as open_inputs:
+        yield open_inputs(find_sources(session))
+
+
+@contextmanager
+def open_corpora(
+    session: Session, preload: Iterable[str], spec: ReaderSpec, kind: RequestedKind | None = None
+) -> Iterator[Callable[[list[sources.Source]], Corpus]]:
+    """Start one engine for several corpora; yield a function that opens some inputs.
+
+    A corpus is opened when the jobs over the one before it are done. The arguments are those of `open_corpus`.
+    """
     kind = kind or choose_format(session.source, by=spec.by)
     with (
         Workspace() as workspace,
@@ -229,7 +246,7 @@ def open_corpus(
             session.run, session.report, preload, workspace, uses_threads=_allows_threads(spec, kind)
         ) as engine,
     ):
-        yield Corpus(session, engine, workspace, spec, kind)
+        yield lambda inputs: Corpus(session, engine, workspace, spec, kind, inputs)
 
 
 def _check_outside(folder: str, inputs: Iterable[sources.Source]) -> None:

@@ -8,6 +8,7 @@ from kxcli.tally.string_runs import DOCUMENT_SHIFT, encode_sums
 
 _ROW_BYTES = 256  # of a row: its key, its share of a dict, and its number
 _CHARACTER_BYTES = 4  # additional, per character of the key
+_BY_GROUP = KeyLayout(is_grouped=True)
 
 
 class CountSums:
@@ -15,25 +16,26 @@ class CountSums:
 
     Args:
         scratch: Receives sums that exceed its memory limit as sorted runs; if None, all sums stay in memory.
+        layout: The keys of the sums.
     """
 
-    def __init__(self, scratch: Scratch | None = None) -> None:
+    def __init__(self, scratch: Scratch | None = None, layout: KeyLayout = _BY_GROUP) -> None:
         self._scratch = scratch
         self._spool: RunFile | None = None
-        self._layout = KeyLayout(is_grouped=True)
+        self._layout = layout
         self._totals: dict[Key, int] = {}
         self._sums: dict[str, int] = {}
         self._size = 0
 
-    def add(self, group: str, word: str, count: int, documents: int) -> None:
+    def add(self, group: str, word: str, count: int, documents: int = 0, order: int = 1) -> None:
         """Add one row."""
-        (key,) = self._layout.keys(group, 1, [word])
+        (key,) = self._layout.keys(group, order, [word])
         before = self._sums.get(key)
         if before is None:
             self._size += _ROW_BYTES + _CHARACTER_BYTES * len(key)
             before = 0
         self._sums[key] = before + (count | documents << DOCUMENT_SHIFT)
-        self._totals[group, 1] = self._totals.get((group, 1), 0) + count
+        self._totals[group, order] = self._totals.get((group, order), 0) + count
         if self._scratch is not None and self._size >= self._scratch.room:
             self._spool = self._spool or self._scratch.open_run_file()
             self._spool.add(encode_sums(self._sums))

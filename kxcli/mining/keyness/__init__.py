@@ -1,0 +1,1 @@
+"""Words that are more frequent in one corpus than in another."""
