@@ -3,6 +3,8 @@
 import math
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from io import TextIOWrapper
 from numbers import Real
 from typing import NamedTuple
 from zlib import crc32
@@ -11,6 +13,7 @@ import numpy as np
 
 from kxcli.arrays import FloatArray, IntArray, UInt8Array, UInt32Array
 from kxcli.mining.arguments import check_type
+from kxcli.mining.segment.jieba_reference import open_idf
 from kxcli.wording import shorten
 
 
@@ -71,30 +74,32 @@ class IdfTable(NamedTuple):
     default: float
 
     @classmethod
-    def from_words(cls, words: Iterable[bytes], values: FloatArray) -> "IdfTable":
-        """Return the table of distinct words in UTF-8 with their values."""
-        text, ends, hashes = bytearray(), array("q", [0]), array("L")
-        for word in words:
+    def from_rows(cls, rows: Iterable[tuple[bytes, float]]) -> "IdfTable":
+        """Return the table of distinct words in UTF-8 and their IDF."""
+        text, ends, idf_values, hashes = bytearray(), array("q", [0]), array("d"), array("L")
+        for word, idf in rows:
             text += word
             ends.append(len(text))
+            idf_values.append(idf)
             hashes.append(crc32(word))
+        values = np.frombuffer(idf_values, dtype=np.float64)
         n_buckets = 1 << len(values).bit_length()
         keys = np.frombuffer(hashes, dtype=f"u{hashes.itemsize}").astype(np.uint32) & np.uint32(n_buckets - 1)
-        buckets = np.append(0, np.cumsum(np.bincount(keys, minlength=n_buckets)))
+        stops = np.cumsum(np.bincount(keys, minlength=n_buckets))
         half = len(values) // 2
         return cls(
             np.frombuffer(text, dtype=np.uint8),
             np.frombuffer(ends, dtype=np.int64),
             values,
             np.argsort(keys, kind="stable").astype(np.uint32),
-            buckets.astype(np.uint32),
+            np.append(0, stops).astype(np.uint32),
             float(np.partition(values, half)[half]) if len(values) else 0.0,
         )
 
     @classmethod
     def from_mapping(cls, idf: Mapping[str, float]) -> "IdfTable":
         """Return the table of an IDF by word."""
-        return cls.from_words(map(_encode, idf), np.fromiter(idf.values(), dtype=np.float64, count=len(idf)))
+        return cls.from_rows((_encode(word), value) for word, value in idf.items())
 
     def items(self) -> Iterator[tuple[str, float]]:
         """Yield each word and its IDF."""
@@ -120,6 +125,13 @@ class IdfLookup:
             if self._text[starts[number] : starts[number + 1]] == encoded:
                 return float(self._values[number])
         return self._default
+
+
+@cache
+def load_jieba_idf() -> IdfTable:
+    """Return the IDF of jieba."""
+    with TextIOWrapper(open_idf(), encoding="utf-8", newline="\n") as lines:
+        return IdfTable.from_mapping(parse_idf(lines))
 
 
 def check_idf(idf: Mapping[str, float]) -> None:

@@ -8,12 +8,30 @@ results are the same doubles.
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from functools import lru_cache
+
+from kxcli.mining.keywords.extraction import Extraction, Keyword, KeywordFilter, select_top
 
 SPAN = 5  # tokens: the distance of the words of a pair is smaller
 DAMPING = 0.85
 N_ROUNDS = 10
+_MAX_CACHED = 1 << 17  # words of some 200 bytes
 
 _Edges = dict[str, list[tuple[str, int]]]
+
+
+class TextRank:
+    """Finds the keywords of documents by TextRank."""
+
+    def __init__(self, extraction: Extraction) -> None:
+        self._accepts = lru_cache(_MAX_CACHED)(KeywordFilter(extraction))
+        self._top = extraction.top
+
+    def extract(self, words: Sequence[str | None]) -> list[Keyword]:
+        """Return the keywords of a document by its words, with None in the place of others."""
+        accepts = self._accepts
+        ranks = rank_words([word if word is not None and accepts(word) else None for word in words])
+        return select_top(ranks, [*ranks.values()], self._top)
 
 
 def rank_words(words: Sequence[str | None]) -> dict[str, float]:

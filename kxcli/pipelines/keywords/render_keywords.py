@@ -1,0 +1,54 @@
+"""Keywords -> rows of TSV or CSV, or lines of JSON.
+
+The number of a document is a placeholder here: see `kxcli.mining.rendered_lines`.
+"""
+
+import json
+
+from kxcli.mining.keywords.extraction import Extraction, Keyword
+from kxcli.mining.keywords.job import KeywordJob, KeywordRecord
+from kxcli.mining.rendered_lines import NUMBER
+from kxcli.output.rows import RoundTripFloat, RowFormat, encode_rows, escape_tsv, format_shortest
+
+COLUMNS = ("document", "keyword", "weight")
+FIELD = "keywords"  # that JSON records get
+
+_quote = json.JSONEncoder(ensure_ascii=False).encode
+
+
+def make_keyword_job(extraction: Extraction, row_format: RowFormat) -> KeywordJob:
+    """Return the job from documents to rendered keywords.
+
+    Args:
+        extraction: How keywords are found.
+        row_format: TSV or CSV, a row for each keyword, or JSON Lines, a record for each document.
+    """
+    return KeywordJob(extraction, {"tsv": render_tsv, "csv": render_csv, "jsonl": render_json}[row_format])
+
+
+def render_tsv(_record: KeywordRecord, keywords: list[Keyword]) -> bytes:
+    """Return a row for each keyword of a document."""
+    rows = [f"\t{escape_tsv(word)}\t{format_shortest(weight)}\n" for word, weight in keywords]
+    return b"".join([NUMBER + _encode(row) for row in rows])
+
+
+def render_csv(_record: KeywordRecord, keywords: list[Keyword]) -> bytes:
+    """Return a row for each keyword of a document."""
+    return b"".join([NUMBER + b"," + _encode_csv(keyword) for keyword in keywords])
+
+
+def render_json(record: KeywordRecord, keywords: list[Keyword]) -> bytes:
+    """Return the record of a document with its keywords."""
+    items = [f'{{"word": {_quote(word)}, "weight": {format_shortest(weight)}}}' for word, weight in keywords]
+    return _encode(f'{record.record}, "{FIELD}": [{", ".join(items)}]}}\n')
+
+
+def _encode_csv(keyword: Keyword) -> bytes:
+    word, weight = keyword
+    if word.isalnum():  # needs no quotes
+        return _encode(f"{word},{format_shortest(weight)}\n")
+    return b"".join(encode_rows([(word, RoundTripFloat(weight))], COLUMNS[1:], "csv", header=False))
+
+
+def _encode(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
