@@ -33,9 +33,10 @@ def check_output_names(ctx: click.Context) -> None:
         offered = formats.choices if own_format is None and isinstance(formats, click.Choice) else ()
         _check_suffix(option, ctx.params[name], own_format or ctx.params["format"], offered)
         refuse_overwriting(option, ctx.params[name], read)
-    errors, output = ctx.params.get("errors"), ctx.params["output"] or "-"
-    if errors is not None and is_same_output(errors, output):
-        raise UsageError("--errors and -o name the same file; name another one.")
+    output = ctx.params["output"] or "-"
+    for name in written:
+        if name != "output" and is_same_output(ctx.params[name], output):
+            raise UsageError(f"{get_flag(params[name])} and -o name the same file; name another one.")
 
 
 def _is_written(param: click.Parameter, ctx: click.Context) -> bool:

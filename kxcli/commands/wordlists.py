@@ -70,6 +70,16 @@ def read_dictionary(main: str | None, users: Sequence[str], report: Report) -> "
     return Dictionary(main_text, "".join(user_texts) if user_texts else None)
 
 
+def read_idf(path: str) -> dict[str, float]:
+    """Return the inverse document frequency of each word of a file."""
+    from kxcli.mining.keywords.idf import IdfError, parse_idf
+
+    try:
+        return parse_idf(iter_lines(path))
+    except IdfError as error:
+        raise InputError(path, error.what, error.hint, error.line) from None
+
+
 def _iter_words(path: str, find_word: Callable[[str], str]) -> Iterator[str]:
     """Yield the word of each line, skipping blank lines."""
     from kxcli.mining.segment.dictionary import MAX_WORD

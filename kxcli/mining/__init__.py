@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from kxcli.mining.hsic.api import measure_dependence
     from kxcli.mining.hsic.parameters import Dependence, Kernel, Testing
+    from kxcli.mining.keywords.extraction import Extraction, Keyword
+    from kxcli.mining.keywords.job import extract_keywords, learn_idf
     from kxcli.mining.newwords.discovery import Discovery, Word
     from kxcli.mining.newwords.lexicon import find_words
     from kxcli.mining.segment import Segmentation
@@ -29,7 +31,9 @@ __all__ = [
     "Dependence",
     "Dictionary",
     "Discovery",
+    "Extraction",
     "Kernel",
+    "Keyword",
     "Ranking",
     "Row",
     "Segmentation",
@@ -38,7 +42,9 @@ __all__ = [
     "Word",
     "WordCount",
     "count_words",
+    "extract_keywords",
     "find_words",
+    "learn_idf",
     "measure_dependence",
     "rank_rows",
 ]
@@ -46,6 +52,8 @@ __all__ = [
 _MODULES = {
     "hsic.api": ("measure_dependence",),
     "hsic.parameters": ("Dependence", "Kernel", "Testing"),
+    "keywords.extraction": ("Extraction", "Keyword"),
+    "keywords.job": ("extract_keywords", "learn_idf"),
     "newwords.discovery": ("Discovery", "Word"),
     "newwords.lexicon": ("find_words",),
     "segment": ("Segmentation",),

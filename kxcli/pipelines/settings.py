@@ -37,11 +37,12 @@ class OutputSettings(NamedTuple):
     output_dir: str | None = None
     errors: str | None = None
     kb_cache: str | None = None
+    save_idf: str | None = None
 
     @property
     def written_paths(self) -> list[str | int]:
         """All paths that the run writes, and the descriptors of stdout and stderr."""
-        paths = (self.output, self.output_dir, self.errors, self.kb_cache)
+        paths = (self.output, self.output_dir, self.errors, self.kb_cache, self.save_idf)
         return [1, 2, *(path for path in paths if path is not None)]
 
 

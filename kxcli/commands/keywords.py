@@ -1,0 +1,95 @@
+"""`kxcli keywords`: find the keywords of each document."""
+
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kxcli.commands import wordlists
+from kxcli.commands.command import Command, add_options
+from kxcli.commands.input_options import TEXT_INPUT_OPTIONS
+from kxcli.commands.keywords_options import FORMATS, IS_TAGGED, METHOD_OPTIONS, RULES, WORD_OPTIONS
+from kxcli.commands.output_options import make_output_options
+from kxcli.commands.run_options import RUN_OPTIONS, make_shard_option
+from kxcli.commands.session import open_session
+from kxcli.commands.word_options import build_segmentation
+from kxcli.report import Report
+
+if TYPE_CHECKING:
+    from kxcli.mining import Extraction
+
+# Bytes of memory for a byte of a whole line: see `kxcli.commands.wordcount`.
+_LINE_COST = 130
+
+
+@click.command("keywords", cls=Command, rules=RULES)
+@add_options(
+    {
+        "Input": TEXT_INPUT_OPTIONS,
+        "Words": WORD_OPTIONS,
+        "Method": METHOD_OPTIONS,
+        "Output": make_output_options(*FORMATS),
+        "Resources": (make_shard_option("256K"), *RUN_OPTIONS),
+    }
+)
+@click.pass_context
+def command(ctx: click.Context, /, **options: Any) -> None:
+    """Find the keywords of each document, exactly as jieba does.
+
+    An INPUT is a file, a URL or, with -r, a folder; without INPUT, read stdin. Each line is a document. Write the
+    number of the document, a keyword and its weight per line, the highest weight of a document first. With -f jsonl,
+    write each record with its fields and "keywords", a list of objects with word and weight.
+
+    Examples:
+      kxcli keywords --top 5 articles.txt
+      kxcli keywords --field review -f jsonl reviews.csv > keywords.jsonl
+      kxcli keywords --learn-idf --save-idf idf.txt -r corpus --glob '*.txt' -o keywords.tsv
+      kxcli keywords --method textrank --pos n,ns,nr articles.txt
+    """
+    with open_session(ctx) as session:
+        from kxcli.mining.keywords.idf import IdfTable
+        from kxcli.mining.keywords.job import make_resources
+        from kxcli.mining.rendered_lines import fill_placeholders
+        from kxcli.output import sink
+        from kxcli.output.rows import encode_rows
+        from kxcli.pipelines import corpus_run, engines
+        from kxcli.pipelines.keywords import learned_idf
+        from kxcli.pipelines.keywords.render_keywords import COLUMNS, FIELD, make_keyword_job
+
+        if session.sink.save_idf is not None:
+            sink.check(session.sink.save_idf, option="--save-idf")
+        extraction = _build_extraction(options, session.report)
+        idf = None if options["idf"] is None else IdfTable.from_mapping(wordlists.read_idf(options["idf"]))
+        spec = corpus_run.make_reader_spec(
+            session.source,
+            unit="document",
+            added_fields=(FIELD,) if session.sink.format == "jsonl" else (),
+            max_line=engines.get_max_line_bytes(session.run, _LINE_COST),
+        )
+        modules = ["kxcli.pipelines.keywords.render_keywords", "kxcli.corpus.shards"]
+        head = encode_rows([], COLUMNS, session.sink.format, header=True) if session.has_header else []
+        with corpus_run.open_corpus(session, modules, spec) as corpus:
+            if options["learn_idf"]:
+                idf = learned_idf.learn_idf(corpus, extraction)
+                if session.sink.save_idf is not None:
+                    learned_idf.save_idf(idf, session.sink.save_idf, session.report)
+            resources = make_resources(extraction, idf, session.report.warning)
+            job = make_keyword_job(extraction, session.sink.format)
+            session.write(chain(head, fill_placeholders(corpus.stream(job, resources))))
+
+
+def _build_extraction(options: dict[str, Any], report: Report) -> "Extraction":
+    from kxcli.mining import Extraction
+
+    if IS_TAGGED.is_met(options) and not options["learn_idf"]:  # jieba's tagger does not use the kernel
+        options = {**options, "engine": "jieba"}
+    return Extraction(
+        options["method"],
+        options["top"],
+        options["pos"] or frozenset(),
+        build_segmentation(options, report),
+        stopwords=wordlists.read_words(options["stopwords"]),
+        min_length=options["min_length"],
+        lower=options["lower"],
+        nfkc=options["normalize"] == "nfkc",
+    )
