@@ -15,7 +15,8 @@ DEFAULT_TAGS = ("ns", "n", "vn", "v")  # of jieba's TextRank: places, nouns, ver
 
 # The words that jieba excludes: `KeywordExtractor.STOP_WORDS` of `jieba.analyse`, which loads IDF when it is imported.
 _JIEBA_WORDS = """
-the of is and to in that we for an are by be as on with can if from which you it this then at have all not one has or
+all an and are as at be by can for from has have if in is
+it not of on one or that the then this to we which with you
 """
 JIEBA_STOPWORDS = frozenset(_JIEBA_WORDS.split())
 
@@ -67,7 +68,7 @@ class Extraction:
 
 
 class KeywordFilter:
-    """Decides which words may be keywords, by the rules of jieba."""
+    """Accepts words as keywords by the rules of jieba."""
 
     def __init__(self, extraction: Extraction) -> None:
         self._min_length = extraction.min_length
@@ -79,9 +80,9 @@ class KeywordFilter:
 
 
 def select_top(words: Iterable[str], weights: list[float], top: int) -> list[Keyword]:
-    """Return the words with the highest weights, in order; equal weights by code points.
+    """Return the words with the highest weights, in order.
 
-    Words with the weight `EXCLUDED` are left out.
+    Equal weights are ordered by the code points of the word. Words with the weight `EXCLUDED` are skipped.
     """
     limit = sorted(weights, reverse=True)[top - 1] if len(weights) > top else EXCLUDED
     pairs = zip(words, weights, strict=True)

@@ -1,6 +1,7 @@
-"""IDF learned from a corpus: ln(N / df) (Sparck Jones 1972; Manning, Raghavan & Schuetze 2008, section 6.2.1).
+"""IDF learned from a corpus.
 
-N is the number of documents that are not blank, df the number of those with the word.
+The IDF of a word is ln(N / df) (Sparck Jones 1972; Manning, Raghavan & Schuetze 2008, section 6.2.1). N is the number
+of documents that are not blank, df the number of those with the word.
 """
 
 import math
@@ -18,7 +19,7 @@ from kxcli.tally.string_runs import DOCUMENT_SHIFT
 _DOCUMENTS = ("", 0)  # the total of this order, which no word has, is the number of documents
 
 
-class CountDocuments(WordCount):
+class CountDocumentFrequencies(WordCount):
     """The job that counts documents, and those with each word.
 
     Stop words are counted too, so that the IDF of a corpus is the same with and without them.
@@ -55,7 +56,7 @@ def build_idf(counts: Counts, scratch: Scratch | None = None) -> IdfTable:
     """Return the IDF of the words of a corpus.
 
     Args:
-        counts: The result of `CountDocuments`.
+        counts: The result of `CountDocumentFrequencies`.
         scratch: Merges many runs first.
     """
     n_documents = counts.totals.get(_DOCUMENTS, 0)

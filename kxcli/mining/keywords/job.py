@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from kxcli.mining.arguments import check_type, iter_strings
 from kxcli.mining.keywords.extraction import Extraction, Keyword
-from kxcli.mining.keywords.frequencies import CountDocuments, build_idf
+from kxcli.mining.keywords.frequencies import CountDocumentFrequencies, build_idf
 from kxcli.mining.keywords.idf import IdfTable, check_idf, load_jieba_idf
 from kxcli.mining.keywords.textrank import TextRank
 from kxcli.mining.keywords.tfidf import TfIdf
@@ -44,7 +44,7 @@ class KeywordResources(NamedTuple):
 def make_resources(
     extraction: Extraction, idf: IdfTable | None, warn: Callable[[str], None] | None = None
 ) -> KeywordResources:
-    """Return what workers need for an extraction.
+    """Return the dictionary and IDF for an extraction.
 
     Args:
         extraction: How keywords are found.
@@ -146,15 +146,15 @@ def extract_keywords(
 
 
 def learn_idf(texts: Iterable[str], extraction: Extraction | None = None) -> dict[str, float]:
-    """Return the IDF of the words of texts, for `extract_keywords` with the same extraction.
+    """Return the IDF of the words of texts.
 
     Args:
         texts: Read once; each is a document.
-        extraction: The words; by default those of jieba.
+        extraction: The words; the one for `extract_keywords`, by default that of jieba.
     """
     strings = iter_strings("texts", texts)
     extraction = Extraction() if extraction is None else extraction
     check_type("extraction", extraction, Extraction)
-    job = CountDocuments(extraction)
+    job = CountDocumentFrequencies(extraction)
     job.setup(prepare(extraction.segmentation))
     return dict(build_idf(job.finish(job.map(map(Text, strings)))).items())

@@ -28,7 +28,11 @@ class TextRank:
         self._top = extraction.top
 
     def extract(self, words: Sequence[str | None]) -> list[Keyword]:
-        """Return the keywords of a document by its words, with None in the place of others."""
+        """Return the keywords of a document.
+
+        Args:
+            words: Its words, with None in the place of other tokens.
+        """
         accepts = self._accepts
         ranks = rank_words([word if word is not None and accepts(word) else None for word in words])
         return select_top(ranks, [*ranks.values()], self._top)
@@ -57,7 +61,7 @@ def rank_words(words: Sequence[str | None]) -> dict[str, float]:
 
 
 def _find_edges(words: Sequence[str | None]) -> _Edges:
-    """Return the neighbors of each word, in order of the first occurrence of the pair."""
+    """Return the neighbors of each word, in order of their first occurrence."""
     pairs = Counter[tuple[str, str]]()
     for at, word in enumerate(words):
         if word is not None:

@@ -126,7 +126,7 @@ class JiebaTokenizer:
 
 
 class PosTokenizer:
-    """A `jieba.posseg.POSTokenizer` with its own dictionary, neither shared nor cached.
+    """A `jieba.posseg.POSTokenizer` with its own dictionary.
 
     A word without a tag in the dictionary has the tag x.
     """
@@ -155,7 +155,10 @@ def _read_tags(main: str | None) -> dict[str, str]:
 
 
 def open_idf() -> BinaryIO:
-    """Open jieba's inverse document frequencies; `jieba.analyse` would load them when it is imported."""
+    """Open jieba's inverse document frequencies.
+
+    `jieba.analyse` is not imported, because its import loads them for itself.
+    """
     return open(os.path.join(os.path.dirname(str(_import_jieba().__file__)), "analyse", "idf.txt"), "rb")
 
 

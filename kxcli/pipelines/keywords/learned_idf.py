@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kxcli.errors import UsageError
 from kxcli.mining.keywords.extraction import Extraction
-from kxcli.mining.keywords.frequencies import CountDocuments, build_idf
+from kxcli.mining.keywords.frequencies import CountDocumentFrequencies, build_idf
 from kxcli.mining.keywords.idf import IdfTable
 from kxcli.mining.segment import prepare
 from kxcli.output import sink
@@ -30,7 +30,7 @@ def learn_idf(corpus: Corpus, extraction: Extraction) -> IdfTable:
     for source in (source for source in corpus.sources if source.size is None):
         raise UsageError(f"{source.path}: is a stream, and --learn-idf reads its inputs twice; give files.")
     corpus.report.detail("learning IDF")
-    job = CountDocuments(extraction)
+    job = CountDocumentFrequencies(extraction)
     dictionary: CompiledDictionary | None = prepare(extraction.segmentation, corpus.report.warning)
     with corpus.open_call(corpus.reader, job, dictionary, "IDF") as call:
         partial = corpus.engine.reduce(call)
