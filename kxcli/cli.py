@@ -24,6 +24,7 @@ COMMANDS = {
     # name: (module, line in the overview)
     "wordcount": ("kxcli.commands.wordcount", "Count the words of a corpus, exactly as jieba segments it."),
     "keywords": ("kxcli.commands.keywords", "Find the keywords of each document, exactly as jieba does."),
+    "keyness": ("kxcli.commands.keyness", "Find the words that distinguish a corpus from a reference."),
     "newwords": ("kxcli.commands.newwords", "Find the words of a corpus that no dictionary has."),
     "entity-link": ("kxcli.commands.entity_link", "Link the names in texts to the entries of a knowledge base."),
     "hsic": ("kxcli.commands.hsic", "Measure how dependent columns are, and test it."),

@@ -45,9 +45,16 @@ def _make_input_options(formats: list[str], default: str) -> tuple[Decorator, ..
     )
 
 
-TEXT_INPUT_OPTIONS = (
-    *_make_input_options(["text", "jsonl", "csv", "tsv"], "text; if a field is named, as by --field, by the file name"),
-    option("--field NAME", "Read the text from this field, or column, of records. [default: text]", type=OPTION_TEXT),
+_TEXT_FORMATS = ["text", "jsonl", "csv", "tsv"]
+_TEXT_DEFAULT = "text; if a field is named, as by --field, by the file name"
+_FIELD = option(
+    "--field NAME", "Read the text from this field, or column, of records. [default: text]", type=OPTION_TEXT
+)
+TEXT_INPUT_OPTIONS = (*_make_input_options(_TEXT_FORMATS, _TEXT_DEFAULT), _FIELD)
+# Texts, or tables of counts that wordcount wrote.
+COUNTED_INPUT_OPTIONS = (
+    *_make_input_options([*_TEXT_FORMATS, "counts"], f"counts, by the content; else {_TEXT_DEFAULT}"),
+    _FIELD,
 )
 # Texts that may have names of their own.
 NAMED_TEXT_INPUT_OPTIONS = (

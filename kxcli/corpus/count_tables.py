@@ -1,6 +1,8 @@
 """Outputs of wordcount, read back as rows of named cells."""
 
-from collections.abc import Callable, Iterable, Iterator
+import csv
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from itertools import chain
 from typing import Literal, NamedTuple
@@ -16,6 +18,10 @@ from kxcli.suffixes import guess_record_format
 from kxcli.wording import format_count
 
 _WORDS = ("word", "group")
+
+
+_SNIFFED_LINES = 10
+_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?", re.ASCII)
 
 
 class CountRow(NamedTuple):
@@ -62,6 +68,33 @@ def read_count_rows(
             yield from _parse_rows(
                 chain([first], lines), diagnostics, "csv" if kind == "csv" else "tsv", default_columns, known
             )
+
+
+def looks_like_counts(head: str, fields: Collection[str]) -> bool:
+    """Return whether a text begins like an output of wordcount.
+
+    Its first line is a header with `word` and `count`, or a JSON object with them; or the first lines have the same
+    number of cells, separated by tabs, and the last cell of each is a number.
+
+    Args:
+        head: The beginning of the text, of whole lines.
+        fields: Names of fields that make it records of texts instead.
+    """
+    lines = [line.removesuffix("\r") for line in head.removeprefix("\ufeff").split("\n")[:_SNIFFED_LINES]]
+    lines = [line for line in lines if line]
+    if not lines:
+        return False
+    with suppress(BadRecord):
+        cells = parse_object(lines[0])
+        is_row = type(cells.get("word")) is str and type(cells.get("count")) is int
+        return is_row and cells.keys().isdisjoint(fields)
+    with suppress(csv.Error):
+        for header in (lines[0].split("\t"), *csv.reader(lines[:1], strict=True)):
+            if {"word", "count"} <= set(header) and not _NUMBER.fullmatch(header[-1]):
+                return set(header).isdisjoint(fields)
+    rows = [line.split("\t") for line in lines]
+    has_equal_rows = len(rows[0]) > 1 and {len(row) for row in rows} == {len(rows[0])}
+    return has_equal_rows and all(_NUMBER.fullmatch(row[-1]) for row in rows)
 
 
 def _guess_kind_by_line(line: str) -> RecordKind:

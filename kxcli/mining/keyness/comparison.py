@@ -1,4 +1,4 @@
-"""Two corpora compared word by word: tests of all words, and the selected ones in order."""
+"""Comparison of two corpora word by word, and the order of the words."""
 
 import sys
 from array import array
@@ -44,7 +44,7 @@ COLUMNS = (
 
 
 class KeynessRow(NamedTuple):
-    """A word, its counts and rates in target and reference, and how these differ; see `COLUMNS`."""
+    """A word, its counts and rates, and measures of their difference."""
 
     word: str
     count: int  # type: ignore[assignment]  # hides tuple.count
@@ -62,7 +62,7 @@ class KeynessRow(NamedTuple):
 
 @dataclass(frozen=True)
 class Comparison:
-    """Which words are tested, and which of them are returned in which order.
+    """The tested words, and the selection and order of the returned ones.
 
     Attributes:
         sort: The measure to sort by, the strongest word first.
@@ -150,7 +150,10 @@ def add_pairs(pairs: PairedCounts, blocks: Iterable[Block], *, is_total: bool = 
 
 
 def shift_counts(blocks: Iterable[Block]) -> Iterator[Block]:
-    """Move the counts of rows to the upper half of their numbers, so that those of another corpus can be added."""
+    """Move the counts of rows to the upper half of their numbers.
+
+    The sum with the number of another corpus has both counts.
+    """
     for keys, numbers in blocks:
         yield keys, [(number & COUNT_MASK) << DOCUMENT_SHIFT for number in numbers]
 

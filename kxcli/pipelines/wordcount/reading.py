@@ -1,4 +1,4 @@
-"""How the inputs are read whose words are counted."""
+"""The reader of inputs for word counts."""
 
 from typing import TYPE_CHECKING
 

@@ -1,0 +1,86 @@
+"""The beginning of inputs, read before a run, of streams too."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, fields
+from typing import BinaryIO, cast
+
+from kxcli.corpus.compression import Stream
+from kxcli.corpus.lines import RawReader
+from kxcli.corpus.shards import detect_format
+from kxcli.corpus.sources import Source
+
+_PEEKED_BYTES = 1 << 14  # of the text, decompressed
+
+
+class RewindableReader(RawReader):
+    """A stream that can be read from its beginning a second time.
+
+    Args:
+        file: The stream.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._read = getattr(file, "read1", file.read)
+        self._data, self._position = bytearray(), 0
+        self._is_first = True
+
+    def rewind(self) -> None:
+        """Go back to the beginning, for the last reading."""
+        self._position, self._is_first = 0, False
+
+    def read_some(self, size: int) -> bytes:
+        """Return up to `size` bytes, none only at the end."""
+        if self._position < len(self._data):
+            data = bytes(self._data[self._position : self._position + size])
+            self._position += len(data)
+            return data
+        data = self._read(size)
+        if self._is_first:
+            self._data += data
+            self._position += len(data)
+        else:
+            self._data, self._position = bytearray(), 0
+        return data
+
+
+@dataclass(frozen=True)
+class HeldSource(Source):
+    """A stream that is open already, and is read once more from its beginning.
+
+    Attributes:
+        file: The open stream.
+    """
+
+    file: RewindableReader | None = None
+
+    @contextmanager
+    def open(self, first: int = 0) -> Iterator[BinaryIO]:
+        """Return the stream at its beginning."""
+        assert self.file is not None, "the stream is open"
+        self.file.rewind()
+        yield cast(BinaryIO, self.file)
+
+
+def peek_text(source: Source, encoding: str, stack: ExitStack) -> tuple[Source, str]:
+    """Return an input that can still be read, and the whole lines at its beginning.
+
+    Args:
+        source: The input.
+        encoding: A codec's name, or `auto`.
+        stack: Closes a stream.
+    """
+    if source.size is None:
+        file = RewindableReader(stack.enter_context(source.open()))
+        attributes = {field.name: getattr(source, field.name) for field in fields(source)}
+        return HeldSource(**attributes, file=file), _read_head(cast(BinaryIO, file), source.path, encoding)
+    with source.allow_change().open(_PEEKED_BYTES) as regular:
+        return source, _read_head(regular, source.path, encoding)
+
+
+def _read_head(file: BinaryIO, path: str, encoding: str) -> str:
+    stream = Stream(file, path)
+    codec = detect_format("text", encoding, path, stream.peek, lambda diagnostic: None).encoding
+    head = stream.peek(_PEEKED_BYTES)
+    text = head.decode(codec, "replace")
+    return text if len(head) < _PEEKED_BYTES else text[: text.rfind("\n") + 1]

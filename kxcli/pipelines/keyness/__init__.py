@@ -1,0 +1,1 @@
+"""Keyness from inputs to rows."""

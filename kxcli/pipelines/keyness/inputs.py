@@ -1,0 +1,104 @@
+"""Inputs that are texts, or tables of counts."""
+
+from collections.abc import Iterable
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, NamedTuple
+
+from kxcli.corpus import count_tables, encodings, peeking
+from kxcli.errors import UsageError
+from kxcli.mining.wordcount.merging import CountSums
+from kxcli.pipelines import corpus_run
+from kxcli.pipelines.session import Session
+from kxcli.pipelines.wordcount.summing import parse_count, read_count_tables
+from kxcli.wording import format_examples
+
+if TYPE_CHECKING:
+    from kxcli.corpus.sources import Source
+
+_HINT = "give a table that kxcli wordcount wrote, or add --input-format text to count the words in it"
+_CONSEQUENCE = "so rarer words count as absent"
+
+
+class SideInputs(NamedTuple):
+    """The inputs of one side."""
+
+    texts: "list[Source]"
+    tables: "list[Source]"
+
+
+def find_inputs(session: Session, by: str | None, stack: ExitStack) -> SideInputs:
+    """Return the inputs by the options, and report the tables among them.
+
+    Args:
+        session: The options and the report of the run.
+        by: The field of the group.
+        stack: Closes streams.
+    """
+    given, found = session.source, corpus_run.find_sources(session)
+    if given.input_format in ("text", "counts"):
+        return SideInputs(found, []) if given.input_format == "text" else SideInputs([], found)
+    encoding = encodings.resolve_encoding(given.encoding)
+    fields = [name for name in (given.field, by) if name is not None and name != "group"]
+    inputs = SideInputs([], [])
+    for source in found:
+        peeked, head = peeking.peek_text(source, encoding, stack)
+        is_table = count_tables.looks_like_counts(head, fields)
+        (inputs.tables if is_table else inputs.texts).append(peeked)
+    if inputs.tables:
+        names = format_examples([source.path for source in inputs.tables])
+        session.report.note(f"read as tables of counts: {names}; add --input-format text to count the words in them")
+    return inputs
+
+
+class TableReader:
+    """Adds the rows of tables of counts.
+
+    Args:
+        session: The options and the report of the run.
+        sums: Receives the rows.
+        is_grouped: Whether groups are counted separately.
+        orders: The smallest and largest n of the n-grams.
+    """
+
+    def __init__(self, session: Session, sums: CountSums, orders: tuple[int, int], *, is_grouped: bool) -> None:
+        # The options of texts do not describe tables: each has the format of its name or its first line.
+        self._session = session._replace(source=session.source._replace(input_format=None, field=None))
+        self._sums, self._orders, self._is_grouped = sums, orders, is_grouped
+        self._n_spaces = set[int]()
+
+    def read(self, tables: "Iterable[Source]") -> None:
+        """Add all rows."""
+        read_count_tables(list(tables), self._session, self._add, _CONSEQUENCE)
+        if self._orders[0] == self._orders[1] and len(self._n_spaces) > 1:
+            lengths = f"{min(self._n_spaces) + 1}-{max(self._n_spaces) + 1}"
+            self._session.report.warning(
+                f"the tables have n-grams of several lengths; add --ngram {lengths} to compare each with its own length"
+            )
+
+    def _add(self, _source: "Source", row: count_tables.CountRow) -> int:
+        cells, position = row
+        if "word" not in cells or "count" not in cells:
+            position.fail(f"has the columns {', '.join(cells)}, not word and count", _HINT)
+        group = ""
+        if self._is_grouped:
+            if "group" not in cells:
+                position.fail("has no column group", "--by needs a table that wordcount --by wrote with --header")
+            group = str(cells["group"])
+        count, word = parse_count(row, "count", _HINT), str(cells["word"])
+        n_spaces = word.count(" ")
+        self._n_spaces.add(n_spaces)
+        minimum, maximum = self._orders
+        order = minimum
+        if minimum < maximum:
+            order = n_spaces + 1
+            if not minimum <= order <= maximum:
+                position.fail(f"has {word!r}, not an n-gram of --ngram {minimum}-{maximum}", "change --ngram")
+        self._sums.add(group, word, count, order=order)
+        return count
+
+
+def refuse_reading_stdin_twice(target: "Iterable[str]", lists: "Iterable[str]", reference: "Iterable[str]") -> None:
+    """Raise `UsageError` if stdin is an input of both sides."""
+    target, lists = list(target), list(lists)
+    if "-" in reference and ("-" in target or "-" in lists or not (target or lists)):
+        raise UsageError("stdin (-) can be read only once; give a file as target or as --reference.")
