@@ -382,7 +382,8 @@ def test_device_as_input_and_output():
 def test_options_for_paths_have_a_role():
     for name in COMMANDS:
         for param in cli.get_command(click.Context(cli), name).params:
-            is_path = param.metavar in ("FILE", "DIR", "KB", "LABELED", "GOLD", "MODEL", "[INPUT]...")
+            metavar = (param.metavar or "").rpartition(" ")[2]
+            is_path = metavar in ("FILE", "DIR", "KB", "LABELED", "GOLD", "MODEL", "[INPUT]...")
             assert isinstance(param.type, PathType) == is_path, param
             if is_path:
                 assert (param.type.role == "folder") == (param.metavar == "DIR"), param

@@ -1,9 +1,11 @@
 """The options for writing results."""
 
+import sys
+
 import click
 
 from kxcli.commands.command import Decorator, option
-from kxcli.commands.option_rules import EXCLUDES, NO_EFFECT, REQUIRES, Rule, has, has_value
+from kxcli.commands.option_rules import EXCLUDES, NO_EFFECT, REQUIRES, Rule, has, has_value, is_given
 from kxcli.commands.option_types import FOLDER, PathType
 
 _OUTPUT_DIR, _CLUSTER = has("output_dir"), has("cluster")
@@ -25,17 +27,30 @@ def make_header_rule(*formats: str) -> Rule:
     return Rule("header", NO_EFFECT, has_value("format", *headerless, flag="-f"), "-f jsonl")
 
 
-def make_output_options(*formats: str) -> tuple[Decorator, ...]:
-    """Return the options for one output; the first format is the default."""
+def make_output_options(*formats: str, is_table_default: bool = False) -> tuple[Decorator, ...]:
+    """Return the options for one output; the first format is the default.
+
+    Args:
+        formats: The formats.
+        is_table_default: Whether `set_table_default` replaces the default on a terminal.
+    """
+    default = f" [default: table if stdout is a terminal, else {formats[0]}]" if is_table_default else ""
     return (
         option(
             "-o, --output FILE",
             "Write to FILE instead of stdout (-); FILE is created or replaced only when the output is complete.",
             type=PathType("output"),
         ),
-        option("-f, --format", "Format of the output.", choices=formats, default=formats[0]),
+        option("-f, --format", f"Format of the output.{default}", choices=formats, default=formats[0]),
         option("--header/--no-header", "Begin with a row of the column names. [default: only in CSV]"),
     )
+
+
+def set_table_default(ctx: click.Context) -> None:
+    """Choose `table` on a terminal, unless an output or a format is given."""
+    is_terminal = sys.stdout is not None and sys.stdout.isatty()
+    if is_terminal and ctx.params["output"] in (None, "-") and not is_given(ctx, "format"):
+        ctx.params["format"] = "table"
 
 
 PARTS_OPTIONS = (

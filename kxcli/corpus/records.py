@@ -30,7 +30,7 @@ from kxcli.wording import format_names
 RecordKind = Literal["text", "jsonl", "csv", "tsv"]
 RequestedKind = RecordKind | Literal["sniffed"]  # JSONL if the first character except white space is {, else text
 
-Unit = Literal["document", "lines", "bytes"]
+Unit = Literal["document", "lines", "blocks", "bytes"]
 
 DEFAULT_FIELD = "text"
 _SEPARATORS = {";": "semicolons", "\t": "tabs (--input-format tsv)", ",": "commas (--input-format csv)", "|": "bars"}
@@ -93,6 +93,12 @@ class TextBlock:
         self.data, self._decode = data, decode
         self.error: InputError | None = None
 
+    @property
+    def n_lines(self) -> int:
+        """The number of lines of text."""
+        assert isinstance(self.data, str), "lines of bytes may be skipped"
+        return self.data.count("\n") + (not self.data.endswith("\n"))
+
     @cached_property
     def text(self) -> str:
         """The valid text; available until the next record is read.
@@ -140,7 +146,8 @@ class ReaderSpec:
         by: The field or column of the group; None without groups.
         on_error: What to do with a bad record.
         unit: "document" for a document per record; "lines" if several lines of text may come as one document, for jobs
-            that treat a line end like any other separator; "bytes" for the lines of text as `TextBlock`s.
+            that treat a line end like any other separator; "blocks" for the lines of text as `TextBlock`s of valid
+            text; "bytes" for `TextBlock`s that may be bytes.
         split_pattern: Matches at the places where a long line may be split; None to keep documents whole.
         max_part: Characters without such a place after which a long line is split anyway; None for never.
         key: The field of a JSONL record's identifier.
@@ -187,11 +194,15 @@ def read_documents(
     yield from _count_gaps(numbered, diagnostics) if spec.counts_lines else map(itemgetter(1), numbered)
 
 
-def _count_gaps(numbered: Iterable[tuple[int, TextRecord]], diagnostics: ReadDiagnostics) -> Iterator[Document]:
+def _count_gaps(numbered: Iterable[tuple[int, TextRecord]], diagnostics: ReadDiagnostics) -> Iterator[TextRecord]:
     """Yield the documents with the number of lines before them that gave none."""
     expected = diagnostics.line
     for line, document in numbered:
-        assert isinstance(document, Document), "lines of bytes have no number"
+        if isinstance(document, TextBlock):
+            document.n_before = line - expected
+            yield document
+            expected = line + document.n_lines
+            continue
         yield document if line == expected else document._replace(n_before=line - expected)
         expected = line + 1
     if diagnostics.line > expected:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from kxcli.mining.hsic.parameters import Dependence, Kernel, Testing
     from kxcli.mining.keywords.extraction import Extraction, Keyword
     from kxcli.mining.keywords.job import extract_keywords, learn_idf
+    from kxcli.mining.kwic.concordance import Hit, find_concordance
     from kxcli.mining.newwords.discovery import Discovery, Word
     from kxcli.mining.newwords.lexicon import find_words
     from kxcli.mining.segment import Segmentation
@@ -32,6 +33,7 @@ __all__ = [
     "Dictionary",
     "Discovery",
     "Extraction",
+    "Hit",
     "Kernel",
     "Keyword",
     "Ranking",
@@ -43,6 +45,7 @@ __all__ = [
     "WordCount",
     "count_words",
     "extract_keywords",
+    "find_concordance",
     "find_words",
     "learn_idf",
     "measure_dependence",
@@ -54,6 +57,7 @@ _MODULES = {
     "hsic.parameters": ("Dependence", "Kernel", "Testing"),
     "keywords.extraction": ("Extraction", "Keyword"),
     "keywords.job": ("extract_keywords", "learn_idf"),
+    "kwic.concordance": ("Hit", "find_concordance"),
     "newwords.discovery": ("Discovery", "Word"),
     "newwords.lexicon": ("find_words",),
     "segment": ("Segmentation",),

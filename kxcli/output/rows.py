@@ -1,4 +1,4 @@
-"""Rows as lines of TSV, CSV, JSONL or a user dictionary."""
+"""Rows as lines of TSV, CSV, JSONL, a table or a user dictionary."""
 
 import csv
 import io
@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Literal
 
-RowFormat = Literal["tsv", "csv", "jsonl", "userdict"]
+from kxcli.output.table import encode_table
+
+RowFormat = Literal["tsv", "csv", "jsonl", "table", "userdict"]
 
 
 def format_shortest(number: float) -> str:
@@ -32,8 +34,8 @@ def encode_rows(
 ) -> Iterator[bytes]:
     r"""Yield blocks of UTF-8 lines.
 
-    A user dictionary separates cells by a space, and has no header. TSV writes a tab, LF or CR in a cell as `\t`, `\n`
-    or `\r`; it does not escape a backslash.
+    A table aligns its columns. A user dictionary separates cells by a space, and has no header. TSV writes a tab, LF or
+    CR in a cell as `\t`, `\n` or `\r`; it does not escape a backslash.
 
     Args:
         rows: The cells of each row.
@@ -41,6 +43,9 @@ def encode_rows(
         row_format: The format.
         header: Whether to begin with the names.
     """
+    if row_format == "table":
+        yield from encode_table(rows, columns, header=header)
+        return
     write = _WRITERS[row_format]
     lines = iter(rows)
     if header:

@@ -71,6 +71,12 @@ class Segmentation:
         """Whether the kernel is used in this process; it has no patterns."""
         return self.engine == "kernel" and self.mode != "regex" and load_kernel() is not None
 
+    def compile_pattern(self) -> re.Pattern[str]:
+        """Return the compiled pattern of the mode "regex"."""
+        assert self.pattern is not None, "other modes have no pattern"
+        with _raise_recursion_limit():
+            return _compile(self.pattern)
+
 
 def check_pattern(pattern: str) -> None:
     """Raise `ValueError` if a pattern is invalid or matches no character."""
@@ -147,9 +153,7 @@ def load_tokenizer(segmentation: Segmentation, shared: "CompiledDictionary | Non
     if mode == "space":
         return str.split
     if mode == "regex":
-        assert segmentation.pattern is not None
-        with _raise_recursion_limit():
-            pattern = _compile(segmentation.pattern)
+        pattern = segmentation.compile_pattern()
         return lambda text: [m.group() for m in pattern.finditer(text) if m.group()]
     from kxcli.mining.segment.jieba_reference import JiebaTokenizer
 

@@ -1,0 +1,92 @@
+"""Concordances: inputs -> hits -> rows in an order and a format."""
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, islice, repeat
+from operator import itemgetter
+
+from kxcli.errors import MissingExtraError
+from kxcli.mining.kwic.arrangement import Side, choose_sample, sort_rows
+from kxcli.mining.kwic.job import FindHits, HitRow, iter_row_blocks
+from kxcli.mining.kwic.query import Query
+from kxcli.mining.segment import prepare
+from kxcli.output import rows
+from kxcli.output.table import TableColumn, TableEncoder
+from kxcli.pipelines.corpus_run import Corpus
+from kxcli.pipelines.session import Session
+
+COLUMNS = ("source", "left", "match", "right")
+_TABLE_ORDER = (1, 2, 3, 0)  # the source at the end, so that its length moves nothing
+_BLOCK_ROWS = 1_000
+
+RowBlocks = Iterable[list[HitRow]]
+
+
+def check_library(query: Query) -> None:
+    """Raise `MissingExtraError` if the query needs a missing library."""
+    if len(query.patterns) > 1:
+        try:
+            import ahocorasick  # noqa: F401
+        except ImportError:
+            raise MissingExtraError("--patterns-from", "patterns") from None
+
+
+def find_rows(corpus: Corpus, query: Query) -> RowBlocks:
+    """Return the rows of all hits, block by block, in the order of the input."""
+    shared = prepare(query.segmentation, corpus.report.warning) if query.mode == "tokens" else None
+    return iter_row_blocks(corpus.stream(FindHits(query), shared), _show_path)
+
+
+def _show_path(path: str) -> str:
+    """Return a path as text; bytes that are not UTF-8 become U+FFFD."""
+    return os.fsencode(path).decode("utf-8", "replace")
+
+
+def arrange_rows(corpus: Corpus, blocks: RowBlocks, side: Side | None, sample: int | None, seed: int) -> RowBlocks:
+    """Yield blocks of sampled rows, or of rows in the order of a context."""
+    found: Iterable[HitRow] = chain.from_iterable(blocks)
+    if sample is not None:
+        found = choose_sample(found, sample, seed)
+    if side is not None:
+        found = sort_rows(found, side, corpus.open_scratch())
+    rest = iter(found)
+    while block := list(islice(rest, _BLOCK_ROWS)):
+        yield block
+
+
+def encode_blocks(session: Session, blocks: RowBlocks, width: int) -> Iterator[bytes]:
+    """Yield the lines of each block of rows; report if there is no row.
+
+    Args:
+        session: The options and the report of the run.
+        blocks: The rows.
+        width: Columns of each context in a table.
+    """
+    is_empty = True
+    encode = _make_encoder(session, width)
+    for block in blocks:
+        is_empty = False
+        yield from encode(block)
+    if is_empty:
+        yield from encode([])
+        session.report.note("no match was found")
+
+
+def _make_encoder(session: Session, width: int) -> Callable[[list[HitRow]], Iterable[bytes]]:
+    """Return the function that encodes blocks of rows, the first with the header."""
+    row_format, header = session.sink.format, session.has_header
+    if row_format == "table":
+        context, other = TableColumn(width), TableColumn()
+        layout = (TableColumn(width, is_right=True), TableColumn(is_emphasized=True), context, other)
+        pick = itemgetter(*_TABLE_ORDER)
+        table = TableEncoder(pick(COLUMNS), layout, header=header, has_colors=_has_colors(session))
+        return lambda block: [table.encode([*map(pick, block)])]
+    headers = chain([header], repeat(False))
+    return lambda block: rows.encode_rows(block, COLUMNS, row_format, header=next(headers))
+
+
+def _has_colors(session: Session) -> bool:
+    """Return whether the output has colors, by https://no-color.org."""
+    is_stdout = session.sink.output in (None, "-") and sys.stdout is not None and sys.stdout.isatty()
+    return is_stdout and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"
