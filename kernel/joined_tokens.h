@@ -14,8 +14,8 @@ typedef struct {
     size_t delimiter_size;
 } JoinedText;
 
-/* Append the joined tokens of a text. Returns the position of the first bad byte, or a value of `segmenter_load`. A line
-   end within a document becomes a space. In the full mode, the empty tokens of jieba are written too. */
+/* Append the joined tokens of a text. Returns the position of the first bad byte, or a value of `segmenter_load`. A
+   line end within a document becomes a space. In the full mode, the empty tokens of jieba are written too. */
 int64_t join_tokens(Segmenter *segmenter, const JoinedText *text, struct Bytes *out);
 
 #endif

@@ -23,6 +23,7 @@ from kxcli.tuning import configure_process
 COMMANDS = {
     # name: (module, line in the overview)
     "wordcount": ("kxcli.commands.wordcount", "Count the words of a corpus, exactly as jieba segments it."),
+    "segment": ("kxcli.commands.segment", "Print the tokens of texts, exactly as jieba segments them."),
     "keywords": ("kxcli.commands.keywords", "Find the keywords of each document, exactly as jieba does."),
     "keyness": ("kxcli.commands.keyness", "Find the words that distinguish a corpus from a reference."),
     "kwic": ("kxcli.commands.kwic", "Show where words or patterns occur, with the text around them."),

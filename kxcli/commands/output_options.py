@@ -23,7 +23,7 @@ PARTS_RULES = (
 
 def make_header_rule(*formats: str) -> Rule:
     """Return the rule for the header of a command with these formats."""
-    headerless = [name for name in formats if name in ("jsonl", "userdict")]
+    headerless = [name for name in formats if name in ("text", "jsonl", "userdict")]
     return Rule("header", NO_EFFECT, has_value("format", *headerless, flag="-f"), "-f jsonl")
 
 

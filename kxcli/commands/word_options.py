@@ -81,12 +81,15 @@ STOPWORDS_OPTION = option(
 NORMALIZE_OPTION = option(
     "--normalize", "Normalize the text to this Unicode form before it is split.", choices=["nfkc"]
 )
+MIN_LENGTH_OPTION = option(
+    "--min-length N", "Exclude words of fewer than N characters.", type=click.IntRange(min=1), default=1
+)
 LOWER_OPTION = option("--lower", "Convert words to lower case.")
 WORD_OPTIONS = (
     *TOKENIZER_OPTIONS,
     option("--punct", "Count tokens without a letter or digit too, except white space."),
     STOPWORDS_OPTION,
-    option("--min-length N", "Exclude words of fewer than N characters.", type=click.IntRange(min=1), default=1),
+    MIN_LENGTH_OPTION,
     NORMALIZE_OPTION,
     LOWER_OPTION,
 )
@@ -106,7 +109,7 @@ def build_segmentation(options: Mapping[str, Any], report: Report) -> "Segmentat
         engine=options["engine"],
         pattern=options["pattern"],
     )
-    if segmentation.engine == "kernel" and segmentation.mode != "regex":
+    if segmentation.engine == "kernel" and segmentation.mode != "regex" and not options.get("pos"):  # tags are jieba's
         report_missing_kernel(report, replaces_jieba=segmentation.mode not in ("char", "space"))
     return segmentation
 

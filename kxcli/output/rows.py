@@ -72,6 +72,13 @@ def escape_tsv(cell: Cell) -> str:
     return text
 
 
+def quote_csv(cell: str) -> str:
+    """Return the text of a cell in CSV."""
+    if any(mark in cell for mark in ',"\r\n'):
+        return '"' + cell.replace('"', '""') + '"'
+    return cell
+
+
 def _encode_csv(rows: Sequence[Sequence[Cell]], columns: Sequence[str]) -> bytes:
     buffer = io.StringIO()
     plain = csv.writer(buffer, lineterminator="\n")

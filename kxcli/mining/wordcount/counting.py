@@ -18,7 +18,7 @@ _MAX_CACHED = 1 << 17  # tokens of some 200 bytes
 
 @dataclass(frozen=True)
 class WordRules:
-    """The words of texts: which tokens are kept, and in which form.
+    """The tokens that are words, and their form.
 
     Args:
         segmentation: How texts become tokens.

@@ -1,0 +1,90 @@
+"""`kxcli segment`: print the tokens of texts."""
+
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kxcli.commands import wordlists
+from kxcli.commands.command import Command, add_options
+from kxcli.commands.input_options import TEXT_INPUT_OPTIONS
+from kxcli.commands.output_options import make_output_options
+from kxcli.commands.run_options import RUN_OPTIONS, make_shard_option
+from kxcli.commands.segment_options import DELIMITER_OPTIONS, FORMATS, RULES, SEGMENT_WORD_OPTIONS, TOKEN_OPTIONS
+from kxcli.commands.session import open_session
+from kxcli.commands.word_options import build_segmentation
+
+if TYPE_CHECKING:
+    from kxcli.corpus.records import ReaderSpec
+    from kxcli.pipelines.session import Session
+
+# Bytes of memory for a byte of a whole line.
+_LINE_COST = 100
+
+
+@click.command("segment", cls=Command, rules=RULES)
+@add_options(
+    {
+        "Input": TEXT_INPUT_OPTIONS,
+        "Words": SEGMENT_WORD_OPTIONS,
+        "Method": TOKEN_OPTIONS,
+        "Output": (*make_output_options(*FORMATS), *DELIMITER_OPTIONS),
+        "Resources": (make_shard_option("1M"), *RUN_OPTIONS),
+    }
+)
+@click.pass_context
+def command(ctx: click.Context, /, **options: Any) -> None:
+    """Print the tokens of texts, exactly as jieba segments them.
+
+    An INPUT is a file, a URL or, with -r, a folder; without INPUT, read stdin. Each line is a document. Write the
+    tokens of a document, with punctuation and white space, on one line, separated by spaces. -f jsonl adds the field
+    tokens to each record; -f tsv and -f csv write a row for each token: the number of its document, and the token. A
+    line is written when it has been read, also if the input is a pipe that stays open.
+
+    Examples:
+      kxcli segment news.txt > news.tokens
+      kxcli segment --no-punct --stopwords stopwords.txt -d '|' news.txt
+      kxcli segment --field review -f jsonl reviews.csv > tokens.jsonl
+      kxcli segment -f tsv --header --pos --offsets news.txt
+      tail -f app.log | kxcli segment
+    """
+    with open_session(ctx) as session:
+        from kxcli.mining.segment import prepare
+        from kxcli.mining.segmenting.splitting import Segmenting
+        from kxcli.pipelines import corpus_run
+        from kxcli.pipelines.segmenting import write_tokens
+
+        segmenting = Segmenting(
+            build_segmentation(options, session.report),
+            keeps_punctuation=not options["no_punct"],
+            stopwords=wordlists.read_words(options["stopwords"]),
+            min_length=options["min_length"],
+            lower=options["lower"],
+            nfkc=options["normalize"] == "nfkc",
+        )
+        output = write_tokens.TokenOutput(
+            options["format"],
+            options["token_delimiter"],
+            options["pos_delimiter"] if options["pos"] else None,
+            options["offsets"],
+        )
+        dictionary = None if options["pos"] else prepare(segmenting.segmentation, session.report.warning)
+        spec = _make_spec(session, segmenting.safe_split_pattern, output.added_fields, is_text=output.format == "text")
+        with corpus_run.open_corpus(session, output.modules, spec, streams=True) as corpus:
+            lines = output.write(corpus.stream(output.make_job(segmenting), dictionary))
+            head = output.make_header() if session.has_header else b""
+            session.write(chain([head], lines))
+
+
+def _make_spec(
+    session: "Session", split_pattern: str | None, added_fields: tuple[str, ...], *, is_text: bool
+) -> "ReaderSpec":
+    from kxcli.pipelines import corpus_run, engines
+
+    return corpus_run.make_reader_spec(
+        session.source,
+        unit="bytes" if is_text else "document",
+        split_pattern=split_pattern if is_text else None,
+        added_fields=added_fields,
+        max_line=engines.get_max_line_bytes(session.run, _LINE_COST),
+    )

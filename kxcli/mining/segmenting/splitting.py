@@ -1,0 +1,188 @@
+"""The tokens of texts, with their tags and positions."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache, partial
+from itertools import repeat
+from typing import TYPE_CHECKING, NamedTuple
+
+from kxcli.kernel import load_kernel
+from kxcli.mining.arguments import check_type, iter_strings
+from kxcli.mining.segment import load_tokenizer, prepare
+from kxcli.mining.segment.joining import Joiner, PythonJoiner
+from kxcli.mining.segmenting.offsets import load_locator, locate_adjacent
+from kxcli.mining.wordcount.counting import WordFilter, WordRules
+
+if TYPE_CHECKING:
+    from kxcli.mining.segment.compiled import CompiledDictionary
+
+_MAX_CACHED = 1 << 17  # tokens of some 200 bytes
+
+
+@dataclass(frozen=True)
+class Segmenting(WordRules):
+    """The tokens to keep, and their form.
+
+    Args:
+        segmentation: How texts become tokens.
+        keeps_punctuation: Also keep tokens without a letter or digit (`str.isalnum`), and white space.
+        stopwords: Tokens to exclude.
+        min_length: Minimum number of characters of a token.
+        lower: Convert tokens to lower case.
+        nfkc: Convert each text to Unicode's NFKC form before it is cut.
+    """
+
+    keeps_punctuation: bool = True
+
+    @property
+    def keeps_white_space(self) -> bool:
+        """Whether tokens of white space are kept."""
+        return self.keeps_punctuation
+
+    @property
+    def keeps_all(self) -> bool:
+        """Whether no token is excluded or changed."""
+        return self.keeps_punctuation and not self.changes_words
+
+
+class Token(NamedTuple):
+    """A token of a text.
+
+    Attributes:
+        word: The token, in the form that is kept.
+        offset: The position of its first character in the text; -1 if positions are not computed.
+        tag: Its part of speech; "" without tags.
+    """
+
+    word: str
+    offset: int = -1
+    tag: str = ""
+
+
+class TokenSplitter:
+    """Cuts texts into tokens.
+
+    Args:
+        segmenting: The tokens.
+        shared: The value of `segment.prepare`; not used with tags.
+        has_tags: Whether jieba tags the tokens; its model for tags cuts some texts in another way.
+    """
+
+    def __init__(self, segmenting: Segmenting, shared: "CompiledDictionary | None", *, has_tags: bool = False) -> None:
+        self._segmenting, self._shared, self._has_tags = segmenting, shared, has_tags
+        self._filter = lru_cache(_MAX_CACHED)(WordFilter(segmenting))
+        self._cut: Callable[[str], list[str]] | None = None
+        self._locate: Callable[[str], Iterable[tuple[int, str]]] | None = None
+        self._tag: Callable[[str], list[tuple[str, str]]] | None = None
+
+    def split_words(self, text: str) -> list[str]:
+        """Return the tokens of a text, without tags."""
+        if self._cut is None:
+            self._cut = load_tokenizer(self._segmenting.segmentation, self._shared)
+        tokens = self._cut(self._segmenting.normalize(text))
+        if self._segmenting.keeps_all:
+            return tokens
+        return [word for token in tokens for word in self._filter(token) if word is not None]
+
+    def split_tagged(self, text: str) -> list[tuple[str, str]]:
+        """Return the tokens of a text with their tags."""
+        pairs = self._find_tags(self._segmenting.normalize(text))
+        return [(word, tag) for token, tag in pairs for word in self._filter(token) if word is not None]
+
+    def split_tokens(self, text: str, *, has_offsets: bool = False) -> Iterator[Token]:
+        """Yield the tokens of a text.
+
+        Args:
+            text: The text.
+            has_offsets: Whether to compute the positions, which are those in the normalized text.
+        """
+        located: Iterable[tuple[int, str]]
+        text = self._segmenting.normalize(text)
+        tags: Iterable[str] = repeat("")
+        if self._has_tags:
+            pairs = self._find_tags(text)
+            located, tags = locate_adjacent([token for token, _ in pairs]), [tag for _, tag in pairs]
+        elif has_offsets:
+            if self._locate is None:
+                self._locate = load_locator(self._segmenting.segmentation, self._shared)
+            located = self._locate(text)
+        else:
+            yield from map(Token, self.split_words(text))
+            return
+        for (offset, token), tag in zip(located, tags, strict=False):
+            for word in self._filter(token):
+                if word is not None:
+                    yield Token(word, offset, tag)
+
+    def _find_tags(self, text: str) -> list[tuple[str, str]]:
+        if self._tag is None:
+            from kxcli.mining.segment.jieba_reference import PosTokenizer
+
+            segmentation = self._segmenting.segmentation
+            self._tag = partial(PosTokenizer(segmentation.dictionary).cut, hmm=segmentation.hmm)
+        return self._tag(text)
+
+
+def load_joiner(
+    segmenting: Segmenting, shared: "CompiledDictionary | None", tag_delimiter: str | None = None
+) -> Joiner:
+    """Return an object that joins the tokens of texts in their normalized form.
+
+    Args:
+        segmenting: The tokens.
+        shared: The value of `segment.prepare`; not used with tags.
+        tag_delimiter: Separates a token and its tag; None for no tags.
+    """
+    segmentation = segmenting.segmentation
+    if tag_delimiter is not None:
+        tagger = TokenSplitter(segmenting, None, has_tags=True)
+        return PythonJoiner(lambda text: [word + tag_delimiter + tag for word, tag in tagger.split_tagged(text)])
+    kernel = None if shared is None else load_kernel()
+    if shared is not None and kernel is not None and segmenting.keeps_all:
+        joiner: Joiner = kernel.Segmenter(shared.open(), segmentation.mode, segmentation.hmm)
+        return joiner
+    has_empty_tokens = segmentation.mode == "full" and segmenting.keeps_all
+    return PythonJoiner(TokenSplitter(segmenting, shared).split_words, has_empty_tokens=has_empty_tokens)
+
+
+def segment_texts(texts: Iterable[str], segmenting: Segmenting | None = None) -> Iterator[list[str]]:
+    """Yield the tokens of each text.
+
+    >>> list(segment_texts(["小明来到北京"]))
+    [['小明', '来到', '北京']]
+
+    Args:
+        texts: Read one after the other, when its tokens are taken.
+        segmenting: The tokens; by default all tokens of jieba's default mode, with punctuation and white space.
+
+    Raises:
+        TypeError: A text is not a string; names its position.
+    """
+    strings, segmenting = iter_strings("texts", texts), _check(segmenting)
+    return map(TokenSplitter(segmenting, prepare(segmenting.segmentation)).split_words, strings)
+
+
+def tag_texts(texts: Iterable[str], segmenting: Segmenting | None = None) -> Iterator[list[tuple[str, str]]]:
+    """Yield the tokens of each text with the tags of `jieba.posseg`.
+
+    >>> list(tag_texts(["小明来到北京"]))
+    [[('小明', 'nr'), ('来到', 'v'), ('北京', 'ns')]]
+
+    Args:
+        texts: Read one after the other, when its tokens are taken.
+        segmenting: The tokens; by default all.
+
+    Raises:
+        TypeError: A text is not a string; names its position.
+        ValueError: The mode is not "jieba".
+    """
+    strings, segmenting = iter_strings("texts", texts), _check(segmenting)
+    if (mode := segmenting.segmentation.mode) != "jieba":
+        raise ValueError(f'jieba assigns tags in the mode "jieba" only, not in "{mode}"')
+    return map(TokenSplitter(segmenting, None, has_tags=True).split_tagged, strings)
+
+
+def _check(segmenting: Segmenting | None) -> Segmenting:
+    segmenting = Segmenting() if segmenting is None else segmenting
+    check_type("segmenting", segmenting, Segmenting)
+    return segmenting

@@ -1,0 +1,1 @@
+"""What `kxcli segment` runs."""
