@@ -11,7 +11,7 @@ enum { UNKNOWN, NOTHING, BREAK, ITSELF, FIRST_SEQUENCE };
 
 static bool counts_words_only(const Counting *counting)
 {
-    return counting->max_order == 1 && !counting->has_documents && !counting->is_grouped;
+    return counting->max_order == 1 && !counting->has_documents && !counting->is_grouped && !counting->has_window;
 }
 
 bool counter_init(Counter *counter, const Dictionary *dictionary, const Counting *counting, const HashKey *hash_key)
@@ -19,14 +19,23 @@ bool counter_init(Counter *counter, const Dictionary *dictionary, const Counting
     memset(counter, 0, sizeof *counter);
     counter->counting = *counting;
     counter->document = 1;
+    counter->word = NO_WORD;
     strings_init(&counter->groups, hash_key);
     if (!segmenter_init(&counter->segmenter, dictionary, counting->mode, counting->uses_hmm, hash_key))
         return false;
     /* Most of this memory is never touched: that of code points and words which the texts do not have. */
     if (counts_words_only(counting))
         return counter_cover_ids(counter, &counter->counts, &counter->n_counts, sizeof *counter->counts);
-    return counter_cover_ids(counter, &counter->expansions, &counter->n_expansions, sizeof *counter->expansions) &&
-           grams_init(&counter->grams, counting->has_documents, hash_key);
+    if (!counter_cover_ids(counter, &counter->expansions, &counter->n_expansions, sizeof *counter->expansions))
+        return false;
+    if (!counting->has_window)
+        return grams_init(&counter->grams, counting->has_documents, hash_key);
+    uint32_t window = counting->left > counting->right ? counting->left : counting->right;
+    counter->counting.max_order = window + 1;
+    if (counting->word != NULL)
+        counter->word = segmenter_identify(&counter->segmenter, counting->word, counting->word_size);
+    counter->counting.word = NULL;
+    return !counter->segmenter.has_failed && pairs_init(&counter->pairs, hash_key);
 }
 
 void counter_free(Counter *counter)
@@ -35,6 +44,7 @@ void counter_free(Counter *counter)
     free(counter->counts);
     free(counter->sums);
     grams_free(&counter->grams);
+    pairs_free(&counter->pairs);
     strings_free(&counter->groups);
     free(counter->expansions);
     free(counter->sequences);
@@ -186,11 +196,44 @@ static bool count_order(Counter *counter, uint32_t order)
     return true;
 }
 
-/* Count the n-grams of the batch, and keep the words that later ones may begin with. */
-static bool count_grams(Counter *counter)
+/* Count the pairs of a word with one of those before it. */
+static bool count_pair(Counter *counter, uint32_t before, uint32_t word, uint32_t distance)
+{
+    PairTable *pairs = &counter->pairs;
+    const Counting *counting = &counter->counting;
+    if (counter_is_symmetric(counter)) {
+        if (before == word && !pairs_add(pairs, word, word, true)) /* each is in the window of the other */
+            return false;
+        return before <= word ? pairs_add(pairs, before, word, false) : pairs_add(pairs, word, before, true);
+    }
+    if (distance <= counting->right && (counter->word == NO_WORD || before == counter->word) &&
+        !pairs_add(pairs, before, word, false))
+        return false;
+    return distance > counting->left || (counter->word != NO_WORD && word != counter->word) ||
+           pairs_add(pairs, word, before, true);
+}
+
+/* Count the words of the batch, and their pairs. */
+static bool count_pairs(Counter *counter)
+{
+    for (size_t i = counter->n_before; i < counter->n_words; i++) {
+        const WordAt *words = counter->words;
+        if (!pairs_add(&counter->pairs, words[i].id, NO_WORD, false))
+            return false;
+        for (uint32_t distance = 1; distance < words[i].n_run; distance++)
+            if (!count_pair(counter, words[i - distance].id, words[i].id, distance))
+                return false;
+    }
+    return pairs_flush(&counter->pairs);
+}
+
+/* Count the n-grams or pairs of the batch, and keep the words that later ones may begin with. */
+static bool count_words(Counter *counter)
 {
     uint32_t max_order = counter->counting.max_order;
-    for (uint32_t order = 1; order <= max_order; order++)
+    if (counter->counting.has_window && !count_pairs(counter))
+        return false;
+    for (uint32_t order = 1; order <= max_order && !counter->counting.has_window; order++)
         if (!count_order(counter, order))
             return false;
     size_t n_kept = counter->n_run < max_order ? counter->n_run : max_order - 1;
@@ -212,7 +255,8 @@ static void end_document(Counter *counter)
 static bool add_word(Counter *counter, uint32_t id)
 {
     if (id == WORD_BREAK) {
-        counter->n_run = 0;
+        if (!counter->counting.has_window)
+            counter->n_run = 0;
         return true;
     }
     if (!RESERVE(counter->words, counter->words_capacity, counter->n_words + 1))
@@ -244,7 +288,7 @@ static int64_t count_batch(Counter *counter, bool is_lines)
             if (!add_word(counter, words[j]))
                 return COUNTER_NO_MEMORY;
     }
-    return count_grams(counter) ? COUNTER_OK : COUNTER_NO_MEMORY;
+    return count_words(counter) ? COUNTER_OK : COUNTER_NO_MEMORY;
 }
 
 /* Return the node of a group, which is added if it is new; false if memory ran out. */
@@ -283,7 +327,8 @@ int64_t counter_add(Counter *counter, const CountedText *text)
 
 size_t counter_memory(const Counter *counter)
 {
-    return segmenter_memory(&counter->segmenter) + grams_memory(&counter->grams) + strings_memory(&counter->groups) +
-           counter->sequences_capacity * sizeof *counter->sequences +
-           ROW_BYTES * ((size_t)counter->grams.n + counter->segmenter.vocabulary.n);
+    size_t n_rows = (size_t)counter->grams.n + counter->pairs.n + counter->segmenter.vocabulary.n;
+    return segmenter_memory(&counter->segmenter) + grams_memory(&counter->grams) + pairs_memory(&counter->pairs) +
+           strings_memory(&counter->groups) + counter->sequences_capacity * sizeof *counter->sequences +
+           ROW_BYTES * n_rows;
 }

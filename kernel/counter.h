@@ -1,4 +1,4 @@
-/* Counts of words or n-grams, by group and with document frequencies.
+/* Counts of words or n-grams, by group and with document frequencies, or of pairs of words within a window.
 
    If only words are counted, without groups and documents, every token is counted in an array by its identifier, and
    becomes a word at the end, once for all its occurrences. Else each token becomes a word at once. */
@@ -7,6 +7,7 @@
 
 #include "bytes.h"
 #include "grams.h"
+#include "pairs.h"
 #include "segmenter.h"
 
 typedef struct Counter Counter;
@@ -23,6 +24,11 @@ typedef struct {
     bool is_grouped;
     Expander expand; /* NULL if a token with a letter or digit is a word, and another one a break */
     void *context;
+    bool has_window;      /* whether pairs of words are counted; the orders, documents and groups are without meaning */
+    uint32_t left, right; /* the window: words before and after a word */
+    const uint8_t
+        *word; /* [word_size]: the first word of all pairs; NULL for pairs of all words, and after the start */
+    size_t word_size;
 } Counting;
 
 typedef struct {
@@ -37,7 +43,7 @@ typedef struct {
     uint64_t hash;     /* of the n-gram of the current order that ends here */
     uint32_t id;
     uint32_t gram;  /* node of the n-gram of the order before that ends here */
-    uint32_t n_run; /* words from the last break to this one, at most max_order */
+    uint32_t n_run; /* words from the last break to this one, at most max_order; with a window, nothing breaks */
 } WordAt;
 
 struct Counter {
@@ -49,6 +55,8 @@ struct Counter {
     uint64_t *sums;     /* [n_sums]: counts of before, moved here before they exceed 32 bits; NULL if none were */
     size_t n_sums;
     GramTable grams;
+    PairTable pairs;
+    uint32_t word; /* identifier of `counting.word`, or NO_WORD */
     StringTable groups;
     uint32_t *expansions; /* [n_expansions] by identifier: what a token becomes; NULL if only words are counted */
     size_t n_expansions;
@@ -64,6 +72,7 @@ struct Counter {
 };
 
 #define MAX_ORDER 1000
+#define MAX_WINDOW 1000
 #define WORD_BREAK UINT32_MAX /* breaks n-grams */
 
 /* Return values of `counter_add` other than the position of a bad byte. */
@@ -85,6 +94,13 @@ typedef struct {
     size_t group_size;
 } CountedText;
 
+/* If the window is symmetric, a pair has one row, whichever word is first in the text; else it has two, because each of
+   its words has a window of its own. With a single word, only its own rows count. */
+static inline bool counter_is_symmetric(const Counter *counter)
+{
+    return counter->counting.left == counter->counting.right && counter->word == NO_WORD;
+}
+
 int64_t counter_add(Counter *counter, const CountedText *text);
 
 /* Find what a token becomes: `*n` words and breaks at `*words`, which are valid until the next call. */
@@ -100,7 +116,8 @@ bool counter_add_word(Counter *counter, const uint8_t *text, size_t size);
 /* Approximate bytes of memory that grow with the texts, with those of the rows of `counter_dump`; not of its keys. */
 size_t counter_memory(const Counter *counter);
 
-/* Append all counts to `out` as a run, and set the totals. Returns COUNTER_OK, COUNTER_NO_MEMORY or COUNTER_ERROR. */
-int64_t counter_dump(Counter *counter, struct Bytes *out);
+/* Append all counts to `out` as a run, without pairs of a count below `min_count`, and set the totals. Returns
+   COUNTER_OK, COUNTER_NO_MEMORY or COUNTER_ERROR. */
+int64_t counter_dump(Counter *counter, uint64_t min_count, struct Bytes *out);
 
 #endif

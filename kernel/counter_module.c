@@ -44,16 +44,17 @@ static bool expand_token(void *context, Counter *counter, const uint8_t *token, 
 
 static PyObject *counter_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
 {
-    static char *names[] = {"dictionary", "mode",   "hmm", "keeps_punctuation", "orders", "has_documents",
-                            "is_grouped", "expand", NULL};
-    PyObject *dictionary, *function;
+    static char *names[] = {"dictionary", "mode",          "hmm",        "keeps_punctuation",
+                            "orders",     "has_documents", "is_grouped", "expand",
+                            "window",     "word",          NULL};
+    PyObject *dictionary, *function, *window = Py_None, *word = Py_None;
     const char *mode_name;
     int uses_hmm, keeps_punctuation, has_documents, is_grouped;
     Py_ssize_t min_order, max_order;
     Mode mode;
-    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "Ospp(nn)ppO:Counter", names, &dictionary, &mode_name,
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "Ospp(nn)ppO|OO:Counter", names, &dictionary, &mode_name,
                                      &uses_hmm, &keeps_punctuation, &min_order, &max_order, &has_documents, &is_grouped,
-                                     &function))
+                                     &function, &window, &word))
         return NULL;
     const Dictionary *words = get_dictionary(type, dictionary);
     if (words == NULL || !parse_mode(mode_name, &mode))
@@ -66,9 +67,27 @@ static PyObject *counter_new(PyTypeObject *type, PyObject *arguments, PyObject *
         PyErr_SetString(PyExc_TypeError, "expand must be a function or None");
         return NULL;
     }
-    CounterObject *self = (CounterObject *)allocate(type);
-    if (self == NULL)
+    Py_ssize_t left = 0, right = 0;
+    if (window != Py_None && !PyArg_ParseTuple(window, "nn:window", &left, &right))
         return NULL;
+    if (left < 0 || right < 0 || left > MAX_WINDOW || right > MAX_WINDOW ||
+        (left + right == 0) != (window == Py_None)) {
+        PyErr_SetString(PyExc_ValueError, "window must be two numbers from 0 on, not both 0");
+        return NULL;
+    }
+    PyObject *word_text = word == Py_None ? NULL : PyUnicode_AsEncodedString(word, "utf-8", "surrogatepass");
+    if (word != Py_None && word_text == NULL)
+        return NULL;
+    if (word_text != NULL && PyBytes_Size(word_text) == 0) {
+        Py_DECREF(word_text);
+        PyErr_SetString(PyExc_ValueError, "word is empty");
+        return NULL;
+    }
+    CounterObject *self = (CounterObject *)allocate(type);
+    if (self == NULL) {
+        Py_XDECREF(word_text);
+        return NULL;
+    }
     self->dictionary = Py_NewRef(dictionary);
     self->expand = Py_NewRef(function);
     const Counting counting = {
@@ -81,8 +100,15 @@ static PyObject *counter_new(PyTypeObject *type, PyObject *arguments, PyObject *
         .is_grouped = is_grouped,
         .expand = function == Py_None ? NULL : expand_token,
         .context = self,
+        .has_window = window != Py_None,
+        .left = (uint32_t)left,
+        .right = (uint32_t)right,
+        .word = word_text == NULL ? NULL : (const uint8_t *)PyBytes_AsString(word_text),
+        .word_size = word_text == NULL ? 0 : (size_t)PyBytes_Size(word_text),
     };
-    if (counter_init(&self->counter, words, &counting, get_hash_key(type)))
+    bool is_ready = counter_init(&self->counter, words, &counting, get_hash_key(type));
+    Py_XDECREF(word_text);
+    if (is_ready)
         return (PyObject *)self;
     Py_DECREF(self);
     return PyErr_NoMemory();
@@ -183,16 +209,18 @@ static PyObject *make_totals(const Counter *counter)
     return list;
 }
 
-static PyObject *counter_dump_method(PyObject *object, PyObject *ignored)
+static PyObject *counter_dump_method(PyObject *object, PyObject *arguments)
 {
-    (void)ignored;
     CounterObject *self = (CounterObject *)object;
     struct Bytes out = {0};
     PyObject *run = NULL, *totals = NULL;
+    unsigned long long min_count = 1;
+    if (!PyArg_ParseTuple(arguments, "|K:dump", &min_count))
+        return NULL;
     if (!occupy(object, &self->is_busy))
         return NULL;
     self->thread = PyEval_SaveThread();
-    int64_t result = counter_dump(&self->counter, &out);
+    int64_t result = counter_dump(&self->counter, min_count, &out);
     PyEval_RestoreThread(self->thread);
     vacate(object, &self->is_busy);
     if (check_result(result) && (totals = make_totals(&self->counter)) != NULL)
@@ -213,7 +241,7 @@ static PyObject *counter_get_weight(PyObject *object, void *closure)
 
 static PyMethodDef counter_methods[] = {
     {"add", counter_add_method, METH_VARARGS, "Count a text; return -1, or the position of a bad byte."},
-    {"dump", counter_dump_method, METH_NOARGS, "Return the counts as a run, and the totals."},
+    {"dump", counter_dump_method, METH_VARARGS, "Return the counts as a run, and the totals."},
     {NULL, NULL, 0, NULL},
 };
 static PyGetSetDef counter_properties[] = {

@@ -120,16 +120,41 @@ static bool sort_by_key(struct SortItem *items, struct SortItem *scratch, size_t
     return is_sorted;
 }
 
-bool encode_run(const struct Row *rows, size_t n, struct Bytes *out)
+/* Return rows in the order of their keys; NULL if there is no memory. */
+static struct SortItem *order_by_key(const struct Row *rows, size_t n)
 {
     if (n > SIZE_MAX / 2 / sizeof(struct SortItem))
-        return false;
+        return NULL;
     struct SortItem *items = malloc((n ? n : 1) * 2 * sizeof *items);
     if (!items)
-        return false;
+        return NULL;
     for (size_t i = 0; i < n; i++)
         items[i] = (struct SortItem){0, &rows[i]};
-    bool is_complete = sort_by_key(items, items + n, n);
+    if (sort_by_key(items, items + n, n))
+        return items;
+    free(items);
+    return NULL;
+}
+
+bool sort_rows(struct Row *rows, size_t n)
+{
+    struct Row *sorted = malloc((n ? n : 1) * sizeof *sorted);
+    struct SortItem *items = order_by_key(rows, n);
+    if (sorted && items) {
+        for (size_t i = 0; i < n; i++)
+            sorted[i] = *items[i].row;
+        memcpy(rows, sorted, n * sizeof *rows);
+    }
+    bool is_sorted = sorted && items;
+    free(sorted);
+    free(items);
+    return is_sorted;
+}
+
+bool encode_run(const struct Row *rows, size_t n, struct Bytes *out)
+{
+    struct SortItem *items = order_by_key(rows, n);
+    bool is_complete = items != NULL;
     struct RunWriter writer = {.out = out};
     for (size_t i = 0; i < n && is_complete; i++)
         is_complete = write_row(&writer, items[i].row);

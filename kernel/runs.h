@@ -89,6 +89,9 @@ int compare_keys(const struct Row *left, const struct Row *right);
 /* Sort items by rising rank; equal ranks keep their order. `scratch` has room for n items. */
 void sort_by_rank(struct SortItem *items, struct SortItem *scratch, size_t n);
 
+/* Sort rows by key; return whether there was memory. */
+bool sort_rows(struct Row *rows, size_t n);
+
 /* Append rows, in any order, with distinct keys, to `out` as a run; return whether there was memory.
  * Takes 32 bytes of memory for each row, in addition to the run. */
 bool encode_run(const struct Row *rows, size_t n, struct Bytes *out);

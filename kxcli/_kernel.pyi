@@ -57,7 +57,7 @@ class Segmenter:
         """
 
 class Counter:
-    """Counts words or n-grams, by group and with document frequencies.
+    """Counts words or n-grams, by group and with document frequencies, or pairs of words within a window.
 
     Args:
         dictionary: The words.
@@ -69,6 +69,9 @@ class Counter:
         is_grouped: Whether to count each group separately.
         expand: Returns the words of a token, with None for a break of n-grams; None for the rule of
             `keeps_punctuation`. Called once for each distinct token.
+        window: Counts words, and pairs of words with at most that many words before and after; orders, documents and
+            groups are without meaning then. No word breaks a window.
+        word: The first word of all pairs; None for pairs of all words.
     """
 
     def __init__(
@@ -81,6 +84,8 @@ class Counter:
         has_documents: bool,
         is_grouped: bool,
         expand: Callable[[str], Iterable[str | None]] | None,
+        window: tuple[int, int] | None = None,
+        word: str | None = None,
     ) -> None: ...
     def add(self, data: Buffer | str, group: str, is_lines: bool, has_continuation: bool) -> int:
         """Count a text; releases the lock of the interpreter.
@@ -102,10 +107,13 @@ class Counter:
         With those of the rows in `dump`, but not of their keys.
         """
 
-    def dump(self) -> tuple[bytes, list[tuple[str, int, int]]]:
+    def dump(self, min_count: int = 1) -> tuple[bytes, list[tuple[str, int, int]]]:
         """Return the counts as a run, and the totals as tuples of group, order and sum.
 
-        Keys are those of `kxcli.mining.wordcount.counts.KeyLayout`.
+        Pairs of words with a lower count than `min_count` are not in the run.
+
+        Keys are those of `kxcli.mining.wordcount.counts.KeyLayout`, or of `kxcli.mining.collocations.pairs`; with a
+        window, there are no totals.
         """
 
 def merge_runs(runs: Sequence[Buffer]) -> bytes:

@@ -11,6 +11,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from kxcli.mining.collocations.api import find_collocates
+    from kxcli.mining.collocations.ranking import Collocate
     from kxcli.mining.hsic.api import measure_dependence
     from kxcli.mining.hsic.parameters import Dependence, Kernel, Testing
     from kxcli.mining.keywords.extraction import Extraction, Keyword
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from kxcli.mining.wordcount.ranking import Ranking, Row, rank_rows
 
 __all__ = [
+    "Collocate",
     "Counted",
     "Counting",
     "Counts",
@@ -45,6 +48,7 @@ __all__ = [
     "WordCount",
     "count_words",
     "extract_keywords",
+    "find_collocates",
     "find_concordance",
     "find_words",
     "learn_idf",
@@ -53,6 +57,8 @@ __all__ = [
 ]
 
 _MODULES = {
+    "collocations.api": ("find_collocates",),
+    "collocations.ranking": ("Collocate",),
     "hsic.api": ("measure_dependence",),
     "hsic.parameters": ("Dependence", "Kernel", "Testing"),
     "keywords.extraction": ("Extraction", "Keyword"),

@@ -112,7 +112,7 @@ class WordFilter:
 
     def __init__(self, rules: WordRules) -> None:
         self._rules = rules
-        self._stopwords = frozenset(self._change_case(rules.normalize(word)) for word in rules.stopwords)
+        self._stopwords = frozenset(map(self.normalize, rules.stopwords))
 
     def __call__(self, token: str) -> tuple[str | None, ...]:
         """Return the word of a token, if it is not excluded; None if it breaks n-grams."""
@@ -123,6 +123,10 @@ class WordFilter:
             return (None,)
         word = self._change_case(token)
         return (word,) if len(word) >= rules.min_length and word not in self._stopwords else ()
+
+    def normalize(self, word: str) -> str:
+        """Return a word in the form that is counted."""
+        return self._change_case(self._rules.normalize(word))
 
     def _change_case(self, word: str) -> str:
         return word.lower() if self._rules.lower else word

@@ -157,6 +157,12 @@ class WordCountPartial:
         dumped._add_totals({(group, order): total for group, order, total in totals})
         return dumped
 
+    def dump(self) -> bytes:
+        """Return the counts as bytes: totals as JSON, and one run."""
+        dumped = self.dump_counter()
+        totals = json.dumps([(*key, total) for key, total in dumped.totals.items()]).encode("ascii")
+        return b"".join((join_parts([totals]), merge_in_memory(dumped.runs)))
+
     @property
     def weight(self) -> int:
         """Approximate bytes of memory, without mapped files.
@@ -209,11 +215,6 @@ class Counts:
         pieces = self.layout.split_groups(self.blocks(scratch))
         for group, own in groupby(pieces, key=itemgetter(0)):
             yield group, ((keys, numbers) for _, keys, numbers in own)
-
-    def dump(self) -> bytes:
-        """Return the counts as bytes: totals as JSON, and one run."""
-        totals = json.dumps([(*key, total) for key, total in self.totals.items()]).encode("ascii")
-        return b"".join((join_parts([totals]), merge_in_memory(self.runs)))
 
     def split(self, n: int) -> list[WordCountPartial]:
         """Return n partials by a hash of the word; takes the memory of the rows as bytes."""

@@ -1,8 +1,9 @@
 """The job that counts words and n-grams, by group and with document frequencies."""
 
+from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, Protocol, TypeVar
 
 from kxcli.kernel import load_kernel
 from kxcli.mining.arguments import check_type, iter_strings
@@ -13,6 +14,9 @@ from kxcli.mining.wordcount.counts import AnyCounter, Counts, KeyLayout, WordCou
 if TYPE_CHECKING:
     from kxcli import _kernel
     from kxcli.mining.segment.compiled import CompiledDictionary
+
+
+ResultT = TypeVar("ResultT")
 
 
 class Record(Protocol):
@@ -62,16 +66,11 @@ class Text(NamedTuple):
         return False
 
 
-class WordCount:
-    """The job that counts words.
-
-    Cost: linear in the text; memory grows with the distinct n-grams, or with those of one partial if partials are
-    spilled.
-    """
+class CountingJob(ABC, Generic[ResultT]):
+    """The common part of jobs that count the words of texts."""
 
     def __init__(self, counting: Counting) -> None:
         self.counting = counting
-        self.layout = KeyLayout(counting.is_grouped, counting.orders)
         self._shared: CompiledDictionary | None = None
         self._dictionary: _kernel.Dictionary | None = None
         self._splitter: WordSplitter | None = None
@@ -99,13 +98,13 @@ class WordCount:
         """Add the counts of `right` to `left`."""
         return left.merge(right)
 
-    def finish(self, partial: WordCountPartial) -> Counts:
+    @abstractmethod
+    def finish(self, partial: WordCountPartial) -> ResultT:
         """Return the final counts."""
-        return Counts(self.layout, partial)
 
     def dump(self, partial: WordCountPartial) -> bytes:
         """Return a partial as bytes: totals, and rows as a sorted run."""
-        return self.finish(partial).dump()
+        return partial.dump()
 
     def load(self, data: bytes | memoryview) -> WordCountPartial:
         """Return a dumped partial, as a view of the data."""
@@ -115,30 +114,34 @@ class WordCount:
         """Return the approximate bytes of memory of a partial."""
         return partial.weight
 
-    def split(self, partial: WordCountPartial, n: int) -> list[WordCountPartial]:
-        """Return n partials that merge to the given one, split by a hash of the word."""
-        return self.finish(partial).split(n)
+    @abstractmethod
+    def make_kernel_counter(
+        self,
+        make: "type[_kernel.Counter]",
+        dictionary: "_kernel.Dictionary",
+        expand: Callable[[str], Iterable[str | None]] | None,
+    ) -> AnyCounter:
+        """Return a counter of the kernel.
+
+        Args:
+            make: Its class.
+            dictionary: The words.
+            expand: Returns the words of a token, if these are not tokens themselves.
+        """
+
+    @abstractmethod
+    def make_python_counter(self, splitter: WordSplitter) -> AnyCounter:
+        """Return a counter without the kernel, for the words of `splitter`."""
 
     def _make_counter(self) -> AnyCounter:
         counting = self.counting
         kernel = None if self._shared is None else load_kernel()
         if self._shared is None or kernel is None:  # another machine may have made the shared dictionary
             self._splitter = self._splitter or WordSplitter(counting, None)
-            from kxcli.mining.wordcount.python_counter import PythonCounter
-
-            return PythonCounter(counting, self._splitter)
+            return self.make_python_counter(self._splitter)
         self._dictionary = self._dictionary or self._shared.open()
-        counter: AnyCounter = kernel.Counter(
-            self._dictionary,
-            counting.segmentation.mode,
-            counting.segmentation.hmm,
-            counting.keeps_punctuation,
-            counting.orders,
-            counting.has_documents,
-            counting.is_grouped,
-            WordFilter(counting) if counting.changes_words else None,
-        )
-        return counter
+        expand = WordFilter(counting) if counting.changes_words else None
+        return self.make_kernel_counter(kernel.Counter, self._dictionary, expand)
 
     def _count(self, record: Record, counter: AnyCounter) -> None:
         if self.counting.nfkc:
@@ -146,6 +149,51 @@ class WordCount:
             counter.add(text, record.group, record.is_lines, record.has_continuation)
         elif counter.add(record.data, record.group, record.is_lines, record.has_continuation) >= 0:
             counter.add(record.text, record.group, record.is_lines, record.has_continuation)
+
+
+class WordCount(CountingJob[Counts]):
+    """The job that counts words.
+
+    Cost: linear in the text; memory grows with the distinct n-grams, or with those of one partial if partials are
+    spilled.
+    """
+
+    def __init__(self, counting: Counting) -> None:
+        super().__init__(counting)
+        self.layout = KeyLayout(counting.is_grouped, counting.orders)
+
+    def finish(self, partial: WordCountPartial) -> Counts:
+        """Return the final counts."""
+        return Counts(self.layout, partial)
+
+    def split(self, partial: WordCountPartial, n: int) -> list[WordCountPartial]:
+        """Return n partials that merge to the given one, split by a hash of the word."""
+        return self.finish(partial).split(n)
+
+    def make_kernel_counter(
+        self,
+        make: "type[_kernel.Counter]",
+        dictionary: "_kernel.Dictionary",
+        expand: Callable[[str], Iterable[str | None]] | None,
+    ) -> AnyCounter:
+        """Return a counter of the kernel."""
+        counting = self.counting
+        return make(
+            dictionary,
+            counting.segmentation.mode,
+            counting.segmentation.hmm,
+            counting.keeps_punctuation,
+            counting.orders,
+            counting.has_documents,
+            counting.is_grouped,
+            expand,
+        )
+
+    def make_python_counter(self, splitter: WordSplitter) -> AnyCounter:
+        """Return a counter without the kernel."""
+        from kxcli.mining.wordcount.python_counter import PythonCounter
+
+        return PythonCounter(self.counting, splitter)
 
 
 def count_words(texts: Iterable[str], counting: Counting | None = None) -> Counter[str]:

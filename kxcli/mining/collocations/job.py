@@ -1,0 +1,144 @@
+"""The job that counts words, and pairs of words within a window."""
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import compress
+from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
+
+from kxcli.mining.arguments import check_minimum
+from kxcli.mining.wordcount.counting import Counting, WordFilter, WordSplitter
+from kxcli.mining.wordcount.counts import AnyCounter, KeyLayout, WordCountPartial
+from kxcli.mining.wordcount.job import CountingJob
+from kxcli.tally.scratch import Scratch
+from kxcli.tally.string_runs import COUNT_MASK, Block, decode_run, merge_runs, reduce_runs
+
+if TYPE_CHECKING:
+    from kxcli import _kernel
+
+MAX_WINDOW = 1000  # as in the kernel
+# The group of a row is the first word of the pair; a row without a second word counts the first word by itself.
+LAYOUT = KeyLayout(is_grouped=True)
+WORD_END = "\1"  # of the first word in a key
+
+
+class Window(NamedTuple):
+    """How many words before and after a word are near it."""
+
+    left: int
+    right: int
+
+    @property
+    def size(self) -> int:
+        """The number of words in the window."""
+        return self.left + self.right
+
+
+def parse_window(value: object) -> Window:
+    """Return a window of an integer, or of two; raise `TypeError` or `ValueError` for other values."""
+    sides = value if isinstance(value, (tuple, list)) else (value, value)
+    if len(sides) != 2:
+        raise TypeError(f"window must be an integer, or two, the words before and after a word, not {value!r}")
+    for side in sides:
+        check_minimum("window", side, 0)
+    if max(sides) > MAX_WINDOW:
+        raise ValueError(f"window must be {MAX_WINDOW} or less, not {max(sides)}")
+    if max(sides) == 0:
+        raise ValueError("window must have a word on one side at least, not 0")
+    return Window(*sides)
+
+
+class PairCount(CountingJob["PairCounts"]):
+    """The job that counts words, and pairs of words within a window.
+
+    Each pair of positions counts once for each of its words that has the other one in its window. Windows end at the
+    borders of documents; punctuation that is no word takes no place in them.
+
+    Cost: linear in the text and the window; memory grows with the distinct pairs, or with those of one partial if
+    partials are spilled.
+
+    Args:
+        counting: The words.
+        window: Which words are near a word.
+        word: The first word of all pairs; None for pairs of all words.
+    """
+
+    def __init__(self, counting: Counting, window: Window, word: str | None = None) -> None:
+        super().__init__(counting)
+        self.window = window
+        self.word = None if word is None else WordFilter(counting).normalize(word)
+
+    @property
+    def is_symmetric(self) -> bool:
+        """Whether a pair has one row, in the order of code points, and not one for each of its words."""
+        return self.word is None and self.window.left == self.window.right
+
+    def finish(self, partial: WordCountPartial) -> "PairCounts":
+        """Return the final counts."""
+        return PairCounts(partial, self.window, self.is_symmetric)
+
+    def make_kernel_counter(
+        self,
+        make: "type[_kernel.Counter]",
+        dictionary: "_kernel.Dictionary",
+        expand: Callable[[str], Iterable[str | None]] | None,
+    ) -> AnyCounter:
+        """Return a counter of the kernel."""
+        counting = self.counting
+        return make(
+            dictionary,
+            counting.segmentation.mode,
+            counting.segmentation.hmm,
+            counting.keeps_punctuation,
+            (1, 1),
+            False,
+            False,
+            expand,
+            self.window,
+            self.word,
+        )
+
+    def make_python_counter(self, splitter: WordSplitter) -> AnyCounter:
+        """Return a counter without the kernel."""
+        from kxcli.mining.collocations.python_counter import PythonPairCounter
+
+        return PythonPairCounter(self.counting, splitter, self.window, self.word)
+
+
+class PairCounter(AnyCounter, Protocol):
+    """Counts of words and pairs in memory: `PythonPairCounter`, or `kxcli._kernel.Counter` with a window."""
+
+    def dump(self, min_count: int = 1) -> tuple[bytes, list[tuple[str, int, int]]]:
+        """Return the counts of words, and of pairs with a count of `min_count` or more, as a run; no totals."""
+        ...
+
+
+class PairCounts:
+    """Final counts of words and pairs, as rows in the order of their keys.
+
+    The key of a pair is its first word, `WORD_END` and its second word, with the number of pairs, and as number of
+    documents the number of pairs whose second word is to the left. The key of a word by itself has no second word, and
+    comes before its pairs.
+    """
+
+    def __init__(self, partial: WordCountPartial, window: Window, is_symmetric: bool) -> None:
+        self._partial = partial
+        self.window, self.is_symmetric = window, is_symmetric
+
+    def blocks(self, min_count: int = 1, scratch: Scratch | None = None) -> Iterator[Block]:
+        """Yield the rows of words, and of pairs with a count of `min_count` or more.
+
+        Args:
+            min_count: The lowest count of a pair.
+            scratch: Merges many runs; if None, they are merged in memory.
+        """
+        partial = self._partial
+        if partial.counter is not None and not partial.runs:
+            yield from decode_run(cast(PairCounter, partial.counter).dump(min_count)[0])
+            return
+        partial = self._partial = partial.dump_counter()
+        runs = reduce_runs(partial.runs) if scratch is None else scratch.reduce_runs(partial.runs)
+        for keys, numbers in merge_runs(map(decode_run, runs)):
+            selected = [
+                number & COUNT_MASK >= min_count or key.endswith(WORD_END)
+                for key, number in zip(keys, numbers, strict=True)
+            ]
+            yield list(compress(keys, selected)), list(compress(numbers, selected))
