@@ -196,42 +196,11 @@ static bool count_order(Counter *counter, uint32_t order)
     return true;
 }
 
-/* Count the pairs of a word with one of those before it. */
-static bool count_pair(Counter *counter, uint32_t before, uint32_t word, uint32_t distance)
-{
-    PairTable *pairs = &counter->pairs;
-    const Counting *counting = &counter->counting;
-    if (counter_is_symmetric(counter)) {
-        if (before == word && !pairs_add(pairs, word, word, true)) /* each is in the window of the other */
-            return false;
-        return before <= word ? pairs_add(pairs, before, word, false) : pairs_add(pairs, word, before, true);
-    }
-    if (distance <= counting->right && (counter->word == NO_WORD || before == counter->word) &&
-        !pairs_add(pairs, before, word, false))
-        return false;
-    return distance > counting->left || (counter->word != NO_WORD && word != counter->word) ||
-           pairs_add(pairs, word, before, true);
-}
-
-/* Count the words of the batch, and their pairs. */
-static bool count_pairs(Counter *counter)
-{
-    for (size_t i = counter->n_before; i < counter->n_words; i++) {
-        const WordAt *words = counter->words;
-        if (!pairs_add(&counter->pairs, words[i].id, NO_WORD, false))
-            return false;
-        for (uint32_t distance = 1; distance < words[i].n_run; distance++)
-            if (!count_pair(counter, words[i - distance].id, words[i].id, distance))
-                return false;
-    }
-    return pairs_flush(&counter->pairs);
-}
-
 /* Count the n-grams or pairs of the batch, and keep the words that later ones may begin with. */
 static bool count_words(Counter *counter)
 {
     uint32_t max_order = counter->counting.max_order;
-    if (counter->counting.has_window && !count_pairs(counter))
+    if (counter->counting.has_window && !counter_count_pairs(counter))
         return false;
     for (uint32_t order = 1; order <= max_order && !counter->counting.has_window; order++)
         if (!count_order(counter, order))

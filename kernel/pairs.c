@@ -35,20 +35,20 @@ bool pairs_init(PairTable *table, const HashKey *hash_key)
     return reserve_pairs(table);
 }
 
-/* Return a pair, which is added if it is new. */
-static Pair *find_pair(PairTable *table, const PendingPair *pending)
+/* Return a pair, which is added without counts if it is new. */
+static Pair *find_pair(PairTable *table, uint64_t hash, uint32_t first, uint32_t second)
 {
-    size_t slot = pending->hash & (table->n_slots - 1);
+    size_t slot = hash & (table->n_slots - 1);
     for (; table->slots[slot] != 0; slot = (slot + 1) & (table->n_slots - 1)) {
-        if (table->slots[slot] >> 32 != pending->hash >> 32) /* most other pairs need no look */
+        if (table->slots[slot] >> 32 != hash >> 32) /* most other pairs need no look */
             continue;
         Pair *pair = &table->pairs[(uint32_t)table->slots[slot]];
-        if (pair->first == pending->first && pair->second == pending->second)
+        if (pair->first == first && pair->second == second)
             return pair;
     }
-    table->slots[slot] = pending->hash >> 32 << 32 | table->n;
+    table->slots[slot] = hash >> 32 << 32 | table->n;
     Pair *pair = &table->pairs[table->n++];
-    *pair = (Pair){pending->first, pending->second, 0, 0};
+    *pair = (Pair){first, second, 0, 0};
     return pair;
 }
 
@@ -59,9 +59,10 @@ bool pairs_flush(PairTable *table)
     for (size_t i = 0; i < table->n_pending; i++)
         PREFETCH(&table->pairs[(uint32_t)table->slots[table->pending[i].hash & (table->n_slots - 1)]]);
     for (size_t i = 0; i < table->n_pending; i++) {
-        Pair *pair = find_pair(table, &table->pending[i]);
-        pair->count++;
-        pair->n_left += table->pending[i].is_left;
+        const Pair *added = &table->pending[i].pair;
+        Pair *pair = find_pair(table, table->pending[i].hash, added->first, added->second);
+        pair->count += added->count;
+        pair->n_left += added->n_left;
     }
     table->n_pending = 0;
     return true;

@@ -20,8 +20,7 @@ typedef struct {
 /* A pair that is counted later. */
 typedef struct {
     uint64_t hash;
-    uint32_t first, second;
-    bool is_left;
+    Pair pair;
 } PendingPair;
 
 typedef struct {
@@ -42,15 +41,15 @@ bool pairs_init(PairTable *table, const HashKey *hash_key);
 /* Count the pairs that wait; false if memory ran out. */
 bool pairs_flush(PairTable *table);
 
-/* Count a pair, now or at the next `pairs_flush`; false if memory ran out. The table is much larger than the caches of
+/* Add to the counts of a pair, now or at the next `pairs_flush`; false if memory ran out. The table is much larger than the caches of
    the processor, so that requests for the memory of several pairs at a time save most of the time. */
-static inline bool pairs_add(PairTable *table, uint32_t first, uint32_t second, bool is_left)
+static inline bool pairs_add(PairTable *table, uint32_t first, uint32_t second, uint64_t count, uint64_t n_left)
 {
     if (table->n_pending == N_PENDING_PAIRS && !pairs_flush(table))
         return false;
     uint64_t hash = hash_number(&table->hash_key, (uint64_t)first << 32 | second);
     PREFETCH(&table->slots[hash & (table->n_slots - 1)]);
-    table->pending[table->n_pending++] = (PendingPair){hash, first, second, is_left};
+    table->pending[table->n_pending++] = (PendingPair){hash, {first, second, count, n_left}};
     return true;
 }
 

@@ -107,6 +107,13 @@ class Counter:
         With those of the rows in `dump`, but not of their keys.
         """
 
+    def merge(self, other: Counter) -> None:
+        """Add the words and pairs of another counter.
+
+        Raises:
+            ValueError: The counters do not have the same window, or have none.
+        """
+
     def dump(self, min_count: int = 1) -> tuple[bytes, list[tuple[str, int, int]]]:
         """Return the counts as a run, and the totals as tuples of group, order and sum.
 

@@ -27,6 +27,7 @@ COMMANDS = {
     "keywords": ("kxcli.commands.keywords", "Find the keywords of each document, exactly as jieba does."),
     "keyness": ("kxcli.commands.keyness", "Find the words that distinguish a corpus from a reference."),
     "kwic": ("kxcli.commands.kwic", "Show where words or patterns occur, with the text around them."),
+    "collocate": ("kxcli.commands.collocate", "Find the words that occur near a word, and how strongly."),
     "newwords": ("kxcli.commands.newwords", "Find the words of a corpus that no dictionary has."),
     "entity-link": ("kxcli.commands.entity_link", "Link the names in texts to the entries of a knowledge base."),
     "hsic": ("kxcli.commands.hsic", "Measure how dependent columns are, and test it."),

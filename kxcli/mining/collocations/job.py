@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import compress
-from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 from kxcli.mining.arguments import check_minimum
 from kxcli.mining.wordcount.counting import Counting, WordFilter, WordSplitter
@@ -71,6 +71,13 @@ class PairCount(CountingJob["PairCounts"]):
         """Whether a pair has one row, in the order of code points, and not one for each of its words."""
         return self.word is None and self.window.left == self.window.right
 
+    def merge(self, left: WordCountPartial, right: WordCountPartial) -> WordCountPartial:
+        """Add the counts of `right` to `left`."""
+        if left.counter is not None and right.counter is not None and type(left.counter) is type(right.counter):
+            cast(PairCounter, left.counter).merge(cast(PairCounter, right.counter))
+            right.counter = None
+        return left.merge(right)
+
     def finish(self, partial: WordCountPartial) -> "PairCounts":
         """Return the final counts."""
         return PairCounts(partial, self.window, self.is_symmetric)
@@ -105,6 +112,10 @@ class PairCount(CountingJob["PairCounts"]):
 
 class PairCounter(AnyCounter, Protocol):
     """Counts of words and pairs in memory: `PythonPairCounter`, or `kxcli._kernel.Counter` with a window."""
+
+    def merge(self, other: Any, /) -> None:
+        """Add the counts of another counter of the same class."""
+        ...
 
     def dump(self, min_count: int = 1) -> tuple[bytes, list[tuple[str, int, int]]]:
         """Return the counts of words, and of pairs with a count of `min_count` or more, as a run; no totals."""

@@ -1,0 +1,45 @@
+"""Collocates from inputs to output."""
+
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from kxcli.mining.collocations.ranking import Collocate, rank_collocates
+from kxcli.mining.segment import prepare
+from kxcli.mining.wordcount.counts import WordCountPartial
+from kxcli.pipelines import corpus_run, engines
+from kxcli.pipelines.session import Session
+
+if TYPE_CHECKING:
+    from kxcli.mining.collocations.job import PairCount
+    from kxcli.mining.collocations.ranking import CollocateRanking
+    from kxcli.output.rows import Cell
+
+_MODULES = ("kxcli.mining.collocations.job", "kxcli.corpus.shards")  # that workers import
+# Bytes of memory for a byte of a whole line, as for n-grams of several lengths: see pipelines/wordcount/reading.py.
+_LINE_COST = 75
+_N_COUNTS = 7  # columns before the scores
+
+
+def write_collocates(session: Session, job: "PairCount", ranking: "CollocateRanking") -> None:
+    """Count the words of the inputs, and write the collocates."""
+    dictionary = prepare(job.counting.segmentation, session.report.warning)
+    spec = corpus_run.make_reader_spec(
+        session.source,
+        unit="document" if dictionary is None else "bytes",
+        split_pattern=job.counting.safe_split_pattern,
+        max_line=engines.get_max_line_bytes(session.run, _LINE_COST),
+    )
+    with corpus_run.open_corpus(session, _MODULES, spec) as corpus:
+        counts = corpus.run(job, dictionary) or job.finish(WordCountPartial())
+        rows = rank_collocates(counts, ranking, corpus.open_scratch())
+        hidden = ("word", "word_total") if job.word is not None else ()
+        columns = [name for name in Collocate._fields if name not in hidden]
+        session.write_rows(_iter_cells(rows, columns, is_json=session.sink.format == "jsonl"), columns)
+
+
+def _iter_cells(rows: Iterable[Collocate], columns: list[str], *, is_json: bool) -> "Iterator[list[Cell]]":
+    """Yield the cells of the columns; scores have 4 decimals."""
+    positions = [Collocate._fields.index(name) for name in columns]
+    for row in rows:
+        cells: list[Cell] = [*row] if is_json else [*row[:_N_COUNTS], *(f"{score:.4f}" for score in row[_N_COUNTS:])]
+        yield [cells[position] for position in positions]
