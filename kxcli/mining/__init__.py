@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from kxcli.mining.collocations.ranking import Collocate
     from kxcli.mining.hsic.api import measure_dependence
     from kxcli.mining.hsic.parameters import Dependence, Kernel, Testing
+    from kxcli.mining.keyness.api import compare_counts
+    from kxcli.mining.keyness.comparison import KeynessRow
     from kxcli.mining.keywords.extraction import Extraction, Keyword
     from kxcli.mining.keywords.job import extract_keywords, learn_idf
     from kxcli.mining.kwic.concordance import Hit, find_concordance
@@ -38,6 +40,7 @@ __all__ = [
     "Extraction",
     "Hit",
     "Kernel",
+    "KeynessRow",
     "Keyword",
     "Ranking",
     "Row",
@@ -46,6 +49,7 @@ __all__ = [
     "Text",
     "Word",
     "WordCount",
+    "compare_counts",
     "count_words",
     "extract_keywords",
     "find_collocates",
@@ -63,7 +67,12 @@ _MODULES = {
     "hsic.parameters": ("Dependence", "Kernel", "Testing"),
     "keywords.extraction": ("Extraction", "Keyword"),
     "keywords.job": ("extract_keywords", "learn_idf"),
+<<<<<<< HEAD
     "kwic.concordance": ("Hit", "find_concordance"),
+=======
+    "keyness.api": ("compare_counts",),
+    "keyness.comparison": ("KeynessRow",),
+>>>>>>> 9e44978 (Test kxcli keyness against its definitions and scipy)
     "newwords.discovery": ("Discovery", "Word"),
     "newwords.lexicon": ("find_words",),
     "segment": ("Segmentation",),

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from kxcli.errors import KxcliError
@@ -21,7 +22,7 @@ from kxcli.mining.segment import prepare
 from kxcli.mining.wordcount.counts import Counts, KeyLayout, WordCountPartial
 from kxcli.mining.wordcount.job import WordCount
 from kxcli.mining.wordcount.merging import CountSums
-from kxcli.output.rows import RoundTripFloat
+from kxcli.output.rows import format_shortest
 from kxcli.pipelines import corpus_run
 from kxcli.pipelines.keyness.inputs import SideInputs, TableReader, find_inputs
 from kxcli.pipelines.session import Session
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 _MEMORY_SHARES = 4  # merging the counts of both corpora takes two of them
 _DIGITS = {"per_million": 3, "per_million_ref": 3, "percent_diff": 2}  # decimals; others have 4
+_MAX_CACHED = 1 << 15  # words of some 500 bytes; most have the counts of many others
 _SIGNIFICANT = ("odds_ratio", "p_value", "q_value")  # columns with 6 significant digits
 
 
@@ -75,12 +77,13 @@ def open_comparison(session: Session, request: Request) -> "Iterator[Iterator[tu
         workspace = stack.enter_context(Workspace())
         memory = session.run.memory or available.get_default_memory()
         scratch = Scratch(workspace.make_folder, memory // _MEMORY_SHARES)
-        counts = _count_sides(session, request, sides, scratch, stack)
+        counts, format_row = _count_sides(session, request, sides, scratch, stack), _make_formatter(session.sink.format)
         if request.by is None:
             target, reference = counts
-            yield map(_format_row, _compare_corpora(target, reference, request.comparison, scratch))
+            yield map(format_row, _compare_corpora(target, reference, request.comparison, scratch))
         else:
-            yield _compare_groups(counts[0], request.comparison, session, scratch)
+            rows = _compare_groups(counts[0], request.comparison, session, scratch)
+            yield ((group, *format_row(row)) for group, row in rows)
 
 
 def _count_sides(
@@ -126,7 +129,7 @@ def _compare_corpora(
 
 def _compare_groups(
     counts: Counts, comparison: Comparison, session: Session, scratch: Scratch
-) -> "Iterator[tuple[Cell, ...]]":
+) -> Iterator[tuple[str, KeynessRow]]:
     """Yield the rows of each group, compared with all other groups."""
     layout = KeyLayout(orders=counts.layout.orders)
     together = _sum_by_order(counts.totals)
@@ -144,7 +147,7 @@ def _compare_groups(
             merged = merge_runs([blocks, *(shift_counts(decode_run(run)) for run in totals)])
             add_pairs(pairs, merged, is_total=True)
             for row in compare_pairs(pairs, _pair_sizes(totals_of_group, rest), comparison):
-                yield (group, *_format_row(row))
+                yield group, row
 
 
 def _sum_by_order(totals: Mapping[tuple[str, int], int]) -> dict[int, int]:
@@ -159,11 +162,15 @@ def _pair_sizes(target: Mapping[int, int], reference: Mapping[int, int]) -> dict
     return {order: Sizes(total, reference.get(order, 0)) for order, total in target.items()}
 
 
-def _format_row(row: KeynessRow) -> "tuple[Cell, ...]":
-    """Return the cells of a row, with rounded numbers in their shortest form."""
-    word, count, count_ref, *values = row
-    rounded = [
-        RoundTripFloat(f"{value:.6g}" if name in _SIGNIFICANT else round(value, _DIGITS.get(name, 4)) + 0.0)
-        for name, value in zip(COLUMNS[3:], values, strict=True)
-    ]
-    return (word, count, count_ref, *rounded)
+def _make_formatter(row_format: str) -> "Callable[[KeynessRow], tuple[Cell, ...]]":
+    """Return a function that makes the cells of a row, with rounded numbers."""
+
+    @lru_cache(_MAX_CACHED)
+    def format_values(values: tuple[float, ...]) -> "tuple[Cell, ...]":
+        rounded = [
+            float(f"{value:.6g}") if name in _SIGNIFICANT else round(value, _DIGITS.get(name, 4)) + 0.0
+            for name, value in zip(COLUMNS[3:], values, strict=True)
+        ]
+        return tuple(rounded if row_format == "jsonl" else map(format_shortest, rounded))
+
+    return lambda row: (*row[:3], *format_values(row[3:]))
