@@ -65,14 +65,11 @@ _MODULES = {
     "collocations.ranking": ("Collocate",),
     "hsic.api": ("measure_dependence",),
     "hsic.parameters": ("Dependence", "Kernel", "Testing"),
-    "keywords.extraction": ("Extraction", "Keyword"),
-    "keywords.job": ("extract_keywords", "learn_idf"),
-<<<<<<< HEAD
-    "kwic.concordance": ("Hit", "find_concordance"),
-=======
     "keyness.api": ("compare_counts",),
     "keyness.comparison": ("KeynessRow",),
->>>>>>> 9e44978 (Test kxcli keyness against its definitions and scipy)
+    "keywords.extraction": ("Extraction", "Keyword"),
+    "keywords.job": ("extract_keywords", "learn_idf"),
+    "kwic.concordance": ("Hit", "find_concordance"),
     "newwords.discovery": ("Discovery", "Word"),
     "newwords.lexicon": ("find_words",),
     "segment": ("Segmentation",),
