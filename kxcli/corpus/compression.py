@@ -2,8 +2,10 @@
 
 import io
 import re
+import select
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import BinaryIO, Protocol, cast
 
 from kxcli.corpus.lines import RawReader, Readable
@@ -72,38 +74,92 @@ def _is_tar(head: bytes) -> bool:
     return stored is not None and len(head) == HEAD_BYTES and int(stored[1], 8) == sum(head) - sum(head[148:156]) + 256
 
 
+class LiveInput:
+    """The stream that is read now, and whether it pauses.
+
+    Attributes:
+        is_followed: Whether streams give what has arrived, without waiting for more.
+    """
+
+    def __init__(self) -> None:
+        self.is_followed = False
+        self._stream: Stream | None = None
+
+    @contextmanager
+    def follow(self, stream: "Stream") -> Iterator[None]:
+        """Remember the stream until the end of the block."""
+        self._stream = stream
+        try:
+            yield
+        finally:
+            self._stream = None
+
+    def is_idle(self) -> bool:
+        """Return whether reading would wait."""
+        return self._stream is not None and self._stream.is_idle
+
+
 class Stream:
     """The decompressed bytes of a file or pipe, in order.
 
     Errors of the disk, damaged data and unsupported formats raise `InputError`; if not `refuses_archives`, the caller
     checks the format.
+
+    Args:
+        raw: The bytes.
+        path: The name of the input, for messages.
+        refuses_archives: Whether archives raise an error.
+        is_live: Whether `read` gives what has arrived in an uncompressed pipe, without waiting for more.
     """
 
-    def __init__(self, raw: BinaryIO, path: str, *, refuses_archives: bool = True) -> None:
+    def __init__(self, raw: BinaryIO, path: str, *, refuses_archives: bool = True, is_live: bool = False) -> None:
         self._path = path
         self._ahead = b""
-        rejoined = _Rejoined(raw)
-        head = self._guard(lambda: read_up_to(cast(BinaryIO, rejoined), HEAD_BYTES))
-        rejoined.unread(head)
-        self._file = cast(BinaryIO, io.BufferedReader(rejoined, _BUFFER))
+        self._rejoined = _Rejoined(raw)
+        head = self._guard(lambda: self._read_head(is_live))
+        self._rejoined.unread(head)
         kind = detect_compression(head)
+        self._descriptor = _find_descriptor(raw) if is_live and kind is None else None
+        self._file = cast(BinaryIO, io.BufferedReader(self._rejoined, _BUFFER))
         if kind is not None:
             self._file = cast(BinaryIO, io.BufferedReader(_Members(self._file, kind, path), _BUFFER))
             head = self.peek(HEAD_BYTES)
         if refuses_archives:
             reject_archive(head, path)
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether it is a live pipe that pauses."""
+        if self._descriptor is None or self._ahead or self._rejoined.has_ahead:
+            return False
+        return not select.select([self._descriptor], [], [], 0)[0]
+
     def read(self, size: int, /) -> bytes:
-        """Return `size` bytes, fewer only at the end."""
+        """Return `size` bytes, fewer only at the end or at a pause of a live pipe."""
         ahead, self._ahead = self._ahead[:size], self._ahead[size:]
-        if len(ahead) == size:
+        if len(ahead) == size or (ahead and self._descriptor is not None):
             return ahead
+        if self._descriptor is not None:
+            return self._guard(lambda: self._rejoined.read_some(size))
         return ahead + self._guard(lambda: read_up_to(self._file, size - len(ahead)))
 
     def peek(self, size: int) -> bytes:
         """Return the next `size` bytes, fewer only at the end, without reading past them."""
-        self._ahead = self.read(size) + self._ahead
+        missing = size - len(self._ahead)
+        if missing > 0:
+            source = self._file if self._descriptor is None else self._rejoined
+            self._ahead += self._guard(lambda: read_up_to(cast(BinaryIO, source), missing))
         return self._ahead[:size]
+
+    def _read_head(self, is_live: bool) -> bytes:
+        """Return the first `HEAD_BYTES`; of a live pipe fewer, if there is a line end among them."""
+        head = b""
+        while len(head) < HEAD_BYTES and not (is_live and b"\n" in head):
+            data = self._rejoined.read_some(HEAD_BYTES - len(head))
+            if not data:
+                break
+            head += data
+        return head
 
     def _guard(self, read: Callable[[], bytes]) -> bytes:
         try:
@@ -122,6 +178,14 @@ class Stream:
         raise InputError(self._path, what, "fetch or compress the file again")
 
 
+def _find_descriptor(file: BinaryIO) -> int | None:
+    """Return the descriptor of a file, if the system has one."""
+    try:
+        return file.fileno()
+    except OSError:
+        return None
+
+
 class _Rejoined(RawReader):
     """Data that was read ahead, then the rest, up to the first end of a terminal."""
 
@@ -130,6 +194,11 @@ class _Rejoined(RawReader):
         self._is_at_end = False
         # `read` of a buffered reader may wait for more in a loop that handles no signal before more arrives.
         self._read = getattr(rest, "read1", rest.read)
+
+    @property
+    def has_ahead(self) -> bool:
+        """Whether there is data that was put back."""
+        return bool(self._ahead)
 
     def unread(self, data: bytes) -> None:
         """Put back data."""

@@ -53,7 +53,9 @@ class LineBlock(NamedTuple):
     has_continuation: bool = False
 
 
-def read_line_blocks(stream: Readable, *, keep_lines_whole: bool, max_line: int | None = None) -> Iterator[LineBlock]:
+def read_line_blocks(
+    stream: Readable, *, keep_lines_whole: bool, max_line: int | None = None, shows_pauses: bool = False
+) -> Iterator[LineBlock]:
     """Yield blocks of whole lines, and the parts of long ones.
 
     Args:
@@ -61,6 +63,7 @@ def read_line_blocks(stream: Readable, *, keep_lines_whole: bool, max_line: int 
         keep_lines_whole: Whether a line over `LONG_LINE` bytes comes as one, not in parts.
         max_line: Bytes of a whole line after which the reader rejects it, at least `CHUNK`. Only the first line of a
             block can be longer, and it lacks bytes then.
+        shows_pauses: Whether an empty block comes when a live pipe pauses within a line.
     """
     rest: list[bytes] = []
     size = 0
@@ -74,6 +77,8 @@ def read_line_blocks(stream: Readable, *, keep_lines_whole: bool, max_line: int 
         if max_line is None or size <= max_line:
             rest.append(data)
         size += len(data)
+        if shows_pauses and len(data) < CHUNK:
+            yield LineBlock(b"")
         if size >= LONG_LINE and not keep_lines_whole:
             yield LineBlock(b"".join(rest), is_part=True, has_continuation=True)
             rest, size, in_long_line = [], 0, True

@@ -6,7 +6,7 @@ Tasks depend only on the input and the shard size, never on the number of worker
 import os
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from io import BytesIO
@@ -14,7 +14,7 @@ from typing import BinaryIO, NamedTuple
 
 from kxcli.batching import iter_batches
 from kxcli.corpus import encodings
-from kxcli.corpus.compression import HEAD_BYTES, Stream, detect_compression, read_up_to, reject_archive
+from kxcli.corpus.compression import HEAD_BYTES, LiveInput, Stream, detect_compression, read_up_to, reject_archive
 from kxcli.corpus.diagnostics import Diagnostic, Notice, ReadDiagnostics, locate_error
 from kxcli.corpus.fetch_sizes import RANGE_OVERLAP
 from kxcli.corpus.lines import RangeStream, Readable, read_line_blocks
@@ -116,6 +116,7 @@ class TaskPlanner(NamedTuple):
         is_resumable: Whether each task has an identity; then it contains one source only, and no source may change
             while it is read.
         is_reread: Whether the sources are read several times; then none of them may change in between.
+        live: Follows a pipe, if a task should end where the pipe pauses.
     """
 
     spec: ReaderSpec
@@ -126,6 +127,7 @@ class TaskPlanner(NamedTuple):
     report: Callable[[Diagnostic], None]
     is_resumable: bool = False
     is_reread: bool = False
+    live: LiveInput | None = None
 
     def iter_tasks(self, sources: Iterable[Source]) -> Generator[ShardTask]:
         """Yield the tasks in input order.
@@ -166,9 +168,7 @@ class TaskPlanner(NamedTuple):
                 head = read_up_to(file, HEAD_BYTES)
                 if detect_compression(head) is None:
                     reject_archive(head, source.path)
-                    file.seek(0)
-                    peek = partial(read_up_to, file)
-                    source_format = detect_format(kind, self.encoding, source.path, peek, self.report)
+                    source_format = detect_format(kind, self.encoding, source.path, partial(_peek, file), self.report)
                     if source_format.is_splittable:
                         yield from self._plan_ranges(source, source.size, source_format)
                         return
@@ -188,19 +188,21 @@ class TaskPlanner(NamedTuple):
             yield ShardTask((ByteRange(source, start, stop, source_format, source.path),), stop - start, source.path)
 
     def _plan_in_order(self, source: Source, file: BinaryIO, kind: RequestedKind) -> Iterator[ShardTask]:
-        stream = Stream(file, source.path)
+        is_live = self.live is not None and self.live.is_followed and source.size is None and not source.is_remote
+        stream = Stream(file, source.path, is_live=is_live)
         source_format = detect_format(kind, self.encoding, source.path, stream.peek, self.report)
         split = self._split_lines if source_format.is_splittable else self._split_documents
         last = 0
-        for shard in split(source.path, stream, source_format):
-            source.check()
-            try:
-                position = file.tell()
-            except OSError:  # a pipe
-                position = last
-            size = position - last or (len(shard.data) if isinstance(shard, BufferShard) else 0)
-            last = position
-            yield ShardTask((shard,), size, source.path)
+        with nullcontext() if self.live is None else self.live.follow(stream):
+            for shard in split(source.path, stream, source_format):
+                source.check()
+                try:
+                    position = file.tell()
+                except OSError:  # a pipe
+                    position = last
+                size = position - last or (len(shard.data) if isinstance(shard, BufferShard) else 0)
+                last = position
+                yield ShardTask((shard,), size, source.path)
 
     def _split_lines(self, path: str, stream: Stream, source_format: SourceFormat) -> Iterator[Shard]:
         """Yield whole lines; a long one goes to disk first, part by part."""
@@ -219,11 +221,11 @@ class TaskPlanner(NamedTuple):
 
         keep_lines_whole = needs_whole_lines or make_folder is None
         for data, is_part, has_continuation in read_line_blocks(
-            stream, keep_lines_whole=keep_lines_whole, max_line=max_line
+            stream, keep_lines_whole=keep_lines_whole, max_line=max_line, shows_pauses=True
         ):
             if not is_part:
                 held.append(data)
-                if sum(map(len, held)) >= self.shard_size:
+                if sum(map(len, held)) >= self.shard_size or stream.is_idle:
                     yield from flush()
                 continue
             yield from flush()
@@ -309,14 +311,30 @@ def detect_format(
     is_auto = encoding == encodings.AUTO
     if not is_auto and kind != "sniffed":
         return SourceFormat(kind, encoding)
-    size = encodings.AUTO_SAMPLE if is_auto else _SNIFFED_BYTES
-    head = peek(size)
     if is_auto:
-        encoding, doubt = encodings.guess_encoding(head, complete=len(head) < size)
+        head = peek(encodings.AUTO_SAMPLE)
+        encoding, doubt = encodings.guess_encoding(head, complete=len(head) < encodings.AUTO_SAMPLE)
         if doubt:
             report(Notice(path, f"read as {encoding}, but {doubt}; give its --encoding", is_warning=True))
         elif head:
             report(Notice(path, f"read as {encoding}"))
     if kind == "sniffed":
-        kind = "jsonl" if head.decode(encoding, "ignore").lstrip("\ufeff \t\r\n").startswith("{") else "text"
+        kind = "jsonl" if _find_first_character(peek, encoding) == "{" else "text"
     return SourceFormat(kind, encoding, is_guessed=is_auto)
+
+
+def _peek(file: BinaryIO, size: int) -> bytes:
+    """Return the first bytes of a file."""
+    file.seek(0)
+    return read_up_to(file, size)
+
+
+def _find_first_character(peek: Callable[[int], bytes], encoding: str) -> str:
+    """Return the first character except white space, reading as little as possible."""
+    size = 1
+    while True:
+        head = peek(size)
+        text = head.decode(encoding, "ignore").lstrip("\ufeff \t\r\n")
+        if text or len(head) < size or size >= _SNIFFED_BYTES:
+            return text[:1]
+        size *= 2

@@ -192,6 +192,8 @@ class Call(NamedTuple, Generic[TaskT, RecordT, PartialT, DiagnosticT]):
         on_done: Called in this process for every task that ends, at once.
         allows_threads: Whether threads may share the job, because each changes only its own partial, and work at the
             same time, because most of the work releases the lock of the interpreter.
+        is_idle: Whether the next task has to wait for input, for streams that must not hold back partials meanwhile;
+            None if tasks never wait for long.
     """
 
     read: Reader[TaskT, RecordT, DiagnosticT]
@@ -200,6 +202,7 @@ class Call(NamedTuple, Generic[TaskT, RecordT, PartialT, DiagnosticT]):
     shared: object
     on_done: Callable[[Done[DiagnosticT]], None]
     allows_threads: bool = False
+    is_idle: Callable[[], bool] | None = None
 
 
 AnyCall = Call[Any, Any, PartialT, Any]  # engines pass on tasks, records and diagnostics unseen

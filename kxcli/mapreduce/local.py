@@ -4,16 +4,19 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
+from copy import copy
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from kxcli.errors import KxcliError
-from kxcli.mapreduce.job import AnyCall, Done, PartialT, SnapshotEngine, TaskT
+from kxcli.mapreduce.job import AnyCall, Done, PartialT, SnapshotEngine, Task, TaskT
 from kxcli.mapreduce.spilling import SpillingAccumulator, SpillPolicy
 from kxcli.tuning import keep_heap
 
 if TYPE_CHECKING:
     from kxcli.mapreduce.pool import Pool
+
+_MIN_POOLED_BYTES = 1 << 14  # of a task; to send a smaller one to a worker takes longer than the work
 
 
 class LocalEngine(SnapshotEngine):
@@ -77,16 +80,24 @@ class LocalEngine(SnapshotEngine):
             yield from accumulator.drain_merged()
 
     def stream(self, call: AnyCall[PartialT]) -> Iterator[PartialT]:
-        """Map every task and yield the partials in the order of the tasks."""
-        is_alone, call = _look_ahead(call, self._n_processes)
+        """Map every task and yield the partials in the order of the tasks.
+
+        While little comes at a time from a slow input, it needs no workers.
+        """
         keep_heap()
-        if not is_alone:
-            yield from self._make_pool().stream(call)
-            return
-        for done, records in _read_serially(call):
-            partial = call.job.map(records)
+        if call.is_idle is None:
+            is_alone, call = _look_ahead(call, self._n_processes)
+            if not is_alone:
+                yield from self._make_pool().stream(call)
+                return
+        tasks, large = iter(call.tasks), list[Task]()
+        small = call if call.is_idle is None or self._n_processes == 1 else _take_small(call, tasks, large)
+        for done, records in _read_serially(small):
+            partial = small.job.map(records)
             _finish(call, done)
             yield partial
+        if large:
+            yield from self._make_pool().stream(call._replace(tasks=chain(large, tasks)))
 
     def _make_pool(self) -> "Pool":
         """Return the pool; create it on the first call."""
@@ -109,6 +120,22 @@ def _look_ahead(call: AnyCall[PartialT], n_workers: int) -> tuple[bool, AnyCall[
         except KxcliError as error:  # the first task precedes it in the input and may fail, too
             tasks = _fail(error)
     return len(first) < 2, call._replace(tasks=chain(first, tasks))
+
+
+def _take_small(call: AnyCall[PartialT], tasks: Iterator[Task], large: list[Task]) -> AnyCall[PartialT]:
+    """Return the call with the tasks before the first large one.
+
+    That one is put into the list. The job is a copy: the one that has been set up cannot be sent to workers.
+    """
+
+    def iter_small() -> Iterator[Task]:
+        for task in tasks:
+            if task.size >= _MIN_POOLED_BYTES:
+                large.append(task)
+                return
+            yield task
+
+    return call._replace(tasks=iter_small(), job=copy(call.job))
 
 
 def _has_current_folder() -> bool:

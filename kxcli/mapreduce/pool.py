@@ -80,7 +80,7 @@ class Pool:
     def stream(self, call: AnyCall[PartialT]) -> Iterator[PartialT]:
         """Yield the partial of each task in the order of the tasks.
 
-        Only a few tasks are computed ahead.
+        Only a few tasks are computed ahead, and none is waited for while there are partials to come.
         """
         waiting: dict[int, bytes] = {}
         n_yielded = 0
@@ -109,7 +109,7 @@ class Pool:
         supply = WorkerSupply(self.workers, self._start_worker, self._remove_worker)
         try:
             start_job = StartJob(call.read, call.job, shared, policy)
-            yield TaskScheduler(supply, start_job, call.tasks, self._retries, self._warn)
+            yield TaskScheduler(supply, start_job, call.tasks, self._retries, self._warn, call.is_idle)
         except BaseException as error:
             self.close()  # a busy worker would give its answer to the next job
             if isinstance(error, WorkerDiedError) and error.is_bus_error:

@@ -47,6 +47,7 @@ class TaskScheduler:
         tasks: The tasks, taken as they are needed.
         retries: How often a task is repeated.
         warn: Receives a message about each death.
+        is_idle: Whether the next task has to wait for input; then it is not waited for while a worker is busy.
 
     Attributes:
         failures: The errors of tasks by number.
@@ -61,8 +62,10 @@ class TaskScheduler:
         tasks: Iterable[Task],
         retries: int,
         warn: Callable[[str], None],
+        is_idle: Callable[[], bool] | None = None,
     ) -> None:
         self._supply, self._start_job, self._retries, self._warn = supply, start_job, retries, warn
+        self._is_idle = is_idle
         self._waiting = supply.present[:]  # have not received this job
         self._idle: list[WorkerHandle] = []
         self._busy: dict[Any, WorkerHandle] = {}  # by connection
@@ -163,7 +166,7 @@ class TaskScheduler:
             raise self.failures[min(self.failures)]
 
     def _peek(self) -> NumberedTask | None:
-        """Return the next task; None after a failure.
+        """Return the next task; None after a failure, or if it is not waited for now.
 
         Only the tasks before the one that failed matter then.
         """
@@ -171,7 +174,8 @@ class TaskScheduler:
             return None
         if self._repeated:
             return self._repeated[0]
-        if not self._next and not self.is_paused:
+        must_wait = self._is_idle is not None and bool(self._busy) and self._is_idle()
+        if not self._next and not self.is_paused and not must_wait:
             try:
                 self._next += islice(self._numbered, 1)
             except KxcliError as error:

@@ -1,4 +1,4 @@
-"""Rendered output of consecutive lines of input, with placeholders for what only the parent process knows.
+"""Rendered output of consecutive lines of input, with placeholders.
 
 A worker does not know how many lines precede its own. It writes placeholders for line numbers and for the name of the
 source, and `fill_placeholders` replaces them in the order of the input.

@@ -159,9 +159,7 @@ def _open_special(path: str) -> int | None:
 def _write_descriptor(descriptor: int, blocks: Iterable[bytes], name: str) -> None:
     raw = CompleteWriter(descriptor, name)
     try:
-        file = io.BufferedWriter(raw)
-        file.writelines(blocks)
-        file.flush()
+        _write_live(io.BufferedWriter(raw), blocks)
     finally:
         raw.close()  # the file flushes nothing when it is collected
         os.close(descriptor)
@@ -171,8 +169,14 @@ def _write_stdout(blocks: Iterable[bytes]) -> None:
     if sys.stdout is None:
         raise OutputError(STDOUT, "is closed", "name a file with -o")
     sys.stdout.flush()
-    sys.stdout.buffer.writelines(blocks)
-    sys.stdout.buffer.flush()
+    _write_live(sys.stdout.buffer, blocks)
+
+
+def _write_live(file: BinaryIO | io.BufferedWriter, blocks: Iterable[bytes]) -> None:
+    """Write blocks, each when it is made, for a reader that waits for it."""
+    for block in blocks:
+        file.write(block)
+        file.flush()
 
 
 def _write_regular(target: str, blocks: Iterable[bytes]) -> None:

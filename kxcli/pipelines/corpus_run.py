@@ -6,6 +6,7 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 from kxcli.corpus import encodings, shards, sources
+from kxcli.corpus.compression import LiveInput
 from kxcli.corpus.diagnostics import Diagnostic, Notice, SkippedRecords, format_place, locate_error
 from kxcli.corpus.named_inputs import resolve_sources
 from kxcli.corpus.records import DEFAULT_FIELD, ReaderSpec, RecordKind, RequestedKind, TextRecord, Unit
@@ -57,7 +58,7 @@ def find_sources(session: Session) -> list[sources.Source]:
 
 
 def make_reader_spec(given: InputSettings, *, unit: Unit = "lines", **choices: Any) -> ReaderSpec:
-    """Return how documents are read, by the options and by more attributes of `ReaderSpec`."""
+    """Return how documents are read, by the options and more choices of `ReaderSpec`."""
     return ReaderSpec(given.field or DEFAULT_FIELD, on_error=given.on_error, unit=unit, **choices)
 
 
@@ -116,6 +117,7 @@ class Corpus:
         self.spooled: list[SpooledArray] = []
         self._diagnostics: list[Diagnostic] = []
         self._is_reported = False
+        self._live = LiveInput()
         self._planner = TaskPlanner(
             spec,
             kind,
@@ -125,6 +127,7 @@ class Corpus:
             self._diagnostics.append,
             run.checkpoint is not None,
             self.is_reread,
+            self._live,
         )
         if run.checkpoint is not None:
             _check_outside(run.checkpoint, self.sources)
@@ -144,6 +147,8 @@ class Corpus:
         job: Job[RecordT, PartialT, object],
         shared: object,
         what: str,
+        *,
+        is_stream: bool = False,
     ) -> "Iterator[Call[ShardTask, RecordT, PartialT, Diagnostic]]":
         """Make the call of a job over the inputs.
 
@@ -154,7 +159,10 @@ class Corpus:
             job: What is computed.
             shared: Given to the job.
             what: The name of the job in the progress bar.
+            is_stream: Whether the partial of each task is written when it is made. Then, unless the inputs are read
+                again, a task from a pipe ends where the pipe pauses.
         """
+        self._live.is_followed = is_stream and not self.is_reread
         sizes = [source.size for source in self.sources]
         total = sum(size or 0 for size in sizes) if None not in sizes else None
         size = "a stream" if total is None else format_count(total, "bytes")
@@ -171,7 +179,8 @@ class Corpus:
                 self.report.progress(total, what) as progress,
                 closing(self._planner.iter_tasks(self.sources)) as tasks,
             ):
-                yield Call(read, tasks, job, shared, on_done, self._allows_threads)
+                is_idle = self._live.is_idle if self._live.is_followed else None
+                yield Call(read, tasks, job, shared, on_done, self._allows_threads, is_idle)
         except InputError as error:
             raise locate_error(error) from None
         self.spooled = [record for number in sorted(spooled) for record in spooled[number]]
@@ -202,8 +211,11 @@ class Corpus:
             self.engine.reduce_into(call, write, n_parts)
 
     def stream(self, job: Job[TextRecord, PartialT, object], shared: object) -> Iterator[PartialT]:
-        """Run a job over the inputs and yield the partial of each task in input order."""
-        with self.open_call(self.reader, job, shared, "") as call:
+        """Run a job over the inputs and yield the partial of each task in input order.
+
+        What has come from a pipe is in a partial when the pipe pauses.
+        """
+        with self.open_call(self.reader, job, shared, "", is_stream=True) as call:
             yield from self.engine.stream(call)
 
 
