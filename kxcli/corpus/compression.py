@@ -152,7 +152,7 @@ class Stream:
         return self._ahead[:size]
 
     def _read_head(self, is_live: bool) -> bytes:
-        """Return the first `HEAD_BYTES`; of a live pipe fewer, if there is a line end among them."""
+        """Return the first `HEAD_BYTES`; of a live pipe, up to its first line end."""
         head = b""
         while len(head) < HEAD_BYTES and not (is_live and b"\n" in head):
             data = self._rejoined.read_some(HEAD_BYTES - len(head))
