@@ -35,10 +35,11 @@ COMMANDS = {
     "new words": ("newwords", "--all", "--min-count", "2"),
     "pmi": ("newwords", "--method", "pmi", "--all", "--min-count", "2", "--min-pmi", "1"),
     "names": ("entity-link", "--kb", KB),
+    "keywords": ("keywords", "--top", "3"),
 }
 
 
-SLOW = {"pairs", "pmi"}  # covered by the others, too
+SLOW = {"pairs", "pmi", "keywords"}  # covered by the others, too
 
 
 @pytest.fixture(params=[pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in COMMANDS])

@@ -48,6 +48,7 @@ USES = {
     "wordcount": ["wordcount", "-t", "space", "in.txt"],
     "merge": ["wordcount", "--merge", "counts.tsv"],
     "newwords": ["newwords", "--all", "--min-count", "1", "in.txt"],
+    "keywords": ["keywords", "-t", "space", "--min-length", "1", "in.txt"],
     "entity-link": ["entity-link", "--kb", "kb.tsv", "in.txt"],
     "evaluate": ["entity-link", "--kb", "kb.tsv", "--evaluate", "gold.jsonl"],
     "hsic": ["hsic", "-x", "a", "-y", "b", "table.tsv"],

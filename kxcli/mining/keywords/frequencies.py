@@ -51,6 +51,12 @@ class CountDocumentFrequencies(WordCount):
         folded.totals[_DOCUMENTS] = folded.totals.get(_DOCUMENTS, 0) + n_documents
         return folded
 
+    def split(self, partial: WordCountPartial, n: int) -> list[WordCountPartial]:
+        """Return n partials that merge to the given one; the first has the number of documents."""
+        parts = super().split(partial, n)
+        parts[0].totals[_DOCUMENTS] = partial.totals.get(_DOCUMENTS, 0)
+        return parts
+
 
 def build_idf(counts: Counts, scratch: Scratch | None = None) -> IdfTable:
     """Return the IDF of the words of a corpus.
