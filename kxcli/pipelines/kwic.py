@@ -8,7 +8,7 @@ from operator import itemgetter
 
 from kxcli.errors import MissingExtraError
 from kxcli.mining.kwic.arrangement import Side, choose_sample, sort_rows
-from kxcli.mining.kwic.job import FindHits, HitRow, iter_row_blocks
+from kxcli.mining.kwic.job import BLOCK_ROWS, FindHits, HitRow, iter_row_blocks
 from kxcli.mining.kwic.query import Query
 from kxcli.mining.segment import prepare
 from kxcli.output import rows
@@ -18,7 +18,6 @@ from kxcli.pipelines.session import Session
 
 COLUMNS = ("source", "left", "match", "right")
 _TABLE_ORDER = (1, 2, 3, 0)  # the source at the end, so that its length moves nothing
-_BLOCK_ROWS = 1_000
 
 RowBlocks = Iterable[list[HitRow]]
 
@@ -35,7 +34,7 @@ def check_library(query: Query) -> None:
 def find_rows(corpus: Corpus, query: Query) -> RowBlocks:
     """Return the rows of all hits, block by block, in the order of the input."""
     shared = prepare(query.segmentation, corpus.report.warning) if query.mode == "tokens" else None
-    return iter_row_blocks(corpus.stream(FindHits(query), shared), _show_path)
+    return iter_row_blocks(corpus.stream(FindHits(query), shared), query.width, _show_path)
 
 
 def _show_path(path: str) -> str:
@@ -51,7 +50,7 @@ def arrange_rows(corpus: Corpus, blocks: RowBlocks, side: Side | None, sample: i
     if side is not None:
         found = sort_rows(found, side, corpus.open_scratch())
     rest = iter(found)
-    while block := list(islice(rest, _BLOCK_ROWS)):
+    while block := list(islice(rest, BLOCK_ROWS)):
         yield block
 
 

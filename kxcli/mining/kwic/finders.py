@@ -12,6 +12,8 @@ from kxcli.mining.segment.spans import load_span_finder
 if TYPE_CHECKING:
     from kxcli.mining.segment.compiled import CompiledDictionary
 
+_MAX_PENDING = 1 << 12  # occurrences in memory, besides those of as many characters as the longest pattern has
+
 Span = tuple[int, int]  # positions of the first character and after the last
 
 
@@ -115,8 +117,10 @@ class PatternsFinder(Finder):
 
         self._fold: Callable[[str], str] = fold_case if ignore_case else str
         self._automaton = ahocorasick.Automaton(ahocorasick.STORE_LENGTH)
+        self._max_length = 0
         for pattern in patterns:
             self._automaton.add_word(self._fold(pattern))
+            self._max_length = max(self._max_length, len(pattern))
         self._automaton.make_automaton()
 
     def find(self, text: str) -> Iterator[Span]:
@@ -124,9 +128,16 @@ class PatternsFinder(Finder):
         stops: dict[
             int, int
         ] = {}  # of the longest occurrence by its start: occurrences come in the order of their ends
+        end = 0
         for last, length in self._automaton.iter(self._fold(text)):
             stops[last + 1 - length] = last + 1
-        end = 0
+            if len(stops) == _MAX_PENDING + self._max_length:
+                complete = last + 1 - self._max_length  # a later occurrence starts here or after it
+                for start in sorted(start for start in stops if start < complete):
+                    stop = stops.pop(start)
+                    if start >= end:
+                        end = stop
+                        yield start, end
         for start in sorted(stops):
             if start >= end:
                 end = stops[start]

@@ -1,15 +1,18 @@
 """The job that finds the hits of a query: records -> hits by line."""
 
 import json
+from array import array
 from collections.abc import Callable, Iterable, Iterator
-from itertools import chain
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
-from kxcli.mining.kwic.finders import Finder, make_finder
+from kxcli.mining.kwic.finders import Finder, Span, make_finder
 from kxcli.mining.kwic.query import Query
 
 if TYPE_CHECKING:
     from kxcli.mining.segment.compiled import CompiledDictionary
+
+BLOCK_ROWS = 1_000  # rows made at a time
 
 
 class LinesRecord(Protocol):
@@ -42,23 +45,43 @@ class LinesRecord(Protocol):
 
 
 class Hits(NamedTuple):
-    """The hits in consecutive lines of a source, by column.
+    """The hits in consecutive lines of a source.
+
+    Hits with overlapping contexts share a window: a part of the line with these hits and their contexts. So the memory
+    is that of the text, and some bytes per hit.
 
     Attributes:
         source: The name of the source that begins with the first line; None if it began before.
         n_lines: The number of lines, with those that have no hit.
-        lines: The line of each hit, from 1.
-        lefts: The context before each hit.
-        matches: Each hit as it is in the text.
-        rights: The context after each hit.
+        lines: The line of each window, from 1.
+        windows: The text of each window.
+        ends: For each window, the number of hits up to its end.
+        starts: The position of each hit in its window.
+        stops: The position after each hit.
     """
 
     source: str | None
     n_lines: int
-    lines: list[int]
-    lefts: list[str]
-    matches: list[str]
-    rights: list[str]
+    lines: "array[int]"
+    windows: list[str]
+    ends: "array[int]"
+    starts: "array[int]"
+    stops: "array[int]"
+
+    def iter_rows(self, name: str, n_before: int, width: int) -> Iterator["HitRow"]:
+        """Yield the row of each hit.
+
+        Args:
+            name: The name of the source.
+            n_before: The number of its lines before these.
+            width: Characters of each context.
+        """
+        at = 0
+        for line, text, end in zip(self.lines, self.windows, self.ends, strict=True):
+            source = f"{name}:{n_before + line}"
+            for start, stop in zip(self.starts[at:end], self.stops[at:end], strict=True):
+                yield source, text[max(0, start - width) : start], text[start:stop], text[stop : stop + width]
+            at = end
 
 
 HitRow = tuple[str, str, str, str]  # source:line, left, match, right
@@ -87,24 +110,21 @@ class FindHits:
         """Find the hits in records."""
         finder = self._finder = self._finder or make_finder(self.query, self._shared)
         width = self.query.width
-        parts = list[Hits]()
-        source, n_lines, lines, lefts, matches, rights = _start_hits(None)
+        parts = [_start_hits(None)]
+        n_lines = 0
         for record in records:
             if record.source is not None:
-                parts.append(Hits(source, n_lines, lines, lefts, matches, rights))
-                source, n_lines, lines, lefts, matches, rights = _start_hits(record.source)
+                parts[-1] = parts[-1]._replace(n_lines=n_lines)
+                parts.append(_start_hits(record.source))
+                n_lines = 0
             n_lines += record.n_before
             if record.has_continuation:
                 continue
             text = record.text
             for number, line in finder.select_lines(text) if record.is_lines else ((0, text),):
-                for start, stop in finder.find(line):
-                    lines.append(n_lines + number + 1)
-                    lefts.append(line[max(0, start - width) : start])
-                    matches.append(line[start:stop])
-                    rights.append(line[stop : stop + width])
+                _add_windows(parts[-1], n_lines + number + 1, line, finder.find(line), width)
             n_lines += count_lines(text) if record.is_lines else 1
-        parts.append(Hits(source, n_lines, lines, lefts, matches, rights))
+        parts[-1] = parts[-1]._replace(n_lines=n_lines)
         return [part for part in parts if part.n_lines or part.source is not None]
 
     def merge(self, left: list[Hits], right: list[Hits]) -> list[Hits]:
@@ -117,15 +137,40 @@ class FindHits:
 
     def dump(self, partial: list[Hits]) -> bytes:
         """Return a partial as JSON."""
-        return json.dumps(partial).encode("ascii")
+        return json.dumps([[*map(_to_json, part)] for part in partial]).encode("ascii")
 
     def load(self, data: bytes | memoryview) -> list[Hits]:
         """Return a dumped partial."""
-        return [Hits(*part) for part in json.loads(bytes(data))]
+        return [
+            Hits(source, n_lines, array("q", lines), windows, array("q", ends), array("q", starts), array("q", stops))
+            for source, n_lines, lines, windows, ends, starts, stops in json.loads(bytes(data))
+        ]
+
+
+def _to_json(value: object) -> object:
+    return value.tolist() if isinstance(value, array) else value
 
 
 def _start_hits(source: str | None) -> Hits:
-    return Hits(source, 0, [], [], [], [])
+    return Hits(source, 0, array("q"), [], array("q"), array("q"), array("q"))
+
+
+def _add_windows(hits: Hits, line: int, text: str, spans: Iterable[Span], width: int) -> None:
+    """Add the hits of a line with their windows."""
+    begin = end = 0  # of the window
+    for start, stop in spans:
+        if not end or start - width > end:
+            if end:
+                hits.windows.append(text[begin:end])
+                hits.ends.append(len(hits.starts))
+            hits.lines.append(line)
+            begin = max(0, start - width)
+        end = stop + width
+        hits.starts.append(start - begin)
+        hits.stops.append(stop - begin)
+    if end:
+        hits.windows.append(text[begin:end])
+        hits.ends.append(len(hits.starts))
 
 
 def count_lines(text: str) -> int:
@@ -133,18 +178,21 @@ def count_lines(text: str) -> int:
     return text.count("\n") + (not text.endswith("\n"))
 
 
-def iter_row_blocks(partials: Iterable[list[Hits]], show_source: Callable[[str], str] = str) -> Iterator[list[HitRow]]:
-    """Yield the rows of each part that has hits.
+def iter_row_blocks(
+    partials: Iterable[list[Hits]], width: int, show_source: Callable[[str], str] = str
+) -> Iterator[list[HitRow]]:
+    """Yield the rows of hits; a block has those of one part only.
 
     Args:
         partials: In the order of the input.
+        width: Characters of each context.
         show_source: Returns the name of a source as the rows have it.
     """
-    path, n_before = "", 0
+    name, n_before = "", 0
     for hits in chain.from_iterable(partials):
         if hits.source is not None:
-            path, n_before = show_source(hits.source), 0
-        sources = [f"{path}:{n_before + line}" for line in hits.lines]
-        if sources:
-            yield list(zip(sources, hits.lefts, hits.matches, hits.rights, strict=True))
+            name, n_before = show_source(hits.source), 0
+        rows = hits.iter_rows(name, n_before, width)
+        while block := list(islice(rows, BLOCK_ROWS)):
+            yield block
         n_before += hits.n_lines
