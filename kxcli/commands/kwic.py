@@ -19,9 +19,9 @@ from kxcli.pipelines.session import Session
 if TYPE_CHECKING:
     from kxcli.mining.kwic.query import Query, QueryMode
 
-# Bytes of memory for a byte of a whole line: the peak above that of an empty run was 48 for articles of 10 MB in one
-# JSON line.
-_LINE_COST = 75
+# Bytes of memory for a byte of a whole line: the peak above that of an empty run was 45 if each of 10 MB of ASCII was a
+# match, 31 for the tokens of 10 MB of articles, and 7 for a rare word in them.
+_LINE_COST = 50
 
 
 @click.command("kwic", cls=Command, rules=RULES)

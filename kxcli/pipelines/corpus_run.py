@@ -106,8 +106,11 @@ class Corpus:
         if run.checkpoint is None:
             min_size = run.shard_size + 1 if run.cluster is None else 0  # a small file may change until it is read
             self.sources = [one.allow_append() if (one.size or 0) >= min_size else one for one in self.sources]
+        self._given_paths: dict[str, str] = {}
         if run.cluster is not None:  # workers have other current folders
-            self.sources = [source.make_absolute() for source in self.sources]
+            absolute = [source.make_absolute() for source in self.sources]
+            self._given_paths = {one.path: given.path for one, given in zip(absolute, self.sources, strict=True)}
+            self.sources = absolute
         if not self.sources:
             self.report.warning("there is no input: no file is named, or none in the folders matches")
         self.is_reread = run.checkpoint is not None or run.cluster is not None
@@ -132,6 +135,10 @@ class Corpus:
         if run.checkpoint is not None:
             _check_outside(run.checkpoint, self.sources)
             engine.expect(shards.compute_stamps(self.sources), (run.shard_size, kind))
+
+    def get_given_path(self, path: str) -> str:
+        """Return the path of a source as the user named it."""
+        return self._given_paths.get(path, path)
 
     def open_scratch(self) -> "Scratch":
         """Return the files for results beyond their share of memory."""

@@ -34,12 +34,12 @@ def check_library(query: Query) -> None:
 def find_rows(corpus: Corpus, query: Query) -> RowBlocks:
     """Return the rows of all hits, block by block, in the order of the input."""
     shared = prepare(query.segmentation, corpus.report.warning) if query.mode == "tokens" else None
-    return iter_row_blocks(corpus.stream(FindHits(query), shared), query.width, _show_path)
 
+    def show_path(path: str) -> str:
+        """Return a path as text; bytes that are not UTF-8 become U+FFFD."""
+        return os.fsencode(corpus.get_given_path(path)).decode("utf-8", "replace")
 
-def _show_path(path: str) -> str:
-    """Return a path as text; bytes that are not UTF-8 become U+FFFD."""
-    return os.fsencode(path).decode("utf-8", "replace")
+    return iter_row_blocks(corpus.stream(FindHits(query), shared), query.width, show_path)
 
 
 def arrange_rows(corpus: Corpus, blocks: RowBlocks, side: Side | None, sample: int | None, seed: int) -> RowBlocks:
