@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from kxcli.mining.newwords.lexicon import find_words
     from kxcli.mining.segment import Segmentation
     from kxcli.mining.segment.dictionary import Dictionary
+    from kxcli.mining.segmenting.splitting import Segmenting, segment_texts, tag_texts
     from kxcli.mining.wordcount.counting import Counting
     from kxcli.mining.wordcount.counts import Counted, Counts
     from kxcli.mining.wordcount.job import Text, WordCount, count_words
@@ -45,6 +46,7 @@ __all__ = [
     "Ranking",
     "Row",
     "Segmentation",
+    "Segmenting",
     "Testing",
     "Text",
     "Word",
@@ -58,6 +60,8 @@ __all__ = [
     "learn_idf",
     "measure_dependence",
     "rank_rows",
+    "segment_texts",
+    "tag_texts",
 ]
 
 _MODULES = {
@@ -74,6 +78,7 @@ _MODULES = {
     "newwords.lexicon": ("find_words",),
     "segment": ("Segmentation",),
     "segment.dictionary": ("Dictionary",),
+    "segmenting.splitting": ("Segmenting", "segment_texts", "tag_texts"),
     "wordcount.counting": ("Counting",),
     "wordcount.counts": ("Counted", "Counts"),
     "wordcount.job": ("Text", "WordCount", "count_words"),
