@@ -14,6 +14,7 @@ from conftest import SAMPLES
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from kernel_texts import MODES, Reference, make_text, texts
+from test_live_pipes import end, receive, send, start
 
 from kxcli.kernel import load_kernel
 from kxcli.mining import Segmentation, Segmenting, segment_texts, tag_texts
@@ -394,26 +395,24 @@ def test_encodings_and_byte_order_mark_are_read(kxcli):
 # A pipe that stays open
 
 
-@pytest.mark.parametrize("options", [(), ("-f", "jsonl"), ("-f", "tsv"), ("--input-format", "jsonl")], ids=repr)
-def test_line_goes_out_before_the_pipe_is_closed(kxcli, workers, options):
-    process = kxcli.start("segment", "-j", workers, *options, stdin=subprocess.PIPE)
-    try:
-        for at, text in enumerate(["北京下雨", "来到北京"], 1):
-            line = json.dumps({"text": text}) if options == ("--input-format", "jsonl") else text
-            process.stdin.write(f"{line}\n".encode())
-            process.stdin.flush()
-            out = process.stdout.readline().decode()
-            if options == ("-f", "tsv"):
-                assert [out, process.stdout.readline().decode()] == [f"{at}\t{text[:2]}\n", f"{at}\t{text[2:]}\n"]
-            elif options == ("-f", "jsonl"):
-                assert json.loads(out) == {"text": text, "tokens": [text[:2], text[2:]]}
-            else:
-                assert out == f"{text[:2]} {text[2:]}\n"
-        process.stdin.close()
-        assert process.stdout.read() == b"" and process.wait(60) == 0
-    finally:
-        process.kill()
-        process.communicate()
+@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize(
+    ("options", "make_line", "expected"),
+    [
+        ((), str, "{first} {last}\n"),
+        (("-f", "jsonl"), str, '{{"text": "{first}{last}", "tokens": ["{first}", "{last}"]}}\n'),
+        (("-f", "tsv"), str, "{number}\t{first}\n{number}\t{last}\n"),
+        (("--input-format", "jsonl"), lambda text: json.dumps({"text": text}), "{first} {last}\n"),
+    ],
+    ids=["text", "jsonl", "tsv", "records"],
+)
+def test_line_goes_out_before_the_pipe_is_closed(jobs, options, make_line, expected):
+    with start("segment", "-j", jobs, *options) as process:
+        for number, (first, last) in enumerate([("北京", "下雨"), ("来到", "北京")], 1):
+            send(process, f"{make_line(first + last)}\n".encode())
+            lines = expected.format(number=number, first=first, last=last)
+            assert "".join(receive(process) + "\n" for _ in range(lines.count("\n"))) == lines
+        assert not end(process)
 
 
 # Python
