@@ -296,7 +296,7 @@ int64_t counter_add(Counter *counter, const CountedText *text)
 
 size_t counter_memory(const Counter *counter)
 {
-    size_t n_rows = (size_t)counter->grams.n + counter->pairs.n + counter->segmenter.vocabulary.n;
+    size_t n_rows = (size_t)counter->grams.n + counter->pairs.n / N_DUMP_PASSES + counter->segmenter.vocabulary.n;
     return segmenter_memory(&counter->segmenter) + grams_memory(&counter->grams) + pairs_memory(&counter->pairs) +
            strings_memory(&counter->groups) + counter->sequences_capacity * sizeof *counter->sequences +
            ROW_BYTES * n_rows;

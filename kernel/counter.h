@@ -73,6 +73,7 @@ struct Counter {
 
 #define MAX_ORDER 1000
 #define MAX_WINDOW 1000
+#define N_DUMP_PASSES 16      /* of the table of pairs, so that their rows take a small part of its memory */
 #define WORD_BREAK UINT32_MAX /* breaks n-grams */
 
 /* Return values of `counter_add` other than the position of a bad byte. */
@@ -125,5 +126,11 @@ size_t counter_memory(const Counter *counter);
 /* Append all counts to `out` as a run, without pairs of a count below `min_count`, and set the totals. Returns
    COUNTER_OK, COUNTER_NO_MEMORY or COUNTER_ERROR. */
 int64_t counter_dump(Counter *counter, uint64_t min_count, struct Bytes *out);
+
+/* Append the words and pairs to `out` as a run, without pairs of a count below `min_count`; false if memory ran out. */
+bool counter_dump_pairs(Counter *counter, uint64_t min_count, struct Bytes *out);
+
+/* Append the characters of a word, with those escaped that end parts of keys; false if memory ran out. */
+bool counter_append_word(Counter *counter, uint32_t id, struct Bytes *out);
 
 #endif

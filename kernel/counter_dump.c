@@ -1,8 +1,7 @@
 /* The counts of a counter as a sorted run.
 
    The key of a row is its group, KEY_END, the words joined by spaces, KEY_END and the order as a character from U+0020
-   on; the group and the order are absent if there are no groups, or only one order. The key of a pair is its first word,
-   KEY_END and its second word; that of a word by itself has no second word. */
+   on; the group and the order are absent if there are no groups, or only one order. pair_dump.c has the keys of pairs. */
 #include "counter.h"
 #include "memory.h"
 #include "model.h"
@@ -59,39 +58,34 @@ static bool append_escaped(struct Bytes *bytes, const uint8_t *text, size_t size
     return true;
 }
 
-static bool append_word(Dump *dump, uint32_t id)
+bool counter_append_word(Counter *counter, uint32_t id, struct Bytes *out)
 {
-    size_t size = segmenter_spell(&dump->counter->segmenter, id);
-    return !dump->counter->segmenter.has_failed && append_escaped(&dump->key, dump->counter->segmenter.utf8, size);
+    size_t size = segmenter_spell(&counter->segmenter, id);
+    return !counter->segmenter.has_failed && append_escaped(out, counter->segmenter.utf8, size);
 }
 
-/* Return the characters of a word, as they are in keys; each word is spelled once. NULL if memory ran out. */
-static const uint8_t *spell(Dump *dump, uint32_t id, uint32_t *length)
-{
-    struct Bytes *spellings = &dump->spellings;
-    if (!counter_cover_ids(dump->counter, &dump->spelled, &dump->n_spelled, sizeof *dump->spelled))
-        return NULL;
-    if (dump->spelled[id] == 0) {
-        size_t start = spellings->length, before = dump->key.length;
-        if (start >= UINT32_MAX || extend_bytes(spellings, sizeof *length) == NULL || !append_word(dump, id))
-            return NULL;
-        *length = (uint32_t)(dump->key.length - before);
-        memcpy(spellings->data + start, length, sizeof *length);
-        if (*length > 0 && !append(spellings, dump->key.data + before, *length))
-            return NULL;
-        dump->key.length = before;
-        dump->spelled[id] = (uint32_t)start + 1;
-    }
-    const uint8_t *spelling = spellings->data + dump->spelled[id] - 1;
-    memcpy(length, spelling, sizeof *length);
-    return spelling + sizeof *length;
-}
-
+/* Append the characters of a word of an n-gram; each word is spelled once. */
 static bool append_spelled(Dump *dump, uint32_t id)
 {
+    struct Bytes *spellings = &dump->spellings;
     uint32_t length;
-    const uint8_t *spelling = spell(dump, id, &length);
-    return spelling != NULL && (length == 0 || append(&dump->key, spelling, length));
+    if (!counter_cover_ids(dump->counter, &dump->spelled, &dump->n_spelled, sizeof *dump->spelled))
+        return false;
+    if (dump->spelled[id] == 0) {
+        size_t start = spellings->length, before = dump->key.length;
+        if (start >= UINT32_MAX || extend_bytes(spellings, sizeof length) == NULL ||
+            !counter_append_word(dump->counter, id, &dump->key))
+            return false;
+        length = (uint32_t)(dump->key.length - before);
+        memcpy(spellings->data + start, &length, sizeof length);
+        if (length > 0 && !append(spellings, dump->key.data + before, length))
+            return false;
+        dump->spelled[id] = (uint32_t)start + 1;
+        return true;
+    }
+    const uint8_t *spelling = spellings->data + dump->spelled[id] - 1;
+    memcpy(&length, spelling, sizeof length);
+    return length == 0 || append(&dump->key, spelling + sizeof length, length);
 }
 
 /* Add a row with the key under construction. */
@@ -147,7 +141,7 @@ static bool add_count(Dump *dump, WordCounts *found, uint32_t word, uint64_t cou
 static bool add_word_row(Dump *dump, uint32_t word, uint64_t count, uint64_t *total)
 {
     *total += count;
-    return append_word(dump, word) && add_row(dump, count, 0);
+    return counter_append_word(dump->counter, word, &dump->key) && add_row(dump, count, 0);
 }
 
 /* Turn the counts of tokens into rows of words. Without an expander, a word is a token itself. */
@@ -228,115 +222,19 @@ static int64_t add_grams(Dump *dump)
     return is_done ? COUNTER_OK : COUNTER_NO_MEMORY;
 }
 
-/* Give each word its position in the order of code points. `rows` has the words by position, and `ranks` the positions
-   by identifier. */
-static bool rank_words(Dump *dump, const PairTable *table, struct Row *rows, uint32_t *ranks, size_t n_words)
-{
-    size_t n = 0;
-    uint32_t length;
-    for (uint32_t number = 1; number < table->n; number++)
-        if (table->pairs[number].second == NO_WORD && spell(dump, table->pairs[number].first, &length) == NULL)
-            return false;
-    for (uint32_t number = 1; number < table->n; number++)
-        if (table->pairs[number].second == NO_WORD) {
-            uint32_t id = table->pairs[number].first;
-            const uint8_t *spelling = spell(dump, id, &length); /* `spellings` no longer moves */
-            rows[n++] = (struct Row){spelling, length, id, 0};
-        }
-    if (!sort_rows(rows, n_words))
-        return false;
-    for (size_t rank = 0; rank < n_words; rank++)
-        ranks[rows[rank].count] = (uint32_t)rank;
-    return true;
-}
-
-/* Append the rows of pairs in order: the words that they begin with, then the words after. */
-static bool write_pairs(const struct Row *words, const struct SortItem *items, size_t n, size_t max_length,
-                        struct Bytes *out)
-{
-    struct RunWriter writer = {.out = out};
-    uint8_t *keys = malloc(RUN_BLOCK_BYTES + 2 * max_length + 1); /* of the rows of a block */
-    uint8_t *key = keys;
-    bool is_done = keys != NULL;
-    for (size_t i = 0; i < n && is_done; i++) {
-        struct Row row = *items[i].row;
-        const struct Row *first = &words[items[i].rank >> 32];
-        uint32_t second = (uint32_t)items[i].rank; /* 0 for none, else the position of the word, plus 1 */
-        row.key = key;
-        memcpy(key, first->key, first->key_length);
-        key += first->key_length;
-        *key++ = KEY_END;
-        if (second > 0) {
-            memcpy(key, words[second - 1].key, words[second - 1].key_length);
-            key += words[second - 1].key_length;
-        }
-        row.key_length = (size_t)(key - row.key);
-        is_done = write_row(&writer, &row);
-        if (writer.n == 0)
-            key = keys;
-    }
-    is_done = is_done && end_run(&writer);
-    free(keys);
-    return is_done;
-}
-
-/* Append the rows of words, and of pairs with a count of `min_count` or more, to `out`. Rows of a symmetric window begin
-   with the word that is first in the order of code points. */
-static int64_t dump_pairs(Dump *dump, uint64_t min_count, struct Bytes *out)
-{
-    const PairTable *table = &dump->counter->pairs;
-    bool is_symmetric = counter_is_symmetric(dump->counter);
-    size_t n_words = 0, n = 0, max_length = 0, n_ids = first_string_id(&dump->counter->segmenter);
-    n_ids += dump->counter->segmenter.vocabulary.n;
-    for (uint32_t number = 1; number < table->n; number++) {
-        n_words += table->pairs[number].second == NO_WORD;
-        n += table->pairs[number].second == NO_WORD || table->pairs[number].count >= min_count;
-    }
-    struct Row *words = calloc(n_words + 1, sizeof *words), *rows = calloc(n + 1, sizeof *rows);
-    struct SortItem *items = calloc(2 * (n + 1), sizeof *items);
-    uint32_t *ranks = calloc(n_ids, sizeof *ranks);
-    bool is_done = words != NULL && rows != NULL && items != NULL && ranks != NULL;
-    is_done = is_done && rank_words(dump, table, words, ranks, n_words);
-    for (uint32_t number = 1, i = 0; is_done && number < table->n; number++) {
-        Pair pair = table->pairs[number];
-        uint64_t first = ranks[pair.first], second = pair.second == NO_WORD ? 0 : (uint64_t)ranks[pair.second] + 1;
-        if (pair.second != NO_WORD && pair.count < min_count)
-            continue;
-        if (is_symmetric && second > 0 && first > second - 1) {
-            uint64_t swapped = first;
-            first = second - 1;
-            second = swapped + 1;
-            pair.n_left = pair.count - pair.n_left;
-        }
-        rows[i] = (struct Row){NULL, 0, pair.count, pair.n_left};
-        items[i] = (struct SortItem){first << 32 | second, &rows[i]};
-        i++;
-    }
-    for (size_t i = 0; is_done && i < n_words; i++)
-        max_length = words[i].key_length > max_length ? words[i].key_length : max_length;
-    if (is_done)
-        sort_by_rank(items, items + n, n);
-    is_done = is_done && write_pairs(words, items, n, max_length, out);
-    free(words);
-    free(rows);
-    free(items);
-    free(ranks);
-    return is_done ? COUNTER_OK : COUNTER_NO_MEMORY;
-}
-
 int64_t counter_dump(Counter *counter, uint64_t min_count, struct Bytes *out)
 {
     Dump dump = {.counter = counter};
     counter->n_totals = 0;
     counter->segmenter.has_failed = false; /* of an earlier call */
     memo_clear(counter->segmenter.memo);   /* its memory is needed for the rows */
+    if (counter->counting.has_window)
+        return counter_dump_pairs(counter, min_count, out) ? COUNTER_OK : COUNTER_NO_MEMORY;
     dump.words = calloc(counter->counting.max_order, sizeof *dump.words);
     int64_t result = COUNTER_NO_MEMORY;
-    if (dump.words != NULL && counter->counting.has_window)
-        result = dump_pairs(&dump, min_count, out);
-    else if (dump.words != NULL)
+    if (dump.words != NULL)
         result = counter->counts != NULL ? add_words(&dump) : add_grams(&dump);
-    if (result == COUNTER_OK && !counter->counting.has_window && !encode_run(dump.rows, dump.n_rows, out))
+    if (result == COUNTER_OK && !encode_run(dump.rows, dump.n_rows, out))
         result = COUNTER_NO_MEMORY;
     while (dump.chunk != NULL) {
         Chunk *before = dump.chunk->before;

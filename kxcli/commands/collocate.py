@@ -28,7 +28,7 @@ from kxcli.errors import UsageError
 )
 @click.pass_context
 def command(ctx: click.Context, /, **options: Any) -> None:
-    """Find the words that occur near WORD, and how strongly they are associated with it.
+    """Find the words that occur near WORD, by strength of association.
 
     An INPUT is a file, a URL or, with -r, a folder; without INPUT, read stdin. Each line is a document. Write the
     collocate, the count of pairs, those with the collocate on the left and on the right, the total of the collocate,
@@ -46,8 +46,9 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     with open_session(ctx) as session:
         if word is not None and not session.source.inputs and not session.source.files_from and os.path.isfile(word):
             raise UsageError(f"{word}: is a file, not a WORD; write `kxcli collocate WORD {word}`, or add --pairs.")
-        from kxcli.mining.collocations.job import PairCount, Window
+        from kxcli.mining.collocations.job import PairCount
         from kxcli.mining.collocations.ranking import CollocateRanking
+        from kxcli.mining.collocations.window import Window
         from kxcli.pipelines.collocations import write_collocates
 
         counting = build_counting(options, session.report)

@@ -62,7 +62,7 @@ class RowSorter:
                 return
 
     def _reduce(self) -> None:
-        """Drop the rows that are not needed, or move all to the file if the rest is large."""
+        """Drop rows after the top, or move all to the file if the rest is large."""
         if self._top is not None:
             self._rows.sort()
             del self._rows[self._top :]

@@ -1,1 +1,1 @@
-"""Collocates: the words that occur near a word, and how strongly they are associated with it."""
+"""Collocates: the words near a word, and their association with it."""

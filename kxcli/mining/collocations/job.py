@@ -1,49 +1,19 @@
 """The job that counts words, and pairs of words within a window."""
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from itertools import compress
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from kxcli.mining.arguments import check_minimum
+from kxcli.mining.collocations.window import LAYOUT, WORD_END, Window
 from kxcli.mining.wordcount.counting import Counting, WordFilter, WordSplitter
-from kxcli.mining.wordcount.counts import AnyCounter, KeyLayout, WordCountPartial
+from kxcli.mining.wordcount.counts import AnyCounter, WordCountPartial
 from kxcli.mining.wordcount.job import CountingJob
 from kxcli.tally.scratch import Scratch
 from kxcli.tally.string_runs import COUNT_MASK, Block, decode_run, merge_runs, reduce_runs
 
 if TYPE_CHECKING:
     from kxcli import _kernel
-
-MAX_WINDOW = 1000  # as in the kernel
-# The group of a row is the first word of the pair; a row without a second word counts the first word by itself.
-LAYOUT = KeyLayout(is_grouped=True)
-WORD_END = "\1"  # of the first word in a key
-
-
-class Window(NamedTuple):
-    """How many words before and after a word are near it."""
-
-    left: int
-    right: int
-
-    @property
-    def size(self) -> int:
-        """The number of words in the window."""
-        return self.left + self.right
-
-
-def parse_window(value: object) -> Window:
-    """Return a window of an integer, or of two; raise `TypeError` or `ValueError` for other values."""
-    sides = value if isinstance(value, (tuple, list)) else (value, value)
-    if len(sides) != 2:
-        raise TypeError(f"window must be an integer, or two, the words before and after a word, not {value!r}")
-    for side in sides:
-        check_minimum("window", side, 0)
-    if max(sides) > MAX_WINDOW:
-        raise ValueError(f"window must be {MAX_WINDOW} or less, not {max(sides)}")
-    if max(sides) == 0:
-        raise ValueError("window must have a word on one side at least, not 0")
-    return Window(*sides)
 
 
 class PairCount(CountingJob["PairCounts"]):
@@ -68,7 +38,7 @@ class PairCount(CountingJob["PairCounts"]):
 
     @property
     def is_symmetric(self) -> bool:
-        """Whether a pair has one row, in the order of code points, and not one for each of its words."""
+        """Whether a pair has one row, in the order of code points, not one per word."""
         return self.word is None and self.window.left == self.window.right
 
     def merge(self, left: WordCountPartial, right: WordCountPartial) -> WordCountPartial:
@@ -111,14 +81,17 @@ class PairCount(CountingJob["PairCounts"]):
 
 
 class PairCounter(AnyCounter, Protocol):
-    """Counts of words and pairs in memory: `PythonPairCounter`, or `kxcli._kernel.Counter` with a window."""
+    """Counts in memory: `PythonPairCounter`, or `kxcli._kernel.Counter`."""
 
     def merge(self, other: Any, /) -> None:
         """Add the counts of another counter of the same class."""
         ...
 
     def dump(self, min_count: int = 1) -> tuple[bytes, list[tuple[str, int, int]]]:
-        """Return the counts of words, and of pairs with a count of `min_count` or more, as a run; no totals."""
+        """Return the counts as a run, and no totals.
+
+        Pairs with a lower count than `min_count` are not in the run.
+        """
         ...
 
 
@@ -153,3 +126,11 @@ class PairCounts:
                 for key, number in zip(keys, numbers, strict=True)
             ]
             yield list(compress(keys, selected)), list(compress(numbers, selected))
+
+    def count_word(self, word: str) -> int:
+        """Return how often a word occurs."""
+        (key,) = LAYOUT.keys(word, 1, [""])
+        for keys, numbers in self.blocks(sys.maxsize):
+            if key in keys:
+                return numbers[keys.index(key)]
+        return 0

@@ -35,7 +35,7 @@ class PairTables(NamedTuple):
     size: int
 
     @property
-    def expected(self) -> FloatArray:
+    def expected_joint(self) -> FloatArray:
         """The expected counts."""
         return self.word * self.collocate * (self.size / self.n_words)
 
@@ -49,32 +49,38 @@ def make_tables(
 
 
 def compute_log_dice(tables: PairTables) -> FloatArray:
-    """Return 14 + log2(2 f_xy / (f_x + f_y)) (Rychlý 2008); independent of the size of the corpus."""
+    """Return 14 + log2(2 f_xy / (f_x + f_y)).
+
+    logDice (Rychlý 2008) is independent of the size of the corpus.
+    """
     return 14.0 + np.log2(2.0 * tables.joint / (tables.word + tables.collocate))
 
 
 def compute_mi(tables: PairTables) -> FloatArray:
-    """Return log2(O / E), the pointwise mutual information in bits (Church and Hanks 1990)."""
-    return np.log2(tables.joint / tables.expected)
+    """Return log2(O / E), the pointwise mutual information in bits.
+
+    Church and Hanks (1990) use it for words within a window.
+    """
+    return np.log2(tables.joint / tables.expected_joint)
 
 
 def compute_mi3(tables: PairTables) -> FloatArray:
-    """Return log2(O^3 / E), which favors frequent pairs (Daille 1994)."""
+    """Return log2(O^3 / E), higher for frequent pairs (Daille 1994)."""
     return compute_mi(tables) + 2.0 * np.log2(tables.joint)
 
 
 def compute_t_score(tables: PairTables) -> FloatArray:
     """Return (O - E) / sqrt(O) (Church et al. 1991)."""
-    return (tables.joint - tables.expected) / np.sqrt(tables.joint)
+    return (tables.joint - tables.expected_joint) / np.sqrt(tables.joint)
 
 
 def compute_z_score(tables: PairTables) -> FloatArray:
     """Return (O - E) / sqrt(E) (Dennis 1965; Berry-Rogghe 1973)."""
-    return (tables.joint - tables.expected) / np.sqrt(tables.expected)
+    return (tables.joint - tables.expected_joint) / np.sqrt(tables.expected_joint)
 
 
 def compute_g2(tables: PairTables) -> FloatArray:
-    """Return the log-likelihood ratio G² of the table of pairs of positions (Dunning 1993)."""
+    """Return G² of the table of pairs of positions (Dunning 1993)."""
     first, second = tables.word * tables.size, tables.collocate * tables.size
     rest = np.maximum(tables.n_words * tables.size - first - second + tables.joint, 0.0)  # near borders, x = y
     return compute_log_likelihood(tables.joint, first - tables.joint, second - tables.joint, rest)
@@ -91,7 +97,7 @@ MEASURES: dict[str, Callable[[PairTables], FloatArray]] = {
 
 
 def round_scores(name: str, tables: PairTables) -> FloatArray:
-    """Return the scores of a measure in units of the last decimal: whole numbers, and no -0."""
+    """Return the scores of a measure as whole numbers of the last decimal; no -0."""
     return np.rint(MEASURES[name](tables) * _DECIMALS) + 0.0
 
 

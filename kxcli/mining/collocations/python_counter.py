@@ -2,7 +2,7 @@
 
 from collections import Counter, deque
 
-from kxcli.mining.collocations.job import LAYOUT, Window
+from kxcli.mining.collocations.window import LAYOUT, Window
 from kxcli.mining.wordcount.counting import Counting, WordSplitter
 from kxcli.mining.wordcount.python_counter import PythonCounter
 from kxcli.tally.string_runs import COUNT_MASK, DOCUMENT_SHIFT, encode_sums
@@ -43,7 +43,7 @@ class PythonPairCounter(PythonCounter):
         self._numbers.update(other._numbers)
 
     def dump(self, min_count: int = 1) -> tuple[bytes, list[tuple[str, int, int]]]:
-        """Return the counts as a run, without pairs of a lower count; there are no totals."""
+        """Return the counts as a run without rarer pairs, and no totals."""
         sums = {
             LAYOUT.keys(first, 1, [second])[0]: number
             for (first, second), number in self._numbers.items()

@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 from kxcli.arrays import FloatArray
 from kxcli.mining.arguments import check_choice, check_minimum
-from kxcli.mining.collocations.job import LAYOUT, WORD_END, PairCounts
+from kxcli.mining.collocations.job import PairCounts
 from kxcli.mining.collocations.measures import MEASURES, PairTables, make_tables, round_scores, scale_scores
+from kxcli.mining.collocations.window import LAYOUT, WORD_END
 from kxcli.tally.row_sorter import RowSorter
 from kxcli.tally.scratch import Scratch
 from kxcli.tally.string_runs import COUNT_MASK, DOCUMENT_SHIFT, Block
@@ -72,7 +73,7 @@ _Pair = tuple[str, str, int, int, int, int]  # word, collocate, count, left, tot
 
 
 class _Pairs(NamedTuple):
-    """Pairs of words in columns; `left` has the numbers of pairs with the collocate before the word."""
+    """Pairs of words in columns; in `left`, the collocate is before the word."""
 
     words: list[str]
     collocates: list[str]
@@ -111,7 +112,7 @@ def rank_collocates(
 
 
 def _add_first_totals(blocks: Iterator[Block], words: RowSorter, by_second: RowSorter) -> int:
-    """Add the totals of words to `words`, and the pairs with that of the first word to `by_second`.
+    """Add the totals of words to `words`, and pairs with one total to `by_second`.
 
     Returns:
         The number of all words.
@@ -163,7 +164,7 @@ def _rank(pairs: _Pairs, sort: str, n_words: int, size: int) -> list[int]:
 
 
 def _make_ranked_rows(pairs: _Pairs, ranks: list[int]) -> Iterator[tuple[str, int]]:
-    """Yield keys in the order of ranks, then of words, and numbers, that have all of the pairs."""
+    """Yield rows with all columns of the pairs, and keys in their order."""
     for rank, word, collocate, count, left, word_total, total in zip(ranks, *pairs, strict=True):
         key = f"{rank:0{_RANK_DIGITS}}{word}{WORD_END}{collocate}{WORD_END}{word_total},{total}"
         yield key, count | left << DOCUMENT_SHIFT

@@ -1,17 +1,22 @@
 """Collocates from inputs to output."""
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from kxcli.mining.collocations.ranking import Collocate, rank_collocates
 from kxcli.mining.segment import prepare
+from kxcli.mining.wordcount.counting import WordSplitter
 from kxcli.mining.wordcount.counts import WordCountPartial
 from kxcli.pipelines import corpus_run, engines
 from kxcli.pipelines.session import Session
+from kxcli.report import Report
+from kxcli.wording import format_count
 
 if TYPE_CHECKING:
-    from kxcli.mining.collocations.job import PairCount
+    from kxcli.mining.collocations.job import PairCount, PairCounts
     from kxcli.mining.collocations.ranking import CollocateRanking
+    from kxcli.mining.segment.compiled import CompiledDictionary
     from kxcli.output.rows import Cell
 
 _MODULES = ("kxcli.mining.collocations.job", "kxcli.corpus.shards")  # that workers import
@@ -32,9 +37,30 @@ def write_collocates(session: Session, job: "PairCount", ranking: "CollocateRank
     with corpus_run.open_corpus(session, _MODULES, spec) as corpus:
         counts = corpus.run(job, dictionary) or job.finish(WordCountPartial())
         rows = rank_collocates(counts, ranking, corpus.open_scratch())
+        first = next(rows, None)
+        if first is None and ranking.top != 0:
+            _explain_no_rows(session.report, job, counts, dictionary, ranking.min_count)
+        rows = chain([] if first is None else [first], rows)
         hidden = ("word", "word_total") if job.word is not None else ()
         columns = [name for name in Collocate._fields if name not in hidden]
         session.write_rows(_iter_cells(rows, columns, is_json=session.sink.format == "jsonl"), columns)
+
+
+def _explain_no_rows(
+    report: Report, job: "PairCount", counts: "PairCounts", dictionary: "CompiledDictionary | None", min_count: int
+) -> None:
+    """Report why there are no collocates."""
+    if job.word is None:
+        report.note(f"no pair has a count of {min_count} or more; lower --min-count")
+    elif n := counts.count_word(job.word):
+        occurs = f"{job.word} occurs {format_count(n, 'times')}"
+        report.note(f"{occurs}, but no pair has a count of {min_count} or more; lower --min-count")
+    else:
+        words = [word for word in WordSplitter(job.counting, dictionary).split(job.word) if word is not None]
+        advice = "check its spelling, and the options for words"
+        if len(words) > 1:
+            advice = f"it is split into {' '.join(words)}: name one of these, or join them by --userdict"
+        report.warning(f"{job.word} does not occur as a word; {advice}")
 
 
 def _iter_cells(rows: Iterable[Collocate], columns: list[str], *, is_json: bool) -> "Iterator[list[Cell]]":
