@@ -35,10 +35,10 @@ class Tokens:
         self.cut = cut
 
 
-def make_extractor(method="tfidf", *, idf=None, stopwords=(), cut=tokenize):
+def make_extractor(method="tfidf", *, idf=None, stopwords=(), tokenize=tokenize, tag=tag):
     """Return an extractor of jieba."""
     extractor = copy.copy(jieba.analyse.default_tfidf if method == "tfidf" else jieba.analyse.default_textrank)
-    extractor.tokenizer = Tokens(cut if method == "tfidf" else tag)
+    extractor.tokenizer = Tokens(tokenize if method == "tfidf" else tag)
     extractor.postokenizer = Tokens(tag)
     extractor.stop_words = extractor.stop_words | set(stopwords)
     if idf is not None:
@@ -72,7 +72,7 @@ def format_tsv(ranked):
 
 def main(path, method):
     """Print the keywords of each line of a file, as an oracle for whole corpora."""
-    extractor = make_extractor(method)
+    extractor = make_extractor(method, tokenize=jieba.cut, tag=jieba.posseg.cut)
     with open(path, encoding="utf-8-sig", newline="\n") as lines:
         sys.stdout.write(format_tsv(rank(extractor, line.rstrip("\r\n")) for line in lines))
 

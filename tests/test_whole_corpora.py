@@ -5,10 +5,12 @@ import subprocess
 import sys
 from collections import Counter
 from functools import cache
+from itertools import islice
 
 import pytest
-from conftest import SHARED
+from conftest import ROOT, SHARED
 from kernel_texts import Reference
+from keywords_definition import format_tsv, learn, make_extractor, rank
 
 CORPORA = ["bedtimenews", "fewclue", "lctt"]
 OPTIONS = {
@@ -89,3 +91,44 @@ def count_lines(reference, path, options):
     if "--df" in options:
         return [f"{gram[0]}\t{count}\t{documents[gram]}" for gram, count in rows]
     return [f"{gram[0]}\t{count}" for gram, count in rows]
+
+
+@pytest.fixture(scope="module")
+def first_documents(texts):
+    """Return a file with some hundred documents, for jieba's tagger."""
+    path = texts["lctt"].with_name("first")
+    lines = [line for name, n in (("bedtimenews", 20), ("fewclue", 500)) for line in read_first(texts[name], n)]
+    path.write_bytes(b"".join(lines))
+    return path
+
+
+def read_first(path, n):
+    with open(path, "rb") as file:
+        return [*islice(file, n)]
+
+
+def list_jieba_keywords(path, method):
+    command = [sys.executable, "-W", "ignore", ROOT / "tests" / "keywords_definition.py", path, method]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.split("\n")
+
+
+@pytest.mark.parametrize("name", CORPORA)
+def test_keywords_equal_jieba(kxcli, texts, name):
+    expected = list_jieba_keywords(texts[name], "tfidf")
+    for workers in (1, 2):
+        assert kxcli.run("keywords", "-j", workers, texts[name]).text.split("\n") == expected
+
+
+def test_ranked_keywords_equal_jieba(kxcli, first_documents):
+    expected = list_jieba_keywords(first_documents, "textrank")
+    ended = kxcli.run("keywords", "--method", "textrank", "-j", 2, first_documents)
+    assert ended.text.split("\n") == expected
+
+
+def test_keywords_by_learned_idf_equal_a_plain_loop(kxcli, texts, reference):
+    with open(texts["fewclue"], encoding="utf-8-sig", newline="\n") as lines:
+        documents = [line.rstrip("\r\n") for line in lines]
+    extractor = make_extractor(idf=learn(documents, reference.cut), tokenize=reference.cut)
+    expected = format_tsv(rank(extractor, document, 5) for document in documents)
+    ended = kxcli.run("keywords", "--learn-idf", "--top", 5, "-j", 2, texts["fewclue"])
+    assert ended.text.split("\n") == expected.split("\n")

@@ -52,7 +52,10 @@ class CountDocumentFrequencies(WordCount):
         return folded
 
     def split(self, partial: WordCountPartial, n: int) -> list[WordCountPartial]:
-        """Return n partials that merge to the given one; the first has the number of documents."""
+        """Return n partials that merge to the given one.
+
+        The first one has the number of documents.
+        """
         parts = super().split(partial, n)
         parts[0].totals[_DOCUMENTS] = partial.totals.get(_DOCUMENTS, 0)
         return parts
