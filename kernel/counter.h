@@ -105,9 +105,6 @@ static inline bool counter_is_symmetric(const Counter *counter)
 /* Count the words of the batch, and their pairs; false if memory ran out. */
 bool counter_count_pairs(Counter *counter);
 
-/* Add the words and pairs of another counter with the same window and word; false if memory ran out. */
-bool counter_merge_pairs(Counter *counter, Counter *other);
-
 int64_t counter_add(Counter *counter, const CountedText *text);
 
 /* Find what a token becomes: `*n` words and breaks at `*words`, which are valid until the next call. */

@@ -1,7 +1,7 @@
 /* The counts of a counter as a sorted run.
 
    The key of a row is its group, KEY_END, the words joined by spaces, KEY_END and the order as a character from U+0020
-   on; the group and the order are absent if there are no groups, or only one order. pair_dump.c has the keys of pairs. */
+   on; the group and the order are absent if there are no groups, or only one order. pair_dump.c has those of pairs. */
 #include "counter.h"
 #include "memory.h"
 #include "model.h"

@@ -188,34 +188,6 @@ static PyObject *counter_add_method(PyObject *object, PyObject *arguments)
     return check_result(result) ? PyLong_FromLongLong(result) : NULL;
 }
 
-static PyObject *counter_merge_method(PyObject *object, PyObject *argument)
-{
-    CounterObject *self = (CounterObject *)object, *other = (CounterObject *)argument;
-    if (!PyObject_TypeCheck(argument, Py_TYPE(object)) || argument == object) {
-        PyErr_SetString(PyExc_TypeError, "a counter can be merged with another counter only");
-        return NULL;
-    }
-    const Counting *ours = &self->counter.counting, *theirs = &other->counter.counting;
-    if (!ours->has_window || ours->left != theirs->left || ours->right != theirs->right ||
-        (self->counter.word == NO_WORD) != (other->counter.word == NO_WORD)) {
-        PyErr_SetString(PyExc_ValueError, "counters can be merged only if they have the same window");
-        return NULL;
-    }
-    bool is_done = false;
-    if (!occupy(object, &self->is_busy))
-        return NULL;
-    if (occupy(argument, &other->is_busy)) {
-        self->thread = PyEval_SaveThread();
-        is_done = counter_merge_pairs(&self->counter, &other->counter);
-        PyEval_RestoreThread(self->thread);
-        vacate(argument, &other->is_busy);
-    }
-    vacate(object, &self->is_busy);
-    if (is_done)
-        return Py_NewRef(Py_None);
-    return PyErr_Occurred() ? NULL : PyErr_NoMemory();
-}
-
 static PyObject *make_totals(const Counter *counter)
 {
     PyObject *list = PyList_New(0);
@@ -269,7 +241,6 @@ static PyObject *counter_get_weight(PyObject *object, void *closure)
 
 static PyMethodDef counter_methods[] = {
     {"add", counter_add_method, METH_VARARGS, "Count a text; return -1, or the position of a bad byte."},
-    {"merge", counter_merge_method, METH_O, "Add the words and pairs of another counter with the same window."},
     {"dump", counter_dump_method, METH_VARARGS, "Return the counts as a run, and the totals."},
     {NULL, NULL, 0, NULL},
 };

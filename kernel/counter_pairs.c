@@ -1,4 +1,4 @@
-/* Counting and merging pairs of words within a window. */
+/* Counting pairs of words within a window. */
 #include "counter.h"
 
 /* Count the pairs of a word with one of those before it. */
@@ -29,39 +29,4 @@ bool counter_count_pairs(Counter *counter)
                 return false;
     }
     return pairs_flush(&counter->pairs);
-}
-
-/* Find the identifiers in `counter` of the words of another counter, by their characters. `ids` has them by identifier
-   in the other one. */
-static bool map_words(Counter *counter, Counter *other, uint32_t *ids)
-{
-    for (uint32_t number = 1; number < other->pairs.n; number++) {
-        const Pair *pair = &other->pairs.pairs[number];
-        if (pair->second != NO_WORD)
-            continue;
-        size_t size = segmenter_spell(&other->segmenter, pair->first);
-        if (other->segmenter.has_failed)
-            return false;
-        ids[pair->first] = segmenter_identify(&counter->segmenter, other->segmenter.utf8, size);
-        if (counter->segmenter.has_failed)
-            return false;
-    }
-    return true;
-}
-
-bool counter_merge_pairs(Counter *counter, Counter *other)
-{
-    size_t n_ids = (size_t)first_string_id(&other->segmenter) + other->segmenter.vocabulary.n;
-    uint32_t *ids = calloc(n_ids, sizeof *ids);
-    bool is_symmetric = counter_is_symmetric(counter), is_done = ids != NULL && map_words(counter, other, ids);
-    for (uint32_t number = 1; is_done && number < other->pairs.n; number++) {
-        Pair pair = other->pairs.pairs[number];
-        uint32_t first = ids[pair.first], second = pair.second == NO_WORD ? NO_WORD : ids[pair.second];
-        if (is_symmetric && first > second)
-            is_done = pairs_add(&counter->pairs, second, first, pair.count, pair.count - pair.n_left);
-        else
-            is_done = pairs_add(&counter->pairs, first, second, pair.count, pair.n_left);
-    }
-    free(ids);
-    return is_done && pairs_flush(&counter->pairs);
 }

@@ -160,8 +160,13 @@ static void sift_down(struct Source **heap, size_t n, size_t i)
     heap[i] = moved;
 }
 
+static bool is_selected(const struct Row *row, uint64_t min_count)
+{
+    return row->count >= min_count || (row->key_length && row->key[row->key_length - 1] == KEY_END);
+}
+
 /* Merge the sources of a heap. */
-static enum RunStatus merge_sources(struct Source **heap, size_t n, struct Bytes *out)
+static enum RunStatus merge_sources(struct Source **heap, size_t n, uint64_t min_count, struct Bytes *out)
 {
     struct RunWriter writer = {.out = out};
     struct Row sum = {0};
@@ -176,7 +181,7 @@ static enum RunStatus merge_sources(struct Source **heap, size_t n, struct Bytes
             if (sum.count > MAX_NUMBER || sum.documents > MAX_NUMBER)
                 return RUN_OVERFLOW;
         } else {
-            if (has_sum && !write_row(&writer, &sum))
+            if (has_sum && is_selected(&sum, min_count) && !write_row(&writer, &sum))
                 return RUN_NO_MEMORY;
             sum = *row;
             has_sum = true;
@@ -189,10 +194,11 @@ static enum RunStatus merge_sources(struct Source **heap, size_t n, struct Bytes
         if (n)
             sift_down(heap, n, 0);
     }
+    has_sum = has_sum && is_selected(&sum, min_count);
     return (!has_sum || write_row(&writer, &sum)) && end_run(&writer) ? RUN_OK : RUN_NO_MEMORY;
 }
 
-enum RunStatus merge_runs(const struct Span *runs, size_t n, struct Bytes *out)
+enum RunStatus merge_runs(const struct Span *runs, size_t n, uint64_t min_count, struct Bytes *out)
 {
     struct Source *sources = calloc(n ? n : 1, sizeof *sources);
     struct Source **heap = calloc(n ? n : 1, sizeof *heap);
@@ -207,7 +213,7 @@ enum RunStatus merge_runs(const struct Span *runs, size_t n, struct Bytes *out)
             status = RUN_OK;
     }
     if (status == RUN_OK)
-        status = merge_sources(heap, n_open, out);
+        status = merge_sources(heap, n_open, min_count, out);
     free(heap);
     free(sources);
     return status;

@@ -96,7 +96,8 @@ bool sort_rows(struct Row *rows, size_t n);
  * Takes 32 bytes of memory for each row, in addition to the run. */
 bool encode_run(const struct Row *rows, size_t n, struct Bytes *out);
 
-/* Append the rows of several runs to `out` as one run, with the sums for equal keys. */
-enum RunStatus merge_runs(const struct Span *runs, size_t n, struct Bytes *out);
+/* Append the rows of several runs to `out` as one run, with the sums for equal keys, and without rows of a count below
+ * `min_count`. Rows of a group without a word stay: they are the words in counts of pairs. */
+enum RunStatus merge_runs(const struct Span *runs, size_t n, uint64_t min_count, struct Bytes *out);
 
 #endif

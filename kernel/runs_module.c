@@ -21,9 +21,13 @@ static PyObject *take_result(enum RunStatus status, struct Bytes *out)
     return result;
 }
 
-static PyObject *py_merge_runs(PyObject *module, PyObject *argument)
+static PyObject *py_merge_runs(PyObject *module, PyObject *arguments)
 {
     (void)module;
+    PyObject *argument;
+    unsigned long long min_count = 1;
+    if (!PyArg_ParseTuple(arguments, "O|K:merge_runs", &argument, &min_count))
+        return NULL;
     PyObject *runs = PySequence_Tuple(argument);
     if (!runs)
         return NULL;
@@ -44,7 +48,7 @@ static PyObject *py_merge_runs(PyObject *module, PyObject *argument)
     }
     enum RunStatus status;
     Py_BEGIN_ALLOW_THREADS
-    status = merge_runs(spans, n, &out);
+    status = merge_runs(spans, n, min_count, &out);
     Py_END_ALLOW_THREADS
     result = take_result(status, &out);
 end:
@@ -97,7 +101,7 @@ static PyObject *py_format_tsv(PyObject *module, PyObject *arguments)
 }
 
 static PyMethodDef functions[] = {
-    {"merge_runs", py_merge_runs, METH_O, "Return the rows of several runs as one run."},
+    {"merge_runs", py_merge_runs, METH_VARARGS, "Return the rows of several runs as one run."},
     {"rank_run", py_rank_run, METH_VARARGS, "Return the selected rows of a run in the order of a ranking."},
     {"format_tsv", py_format_tsv, METH_VARARGS, "Return blocks of rows as TSV."},
     {NULL, NULL, 0, NULL},

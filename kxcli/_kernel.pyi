@@ -107,13 +107,6 @@ class Counter:
         With those of the rows in `dump`, but not of their keys.
         """
 
-    def merge(self, other: Counter) -> None:
-        """Add the words and pairs of another counter.
-
-        Raises:
-            ValueError: The counters do not have the same window, or have none.
-        """
-
     def dump(self, min_count: int = 1) -> tuple[bytes, list[tuple[str, int, int]]]:
         """Return the counts as a run, and the totals as tuples of group, order and sum.
 
@@ -123,8 +116,11 @@ class Counter:
         window, there are no totals.
         """
 
-def merge_runs(runs: Sequence[Buffer]) -> bytes:
+def merge_runs(runs: Sequence[Buffer], min_count: int = 1, /) -> bytes:
     """Return the rows of several runs as one run, with the sum for equal keys.
+
+    Rows with a lower count than `min_count` are dropped, except those of words in counts of pairs: their key is a group
+    without a word.
 
     Raises:
         ValueError: A run is damaged.

@@ -19,6 +19,7 @@ from kxcli.storage.temp_files import advise_dontneed, count_resident_bytes
 BLOCK_ROWS = 1024  # of some 150 bytes each in memory
 BLOCK_CHARACTERS = 1 << 16  # characters of keys that fill a block of fewer rows: keys of more than 64 on average
 BLOCK_BYTES = 1 << 18  # memory of a block and of its share of the merged rows
+MAX_NUMBER = (1 << 63) - 1  # of the kernel
 _MAX_OPEN_RUNS = 64  # runs merged at a time: their blocks take 16 MB
 DOCUMENT_SHIFT = 96  # bits of a row's number for its count; the bits above are the number of documents
 COUNT_MASK = (1 << DOCUMENT_SHIFT) - 1

@@ -1,16 +1,17 @@
 """The job that counts words, and pairs of words within a window."""
 
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import compress
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
+from kxcli.kernel import find_kernel
 from kxcli.mining.collocations.window import LAYOUT, WORD_END, Window
 from kxcli.mining.wordcount.counting import Counting, WordFilter, WordSplitter
 from kxcli.mining.wordcount.counts import AnyCounter, WordCountPartial
 from kxcli.mining.wordcount.job import CountingJob
 from kxcli.tally.scratch import Scratch
-from kxcli.tally.string_runs import COUNT_MASK, Block, decode_run, merge_runs, reduce_runs
+from kxcli.tally.string_runs import COUNT_MASK, MAX_NUMBER, Block, count_memory, decode_run, merge_runs, reduce_runs
 
 if TYPE_CHECKING:
     from kxcli import _kernel
@@ -40,13 +41,6 @@ class PairCount(CountingJob["PairCounts"]):
     def is_symmetric(self) -> bool:
         """Whether a pair has one row, in the order of code points, not one per word."""
         return self.word is None and self.window.left == self.window.right
-
-    def merge(self, left: WordCountPartial, right: WordCountPartial) -> WordCountPartial:
-        """Add the counts of `right` to `left`."""
-        if left.counter is not None and right.counter is not None and type(left.counter) is type(right.counter):
-            cast(PairCounter, left.counter).merge(cast(PairCounter, right.counter))
-            right.counter = None
-        return left.merge(right)
 
     def finish(self, partial: WordCountPartial) -> "PairCounts":
         """Return the final counts."""
@@ -83,10 +77,6 @@ class PairCount(CountingJob["PairCounts"]):
 class PairCounter(AnyCounter, Protocol):
     """Counts in memory: `PythonPairCounter`, or `kxcli._kernel.Counter`."""
 
-    def merge(self, other: Any, /) -> None:
-        """Add the counts of another counter of the same class."""
-        ...
-
     def dump(self, min_count: int = 1) -> tuple[bytes, list[tuple[str, int, int]]]:
         """Return the counts as a run, and no totals.
 
@@ -116,9 +106,13 @@ class PairCounts:
         """
         partial = self._partial
         if partial.counter is not None and not partial.runs:
-            yield from decode_run(cast(PairCounter, partial.counter).dump(min_count)[0])
+            yield from decode_run(cast(PairCounter, partial.counter).dump(min(min_count, MAX_NUMBER))[0])
             return
         partial = self._partial = partial.dump_counter()
+        merged = _merge_in_memory(partial.runs, min_count, sys.maxsize if scratch is None else scratch.room)
+        if merged is not None:
+            yield from decode_run(merged)
+            return
         runs = reduce_runs(partial.runs) if scratch is None else scratch.reduce_runs(partial.runs)
         for keys, numbers in merge_runs(map(decode_run, runs)):
             selected = [
@@ -134,3 +128,18 @@ class PairCounts:
             if key in keys:
                 return numbers[keys.index(key)]
         return 0
+
+
+def _merge_in_memory(runs: Sequence[bytes | memoryview], min_count: int, room: int) -> bytes | None:
+    """Return the rows of words and frequent pairs as a run, made by the kernel.
+
+    None if there is no kernel, if it cannot read these rows, or if runs in files exceed the room in memory.
+    """
+    kernel = find_kernel()
+    if kernel is None or sum(map(len, runs)) - count_memory(runs) > room:
+        return None
+    try:
+        merged: bytes = kernel.merge_runs(runs, min(min_count, MAX_NUMBER))
+    except (ValueError, OverflowError):
+        return None
+    return merged

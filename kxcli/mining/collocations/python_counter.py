@@ -38,10 +38,6 @@ class PythonPairCounter(PythonCounter):
         """Approximate bytes of memory, with those for `dump`."""
         return len(self._numbers) * (_ROW_BYTES + _CHARACTER_BYTES * _MEAN_CHARACTERS)
 
-    def merge(self, other: "PythonPairCounter") -> None:
-        """Add the words and pairs of another counter."""
-        self._numbers.update(other._numbers)
-
     def dump(self, min_count: int = 1) -> tuple[bytes, list[tuple[str, int, int]]]:
         """Return the counts as a run without rarer pairs, and no totals."""
         sums = {

@@ -10,14 +10,13 @@ from kxcli.kernel import find_kernel
 from kxcli.mining.arguments import check_choice, check_minimum, check_type
 from kxcli.mining.wordcount.counts import Counts
 from kxcli.tally.scratch import Scratch
-from kxcli.tally.string_runs import BLOCK_ROWS, DOCUMENT_SHIFT, Block, encode_run, strip_documents
+from kxcli.tally.string_runs import BLOCK_ROWS, DOCUMENT_SHIFT, MAX_NUMBER, Block, encode_run, strip_documents
 
 MILLION = 1_000_000
 _ROW_BYTES = 400  # of a row in a sort: its word, number and position; a chunk has half of the memory
 _CHARACTER_BYTES = 4  # additional, per character of the word
 _MIN_SORTED = 1 << 10  # rows sorted in memory even if the limit is lower
 _MAX_DIGITS = 100  # more than any count has
-_MAX_NUMBER = (1 << 63) - 1  # of the kernel
 _INVERTED = str.maketrans("0123456789", "9876543210")
 
 
@@ -94,10 +93,10 @@ def encode_tsv(finished: Counts, ranking: Ranking, columns: Sequence[str], room:
     is_possible = tuple(columns) == ("group",) * layout.is_grouped + ("word", "count") + ("df",) * has_documents
     if kernel is None or not is_possible or not finished.fits_ranking(room):
         return None
-    top = -1 if ranking.top is None else min(ranking.top, _MAX_NUMBER)
+    top = -1 if ranking.top is None else min(ranking.top, MAX_NUMBER)
     try:
         run = finished.runs[0] if len(finished.runs) == 1 else kernel.merge_runs(finished.runs)
-        min_count = min(ranking.min_count, _MAX_NUMBER)
+        min_count = min(ranking.min_count, MAX_NUMBER)
         ranked = kernel.rank_run(run, layout.is_grouped, ranking.sort == "word", top, min_count)
         del run
         lines: bytes = kernel.format_tsv(ranked, layout.is_grouped, layout.has_orders, has_documents)
