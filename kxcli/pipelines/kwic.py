@@ -5,9 +5,9 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice, repeat
 from operator import itemgetter
+from typing import TYPE_CHECKING
 
 from kxcli.errors import MissingExtraError
-from kxcli.mining.kwic.arrangement import Side, choose_sample, sort_rows
 from kxcli.mining.kwic.job import BLOCK_ROWS, FindHits, HitRow, iter_row_blocks
 from kxcli.mining.kwic.query import Query
 from kxcli.mining.segment import prepare
@@ -15,6 +15,9 @@ from kxcli.output import rows
 from kxcli.output.table import TableColumn, TableEncoder
 from kxcli.pipelines.corpus_run import Corpus
 from kxcli.pipelines.session import Session
+
+if TYPE_CHECKING:
+    from kxcli.mining.kwic.arrangement import Side
 
 COLUMNS = ("source", "left", "match", "right")
 _TABLE_ORDER = (1, 2, 3, 0)  # the source at the end, so that its length moves nothing
@@ -42,8 +45,10 @@ def find_rows(corpus: Corpus, query: Query) -> RowBlocks:
     return iter_row_blocks(corpus.stream(FindHits(query), shared), query.width, show_path)
 
 
-def arrange_rows(corpus: Corpus, blocks: RowBlocks, side: Side | None, sample: int | None, seed: int) -> RowBlocks:
+def arrange_rows(corpus: Corpus, blocks: RowBlocks, side: "Side | None", sample: int | None, seed: int) -> RowBlocks:
     """Yield blocks of sampled rows, or of rows in the order of a context."""
+    from kxcli.mining.kwic.arrangement import choose_sample, sort_rows  # hashlib loads OpenSSL
+
     found: Iterable[HitRow] = chain.from_iterable(blocks)
     if sample is not None:
         found = choose_sample(found, sample, seed)

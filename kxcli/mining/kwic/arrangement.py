@@ -2,19 +2,16 @@
 
 import hashlib
 import heapq
-import sys
 from collections.abc import Iterable, Iterator
 from typing import Literal, TypeVar
 
 from kxcli.mining.kwic.job import HitRow
+from kxcli.tally.row_sorter import RowSorter
 from kxcli.tally.scratch import Scratch
-from kxcli.tally.string_runs import encode_run
 
 Side = Literal["left", "right"]
 RowT = TypeVar("RowT")
 
-_MIN_SORTED_BYTES = 1 << 19  # of rows sorted in memory even if the limit is lower
-_POINTER_BYTES = 16  # of a row in a list, and in the array of the sort
 _NUMBER = "{:014x}"  # of a hit: 14 digits are more than any corpus has
 
 # A key is a context, `_END`, the number of the hit, the lengths of three cells, and the cells. In a context, characters
@@ -56,34 +53,11 @@ def sort_rows(rows: Iterable[HitRow], side: Side, scratch: Scratch | None = None
         side: The context.
         scratch: Sorts rows that exceed its memory limit; if None, all rows are sorted in memory.
     """
-    max_bytes = sys.maxsize if scratch is None else max(_MIN_SORTED_BYTES, scratch.room // 2)
-    chunks = _iter_sorted_chunks(rows, side, max_bytes)
-    chunk, following = next(chunks), next(chunks, None)
-    if scratch is None or following is None:
-        yield from map(_decode_key, chunk)
-        return
-    with scratch.open_run_file() as spool:
-        spool.add(encode_run([(chunk, [0] * len(chunk))]))
-        del chunk
-        while following is not None:
-            spool.add(encode_run([(following, [0] * len(following))]))
-            following = next(chunks, None)
-        for keys, _ in scratch.merge_runs(spool.map_runs()):
+    with RowSorter(scratch) as sorter:
+        for number, row in enumerate(rows):
+            sorter.add(_encode_key(row, side, number), 0)
+        for keys, _ in sorter.blocks():
             yield from map(_decode_key, keys)
-
-
-def _iter_sorted_chunks(rows: Iterable[HitRow], side: Side, max_bytes: int) -> Iterator[list[str]]:
-    """Yield the sorted keys of rows in chunks of about `max_bytes`, at least one."""
-    keys, size = list[str](), 0
-    for number, row in enumerate(rows):
-        keys.append(key := _encode_key(row, side, number))
-        size += sys.getsizeof(key) + _POINTER_BYTES
-        if size >= max_bytes:
-            keys.sort()
-            yield keys
-            keys, size = [], 0
-    keys.sort()
-    yield keys
 
 
 def _encode_key(row: HitRow, side: Side, number: int) -> str:

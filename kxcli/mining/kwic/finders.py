@@ -12,7 +12,7 @@ from kxcli.mining.segment.spans import load_span_finder
 if TYPE_CHECKING:
     from kxcli.mining.segment.compiled import CompiledDictionary
 
-_MAX_PENDING = 1 << 12  # occurrences in memory, besides those of as many characters as the longest pattern has
+_MAX_PENDING = 1 << 12  # occurrences in memory, plus one for each character of the longest pattern
 
 Span = tuple[int, int]  # positions of the first character and after the last
 
