@@ -69,6 +69,11 @@ class Document(NamedTuple):
         """Whether each LF ends a document, as in `TextBlock`."""
         return False
 
+    @property
+    def n_lines(self) -> int:
+        """The number of lines of text, as in `TextBlock`; further lines of a record are not counted."""
+        return 1
+
 
 class TextBlock:
     """Whole lines, each a document, for jobs that take bytes.
@@ -93,7 +98,7 @@ class TextBlock:
         self.data, self._decode = data, decode
         self.error: InputError | None = None
 
-    @property
+    @cached_property
     def n_lines(self) -> int:
         """The number of lines of text."""
         assert isinstance(self.data, str), "lines of bytes may be skipped"
@@ -201,10 +206,9 @@ def _count_gaps(numbered: Iterable[tuple[int, TextRecord]], diagnostics: ReadDia
         if isinstance(document, TextBlock):
             document.n_before = line - expected
             yield document
-            expected = line + document.n_lines
-            continue
-        yield document if line == expected else document._replace(n_before=line - expected)
-        expected = line + 1
+        else:
+            yield document if line == expected else document._replace(n_before=line - expected)
+        expected = line + document.n_lines
     if diagnostics.line > expected:
         yield Document("", has_continuation=True, n_before=diagnostics.line - expected)
 
@@ -273,8 +277,9 @@ def _read_text_lines(
         if text is None:
             yield from _make_documents(decoder.decode_lines(rest), spec)
         elif text:
-            yield Document(text) if spec.unit == "lines" else TextBlock(text)
-            diagnostics.line += rest.count(b"\n")
+            block = TextBlock(text)
+            yield Document(text) if spec.unit == "lines" else block
+            diagnostics.line += block.n_lines
 
 
 def _parse_document(line: str, spec: ReaderSpec) -> Document:

@@ -29,6 +29,11 @@ class LinesRecord(Protocol):
         ...
 
     @property
+    def n_lines(self) -> int:
+        """The number of documents."""
+        ...
+
+    @property
     def n_before(self) -> int:
         """The number of lines without a document before it."""
         ...
@@ -123,7 +128,7 @@ class FindHits:
             text = record.text
             for number, line in finder.select_lines(text) if record.is_lines else ((0, text),):
                 _add_windows(parts[-1], n_lines + number + 1, line, finder.find(line), width)
-            n_lines += count_lines(text) if record.is_lines else 1
+            n_lines += record.n_lines
         parts[-1] = parts[-1]._replace(n_lines=n_lines)
         return [part for part in parts if part.n_lines or part.source is not None]
 
@@ -171,11 +176,6 @@ def _add_windows(hits: Hits, line: int, text: str, spans: Iterable[Span], width:
     if end:
         hits.windows.append(text[begin:end])
         hits.ends.append(len(hits.starts))
-
-
-def count_lines(text: str) -> int:
-    """Return the number of lines of a text that ends with or without LF."""
-    return text.count("\n") + (not text.endswith("\n"))
 
 
 def iter_row_blocks(
