@@ -14,7 +14,7 @@ from keyness_definition import keyness, log_odds_z
 
 from kxcli.corpus.count_tables import looks_like_counts
 from kxcli.mining import compare_counts, count_words
-from kxcli.mining.keyness.comparison import COLUMNS
+from kxcli.mining.keyness.measures import COLUMNS
 
 NEWS, TECH, REVIEWS = SAMPLES / "news.txt", SAMPLES / "tech.txt", SAMPLES / "reviews.jsonl"
 DIGITS = {"per_million": 3, "per_million_ref": 3, "percent_diff": 2}

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from kxcli.arrays import FloatArray
+from kxcli.arrays import FloatArray, IntArray
 
 Adjustment = Literal["bh", "by", "holm", "none"]
 
@@ -32,7 +32,7 @@ def adjust_p_values(p_values: Sequence[float | None], method: Adjustment) -> lis
     return adjusted
 
 
-def compute_adjusted(p_values: FloatArray, method: Adjustment) -> FloatArray:
+def compute_adjusted(p_values: FloatArray, method: Adjustment, n_tests: IntArray | None = None) -> FloatArray:
     """Return adjusted p-values, in the order of the p-values.
 
     An adjusted p-value is the smallest error rate at which the test is rejected.
@@ -42,17 +42,19 @@ def compute_adjusted(p_values: FloatArray, method: Adjustment) -> FloatArray:
         method: "bh", the false discovery rate of independent or positively dependent tests (Benjamini and Hochberg
             1995); "by", that of any tests (Benjamini and Yekutieli 2001); "holm", the chance of any false discovery
             (Holm 1979); "none", unchanged.
+        n_tests: The number of tests with each p-value; by default one.
     """
-    n = len(p_values)
     if method == "none":
         return p_values
     order = np.argsort(p_values, kind="stable")
-    ranks = np.arange(1, n + 1)
+    n_equal = np.ones(len(p_values), np.int64) if n_tests is None else n_tests[order]
+    ranks = np.cumsum(n_equal)  # of the last test with a p-value
+    n = int(n_equal.sum())
     if method == "holm":
-        steps = np.maximum.accumulate(p_values[order] * (n - ranks + 1))
+        steps = np.maximum.accumulate(p_values[order] * (n - ranks + n_equal))
     else:
         steps = np.minimum.accumulate((p_values[order] * _compute_factor(n, method) / ranks)[::-1])[::-1]
-    adjusted = np.empty(n)
+    adjusted = np.empty(len(p_values))
     adjusted[order] = np.minimum(steps, 1.0)
     return adjusted
 

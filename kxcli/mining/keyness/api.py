@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 
 from kxcli.mining.arguments import check_minimum, check_type
-from kxcli.mining.keyness.comparison import MAX_TOTAL, Comparison, KeynessRow, Measure, PairedCounts, compare_pairs
+from kxcli.mining.keyness.comparison import MAX_TOTAL, Comparison, KeynessRow, Measure, compare_blocks
 from kxcli.mining.keyness.measures import Sizes
 from kxcli.mining.wordcount.counts import KeyLayout
+from kxcli.tally.string_runs import DOCUMENT_SHIFT
 
 
 def compare_counts(
@@ -40,11 +41,9 @@ def compare_counts(
     comparison = Comparison(sort, negative, top, min_count, max_q, prior)
     sizes = Sizes(_check_counts("target", target), _check_counts("reference", reference))
     words = sorted(target.keys() | reference.keys())
-    pairs = PairedCounts(KeyLayout(), min_count)
-    if words:
-        keys = KeyLayout().keys("", 1, words)
-        pairs.add(keys, [int(target.get(word, 0)) for word in words], [int(reference.get(word, 0)) for word in words])
-    return list(compare_pairs(pairs, {1: sizes}, comparison))
+    numbers = [int(target.get(word, 0)) | int(reference.get(word, 0)) << DOCUMENT_SHIFT for word in words]
+    blocks = [(KeyLayout().keys("", 1, words), numbers)]
+    return list(compare_blocks(lambda: blocks, KeyLayout(), {1: sizes}, comparison))
 
 
 def _check_counts(name: str, counts: Mapping[str, int]) -> int:

@@ -1,46 +1,33 @@
-"""Comparison of two corpora word by word, and the order of the words."""
+"""Comparison of two corpora word by word, and the order of the words.
+
+Words with equal counts on both sides have equal values. So the distinct pairs of counts are tested, which are few, and
+the words are read a second time.
+"""
 
 import sys
-from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import compress
+from itertools import islice
+from operator import itemgetter
 from typing import Literal, NamedTuple
 
 import numpy as np
 
-from kxcli.arrays import BoolArray, FloatArray, IntArray
+from kxcli.arrays import IntArray
 from kxcli.mining.arguments import check_choice, check_minimum, check_type
-from kxcli.mining.association import compute_chi2_p, compute_log_likelihood
-from kxcli.mining.keyness.measures import (
-    MILLION,
-    Sizes,
-    compute_log_odds_z,
-    compute_log_ratio,
-    compute_odds_ratio,
-    compute_percent_difference,
-)
-from kxcli.mining.multiple_tests import compute_adjusted
+from kxcli.mining.keyness.measures import COLUMNS, PairTests, Sizes, compute_tests
 from kxcli.mining.wordcount.counts import KeyLayout
-from kxcli.tally.string_runs import BLOCK_ROWS, COUNT_MASK, DOCUMENT_SHIFT, Block
+from kxcli.tally.scratch import Scratch
+from kxcli.tally.string_runs import BLOCK_ROWS, COUNT_MASK, DOCUMENT_SHIFT, Block, encode_run, strip_documents
 
 MAX_TOTAL = 1 << sys.float_info.mant_dig  # of the counts of a corpus: a double represents larger numbers inexactly
 Measure = Literal["log_likelihood", "log_ratio", "log_odds"]
 MEASURES: tuple[Measure, ...] = ("log_likelihood", "log_ratio", "log_odds")
-COLUMNS = (
-    "word",
-    "count",
-    "count_ref",
-    "per_million",
-    "per_million_ref",
-    "log_likelihood",
-    "log_ratio",
-    "percent_diff",
-    "odds_ratio",
-    "log_odds_z",
-    "p_value",
-    "q_value",
-)
+_ORDER_SHIFT = 2 * DOCUMENT_SHIFT  # bits of a pair below the order: the counts of both sides
+_ROW_BYTES = 250  # of a selected word in a sort
+_CHARACTER_BYTES = 4  # additional, per character of the word
+_RANK_DIGITS = 12  # more than any rank has
 
 
 class KeynessRow(NamedTuple):
@@ -91,157 +78,157 @@ class Comparison:
             check_minimum("prior", self.prior, 1)
 
 
-class PairedCounts:
-    """Words with their counts in two corpora.
-
-    Memory: the bytes of a word and 25 more.
-
-    Args:
-        layout: The keys of words, without groups.
-        min_count: Words with a smaller count in both corpora are dropped.
-    """
-
-    def __init__(self, layout: KeyLayout, min_count: int) -> None:
-        self._layout, self._min_count = layout, min_count
-        self._counts, self._references, self._orders = array("q"), array("q"), array("B")
-        self._text, self._ends = bytearray(), array("q", [0])
-
-    def add(self, keys: list[str], counts: list[int], references: list[int]) -> None:
-        """Add words by their keys, in ascending order."""
-        pair = np.array((counts, references), np.int64)
-        is_frequent: BoolArray = pair.max(axis=0) >= self._min_count
-        if not is_frequent.all():
-            keys, pair = list(compress(keys, is_frequent)), pair[:, is_frequent]
-        if not keys:
-            return
-        self._counts.frombytes(pair[0].tobytes())
-        self._references.frombytes(pair[1].tobytes())
-        self._orders.extend(self._layout.parse_orders(keys))
-        data = "\0".join([*keys, ""]).encode("utf-8", "surrogatepass")  # keys have no NUL
-        ends = np.flatnonzero(np.frombuffer(data, np.uint8) == 0) + (len(self._text) + 1)
-        self._ends.frombytes(ends.astype(np.int64).tobytes())
-        self._text += data
-
-    def read_columns(self) -> tuple[IntArray, IntArray, IntArray]:
-        """Return the orders, the counts, and the counts in the reference."""
-        orders = np.frombuffer(self._orders, np.uint8).astype(np.int64)
-        return orders, np.frombuffer(self._counts, np.int64), np.frombuffer(self._references, np.int64)
-
-    def read_words(self, positions: IntArray) -> list[str]:
-        """Return the words at some positions."""
-        ends, text = self._ends, self._text
-        pieces = [text[ends[at] : ends[at + 1] - 1] for at in positions.tolist()]
-        return self._layout.words([str(piece, "utf-8", "surrogatepass") for piece in pieces])
-
-
-def add_pairs(pairs: PairedCounts, blocks: Iterable[Block], *, is_total: bool = False) -> None:
-    """Add rows with the count of the target, and above it that of the reference.
-
-    Args:
-        pairs: Receives the rows.
-        blocks: The rows, ascending.
-        is_total: Whether the upper count is that of both corpora.
-    """
-    for keys, numbers in blocks:
-        counts, references = [number & COUNT_MASK for number in numbers], [n >> DOCUMENT_SHIFT for n in numbers]
-        if is_total:
-            references = [total - count for total, count in zip(references, counts, strict=True)]
-        pairs.add(keys, counts, references)
-
-
 def shift_counts(blocks: Iterable[Block]) -> Iterator[Block]:
     """Move the counts of rows to the upper half of their numbers.
 
     The sum with the number of another corpus has both counts.
     """
     for keys, numbers in blocks:
-        yield keys, [(number & COUNT_MASK) << DOCUMENT_SHIFT for number in numbers]
+        yield keys, [number << DOCUMENT_SHIFT for number in strip_documents(numbers)]
 
 
-class _Tests(NamedTuple):
-    """The tests of the distinct pairs of counts; equal pairs have equal values.
-
-    Attributes:
-        columns: Those of `KeynessRow` without the word.
-        is_higher: Whether the rate is higher in the target.
-        is_lower: Whether the rate is lower in the target.
-    """
-
-    columns: dict[str, IntArray | FloatArray]
-    is_higher: BoolArray
-    is_lower: BoolArray
-
-
-def compare_pairs(pairs: PairedCounts, sizes: Mapping[int, Sizes], comparison: Comparison) -> Iterator[KeynessRow]:
+def compare_blocks(
+    open_blocks: Callable[[], Iterable[Block]],
+    layout: KeyLayout,
+    sizes: Mapping[int, Sizes],
+    comparison: Comparison,
+    scratch: Scratch | None = None,
+    *,
+    is_total: bool = False,
+) -> Iterator[KeynessRow]:
     """Yield the selected words of two corpora.
 
     N-grams of each order are compared with those of the same order. An order that one corpus does not have is omitted.
     The q-values are over all tested words. Words with equal values are ordered by code points.
 
+    Cost: reads the rows twice. Memory grows with the distinct pairs of counts.
+
     Args:
-        pairs: The counts of the words.
+        open_blocks: Returns the rows, ascending, with the count in the target, and above it that in the reference.
+        layout: The keys of the rows, without groups.
         sizes: The number of words of each order.
         comparison: The tested and the returned words.
+        scratch: Sorts rows that exceed its memory limit; if None, all rows are sorted in memory.
+        is_total: Whether the upper count is that in both corpora.
     """
-    orders, counts, references = pairs.read_columns()
-    if not len(counts):
+    n_words = Counter[int]()
+    for keys, numbers in open_blocks():
+        n_words.update(_pack_pairs(keys, numbers, layout))
+    pairs = list(n_words)
+    counts = np.array([pair & COUNT_MASK for pair in pairs], np.int64)
+    references = np.array([pair >> DOCUMENT_SHIFT & COUNT_MASK for pair in pairs], np.int64)
+    if is_total:
+        references -= counts
+    orders = np.array([pair >> _ORDER_SHIFT or layout.orders[0] for pair in pairs], np.int64)
+    is_tested = np.maximum(counts, references) >= comparison.min_count
+    tested = np.flatnonzero(is_tested & np.isin(orders, [order for order, size in sizes.items() if min(size)]))
+    if not len(tested):
         return
-    by_pair = np.lexsort((references, counts, orders))
-    is_first = np.ones(len(by_pair), bool)
-    is_first[1:] = False
-    for column in (orders, counts, references):
-        is_first[1:] |= np.diff(column[by_pair]) != 0
-    firsts, numbers = by_pair[is_first], np.empty(len(by_pair), np.int64)
-    numbers[by_pair] = np.cumsum(is_first) - 1  # the pair of each word
-    n_words = np.diff(np.flatnonzero(np.append(is_first, True)))
-    del by_pair, is_first
-    tests = _test_pairs((orders[firsts], counts[firsts], references[firsts]), n_words, sizes, comparison.prior)
-    is_selected = tests.is_lower if comparison.negative else tests.is_higher
-    is_selected = is_selected & (tests.columns["q_value"] <= comparison.max_q)
-    positions = np.flatnonzero(is_selected[numbers])
+    weights = np.array([n_words[pairs[at]] for at in tested.tolist()], np.int64)
+    del n_words
+    tests = compute_tests(orders[tested], counts[tested], references[tested], weights, sizes, comparison.prior)
+    selection = _select_pairs(tests, weights, comparison)
+    positions = {pairs[tested[at]]: at for at in selection.ranks}
+    selected = _select_rows(open_blocks(), layout, positions, selection)
+    for keys, numbers in _sort_rows(selected, selection.ranks, scratch):
+        columns = [tests.columns[name][numbers].tolist() for name in COLUMNS[1:]]
+        yield from map(KeynessRow._make, zip(layout.words(keys), *columns, strict=True))
+
+
+class _Selection(NamedTuple):
+    """The selected pairs.
+
+    Attributes:
+        ranks: The rank of each selected pair by its number among the tested ones; equally strong pairs have one rank.
+        n_last: The number of words that are selected of the last rank.
+        last: The last rank.
+    """
+
+    ranks: dict[int, int]
+    n_last: int
+    last: int
+
+
+def _select_pairs(tests: PairTests, n_words: IntArray, comparison: Comparison) -> _Selection:
+    """Return the pairs of the strongest words."""
     strength = tests.columns["log_odds_z" if comparison.sort == "log_odds" else comparison.sort]
     if comparison.sort == "log_likelihood" or not comparison.negative:
         strength = -strength
-    positions = positions[np.argsort(strength[numbers[positions]], kind="stable")][: comparison.top]
-    for start in range(0, len(positions), BLOCK_ROWS):
-        some = positions[start : start + BLOCK_ROWS]
-        columns = [tests.columns[name][numbers[some]].tolist() for name in COLUMNS[1:]]
-        yield from map(KeynessRow._make, zip(pairs.read_words(some), *columns, strict=True))
+    is_selected = tests.is_lower if comparison.negative else tests.is_higher
+    at = np.flatnonzero(is_selected & (tests.columns["q_value"] <= comparison.max_q))
+    _, ranks = np.unique(strength[at], return_inverse=True)
+    totals = np.zeros(len(at), np.int64)  # of words up to each rank
+    np.add.at(totals, ranks, n_words[at])
+    totals = np.cumsum(totals)
+    if comparison.top is None or not len(at) or totals[-1] <= comparison.top:
+        return _Selection(dict(zip(at.tolist(), ranks.tolist(), strict=True)), sys.maxsize, -1)
+    last = int(np.searchsorted(totals, comparison.top))
+    n_before = int(totals[last - 1]) if last else 0
+    is_kept = ranks <= last
+    chosen = dict(zip(at[is_kept].tolist(), ranks[is_kept].tolist(), strict=True))
+    return _Selection(chosen, comparison.top - n_before, last)
 
 
-def _test_pairs(
-    pairs: tuple[IntArray, IntArray, IntArray], n_words: IntArray, sizes: Mapping[int, Sizes], prior: int | None
-) -> _Tests:
-    """Return the tests of distinct pairs.
+def _pack_pairs(keys: list[str], numbers: list[int], layout: KeyLayout) -> list[int]:
+    """Return the counts of rows with their orders, if there are several."""
+    if not layout.has_orders:
+        return numbers
+    return [n | order << _ORDER_SHIFT for n, order in zip(numbers, layout.parse_orders(keys), strict=True)]
 
-    Args:
-        pairs: The orders, counts and counts in the reference.
-        n_words: The number of words with each pair.
-        sizes: The number of words of each order.
-        prior: See `Comparison`.
-    """
-    orders, counts, references = pairs
-    columns: dict[str, IntArray | FloatArray] = {name: np.zeros(len(counts)) for name in COLUMNS[1:]}
-    columns |= {"count": counts, "count_ref": references}
-    is_tested, rates = np.zeros(len(counts), bool), np.zeros((2, len(counts)))
-    for order in np.unique(orders).tolist():
-        size = sizes.get(order, Sizes(0, 0))
-        if not min(size):
-            continue
-        at = np.flatnonzero(orders == order)
-        count, reference = counts[at], references[at]
-        is_tested[at] = True
-        rates[:, at] = count / size.target, reference / size.reference
-        weight = min(size) if prior is None else prior
-        statistic = compute_log_likelihood(count, size.target - count, reference, size.reference - reference)
-        columns["log_likelihood"][at] = statistic
-        columns["log_ratio"][at] = compute_log_ratio(count, reference, size)
-        columns["percent_diff"][at] = compute_percent_difference(count, reference, size)
-        columns["odds_ratio"][at] = compute_odds_ratio(count, reference, size)
-        columns["log_odds_z"][at] = compute_log_odds_z(count, reference, size, weight)
-        columns["p_value"][at] = compute_chi2_p(statistic)
-    columns["per_million"], columns["per_million_ref"] = rates * MILLION
-    tested: FloatArray = np.repeat(columns["p_value"][is_tested], n_words[is_tested])
-    starts = np.cumsum(n_words[is_tested]) - n_words[is_tested]
-    columns["q_value"][is_tested] = compute_adjusted(tested, "bh")[starts]
-    return _Tests(columns, rates[0] > rates[1], rates[0] < rates[1])
+
+def _select_rows(
+    blocks: Iterable[Block], layout: KeyLayout, positions: Mapping[int, int], selection: _Selection
+) -> Iterator[tuple[str, int]]:
+    """Yield the selected rows with the numbers of their pairs, ascending."""
+    n_last = selection.n_last
+    for keys, numbers in blocks:
+        for key, pair in zip(keys, _pack_pairs(keys, numbers, layout), strict=True):
+            at = positions.get(pair)
+            if at is None:
+                continue
+            if selection.ranks[at] == selection.last:
+                if n_last <= 0:
+                    continue
+                n_last -= 1
+            yield key, at
+
+
+def _sort_rows(
+    rows: Iterator[tuple[str, int]], ranks: Mapping[int, int], scratch: Scratch | None
+) -> Iterator[tuple[list[str], list[int]]]:
+    """Yield rows by rank, in blocks; `rows` are ordered by key."""
+    chunk = _read_chunk(rows, sys.maxsize if scratch is None else scratch.room)
+    following = next(rows, None)
+    if scratch is None or following is None:
+        chunk.sort(key=lambda row: ranks[row[1]])
+        yield from _iter_blocks(chunk)
+        return
+    with scratch.open_run_file() as spool:
+        while True:
+            chunk.sort(key=lambda row: ranks[row[1]])
+            prefixed = ((f"{ranks[at]:0{_RANK_DIGITS}}{key}", at) for key, at in chunk)
+            spool.add(encode_run(_iter_blocks(prefixed)))
+            if following is None:
+                break
+            chunk = [following, *_read_chunk(rows, scratch.room)]
+            following = next(rows, None)
+        del chunk
+        for keys, numbers in scratch.merge_runs(spool.map_runs()):
+            yield [key[_RANK_DIGITS:] for key in keys], numbers
+
+
+def _read_chunk(rows: Iterator[tuple[str, int]], max_bytes: int) -> list[tuple[str, int]]:
+    """Return the next rows, of about some bytes of memory."""
+    chunk, size = list[tuple[str, int]](), 0
+    for row in rows:
+        chunk.append(row)
+        size += _ROW_BYTES + _CHARACTER_BYTES * len(row[0])
+        if size >= max_bytes:
+            break
+    return chunk
+
+
+def _iter_blocks(rows: Iterable[tuple[str, int]]) -> Iterator[tuple[list[str], list[int]]]:
+    rest = iter(rows)
+    while some := list(islice(rest, BLOCK_ROWS)):
+        yield list(map(itemgetter(0), some)), list(map(itemgetter(1), some))

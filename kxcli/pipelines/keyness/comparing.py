@@ -1,23 +1,20 @@
 """Two corpora, or the groups of one, counted and compared."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from kxcli.errors import KxcliError
 from kxcli.mapreduce import available
 from kxcli.mining.keyness.comparison import (
-    COLUMNS,
     MAX_TOTAL,
     Comparison,
     KeynessRow,
-    PairedCounts,
-    add_pairs,
-    compare_pairs,
+    compare_blocks,
     shift_counts,
 )
-from kxcli.mining.keyness.measures import Sizes
+from kxcli.mining.keyness.measures import COLUMNS, Sizes
 from kxcli.mining.segment import prepare
 from kxcli.mining.wordcount.counts import Counts, KeyLayout, WordCountPartial
 from kxcli.mining.wordcount.job import WordCount
@@ -29,7 +26,7 @@ from kxcli.pipelines.session import Session
 from kxcli.pipelines.wordcount import reading
 from kxcli.storage.workspace import Workspace
 from kxcli.tally.scratch import Scratch
-from kxcli.tally.string_runs import decode_run, encode_run, merge_runs
+from kxcli.tally.string_runs import Block, decode_run, encode_run, merge_runs
 
 if TYPE_CHECKING:
     from kxcli.mining import Counting
@@ -98,19 +95,19 @@ def _count_sides(
         open_inputs = stack.enter_context(corpus_run.open_corpora(session, reading.MODULES, spec))
     found = []
     for name, side in zip(("target", "reference"), sides, strict=False):
-        partial = WordCountPartial()
+        counted = WordCountPartial()
         if open_inputs is not None and (side.texts or not side.tables):
             corpus = open_inputs(side.texts)
-            partial = _get_partial(corpus.run(job, dictionary, name) or Counts(job.layout, partial))
+            counted = _get_partial(corpus.run(job, dictionary, name) or Counts(job.layout, counted))
         if side.tables:
             sums = stack.enter_context(CountSums(scratch, job.layout))
             TableReader(session, sums, counting.orders, is_grouped=counting.is_grouped).read(side.tables)
-            partial = partial.merge(_get_partial(sums.counts()))
-        if sum(partial.totals.values()) > MAX_TOTAL:
+            counted = counted.merge(_get_partial(sums.counts()))
+        if sum(counted.totals.values()) > MAX_TOTAL:
             raise KxcliError(f"the counts of the {name} add up to more than 2**53; compare smaller corpora")
-        if not any(partial.totals.values()):
+        if not any(counted.totals.values()):
             session.report.warning(f"the {name} has no words, so there is nothing to compare")
-        found.append(Counts(job.layout, partial))
+        found.append(Counts(job.layout, counted))
     return found
 
 
@@ -122,32 +119,44 @@ def _compare_corpora(
     target: Counts, reference: Counts, comparison: Comparison, scratch: Scratch
 ) -> Iterator[KeynessRow]:
     sizes = _pair_sizes(_sum_by_order(target.totals), _sum_by_order(reference.totals))
-    pairs = PairedCounts(target.layout, comparison.min_count)
-    add_pairs(pairs, merge_runs([target.blocks(scratch), shift_counts(reference.blocks(scratch))]))
-    return compare_pairs(pairs, sizes, comparison)
+    runs, runs_ref = scratch.reduce_runs(target.runs), scratch.reduce_runs(reference.runs)
+
+    def open_blocks() -> Iterator[Block]:
+        return merge_runs([*map(decode_run, runs), *(shift_counts(decode_run(run)) for run in runs_ref)])
+
+    return compare_blocks(open_blocks, target.layout, sizes, comparison, scratch)
 
 
 def _compare_groups(
     counts: Counts, comparison: Comparison, session: Session, scratch: Scratch
 ) -> Iterator[tuple[str, KeynessRow]]:
     """Yield the rows of each group, compared with all other groups."""
-    layout = KeyLayout(orders=counts.layout.orders)
+    layout, names = KeyLayout(orders=counts.layout.orders), list[str]()
+    by_group: dict[str, dict[int, int]] = {}
+    for (name, order), total in counts.totals.items():
+        by_group.setdefault(name, {})[order] = total
     together = _sum_by_order(counts.totals)
-    if len({group for (group, _), total in counts.totals.items() if total}) == 1:
-        session.report.warning("there is only one group, so there is nothing to compare")
-    with scratch.open_run_file() as own, scratch.open_run_file() as all_groups:
-        for _, blocks in counts.groups(scratch):
-            own.add(encode_run(blocks))
-        all_groups.add(encode_run(scratch.merge_runs(own.map_runs())))
-        totals = all_groups.map_runs()
-        for group, blocks in counts.groups(scratch):
-            totals_of_group = {order: total for (name, order), total in counts.totals.items() if name == group}
-            rest = {order: total - totals_of_group.get(order, 0) for order, total in together.items()}
-            pairs = PairedCounts(layout, comparison.min_count)
-            merged = merge_runs([blocks, *(shift_counts(decode_run(run)) for run in totals)])
-            add_pairs(pairs, merged, is_total=True)
-            for row in compare_pairs(pairs, _pair_sizes(totals_of_group, rest), comparison):
-                yield group, row
+    with scratch.open_run_file() as groups_file, scratch.open_run_file() as total_file:
+        for name, blocks in counts.groups(scratch):
+            names.append(name)
+            groups_file.add(encode_run(blocks))
+        runs = groups_file.map_runs()
+        total_file.add(encode_run(scratch.merge_runs(runs)))
+        totals = total_file.map_runs()
+        if len(names) == 1:
+            session.report.warning("there is only one group, so there is nothing to compare")
+        for name, run in zip(names, runs, strict=True):
+            own = by_group[name]
+            rest = {order: total - own.get(order, 0) for order, total in together.items()}
+            sizes = _pair_sizes(own, rest)
+            open_blocks = partial(_open_group, run, totals)
+            for row in compare_blocks(open_blocks, layout, sizes, comparison, scratch, is_total=True):
+                yield name, row
+
+
+def _open_group(run: memoryview, totals: Iterable[memoryview]) -> Iterator[Block]:
+    """Return the rows of a group, with the counts of all groups above its own."""
+    return merge_runs([decode_run(run), *(shift_counts(decode_run(total)) for total in totals)])
 
 
 def _sum_by_order(totals: Mapping[tuple[str, int], int]) -> dict[int, int]:
