@@ -1,9 +1,9 @@
 /* The counts of words and pairs as a sorted run.
 
    The key of a pair is its first word, KEY_END and its second word; that of a word by itself has no second word. Each
-   word gets a rank, its position in the order of code points, so that rows are sorted by two numbers. They are collected
-   in several passes over the table, each for a range of first words, because all of them would take more memory than
-   the table. */
+   word gets a rank, its position in the order of code points, so that rows are sorted by two numbers. Several passes
+   over the table, each for a range of first words, collect them, because all together would take more memory than the
+   table. */
 #include "counter.h"
 #include "runs.h"
 

@@ -41,8 +41,8 @@ bool pairs_init(PairTable *table, const HashKey *hash_key);
 /* Count the pairs that wait; false if memory ran out. */
 bool pairs_flush(PairTable *table);
 
-/* Add to the counts of a pair, now or at the next `pairs_flush`; false if memory ran out. The table is much larger than the caches of
-   the processor, so that requests for the memory of several pairs at a time save most of the time. */
+/* Add to the counts of a pair, now or at the next `pairs_flush`; false if memory ran out. The table is much larger than
+   the caches of the processor, so that requests for the memory of several pairs at a time save most of the time. */
 static inline bool pairs_add(PairTable *table, uint32_t first, uint32_t second, uint64_t count, uint64_t n_left)
 {
     if (table->n_pending == N_PENDING_PAIRS && !pairs_flush(table))

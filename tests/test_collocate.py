@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from kxcli.kernel import find_kernel
 from kxcli.mining import Counting, Dictionary, Segmentation, Text, find_collocates
 from kxcli.mining.collocations.job import PairCount
-from kxcli.mining.collocations.ranking import SORTS, CollocateRanking, rank_collocates
+from kxcli.mining.collocations.ranking import CollocateRanking, rank_collocates
+from kxcli.mining.collocations.rows import SORTS
 from kxcli.mining.collocations.window import Window
 from kxcli.mining.segment import load_tokenizer, prepare
 from kxcli.mining.wordcount import python_counter

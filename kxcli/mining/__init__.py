@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from kxcli.mining.collocations.api import find_collocates
-    from kxcli.mining.collocations.ranking import Collocate
+    from kxcli.mining.collocations.rows import Collocate
     from kxcli.mining.hsic.api import measure_dependence
     from kxcli.mining.hsic.parameters import Dependence, Kernel, Testing
     from kxcli.mining.keyness.api import compare_counts
@@ -66,7 +66,7 @@ __all__ = [
 
 _MODULES = {
     "collocations.api": ("find_collocates",),
-    "collocations.ranking": ("Collocate",),
+    "collocations.rows": ("Collocate",),
     "hsic.api": ("measure_dependence",),
     "hsic.parameters": ("Dependence", "Kernel", "Testing"),
     "keyness.api": ("compare_counts",),

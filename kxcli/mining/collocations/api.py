@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 from kxcli.mining.arguments import check_type, iter_strings
 from kxcli.mining.collocations.job import PairCount
-from kxcli.mining.collocations.ranking import DEFAULT_MIN_COUNT, Collocate, CollocateRanking, rank_collocates
+from kxcli.mining.collocations.ranking import DEFAULT_MIN_COUNT, CollocateRanking, rank_collocates
+from kxcli.mining.collocations.rows import Collocate
 from kxcli.mining.collocations.window import parse_window
 from kxcli.mining.segment import prepare
 from kxcli.mining.wordcount.counting import Counting

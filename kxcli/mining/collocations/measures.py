@@ -6,12 +6,12 @@ second one is y in f_y * size. So f_x * f_y * size / N pairs of x and y are expe
 (Evert 2008, surface cooccurrence).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
-from kxcli.arrays import FloatArray
+from kxcli.arrays import FloatArray, IntArray
 from kxcli.mining.association import compute_log_likelihood
 
 _DECIMALS = 10_000  # scores have 4 decimals
@@ -41,7 +41,7 @@ class PairTables(NamedTuple):
 
 
 def make_tables(
-    counts: Sequence[int], words: Sequence[int], collocates: Sequence[int], n_words: int, size: int
+    counts: IntArray | list[int], words: IntArray | list[int], collocates: IntArray | list[int], n_words: int, size: int
 ) -> PairTables:
     """Return the tables of pairs by their counts."""
     joint, word, collocate = (np.asarray(numbers, np.float64) for numbers in (counts, words, collocates))

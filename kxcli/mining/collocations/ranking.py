@@ -2,56 +2,21 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 
-from kxcli.arrays import FloatArray
 from kxcli.mining.arguments import check_choice, check_minimum
+from kxcli.mining.collocations.array_ranking import rank_in_memory
 from kxcli.mining.collocations.job import PairCounts
-from kxcli.mining.collocations.measures import MEASURES, PairTables, make_tables, round_scores, scale_scores
+from kxcli.mining.collocations.measures import round_scores
+from kxcli.mining.collocations.rows import SORTS, Collocate, PairColumns, iter_rows
 from kxcli.mining.collocations.window import LAYOUT, WORD_END
 from kxcli.tally.row_sorter import RowSorter
 from kxcli.tally.scratch import Scratch
 from kxcli.tally.string_runs import COUNT_MASK, DOCUMENT_SHIFT, Block
 
-SORTS = (*MEASURES, "count")
 DEFAULT_MIN_COUNT = 5
 _SHARES = 4  # of the memory for each of up to three sorts at a time
 _RANK_DIGITS = 24
 _MAX_RANK = 10**_RANK_DIGITS // 2  # more than any score
-
-
-class Collocate(NamedTuple):
-    """A word, a word near it, and their association.
-
-    Attributes:
-        word: The word.
-        collocate: The other word.
-        count: Pairs of positions with both words.
-        left: Those with the collocate before the word.
-        right: Those with the collocate after the word.
-        word_total: Occurrences of the word.
-        total: Occurrences of the collocate.
-        log_dice: 14 + log2 of the Dice coefficient of the counts.
-        mi: Pointwise mutual information in bits.
-        mi3: The same with the cube of the count.
-        t_score: Difference to the expected count by the root of the count.
-        z_score: Difference to the expected count by its root.
-        log_likelihood: G² of the table of two by two counts.
-    """
-
-    word: str
-    collocate: str
-    count: int  # type: ignore[assignment]  # hides tuple.count
-    left: int
-    right: int
-    word_total: int
-    total: int
-    log_dice: float
-    mi: float
-    mi3: float
-    t_score: float
-    z_score: float
-    log_likelihood: float
 
 
 @dataclass(frozen=True)
@@ -69,22 +34,7 @@ class CollocateRanking:
         check_minimum("min_count", self.min_count, 1)
 
 
-_Pair = tuple[str, str, int, int, int, int]  # word, collocate, count, left, total of the word, total of the collocate
-
-
-class _Pairs(NamedTuple):
-    """Pairs of words in columns; in `left`, the collocate is before the word."""
-
-    words: list[str]
-    collocates: list[str]
-    counts: list[int]
-    left: list[int]
-    word_totals: list[int]
-    totals: list[int]
-
-    def tables(self, n_words: int, size: int) -> PairTables:
-        """Return the counts as tables."""
-        return make_tables(self.counts, self.word_totals, self.totals, n_words, size)
+_Pair = tuple[str, str, int, int, int, int]  # a row of `PairColumns`
 
 
 def rank_collocates(
@@ -97,6 +47,15 @@ def rank_collocates(
         ranking: The selection and order of rows.
         scratch: Sorts rows that exceed its memory limit; if None, all are sorted in memory.
     """
+    rows = rank_in_memory(finished, ranking.sort, ranking.top, ranking.min_count, scratch)
+    yield from _rank_on_disk(finished, ranking, scratch) if rows is None else rows
+
+
+def _rank_on_disk(finished: PairCounts, ranking: CollocateRanking, scratch: Scratch | None) -> Iterator[Collocate]:
+    """Yield the rows in order, in bounded memory.
+
+    Rows are strings: sorted by their second word to find its total, then by their values.
+    """
     size = finished.window.size
     with (
         RowSorter(scratch, _SHARES) as words,
@@ -108,7 +67,7 @@ def rank_collocates(
             for key, number in _make_ranked_rows(pairs, _rank(pairs, ranking.sort, n_words, size)):
                 ranked.add(key, number)
         for keys, numbers in ranked.blocks():
-            yield from _iter_rows(_parse_ranked_rows(keys, numbers), n_words, size)
+            yield from iter_rows(_parse_ranked_rows(keys, numbers), n_words, size)
 
 
 def _add_first_totals(blocks: Iterator[Block], words: RowSorter, by_second: RowSorter) -> int:
@@ -130,7 +89,7 @@ def _add_first_totals(blocks: Iterator[Block], words: RowSorter, by_second: RowS
     return n_words
 
 
-def _iter_pairs(words: RowSorter, by_second: RowSorter, is_symmetric: bool) -> Iterator[_Pairs]:
+def _iter_pairs(words: RowSorter, by_second: RowSorter, is_symmetric: bool) -> Iterator[PairColumns]:
     """Yield the pairs with the totals of both words, in the order of the second."""
     totals = ((key, number) for keys, numbers in words.blocks() for key, number in zip(keys, numbers, strict=True))
     second, total = "", 0
@@ -146,7 +105,7 @@ def _iter_pairs(words: RowSorter, by_second: RowSorter, is_symmetric: bool) -> I
             if is_symmetric and 2 * left > count:  # the second word comes first more often
                 row = (second[:-1], first, count, count - left, total, int(first_total))
             rows.append(row)
-        yield _Pairs(
+        yield PairColumns(
             [row[0] for row in rows],
             [row[1] for row in rows],
             [row[2] for row in rows],
@@ -156,25 +115,25 @@ def _iter_pairs(words: RowSorter, by_second: RowSorter, is_symmetric: bool) -> I
         )
 
 
-def _rank(pairs: _Pairs, sort: str, n_words: int, size: int) -> list[int]:
+def _rank(pairs: PairColumns, sort: str, n_words: int, size: int) -> list[int]:
     """Return whole numbers that fall as the values of a column rise."""
     if sort == "count":
         return [_MAX_RANK - count for count in pairs.counts]
     return [_MAX_RANK - int(score) for score in round_scores(sort, pairs.tables(n_words, size)).tolist()]
 
 
-def _make_ranked_rows(pairs: _Pairs, ranks: list[int]) -> Iterator[tuple[str, int]]:
+def _make_ranked_rows(pairs: PairColumns, ranks: list[int]) -> Iterator[tuple[str, int]]:
     """Yield rows with all columns of the pairs, and keys in their order."""
     for rank, word, collocate, count, left, word_total, total in zip(ranks, *pairs, strict=True):
         key = f"{rank:0{_RANK_DIGITS}}{word}{WORD_END}{collocate}{WORD_END}{word_total},{total}"
         yield key, count | left << DOCUMENT_SHIFT
 
 
-def _parse_ranked_rows(keys: list[str], numbers: list[int]) -> _Pairs:
+def _parse_ranked_rows(keys: list[str], numbers: list[int]) -> PairColumns:
     """Return the pairs of `_make_ranked_rows`."""
     parts = [key[_RANK_DIGITS:].split(WORD_END) for key in keys]
     both_totals = [totals.split(",") for _, _, totals in parts]
-    return _Pairs(
+    return PairColumns(
         LAYOUT.words([word for word, _, _ in parts]),
         LAYOUT.words([collocate for _, collocate, _ in parts]),
         [number & COUNT_MASK for number in numbers],
@@ -182,11 +141,3 @@ def _parse_ranked_rows(keys: list[str], numbers: list[int]) -> _Pairs:
         [int(word_total) for word_total, _ in both_totals],
         [int(total) for _, total in both_totals],
     )
-
-
-def _iter_rows(pairs: _Pairs, n_words: int, size: int) -> Iterator[Collocate]:
-    tables = pairs.tables(n_words, size)
-    columns: list[FloatArray] = [scale_scores(round_scores(name, tables)) for name in MEASURES]
-    right = [count - left for count, left in zip(pairs.counts, pairs.left, strict=True)]
-    cells = (pairs.words, pairs.collocates, pairs.counts, pairs.left, right, pairs.word_totals, pairs.totals)
-    yield from map(Collocate._make, zip(*cells, *(column.tolist() for column in columns), strict=True))

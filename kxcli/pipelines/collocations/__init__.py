@@ -4,7 +4,8 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from kxcli.mining.collocations.ranking import Collocate, rank_collocates
+from kxcli.mining.collocations.ranking import rank_collocates
+from kxcli.mining.collocations.rows import Collocate
 from kxcli.mining.segment import prepare
 from kxcli.mining.wordcount.counting import WordSplitter
 from kxcli.mining.wordcount.counts import WordCountPartial
