@@ -164,7 +164,7 @@ def test_parts_of_a_long_line_become_one_line(reference, segmenters, mode, text,
     pieces.insert(source.randint(0, len(pieces)), "")
     job = JoinJob(Segmenting(Segmentation(mode)), " ")
     job.setup(None)
-    job._joiner = segmenters(mode, True)
+    job._own.joiner = segmenters(mode, True)
     records = [Part(piece, at < len(pieces) - 1) for at, piece in enumerate(pieces)]
     expected = join_document(cut_as_printed(reference, text, mode, True), " ") + "\n"
     assert b"".join(job.map([*records, Part("", False)])).decode("utf-8", "surrogatepass") == expected + "\n"

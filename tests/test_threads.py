@@ -1,12 +1,15 @@
 """Toy jobs that add records to a partial, in this process, in threads of it, and in workers."""
 
 import os
+import random
 import signal
 import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from conftest import wait_until
@@ -26,6 +29,9 @@ class ThreadEngine(LocalEngine):
 
     def iter_snapshots(self, call, should_snapshot):
         yield from super().iter_snapshots(call._replace(allows_threads=True), should_snapshot)
+
+    def stream(self, call):
+        yield from super().stream(call._replace(allows_threads=True))
 
 
 WAYS = {"serial": (LocalEngine, 1), "pool": (LocalEngine, 2), "threads": (ThreadEngine, 3)}
@@ -107,8 +113,8 @@ def test_snapshots_have_the_tasks_reported_before(tmp_path, way):
 
     with start_engine(tmp_path, way) as engine:
         call = Call(read, numbers(*range(100)), FoldingSum(), 1, lambda done: reported.append(done.number))
-        for partial in engine.iter_snapshots(call, should_snapshot):
-            assert partial == [sum(reported)]
+        for found in engine.iter_snapshots(call, should_snapshot):
+            assert found == [sum(reported)]
             expected += reported
             reported.clear()
     assert sorted(expected) == list(range(100))
@@ -181,6 +187,59 @@ def test_interrupted_run_leaves_no_thread_and_no_file(tmp_path, monkeypatch):
     ):
         engine.reduce(Call(read, tasks, HeavySum(), 1, interrupt))
     assert os.listdir(tmp_path) == []
+
+
+def test_partials_of_a_stream_are_in_order(tmp_path, way):
+    source = random.Random(1)
+    tasks = [Numbers((n,), action=partial(time.sleep, source.choice([0, 0, 0.01]))) for n in range(40)]
+    done = []
+    with start_engine(tmp_path, way) as engine:
+        partials = list(engine.stream(Call(read, tasks, Sum(), 2, done.append)))
+    assert partials == [2 * n for n in range(40)]
+    assert sorted((one.number, *one.diagnostics) for one in done) == [(n, n) for n in range(40)]
+
+
+@pytest.mark.parametrize("bad", [(0,), (5,), (39,), (30, 20, 21)])
+def test_stream_ends_with_the_first_failure(tmp_path, way, bad):
+    tasks = numbers(*(-n - 1 if n in bad else n for n in range(40)))
+    partials = []
+    with start_engine(tmp_path, way) as engine, pytest.raises(InputError, match=f"-{min(bad) + 1} is negative"):
+        partials.extend(engine.stream(Call(read, tasks, Sum(), 1, ignore)))
+    assert partials == [*range(min(bad))]
+
+
+def test_stream_takes_tasks_as_they_are_needed(tmp_path):
+    taken = []
+    with start_engine(tmp_path) as engine:
+        stream = engine.stream(Call(read, (taken.append(n) or Numbers((n,)) for n in range(99)), Sum(), 1, ignore))
+        for number, found in enumerate(stream):
+            assert found == number
+            assert len(taken) <= number + 10
+
+
+def test_interrupted_stream_leaves_no_thread(tmp_path):
+    tasks = [Numbers((n,), action=partial(time.sleep, 0.02)) for n in range(20)]
+    with start_engine(tmp_path) as engine, closing(engine.stream(Call(read, tasks, Sum(), 1, ignore))) as stream:
+        assert next(stream) == 0
+
+
+def test_stream_holds_nothing_back_while_the_input_pauses(tmp_path):
+    received, pauses = [], []
+
+    def tasks():
+        for n in range(9):
+            if n % 4 == 0:  # the next ones come after a pause
+                assert received == [*range(n)]
+                pauses.clear()
+            if n % 4 == 3:
+                pauses.append(n)
+            yield Numbers((n,), size=1 << 20)
+
+    with start_engine(tmp_path) as engine:
+        call = Call(read, tasks(), Sum(), 1, ignore, is_idle=lambda: bool(pauses))
+        for found in engine.stream(call):
+            received.append(found)  # noqa: PERF402 -- one by one
+    assert received == [*range(9)]
 
 
 class NoCodec:

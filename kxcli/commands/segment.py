@@ -1,7 +1,7 @@
 """`kxcli segment`: print the tokens of texts."""
 
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -13,10 +13,6 @@ from kxcli.commands.run_options import RUN_OPTIONS, make_shard_option
 from kxcli.commands.segment_options import DELIMITER_OPTIONS, FORMATS, RULES, SEGMENT_WORD_OPTIONS, TOKEN_OPTIONS
 from kxcli.commands.session import open_session
 from kxcli.commands.word_options import build_segmentation
-
-if TYPE_CHECKING:
-    from kxcli.corpus.records import ReaderSpec
-    from kxcli.pipelines.session import Session
 
 # Bytes of memory for a byte of a whole line.
 _LINE_COST = 100
@@ -51,7 +47,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
     with open_session(ctx) as session:
         from kxcli.mining.segment import prepare
         from kxcli.mining.segmenting.splitting import Segmenting
-        from kxcli.pipelines import corpus_run
+        from kxcli.pipelines import corpus_run, engines
         from kxcli.pipelines.segmenting import write_tokens
 
         segmenting = Segmenting(
@@ -69,22 +65,15 @@ def command(ctx: click.Context, /, **options: Any) -> None:
             options["offsets"],
         )
         dictionary = None if options["pos"] else prepare(segmenting.segmentation, session.report.warning)
-        spec = _make_spec(session, segmenting.safe_split_pattern, output.added_fields, is_text=output.format == "text")
-        with corpus_run.open_corpus(session, output.modules, spec, streams=True) as corpus:
+        is_joined = output.format == "text" and dictionary is not None and segmenting.keeps_all
+        spec = corpus_run.make_reader_spec(
+            session.source,
+            unit="bytes" if is_joined else "document",
+            split_pattern=segmenting.safe_split_pattern if output.format == "text" else None,
+            added_fields=output.added_fields,
+            max_line=engines.get_max_line_bytes(session.run, _LINE_COST),
+        )
+        with corpus_run.open_corpus(session, output.modules, spec) as corpus:
             lines = output.write(corpus.stream(output.make_job(segmenting), dictionary))
             head = output.make_header() if session.has_header else b""
             session.write(chain([head], lines))
-
-
-def _make_spec(
-    session: "Session", split_pattern: str | None, added_fields: tuple[str, ...], *, is_text: bool
-) -> "ReaderSpec":
-    from kxcli.pipelines import corpus_run, engines
-
-    return corpus_run.make_reader_spec(
-        session.source,
-        unit="bytes" if is_text else "document",
-        split_pattern=split_pattern if is_text else None,
-        added_fields=added_fields,
-        max_line=engines.get_max_line_bytes(session.run, _LINE_COST),
-    )

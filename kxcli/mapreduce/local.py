@@ -84,20 +84,29 @@ class LocalEngine(SnapshotEngine):
 
         While little comes at a time from a slow input, it needs no workers.
         """
-        keep_heap()
+        if not call.allows_threads:  # its arrays are numpy's
+            keep_heap()
+        n_workers = self.n_workers if call.allows_threads else self._n_processes
         if call.is_idle is None:
-            is_alone, call = _look_ahead(call, self._n_processes)
+            is_alone, call = _look_ahead(call, n_workers)
             if not is_alone:
-                yield from self._make_pool().stream(call)
+                yield from self._stream_by_workers(call)
                 return
         tasks, large = iter(call.tasks), list[Task]()
-        small = call if call.is_idle is None or self._n_processes == 1 else _take_small(call, tasks, large)
+        small = call if call.is_idle is None or n_workers == 1 else _take_small(call, tasks, large)
         for done, records in _read_serially(small):
             partial = small.job.map(records)
             _finish(call, done)
             yield partial
         if large:
-            yield from self._make_pool().stream(call._replace(tasks=chain(large, tasks)))
+            yield from self._stream_by_workers(call._replace(tasks=chain(large, tasks)))
+
+    def _stream_by_workers(self, call: AnyCall[PartialT]) -> Iterator[PartialT]:
+        if call.allows_threads:
+            from kxcli.mapreduce import thread_stream
+
+            return thread_stream.stream(call, self.n_workers)
+        return self._make_pool().stream(call)
 
     def _make_pool(self) -> "Pool":
         """Return the pool; create it on the first call."""

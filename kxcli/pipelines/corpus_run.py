@@ -233,12 +233,7 @@ def _allows_threads(spec: ReaderSpec, kind: RequestedKind | None) -> bool:
 
 @contextmanager
 def open_corpus(
-    session: Session,
-    preload: Iterable[str],
-    spec: ReaderSpec | None = None,
-    kind: RequestedKind | None = None,
-    *,
-    streams: bool = False,
+    session: Session, preload: Iterable[str], spec: ReaderSpec | None = None, kind: RequestedKind | None = None
 ) -> Iterator[Corpus]:
     """Open the inputs named by the options.
 
@@ -249,21 +244,15 @@ def open_corpus(
         preload: Modules that each worker imports.
         spec: How to read the inputs; by default several lines at a time.
         kind: The format of the inputs; by default the one of the options.
-        streams: Whether `Corpus.stream` is used, which has no threads.
     """
     spec = spec or make_reader_spec(session.source)
-    with open_corpora(session, preload, spec, kind, streams=streams) as open_inputs:
+    with open_corpora(session, preload, spec, kind) as open_inputs:
         yield open_inputs(find_sources(session))
 
 
 @contextmanager
 def open_corpora(
-    session: Session,
-    preload: Iterable[str],
-    spec: ReaderSpec,
-    kind: RequestedKind | None = None,
-    *,
-    streams: bool = False,
+    session: Session, preload: Iterable[str], spec: ReaderSpec, kind: RequestedKind | None = None
 ) -> Iterator[Callable[[list[sources.Source]], Corpus]]:
     """Start one engine for several corpora; yield a function that opens some inputs.
 
@@ -273,7 +262,7 @@ def open_corpora(
     with (
         Workspace() as workspace,
         start_engine(
-            session.run, session.report, preload, workspace, uses_threads=_allows_threads(spec, kind) and not streams
+            session.run, session.report, preload, workspace, uses_threads=_allows_threads(spec, kind)
         ) as engine,
     ):
         yield lambda inputs: Corpus(session, engine, workspace, spec, kind, inputs)

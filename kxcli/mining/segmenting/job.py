@@ -1,6 +1,7 @@
 """The jobs that write the tokens of texts."""
 
 import json
+import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -81,7 +82,7 @@ class JoinJob(OutputJob):
     def setup(self, shared: "CompiledDictionary | None") -> None:
         """Keep the value of `segment.prepare`; the first record loads the dictionary."""
         self._shared = shared
-        self._joiner: Joiner | None = None
+        self._own = threading.local()  # a joiner of each thread
 
     def map(self, records: Iterable[SegmentRecord]) -> list[bytes]:
         """Join the tokens of records; parts of a document become one line."""
@@ -102,12 +103,14 @@ class JoinJob(OutputJob):
         return chunks
 
     def _join(self, record: SegmentRecord, delimiter: bytes) -> bytes:
-        self._joiner = self._joiner or load_joiner(self.segmenting, self._shared, self.tag_delimiter)
+        joiner: Joiner | None = getattr(self._own, "joiner", None)
+        if joiner is None:
+            joiner = self._own.joiner = load_joiner(self.segmenting, self._shared, self.tag_delimiter)
         joined: bytes | int = -1
         if not self.segmenting.nfkc:
-            joined = self._joiner.join(record.data, delimiter, record.is_lines)
+            joined = joiner.join(record.data, delimiter, record.is_lines)
         if isinstance(joined, int):
-            joined = self._joiner.join(self.segmenting.normalize(record.text), delimiter, record.is_lines)
+            joined = joiner.join(self.segmenting.normalize(record.text), delimiter, record.is_lines)
         assert isinstance(joined, bytes), "text has no bad bytes"
         return joined
 
