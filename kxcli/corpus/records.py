@@ -71,7 +71,7 @@ class Document(NamedTuple):
 
     @property
     def n_lines(self) -> int:
-        """The number of lines of text, as in `TextBlock`; further lines of a record are not counted."""
+        """One, for the first line of the record; see `TextBlock`."""
         return 1
 
 
