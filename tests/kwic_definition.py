@@ -2,6 +2,8 @@
 
 import re
 
+from kxcli.output.rows import escape_tsv
+
 
 def fold_character(character):
     """Return the character that stands for all that differ from this one in case only."""
@@ -62,3 +64,7 @@ def list_rows(files, find, width):
         for number, line in enumerate(split_lines(data), 1)
         for row in cut_contexts(line, find(line), width)
     ]
+
+
+def write_tsv(rows):
+    return "".join("\t".join(map(escape_tsv, row)) + "\n" for row in rows)

@@ -15,7 +15,7 @@ from conftest import SAMPLES
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from kernel_texts import FREQUENT, OTHERS, SPACES, SURROGATES, Reference
-from kwic_definition import cut_contexts, find_literals, find_regex, find_tokens, fold_character, list_rows
+from kwic_definition import cut_contexts, find_literals, find_regex, find_tokens, fold_character, list_rows, write_tsv
 
 from kxcli.corpus.diagnostics import ReadDiagnostics
 from kxcli.corpus.records import ReaderSpec, SourceFormat, read_documents
@@ -29,7 +29,7 @@ from kxcli.mining.kwic.query import Query
 from kxcli.mining.segment import prepare
 from kxcli.mining.segment.spans import load_span_finder
 from kxcli.output.display_width import cut_end, cut_start, measure_width, show_controls
-from kxcli.output.rows import encode_rows, escape_tsv
+from kxcli.output.rows import encode_rows
 from kxcli.output.table import TableColumn, TableEncoder
 from kxcli.tally.scratch import Scratch
 
@@ -219,10 +219,6 @@ def put(kxcli, name, data):
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(data if isinstance(data, bytes) else data.encode())
     return name
-
-
-def write_tsv(rows):
-    return "".join("\t".join(map(escape_tsv, row)) + "\n" for row in rows)
 
 
 MODES = {

@@ -110,3 +110,14 @@ def test_compressed_pipe_is_read_to_its_end():
         send(process, data[:1])
         send(process, data[1:])
         assert [json.loads(line)["text"] for line in end(process).splitlines()] == ["甲", "乙"]
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_match_goes_out_when_its_line_has_come_in(jobs):
+    with start("kwic", "乙", "-j", jobs) as process:
+        send(process, "甲乙\n丙\n".encode())
+        assert receive(process) == "<stdin>:1\t甲\t乙\t"
+        send(process, "丙\n乙\n".encode())
+        assert receive(process) == "<stdin>:4\t\t乙\t"
+        assert not end(process)

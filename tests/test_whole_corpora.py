@@ -11,6 +11,7 @@ import pytest
 from conftest import ROOT, SHARED
 from kernel_texts import Reference
 from keywords_definition import format_tsv, learn, make_extractor, rank
+from kwic_definition import find_literals, find_regex, find_tokens, list_rows, write_tsv
 
 CORPORA = ["bedtimenews", "fewclue", "lctt"]
 OPTIONS = {
@@ -132,3 +133,28 @@ def test_keywords_by_learned_idf_equal_a_plain_loop(kxcli, texts, reference):
     expected = format_tsv(rank(extractor, document, 5) for document in documents)
     ended = kxcli.run("keywords", "--learn-idf", "--top", 5, "-j", 2, texts["fewclue"])
     assert ended.text.split("\n") == expected.split("\n")
+
+
+@pytest.fixture(scope="module")
+def patterns(texts):
+    """Return a file of frequent words, some of which are parts of others."""
+    path = texts["lctt"].with_name("patterns")
+    words = [*"的一中人", "中国", "疫情", "发展", "经济", "系统", "操作系统", "Linux", "文件", "文件系统"]
+    path.write_text("".join(f"{word}\n" for word in words), encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize("name", CORPORA)
+def test_concordances_equal_the_definition(kxcli, texts, reference, patterns, name):
+    files = {str(texts[name]): texts[name].read_text(encoding="utf-8").removeprefix("\ufeff")}
+    many = patterns.read_text(encoding="utf-8").split()
+    for options, find in (
+        (["疫情"], lambda line: find_literals(line, ["疫情"]) if "疫情" in line else []),
+        (["-i", "LINUX"], lambda line: find_regex(line, "linux", True)),
+        (["--regex", "[0-9]+年"], lambda line: find_regex(line, "[0-9]+年")),
+        (["--tokens", "下"], lambda line: find_tokens(line, reference.cut(line), "下") if "下" in line else []),
+        (["--patterns-from", patterns], lambda line: find_regex(line, "|".join(sorted(many, key=len, reverse=True)))),
+    ):
+        expected = write_tsv(list_rows(files, find, 30))
+        for workers in (1, 2):
+            assert kxcli.run("kwic", *options, "-j", workers, texts[name]).text == expected, options
