@@ -20,6 +20,8 @@ demo: $(VENV)/.installed
 	@echo
 	$(BIN)/kxcli wordcount -r --encoding auto -q --ngram 2 --df --header --top 5 data/samples --glob '*.txt'
 	@echo
+	$(BIN)/kxcli keywords --header --top 1 data/samples/mentions.txt | head -n 6
+	@echo
 	$(BIN)/kxcli kwic -f table --width 24 --sample 5 青禾镇 data/samples/news.txt
 	@echo
 	$(BIN)/kxcli newwords -r --encoding auto -q --header --top 5 data/samples --glob '*.txt'
@@ -74,6 +76,7 @@ format: $(VENV)/.dev
 # Files to measure on: make bench FILES="a.txt b.txt"
 bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/wordcount.py $(FILES)
+	$(BIN)/python benchmarks/keywords.py $(FILES)
 	$(BIN)/python benchmarks/kwic.py $(FILES)
 	$(BIN)/python benchmarks/newwords.py $(FILES)
 	$(BIN)/python benchmarks/entity_link.py $(FILES)
