@@ -1,5 +1,6 @@
 """The counts of whole corpora, by the command line, equal those of a plain loop over jieba's tokens."""
 
+import json
 import lzma
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from itertools import islice
 import pytest
 from conftest import ROOT, SHARED
 from kernel_texts import Reference
+from keyness_definition import keyness
 from keywords_definition import format_tsv, learn, make_extractor, rank
 from kwic_definition import find_literals, find_regex, find_tokens, list_rows, write_tsv
 
@@ -158,3 +160,22 @@ def test_concordances_equal_the_definition(kxcli, texts, reference, patterns, na
         expected = write_tsv(list_rows(files, find, 30))
         for workers in (1, 2):
             assert kxcli.run("kwic", *options, "-j", workers, texts[name]).text == expected, options
+
+
+def test_keyness_equals_its_definition(kxcli, texts, oracle):
+    """The counts are those of the oracle; of kxcli come the values and the order."""
+    target, reference = (
+        {word: int(count) for word, count in (line.split("\t") for line in oracle(name)) if any(map(str.isalnum, word))}
+        for name in ("bedtimenews", "lctt")
+    )
+    expected = keyness(target, reference)
+    command = ("keyness", texts["bedtimenews"], "--reference", texts["lctt"], "-f", "jsonl")
+    rows = [*kxcli.run(*command).text.splitlines(), *kxcli.run(*command, "--negative").text.splitlines()]
+    assert len(rows) > 0.99 * len(expected)  # others have equal rates
+    for row in map(json.loads, rows):
+        word = row.pop("word")
+        for name, value in row.items():
+            is_exact = name in ("odds_ratio", "p_value", "q_value")
+            assert value == pytest.approx(
+                expected[word][name], rel=1e-3 if is_exact else 1e-6, abs=0 if is_exact else 0.006
+            )
