@@ -127,8 +127,13 @@ class Decoder:
             if self._max_line is None or n_characters <= self._max_line:
                 rest.append(last)
             n_characters += len(last)
-            for line in lines:
-                yield from self._keep_short(line, keeps_cr=keeps_cr)
+            if self._max_line is None and errors == "strict":  # all lines are valid; fewer calls for each
+                for line in lines:
+                    yield line if keeps_cr else line.removesuffix("\r")
+                    self._diagnostics.line += 1
+            else:
+                for line in lines:
+                    yield from self._keep_short(line, keeps_cr=keeps_cr)
             if bad is not None:
                 self._fail(bad)
         line = "".join(rest)

@@ -22,14 +22,15 @@ class CountSums:
     def __init__(self, scratch: Scratch | None = None, layout: KeyLayout = _BY_GROUP) -> None:
         self._scratch = scratch
         self._spool: RunFile | None = None
-        self._layout = layout
+        self._layout, self._is_plain = layout, not (layout.is_grouped or layout.has_orders)
         self._totals: dict[Key, int] = {}
         self._sums: dict[str, int] = {}
         self._size = 0
 
     def add(self, group: str, word: str, count: int, documents: int = 0, order: int = 1) -> None:
         """Add one row."""
-        (key,) = self._layout.keys(group, order, [word])
+        # Printable words have no character that keys escape.
+        key = word if self._is_plain and word.isprintable() else self._layout.keys(group, order, [word])[0]
         before = self._sums.get(key)
         if before is None:
             self._size += _ROW_BYTES + _CHARACTER_BYTES * len(key)

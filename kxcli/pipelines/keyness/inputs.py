@@ -87,12 +87,11 @@ class TableReader:
         count, word = parse_count(row, "count", _HINT), str(cells["word"])
         n_spaces = word.count(" ")
         self._n_spaces.add(n_spaces)
-        minimum, maximum = self._orders
-        order = minimum
-        if minimum < maximum:
+        order, maximum = self._orders
+        if order < maximum:
+            if not order <= n_spaces + 1 <= maximum:
+                position.fail(f"has {word!r}, not an n-gram of --ngram {order}-{maximum}", "change --ngram")
             order = n_spaces + 1
-            if not minimum <= order <= maximum:
-                position.fail(f"has {word!r}, not an n-gram of --ngram {minimum}-{maximum}", "change --ngram")
         self._sums.add(group, word, count, order=order)
         return count
 
