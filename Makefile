@@ -26,6 +26,8 @@ demo: $(VENV)/.installed
 	@echo
 	$(BIN)/kxcli keyness --by label --top 5 --header data/samples/reviews.jsonl | cut -f 1-8
 	@echo
+	$(BIN)/kxcli collocate --pairs --sort log_likelihood --top 5 --header data/samples/news.txt
+	@echo
 	$(BIN)/kxcli newwords -r --encoding auto -q --header --top 5 data/samples --glob '*.txt'
 	@echo
 	$(BIN)/kxcli entity-link --kb data/samples/encyclopedia.jsonl -f tsv --header data/samples/mentions.txt
@@ -81,6 +83,7 @@ bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/keywords.py $(FILES)
 	$(BIN)/python benchmarks/kwic.py $(FILES)
 	$(BIN)/python benchmarks/keyness.py $(wordlist 1,2,$(FILES) $(FILES))
+	$(BIN)/python benchmarks/collocate.py $(FILES)
 	$(BIN)/python benchmarks/newwords.py $(FILES)
 	$(BIN)/python benchmarks/entity_link.py $(FILES)
 	$(BIN)/python benchmarks/hsic.py

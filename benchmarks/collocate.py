@@ -2,14 +2,14 @@
 
     python benchmarks/collocate.py FILE... [--word 经济] [--runs 3] [--part BYTES]
 
-Measures wall and CPU seconds of these, each in a process of its own, in turns, with start-up and output:
+Measures wall and CPU seconds of these, each in a process of its own, in turns, with the output of all rows:
 
   word     jieba.cut line by line; the windows of one word into a Counter; the formulas of AntConc in numpy
   pairs    the same for the windows of all words
   kxcli    `kxcli collocate` for the word and for all pairs, with `-j 1` and `-j 2`
 
-The loops run on a part of the text and are scaled to the whole; on the part, their rows must be those of kxcli. The
-numbers are medians; memory is the peak of the whole process tree.
+The loops run on a part of the text, without the start of Python and jieba, and are scaled to the whole; on the part,
+their rows must be those of kxcli. The numbers are medians; memory is the peak of the whole process tree.
 """
 
 import argparse
@@ -18,8 +18,8 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 
 from measuring import Usage, iter_lines, measure_usage, write_part
@@ -73,44 +73,46 @@ def write_scores(words: Counter[str], pairs: Counter[Pair], node: str | None) ->
 
 
 def run_loop(name: str, paths: list[str], word: str) -> None:
-    """Run a loop in this process."""
+    """Run a loop in this process, and write its wall and CPU seconds to stderr."""
+    import jieba
+
+    jieba.setLogLevel("ERROR")
+    jieba.initialize()
+    start, start_cpu = time.perf_counter(), time.process_time()
     node = word if name == "word" else None
     write_scores(*count_pairs(paths, node), node)
+    print(time.perf_counter() - start, time.process_time() - start_cpu, file=sys.stderr)
 
 
 # The comparison
 
 
-def list_commands(paths: list[str], part: str, word: str) -> dict[str, tuple[list[str], bool]]:
-    """Return the commands, and whether they run on the part."""
-    use = [KXCLI, "collocate", "-q", "--window", str(WINDOW), "--min-count", str(MIN_COUNT)]
-    loops = {
-        name: ([sys.executable, __file__, "--loop", name, "--word", word, part], True) for name in ("word", "pairs")
-    }
-    kxcli = {
-        f"kxcli {name} -j {workers}": ([*use, "-j", str(workers), *which, *paths], False)
-        for name, which in (("word", [word]), ("pairs", ["--pairs"]))
-        for workers in (1, 2)
-    }
-    return loops | kxcli
+def make_use(which: list[str], paths: list[str], workers: int) -> list[str]:
+    """Return the command line of kxcli."""
+    limits = ["--window", str(WINDOW), "--min-count", str(MIN_COUNT)]
+    return [KXCLI, "collocate", "-q", "-j", str(workers), *limits, *which, *paths]
 
 
-def check_rows(part: str, word: str) -> None:
-    """Compare the pairs and counts of the loops on the part with those of kxcli."""
-    for name, which, shown in (("word", [word], 1), ("pairs", ["--pairs"], 2)):
-        loop = subprocess.run(
-            [sys.executable, __file__, "--loop", name, "--word", word, part], capture_output=True, text=True, check=True
-        )
-        use = [KXCLI, "collocate", "-q", "--window", str(WINDOW), "--min-count", str(MIN_COUNT), *which, part]
-        ours = subprocess.run(use, capture_output=True, text=True, check=True)
-        counts = [
-            sorted(
-                (*sorted(row[:shown]), row[shown]) for row in (line.split("\t") for line in ended.stdout.splitlines())
-            )
-            for ended in (loop, ours)
-        ]
-        assert counts[0] == counts[1], f"{name}: the rows differ"
-        print(f"{name}: {len(counts[0]):,} rows of the part are equal")
+def start_loop(name: str, part: str, word: str) -> tuple[str, float, float]:
+    """Run a loop, and return its output, wall seconds and CPU seconds."""
+    command = [sys.executable, __file__, "--loop", name, "--word", word, part]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+    seconds, cpu_seconds = map(float, ended.stderr.split())
+    return ended.stdout, seconds, cpu_seconds
+
+
+def list_counts(output: str, n_words: int) -> list[tuple[str, ...]]:
+    """Return the words of pairs, in any order, with their counts."""
+    rows = (line.split("\t") for line in output.splitlines())
+    return sorted((*sorted(row[:n_words]), row[n_words]) for row in rows)
+
+
+def check_rows(output: str, which: list[str], part: str) -> None:
+    """Compare the pairs and counts of a loop with those of kxcli."""
+    ours = subprocess.run(make_use(which, [part], 1), capture_output=True, text=True, check=True).stdout
+    n_words = 2 if which == ["--pairs"] else 1
+    assert list_counts(output, n_words) == list_counts(ours, n_words), "the rows differ"
+    print(f"{' '.join(which)}: {len(output.splitlines()):,} rows of the part are equal")
 
 
 def main() -> None:
@@ -132,37 +134,31 @@ def main() -> None:
         part = os.path.join(folder, "part")
         whole = sum(os.path.getsize(path) for path in options.paths)
         scale = whole / write_part(options.paths, min(options.part, whole), part)
-        check_rows(part, options.word)
-        measure_all(list_commands(options.paths, part, options.word), options.runs, scale, folder)
+        print("| | seconds | CPU seconds | of the loop's CPU | peak memory, MB |\n|---|---|---|---|---|")
+        for name, which in (("word", [options.word]), ("pairs", ["--pairs"])):
+            compare(name, which, options, part, scale, os.path.join(folder, OUTPUT))
 
 
-def measure_all(commands: dict[str, tuple[list[str], bool]], n_runs: int, scale: float, folder: str) -> None:
-    """Measure commands in turns, and print medians."""
-    usages: dict[str, list[Usage]] = {name: [] for name in commands}
-    for _ in range(n_runs):
-        for name, (command, _) in commands.items():
-            with open(os.path.join(folder, OUTPUT), "wb") as output:
-                usages[name].append(measure_usage(command, output.fileno()))
-    print("| | seconds | CPU seconds | of the loop's CPU | peak memory, MB |\n|---|---|---|---|---|")
-    cpu = {
-        name: median([usage.cpu_seconds for usage in usages[name]]) * scale_of(commands[name], scale)
-        for name in commands
-    }
-    for name in commands:
-        seconds = median([usage.seconds for usage in usages[name]]) * scale_of(commands[name], scale)
-        base = cpu["word" if "word" in name else "pairs"]
-        peak = max(usage.peak for usage in usages[name]) / 1e6
-        print(f"| {name} | {seconds:.1f} | {cpu[name]:.1f} | {cpu[name] / base:.3f} | {peak:.0f} |")
-
-
-def scale_of(command: tuple[list[str], bool], scale: float) -> float:
-    """Return what the times of a command are multiplied by."""
-    return scale if command[1] else 1.0
-
-
-def median(numbers: Sequence[float]) -> float:
-    """Return the median."""
-    return statistics.median(numbers)
+def compare(
+    name: str, which: list[str], options: argparse.Namespace, part: str, scale: float, output_path: str
+) -> None:
+    """Measure a loop and kxcli in turns, and print medians."""
+    loops, usages = list[tuple[float, float]](), dict[int, list[Usage]]({1: [], 2: []})
+    for number in range(options.runs):
+        output, *seconds = start_loop(name, part, options.word)
+        loops.append((seconds[0] * scale, seconds[1] * scale))
+        if number == 0:
+            check_rows(output, which, part)
+        for workers, own in usages.items():
+            with open(output_path, "wb") as file:
+                own.append(measure_usage(make_use(which, options.paths, workers), file.fileno()))
+    wall, base = (statistics.median(column) for column in zip(*loops, strict=True))
+    print(f"| loop, {name} | {wall:.1f} | {base:.1f} | 1 | |")
+    for workers, own in usages.items():
+        seconds_of_run = statistics.median(usage.seconds for usage in own)
+        cpu = statistics.median(usage.cpu_seconds for usage in own)
+        peak = max(usage.peak for usage in own) / 1e6
+        print(f"| kxcli, {name}, -j {workers} | {seconds_of_run:.1f} | {cpu:.1f} | {cpu / base:.3f} | {peak:.0f} |")
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ def log_likelihood(a, b, c, d):
         return float(2 * sum(o * (o / e).ln() for o, e in zip(cells, expected, strict=True) if o))
 
 
-def list_rows(documents, left, right, node=None, min_count=1, sort="log_dice"):
+def rank_pairs(documents, left, right, node=None, min_count=1, sort="log_dice"):
     """Return the rows of the command with --pairs, with scores that are not rounded."""
     words, pairs = count_pairs(documents, left, right)
     n_words = sum(words.values())

@@ -8,7 +8,7 @@ import os
 import re
 
 import pytest
-from collocate_definition import count_pairs, list_rows, log_likelihood, measure
+from collocate_definition import count_pairs, log_likelihood, measure, rank_pairs
 from conftest import SAMPLES
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -196,7 +196,7 @@ letters = st.lists(st.lists(st.sampled_from("abcdeé天"), min_size=1, max_size=
 @settings(max_examples=150)
 def test_rows_equal_the_definition(documents, window, node, min_count, sort):
     rows = find(documents, node, window, min_count=min_count, sort=sort)
-    expected = list_rows(documents, *window, node, min_count, sort)
+    expected = rank_pairs(documents, *window, node, min_count, sort)
     counts = {row[:7]: row[7:] for row in expected}
     assert {tuple(row)[:7] for row in rows} == counts.keys()
     for row in rows:
@@ -255,9 +255,14 @@ def test_rows_beyond_the_memory_are_sorted_on_disk(tmp_path, window, top):
     partials = [job.load(job.dump(job.map([Text(text)]))) for text in texts]
     split = functools.reduce(job.merge, partials)
     ranking = CollocateRanking("mi", top, 1)
-    whole = list(rank_collocates(job.finish(job.map(map(Text, texts))), ranking))
+
+    def list_rows(partial, scratch=None):
+        blocks = rank_collocates(job.finish(partial), ranking, scratch)
+        return [row for columns in blocks for row in zip(*columns, strict=True)]
+
+    whole = list_rows(job.map(map(Text, texts)))
     assert len(whole) > 1500 or top == 7
-    assert list(rank_collocates(job.finish(split), ranking, Scratch(lambda: str(tmp_path), 1 << 12))) == whole
+    assert list_rows(split, Scratch(lambda: str(tmp_path), 1 << 12)) == whole
     assert not os.listdir(tmp_path)
 
 

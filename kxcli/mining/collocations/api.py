@@ -49,4 +49,5 @@ def find_collocates(
     ranking = CollocateRanking(sort, top, min_count)
     job = PairCount(counting, parse_window(window), word)
     job.setup(prepare(counting.segmentation))
-    return list(rank_collocates(job.finish(job.map(map(Text, strings))), ranking))
+    blocks = rank_collocates(job.finish(job.map(map(Text, strings))), ranking)
+    return [Collocate(*cells) for columns in blocks for cells in zip(*columns, strict=True)]

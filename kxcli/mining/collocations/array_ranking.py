@@ -8,7 +8,7 @@ import numpy as np
 from kxcli.arrays import IntArray
 from kxcli.mining.collocations.job import PairCounts
 from kxcli.mining.collocations.measures import make_tables, round_scores
-from kxcli.mining.collocations.rows import Collocate, PairColumns, iter_rows
+from kxcli.mining.collocations.rows import Columns, PairColumns, make_columns
 from kxcli.mining.collocations.window import LAYOUT, WORD_END
 from kxcli.tally.scratch import Scratch
 from kxcli.tally.string_runs import BLOCK_ROWS, COUNT_MASK, DOCUMENT_SHIFT
@@ -60,8 +60,8 @@ class _Pairs:
 
 def rank_in_memory(
     finished: PairCounts, sort: str, top: int | None, min_count: int, scratch: Scratch | None
-) -> Iterator[Collocate] | None:
-    """Return the rows in order, or None if they exceed the memory of `scratch`."""
+) -> Iterator[Columns] | None:
+    """Return the rows in order, in blocks; None if they exceed the memory of `scratch`."""
     room = sys.maxsize if scratch is None else scratch.room
     pairs = _Pairs()
     for keys, numbers in finished.blocks(min_count, scratch):
@@ -71,7 +71,7 @@ def rank_in_memory(
     return _sort(finished, pairs, sort, top)
 
 
-def _sort(finished: PairCounts, pairs: _Pairs, sort: str, top: int | None) -> Iterator[Collocate]:
+def _sort(finished: PairCounts, pairs: _Pairs, sort: str, top: int | None) -> Iterator[Columns]:
     first, second, counts, left = pairs.arrays()
     if finished.is_symmetric:  # the word that comes first more often
         is_swapped = 2 * left > counts
@@ -92,4 +92,4 @@ def _sort(finished: PairCounts, pairs: _Pairs, sort: str, top: int | None) -> It
             totals[first[some]].tolist(),
             totals[second[some]].tolist(),
         )
-        yield from iter_rows(columns, n_words, size)
+        yield make_columns(columns, n_words, size)

@@ -7,7 +7,7 @@ from kxcli.mining.arguments import check_choice, check_minimum
 from kxcli.mining.collocations.array_ranking import rank_in_memory
 from kxcli.mining.collocations.job import PairCounts
 from kxcli.mining.collocations.measures import round_scores
-from kxcli.mining.collocations.rows import SORTS, Collocate, PairColumns, iter_rows
+from kxcli.mining.collocations.rows import SORTS, Columns, PairColumns, make_columns
 from kxcli.mining.collocations.window import LAYOUT, WORD_END
 from kxcli.tally.row_sorter import RowSorter
 from kxcli.tally.scratch import Scratch
@@ -39,8 +39,8 @@ _Pair = tuple[str, str, int, int, int, int]  # a row of `PairColumns`
 
 def rank_collocates(
     finished: PairCounts, ranking: CollocateRanking, scratch: Scratch | None = None
-) -> Iterator[Collocate]:
-    """Yield the rows in order.
+) -> Iterator[Columns]:
+    """Yield the rows in order, in blocks.
 
     Args:
         finished: The final counts.
@@ -51,8 +51,8 @@ def rank_collocates(
     yield from _rank_on_disk(finished, ranking, scratch) if rows is None else rows
 
 
-def _rank_on_disk(finished: PairCounts, ranking: CollocateRanking, scratch: Scratch | None) -> Iterator[Collocate]:
-    """Yield the rows in order, in bounded memory.
+def _rank_on_disk(finished: PairCounts, ranking: CollocateRanking, scratch: Scratch | None) -> Iterator[Columns]:
+    """Yield the rows in order, in blocks and in bounded memory.
 
     Rows are strings: sorted by their second word to find its total, then by their values.
     """
@@ -67,7 +67,7 @@ def _rank_on_disk(finished: PairCounts, ranking: CollocateRanking, scratch: Scra
             for key, number in _make_ranked_rows(pairs, _rank(pairs, ranking.sort, n_words, size)):
                 ranked.add(key, number)
         for keys, numbers in ranked.blocks():
-            yield from iter_rows(_parse_ranked_rows(keys, numbers), n_words, size)
+            yield make_columns(_parse_ranked_rows(keys, numbers), n_words, size)
 
 
 def _add_first_totals(blocks: Iterator[Block], words: RowSorter, by_second: RowSorter) -> int:

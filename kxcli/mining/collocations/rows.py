@@ -1,9 +1,7 @@
 """Rows of collocates, and the columns that they are made of."""
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from kxcli.arrays import FloatArray
 from kxcli.mining.collocations.measures import MEASURES, PairTables, make_tables, round_scores, scale_scores
 
 SORTS = (*MEASURES, "count")
@@ -43,6 +41,9 @@ class Collocate(NamedTuple):
     log_likelihood: float
 
 
+Columns = list[list[Any]]  # the values of some rows, by field of `Collocate`
+
+
 class PairColumns(NamedTuple):
     """Pairs of words in columns; in `left`, the collocate is before the word."""
 
@@ -58,8 +59,8 @@ class PairColumns(NamedTuple):
         return make_tables(self.counts, self.word_totals, self.totals, n_words, size)
 
 
-def iter_rows(pairs: PairColumns, n_words: int, size: int) -> Iterator[Collocate]:
-    """Yield the rows of pairs.
+def make_columns(pairs: PairColumns, n_words: int, size: int) -> Columns:
+    """Return the values of all columns.
 
     Args:
         pairs: The pairs.
@@ -67,7 +68,6 @@ def iter_rows(pairs: PairColumns, n_words: int, size: int) -> Iterator[Collocate
         size: Positions in a window.
     """
     tables = pairs.tables(n_words, size)
-    columns: list[FloatArray] = [scale_scores(round_scores(name, tables)) for name in MEASURES]
+    scores = [scale_scores(round_scores(name, tables)).tolist() for name in MEASURES]
     right = [count - left for count, left in zip(pairs.counts, pairs.left, strict=True)]
-    cells = (pairs.words, pairs.collocates, pairs.counts, pairs.left, right, pairs.word_totals, pairs.totals)
-    yield from map(Collocate._make, zip(*cells, *(column.tolist() for column in columns), strict=True))
+    return [pairs.words, pairs.collocates, pairs.counts, pairs.left, right, pairs.word_totals, pairs.totals, *scores]

@@ -4,8 +4,9 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from kxcli.mining.collocations.measures import MEASURES
 from kxcli.mining.collocations.ranking import rank_collocates
-from kxcli.mining.collocations.rows import Collocate
+from kxcli.mining.collocations.rows import Collocate, Columns
 from kxcli.mining.segment import prepare
 from kxcli.mining.wordcount.counting import WordSplitter
 from kxcli.mining.wordcount.counts import WordCountPartial
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 _MODULES = ("kxcli.mining.collocations.job", "kxcli.corpus.shards")  # that workers import
 # Bytes of memory for a byte of a whole line, as for n-grams of several lengths: see pipelines/wordcount/reading.py.
 _LINE_COST = 75
-_N_COUNTS = 7  # columns before the scores
 
 
 def write_collocates(session: Session, job: "PairCount", ranking: "CollocateRanking") -> None:
@@ -37,14 +37,14 @@ def write_collocates(session: Session, job: "PairCount", ranking: "CollocateRank
     )
     with corpus_run.open_corpus(session, _MODULES, spec) as corpus:
         counts = corpus.run(job, dictionary) or job.finish(WordCountPartial())
-        rows = rank_collocates(counts, ranking, corpus.open_scratch())
-        first = next(rows, None)
+        blocks = rank_collocates(counts, ranking, corpus.open_scratch())
+        first = next(blocks, None)
         if first is None and ranking.top != 0:
             _explain_no_rows(session.report, job, counts, dictionary, ranking.min_count)
-        rows = chain([] if first is None else [first], rows)
+        blocks = chain([] if first is None else [first], blocks)
         hidden = ("word", "word_total") if job.word is not None else ()
         columns = [name for name in Collocate._fields if name not in hidden]
-        session.write_rows(_iter_cells(rows, columns, is_json=session.sink.format == "jsonl"), columns)
+        session.write_rows(_iter_cells(blocks, columns, is_json=session.sink.format == "jsonl"), columns)
 
 
 def _explain_no_rows(
@@ -64,9 +64,10 @@ def _explain_no_rows(
         report.warning(f"{job.word} does not occur as a word; {advice}")
 
 
-def _iter_cells(rows: Iterable[Collocate], columns: list[str], *, is_json: bool) -> "Iterator[list[Cell]]":
-    """Yield the cells of the columns; scores have 4 decimals."""
-    positions = [Collocate._fields.index(name) for name in columns]
-    for row in rows:
-        cells: list[Cell] = [*row] if is_json else [*row[:_N_COUNTS], *(f"{score:.4f}" for score in row[_N_COUNTS:])]
-        yield [cells[position] for position in positions]
+def _iter_cells(blocks: Iterable[Columns], names: list[str], *, is_json: bool) -> "Iterator[tuple[Cell, ...]]":
+    """Yield the cells of some columns; scores have 4 decimals."""
+    for columns in blocks:
+        cells = dict(zip(Collocate._fields, columns, strict=True))
+        if not is_json:
+            cells |= {name: [f"{score:.4f}" for score in cells[name]] for name in MEASURES}
+        yield from zip(*map(cells.__getitem__, names), strict=True)
