@@ -20,6 +20,8 @@ demo: $(VENV)/.installed
 	@echo
 	$(BIN)/kxcli wordcount -r --encoding auto -q --ngram 2 --df --header --top 5 data/samples --glob '*.txt'
 	@echo
+	$(BIN)/kxcli segment --field text -f jsonl data/samples/reviews.jsonl | head -n 2
+	@echo
 	$(BIN)/kxcli keywords --header --top 1 data/samples/mentions.txt | head -n 6
 	@echo
 	$(BIN)/kxcli kwic -f table --width 24 --sample 5 青禾镇 data/samples/news.txt
@@ -80,6 +82,7 @@ format: $(VENV)/.dev
 # Files to measure on: make bench FILES="a.txt b.txt"
 bench: $(VENV)/.installed
 	$(BIN)/python benchmarks/wordcount.py $(FILES)
+	$(BIN)/python benchmarks/segment.py $(FILES)
 	$(BIN)/python benchmarks/keywords.py $(FILES)
 	$(BIN)/python benchmarks/kwic.py $(FILES)
 	$(BIN)/python benchmarks/keyness.py $(wordlist 1,2,$(FILES) $(FILES))

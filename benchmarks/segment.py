@@ -4,12 +4,13 @@
 
 Measures wall and CPU seconds of these, each in a process of its own, in turns:
 
-  jieba           `python -m jieba -d ' '`, with options for the full mode and for tags; on a part of the text (for tags
-                  on a tenth of it), without the seconds for an empty file, scaled to the whole
+  jieba           `python -m jieba -d ' '`, with options for its full mode, without its model, and for tags; on a part
+                  of the text, without the seconds for an empty file, scaled to the whole
   kxcli           `kxcli segment -j 1` and `-j 2`, with the same options and with others; with start-up and output
 
-The outputs for the part are compared byte by byte. The numbers are medians. Memory is the peak of the whole process
-tree, shared pages counted once, sampled every 50 ms. 90 MB of text or more make start-up irrelevant.
+Tags, rows and records are measured on a small share of the text. The outputs for the part are compared byte by byte.
+The numbers are medians. Memory is the peak of the whole process tree, shared pages counted once, sampled every 50 ms.
+90 MB of text or more make start-up irrelevant.
 """
 
 import argparse
@@ -24,7 +25,7 @@ from typing import NamedTuple
 from measuring import Usage, measure_usage, write_part
 
 KXCLI = str(Path(sys.executable).with_name("kxcli"))
-JIEBA = [sys.executable, "-W", "ignore", "-m", "jieba", "-q", "-d", " "]
+JIEBA = [sys.executable, "-W", "ignore", "-m", "jieba"]
 
 
 class Pair(NamedTuple):
@@ -32,11 +33,12 @@ class Pair(NamedTuple):
 
     jieba: str
     kxcli: str
-    share: int  # of the part that jieba reads, and of the whole that kxcli reads: 1/share
+    share: int  # kxcli reads this part of the text, 1/share; if it is 1, with one and with two workers
 
 
-PAIRS = (Pair("", "", 1), Pair("-a", "-t full", 1), Pair("-n", "--no-hmm", 1), Pair("-p", "--pos", 10))
+PAIRS = (Pair("", "", 1), Pair("-a", "-t full", 1), Pair("-n", "--no-hmm", 1), Pair("-p", "--pos", 50))
 OTHERS = ("--no-punct", "-f jsonl", "-f tsv")
+OTHERS_SHARE = 10
 
 
 class Bench:
@@ -59,7 +61,7 @@ class Bench:
     def run_jieba(self, options: str, path: str) -> Usage:
         """Measure jieba's command line; its output is in `out`."""
         with open(self.out, "wb") as out:
-            return measure_usage([*JIEBA, *options.split(), path], out.fileno())
+            return measure_usage([*JIEBA, *options.split(), "-q", "-d", " ", path], out.fileno())
 
     def run_kxcli(self, options: str, path: str) -> Usage:
         """Measure kxcli; its output is in `out`."""
@@ -91,8 +93,8 @@ def print_row(name: str, usage: Usage, size: int, jieba: Usage | None) -> None:
 
 def compare_pair(bench: Bench, pair: Pair, runs: int) -> bool:
     """Print the rows of jieba and kxcli with the same output; return whether it is the same."""
-    part = bench.write_share(bench.part_size // pair.share)
     whole = bench.write_share(os.path.getsize(bench.whole) // pair.share)
+    part = bench.write_share(min(bench.part_size, os.path.getsize(whole)))
     scale = os.path.getsize(whole) / os.path.getsize(part)
     start, ended = bench.run_jieba(pair.jieba, bench.empty), bench.run_jieba(pair.jieba, part)
     expected = bench.read_out()
@@ -104,8 +106,8 @@ def compare_pair(bench: Bench, pair: Pair, runs: int) -> bool:
     size = os.path.getsize(whole)
     print_row(f"python -m jieba -d ' ' {pair.jieba}".strip(), jieba, size, jieba)
     usages: dict[str, list[Usage]] = {}
-    for _ in range(1 if pair.share > 1 else runs):
-        for jobs in ("-j 1", "-j 2"):
+    for _ in range(runs):
+        for jobs in ("-j 1", "-j 2")[: 1 if pair.share > 1 else 2]:
             usages.setdefault(jobs, []).append(bench.run_kxcli(f"{pair.kxcli} {jobs}", whole))
     for jobs, some in usages.items():
         print_row(f"kxcli segment {pair.kxcli} {jobs}".replace("  ", " "), compute_median(some), size, jieba)
@@ -122,14 +124,15 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["TMPDIR"] = folder  # jieba caches its dictionary there
         bench = Bench(options.files, options.part, folder)
-        subprocess.run([*JIEBA, bench.empty], check=True)
+        subprocess.run([*JIEBA, "-q", bench.empty], check=True)
         print(f"{os.path.getsize(bench.whole) / 1e6:.0f} MB; jieba on {options.part / 1e6:.1f} MB of it\n")
         print("| | wall s | CPU s | MB / CPU s | jieba / it, wall | jieba / it, CPU | peak memory, MB |")
         print("|---|---|---|---|---|---|---|", flush=True)
         are_equal = [compare_pair(bench, pair, options.runs) for pair in PAIRS]
+        share = bench.write_share(os.path.getsize(bench.whole) // OTHERS_SHARE)
         for other in OTHERS:
-            usage = compute_median([bench.run_kxcli(f"{other} -j 1", bench.whole) for _ in range(options.runs)])
-            print_row(f"kxcli segment {other} -j 1", usage, os.path.getsize(bench.whole), None)
+            usage = compute_median([bench.run_kxcli(f"{other} -j 1", share) for _ in range(options.runs)])
+            print_row(f"kxcli segment {other} -j 1", usage, os.path.getsize(share), None)
     print("\nall outputs are equal" if all(are_equal) else "\nOUTPUTS DIFFER")
     sys.exit(not all(are_equal))
 

@@ -137,8 +137,6 @@ class AddTokensJob(OutputJob):
         return [self._add_tokens(record).encode("utf-8", "surrogatepass") for record in records]
 
     def _add_tokens(self, record: SegmentRecord) -> str:
-        if not self.has_tags:
-            return f'{record.record}, "tokens": {self._encode(self._splitter.split_words(record.text))}}}\n'
-        tagged = self._splitter.split_tagged(record.text)
-        words, tags = [word for word, _ in tagged], [tag for _, tag in tagged]
-        return f'{record.record}, "tokens": {self._encode(words)}, "pos": {self._encode(tags)}}}\n'
+        words, _, tags = self._splitter.split_columns(record.text)
+        added = f', "tokens": {self._encode(words)}' + (f', "pos": {self._encode(tags)}' if self.has_tags else "")
+        return f"{record.record}{added}}}\n"

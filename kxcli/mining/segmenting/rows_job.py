@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from kxcli.mining.rendered_lines import LineRecord, RenderedLines, RenderedLinesJob, render_lines
-from kxcli.mining.segmenting.splitting import Segmenting, Token, TokenSplitter
+from kxcli.mining.segmenting.splitting import Segmenting, TokenColumns, TokenSplitter
 
 if TYPE_CHECKING:
     from kxcli.mining.segment.compiled import CompiledDictionary
@@ -32,7 +32,7 @@ class TokenRowsJob(RenderedLinesJob):
     """
 
     segmenting: Segmenting
-    render: Callable[[Iterable[Token]], bytes]
+    render: Callable[[TokenColumns], bytes]
     has_tags: bool = False
     has_offsets: bool = False
 
@@ -45,4 +45,4 @@ class TokenRowsJob(RenderedLinesJob):
         return render_lines(records, self._render_record)
 
     def _render_record(self, record: NumberedRecord) -> bytes:
-        return self.render(self._splitter.split_tokens(record.text, has_offsets=self.has_offsets))
+        return self.render(self._splitter.split_columns(record.text, has_offsets=self.has_offsets))

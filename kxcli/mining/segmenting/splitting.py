@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from itertools import repeat
 from typing import TYPE_CHECKING, NamedTuple
 
 from kxcli.kernel import load_kernel
@@ -45,18 +44,18 @@ class Segmenting(WordRules):
         return self.keeps_punctuation and not self.changes_words
 
 
-class Token(NamedTuple):
-    """A token of a text.
+class TokenColumns(NamedTuple):
+    """The tokens of a text, as columns of equal length.
 
     Attributes:
-        word: The token, in the form that is kept.
-        offset: The position of its first character in the text; -1 if positions are not computed.
-        tag: Its part of speech; "" without tags.
+        words: The tokens, in the form that is kept.
+        offsets: The position of each token's first character in the text; empty if not requested.
+        tags: The part of speech of each token; empty if not requested.
     """
 
-    word: str
-    offset: int = -1
-    tag: str = ""
+    words: list[str]
+    offsets: list[int]
+    tags: list[str]
 
 
 class TokenSplitter:
@@ -84,35 +83,37 @@ class TokenSplitter:
             return tokens
         return [word for token in tokens for word in self._filter(token) if word is not None]
 
-    def split_tagged(self, text: str) -> list[tuple[str, str]]:
-        """Return the tokens of a text with their tags."""
-        pairs = self._find_tags(self._segmenting.normalize(text))
-        return [(word, tag) for token, tag in pairs for word in self._filter(token) if word is not None]
-
-    def split_tokens(self, text: str, *, has_offsets: bool = False) -> Iterator[Token]:
-        """Yield the tokens of a text.
+    def split_columns(self, text: str, *, has_offsets: bool = False) -> TokenColumns:
+        """Return the tokens of a text, with tags if this is how texts are cut.
 
         Args:
             text: The text.
             has_offsets: Whether to compute the positions, which are those in the normalized text.
         """
-        located: Iterable[tuple[int, str]]
+        if not self._has_tags and not has_offsets:
+            return TokenColumns(self.split_words(text), [], [])
         text = self._segmenting.normalize(text)
-        tags: Iterable[str] = repeat("")
         if self._has_tags:
             pairs = self._find_tags(text)
-            located, tags = locate_adjacent([token for token, _ in pairs]), [tag for _, tag in pairs]
-        elif has_offsets:
-            if self._locate is None:
-                self._locate = load_locator(self._segmenting.segmentation, self._shared)
-            located = self._locate(text)
+            tokens, tags = [token for token, _ in pairs], [tag for _, tag in pairs]
+            offsets = [offset for offset, _ in locate_adjacent(tokens)] if has_offsets else []
         else:
-            yield from map(Token, self.split_words(text))
-            return
-        for (offset, token), tag in zip(located, tags, strict=False):
-            for word in self._filter(token):
-                if word is not None:
-                    yield Token(word, offset, tag)
+            located = list(self._find_places(text))
+            offsets, tokens, tags = [offset for offset, _ in located], [token for _, token in located], []
+        if self._segmenting.keeps_all:
+            return TokenColumns(tokens, offsets, tags)
+        words = [self._filter(token) for token in tokens]
+        at = [number for number, found in enumerate(words) if found not in ((), (None,))]
+        return TokenColumns(
+            [str(words[number][0]) for number in at],
+            [offsets[number] for number in at] if has_offsets else [],
+            [tags[number] for number in at] if self._has_tags else [],
+        )
+
+    def _find_places(self, text: str) -> Iterable[tuple[int, str]]:
+        if self._locate is None:
+            self._locate = load_locator(self._segmenting.segmentation, self._shared)
+        return self._locate(text)
 
     def _find_tags(self, text: str) -> list[tuple[str, str]]:
         if self._tag is None:
@@ -136,13 +137,18 @@ def load_joiner(
     segmentation = segmenting.segmentation
     if tag_delimiter is not None:
         tagger = TokenSplitter(segmenting, None, has_tags=True)
-        return PythonJoiner(lambda text: [word + tag_delimiter + tag for word, tag in tagger.split_tagged(text)])
+        return PythonJoiner(partial(_append_tags, tagger, tag_delimiter))
     kernel = None if shared is None else load_kernel()
     if shared is not None and kernel is not None and segmenting.keeps_all:
         joiner: Joiner = kernel.Segmenter(shared.open(), segmentation.mode, segmentation.hmm)
         return joiner
     has_empty_tokens = segmentation.mode == "full" and segmenting.keeps_all
     return PythonJoiner(TokenSplitter(segmenting, shared).split_words, has_empty_tokens=has_empty_tokens)
+
+
+def _append_tags(splitter: TokenSplitter, delimiter: str, text: str) -> list[str]:
+    words, _, tags = splitter.split_columns(text)
+    return [word + delimiter + tag for word, tag in zip(words, tags, strict=True)]
 
 
 def segment_texts(texts: Iterable[str], segmenting: Segmenting | None = None) -> Iterator[list[str]]:
@@ -179,7 +185,9 @@ def tag_texts(texts: Iterable[str], segmenting: Segmenting | None = None) -> Ite
     strings, segmenting = iter_strings("texts", texts), _check(segmenting)
     if (mode := segmenting.segmentation.mode) != "jieba":
         raise ValueError(f'jieba assigns tags in the mode "jieba" only, not in "{mode}"')
-    return map(TokenSplitter(segmenting, None, has_tags=True).split_tagged, strings)
+    splitter = TokenSplitter(segmenting, None, has_tags=True)
+    columns = map(splitter.split_columns, strings)
+    return (list(zip(words, tags, strict=True)) for words, _, tags in columns)
 
 
 def _check(segmenting: Segmenting | None) -> Segmenting:

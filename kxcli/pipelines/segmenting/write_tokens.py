@@ -6,8 +6,10 @@ from itertools import chain
 from typing import Any, Literal, NamedTuple
 
 from kxcli.mining.segmenting.job import AddTokensJob, JoinJob
-from kxcli.mining.segmenting.splitting import Segmenting, Token
+from kxcli.mining.segmenting.splitting import Segmenting, TokenColumns
 from kxcli.output.rows import escape_tsv, quote_csv
+
+_NUMBER = "\udcff"  # encoded as the placeholder of `kxcli.mining.rendered_lines`; texts have no lone surrogates
 
 TokenFormat = Literal["text", "tsv", "csv", "jsonl"]
 
@@ -66,26 +68,22 @@ class TokenOutput(NamedTuple):
         columns = ["document", *["offset"] * self.has_offsets, "token", *["pos"] * self.has_tags]
         return (("\t" if self.format == "tsv" else ",").join(columns) + "\n").encode("ascii")
 
-    def _make_renderer(self) -> Callable[[Iterable[Token]], bytes]:
-        render = _render_tsv if self.format == "tsv" else _render_csv
-        return partial(render, has_offsets=self.has_offsets, has_tags=self.has_tags)
+    def _make_renderer(self) -> Callable[[TokenColumns], bytes]:
+        mark, escape, special = ("\t", escape_tsv, "\t\n\r") if self.format == "tsv" else (",", quote_csv, ',"\n\r')
+        return partial(_render_rows, mark=mark, escape=escape, special=special)
 
 
-def _render_tsv(tokens: Iterable[Token], *, has_offsets: bool, has_tags: bool) -> bytes:
-    return _render_rows(tokens, "\t", escape_tsv, has_offsets=has_offsets, has_tags=has_tags)
-
-
-def _render_csv(tokens: Iterable[Token], *, has_offsets: bool, has_tags: bool) -> bytes:
-    return _render_rows(tokens, ",", quote_csv, has_offsets=has_offsets, has_tags=has_tags)
-
-
-def _render_rows(
-    tokens: Iterable[Token], mark: str, escape: Callable[[str], str], *, has_offsets: bool, has_tags: bool
-) -> bytes:
-    from kxcli.mining.rendered_lines import NUMBER
-
-    rows = list[str]()
-    for word, offset, tag in tokens:
-        start = f"{mark}{offset}{mark}" if has_offsets else mark
-        rows.append(f"{start}{escape(word)}{mark}{tag}\n" if has_tags else f"{start}{escape(word)}\n")
-    return b"".join([NUMBER + row.encode("utf-8", "surrogatepass") for row in rows])
+def _render_rows(columns: TokenColumns, mark: str, escape: Callable[[str], str], special: str) -> bytes:
+    """Return a row for each token, with a placeholder for the number of the document."""
+    words, offsets, tags = columns
+    if not words:
+        return b""
+    joined = "".join(words)
+    if any(character in joined for character in special):
+        words = [escape(word) for word in words]
+    if offsets:
+        words = [f"{offset}{mark}{word}" for offset, word in zip(offsets, words, strict=True)]
+    if tags:
+        words = [f"{word}{mark}{tag}" for word, tag in zip(words, tags, strict=True)]
+    start = _NUMBER + mark
+    return (start + f"\n{start}".join(words) + "\n").encode("utf-8", "surrogateescape")
