@@ -60,3 +60,14 @@ def test_more_draws_are_needed_while_smallest_p_values_are_too_large(method, one
     assert needs_more_draws([smallest] * 60, method) == all_tests
     assert not needs_more_draws([ended] * 60, method)
     assert not needs_more_draws([exact] * 60, method)
+
+
+@given(
+    tests=st.lists(st.tuples(st.floats(0, 1), st.integers(1, 5)), min_size=1, max_size=20),
+    method=st.sampled_from(["bh", "by", "holm", "none"]),
+)
+def test_equal_tests_can_be_given_with_their_number(tests, method):
+    p_values, n_tests = np.array([p for p, _ in tests]), np.array([n for _, n in tests])
+    repeated = compute_adjusted(np.repeat(p_values, n_tests), method)
+    found = compute_adjusted(p_values, method, n_tests)
+    assert np.repeat(found, n_tests).tolist() == pytest.approx(repeated.tolist(), rel=1e-12)

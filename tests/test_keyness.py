@@ -14,7 +14,11 @@ from keyness_definition import keyness, log_odds_z
 
 from kxcli.corpus.count_tables import looks_like_counts
 from kxcli.mining import compare_counts, count_words
-from kxcli.mining.keyness.measures import COLUMNS
+from kxcli.mining.keyness.comparison import Comparison, compare_blocks
+from kxcli.mining.keyness.measures import COLUMNS, Sizes
+from kxcli.mining.wordcount.counts import KeyLayout
+from kxcli.tally.scratch import Scratch
+from kxcli.tally.string_runs import DOCUMENT_SHIFT
 
 NEWS, TECH, REVIEWS = SAMPLES / "news.txt", SAMPLES / "tech.txt", SAMPLES / "reviews.jsonl"
 DIGITS = {"per_million": 3, "per_million_ref": 3, "percent_diff": 2}
@@ -424,3 +428,14 @@ def test_bad_line_of_the_reference_is_reported_with_its_place(kxcli):
     (kxcli.folder / "bad").write_bytes("北京\n".encode() + b"\xff\n")
     assert "bad:2: " in kxcli("keyness", TECH, "--reference", "bad", code=1).err
     assert "bad:2" in kxcli("keyness", TECH, "--reference", "bad", "--on-error", "skip").err
+
+
+def test_words_beyond_memory_are_sorted_on_disk(tmp_path):
+    words = {f"词{number}": 1 + number % 3 for number in range(5_000)}
+    blocks = [(sorted(words), [words[word] | 4 << DOCUMENT_SHIFT for word in sorted(words)])]
+    sizes = {1: Sizes(sum(words.values()), 4 * len(words))}
+    for comparison in (Comparison(), Comparison(top=2_000), Comparison(negative=True, sort="log_ratio")):
+        expected = [*compare_blocks(lambda: blocks, KeyLayout(), sizes, comparison)]
+        assert len(expected) > 1_000
+        scratch = Scratch(lambda: str(tmp_path), 50_000)
+        assert [*compare_blocks(lambda: blocks, KeyLayout(), sizes, comparison, scratch)] == expected
