@@ -20,6 +20,8 @@ COMMANDS = {
     "new words": ("newwords", "--all", "--min-count", 2, "--shard-size", "8K"),
     "pmi": ("newwords", "--method", "pmi", "--all", "--min-count", 2, "--min-pmi", 1, "--shard-size", "8K"),
     "names": ("entity-link", "--kb", SAMPLES / "encyclopedia.jsonl", "--shard-size", "2K"),
+    "tokens": ("segment", "--shard-size", "2K"),
+    "rows of tokens": ("segment", "-f", "tsv", "--offsets", "--shard-size", "2K"),
     "keywords": ("keywords", "--learn-idf", "--top", 3, "--shard-size", "2K"),
     "dependence": ("hsic", "--matrix", "edges", "--permutations", 100),
     "screening": ("hsic", "--screen", "label", "-x", "text", "--kernel-x", "bow", "--min-df", 3),
@@ -31,7 +33,7 @@ INPUTS = {
 }
 
 
-SLOW = {"words", "raw words merged", "pmi", "screening"}  # covered by the others, too
+SLOW = {"words", "tokens", "raw words merged", "pmi", "screening"}  # covered by the others, too
 
 
 def query_scheduler(cluster, script="len(dask_scheduler.tasks)"):

@@ -2,6 +2,7 @@
 
 import json
 import lzma
+import os
 import subprocess
 import sys
 from collections import Counter
@@ -179,3 +180,34 @@ def test_keyness_equals_its_definition(kxcli, texts, oracle):
             assert value == pytest.approx(
                 expected[word][name], rel=1e-3 if is_exact else 1e-6, abs=0 if is_exact else 0.006
             )
+
+
+JIEBA_OPTIONS = {
+    # options of jieba's command line: those of segment, and MB of each corpus
+    "": ((), 4),
+    "-a": (("-t", "full"), 4),
+    "-n": (("--no-hmm",), 2),
+    "-p": (("--pos",), 0.3),
+}
+
+
+@pytest.mark.parametrize("jieba_options", JIEBA_OPTIONS)
+@pytest.mark.parametrize("name", CORPORA)
+def test_segmentation_equals_jiebas_command_line(kxcli, texts, name, jieba_options):
+    options, megabytes = JIEBA_OPTIONS[jieba_options]
+    part = kxcli.folder / "part.txt"
+    with open(texts[name], "rb") as file:
+        data = file.read(int(megabytes * 1e6)) + file.readline()
+    part.write_bytes(data.removeprefix("\ufeff".encode()).removesuffix(b"\n"))
+    command = [sys.executable, "-W", "ignore", "-m", "jieba", *jieba_options.split(), "-q", "-d", " ", part]
+    environment = {**os.environ, "PYTHONUTF8": "1", "TMPDIR": str(kxcli.tmp)}
+    expected = subprocess.run(command, check=True, capture_output=True, env=environment).stdout
+    for workers in (1, 2):
+        assert kxcli.run("segment", *options, "-j", workers, part).out == expected
+
+
+@pytest.mark.parametrize("mode", ["jieba", "search", "full", "char", "space"])
+def test_joined_tokens_are_the_same_for_any_shards(kxcli, texts, mode):
+    expected = kxcli.run("segment", "-t", mode, "-j", 1, *texts.values()).out
+    for size in ("300K", "7M"):
+        assert kxcli.run("segment", "-t", mode, "-j", 2, "--shard-size", size, *texts.values()).out == expected

@@ -14,8 +14,8 @@ from kxcli.commands.segment_options import DELIMITER_OPTIONS, FORMATS, RULES, SE
 from kxcli.commands.session import open_session
 from kxcli.commands.word_options import build_segmentation
 
-# Bytes of memory for a byte of a whole line: for a JSON line of 10 MB, the peak above that of an empty run was 31 as text
-# and 39 as rows or records; with --offsets it was 84 for articles and 180 for "a a a ...".
+# Bytes of memory for a byte of a whole line: for a JSON line of 10 MB, the peak above that of an empty run was 31 as
+# text, and 39 as rows or records; with --offsets it was 84 for articles and 180 for "a a a ...".
 _LINE_COST, _PLACED_LINE_COST = 40, 180
 
 

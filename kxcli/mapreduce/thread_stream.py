@@ -1,4 +1,7 @@
-"""Streams of partials by worker threads, for jobs that release the lock of the interpreter."""
+"""Streams of partials by worker threads.
+
+For jobs that release the lock of the interpreter most of the time.
+"""
 
 import sys
 import threading
@@ -46,7 +49,7 @@ class _StreamThreads(Generic[PartialT]):
         self._is_closed = False
 
     def iter_partials(self) -> Iterator[PartialT]:
-        """Yield the partials; after those before the first task that fails, raise its error."""
+        """Yield the partials in order; raise the error of the first task that fails."""
         waiting: dict[int, PartialT] = {}
         n_yielded = 0
         is_over = False
@@ -71,7 +74,10 @@ class _StreamThreads(Generic[PartialT]):
             raise self._failures[min(self._failures)]
 
     def close(self) -> None:
-        """Let the threads end; one that does not, such as one that waits for a disk, ends with the process."""
+        """Let the threads end.
+
+        A thread that does not, such as one that waits for a disk, ends with the process.
+        """
         self._is_closed = True
         for _ in self._threads:
             self._given.put(None)
