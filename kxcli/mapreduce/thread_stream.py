@@ -24,7 +24,7 @@ class _StreamThreads(WorkerThreads[PartialT]):
     """Threads that map one task after the other."""
 
     def iter_partials(self) -> Iterator[PartialT]:
-        """Yield the partials; after those before the first task that fails, raise its error."""
+        """Yield the partials before the first task that fails, then raise its error."""
         numbered = enumerate(self._call.tasks)
         waiting: dict[int, PartialT] = {}
         n_given = n_yielded = 0

@@ -20,14 +20,14 @@ _MAX_END_SECONDS = 2.0  # after a signal, to wait for threads: each ends at its 
 
 
 class WorkerThreads(ABC, Generic[PartialT]):
-    """Threads that work on tasks, which the main thread takes and reports.
+    """Threads that work on tasks; the main thread takes and reports them.
 
     Args:
         call: The job, set up for this process, and what to do with a finished task.
         n_threads: How many there may be.
 
     Attributes:
-        limit: How many there may be, fewer if the system starts no more.
+        limit: How many there may be, fewer if the system cannot start as many.
         threads: Those that were started.
         n_running: Tasks that are given and not ended.
         failures: The errors of tasks by number.
