@@ -111,7 +111,7 @@ class WorkerThreads(ABC, Generic[PartialT]):
                 return
 
     def answer(self, done: Done[Any] | None, compute: Callable[[], object]) -> None:
-        """Compute the result of a task, or of the end of a thread, and hand it to the main thread."""
+        """Compute the result of a task, or of the end of a thread, for the main thread."""
         try:
             self._answers.put((done, compute()))
         except BaseException as error:  # noqa: BLE001 -- raised in the main thread
