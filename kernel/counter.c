@@ -5,9 +5,8 @@
 /* Values of `expansions`; larger ones are FIRST_SEQUENCE plus the position in `sequences`. */
 enum { UNKNOWN, NOTHING, BREAK, ITSELF, FIRST_SEQUENCE };
 
-#define ROW_BYTES 64       /* of a row while it is dumped: itself, and two copies of its place in a sort */
-#define N_AHEAD 8          /* tokens whose memory is requested before it is read */
-#define MORE_STRINGS 65536 /* the least growth of arrays by identifier */
+#define ROW_BYTES 64 /* of a row while it is dumped: itself, and two copies of its place in a sort */
+#define N_AHEAD 8    /* tokens whose memory is requested before it is read */
 
 static bool counts_words_only(const Counting *counting)
 {
@@ -25,8 +24,9 @@ bool counter_init(Counter *counter, const Dictionary *dictionary, const Counting
         return false;
     /* Most of this memory is never touched: that of code points and words which the texts do not have. */
     if (counts_words_only(counting))
-        return counter_cover_ids(counter, &counter->counts, &counter->n_counts, sizeof *counter->counts);
-    if (!counter_cover_ids(counter, &counter->expansions, &counter->n_expansions, sizeof *counter->expansions))
+        return segmenter_cover_ids(&counter->segmenter, &counter->counts, &counter->n_counts, sizeof *counter->counts);
+    if (!segmenter_cover_ids(&counter->segmenter, &counter->expansions, &counter->n_expansions,
+                             sizeof *counter->expansions))
         return false;
     if (!counting->has_window)
         return grams_init(&counter->grams, counting->has_documents, hash_key);
@@ -50,28 +50,6 @@ void counter_free(Counter *counter)
     free(counter->sequences);
     free(counter->words);
     free(counter->totals);
-}
-
-bool counter_cover_ids(const Counter *counter, void *array, size_t *n, size_t item_size)
-{
-    size_t n_strings = counter->segmenter.vocabulary.n;
-    size_t n_ids = (size_t)first_string_id(&counter->segmenter) + n_strings;
-    if (n_ids <= *n)
-        return true;
-    n_ids += n_strings / 2 > MORE_STRINGS ? n_strings / 2 : MORE_STRINGS; /* half of the part that grows */
-    if (n_ids > SIZE_MAX / item_size)
-        return false;
-    uint8_t *items;
-    memcpy(&items, array, sizeof items);
-    bool is_new = items == NULL;
-    items = is_new ? calloc(n_ids, item_size) : realloc(items, n_ids * item_size);
-    if (items == NULL)
-        return false;
-    if (!is_new)
-        memset(items + *n * item_size, 0, (n_ids - *n) * item_size);
-    memcpy(array, &items, sizeof items);
-    *n = n_ids;
-    return true;
 }
 
 bool counter_add_word(Counter *counter, const uint8_t *text, size_t size)
@@ -126,7 +104,8 @@ int64_t counter_find_words(Counter *counter, const uint32_t *id, const uint32_t 
         if (result != COUNTER_OK)
             return result;
         if (counter->expansions != NULL) {
-            if (!counter_cover_ids(counter, &counter->expansions, &counter->n_expansions, sizeof *counter->expansions))
+            if (!segmenter_cover_ids(&counter->segmenter, &counter->expansions, &counter->n_expansions,
+                                     sizeof *counter->expansions))
                 return COUNTER_NO_MEMORY;
             counter->expansions[*id] = expansion;
         }
@@ -143,8 +122,8 @@ int64_t counter_find_words(Counter *counter, const uint32_t *id, const uint32_t 
 /* Add all counts to the sums; false if memory ran out. */
 static bool move_counts(Counter *counter)
 {
-    if (!counter_cover_ids(counter, &counter->sums, &counter->n_sums, sizeof *counter->sums) ||
-        !counter_cover_ids(counter, &counter->counts, &counter->n_counts, sizeof *counter->counts))
+    if (!segmenter_cover_ids(&counter->segmenter, &counter->sums, &counter->n_sums, sizeof *counter->sums) ||
+        !segmenter_cover_ids(&counter->segmenter, &counter->counts, &counter->n_counts, sizeof *counter->counts))
         return false;
     for (size_t id = 0; id < counter->n_counts && id < counter->n_sums; id++)
         if (counter->counts[id] != 0) {
@@ -160,7 +139,7 @@ static bool count_tokens(Counter *counter)
     const Segmenter *segmenter = &counter->segmenter;
     if (counter->n_counted + segmenter->n_tokens > UINT32_MAX && !move_counts(counter))
         return false;
-    if (!counter_cover_ids(counter, &counter->counts, &counter->n_counts, sizeof *counter->counts))
+    if (!segmenter_cover_ids(&counter->segmenter, &counter->counts, &counter->n_counts, sizeof *counter->counts))
         return false;
     for (size_t i = 0; i < segmenter->n_tokens; i++)
         counter->counts[segmenter->tokens[i]]++;

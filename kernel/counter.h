@@ -110,10 +110,6 @@ int64_t counter_add(Counter *counter, const CountedText *text);
 /* Find what a token becomes: `*n` words and breaks at `*words`, which are valid until the next call. */
 int64_t counter_find_words(Counter *counter, const uint32_t *id, const uint32_t **words, uint32_t *n);
 
-/* Enlarge an array by identifier to all identifiers of now; the new items are 0. `array` is the address of a
-   pointer. */
-bool counter_cover_ids(const Counter *counter, void *array, size_t *n, size_t item_size);
-
 /* For the expander: add the word with some characters, or a break (NULL), to the current token. */
 bool counter_add_word(Counter *counter, const uint8_t *text, size_t size);
 

@@ -69,7 +69,7 @@ static bool append_spelled(Dump *dump, uint32_t id)
 {
     struct Bytes *spellings = &dump->spellings;
     uint32_t length;
-    if (!counter_cover_ids(dump->counter, &dump->spelled, &dump->n_spelled, sizeof *dump->spelled))
+    if (!segmenter_cover_ids(&dump->counter->segmenter, &dump->spelled, &dump->n_spelled, sizeof *dump->spelled))
         return false;
     if (dump->spelled[id] == 0) {
         size_t start = spellings->length, before = dump->key.length;
@@ -129,7 +129,7 @@ typedef struct {
 
 static bool add_count(Dump *dump, WordCounts *found, uint32_t word, uint64_t count)
 {
-    if (!counter_cover_ids(dump->counter, &found->counts, &found->n_counts, sizeof *found->counts) ||
+    if (!segmenter_cover_ids(&dump->counter->segmenter, &found->counts, &found->n_counts, sizeof *found->counts) ||
         !RESERVE(found->words, found->words_capacity, found->n_words + 1))
         return false;
     if (found->counts[word] == 0)

@@ -10,9 +10,39 @@
 typedef struct {
     PyObject_HEAD
     PyObject *dictionary; /* which the segmenter reads */
+    PyObject *change;     /* None, or what the tokens of `join` become */
     Segmenter segmenter;
-    bool is_busy; /* in use by a thread */
+    TokenForms forms;
+    bool is_busy;          /* in use by a thread */
+    PyThreadState *thread; /* without the lock of the interpreter, while it joins tokens */
 } SegmenterObject;
+
+/* The changer: call the function of Python, with the lock of the interpreter. */
+static bool change_token(void *context, const uint8_t *token, size_t size, struct Bytes *form, bool *is_ok)
+{
+    SegmenterObject *self = context;
+    PyEval_RestoreThread(self->thread);
+    PyObject *text = make_text(token, size), *changed = NULL, *bytes = NULL;
+    if (text != NULL)
+        changed = PyObject_CallFunctionObjArgs(self->change, text, NULL);
+    if (changed != NULL && changed != Py_None)
+        bytes = PyUnicode_AsEncodedString(changed, "utf-8", "surrogatepass");
+    if (bytes != NULL) {
+        size_t n = (size_t)PyBytes_Size(bytes);
+        uint8_t *at = extend_bytes(form, n);
+        if (at == NULL)
+            PyErr_NoMemory();
+        else if (n > 0)
+            memcpy(at, PyBytes_AsString(bytes), n);
+    }
+    *is_ok = PyErr_Occurred() == NULL;
+    bool is_kept = *is_ok && bytes != NULL;
+    Py_XDECREF(bytes);
+    Py_XDECREF(changed);
+    Py_XDECREF(text);
+    self->thread = PyEval_SaveThread();
+    return is_kept;
+}
 
 static PyObject *py_compile_dictionary(PyObject *module, PyObject *arguments)
 {
@@ -107,31 +137,56 @@ static PyObject *dictionary_is_word_method(PyObject *object, PyObject *word)
 
 static PyObject *segmenter_new(PyTypeObject *type, PyObject *arguments, PyObject *keywords)
 {
-    static char *names[] = {"dictionary", "mode", "hmm", NULL};
-    PyObject *dictionary;
+    static char *names[] = {"dictionary", "mode", "hmm", "change", NULL};
+    PyObject *dictionary, *change = Py_None;
     const char *mode_name;
     int uses_hmm;
     Mode mode;
-    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "Osp:Segmenter", names, &dictionary, &mode_name, &uses_hmm))
+    if (!PyArg_ParseTupleAndKeywords(arguments, keywords, "Osp|O:Segmenter", names, &dictionary, &mode_name, &uses_hmm,
+                                     &change))
         return NULL;
     const Dictionary *words = get_dictionary(type, dictionary);
     if (words == NULL || !parse_mode(mode_name, &mode))
         return NULL;
+    if (change != Py_None && !PyCallable_Check(change)) {
+        PyErr_SetString(PyExc_TypeError, "change must be a function or None");
+        return NULL;
+    }
     SegmenterObject *self = (SegmenterObject *)allocate(type);
     if (self == NULL)
         return NULL;
     self->dictionary = Py_NewRef(dictionary);
+    self->change = Py_NewRef(change);
+    self->forms = (TokenForms){.change = change == Py_None ? NULL : change_token, .context = self};
     if (segmenter_init(&self->segmenter, words, mode, uses_hmm, get_hash_key(type)))
         return (PyObject *)self;
     Py_DECREF(self);
     return PyErr_NoMemory();
 }
 
+static int segmenter_traverse(PyObject *object, visitproc visit, void *arg)
+{
+    SegmenterObject *self = (SegmenterObject *)object;
+    Py_VISIT(Py_TYPE(object));
+    Py_VISIT(self->dictionary);
+    Py_VISIT(self->change);
+    return 0;
+}
+
+static int segmenter_clear(PyObject *object)
+{
+    Py_CLEAR(((SegmenterObject *)object)->change);
+    return 0;
+}
+
 static void segmenter_dealloc(PyObject *object)
 {
     SegmenterObject *self = (SegmenterObject *)object;
+    PyObject_GC_UnTrack(object);
     segmenter_free(&self->segmenter);
+    token_forms_free(&self->forms);
     Py_XDECREF(self->dictionary);
+    Py_XDECREF(self->change);
     release(object);
 }
 
@@ -185,8 +240,10 @@ static PyObject *segmenter_cut(PyObject *object, PyObject *argument)
         PyErr_SetString(PyExc_OverflowError, TOO_LARGE);
     else if ((result != SEGMENTER_OK || segmenter->has_failed) && !PyErr_Occurred())
         PyErr_NoMemory();
-    if (segmenter_memory(segmenter) > MAX_SEGMENTER_BYTES)
+    if (segmenter_memory(segmenter) + token_forms_memory(&self->forms) > MAX_SEGMENTER_BYTES) {
         segmenter_forget(segmenter);
+        token_forms_free(&self->forms);
+    }
     vacate(object, &self->is_busy);
     Py_DECREF(text);
     if (PyErr_Occurred())
@@ -203,7 +260,8 @@ static PyObject *make_joined(int64_t result, const struct Bytes *out)
         return PyBytes_FromStringAndSize((const char *)out->data, (Py_ssize_t)out->length);
     if (result == SEGMENTER_NO_MEMORY)
         return PyErr_NoMemory();
-    PyErr_SetString(PyExc_OverflowError, TOO_LARGE);
+    if (result == SEGMENTER_TOO_LARGE)
+        PyErr_SetString(PyExc_OverflowError, TOO_LARGE);
     return NULL;
 }
 
@@ -233,12 +291,9 @@ static PyObject *segmenter_join(PyObject *object, PyObject *arguments)
             .delimiter_size = (size_t)delimiter.len,
         };
         struct Bytes out = {0};
-        int64_t result;
-        Py_BEGIN_ALLOW_THREADS
-        result = join_tokens(&self->segmenter, &source, &out);
-        if (segmenter_memory(&self->segmenter) > MAX_SEGMENTER_BYTES)
-            segmenter_forget(&self->segmenter);
-        Py_END_ALLOW_THREADS
+        self->thread = PyEval_SaveThread();
+        int64_t result = join_tokens(&self->segmenter, &self->forms, &source, &out);
+        PyEval_RestoreThread(self->thread);
         vacate(object, &self->is_busy);
         joined = make_joined(result, &out);
         free_bytes(&out);
@@ -269,15 +324,14 @@ static PyType_Slot dictionary_slots[] = {
     {0, NULL},
 };
 static PyType_Slot segmenter_slots[] = {
-    {Py_tp_new, (void *)segmenter_new},
-    {Py_tp_dealloc, (void *)segmenter_dealloc},
-    {Py_tp_methods, segmenter_methods},
-    {0, NULL},
+    {Py_tp_new, (void *)segmenter_new},           {Py_tp_dealloc, (void *)segmenter_dealloc},
+    {Py_tp_traverse, (void *)segmenter_traverse}, {Py_tp_clear, (void *)segmenter_clear},
+    {Py_tp_methods, segmenter_methods},           {0, NULL},
 };
 static PyType_Spec dictionary_spec = {"kxcli._kernel.Dictionary", sizeof(DictionaryObject), 0, Py_TPFLAGS_DEFAULT,
                                       dictionary_slots};
-static PyType_Spec segmenter_spec = {"kxcli._kernel.Segmenter", sizeof(SegmenterObject), 0, Py_TPFLAGS_DEFAULT,
-                                     segmenter_slots};
+static PyType_Spec segmenter_spec = {"kxcli._kernel.Segmenter", sizeof(SegmenterObject), 0,
+                                     Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC, segmenter_slots};
 
 int add_segment_types(PyObject *module)
 {

@@ -7,8 +7,9 @@
 #include "model.h"
 #include "route.h"
 
-#define MIN_BATCH 1000 /* characters: enough to look ahead, few enough for the fastest cache */
-#define N_END 3        /* zeros after the codes: the two that a route looks at from the last one, and the next */
+#define MIN_BATCH 1000     /* characters: enough to look ahead, few enough for the fastest cache */
+#define MORE_STRINGS 65536 /* the least growth of arrays by identifier */
+#define N_END 3            /* zeros after the codes: the two that a route looks at from the last one, and the next */
 
 bool segmenter_init(Segmenter *segmenter, const Dictionary *dictionary, Mode mode, bool uses_hmm,
                     const HashKey *hash_key)
@@ -45,6 +46,28 @@ void segmenter_forget(Segmenter *segmenter)
 size_t segmenter_memory(const Segmenter *segmenter)
 {
     return strings_memory(&segmenter->vocabulary) + memo_memory(segmenter->memo);
+}
+
+bool segmenter_cover_ids(const Segmenter *segmenter, void *array, size_t *n, size_t item_size)
+{
+    size_t n_strings = segmenter->vocabulary.n;
+    size_t n_ids = (size_t)first_string_id(segmenter) + n_strings;
+    if (n_ids <= *n)
+        return true;
+    n_ids += n_strings / 2 > MORE_STRINGS ? n_strings / 2 : MORE_STRINGS; /* half of the part that grows */
+    if (n_ids > SIZE_MAX / item_size)
+        return false;
+    uint8_t *items;
+    memcpy(&items, array, sizeof items);
+    bool is_new = items == NULL;
+    items = is_new ? calloc(n_ids, item_size) : realloc(items, n_ids * item_size);
+    if (items == NULL)
+        return false;
+    if (!is_new)
+        memset(items + *n * item_size, 0, (n_ids - *n) * item_size);
+    memcpy(array, &items, sizeof items);
+    *n = n_ids;
+    return true;
 }
 
 int64_t segmenter_load(Segmenter *segmenter, const uint8_t *text, size_t size, bool allows_surrogates)

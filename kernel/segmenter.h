@@ -116,6 +116,10 @@ static inline uint32_t first_string_id(const Segmenter *segmenter)
 /* Forget the vocabulary and the memo; identifiers of before are no longer valid. */
 void segmenter_forget(Segmenter *segmenter);
 
+/* Enlarge an array by identifier to all identifiers of now; the new items are 0. `array` is the address of a
+   pointer. */
+bool segmenter_cover_ids(const Segmenter *segmenter, void *array, size_t *n, size_t item_size);
+
 /* Bytes of memory that grow with the text. */
 size_t segmenter_memory(const Segmenter *segmenter);
 

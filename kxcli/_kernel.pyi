@@ -35,9 +35,19 @@ class Dictionary:
         """Return whether a text has a frequency over 0; only tests ask this."""
 
 class Segmenter:
-    """Cuts texts into tokens; `mode` is jieba, search, full, char or space."""
+    """Cuts texts into tokens.
 
-    def __init__(self, dictionary: Dictionary, mode: str, hmm: bool) -> None: ...
+    Args:
+        dictionary: The words.
+        mode: jieba, search, full, char or space.
+        hmm: Whether the hidden Markov model may find words.
+        change: Returns the form of a token for `join`, or None to exclude it. Without it, all tokens stay as they are.
+            Called once for each distinct token.
+    """
+
+    def __init__(
+        self, dictionary: Dictionary, mode: str, hmm: bool, change: Callable[[str], str | None] | None = ...
+    ) -> None: ...
     def cut(self, text: str) -> list[str]:
         """Return the tokens of jieba; for the mode space, of `str.split`."""
 
@@ -50,7 +60,8 @@ class Segmenter:
             data: UTF-8, or a string, which may have surrogates.
             delimiter: Separates tokens.
             is_lines: Whether each LF, or CR and LF, ends a document; each document becomes a line. A line end within a
-                document becomes a space. In the full mode, jieba's empty tokens are written too.
+                document becomes a space. If all tokens of the full mode stay as they are, jieba's empty ones are
+                written too.
 
         Returns:
             The joined tokens, or the position of the first byte that is not UTF-8.

@@ -61,12 +61,21 @@ def make_expander(source):
     return source.choice([None, None, expand])
 
 
+def make_changer(source):
+    """Return a function of a token for `join`, which may fail."""
+    expand = make_expander(source)
+    return None if expand is None else lambda token: next(iter(expand(token)), None)
+
+
 def use_dictionary(source, dictionary, words):
     """Cut and count some texts."""
     for _ in range(source.randint(1, 6)):
-        segmenter = _kernel.Segmenter(dictionary, *source.choice(MODES))
+        segmenter = _kernel.Segmenter(dictionary, *source.choice(MODES), make_changer(source))
         for _ in range(source.randint(1, 5)):
             segmenter.cut(make_text(source, words))
+            with suppress(LookupError):
+                delimiter = source.choice([b"", b" ", b"\xff\0", b"\n" * 9])
+                segmenter.join(make_data(source, words), delimiter, source.random() < 0.5)
     for _ in range(source.randint(1, 4)):
         flags = [source.random() < 0.5 for _ in range(3)]
         orders, expand = source.choice(ORDERS), make_expander(source)

@@ -22,6 +22,7 @@ from kxcli.mining.segment.dictionary import Dictionary
 from kxcli.mining.segment.joining import PythonJoiner, insert_empty_tokens
 from kxcli.mining.segmenting.job import JoinJob
 from kxcli.mining.segmenting.offsets import load_locator
+from kxcli.mining.wordcount.counting import WordFilter
 
 MODE_NAMES = [f"{mode}{'' if hmm else '-no-hmm'}" for mode, hmm in MODES]
 ALL_MODES = pytest.mark.parametrize(("mode", "hmm"), MODES, ids=MODE_NAMES)
@@ -56,7 +57,7 @@ def segmenters(reference):
         pytest.skip("there is no kernel")
     dictionary = kernel.Dictionary(reference.compile())
     made = {(mode, hmm): kernel.Segmenter(dictionary, mode, hmm) for mode, hmm in MODES}
-    return lambda mode, hmm: made[mode, hmm]
+    return lambda mode, hmm, *change: kernel.Segmenter(dictionary, mode, hmm, *change) if change else made[mode, hmm]
 
 
 # The definition
@@ -99,6 +100,40 @@ def test_joined_tokens_are_those_of_jieba(reference, segmenters, mode, hmm, text
     for joiner in (segmenters(mode, hmm), twin):
         for is_lines, output in zip((True, False), expected, strict=True):
             assert joiner.join(text, delimiter.encode(), is_lines).decode("utf-8", "surrogatepass") == output
+
+
+@ALL_MODES
+@given(text=texts, rules=st.sampled_from([{"keeps_punctuation": False}, {"min_length": 2}, {"lower": True}]))
+@settings(max_examples=30)
+def test_changed_tokens_are_joined(reference, segmenters, mode, hmm, text, rules):
+    accept = WordFilter(Segmenting(**rules))
+
+    def change(token):
+        return next(iter(accept(token)), None)
+
+    kernel = segmenters(mode, hmm, change)
+    twin = PythonJoiner(lambda one: [word for token in reference.cut(one, mode, hmm) if (word := change(token))])
+    for is_lines in (True, False):
+        for _ in range(2):  # then the forms are known
+            assert kernel.join(text, b" ", is_lines) == twin.join(text, b" ", is_lines)
+
+
+def test_error_of_a_changed_token_is_raised(segmenters):
+    def change(token):
+        if token == "下雨":
+            raise LookupError(token)
+        return 1 if token == "了" else token * 2
+
+    segmenter = segmenters("jieba", True, change)
+    for _ in range(2):
+        with pytest.raises(LookupError, match="下雨"):
+            segmenter.join("北京下雨", b" ", True)
+        with pytest.raises(TypeError):
+            segmenter.join("了", b" ", True)
+        assert segmenter.join("北京，\n", b" ", True).decode() == "北京北京 ，，\n"
+        assert segmenter.cut("北京下雨了") == ["北京", "下雨", "了"]
+    with pytest.raises(TypeError, match="change"):
+        segmenters("jieba", True, 1)
 
 
 @ALL_MODES

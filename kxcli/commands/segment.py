@@ -66,7 +66,7 @@ def command(ctx: click.Context, /, **options: Any) -> None:
             options["offsets"],
         )
         dictionary = None if options["pos"] else prepare(segmenting.segmentation, session.report.warning)
-        is_joined = output.format == "text" and dictionary is not None and segmenting.keeps_all
+        is_joined = output.format == "text" and dictionary is not None
         cost = _PLACED_LINE_COST if options["offsets"] or options["pos"] else _LINE_COST
         spec = corpus_run.make_reader_spec(
             session.source,

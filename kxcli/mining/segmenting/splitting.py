@@ -139,11 +139,17 @@ def load_joiner(
         tagger = TokenSplitter(segmenting, None, has_tags=True)
         return PythonJoiner(partial(_append_tags, tagger, tag_delimiter))
     kernel = None if shared is None else load_kernel()
-    if shared is not None and kernel is not None and segmenting.keeps_all:
-        joiner: Joiner = kernel.Segmenter(shared.open(), segmentation.mode, segmentation.hmm)
+    if shared is not None and kernel is not None:
+        change = None if segmenting.keeps_all else partial(_change_token, WordFilter(segmenting))
+        joiner: Joiner = kernel.Segmenter(shared.open(), segmentation.mode, segmentation.hmm, change)
         return joiner
     has_empty_tokens = segmentation.mode == "full" and segmenting.keeps_all
     return PythonJoiner(TokenSplitter(segmenting, shared).split_words, has_empty_tokens=has_empty_tokens)
+
+
+def _change_token(accept: WordFilter, token: str) -> str | None:
+    """Return the form of a token, or None if it is excluded."""
+    return next(iter(accept(token)), None)
 
 
 def _append_tags(splitter: TokenSplitter, delimiter: str, text: str) -> list[str]:
