@@ -27,7 +27,7 @@ from kxcli.mining.kwic.finders import fold_case, make_finder
 from kxcli.mining.kwic.job import FindHits, iter_row_blocks
 from kxcli.mining.kwic.query import Query
 from kxcli.mining.segment import prepare
-from kxcli.mining.segment.spans import load_span_finder
+from kxcli.mining.segment.offsets import load_locator
 from kxcli.output.display_width import cut_end, cut_start, measure_width, show_controls
 from kxcli.output.rows import encode_rows
 from kxcli.output.table import TableColumn, TableEncoder
@@ -94,14 +94,14 @@ def reference():
 
 
 @cache
-def spans_finder(mode, hmm, engine):
+def locator(mode, hmm, engine):
     segmentation = Segmentation(mode, hmm, engine=engine)
-    return load_span_finder(segmentation, prepare(segmentation))
+    return load_locator(segmentation, prepare(segmentation))
 
 
 def tokens_finder(mode, hmm, engine, pattern, ignore_case):
     """Return a finder whose dictionary is loaded once."""
-    with patch.object(finders, "load_span_finder", lambda *_: spans_finder(mode, hmm, engine)):
+    with patch.object(finders, "load_locator", lambda *_: locator(mode, hmm, engine)):
         return make_finder(Query((pattern,), "tokens", ignore_case), None)
 
 

@@ -20,8 +20,8 @@ from kxcli.kernel import load_kernel
 from kxcli.mining import Segmentation, Segmenting, segment_texts, tag_texts
 from kxcli.mining.segment.dictionary import Dictionary
 from kxcli.mining.segment.joining import PythonJoiner, insert_empty_tokens
+from kxcli.mining.segment.offsets import load_locator
 from kxcli.mining.segmenting.job import JoinJob
-from kxcli.mining.segmenting.offsets import load_locator
 from kxcli.mining.wordcount.counting import WordFilter
 
 MODE_NAMES = [f"{mode}{'' if hmm else '-no-hmm'}" for mode, hmm in MODES]
@@ -376,7 +376,7 @@ def test_offsets_are_the_places_of_tokens(reference, mode, text):
 
 def locator_of(reference, segmentation):
     """Return the locator with the tokens of a reference."""
-    import kxcli.mining.segmenting.offsets as module
+    import kxcli.mining.segment.offsets as module
 
     def load(one, shared):
         return lambda text: reference.cut(text, one.mode)

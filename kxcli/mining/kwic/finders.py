@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from kxcli.mining.kwic.query import Query
-from kxcli.mining.segment.spans import load_span_finder
+from kxcli.mining.segment.offsets import load_locator
 
 if TYPE_CHECKING:
     from kxcli.mining.segment.compiled import CompiledDictionary
@@ -82,16 +82,16 @@ class TokenFinder(LiteralFinder):
 
     def __init__(self, query: Query, shared: "CompiledDictionary | None") -> None:
         super().__init__(query.patterns[0], ignore_case=query.ignore_case)
-        self._find_spans = load_span_finder(query.segmentation, shared)
+        self._locate = load_locator(query.segmentation, shared)
 
     def find(self, text: str) -> Iterator[Span]:
         """Yield the hits in a document."""
         folded, pattern = self._fold(text), self._pattern
         if pattern in folded:
             n = len(pattern)
-            for start, stop in self._find_spans(text):
-                if stop - start == n and folded.startswith(pattern, start):
-                    yield start, stop
+            for start, token in self._locate(text):
+                if len(token) == n and folded.startswith(pattern, start):
+                    yield start, start + n
 
 
 class RegexFinder(Finder):

@@ -9,7 +9,7 @@ from kxcli.kernel import load_kernel
 from kxcli.mining.arguments import check_type, iter_strings
 from kxcli.mining.segment import load_tokenizer, prepare
 from kxcli.mining.segment.joining import Joiner, PythonJoiner
-from kxcli.mining.segmenting.offsets import load_locator, locate_adjacent
+from kxcli.mining.segment.offsets import load_locator, locate_adjacent
 from kxcli.mining.wordcount.counting import WordFilter, WordRules
 
 if TYPE_CHECKING:
