@@ -163,7 +163,7 @@ def test_hsic_writes_the_given_bandwidth(folder, capsys, form, sigma):
 # What to install
 
 
-@pytest.mark.parametrize("extra", ["zstd", "remote", "cluster"])
+@pytest.mark.parametrize("extra", ["zstd", "remote", "cluster", "patterns"])
 def test_requirements_of_an_extra(extra):
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     names = [re.split(r"[^\w.-]", one)[0].replace(".", "-") for one in project["optional-dependencies"][extra]]

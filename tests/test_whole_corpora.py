@@ -141,7 +141,7 @@ def test_keywords_by_learned_idf_equal_a_plain_loop(kxcli, texts, reference):
 
 @pytest.fixture(scope="module")
 def patterns(texts):
-    """Return a file of frequent words, some of which are parts of others."""
+    """Return a file of frequent words; some are parts of others."""
     path = texts["lctt"].with_name("patterns")
     words = [*"的一中人", "中国", "疫情", "发展", "经济", "系统", "操作系统", "Linux", "文件", "文件系统"]
     path.write_text("".join(f"{word}\n" for word in words), encoding="utf-8")
