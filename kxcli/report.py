@@ -69,15 +69,18 @@ class Report:
         self._skips.clear()
 
     @contextmanager
-    def progress(self, total: int | None, what: str = "", unit: str = "B") -> "Iterator[Progress]":
+    def progress(
+        self, total: int | None, what: str = "", unit: str = "B", *, is_shown: bool = True
+    ) -> "Iterator[Progress]":
         """Show a progress bar during the block, if stderr is a terminal.
 
         Args:
             total: The number of units; None if unknown.
             what: A label.
             unit: The unit.
+            is_shown: Whether there may be a bar at all.
         """
-        progress = Progress(total, what, unit, is_shown=not self.quiet and _is_terminal())
+        progress = Progress(total, what, unit, is_shown=is_shown and not self.quiet and _is_terminal())
         try:
             yield progress
         finally:

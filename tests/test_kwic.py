@@ -380,6 +380,7 @@ def test_no_match_is_a_note_and_an_empty_output(kxcli):
         (("--regex", "^"), 2, "PATTERN '^' matches no character"),
         (("--patterns-from", "blank"), 1, "blank: has no pattern; write one pattern per line"),
         (("--patterns-from", "nowhere"), 1, "nowhere: No such file"),
+        (("--patterns-from", "-"), 2, "needs a file, not -"),
         (("x", "nowhere"), 1, "nowhere: No such file"),
     ],
 )
@@ -397,6 +398,32 @@ def test_missing_library_is_named(kxcli, monkeypatch):
         "kxcli: error: --patterns-from needs an extra library; install it with: "
         f"pip install {list_requirements('patterns')}\n"
     )
+
+
+def test_pattern_without_input_shows_help_on_a_terminal(kxcli):
+    ours, theirs = os.openpty()
+    try:
+        with kxcli.start("kwic", "x", stdin=theirs) as process:
+            out, err = process.communicate(timeout=120)
+        assert (process.returncode, err) == (0, b"") and out.startswith(
+            b"Usage: kxcli kwic [OPTIONS] PATTERN [INPUT]..."
+        )
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+def test_checkpoint_of_another_pattern_is_not_used(kxcli):
+    put(kxcli, "a.txt", "北京大学\n")
+    put(kxcli, "words", "京大\n")
+    for arguments in (
+        ["北京"],
+        ["北京", "--width", 1],
+        ["大学", "--tokens"],
+        ["大学", "--tokens", "--userdict", "words"],
+    ):
+        expected = kxcli("kwic", *arguments, "a.txt").text
+        assert kxcli("kwic", *arguments, "a.txt", "--checkpoint", "ck").text == expected
 
 
 def test_output_equal_to_an_input_is_refused(kxcli):

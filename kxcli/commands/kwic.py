@@ -67,8 +67,9 @@ def command(ctx: click.Context, /, **options: Any) -> None:
             max_line=engines.get_max_line_bytes(session.run, _LINE_COST),
         )
         with corpus_run.open_corpus(session, ["kxcli.mining.kwic.job", "kxcli.corpus.shards"], spec) as corpus:
-            blocks = kwic.find_rows(corpus, query)
-            if options["sample"] is not None or options["sort"] is not None:
+            is_arranged = options["sample"] is not None or options["sort"] is not None
+            blocks = kwic.find_rows(corpus, query, is_written=not is_arranged)
+            if is_arranged:
                 blocks = kwic.arrange_rows(corpus, blocks, options["sort"], options["sample"], options["seed"])
             session.write(kwic.encode_blocks(session, blocks, query.width))
 

@@ -116,6 +116,7 @@ class Corpus:
         self.is_reread = run.checkpoint is not None or run.cluster is not None
         # Compiled code takes bytes and releases the lock of the interpreter; the parsers of other formats hold it.
         self._allows_threads = _allows_threads(spec, kind)
+        self._shows_output = session.sink.is_terminal
         self.shard_size, self._memory = run.shard_size, get_memory_limit(run)
         self.spooled: list[SpooledArray] = []
         self._diagnostics: list[Diagnostic] = []
@@ -183,7 +184,7 @@ class Corpus:
 
         try:
             with (
-                self.report.progress(total, what) as progress,
+                self.report.progress(total, what, is_shown=not (is_stream and self._shows_output)) as progress,
                 closing(self._planner.iter_tasks(self.sources)) as tasks,
             ):
                 is_idle = self._live.is_idle if self._live.is_followed else None
@@ -217,12 +218,15 @@ class Corpus:
         with self.open_call(self.reader, job, shared, "") as call:
             self.engine.reduce_into(call, write, n_parts)
 
-    def stream(self, job: Job[TextRecord, PartialT, object], shared: object) -> Iterator[PartialT]:
+    def stream(
+        self, job: Job[TextRecord, PartialT, object], shared: object, *, is_written: bool = True
+    ) -> Iterator[PartialT]:
         """Run a job over the inputs and yield the partial of each task in input order.
 
-        What has come from a pipe is in a partial when the pipe pauses.
+        If each partial is written at once, what has come from a pipe is in a partial when the pipe pauses, and there is
+        no progress bar between lines on a terminal.
         """
-        with self.open_call(self.reader, job, shared, "", is_stream=True) as call:
+        with self.open_call(self.reader, job, shared, "", is_stream=is_written) as call:
             yield from self.engine.stream(call)
 
 

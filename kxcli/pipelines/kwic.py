@@ -1,7 +1,6 @@
 """Concordances: inputs -> hits -> rows in an order and a format."""
 
 import os
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, islice, repeat
 from operator import itemgetter
@@ -34,15 +33,22 @@ def check_library(query: Query) -> None:
             raise MissingExtraError("--patterns-from", "patterns") from None
 
 
-def find_rows(corpus: Corpus, query: Query) -> RowBlocks:
-    """Return the rows of all hits, block by block, in the order of the input."""
+def find_rows(corpus: Corpus, query: Query, *, is_written: bool) -> RowBlocks:
+    """Return the rows of all hits, block by block, in the order of the input.
+
+    Args:
+        corpus: The inputs.
+        query: The patterns.
+        is_written: Whether each block is written at once.
+    """
     shared = prepare(query.segmentation, corpus.report.warning) if query.mode == "tokens" else None
 
     def show_path(path: str) -> str:
         """Return a path as text; bytes that are not UTF-8 become U+FFFD."""
         return os.fsencode(corpus.get_given_path(path)).decode("utf-8", "replace")
 
-    return iter_row_blocks(corpus.stream(FindHits(query), shared), query.width, show_path)
+    partials = corpus.stream(FindHits(query), shared, is_written=is_written)
+    return iter_row_blocks(partials, query.width, show_path)
 
 
 def arrange_rows(corpus: Corpus, blocks: RowBlocks, side: "Side | None", sample: int | None, seed: int) -> RowBlocks:
@@ -92,5 +98,4 @@ def _make_encoder(session: Session, width: int) -> Callable[[list[HitRow]], Iter
 
 def _has_colors(session: Session) -> bool:
     """Return whether the output has colors, by https://no-color.org."""
-    is_stdout = session.sink.output in (None, "-") and sys.stdout is not None and sys.stdout.isatty()
-    return is_stdout and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"
+    return session.sink.is_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"

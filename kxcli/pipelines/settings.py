@@ -1,5 +1,6 @@
 """The options of a run as frozen values."""
 
+import sys
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -38,6 +39,11 @@ class OutputSettings(NamedTuple):
     errors: str | None = None
     kb_cache: str | None = None
     save_idf: str | None = None
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the output is a terminal."""
+        return self.output in (None, "-") and sys.stdout is not None and sys.stdout.isatty()
 
     @property
     def written_paths(self) -> list[str | int]:
