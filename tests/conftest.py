@@ -281,14 +281,20 @@ def wait_until(condition, seconds=120):
         time.sleep(0.02)
 
 
-QUICK_CASES = 1
+QUICK_CASES, COSTLY_CASES = 1, 2
 
 
 def pytest_collection_modifyitems(items):
-    """Mark all cases of a test but the first as `full`: `make test-quick` is for every edit."""
+    """Leave out cases of tests from the quick targets.
+
+    `make test-quick`, for every edit, has the first case of each test, and `make test` the first two cases of a costly
+    one; `make test-slow` has all.
+    """
     seen = {}
     for item in items:
         name = (item.path, getattr(item, "originalname", item.name))
         seen[name] = seen.get(name, 0) + 1
         if seen[name] > QUICK_CASES:
             item.add_marker(pytest.mark.full)
+        if seen[name] > COSTLY_CASES and item.get_closest_marker("costly"):
+            item.add_marker(pytest.mark.slow)

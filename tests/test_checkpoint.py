@@ -58,6 +58,7 @@ RESUMABLE = ("--shard-size", "8K", "--checkpoint", "ck")
 SHARDS = (*RESUMABLE, "-j", 1)
 
 
+@pytest.mark.costly
 def test_finished_run_serves_any_number_of_workers(kxcli, command, workers):
     write(kxcli, "a.txt", lines(1, 1500))
     write(kxcli, "b.txt", lines(2, 3))
@@ -71,6 +72,7 @@ def test_finished_run_serves_any_number_of_workers(kxcli, command, workers):
     assert kxcli.leftovers() == []
 
 
+@pytest.mark.costly
 def test_only_new_files_are_computed(kxcli, command):
     for day in range(2):
         write(kxcli, f"day{day}.txt", lines(day, 300))

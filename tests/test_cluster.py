@@ -49,6 +49,7 @@ def evaluate(script, dask_scheduler=None):
 TRANSITIONS = "dask_scheduler.transition_counter"
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in COMMANDS])
 def test_every_command_has_output_of_local_engine(kxcli, cluster, name):
     text = INPUTS.get(name) or write(kxcli, "a.txt", lines(1, 500) + (SAMPLES / "news.txt").read_text())

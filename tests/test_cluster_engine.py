@@ -280,6 +280,7 @@ def add_worker(cluster, engine):
     wait_until(lambda: len(threads(engine)) == 2)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(
     ("before", "what"),
     [

@@ -525,6 +525,7 @@ def test_empty_counts_have_no_rows():
 # Sums
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("room", [None, 1, 1 << 10])
 @given(several=st.lists(cells, max_size=3), draw=st.randoms(use_true_random=False))
 @settings(max_examples=50)

@@ -208,6 +208,7 @@ def packed_on_windows(folder, sample):
     return ["labelled.gz"]
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(
     ("options", "seed", "labeled"),
     [

@@ -244,6 +244,7 @@ NEAR_IDENTITY = {
 }
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("n", [150, pytest.param(300, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("name", NEAR_IDENTITY)
 @pytest.mark.parametrize("test", ["eigen", "gamma"])

@@ -243,6 +243,7 @@ def test_rare_words_are_excluded_with_a_note(kxcli):
     ]
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("method", ["bh", "by", "holm"])
 def test_p_values_are_adjusted_by_the_requested_method(kxcli, method):
     people, words = make_people(), make_reviews(["good", "so-so", "bad"])
@@ -337,6 +338,7 @@ def all_pairs(table, names, testing=None):
 VALUES = ["biased_n2", "biased_nm1", "unbiased", "cka", "cka_unbiased", "p_value"]
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("value", [None, *VALUES])
 @pytest.mark.full
 def test_square_matrix_has_all_pairs(kxcli, value):

@@ -128,6 +128,7 @@ def test_random_tables_have_their_margins_and_their_mean(seed):
     assert tables.min() == 0
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("kernels", [("delta", "delta"), ("gaussian", "delta"), ("linear", "gaussian")])
 def test_tables_have_the_p_value_of_permuted_rows(kernels):
     rng = np.random.default_rng(0)

@@ -60,6 +60,7 @@ SAME = {
 }
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("name", SAME)
 def test_the_digits_do_not_depend_on_the_workers(kxcli, name):
     make, form, options = SAME[name]
@@ -70,6 +71,7 @@ def test_the_digits_do_not_depend_on_the_workers(kxcli, name):
     assert kxcli.leftovers() == []
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("name", ["tiles", "moments", "permutations", "edges", "screen", "texts", "words"])
 def test_large_runs_start_workers(kxcli, name):
     """Large runs start workers: they fail if a module ends each worker at its start."""
@@ -106,6 +108,7 @@ def limited_to(size):
     return lambda: resource.setrlimit(resource.RLIMIT_AS, (size, size))
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["mapped", "gz"])
 @pytest.mark.full
 def test_too_little_memory_is_an_error(kxcli, workers, pack):
@@ -171,6 +174,7 @@ def test_killed_worker_is_an_error(kxcli, old):  # noqa: F811
     assert kxcli.leftovers() == []
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(
     ("workers", "phase", "to", "number", "code"),
     [

@@ -215,6 +215,7 @@ def test_file_without_size_is_read(kxcli, workers):
     assert counts(ended)["Pid:"] == 1
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("size", [0, 20_000, 99_999])
 def test_truncation_while_reading_is_an_error(kxcli, workers, size):
     data = b"a b\n" * 25_000

@@ -125,6 +125,7 @@ def test_total_has_the_line_that_jieba_counts_twice(default):
     assert default.cut("丰足额吗") == ["丰足", "额", "吗"]
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("seed", range(3))
 def test_block_of_20000_characters_is_one_route(default, seed):
     """The last bits of a sum depend on all characters up to the end of the block."""

@@ -256,6 +256,7 @@ def test_traceback_shows_causes():
 # A deleted current folder
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(
     "use", [["wordcount"], ["wordcount", "--engine", "jieba"], ["newwords"], ["entity-link"], ["hsic"]]
 )

@@ -651,6 +651,7 @@ def test_full_disk_at_tmpdir_is_reported(kxcli, workers, small_disk):
     assert os.listdir(small_disk) == [] and not (kxcli.folder / "out.tsv").exists()
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(("limit", "n"), [(200_000, 200_000), (2_000_000, 900_000)], ids=["records", "counts"])
 def test_file_size_limit_is_reported(kxcli, workers, limit, n):
     """A character takes 2 bytes; with little memory, pairs go to files of 4 MB and more."""
@@ -680,6 +681,7 @@ def until(process, phase):
 SIGNALS = [(signal.SIGTERM, 143), (signal.SIGINT, 130)]  # alternating
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(
     ("method", "phase", "number", "code"), [(*phase, *SIGNALS[n % 2]) for n, phase in enumerate(PHASES)]
 )
@@ -718,6 +720,7 @@ def test_signal_during_read_sets_exit_status(tmp_path):
         signal.signal(signal.SIGALRM, before)
 
 
+@pytest.mark.costly
 @pytest.mark.full
 @pytest.mark.parametrize("retries", [0, 1])
 @pytest.mark.parametrize("phase", ["2-grams", "segments"])

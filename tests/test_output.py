@@ -228,6 +228,7 @@ def read_slowly(descriptor, parts):
             parts.append(data)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("unbuffered", ["", "1"], ids=["buffered", "unbuffered"])
 @pytest.mark.parametrize("option", [(), ("-o", "/dev/stdout")], ids=["stdout", "/dev/stdout"])
 def test_nonblocking_pipe_gets_all_output(kxcli, unbuffered, option):
@@ -266,6 +267,7 @@ def test_help_through_full_nonblocking_pipe_is_complete(kxcli, arguments):
     assert b"".join(parts).lstrip(b".") == expected
 
 
+@pytest.mark.costly
 def test_unbuffered_output_to_a_full_device_is_an_error(kxcli, use):
     kxcli.environment["PYTHONUNBUFFERED"] = "1"
     for name in ("in.txt", "table.tsv", "kb.tsv", "gold.jsonl", "counts.tsv"):

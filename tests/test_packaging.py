@@ -93,6 +93,7 @@ def test_wheel_has_the_module_and_no_sources(project):
     assert "kernel: compiled\n" in show_version(wheel)
 
 
+@pytest.mark.costly
 @pytest.mark.full
 @pytest.mark.parametrize("variables", [BROKEN, {"PATH": "/nowhere", "CC": "gcc"}, {"KXCLI_KERNEL": "off"}], ids=str)
 def test_wheel_without_compiler_is_pure(project, variables):

@@ -97,6 +97,7 @@ def check_imports(kxcli, way, arguments, *workers):
     assert note.read_text() == ""
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(
     ("name", "way"), [*((name, "console script") for name in COMMANDS), ("wordcount", "python -m")]
 )
@@ -104,11 +105,13 @@ def test_workers_import_nothing_from_the_current_folder(kxcli, name, way):
     check_imports(kxcli, way, command(kxcli, name), "-j", 2)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("way", ["python -E -m", "python -s -m", "python -I -m"])
 def test_workers_of_a_python_with_options_import_nothing_from_the_current_folder(kxcli, way):
     check_imports(kxcli, way, COMMANDS["wordcount"], "-j", 2)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("way", ["console script", "python -P -m", "python -E -m"])
 def test_spawned_workers_import_nothing_from_the_current_folder(kxcli, way):
     kxcli.environment["TMPDIR"] = str(kxcli.folder / LONG_TMPDIR)
@@ -142,6 +145,7 @@ def test_checkout_works_without_installation(kxcli):
     assert (got.out, got.err) == (expected.out, "")
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(("name", "workers"), [("newwords", 1), ("wordcount", 2), ("hsic", 2)])
 def test_deleted_current_folder_does_not_change_output(kxcli, name, workers):
     arguments = command(kxcli, name)

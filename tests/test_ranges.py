@@ -449,6 +449,7 @@ def long_words(size, seed=2):
     return words, Counter(words), Counter(map(" ".join, pairwise(words)))
 
 
+@pytest.mark.costly
 @pytest.mark.full
 @pytest.mark.parametrize(("workers", "way"), [(1, "file"), (2, "gz"), (2, "stdin"), (2, "file")])
 def test_document_longer_than_a_shard_is_one_document(kxcli, workers, way):

@@ -570,6 +570,7 @@ def test_nonblocking_stdin_is_read_to_its_end(run, monkeypatch, reader):
     assert expected and out == expected
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(
     "arguments", [(*SPACE, "-"), ("wordcount", "-t", "space", "-j", "2", "-"), ("hsic", "-x", "1", "-y", "2", "-")]
 )
@@ -605,6 +606,7 @@ def table_with_open_quote(n_before, n_after, *, width=1):
     return f'text,id\n{before}"上海,7\n{after}'
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(("n_after", "width"), [(3_000, 1), (999, 1), (1, 1), (30, 100_000)])
 def test_open_quote_is_an_error_at_its_line(run, n_after, width):
     put("a.csv", table_with_open_quote(20, n_after, width=width))

@@ -583,6 +583,7 @@ def started(kxcli, *arguments):
             os.killpg(process.pid, signal.SIGKILL)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(
     ("hanging", "workers", "number"),
     [
@@ -945,6 +946,7 @@ def test_streams_have_no_stamp(tmp_path, web):
 # Imports
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(
     ("library", "url"), [("requests", "http://127.0.0.1/a"), ("fsspec", "s3://a/b"), ("s3fs", "s3://a/b")]
 )

@@ -150,6 +150,7 @@ pieces = st.one_of(
 texts = st.lists(pieces, max_size=14).map("".join)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(("mode", "hmm"), MODES, ids=MODE_NAMES)
 @given(texts=st.lists(texts, min_size=1, max_size=4))
 @settings(max_examples=250)
@@ -183,6 +184,7 @@ def glued_texts(vocabulary, seed, n):
         yield "".join(source() for _, source in kinds)
 
 
+@pytest.mark.costly
 @pytest.mark.full
 @pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("mode", "hmm"), MODES, ids=MODE_NAMES)
@@ -244,6 +246,7 @@ def test_latin_with_connectors_gives_jiebas_tokens(default, plain, first, second
     assert_equal(default["jieba", True], plain, texts, "jieba", True)
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize("engine", ["kernel", "jieba"])
 @pytest.mark.parametrize(("mode", "hmm"), MODES, ids=MODE_NAMES)
 @given(texts=st.lists(texts, max_size=3))
@@ -377,6 +380,7 @@ def user_texts(name, seed, n):
         yield "".join(draw.choice(draw.choice([words, singles, others])) for _ in range(draw.randint(1, 12)))
 
 
+@pytest.mark.costly
 @pytest.mark.full
 def test_user_dictionaries_give_jiebas_tokens(user):
     name, plain = user
@@ -499,6 +503,7 @@ tied_line = st.tuples(st.text(st.sampled_from(TIED), min_size=1, max_size=3), ti
 )
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(("mode", "hmm"), MODES, ids=MODE_NAMES)
 @given(
     main=st.lists(tied_line, min_size=5, max_size=30).map("\n".join),  # of few words, so that words are repeated
@@ -614,6 +619,7 @@ def test_block_class_limits(point):
 MODES_WITH_SPLITS = [*MODES, ("char", True), ("space", True)]
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(("mode", "hmm"), MODES_WITH_SPLITS, ids=[*MODE_NAMES, "char", "space"])
 @given(text=texts, data=st.data())
 @settings(max_examples=150)
@@ -662,6 +668,7 @@ def real_lines(corpora, name, size):
         return file.read(size).split("\n")
 
 
+@pytest.mark.costly
 @pytest.mark.full
 @pytest.mark.parametrize("name", CORPORA)
 def test_real_text_gives_jiebas_tokens(default, plain, corpora, name):

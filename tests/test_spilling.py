@@ -229,6 +229,7 @@ def merge_at_random(job, partials, draw):
         partials.append(job.merge(partials.pop(), partial))
 
 
+@pytest.mark.costly
 @given(records=records, counting=countings(), draw=st.randoms(use_true_random=False))
 @settings(max_examples=200)
 def test_partials_merge_to_same_result(block, records, counting, draw):
@@ -271,6 +272,7 @@ def totals_of(counts):
     return totals
 
 
+@pytest.mark.costly
 @pytest.mark.parametrize(
     "counting",
     [
