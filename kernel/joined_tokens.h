@@ -8,7 +8,7 @@
 /* Appends the form of a token to `form`, or returns that it is excluded; false in `*is_ok` after an error. */
 typedef bool (*TokenChanger)(void *context, const uint8_t *token, size_t size, struct Bytes *form, bool *is_ok);
 
-/* What tokens become, each asked for once. */
+/* What tokens become; each is changed once. */
 typedef struct {
     TokenChanger change; /* NULL if all tokens stay as they are */
     void *context;

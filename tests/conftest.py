@@ -285,7 +285,7 @@ QUICK_CASES, COSTLY_CASES = 1, 2
 
 
 def pytest_collection_modifyitems(items):
-    """Leave out cases of tests from the quick targets.
+    """Exclude cases of tests from the quick targets.
 
     `make test-quick`, for every edit, has the first case of each test, and `make test` the first two cases of a costly
     one; `make test-slow` has all.

@@ -61,7 +61,7 @@ class _Pairs:
 def rank_in_memory(
     finished: PairCounts, sort: str, top: int | None, min_count: int, scratch: Scratch | None
 ) -> Iterator[Columns] | None:
-    """Return the rows in order, in blocks; None if they exceed the memory of `scratch`."""
+    """Return the rows in order, in blocks, or None if the memory is too small."""
     room = sys.maxsize if scratch is None else scratch.room
     pairs = _Pairs()
     for keys, numbers in finished.blocks(min_count, scratch):
