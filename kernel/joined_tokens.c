@@ -82,7 +82,7 @@ static void add_empty_token(Joiner *joiner, Neighbor next)
     }
 }
 
-/* Ask for the form of a token, and store it. */
+/* Request the form of a token, and store it. */
 static bool store_form(Joiner *joiner, uint32_t id)
 {
     TokenForms *forms = joiner->forms;
