@@ -107,12 +107,12 @@ def list_counts(output: str, n_words: int) -> list[tuple[str, ...]]:
     return sorted((*sorted(row[:n_words]), row[n_words]) for row in rows)
 
 
-def check_rows(output: str, which: list[str], part: str) -> None:
+def check_rows(name: str, output: str, which: list[str], part: str) -> None:
     """Compare the pairs and counts of a loop with those of kxcli."""
     ours = subprocess.run(make_use(which, [part], 1), capture_output=True, text=True, check=True).stdout
     n_words = 2 if which == ["--pairs"] else 1
     assert list_counts(output, n_words) == list_counts(ours, n_words), "the rows differ"
-    print(f"{' '.join(which)}: {len(output.splitlines()):,} rows of the part are equal")
+    print(f"{name}: {len(output.splitlines()):,} rows of the part are equal", file=sys.stderr)
 
 
 def main() -> None:
@@ -148,7 +148,7 @@ def compare(
         output, *seconds = start_loop(name, part, options.word)
         loops.append((seconds[0] * scale, seconds[1] * scale))
         if number == 0:
-            check_rows(output, which, part)
+            check_rows(name, output, which, part)
         for workers, own in usages.items():
             with open(output_path, "wb") as file:
                 own.append(measure_usage(make_use(which, options.paths, workers), file.fileno()))

@@ -19,6 +19,7 @@ from kxcli.mining.segment.compiled import CompileError, _list_kinds, _list_proba
 from kxcli.mining.segment.dictionary import Dictionary, DictionaryError
 from kxcli.tally.string_runs import DOCUMENT_SHIFT, encode_run
 
+WINDOWS = [*[(None, None)] * 4, ((1, 1), None), ((5, 5), None), ((0, 3), None), ((2, 1), "天"), ((40, 40), "a")]
 ORDERS = [(1, 1), (1, 1), (1, 2), (2, 2), (2, 5), (1, 30)]
 
 
@@ -79,7 +80,10 @@ def use_dictionary(source, dictionary, words):
     for _ in range(source.randint(1, 4)):
         flags = [source.random() < 0.5 for _ in range(3)]
         orders, expand = source.choice(ORDERS), make_expander(source)
-        counter = _kernel.Counter(dictionary, *source.choice(MODES), flags[0], orders, *flags[1:], expand)
+        window, word = source.choice(WINDOWS)
+        if window is not None:
+            orders, flags[2] = (1, 1), True  # the keys of pairs are those of words by group
+        counter = _kernel.Counter(dictionary, *source.choice(MODES), flags[0], orders, *flags[1:], expand, window, word)
         for _ in range(source.randint(0, 8)):
             group = source.choice(["", "a", make_text(source)])
             with suppress(LookupError):
@@ -94,7 +98,7 @@ def use_dictionary(source, dictionary, words):
 def dump_counter(source, counter, is_grouped, orders):
     """Dump the counts, and use the run."""
     with suppress(LookupError):
-        run, _ = counter.dump()
+        run, _ = counter.dump(source.choice([1, 1, 2, 1 << 63]))
         assert counter.weight >= 0
         use_runs(source, [run, run], is_grouped, orders[0] != orders[1])
 
@@ -102,7 +106,7 @@ def dump_counter(source, counter, is_grouped, orders):
 def use_runs(source, runs, is_grouped, has_orders):
     """Merge, rank and write runs, which may be damaged."""
     with suppress(ValueError, OverflowError):
-        runs = [_kernel.merge_runs(runs), *runs]
+        runs = [_kernel.merge_runs(runs, source.choice([1, 2, 1 << 40])), *runs]
     for run in runs:
         top, min_count = source.choice([-1, 0, 1, 5, 1 << 40]), source.choice([-1, 0, 1, 2, 1 << 40])
         with suppress(ValueError, OverflowError):
