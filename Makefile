@@ -53,7 +53,7 @@ test-slow: $(VENV)/.test
 test-fallback: $(VENV)/.test
 	KXCLI_KERNEL=off $(BIN)/pytest -n $(WORKERS) -m "not slow and not full" \
 		tests/test_segmentation.py tests/test_counting.py tests/test_spilling.py tests/test_wordcount.py tests/test_wordlists.py \
-		tests/test_tally.py tests/test_branching.py tests/test_newwords.py
+		tests/test_tally.py tests/test_branching.py tests/test_newwords.py tests/test_collocate.py
 
 check: $(VENV)/.dev
 	$(BIN)/ruff format --check .

@@ -35,6 +35,7 @@ COMMANDS = {
     "new words": ("newwords", "--all", "--min-count", "2"),
     "pmi": ("newwords", "--method", "pmi", "--all", "--min-count", "2", "--min-pmi", "1"),
     "names": ("entity-link", "--kb", KB),
+    "collocates": ("collocate", "--pairs", "--min-count", "3", "--top", "50"),
     "keywords": ("keywords", "--top", "3"),
 }
 

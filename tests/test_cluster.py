@@ -20,6 +20,7 @@ COMMANDS = {
     "new words": ("newwords", "--all", "--min-count", 2, "--shard-size", "8K"),
     "pmi": ("newwords", "--method", "pmi", "--all", "--min-count", 2, "--min-pmi", 1, "--shard-size", "8K"),
     "names": ("entity-link", "--kb", SAMPLES / "encyclopedia.jsonl", "--shard-size", "2K"),
+    "collocates": ("collocate", "--pairs", "--min-count", 2, "--shard-size", "4K"),
     "tokens": ("segment", "--shard-size", "2K"),
     "rows of tokens": ("segment", "-f", "tsv", "--offsets", "--shard-size", "2K"),
     "keywords": ("keywords", "--learn-idf", "--top", 3, "--shard-size", "2K"),

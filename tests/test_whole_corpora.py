@@ -10,11 +10,13 @@ from functools import cache
 from itertools import islice
 
 import pytest
+from collocate_definition import measure
 from conftest import ROOT, SHARED
 from kernel_texts import Reference
 from keyness_definition import keyness
 from keywords_definition import format_tsv, learn, make_extractor, rank
 from kwic_definition import find_literals, find_regex, find_tokens, list_rows, write_tsv
+from test_ranges import peak_memory
 
 CORPORA = ["bedtimenews", "fewclue", "lctt"]
 OPTIONS = {
@@ -212,3 +214,59 @@ def test_joined_tokens_are_the_same_for_any_shards(kxcli, texts, mode):
     expected = kxcli.run("segment", "-t", mode, "-j", 1, *texts.values()).out
     for size in ("300K", "7M"):
         assert kxcli.run("segment", "-t", mode, "-j", 2, "--shard-size", size, *texts.values()).out == expected
+
+
+def list_words(reference, path, size=-1):
+    """Return the words of each line."""
+    with open(path, "rb") as file:
+        data = file.read(size) + file.readline() if size >= 0 else file.read()
+    lines = data.decode("utf-8-sig").removesuffix("\n").split("\n")
+    return [[token for token in reference.cut(line.rstrip("\r")) if any(map(str.isalnum, token))] for line in lines]
+
+
+@pytest.mark.parametrize("name", CORPORA)
+def test_collocates_of_a_word_equal_their_definition(kxcli, texts, reference, name):
+    lines = list_words(reference, texts[name])
+    words = Counter(word for line in lines for word in line)
+    for left, right in [(5, 5), (4, 1)]:
+        before, after = Counter(), Counter()
+        for line in lines:
+            for at in [at for at, word in enumerate(line) if word == "经济"]:
+                before.update(line[max(0, at - left) : at])
+                after.update(line[at + 1 : at + 1 + right])
+        rows = kxcli.run("collocate", "经济", "--window", f"{left},{right}", texts[name]).rows
+        assert {row[0] for row in rows} == {word for word, count in (before + after).items() if count >= 5}
+        for collocate, *counts, total, log_dice, mi, mi3, t_score, z_score, g2 in rows:
+            joint = before[collocate] + after[collocate]
+            assert [*map(int, counts), int(total)] == [joint, before[collocate], after[collocate], words[collocate]]
+            values = measure(joint, words["经济"], words[collocate], words.total(), left + right)
+            scores = [float(score) for score in (log_dice, mi, mi3, t_score, z_score, g2)]
+            assert scores == pytest.approx(values, rel=1e-9, abs=6e-5)
+
+
+def test_collocates_of_all_words_equal_their_definition(kxcli, texts, reference):
+    part = kxcli.folder / "part.txt"
+    size = 3_000_000
+    with open(texts["lctt"], "rb") as file:
+        part.write_bytes(file.read(size) + file.readline())
+    pairs = Counter()
+    for line in list_words(reference, part):
+        for at, word in enumerate(line):
+            pairs.update((word, other) for other in line[at + 1 : at + 4])
+            pairs.update((other, word) for other in line[at + 1 : at + 4] if other == word)
+    expected = {tuple(sorted(pair)): 0 for pair in pairs}
+    for pair, count in pairs.items():
+        expected[tuple(sorted(pair))] += count
+    for workers in (1, 2):
+        rows = kxcli.run("collocate", "--pairs", "--window", 3, "--min-count", 2, "-j", workers, part).rows
+        counts = {tuple(sorted(row[:2])): int(row[2]) for row in rows}
+        assert counts == {pair: count for pair, count in expected.items() if count >= 2}
+        assert all(int(row[4]) == pairs[row[0], row[1]] >= int(row[3]) for row in rows if row[0] != row[1])
+
+
+def test_pairs_of_a_whole_corpus_fit_into_little_memory(kxcli, texts):
+    use = ("collocate", "--pairs", "--min-count", 10, "-j", 2, texts["bedtimenews"])
+    _, whole = peak_memory(kxcli, *use)
+    peak, out = peak_memory(kxcli, *use, "--memory", "200M")
+    assert out == whole and out.count(b"\n") > 200_000
+    assert peak < 250 << 20  # of one process: without a limit, the pairs alone take 600 MB
