@@ -792,6 +792,13 @@ def test_warnings_escape_control_characters(kxcli):
     assert ended.err.count("\n") in (1, 2)
 
 
+@pytest.mark.parametrize(
+    "arguments", [("keyness", "t", "--by"), ("wordcount", "--no-such"), ("hsic", "--header=x"), ("newwords", "-j")]
+)
+def test_usage_errors_of_the_parser_name_the_help_of_the_command(kxcli, arguments):
+    assert f"See `kxcli {arguments[0]} --help`." in kxcli(*arguments, code=2).err
+
+
 def test_unknown_command_is_a_usage_error(kxcli):
     err = kxcli("wordcuont", code=2).err
     assert err.startswith("kxcli: error: ") and "wordcuont" in err

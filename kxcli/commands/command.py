@@ -107,6 +107,9 @@ class Command(click.Command):
             if param is not None and ctx.get_parameter_source(param.name or "") is ParameterSource.ENVIRONMENT:
                 error.param_hint = str(param.envvar)
             raise
+        except click.UsageError as error:
+            error.ctx = error.ctx or ctx  # some errors of click's parser have none
+            raise
         if not ctx.resilient_parsing:
             self._refuse_repeated(ctx, given)
         return rest
