@@ -52,6 +52,8 @@ def rank_pairs(documents, left, right, node=None, min_count=1, sort="log_dice"):
     words, pairs = count_pairs(documents, left, right)
     n_words = sum(words.values())
     names = {(word, collocate) for word, collocate, _ in pairs if node in (None, word)}
+    if node is None:
+        names = {(word, collocate) for word, collocate in names if word != collocate}
     if node is None and left == right:
         names = {pair for pair in names if is_first(pairs, *pair)}
     rows = []

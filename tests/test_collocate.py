@@ -1,5 +1,6 @@
 """Collocates: counts and scores equal a simple definition, for every form of partials and every split of the work."""
 
+import dataclasses
 import functools
 import itertools
 import json
@@ -118,6 +119,8 @@ def pieces(request, monkeypatch):
 def test_counts_equal_the_definition(pieces, records, counting, window, node):
     job = ready(counting, window, node)
     node = job.word
+    if node is not None:  # it is counted even if it is a stop word
+        counting = dataclasses.replace(counting, stopwords=counting.stopwords - {node})
     assert decode(job.finish(job.map(records))) == expected_counts(records, counting, window, node)
 
 
@@ -228,9 +231,22 @@ def test_definition_of_log_dice_has_the_values_of_its_author():
 def test_word_near_itself_is_in_both_windows():
     rows = find([["a", "x", "a"]], "a", min_count=1)
     assert {row[1:7] for row in rows} == {("a", 2, 1, 1, 2, 2), ("x", 2, 1, 1, 2, 1)}
-    pairs = find([["a", "x", "a"]], min_count=1)
-    assert [row[:5] for row in pairs if row.word == row.collocate] == [("a", "a", 2, 1, 1)]
-    assert find([["a"] * 9], min_count=1)[0].log_likelihood >= 0
+    assert find([["a"] * 9], "a", min_count=1)[0].log_likelihood >= 0
+
+
+@pytest.mark.parametrize("window", [(2, 2), (2, 1)])
+def test_pairs_are_of_different_words(window):
+    rows = find([["a", "x", "a", "a"]], window=window, min_count=1)
+    assert {(row.word, row.collocate) for row in rows} <= {("a", "x"), ("x", "a")}
+    assert find([["a"] * 9], window=window, min_count=1) == []
+
+
+@pytest.mark.parametrize("engine", ["kernel", "jieba"])
+def test_word_is_counted_even_if_it_is_a_stop_word(kxcli, engine):
+    (kxcli.folder / "stop").write_text("b\na\n", encoding="utf-8")
+    use = ("collocate", "--min-count", 1, "--lower", "--stopwords", "stop", "--engine", engine)
+    ended = kxcli(*use, "A", "--window", 1, stdin="c b a A\n")
+    assert [row[:5] for row in ended.rows] == [["c", "1", "1", "0", "1"]]
 
 
 def test_first_word_of_a_pair_comes_first_more_often():
@@ -390,6 +406,12 @@ def test_reason_for_no_rows_is_reported(kxcli):
     assert (
         "no pair has a count of 5 or more; lower --min-count" in kxcli("collocate", "--pairs", stdin="北京下雨\n").err
     )
+    short = kxcli("collocate", "雨", "--min-length", 2, stdin="北京下雨了\n").err
+    assert "雨 has fewer characters than --min-length 2; lower --min-length" in short
+    assert (
+        "， has no letter or digit, so it is not counted; add --punct" in kxcli("collocate", "，", stdin="雨，雨\n").err
+    )
+    assert "is white space, which is not counted" in kxcli("collocate", " ", "--punct", stdin="a b\n").err
     assert kxcli("collocate", "下雨", "--top", 0, stdin="北京下雨了\n").err == ""
     assert kxcli("collocate", "下雨", "--min-count", 1, stdin="北京下雨了\n").err == ""
 

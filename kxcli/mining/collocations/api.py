@@ -29,7 +29,8 @@ def find_collocates(
     Args:
         texts: Read once, one after the other; each is a document.
         word: A word as the segmentation gives it; if None, all pairs of words are returned: one row for each pair if
-            the window is symmetric, its first word being the one that comes first more often.
+            the window is symmetric, its first word being the one that comes first more often, and none for a word with
+            itself. A word is counted even if it is a stop word; then it is no collocate of itself.
         window: The number of words before and after a word that are near it; an integer, or two.
         min_count: The lowest count of a pair.
         sort: The column that rows are sorted by, the largest value first.

@@ -20,7 +20,8 @@ _WORD_BYTES = 250  # of a word, with its share of a dict
 class _Pairs:
     """Words in order with their totals, and pairs of words by position."""
 
-    def __init__(self) -> None:
+    def __init__(self, has_repetitions: bool) -> None:
+        self._has_repetitions = has_repetitions
         self.words: list[str] = []  # as in keys
         self.totals: list[int] = []
         self._first: list[int] = []
@@ -33,9 +34,11 @@ class _Pairs:
             if key.endswith(WORD_END):
                 self.words.append(key[:-1])
                 self.totals.append(number & COUNT_MASK)
-            else:
+                continue
+            second = key[len(self.words[-1]) + 1 :]
+            if self._has_repetitions or second != self.words[-1]:
                 self._first.append(len(self.words) - 1)
-                self._second.append(key[len(self.words[-1]) + 1 :])
+                self._second.append(second)
                 self._numbers.append(number)
 
     @property
@@ -63,7 +66,7 @@ def rank_in_memory(
 ) -> Iterator[Columns] | None:
     """Return the rows in order, in blocks, or None if the memory is too small."""
     room = sys.maxsize if scratch is None else scratch.room
-    pairs = _Pairs()
+    pairs = _Pairs(finished.has_repetitions)
     for keys, numbers in finished.blocks(min_count, scratch):
         pairs.add_rows(keys, numbers)
         if pairs.memory > room:

@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import compress
 from typing import TYPE_CHECKING, Protocol, cast
 
@@ -29,13 +30,16 @@ class PairCount(CountingJob["PairCounts"]):
     Args:
         counting: The words.
         window: Which words are near a word.
-        word: The first word of all pairs; None for pairs of all words.
+        word: The first word of all pairs; None for pairs of all words. It is counted even if it is a stop word.
     """
 
     def __init__(self, counting: Counting, window: Window, word: str | None = None) -> None:
-        super().__init__(counting)
+        normalize = WordFilter(counting).normalize
         self.window = window
-        self.word = None if word is None else WordFilter(counting).normalize(word)
+        self.word = None if word is None else normalize(word)
+        others = frozenset(stopword for stopword in counting.stopwords if normalize(stopword) != self.word)
+        self.has_repetitions = word is not None and others == counting.stopwords
+        super().__init__(replace(counting, stopwords=others))
 
     @property
     def is_symmetric(self) -> bool:
@@ -44,7 +48,7 @@ class PairCount(CountingJob["PairCounts"]):
 
     def finish(self, partial: WordCountPartial) -> "PairCounts":
         """Return the final counts."""
-        return PairCounts(partial, self.window, self.is_symmetric)
+        return PairCounts(partial, self.window, self.is_symmetric, has_repetitions=self.has_repetitions)
 
     def make_kernel_counter(
         self,
@@ -91,11 +95,17 @@ class PairCounts:
     The key of a pair is its first word, `WORD_END` and its second word, with the number of pairs, and as number of
     documents the number of pairs whose second word is to the left. The key of a word by itself has no second word, and
     comes before its pairs.
+
+    Args:
+        partial: The counts.
+        window: Which words are near a word.
+        is_symmetric: Whether a pair has one row, not one per word.
+        has_repetitions: Whether a pair of a word with itself is ranked.
     """
 
-    def __init__(self, partial: WordCountPartial, window: Window, is_symmetric: bool) -> None:
+    def __init__(self, partial: WordCountPartial, window: Window, is_symmetric: bool, *, has_repetitions: bool) -> None:
         self._partial = partial
-        self.window, self.is_symmetric = window, is_symmetric
+        self.window, self.is_symmetric, self.has_repetitions = window, is_symmetric, has_repetitions
 
     def blocks(self, min_count: int = 1, scratch: Scratch | None = None) -> Iterator[Block]:
         """Yield the rows of words, and of pairs with a count of `min_count` or more.

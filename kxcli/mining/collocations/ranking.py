@@ -62,7 +62,7 @@ def _rank_on_disk(finished: PairCounts, ranking: CollocateRanking, scratch: Scra
         RowSorter(scratch, _SHARES) as by_second,
         RowSorter(scratch, _SHARES, ranking.top) as ranked,
     ):
-        n_words = _add_first_totals(finished.blocks(ranking.min_count, scratch), words, by_second)
+        n_words = _add_first_totals(finished, finished.blocks(ranking.min_count, scratch), words, by_second)
         for pairs in _iter_pairs(words, by_second, finished.is_symmetric):
             for key, number in _make_ranked_rows(pairs, _rank(pairs, ranking.sort, n_words, size)):
                 ranked.add(key, number)
@@ -70,7 +70,7 @@ def _rank_on_disk(finished: PairCounts, ranking: CollocateRanking, scratch: Scra
             yield make_columns(_parse_ranked_rows(keys, numbers), n_words, size)
 
 
-def _add_first_totals(blocks: Iterator[Block], words: RowSorter, by_second: RowSorter) -> int:
+def _add_first_totals(finished: PairCounts, blocks: Iterator[Block], words: RowSorter, by_second: RowSorter) -> int:
     """Add the totals of words to `words`, and pairs with one total to `by_second`.
 
     Returns:
@@ -84,7 +84,7 @@ def _add_first_totals(blocks: Iterator[Block], words: RowSorter, by_second: RowS
                 word, total = key, number & COUNT_MASK
                 n_words += total
                 words.add(word, total)
-            else:
+            elif finished.has_repetitions or key[len(word) :] != word[:-1]:
                 by_second.add(f"{key[len(word) :]}{WORD_END}{word}{total}", number)
     return n_words
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from kxcli.mining.collocations.job import PairCount, PairCounts
     from kxcli.mining.collocations.ranking import CollocateRanking
     from kxcli.mining.segment.compiled import CompiledDictionary
+    from kxcli.mining.wordcount.counting import Counting
     from kxcli.output.rows import Cell
 
 _MODULES = ("kxcli.mining.collocations.job", "kxcli.corpus.shards")  # that workers import
@@ -57,11 +58,22 @@ def _explain_no_rows(
         occurs = f"{job.word} occurs {format_count(n, 'times')}"
         report.note(f"{occurs}, but no pair has a count of {min_count} or more; lower --min-count")
     else:
-        words = [word for word in WordSplitter(job.counting, dictionary).split(job.word) if word is not None]
-        advice = "check its spelling, and the options for words"
-        if len(words) > 1:
-            advice = f"it is split into {' '.join(words)}: name one of these, or join them by --userdict"
-        report.warning(f"{job.word} does not occur as a word; {advice}")
+        report.warning(f"{job.word} {_explain_absence(job.word, job.counting, dictionary)}")
+
+
+def _explain_absence(word: str, counting: "Counting", dictionary: "CompiledDictionary | None") -> str:
+    """Return why a word does not occur, and what to do."""
+    if word.isspace():
+        return "is white space, which is not counted; name a word"
+    if not counting.keeps_punctuation and not any(map(str.isalnum, word)):
+        return "has no letter or digit, so it is not counted; add --punct"
+    if len(word) < counting.min_length:
+        return f"has fewer characters than --min-length {counting.min_length}; lower --min-length"
+    words = [part for part in WordSplitter(counting, dictionary).split(word) if part is not None]
+    if len(words) > 1:
+        parts = " ".join(words)
+        return f"does not occur as a word; it is split into {parts}: name one of these, or join them by --userdict"
+    return "does not occur as a word; check its spelling, and the options for words"
 
 
 def _iter_cells(blocks: Iterable[Columns], names: list[str], *, is_json: bool) -> "Iterator[tuple[Cell, ...]]":
