@@ -14,7 +14,7 @@ from keyness_definition import keyness, log_odds_z
 
 from kxcli.corpus.count_tables import looks_like_counts
 from kxcli.mining import compare_counts, count_words
-from kxcli.mining.keyness.comparison import Comparison, compare_blocks
+from kxcli.mining.keyness.comparison import MEASURES, Comparison, compare_blocks
 from kxcli.mining.keyness.measures import COLUMNS, Sizes
 from kxcli.mining.wordcount.counts import KeyLayout
 from kxcli.tally.scratch import Scratch
@@ -59,12 +59,11 @@ def test_values_equal_the_definition(target, reference, min_count, prior):
         assert expected[values.pop("word")] == pytest.approx(values, rel=1e-9, abs=1e-9)
 
 
-@given(WORDS, WORDS, st.sampled_from(["log_likelihood", "log_ratio", "log_odds"]), st.booleans())
+@given(WORDS, WORDS, st.sampled_from(MEASURES), st.booleans())
 def test_strongest_words_come_first_and_ties_by_code_points(target, reference, sort, negative):
     rows = compare_counts(target, reference, sort=sort, negative=negative)
-    sign = 1 if negative and sort != "log_likelihood" else -1
-    name = "log_odds_z" if sort == "log_odds" else sort
-    assert rows == sorted(rows, key=lambda row: (sign * getattr(row, name), row.word))
+    sign = 1 if negative and sort not in ("log_likelihood", "count", "count_ref") else -1
+    assert rows == sorted(rows, key=lambda row: (sign * getattr(row, sort), row.word))
     assert all((row.log_odds_z < 0) == negative or row.log_odds_z == 0 for row in rows)
     assert compare_counts(target, reference, sort=sort, negative=negative, top=3) == rows[:3]
     half = [row for row in rows if row.q_value <= 0.5]
@@ -134,7 +133,7 @@ def test_log_odds_are_zero_for_the_only_word():
         ({1: 1}, {}, TypeError, "a word of target must be a string"),
         (["甲"], {}, TypeError, "target must be a mapping"),
         ({"甲": 1 << 54}, {}, ValueError, "more than 2**53"),
-        ({"甲": 1}, {"sort": "count"}, ValueError, "sort must be one of"),
+        ({"甲": 1}, {"sort": "log_odds"}, ValueError, "sort must be one of"),
         ({"甲": 1}, {"prior": 0}, ValueError, "prior must be 1 or more"),
     ],
 )
@@ -155,9 +154,17 @@ def test_rows_are_those_of_python(kxcli):
     ended = kxcli("keyness", TECH, "--reference", NEWS, "--negative", "--sort", "log_ratio", "--top", 7, "--header")
     expected = compare_counts(count_file(TECH), count_file(NEWS), negative=True, sort="log_ratio", top=7)
     assert ended.rows == [[*COLUMNS], *rows_of(expected)]
-    options = ("--min-count", 3, "--prior", 500, "--max-q", "0.9", "--sort", "log_odds")
-    expected = compare_counts(count_file(TECH), count_file(NEWS), min_count=3, prior=500, max_q=0.9, sort="log_odds")
+    options = ("--min-count", 3, "--prior", 500, "--max-q", "0.9", "--sort", "log_odds_z")
+    expected = compare_counts(count_file(TECH), count_file(NEWS), min_count=3, prior=500, max_q=0.9, sort="log_odds_z")
     assert kxcli("keyness", TECH, "--reference", NEWS, *options).rows == rows_of(expected)
+
+
+@pytest.mark.parametrize("sort", MEASURES)
+def test_rows_are_sorted_by_any_measure(kxcli, sort):
+    for negative in (False, True):
+        options = ("--sort", sort, "--top", 9, *["--negative"] * negative)
+        expected = compare_counts(count_file(TECH), count_file(NEWS), negative=negative, sort=sort, top=9)
+        assert kxcli("keyness", TECH, "--reference", NEWS, *options).rows == rows_of(expected)
 
 
 def test_formats_have_the_same_values(kxcli):

@@ -12,6 +12,7 @@ from kxcli.commands.word_options import WORD_NAMES, WORD_RULES
 from kxcli.commands.wordcount_options import parse_orders
 
 FORMATS = ("tsv", "csv", "jsonl")
+SORTS = ("log_likelihood", "log_ratio", "percent_diff", "odds_ratio", "log_odds_z", "count", "count_ref")
 # Options that describe texts, without effect on tables of counts.
 TEXT_NAMES = f"{WORD_NAMES} field on_error checkpoint retries cluster"
 
@@ -56,8 +57,8 @@ COMPARE_OPTIONS = (
     option("--top K", "Show only the K strongest words (of each group with --by).", type=click.IntRange(min=0)),
     option(
         "--sort",
-        "Sort by this measure, the strongest word first.",
-        choices=["log_likelihood", "log_ratio", "log_odds"],
+        "Sort by this column, the strongest word first.",
+        choices=SORTS,
         default="log_likelihood",
     ),
     option(

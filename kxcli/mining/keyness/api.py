@@ -27,7 +27,7 @@ def compare_counts(
     Args:
         target: The counts of words in the corpus.
         reference: The counts of words in the other corpus.
-        sort: The measure to sort by, the strongest word first; ties by code points.
+        sort: The column to sort by, the strongest word first; ties by code points.
         negative: Whether to return the words that are more frequent in the reference instead.
         top: Number of words; None for all.
         min_count: Words with a smaller count in both corpora are not tested.

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from operator import itemgetter
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -22,8 +22,9 @@ from kxcli.tally.scratch import Scratch
 from kxcli.tally.string_runs import BLOCK_ROWS, COUNT_MASK, DOCUMENT_SHIFT, Block, encode_run, strip_documents
 
 MAX_TOTAL = 1 << sys.float_info.mant_dig  # of the counts of a corpus: a double represents larger numbers inexactly
-Measure = Literal["log_likelihood", "log_ratio", "log_odds"]
-MEASURES: tuple[Measure, ...] = ("log_likelihood", "log_ratio", "log_odds")
+Measure = Literal["log_likelihood", "log_ratio", "percent_diff", "odds_ratio", "log_odds_z", "count", "count_ref"]
+MEASURES: tuple[Measure, ...] = get_args(Measure)
+_UNSIGNED = ("log_likelihood", "count", "count_ref")  # measures without a direction
 _ORDER_SHIFT = 2 * DOCUMENT_SHIFT  # bits of a pair below the order: the counts of both sides
 _ROW_BYTES = 250  # of a selected word in a sort
 _CHARACTER_BYTES = 4  # additional, per character of the word
@@ -52,7 +53,7 @@ class Comparison:
     """The tested words, and the selection and order of the returned ones.
 
     Attributes:
-        sort: The measure to sort by, the strongest word first.
+        sort: The column to sort by, the strongest word first.
         negative: Whether to return the words with a lower rate in the target instead of those with a higher one.
         top: Number of words; None for all.
         min_count: Words with a smaller count in both corpora are not tested.
@@ -151,8 +152,8 @@ class _Selection(NamedTuple):
 
 def _select_pairs(tests: PairTests, n_words: IntArray, comparison: Comparison) -> _Selection:
     """Return the pairs of the strongest words."""
-    strength = tests.columns["log_odds_z" if comparison.sort == "log_odds" else comparison.sort]
-    if comparison.sort == "log_likelihood" or not comparison.negative:
+    strength = tests.columns[comparison.sort]
+    if comparison.sort in _UNSIGNED or not comparison.negative:
         strength = -strength
     is_selected = tests.is_lower if comparison.negative else tests.is_higher
     at = np.flatnonzero(is_selected & (tests.columns["q_value"] <= comparison.max_q))
